@@ -1,0 +1,37 @@
+/// <reference types="vitest/config" />
+import { preact } from '@preact/preset-vite'
+import { defineConfig } from 'vite'
+
+const api = process.env.SANA_API ?? 'http://127.0.0.1:3001'
+
+export default defineConfig({
+  root: 'frontend',
+  envDir: '..',
+  plugins: [preact({ reactAliasesEnabled: false })],
+  build: {
+    outDir: 'dist',
+    emptyOutDir: true,
+    // The oldest browsers with light-dark() and AbortSignal.any(); nothing is rewritten for older ones.
+    target: ['chrome123', 'edge123', 'firefox124', 'safari17.5'],
+    sourcemap: false,
+    // The page's CSP allows neither inline scripts nor, outside img-src, data: addresses.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    host: '127.0.0.1',
+    ...(process.env.VITE_PORT ? { port: Number(process.env.VITE_PORT), strictPort: true } : {}),
+    proxy: {
+      // An expression with an end, since '/dev' alone would also take every file of ours that starts with it.
+      // Host and Origin stay as the browser sent them: the server compares the two.
+      '^/(api|auth|dev|livez|readyz)(/|\\?|$)': { target: api, changeOrigin: false },
+    },
+  },
+  test: {
+    environment: 'happy-dom',
+    include: ['src/**/*.test.{ts,tsx}'],
+    css: { modules: { classNameStrategy: 'non-scoped' } },
+    unstubGlobals: true,
+    restoreMocks: true,
+  },
+})
