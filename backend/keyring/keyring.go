@@ -1,0 +1,134 @@
+// Package keyring holds the secret keys. The first one is for making, all of them are for checking, so that a key can
+// be replaced while codes and sessions made with the old one live on.
+package keyring
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// MinBytes is the least length of a key: 256 bits.
+const MinBytes = 32
+
+// Key is one secret with a public name.
+type Key struct {
+	ID     string // stored beside what was made with the key
+	secret []byte
+}
+
+// Derive returns 32 bytes for one purpose (HKDF-SHA-256, RFC 5869), so that no two uses share a key.
+func (k Key) Derive(purpose string) []byte {
+	derived, err := hkdf.Key(sha256.New, k.secret, nil, purpose, sha256.Size)
+	if err != nil {
+		panic("keyring: HKDF refused a 32-byte output: " + err.Error())
+	}
+	return derived
+}
+
+// Ring is an ordered, non-empty list of keys with distinct ids.
+type Ring struct{ keys []Key }
+
+// Current is the key to make new things with.
+func (r Ring) Current() Key { return r.keys[0] }
+
+// Find returns the key of this id; ok is false when it has been withdrawn.
+func (r Ring) Find(id string) (key Key, ok bool) {
+	for _, k := range r.keys {
+		if k.ID == id {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
+
+// Parse reads `id:base64,id:base64,…`, newest first. An entry without an id gets one derived from the key, so that a
+// generated base64 value works as it is. The error never contains key material.
+func Parse(list string) (Ring, error) {
+	var ring Ring
+	for i, entry := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == '\n' || r == ' ' }) {
+		key, err := parseKey(entry)
+		if err != nil {
+			return Ring{}, fmt.Errorf("key %d: %w", i+1, err)
+		}
+		if _, taken := ring.Find(key.ID); taken {
+			return Ring{}, fmt.Errorf("key %d has the id of an earlier one", i+1)
+		}
+		ring.keys = append(ring.keys, key)
+	}
+	if len(ring.keys) == 0 {
+		return Ring{}, errors.New("holds no key")
+	}
+	return ring, nil
+}
+
+func parseKey(entry string) (Key, error) {
+	id, encoded, named := strings.Cut(entry, ":")
+	if !named {
+		id, encoded = "", entry
+	}
+	secret, err := decode(encoded)
+	if err != nil {
+		return Key{}, errors.New("is not base64; make one with: openssl rand -base64 32")
+	}
+	if len(secret) < MinBytes {
+		return Key{}, fmt.Errorf("has %d bytes, at least %d are needed; make one with: openssl rand -base64 32", len(secret), MinBytes)
+	}
+	if id == "" {
+		sum := sha256.Sum256(append([]byte("sana key id"), secret...))
+		id = hex.EncodeToString(sum[:4])
+	}
+	return Key{ID: id, secret: secret}, nil
+}
+
+// decode takes standard and URL-safe base64, padded or not.
+func decode(s string) ([]byte, error) {
+	s = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(s), "=")
+	return base64.RawStdEncoding.Strict().DecodeString(s)
+}
+
+// ReadOrCreateFile returns the content of the key file, made once with mode 0600. When several processes start
+// together, all of them get the key of the one that was first.
+func ReadOrCreateFile(path string) (string, error) {
+	if content, err := os.ReadFile(path); !errors.Is(err, fs.ErrNotExist) {
+		return string(content), err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
+	secret := make([]byte, MinBytes)
+	if _, err := rand.Read(secret); err != nil {
+		return "", err
+	}
+	if err := createOnce(path, base64.StdEncoding.EncodeToString(secret)+"\n"); err != nil {
+		return "", err
+	}
+	content, err := os.ReadFile(path)
+	return string(content), err
+}
+
+// createOnce publishes the whole content under path unless path exists: link(2) is atomic and refuses to replace, so
+// nobody ever reads half a key or a key that is replaced a moment later.
+func createOnce(path, content string) error {
+	draft, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(draft.Name())
+	_, writeErr := draft.WriteString(content)
+	if err := errors.Join(writeErr, draft.Sync(), draft.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(draft.Name(), path); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}

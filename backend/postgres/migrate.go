@@ -1,0 +1,135 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"sana/migrations"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+// Head is the version of the schema that this program needs. A newer one is fine: every migration leaves the schema
+// usable by the release before it.
+const Head = 2
+
+const (
+	riverVersion     = 2 // our number for the migration in which River makes its tables
+	riverTarget      = 8 // River's number for its own newest migration, in the release that go.mod names
+	schemaTable      = "goose_db_version"
+	developmentTable = "goose_db_version_development"
+)
+
+// Migrate brings the schema to Head. Any number of instances may call it together: one migrates, the others wait. It
+// needs a direct connection (no pooler in transaction mode): the lock belongs to the connection.
+// It returns the versions it applied; none when the schema was at Head already.
+func Migrate(ctx context.Context, url string) ([]int64, error) {
+	pool, err := migrationPool(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	version, err := Version(ctx, pool)
+	if err != nil || version >= Head {
+		return nil, err
+	}
+	river := goose.NewGoMigration(riverVersion, &goose.GoFunc{
+		RunDB: func(ctx context.Context, _ *sql.DB) error { return migrateRiver(ctx, pool) },
+	}, nil)
+	return up(ctx, pool, migrations.Schema, schemaTable, goose.WithGoMigrations(river))
+}
+
+// MigrateDevelopment makes the tables that only development has, under the same lock.
+func MigrateDevelopment(ctx context.Context, url string) error {
+	pool, err := migrationPool(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	dir, err := fs.Sub(migrations.Development, "development")
+	if err != nil {
+		return err
+	}
+	_, err = up(ctx, pool, dir, developmentTable)
+	return err
+}
+
+// Version is the schema's version: 0 for an empty database.
+func Version(ctx context.Context, db Querier) (int64, error) {
+	var exists bool
+	if err := db.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, schemaTable).Scan(&exists); err != nil || !exists {
+		return 0, Error("read schema version", err)
+	}
+	var version int64
+	err := db.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM `+schemaTable+` WHERE is_applied`).Scan(&version)
+	return version, Error("read schema version", err)
+}
+
+// CheckSchema returns an error with the command to run when the schema is older than Head.
+func CheckSchema(ctx context.Context, db Querier) error {
+	version, err := Version(ctx, db)
+	if err != nil {
+		return err
+	}
+	if version < Head {
+		return fmt.Errorf("the database's schema is at version %d and this program needs %d; run: sana migrate", version, Head)
+	}
+	return nil
+}
+
+func up(ctx context.Context, pool *pgxpool.Pool, dir fs.FS, table string, options ...goose.ProviderOption) ([]int64, error) {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300), lock.WithUnlockTimeout(1, 30))
+	if err != nil {
+		return nil, err
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	defer db.Close()
+	options = append(options, goose.WithSessionLocker(locker), goose.WithTableName(table), goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, dir, options...)
+	if err != nil {
+		return nil, err
+	}
+	results, err := provider.Up(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	applied := make([]int64, len(results))
+	for i, r := range results {
+		applied[i] = r.Source.Version
+	}
+	return applied, nil
+}
+
+// migrateRiver runs River's own migrator, each of its steps in a transaction of its own: one of them adds a value to
+// an enum which the next one uses. It goes on where a killed run stopped.
+func migrateRiver(ctx context.Context, pool *pgxpool.Pool) error {
+	migrator, err := rivermigrate.New[pgx.Tx](riverpgxv5.New(pool), nil)
+	if err != nil {
+		return err
+	}
+	_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: riverTarget})
+	return err
+}
+
+// migrationPool has no statement timeout, because a migration may take long, and waits for a lock only shortly, because
+// whoever queues behind it waits too.
+func migrationPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("migrate: the database URL cannot be read; it looks like postgres://user:password@host:5432/name")
+	}
+	cfg.MaxConns = 4
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{"application_name": "sana migrate", "lock_timeout": "10s"})
+	return pgxpool.NewWithConfig(ctx, cfg)
+}

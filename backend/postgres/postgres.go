@@ -1,0 +1,118 @@
+// Package postgres opens the pool, runs transactions, migrates, and tells a database that is away from a statement
+// that is wrong.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"sana/backend/fault"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Querier is what a pool and a transaction have in common.
+type Querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Open returns a pool on which nothing waits for ever: connecting, pinging, statements, locks and idle transactions all
+// have a limit. It does not connect; the first use does. `pool_max_conns` in the URL sets the size, else it is 16.
+// The caller closes it.
+func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("postgres: the database URL cannot be read; it looks like postgres://user:password@host:5432/name")
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		cfg.MaxConns = 16
+	}
+	cfg.MaxConnLifetime = 30 * time.Minute
+	cfg.MaxConnLifetimeJitter = 5 * time.Minute
+	cfg.MaxConnIdleTime = 5 * time.Minute
+	cfg.PingTimeout = time.Second
+	cfg.ConnConfig.ConnectTimeout = 3 * time.Second
+	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{
+		"application_name":                    "sana",
+		"statement_timeout":                   "3s",
+		"lock_timeout":                        "1s",
+		"idle_in_transaction_session_timeout": "10s",
+		// A generic plan made while a table was empty would keep reading it whole as it grows.
+		"plan_cache_mode": "force_custom_plan",
+	})
+	return pgxpool.NewWithConfig(ctx, cfg)
+}
+
+func setDefaults(params, defaults map[string]string) {
+	for name, value := range defaults {
+		if _, set := params[name]; !set {
+			params[name] = value
+		}
+	}
+}
+
+// InTx runs do in a transaction and commits when it returns nil; otherwise it rolls back and returns do's error.
+func InTx(ctx context.Context, pool *pgxpool.Pool, do func(tx pgx.Tx) error) error {
+	if err := pgx.BeginFunc(ctx, pool, do); err != nil {
+		return Error("transaction", err)
+	}
+	return nil
+}
+
+// Error names the operation in err. A database that is away, overloaded or too slow becomes fault.Unavailable; a fault
+// stays the fault it is; everything else is a defect of ours and stays an internal error. nil stays nil.
+func Error(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, isFault := errors.AsType[*fault.Error](err); isFault {
+		return err
+	}
+	err = fmt.Errorf("%s: %w", operation, err)
+	if away(err) {
+		return fault.StoreAway(err)
+	}
+	return err
+}
+
+// away reports whether trying the same again later can help.
+func away(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || pgconn.Timeout(err) {
+		return true
+	}
+	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return awayCode(answer.Code)
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	return connecting || network || pgconn.SafeToRetry(err) || brokenConnection(err)
+}
+
+// awayCode judges SQLSTATEs (PostgreSQL documentation, appendix A).
+func awayCode(code string) bool {
+	switch code {
+	case "25006", // read-only: a primary that was demoted
+		"40001", "40P01", // serialization failure, deadlock
+		"55P03",          // lock not available in time
+		"57014",          // statement timeout
+		"57P01", "57P02", // shut down, crashed
+		"57P03", "57P05": // starting up, idle session ended
+		return true
+	}
+	class := code[:min(2, len(code))]
+	return class == "08" || class == "53" // connection exceptions, insufficient resources
+}
+
+// brokenConnection covers a server that goes away in the middle of an answer, which pgx reports as text only.
+func brokenConnection(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "unexpected EOF") || strings.Contains(text, "conn closed") || strings.Contains(text, "closed pool")
+}
