@@ -148,7 +148,8 @@ func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 	err = o.sender.Send(ctx, composed.Message)
 	if err == nil {
 		o.log.InfoContext(ctx, "mail sent", "letter", args.Letter, "ref", args.Ref, "attempt", j.Attempt, "waited", time.Since(j.CreatedAt).Round(time.Millisecond))
-		return letter.Note(ctx, args.Ref, Sent)
+		o.note(ctx, letter, args, Sent)
+		return nil
 	}
 	if mail.IsPermanent(err) || time.Until(w.NextRetry(j)) > composed.UsefulFor {
 		return o.giveUp(ctx, letter, j, err)
@@ -163,8 +164,13 @@ func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 // giveUp ends a letter that was not sent.
 func (o *Outbox) giveUp(ctx context.Context, letter Letter, j *river.Job[job], cause error) error {
 	o.log.ErrorContext(ctx, "mail given up", "letter", j.Args.Letter, "ref", j.Args.Ref, "attempt", j.Attempt, "error", cause)
-	if err := letter.Note(ctx, j.Args.Ref, Failed); err != nil {
-		return err
-	}
+	o.note(ctx, letter, j.Args, Failed)
 	return river.JobCancel(cause)
+}
+
+// note tells what became of a letter. When that fails the letter must not be sent again for it.
+func (o *Outbox) note(ctx context.Context, letter Letter, args job, state State) {
+	if err := letter.Note(ctx, args.Ref, state); err != nil {
+		o.log.WarnContext(ctx, "state of mail not noted", "letter", args.Letter, "ref", args.Ref, "state", state, "error", err)
+	}
 }

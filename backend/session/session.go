@@ -18,7 +18,6 @@ var ErrNone = errors.New("session: none")
 // Session is what is kept for one browser.
 type Session struct {
 	ID        string    `json:"id"`                // public name, 128 random bits; not a credential
-	CreatedAt time.Time `json:"created_at"`        // by the database's clock
 	ExpiresAt time.Time `json:"expires_at"`        // absolute end, whatever its use
 	User      *User     `json:"user,omitempty"`    // nil before sign-in
 	Pending   *Pending  `json:"pending,omitempty"` // nil when no code is waited for
@@ -26,11 +25,23 @@ type Session struct {
 	IP        string    `json:"ip"`                // of the same request
 }
 
+// start is when the session's age begins, by the database's clock: a session that replaces another one to wait for a code
+// lives no longer than the first.
+func (s Session) start() time.Time {
+	if s.User != nil {
+		return s.User.SignedInAt
+	}
+	return s.Pending.SentAt
+}
+
+// Age is how long a session of this kind lives at the most, for the cookie; the store decides when it really ends.
+func (s Session) Age() time.Duration { return s.ExpiresAt.Sub(s.start()) }
+
 // User is the person who is signed in.
 type User struct {
 	ID         string    `json:"id"` // UUID
 	Email      string    `json:"email"`
-	SignedInAt time.Time `json:"signed_in_at"`
+	SignedInAt time.Time `json:"signed_in_at"` // by the database's clock
 }
 
 // Pending is a sign-in that waits for its code.
@@ -39,7 +50,7 @@ type Pending struct {
 	Email       string    `json:"email"`
 	Purpose     string    `json:"purpose"`
 	CodeLength  int       `json:"code_length"`
-	SentAt      time.Time `json:"sent_at"`
+	SentAt      time.Time `json:"sent_at"` // by the database's clock
 }
 
 // pendingAge is how long a session lives that only waits for a code: longer than the code, so that the page can still

@@ -65,14 +65,22 @@ func (s *Shared) Close() error { return s.kv.Close() }
 // Name is what the store is called in the development pages.
 func (s *Shared) Name() string { return "postgres" }
 
-// Issue makes a session and returns its token. now is the database's time; q is a transaction or the pool: with a
-// transaction, the session exists if and only if the rest of it does. ID, CreatedAt and ExpiresAt are set here.
-func (s *Shared) Issue(ctx context.Context, q postgres.Querier, now time.Time, session Session) (string, Session, error) {
+// Issue makes a session, for a person or for a sign-in that waits, and returns its token. It sets ID and ExpiresAt.
+func (s *Shared) Issue(ctx context.Context, session Session) (string, Session, error) {
+	return s.issue(ctx, s.db, session)
+}
+
+// IssueTx is Issue as part of a transaction: the session exists if and only if tx commits.
+func (s *Shared) IssueTx(ctx context.Context, tx pgx.Tx, session Session) (string, Session, error) {
+	return s.issue(ctx, tx, session)
+}
+
+func (s *Shared) issue(ctx context.Context, q postgres.Querier, session Session) (string, Session, error) {
 	idle, age := s.limits.Idle, s.limits.MaxAge
 	if session.User == nil {
 		idle, age = pendingAge, pendingAge
 	}
-	session.ID, session.CreatedAt, session.ExpiresAt = newID(), now, now.Add(age)
+	session.ID, session.ExpiresAt = newID(), session.start().Add(age)
 	session.UserAgent = printable(session.UserAgent, 256)
 	value, err := json.Marshal(session)
 	if err != nil {

@@ -1,0 +1,129 @@
+// Package cli is the program: its commands, and in serve.go how its parts are put together.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"sana/backend/config"
+	"sana/backend/postgres"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes: of a command that failed, and of a command line that cannot be understood.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// invocation is what every command gets.
+type invocation struct {
+	environ []string
+	stdout  io.Writer
+	stderr  io.Writer
+	version string
+}
+
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Answer requests and send mail until SIGTERM or SIGINT."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema to this version. Safe to run on several machines at once."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// Run runs one command and returns the process's exit code.
+func Run(args, environ []string, stdout, stderr io.Writer, version string) int {
+	exited, code := false, 0
+	parser, err := kong.New(&commands{},
+		kong.Name("sana"),
+		kong.Description("Sign-in by a six-digit e-mail code, with sessions in Postgres.\n\n"+variablesInHelp()),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(c int) { exited, code = true, c }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		panic("cli: the command definitions are wrong: " + err.Error())
+	}
+	command, err := parser.Parse(args)
+	if exited { // after --help
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "sana: %v\nRun sana --help for the commands.\n", err)
+		return exitUsage
+	}
+	if err := command.Run(invocation{environ, stdout, stderr, version}); err != nil {
+		fmt.Fprintf(stderr, "sana: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nsana: "))
+		return exitFailed
+	}
+	return 0
+}
+
+// variablesInHelp lists the configuration for --help.
+func variablesInHelp() string {
+	var b strings.Builder
+	b.WriteString("Configuration comes from the environment; a secret can also be given as NAME_FILE:")
+	for _, v := range config.Variables() {
+		fmt.Fprintf(&b, "\n  %-22s %s", v.Name, v.Help)
+		if v.Default != "" {
+			fmt.Fprintf(&b, " [%s]", v.Default)
+		}
+	}
+	return b.String()
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(in invocation) error {
+	_, err := fmt.Fprintln(in.stdout, in.version)
+	return err
+}
+
+type migrateCommand struct{}
+
+// Run migrates and says what it did.
+func (migrateCommand) Run(in invocation) error {
+	cfg, err := config.Load(in.environ)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	applied, err := postgres.Migrate(ctx, cfg.MigrateDatabaseURL.Reveal())
+	if err != nil {
+		return err
+	}
+	if len(applied) == 0 {
+		_, err = fmt.Fprintf(in.stdout, "The schema is at version %d already; nothing to do.\n", postgres.Head)
+	} else {
+		_, err = fmt.Fprintf(in.stdout, "Applied %v; the schema is at version %d.\n", applied, postgres.Head)
+	}
+	return err
+}
+
+type serveCommand struct {
+	Migrate bool `help:"Migrate first, in production too. In development this happens anyway."`
+}
+
+// Run serves until a signal comes. A second signal ends the process at once.
+func (s serveCommand) Run(in invocation) error {
+	cfg, err := config.Load(in.environ)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	program, err := Start(ctx, cfg, Options{Version: in.version, Output: in.stdout, Migrate: s.Migrate})
+	if err != nil {
+		return err
+	}
+	served := program.Wait(ctx)
+	stop()
+	return errors.Join(served, program.Stop())
+}

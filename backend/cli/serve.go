@@ -1,0 +1,250 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"sana/backend/config"
+	"sana/backend/inbox"
+	"sana/backend/mail"
+	"sana/backend/outbox"
+	"sana/backend/postgres"
+	"sana/backend/session"
+	"sana/backend/signin"
+	"sana/backend/web"
+	"sana/frontend"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	databasePatience = 30 * time.Second // at start, for a database that is not up yet
+	drainTimeout     = 8 * time.Second  // at the end, for requests in flight and for mails being sent
+)
+
+// Options are what Start needs besides the configuration.
+type Options struct {
+	Version string
+	Output  io.Writer // log lines, and the mails of the console sender
+	Migrate bool      // migrate in production too
+}
+
+// Program is a running Sana.
+type Program struct {
+	Addr string // where it listens, host:port
+
+	log      *slog.Logger
+	outbox   *outbox.Outbox
+	sessions *session.Shared
+	server   *web.Server
+	served   chan error // gets one value: why the server ended
+
+	stopTouching context.CancelFunc
+	touching     sync.WaitGroup
+}
+
+// Start puts the program together and runs it; read it top to bottom and you have seen how Sana works. ctx bounds the
+// start only. The caller calls Stop if Start returns no error.
+func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) {
+	instance := strings.ToLower(rand.Text()[:8])
+	log := newLogger(cfg, o.Output).With("instance", instance)
+	publicURL, err := url.Parse(cfg.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+
+	// The database: reachable, with a schema that this version knows.
+	db, err := postgres.Open(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	started := false
+	defer func() {
+		if !started {
+			db.Close()
+		}
+	}()
+	if err := prepareDatabase(ctx, cfg, o, db, log); err != nil {
+		return nil, err
+	}
+
+	// Mail: a sender, and the outbox in front of it that loses nothing.
+	mails := developmentInbox(cfg, db)
+	sender, err := newSender(cfg, o.Output, mails)
+	if err != nil {
+		return nil, err
+	}
+	box, err := outbox.New(db, sender, log)
+	if err != nil {
+		return nil, err
+	}
+
+	// The rules of signing in, and the sessions that they lead to.
+	templates, err := mail.ParseTemplates()
+	if err != nil {
+		return nil, err
+	}
+	codes := signin.New(db, cfg.Keys, box, cfg.CodeLength, signin.MailSettings{
+		Templates: templates, From: cfg.MailFrom, PublicURL: publicURL,
+	})
+	sessions, err := session.NewShared(ctx, db, session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}, log)
+	if err != nil {
+		return nil, err
+	}
+
+	// The wire.
+	server, err := web.New(web.Options{
+		SignIn:           codes,
+		Sessions:         sessions,
+		Ready:            func(ctx context.Context) error { return postgres.CheckSchema(ctx, db) },
+		SPA:              frontend.Files(),
+		PublicURL:        publicURL,
+		TrustedProxyHops: int(cfg.TrustedProxyHops),
+		Inbox:            mails,
+		Version:          o.Version,
+		Instance:         instance,
+		Log:              log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	listener, err := listen(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := box.Start(context.WithoutCancel(ctx)); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	started = true
+	p := &Program{
+		Addr: listener.Addr().String(), log: log,
+		outbox: box, sessions: sessions, server: server, served: make(chan error, 1),
+	}
+	p.run(listener)
+	log.Info("serving", "address", p.Addr, "public_url", cfg.PublicURL, "version", o.Version, "environment", cfg.Env, "store", sessions.Name())
+	return p, nil
+}
+
+func (p *Program) run(listener net.Listener) {
+	touch, stop := context.WithCancel(context.Background())
+	p.stopTouching = stop
+	p.touching.Go(func() { p.sessions.Run(touch) })
+	go func() { p.served <- p.server.Serve(listener) }()
+}
+
+// Wait returns nil when ctx ends, and an error when the server ends before.
+func (p *Program) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-p.served:
+		return fmt.Errorf("server ended: %w", err)
+	}
+}
+
+// Stop finishes the requests in flight and the mails being sent, writes back what sessions were used, and closes the
+// database. Mails that are still queued wait for the next start or for another instance.
+func (p *Program) Stop() error {
+	p.log.Info("stopping")
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	err := p.server.Shutdown(ctx)
+	err = errors.Join(err, p.outbox.Stop(ctx))
+	p.stopTouching()
+	p.touching.Wait()
+	err = errors.Join(err, p.sessions.Close()) // last: it closes the pool that all of them share
+	p.log.Info("stopped")
+	return err
+}
+
+// prepareDatabase waits for the database and migrates it, or refuses a schema that is too old.
+func prepareDatabase(ctx context.Context, cfg config.Config, o Options, db *pgxpool.Pool, log *slog.Logger) error {
+	if err := waitForDatabase(ctx, db, log); err != nil {
+		return err
+	}
+	development := cfg.Env == config.Development
+	if development || o.Migrate {
+		applied, err := postgres.Migrate(ctx, cfg.MigrateDatabaseURL.Reveal())
+		if err != nil {
+			return err
+		}
+		if len(applied) > 0 {
+			log.Info("schema migrated", "versions", applied)
+		}
+	}
+	if development {
+		if err := postgres.MigrateDevelopment(ctx, cfg.MigrateDatabaseURL.Reveal()); err != nil {
+			return err
+		}
+	}
+	return postgres.CheckSchema(ctx, db)
+}
+
+func waitForDatabase(ctx context.Context, db *pgxpool.Pool, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, databasePatience)
+	defer cancel()
+	retry := time.NewTicker(500 * time.Millisecond)
+	defer retry.Stop()
+	for warned := false; ; warned = true {
+		err := db.Ping(ctx)
+		if err == nil {
+			return nil
+		}
+		if !warned {
+			log.Warn("database does not answer, waiting", "patience", databasePatience, "error", err)
+		}
+		select {
+		case <-retry.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the database does not answer; check DATABASE_URL and that Postgres runs: %w", err)
+		}
+	}
+}
+
+// developmentInbox is nil in production, where there is no such table and no page for it.
+func developmentInbox(cfg config.Config, db *pgxpool.Pool) *inbox.Inbox {
+	if cfg.Env != config.Development {
+		return nil
+	}
+	return inbox.New(db)
+}
+
+func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Sender, error) {
+	if cfg.MailTransport == config.Console {
+		return mail.NewConsole(output, mails.Keep), nil
+	}
+	return mail.NewMailgun(mail.MailgunConfig{
+		Domain: cfg.MailgunDomain, APIKey: cfg.MailgunAPIKey.Reveal(), APIBase: cfg.MailgunAPIBase,
+	})
+}
+
+// listen takes the port: on all interfaces in production, on the loopback one in development, where anybody who reaches
+// the inbox can read codes.
+func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
+	host := ""
+	if cfg.Env == config.Development {
+		host = "127.0.0.1"
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, fmt.Sprint(cfg.Port)))
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on port %d (PORT): %w", cfg.Port, err)
+	}
+	return listener, nil
+}
+
+func newLogger(cfg config.Config, output io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(output, options))
+	}
+	return slog.New(slog.NewJSONHandler(output, options))
+}

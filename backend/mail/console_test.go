@@ -1,0 +1,106 @@
+package mail_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"sana/backend/mail"
+)
+
+// writes records each Write as it came. It has no lock of its own: Console promises one.
+type writes []string
+
+func (w *writes) Write(p []byte) (int, error) {
+	*w = append(*w, string(p))
+	return len(p), nil
+}
+
+func TestTheConsoleShowsTheMessageAndThenKeepsIt(t *testing.T) {
+	t.Parallel()
+	var out writes
+	var kept []mail.Message
+	console := mail.NewConsole(&out, func(_ context.Context, m mail.Message) error {
+		if len(out) != 1 {
+			t.Errorf("got %d writes before keep, want 1", len(out))
+		}
+		kept = append(kept, m)
+		return nil
+	})
+	m := aMessage()
+	if err := console.Send(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"To: " + m.To + "\n", "Subject: " + m.Subject + "\n", "\n" + m.Text + "\n"} {
+		if !strings.Contains(out[0], want) {
+			t.Errorf("got %q, want %q in it", out[0], want)
+		}
+	}
+	if len(kept) != 1 || kept[0].To != m.To || kept[0].HTML != m.HTML {
+		t.Errorf("got %d kept messages, want the one sent", len(kept))
+	}
+}
+
+func TestConsoleBlocksDoNotMix(t *testing.T) {
+	t.Parallel()
+	const senders = 32
+	var out writes
+	console := mail.NewConsole(&out, nil)
+	var group sync.WaitGroup
+	for range senders {
+		group.Go(func() {
+			if err := console.Send(t.Context(), aMessage()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if len(out) != senders {
+		t.Errorf("got %d writes, want one for each of %d messages", len(out), senders)
+	}
+}
+
+func TestTheConsoleSaysWhatKeepSays(t *testing.T) {
+	t.Parallel()
+	full := errors.New("inbox full")
+	console := mail.NewConsole(&writes{}, func(context.Context, mail.Message) error { return full })
+	if err := console.Send(t.Context(), aMessage()); !errors.Is(err, full) {
+		t.Errorf("got %v, want %v", err, full)
+	}
+}
+
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, errors.New("closed, and here is " + canaryCode) }
+
+func TestAClosedConsoleIsATemporaryFailure(t *testing.T) {
+	t.Parallel()
+	err := mail.NewConsole(closed{}, nil).Send(t.Context(), aMessage())
+	if err == nil || mail.IsPermanent(err) || strings.Contains(err.Error(), canaryCode) {
+		t.Errorf("got %v, want a temporary error without the code", err)
+	}
+}
+
+func TestTheConsoleStopsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out writes
+	err := mail.NewConsole(&out, nil).Send(ctx, aMessage())
+	if !errors.Is(err, context.Canceled) || len(out) != 0 {
+		t.Errorf("got %v and %d writes, want context.Canceled and none", err, len(out))
+	}
+}
+
+func TestTheConsoleRefusesWhatMailgunRefuses(t *testing.T) {
+	t.Parallel()
+	for name, m := range badMessages() {
+		var out writes
+		err := mail.NewConsole(&out, nil).Send(t.Context(), m)
+		if !mail.IsPermanent(err) || len(out) != 0 {
+			t.Errorf("%s: got %v and %d writes, want a permanent error and none", name, err, len(out))
+		}
+	}
+}

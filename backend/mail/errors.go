@@ -1,0 +1,42 @@
+package mail
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrCredentials is in the chain of an error when the provider refused our key or our domain's right to send.
+// Every message fails until an operator acts.
+var ErrCredentials = errors.New("credentials refused")
+
+// Permanent marks err as one that trying again cannot cure. Permanent(nil) is nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &permanentError{err}
+}
+
+// IsPermanent reports whether err, or an error it wraps, was marked by Permanent.
+func IsPermanent(err error) bool {
+	var permanent *permanentError
+	return errors.As(err, &permanent)
+}
+
+type permanentError struct{ cause error }
+
+func (e *permanentError) Error() string { return e.cause.Error() }
+func (e *permanentError) Unwrap() error { return e.cause }
+
+// Throttled is the error of a provider that takes no more messages for now, of any kind, to anyone.
+type Throttled struct {
+	After time.Duration // how long to wait: at most 10 minutes, and zero when the provider named no time
+}
+
+func (e *Throttled) Error() string {
+	if e.After == 0 {
+		return "mail: throttled by the provider"
+	}
+	return fmt.Sprintf("mail: throttled by the provider for %s", e.After)
+}

@@ -1,0 +1,84 @@
+// Package mail says what Sana's messages say, and hands them to whoever delivers them.
+//
+// Templates writes messages; a Sender takes them. Whether and when a failed message is tried again is the
+// caller's to decide: the error tells it whether trying again can help (see Sender).
+package mail
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	netmail "net/mail"
+	"strings"
+	"unicode"
+)
+
+// Message is one mail to one person.
+type Message struct {
+	To      string            // one bare address, "ada@example.com": no display name, no list
+	From    string            // one mailbox, with a display name or without: "Sana <no-reply@sana.example>"
+	Subject string            // one line
+	Text    string            // the whole message for readers of plain text; never empty
+	HTML    string            // the same for the others; empty sends the text alone
+	Headers map[string]string // further mail headers, name to value
+	Kind    string            // what sort of message it is, "sign_in_code": a tag for counting, without personal data
+}
+
+// Sender hands a message to whoever delivers it.
+//
+// Send returns nil when the message was accepted, which does not mean delivered. An error for which IsPermanent is
+// true must not be retried; any other error may be, and one that holds a *Throttled not before its time. No error
+// carries an address, a subject, a code, a key or a provider's answer, so that it can be logged as it is.
+// Send returns soon after ctx ends. It is safe for concurrent use.
+type Sender interface {
+	Send(ctx context.Context, m Message) error
+}
+
+// String names the message by its kind alone, so that printing one gives away neither person nor code.
+func (m Message) String() string { return "mail " + m.Kind }
+
+// LogValue is String for slog, whose JSON handler would otherwise write every field.
+func (m Message) LogValue() slog.Value { return slog.StringValue(m.String()) }
+
+// check refuses, permanently, a message that could reach anyone but its one recipient or write a header of its own.
+// ASVS 1.3.11.
+func (m Message) check() error {
+	switch {
+	case !isPlainAddress(m.To):
+		return Permanent(errors.New("mail: the recipient is not one plain address"))
+	case !isMailbox(m.From):
+		return Permanent(errors.New("mail: the sender is not one mailbox"))
+	case !isLine(m.Subject):
+		return Permanent(errors.New("mail: the subject is not one line"))
+	case !isLine(m.Kind):
+		return Permanent(errors.New("mail: the kind is not one line"))
+	case m.Text == "":
+		return Permanent(errors.New("mail: the message has no text"))
+	}
+	for name, value := range m.Headers {
+		if !isLine(name) || !isLine(value) {
+			return Permanent(errors.New("mail: a header is not one line"))
+		}
+	}
+	return nil
+}
+
+// isPlainAddress reports whether s is exactly one addr-spec in plain ASCII. Parsing alone is not enough: it takes
+// `"a,b@y.com"@x.com` and `Name <a@x.com>`, and a provider that splits on commas would see two people in the first.
+func isPlainAddress(s string) bool {
+	parsed, err := netmail.ParseAddress(s)
+	return err == nil && parsed.Address == s && !strings.ContainsFunc(s, isUnsafeInAddress)
+}
+
+func isUnsafeInAddress(r rune) bool {
+	return r <= ' ' || r >= 0x7f || strings.ContainsRune(`,;:<>()[]"\`, r)
+}
+
+func isMailbox(s string) bool {
+	_, err := netmail.ParseAddress(s)
+	return err == nil && isLine(s)
+}
+
+func isLine(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, unicode.IsControl)
+}

@@ -1,0 +1,161 @@
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/mailgun/mailgun-go/v4"
+)
+
+// Mailgun is the Sender of production: Mailgun's HTTP API, by mailgun-go. Tracking is off, TLS to the recipient's
+// server is demanded, and the message's Kind is its tag.
+//
+// mailgun-go v4 alone does not do for three things, and http.go does them around it: its default client has no
+// timeout, it reads an answer of any length, and it drops the answer's headers, Retry-After among them. Its Debug
+// switch prints whole requests, with the code, and is never set here. Its errors hold the URL and the answer's body,
+// so none of them is passed on or wrapped.
+type Mailgun struct {
+	client *mailgun.MailgunImpl
+}
+
+// MailgunConfig says where and as whom to send.
+type MailgunConfig struct {
+	Domain  string        // the sending domain, "mg.sana.example"
+	APIKey  string        // the account's or, better, the domain's sending key
+	APIBase string        // ends in /v3; empty is Mailgun's US region. Plain http is taken for a loopback address only
+	Timeout time.Duration // for one message, from dialing to the answer's last byte; zero is 10 seconds
+}
+
+// NewMailgun checks the configuration, without asking Mailgun, and returns a Sender. Its errors name the faulty
+// field and never the key.
+func NewMailgun(c MailgunConfig) (*Mailgun, error) {
+	if c.APIBase == "" {
+		c.APIBase = mailgun.APIBaseUS
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	client := mailgun.NewMailgun(c.Domain, c.APIKey)
+	client.SetAPIBase(strings.TrimRight(c.APIBase, "/"))
+	client.SetClient(newHTTPClient(c.Timeout))
+	return &Mailgun{client: client}, nil
+}
+
+func (c MailgunConfig) check() error {
+	base, err := url.Parse(c.APIBase)
+	switch {
+	case c.Domain == "" || strings.ContainsFunc(c.Domain, isNotInHostname):
+		return errors.New("mail: mailgun: the domain is not a host name")
+	case c.APIKey == "" || strings.ContainsFunc(c.APIKey, isUnprintable):
+		return errors.New("mail: mailgun: the API key is empty or has spaces in it")
+	case err != nil || base.Host == "" || !strings.HasSuffix(strings.TrimRight(base.Path, "/"), "/v3"):
+		return errors.New("mail: mailgun: the API base is not a URL that ends in /v3, like " + mailgun.APIBaseEU)
+	case base.Scheme != "https" && !(base.Scheme == "http" && isLoopback(base.Hostname())):
+		return errors.New("mail: mailgun: the API base is not https")
+	}
+	return nil
+}
+
+func isNotInHostname(r rune) bool { return isNotDigitOrLetter(r) && r != '-' && r != '.' }
+
+func isUnprintable(r rune) bool { return r <= ' ' || r >= 0x7f }
+
+func isLoopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+// Send gives the message to Mailgun.
+//
+// Only an answer with a message id counts as accepted. After a success that cannot be read Mailgun may still have
+// taken the message, and yet the error is a temporary one: a second mail with the same code does no harm, a lost one
+// does. Refusals (3xx, and 4xx but 408, 425 and 429) are permanent; 429 is a *Throttled; all else may be retried.
+func (s *Mailgun) Send(ctx context.Context, m Message) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	letter, err := mailgunMessage(m)
+	if err != nil {
+		return err
+	}
+	ctx, seen := withAnswer(ctx)
+	_, id, err := s.client.Send(ctx, letter)
+	if err == nil && id != "" {
+		return nil
+	}
+	if seen.status == 0 {
+		return noAnswer(ctx, err)
+	}
+	return refusal(seen)
+}
+
+func mailgunMessage(m Message) (*mailgun.Message, error) {
+	letter := mailgun.NewMessage(m.From, m.Subject, m.Text, m.To)
+	letter.SetHTML(m.HTML)
+	letter.SetTrackingOptions(&mailgun.TrackingOptions{Tracking: false, TrackingClicks: "no", TrackingOpens: false})
+	letter.SetRequireTLS(true)
+	if err := letter.AddTag(m.Kind); err != nil {
+		return nil, Permanent(errors.New("mail: mailgun: the tag was refused"))
+	}
+	for name, value := range m.Headers {
+		letter.AddHeader(name, value)
+	}
+	return letter, nil
+}
+
+// refusal says what an answer that accepts nothing means.
+func refusal(a *answer) error {
+	switch status := a.status; {
+	case status == http.StatusTooManyRequests:
+		return &Throttled{After: a.retryAfter}
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return Permanent(fmt.Errorf("mail: mailgun: %d %w", status, ErrCredentials))
+	case status == http.StatusRequestTimeout || status == http.StatusTooEarly:
+		return fmt.Errorf("mail: mailgun: %d not now", status)
+	case status >= 500:
+		return fmt.Errorf("mail: mailgun: %d trouble at the provider", status)
+	case status >= 400:
+		return Permanent(fmt.Errorf("mail: mailgun: %d message refused", status))
+	case status >= 300:
+		return Permanent(fmt.Errorf("mail: mailgun: %d redirect refused", status))
+	default:
+		return fmt.Errorf("mail: mailgun: %d answer unreadable", status)
+	}
+}
+
+// noAnswer says why there was none, in words of our own: the transport's name the URL and more. Where the caller's
+// context ended, its error is in the chain.
+func noAnswer(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("mail: mailgun: %w", ctx.Err())
+	}
+	return errors.New("mail: mailgun: no answer: " + networkReason(err))
+}
+
+func networkReason(err error) string {
+	var dns *net.DNSError
+	var timeout net.Error
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &dns):
+		return "name not resolved"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "timed out"
+	case errors.As(err, &untrusted):
+		return "certificate not trusted"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	default:
+		return "connection failed"
+	}
+}

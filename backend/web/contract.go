@@ -1,0 +1,31 @@
+package web
+
+import (
+	_ "embed"
+	"encoding/json"
+	"sync"
+
+	"github.com/gofiber/fiber/v2"
+	"go.yaml.in/yaml/v3"
+)
+
+//go:embed openapi.yaml
+var contractYAML []byte
+
+// contractJSON turns the contract into JSON when it is first asked for.
+var contractJSON = sync.OnceValues(func() ([]byte, error) {
+	var document any
+	if err := yaml.Unmarshal(contractYAML, &document); err != nil {
+		return nil, err
+	}
+	return json.Marshal(document)
+})
+
+func (s *Server) contract(c *fiber.Ctx) error {
+	body, err := contractJSON()
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, contentTypeJSON)
+	return c.Send(body)
+}

@@ -1,0 +1,78 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sana/backend/session"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// cookieSettings are the name and attributes of the session cookie. Over https it has the __Host- prefix, which binds
+// it to this host and to TLS (RFC 6265bis, 4.1.3.2); over http, which only development allows, it cannot.
+type cookieSettings struct {
+	name   string
+	secure bool
+}
+
+func newCookieSettings(https bool) cookieSettings {
+	if https {
+		return cookieSettings{name: "__Host-sana_session", secure: true}
+	}
+	return cookieSettings{name: "sana_session"}
+}
+
+// token returns the session token of a request, "" when there is none. With two cookies of our name one of them was
+// planted, and nobody can say which: neither counts.
+func (k cookieSettings) token(c *fiber.Ctx) string {
+	var token string
+	found := 0
+	for name, value := range c.Request().Header.Cookies() {
+		if string(name) == k.name {
+			token = string(value)
+			found++
+		}
+	}
+	if found != 1 {
+		return ""
+	}
+	return token
+}
+
+func (k cookieSettings) set(c *fiber.Ctx, token string, age time.Duration) {
+	k.write(c, token, int(age.Seconds()))
+}
+
+func (k cookieSettings) clear(c *fiber.Ctx) { k.write(c, "", -1) }
+
+func (k cookieSettings) write(c *fiber.Ctx, value string, maxAge int) {
+	cookie := fasthttp.AcquireCookie()
+	defer fasthttp.ReleaseCookie(cookie)
+	cookie.SetKey(k.name)
+	cookie.SetValue(value)
+	cookie.SetPath("/")
+	cookie.SetHTTPOnly(true)
+	cookie.SetSecure(k.secure)
+	cookie.SetSameSite(fasthttp.CookieSameSiteLaxMode)
+	cookie.SetMaxAge(maxAge)
+	if maxAge < 0 {
+		cookie.SetExpire(fasthttp.CookieExpireDelete)
+	}
+	c.Response().Header.SetCookie(cookie)
+}
+
+// readSession returns the session of a request and its token. A request without one gets an empty session and "".
+func (s *Server) readSession(ctx context.Context, c *fiber.Ctx) (session.Session, string, error) {
+	token := s.cookie.token(c)
+	if token == "" {
+		return session.Session{}, "", nil
+	}
+	found, err := s.Sessions.Read(ctx, token)
+	if errors.Is(err, session.ErrNone) {
+		return session.Session{}, "", nil
+	}
+	return found, token, err
+}

@@ -1,0 +1,26 @@
+package web
+
+import (
+	"sana/backend/fault"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// refuseCrossOrigin lets a write through only from our own pages: the browser says so itself (Sec-Fetch-Site, which no
+// page can set), or the Origin is PUBLIC_URL. It is the algorithm of Go's http.CrossOriginProtection, but a write that
+// says neither is refused too: programs can set Origin. (ASVS 5.0, 3.5.1.)
+func (s *Server) refuseCrossOrigin(c *fiber.Ctx) error {
+	switch c.Method() {
+	case fiber.MethodGet, fiber.MethodHead, fiber.MethodOptions:
+		return c.Next()
+	}
+	if site := c.Get("Sec-Fetch-Site"); site != "" {
+		if site == "same-origin" {
+			return c.Next()
+		}
+	} else if c.Get(fiber.HeaderOrigin) == s.PublicURL.Scheme+"://"+s.PublicURL.Host {
+		return c.Next()
+	}
+	return fault.New(fault.CrossOriginRequest,
+		"Sana takes changes from its own pages only. A program sends the header Origin with Sana's public address.")
+}

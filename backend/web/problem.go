@@ -1,0 +1,98 @@
+package web
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"sana/backend/fault"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// statusOf is the one place where a fault gets its HTTP status.
+var statusOf = map[fault.Code]int{
+	fault.InvalidRequest:       http.StatusBadRequest,
+	fault.InvalidEmail:         http.StatusBadRequest,
+	fault.InvalidCode:          http.StatusBadRequest,
+	fault.NotSignedIn:          http.StatusUnauthorized,
+	fault.WrongCode:            http.StatusUnauthorized,
+	fault.CrossOriginRequest:   http.StatusForbidden,
+	fault.NotFound:             http.StatusNotFound,
+	fault.NoPendingCode:        http.StatusNotFound,
+	fault.MethodNotAllowed:     http.StatusMethodNotAllowed,
+	fault.RequestTimeout:       http.StatusRequestTimeout,
+	fault.CodeExpired:          http.StatusGone,
+	fault.RequestTooLarge:      http.StatusRequestEntityTooLarge,
+	fault.UnsupportedMediaType: http.StatusUnsupportedMediaType,
+	fault.TooManyTries:         http.StatusTooManyRequests,
+	fault.HeaderTooLarge:       http.StatusRequestHeaderFieldsTooLarge,
+	fault.Internal:             http.StatusInternalServerError,
+	fault.Unavailable:          http.StatusServiceUnavailable,
+}
+
+// problem is RFC 9457's problem details object.
+type problem struct {
+	Type       string     `json:"type"`
+	Title      string     `json:"title"`
+	Status     int        `json:"status"`
+	Detail     string     `json:"detail"`
+	Code       fault.Code `json:"code"`
+	RequestID  string     `json:"request_id"`
+	RetryAfter int        `json:"retry_after,omitempty"` // seconds
+	TriesLeft  *int       `json:"tries_left,omitempty"`
+}
+
+// answerError turns every error into problem+json. Errors of fasthttp come here without having passed the middleware,
+// so the headers are set again.
+func (s *Server) answerError(c *fiber.Ctx, err error) error {
+	s.writeHeaders(c)
+	f := faultOf(err)
+	status := statusOf[f.Code]
+	p := problem{
+		Type:      "urn:sana:problem:" + string(f.Code),
+		Title:     http.StatusText(status),
+		Status:    status,
+		Detail:    f.Message,
+		Code:      f.Code,
+		RequestID: requestID(c),
+		TriesLeft: f.TriesLeft,
+	}
+	if f.RetryAfter > 0 {
+		p.RetryAfter = seconds(f.RetryAfter)
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(p.RetryAfter))
+	}
+	if status >= http.StatusInternalServerError {
+		s.Log.Error("request failed", "request_id", p.RequestID, "route", c.Route().Path, "error", err)
+	}
+	c.Response().Header.DelAllCookies()
+	return sendJSON(c.Status(status), "application/problem+json", p)
+}
+
+// faultOf also translates what Fiber and fasthttp refuse by themselves. Their texts can quote the request.
+func faultOf(err error) *fault.Error {
+	refused, ok := errors.AsType[*fiber.Error](err)
+	if !ok {
+		return fault.From(err)
+	}
+	switch refused.Code {
+	case http.StatusNotFound:
+		return fault.New(fault.NotFound, "There is nothing at this address.")
+	case http.StatusMethodNotAllowed:
+		return fault.New(fault.MethodNotAllowed, "This address does not answer this method; the Allow header says which ones it does.")
+	case http.StatusRequestTimeout:
+		return fault.New(fault.RequestTimeout, "The request took too long to arrive. Send it again.")
+	case http.StatusRequestEntityTooLarge:
+		return fault.New(fault.RequestTooLarge, "The request's body is larger than 8 kB.")
+	case http.StatusRequestHeaderFieldsTooLarge:
+		return fault.New(fault.HeaderTooLarge, "The request's headers are larger than 16 kB. Delete this site's cookies and try again.")
+	case http.StatusBadRequest:
+		return fault.New(fault.InvalidRequest, "The request is not valid HTTP.")
+	default:
+		return fault.From(err)
+	}
+}
+
+func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }

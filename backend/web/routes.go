@@ -1,0 +1,55 @@
+package web
+
+import "github.com/gofiber/fiber/v2"
+
+// route is one line of the list of all that Sana answers.
+type route struct {
+	method  string
+	path    string
+	handler fiber.Handler
+}
+
+// addRoutes adds what every request passes, then the routes, then the files of the SPA.
+func (s *Server) addRoutes() {
+	s.app.Use(s.logRequest, s.recoverPanic, s.setHeaders, s.refuseCrossOrigin)
+	for _, r := range s.routes() {
+		if r.method == fiber.MethodGet {
+			s.app.Get(r.path, r.handler) // answers HEAD too
+			continue
+		}
+		s.app.Add(r.method, r.path, r.handler)
+	}
+	s.app.Use(s.serveFile)
+}
+
+func (s *Server) routes() []route {
+	routes := []route{
+		{fiber.MethodPost, "/api/auth/code", s.handle(s.requestCode)},
+		{fiber.MethodGet, "/api/auth/code", s.handle(s.pendingCode)},
+		{fiber.MethodDelete, "/api/auth/code", s.handle(s.cancelCode)},
+		{fiber.MethodPost, "/api/auth/code/resend", s.handle(s.resendCode)},
+		{fiber.MethodPost, "/api/auth/verify", s.handle(s.verifyCode)},
+		{fiber.MethodGet, "/api/auth/session", s.handle(s.currentSession)},
+		{fiber.MethodPost, "/api/auth/sign-out", s.handle(s.signOut)},
+		{fiber.MethodGet, "/api/openapi.json", s.contract},
+		{fiber.MethodGet, "/livez", s.live},
+		{fiber.MethodGet, "/readyz", s.handle(s.ready)},
+	}
+	if s.Inbox == nil {
+		return routes
+	}
+	return append(routes,
+		route{fiber.MethodGet, "/dev/inbox", s.handle(s.inboxPage)},
+		route{fiber.MethodGet, "/dev/inbox.json", s.handle(s.inboxJSON)},
+		route{fiber.MethodGet, "/auth/session-debug", s.handle(s.sessionDebug)},
+	)
+}
+
+// Routes lists "METHOD /path" of everything that is not a file of the SPA.
+func (s *Server) Routes() []string {
+	var list []string
+	for _, r := range s.routes() {
+		list = append(list, r.method+" "+r.path)
+	}
+	return list
+}

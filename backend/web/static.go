@@ -1,0 +1,121 @@
+package web
+
+import (
+	"errors"
+	"io/fs"
+	"mime"
+	"path"
+	"strings"
+
+	"sana/backend/fault"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// file is one file of the SPA, ready to be sent.
+type file struct {
+	body         []byte
+	contentType  string
+	cacheControl string
+}
+
+// indexPath is the SPA's page; every page of it is this file.
+const indexPath = "/index.html"
+
+// hashedPrefix is where Vite puts files whose name contains a hash of their content.
+const hashedPrefix = "/assets/"
+
+// pages are the paths that the SPA knows; on others it says that there is no such page, with status 404.
+var pages = map[string]bool{"/": true, "/verify": true}
+
+// readFiles makes the exact map of what is served: nothing outside it is ever opened.
+func readFiles(spa fs.FS) (map[string]file, error) {
+	files := map[string]file{}
+	err := fs.WalkDir(spa, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
+			return err
+		}
+		body, err := fs.ReadFile(spa, name)
+		files["/"+name] = file{body, contentTypeOf(name), cacheControlOf("/" + name)}
+		return err
+	})
+	return files, err
+}
+
+// contentTypeOf goes by the name alone and not by the machine's own table, so that every machine answers alike.
+func contentTypeOf(name string) string {
+	switch path.Ext(name) {
+	case ".ico":
+		return "image/x-icon"
+	case ".webmanifest":
+		return "application/manifest+json"
+	case ".txt":
+		return "text/plain; charset=utf-8"
+	case ".woff2":
+		return "font/woff2"
+	}
+	if known := mime.TypeByExtension(path.Ext(name)); known != "" {
+		return known
+	}
+	return "application/octet-stream"
+}
+
+func cacheControlOf(name string) string {
+	switch {
+	case strings.HasPrefix(name, hashedPrefix):
+		return "public, max-age=31536000, immutable"
+	case path.Ext(name) == ".html":
+		return "no-store"
+	default:
+		return "public, max-age=3600"
+	}
+}
+
+// serveFile is the last handler: a file of the SPA, or its page for a browser that asks for one, else what Fiber says
+// (404, or 405 where another method is answered). Below /api, /auth and /dev there are no files and no pages.
+func (s *Server) serveFile(c *fiber.Ctx) error {
+	name := c.Path()
+	if c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead || isReserved(name) {
+		return c.Next()
+	}
+	if name == "/" {
+		name = indexPath
+	}
+	if f, ok := s.files[name]; ok {
+		return sendFile(c, f)
+	}
+	if !pages[name] && !wantsPage(c, name) {
+		return c.Next()
+	}
+	index, ok := s.files[indexPath]
+	if !ok {
+		return fault.Wrap(fault.NotFound, "This binary was built without the pages; run: npm run build", errors.New("no index.html embedded"))
+	}
+	if !pages[name] {
+		c.Status(fiber.StatusNotFound)
+	}
+	return sendFile(c, index)
+}
+
+func isReserved(name string) bool {
+	for _, prefix := range []string{"/api", "/auth", "/dev"} {
+		if name == prefix || strings.HasPrefix(name, prefix+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// wantsPage reports whether a browser navigates: it accepts HTML, and the last part of the path is not a file's name.
+func wantsPage(c *fiber.Ctx, name string) bool {
+	return !strings.Contains(path.Base(name), ".") && strings.Contains(c.Get(fiber.HeaderAccept), "text/html")
+}
+
+func sendFile(c *fiber.Ctx, f file) error {
+	if strings.HasPrefix(f.contentType, "text/html") {
+		c.Set(fiber.HeaderContentSecurityPolicy, policySPA)
+	}
+	c.Set(fiber.HeaderCacheControl, f.cacheControl)
+	c.Set(fiber.HeaderContentType, f.contentType)
+	return c.Send(f.body)
+}
