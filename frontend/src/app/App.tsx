@@ -1,0 +1,43 @@
+import { useCallback, useState } from 'preact/hooks'
+import { LocationProvider, useLocation } from 'preact-iso'
+import { NotFoundPage } from '../features/not-found/NotFoundPage'
+import { CodePage } from '../features/sign-in/CodePage'
+import type { Arrival } from '../features/sign-in/SignInPage'
+import { Frame } from './Frame'
+import { StartPage } from './StartPage'
+
+export function App() {
+  return (
+    <LocationProvider>
+      <Frame>
+        <Pages />
+      </Frame>
+    </LocationProvider>
+  )
+}
+
+function Pages() {
+  const { path, route } = useLocation()
+  const [arrival, setArrival] = useState<Arrival>({})
+
+  const enterCode = useCallback(
+    (email: string) => {
+      setArrival({ email })
+      route('/verify')
+    },
+    [route],
+  )
+  // Replaced, not pushed: going back to a code that was used or given up would lead nowhere.
+  const start = useCallback(
+    (arrival: Arrival) => {
+      setArrival((last) => ({ ...(last.email ? { email: last.email } : {}), ...arrival }))
+      route('/', true)
+    },
+    [route],
+  )
+  const welcome = useCallback(() => start({}), [start])
+
+  if (path === '/') return <StartPage arrival={arrival} onArrival={setArrival} onCodeRequested={enterCode} />
+  if (path === '/verify') return <CodePage onSignedIn={welcome} onSignIn={start} />
+  return <NotFoundPage />
+}

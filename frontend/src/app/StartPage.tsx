@@ -1,0 +1,40 @@
+import { useRef } from 'preact/hooks'
+import { HomePage } from '../features/home/HomePage'
+import { type Arrival, SignInPage } from '../features/sign-in/SignInPage'
+import { useRead } from '../shared/api/useRead'
+import { Loading } from '../shared/ui/Loading'
+import { TroublePage } from '../shared/ui/TroublePage'
+
+interface Props {
+  arrival: Arrival
+  onArrival: (arrival: Arrival) => void
+  onCodeRequested: (email: string) => void
+}
+
+/** The home page of whoever is signed in; the sign-in form for everybody else. */
+export function StartPage({ arrival, onArrival, onCodeRequested }: Props) {
+  const { read, reload, reset } = useRead('/api/auth/session')
+  const wasSignedIn = useRef(false)
+  if (read.state === 'ready') wasSignedIn.current = true
+
+  const signedOut = () => {
+    wasSignedIn.current = false
+    onArrival({ notice: 'You are signed out.' })
+    reset()
+  }
+
+  if (read.state === 'loading') {
+    return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
+  }
+  if (read.state === 'ready') {
+    return <HomePage current={read.value} stale={read.trouble} onSignedOut={signedOut} />
+  }
+  if (read.refusal.problem.code !== 'not_signed_in') return <TroublePage trouble={read.refusal} onRetry={reload} />
+  return (
+    <SignInPage
+      arrival={wasSignedIn.current ? { notice: 'Your session has ended. Please sign in again.' } : arrival}
+      stale={read.trouble}
+      onCodeRequested={onCodeRequested}
+    />
+  )
+}

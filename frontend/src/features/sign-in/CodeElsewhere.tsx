@@ -1,0 +1,40 @@
+import { useEffect } from 'preact/hooks'
+import { useRead } from '../../shared/api/useRead'
+import { Button } from '../../shared/ui/Button'
+import { Heading } from '../../shared/ui/Heading'
+import hidden from '../../shared/ui/hidden.module.css'
+import { Loading } from '../../shared/ui/Loading'
+import styles from './CodeElsewhere.module.css'
+import { inGroups } from './code'
+
+interface Props {
+  code: string
+  onSignedIn: () => void
+  onSignIn: () => void
+}
+
+/** The mail's link was opened where nobody asked for a code: it is there to be typed where someone did. */
+export function CodeElsewhere({ code, onSignedIn, onSignIn }: Props) {
+  // Whoever has typed the code already and opens the link afterwards is simply in.
+  const { read } = useRead('/api/auth/session')
+  const signedIn = read.state === 'ready'
+  useEffect(() => {
+    if (signedIn) onSignedIn()
+  }, [signedIn, onSignedIn])
+  if (signedIn || (read.state === 'loading' && !read.trouble)) return <Loading />
+
+  return (
+    <>
+      <Heading>Your code for another browser</Heading>
+      <p>This code belongs to the browser that asked for it — type it there:</p>
+      <p class={styles.code}>
+        <span aria-hidden="true">{inGroups(code)}</span>
+        <span class={hidden.hidden}>{[...code].join(' ')}</span>
+      </p>
+      <p>Would you rather sign in here? Then this browser needs a code of its own.</p>
+      <Button look="plain" onClick={onSignIn}>
+        Sign in here instead
+      </Button>
+    </>
+  )
+}

@@ -1,0 +1,108 @@
+import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { type Problem, post } from '../../shared/api/http'
+import { useWrite } from '../../shared/api/useWrite'
+import { Button } from '../../shared/ui/Button'
+import { TextField } from '../../shared/ui/TextField'
+import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { cleanCode, codeFault } from './code'
+import styles from './form.module.css'
+
+/** What can come of a code. */
+export interface Outcomes {
+  onSignedIn: () => void
+  /** Wrong, with tries left. */
+  onWrong: () => void
+  /** Nothing more can come of this code: `problem` says why. */
+  onSpent: (problem: Problem) => void
+}
+
+interface Props extends Outcomes {
+  length: number
+  /** From the mail's link; it waits for a press of the button. */
+  initial: string
+  describedBy: string
+  onLost: () => void
+}
+
+const counts = ['no tries', 'one try', 'two tries', 'three tries', 'four tries']
+
+export function CodeForm({ length, initial, describedBy, onSignedIn, onWrong, onSpent, onLost }: Props) {
+  const [code, setCode] = useState(initial)
+  const [fault, setFault] = useState<string>()
+  const { busy, trouble, write } = useWrite()
+  const input = useRef<HTMLInputElement>(null)
+  const tried = useRef(new Set<string>())
+
+  useEffect(() => {
+    if (initial === '') input.current?.focus()
+  }, [initial])
+
+  const refuse = (words: string) => {
+    setFault(words)
+    input.current?.focus()
+    input.current?.select()
+  }
+  const verify = (value: string) => {
+    const wrong = codeFault(value, length)
+    if (wrong) return refuse(wrong)
+    tried.current.add(value)
+    setFault(undefined)
+    return write(() => post('/api/auth/verify', { code: value }), onSignedIn, {
+      invalid_code: (problem) => refuse(problem.detail),
+      wrong_code: (problem) => {
+        if (problem.tries_left === 0) return onSpent(problem)
+        refuse(`That is not the code we sent. You have ${counts[problem.tries_left ?? -1] ?? 'some tries'} left.`)
+        onWrong()
+      },
+      code_expired: onSpent,
+      too_many_tries: onSpent,
+      no_pending_code: onLost,
+    })
+  }
+  const typed = ({ currentTarget }: TargetedInputEvent<HTMLInputElement>) => {
+    const value = cleanCode(currentTarget.value)
+    // The state may be the same as before ("123" after "123-"), and then nothing would be drawn anew.
+    currentTarget.value = value
+    setCode(value)
+    setFault(undefined)
+    if (codeFault(value, length) === undefined && !tried.current.has(value)) verify(value)
+  }
+  const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    verify(code)
+  }
+
+  return (
+    <form class={styles.form} noValidate onSubmit={submit}>
+      <TextField
+        label={`${length}-digit code`}
+        hint={
+          initial
+            ? 'Filled in from your mail. Press the button to sign in.'
+            : 'It is checked as soon as it is complete.'
+        }
+        fault={fault}
+        describedBy={describedBy}
+        digits
+        inputRef={input}
+        input={{
+          type: 'text',
+          name: 'code',
+          inputMode: 'numeric',
+          autocomplete: 'one-time-code',
+          autocapitalize: 'off',
+          spellcheck: false,
+          required: true,
+          readOnly: busy,
+          value: code,
+          onInput: typed,
+        }}
+      />
+      {trouble && <TroubleNotice trouble={trouble} next="Your code is still here: please press Sign in again." />}
+      <Button type="submit" busy={busy && 'Checking the code…'}>
+        Sign in
+      </Button>
+    </form>
+  )
+}

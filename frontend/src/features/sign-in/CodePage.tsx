@@ -1,0 +1,53 @@
+import { useEffect, useRef } from 'preact/hooks'
+import { Loading } from '../../shared/ui/Loading'
+import { TroublePage } from '../../shared/ui/TroublePage'
+import { CodeElsewhere } from './CodeElsewhere'
+import { PendingSignIn } from './PendingSignIn'
+import type { Arrival } from './SignInPage'
+import { useLinkedCode } from './useLinkedCode'
+import { usePendingCode } from './usePendingCode'
+
+const lost = 'No sign-in is waiting in this browser any more. Ask for a new code to go on.'
+
+interface Props {
+  onSignedIn: () => void
+  onSignIn: (arrival: Arrival) => void
+}
+
+export function CodePage({ onSignedIn, onSignIn }: Props) {
+  const linked = useLinkedCode()
+  const { read, reload, put } = usePendingCode()
+  const email = useRef<string>(undefined)
+  if (read.state === 'ready') email.current = read.value.email
+
+  const nothingPending = read.state === 'refused' && read.refusal.problem.code === 'no_pending_code'
+  const isLost = nothingPending && (linked === undefined || email.current !== undefined)
+  const lose = () => onSignIn({ notice: lost, ...(email.current ? { email: email.current } : {}) })
+  useEffect(() => {
+    if (isLost) lose()
+  })
+
+  if (read.state === 'loading') {
+    return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
+  }
+  if (read.state === 'ready') {
+    return (
+      <PendingSignIn
+        pending={read.value}
+        receivedAt={read.receivedAt}
+        trouble={read.trouble}
+        linked={linked}
+        onAnswer={put}
+        onOutdated={reload}
+        onSignedIn={onSignedIn}
+        onSignIn={onSignIn}
+        onLost={lose}
+      />
+    )
+  }
+  if (isLost) return <Loading />
+  if (nothingPending && linked) {
+    return <CodeElsewhere code={linked} onSignedIn={onSignedIn} onSignIn={() => onSignIn({})} />
+  }
+  return <TroublePage trouble={read.refusal} onRetry={reload} />
+}

@@ -1,0 +1,38 @@
+import type { PendingCode } from '../../shared/api/http'
+import { Moment } from '../../shared/ui/Moment'
+import styles from './Delivery.module.css'
+import { onThisClock, type Received } from './useTimeLeft'
+
+const what: Record<PendingCode['delivery'], string> = {
+  queued: 'We are sending a code to',
+  sent: 'We sent a code to',
+  failed: 'We could not deliver the mail to',
+}
+
+interface Props {
+  id: string
+  received: Received
+}
+
+/** Where the code went, what became of the mail, and how long the code works. */
+export function Delivery({ id, received }: Props) {
+  const { pending } = received
+  return (
+    <div id={id}>
+      <p role="status">
+        <span class={pending.delivery === 'failed' ? styles.failed : ''}>{what[pending.delivery]}</span>{' '}
+        <strong class={styles.address}>{pending.email}</strong>
+      </p>
+      <p class={styles.note}>
+        {pending.delivery === 'failed' ? (
+          'Check the address, or let us send the code again.'
+        ) : (
+          <>
+            It works until <Moment at={onThisClock(pending.expires_at, received)} show="clock" />. No mail? Look in the
+            spam folder too.
+          </>
+        )}
+      </p>
+    </div>
+  )
+}

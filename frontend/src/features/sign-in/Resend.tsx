@@ -1,0 +1,64 @@
+import type { ComponentChildren } from 'preact'
+import { useId, useState } from 'preact/hooks'
+import { type PendingCode, post } from '../../shared/api/http'
+import { useWrite } from '../../shared/api/useWrite'
+import { Button } from '../../shared/ui/Button'
+import hidden from '../../shared/ui/hidden.module.css'
+import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import styles from './Resend.module.css'
+import { type Received, useSecondsUntil } from './useTimeLeft'
+
+export interface ResendProps {
+  received: Received
+  onSent: (pending: PendingCode) => void
+  onLost: () => void
+}
+
+interface Props extends ResendProps {
+  children: ComponentChildren
+  look?: 'main' | 'quiet'
+}
+
+export function Resend({ children, look = 'quiet', received, onSent, onLost }: Props) {
+  const seconds = useSecondsUntil(received.pending.resend_at, received)
+  const { busy, trouble, write } = useWrite()
+  const [asked, setAsked] = useState(false)
+  const wait = useId()
+  const resend = () =>
+    write(
+      () => post('/api/auth/code/resend', {}),
+      (pending) => {
+        setAsked(true)
+        onSent(pending)
+      },
+      { no_pending_code: onLost },
+    )
+
+  return (
+    <div class={styles.resend}>
+      <Button
+        look={look}
+        busy={busy && 'Asking for it…'}
+        unavailable={seconds > 0}
+        describedBy={seconds > 0 ? wait : undefined}
+        onClick={resend}
+      >
+        {children}
+      </Button>
+      <span id={wait} class={styles.wait}>
+        {seconds > 0 && `${look === 'main' ? 'available in' : 'in'} ${asTimer(seconds)}`}
+      </span>
+      <span role="status" class={hidden.hidden}>
+        {asked && 'Your request was received.'}
+      </span>
+      {trouble && <TroubleNotice trouble={trouble} next="Please press the button again." />}
+    </div>
+  )
+}
+
+/** 75 as "1:15", 3661 as "1:01:01". */
+function asTimer(seconds: number): string {
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
+  const shown = parts[0] === 0 ? parts.slice(1) : parts
+  return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, '0'))).join(':')
+}

@@ -1,0 +1,119 @@
+import type { components, paths } from './contract'
+
+export type Problem = components['schemas']['Problem']
+export type PendingCode = components['schemas']['PendingCode']
+export type CurrentSession = components['schemas']['CurrentSession']
+
+/** The server answered, and said no: an RFC 9457 problem of ours. */
+export class Refused extends Error {
+  readonly problem: Problem
+
+  constructor(problem: Problem) {
+    super(problem.detail)
+    this.problem = problem
+  }
+}
+
+/** No answer of ours came: no network, no answer in time, or something else (a proxy's page) in its place. */
+export class Unreachable extends Error {
+  /** Seconds after which whoever answered wants to be asked again. */
+  readonly retryAfter: number | undefined
+
+  constructor(cause: unknown, retryAfter?: number) {
+    super('no answer from Sana', { cause })
+    this.retryAfter = retryAfter
+  }
+}
+
+export type Trouble = Refused | Unreachable
+
+/** Whether what was thrown is an outcome of a call, and not a fault of this program. */
+export function isTrouble(error: unknown): error is Trouble {
+  return error instanceof Refused || error instanceof Unreachable
+}
+
+const patience = 15_000
+
+type Success = 200 | 202
+type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : never
+/** What a call answers with when it succeeds; undefined when that is only 204. */
+type AnswerOf<Op> = Op extends { responses: infer All }
+  ? Success & keyof All extends never
+    ? undefined
+    : Json<All[Success & keyof All]>
+  : never
+type BodyOf<Op> = Op extends { requestBody: infer Body } ? Json<Body> : never
+type PathsWith<Method extends string> = {
+  [Path in keyof paths]: Method extends keyof paths[Path] ? (paths[Path][Method] extends object ? Path : never) : never
+}[keyof paths]
+
+export type GetPath = PathsWith<'get'>
+export type Answer<Path extends GetPath> = AnswerOf<paths[Path]['get']>
+
+/** Throws Refused or Unreachable; when `signal` aborts, the signal's reason. */
+export function get<Path extends GetPath>(path: Path, signal: AbortSignal): Promise<Answer<Path>> {
+  return send('GET', path, undefined, signal) as Promise<Answer<Path>>
+}
+
+/** Throws Refused or Unreachable. */
+export function post<Path extends PathsWith<'post'>>(
+  path: Path,
+  body: BodyOf<paths[Path]['post']>,
+): Promise<AnswerOf<paths[Path]['post']>> {
+  return send('POST', path, body) as Promise<AnswerOf<paths[Path]['post']>>
+}
+
+/** Throws Refused or Unreachable. */
+export function del(path: PathsWith<'delete'>): Promise<undefined> {
+  return send('DELETE', path) as Promise<undefined>
+}
+
+async function send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<unknown> {
+  const timeout = AbortSignal.timeout(patience)
+  const headers: Record<string, string> = { Accept: 'application/json, application/problem+json' }
+  if (body) headers['Content-Type'] = 'application/json'
+  try {
+    const response = await fetch(path, {
+      method,
+      headers,
+      body: body ? JSON.stringify(body) : null,
+      credentials: 'same-origin',
+      cache: 'no-store',
+      // The API redirects nowhere: whoever does is not the API.
+      redirect: 'error',
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    })
+    return await read(response)
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw isTrouble(error) ? error : new Unreachable(error)
+  }
+}
+
+async function read(response: Response): Promise<unknown> {
+  if (response.status === 204) return undefined
+  const type = response.headers.get('Content-Type')?.split(';')[0]?.trim()
+  if (response.ok && type === 'application/json') return response.json()
+  if (!response.ok && type === 'application/problem+json') {
+    const problem: unknown = await response.json()
+    if (isProblem(problem)) throw new Refused(problem)
+  }
+  throw new Unreachable(`${response.status} ${type}`, seconds(response.headers.get('Retry-After')))
+}
+
+function isProblem(value: unknown): value is Problem {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'code' in value &&
+    typeof value.code === 'string' &&
+    'detail' in value &&
+    typeof value.detail === 'string' &&
+    'status' in value &&
+    typeof value.status === 'number'
+  )
+}
+
+function seconds(header: string | null): number | undefined {
+  return header && /^\d+$/.test(header) ? Number(header) : undefined
+}

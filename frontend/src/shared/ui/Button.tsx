@@ -1,0 +1,40 @@
+import type { ComponentChildren, TargetedMouseEvent } from 'preact'
+import styles from './Button.module.css'
+import hidden from './hidden.module.css'
+
+interface Props {
+  children: ComponentChildren
+  type?: 'button' | 'submit'
+  look?: 'main' | 'plain' | 'quiet'
+  /** What is going on, said while it goes on; a press then does nothing. */
+  busy?: string | false
+  /** Shown as not available yet; it keeps the focus and can be read out. */
+  unavailable?: boolean
+  describedBy?: string | undefined
+  onClick?: () => void
+}
+
+export function Button({ children, type = 'button', look = 'main', busy, unavailable, describedBy, onClick }: Props) {
+  const off = Boolean(busy || unavailable)
+  // aria-disabled and not disabled: a disabled button loses the focus of whoever has just pressed it.
+  const pressed = (event: TargetedMouseEvent<HTMLButtonElement>) => {
+    if (off) event.preventDefault()
+    else onClick?.()
+  }
+  return (
+    <>
+      <button
+        type={type}
+        class={`${styles.button} ${styles[look]} ${busy ? styles.busy : ''}`}
+        aria-disabled={off}
+        aria-describedby={describedBy}
+        onClick={pressed}
+      >
+        {children}
+      </button>
+      <span role="status" class={hidden.hidden}>
+        {busy}
+      </span>
+    </>
+  )
+}

@@ -1,0 +1,25 @@
+import { useEffect, useRef } from 'preact/hooks'
+import styles from './Heading.module.css'
+
+interface Props {
+  children: string
+  /** False where something else on the page takes the focus. */
+  focus?: boolean
+}
+
+/**
+ * The page's h1 and, with it, the document's title. It takes the focus when it appears, so that whoever listens
+ * hears where they are and whoever uses the keyboard goes on from there.
+ */
+export function Heading({ children, focus = true }: Props) {
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    document.title = `${children} – Sana`
+    if (focus) heading.current?.focus()
+  }, [children, focus])
+  return (
+    <h1 ref={heading} tabIndex={-1} class={styles.heading}>
+      {children}
+    </h1>
+  )
+}

@@ -1,0 +1,44 @@
+import type { InputHTMLAttributes, Ref } from 'preact'
+import { useId } from 'preact/hooks'
+import styles from './TextField.module.css'
+
+interface Props {
+  label: string
+  hint: string
+  /** What is wrong with what was typed; takes the place of the hint. */
+  fault: string | undefined
+  /** Further text that belongs to the field. */
+  describedBy?: string
+  digits?: boolean
+  inputRef: Ref<HTMLInputElement>
+  input: InputHTMLAttributes<HTMLInputElement>
+}
+
+export function TextField({ label, hint, fault, describedBy, digits = false, inputRef, input }: Props) {
+  const id = useId()
+  const note = `${id}-note`
+  return (
+    <div class={styles.field}>
+      <label for={id} class={styles.label}>
+        {label}
+      </label>
+      <input
+        {...input}
+        id={id}
+        ref={inputRef}
+        class={`${styles.input} ${digits ? styles.digits : ''}`}
+        aria-invalid={fault !== undefined}
+        aria-describedby={describedBy ? `${note} ${describedBy}` : note}
+      />
+      <p id={note} class={styles.note}>
+        {fault ? (
+          <span role="alert" class={styles.fault}>
+            {fault}
+          </span>
+        ) : (
+          hint
+        )}
+      </p>
+    </div>
+  )
+}
