@@ -147,7 +147,7 @@ func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 	}
 	err = o.sender.Send(ctx, composed.Message)
 	if err == nil {
-		o.log.InfoContext(ctx, "mail sent", "letter", args.Letter, "ref", args.Ref, "attempt", j.Attempt, "waited", time.Since(j.CreatedAt).Round(time.Millisecond))
+		o.log.InfoContext(ctx, "mail sent", "letter", args.Letter, "ref", args.Ref, "attempt", j.Attempt, "waited_ms", time.Since(j.CreatedAt).Milliseconds())
 		o.note(ctx, letter, args, Sent)
 		return nil
 	}

@@ -12,6 +12,9 @@ import (
 //go:embed openapi.yaml
 var contractYAML []byte
 
+// ContractYAML is openapi.yaml.
+func ContractYAML() []byte { return contractYAML }
+
 // contractJSON turns the contract into JSON when it is first asked for.
 var contractJSON = sync.OnceValues(func() ([]byte, error) {
 	var document any

@@ -93,7 +93,7 @@ func (s *Server) logRequest(c *fiber.Ctx) error {
 		"method", utils.CopyString(c.Method()),
 		"route", utils.CopyString(c.Route().Path),
 		"status", c.Response().StatusCode(),
-		"duration", time.Since(start).Round(time.Microsecond),
+		"duration_ms", float64(time.Since(start).Microseconds())/1000,
 	)
 	return nil
 }

@@ -69,6 +69,7 @@ func New(o Options) (*Server, error) {
 	// Without this, a request that cannot be parsed is quoted in errors, cookies included.
 	s.app.Server().SecureErrorLogMessage = true
 	s.app.Server().Logger = quiet{o.Log}
+	s.app.Server().Handler = s.guard(s.app.Server().Handler)
 	s.addRoutes()
 	return s, nil
 }

@@ -1,0 +1,308 @@
+package sanatest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Browser sends requests as a page of ours would, keeps cookies, and checks every answer against the contract and
+// against what must hold for all of them. Safe for concurrent use.
+type Browser struct {
+	t      testing.TB
+	client *http.Client
+
+	mu       sync.Mutex
+	base     string
+	cookies  map[string]string
+	everSeen map[string]bool // every cookie value the server ever set
+}
+
+// Open returns a new browser on an instance.
+func (i *Instance) Open(t testing.TB) *Browser {
+	return &Browser{
+		t:        t,
+		client:   &http.Client{Timeout: Deadline, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		base:     i.URL,
+		cookies:  map[string]string{},
+		everSeen: map[string]bool{},
+	}
+}
+
+// MoveTo lets the next requests go to another instance, as a load balancer would.
+func (b *Browser) MoveTo(i *Instance) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.base = i.URL
+}
+
+// Cookies returns a copy of the browser's cookies.
+func (b *Browser) Cookies() map[string]string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	copied := map[string]string{}
+	for name, value := range b.cookies {
+		copied[name] = value
+	}
+	return copied
+}
+
+// Clone returns another browser with the same cookies.
+func (b *Browser) Clone() *Browser {
+	return &Browser{t: b.t, client: b.client, base: b.base, cookies: b.Cookies(), everSeen: map[string]bool{}}
+}
+
+// Header changes a request before it is sent.
+type Header func(*http.Request)
+
+// With sets a header; an empty value removes it.
+func With(name, value string) Header {
+	return func(r *http.Request) {
+		if value == "" {
+			r.Header.Del(name)
+			return
+		}
+		r.Header.Set(name, value)
+	}
+}
+
+// Answer is what came back.
+type Answer struct {
+	t      testing.TB
+	name   string
+	Status int
+	Header http.Header
+	Body   []byte
+	Set    []*http.Cookie // by this answer
+}
+
+// Get sends a GET.
+func (b *Browser) Get(path string, headers ...Header) *Answer {
+	b.t.Helper()
+	return b.Do(http.MethodGet, path, "", headers...)
+}
+
+// Post sends a JSON text.
+func (b *Browser) Post(path, body string, headers ...Header) *Answer {
+	b.t.Helper()
+	return b.Do(http.MethodPost, path, body, headers...)
+}
+
+// Do sends any request. It fails the test when the answer breaks the contract.
+func (b *Browser) Do(method, path, body string, headers ...Header) *Answer {
+	b.t.Helper()
+	request := b.request(method, path, body, headers)
+	response, err := b.client.Do(request)
+	if err != nil {
+		b.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		b.t.Fatalf("%s %s: reading the answer: %v", method, path, err)
+	}
+	b.keepCookies(response)
+	answer := &Answer{
+		t: b.t, name: method + " " + path, Status: response.StatusCode, Header: response.Header, Body: content, Set: response.Cookies(),
+	}
+	b.checkAlways(answer)
+	checkContract(b.t, request, []byte(body), answer)
+	return answer
+}
+
+func (b *Browser) request(method, path, body string, headers []Header) *http.Request {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	request, err := http.NewRequest(method, b.base+path, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	request.Header.Set("Sec-Fetch-Site", "same-origin")
+	request.Header.Set("Origin", PublicURL)
+	request.Header.Set("User-Agent", "sanatest")
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for name, value := range b.cookies {
+		request.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	for _, change := range headers {
+		change(request)
+	}
+	return request
+}
+
+func (b *Browser) keepCookies(response *http.Response) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, cookie := range response.Cookies() {
+		if cookie.MaxAge < 0 {
+			delete(b.cookies, cookie.Name)
+			continue
+		}
+		b.cookies[cookie.Name] = cookie.Value
+		b.everSeen[cookie.Value] = true
+	}
+}
+
+// checkAlways holds what no answer may break: the security headers, no caching beside a cookie, and no token anywhere
+// but in Set-Cookie.
+func (b *Browser) checkAlways(a *Answer) {
+	b.t.Helper()
+	for _, name := range []string{
+		"X-Request-Id", "Cache-Control", "Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy",
+		"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Strict-Transport-Security",
+	} {
+		if a.Header.Get(name) == "" {
+			b.t.Errorf("%s: %d without the header %s", a.name, a.Status, name)
+		}
+	}
+	if a.Header.Get("Server") != "" {
+		b.t.Errorf("%s: names its server: %q", a.name, a.Header.Get("Server"))
+	}
+	if len(a.Set) > 0 && a.Header.Get("Cache-Control") != "no-store" {
+		b.t.Errorf("%s: sets a cookie and may be cached: %q", a.name, a.Header.Get("Cache-Control"))
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for token := range b.everSeen {
+		if token != "" && bytes.Contains(a.Body, []byte(token)) {
+			b.t.Errorf("%s: the body holds a session token", a.name)
+		}
+	}
+}
+
+// Want fails the test unless the answer has this status, and this problem code where one is given. It returns the
+// answer.
+func (a *Answer) Want(status int, code ...string) *Answer {
+	a.t.Helper()
+	got := ""
+	if len(code) > 0 {
+		got = a.Problem().Code
+	}
+	if a.Status != status || len(code) > 0 && got != code[0] {
+		a.t.Fatalf("%s: got %d %s, want %d %v; body: %s", a.name, a.Status, got, status, code, a.Body)
+	}
+	return a
+}
+
+// Problem is an answer's problem details.
+type Problem struct {
+	Type       string `json:"type"`
+	Title      string `json:"title"`
+	Status     int    `json:"status"`
+	Detail     string `json:"detail"`
+	Code       string `json:"code"`
+	RequestID  string `json:"request_id"`
+	RetryAfter int    `json:"retry_after"`
+	TriesLeft  *int   `json:"tries_left"`
+}
+
+// Problem reads the body as problem details.
+func (a *Answer) Problem() Problem {
+	a.t.Helper()
+	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
+		a.t.Fatalf("%s: got %d with Content-Type %q, want problem+json; body: %.200s", a.name, a.Status, got, a.Body)
+	}
+	var p Problem
+	a.JSON(&p)
+	return p
+}
+
+// PendingCode is the body of the calls under /api/auth/code.
+type PendingCode struct {
+	Email      string    `json:"email"`
+	CodeLength int       `json:"code_length"`
+	TriesLeft  int       `json:"tries_left"`
+	Now        time.Time `json:"now"`
+	ExpiresAt  time.Time `json:"expires_at"`
+	ResendAt   time.Time `json:"resend_at"`
+	Delivery   string    `json:"delivery"`
+}
+
+// Pending reads the body as a pending code.
+func (a *Answer) Pending() PendingCode {
+	a.t.Helper()
+	var p PendingCode
+	a.JSON(&p)
+	return p
+}
+
+// SignedIn is the body of /api/auth/verify and, without Created, of /api/auth/session.
+type SignedIn struct {
+	User struct {
+		ID    string `json:"id"`
+		Email string `json:"email"`
+	} `json:"user"`
+	Session struct {
+		ID         string    `json:"id"`
+		SignedInAt time.Time `json:"signed_in_at"`
+		ExpiresAt  time.Time `json:"expires_at"`
+	} `json:"session"`
+	Created bool `json:"created"`
+}
+
+// SignedIn reads the body as a signed-in person.
+func (a *Answer) SignedIn() SignedIn {
+	a.t.Helper()
+	var s SignedIn
+	a.JSON(&s)
+	return s
+}
+
+// JSON reads the body into target.
+func (a *Answer) JSON(target any) {
+	a.t.Helper()
+	if err := json.Unmarshal(a.Body, target); err != nil {
+		a.t.Fatalf("%s: %d is not the JSON that was expected: %v; body: %.200s", a.name, a.Status, err, a.Body)
+	}
+}
+
+// WantEqual fails the test when got differs from want.
+func WantEqual(t testing.TB, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// RequestCode asks for a code.
+func (b *Browser) RequestCode(email string) *Answer {
+	b.t.Helper()
+	return b.Post("/api/auth/code", `{"email":`+quote(email)+`}`)
+}
+
+// Verify types a code.
+func (b *Browser) Verify(code string) *Answer {
+	b.t.Helper()
+	return b.Post("/api/auth/verify", `{"code":`+quote(code)+`}`)
+}
+
+// SignIn walks the whole way and returns who is signed in.
+func (b *Browser) SignIn(w *World, email string) SignedIn {
+	b.t.Helper()
+	mailed := len(acceptedFor(w.Mailgun.Messages(), email))
+	b.RequestCode(email).Want(http.StatusAccepted)
+	return b.Verify(w.Code(b.t, email, mailed+1)).Want(http.StatusOK).SignedIn()
+}
+
+func quote(s string) string {
+	quoted, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return string(quoted)
+}
+
+// WrongCode returns a code of the same length that is not code.
+func WrongCode(code string) string {
+	last := (code[len(code)-1]-'0'+1)%10 + '0'
+	return code[:len(code)-1] + string(last)
+}

@@ -1,0 +1,64 @@
+package sanatest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"sync"
+	"testing"
+
+	"sana/backend/web"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+)
+
+// Contract is backend/web/openapi.yaml, read once.
+var Contract = sync.OnceValues(func() (*openapi3.T, error) {
+	document, err := openapi3.NewLoader().LoadFromData(web.ContractYAML())
+	if err != nil {
+		return nil, err
+	}
+	return document, document.Validate(context.Background())
+})
+
+// checkContract fails the test when a request that the contract forbids was accepted, or when an answer is not one that
+// the contract allows. What the contract does not name must be a problem, if it is under /api.
+func checkContract(t testing.TB, request *http.Request, body []byte, a *Answer) {
+	t.Helper()
+	document, err := Contract()
+	if err != nil {
+		t.Fatalf("openapi.yaml: %v", err)
+	}
+	path := document.Paths.Value(request.URL.Path)
+	if path == nil || path.GetOperation(request.Method) == nil {
+		if a.Status >= 400 && request.Method != http.MethodHead {
+			a.Problem()
+		}
+		return
+	}
+	// A copy with its body: the sent one has been read.
+	copied := request.Clone(t.Context())
+	copied.Body = io.NopCloser(bytes.NewReader(body))
+	input := &openapi3filter.RequestValidationInput{
+		Request: copied,
+		Route: &routers.Route{
+			Spec: document, Path: request.URL.Path, PathItem: path, Method: request.Method, Operation: path.GetOperation(request.Method),
+		},
+	}
+	if err := openapi3filter.ValidateRequest(t.Context(), input); err != nil && a.Status < 400 {
+		t.Errorf("%s: got %d for a request that the contract forbids: %v", a.name, a.Status, err)
+	}
+	err = openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input,
+		Status:                 a.Status,
+		Header:                 a.Header,
+		Body:                   io.NopCloser(bytes.NewReader(a.Body)),
+		Options:                &openapi3filter.Options{IncludeResponseStatus: true},
+	})
+	if err != nil {
+		t.Errorf("%s: the answer %d breaks the contract: %v", a.name, a.Status, err)
+	}
+}

@@ -1,0 +1,217 @@
+package sanatest_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"sana/backend/mail/mailgunfake"
+	"sana/backend/postgres"
+	"sana/backend/sanatest"
+)
+
+// What the predecessor could not do: a pending sign-in survives the end of the process, however sudden.
+func TestAPendingSignInSurvivesKillMinusNine(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	first := w.Run(t)
+	b := first.Open(t)
+	b.RequestCode("ada@sana.example").Want(http.StatusAccepted)
+	code := w.Code(t, "ada@sana.example", 1)
+	b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+	first.Kill(t)
+
+	b.MoveTo(&w.Run(t).Instance)
+
+	pending := b.Get("/api/auth/code").Want(http.StatusOK).Pending()
+	sanatest.WantEqual(t, "address", pending.Email, "ada@sana.example")
+	sanatest.WantEqual(t, "tries left", pending.TriesLeft, 4)
+	b.Verify(code).Want(http.StatusOK)
+}
+
+func TestASignedInPersonStaysSoOverKillMinusNine(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	first := w.Run(t)
+	b := first.Open(t)
+	before := b.SignIn(w, "ada@sana.example")
+	first.Kill(t)
+
+	b.MoveTo(&w.Run(t).Instance)
+
+	after := b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
+	sanatest.WantEqual(t, "session", after.Session, before.Session)
+	sanatest.WantEqual(t, "user", after.User, before.User)
+}
+
+func TestEveryStepMayReachAnotherInstance(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	instances := []*sanatest.Process{w.Run(t), w.Run(t)}
+	b := instances[0].Open(t)
+	next := 0
+	hop := func() *sanatest.Browser {
+		next++
+		b.MoveTo(&instances[next%2].Instance)
+		return b
+	}
+
+	hop().RequestCode("ada@sana.example").Want(http.StatusAccepted)
+	code := w.Code(t, "ada@sana.example", 1)
+	hop().Get("/api/auth/code").Want(http.StatusOK)
+	hop().Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+	hop().Verify(code).Want(http.StatusOK)
+	hop().Get("/api/auth/session").Want(http.StatusOK)
+	hop().Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+	signedOut := b.Clone()
+	signedOut.MoveTo(&instances[0].Instance)
+	signedOut.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+}
+
+// An ended session is gone for every instance with the next request, whoever still holds its cookie.
+func TestSignOutIsFinalOnEveryInstance(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	here, there := w.Run(t), w.Run(t)
+	b := here.Open(t)
+	b.SignIn(w, "ada@sana.example")
+	copied := b.Clone()
+	copied.MoveTo(&there.Instance)
+	copied.Get("/api/auth/session").Want(http.StatusOK)
+
+	b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+
+	copied.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+}
+
+func TestAMailArrivesOnceAndWithTheSameCodeAfterMailgunFailedTwice(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Start(t)
+	w.Mailgun.Script(mailgunfake.Answer{Status: 500}, mailgunfake.Answer{Status: 500})
+	b := app.Open(t)
+	b.RequestCode("ada@sana.example").Want(http.StatusAccepted)
+
+	code := w.Code(t, "ada@sana.example", 1)
+	sanatest.Eventually(t, "the page is not told", func() error {
+		if state := b.Get("/api/auth/code").Pending().Delivery; state != "sent" {
+			return fmt.Errorf("delivery is %q, want sent", state)
+		}
+		return nil
+	})
+	b.Verify(code).Want(http.StatusOK)
+
+	tries := w.Mailgun.Messages()
+	sanatest.WantEqual(t, "tries", len(tries), 3)
+	for _, m := range tries {
+		sanatest.WantEqual(t, "code in every try", m.Subject[:6], code)
+	}
+	sanatest.WantEqual(t, "jobs", w.Count(t, `SELECT count(*) FROM river_job WHERE args->>'letter' = 'sign_in_code'`), 1)
+}
+
+// The server is killed while a mail cannot be delivered; after the start, the mail goes out.
+func TestAMailThatIsQueuedWhenTheServerIsKilledStillGoesOut(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	first := w.Run(t)
+	w.Mailgun.Script(mailgunfake.Answer{Status: 500})
+	b := first.Open(t)
+	b.RequestCode("ada@sana.example").Want(http.StatusAccepted)
+	if _, err := w.Mailgun.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	sanatest.Eventually(t, "the first try is not noted as failed", func() error {
+		if n := w.Count(t, `SELECT count(*) FROM river_job WHERE state IN ('available', 'retryable')`); n != 1 {
+			return fmt.Errorf("%d mails wait, want 1", n)
+		}
+		return nil
+	})
+	first.Kill(t)
+	sanatest.WantEqual(t, "mails accepted before the kill", len(accepted(w)), 0)
+
+	b.MoveTo(&w.Run(t).Instance)
+
+	b.Verify(w.Code(t, "ada@sana.example", 1)).Want(http.StatusOK)
+	sanatest.WantEqual(t, "mails accepted", len(accepted(w)), 1)
+}
+
+func accepted(w *sanatest.World) []mailgunfake.Message {
+	var list []mailgunfake.Message
+	for _, m := range w.Mailgun.Messages() {
+		if m.Status == http.StatusOK {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// A mail that Mailgun refuses for good is given up at once, and the page says so.
+func TestARefusedMailIsGivenUpAndThePageIsTold(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Start(t)
+	w.Mailgun.Script(mailgunfake.Answer{Status: 400})
+	b := app.Open(t)
+	b.RequestCode("ada@sana.example").Want(http.StatusAccepted)
+
+	sanatest.Eventually(t, "the page is not told", func() error {
+		if state := b.Get("/api/auth/code").Pending().Delivery; state != "failed" {
+			return fmt.Errorf("delivery is %q, want failed", state)
+		}
+		return nil
+	})
+	sanatest.WantEqual(t, "tries", len(w.Mailgun.Messages()), 1)
+}
+
+// I5: a mail whose code has expired or was used meanwhile is not sent.
+func TestAnExpiredCodeIsNeverMailed(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Start(t)
+	w.Mailgun.Script(mailgunfake.Answer{Status: 500})
+	b := app.Open(t)
+	w.Exec(t, `CREATE FUNCTION expire() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN NEW.expires_at = now() + interval '500 milliseconds'; RETURN NEW; END $$`)
+	w.Exec(t, `CREATE TRIGGER expire BEFORE INSERT ON challenges FOR EACH ROW EXECUTE FUNCTION expire()`)
+	b.RequestCode("ada@sana.example").Want(http.StatusAccepted)
+
+	sanatest.Eventually(t, "the mail is not given up", func() error {
+		if n := w.Count(t, `SELECT count(*) FROM river_job WHERE state = 'cancelled'`); n != 1 {
+			return fmt.Errorf("%d mails were given up, want 1", n)
+		}
+		return nil
+	})
+	sanatest.WantEqual(t, "mails accepted", len(accepted(w)), 0)
+}
+
+// F-22: instances that start together on an empty database do not get into each other's way.
+func TestTenInstancesStartedAtOnceOnAnEmptyDatabaseMigrateItOnce(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewEmptyWorld(t)
+	var processes []*sanatest.Process
+	for range 10 {
+		processes = append(processes, w.Spawn(t))
+	}
+	migrated := 0
+	for _, p := range processes {
+		p.WaitReady(t)
+		migrated += strings.Count(p.Log.String(), "schema migrated")
+	}
+	sanatest.WantEqual(t, "instances that migrated", migrated, 1)
+	sanatest.WantEqual(t, "versions applied", w.Count(t, `SELECT count(*) FROM goose_db_version WHERE version_id > 0`), postgres.Head)
+	sanatest.WantEqual(t, "River's own versions", w.Count(t, `SELECT count(DISTINCT version) FROM river_migration`),
+		w.Count(t, `SELECT count(*) FROM river_migration`))
+	b := processes[3].Open(t)
+	b.SignIn(w, "ada@sana.example")
+}
+
+// The schema is a matter of deployment: without it, production says which command to run.
+func TestProductionRefusesASchemaThatIsTooOldAndNamesTheCommand(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewEmptyWorld(t)
+	err := w.StartError(t)
+	if err == nil || !strings.Contains(err.Error(), "run: sana migrate") {
+		t.Errorf("got the error %v, want one that says to run sana migrate", err)
+	}
+}

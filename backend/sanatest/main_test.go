@@ -1,0 +1,9 @@
+package sanatest_test
+
+import (
+	"testing"
+
+	"sana/backend/sanatest"
+)
+
+func TestMain(m *testing.M) { sanatest.Main(m) }

@@ -1,0 +1,164 @@
+package sanatest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Process is the program as a process of its own.
+type Process struct {
+	Instance
+	command *exec.Cmd
+	exited  chan struct{} // closed when the process is gone
+	err     error         // of waiting for it; read after exited
+}
+
+// Run starts the built program in production's configuration with further NAME=value pairs, waits until it is ready,
+// and kills it when the test ends.
+func (w *World) Run(t testing.TB, override ...string) *Process {
+	t.Helper()
+	p := w.Spawn(t, override...)
+	p.WaitReady(t)
+	return p
+}
+
+// Spawn is Run without waiting.
+func (w *World) Spawn(t testing.TB, override ...string) *Process {
+	t.Helper()
+	port := freePort(t)
+	p := &Process{
+		Instance: Instance{URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: &Log{}},
+		command:  exec.Command(binary(t), "serve", "--migrate"),
+		exited:   make(chan struct{}),
+	}
+	p.command.Env = append(w.environ(fmt.Sprintf("PORT=%d", port)), override...)
+	p.command.Dir = t.TempDir()
+	p.command.Stdout, p.command.Stderr = p.Log, p.Log
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		p.err = p.command.Wait()
+		close(p.exited)
+	}()
+	t.Cleanup(func() {
+		p.Kill(t)
+		if strings.Contains(p.Log.String(), "DATA RACE") {
+			t.Error("the race detector found something in the process")
+		}
+		if t.Failed() {
+			t.Logf("log of the process at %s:\n%s", p.URL, p.Log)
+		}
+	})
+	return p
+}
+
+// WaitReady waits until /readyz answers 200.
+func (p *Process) WaitReady(t testing.TB) {
+	t.Helper()
+	client := &http.Client{Timeout: 2 * time.Second}
+	Eventually(t, "the process does not get ready", func() error {
+		select {
+		case <-p.exited:
+			t.Fatalf("the process ended before it was ready: %v\n%s", p.err, p.Log)
+		default:
+		}
+		answer, err := client.Get(p.URL + "/readyz")
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("readyz answers %d", answer.StatusCode)
+		}
+		return nil
+	})
+}
+
+// Kill ends the process at once (SIGKILL) and waits until it is gone.
+func (p *Process) Kill(t testing.TB) {
+	t.Helper()
+	if err := p.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("kill -9: %v", err)
+	}
+	<-p.exited
+}
+
+// Terminate sends SIGTERM and waits until the process has ended. It returns its error, nil for exit code 0.
+func (p *Process) Terminate(t testing.TB) error {
+	t.Helper()
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Errorf("SIGTERM: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+	defer cancel()
+	select {
+	case <-p.exited:
+		return p.err
+	case <-ctx.Done():
+		t.Fatal("the process does not end after SIGTERM")
+		return nil
+	}
+}
+
+// freePort returns a port that nobody listens on.
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// built is where the program was built for this test run.
+var built struct {
+	sync.Once
+	dir string
+	err error
+}
+
+// binary builds the program once, with the race detector when the tests run with it.
+func binary(t testing.TB) string {
+	t.Helper()
+	built.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "sanatest-"); built.err != nil {
+			return
+		}
+		args := []string{"build", "-o", filepath.Join(built.dir, "sana")}
+		if raceEnabled {
+			args = append(args, "-race")
+		}
+		output, err := exec.Command("go", append(args, "sana/backend")...).CombinedOutput()
+		if err != nil {
+			built.err = fmt.Errorf("go build: %w\n%s", err, output)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return filepath.Join(built.dir, "sana")
+}
+
+// Main runs a package's tests and removes the program that they built.
+func Main(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		if err := os.RemoveAll(built.dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	os.Exit(code)
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package sanatest
+
+const raceEnabled = false

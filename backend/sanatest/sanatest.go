@@ -1,0 +1,214 @@
+// Package sanatest runs the whole program for tests: in this process or as processes of its own, on a real Postgres,
+// with a Mailgun that listens on loopback, and browsers that check every answer against the contract.
+package sanatest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sana/backend/cli"
+	"sana/backend/config"
+	"sana/backend/mail/mailgunfake"
+	"sana/backend/postgres/postgrestest"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// PublicURL is where the tested program believes to be reached. Browsers of this package send it as their origin.
+const PublicURL = "https://sana.example"
+
+// Deadline bounds every wait in a test; it is far longer than anything should take.
+const Deadline = 60 * time.Second
+
+const (
+	mailgunDomain = "mg.sana.example"
+	mailgunKey    = "key-canary-mailgun"
+	// secretKeys is the key of all tested programs.
+	secretKeys = "k1:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ=="
+)
+
+// World is what programs under test share: a database, and a Mailgun.
+type World struct {
+	DatabaseURL string
+	DB          *pgxpool.Pool
+	Mailgun     *mailgunfake.Server
+}
+
+// NewWorld makes a world with a migrated database.
+func NewWorld(t testing.TB) *World {
+	t.Helper()
+	return worldOn(t, postgrestest.URL(t))
+}
+
+// NewEmptyWorld makes a world whose database has nothing in it yet.
+func NewEmptyWorld(t testing.TB) *World {
+	t.Helper()
+	return worldOn(t, postgrestest.EmptyURL(t))
+}
+
+func worldOn(t testing.TB, url string) *World {
+	t.Helper()
+	mailgun := mailgunfake.Start(mailgunDomain, mailgunKey)
+	t.Cleanup(mailgun.Close)
+	return &World{DatabaseURL: url, DB: postgrestest.Pool(t, url), Mailgun: mailgun}
+}
+
+// environ is production's configuration for this world; further NAME=value pairs override it.
+func (w *World) environ(override ...string) []string {
+	return append([]string{
+		"APP_ENV=production",
+		"PUBLIC_URL=" + PublicURL,
+		"DATABASE_URL=" + w.DatabaseURL,
+		"SECRET_KEYS=" + secretKeys,
+		"MAIL_FROM=Sana <sign-in@mg.sana.example>",
+		"MAILGUN_DOMAIN=" + mailgunDomain,
+		"MAILGUN_API_KEY=" + mailgunKey,
+		"MAILGUN_API_BASE=" + w.Mailgun.URL(),
+	}, override...)
+}
+
+// Instance is one running program.
+type Instance struct {
+	URL string // of its own address, without a slash at the end
+	Log *Log
+}
+
+// Start runs the program in this process until the test ends, in production's configuration with further NAME=value
+// pairs.
+func (w *World) Start(t testing.TB, override ...string) *Instance {
+	t.Helper()
+	cfg, err := config.Load(w.environ(append([]string{"PORT=0"}, override...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &Log{}
+	program, err := cli.Start(t.Context(), cfg, cli.Options{Version: "test", Output: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := program.Stop(); err != nil {
+			t.Errorf("stopping the program: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("the program's log:\n%s", log)
+		}
+	})
+	_, port, _ := strings.Cut(program.Addr[strings.LastIndex(program.Addr, ":"):], ":")
+	return &Instance{URL: "http://127.0.0.1:" + port, Log: log}
+}
+
+// StartError is Start for a program that must refuse to start; it returns why.
+func (w *World) StartError(t testing.TB, override ...string) error {
+	t.Helper()
+	cfg, err := config.Load(w.environ(append([]string{"PORT=0"}, override...)...))
+	if err != nil {
+		return err
+	}
+	program, err := cli.Start(t.Context(), cfg, cli.Options{Version: "test", Output: &Log{}})
+	if err == nil {
+		return program.Stop()
+	}
+	return err
+}
+
+// Log gathers a program's output; safe for concurrent use.
+type Log struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+// Write appends to the log.
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Write(p)
+}
+
+// String is the log so far.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.String()
+}
+
+var codeAtStart = regexp.MustCompile(`^[0-9]{6,8}`)
+
+// Code waits until Mailgun has accepted n mails to an address and returns the code of the n-th.
+func (w *World) Code(t testing.TB, address string, n int) string {
+	t.Helper()
+	mails := w.Mails(t, address, n)
+	code := codeAtStart.FindString(mails[n-1].Subject)
+	if code == "" {
+		t.Fatalf("the subject %q does not begin with a code", mails[n-1].Subject)
+	}
+	return code
+}
+
+// Mails waits until Mailgun has accepted at least n mails to an address and returns all of them, oldest first.
+func (w *World) Mails(t testing.TB, address string, n int) []mailgunfake.Message {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), Deadline)
+	defer cancel()
+	for seen := 0; ; {
+		all, err := w.Mailgun.Wait(ctx, seen+1)
+		if err != nil {
+			t.Fatalf("waiting for mail %d to %s: %v", n, address, err)
+		}
+		seen = len(all)
+		if accepted := acceptedFor(all, address); len(accepted) >= n {
+			return accepted
+		}
+	}
+}
+
+func acceptedFor(all []mailgunfake.Message, address string) []mailgunfake.Message {
+	var list []mailgunfake.Message
+	for _, m := range all {
+		if m.Status == 200 && len(m.To) == 1 && m.To[0] == address {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// Eventually waits until check returns nil, asking again as fast as it answers, at most Deadline.
+func Eventually(t testing.TB, what string, check func() error) {
+	t.Helper()
+	var err error
+	for end := time.Now().Add(Deadline); time.Now().Before(end); {
+		if err = check(); err == nil {
+			return
+		}
+		pause := time.NewTimer(5 * time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-t.Context().Done():
+		}
+	}
+	t.Fatalf("%s: %v", what, err)
+}
+
+// Exec runs a statement on the world's database.
+func (w *World) Exec(t testing.TB, sql string, args ...any) {
+	t.Helper()
+	if _, err := w.DB.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Count returns the single number that a query selects.
+func (w *World) Count(t testing.TB, sql string, args ...any) int {
+	t.Helper()
+	var n int
+	if err := w.DB.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
+		t.Fatal(fmt.Errorf("%s: %w", sql, err))
+	}
+	return n
+}

@@ -1,0 +1,187 @@
+package sanatest_test
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"net/http"
+	"strings"
+	"testing"
+
+	"sana/backend/mail/mailgunfake"
+	"sana/backend/sanatest"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// dump returns every value of every table as text, with bytea decoded too.
+func dump(t *testing.T, w *sanatest.World) []string {
+	t.Helper()
+	rows, err := w.DB.Query(t.Context(), `
+		SELECT quote_ident(table_schema) || '.' || quote_ident(table_name)
+		FROM information_schema.tables
+		WHERE table_type = 'BASE TABLE'
+		  AND table_schema NOT IN ('pg_catalog', 'information_schema')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	for _, table := range tables {
+		rows, err := w.DB.Query(t.Context(), `SELECT value FROM `+table+` AS r, jsonb_each_text(to_jsonb(r)) WHERE value IS NOT NULL`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, value := range found {
+			values = append(values, value)
+			if raw, err := hex.DecodeString(strings.TrimPrefix(value, `\x`)); err == nil && strings.HasPrefix(value, `\x`) {
+				values = append(values, string(raw))
+			}
+		}
+	}
+	return values
+}
+
+// ASVS 5.0, 6.5.2, and A-20: who holds a dump of the database can neither sign in with it nor find a code by trying.
+// The mail is on its way when the dump is taken: Mailgun has it and does not answer.
+func TestADumpTakenMidWalkHoldsNoCodeAndNoToken(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Start(t)
+	signedIn := app.Open(t)
+	signedIn.SignIn(w, "grace@sana.example")
+	release := make(chan struct{})
+	w.Mailgun.Script(mailgunfake.Answer{Stall: release})
+	waiting := app.Open(t)
+	waiting.RequestCode("ada@sana.example").Want(http.StatusAccepted)
+	stalled, err := w.Mailgun.Wait(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := stalled[1].Subject[:6]
+
+	values := dump(t, w)
+	close(release)
+
+	text := strings.Join(values, "\n")
+	if !strings.Contains(text, "ada@sana.example") || !strings.Contains(text, "grace@sana.example") {
+		t.Fatal("the dump lacks the addresses: it does not show what it should")
+	}
+	for name, browser := range map[string]*sanatest.Browser{"signed in": signedIn, "waiting": waiting} {
+		token := browser.Cookies()["__Host-sana_session"]
+		raw, err := base64.RawURLEncoding.DecodeString(token)
+		if err != nil || len(raw) != 32 {
+			t.Fatalf("%s: the cookie %q is not a token of 32 bytes", name, token)
+		}
+		if strings.Contains(text, token) || strings.Contains(text, hex.EncodeToString(raw)) || strings.Contains(text, string(raw)) {
+			t.Errorf("%s: the dump holds the session token", name)
+		}
+	}
+	for _, value := range values {
+		if digitsIn(value, code) {
+			t.Errorf("a column holds the code as it is: %.200q", value)
+		}
+	}
+	wantNoHashOfACode(t, text)
+}
+
+// digitsIn reports whether code stands in value, not as part of a longer number.
+func digitsIn(value, code string) bool {
+	isDigit := func(i int) bool { return i >= 0 && i < len(value) && value[i] >= '0' && value[i] <= '9' }
+	for start := 0; ; {
+		i := strings.Index(value[start:], code)
+		if i < 0 {
+			return false
+		}
+		i += start
+		if !isDigit(i-1) && !isDigit(i+len(code)) && (i == 0 || value[i-1] != '.') {
+			return true
+		}
+		start = i + 1
+	}
+}
+
+// wantNoHashOfACode tries all codes of six digits under the usual hashes, in hex and in base64.
+func wantNoHashOfACode(t *testing.T, text string) {
+	t.Helper()
+	words := map[string]bool{} // every run of characters that could be a hash, and its prefixes of a hash's length
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool {
+		return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("+/-_", r))
+	}) {
+		words[strings.ToLower(word)] = true
+		words[strings.TrimRight(word, "=")] = true
+	}
+	hashes := map[string]func() hash.Hash{
+		"MD5": md5.New, "SHA-1": sha1.New, "SHA-224": sha256.New224, "SHA-256": sha256.New, "SHA-384": sha512.New384, "SHA-512": sha512.New,
+	}
+	for name, newHash := range hashes {
+		h := newHash()
+		var sum []byte
+		for n := range 1_000_000 {
+			h.Reset()
+			fmt.Fprintf(h, "%06d", n)
+			sum = h.Sum(sum[:0])
+			if words[hex.EncodeToString(sum)] || words[base64.RawStdEncoding.EncodeToString(sum)] || words[base64.RawURLEncoding.EncodeToString(sum)] {
+				t.Errorf("the dump holds the %s of %06d", name, n)
+			}
+		}
+	}
+}
+
+// A-31: canaries walk through the program at the most talkative log level, and none of them comes out.
+func TestTheLogOfTheWholeWalkHoldsNoCodeTokenOrAddress(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	p := w.Run(t, "LOG_LEVEL=debug")
+	w.Mailgun.Script(mailgunfake.Answer{Status: 500, Body: "no luck for canary.address@sana.example"})
+	b := p.Open(t)
+	var secrets []string
+	addToken := func() { secrets = append(secrets, b.Cookies()["__Host-sana_session"]) }
+
+	b.RequestCode("canary.address@sana.example").Want(http.StatusAccepted)
+	addToken()
+	code := w.Code(t, "canary.address@sana.example", 1)
+	b.Get("/api/auth/code").Want(http.StatusOK)
+	b.Post("/api/auth/code/resend", "{}").Want(http.StatusAccepted)
+	b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized)
+	b.Verify("canary").Want(http.StatusBadRequest)
+	b.Post("/api/auth/verify", `{"code":"`+code+`","canary":"canary-field"}`).Want(http.StatusBadRequest)
+	b.Verify(code).Want(http.StatusOK)
+	addToken()
+	b.Get("/api/auth/session?canary-query=1").Want(http.StatusOK)
+	b.Get("/canary-path/x.js").Want(http.StatusNotFound)
+	b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+	b.Do("CANARYMETHOD", "/", "")
+	w.Exec(t, `ALTER TABLE challenges RENAME TO challenges_away`)
+	b.RequestCode("canary.address@sana.example").Want(http.StatusInternalServerError, "internal_error")
+	w.Exec(t, `ALTER TABLE challenges_away RENAME TO challenges`)
+	if err := p.Terminate(t); err != nil {
+		t.Errorf("after SIGTERM: %v", err)
+	}
+
+	log := p.Log.String()
+	if !strings.Contains(log, "/api/auth/verify") || !strings.Contains(log, "mail sent") {
+		t.Fatalf("the log lacks what it should show:\n%s", log)
+	}
+	secrets = append(secrets, code, code[:3]+" "+code[3:], "canary", "CANARY", "key-canary-mailgun", "c2FuYS10ZXN0")
+	for _, secret := range secrets {
+		if digitsIn(log, secret) || len(secret) > 7 && strings.Contains(log, secret) || strings.Contains(strings.ToLower(secret), "canary") && strings.Contains(log, secret) {
+			t.Errorf("the log holds %q", secret)
+		}
+	}
+	if password := w.DB.Config().ConnConfig.Password; strings.Contains(log, "password="+password) {
+		t.Error("the log holds the database's password")
+	}
+}
