@@ -1,0 +1,71 @@
+// The two things that are built: the single-page app in frontend/dist, and bin/sana, which embeds it.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { withLock } from './lock.mjs'
+import { binary, dataDir, root, spaDir, tools } from './paths.mjs'
+import { mustRun } from './processes.mjs'
+
+const stampFile = join(dataDir, 'spa.stamp')
+const lockFile = join(dataDir, 'build.lock')
+
+/** Builds both, each only where its sources have changed. */
+export async function build() {
+  await withLock(lockFile, async () => {
+    await buildSpa()
+    await buildServer()
+  })
+}
+
+/** Builds the SPA unless what is in frontend/dist was built from what is there now. */
+export async function buildSpa() {
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === spaStamp()) return
+  console.log('Building the single-page app …')
+  // A NODE_ENV from outside would decide about the kind of build.
+  const env = { ...process.env, NODE_ENV: 'production' }
+  await mustRun('Building the single-page app', process.execPath, [tools.vite, 'build'], { env })
+  mkdirSync(dirname(stampFile), { recursive: true })
+  writeFileSync(stampFile, spaStamp())
+}
+
+/** Builds bin/sana. Go's own cache makes this quick when nothing has changed. */
+export async function buildServer() {
+  // Without -buildvcs=false Go asks git, and fails where git does not trust the folder's owner.
+  const flags = ['-buildvcs=false', '-trimpath', '-ldflags', `-s -w -X main.version=${version()}`, '-o', binary]
+  const env = { ...process.env, CGO_ENABLED: '0' }
+  await mustRun('Building the server', 'go', ['build', ...flags, './backend'], { env })
+}
+
+/** @returns {string} what git calls this state of the sources */
+function version() {
+  const { status, stdout } = spawnSync('git', ['describe', '--tags', '--always', '--dirty'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  return status === 0 ? stdout.trim() : 'dev'
+}
+
+/** A digest over all that goes into the SPA and all that came out. */
+function spaStamp() {
+  const hash = createHash('sha256')
+  const configuration = ['vite.config.ts', 'tsconfig.json', 'package-lock.json'].map((name) => join(root, name))
+  for (const file of [...configuration, ...filesBelow(join(root, 'frontend'))]) {
+    if (existsSync(file))
+      hash
+        .update(`${relative(root, file)}\0`)
+        .update(readFileSync(file))
+        .update('\0')
+  }
+  return hash.update(existsSync(join(spaDir, 'index.html')) ? 'built' : 'not built').digest('hex')
+}
+
+/**
+ * @param {string} dir
+ * @returns {string[]} all files in it and below, in a fixed order
+ */
+export function filesBelow(dir) {
+  return readdirSync(dir, { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => (entry.isDirectory() ? filesBelow(join(dir, entry.name)) : [join(dir, entry.name)]))
+}

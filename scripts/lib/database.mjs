@@ -1,0 +1,161 @@
+// The database of `npm start` and `npm run dev`: one Postgres per folder, shared by all that run there.
+//
+// The rule: whoever uses it keeps a connection open for as long as it does, and whoever leaves stops Postgres if no
+// other connection is left, no matter who had started it. The connection of a script that was killed ends with it, so
+// nothing has to be counted or cleaned up; and a server that outlived its script still has connections of its own,
+// so Postgres is never taken from under it. Coming and going happen under one lock.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { forced, interrupted, waitFor } from './interrupt.mjs'
+import { withLock } from './lock.mjs'
+import { dataDir, postgresLog } from './paths.mjs'
+import { freePort, openCluster, runningPostgres, startPostgres } from './postgres.mjs'
+import { Problem } from './problem.mjs'
+import { startTimeOf } from './processes.mjs'
+
+const lockFile = join(dataDir, 'postgres.lock')
+const database = 'sana'
+
+/** The name by which the connections of these scripts are known in Postgres. */
+const holder = 'sana: a script that keeps Postgres running'
+
+/**
+ * @typedef {object} Database
+ * @property {string} url
+ * @property {Promise<string>} lost resolves when Postgres has gone away by itself
+ * @property {() => Promise<void>} release
+ */
+
+/**
+ * The database that DATABASE_URL names, or else our own, started if it is not running yet.
+ * @returns {Promise<Database>}
+ */
+export function openDatabase() {
+  const url = process.env.DATABASE_URL
+  if (url) return Promise.resolve({ url, lost: new Promise(() => {}), release: () => Promise.resolve() })
+  return withLock(lockFile, async () => {
+    const cluster = await openCluster(join(dataDir, 'postgres'))
+    const { client, port } = await connectOrStart(cluster)
+    const lost = new Promise((resolve) => {
+      client.once('error', () => resolve('the connection was cut')).once('end', () => resolve('it was stopped'))
+    })
+    const { rows } = await client.query('SELECT FROM pg_database WHERE datname = $1', [database])
+    if (rows.length === 0) await client.query(`CREATE DATABASE ${database}`)
+    return { url: addressOf(cluster, port, database), lost, release: () => release(cluster, client) }
+  })
+}
+
+/**
+ * @param {import('./postgres.mjs').Cluster} cluster
+ * @param {number} port
+ * @param {string} name
+ */
+export function addressOf(cluster, port, name) {
+  return `postgres://postgres:${cluster.password}@127.0.0.1:${port}/${name}?sslmode=disable`
+}
+
+/**
+ * Connects to the Postgres that runs on the cluster; starts one whenever there is none. That covers the one left over
+ * by a killed script, one that is just stopping or recovering, and the last backends of a killed one, which keep a
+ * new one from starting until they have noticed.
+ * @param {import('./postgres.mjs').Cluster} cluster
+ */
+async function connectOrStart(cluster) {
+  /** @type {import('./processes.mjs').Child | undefined} */
+  let child
+  let port = 0
+  const client = await waitFor(
+    async () => {
+      const running = runningPostgres(cluster)
+      if (running) port = running.port
+      else if (!child?.isRunning()) {
+        if (child) assertWorthAnotherTry()
+        port = await freePort()
+        child = await startPostgres(cluster, { port, log: postgresLog })
+      }
+      return connect(addressOf(cluster, port, 'postgres'))
+    },
+    { timeout: 60_000, interval: 100, signal: interrupted },
+  )
+  if (client) return { client, port }
+  await child?.stop()
+  interrupted.throwIfAborted()
+  throw new Problem(
+    `${endOfLog()}\n\nPostgres did not become ready within a minute; the end of ${postgresLog} is above.`,
+  )
+}
+
+function assertWorthAnotherTry() {
+  const passing = /pre-existing shared memory block|lock file ".*" already exists|Address already in use/
+  if (passing.test(endOfLog())) return
+  throw new Problem(`${endOfLog()}\n\nPostgres does not start; the end of ${postgresLog} is above.`)
+}
+
+function endOfLog() {
+  return readFileSync(postgresLog, 'utf8').trimEnd().split('\n').slice(-15).join('\n')
+}
+
+/**
+ * @param {string} url
+ * @returns {Promise<import('pg').Client | undefined>} undefined while Postgres is not there or not ready
+ */
+export async function connect(url) {
+  const { default: pg } = await import('pg')
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000, application_name: holder })
+  // Without a listener the end of an idle connection would end this process.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    if (error.code === '28P01') throw new Problem(`Postgres refuses the password: ${error.message}.`)
+    return undefined
+  }
+}
+
+/**
+ * @param {import('./postgres.mjs').Cluster} cluster
+ * @param {import('pg').Client} client
+ */
+async function release(cluster, client) {
+  // Before the lock, so that of several who leave together the first to get it finds nobody and need not wait.
+  await client.end().catch(() => {})
+  await withLock(
+    lockFile,
+    async () => {
+      const running = runningPostgres(cluster)
+      if (running && (await isUnused(addressOf(cluster, running.port, 'postgres')))) await stopPostgres(running.pid)
+    },
+    forced,
+  )
+}
+
+/** @param {string} url */
+async function isUnused(url) {
+  const client = await connect(url)
+  if (!client) return false
+  const others = `SELECT application_name AS name FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
+  /** @returns {Promise<'unused' | 'held' | undefined>} undefined: by others, whose connections may be just ending */
+  const look = async () => {
+    const { rows } = await client.query(others)
+    if (rows.length === 0) return 'unused'
+    return rows.some(({ name }) => name === holder) ? 'held' : undefined
+  }
+  const state = await waitFor(look, { timeout: 1500, signal: forced })
+  await client.end()
+  return state === 'unused'
+}
+
+/**
+ * Stops a Postgres that may not be a child of this process. SIGINT is its "fast" shutdown, SIGQUIT its "immediate".
+ * @param {number} pid
+ */
+async function stopPostgres(pid) {
+  const since = startTimeOf(pid)
+  const hasEnded = () => startTimeOf(pid) !== since
+  process.kill(pid, 'SIGINT')
+  if (await waitFor(hasEnded, { timeout: 20_000, signal: forced })) return
+  process.kill(pid, 'SIGQUIT')
+  await waitFor(hasEnded, { timeout: 5000 })
+}

@@ -1,0 +1,126 @@
+// Child processes. Each leads a process group of its own, so that a Ctrl-C in the terminal reaches only the script,
+// which then stops its children in the right order.
+import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { forced, interrupted, waitFor } from './interrupt.mjs'
+import { root } from './paths.mjs'
+import { Problem } from './problem.mjs'
+
+/**
+ * @typedef {object} Child
+ * @property {number} pid
+ * @property {Promise<string>} exited resolves to how it ended: "exit code 1", "SIGKILL"
+ * @property {() => boolean} isRunning
+ * @property {(grace?: number) => Promise<void>} stop asks it to stop, and makes it after `grace` milliseconds
+ */
+
+/**
+ * Starts a long-running child.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} [options]
+ * @returns {Promise<Child>}
+ */
+export async function start(command, args, options = {}) {
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], ...options, detached: true })
+  await new Promise((resolve, reject) => child.once('spawn', () => resolve(undefined)).once('error', reject))
+  const pid = /** @type {number} */ (child.pid)
+  let running = true
+  const exited = new Promise((resolve) => {
+    child.once('exit', (code, signal) => {
+      running = false
+      resolve(signal ?? `exit code ${code}`)
+    })
+  })
+  const stop = async (grace = 15_000) => {
+    signalGroup(pid, 'SIGTERM')
+    await waitFor(() => !running, { timeout: grace, signal: forced })
+    if (running) signalGroup(pid, 'SIGKILL')
+    await exited
+  }
+  return { pid, exited, isRunning: () => running, stop }
+}
+
+/**
+ * Runs a command to its end, out of sight. Stops it when the script is interrupted.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} [options]
+ * @returns {Promise<{ ok: boolean, output: string }>} all it printed, stdout and stderr together
+ */
+export async function run(command, args, options = {}) {
+  interrupted.throwIfAborted()
+  const child = spawn(command, args, { cwd: root, ...options, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text))
+  const onInterrupt = () => child.pid && signalGroup(child.pid, 'SIGTERM')
+  const onForce = () => child.pid && signalGroup(child.pid, 'SIGKILL')
+  interrupted.addEventListener('abort', onInterrupt)
+  forced.addEventListener('abort', onForce)
+  try {
+    const code = await new Promise((resolve, reject) => child.once('close', resolve).once('error', reject))
+    interrupted.throwIfAborted()
+    return { ok: code === 0, output }
+  } finally {
+    interrupted.removeEventListener('abort', onInterrupt)
+    forced.removeEventListener('abort', onForce)
+  }
+}
+
+/**
+ * Runs a command that has to succeed.
+ * @param {string} doing what the person reads when it fails
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} [options]
+ */
+export async function mustRun(doing, command, args, options) {
+  const { ok, output } = await run(command, args, options)
+  if (!ok) throw new Problem(`${output.trimEnd()}\n\n${doing} failed; the reason is above.`)
+  return output
+}
+
+/**
+ * @param {number} pid the leader of a process group
+ * @param {NodeJS.Signals} signal
+ */
+export function signalGroup(pid, signal) {
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // It has ended in the meantime, which is what the signal was for.
+  }
+}
+
+/**
+ * When a process was started, in a form that only serves to be compared: a pid alone may by now belong to another.
+ * @param {number} pid
+ * @returns {string} '' when there is no such process, or only its zombie
+ */
+export function startTimeOf(pid) {
+  if (process.platform !== 'linux') {
+    return spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
+  }
+  try {
+    // The second field is the program's name in brackets and may hold anything, so count from behind it.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    return 'ZX'.includes(fields[0]) ? '' : fields[19]
+  } catch {
+    return ''
+  }
+}
+
+/**
+ * @param {number} pid
+ * @returns {string} the command line, '' when there is no such process
+ */
+export function commandLineOf(pid) {
+  if (process.platform !== 'linux') {
+    return spawnSync('ps', ['-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
+  }
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}
