@@ -15,7 +15,7 @@ export function codeFault(code: string, length: number): string | undefined {
 
 /** "123456" as "123 456", for people to copy by eye. */
 export function inGroups(code: string): string {
-  const size = code.length % 4 === 0 ? 4 : 3
+  const size = code.length > 6 ? 4 : 3
   return code.match(new RegExp(`.{1,${size}}`, 'g'))?.join(' ') ?? ''
 }
 

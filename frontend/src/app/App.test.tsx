@@ -1,0 +1,150 @@
+import { fireEvent, render, screen } from '@testing-library/preact'
+import { beforeEach, expect, test } from 'vitest'
+import {
+  FakeServer,
+  html,
+  json,
+  noContent,
+  noPendingCode,
+  notSignedIn,
+  pendingCode,
+  type Reply,
+  signedIn,
+  unavailable,
+} from '../shared/testing/server'
+import { pass, settled, show } from '../shared/testing/time'
+import { App } from './App'
+
+const session = 'GET /api/auth/session'
+
+async function open(url: string, replies: Record<string, Reply | Reply[]> = {}) {
+  history.replaceState(null, '', url)
+  const server = new FakeServer(replies)
+  render(<App />)
+  await settled()
+  return server
+}
+const heading = () => screen.getByRole('heading', { level: 1 })
+const press = async (name: string) => {
+  fireEvent.click(screen.getByRole('button', { name }))
+  await settled()
+}
+const type = async (label: string, value: string) => {
+  fireEvent.input(screen.getByLabelText(label), { target: { value } })
+  await settled()
+}
+
+beforeEach(() => {
+  // happy-dom has no layout to scroll.
+  globalThis.scrollTo = () => {}
+})
+
+test('from the address over the code to the home page', async () => {
+  await open('/', {
+    [session]: [notSignedIn(), json(signedIn)],
+    'POST /api/auth/code': json(pendingCode(), 202),
+    'GET /api/auth/code': json(pendingCode()),
+    'POST /api/auth/verify': json({ ...signedIn, created: true }),
+  })
+  await type('E-mail address', 'grace@example.org')
+  await press('Send me a code')
+  expect(location.pathname).toBe('/verify')
+  await type('6-digit code', '123456')
+  expect(location.pathname).toBe('/')
+  expect(heading().textContent).toBe('You are signed in')
+  expect(document.activeElement).toBe(heading())
+  expect(document.title).toBe('You are signed in – Sana')
+  expect(screen.getByText('grace@example.org')).toBeTruthy()
+  expect(screen.getByText(/14 March 2026|March 14, 2026/).getAttribute('datetime')).toBe('2026-03-14T09:26:00.000Z')
+})
+
+test.each([
+  ['a 503', unavailable(), 'Sana cannot reach its database.'],
+  ['a page of a proxy', html(502), 'Sana cannot be reached right now.'],
+  ['a lost network', 'lost' as const, 'Sana cannot be reached right now.'],
+])('%s does not sign anybody out: it is said, and asked again', async (_, reply, words) => {
+  const server = await open('/', { [session]: [json(signedIn), reply, json(signedIn)] })
+  await show('visible')
+  expect(heading().textContent).toBe('You are signed in')
+  expect(screen.getByText(new RegExp(words))).toBeTruthy()
+  await pass(1000)
+  expect(server.count(session)).toBe(3)
+  expect(screen.queryByText(new RegExp(words))).toBeNull()
+})
+
+test('a 503 on arrival keeps the person on the page and retries', async () => {
+  await open('/', { [session]: [unavailable(), unavailable(), json(signedIn)] })
+  expect(screen.getByRole('alert').textContent).toContain('Sana cannot reach its database.')
+  await pass(1000)
+  await pass(2000)
+  expect(heading().textContent).toBe('You are signed in')
+})
+
+test('whoever does not want to wait can ask at once', async () => {
+  await open('/', { [session]: [unavailable({ retry_after: 30 }), notSignedIn()] })
+  await press('Try again now')
+  expect(heading().textContent).toBe('Sign in')
+})
+
+test('trouble while the sign-in form is open loses nothing typed', async () => {
+  await open('/', { [session]: [notSignedIn(), unavailable(), notSignedIn()] })
+  await type('E-mail address', 'ada@exam')
+  await show('visible')
+  expect(screen.getByText(/We keep trying by ourselves/)).toBeTruthy()
+  expect(screen.getByLabelText<HTMLInputElement>('E-mail address').value).toBe('ada@exam')
+})
+
+test('a sign-in in another tab is noticed on return', async () => {
+  await open('/', { [session]: [notSignedIn(), json(signedIn)] })
+  await show('visible')
+  expect(heading().textContent).toBe('You are signed in')
+})
+
+test('a session that ended elsewhere is noticed on return, and said', async () => {
+  await open('/', { [session]: [json(signedIn), notSignedIn()] })
+  await show('visible')
+  expect(heading().textContent).toBe('Sign in')
+  expect(screen.getByText('Your session has ended. Please sign in again.')).toBeTruthy()
+  expect(document.body.textContent).not.toContain('grace@example.org')
+})
+
+test('signing out leaves nothing of the person on the page, even when the network is gone right after', async () => {
+  const server = await open('/', {
+    [session]: [json(signedIn), 'lost', notSignedIn()],
+    'POST /api/auth/sign-out': noContent(),
+  })
+  await press('Sign out')
+  expect(server.calls).toContain('POST /api/auth/sign-out')
+  expect(document.body.textContent).not.toContain('grace@example.org')
+  await pass(1000)
+  expect(screen.getByText('You are signed out.')).toBeTruthy()
+  expect(screen.getByLabelText<HTMLInputElement>('E-mail address').value).toBe('')
+  expect(document.activeElement).toBe(heading())
+})
+
+test('a sign-out that fails says so, and the person is still signed in', async () => {
+  await open('/', { [session]: json(signedIn), 'POST /api/auth/sign-out': unavailable() })
+  await press('Sign out')
+  expect(screen.getByRole('alert').textContent).toContain('You are still signed in')
+  expect(screen.getByText('grace@example.org')).toBeTruthy()
+})
+
+test('a lost sign-in leads to the form, with the reason and the address', async () => {
+  await open('/verify', {
+    [session]: notSignedIn(),
+    'GET /api/auth/code': json(pendingCode()),
+    'POST /api/auth/verify': noPendingCode(),
+  })
+  await type('6-digit code', '123456')
+  expect(location.pathname).toBe('/')
+  expect(screen.getByText(/No sign-in is waiting in this browser any more/)).toBeTruthy()
+  expect(screen.getByLabelText<HTMLInputElement>('E-mail address').value).toBe('grace@example.org')
+})
+
+test('an address of no page is not found, and leads on', async () => {
+  const server = await open('/nowhere')
+  expect(heading().textContent).toBe('Page not found')
+  expect(document.title).toBe('Page not found – Sana')
+  expect(screen.getByRole('link', { name: 'Go to the start page' }).getAttribute('href')).toBe('/')
+  expect(server.calls).toEqual([])
+})

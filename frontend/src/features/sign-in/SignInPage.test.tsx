@@ -1,0 +1,92 @@
+import { fireEvent, render, screen } from '@testing-library/preact'
+import { expect, test, vi } from 'vitest'
+import { FakeServer, html, json, pendingCode, refusal, unavailable } from '../../shared/testing/server'
+import { settled } from '../../shared/testing/time'
+import { type Arrival, SignInPage } from './SignInPage'
+
+const call = 'POST /api/auth/code'
+
+function open(arrival: Arrival = {}) {
+  const onCodeRequested = vi.fn()
+  render(<SignInPage arrival={arrival} stale={undefined} onCodeRequested={onCodeRequested} />)
+  return { onCodeRequested }
+}
+const field = () => screen.getByLabelText<HTMLInputElement>('E-mail address')
+const type = (value: string) => fireEvent.input(field(), { target: { value } })
+const press = async () => {
+  fireEvent.click(screen.getByRole('button', { name: 'Send me a code' }))
+  await settled()
+}
+
+test.each([
+  ['', 'Enter your e-mail address.'],
+  ['   ', 'Enter your e-mail address.'],
+  ['ada', 'An e-mail address looks like ada@example.org, with one @ in it.'],
+])('%j is refused in words, at the field, and costs no request', async (typed, words) => {
+  const server = new FakeServer()
+  open()
+  type(typed)
+  await press()
+  expect(screen.getByRole('alert').textContent).toBe(words)
+  expect(field().getAttribute('aria-invalid')).toBe('true')
+  expect(document.activeElement).toBe(field())
+  expect(server.calls).toEqual([])
+})
+
+test('an address is sent without the spaces around it, once however often the button is pressed', async () => {
+  const server = new FakeServer({ [call]: json(pendingCode(), 202) })
+  const { onCodeRequested } = open()
+  type(' ada@example.org ')
+  press()
+  await press()
+  expect(server.requests.map(({ body }) => body)).toEqual([{ email: 'ada@example.org' }])
+  expect(onCodeRequested).toHaveBeenCalledExactlyOnceWith('grace@example.org')
+})
+
+test("the server's view of an address is shown at the field", async () => {
+  new FakeServer({ [call]: refusal(400, 'invalid_email', 'This address has no domain.') })
+  const { onCodeRequested } = open()
+  type('ada@example')
+  await press()
+  expect(screen.getByRole('alert').textContent).toBe('This address has no domain.')
+  expect(field().getAttribute('aria-invalid')).toBe('true')
+  expect(onCodeRequested).not.toHaveBeenCalled()
+})
+
+test.each([
+  ['a 503', unavailable(), 'Sana cannot reach its database.'],
+  ['a proxy that answers for the server', html(502), 'Sana cannot be reached right now.'],
+  ['a lost network', 'lost' as const, 'Sana cannot be reached right now.'],
+])('%s is said in words, nothing typed is lost, and the next press works', async (_, reply, words) => {
+  const server = new FakeServer({ [call]: [reply, json(pendingCode(), 202)] })
+  const { onCodeRequested } = open()
+  type('ada@example.org')
+  await press()
+  expect(screen.getByRole('alert').textContent).toContain(words)
+  expect(field().value).toBe('ada@example.org')
+  expect(server.count(call)).toBe(1)
+  await press()
+  expect(onCodeRequested).toHaveBeenCalledOnce()
+  expect(screen.queryByRole('alert')).toBeNull()
+})
+
+test('a fault of the server can be quoted', async () => {
+  new FakeServer({ [call]: refusal(500, 'internal_error', 'Something went wrong.', { request_id: 'abc-1' }) })
+  open()
+  type('ada@example.org')
+  await press()
+  expect(screen.getByRole('alert').textContent).toContain('quote abc-1')
+})
+
+test('whoever is sent here hears why first, and finds the address in the field', () => {
+  open({ notice: 'The sign-in is gone.', email: 'ada@example.org' })
+  expect(screen.getByText('The sign-in is gone.')).toBeTruthy()
+  expect(field().value).toBe('ada@example.org')
+  expect(document.activeElement).toBe(screen.getByRole('heading', { level: 1, name: 'Sign in' }))
+})
+
+test('whoever comes without a reason can type at once', () => {
+  open()
+  expect(document.activeElement).toBe(field())
+  expect(document.title).toBe('Sign in – Sana')
+})

@@ -1,0 +1,51 @@
+import { expect, test, vi } from 'vitest'
+import type { Problem } from './http'
+import { Refused, type Trouble, Unreachable } from './http'
+import { pause, untilAnswered } from './retry'
+
+const refused = (status: number, more: Partial<Problem> = {}) =>
+  new Refused({ type: '', title: '', status, detail: '', code: 'unavailable', request_id: '', ...more })
+
+test('the pauses double up to 30 s, and chance shortens each by up to half', () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0)
+  expect([0, 1, 2, 3, 4, 5, 6].map((tries) => pause(tries))).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
+  vi.spyOn(Math, 'random').mockReturnValue(1)
+  expect(pause(2)).toBe(2000)
+})
+
+test('the server is never asked sooner than it wants', () => {
+  expect(pause(0, refused(503, { retry_after: 20 }))).toBe(20_000)
+  expect(pause(0, new Unreachable('502', 20))).toBe(20_000)
+})
+
+test.each([
+  ['no answer', new Unreachable('network')],
+  ['500', refused(500)],
+  ['503', refused(503)],
+  ['429', refused(429)],
+])('%s is told, and asked again until there is an answer', async (_, trouble) => {
+  const read = vi.fn().mockRejectedValueOnce(trouble).mockRejectedValueOnce(trouble).mockResolvedValue('answer')
+  const told: Trouble[] = []
+  const answer = untilAnswered(read, (each) => told.push(each), new AbortController().signal)
+  await vi.advanceTimersByTimeAsync(1000)
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(await answer).toBe('answer')
+  expect(told).toEqual([trouble, trouble])
+})
+
+test.each([400, 401, 404])('a %i is final', async (status) => {
+  const read = vi.fn().mockRejectedValue(refused(status))
+  await expect(untilAnswered(read, () => {}, new AbortController().signal)).rejects.toBeInstanceOf(Refused)
+  expect(read).toHaveBeenCalledTimes(1)
+})
+
+test('whoever leaves during a pause is not asked for any more', async () => {
+  const read = vi.fn().mockRejectedValue(new Unreachable('network'))
+  const person = new AbortController()
+  const answer = untilAnswered(read, () => {}, person.signal).catch((error: unknown) => error)
+  await vi.advanceTimersByTimeAsync(0)
+  person.abort('left')
+  expect(await answer).toBe('left')
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(read).toHaveBeenCalledTimes(1)
+})

@@ -1,0 +1,106 @@
+import { vi } from 'vitest'
+import type { CurrentSession, PendingCode, Problem } from '../api/http'
+
+export type Reply = Response | 'lost' | 'never'
+/** By "METHOD /path"; of several replies each is given once, and the last for ever. */
+type Replies = Record<string, Reply | Reply[]>
+
+/** The server as the page sees it: stands in for fetch, and keeps what it was asked. */
+export class FakeServer {
+  replies: Replies
+  readonly requests: { call: string; body: unknown; init: RequestInit }[] = []
+
+  constructor(replies: Replies = {}) {
+    this.replies = replies
+    vi.stubGlobal('fetch', (path: string, init: RequestInit) => this.answer(path, init))
+  }
+
+  /** The calls so far, as "METHOD /path". */
+  get calls(): string[] {
+    return this.requests.map(({ call }) => call)
+  }
+
+  count(call: string): number {
+    return this.calls.filter((made) => made === call).length
+  }
+
+  private answer(path: string, init: RequestInit): Promise<Response> {
+    const call = `${init.method} ${path}`
+    const body: unknown = typeof init.body === 'string' ? JSON.parse(init.body) : undefined
+    this.requests.push({ call, body, init })
+    const planned = [this.replies[call] ?? []].flat()
+    const [reply, ...later] = planned
+    if (later.length > 0) this.replies[call] = later
+    if (reply === undefined) throw new Error(`the test plans no answer to ${call}`)
+    if (reply === 'lost') return Promise.reject(new TypeError('Failed to fetch'))
+    if (reply === 'never') return untilAborted(init.signal)
+    return Promise.resolve(reply.clone())
+  }
+}
+
+function untilAborted(signal: AbortSignal | null | undefined): Promise<Response> {
+  return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+}
+
+export function json(body: object, status = 200): Response {
+  return new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json' } })
+}
+
+export function html(status: number, headers: Record<string, string> = {}): Response {
+  return new Response('<h1>Gateway</h1>', { status, headers: { 'Content-Type': 'text/html', ...headers } })
+}
+
+export function noContent(): Response {
+  return new Response(null, { status: 204 })
+}
+
+export function refusal(
+  status: number,
+  code: Problem['code'],
+  detail: string = code,
+  more: Partial<Problem> = {},
+): Response {
+  const problem: Problem = {
+    type: `urn:sana:problem:${code}`,
+    title: 'No',
+    status,
+    code,
+    detail,
+    request_id: 'request-1',
+    ...more,
+  }
+  return new Response(JSON.stringify(problem), {
+    status,
+    headers: { 'Content-Type': 'application/problem+json; charset=utf-8' },
+  })
+}
+
+/** The server's clock, as far from the person's as it likes to be. */
+const serverNow = Date.parse('2031-05-01T12:00:00Z')
+
+export function serverTime(seconds: number): string {
+  return new Date(serverNow + seconds * 1000).toISOString()
+}
+
+export function pendingCode(change: Partial<PendingCode> = {}): PendingCode {
+  return {
+    email: 'grace@example.org',
+    code_length: 6,
+    tries_left: 5,
+    now: serverTime(0),
+    expires_at: serverTime(600),
+    resend_at: serverTime(60),
+    delivery: 'sent',
+    ...change,
+  }
+}
+
+export const signedIn: CurrentSession = {
+  user: { id: '7b0c4a52-6f0e-4c1e-9d5c-0e6a7a3d2f10', email: 'grace@example.org' },
+  session: { id: 's1', signed_in_at: '2026-03-14T09:26:00Z', expires_at: '2026-04-13T09:26:00Z' },
+}
+
+export const notSignedIn = () => refusal(401, 'not_signed_in', 'You are not signed in.')
+export const noPendingCode = () => refusal(404, 'no_pending_code', 'No sign-in is waiting.')
+export const unavailable = (more: Partial<Problem> = {}) =>
+  refusal(503, 'unavailable', 'Sana cannot reach its database.', more)
