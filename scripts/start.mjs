@@ -6,10 +6,10 @@
 import { build } from './lib/builds.mjs'
 import { openDatabase } from './lib/database.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts, untilInterrupted } from './lib/interrupt.mjs'
+import { listenForInterrupts } from './lib/interrupt.mjs'
 import { stopOrphans } from './lib/ledger.mjs'
 import { runMain } from './lib/problem.mjs'
-import { choosePort, startServer } from './lib/server.mjs'
+import { announce, choosePort, startServer, untilTheEnd } from './lib/server.mjs'
 import { checkVersions } from './lib/versions.mjs'
 
 async function main() {
@@ -25,36 +25,13 @@ async function main() {
     const server = await startServer({ port, publicUrl, databaseUrl: database.url })
     announce(publicUrl)
     try {
-      return await untilTheEnd(server, database)
+      return await untilTheEnd('The server', server, database)
     } finally {
       await server.stop()
     }
   } finally {
     await database.release()
   }
-}
-
-/** @param {string} url */
-function announce(url) {
-  console.log(`
-  Sana is running:  ${url}
-  Mail goes to:     ${url}/dev/inbox
-  Stop with Ctrl-C.
-`)
-}
-
-/**
- * @param {import('./lib/processes.mjs').Child} server
- * @param {import('./lib/database.mjs').Database} database
- * @returns {Promise<number>} the exit code
- */
-async function untilTheEnd(server, database) {
-  const asked = untilInterrupted().then(() => '')
-  const died = server.exited.then((how) => `The server stopped by itself (${how}); what it said last is above.`)
-  const lost = database.lost.then((how) => `Postgres has gone away: ${how}.`)
-  const reason = await Promise.race([asked, died, lost])
-  console.log(reason ? `\n${reason}` : '\nStopping …')
-  return reason ? 1 : 0
 }
 
 await runMain(main, 0)

@@ -62,10 +62,11 @@ function spaStamp() {
 
 /**
  * @param {string} dir
- * @returns {string[]} all files in it and below, in a fixed order
+ * @returns {string[]} all files in it and below, in a fixed order; what tools keep in node_modules is not ours
  */
-export function filesBelow(dir) {
+function filesBelow(dir) {
   return readdirSync(dir, { withFileTypes: true })
+    .filter((entry) => entry.name !== 'node_modules')
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => (entry.isDirectory() ? filesBelow(join(dir, entry.name)) : [join(dir, entry.name)]))
 }

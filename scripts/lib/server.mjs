@@ -1,6 +1,6 @@
 // bin/sana, as `npm start` and `npm run dev` run it.
 import { createServer } from 'node:net'
-import { interrupted, waitFor } from './interrupt.mjs'
+import { interrupted, untilInterrupted, waitFor } from './interrupt.mjs'
 import { note } from './ledger.mjs'
 import { binary } from './paths.mjs'
 import { Problem } from './problem.mjs'
@@ -24,8 +24,33 @@ export async function startServer({ port, publicUrl, databaseUrl }) {
   throw new Problem(`The server ${how}; what it says is above.`)
 }
 
+/** @param {string} url where people go */
+export function announce(url) {
+  console.log(`
+  Sana is running:  ${url}
+  Mail goes to:     ${url}/dev/inbox
+  Stop with Ctrl-C.
+`)
+}
+
+/**
+ * Waits until somebody wants to stop, or something has stopped by itself.
+ * @param {string} name of the process
+ * @param {import('./processes.mjs').Child} child
+ * @param {import('./database.mjs').Database} database
+ * @returns {Promise<number>} the exit code
+ */
+export async function untilTheEnd(name, child, database) {
+  const asked = untilInterrupted().then(() => '')
+  const died = child.exited.then((how) => `${name} stopped by itself (${how}); what it said last is above.`)
+  const lost = database.lost.then((how) => `Postgres has gone away: ${how}.`)
+  const reason = await Promise.race([asked, died, lost])
+  console.log(reason ? `\n${reason}` : '\nStopping …')
+  return reason ? 1 : 0
+}
+
 /** @param {string} url */
-async function answersOk(url) {
+export async function answersOk(url) {
   try {
     return (await fetch(url, { signal: AbortSignal.timeout(5000) })).ok
   } catch {
