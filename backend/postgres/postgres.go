@@ -88,12 +88,14 @@ func away(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || pgconn.Timeout(err) {
 		return true
 	}
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
+		return true // whatever the server's reason for not letting us in
+	}
 	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return awayCode(answer.Code)
 	}
-	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	_, network := errors.AsType[net.Error](err)
-	return connecting || network || pgconn.SafeToRetry(err) || brokenConnection(err)
+	return network || pgconn.SafeToRetry(err) || brokenConnection(err)
 }
 
 // awayCode judges SQLSTATEs (PostgreSQL documentation, appendix A).

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -25,16 +26,17 @@ var Contract = sync.OnceValues(func() (*openapi3.T, error) {
 })
 
 // checkContract fails the test when a request that the contract forbids was accepted, or when an answer is not one that
-// the contract allows. What the contract does not name must be a problem, if it is under /api.
+// the contract allows. What the contract does not name is a problem, or the page that says so.
 func checkContract(t testing.TB, request *http.Request, body []byte, a *Answer) {
 	t.Helper()
 	document, err := Contract()
 	if err != nil {
 		t.Fatalf("openapi.yaml: %v", err)
 	}
-	path := document.Paths.Value(request.URL.Path)
+	path := document.Paths.Value(request.URL.EscapedPath())
 	if path == nil || path.GetOperation(request.Method) == nil {
-		if a.Status >= 400 && request.Method != http.MethodHead {
+		isPage := strings.HasPrefix(a.Header.Get("Content-Type"), "text/html")
+		if a.Status >= 400 && request.Method != http.MethodHead && !isPage {
 			a.Problem()
 		}
 		return

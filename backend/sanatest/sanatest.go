@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"sana/backend/mail/mailgunfake"
 	"sana/backend/postgres/postgrestest"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -193,6 +195,48 @@ func Eventually(t testing.TB, what string, check func() error) {
 		}
 	}
 	t.Fatalf("%s: %v", what, err)
+}
+
+// StatusError is nil when an answer has this status, for use with Eventually.
+func StatusError(a *Answer, status int) error {
+	if a.Status != status {
+		return fmt.Errorf("%s: got %d, want %d", a.name, a.Status, status)
+	}
+	return nil
+}
+
+// CountError is nil when got is want, for use with Eventually.
+func CountError(got, want int) error {
+	if got != want {
+		return fmt.Errorf("got %d, want %d", got, want)
+	}
+	return nil
+}
+
+// TakeAway makes the database refuse everybody: no new connection, and the open ones are closed.
+func (w *World) TakeAway(t testing.TB) {
+	t.Helper()
+	w.onServer(t, `ALTER DATABASE %s ALLOW_CONNECTIONS false`)
+	w.onServer(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%s'`)
+}
+
+// BringBack ends TakeAway.
+func (w *World) BringBack(t testing.TB) {
+	t.Helper()
+	w.onServer(t, `ALTER DATABASE %s ALLOW_CONNECTIONS true`)
+}
+
+// onServer runs a statement about the world's database as the server's superuser.
+func (w *World) onServer(t testing.TB, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), os.Getenv("TEST_DATABASE_URL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), fmt.Sprintf(sql, w.DB.Config().ConnConfig.Database)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Exec runs a statement on the world's database.

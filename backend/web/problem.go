@@ -2,8 +2,10 @@ package web
 
 import (
 	"errors"
+	"maps"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -32,6 +34,9 @@ var statusOf = map[fault.Code]int{
 	fault.Internal:             http.StatusInternalServerError,
 	fault.Unavailable:          http.StatusServiceUnavailable,
 }
+
+// FaultCodes lists the codes that problems can have, in alphabetical order.
+func FaultCodes() []fault.Code { return slices.Sorted(maps.Keys(statusOf)) }
 
 // problem is RFC 9457's problem details object.
 type problem struct {

@@ -78,9 +78,6 @@ func (s *Server) serveFile(c *fiber.Ctx) error {
 	if c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead || isReserved(name) {
 		return c.Next()
 	}
-	if name == "/" {
-		name = indexPath
-	}
 	if f, ok := s.files[name]; ok {
 		return sendFile(c, f)
 	}
@@ -98,12 +95,8 @@ func (s *Server) serveFile(c *fiber.Ctx) error {
 }
 
 func isReserved(name string) bool {
-	for _, prefix := range []string{"/api", "/auth", "/dev"} {
-		if name == prefix || strings.HasPrefix(name, prefix+"/") {
-			return true
-		}
-	}
-	return false
+	top, _, _ := strings.Cut(strings.ToLower(strings.TrimLeft(name, "/")), "/")
+	return top == "api" || top == "auth" || top == "dev"
 }
 
 // wantsPage reports whether a browser navigates: it accepts HTML, and the last part of the path is not a file's name.

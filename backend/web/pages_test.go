@@ -1,0 +1,239 @@
+package web_test
+
+import (
+	"encoding/json"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"sana/backend/inbox"
+	"sana/backend/sanatest"
+	"sana/backend/web"
+)
+
+func newServer(t *testing.T, spa fs.FS, development bool) *web.Server {
+	t.Helper()
+	options := web.Options{SPA: spa, PublicURL: &url.URL{Scheme: "https", Host: "sana.example"}, Log: slog.New(slog.DiscardHandler)}
+	if development {
+		options.Inbox = inbox.New(nil)
+	}
+	server, err := web.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
+
+func routesOf(t *testing.T, development bool) []string {
+	t.Helper()
+	return newServer(t, fstest.MapFS{}, development).Routes()
+}
+
+func setOf(list []string) map[string]bool {
+	set := map[string]bool{}
+	for _, entry := range list {
+		set[entry] = true
+	}
+	return set
+}
+
+// The routes of production and of development, all of them.
+func TestTheRoutesAreThese(t *testing.T) {
+	t.Parallel()
+	production := []string{
+		"POST /api/auth/code",
+		"GET /api/auth/code",
+		"DELETE /api/auth/code",
+		"POST /api/auth/code/resend",
+		"POST /api/auth/verify",
+		"GET /api/auth/session",
+		"POST /api/auth/sign-out",
+		"GET /api/openapi.json",
+		"GET /livez",
+		"GET /readyz",
+	}
+	development := append(production[:len(production):len(production)],
+		"GET /dev/inbox",
+		"GET /dev/inbox.json",
+		"GET /auth/session-debug",
+	)
+	sanatest.WantEqual(t, "production", routesOf(t, false), production)
+	sanatest.WantEqual(t, "development", routesOf(t, true), development)
+}
+
+// Static files come from an exact map, with the headers that their kind wants; nothing else is a page (A-29, P-19).
+func TestFilesAndPagesOfTheSPA(t *testing.T) {
+	t.Parallel()
+	spa := fstest.MapFS{
+		"index.html":             {Data: []byte("<!doctype html><title>Sana</title>")},
+		"assets/index-B3xQ.js":   {Data: []byte("export{}")},
+		"assets/index-C9aK.css":  {Data: []byte("body{}")},
+		"favicon.svg":            {Data: []byte("<svg/>")},
+		".gitkeep":               {Data: []byte("")},
+		"assets/.secret/file.js": {Data: []byte("x")},
+	}
+	app := serve(t, newServer(t, spa, false))
+	b := app.Open(t)
+	const html = "text/html,application/xhtml+xml"
+	for _, c := range []struct {
+		path, accept      string
+		status            int
+		contentType, body string
+		cache             string
+	}{
+		{"/", html, 200, "text/html; charset=utf-8", "Sana", "no-store"},
+		{"/", "*/*", 200, "text/html; charset=utf-8", "Sana", "no-store"},
+		{"/index.html", html, 200, "text/html; charset=utf-8", "Sana", "no-store"},
+		{"/verify", html, 200, "text/html; charset=utf-8", "Sana", "no-store"},
+		{"/verify?x=1", "", 200, "text/html; charset=utf-8", "Sana", "no-store"},
+		{"/no/such/page", html, 404, "text/html; charset=utf-8", "Sana", "no-store"},
+		{"/no/such/page", "application/json", 404, "application/problem+json", "not_found", "no-store"},
+		{"/assets/index-B3xQ.js", "*/*", 200, "text/javascript; charset=utf-8", "export", "public, max-age=31536000, immutable"},
+		{"/assets/index-C9aK.css", "*/*", 200, "text/css; charset=utf-8", "body", "public, max-age=31536000, immutable"},
+		{"/favicon.svg", "*/*", 200, "image/svg+xml", "svg", "public, max-age=3600"},
+		{"/assets/none.js", html, 404, "application/problem+json", "not_found", "no-store"},
+		{"/none.map", html, 404, "application/problem+json", "not_found", "no-store"},
+		{"/.gitkeep", html, 404, "application/problem+json", "not_found", "no-store"},
+		{"/.git/config", "*/*", 404, "application/problem+json", "not_found", "no-store"},
+		{"/assets/../index.html", html, 404, "application/problem+json", "not_found", "no-store"},
+		{"/assets/%2e%2e/index.html", html, 404, "application/problem+json", "not_found", "no-store"},
+		{"/%69ndex.html", html, 404, "application/problem+json", "not_found", "no-store"},
+		{"/api/none", html, 404, "application/problem+json", "not_found", "no-store"},
+		{"/auth/none", html, 404, "application/problem+json", "not_found", "no-store"},
+		{"/dev/none", html, 404, "application/problem+json", "not_found", "no-store"},
+	} {
+		t.Run(c.path+" for "+c.accept, func(t *testing.T) {
+			a := b.Get(c.path, sanatest.With("Accept", c.accept)).Want(c.status)
+			sanatest.WantEqual(t, "Content-Type", a.Header.Get("Content-Type"), c.contentType)
+			sanatest.WantEqual(t, "Cache-Control", a.Header.Get("Cache-Control"), c.cache)
+			if !strings.Contains(string(a.Body), c.body) {
+				t.Errorf("got the body %.100s", a.Body)
+			}
+			if isPage := strings.HasPrefix(c.contentType, "text/html"); isPage != strings.Contains(a.Header.Get("Content-Security-Policy"), "script-src 'self'") {
+				t.Errorf("got the policy %s", a.Header.Get("Content-Security-Policy"))
+			}
+		})
+	}
+}
+
+func TestABinaryWithoutThePagesSaysHowToGetThem(t *testing.T) {
+	t.Parallel()
+	b := serve(t, newServer(t, fstest.MapFS{}, false)).Open(t)
+	detail := b.Get("/", sanatest.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found").Problem().Detail
+	if !strings.Contains(detail, "npm run build") {
+		t.Errorf("got %q", detail)
+	}
+}
+
+// The contract is served as JSON, the same document.
+func TestTheContractIsServed(t *testing.T) {
+	t.Parallel()
+	b := serve(t, newServer(t, fstest.MapFS{}, false)).Open(t)
+	var served struct {
+		OpenAPI string         `json:"openapi"`
+		Paths   map[string]any `json:"paths"`
+	}
+	b.Get("/api/openapi.json").Want(http.StatusOK).JSON(&served)
+	contract, err := sanatest.Contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if served.OpenAPI != contract.OpenAPI || len(served.Paths) != contract.Paths.Len() {
+		t.Errorf("got OpenAPI %s with %d paths", served.OpenAPI, len(served.Paths))
+	}
+}
+
+// In development the console sender fills an inbox that every instance shows.
+func TestTheDevelopmentInboxShowsEveryMailOnEveryInstance(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	here, there := w.Start(t, "APP_ENV=development", "MAIL_TRANSPORT=console"), w.Start(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
+	b := here.Open(t)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	b.RequestCode(grace).Want(http.StatusAccepted)
+	type mail struct{ To, Subject, Text, HTML string }
+	var mails []mail
+	for _, app := range []*sanatest.Instance{here, there} {
+		sanatest.Eventually(t, "the mails do not arrive", func() error {
+			a := app.Open(t).Get("/dev/inbox.json").Want(http.StatusOK)
+			a.JSON(&mails)
+			return sanatest.CountError(len(mails), 2)
+		})
+		if mails[0].Text == "" || mails[0].HTML == "" {
+			t.Errorf("got %+v", mails[0])
+		}
+		sanatest.WantEqual(t, "recipients", map[string]bool{mails[0].To: true, mails[1].To: true}, map[string]bool{ada: true, grace: true})
+		page := app.Open(t).Get("/dev/inbox", sanatest.With("Accept", "text/html")).Want(http.StatusOK)
+		if !strings.Contains(string(page.Body), mails[0].Subject) {
+			t.Error("the page does not show the mail")
+		}
+	}
+}
+
+func TestSessionDebugShowsWhatTheServerSeesAndNoToken(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Start(t, "APP_ENV=development", "MAIL_TRANSPORT=mailgun", "TRUSTED_PROXY_HOPS=1")
+	b := app.Open(t)
+	type seen struct {
+		Instance, Store, Cookie string
+		HasSession              bool     `json:"has_session"`
+		SessionKeys             []string `json:"session_keys"`
+		ClientIP                string   `json:"client_ip"`
+		UserAgent               string   `json:"user_agent"`
+		Session                 *struct {
+			Pending *struct {
+				Email, Purpose string
+				SentAt         json.RawMessage `json:"sent_at"`
+			}
+		}
+	}
+	var before, after seen
+	b.Get("/auth/session-debug").Want(http.StatusOK).JSON(&before)
+	sanatest.WantEqual(t, "session before", before.HasSession, false)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	b.Get("/auth/session-debug", sanatest.With("X-Forwarded-For", "6.6.6.6, 203.0.113.9")).Want(http.StatusOK).JSON(&after)
+
+	sanatest.WantEqual(t, "session", after.HasSession, true)
+	sanatest.WantEqual(t, "session keys", after.SessionKeys, []string{"expires_at", "id", "ip", "pending", "user_agent"})
+	sanatest.WantEqual(t, "store", after.Store, "postgres")
+	sanatest.WantEqual(t, "client address", after.ClientIP, "203.0.113.9")
+	sanatest.WantEqual(t, "user agent", after.UserAgent, "sanatest")
+	if after.Instance == "" || after.Session.Pending == nil || after.Session.Pending.Email != ada || after.Session.Pending.Purpose != "sign_in" || len(after.Session.Pending.SentAt) < 10 {
+		t.Errorf("got %+v", after)
+	}
+	page := b.Get("/auth/session-debug", sanatest.With("Accept", "text/html")).Want(http.StatusOK)
+	if !strings.Contains(string(page.Body), ada) {
+		t.Error("the page does not show the pending address")
+	}
+}
+
+// A-08: what a client writes into forwarding headers changes nothing beyond the trusted hops.
+func TestTheClientAddressComesFromTheRightOfXForwardedFor(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	address := func(app *sanatest.Instance, header, value string) string {
+		var seen struct {
+			ClientIP string `json:"client_ip"`
+		}
+		app.Open(t).Get("/auth/session-debug", sanatest.With(header, value)).Want(http.StatusOK).JSON(&seen)
+		return seen.ClientIP
+	}
+	for hops, cases := range map[string]map[string]string{
+		"0": {"203.0.113.9": "127.0.0.1", "": "127.0.0.1"},
+		"1": {"203.0.113.9": "203.0.113.9", "6.6.6.6,203.0.113.9": "203.0.113.9", "203.0.113.9, nonsense": "127.0.0.1", "": "127.0.0.1", "::ffff:203.0.113.9": "203.0.113.9", "2001:db8::1": "2001:db8::1"},
+		"2": {"6.6.6.6, 203.0.113.9, 10.0.0.1": "203.0.113.9", "203.0.113.9": "127.0.0.1"},
+	} {
+		app := w.Start(t, "APP_ENV=development", "MAIL_TRANSPORT=console", "TRUSTED_PROXY_HOPS="+hops)
+		for header, want := range cases {
+			sanatest.WantEqual(t, hops+" hops, "+header, address(app, "X-Forwarded-For", header), want)
+		}
+		for _, forged := range []string{"X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "Forwarded", "X-Client-IP"} {
+			sanatest.WantEqual(t, forged, address(app, forged, "6.6.6.6"), "127.0.0.1")
+		}
+	}
+}

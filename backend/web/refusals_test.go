@@ -1,0 +1,245 @@
+package web_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/fault"
+	"sana/backend/sanatest"
+	"sana/backend/web"
+)
+
+// P-14: one JSON value, of the exact content type, with known keys, each once.
+func TestABodyIsReadStrictly(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b := w.Start(t).Open(t)
+	good := `{"email":"` + ada + `"}`
+	for _, c := range []struct {
+		promise string
+		body    string
+		headers []sanatest.Header
+		status  int
+		code    string
+	}{
+		{"no body", "", []sanatest.Header{sanatest.With("Content-Type", "application/json")}, 400, "invalid_request"},
+		{"not JSON", "email=" + ada, nil, 400, "invalid_request"},
+		{"an array", "[" + good + "]", nil, 400, "invalid_request"},
+		{"a string", `"` + ada + `"`, nil, 400, "invalid_request"},
+		{"two values", good + good, nil, 400, "invalid_request"},
+		{"something behind the value", good + "x", nil, 400, "invalid_request"},
+		{"an unknown key", `{"email":"` + ada + `","admin":true}`, nil, 400, "invalid_request"},
+		{"a key twice", `{"email":"` + ada + `","email":"` + grace + `"}`, nil, 400, "invalid_request"},
+		{"a key in another case", `{"Email":"` + ada + `"}`, nil, 400, "invalid_request"},
+		{"a value of another type", `{"email":["` + ada + `"]}`, nil, 400, "invalid_request"},
+		{"bytes that are not UTF-8", "{\"email\":\"\xff\xfe@sana.example\"}", nil, 400, "invalid_request"},
+		{"deep nesting", `{"email":` + strings.Repeat("[", 4000) + `}`, nil, 400, "invalid_request"},
+		{"a missing key is an empty address", `{}`, nil, 400, "invalid_email"},
+		{"null is no object", `null`, nil, 400, "invalid_email"},
+		{"a form", good, []sanatest.Header{sanatest.With("Content-Type", "application/x-www-form-urlencoded")}, 415, "unsupported_media_type"},
+		{"text", good, []sanatest.Header{sanatest.With("Content-Type", "text/plain")}, 415, "unsupported_media_type"},
+		{"no content type", good, []sanatest.Header{sanatest.With("Content-Type", "")}, 415, "unsupported_media_type"},
+		{"nearly the content type", good, []sanatest.Header{sanatest.With("Content-Type", "application/json-seq")}, 415, "unsupported_media_type"},
+		{"another charset", good, []sanatest.Header{sanatest.With("Content-Type", "application/json; charset=utf-16")}, 415, "unsupported_media_type"},
+		{"compressed", good, []sanatest.Header{sanatest.With("Content-Encoding", "gzip")}, 415, "unsupported_media_type"},
+		{"too large", `{"email":"` + strings.Repeat("a", 9000) + `"}`, nil, 413, "request_too_large"},
+	} {
+		t.Run(c.promise, func(t *testing.T) {
+			b.Post("/api/auth/code", c.body, c.headers...).Want(c.status, c.code)
+		})
+	}
+	for _, body := range []string{`null`, `[]`, `{"a":1}`} {
+		b.Post("/api/auth/sign-out", body).Want(400, "invalid_request")
+	}
+	b.Post("/api/auth/code", good, sanatest.With("Content-Type", "application/json; charset=UTF-8")).Want(http.StatusAccepted)
+	sanatest.WantEqual(t, "challenges", w.Count(t, `SELECT count(*) FROM challenges`), 1)
+}
+
+// ASVS 5.0, 3.5.1 to 3.5.3: a write comes from our own page, or from a program that names our origin.
+func TestAWriteFromAnotherOriginIsRefused(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b := w.Start(t).Open(t)
+	allowed := map[[2]string]bool{}
+	for _, site := range []string{"same-origin", "same-site", "cross-site", "none", "Same-Origin", ""} {
+		for _, origin := range []string{sanatest.PublicURL, "https://evil.example", "https://sana.example.evil.example", "http://sana.example", "null", ""} {
+			allowed[[2]string{site, origin}] = site == "same-origin" || site == "" && origin == sanatest.PublicURL
+		}
+	}
+	for pair, ok := range allowed {
+		headers := []sanatest.Header{sanatest.With("Sec-Fetch-Site", pair[0]), sanatest.With("Origin", pair[1])}
+		for _, a := range []*sanatest.Answer{
+			b.Post("/api/auth/sign-out", "{}", headers...),
+			b.Do(http.MethodDelete, "/api/auth/code", "", headers...),
+		} {
+			if ok {
+				a.Want(http.StatusNoContent)
+			} else {
+				a.Want(http.StatusForbidden, "cross_origin_request")
+			}
+		}
+		b.Get("/api/auth/session", headers...).Want(http.StatusUnauthorized, "not_signed_in")
+	}
+}
+
+// Nothing but what is declared is answered: other methods are 405 with Allow, other paths 404 (A-43).
+func TestOnlyDeclaredMethodsAndPathsAreAnswered(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b := w.Start(t).Open(t)
+	for path, allow := range map[string]string{
+		"/api/auth/code":        "GET, HEAD, POST, DELETE",
+		"/api/auth/code/resend": "POST",
+		"/api/auth/verify":      "POST",
+		"/api/auth/session":     "GET, HEAD",
+		"/livez":                "GET, HEAD",
+	} {
+		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} {
+			if strings.Contains(allow, method) {
+				continue
+			}
+			a := b.Do(method, path, "")
+			a.Want(http.StatusMethodNotAllowed, "method_not_allowed")
+			sanatest.WantEqual(t, "Allow of "+method+" "+path, sortedList(a.Header.Get("Allow")), sortedList(allow))
+			sanatest.WantEqual(t, "CORS", a.Header.Get("Access-Control-Allow-Origin"), "")
+		}
+	}
+	for _, path := range []string{
+		"/api", "/api/", "/api/unknown", "/API/auth/session", "/api/auth/session/", "//api/auth/session", "/api/auth/session.css",
+		"/api/auth/session;x.js", "/api/%61uth/session", "/api/auth/..%2fsession", "/auth", "/auth/session-debug", "/dev", "/dev/inbox", "/dev/inbox.json",
+	} {
+		b.Get(path, sanatest.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found")
+	}
+	b.Get("/metrics").Want(http.StatusNotFound, "not_found")
+	b.Do("FOO", "/", "").Want(http.StatusMethodNotAllowed, "method_not_allowed")
+	b.Post("/", "{}").Want(http.StatusNotFound, "not_found")
+	if a := b.Do(http.MethodHead, "/api/auth/session", ""); a.Status != http.StatusUnauthorized || len(a.Body) != 0 {
+		t.Errorf("HEAD answers %d with %d bytes", a.Status, len(a.Body))
+	}
+}
+
+func sortedList(s string) map[string]bool {
+	set := map[string]bool{}
+	for part := range strings.SplitSeq(s, ",") {
+		set[strings.TrimSpace(part)] = true
+	}
+	return set
+}
+
+// P-07: what fasthttp refuses by itself, before any middleware, is answered like everything else, and quotes nothing.
+func TestWhatCannotBeParsedIsAnsweredWithTheSameHeadersAndQuotesNothing(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Start(t, "LOG_LEVEL=debug")
+	for _, c := range []struct {
+		promise, request, code string
+		status                 int
+	}{
+		{"a broken header", "GET / HTTP/1.1\r\nHost: sana.example\r\nCookie: CANARY\r\nbroken\x00header\r\n\r\n", "invalid_request", 400},
+		{"two hosts", "GET / HTTP/1.1\r\nHost: sana.example\r\nHost: CANARY.example\r\n\r\n", "invalid_request", 400},
+		{"headers that are too large", "GET / HTTP/1.1\r\nHost: sana.example\r\nCookie: CANARY=" + strings.Repeat("x", 17<<10) + "\r\n\r\n", "header_too_large", 431},
+		{"a body that is too large", "POST /api/auth/code HTTP/1.1\r\nHost: sana.example\r\nContent-Length: 9000\r\n\r\nCANARY", "request_too_large", 413},
+		{"an unknown method", "CANARY / HTTP/1.1\r\nHost: sana.example\r\n\r\n", "method_not_allowed", 405},
+	} {
+		t.Run(c.promise, func(t *testing.T) {
+			head, body := rawRequest(t, app, c.request)
+			if !strings.HasPrefix(head, fmt.Sprintf("HTTP/1.1 %d ", c.status)) || !strings.Contains(body, `"code":"`+c.code+`"`) {
+				t.Errorf("got %q %q, want %d %s", head, body, c.status, c.code)
+			}
+			for _, header := range []string{"X-Content-Type-Options: nosniff", "Cache-Control: no-store", "Strict-Transport-Security: ", "Content-Security-Policy: ", "X-Request-Id: ", "Content-Type: application/problem+json"} {
+				if !strings.Contains(head, "\r\n"+header) {
+					t.Errorf("the answer lacks %s:\n%s", header, head)
+				}
+			}
+			if strings.Contains(head+body, "CANARY") {
+				t.Errorf("the answer quotes the request:\n%s%s", head, body)
+			}
+		})
+	}
+	if strings.Contains(app.Log.String(), "CANARY") {
+		t.Errorf("the log quotes a request:\n%s", app.Log)
+	}
+}
+
+func rawRequest(t *testing.T, app *sanatest.Instance, request string) (head, body string) {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(app.URL, "http://"), sanatest.Deadline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(sanatest.Deadline)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var header strings.Builder
+	if err := answer.Header.Write(&header); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("HTTP/1.1 %s\r\n%s", answer.Status, header.String()), string(content)
+}
+
+// A request id from outside is kept where it is harmless and replaced where it is not (P-22).
+func TestARequestIDFromOutsideIsKeptOnlyWhereItIsHarmless(t *testing.T) {
+	t.Parallel()
+	b := sanatest.NewWorld(t).Start(t).Open(t)
+	for given, kept := range map[string]bool{
+		"abc-123": true, strings.Repeat("a", 64): true, strings.Repeat("a", 65): false, "a b": false, "a{b": false, "": false,
+	} {
+		a := b.Get("/api/auth/session", sanatest.With("X-Request-Id", given))
+		got := a.Header.Get("X-Request-Id")
+		if (got == given) != kept || len(got) < 7 {
+			t.Errorf("for %q got %q", given, got)
+		}
+		sanatest.WantEqual(t, "id in the problem", a.Problem().RequestID, got)
+	}
+}
+
+// Every fault has a status, and the contract knows every fault.
+func TestTheContractKnowsEveryFault(t *testing.T) {
+	t.Parallel()
+	contract, err := sanatest.Contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named []fault.Code
+	for _, code := range contract.Components.Schemas["Problem"].Value.Properties["code"].Value.Enum {
+		named = append(named, fault.Code(code.(string)))
+	}
+	slices.Sort(named)
+	sanatest.WantEqual(t, "codes in the contract", named, web.FaultCodes())
+}
+
+// The contract names exactly the calls that production answers.
+func TestTheContractNamesEveryRoute(t *testing.T) {
+	t.Parallel()
+	contract, err := sanatest.Contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := map[string]bool{}
+	for path, item := range contract.Paths.Map() {
+		for method := range item.Operations() {
+			declared[method+" "+path] = true
+		}
+	}
+	sanatest.WantEqual(t, "routes", setOf(routesOf(t, false)), declared)
+}

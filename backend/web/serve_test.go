@@ -1,0 +1,32 @@
+package web_test
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"sana/backend/sanatest"
+	"sana/backend/web"
+)
+
+// serve runs a server that needs no database until the test ends.
+func serve(t *testing.T, server *web.Server) *sanatest.Instance {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), sanatest.Deadline)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return &sanatest.Instance{URL: "http://" + listener.Addr().String(), Log: &sanatest.Log{}}
+}
