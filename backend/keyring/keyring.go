@@ -13,21 +13,26 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"unicode"
 )
 
 // MinBytes is the least length of a key: 256 bits.
 const MinBytes = 32
 
+// idPattern is an id that can be stored and shown. A key is longer: one that stands in its place is refused and not stored.
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{0,20}$`)
+
 // Key is one secret with a public name.
 type Key struct {
-	ID     string // stored beside what was made with the key
-	secret []byte
+	ID     string        // stored beside what was made with the key
+	secret func() []byte // a function, because no print of a struct that holds a Key looks into it
 }
 
 // Derive returns 32 bytes for one purpose (HKDF-SHA-256, RFC 5869), so that no two uses share a key.
 func (k Key) Derive(purpose string) []byte {
-	derived, err := hkdf.Key(sha256.New, k.secret, nil, purpose, sha256.Size)
+	derived, err := hkdf.Key(sha256.New, k.secret(), nil, purpose, sha256.Size)
 	if err != nil {
 		panic("keyring: HKDF refused a 32-byte output: " + err.Error())
 	}
@@ -50,11 +55,11 @@ func (r Ring) Find(id string) (key Key, ok bool) {
 	return Key{}, false
 }
 
-// Parse reads `id:base64,id:base64,…`, newest first. An entry without an id gets one derived from the key, so that a
-// generated base64 value works as it is. The error never contains key material.
+// Parse reads `id:base64,id:base64,…`, newest first; white space separates like a comma. An entry without an id gets one
+// derived from the key, so that a generated base64 value works as it is. The error never contains key material.
 func Parse(list string) (Ring, error) {
 	var ring Ring
-	for i, entry := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == '\n' || r == ' ' }) {
+	for i, entry := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
 		key, err := parseKey(entry)
 		if err != nil {
 			return Ring{}, fmt.Errorf("key %d: %w", i+1, err)
@@ -76,17 +81,31 @@ func parseKey(entry string) (Key, error) {
 		id, encoded = "", entry
 	}
 	secret, err := decode(encoded)
-	if err != nil {
+	switch {
+	case !idPattern.MatchString(id):
+		return Key{}, errors.New("has an id that is not 1 to 20 of the characters A-Z a-z 0-9 . _ -; an entry is id:base64")
+	case err != nil:
 		return Key{}, errors.New("is not base64; make one with: openssl rand -base64 32")
-	}
-	if len(secret) < MinBytes {
+	case len(secret) < MinBytes:
 		return Key{}, fmt.Errorf("has %d bytes, at least %d are needed; make one with: openssl rand -base64 32", len(secret), MinBytes)
+	case isExample(secret):
+		return Key{}, errors.New("is an example that everybody knows; make one with: openssl rand -base64 32")
 	}
 	if id == "" {
 		sum := sha256.Sum256(append([]byte("sana key id"), secret...))
 		id = hex.EncodeToString(sum[:4])
 	}
-	return Key{ID: id, secret: secret}, nil
+	return Key{ID: id, secret: func() []byte { return secret }}, nil
+}
+
+// isExample reports whether each byte differs from the one before by the same amount: AAAA…, 0, 1, 2, …
+func isExample(secret []byte) bool {
+	for i := 2; i < len(secret); i++ {
+		if secret[i]-secret[i-1] != secret[1]-secret[0] {
+			return false
+		}
+	}
+	return true
 }
 
 // decode takes standard and URL-safe base64, padded or not.
