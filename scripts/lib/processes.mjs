@@ -50,7 +50,9 @@ export async function start(command, args, options = {}) {
  */
 export async function run(command, args, options = {}) {
   interrupted.throwIfAborted()
-  const child = spawn(command, args, { cwd: root, ...options, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  // What is printed later, if at all, and perhaps into a file, is better without colours.
+  const env = { ...(options.env ?? process.env), NO_COLOR: '1', FORCE_COLOR: undefined }
+  const child = spawn(command, args, { cwd: root, ...options, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text))
   const onInterrupt = () => child.pid && signalGroup(child.pid, 'SIGTERM')

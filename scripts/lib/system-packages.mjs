@@ -1,0 +1,19 @@
+// What the tests need from the system, where the system lets itself be asked: as root on Debian and its relatives.
+import { spawnSync } from 'node:child_process'
+import { run } from './processes.mjs'
+
+/** Whether packages can be installed here without asking anybody. */
+export function canInstallPackages() {
+  return process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0
+}
+
+/**
+ * @param {string[]} names
+ * @returns {Promise<string>} what apt-get said last, for when the package is not there afterwards
+ */
+export async function installPackages(...names) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  await run('apt-get', ['update'], { env })
+  const { output } = await run('apt-get', ['install', '-y', '--no-install-recommends', ...names], { env })
+  return output.trimEnd().split('\n').at(-1) ?? ''
+}

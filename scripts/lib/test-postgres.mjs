@@ -1,0 +1,42 @@
+// The Postgres of `npm test`: made for one run, quick because nothing in it has to outlive that, and gone afterwards.
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { addressOf, connect } from './database.mjs'
+import { interrupted, waitFor } from './interrupt.mjs'
+import { freePort, openCluster, startPostgres } from './postgres.mjs'
+import { Problem } from './problem.mjs'
+import { signalGroup } from './processes.mjs'
+
+const settings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', max_connections: 500 }
+
+/**
+ * @returns {Promise<{ url: string, stop: () => Promise<void> }>} the database `postgres` on it; `stop` removes it all
+ */
+export async function startTestPostgres() {
+  const dir = mkdtempSync(join(tmpdir(), 'sana-test-'))
+  const stops = [async () => rmSync(dir, { recursive: true, force: true })]
+  const stop = async () => {
+    while (stops.length > 0) await stops.pop()?.()
+  }
+  try {
+    // For root, Postgres runs as another user, who has to get through to its folder.
+    chmodSync(dir, 0o711)
+    const cluster = await openCluster(join(dir, 'postgres'), ['--no-sync'])
+    const port = await freePort()
+    const postgres = await startPostgres(cluster, { port, log: join(dir, 'log'), settings })
+    stops.push(() => {
+      // "Immediate": the SIGTERM of stop() alone would wait until all connections have ended by themselves.
+      signalGroup(postgres.pid, 'SIGQUIT')
+      return postgres.stop(5000)
+    })
+    const url = addressOf(cluster, port, 'postgres')
+    const client = await waitFor(() => connect(url), { timeout: 60_000, interval: 100, signal: interrupted })
+    if (!client) throw new Problem('The Postgres for the tests did not become ready within a minute.')
+    await client.end()
+    return { url, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}

@@ -1,0 +1,183 @@
+// npm test: everything, on a fresh clone too. Or a part of it: npm test -- web, npm test -- go, npm test -- e2e, the
+// last one with any options for Playwright behind it. All steps are run, also after one has failed.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buildServer, buildSpa } from './lib/builds.mjs'
+import { provideCompiler } from './lib/c-compiler.mjs'
+import { provideChromium } from './lib/chromium.mjs'
+import { installDependencies } from './lib/dependencies.mjs'
+import { listenForInterrupts } from './lib/interrupt.mjs'
+import { root, tools } from './lib/paths.mjs'
+import { Problem, runMain } from './lib/problem.mjs'
+import { mustRun } from './lib/processes.mjs'
+import { runSteps } from './lib/steps.mjs'
+import { startTestPostgres } from './lib/test-postgres.mjs'
+import { checkVersions } from './lib/versions.mjs'
+
+const parts = ['web', 'go', 'e2e']
+const goPackages = ['./backend/...', './frontend/...', './migrations/...']
+
+/**
+ * @typedef {import('./lib/steps.mjs').Step & { parts: string[] }} PartStep
+ * @typedef {{ Path: string, Indirect?: boolean }} GoModule
+ */
+
+async function main() {
+  listenForInterrupts()
+  const [chosen, ...options] = process.argv.slice(2)
+  if (chosen !== undefined && !parts.includes(chosen)) throw new Problem(`The parts are ${parts.join(', ')}.`)
+  checkVersions()
+  await installDependencies()
+  /** @type {(() => Promise<void>)[]} */
+  const cleanups = []
+  try {
+    const steps = [...webSteps(), ...goSteps(), ...commonSteps(cleanups), ...lastSteps(options)]
+    return (await runSteps(steps.filter((step) => !chosen || step.parts.includes(chosen)))) ? 0 : 1
+  } finally {
+    for (const cleanup of cleanups) await cleanup()
+  }
+}
+
+/** @returns {PartStep[]} */
+function webSteps() {
+  const parts = ['web']
+  return [
+    { parts, name: 'package-lock.json', run: checkLockFile },
+    { parts, name: 'types of the API contract', run: checkContractTypes },
+    { parts, name: 'TypeScript: the app', run: () => node(tools.tsc, '--noEmit', '-p', 'tsconfig.json') },
+    { parts, name: 'TypeScript: scripts and e2e', run: () => node(tools.tsc, '-p', 'scripts/tsconfig.json') },
+    { parts, name: 'Biome', run: () => node(tools.biome, 'ci', '--colors=off') },
+    { parts, name: 'Vitest', run: () => node(tools.vitest, 'run') },
+  ]
+}
+
+/** @returns {PartStep[]} */
+function goSteps() {
+  const parts = ['go']
+  return [
+    { parts, name: 'gofmt', run: checkGoFormat },
+    { parts, name: 'go vet', run: () => go('vet', ...goPackages) },
+    { parts, name: 'staticcheck', run: () => go('tool', 'staticcheck', ...goPackages) },
+    { parts, name: 'go.mod', run: checkGoMod },
+    { parts, name: 'go mod verify', run: () => go('mod', 'verify') },
+  ]
+}
+
+/**
+ * @param {(() => Promise<void>)[]} cleanups
+ * @returns {PartStep[]}
+ */
+function commonSteps(cleanups) {
+  const providePostgres = async () => {
+    const { url, stop } = await startTestPostgres()
+    cleanups.push(stop)
+    process.env.TEST_DATABASE_URL = url
+  }
+  return [
+    { parts, name: 'build of the single-page app', run: buildSpa },
+    { parts: ['go', 'e2e'], name: 'Postgres for the tests', run: providePostgres },
+  ]
+}
+
+/**
+ * @param {string[]} options for Playwright
+ * @returns {PartStep[]}
+ */
+function lastSteps(options) {
+  const postgres = 'Postgres for the tests'
+  const server = 'build of bin/sana'
+  const scripts = ['--test', 'scripts/start.test.mjs', 'scripts/database.test.mjs']
+  return [
+    { parts: ['go'], name: 'go test', needs: [postgres], run: testGo },
+    { parts: ['e2e'], name: server, needs: ['build of the single-page app'], run: buildServer },
+    { parts: ['e2e'], name: 'npm start and npm run dev', needs: [server], run: () => node(...scripts) },
+    { parts: ['e2e'], name: 'Chromium', run: chooseChromium },
+    {
+      parts: ['e2e'],
+      name: 'Playwright',
+      needs: [postgres, server, 'Chromium'],
+      run: () => node(tools.playwright, 'test', ...options),
+    },
+  ]
+}
+
+/** @param {string[]} args */
+async function node(...args) {
+  return lastWords(await mustRun(args.join(' ').replace(`${root}/`, ''), process.execPath, args))
+}
+
+/** @param {string[]} args */
+async function go(...args) {
+  await mustRun(`go ${args.join(' ')}`, 'go', args)
+}
+
+/**
+ * What a runner says at its end about how much it ran, so that "ok" for an empty run would be seen.
+ * @param {string} output
+ * @returns {string | undefined}
+ */
+function lastWords(output) {
+  const counts = output.match(/^\W*(?:Tests\s+)?\d+ passed.*$|^\W*pass \d+$/gm)
+  return counts?.at(-1)?.trim()
+}
+
+/** The lock file must not send anybody to a registry of somebody's own, and must pin what it names. */
+function checkLockFile() {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+  const faults = Object.entries(packages).flatMap(([path, { resolved, integrity }]) => {
+    if (path === '') return []
+    if (resolved && !resolved.startsWith('https://registry.npmjs.org/')) return [`${path} comes from ${resolved}`]
+    return integrity ? [] : [`${path} has no integrity`]
+  })
+  if (faults.length > 0) throw new Problem(faults.join('\n'))
+}
+
+async function checkContractTypes() {
+  const dir = mkdtempSync(join(tmpdir(), 'sana-types-'))
+  try {
+    const fresh = join(dir, 'contract.d.ts')
+    await node(tools.openapiTypescript, 'backend/web/openapi.yaml', '-o', fresh)
+    const current = join(root, 'frontend/src/shared/api/contract.d.ts')
+    if (readFileSync(fresh, 'utf8') === readFileSync(current, 'utf8')) return
+    throw new Problem('The types in frontend/src do not fit backend/web/openapi.yaml: run npm run types.')
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+}
+
+async function checkGoFormat() {
+  const gofmt = join((await mustRun('go env', 'go', ['env', 'GOROOT'])).trim(), 'bin', 'gofmt')
+  const unformatted = await mustRun('gofmt', gofmt, ['-l', 'backend', 'frontend/embed.go', 'migrations'])
+  if (unformatted) throw new Problem(`${unformatted}\nThese are not formatted: run gofmt -w on them.`)
+}
+
+/**
+ * What is missing in go.mod stops every build; this looks for what is too much. `go mod tidy -diff` would do both, but
+ * wants to download what only the tests of our libraries' own libraries import.
+ */
+async function checkGoMod() {
+  const modules = '{{with .Module}}{{.Path}}{{end}}'
+  const list = ['list', '-deps', '-test', '-f', modules, ...goPackages, 'tool']
+  const imported = (await mustRun('go list', 'go', list)).split('\n')
+  const { Require: required } = JSON.parse(await mustRun('go mod edit', 'go', ['mod', 'edit', '-json']))
+  const idle = required.filter((/** @type {GoModule} */ { Path, Indirect }) => !(Indirect || imported.includes(Path)))
+  if (idle.length === 0) return
+  const names = idle.map((/** @type {GoModule} */ { Path }) => Path)
+  throw new Problem(`go.mod names ${names.join(', ')}, but nothing imports it: run go mod tidy.`)
+}
+
+async function testGo() {
+  const compiler = await provideCompiler()
+  const race = compiler ? ['-race'] : []
+  const env = { ...process.env, ...(compiler ? { CC: compiler, CGO_ENABLED: '1' } : {}) }
+  await mustRun('go test', 'go', ['test', ...race, ...goPackages], { env })
+  return compiler ? undefined : 'but WITHOUT THE RACE DETECTOR, which needs a C compiler such as gcc'
+}
+
+async function chooseChromium() {
+  process.env.SANA_CHROMIUM = await provideChromium()
+  return process.env.SANA_CHROMIUM
+}
+
+await runMain(main)
