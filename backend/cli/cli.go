@@ -44,7 +44,7 @@ func Run(args, environ []string, stdout, stderr io.Writer, version string) int {
 		kong.Description("Sign-in by a six-digit e-mail code, with sessions in Postgres.\n\n"+variablesInHelp()),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(c int) { exited, code = true, c }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: helpWidth}),
 	)
 	if err != nil {
 		panic("cli: the command definitions are wrong: " + err.Error())
@@ -64,17 +64,40 @@ func Run(args, environ []string, stdout, stderr io.Writer, version string) int {
 	return 0
 }
 
-// variablesInHelp lists the configuration for --help.
+// helpWidth is the width of --help in columns, also in a wider terminal.
+const helpWidth = 80
+
+// variablesInHelp lists the configuration for --help: names on the left, what they mean on the right.
 func variablesInHelp() string {
+	const nameWidth, indent = 22, 4 // kong indents what begins with a space, and does not reflow it
 	var b strings.Builder
-	b.WriteString("Configuration comes from the environment; a secret can also be given as NAME_FILE:")
+	b.WriteString("Configuration comes from the environment; a secret can also be given as NAME_FILE, the path of a file with it:\n")
 	for _, v := range config.Variables() {
-		fmt.Fprintf(&b, "\n  %-22s %s", v.Name, v.Help)
+		meaning := v.Help
 		if v.Default != "" {
-			fmt.Fprintf(&b, " [%s]", v.Default)
+			meaning += " [" + v.Default + "]"
+		}
+		name := v.Name
+		for _, line := range wrap(meaning, helpWidth-indent-nameWidth) {
+			fmt.Fprintf(&b, "\n %-*s%s", nameWidth, name, line)
+			name = ""
 		}
 	}
 	return b.String()
+}
+
+// wrap breaks a text between words into lines of at most width characters; a longer word stays whole.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
 }
 
 type versionCommand struct{}
@@ -89,13 +112,13 @@ type migrateCommand struct{}
 
 // Run migrates and says what it did.
 func (migrateCommand) Run(in invocation) error {
-	cfg, err := config.Load(in.environ)
+	url, err := config.LoadMigrateDatabaseURL(in.environ)
 	if err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	applied, err := postgres.Migrate(ctx, cfg.MigrateDatabaseURL.Reveal())
+	applied, err := postgres.Migrate(ctx, url.Reveal())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,195 @@
+package config_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/config"
+)
+
+const (
+	testKeys    = "k1:Y2FuYXJ5LWtleS1jYW5hcnkta2V5LWNhbmFyeS1rZXktY2FuYXJ5"
+	testAddress = "postgres://sana:canary-password@db.example:5432/sana"
+)
+
+// production is an environment that Load accepts; further NAME=value pairs override it.
+func production(override ...string) []string {
+	return append([]string{
+		"APP_ENV=production",
+		"PUBLIC_URL=https://sana.example.org",
+		"DATABASE_URL=" + testAddress,
+		"SECRET_KEYS=" + testKeys,
+		"MAIL_FROM=Sana <sign-in@mg.example.org>",
+		"MAILGUN_DOMAIN=mg.example.org",
+		"MAILGUN_API_KEY=canary-api-key",
+	}, override...)
+}
+
+func development(override ...string) []string {
+	return append([]string{"APP_ENV=development", "DATABASE_URL=" + testAddress, "SECRET_KEYS=" + testKeys}, override...)
+}
+
+func load(t *testing.T, environ []string) config.Config {
+	t.Helper()
+	cfg, err := config.Load(environ)
+	if err != nil {
+		t.Fatalf("Load: %v", err)
+	}
+	return cfg
+}
+
+func TestProductionNeedsSevenVariablesAndTheRestHasDefaults(t *testing.T) {
+	t.Parallel()
+	got := load(t, production())
+	got.Keys = config.Config{}.Keys
+	want := config.Config{
+		Env:                "production",
+		Port:               3000,
+		PublicURL:          "https://sana.example.org",
+		SecretKeys:         testKeys,
+		SessionIdleTimeout: 24 * time.Hour,
+		SessionMaxAge:      30 * 24 * time.Hour,
+		CodeLength:         6,
+		MailTransport:      "mailgun",
+		MailFrom:           "Sana <sign-in@mg.example.org>",
+		MailgunDomain:      "mg.example.org",
+		MailgunAPIKey:      "canary-api-key",
+		MailgunAPIBase:     "https://api.mailgun.net/v3",
+		LogFormat:          "json",
+		Database:           config.Database{DatabaseURL: testAddress, MigrateDatabaseURL: testAddress},
+	}
+	assertEqual(t, got, want)
+}
+
+func TestDevelopmentNeedsADatabaseOnly(t *testing.T) {
+	t.Chdir(t.TempDir())
+	got := load(t, []string{"APP_ENV=development", "PORT=4321", "DATABASE_URL=" + testAddress})
+	if got.Keys.Current().ID == "" {
+		t.Error("development has no key")
+	}
+	got.Keys = config.Config{}.Keys
+	want := config.Config{
+		Env:                "development",
+		Port:               4321,
+		PublicURL:          "http://localhost:4321",
+		SessionIdleTimeout: 24 * time.Hour,
+		SessionMaxAge:      30 * 24 * time.Hour,
+		CodeLength:         6,
+		MailTransport:      "console",
+		MailFrom:           "Sana <sana@localhost>",
+		MailgunAPIBase:     "https://api.mailgun.net/v3",
+		LogFormat:          "text",
+		Database:           config.Database{DatabaseURL: testAddress, MigrateDatabaseURL: testAddress},
+	}
+	assertEqual(t, got, want)
+}
+
+func TestAnEmptyVariableIsOneThatIsNotSet(t *testing.T) {
+	t.Parallel()
+	var empty []string
+	for _, v := range config.Variables() {
+		if v.Default != "" {
+			empty = append(empty, v.Name+"=")
+		}
+	}
+	empty = append(empty, "MAIL_TRANSPORT=", "LOG_FORMAT=", "MIGRATE_DATABASE_URL=", "DATABASE_URL_FILE=", "RENDER_EXTERNAL_URL=")
+	got, want := load(t, production(empty...)), load(t, production())
+	got.Keys, want.Keys = config.Config{}.Keys, config.Config{}.Keys
+	assertEqual(t, got, want)
+}
+
+func TestPublicURLIsAnOriginAsBrowsersWriteIt(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"https://sana.example.org":      "https://sana.example.org",
+		"https://sana.example.org/":     "https://sana.example.org",
+		"https://sana.example.org:8443": "https://sana.example.org:8443",
+		"HTTPS://Sana.Example.ORG":      "https://sana.example.org",
+		"https://[2001:db8::1]:8443":    "https://[2001:db8::1]:8443",
+	} {
+		if got := load(t, production("PUBLIC_URL="+given)).PublicURL; got != want {
+			t.Errorf("PUBLIC_URL=%s: got %q, want %q", given, got, want)
+		}
+	}
+}
+
+func TestRenderSaysWhereItIsUnlessPublicURLDoes(t *testing.T) {
+	t.Parallel()
+	const render = "RENDER_EXTERNAL_URL=https://sana.onrender.com"
+	if got := load(t, production("PUBLIC_URL=", render)).PublicURL; got != "https://sana.onrender.com" {
+		t.Errorf("without PUBLIC_URL: got %q, want Render's", got)
+	}
+	if got := load(t, production(render)).PublicURL; got != "https://sana.example.org" {
+		t.Errorf("with PUBLIC_URL: got %q, want that one", got)
+	}
+}
+
+func TestMigrationsGoToTheDirectAddress(t *testing.T) {
+	t.Parallel()
+	const direct = "postgres://direct.example/sana"
+	for name, test := range map[string]struct {
+		environ []string
+		want    config.Secret
+	}{
+		"the same as the program's":  {[]string{"DATABASE_URL=" + testAddress}, testAddress},
+		"their own":                  {[]string{"DATABASE_URL=" + testAddress, "MIGRATE_DATABASE_URL=" + direct}, direct},
+		"their own and no other":     {[]string{"MIGRATE_DATABASE_URL=" + direct}, direct},
+		"from a file":                {[]string{"MIGRATE_DATABASE_URL_FILE=" + file(t, direct+"\n")}, direct},
+		"whatever else is not right": {[]string{"DATABASE_URL=" + direct, "APP_ENV=x", "PORT=x", "CODE_LENGTH=x"}, direct},
+	} {
+		got, err := config.LoadMigrateDatabaseURL(test.environ)
+		if err != nil || got != test.want {
+			t.Errorf("%s: got %q, %v; want %q", name, got.Reveal(), err, test.want.Reveal())
+		}
+	}
+	if got := load(t, production("MIGRATE_DATABASE_URL="+direct)); got.MigrateDatabaseURL != direct || got.DatabaseURL != testAddress {
+		t.Errorf("Load: got %q and %q", got.MigrateDatabaseURL.Reveal(), got.DatabaseURL.Reveal())
+	}
+}
+
+func TestDevelopmentMakesItsKeyOnce(t *testing.T) {
+	t.Chdir(t.TempDir())
+	environ := []string{"APP_ENV=development", "DATABASE_URL=" + testAddress}
+	first := load(t, environ).Keys.Current().Derive("test")
+	info, err := os.Stat(".data/secret_keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o600 {
+		t.Errorf("mode of the key file: got %o, want 600", got)
+	}
+	if second := load(t, environ).Keys.Current().Derive("test"); !bytes.Equal(second, first) {
+		t.Error("the second start has another key")
+	}
+	if given := load(t, development()).Keys.Current(); given.ID != "k1" {
+		t.Errorf("SECRET_KEYS gives way to the file: got key %q", given.ID)
+	}
+}
+
+func TestAKeyFileThatCannotBeUsedIsNamed(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll(".data", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(".data/secret_keys", []byte("c2hvcnQ=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := config.Load([]string{"APP_ENV=development", "DATABASE_URL=" + testAddress})
+	want := "SECRET_KEYS cannot be used (from .data/secret_keys): key 1: has 5 bytes"
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s …", err, want)
+	}
+}
+
+func TestProductionNeverMakesAKey(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if _, err := config.Load(production("SECRET_KEYS=")); err == nil {
+		t.Error("no fault is reported")
+	}
+	if entries, err := os.ReadDir("."); err != nil || len(entries) != 0 {
+		t.Errorf("files were made: %v, %v", entries, err)
+	}
+}

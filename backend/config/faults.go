@@ -1,0 +1,78 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// faultList gathers faults, one a line. Each variable has one at most: what follows from the first would only confuse.
+type faultList struct {
+	variables []string
+	list      []error
+}
+
+// when adds a fault of a variable if it is wrong; the text goes on after the variable's name.
+func (f *faultList) when(wrong bool, variable, format string, args ...any) {
+	if wrong && !slices.Contains(f.variables, variable) {
+		f.variables = append(f.variables, variable)
+		f.list = append(f.list, fmt.Errorf(variable+" "+format, args...))
+	}
+}
+
+func (f *faultList) oneOf(variable, value string, allowed ...string) {
+	f.when(!slices.Contains(allowed, value), variable, "is %q; it must be %s", value, strings.Join(allowed, " or "))
+}
+
+func (f *faultList) err() error { return errors.Join(f.list...) }
+
+// read fills target, a pointer to a struct with these fields, from values, into which it puts the content of each
+// NAME_FILE under NAME.
+func (f *faultList) read(target any, fields []reflect.StructField, values map[string]string) {
+	for _, field := range fields {
+		if field.Type == reflect.TypeFor[Secret]() {
+			f.readSecretFile(field.Tag.Get("env"), values)
+		}
+	}
+	all, _ := errors.AsType[env.AggregateError](env.ParseWithOptions(target, env.Options{Environment: values}))
+	for _, err := range all.Errors {
+		parse, _ := errors.AsType[env.ParseError](err)
+		i := slices.IndexFunc(fields, func(field reflect.StructField) bool { return field.Name == parse.Name })
+		if i < 0 { // a mistake in the struct
+			f.list = append(f.list, err)
+			continue
+		}
+		f.when(true, fields[i].Tag.Get("env"), "cannot be read as %s: %s", kindInWords(parse.Type), fields[i].Tag.Get("help"))
+	}
+}
+
+func (f *faultList) readSecretFile(name string, values map[string]string) {
+	path := values[name+"_FILE"]
+	if path == "" {
+		return
+	}
+	content, err := os.ReadFile(path)
+	f.when(values[name] != "", name, "and %s_FILE are both set; keep one", name)
+	f.when(err != nil, name, "cannot be read from %s_FILE: %v", name, err)
+	values[name] = strings.TrimSpace(string(content))
+}
+
+func kindInWords(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "a duration such as 90s, 15m or 24h"
+	case t == reflect.TypeFor[slog.Level]():
+		return "a log level"
+	case t.Kind() == reflect.Uint8 || t.Kind() == reflect.Uint16:
+		return fmt.Sprintf("a number from 0 to %d", 1<<t.Bits()-1)
+	default:
+		return "a whole number"
+	}
+}

@@ -1,0 +1,104 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"sana/backend/config"
+)
+
+// verbs are all of fmt's, because a wrong one prints the value too.
+var verbs = []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c", "%08.3f", "%10s"}
+
+func TestNoPrintShowsASecret(t *testing.T) {
+	t.Parallel()
+	secret := config.Secret("canary-value")
+	for name, value := range map[string]any{
+		"secret":        secret,
+		"pointer":       &secret,
+		"slice":         []config.Secret{secret},
+		"map":           map[string]config.Secret{"key": secret},
+		"configuration": load(t, production()),
+	} {
+		for form, printed := range prints(value) {
+			if strings.Contains(printed, "canary") || strings.Contains(printed, "63616e") || strings.Contains(printed, "Y2FuYXJ5") {
+				t.Errorf("%s as %s: %s", name, form, printed)
+			}
+		}
+	}
+}
+
+// prints returns what a value looks like in every print, log, encoding and error.
+func prints(value any) map[string]string {
+	forms := map[string]string{
+		"Sprint": fmt.Sprint(value),
+		"error":  errors.Join(fmt.Errorf("wrapped: %v", value)).Error(),
+	}
+	for _, verb := range verbs {
+		forms[verb] = fmt.Sprintf(verb, value)
+	}
+	if encoded, err := json.Marshal(value); err == nil {
+		forms["JSON"] = string(encoded)
+	}
+	var text, lines bytes.Buffer
+	slog.New(slog.NewTextHandler(&text, nil)).Info("m", "value", value)
+	slog.New(slog.NewJSONHandler(&lines, nil)).Info("m", "value", value)
+	forms["slog text"], forms["slog JSON"] = text.String(), lines.String()
+	return forms
+}
+
+func TestASecretSaysThatItIsHidden(t *testing.T) {
+	t.Parallel()
+	if got := fmt.Sprintf("%v %#v %d", config.Secret("a"), config.Secret("a"), config.Secret("a")); got != "[redacted] [redacted] [redacted]" {
+		t.Errorf("got %q", got)
+	}
+	if got := config.Secret("canary").Reveal(); got != "canary" {
+		t.Errorf("Reveal: got %q", got)
+	}
+}
+
+func TestNoFaultShowsASecret(t *testing.T) {
+	t.Parallel()
+	for name, environ := range map[string][]string{
+		"nothing fits":    {"DATABASE_URL=canary", "SECRET_KEYS=canary", "MAILGUN_API_KEY=canary", "DATABASE_URL_FILE=/x", "MAILGUN_API_KEY_FILE=/x"},
+		"keys in a file":  production("SECRET_KEYS=", "SECRET_KEYS_FILE="+file(t, "canary:canary")),
+		"a key as the id": production("SECRET_KEYS=" + strings.TrimPrefix(testKeys, "k1:") + ":" + testKeys),
+	} {
+		lines := faults(t, environ)
+		if len(lines) == 0 || strings.Contains(strings.Join(lines, "\n"), "canary") || strings.Contains(strings.Join(lines, "\n"), "Y2FuYXJ5") {
+			t.Errorf("%s: %q", name, lines)
+		}
+	}
+}
+
+func TestASecretComesFromAFileWithoutItsLastNewline(t *testing.T) {
+	t.Parallel()
+	for name, content := range map[string]string{"none": "", "Unix": "\n", "Windows": "\r\n"} {
+		got := load(t, production(
+			"DATABASE_URL=", "DATABASE_URL_FILE="+file(t, "postgres://from-a-file/sana"+content),
+			"SECRET_KEYS=", "SECRET_KEYS_FILE="+file(t, "new:"+strings.TrimPrefix(testKeys, "k1:")+content),
+			"MAILGUN_API_KEY=", "MAILGUN_API_KEY_FILE="+file(t, "key-from-a-file"+content),
+		))
+		if got.DatabaseURL != "postgres://from-a-file/sana" || got.MailgunAPIKey != "key-from-a-file" || got.Keys.Current().ID != "new" {
+			t.Errorf("newline of %s: got %q, %q and key %q", name, got.DatabaseURL.Reveal(), got.MailgunAPIKey.Reveal(), got.Keys.Current().ID)
+		}
+	}
+}
+
+func TestEverySecretVariableCanBeAFileAndNoOther(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS", "MAILGUN_API_KEY"} {
+		got := faults(t, production(name+"=", name+"_FILE=/missing"))
+		if len(got) != 1 || !strings.HasPrefix(got[0], name+" cannot be read from "+name+"_FILE") {
+			t.Errorf("%s_FILE: got %q", name, got)
+		}
+	}
+	if got := faults(t, production("MAIL_FROM_FILE=/missing")); len(got) != 0 {
+		t.Errorf("MAIL_FROM_FILE: got %q", got)
+	}
+}
