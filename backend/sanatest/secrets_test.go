@@ -113,30 +113,62 @@ func digitsIn(value, code string) bool {
 	}
 }
 
-// wantNoHashOfACode tries all codes of six digits under the usual hashes, in hex and in base64.
+// wantNoHashOfACode tries all codes of six digits under the usual hashes.
 func wantNoHashOfACode(t *testing.T, text string) {
 	t.Helper()
-	words := map[string]bool{} // every run of characters that could be a hash, and its prefixes of a hash's length
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool {
-		return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("+/-_", r))
-	}) {
-		words[strings.ToLower(word)] = true
-		words[strings.TrimRight(word, "=")] = true
-	}
+	known := decodedWords(text)
 	hashes := map[string]func() hash.Hash{
 		"MD5": md5.New, "SHA-1": sha1.New, "SHA-224": sha256.New224, "SHA-256": sha256.New, "SHA-384": sha512.New384, "SHA-512": sha512.New,
 	}
 	for name, newHash := range hashes {
-		h := newHash()
-		var sum []byte
+		h, code, sum := newHash(), []byte("000000"), make([]byte, 0, 64)
 		for n := range 1_000_000 {
+			for i, rest := 5, n; i >= 0; i, rest = i-1, rest/10 {
+				code[i] = byte('0' + rest%10)
+			}
 			h.Reset()
-			fmt.Fprintf(h, "%06d", n)
-			sum = h.Sum(sum[:0])
-			if words[hex.EncodeToString(sum)] || words[base64.RawStdEncoding.EncodeToString(sum)] || words[base64.RawURLEncoding.EncodeToString(sum)] {
-				t.Errorf("the dump holds the %s of %06d", name, n)
+			h.Write(code)
+			if sum = h.Sum(sum[:0]); known[string(sum)] {
+				t.Errorf("the dump holds the %s of %s", name, code)
 			}
 		}
+	}
+}
+
+// decodedWords is every run of characters in text that could be a hash, decoded from hex and from base64.
+func decodedWords(text string) map[string]bool {
+	known := map[string]bool{text: true}
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool {
+		return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("+/-_", r))
+	}) {
+		for _, decode := range []func(string) ([]byte, error){
+			hex.DecodeString, base64.RawStdEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
+		} {
+			if raw, err := decode(word); err == nil {
+				known[string(raw)] = true
+			}
+		}
+	}
+	return known
+}
+
+// The search above finds what it looks for.
+func TestTheSearchForHashesFindsOne(t *testing.T) {
+	t.Parallel()
+	for _, word := range []string{
+		fmt.Sprintf("x:%x;", md5.Sum([]byte("000123"))),
+		base64.RawURLEncoding.EncodeToString(sha512.New().Sum(nil)),
+	} {
+		if len(decodedWords("before "+word+" after")) < 3 {
+			t.Errorf("%q is not decoded", word)
+		}
+	}
+	sum := md5.Sum([]byte("000123"))
+	if !decodedWords(fmt.Sprintf("key=%x", sum))[string(sum[:])] {
+		t.Error("the MD5 of a code is not found")
+	}
+	if !digitsIn(`{"code": "123456"}`, "123456") || digitsIn("91234567", "123456") {
+		t.Error("a code as it stands is not told from a longer number")
 	}
 }
 

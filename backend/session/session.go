@@ -67,6 +67,9 @@ func newToken() string {
 
 // tokenKey is what the store knows of a token; ok is false for what cannot be a token, which then costs no read.
 func tokenKey(token string) (key string, ok bool) {
+	if len(token) != base64.RawURLEncoding.EncodedLen(tokenBytes) { // the decoder skips line breaks
+		return "", false
+	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(raw) != tokenBytes {
 		return "", false

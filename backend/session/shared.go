@@ -39,7 +39,7 @@ type Shared struct {
 // touchInterval is how often the keys that were read are written back as "seen".
 const touchInterval = 15 * time.Second
 
-// NewShared returns a store on a migrated database.
+// NewShared returns a store on a database whose schema postgres.CheckSchema accepts.
 func NewShared(ctx context.Context, db *pgxpool.Pool, limits Limits, log *slog.Logger) (*Shared, error) {
 	kv, err := openStorage(ctx, db)
 	if err != nil {

@@ -3,6 +3,7 @@ package signin
 import (
 	"net/mail"
 	"strings"
+	"unicode/utf8"
 
 	"sana/backend/fault"
 
@@ -22,7 +23,7 @@ const (
 func ParseAddress(input string) (string, error) {
 	invalid := fault.New(fault.InvalidEmail, "This is not an e-mail address that Sana can write to. It looks like ada@example.org.")
 	trimmed := strings.Trim(input, " \t\r\n")
-	if len(trimmed) > 4*maxAddress {
+	if len(trimmed) > 4*maxAddress || !utf8.ValidString(trimmed) {
 		return "", invalid
 	}
 	local, domain, found := strings.Cut(trimmed, "@")
@@ -33,7 +34,10 @@ func ParseAddress(input string) (string, error) {
 	if err != nil || !isHostName(ascii) {
 		return "", invalid
 	}
-	address := strings.ToLower(local) + "@" + strings.ToLower(ascii)
+	if again, err := idna.Lookup.ToASCII(ascii); err != nil || again != ascii {
+		return "", invalid
+	}
+	address := strings.ToLower(local) + "@" + ascii
 	parsed, err := mail.ParseAddress(address)
 	if err != nil || parsed.Address != address || len(address) > maxAddress {
 		return "", invalid
