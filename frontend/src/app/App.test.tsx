@@ -49,7 +49,10 @@ test('from the address over the code to the home page', async () => {
   await type('E-mail address', 'grace@example.org')
   await press('Send me a code')
   expect(location.pathname).toBe('/verify')
+  const pages = history.length
   await type('6-digit code', '123456')
+  // The used code's page is replaced: going back must not lead to it.
+  expect(history.length).toBe(pages)
   expect(location.pathname).toBe('/')
   expect(heading().textContent).toBe('You are signed in')
   expect(document.activeElement).toBe(heading())
@@ -127,6 +130,25 @@ test('a sign-out that fails says so, and the person is still signed in', async (
   await press('Sign out')
   expect(screen.getByRole('alert').textContent).toContain('You are still signed in')
   expect(screen.getByText('grace@example.org')).toBeTruthy()
+})
+
+test('whoever loses the sign-in at once (no cookies, say) need not type the address again', async () => {
+  await open('/', {
+    [session]: notSignedIn(),
+    'POST /api/auth/code': json(pendingCode(), 202),
+    'GET /api/auth/code': noPendingCode(),
+  })
+  await type('E-mail address', 'grace@example.org')
+  await press('Send me a code')
+  expect(screen.getByText(/No sign-in is waiting in this browser any more/)).toBeTruthy()
+  expect(screen.getByLabelText<HTMLInputElement>('E-mail address').value).toBe('grace@example.org')
+})
+
+test('a network that comes back is used at once', async () => {
+  await open('/', { [session]: [unavailable({ retry_after: 30 }), json(signedIn)] })
+  dispatchEvent(new Event('online'))
+  await settled()
+  expect(heading().textContent).toBe('You are signed in')
 })
 
 test('a lost sign-in leads to the form, with the reason and the address', async () => {

@@ -11,8 +11,6 @@ import styles from './form.module.css'
 /** What can come of a code. */
 export interface Outcomes {
   onSignedIn: () => void
-  /** Wrong, with tries left. */
-  onWrong: () => void
   /** Nothing more can come of this code: `problem` says why. */
   onSpent: (problem: Problem) => void
 }
@@ -27,7 +25,7 @@ interface Props extends Outcomes {
 
 const counts = ['no tries', 'one try', 'two tries', 'three tries', 'four tries']
 
-export function CodeForm({ length, initial, describedBy, onSignedIn, onWrong, onSpent, onLost }: Props) {
+export function CodeForm({ length, initial, describedBy, onSignedIn, onSpent, onLost }: Props) {
   const [code, setCode] = useState(initial)
   const [fault, setFault] = useState<string>()
   const { busy, trouble, write } = useWrite()
@@ -53,7 +51,6 @@ export function CodeForm({ length, initial, describedBy, onSignedIn, onWrong, on
       wrong_code: (problem) => {
         if (problem.tries_left === 0) return onSpent(problem)
         refuse(`That is not the code we sent. You have ${counts[problem.tries_left ?? -1] ?? 'some tries'} left.`)
-        onWrong()
       },
       code_expired: onSpent,
       too_many_tries: onSpent,

@@ -37,7 +37,9 @@ const type = async (value: string) => {
   await settled()
 }
 const press = async (name: string) => {
-  fireEvent.click(screen.getByRole('button', { name }))
+  const button = screen.getByRole('button', { name })
+  button.focus()
+  fireEvent.click(button)
   await settled()
 }
 const heading = () => screen.getByRole('heading', { level: 1 })
@@ -66,6 +68,8 @@ describe('a code that is typed', () => {
     await type('123 45')
     expect(server.count(verify)).toBe(0)
     expect(field().value).toBe('12345')
+    await type('12345-')
+    expect(field().value).toBe('12345')
     await type('123 45-6')
     expect(server.requests.at(-1)?.body).toEqual({ code: '123456' })
     expect(screen.getByText('Checking the code…').getAttribute('role')).toBe('status')
@@ -89,6 +93,14 @@ describe('a code that is typed', () => {
     await type('123456')
     await press('Sign in')
     expect(server.count(verify)).toBe(3)
+  })
+
+  test('is checked alone: what comes in meanwhile waits', async () => {
+    const { server } = await open({ [verify]: 'never' })
+    await type('123456')
+    await type('654321')
+    expect(server.count(verify)).toBe(1)
+    expect(field().readOnly).toBe(true)
   })
 
   test('and is incomplete is refused in words and costs no try', async () => {
@@ -129,6 +141,14 @@ describe('a wrong code', () => {
     expect(screen.getByText('Too many tries. Please ask for a new code.')).toBeTruthy()
   })
 
+  test('and too many of them: the page goes on with what the server says next', async () => {
+    const due = json(pendingCode({ resend_at: serverTime(0) }))
+    await open({ [read]: due, [verify]: refusal(429, 'too_many_tries'), [resend]: json(pendingCode(), 202) })
+    await type('123456')
+    await press('Send a new code')
+    expect(heading().textContent).toBe('Enter your code')
+  })
+
   test('that was locked before is still locked after a reload', async () => {
     await open({ [read]: json(pendingCode({ tries_left: 0 })) })
     expect(heading().textContent).toBe('This code is locked')
@@ -151,6 +171,14 @@ describe('an expired code', () => {
     await open({ [verify]: refusal(410, 'code_expired') })
     await type('123456')
     expect(heading().textContent).toBe('This code has expired')
+  })
+
+  test('gives way to the form when a new one was asked for in another tab', async () => {
+    const renewed = json(pendingCode({ expires_at: serverTime(900) }))
+    await open({ [read]: [json(pendingCode()), renewed], [verify]: refusal(410, 'code_expired') })
+    await type('123456')
+    await show('visible')
+    expect(heading().textContent).toBe('Enter your code')
   })
 
   test('gives way to the form once a new one was sent', async () => {
@@ -202,6 +230,12 @@ describe("a code from the mail's link", () => {
     expect(onSignIn).toHaveBeenCalledExactlyOnceWith({})
   })
 
+  test('is no use in the browser whose sign-in is gone', async () => {
+    const { onSignIn } = await open({ [read]: [json(pendingCode()), noPendingCode()] }, '/verify#c=123456')
+    await show('visible')
+    expect(onSignIn).toHaveBeenCalledWith(expect.objectContaining({ email: 'grace@example.org' }))
+  })
+
   test('is not needed by whoever is in already', async () => {
     const replies = { [read]: noPendingCode(), 'GET /api/auth/session': json(signedIn) }
     const { onSignedIn } = await open(replies, '/verify#c=123456')
@@ -224,6 +258,7 @@ describe('sending again', () => {
     await press('Send the code again')
     expect(server.count(resend)).toBe(1)
     expect(screen.getByText('in 1:00')).toBeTruthy()
+    expect(screen.getByText('Your request was received.').getAttribute('role')).toBe('status')
   })
 
   test('keeps what is being typed', async () => {
@@ -237,6 +272,30 @@ describe('sending again', () => {
     await open({ [read]: json(pendingCode({ resend_at: serverTime(0) })), [resend]: unavailable() })
     await press('Send the code again')
     expect(screen.getByRole('alert').textContent).toContain('Sana cannot reach its database.')
+  })
+
+  test('a sign-in that is gone leads to the form', async () => {
+    const { onSignIn } = await open({
+      [read]: json(pendingCode({ resend_at: serverTime(0) })),
+      [resend]: noPendingCode(),
+    })
+    await press('Send the code again')
+    expect(onSignIn).toHaveBeenCalledWith(expect.objectContaining({ email: 'grace@example.org' }))
+  })
+
+  test('is not undone by an older answer that comes late', async () => {
+    let answer = (_: Response) => {}
+    const late = new Promise<Response>((resolve) => {
+      answer = resolve
+    })
+    const due = pendingCode({ resend_at: serverTime(0) })
+    await open({ [read]: [json(due), late], [resend]: json(pendingCode({ delivery: 'queued' }), 202) })
+    await show('visible')
+    await press('Send the code again')
+    answer(json(due))
+    await settled()
+    expect(screen.getByText('We are sending a code to')).toBeTruthy()
+    expect(screen.getByText('in 1:00')).toBeTruthy()
   })
 
   test('counts long waits in hours', async () => {

@@ -38,7 +38,6 @@ export function CodePage({ onSignedIn, onSignIn }: Props) {
         trouble={read.trouble}
         linked={linked}
         onAnswer={put}
-        onOutdated={reload}
         onSignedIn={onSignedIn}
         onSignIn={onSignIn}
         onLost={lose}

@@ -31,12 +31,11 @@ export function EmailForm({ initial, focus, onCodeRequested }: Props) {
   }
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
-    const address = email.trim()
-    const wrong = emailFault(address)
+    const wrong = emailFault(email)
     if (wrong) return refuse(wrong)
     setFault(undefined)
     return write(
-      () => post('/api/auth/code', { email: address }),
+      () => post('/api/auth/code', { email }),
       (pending) => onCodeRequested(pending.email),
       { invalid_email: (problem: Problem) => refuse(problem.detail) },
     )
@@ -70,8 +69,8 @@ export function EmailForm({ initial, focus, onCodeRequested }: Props) {
 }
 
 /** Only what is surely a slip; the server decides what an address is. */
-function emailFault(address: string): string | undefined {
-  if (address === '') return 'Enter your e-mail address.'
-  if (!/^[^@\s]+@[^@\s]+$/.test(address)) return 'An e-mail address looks like ada@example.org, with one @ in it.'
+function emailFault(email: string): string | undefined {
+  if (email === '') return 'Enter your e-mail address.'
+  if (!/^[^@]+@[^@]+$/.test(email)) return 'An e-mail address looks like ada@example.org, with one @ in it.'
   return undefined
 }

@@ -14,8 +14,6 @@ interface Props {
   linked: string | undefined
   /** A newer answer about the pending sign-in. */
   onAnswer: (pending: PendingCode) => void
-  /** What is shown of the pending sign-in is no longer so. */
-  onOutdated: () => void
   onSignedIn: () => void
   onSignIn: (arrival: Arrival) => void
   onLost: () => void
@@ -44,11 +42,7 @@ export function PendingSignIn({ pending, receivedAt, trouble, linked, ...on }: P
         <CodeEntry
           linked={linked}
           onSignedIn={on.onSignedIn}
-          onWrong={on.onOutdated}
-          onSpent={(problem) => {
-            setVerdict({ problem, expiresAt: pending.expires_at })
-            on.onOutdated()
-          }}
+          onSpent={(problem) => setVerdict({ problem, expiresAt: pending.expires_at })}
           {...resend}
         />
       )}

@@ -14,7 +14,9 @@ function open(arrival: Arrival = {}) {
 const field = () => screen.getByLabelText<HTMLInputElement>('E-mail address')
 const type = (value: string) => fireEvent.input(field(), { target: { value } })
 const press = async () => {
-  fireEvent.click(screen.getByRole('button', { name: 'Send me a code' }))
+  const button = screen.getByRole('button', { name: 'Send me a code' })
+  button.focus()
+  fireEvent.click(button)
   await settled()
 }
 
@@ -41,6 +43,12 @@ test('an address is sent without the spaces around it, once however often the bu
   await press()
   expect(server.requests.map(({ body }) => body)).toEqual([{ email: 'ada@example.org' }])
   expect(onCodeRequested).toHaveBeenCalledExactlyOnceWith('grace@example.org')
+})
+
+test('a browser without cookies is told that it takes them', () => {
+  vi.spyOn(navigator, 'cookieEnabled', 'get').mockReturnValue(false)
+  open()
+  expect(screen.getByRole('alert').textContent).toContain('This browser blocks cookies.')
 })
 
 test("the server's view of an address is shown at the field", async () => {

@@ -22,6 +22,11 @@ export function SignInPage({ arrival: { notice, email = '' }, stale, onCodeReque
     <>
       <Heading focus={notice !== undefined}>Sign in</Heading>
       {notice && <Notice role="status">{notice}</Notice>}
+      {!navigator.cookieEnabled && (
+        <Notice role="alert">
+          This browser blocks cookies. Please allow them for this page: nobody can sign in without.
+        </Notice>
+      )}
       <p>Enter your e-mail address, and we will send you a code. There is no password to remember.</p>
       <EmailForm initial={email} focus={notice === undefined} onCodeRequested={onCodeRequested} />
       {stale && <TroubleNotice role="status" trouble={stale} next="We keep trying by ourselves." />}

@@ -1,7 +1,7 @@
 import { vi } from 'vitest'
 import type { CurrentSession, PendingCode, Problem } from '../api/http'
 
-export type Reply = Response | 'lost' | 'never'
+export type Reply = Response | Promise<Response> | 'lost' | 'never'
 /** By "METHOD /path"; of several replies each is given once, and the last for ever. */
 type Replies = Record<string, Reply | Reply[]>
 
@@ -34,7 +34,8 @@ export class FakeServer {
     if (reply === undefined) throw new Error(`the test plans no answer to ${call}`)
     if (reply === 'lost') return Promise.reject(new TypeError('Failed to fetch'))
     if (reply === 'never') return untilAborted(init.signal)
-    return Promise.resolve(reply.clone())
+    const answer = Promise.resolve(reply).then((response) => response.clone())
+    return Promise.race([answer, untilAborted(init.signal)])
   }
 }
 
