@@ -47,7 +47,7 @@ function webSteps() {
     { parts, name: 'types of the API contract', run: checkContractTypes },
     { parts, name: 'TypeScript: the app', run: () => node(tools.tsc, '--noEmit', '-p', 'tsconfig.json') },
     { parts, name: 'TypeScript: scripts and e2e', run: () => node(tools.tsc, '-p', 'scripts/tsconfig.json') },
-    { parts, name: 'Biome', run: () => node(tools.biome, 'ci', '--colors=off') },
+    { parts, name: 'Biome', run: () => node(tools.biome, 'ci') },
     { parts, name: 'Vitest', run: () => node(tools.vitest, 'run') },
   ]
 }
@@ -87,11 +87,9 @@ function commonSteps(cleanups) {
 function lastSteps(options) {
   const postgres = 'Postgres for the tests'
   const server = 'build of bin/sana'
-  const scripts = ['--test', 'scripts/start.test.mjs', 'scripts/database.test.mjs']
   return [
     { parts: ['go'], name: 'go test', needs: [postgres], run: testGo },
     { parts: ['e2e'], name: server, needs: ['build of the single-page app'], run: buildServer },
-    { parts: ['e2e'], name: 'npm start and npm run dev', needs: [server], run: () => node(...scripts) },
     { parts: ['e2e'], name: 'Chromium', run: chooseChromium },
     {
       parts: ['e2e'],

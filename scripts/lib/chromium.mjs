@@ -1,5 +1,7 @@
 // A Chromium for the tests in a browser: the machine's own, or one that can be had here.
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { tools } from './paths.mjs'
 import { Problem } from './problem.mjs'
 import { run } from './processes.mjs'
@@ -14,10 +16,12 @@ const names = [
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
 ]
 
-/** @returns {string | undefined} the name of a Chromium that runs */
+/** @returns {string | undefined} the path of a Chromium that runs */
 function findInstalled() {
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  const paths = names.flatMap((name) => (name.startsWith('/') ? [name] : folders.map((folder) => join(folder, name))))
   // Being there is not enough: Ubuntu's chromium-browser is a script that asks for a snap.
-  return names.find((name) => spawnSync(name, ['--version']).status === 0)
+  return paths.find((path) => existsSync(path) && spawnSync(path, ['--version']).status === 0)
 }
 
 /** @returns {Promise<string | undefined>} the path of the Chromium that Playwright has downloaded */

@@ -2,6 +2,7 @@
 // which then stops its children in the right order.
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { stripVTControlCharacters } from 'node:util'
 import { forced, interrupted, waitFor } from './interrupt.mjs'
 import { root } from './paths.mjs'
 import { Problem } from './problem.mjs'
@@ -50,9 +51,7 @@ export async function start(command, args, options = {}) {
  */
 export async function run(command, args, options = {}) {
   interrupted.throwIfAborted()
-  // What is printed later, if at all, and perhaps into a file, is better without colours.
-  const env = { ...(options.env ?? process.env), NO_COLOR: '1', FORCE_COLOR: undefined }
-  const child = spawn(command, args, { cwd: root, ...options, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const child = spawn(command, args, { cwd: root, ...options, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text))
   const onInterrupt = () => child.pid && signalGroup(child.pid, 'SIGTERM')
@@ -62,7 +61,8 @@ export async function run(command, args, options = {}) {
   try {
     const code = await new Promise((resolve, reject) => child.once('close', resolve).once('error', reject))
     interrupted.throwIfAborted()
-    return { ok: code === 0, output }
+    // Some tools colour what they print even into a pipe, letter by letter, and then nobody can read it in a log.
+    return { ok: code === 0, output: stripVTControlCharacters(output) }
   } finally {
     interrupted.removeEventListener('abort', onInterrupt)
     forced.removeEventListener('abort', onForce)

@@ -1,0 +1,127 @@
+// What Sana is for: nobody loses a sign-in, begun or done, because a server went away.
+import { expect } from '@playwright/test'
+import { readCode } from './support/mail'
+import { RoundRobinProxy } from './support/proxy'
+import { Server } from './support/server'
+import { test } from './support/test'
+import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+
+test('signed in, still signed in after kill -9 and a new start', async ({ page, sana }) => {
+  await signIn(page, sana.url)
+  await sana.killAndRestart()
+  await page.reload()
+  await expectSignedIn(page)
+})
+
+test('the code works after kill -9 and a new start between asking and typing', async ({ page, sana }) => {
+  await askForCode(page)
+  const { code } = await readCode(sana.url, address)
+  await sana.killAndRestart()
+  await codeField(page).fill(code)
+  await expectSignedIn(page)
+})
+
+test('the code page survives a reload after kill -9 and a new start', async ({ page, sana }) => {
+  await askForCode(page)
+  const { code } = await readCode(sana.url, address)
+  await sana.killAndRestart()
+  await page.reload()
+  await expect(page.getByText(address)).toBeVisible()
+  await codeField(page).fill(code)
+  await expectSignedIn(page)
+})
+
+test.describe('two instances that take turns', () => {
+  const balanced = test.extend<{ balancer: RoundRobinProxy; instances: Server[] }>({
+    // biome-ignore lint/correctness/noEmptyPattern: the pattern is where Playwright reads what a fixture needs.
+    balancer: async ({}, use) => {
+      const balancer = await RoundRobinProxy.start()
+      await use(balancer)
+      await balancer.close()
+    },
+    instances: async ({ balancer, database, folder }, use, info) => {
+      const instances: Server[] = []
+      for (let i = 0; i < 2; i++) {
+        const server = await Server.start({ databaseUrl: database.url, folder, publicUrl: balancer.url, hops: 1 })
+        instances.push(server)
+        balancer.add(server.url)
+      }
+      await use(instances)
+      for (const [i, server] of instances.entries()) {
+        await server.kill()
+        if (info.status !== info.expectedStatus) await info.attach(`log of instance ${i}`, { body: server.log })
+      }
+    },
+    address: async ({ balancer, instances }, use) => {
+      expect(instances).toHaveLength(2)
+      await use(balancer.url)
+    },
+  })
+
+  balanced('a code asked for at one is typed at the other', async ({ page, balancer }) => {
+    await signIn(page, balancer.url)
+    const [asked, typed] = ['POST /api/auth/code', 'POST /api/auth/verify'].map((call) => balancer.instanceOf(call))
+    expect([asked, typed].sort(), 'each instance took one of the two').toEqual([0, 1])
+
+    const before = balancer.seen.length
+    for (let reload = 0; reload < 4; reload++) {
+      await page.reload()
+      await expectSignedIn(page)
+    }
+    const reads = balancer.seen.slice(before).filter(({ call }) => call === 'GET /api/auth/session')
+    expect(new Set(reads.map(({ instance }) => instance)), 'both know the session').toEqual(new Set([0, 1]))
+
+    await button(page, 'Sign out').click()
+    await expect(page.getByText('You are signed out.')).toBeVisible()
+    for (let reload = 0; reload < 2; reload++) {
+      await page.reload()
+      await expect(heading(page, 'Sign in')).toBeVisible()
+    }
+  })
+
+  balanced('the code works after kill -9 of both between asking and typing', async ({ page, balancer, instances }) => {
+    await askForCode(page)
+    const { code } = await readCode(balancer.url, address)
+    await Promise.all(instances.map((server) => server.killAndRestart()))
+    await codeField(page).fill(code)
+    await expectSignedIn(page)
+    const [asked, typed] = ['POST /api/auth/code', 'POST /api/auth/verify'].map((call) => balancer.instanceOf(call))
+    expect([asked, typed].sort(), 'each instance took one of the two').toEqual([0, 1])
+  })
+})
+
+test('a server that is away is called away, never a sign-out, and the page goes on when it is back', async ({
+  page,
+  sana,
+}) => {
+  await askForCode(page)
+  const { code } = await readCode(sana.url, address)
+  await sana.kill()
+
+  await codeField(page).fill(code)
+  await expect(page.getByRole('alert')).toContainText('cannot be reached')
+  await expect(codeField(page)).toHaveValue(code)
+  // As when the person comes back to this tab: the page asks how things are.
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+  await expect(page.getByRole('status').filter({ hasText: 'We keep trying by ourselves' })).toBeVisible()
+  await expect(page.locator('body')).not.toContainText(/signed out|session has ended|start over|expired/i)
+
+  await sana.start()
+  await expect(page.getByText('We keep trying by ourselves')).toHaveCount(0)
+  await button(page, 'Sign in').click()
+  await expectSignedIn(page)
+})
+
+test('whoever is signed in stays so on the page while the server is away', async ({ page, sana }) => {
+  await signIn(page, sana.url)
+  await sana.kill()
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+  await expect(page.getByText('cannot be reached')).toBeVisible()
+  await expectSignedIn(page)
+  await button(page, 'Sign out').click()
+  await expect(page.getByRole('alert')).toContainText('You are still signed in')
+  await sana.start()
+  await expect(page.getByText('We keep trying by ourselves')).toHaveCount(0)
+  await page.reload()
+  await expectSignedIn(page)
+})

@@ -1,0 +1,110 @@
+import { expect } from '@playwright/test'
+import { otherCode, readCode } from './support/mail'
+import { test } from './support/test'
+import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+
+test('a person asks for a code, types it, is in, and signs out', async ({ page, sana }) => {
+  await signIn(page, sana.url)
+  await expect(page).toHaveURL('/')
+
+  await button(page, 'Sign out').click()
+  await expect(heading(page, 'Sign in')).toBeVisible()
+  await expect(page.getByText('You are signed out.')).toBeVisible()
+  await page.reload()
+  await expect(page.getByLabel('E-mail address')).toBeVisible()
+})
+
+test('nothing of the account is left for whoever presses Back after a sign-out', async ({ page, sana }) => {
+  await signIn(page, sana.url)
+  await page.goto('/somewhere-else')
+  await page.goto('/')
+  await expectSignedIn(page)
+  await button(page, 'Sign out').click()
+  await expect(page.getByText('You are signed out.')).toBeVisible()
+  await page.goto('/')
+
+  for (let step = 0; step < 3; step++) {
+    await page.goBack()
+    await expect(page.locator('h1')).toBeVisible()
+    await expect(page.getByText(address)).toHaveCount(0)
+    await expect(heading(page, 'You are signed in')).toHaveCount(0)
+  }
+})
+
+test('a reload of the code page loses nothing', async ({ page, sana }) => {
+  await askForCode(page)
+  const { code } = await readCode(sana.url, address)
+  await page.reload()
+  await expect(heading(page, 'Enter your code')).toBeVisible()
+  await expect(page.getByText(address)).toBeVisible()
+  await codeField(page).fill(code)
+  await expectSignedIn(page)
+})
+
+test('a wrong code says how many tries are left, and the right one still works', async ({ page, sana }) => {
+  await askForCode(page)
+  const { code } = await readCode(sana.url, address)
+  await codeField(page).fill(otherCode(code))
+  await expect(page.getByRole('alert')).toContainText('four tries left')
+  await codeField(page).fill(code)
+  await expectSignedIn(page)
+})
+
+test('five wrong codes lock the code, and the page says so', async ({ page, sana }) => {
+  await askForCode(page)
+  const { code } = await readCode(sana.url, address)
+  let wrong = code
+  for (const left of ['four tries', 'three tries', 'two tries', 'one try']) {
+    wrong = otherCode(wrong)
+    await codeField(page).fill(wrong)
+    await expect(page.getByRole('alert')).toContainText(`${left} left`)
+  }
+  await codeField(page).fill(otherCode(wrong))
+  await expect(heading(page, 'This code is locked')).toBeVisible()
+  await expect(codeField(page)).toHaveCount(0)
+})
+
+test('a code is pasted with the space that people copy', async ({ page, context, sana }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await askForCode(page)
+  const { code } = await readCode(sana.url, address)
+  await page.evaluate((text) => navigator.clipboard.writeText(text), `${code.slice(0, 3)} ${code.slice(3)}`)
+  await codeField(page).focus()
+  await page.keyboard.press('Control+v')
+  await expectSignedIn(page)
+})
+
+test('the link in the mail fills in the code and waits for a click', async ({ page, sana }) => {
+  await askForCode(page)
+  const { code, link } = await readCode(sana.url, address)
+  const verified: string[] = []
+  page.on('request', (request) => {
+    if (request.url().endsWith('/api/auth/verify')) verified.push(request.url())
+  })
+  await page.goto('/somewhere-else')
+  await page.goto(link)
+  await expect(codeField(page)).toHaveValue(code)
+  await expect(page, 'the code leaves the address bar').toHaveURL('/verify')
+  await page.reload()
+  await page.goto('/somewhere-else')
+  await page.goto(link)
+  await expect(codeField(page)).toHaveValue(code)
+  expect(verified, 'nothing is sent before the click').toEqual([])
+
+  await button(page, 'Sign in').click()
+  await expectSignedIn(page)
+})
+
+test('the link opened in another browser shows the code and signs nobody in', async ({ page, browser, sana }) => {
+  await askForCode(page)
+  const { code, link } = await readCode(sana.url, address)
+  const other = await browser.newPage()
+  await other.goto(link)
+  await expect(heading(other, 'Your code for another browser')).toBeVisible()
+  await expect(other.getByText(`${code.slice(0, 3)} ${code.slice(3)}`)).toBeVisible()
+  await expect(other.getByText(address)).toHaveCount(0)
+  await other.close()
+
+  await codeField(page).fill(code)
+  await expectSignedIn(page)
+})

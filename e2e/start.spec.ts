@@ -1,0 +1,225 @@
+// npm start and npm run dev, on a real folder: what they start is stopped, and what was there is there again.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { test as base, expect } from '@playwright/test'
+import { waitFor } from '../scripts/lib/interrupt.mjs'
+import { freePort } from '../scripts/lib/postgres.mjs'
+import { Checkout, isAlive, killAndWait, type Run } from './support/checkout'
+import { createDatabase } from './support/database'
+import { Visitor } from './support/visitor'
+
+interface Place {
+  checkout: Checkout
+  port: number
+  env: { PORT: string; PUBLIC_URL: string }
+  visitor: Visitor
+}
+
+const test = base.extend<{ place: Place }, { checkout: Checkout }>({
+  checkout: [
+    // biome-ignore lint/correctness/noEmptyPattern: the pattern is where Playwright reads what a fixture needs.
+    async ({}, use) => {
+      const checkout = new Checkout()
+      await use(checkout)
+      await checkout.remove()
+    },
+    { scope: 'worker' },
+  ],
+  place: async ({ checkout }, use) => {
+    const port = await freePort()
+    const url = `http://127.0.0.1:${port}`
+    await use({ checkout, port, env: { PORT: String(port), PUBLIC_URL: url }, visitor: new Visitor(url) })
+    await checkout.endAll()
+  },
+})
+
+// They share a folder, and the first one makes the database there.
+test.describe.configure({ mode: 'serial', timeout: 180_000 })
+
+const listens = async (port: number) =>
+  (await fetch(`http://127.0.0.1:${port}/livez`).catch(() => undefined)) !== undefined
+
+async function started({ checkout, env }: Place): Promise<Run> {
+  const run = checkout.run('start', env)
+  await run.isReady()
+  return run
+}
+
+test('a start says where, Ctrl-C stops all of it, and the next start finds who was signed in', async ({ place }) => {
+  const { checkout, port, visitor } = place
+  const first = await started(place)
+  expect(first.output).toContain(`http://127.0.0.1:${port}\n`)
+  expect(first.output).toContain(`http://127.0.0.1:${port}/dev/inbox\n`)
+  await visitor.signIn()
+  const { postgresPid } = checkout
+  expect(isAlive(postgresPid)).toBe(true)
+
+  expect(await first.interrupt()).toBe(0)
+  expect(await listens(port)).toBe(false)
+  expect(isAlive(postgresPid)).toBe(false)
+  expect(checkout.serverPids).toEqual([])
+
+  const before = Date.now()
+  await started(place)
+  expect(Date.now() - before, 'nothing is built or installed again').toBeLessThan(15_000)
+  expect(await visitor.whoAmI()).toBe(visitor.address)
+})
+
+test('SIGTERM to npm alone stops all of it too', async ({ place }) => {
+  const run = await started(place)
+  const { postgresPid } = place.checkout
+  process.kill(run.pid, 'SIGTERM')
+  expect(await run.exitCode()).toBe(0)
+  expect(await listens(place.port)).toBe(false)
+  expect(isAlive(postgresPid)).toBe(false)
+})
+
+test('after kill -9 of everything, a start finds who was signed in', async ({ place }) => {
+  const { checkout, visitor } = place
+  const run = await started(place)
+  await visitor.signIn()
+  const pids = [...checkout.serverPids, checkout.postgresPid]
+  expect(pids).toHaveLength(2)
+  await run.kill()
+  await Promise.all(pids.map(killAndWait))
+
+  await started(place)
+  expect(await visitor.whoAmI()).toBe(visitor.address)
+})
+
+test('after kill -9 of the script alone, a start takes over from what it had left', async ({ place }) => {
+  const { checkout, port, visitor } = place
+  const run = await started(place)
+  await visitor.signIn()
+  const { postgresPid, serverPids } = checkout
+  await run.kill()
+  expect(await listens(port), 'the server is still there').toBe(true)
+
+  const next = await started(place)
+  expect(serverPids.filter(isAlive)).toEqual([])
+  expect(checkout.postgresPid, 'Postgres is used as it is').toBe(postgresPid)
+  expect(await visitor.whoAmI()).toBe(visitor.address)
+  expect(await next.interrupt()).toBe(0)
+  expect(isAlive(postgresPid), 'and stopped at the end').toBe(false)
+})
+
+test('kill -9 of npm alone is the end of all of it', async ({ place }) => {
+  const { checkout, port } = place
+  const run = await started(place)
+  const { postgresPid } = checkout
+  process.kill(run.pid, 'SIGKILL')
+  await waitFor(() => !isAlive(postgresPid), { timeout: 20_000 })
+  expect(isAlive(postgresPid)).toBe(false)
+  expect(await listens(port)).toBe(false)
+})
+
+test('the pid file of a killed Postgres may name a stranger by now', async ({ place }) => {
+  const { checkout, visitor } = place
+  const run = await started(place)
+  await visitor.signIn()
+  const pids = [...checkout.serverPids, checkout.postgresPid]
+  await run.kill()
+  await Promise.all(pids.map(killAndWait))
+  const pidFile = join(checkout.folder, '.data/postgres/data/postmaster.pid')
+  writeFileSync(pidFile, readFileSync(pidFile, 'utf8').replace(/^\d+/, String(process.pid)))
+
+  await started(place)
+  expect(await visitor.whoAmI()).toBe(visitor.address)
+  expect(isAlive(process.pid)).toBe(true)
+})
+
+test('two starts in one folder share the database, which goes with the last of them', async ({ place }) => {
+  const { checkout, visitor } = place
+  const first = await started(place)
+  await visitor.signIn()
+  const { postgresPid } = checkout
+  const port = await freePort()
+  const second = checkout.run('start', { PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}` })
+  await second.isReady()
+  expect(checkout.postgresPid).toBe(postgresPid)
+
+  expect(await first.interrupt()).toBe(0)
+  expect(isAlive(postgresPid)).toBe(true)
+  expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200)
+  expect(await second.interrupt()).toBe(0)
+  expect(isAlive(postgresPid)).toBe(false)
+})
+
+test('a making of the database that was cut short is begun anew', async ({ place }) => {
+  const { checkout } = place
+  const half = join(checkout.folder, '.data/postgres.new-1')
+  mkdirSync(join(half, 'data'), { recursive: true })
+  checkout.setAside('.data/postgres')
+  await started(place)
+  expect(existsSync(half)).toBe(false)
+  expect(existsSync(join(checkout.folder, '.data/postgres/data/PG_VERSION'))).toBe(true)
+})
+
+test('a port that is taken is told in one line', async ({ place }) => {
+  const { checkout, port, env } = place
+  const squatter = createServer().listen(port, '127.0.0.1')
+  const run = checkout.run('start', env)
+  expect(await run.exitCode()).toBe(1)
+  squatter.close()
+  expect(run.output).toContain(`Port ${port} is taken: stop what runs there, or choose another one`)
+  expect(run.output).not.toContain('    at ')
+})
+
+test('a server that dies is told, and Postgres is stopped', async ({ place }) => {
+  const { checkout } = place
+  const run = await started(place)
+  const { postgresPid, serverPids } = checkout
+  await Promise.all(serverPids.map(killAndWait))
+  expect(await run.exitCode()).toBe(1)
+  expect(run.output).toContain('The server stopped by itself (SIGKILL)')
+  expect(isAlive(postgresPid)).toBe(false)
+})
+
+test('a Postgres that dies is told, and the server is stopped', async ({ place }) => {
+  const { checkout, port } = place
+  const run = await started(place)
+  await killAndWait(checkout.postgresPid)
+  expect(await run.exitCode()).toBe(1)
+  expect(run.output).toContain('Postgres has gone away')
+  expect(await listens(port)).toBe(false)
+})
+
+test('DATABASE_URL is used instead of a Postgres of our own', async ({ place }) => {
+  const { checkout, env, visitor } = place
+  const database = await createDatabase()
+  checkout.setAside('.data')
+  const run = checkout.run('start', { ...env, DATABASE_URL: database.url })
+  await run.isReady()
+  await visitor.signIn()
+  expect(existsSync(join(checkout.folder, '.data/postgres'))).toBe(false)
+  expect(await run.interrupt()).toBe(0)
+  await database.drop()
+})
+
+test('npm run dev: the server follows its sources, and a broken one changes nothing', async ({ place }) => {
+  const { checkout, port, env } = place
+  const run = checkout.run('dev', env)
+  await run.isReady()
+  const url = `http://127.0.0.1:${port}`
+  const instance = async () => {
+    const answer = await fetch(`${url}/readyz`).catch(() => undefined)
+    return answer?.ok ? (await answer.json()).instance : undefined
+  }
+  const first = await instance()
+  expect(first).toBeTruthy()
+  expect(await (await fetch(url)).text(), 'the page comes from Vite').toContain('/src/main.tsx')
+
+  const source = join(checkout.folder, 'backend/main.go')
+  const sound = readFileSync(source, 'utf8')
+  writeFileSync(source, `${sound}\nfunc broken( {}\n`)
+  await run.says('Building the server failed')
+  expect(await instance(), 'the old one is still there').toBe(first)
+
+  writeFileSync(source, `${sound}\n// changed\n`)
+  const second = await waitFor(async () => [await instance()].find((now) => now && now !== first), { timeout: 60_000 })
+  expect(second, 'a new one has taken its place').toBeTruthy()
+
+  expect(await run.interrupt()).toBe(0)
+  expect(await listens(port)).toBe(false)
+})

@@ -1,0 +1,35 @@
+// What a person finds in the mail, read from the development inbox.
+import { waitFor } from '../../scripts/lib/interrupt.mjs'
+
+export interface Mail {
+  to: string
+  subject: string
+  text: string
+  html: string
+  sent_at: string
+}
+
+export interface CodeMail {
+  code: string
+  /** The link that fills in the code. */
+  link: string
+}
+
+/** Waits for the newest mail to `address`. */
+export async function readCode(serverUrl: string, address: string): Promise<CodeMail> {
+  const find = async () => {
+    const answer = await fetch(`${serverUrl}/dev/inbox.json`)
+    const mails: Mail[] = await answer.json()
+    return mails.find(({ to }) => to === address)
+  }
+  const mail = await waitFor(find, { timeout: 15_000 })
+  const code = mail?.subject.match(/^\d{6,8}/)?.[0]
+  const link = mail?.text.match(/http\S+\/verify#c=\d+/)?.[0]
+  if (!(code && link)) throw new Error(`no code for ${address} in the inbox: ${mail?.subject ?? 'no mail'}`)
+  return { code, link }
+}
+
+/** A code of the same length that is surely another one. */
+export function otherCode(code: string): string {
+  return `${(Number(code[0]) + 1) % 10}${code.slice(1)}`
+}

@@ -1,0 +1,67 @@
+// A load balancer that sends every request to another instance than the one before: nothing that an instance keeps to
+// itself can be relied on behind it.
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export interface Proxied {
+  call: string
+  instance: number
+}
+
+export class RoundRobinProxy {
+  /** Every request and who answered it. */
+  readonly seen: Proxied[] = []
+  readonly #instances: string[] = []
+  readonly #server: Server
+  /** Writes take turns, and so do the reads of each address: the second of anything is somewhere else than the first. */
+  readonly #turns = new Map<string, number>()
+
+  private constructor() {
+    this.#server = createServer((incoming, outgoing) => this.#pass(incoming, outgoing))
+  }
+
+  static async start(): Promise<RoundRobinProxy> {
+    const proxy = new RoundRobinProxy()
+    proxy.#server.listen(0, '127.0.0.1')
+    await once(proxy.#server, 'listening')
+    return proxy
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  add(instance: string): void {
+    this.#instances.push(instance)
+  }
+
+  instanceOf(call: string): number | undefined {
+    return this.seen.find((request) => request.call === call)?.instance
+  }
+
+  #pass(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const instance = this.#turnOf(incoming.method === 'GET' ? (incoming.url ?? '') : 'write')
+    this.seen.push({ call: `${incoming.method} ${incoming.url}`, instance })
+    const headers = { ...incoming.headers, 'x-forwarded-for': incoming.socket.remoteAddress }
+    const onward = request(`${this.#instances[instance]}${incoming.url}`, { method: incoming.method, headers })
+    onward.on('response', (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(outgoing)
+    })
+    onward.on('error', () => outgoing.writeHead(502).end())
+    incoming.pipe(onward)
+  }
+
+  #turnOf(kind: string): number {
+    const turn = this.#turns.get(kind) ?? 0
+    this.#turns.set(kind, turn + 1)
+    return turn % this.#instances.length
+  }
+
+  async close(): Promise<void> {
+    this.#server.close()
+    this.#server.closeAllConnections()
+    await once(this.#server, 'close')
+  }
+}

@@ -1,0 +1,73 @@
+// bin/sana as a process of its own, which a test can kill and start again.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { waitFor } from '../../scripts/lib/interrupt.mjs'
+import { binary } from '../../scripts/lib/paths.mjs'
+import { freePort } from '../../scripts/lib/postgres.mjs'
+
+interface Options {
+  databaseUrl: string
+  /** Where it runs: its development key is kept there, as it is in a checkout. */
+  folder: string
+  /** Where the browser finds it, if not at its own address. */
+  publicUrl?: string
+  /** Proxies in front of it. */
+  hops?: number
+}
+
+export class Server {
+  readonly url: string
+  /** All that it has printed, over all its lives. */
+  log = ''
+  #child: ChildProcess | undefined
+
+  private constructor(
+    private readonly port: number,
+    private readonly options: Options,
+  ) {
+    this.url = `http://127.0.0.1:${port}`
+  }
+
+  static async start(options: Options): Promise<Server> {
+    const server = new Server(await freePort(), options)
+    await server.start()
+    return server
+  }
+
+  /** Starts it, at the same address as before, and waits until it is ready. */
+  async start(): Promise<void> {
+    const { databaseUrl, folder, publicUrl = this.url, hops = 0 } = this.options
+    const env = {
+      PATH: process.env.PATH,
+      APP_ENV: 'development',
+      PORT: String(this.port),
+      PUBLIC_URL: publicUrl,
+      DATABASE_URL: databaseUrl,
+      TRUSTED_PROXY_HOPS: String(hops),
+    }
+    const child = spawn(binary, ['serve'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (this.log += text))
+    const ready = await waitFor(() => child.exitCode !== null || this.#isReady(), { timeout: 30_000 })
+    if (!ready || child.exitCode !== null) throw new Error(`bin/sana does not get ready:\n${this.log}`)
+  }
+
+  async #isReady(): Promise<boolean> {
+    const answer = await fetch(`${this.url}/readyz`).catch(() => undefined)
+    return answer?.ok ?? false
+  }
+
+  /** kill -9: it has no time for anything. */
+  async kill(): Promise<void> {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+  }
+
+  async killAndRestart(): Promise<void> {
+    await this.kill()
+    await this.start()
+  }
+}

@@ -1,0 +1,30 @@
+// The steps that people take, in the words of the pages.
+import { expect, type Page } from '@playwright/test'
+import { readCode } from './mail'
+
+/** Not the example that the form shows. */
+export const address = 'mary@example.org'
+
+export const codeField = (page: Page) => page.getByLabel('6-digit code')
+export const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name })
+export const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
+
+export async function askForCode(page: Page, email = address): Promise<void> {
+  await page.goto('/')
+  await page.getByLabel('E-mail address').fill(email)
+  await button(page, 'Send me a code').click()
+  await expect(heading(page, 'Enter your code')).toBeVisible()
+}
+
+export async function expectSignedIn(page: Page, email = address): Promise<void> {
+  await expect(heading(page, 'You are signed in')).toBeVisible()
+  await expect(page.getByText(email)).toBeVisible()
+}
+
+/** The whole walk; it ends signed in. */
+export async function signIn(page: Page, serverUrl: string, email = address): Promise<void> {
+  await askForCode(page, email)
+  const { code } = await readCode(serverUrl, email)
+  await codeField(page).fill(code)
+  await expectSignedIn(page, email)
+}
