@@ -1,0 +1,159 @@
+import { screen } from '@testing-library/preact'
+import { describe, expect, test, vi } from 'vitest'
+import { json, noContent, noPendingCode, pendingCode, serverTime, unavailable } from '../../shared/testing/server'
+import { pass, settled, show } from '../../shared/testing/time'
+import { field, heading, open, press, read, resend, type, verified, verify } from './openCodePage'
+
+describe('sending again', () => {
+  test('waits by the clock of the server, whatever the one on the wall says', async () => {
+    vi.setSystemTime(new Date(2001, 0, 1))
+    const { server } = await open({ [resend]: json(pendingCode(), 202) })
+    expect(screen.getByText('in 1:00')).toBeTruthy()
+    await pass(18_000)
+    expect(screen.getByText('in 0:42')).toBeTruthy()
+    await press('Send the code again')
+    expect(server.count(resend)).toBe(0)
+    await pass(42_000)
+    expect(screen.getByRole('button', { name: 'Send the code again' }).getAttribute('aria-disabled')).toBe('false')
+    await press('Send the code again')
+    expect(server.count(resend)).toBe(1)
+    expect(screen.getByText('in 1:00')).toBeTruthy()
+    expect(screen.getByText('Your request was received.').getAttribute('role')).toBe('status')
+  })
+
+  test('keeps what is being typed', async () => {
+    await open({ [read]: json(pendingCode({ resend_at: serverTime(0) })), [resend]: json(pendingCode(), 202) })
+    await type('123')
+    await press('Send the code again')
+    expect(field().value).toBe('123')
+  })
+
+  test('that fails says why', async () => {
+    await open({ [read]: json(pendingCode({ resend_at: serverTime(0) })), [resend]: unavailable() })
+    await press('Send the code again')
+    expect(screen.getByRole('alert').textContent).toContain('Sana cannot reach its database.')
+  })
+
+  test('a sign-in that is gone leads to the form', async () => {
+    const { onSignIn } = await open({
+      [read]: json(pendingCode({ resend_at: serverTime(0) })),
+      [resend]: noPendingCode(),
+    })
+    await press('Send the code again')
+    expect(onSignIn).toHaveBeenCalledWith(expect.objectContaining({ email: 'grace@example.org' }))
+  })
+
+  test('is not undone by an older answer that comes late', async () => {
+    let answer = (_: Response) => {}
+    const late = new Promise<Response>((resolve) => {
+      answer = resolve
+    })
+    const due = pendingCode({ resend_at: serverTime(0) })
+    await open({ [read]: [json(due), late], [resend]: json(pendingCode({ delivery: 'queued' }), 202) })
+    await show('visible')
+    await press('Send the code again')
+    answer(json(due))
+    await settled()
+    expect(screen.getByText('We are sending a code to')).toBeTruthy()
+    expect(screen.getByText('in 1:00')).toBeTruthy()
+  })
+
+  test('counts long waits in hours', async () => {
+    await open({ [read]: json(pendingCode({ resend_at: serverTime(3661) })) })
+    expect(screen.getByText('in 1:01:01')).toBeTruthy()
+  })
+})
+
+describe('the mail', () => {
+  test('that is still queued is asked after, ever less often, until it is sent', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    const queued = json(pendingCode({ delivery: 'queued' }))
+    const { server } = await open({ [read]: [queued, queued, json(pendingCode())] })
+    expect(screen.getByText('We are sending a code to')).toBeTruthy()
+    await pass(1000)
+    expect(server.count(read)).toBe(2)
+    await pass(1999)
+    expect(server.count(read)).toBe(2)
+    await pass(1)
+    expect(screen.getByText('We sent a code to')).toBeTruthy()
+    await pass(300_000)
+    expect(server.count(read)).toBe(3)
+  })
+
+  test('is not asked after behind the back of whoever looks elsewhere, but at once on return', async () => {
+    const { server } = await open({ [read]: json(pendingCode({ delivery: 'queued' })) })
+    await show('hidden')
+    await pass(120_000)
+    expect(server.count(read)).toBe(1)
+    await show('visible')
+    expect(server.count(read)).toBe(2)
+  })
+
+  test('that could not be delivered is said to be so', async () => {
+    await open({ [read]: json(pendingCode({ delivery: 'failed' })) })
+    expect(screen.getByText('We could not deliver the mail to')).toBeTruthy()
+  })
+})
+
+describe('a sign-in that is gone', () => {
+  test('leads to the form with an explanation', async () => {
+    const { onSignIn } = await open({ [read]: noPendingCode() })
+    expect(onSignIn).toHaveBeenCalledWith({ notice: expect.stringContaining('No sign-in is waiting') })
+  })
+
+  test('while the code was typed keeps the address', async () => {
+    const { onSignIn } = await open({ [verify]: noPendingCode() })
+    await type('123456')
+    expect(onSignIn).toHaveBeenCalledWith({
+      notice: expect.stringContaining('No sign-in is waiting'),
+      email: 'grace@example.org',
+    })
+  })
+
+  test('while the person looked elsewhere is noticed on return', async () => {
+    const { onSignIn } = await open({ [read]: [json(pendingCode()), noPendingCode()] })
+    await show('visible')
+    expect(onSignIn).toHaveBeenCalledWith(expect.objectContaining({ email: 'grace@example.org' }))
+  })
+})
+
+describe('trouble', () => {
+  test('with the network keeps the code, which is sent again only by a press', async () => {
+    const { server, onSignedIn } = await open({ [verify]: ['lost', verified] })
+    await type('123456')
+    expect(screen.getByRole('alert').textContent).toContain('Sana cannot be reached right now.')
+    expect(field().value).toBe('123456')
+    await pass(120_000)
+    expect(server.count(verify)).toBe(1)
+    await press('Sign in')
+    expect(onSignedIn).toHaveBeenCalledOnce()
+  })
+
+  test('while asking again on return keeps the form and what was typed, and retries by itself', async () => {
+    const { server } = await open({ [read]: [json(pendingCode()), unavailable(), json(pendingCode())] })
+    await type('123')
+    await show('visible')
+    expect(screen.getByText(/Sana cannot reach its database/)).toBeTruthy()
+    expect(field().value).toBe('123')
+    await pass(1000)
+    expect(server.count(read)).toBe(3)
+    expect(screen.queryByText(/Sana cannot reach its database/)).toBeNull()
+    expect(field().value).toBe('123')
+  })
+
+  test('before the first answer is said, and the page comes by itself', async () => {
+    await open({ [read]: [unavailable({ retry_after: 7 }), json(pendingCode())] })
+    expect(screen.getByRole('alert').textContent).toContain('Sana cannot reach its database.')
+    await pass(6999)
+    expect(heading().textContent).toBe('One moment, please')
+    await pass(1)
+    expect(heading().textContent).toBe('Enter your code')
+  })
+})
+
+test('another address: the pending sign-in is given up and the address is there to be mended', async () => {
+  const { server, onSignIn } = await open({ 'DELETE /api/auth/code': noContent() })
+  await press('Use another address')
+  expect(server.calls.at(-1)).toBe('DELETE /api/auth/code')
+  expect(onSignIn).toHaveBeenCalledExactlyOnceWith({ email: 'grace@example.org' })
+})

@@ -1,0 +1,34 @@
+import { fireEvent, render, screen } from '@testing-library/preact'
+import { vi } from 'vitest'
+import { FakeServer, json, pendingCode, type Reply, refusal, signedIn } from '../../shared/testing/server'
+import { settled } from '../../shared/testing/time'
+import { CodePage } from './CodePage'
+
+export const read = 'GET /api/auth/code'
+export const verify = 'POST /api/auth/verify'
+export const resend = 'POST /api/auth/code/resend'
+export const wrong = (triesLeft: number) => refusal(401, 'wrong_code', 'Wrong.', { tries_left: triesLeft })
+export const verified = json({ ...signedIn, created: false })
+
+export async function open(replies: Record<string, Reply | Reply[]>, url = '/verify') {
+  history.replaceState(null, '', url)
+  const server = new FakeServer({ [read]: json(pendingCode()), ...replies })
+  const onSignedIn = vi.fn()
+  const onSignIn = vi.fn()
+  render(<CodePage onSignedIn={onSignedIn} onSignIn={onSignIn} />)
+  await settled()
+  return { server, onSignedIn, onSignIn }
+}
+export const field = () => screen.getByLabelText<HTMLInputElement>('6-digit code')
+export const type = async (value: string) => {
+  fireEvent.input(field(), { target: { value } })
+  await settled()
+}
+export const press = async (name: string) => {
+  const button = screen.getByRole('button', { name })
+  button.focus()
+  fireEvent.click(button)
+  await settled()
+}
+export const heading = () => screen.getByRole('heading', { level: 1 })
+export const selection = () => field().value.slice(field().selectionStart ?? 0, field().selectionEnd ?? 0)
