@@ -120,8 +120,11 @@ function lastWords(output) {
   return counts?.at(-1)?.trim()
 }
 
-/** The lock file must not send anybody to a registry of somebody's own, and must pin what it names. */
-function checkLockFile() {
+/**
+ * The lock file must be complete for every platform (npm writes it from what it can see here and now), must pin what
+ * it names, and must not send anybody to a registry of somebody's own.
+ */
+async function checkLockFile() {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
   const faults = Object.entries(packages).flatMap(([path, { resolved, integrity }]) => {
     if (path === '') return []
@@ -129,6 +132,7 @@ function checkLockFile() {
     return integrity ? [] : [`${path} has no integrity`]
   })
   if (faults.length > 0) throw new Problem(faults.join('\n'))
+  await mustRun('npm ci --dry-run', 'npm', ['ci', '--dry-run', '--prefer-offline', '--no-audit', '--no-fund'])
 }
 
 async function checkContractTypes() {
