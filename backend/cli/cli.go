@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"sana/backend/config"
+	"sana/backend/fault"
 	"sana/backend/postgres"
 
 	"github.com/alecthomas/kong"
@@ -119,6 +120,9 @@ func (migrateCommand) Run(in invocation) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	applied, err := postgres.Migrate(ctx, url.Reveal())
+	if fault.Is(err, fault.Unavailable) {
+		return fmt.Errorf("the database does not answer; check MIGRATE_DATABASE_URL, else DATABASE_URL, and that Postgres runs: %w", err)
+	}
 	if err != nil {
 		return err
 	}

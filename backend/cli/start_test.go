@@ -1,0 +1,137 @@
+package cli_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/cli"
+	"sana/backend/config"
+	"sana/backend/postgres/postgrestest"
+	"sana/backend/sanatest"
+)
+
+// start starts the program in production's configuration with further NAME=value pairs; it is stopped when the test
+// ends.
+func start(ctx context.Context, t *testing.T, log io.Writer, override ...string) error {
+	t.Helper()
+	cfg, err := config.Load(append([]string{
+		"PORT=0",
+		"PUBLIC_URL=https://sana.example",
+		"SECRET_KEYS=k1:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ==",
+		"MAIL_FROM=sana@mg.sana.example",
+		"MAILGUN_DOMAIN=mg.sana.example",
+		"MAILGUN_API_KEY=canary",
+	}, override...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := cli.Start(ctx, cfg, cli.Options{Version: "test", Output: log})
+	if err == nil {
+		t.Cleanup(func() {
+			if err := program.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	return err
+}
+
+func TestStartEndsWithItsContextWhenNoDatabaseAnswers(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	log := &sanatest.Log{}
+	err := start(ctx, t, log, "DATABASE_URL=postgres://sana:canary@127.0.0.1:1/sana")
+	if err == nil || !strings.HasPrefix(err.Error(), "the database does not answer; check DATABASE_URL and that Postgres runs: ") {
+		t.Errorf("got %v, want that DATABASE_URL is to be checked", err)
+	}
+	assertWaited(t, log)
+	if err != nil && strings.Contains(err.Error()+log.String(), "canary") {
+		t.Errorf("the password is shown: %v\n%s", err, log)
+	}
+}
+
+func TestStartWaitsForADatabaseThatComesUpLater(t *testing.T) {
+	t.Parallel()
+	log := &sanatest.Log{}
+	if err := start(t.Context(), t, log, "DATABASE_URL="+lateDatabase(t, postgrestest.URL(t), 10)); err != nil {
+		t.Fatal(err)
+	}
+	assertWaited(t, log)
+	if !strings.Contains(log.String(), `"msg":"serving"`) {
+		t.Errorf("the log does not say that the program serves:\n%s", log)
+	}
+}
+
+// assertWaited fails the test unless the log says once that the program waits.
+func assertWaited(t *testing.T, log *sanatest.Log) {
+	t.Helper()
+	if got := strings.Count(log.String(), "database does not answer, waiting"); got != 1 {
+		t.Errorf("the log says %d times that the program waits, want once:\n%s", got, log)
+	}
+}
+
+// lateDatabase returns an address at which the first connections are dropped, and all others are the database's.
+func lateDatabase(t *testing.T, address string, drop int) string {
+	t.Helper()
+	target, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for seen := 1; ; seen++ {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if seen <= drop {
+				_ = client.Close()
+				continue
+			}
+			go join(client, target.Host)
+		}
+	}()
+	late := *target
+	late.Host = listener.Addr().String()
+	return late.String()
+}
+
+// join copies both ways until one side ends.
+func join(client net.Conn, host string) {
+	defer client.Close()
+	server, err := net.Dial("tcp", host)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	go func() {
+		_, _ = io.Copy(server, client)
+		_ = server.Close()
+	}()
+	_, _ = io.Copy(client, server)
+}
+
+func TestAPortThatIsTakenIsNamed(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	err = start(t.Context(), t, io.Discard, "DATABASE_URL="+postgrestest.URL(t), "PORT="+port)
+	if want := "cannot listen on port " + port + " (PORT): "; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s…", err, want)
+	}
+}
