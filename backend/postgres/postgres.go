@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"time"
@@ -85,7 +86,7 @@ func Error(operation string, err error) error {
 
 // away reports whether trying the same again later can help.
 func away(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || pgconn.Timeout(err) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return true
 	}
 	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
@@ -95,13 +96,16 @@ func away(err error) bool {
 		return awayCode(answer.Code)
 	}
 	_, network := errors.AsType[net.Error](err)
-	return network || pgconn.SafeToRetry(err) || brokenConnection(err)
+	brokeOff := errors.Is(err, io.ErrUnexpectedEOF)
+	closed := strings.Contains(err.Error(), "closed pool") // the pool has no other name for it
+	return network || pgconn.SafeToRetry(err) || brokeOff || closed
 }
 
 // awayCode judges SQLSTATEs (PostgreSQL documentation, appendix A).
 func awayCode(code string) bool {
 	switch code {
 	case "25006", // read-only: a primary that was demoted
+		"25P03", "25P04", // transaction idle or open for too long
 		"40001", "40P01", // serialization failure, deadlock
 		"55P03",          // lock not available in time
 		"57014",          // statement timeout
@@ -111,10 +115,4 @@ func awayCode(code string) bool {
 	}
 	class := code[:min(2, len(code))]
 	return class == "08" || class == "53" // connection exceptions, insufficient resources
-}
-
-// brokenConnection covers a server that goes away in the middle of an answer, which pgx reports as text only.
-func brokenConnection(err error) bool {
-	text := err.Error()
-	return strings.Contains(text, "unexpected EOF") || strings.Contains(text, "conn closed") || strings.Contains(text, "closed pool")
 }

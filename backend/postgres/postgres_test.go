@@ -1,0 +1,193 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"sana/backend/fault"
+	"sana/backend/postgres"
+	"sana/backend/postgres/postgrestest"
+	"sana/backend/sanatest"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// show returns a setting as a connection of the pool has it.
+func show(t *testing.T, pool *pgxpool.Pool, name string) string {
+	t.Helper()
+	var value string
+	must(t, pool.QueryRow(t.Context(), "SELECT current_setting($1)", name).Scan(&value))
+	return value
+}
+
+func TestEveryConnectionHasItsLimits(t *testing.T) {
+	t.Parallel()
+	pool := postgrestest.Pool(t, postgrestest.EmptyURL(t))
+	for name, want := range map[string]string{
+		"application_name":                    "sana",
+		"statement_timeout":                   "3s",
+		"lock_timeout":                        "1s",
+		"idle_in_transaction_session_timeout": "10s",
+		"plan_cache_mode":                     "force_custom_plan",
+	} {
+		if got := show(t, pool, name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	if got := pool.Config().MaxConns; got != 16 {
+		t.Errorf("size of the pool: got %d, want 16", got)
+	}
+}
+
+func TestTheAddressCanSetOtherLimits(t *testing.T) {
+	t.Parallel()
+	pool := postgrestest.Pool(t, postgrestest.EmptyURL(t)+"&pool_max_conns=3&statement_timeout=7s&application_name=other")
+	for name, want := range map[string]string{"statement_timeout": "7s", "application_name": "other", "lock_timeout": "1s"} {
+		if got := show(t, pool, name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	if got := pool.Config().MaxConns; got != 3 {
+		t.Errorf("size of the pool: got %d, want 3", got)
+	}
+}
+
+func TestAnAddressThatCannotBeReadIsNotQuoted(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(context.Context, string) error{
+		"Open":               func(ctx context.Context, url string) error { _, err := postgres.Open(ctx, url); return err },
+		"Migrate":            func(ctx context.Context, url string) error { _, err := postgres.Migrate(ctx, url); return err },
+		"MigrateDevelopment": postgres.MigrateDevelopment,
+	} {
+		err := open(t.Context(), "postgres://sana:canary@%zz/sana")
+		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "it looks like postgres://user:password@host:5432/name") {
+			t.Errorf("%s: got %v, want what an address looks like", name, err)
+		}
+	}
+}
+
+// table returns a pool on a database with an empty table t.
+func table(t *testing.T) *pgxpool.Pool {
+	t.Helper()
+	pool := postgrestest.Pool(t, postgrestest.EmptyURL(t))
+	must(t, run(t.Context(), pool, "CREATE TABLE t (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)"))
+	return pool
+}
+
+// assertRows fails the test unless t has so many rows and every connection is back in the pool.
+func assertRows(t *testing.T, pool *pgxpool.Pool, want int) {
+	t.Helper()
+	sanatest.Eventually(t, "a connection stays in use", func() error { // a broken one is given back in the background
+		if got := pool.Stat().AcquiredConns(); got != 0 {
+			return fmt.Errorf("got %d in use, want 0", got)
+		}
+		return nil
+	})
+	var got int
+	must(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM t").Scan(&got))
+	if got != want {
+		t.Errorf("rows: got %d, want %d", got, want)
+	}
+}
+
+func insert(ctx context.Context) func(pgx.Tx) error {
+	return func(tx pgx.Tx) error { return run(ctx, tx, "INSERT INTO t VALUES (1)") }
+}
+
+func TestInTxCommitsWhenNothingFails(t *testing.T) {
+	t.Parallel()
+	pool := table(t)
+	must(t, postgres.InTx(t.Context(), pool, insert(t.Context())))
+	assertRows(t, pool, 1)
+}
+
+func TestInTxRollsBackAndReturnsTheError(t *testing.T) {
+	t.Parallel()
+	pool := table(t)
+	ours := errors.New("ours")
+	for name, failure := range map[string]error{"error": ours, "fault": fault.Wrap(fault.WrongCode, "No.", ours)} {
+		err := postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+			must(t, insert(t.Context())(tx))
+			return failure
+		})
+		if !errors.Is(err, failure) {
+			t.Errorf("%s: got %v, want %v", name, err, failure)
+		}
+		assertRows(t, pool, 0)
+	}
+}
+
+func TestInTxRollsBackOnPanic(t *testing.T) {
+	t.Parallel()
+	pool := table(t)
+	func() {
+		defer func() {
+			if got := recover(); got != "ours" {
+				t.Errorf("panic: got %v, want it to pass", got)
+			}
+		}()
+		_ = postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+			must(t, insert(t.Context())(tx))
+			panic("ours")
+		})
+	}()
+	assertRows(t, pool, 0)
+}
+
+func TestInTxNeverReportsALostTransactionAsCommitted(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		lose func(context.Context, pgx.Tx) error // returns nil, as if nothing had happened
+		want fault.Code
+	}{
+		"a failed statement is ignored":    {failStatement, fault.Internal},
+		"the commit finds a double":        {func(ctx context.Context, tx pgx.Tx) error { return insert(ctx)(tx) }, fault.Internal},
+		"the database goes away before it": {goAway, fault.Unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := table(t)
+			err := postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+				must(t, insert(t.Context())(tx))
+				return test.lose(t.Context(), tx)
+			})
+			if err == nil || fault.From(err).Code != test.want {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+			assertRows(t, pool, 0)
+		})
+	}
+}
+
+func TestInTxEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	pool := table(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := postgres.InTx(ctx, pool, func(tx pgx.Tx) error {
+		defer cancel()
+		return insert(ctx)(tx)
+	})
+	if !fault.Is(err, fault.Unavailable) {
+		t.Errorf("got %v, want %s", err, fault.Unavailable)
+	}
+	assertRows(t, pool, 0)
+}
+
+func failStatement(ctx context.Context, tx pgx.Tx) error {
+	if run(ctx, tx, "SELECT 1/0") == nil {
+		return errors.New("nothing was provoked")
+	}
+	return nil
+}
+
+// goAway ends the transaction's own backend.
+func goAway(ctx context.Context, tx pgx.Tx) error {
+	if run(ctx, tx, "SELECT pg_terminate_backend(pg_backend_pid())") == nil {
+		return errors.New("nothing was provoked")
+	}
+	return nil
+}
