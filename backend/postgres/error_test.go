@@ -33,6 +33,7 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 		"read-only transaction":    inTx("SET TRANSACTION READ ONLY", "CREATE TABLE t ()"),
 		"backend terminated":       terminated,
 		"cut in a statement":       cut,
+		"broken in a statement":    broken,
 		"cut before it":            cutBefore,
 		"cancelled in a statement": cancelled,
 		"idle in transaction":      idleInTransaction,
@@ -180,6 +181,11 @@ func cancelled(t *testing.T, pool *pgxpool.Pool) error {
 // cut ends the connection as a proxy or a network does.
 func cut(t *testing.T, pool *pgxpool.Pool) error {
 	return duringSleep(t, pool, func(conn *pgconn.PgConn, _ func()) { must(t, conn.Conn().(*net.TCPConn).CloseRead()) })
+}
+
+// broken ends the connection with an error of the network.
+func broken(t *testing.T, pool *pgxpool.Pool) error {
+	return duringSleep(t, pool, func(conn *pgconn.PgConn, _ func()) { must(t, conn.Conn().Close()) })
 }
 
 func cutBefore(t *testing.T, pool *pgxpool.Pool) error {
