@@ -105,9 +105,12 @@ async function node(...args) {
   return lastWords(await mustRun(args.join(' ').replace(`${root}/`, ''), process.execPath, args))
 }
 
-/** @param {string[]} args */
+/**
+ * With the settings of the build of bin/sana, which then finds everything compiled already.
+ * @param {string[]} args
+ */
 async function go(...args) {
-  await mustRun(`go ${args.join(' ')}`, 'go', args)
+  await mustRun(`go ${args.join(' ')}`, 'go', args, { env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-trimpath' } })
 }
 
 /**

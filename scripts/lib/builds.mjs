@@ -34,7 +34,12 @@ export async function buildServer() {
   // Without -buildvcs=false Go asks git, and fails where git does not trust the folder's owner.
   const flags = ['-buildvcs=false', '-trimpath', '-ldflags', `-s -w -X main.version=${version()}`, '-o', binary]
   const env = { ...process.env, CGO_ENABLED: '0' }
-  await mustRun('Building the server', 'go', ['build', ...flags, './backend'], { env })
+  const patience = setTimeout(() => console.log('Building the server …'), 1500)
+  try {
+    await mustRun('Building the server', 'go', ['build', ...flags, './backend'], { env })
+  } finally {
+    clearTimeout(patience)
+  }
 }
 
 /** @returns {string} what git calls this state of the sources */

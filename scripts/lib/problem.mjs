@@ -18,7 +18,13 @@ export async function runMain(main, whenInterrupted = 130) {
     process.exit(await main())
   } catch (error) {
     if (interrupted.aborted) process.exit(whenInterrupted)
-    console.error(error instanceof Problem ? `\n${error.message}` : error)
+    console.error(error instanceof Problem ? `\n${error.message}` : inOneLine(error))
     process.exit(1)
   }
+}
+
+/** @param {NodeJS.ErrnoException} error */
+function inOneLine(error) {
+  if (error.code !== 'EACCES') return error
+  return `\n${error.path} is not open to this user: run this as the one whose folder it is.`
 }
