@@ -199,6 +199,9 @@ func waitForDatabase(ctx context.Context, db *pgxpool.Pool, log *slog.Logger) er
 		if err == nil {
 			return nil
 		}
+		if postgres.Refuses(err) {
+			return fmt.Errorf("the database lets nobody in; check user, password and name in DATABASE_URL: %w", err)
+		}
 		if !warned {
 			log.Warn("database does not answer, waiting", "patience", databasePatience, "error", err)
 		}
@@ -222,9 +225,13 @@ func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Se
 	if cfg.MailTransport == config.Console {
 		return mail.NewConsole(output, mails.Keep), nil
 	}
-	return mail.NewMailgun(mail.MailgunConfig{
+	sender, err := mail.NewMailgun(mail.MailgunConfig{
 		Domain: cfg.MailgunDomain, APIKey: cfg.MailgunAPIKey.Reveal(), APIBase: cfg.MailgunAPIBase,
 	})
+	if err != nil {
+		return nil, fmt.Errorf("check MAILGUN_DOMAIN, MAILGUN_API_KEY and MAILGUN_API_BASE: %w", err)
+	}
+	return sender, nil
 }
 
 // listen takes the port: on all interfaces in production, on the loopback one in development, where anybody who reaches

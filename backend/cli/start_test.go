@@ -57,6 +57,35 @@ func TestStartEndsWithItsContextWhenNoDatabaseAnswers(t *testing.T) {
 	}
 }
 
+func TestStartDoesNotWaitForADatabaseThatLetsNobodyIn(t *testing.T) {
+	t.Parallel()
+	good, err := url.Parse(postgrestest.EmptyURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrongName, wrongPassword := *good, *good
+	wrongName.Path = "/no_such_database"
+	wrongPassword.User = url.UserPassword(good.User.Username(), "canary")
+	for name, wrong := range map[string]url.URL{"name": wrongName, "password": wrongPassword} {
+		log := &sanatest.Log{}
+		err := start(t.Context(), t, log, "DATABASE_URL="+wrong.String())
+		if err == nil || !strings.HasPrefix(err.Error(), "the database lets nobody in; check user, password and name in DATABASE_URL: ") {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if err != nil && strings.Contains(err.Error()+log.String(), "canary") {
+			t.Errorf("%s: the password is shown: %v", name, err)
+		}
+	}
+}
+
+func TestStartNamesTheVariablesOfAMailgunThatCannotBe(t *testing.T) {
+	t.Parallel()
+	err := start(t.Context(), t, &sanatest.Log{}, "DATABASE_URL="+postgrestest.URL(t), "MAILGUN_API_BASE=https://api.mailgun.net")
+	if err == nil || !strings.Contains(err.Error(), "MAILGUN_API_BASE") {
+		t.Errorf("got %v, want the variable's name", err)
+	}
+}
+
 func TestStartWaitsForADatabaseThatComesUpLater(t *testing.T) {
 	t.Parallel()
 	log := &sanatest.Log{}

@@ -116,3 +116,10 @@ func awayCode(code string) bool {
 	class := code[:min(2, len(code))]
 	return class == "08" || class == "53" // connection exceptions, insufficient resources
 }
+
+// Refuses reports whether the server answered and does not let us in, for a reason that does not go away by itself: the
+// user, the password or the database's name is wrong.
+func Refuses(err error) bool {
+	answer, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (strings.HasPrefix(answer.Code, "28") || answer.Code == "3D000")
+}
