@@ -47,15 +47,18 @@ async function started({ checkout, env }: Place): Promise<Run> {
 }
 
 test('a start says where, Ctrl-C stops all of it, and the next start finds who was signed in', async ({ place }) => {
-  const { checkout, port, visitor } = place
-  const first = await started(place)
+  const { checkout, port, env, visitor } = place
+  const first = checkout.npmStart(env)
+  await first.isReady()
   expect(first.output).toContain(`http://127.0.0.1:${port}\n`)
   expect(first.output).toContain(`http://127.0.0.1:${port}/dev/inbox\n`)
   await visitor.signIn()
   const { postgresPid } = checkout
   expect(isAlive(postgresPid)).toBe(true)
 
-  expect(await first.interrupt()).toBe(0)
+  // The terminal sends it to both, and npm passes it on.
+  for (const pid of checkout.scriptPids) process.kill(pid, 'SIGINT')
+  expect(await first.signal('SIGINT')).toBe(0)
   expect(await listens(port)).toBe(false)
   expect(isAlive(postgresPid)).toBe(false)
   expect(checkout.serverPids).toEqual([])
@@ -67,11 +70,12 @@ test('a start says where, Ctrl-C stops all of it, and the next start finds who w
 })
 
 test('SIGTERM to npm alone stops all of it too', async ({ place }) => {
-  const run = await started(place)
-  const { postgresPid } = place.checkout
-  process.kill(run.pid, 'SIGTERM')
-  expect(await run.exitCode()).toBe(0)
-  expect(await listens(place.port)).toBe(false)
+  const { checkout, port, env } = place
+  const run = checkout.npmStart(env)
+  await run.isReady()
+  const { postgresPid } = checkout
+  expect(await run.signal('SIGTERM')).toBe(0)
+  expect(await listens(port)).toBe(false)
   expect(isAlive(postgresPid)).toBe(false)
 })
 
@@ -81,7 +85,7 @@ test('after kill -9 of everything, a start finds who was signed in', async ({ pl
   await visitor.signIn()
   const pids = [...checkout.serverPids, checkout.postgresPid]
   expect(pids).toHaveLength(2)
-  await run.kill()
+  await run.signal('SIGKILL')
   await Promise.all(pids.map(killAndWait))
 
   await started(place)
@@ -93,22 +97,23 @@ test('after kill -9 of the script alone, a start takes over from what it had lef
   const run = await started(place)
   await visitor.signIn()
   const { postgresPid, serverPids } = checkout
-  await run.kill()
+  await run.signal('SIGKILL')
   expect(await listens(port), 'the server is still there').toBe(true)
 
   const next = await started(place)
   expect(serverPids.filter(isAlive)).toEqual([])
   expect(checkout.postgresPid, 'Postgres is used as it is').toBe(postgresPid)
   expect(await visitor.whoAmI()).toBe(visitor.address)
-  expect(await next.interrupt()).toBe(0)
+  expect(await next.signal('SIGINT')).toBe(0)
   expect(isAlive(postgresPid), 'and stopped at the end').toBe(false)
 })
 
 test('kill -9 of npm alone is the end of all of it', async ({ place }) => {
-  const { checkout, port } = place
-  const run = await started(place)
+  const { checkout, port, env } = place
+  const run = checkout.npmStart(env)
+  await run.isReady()
   const { postgresPid } = checkout
-  process.kill(run.pid, 'SIGKILL')
+  await run.signal('SIGKILL')
   await waitFor(() => !isAlive(postgresPid), { timeout: 20_000 })
   expect(isAlive(postgresPid)).toBe(false)
   expect(await listens(port)).toBe(false)
@@ -119,7 +124,7 @@ test('the pid file of a killed Postgres may name a stranger by now', async ({ pl
   const run = await started(place)
   await visitor.signIn()
   const pids = [...checkout.serverPids, checkout.postgresPid]
-  await run.kill()
+  await run.signal('SIGKILL')
   await Promise.all(pids.map(killAndWait))
   const pidFile = join(checkout.folder, '.data/postgres/data/postmaster.pid')
   writeFileSync(pidFile, readFileSync(pidFile, 'utf8').replace(/^\d+/, String(process.pid)))
@@ -139,10 +144,10 @@ test('two starts in one folder share the database, which goes with the last of t
   await second.isReady()
   expect(checkout.postgresPid).toBe(postgresPid)
 
-  expect(await first.interrupt()).toBe(0)
+  expect(await first.signal('SIGINT')).toBe(0)
   expect(isAlive(postgresPid)).toBe(true)
   expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200)
-  expect(await second.interrupt()).toBe(0)
+  expect(await second.signal('SIGINT')).toBe(0)
   expect(isAlive(postgresPid)).toBe(false)
 })
 
@@ -193,7 +198,7 @@ test('DATABASE_URL is used instead of a Postgres of our own', async ({ place }) 
   await run.isReady()
   await visitor.signIn()
   expect(existsSync(join(checkout.folder, '.data/postgres'))).toBe(false)
-  expect(await run.interrupt()).toBe(0)
+  expect(await run.signal('SIGINT')).toBe(0)
   await database.drop()
 })
 
@@ -220,6 +225,6 @@ test('npm run dev: the server follows its sources, and a broken one changes noth
   const second = await waitFor(async () => [await instance()].find((now) => now && now !== first), { timeout: 60_000 })
   expect(second, 'a new one has taken its place').toBeTruthy()
 
-  expect(await run.interrupt()).toBe(0)
+  expect(await run.signal('SIGINT')).toBe(0)
   expect(await listens(port)).toBe(false)
 })

@@ -21,9 +21,18 @@ export class Checkout {
     symlinkSync(join(root, 'node_modules'), join(this.folder, 'node_modules'))
   }
 
-  /** Starts `npm run <script>` as a terminal does, the leader of a process group. */
+  /** Starts one of the scripts as npm does, without npm around it. */
   run(script: 'start' | 'dev', env: Record<string, string>): Run {
-    const run = new Run(this.folder, script, env)
+    return this.#start(process.execPath, [`scripts/${script}.mjs`], { ...env, npm_lifecycle_event: script })
+  }
+
+  /** Starts `npm start`. */
+  npmStart(env: Record<string, string>): Run {
+    return this.#start('npm', ['start'], env)
+  }
+
+  #start(command: string, args: string[], env: Record<string, string>): Run {
+    const run = new Run(this.folder, command, args, env)
     this.#started.push(run)
     return run
   }
@@ -34,8 +43,17 @@ export class Checkout {
 
   /** The servers that were started here and have not been seen to end. */
   get serverPids(): number[] {
-    const folder = join(this.folder, '.data/running')
-    return readdirSync(folder).map((name) => Number.parseInt(name, 10))
+    return this.#notes.map(({ child }) => child.pid)
+  }
+
+  get scriptPids(): number[] {
+    return this.#notes.map(({ script }) => script.pid)
+  }
+
+  /** What the scripts have noted about what they run. */
+  get #notes(): { script: { pid: number }; child: { pid: number } }[] {
+    const notes = join(this.folder, '.data/running')
+    return readdirSync(notes).map((name) => JSON.parse(readFileSync(join(notes, name), 'utf8')))
   }
 
   /** Moves something out of the way, as if it had never been made here. */
@@ -58,23 +76,17 @@ export class Run {
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown>
 
-  constructor(folder: string, script: string, env: Record<string, string>) {
+  constructor(folder: string, command: string, args: string[], env: Record<string, string>) {
     // A test runner's environment is not a person's.
     const { NODE_OPTIONS: _, NODE_ENV: __, ...outer } = process.env
-    const options = { cwd: folder, env: { ...outer, ...env }, detached: true, stdio: 'pipe' as const }
-    this.#child = spawn('npm', ['run', script], options)
+    this.#child = spawn(command, args, { cwd: folder, env: { ...outer, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#exited = once(this.#child, 'exit')
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (text) => (this.output += text))
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0
-  }
-
   /** Waits until it has printed `words`. */
   async says(words: string, timeout = 90_000): Promise<void> {
-    const said = () => this.output.includes(words) || this.#child.exitCode !== null
-    await waitFor(said, { timeout })
+    await waitFor(() => this.output.includes(words) || this.#hasEnded(), { timeout })
     if (!this.output.includes(words)) throw new Error(`"${words}" was not said:\n${this.output}`)
   }
 
@@ -82,9 +94,9 @@ export class Run {
     return this.says('Stop with Ctrl-C')
   }
 
-  /** Ctrl-C: the terminal sends SIGINT to the whole foreground process group. */
-  async interrupt(): Promise<number | null> {
-    process.kill(-this.pid, 'SIGINT')
+  /** @returns the exit code */
+  async signal(signal: NodeJS.Signals): Promise<number | null> {
+    this.#child.kill(signal)
     return await this.exitCode()
   }
 
@@ -93,15 +105,12 @@ export class Run {
     return this.#child.exitCode
   }
 
-  /** kill -9 of npm and the script; what they have started lives on. */
-  async kill(): Promise<void> {
-    process.kill(-this.pid, 'SIGKILL')
-    await this.#exited
+  async end(): Promise<void> {
+    if (!this.#hasEnded()) await this.signal('SIGINT')
   }
 
-  /** Ends it if it still runs. */
-  async end(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await this.interrupt()
+  #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 }
 
