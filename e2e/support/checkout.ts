@@ -1,7 +1,7 @@
 // A copy of the repository in a folder of its own, as a fresh clone would be, in which `npm start` is run for real.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { waitFor } from '../../scripts/lib/interrupt.mjs'
@@ -37,8 +37,10 @@ export class Checkout {
     return run
   }
 
+  /** @returns 0 when there is none */
   get postgresPid(): number {
-    return Number(readFileSync(join(this.folder, '.data/postgres/data/postmaster.pid'), 'utf8').split('\n')[0])
+    const file = join(this.folder, '.data/postgres/data/postmaster.pid')
+    return existsSync(file) ? Number.parseInt(readFileSync(file, 'utf8'), 10) : 0
   }
 
   /** The servers that were started here and have not been seen to end. */
@@ -53,6 +55,7 @@ export class Checkout {
   /** What the scripts have noted about what they run. */
   get #notes(): { script: { pid: number }; child: { pid: number } }[] {
     const notes = join(this.folder, '.data/running')
+    if (!existsSync(notes)) return []
     return readdirSync(notes).map((name) => JSON.parse(readFileSync(join(notes, name), 'utf8')))
   }
 
@@ -65,8 +68,10 @@ export class Checkout {
     for (const run of this.#started) await run.end()
   }
 
+  /** Ends what still runs, also where a test was broken off after a kill -9, and removes the folder. */
   async remove(): Promise<void> {
     await this.endAll()
+    await Promise.all([...this.serverPids, this.postgresPid].filter(isAlive).map(killAndWait))
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

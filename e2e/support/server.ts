@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { waitFor } from '../../scripts/lib/interrupt.mjs'
 import { binary } from '../../scripts/lib/paths.mjs'
-import { freePort } from '../../scripts/lib/postgres.mjs'
+import { freePort } from '../../scripts/lib/ports.mjs'
 
 interface Options {
   databaseUrl: string

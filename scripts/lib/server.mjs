@@ -1,8 +1,8 @@
 // bin/sana, as `npm start` and `npm run dev` run it.
-import { createServer } from 'node:net'
 import { interrupted, untilInterrupted, waitFor } from './interrupt.mjs'
 import { note } from './ledger.mjs'
 import { binary } from './paths.mjs'
+import { faultOfListening } from './ports.mjs'
 import { Problem } from './problem.mjs'
 import { start } from './processes.mjs'
 
@@ -68,24 +68,9 @@ export async function choosePort(command) {
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw new Problem(`PORT is "${process.env.PORT}", but a port is a number from 1 to 65535.`)
   }
-  // Whoever listens on only one of these would get the requests of browsers that try that one first.
-  for (const host of ['0.0.0.0', '127.0.0.1', '::1']) {
-    const code = await tryListening(port, host)
-    const advice = `choose another one, such as PORT=${port < 1024 ? 3000 : port + 1} ${command}`
-    if (code === 'EADDRINUSE') throw new Problem(`Port ${port} is taken: stop what runs there, or ${advice}.`)
-    if (code === 'EACCES') throw new Problem(`Port ${port} is not open to this user: ${advice}.`)
-  }
+  const fault = await faultOfListening(port)
+  const advice = `choose another one, such as PORT=${port < 1024 ? 3000 : port + 1} ${command}`
+  if (fault === 'EADDRINUSE') throw new Problem(`Port ${port} is taken: stop what runs there, or ${advice}.`)
+  if (fault === 'EACCES') throw new Problem(`Port ${port} is not open to this user: ${advice}.`)
   return port
-}
-
-/**
- * @param {number} port
- * @param {string} host
- * @returns {Promise<string | undefined>} the error's code
- */
-function tryListening(port, host) {
-  return new Promise((resolve) => {
-    const server = createServer().once('error', (error) => resolve(/** @type {NodeJS.ErrnoException} */ (error).code))
-    server.listen({ port, host }, () => server.close(() => resolve(undefined)))
-  })
 }
