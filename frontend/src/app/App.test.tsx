@@ -61,6 +61,27 @@ test('from the address over the code to the home page', async () => {
   expect(screen.getByText(/14 March 2026|March 14, 2026/).getAttribute('datetime')).toBe('2026-03-14T09:26:00.000Z')
 })
 
+test('a sign-in leads back to where it was asked for, also over a reload of the code page', async () => {
+  const replies = {
+    [session]: [notSignedIn(), json(signedIn)],
+    'POST /api/auth/code': json(pendingCode(), 202),
+    'GET /api/auth/code': json(pendingCode()),
+    'POST /api/auth/verify': json({ ...signedIn, created: true }),
+  }
+  await open('/?next=%2Faccount%3Ftab%3Dmail', replies)
+  await type('E-mail address', 'grace@example.org')
+  await press('Send me a code')
+  expect(location.pathname + location.search).toBe('/verify?next=%2Faccount%3Ftab%3Dmail')
+  await type('6-digit code', '123456')
+  expect(location.pathname + location.search).toBe('/account?tab=mail')
+})
+
+test('A-27: a sign-in leads nowhere outside', async () => {
+  await open('/?next=%2F%2Fevil.example', { [session]: json(signedIn) })
+  expect(location.pathname).toBe('/')
+  expect(heading().textContent).toBe('You are signed in')
+})
+
 test.each([
   ['a 503', unavailable(), 'Sana cannot reach its database.'],
   ['a page of a proxy', html(502), 'Sana cannot be reached right now.'],

@@ -4,6 +4,7 @@ import { NotFoundPage } from '../features/not-found/NotFoundPage'
 import { CodePage } from '../features/sign-in/CodePage'
 import type { Arrival } from '../features/sign-in/SignInPage'
 import { Frame } from './Frame'
+import { nextPath, queryFor } from './next'
 import { StartPage } from './StartPage'
 
 export function App() {
@@ -20,24 +21,38 @@ function Pages() {
   const { path, route } = useLocation()
   const [arrival, setArrival] = useState<Arrival>({})
 
+  const next = nextPath(location.search)
+  const query = queryFor(next)
+
   const enterCode = useCallback(
     (email: string) => {
       setArrival({ email })
-      route('/verify')
+      route(`/verify${query}`)
     },
-    [route],
+    [route, query],
   )
   // Replaced, not pushed: going back to a code that was used or given up would lead nowhere.
   const start = useCallback(
     (arrival: Arrival) => {
       setArrival((last) => ({ ...(last.email ? { email: last.email } : {}), ...arrival }))
-      route('/', true)
+      route(`/${query}`, true)
     },
-    [route],
+    [route, query],
   )
+  // The start page finds out who is signed in, and goes on to where the sign-in was asked for.
   const welcome = useCallback(() => start({}), [start])
+  const goOn = useCallback(() => route(next ?? '/', true), [route, next])
 
-  if (path === '/') return <StartPage arrival={arrival} onArrival={setArrival} onCodeRequested={enterCode} />
+  if (path === '/') {
+    return (
+      <StartPage
+        arrival={arrival}
+        onArrival={setArrival}
+        onCodeRequested={enterCode}
+        onSignedIn={next ? goOn : undefined}
+      />
+    )
+  }
   if (path === '/verify') return <CodePage onSignedIn={welcome} onSignIn={start} />
   return <NotFoundPage />
 }

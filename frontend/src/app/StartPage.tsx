@@ -1,4 +1,4 @@
-import { useRef } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { HomePage } from '../features/home/HomePage'
 import { type Arrival, SignInPage } from '../features/sign-in/SignInPage'
 import { useRead } from '../shared/api/useRead'
@@ -9,13 +9,20 @@ interface Props {
   arrival: Arrival
   onArrival: (arrival: Arrival) => void
   onCodeRequested: (email: string) => void
+  /** Goes on to another page, where the sign-in was asked for; else this one is the home page. */
+  onSignedIn: (() => void) | undefined
 }
 
 /** The home page of whoever is signed in; the sign-in form for everybody else. */
-export function StartPage({ arrival, onArrival, onCodeRequested }: Props) {
+export function StartPage({ arrival, onArrival, onCodeRequested, onSignedIn }: Props) {
   const { read, reload, reset } = useRead('/api/auth/session')
   const wasSignedIn = useRef(false)
   if (read.state === 'ready') wasSignedIn.current = true
+
+  const goesOn = read.state === 'ready' && onSignedIn
+  useEffect(() => {
+    if (goesOn) goesOn()
+  }, [goesOn])
 
   const signedOut = () => {
     wasSignedIn.current = false
@@ -26,6 +33,7 @@ export function StartPage({ arrival, onArrival, onCodeRequested }: Props) {
   if (read.state === 'loading') {
     return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
   }
+  if (goesOn) return <Loading />
   if (read.state === 'ready') {
     return <HomePage current={read.value} stale={read.trouble} onSignedOut={signedOut} />
   }

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest'
+import { nextPath, queryFor } from './next'
+
+const read = (next: string) => nextPath(`?next=${encodeURIComponent(next)}`)
+
+test.each(['/', '/account', '/account?tab=mail#name', '/%2f%2fevil.example', '/a/../b'])(
+  'A-27: %s is a path of ours',
+  (next) => {
+    const path = read(next)
+    expect(path).toBeDefined()
+    expect(new URL(path ?? '', location.origin).origin).toBe(location.origin)
+    expect(nextPath(queryFor(path))).toBe(path)
+  },
+)
+
+test.each([
+  '',
+  'account',
+  '//evil.example',
+  '/\\evil.example',
+  '\\\\evil.example',
+  '/\t/evil.example',
+  '/\n/evil.example',
+  '\t//evil.example',
+  ' //evil.example',
+  '/..//evil.example',
+  '/.//evil.example',
+  'https://evil.example',
+  'https:evil.example',
+  'javascript:alert(1)',
+  'data:text/html,x',
+  '///evil.example',
+  '/\\/evil.example',
+])('A-27: %j leads nowhere', (next) => {
+  expect(read(next)).toBeUndefined()
+})
+
+test('A-27: whatever is accepted stays on this origin, over 2 000 made-up values', () => {
+  const parts = [
+    '/',
+    '\\',
+    '.',
+    '..',
+    '\t',
+    '\n',
+    ' ',
+    '%2f',
+    '%5c',
+    'evil.example',
+    '@',
+    ':',
+    '?',
+    '#',
+    'a',
+    'https',
+    '//',
+    '\u3002',
+    '\0',
+  ]
+  let seed = 1
+  const random = (below: number) => {
+    seed = (seed * 48271) % 2147483647
+    return seed % below
+  }
+  let accepted = 0
+  for (let i = 0; i < 2000; i++) {
+    const value = Array.from({ length: 1 + random(7) }, () => parts[random(parts.length)]).join('')
+    const path = read(value)
+    if (path === undefined) continue
+    accepted++
+    // As a link, and as an argument of the router, which resolves it against the page.
+    expect(new URL(path, location.origin).origin, JSON.stringify(value)).toBe(location.origin)
+    expect(path).toMatch(/^\/(?!\/)/)
+  }
+  expect(accepted).toBeGreaterThan(50)
+})
