@@ -28,6 +28,8 @@ export default defineConfig({
     },
   },
   test: {
+    // A machine that is busy with the other tests is no fault of these.
+    testTimeout: 30_000,
     environment: 'happy-dom',
     include: ['src/**/*.test.{ts,tsx}'],
     setupFiles: ['src/shared/testing/setup.ts'],
