@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"sana/backend/fault"
 
@@ -38,8 +39,11 @@ func (s *Server) refusalOf(request *fasthttp.Request) *fault.Error {
 }
 
 // answerBroken answers what fasthttp could not read as a request. Its errors can quote the request: none of their text
-// is used.
+// is used. The time to write is set again: that of the connection's last answer may be over, and this one then lost.
 func (s *Server) answerBroken(request *fasthttp.RequestCtx, err error) {
+	if err := request.Conn().SetWriteDeadline(time.Now().Add(s.Bounds.Write)); err != nil {
+		s.Log.Debug("time to write not set", "error", err)
+	}
 	s.refuse(request, brokenBy(err))
 }
 
