@@ -24,6 +24,7 @@ const (
 	CodeExpired          Code = "code_expired"
 	RequestTooLarge      Code = "request_too_large"
 	UnsupportedMediaType Code = "unsupported_media_type"
+	MisdirectedRequest   Code = "misdirected_request"
 	TooManyTries         Code = "too_many_tries"
 	HeaderTooLarge       Code = "header_too_large"
 	Internal             Code = "internal_error"

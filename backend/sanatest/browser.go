@@ -124,6 +124,7 @@ func (b *Browser) request(method, path, body string, headers []Header) *http.Req
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	request.Host = strings.TrimPrefix(PublicURL, "https://")
 	request.Header.Set("Sec-Fetch-Site", "same-origin")
 	request.Header.Set("Origin", PublicURL)
 	request.Header.Set("User-Agent", "sanatest")

@@ -186,6 +186,7 @@ func (s *Server) signOut(ctx context.Context, c *fiber.Ctx) error {
 		}
 	}
 	s.cookie.clear(c)
+	c.Set("Clear-Site-Data", `"cache", "storage"`)
 	return c.SendStatus(fiber.StatusNoContent)
 }
 

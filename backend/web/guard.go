@@ -1,7 +1,11 @@
 package web
 
 import (
+	"errors"
+	"net"
 	"slices"
+	"strings"
+	"time"
 
 	"sana/backend/fault"
 
@@ -9,20 +13,71 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// guard stands before Fiber and takes what Fiber would answer by itself, past every middleware: methods that it does
-// not know (RFC 9110, 15.5.6).
+// guard stands before Fiber and takes what fasthttp lets through but should not (headFault), what is for another host,
+// and what Fiber would answer by itself, past every middleware: methods that it does not know (RFC 9110, 15.5.6).
 func (s *Server) guard(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(request *fasthttp.RequestCtx) {
-		if slices.Contains(fiber.DefaultMethods, string(request.Method())) {
-			next(request)
+		if refusal := s.refusalOf(&request.Request); refusal != nil {
+			s.refuse(request, refusal)
 			return
 		}
-		c := s.app.AcquireCtx(request)
-		defer s.app.ReleaseCtx(c)
-		c.Set(fiber.HeaderAllow, "GET, HEAD, POST, DELETE")
-		err := s.answerError(c, fault.New(fault.MethodNotAllowed, "Sana does not know this method."))
-		if err != nil {
-			s.Log.Error("answer to an unknown method failed", "error", err)
-		}
+		next(request)
 	}
+}
+
+func (s *Server) refusalOf(request *fasthttp.Request) *fault.Error {
+	if reason := headFault(request); reason != "" {
+		return fault.New(fault.InvalidRequest, "The request is not valid HTTP. "+reason)
+	}
+	if !slices.Contains(fiber.DefaultMethods, string(request.Header.Method())) {
+		return fault.New(fault.MethodNotAllowed, "Sana does not know this method.")
+	}
+	if !s.hosts.answers(string(request.Header.Host()), string(request.URI().PathOriginal())) {
+		return fault.New(fault.MisdirectedRequest, "This is not the address of this site.")
+	}
+	return nil
+}
+
+// answerBroken answers what fasthttp could not read as a request. Its errors can quote the request: none of their text
+// is used. The time to write is set again: that of the connection's last answer may be over, and this one then lost.
+func (s *Server) answerBroken(request *fasthttp.RequestCtx, err error) {
+	if err := request.Conn().SetWriteDeadline(time.Now().Add(s.Bounds.Write)); err != nil {
+		s.Log.Debug("time to write not set", "error", err)
+	}
+	s.refuse(request, brokenBy(err))
+}
+
+func brokenBy(err error) *fault.Error {
+	var network net.Error
+	switch {
+	case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
+		return fault.New(fault.HeaderTooLarge, "The request's headers are larger than 16 kB. Delete this site's cookies and try again.")
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		return fault.New(fault.RequestTooLarge, "The request's body is larger than 8 kB.")
+	case errors.As(err, &network) && network.Timeout(), strings.HasSuffix(err.Error(), "i/o timeout"):
+		// Errors of chunked bodies hide their cause; the text stands at their end.
+		return fault.New(fault.RequestTimeout, "The request took too long to arrive. Send it again.")
+	default:
+		return fault.New(fault.InvalidRequest, "The request is not valid HTTP.")
+	}
+}
+
+// refuse answers before Fiber. Where it is unsure what the bytes mean, those behind them mean nothing either: the
+// connection ends.
+func (s *Server) refuse(request *fasthttp.RequestCtx, refusal *fault.Error) {
+	c := s.app.AcquireCtx(request)
+	defer s.app.ReleaseCtx(c)
+	switch refusal.Code {
+	case fault.MethodNotAllowed:
+		c.Set(fiber.HeaderAllow, "GET, HEAD, POST, DELETE")
+	case fault.MisdirectedRequest:
+	default:
+		request.SetConnectionClose()
+		lingerOn(request.Conn())
+	}
+	if err := s.answerError(c, refusal); err != nil {
+		s.Log.Error("refusal not answered", "request_id", requestID(c), "error", err)
+		return
+	}
+	s.Log.Info("request refused", "request_id", requestID(c), "status", c.Response().StatusCode(), "code", refusal.Code)
 }

@@ -17,10 +17,23 @@ import (
 
 func newServer(t *testing.T, spa fs.FS, development bool) *web.Server {
 	t.Helper()
-	options := web.Options{SPA: spa, PublicURL: &url.URL{Scheme: "https", Host: "sana.example"}, Log: slog.New(slog.DiscardHandler)}
-	if development {
-		options.Inbox = inbox.New(nil)
+	return newServerWith(t, func(o *web.Options) {
+		o.SPA = spa
+		if development {
+			o.Inbox = inbox.New(nil)
+		}
+	})
+}
+
+// newServerWith makes a server without a database and without pages, changed by change.
+func newServerWith(t *testing.T, change func(*web.Options)) *web.Server {
+	t.Helper()
+	options := web.Options{
+		SPA:       fstest.MapFS{},
+		PublicURL: &url.URL{Scheme: "https", Host: "sana.example"},
+		Log:       slog.New(slog.DiscardHandler),
 	}
+	change(&options)
 	server, err := web.New(options)
 	if err != nil {
 		t.Fatal(err)

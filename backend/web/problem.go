@@ -29,6 +29,7 @@ var statusOf = map[fault.Code]int{
 	fault.CodeExpired:          http.StatusGone,
 	fault.RequestTooLarge:      http.StatusRequestEntityTooLarge,
 	fault.UnsupportedMediaType: http.StatusUnsupportedMediaType,
+	fault.MisdirectedRequest:   http.StatusMisdirectedRequest,
 	fault.TooManyTries:         http.StatusTooManyRequests,
 	fault.HeaderTooLarge:       http.StatusRequestHeaderFieldsTooLarge,
 	fault.Internal:             http.StatusInternalServerError,
@@ -50,11 +51,22 @@ type problem struct {
 	TriesLeft  *int       `json:"tries_left,omitempty"`
 }
 
-// answerError turns every error into problem+json. Errors of fasthttp come here without having passed the middleware,
-// so the headers are set again.
+// answerError turns every error into problem+json (and 431 into a page), and logs what is our own fault.
 func (s *Server) answerError(c *fiber.Ctx, err error) error {
-	s.writeHeaders(c)
 	f := faultOf(err)
+	if status := statusOf[f.Code]; status >= http.StatusInternalServerError {
+		s.Log.Error("request failed", "request_id", requestID(c), "route", c.Route().Path, "error", err)
+	}
+	return s.writeProblem(c, f)
+}
+
+// writeProblem also answers what has not passed the middleware, so the headers are set again.
+func (s *Server) writeProblem(c *fiber.Ctx, f *fault.Error) error {
+	s.writeHeaders(c)
+	c.Response().Header.DelAllCookies()
+	if f.Code == fault.HeaderTooLarge {
+		return s.sendTooLargePage(c)
+	}
 	status := statusOf[f.Code]
 	p := problem{
 		Type:      "urn:sana:problem:" + string(f.Code),
@@ -69,14 +81,10 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 		p.RetryAfter = seconds(f.RetryAfter)
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(p.RetryAfter))
 	}
-	if status >= http.StatusInternalServerError {
-		s.Log.Error("request failed", "request_id", p.RequestID, "route", c.Route().Path, "error", err)
-	}
-	c.Response().Header.DelAllCookies()
 	return sendJSON(c.Status(status), "application/problem+json", p)
 }
 
-// faultOf also translates what Fiber and fasthttp refuse by themselves. Their texts can quote the request.
+// faultOf also translates what Fiber refuses by itself. Its texts can quote the request.
 func faultOf(err error) *fault.Error {
 	refused, ok := errors.AsType[*fiber.Error](err)
 	if !ok {
@@ -87,14 +95,6 @@ func faultOf(err error) *fault.Error {
 		return fault.New(fault.NotFound, "There is nothing at this address.")
 	case http.StatusMethodNotAllowed:
 		return fault.New(fault.MethodNotAllowed, "This address does not answer this method; the Allow header says which ones it does.")
-	case http.StatusRequestTimeout:
-		return fault.New(fault.RequestTimeout, "The request took too long to arrive. Send it again.")
-	case http.StatusRequestEntityTooLarge:
-		return fault.New(fault.RequestTooLarge, "The request's body is larger than 8 kB.")
-	case http.StatusRequestHeaderFieldsTooLarge:
-		return fault.New(fault.HeaderTooLarge, "The request's headers are larger than 16 kB. Delete this site's cookies and try again.")
-	case http.StatusBadRequest:
-		return fault.New(fault.InvalidRequest, "The request is not valid HTTP.")
 	default:
 		return fault.From(err)
 	}

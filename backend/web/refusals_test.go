@@ -1,15 +1,10 @@
 package web_test
 
 import (
-	"bufio"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sana/backend/fault"
 	"sana/backend/sanatest"
@@ -131,70 +126,6 @@ func sortedList(s string) map[string]bool {
 		set[strings.TrimSpace(part)] = true
 	}
 	return set
-}
-
-// P-07: what fasthttp refuses by itself, before any middleware, is answered like everything else, and quotes nothing.
-func TestWhatCannotBeParsedIsAnsweredWithTheSameHeadersAndQuotesNothing(t *testing.T) {
-	t.Parallel()
-	w := sanatest.NewWorld(t)
-	app := w.Start(t, "LOG_LEVEL=debug")
-	for _, c := range []struct {
-		promise, request, code string
-		status                 int
-	}{
-		{"a broken header", "GET / HTTP/1.1\r\nHost: sana.example\r\nCookie: CANARY\r\nbroken\x00header\r\n\r\n", "invalid_request", 400},
-		{"two hosts", "GET / HTTP/1.1\r\nHost: sana.example\r\nHost: CANARY.example\r\n\r\n", "invalid_request", 400},
-		{"headers that are too large", "GET / HTTP/1.1\r\nHost: sana.example\r\nCookie: CANARY=" + strings.Repeat("x", 17<<10) + "\r\n\r\n", "header_too_large", 431},
-		{"a body that is too large", "POST /api/auth/code HTTP/1.1\r\nHost: sana.example\r\nContent-Length: 9000\r\n\r\nCANARY", "request_too_large", 413},
-		{"an unknown method", "CANARY / HTTP/1.1\r\nHost: sana.example\r\n\r\n", "method_not_allowed", 405},
-	} {
-		t.Run(c.promise, func(t *testing.T) {
-			head, body := rawRequest(t, app, c.request)
-			if !strings.HasPrefix(head, fmt.Sprintf("HTTP/1.1 %d ", c.status)) || !strings.Contains(body, `"code":"`+c.code+`"`) {
-				t.Errorf("got %q %q, want %d %s", head, body, c.status, c.code)
-			}
-			for _, header := range []string{"X-Content-Type-Options: nosniff", "Cache-Control: no-store", "Strict-Transport-Security: ", "Content-Security-Policy: ", "X-Request-Id: ", "Content-Type: application/problem+json"} {
-				if !strings.Contains(head, "\r\n"+header) {
-					t.Errorf("the answer lacks %s:\n%s", header, head)
-				}
-			}
-			if strings.Contains(head+body, "CANARY") {
-				t.Errorf("the answer quotes the request:\n%s%s", head, body)
-			}
-		})
-	}
-	if strings.Contains(app.Log.String(), "CANARY") {
-		t.Errorf("the log quotes a request:\n%s", app.Log)
-	}
-}
-
-func rawRequest(t *testing.T, app *sanatest.Instance, request string) (head, body string) {
-	t.Helper()
-	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(app.URL, "http://"), sanatest.Deadline)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(sanatest.Deadline)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(conn, request); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	content, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var header strings.Builder
-	if err := answer.Header.Write(&header); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("HTTP/1.1 %s\r\n%s", answer.Status, header.String()), string(content)
 }
 
 // A request id from outside is kept where it is harmless and replaced where it is not (P-22).

@@ -16,6 +16,12 @@ func serve(t *testing.T, server *web.Server) *sanatest.Instance {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, server, listener)
+}
+
+// serveOn is serve on a listener of the test.
+func serveOn(t *testing.T, server *web.Server, listener net.Listener) *sanatest.Instance {
+	t.Helper()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {

@@ -18,12 +18,21 @@ import (
 )
 
 const (
-	maxBody       = 8 << 10          // bytes of a request's body
-	maxHeader     = 16 << 10         // bytes of a request's line and headers
-	ioTimeout     = 10 * time.Second // to read a request, to write an answer
-	keepAlive     = 75 * time.Second // of an idle connection
-	handleTimeout = 5 * time.Second  // of one request in our hands, database included
+	maxBody       = 8 << 10         // bytes of a request's body
+	maxHeader     = 16 << 10        // bytes of a request's line and headers
+	handleTimeout = 5 * time.Second // of one request in our hands, database included
 )
+
+// Bounds are what one client may take of us.
+type Bounds struct {
+	Read        time.Duration // for a whole request to arrive, from its first byte
+	Write       time.Duration // for an answer to be taken
+	Idle        time.Duration // between two requests on a connection
+	Connections int           // open at once, of all clients together
+}
+
+// DefaultBounds fit a container with 512 MB: a connection holds up to 30 kB.
+var DefaultBounds = Bounds{Read: 10 * time.Second, Write: 10 * time.Second, Idle: 75 * time.Second, Connections: 4096}
 
 // Options are the parts that package web puts on the wire.
 type Options struct {
@@ -34,6 +43,7 @@ type Options struct {
 	PublicURL        *url.URL
 	TrustedProxyHops int
 	Inbox            *inbox.Inbox // nil in production: then there are no development pages
+	Bounds           Bounds       // the zero value stands for DefaultBounds
 	Version          string
 	Instance         string // name of this process, in logs and health answers
 	Log              *slog.Logger
@@ -45,6 +55,7 @@ type Server struct {
 	app    *fiber.App
 	files  map[string]file
 	cookie cookieSettings
+	hosts  hosts
 }
 
 // New builds the server; Serve starts it.
@@ -53,29 +64,42 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, files: files, cookie: newCookieSettings(o.PublicURL.Scheme == "https")}
+	if o.Bounds == (Bounds{}) {
+		o.Bounds = DefaultBounds
+	}
+	s := &Server{
+		Options: o,
+		files:   files,
+		cookie:  newCookieSettings(o.PublicURL.Scheme == "https"),
+		hosts:   newHosts(o.PublicURL, o.Inbox != nil),
+	}
 	s.app = fiber.New(fiber.Config{
-		AppName:               "sana",
-		BodyLimit:             maxBody,
-		CaseSensitive:         true,
-		DisableStartupMessage: true,
-		ErrorHandler:          s.answerError,
-		IdleTimeout:           keepAlive,
-		ReadBufferSize:        maxHeader,
-		ReadTimeout:           ioTimeout,
-		StrictRouting:         true,
-		WriteTimeout:          ioTimeout,
+		AppName:                      "sana",
+		BodyLimit:                    maxBody,
+		CaseSensitive:                true,
+		Concurrency:                  2 * o.Bounds.Connections, // the listener's limit comes first
+		DisablePreParseMultipartForm: true,
+		DisableStartupMessage:        true,
+		ErrorHandler:                 s.answerError,
+		IdleTimeout:                  o.Bounds.Idle,
+		ReadBufferSize:               maxHeader,
+		ReadTimeout:                  o.Bounds.Read,
+		StrictRouting:                true,
+		WriteTimeout:                 o.Bounds.Write,
 	})
 	// Without this, a request that cannot be parsed is quoted in errors, cookies included.
 	s.app.Server().SecureErrorLogMessage = true
 	s.app.Server().Logger = quiet{o.Log}
 	s.app.Server().Handler = s.guard(s.app.Server().Handler)
+	s.app.Server().ErrorHandler = s.answerBroken
 	s.addRoutes()
 	return s, nil
 }
 
 // Serve answers requests on l until Shutdown.
-func (s *Server) Serve(l net.Listener) error { return s.app.Listener(l) }
+func (s *Server) Serve(l net.Listener) error {
+	return s.app.Listener(&listener{Listener: l, max: int64(s.Bounds.Connections), refuse: s.refuseConnection})
+}
 
 // Shutdown takes no new connections and waits for the requests in flight until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }

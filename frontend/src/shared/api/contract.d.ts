@@ -219,7 +219,7 @@ export interface components {
             /** @description What happened and what to do, for people. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "invalid_email" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "not_found" | "no_pending_code" | "method_not_allowed" | "request_timeout" | "code_expired" | "request_too_large" | "unsupported_media_type" | "too_many_tries" | "header_too_large" | "internal_error" | "unavailable";
+            code: "invalid_request" | "invalid_email" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "not_found" | "no_pending_code" | "method_not_allowed" | "request_timeout" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "header_too_large" | "internal_error" | "unavailable";
             request_id: string;
             /** @description Seconds to wait, as in Retry-After. */
             retry_after?: number;

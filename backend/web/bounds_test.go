@@ -1,0 +1,188 @@
+package web_test
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"sana/backend/sanatest"
+	"sana/backend/web"
+)
+
+// short are bounds that a test need not wait for.
+var short = web.Bounds{Read: 200 * time.Millisecond, Write: 200 * time.Millisecond, Idle: 200 * time.Millisecond, Connections: 500}
+
+// spy is a listener that tells when the server has closed a connection.
+type spy struct {
+	net.Listener
+	closed chan struct{}
+}
+
+type spiedConn struct {
+	*net.TCPConn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (s spy) Accept() (net.Conn, error) {
+	conn, err := s.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &spiedConn{TCPConn: conn.(*net.TCPConn), closed: s.closed}, nil
+}
+
+func (c *spiedConn) Close() error {
+	c.once.Do(func() { c.closed <- struct{}{} })
+	return c.TCPConn.Close()
+}
+
+// wantAlive fails the test unless the server answers others.
+func wantAlive(t *testing.T, app *sanatest.Instance) {
+	t.Helper()
+	app.Open(t).Get("/livez").Want(http.StatusOK)
+}
+
+// A-38 and P-16: whoever sends slowly gets as long as everybody for the whole request, however the bytes come; meanwhile
+// the others are served.
+func TestSlowSendersAreCutOffAndOthersAreServedMeanwhile(t *testing.T) {
+	t.Parallel()
+	app := serve(t, newServerWith(t, func(o *web.Options) { o.Bounds = short }))
+	for promise, opening := range map[string]string{
+		"nothing at all":     "",
+		"the line":           "G",
+		"headers":            "GET /livez HTTP/1.1\r\nHost: sana.example\r\nX: ",
+		"a body":             out + "Content-Length: 8000\r\n\r\n{",
+		"chunks":             out + "Transfer-Encoding: chunked\r\n\r\n1f40\r\n",
+		"a chunk extension":  out + "Transfer-Encoding: chunked\r\n\r\n1;",
+		"the second request": plain + "GET /livez",
+	} {
+		t.Run(promise, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			slow := make([]*wire, 20)
+			for i := range slow {
+				slow[i] = openWire(t, app).send(opening)
+			}
+			wantAlive(t, app)
+			stop := drip(t, slow, opening != "")
+			for _, w := range slow {
+				if strings.HasPrefix(opening, plain) {
+					sanatest.WantEqual(t, "status of the first request", w.receive().status, 200)
+				}
+				sanatest.WantEqual(t, "status", w.receive().status, 408)
+				w.wantClosed()
+			}
+			stop()
+			if took := time.Since(start); took < short.Read || took > 20*short.Read {
+				t.Errorf("it took %v, want about %v", took, short.Read)
+			}
+			wantAlive(t, app)
+		})
+	}
+}
+
+// drip sends a digit on every connection every 10 ms, until stop is called or the other side is gone.
+func drip(t *testing.T, slow []*wire, active bool) (stop func()) {
+	t.Helper()
+	done := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		ticker := time.NewTicker(10 * time.Millisecond)
+		defer ticker.Stop()
+		for active {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+			}
+			for _, w := range slow {
+				_, _ = w.conn.Write([]byte("1"))
+			}
+		}
+	})
+	return sync.OnceFunc(func() {
+		close(done)
+		group.Wait()
+	})
+}
+
+// between two requests a connection may be idle for a while, and is then closed without a word.
+func TestAnIdleConnectionIsClosed(t *testing.T) {
+	t.Parallel()
+	app := serve(t, newServerWith(t, func(o *web.Options) { o.Bounds = short }))
+	w := openWire(t, app).send(plain)
+	start := time.Now()
+	sanatest.WantEqual(t, "status", w.receive().status, 200)
+	w.wantClosed()
+	if took := time.Since(start); took < short.Idle/2 || took > 20*short.Idle {
+		t.Errorf("it took %v, want about %v", took, short.Idle)
+	}
+}
+
+// who does not take his answers is cut off.
+func TestASlowReaderIsCutOff(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan struct{}, 100)
+	app := serveOn(t, newServerWith(t, func(o *web.Options) {
+		o.Bounds = short
+		o.SPA = fstest.MapFS{"assets/large-B3xQ.js": {Data: make([]byte, 4<<20)}}
+	}), spy{listener, closed})
+	w := openWire(t, app)
+	if err := w.conn.SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	w.send(strings.Repeat("GET /assets/large-B3xQ.js HTTP/1.1\r\nHost: sana.example\r\n\r\n", 20))
+	select {
+	case <-closed:
+	case <-time.After(sanatest.Deadline):
+		t.Fatal("the connection is not closed")
+	}
+	if took := time.Since(start); took > 20*short.Write {
+		t.Errorf("it took %v, want about %v", took, short.Write)
+	}
+	wantAlive(t, app)
+}
+
+// the number of connections is bounded. One too many is told so, with all headers, and there is room again as soon
+// as one has gone.
+func TestOneConnectionTooManyIsToldToComeBack(t *testing.T) {
+	t.Parallel()
+	app := serve(t, newServerWith(t, func(o *web.Options) {
+		o.Bounds = web.DefaultBounds
+		o.Bounds.Connections = 3
+	}))
+	var open []*wire
+	for range 3 {
+		w := openWire(t, app).send(plain)
+		sanatest.WantEqual(t, "status", w.receive().status, 200)
+		open = append(open, w)
+	}
+	refused := openWire(t, app)
+	a := refused.receive()
+	sanatest.WantEqual(t, "status", a.status, 503)
+	sanatest.WantEqual(t, "Retry-After", a.header.Get("Retry-After"), "1")
+	sanatest.WantEqual(t, "Cache-Control", a.header.Get("Cache-Control"), "no-store")
+	sanatest.WantEqual(t, "Content-Type", a.header.Get("Content-Type"), "application/problem+json")
+	sanatest.WantEqual(t, "says that the connection ends", a.closes, true)
+	refused.wantClosed()
+	sanatest.WantEqual(t, "status of who was in", open[0].send(plain).receive().status, 200)
+	if err := open[1].conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sanatest.Eventually(t, "there is no room again", func() error {
+		w := openWire(t, app)
+		defer w.conn.Close()
+		_, _ = w.conn.Write([]byte(plain))
+		return sanatest.CountError(w.receive().status, 200)
+	})
+}

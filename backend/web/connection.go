@@ -1,0 +1,121 @@
+package web
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sana/backend/fault"
+
+	"github.com/valyala/fasthttp"
+)
+
+const (
+	lingerTime  = time.Second // for a client to take the last answer on a connection
+	lingerBytes = 256 << 10   // that it may still send meanwhile
+	longLine    = 4 << 10     // bytes of a request's line beyond which it is no link of ours
+)
+
+// listener bounds how many connections are open at once; one more is told to come back, and closed.
+type listener struct {
+	net.Listener
+	max    int64
+	open   atomic.Int64
+	refuse func(net.Conn)
+}
+
+// Accept returns the next connection that there is room for.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.open.Add(1) <= l.max {
+			return &connection{Conn: conn, release: sync.OnceFunc(func() { l.open.Add(-1) })}, nil
+		}
+		l.open.Add(-1)
+		l.refuse(conn)
+	}
+}
+
+// refuseConnection answers 503, whatever the request is, and closes the connection. It must not wait: nobody else is let in
+// meanwhile.
+func (s *Server) refuseConnection(conn net.Conn) {
+	defer conn.Close()
+	var request fasthttp.RequestCtx
+	c := s.app.AcquireCtx(&request)
+	defer s.app.ReleaseCtx(c)
+	request.SetConnectionClose()
+	busy := fault.New(fault.Unavailable, "Too many people are here at the moment. Try again in a few seconds.")
+	busy.RetryAfter = lingerTime
+	err := s.writeProblem(c, busy)
+	if err == nil {
+		err = conn.SetWriteDeadline(time.Now().Add(lingerTime))
+	}
+	if err == nil {
+		_, err = request.Response.WriteTo(conn)
+	}
+	if err != nil {
+		s.Log.Debug("refusal not sent", "error", err)
+	}
+	s.Log.Warn("connection refused, too many are open", "request_id", requestID(c), "limit", s.Bounds.Connections)
+}
+
+// connection knows two things that fasthttp does not tell: how long a request's line was, and whether its last answer
+// must wait for the client.
+type connection struct {
+	net.Conn
+	release func()
+
+	sinceAnswer int // bytes read since the last answer
+	lineLength  int // of the first line among them, 0 while it has no end
+
+	lingers atomic.Bool
+}
+
+// Read reads, and looks for the end of the first line since the last answer.
+func (c *connection) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.lineLength == 0 {
+		if end := bytes.IndexByte(p[:n], '\n'); end >= 0 {
+			c.lineLength = c.sinceAnswer + end + 1
+		}
+	}
+	c.sinceAnswer += n
+	return n, err
+}
+
+// Write writes an answer.
+func (c *connection) Write(p []byte) (int, error) {
+	c.sinceAnswer, c.lineLength = 0, 0
+	return c.Conn.Write(p)
+}
+
+// Close closes the connection. After lingerOn it first lets the client take the answer: bytes of the request that nobody
+// has read would make the system send a reset, which throws the answer away (RFC 9112, 9.6).
+func (c *connection) Close() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.lingers.Load() && half.CloseWrite() == nil {
+		if c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+			_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
+		}
+	}
+	defer c.release()
+	return c.Conn.Close()
+}
+
+// lingerOn makes the end of a connection wait for the client.
+func lingerOn(conn net.Conn) {
+	if c, ok := conn.(*connection); ok {
+		c.lingers.Store(true)
+	}
+}
+
+// lineIsShort reports whether the request that is being read has a line of ordinary length.
+func lineIsShort(conn net.Conn) bool {
+	c, ok := conn.(*connection)
+	return ok && c.lineLength > 0 && c.lineLength <= longLine
+}

@@ -1,0 +1,138 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"sana/backend/sanatest"
+	"sana/backend/web"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+// ASVS 5.0, 3.4 and 14.3.2: the headers of every status, all of them, are those in the golden file; so is
+// no-store on all but files with a name of their own.
+func TestTheHeadersOfEveryStatusAreThese(t *testing.T) {
+	t.Parallel()
+	spa := fstest.MapFS{
+		"index.html":           {Data: []byte("<!doctype html>")},
+		"assets/index-B3xQ.js": {Data: []byte("export{}")},
+		"favicon.svg":          {Data: []byte("<svg/>")},
+	}
+	app := serve(t, newServerWith(t, func(o *web.Options) {
+		o.SPA = spa
+		o.Ready = func(context.Context) error { return errors.New("away") }
+	}))
+	broken := serve(t, newServerWith(t, func(o *web.Options) { o.Ready = nil }))
+	impatient := serve(t, newServerWith(t, func(o *web.Options) { o.Bounds = short }))
+	const page = "HTTP/1.1\r\nHost: sana.example\r\nAccept: text/html\r\n\r\n"
+	code := strings.Replace(out, "sign-out", "code", 1)
+	var golden strings.Builder
+	for _, c := range []struct {
+		what    string
+		app     *sanatest.Instance
+		request string
+		status  int
+	}{
+		{"an answer of the API", app, plain, 200},
+		{"the page", app, "GET / " + page, 200},
+		{"a file that never changes", app, "GET /assets/index-B3xQ.js " + page, 200},
+		{"a file that may change", app, "GET /favicon.svg " + page, 200},
+		{"sign-out, which clears a cookie", app, out + "Content-Length: 2\r\n\r\n{}", 204},
+		{"a body that is not JSON", app, out + "Content-Length: 2\r\n\r\n{]", 400},
+		{"not clean HTTP, seen by the guard", app, get("Cookie: a=1\r\nCookie: b=2"), 400},
+		{"not clean HTTP, seen by fasthttp", app, get("Content-Length: x"), 400},
+		{"nobody signed in", app, "GET /api/auth/session " + page, 401},
+		{"from another site", app, strings.Replace(out, "same-origin", "cross-site", 1) + "Content-Length: 2\r\n\r\n{}", 403},
+		{"no such call", app, "GET /api/none " + page, 404},
+		{"no such page", app, "GET /none " + page, 404},
+		{"another method", app, "PUT /api/auth/code HTTP/1.1\r\n" + head + "\r\n", 405},
+		{"an unknown method", app, "BREW / " + page, 405},
+		{"too slow", impatient, "GET /", 408},
+		{"a body that is too large", app, out + "Content-Length: 9000\r\n\r\n", 413},
+		{"a form", app, strings.Replace(out, "application/json", "text/plain", 1) + "Content-Length: 2\r\n\r\n{}", 415},
+		{"another host", app, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421},
+		{"cookies that are too large", app, get("Cookie: a=" + strings.Repeat("x", 17<<10)), 431},
+		{"an address that is too long", app, "GET /?" + strings.Repeat("x", 17<<10) + " " + page, 431},
+		{"our own fault", broken, code + "Content-Length: 28\r\n\r\n{\"email\":\"ada@sana.example\"}", 500},
+		{"the database is away", app, "GET /readyz " + page, 503},
+	} {
+		a := openWire(t, c.app).send(c.request).receive()
+		sanatest.WantEqual(t, "status of "+c.what, a.status, c.status)
+		fmt.Fprintf(&golden, "%d %s\n", a.status, c.what)
+		for _, name := range slices.Sorted(maps.Keys(a.header)) {
+			for _, value := range a.header[name] {
+				if name == "Date" || name == "X-Request-Id" || name == "Content-Length" {
+					value = "…"
+				}
+				fmt.Fprintf(&golden, "    %s: %s\n", name, value)
+			}
+		}
+	}
+	wantGolden(t, "testdata/headers.txt", golden.String())
+}
+
+func wantGolden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sanatest.WantEqual(t, path, strings.Split(got, "\n"), strings.Split(string(want), "\n"))
+}
+
+// P-07 and A-32: what is refused below Fiber is quoted nowhere, neither in the answer nor, at the most talkative level, in
+// the log.
+func TestWhatIsRefusedIsQuotedNowhere(t *testing.T) {
+	t.Parallel()
+	log := &sanatest.Log{}
+	app := serve(t, newServerWith(t, func(o *web.Options) {
+		o.Bounds = short
+		o.Log = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}))
+	for promise, request := range map[string]string{
+		"a cookie beside a broken header": get("Cookie: CANARY=1\r\nbroken\x00header"),
+		"a broken value":                  get("X: CANARY\x00"),
+		"a broken name":                   get("CANARY\x00: 1"),
+		"two hosts":                       get("Host: CANARY.example"),
+		"two cookies":                     get("Cookie: CANARY=1\r\nCookie: CANARY=2"),
+		"another host":                    "GET / HTTP/1.1\r\nHost: CANARY.example\r\n\r\n",
+		"a broken target":                 "GET /\x01CANARY HTTP/1.1\r\nHost: sana.example\r\n\r\n",
+		"another scheme":                  "GET CANARY://sana.example/ HTTP/1.1\r\nHost: sana.example\r\n\r\n",
+		"another version":                 "GET / CANARY/1\r\nHost: sana.example\r\n\r\n",
+		"an unknown method":               "CANARY / HTTP/1.1\r\nHost: sana.example\r\n\r\n",
+		"an unknown transfer coding":      get("Transfer-Encoding: CANARY"),
+		"an unknown length":               get("Content-Length: CANARY"),
+		"headers that are too large":      get("Cookie: CANARY=" + strings.Repeat("CANARY", 3000)),
+		"a body that is too large":        out + "Content-Length: 9000\r\n\r\nCANARY",
+		"a chunk that is none":            out + "Transfer-Encoding: chunked\r\n\r\nCANARY\r\n",
+		"a trailer":                       out + "Transfer-Encoding: chunked\r\n\r\n0\r\nCANARY: CANARY\r\n\r\n",
+		"a body that ends too early":      out + "Content-Length: 20\r\n\r\nCANARY",
+		"headers that end too early":      "GET / HTTP/1.1\r\nCANARY: CANARY",
+	} {
+		a := openWire(t, app).send(request).receive()
+		if a.status < 400 || a.status >= 500 {
+			t.Errorf("%s: got %d", promise, a.status)
+		}
+		if strings.Contains(fmt.Sprint(a), "CANARY") {
+			t.Errorf("%s: the answer quotes the request: %+v", promise, a)
+		}
+	}
+	if strings.Contains(log.String(), "CANARY") || !strings.Contains(log.String(), "request refused") {
+		t.Errorf("the log quotes a request, or says nothing:\n%s", log)
+	}
+}

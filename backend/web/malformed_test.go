@@ -1,0 +1,164 @@
+package web_test
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sana/backend/sanatest"
+)
+
+// flatHeap is how much more the heap may hold after the run than before.
+const flatHeap = 16 << 20
+
+// A-32, A-36, A-37, A-39 and A-48: whatever comes over the wire, it is never our own fault, nothing of it stays, and the
+// program lives on. SANA_FUZZ_REQUESTS says how many, SANA_FUZZ_SEED which.
+func TestMalformedRequestsNeverCauseA5xxNorALeak(t *testing.T) { // not parallel: it counts goroutines
+	requests, seed := setting(t, "SANA_FUZZ_REQUESTS", 5000), setting(t, "SANA_FUZZ_SEED", 1)
+	t.Logf("SANA_FUZZ_REQUESTS=%d SANA_FUZZ_SEED=%d", requests, seed)
+	t.Run("warm-up", func(t *testing.T) { storm(t, 100, seed+1) })
+	before := runtime.NumGoroutine()
+	t.Run("run", func(t *testing.T) { storm(t, requests, seed) })
+	sanatest.Eventually(t, "goroutines are left behind", func() error {
+		if now := runtime.NumGoroutine(); now > before {
+			return fmt.Errorf("got %d, %d before", now, before)
+		}
+		return nil
+	})
+}
+
+func setting(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return value
+}
+
+// storm starts the program, sends it requests, and stops it.
+func storm(t *testing.T, requests, seed int) {
+	app := sanatest.NewWorld(t).Start(t, "LOG_LEVEL=error")
+	b := app.Open(t)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	valid := validRequests(b.Cookies()[cookie])
+	send(t, app, valid, requests/10, uint64(seed)+1000)
+	before := heap()
+	start := time.Now()
+	counts := send(t, app, valid, requests, uint64(seed))
+	after := heap()
+	t.Logf("%d requests in %v; answers by status: %v; heap: %d kB before, %d kB after", requests, time.Since(start).Round(time.Millisecond), counts, before>>10, after>>10)
+	if after > before+flatHeap {
+		t.Errorf("the heap has grown from %d to %d bytes", before, after)
+	}
+	for _, status := range []string{"200", "400", "404", "405", "413", "415", "421", "431"} {
+		if requests >= 5000 && counts[status] == 0 {
+			t.Errorf("no answer was %s: the requests are not as different as they should be", status)
+		}
+	}
+	b.Get("/readyz").Want(http.StatusOK)
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+// send sends mutated requests on four connections at a time and returns how often each status was answered.
+func send(t *testing.T, app *sanatest.Instance, valid []string, requests int, seed uint64) map[string]int {
+	t.Helper()
+	var (
+		mu     sync.Mutex
+		group  sync.WaitGroup
+		counts = map[string]int{}
+	)
+	const senders = 4
+	for i := range senders {
+		group.Go(func() {
+			random := rand.New(rand.NewPCG(seed, uint64(i)))
+			for range requests / senders {
+				request := mutate(random, valid)
+				statuses, err := exchange(app, request, random.IntN(250)+1)
+				mu.Lock()
+				for _, status := range statuses {
+					counts[status]++
+				}
+				mu.Unlock()
+				if err != nil || slices.ContainsFunc(statuses, func(s string) bool { return s[0] == '5' }) {
+					t.Errorf("got %v, %v for %.3000q", statuses, err, request)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return counts
+}
+
+var statusLine = regexp.MustCompile(`HTTP/1\.1 ([0-9]{3}) `)
+
+// exchange sends one request from one of this machine's many addresses, so that ports last, and returns all that was
+// answered.
+func exchange(app *sanatest.Instance, request string, host int) ([]string, error) {
+	dialer := net.Dialer{Timeout: sanatest.Deadline, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(host))}}
+	if runtime.GOOS != "linux" {
+		dialer.LocalAddr = nil // elsewhere 127.0.0.1 is the only one
+	}
+	conn, err := dialer.Dial("tcp", strings.TrimPrefix(app.URL, "http://"))
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(sanatest.Deadline)); err != nil {
+		return nil, err
+	}
+	// The server may close first; what it said until then counts.
+	_, _ = io.WriteString(conn, request)
+	_ = conn.(*net.TCPConn).CloseWrite()
+	answers, err := io.ReadAll(conn)
+	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		return nil, err
+	}
+	var statuses []string
+	for _, match := range statusLine.FindAllSubmatch(answers, -1) {
+		statuses = append(statuses, string(match[1]))
+	}
+	return statuses, nil
+}
+
+func validRequests(token string) []string {
+	fields := head + "Cookie: " + cookie + "=" + token + "\r\nUser-Agent: storm\r\nAccept: text/html\r\n"
+	post := func(path, body string) string {
+		return "POST " + path + " HTTP/1.1\r\n" + fields + "Content-Type: application/json\r\nContent-Length: " +
+			strconv.Itoa(len(body)) + "\r\n\r\n" + body
+	}
+	return []string{
+		"GET / HTTP/1.1\r\n" + fields + "\r\n",
+		"GET /api/auth/session HTTP/1.1\r\n" + fields + "\r\n",
+		"HEAD /api/auth/code HTTP/1.1\r\n" + fields + "\r\n",
+		"GET /livez HTTP/1.1\r\n" + fields + "\r\n",
+		"OPTIONS /api/auth/verify HTTP/1.1\r\n" + fields + "\r\n",
+		post("/api/auth/verify", `{"code":"12345"}`),
+		post("/api/auth/code", `{"email":"nobody"}`),
+		post("/api/auth/code/resend", `{}`),
+		"POST /api/auth/sign-out HTTP/1.1\r\n" + head + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+	}
+}

@@ -1,0 +1,41 @@
+package web
+
+import (
+	"html/template"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// tooLargePage is for people: a browser that comes with too many cookies gets nothing else from this site.
+var tooLargePage = template.Must(template.New("").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Your browser sent too much</title>
+<h1>Your browser sent too much</h1>
+{{if .Cleared}}<p>It came with more cookies than this site can take, most of them from elsewhere. We asked it to delete them.
+<p><a href="/">Open the site again</a>. You may have to sign in again.
+<p>If you see this page a second time, delete this site’s cookies in your browser’s settings.
+{{else}}<p>The address that you opened is too long.
+<p><a href="/">Open the start page</a>.
+{{end}}<p><small>header_too_large, request {{.RequestID}}</small>
+`))
+
+// sendTooLargePage is the 431: nothing of the request could be read, so that it is a page whatever the client accepts.
+//
+// The cookies go when they must be the reason, the line of the request being short: our own under both names, and with
+// Clear-Site-Data those that a neighbour host has set for the whole domain, which are the ones that are large. With a
+// long line they stay, or any link with a long address would sign people out.
+func (s *Server) sendTooLargePage(c *fiber.Ctx) error {
+	cleared := lineIsShort(c.Context().Conn())
+	if cleared {
+		newCookieSettings(true).clear(c)
+		newCookieSettings(false).clear(c)
+		c.Set("Clear-Site-Data", `"cookies"`)
+	}
+	c.Set(fiber.HeaderContentType, "text/html; charset=utf-8")
+	return tooLargePage.Execute(c.Status(fiber.StatusRequestHeaderFieldsTooLarge), struct {
+		Cleared   bool
+		RequestID string
+	}{cleared, requestID(c)})
+}
