@@ -26,13 +26,13 @@ export class Checkout {
     return this.#start(process.execPath, [`scripts/${script}.mjs`], { ...env, npm_lifecycle_event: script })
   }
 
-  /** Starts `npm start`. */
+  /** Starts `npm start` as a terminal does, in a process group of its own. */
   npmStart(env: Record<string, string>): Run {
-    return this.#start('npm', ['start'], env)
+    return this.#start('npm', ['start'], env, true)
   }
 
-  #start(command: string, args: string[], env: Record<string, string>): Run {
-    const run = new Run(this.folder, command, args, env)
+  #start(command: string, args: string[], env: Record<string, string>, detached = false): Run {
+    const run = new Run(this.folder, command, args, env, detached)
     this.#started.push(run)
     return run
   }
@@ -48,12 +48,8 @@ export class Checkout {
     return this.#notes.map(({ child }) => child.pid)
   }
 
-  get scriptPids(): number[] {
-    return this.#notes.map(({ script }) => script.pid)
-  }
-
   /** What the scripts have noted about what they run. */
-  get #notes(): { script: { pid: number }; child: { pid: number } }[] {
+  get #notes(): { child: { pid: number } }[] {
     const notes = join(this.folder, '.data/running')
     if (!existsSync(notes)) return []
     return readdirSync(notes).map((name) => JSON.parse(readFileSync(join(notes, name), 'utf8')))
@@ -81,10 +77,11 @@ export class Run {
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown>
 
-  constructor(folder: string, command: string, args: string[], env: Record<string, string>) {
+  constructor(folder: string, command: string, args: string[], env: Record<string, string>, detached: boolean) {
     // A test runner's environment is not a person's.
     const { NODE_OPTIONS: _, NODE_ENV: __, ...outer } = process.env
-    this.#child = spawn(command, args, { cwd: folder, env: { ...outer, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const options = { cwd: folder, env: { ...outer, ...env }, detached }
+    this.#child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#exited = once(this.#child, 'exit')
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (text) => (this.output += text))
   }
@@ -102,6 +99,12 @@ export class Run {
   /** @returns the exit code */
   async signal(signal: NodeJS.Signals): Promise<number | null> {
     this.#child.kill(signal)
+    return await this.exitCode()
+  }
+
+  /** What Ctrl-C does in a terminal. @returns the exit code */
+  async signalGroup(signal: NodeJS.Signals): Promise<number | null> {
+    process.kill(-(this.#child.pid ?? 0), signal)
     return await this.exitCode()
   }
 
