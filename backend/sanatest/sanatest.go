@@ -72,6 +72,7 @@ func (w *World) environ(override ...string) []string {
 		"MAILGUN_DOMAIN=" + mailgunDomain,
 		"MAILGUN_API_KEY=" + mailgunKey,
 		"MAILGUN_API_BASE=" + w.Mailgun.URL(),
+		"TRUSTED_PROXY_HOPS=1", // each Browser has an address of its own
 	}, override...)
 }
 
@@ -140,7 +141,7 @@ func (l *Log) String() string {
 	return l.buffer.String()
 }
 
-var codeAtStart = regexp.MustCompile(`^[0-9]{6,8}`)
+var codeAtStart = regexp.MustCompile(`^[0-9A-Z]{6,13}\b`)
 
 // Code waits until Mailgun has accepted n mails to an address and returns the code of the n-th.
 func (w *World) Code(t testing.TB, address string, n int) string {
@@ -178,6 +179,22 @@ func acceptedFor(all []mailgunfake.Message, address string) []mailgunfake.Messag
 		}
 	}
 	return list
+}
+
+// Pass lets time pass for everything in the database that has to do with codes and limits: all of it becomes d older.
+func (w *World) Pass(t testing.TB, d time.Duration) {
+	t.Helper()
+	w.Exec(t, `
+		UPDATE challenges
+		SET created_at = created_at - $1::interval,
+		    sent_at = sent_at - $1::interval,
+		    resend_at = resend_at - $1::interval,
+		    expires_at = expires_at - $1::interval`, d)
+	w.Exec(t, `
+		UPDATE throttle
+		SET ends_at = ends_at - $1::interval,
+		    events = ARRAY(SELECT e - $1::interval FROM unnest(events) WITH ORDINALITY AS u (e, n) ORDER BY n)`, d)
+	w.Exec(t, `UPDATE throttle_service SET minute = minute - $1::interval`, d)
 }
 
 // Eventually waits until check returns nil, asking again as fast as it answers, at most Deadline.

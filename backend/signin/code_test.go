@@ -23,7 +23,7 @@ func TestTheDerivationOfCodesIsFrozen(t *testing.T) {
 	t.Parallel()
 	const id = "0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a"
 	for length, want := range map[int]string{6: "374583", 7: "4942344", 8: "77732291"} {
-		if got := deriveCode(testKey(t), id, PurposeSignIn, length); got != want {
+		if got := deriveCode(testKey(t), id, PurposeSignIn, Format{Digits, length}); got != want {
 			t.Errorf("%d digits: got %s, want %s", length, got, want)
 		}
 	}
@@ -36,11 +36,11 @@ func TestACodeDependsOnKeyChallengeAndPurpose(t *testing.T) {
 		t.Fatal(err)
 	}
 	codes := map[string]bool{
-		deriveCode(testKey(t), "a", PurposeSignIn, 8):       true,
-		deriveCode(testKey(t), "b", PurposeSignIn, 8):       true,
-		deriveCode(testKey(t), "a", "another", 8):           true,
-		deriveCode(other.Current(), "a", PurposeSignIn, 8):  true,
-		deriveCode(testKey(t), "a", PurposeSignIn, 7) + "7": true,
+		deriveCode(testKey(t), "a", PurposeSignIn, Format{Digits, 8}):       true,
+		deriveCode(testKey(t), "b", PurposeSignIn, Format{Digits, 8}):       true,
+		deriveCode(testKey(t), "a", "another", Format{Digits, 8}):           true,
+		deriveCode(other.Current(), "a", PurposeSignIn, Format{Digits, 8}):  true,
+		deriveCode(testKey(t), "a", PurposeSignIn, Format{Digits, 7}) + "7": true,
 	}
 	if len(codes) != 5 {
 		t.Errorf("got %v, want five different codes", codes)
@@ -57,7 +57,7 @@ func TestCodesAreUniform(t *testing.T) {
 	key := testKey(t)
 	for i := range codes {
 		var n int
-		if _, err := fmt.Sscanf(deriveCode(key, fmt.Sprint(i), PurposeSignIn, 6), "%d", &n); err != nil {
+		if _, err := fmt.Sscanf(deriveCode(key, fmt.Sprint(i), PurposeSignIn, Format{Digits, 6}), "%d", &n); err != nil {
 			t.Fatal(err)
 		}
 		counts[n/1000]++
@@ -77,7 +77,7 @@ func TestCodesAreUniform(t *testing.T) {
 func TestLeadingZerosAreKept(t *testing.T) {
 	t.Parallel()
 	for i := range 10_000 {
-		if code := deriveCode(testKey(t), fmt.Sprint(i), PurposeSignIn, 6); len(code) != 6 {
+		if code := deriveCode(testKey(t), fmt.Sprint(i), PurposeSignIn, Format{Digits, 6}); len(code) != 6 {
 			t.Fatalf("got the code %q", code)
 		} else if code[0] == '0' {
 			return
@@ -91,12 +91,12 @@ func TestACodeIsReadAsPeopleWriteIt(t *testing.T) {
 	for _, input := range []string{
 		"123456", " 123456 ", "123 456", "123-456", "1 2 3 4 5 6", "123\u00a0456", "123–456", "１２３４５６", "１２３　４５６", "123456\r\n",
 	} {
-		if got, err := cleanCode(input, 6); err != nil || got != "123456" {
+		if got, err := cleanCode(input, Format{Length: 6}); err != nil || got != "123456" {
 			t.Errorf("%q: got %q (%v)", input, got, err)
 		}
 	}
 	for _, input := range []string{"", "12345", "1234567", "12345x", "x123456", "+123456", "0x1234", "١٢٣٤٥٦", "123.456", "123\x00456", strings.Repeat(" ", 200) + "123456"} {
-		if got, err := cleanCode(input, 6); !fault.Is(err, fault.InvalidCode) {
+		if got, err := cleanCode(input, Format{Length: 6}); !fault.Is(err, fault.InvalidCode) {
 			t.Errorf("%q: got %q (%v), want invalid_code", input, got, err)
 		}
 	}
@@ -108,11 +108,11 @@ func FuzzACleanCodeIsDigitsAndStaysClean(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, input string, length int) {
 		length = 6 + (length%3+3)%3
-		code, err := cleanCode(input, length)
+		code, err := cleanCode(input, Format{Digits, length})
 		if err != nil {
 			return
 		}
-		if again, err := cleanCode(code, length); err != nil || again != code || len(code) != length || strings.Trim(code, "0123456789") != "" {
+		if again, err := cleanCode(code, Format{Digits, length}); err != nil || again != code || len(code) != length || strings.Trim(code, "0123456789") != "" {
 			t.Errorf("%q becomes %q, and that becomes %q (%v)", input, code, again, err)
 		}
 	})
@@ -121,6 +121,6 @@ func FuzzACleanCodeIsDigitsAndStaysClean(f *testing.F) {
 func BenchmarkDeriveCode(b *testing.B) {
 	key := testKey(b)
 	for b.Loop() {
-		deriveCode(key, "0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a", PurposeSignIn, 6)
+		deriveCode(key, "0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a", PurposeSignIn, Format{Digits, 6})
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"sana/backend/signin"
+
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -24,4 +26,23 @@ func (s *Server) clientIP(c *fiber.Ctx) string {
 	}
 	ip, _ := netip.AddrFromSlice(c.Context().RemoteIP())
 	return ip.Unmap().String()
+}
+
+// client is who asks, as far as limits go.
+func (s *Server) client(c *fiber.Ctx) signin.Client {
+	return signin.Client{Networks: networksOf(s.clientIP(c)), Device: s.device.token(c)}
+}
+
+// networksOf lists what an address is counted by, the narrowest first: an IPv4 address itself; of IPv6 the /64 that one
+// connection gets, and the /56 and /48 that one customer may have.
+func networksOf(address string) []string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Is4() {
+		return []string{address}
+	}
+	var networks []string
+	for _, bits := range []int{64, 56, 48} {
+		networks = append(networks, netip.PrefixFrom(ip, bits).Masked().String())
+	}
+	return networks
 }

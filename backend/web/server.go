@@ -44,7 +44,8 @@ type Server struct {
 	Options
 	app    *fiber.App
 	files  map[string]file
-	cookie cookieSettings
+	cookie cookieSettings // of the session
+	device cookieSettings // of a browser that has signed in
 }
 
 // New builds the server; Serve starts it.
@@ -53,7 +54,11 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, files: files, cookie: newCookieSettings(o.PublicURL.Scheme == "https")}
+	https := o.PublicURL.Scheme == "https"
+	s := &Server{
+		Options: o, files: files,
+		cookie: newCookieSettings("sana_session", https), device: newCookieSettings("sana_device", https),
+	}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "sana",
 		BodyLimit:             maxBody,
