@@ -56,11 +56,11 @@ func (b *Browser) At(address string) *Browser {
 	return b
 }
 
-// Forget lets the browser lose a cookie.
-func (b *Browser) Forget(name string) {
+// Keep gives the browser a cookie.
+func (b *Browser) Keep(name, value string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.cookies, name)
+	b.cookies[name] = value
 }
 
 // MoveTo lets the next requests go to another instance, as a load balancer would.
@@ -314,12 +314,19 @@ func (b *Browser) Verify(code string) *Answer {
 	return b.Post("/api/auth/verify", `{"code":`+quote(code)+`}`)
 }
 
+// GetCode asks for a code and returns it from the mail, which must be the next one to this address.
+func (b *Browser) GetCode(w *World, email string) string {
+	b.t.Helper()
+	w.AwaitMails(b.t)
+	mailed := len(acceptedFor(w.Mailgun.Messages(), email))
+	b.RequestCode(email).Want(http.StatusAccepted)
+	return w.Code(b.t, email, mailed+1)
+}
+
 // SignIn walks the whole way and returns who is signed in.
 func (b *Browser) SignIn(w *World, email string) SignedIn {
 	b.t.Helper()
-	mailed := len(acceptedFor(w.Mailgun.Messages(), email))
-	b.RequestCode(email).Want(http.StatusAccepted)
-	return b.Verify(w.Code(b.t, email, mailed+1)).Want(http.StatusOK).SignedIn()
+	return b.Verify(b.GetCode(w, email)).Want(http.StatusOK).SignedIn()
 }
 
 func quote(s string) string {
@@ -330,8 +337,11 @@ func quote(s string) string {
 	return string(quoted)
 }
 
-// WrongCode returns a code of the same length that is not code.
+// WrongCode returns a code of the same kind and length that is not code.
 func WrongCode(code string) string {
+	if code[len(code)-1] > '9' {
+		return code[:len(code)-1] + "0"
+	}
 	last := (code[len(code)-1]-'0'+1)%10 + '0'
 	return code[:len(code)-1] + string(last)
 }
