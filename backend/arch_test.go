@@ -19,7 +19,8 @@ import (
 // folder, below backend where it is there.
 var mayImport = map[string][]string{
 	"backend":               {"cli"},
-	"cli":                   {"config", "fault", "frontend", "inbox", "mail", "outbox", "postgres", "session", "signin", "web"},
+	"clientaddr":            {},
+	"cli":                   {"config", "fault", "frontend", "inbox", "mail", "outbox", "postgres", "session", "signin", "throttle", "web"},
 	"config":                {"keyring"},
 	"fault":                 {},
 	"frontend":              {},
@@ -33,8 +34,9 @@ var mayImport = map[string][]string{
 	"postgres/postgrestest": {"migrations", "postgres"},
 	"sanatest":              {"cli", "config", "mail/mailgunfake", "postgres/postgrestest", "web"},
 	"session":               {"postgres"},
-	"signin":                {"fault", "keyring", "mail", "outbox", "postgres"},
-	"web":                   {"fault", "inbox", "session", "signin"},
+	"signin":                {"fault", "keyring", "mail", "outbox", "postgres", "throttle"},
+	"throttle":              {"keyring", "postgres"},
+	"web":                   {"clientaddr", "fault", "inbox", "session", "signin"},
 }
 
 // onlyIn says which of our packages may import what begins so, tests aside.
@@ -45,13 +47,13 @@ var onlyIn = map[string][]string{
 	"github.com/getkin/kin-openapi/":  {"sanatest"},
 	"github.com/gofiber/fiber/":       {"web"},
 	"github.com/gofiber/storage/":     {"session"},
-	"github.com/jackc/pgx/v5/pgxpool": {"cli", "outbox", "postgres", "postgres/postgrestest", "sanatest", "session", "signin"},
+	"github.com/jackc/pgx/v5/pgxpool": {"cli", "outbox", "postgres", "postgres/postgrestest", "sanatest", "session", "signin", "throttle"},
 	"github.com/mailgun/":             {"mail"},
 	"github.com/peterldowns/pgtestdb": {"postgres/postgrestest"},
 	"github.com/pressly/goose/":       {"postgres"},
 	"github.com/riverqueue/river":     {"outbox", "postgres"},
 	"github.com/valyala/fasthttp":     {"web"},
-	"math/rand/v2":                    {"outbox"}, // to spread retries; nothing that must not be guessed
+	"math/rand/v2":                    {"outbox", "sanatest", "throttle"}, // to spread retries, ports and counts; nothing that must not be guessed
 	"testing":                         {"postgres/postgrestest", "sanatest"},
 }
 

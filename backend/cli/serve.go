@@ -20,6 +20,7 @@ import (
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/signin"
+	"sana/backend/throttle"
 	"sana/backend/web"
 	"sana/frontend"
 
@@ -43,13 +44,14 @@ type Program struct {
 	Addr string // where it listens, host:port
 
 	log      *slog.Logger
+	codes    *signin.Service
 	outbox   *outbox.Outbox
 	sessions *session.Shared
 	server   *web.Server
 	served   chan error // gets one value: why the server ended
 
-	stopTouching context.CancelFunc
-	touching     sync.WaitGroup
+	stopKeeping context.CancelFunc
+	keeping     sync.WaitGroup // what keeps the tables in order: touched sessions, swept rows
 }
 
 // Start puts the program together and runs it; read it top to bottom and you have seen how Sana works. ctx bounds the
@@ -93,8 +95,10 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err != nil {
 		return nil, err
 	}
-	codes := signin.New(db, cfg.Keys, box, cfg.CodeLength, signin.MailSettings{
-		Templates: templates, From: cfg.MailFrom, PublicURL: publicURL,
+	codes := signin.New(db, cfg.Keys, throttle.New(db, cfg.Keys, log), box, signin.Settings{
+		CodeLength: cfg.CodeLength,
+		SignUp:     signin.SignUp{Open: cfg.SignUp == config.Open, Domains: cfg.SignUpDomains},
+		Mail:       signin.MailSettings{Templates: templates, From: cfg.MailFrom, PublicURL: publicURL},
 	})
 	sessions, err := session.NewShared(ctx, db, session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}, log)
 	if err != nil {
@@ -126,7 +130,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	}
 	started = true
 	p := &Program{
-		Addr: listener.Addr().String(), log: log,
+		Addr: listener.Addr().String(), log: log, codes: codes,
 		outbox: box, sessions: sessions, server: server, served: make(chan error, 1),
 	}
 	p.run(listener)
@@ -135,9 +139,10 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 }
 
 func (p *Program) run(listener net.Listener) {
-	touch, stop := context.WithCancel(context.Background())
-	p.stopTouching = stop
-	p.touching.Go(func() { p.sessions.Run(touch) })
+	keep, stop := context.WithCancel(context.Background())
+	p.stopKeeping = stop
+	p.keeping.Go(func() { p.sessions.Run(keep) })
+	p.keeping.Go(func() { p.codes.Run(keep, p.log) })
 	go func() { p.served <- p.server.Serve(listener) }()
 }
 
@@ -159,8 +164,8 @@ func (p *Program) Stop() error {
 	defer cancel()
 	err := p.server.Shutdown(ctx)
 	err = errors.Join(err, p.outbox.Stop(ctx))
-	p.stopTouching()
-	p.touching.Wait()
+	p.stopKeeping()
+	p.keeping.Wait()
 	err = errors.Join(err, p.sessions.Close()) // last: it closes the pool that all of them share
 	p.log.Info("stopped")
 	return err

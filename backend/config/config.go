@@ -14,14 +14,17 @@ import (
 	"sana/backend/keyring"
 
 	"github.com/caarlos0/env/v11"
+	"golang.org/x/net/idna"
 )
 
-// The values of APP_ENV and MAIL_TRANSPORT.
+// The values of APP_ENV, MAIL_TRANSPORT and SIGN_UP.
 const (
 	Development = "development"
 	Production  = "production"
 	Mailgun     = "mailgun"
 	Console     = "console"
+	Open        = "open"
+	Closed      = "closed"
 )
 
 const redacted = "[redacted]"
@@ -52,6 +55,7 @@ type Config struct {
 	SessionIdleTimeout time.Duration `env:"SESSION_IDLE_TIMEOUT" envDefault:"24h" help:"a session that is not used for so long ends"`
 	SessionMaxAge      time.Duration `env:"SESSION_MAX_AGE" envDefault:"720h" help:"a session ends after so long, however it is used"`
 	CodeLength         int           `env:"CODE_LENGTH" envDefault:"6" help:"digits of a code, 6 to 8"`
+	SignUp             string        `env:"SIGN_UP" envDefault:"open" help:"who may sign in for the first time: open (everybody), closed (nobody), or the domains of their addresses, separated by commas"`
 	MailTransport      string        `env:"MAIL_TRANSPORT" help:"mailgun or console; default: console in development, mailgun in production"`
 	MailFrom           string        `env:"MAIL_FROM" help:"sender, e.g. Sana <sign-in@mg.example.org>; required in production"`
 	MailgunDomain      string        `env:"MAILGUN_DOMAIN" help:"sending domain at Mailgun"`
@@ -61,7 +65,8 @@ type Config struct {
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 	LogFormat          string        `env:"LOG_FORMAT" help:"json or text; default: text in development, json in production"`
 
-	Keys keyring.Ring `env:"-"` // read from SecretKeys
+	Keys          keyring.Ring `env:"-"` // read from SecretKeys
+	SignUpDomains []string     `env:"-"` // read from SignUp, in punycode; nil when it is open or closed
 }
 
 // Database is where the data is.
@@ -156,6 +161,7 @@ func (c *Config) check(f *faultList) {
 	f.oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 	c.checkPublicURL(f)
 	c.checkMail(f)
+	c.readSignUp(f)
 	f.when(c.DatabaseURL == "", "DATABASE_URL", "is not set; it looks like %s", exampleDatabaseURL)
 	f.when(c.CodeLength < 6 || c.CodeLength > 8, "CODE_LENGTH", "is %d; it must be 6, 7 or 8", c.CodeLength)
 	f.when(c.SessionIdleTimeout < time.Minute, "SESSION_IDLE_TIMEOUT", "is %s; it must be at least 1m", c.SessionIdleTimeout)
@@ -183,6 +189,18 @@ func (c *Config) checkMail(f *faultList) {
 	if c.MailTransport == Mailgun {
 		f.when(c.MailgunDomain == "", "MAILGUN_DOMAIN", "is not set; MAIL_TRANSPORT=mailgun needs it")
 		f.when(c.MailgunAPIKey == "", "MAILGUN_API_KEY", "is not set; MAIL_TRANSPORT=mailgun needs it")
+	}
+}
+
+func (c *Config) readSignUp(f *faultList) {
+	if c.SignUp == Open || c.SignUp == Closed {
+		return
+	}
+	for domain := range strings.SplitSeq(c.SignUp, ",") {
+		ascii, err := idna.Lookup.ToASCII(strings.TrimSpace(domain))
+		f.when(err != nil || !strings.Contains(strings.Trim(ascii, "."), "."),
+			"SIGN_UP", "has %q in it; it must be open, closed, or domains such as example.org,example.net", domain)
+		c.SignUpDomains = append(c.SignUpDomains, ascii)
 	}
 }
 

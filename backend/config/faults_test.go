@@ -73,6 +73,7 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 		"no domain":                          {production("MAILGUN_DOMAIN="), "MAILGUN_DOMAIN is not set; MAIL_TRANSPORT=mailgun needs it"},
 		"no API key":                         {production("MAILGUN_API_KEY="), "MAILGUN_API_KEY is not set; MAIL_TRANSPORT=mailgun needs it"},
 		"Mailgun in development":             {development("MAIL_TRANSPORT=mailgun", "MAILGUN_API_KEY=k"), "MAILGUN_DOMAIN is not set; MAIL_TRANSPORT=mailgun needs it"},
+		"a sign-up for a word":               {production("SIGN_UP=nobody"), `SIGN_UP has "nobody" in it; it must be open, closed, or domains`},
 		"a negative number of proxies":       {production("TRUSTED_PROXY_HOPS=-1"), "TRUSTED_PROXY_HOPS cannot be read as a number from 0 to 255: how many proxies"},
 		"a log level that does not exist":    {production("LOG_LEVEL=loud"), "LOG_LEVEL cannot be read as a log level: debug, info, warn or error"},
 		"a log format that does not exist":   {production("LOG_FORMAT=xml"), `LOG_FORMAT is "xml"; it must be json or text`},

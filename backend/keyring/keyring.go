@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -44,6 +45,9 @@ type Ring struct{ keys []Key }
 
 // Current is the key to make new things with.
 func (r Ring) Current() Key { return r.keys[0] }
+
+// All are the keys to check with, newest first.
+func (r Ring) All() []Key { return slices.Clone(r.keys) }
 
 // Find returns the key of this id; ok is false when it has been withdrawn.
 func (r Ring) Find(id string) (key Key, ok bool) {

@@ -3,10 +3,12 @@ package sanatest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +23,7 @@ type Browser struct {
 
 	mu       sync.Mutex
 	base     string
+	address  string // that the proxy in front sees
 	cookies  map[string]string
 	everSeen map[string]bool // every cookie value the server ever set
 }
@@ -31,9 +34,33 @@ func (i *Instance) Open(t testing.TB) *Browser {
 		t:        t,
 		client:   &http.Client{Timeout: Deadline, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		base:     i.URL,
+		address:  newAddress(),
 		cookies:  map[string]string{},
 		everSeen: map[string]bool{},
 	}
+}
+
+var addresses atomic.Uint32
+
+// newAddress returns an IP address that no browser has had, from the network for benchmarks (RFC 2544).
+func newAddress() string {
+	n := addresses.Add(1)
+	return fmt.Sprintf("198.%d.%d.%d", 18+n>>16&1, n>>8&255, n&255)
+}
+
+// At gives the browser an IP address and returns it.
+func (b *Browser) At(address string) *Browser {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.address = address
+	return b
+}
+
+// Keep gives the browser a cookie.
+func (b *Browser) Keep(name, value string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cookies[name] = value
 }
 
 // MoveTo lets the next requests go to another instance, as a load balancer would.
@@ -56,7 +83,7 @@ func (b *Browser) Cookies() map[string]string {
 
 // Clone returns another browser with the same cookies.
 func (b *Browser) Clone() *Browser {
-	return &Browser{t: b.t, client: b.client, base: b.base, cookies: b.Cookies(), everSeen: map[string]bool{}}
+	return &Browser{t: b.t, client: b.client, base: b.base, address: b.address, cookies: b.Cookies(), everSeen: map[string]bool{}}
 }
 
 // Header changes a request before it is sent.
@@ -128,6 +155,7 @@ func (b *Browser) request(method, path, body string, headers []Header) *http.Req
 	request.Header.Set("Sec-Fetch-Site", "same-origin")
 	request.Header.Set("Origin", PublicURL)
 	request.Header.Set("User-Agent", "sanatest")
+	request.Header.Set("X-Forwarded-For", b.address)
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
@@ -220,6 +248,7 @@ func (a *Answer) Problem() Problem {
 // PendingCode is the body of the calls under /api/auth/code.
 type PendingCode struct {
 	Email      string    `json:"email"`
+	CodeKind   string    `json:"code_kind"`
 	CodeLength int       `json:"code_length"`
 	TriesLeft  int       `json:"tries_left"`
 	Now        time.Time `json:"now"`
@@ -286,12 +315,19 @@ func (b *Browser) Verify(code string) *Answer {
 	return b.Post("/api/auth/verify", `{"code":`+quote(code)+`}`)
 }
 
+// GetCode asks for a code and returns it from the mail, which must be the next one to this address.
+func (b *Browser) GetCode(w *World, email string) string {
+	b.t.Helper()
+	w.AwaitMails(b.t)
+	mailed := len(acceptedFor(w.Mailgun.Messages(), email))
+	b.RequestCode(email).Want(http.StatusAccepted)
+	return w.Code(b.t, email, mailed+1)
+}
+
 // SignIn walks the whole way and returns who is signed in.
 func (b *Browser) SignIn(w *World, email string) SignedIn {
 	b.t.Helper()
-	mailed := len(acceptedFor(w.Mailgun.Messages(), email))
-	b.RequestCode(email).Want(http.StatusAccepted)
-	return b.Verify(w.Code(b.t, email, mailed+1)).Want(http.StatusOK).SignedIn()
+	return b.Verify(b.GetCode(w, email)).Want(http.StatusOK).SignedIn()
 }
 
 func quote(s string) string {
@@ -302,8 +338,11 @@ func quote(s string) string {
 	return string(quoted)
 }
 
-// WrongCode returns a code of the same length that is not code.
+// WrongCode returns a code of the same kind and length that is not code.
 func WrongCode(code string) string {
+	if code[len(code)-1] > '9' {
+		return code[:len(code)-1] + "0"
+	}
 	last := (code[len(code)-1]-'0'+1)%10 + '0'
 	return code[:len(code)-1] + string(last)
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"sana/backend/sanatest"
 )
@@ -105,6 +106,7 @@ func TestParallelFirstSignInsWithOneAddressMakeOneUser(t *testing.T) {
 		browsers[i] = processes[i%2].Open(t)
 		browsers[i].RequestCode("ada@sana.example").Want(http.StatusAccepted)
 		codes[i] = w.Code(t, "ada@sana.example", i+1)
+		w.Pass(t, time.Minute)
 	}
 
 	answers := together(4, func(i int) *sanatest.Answer { return browsers[i].Verify(codes[i]) })
@@ -126,7 +128,7 @@ func TestOfParallelResendsOneSendsAMail(t *testing.T) {
 	browser := processes[0].Open(t)
 	browser.RequestCode("ada@sana.example").Want(http.StatusAccepted)
 	w.Code(t, "ada@sana.example", 1)
-	w.Exec(t, `UPDATE challenges SET sent_at = now() - interval '61 seconds'`)
+	w.Pass(t, time.Minute)
 	second := browser.Clone()
 	second.MoveTo(&processes[1].Instance)
 

@@ -31,8 +31,8 @@ const Deadline = 60 * time.Second
 const (
 	mailgunDomain = "mg.sana.example"
 	mailgunKey    = "key-canary-mailgun"
-	// secretKeys is the key of all tested programs.
-	secretKeys = "k1:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ=="
+	// SecretKeys is the key of all tested programs.
+	SecretKeys = "k1:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ=="
 )
 
 // World is what programs under test share: a database, and a Mailgun.
@@ -67,11 +67,12 @@ func (w *World) environ(override ...string) []string {
 		"APP_ENV=production",
 		"PUBLIC_URL=" + PublicURL,
 		"DATABASE_URL=" + w.DatabaseURL,
-		"SECRET_KEYS=" + secretKeys,
+		"SECRET_KEYS=" + SecretKeys,
 		"MAIL_FROM=Sana <sign-in@mg.sana.example>",
 		"MAILGUN_DOMAIN=" + mailgunDomain,
 		"MAILGUN_API_KEY=" + mailgunKey,
 		"MAILGUN_API_BASE=" + w.Mailgun.URL(),
+		"TRUSTED_PROXY_HOPS=1", // each Browser has an address of its own
 	}, override...)
 }
 
@@ -140,7 +141,7 @@ func (l *Log) String() string {
 	return l.buffer.String()
 }
 
-var codeAtStart = regexp.MustCompile(`^[0-9]{6,8}`)
+var codeAtStart = regexp.MustCompile(`^[0-9A-Z]{6,13}\b`)
 
 // Code waits until Mailgun has accepted n mails to an address and returns the code of the n-th.
 func (w *World) Code(t testing.TB, address string, n int) string {
@@ -178,6 +179,38 @@ func acceptedFor(all []mailgunfake.Message, address string) []mailgunfake.Messag
 		}
 	}
 	return list
+}
+
+// AwaitMails waits until no mail is under way.
+func (w *World) AwaitMails(t testing.TB) {
+	t.Helper()
+	Eventually(t, "mails are still under way", func() error {
+		return CountError(w.Count(t, `SELECT count(*) FROM river_job WHERE finalized_at IS NULL`), 0)
+	})
+}
+
+// Pass lets time pass for everything in the database that has to do with codes and limits: all of it becomes d older.
+func (w *World) Pass(t testing.TB, d time.Duration) {
+	t.Helper()
+	w.Exec(t, `
+		UPDATE challenges
+		SET created_at = created_at - $1::interval,
+		    sent_at = sent_at - $1::interval,
+		    resend_at = resend_at - $1::interval,
+		    expires_at = expires_at - $1::interval`, d)
+	w.Exec(t, `
+		UPDATE throttle
+		SET ends_at = ends_at - $1::interval,
+		    events = ARRAY(SELECT e - $1::interval FROM unnest(events) WITH ORDINALITY AS u (e, n) ORDER BY n)`, d)
+	// One by one, the oldest first: moved together they would meet.
+	w.Exec(t, fmt.Sprintf(`
+		DO $$
+		DECLARE old tid;
+		BEGIN
+			FOR old IN SELECT ctid FROM throttle_service ORDER BY minute LOOP
+				UPDATE throttle_service SET minute = minute - interval '%d seconds' WHERE ctid = old;
+			END LOOP;
+		END $$`, int(d.Seconds())))
 }
 
 // Eventually waits until check returns nil, asking again as fast as it answers, at most Deadline.

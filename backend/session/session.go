@@ -49,6 +49,7 @@ type Pending struct {
 	ChallengeID string    `json:"challenge_id"`
 	Email       string    `json:"email"`
 	Purpose     string    `json:"purpose"`
+	CodeKind    string    `json:"code_kind,omitempty"` // "" for digits
 	CodeLength  int       `json:"code_length"`
 	SentAt      time.Time `json:"sent_at"` // by the database's clock
 }

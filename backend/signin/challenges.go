@@ -7,21 +7,27 @@ import (
 
 	"sana/backend/fault"
 	"sana/backend/postgres"
+	"sana/backend/throttle"
 
 	"github.com/jackc/pgx/v5"
 )
+
+// resendAt is when the next mail of a challenge may be sent.
+const resendAt = `coalesce(resend_at, sent_at + interval '1 minute')`
 
 // columns are those of a row that Challenge shows, with the database's clock.
 const columns = `
 	id::text,
 	email,
 	purpose,
+	code_kind,
 	code_length,
 	key_id,
 	tries,
 	delivery,
 	now() AS now,
 	sent_at,
+	` + resendAt + ` AS resend_at,
 	expires_at`
 
 // row is a challenge as it is stored.
@@ -29,26 +35,30 @@ type row struct {
 	ID         string
 	Email      string
 	Purpose    string
+	CodeKind   CodeKind
 	CodeLength int
 	KeyID      string
 	Tries      int
 	Delivery   Delivery
 	Now        time.Time
 	SentAt     time.Time
+	ResendAt   time.Time
 	ExpiresAt  time.Time
 }
+
+func (r row) format() Format { return Format{Kind: r.CodeKind, Length: r.CodeLength} }
 
 func (r row) challenge() Challenge {
 	return Challenge{
 		ID:         r.ID,
 		Email:      r.Email,
 		Purpose:    r.Purpose,
-		CodeLength: r.CodeLength,
-		TriesLeft:  max(0, MaxTries-r.Tries),
+		CodeFormat: r.format(),
+		TriesLeft:  max(0, throttle.MaxTries-r.Tries),
 		Delivery:   r.Delivery,
 		Now:        r.Now,
 		SentAt:     r.SentAt,
-		ResendAt:   r.SentAt.Add(ResendAfter),
+		ResendAt:   r.ResendAt,
 		ExpiresAt:  r.ExpiresAt,
 	}
 }
@@ -62,38 +72,63 @@ func queryRow(ctx context.Context, q postgres.Querier, sql string, args pgx.Name
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[row])
 }
 
-// begin makes a challenge and queues its mail.
-func (s *Service) begin(ctx context.Context, tx pgx.Tx, email string) (Challenge, error) {
+// begin makes a challenge and queues its mail, if one may be sent.
+func (s *Service) begin(ctx context.Context, tx pgx.Tx, email string, format Format, leave sending) (Challenge, error) {
 	r, err := queryRow(ctx, tx, `
-		INSERT INTO challenges (id, email, purpose, key_id, code_length, expires_at)
-		VALUES (@id, @email, @purpose, @key, @length, now() + @lifetime)
+		INSERT INTO challenges (id, email, purpose, key_id, code_kind, code_length, delivery, resend_at, expires_at)
+		VALUES (@id, @email, @purpose, @key, @kind, @length, @delivery, @resend_at, now() + @lifetime)
 		RETURNING `+columns,
 		pgx.NamedArgs{
 			"id": newChallengeID(), "email": email, "purpose": PurposeSignIn,
-			"key": s.keys.Current().ID, "length": s.codeLength, "lifetime": CodeLifetime,
+			"key": s.keys.Current().ID, "kind": format.Kind, "length": format.Length,
+			"delivery": leave.delivery, "resend_at": leave.resendAt, "lifetime": throttle.CodeLifetime,
 		})
 	if err != nil {
 		return Challenge{}, postgres.Error("begin challenge", err)
 	}
-	return r.challenge(), s.outbox.EnqueueTx(ctx, tx, letterCode, r.ID)
+	return r.challenge(), s.enqueue(ctx, tx, r.ID, leave)
 }
 
-var errTooEarly = errors.New("signin: a mail was sent within the last minute")
+func (s *Service) enqueue(ctx context.Context, tx pgx.Tx, id string, leave sending) error {
+	if leave.delivery == Held {
+		return nil
+	}
+	return s.outbox.EnqueueTx(ctx, tx, letterCode, id)
+}
 
-// claimResend takes the right to send the next mail for a challenge: one caller a minute gets it, the others errTooEarly.
-func (s *Service) claimResend(ctx context.Context, tx pgx.Tx, id string) (Challenge, error) {
+var errTooEarly = errors.New("signin: no mail may be sent yet")
+
+// claimResend takes the right to send the next mail for a challenge, until tx ends: of parallel callers one gets it, the
+// others errTooEarly.
+func claimResend(ctx context.Context, tx pgx.Tx, id string) (Challenge, error) {
 	r, err := queryRow(ctx, tx, `
-		UPDATE challenges
-		SET sent_at = now(), delivery = 'queued'
+		SELECT `+columns+`
+		FROM challenges
 		WHERE id = @id
 		  AND consumed_at IS NULL
-		  AND sent_at <= now() - @resend_after::interval
-		RETURNING `+columns,
-		pgx.NamedArgs{"id": id, "resend_after": ResendAfter})
+		  AND `+resendAt+` <= now()
+		FOR UPDATE`,
+		pgx.NamedArgs{"id": id})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Challenge{}, errTooEarly
 	}
 	return r.challenge(), postgres.Error("claim resend", err)
+}
+
+// resend queues the mail of a claimed challenge once more, if one may be sent, and notes when the next one may.
+func (s *Service) resend(ctx context.Context, tx pgx.Tx, id string, leave sending) (Challenge, error) {
+	r, err := queryRow(ctx, tx, `
+		UPDATE challenges
+		SET delivery = @delivery,
+		    sent_at = CASE WHEN @delivery = 'held' THEN sent_at ELSE now() END,
+		    resend_at = @resend_at
+		WHERE id = @id
+		RETURNING `+columns,
+		pgx.NamedArgs{"id": id, "delivery": leave.delivery, "resend_at": leave.resendAt})
+	if err != nil {
+		return Challenge{}, postgres.Error("resend", err)
+	}
+	return r.challenge(), s.enqueue(ctx, tx, id, leave)
 }
 
 func pending(ctx context.Context, q postgres.Querier, id string) (Challenge, error) {
@@ -109,10 +144,12 @@ func pending(ctx context.Context, q postgres.Querier, id string) (Challenge, err
 	return r.challenge(), postgres.Error("read challenge", err)
 }
 
-// countTry counts a try before anything is compared, in a statement of its own, so that nothing that happens later can
-// take it back. At most MaxTries callers get past it.
-func (s *Service) countTry(ctx context.Context, id string) (Challenge, string, error) {
-	r, err := queryRow(ctx, s.db, `
+// errNotCounted is countTry's answer for a challenge that takes no try.
+var errNotCounted = errors.New("signin: the challenge takes no try")
+
+// countTry counts a try. At most throttle.MaxTries callers get past it.
+func countTry(ctx context.Context, tx pgx.Tx, id string) (row, error) {
+	r, err := queryRow(ctx, tx, `
 		UPDATE challenges
 		SET tries = tries + 1
 		WHERE id = @id
@@ -120,11 +157,11 @@ func (s *Service) countTry(ctx context.Context, id string) (Challenge, string, e
 		  AND consumed_at IS NULL
 		  AND expires_at > now()
 		RETURNING `+columns,
-		pgx.NamedArgs{"id": id, "max_tries": MaxTries})
+		pgx.NamedArgs{"id": id, "max_tries": throttle.MaxTries})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Challenge{}, "", s.explainRefusal(ctx, id)
+		return row{}, errNotCounted
 	}
-	return r.challenge(), r.KeyID, postgres.Error("count try", err)
+	return r, postgres.Error("count try", err)
 }
 
 // explainRefusal says why a try was not counted.
@@ -162,14 +199,34 @@ func consume(ctx context.Context, tx pgx.Tx, id string) (now time.Time, err erro
 	return now, postgres.Error("consume challenge", err)
 }
 
-// upsertUser returns the user of a proven address. Nothing about a user exists before this.
-func upsertUser(ctx context.Context, tx pgx.Tx, email string) (User, error) {
-	user := User{Email: email}
-	err := tx.QueryRow(ctx, `
-		INSERT INTO users (email)
-		VALUES (@email)
-		ON CONFLICT (email) DO UPDATE SET last_signed_in_at = now()
-		RETURNING id::text, xmax = 0`,
-		pgx.NamedArgs{"email": email}).Scan(&user.ID, &user.Created)
-	return user, postgres.Error("upsert user", err)
+// sweepBatch is how many rows one statement of the sweep deletes.
+const sweepBatch = 1000
+
+// sweepChallenges deletes what nobody waits for any more, in batches, one instance at a time.
+func (s *Service) sweepChallenges(ctx context.Context) (deleted int, err error) {
+	for n := sweepBatch; n == sweepBatch; deleted += n {
+		n = 0
+		err = postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
+			mine, err := postgres.TryLock(ctx, tx, "challenges sweep")
+			if err != nil || !mine {
+				return err
+			}
+			tag, err := tx.Exec(ctx, `
+				DELETE FROM challenges
+				WHERE id IN (
+				    SELECT id
+				    FROM challenges
+				    WHERE expires_at < now() - interval '24 hours'
+				    ORDER BY expires_at
+				    LIMIT @batch
+				    FOR UPDATE SKIP LOCKED)`,
+				pgx.NamedArgs{"batch": sweepBatch})
+			n = int(tag.RowsAffected())
+			return err
+		})
+		if err != nil {
+			return deleted, postgres.Error("sweep challenges", err)
+		}
+	}
+	return deleted, nil
 }

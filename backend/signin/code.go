@@ -14,12 +14,37 @@ import (
 	"golang.org/x/text/width"
 )
 
+// CodeKind says what a code is made of.
+type CodeKind string
+
+// The kinds of code.
+const (
+	Digits  CodeKind = "digits"
+	Letters CodeKind = "letters" // and digits, of the 32 in alphabet
+)
+
+// Format is what a code looks like. A format without a kind is of digits, as all were once.
+type Format struct {
+	Kind   CodeKind
+	Length int
+}
+
+// alphabet is Crockford's base 32: nobody has to tell I and L from 1, or O from 0.
+const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
 // codeLabel binds a derived key to this use and this way of deriving codes.
 const codeLabel = "sana/sign-in code/v1"
 
-// deriveCode returns the digits of a challenge, each of the 10^length values equally likely. It is a function of the
-// key, the challenge and the purpose alone, so that nothing has to be stored and a resend carries the same code.
-func deriveCode(key keyring.Key, challengeID, purpose string, length int) string {
+// deriveCode returns the code of a challenge, each possible one equally likely. It is a function of the key, the
+// challenge and the purpose alone, so that nothing has to be stored and a resend carries the same code.
+func deriveCode(key keyring.Key, challengeID, purpose string, format Format) string {
+	if format.Kind == Letters {
+		return deriveLetters(key, challengeID, purpose, format.Length)
+	}
+	return deriveDigits(key, challengeID, purpose, format.Length)
+}
+
+func deriveDigits(key keyring.Key, challengeID, purpose string, length int) string {
 	values := uint64(math.Pow10(length))
 	// Above the largest multiple of values, the lower residues would come up more often: draw again.
 	limit := math.MaxUint64 - math.MaxUint64%values
@@ -32,10 +57,26 @@ func deriveCode(key keyring.Key, challengeID, purpose string, length int) string
 	}
 }
 
-// cleanCode takes a code as people type or paste it: spaces and dashes anywhere, full-width digits. What then is not
-// exactly length digits is fault.InvalidCode, which costs no try.
-func cleanCode(input string, length int) (string, error) {
-	invalid := fault.New(fault.InvalidCode, fmt.Sprintf("The code has %d digits. Type it as it stands in the mail.", length))
+// deriveLetters takes five bits from a byte each; length is at most 32.
+func deriveLetters(key keyring.Key, challengeID, purpose string, length int) string {
+	mac := hmac.New(sha256.New, key.Derive(codeLabel))
+	fmt.Fprintf(mac, "%s\x00%s\x00letters\x00%d", challengeID, purpose, length)
+	code := mac.Sum(nil)[:length]
+	for i, b := range code {
+		code[i] = alphabet[b%32]
+	}
+	return string(code)
+}
+
+// cleanCode takes a code as people type or paste it: spaces and dashes anywhere, full-width characters, and of letters
+// small ones and those that look like a digit. What then is not a code of this format is fault.InvalidCode, which costs
+// no try.
+func cleanCode(input string, format Format) (string, error) {
+	allowed, what := "0123456789", "digits"
+	if format.Kind == Letters {
+		allowed, what = alphabet, "letters and digits"
+	}
+	invalid := fault.New(fault.InvalidCode, fmt.Sprintf("The code has %d %s. Type it as it stands in the mail.", format.Length, what))
 	if len(input) > 100 {
 		return "", invalid
 	}
@@ -45,8 +86,23 @@ func cleanCode(input string, length int) (string, error) {
 		}
 		return r
 	}, width.Narrow.String(input))
-	if len(code) != length || strings.Trim(code, "0123456789") != "" {
+	if format.Kind == Letters {
+		code = unconfused.Replace(asciiUpper(code))
+	}
+	if len(code) != format.Length || strings.Trim(code, allowed) != "" {
 		return "", invalid
 	}
 	return code, nil
+}
+
+var unconfused = strings.NewReplacer("O", "0", "I", "1", "L", "1")
+
+// asciiUpper leaves alone what only Unicode takes for a letter of ours, such as the long s.
+func asciiUpper(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r - 'a' + 'A'
+		}
+		return r
+	}, s)
 }

@@ -8,6 +8,7 @@ import (
 	"sana/backend/mail"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
+	"sana/backend/throttle"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -32,7 +33,7 @@ func (s *Service) composeCode(ctx context.Context, id string) (outbox.Composed, 
 		  AND consumed_at IS NULL
 		  AND tries < @max_tries
 		  AND expires_at > now()`,
-		pgx.NamedArgs{"id": id, "max_tries": MaxTries})
+		pgx.NamedArgs{"id": id, "max_tries": throttle.MaxTries})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return outbox.Composed{}, outbox.ErrObsolete
 	}
@@ -43,7 +44,7 @@ func (s *Service) composeCode(ctx context.Context, id string) (outbox.Composed, 
 	if !ok {
 		return outbox.Composed{}, outbox.ErrObsolete
 	}
-	code := deriveCode(key, r.ID, r.Purpose, r.CodeLength)
+	code := deriveCode(key, r.ID, r.Purpose, r.format())
 	message, err := s.mail.Templates.SignInCode(r.Email, s.mail.From, mail.SignInCode{
 		Code: code, PublicURL: s.mail.PublicURL, ExpiresAt: r.ExpiresAt,
 	})

@@ -2,7 +2,8 @@
 //
 // A challenge is one row. Its code is derived from the row's id with a key outside the database, mailed by the outbox,
 // and good once, for ten minutes and five tries. The rules are in the WHERE clauses: whatever the number of instances
-// and the timing, at most five guesses are compared and at most one right one wins.
+// and the timing, at most five guesses are compared and at most one right one wins. What an address, a browser, a
+// network and everybody together may do over many challenges is counted by package throttle.
 package signin
 
 import (
@@ -11,25 +12,21 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
+	"log/slog"
 	"time"
 
 	"sana/backend/fault"
 	"sana/backend/keyring"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
+	"sana/backend/throttle"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// The limits of one challenge (OWASP ASVS 5.0, 6.5.5; NIST SP 800-63B-4, 3.1.3.2).
-const (
-	CodeLifetime = 10 * time.Minute
-	MaxTries     = 5
-	ResendAfter  = time.Minute
-	// lateResend is when a resend makes a new challenge: a mail should not arrive with a code that is about to expire.
-	lateResend = 2 * time.Minute
-)
+// lateResend is when a resend makes a new challenge: a mail should not arrive with a code that is about to expire.
+const lateResend = 2 * time.Minute
 
 // PurposeSignIn is the purpose of a challenge that signs somebody in.
 const PurposeSignIn = "sign_in"
@@ -42,6 +39,7 @@ const (
 	Queued Delivery = "queued" // waits in the outbox
 	Sent   Delivery = "sent"   // the provider has taken it
 	Failed Delivery = "failed" // given up
+	Held   Delivery = "held"   // not sent: the address has got enough mail for now
 )
 
 // Challenge is what a browser that waits for a code may know. All times are the database's.
@@ -49,7 +47,7 @@ type Challenge struct {
 	ID         string
 	Email      string
 	Purpose    string
-	CodeLength int
+	CodeFormat Format
 	TriesLeft  int
 	Delivery   Delivery
 	Now        time.Time
@@ -58,33 +56,39 @@ type Challenge struct {
 	ExpiresAt  time.Time
 }
 
-// User is who signed in.
-type User struct {
-	ID      string // UUID
-	Email   string
-	Created bool // at this sign-in
+// Settings are what the operator decides.
+type Settings struct {
+	CodeLength int // digits, 6 to 8
+	SignUp     SignUp
+	Mail       MailSettings
 }
 
 // Service signs people in.
 type Service struct {
 	db         *pgxpool.Pool
 	keys       keyring.Ring
+	throttle   *throttle.Throttle
 	outbox     *outbox.Outbox
 	codeLength int
+	signUp     SignUp
 	mail       MailSettings
 }
 
-// New returns the service and gives the outbox the letter it writes. codeLength is 6 to 8.
-func New(db *pgxpool.Pool, keys keyring.Ring, box *outbox.Outbox, codeLength int, mail MailSettings) *Service {
-	s := &Service{db: db, keys: keys, outbox: box, codeLength: codeLength, mail: mail}
+// New returns the service and gives the outbox the letter it writes.
+func New(db *pgxpool.Pool, keys keyring.Ring, limits *throttle.Throttle, box *outbox.Outbox, settings Settings) *Service {
+	s := &Service{
+		db: db, keys: keys, throttle: limits, outbox: box,
+		codeLength: settings.CodeLength, signUp: settings.SignUp, mail: settings.Mail,
+	}
 	box.Handle(letterCode, outbox.Letter{Compose: s.composeCode, Note: s.noteDelivery})
 	return s
 }
 
 // Begin makes a challenge for an address and queues its mail, in one transaction. Nothing here depends on whether the
-// address is known. pendingID is the challenge that the browser already waits for, or "": asked again for the same
-// address, Begin does what Resend does. It returns fault.InvalidEmail for what is not an address.
-func (s *Service) Begin(ctx context.Context, address, pendingID string) (Challenge, error) {
+// address is known or may sign up. pendingID is the challenge that the browser already waits for, or "": asked again for
+// the same address, Begin does what Resend does. It returns fault.InvalidEmail for what is not an address, and
+// fault.TooManyRequests. An address that has got enough mail gets a challenge whose mail is Held.
+func (s *Service) Begin(ctx context.Context, client Client, address, pendingID string) (Challenge, error) {
 	email, err := ParseAddress(address)
 	if err != nil {
 		return Challenge{}, err
@@ -92,27 +96,44 @@ func (s *Service) Begin(ctx context.Context, address, pendingID string) (Challen
 	if pendingID != "" {
 		pending, err := s.Pending(ctx, pendingID)
 		if err == nil && pending.Email == email {
-			return s.Resend(ctx, pendingID)
+			return s.Resend(ctx, client, pendingID)
 		}
 		if err != nil && !fault.Is(err, fault.NoPendingCode) {
 			return Challenge{}, err
 		}
 	}
+	digits, err := s.digits(ctx)
+	if err != nil {
+		return Challenge{}, err
+	}
 	var challenge Challenge
 	err = postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
-		challenge, err = s.begin(ctx, tx, email)
+		leave, err := s.allowSending(ctx, tx, client, email)
+		if err != nil {
+			return err
+		}
+		format, err := s.format(ctx, tx, email, digits)
+		if err != nil {
+			return err
+		}
+		challenge, err = s.begin(ctx, tx, email, format, leave)
 		return err
 	})
 	return challenge, err
 }
 
 // Resend sends a challenge's code again: the same one, or that of a new challenge when the old one cannot be used any
-// more or hardly. Within a minute of the last mail it sends nothing and answers alike. It returns fault.NoPendingCode
-// when there is no such challenge or its code was used.
-func (s *Service) Resend(ctx context.Context, id string) (Challenge, error) {
+// more or hardly. Before ResendAt it sends nothing and answers alike, and so it does when the address has got enough
+// mail: then the mail is Held. It returns fault.NoPendingCode when there is no such challenge or its code was used, and
+// fault.TooManyRequests.
+func (s *Service) Resend(ctx context.Context, client Client, id string) (Challenge, error) {
+	digits, err := s.digits(ctx)
+	if err != nil {
+		return Challenge{}, err
+	}
 	var challenge Challenge
-	err := postgres.InTx(ctx, s.db, func(tx pgx.Tx) (err error) {
-		challenge, err = s.claimResend(ctx, tx, id)
+	err = postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
+		old, err := claimResend(ctx, tx, id)
 		if errors.Is(err, errTooEarly) {
 			challenge, err = pending(ctx, tx, id)
 			return err
@@ -120,13 +141,27 @@ func (s *Service) Resend(ctx context.Context, id string) (Challenge, error) {
 		if err != nil {
 			return err
 		}
-		if challenge.TriesLeft == 0 || challenge.ExpiresAt.Sub(challenge.Now) < lateResend {
-			challenge, err = s.begin(ctx, tx, challenge.Email)
+		leave, err := s.allowSending(ctx, tx, client, old.Email)
+		if err != nil {
 			return err
 		}
-		return s.outbox.EnqueueTx(ctx, tx, letterCode, challenge.ID)
+		format, err := s.format(ctx, tx, old.Email, digits)
+		if err != nil {
+			return err
+		}
+		if leave.delivery != Held && old.isSpent(format) {
+			challenge, err = s.begin(ctx, tx, old.Email, format, leave)
+			return err
+		}
+		challenge, err = s.resend(ctx, tx, id, leave)
+		return err
 	})
 	return challenge, err
+}
+
+// isSpent reports whether a mail with this challenge's code would be of no use; now is the format of new codes.
+func (c Challenge) isSpent(now Format) bool {
+	return c.TriesLeft == 0 || c.ExpiresAt.Sub(c.Now) < lateResend || c.CodeFormat.Kind != Letters && now.Kind == Letters
 }
 
 // Pending returns the challenge that a browser waits for; it may have expired or have no tries left. It returns
@@ -135,41 +170,95 @@ func (s *Service) Pending(ctx context.Context, id string) (Challenge, error) {
 	return pending(ctx, s.db, id)
 }
 
+// SignedIn is what a right code leads to.
+type SignedIn struct {
+	User   User
+	Device string // token for the browser to keep; see Client
+}
+
+// Issue makes the session of whoever signed in, as part of tx. now is the database's time.
+type Issue func(ctx context.Context, tx pgx.Tx, user User, now time.Time) error
+
 // Verify compares a guess with a challenge's code. For the right one it consumes the challenge, makes the user if the
-// address is new, and calls issue, all in one transaction: a spent code without a session cannot exist. now is the
-// database's time.
+// address is new, and calls issue, all in one transaction: a spent code without a session cannot exist.
 //
 // It returns fault.InvalidCode for what is not a code (no try is counted), fault.WrongCode with the tries left,
-// fault.TooManyTries, fault.CodeExpired for an expired or used one, fault.NoPendingCode when there is no challenge.
-func (s *Service) Verify(ctx context.Context, id string, length int, guess string, issue func(ctx context.Context, tx pgx.Tx, user User, now time.Time) error) (User, error) {
-	guess, err := cleanCode(guess, length)
+// fault.TooManyTries, fault.TooManyWrongCodes, fault.TooManyRequests, fault.CodeExpired for an expired or used one,
+// fault.NoPendingCode when there is no challenge, and fault.SignUpClosed for the right code of somebody who may not come
+// in: then the code is spent and nothing else has happened.
+func (s *Service) Verify(ctx context.Context, client Client, id string, format Format, guess string, issue Issue) (SignedIn, error) {
+	guess, err := cleanCode(guess, format)
 	if err != nil {
-		return User{}, err
+		return SignedIn{}, err
 	}
-	challenge, keyID, err := s.countTry(ctx, id)
+	t, err := s.reserveTry(ctx, client, id)
 	if err != nil {
-		return User{}, err
+		return SignedIn{}, err
 	}
-	key, ok := s.keys.Find(keyID)
-	if !ok {
-		return User{}, errExpired() // the key was withdrawn, and the code with it
-	}
-	code := deriveCode(key, challenge.ID, challenge.Purpose, challenge.CodeLength)
+	code := deriveCode(t.key, t.challenge.ID, t.challenge.Purpose, t.challenge.CodeFormat)
 	if subtle.ConstantTimeCompare([]byte(guess), []byte(code)) != 1 {
-		return User{}, errWrong(challenge.TriesLeft)
+		return SignedIn{}, errWrong(t.challenge.TriesLeft)
 	}
-	var user User
-	err = postgres.InTx(ctx, s.db, func(tx pgx.Tx) (err error) {
-		now, err := consume(ctx, tx, challenge.ID)
+	return s.succeed(ctx, t, issue)
+}
+
+// succeed spends the challenge of a right code.
+func (s *Service) succeed(ctx context.Context, t try, issue Issue) (SignedIn, error) {
+	in := SignedIn{Device: s.newDevice(t.device, t.challenge.Email)}
+	var closed error
+	err := postgres.InTx(ctx, s.db, func(tx pgx.Tx) (err error) {
+		now, err := consume(ctx, tx, t.challenge.ID)
 		if err != nil {
 			return err
 		}
-		if user, err = upsertUser(ctx, tx, challenge.Email); err != nil {
+		in.User, err = s.admit(ctx, tx, t.challenge.Email)
+		if fault.Is(err, fault.SignUpClosed) {
+			closed = err
+			return s.settle(ctx, tx, t)
+		}
+		if err != nil {
 			return err
 		}
-		return issue(ctx, tx, user, now)
+		if err := issue(ctx, tx, in.User, now); err != nil {
+			return err
+		}
+		return s.settle(ctx, tx, t)
 	})
-	return user, err
+	if err == nil {
+		err = closed
+	}
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return in, nil
+}
+
+// sweepInterval is how often an instance looks for rows that nobody needs any more.
+const sweepInterval = 10 * time.Minute
+
+// Run sweeps until ctx ends.
+func (s *Service) Run(ctx context.Context, log *slog.Logger) {
+	tick := time.NewTicker(sweepInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := s.Sweep(ctx); err != nil {
+				log.WarnContext(ctx, "old challenges and counts were not swept", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Sweep deletes challenges that expired a day ago and counts that no limit needs.
+func (s *Service) Sweep(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepInterval)
+	defer cancel()
+	_, err := s.sweepChallenges(ctx)
+	_, swept := s.throttle.Sweep(ctx)
+	return errors.Join(err, swept)
 }
 
 func errWrong(triesLeft int) error {

@@ -15,6 +15,7 @@ import (
 
 type pendingCodeAnswer struct {
 	Email      string          `json:"email"`
+	CodeKind   signin.CodeKind `json:"code_kind"`
 	CodeLength int             `json:"code_length"`
 	TriesLeft  int             `json:"tries_left"`
 	Now        time.Time       `json:"now"`
@@ -59,7 +60,7 @@ func (s *Server) requestCode(ctx context.Context, c *fiber.Ctx) error {
 	if current.Pending != nil {
 		pendingID = current.Pending.ChallengeID
 	}
-	challenge, err := s.SignIn.Begin(ctx, request.Email, pendingID)
+	challenge, err := s.SignIn.Begin(ctx, s.client(c), request.Email, pendingID)
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (s *Server) resendCode(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	challenge, err := s.SignIn.Resend(ctx, current.Pending.ChallengeID)
+	challenge, err := s.SignIn.Resend(ctx, s.client(c), current.Pending.ChallengeID)
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,8 @@ func (s *Server) keepPending(ctx context.Context, c *fiber.Ctx, current session.
 				ChallengeID: challenge.ID,
 				Email:       challenge.Email,
 				Purpose:     challenge.Purpose,
-				CodeLength:  challenge.CodeLength,
+				CodeKind:    string(challenge.CodeFormat.Kind),
+				CodeLength:  challenge.CodeFormat.Length,
 				SentAt:      challenge.SentAt,
 			},
 		})
@@ -147,6 +149,7 @@ func (s *Server) verifyCode(ctx context.Context, c *fiber.Ctx) error {
 		token   string
 		issued  session.Session
 		pending = current.Pending
+		format  = signin.Format{Kind: signin.CodeKind(pending.CodeKind), Length: pending.CodeLength}
 	)
 	issue := func(ctx context.Context, tx pgx.Tx, user signin.User, now time.Time) (err error) {
 		token, issued, err = s.Sessions.IssueTx(ctx, tx, session.Session{
@@ -156,13 +159,14 @@ func (s *Server) verifyCode(ctx context.Context, c *fiber.Ctx) error {
 		})
 		return err
 	}
-	user, err := s.SignIn.Verify(ctx, pending.ChallengeID, pending.CodeLength, request.Code, issue)
+	in, err := s.SignIn.Verify(ctx, s.client(c), pending.ChallengeID, format, request.Code, issue)
 	if err != nil {
 		return err
 	}
 	s.endReplaced(ctx, c, oldToken)
 	s.cookie.set(c, token, issued.Age())
-	return sendJSON(c, contentTypeJSON, signedInAnswer{currentAnswerOf(issued), user.Created})
+	s.device.set(c, in.Device, deviceAge)
+	return sendJSON(c, contentTypeJSON, signedInAnswer{currentAnswerOf(issued), in.User.Created})
 }
 
 func (s *Server) currentSession(ctx context.Context, c *fiber.Ctx) error {
@@ -225,7 +229,8 @@ func (s *Server) endReplaced(ctx context.Context, c *fiber.Ctx, token string) {
 func pendingAnswerOf(c signin.Challenge) pendingCodeAnswer {
 	return pendingCodeAnswer{
 		Email:      c.Email,
-		CodeLength: c.CodeLength,
+		CodeKind:   c.CodeFormat.Kind,
+		CodeLength: c.CodeFormat.Length,
 		TriesLeft:  c.TriesLeft,
 		Now:        c.Now.UTC(),
 		ExpiresAt:  c.ExpiresAt.UTC(),

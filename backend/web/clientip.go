@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sana/backend/clientaddr"
+	"sana/backend/signin"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -31,3 +32,12 @@ func (s *Server) clientAddr(c *fiber.Ctx) netip.Addr {
 
 // clientIP is clientAddr as text.
 func (s *Server) clientIP(c *fiber.Ctx) string { return s.clientAddr(c).String() }
+
+// client is who asks, as far as limits go.
+func (s *Server) client(c *fiber.Ctx) signin.Client {
+	client := signin.Client{Device: s.device.token(c)}
+	for _, group := range clientaddr.Groups(s.clientAddr(c)) {
+		client.Networks = append(client.Networks, group.String())
+	}
+	return client
+}

@@ -11,21 +11,30 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// cookieSettings are the name and attributes of the session cookie. Over https it has the __Host- prefix, which binds
-// it to this host and to TLS (RFC 6265bis, 4.1.3.2); over http, which only development allows, it cannot.
+// cookieSettings are the name and attributes of a cookie. Over https it has the __Host- prefix, which binds it to this
+// host and to TLS (RFC 6265bis, 4.1.3.2); over http, which only development allows, it cannot.
 type cookieSettings struct {
 	name   string
 	secure bool
 }
 
-func newCookieSettings(https bool) cookieSettings {
+// Our cookies, without the prefix.
+const (
+	sessionCookie = "sana_session"
+	deviceCookie  = "sana_device"
+)
+
+// deviceAge is how long a browser counts as known after a sign-in: what browsers allow (RFC 6265bis, 5.5).
+const deviceAge = 400 * 24 * time.Hour
+
+func newCookieSettings(name string, https bool) cookieSettings {
 	if https {
-		return cookieSettings{name: "__Host-sana_session", secure: true}
+		return cookieSettings{name: "__Host-" + name, secure: true}
 	}
-	return cookieSettings{name: "sana_session"}
+	return cookieSettings{name: name}
 }
 
-// token returns the session token of a request, "" when there is none. With two cookies of our name one of them was
+// token returns the cookie's value in a request, "" when there is none. With two cookies of our name one of them was
 // planted, and nobody can say which: neither counts.
 func (k cookieSettings) token(c *fiber.Ctx) string {
 	var token string

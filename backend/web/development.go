@@ -27,7 +27,7 @@ var developmentPages = template.Must(template.New("").Funcs(template.FuncMap{
 	"time": func(t time.Time) string { return t.Local().Format("15:04:05, 2 January 2006") },
 }).ParseFS(developmentFiles, "development/*.html"))
 
-var codePattern = regexp.MustCompile(`\b[0-9]{6,8}\b`)
+var codePattern = regexp.MustCompile(`\b(?:[0-9]{6,8}|[0-9A-HJKMNP-TV-Z]{13})\b`)
 
 // codeIn finds the code in a subject, so that the inbox can offer it for copying.
 func codeIn(subject string) string { return codePattern.FindString(subject) }

@@ -233,7 +233,7 @@ func TestTheClientAddressComesFromTheRightOfXForwardedFor(t *testing.T) {
 		var seen struct {
 			ClientIP string `json:"client_ip"`
 		}
-		app.Open(t).Get("/auth/session-debug", sanatest.With(header, value)).Want(http.StatusOK).JSON(&seen)
+		app.Open(t).Get("/auth/session-debug", sanatest.With("X-Forwarded-For", ""), sanatest.With(header, value)).Want(http.StatusOK).JSON(&seen)
 		return seen.ClientIP
 	}
 	for hops, cases := range map[string]map[string]string{

@@ -54,7 +54,8 @@ type Server struct {
 	Options
 	app    *fiber.App
 	files  map[string]file
-	cookie cookieSettings
+	cookie cookieSettings // of the session
+	device cookieSettings // of a browser that has signed in
 	hosts  hosts
 }
 
@@ -67,10 +68,12 @@ func New(o Options) (*Server, error) {
 	if o.Bounds == (Bounds{}) {
 		o.Bounds = DefaultBounds
 	}
+	https := o.PublicURL.Scheme == "https"
 	s := &Server{
 		Options: o,
 		files:   files,
-		cookie:  newCookieSettings(o.PublicURL.Scheme == "https"),
+		cookie:  newCookieSettings(sessionCookie, https),
+		device:  newCookieSettings(deviceCookie, https),
 		hosts:   newHosts(o.PublicURL, o.Inbox != nil),
 	}
 	s.app = fiber.New(fiber.Config{

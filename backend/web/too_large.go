@@ -29,8 +29,10 @@ var tooLargePage = template.Must(template.New("").Parse(`<!doctype html>
 func (s *Server) sendTooLargePage(c *fiber.Ctx) error {
 	cleared := lineIsShort(c.Context().Conn())
 	if cleared {
-		newCookieSettings(true).clear(c)
-		newCookieSettings(false).clear(c)
+		for _, https := range []bool{true, false} {
+			newCookieSettings(sessionCookie, https).clear(c)
+			newCookieSettings(deviceCookie, https).clear(c)
+		}
 		c.Set("Clear-Site-Data", `"cookies"`)
 	}
 	c.Set(fiber.HeaderContentType, "text/html; charset=utf-8")

@@ -17,6 +17,7 @@ export function CodeEntry({ linked, received, onSent, onLost, ...outcomes }: Pro
       <Delivery id={delivery} received={received} />
       <CodeForm
         key={linked}
+        kind={received.pending.code_kind}
         length={received.pending.code_length}
         initial={linked ?? ''}
         describedBy={delivery}

@@ -5,7 +5,7 @@ import { useWrite } from '../../shared/api/useWrite'
 import { Button } from '../../shared/ui/Button'
 import { TextField } from '../../shared/ui/TextField'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
-import { cleanCode, codeFault } from './code'
+import { type CodeKind, cleanCode, codeFault } from './code'
 import styles from './form.module.css'
 
 /** What can come of a code. */
@@ -16,6 +16,7 @@ export interface Outcomes {
 }
 
 interface Props extends Outcomes {
+  kind: CodeKind
   length: number
   /** From the mail's link; it waits for a press of the button. */
   initial: string
@@ -25,7 +26,7 @@ interface Props extends Outcomes {
 
 const counts = ['no tries', 'one try', 'two tries', 'three tries', 'four tries']
 
-export function CodeForm({ length, initial, describedBy, onSignedIn, onSpent, onLost }: Props) {
+export function CodeForm({ kind, length, initial, describedBy, onSignedIn, onSpent, onLost }: Props) {
   const [code, setCode] = useState(initial)
   const [fault, setFault] = useState<string>()
   const { busy, trouble, write } = useWrite()
@@ -42,7 +43,7 @@ export function CodeForm({ length, initial, describedBy, onSignedIn, onSpent, on
     input.current?.select()
   }
   const verify = (value: string) => {
-    const wrong = codeFault(value, length)
+    const wrong = codeFault(value, kind, length)
     if (wrong) return refuse(wrong)
     tried.current.add(value)
     setFault(undefined)
@@ -54,16 +55,17 @@ export function CodeForm({ length, initial, describedBy, onSignedIn, onSpent, on
       },
       code_expired: onSpent,
       too_many_tries: onSpent,
+      sign_up_closed: (problem) => refuse(problem.detail),
       no_pending_code: onLost,
     })
   }
   const typed = ({ currentTarget }: TargetedInputEvent<HTMLInputElement>) => {
-    const value = cleanCode(currentTarget.value)
+    const value = cleanCode(currentTarget.value, kind)
     // The state may be the same as before ("123" after "123-"), and then nothing would be drawn anew.
     currentTarget.value = value
     setCode(value)
     setFault(undefined)
-    if (codeFault(value, length) === undefined && !tried.current.has(value)) verify(value)
+    if (codeFault(value, kind, length) === undefined && !tried.current.has(value)) verify(value)
   }
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
@@ -73,7 +75,7 @@ export function CodeForm({ length, initial, describedBy, onSignedIn, onSpent, on
   return (
     <form class={styles.form} noValidate onSubmit={submit}>
       <TextField
-        label={`${length}-digit code`}
+        label={kind === 'digits' ? `${length}-digit code` : `Code of ${length} letters and digits`}
         hint={
           initial
             ? 'Filled in from your mail. Press the button to sign in.'
@@ -86,9 +88,9 @@ export function CodeForm({ length, initial, describedBy, onSignedIn, onSpent, on
         input={{
           type: 'text',
           name: 'code',
-          inputMode: 'numeric',
+          inputMode: kind === 'digits' ? 'numeric' : 'text',
           autocomplete: 'one-time-code',
-          autocapitalize: 'off',
+          autocapitalize: kind === 'digits' ? 'off' : 'characters',
           spellcheck: false,
           required: true,
           readOnly: busy,

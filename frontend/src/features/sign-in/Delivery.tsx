@@ -7,6 +7,12 @@ const what: Record<PendingCode['delivery'], string> = {
   queued: 'We are sending a code to',
   sent: 'We sent a code to',
   failed: 'We could not deliver the mail to',
+  held: 'We have not sent another mail yet to',
+}
+
+const advice: Partial<typeof what> = {
+  failed: 'Check the address, or let us send the code again.',
+  held: 'It has got enough codes for now. A code that this browser got before still works; below is when we can send the next one.',
 }
 
 interface Props {
@@ -24,9 +30,7 @@ export function Delivery({ id, received }: Props) {
         <strong class={styles.address}>{pending.email}</strong>
       </p>
       <p class={styles.note}>
-        {pending.delivery === 'failed' ? (
-          'Check the address, or let us send the code again.'
-        ) : (
+        {advice[pending.delivery] ?? (
           <>
             It works until <Moment at={onThisClock(pending.expires_at, received)} show="clock" />. No mail? Look in the
             spam folder too.

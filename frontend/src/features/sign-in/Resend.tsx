@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact'
 import { useId, useState } from 'preact/hooks'
 import { type PendingCode, post } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
+import { asTimer } from '../../shared/ui/asTimer'
 import { Button } from '../../shared/ui/Button'
 import hidden from '../../shared/ui/hidden.module.css'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
@@ -54,11 +55,4 @@ export function Resend({ children, look = 'quiet', received, onSent, onLost }: P
       {trouble && <TroubleNotice trouble={trouble} next="Please press the button again." />}
     </div>
   )
-}
-
-/** 75 as "1:15", 3661 as "1:01:01". */
-function asTimer(seconds: number): string {
-  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
-  const shown = parts[0] === 0 ? parts.slice(1) : parts
-  return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, '0'))).join(':')
 }

@@ -10,17 +10,33 @@ test.each([
   ['１２３４５６', '123456'],
   ['12a', '12a'],
 ])('%j is read as %j, and cleaning twice changes nothing', (typed, code) => {
-  expect(cleanCode(typed)).toBe(code)
-  expect(cleanCode(cleanCode(typed))).toBe(code)
+  expect(cleanCode(typed, 'digits')).toBe(code)
+  expect(cleanCode(cleanCode(typed, 'digits'), 'digits')).toBe(code)
 })
 
 test('what is wrong with a code is said in words', () => {
-  expect(codeFault('', 6)).toBe('Enter the 6 digits from the mail.')
-  expect(codeFault('12345x', 6)).toBe('The code is made of digits only.')
-  expect(codeFault('1234', 6)).toBe('The code has 6 digits. You have entered 4.')
-  expect(codeFault('12345678', 6)).toBe('The code has 6 digits. You have entered 8.')
-  expect(codeFault('123456', 6)).toBeUndefined()
-  expect(codeFault('12345678', 8)).toBeUndefined()
+  expect(codeFault('', 'digits', 6)).toBe('Enter the 6 digits from the mail.')
+  expect(codeFault('12345x', 'digits', 6)).toBe('The code is made of digits only.')
+  expect(codeFault('1234', 'digits', 6)).toBe('The code has 6 digits. You have entered 4.')
+  expect(codeFault('12345678', 'digits', 6)).toBe('The code has 6 digits. You have entered 8.')
+  expect(codeFault('123456', 'digits', 6)).toBeUndefined()
+  expect(codeFault('12345678', 'digits', 8)).toBeUndefined()
+})
+
+test.each([
+  ['0123-4567 89abc', '0123456789ABC'],
+  ['oO1lI23456789', '0011123456789'],
+  ['ＡＢＣ', 'ABC'],
+])('of letters, %j is read as %j, and cleaning twice changes nothing', (typed, code) => {
+  expect(cleanCode(typed, 'letters')).toBe(code)
+  expect(cleanCode(code, 'letters')).toBe(code)
+})
+
+test('what is wrong with a code of letters is said in words', () => {
+  expect(codeFault('', 'letters', 13)).toBe('Enter the 13 letters and digits from the mail.')
+  expect(codeFault('ABC!', 'letters', 13)).toBe('The code is made of letters and digits only.')
+  expect(codeFault('123456', 'letters', 13)).toBe('The code has 13 letters and digits. You have entered 6.')
+  expect(codeFault('0123456789ABC', 'letters', 13)).toBeUndefined()
 })
 
 test.each([
@@ -34,6 +50,8 @@ test.each([
 test.each([
   ['#c=123456', '123456'],
   ['#c=12345678', '12345678'],
+  ['#c=0123456789ABC', '0123456789ABC'],
+  ['#c=0123456789ABL', undefined],
   ['#c=12345', undefined],
   ['#c=123456x', undefined],
   ['#c=<b>', undefined],

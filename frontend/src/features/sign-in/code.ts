@@ -1,15 +1,25 @@
-const separators = /[\s\p{Pd}]/gu
+import type { PendingCode } from '../../shared/api/http'
 
-/** The code as the server wants it: full-width digits made plain, spaces and dashes dropped, the rest as typed. */
-export function cleanCode(typed: string): string {
-  return typed.normalize('NFKC').replace(separators, '')
+export type CodeKind = PendingCode['code_kind']
+
+const separators = /[\s\p{Pd}]/gu
+const lookalikes: Record<string, string> = { O: '0', I: '1', L: '1' }
+
+/**
+ * The code as the server wants it: full-width characters made plain, spaces and dashes dropped, letters made large and
+ * those that look like a digit that digit, the rest as typed.
+ */
+export function cleanCode(typed: string, kind: CodeKind): string {
+  const plain = typed.normalize('NFKC').replace(separators, '')
+  return kind === 'digits' ? plain : plain.toUpperCase().replace(/[OIL]/g, (letter) => lookalikes[letter] ?? letter)
 }
 
-/** What is wrong with a code of `length` digits, in words; undefined when it is worth asking the server. */
-export function codeFault(code: string, length: number): string | undefined {
-  if (code === '') return `Enter the ${length} digits from the mail.`
-  if (/\D/.test(code)) return 'The code is made of digits only.'
-  if (code.length !== length) return `The code has ${length} digits. You have entered ${code.length}.`
+/** What is wrong with a code of `length` characters, in words; undefined when it is worth asking the server. */
+export function codeFault(code: string, kind: CodeKind, length: number): string | undefined {
+  const what = kind === 'digits' ? 'digits' : 'letters and digits'
+  if (code === '') return `Enter the ${length} ${what} from the mail.`
+  if (kind === 'digits' ? /\D/.test(code) : /[^0-9A-HJKMNP-TV-Z]/.test(code)) return `The code is made of ${what} only.`
+  if (code.length !== length) return `The code has ${length} ${what}. You have entered ${code.length}.`
   return undefined
 }
 
@@ -21,5 +31,5 @@ export function inGroups(code: string): string {
 
 /** The code that a mail's link carries after the `#`, where there is one. */
 export function codeInFragment(fragment: string): string | undefined {
-  return /^#c=(\d{6,8})$/.exec(fragment)?.[1]
+  return /^#c=(\d{6,8}|[0-9A-HJKMNP-TV-Z]{13})$/.exec(fragment)?.[1]
 }

@@ -16,7 +16,7 @@ export interface paths {
         put?: never;
         /**
          * Ask for a code by mail.
-         * @description The answer does not depend on whether the address is known. Asked again for the same address while its code
+         * @description The answer does not depend on whether the address is known or may sign up. Asked again for the same address while its code
          *     lives, the same code is sent again, at most once a minute; before that the answer is the same and nothing is sent.
          */
         post: operations["requestCode"];
@@ -57,7 +57,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign in with the code. */
+        /**
+         * Sign in with the code.
+         * @description Of 429, `too_many_tries` is about this code: ask for a new one. `too_many_wrong_codes` is about the address and
+         *     `too_many_requests` about the network: wait for `retry_after`, also with the right code. `sign_up_closed` (403)
+         *     comes only after the right code, which is then used up.
+         */
         post: operations["verifyCode"];
         delete?: never;
         options?: never;
@@ -157,6 +162,11 @@ export interface components {
         PendingCode: {
             /** @description Where the code was sent. */
             email: string;
+            /**
+             * @description `letters`: 13 letters and digits, after too many wrong codes for the address; small letters do too.
+             * @enum {string}
+             */
+            code_kind: "digits" | "letters";
             code_length: number;
             /** @description 0: this code is locked, ask for a new one. */
             tries_left: number;
@@ -169,14 +179,15 @@ export interface components {
             expires_at: string;
             /**
              * Format: date-time
-             * @description Earliest time at which a resend sends a mail.
+             * @description Earliest time at which a resend can send a mail; days away when the address has got enough of them.
              */
             resend_at: string;
             /**
-             * @description What became of the mail: waiting in the outbox, taken by the mail provider, or given up.
+             * @description What became of the mail: waiting in the outbox, taken by the mail provider, given up, or not sent because the
+             *     address has got enough mail: `resend_at` says when the next one can be.
              * @enum {string}
              */
-            delivery: "queued" | "sent" | "failed";
+            delivery: "queued" | "sent" | "failed" | "held";
         };
         User: {
             /** Format: uuid */
@@ -219,7 +230,7 @@ export interface components {
             /** @description What happened and what to do, for people. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "invalid_email" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "not_found" | "no_pending_code" | "method_not_allowed" | "request_timeout" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "header_too_large" | "internal_error" | "unavailable";
+            code: "invalid_request" | "invalid_email" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "sign_up_closed" | "not_found" | "no_pending_code" | "method_not_allowed" | "request_timeout" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "too_many_wrong_codes" | "too_many_requests" | "header_too_large" | "internal_error" | "unavailable";
             request_id: string;
             /** @description Seconds to wait, as in Retry-After. */
             retry_after?: number;
@@ -312,6 +323,7 @@ export interface operations {
             403: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };
@@ -362,6 +374,7 @@ export interface operations {
             404: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };
@@ -377,7 +390,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The digits; spaces and dashes between them are ignored. Anything else is 400 and costs no try.
+                     * @description The digits or letters; spaces and dashes between them are ignored. Anything else is 400 and costs no try.
                      * @example 123456
                      */
                     code: string;

@@ -10,3 +10,10 @@ export function inWords(trouble: Trouble): string {
 export function reference(trouble: Trouble): string | undefined {
   return trouble instanceof Refused && trouble.problem.status >= 500 ? trouble.problem.request_id : undefined
 }
+
+/** For a limit that was reached: the seconds until it lets through again, and which answer said so. */
+export function timeToWait(trouble: Trouble): { answer: string; seconds: number } | undefined {
+  if (!(trouble instanceof Refused) || trouble.problem.status !== 429) return undefined
+  const { request_id: answer, retry_after: seconds } = trouble.problem
+  return seconds === undefined ? undefined : { answer, seconds }
+}

@@ -86,6 +86,7 @@ export function serverTime(seconds: number): string {
 export function pendingCode(change: Partial<PendingCode> = {}): PendingCode {
   return {
     email: 'grace@example.org',
+    code_kind: 'digits',
     code_length: 6,
     tries_left: 5,
     now: serverTime(0),

@@ -1,6 +1,7 @@
 import type { Trouble } from '../api/http'
-import { inWords, reference } from '../api/words'
+import { inWords, reference, timeToWait } from '../api/words'
 import { Notice } from './Notice'
+import { TimeToWait } from './TimeToWait'
 
 interface Props {
   trouble: Trouble
@@ -11,10 +12,14 @@ interface Props {
 
 export function TroubleNotice({ trouble, next, role = 'alert' }: Props) {
   const quote = reference(trouble)
+  const wait = timeToWait(trouble)
   return (
-    <Notice role={role}>
-      {inWords(trouble)} {next}
-      {quote && ` If it goes on, quote ${quote} when you ask for help.`}
-    </Notice>
+    <>
+      <Notice role={role}>
+        {inWords(trouble)} {next}
+        {quote && ` If it goes on, quote ${quote} when you ask for help.`}
+      </Notice>
+      {wait && <TimeToWait key={wait.answer} seconds={wait.seconds} />}
+    </>
   )
 }

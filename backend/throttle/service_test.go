@@ -1,0 +1,111 @@
+package throttle
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/postgres"
+	"sana/backend/postgres/postgrestest"
+
+	"github.com/jackc/pgx/v5"
+)
+
+func TestTheServiceIsUnderAttackWhileWrongCodesAreManyAndItIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.Pool(t, postgrestest.URL(t))
+	th := open(t, db, oldKey)
+	var log bytes.Buffer
+	th.log = slog.New(slog.NewTextHandler(&log, nil))
+	count := func(tries, right int) {
+		t.Helper()
+		err := postgres.InTx(t.Context(), db, func(tx pgx.Tx) error {
+			for range tries {
+				if err := th.CountTry(t.Context(), tx); err != nil {
+					return err
+				}
+			}
+			for range right {
+				if err := th.CountRight(t.Context(), tx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(when string, want bool) {
+		t.Helper()
+		th.service.Store(&serviceState{th.Attacked(), time.Now().Add(-serviceFresh)})
+		if got, err := th.UnderAttack(t.Context()); err != nil || got != want || th.Attacked() != want {
+			t.Errorf("%s: under attack is %t (%v), want %t", when, got, err, want)
+		}
+	}
+	count(50, 0)
+	want("with fifty wrong codes", false)
+	count(1, 0)
+	want("with fifty-one", true)
+	count(1, 0)
+	want("with one more", true)
+	count(500, 500)
+	want("with fifty-two of 552 tries", false)
+	count(10, 0)
+	want("with sixty-two of 562 tries", true)
+	if _, err := db.Exec(t.Context(), `UPDATE throttle_service SET minute = minute - interval '1 hour'`); err != nil {
+		t.Fatal(err)
+	}
+	want("an hour later", false)
+	if got := strings.Count(log.String(), "level=WARN"); got != 4 {
+		t.Errorf("the log has %d warnings, want one for each of the four switches:\n%s", got, &log)
+	}
+}
+
+// A-42 and P-37: rows go when no limit needs them, in batches, and living ones stay.
+func TestTheSweepTakesWhatIsOverAndNothingElse(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.Pool(t, postgrestest.URL(t))
+	th := open(t, db, oldKey)
+	_, err := db.Exec(t.Context(), `
+		INSERT INTO throttle (key, events, ends_at)
+		SELECT sha256(n::text::bytea), ARRAY[now()], now() - interval '1 second'
+		FROM generate_series(1, 2500) AS n`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAllowed(t, "before", allowed(t, th, 20, WrongByAddress.Of("ada@sana.example")), 10)
+	deleted, err := th.Sweep(t.Context())
+	if err != nil || deleted != 2500 {
+		t.Errorf("the sweep took %d rows (%v), want 2500", deleted, err)
+	}
+	wantAllowed(t, "after", allowed(t, th, 20, WrongByAddress.Of("ada@sana.example")), 0)
+	pass(t, db, 24*time.Hour+time.Second)
+	if deleted, err = th.Sweep(t.Context()); err != nil || deleted != 1 {
+		t.Errorf("a day later the sweep took %d rows (%v), want 1", deleted, err)
+	}
+}
+
+func TestASweepLeavesTheWorkToTheOneThatIsAtIt(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.Pool(t, postgrestest.URL(t))
+	th := open(t, db, oldKey)
+	if _, err := db.Exec(t.Context(), `INSERT INTO throttle (key, events, ends_at) VALUES ('x', '{}', now() - interval '1 second')`); err != nil {
+		t.Fatal(err)
+	}
+	err := postgres.InTx(t.Context(), db, func(tx pgx.Tx) error {
+		if mine, err := postgres.TryLock(t.Context(), tx, "throttle sweep"); err != nil || !mine {
+			t.Errorf("the lock is taken: %v", err)
+		}
+		deleted, err := th.Sweep(t.Context())
+		if deleted != 0 {
+			t.Errorf("the sweep took %d rows beside another one", deleted)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
