@@ -104,7 +104,9 @@ func (e evidence) addGo(name, pkg string) error {
 	if err != nil {
 		return err
 	}
-	text := func(from, to token.Pos) string { return string(content[set.Position(from).Offset:set.Position(to).Offset]) }
+	text := func(from, to token.Pos) string {
+		return string(content[set.Position(from).Offset:set.Position(to).Offset])
+	}
 	tables := tablesOf(file)
 	for _, declaration := range file.Decls {
 		function, ok := declaration.(*ast.FuncDecl)
