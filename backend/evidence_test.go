@@ -210,7 +210,11 @@ func wantPage(t *testing.T, name, want string) {
 			t.Fatal(err)
 		}
 	}
-	if got, err := os.ReadFile(file); err != nil || string(got) != want {
-		t.Errorf("docs/%s is not as the tests are (%v); go test ./backend -run Evidence -update makes it", name, err)
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("docs/%s is not as the tests are; go test ./backend -run Evidence -update makes it", name)
 	}
 }
