@@ -166,6 +166,7 @@ func (e evidence) addRows(test string, table *ast.CompositeLit, text func(from, 
 var (
 	typeScriptTest  = regexp.MustCompile(`^(e2e/.*\.spec\.ts|frontend/src/.*\.test\.tsx?)$`)
 	typeScriptTitle = regexp.MustCompile(`(?:\b(?:test|it|describe)(?:\.\w+)*|\]\))\(` + "(?:'([^']+)'|\"([^\"]+)\"|`([^`]+)`)")
+	titleBelow      = regexp.MustCompile("\\(\n\\s*(['\"`])") // of an opening parenthesis that ends a line
 	comment         = regexp.MustCompile(`^\s*(//|/?\*)`)
 )
 
@@ -173,7 +174,7 @@ var (
 func (e evidence) addTypeScript(name, below string) error {
 	content, err := os.ReadFile(name)
 	above := ""
-	for line := range strings.Lines(string(content)) {
+	for line := range strings.Lines(titleBelow.ReplaceAllString(string(content), "($1")) {
 		if match := typeScriptTitle.FindStringSubmatch(line); match != nil {
 			e[proof{below, cmp.Or(match[1], match[2], match[3])}] = attacksIn(above + line)
 		}
