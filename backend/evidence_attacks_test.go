@@ -1,0 +1,149 @@
+package main
+
+import (
+	"cmp"
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// attackCount is how many attacks there are: A-01, A-02 and so on.
+const attackCount = 48
+
+// attack is one entry of testdata/attacks.txt.
+type attack struct {
+	id, gist string
+	proofs   []proof // named there, besides those that name the attack
+	reason   string  // why no test shows that the attack fails
+	note     string  // what the tests leave open
+}
+
+// readAttacks reads entries of this form, indented lines in any number and order:
+//
+//	A-01 what is tried
+//	    `package.Test`
+//	    none: why there is no test
+//	    note: what the tests leave open
+func readAttacks(t *testing.T, text string) []attack {
+	t.Helper()
+	var list []attack
+	for line := range strings.Lines(text) {
+		content := strings.TrimSpace(line)
+		if content == "" || content[0] == '#' {
+			continue
+		}
+		if line[0] != ' ' {
+			id, gist, _ := strings.Cut(content, " ")
+			list = append(list, attack{id: id, gist: gist})
+			continue
+		}
+		if len(list) == 0 {
+			t.Fatalf("attacks.txt begins with %q", line)
+		}
+		last := &list[len(list)-1]
+		kind, value, _ := strings.Cut(content, ": ")
+		switch {
+		case kind == "none":
+			last.reason = value
+		case kind == "note":
+			last.note = value
+		case content[0] == '`' && len(proofsIn(content)) == 1:
+			last.proofs = append(last.proofs, proofsIn(content)...)
+		default:
+			t.Errorf("attacks.txt, %s: %q is neither a test nor a reason", last.id, content)
+		}
+	}
+	return list
+}
+
+//go:embed testdata/attacks.txt
+var attacks string
+
+// Every attack of the list has tests that show that it fails, or a reason, and never both; docs/security-tests.md says
+// which.
+func TestEvidenceOfAttacks(t *testing.T) {
+	t.Parallel()
+	found := gather(t)
+	list := readAttacks(t, attacks)
+	if len(list) != attackCount {
+		t.Errorf("attacks.txt has %d entries, want %d", len(list), attackCount)
+	}
+	var page strings.Builder
+	page.WriteString(attacksHead)
+	known := map[string]bool{}
+	for i, a := range list {
+		if want := fmt.Sprintf("A-%02d", i+1); a.id != want {
+			t.Errorf("entry %d of attacks.txt is %s, want %s", i+1, a.id, want)
+		}
+		known[a.id] = true
+		found.wantKnown(t, a.id, a.proofs)
+		a.proofs = found.allOf(a)
+		switch {
+		case len(a.proofs) == 0 && a.reason == "":
+			t.Errorf("%s (%s): neither a test nor a reason", a.id, a.gist)
+		case len(a.proofs) > 0 && a.reason != "":
+			t.Errorf("%s (%s): there is a reason for no test, and %s", a.id, a.gist, a.proofs)
+		}
+		page.WriteString(a.row())
+	}
+	for p, ids := range found {
+		for _, id := range ids {
+			if !known[id] {
+				t.Errorf("%s names %s, which is not in attacks.txt", p, id)
+			}
+		}
+	}
+	wantPage(t, "security-tests.md", page.String())
+}
+
+const attacksHead = `# Attacks, and what shows that they fail
+
+Made by ` + "`go test ./backend -run Evidence -update`" + ` from the tests that name an attack and from
+` + "`backend/testdata/attacks.txt`" + `; the same test fails when an attack has neither a test nor a reason. A test is named by its
+package below ` + "`backend`" + ` or its file, and in quotes the row of its table. Unit tests aside, they run against the whole
+program on a real Postgres; races run over two processes of the built binary.
+
+| id | attack | shown by |
+| --- | --- | --- |
+`
+
+// allOf lists the tests of the tree for an attack, those that it names and those that name it, without the rows of a
+// table whose test stands there anyway.
+func (e evidence) allOf(a attack) []proof {
+	proofs := map[proof]bool{}
+	for _, p := range a.proofs {
+		if _, ok := e[p]; ok {
+			proofs[p] = true
+		}
+	}
+	for p, ids := range e {
+		if slices.Contains(ids, a.id) {
+			proofs[p] = true
+		}
+	}
+	list := make([]proof, 0, len(proofs))
+	for p := range proofs {
+		if p.title == "" || !proofs[proof{test: p.test}] {
+			list = append(list, p)
+		}
+	}
+	slices.SortFunc(list, func(a, b proof) int {
+		return cmp.Or(cmp.Compare(a.test, b.test), cmp.Compare(a.title, b.title))
+	})
+	return list
+}
+
+func (a attack) row() string {
+	var cell []string
+	for _, p := range a.proofs {
+		cell = append(cell, p.String())
+	}
+	for _, text := range []string{a.reason, a.note} {
+		if text != "" {
+			cell = append(cell, text)
+		}
+	}
+	return fmt.Sprintf("| %s | %s | %s |\n", a.id, a.gist, strings.Join(cell, "<br>"))
+}

@@ -1,0 +1,193 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/sanatest"
+)
+
+const (
+	timedPairs   = 500 // of one known and one unknown address, in random order
+	untimedPairs = 50  // before them, while caches and connections are cold
+)
+
+// A-12: how long a request for a code and a wrong code take for addresses with an account and without, as medians, their
+// ratio, and the p of the Mann-Whitney test. It prints and never fails: what should hold is a ratio within 5 % and a p
+// above 0.01, on a quiet machine.
+//
+//	go test ./backend/web -run xxx -bench KnownAndUnknown -benchtime 1x
+func BenchmarkKnownAndUnknown(b *testing.B) {
+	for _, setting := range []string{"SIGN_UP=open", "SIGN_UP=closed"} {
+		b.Run(setting, func(b *testing.B) {
+			w := sanatest.NewWorld(b)
+			app := w.Start(b, "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=error", setting)
+			w.Exec(b, `INSERT INTO users (email) SELECT 'known' || i || '@sana.example' FROM generate_series(0, $1 - 1) AS i`, timedPairs+untimedPairs)
+			b.ResetTimer()
+			for range b.N {
+				w.Exec(b, `TRUNCATE challenges`)
+				asked, wrong := timePairs(b, app)
+				asked.report(b, "code")
+				wrong.report(b, "verify")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// samples are times of one call, for known and for unknown addresses.
+type samples struct{ known, unknown []time.Duration }
+
+func (s *samples) add(known bool, took time.Duration) {
+	if known {
+		s.known = append(s.known, took)
+	} else {
+		s.unknown = append(s.unknown, took)
+	}
+}
+
+func (s *samples) report(b *testing.B, call string) {
+	known, unknown := median(s.known), median(s.unknown)
+	b.ReportMetric(float64(known.Microseconds()), call+"-known-µs")
+	b.ReportMetric(float64(unknown.Microseconds()), call+"-unknown-µs")
+	b.ReportMetric(float64(known)/float64(unknown), call+"-ratio")
+	b.ReportMetric(mannWhitney(s.known, s.unknown), call+"-p")
+}
+
+// timePairs takes the times of asking for a code and of a wrong one. Every sample is a person of his own: a fresh
+// address, a fresh browser, a fresh IP address.
+func timePairs(b *testing.B, app *sanatest.Instance) (asked, wrong samples) {
+	b.Helper()
+	client := &http.Client{Timeout: sanatest.Deadline}
+	for i := range untimedPairs + timedPairs {
+		knownFirst := rand.IntN(2) == 0
+		for _, known := range []bool{knownFirst, !knownFirst} {
+			p := person{client: client, base: app.URL, email: fmt.Sprintf("unknown%d@sana.example", i), ip: fmt.Sprintf("198.18.%d.%d", i/250, i%250+1)}
+			if known {
+				p.email, p.ip = fmt.Sprintf("known%d@sana.example", i), fmt.Sprintf("198.19.%d.%d", i/250, i%250+1)
+			}
+			first, second, err := p.walk()
+			if err != nil {
+				b.Fatal(err)
+			}
+			if i >= untimedPairs {
+				asked.add(known, first)
+				wrong.add(known, second)
+			}
+		}
+	}
+	return asked, wrong
+}
+
+// person is somebody who asks for a code and types a wrong one.
+type person struct {
+	client          *http.Client
+	base, email, ip string
+	cookie          *http.Cookie
+}
+
+// walk returns how long the two calls took.
+func (p *person) walk() (asked, wrong time.Duration, err error) {
+	body, asked, err := p.post("/api/auth/code", `{"email":"`+p.email+`"}`, http.StatusAccepted)
+	if err != nil {
+		return 0, 0, err
+	}
+	var pending sanatest.PendingCode
+	if err := json.Unmarshal(body, &pending); err != nil {
+		return 0, 0, err
+	}
+	_, wrong, err = p.post("/api/auth/verify", `{"code":"`+strings.Repeat("0", pending.CodeLength)+`"}`, http.StatusUnauthorized)
+	return asked, wrong, err
+}
+
+func (p *person) post(path, body string, want int) ([]byte, time.Duration, error) {
+	request, err := http.NewRequest(http.MethodPost, p.base+path, strings.NewReader(body))
+	if err != nil {
+		return nil, 0, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Origin", sanatest.PublicURL)
+	request.Header.Set("X-Forwarded-For", p.ip)
+	request.Host = strings.TrimPrefix(sanatest.PublicURL, "https://")
+	if p.cookie != nil {
+		request.AddCookie(p.cookie)
+	}
+	start := time.Now()
+	response, err := p.client.Do(request)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	took := time.Since(start)
+	if err == nil && response.StatusCode != want {
+		err = fmt.Errorf("%s: got %d, want %d: %s", path, response.StatusCode, want, content)
+	}
+	for _, c := range response.Cookies() {
+		if c.Name == cookie {
+			p.cookie = c
+		}
+	}
+	return content, took, err
+}
+
+func median(times []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(times))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+// mannWhitney is the two-sided p of the hypothesis that neither sample tends to be larger, by the normal approximation
+// with the correction for ties.
+func mannWhitney(a, b []time.Duration) float64 {
+	all := slices.Sorted(slices.Values(slices.Concat(a, b)))
+	n, rankOf, ties := float64(len(all)), map[time.Duration]float64{}, 0.0
+	for i := 0; i < len(all); {
+		j := i
+		for j < len(all) && all[j] == all[i] {
+			j++
+		}
+		rankOf[all[i]] = float64(i+j+1) / 2
+		ties += math.Pow(float64(j-i), 3) - float64(j-i)
+		i = j
+	}
+	ranks := 0.0
+	for _, t := range a {
+		ranks += rankOf[t]
+	}
+	na, nb := float64(len(a)), float64(len(b))
+	u := ranks - na*(na+1)/2
+	deviation := math.Sqrt(na * nb / 12 * (n + 1 - ties/(n*(n-1))))
+	return math.Erfc(math.Abs(u-na*nb/2) / deviation / math.Sqrt2)
+}
+
+// A benchmark that never fails is only worth something when its statistics tell a difference from none.
+func TestTheStatisticsOfTheBenchmarkTellADifference(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	draw := func(shift time.Duration) []time.Duration {
+		times := make([]time.Duration, timedPairs)
+		for i := range times {
+			times[i] = time.Millisecond + shift + time.Duration(random.NormFloat64()*float64(200*time.Microsecond))
+		}
+		return times
+	}
+	if p := mannWhitney(draw(0), draw(0)); p < 0.01 {
+		t.Errorf("two alike have p = %g", p)
+	}
+	if p := mannWhitney(draw(0), draw(50*time.Microsecond)); p > 0.01 {
+		t.Errorf("two that differ by 5 %% have p = %g", p)
+	}
+	small := []time.Duration{1, 2, 3}
+	if p := mannWhitney(small, []time.Duration{4, 5, 6}); math.Abs(p-0.0495) > 0.0005 {
+		t.Errorf("the p of 1 2 3 and 4 5 6 is %g, want 0.0495", p)
+	}
+	sanatest.WantEqual(t, "median", median([]time.Duration{4, 1, 3, 2}), time.Duration(2))
+}
