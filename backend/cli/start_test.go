@@ -27,6 +27,7 @@ func start(ctx context.Context, t *testing.T, log io.Writer, override ...string)
 		"MAIL_FROM=sana@mg.sana.example",
 		"MAILGUN_DOMAIN=mg.sana.example",
 		"MAILGUN_API_KEY=canary",
+		"TRUSTED_PROXY_HOPS=0",
 	}, override...))
 	if err != nil {
 		t.Fatal(err)

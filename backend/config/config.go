@@ -61,7 +61,7 @@ type Config struct {
 	MailgunDomain      string        `env:"MAILGUN_DOMAIN" help:"sending domain at Mailgun"`
 	MailgunAPIKey      Secret        `env:"MAILGUN_API_KEY" help:"sending key at Mailgun"`
 	MailgunAPIBase     string        `env:"MAILGUN_API_BASE" envDefault:"https://api.mailgun.net/v3" help:"https://api.eu.mailgun.net/v3 for EU domains"`
-	TrustedProxyHops   uint8         `env:"TRUSTED_PROXY_HOPS" envDefault:"0" help:"how many proxies in front append to X-Forwarded-For"`
+	TrustedProxyHops   uint8         `env:"TRUSTED_PROXY_HOPS" help:"how many proxies in front append to X-Forwarded-For: 2 on Render, 1 behind one nginx, 0 without a proxy (required in production)"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 	LogFormat          string        `env:"LOG_FORMAT" help:"json or text; default: text in development, json in production"`
 
@@ -117,6 +117,8 @@ func Load(environ []string) (Config, error) {
 	values := env.ToMap(environ)
 	faults.read(&cfg, fields[Config](), values)
 	cfg.fillDefaults(values)
+	faults.when(cfg.Env == Production && values["TRUSTED_PROXY_HOPS"] == "", "TRUSTED_PROXY_HOPS",
+		"is not set; it is 2 on Render, 1 behind one nginx, 0 without a proxy. A wrong number makes everybody share one client's limits")
 	cfg.check(&faults)
 	cfg.readKeys(&faults)
 	return cfg, faults.err()

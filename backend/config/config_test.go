@@ -25,6 +25,7 @@ func production(override ...string) []string {
 		"MAIL_FROM=Sana <sign-in@mg.example.org>",
 		"MAILGUN_DOMAIN=mg.example.org",
 		"MAILGUN_API_KEY=canary-api-key",
+		"TRUSTED_PROXY_HOPS=2",
 	}, override...)
 }
 
@@ -41,7 +42,7 @@ func load(t *testing.T, environ []string) config.Config {
 	return cfg
 }
 
-func TestProductionNeedsSevenVariablesAndTheRestHasDefaults(t *testing.T) {
+func TestProductionNeedsEightVariablesAndTheRestHasDefaults(t *testing.T) {
 	t.Parallel()
 	got := load(t, production())
 	got.Keys = config.Config{}.Keys
@@ -58,6 +59,7 @@ func TestProductionNeedsSevenVariablesAndTheRestHasDefaults(t *testing.T) {
 		MailFrom:           "Sana <sign-in@mg.example.org>",
 		MailgunDomain:      "mg.example.org",
 		MailgunAPIKey:      "canary-api-key",
+		TrustedProxyHops:   2,
 		MailgunAPIBase:     "https://api.mailgun.net/v3",
 		LogFormat:          "json",
 		Database:           config.Database{DatabaseURL: testAddress, MigrateDatabaseURL: testAddress},

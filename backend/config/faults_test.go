@@ -71,6 +71,7 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 		"no sender":                          {production("MAIL_FROM="), "MAIL_FROM is not set; it is the sender of the mails, e.g. Sana <sign-in@mg.example.org>"},
 		"a sender without an address":        {production("MAIL_FROM=Sana"), `MAIL_FROM is "Sana"; it must be an address, e.g. Sana <sign-in@mg.example.org>`},
 		"no domain":                          {production("MAILGUN_DOMAIN="), "MAILGUN_DOMAIN is not set; MAIL_TRANSPORT=mailgun needs it"},
+		"no number of proxies":               {production("TRUSTED_PROXY_HOPS="), "TRUSTED_PROXY_HOPS is not set; it is 2 on Render, 1 behind one nginx, 0 without a proxy. A wrong number makes everybody share one client's limits"},
 		"no API key":                         {production("MAILGUN_API_KEY="), "MAILGUN_API_KEY is not set; MAIL_TRANSPORT=mailgun needs it"},
 		"Mailgun in development":             {development("MAIL_TRANSPORT=mailgun", "MAILGUN_API_KEY=k"), "MAILGUN_DOMAIN is not set; MAIL_TRANSPORT=mailgun needs it"},
 		"a sign-up for a word":               {production("SIGN_UP=nobody"), `SIGN_UP has "nobody" in it; it must be open, closed, or domains`},

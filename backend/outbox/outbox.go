@@ -140,7 +140,8 @@ func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 	}
 	composed, err := letter.Compose(ctx, args.Ref)
 	if errors.Is(err, ErrObsolete) {
-		return o.giveUp(ctx, letter, j, err)
+		o.log.InfoContext(ctx, "mail dropped, nobody needs it any more", "letter", args.Letter, "ref", args.Ref, "attempt", j.Attempt)
+		return o.end(ctx, letter, j, err)
 	}
 	if err != nil {
 		return err
@@ -152,7 +153,8 @@ func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 		return nil
 	}
 	if mail.IsPermanent(err) || time.Until(w.NextRetry(j)) > composed.UsefulFor {
-		return o.giveUp(ctx, letter, j, err)
+		o.log.ErrorContext(ctx, "mail given up", "letter", args.Letter, "ref", args.Ref, "attempt", j.Attempt, "error", err)
+		return o.end(ctx, letter, j, err)
 	}
 	o.log.WarnContext(ctx, "mail not sent, will be tried again", "letter", args.Letter, "ref", args.Ref, "attempt", j.Attempt, "error", err)
 	if throttled, ok := errors.AsType[*mail.Throttled](err); ok && throttled.After > 0 {
@@ -161,9 +163,8 @@ func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 	return err
 }
 
-// giveUp ends a letter that was not sent.
-func (o *Outbox) giveUp(ctx context.Context, letter Letter, j *river.Job[job], cause error) error {
-	o.log.ErrorContext(ctx, "mail given up", "letter", j.Args.Letter, "ref", j.Args.Ref, "attempt", j.Attempt, "error", cause)
+// end ends a letter that was not sent.
+func (o *Outbox) end(ctx context.Context, letter Letter, j *river.Job[job], cause error) error {
 	o.note(ctx, letter, j.Args, Failed)
 	return river.JobCancel(cause)
 }
