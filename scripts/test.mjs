@@ -10,7 +10,7 @@ import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
 import { root, tools } from './lib/paths.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
-import { mustRun } from './lib/processes.mjs'
+import { mustRun, run } from './lib/processes.mjs'
 import { runSteps } from './lib/steps.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
@@ -61,6 +61,7 @@ function goSteps() {
     { parts, name: 'staticcheck', run: () => go('tool', 'staticcheck', ...goPackages) },
     { parts, name: 'go.mod', run: checkGoMod },
     { parts, name: 'go mod verify', run: () => go('mod', 'verify') },
+    { parts, name: 'govulncheck', run: checkVulnerabilities },
   ]
 }
 
@@ -110,7 +111,8 @@ async function node(...args) {
  * @param {string[]} args
  */
 async function go(...args) {
-  await mustRun(`go ${args.join(' ')}`, 'go', args, { env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-trimpath' } })
+  const flags = `${process.env.GOFLAGS ?? ''} -trimpath`.trim()
+  await mustRun(`go ${args.join(' ')}`, 'go', args, { env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: flags } })
 }
 
 /**
@@ -170,6 +172,14 @@ async function checkGoMod() {
   if (idle.length === 0) return
   const names = idle.map((/** @type {GoModule} */ { Path }) => Path)
   throw new Problem(`go.mod names ${names.join(', ')}, but nothing imports it: run go mod tidy.`)
+}
+
+/** Known vulnerabilities in what we call, from Go's public database, where that can be reached. */
+async function checkVulnerabilities() {
+  const { ok, output } = await run('go', ['tool', 'govulncheck', ...goPackages])
+  if (ok) return undefined
+  if (output.includes('fetching vulnerabilities:')) return 'but NOTHING WAS CHECKED: the database cannot be reached'
+  throw new Problem(`${output.trimEnd()}\n\ngovulncheck found what is above, or could not look.`)
 }
 
 async function testGo() {

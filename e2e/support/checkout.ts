@@ -10,6 +10,11 @@ import { startTimeOf } from '../../scripts/lib/processes.mjs'
 
 const left = ['.git', '.data', 'bin', 'node_modules', 'test-results']
 
+/** What npm and Go need; nothing that would tell Sana which database or mail to use. */
+const tools = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => /^(PATH|HOME|TMPDIR|XDG_\w+|C?GO\w+)$/.test(name)),
+)
+
 export class Checkout {
   /** A folder that only its owner can enter, as mktemp makes it. */
   readonly folder = mkdtempSync(join(tmpdir(), 'sana-start-'))
@@ -78,9 +83,7 @@ export class Run {
   readonly #exited: Promise<unknown>
 
   constructor(folder: string, command: string, args: string[], env: Record<string, string>, detached: boolean) {
-    // A test runner's environment is not a person's.
-    const { NODE_OPTIONS: _, NODE_ENV: __, ...outer } = process.env
-    const options = { cwd: folder, env: { ...outer, ...env }, detached }
+    const options = { cwd: folder, env: { ...tools, ...env }, detached }
     this.#child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#exited = once(this.#child, 'exit')
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (text) => (this.output += text))
