@@ -191,7 +191,8 @@ func broken(t *testing.T, pool *pgxpool.Pool) error {
 func cutBefore(t *testing.T, pool *pgxpool.Pool) error {
 	tx := begin(t, pool)
 	must(t, tx.Conn().PgConn().Conn().(*net.TCPConn).CloseRead())
-	return run(t.Context(), tx, "SELECT 1")
+	// An answer that is there before it is read would still be read.
+	return run(t.Context(), tx, "SELECT pg_sleep(2)")
 }
 
 // one returns an error unless the query selects the number 1.
