@@ -65,7 +65,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	}
 
 	// The database: reachable, with a schema that this version knows.
-	db, err := postgres.Open(ctx, cfg.DatabaseURL.Reveal())
+	db, err := openDatabase(ctx, cfg, o, log)
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +75,6 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 			db.Close()
 		}
 	}()
-	if err := prepareDatabase(ctx, cfg, o, db, log); err != nil {
-		return nil, err
-	}
 
 	// Mail: a sender, and the outbox in front of it that loses nothing.
 	mails := developmentInbox(cfg, db)
@@ -169,6 +166,19 @@ func (p *Program) Stop() error {
 	err = errors.Join(err, p.sessions.Close()) // last: it closes the pool that all of them share
 	p.log.Info("stopped")
 	return err
+}
+
+// openDatabase returns the pool of a database that is ready for this version.
+func openDatabase(ctx context.Context, cfg config.Config, o Options, log *slog.Logger) (*pgxpool.Pool, error) {
+	db, err := postgres.Open(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareDatabase(ctx, cfg, o, db, log); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
 }
 
 // prepareDatabase waits for the database and migrates it, or refuses a schema that is too old.

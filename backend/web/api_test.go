@@ -339,25 +339,3 @@ func TestAPI(t *testing.T) {
 		})
 	}
 }
-
-func wantNothingKept(s scene) {
-	s.Helper()
-	for _, table := range []string{"users", "challenges", "sessions", "river_job", "throttle", "throttle_service"} {
-		sanatest.WantEqual(s, "rows in "+table, s.world.Count(s, `SELECT count(*) FROM `+table), 0)
-	}
-}
-
-func wantNobodySignedIn(s scene) {
-	s.Helper()
-	sanatest.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 0)
-	sanatest.WantEqual(s, "sessions of users", s.world.Count(s, `SELECT count(user_id) FROM sessions`), 0)
-	s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
-}
-
-func namesOf(h http.Header) map[string]bool {
-	names := map[string]bool{}
-	for name := range h {
-		names[name] = true
-	}
-	return names
-}
