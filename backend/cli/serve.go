@@ -46,7 +46,8 @@ type Program struct {
 	log      *slog.Logger
 	codes    *signin.Service
 	outbox   *outbox.Outbox
-	sessions *session.Shared
+	sessions *session.Shared // nil when the store is another one
+	db       *pgxpool.Pool
 	server   *web.Server
 	served   chan error // gets one value: why the server ended
 
@@ -97,7 +98,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		SignUp:     signin.SignUp{Open: cfg.SignUp == config.Open, Domains: cfg.SignUpDomains},
 		Mail:       signin.MailSettings{Templates: templates, From: cfg.MailFrom, PublicURL: publicURL},
 	})
-	sessions, err := session.NewShared(ctx, db, session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}, log)
+	sessions, shared, err := openSessions(ctx, cfg, publicURL, db, log)
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +107,8 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	server, err := web.New(web.Options{
 		SignIn:           codes,
 		Sessions:         sessions,
+		SharedSessions:   shared,
+		Store:            cfg.SessionStore,
 		Ready:            func(ctx context.Context) error { return postgres.CheckSchema(ctx, db) },
 		SPA:              frontend.Files(),
 		PublicURL:        publicURL,
@@ -128,17 +131,19 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	started = true
 	p := &Program{
 		Addr: listener.Addr().String(), log: log, codes: codes,
-		outbox: box, sessions: sessions, server: server, served: make(chan error, 1),
+		outbox: box, sessions: shared, db: db, server: server, served: make(chan error, 1),
 	}
 	p.run(listener)
-	log.Info("serving", "address", p.Addr, "public_url", cfg.PublicURL, "version", o.Version, "environment", cfg.Env, "store", sessions.Name())
+	log.Info("serving", "address", p.Addr, "public_url", cfg.PublicURL, "version", o.Version, "environment", cfg.Env, "store", cfg.SessionStore)
 	return p, nil
 }
 
 func (p *Program) run(listener net.Listener) {
 	keep, stop := context.WithCancel(context.Background())
 	p.stopKeeping = stop
-	p.keeping.Go(func() { p.sessions.Run(keep) })
+	if p.sessions != nil {
+		p.keeping.Go(func() { p.sessions.Run(keep) })
+	}
 	p.keeping.Go(func() { p.codes.Run(keep, p.log) })
 	go func() { p.served <- p.server.Serve(listener) }()
 }
@@ -163,7 +168,10 @@ func (p *Program) Stop() error {
 	err = errors.Join(err, p.outbox.Stop(ctx))
 	p.stopKeeping()
 	p.keeping.Wait()
-	err = errors.Join(err, p.sessions.Close()) // last: it closes the pool that all of them share
+	if p.sessions != nil {
+		err = errors.Join(err, p.sessions.Close()) // last: it closes the pool that all of them share
+	}
+	p.db.Close()
 	p.log.Info("stopped")
 	return err
 }
@@ -247,6 +255,18 @@ func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Se
 		return nil, fmt.Errorf("check MAILGUN_DOMAIN, MAILGUN_API_KEY and MAILGUN_API_BASE: %w", err)
 	}
 	return sender, nil
+}
+
+// openSessions opens the store that SESSION_STORE names; shared is the same one, or nil where it is another.
+func openSessions(
+	ctx context.Context, cfg config.Config, publicURL *url.URL, db *pgxpool.Pool, log *slog.Logger,
+) (store session.Store, shared *session.Shared, err error) {
+	limits := session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}
+	if cfg.SessionStore == config.StoreCookie {
+		return session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now), nil, nil
+	}
+	shared, err = session.NewShared(ctx, db, limits, log)
+	return shared, shared, err
 }
 
 // listen takes the port: on all interfaces in production, on the loopback one in development, where anybody who reaches

@@ -11,37 +11,47 @@ import (
 type Code string
 
 const (
-	InvalidRequest       Code = "invalid_request"
-	InvalidEmail         Code = "invalid_email"
-	InvalidCode          Code = "invalid_code"
-	NotSignedIn          Code = "not_signed_in"
-	WrongCode            Code = "wrong_code"
-	CrossOriginRequest   Code = "cross_origin_request"
-	SignUpClosed         Code = "sign_up_closed"
-	NotFound             Code = "not_found"
-	NoPendingCode        Code = "no_pending_code"
-	MethodNotAllowed     Code = "method_not_allowed"
-	RequestTimeout       Code = "request_timeout"
-	CodeExpired          Code = "code_expired"
-	RequestTooLarge      Code = "request_too_large"
-	UnsupportedMediaType Code = "unsupported_media_type"
-	MisdirectedRequest   Code = "misdirected_request"
-	TooManyTries         Code = "too_many_tries"
-	TooManyWrongCodes    Code = "too_many_wrong_codes"
-	TooManyRequests      Code = "too_many_requests"
-	HeaderTooLarge       Code = "header_too_large"
-	Internal             Code = "internal_error"
-	Unavailable          Code = "unavailable"
+	InvalidRequest           Code = "invalid_request"
+	InvalidEmail             Code = "invalid_email"
+	InvalidCode              Code = "invalid_code"
+	NotSignedIn              Code = "not_signed_in"
+	WrongCode                Code = "wrong_code"
+	CrossOriginRequest       Code = "cross_origin_request"
+	SignUpClosed             Code = "sign_up_closed"
+	ReauthenticationRequired Code = "reauthentication_required"
+	NotFound                 Code = "not_found"
+	NoPendingCode            Code = "no_pending_code"
+	MethodNotAllowed         Code = "method_not_allowed"
+	RequestTimeout           Code = "request_timeout"
+	NotWithThisStore         Code = "not_with_this_store"
+	CodeExpired              Code = "code_expired"
+	RequestTooLarge          Code = "request_too_large"
+	UnsupportedMediaType     Code = "unsupported_media_type"
+	MisdirectedRequest       Code = "misdirected_request"
+	TooManyTries             Code = "too_many_tries"
+	TooManyWrongCodes        Code = "too_many_wrong_codes"
+	TooManyRequests          Code = "too_many_requests"
+	HeaderTooLarge           Code = "header_too_large"
+	Internal                 Code = "internal_error"
+	Unavailable              Code = "unavailable"
 )
 
-// Error is a fault with a public face (Code, Message, RetryAfter, TriesLeft) and a private cause.
+// Error is a fault with a public face (Code, Message and the details) and a private cause.
 type Error struct {
 	Code       Code
 	Message    string        // one or two sentences for people: what happened and what to do
 	RetryAfter time.Duration // how long to wait before trying again; 0 where waiting does not help
 	TriesLeft  *int          // with WrongCode: how many more tries this code has
+	SignedOut  *SignedOut    // with NotSignedIn: why not any more, where that is known
 
 	cause error
+}
+
+// SignedOut says why somebody who was signed in is not any more.
+type SignedOut struct {
+	Reason string    // one of the contract's
+	At     time.Time // zero where nobody knows
+	By     string    // browser and system that did it, "" where nobody knows
 }
 
 // New returns a fault without a cause.

@@ -1,19 +1,63 @@
 // Package session keeps what a browser may rely on between two requests: who is signed in, and the sign-in that waits
 // for its code. A session never changes after it was issued; what changes is a new session with a new token.
+//
+// Two stores keep them under one law, Store: Shared in Postgres, the same for all instances, and Sealed in the cookie
+// itself. What only the first can do is what its further methods are.
 package session
 
 import (
+	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
+
+// Store keeps sessions behind tokens, the values of cookies.
+type Store interface {
+	// Issue makes a session in the place of the one behind the token replaced, "" for none: as part of tx, where the
+	// store is in Postgres. It returns the session with ID, ExpiresAt, Token, Secret and Keep set.
+	Issue(ctx context.Context, tx pgx.Tx, session Session, replaced string) (Session, error)
+	// Read returns the session behind a token. Its Token is another one when the browser is to have that from now on.
+	// Where there is no session the error is ErrNone, an *Ended if the store knows more.
+	Read(ctx context.Context, token string) (Session, error)
+	// End ends the session behind a token, as its owner wants. No session is no error.
+	End(ctx context.Context, token string) error
+}
 
 // ErrNone covers every token behind which there is no session: absent, malformed, expired, ended or forged. Any other
 // error of this package means that the store did not answer, and says nothing about the person.
 var ErrNone = errors.New("session: none")
+
+// Reason says why the session of somebody who was signed in ended.
+type Reason string
+
+// The reasons. Their texts are in the database and in the contract.
+const (
+	Idle            Reason = "idle"              // not used for too long
+	MaxAge          Reason = "max_age"           // too long ago that somebody signed in
+	SignedOut       Reason = "signed_out"        // here
+	EndedElsewhere  Reason = "ended_elsewhere"   // this one, from another browser
+	EndedEverywhere Reason = "ended_everywhere"  // with all others, from another browser
+	TooManySessions Reason = "too_many_sessions" // the oldest of more than MaxPerUser
+	EndedByOperator Reason = "ended_by_operator"
+	KeyWithdrawn    Reason = "key_withdrawn" // the secret key that it was sealed with is not in use any more
+)
+
+// Ended is an ErrNone for a token that once was somebody's session.
+type Ended struct {
+	Reason Reason
+	At     time.Time // zero where nobody knows
+	By     string    // browser and system that ended it, "" where that is no browser or nobody knows
+}
+
+// Error is for logs.
+func (e *Ended) Error() string { return "session: ended: " + string(e.Reason) }
+
+// Is makes every Ended an ErrNone.
+func (e *Ended) Is(target error) bool { return target == ErrNone }
 
 // Session is what is kept for one browser.
 type Session struct {
@@ -21,8 +65,12 @@ type Session struct {
 	ExpiresAt time.Time `json:"expires_at"`        // absolute end, whatever its use
 	User      *User     `json:"user,omitempty"`    // nil before sign-in
 	Pending   *Pending  `json:"pending,omitempty"` // nil when no code is waited for
-	UserAgent string    `json:"user_agent"`        // of the request that made it, at most 256 bytes
-	IP        string    `json:"ip"`                // of the same request
+	UserAgent string    `json:"user_agent"`        // of the request that made it, at most 256 bytes; Shared only
+	IP        string    `json:"ip"`                // of the same request; Shared only
+
+	Token  string        `json:"-"` // what the cookie is to hold from now on
+	Secret string        `json:"-"` // what this browser has and no database; "" where there is no such thing
+	Keep   time.Duration `json:"-"` // how long the browser is to keep the cookie
 }
 
 // start is when the session's age begins, by the database's clock: a session that replaces another one to wait for a code
@@ -33,9 +81,6 @@ func (s Session) start() time.Time {
 	}
 	return s.Pending.SentAt
 }
-
-// Age is how long a session of this kind lives at the most, for the cookie; the store decides when it really ends.
-func (s Session) Age() time.Duration { return s.ExpiresAt.Sub(s.start()) }
 
 // User is the person who is signed in.
 type User struct {
@@ -54,29 +99,36 @@ type Pending struct {
 	SentAt      time.Time `json:"sent_at"` // by the database's clock
 }
 
+// Limits of a signed-in session: by the database's clock in Shared, by the server's in Sealed.
+type Limits struct {
+	Idle   time.Duration // unused for so long, it ends
+	MaxAge time.Duration // it ends then, however it is used
+}
+
 // pendingAge is how long a session lives that only waits for a code: longer than the code, so that the page can still
 // say that it has expired.
 const pendingAge = time.Hour
 
-// tokenBytes is the length of a token before encoding: 256 bits (OWASP ASVS 5.0, 7.2.3 wants 128).
-const tokenBytes = 32
-
-// newToken returns a token as it stands in the cookie: base64url, 43 characters.
-func newToken() string {
-	return base64.RawURLEncoding.EncodeToString(randomBytes(tokenBytes))
+// of returns how long a session may be idle, and how old it may become.
+func (l Limits) of(s Session) (idle, age time.Duration) {
+	if s.User == nil {
+		return pendingAge, pendingAge
+	}
+	return l.Idle, l.MaxAge
 }
 
-// tokenKey is what the store knows of a token; ok is false for what cannot be a token, which then costs no read.
-func tokenKey(token string) (key string, ok bool) {
-	if len(token) != base64.RawURLEncoding.EncodedLen(tokenBytes) { // the decoder skips line breaks
-		return "", false
+// seenInterval is how often it is noted, at the most, that a session is in use.
+const seenInterval = time.Minute
+
+// reasonAge is how long it can be told why a session ended. So long the browser keeps the cookie of a session that is over.
+const reasonAge = 7 * 24 * time.Hour
+
+// keep is how long a browser keeps the cookie of a session that has so much time left.
+func keep(s Session, left time.Duration) time.Duration {
+	if s.User == nil {
+		return left
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) != tokenBytes {
-		return "", false
-	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:]), true
+	return left + reasonAge
 }
 
 func newID() string { return hex.EncodeToString(randomBytes(16)) }

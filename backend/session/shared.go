@@ -2,7 +2,11 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -18,12 +22,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Limits of a signed-in session, enforced by the database's clock.
-type Limits struct {
-	Idle   time.Duration // unused for so long, it ends
-	MaxAge time.Duration // it ends then, however it is used
-}
-
 // Shared keeps sessions in Postgres: every instance sees the same ones, and an ended one is gone for all of them at
 // once. The table holds the SHA-256 of the token, so that a dump of it signs nobody in.
 type Shared struct {
@@ -36,8 +34,18 @@ type Shared struct {
 	seen map[string]struct{} // keys read since the last flush
 }
 
-// touchInterval is how often the keys that were read are written back as "seen".
-const touchInterval = 15 * time.Second
+// MaxPerUser is how many sessions one person may have; one more ends the oldest.
+const MaxPerUser = 10
+
+// flushInterval is how often the keys that were read are written back as seen.
+const flushInterval = 15 * time.Second
+
+// Conditions and values of rows of sessions, by the database's clock.
+const (
+	isLive     = `(e > extract(epoch FROM now()) AND last_seen_at > now() - make_interval(secs => idle_seconds))`
+	expiredAt  = `least(to_timestamp(e), last_seen_at + make_interval(secs => idle_seconds))`
+	expiredFor = `CASE WHEN to_timestamp(e) <= last_seen_at + make_interval(secs => idle_seconds) THEN 'max_age' ELSE 'idle' END`
+)
 
 // NewShared returns a store on a database whose schema postgres.CheckSchema accepts.
 func NewShared(ctx context.Context, db *pgxpool.Pool, limits Limits, log *slog.Logger) (*Shared, error) {
@@ -62,40 +70,54 @@ func openStorage(ctx context.Context, db *pgxpool.Pool) (kv *storage.Storage, er
 // Close ends the storage package's goroutine, and with it the pool, so that it comes last, after Run has returned.
 func (s *Shared) Close() error { return s.kv.Close() }
 
-// Name is what the store is called in the development pages.
-func (s *Shared) Name() string { return "postgres" }
-
-// Issue makes a session, for a person or for a sign-in that waits, and returns its token. It sets ID and ExpiresAt.
-func (s *Shared) Issue(ctx context.Context, session Session) (string, Session, error) {
-	return s.issue(ctx, s.db, session)
-}
-
-// IssueTx is Issue as part of a transaction: the session exists if and only if tx commits.
-func (s *Shared) IssueTx(ctx context.Context, tx pgx.Tx, session Session) (string, Session, error) {
-	return s.issue(ctx, tx, session)
-}
-
-func (s *Shared) issue(ctx context.Context, q postgres.Querier, session Session) (string, Session, error) {
-	idle, age := s.limits.Idle, s.limits.MaxAge
-	if session.User == nil {
-		idle, age = pendingAge, pendingAge
-	}
+// Issue implements Store: the session exists, and the one that it replaces does not, if and only if tx commits. When tx
+// holds the lock on the user's row, as a sign-in does, there are never more than MaxPerUser sessions of a user.
+func (s *Shared) Issue(ctx context.Context, tx pgx.Tx, session Session, replaced string) (Session, error) {
+	idle, age := s.limits.of(session)
 	session.ID, session.ExpiresAt = newID(), session.start().Add(age)
 	session.UserAgent = printable(session.UserAgent, 256)
+	session.Token = newToken()
+	session.Secret, session.Keep = session.Token, keep(session, age)
 	value, err := json.Marshal(session)
 	if err != nil {
-		return "", Session{}, err
+		return Session{}, err
 	}
-	token := newToken()
-	key, _ := tokenKey(token)
-	_, err = q.Exec(ctx, `
-		INSERT INTO sessions (k, v, e, idle_seconds)
-		VALUES (@key, @value, @end, @idle)`,
-		pgx.NamedArgs{"key": key, "value": value, "end": session.ExpiresAt.Unix(), "idle": int(idle.Seconds())})
-	return token, session, postgres.Error("issue session", err)
+	key, _ := tokenKey(session.Token)
+	replacedKey, _ := tokenKey(replaced)
+	_, err = tx.Exec(ctx, `
+		WITH replaced AS (
+		    DELETE FROM sessions
+		    WHERE k = @replaced
+		), issued AS (
+		    INSERT INTO sessions (k, v, e, idle_seconds)
+		    VALUES (@key, @value, @end, @idle)
+		    RETURNING user_id
+		), surplus AS (
+		    SELECT k
+		    FROM sessions
+		    WHERE user_id = (SELECT user_id FROM issued)
+		      AND k <> @replaced
+		      AND `+isLive+`
+		    ORDER BY e DESC, k
+		    OFFSET @others
+		    FOR UPDATE
+		), ended AS (
+		    DELETE FROM sessions
+		    USING surplus
+		    WHERE sessions.k = surplus.k
+		    RETURNING sessions.k, sessions.id, sessions.user_id
+		)
+		INSERT INTO ended_sessions (k, id, user_id, reason)
+		SELECT k, id, user_id, @reason
+		FROM ended`,
+		pgx.NamedArgs{
+			"key": key, "value": value, "end": session.ExpiresAt.Unix(), "idle": int(idle.Seconds()),
+			"replaced": replacedKey, "others": MaxPerUser - 1, "reason": TooManySessions,
+		})
+	return session, postgres.Error("issue session", err)
 }
 
-// Read returns the session behind a token, or ErrNone. It notes that the session is in use.
+// Read implements Store, and notes that the session is in use.
 func (s *Shared) Read(ctx context.Context, token string) (Session, error) {
 	key, ok := tokenKey(token)
 	if !ok {
@@ -106,30 +128,75 @@ func (s *Shared) Read(ctx context.Context, token string) (Session, error) {
 		return Session{}, postgres.Error("read session", err)
 	}
 	if value == nil {
-		return Session{}, ErrNone
+		return Session{}, s.whyNone(ctx, key)
 	}
 	var session Session
 	if err := json.Unmarshal(value, &session); err != nil {
 		return Session{}, err
 	}
+	session.Token, session.Secret = token, token
 	s.mu.Lock()
 	s.seen[key] = struct{}{}
 	s.mu.Unlock()
 	return session, nil
 }
 
-// End ends the session behind a token, on every instance at once. No session is no error.
+// whyNone returns what is known of a key behind which no session lives.
+func (s *Shared) whyNone(ctx context.Context, key string) error {
+	var ended Ended
+	err := s.db.QueryRow(ctx, `
+		SELECT reason, ended_by, ended_at
+		FROM ended_sessions
+		WHERE k = @key
+		  AND ended_at > now() - @age::interval
+		UNION ALL
+		SELECT `+expiredFor+`, '', `+expiredAt+`
+		FROM sessions
+		WHERE k = @key
+		  AND user_id IS NOT NULL
+		  AND NOT `+isLive,
+		pgx.NamedArgs{"key": key, "age": reasonAge}).Scan(&ended.Reason, &ended.By, &ended.At)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrNone
+	}
+	if err != nil {
+		return postgres.Error("read why a session ended", err)
+	}
+	return &ended
+}
+
+// End implements Store, on every instance at once.
 func (s *Shared) End(ctx context.Context, token string) error {
 	key, ok := tokenKey(token)
 	if !ok {
 		return nil
 	}
-	return postgres.Error("end session", s.kv.DeleteWithContext(ctx, key))
+	_, err := s.end(ctx, `k = @key`, pgx.NamedArgs{"key": key}, Ended{Reason: SignedOut})
+	return err
+}
+
+// end ends the living sessions of a condition and keeps why, in one statement. It returns how many of signed-in people
+// they were.
+func (s *Shared) end(ctx context.Context, condition string, args pgx.NamedArgs, why Ended) (int, error) {
+	args["reason"], args["by"] = why.Reason, why.By
+	tag, err := s.db.Exec(ctx, `
+		WITH ended AS (
+		    DELETE FROM sessions
+		    WHERE `+condition+`
+		      AND `+isLive+`
+		    RETURNING k, id, user_id
+		)
+		INSERT INTO ended_sessions (k, id, user_id, reason, ended_by)
+		SELECT k, id, user_id, @reason, @by
+		FROM ended
+		WHERE user_id IS NOT NULL`,
+		args)
+	return int(tag.RowsAffected()), postgres.Error("end session", err)
 }
 
 // Run writes back which sessions are in use until ctx ends, and once more then.
 func (s *Shared) Run(ctx context.Context) {
-	tick := time.NewTicker(touchInterval)
+	tick := time.NewTicker(flushInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -164,13 +231,33 @@ func (s *Shared) flush(ctx context.Context) {
 		UPDATE sessions
 		SET last_seen_at = now()
 		WHERE k = ANY(@keys)
-		  AND last_seen_at < now() - interval '1 minute'
-		  AND last_seen_at > now() - make_interval(secs => idle_seconds)
-		  AND e > extract(epoch FROM now())`,
-		pgx.NamedArgs{"keys": keys})
+		  AND last_seen_at < now() - @interval::interval
+		  AND `+isLive,
+		pgx.NamedArgs{"keys": keys, "interval": seenInterval})
 	if err != nil {
 		s.log.WarnContext(ctx, "sessions in use were not noted", "sessions", len(keys), "error", err)
 	}
+}
+
+// tokenBytes is the length of a token before encoding: 256 bits (OWASP ASVS 5.0, 7.2.3 wants 128).
+const tokenBytes = 32
+
+// newToken returns a token as it stands in the cookie: base64url, 43 characters.
+func newToken() string {
+	return base64.RawURLEncoding.EncodeToString(randomBytes(tokenBytes))
+}
+
+// tokenKey is what the table knows of a token; ok is false for what cannot be a token, which then costs no read.
+func tokenKey(token string) (key string, ok bool) {
+	if len(token) != base64.RawURLEncoding.EncodedLen(tokenBytes) { // the decoder skips line breaks
+		return "", false
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(raw) != tokenBytes {
+		return "", false
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:]), true
 }
 
 // printable keeps at most n bytes of s, without control characters: Postgres' JSON refuses NUL.

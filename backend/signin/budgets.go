@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"sana/backend/fault"
-	"sana/backend/keyring"
 	"sana/backend/postgres"
 	"sana/backend/throttle"
 
@@ -68,7 +67,8 @@ func (s *Service) digits(ctx context.Context) (int, error) {
 // try is a guess that was counted and may be compared.
 type try struct {
 	challenge Challenge
-	key       keyring.Key
+	keyID     string
+	verifier  []byte         // see verifierOf
 	device    string         // "" unless the browser is known with the address
 	networks  []throttle.Use // what a right code gets back
 }
@@ -82,7 +82,7 @@ func (s *Service) reserveTry(ctx context.Context, client Client, id string) (try
 		if r, err = countTry(ctx, tx, id); err != nil {
 			return err
 		}
-		t.challenge = r.challenge()
+		t.challenge, t.keyID, t.verifier = r.challenge(), r.KeyID, r.Verifier
 		t.device = s.deviceID(client.Device, r.Email)
 		t.networks = throttle.WrongByNetwork.OfNetworks(client.Networks)
 		verdict, err := s.throttle.Reserve(ctx, tx, append(t.ownBudgets(), t.networks...)...)
@@ -100,11 +100,6 @@ func (s *Service) reserveTry(ctx context.Context, client Client, id string) (try
 	if err != nil {
 		return try{}, err
 	}
-	key, ok := s.keys.Find(r.KeyID)
-	if !ok {
-		return try{}, errExpired() // the key was withdrawn, and the code with it
-	}
-	t.key = key
 	return t, nil
 }
 

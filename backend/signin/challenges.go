@@ -23,6 +23,7 @@ const columns = `
 	code_kind,
 	code_length,
 	key_id,
+	verifier,
 	tries,
 	delivery,
 	now() AS now,
@@ -38,6 +39,7 @@ type row struct {
 	CodeKind   CodeKind
 	CodeLength int
 	KeyID      string
+	Verifier   []byte
 	Tries      int
 	Delivery   Delivery
 	Now        time.Time
@@ -72,21 +74,42 @@ func queryRow(ctx context.Context, q postgres.Querier, sql string, args pgx.Name
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[row])
 }
 
-// begin makes a challenge and queues its mail, if one may be sent.
-func (s *Service) begin(ctx context.Context, tx pgx.Tx, email string, format Format, leave sending) (Challenge, error) {
+// begin makes a challenge, has it kept, and queues its mail, if one may be sent.
+func (s *Service) begin(ctx context.Context, tx pgx.Tx, email string, format Format, leave sending, keep Keep) (Challenge, error) {
+	key := s.keys.Current()
 	r, err := queryRow(ctx, tx, `
 		INSERT INTO challenges (id, email, purpose, key_id, code_kind, code_length, delivery, resend_at, expires_at)
 		VALUES (@id, @email, @purpose, @key, @kind, @length, @delivery, @resend_at, now() + @lifetime)
 		RETURNING `+columns,
 		pgx.NamedArgs{
 			"id": newChallengeID(), "email": email, "purpose": PurposeSignIn,
-			"key": s.keys.Current().ID, "kind": format.Kind, "length": format.Length,
+			"key": key.ID, "kind": format.Kind, "length": format.Length,
 			"delivery": leave.delivery, "resend_at": leave.resendAt, "lifetime": throttle.CodeLifetime,
 		})
 	if err != nil {
 		return Challenge{}, postgres.Error("begin challenge", err)
 	}
-	return r.challenge(), s.enqueue(ctx, tx, r.ID, leave)
+	challenge := r.challenge()
+	secret, err := keep(ctx, tx, challenge)
+	if err != nil {
+		return Challenge{}, err
+	}
+	if secret != "" {
+		code := deriveCode(key, r.ID, r.Purpose, format)
+		if err := setVerifier(ctx, tx, r.ID, verifierOf(secret, r.ID, code)); err != nil {
+			return Challenge{}, err
+		}
+	}
+	return challenge, s.enqueue(ctx, tx, r.ID, leave)
+}
+
+func setVerifier(ctx context.Context, tx pgx.Tx, id string, verifier []byte) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE challenges
+		SET verifier = @verifier
+		WHERE id = @id`,
+		pgx.NamedArgs{"id": id, "verifier": verifier})
+	return postgres.Error("set verifier", err)
 }
 
 func (s *Service) enqueue(ctx context.Context, tx pgx.Tx, id string, leave sending) error {
@@ -129,6 +152,16 @@ func (s *Service) resend(ctx context.Context, tx pgx.Tx, id string, leave sendin
 		return Challenge{}, postgres.Error("resend", err)
 	}
 	return r.challenge(), s.enqueue(ctx, tx, id, leave)
+}
+
+// cancel removes a challenge that was not used.
+func cancel(ctx context.Context, tx pgx.Tx, id string) error {
+	_, err := tx.Exec(ctx, `
+		DELETE FROM challenges
+		WHERE id = @id
+		  AND consumed_at IS NULL`,
+		pgx.NamedArgs{"id": id})
+	return postgres.Error("cancel challenge", err)
 }
 
 func pending(ctx context.Context, q postgres.Querier, id string) (Challenge, error) {

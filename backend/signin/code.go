@@ -68,6 +68,14 @@ func deriveLetters(key keyring.Key, challengeID, purpose string, length int) str
 	return string(code)
 }
 
+// verifierOf returns what proves a code to the browser that waits for it, without the key that the code was derived with.
+// It tells nothing to whoever does not have the browser's secret of 256 bits, which no database holds.
+func verifierOf(secret, challengeID, code string) []byte {
+	mac := hmac.New(sha256.New, []byte(secret))
+	fmt.Fprintf(mac, "sana/code verifier/v1\x00%s\x00%s", challengeID, code)
+	return mac.Sum(nil)
+}
+
 // cleanCode takes a code as people type or paste it: spaces and dashes anywhere, full-width characters, and of letters
 // small ones and those that look like a digit. What then is not a code of this format is fault.InvalidCode, which costs
 // no try.

@@ -84,11 +84,16 @@ func New(db *pgxpool.Pool, keys keyring.Ring, limits *throttle.Throttle, box *ou
 	return s
 }
 
-// Begin makes a challenge for an address and queues its mail, in one transaction. Nothing here depends on whether the
+// Keep makes the browser wait for a new challenge, as part of the transaction that makes it. It returns a secret that this
+// browser has from then on and no database: with it a code that was mailed outlives the key that it was derived with. ""
+// means that there is none.
+type Keep func(ctx context.Context, tx pgx.Tx, challenge Challenge) (secret string, err error)
+
+// Begin makes a challenge for an address, queues its mail and calls keep, in one transaction. Nothing here depends on whether the
 // address is known or may sign up. pendingID is the challenge that the browser already waits for, or "": asked again for
 // the same address, Begin does what Resend does. It returns fault.InvalidEmail for what is not an address, and
 // fault.TooManyRequests. An address that has got enough mail gets a challenge whose mail is Held.
-func (s *Service) Begin(ctx context.Context, client Client, address, pendingID string) (Challenge, error) {
+func (s *Service) Begin(ctx context.Context, client Client, address, pendingID string, keep Keep) (Challenge, error) {
 	email, err := ParseAddress(address)
 	if err != nil {
 		return Challenge{}, err
@@ -96,7 +101,7 @@ func (s *Service) Begin(ctx context.Context, client Client, address, pendingID s
 	if pendingID != "" {
 		pending, err := s.Pending(ctx, pendingID)
 		if err == nil && pending.Email == email {
-			return s.Resend(ctx, client, pendingID)
+			return s.Resend(ctx, client, pendingID, keep)
 		}
 		if err != nil && !fault.Is(err, fault.NoPendingCode) {
 			return Challenge{}, err
@@ -116,17 +121,17 @@ func (s *Service) Begin(ctx context.Context, client Client, address, pendingID s
 		if err != nil {
 			return err
 		}
-		challenge, err = s.begin(ctx, tx, email, format, leave)
+		challenge, err = s.begin(ctx, tx, email, format, leave, keep)
 		return err
 	})
 	return challenge, err
 }
 
 // Resend sends a challenge's code again: the same one, or that of a new challenge when the old one cannot be used any
-// more or hardly. Before ResendAt it sends nothing and answers alike, and so it does when the address has got enough
+// more or hardly; then it calls keep. Before ResendAt it sends nothing and answers alike, and so it does when the address has got enough
 // mail: then the mail is Held. It returns fault.NoPendingCode when there is no such challenge or its code was used, and
 // fault.TooManyRequests.
-func (s *Service) Resend(ctx context.Context, client Client, id string) (Challenge, error) {
+func (s *Service) Resend(ctx context.Context, client Client, id string, keep Keep) (Challenge, error) {
 	digits, err := s.digits(ctx)
 	if err != nil {
 		return Challenge{}, err
@@ -150,7 +155,7 @@ func (s *Service) Resend(ctx context.Context, client Client, id string) (Challen
 			return err
 		}
 		if leave.delivery != Held && old.isSpent(format) {
-			challenge, err = s.begin(ctx, tx, old.Email, format, leave)
+			challenge, err = s.begin(ctx, tx, old.Email, format, leave, keep)
 			return err
 		}
 		challenge, err = s.resend(ctx, tx, id, leave)
@@ -170,6 +175,27 @@ func (s *Service) Pending(ctx context.Context, id string) (Challenge, error) {
 	return pending(ctx, s.db, id)
 }
 
+// Cancel gives up a challenge: its code is good for nothing any more. It calls then, if not nil, in the same transaction.
+func (s *Service) Cancel(ctx context.Context, id string, then func(ctx context.Context, tx pgx.Tx) error) error {
+	return postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
+		err := cancel(ctx, tx, id)
+		if err != nil || then == nil {
+			return err
+		}
+		return then(ctx, tx)
+	})
+}
+
+// recentFor is how long a sign-in is good for calls that want a fresh one.
+const recentFor = 10 * time.Minute
+
+// IsRecent reports whether a sign-in at this time, which is the database's, is good for calls that want a fresh one.
+func (s *Service) IsRecent(ctx context.Context, signedInAt time.Time) (recent bool, err error) {
+	err = s.db.QueryRow(ctx, `SELECT @at::timestamptz > now() - @fresh::interval`,
+		pgx.NamedArgs{"at": signedInAt, "fresh": recentFor}).Scan(&recent)
+	return recent, postgres.Error("read the time", err)
+}
+
 // SignedIn is what a right code leads to.
 type SignedIn struct {
 	User   User
@@ -179,27 +205,51 @@ type SignedIn struct {
 // Issue makes the session of whoever signed in, as part of tx. now is the database's time.
 type Issue func(ctx context.Context, tx pgx.Tx, user User, now time.Time) error
 
-// Verify compares a guess with a challenge's code. For the right one it consumes the challenge, makes the user if the
+// Guess is a code that somebody typed, and what his browser knows of the challenge that it is for.
+type Guess struct {
+	Code        string
+	ChallengeID string
+	Format      Format
+	Secret      string // of Keep
+}
+
+// Verify compares a guess with its challenge's code. For the right one it consumes the challenge, makes the user if the
 // address is new, and calls issue, all in one transaction: a spent code without a session cannot exist.
 //
 // It returns fault.InvalidCode for what is not a code (no try is counted), fault.WrongCode with the tries left,
 // fault.TooManyTries, fault.TooManyWrongCodes, fault.TooManyRequests, fault.CodeExpired for an expired or used one,
 // fault.NoPendingCode when there is no challenge, and fault.SignUpClosed for the right code of somebody who may not come
 // in: then the code is spent and nothing else has happened.
-func (s *Service) Verify(ctx context.Context, client Client, id string, format Format, guess string, issue Issue) (SignedIn, error) {
-	guess, err := cleanCode(guess, format)
+func (s *Service) Verify(ctx context.Context, client Client, guess Guess, issue Issue) (SignedIn, error) {
+	code, err := cleanCode(guess.Code, guess.Format)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	t, err := s.reserveTry(ctx, client, id)
+	t, err := s.reserveTry(ctx, client, guess.ChallengeID)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	code := deriveCode(t.key, t.challenge.ID, t.challenge.Purpose, t.challenge.CodeFormat)
-	if subtle.ConstantTimeCompare([]byte(guess), []byte(code)) != 1 {
+	right, err := s.isRight(t, code, guess.Secret)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	if !right {
 		return SignedIn{}, errWrong(t.challenge.TriesLeft)
 	}
 	return s.succeed(ctx, t, issue)
+}
+
+// isRight compares in constant time. Where the key of the code has gone, the browser's secret stands in for it; without
+// either the code is void, fault.CodeExpired.
+func (s *Service) isRight(t try, code, secret string) (bool, error) {
+	if key, ok := s.keys.Find(t.keyID); ok {
+		want := deriveCode(key, t.challenge.ID, t.challenge.Purpose, t.challenge.CodeFormat)
+		return subtle.ConstantTimeCompare([]byte(code), []byte(want)) == 1, nil
+	}
+	if t.verifier == nil || secret == "" {
+		return false, errExpired()
+	}
+	return subtle.ConstantTimeCompare(verifierOf(secret, t.challenge.ID, code), t.verifier) == 1, nil
 }
 
 // succeed spends the challenge of a right code.

@@ -52,7 +52,7 @@ func (s *Server) requestCode(ctx context.Context, c *fiber.Ctx) error {
 	if err := readJSON(c, &request); err != nil {
 		return err
 	}
-	current, token, err := s.readSession(ctx, c)
+	current, err := s.readSession(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -60,32 +60,29 @@ func (s *Server) requestCode(ctx context.Context, c *fiber.Ctx) error {
 	if current.Pending != nil {
 		pendingID = current.Pending.ChallengeID
 	}
-	challenge, err := s.SignIn.Begin(ctx, s.client(c), request.Email, pendingID)
-	if err != nil {
-		return err
-	}
-	return s.keepPending(ctx, c, current, token, challenge)
+	return s.keepPending(c, current, func(keep signin.Keep) (signin.Challenge, error) {
+		return s.SignIn.Begin(ctx, s.client(c), request.Email, pendingID, keep)
+	})
 }
 
 func (s *Server) resendCode(ctx context.Context, c *fiber.Ctx) error {
 	if err := readEmptyJSON(c); err != nil {
 		return err
 	}
-	current, token, err := s.readPending(ctx, c)
+	current, err := s.readPending(ctx, c)
 	if err != nil {
 		return err
 	}
-	challenge, err := s.SignIn.Resend(ctx, s.client(c), current.Pending.ChallengeID)
-	if err != nil {
-		return err
-	}
-	return s.keepPending(ctx, c, current, token, challenge)
+	return s.keepPending(c, current, func(keep signin.Keep) (signin.Challenge, error) {
+		return s.SignIn.Resend(ctx, s.client(c), current.Pending.ChallengeID, keep)
+	})
 }
 
-// keepPending makes the session wait for the challenge's code, unless it does already, and answers 202.
-func (s *Server) keepPending(ctx context.Context, c *fiber.Ctx, current session.Session, token string, challenge signin.Challenge) error {
-	if current.Pending == nil || current.Pending.ChallengeID != challenge.ID {
-		err := s.replaceSession(ctx, c, token, session.Session{
+// keepPending calls ask, lets the browser wait for the challenge if it is a new one, and answers 202.
+func (s *Server) keepPending(c *fiber.Ctx, current session.Session, ask func(signin.Keep) (signin.Challenge, error)) error {
+	var issued *session.Session
+	challenge, err := ask(func(ctx context.Context, tx pgx.Tx, challenge signin.Challenge) (string, error) {
+		next, err := s.Sessions.Issue(ctx, tx, s.from(c, session.Session{
 			User: current.User,
 			Pending: &session.Pending{
 				ChallengeID: challenge.ID,
@@ -95,16 +92,27 @@ func (s *Server) keepPending(ctx context.Context, c *fiber.Ctx, current session.
 				CodeLength:  challenge.CodeFormat.Length,
 				SentAt:      challenge.SentAt,
 			},
-		})
-		if err != nil {
-			return err
-		}
+		}), current.Token)
+		issued = &next
+		return next.Secret, err
+	})
+	if err != nil {
+		return err
+	}
+	if issued != nil {
+		s.cookie.set(c, issued.Token, issued.Keep)
 	}
 	return sendJSON(c.Status(fiber.StatusAccepted), contentTypeJSON, pendingAnswerOf(challenge))
 }
 
+// from notes in a session which request it is made for.
+func (s *Server) from(c *fiber.Ctx, next session.Session) session.Session {
+	next.UserAgent, next.IP = utils.CopyString(c.Get(fiber.HeaderUserAgent)), s.clientIP(c)
+	return next
+}
+
 func (s *Server) pendingCode(ctx context.Context, c *fiber.Ctx) error {
-	current, _, err := s.readPending(ctx, c)
+	current, err := s.readPending(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -116,22 +124,34 @@ func (s *Server) pendingCode(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (s *Server) cancelCode(ctx context.Context, c *fiber.Ctx) error {
-	current, token, err := s.readSession(ctx, c)
-	if err != nil {
-		return err
-	}
-	switch {
-	case current.Pending == nil:
-	case current.User != nil:
-		err = s.replaceSession(ctx, c, token, session.Session{User: current.User})
-	default:
-		err = s.Sessions.End(ctx, token)
-		s.cookie.clear(c)
+	current, err := s.readSession(ctx, c)
+	if err == nil && current.Pending != nil {
+		err = s.cancelPending(ctx, c, current)
 	}
 	if err != nil {
 		return err
 	}
 	return c.SendStatus(fiber.StatusNoContent)
+}
+
+func (s *Server) cancelPending(ctx context.Context, c *fiber.Ctx, current session.Session) error {
+	id := current.Pending.ChallengeID
+	if current.User == nil {
+		if err := s.SignIn.Cancel(ctx, id, nil); err != nil {
+			return err
+		}
+		s.cookie.clear(c)
+		return s.Sessions.End(ctx, current.Token)
+	}
+	var issued session.Session
+	err := s.SignIn.Cancel(ctx, id, func(ctx context.Context, tx pgx.Tx) (err error) {
+		issued, err = s.Sessions.Issue(ctx, tx, s.from(c, session.Session{User: current.User}), current.Token)
+		return err
+	})
+	if err == nil {
+		s.cookie.set(c, issued.Token, issued.Keep)
+	}
+	return err
 }
 
 func (s *Server) verifyCode(ctx context.Context, c *fiber.Ctx) error {
@@ -141,41 +161,35 @@ func (s *Server) verifyCode(ctx context.Context, c *fiber.Ctx) error {
 	if err := readJSON(c, &request); err != nil {
 		return err
 	}
-	current, oldToken, err := s.readPending(ctx, c)
+	current, err := s.readPending(ctx, c)
 	if err != nil {
 		return err
 	}
-	var (
-		token   string
-		issued  session.Session
-		pending = current.Pending
-		format  = signin.Format{Kind: signin.CodeKind(pending.CodeKind), Length: pending.CodeLength}
-	)
-	issue := func(ctx context.Context, tx pgx.Tx, user signin.User, now time.Time) (err error) {
-		token, issued, err = s.Sessions.IssueTx(ctx, tx, session.Session{
-			User:      &session.User{ID: user.ID, Email: user.Email, SignedInAt: now},
-			UserAgent: utils.CopyString(c.Get(fiber.HeaderUserAgent)),
-			IP:        s.clientIP(c),
-		})
-		return err
+	pending := current.Pending
+	guess := signin.Guess{
+		Code:        request.Code,
+		ChallengeID: pending.ChallengeID,
+		Format:      signin.Format{Kind: signin.CodeKind(pending.CodeKind), Length: pending.CodeLength},
+		Secret:      current.Secret,
 	}
-	in, err := s.SignIn.Verify(ctx, s.client(c), pending.ChallengeID, format, request.Code, issue)
+	var issued session.Session
+	in, err := s.SignIn.Verify(ctx, s.client(c), guess, func(ctx context.Context, tx pgx.Tx, user signin.User, now time.Time) (err error) {
+		signedIn := &session.User{ID: user.ID, Email: user.Email, SignedInAt: now}
+		issued, err = s.Sessions.Issue(ctx, tx, s.from(c, session.Session{User: signedIn}), current.Token)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	s.endReplaced(ctx, c, oldToken)
-	s.cookie.set(c, token, issued.Age())
+	s.cookie.set(c, issued.Token, issued.Keep)
 	s.device.set(c, in.Device, deviceAge)
 	return sendJSON(c, contentTypeJSON, signedInAnswer{currentAnswerOf(issued), in.User.Created})
 }
 
 func (s *Server) currentSession(ctx context.Context, c *fiber.Ctx) error {
-	current, _, err := s.readSession(ctx, c)
+	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
 		return err
-	}
-	if current.User == nil {
-		return fault.New(fault.NotSignedIn, "Nobody is signed in here.")
 	}
 	return sendJSON(c, contentTypeJSON, currentAnswerOf(current))
 }
@@ -189,41 +203,23 @@ func (s *Server) signOut(ctx context.Context, c *fiber.Ctx) error {
 			return err
 		}
 	}
+	return s.forgetSession(c)
+}
+
+// forgetSession answers 204 and has the browser forget that somebody was signed in.
+func (s *Server) forgetSession(c *fiber.Ctx) error {
 	s.cookie.clear(c)
 	c.Set("Clear-Site-Data", `"cache", "storage"`)
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
 // readPending returns the session of a request that waits for a code, or fault.NoPendingCode.
-func (s *Server) readPending(ctx context.Context, c *fiber.Ctx) (session.Session, string, error) {
-	current, token, err := s.readSession(ctx, c)
+func (s *Server) readPending(ctx context.Context, c *fiber.Ctx) (session.Session, error) {
+	current, err := s.readSession(ctx, c)
 	if err == nil && current.Pending == nil {
 		err = fault.New(fault.NoPendingCode, "This browser is not waiting for a code. Ask for one with your e-mail address.")
 	}
-	return current, token, err
-}
-
-// replaceSession issues next in the place of the session behind token.
-func (s *Server) replaceSession(ctx context.Context, c *fiber.Ctx, token string, next session.Session) error {
-	next.UserAgent, next.IP = utils.CopyString(c.Get(fiber.HeaderUserAgent)), s.clientIP(c)
-	newToken, issued, err := s.Sessions.Issue(ctx, next)
-	if err != nil {
-		return err
-	}
-	s.endReplaced(ctx, c, token)
-	s.cookie.set(c, newToken, issued.Age())
-	return nil
-}
-
-// endReplaced ends a session that a new one has replaced. The new one stands already, so a failure is only logged: the
-// old one ends by itself.
-func (s *Server) endReplaced(ctx context.Context, c *fiber.Ctx, token string) {
-	if token == "" {
-		return
-	}
-	if err := s.Sessions.End(ctx, token); err != nil {
-		s.Log.Warn("replaced session not ended", "request_id", requestID(c), "error", err)
-	}
+	return current, err
 }
 
 func pendingAnswerOf(c signin.Challenge) pendingCodeAnswer {

@@ -1,11 +1,8 @@
 package web
 
 import (
-	"context"
-	"errors"
+	"net/url"
 	"time"
-
-	"sana/backend/session"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -26,6 +23,11 @@ const (
 
 // deviceAge is how long a browser counts as known after a sign-in: what browsers allow (RFC 6265bis, 5.5).
 const deviceAge = 400 * 24 * time.Hour
+
+// SessionCookieName is the name of the cookie that holds the session's token.
+func SessionCookieName(publicURL *url.URL) string {
+	return newCookieSettings(sessionCookie, publicURL.Scheme == "https").name
+}
 
 func newCookieSettings(name string, https bool) cookieSettings {
 	if https {
@@ -71,17 +73,4 @@ func (k cookieSettings) write(c *fiber.Ctx, value string, maxAge int) {
 		cookie.SetExpire(fasthttp.CookieExpireDelete)
 	}
 	c.Response().Header.SetCookie(cookie)
-}
-
-// readSession returns the session of a request and its token. A request without one gets an empty session and "".
-func (s *Server) readSession(ctx context.Context, c *fiber.Ctx) (session.Session, string, error) {
-	token := s.cookie.token(c)
-	if token == "" {
-		return session.Session{}, "", nil
-	}
-	found, err := s.Sessions.Read(ctx, token)
-	if errors.Is(err, session.ErrNone) {
-		return session.Session{}, "", nil
-	}
-	return found, token, err
 }

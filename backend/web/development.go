@@ -61,15 +61,15 @@ type debugAnswer struct {
 }
 
 func (s *Server) sessionDebug(ctx context.Context, c *fiber.Ctx) error {
-	current, token, err := s.readSession(ctx, c)
+	current, err := s.readSession(ctx, c)
 	if err != nil {
 		return err
 	}
 	answer := debugAnswer{
 		Instance:    s.Instance,
-		Store:       s.Sessions.Name(),
+		Store:       s.Store,
 		Cookie:      s.cookie.name,
-		HasSession:  token != "",
+		HasSession:  current.Token != "",
 		SessionKeys: []string{},
 		ClientIP:    s.clientIP(c),
 		UserAgent:   utils.CopyString(c.Get(fiber.HeaderUserAgent)),

@@ -16,27 +16,29 @@ import (
 
 // statusOf is the one place where a fault gets its HTTP status.
 var statusOf = map[fault.Code]int{
-	fault.InvalidRequest:       http.StatusBadRequest,
-	fault.InvalidEmail:         http.StatusBadRequest,
-	fault.InvalidCode:          http.StatusBadRequest,
-	fault.NotSignedIn:          http.StatusUnauthorized,
-	fault.WrongCode:            http.StatusUnauthorized,
-	fault.CrossOriginRequest:   http.StatusForbidden,
-	fault.SignUpClosed:         http.StatusForbidden,
-	fault.NotFound:             http.StatusNotFound,
-	fault.NoPendingCode:        http.StatusNotFound,
-	fault.MethodNotAllowed:     http.StatusMethodNotAllowed,
-	fault.RequestTimeout:       http.StatusRequestTimeout,
-	fault.CodeExpired:          http.StatusGone,
-	fault.RequestTooLarge:      http.StatusRequestEntityTooLarge,
-	fault.UnsupportedMediaType: http.StatusUnsupportedMediaType,
-	fault.MisdirectedRequest:   http.StatusMisdirectedRequest,
-	fault.TooManyTries:         http.StatusTooManyRequests,
-	fault.TooManyWrongCodes:    http.StatusTooManyRequests,
-	fault.TooManyRequests:      http.StatusTooManyRequests,
-	fault.HeaderTooLarge:       http.StatusRequestHeaderFieldsTooLarge,
-	fault.Internal:             http.StatusInternalServerError,
-	fault.Unavailable:          http.StatusServiceUnavailable,
+	fault.InvalidRequest:           http.StatusBadRequest,
+	fault.InvalidEmail:             http.StatusBadRequest,
+	fault.InvalidCode:              http.StatusBadRequest,
+	fault.NotSignedIn:              http.StatusUnauthorized,
+	fault.WrongCode:                http.StatusUnauthorized,
+	fault.CrossOriginRequest:       http.StatusForbidden,
+	fault.SignUpClosed:             http.StatusForbidden,
+	fault.ReauthenticationRequired: http.StatusForbidden,
+	fault.NotFound:                 http.StatusNotFound,
+	fault.NoPendingCode:            http.StatusNotFound,
+	fault.MethodNotAllowed:         http.StatusMethodNotAllowed,
+	fault.RequestTimeout:           http.StatusRequestTimeout,
+	fault.NotWithThisStore:         http.StatusConflict,
+	fault.CodeExpired:              http.StatusGone,
+	fault.RequestTooLarge:          http.StatusRequestEntityTooLarge,
+	fault.UnsupportedMediaType:     http.StatusUnsupportedMediaType,
+	fault.MisdirectedRequest:       http.StatusMisdirectedRequest,
+	fault.TooManyTries:             http.StatusTooManyRequests,
+	fault.TooManyWrongCodes:        http.StatusTooManyRequests,
+	fault.TooManyRequests:          http.StatusTooManyRequests,
+	fault.HeaderTooLarge:           http.StatusRequestHeaderFieldsTooLarge,
+	fault.Internal:                 http.StatusInternalServerError,
+	fault.Unavailable:              http.StatusServiceUnavailable,
 }
 
 // FaultCodes lists the codes that problems can have, in alphabetical order.
@@ -52,6 +54,14 @@ type problem struct {
 	RequestID  string     `json:"request_id"`
 	RetryAfter int        `json:"retry_after,omitempty"` // seconds
 	TriesLeft  *int       `json:"tries_left,omitempty"`
+	SignedOut  *signedOut `json:"signed_out,omitempty"`
+}
+
+// signedOut says why somebody is not signed in any more.
+type signedOut struct {
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at,omitzero"`
+	By     string    `json:"by,omitempty"`
 }
 
 // answerError turns every error into problem+json (and 431 into a page), and logs what is our own fault.
@@ -79,6 +89,9 @@ func (s *Server) writeProblem(c *fiber.Ctx, f *fault.Error) error {
 		Code:      f.Code,
 		RequestID: requestID(c),
 		TriesLeft: f.TriesLeft,
+	}
+	if o := f.SignedOut; o != nil {
+		p.SignedOut = &signedOut{Reason: o.Reason, At: o.At.UTC(), By: o.By}
 	}
 	if f.RetryAfter > 0 {
 		p.RetryAfter = seconds(f.RetryAfter)

@@ -37,7 +37,9 @@ var DefaultBounds = Bounds{Read: 10 * time.Second, Write: 10 * time.Second, Idle
 // Options are the parts that package web puts on the wire.
 type Options struct {
 	SignIn           *signin.Service
-	Sessions         *session.Shared
+	Sessions         session.Store
+	SharedSessions   *session.Shared                 // Sessions again where it is this store; nil where nobody can list sessions
+	Store            string                          // the store's name, for the development pages
 	Ready            func(ctx context.Context) error // nil when traffic may come
 	SPA              fs.FS                           // index.html at its root
 	PublicURL        *url.URL

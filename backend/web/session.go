@@ -1,0 +1,64 @@
+package web
+
+import (
+	"context"
+	"errors"
+
+	"sana/backend/fault"
+	"sana/backend/session"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// findSession returns the session of a request, or session.ErrNone, and gives the browser the new token where the store
+// has renewed it.
+func (s *Server) findSession(ctx context.Context, c *fiber.Ctx) (session.Session, error) {
+	token := s.cookie.token(c)
+	if token == "" {
+		return session.Session{}, session.ErrNone
+	}
+	found, err := s.Sessions.Read(ctx, token)
+	if err != nil {
+		return session.Session{}, err
+	}
+	if found.Token != token {
+		s.cookie.set(c, found.Token, found.Keep)
+	}
+	return found, nil
+}
+
+// readSession returns the session of a request, an empty one where there is none.
+func (s *Server) readSession(ctx context.Context, c *fiber.Ctx) (session.Session, error) {
+	found, err := s.findSession(ctx, c)
+	if errors.Is(err, session.ErrNone) {
+		err = nil
+	}
+	return found, err
+}
+
+// readSignedIn returns the session of a request by somebody who is signed in, or fault.NotSignedIn with the reason, where
+// one is known.
+func (s *Server) readSignedIn(ctx context.Context, c *fiber.Ctx) (session.Session, error) {
+	found, err := s.findSession(ctx, c)
+	if err == nil && found.User != nil {
+		return found, nil
+	}
+	if err != nil && !errors.Is(err, session.ErrNone) {
+		return session.Session{}, err
+	}
+	none := fault.New(fault.NotSignedIn, "Nobody is signed in here.")
+	if ended, ok := errors.AsType[*session.Ended](err); ok {
+		none.SignedOut = &fault.SignedOut{Reason: string(ended.Reason), At: ended.At, By: ended.By}
+	}
+	return session.Session{}, none
+}
+
+// requireRecent returns fault.ReauthenticationRequired unless the person has signed in just now.
+func (s *Server) requireRecent(ctx context.Context, current session.Session) error {
+	recent, err := s.SignIn.IsRecent(ctx, current.User.SignedInAt)
+	if err == nil && !recent {
+		err = fault.New(fault.ReauthenticationRequired,
+			"For this you must have signed in during the last ten minutes. Ask for a code for your address and type it; you stay signed in.")
+	}
+	return err
+}

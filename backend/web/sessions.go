@@ -1,0 +1,129 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"sana/backend/fault"
+	"sana/backend/session"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
+)
+
+type sessionsAnswer struct {
+	Complete bool            `json:"complete"`
+	Sessions []listedSession `json:"sessions"`
+}
+
+type listedSession struct {
+	ID         string    `json:"id"`
+	Current    bool      `json:"current"`
+	Browser    string    `json:"browser"`
+	System     string    `json:"system"`
+	IP         string    `json:"ip"`
+	SignedInAt time.Time `json:"signed_in_at"`
+	LastSeenAt time.Time `json:"last_seen_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+}
+
+// listSessions answers where the person is signed in. A store that keeps no list knows of this session only, as it is
+// now.
+func (s *Server) listSessions(ctx context.Context, c *fiber.Ctx) error {
+	current, err := s.readSignedIn(ctx, c)
+	if err != nil {
+		return err
+	}
+	if s.SharedSessions == nil {
+		this := listedSessionOf(session.Listed{Session: s.from(c, current), LastSeenAt: time.Now()}, current.ID)
+		return sendJSON(c, contentTypeJSON, sessionsAnswer{Sessions: []listedSession{this}})
+	}
+	list, err := s.SharedSessions.List(ctx, current.User.ID)
+	if err != nil {
+		return err
+	}
+	answer := sessionsAnswer{Complete: true, Sessions: []listedSession{}}
+	for _, l := range list {
+		answer.Sessions = append(answer.Sessions, listedSessionOf(l, current.ID))
+	}
+	return sendJSON(c, contentTypeJSON, answer)
+}
+
+// endSession ends one session of the person's. The one of this browser is signed out, which wants no fresh sign-in.
+func (s *Server) endSession(ctx context.Context, c *fiber.Ctx) error {
+	current, err := s.readSignedIn(ctx, c)
+	if err != nil {
+		return err
+	}
+	id := utils.CopyString(c.Params("id"))
+	if id == current.ID {
+		if err := s.Sessions.End(ctx, current.Token); err != nil {
+			return err
+		}
+		return s.forgetSession(c)
+	}
+	if err := s.mayEndOthers(ctx, current); err != nil {
+		return err
+	}
+	found, err := s.SharedSessions.EndOne(ctx, current.User.ID, id, s.ended(c, session.EndedElsewhere))
+	if err == nil && !found {
+		err = fault.New(fault.NotFound, "You are not signed in there (any more).")
+	}
+	if err != nil {
+		return err
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}
+
+// endOtherSessions ends all sessions of the person's but this one.
+func (s *Server) endOtherSessions(ctx context.Context, c *fiber.Ctx) error {
+	current, err := s.readSignedIn(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := s.mayEndOthers(ctx, current); err != nil {
+		return err
+	}
+	_, err = s.SharedSessions.EndOthers(ctx, current.User.ID, current.ID, s.ended(c, session.EndedEverywhere))
+	if err != nil {
+		return err
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}
+
+// mayEndOthers returns why the person of a session cannot end his other ones now, nil if he can.
+func (s *Server) mayEndOthers(ctx context.Context, current session.Session) error {
+	if s.SharedSessions == nil {
+		return fault.New(fault.NotWithThisStore,
+			"Here sessions are kept in the browsers themselves (SESSION_STORE=cookie), so they can only be ended there.")
+	}
+	return s.requireRecent(ctx, current)
+}
+
+// ended is the end of a session that this request brings about.
+func (s *Server) ended(c *fiber.Ctx, reason session.Reason) session.Ended {
+	browser, system := session.Device(c.Get(fiber.HeaderUserAgent))
+	return session.Ended{Reason: reason, By: inWords(browser, system)}
+}
+
+// inWords is "Firefox on Linux", or as much of it as is known.
+func inWords(browser, system string) string {
+	if browser == "" || system == "" {
+		return browser + system
+	}
+	return browser + " on " + system
+}
+
+func listedSessionOf(l session.Listed, currentID string) listedSession {
+	browser, system := session.Device(l.UserAgent)
+	return listedSession{
+		ID:         l.ID,
+		Current:    l.ID == currentID,
+		Browser:    browser,
+		System:     system,
+		IP:         l.IP,
+		SignedInAt: l.User.SignedInAt.UTC(),
+		LastSeenAt: l.LastSeenAt.UTC(),
+		ExpiresAt:  l.ExpiresAt.UTC(),
+	}
+}
