@@ -20,7 +20,7 @@ import (
 var mayImport = map[string][]string{
 	"backend":               {"cli"},
 	"clientaddr":            {},
-	"cli":                   {"config", "fault", "frontend", "inbox", "mail", "outbox", "postgres", "session", "signin", "throttle", "web"},
+	"cli":                   {"config", "fault", "frontend", "inbox", "keyring", "mail", "outbox", "postgres", "session", "signin", "throttle", "web"},
 	"config":                {"keyring"},
 	"fault":                 {},
 	"frontend":              {},

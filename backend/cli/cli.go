@@ -34,6 +34,7 @@ type invocation struct {
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Answer requests and send mail until SIGTERM or SIGINT."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema to this version. Safe to run on several machines at once."`
+	Keys    keysCommand    `cmd:"" help:"Make secret keys."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

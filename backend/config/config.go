@@ -17,14 +17,16 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// The values of APP_ENV, MAIL_TRANSPORT and SIGN_UP.
+// The values of APP_ENV, SESSION_STORE, MAIL_TRANSPORT and SIGN_UP.
 const (
-	Development = "development"
-	Production  = "production"
-	Mailgun     = "mailgun"
-	Console     = "console"
-	Open        = "open"
-	Closed      = "closed"
+	Development   = "development"
+	Production    = "production"
+	StorePostgres = "postgres"
+	StoreCookie   = "cookie"
+	Mailgun       = "mailgun"
+	Console       = "console"
+	Open          = "open"
+	Closed        = "closed"
 )
 
 const redacted = "[redacted]"
@@ -51,7 +53,8 @@ type Config struct {
 	Port      uint16 `env:"PORT" envDefault:"3000" help:"port to listen on; in development on 127.0.0.1 only"`
 	PublicURL string `env:"PUBLIC_URL" help:"where people reach Sana, e.g. https://sana.example.org; default: RENDER_EXTERNAL_URL, in development http://localhost:PORT"`
 	Database
-	SecretKeys         Secret        `env:"SECRET_KEYS" help:"id:base64 of at least 32 bytes, newest first, separated by commas; required in production, in development kept in .data/secret_keys"`
+	SecretKeys         Secret        `env:"SECRET_KEYS" help:"id:base64 of at least 32 bytes, as sana keys new prints it, newest first, separated by commas; required in production, in development kept in .data/secret_keys"`
+	SessionStore       string        `env:"SESSION_STORE" envDefault:"postgres" help:"who keeps sessions: postgres, where an ended one is over at once and everywhere, or cookie, where the browser holds it, encrypted, and a copy lives until it expires"`
 	SessionIdleTimeout time.Duration `env:"SESSION_IDLE_TIMEOUT" envDefault:"24h" help:"a session that is not used for so long ends"`
 	SessionMaxAge      time.Duration `env:"SESSION_MAX_AGE" envDefault:"720h" help:"a session ends after so long, however it is used"`
 	CodeLength         int           `env:"CODE_LENGTH" envDefault:"6" help:"digits of a code, 6 to 8"`
@@ -160,6 +163,7 @@ func first[T ~string](values ...T) T {
 
 func (c *Config) check(f *faultList) {
 	f.oneOf("APP_ENV", c.Env, Development, Production)
+	f.oneOf("SESSION_STORE", c.SessionStore, StorePostgres, StoreCookie)
 	f.oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 	c.checkPublicURL(f)
 	c.checkMail(f)
@@ -214,7 +218,7 @@ func (c *Config) readKeys(f *faultList) {
 		list, source = content, " (from "+keyFile+")"
 	}
 	f.when(list == "", "SECRET_KEYS",
-		"is not set; without it every restart would lose pending sign-ins. Make a key once with: openssl rand -base64 32")
+		"is not set; without it every restart would lose pending sign-ins. Make a key once with: sana keys new")
 	ring, err := keyring.Parse(list)
 	f.when(err != nil, "SECRET_KEYS", "cannot be used%s: %v", source, err)
 	c.Keys = ring

@@ -51,6 +51,7 @@ func TestProductionNeedsEightVariablesAndTheRestHasDefaults(t *testing.T) {
 		Port:               3000,
 		PublicURL:          "https://sana.example.org",
 		SecretKeys:         testKeys,
+		SessionStore:       "postgres",
 		SessionIdleTimeout: 24 * time.Hour,
 		SessionMaxAge:      30 * 24 * time.Hour,
 		CodeLength:         6,
@@ -78,6 +79,7 @@ func TestDevelopmentNeedsADatabaseOnly(t *testing.T) {
 		Env:                "development",
 		Port:               4321,
 		PublicURL:          "http://localhost:4321",
+		SessionStore:       "postgres",
 		SessionIdleTimeout: 24 * time.Hour,
 		SessionMaxAge:      30 * 24 * time.Hour,
 		CodeLength:         6,
@@ -185,6 +187,26 @@ func TestAKeyFileThatCannotBeUsedIsNamed(t *testing.T) {
 	want := "SECRET_KEYS cannot be used (from .data/secret_keys): key 1: has 5 bytes"
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want %s …", err, want)
+	}
+}
+
+func TestDevelopmentRefusesItsKeyFileOnceOthersCanReadIt(t *testing.T) {
+	t.Chdir(t.TempDir())
+	environ := []string{"APP_ENV=development", "DATABASE_URL=" + testAddress}
+	load(t, environ)
+	if err := os.Chmod(".data/secret_keys", 0o640); err != nil {
+		t.Fatal(err)
+	}
+	want := "SECRET_KEYS is not set and .data/secret_keys cannot be used: others than its owner can read it; run: chmod 600 .data/secret_keys"
+	if got := faults(t, environ); len(got) != 1 || got[0] != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTheCookieStoreCanBeChosen(t *testing.T) {
+	t.Parallel()
+	if got := load(t, production("SESSION_STORE=cookie")).SessionStore; got != config.StoreCookie {
+		t.Errorf("got %q, want %q", got, config.StoreCookie)
 	}
 }
 

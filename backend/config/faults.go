@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"sana/backend/keyring"
+
 	"github.com/caarlos0/env/v11"
 )
 
@@ -61,6 +63,8 @@ func (f *faultList) readSecretFile(name string, values map[string]string) {
 	content, err := os.ReadFile(path)
 	f.when(values[name] != "", name, "and %s_FILE are both set; keep one", name)
 	f.when(err != nil, name, "cannot be read from %s_FILE: %v", name, err)
+	f.when(values["APP_ENV"] != Development && keyring.ReadableBy(path, 0o004), name,
+		"is in %s, which every user of the machine can read; run: chmod 600 %[1]s, or mount it with defaultMode: 0400 (Kubernetes), mode: 0400 (Docker)", path)
 	values[name] = strings.TrimSpace(string(content))
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 
@@ -87,6 +88,43 @@ func TestASecretComesFromAFileWithoutItsLastNewline(t *testing.T) {
 		if got.DatabaseURL != "postgres://from-a-file/sana" || got.MailgunAPIKey != "key-from-a-file" || got.Keys.Current().ID != "new" {
 			t.Errorf("newline of %s: got %q, %q and key %q", name, got.DatabaseURL.Reveal(), got.MailgunAPIKey.Reveal(), got.Keys.Current().ID)
 		}
+	}
+}
+
+func TestProductionRefusesASecretThatEveryUserOfTheMachineCanRead(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS", "MAILGUN_API_KEY"} {
+		path := file(t, testKeys)
+		for mode, refused := range map[os.FileMode]bool{0o644: true, 0o604: true, 0o444: true, 0o640: false, 0o440: false, 0o600: false, 0o400: false} {
+			if err := os.Chmod(path, mode); err != nil {
+				t.Fatal(err)
+			}
+			want := name + " is in " + path + ", which every user of the machine can read; run: chmod 600 " + path +
+				", or mount it with defaultMode: 0400 (Kubernetes), mode: 0400 (Docker)"
+			got := faults(t, production(name+"=", name+"_FILE="+path))
+			if refused && (len(got) != 1 || got[0] != want) {
+				t.Errorf("%s_FILE of mode %o: got %q, want %q alone", name, mode, got, want)
+			}
+			if !refused && len(got) != 0 {
+				t.Errorf("%s_FILE of mode %o: got %q, want it to be taken", name, mode, got)
+			}
+		}
+	}
+}
+
+func TestAMigrationRefusesADatabaseURLThatEveryUserOfTheMachineCanRead(t *testing.T) {
+	t.Parallel()
+	path := file(t, testAddress)
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	want := "DATABASE_URL is in " + path + ", which every user of the machine can read"
+	if _, err := config.LoadMigrateDatabaseURL([]string{"DATABASE_URL_FILE=" + path}); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("production: got %v, want %s …", err, want)
+	}
+	got, err := config.LoadMigrateDatabaseURL([]string{"APP_ENV=development", "DATABASE_URL_FILE=" + path})
+	if got != testAddress || err != nil {
+		t.Errorf("development: got %q and %v, want it to be taken", got.Reveal(), err)
 	}
 }
 

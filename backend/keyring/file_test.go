@@ -136,6 +136,35 @@ func TestAKeyFileIsNeverReplaced(t *testing.T) {
 	}
 }
 
+func TestAKeyFileThatOthersCanReadIsRefusedUntilItIsMended(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "data", "secret_keys")
+	want, err := keyring.ReadOrCreateFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []os.FileMode{0o604, 0o640, 0o644, 0o660} {
+		chmod(t, path, mode)
+		got, err := keyring.ReadOrCreateFile(path)
+		if fault := "others than its owner can read it; run: chmod 600 " + path; got != "" || err == nil || err.Error() != fault {
+			t.Errorf("mode %o: got %q and %v, want %q", mode, got, err, fault)
+		}
+	}
+	for _, mode := range []os.FileMode{0o600, 0o400} {
+		chmod(t, path, mode)
+		if got, err := keyring.ReadOrCreateFile(path); got != want || err != nil {
+			t.Errorf("mode %o: got %q and %v, want the key", mode, got, err)
+		}
+	}
+}
+
+func chmod(t *testing.T, path string, mode os.FileMode) {
+	t.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAKeyFileThatCannotBeMadeIsAnError(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "a-file")

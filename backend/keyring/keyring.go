@@ -14,8 +14,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -89,11 +91,11 @@ func parseKey(entry string) (Key, error) {
 	case !idPattern.MatchString(id):
 		return Key{}, errors.New("has an id that is not 1 to 20 of the characters A-Z a-z 0-9 . _ -; an entry is id:base64")
 	case err != nil:
-		return Key{}, errors.New("is not base64; make one with: openssl rand -base64 32")
+		return Key{}, errors.New("is not base64; make one with: sana keys new")
 	case len(secret) < MinBytes:
-		return Key{}, fmt.Errorf("has %d bytes, at least %d are needed; make one with: openssl rand -base64 32", len(secret), MinBytes)
+		return Key{}, fmt.Errorf("has %d bytes, at least %d are needed; make one with: sana keys new", len(secret), MinBytes)
 	case isExample(secret):
-		return Key{}, errors.New("is an example that everybody knows; make one with: openssl rand -base64 32")
+		return Key{}, errors.New("is an example that everybody knows; make one with: sana keys new")
 	}
 	if id == "" {
 		sum := sha256.Sum256(append([]byte("sana key id"), secret...))
@@ -118,24 +120,43 @@ func decode(s string) ([]byte, error) {
 	return base64.RawStdEncoding.Strict().DecodeString(s)
 }
 
-// ReadOrCreateFile returns the content of the key file, made once with mode 0600. When several processes start
-// together, all of them get the key of the one that was first.
+// New returns a new random key as an entry that Parse takes, id:base64. The id is the day in UTC, which tells the key's
+// age, and a few random letters, so that two keys of a day have different ids: 20261122-3f9a.
+func New(now time.Time) string {
+	var secret [MinBytes]byte
+	var mark [2]byte
+	_, _ = rand.Read(secret[:]) // never fails
+	_, _ = rand.Read(mark[:])
+	return now.UTC().Format("20060102-") + hex.EncodeToString(mark[:]) + ":" + base64.StdEncoding.EncodeToString(secret[:])
+}
+
+// ReadOrCreateFile returns the content of the key file, made once with mode 0600; one that others than its owner can
+// read by now is an error. When several processes start together, all of them get the key of the one that was first.
 func ReadOrCreateFile(path string) (string, error) {
-	if content, err := os.ReadFile(path); !errors.Is(err, fs.ErrNotExist) {
-		return string(content), err
+	if content, err := readOwn(path); !errors.Is(err, fs.ErrNotExist) {
+		return content, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", err
 	}
-	secret := make([]byte, MinBytes)
-	if _, err := rand.Read(secret); err != nil {
+	if err := createOnce(path, New(time.Now())+"\n"); err != nil {
 		return "", err
 	}
-	if err := createOnce(path, base64.StdEncoding.EncodeToString(secret)+"\n"); err != nil {
-		return "", err
+	return readOwn(path)
+}
+
+func readOwn(path string) (string, error) {
+	if ReadableBy(path, 0o044) {
+		return "", errors.New("others than its owner can read it; run: chmod 600 " + path)
 	}
 	content, err := os.ReadFile(path)
 	return string(content), err
+}
+
+// ReadableBy reports whether the file's mode has one of these bits. Windows has none: what Go shows there is made up.
+func ReadableBy(path string, bits fs.FileMode) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().Perm()&bits != 0 && runtime.GOOS != "windows"
 }
 
 // createOnce publishes the whole content under path unless path exists: link(2) is atomic and refuses to replace, so

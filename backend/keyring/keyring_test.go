@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"sana/backend/keyring"
 )
@@ -42,6 +44,26 @@ func TestAnEntryWithoutAnIDGetsAStableOneOfTheKey(t *testing.T) {
 	}
 	if a, b := parse(t, canaryBase64).Current().ID, parse(t, otherBase64).Current().ID; a == b {
 		t.Errorf("two keys have the id %q", a)
+	}
+}
+
+func TestANewKeyIsTakenAsItIsAndItsIDIsTheDayItWasMadeInUTC(t *testing.T) {
+	t.Parallel()
+	lateInTheWest := time.Date(2026, time.November, 21, 22, 30, 0, 0, time.FixedZone("", -5*60*60))
+	seen := map[string]bool{}
+	for range 20 {
+		entry := keyring.New(lateInTheWest)
+		if !regexp.MustCompile(`^20261122-[0-9a-f]{4}:[A-Za-z0-9+/]{43}=$`).MatchString(entry) {
+			t.Fatalf("got %q, want 20261122-xxxx:base64 of 32 bytes", entry)
+		}
+		id, secret, _ := strings.Cut(entry, ":")
+		if got := parse(t, entry).Current().ID; got != id {
+			t.Errorf("the id of %s is read as %q", entry, got)
+		}
+		if seen[secret] {
+			t.Errorf("the key %q was made twice", secret)
+		}
+		seen[secret] = true
 	}
 }
 
@@ -85,9 +107,9 @@ func TestWhatIsNoKeyIsRefusedInWordsWithoutQuotingIt(t *testing.T) {
 	for name, test := range map[string]struct{ list, want string }{
 		"nothing":             {"", "holds no key"},
 		"separators only":     {" ,\n", "holds no key"},
-		"not base64":          {canaryBase64 + "*", "key 1: is not base64; make one with: openssl rand -base64 32"},
+		"not base64":          {canaryBase64 + "*", "key 1: is not base64; make one with: sana keys new"},
 		"half a byte over":    {canaryBase64[:len(canaryBase64)-3], "key 1: is not base64"},
-		"31 bytes":            {"k1:" + short, "key 1: has 31 bytes, at least 32 are needed; make one with: openssl rand -base64 32"},
+		"31 bytes":            {"k1:" + short, "key 1: has 31 bytes, at least 32 are needed; make one with: sana keys new"},
 		"an id and no key":    {"k1:", "key 1: has 0 bytes"},
 		"the second is short": {canaryBase64 + "," + short, "key 2: has 31 bytes"},
 		"an id twice":         {"k1:" + canaryBase64 + ",k1:" + otherBase64, "key 2 has the id of an earlier one"},
