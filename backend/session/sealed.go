@@ -39,7 +39,7 @@ func NewSealed(keys keyring.Ring, cookie string, limits Limits, now func() time.
 //
 // Each token has an AES key of its own, derived from the secret key and the random bytes, so that any number of them can
 // be sealed with one secret key; its nonce can then be zero. Version, key id and the cookie's name are authenticated
-// with it (additional data). Tokens of this form must be readable for as long as sessions live: see testdata.
+// with it (additional data). TestACookieOfTheFirstVersionIsReadForEver holds that tokens of this form stay readable.
 const (
 	sealedVersion = 1
 	sealedLabel   = "sana/session/sealed/v1\x00"

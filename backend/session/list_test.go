@@ -1,0 +1,129 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+func TestThereAreNeverMoreThanTenSessionsOfAUserAndTheOldestEnds(t *testing.T) {
+	t.Parallel()
+	s, store := newSubject(t)
+	var all []Session
+	start := s.now()
+	for i := range 12 {
+		session := s.ada()
+		session.User.SignedInAt = start.Add(time.Duration(i-20) * time.Minute)
+		all = append(all, s.issue(t, session, ""))
+	}
+	grace := s.ada()
+	grace.User.ID = "0c6e3bfe-7f06-4a8b-a3c4-d0f5a2d9b111"
+	graces := s.issue(t, grace, "")
+	for _, session := range all[:2] {
+		s.wantEnded(t, session.Token, Ended{Reason: TooManySessions, At: s.now()}, "one of the two oldest of twelve")
+	}
+	for _, session := range append(all[2:], graces) {
+		s.wantSession(t, session.Token, "one of the ten newest, and somebody else's")
+	}
+	replacing := s.issue(t, s.ada(), all[11].Token)
+	s.wantSession(t, replacing.Token, "the new one")
+	s.wantSession(t, all[2].Token, "the oldest of ten, when one of them is replaced")
+	if list, err := store.List(t.Context(), s.ada().User.ID); err != nil || len(list) != MaxPerUser {
+		t.Errorf("listed %d (%v), want %d", len(list), err, MaxPerUser)
+	}
+}
+
+// Sign-ins hold the lock on the user's row when they issue.
+func TestParallelSignInsLeaveTenSessions(t *testing.T) {
+	t.Parallel()
+	s, _ := newSubject(t)
+	exec(t, s.db, `INSERT INTO users (id, email) VALUES ($1, 'ada@sana.example')`, s.ada().User.ID)
+	session := s.ada()
+	var wait sync.WaitGroup
+	for range 30 {
+		wait.Go(func() {
+			err := s.inTx(t.Context(), func(tx pgx.Tx) error {
+				if _, err := tx.Exec(t.Context(), `UPDATE users SET last_signed_in_at = now()`); err != nil {
+					return err
+				}
+				_, err := s.Issue(t.Context(), tx, session, "")
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	var live, ended int
+	err := s.db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM ended_sessions)`).Scan(&live, &ended)
+	if err != nil || live != MaxPerUser || ended != 30-MaxPerUser {
+		t.Errorf("%d live and %d ended (%v), want 10 and 20", live, ended, err)
+	}
+}
+
+func TestOneOrAllOtherSessionsOfAPersonCanBeEndedAndNobodyElses(t *testing.T) {
+	t.Parallel()
+	s, store := newSubject(t)
+	mine, one, other := s.issue(t, s.ada(), ""), s.issue(t, s.ada(), ""), s.issue(t, s.ada(), "")
+	grace := s.ada()
+	grace.User.ID = "0c6e3bfe-7f06-4a8b-a3c4-d0f5a2d9b111"
+	graces := s.issue(t, grace, "")
+	ada := mine.User.ID
+	for _, id := range []string{graces.ID, strings.Repeat("0", 32), "nonsense", ""} {
+		if found, err := store.EndOne(t.Context(), ada, id, Ended{Reason: EndedElsewhere}); found || err != nil {
+			t.Errorf("ending %q: found %v (%v), want nothing of hers there", id, found, err)
+		}
+	}
+	if found, err := store.EndOne(t.Context(), ada, one.ID, Ended{Reason: EndedElsewhere, By: "Firefox on Linux"}); !found || err != nil {
+		t.Errorf("ending one: found %v (%v)", found, err)
+	}
+	s.wantEnded(t, one.Token, Ended{Reason: EndedElsewhere, At: s.now(), By: "Firefox on Linux"}, "ended from elsewhere")
+	if n, err := store.EndOthers(t.Context(), ada, mine.ID, Ended{Reason: EndedEverywhere}); n != 1 || err != nil {
+		t.Errorf("ending the others: %d (%v), want 1", n, err)
+	}
+	s.wantEnded(t, other.Token, Ended{Reason: EndedEverywhere, At: s.now()}, "ended everywhere")
+	s.wantSession(t, mine.Token, "the one that ended the others")
+	s.wantSession(t, graces.Token, "somebody else's")
+	if n, err := store.EndOthers(t.Context(), ada, "", Ended{Reason: EndedByOperator}); n != 1 || err != nil {
+		t.Errorf("ending all: %d (%v), want 1", n, err)
+	}
+}
+
+func TestTheListNamesWhatLivesTheLastUsedFirst(t *testing.T) {
+	t.Parallel()
+	s, store := newSubject(t)
+	old, fresh, idle := s.issue(t, s.ada(), ""), s.issue(t, s.ada(), ""), s.issue(t, s.ada(), "")
+	for id, ago := range map[string]time.Duration{old.ID: time.Hour, fresh.ID: 0, idle.ID: 25 * time.Hour} {
+		exec(t, s.db, `UPDATE sessions SET last_seen_at = now() - $2::interval WHERE id = $1::uuid`, id, ago)
+	}
+	list, err := store.List(t.Context(), old.User.ID)
+	if err != nil || len(list) != 2 || list[0].ID != fresh.ID || list[1].ID != old.ID {
+		t.Fatalf("got %+v (%v), want the fresh one and the old one", list, err)
+	}
+	if ago := s.now().Sub(list[1].LastSeenAt); (ago-time.Hour).Abs() > time.Minute || list[1].IP != "203.0.113.9" || list[1].Token != "" {
+		t.Errorf("the old one: %+v, last seen %s ago", list[1], ago)
+	}
+}
+
+func TestADeviceIsSaidInWordsOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	for agent, want := range map[string]string{
+		"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0":                                                                  "Firefox/Linux",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0":           "Edge/Windows",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1": "Safari/iOS",
+		"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36":                   "Chrome/Android",
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15":                   "Safari/macOS",
+		"":                                       "/",
+		"Your account is at risk, call 555 0100": "/",
+	} {
+		browser, system := Device(agent)
+		if got := fmt.Sprintf("%s/%s", browser, system); got != want {
+			t.Errorf("%q: got %q, want %q", agent, got, want)
+		}
+	}
+}
