@@ -20,7 +20,7 @@ test.each<[SignedOut['reason'], string]>([
     'You were signed out because all the places you may be signed in at were used up, and this was the oldest one.',
   ],
   ['ended_by_operator', 'You were signed out because those who run Sana here ended this sign-in.'],
-  ['key_withdrawn', 'You were signed out because Sana’s keys were changed.'],
+  ['key_withdrawn', "You were signed out because Sana's keys were changed."],
 ])('%s is said in words that alarm nobody', (reason, words) => {
   expect(tell({ reason })).toBe(words)
 })

@@ -33,7 +33,7 @@ function becauseOf(reason: SignedOut['reason'], by = 'another browser'): string 
     case 'ended_by_operator':
       return 'those who run Sana here ended this sign-in'
     case 'key_withdrawn':
-      return 'Sana’s keys were changed'
+      return "Sana's keys were changed"
     default:
       // A server that is newer than this page may know more reasons.
       return undefined
