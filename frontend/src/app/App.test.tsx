@@ -1,5 +1,6 @@
-import { fireEvent, render, screen } from '@testing-library/preact'
-import { beforeEach, expect, test } from 'vitest'
+import { cleanup, fireEvent, render, screen } from '@testing-library/preact'
+import { beforeEach, expect, test, vi } from 'vitest'
+import type { SignedOut } from '../shared/api/http'
 import {
   FakeServer,
   html,
@@ -27,6 +28,11 @@ async function open(url: string, replies: Record<string, Reply | Reply[]> = {}) 
 const heading = () => screen.getByRole('heading', { level: 1 })
 const press = async (name: string) => {
   fireEvent.click(screen.getByRole('button', { name }))
+  await settled()
+}
+const go = async (path: string) => {
+  history.pushState(null, '', path)
+  dispatchEvent(new PopStateEvent('popstate'))
   await settled()
 }
 const type = async (label: string, value: string) => {
@@ -130,6 +136,86 @@ test('a session that ended elsewhere is noticed on return, and said', async () =
   expect(heading().textContent).toBe('Sign in')
   expect(screen.getByText('Your session has ended. Please sign in again.')).toBeTruthy()
   expect(document.body.textContent).not.toContain('grace@example.org')
+})
+
+const idle: SignedOut = { reason: 'idle' }
+const whyIdle = 'You were signed out because you had not been here for a while.'
+
+test('whoever comes back to an ended session is told why, calmly and before the form, also after a reload', async () => {
+  const replies = { [session]: notSignedIn({ signed_out: idle }) }
+  await open('/', replies)
+  expect(screen.getByText(whyIdle).getAttribute('role')).toBe('status')
+  expect(screen.queryByRole('alert')).toBeNull()
+  expect(document.activeElement).toBe(heading())
+  cleanup()
+  await open('/', replies)
+  expect(screen.getByText(whyIdle)).toBeTruthy()
+})
+
+test('a session that ended while its page was open says why on return', async () => {
+  await open('/', {
+    [session]: [json(signedIn), notSignedIn({ signed_out: { reason: 'ended_elsewhere', by: 'Safari on iOS' } })],
+  })
+  await show('visible')
+  expect(screen.getByText('You were signed out because this sign-in was ended from Safari on iOS.')).toBeTruthy()
+  expect(screen.queryByText(/Your session has ended/)).toBeNull()
+})
+
+test.each([
+  ['on arrival', [notSignedIn({ signed_out: { reason: 'signed_out' } })]],
+  ['on return to another tab', [json(signedIn), notSignedIn({ signed_out: { reason: 'signed_out' } })]],
+])('whoever has signed out here is told nothing, %s', async (_, replies) => {
+  await open('/', { [session]: replies })
+  await show('visible')
+  expect(heading().textContent).toBe('Sign in')
+  expect(document.body.textContent).not.toMatch(/signed out|has ended/i)
+})
+
+test('whoever has asked for a code is not told again why the last session ended', async () => {
+  await open('/', {
+    [session]: notSignedIn({ signed_out: idle }),
+    'POST /api/auth/code': json(pendingCode(), 202),
+    'GET /api/auth/code': json(pendingCode()),
+    'DELETE /api/auth/code': noContent(),
+  })
+  expect(screen.getByText(whyIdle)).toBeTruthy()
+  await type('E-mail address', 'grace@example.org')
+  await press('Send me a code')
+  expect(screen.queryByText(whyIdle)).toBeNull()
+  await press('Use another address')
+  expect(heading().textContent).toBe('Sign in')
+  expect(screen.queryByText(whyIdle)).toBeNull()
+})
+
+test('a session that was begun and ended on one page later says why too', async () => {
+  await open('/', {
+    [session]: [notSignedIn(), json(signedIn), notSignedIn({ signed_out: idle })],
+    'POST /api/auth/code': json(pendingCode(), 202),
+    'GET /api/auth/code': json(pendingCode()),
+    'POST /api/auth/verify': json({ ...signedIn, created: true }),
+  })
+  await type('E-mail address', 'grace@example.org')
+  await press('Send me a code')
+  await type('6-digit code', '123456')
+  await go('/nowhere')
+  await go('/')
+  expect(screen.getByText(whyIdle)).toBeTruthy()
+  expect(screen.getByLabelText<HTMLInputElement>('E-mail address').value).toBe('')
+})
+
+test.each([
+  ['is no longer known', [notSignedIn({ signed_out: idle }), notSignedIn()]],
+  ['becomes known', [notSignedIn(), notSignedIn({ signed_out: idle })]],
+])('whoever is typing keeps the place when the reason %s', async (_, replies) => {
+  await open('/', { [session]: replies })
+  const field = screen.getByLabelText<HTMLInputElement>('E-mail address')
+  field.focus()
+  await type('E-mail address', 'ada@exam')
+  const select = vi.spyOn(field, 'select')
+  await show('visible')
+  expect(document.activeElement).toBe(field)
+  expect(field.value).toBe('ada@exam')
+  expect(select).not.toHaveBeenCalled()
 })
 
 test('signing out leaves nothing of the person on the page, even when the network is gone right after', async () => {

@@ -40,7 +40,10 @@ function Pages() {
     [route, query],
   )
   // The start page finds out who is signed in, and goes on to where the sign-in was asked for.
-  const welcome = useCallback(() => start({}), [start])
+  const welcome = useCallback(() => {
+    setArrival({})
+    route(`/${query}`, true)
+  }, [route, query])
   const goOn = useCallback(() => route(next ?? '/', true), [route, next])
 
   if (path === '/') {

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { HomePage } from '../features/home/HomePage'
 import { type Arrival, SignInPage } from '../features/sign-in/SignInPage'
+import type { SignedOut } from '../shared/api/http'
 import { useRead } from '../shared/api/useRead'
 import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
@@ -37,12 +38,30 @@ export function StartPage({ arrival, onArrival, onCodeRequested, onSignedIn }: P
   if (read.state === 'ready') {
     return <HomePage current={read.value} stale={read.trouble} onSignedOut={signedOut} />
   }
-  if (read.refusal.problem.code !== 'not_signed_in') return <TroublePage trouble={read.refusal} onRetry={reload} />
+  const { code, signed_out: ended } = read.refusal.problem
+  if (code !== 'not_signed_in') return <TroublePage trouble={read.refusal} onRetry={reload} />
   return (
     <SignInPage
-      arrival={wasSignedIn.current ? { notice: 'Your session has ended. Please sign in again.' } : arrival}
+      arrival={wasSignedIn.current ? arrivalAfter(ended) : arrivalWith(arrival, ended)}
       stale={read.trouble}
       onCodeRequested={onCodeRequested}
     />
   )
+}
+
+/** For whoever was signed in on this very page a moment ago. */
+function arrivalAfter(ended: SignedOut | undefined): Arrival {
+  if (!ended) return { notice: 'Your session has ended. Please sign in again.' }
+  return isNews(ended) ? { ended } : {}
+}
+
+/** Why the last session ended is past for whoever has asked for a code, and for whoever is here for another reason. */
+function arrivalWith(arrival: Arrival, ended: SignedOut | undefined): Arrival {
+  const comesAnew = arrival.notice === undefined && arrival.email === undefined
+  return ended && isNews(ended) && comesAnew ? { ended } : arrival
+}
+
+/** Nobody needs to be told that they have signed out themselves. */
+function isNews(ended: SignedOut): boolean {
+  return ended.reason !== 'signed_out'
 }

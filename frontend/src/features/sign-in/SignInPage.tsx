@@ -1,12 +1,15 @@
-import type { Trouble } from '../../shared/api/http'
+import { useState } from 'preact/hooks'
+import type { SignedOut, Trouble } from '../../shared/api/http'
 import { Heading } from '../../shared/ui/Heading'
 import { Notice } from '../../shared/ui/Notice'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 import { EmailForm } from './EmailForm'
+import { WhySignedOut } from './WhySignedOut'
 
-/** What led to the sign-in form, where something did: why, and the address that was in use. */
+/** What led to the sign-in form, where something did: why, or how a session ended, and the address that was in use. */
 export interface Arrival {
   notice?: string
+  ended?: SignedOut
   email?: string
 }
 
@@ -17,18 +20,21 @@ interface Props {
   onCodeRequested: (email: string) => void
 }
 
-export function SignInPage({ arrival: { notice, email = '' }, stale, onCodeRequested }: Props) {
+export function SignInPage({ arrival: { notice, ended, email = '' }, stale, onCodeRequested }: Props) {
+  // Decided once: a later answer of the server must not take the focus from whoever is typing.
+  const [hearFirst] = useState(notice !== undefined || ended !== undefined)
   return (
     <>
-      <Heading focus={notice !== undefined}>Sign in</Heading>
+      <Heading focus={hearFirst}>Sign in</Heading>
       {notice && <Notice role="status">{notice}</Notice>}
+      {ended && <WhySignedOut ended={ended} />}
       {!navigator.cookieEnabled && (
         <Notice role="alert">
           This browser blocks cookies. Please allow them for this page: nobody can sign in without.
         </Notice>
       )}
       <p>Enter your e-mail address, and we will send you a code. There is no password to remember.</p>
-      <EmailForm initial={email} focus={notice === undefined} onCodeRequested={onCodeRequested} />
+      <EmailForm initial={email} focus={!hearFirst} onCodeRequested={onCodeRequested} />
       {stale && <TroubleNotice role="status" trouble={stale} next="We keep trying by ourselves." />}
     </>
   )

@@ -77,7 +77,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is signed in. */
+        /**
+         * Who is signed in.
+         * @description Where a session has ended, 401 says in `signed_out` why, as long as its cookie is presented and the reason is kept.
+         */
         get: operations["getSession"];
         put?: never;
         post?: never;
@@ -99,6 +102,49 @@ export interface paths {
         /** End this session, on every instance. Not being signed in is no error. */
         post: operations["signOut"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where this person is signed in. */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        /**
+         * End all sessions of this person but this one, on every instance. No others is no error.
+         * @description `reauthentication_required` (403): the sign-in is too long ago for this; sign in again. `not_with_this_store` (409): the
+         *     store knows no session but the one that asks.
+         */
+        delete: operations["endOtherSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End one session of this person, on every instance.
+         * @description 404 for one that has ended, never was, or is another person's. `reauthentication_required` (403) and
+         *     `not_with_this_store` (409) as for all others.
+         */
+        delete: operations["endSession"];
         options?: never;
         head?: never;
         patch?: never;
@@ -209,6 +255,54 @@ export interface components {
             user: components["schemas"]["User"];
             session: components["schemas"]["Session"];
         };
+        Sessions: {
+            /** @description False where the store knows no session but this one; there may be others. */
+            complete: boolean;
+            sessions: components["schemas"]["ListedSession"][];
+        };
+        ListedSession: {
+            /** @description Public name of the session; not a credential. */
+            id: string;
+            /** @description True for the session that asks. */
+            current: boolean;
+            /** @description As its user agent says, e.g. Firefox; empty where that says nothing. */
+            browser: string;
+            /** @description As its user agent says, e.g. Linux; empty where that says nothing. */
+            system: string;
+            /** @description The address it was last seen at. */
+            ip: string;
+            /** Format: date-time */
+            signed_in_at: string;
+            /**
+             * Format: date-time
+             * @description Its last use, exact to about a minute.
+             */
+            last_seen_at: string;
+            /**
+             * Format: date-time
+             * @description Its absolute end, whatever its use.
+             */
+            expires_at: string;
+        };
+        SignedOut: {
+            /**
+             * @description Not used for too long; too old, however it was used; signed out here; ended from another session; ended with
+             *     all others from another session; the oldest when one too many was begun; ended by the operator; made with a
+             *     key that Sana no longer has. There may be others one day.
+             * @enum {string}
+             */
+            reason: "idle" | "max_age" | "signed_out" | "ended_elsewhere" | "ended_everywhere" | "too_many_sessions" | "ended_by_operator" | "key_withdrawn";
+            /**
+             * Format: date-time
+             * @description When it ended, where that is known.
+             */
+            at?: string;
+            /**
+             * @description Which browser ended it, where one did.
+             * @example Firefox on Linux
+             */
+            by?: string;
+        };
         SignedIn: {
             user: components["schemas"]["User"];
             session: components["schemas"]["Session"];
@@ -230,12 +324,14 @@ export interface components {
             /** @description What happened and what to do, for people. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "invalid_email" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "sign_up_closed" | "not_found" | "no_pending_code" | "method_not_allowed" | "request_timeout" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "too_many_wrong_codes" | "too_many_requests" | "header_too_large" | "internal_error" | "unavailable";
+            code: "invalid_request" | "invalid_email" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "sign_up_closed" | "reauthentication_required" | "not_found" | "no_pending_code" | "method_not_allowed" | "request_timeout" | "not_with_this_store" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "too_many_wrong_codes" | "too_many_requests" | "header_too_large" | "internal_error" | "unavailable";
             request_id: string;
             /** @description Seconds to wait, as in Retry-After. */
             retry_after?: number;
             /** @description With `wrong_code`. */
             tries_left?: number;
+            /** @description With `not_signed_in`, where this browser's session has ended and the reason is known. */
+            signed_out?: components["schemas"]["SignedOut"];
         };
     };
     responses: {
@@ -472,6 +568,78 @@ export interface operations {
             403: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sessions that live, this one among them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sessions"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    endOtherSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description This session is the only one. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };

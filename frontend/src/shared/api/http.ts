@@ -1,6 +1,7 @@
 import type { components, paths } from './contract'
 
 export type Problem = components['schemas']['Problem']
+export type SignedOut = components['schemas']['SignedOut']
 export type PendingCode = components['schemas']['PendingCode']
 export type CurrentSession = components['schemas']['CurrentSession']
 

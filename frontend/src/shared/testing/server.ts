@@ -102,7 +102,8 @@ export const signedIn: CurrentSession = {
   session: { id: 's1', signed_in_at: '2026-03-14T09:26:00Z', expires_at: '2026-04-13T09:26:00Z' },
 }
 
-export const notSignedIn = () => refusal(401, 'not_signed_in', 'You are not signed in.')
+export const notSignedIn = (more: Partial<Problem> = {}) =>
+  refusal(401, 'not_signed_in', 'You are not signed in.', more)
 export const noPendingCode = () => refusal(404, 'no_pending_code', 'No sign-in is waiting.')
 export const unavailable = (more: Partial<Problem> = {}) =>
   refusal(503, 'unavailable', 'Sana cannot reach its database.', more)
