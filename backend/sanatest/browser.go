@@ -232,6 +232,11 @@ type Problem struct {
 	RequestID  string `json:"request_id"`
 	RetryAfter int    `json:"retry_after"`
 	TriesLeft  *int   `json:"tries_left"`
+	SignedOut  struct {
+		Reason string    `json:"reason"`
+		At     time.Time `json:"at"`
+		By     string    `json:"by"`
+	} `json:"signed_out"`
 }
 
 // Problem reads the body as problem details.
@@ -285,6 +290,29 @@ func (a *Answer) SignedIn() SignedIn {
 	var s SignedIn
 	a.JSON(&s)
 	return s
+}
+
+// Listed is one session in the list of /api/sessions.
+type Listed struct {
+	ID         string    `json:"id"`
+	Current    bool      `json:"current"`
+	Browser    string    `json:"browser"`
+	System     string    `json:"system"`
+	IP         string    `json:"ip"`
+	SignedInAt time.Time `json:"signed_in_at"`
+	LastSeenAt time.Time `json:"last_seen_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+}
+
+// Sessions reads the body as the list of a person's sessions; complete is false where the store knows of one only.
+func (a *Answer) Sessions() (list []Listed, complete bool) {
+	a.t.Helper()
+	var body struct {
+		Complete bool     `json:"complete"`
+		Sessions []Listed `json:"sessions"`
+	}
+	a.JSON(&body)
+	return body.Sessions, body.Complete
 }
 
 // JSON reads the body into target.

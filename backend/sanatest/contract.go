@@ -37,7 +37,7 @@ func checkContract(t testing.TB, request *http.Request, body []byte, a *Answer) 
 		a.Problem()
 		return
 	}
-	path := document.Paths.Value(request.URL.EscapedPath())
+	name, path, parameters := findPath(document, request.URL.EscapedPath())
 	if path == nil || path.GetOperation(request.Method) == nil {
 		isPage := strings.HasPrefix(a.Header.Get("Content-Type"), "text/html")
 		if a.Status >= 400 && request.Method != http.MethodHead && !isPage {
@@ -49,9 +49,10 @@ func checkContract(t testing.TB, request *http.Request, body []byte, a *Answer) 
 	copied := request.Clone(t.Context())
 	copied.Body = io.NopCloser(bytes.NewReader(body))
 	input := &openapi3filter.RequestValidationInput{
-		Request: copied,
+		Request:    copied,
+		PathParams: parameters,
 		Route: &routers.Route{
-			Spec: document, Path: request.URL.Path, PathItem: path, Method: request.Method, Operation: path.GetOperation(request.Method),
+			Spec: document, Path: name, PathItem: path, Method: request.Method, Operation: path.GetOperation(request.Method),
 		},
 	}
 	if err := openapi3filter.ValidateRequest(t.Context(), input); err != nil && a.Status < 400 {
@@ -67,4 +68,35 @@ func checkContract(t testing.TB, request *http.Request, body []byte, a *Answer) 
 	if err != nil {
 		t.Errorf("%s: the answer %d breaks the contract: %v", a.name, a.Status, err)
 	}
+}
+
+// findPath returns the contract's path that an address belongs to, with the values of its parameters; nil where there is
+// none.
+func findPath(document *openapi3.T, address string) (name string, item *openapi3.PathItem, parameters map[string]string) {
+	if item := document.Paths.Value(address); item != nil {
+		return address, item, nil
+	}
+	for name, item := range document.Paths.Map() {
+		pattern := strings.Split(name, "/")
+		parts := strings.Split(address, "/")
+		parameters := map[string]string{}
+		if len(parts) == len(pattern) && fits(pattern, parts, parameters) {
+			return name, item, parameters
+		}
+	}
+	return "", nil, nil
+}
+
+// fits reports whether the parts of an address are those of a path, and puts the values of {parameters} into the map.
+func fits(pattern, parts []string, parameters map[string]string) bool {
+	for i, want := range pattern {
+		if inner, ok := strings.CutPrefix(want, "{"); ok {
+			parameters[strings.TrimSuffix(inner, "}")] = parts[i]
+			continue
+		}
+		if want != parts[i] {
+			return false
+		}
+	}
+	return true
 }

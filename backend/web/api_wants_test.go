@@ -20,6 +20,15 @@ func wantNobodySignedIn(s scene) {
 	s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 }
 
+// wantSessions counts the rows, of which sealed sessions have none.
+func wantSessions(s scene, want int) {
+	s.Helper()
+	if s.sealed {
+		want = 0
+	}
+	sanatest.WantEqual(s, "sessions", s.world.Count(s, `SELECT count(*) FROM sessions`), want)
+}
+
 func namesOf(h http.Header) map[string]bool {
 	names := map[string]bool{}
 	for name := range h {

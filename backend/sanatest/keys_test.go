@@ -1,0 +1,78 @@
+package sanatest_test
+
+import (
+	"net/http"
+	"testing"
+
+	"sana/backend/mail/mailgunfake"
+	"sana/backend/sanatest"
+)
+
+// Another key than sanatest.SecretKeys.
+const newKey = "k2:YW5vdGhlci10ZXN0LWtleS1hbm90aGVyLXRlc3Qta2V5IQ=="
+
+// The predecessor made itself a new secret key at every start, and lost every code under way with it. The session and
+// the code of whoever types it now do not depend on the key, with sessions in Postgres; a cookie does, and says so.
+func TestANewSecretKeyWithoutTheOldOneLosesNeitherACodeNorASession(t *testing.T) {
+	t.Parallel()
+	for _, store := range []string{"postgres", "cookie"} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			w := sanatest.NewWorld(t)
+			before := w.Run(t, "SESSION_STORE="+store)
+			ada, grace := before.Open(t), before.Open(t)
+			ada.SignIn(w, "ada@sana.example")
+			code := grace.GetCode(w, "grace@sana.example")
+			before.Kill(t)
+
+			after := w.Run(t, "SESSION_STORE="+store, "SECRET_KEYS="+newKey)
+			ada.MoveTo(&after.Instance)
+			grace.MoveTo(&after.Instance)
+			if store == "cookie" {
+				why := ada.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in").Problem().SignedOut
+				sanatest.WantEqual(t, "reason", why.Reason, "key_withdrawn")
+				grace.Verify(code).Want(http.StatusNotFound, "no_pending_code")
+				ada.SignIn(w, "ada@sana.example")
+				return
+			}
+			ada.Get("/api/auth/session").Want(http.StatusOK)
+			grace.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+			grace.Verify(code).Want(http.StatusOK)
+		})
+	}
+}
+
+func TestANewSecretKeyInFrontOfTheOldOneLosesNothingInEitherStore(t *testing.T) {
+	t.Parallel()
+	for _, store := range []string{"postgres", "cookie"} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			w := sanatest.NewWorld(t)
+			before := w.Run(t, "SESSION_STORE="+store)
+			after := w.Run(t, "SESSION_STORE="+store, "SECRET_KEYS="+newKey+","+sanatest.SecretKeys)
+			ada, grace := before.Open(t), before.Open(t)
+			ada.SignIn(w, "ada@sana.example")
+			code := grace.GetCode(w, "grace@sana.example")
+			ada.MoveTo(&after.Instance)
+			grace.MoveTo(&after.Instance)
+			ada.Get("/api/auth/session").Want(http.StatusOK)
+			grace.Verify(code).Want(http.StatusOK)
+		})
+	}
+}
+
+// Nobody can derive a code whose key has gone for a mail that was not sent yet: it carries another one, which works.
+func TestAMailWhoseKeyHasGoneBringsACodeThatWorks(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	w.Mailgun.Script(mailgunfake.Answer{Status: 500})
+	before := w.Run(t)
+	ada := before.Open(t)
+	ada.RequestCode("ada@sana.example").Want(http.StatusAccepted)
+	sanatest.Eventually(t, "the mail is not tried", func() error { return sanatest.CountError(len(w.Mailgun.Messages()), 1) })
+	before.Kill(t)
+
+	after := w.Run(t, "SECRET_KEYS="+newKey)
+	ada.MoveTo(&after.Instance)
+	ada.Verify(w.Code(t, "ada@sana.example", 1)).Want(http.StatusOK)
+}

@@ -1,0 +1,167 @@
+package web_test
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"sana/backend/sanatest"
+)
+
+const (
+	firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+	iphone  = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
+)
+
+// signInWith signs ada in with another browser.
+func (s scene) signInWith(userAgent string) (*sanatest.Browser, sanatest.SignedIn) {
+	s.Helper()
+	s.world.Pass(s, time.Minute) // for the next mail
+	b := s.app.Open(s)
+	code := b.GetCode(s.world, ada)
+	in := b.Post("/api/auth/verify", `{"code":"`+code+`"}`, sanatest.With("User-Agent", userAgent)).Want(http.StatusOK).SignedIn()
+	return b, in
+}
+
+// sessionScenarios are the promises about a person's sessions.
+var sessionScenarios = []scenario{
+	{"the list says where a person is signed in, without a token", func(s scene) {
+		phone, onPhone := s.signInWith(iphone)
+		_, onLaptop := s.signInWith(firefox)
+		list, complete := phone.Get("/api/sessions", sanatest.With("User-Agent", iphone)).Want(http.StatusOK).Sessions()
+		this := sanatest.Listed{
+			ID: onPhone.Session.ID, Current: true, Browser: "Safari", System: "iOS", IP: list[0].IP,
+			SignedInAt: onPhone.Session.SignedInAt, LastSeenAt: list[0].LastSeenAt, ExpiresAt: onPhone.Session.ExpiresAt,
+		}
+		if s.sealed {
+			sanatest.WantEqual(s, "sessions", list, []sanatest.Listed{this})
+			sanatest.WantEqual(s, "complete", complete, false)
+			return
+		}
+		other := this
+		other.ID, other.Current, other.Browser, other.System, other.IP = onLaptop.Session.ID, false, "Firefox", "Linux", list[1].IP
+		other.SignedInAt, other.ExpiresAt = onLaptop.Session.SignedInAt, onLaptop.Session.ExpiresAt
+		if list[0].ID == other.ID { // the one used last comes first
+			this, other = other, this
+		}
+		this.IP, other.IP, this.LastSeenAt, other.LastSeenAt = list[0].IP, list[1].IP, list[0].LastSeenAt, list[1].LastSeenAt
+		sanatest.WantEqual(s, "sessions", list, []sanatest.Listed{this, other})
+		sanatest.WantEqual(s, "complete", complete, true)
+		for _, l := range list {
+			if !strings.HasPrefix(l.IP, "198.1") || l.LastSeenAt.Before(l.SignedInAt) {
+				s.Errorf("got %+v", l)
+			}
+		}
+	}},
+	{"nobody who is not signed in lists or ends anything", func(s scene) {
+		s.b.Get("/api/sessions").Want(http.StatusUnauthorized, "not_signed_in")
+		s.b.Do(http.MethodDelete, "/api/sessions", "").Want(http.StatusUnauthorized, "not_signed_in")
+		s.b.Do(http.MethodDelete, "/api/sessions/"+strings.Repeat("0", 32), "").Want(http.StatusUnauthorized, "not_signed_in")
+		s.b.RequestCode(ada).Want(http.StatusAccepted) // a pending sign-in is not a signed-in person either
+		s.b.Get("/api/sessions").Want(http.StatusUnauthorized, "not_signed_in")
+	}},
+	{"a session ended from elsewhere is told when and from where", func(s scene) {
+		phone, onPhone := s.signInWith(iphone)
+		laptop, _ := s.signInWith(firefox)
+		end := func() *sanatest.Answer {
+			return laptop.Do(http.MethodDelete, "/api/sessions/"+onPhone.Session.ID, "", sanatest.With("User-Agent", firefox))
+		}
+		if s.sealed {
+			end().Want(http.StatusConflict, "not_with_this_store")
+			phone.Get("/api/auth/session").Want(http.StatusOK)
+			return
+		}
+		end().Want(http.StatusNoContent)
+		why := phone.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in").Problem().SignedOut
+		if why.Reason != "ended_elsewhere" || why.By != "Firefox on Linux" || time.Since(why.At).Abs() > time.Minute {
+			s.Errorf("the phone is told %+v", why)
+		}
+		sanatest.WantEqual(s, "told again after a reload", phone.Get("/api/auth/session").Problem().SignedOut.Reason, "ended_elsewhere")
+		end().Want(http.StatusNotFound, "not_found")
+		laptop.Get("/api/auth/session").Want(http.StatusOK)
+		phone.RequestCode(ada).Want(http.StatusAccepted)
+		sanatest.WantEqual(s, "told after asking for a code", phone.Get("/api/auth/session").Problem().SignedOut.Reason, "")
+	}},
+	{"all other sessions are ended together, and this one stays", func(s scene) {
+		phone, _ := s.signInWith(iphone)
+		laptop, _ := s.signInWith(firefox)
+		s.b.SignIn(s.world, grace)
+		end := laptop.Do(http.MethodDelete, "/api/sessions", "")
+		if s.sealed {
+			end.Want(http.StatusConflict, "not_with_this_store")
+			return
+		}
+		end.Want(http.StatusNoContent)
+		sanatest.WantEqual(s, "reason", phone.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_everywhere")
+		laptop.Get("/api/auth/session").Want(http.StatusOK)
+		s.b.Get("/api/auth/session").Want(http.StatusOK)
+	}},
+	{"ending this session by its name signs out, however old the sign-in is", func(s scene) {
+		in := s.b.SignIn(s.world, ada)
+		s.world.Pass(s, time.Hour)
+		a := s.b.Do(http.MethodDelete, "/api/sessions/"+in.Session.ID, "").Want(http.StatusNoContent)
+		sanatest.WantEqual(s, "Clear-Site-Data", a.Header.Get("Clear-Site-Data"), `"cache", "storage"`)
+		sanatest.WantEqual(s, "session cookie", s.b.Cookies()[cookie], "")
+		s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+	}},
+	{"another person's session cannot be ended, not even found out", func(s scene) {
+		in := s.b.SignIn(s.world, ada)
+		other := s.app.Open(s)
+		other.SignIn(s.world, grace)
+		if s.sealed {
+			return // there is nothing to look in
+		}
+		hers := other.Do(http.MethodDelete, "/api/sessions/"+in.Session.ID, "").Want(http.StatusNotFound, "not_found")
+		nobodys := other.Do(http.MethodDelete, "/api/sessions/"+strings.Repeat("0", 32), "").Want(http.StatusNotFound, "not_found")
+		sanatest.WantEqual(s, "words", hers.Problem().Detail, nobodys.Problem().Detail)
+		other.Do(http.MethodDelete, "/api/sessions/nonsense", "").Want(http.StatusNotFound, "not_found")
+		s.b.Get("/api/auth/session").Want(http.StatusOK)
+	}},
+	{"ending others wants a sign-in of the last ten minutes, and a new one is enough", func(s scene) {
+		if s.sealed {
+			return // nothing can be ended
+		}
+		_, onPhone := s.signInWith(iphone)
+		laptop, first := s.signInWith(firefox)
+		s.world.Exec(s, `
+			UPDATE sessions
+			SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}', to_jsonb(now() - interval '10 minutes'))::text, 'UTF8')
+			WHERE id = $1::uuid`, first.Session.ID)
+		one, all := "/api/sessions/"+onPhone.Session.ID, "/api/sessions"
+		laptop.Do(http.MethodDelete, one, "").Want(http.StatusForbidden, "reauthentication_required")
+		laptop.Do(http.MethodDelete, all, "").Want(http.StatusForbidden, "reauthentication_required")
+		s.world.Pass(s, time.Minute)
+		again := laptop.SignIn(s.world, ada)
+		if again.Session.ID == first.Session.ID {
+			s.Error("the new sign-in has the old session")
+		}
+		laptop.Do(http.MethodDelete, one, "").Want(http.StatusNoContent)
+		list, _ := laptop.Get("/api/sessions").Want(http.StatusOK).Sessions()
+		sanatest.WantEqual(s, "sessions left", len(list), 1)
+	}},
+	{"a code that was mailed outlives its key where the browser's token is a secret, and else is expired, not an error", func(s scene) {
+		code := s.b.GetCode(s.world, ada)
+		s.world.Exec(s, `UPDATE challenges SET key_id = 'withdrawn'`)
+		if s.sealed {
+			s.b.Verify(code).Want(http.StatusGone, "code_expired")
+			return
+		}
+		s.b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+		s.b.Verify(code).Want(http.StatusOK)
+	}},
+	{"a code given up is good for nothing any more", func(s scene) {
+		code := s.b.GetCode(s.world, ada)
+		copied := s.b.Clone()
+		s.b.Do(http.MethodDelete, "/api/auth/code", "").Want(http.StatusNoContent)
+		copied.Verify(code).Want(http.StatusNotFound, "no_pending_code")
+		wantNobodySignedIn(s)
+	}},
+	{"a replayed cookie gives no new tries", func(s scene) {
+		code := s.b.GetCode(s.world, ada)
+		kept := s.b.Clone()
+		for range 5 {
+			s.b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+		}
+		kept.Verify(code).Want(http.StatusTooManyRequests, "too_many_tries")
+	}},
+}
