@@ -15,6 +15,7 @@ import (
 
 	"sana/backend/config"
 	"sana/backend/inbox"
+	"sana/backend/jobs"
 	"sana/backend/mail"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
@@ -30,6 +31,9 @@ import (
 const (
 	databasePatience = 30 * time.Second // at start, for a database that is not up yet
 	drainTimeout     = 8 * time.Second  // at the end, for requests in flight and for mails being sent
+
+	sweepInterval = 10 * time.Minute
+	sweepTimeout  = 5 * time.Minute
 )
 
 // Options are what Start needs besides the configuration.
@@ -44,14 +48,13 @@ type Program struct {
 	Addr string // where it listens, host:port
 
 	log      *slog.Logger
-	codes    *signin.Service
-	outbox   *outbox.Outbox
+	queue    *jobs.Queue
 	sessions *session.Shared
 	server   *web.Server
 	served   chan error // gets one value: why the server ended
 
 	stopKeeping context.CancelFunc
-	keeping     sync.WaitGroup // what keeps the tables in order: touched sessions, swept rows
+	keeping     sync.WaitGroup // what writes back which sessions were used
 }
 
 // Start puts the program together and runs it; read it top to bottom and you have seen how Sana works. ctx bounds the
@@ -76,31 +79,33 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		}
 	}()
 
-	// Mail: a sender, and the outbox in front of it that loses nothing.
+	// Mail: a sender, and the outbox in front of it that loses nothing, on the queue of work in the background.
 	mails := developmentInbox(cfg, db)
 	sender, err := newSender(cfg, o.Output, mails)
 	if err != nil {
 		return nil, err
 	}
-	box, err := outbox.New(db, sender, log)
+	queue, err := jobs.New(db, log)
 	if err != nil {
 		return nil, err
 	}
+	box := outbox.New(queue, sender, log)
 
 	// The rules of signing in, and the sessions that they lead to.
-	templates, err := mail.ParseTemplates()
+	settings, err := signInSettings(cfg, publicURL)
 	if err != nil {
 		return nil, err
 	}
-	codes := signin.New(db, cfg.Keys, throttle.New(db, cfg.Keys, log), box, signin.Settings{
-		CodeLength: cfg.CodeLength,
-		SignUp:     signin.SignUp{Open: cfg.SignUp == config.Open, Domains: cfg.SignUpDomains},
-		Mail:       signin.MailSettings{Templates: templates, From: cfg.MailFrom, PublicURL: publicURL},
-	})
+	limits := throttle.New(db, cfg.Keys, log)
+	codes := signin.New(db, cfg.Keys, limits, box, settings)
 	sessions, err := session.NewShared(ctx, db, session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}, log)
 	if err != nil {
 		return nil, err
 	}
+
+	// Housekeeping, by one instance at a time.
+	sweepPeriodically(queue, "challenges", codes.Sweep, log)
+	sweepPeriodically(queue, "throttle", limits.Sweep, log)
 
 	// The wire.
 	server, err := web.New(web.Options{
@@ -122,13 +127,13 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := box.Start(context.WithoutCancel(ctx)); err != nil {
+	if err := queue.Start(context.WithoutCancel(ctx)); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	started = true
 	p := &Program{
-		Addr: listener.Addr().String(), log: log, codes: codes,
-		outbox: box, sessions: sessions, server: server, served: make(chan error, 1),
+		Addr: listener.Addr().String(), log: log, queue: queue,
+		sessions: sessions, server: server, served: make(chan error, 1),
 	}
 	p.run(listener)
 	log.Info("serving", "address", p.Addr, "public_url", cfg.PublicURL, "version", o.Version, "environment", cfg.Env, "store", sessions.Name())
@@ -139,7 +144,6 @@ func (p *Program) run(listener net.Listener) {
 	keep, stop := context.WithCancel(context.Background())
 	p.stopKeeping = stop
 	p.keeping.Go(func() { p.sessions.Run(keep) })
-	p.keeping.Go(func() { p.codes.Run(keep, p.log) })
 	go func() { p.served <- p.server.Serve(listener) }()
 }
 
@@ -160,12 +164,35 @@ func (p *Program) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	err := p.server.Shutdown(ctx)
-	err = errors.Join(err, p.outbox.Stop(ctx))
+	err = errors.Join(err, p.queue.Stop(ctx))
 	p.stopKeeping()
 	p.keeping.Wait()
 	err = errors.Join(err, p.sessions.Close()) // last: it closes the pool that all of them share
 	p.log.Info("stopped")
 	return err
+}
+
+func signInSettings(cfg config.Config, publicURL *url.URL) (signin.Settings, error) {
+	templates, err := mail.ParseTemplates()
+	if err != nil {
+		return signin.Settings{}, err
+	}
+	return signin.Settings{
+		CodeLength: cfg.CodeLength,
+		SignUp:     signin.SignUp{Open: cfg.SignUp == config.Open, Domains: cfg.SignUpDomains},
+		Mail:       signin.MailSettings{Templates: templates, From: cfg.MailFrom, PublicURL: publicURL},
+	}, nil
+}
+
+// sweepPeriodically has one instance delete from a table what nobody needs any more.
+func sweepPeriodically(queue *jobs.Queue, table string, sweep func(context.Context) (deleted int, err error), log *slog.Logger) {
+	queue.Periodic("sweep "+table, sweepInterval, sweepTimeout, func(ctx context.Context) error {
+		deleted, err := sweep(ctx)
+		if deleted > 0 {
+			log.InfoContext(ctx, "swept", "table", table, "rows", deleted)
+		}
+		return err
+	})
 }
 
 // openDatabase returns the pool of a database that is ready for this version.

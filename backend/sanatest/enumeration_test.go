@@ -141,7 +141,7 @@ func TestWithoutItsCountsNothingIsComparedAndNothingSent(t *testing.T) {
 				t.Errorf("got %d for a new code, want an error: %s", a.Status, a.Body)
 			}
 			sanatest.WantEqual(t, "tries", w.Count(t, `SELECT sum(tries) FROM challenges`), 0)
-			sanatest.WantEqual(t, "mails", w.Count(t, `SELECT count(*) FROM river_job`), 1)
+			sanatest.WantEqual(t, "mails", w.Count(t, `SELECT count(*) FROM river_job WHERE kind = 'mail'`), 1)
 			w.Exec(t, `ALTER TABLE away RENAME TO `+table)
 			b.Verify(code).Want(http.StatusOK)
 		})
