@@ -1,6 +1,5 @@
-// Package outbox sends mail durably: a letter is queued in the caller's transaction, some instance's worker
-// sends it, and it is tried again while it is useful. The queue holds the letter's name and a reference, never an
-// address, a text or a code.
+// Package outbox sends mail durably: a letter is queued in the caller's transaction, some instance sends it, and it is
+// tried again while it is useful. The queue holds the letter's name and a reference, never an address, a text or a code.
 package outbox
 
 import (
