@@ -15,6 +15,7 @@ import (
 
 	"sana/backend/config"
 	"sana/backend/inbox"
+	"sana/backend/jobs"
 	"sana/backend/mail"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
@@ -30,6 +31,9 @@ import (
 const (
 	databasePatience = 30 * time.Second // at start, for a database that is not up yet
 	drainTimeout     = 8 * time.Second  // at the end, for requests in flight and for mails being sent
+
+	sweepInterval = 10 * time.Minute
+	sweepTimeout  = 5 * time.Minute
 )
 
 // Options are what Start needs besides the configuration.
@@ -44,15 +48,14 @@ type Program struct {
 	Addr string // where it listens, host:port
 
 	log      *slog.Logger
-	codes    *signin.Service
-	outbox   *outbox.Outbox
+	queue    *jobs.Queue
 	sessions *session.Shared // nil when the store is another one
 	db       *pgxpool.Pool
 	server   *web.Server
 	served   chan error // gets one value: why the server ended
 
 	stopKeeping context.CancelFunc
-	keeping     sync.WaitGroup // what keeps the tables in order: touched sessions, swept rows
+	keeping     sync.WaitGroup // what writes back which sessions were used
 }
 
 // Start puts the program together and runs it; read it top to bottom and you have seen how Sana works. ctx bounds the
@@ -77,36 +80,41 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		}
 	}()
 
-	// Mail: a sender, and the outbox in front of it that loses nothing.
+	// Mail: a sender, and the outbox in front of it that loses nothing, on the queue of work in the background.
 	mails := developmentInbox(cfg, db)
 	sender, err := newSender(cfg, o.Output, mails)
 	if err != nil {
 		return nil, err
 	}
-	box, err := outbox.New(db, sender, log)
+	queue, err := jobs.New(db, log)
+	if err != nil {
+		return nil, err
+	}
+	box := outbox.New(queue, sender, log)
+
+	// The rules of signing in, and the sessions that they lead to.
+	settings, err := signInSettings(cfg, publicURL)
+	if err != nil {
+		return nil, err
+	}
+	limits := throttle.New(db, cfg.Keys, log)
+	codes := signin.New(db, cfg.Keys, limits, box, settings)
+	store, shared, err := openSessions(ctx, cfg, publicURL, db, log)
 	if err != nil {
 		return nil, err
 	}
 
-	// The rules of signing in, and the sessions that they lead to.
-	templates, err := mail.ParseTemplates()
-	if err != nil {
-		return nil, err
-	}
-	codes := signin.New(db, cfg.Keys, throttle.New(db, cfg.Keys, log), box, signin.Settings{
-		CodeLength: cfg.CodeLength,
-		SignUp:     signin.SignUp{Open: cfg.SignUp == config.Open, Domains: cfg.SignUpDomains},
-		Mail:       signin.MailSettings{Templates: templates, From: cfg.MailFrom, PublicURL: publicURL},
-	})
-	sessions, shared, err := openSessions(ctx, cfg, publicURL, db, log)
-	if err != nil {
-		return nil, err
+	// Housekeeping, by one instance at a time.
+	sweepPeriodically(queue, "challenges", codes.Sweep, log)
+	sweepPeriodically(queue, "throttle", limits.Sweep, log)
+	if shared != nil {
+		sweepPeriodically(queue, "sessions", shared.Sweep, log)
 	}
 
 	// The wire.
 	server, err := web.New(web.Options{
 		SignIn:           codes,
-		Sessions:         sessions,
+		Sessions:         store,
 		SharedSessions:   shared,
 		Store:            cfg.SessionStore,
 		Ready:            func(ctx context.Context) error { return postgres.CheckSchema(ctx, db) },
@@ -121,31 +129,32 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listen(ctx, cfg)
-	if err != nil {
+	p := &Program{log: log, queue: queue, sessions: shared, db: db, server: server, served: make(chan error, 1)}
+	if err := p.run(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if err := box.Start(context.WithoutCancel(ctx)); err != nil {
-		return nil, errors.Join(err, listener.Close())
-	}
 	started = true
-	p := &Program{
-		Addr: listener.Addr().String(), log: log, codes: codes,
-		outbox: box, sessions: shared, db: db, server: server, served: make(chan error, 1),
-	}
-	p.run(listener)
 	log.Info("serving", "address", p.Addr, "public_url", cfg.PublicURL, "version", o.Version, "environment", cfg.Env, "store", cfg.SessionStore)
 	return p, nil
 }
 
-func (p *Program) run(listener net.Listener) {
+// run begins to work and to listen.
+func (p *Program) run(ctx context.Context, cfg config.Config) error {
+	listener, err := listen(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if err := p.queue.Start(context.WithoutCancel(ctx)); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	p.Addr = listener.Addr().String()
 	keep, stop := context.WithCancel(context.Background())
 	p.stopKeeping = stop
 	if p.sessions != nil {
 		p.keeping.Go(func() { p.sessions.Run(keep) })
 	}
-	p.keeping.Go(func() { p.codes.Run(keep, p.log) })
 	go func() { p.served <- p.server.Serve(listener) }()
+	return nil
 }
 
 // Wait returns nil when ctx ends, and an error when the server ends before.
@@ -165,7 +174,7 @@ func (p *Program) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	err := p.server.Shutdown(ctx)
-	err = errors.Join(err, p.outbox.Stop(ctx))
+	err = errors.Join(err, p.queue.Stop(ctx))
 	p.stopKeeping()
 	p.keeping.Wait()
 	if p.sessions != nil {
@@ -174,6 +183,29 @@ func (p *Program) Stop() error {
 	p.db.Close()
 	p.log.Info("stopped")
 	return err
+}
+
+func signInSettings(cfg config.Config, publicURL *url.URL) (signin.Settings, error) {
+	templates, err := mail.ParseTemplates()
+	if err != nil {
+		return signin.Settings{}, err
+	}
+	return signin.Settings{
+		CodeLength: cfg.CodeLength,
+		SignUp:     signin.SignUp{Open: cfg.SignUp == config.Open, Domains: cfg.SignUpDomains},
+		Mail:       signin.MailSettings{Templates: templates, From: cfg.MailFrom, PublicURL: publicURL},
+	}, nil
+}
+
+// sweepPeriodically has one instance delete from a table what nobody needs any more.
+func sweepPeriodically(queue *jobs.Queue, table string, sweep func(context.Context) (deleted int, err error), log *slog.Logger) {
+	queue.Periodic("sweep "+table, sweepInterval, sweepTimeout, func(ctx context.Context) error {
+		deleted, err := sweep(ctx)
+		if deleted > 0 {
+			log.InfoContext(ctx, "swept", "table", table, "rows", deleted)
+		}
+		return err
+	})
 }
 
 // openDatabase returns the pool of a database that is ready for this version.

@@ -1,6 +1,5 @@
-// Package outbox sends mail durably, on River: a letter is queued in the caller's transaction, some instance's worker
-// sends it, and it is tried again while it is useful. The queue holds the letter's name and a reference, never an
-// address, a text or a code.
+// Package outbox sends mail durably: a letter is queued in the caller's transaction, some instance sends it, and it is
+// tried again while it is useful. The queue holds the letter's name and a reference, never an address, a text or a code.
 package outbox
 
 import (
@@ -11,21 +10,14 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"sana/backend/jobs"
 	"sana/backend/mail"
-	"sana/backend/postgres"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
 const (
-	workers     = 50               // mails that one instance sends at a time
 	sendTimeout = 15 * time.Second // for one try, above the sender's own limit
-	// rescueAfter is when a mail that a killed instance was sending is tried again.
-	rescueAfter = 30 * time.Second
-	maxAttempts = 50 // the end of a letter's use comes first
 	maxBackoff  = 30 * time.Second
 )
 
@@ -54,61 +46,27 @@ type Letter struct {
 	Note    func(ctx context.Context, ref string, state State) error
 }
 
-// Outbox is the queue and its worker.
+// Outbox writes and sends the letters that wait in the queue.
 type Outbox struct {
-	client  *river.Client[pgx.Tx]
+	queue   *jobs.Queue
 	sender  mail.Sender
 	letters map[string]Letter
 	log     *slog.Logger
 }
 
-// New returns an outbox on a migrated database. Handle every kind of letter, then Start.
-func New(db *pgxpool.Pool, sender mail.Sender, log *slog.Logger) (*Outbox, error) {
-	o := &Outbox{sender: sender, letters: map[string]Letter{}, log: log}
-	registered := river.NewWorkers()
-	river.AddWorker(registered, &worker{outbox: o})
-	client, err := river.NewClient(riverpgxv5.New(db), &river.Config{
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
-		Workers:              registered,
-		Logger:               log,
-		JobTimeout:           sendTimeout,
-		RescueStuckJobsAfter: rescueAfter,
-		MaxAttempts:          maxAttempts,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("outbox: %w", err)
-	}
-	o.client = client
-	return o, nil
+// New returns an outbox on a queue. Handle every kind of letter before the queue starts.
+func New(queue *jobs.Queue, sender mail.Sender, log *slog.Logger) *Outbox {
+	o := &Outbox{queue: queue, sender: sender, letters: map[string]Letter{}, log: log}
+	jobs.Handle(queue, jobs.Work[job]{Timeout: sendTimeout, Backoff: backoff, Do: o.send})
+	return o
 }
 
-// Handle registers a kind of letter, before Start.
+// Handle registers a kind of letter.
 func (o *Outbox) Handle(name string, letter Letter) { o.letters[name] = letter }
 
 // EnqueueTx queues a letter: it is sent if and only if tx commits.
 func (o *Outbox) EnqueueTx(ctx context.Context, tx pgx.Tx, letter, ref string) error {
-	_, err := o.client.InsertTx(ctx, tx, job{Letter: letter, Ref: ref}, nil)
-	return postgres.Error("queue mail", err)
-}
-
-// Start begins to send.
-func (o *Outbox) Start(ctx context.Context) error {
-	if err := o.client.Start(ctx); err != nil {
-		return fmt.Errorf("outbox: start: %w", err)
-	}
-	return nil
-}
-
-// Stop takes no new letters and waits for those being sent; when ctx ends, it interrupts them, and they go back into
-// the queue.
-func (o *Outbox) Stop(ctx context.Context) error {
-	err := o.client.Stop(ctx)
-	if err == nil {
-		return nil
-	}
-	hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	return o.client.StopAndCancel(hard)
+	return o.queue.EnqueueTx(ctx, tx, job{Letter: letter, Ref: ref})
 }
 
 // job is what the queue holds.
@@ -117,23 +75,18 @@ type job struct {
 	Ref    string `json:"ref"`
 }
 
-// Kind is River's name for the job.
+// Kind is the queue's name for letters.
 func (job) Kind() string { return "mail" }
 
-type worker struct {
-	river.WorkerDefaults[job]
-	outbox *Outbox
+// backoff is 1, 2, 4 … seconds, up to maxBackoff, give or take a fifth.
+func backoff(attempt int) time.Duration {
+	exact := min(time.Second<<min(attempt-1, 10), maxBackoff)
+	return time.Duration(float64(exact) * (0.8 + 0.4*rand.Float64()))
 }
 
-// NextRetry waits 1, 2, 4 … seconds, up to maxBackoff, give or take a fifth.
-func (w *worker) NextRetry(j *river.Job[job]) time.Time {
-	backoff := min(time.Second<<min(j.Attempt-1, 10), maxBackoff)
-	return time.Now().Add(time.Duration(float64(backoff) * (0.8 + 0.4*rand.Float64())))
-}
-
-// Work sends a letter once, or says why not.
-func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
-	o, args := w.outbox, j.Args
+// send sends a letter once, or says why not.
+func (o *Outbox) send(ctx context.Context, j *jobs.Job[job]) error {
+	args := j.Args
 	letter, known := o.letters[args.Letter]
 	if !known {
 		return fmt.Errorf("outbox: this version does not know the letter %q", args.Letter)
@@ -152,21 +105,21 @@ func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 		o.note(ctx, letter, args, Sent)
 		return nil
 	}
-	if mail.IsPermanent(err) || time.Until(w.NextRetry(j)) > composed.UsefulFor {
+	if mail.IsPermanent(err) || backoff(j.Attempt) > composed.UsefulFor {
 		o.log.ErrorContext(ctx, "mail given up", "letter", args.Letter, "ref", args.Ref, "attempt", j.Attempt, "error", err)
 		return o.end(ctx, letter, j, err)
 	}
 	o.log.WarnContext(ctx, "mail not sent, will be tried again", "letter", args.Letter, "ref", args.Ref, "attempt", j.Attempt, "error", err)
 	if throttled, ok := errors.AsType[*mail.Throttled](err); ok && throttled.After > 0 {
-		return river.JobSnooze(throttled.After)
+		return jobs.Snooze(throttled.After)
 	}
 	return err
 }
 
 // end ends a letter that was not sent.
-func (o *Outbox) end(ctx context.Context, letter Letter, j *river.Job[job], cause error) error {
+func (o *Outbox) end(ctx context.Context, letter Letter, j *jobs.Job[job], cause error) error {
 	o.note(ctx, letter, j.Args, Failed)
-	return river.JobCancel(cause)
+	return jobs.Cancel(cause)
 }
 
 // note tells what became of a letter. When that fails the letter must not be sent again for it.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sana/backend/jobs"
 	"sana/backend/mail"
 	"sana/backend/outbox"
 	"sana/backend/postgres/postgrestest"
@@ -68,18 +69,20 @@ func wait[T any](t *testing.T, what string, from <-chan T) T {
 func start(t *testing.T, p *post) (*outbox.Outbox, *pgxpool.Pool) {
 	t.Helper()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
-	box, err := outbox.New(db, p, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	queue, err := jobs.New(db, log)
 	if err != nil {
 		t.Fatal(err)
 	}
+	box := outbox.New(queue, p, log)
 	box.Handle("hello", p.letter)
-	if err := box.Start(context.WithoutCancel(t.Context())); err != nil {
+	if err := queue.Start(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), deadline)
 		defer cancel()
-		if err := box.Stop(ctx); err != nil {
+		if err := queue.Stop(ctx); err != nil {
 			t.Errorf("stop: %v", err)
 		}
 	})

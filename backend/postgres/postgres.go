@@ -68,12 +68,6 @@ func InTx(ctx context.Context, pool *pgxpool.Pool, do func(tx pgx.Tx) error) err
 	return nil
 }
 
-// TryLock takes a lock of this name until tx ends, or reports that another transaction has it.
-func TryLock(ctx context.Context, tx pgx.Tx, name string) (taken bool, err error) {
-	err = tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`, "sana: "+name).Scan(&taken)
-	return taken, Error("lock "+name, err)
-}
-
 // Error names the operation in err. A database that is away, overloaded or too slow becomes fault.Unavailable; a fault
 // stays the fault it is; everything else is a defect of ours and stays an internal error. nil stays nil.
 func Error(operation string, err error) error {

@@ -122,7 +122,7 @@ func TestAMailThatIsQueuedWhenTheServerIsKilledStillGoesOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	sanatest.Eventually(t, "the first try is not noted as failed", func() error {
-		if n := w.Count(t, `SELECT count(*) FROM river_job WHERE state IN ('available', 'retryable')`); n != 1 {
+		if n := w.Count(t, `SELECT count(*) FROM river_job WHERE kind = 'mail' AND state IN ('available', 'retryable')`); n != 1 {
 			return fmt.Errorf("%d mails wait, want 1", n)
 		}
 		return nil
@@ -184,7 +184,7 @@ func TestACodeThatCannotBeUsedIsNeverMailed(t *testing.T) {
 			app.Open(t).RequestCode("ada@sana.example").Want(http.StatusAccepted)
 
 			sanatest.Eventually(t, "the mail is not given up", func() error {
-				return sanatest.CountError(w.Count(t, `SELECT count(*) FROM river_job WHERE state = 'cancelled'`), 1)
+				return sanatest.CountError(w.Count(t, `SELECT count(*) FROM river_job WHERE kind = 'mail' AND state = 'cancelled'`), 1)
 			})
 			sanatest.WantEqual(t, "tries", len(w.Mailgun.Messages()), tries)
 			sanatest.WantEqual(t, "delivery", w.Count(t, `SELECT count(*) FROM challenges WHERE delivery = 'failed'`), 1)

@@ -26,11 +26,11 @@ func TestAMailboxGetsTenCodesADayUnderAllItsTags(t *testing.T) {
 			t.Errorf("request %d: delivery is %q and resend_at %s away", n, p.Delivery, wait)
 		}
 		if n == 29 {
-			sanatest.WantEqual(t, "mails in the first half hour", w.Count(t, `SELECT count(*) FROM river_job`), 5)
+			sanatest.WantEqual(t, "mails in the first half hour", w.Count(t, `SELECT count(*) FROM river_job WHERE kind = 'mail'`), 5)
 		}
 		w.Pass(t, time.Minute)
 	}
-	sanatest.WantEqual(t, "mails in two hours", w.Count(t, `SELECT count(*) FROM river_job`), 10)
+	sanatest.WantEqual(t, "mails in two hours", w.Count(t, `SELECT count(*) FROM river_job WHERE kind = 'mail'`), 10)
 	last := app.Open(t)
 	held := last.RequestCode(ada).Want(http.StatusAccepted).Pending()
 	w.Pass(t, held.ResendAt.Sub(held.Now)+time.Second)
@@ -50,13 +50,13 @@ func TestAHeldResendLeavesTheCodeAsItIs(t *testing.T) {
 		app.Open(t).RequestCode(ada).Want(http.StatusAccepted)
 	}
 	w.Pass(t, time.Minute)
-	queued := w.Count(t, `SELECT count(*) FROM river_job`)
+	queued := w.Count(t, `SELECT count(*) FROM river_job WHERE kind = 'mail'`)
 	p := b.Post("/api/auth/code/resend", "{}").Want(http.StatusAccepted).Pending()
 	sanatest.WantEqual(t, "delivery", p.Delivery, "held")
 	if p.ResendAt.Before(p.Now.Add(45 * time.Minute)) {
 		t.Errorf("resend_at is %s away, want what is left of the hour", p.ResendAt.Sub(p.Now))
 	}
-	sanatest.WantEqual(t, "mails", w.Count(t, `SELECT count(*) FROM river_job`), queued)
+	sanatest.WantEqual(t, "mails", w.Count(t, `SELECT count(*) FROM river_job WHERE kind = 'mail'`), queued)
 	b.Verify(code).Want(http.StatusOK)
 }
 

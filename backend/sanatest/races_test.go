@@ -137,5 +137,5 @@ func TestOfParallelResendsOneSendsAMail(t *testing.T) {
 	})
 
 	sanatest.WantEqual(t, "answers", tally(answers), map[string]int{"202": 16})
-	sanatest.WantEqual(t, "mails queued", w.Count(t, `SELECT count(*) FROM river_job`), 2)
+	sanatest.WantEqual(t, "mails queued", w.Count(t, `SELECT count(*) FROM river_job WHERE kind = 'mail'`), 2)
 }

@@ -185,7 +185,7 @@ func acceptedFor(all []mailgunfake.Message, address string) []mailgunfake.Messag
 func (w *World) AwaitMails(t testing.TB) {
 	t.Helper()
 	Eventually(t, "mails are still under way", func() error {
-		return CountError(w.Count(t, `SELECT count(*) FROM river_job WHERE finalized_at IS NULL`), 0)
+		return CountError(w.Count(t, `SELECT count(*) FROM river_job WHERE kind = 'mail' AND finalized_at IS NULL`), 0)
 	})
 }
 

@@ -231,35 +231,3 @@ func consume(ctx context.Context, tx pgx.Tx, id string) (now time.Time, err erro
 	}
 	return now, postgres.Error("consume challenge", err)
 }
-
-// sweepBatch is how many rows one statement of the sweep deletes.
-const sweepBatch = 1000
-
-// sweepChallenges deletes what nobody waits for any more, in batches, one instance at a time.
-func (s *Service) sweepChallenges(ctx context.Context) (deleted int, err error) {
-	for n := sweepBatch; n == sweepBatch; deleted += n {
-		n = 0
-		err = postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
-			mine, err := postgres.TryLock(ctx, tx, "challenges sweep")
-			if err != nil || !mine {
-				return err
-			}
-			tag, err := tx.Exec(ctx, `
-				DELETE FROM challenges
-				WHERE id IN (
-				    SELECT id
-				    FROM challenges
-				    WHERE expires_at < now() - interval '24 hours'
-				    ORDER BY expires_at
-				    LIMIT @batch
-				    FOR UPDATE SKIP LOCKED)`,
-				pgx.NamedArgs{"batch": sweepBatch})
-			n = int(tag.RowsAffected())
-			return err
-		})
-		if err != nil {
-			return deleted, postgres.Error("sweep challenges", err)
-		}
-	}
-	return deleted, nil
-}

@@ -12,7 +12,6 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
-	"log/slog"
 	"time"
 
 	"sana/backend/fault"
@@ -281,34 +280,6 @@ func (s *Service) succeed(ctx context.Context, t try, issue Issue) (SignedIn, er
 		return SignedIn{}, err
 	}
 	return in, nil
-}
-
-// sweepInterval is how often an instance looks for rows that nobody needs any more.
-const sweepInterval = 10 * time.Minute
-
-// Run sweeps until ctx ends.
-func (s *Service) Run(ctx context.Context, log *slog.Logger) {
-	tick := time.NewTicker(sweepInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			if err := s.Sweep(ctx); err != nil {
-				log.WarnContext(ctx, "old challenges and counts were not swept", "error", err)
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// Sweep deletes challenges that expired a day ago and counts that no limit needs.
-func (s *Service) Sweep(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, sweepInterval)
-	defer cancel()
-	_, err := s.sweepChallenges(ctx)
-	_, swept := s.throttle.Sweep(ctx)
-	return errors.Join(err, swept)
 }
 
 func errWrong(triesLeft int) error {

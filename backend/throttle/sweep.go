@@ -11,8 +11,8 @@ import (
 // sweepBatch is how many rows one statement of the sweep looks at.
 const sweepBatch = 1000
 
-// Sweep deletes what no limit needs any more, in batches, each in a transaction of its own that at most one instance is
-// in at a time; when another one is, Sweep leaves the work to it. It returns how many rows went.
+// Sweep deletes what no limit needs any more, in batches, and returns how many rows went. Two sweeps at once do not get
+// into each other's way.
 func (t *Throttle) Sweep(ctx context.Context) (deleted int, err error) {
 	for after := []byte{}; after != nil; {
 		var n int
@@ -28,33 +28,27 @@ func (t *Throttle) Sweep(ctx context.Context) (deleted int, err error) {
 // sweepPage goes on along the primary key, because an index by age would cost every count more than the walk costs. It
 // returns the last key of the page, nil after the last page. A row that is being counted on is left alone.
 func (t *Throttle) sweepPage(ctx context.Context, after []byte) (deleted int, last []byte, err error) {
-	err = postgres.InTx(ctx, t.db, func(tx pgx.Tx) error {
-		mine, err := postgres.TryLock(ctx, tx, "throttle sweep")
-		if err != nil || !mine {
-			return err
-		}
-		return tx.QueryRow(ctx, `
-			WITH page AS (
-			    SELECT key, ends_at
-			    FROM throttle
-			    WHERE key > @after
-			    ORDER BY key
-			    LIMIT @batch
-			), dead AS (
-			    SELECT key
-			    FROM throttle
-			    WHERE key IN (SELECT key FROM page WHERE ends_at < now())
-			      AND ends_at < now()
-			    FOR UPDATE SKIP LOCKED
-			), gone AS (
-			    DELETE FROM throttle
-			    USING dead
-			    WHERE throttle.key = dead.key
-			    RETURNING 1
-			)
-			SELECT (SELECT count(*) FROM gone), (SELECT key FROM page ORDER BY key OFFSET @batch - 1)`,
-			pgx.NamedArgs{"after": after, "batch": sweepBatch}).Scan(&deleted, &last)
-	})
+	err = t.db.QueryRow(ctx, `
+		WITH page AS (
+		    SELECT key, ends_at
+		    FROM throttle
+		    WHERE key > @after
+		    ORDER BY key
+		    LIMIT @batch
+		), dead AS (
+		    SELECT key
+		    FROM throttle
+		    WHERE key IN (SELECT key FROM page WHERE ends_at < now())
+		      AND ends_at < now()
+		    FOR UPDATE SKIP LOCKED
+		), gone AS (
+		    DELETE FROM throttle
+		    USING dead
+		    WHERE throttle.key = dead.key
+		    RETURNING 1
+		)
+		SELECT (SELECT count(*) FROM gone), (SELECT key FROM page ORDER BY key OFFSET @batch - 1)`,
+		pgx.NamedArgs{"after": after, "batch": sweepBatch}).Scan(&deleted, &last)
 	return deleted, last, postgres.Error("throttle: sweep", err)
 }
 

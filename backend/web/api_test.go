@@ -81,7 +81,7 @@ var scenarios = []scenario{
 		again := s.b.RequestCode(ada).Want(http.StatusAccepted)
 		sanatest.WantEqual(s, "cookies set again", len(again.Set), 0)
 		sanatest.WantEqual(s, "expiry", again.Pending().ExpiresAt, first.ExpiresAt)
-		sanatest.WantEqual(s, "mails queued", s.world.Count(s, `SELECT count(*) FROM river_job`), 1)
+		sanatest.WantEqual(s, "mails queued", s.world.Count(s, `SELECT count(*) FROM river_job WHERE kind = 'mail'`), 1)
 	}},
 	{"another address replaces the pending sign-in", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
@@ -112,7 +112,7 @@ var scenarios = []scenario{
 		asked := s.b.RequestCode(ada).Want(http.StatusAccepted).Pending()
 		resent := s.b.Post("/api/auth/code/resend", "{}").Want(http.StatusAccepted).Pending()
 		sanatest.WantEqual(s, "time of the next resend", resent.ResendAt, asked.ResendAt)
-		sanatest.WantEqual(s, "mails queued", s.world.Count(s, `SELECT count(*) FROM river_job`), 1)
+		sanatest.WantEqual(s, "mails queued", s.world.Count(s, `SELECT count(*) FROM river_job WHERE kind = 'mail'`), 1)
 	}},
 	{"a resend after a minute carries the same code, and gives no new tries", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)

@@ -8,7 +8,7 @@ import (
 
 func wantNothingKept(s scene) {
 	s.Helper()
-	for _, table := range []string{"users", "challenges", "sessions", "river_job", "throttle", "throttle_service"} {
+	for _, table := range []string{"users", "challenges", "sessions", "river_job WHERE kind = 'mail'", "throttle", "throttle_service"} {
 		sanatest.WantEqual(s, "rows in "+table, s.world.Count(s, `SELECT count(*) FROM `+table), 0)
 	}
 }

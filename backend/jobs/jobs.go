@@ -1,0 +1,127 @@
+// Package jobs does work in the background, on River. What is enqueued in a transaction is done after its commit by some
+// instance, and by another one when the first is killed at it; what is periodic is done once in each period by one of
+// all instances.
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sana/backend/postgres"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+)
+
+const (
+	workers     = 50 // jobs that one instance does at a time, besides periodic ones
+	maxAttempts = 50 // whoever enqueues gives a job up earlier, when it is of no use any more
+	// rescueAfter is when a job that a killed instance was doing is done again; one that may take longer, after its timeout.
+	rescueAfter = 30 * time.Second
+
+	// River deletes finished jobs, one instance every 30 seconds. A day is for whoever asks what became of a mail. It is
+	// also how long a run of a periodic job keeps a second one out of its period. A discarded job has used up all its
+	// attempts, which is a defect of ours: it stays over a weekend.
+	keepFinished  = 24 * time.Hour
+	keepDiscarded = 7 * 24 * time.Hour
+)
+
+// Queue is this process's part in the queue that all instances share.
+type Queue struct {
+	client   *river.Client[pgx.Tx]
+	workers  *river.Workers
+	periodic map[string]periodic
+	log      *slog.Logger
+
+	stopping  context.Context // ends when Stop begins
+	interrupt context.CancelFunc
+}
+
+// New returns the queue of a migrated database. Say what is done with Handle and Periodic, then Start.
+func New(db *pgxpool.Pool, log *slog.Logger) (*Queue, error) {
+	q := &Queue{workers: river.NewWorkers(), periodic: map[string]periodic{}, log: log}
+	river.AddWorker(q.workers, &periodicWorker{queue: q})
+	client, err := river.NewClient(riverpgxv5.New(db), &river.Config{
+		Queues: map[string]river.QueueConfig{
+			river.QueueDefault: {MaxWorkers: workers},
+			periodicQueue:      {MaxWorkers: periodicWorkers, FetchPollInterval: periodicPoll},
+		},
+		Workers:                     q.workers,
+		Logger:                      log,
+		JobTimeout:                  rescueAfter, // each kind of job has its own
+		RescueStuckJobsAfter:        rescueAfter,
+		MaxAttempts:                 maxAttempts,
+		CompletedJobRetentionPeriod: keepFinished,
+		CancelledJobRetentionPeriod: keepFinished,
+		DiscardedJobRetentionPeriod: keepDiscarded,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("jobs: %w", err)
+	}
+	q.client = client
+	q.stopping, q.interrupt = context.WithCancel(context.Background())
+	return q, nil
+}
+
+// Start begins to work.
+func (q *Queue) Start(ctx context.Context) error {
+	if err := q.client.Start(ctx); err != nil {
+		return fmt.Errorf("jobs: start: %w", err)
+	}
+	return nil
+}
+
+// Stop takes no new jobs, interrupts periodic ones and waits for the others; when ctx ends, it interrupts those too. What
+// was interrupted goes back into the queue.
+func (q *Queue) Stop(ctx context.Context) error {
+	q.interrupt()
+	err := q.client.Stop(ctx)
+	if err == nil {
+		return nil
+	}
+	hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return q.client.StopAndCancel(hard)
+}
+
+// Job is one job: its Args, which Attempt this is, counted from 1, and when it was enqueued (CreatedAt).
+type Job[A river.JobArgs] = river.Job[A]
+
+// Work says how one kind of job is done. A is what the queue holds of it, as JSON; its method Kind is the kind's name.
+type Work[A river.JobArgs] struct {
+	Timeout time.Duration                        // of one attempt
+	Backoff func(attempt int) time.Duration      // between an attempt that failed and the next
+	Do      func(context.Context, *Job[A]) error // nil is done, Cancel and Snooze are what they say, else it has failed
+}
+
+// Handle registers how a kind of job is done, before Start.
+func Handle[A river.JobArgs](q *Queue, work Work[A]) {
+	river.AddWorker(q.workers, &worker[A]{work: work})
+}
+
+// EnqueueTx queues a job: it is done if and only if tx commits.
+func (q *Queue) EnqueueTx(ctx context.Context, tx pgx.Tx, args river.JobArgs) error {
+	_, err := q.client.InsertTx(ctx, tx, args, nil)
+	return postgres.Error("queue "+args.Kind(), err)
+}
+
+// Cancel is what a job returns that must not be tried again, and why.
+func Cancel(cause error) error { return river.JobCancel(cause) }
+
+// Snooze is what a job returns that is to be tried again after a while; the attempt does not count.
+func Snooze(after time.Duration) error { return river.JobSnooze(after) }
+
+type worker[A river.JobArgs] struct {
+	river.WorkerDefaults[A]
+	work Work[A]
+}
+
+func (w *worker[A]) Timeout(*Job[A]) time.Duration { return w.work.Timeout }
+
+func (w *worker[A]) NextRetry(j *Job[A]) time.Time { return time.Now().Add(w.work.Backoff(j.Attempt)) }
+
+func (w *worker[A]) Work(ctx context.Context, j *Job[A]) error { return w.work.Do(ctx, j) }
