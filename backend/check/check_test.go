@@ -30,6 +30,26 @@ func TestTwoInstancesBehindAProxyAreBothAsked(t *testing.T) {
 	wantAllBut(t, list, map[string]string{"ready": "ok instances seen in 20 requests: 2"})
 }
 
+// A balancer may decide by connection, or by a cookie of its own: neither must tie the check to one instance.
+func TestEachRequestComesOnAConnectionOfItsOwnWithNoCookieButSanas(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	f := newFront(w.Run(t, atHome))
+	f.response = func(r *http.Response) { r.Header.Add("Set-Cookie", "balancer=1; Path=/") }
+	connections := map[string]bool{}
+	f.own = func(r *http.Request) *own {
+		if connections[r.RemoteAddr] {
+			t.Errorf("%s %s comes on a connection that was used before", r.Method, r.URL.Path)
+		}
+		connections[r.RemoteAddr] = true
+		if _, err := r.Cookie("balancer"); err == nil {
+			t.Errorf("%s %s comes with the balancer's cookie", r.Method, r.URL.Path)
+		}
+		return nil
+	}
+	wantAllBut(t, results(t, f.options(t)), map[string]string{"no-session": "warn which is not Sana's"})
+}
+
 // The predecessor's defect: each instance keeps what the others do not have.
 func TestInstancesWithDatabasesOfTheirOwnLoseThePendingSignInAndItIsCalledThat(t *testing.T) {
 	t.Parallel()

@@ -69,6 +69,9 @@ func TestCheckAsksForTheCodeOnItsInputAndFinishesTheSignIn(t *testing.T) {
 	if _, err := fmt.Fprintf(input, "%s\n%s\n", sanatest.WrongCode(code), code); err != nil {
 		t.Fatal(err)
 	}
+	if err := input.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := command.Wait(); err != nil {
 		t.Errorf("%v\n%s\n%s", err, &stdout, &stderr)
 	}
