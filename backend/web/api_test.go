@@ -20,7 +20,7 @@ const (
 type scene struct {
 	*testing.T
 	world *sanatest.World
-	app   *sanatest.Instance
+	app   *sanatest.Process
 	b     *sanatest.Browser
 }
 
@@ -334,7 +334,7 @@ func TestAPI(t *testing.T) {
 		t.Run(scenario.promise, func(t *testing.T) {
 			t.Parallel()
 			w := sanatest.NewWorld(t)
-			app := w.Start(t)
+			app := w.Run(t)
 			scenario.play(scene{t, w, app, app.Open(t)})
 		})
 	}
