@@ -40,6 +40,7 @@ test.describe('beside a neighbour', () => {
 
   test('the cookies that it has set for the domain of both go too (A-19)', async ({ page, context }) => {
     await page.goto('/')
+    await expect(heading(page, 'Sign in'), 'no request is under way').toBeVisible()
     await tossCookies(page, `; domain=${sharedDomain}`)
     expect((await context.cookies()).map(({ domain }) => domain)).toEqual(Array(6).fill(`.${sharedDomain}`))
 
