@@ -26,8 +26,8 @@ func TestANewSecretKeyWithoutTheOldOneLosesNeitherACodeNorASession(t *testing.T)
 			before.Kill(t)
 
 			after := w.Run(t, "SESSION_STORE="+store, "SECRET_KEYS="+newKey)
-			ada.MoveTo(&after.Instance)
-			grace.MoveTo(&after.Instance)
+			ada.MoveTo(after.Instance)
+			grace.MoveTo(after.Instance)
 			if store == "cookie" {
 				why := ada.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in").Problem().SignedOut
 				sanatest.WantEqual(t, "reason", why.Reason, "key_withdrawn")
@@ -53,8 +53,8 @@ func TestANewSecretKeyInFrontOfTheOldOneLosesNothingInEitherStore(t *testing.T) 
 			ada, grace := before.Open(t), before.Open(t)
 			ada.SignIn(w, "ada@sana.example")
 			code := grace.GetCode(w, "grace@sana.example")
-			ada.MoveTo(&after.Instance)
-			grace.MoveTo(&after.Instance)
+			ada.MoveTo(after.Instance)
+			grace.MoveTo(after.Instance)
 			ada.Get("/api/auth/session").Want(http.StatusOK)
 			grace.Verify(code).Want(http.StatusOK)
 		})
@@ -73,6 +73,6 @@ func TestAMailWhoseKeyHasGoneBringsACodeThatWorks(t *testing.T) {
 	before.Kill(t)
 
 	after := w.Run(t, "SECRET_KEYS="+newKey)
-	ada.MoveTo(&after.Instance)
+	ada.MoveTo(after.Instance)
 	ada.Verify(w.Code(t, "ada@sana.example", 1)).Want(http.StatusOK)
 }
