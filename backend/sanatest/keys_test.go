@@ -23,6 +23,7 @@ func TestANewSecretKeyWithoutTheOldOneLosesNeitherACodeNorASession(t *testing.T)
 			ada, grace := before.Open(t), before.Open(t)
 			ada.SignIn(w, "ada@sana.example")
 			code := grace.GetCode(w, "grace@sana.example")
+			w.AwaitMails(t)
 			before.Kill(t)
 
 			after := w.Run(t, "SESSION_STORE="+store, "SECRET_KEYS="+newKey)
@@ -70,7 +71,9 @@ func TestAMailWhoseKeyHasGoneBringsACodeThatWorks(t *testing.T) {
 	ada := before.Open(t)
 	ada.RequestCode("ada@sana.example").Want(http.StatusAccepted)
 	sanatest.Eventually(t, "the mail is not tried", func() error { return sanatest.CountError(len(w.Mailgun.Messages()), 1) })
-	before.Kill(t)
+	if err := before.Terminate(t); err != nil {
+		t.Fatal(err)
+	}
 
 	after := w.Run(t, "SECRET_KEYS="+newKey)
 	ada.MoveTo(after.Instance)
