@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"clientaddr":            {},
 	"cli":                   {"config", "fault", "frontend", "inbox", "jobs", "keyring", "mail", "outbox", "postgres", "session", "signin", "throttle", "web"},
 	"config":                {"keyring"},
+	"drill":                 {},
 	"fault":                 {},
 	"frontend":              {},
 	"inbox":                 {"mail", "postgres"},

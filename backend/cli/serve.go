@@ -41,6 +41,8 @@ type Options struct {
 	Version string
 	Output  io.Writer // log lines, and the mails of the console sender
 	Migrate bool      // migrate in production too
+	// Sessions is the store to use, nil for the one that SESSION_STORE names. Package drill runs what Sana is better than.
+	Sessions session.Store
 }
 
 // Program is a running Sana.
@@ -99,7 +101,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	}
 	limits := throttle.New(db, cfg.Keys, log)
 	codes := signin.New(db, cfg.Keys, limits, box, settings)
-	store, shared, err := openSessions(ctx, cfg, publicURL, db, log)
+	store, shared, err := openSessions(ctx, cfg, o, publicURL, db, log)
 	if err != nil {
 		return nil, err
 	}
@@ -291,8 +293,11 @@ func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Se
 
 // openSessions opens the store that SESSION_STORE names; shared is the same one, or nil where it is another.
 func openSessions(
-	ctx context.Context, cfg config.Config, publicURL *url.URL, db *pgxpool.Pool, log *slog.Logger,
+	ctx context.Context, cfg config.Config, o Options, publicURL *url.URL, db *pgxpool.Pool, log *slog.Logger,
 ) (store session.Store, shared *session.Shared, err error) {
+	if o.Sessions != nil {
+		return o.Sessions, nil, nil
+	}
 	limits := session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}
 	if cfg.SessionStore == config.StoreCookie {
 		return session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now), nil, nil
