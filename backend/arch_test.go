@@ -20,7 +20,8 @@ import (
 var mayImport = map[string][]string{
 	"backend":               {"cli"},
 	"clientaddr":            {},
-	"cli":                   {"config", "fault", "frontend", "inbox", "jobs", "keyring", "mail", "outbox", "postgres", "session", "signin", "throttle", "web"},
+	"check":                 {},
+	"cli":                   {"check", "config", "fault", "frontend", "inbox", "jobs", "keyring", "mail", "outbox", "postgres", "session", "signin", "throttle", "web"},
 	"config":                {"keyring"},
 	"drill":                 {},
 	"fault":                 {},

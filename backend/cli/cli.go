@@ -26,20 +26,23 @@ const (
 // invocation is what every command gets.
 type invocation struct {
 	environ []string
+	stdin   io.Reader
 	stdout  io.Writer
 	stderr  io.Writer
 	version string
 }
 
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Answer requests and send mail until SIGTERM or SIGINT."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database's schema to this version. Safe to run on several machines at once."`
-	Keys    keysCommand    `cmd:"" help:"Make secret keys."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve    serveCommand    `cmd:"" help:"Answer requests and send mail until SIGTERM or SIGINT."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database's schema to this version. Safe to run on several machines at once."`
+	Check    checkCommand    `cmd:"" help:"Look at a deployment from outside, over HTTP only, and say what is wrong with it."`
+	Sessions sessionsCommand `cmd:"" help:"See where users are signed in, and sign them out."`
+	Keys     keysCommand     `cmd:"" help:"Make secret keys."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // Run runs one command and returns the process's exit code.
-func Run(args, environ []string, stdout, stderr io.Writer, version string) int {
+func Run(args, environ []string, stdin io.Reader, stdout, stderr io.Writer, version string) int {
 	exited, code := false, 0
 	parser, err := kong.New(&commands{},
 		kong.Name("sana"),
@@ -59,7 +62,7 @@ func Run(args, environ []string, stdout, stderr io.Writer, version string) int {
 		fmt.Fprintf(stderr, "sana: %v\nRun sana --help for the commands.\n", err)
 		return exitUsage
 	}
-	if err := command.Run(invocation{environ, stdout, stderr, version}); err != nil {
+	if err := command.Run(invocation{environ, stdin, stdout, stderr, version}); err != nil {
 		fmt.Fprintf(stderr, "sana: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nsana: "))
 		return exitFailed
 	}

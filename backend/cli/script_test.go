@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite what the scripts in testdata ex
 // TestMain makes the program a command of the scripts.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"sana": func() { os.Exit(cli.Run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr, "1.2.3")) },
+		"sana": func() { os.Exit(cli.Run(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr, "1.2.3")) },
 	})
 }
 

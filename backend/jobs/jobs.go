@@ -58,6 +58,8 @@ func New(db *pgxpool.Pool, log *slog.Logger) (*Queue, error) {
 		CompletedJobRetentionPeriod: keepFinished,
 		CancelledJobRetentionPeriod: keepFinished,
 		DiscardedJobRetentionPeriod: keepDiscarded,
+		// A rebuild of its indexes would break at the limits that our connections have, and needs the rights of an owner.
+		ReindexerSchedule: river.NeverSchedule(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)

@@ -43,7 +43,7 @@ func (w *World) Spawn(t testing.TB, override ...string) *Process {
 		command:  exec.Command(w.program(t), "serve", "--migrate"),
 		exited:   make(chan struct{}),
 	}
-	p.command.Env = append(w.environ(fmt.Sprintf("PORT=%d", port)), override...)
+	p.command.Env = append(w.Environ(fmt.Sprintf("PORT=%d", port)), override...)
 	p.command.Dir = t.TempDir()
 	p.command.Stdout, p.command.Stderr = p.Log, p.Log
 	if err := p.command.Start(); err != nil {

@@ -62,8 +62,8 @@ func worldOn(t testing.TB, url string) *World {
 	return &World{DatabaseURL: url, DB: postgrestest.Pool(t, url), Mailgun: mailgun}
 }
 
-// environ is production's configuration for this world; further NAME=value pairs override it.
-func (w *World) environ(override ...string) []string {
+// Environ is production's configuration for this world; further NAME=value pairs override it.
+func (w *World) Environ(override ...string) []string {
 	return append([]string{
 		"APP_ENV=production",
 		"PUBLIC_URL=" + PublicURL,
@@ -87,7 +87,7 @@ type Instance struct {
 // pairs.
 func (w *World) Start(t testing.TB, override ...string) *Instance {
 	t.Helper()
-	cfg, err := config.Load(w.environ(append([]string{"PORT=0"}, override...)...))
+	cfg, err := config.Load(w.Environ(append([]string{"PORT=0"}, override...)...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func (w *World) Start(t testing.TB, override ...string) *Instance {
 // StartError is Start for a program that must refuse to start; it returns why.
 func (w *World) StartError(t testing.TB, override ...string) error {
 	t.Helper()
-	cfg, err := config.Load(w.environ(append([]string{"PORT=0"}, override...)...))
+	cfg, err := config.Load(w.Environ(append([]string{"PORT=0"}, override...)...))
 	if err != nil {
 		return err
 	}

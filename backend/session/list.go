@@ -61,11 +61,22 @@ func (s *Shared) EndOthers(ctx context.Context, userID, except string, why Ended
 		pgx.NamedArgs{"user": userID, "except": except}, why)
 }
 
-// Device says in words what a user agent is: browser and system, each "" where it does not tell.
-func Device(userAgent string) (browser, system string) {
+// Platform is what a user agent tells: browser and system, each "" where it does not.
+type Platform struct{ Browser, System string }
+
+// PlatformOf reads a user agent.
+func PlatformOf(userAgent string) Platform {
 	parsed := useragent.Parse(userAgent)
 	if parsed.IsUnknown() { // then its name is whatever the client wrote
-		return "", ""
+		return Platform{}
 	}
-	return parsed.Name, parsed.OS
+	return Platform{Browser: parsed.Name, System: parsed.OS}
+}
+
+// String is "Firefox on Linux", or as much of it as is known.
+func (p Platform) String() string {
+	if p.Browser == "" || p.System == "" {
+		return p.Browser + p.System
+	}
+	return p.Browser + " on " + p.System
 }

@@ -60,3 +60,22 @@ func upsertUser(ctx context.Context, tx pgx.Tx, email string) (User, error) {
 		pgx.NamedArgs{"email": email}).Scan(&user.ID, &user.Created)
 	return user, postgres.Error("upsert user", err)
 }
+
+// FindUser returns the user of an address, however it is typed; found is false where there is none. Nothing that a
+// stranger can call may depend on it.
+func FindUser(ctx context.Context, db postgres.Querier, address string) (user User, found bool, err error) {
+	email, err := ParseAddress(address)
+	if err != nil {
+		return User{}, false, err
+	}
+	user.Email = email
+	err = db.QueryRow(ctx, `
+		SELECT id::text
+		FROM users
+		WHERE email = @email`,
+		pgx.NamedArgs{"email": email}).Scan(&user.ID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return User{}, false, nil
+	}
+	return user, err == nil, postgres.Error("find user", err)
+}

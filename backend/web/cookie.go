@@ -17,8 +17,8 @@ type cookieSettings struct {
 
 // Our cookies, without the prefix.
 const (
-	sessionCookie = "sana_session"
-	deviceCookie  = "sana_device"
+	SessionCookieBase = "sana_session"
+	deviceCookie      = "sana_device"
 )
 
 // deviceAge is how long a browser counts as known after a sign-in: what browsers allow (RFC 6265bis, 5.5).
@@ -26,7 +26,7 @@ const deviceAge = 400 * 24 * time.Hour
 
 // SessionCookieName is the name of the cookie that holds the session's token.
 func SessionCookieName(publicURL *url.URL) string {
-	return newCookieSettings(sessionCookie, publicURL.Scheme == "https").name
+	return newCookieSettings(SessionCookieBase, publicURL.Scheme == "https").name
 }
 
 func newCookieSettings(name string, https bool) cookieSettings {

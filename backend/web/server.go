@@ -74,7 +74,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		Options: o,
 		files:   files,
-		cookie:  newCookieSettings(sessionCookie, https),
+		cookie:  newCookieSettings(SessionCookieBase, https),
 		device:  newCookieSettings(deviceCookie, https),
 		hosts:   newHosts(o.PublicURL, o.Inbox != nil),
 	}

@@ -102,25 +102,16 @@ func (s *Server) mayEndOthers(ctx context.Context, current session.Session) erro
 
 // ended is the end of a session that this request brings about.
 func (s *Server) ended(c *fiber.Ctx, reason session.Reason) session.Ended {
-	browser, system := session.Device(c.Get(fiber.HeaderUserAgent))
-	return session.Ended{Reason: reason, By: inWords(browser, system)}
-}
-
-// inWords is "Firefox on Linux", or as much of it as is known.
-func inWords(browser, system string) string {
-	if browser == "" || system == "" {
-		return browser + system
-	}
-	return browser + " on " + system
+	return session.Ended{Reason: reason, By: session.PlatformOf(c.Get(fiber.HeaderUserAgent)).String()}
 }
 
 func listedSessionOf(l session.Listed, currentID string) listedSession {
-	browser, system := session.Device(l.UserAgent)
+	platform := session.PlatformOf(l.UserAgent)
 	return listedSession{
 		ID:         l.ID,
 		Current:    l.ID == currentID,
-		Browser:    browser,
-		System:     system,
+		Browser:    platform.Browser,
+		System:     platform.System,
 		IP:         l.IP,
 		SignedInAt: l.User.SignedInAt.UTC(),
 		LastSeenAt: l.LastSeenAt.UTC(),

@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"strings"
+	"testing"
 	"time"
 
 	"sana/backend/sanatest"
@@ -165,3 +166,7 @@ var sessionScenarios = []scenario{
 		kept.Verify(code).Want(http.StatusTooManyRequests, "too_many_tries")
 	}},
 }
+
+func TestSessionsAPI(t *testing.T) { play(t, "postgres", sessionScenarios) }
+
+func TestSessionsAPIWithSealedSessions(t *testing.T) { play(t, "cookie", sessionScenarios) }

@@ -30,7 +30,7 @@ func (s *Server) sendTooLargePage(c *fiber.Ctx) error {
 	cleared := lineIsShort(c.Context().Conn())
 	if cleared {
 		for _, https := range []bool{true, false} {
-			newCookieSettings(sessionCookie, https).clear(c)
+			newCookieSettings(SessionCookieBase, https).clear(c)
 			newCookieSettings(deviceCookie, https).clear(c)
 		}
 		c.Set("Clear-Site-Data", `"cookies"`)

@@ -1,0 +1,164 @@
+package check
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	requestTimeout = 10 * time.Second
+	maxAnswer      = 1 << 20 // bytes of an answer's body
+)
+
+// client sends what a page of the deployment would send, each request on a connection of its own, so that a balancer
+// may lead each to another instance. It follows no redirect, and keeps Sana's cookies only: a balancer's would tie it
+// to one instance.
+type client struct {
+	origin  string
+	agent   string
+	http    *http.Client
+	cookies map[string]string
+}
+
+func newClient(o Options) *client {
+	return &client{
+		origin: originOf(o.URL),
+		agent:  "sana-check/" + o.Version,
+		http: &http.Client{
+			Timeout: requestTimeout,
+			Transport: &http.Transport{
+				Proxy:             http.ProxyFromEnvironment,
+				DialContext:       o.Dial,
+				TLSClientConfig:   &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12},
+				DisableKeepAlives: true,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		cookies: map[string]string{},
+	}
+}
+
+// originOf writes an origin as browsers do: in small letters, without the scheme's own port.
+func originOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return u.Scheme + "://" + host
+}
+
+// answer is what a request came to: err when nothing readable came back.
+type answer struct {
+	err     error
+	status  int
+	header  http.Header
+	cookies []*http.Cookie // that it sets
+	body    []byte
+	problem problem // empty unless the answer is problem+json
+}
+
+// problem is what the contract calls Problem, as far as it matters here.
+type problem struct {
+	Code      string `json:"code"`
+	Detail    string `json:"detail"`
+	RequestID string `json:"request_id"`
+	TriesLeft *int   `json:"tries_left"`
+}
+
+// is reports whether the answer is this problem.
+func (a answer) is(status int, code string) bool { return a.status == status && a.problem.Code == code }
+
+// json reads the body into target and reports whether it is JSON of that shape.
+func (a answer) json(target any) bool {
+	return strings.HasPrefix(a.header.Get("Content-Type"), "application/json") && json.Unmarshal(a.body, target) == nil
+}
+
+// get sends a GET.
+func (c *client) get(ctx context.Context, path string) answer {
+	return c.send(ctx, http.MethodGet, c.origin+path, "", nil)
+}
+
+// write sends a change as our own page would.
+func (c *client) write(ctx context.Context, method, path, body string) answer {
+	return c.send(ctx, method, c.origin+path, body, map[string]string{"Origin": c.origin, "Sec-Fetch-Site": "same-origin"})
+}
+
+func (c *client) send(ctx context.Context, method, address, body string, header map[string]string) answer {
+	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+	if err != nil {
+		return answer{err: err}
+	}
+	request.Header.Set("User-Agent", c.agent)
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	for name, value := range c.cookies {
+		request.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return answer{err: err}
+	}
+	c.keep(response.Cookies())
+	a := answer{status: response.StatusCode, header: response.Header, cookies: response.Cookies(), body: content}
+	if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
+		if json.Unmarshal(content, &a.problem) != nil {
+			a.problem = problem{}
+		}
+	}
+	return a
+}
+
+// Sana's cookies, without the prefix that they have over https.
+const (
+	hostPrefix    = "__Host-"
+	sessionCookie = "sana_session"
+	deviceCookie  = "sana_device"
+)
+
+func (c *client) keep(cookies []*http.Cookie) {
+	for _, cookie := range cookies {
+		switch strings.TrimPrefix(cookie.Name, hostPrefix) {
+		case sessionCookie, deviceCookie:
+			c.cookies[cookie.Name] = cookie.Value
+			if cookie.MaxAge < 0 || cookie.Value == "" {
+				delete(c.cookies, cookie.Name)
+			}
+		}
+	}
+}
+
+// session is the value of the session's cookie, "" when there is none.
+func (c *client) session() string {
+	for name, value := range c.cookies {
+		if strings.TrimPrefix(name, hostPrefix) == sessionCookie {
+			return value
+		}
+	}
+	return ""
+}
+
+// with returns a client that has these cookies.
+func (c *client) with(cookies map[string]string) *client {
+	other := *c
+	other.cookies = maps.Clone(cookies)
+	return &other
+}

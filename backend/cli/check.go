@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"sana/backend/check"
+)
+
+type checkCommand struct {
+	URL      *url.URL `arg:"" help:"Where people reach the deployment, e.g. https://sana.example.org."`
+	To       string   `placeholder:"ADDRESS" help:"Send the code to this address, ask for it here, and finish the sign-in."`
+	Requests int      `short:"n" default:"20" help:"How many requests, each on a new connection, ask what every instance must know."`
+	CACert   []byte   `name:"cacert" type:"filecontent" placeholder:"FILE" help:"Trust the certificate authorities in this PEM file too."`
+	JSON     bool     `name:"json" help:"Print a JSON array of {name, status, detail, hint}."`
+}
+
+// Help is the long text of --help.
+func (checkCommand) Help() string {
+	return `It needs no configuration. Each check is a line: ok, warn or FAIL, what was seen, and what to do. The exit code is 1 when one failed, else 0.
+
+Without --to, a code is asked for an address in the domain check.invalid, which never receives mail: the mail provider gets one mail that it cannot deliver. ` +
+		`The pending sign-in is forgotten at the end. One network may ask for ten codes an hour: in cron, leave ten minutes between two checks, better an hour.`
+}
+
+// Validate refuses what is not the address of a deployment.
+func (c checkCommand) Validate() error {
+	u := c.URL
+	if u == nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("the address must be a scheme and a host and nothing more, e.g. https://sana.example.org")
+	}
+	if c.Requests < 1 || c.Requests > 1000 {
+		return errors.New("--requests must be 1 to 1000")
+	}
+	return nil
+}
+
+// Run checks, and returns an error that names the checks that failed.
+func (c checkCommand) Run(in invocation) error {
+	roots, err := c.roots()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	var failed []string
+	results := []check.Result{}
+	options := check.Options{
+		URL: c.URL, Requests: c.Requests, Roots: roots, Version: in.version, To: c.To, AskCode: asker(in.stdin, in.stderr),
+	}
+	check.Run(ctx, options, func(r check.Result) {
+		if r.Status == check.Fail {
+			failed = append(failed, r.Name)
+		}
+		if results = append(results, r); !c.JSON {
+			err = errors.Join(err, check.WriteText(in.stdout, r))
+		}
+	})
+	if c.JSON {
+		encoder := json.NewEncoder(in.stdout)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(results)
+	}
+	if len(failed) > 0 {
+		err = errors.Join(err, fmt.Errorf("%s failed: %s", c.URL, strings.Join(failed, ", ")))
+	}
+	return err
+}
+
+// roots returns the system's certificate authorities and those of --cacert; nil is the system's alone.
+func (c checkCommand) roots() (*x509.CertPool, error) {
+	if len(c.CACert) == 0 {
+		return nil, nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, err
+	}
+	if !roots.AppendCertsFromPEM(c.CACert) {
+		return nil, errors.New("the file of --cacert has no certificate in PEM form")
+	}
+	return roots, nil
+}
+
+// asker returns a function that writes a prompt and reads a line, and gives up when its context ends.
+func asker(from io.Reader, to io.Writer) func(context.Context, string) (string, error) {
+	lines := bufio.NewScanner(from)
+	return func(ctx context.Context, prompt string) (string, error) {
+		fmt.Fprint(to, prompt)
+		read := make(chan bool, 1)
+		go func() { read <- lines.Scan() }()
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case more := <-read:
+			if more {
+				return lines.Text(), nil
+			}
+			return "", errors.Join(errors.New("the input has ended"), lines.Err())
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package cli_test
+
+import (
+	"bytes"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/cli"
+	"sana/backend/sanatest"
+)
+
+const (
+	firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+	ada     = "ada@sana.example"
+)
+
+// operator runs a command as an operator of a world does.
+type operator struct {
+	*testing.T
+	environ []string
+}
+
+// types returns what a command prints; it must end with this code.
+func (o operator) types(code int, input string, args ...string) string {
+	o.Helper()
+	var out bytes.Buffer
+	if got := cli.Run(args, o.environ, strings.NewReader(input), &out, &out, "test"); got != code {
+		o.Fatalf("sana %v ends with %d, want %d:\n%s", args, got, code, &out)
+	}
+	return masked(out.String())
+}
+
+var variable = []struct {
+	pattern *regexp.Regexp
+	name    string
+}{
+	{regexp.MustCompile(`[0-9a-f]{32}`), "ID"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d UTC`), "TIME"},
+	{regexp.MustCompile(`198\.1\d\.\d+\.\d+ *`), "IP  "},
+}
+
+func masked(text string) string {
+	for _, v := range variable {
+		text = v.pattern.ReplaceAllString(text, v.name)
+	}
+	return regexp.MustCompile(`  +`).ReplaceAllString(text, "  ")
+}
+
+func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Start(t)
+	o := operator{t, w.Environ()}
+	laptop, phone := app.Open(t), app.Open(t)
+	code := laptop.GetCode(w, ada)
+	in := laptop.Post("/api/auth/verify", `{"code":"`+code+`"}`, sanatest.With("User-Agent", firefox)).Want(http.StatusOK).SignedIn()
+	w.Pass(t, time.Minute)
+	phone.SignIn(w, ada)
+	cookie := "__Host-sana_session=" + laptop.Cookies()["__Host-sana_session"]
+
+	list := o.types(0, "", "sessions", "list", " Ada@SANA.example")
+	for _, want := range []string{
+		"ID  BROWSER  ADDRESS  SIGNED IN  LAST SEEN  EXPIRES\n",
+		"ID  Firefox on Linux  IP  TIME  TIME  TIME\n",
+		"ID  unknown  IP  TIME  TIME  TIME\n",
+	} {
+		if !strings.Contains(list, want) {
+			t.Errorf("the list has no line %q:\n%s", want, list)
+		}
+	}
+	sanatest.WantEqual(t, "a living session", o.types(0, cookie+"\n", "sessions", "explain"),
+		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest (session ID).\n")
+
+	sanatest.WantEqual(t, "ending one", o.types(0, "", "sessions", "end", in.Session.ID), "Ended.\n")
+	sanatest.WantEqual(t, "reason", laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_by_operator")
+	sanatest.WantEqual(t, "ending it again", o.types(1, "", "sessions", "end", in.Session.ID),
+		"sana: no session of somebody who is signed in has the id ID (any more); sana sessions list ADDRESS names them\n")
+	sanatest.WantEqual(t, "an ended session", o.types(0, "Cookie: x=y; "+cookie, "sessions", "explain"),
+		"The server answers 401 not_signed_in: an operator ended it, at TIME.\n")
+
+	phone.Get("/api/auth/session").Want(http.StatusOK)
+	sanatest.WantEqual(t, "ending all", o.types(0, "", "sessions", "end", "--user", ada), "Ended 1 sessions of ada@sana.example.\n")
+	phone.Get("/api/auth/session").Want(http.StatusUnauthorized)
+	sanatest.WantEqual(t, "an empty list", o.types(0, "", "sessions", "list", ada), "ada@sana.example is signed in nowhere.\n")
+}
+
+func TestWhatOperatorsMistakeIsSaid(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	o := operator{t, w.Environ()}
+	sanatest.WantEqual(t, "a stranger", o.types(1, "", "sessions", "list", "eve@sana.example"),
+		"sana: nobody has an account with the address eve@sana.example\n")
+	sanatest.WantEqual(t, "neither", o.types(1, "", "sessions", "end"),
+		"sana: name one session by its id, or a user: sana sessions end ID, or sana sessions end --user ADDRESS\n")
+	sanatest.WantEqual(t, "no cookie of ours", o.types(0, "nonsense", "sessions", "explain"),
+		"The server answers 401 not_signed_in without a reason: no session has this token, nor one that ended in the last week.\n")
+
+	waiting := w.Start(t).Open(t)
+	waiting.RequestCode(ada).Want(http.StatusAccepted)
+	sanatest.WantEqual(t, "a pending sign-in", o.types(0, waiting.Cookies()["__Host-sana_session"], "sessions", "explain"),
+		"The server answers 401 not_signed_in: nobody is signed in here yet.\nThis browser waits for a code for ada@sana.example, asked for at TIME.\n")
+}
+
+func TestTheCookieStoreTellsOperatorsWhatItCannotDo(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b := w.Start(t, "SESSION_STORE=cookie").Open(t)
+	b.SignIn(w, ada)
+	o := operator{t, w.Environ("SESSION_STORE=cookie")}
+	cannot := "sana: sessions are kept in the cookies (SESSION_STORE=cookie): there is no list of them, and they end only where they are\n"
+	sanatest.WantEqual(t, "list", o.types(1, "", "sessions", "list", ada), cannot)
+	sanatest.WantEqual(t, "end", o.types(1, "", "sessions", "end", "--user", ada), cannot)
+	token := b.Cookies()["__Host-sana_session"]
+	sanatest.WantEqual(t, "explain", o.types(0, token, "sessions", "explain"),
+		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest (session ID).\n")
+	rolled := operator{t, w.Environ("SESSION_STORE=cookie", "SECRET_KEYS=k2:YW5vdGhlci10ZXN0LWtleS1hbm90aGVyLXRlc3Qta2V5IQ==")}
+	sanatest.WantEqual(t, "without its key", rolled.types(0, token, "sessions", "explain"),
+		"The server answers 401 not_signed_in: the key that it was sealed with is not in SECRET_KEYS any more.\n")
+}
