@@ -41,7 +41,7 @@ type Options struct {
 	Version string
 	Output  io.Writer // log lines, and the mails of the console sender
 	Migrate bool      // migrate in production too
-	// Sessions is the store to use, nil for the one that SESSION_STORE names. Package drill runs what Sana is better than.
+	// Sessions is the store to use, nil for the one that SESSION_STORE names: package drill runs some of the predecessor's.
 	Sessions session.Store
 }
 
@@ -101,7 +101,10 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	}
 	limits := throttle.New(db, cfg.Keys, log)
 	codes := signin.New(db, cfg.Keys, limits, box, settings)
-	store, shared, err := openSessions(ctx, cfg, o, publicURL, db, log)
+	store, shared := o.Sessions, (*session.Shared)(nil)
+	if store == nil {
+		store, shared, err = openSessions(ctx, cfg, publicURL, db, log)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -293,11 +296,8 @@ func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Se
 
 // openSessions opens the store that SESSION_STORE names; shared is the same one, or nil where it is another.
 func openSessions(
-	ctx context.Context, cfg config.Config, o Options, publicURL *url.URL, db *pgxpool.Pool, log *slog.Logger,
+	ctx context.Context, cfg config.Config, publicURL *url.URL, db *pgxpool.Pool, log *slog.Logger,
 ) (store session.Store, shared *session.Shared, err error) {
-	if o.Sessions != nil {
-		return o.Sessions, nil, nil
-	}
 	limits := session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}
 	if cfg.SessionStore == config.StoreCookie {
 		return session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now), nil, nil

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		sanatest.Main(m)
 	}
 	if store == postgres || store == cookie {
-		os.Exit(cli.Run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr, "drill"))
+		os.Exit(cli.Run(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr, "drill"))
 	}
 	if err := serve(store); err != nil {
 		fmt.Fprintln(os.Stderr, err)
