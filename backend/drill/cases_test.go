@@ -18,35 +18,44 @@ const (
 	localFiles   = "local-files"
 )
 
-var stores = []string{postgres, cookie, randomSecret, localFiles}
+var stores = []drillStore{
+	{postgres, "SESSION_STORE=postgres: sessions in Postgres, the default"},
+	{cookie, "SESSION_STORE=cookie: the session is in the cookie, sealed with SECRET_KEYS"},
+	{randomSecret, "the predecessor's first defect: a sealed cookie, with a secret that is made at each start"},
+	{localFiles, "the predecessor's second defect: sessions in files, on the disk of one instance"},
+}
+
+type drillStore struct{ id, title string }
 
 // drillCase is one thing that is done to people who are signed in and to people between code and typing.
 type drillCase struct {
-	id    string
-	title string
-	play  func(*scene)
+	id     string
+	title  string
+	people int // that it is done to
+	play   func(*scene)
+	ends   bool // it is about ending a session
 }
 
 var cases = []drillCase{
-	{"restart", "restart: SIGTERM, then a new process", func(s *scene) {
+	{id: "restart", title: "restart: SIGTERM, then a new process", people: 2, play: func(s *scene) {
 		playRestart(s, s.end)
 	}},
-	{"kill", "kill -9, then a new process", func(s *scene) {
+	{id: "kill", title: "kill -9, then a new process", people: 2, play: func(s *scene) {
 		playRestart(s, func(p *sanatest.Process) { p.Kill(s.t) })
 	}},
-	{"second-instance", "a second instance, requests alternate", playSecondInstance},
-	{"rolling-restart", "rolling restart, 100 requests a second", playRollingRestart},
-	{"new-key-old-kept", "new secret key, the old one kept", func(s *scene) {
+	{id: "second-instance", title: "a second instance, requests alternate", people: 3, play: playSecondInstance},
+	{id: "rolling-restart", title: "rolling restart, 100 requests a second", people: 6, play: playRollingRestart},
+	{id: "new-key-old-kept", title: "new secret key, the old one kept", people: 2, play: func(s *scene) {
 		playNewKey(s, keyring.New(time.Now())+","+sanatest.SecretKeys)
 	}},
-	{"new-key-old-gone", "new secret key, the old one gone", func(s *scene) {
+	{id: "new-key-old-gone", title: "new secret key, the old one gone", people: 2, play: func(s *scene) {
 		playNewKey(s, keyring.New(time.Now()))
 	}},
-	{"ended-elsewhere", "session ended from another device", playEndedElsewhere},
-	{"replay", "cookie copied, used after sign-out", playReplay},
-	{"database-away", "database away for 5 seconds", playDatabaseAway},
-	{"clock-ahead", "clock of one of two 45 minutes ahead", playClockAhead},
-	{"ten-tabs", "ten tabs at once", playTenTabs},
+	{id: "ended-elsewhere", title: "session ended from another device", people: 2, play: playEndedElsewhere, ends: true},
+	{id: "replay", title: "cookie copied, used after sign-out", people: 2, play: playReplay, ends: true},
+	{id: "database-away", title: "database away for 5 seconds", people: 2, play: playDatabaseAway},
+	{id: "clock-ahead", title: "one of two clocks 45 minutes ahead (idle timeout 30)", people: 3, play: playClockAhead},
+	{id: "ten-tabs", title: "ten tabs at once", people: 2, play: playTenTabs},
 }
 
 // playRestart has one instance, and for a moment none.
@@ -194,12 +203,14 @@ func playClockAhead(s *scene) {
 	const idle = "SESSION_IDLE_TIMEOUT=30m"
 	first := s.open(idle)
 	in, waiting := s.signedIn(), s.waiting()
-	s.world.Program = builtAhead(s.t)
+	var err error
+	if s.world.Program, err = s.ahead(); err != nil {
+		s.t.Fatal(err)
+	}
 	second := s.start(idle)
 	wantAhead(s.t, second)
 	s.front.to(second, first)
-	s.finish(waiting)
-	s.look(waiting, in)
+	s.look(append(s.finish(waiting), in)...)
 	s.end(first)
 	s.front.to(second)
 	s.finish(s.waiting())
@@ -225,7 +236,9 @@ func playTenTabs(s *scene) {
 		tabs = append(tabs, func() *sanatest.Answer { return in.Get("/api/auth/session") })
 	}
 	answers := together(tabs)
-	s.finished(answers[0])
+	if s.finished(answers[0]) {
+		s.look(waiting)
+	}
 	for i, a := range answers[1:] {
 		isIn := i >= len(tabs)-11
 		if a.Status >= 500 || a.Status == http.StatusTooManyRequests || isIn && a.Status != http.StatusOK {
@@ -233,7 +246,7 @@ func playTenTabs(s *scene) {
 			s.refuse(a)
 		}
 	}
-	s.look(waiting, in)
+	s.look(in)
 }
 
 // together makes all calls as nearly at once as goroutines behind a barrier can.

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,31 +15,10 @@ import (
 
 const ahead = 45 * time.Minute
 
-// builtAhead returns this test binary, linked with a package time whose clock is ahead: for everything in the process,
-// also for what asks time itself, as River and the log do. A build with -overlay would compile again whatever uses time,
-// a hundred seconds; only the body of one function changes, so that only that package is compiled, and all is linked.
-var aheadOnce = struct {
-	sync.Once
-	path string
-	err  error
-}{}
-
-func builtAhead(t *testing.T) string {
-	t.Helper()
-	aheadOnce.Do(func() {
-		dir, err := os.MkdirTemp("", "sana-drill-")
-		if err == nil {
-			aheadOnce.path, err = linkAhead(dir)
-		}
-		aheadOnce.err = err
-	})
-	if aheadOnce.err != nil {
-		t.Fatal(aheadOnce.err)
-	}
-	return aheadOnce.path
-}
-
-// linkAhead builds in dir and returns the program's path.
+// linkAhead makes this test binary once more, in dir, with a package time whose clock is ahead, and returns its path. It
+// is ahead for everything in the process, also for what asks the time by itself, as the log and the job queue do. A build
+// with -overlay would compile again whatever uses time, which takes a hundred seconds of a processor; as only the body of
+// one function changes, it is enough to compile that package and to link all.
 func linkAhead(dir string) (string, error) {
 	const self = "sana/backend/drill"
 	list, err := goTool("list", "-trimpath", "-test", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", self)

@@ -31,6 +31,7 @@ type scene struct {
 	store   string
 	world   *sanatest.World
 	front   *front
+	ahead   func() (path string, err error) // of the program whose clock is ahead
 	outcome outcome
 	refused []string
 }
@@ -100,21 +101,26 @@ func (s *scene) signedIn() *person {
 	return p
 }
 
-// finish lets people type their codes.
-func (s *scene) finish(people ...*person) {
+// finish lets people type their codes, and returns who is in now.
+func (s *scene) finish(people ...*person) (in []*person) {
 	s.t.Helper()
 	for _, p := range people {
-		s.finished(p.Verify(p.code))
+		if s.finished(p.Verify(p.code)) {
+			in = append(in, p)
+		}
 	}
+	return in
 }
 
 // finished judges the answer to a code.
-func (s *scene) finished(a *sanatest.Answer) {
+func (s *scene) finished(a *sanatest.Answer) bool {
 	s.t.Helper()
-	if a.Status != http.StatusOK {
-		s.outcome.LostCodes++
-		s.refuse(a)
+	if a.Status == http.StatusOK {
+		return true
 	}
+	s.outcome.LostCodes++
+	s.refuse(a)
+	return false
 }
 
 // look counts who is not signed in any more. Everybody asks twice, so that both of two instances are asked.
