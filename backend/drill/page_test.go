@@ -1,42 +1,47 @@
 package drill
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
 
-// text is the report for a terminal, 120 columns wide.
+// text is the report for a terminal, less than 120 columns wide.
 func (r *report) text() string {
-	const line = "  %-52s%6s%6s%7s%7s%5s  %s\n"
-	const noteWidth = 33
 	var b strings.Builder
+	line := func(format string, columns ...any) {
+		b.WriteString(strings.TrimRight(fmt.Sprintf(format, columns...), " ") + "\n")
+	}
+	const glances = "%-54s%-14s%-14s%-17s%-17s"
+	line("\n"+glances, "CODES LOST, PEOPLE SIGNED OUT", stores[0].id, stores[1].id, stores[2].id, stores[3].id)
+	for _, c := range cases {
+		columns := []any{c.title}
+		for _, store := range stores {
+			columns = append(columns, cmp.Or(glance(c, r.outcomes[store.id][c.id]), "-"))
+		}
+		line(glances, columns...)
+	}
+	const counts = "%-54s%-8v%-12v%-12v%-8v%-15v"
 	for _, store := range stores {
-		fmt.Fprintf(&b, "\n%s: %s\n", strings.ToUpper(store.id), store.title)
-		fmt.Fprintf(&b, line, "", "people", "codes", "signed", "failed", "401s", "")
-		fmt.Fprintf(&b, line, "", "", "lost", "out", "", "away", "")
+		line("\n%s\n", strings.ToUpper(store.id)+", "+store.title)
+		line(counts, "", "people", "lost codes", "signed out", "failed", "401 while away")
 		for _, c := range cases {
 			o := r.outcomes[store.id][c.id]
-			notes := wrap(r.note(store, c), noteWidth)
-			fmt.Fprintf(&b, line, c.title, fmt.Sprint(o.People), fmt.Sprint(o.LostCodes), fmt.Sprint(o.SignedOut),
-				fmt.Sprint(o.Failed), fmt.Sprint(o.Away401), notes[0])
-			for _, more := range notes[1:] {
-				fmt.Fprintf(&b, line, "", "", "", "", "", "", more)
+			line(counts, c.title, o.People, o.LostCodes, o.SignedOut, o.Failed, o.Away401)
+			for _, part := range wrap(r.note(store, c), 112) {
+				line("    %s", part)
 			}
 		}
 	}
-	b.WriteString("\nWHAT THEY COST\n")
-	const costs = "  %-15s%15s%12s%20s%20s%11s%13s\n"
-	fmt.Fprintf(&b, costs, "", "Cookie, bytes", "Set-Cookie", "GET session, nobody", "GET session, in", "POST code", "POST verify")
+	const costs = "%-15s%-15v%-13v%-21v%-18v%-12v%-12v"
+	line("\nWHAT THEY COST, in bytes and in statements to Postgres\n")
+	line(costs, "", "Cookie bytes", "Set-Cookie", "GET session, nobody", "GET session, in", "POST code", "POST verify")
 	for _, store := range stores {
 		f := r.figures[store.id]
-		fmt.Fprintf(&b, costs, store.id, fmt.Sprint(f.CookieHeader), fmt.Sprint(f.SetCookie),
-			statements(f.Anonymous), statements(f.SignedIn), statements(f.Code), statements(f.Verify))
+		line(costs, store.id, f.CookieHeader, f.SetCookie, f.Anonymous, f.SignedIn, f.Code, f.Verify)
 	}
-	b.WriteByte('\n')
 	return b.String()
 }
-
-func statements(n int) string { return fmt.Sprintf("%d SQL", n) }
 
 // wrap breaks a text between words into lines of at most width characters.
 func wrap(text string, width int) []string {
@@ -65,6 +70,9 @@ defects of its predecessor, which are stores that exist in the test only:
 
 const legend = `
 ## At a glance
+
+How many people lost the code that they were mailed (*lost*) and how many their session (*out*); *still in* is who should
+not be any more.
 
 `
 
@@ -116,7 +124,7 @@ func (r *report) markdown() string {
 	for _, c := range cases {
 		fmt.Fprintf(&b, "| %s |", c.title)
 		for _, store := range stores {
-			fmt.Fprintf(&b, " %s |", glance(c, r.outcomes[store.id][c.id]))
+			fmt.Fprintf(&b, " %s |", r.cell(store, c))
 		}
 		b.WriteByte('\n')
 	}
@@ -140,36 +148,41 @@ func (r *report) writeStore(b *strings.Builder, store drillStore) {
 	b.WriteString("| --- | ---: | ---: | ---: | ---: | ---: | --- |\n")
 	for _, c := range cases {
 		o := r.outcomes[store.id][c.id]
-		failed := fmt.Sprint(o.Failed)
-		if c.of(store.id).failed == many {
-			failed = "many"
-		}
 		fmt.Fprintf(b, "| %s | %d | %d | %d | %s | %d | %s |\n",
-			c.title, o.People, o.LostCodes, o.SignedOut, failed, o.Away401, r.note(store, c))
+			c.title, o.People, o.LostCodes, o.SignedOut, r.failed(store, c), o.Away401, r.note(store, c))
 	}
 }
 
-// glance is an outcome in a few words.
+// failed is the number of failed requests as the page shows it, the same on every machine.
+func (r *report) failed(store drillStore, c drillCase) string {
+	if c.of(store.id).failed == many {
+		return "many"
+	}
+	return fmt.Sprint(r.outcomes[store.id][c.id].Failed)
+}
+
+// cell is an outcome at a glance, on the page.
+func (r *report) cell(store drillStore, c drillCase) string {
+	cell := "✓"
+	if losses := glance(c, r.outcomes[store.id][c.id]); losses != "" {
+		cell = "**" + losses + "**"
+	}
+	if failed := r.failed(store, c); failed != "0" {
+		cell += " (" + failed + " requests failed)"
+	}
+	return cell
+}
+
+// glance is what was lost, in a few words, "" for nothing.
 func glance(c drillCase, o outcome) string {
 	var losses []string
 	if o.LostCodes > 0 {
-		losses = append(losses, count(o.LostCodes, "code")+" lost")
+		losses = append(losses, fmt.Sprintf("%d lost", o.LostCodes))
 	}
-	switch {
-	case o.SignedOut > 0 && c.ends:
-		losses = append(losses, "still signed in")
-	case o.SignedOut > 0:
-		losses = append(losses, fmt.Sprint(o.SignedOut)+" signed out")
+	if o.SignedOut > 0 && c.ends {
+		losses = append(losses, "still in")
+	} else if o.SignedOut > 0 {
+		losses = append(losses, fmt.Sprintf("%d out", o.SignedOut))
 	}
-	if len(losses) == 0 {
-		return "✓"
-	}
-	return "**" + strings.Join(losses, ", ") + "**"
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return strings.Join(losses, ", ")
 }
