@@ -86,7 +86,8 @@ const details = `
   nothing can answer. *many* depends on the machine.
 - **401s away**: answers that said "not signed in" because the database was away. There must be none: 503 says the truth.
 
-With ` + "`npm run drill -- --json FILE`" + ` the same goes to a file, as ` + "`[{store, case, people, lost_codes, signed_out, failed_requests, answers_401_while_away, note}]`" + `.
+` + "`npm run drill -- --json FILE`" + ` writes the same for programs, as
+` + "`[{store, case, people, lost_codes, signed_out, failed_requests, answers_401_while_away, note}]`" + `.
 `
 
 const costs = `
@@ -168,7 +169,7 @@ func (r *report) cell(store drillStore, c drillCase) string {
 		cell = "**" + losses + "**"
 	}
 	if failed := r.failed(store, c); failed != "0" {
-		cell += " (" + failed + " requests failed)"
+		cell += " (failed requests: " + failed + ")"
 	}
 	return cell
 }

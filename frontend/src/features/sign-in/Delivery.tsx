@@ -5,7 +5,9 @@ import { onThisClock, type Received } from './useTimeLeft'
 
 const what: Record<PendingCode['delivery'], string> = {
   queued: 'We are sending a code to',
+  delayed: 'The mail with the code is late. We are still sending it to',
   sent: 'We sent a code to',
+  delivered: 'A code has arrived at',
   failed: 'We could not deliver the mail to',
   held: 'We have not sent another mail yet to',
 }

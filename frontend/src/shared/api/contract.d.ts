@@ -229,11 +229,19 @@ export interface components {
              */
             resend_at: string;
             /**
-             * @description What became of the mail: waiting in the outbox, taken by the mail provider, given up, or not sent because the
+             * @description What became of the mail: waiting in the outbox; tried in vain and to be tried again, by us or by the provider; taken by
+             *     the mail provider; taken by the server of the address; given up, for `delivery_reason`; or not sent because the
              *     address has got enough mail: `resend_at` says when the next one can be.
              * @enum {string}
              */
-            delivery: "queued" | "sent" | "failed" | "held";
+            delivery: "queued" | "delayed" | "sent" | "delivered" | "failed" | "held";
+            /**
+             * @description With `failed` and `delayed`, where it is known: nobody has this address; the mail provider does not send to it any more
+             *     after an earlier bounce or complaint; the server of the address did not take this mail; the mail provider
+             *     cannot be reached or does not work.
+             * @enum {string}
+             */
+            delivery_reason?: "no_such_mailbox" | "blocked" | "refused" | "provider_away";
         };
         User: {
             /** Format: uuid */
