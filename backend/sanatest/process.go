@@ -40,7 +40,7 @@ func (w *World) Spawn(t testing.TB, override ...string) *Process {
 	port := freePort(t)
 	p := &Process{
 		Instance: &Instance{URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: &Log{}},
-		command:  exec.Command(binary(t), "serve", "--migrate"),
+		command:  exec.Command(w.program(t), "serve", "--migrate"),
 		exited:   make(chan struct{}),
 	}
 	p.command.Env = append(w.Environ(fmt.Sprintf("PORT=%d", port)), override...)
@@ -132,6 +132,15 @@ var built struct {
 	sync.Once
 	dir string
 	err error
+}
+
+// program is the file that Spawn runs.
+func (w *World) program(t testing.TB) string {
+	t.Helper()
+	if w.Program != "" {
+		return w.Program
+	}
+	return binary(t)
 }
 
 // binary builds the program once, with the race detector when the tests run with it.
