@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -99,40 +97,4 @@ func (t *Templates) write(to, from, kind, template string, l *letter) (Message, 
 		Headers: map[string]string{"Auto-Submitted": "auto-generated"}, // RFC 3834: no holiday replies, please
 		Kind:    kind,
 	}, nil
-}
-
-// plainName is how a browser or a system may be called; longNumber is what a name has none of.
-var (
-	plainName  = regexp.MustCompile(`^[\pL\pN][\pL\pN +()_-]{0,39}$`)
-	longNumber = regexp.MustCompile(`\pN{4}`)
-)
-
-// platform says "Firefox on Linux" in the language; "" when that is not two plain names, or one. Whoever asks for a code
-// writes what it is made of, and the mail goes to somebody else: it must not be a place for links, numbers or codes.
-func (c catalogue) platform(browser string) (string, error) {
-	name, system, both := strings.Cut(browser, " on ")
-	if !isPlainName(name) || both && !isPlainName(system) {
-		return "", nil
-	}
-	if !both {
-		return name, nil
-	}
-	return c.say("platform", map[string]string{"browser": name, "system": system})
-}
-
-func isPlainName(s string) bool { return plainName.MatchString(s) && !longNumber.MatchString(s) }
-
-// plainIP is an IP address as people know it, "" when s is none.
-func plainIP(s string) string {
-	ip, err := netip.ParseAddr(s)
-	if err != nil {
-		return ""
-	}
-	return ip.Unmap().WithZone("").String()
-}
-
-// mask hides who has an address: "g•••@people.example".
-func mask(address string) string {
-	at := strings.LastIndexByte(address, '@')
-	return address[:1] + "•••" + address[at:]
 }

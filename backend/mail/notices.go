@@ -9,7 +9,7 @@ import (
 // NewDevice tells somebody of a sign-in from a browser that had not signed in for him before.
 type NewDevice struct {
 	Language  string    // one of Languages; anything else is English
-	Browser   string    // "Firefox on Linux" or "Firefox"; "" where it is unknown
+	Browser   string    // "Firefox on Linux" or "Firefox"; left out where it is no known name
 	IP        string    // where the sign-in came from, "203.0.113.7"; "" where it is unknown
 	When      time.Time // shown in UTC, to the minute
 	PublicURL *url.URL  // as in SignInCode

@@ -10,7 +10,7 @@ import (
 // SignInCode is what the message with a sign-in code tells.
 type SignInCode struct {
 	Language  string    // one of Languages; anything else is English
-	Browser   string    // which one asked, "Firefox on Linux" or "Firefox"; "" where it is unknown
+	Browser   string    // which one asked, "Firefox on Linux" or "Firefox"; left out where it is no known name
 	Code      string    // 6 to 16 ASCII digits or letters
 	PublicURL *url.URL  // where Sana is reached, http or https with a host; a path is kept, query and fragment are not
 	ExpiresAt time.Time // shown in UTC, rounded down to the minute: never later than the code really ends
