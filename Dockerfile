@@ -2,10 +2,10 @@
 # Docker's own format has a HEALTHCHECK, with buildah build --format docker .
 
 # Render hands its service's variables to every build, of which only what is named here can get into the image.
-ARG RENDER_GIT_COMMIT
+ARG RENDER_GIT_COMMIT=""
 ARG REVISION=${RENDER_GIT_COMMIT}
 ARG VERSION=${REVISION:-dev}
-ARG SOURCE
+ARG SOURCE=""
 
 FROM docker.io/library/node:20-bookworm-slim AS pages
 WORKDIR /src

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sana/backend/config"
 )
 
 // instruction is one of the Dockerfile, with its lines joined.
@@ -146,6 +148,18 @@ func TestTheImageSaysWhatItIs(t *testing.T) {
 	for _, argument := range []string{"VERSION", "REVISION", "SOURCE"} {
 		if !slices.Contains(last, instruction{"ARG", argument}) {
 			t.Errorf("the last stage does not take the build argument %s", argument)
+		}
+	}
+}
+
+// Render hands every variable of the service to its builds.
+func TestNoVariableOfTheConfigurationIsABuildArgument(t *testing.T) {
+	t.Parallel()
+	variables := config.Variables()
+	for _, i := range slices.Concat(stages(t)...) {
+		name, _, _ := strings.Cut(i.arguments, "=")
+		if i.name == "ENV" || i.name == "ARG" && slices.ContainsFunc(variables, func(v config.Variable) bool { return strings.HasPrefix(name, v.Name) }) {
+			t.Errorf("%s %s: it would stay in the image", i.name, name)
 		}
 	}
 }

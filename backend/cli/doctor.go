@@ -44,7 +44,7 @@ func probe(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := new(http.Transport).RoundTrip(request) // no proxy, and no redirect to where somebody else is ready
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request) // no proxy, no redirect: nobody else is asked
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s", probeTimeout)
 	}
