@@ -22,7 +22,7 @@ func probe(t *testing.T, address string) (code int, stdout, stderr string) {
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	code = cli.Run([]string{"doctor", "--probe"}, []string{"PORT=" + u.Port()}, strings.NewReader(""), &out, &errs, "test")
+	code = cli.Run([]string{"doctor", "--probe"}, []string{"PORT=" + u.Port(), "CODE_LENGTH=six"}, strings.NewReader(""), &out, &errs, "test")
 	return code, out.String(), errs.String()
 }
 
