@@ -60,9 +60,13 @@ export function text(key: Key, values: Values<string | number> = {}): string {
 
 /** As text, with values that are more than text. */
 export function richText(key: Key, values: Values<ComponentChildren>): ComponentChildren[] {
-  return inPlural(texts[key], values.count)
-    .split(/\{(\w+)\}/)
-    .map((part, index) => (index % 2 === 0 ? part : written(values[part] ?? `{${part}}`)))
+  return (
+    inPlural(texts[key], values.count)
+      .split(/\{(\w+)\}/)
+      .map((part, index) => (index % 2 === 0 ? part : written(values[part] ?? `{${part}}`)))
+      // Preact writes an empty text anew with each drawing, and a live region takes that for news.
+      .filter((part) => part !== '')
+  )
 }
 
 function inPlural(found: string | Plural, count: ComponentChildren): string {
