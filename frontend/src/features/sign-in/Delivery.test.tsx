@@ -54,7 +54,7 @@ describe('what became of the mail is said, with the next step', () => {
     [
       { delivery: 'failed', delivery_reason: 'blocked' },
       'We cannot send mail to grace@example.org',
-      'An earlier mail came back, so our mail provider sends none there any more. Use another address, or ask those who run Sana here.',
+      'An earlier mail came back, so our provider sends no more. Use another address, or ask the operator of this site.',
     ],
     [
       { delivery: 'failed', delivery_reason: 'refused' },
@@ -69,7 +69,7 @@ describe('what became of the mail is said, with the next step', () => {
     [
       { delivery: 'held' },
       'We have not sent another mail yet to grace@example.org',
-      'It has got enough codes for now. One that this browser got before still works; below is when the next can be sent.',
+      'Enough codes went there for now. An earlier one still works here; below you see when the next can go.',
     ],
   ])('%j', async (mail, what, next) => {
     await open({ [read]: about(mail) })
