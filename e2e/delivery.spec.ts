@@ -83,7 +83,8 @@ for (const [locale, words] of Object.entries(languages)) {
         await page.goto('/verify')
         await expect(page).toHaveTitle(words.title)
         places.add(JSON.stringify(await page.getByLabel(words.field).boundingBox()))
-        expect(await page.evaluate(() => document.documentElement.scrollWidth), mail.delivery).toBe(320)
+        const scrolls = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)
+        expect(scrolls, mail.delivery).toBe(false)
       }
       expect([...places]).toHaveLength(1)
       await expect(page.locator('html')).toHaveAttribute('lang', locale === 'it-IT' ? 'en' : locale.slice(0, 2))

@@ -68,7 +68,7 @@ describe('what became of the mail is said, with the next step', () => {
     ],
     [
       { delivery: 'held' },
-      'We have not sent another mail yet to grace@example.org',
+      'No further mail has gone to grace@example.org',
       'Enough codes went there for now. An earlier one still works here; below you see when the next can go.',
     ],
   ])('%j', async (mail, what, next) => {

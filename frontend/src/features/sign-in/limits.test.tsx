@@ -55,7 +55,7 @@ describe('a limit that was reached', () => {
 
   test('on mails says that none was sent, and when the next one can be', async () => {
     await open({ [read]: json(pendingCode({ delivery: 'held', resend_at: serverTime(3000) })) })
-    expect(screen.getByText('We have not sent another mail yet to')).toBeTruthy()
+    expect(screen.getByText('No further mail has gone to')).toBeTruthy()
     expect(screen.getByText('in 50:00')).toBeTruthy()
   })
 })
