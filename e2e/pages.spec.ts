@@ -4,7 +4,7 @@ import { expect, type Page } from '@playwright/test'
 import { otherCode, readCode } from './support/mail'
 import type { Server } from './support/server'
 import { test } from './support/test'
-import { address, askForCode, codeField, heading, signIn } from './support/walk'
+import { address, askForCode, button, codeField, heading, signIn } from './support/walk'
 
 const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 
@@ -26,6 +26,16 @@ const pages: Record<string, (page: Page, sana: Server) => Promise<void>> = {
     const { code } = await readCode(sana.url, address)
     await codeField(page).fill(otherCode(code))
     await expect(page.getByRole('alert')).toBeVisible()
+  },
+  'the code page of a mail that came back': async (page) => {
+    await page.route('**/api/auth/code', async (route) => {
+      if (route.request().method() !== 'GET') return route.continue()
+      const response = await route.fetch()
+      const failed = { delivery: 'failed', delivery_reason: 'no_such_mailbox' }
+      return route.fulfill({ response, json: { ...(await response.json()), ...failed } })
+    })
+    await askForCode(page)
+    await expect(button(page, 'Change the address')).toBeVisible()
   },
   'the code page while the server is away': async (page, sana) => {
     await askForCode(page)

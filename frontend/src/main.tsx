@@ -1,6 +1,9 @@
 import { render } from 'preact'
 import { App } from './app/App'
+import { speak } from './shared/i18n/text'
 import './shared/ui/base.css'
 
 const root = document.getElementById('root')
+// Nothing is drawn before its language is there, so that no other one flashes up.
+await speak(navigator.languages)
 if (root) render(<App />, root)

@@ -1,5 +1,5 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/preact'
-import { beforeEach, expect, test, vi } from 'vitest'
+import { beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { SignedOut } from '../shared/api/http'
 import {
   FakeServer,
@@ -15,6 +15,7 @@ import {
 } from '../shared/testing/server'
 import { pass, settled, show } from '../shared/testing/time'
 import { App } from './App'
+import { CodePageLater } from './CodePageLater'
 
 const session = 'GET /api/auth/session'
 
@@ -39,6 +40,10 @@ const type = async (label: string, value: string) => {
   fireEvent.input(screen.getByLabelText(label), { target: { value } })
   await settled()
 }
+
+beforeAll(async () => {
+  await CodePageLater.load()
+})
 
 beforeEach(() => {
   // happy-dom has no layout to scroll.
@@ -89,7 +94,7 @@ test('A-27: a sign-in leads nowhere outside', async () => {
 })
 
 test.each([
-  ['a 503', unavailable(), 'Sana cannot reach its database.'],
+  ['a 503', unavailable(), 'Sana does not work at the moment.'],
   ['a page of a proxy', html(502), 'Sana cannot be reached right now.'],
   ['a lost network', 'lost' as const, 'Sana cannot be reached right now.'],
 ])('%s does not sign anybody out: it is said, and asked again', async (_, reply, words) => {
@@ -104,7 +109,7 @@ test.each([
 
 test('a 503 on arrival keeps the person on the page and retries', async () => {
   await open('/', { [session]: [unavailable(), unavailable(), json(signedIn)] })
-  expect(screen.getByRole('alert').textContent).toContain('Sana cannot reach its database.')
+  expect(screen.getByRole('alert').textContent).toContain('Sana does not work at the moment.')
   await pass(1000)
   await pass(2000)
   expect(heading().textContent).toBe('You are signed in')

@@ -1,8 +1,8 @@
-import { useCallback, useState } from 'preact/hooks'
+import { useCallback, useEffect, useState } from 'preact/hooks'
 import { LocationProvider, useLocation } from 'preact-iso'
 import { NotFoundPage } from '../features/not-found/NotFoundPage'
-import { CodePage } from '../features/sign-in/CodePage'
 import type { Arrival } from '../features/sign-in/SignInPage'
+import { CodePageLater } from './CodePageLater'
 import { Frame } from './Frame'
 import { nextPath, queryFor } from './next'
 import { StartPage } from './StartPage'
@@ -46,6 +46,11 @@ function Pages() {
   }, [route, query])
   const goOn = useCallback(() => route(next ?? '/', true), [route, next])
 
+  // Whoever asks for a code should not have to wait for the page that takes it.
+  useEffect(() => {
+    CodePageLater.load()
+  }, [])
+
   if (path === '/') {
     return (
       <StartPage
@@ -56,6 +61,6 @@ function Pages() {
       />
     )
   }
-  if (path === '/verify') return <CodePage onSignedIn={welcome} onSignIn={start} />
+  if (path === '/verify') return <CodePageLater onSignedIn={welcome} onSignIn={start} />
   return <NotFoundPage />
 }

@@ -3,6 +3,7 @@ import { HomePage } from '../features/home/HomePage'
 import { type Arrival, SignInPage } from '../features/sign-in/SignInPage'
 import type { SignedOut } from '../shared/api/http'
 import { useRead } from '../shared/api/useRead'
+import { text } from '../shared/i18n/text'
 import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
 
@@ -27,7 +28,7 @@ export function StartPage({ arrival, onArrival, onCodeRequested, onSignedIn }: P
 
   const signedOut = () => {
     wasSignedIn.current = false
-    onArrival({ notice: 'You are signed out.' })
+    onArrival({ notice: text('signedOut.byYou') })
     reset()
   }
 
@@ -51,7 +52,7 @@ export function StartPage({ arrival, onArrival, onCodeRequested, onSignedIn }: P
 
 /** For whoever was signed in on this very page a moment ago. */
 function arrivalAfter(ended: SignedOut | undefined): Arrival {
-  if (!ended) return { notice: 'Your session has ended. Please sign in again.' }
+  if (!ended) return { notice: text('signedOut.unknown') }
   return isNews(ended) ? { ended } : {}
 }
 

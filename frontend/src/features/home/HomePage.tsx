@@ -1,5 +1,6 @@
 import { type CurrentSession, post, type Trouble } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
+import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { Heading } from '../../shared/ui/Heading'
 import { Moment } from '../../shared/ui/Moment'
@@ -17,24 +18,24 @@ export function HomePage({ current: { user, session }, stale, onSignedOut }: Pro
   const { busy, trouble, write } = useWrite()
   return (
     <>
-      <Heading>You are signed in</Heading>
+      <Heading>{text('home.title')}</Heading>
       <dl class={styles.facts}>
-        <dt>E-mail address</dt>
+        <dt>{text('home.email')}</dt>
         <dd class={styles.who}>{user.email}</dd>
-        <dt>Signed in since</dt>
+        <dt>{text('home.since')}</dt>
         <dd>
           <Moment at={new Date(session.signed_in_at)} show="calendar" />
         </dd>
       </dl>
-      {trouble && <TroubleNotice trouble={trouble} next="You are still signed in: please press the button again." />}
+      {trouble && <TroubleNotice trouble={trouble} next={text('home.stillSignedIn')} />}
       <Button
         look="plain"
-        busy={busy && 'Signing out…'}
+        busy={busy && text('home.signingOut')}
         onClick={() => write(() => post('/api/auth/sign-out', {}), onSignedOut)}
       >
-        Sign out
+        {text('home.signOut')}
       </Button>
-      {stale && <TroubleNotice role="status" trouble={stale} next="We keep trying by ourselves." />}
+      {stale && <TroubleNotice role="status" trouble={stale} next={text('trouble.weRetry')} />}
     </>
   )
 }

@@ -1,13 +1,14 @@
+import { text } from '../../shared/i18n/text'
 import { Heading } from '../../shared/ui/Heading'
 import styles from './NotFoundPage.module.css'
 
 export function NotFoundPage() {
   return (
     <>
-      <Heading>Page not found</Heading>
-      <p>There is nothing at this address. It may be mistyped, or the page may have moved.</p>
+      <Heading>{text('page.notFound')}</Heading>
+      <p>{text('page.notFoundText')}</p>
       <a href="/" class={styles.way}>
-        Go to the start page
+        {text('page.toStart')}
       </a>
     </>
   )

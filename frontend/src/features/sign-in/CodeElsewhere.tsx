@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks'
 import { useRead } from '../../shared/api/useRead'
+import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { Heading } from '../../shared/ui/Heading'
 import hidden from '../../shared/ui/hidden.module.css'
@@ -25,15 +26,15 @@ export function CodeElsewhere({ code, onSignedIn, onSignIn }: Props) {
 
   return (
     <>
-      <Heading>Your code for another browser</Heading>
-      <p>This code belongs to the browser that asked for it — type it there:</p>
+      <Heading>{text('elsewhere.title')}</Heading>
+      <p>{text('elsewhere.typeThere')}</p>
       <p class={styles.code}>
         <span aria-hidden="true">{inGroups(code)}</span>
         <span class={hidden.hidden}>{[...code].join(' ')}</span>
       </p>
-      <p>Would you rather sign in here? Then this browser needs a code of its own.</p>
+      <p>{text('elsewhere.orHere')}</p>
       <Button look="plain" onClick={onSignIn}>
-        Sign in here instead
+        {text('elsewhere.signInHere')}
       </Button>
     </>
   )

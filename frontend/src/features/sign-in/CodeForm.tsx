@@ -2,6 +2,8 @@ import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { type Problem, post } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
+import { refusalInWords } from '../../shared/api/words'
+import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { TextField } from '../../shared/ui/TextField'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
@@ -23,8 +25,6 @@ interface Props extends Outcomes {
   describedBy: string
   onLost: () => void
 }
-
-const counts = ['no tries', 'one try', 'two tries', 'three tries', 'four tries']
 
 export function CodeForm({ kind, length, initial, describedBy, onSignedIn, onSpent, onLost }: Props) {
   const [code, setCode] = useState(initial)
@@ -48,14 +48,15 @@ export function CodeForm({ kind, length, initial, describedBy, onSignedIn, onSpe
     tried.current.add(value)
     setFault(undefined)
     return write(() => post('/api/auth/verify', { code: value }), onSignedIn, {
-      invalid_code: (problem) => refuse(problem.detail),
+      invalid_code: (problem) => refuse(refusalInWords(problem)),
       wrong_code: (problem) => {
-        if (problem.tries_left === 0) return onSpent(problem)
-        refuse(`That is not the code we sent. You have ${counts[problem.tries_left ?? -1] ?? 'some tries'} left.`)
+        const { tries_left: count } = problem
+        if (count === 0) return onSpent(problem)
+        refuse(count === undefined ? refusalInWords(problem) : text('code.wrong', { count }))
       },
       code_expired: onSpent,
       too_many_tries: onSpent,
-      sign_up_closed: (problem) => refuse(problem.detail),
+      sign_up_closed: (problem) => refuse(refusalInWords(problem)),
       no_pending_code: onLost,
     })
   }
@@ -75,12 +76,8 @@ export function CodeForm({ kind, length, initial, describedBy, onSignedIn, onSpe
   return (
     <form class={styles.form} noValidate onSubmit={submit}>
       <TextField
-        label={kind === 'digits' ? `${length}-digit code` : `Code of ${length} letters and digits`}
-        hint={
-          initial
-            ? 'Filled in from your mail. Press the button to sign in.'
-            : 'It is checked as soon as it is complete.'
-        }
+        label={text(`code.label.${kind}`, { length })}
+        hint={text(initial ? 'code.hintLinked' : 'code.hint')}
         fault={fault}
         describedBy={describedBy}
         digits
@@ -98,9 +95,9 @@ export function CodeForm({ kind, length, initial, describedBy, onSignedIn, onSpe
           onInput: typed,
         }}
       />
-      {trouble && <TroubleNotice trouble={trouble} next="Your code is still here: please press Sign in again." />}
-      <Button type="submit" busy={busy && 'Checking the code…'}>
-        Sign in
+      {trouble && <TroubleNotice trouble={trouble} next={text('code.kept')} />}
+      <Button type="submit" busy={busy && text('code.checking')}>
+        {text('code.signIn')}
       </Button>
     </form>
   )

@@ -81,8 +81,8 @@ describe('a code that is typed', () => {
 
 describe('a wrong code', () => {
   test.each([
-    [4, 'You have four tries left.'],
-    [1, 'You have one try left.'],
+    [4, 'You have 4 tries left.'],
+    [1, 'You have 1 try left.'],
   ])('with %i tries left says so, and its text is ready to be typed over', async (left, words) => {
     await open({ [verify]: wrong(left) })
     await type('123456')
@@ -101,11 +101,11 @@ describe('a wrong code', () => {
     expect(screen.getByRole('button', { name: 'Send a new code' })).toBeTruthy()
   })
 
-  test("and too many of them lock the code, in the server's words", async () => {
-    await open({ [verify]: refusal(429, 'too_many_tries', 'Too many tries. Please ask for a new code.') })
+  test('and too many of them lock the code', async () => {
+    await open({ [verify]: refusal(429, 'too_many_tries') })
     await type('123456')
     expect(heading().textContent).toBe('This code is locked')
-    expect(screen.getByText('Too many tries. Please ask for a new code.')).toBeTruthy()
+    expect(screen.getByText('There were too many wrong tries.')).toBeTruthy()
   })
 
   test('and too many of them: the page goes on with what the server says next', async () => {
@@ -124,7 +124,7 @@ describe('a wrong code', () => {
 
 describe('an expired code', () => {
   test('is noticed on the page without a request', async () => {
-    const { server } = await open({ [read]: json(pendingCode({ expires_at: serverTime(90) })) })
+    const { server } = await open({ [read]: json(pendingCode({ delivery: 'delivered', expires_at: serverTime(90) })) })
     await pass(89_999)
     expect(heading().textContent).toBe('Enter your code')
     await pass(1)

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks'
+import { text } from '../../shared/i18n/text'
 import { Loading } from '../../shared/ui/Loading'
 import { TroublePage } from '../../shared/ui/TroublePage'
 import { CodeElsewhere } from './CodeElsewhere'
@@ -6,8 +7,6 @@ import { PendingSignIn } from './PendingSignIn'
 import type { Arrival } from './SignInPage'
 import { useLinkedCode } from './useLinkedCode'
 import { usePendingCode } from './usePendingCode'
-
-const lost = 'No sign-in is waiting in this browser any more. Ask for a new code to go on.'
 
 interface Props {
   onSignedIn: () => void
@@ -22,7 +21,7 @@ export function CodePage({ onSignedIn, onSignIn }: Props) {
 
   const nothingPending = read.state === 'refused' && read.refusal.problem.code === 'no_pending_code'
   const isLost = nothingPending && (linked === undefined || email.current !== undefined)
-  const lose = () => onSignIn({ notice: lost, ...(email.current ? { email: email.current } : {}) })
+  const lose = () => onSignIn({ notice: text('signIn.lost'), ...(email.current ? { email: email.current } : {}) })
   useEffect(() => {
     if (isLost) lose()
   })

@@ -1,8 +1,10 @@
 import type { Problem } from '../../shared/api/http'
+import { refusalInWords } from '../../shared/api/words'
+import { richText, text } from '../../shared/i18n/text'
 import { Heading } from '../../shared/ui/Heading'
 import { Moment } from '../../shared/ui/Moment'
 import { Resend, type ResendProps } from './Resend'
-import { onThisClock } from './useTimeLeft'
+import { useOnThisClock } from './useTimeLeft'
 
 interface Props extends ResendProps {
   expired: boolean
@@ -13,21 +15,16 @@ interface Props extends ResendProps {
 /** The code cannot be used any more; a new one can be had. */
 export function CodeSpent({ expired, problem, ...resend }: Props) {
   const { pending } = resend.received
+  const until = useOnThisClock(pending.expires_at, resend.received)
+  const ofTime = richText('spent.workedUntil', { time: <Moment at={until} show="clock" /> })
+  const refused = problem && problem.code !== 'wrong_code' ? refusalInWords(problem) : undefined
   return (
     <>
-      <Heading>{expired ? 'This code has expired' : 'This code is locked'}</Heading>
-      {expired ? (
-        <p>
-          It worked until <Moment at={onThisClock(pending.expires_at, resend.received)} show="clock" />.
-        </p>
-      ) : (
-        <p>{problem?.code === 'too_many_tries' ? problem.detail : 'There were too many wrong tries.'}</p>
-      )}
-      <p>
-        We can send a new one to <strong>{pending.email}</strong>.
-      </p>
+      <Heading>{text(expired ? 'spent.expired' : 'spent.locked')}</Heading>
+      <p>{refused ?? (expired ? ofTime : text('spent.tooManyTries'))}</p>
+      <p>{richText('spent.offer', { email: <strong>{pending.email}</strong> })}</p>
       <Resend look="main" {...resend}>
-        Send a new code
+        {text('resend.new')}
       </Resend>
     </>
   )

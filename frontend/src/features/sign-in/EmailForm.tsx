@@ -1,7 +1,9 @@
 import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { type Problem, post } from '../../shared/api/http'
+import { post } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
+import { refusalInWords } from '../../shared/api/words'
+import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { TextField } from '../../shared/ui/TextField'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
@@ -37,15 +39,15 @@ export function EmailForm({ initial, focus, onCodeRequested }: Props) {
     return write(
       () => post('/api/auth/code', { email }),
       (pending) => onCodeRequested(pending.email),
-      { invalid_email: (problem: Problem) => refuse(problem.detail) },
+      { invalid_email: (problem) => refuse(refusalInWords(problem)) },
     )
   }
 
   return (
     <form class={styles.form} noValidate onSubmit={submit}>
       <TextField
-        label="E-mail address"
-        hint="For example ada@example.org"
+        label={text('signIn.email')}
+        hint={text('signIn.emailHint')}
         fault={fault}
         inputRef={input}
         input={{
@@ -60,9 +62,9 @@ export function EmailForm({ initial, focus, onCodeRequested }: Props) {
           onInput: (event: TargetedInputEvent<HTMLInputElement>) => setEmail(event.currentTarget.value),
         }}
       />
-      {trouble && <TroubleNotice trouble={trouble} next="Your address is still here: please press the button again." />}
-      <Button type="submit" busy={busy && 'Sending…'}>
-        Send me a code
+      {trouble && <TroubleNotice trouble={trouble} next={text('signIn.kept')} />}
+      <Button type="submit" busy={busy && text('signIn.sending')}>
+        {text('signIn.send')}
       </Button>
     </form>
   )
@@ -70,7 +72,7 @@ export function EmailForm({ initial, focus, onCodeRequested }: Props) {
 
 /** Only what is surely a slip; the server decides what an address is. */
 function emailFault(email: string): string | undefined {
-  if (email === '') return 'Enter your e-mail address.'
-  if (!/^[^@]+@[^@]+$/.test(email)) return 'An e-mail address looks like ada@example.org, with one @ in it.'
+  if (email === '') return text('signIn.emailEmpty')
+  if (!/^[^@]+@[^@]+$/.test(email)) return text('signIn.emailFault')
   return undefined
 }

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import type { PendingCode, Problem, Trouble } from '../../shared/api/http'
+import { text } from '../../shared/i18n/text'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 import { AnotherAddress } from './AnotherAddress'
 import { CodeEntry } from './CodeEntry'
@@ -37,17 +38,20 @@ export function PendingSignIn({ pending, receivedAt, trouble, linked, ...on }: P
   return (
     <>
       {expired || final || pending.tries_left === 0 ? (
-        <CodeSpent expired={expired} problem={final} {...resend} />
+        <>
+          <CodeSpent expired={expired} problem={final} {...resend} />
+          <AnotherAddress email={pending.email} onSignIn={on.onSignIn} />
+        </>
       ) : (
         <CodeEntry
           linked={linked}
+          onSignIn={on.onSignIn}
           onSignedIn={on.onSignedIn}
           onSpent={(problem) => setVerdict({ problem, expiresAt: pending.expires_at })}
           {...resend}
         />
       )}
-      <AnotherAddress email={pending.email} onSignIn={on.onSignIn} />
-      {trouble && <TroubleNotice role="status" trouble={trouble} next="We keep trying by ourselves." />}
+      {trouble && <TroubleNotice role="status" trouble={trouble} next={text('trouble.weRetry')} />}
     </>
   )
 }

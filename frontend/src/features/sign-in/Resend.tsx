@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact'
 import { useId, useState } from 'preact/hooks'
 import { type PendingCode, post } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
+import { text } from '../../shared/i18n/text'
 import { asTimer } from '../../shared/ui/asTimer'
 import { Button } from '../../shared/ui/Button'
 import hidden from '../../shared/ui/hidden.module.css'
@@ -39,7 +40,7 @@ export function Resend({ children, look = 'quiet', received, onSent, onLost }: P
     <div class={styles.resend}>
       <Button
         look={look}
-        busy={busy && 'Asking for it…'}
+        busy={busy && text('resend.asking')}
         unavailable={seconds > 0}
         describedBy={seconds > 0 ? wait : undefined}
         onClick={resend}
@@ -47,12 +48,12 @@ export function Resend({ children, look = 'quiet', received, onSent, onLost }: P
         {children}
       </Button>
       <span id={wait} class={styles.wait}>
-        {seconds > 0 && `${look === 'main' ? 'available in' : 'in'} ${asTimer(seconds)}`}
+        {seconds > 0 && text(look === 'main' ? 'resend.availableIn' : 'resend.in', { timer: asTimer(seconds) })}
       </span>
       <span role="status" class={hidden.hidden}>
-        {asked && 'Your request was received.'}
+        {asked && text('resend.received')}
       </span>
-      {trouble && <TroubleNotice trouble={trouble} next="Please press the button again." />}
+      {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
     </div>
   )
 }

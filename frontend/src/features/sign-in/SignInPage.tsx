@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import type { SignedOut, Trouble } from '../../shared/api/http'
+import { text } from '../../shared/i18n/text'
 import { Heading } from '../../shared/ui/Heading'
 import { Notice } from '../../shared/ui/Notice'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
@@ -25,17 +26,13 @@ export function SignInPage({ arrival: { notice, ended, email = '' }, stale, onCo
   const [hearFirst] = useState(notice !== undefined || ended !== undefined)
   return (
     <>
-      <Heading focus={hearFirst}>Sign in</Heading>
+      <Heading focus={hearFirst}>{text('signIn.title')}</Heading>
       {notice && <Notice role="status">{notice}</Notice>}
       {ended && <WhySignedOut ended={ended} />}
-      {!navigator.cookieEnabled && (
-        <Notice role="alert">
-          This browser blocks cookies. Please allow them for this page: nobody can sign in without.
-        </Notice>
-      )}
-      <p>Enter your e-mail address, and we will send you a code. There is no password to remember.</p>
+      {!navigator.cookieEnabled && <Notice role="alert">{text('signIn.noCookies')}</Notice>}
+      <p>{text('signIn.intro')}</p>
       <EmailForm initial={email} focus={!hearFirst} onCodeRequested={onCodeRequested} />
-      {stale && <TroubleNotice role="status" trouble={stale} next="We keep trying by ourselves." />}
+      {stale && <TroubleNotice role="status" trouble={stale} next={text('trouble.weRetry')} />}
     </>
   )
 }

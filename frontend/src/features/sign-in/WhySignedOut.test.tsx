@@ -19,7 +19,7 @@ test.each<[SignedOut['reason'], string]>([
     'too_many_sessions',
     'You were signed out because all the places you may be signed in at were used up, and this was the oldest one.',
   ],
-  ['ended_by_operator', 'You were signed out because those who run Sana here ended this sign-in.'],
+  ['ended_by_operator', 'You were signed out because the operator of this site ended this sign-in.'],
   ['key_withdrawn', "You were signed out because Sana's keys were changed."],
 ])('%s is said in words that alarm nobody', (reason, words) => {
   expect(tell({ reason })).toBe(words)

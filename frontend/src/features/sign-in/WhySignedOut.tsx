@@ -1,4 +1,5 @@
 import type { SignedOut } from '../../shared/api/http'
+import { hasText, richText, text } from '../../shared/i18n/text'
 import { Moment } from '../../shared/ui/Moment'
 import { Notice } from '../../shared/ui/Notice'
 
@@ -9,33 +10,21 @@ interface Props {
 /** Says to whoever comes back why there is no session any more. */
 export function WhySignedOut({ ended: { reason, at, by } }: Props) {
   const because = becauseOf(reason, by)
-  if (!because) return <Notice role="status">Your session has ended. Please sign in again.</Notice>
-  return (
-    <Notice role="status">
-      You were signed out {at && <Moment at={new Date(at)} show="sentence" />} because {because}.
-    </Notice>
-  )
+  if (!because) return <Notice role="status">{text('signedOut.unknown')}</Notice>
+  if (!at) return <Notice role="status">{text('signedOut.because', { because })}</Notice>
+  const when = <Moment at={new Date(at)} show="sentence" />
+  return <Notice role="status">{richText('signedOut.becauseAt', { because, when })}</Notice>
 }
 
-/** How long a session may last is the server's to know: no sentence has a number. */
-function becauseOf(reason: SignedOut['reason'], by = 'another browser'): string | undefined {
-  switch (reason) {
-    case 'idle':
-      return 'you had not been here for a while'
-    case 'max_age':
-      return 'a sign-in lasts only for so long, however often you come'
-    case 'ended_elsewhere':
-      return `this sign-in was ended from ${by}`
-    case 'ended_everywhere':
-      return `you signed out everywhere, from ${by}`
-    case 'too_many_sessions':
-      return 'all the places you may be signed in at were used up, and this was the oldest one'
-    case 'ended_by_operator':
-      return 'those who run Sana here ended this sign-in'
-    case 'key_withdrawn':
-      return "Sana's keys were changed"
-    default:
-      // A server that is newer than this page may know more reasons.
-      return undefined
-  }
+/** How long a session may last is the server's to know: no text has a number. A later server may know more reasons. */
+function becauseOf(reason: SignedOut['reason'], by: string | undefined): string | undefined {
+  const key = `signedOut.${reason}`
+  return hasText(key) ? text(key, { browser: browserInWords(by) }) : undefined
+}
+
+/** The server names a browser in English: "Firefox on Linux". */
+function browserInWords(by: string | undefined): string {
+  if (!by) return text('signedOut.anotherBrowser')
+  const [browser = by, system] = by.split(' on ')
+  return system ? text('signedOut.browserOn', { browser, system }) : browser
 }

@@ -1,4 +1,5 @@
 import type { PendingCode } from '../../shared/api/http'
+import { text } from '../../shared/i18n/text'
 
 export type CodeKind = PendingCode['code_kind']
 
@@ -16,10 +17,9 @@ export function cleanCode(typed: string, kind: CodeKind): string {
 
 /** What is wrong with a code of `length` characters, in words; undefined when it is worth asking the server. */
 export function codeFault(code: string, kind: CodeKind, length: number): string | undefined {
-  const what = kind === 'digits' ? 'digits' : 'letters and digits'
-  if (code === '') return `Enter the ${length} ${what} from the mail.`
-  if (kind === 'digits' ? /\D/.test(code) : /[^0-9A-HJKMNP-TV-Z]/.test(code)) return `The code is made of ${what} only.`
-  if (code.length !== length) return `The code has ${length} ${what}. You have entered ${code.length}.`
+  if (code === '') return text(`code.empty.${kind}`, { length })
+  if (kind === 'digits' ? /\D/.test(code) : /[^0-9A-HJKMNP-TV-Z]/.test(code)) return text(`code.strange.${kind}`)
+  if (code.length !== length) return text(`code.length.${kind}`, { length, count: code.length })
   return undefined
 }
 

@@ -1,28 +1,32 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { pause } from '../../shared/api/retry'
 import { useRead } from '../../shared/api/useRead'
+import { isUnderWay } from './delivery'
+import { millisecondsUntil } from './useTimeLeft'
 
-/** The pending sign-in; read again, ever less often, while its mail is still waiting to be sent. */
+/**
+ * The pending sign-in; read again, ever less often, for as long as there may be news of its mail and the code works.
+ * News begins the pauses anew.
+ */
 export function usePendingCode() {
   const { read, reload, put } = useRead('/api/auth/code')
-  const polls = useRef(0)
-  const ready = read.state === 'ready' ? read : undefined
-  const queued = ready?.value.delivery === 'queued'
+  const heard = useRef({ state: '', polls: 0 })
   // While there is trouble the read asks again by itself; when the page comes back to sight it asks at once.
-  const due = queued && !ready?.trouble
-  const receivedAt = ready?.receivedAt
+  const received = read.state === 'ready' && !read.trouble ? read : undefined
 
   useEffect(() => {
-    if (!queued) polls.current = 0
-    if (!due || receivedAt === undefined) return
-    const timer = setTimeout(
-      () => {
-        if (document.visibilityState === 'visible') reload()
-      },
-      pause(polls.current++),
-    )
+    if (!received) return
+    const { value: pending, receivedAt } = received
+    const state = `${pending.delivery} ${pending.delivery_reason}`
+    if (heard.current.state !== state) heard.current = { state, polls: 0 }
+    const wait = pause(heard.current.polls++)
+    const left = millisecondsUntil(pending.expires_at, { pending, receivedAt })
+    if (!isUnderWay(pending) || pending.tries_left === 0 || wait >= left) return
+    const timer = setTimeout(() => {
+      if (document.visibilityState === 'visible') reload()
+    }, wait)
     return () => clearTimeout(timer)
-  }, [queued, due, receivedAt, reload])
+  }, [received, reload])
 
   return { read, reload, put }
 }

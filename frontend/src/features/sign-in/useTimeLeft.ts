@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { PendingCode } from '../../shared/api/http'
 
 /** The answer, and performance.now() when it came. The person's clock may be wrong; how long it runs is not. */
@@ -7,7 +7,8 @@ export interface Received {
   receivedAt: number
 }
 
-function millisecondsUntil(time: string, { pending, receivedAt }: Received): number {
+/** How long it is until one of the answer's own times; negative when it has passed. */
+export function millisecondsUntil(time: string, { pending, receivedAt }: Received): number {
   return Date.parse(time) - Date.parse(pending.now) - (performance.now() - receivedAt)
 }
 
@@ -35,8 +36,14 @@ export function usePassed(time: string, received: Received): boolean {
   return left === 0
 }
 
-/** A moment of the server's, as the person's own clock will show it. */
-export function onThisClock(time: string, { pending, receivedAt }: Received): Date {
-  const answered = Date.now() - (performance.now() - receivedAt)
-  return new Date(answered + Date.parse(time) - Date.parse(pending.now))
+/**
+ * One of the answer's own times, as the person's own clock will show it. Later answers that name the same time do not
+ * change it: they take longer or shorter to come, and what is on the page would jump by a minute.
+ */
+export function useOnThisClock(time: string, received: Received): Date {
+  const kept = useRef<{ time: string; at: Date }>(undefined)
+  if (kept.current?.time !== time) {
+    kept.current = { time, at: new Date(Date.now() + millisecondsUntil(time, received)) }
+  }
+  return kept.current.at
 }

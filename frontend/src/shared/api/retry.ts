@@ -20,8 +20,9 @@ export function pause(tries: number, trouble?: Trouble): number {
 }
 
 /**
- * Reads until there is an answer. What will pass is told to `onTrouble` and tried again; what will not is thrown.
- * Ends with the signal's reason when `signal` aborts.
+ * Reads until there is an answer. What will pass is told to `onTrouble` and tried again, unless nobody sees the page by
+ * then: whoever reads for a page begins anew when it comes back to sight. What will not pass is thrown. Ends with the
+ * signal's reason when `signal` aborts.
  */
 export async function untilAnswered<T>(
   read: (signal: AbortSignal) => Promise<T>,
@@ -36,6 +37,7 @@ export async function untilAnswered<T>(
       if (!(isTrouble(error) && passes(error))) throw error
       onTrouble(error)
       await sleep(pause(tries, error), signal)
+      if (document.visibilityState === 'hidden') await aborted(signal)
     }
   }
 }
@@ -52,4 +54,9 @@ function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
       { once: true },
     )
   })
+}
+
+/** Never comes to a good end. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
 }

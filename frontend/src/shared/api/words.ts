@@ -1,9 +1,31 @@
-import { Refused, type Trouble } from './http'
+import { hasText, type Key, text } from '../i18n/text'
+import { type Problem, Refused, type Trouble } from './http'
 
-/** What happened, in a sentence for people: the server's own where it gave one. */
+type Code = Problem['code']
+
+/** Refusals that only a page gets to see whose server is of another release: there are no words of their own for them. */
+const outOfStep = [
+  'invalid_request',
+  'not_found',
+  'method_not_allowed',
+  'not_with_this_store',
+  'reauthentication_required',
+  'request_too_large',
+  'unsupported_media_type',
+  'misdirected_request',
+] as const satisfies readonly Code[]
+
+/** What happened, in a sentence or two for people. */
 export function inWords(trouble: Trouble): string {
-  if (trouble instanceof Refused) return trouble.problem.detail
-  return navigator.onLine ? 'Sana cannot be reached right now.' : 'You seem to be offline.'
+  if (trouble instanceof Refused) return refusalInWords(trouble.problem)
+  return text(navigator.onLine ? 'trouble.unreachable' : 'trouble.offline')
+}
+
+/** Why the server refused; its own English words where it is newer than this page and has a code that is not known here. */
+export function refusalInWords({ code, detail }: Problem): string {
+  if ((outOfStep as readonly Code[]).includes(code)) return text('problem.out_of_step')
+  const key: Key = `problem.${code as Exclude<Code, (typeof outOfStep)[number]>}`
+  return hasText(key) ? text(key) : detail
 }
 
 /** What to quote when asking for help, for faults that are the server's. */

@@ -105,5 +105,4 @@ export const signedIn: CurrentSession = {
 export const notSignedIn = (more: Partial<Problem> = {}) =>
   refusal(401, 'not_signed_in', 'You are not signed in.', more)
 export const noPendingCode = () => refusal(404, 'no_pending_code', 'No sign-in is waiting.')
-export const unavailable = (more: Partial<Problem> = {}) =>
-  refusal(503, 'unavailable', 'Sana cannot reach its database.', more)
+export const unavailable = (more: Partial<Problem> = {}) => refusal(503, 'unavailable', 'The database is away.', more)

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
+import { text } from '../i18n/text'
 import styles from './Loading.module.css'
 
 const noticeable = 300
@@ -12,7 +13,7 @@ export function Loading() {
   }, [])
   return (
     <p role="status" class={styles.loading}>
-      {slow && 'Loading…'}
+      {slow && text('page.loading')}
     </p>
   )
 }

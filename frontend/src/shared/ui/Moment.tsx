@@ -1,16 +1,18 @@
-// The page is in English, so its times are too, in the manner of the person's own English where they have one.
-const locale = navigator.languages.find((language) => /^en\b/i.test(language)) ?? 'en-GB'
-const clock = new Intl.DateTimeFormat(locale, { timeStyle: 'short' })
-const calendar = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'short' })
-const days = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })
+import { locale, text } from '../i18n/text'
+
+export function clockTime(at: Date): string {
+  return at.toLocaleTimeString(locale(), { timeStyle: 'short' })
+}
 
 const forms = {
-  clock: (at: Date) => clock.format(at),
-  calendar: (at: Date) => calendar.format(at),
-  /** To go on a sentence: "today at 14:05", "yesterday at 14:05", "on 14 March 2026 at 14:05". */
+  clock: clockTime,
+  calendar: (at: Date) => at.toLocaleString(locale(), { dateStyle: 'long', timeStyle: 'short' }),
+  /** To stand in a sentence: "today at 14:05", "yesterday at 14:05", "on 14 March 2026 at 14:05". */
   sentence: (at: Date) => {
     const ago = dayNumber(new Date()) - dayNumber(at)
-    return ago === 0 || ago === 1 ? `${days.format(-ago, 'day')} at ${clock.format(at)}` : `on ${calendar.format(at)}`
+    if (ago !== 0 && ago !== 1) return text('moment.date', { date: forms.calendar(at) })
+    const day = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(-ago, 'day')
+    return text('moment.day', { day, time: clockTime(at) })
   },
 }
 
@@ -24,7 +26,7 @@ interface Props {
   show: keyof typeof forms
 }
 
-/** A moment in the person's own time zone. */
+/** A moment in the person's own time zone, in the manner of the page's language. */
 export function Moment({ at, show }: Props) {
   return <time dateTime={at.toISOString()}>{forms[show](at)}</time>
 }

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
+import { text } from '../i18n/text'
 import { asTimer } from './asTimer'
 
 interface Props {
@@ -16,5 +17,7 @@ export function TimeToWait({ seconds }: Props) {
     const timer = setTimeout(() => tick((count) => count + 1), left % 1000 || 1000)
     return () => clearTimeout(timer)
   }, [left])
-  return <p>{left === 0 ? 'You can try again now.' : `Time left: ${asTimer(Math.ceil(left / 1000))}`}</p>
+  return (
+    <p>{left === 0 ? text('trouble.over') : text('trouble.timeLeft', { timer: asTimer(Math.ceil(left / 1000)) })}</p>
+  )
 }

@@ -1,5 +1,6 @@
 import type { Trouble } from '../api/http'
 import { inWords, reference, timeToWait } from '../api/words'
+import { text } from '../i18n/text'
 import { Notice } from './Notice'
 import { TimeToWait } from './TimeToWait'
 
@@ -17,7 +18,7 @@ export function TroubleNotice({ trouble, next, role = 'alert' }: Props) {
     <>
       <Notice role={role}>
         {inWords(trouble)} {next}
-        {quote && ` If it goes on, quote ${quote} when you ask for help.`}
+        {quote && ` ${text('trouble.quote', { reference: quote })}`}
       </Notice>
       {wait && <TimeToWait key={wait.answer} seconds={wait.seconds} />}
     </>

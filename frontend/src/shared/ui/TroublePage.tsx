@@ -1,5 +1,6 @@
 import type { Trouble } from '../api/http'
 import { passes } from '../api/retry'
+import { text } from '../i18n/text'
 import { Button } from './Button'
 import { Heading } from './Heading'
 import { TroubleNotice } from './TroubleNotice'
@@ -13,9 +14,9 @@ interface Props {
 export function TroublePage({ trouble, onRetry }: Props) {
   return (
     <>
-      <Heading>One moment, please</Heading>
-      <TroubleNotice trouble={trouble} next={passes(trouble) ? 'We keep trying by ourselves.' : ''} />
-      <Button onClick={onRetry}>Try again now</Button>
+      <Heading>{text('trouble.title')}</Heading>
+      <TroubleNotice trouble={trouble} next={passes(trouble) ? text('trouble.weRetry') : ''} />
+      <Button onClick={onRetry}>{text('trouble.retry')}</Button>
     </>
   )
 }

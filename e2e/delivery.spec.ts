@@ -1,0 +1,93 @@
+// The code page while the mail is on its way: the real page and server, with what became of the mail played to it.
+import { expect, type Page } from '@playwright/test'
+import { test } from './support/test'
+import { address, askForCode, button, codeField, heading } from './support/walk'
+
+interface Mail {
+  delivery: string
+  delivery_reason?: string
+}
+
+const mails: Mail[] = [
+  { delivery: 'queued' },
+  { delivery: 'delayed' },
+  { delivery: 'delayed', delivery_reason: 'provider_away' },
+  { delivery: 'sent' },
+  { delivery: 'failed' },
+  { delivery: 'failed', delivery_reason: 'no_such_mailbox' },
+  { delivery: 'failed', delivery_reason: 'blocked' },
+  { delivery: 'failed', delivery_reason: 'refused' },
+  { delivery: 'failed', delivery_reason: 'provider_away' },
+  { delivery: 'held' },
+  { delivery: 'delivered' },
+]
+
+/** Has the server's answers about the pending sign-in say what is put in here. */
+async function playMail(page: Page, mail: Mail): Promise<(mail: Mail) => void> {
+  let played = mail
+  await page.route('**/api/auth/code', async (route) => {
+    if (route.request().method() !== 'GET') return route.continue()
+    const response = await route.fetch()
+    return route.fulfill({ response, json: { ...(await response.json()), ...played } })
+  })
+  return (mail) => {
+    played = mail
+  }
+}
+
+test('what becomes of the mail is seen live, and whoever types keeps the place', async ({ page, sana: _ }) => {
+  const play = await playMail(page, { delivery: 'queued' })
+  await askForCode(page)
+  const said = page.getByRole('status').filter({ hasText: address })
+  await expect(said).toContainText('We are sending a code to')
+  await codeField(page).pressSequentially('123')
+  const place = await codeField(page).boundingBox()
+
+  play({ delivery: 'delayed', delivery_reason: 'provider_away' })
+  await expect(said).toContainText('Our mail provider does not answer.')
+  play({ delivery: 'sent' })
+  await expect(said).toContainText('Look in the spam folder')
+  play({ delivery: 'failed', delivery_reason: 'no_such_mailbox' })
+  await expect(said).toContainText('There is no mailbox')
+
+  await expect(codeField(page)).toBeFocused()
+  await expect(codeField(page)).toHaveValue('123')
+  expect(await codeField(page).boundingBox(), 'nothing moves').toEqual(place)
+
+  await button(page, 'Change the address').click()
+  await expect(heading(page, 'Sign in')).toBeVisible()
+  await expect(page.getByLabel('E-mail address')).toHaveValue(address)
+})
+
+const languages = {
+  'de-AT': { title: 'Code eingeben – Sana', field: '6-stelliger Code' },
+  'fr-FR': { title: 'Saisissez votre code – Sana', field: 'Code à 6 chiffres' },
+  'es-MX': { title: 'Escriba su código – Sana', field: 'Código de 6 cifras' },
+  'ja-JP': { title: 'コードを入力 – Sana', field: '6桁のコード' },
+  'it-IT': { title: 'Enter your code – Sana', field: '6-digit code' },
+}
+
+for (const [locale, words] of Object.entries(languages)) {
+  test.describe(() => {
+    test.use({ locale, viewport: { width: 320, height: 740 } })
+
+    test(`${locale}: the pages speak it, and no state of the mail moves anything on a small phone`, async ({
+      page,
+      sana,
+    }) => {
+      const play = await playMail(page, { delivery: 'queued' })
+      await page.request.post('/api/auth/code', { data: { email: address }, headers: { Origin: sana.url } })
+      const places = new Set<string>()
+      for (const mail of mails) {
+        play(mail)
+        await page.goto('/verify')
+        await expect(page).toHaveTitle(words.title)
+        places.add(JSON.stringify(await page.getByLabel(words.field).boundingBox()))
+        const scrolls = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)
+        expect(scrolls, mail.delivery).toBe(false)
+      }
+      expect([...places]).toHaveLength(1)
+      await expect(page.locator('html')).toHaveAttribute('lang', locale === 'it-IT' ? 'en' : locale.slice(0, 2))
+    })
+  })
+}

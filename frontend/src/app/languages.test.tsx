@@ -1,0 +1,298 @@
+import { cleanup, fireEvent, render, screen } from '@testing-library/preact'
+import { afterEach, beforeAll, expect, test, vi } from 'vitest'
+import type { Problem, SignedOut } from '../shared/api/http'
+import de from '../shared/i18n/de.json'
+import en from '../shared/i18n/en.json'
+import es from '../shared/i18n/es.json'
+import fr from '../shared/i18n/fr.json'
+import ja from '../shared/i18n/ja.json'
+import { type Catalogue, use } from '../shared/i18n/text'
+import {
+  FakeServer,
+  json,
+  noContent,
+  noPendingCode,
+  notSignedIn,
+  pendingCode,
+  type Reply,
+  refusal,
+  serverTime,
+  signedIn,
+  unavailable,
+} from '../shared/testing/server'
+import { pass, settled, show } from '../shared/testing/time'
+import { App } from './App'
+import { CodePageLater } from './CodePageLater'
+
+interface State {
+  url: string
+  replies?: Record<string, Reply | Reply[]>
+  /** What the person does there. */
+  act?: () => void | Promise<void>
+}
+
+const session = 'GET /api/auth/session'
+const ask = 'POST /api/auth/code'
+const pending = 'GET /api/auth/code'
+const verify = 'POST /api/auth/verify'
+const resend = 'POST /api/auth/code/resend'
+const cancel = 'DELETE /api/auth/code'
+
+/** Buttons by their place, since each language has its own name for them. */
+const press = async (place = 0) => {
+  fireEvent.click(screen.getAllByRole('button')[place] as HTMLElement)
+  await settled()
+}
+const type = async (value: string) => {
+  fireEvent.input(screen.getByRole('textbox'), { target: { value } })
+  await settled()
+}
+const enter = (value: string) => async () => {
+  await type(value)
+  await press()
+}
+const back = () => show('visible')
+
+const signIn = (reply: Reply): State => ({
+  url: '/',
+  replies: { [session]: notSignedIn(), [ask]: reply },
+  act: enter('ada@example.org'),
+})
+const ended = (signed_out: SignedOut): State => ({ url: '/', replies: { [session]: notSignedIn({ signed_out }) } })
+const home = (later: State['replies'], act?: State['act']): State => ({
+  url: '/',
+  replies: { [session]: json(signedIn), ...later },
+  ...(act && { act }),
+})
+const due = json(pendingCode({ resend_at: serverTime(0) }))
+const code = (replies: State['replies'], act?: State['act']): State => ({
+  url: '/verify',
+  replies: { [session]: notSignedIn(), [pending]: due, ...replies },
+  ...(act && { act }),
+})
+const letters = json(pendingCode({ code_kind: 'letters', code_length: 13 }))
+const delivered = (change: Parameters<typeof pendingCode>[0]) => code({ [pending]: json(pendingCode(change)) })
+
+const statuses: Record<Problem['code'], number> = {
+  invalid_request: 400,
+  invalid_email: 400,
+  invalid_code: 400,
+  not_signed_in: 401,
+  wrong_code: 401,
+  cross_origin_request: 403,
+  sign_up_closed: 403,
+  reauthentication_required: 403,
+  not_found: 404,
+  no_pending_code: 404,
+  method_not_allowed: 405,
+  request_timeout: 408,
+  not_with_this_store: 409,
+  code_expired: 410,
+  request_too_large: 413,
+  unsupported_media_type: 415,
+  misdirected_request: 421,
+  too_many_tries: 429,
+  too_many_wrong_codes: 429,
+  too_many_requests: 429,
+  header_too_large: 431,
+  internal_error: 500,
+  unavailable: 503,
+}
+const refusals = Object.entries(statuses) as [Problem['code'], number][]
+const reasons = [
+  'idle',
+  'max_age',
+  'ended_elsewhere',
+  'ended_everywhere',
+  'too_many_sessions',
+  'ended_by_operator',
+  'key_withdrawn',
+] as const satisfies readonly SignedOut['reason'][]
+const by = 'Firefox on Linux'
+
+const states: Record<string, State> = {
+  'a page that takes its time': { url: '/', replies: { [session]: 'never' }, act: () => pass(300) },
+  'a server away': { url: '/', replies: { [session]: unavailable() } },
+  'no network': { url: '/', replies: { [session]: 'lost' } },
+  'a browser that knows it is offline': {
+    url: '/',
+    replies: { [session]: [notSignedIn(), 'lost'] },
+    act: async () => {
+      vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false)
+      await back()
+    },
+  },
+  'no page': { url: '/nowhere' },
+
+  'the sign-in form': { url: '/', replies: { [session]: notSignedIn() } },
+  'no address': { url: '/', replies: { [session]: notSignedIn() }, act: () => press() },
+  'no address that could be one': { url: '/', replies: { [session]: notSignedIn() }, act: enter('ada') },
+  'an address on its way': signIn('never'),
+  ...Object.fromEntries(
+    refusals.map(([code, status]) => [`an address refused: ${code}`, signIn(refusal(status, code, 'Server says'))]),
+  ),
+  'no cookies': {
+    url: '/',
+    replies: { [session]: [unavailable(), notSignedIn()] },
+    act: () => {
+      vi.spyOn(navigator, 'cookieEnabled', 'get').mockReturnValue(false)
+      return pass(1000)
+    },
+  },
+  'a limit': signIn(refusal(429, 'too_many_requests', 'Later', { retry_after: 60 })),
+  'a limit that is over': {
+    ...signIn(refusal(429, 'too_many_requests', 'Later', { retry_after: 60 })),
+    act: async () => {
+      await enter('ada@example.org')()
+      await pass(60_000)
+    },
+  },
+
+  ...Object.fromEntries(reasons.map((reason) => [`signed out: ${reason}`, ended({ reason })])),
+  'signed out elsewhere today': ended({ reason: 'ended_elsewhere', at: new Date().toISOString(), by }),
+  'signed out everywhere long ago': ended({ reason: 'ended_everywhere', at: '2001-02-03T04:05:06Z', by }),
+  'a session that ended for nobody knows why': home({ [session]: [json(signedIn), notSignedIn()] }, back),
+
+  'the home page': home({}),
+  'a home page that may be old': home({ [session]: [json(signedIn), unavailable()] }, back),
+  'signing out': home({ 'POST /api/auth/sign-out': 'never' }, press),
+  'a sign-out that fails': home({ 'POST /api/auth/sign-out': 'lost' }, press),
+  'signed out': home({ [session]: [json(signedIn), notSignedIn()], 'POST /api/auth/sign-out': noContent() }, () =>
+    press(),
+  ),
+
+  queued: delivered({ delivery: 'queued' }),
+  late: delivered({ delivery: 'delayed' }),
+  'late because of the provider': delivered({ delivery: 'delayed', delivery_reason: 'provider_away' }),
+  sent: delivered({}),
+  arrived: delivered({ delivery: 'delivered' }),
+  failed: delivered({ delivery: 'failed' }),
+  'no such mailbox': delivered({ delivery: 'failed', delivery_reason: 'no_such_mailbox' }),
+  blocked: delivered({ delivery: 'failed', delivery_reason: 'blocked' }),
+  refused: delivered({ delivery: 'failed', delivery_reason: 'refused' }),
+  'provider away': delivered({ delivery: 'failed', delivery_reason: 'provider_away' }),
+  held: delivered({ delivery: 'held' }),
+  'the code page with trouble': code({ [pending]: [due, unavailable()] }, back),
+
+  'no code': code({}, () => press()),
+  'a strange code': code({}, enter('12345x')),
+  'a short code': code({}, enter('12')),
+  'no code of letters': code({ [pending]: letters }, () => press()),
+  'a strange code of letters': code({ [pending]: letters }, enter('!')),
+  'a short code of letters': code({ [pending]: letters }, enter('ABC')),
+  'a code that is checked': code({ [verify]: 'never' }, () => type('123456')),
+  'a code that cannot be checked': code({ [verify]: 'lost' }, () => type('123456')),
+  'a wrong code': code({ [verify]: refusal(401, 'wrong_code', 'No', { tries_left: 4 }) }, () => type('123456')),
+  'the last but one wrong code': code({ [verify]: refusal(401, 'wrong_code', 'No', { tries_left: 1 }) }, () =>
+    type('123456'),
+  ),
+  ...Object.fromEntries(
+    refusals.map(([problem, status]) => [
+      `a code refused: ${problem}`,
+      code({ [verify]: refusal(status, problem, 'Server says') }, () => type('123456')),
+    ]),
+  ),
+  'an expired code': delivered({ expires_at: serverTime(0) }),
+  'a locked code': delivered({ tries_left: 0 }),
+  'asking again': code({ [resend]: 'never' }, () => press(1)),
+  'asked again': code({ [resend]: json(pendingCode(), 202) }, () => press(1)),
+  'asking again in vain': code({ [resend]: 'lost' }, () => press(1)),
+  'going back to the address': code({ [cancel]: 'never' }, () => press(2)),
+  'going back in vain': code({ [cancel]: 'lost' }, () => press(2)),
+  'a lost sign-in': code({ [pending]: noPendingCode() }),
+  'a code of a link': { ...code({}), url: '/verify#c=123456' },
+  'a link opened elsewhere': { ...code({ [pending]: noPendingCode() }), url: '/verify#c=123456' },
+}
+
+/** What is in every language as it is. */
+const names = /grace@example\.org|example\.org|Sana|Firefox|Linux|request-1/g
+const spokenAttributes = ['aria-label', 'title', 'alt', 'placeholder', 'data-what', 'data-next']
+
+/** All that can be read or heard on the page, without the names. */
+function wordsOnPage(): string[] {
+  const attributes = [...document.querySelectorAll('*')].flatMap((element) =>
+    spokenAttributes.map((name) => element.getAttribute(name) ?? ''),
+  )
+  const texts: string[] = []
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  while (walker.nextNode()) texts.push(walker.currentNode.textContent ?? '')
+  return [document.title, ...texts, ...attributes]
+    .map((words) => words.replace(names, '').trim())
+    .filter((words) => /\p{L}|[{}]/u.test(words))
+}
+
+async function wordsIn({ url, replies = {}, act }: State): Promise<string[]> {
+  history.replaceState(null, '', url)
+  // A list of replies is used up by its server.
+  new FakeServer(Object.fromEntries(Object.entries(replies).map(([call, reply]) => [call, [reply].flat()])))
+  render(<App />)
+  await settled()
+  await act?.()
+  const words = wordsOnPage()
+  cleanup()
+  vi.restoreAllMocks()
+  globalThis.scrollTo = () => {}
+  return words
+}
+
+/** English in letters that nobody would type into a program: what is not in them has not come from the catalogue. */
+function marked<Text>(text: Text): Text {
+  if (typeof text !== 'string') return text
+  const wide = (letters: string) =>
+    letters.replace(/[a-z]/gi, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0xfee0))
+  return text.replace(/\{\w+\}|[^{]+/g, (part) => (part.startsWith('{') ? part : wide(part))) as Text
+}
+
+// Each test walks over all states.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
+
+const inEnglish = new Map<string, string[]>()
+
+beforeAll(async () => {
+  globalThis.scrollTo = () => {}
+  await CodePageLater.load()
+  vi.useFakeTimers()
+  for (const [name, state] of Object.entries(states)) inEnglish.set(name, await wordsIn(state))
+})
+afterEach(() => use(en, 'en-GB'))
+
+test('every word on every page is from the catalogue, and every text of the catalogue is on a page', async () => {
+  const seen = new Set<string>()
+  const texts = new Proxy(en, {
+    get: (_, key: keyof typeof en) => {
+      seen.add(key)
+      const found = en[key]
+      return typeof found === 'string' ? marked(found) : { one: marked(found.one), other: marked(found.other) }
+    },
+  })
+  // Japanese dates have no letters of ours either.
+  use(texts, 'ja')
+  for (const [name, state] of Object.entries(states)) {
+    const words = await wordsIn(state)
+    expect(words.length, name).toBeGreaterThan(0)
+    expect(
+      words.filter((each) => /[a-z{}]/i.test(each)),
+      name,
+    ).toEqual([])
+  }
+  expect(Object.keys(en).filter((key) => !seen.has(key))).toEqual([])
+})
+
+test.each<[string, Catalogue]>([
+  ['de', de],
+  ['fr', fr],
+  ['es', es],
+  ['ja', ja],
+])('no page in %s has a sentence that is on the same page in English', async (language, catalogue) => {
+  use(catalogue, language)
+  for (const [name, state] of Object.entries(states)) {
+    const words = await wordsIn(state)
+    const english = inEnglish.get(name) ?? []
+    // "in 1:00" is German too.
+    expect(
+      words.filter((each) => english.includes(each) && /\p{L}{3}/u.test(each)),
+      name,
+    ).toEqual([])
+    expect(words.join(), name).not.toMatch(/[{}]/)
+  }
+})

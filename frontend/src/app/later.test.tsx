@@ -1,0 +1,36 @@
+import { cleanup, render, screen } from '@testing-library/preact'
+import { expect, test, vi } from 'vitest'
+import { settled } from '../shared/testing/time'
+import { later } from './later'
+
+const Page = ({ name }: { name: string }) => <h1>{name}</h1>
+const heading = () => screen.getByRole('heading', { level: 1 }).textContent
+
+test('a page is shown when its program is there, at once where that was loaded before, and loaded once', async () => {
+  const importPage = vi.fn(async () => await Promise.resolve(Page))
+  const Later = later(importPage)
+  render(<Later name="first" />)
+  expect(screen.queryByRole('heading')).toBeNull()
+  await settled()
+  expect(heading()).toBe('first')
+  cleanup()
+  render(<Later name="second" />)
+  expect(heading()).toBe('second')
+  expect(importPage).toHaveBeenCalledOnce()
+})
+
+test('a program that cannot be loaded ahead is no trouble yet; shown, the page says so', async () => {
+  const importPage = vi.fn().mockRejectedValueOnce(new TypeError('Failed to fetch')).mockResolvedValue(Page)
+  const Later = later<{ name: string }>(importPage)
+  await Later.load()
+  render(<Later name="at last" />)
+  await settled()
+  expect(heading()).toBe('at last')
+  cleanup()
+
+  const Never = later<{ name: string }>(() => Promise.reject(new TypeError('Failed to fetch')))
+  render(<Never name="never" />)
+  await settled()
+  expect(screen.getByRole('alert').textContent).toContain('Sana cannot be reached right now.')
+  expect(screen.getByRole('button', { name: 'Try again now' })).toBeTruthy()
+})

@@ -1,0 +1,203 @@
+import { screen } from '@testing-library/preact'
+import { describe, expect, test, vi } from 'vitest'
+import type { PendingCode } from '../../shared/api/http'
+import { json, noContent, pendingCode, type Reply, serverTime, unavailable } from '../../shared/testing/server'
+import { pass, show } from '../../shared/testing/time'
+import { outcomeOf } from './delivery'
+import { field, heading, open, press, read, resend, type } from './openCodePage'
+
+type Mail = Pick<PendingCode, 'delivery' | 'delivery_reason'>
+
+const about = (mail: Mail, more: Partial<PendingCode> = {}) => json(pendingCode({ ...mail, ...more }))
+const queued = () => about({ delivery: 'queued' })
+/** What is said of the mail, with the address in its place. */
+const said = () => [...(screen.getByText('grace@example.org').closest('[role=status]')?.children ?? [])].map(textOf)
+const textOf = (element: Element) => element.textContent.replace(/\d+:\d\d( [AP]M)?/, 'HH:MM')
+
+describe('what became of the mail is said, with the next step', () => {
+  test.each<[Mail, string, string]>([
+    [
+      { delivery: 'queued' },
+      'We are sending a code to grace@example.org',
+      'It should be there within a minute, and works until HH:MM.',
+    ],
+    [
+      { delivery: 'sent' },
+      'We sent a code to grace@example.org',
+      'It is on its way, and works until HH:MM. No mail? Look in the spam folder too.',
+    ],
+    [
+      { delivery: 'delivered' },
+      'The code has arrived at grace@example.org',
+      'It works until HH:MM. If you do not see the mail, look in the spam folder.',
+    ],
+    [
+      { delivery: 'delayed' },
+      'We are still trying to reach grace@example.org',
+      'The mail is late. We keep trying until HH:MM; there is nothing for you to do.',
+    ],
+    [
+      { delivery: 'delayed', delivery_reason: 'provider_away' },
+      'We are still trying to reach grace@example.org',
+      'Our mail provider does not answer. We keep trying until HH:MM; there is nothing for you to do.',
+    ],
+    [
+      { delivery: 'failed' },
+      'We could not deliver the mail to grace@example.org',
+      'Check the address, or have the code sent again.',
+    ],
+    [
+      { delivery: 'failed', delivery_reason: 'no_such_mailbox' },
+      'There is no mailbox grace@example.org',
+      'Our mail came back. Check the address for a slip, and change it.',
+    ],
+    [
+      { delivery: 'failed', delivery_reason: 'blocked' },
+      'We cannot send mail to grace@example.org',
+      'An earlier mail came back, so our provider sends no more. Use another address, or ask the operator of this site.',
+    ],
+    [
+      { delivery: 'failed', delivery_reason: 'refused' },
+      'Our mail was not accepted for grace@example.org',
+      'The mail server of example.org did not take it. Try another address.',
+    ],
+    [
+      { delivery: 'failed', delivery_reason: 'provider_away' },
+      'We could not send the mail to grace@example.org',
+      'Our mail provider did not answer. Your address is fine: have the code sent again.',
+    ],
+    [
+      { delivery: 'held' },
+      'No further mail has gone to grace@example.org',
+      'Enough codes went there for now. An earlier one still works here; below you see when the next can go.',
+    ],
+  ])('%j', async (mail, what, next) => {
+    await open({ [read]: about(mail) })
+    expect(said()).toEqual([what, next])
+    expect(heading().textContent).toBe('Enter your code')
+    expect(field()).toBeTruthy()
+  })
+
+  test('a reason that a later server may have is not guessed at', () => {
+    const later = { delivery: 'failed', delivery_reason: 'mailbox_on_holiday' } as unknown as Mail
+    expect(outcomeOf(pendingCode(later))).toBe('failed')
+  })
+
+  test('whoever has mistyped the address can change it', async () => {
+    const { onSignIn } = await open({
+      [read]: about({ delivery: 'failed', delivery_reason: 'no_such_mailbox' }),
+      'DELETE /api/auth/code': noContent(),
+    })
+    await press('Change the address')
+    expect(onSignIn).toHaveBeenCalledExactlyOnceWith({ email: 'grace@example.org' })
+  })
+})
+
+describe('news of the mail', () => {
+  const times = async (replies: Reply[], milliseconds: number[]) => {
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    const { server } = await open({ [read]: replies })
+    for (const pause of milliseconds) {
+      const before = server.count(read)
+      await pass(pause - 1)
+      expect(server.count(read), `before ${pause} ms are over`).toBe(before)
+      await pass(1)
+      expect(server.count(read), `after ${pause} ms`).toBe(before + 1)
+    }
+    return server
+  }
+
+  test('is asked for ever less often, and after news quickly again', async () => {
+    const sent = about({ delivery: 'sent' })
+    await times([queued(), queued(), queued(), queued(), sent], [1000, 2000, 4000, 8000, 1000, 2000, 4000])
+    expect(said()[0]).toBe('We sent a code to grace@example.org')
+  })
+
+  test.each<Mail>([
+    { delivery: 'delivered' },
+    { delivery: 'failed', delivery_reason: 'refused' },
+    { delivery: 'held' },
+  ])('is not asked for any more when there can be none: %j', async (mail) => {
+    const server = await times([queued(), about(mail)], [1000])
+    await pass(500_000)
+    expect(server.count(read)).toBe(2)
+  })
+
+  test('of a mail that is late is asked for too', async () => {
+    await times([about({ delivery: 'delayed' }), about({ delivery: 'delivered' })], [1000])
+    expect(said()[0]).toBe('The code has arrived at grace@example.org')
+  })
+
+  test('is not asked for when the code has expired or is locked', async () => {
+    const { server } = await open({ [read]: about({ delivery: 'sent' }, { expires_at: serverTime(20) }) })
+    await pass(20_000)
+    const asked = server.count(read)
+    expect(asked).toBeLessThan(8)
+    await pass(300_000)
+    expect(server.count(read)).toBe(asked)
+  })
+
+  test('of a code that is locked is not asked for', async () => {
+    const { server } = await open({ [read]: about({ delivery: 'sent' }, { tries_left: 0 }) })
+    await pass(300_000)
+    expect(server.count(read)).toBe(1)
+  })
+
+  test('is asked for again once a new code was sent', async () => {
+    const failed = about({ delivery: 'failed' }, { resend_at: serverTime(0) })
+    const { server } = await open({ [read]: failed, [resend]: about({ delivery: 'queued' }) })
+    await press('Send the code again')
+    await pass(1000)
+    expect(server.count(read)).toBe(2)
+  })
+
+  test('is not asked for behind the back of whoever looks elsewhere, but at once on return', async () => {
+    const { server } = await open({ [read]: [queued(), about({ delivery: 'delivered' })] })
+    await show('hidden')
+    await pass(120_000)
+    expect(server.count(read)).toBe(1)
+    await show('visible')
+    expect(server.count(read)).toBe(2)
+    expect(said()[0]).toBe('The code has arrived at grace@example.org')
+  })
+
+  test('still comes after trouble, which is said, but is not fought while nobody looks', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    const { server } = await open({
+      [read]: [queued(), unavailable(), 'lost', queued(), about({ delivery: 'sent' })],
+    })
+    await pass(1000)
+    expect(screen.getByText(/Sana does not work at the moment/)).toBeTruthy()
+    await show('hidden')
+    await pass(120_000)
+    expect(server.count(read)).toBe(2)
+    await show('visible')
+    expect(server.count(read)).toBe(3)
+    await pass(1000)
+    expect(screen.queryByText(/Sana does not work/)).toBeNull()
+    await pass(2000)
+    expect(said()[0]).toBe('We sent a code to grace@example.org')
+  })
+
+  test('is announced once, whatever the line does to the times, and takes nothing from whoever types', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    vi.setSystemTime(new Date(2026, 2, 14, 9, 49, 59, 990))
+    // Late by half a second, this one would have the code work until another minute.
+    const jumping = about({ delivery: 'queued' }, { now: serverTime(0.5) })
+    await open({ [read]: [queued(), jumping, about({ delivery: 'delivered' })] })
+    const region = screen.getByText('grace@example.org').closest('[role=status]')
+    if (!region) throw new Error('the address is in no live region')
+    const changes: MutationRecord[] = []
+    const observer = new MutationObserver((records) => changes.push(...records))
+    observer.observe(region, { childList: true, characterData: true, attributes: true, subtree: true })
+    await type('123')
+    await pass(1000)
+    expect(changes).toEqual([])
+    await pass(2000)
+    expect(changes.length).toBeGreaterThan(0)
+    expect(screen.getByText('grace@example.org').closest('[role=status]')).toBe(region)
+    expect(field().value).toBe('123')
+    expect(document.activeElement).toBe(field())
+    observer.disconnect()
+  })
+})

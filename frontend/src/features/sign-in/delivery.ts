@@ -1,0 +1,29 @@
+import type { PendingCode } from '../../shared/api/http'
+
+/** What there is to say of a mail: each of these has texts of its own. */
+export const outcomes = [
+  'queued',
+  'delayed',
+  'provider_late',
+  'sent',
+  'delivered',
+  'failed',
+  'no_such_mailbox',
+  'blocked',
+  'refused',
+  'provider_away',
+  'held',
+] as const
+export type Outcome = (typeof outcomes)[number]
+
+/** A reason that a later server may have is said as the state alone. */
+export function outcomeOf({ delivery, delivery_reason: reason }: PendingCode): Outcome {
+  if (delivery === 'delayed' && reason === 'provider_away') return 'provider_late'
+  if (delivery === 'failed' && reason && outcomes.includes(reason)) return reason
+  return delivery
+}
+
+/** Whether the server may still learn more of the mail. */
+export function isUnderWay({ delivery }: PendingCode): boolean {
+  return delivery === 'queued' || delivery === 'delayed' || delivery === 'sent'
+}

@@ -1,0 +1,79 @@
+import type { ComponentChildren } from 'preact'
+import en from './en.json'
+
+type English = typeof en
+export type Key = keyof English
+type Plural = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string }
+/** The texts of one language by key; one for each of its plural categories where a text depends on `count`. */
+export type Catalogue = { readonly [K in Key]: English[K] extends string ? string : Plural }
+type Values<Value> = Readonly<Record<string, Value>>
+
+/** English is here at once; the others are loaded when somebody reads them. */
+const others: Readonly<Record<string, () => Promise<{ default: Catalogue }>>> = {
+  de: () => import('./de.json'),
+  fr: () => import('./fr.json'),
+  es: () => import('./es.json'),
+  ja: () => import('./ja.json'),
+}
+const english = 'en-GB'
+
+let texts: Catalogue = en
+let inUse = english
+
+/** The language (BCP 47, often with a region) that the pages speak, for what Intl writes. */
+export function locale(): string {
+  return inUse
+}
+
+/**
+ * Has the pages speak the first of the wanted languages (BCP 47) that there are texts in, in the manner of its region.
+ * English where there is none, or where the texts cannot be loaded.
+ */
+export async function speak(wanted: readonly string[]): Promise<void> {
+  const tag = wanted.find((tag) => languageOf(tag) === 'en' || others[languageOf(tag)]) ?? english
+  try {
+    const loaded = await others[languageOf(tag)]?.()
+    use(loaded?.default ?? en, tag)
+  } catch {
+    use(en, english)
+  }
+}
+
+export function use(catalogue: Catalogue, tag: string): void {
+  texts = catalogue
+  inUse = tag
+  document.documentElement.lang = languageOf(tag)
+}
+
+function languageOf(tag: string): string {
+  return tag.split('-', 1)[0]?.toLowerCase() ?? ''
+}
+
+export function hasText(key: string): key is Key {
+  return key in texts
+}
+
+/** The text of `key`, each {name} in it replaced by the value of that name. */
+export function text(key: Key, values: Values<string | number> = {}): string {
+  return richText(key, values).join('')
+}
+
+/** As text, with values that are more than text. */
+export function richText(key: Key, values: Values<ComponentChildren>): ComponentChildren[] {
+  return (
+    inPlural(texts[key], values.count)
+      .split(/\{(\w+)\}/)
+      .map((part, index) => (index % 2 === 0 ? part : written(values[part] ?? `{${part}}`)))
+      // Preact writes an empty text anew with each drawing, and a live region takes that for news.
+      .filter((part) => part !== '')
+  )
+}
+
+function inPlural(found: string | Plural, count: ComponentChildren): string {
+  if (typeof found === 'string') return found
+  return found[new Intl.PluralRules(inUse).select(Number(count))] ?? found.other
+}
+
+function written(value: ComponentChildren): ComponentChildren {
+  return typeof value === 'number' ? value.toLocaleString(inUse) : value
+}
