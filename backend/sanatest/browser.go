@@ -260,6 +260,7 @@ type PendingCode struct {
 	ExpiresAt  time.Time `json:"expires_at"`
 	ResendAt   time.Time `json:"resend_at"`
 	Delivery   string    `json:"delivery"`
+	Reason     string    `json:"delivery_reason"`
 }
 
 // Pending reads the body as a pending code.
@@ -347,7 +348,7 @@ func (b *Browser) Verify(code string) *Answer {
 func (b *Browser) GetCode(w *World, email string) string {
 	b.t.Helper()
 	w.AwaitMails(b.t)
-	mailed := len(acceptedFor(w.Mailgun.Messages(), email))
+	mailed := len(acceptedFor(w.Mailgun.Messages(), "sign_in_code", email))
 	b.RequestCode(email).Want(http.StatusAccepted)
 	return w.Code(b.t, email, mailed+1)
 }
