@@ -144,6 +144,13 @@ func (b *Browser) Do(method, path, body string, headers ...Header) *Answer {
 	return answer
 }
 
+// Try sends a request whose answer may never come, and drops it.
+func (b *Browser) Try(method, path, body string) {
+	if response, err := b.client.Do(b.request(method, path, body, nil)); err == nil {
+		response.Body.Close()
+	}
+}
+
 func (b *Browser) request(method, path, body string, headers []Header) *http.Request {
 	b.mu.Lock()
 	defer b.mu.Unlock()
