@@ -257,6 +257,31 @@ func TestAPeriodicJobUnderWayAtTheEndGoesOnElsewhere(t *testing.T) {
 	awaitJobs(t, second.db, `state = 'completed'`, 1)
 }
 
+// Jobs are taken by the database's clock: one that was dated by a machine whose clock is ahead would lie for as long.
+func TestAJobIsDatedByTheDatabase(t *testing.T) {
+	t.Parallel()
+	i := open(t, postgrestest.URL(t), greetNobody)
+	err := postgres.InTx(t.Context(), i.db, func(tx pgx.Tx) error {
+		if err := i.EnqueueTx(t.Context(), tx, greeting{To: "ada"}); err != nil {
+			return err
+		}
+		var dated int
+		err := tx.QueryRow(t.Context(), `
+			SELECT count(*)
+			FROM river_job
+			WHERE state = 'available'
+			  AND created_at = now()
+			  AND scheduled_at = now()`).Scan(&dated)
+		if dated != 1 {
+			t.Errorf("got %d jobs with the time of the transaction, want 1", dated)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Behind a pooler no notification comes.
 func TestAQueueThatOnlyPollsGetsItsJobsAndListensToNothing(t *testing.T) {
 	t.Parallel()

@@ -44,6 +44,7 @@ type World struct {
 	DatabaseURL string
 	DB          *pgxpool.Pool
 	Mailgun     *mailgunfake.Server
+	Program     string // the file that Run and Spawn start; "" for Sana, built from these sources
 }
 
 // NewWorld makes a world with a migrated database.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"time"
 
 	"sana/backend/keyring"
 	"sana/backend/mail"
@@ -46,6 +47,9 @@ func (s *Service) composeCode(ctx context.Context, ref outbox.Ref) (outbox.Compo
 		return outbox.Composed{}, postgres.Error("compose code", err)
 	}
 	key, ok := s.keys.Find(r.KeyID)
+	if !ok && r.Now.Sub(r.SentAt) < rekeyAfter {
+		return outbox.Composed{}, errForeignKey
+	}
 	if !ok {
 		if key, err = s.rekey(ctx, r); err != nil {
 			return outbox.Composed{}, err
@@ -61,6 +65,11 @@ func (s *Service) composeCode(ctx context.Context, ref outbox.Ref) (outbox.Compo
 	message.Ref = mailRef(ref)
 	return outbox.Composed{Message: message, UsefulFor: r.ExpiresAt.Sub(r.Now)}, nil
 }
+
+// rekeyAfter is how long a mail waits for an instance that knows its key: while a new one is rolled out there may be some.
+const rekeyAfter = 5 * time.Second
+
+var errForeignKey = errors.New("signin: the code's key is not in this instance's ring; another instance may have it")
 
 // rekey gives a challenge whose key has gone the current one, and with it a new code: nobody can derive the old one for a
 // mail any more.
