@@ -190,7 +190,8 @@ func acceptedFor(w *sanatest.World, address string) []mailgunfake.Message {
 
 const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
-// What a mail names is the browser that asked, in the language that it asked in; but not what a stranger has made up.
+// What a mail names is the browser that asked, in the language that it asked in. Whatever a stranger calls
+// his browser, he gets his answer; that no mail repeats it is package mail's.
 func TestTheBrowserAndTheLanguageOfARequestAreKeptForItsMail(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
@@ -198,7 +199,7 @@ func TestTheBrowserAndTheLanguageOfARequestAreKeptForItsMail(t *testing.T) {
 	for agent, want := range map[string]string{
 		firefox:    "Firefox on Linux",
 		"sanatest": "",
-		"Mozilla/5.0 (X11; Linux x86_64) Call-0900-123456-now/1.0 Chrome/140.0 Safari/537.36": "Linux",
+		"Mozilla/5.0 (X11; Linux x86_64) Caf\xe9/1.0 Chrome/140.0 Safari/537.36": "Caf\ufffd on Linux",
 	} {
 		app.Open(t).Post("/api/auth/code", `{"email":"`+ada+`"}`,
 			sanatest.With("User-Agent", agent), sanatest.With("Accept-Language", "de-CH,de;q=0.9,en;q=0.5")).Want(http.StatusAccepted)

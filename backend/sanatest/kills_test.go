@@ -13,7 +13,7 @@ import (
 func TestAMailWhoseSendingWasNotNotedComesAgainWithTheSameCode(t *testing.T) {
 	t.Parallel()
 	w, b, _ := killedWhileSending(t)
-	b.MoveTo(&w.Run(t).Instance)
+	b.MoveTo(w.Run(t).Instance)
 	code := w.Code(t, ada, 2)
 	sanatest.WantEqual(t, "code of the first mail", w.Code(t, ada, 1), code)
 	awaitDelivery(t, b, "sent", "")
@@ -22,13 +22,33 @@ func TestAMailWhoseSendingWasNotNotedComesAgainWithTheSameCode(t *testing.T) {
 	sanatest.WantEqual(t, "mails", len(accepted(w)), 2)
 }
 
+// F-02: killed after our note and before the queue has it, the mail does not come again.
+func TestAMailWhoseSendingWasNotedDoesNotComeAgain(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	first := w.Run(t)
+	b := first.Open(t)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	awaitDelivery(t, b, "sent", "")
+	w.AwaitMails(t)
+	first.Kill(t)
+	w.Exec(t, `
+		UPDATE river_job
+		SET state = 'running', finalized_at = NULL, attempted_at = now() - interval '20 seconds'
+		WHERE kind = 'mail'`)
+	b.MoveTo(w.Run(t).Instance)
+	w.AwaitMails(t)
+	sanatest.WantEqual(t, "mails", len(accepted(w)), 1)
+	awaitDelivery(t, b, "sent", "")
+}
+
 // F-03: an instance that lives takes over what a killed one was sending, 20 seconds after it began and with at most 5 to
 // notice, whoever was the leader.
 func TestALivingInstanceTakesOverTheMailOfAKilledOne(t *testing.T) {
 	t.Parallel()
 	w, b, living := killedWhileSending(t)
 	w.Exec(t, `UPDATE river_leader SET expires_at = now() + interval '1 hour'`) // the dead one's, for all that is known
-	b.MoveTo(&living.Instance)
+	b.MoveTo(living.Instance)
 	w.Code(t, ada, 2)
 	awaitDelivery(t, b, "sent", "")
 }
@@ -81,7 +101,7 @@ func TestACodeIsNotSpentByASignInThatWasKilled(t *testing.T) {
 	}
 	sanatest.WantEqual(t, "codes spent", w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NOT NULL`), 0)
 	sanatest.WantEqual(t, "sessions of users", w.Count(t, `SELECT count(*) FROM sessions WHERE user_id IS NOT NULL`), 0)
-	b.MoveTo(&w.Run(t).Instance)
+	b.MoveTo(w.Run(t).Instance)
 	b.Verify(code).Want(http.StatusOK)
 }
 

@@ -28,7 +28,8 @@ type MailSettings struct {
 // isNewest is true for the mail with this number where it is its challenge's newest. The release before this one gives none.
 const isNewest = `(@number = 0 OR mails = @number)`
 
-// composeCode writes a challenge's newest mail. The code exists only from here to the sender. It goes to the stored
+// composeCode writes a challenge's newest mail, unless the provider is known to have it: an instance can be killed after that
+// was noted and before the queue knows. The code exists only from here to the sender. It goes to the stored
 // address, never to one that came with a request.
 func (s *Service) composeCode(ctx context.Context, ref outbox.Ref) (outbox.Composed, error) {
 	r, err := queryRow(ctx, s.db, `
@@ -36,6 +37,8 @@ func (s *Service) composeCode(ctx context.Context, ref outbox.Ref) (outbox.Compo
 		FROM challenges
 		WHERE id = @id
 		  AND `+isNewest+`
+		  AND delivery IN ('queued', 'delayed', 'held')
+		  AND delivery_at IS NULL
 		  AND consumed_at IS NULL
 		  AND tries < @max_tries
 		  AND expires_at > now()`,
