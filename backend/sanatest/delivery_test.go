@@ -126,7 +126,27 @@ func TestAMailThatIsTakenAndLostCanBeSentAgainWithTheSameCode(t *testing.T) {
 	b.Verify(code).Want(http.StatusOK)
 }
 
-// F-16: one address's mail that is refused, and one whose answer never comes, do not keep the others.
+// An event can be faster than the answer to the request that it is about.
+func TestWhatTheOutboxNotesDoesNotReplaceAnEvent(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Start(t)
+	release := make(chan struct{})
+	w.Mailgun.Script(mailgunfake.Answer{Stall: release})
+	b := app.Open(t)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	begun, err := w.Mailgun.Wait(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := mailgunfake.Event{Event: "delivered", Ref: begun[0].Ref, To: ada, At: time.Now()}
+	b.Post("/api/webhooks/mailgun", event.Body(sanatest.WebhookKey)).Want(http.StatusOK)
+	close(release)
+	w.AwaitMails(t)
+	awaitDelivery(t, b, "delivered", "")
+}
+
+// F-16, A-44: one address's mail that is refused, and one whose answer never comes, do not keep the others.
 func TestAPoisonedMailDoesNotKeepTheOthers(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
