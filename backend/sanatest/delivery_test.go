@@ -150,7 +150,7 @@ func TestWhatTheOutboxNotesDoesNotReplaceAnEvent(t *testing.T) {
 func TestAPoisonedMailDoesNotKeepTheOthers(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	app := w.Start(t)
+	app := w.Run(t)
 	stalled := make(chan struct{})
 	t.Cleanup(func() { close(stalled) })
 	w.Mailgun.Script(mailgunfake.Answer{Status: 400}, mailgunfake.Answer{Stall: stalled})
