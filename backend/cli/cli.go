@@ -36,6 +36,7 @@ type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Answer requests and send mail until SIGTERM or SIGINT."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database's schema to this version. Safe to run on several machines at once."`
 	Check    checkCommand    `cmd:"" help:"Look at a deployment from outside, over HTTP only, and say what is wrong with it."`
+	Doctor   doctorCommand   `cmd:"" help:"Look at this deployment from inside."`
 	Sessions sessionsCommand `cmd:"" help:"See where users are signed in, and sign them out."`
 	Keys     keysCommand     `cmd:"" help:"Make secret keys."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/mail"
 	"net/url"
 	"reflect"
@@ -136,6 +137,16 @@ func LoadMigrateDatabaseURL(environ []string) (Secret, error) {
 	url := first(db.MigrateDatabaseURL, db.DatabaseURL)
 	faults.when(url == "", "DATABASE_URL", "is not set; it looks like %s", exampleDatabaseURL)
 	return url, faults.err()
+}
+
+// LoadPort reads where a server with this environment listens, and nothing else.
+func LoadPort(environ []string) (uint16, error) {
+	var faults faultList
+	var cfg Config
+	values := env.ToMap(environ)
+	maps.DeleteFunc(values, func(name, _ string) bool { return name != "PORT" })
+	faults.read(&cfg, fields[Config](), values)
+	return cfg.Port, faults.err()
 }
 
 func (c *Config) fillDefaults(values map[string]string) {

@@ -28,10 +28,17 @@ func MatchLanguage(acceptLanguage string) string {
 	if err != nil {
 		return languages[0]
 	}
+	_, index, _ := matcher.Match(wanted...)
+	return languages[index]
+}
+
+// matcher knows languages in their order. It is made once: making one takes far longer than asking it.
+var matcher = newMatcher()
+
+func newMatcher() language.Matcher {
 	var written []language.Tag
 	for _, l := range languages {
 		written = append(written, language.MustParse(l))
 	}
-	_, index, _ := language.NewMatcher(written).Match(wanted...)
-	return languages[index]
+	return language.NewMatcher(written)
 }

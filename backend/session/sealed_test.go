@@ -3,10 +3,12 @@ package session
 import (
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -71,6 +73,11 @@ func TestACookieIsRenewedWithTheNewKeyAndOnceAMinute(t *testing.T) {
 	if renewed.Token == token || renewed.Keep != limits.MaxAge-time.Minute+reasonAge {
 		t.Errorf("after a minute: renewed %v, kept for %s", renewed.Token != token, renewed.Keep)
 	}
+	waiting := s.issue(t, Session{Pending: s.pending()}, "")
+	clock.pass(10 * time.Minute)
+	if got := s.wantSession(t, waiting.Token, "a pending sign-in"); got.Token != waiting.Token {
+		t.Error("a pending sign-in was renewed, which it does not need")
+	}
 	alone, _ := sealedSubject(t, "k2:"+secret2)
 	if got := alone.wantSession(t, renewed.Token, "without the old key"); got.ID != renewed.ID {
 		t.Errorf("the renewed session is %q, want %q", got.ID, renewed.ID)
@@ -83,6 +90,21 @@ func TestACookieIsGoodUnderItsOwnNameOnly(t *testing.T) {
 	token := s.issue(t, s.ada(), "").Token
 	other := subject{Store: NewSealed(s.Store.(*Sealed).keys, "sana_session", limits, clock.now)}
 	other.wantNone(t, token, "under another name")
+}
+
+// Whatever a later version seals must not be read as this one, also with the same key.
+func TestACookieOfAnotherVersionIsNobodys(t *testing.T) {
+	t.Parallel()
+	s, _ := sealedSubject(t, "k1:"+secret1)
+	store := s.Store.(*Sealed)
+	header := []byte("\x02\x02k1")
+	seed := randomBytes(seedBytes)
+	plain, err := cbor.Marshal(contentOf(s.ada(), s.now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	box := aead(store.keys.Current(), seed).Seal(nil, zeroNonce, plain, store.additional(header))
+	s.wantNone(t, base64.RawURLEncoding.EncodeToString(slices.Concat(header, seed, box)), "version 2")
 }
 
 func TestACookieShowsNothingAndNoTwoAreAlike(t *testing.T) {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"time"
 
-	"sana/backend/keyring"
 	"sana/backend/mail"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
@@ -49,14 +47,9 @@ func (s *Service) composeCode(ctx context.Context, ref outbox.Ref) (outbox.Compo
 	if err != nil {
 		return outbox.Composed{}, postgres.Error("compose code", err)
 	}
-	key, ok := s.keys.Find(r.KeyID)
-	if !ok && r.Now.Sub(r.SentAt) < rekeyAfter {
-		return outbox.Composed{}, errForeignKey
-	}
-	if !ok {
-		if key, err = s.rekey(ctx, r); err != nil {
-			return outbox.Composed{}, err
-		}
+	key, err := s.keyFor(ctx, r)
+	if err != nil {
+		return outbox.Composed{}, err
 	}
 	code := deriveCode(key, r.ID, r.Purpose, r.format())
 	message, err := s.mail.Templates.SignInCode(r.Email, s.mail.From, mail.SignInCode{
@@ -67,27 +60,4 @@ func (s *Service) composeCode(ctx context.Context, ref outbox.Ref) (outbox.Compo
 	}
 	message.Ref = mailRef(ref)
 	return outbox.Composed{Message: message, UsefulFor: r.ExpiresAt.Sub(r.Now)}, nil
-}
-
-// rekeyAfter is how long a mail waits for an instance that knows its key: while a new one is rolled out there may be some.
-const rekeyAfter = 5 * time.Second
-
-var errForeignKey = errors.New("signin: the code's key is not in this instance's ring; another instance may have it")
-
-// rekey gives a challenge whose key has gone the current one, and with it a new code: nobody can derive the old one for a
-// mail any more.
-func (s *Service) rekey(ctx context.Context, r row) (keyring.Key, error) {
-	key := s.keys.Current()
-	tag, err := s.db.Exec(ctx, `
-		UPDATE challenges
-		SET key_id = @key,
-		    verifier = NULL
-		WHERE id = @id
-		  AND key_id = @old
-		  AND consumed_at IS NULL`,
-		pgx.NamedArgs{"id": r.ID, "key": key.ID, "old": r.KeyID})
-	if err == nil && tag.RowsAffected() == 0 { // somebody else was first; the next try reads what he has set
-		return keyring.Key{}, errors.New("signin: the challenge changed while its mail was written")
-	}
-	return key, postgres.Error("rekey challenge", err)
 }

@@ -261,7 +261,7 @@ func (s *Service) isRight(t try, code, secret string) (bool, error) {
 		want := deriveCode(key, t.challenge.ID, t.challenge.Purpose, t.challenge.CodeFormat)
 		return subtle.ConstantTimeCompare([]byte(code), []byte(want)) == 1, nil
 	}
-	if t.verifier == nil || secret == "" {
+	if t.verifier == nil {
 		return false, errExpired()
 	}
 	return subtle.ConstantTimeCompare(verifierOf(secret, t.challenge.ID, code), t.verifier) == 1, nil

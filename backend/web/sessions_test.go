@@ -3,10 +3,14 @@ package web_test
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"sana/backend/keyring"
 	"sana/backend/sanatest"
+	"sana/backend/session"
+	"sana/backend/web"
 )
 
 const (
@@ -170,3 +174,33 @@ var sessionScenarios = []scenario{
 func TestSessionsAPI(t *testing.T) { play(t, "postgres", sessionScenarios) }
 
 func TestSessionsAPIWithSealedSessions(t *testing.T) { play(t, "cookie", sessionScenarios) }
+
+// A sealed session notes its use in the cookie itself.
+func TestASealedCookieInUseIsRenewedOnceAMinute(t *testing.T) {
+	t.Parallel()
+	ring, err := keyring.Parse(sanatest.SecretKeys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var clock atomic.Int64 // seconds
+	now := func() time.Time { return time.Unix(clock.Load(), 0) }
+	store := session.NewSealed(ring, cookie, session.Limits{Idle: time.Hour, MaxAge: 24 * time.Hour}, now)
+	user := &session.User{ID: "98e35920-c49e-4131-afc6-ed01d92e7e17", Email: ada, SignedInAt: now()}
+	issued, err := store.Issue(t.Context(), nil, session.Session{User: user}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := serve(t, newServerWith(t, func(o *web.Options) { o.Sessions = store })).Open(t)
+	b.Keep(cookie, issued.Token)
+
+	clock.Add(59)
+	sanatest.WantEqual(t, "cookies set within a minute", len(b.Get("/api/auth/session").Want(http.StatusOK).Set), 0)
+	clock.Add(1)
+	set := b.Get("/api/auth/session").Want(http.StatusOK).Set
+	if len(set) != 1 || set[0].Value == issued.Token || set[0].MaxAge != int((24*time.Hour-time.Minute+7*24*time.Hour).Seconds()) {
+		t.Fatalf("after a minute: got the cookies %v", set)
+	}
+	clock.Add(59*60 + 30)
+	b.Get("/api/auth/session").Want(http.StatusOK)
+	b.Clone().Get("/api/auth/session", sanatest.With("Cookie", cookie+"="+issued.Token)).Want(http.StatusUnauthorized, "not_signed_in")
+}
