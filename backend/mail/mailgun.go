@@ -107,6 +107,11 @@ func mailgunMessage(m Message) (*mailgun.Message, error) {
 	if err := letter.AddTag(m.Kind); err != nil {
 		return nil, Permanent(errors.New("mail: mailgun: the tag was refused"))
 	}
+	if m.Ref != "" {
+		if err := letter.AddVariable(refVariable, m.Ref); err != nil {
+			return nil, Permanent(errors.New("mail: mailgun: the reference was refused"))
+		}
+	}
 	for name, value := range m.Headers {
 		letter.AddHeader(name, value)
 	}

@@ -152,7 +152,7 @@ func TestACodeOfDigitsIsReplacedWhenGuessingIsOver(t *testing.T) {
 	owner.Verify(digits).Want(http.StatusGone, "code_expired")
 	w.Pass(t, time.Minute)
 	w.AwaitMails(t)
-	mails := len(w.Mails(t, ada, 1))
+	mails := len(w.Mails(t, "sign_in_code", ada, 1))
 	sanatest.WantEqual(t, "kind after the resend", owner.Post("/api/auth/code/resend", "{}").Want(http.StatusAccepted).Pending().CodeKind, "letters")
 	owner.Verify(w.Code(t, ada, mails+1)).Want(http.StatusOK)
 }

@@ -64,9 +64,9 @@ func (s *Shared) EndOthers(ctx context.Context, userID, except string, why Ended
 // Platform is what a user agent tells: browser and system, each "" where it does not.
 type Platform struct{ Browser, System string }
 
-// PlatformOf reads a user agent.
+// PlatformOf reads a user agent, which may be anything. The names in it are the browser's own: a stranger can make them up.
 func PlatformOf(userAgent string) Platform {
-	parsed := useragent.Parse(userAgent)
+	parsed := useragent.Parse(printable(userAgent, 256))
 	if parsed.IsUnknown() { // then its name is whatever the client wrote
 		return Platform{}
 	}

@@ -68,6 +68,7 @@ func TestTheRoutesAreThese(t *testing.T) {
 		"GET /api/sessions",
 		"DELETE /api/sessions",
 		"DELETE /api/sessions/:id",
+		"POST /api/webhooks/mailgun",
 		"GET /api/openapi.json",
 		"GET /livez",
 		"GET /readyz",
