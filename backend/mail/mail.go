@@ -22,6 +22,7 @@ type Message struct {
 	HTML    string            // the same for the others; empty sends the text alone
 	Headers map[string]string // further mail headers, name to value
 	Kind    string            // what sort of message it is, "sign_in_code": a tag for counting, without personal data
+	Ref     string            // opaque, without personal data: a provider that reports on the message gives it back; may be empty
 }
 
 // Sender hands a message to whoever delivers it.
@@ -55,13 +56,18 @@ func (m Message) check() error {
 	case m.Text == "":
 		return Permanent(errors.New("mail: the message has no text"))
 	}
+	if m.Ref != "" && !isLine(m.Ref) {
+		return Permanent(errors.New("mail: the reference is not one line"))
+	}
 	for name, value := range m.Headers {
-		if !isLine(name) || !isLine(value) {
+		if name == "" || strings.ContainsFunc(name, isNotInHeaderName) || !isLine(value) {
 			return Permanent(errors.New("mail: a header is not one line"))
 		}
 	}
 	return nil
 }
+
+func isNotInHeaderName(r rune) bool { return isNotDigitOrLetter(r) && r != '-' }
 
 // isPlainAddress reports whether s is exactly one addr-spec in plain ASCII. Parsing alone is not enough: it takes
 // `"a,b@y.com"@x.com` and `Name <a@x.com>`, and a provider that splits on commas would see two people in the first.

@@ -16,7 +16,8 @@ import (
 )
 
 // Mailgun is the Sender of production: Mailgun's HTTP API, by mailgun-go. Tracking is off, TLS to the recipient's
-// server is demanded, and the message's Kind is its tag.
+// server is demanded, and the message's Kind is its tag. Its Ref goes with it as a variable,
+// which Mailgun's events give back, and which the recipient finds in the header X-Mailgun-Variables.
 //
 // mailgun-go v4 alone does not do for three things, and http.go does them around it: its default client has no
 // timeout, it reads an answer of any length, and it drops the answer's headers, Retry-After among them. Its Debug
@@ -25,6 +26,9 @@ import (
 type Mailgun struct {
 	client *mailgun.MailgunImpl
 }
+
+// refVariable is under which name Mailgun's events give a message's Ref back, in their user-variables.
+const refVariable = "ref"
 
 // MailgunConfig says where and as whom to send.
 type MailgunConfig struct {
@@ -106,6 +110,11 @@ func mailgunMessage(m Message) (*mailgun.Message, error) {
 	letter.SetRequireTLS(true)
 	if err := letter.AddTag(m.Kind); err != nil {
 		return nil, Permanent(errors.New("mail: mailgun: the tag was refused"))
+	}
+	if m.Ref != "" {
+		if err := letter.AddVariable(refVariable, m.Ref); err != nil {
+			return nil, Permanent(errors.New("mail: mailgun: the reference was refused"))
+		}
 	}
 	for name, value := range m.Headers {
 		letter.AddHeader(name, value)
