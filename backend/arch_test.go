@@ -57,6 +57,7 @@ var onlyIn = map[string][]string{
 	"github.com/pressly/goose/":       {"postgres"},
 	"github.com/riverqueue/river":     {"jobs", "postgres"},
 	"github.com/valyala/fasthttp":     {"web"},
+	"github.com/wneessen/go-mail":     {"mail"},
 	"math/rand/v2":                    {"outbox", "sanatest", "throttle"}, // to spread retries, ports and counts; nothing that must not be guessed
 	"testing":                         {"postgres/postgrestest", "sanatest"},
 }

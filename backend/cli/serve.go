@@ -277,9 +277,27 @@ func developmentInbox(cfg config.Config, db *pgxpool.Pool) *inbox.Inbox {
 }
 
 func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Sender, error) {
-	if cfg.MailTransport == config.Console {
+	switch cfg.MailTransport {
+	case config.Console:
 		return mail.NewConsole(output, mails.Keep), nil
+	case config.SMTP:
+		return newSMTP(cfg.SMTPServer)
+	default:
+		return newMailgun(cfg)
 	}
+}
+
+func newSMTP(server config.SMTPServer) (*mail.SMTP, error) {
+	sender, err := mail.NewSMTP(mail.SMTPConfig{
+		Host: server.Host, Port: server.Port, TLS: server.TLS, Username: server.Username, Password: server.Password.Reveal(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("check SMTP_URL: %w", err)
+	}
+	return sender, nil
+}
+
+func newMailgun(cfg config.Config) (*mail.Mailgun, error) {
 	sender, err := mail.NewMailgun(mail.MailgunConfig{
 		Domain: cfg.MailgunDomain, APIKey: cfg.MailgunAPIKey.Reveal(), APIBase: cfg.MailgunAPIBase,
 	})
