@@ -37,6 +37,7 @@ type commands struct {
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database's schema to this version. Safe to run on several machines at once."`
 	Check    checkCommand    `cmd:"" help:"Look at a deployment from outside, over HTTP only, and say what is wrong with it."`
 	Sessions sessionsCommand `cmd:"" help:"See where users are signed in, and sign them out."`
+	Mail     mailCommand     `cmd:"" help:"Help with mail that does not arrive."`
 	Keys     keysCommand     `cmd:"" help:"Make secret keys."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
