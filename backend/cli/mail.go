@@ -47,8 +47,8 @@ func (u unsuppressCommand) Run(in invocation) error {
 	defer cancel()
 	lists, err := sender.Unsuppress(ctx, address)
 	if errors.Is(err, mail.ErrCredentials) {
-		err = fmt.Errorf("Mailgun does not let MAILGUN_API_KEY do this: a domain's sending key may only send. "+
-			"Run the command once with a key of the account: %w", err)
+		err = fmt.Errorf("the API key is not enough: one of a sending domain may only send. "+
+			"Run the command once with MAILGUN_API_KEY set to a key of the account: %w", err)
 	}
 	return errors.Join(sayUnsuppressed(in.stdout, address, lists, err == nil), err)
 }

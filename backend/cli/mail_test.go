@@ -20,7 +20,7 @@ func TestAnOperatorHasMailgunWriteToAnAddressAgain(t *testing.T) {
 		"sana: ada is not an address that Sana sends codes to\n")
 	sendingKey := operator{t, w.Environ("MAILGUN_API_KEY=sending-only")}
 	sanatest.WantEqual(t, "a key that may only send", sendingKey.types(1, "", "mail", "unsuppress", ada),
-		"sana: Mailgun does not let MAILGUN_API_KEY do this: a domain's sending key may only send. Run the command once with a key of the account: "+
+		"sana: the API key is not enough: one of a sending domain may only send. Run the command once with MAILGUN_API_KEY set to a key of the account: "+
 			"mail: mailgun: 401 credentials refused\n")
 }
 
