@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 	"session":               {"keyring", "postgres"},
 	"signin":                {"fault", "keyring", "mail", "outbox", "postgres", "throttle"},
 	"throttle":              {"keyring", "postgres"},
-	"web":                   {"clientaddr", "fault", "inbox", "session", "signin"},
+	"web":                   {"clientaddr", "fault", "inbox", "mail", "session", "signin"},
 }
 
 // onlyIn says which of our packages may import what begins so, tests aside.

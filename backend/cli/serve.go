@@ -86,7 +86,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err != nil {
 		return nil, err
 	}
-	queue, err := jobs.New(db, log)
+	queue, err := jobs.New(db, log, jobs.Options{PollOnly: cfg.MigrateDatabaseURL != cfg.DatabaseURL}) // then a pooler is in between
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +106,8 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 
 	// Housekeeping, by one instance at a time.
 	sweepPeriodically(queue, "challenges", codes.Sweep, log)
+	sweepPeriodically(queue, "notices", codes.SweepNotices, log)
+	sweepPeriodically(queue, "event_tokens", codes.SweepEventTokens, log)
 	sweepPeriodically(queue, "throttle", limits.Sweep, log)
 	if shared != nil {
 		sweepPeriodically(queue, "sessions", shared.Sweep, log)
@@ -121,6 +123,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		SPA:              frontend.Files(),
 		PublicURL:        publicURL,
 		TrustedProxyHops: int(cfg.TrustedProxyHops),
+		MailEvents:       newMailEvents(cfg),
 		Inbox:            mails,
 		Version:          o.Version,
 		Instance:         instance,
@@ -305,6 +308,14 @@ func newMailgun(cfg config.Config) (*mail.Mailgun, error) {
 		return nil, fmt.Errorf("check MAILGUN_DOMAIN, MAILGUN_API_KEY and MAILGUN_API_BASE: %w", err)
 	}
 	return sender, nil
+}
+
+// newMailEvents is nil where Mailgun is not to tell what became of mails.
+func newMailEvents(cfg config.Config) *mail.MailgunEvents {
+	if cfg.MailgunWebhookKey == "" {
+		return nil
+	}
+	return mail.NewMailgunEvents(cfg.MailgunWebhookKey.Reveal())
 }
 
 // openSessions opens the store that SESSION_STORE names; shared is the same one, or nil where it is another.

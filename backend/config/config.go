@@ -65,6 +65,7 @@ type Config struct {
 	MailgunDomain      string        `env:"MAILGUN_DOMAIN" help:"sending domain at Mailgun"`
 	MailgunAPIKey      Secret        `env:"MAILGUN_API_KEY" help:"sending key at Mailgun"`
 	MailgunAPIBase     string        `env:"MAILGUN_API_BASE" envDefault:"https://api.mailgun.net/v3" help:"https://api.eu.mailgun.net/v3 for EU domains"`
+	MailgunWebhookKey  Secret        `env:"MAILGUN_WEBHOOK_KEY" help:"HTTP webhook signing key at Mailgun, whose webhooks then tell PUBLIC_URL/api/webhooks/mailgun what became of a mail"`
 	SMTPURL            Secret        `env:"SMTP_URL" help:"smtps://user:password@host:465, encrypted from the first byte, or smtp://user:password@host:587, by STARTTLS; only a relay on this machine may do without"`
 	TrustedProxyHops   uint8         `env:"TRUSTED_PROXY_HOPS" help:"how many proxies in front append to X-Forwarded-For: 2 on Render, 1 behind one nginx, 0 without a proxy (required in production)"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`

@@ -78,6 +78,7 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 		"an SMTP server beside Mailgun":      {production("SMTP_URL=" + testSMTPURL), "SMTP_URL is set, but MAIL_TRANSPORT is mailgun, which does not use it; take it away, or set MAIL_TRANSPORT=smtp"},
 		"Mailgun's key beside SMTP":          {bySMTP("MAILGUN_API_KEY=k"), "MAILGUN_API_KEY is set, but MAIL_TRANSPORT is smtp, which does not use it; take it away, or set MAIL_TRANSPORT=mailgun"},
 		"Mailgun's domain beside SMTP":       {bySMTP("MAILGUN_DOMAIN=d"), "MAILGUN_DOMAIN is set, but MAIL_TRANSPORT is smtp, which does not use it; take it away, or set MAIL_TRANSPORT=mailgun"},
+		"Mailgun's events beside SMTP":       {bySMTP("MAILGUN_WEBHOOK_KEY=k"), "MAILGUN_WEBHOOK_KEY is set, but MAIL_TRANSPORT is smtp, which does not use it; take it away, or set MAIL_TRANSPORT=mailgun"},
 		"no SMTP server":                     {bySMTP("SMTP_URL="), "SMTP_URL is not set; MAIL_TRANSPORT=smtp needs it, e.g. smtps://user:password@mail.example.org:465"},
 		"no SMTP server in development":      {development("MAIL_TRANSPORT=smtp"), "SMTP_URL is not set; MAIL_TRANSPORT=smtp needs it, e.g. smtps://user:password@mail.example.org:465"},
 		"an SMTP server by its name":         {bySMTP("SMTP_URL=mail.example.org"), "SMTP_URL must begin with smtps:// or smtp://, e.g. smtps://"},

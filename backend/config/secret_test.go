@@ -98,7 +98,7 @@ func TestASecretComesFromAFileWithoutItsLastNewline(t *testing.T) {
 
 func TestProductionRefusesASecretThatEveryUserOfTheMachineCanRead(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS", "MAILGUN_API_KEY", "SMTP_URL"} {
+	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS", "MAILGUN_API_KEY", "MAILGUN_WEBHOOK_KEY", "SMTP_URL"} {
 		path, environ := file(t, testKeys), production
 		if name == "SMTP_URL" {
 			path, environ = file(t, testSMTPURL), bySMTP
@@ -138,7 +138,7 @@ func TestAMigrationRefusesADatabaseURLThatEveryUserOfTheMachineCanRead(t *testin
 
 func TestEverySecretVariableCanBeAFileAndNoOther(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS", "MAILGUN_API_KEY", "SMTP_URL"} {
+	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS", "MAILGUN_API_KEY", "MAILGUN_WEBHOOK_KEY", "SMTP_URL"} {
 		got := faults(t, production(name+"=", name+"_FILE=/missing"))
 		if len(got) != 1 || !strings.HasPrefix(got[0], name+" cannot be read from "+name+"_FILE") {
 			t.Errorf("%s_FILE: got %q", name, got)

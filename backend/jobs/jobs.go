@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"sana/backend/postgres"
@@ -20,7 +21,8 @@ import (
 const (
 	workers     = 50 // jobs that one instance does at a time, besides periodic ones
 	maxAttempts = 50 // whoever enqueues gives a job up earlier, when it is of no use any more
-	// rescueAfter is when a job that a killed instance was doing is done again; one that may take longer, after its timeout.
+	// rescueAfter is when River's leader looks after jobs that a killed instance was doing, twice a minute; a periodic one that
+	// may take longer, after its timeout. The others do not wait for it: see takeOver.
 	rescueAfter = 30 * time.Second
 
 	// River deletes finished jobs, one instance every 30 seconds. A day is for whoever asks what became of a mail. It is
@@ -30,11 +32,21 @@ const (
 	keepDiscarded = 7 * 24 * time.Hour
 )
 
+// Options are what the operator's database asks for.
+type Options struct {
+	// PollOnly asks for new jobs once a second and waits for no notification. Behind a pooler in transaction mode a
+	// connection is another one with each transaction: LISTEN would hear nothing, or what is not for us.
+	PollOnly bool
+}
+
 // Queue is this process's part in the queue that all instances share.
 type Queue struct {
+	db       *pgxpool.Pool
 	client   *river.Client[pgx.Tx]
 	workers  *river.Workers
 	periodic map[string]periodic
+	timeouts map[string]time.Duration // of the kinds of jobs that are not periodic
+	takeover sync.WaitGroup
 	log      *slog.Logger
 
 	stopping  context.Context // ends when Stop begins
@@ -42,14 +54,15 @@ type Queue struct {
 }
 
 // New returns the queue of a migrated database. Say what is done with Handle and Periodic, then Start.
-func New(db *pgxpool.Pool, log *slog.Logger) (*Queue, error) {
-	q := &Queue{workers: river.NewWorkers(), periodic: map[string]periodic{}, log: log}
+func New(db *pgxpool.Pool, log *slog.Logger, o Options) (*Queue, error) {
+	q := &Queue{db: db, workers: river.NewWorkers(), periodic: map[string]periodic{}, timeouts: map[string]time.Duration{}, log: log}
 	river.AddWorker(q.workers, &periodicWorker{queue: q})
 	client, err := river.NewClient(riverpgxv5.New(db), &river.Config{
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: workers},
 			periodicQueue:      {MaxWorkers: periodicWorkers, FetchPollInterval: periodicPoll},
 		},
+		PollOnly:                    o.PollOnly,
 		Workers:                     q.workers,
 		Logger:                      log,
 		JobTimeout:                  rescueAfter, // each kind of job has its own
@@ -74,6 +87,7 @@ func (q *Queue) Start(ctx context.Context) error {
 	if err := q.client.Start(ctx); err != nil {
 		return fmt.Errorf("jobs: start: %w", err)
 	}
+	q.takeover.Go(q.takeOver)
 	return nil
 }
 
@@ -81,6 +95,7 @@ func (q *Queue) Start(ctx context.Context) error {
 // was interrupted goes back into the queue.
 func (q *Queue) Stop(ctx context.Context) error {
 	q.interrupt()
+	q.takeover.Wait()
 	err := q.client.Stop(ctx)
 	if err == nil {
 		return nil
@@ -103,6 +118,8 @@ type Work[A river.JobArgs] struct {
 // Handle registers how a kind of job is done, before Start.
 func Handle[A river.JobArgs](q *Queue, work Work[A]) {
 	river.AddWorker(q.workers, &worker[A]{work: work})
+	var args A
+	q.timeouts[args.Kind()] = work.Timeout
 }
 
 // EnqueueTx queues a job: it is done if and only if tx commits.

@@ -40,7 +40,7 @@ func hang(url string) {
 	if err != nil {
 		panic(err)
 	}
-	queue, err := jobs.New(db, slog.New(slog.DiscardHandler))
+	queue, err := jobs.New(db, slog.New(slog.DiscardHandler), jobs.Options{})
 	if err != nil {
 		panic(err)
 	}
@@ -72,7 +72,7 @@ type instance struct {
 func open(t *testing.T, url string, greet func(ctx context.Context, to string) error) *instance {
 	t.Helper()
 	db := postgrestest.Pool(t, url)
-	queue, err := jobs.New(db, slog.New(slog.DiscardHandler))
+	queue, err := jobs.New(db, slog.New(slog.DiscardHandler), jobs.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,8 @@ type Message struct {
 	Text    string            // the whole message for readers of plain text; never empty
 	HTML    string            // the same for the others; empty sends the text alone
 	Headers map[string]string // further mail headers, name to value
+	Ref     string            // what the provider's events call it; "" for nothing. It travels with the mail: nothing personal
 	Kind    string            // what sort of message it is, "sign_in_code": a tag for counting, without personal data
-	Ref     string            // opaque, without personal data: a provider that reports on the message gives it back; may be empty
 }
 
 // Sender hands a message to whoever delivers it.
@@ -53,11 +53,10 @@ func (m Message) check() error {
 		return Permanent(errors.New("mail: the subject is not one line"))
 	case !isLine(m.Kind):
 		return Permanent(errors.New("mail: the kind is not one line"))
+	case m.Ref != "" && !isLine(m.Ref):
+		return Permanent(errors.New("mail: the reference is not one line"))
 	case m.Text == "":
 		return Permanent(errors.New("mail: the message has no text"))
-	}
-	if m.Ref != "" && !isLine(m.Ref) {
-		return Permanent(errors.New("mail: the reference is not one line"))
 	}
 	for name, value := range m.Headers {
 		if name == "" || strings.ContainsFunc(name, isNotInHeaderName) || !isLine(value) {

@@ -27,9 +27,6 @@ type Mailgun struct {
 	client *mailgun.MailgunImpl
 }
 
-// refVariable is under which name Mailgun's events give a message's Ref back, in their user-variables.
-const refVariable = "ref"
-
 // MailgunConfig says where and as whom to send.
 type MailgunConfig struct {
 	Domain  string        // the sending domain, "mg.sana.example"

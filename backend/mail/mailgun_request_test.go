@@ -52,7 +52,7 @@ func TestMailgunsRequestIsTheDocumentedOne(t *testing.T) {
 	m := aMessage()
 	m.From = "Sana サインイン <sign-in@mg.sana.example>"
 	m.Subject, m.Text, m.HTML = canaryCode+" は Sana のコードです", "コード: "+canaryCode+"\n", "<p>コード</p>"
-	m.Ref = "01980a6e-b8a0-7000-8000-000000000001"
+	m.Ref = "01980a6e-b8a0-7000-8000-000000000001/1"
 	want := request{
 		Method:      "POST",
 		Path:        "/v3/mg.sana.example/messages",

@@ -36,6 +36,8 @@ func ParseTemplates() (*Templates, error) {
 
 // SignInCode is what the message with a sign-in code tells.
 type SignInCode struct {
+	Language  string    // one of Languages; anything else is English
+	Browser   string    // which one asked, "Firefox on Linux"; "" where it is unknown
 	Code      string    // 6 to 16 ASCII digits or letters
 	PublicURL *url.URL  // where Sana is reached, http or https with a host; a path is kept, query and fragment are not
 	ExpiresAt time.Time // shown in UTC, rounded down to the minute: never later than the code really ends

@@ -1,9 +1,12 @@
 package outbox_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,21 +25,22 @@ const deadline = 60 * time.Second
 type post struct {
 	answers chan error // for each try in turn; nil when it is empty
 	tries   chan mail.Message
-	notes   chan outbox.State
+	notes   chan outbox.Outcome
 	letter  outbox.Letter
+	hold    func(ctx context.Context) error // if not nil, what a try does
 }
 
 func newPost(answers ...error) *post {
-	p := &post{answers: make(chan error, 10), tries: make(chan mail.Message, 10), notes: make(chan outbox.State, 10)}
+	p := &post{answers: make(chan error, 10), tries: make(chan mail.Message, 10), notes: make(chan outbox.Outcome, 10)}
 	for _, answer := range answers {
 		p.answers <- answer
 	}
 	p.letter = outbox.Letter{
-		Compose: func(_ context.Context, ref string) (outbox.Composed, error) {
-			return outbox.Composed{Message: mail.Message{Subject: ref}, UsefulFor: time.Hour}, nil
+		Compose: func(_ context.Context, ref outbox.Ref) (outbox.Composed, error) {
+			return outbox.Composed{Message: mail.Message{Subject: ref.ID}, UsefulFor: time.Hour}, nil
 		},
-		Note: func(_ context.Context, _ string, state outbox.State) error {
-			p.notes <- state
+		Note: func(_ context.Context, _ outbox.Ref, outcome outbox.Outcome) error {
+			p.notes <- outcome
 			return nil
 		},
 	}
@@ -44,8 +48,11 @@ func newPost(answers ...error) *post {
 }
 
 // Send implements mail.Sender.
-func (p *post) Send(_ context.Context, m mail.Message) error {
+func (p *post) Send(ctx context.Context, m mail.Message) error {
 	p.tries <- m
+	if p.hold != nil {
+		return p.hold(ctx)
+	}
 	select {
 	case answer := <-p.answers:
 		return answer
@@ -65,12 +72,26 @@ func wait[T any](t *testing.T, what string, from <-chan T) T {
 	}
 }
 
+// wantNotes waits for the next notes.
+func wantNotes(t *testing.T, p *post, want ...outbox.Outcome) {
+	t.Helper()
+	for i, outcome := range want {
+		if got := wait(t, "the note", p.notes); got != outcome {
+			t.Errorf("note %d is %q, want %q", i+1, got, outcome)
+		}
+	}
+}
+
 // start runs an outbox with one letter until the test ends.
 func start(t *testing.T, p *post) (*outbox.Outbox, *pgxpool.Pool) {
 	t.Helper()
+	return startLogging(t, p, slog.New(slog.DiscardHandler))
+}
+
+func startLogging(t *testing.T, p *post, log *slog.Logger) (*outbox.Outbox, *pgxpool.Pool) {
+	t.Helper()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
-	log := slog.New(slog.DiscardHandler)
-	queue, err := jobs.New(db, log)
+	queue, err := jobs.New(db, log, jobs.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +112,7 @@ func start(t *testing.T, p *post) (*outbox.Outbox, *pgxpool.Pool) {
 
 func enqueue(t *testing.T, box *outbox.Outbox, db *pgxpool.Pool, letter, ref string) {
 	t.Helper()
-	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error { return box.EnqueueTx(t.Context(), tx, letter, ref) })
+	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error { return box.EnqueueTx(t.Context(), tx, letter, outbox.Ref{ID: ref, Number: 1}) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,9 +126,7 @@ func TestALetterIsSentOnceAndNoted(t *testing.T) {
 	if m := wait(t, "the letter", p.tries); m.Subject != "ref-1" {
 		t.Errorf("got the letter %q", m.Subject)
 	}
-	if state := wait(t, "the note", p.notes); state != outbox.Sent {
-		t.Errorf("noted as %q", state)
-	}
+	wantNotes(t, p, outbox.Outcome{State: outbox.Sent})
 }
 
 func TestALetterOfATransactionThatRollsBackIsNotSent(t *testing.T) {
@@ -116,7 +135,7 @@ func TestALetterOfATransactionThatRollsBackIsNotSent(t *testing.T) {
 	box, db := start(t, p)
 	rolledBack := errors.New("roll back")
 	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
-		return errors.Join(box.EnqueueTx(t.Context(), tx, "hello", "rolled back"), rolledBack)
+		return errors.Join(box.EnqueueTx(t.Context(), tx, "hello", outbox.Ref{ID: "rolled back"}), rolledBack)
 	})
 	if !errors.Is(err, rolledBack) {
 		t.Fatal(err)
@@ -135,9 +154,8 @@ func TestATemporaryFailureIsTriedAgain(t *testing.T) {
 	for range 3 {
 		wait(t, "the try", p.tries)
 	}
-	if state := wait(t, "the note", p.notes); state != outbox.Sent {
-		t.Errorf("noted as %q", state)
-	}
+	delayed := outbox.Outcome{State: outbox.Delayed, Reason: outbox.ProviderAway}
+	wantNotes(t, p, delayed, delayed, outbox.Outcome{State: outbox.Sent})
 }
 
 func TestAPermanentFailureIsNotTriedAgain(t *testing.T) {
@@ -145,46 +163,111 @@ func TestAPermanentFailureIsNotTriedAgain(t *testing.T) {
 	p := newPost(mail.Permanent(errors.New("no such mailbox")))
 	box, db := start(t, p)
 	enqueue(t, box, db, "hello", "ref")
-	if state := wait(t, "the note", p.notes); state != outbox.Failed {
-		t.Errorf("noted as %q", state)
-	}
+	wantNotes(t, p, outbox.Outcome{State: outbox.Failed, Reason: outbox.Refused})
 	wantJobs(t, db, "cancelled")
 }
 
 func TestALetterIsNotTriedBeyondItsUse(t *testing.T) {
 	t.Parallel()
 	p := newPost(errors.New("away"))
-	p.letter.Compose = func(context.Context, string) (outbox.Composed, error) {
+	p.letter.Compose = func(context.Context, outbox.Ref) (outbox.Composed, error) {
 		return outbox.Composed{Message: mail.Message{}, UsefulFor: 10 * time.Millisecond}, nil
 	}
 	box, db := start(t, p)
 	enqueue(t, box, db, "hello", "ref")
-	if state := wait(t, "the note", p.notes); state != outbox.Failed {
-		t.Errorf("noted as %q", state)
-	}
+	wantNotes(t, p, outbox.Outcome{State: outbox.Failed, Reason: outbox.ProviderAway})
 	wantJobs(t, db, "cancelled")
 }
 
 func TestAnObsoleteLetterIsDropped(t *testing.T) {
 	t.Parallel()
 	p := newPost()
-	p.letter.Compose = func(context.Context, string) (outbox.Composed, error) { return outbox.Composed{}, outbox.ErrObsolete }
+	p.letter.Compose = func(context.Context, outbox.Ref) (outbox.Composed, error) {
+		return outbox.Composed{}, outbox.ErrObsolete
+	}
 	box, db := start(t, p)
 	enqueue(t, box, db, "hello", "ref")
-	if state := wait(t, "the note", p.notes); state != outbox.Failed {
-		t.Errorf("noted as %q", state)
-	}
+	wantNotes(t, p, outbox.Outcome{State: outbox.Failed})
 	if len(p.tries) != 0 {
 		t.Error("it was sent")
 	}
+}
+
+// F-14: a 429 means the sender, not the letter. Nobody else's letter is even tried, and none is lost.
+func TestAThrottledSenderHoldsBackAllLettersAndLosesNone(t *testing.T) {
+	t.Parallel()
+	p := newPost(&mail.Throttled{After: 10 * time.Minute})
+	box, db := start(t, p)
+	enqueue(t, box, db, "hello", "first")
+	wait(t, "the try", p.tries)
+	wantNotes(t, p, outbox.Outcome{State: outbox.Delayed, Reason: outbox.ProviderAway})
+	for range 5 {
+		enqueue(t, box, db, "hello", "later")
+		wantNotes(t, p, outbox.Outcome{State: outbox.Delayed, Reason: outbox.ProviderAway})
+	}
+	awaitJobs(t, db, `state = 'scheduled' AND scheduled_at BETWEEN now() + interval '9 minutes' AND now() + interval '11 minutes'`, 6)
+	if len(p.tries) != 0 {
+		t.Error("a letter was tried although the provider takes none")
+	}
+}
+
+func TestALetterThatWouldBeHeldBackBeyondItsUseIsGivenUp(t *testing.T) {
+	t.Parallel()
+	p := newPost(&mail.Throttled{After: 10 * time.Minute})
+	p.letter.Compose = func(context.Context, outbox.Ref) (outbox.Composed, error) {
+		return outbox.Composed{Message: mail.Message{}, UsefulFor: time.Minute}, nil
+	}
+	box, db := start(t, p)
+	for range 2 {
+		enqueue(t, box, db, "hello", "ref")
+		wantNotes(t, p, outbox.Outcome{State: outbox.Failed, Reason: outbox.ProviderAway})
+	}
+	awaitJobs(t, db, `state = 'cancelled'`, 2)
+	if len(p.tries) != 1 {
+		t.Errorf("%d tries, want 1", len(p.tries))
+	}
+}
+
+// An operator may mend the key while the code lives.
+func TestRefusedCredentialsAreTriedAgainAndSaidOnceAMinute(t *testing.T) {
+	t.Parallel()
+	refused := mail.Permanent(fmt.Errorf("401 %w", mail.ErrCredentials))
+	p := newPost(refused, refused)
+	var log bytes.Buffer
+	box, db := startLogging(t, p, slog.New(slog.NewTextHandler(&log, nil)))
+	enqueue(t, box, db, "hello", "ref")
+	delayed := outbox.Outcome{State: outbox.Delayed, Reason: outbox.ProviderAway}
+	wantNotes(t, p, delayed, delayed, outbox.Outcome{State: outbox.Sent})
+	wantJobs(t, db, "completed")
+	if got := strings.Count(log.String(), "level=ERROR"); got != 1 {
+		t.Errorf("%d lines of level ERROR, want 1:\n%s", got, &log)
+	}
+}
+
+func TestALetterIsNotSentLongerThanItIsOfUse(t *testing.T) {
+	t.Parallel()
+	p := newPost()
+	ended := make(chan struct{})
+	p.hold = func(ctx context.Context) error {
+		<-ctx.Done()
+		close(ended)
+		return ctx.Err()
+	}
+	p.letter.Compose = func(context.Context, outbox.Ref) (outbox.Composed, error) {
+		return outbox.Composed{Message: mail.Message{}, UsefulFor: 10 * time.Millisecond}, nil
+	}
+	box, db := start(t, p)
+	enqueue(t, box, db, "hello", "ref")
+	wait(t, "the end of the try", ended)
+	wantJobs(t, db, "cancelled")
 }
 
 // A note that cannot be written must not send the letter again.
 func TestALetterThatWasSentIsNotSentAgainBecauseTheNoteFailed(t *testing.T) {
 	t.Parallel()
 	p := newPost()
-	p.letter.Note = func(_ context.Context, _ string, state outbox.State) error {
-		p.notes <- state
+	p.letter.Note = func(_ context.Context, _ outbox.Ref, outcome outbox.Outcome) error {
+		p.notes <- outcome
 		return errors.New("database away")
 	}
 	box, db := start(t, p)
@@ -211,14 +294,23 @@ func TestAPoisonedLetterDoesNotBlockTheOthers(t *testing.T) {
 // wantJobs waits until the only job is in a state.
 func wantJobs(t *testing.T, db *pgxpool.Pool, state string) {
 	t.Helper()
-	var got string
+	awaitJobs(t, db, `state = '`+state+`'`, 1)
+}
+
+// awaitJobs waits until n jobs satisfy a condition, and no other.
+func awaitJobs(t *testing.T, db *pgxpool.Pool, condition string, n int) {
+	t.Helper()
+	var got, others int
 	for end := time.Now().Add(deadline); time.Now().Before(end); {
-		if err := db.QueryRow(t.Context(), `SELECT state FROM river_job`).Scan(&got); err != nil {
+		err := db.QueryRow(t.Context(), `
+			SELECT count(*) FILTER (WHERE `+condition+`), count(*) FILTER (WHERE NOT (`+condition+`))
+			FROM river_job`).Scan(&got, &others)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if got == state {
+		if got == n && others == 0 {
 			return
 		}
 	}
-	t.Errorf("the job is %s, want %s", got, state)
+	t.Errorf("%d jobs are %s and %d are not, want %d and none", got, condition, others, n)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"time"
 
 	"sana/backend/postgres"
@@ -71,6 +72,21 @@ func PlatformOf(userAgent string) Platform {
 		return Platform{}
 	}
 	return Platform{Browser: parsed.Name, System: parsed.OS}
+}
+
+// wellKnown are the names that say no more than which browser it is.
+var wellKnown = []string{
+	useragent.Chrome, useragent.Edge, useragent.Firefox, useragent.InternetExplorer, useragent.Opera, useragent.OperaMini,
+	useragent.OperaTouch, useragent.Safari, useragent.SamsungBrowser, useragent.Vivaldi,
+}
+
+// WellKnown leaves out the name of a browser that is not widely used. Whoever asks for a code writes his user agent himself,
+// and what he writes must not reach a stranger's mail.
+func (p Platform) WellKnown() Platform {
+	if !slices.Contains(wellKnown, p.Browser) {
+		p.Browser = ""
+	}
+	return p
 }
 
 // String is "Firefox on Linux", or as much of it as is known.

@@ -20,6 +20,14 @@ type sending struct {
 	resendAt time.Time // when a mail may be sent again
 }
 
+// mails is how many it allows.
+func (s sending) mails() int {
+	if s.delivery == Held {
+		return 0
+	}
+	return 1
+}
+
 // allowSending counts a mail to an address. A client whose networks ask too often gets fault.TooManyRequests; an address
 // that has got enough mail gets no more for now, and the caller answers as always, so that nobody learns anything about
 // an address that he could not make so himself.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"sana/backend/fault"
+	"sana/backend/mail"
+	"sana/backend/outbox"
 	"sana/backend/postgres"
 	"sana/backend/throttle"
 
@@ -25,7 +27,11 @@ const columns = `
 	key_id,
 	verifier,
 	tries,
+	mails,
 	delivery,
+	coalesce(delivery_reason, '') AS delivery_reason,
+	language,
+	platform,
 	now() AS now,
 	sent_at,
 	` + resendAt + ` AS resend_at,
@@ -33,19 +39,23 @@ const columns = `
 
 // row is a challenge as it is stored.
 type row struct {
-	ID         string
-	Email      string
-	Purpose    string
-	CodeKind   CodeKind
-	CodeLength int
-	KeyID      string
-	Verifier   []byte
-	Tries      int
-	Delivery   Delivery
-	Now        time.Time
-	SentAt     time.Time
-	ResendAt   time.Time
-	ExpiresAt  time.Time
+	ID             string
+	Email          string
+	Purpose        string
+	CodeKind       CodeKind
+	CodeLength     int
+	KeyID          string
+	Verifier       []byte
+	Tries          int
+	Mails          int
+	Delivery       Delivery
+	DeliveryReason DeliveryReason
+	Language       string
+	Platform       string
+	Now            time.Time
+	SentAt         time.Time
+	ResendAt       time.Time
+	ExpiresAt      time.Time
 }
 
 func (r row) format() Format { return Format{Kind: r.CodeKind, Length: r.CodeLength} }
@@ -58,6 +68,7 @@ func (r row) challenge() Challenge {
 		CodeFormat: r.format(),
 		TriesLeft:  max(0, throttle.MaxTries-r.Tries),
 		Delivery:   r.Delivery,
+		Reason:     r.DeliveryReason,
 		Now:        r.Now,
 		SentAt:     r.SentAt,
 		ResendAt:   r.ResendAt,
@@ -75,16 +86,22 @@ func queryRow(ctx context.Context, q postgres.Querier, sql string, args pgx.Name
 }
 
 // begin makes a challenge, has it kept, and queues its mail, if one may be sent.
-func (s *Service) begin(ctx context.Context, tx pgx.Tx, email string, format Format, leave sending, keep Keep) (Challenge, error) {
+func (s *Service) begin(
+	ctx context.Context, tx pgx.Tx, client Client, email string, format Format, leave sending, keep Keep,
+) (Challenge, error) {
 	key := s.keys.Current()
 	r, err := queryRow(ctx, tx, `
-		INSERT INTO challenges (id, email, purpose, key_id, code_kind, code_length, delivery, resend_at, expires_at)
-		VALUES (@id, @email, @purpose, @key, @kind, @length, @delivery, @resend_at, now() + @lifetime)
+		INSERT INTO challenges (
+		    id, email, purpose, key_id, code_kind, code_length, mails, delivery, language, platform, resend_at, expires_at)
+		VALUES (
+		    @id, @email, @purpose, @key, @kind, @length, @mails, @delivery, @language, @platform, @resend_at, now() + @lifetime)
 		RETURNING `+columns,
 		pgx.NamedArgs{
 			"id": newChallengeID(), "email": email, "purpose": PurposeSignIn,
 			"key": key.ID, "kind": format.Kind, "length": format.Length,
-			"delivery": leave.delivery, "resend_at": leave.resendAt, "lifetime": throttle.CodeLifetime,
+			"mails": leave.mails(), "delivery": leave.delivery,
+			"language": mail.MatchLanguage(client.AcceptLanguage), "platform": client.Platform,
+			"resend_at": leave.resendAt, "lifetime": throttle.CodeLifetime,
 		})
 	if err != nil {
 		return Challenge{}, postgres.Error("begin challenge", err)
@@ -100,7 +117,7 @@ func (s *Service) begin(ctx context.Context, tx pgx.Tx, email string, format For
 			return Challenge{}, err
 		}
 	}
-	return challenge, s.enqueue(ctx, tx, r.ID, leave)
+	return challenge, s.enqueue(ctx, tx, r)
 }
 
 func setVerifier(ctx context.Context, tx pgx.Tx, id string, verifier []byte) error {
@@ -112,11 +129,12 @@ func setVerifier(ctx context.Context, tx pgx.Tx, id string, verifier []byte) err
 	return postgres.Error("set verifier", err)
 }
 
-func (s *Service) enqueue(ctx context.Context, tx pgx.Tx, id string, leave sending) error {
-	if leave.delivery == Held {
+// enqueue queues a challenge's newest mail, unless none may be sent.
+func (s *Service) enqueue(ctx context.Context, tx pgx.Tx, r row) error {
+	if r.Delivery == Held {
 		return nil
 	}
-	return s.outbox.EnqueueTx(ctx, tx, letterCode, id)
+	return s.outbox.EnqueueTx(ctx, tx, letterCode, outbox.Ref{ID: r.ID, Number: r.Mails})
 }
 
 var errTooEarly = errors.New("signin: no mail may be sent yet")
@@ -142,16 +160,19 @@ func claimResend(ctx context.Context, tx pgx.Tx, id string) (Challenge, error) {
 func (s *Service) resend(ctx context.Context, tx pgx.Tx, id string, leave sending) (Challenge, error) {
 	r, err := queryRow(ctx, tx, `
 		UPDATE challenges
-		SET delivery = @delivery,
+		SET mails = mails + @mails,
+		    delivery = @delivery,
+		    delivery_reason = NULL,
+		    delivery_at = NULL,
 		    sent_at = CASE WHEN @delivery = 'held' THEN sent_at ELSE now() END,
 		    resend_at = @resend_at
 		WHERE id = @id
 		RETURNING `+columns,
-		pgx.NamedArgs{"id": id, "delivery": leave.delivery, "resend_at": leave.resendAt})
+		pgx.NamedArgs{"id": id, "mails": leave.mails(), "delivery": leave.delivery, "resend_at": leave.resendAt})
 	if err != nil {
 		return Challenge{}, postgres.Error("resend", err)
 	}
-	return r.challenge(), s.enqueue(ctx, tx, id, leave)
+	return r.challenge(), s.enqueue(ctx, tx, r)
 }
 
 // cancel removes a challenge that was not used.

@@ -11,10 +11,13 @@ import (
 	"sana/backend/keyring"
 )
 
-// Client is who asks, as far as limits go.
+// Client is who asks, as far as limits and mails go.
 type Client struct {
-	Networks []string // that the client's IP address is in, the narrowest first; see throttle.Limit.OfNetworks
-	Device   string   // the device token that the browser holds, "" for none
+	Networks       []string // that the client's IP address is in, the narrowest first; see throttle.Limit.OfNetworks
+	Device         string   // the device token that the browser holds, "" for none
+	AcceptLanguage string   // the header as it came
+	Platform       string   // browser and system in words that may stand in a mail, "" where they are unknown
+	IP             string   // the address itself
 }
 
 // A device token says that somebody signed in with an address in this browser: 128 random bits and their HMAC with the

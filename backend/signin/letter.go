@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// letterCode is the outbox's name for a mail with a code; its reference is the challenge's id.
+// letterCode is the outbox's name for a mail with a code; its reference is the challenge's id and the mail's number.
 const letterCode = "sign_in_code"
 
 // MailSettings is what every letter needs.
@@ -24,17 +24,21 @@ type MailSettings struct {
 	PublicURL *url.URL // where people reach Sana
 }
 
-// composeCode writes the mail of a challenge. The code exists only from here to the sender. It goes to the stored
+// isNewest is true for the mail with this number where it is its challenge's newest. The release before this one gives none.
+const isNewest = `(@number = 0 OR mails = @number)`
+
+// composeCode writes a challenge's newest mail. The code exists only from here to the sender. It goes to the stored
 // address, never to one that came with a request.
-func (s *Service) composeCode(ctx context.Context, id string) (outbox.Composed, error) {
+func (s *Service) composeCode(ctx context.Context, ref outbox.Ref) (outbox.Composed, error) {
 	r, err := queryRow(ctx, s.db, `
 		SELECT `+columns+`
 		FROM challenges
 		WHERE id = @id
+		  AND `+isNewest+`
 		  AND consumed_at IS NULL
 		  AND tries < @max_tries
 		  AND expires_at > now()`,
-		pgx.NamedArgs{"id": id, "max_tries": throttle.MaxTries})
+		pgx.NamedArgs{"id": ref.ID, "number": ref.Number, "max_tries": throttle.MaxTries})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return outbox.Composed{}, outbox.ErrObsolete
 	}
@@ -49,11 +53,12 @@ func (s *Service) composeCode(ctx context.Context, id string) (outbox.Composed, 
 	}
 	code := deriveCode(key, r.ID, r.Purpose, r.format())
 	message, err := s.mail.Templates.SignInCode(r.Email, s.mail.From, mail.SignInCode{
-		Code: code, PublicURL: s.mail.PublicURL, ExpiresAt: r.ExpiresAt,
+		Language: r.Language, Browser: r.Platform, Code: code, PublicURL: s.mail.PublicURL, ExpiresAt: r.ExpiresAt,
 	})
 	if err != nil {
 		return outbox.Composed{}, err
 	}
+	message.Ref = mailRef(ref)
 	return outbox.Composed{Message: message, UsefulFor: r.ExpiresAt.Sub(r.Now)}, nil
 }
 
@@ -73,18 +78,4 @@ func (s *Service) rekey(ctx context.Context, r row) (keyring.Key, error) {
 		return keyring.Key{}, errors.New("signin: the challenge changed while its mail was written")
 	}
 	return key, postgres.Error("rekey challenge", err)
-}
-
-// noteDelivery keeps what became of the mail for the page that waits.
-func (s *Service) noteDelivery(ctx context.Context, id string, state outbox.State) error {
-	delivery := Failed
-	if state == outbox.Sent {
-		delivery = Sent
-	}
-	_, err := s.db.Exec(ctx, `
-		UPDATE challenges
-		SET delivery = @delivery
-		WHERE id = @id`,
-		pgx.NamedArgs{"id": id, "delivery": string(delivery)})
-	return postgres.Error("note delivery", err)
 }

@@ -33,12 +33,25 @@ const PurposeSignIn = "sign_in"
 // Delivery is what became of a challenge's last mail.
 type Delivery string
 
-// The states of a delivery.
+// The states of a delivery. Their texts are in the database and in the contract.
 const (
-	Queued Delivery = "queued" // waits in the outbox
-	Sent   Delivery = "sent"   // the provider has taken it
-	Failed Delivery = "failed" // given up
-	Held   Delivery = "held"   // not sent: the address has got enough mail for now
+	Queued    Delivery = "queued"    // waits in the outbox
+	Delayed   Delivery = "delayed"   // tried in vain, and to be tried again, by us or by the provider
+	Sent      Delivery = "sent"      // the provider has taken it
+	Delivered Delivery = "delivered" // the server of the address has taken it
+	Failed    Delivery = "failed"    // given up
+	Held      Delivery = "held"      // not sent: the address has got enough mail for now
+)
+
+// DeliveryReason says why a mail is Delayed or Failed, "" where that is not known.
+type DeliveryReason string
+
+// The reasons. Their texts are in the database and in the contract.
+const (
+	NoSuchMailbox DeliveryReason = "no_such_mailbox"
+	Blocked       DeliveryReason = "blocked"       // by the provider, after an earlier bounce or complaint
+	Refused       DeliveryReason = "refused"       // by the provider or by the server of the address
+	ProviderAway  DeliveryReason = "provider_away" // or it takes nothing from us
 )
 
 // Challenge is what a browser that waits for a code may know. All times are the database's.
@@ -49,6 +62,7 @@ type Challenge struct {
 	CodeFormat Format
 	TriesLeft  int
 	Delivery   Delivery
+	Reason     DeliveryReason
 	Now        time.Time
 	SentAt     time.Time
 	ResendAt   time.Time
@@ -73,13 +87,14 @@ type Service struct {
 	mail       MailSettings
 }
 
-// New returns the service and gives the outbox the letter it writes.
+// New returns the service and gives the outbox the letters it writes.
 func New(db *pgxpool.Pool, keys keyring.Ring, limits *throttle.Throttle, box *outbox.Outbox, settings Settings) *Service {
 	s := &Service{
 		db: db, keys: keys, throttle: limits, outbox: box,
 		codeLength: settings.CodeLength, signUp: settings.SignUp, mail: settings.Mail,
 	}
 	box.Handle(letterCode, outbox.Letter{Compose: s.composeCode, Note: s.noteDelivery})
+	box.Handle(letterNewDevice, outbox.Letter{Compose: s.composeNewDevice})
 	return s
 }
 
@@ -120,7 +135,7 @@ func (s *Service) Begin(ctx context.Context, client Client, address, pendingID s
 		if err != nil {
 			return err
 		}
-		challenge, err = s.begin(ctx, tx, email, format, leave, keep)
+		challenge, err = s.begin(ctx, tx, client, email, format, leave, keep)
 		return err
 	})
 	return challenge, err
@@ -154,7 +169,7 @@ func (s *Service) Resend(ctx context.Context, client Client, id string, keep Kee
 			return err
 		}
 		if leave.delivery != Held && old.isSpent(format) {
-			challenge, err = s.begin(ctx, tx, old.Email, format, leave, keep)
+			challenge, err = s.begin(ctx, tx, client, old.Email, format, leave, keep)
 			return err
 		}
 		challenge, err = s.resend(ctx, tx, id, leave)
@@ -213,7 +228,8 @@ type Guess struct {
 }
 
 // Verify compares a guess with its challenge's code. For the right one it consumes the challenge, makes the user if the
-// address is new, and calls issue, all in one transaction: a spent code without a session cannot exist.
+// address is new, and calls issue, all in one transaction: a spent code without a session cannot exist. Somebody who was a
+// user before is told by mail of a browser that had not signed in for him.
 //
 // It returns fault.InvalidCode for what is not a code (no try is counted), fault.WrongCode with the tries left,
 // fault.TooManyTries, fault.TooManyWrongCodes, fault.TooManyRequests, fault.CodeExpired for an expired or used one,
@@ -235,7 +251,7 @@ func (s *Service) Verify(ctx context.Context, client Client, guess Guess, issue 
 	if !right {
 		return SignedIn{}, errWrong(t.challenge.TriesLeft)
 	}
-	return s.succeed(ctx, t, issue)
+	return s.succeed(ctx, client, t, issue)
 }
 
 // isRight compares in constant time. Where the key of the code has gone, the browser's secret stands in for it; without
@@ -252,7 +268,7 @@ func (s *Service) isRight(t try, code, secret string) (bool, error) {
 }
 
 // succeed spends the challenge of a right code.
-func (s *Service) succeed(ctx context.Context, t try, issue Issue) (SignedIn, error) {
+func (s *Service) succeed(ctx context.Context, client Client, t try, issue Issue) (SignedIn, error) {
 	in := SignedIn{Device: s.newDevice(t.device, t.challenge.Email)}
 	var closed error
 	err := postgres.InTx(ctx, s.db, func(tx pgx.Tx) (err error) {
@@ -270,6 +286,11 @@ func (s *Service) succeed(ctx context.Context, t try, issue Issue) (SignedIn, er
 		}
 		if err := issue(ctx, tx, in.User, now); err != nil {
 			return err
+		}
+		if t.device == "" && !in.User.Created {
+			if err := s.tellOfNewDevice(ctx, tx, client, in.User.Email); err != nil {
+				return err
+			}
 		}
 		return s.settle(ctx, tx, t)
 	})

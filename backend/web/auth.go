@@ -14,14 +14,15 @@ import (
 )
 
 type pendingCodeAnswer struct {
-	Email      string          `json:"email"`
-	CodeKind   signin.CodeKind `json:"code_kind"`
-	CodeLength int             `json:"code_length"`
-	TriesLeft  int             `json:"tries_left"`
-	Now        time.Time       `json:"now"`
-	ExpiresAt  time.Time       `json:"expires_at"`
-	ResendAt   time.Time       `json:"resend_at"`
-	Delivery   signin.Delivery `json:"delivery"`
+	Email          string                `json:"email"`
+	CodeKind       signin.CodeKind       `json:"code_kind"`
+	CodeLength     int                   `json:"code_length"`
+	TriesLeft      int                   `json:"tries_left"`
+	Now            time.Time             `json:"now"`
+	ExpiresAt      time.Time             `json:"expires_at"`
+	ResendAt       time.Time             `json:"resend_at"`
+	Delivery       signin.Delivery       `json:"delivery"`
+	DeliveryReason signin.DeliveryReason `json:"delivery_reason,omitempty"`
 }
 
 type userAnswer struct {
@@ -224,14 +225,15 @@ func (s *Server) readPending(ctx context.Context, c *fiber.Ctx) (session.Session
 
 func pendingAnswerOf(c signin.Challenge) pendingCodeAnswer {
 	return pendingCodeAnswer{
-		Email:      c.Email,
-		CodeKind:   c.CodeFormat.Kind,
-		CodeLength: c.CodeFormat.Length,
-		TriesLeft:  c.TriesLeft,
-		Now:        c.Now.UTC(),
-		ExpiresAt:  c.ExpiresAt.UTC(),
-		ResendAt:   c.ResendAt.UTC(),
-		Delivery:   c.Delivery,
+		Email:          c.Email,
+		CodeKind:       c.CodeFormat.Kind,
+		CodeLength:     c.CodeFormat.Length,
+		TriesLeft:      c.TriesLeft,
+		Now:            c.Now.UTC(),
+		ExpiresAt:      c.ExpiresAt.UTC(),
+		ResendAt:       c.ResendAt.UTC(),
+		Delivery:       c.Delivery,
+		DeliveryReason: c.Reason,
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	"strings"
 
 	"sana/backend/clientaddr"
+	"sana/backend/session"
 	"sana/backend/signin"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
 )
 
 // clientAddr returns the address of the client, folded: with n trusted proxies in front, the n-th entry of
@@ -33,9 +35,14 @@ func (s *Server) clientAddr(c *fiber.Ctx) netip.Addr {
 // clientIP is clientAddr as text.
 func (s *Server) clientIP(c *fiber.Ctx) string { return s.clientAddr(c).String() }
 
-// client is who asks, as far as limits go.
+// client is who asks, as far as limits and mails go.
 func (s *Server) client(c *fiber.Ctx) signin.Client {
-	client := signin.Client{Device: s.device.token(c)}
+	client := signin.Client{
+		Device:         s.device.token(c),
+		AcceptLanguage: utils.CopyString(c.Get(fiber.HeaderAcceptLanguage)),
+		Platform:       session.PlatformOf(utils.CopyString(c.Get(fiber.HeaderUserAgent))).WellKnown().String(),
+		IP:             s.clientIP(c),
+	}
 	for _, group := range clientaddr.Groups(s.clientAddr(c)) {
 		client.Networks = append(client.Networks, group.String())
 	}

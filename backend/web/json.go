@@ -13,6 +13,19 @@ import (
 // readJSON reads a request's body strictly into target: Content-Type application/json, no Content-Encoding, exactly one
 // value, no key that is unknown, written in another case, or there twice (ASVS 5.0, 1.5.3 and 15.3.7).
 func readJSON(c *fiber.Ctx, target any) error {
+	if err := requireJSON(c); err != nil {
+		return err
+	}
+	// BodyRaw, because Body would inflate without a limit.
+	if err := jsonv2.Unmarshal(c.BodyRaw(), target, jsonv2.RejectUnknownMembers(true)); err != nil {
+		return fault.Wrap(fault.InvalidRequest,
+			"The body must be one JSON object with the fields that /api/openapi.json names, each at most once.", err)
+	}
+	return nil
+}
+
+// requireJSON refuses a body that is said to be something else, or compressed.
+func requireJSON(c *fiber.Ctx) error {
 	if c.Request().Header.Peek(fiber.HeaderContentEncoding) != nil {
 		return fault.New(fault.UnsupportedMediaType, "Send the body as it is, without Content-Encoding.")
 	}
@@ -20,11 +33,6 @@ func readJSON(c *fiber.Ctx, target any) error {
 	case "application/json", "application/json;charset=utf-8":
 	default:
 		return fault.New(fault.UnsupportedMediaType, "Send the body as JSON, with the header Content-Type: application/json.")
-	}
-	// BodyRaw, because Body would inflate without a limit.
-	if err := jsonv2.Unmarshal(c.BodyRaw(), target, jsonv2.RejectUnknownMembers(true)); err != nil {
-		return fault.Wrap(fault.InvalidRequest,
-			"The body must be one JSON object with the fields that /api/openapi.json names, each at most once.", err)
 	}
 	return nil
 }

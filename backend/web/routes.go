@@ -34,6 +34,7 @@ func (s *Server) routes() []route {
 		{fiber.MethodGet, "/api/sessions", s.handle(s.listSessions)},
 		{fiber.MethodDelete, "/api/sessions", s.handle(s.endOtherSessions)},
 		{fiber.MethodDelete, "/api/sessions/:id", s.handle(s.endSession)},
+		{fiber.MethodPost, mailgunWebhook, s.handle(s.takeMailgunEvent)},
 		{fiber.MethodGet, "/api/openapi.json", s.contract},
 		{fiber.MethodGet, "/livez", s.live},
 		{fiber.MethodGet, "/readyz", s.handle(s.ready)},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sana/backend/inbox"
+	"sana/backend/mail"
 	"sana/backend/session"
 	"sana/backend/signin"
 
@@ -38,6 +39,7 @@ var DefaultBounds = Bounds{Read: 10 * time.Second, Write: 10 * time.Second, Idle
 type Options struct {
 	SignIn           *signin.Service
 	Sessions         session.Store
+	MailEvents       *mail.MailgunEvents             // nil where nobody is to tell what became of mails
 	SharedSessions   *session.Shared                 // Sessions again where it is this store; nil where nobody can list sessions
 	Store            string                          // the store's name, for the development pages
 	Ready            func(ctx context.Context) error // nil when traffic may come

@@ -1,0 +1,59 @@
+package outbox
+
+import (
+	"testing"
+	"time"
+)
+
+func TestTheBrakeHoldsAsLongAsTheLongestWaitThatWasSaid(t *testing.T) {
+	t.Parallel()
+	var b brake
+	now := time.Now()
+	b.pull(now, time.Minute)
+	if got := b.pull(now, time.Second); got != time.Minute {
+		t.Errorf("a shorter wait holds for %s, want the %s that were said before", got, time.Minute)
+	}
+	b.release()
+	if got := b.left(now.Add(59 * time.Second)); got != time.Second {
+		t.Errorf("%s are left, want 1s: a letter that was under way does not end the wait", got)
+	}
+	if got := b.left(now.Add(time.Minute)); got != 0 {
+		t.Errorf("%s are left, want none", got)
+	}
+}
+
+func TestABurstOfRefusalsWithoutATimeCountsAsOneAndTheNextWaitsLonger(t *testing.T) {
+	t.Parallel()
+	var b brake
+	now, last := time.Now(), time.Duration(0)
+	for range 4 {
+		wait := b.pull(now, 0)
+		for range 50 {
+			if got := b.pull(now, 0); got != wait {
+				t.Fatalf("another refusal of the burst waits %s, want %s", got, wait)
+			}
+		}
+		if wait <= last {
+			t.Errorf("waits %s after %s, want longer", wait, last)
+		}
+		now, last = now.Add(wait), wait
+	}
+	b.release()
+	if got := b.pull(now, 0); got > 2*time.Second {
+		t.Errorf("waits %s after a letter was taken, want about a second", got)
+	}
+}
+
+func TestTheAlarmRingsOnceAMinute(t *testing.T) {
+	t.Parallel()
+	var a alarm
+	now, rung := time.Now(), 0
+	for second := range 121 {
+		if a.rings(now.Add(time.Duration(second) * time.Second)) {
+			rung++
+		}
+	}
+	if rung != 3 {
+		t.Errorf("rings %d times in two minutes, want at 0, 60 and 120 seconds", rung)
+	}
+}
