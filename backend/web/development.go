@@ -23,6 +23,7 @@ var developmentFiles embed.FS
 
 var developmentPages = template.Must(template.New("").Funcs(template.FuncMap{
 	"code": codeIn,
+	"link": linkIn,
 	"time": func(t time.Time) string { return t.Local().Format("15:04:05, 2 January 2006") },
 }).ParseFS(developmentFiles, "development/*.html"))
 

@@ -11,10 +11,16 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-var codePattern = regexp.MustCompile(`\b(?:[0-9]{6,8}|[0-9A-HJKMNP-TV-Z]{13})\b`)
+var (
+	codePattern = regexp.MustCompile(`\b(?:[0-9]{6,8}|[0-9A-HJKMNP-TV-Z]{13})\b`)
+	linkPattern = regexp.MustCompile(`https?://\S+/verify#c=\S+`)
+)
 
 // codeIn finds the code in a subject, so that the inbox can offer it for copying.
 func codeIn(subject string) string { return codePattern.FindString(subject) }
+
+// linkIn finds the link that fills in the code: in the box that shows a mail's HTML it leads nowhere.
+func linkIn(text string) string { return linkPattern.FindString(text) }
 
 func (s *Server) inboxJSON(ctx context.Context, c *fiber.Ctx) error {
 	mails, err := s.Inbox.List(ctx)

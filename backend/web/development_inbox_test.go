@@ -114,7 +114,8 @@ func TestTheInboxShowsTheHTMLOfAMailInABoxOfItsOwn(t *testing.T) {
 
 	page := b.Get("/dev/inbox").Want(http.StatusOK)
 	frame := fmt.Sprintf(`<iframe src="/dev/inbox/%d" sandbox loading`, mail.ID)
-	for _, want := range []string{frame, "<pre tabindex=\"0\">" + strings.SplitN(mail.Text, "\n", 2)[0], `data-state="delivered"`, "to " + ada} {
+	link := `<a href="` + sanatest.PublicURL + `/verify#c=` + mail.Subject[:6] + `">`
+	for _, want := range []string{frame, link, "<pre tabindex=\"0\">" + strings.SplitN(mail.Text, "\n", 2)[0], `data-state="delivered"`, "to " + ada} {
 		if !strings.Contains(string(page.Body), want) {
 			t.Errorf("the page does not have %s", want)
 		}
