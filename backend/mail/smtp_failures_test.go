@@ -116,6 +116,17 @@ func TestNoPasswordAndNoMessageGoOverAnUnencryptedConnection(t *testing.T) {
 	}
 }
 
+// Without a password too, a message is not for everybody on the way. The name is one that only the resolver knows to be this
+// machine's.
+func TestNoMessageLeavesThisMachineUnencrypted(t *testing.T) {
+	t.Parallel()
+	server := startSMTP(t, &mailServer{}, "none")
+	err := smtpTo(t, mail.SMTPConfig{Host: "LOCALHOST", Port: server.port}).Send(withDeadline(t), aMessage())
+	if retryOf(err) != later || !strings.HasSuffix(err.Error(), "offers no encryption") || len(server.told().from) != 0 {
+		t.Errorf("got %v and messages from %q, want a temporary error that says so", err, server.told().from)
+	}
+}
+
 // A relay on the same machine is often without TLS and without a login.
 func TestALoopbackAddressMayBeSpokenToInPlainTextWithoutAPassword(t *testing.T) {
 	t.Parallel()
