@@ -106,15 +106,20 @@ func TestWhatBecameOfAMailIsToldOnceByWhicheverInstance(t *testing.T) {
 		})
 	}
 	told := map[string]mail.Fate{}
-	for len(told) < mails {
+	for len(told) <= mails { // the last one is sent when all others were told of: none of them comes again with it
 		select {
 		case e := <-events:
 			if told[e.Ref] != "" || e.Token == "" || e.At.IsZero() || !e.SignedAt.Equal(e.At) {
 				t.Errorf("got %+v, told before: %q", e, told[e.Ref])
 			}
 			told[e.Ref] = e.Fate
+			if len(told) == mails {
+				if err := i.Keep(t.Context(), letter(mails)); err != nil {
+					t.Fatal(err)
+				}
+			}
 		case <-time.After(30 * time.Second):
-			t.Fatalf("%d of %d mails were told of", len(told), mails)
+			t.Fatalf("%d of %d mails were told of", len(told), mails+1)
 		}
 	}
 	stop()
