@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"check":                 {},
 	"cli":                   {"check", "config", "fault", "frontend", "inbox", "jobs", "keyring", "mail", "outbox", "postgres", "session", "signin", "throttle", "web"},
 	"config":                {"keyring"},
+	"drill":                 {},
 	"fault":                 {},
 	"frontend":              {},
 	"inbox":                 {"mail", "postgres"},

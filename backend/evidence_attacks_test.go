@@ -73,6 +73,7 @@ func TestEvidenceOfAttacks(t *testing.T) {
 	var page strings.Builder
 	page.WriteString(attacksHead)
 	known := map[string]bool{}
+	var shown []proof
 	for i, a := range list {
 		if want := fmt.Sprintf("A-%02d", i+1); a.id != want {
 			t.Errorf("entry %d of attacks.txt is %s, want %s", i+1, a.id, want)
@@ -87,9 +88,11 @@ func TestEvidenceOfAttacks(t *testing.T) {
 			t.Errorf("%s (%s): there is a reason for no test, and %s", a.id, a.gist, a.proofs)
 		}
 		page.WriteString(a.row())
+		shown = append(shown, a.proofs...)
 	}
-	for p, ids := range found {
-		for _, id := range ids {
+	page.WriteString(inProcessHead + found.inProcess(t, shown))
+	for p, said := range found {
+		for _, id := range said.attacks {
 			if !known[id] {
 				t.Errorf("%s names %s, which is not in attacks.txt", p, id)
 			}
@@ -102,8 +105,11 @@ const attacksHead = `# Attacks, and what shows that they fail
 
 Made by ` + "`go test ./backend -run Evidence -update`" + ` from the tests that name an attack and from
 ` + "`backend/testdata/attacks.txt`" + `; the same test fails when an attack has neither a test nor a reason. A test is named by its
-package below ` + "`backend`" + ` or its file, and in quotes the row of its table. Unit tests aside, they run against the whole
-program on a real Postgres; races run over two processes of the built binary.
+package below ` + "`backend`" + ` or its file, and in quotes the row of its table.
+
+The tests of ` + "`web` and `sanatest`" + ` play the attack over HTTP or on the bare connection against a process of the built binary
+on a real Postgres, races against two of them; those of ` + "`e2e`" + ` do so in a real browser. What stands below the table runs
+in the test's own process. The tests of all other packages are about one package.
 
 | id | attack | shown by |
 | --- | --- | --- |
@@ -118,8 +124,8 @@ func (e evidence) allOf(a attack) []proof {
 			proofs[p] = true
 		}
 	}
-	for p, ids := range e {
-		if slices.Contains(ids, a.id) {
+	for p, said := range e {
+		if slices.Contains(said.attacks, a.id) {
 			proofs[p] = true
 		}
 	}
@@ -146,4 +152,44 @@ func (a attack) row() string {
 		}
 	}
 	return fmt.Sprintf("| %s | %s | %s |\n", a.id, a.gist, strings.Join(cell, "<br>"))
+}
+
+//go:embed testdata/in-process.txt
+var inProcess string
+
+const inProcessHead = `
+## In the test's own process
+
+These do not start the built binary, each for its reason:
+
+`
+
+// inProcess lists the tests of the packages that run the whole program, among those that show something, which start no
+// process of it. testdata/in-process.txt must name exactly these, with a reason.
+func (e evidence) inProcess(t *testing.T, shown []proof) string {
+	t.Helper()
+	want := map[string]bool{}
+	for _, p := range shown {
+		whole := strings.HasPrefix(p.test, "web.") || strings.HasPrefix(p.test, "sanatest.")
+		if whole && !e[proof{test: p.test}].process {
+			want[p.test] = true
+		}
+	}
+	var list strings.Builder
+	for line := range strings.Lines(inProcess) {
+		proofs := proofsIn(line)
+		if len(proofs) == 0 {
+			continue
+		}
+		name, reason, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if !want[proofs[0].test] || reason == "" {
+			t.Errorf("in-process.txt has %s, which starts a process, shows no attack, or has no reason", name)
+		}
+		delete(want, proofs[0].test)
+		fmt.Fprintf(&list, "- %s: %s.\n", name, reason)
+	}
+	for name := range want {
+		t.Errorf("%s starts no process of the built binary, and in-process.txt does not say why", name)
+	}
+	return list.String()
 }

@@ -47,8 +47,13 @@ func proofsIn(text string) []proof {
 	return list
 }
 
-// evidence is which attacks each test of the tree names, above it or in it.
-type evidence map[proof][]string
+// evidence is what each test of the tree says of itself.
+type evidence map[proof]said
+
+type said struct {
+	attacks []string // that it names, above it or in it
+	process bool     // it starts a process of the built binary
+}
 
 // wantKnown fails the test for each proof that the tree does not have.
 func (e evidence) wantKnown(t *testing.T, where string, proofs []proof) {
@@ -90,7 +95,10 @@ func gather(t *testing.T) evidence {
 	return found
 }
 
-var goTest = regexp.MustCompile(`^(Test|Fuzz|Benchmark)[A-Z]`)
+var (
+	goTest       = regexp.MustCompile(`^(Test|Fuzz|Benchmark)[A-Z]`)
+	startProcess = regexp.MustCompile(`\.(Run|Spawn)\([tb][,)]`) // of a sanatest.World
+)
 
 // addGo adds the test functions of a file, and the rows of the tables that they walk through: the elements of a
 // variable of the file that begin with a text.
@@ -107,22 +115,38 @@ func (e evidence) addGo(name, pkg string) error {
 	text := func(from, to token.Pos) string {
 		return string(content[set.Position(from).Offset:set.Position(to).Offset])
 	}
-	tables := tablesOf(file)
+	tables, starters := tablesOf(file), startersOf(file, text)
 	for _, declaration := range file.Decls {
 		function, ok := declaration.(*ast.FuncDecl)
 		if !ok || function.Recv != nil || !goTest.MatchString(function.Name.Name) {
 			continue
 		}
 		test := proof{test: pkg + "." + function.Name.Name}
-		e[test] = attacksIn(function.Doc.Text() + text(function.Pos(), function.End()))
+		body := text(function.Pos(), function.End())
+		process := startProcess.MatchString(body)
 		ast.Inspect(function.Body, func(n ast.Node) bool {
-			if used, ok := n.(*ast.Ident); ok && tables[used.Name] != nil {
-				e.addRows(test.test, tables[used.Name], text)
+			if used, ok := n.(*ast.Ident); ok {
+				process = process || starters[used.Name]
+				if tables[used.Name] != nil {
+					e.addRows(test.test, tables[used.Name], text)
+				}
 			}
 			return true
 		})
+		e[test] = said{attacksIn(function.Doc.Text() + body), process}
 	}
 	return nil
+}
+
+// startersOf names the functions of a file that start a process for the tests that call them.
+func startersOf(file *ast.File, text func(from, to token.Pos) string) map[string]bool {
+	starters := map[string]bool{}
+	for _, declaration := range file.Decls {
+		if function, ok := declaration.(*ast.FuncDecl); ok && startProcess.MatchString(text(function.Pos(), function.End())) {
+			starters[function.Name.Name] = true
+		}
+	}
+	return starters
 }
 
 // tablesOf lists the file's variables that hold a list.
@@ -158,7 +182,7 @@ func (e evidence) addRows(test string, table *ast.CompositeLit, text func(from, 
 		}
 		if literal, ok := first.(*ast.BasicLit); ok && literal.Kind == token.STRING {
 			title, _ := strconv.Unquote(literal.Value)
-			e[proof{test, title}] = attacksIn(text(element.Pos(), element.End()))
+			e[proof{test, title}] = said{attacks: attacksIn(text(element.Pos(), element.End()))}
 		}
 	}
 }
@@ -176,7 +200,7 @@ func (e evidence) addTypeScript(name, below string) error {
 	above := ""
 	for line := range strings.Lines(titleBelow.ReplaceAllString(string(content), "($1")) {
 		if match := typeScriptTitle.FindStringSubmatch(line); match != nil {
-			e[proof{below, cmp.Or(match[1], match[2], match[3])}] = attacksIn(above + line)
+			e[proof{below, cmp.Or(match[1], match[2], match[3])}] = said{attacks: attacksIn(above + line)}
 		}
 		if comment.MatchString(line) {
 			above += line

@@ -18,7 +18,7 @@ import (
 // Hints that more than one answer leads to.
 const (
 	hintServer = "check the address, that sana serve runs, and what stands in between"
-	hintLost   = "give all instances the same DATABASE_URL, and with SESSION_STORE=cookie the same SECRET_KEYS; " +
+	hintLost   = "give all instances the same DATABASE_URL and the same SECRET_KEYS; " +
 		"let the proxy pass Host, Cookie and Set-Cookie on unchanged"
 	hintDatabase = "check that Postgres runs, DATABASE_URL on every instance, and that sana migrate has run"
 )

@@ -41,6 +41,8 @@ type Options struct {
 	Version string
 	Output  io.Writer // log lines, and the mails of the console sender
 	Migrate bool      // migrate in production too
+	// Sessions is the store to use, nil for the one that SESSION_STORE names: package drill runs some of the predecessor's.
+	Sessions session.Store
 }
 
 // Program is a running Sana.
@@ -100,7 +102,10 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	}
 	limits := throttle.New(db, cfg.Keys, log)
 	codes := signin.New(db, cfg.Keys, limits, box, settings)
-	store, shared, err := openSessions(ctx, cfg, publicURL, db, log)
+	store, shared := o.Sessions, (*session.Shared)(nil)
+	if store == nil {
+		store, shared, err = openSessions(ctx, cfg, publicURL, db, log)
+	}
 	if err != nil {
 		return nil, err
 	}

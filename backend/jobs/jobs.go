@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 )
 
 const (
@@ -73,6 +74,7 @@ func New(db *pgxpool.Pool, log *slog.Logger, o Options) (*Queue, error) {
 		DiscardedJobRetentionPeriod: keepDiscarded,
 		// A rebuild of its indexes would break at the limits that our connections have, and needs the rights of an owner.
 		ReindexerSchedule: river.NeverSchedule(),
+		Hooks:             []rivertype.Hook{river.HookInsertBeginFunc(dateByDatabase)},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
@@ -80,6 +82,13 @@ func New(db *pgxpool.Pool, log *slog.Logger, o Options) (*Queue, error) {
 	q.client = client
 	q.stopping, q.interrupt = context.WithCancel(context.Background())
 	return q, nil
+}
+
+// dateByDatabase has the database say when a job was enqueued. The driver would write this machine's time, and the
+// database, by whose clock jobs are taken, would leave those of a machine that is ahead lying for as long.
+func dateByDatabase(_ context.Context, job *rivertype.JobInsertParams) error {
+	job.CreatedAt, job.ScheduledAt = &time.Time{}, &time.Time{}
+	return nil
 }
 
 // Start begins to work.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -258,46 +257,57 @@ func TestAPeriodicJobUnderWayAtTheEndGoesOnElsewhere(t *testing.T) {
 	awaitJobs(t, second.db, `state = 'completed'`, 1)
 }
 
-func TestTheJobsOfAKilledInstanceAreTakenOver(t *testing.T) {
+// Jobs are taken by the database's clock: one that was dated by a machine whose clock is ahead would lie for as long.
+func TestAJobIsDatedByTheDatabase(t *testing.T) {
 	t.Parallel()
-	url, ran, greeted := postgrestest.URL(t), make(chan struct{}, 100), make(chan struct{}, 100)
-	program, err := os.Executable()
+	i := open(t, postgrestest.URL(t), greetNobody)
+	err := postgres.InTx(t.Context(), i.db, func(tx pgx.Tx) error {
+		if err := i.EnqueueTx(t.Context(), tx, greeting{To: "ada"}); err != nil {
+			return err
+		}
+		var dated int
+		err := tx.QueryRow(t.Context(), `
+			SELECT count(*)
+			FROM river_job
+			WHERE state = 'available'
+			  AND created_at = now()
+			  AND scheduled_at = now()`).Scan(&dated)
+		if dated != 1 {
+			t.Errorf("got %d jobs with the time of the transaction, want 1", dated)
+		}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	killed := exec.Command(program)
-	killed.Env = append(os.Environ(), hangOn+"="+url)
-	killed.Stderr = t.Output()
-	if _, err := killed.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := killed.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = killed.Process.Kill() })
-	i := open(t, url, func(context.Context, string) error {
-		greeted <- struct{}{}
-		return nil
-	})
-	i.greet(t, "ada")
-	awaitJobs(t, i.db, `state = 'running'`, 2)
-	if err := killed.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = killed.Wait()
+}
 
-	// Half a minute passes: for the jobs, and for the leadership of the dead.
-	for _, sql := range []string{
-		`UPDATE river_job SET attempted_at = attempted_at - interval '30 seconds'`,
-		`UPDATE river_leader SET elected_at = elected_at - interval '30 seconds', expires_at = expires_at - interval '30 seconds'`,
-	} {
-		if _, err := i.db.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
+// Behind a pooler no notification comes.
+func TestAQueueThatOnlyPollsGetsItsJobsAndListensToNothing(t *testing.T) {
+	t.Parallel()
+	url, greeted := postgrestest.URL(t), make(chan struct{}, 1)
+	db := postgrestest.Pool(t, url)
+	queue, err := jobs.New(db, slog.New(slog.DiscardHandler), jobs.Options{PollOnly: true})
+	if err != nil {
+		t.Fatal(err)
 	}
-	i.Periodic("hang", once, timeout, signal(ran))
+	jobs.Handle(queue, jobs.Work[greeting]{
+		Timeout: timeout,
+		Do: func(context.Context, *jobs.Job[greeting]) error {
+			greeted <- struct{}{}
+			return nil
+		},
+	})
+	i := &instance{Queue: queue, db: db}
 	i.start(t)
-	await(t, "the run of the killed instance", ran)
-	await(t, "the greeting of the killed instance", greeted)
-	awaitJobs(t, i.db, `state = 'completed' AND attempt = 2`, 2)
+	i.greet(t, "ada")
+	await(t, "the greeting", greeted)
+	var listening int
+	if err := db.QueryRow(t.Context(), `
+		SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`).Scan(&listening); err != nil {
+		t.Fatal(err)
+	}
+	if listening != 0 {
+		t.Errorf("%d connections listen", listening)
+	}
 }

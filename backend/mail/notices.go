@@ -2,16 +2,14 @@ package mail
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
-	"strings"
 	"time"
 )
 
 // NewDevice tells somebody of a sign-in from a browser that had not signed in for him before.
 type NewDevice struct {
 	Language  string    // one of Languages; anything else is English
-	Browser   string    // "Firefox on Linux"; "" where it is unknown
+	Browser   string    // "Firefox on Linux" or "Firefox"; left out where it is no known name
 	IP        string    // where the sign-in came from, "203.0.113.7"; "" where it is unknown
 	When      time.Time // shown in UTC, to the minute
 	PublicURL *url.URL  // as in SignInCode
@@ -34,38 +32,42 @@ type AccountDeleted struct {
 
 // NewDevice writes the message about a sign-in from a new browser. It returns an error when time or URL is missing.
 func (t *Templates) NewDevice(to, from string, d NewDevice) (Message, error) {
-	return notice(to, from, "new_device", "New sign-in to your Sana account", d.PublicURL, d.When)
+	l, err := t.letter("new_device", circumstances{d.Language, d.Browser, d.When, d.PublicURL})
+	if err != nil {
+		return Message{}, err
+	}
+	l.values["ip"] = plainIP(d.IP)
+	return t.write(to, from, "new_device", "notice", l)
 }
 
 // AddressChanged writes the message about a changed address. There are two, and `to` says which: the old mailbox may
-// be in other hands by now, so the message to Old has New masked ("g•••@people.example"); the one to New has both.
-// It returns an error when to is neither, and when time or URL is missing.
+// be in other hands by now, so the message to Old has New masked, "g•••@people.example"; the one to New has both. It
+// returns an error when `to` is neither, when Old or New is not a bare address, and when time or URL is missing.
 func (t *Templates) AddressChanged(to, from string, a AddressChanged) (Message, error) {
-	if to != a.Old && to != a.New {
+	if !isPlainAddress(a.Old) || !isPlainAddress(a.New) {
+		return Message{}, errors.New("mail: the old or the new address is not one plain address")
+	}
+	name, shown := "address_changed_new", a.New
+	switch to {
+	case a.Old:
+		name, shown = "address_changed_old", mask(a.New)
+	case a.New:
+	default:
 		return Message{}, errors.New("mail: the recipient has neither the old address nor the new one")
 	}
-	return notice(to, from, "address_changed", "The address of your Sana account has changed", a.PublicURL, a.When)
+	l, err := t.letter(name, circumstances{language: a.Language, when: a.When, publicURL: a.PublicURL})
+	if err != nil {
+		return Message{}, err
+	}
+	l.values["old"], l.values["new"] = a.Old, shown
+	return t.write(to, from, "address_changed", "notice", l)
 }
 
 // AccountDeleted writes the message about a deleted account. It returns an error when time or URL is missing.
 func (t *Templates) AccountDeleted(to, from string, a AccountDeleted) (Message, error) {
-	return notice(to, from, "account_deleted", "Your Sana account has been deleted", a.PublicURL, a.When)
-}
-
-func notice(to, from, kind, subject string, publicURL *url.URL, when time.Time) (Message, error) {
-	if publicURL == nil || publicURL.Hostname() == "" || !isWebScheme(publicURL.Scheme) {
-		return Message{}, errors.New("mail: the public URL is not http or https with a host")
+	l, err := t.letter("account_deleted", circumstances{language: a.Language, when: a.When, publicURL: a.PublicURL})
+	if err != nil {
+		return Message{}, err
 	}
-	if when.IsZero() {
-		return Message{}, errors.New("mail: the message has no time")
-	}
-	at := when.UTC().Format("15:04 UTC on 2 January 2006")
-	return Message{
-		To:      to,
-		From:    from,
-		Subject: subject,
-		Text:    fmt.Sprintf("%s, on %s, at %s.", strings.TrimSuffix(subject, "."), publicURL.Host, at),
-		Headers: map[string]string{"Auto-Submitted": "auto-generated"},
-		Kind:    kind,
-	}, nil
+	return t.write(to, from, "account_deleted", "notice", l)
 }

@@ -249,6 +249,9 @@ func TestALetterIsNotSentLongerThanItIsOfUse(t *testing.T) {
 	p := newPost()
 	ended := make(chan struct{})
 	p.hold = func(ctx context.Context) error {
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) > 10*time.Millisecond {
+			t.Errorf("the try may take until %s", end)
+		}
 		<-ctx.Done()
 		close(ended)
 		return ctx.Err()

@@ -144,6 +144,13 @@ func (b *Browser) Do(method, path, body string, headers ...Header) *Answer {
 	return answer
 }
 
+// Try sends a request whose answer may never come, and drops it.
+func (b *Browser) Try(method, path, body string) {
+	if response, err := b.client.Do(b.request(method, path, body, nil)); err == nil {
+		response.Body.Close()
+	}
+}
+
 func (b *Browser) request(method, path, body string, headers []Header) *http.Request {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -260,6 +267,7 @@ type PendingCode struct {
 	ExpiresAt  time.Time `json:"expires_at"`
 	ResendAt   time.Time `json:"resend_at"`
 	Delivery   string    `json:"delivery"`
+	Reason     string    `json:"delivery_reason"`
 }
 
 // Pending reads the body as a pending code.
@@ -347,7 +355,7 @@ func (b *Browser) Verify(code string) *Answer {
 func (b *Browser) GetCode(w *World, email string) string {
 	b.t.Helper()
 	w.AwaitMails(b.t)
-	mailed := len(acceptedFor(w.Mailgun.Messages(), email))
+	mailed := len(acceptedFor(w.Mailgun.Messages(), "sign_in_code", email))
 	b.RequestCode(email).Want(http.StatusAccepted)
 	return w.Code(b.t, email, mailed+1)
 }

@@ -22,7 +22,7 @@ func TestAPendingSignInSurvivesKillMinusNine(t *testing.T) {
 	b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
 	first.Kill(t)
 
-	b.MoveTo(&w.Run(t).Instance)
+	b.MoveTo(w.Run(t).Instance)
 
 	pending := b.Get("/api/auth/code").Want(http.StatusOK).Pending()
 	sanatest.WantEqual(t, "address", pending.Email, "ada@sana.example")
@@ -38,7 +38,7 @@ func TestASignedInPersonStaysSoOverKillMinusNine(t *testing.T) {
 	before := b.SignIn(w, "ada@sana.example")
 	first.Kill(t)
 
-	b.MoveTo(&w.Run(t).Instance)
+	b.MoveTo(w.Run(t).Instance)
 
 	after := b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
 	sanatest.WantEqual(t, "session", after.Session, before.Session)
@@ -53,7 +53,7 @@ func TestEveryStepMayReachAnotherInstance(t *testing.T) {
 	next := 0
 	hop := func() *sanatest.Browser {
 		next++
-		b.MoveTo(&instances[next%2].Instance)
+		b.MoveTo(instances[next%2].Instance)
 		return b
 	}
 
@@ -65,7 +65,7 @@ func TestEveryStepMayReachAnotherInstance(t *testing.T) {
 	hop().Get("/api/auth/session").Want(http.StatusOK)
 	hop().Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 	signedOut := b.Clone()
-	signedOut.MoveTo(&instances[0].Instance)
+	signedOut.MoveTo(instances[0].Instance)
 	signedOut.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 }
 
@@ -77,7 +77,7 @@ func TestSignOutIsFinalOnEveryInstance(t *testing.T) {
 	b := here.Open(t)
 	b.SignIn(w, "ada@sana.example")
 	copied := b.Clone()
-	copied.MoveTo(&there.Instance)
+	copied.MoveTo(there.Instance)
 	copied.Get("/api/auth/session").Want(http.StatusOK)
 
 	b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
@@ -88,7 +88,7 @@ func TestSignOutIsFinalOnEveryInstance(t *testing.T) {
 func TestAMailArrivesOnceAndWithTheSameCodeAfterMailgunFailedTwice(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	app := w.Start(t)
+	app := w.Run(t)
 	w.Mailgun.Script(mailgunfake.Answer{Status: 500}, mailgunfake.Answer{Status: 500})
 	b := app.Open(t)
 	b.RequestCode("ada@sana.example").Want(http.StatusAccepted)
@@ -130,7 +130,7 @@ func TestAMailThatIsQueuedWhenTheServerIsKilledStillGoesOut(t *testing.T) {
 	first.Kill(t)
 	sanatest.WantEqual(t, "mails accepted before the kill", len(accepted(w)), 0)
 
-	b.MoveTo(&w.Run(t).Instance)
+	b.MoveTo(w.Run(t).Instance)
 
 	b.Verify(w.Code(t, "ada@sana.example", 1)).Want(http.StatusOK)
 	sanatest.WantEqual(t, "mails accepted", len(accepted(w)), 1)
@@ -150,7 +150,7 @@ func accepted(w *sanatest.World) []mailgunfake.Message {
 func TestARefusedMailIsGivenUpAndThePageIsTold(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	app := w.Start(t)
+	app := w.Run(t)
 	w.Mailgun.Script(mailgunfake.Answer{Status: 400})
 	b := app.Open(t)
 	b.RequestCode("ada@sana.example").Want(http.StatusAccepted)
@@ -177,7 +177,7 @@ func TestACodeThatCannotBeUsedIsNeverMailed(t *testing.T) {
 		t.Run(spoiled, func(t *testing.T) {
 			t.Parallel()
 			w := sanatest.NewWorld(t)
-			app := w.Start(t)
+			app := w.Run(t)
 			w.Mailgun.Script(mailgunfake.Answer{Status: 500})
 			w.Exec(t, `CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.`+spoiled+`; RETURN NEW; END $$`)
 			w.Exec(t, `CREATE TRIGGER spoil BEFORE INSERT ON challenges FOR EACH ROW EXECUTE FUNCTION spoil()`)

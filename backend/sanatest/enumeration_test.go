@@ -37,12 +37,12 @@ func TestNobodyCanTellWhoHasAnAccountOrCouldMakeOne(t *testing.T) {
 		t.Run(signUp, func(t *testing.T) {
 			t.Parallel()
 			w := sanatest.NewWorld(t)
-			w.Start(t).Open(t).SignIn(w, "known@sana.example")
+			w.Run(t).Open(t).SignIn(w, "known@sana.example")
 			w.Pass(t, 24*time.Hour)
-			app := w.Start(t, "SIGN_UP="+signUp)
+			app := w.Run(t, "SIGN_UP="+signUp)
 			var faces []string
 			for _, email := range []string{"known@sana.example", "other@sana.example", "other@else.example"} {
-				faces = append(faces, walkToTheLimits(t, w, app, email))
+				faces = append(faces, walkToTheLimits(t, w, app.Instance, email))
 			}
 			sanatest.WantEqual(t, "somebody without an account", faces[1], faces[0])
 			sanatest.WantEqual(t, "somebody at another domain", faces[2], faces[0])
@@ -82,8 +82,8 @@ func walkToTheLimits(t *testing.T, w *sanatest.World, app *sanatest.Instance, em
 func TestAClosedSignUpSaysSoAfterTheRightCodeAndMakesNothing(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	w.Start(t).Open(t).SignIn(w, grace)
-	app := w.Start(t, "SIGN_UP=closed")
+	w.Run(t).Open(t).SignIn(w, grace)
+	app := w.Run(t, "SIGN_UP=closed")
 	b := app.Open(t)
 	code := b.GetCode(w, ada)
 	a := b.Verify(code).Want(http.StatusForbidden, "sign_up_closed")
@@ -98,7 +98,7 @@ func TestAClosedSignUpSaysSoAfterTheRightCodeAndMakesNothing(t *testing.T) {
 func TestASignUpForSomeDomainsTakesTheirAddressesOnly(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	app := w.Start(t, "SIGN_UP=else.example, Bücher.example")
+	app := w.Run(t, "SIGN_UP=else.example, Bücher.example")
 	for email, status := range map[string]int{
 		"ada@else.example": http.StatusOK, "ada@bücher.example": http.StatusOK,
 		"ada@sana.example": http.StatusForbidden, "ada@sub.else.example": http.StatusForbidden, "ada@notelse.example": http.StatusForbidden,
@@ -113,7 +113,7 @@ func TestASignUpForSomeDomainsTakesTheirAddressesOnly(t *testing.T) {
 func TestATaggedAddressIsSomebodyElse(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	app := w.Start(t)
+	app := w.Run(t)
 	plain := app.Open(t).SignIn(w, ada)
 	w.Pass(t, time.Minute)
 	tagged := app.Open(t).SignIn(w, "ada+shop@sana.example")
@@ -129,14 +129,14 @@ func TestWithoutItsCountsNothingIsComparedAndNothingSent(t *testing.T) {
 		t.Run(table, func(t *testing.T) {
 			t.Parallel()
 			w := sanatest.NewWorld(t)
-			app := w.Start(t)
+			app := w.Run(t)
 			b := app.Open(t)
 			code := b.GetCode(w, ada)
 			w.Exec(t, `ALTER TABLE `+table+` RENAME TO away`)
 			if a := b.Verify(code); a.Status < 500 {
 				t.Errorf("got %d for the right code, want an error: %s", a.Status, a.Body)
 			}
-			other := w.Start(t).Open(t)
+			other := w.Run(t).Open(t)
 			if a := other.RequestCode(grace); a.Status < 500 {
 				t.Errorf("got %d for a new code, want an error: %s", a.Status, a.Body)
 			}
@@ -152,7 +152,7 @@ func TestWithoutItsCountsNothingIsComparedAndNothingSent(t *testing.T) {
 func TestTheCountsOfAnAttackAreAFewRows(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	app := w.Start(t)
+	app := w.Run(t)
 	for range 60 {
 		b := app.Open(t).At("192.0.2.1")
 		b.RequestCode(ada)

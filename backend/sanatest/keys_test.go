@@ -23,11 +23,12 @@ func TestANewSecretKeyWithoutTheOldOneLosesNeitherACodeNorASession(t *testing.T)
 			ada, grace := before.Open(t), before.Open(t)
 			ada.SignIn(w, "ada@sana.example")
 			code := grace.GetCode(w, "grace@sana.example")
+			w.AwaitMails(t)
 			before.Kill(t)
 
 			after := w.Run(t, "SESSION_STORE="+store, "SECRET_KEYS="+newKey)
-			ada.MoveTo(&after.Instance)
-			grace.MoveTo(&after.Instance)
+			ada.MoveTo(after.Instance)
+			grace.MoveTo(after.Instance)
 			if store == "cookie" {
 				why := ada.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in").Problem().SignedOut
 				sanatest.WantEqual(t, "reason", why.Reason, "key_withdrawn")
@@ -53,8 +54,8 @@ func TestANewSecretKeyInFrontOfTheOldOneLosesNothingInEitherStore(t *testing.T) 
 			ada, grace := before.Open(t), before.Open(t)
 			ada.SignIn(w, "ada@sana.example")
 			code := grace.GetCode(w, "grace@sana.example")
-			ada.MoveTo(&after.Instance)
-			grace.MoveTo(&after.Instance)
+			ada.MoveTo(after.Instance)
+			grace.MoveTo(after.Instance)
 			ada.Get("/api/auth/session").Want(http.StatusOK)
 			grace.Verify(code).Want(http.StatusOK)
 		})
@@ -70,9 +71,11 @@ func TestAMailWhoseKeyHasGoneBringsACodeThatWorks(t *testing.T) {
 	ada := before.Open(t)
 	ada.RequestCode("ada@sana.example").Want(http.StatusAccepted)
 	sanatest.Eventually(t, "the mail is not tried", func() error { return sanatest.CountError(len(w.Mailgun.Messages()), 1) })
-	before.Kill(t)
+	if err := before.Terminate(t); err != nil {
+		t.Fatal(err)
+	}
 
 	after := w.Run(t, "SECRET_KEYS="+newKey)
-	ada.MoveTo(&after.Instance)
+	ada.MoveTo(after.Instance)
 	ada.Verify(w.Code(t, "ada@sana.example", 1)).Want(http.StatusOK)
 }

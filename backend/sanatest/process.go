@@ -19,7 +19,7 @@ import (
 
 // Process is the program as a process of its own.
 type Process struct {
-	Instance
+	*Instance
 	command *exec.Cmd
 	exited  chan struct{} // closed when the process is gone
 	err     error         // of waiting for it; read after exited
@@ -39,8 +39,8 @@ func (w *World) Spawn(t testing.TB, override ...string) *Process {
 	t.Helper()
 	port := freePort(t)
 	p := &Process{
-		Instance: Instance{URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: &Log{}},
-		command:  exec.Command(binary(t), "serve", "--migrate"),
+		Instance: &Instance{URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: &Log{}},
+		command:  exec.Command(w.program(t), "serve", "--migrate"),
 		exited:   make(chan struct{}),
 	}
 	p.command.Env = append(w.Environ(fmt.Sprintf("PORT=%d", port)), override...)
@@ -134,6 +134,15 @@ var built struct {
 	err error
 }
 
+// program is the file that Spawn runs.
+func (w *World) program(t testing.TB) string {
+	t.Helper()
+	if w.Program != "" {
+		return w.Program
+	}
+	return binary(t)
+}
+
 // binary builds the program once, with the race detector when the tests run with it.
 func binary(t testing.TB) string {
 	t.Helper()
@@ -141,7 +150,7 @@ func binary(t testing.TB) string {
 		if built.dir, built.err = os.MkdirTemp("", "sanatest-"); built.err != nil {
 			return
 		}
-		args := []string{"build", "-o", filepath.Join(built.dir, "sana")}
+		args := []string{"build", "-ldflags", "-X main.version=test", "-o", filepath.Join(built.dir, "sana")}
 		if raceEnabled {
 			args = append(args, "-race")
 		}

@@ -48,7 +48,7 @@ func TestOfAHundredParallelWrongCodesOverTwoProcessesFiveAreCompared(t *testing.
 	browser.RequestCode("ada@sana.example").Want(http.StatusAccepted)
 	code := w.Code(t, "ada@sana.example", 1)
 	browsers := [2]*sanatest.Browser{browser, browser.Clone()}
-	browsers[1].MoveTo(&processes[1].Instance)
+	browsers[1].MoveTo(processes[1].Instance)
 
 	answers := together(100, func(i int) *sanatest.Answer {
 		return browsers[i%2].Verify(sanatest.WrongCode(code))
@@ -79,7 +79,7 @@ func TestOfSixteenParallelRightCodesOverTwoProcessesOneSignsIn(t *testing.T) {
 		var browsers [16]*sanatest.Browser // each keeps the cookie that it had, whatever the others are answered
 		for i := range browsers {
 			browsers[i] = browser.Clone()
-			browsers[i].MoveTo(&processes[i%2].Instance)
+			browsers[i].MoveTo(processes[i%2].Instance)
 		}
 
 		counts := tally(together(16, func(i int) *sanatest.Answer { return browsers[i].Verify(code) }))
@@ -130,7 +130,7 @@ func TestOfParallelResendsOneSendsAMail(t *testing.T) {
 	w.Code(t, "ada@sana.example", 1)
 	w.Pass(t, time.Minute)
 	second := browser.Clone()
-	second.MoveTo(&processes[1].Instance)
+	second.MoveTo(processes[1].Instance)
 
 	answers := together(16, func(i int) *sanatest.Answer {
 		return [2]*sanatest.Browser{browser, second}[i%2].Post("/api/auth/code/resend", "{}")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,11 +36,15 @@ const (
 	SecretKeys = "k1:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ=="
 )
 
+// WebhookKey is what Mailgun signs its events with.
+const WebhookKey = "key-canary-webhook"
+
 // World is what programs under test share: a database, and a Mailgun.
 type World struct {
 	DatabaseURL string
 	DB          *pgxpool.Pool
 	Mailgun     *mailgunfake.Server
+	Program     string // the file that Run and Spawn start; "" for Sana, built from these sources
 }
 
 // NewWorld makes a world with a migrated database.
@@ -72,6 +77,7 @@ func (w *World) Environ(override ...string) []string {
 		"MAILGUN_DOMAIN=" + mailgunDomain,
 		"MAILGUN_API_KEY=" + mailgunKey,
 		"MAILGUN_API_BASE=" + w.Mailgun.URL(),
+		"MAILGUN_WEBHOOK_KEY=" + WebhookKey,
 		"TRUSTED_PROXY_HOPS=1", // each Browser has an address of its own
 	}, override...)
 }
@@ -143,10 +149,10 @@ func (l *Log) String() string {
 
 var codeAtStart = regexp.MustCompile(`^[0-9A-Z]{6,13}\b`)
 
-// Code waits until Mailgun has accepted n mails to an address and returns the code of the n-th.
+// Code waits until Mailgun has accepted n mails with a code to an address and returns the code of the n-th.
 func (w *World) Code(t testing.TB, address string, n int) string {
 	t.Helper()
-	mails := w.Mails(t, address, n)
+	mails := w.Mails(t, "sign_in_code", address, n)
 	code := codeAtStart.FindString(mails[n-1].Subject)
 	if code == "" {
 		t.Fatalf("the subject %q does not begin with a code", mails[n-1].Subject)
@@ -154,27 +160,27 @@ func (w *World) Code(t testing.TB, address string, n int) string {
 	return code
 }
 
-// Mails waits until Mailgun has accepted at least n mails to an address and returns all of them, oldest first.
-func (w *World) Mails(t testing.TB, address string, n int) []mailgunfake.Message {
+// Mails waits until Mailgun has accepted at least n mails of a kind to an address and returns all of them, oldest first.
+func (w *World) Mails(t testing.TB, kind, address string, n int) []mailgunfake.Message {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Deadline)
 	defer cancel()
 	for seen := 0; ; {
 		all, err := w.Mailgun.Wait(ctx, seen+1)
 		if err != nil {
-			t.Fatalf("waiting for mail %d to %s: %v", n, address, err)
+			t.Fatalf("waiting for %s %d to %s: %v", kind, n, address, err)
 		}
 		seen = len(all)
-		if accepted := acceptedFor(all, address); len(accepted) >= n {
+		if accepted := acceptedFor(all, kind, address); len(accepted) >= n {
 			return accepted
 		}
 	}
 }
 
-func acceptedFor(all []mailgunfake.Message, address string) []mailgunfake.Message {
+func acceptedFor(all []mailgunfake.Message, kind, address string) []mailgunfake.Message {
 	var list []mailgunfake.Message
 	for _, m := range all {
-		if m.Status == 200 && len(m.To) == 1 && m.To[0] == address {
+		if m.Status == 200 && slices.Equal(m.Tags, []string{kind}) && slices.Equal(m.To, []string{address}) {
 			list = append(list, m)
 		}
 	}

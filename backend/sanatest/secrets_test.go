@@ -59,7 +59,7 @@ func dump(t *testing.T, w *sanatest.World) []string {
 func TestADumpTakenMidWalkHoldsNoCodeAndNoToken(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	app := w.Start(t)
+	app := w.Run(t)
 	signedIn := app.Open(t)
 	signedIn.SignIn(w, "grace@sana.example")
 	release := make(chan struct{})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
-	"slices"
 	"time"
 
 	"sana/backend/postgres"
@@ -65,28 +64,13 @@ func (s *Shared) EndOthers(ctx context.Context, userID, except string, why Ended
 // Platform is what a user agent tells: browser and system, each "" where it does not.
 type Platform struct{ Browser, System string }
 
-// PlatformOf reads a user agent.
+// PlatformOf reads a user agent, which may be anything. The names in it are the browser's own: a stranger can make them up.
 func PlatformOf(userAgent string) Platform {
-	parsed := useragent.Parse(userAgent)
+	parsed := useragent.Parse(printable(userAgent, 256))
 	if parsed.IsUnknown() { // then its name is whatever the client wrote
 		return Platform{}
 	}
 	return Platform{Browser: parsed.Name, System: parsed.OS}
-}
-
-// wellKnown are the names that say no more than which browser it is.
-var wellKnown = []string{
-	useragent.Chrome, useragent.Edge, useragent.Firefox, useragent.InternetExplorer, useragent.Opera, useragent.OperaMini,
-	useragent.OperaTouch, useragent.Safari, useragent.SamsungBrowser, useragent.Vivaldi,
-}
-
-// WellKnown leaves out the name of a browser that is not widely used. Whoever asks for a code writes his user agent himself,
-// and what he writes must not reach a stranger's mail.
-func (p Platform) WellKnown() Platform {
-	if !slices.Contains(wellKnown, p.Browser) {
-		p.Browser = ""
-	}
-	return p
 }
 
 // String is "Firefox on Linux", or as much of it as is known.

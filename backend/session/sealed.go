@@ -17,7 +17,8 @@ import (
 
 // Sealed keeps each session in its own cookie, sealed with the secret keys: nothing is stored, and every instance that
 // has the key can read it. Time is the server's. What is in a cookie stays true until it expires: a copy of it outlives
-// its end, nobody can list or end it from elsewhere, and with its key it is gone.
+// its end, an answer under way that renews it can undo a sign-out, nobody can list or end it from elsewhere, and with
+// its key it is gone.
 type Sealed struct {
 	keys   keyring.Ring
 	cookie string

@@ -137,16 +137,12 @@ func TestAClockThatIsBehindTakesWhatItReads(t *testing.T) {
 
 func FuzzNothingButASealedTokenLeadsAnywhere(f *testing.F) {
 	s, _ := sealedSubject(f, "k1:"+secret1)
-	issued, err := s.Issue(f.Context(), nil, s.ada(), "")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, seed := range []string{"", "AQ", "AQAA", "AQJrMQ", "Af8A", strings.Repeat("A", 1024), frozenV1, issued.Token} {
+	for _, seed := range []string{"", "AQ", "AQAA", "AQJrMQ", "Af8A", strings.Repeat("A", 1024), frozenV1, frozenV1[:100]} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
 		got, err := s.Read(t.Context(), token)
-		if err == nil && token != issued.Token && token != frozenV1 {
+		if err == nil && token != frozenV1 {
 			t.Errorf("%q is the session %+v", token, got)
 		}
 		if err != nil && !errors.Is(err, ErrNone) {

@@ -16,7 +16,7 @@ type Client struct {
 	Networks       []string // that the client's IP address is in, the narrowest first; see throttle.Limit.OfNetworks
 	Device         string   // the device token that the browser holds, "" for none
 	AcceptLanguage string   // the header as it came
-	Platform       string   // browser and system in words that may stand in a mail, "" where they are unknown
+	Platform       string   // browser and system in words, as the browser names itself; "" where they are unknown
 	IP             string   // the address itself
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"time"
 
 	"sana/backend/keyring"
 	"sana/backend/mail"
@@ -27,7 +28,8 @@ type MailSettings struct {
 // isNewest is true for the mail with this number where it is its challenge's newest. The release before this one gives none.
 const isNewest = `(@number = 0 OR mails = @number)`
 
-// composeCode writes a challenge's newest mail. The code exists only from here to the sender. It goes to the stored
+// composeCode writes a challenge's newest mail, unless the provider is known to have it: an instance can be killed after that
+// was noted and before the queue knows. The code exists only from here to the sender. It goes to the stored
 // address, never to one that came with a request.
 func (s *Service) composeCode(ctx context.Context, ref outbox.Ref) (outbox.Composed, error) {
 	r, err := queryRow(ctx, s.db, `
@@ -35,6 +37,8 @@ func (s *Service) composeCode(ctx context.Context, ref outbox.Ref) (outbox.Compo
 		FROM challenges
 		WHERE id = @id
 		  AND `+isNewest+`
+		  AND delivery IN ('queued', 'delayed', 'held')
+		  AND delivery_at IS NULL
 		  AND consumed_at IS NULL
 		  AND tries < @max_tries
 		  AND expires_at > now()`,
@@ -46,6 +50,9 @@ func (s *Service) composeCode(ctx context.Context, ref outbox.Ref) (outbox.Compo
 		return outbox.Composed{}, postgres.Error("compose code", err)
 	}
 	key, ok := s.keys.Find(r.KeyID)
+	if !ok && r.Now.Sub(r.SentAt) < rekeyAfter {
+		return outbox.Composed{}, errForeignKey
+	}
 	if !ok {
 		if key, err = s.rekey(ctx, r); err != nil {
 			return outbox.Composed{}, err
@@ -61,6 +68,11 @@ func (s *Service) composeCode(ctx context.Context, ref outbox.Ref) (outbox.Compo
 	message.Ref = mailRef(ref)
 	return outbox.Composed{Message: message, UsefulFor: r.ExpiresAt.Sub(r.Now)}, nil
 }
+
+// rekeyAfter is how long a mail waits for an instance that knows its key: while a new one is rolled out there may be some.
+const rekeyAfter = 5 * time.Second
+
+var errForeignKey = errors.New("signin: the code's key is not in this instance's ring; another instance may have it")
 
 // rekey gives a challenge whose key has gone the current one, and with it a new code: nobody can derive the old one for a
 // mail any more.

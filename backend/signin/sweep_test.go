@@ -73,3 +73,26 @@ func TestASweepPassesByWhatAnotherOneIsAt(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestNoticesAreSweptAfterAWeekAndTokensAfterAnHour(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.Pool(t, postgrestest.URL(t))
+	s := &Service{db: db}
+	for _, sql := range []string{
+		`INSERT INTO notices (email, language, platform, ip, created_at)
+		 SELECT 'ada@sana.example', 'en', '', '', now() - make_interval(hours => h) FROM generate_series(0, 335) AS h`,
+		`INSERT INTO event_tokens (token, seen_at)
+		 SELECT 'token ' || m, now() - make_interval(mins => m) FROM generate_series(0, 119) AS m`,
+	} {
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What is exactly a week or an hour old by the insert's clock is older by the sweep's.
+	if deleted, err := s.SweepNotices(t.Context()); err != nil || deleted != 168 {
+		t.Errorf("the sweep took %d notices (%v), want 168", deleted, err)
+	}
+	if deleted, err := s.SweepEventTokens(t.Context()); err != nil || deleted != 60 {
+		t.Errorf("the sweep took %d tokens (%v), want 60", deleted, err)
+	}
+}

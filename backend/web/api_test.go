@@ -20,7 +20,7 @@ const (
 type scene struct {
 	*testing.T
 	world *sanatest.World
-	app   *sanatest.Instance
+	app   *sanatest.Process
 	b     *sanatest.Browser
 	// sealed is whether sessions are in the cookie: then a copy of one outlives its end, and there is no list.
 	sealed bool
@@ -355,7 +355,7 @@ func play(t *testing.T, store string, scenarios []scenario) {
 		t.Run(scenario.promise, func(t *testing.T) {
 			t.Parallel()
 			w := sanatest.NewWorld(t)
-			app := w.Start(t, "SESSION_STORE="+store)
+			app := w.Run(t, "SESSION_STORE="+store)
 			scenario.play(scene{t, w, app, app.Open(t), store == "cookie"})
 		})
 	}

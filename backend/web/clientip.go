@@ -40,7 +40,7 @@ func (s *Server) client(c *fiber.Ctx) signin.Client {
 	client := signin.Client{
 		Device:         s.device.token(c),
 		AcceptLanguage: utils.CopyString(c.Get(fiber.HeaderAcceptLanguage)),
-		Platform:       session.PlatformOf(utils.CopyString(c.Get(fiber.HeaderUserAgent))).WellKnown().String(),
+		Platform:       session.PlatformOf(utils.CopyString(c.Get(fiber.HeaderUserAgent))).String(),
 		IP:             s.clientIP(c),
 	}
 	for _, group := range clientaddr.Groups(s.clientAddr(c)) {

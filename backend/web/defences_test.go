@@ -12,16 +12,14 @@ import (
 	"strings"
 	"testing"
 
-	"sana/backend/inbox"
 	"sana/backend/sanatest"
-	"sana/backend/web"
 )
 
 // A-19: cookies that a neighbour host has set for the whole domain, too large to be read, do not lock a person out: the
 // page comes through even if much more was sent than is read, and deletes them.
 func TestTooManyCookiesAreAnsweredWithAPageThatDeletesThem(t *testing.T) {
 	t.Parallel()
-	app := serve(t, newServerWith(t, func(*web.Options) {}))
+	app := sanatest.NewWorld(t).Run(t).Instance
 	for _, size := range []int{16 << 10, 17 << 10, 200 << 10} {
 		a := openWire(t, app).send(get("Cookie: tossed=" + strings.Repeat("x", size))).receive()
 		sanatest.WantEqual(t, "status", a.status, 431)
@@ -43,7 +41,7 @@ func TestTooManyCookiesAreAnsweredWithAPageThatDeletesThem(t *testing.T) {
 // A-19: the answer is not lost to a reset when the client is still sending (RFC 9112, 9.6).
 func TestARefusedClientMaySendTheRestOfItsRequest(t *testing.T) {
 	t.Parallel()
-	app := serve(t, newServerWith(t, func(*web.Options) {}))
+	app := sanatest.NewWorld(t).Run(t).Instance
 	for promise, request := range map[string]string{
 		"headers": get("Cookie: tossed=" + strings.Repeat("x", 17<<10)),
 		"a body":  out + "Content-Length: 100000\r\n\r\n" + strings.Repeat("x", 17<<10),
@@ -64,7 +62,7 @@ func TestARefusedClientMaySendTheRestOfItsRequest(t *testing.T) {
 // A link with a long address is no way to sign somebody out.
 func TestAnAddressThatIsTooLongDeletesNoCookie(t *testing.T) {
 	t.Parallel()
-	app := serve(t, newServerWith(t, func(*web.Options) {}))
+	app := sanatest.NewWorld(t).Run(t).Instance
 	for _, address := range []string{strings.Repeat("x", 17<<10), strings.Repeat("x", 15<<10)} {
 		request := "GET /?" + address + " HTTP/1.1\r\nHost: sana.example\r\nCookie: a=" + strings.Repeat("y", 3<<10) + "\r\n\r\n"
 		a := openWire(t, app).send(request).receive()
@@ -80,7 +78,7 @@ func TestAnAddressThatIsTooLongDeletesNoCookie(t *testing.T) {
 func TestSignOutClearsWhatTheBrowserKeeps(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	b := w.Start(t).Open(t)
+	b := w.Run(t).Open(t)
 	b.SignIn(w, ada)
 	a := b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 	sanatest.WantEqual(t, "Clear-Site-Data", a.Header.Get("Clear-Site-Data"), `"cache", "storage"`)
@@ -93,8 +91,8 @@ func TestSignOutClearsWhatTheBrowserKeeps(t *testing.T) {
 // names, since Vite and tests stand in between.
 func TestOnlyOurOwnHostIsAnswered(t *testing.T) {
 	t.Parallel()
-	production := serve(t, newServerWith(t, func(*web.Options) {}))
-	development := serve(t, newServerWith(t, func(o *web.Options) { o.Inbox = inbox.New(nil) }))
+	w := sanatest.NewWorld(t)
+	production, development := w.Run(t), w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
 	for host, want := range map[string]struct{ production, development bool }{
 		"sana.example":              {true, true},
 		"SANA.example":              {true, true},
@@ -116,7 +114,7 @@ func TestOnlyOurOwnHostIsAnswered(t *testing.T) {
 		"10.0.0.7:3000":             {false, false},
 	} {
 		as := func(r *http.Request) { r.Host = host }
-		for app, ok := range map[*sanatest.Instance]bool{production: want.production, development: want.development} {
+		for app, ok := range map[*sanatest.Process]bool{production: want.production, development: want.development} {
 			b := app.Open(t)
 			if a := b.Get("/api/auth/session", as); ok {
 				a.Want(http.StatusUnauthorized, "not_signed_in")
@@ -138,10 +136,7 @@ func TestOnlyOurOwnHostIsAnswered(t *testing.T) {
 // A-08: several headers are one list, and an entry may have a port; what stands left of the trusted hops does not count.
 func TestSeveralForwardingHeadersAreOneList(t *testing.T) {
 	t.Parallel()
-	app := serve(t, newServerWith(t, func(o *web.Options) {
-		o.Inbox = inbox.New(nil)
-		o.TrustedProxyHops = 2
-	}))
+	app := sanatest.NewWorld(t).Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console", "TRUSTED_PROXY_HOPS=2").Instance
 	for lines, want := range map[string]string{
 		"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 10.0.0.1":      "203.0.113.9",
 		"X-Forwarded-For: 6.6.6.6, 203.0.113.9:5678\r\nx-forwarded-for: 10.0.0.1:80":                 "203.0.113.9",
@@ -165,7 +160,7 @@ func TestSeveralForwardingHeadersAreOneList(t *testing.T) {
 func TestFetchingTheLinkOfAMailConsumesNothing(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	app := w.Start(t)
+	app := w.Run(t)
 	b := app.Open(t)
 	b.RequestCode(ada).Want(http.StatusAccepted)
 	code := w.Code(t, ada, 1)

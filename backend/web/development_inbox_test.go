@@ -16,8 +16,8 @@ func startDevelopment(t *testing.T, w *sanatest.World) *sanatest.Instance {
 	return w.Start(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
 }
 
-// awaitDelivery waits until the page that waits for a code would show this.
-func awaitDelivery(t *testing.T, b *sanatest.Browser, delivery, reason string) {
+// awaitPending waits until the page that waits for a code would show this.
+func awaitPending(t *testing.T, b *sanatest.Browser, delivery, reason string) {
 	t.Helper()
 	sanatest.Eventually(t, "the state of the mail", func() error {
 		var got struct {
@@ -32,7 +32,7 @@ func awaitDelivery(t *testing.T, b *sanatest.Browser, delivery, reason string) {
 	})
 }
 
-// newest waits until the newest mail of the inbox has a state.
+// awaitNewest waits until the newest mail of the inbox has a state.
 func awaitNewest(t *testing.T, app *sanatest.Instance, state inbox.State) inbox.Mail {
 	t.Helper()
 	var mails []inbox.Mail
@@ -66,12 +66,12 @@ func TestTheInboxPlaysEveryStateOfAMailOnEveryInstance(t *testing.T) {
 			b := here.Open(t)
 			sanatest.WantEqual(t, "answer", string(b.Post("/dev/inbox/faults", row.fault).Want(http.StatusOK).Body), row.answer)
 			b.RequestCode(ada).Want(http.StatusAccepted)
-			awaitDelivery(t, b, row.delivery, row.reason)
+			awaitPending(t, b, row.delivery, row.reason)
 			reason := row.reason
 			if row.later == "delivered" {
 				reason = ""
 			}
-			awaitDelivery(t, b, row.later, reason)
+			awaitPending(t, b, row.later, reason)
 			mail := awaitNewest(t, there, inbox.State(row.state))
 			if mail.To != ada || !strings.Contains(mail.HTML, "<html") {
 				t.Errorf("got %+v", mail)
@@ -79,7 +79,7 @@ func TestTheInboxPlaysEveryStateOfAMailOnEveryInstance(t *testing.T) {
 
 			other := there.Open(t)
 			other.RequestCode(grace).Want(http.StatusAccepted)
-			awaitDelivery(t, other, "delivered", "")
+			awaitPending(t, other, "delivered", "")
 		})
 	}
 }
@@ -96,7 +96,7 @@ func TestAFaultThatDoesNotExistIsRefused(t *testing.T) {
 	}
 	b.Post("/dev/inbox/faults", `{"fault":"fail"}`, sanatest.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
 	b.RequestCode(ada).Want(http.StatusAccepted)
-	awaitDelivery(t, b, "delivered", "")
+	awaitPending(t, b, "delivered", "")
 
 	production := w.Start(t).Open(t)
 	production.Post("/dev/inbox/faults", `{"fault":"fail"}`).Want(http.StatusNotFound, "not_found")

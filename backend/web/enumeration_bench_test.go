@@ -29,12 +29,12 @@ func BenchmarkKnownAndUnknown(b *testing.B) {
 	for _, setting := range []string{"SIGN_UP=open", "SIGN_UP=closed"} {
 		b.Run(setting, func(b *testing.B) {
 			w := sanatest.NewWorld(b)
-			app := w.Start(b, "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=error", setting)
+			app := w.Run(b, "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=error", setting)
 			w.Exec(b, `INSERT INTO users (email) SELECT 'known' || i || '@sana.example' FROM generate_series(0, $1 - 1) AS i`, timedPairs+untimedPairs)
 			b.ResetTimer()
 			for range b.N {
 				w.Exec(b, `TRUNCATE challenges`)
-				asked, wrong := timePairs(b, app)
+				asked, wrong := timePairs(b, app.Instance)
 				asked.report(b, "code")
 				wrong.report(b, "verify")
 			}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -68,17 +70,72 @@ func TestTheHeadersOfEveryStatusAreThese(t *testing.T) {
 	} {
 		a := openWire(t, c.app).send(c.request).receive()
 		sanatest.WantEqual(t, "status of "+c.what, a.status, c.status)
-		fmt.Fprintf(&golden, "%d %s\n", a.status, c.what)
-		for _, name := range slices.Sorted(maps.Keys(a.header)) {
-			for _, value := range a.header[name] {
-				if name == "Date" || name == "X-Request-Id" || name == "Content-Length" {
-					value = "…"
-				}
-				fmt.Fprintf(&golden, "    %s: %s\n", name, value)
-			}
-		}
+		golden.WriteString(headersOf(c.what, a.status, a.header))
 	}
 	wantGolden(t, "testdata/headers.txt", golden.String())
+}
+
+var cookieValue = regexp.MustCompile(`^([^=]+)=[^;]+`)
+
+// headersOf writes all headers of an answer, with … for what is never twice the same.
+func headersOf(what string, status int, header http.Header) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d %s\n", status, what)
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		for _, value := range header[name] {
+			switch {
+			case name == "Date" || name == "X-Request-Id" || name == "Content-Length" || name == "Retry-After" && status == 429:
+				value = "…"
+			case name == "Set-Cookie":
+				value = cookieValue.ReplaceAllString(value, "$1=…")
+			}
+			fmt.Fprintf(&b, "    %s: %s\n", name, value)
+		}
+	}
+	return b.String()
+}
+
+// A-30, ASVS 5.0, 3.4 and 14.3.2: the same for all that a sign-in can be answered with, above all for what sets a cookie.
+func TestTheHeadersOfASignInAreThese(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app, closed := w.Run(t), w.Run(t, "SIGN_UP=closed")
+	var golden strings.Builder
+	see := func(what string, status int, a *sanatest.Answer) {
+		t.Helper()
+		golden.WriteString(headersOf(what, a.Want(status).Status, a.Header))
+	}
+	b := app.Open(t)
+	see("a code is asked for", 202, b.RequestCode(ada))
+	see("the pending code", 200, b.Get("/api/auth/code"))
+	see("no address", 400, b.RequestCode("nobody"))
+	see("no code", 400, b.Verify("nonsense"))
+	code := w.Code(t, ada, 1)
+	see("a wrong code", 401, b.Verify(sanatest.WrongCode(code)))
+	see("the right code", 200, b.Verify(code))
+	see("who is signed in", 200, b.Get("/api/auth/session"))
+	see("sign-out", 204, b.Post("/api/auth/sign-out", "{}"))
+	see("no pending code", 404, b.Verify(code))
+
+	b = app.Open(t).At("192.0.2.1")
+	b.RequestCode(grace).Want(202)
+	w.Exec(t, `UPDATE challenges SET tries = 5`)
+	see("a code that is locked", 429, b.Verify(code))
+	w.Exec(t, `UPDATE challenges SET expires_at = now()`)
+	see("a code that has expired", 410, b.Verify(code))
+	see("a new code", 202, b.Post("/api/auth/code/resend", "{}"))
+	see("the code is forgotten", 204, b.Do(http.MethodDelete, "/api/auth/code", ""))
+	for i := range 9 {
+		app.Open(t).At("192.0.2.1").RequestCode(fmt.Sprintf("person%d@sana.example", i))
+	}
+	see("a network that asks too often", 429, b.RequestCode(ada))
+
+	b = closed.Open(t)
+	b.RequestCode("eve@sana.example").Want(202)
+	see("a sign-up that is closed", 403, b.Verify(w.Code(t, "eve@sana.example", 1)))
+	w.TakeAway(t)
+	see("the database is away", 503, b.Get("/api/auth/session", sanatest.With("Cookie", cookie+"="+strings.Repeat("A", 43))))
+	wantGolden(t, "testdata/headers-sign-in.txt", golden.String())
 }
 
 func wantGolden(t *testing.T, path, got string) {

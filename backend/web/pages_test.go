@@ -68,6 +68,7 @@ func TestTheRoutesAreThese(t *testing.T) {
 		"GET /api/sessions",
 		"DELETE /api/sessions",
 		"DELETE /api/sessions/:id",
+		"POST /api/webhooks/mailgun",
 		"GET /api/openapi.json",
 		"GET /livez",
 		"GET /readyz",
@@ -169,13 +170,13 @@ func TestTheContractIsServed(t *testing.T) {
 func TestTheDevelopmentInboxShowsEveryMailOnEveryInstance(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	here, there := w.Start(t, "APP_ENV=development", "MAIL_TRANSPORT=console"), w.Start(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
+	here, there := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console"), w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
 	b := here.Open(t)
 	b.RequestCode(ada).Want(http.StatusAccepted)
 	b.RequestCode(grace).Want(http.StatusAccepted)
 	type mail struct{ To, Subject, Text, HTML string }
 	var mails []mail
-	for _, app := range []*sanatest.Instance{here, there} {
+	for _, app := range []*sanatest.Process{here, there} {
 		sanatest.Eventually(t, "the mails do not arrive", func() error {
 			a := app.Open(t).Get("/dev/inbox.json").Want(http.StatusOK)
 			a.JSON(&mails)
@@ -195,7 +196,7 @@ func TestTheDevelopmentInboxShowsEveryMailOnEveryInstance(t *testing.T) {
 func TestSessionDebugShowsWhatTheServerSeesAndNoToken(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	app := w.Start(t, "APP_ENV=development", "MAIL_TRANSPORT=mailgun", "TRUSTED_PROXY_HOPS=1")
+	app := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=mailgun", "TRUSTED_PROXY_HOPS=1")
 	b := app.Open(t)
 	type seen struct {
 		Instance, Store, Cookie string
@@ -234,7 +235,7 @@ func TestSessionDebugShowsWhatTheServerSeesAndNoToken(t *testing.T) {
 func TestTheClientAddressComesFromTheRightOfXForwardedFor(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	address := func(app *sanatest.Instance, header, value string) string {
+	address := func(app *sanatest.Process, header, value string) string {
 		var seen struct {
 			ClientIP string `json:"client_ip"`
 		}
@@ -246,7 +247,7 @@ func TestTheClientAddressComesFromTheRightOfXForwardedFor(t *testing.T) {
 		"1": {"203.0.113.9": "203.0.113.9", "6.6.6.6,203.0.113.9": "203.0.113.9", "203.0.113.9, nonsense": "127.0.0.1", "": "127.0.0.1", "::ffff:203.0.113.9": "203.0.113.9", "2001:db8::1": "2001:db8::1"},
 		"2": {"6.6.6.6, 203.0.113.9, 10.0.0.1": "203.0.113.9", "203.0.113.9": "127.0.0.1"},
 	} {
-		app := w.Start(t, "APP_ENV=development", "MAIL_TRANSPORT=console", "TRUSTED_PROXY_HOPS="+hops)
+		app := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console", "TRUSTED_PROXY_HOPS="+hops)
 		for header, want := range cases {
 			sanatest.WantEqual(t, hops+" hops, "+header, address(app, "X-Forwarded-For", header), want)
 		}

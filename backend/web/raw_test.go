@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"sana/backend/sanatest"
@@ -204,7 +203,7 @@ var unclean = map[string]string{
 // the same write is never answered. What is clean is answered, and the connection stays.
 func TestOnlyCleanRequestsAreAnsweredAndAConnectionEndsWithTheFirstOther(t *testing.T) {
 	t.Parallel()
-	app := serve(t, newServer(t, fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}}, false))
+	app := sanatest.NewWorld(t).Run(t).Instance
 	for _, c := range clean {
 		t.Run(c.promise, func(t *testing.T) {
 			t.Parallel()

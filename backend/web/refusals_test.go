@@ -15,7 +15,7 @@ import (
 func TestABodyIsReadStrictly(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	b := w.Start(t).Open(t)
+	b := w.Run(t).Open(t)
 	good := `{"email":"` + ada + `"}`
 	for _, c := range []struct {
 		promise string
@@ -61,7 +61,7 @@ func TestABodyIsReadStrictly(t *testing.T) {
 func TestAWriteFromAnotherOriginIsRefused(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	b := w.Start(t).Open(t)
+	b := w.Run(t).Open(t)
 	allowed := map[[2]string]bool{}
 	for _, site := range []string{"same-origin", "same-site", "cross-site", "none", "Same-Origin", ""} {
 		for _, origin := range []string{sanatest.PublicURL, "https://evil.example", "https://sana.example.evil.example", "http://sana.example", "null", ""} {
@@ -88,7 +88,7 @@ func TestAWriteFromAnotherOriginIsRefused(t *testing.T) {
 func TestOnlyDeclaredMethodsAndPathsAreAnswered(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	b := w.Start(t).Open(t)
+	b := w.Run(t).Open(t)
 	for path, allow := range map[string]string{
 		"/api/auth/code":        "GET, HEAD, POST, DELETE",
 		"/api/auth/code/resend": "POST",
@@ -131,7 +131,7 @@ func sortedList(s string) map[string]bool {
 // A request id from outside is kept where it is harmless and replaced where it is not (P-22).
 func TestARequestIDFromOutsideIsKeptOnlyWhereItIsHarmless(t *testing.T) {
 	t.Parallel()
-	b := sanatest.NewWorld(t).Start(t).Open(t)
+	b := sanatest.NewWorld(t).Run(t).Open(t)
 	for given, kept := range map[string]bool{
 		"abc-123": true, strings.Repeat("a", 64): true, strings.Repeat("a", 65): false, "a b": false, "a{b": false, "": false,
 	} {

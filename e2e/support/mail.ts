@@ -15,12 +15,13 @@ export interface CodeMail {
   link: string
 }
 
-/** Waits for the newest mail to `address`. */
-export async function readCode(serverUrl: string, address: string): Promise<CodeMail> {
+/** Waits until there are `count` mails to `address` and reads the newest. */
+export async function readCode(serverUrl: string, address: string, count = 1): Promise<CodeMail> {
   const find = async () => {
     const answer = await fetch(`${serverUrl}/dev/inbox.json`)
     const mails: Mail[] = await answer.json()
-    return mails.find(({ to }) => to === address)
+    const own = mails.filter(({ to }) => to === address)
+    return own.length >= count ? own[0] : undefined
   }
   const mail = await waitFor(find, { timeout: 15_000 })
   const code = mail?.subject.match(/^\d{6,8}/)?.[0]

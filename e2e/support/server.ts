@@ -11,12 +11,16 @@ interface Options {
   folder: string
   /** Where the browser finds it, if not at its own address. */
   publicUrl?: string
+  /** Or the name by which the browser finds it there. */
+  host?: string
   /** Proxies in front of it. */
   hops?: number
 }
 
 export class Server {
   readonly url: string
+  /** Where the browser finds it. */
+  readonly publicUrl: string
   /** All that it has printed, over all its lives. */
   log = ''
   #child: ChildProcess | undefined
@@ -26,6 +30,7 @@ export class Server {
     private readonly options: Options,
   ) {
     this.url = `http://127.0.0.1:${port}`
+    this.publicUrl = options.publicUrl ?? `http://${options.host ?? '127.0.0.1'}:${port}`
   }
 
   static async start(options: Options): Promise<Server> {
@@ -36,12 +41,12 @@ export class Server {
 
   /** Starts it, at the same address as before, and waits until it is ready. */
   async start(): Promise<void> {
-    const { databaseUrl, folder, publicUrl = this.url, hops = 0 } = this.options
+    const { databaseUrl, folder, hops = 0 } = this.options
     const env = {
       PATH: process.env.PATH,
       APP_ENV: 'development',
       PORT: String(this.port),
-      PUBLIC_URL: publicUrl,
+      PUBLIC_URL: this.publicUrl,
       DATABASE_URL: databaseUrl,
       TRUSTED_PROXY_HOPS: String(hops),
     }

@@ -11,6 +11,8 @@ interface Fixtures {
   /** An empty folder of this test's own. */
   folder: string
   database: Database
+  /** The name by which the browser finds Sana. */
+  host: string
   sana: Server
   /** Where the browser finds Sana. */
   address: string
@@ -31,14 +33,16 @@ export const test = base.extend<Fixtures>({
     await database.drop()
   },
 
-  sana: async ({ database, folder }, use, info) => {
-    const server = await Server.start({ databaseUrl: database.url, folder })
+  host: ['127.0.0.1', { option: true }],
+
+  sana: async ({ database, folder, host }, use, info) => {
+    const server = await Server.start({ databaseUrl: database.url, folder, host })
     await use(server)
     await server.kill()
     if (info.status !== info.expectedStatus) await info.attach('log of the server', { body: server.log })
   },
 
-  address: ({ sana }, use) => use(sana.url),
+  address: ({ sana }, use) => use(sana.publicUrl),
 
   baseURL: ({ address }, use) => use(address),
 
@@ -63,7 +67,7 @@ function watchForComplaints(page: Page): string[] {
 }
 
 /** What the page has stored where scripts could read it. */
-function keptInBrowser(page: Page): Promise<string[]> {
+export function keptInBrowser(page: Page): Promise<string[]> {
   return page.evaluate(async () => [
     ...Object.keys(localStorage),
     ...Object.keys(sessionStorage),

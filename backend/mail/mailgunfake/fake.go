@@ -27,6 +27,7 @@ type Message struct {
 	Tags    []string
 	Options map[string]string // the o: fields but o:tag, without their prefix: "tracking", "require-tls"
 	Headers map[string]string // the h: fields, without their prefix
+	Ref     string            // the field v:ref, which comes back in events
 	Status  int               // what the fake answered, or would have, had nothing interrupted it
 }
 
@@ -149,6 +150,7 @@ func read(form url.Values, status int) Message {
 		Text:    form.Get("text"),
 		HTML:    form.Get("html"),
 		Tags:    form["o:tag"],
+		Ref:     form.Get("v:ref"),
 		Options: map[string]string{},
 		Headers: map[string]string{},
 		Status:  status,

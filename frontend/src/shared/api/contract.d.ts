@@ -150,6 +150,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/webhooks/mailgun": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mailgun tells what became of a mail.
+         * @description For Mailgun's servers alone: `event-data` as its documentation has it, of which more than is named here is ignored,
+         *     with a signature under the key MAILGUN_WEBHOOK_KEY. An event about a mail that is not known here is taken and changes
+         *     nothing. Mailgun comes again after every answer but 200 and 406.
+         */
+        post: operations["takeMailgunEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -332,7 +354,7 @@ export interface components {
             /** @description What happened and what to do, for people. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "invalid_email" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "sign_up_closed" | "reauthentication_required" | "not_found" | "no_pending_code" | "method_not_allowed" | "request_timeout" | "not_with_this_store" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "too_many_wrong_codes" | "too_many_requests" | "header_too_large" | "internal_error" | "unavailable";
+            code: "invalid_request" | "invalid_email" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "invalid_signature" | "sign_up_closed" | "reauthentication_required" | "not_found" | "no_pending_code" | "method_not_allowed" | "event_refused" | "request_timeout" | "not_with_this_store" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "too_many_wrong_codes" | "too_many_requests" | "header_too_large" | "internal_error" | "unavailable";
             request_id: string;
             /** @description Seconds to wait, as in Retry-After. */
             retry_after?: number;
@@ -648,6 +670,64 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    takeMailgunEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description `signature` is HMAC-SHA-256 over `timestamp` and `token`, in hexadecimal digits. */
+                    signature: Record<string, never>;
+                    "event-data": Record<string, never>;
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            /** @description `invalid_signature`: forged, or the key here is not Mailgun's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No MAILGUN_WEBHOOK_KEY is set. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `event_refused`: signed more than 15 minutes ago or in the future, or played back. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };

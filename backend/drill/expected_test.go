@@ -1,0 +1,104 @@
+package drill
+
+// expectation is what a case does to the people of one store. A store that does better than that fails the test too: then
+// docs/contrast.md is wrong.
+type expectation struct {
+	lostCodes int
+	signedOut int
+	failed    int // or many
+	refusals  string
+	note      string
+}
+
+// many is a number of failed requests above 0 that depends on the machine.
+const many = -1
+
+// What people without a session are told.
+const (
+	startOver = "404 no_pending_code, 401 not_signed_in"
+	withdrawn = "404 no_pending_code, 401 not_signed_in: key_withdrawn"
+)
+
+// expectations is by case and store.
+var expectations = map[string]map[string]expectation{
+	"restart": {
+		postgres:     {0, 0, 2, "", "Nobody is answered while nothing runs; then both go on where they were."},
+		cookie:       {0, 0, 2, "", "Nobody is answered while nothing runs; then both go on where they were."},
+		randomSecret: {1, 1, 2, withdrawn, "The new process has another secret and can read no cookie of the old one."},
+		localFiles:   {1, 1, 2, startOver, "The new process has a fresh disk; the files went with the old one's."},
+	},
+	"kill": {
+		postgres:     {0, 0, 2, "", "As with SIGTERM: nothing that matters was in the process."},
+		cookie:       {0, 0, 2, "", "As with SIGTERM: nothing that matters was in the process."},
+		randomSecret: {1, 1, 2, withdrawn, "The secret died with the process."},
+		localFiles:   {1, 1, 2, startOver, "The files went with the instance."},
+	},
+	"second-instance": {
+		postgres:     {0, 0, 0, "", "Each instance sees the same sessions; a sign-in may begin at one and end at the other."},
+		cookie:       {0, 0, 0, "", "Each instance has the key and can read every cookie."},
+		randomSecret: {2, 1, 0, withdrawn, "Each instance takes the other's cookies for nobody's; not even a new sign-in succeeds."},
+		localFiles:   {2, 1, 0, startOver, "Each instance has files of its own; not even a new sign-in succeeds."},
+	},
+	"rolling-restart": {
+		postgres:     {0, 0, 0, "", "Two instances are replaced under load and nobody notices."},
+		cookie:       {0, 0, 0, "", "Two instances are replaced under load and nobody notices."},
+		randomSecret: {4, 2, many, withdrawn, "One instance is replaced, as two fail anyhow: from the switch on, everybody starts over."},
+		localFiles:   {4, 2, many, startOver, "One instance is replaced, as two fail anyhow: from the switch on, everybody starts over."},
+	},
+	"new-key-old-kept": {
+		postgres:     {0, 0, 0, "", "No session depends on a key; the mailed code is checked with the old one."},
+		cookie:       {0, 0, 0, "", "The old key still reads what it has sealed."},
+		randomSecret: {1, 1, 0, withdrawn, "The deploy itself signs everybody out; SECRET_KEYS has no part in it."},
+		localFiles:   {1, 1, 0, startOver, "The deploy itself signs everybody out; SECRET_KEYS has no part in it."},
+	},
+	"new-key-old-gone": {
+		postgres:     {0, 0, 0, "", "No session depends on a key, and the mailed code is checked with what its browser has."},
+		cookie:       {1, 1, 0, withdrawn, "What the old key sealed cannot be read any more: a clean sign-out that says why."},
+		randomSecret: {1, 1, 0, withdrawn, "The deploy itself signs everybody out; SECRET_KEYS has no part in it."},
+		localFiles:   {1, 1, 0, startOver, "The deploy itself signs everybody out; SECRET_KEYS has no part in it."},
+	},
+	"ended-elsewhere": {
+		postgres:     {0, 0, 0, "401 not_signed_in: ended_elsewhere", "The session is over with the next request, which is told why."},
+		cookie:       {0, 1, 1, "409 not_with_this_store", "CANNOT: nobody knows of the other session, so nobody can end it."},
+		randomSecret: {0, 1, 1, "409 not_with_this_store", "CANNOT: nobody knows of the other session, so nobody can end it."},
+		localFiles:   {0, 1, 1, "409 not_with_this_store", "CANNOT: no list by person is kept."},
+	},
+	"replay": {
+		postgres:     {0, 0, 0, "401 not_signed_in: signed_out", "The copy is worth nothing after sign-out, and the code no second session."},
+		cookie:       {0, 1, 0, "", "CANNOT: the copy is good until it expires. The code is still good for one session only."},
+		randomSecret: {0, 1, 0, "", "CANNOT: the copy is good until it expires, or the process ends."},
+		localFiles:   {0, 0, 0, "401 not_signed_in", "The file is gone, and with it what the copy was worth."},
+	},
+	"database-away": {
+		postgres:     {0, 0, 21, "", "All are told to try again (503, Retry-After) and keep their cookies; then both go on."},
+		cookie:       {0, 0, 11, "", "Who is signed in notices nothing; codes have to wait (503, Retry-After)."},
+		randomSecret: {0, 0, 11, "", "Who is signed in notices nothing; codes have to wait (503, Retry-After)."},
+		localFiles:   {0, 0, 11, "", "Who is signed in notices nothing; codes have to wait (503, Retry-After)."},
+	},
+	"clock-ahead": {
+		postgres:     {0, 0, 0, "", "Sessions and codes end by the database's clock; the mail of the one that is ahead goes out at once."},
+		cookie:       {0, 1, 0, "401 not_signed_in: idle", "The instance that is ahead takes a session in use for an idle one."},
+		randomSecret: {1, 1, 0, withdrawn, "Two instances are the end of it, whatever their clocks."},
+		localFiles:   {1, 1, 0, startOver, "Two instances are the end of it, whatever their clocks."},
+	},
+	"ten-tabs": {
+		postgres:     {0, 0, 0, "", "One tab's code signs all of them in; sessions never change, so that no tab undoes another's."},
+		cookie:       {0, 0, 0, "", "One tab's code signs all of them in."},
+		randomSecret: {0, 0, 0, "", "One tab's code signs all of them in."},
+		localFiles:   {0, 0, 0, "", "One tab's code signs all of them in."},
+	},
+}
+
+// of returns what is expected of a store in a case.
+func (c drillCase) of(store string) expectation { return expectations[c.id][store] }
+
+// wants is the outcome that is expected; failed is what happened, which counts where many were expected.
+func (c drillCase) wants(store string, failed int) outcome {
+	e := c.of(store)
+	if e.failed == many && failed > 0 {
+		e.failed = failed
+	}
+	return outcome{
+		People: c.people, LostCodes: e.lostCodes, SignedOut: e.signedOut, Failed: e.failed, Refusals: e.refusals,
+	}
+}

@@ -1,0 +1,323 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/mail/mailgunfake"
+	"sana/backend/sanatest"
+)
+
+// told posts an event as Mailgun does: from no browser.
+func told(b *sanatest.Browser, body string) *sanatest.Answer {
+	return b.Post("/api/webhooks/mailgun", body, sanatest.With("Sec-Fetch-Site", ""), sanatest.With("Origin", ""), sanatest.With("Cookie", ""))
+}
+
+// waiting is a browser that waits for a code whose mail Mailgun has taken.
+func waiting(t testing.TB, w *sanatest.World, app *sanatest.Instance) (b *sanatest.Browser, ref string) {
+	t.Helper()
+	b = app.Open(t)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	ref = w.Mails(t, "sign_in_code", ada, 1)[0].Ref
+	awaitDelivery(t, b, "sent", "")
+	return b, ref
+}
+
+func awaitDelivery(t testing.TB, b *sanatest.Browser, state, reason string) {
+	t.Helper()
+	sanatest.Eventually(t, "the page is not told", func() error {
+		p := b.Get("/api/auth/code").Want(http.StatusOK).Pending()
+		if p.Delivery != state || p.Reason != reason {
+			return fmt.Errorf("delivery is %q for %q, want %q for %q", p.Delivery, p.Reason, state, reason)
+		}
+		return nil
+	})
+}
+
+func wantDelivery(t testing.TB, b *sanatest.Browser, state, reason string) {
+	t.Helper()
+	p := b.Get("/api/auth/code").Want(http.StatusOK).Pending()
+	sanatest.WantEqual(t, "delivery and its reason", [2]string{p.Delivery, p.Reason}, [2]string{state, reason})
+}
+
+// forget puts a challenge's delivery back to where no event has come.
+func forget(t testing.TB, w *sanatest.World) {
+	t.Helper()
+	w.Exec(t, `UPDATE challenges SET delivery = 'sent', delivery_reason = NULL, delivery_at = NULL`)
+}
+
+var (
+	delivered = mailgunfake.Event{Event: "delivered", Code: 250}
+	deferred  = mailgunfake.Event{Event: "failed", Severity: "temporary", Reason: "generic", Code: 451}
+	bounced   = mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550, Enhanced: "5.1.1"}
+)
+
+// about is an event about a mail, some time after now.
+func about(e mailgunfake.Event, ref string, after time.Duration) mailgunfake.Event {
+	e.Ref, e.To, e.At = ref, ada, time.Now().Add(after)
+	return e
+}
+
+func TestWhatMailgunTellsIsOnThePage(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Start(t)
+	b, ref := waiting(t, w, app)
+	for _, c := range []struct {
+		event         mailgunfake.Event
+		state, reason string
+	}{
+		{delivered, "delivered", ""},
+		{deferred, "delayed", ""},
+		{bounced, "failed", "no_such_mailbox"},
+		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-bounce", Code: 605}, "failed", "blocked"},
+		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-complaint", Code: 607}, "failed", "blocked"},
+		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550, Enhanced: "5.7.1"}, "failed", "refused"},
+		{mailgunfake.Event{Event: "opened"}, "sent", ""},
+	} {
+		a := told(b, about(c.event, ref, 0).Body(sanatest.WebhookKey)).Want(http.StatusOK)
+		sanatest.WantEqual(t, "cookies set", len(a.Set), 0)
+		wantDelivery(t, b, c.state, c.reason)
+		forget(t, w)
+	}
+	if strings.Contains(app.Log.String(), ada) {
+		t.Error("the log holds the address")
+	}
+}
+
+// Whatever the order in which events come, and however often, the page says the same in the end.
+func TestEventsOutOfOrderAndTwiceLeadToTheSameState(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b, ref := waiting(t, w, w.Start(t))
+	early, late := time.Duration(0), time.Minute
+	for _, c := range []struct {
+		events        []mailgunfake.Event
+		state, reason string
+	}{
+		{[]mailgunfake.Event{about(deferred, ref, early), about(delivered, ref, late)}, "delivered", ""},
+		{[]mailgunfake.Event{about(delivered, ref, early), about(deferred, ref, late)}, "delivered", ""},
+		{[]mailgunfake.Event{about(delivered, ref, early), about(bounced, ref, late), about(deferred, ref, 2*late)}, "failed", "no_such_mailbox"},
+		{[]mailgunfake.Event{about(bounced, ref, early), about(delivered, ref, late), about(deferred, ref, early)}, "delivered", ""},
+	} {
+		for _, order := range permutations(len(c.events)) {
+			for range 2 {
+				for _, i := range order {
+					told(b, c.events[i].Body(sanatest.WebhookKey)).Want(http.StatusOK)
+				}
+			}
+			wantDelivery(t, b, c.state, c.reason)
+			forget(t, w)
+		}
+	}
+	at := about(delivered, ref, 0)
+	same := bounced
+	same.Ref, same.At = ref, at.At
+	for _, order := range [][]mailgunfake.Event{{at, same}, {same, at}} {
+		for _, event := range order {
+			told(b, event.Body(sanatest.WebhookKey)).Want(http.StatusOK)
+		}
+		wantDelivery(t, b, "failed", "no_such_mailbox")
+		forget(t, w)
+	}
+}
+
+// permutations lists all orders of n things.
+func permutations(n int) [][]int {
+	if n == 0 {
+		return [][]int{{}}
+	}
+	var all [][]int
+	for _, shorter := range permutations(n - 1) {
+		for at := range n {
+			longer := append(append(append([]int{}, shorter[:at]...), n-1), shorter[at:]...)
+			all = append(all, longer)
+		}
+	}
+	return all
+}
+
+func TestAnEventAboutAnEarlierMailChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b, first := waiting(t, w, w.Start(t))
+	told(b, about(bounced, first, 0).Body(sanatest.WebhookKey)).Want(http.StatusOK)
+	wantDelivery(t, b, "failed", "no_such_mailbox")
+
+	w.Pass(t, time.Minute)
+	p := b.Post("/api/auth/code/resend", "{}").Want(http.StatusAccepted).Pending()
+	sanatest.WantEqual(t, "delivery and its reason after the resend", [2]string{p.Delivery, p.Reason}, [2]string{"queued", ""})
+	second := w.Mails(t, "sign_in_code", ada, 2)[1].Ref
+	awaitDelivery(t, b, "sent", "")
+	for _, late := range []mailgunfake.Event{about(bounced, first, time.Hour), about(delivered, first, time.Hour)} {
+		told(b, late.Body(sanatest.WebhookKey)).Want(http.StatusOK)
+		wantDelivery(t, b, "sent", "")
+	}
+	told(b, about(delivered, second, 0).Body(sanatest.WebhookKey)).Want(http.StatusOK)
+	wantDelivery(t, b, "delivered", "")
+}
+
+// That the address has got enough mail is about the newest request; the events of the mail before it are not.
+func TestAnEventDoesNotHideThatTheNextMailIsHeld(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b, ref := waiting(t, w, w.Start(t))
+	w.Exec(t, `UPDATE challenges SET delivery = 'held'`)
+	told(b, about(delivered, ref, 0).Body(sanatest.WebhookKey)).Want(http.StatusOK)
+	wantDelivery(t, b, "held", "")
+}
+
+func TestAnEventAboutAnUnknownMailIsTakenAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b, ref := waiting(t, w, w.Start(t))
+	for _, unknown := range []string{
+		"", "x", ref + "0", ref[:36], strings.ToUpper(ref), "00000000-0000-0000-0000-000000000000/1", "'; DROP TABLE users; --", ref + "\x00",
+	} {
+		told(b, about(bounced, unknown, 0).Body(sanatest.WebhookKey)).Want(http.StatusOK)
+		wantDelivery(t, b, "sent", "")
+	}
+}
+
+func TestAForgedEventIsRefusedAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b, ref := waiting(t, w, w.Start(t))
+	good := about(bounced, ref, 0).Body(sanatest.WebhookKey)
+	for name, body := range map[string]string{
+		"another key":   about(bounced, ref, 0).Body("another"),
+		"an empty key":  about(bounced, ref, 0).Body(""),
+		"another token": strings.Replace(good, `"token":"`, `"token":"0`, 1),
+		"no signature":  `{"signature":{},"event-data":` + strings.TrimPrefix(good[:strings.Index(good, `,"signature":{"`)], `{"event-data":`) + `}`,
+	} {
+		if a := told(b, body).Want(http.StatusForbidden, "invalid_signature"); a.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: a cookie is set", name)
+		}
+		wantDelivery(t, b, "sent", "")
+	}
+	sanatest.WantEqual(t, "tokens kept", w.Count(t, `SELECT count(*) FROM event_tokens`), 0)
+	told(b, good).Want(http.StatusOK)
+}
+
+// By the database's clock, from which this test's must not differ by more than seconds.
+func TestAnEventSignedLongAgoOrInTheFutureIsRefused(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b, ref := waiting(t, w, w.Start(t))
+	for age, status := range map[time.Duration]int{
+		16 * time.Minute: 406, 24 * time.Hour: 406, 14 * time.Minute: 200, 0: 200, -30 * time.Second: 200, -90 * time.Second: 406, -24 * time.Hour: 406,
+	} {
+		event := about(delivered, ref, 0)
+		event.SignedAt = time.Now().Add(-age)
+		a := told(b, event.Body(sanatest.WebhookKey))
+		if a.Status != status {
+			t.Errorf("signed %s ago: got %d, want %d: %s", age, a.Status, status, a.Body)
+		}
+	}
+	sanatest.WantEqual(t, "tokens kept", w.Count(t, `SELECT count(*) FROM event_tokens`), 3)
+}
+
+func TestAnEventPlayedBackIsRefusedAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b, ref := waiting(t, w, w.Start(t))
+	event := about(delivered, ref, 0)
+	event.Token = "once"
+	told(b, event.Body(sanatest.WebhookKey)).Want(http.StatusOK)
+	told(b, event.Body(sanatest.WebhookKey)).Want(http.StatusNotAcceptable, "event_refused")
+	// The signature is not about the event: whoever has seen one could put his own under it.
+	other := about(bounced, ref, time.Minute)
+	other.Token = "once"
+	told(b, other.Body(sanatest.WebhookKey)).Want(http.StatusNotAcceptable, "event_refused")
+	wantDelivery(t, b, "delivered", "")
+}
+
+func TestWhileTheDatabaseIsAwayMailgunIsToComeAgain(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b, ref := waiting(t, w, w.Start(t))
+	body := about(delivered, ref, 0).Body(sanatest.WebhookKey)
+	w.TakeAway(t)
+	told(b, body).Want(http.StatusServiceUnavailable, "unavailable")
+	w.BringBack(t)
+	sanatest.Eventually(t, "the event is not taken", func() error { return sanatest.StatusError(told(b, body), http.StatusOK) })
+	wantDelivery(t, b, "delivered", "")
+}
+
+func TestWithoutAKeyThereIsNoWebhook(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b := w.Start(t, "MAILGUN_WEBHOOK_KEY=").Open(t)
+	for _, key := range []string{"", sanatest.WebhookKey} {
+		told(b, about(delivered, "x", 0).Body(key)).Want(http.StatusNotFound, "not_found")
+	}
+}
+
+// Nothing but this path takes a write that no page of ours has sent, and it takes no more than it needs.
+func TestTheWebhookIsForOnePathOneTypeAndALimitedSize(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b := w.Start(t).Open(t)
+	body := about(delivered, "x", 0).Body(sanatest.WebhookKey)
+	for _, path := range []string{"/api/webhooks/mailgun/", "/api/webhooks", "/api/webhooks/Mailgun", "/api/webhooks/mailgun/../../auth/sign-out", "/api/auth/sign-out"} {
+		b.Post(path, body, sanatest.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
+	}
+	b.Post("/api/webhooks/mailgun", body, sanatest.With("Content-Type", "text/plain")).Want(http.StatusUnsupportedMediaType)
+	b.Post("/api/webhooks/mailgun", body, sanatest.With("Content-Encoding", "gzip")).Want(http.StatusUnsupportedMediaType)
+	b.Post("/api/webhooks/mailgun", strings.Repeat(" ", 9000)+body).Want(http.StatusRequestEntityTooLarge)
+	b.Post("/api/webhooks/mailgun", `{`).Want(http.StatusBadRequest, "invalid_request")
+	// Mailgun's events are of one to three kB; what the server of an address says may be long.
+	long := strings.Replace(body, "what the server of", strings.Repeat("what the server said ", 250), 1)
+	told(b, long).Want(http.StatusOK)
+}
+
+// The law: nothing without a right signature changes anything, and nothing at all is our own fault.
+func FuzzNothingWithoutARightSignatureChangesAnything(f *testing.F) {
+	w := sanatest.NewWorld(f)
+	app := w.Start(f, "LOG_LEVEL=error")
+	_, ref := waiting(f, w, app)
+	for _, event := range []mailgunfake.Event{about(delivered, ref, 0), about(deferred, ref, 0), about(bounced, ref, 0)} {
+		var body struct {
+			Data json.RawMessage `json:"event-data"`
+		}
+		if err := json.Unmarshal([]byte(event.Body("")), &body); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(body.Data), true)
+		f.Add(string(body.Data), false)
+	}
+	f.Add(`{"timestamp":1e308,"user-variables":{"ref":"`+ref+`"}}`, true)
+	f.Add(`{"timestamp":1,"event":"delivered","user-variables":{"ref":"\u0000"}}`, true)
+	f.Add(`null},"signature":{"timestamp":"1","token":"","signature":""`, false)
+	f.Fuzz(func(t *testing.T, data string, signed bool) {
+		key := sanatest.WebhookKey
+		if !signed {
+			key = "another"
+		}
+		frame := mailgunfake.Event{At: time.Now()}.Body(key)
+		body := `{` + frame[strings.Index(frame, `"signature":{`):len(frame)-1] + `,"event-data":` + data + `}`
+		before := state(t, w)
+		a := told(app.Open(t), body)
+		if a.Status >= 500 {
+			t.Fatalf("got %d for %q", a.Status, body)
+		}
+		if !signed && (a.Status < 400 || state(t, w) != before) {
+			t.Fatalf("got %d for %q, and the state went from %s to %s", a.Status, body, before, state(t, w))
+		}
+	})
+}
+
+// state is all that an event can change.
+func state(t testing.TB, w *sanatest.World) (all string) {
+	t.Helper()
+	err := w.DB.QueryRow(t.Context(), `
+		SELECT (SELECT jsonb_agg(to_jsonb(c)) FROM challenges AS c)::text || (SELECT count(*) FROM event_tokens)`).Scan(&all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

@@ -1,0 +1,48 @@
+import { expect } from '@playwright/test'
+import pg from 'pg'
+import { readCode } from './support/mail'
+import { test } from './support/test'
+import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+
+const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
+
+test('a session that is ended from another browser says so, until its owner asks for a code', async ({
+  page,
+  browser,
+  sana,
+  database,
+  address: url,
+}) => {
+  await signIn(page, sana.url)
+  await letMailsPass(database.url)
+  const other = await browser.newContext({ userAgent: firefox, baseURL: url })
+  const elsewhere = await other.newPage()
+  await askForCode(elsewhere)
+  const { code } = await readCode(sana.url, address, 2)
+  await codeField(elsewhere).fill(code)
+  await expectSignedIn(elsewhere)
+  const status = await elsewhere.evaluate(async () => (await fetch('/api/sessions', { method: 'DELETE' })).status)
+  expect(status).toBe(204)
+  await other.close()
+
+  await page.reload()
+  await expect(heading(page, 'Sign in')).toBeVisible()
+  const why = page.getByRole('status').filter({ hasText: 'You were signed out' })
+  await expect(why).toContainText('from Firefox on Linux')
+  await page.reload()
+  await expect(why).toBeVisible()
+
+  await page.getByLabel('E-mail address').fill('grace@example.org')
+  await button(page, 'Send me a code').click()
+  await expect(heading(page, 'Enter your code')).toBeVisible()
+  await page.goto('/')
+  await expect(page.getByText('You were signed out')).toHaveCount(0)
+})
+
+/** An address gets one mail a minute. */
+async function letMailsPass(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  await client.query('DELETE FROM throttle')
+  await client.end()
+}

@@ -1,0 +1,67 @@
+// Every mail in every language, as the golden files have it, on the narrowest screen and in both colour schemes.
+import { readdirSync, readFileSync } from 'node:fs'
+import AxeBuilder from '@axe-core/playwright'
+import { expect, type Page, test } from '@playwright/test'
+
+const folder = new URL('../backend/mail/testdata/', import.meta.url)
+const languages = ['en', 'de', 'fr', 'es', 'ja']
+
+/** The letters in a language: their names, without language and ending. */
+function letters(language: string): string[] {
+  const ending = `.${language}.html`
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(ending))
+    .map((name) => name.slice(0, -ending.length))
+}
+
+test.use({ viewport: { width: 320, height: 800 } })
+
+for (const language of languages) {
+  test(`letters in ${language} hold in a window of 320 px, in light and in dark, and load nothing`, async ({
+    page,
+  }) => {
+    expect(letters(language)).toContain('sign_in_code')
+    expect(letters(language)).toEqual(letters('en'))
+    const requests: string[] = []
+    page.on('request', (request) => requests.push(request.url()))
+    for (const name of letters(language)) {
+      await page.setContent(readFileSync(new URL(`${name}.${language}.html`, folder), 'utf8'))
+      const backgrounds = new Set<string>()
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme })
+        expect.soft(await cutOff(page), `${name}, ${colorScheme}`).toEqual([])
+        expect.soft(await faults(page), `${name}, ${colorScheme}`).toEqual([])
+        backgrounds.add(await page.evaluate(() => getComputedStyle(document.body).backgroundColor))
+      }
+      expect.soft(backgrounds.size, `${name}: colours for light and for dark`).toBe(2)
+    }
+    expect(requests).toEqual([])
+  })
+}
+
+/** What axe finds, and any contrast that it cannot tell. */
+async function faults(page: Page): Promise<string[]> {
+  const { violations, incomplete } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
+    .setLegacyMode() // there are no frames, and without them axe needs no second page
+    .analyze()
+  const unclear = incomplete.filter(({ id }) => id === 'color-contrast')
+  return [...violations, ...unclear].map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+}
+
+/** What makes the page scroll sideways, sticks out of the window, or does not fit into its box. */
+function cutOff(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const root = document.documentElement
+    const outside = [...document.body.querySelectorAll('*:not(br)')].filter((element) => {
+      const content = document.createRange()
+      content.selectNodeContents(element)
+      const sticksOut = [...content.getClientRects()].some(({ left, right }) => left < 0 || right > root.clientWidth)
+      const isBox = getComputedStyle(element).display !== 'inline'
+      const { scrollWidth, clientWidth, scrollHeight, clientHeight } = element
+      return sticksOut || (isBox && (scrollWidth > clientWidth || scrollHeight > clientHeight))
+    })
+    const scrolls = root.scrollWidth > root.clientWidth ? ['the page scrolls sideways'] : []
+    return [...scrolls, ...outside.map((element) => element.outerHTML.slice(0, 120))]
+  })
+}

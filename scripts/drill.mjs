@@ -1,0 +1,47 @@
+// npm run drill: does to both session stores, and to what the predecessor had, what a cloud does to an app; prints what
+// became of the people and writes docs/contrast.md. npm run drill -- --json FILE writes it for programs, too.
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { buildSpa } from './lib/builds.mjs'
+import { installDependencies } from './lib/dependencies.mjs'
+import { listenForInterrupts } from './lib/interrupt.mjs'
+import { root } from './lib/paths.mjs'
+import { Problem, runMain } from './lib/problem.mjs'
+import { mustRun } from './lib/processes.mjs'
+import { startTestPostgres } from './lib/test-postgres.mjs'
+import { checkVersions } from './lib/versions.mjs'
+
+async function main() {
+  listenForInterrupts()
+  const json = fileForJson()
+  checkVersions()
+  await installDependencies()
+  await buildSpa()
+  const { url, stop } = await startTestPostgres()
+  try {
+    console.log('Four stores, eleven cases each: this takes about a minute …')
+    const flags = ['-show', '-update', ...(json ? ['-json', json] : [])]
+    // Without the name of a package, in its folder, Go passes on what a test prints.
+    const output = await mustRun('The drill', 'go', ['test', '-count=1', '-run=^TestDrill$', '-args', ...flags], {
+      cwd: join(root, 'backend', 'drill'),
+      env: { ...process.env, TEST_DATABASE_URL: url },
+    })
+    console.log(output.replace(/^(PASS|ok\s.*)\n/gm, '').trimEnd())
+    console.log(`\nWrote docs/contrast.md${json ? ` and ${json}` : ''}.`)
+    return 0
+  } finally {
+    await stop()
+  }
+}
+
+/** @returns {string | undefined} what --json names, seen from where npm was called */
+function fileForJson() {
+  try {
+    const { json } = parseArgs({ options: { json: { type: 'string' } } }).values
+    return json && resolve(process.env.INIT_CWD ?? '.', json)
+  } catch (error) {
+    throw new Problem(`${error.message}. The only option is --json FILE.`)
+  }
+}
+
+await runMain(main)
