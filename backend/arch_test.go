@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"backend":               {"cli"},
 	"clientaddr":            {},
 	"check":                 {},
-	"cli":                   {"check", "config", "fault", "frontend", "inbox", "jobs", "keyring", "mail", "outbox", "postgres", "session", "signin", "throttle", "web"},
+	"cli":                   {"check", "config", "fault", "frontend", "inbox", "jobs", "keyring", "mail", "outbox", "platform", "postgres", "session", "signin", "throttle", "web"},
 	"config":                {"keyring"},
 	"drill":                 {},
 	"fault":                 {},
@@ -29,17 +29,18 @@ var mayImport = map[string][]string{
 	"inbox":                 {"mail", "postgres"},
 	"jobs":                  {"postgres"},
 	"keyring":               {},
-	"mail":                  {},
+	"mail":                  {"platform"},
 	"mail/mailgunfake":      {},
 	"migrations":            {},
 	"outbox":                {"jobs", "mail"},
+	"platform":              {},
 	"postgres":              {"fault", "migrations"},
 	"postgres/postgrestest": {"migrations", "postgres"},
 	"sanatest":              {"cli", "config", "mail/mailgunfake", "postgres/postgrestest", "web"},
 	"session":               {"keyring", "postgres"},
 	"signin":                {"fault", "keyring", "mail", "outbox", "postgres", "throttle"},
 	"throttle":              {"keyring", "postgres"},
-	"web":                   {"clientaddr", "fault", "inbox", "mail", "session", "signin"},
+	"web":                   {"clientaddr", "fault", "inbox", "mail", "platform", "session", "signin"},
 }
 
 // onlyIn says which of our packages may import what begins so, tests aside.
@@ -53,11 +54,12 @@ var onlyIn = map[string][]string{
 	"github.com/gofiber/storage/":     {"session"},
 	"github.com/jackc/pgx/v5/pgxpool": {"cli", "jobs", "postgres", "postgres/postgrestest", "sanatest", "session", "signin", "throttle"},
 	"github.com/mailgun/":             {"mail"},
-	"github.com/mileusna/useragent":   {"session"},
+	"github.com/mileusna/useragent":   {"platform"},
 	"github.com/peterldowns/pgtestdb": {"postgres/postgrestest"},
 	"github.com/pressly/goose/":       {"postgres"},
 	"github.com/riverqueue/river":     {"jobs", "postgres"},
 	"github.com/valyala/fasthttp":     {"web"},
+	"github.com/wneessen/go-mail":     {"mail"},
 	"math/rand/v2":                    {"outbox", "sanatest", "throttle"}, // to spread retries, ports and counts; nothing that must not be guessed
 	"testing":                         {"postgres/postgrestest", "sanatest"},
 }

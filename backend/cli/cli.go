@@ -38,6 +38,7 @@ type commands struct {
 	Check    checkCommand    `cmd:"" help:"Look at a deployment from outside, over HTTP only, and say what is wrong with it."`
 	Doctor   doctorCommand   `cmd:"" help:"Look at this deployment from inside."`
 	Sessions sessionsCommand `cmd:"" help:"See where users are signed in, and sign them out."`
+	Mail     mailCommand     `cmd:"" help:"Help with mail that does not arrive."`
 	Keys     keysCommand     `cmd:"" help:"Make secret keys."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }

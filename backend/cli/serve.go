@@ -51,13 +51,14 @@ type Program struct {
 
 	log      *slog.Logger
 	queue    *jobs.Queue
-	sessions *session.Shared // nil when the store is another one
+	sessions *session.Shared           // nil when the store is another one
+	inbox    func(ctx context.Context) // delivers the mails of development until ctx ends; nil in production
 	db       *pgxpool.Pool
 	server   *web.Server
 	served   chan error // gets one value: why the server ended
 
 	stopKeeping context.CancelFunc
-	keeping     sync.WaitGroup // what writes back which sessions were used
+	keeping     sync.WaitGroup // what writes back which sessions were used, and the inbox
 }
 
 // Start puts the program together and runs it; read it top to bottom and you have seen how Sana works. ctx bounds the
@@ -138,6 +139,9 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 	p := &Program{log: log, queue: queue, sessions: shared, db: db, server: server, served: make(chan error, 1)}
+	if mails != nil {
+		p.inbox = func(ctx context.Context) { mails.Run(ctx, codes.TakeEvent, log) }
+	}
 	if err := p.run(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -160,6 +164,9 @@ func (p *Program) run(ctx context.Context, cfg config.Config) error {
 	p.stopKeeping = stop
 	if p.sessions != nil {
 		p.keeping.Go(func() { p.sessions.Run(keep) })
+	}
+	if p.inbox != nil {
+		p.keeping.Go(func() { p.inbox(keep) })
 	}
 	go func() { p.served <- p.server.Serve(listener) }()
 	return nil
@@ -285,9 +292,27 @@ func developmentInbox(cfg config.Config, db *pgxpool.Pool) *inbox.Inbox {
 }
 
 func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Sender, error) {
-	if cfg.MailTransport == config.Console {
+	switch cfg.MailTransport {
+	case config.Console:
 		return mail.NewConsole(output, mails.Keep), nil
+	case config.SMTP:
+		return newSMTP(cfg.SMTPServer)
+	default:
+		return newMailgun(cfg)
 	}
+}
+
+func newSMTP(server config.SMTPServer) (*mail.SMTP, error) {
+	sender, err := mail.NewSMTP(mail.SMTPConfig{
+		Host: server.Host, Port: server.Port, TLS: server.TLS, Username: server.Username, Password: server.Password.Reveal(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("check SMTP_URL: %w", err)
+	}
+	return sender, nil
+}
+
+func newMailgun(cfg config.Config) (*mail.Mailgun, error) {
 	sender, err := mail.NewMailgun(mail.MailgunConfig{
 		Domain: cfg.MailgunDomain, APIKey: cfg.MailgunAPIKey.Reveal(), APIBase: cfg.MailgunAPIBase,
 	})

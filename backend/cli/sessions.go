@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sana/backend/config"
+	"sana/backend/platform"
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/signin"
@@ -98,7 +99,7 @@ func printSessions(out io.Writer, email string, list []session.Listed) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tBROWSER\tADDRESS\tSIGNED IN\tLAST SEEN\tEXPIRES")
 	for _, l := range list {
-		device := session.PlatformOf(l.UserAgent).String()
+		device := platform.Of(l.UserAgent).String()
 		if device == "" {
 			device = "unknown"
 		}

@@ -25,6 +25,7 @@ const (
 	StorePostgres = "postgres"
 	StoreCookie   = "cookie"
 	Mailgun       = "mailgun"
+	SMTP          = "smtp"
 	Console       = "console"
 	Open          = "open"
 	Closed        = "closed"
@@ -60,18 +61,20 @@ type Config struct {
 	SessionMaxAge      time.Duration `env:"SESSION_MAX_AGE" envDefault:"720h" help:"a session ends after so long, however it is used"`
 	CodeLength         int           `env:"CODE_LENGTH" envDefault:"6" help:"digits of a code, 6 to 8"`
 	SignUp             string        `env:"SIGN_UP" envDefault:"open" help:"who may sign in for the first time: open (everybody), closed (nobody), or the domains of their addresses, separated by commas"`
-	MailTransport      string        `env:"MAIL_TRANSPORT" help:"mailgun or console; default: console in development, mailgun in production"`
+	MailTransport      string        `env:"MAIL_TRANSPORT" help:"mailgun, smtp or console; default: console in development, mailgun in production"`
 	MailFrom           string        `env:"MAIL_FROM" help:"sender, e.g. Sana <sign-in@mg.example.org>; required in production"`
 	MailgunDomain      string        `env:"MAILGUN_DOMAIN" help:"sending domain at Mailgun"`
 	MailgunAPIKey      Secret        `env:"MAILGUN_API_KEY" help:"sending key at Mailgun"`
 	MailgunAPIBase     string        `env:"MAILGUN_API_BASE" envDefault:"https://api.mailgun.net/v3" help:"https://api.eu.mailgun.net/v3 for EU domains"`
 	MailgunWebhookKey  Secret        `env:"MAILGUN_WEBHOOK_KEY" help:"HTTP webhook signing key at Mailgun, whose webhooks then tell PUBLIC_URL/api/webhooks/mailgun what became of a mail"`
+	SMTPURL            Secret        `env:"SMTP_URL" help:"smtps://user:password@host:465, encrypted from the first byte, or smtp://user:password@host:587, by STARTTLS; only a relay on this machine may do without"`
 	TrustedProxyHops   uint8         `env:"TRUSTED_PROXY_HOPS" help:"how many proxies in front append to X-Forwarded-For: 2 on Render, 1 behind one nginx, 0 without a proxy (required in production)"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 	LogFormat          string        `env:"LOG_FORMAT" help:"json or text; default: text in development, json in production"`
 
 	Keys          keyring.Ring `env:"-"` // read from SecretKeys
 	SignUpDomains []string     `env:"-"` // read from SignUp, in punycode; nil when it is open or closed
+	SMTPServer    SMTPServer   `env:"-"` // read from SMTPURL; zero with another transport
 }
 
 // Database is where the data is.
@@ -198,9 +201,9 @@ func (c *Config) checkPublicURL(f *faultList) {
 }
 
 func (c *Config) checkMail(f *faultList) {
-	f.oneOf("MAIL_TRANSPORT", c.MailTransport, Mailgun, Console)
+	f.oneOf("MAIL_TRANSPORT", c.MailTransport, Mailgun, SMTP, Console)
 	f.when(c.MailTransport == Console && c.Env == Production,
-		"MAIL_TRANSPORT", "is console, which writes codes to the output; in production it must be mailgun")
+		"MAIL_TRANSPORT", "is console, which writes codes to the output; in production it must be mailgun or smtp")
 	_, err := mail.ParseAddress(c.MailFrom)
 	f.when(c.MailFrom == "", "MAIL_FROM", "is not set; it is the sender of the mails, e.g. %s", exampleSender)
 	f.when(err != nil, "MAIL_FROM", "is %q; it must be an address, e.g. %s", c.MailFrom, exampleSender)
@@ -208,6 +211,8 @@ func (c *Config) checkMail(f *faultList) {
 		f.when(c.MailgunDomain == "", "MAILGUN_DOMAIN", "is not set; MAIL_TRANSPORT=mailgun needs it")
 		f.when(c.MailgunAPIKey == "", "MAILGUN_API_KEY", "is not set; MAIL_TRANSPORT=mailgun needs it")
 	}
+	c.readSMTPURL(f)
+	c.checkOtherTransport(f)
 }
 
 func (c *Config) readSignUp(f *faultList) {

@@ -13,6 +13,7 @@ import (
 const (
 	testKeys    = "k1:Y2FuYXJ5LWtleS1jYW5hcnkta2V5LWNhbmFyeS1rZXktY2FuYXJ5"
 	testAddress = "postgres://sana:canary-password@db.example:5432/sana"
+	testSMTPURL = "smtps://sana:canary-password@mail.example.org"
 )
 
 // production is an environment that Load accepts; further NAME=value pairs override it.
@@ -27,6 +28,11 @@ func production(override ...string) []string {
 		"MAILGUN_API_KEY=canary-api-key",
 		"TRUSTED_PROXY_HOPS=2",
 	}, override...)
+}
+
+// bySMTP is production with the other transport.
+func bySMTP(override ...string) []string {
+	return production(append([]string{"MAIL_TRANSPORT=smtp", "MAILGUN_DOMAIN=", "MAILGUN_API_KEY=", "SMTP_URL=" + testSMTPURL}, override...)...)
 }
 
 func development(override ...string) []string {
@@ -91,6 +97,26 @@ func TestDevelopmentNeedsADatabaseOnly(t *testing.T) {
 		Database:           config.Database{DatabaseURL: testAddress, MigrateDatabaseURL: testAddress},
 	}
 	assertEqual(t, got, want)
+}
+
+func TestTheSMTPServerIsReadFromItsURL(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]config.SMTPServer{
+		testSMTPURL: {Host: "mail.example.org", Port: 465, TLS: true, Username: "sana", Password: "canary-password"},
+		"smtp://sana:canary-password@mail.example.org": {Host: "mail.example.org", Port: 587, Username: "sana", Password: "canary-password"},
+		"smtps://a%40b.example:p%2F%25%3A@[::1]:2465/": {Host: "::1", Port: 2465, TLS: true, Username: "a@b.example", Password: "p/%:"},
+		"smtp://127.0.0.1:1025":                        {Host: "127.0.0.1", Port: 1025},
+	} {
+		if got := load(t, bySMTP("SMTP_URL="+given)).SMTPServer; got != want {
+			t.Errorf("SMTP_URL=%s: got %s:%d, TLS %t, as %q with %q", given, got.Host, got.Port, got.TLS, got.Username, got.Password.Reveal())
+		}
+	}
+	if got := load(t, bySMTP("SMTP_URL=", "SMTP_URL_FILE="+file(t, testSMTPURL+"\n"))).SMTPServer.Host; got != "mail.example.org" {
+		t.Errorf("from a file: got the host %q", got)
+	}
+	if got := load(t, development("MAIL_TRANSPORT=console", "SMTP_URL="+testSMTPURL, "MAILGUN_API_KEY=k")); got.SMTPServer != (config.SMTPServer{}) {
+		t.Errorf("with the console: got the host %q", got.SMTPServer.Host)
+	}
 }
 
 func TestAnEmptyVariableIsOneThatIsNotSet(t *testing.T) {

@@ -25,6 +25,7 @@ func TestNoPrintShowsASecret(t *testing.T) {
 		"slice":         []config.Secret{secret},
 		"map":           map[string]config.Secret{"key": secret},
 		"configuration": load(t, production()),
+		"with SMTP":     load(t, bySMTP()),
 	} {
 		for form, printed := range prints(value) {
 			if strings.Contains(printed, "canary") || strings.Contains(printed, "63616e") || strings.Contains(printed, "Y2FuYXJ5") {
@@ -66,9 +67,13 @@ func TestASecretSaysThatItIsHidden(t *testing.T) {
 func TestNoFaultShowsASecret(t *testing.T) {
 	t.Parallel()
 	for name, environ := range map[string][]string{
-		"nothing fits":    {"DATABASE_URL=canary", "SECRET_KEYS=canary", "MAILGUN_API_KEY=canary", "DATABASE_URL_FILE=/x", "MAILGUN_API_KEY_FILE=/x"},
-		"keys in a file":  production("SECRET_KEYS=", "SECRET_KEYS_FILE="+file(t, "canary:canary")),
-		"a key as the id": production("SECRET_KEYS=" + strings.TrimPrefix(testKeys, "k1:") + ":" + testKeys),
+		"nothing fits":                 {"DATABASE_URL=canary", "SECRET_KEYS=canary", "MAILGUN_API_KEY=canary", "DATABASE_URL_FILE=/x", "MAILGUN_API_KEY_FILE=/x"},
+		"keys in a file":               production("SECRET_KEYS=", "SECRET_KEYS_FILE="+file(t, "canary:canary")),
+		"a key as the id":              production("SECRET_KEYS=" + strings.TrimPrefix(testKeys, "k1:") + ":" + testKeys),
+		"an SMTP URL that is none":     bySMTP("SMTP_URL=smtps://canary:canary%/@mail.example.org"),
+		"an SMTP URL without a scheme": bySMTP("SMTP_URL=canary:canary@mail.example.org"),
+		"an SMTP URL with more":        bySMTP("SMTP_URL=smtps://canary:canary@mail.example.org:99999/canary?canary#canary"),
+		"an SMTP URL beside Mailgun":   production("SMTP_URL=smtps://canary:canary@mail.example.org"),
 	} {
 		lines := faults(t, environ)
 		if len(lines) == 0 || strings.Contains(strings.Join(lines, "\n"), "canary") || strings.Contains(strings.Join(lines, "\n"), "Y2FuYXJ5") {
@@ -93,15 +98,18 @@ func TestASecretComesFromAFileWithoutItsLastNewline(t *testing.T) {
 
 func TestProductionRefusesASecretThatEveryUserOfTheMachineCanRead(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS", "MAILGUN_API_KEY"} {
-		path := file(t, testKeys)
+	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS", "MAILGUN_API_KEY", "MAILGUN_WEBHOOK_KEY", "SMTP_URL"} {
+		path, environ := file(t, testKeys), production
+		if name == "SMTP_URL" {
+			path, environ = file(t, testSMTPURL), bySMTP
+		}
 		for mode, refused := range map[os.FileMode]bool{0o644: true, 0o604: true, 0o444: true, 0o640: false, 0o440: false, 0o600: false, 0o400: false} {
 			if err := os.Chmod(path, mode); err != nil {
 				t.Fatal(err)
 			}
 			want := name + " is in " + path + ", which every user of the machine can read; run: chmod 600 " + path +
 				", or mount it with defaultMode: 0400 (Kubernetes), mode: 0400 (Docker)"
-			got := faults(t, production(name+"=", name+"_FILE="+path))
+			got := faults(t, environ(name+"=", name+"_FILE="+path))
 			if refused && (len(got) != 1 || got[0] != want) {
 				t.Errorf("%s_FILE of mode %o: got %q, want %q alone", name, mode, got, want)
 			}
@@ -130,7 +138,7 @@ func TestAMigrationRefusesADatabaseURLThatEveryUserOfTheMachineCanRead(t *testin
 
 func TestEverySecretVariableCanBeAFileAndNoOther(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS", "MAILGUN_API_KEY"} {
+	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS", "MAILGUN_API_KEY", "MAILGUN_WEBHOOK_KEY", "SMTP_URL"} {
 		got := faults(t, production(name+"=", name+"_FILE=/missing"))
 		if len(got) != 1 || !strings.HasPrefix(got[0], name+" cannot be read from "+name+"_FILE") {
 			t.Errorf("%s_FILE: got %q", name, got)

@@ -18,14 +18,14 @@ type Console struct {
 	out io.Writer
 }
 
-// NewConsole returns a Console that writes to out and then hands the message to keep, which fills the development
-// inbox; keep may be nil. The caller keeps out open for as long as the Console is used.
+// NewConsole returns a Console that hands each message to keep, which fills the development inbox, and writes it to out;
+// keep may be nil. The caller keeps out open for as long as the Console is used.
 func NewConsole(out io.Writer, keep func(context.Context, Message) error) *Console {
 	return &Console{out: out, keep: keep}
 }
 
-// Send writes the message's addresses, subject and text as one block, then keeps it. It refuses what Mailgun would
-// refuse. An error of keep is returned as it is.
+// Send keeps the message, then writes its addresses, subject and text as one block. It refuses what Mailgun would
+// refuse. An error of keep is returned as it is, and then nothing is written: the message was not taken.
 func (c *Console) Send(ctx context.Context, m Message) error {
 	if err := m.check(); err != nil {
 		return err
@@ -33,13 +33,12 @@ func (c *Console) Send(ctx context.Context, m Message) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("mail: console: %w", err)
 	}
-	if err := c.write(block(m)); err != nil {
-		return err
+	if c.keep != nil {
+		if err := c.keep(ctx, m); err != nil {
+			return err
+		}
 	}
-	if c.keep == nil {
-		return nil
-	}
-	return c.keep(ctx, m)
+	return c.write(block(m))
 }
 
 func (c *Console) write(block string) error {

@@ -10,6 +10,9 @@ import (
 // Every message fails until an operator acts.
 var ErrCredentials = errors.New("credentials refused")
 
+// ErrNoSuchMailbox is in the chain of an error when it is known that nobody can get mail under the recipient's address.
+var ErrNoSuchMailbox = errors.New("no such mailbox")
+
 // Permanent marks err as one that trying again cannot cure. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {

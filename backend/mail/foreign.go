@@ -2,32 +2,20 @@ package mail
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
+
+	"sana/backend/platform"
 )
 
-// browsers and systems are the names that a message repeats. What a browser calls itself is written by whoever asked for
-// the code, and the mail goes to somebody else: any other name could be a text or a link of an attacker's in our mail.
-var (
-	browsers = []string{
-		"Android browser", "Chrome", "Edge", "Facebook App", "Firefox", "Headless Chrome", "Huawei Browser", "Instagram App",
-		"Internet Explorer", "Miui Browser", "Opera", "Opera Mini", "Opera Touch", "Safari", "Samsung Browser", "TikTok App", "Vivaldi",
-	}
-	systems = []string{
-		"Android", "BlackBerry", "ChromeOS", "FreeBSD", "Harmony", "Linux", "Windows", "Windows Phone", "iOS", "macOS",
-	}
-)
-
-// platform says "Firefox on Linux" in the language, or as much of it as is known by name, or "".
+// platform says "Firefox on Linux" in the language, or as much of it as is known by name, or "". What a browser calls
+// itself is written by whoever asked for the code, and the mail goes to somebody else: any other name could be a text or a
+// link of an attacker's in our mail.
 func (c catalogue) platform(browser string) (string, error) {
-	name, system, both := strings.Cut(browser, " on ")
-	switch {
-	case !slices.Contains(browsers, name):
-		return "", nil
-	case !both || !slices.Contains(systems, system):
-		return name, nil
+	p := platform.Parse(browser)
+	if p.System == "" {
+		return p.Browser, nil
 	}
-	return c.say("platform", map[string]string{"browser": name, "system": system})
+	return c.say("platform", map[string]string{"browser": p.Browser, "system": p.System})
 }
 
 // plainIP is an IP address as people know it, "" when s is none.

@@ -59,12 +59,14 @@ func (m Message) check() error {
 		return Permanent(errors.New("mail: the message has no text"))
 	}
 	for name, value := range m.Headers {
-		if !isLine(name) || !isLine(value) {
+		if name == "" || strings.ContainsFunc(name, isNotInHeaderName) || !isLine(value) {
 			return Permanent(errors.New("mail: a header is not one line"))
 		}
 	}
 	return nil
 }
+
+func isNotInHeaderName(r rune) bool { return isNotDigitOrLetter(r) && r != '-' }
 
 // isPlainAddress reports whether s is exactly one addr-spec in plain ASCII. Parsing alone is not enough: it takes
 // `"a,b@y.com"@x.com` and `Name <a@x.com>`, and a provider that splits on commas would see two people in the first.

@@ -91,6 +91,9 @@ func badMessages() map[string]mail.Message {
 		"no kind":                func(m *mail.Message) { m.Kind = "" },
 		"kind with LF":           func(m *mail.Message) { m.Kind = "a\nb" },
 		"header value with CRLF": func(m *mail.Message) { m.Headers = map[string]string{"X-A": "b\r\nBcc: c@d.example"} },
+		"header name with more":  func(m *mail.Message) { m.Headers = map[string]string{"Bcc: c@d.example, X": "y"} },
+		"header without a name":  func(m *mail.Message) { m.Headers = map[string]string{"": "y"} },
+		"reference with LF":      func(m *mail.Message) { m.Ref = "a\nb" },
 		"header name with LF":    func(m *mail.Message) { m.Headers = map[string]string{"X-A: b\nBcc": "c@d.example"} },
 	} {
 		m := aMessage()

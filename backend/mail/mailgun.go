@@ -16,7 +16,8 @@ import (
 )
 
 // Mailgun is the Sender of production: Mailgun's HTTP API, by mailgun-go. Tracking is off, TLS to the recipient's
-// server is demanded, and the message's Kind is its tag.
+// server is demanded, and the message's Kind is its tag. Its Ref goes with it as a variable,
+// which Mailgun's events give back, and which the recipient finds in the header X-Mailgun-Variables.
 //
 // mailgun-go v4 alone does not do for three things, and http.go does them around it: its default client has no
 // timeout, it reads an answer of any length, and it drops the answer's headers, Retry-After among them. Its Debug

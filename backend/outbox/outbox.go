@@ -42,8 +42,9 @@ type Reason string
 
 // The reasons. One that was dropped because nobody needs it any more has none.
 const (
-	Refused      Reason = "refused"       // the provider does not take this letter, now or ever
-	ProviderAway Reason = "provider_away" // the provider does not answer, or takes no letter of ours
+	Refused       Reason = "refused"         // the provider does not take this letter, now or ever
+	NoSuchMailbox Reason = "no_such_mailbox" // nobody has this address
+	ProviderAway  Reason = "provider_away"   // the provider does not answer, or takes no letter of ours
 )
 
 // Outcome is what became of a letter, and why where it was not sent.
@@ -167,11 +168,14 @@ func (d delivery) send(ctx context.Context, composed Composed) error {
 // failed decides what becomes of a letter that was not sent. Credentials that are refused can be mended while the letter is
 // of use, so that it is tried again.
 func (d delivery) failed(ctx context.Context, composed Composed, err error) error {
-	if errors.Is(err, mail.ErrCredentials) {
+	switch {
+	case errors.Is(err, mail.ErrCredentials):
 		if d.alarm.rings(time.Now()) {
 			d.Outbox.log.ErrorContext(ctx, "the mail provider refuses our credentials, no mail is sent; check the key and the domain", "error", err)
 		}
-	} else if mail.IsPermanent(err) {
+	case errors.Is(err, mail.ErrNoSuchMailbox):
+		return d.giveUp(ctx, NoSuchMailbox, err)
+	case mail.IsPermanent(err):
 		return d.giveUp(ctx, Refused, err)
 	}
 	if throttled, ok := errors.AsType[*mail.Throttled](err); ok {

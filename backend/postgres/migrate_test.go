@@ -266,7 +266,7 @@ func TestOnlyDevelopmentHasTheInbox(t *testing.T) {
 	for range 2 {
 		must(t, postgres.MigrateDevelopment(t.Context(), url))
 	}
-	want := append(before, "goose_db_version_development", "dev_inbox")
+	want := append(before, "goose_db_version_development", "dev_inbox", "dev_fault")
 	less := func(a, b string) bool { return a < b }
 	if diff := cmp.Diff(want, tables(t, pool), cmpopts.SortSlices(less)); diff != "" {
 		t.Errorf("tables (-want +got):\n%s", diff)

@@ -9,7 +9,6 @@ import (
 	"sana/backend/postgres"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/mileusna/useragent"
 )
 
 // Listed is a session in the list of a user's.
@@ -59,24 +58,4 @@ func (s *Shared) EndOne(ctx context.Context, userID, id string, why Ended) (bool
 func (s *Shared) EndOthers(ctx context.Context, userID, except string, why Ended) (int, error) {
 	return s.end(ctx, `user_id = @user AND (@except = '' OR id IS DISTINCT FROM nullif(@except, '')::uuid)`,
 		pgx.NamedArgs{"user": userID, "except": except}, why)
-}
-
-// Platform is what a user agent tells: browser and system, each "" where it does not.
-type Platform struct{ Browser, System string }
-
-// PlatformOf reads a user agent, which may be anything. The names in it are the browser's own: a stranger can make them up.
-func PlatformOf(userAgent string) Platform {
-	parsed := useragent.Parse(printable(userAgent, 256))
-	if parsed.IsUnknown() { // then its name is whatever the client wrote
-		return Platform{}
-	}
-	return Platform{Browser: parsed.Name, System: parsed.OS}
-}
-
-// String is "Firefox on Linux", or as much of it as is known.
-func (p Platform) String() string {
-	if p.Browser == "" || p.System == "" {
-		return p.Browser + p.System
-	}
-	return p.Browser + " on " + p.System
 }

@@ -39,7 +39,9 @@ func (s *Service) noteDelivery(ctx context.Context, ref outbox.Ref, outcome outb
 
 var (
 	deliveryOf = map[outbox.State]Delivery{outbox.Sent: Sent, outbox.Delayed: Delayed, outbox.Failed: Failed}
-	reasonOf   = map[outbox.Reason]DeliveryReason{outbox.Refused: Refused, outbox.ProviderAway: ProviderAway}
+	reasonOf   = map[outbox.Reason]DeliveryReason{
+		outbox.NoSuchMailbox: NoSuchMailbox, outbox.Refused: Refused, outbox.ProviderAway: ProviderAway,
+	}
 )
 
 // How far the time of an event's signature may be from the database's.

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"sana/backend/clientaddr"
-	"sana/backend/session"
+	"sana/backend/platform"
 	"sana/backend/signin"
 
 	"github.com/gofiber/fiber/v2"
@@ -40,7 +40,7 @@ func (s *Server) client(c *fiber.Ctx) signin.Client {
 	client := signin.Client{
 		Device:         s.device.token(c),
 		AcceptLanguage: utils.CopyString(c.Get(fiber.HeaderAcceptLanguage)),
-		Platform:       session.PlatformOf(utils.CopyString(c.Get(fiber.HeaderUserAgent))).String(),
+		Platform:       platform.Of(utils.CopyString(c.Get(fiber.HeaderUserAgent))).String(),
 		IP:             s.clientIP(c),
 	}
 	for _, group := range clientaddr.Groups(s.clientAddr(c)) {

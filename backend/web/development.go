@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"html/template"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,29 +23,9 @@ var developmentFiles embed.FS
 
 var developmentPages = template.Must(template.New("").Funcs(template.FuncMap{
 	"code": codeIn,
+	"link": linkIn,
 	"time": func(t time.Time) string { return t.Local().Format("15:04:05, 2 January 2006") },
 }).ParseFS(developmentFiles, "development/*.html"))
-
-var codePattern = regexp.MustCompile(`\b(?:[0-9]{6,8}|[0-9A-HJKMNP-TV-Z]{13})\b`)
-
-// codeIn finds the code in a subject, so that the inbox can offer it for copying.
-func codeIn(subject string) string { return codePattern.FindString(subject) }
-
-func (s *Server) inboxJSON(ctx context.Context, c *fiber.Ctx) error {
-	mails, err := s.Inbox.List(ctx)
-	if err != nil {
-		return err
-	}
-	return sendJSON(c, contentTypeJSON, mails)
-}
-
-func (s *Server) inboxPage(ctx context.Context, c *fiber.Ctx) error {
-	mails, err := s.Inbox.List(ctx)
-	if err != nil {
-		return err
-	}
-	return sendDevelopmentPage(c, "inbox.html", mails)
-}
 
 // debugAnswer is what the server sees of a session. The token is not part of it.
 type debugAnswer struct {
@@ -109,7 +88,7 @@ func sendDevelopmentPage(c *fiber.Ctx, name string, data any) error {
 		return err
 	}
 	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'nonce-"+nonce+"'; script-src 'nonce-"+nonce+
-		"'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		"'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	c.Set(fiber.HeaderContentType, "text/html; charset=utf-8")
 	return c.Send(page.Bytes())
 }

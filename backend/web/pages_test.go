@@ -76,6 +76,8 @@ func TestTheRoutesAreThese(t *testing.T) {
 	development := append(production[:len(production):len(production)],
 		"GET /dev/inbox",
 		"GET /dev/inbox.json",
+		"GET /dev/inbox/:id",
+		"POST /dev/inbox/faults",
 		"GET /auth/session-debug",
 	)
 	sanatest.WantEqual(t, "production", routesOf(t, false), production)

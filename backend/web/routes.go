@@ -45,6 +45,8 @@ func (s *Server) routes() []route {
 	return append(routes,
 		route{fiber.MethodGet, "/dev/inbox", s.handle(s.inboxPage)},
 		route{fiber.MethodGet, "/dev/inbox.json", s.handle(s.inboxJSON)},
+		route{fiber.MethodGet, "/dev/inbox/:id", s.handle(s.inboxMail)},
+		route{fiber.MethodPost, "/dev/inbox/faults", s.handle(s.playFault)},
 		route{fiber.MethodGet, "/auth/session-debug", s.handle(s.sessionDebug)},
 	)
 }

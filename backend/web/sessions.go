@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sana/backend/fault"
+	"sana/backend/platform"
 	"sana/backend/session"
 
 	"github.com/gofiber/fiber/v2"
@@ -102,16 +103,16 @@ func (s *Server) mayEndOthers(ctx context.Context, current session.Session) erro
 
 // ended is the end of a session that this request brings about.
 func (s *Server) ended(c *fiber.Ctx, reason session.Reason) session.Ended {
-	return session.Ended{Reason: reason, By: session.PlatformOf(c.Get(fiber.HeaderUserAgent)).String()}
+	return session.Ended{Reason: reason, By: platform.Of(c.Get(fiber.HeaderUserAgent)).String()}
 }
 
 func listedSessionOf(l session.Listed, currentID string) listedSession {
-	platform := session.PlatformOf(l.UserAgent)
+	on := platform.Of(l.UserAgent)
 	return listedSession{
 		ID:         l.ID,
 		Current:    l.ID == currentID,
-		Browser:    platform.Browser,
-		System:     platform.System,
+		Browser:    on.Browser,
+		System:     on.System,
 		IP:         l.IP,
 		SignedInAt: l.User.SignedInAt.UTC(),
 		LastSeenAt: l.LastSeenAt.UTC(),

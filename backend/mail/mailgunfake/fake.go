@@ -50,6 +50,8 @@ type Fake struct {
 	script   []Answer
 	messages []Message
 	arrived  chan struct{} // closed and replaced with every message
+
+	suppressed map[string][]string // list to addresses
 }
 
 // New returns a Fake that takes messages for domain from whoever knows apiKey.
@@ -91,12 +93,13 @@ func (f *Fake) Wait(ctx context.Context, n int) ([]Message, error) {
 	}
 }
 
-// ServeHTTP answers POST /v3/{domain}/messages.
+// ServeHTTP answers POST /v3/{domain}/messages, and the deletion of suppressed addresses.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	user, key, _ := r.BasicAuth()
 	switch {
 	case user != "api" || key != f.apiKey:
 		http.Error(w, "Forbidden", http.StatusUnauthorized)
+	case f.unsuppress(w, r):
 	case r.Method != http.MethodPost || r.URL.Path != "/v3/"+f.domain+"/messages":
 		refuse(w, http.StatusNotFound, "Not Found")
 	default:

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"sana/backend/config"
+	"sana/backend/mail"
+	"sana/backend/signin"
+)
+
+type mailCommand struct {
+	Unsuppress unsuppressCommand `cmd:"" help:"Have Mailgun write to an address again that it blocks after a bounce, a complaint or an unsubscribe."`
+}
+
+// mailPatience bounds a command that asks the mail provider.
+const mailPatience = 30 * time.Second
+
+type unsuppressCommand struct {
+	Address string `arg:"" help:"Address that gets no mail."`
+}
+
+// Run says from which lists it took the address, or that there is nothing to do.
+func (u unsuppressCommand) Run(in invocation) error {
+	cfg, err := config.Load(in.environ)
+	if err != nil {
+		return err
+	}
+	address, err := signin.ParseAddress(u.Address) // as the codes are sent
+	if err != nil {
+		return fmt.Errorf("%s is not an address that Sana sends codes to", u.Address)
+	}
+	if cfg.MailTransport != config.Mailgun {
+		_, err := fmt.Fprintf(in.stdout, "Nothing to do here: MAIL_TRANSPORT is %s, and Sana itself blocks no address. "+
+			"Whoever runs the mail server may.\n", cfg.MailTransport)
+		return err
+	}
+	sender, err := newMailgun(cfg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), mailPatience)
+	defer cancel()
+	lists, err := sender.Unsuppress(ctx, address)
+	if errors.Is(err, mail.ErrCredentials) {
+		err = fmt.Errorf("the API key is not enough: one of a sending domain may only send. "+
+			"Run the command once with MAILGUN_API_KEY set to a key of the account: %w", err)
+	}
+	return errors.Join(sayUnsuppressed(in.stdout, address, lists, err == nil), err)
+}
+
+func sayUnsuppressed(out io.Writer, address string, lists []string, complete bool) (err error) {
+	switch {
+	case len(lists) > 0:
+		_, err = fmt.Fprintf(out, "Took %s off Mailgun's list of %s.\n", address, strings.Join(lists, ", and of "))
+	case complete:
+		_, err = fmt.Fprintf(out, "%s is on none of Mailgun's lists (bounces, complaints, unsubscribes): Mailgun does not block it.\n", address)
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package cli_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"sana/backend/sanatest"
+
+	"github.com/emersion/go-smtp"
+)
+
+func TestAnOperatorHasMailgunWriteToAnAddressAgain(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	w.Mailgun.Suppress("bounces", ada)
+	w.Mailgun.Suppress("unsubscribes", ada)
+	o := operator{t, w.Environ()}
+	sanatest.WantEqual(t, "a blocked address", o.types(0, "", "mail", "unsuppress", " Ada@SANA.example"),
+		"Took ada@sana.example off Mailgun's list of bounces, and of unsubscribes.\n")
+	sanatest.WantEqual(t, "the same again", o.types(0, "", "mail", "unsuppress", ada),
+		"ada@sana.example is on none of Mailgun's lists (bounces, complaints, unsubscribes): Mailgun does not block it.\n")
+	sanatest.WantEqual(t, "no address", o.types(1, "", "mail", "unsuppress", "ada"),
+		"sana: ada is not an address that Sana sends codes to\n")
+	sendingKey := operator{t, w.Environ("MAILGUN_API_KEY=sending-only")}
+	sanatest.WantEqual(t, "a key that may only send", sendingKey.types(1, "", "mail", "unsuppress", ada),
+		"sana: the API key is not enough: one of a sending domain may only send. Run the command once with MAILGUN_API_KEY set to a key of the account: "+
+			"mail: mailgun: 401 credentials refused\n")
+}
+
+func TestWithAnotherTransportThereIsNothingToUnsuppress(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	o := operator{t, w.Environ(bySMTP("smtps://u:p@mail.example.org")...)}
+	sanatest.WantEqual(t, "SMTP", o.types(0, "", "mail", "unsuppress", ada),
+		"Nothing to do here: MAIL_TRANSPORT is smtp, and Sana itself blocks no address. Whoever runs the mail server may.\n")
+}
+
+// mailbox is a mail server without TLS and without a login, for one test.
+type mailbox struct{ messages chan string }
+
+func (b mailbox) NewSession(*smtp.Conn) (smtp.Session, error) { return b, nil }
+func (mailbox) Mail(string, *smtp.MailOptions) error          { return nil }
+func (mailbox) Rcpt(string, *smtp.RcptOptions) error          { return nil }
+func (mailbox) Reset()                                        {}
+func (mailbox) Logout() error                                 { return nil }
+func (b mailbox) Data(r io.Reader) error {
+	content, err := io.ReadAll(r)
+	b.messages <- string(content)
+	return err
+}
+
+func startMailbox(t *testing.T) (b mailbox, address string) {
+	t.Helper()
+	b = mailbox{make(chan string, 10)}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := smtp.NewServer(b)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return b, listener.Addr().String()
+}
+
+func bySMTP(url string) []string {
+	return []string{"MAIL_TRANSPORT=smtp", "MAILGUN_DOMAIN=", "MAILGUN_API_KEY=", "MAILGUN_WEBHOOK_KEY=", "SMTP_URL=" + url}
+}
+
+func TestACodeArrivesBySMTP(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	inbox, address := startMailbox(t)
+	b := w.Start(t, bySMTP("smtp://"+address)...).Open(t)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	message := <-inbox.messages
+	_, subject, _ := strings.Cut(message, "\r\nSubject: ")
+	b.Verify(subject[:6]).Want(http.StatusOK)
+	if got := len(w.Mailgun.Messages()); got != 0 {
+		t.Errorf("Mailgun got %d messages, want none", got)
+	}
+}
+
+// The password of SMTP_URL makes encryption a must, on this machine too.
+func TestAPasswordInSMTPURLIsNotSaidInTheClear(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	inbox, address := startMailbox(t)
+	app := w.Start(t, bySMTP("smtp://sana:canary@"+address)...)
+	app.Open(t).RequestCode(ada).Want(http.StatusAccepted)
+	sanatest.Eventually(t, "the refusal in the log", func() error {
+		if !strings.Contains(app.Log.String(), "the server offers no encryption") {
+			return fmt.Errorf("it is not there")
+		}
+		return nil
+	})
+	if len(inbox.messages) != 0 {
+		t.Error("the mail went in the clear")
+	}
+}

@@ -1,0 +1,57 @@
+package config
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// exampleSMTPURL is what a fault shows to copy from.
+const exampleSMTPURL = "smtps://user:password@mail.example.org:465"
+
+// SMTPServer is what SMTP_URL says.
+type SMTPServer struct {
+	Host     string
+	Port     int    // 465 where the URL has none and begins with smtps, else 587
+	TLS      bool   // from the first byte, smtps; else by STARTTLS
+	Username string // empty: without logging in
+	Password Secret
+}
+
+// readSMTPURL reads SMTP_URL and never quotes it, since it has the password in it.
+func (c *Config) readSMTPURL(f *faultList) {
+	if c.MailTransport != SMTP {
+		return
+	}
+	f.when(c.SMTPURL == "", "SMTP_URL", "is not set; MAIL_TRANSPORT=smtp needs it, e.g. %s", exampleSMTPURL)
+	u, err := url.Parse(c.SMTPURL.Reveal())
+	f.when(err != nil, "SMTP_URL", "is not a URL such as %s; special characters of the password are written as %%40 for @, %%2F for /, %%25 for %%", exampleSMTPURL)
+	if err != nil {
+		return
+	}
+	password, _ := u.User.Password()
+	server := SMTPServer{Host: u.Hostname(), Port: 587, TLS: u.Scheme == "smtps", Username: u.User.Username(), Password: Secret(password)}
+	if server.TLS {
+		server.Port = 465
+	}
+	if port := u.Port(); port != "" {
+		server.Port, err = strconv.Atoi(port)
+		f.when(err != nil || server.Port < 1 || server.Port > 65535, "SMTP_URL", "has a port that does not exist; the usual ones are 465 for smtps and 587 for smtp")
+	}
+	f.when(u.Scheme != "smtps" && u.Scheme != "smtp", "SMTP_URL", "must begin with smtps:// or smtp://, e.g. %s", exampleSMTPURL)
+	f.when(server.Host == "", "SMTP_URL", "names no host; it looks like %s", exampleSMTPURL)
+	f.when(server.Username != "" && password == "", "SMTP_URL", "has a user and no password; it looks like %s", exampleSMTPURL)
+	f.when(server.Username == "" && password != "", "SMTP_URL", "has a password and no user; it looks like %s", exampleSMTPURL)
+	f.when(strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "", "SMTP_URL", "must end after host and port; it looks like %s", exampleSMTPURL)
+	c.SMTPServer = server
+}
+
+// checkOtherTransport refuses what another transport would use: whoever set it believes that mail goes there. The console
+// takes no mail away from anybody, so that a developer can leave all of it in place.
+func (c *Config) checkOtherTransport(f *faultList) {
+	const unused = "is set, but MAIL_TRANSPORT is %s, which does not use it; take it away, or set MAIL_TRANSPORT=%s"
+	f.when(c.MailTransport == Mailgun && c.SMTPURL != "", "SMTP_URL", unused, Mailgun, SMTP)
+	f.when(c.MailTransport == SMTP && c.MailgunDomain != "", "MAILGUN_DOMAIN", unused, SMTP, Mailgun)
+	f.when(c.MailTransport == SMTP && c.MailgunAPIKey != "", "MAILGUN_API_KEY", unused, SMTP, Mailgun)
+	f.when(c.MailTransport == SMTP && c.MailgunWebhookKey != "", "MAILGUN_WEBHOOK_KEY", unused, SMTP, Mailgun)
+}

@@ -1,0 +1,170 @@
+package mail
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	netmail "net/mail"
+	"net/textproto"
+	"strings"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+)
+
+// SMTP is the Sender for whoever has a mail server: a relay, or a provider that is not Mailgun. Each message has a
+// connection of its own, so that nothing needs to be known about one that a server may have closed meanwhile.
+//
+// The connection is encrypted before anything is said on it that matters, with a certificate that is checked. Plain text
+// is spoken with a loopback address only, and only without a password.
+//
+// A message's Kind and Ref stay here: SMTP has nothing that gives them back.
+type SMTP struct{ config SMTPConfig }
+
+// SMTPConfig says to which server to hand messages, and as whom.
+type SMTPConfig struct {
+	Host     string
+	Port     int
+	TLS      bool   // from the first byte; else by STARTTLS
+	Username string // empty: without logging in
+	Password string
+	RootCAs  *x509.CertPool // who may have signed the server's certificate; nil is whom the system trusts
+	Timeout  time.Duration  // for one message, from dialing to the end; zero is 10 seconds
+}
+
+// NewSMTP checks the configuration, without asking the server, and returns a Sender. Its errors never have the password.
+func NewSMTP(c SMTPConfig) (*SMTP, error) {
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	switch {
+	case net.ParseIP(c.Host) == nil && (c.Host == "" || strings.ContainsFunc(c.Host, isNotInHostname)):
+		return nil, errors.New("mail: smtp: the host is neither a host name nor an address")
+	case c.Port < 1 || c.Port > 65535:
+		return nil, errors.New("mail: smtp: the port is not one from 1 to 65535")
+	case (c.Username == "") != (c.Password == ""):
+		return nil, errors.New("mail: smtp: a user and a password come together")
+	}
+	return &SMTP{config: c}, nil
+}
+
+// mustEncrypt reports whether a server without STARTTLS is refused. It never matters where TLS comes first.
+func (c SMTPConfig) mustEncrypt() bool { return c.Username != "" || !isLoopback(c.Host) }
+
+// Send gives the message to the server.
+//
+// Once the server has taken the message over, nothing that comes after counts. Where its answer to the whole message is
+// lost, it may have taken it, and yet the error is a temporary one: a second mail with the same code does no harm.
+// Answers of 5xx to the recipient or to the message are permanent, as are refused credentials and a sender that the server
+// takes no mail from; 421 and 454 are a *Throttled; all else may be retried.
+func (s *SMTP) Send(ctx context.Context, m Message) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	letter, domain, err := smtpMessage(m)
+	if err != nil {
+		return err
+	}
+	bounded, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	defer cancel()
+	talk := &conversation{config: s.config}
+	defer talk.hangUp()
+	client, err := talk.client(bounded, domain)
+	if err != nil {
+		return errors.New("mail: smtp: the client cannot be set up")
+	}
+	err = client.DialAndSendWithContext(bounded, letter)
+	if letter.IsDelivered() {
+		return nil
+	}
+	if err == nil {
+		return errors.New("mail: smtp: nothing was sent")
+	}
+	return talk.meaning(ctx, err)
+}
+
+// smtpMessage writes the message out, and returns the domain of its sender, which names us to the server.
+func smtpMessage(m Message) (letter *gomail.Msg, domain string, err error) {
+	from, err := netmail.ParseAddress(m.From)
+	if err != nil || !isPlainAddress(from.Address) {
+		return nil, "", Permanent(errors.New("mail: smtp: the sender is not one plain address"))
+	}
+	domain = from.Address[strings.LastIndexByte(from.Address, '@')+1:]
+	letter = gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	letter.FromMailAddress(from)
+	letter.ToMailAddress(&netmail.Address{Address: m.To})
+	letter.Subject(m.Subject)
+	letter.SetDate()
+	letter.SetMessageIDWithValue(rand.Text() + "@" + domain)
+	for name, value := range m.Headers {
+		letter.SetGenHeader(gomail.Header(name), value)
+	}
+	letter.SetBodyString(gomail.TypeTextPlain, m.Text)
+	if m.HTML != "" {
+		letter.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	}
+	return letter, domain, nil
+}
+
+// meaning says in words of our own what went wrong: the library's hold addresses and the server's answers. Where the
+// caller's context ended, its error is in the chain.
+func (t *conversation) meaning(ctx context.Context, err error) error {
+	refused, atMessage := errors.AsType[*gomail.SendError](err)
+	code := 0
+	if answer, ok := errors.AsType[*textproto.Error](err); ok {
+		code = answer.Code
+	} else if atMessage {
+		code = refused.ErrorCode()
+	}
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("mail: smtp: %w", ctx.Err())
+	case errors.Is(err, errNoLogin):
+		return Permanent(fmt.Errorf("mail: smtp: the server offers no login that we know: %w", ErrCredentials))
+	case errors.Is(err, errNotEncrypted) || strings.Contains(err.Error(), noSTARTTLS):
+		return errors.New("mail: smtp: the server offers no encryption")
+	case code == 0:
+		return errors.New("mail: smtp: no answer: " + t.reason(err))
+	case code == 421 || code == 454:
+		return &Throttled{}
+	case code < 500:
+		return fmt.Errorf("mail: smtp: %d not now", code)
+	case t.forbids(code) || atMessage && refused.Reason == gomail.ErrSMTPMailFrom:
+		return Permanent(fmt.Errorf("mail: smtp: %d %w", code, ErrCredentials))
+	case atMessage && refused.Reason == gomail.ErrSMTPRcptTo && hasNoMailbox(refused):
+		return Permanent(fmt.Errorf("mail: smtp: %d %w", code, ErrNoSuchMailbox))
+	case atMessage:
+		return Permanent(fmt.Errorf("mail: smtp: %d message refused", code))
+	default:
+		return fmt.Errorf("mail: smtp: %d trouble at the server", code)
+	}
+}
+
+// forbids reports whether an answer of 5xx is about who we are: all that come between AUTH and the first message, and
+// those that RFC 4954, 6, keeps for it.
+func (t *conversation) forbids(code int) bool {
+	return t.loggingIn || code == 530 || code == 534 || code == 535 || code == 538
+}
+
+// hasNoMailbox reads RFC 3463's codes: 5.1.1, nobody has the address, and 5.1.10, its domain takes no mail (RFC 7505).
+func hasNoMailbox(e *gomail.SendError) bool {
+	status := e.EnhancedStatusCode()
+	return status == "5.1.1" || status == "5.1.10"
+}
+
+func (t *conversation) reason(err error) string {
+	if _, garbage := errors.AsType[textproto.ProtocolError](err); garbage {
+		return "what came was not SMTP"
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "timed out"
+	}
+	if mismatch, ok := errors.AsType[tls.RecordHeaderError](err); ok && mismatch.Msg != "" {
+		return "what came was not TLS"
+	}
+	return networkReason(err)
+}

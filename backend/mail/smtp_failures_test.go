@@ -1,0 +1,284 @@
+package mail_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/mail"
+
+	"github.com/emersion/go-smtp"
+)
+
+// answering is a refusal that says more than an error of ours may.
+func answering(code int, status ...int) *smtp.SMTPError {
+	e := &smtp.SMTPError{Code: code, EnhancedCode: smtp.NoEnhancedCode, Message: fmt.Sprintf("no %s, no %s", canaryAddress, canaryCode)}
+	if len(status) == 3 {
+		e.EnhancedCode = smtp.EnhancedCode(status)
+	}
+	return e
+}
+
+// noTraceIn is noSecretIn with what an SMTP server knows besides.
+func noTraceIn(t *testing.T, err error) {
+	t.Helper()
+	noSecretIn(t, err, smtpUser, smtpPassword, "sana.example", "mail.")
+}
+
+func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		server *mailServer
+		want   retry
+		cause  error
+	}{
+		"nobody has the address": {&mailServer{refuseTo: answering(550, 5, 1, 1)}, never, mail.ErrNoSuchMailbox},
+		"a domain without mail":  {&mailServer{refuseTo: answering(556, 5, 1, 10)}, never, mail.ErrNoSuchMailbox},
+		"recipient refused":      {&mailServer{refuseTo: answering(550, 5, 7, 1)}, never, nil},
+		"recipient, no status":   {&mailServer{refuseTo: answering(550)}, never, nil},
+		"mailbox is busy":        {&mailServer{refuseTo: answering(450, 4, 2, 1)}, later, nil},
+		"greylisted":             {&mailServer{refuseTo: answering(451, 4, 7, 1)}, later, nil},
+		"message refused":        {&mailServer{refuseData: answering(554, 5, 6, 0)}, never, nil},
+		"message too large":      {&mailServer{refuseData: answering(552)}, never, nil},
+		"no space for it":        {&mailServer{refuseData: answering(452, 4, 3, 1)}, later, nil},
+		"message, try again":     {&mailServer{refuseData: answering(451)}, later, nil},
+		"sender refused":         {&mailServer{refuseFrom: answering(553, 5, 7, 1)}, never, mail.ErrCredentials},
+		"sender not now":         {&mailServer{refuseFrom: answering(451)}, later, nil},
+		"login is needed":        {&mailServer{refuseTo: answering(530, 5, 7, 0)}, never, mail.ErrCredentials},
+		"server going down":      {&mailServer{refuseFrom: answering(421)}, throttled, nil},
+		"too many messages":      {&mailServer{refuseData: answering(454)}, throttled, nil},
+		"login refused":          {&mailServer{refuseLogin: answering(535, 5, 7, 8)}, never, mail.ErrCredentials},
+		"login not allowed":      {&mailServer{refuseLogin: answering(550, 5, 7, 30)}, never, mail.ErrCredentials},
+		"login not now":          {&mailServer{refuseLogin: answering(432)}, later, nil},
+		"login throttled":        {&mailServer{refuseLogin: answering(454, 4, 7, 0)}, throttled, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := startSMTP(t, &mailServer{
+				mechanisms: []string{"PLAIN"}, refuseLogin: row.server.refuseLogin,
+				refuseFrom: row.server.refuseFrom, refuseTo: row.server.refuseTo, refuseData: row.server.refuseData,
+			}, "tls")
+			err := smtpTo(t, server.config("tls")).Send(withDeadline(t), aMessage())
+			if retryOf(err) != row.want {
+				t.Errorf("got %q (%v), want %q", retryOf(err), err, row.want)
+			}
+			for _, cause := range []error{mail.ErrCredentials, mail.ErrNoSuchMailbox} {
+				if errors.Is(err, cause) != (row.cause == cause) {
+					t.Errorf("got %v, want %v in it: %t", err, cause, row.cause == cause)
+				}
+			}
+			noTraceIn(t, err)
+			if server.told().sessions != 1 || len(server.told().messages) != 0 {
+				t.Errorf("got %d sessions and %d messages, want one and none", server.told().sessions, len(server.told().messages))
+			}
+		})
+	}
+}
+
+func TestAWrongSMTPPasswordIsRefusedCredentials(t *testing.T) {
+	t.Parallel()
+	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}}, "starttls")
+	config := server.config("starttls")
+	config.Password = "another"
+	err := smtpTo(t, config).Send(withDeadline(t), aMessage())
+	if !mail.IsPermanent(err) || !errors.Is(err, mail.ErrCredentials) {
+		t.Errorf("got %v, want a permanent ErrCredentials", err)
+	}
+	noTraceIn(t, err)
+}
+
+func TestASMTPServerWithoutALoginThatWeKnowIsRefusedCredentials(t *testing.T) {
+	t.Parallel()
+	for _, mechanisms := range [][]string{nil, {"CRAM-MD5", "NTLM"}} {
+		server := startSMTP(t, &mailServer{mechanisms: mechanisms}, "tls")
+		err := smtpTo(t, server.config("tls")).Send(withDeadline(t), aMessage())
+		if !mail.IsPermanent(err) || !errors.Is(err, mail.ErrCredentials) {
+			t.Errorf("%q: got %v, want a permanent ErrCredentials", mechanisms, err)
+		}
+	}
+}
+
+func TestNoPasswordAndNoMessageGoOverAnUnencryptedConnection(t *testing.T) {
+	t.Parallel()
+	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN", "LOGIN"}}, "none")
+	err := smtpTo(t, server.config("none")).Send(withDeadline(t), aMessage())
+	if retryOf(err) != later || !strings.HasSuffix(err.Error(), "offers no encryption") {
+		t.Errorf("got %v, want a temporary error that says so", err)
+	}
+	if server.told().sessions != 1 || len(server.told().logins)+len(server.told().from) != 0 {
+		t.Errorf("got %d sessions, logins %q, messages from %q; want one and nothing in it", server.told().sessions, server.told().logins, server.told().from)
+	}
+}
+
+// Without a password too, a message is not for everybody on the way. The name is one that only the resolver knows to be this
+// machine's.
+func TestNoMessageLeavesThisMachineUnencrypted(t *testing.T) {
+	t.Parallel()
+	server := startSMTP(t, &mailServer{}, "none")
+	err := smtpTo(t, mail.SMTPConfig{Host: "LOCALHOST", Port: server.port}).Send(withDeadline(t), aMessage())
+	if retryOf(err) != later || !strings.HasSuffix(err.Error(), "offers no encryption") || len(server.told().from) != 0 {
+		t.Errorf("got %v and messages from %q, want a temporary error that says so", err, server.told().from)
+	}
+}
+
+// A relay on the same machine is often without TLS and without a login.
+func TestALoopbackAddressMayBeSpokenToInPlainTextWithoutAPassword(t *testing.T) {
+	t.Parallel()
+	server := startSMTP(t, &mailServer{}, "none")
+	for _, host := range []string{"127.0.0.1", "localhost"} {
+		sender := smtpTo(t, mail.SMTPConfig{Host: host, Port: server.port})
+		if err := sender.Send(withDeadline(t), aMessage()); err != nil {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	if len(server.told().messages) != 2 {
+		t.Errorf("got %d messages, want 2", len(server.told().messages))
+	}
+}
+
+func TestASMTPServerOfUnknownAuthorityGetsNothing(t *testing.T) {
+	t.Parallel()
+	for _, encryption := range []string{"tls", "starttls"} {
+		server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}}, encryption)
+		config := server.config(encryption)
+		config.RootCAs = nil
+		err := smtpTo(t, config).Send(withDeadline(t), aMessage())
+		if retryOf(err) != later || !strings.HasSuffix(err.Error(), "certificate not trusted") {
+			t.Errorf("%s: got %v, want a temporary error that says certificate not trusted", encryption, err)
+		}
+		noTraceIn(t, err)
+		if len(server.told().logins)+len(server.told().from) != 0 {
+			t.Errorf("%s: got logins %q, messages from %q", encryption, server.told().logins, server.told().from)
+		}
+	}
+}
+
+func TestAStalledSMTPServerIsGivenUpAfterTheTimeout(t *testing.T) {
+	t.Parallel()
+	gone := make(chan struct{})
+	t.Cleanup(func() { close(gone) })
+	stalling := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}, atData: func(*smtp.Conn) { <-gone }}, "tls")
+	atData := stalling.config("tls")
+	silent := mail.SMTPConfig{Host: "127.0.0.1", Port: startRaw(t, func(net.Conn) { <-gone })}
+	silentTLS := silent
+	silentTLS.TLS = true
+	for name, config := range map[string]mail.SMTPConfig{"at the message": atData, "at once": silent, "at once, with TLS": silentTLS} {
+		config.Timeout = 200 * time.Millisecond
+		ctx := withDeadline(t)
+		err := smtpTo(t, config).Send(ctx, aMessage())
+		if ctx.Err() != nil {
+			t.Fatalf("%s: the sender gave up only with its context", name)
+		}
+		if retryOf(err) != later || !strings.HasSuffix(err.Error(), "timed out") {
+			t.Errorf("%s: got %v, want a temporary error that says timed out", name, err)
+		}
+		noTraceIn(t, err)
+	}
+}
+
+// The library counts its limit anew with every step; a server that keeps talking must not move ours.
+func TestAServerThatDribblesIsGivenUpAfterTheTimeout(t *testing.T) {
+	t.Parallel()
+	port := startRaw(t, func(c net.Conn) {
+		lines := bufio.NewReader(c)
+		for answer := "220 mail.sana.example\r\n"; ; answer = "250-more\r\n" {
+			if _, err := io.WriteString(c, answer); err != nil {
+				return
+			}
+			if answer[:3] == "220" {
+				_, _ = lines.ReadString('\n')
+			}
+		}
+	})
+	err := smtpTo(t, mail.SMTPConfig{Host: "127.0.0.1", Port: port, Timeout: time.Hour}).Send(withDeadline(t), aMessage())
+	if retryOf(err) != later || err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want a temporary error before the context's end", err)
+	}
+}
+
+func TestSMTPStopsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(withDeadline(t))
+	gone := make(chan struct{})
+	t.Cleanup(func() { close(gone) })
+	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}, atData: func(*smtp.Conn) { cancel(); <-gone }}, "starttls")
+	err := smtpTo(t, server.config("starttls")).Send(ctx, aMessage())
+	if !errors.Is(err, context.Canceled) || mail.IsPermanent(err) {
+		t.Errorf("got %v, want context.Canceled, to be tried again", err)
+	}
+	noTraceIn(t, err)
+}
+
+func TestASMTPServerThatHangsUpIsATemporaryFailure(t *testing.T) {
+	t.Parallel()
+	hangUp := func(c *smtp.Conn) { _ = c.Conn().Close() }
+	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}, atData: hangUp}, "tls")
+	raw := func(says string) mail.SMTPConfig {
+		return mail.SMTPConfig{Host: "127.0.0.1", Port: startRaw(t, func(c net.Conn) { _, _ = io.WriteString(c, says) })}
+	}
+	overTLS := raw("220 mail.sana.example\r\n")
+	overTLS.TLS = true
+	for name, row := range map[string]struct {
+		config mail.SMTPConfig
+		want   string
+	}{
+		"in the message":      {server.config("tls"), "connection failed"},
+		"at once":             {raw(""), "connection failed"},
+		"after the greeting":  {raw("220 mail.sana.example\r\n"), "connection failed"},
+		"it speaks HTTP":      {raw("HTTP/1.1 400 Bad Request\r\n\r\n"), "what came was not SMTP"},
+		"it speaks no TLS":    {overTLS, "what came was not TLS"},
+		"not at home":         {mail.SMTPConfig{Host: "127.0.0.1", Port: freePort(t)}, "connection refused"},
+		"no service for us":   {raw("554 mail.sana.example\r\n"), "554 trouble at the server"},
+		"a name without host": {mail.SMTPConfig{Host: "mail.invalid", Port: 25}, "name not resolved"},
+	} {
+		err := smtpTo(t, row.config).Send(withDeadline(t), aMessage())
+		if retryOf(err) != later || !strings.HasSuffix(err.Error(), row.want) {
+			t.Errorf("%s: got %v, want a temporary error that says %s", name, err, row.want)
+		}
+		noTraceIn(t, err)
+	}
+}
+
+// What comes after the server's consent is no reason to send the mail again.
+func TestAMessageThatWasTakenIsSentWhateverComesAfter(t *testing.T) {
+	t.Parallel()
+	answers := []string{"250 mail", "250 sender", "250 recipient", "354 go on", "250 taken"}
+	port := startRaw(t, func(c net.Conn) {
+		lines := bufio.NewReader(c)
+		_, _ = io.WriteString(c, "220 mail\r\n")
+		for _, answer := range answers {
+			until := "\n"
+			if answer == "250 taken" {
+				until = "\r\n.\r\n"
+			}
+			for said := ""; !strings.HasSuffix(said, until); {
+				line, err := lines.ReadString('\n')
+				if err != nil {
+					return
+				}
+				said += line
+			}
+			_, _ = io.WriteString(c, answer+"\r\n")
+		}
+	})
+	if err := smtpTo(t, mail.SMTPConfig{Host: "127.0.0.1", Port: port}).Send(withDeadline(t), aMessage()); err != nil {
+		t.Errorf("got %v, want no error: the server hung up after it had taken the message", err)
+	}
+}
+
+// freePort is one where nobody listens.
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
