@@ -133,7 +133,7 @@ func TestTheRenderBlueprintFitsRendersSchema(t *testing.T) {
 // default of the others is right until an operator sets them in the dashboard, which a blueprint would overwrite.
 var leftToDefault = []string{
 	"PORT", "PUBLIC_URL", "MIGRATE_DATABASE_URL", "SESSION_STORE", "SESSION_IDLE_TIMEOUT", "SESSION_MAX_AGE", "CODE_LENGTH", "SIGN_UP",
-	"MAIL_TRANSPORT", "MAILGUN_API_BASE", "LOG_LEVEL", "LOG_FORMAT",
+	"MAIL_TRANSPORT", "MAILGUN_API_BASE", "MAILGUN_WEBHOOK_KEY", "LOG_LEVEL", "LOG_FORMAT",
 }
 
 func TestTheRenderBlueprintAndTheConfigurationKnowTheSameVariables(t *testing.T) {
