@@ -3,7 +3,7 @@ import { type Problem, Refused, type Trouble } from './http'
 
 type Code = Problem['code']
 
-/** Refusals that only a page gets to see whose server is of another release: there are no words of their own for them. */
+/** Refusals that no page of this release ever gets: there are no words of their own for them. */
 const outOfStep = [
   'invalid_request',
   'not_found',
@@ -13,6 +13,8 @@ const outOfStep = [
   'request_too_large',
   'unsupported_media_type',
   'misdirected_request',
+  'invalid_signature',
+  'event_refused',
 ] as const satisfies readonly Code[]
 
 /** What happened, in a sentence or two for people. */
