@@ -2,6 +2,7 @@ package sanatest_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -189,6 +190,21 @@ func TestACodeThatCannotBeUsedIsNeverMailed(t *testing.T) {
 			sanatest.WantEqual(t, "tries", len(w.Mailgun.Messages()), tries)
 			sanatest.WantEqual(t, "delivery", w.Count(t, `SELECT count(*) FROM challenges WHERE delivery = 'failed'`), 1)
 		})
+	}
+}
+
+// F-28: balancers and browsers open connections in stock. One on which nothing ever comes must not keep the program.
+func TestAnInstanceStopsInOrderBesideAConnectionThatIsNeverUsed(t *testing.T) {
+	t.Parallel()
+	app := sanatest.NewWorld(t).Run(t)
+	unused, err := net.Dial("tcp", strings.TrimPrefix(app.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unused.Close()
+	app.Open(t).Get("/livez").Want(http.StatusOK) // connections are taken in turn
+	if err := app.Terminate(t); err != nil {
+		t.Errorf("after SIGTERM: %v, want exit code 0", err)
 	}
 }
 

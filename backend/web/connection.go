@@ -19,12 +19,14 @@ const (
 	longLine    = 4 << 10     // bytes of a request's line beyond which it is no link of ours
 )
 
-// listener bounds how many connections are open at once; one more is told to come back, and closed.
+// listener bounds how many connections are open at once; one more is told to come back, and closed. It knows which ones
+// were never used.
 type listener struct {
 	net.Listener
 	max    int64
 	open   atomic.Int64
 	refuse func(net.Conn)
+	unused sync.Map // of *connection
 }
 
 // Accept returns the next connection that there is room for.
@@ -35,11 +37,30 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if l.open.Add(1) <= l.max {
-			return &connection{Conn: conn, release: sync.OnceFunc(func() { l.open.Add(-1) })}, nil
+			return l.admit(conn), nil
 		}
 		l.open.Add(-1)
 		l.refuse(conn)
 	}
+}
+
+func (l *listener) admit(conn net.Conn) *connection {
+	c := &connection{Conn: conn}
+	l.unused.Store(c, nil)
+	c.use = sync.OnceFunc(func() { l.unused.Delete(c) })
+	c.release = sync.OnceFunc(func() {
+		c.use()
+		l.open.Add(-1)
+	})
+	return c
+}
+
+// closeUnused closes the connections on which nothing has come yet.
+func (l *listener) closeUnused() {
+	l.unused.Range(func(c, _ any) bool {
+		_ = c.(*connection).Close() // whoever reads from it notices
+		return true
+	})
 }
 
 // refuseConnection answers 503, whatever the request is, and closes the connection. It must not wait: nobody else is let in
@@ -69,6 +90,7 @@ func (s *Server) refuseConnection(conn net.Conn) {
 // must wait for the client.
 type connection struct {
 	net.Conn
+	use     func() // notes that something has come
 	release func()
 
 	sinceAnswer int // bytes read since the last answer
@@ -80,6 +102,9 @@ type connection struct {
 // Read reads, and looks for the end of the first line since the last answer.
 func (c *connection) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.use()
+	}
 	if c.lineLength == 0 {
 		if end := bytes.IndexByte(p[:n], '\n'); end >= 0 {
 			c.lineLength = c.sinceAnswer + end + 1

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"sana/backend/inbox"
@@ -61,6 +62,8 @@ type Server struct {
 	cookie cookieSettings // of the session
 	device cookieSettings // of a browser that has signed in
 	hosts  hosts
+
+	listener atomic.Pointer[listener]
 }
 
 // New builds the server; Serve starts it.
@@ -103,13 +106,24 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Serve answers requests on l until Shutdown.
+// Serve answers requests on l until Shutdown. It may be called once.
 func (s *Server) Serve(l net.Listener) error {
-	return s.app.Listener(&listener{Listener: l, max: int64(s.Bounds.Connections), refuse: s.refuseConnection})
+	bounded := &listener{Listener: l, max: int64(s.Bounds.Connections), refuse: s.refuseConnection}
+	s.listener.Store(bounded)
+	return s.app.Listener(bounded)
 }
 
-// Shutdown takes no new connections and waits for the requests in flight until ctx ends.
-func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }
+// firstRequestGrace is how long, at the end, a connection may take to begin its first request.
+const firstRequestGrace = time.Second
+
+// Shutdown takes no new connections and waits for the requests in flight until ctx ends. fasthttp waits for connections
+// that were opened and never used too, as if a request were under way: balancers keep such in stock.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if l := s.listener.Load(); l != nil {
+		defer time.AfterFunc(firstRequestGrace, l.closeUnused).Stop()
+	}
+	return s.app.ShutdownWithContext(ctx)
+}
 
 // handle gives a handler its deadline.
 func (s *Server) handle(do func(ctx context.Context, c *fiber.Ctx) error) fiber.Handler {

@@ -1,0 +1,43 @@
+import { expect, type Page } from '@playwright/test'
+import { test } from './support/test'
+import { address, askForCode, button, codeField, expectSignedIn } from './support/walk'
+
+const said = (page: Page, email = address) => page.getByRole('status').filter({ hasText: email })
+
+// The buttons of the development inbox let a front-end developer see every state of the code page.
+
+async function nextMail(page: Page, what: string): Promise<void> {
+  const inbox = await page.context().newPage()
+  await inbox.goto('/dev/inbox')
+  await inbox.getByRole('spinbutton').fill('4')
+  await button(inbox, what).click()
+  await expect(button(inbox, what)).toHaveAttribute('aria-pressed', 'true')
+  await inbox.close()
+}
+
+test('a mail that bounces is told of on the code page, and the next one arrives', async ({ page }) => {
+  await nextMail(page, 'is taken, then bounces')
+  await askForCode(page)
+  await expect(said(page)).toContainText('There is no mailbox')
+  await button(page, 'Change the address').click()
+  await expect(page.getByLabel('E-mail address')).toHaveValue(address)
+
+  await askForCode(page, 'marie@example.org')
+  await expect(said(page, 'marie@example.org')).toContainText('has arrived at')
+})
+
+test('a mail that is late is told of while it is, and its code works', async ({ page, sana }) => {
+  await nextMail(page, 'is late')
+  await askForCode(page)
+  await expect(said(page)).toContainText('We keep trying until')
+  await expect(said(page)).toContainText('has arrived at', { timeout: 40_000 })
+  const mails: { subject: string }[] = await (await fetch(`${sana.url}/dev/inbox.json`)).json()
+  await codeField(page).fill(mails[0]?.subject.slice(0, 6) ?? '')
+  await expectSignedIn(page)
+})
+
+test('a mail that the provider refuses is told of', async ({ page }) => {
+  await nextMail(page, 'is refused')
+  await askForCode(page)
+  await expect(said(page)).toContainText('was not accepted')
+})
