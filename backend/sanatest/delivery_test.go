@@ -219,7 +219,7 @@ func TestTheBrowserAndTheLanguageOfARequestAreKeptForItsMail(t *testing.T) {
 	for agent, want := range map[string]string{
 		firefox:    "Firefox on Linux",
 		"sanatest": "",
-		"Mozilla/5.0 (X11; Linux x86_64) Caf\xe9/1.0 Chrome/140.0 Safari/537.36": "Caf\ufffd on Linux",
+		"Mozilla/5.0 (X11; Linux x86_64) Caf\xe9/1.0 Chrome/140.0 Safari/537.36": "", // a name that we do not know
 	} {
 		app.Open(t).Post("/api/auth/code", `{"email":"`+ada+`"}`,
 			sanatest.With("User-Agent", agent), sanatest.With("Accept-Language", "de-CH,de;q=0.9,en;q=0.5")).Want(http.StatusAccepted)
