@@ -9,6 +9,7 @@ import { provideChromium } from './lib/chromium.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
 import { root, tools } from './lib/paths.mjs'
+import { providePgBouncer } from './lib/pgbouncer.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
 import { mustRun, run } from './lib/processes.mjs'
 import { runSteps } from './lib/steps.mjs'
@@ -89,6 +90,7 @@ function lastSteps(options) {
   const postgres = 'Postgres for the tests'
   const server = 'build of bin/sana'
   return [
+    { parts: ['go'], name: 'PgBouncer', run: choosePgBouncer },
     { parts: ['go'], name: 'go test', needs: [postgres], run: testGo },
     { parts: ['e2e'], name: server, needs: ['build of the single-page app'], run: buildServer },
     { parts: ['e2e'], name: 'Chromium', run: chooseChromium },
@@ -180,6 +182,13 @@ async function checkVulnerabilities() {
   if (ok) return undefined
   if (output.includes('fetching vulnerabilities:')) return 'but NOTHING WAS CHECKED: the database cannot be reached'
   throw new Problem(`${output.trimEnd()}\n\ngovulncheck found what is above, or could not look.`)
+}
+
+async function choosePgBouncer() {
+  const path = await providePgBouncer()
+  if (!path) return 'but NOTHING IS TESTED BEHIND ONE: there is none, and none could be installed'
+  process.env.SANA_PGBOUNCER = path
+  return path
 }
 
 async function testGo() {

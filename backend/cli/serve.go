@@ -89,7 +89,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err != nil {
 		return nil, err
 	}
-	queue, err := jobs.New(db, log, jobs.Options{PollOnly: cfg.MigrateDatabaseURL != cfg.DatabaseURL}) // then a pooler is in between
+	queue, err := jobs.New(db, log, jobs.Options{PollOnly: cfg.IsPooled()})
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +225,7 @@ func sweepPeriodically(queue *jobs.Queue, table string, sweep func(context.Conte
 
 // openDatabase returns the pool of a database that is ready for this version.
 func openDatabase(ctx context.Context, cfg config.Config, o Options, log *slog.Logger) (*pgxpool.Pool, error) {
-	db, err := postgres.Open(ctx, cfg.DatabaseURL.Reveal())
+	db, err := openPool(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -234,6 +234,13 @@ func openDatabase(ctx context.Context, cfg config.Config, o Options, log *slog.L
 		return nil, err
 	}
 	return db, nil
+}
+
+func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
+	if cfg.IsPooled() {
+		return postgres.OpenPooled(ctx, cfg.DatabaseURL.Reveal())
+	}
+	return postgres.Open(ctx, cfg.DatabaseURL.Reveal())
 }
 
 // prepareDatabase waits for the database and migrates it, or refuses a schema that is too old.

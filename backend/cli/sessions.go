@@ -43,7 +43,7 @@ func withSessions(in invocation, do func(ctx context.Context, db *pgxpool.Pool, 
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sessionsPatience)
 	defer cancel()
-	db, err := postgres.Open(ctx, cfg.DatabaseURL.Reveal())
+	db, err := openPool(ctx, cfg)
 	if err != nil {
 		return err
 	}

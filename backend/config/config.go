@@ -80,8 +80,12 @@ type Config struct {
 // Database is where the data is.
 type Database struct {
 	DatabaseURL        Secret `env:"DATABASE_URL" help:"postgres://user:password@host:5432/name (required)"`
-	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" help:"the same database without a pooler in between, for migrations; default: DATABASE_URL"`
+	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" help:"the same database without a pooler in between, for migrations, where DATABASE_URL goes through one in transaction mode such as PgBouncer; default: DATABASE_URL"`
 }
+
+// IsPooled reports whether a pooler stands between the program and the database: then migrations have an address of their
+// own.
+func (d Database) IsPooled() bool { return d.MigrateDatabaseURL != d.DatabaseURL }
 
 // Variable describes one environment variable.
 type Variable struct{ Name, Default, Help string }

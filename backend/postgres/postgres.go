@@ -29,6 +29,25 @@ type Querier interface {
 // have a limit. It does not connect; the first use does. `pool_max_conns` in the URL sets the size, else it is 16.
 // The caller closes it.
 func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	return open(ctx, url, func(c *pgx.ConnConfig) {
+		setDefaults(c.RuntimeParams, map[string]string{
+			"statement_timeout":                   "3s",
+			"lock_timeout":                        "1s",
+			"idle_in_transaction_session_timeout": "10s",
+			// A generic plan made while a table was empty would keep reading it whole as it grows.
+			"plan_cache_mode": "force_custom_plan",
+		})
+	})
+}
+
+// OpenPooled is Open for a database behind a pooler in transaction mode, such as PgBouncer. There nothing can be set or
+// prepared for longer than a transaction: no statement keeps a plan, and the limits of Open are the role's to have
+// (ALTER ROLE … SET); those on this side hold.
+func OpenPooled(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	return open(ctx, url, func(c *pgx.ConnConfig) { c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe })
+}
+
+func open(ctx context.Context, url string, change func(*pgx.ConnConfig)) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("postgres: the database URL cannot be read; it looks like postgres://user:password@host:5432/name")
@@ -41,14 +60,8 @@ func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	cfg.MaxConnIdleTime = 5 * time.Minute
 	cfg.PingTimeout = time.Second
 	cfg.ConnConfig.ConnectTimeout = 3 * time.Second
-	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{
-		"application_name":                    "sana",
-		"statement_timeout":                   "3s",
-		"lock_timeout":                        "1s",
-		"idle_in_transaction_session_timeout": "10s",
-		// A generic plan made while a table was empty would keep reading it whole as it grows.
-		"plan_cache_mode": "force_custom_plan",
-	})
+	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{"application_name": "sana"})
+	change(cfg.ConnConfig)
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 

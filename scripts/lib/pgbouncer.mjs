@@ -1,0 +1,15 @@
+// A PgBouncer for the test behind one: the machine's own, or the system's package.
+import { spawnSync } from 'node:child_process'
+import { canInstallPackages, installPackages } from './system-packages.mjs'
+
+/** @returns {Promise<string | undefined>} its path, installed if there was none; undefined where it cannot be had */
+export async function providePgBouncer() {
+  const found = findPgBouncer()
+  if (found || !canInstallPackages()) return found
+  await installPackages('pgbouncer')
+  return findPgBouncer()
+}
+
+function findPgBouncer() {
+  return ['pgbouncer', '/usr/sbin/pgbouncer'].find((path) => spawnSync(path, ['--version']).status === 0)
+}
