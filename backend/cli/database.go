@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sana/backend/config"
+	"sana/backend/postgres"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// databasePatience is how long a start waits for a database that is not up yet.
+const databasePatience = 30 * time.Second
+
+// openDatabase returns the pool of a database that is ready for this version.
+func openDatabase(ctx context.Context, cfg config.Config, o Options, log *slog.Logger) (*pgxpool.Pool, error) {
+	db, err := openPool(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareDatabase(ctx, cfg, o, db, log); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
+	if cfg.IsPooled() {
+		return postgres.OpenPooled(ctx, cfg.DatabaseURL.Reveal())
+	}
+	return postgres.Open(ctx, cfg.DatabaseURL.Reveal())
+}
+
+// prepareDatabase waits for the database and migrates it, or refuses a schema that is too old.
+func prepareDatabase(ctx context.Context, cfg config.Config, o Options, db *pgxpool.Pool, log *slog.Logger) error {
+	if err := waitForDatabase(ctx, db, log); err != nil {
+		return err
+	}
+	development := cfg.Env == config.Development
+	if development || o.Migrate {
+		applied, err := postgres.Migrate(ctx, cfg.MigrateDatabaseURL.Reveal())
+		if err != nil {
+			return err
+		}
+		if len(applied) > 0 {
+			log.Info("schema migrated", "versions", applied)
+		}
+	}
+	if development {
+		if err := postgres.MigrateDevelopment(ctx, cfg.MigrateDatabaseURL.Reveal()); err != nil {
+			return err
+		}
+	}
+	return postgres.CheckSchema(ctx, db)
+}
+
+func waitForDatabase(ctx context.Context, db *pgxpool.Pool, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, databasePatience)
+	defer cancel()
+	retry := time.NewTicker(500 * time.Millisecond)
+	defer retry.Stop()
+	for warned := false; ; warned = true {
+		err := db.Ping(ctx)
+		if err == nil {
+			return nil
+		}
+		if postgres.Refuses(err) {
+			return fmt.Errorf("the database lets nobody in; check user, password and name in DATABASE_URL: %w", err)
+		}
+		if !warned {
+			log.Warn("database does not answer, waiting", "patience", databasePatience, "error", err)
+		}
+		select {
+		case <-retry.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the database does not answer; check DATABASE_URL and that Postgres runs: %w", err)
+		}
+	}
+}
