@@ -73,7 +73,8 @@ for (const [name, open] of Object.entries(pages)) {
     await open(page, sana)
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme })
-      const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze()
+      // A mail in its frame runs no scripts, axe's neither, which would wait for it: letters.spec.ts looks at mails.
+      const { violations } = await new AxeBuilder({ page }).exclude('iframe').withTags(tags).analyze()
       const faults = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
       expect(faults, colorScheme).toEqual([])
     }
