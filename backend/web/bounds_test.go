@@ -64,7 +64,7 @@ func TestSlowSendersAreCutOffAndOthersAreServedMeanwhile(t *testing.T) {
 		t.Run(promise, func(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
-			slow := make([]*wire, 20)
+			slow := make([]*wire, 5) // few, so that each answer is read before the server stops waiting for that
 			for i := range slow {
 				slow[i] = openWire(t, app).send(opening)
 			}
