@@ -109,14 +109,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 
-	// Housekeeping, by one instance at a time.
-	sweepPeriodically(queue, "challenges", codes.Sweep, log)
-	sweepPeriodically(queue, "notices", codes.SweepNotices, log)
-	sweepPeriodically(queue, "event_tokens", codes.SweepEventTokens, log)
-	sweepPeriodically(queue, "throttle", limits.Sweep, log)
-	if shared != nil {
-		sweepPeriodically(queue, "sessions", shared.Sweep, log)
-	}
+	sweepAll(queue, codes, limits, shared, log)
 
 	// The wire.
 	server, err := web.New(web.Options{
@@ -209,6 +202,17 @@ func signInSettings(cfg config.Config, publicURL *url.URL) (signin.Settings, err
 		SignUp:     signin.SignUp{Open: cfg.SignUp == config.Open, Domains: cfg.SignUpDomains},
 		Mail:       signin.MailSettings{Templates: templates, From: cfg.MailFrom, PublicURL: publicURL},
 	}, nil
+}
+
+// sweepAll keeps the tables in order; shared is nil where sessions are not in one.
+func sweepAll(queue *jobs.Queue, codes *signin.Service, limits *throttle.Throttle, shared *session.Shared, log *slog.Logger) {
+	sweepPeriodically(queue, "challenges", codes.Sweep, log)
+	sweepPeriodically(queue, "notices", codes.SweepNotices, log)
+	sweepPeriodically(queue, "event_tokens", codes.SweepEventTokens, log)
+	sweepPeriodically(queue, "throttle", limits.Sweep, log)
+	if shared != nil {
+		sweepPeriodically(queue, "sessions", shared.Sweep, log)
+	}
 }
 
 // sweepPeriodically has one instance delete from a table what nobody needs any more.

@@ -136,7 +136,7 @@ func (e endSessionsCommand) Run(in invocation) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(in.stdout, "Ended %d sessions of %s.\n", n, user.Email)
+		_, err = fmt.Fprintf(in.stdout, "Sessions of %s that were ended: %d\n", user.Email, n)
 		return err
 	})
 }

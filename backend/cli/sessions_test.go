@@ -82,7 +82,7 @@ func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
 		"The server answers 401 not_signed_in: an operator ended it, at TIME.\n")
 
 	phone.Get("/api/auth/session").Want(http.StatusOK)
-	sanatest.WantEqual(t, "ending all", o.types(0, "", "sessions", "end", "--user", ada), "Ended 1 sessions of ada@sana.example.\n")
+	sanatest.WantEqual(t, "ending all", o.types(0, "", "sessions", "end", "--user", ada), "Sessions of ada@sana.example that were ended: 1\n")
 	phone.Get("/api/auth/session").Want(http.StatusUnauthorized)
 	sanatest.WantEqual(t, "an empty list", o.types(0, "", "sessions", "list", ada), "ada@sana.example is signed in nowhere.\n")
 }

@@ -16,22 +16,6 @@ const (
 	device = "__Host-sana_device"
 )
 
-// scene is what a scenario plays in.
-type scene struct {
-	*testing.T
-	world *sanatest.World
-	app   *sanatest.Process
-	b     *sanatest.Browser
-	// sealed is whether sessions are in the cookie: then a copy of one outlives its end, and there is no list.
-	sealed bool
-}
-
-// scenario is a promise of the API.
-type scenario struct {
-	promise string
-	play    func(s scene)
-}
-
 // scenarios are the promises of every call, one walk each, on a database of its own.
 var scenarios = []scenario{
 	{"asking for a code answers 202, sets a cookie and sends one mail", func(s scene) {

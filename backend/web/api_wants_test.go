@@ -2,9 +2,26 @@ package web_test
 
 import (
 	"net/http"
+	"testing"
 
 	"sana/backend/sanatest"
 )
+
+// scene is what a scenario plays in.
+type scene struct {
+	*testing.T
+	world *sanatest.World
+	app   *sanatest.Process
+	b     *sanatest.Browser
+	// sealed is whether sessions are in the cookie: then a copy of one outlives its end, and there is no list.
+	sealed bool
+}
+
+// scenario is a promise of the API.
+type scenario struct {
+	promise string
+	play    func(s scene)
+}
 
 func wantNothingKept(s scene) {
 	s.Helper()
