@@ -150,6 +150,127 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account of the person who is signed in. */
+        get: operations["getAccount"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete the account and everything that is held about it, and sign out everywhere. It cannot be brought back.
+         * @description `reauthentication_required` (403): the sign-in is too long ago for this; sign in again.
+         */
+        delete: operations["deleteAccount"];
+        options?: never;
+        head?: never;
+        /** Change the name. */
+        patch: operations["updateAccount"];
+        trace?: never;
+    };
+    "/api/account/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that is held about this person, as a file.
+         * @description `reauthentication_required` (403): the sign-in is too long ago for this; sign in again.
+         */
+        get: operations["exportAccount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened on this account during the last 90 days, newest first. */
+        get: operations["listAccountEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The change of the address that waits for its code. */
+        get: operations["getEmailChange"];
+        put?: never;
+        /**
+         * Send a code to the new address of this account.
+         * @description It takes the place of any code that this browser waits for. `reauthentication_required` (403): the sign-in is too
+         *     long ago for this. `sign_up_closed` (403): addresses of this domain are not taken here. `email_unchanged` (400): it
+         *     is the address of this account.
+         */
+        post: operations["requestEmailChange"];
+        /** Keep the address as it is. Nothing pending is no error. */
+        delete: operations["cancelEmailChange"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/email/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send the code of the change again, as for signing in. */
+        post: operations["resendEmailChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/email/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the address with the code that was sent to the new one.
+         * @description The old address is told, and all other sessions end (`email_changed`). Refusals as for signing in; also `email_taken`
+         *     (409), only after the right code, which is then used up: another account has this address.
+         */
+        post: operations["verifyEmailChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/webhooks/mailgun": {
         parameters: {
             query?: never;
@@ -314,14 +435,64 @@ export interface components {
              */
             expires_at: string;
         };
+        Account: {
+            /** Format: uuid */
+            id: string;
+            email: string;
+            /** @description Empty where none was given. */
+            name: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        AccountEvents: {
+            events: components["schemas"]["AccountEvent"][];
+            /** @description What `before` is to be for the page after this one; absent on the last. */
+            next?: string;
+        };
+        AccountEvent: {
+            id: string;
+            /**
+             * @description The first sign-in; a later one; signed out; one other session ended, of which `ended` says the browser and
+             *     `reason` why; all others ended; the name changed; the address changed, from `old_email` to `new_email`; the
+             *     data taken out. There may be others one day.
+             * @enum {string}
+             */
+            kind: "account_created" | "signed_in" | "signed_out" | "session_ended" | "sessions_ended" | "name_changed" | "email_changed" | "exported";
+            /** Format: date-time */
+            at: string;
+            /** @description That did it, e.g. Firefox; empty where nobody knows or none did. */
+            browser: string;
+            /** @description That it ran on, e.g. Linux; empty where nobody knows. */
+            system: string;
+            /** @description The client's address; empty where there was none. */
+            ip: string;
+            /**
+             * @description With `session_ended`: which browser was signed out.
+             * @example Safari on iOS
+             */
+            ended?: string;
+            /** @enum {string} */
+            reason?: "ended_elsewhere" | "too_many_sessions" | "ended_by_operator";
+            old_email?: string;
+            new_email?: string;
+        };
+        /** @description For people to keep; members may be added. */
+        Export: {
+            /** Format: date-time */
+            exported_at: string;
+            account: components["schemas"]["Account"];
+            sessions: components["schemas"]["ListedSession"][];
+            events: components["schemas"]["AccountEvent"][];
+        };
         SignedOut: {
             /**
              * @description Not used for too long; too old, however it was used; signed out here; ended from another session; ended with
              *     all others from another session; the oldest when one too many was begun; ended by the operator; made with a
-             *     key that Sana no longer has. There may be others one day.
+             *     key that Sana no longer has; the address of the account was changed from another session; the account was
+             *     deleted. There may be others one day.
              * @enum {string}
              */
-            reason: "idle" | "max_age" | "signed_out" | "ended_elsewhere" | "ended_everywhere" | "too_many_sessions" | "ended_by_operator" | "key_withdrawn";
+            reason: "idle" | "max_age" | "signed_out" | "ended_elsewhere" | "ended_everywhere" | "too_many_sessions" | "ended_by_operator" | "key_withdrawn" | "email_changed" | "account_deleted";
             /**
              * Format: date-time
              * @description When it ended, where that is known.
@@ -354,7 +525,7 @@ export interface components {
             /** @description What happened and what to do, for people. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "invalid_email" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "invalid_signature" | "sign_up_closed" | "reauthentication_required" | "not_found" | "no_pending_code" | "method_not_allowed" | "event_refused" | "request_timeout" | "not_with_this_store" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "too_many_wrong_codes" | "too_many_requests" | "header_too_large" | "internal_error" | "unavailable";
+            code: "invalid_request" | "invalid_email" | "invalid_name" | "email_unchanged" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "invalid_signature" | "sign_up_closed" | "reauthentication_required" | "not_found" | "no_pending_code" | "method_not_allowed" | "event_refused" | "request_timeout" | "not_with_this_store" | "email_taken" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "too_many_wrong_codes" | "too_many_requests" | "header_too_large" | "internal_error" | "unavailable";
             request_id: string;
             /** @description Seconds to wait, as in Retry-After. */
             retry_after?: number;
@@ -670,6 +841,294 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The account. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deleteAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone; the cookie is cleared. */
+            204: {
+                headers: {
+                    "Set-Cookie": components["headers"]["SetCookie"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    updateAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description At most 100 characters, none of them a control character; spaces around it are dropped. Empty: no name.
+                     *     Anything else is `invalid_name`.
+                     */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    exportAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A JSON file to keep. */
+            200: {
+                headers: {
+                    /** @description `attachment`, with a name for the file. */
+                    "Content-Disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listAccountEvents: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before. */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Up to 50 events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountEvents"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getEmailChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pending code; `email` is the new address. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PendingCode"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    requestEmailChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @example grace@example.org */
+                    email: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted, whether there is an account with that address or not. */
+            202: {
+                headers: {
+                    "Set-Cookie": components["headers"]["SetCookie"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PendingCode"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    cancelEmailChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No change is pending any more. */
+            204: {
+                headers: {
+                    "Set-Cookie": components["headers"]["SetCookie"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    resendEmailChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Empty"];
+        responses: {
+            /** @description Accepted; `resend_at` says when the next one may be asked for. */
+            202: {
+                headers: {
+                    "Set-Cookie": components["headers"]["SetCookie"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PendingCode"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    verifyEmailChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @example 123456 */
+                    code: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Changed; this browser has a new session. */
+            200: {
+                headers: {
+                    "Set-Cookie": components["headers"]["SetCookie"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };
