@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"sana/backend/config"
 	"sana/backend/fault"
@@ -22,6 +23,9 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 )
+
+// commandPatience bounds a command that asks the database or the mail provider something.
+const commandPatience = 30 * time.Second
 
 // invocation is what every command gets.
 type invocation struct {

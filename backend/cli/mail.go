@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"sana/backend/config"
 	"sana/backend/mail"
@@ -14,11 +13,9 @@ import (
 )
 
 type mailCommand struct {
-	Unsuppress unsuppressCommand `cmd:"" help:"Have Mailgun write to an address again that it blocks after a bounce, a complaint or an unsubscribe."`
+	Explain    explainMailCommand `cmd:"" help:"Say what became of the codes that were asked for an address in the last day."`
+	Unsuppress unsuppressCommand  `cmd:"" help:"Have Mailgun write to an address again that it blocks after a bounce, a complaint or an unsubscribe."`
 }
-
-// mailPatience bounds a command that asks the mail provider.
-const mailPatience = 30 * time.Second
 
 type unsuppressCommand struct {
 	Address string `arg:"" help:"Address that gets no mail."`
@@ -32,7 +29,7 @@ func (u unsuppressCommand) Run(in invocation) error {
 	}
 	address, err := signin.ParseAddress(u.Address) // as the codes are sent
 	if err != nil {
-		return fmt.Errorf("%s is not an address that Sana sends codes to", u.Address)
+		return errNoCodesTo(u.Address)
 	}
 	if cfg.MailTransport != config.Mailgun {
 		_, err := fmt.Fprintf(in.stdout, "Nothing to do here: MAIL_TRANSPORT is %s, and Sana itself blocks no address. "+
@@ -43,7 +40,7 @@ func (u unsuppressCommand) Run(in invocation) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), mailPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), commandPatience)
 	defer cancel()
 	lists, err := sender.Unsuppress(ctx, address)
 	if errors.Is(err, mail.ErrCredentials) {

@@ -28,9 +28,6 @@ type sessionsCommand struct {
 	Explain explainSessionCommand `cmd:"" help:"Say what the server says to a session cookie, read from standard input."`
 }
 
-// sessionsPatience bounds a command on sessions.
-const sessionsPatience = 30 * time.Second
-
 // withSessions calls do with the store of the configuration; shared is nil where sessions are in the cookies.
 func withSessions(in invocation, do func(ctx context.Context, db *pgxpool.Pool, store session.Store, shared *session.Shared) error) error {
 	cfg, err := config.Load(in.environ)
@@ -41,7 +38,7 @@ func withSessions(in invocation, do func(ctx context.Context, db *pgxpool.Pool, 
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), sessionsPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), commandPatience)
 	defer cancel()
 	db, err := openPool(ctx, cfg)
 	if err != nil {
