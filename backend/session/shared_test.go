@@ -156,7 +156,8 @@ func TestAStoreThatIsAwayIsNotNobody(t *testing.T) {
 	cancel()
 	_, read := s.Read(gone, token)
 	_, list := store.List(gone, s.ada().User.ID)
-	ended, one := s.inTx(t.Context(), func(tx pgx.Tx) error { return s.End(gone, tx, token) }), s.inTx(t.Context(), func(tx pgx.Tx) error {
+	ended := s.inTx(t.Context(), func(tx pgx.Tx) error { return s.End(gone, tx, token) })
+	one := s.inTx(t.Context(), func(tx pgx.Tx) error {
 		_, _, err := store.EndOne(gone, tx, s.ada().User.ID, strings.Repeat("0", 32), Ended{})
 		return err
 	})
