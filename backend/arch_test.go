@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"keyring":               {},
 	"mail":                  {"platform"},
 	"mail/mailgunfake":      {},
+	"mail/smtpfake":         {},
 	"migrations":            {},
 	"outbox":                {"jobs", "mail"},
 	"platform":              {},
