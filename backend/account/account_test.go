@@ -91,8 +91,9 @@ func TestEventsGoAfterNinetyDaysOrWithTheirAccount(t *testing.T) {
 	t.Parallel()
 	s, db, ada := newService(t)
 	write(t, s, ada, 2500)
-	age(t, db, "90 days 1 minute")
+	age(t, db, "2 hours")
 	write(t, s, ada, 3)
+	age(t, db, "89 days 23 hours")
 	if n, err := s.Sweep(t.Context()); n != 2500 || err != nil {
 		t.Errorf("the sweep took %d (%v), want 2500", n, err)
 	}
