@@ -84,6 +84,9 @@ func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
 	phone.Get("/api/auth/session").Want(http.StatusOK)
 	sanatest.WantEqual(t, "ending all", o.types(0, "", "sessions", "end", "--user", ada), "Sessions of ada@sana.example that were ended: 1\n")
 	phone.Get("/api/auth/session").Want(http.StatusUnauthorized)
+	told := w.Count(t, `SELECT count(*) FROM account_events
+		WHERE kind = 'session_ended' AND platform = '' AND ip = '' AND details->>'reason' = 'ended_by_operator'`)
+	sanatest.WantEqual(t, "ends that the user is told of", told, 2)
 	sanatest.WantEqual(t, "an empty list", o.types(0, "", "sessions", "list", ada), "ada@sana.example is signed in nowhere.\n")
 }
 

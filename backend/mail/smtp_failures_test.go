@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sana/backend/mail"
+	"sana/backend/mail/smtpfake"
 
 	"github.com/emersion/go-smtp"
 )
@@ -28,43 +29,43 @@ func answering(code int, status ...int) *smtp.SMTPError {
 // noTraceIn is noSecretIn with what an SMTP server knows besides.
 func noTraceIn(t *testing.T, err error) {
 	t.Helper()
-	noSecretIn(t, err, smtpUser, smtpPassword, "sana.example", "mail.")
+	noSecretIn(t, err, smtpfake.User, smtpfake.Password, "sana.example", "mail.")
 }
 
 func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		server *mailServer
+		server *smtpfake.Server
 		want   retry
 		cause  error
 	}{
-		"nobody has the address": {&mailServer{refuseTo: answering(550, 5, 1, 1)}, never, mail.ErrNoSuchMailbox},
-		"a domain without mail":  {&mailServer{refuseTo: answering(556, 5, 1, 10)}, never, mail.ErrNoSuchMailbox},
-		"recipient refused":      {&mailServer{refuseTo: answering(550, 5, 7, 1)}, never, nil},
-		"recipient, no status":   {&mailServer{refuseTo: answering(550)}, never, nil},
-		"mailbox is busy":        {&mailServer{refuseTo: answering(450, 4, 2, 1)}, later, nil},
-		"greylisted":             {&mailServer{refuseTo: answering(451, 4, 7, 1)}, later, nil},
-		"message refused":        {&mailServer{refuseData: answering(554, 5, 6, 0)}, never, nil},
-		"message too large":      {&mailServer{refuseData: answering(552)}, never, nil},
-		"no space for it":        {&mailServer{refuseData: answering(452, 4, 3, 1)}, later, nil},
-		"message, try again":     {&mailServer{refuseData: answering(451)}, later, nil},
-		"sender refused":         {&mailServer{refuseFrom: answering(553, 5, 7, 1)}, never, mail.ErrCredentials},
-		"sender not now":         {&mailServer{refuseFrom: answering(451)}, later, nil},
-		"login is needed":        {&mailServer{refuseTo: answering(530, 5, 7, 0)}, never, mail.ErrCredentials},
-		"server going down":      {&mailServer{refuseFrom: answering(421)}, throttled, nil},
-		"too many messages":      {&mailServer{refuseData: answering(454)}, throttled, nil},
-		"login refused":          {&mailServer{refuseLogin: answering(535, 5, 7, 8)}, never, mail.ErrCredentials},
-		"login not allowed":      {&mailServer{refuseLogin: answering(550, 5, 7, 30)}, never, mail.ErrCredentials},
-		"login not now":          {&mailServer{refuseLogin: answering(432)}, later, nil},
-		"login throttled":        {&mailServer{refuseLogin: answering(454, 4, 7, 0)}, throttled, nil},
+		"nobody has the address": {&smtpfake.Server{RefuseTo: answering(550, 5, 1, 1)}, never, mail.ErrNoSuchMailbox},
+		"a domain without mail":  {&smtpfake.Server{RefuseTo: answering(556, 5, 1, 10)}, never, mail.ErrNoSuchMailbox},
+		"recipient refused":      {&smtpfake.Server{RefuseTo: answering(550, 5, 7, 1)}, never, nil},
+		"recipient, no status":   {&smtpfake.Server{RefuseTo: answering(550)}, never, nil},
+		"mailbox is busy":        {&smtpfake.Server{RefuseTo: answering(450, 4, 2, 1)}, later, nil},
+		"greylisted":             {&smtpfake.Server{RefuseTo: answering(451, 4, 7, 1)}, later, nil},
+		"message refused":        {&smtpfake.Server{RefuseData: answering(554, 5, 6, 0)}, never, nil},
+		"message too large":      {&smtpfake.Server{RefuseData: answering(552)}, never, nil},
+		"no space for it":        {&smtpfake.Server{RefuseData: answering(452, 4, 3, 1)}, later, nil},
+		"message, try again":     {&smtpfake.Server{RefuseData: answering(451)}, later, nil},
+		"sender refused":         {&smtpfake.Server{RefuseFrom: answering(553, 5, 7, 1)}, never, mail.ErrCredentials},
+		"sender not now":         {&smtpfake.Server{RefuseFrom: answering(451)}, later, nil},
+		"login is needed":        {&smtpfake.Server{RefuseTo: answering(530, 5, 7, 0)}, never, mail.ErrCredentials},
+		"server going down":      {&smtpfake.Server{RefuseFrom: answering(421)}, throttled, nil},
+		"too many messages":      {&smtpfake.Server{RefuseData: answering(454)}, throttled, nil},
+		"login refused":          {&smtpfake.Server{RefuseLogin: answering(535, 5, 7, 8)}, never, mail.ErrCredentials},
+		"login not allowed":      {&smtpfake.Server{RefuseLogin: answering(550, 5, 7, 30)}, never, mail.ErrCredentials},
+		"login not now":          {&smtpfake.Server{RefuseLogin: answering(432)}, later, nil},
+		"login throttled":        {&smtpfake.Server{RefuseLogin: answering(454, 4, 7, 0)}, throttled, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := startSMTP(t, &mailServer{
-				mechanisms: []string{"PLAIN"}, refuseLogin: row.server.refuseLogin,
-				refuseFrom: row.server.refuseFrom, refuseTo: row.server.refuseTo, refuseData: row.server.refuseData,
+			server := startSMTP(t, &smtpfake.Server{
+				Mechanisms: []string{"PLAIN"}, RefuseLogin: row.server.RefuseLogin,
+				RefuseFrom: row.server.RefuseFrom, RefuseTo: row.server.RefuseTo, RefuseData: row.server.RefuseData,
 			}, "tls")
-			err := smtpTo(t, server.config("tls")).Send(withDeadline(t), aMessage())
+			err := smtpTo(t, reaching(server, "tls")).Send(withDeadline(t), aMessage())
 			if retryOf(err) != row.want {
 				t.Errorf("got %q (%v), want %q", retryOf(err), err, row.want)
 			}
@@ -74,8 +75,8 @@ func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
 				}
 			}
 			noTraceIn(t, err)
-			if server.told().sessions != 1 || len(server.told().messages) != 0 {
-				t.Errorf("got %d sessions and %d messages, want one and none", server.told().sessions, len(server.told().messages))
+			if server.Told().Sessions != 1 || len(server.Told().Messages) != 0 {
+				t.Errorf("got %d sessions and %d messages, want one and none", server.Told().Sessions, len(server.Told().Messages))
 			}
 		})
 	}
@@ -83,8 +84,8 @@ func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
 
 func TestAWrongSMTPPasswordIsRefusedCredentials(t *testing.T) {
 	t.Parallel()
-	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}}, "starttls")
-	config := server.config("starttls")
+	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}}, "starttls")
+	config := reaching(server, "starttls")
 	config.Password = "another"
 	err := smtpTo(t, config).Send(withDeadline(t), aMessage())
 	if !mail.IsPermanent(err) || !errors.Is(err, mail.ErrCredentials) {
@@ -96,8 +97,8 @@ func TestAWrongSMTPPasswordIsRefusedCredentials(t *testing.T) {
 func TestASMTPServerWithoutALoginThatWeKnowIsRefusedCredentials(t *testing.T) {
 	t.Parallel()
 	for _, mechanisms := range [][]string{nil, {"CRAM-MD5", "NTLM"}} {
-		server := startSMTP(t, &mailServer{mechanisms: mechanisms}, "tls")
-		err := smtpTo(t, server.config("tls")).Send(withDeadline(t), aMessage())
+		server := startSMTP(t, &smtpfake.Server{Mechanisms: mechanisms}, "tls")
+		err := smtpTo(t, reaching(server, "tls")).Send(withDeadline(t), aMessage())
 		if !mail.IsPermanent(err) || !errors.Is(err, mail.ErrCredentials) {
 			t.Errorf("%q: got %v, want a permanent ErrCredentials", mechanisms, err)
 		}
@@ -106,13 +107,13 @@ func TestASMTPServerWithoutALoginThatWeKnowIsRefusedCredentials(t *testing.T) {
 
 func TestNoPasswordAndNoMessageGoOverAnUnencryptedConnection(t *testing.T) {
 	t.Parallel()
-	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN", "LOGIN"}}, "none")
-	err := smtpTo(t, server.config("none")).Send(withDeadline(t), aMessage())
+	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN", "LOGIN"}}, "none")
+	err := smtpTo(t, reaching(server, "none")).Send(withDeadline(t), aMessage())
 	if retryOf(err) != later || !strings.HasSuffix(err.Error(), "offers no encryption") {
 		t.Errorf("got %v, want a temporary error that says so", err)
 	}
-	if server.told().sessions != 1 || len(server.told().logins)+len(server.told().from) != 0 {
-		t.Errorf("got %d sessions, logins %q, messages from %q; want one and nothing in it", server.told().sessions, server.told().logins, server.told().from)
+	if server.Told().Sessions != 1 || len(server.Told().Logins)+len(server.Told().From) != 0 {
+		t.Errorf("got %d sessions, logins %q, messages from %q; want one and nothing in it", server.Told().Sessions, server.Told().Logins, server.Told().From)
 	}
 }
 
@@ -120,41 +121,41 @@ func TestNoPasswordAndNoMessageGoOverAnUnencryptedConnection(t *testing.T) {
 // machine's.
 func TestNoMessageLeavesThisMachineUnencrypted(t *testing.T) {
 	t.Parallel()
-	server := startSMTP(t, &mailServer{}, "none")
-	err := smtpTo(t, mail.SMTPConfig{Host: "LOCALHOST", Port: server.port}).Send(withDeadline(t), aMessage())
-	if retryOf(err) != later || !strings.HasSuffix(err.Error(), "offers no encryption") || len(server.told().from) != 0 {
-		t.Errorf("got %v and messages from %q, want a temporary error that says so", err, server.told().from)
+	server := startSMTP(t, &smtpfake.Server{}, "none")
+	err := smtpTo(t, mail.SMTPConfig{Host: "LOCALHOST", Port: server.Port}).Send(withDeadline(t), aMessage())
+	if retryOf(err) != later || !strings.HasSuffix(err.Error(), "offers no encryption") || len(server.Told().From) != 0 {
+		t.Errorf("got %v and messages from %q, want a temporary error that says so", err, server.Told().From)
 	}
 }
 
 // A relay on the same machine is often without TLS and without a login.
 func TestALoopbackAddressMayBeSpokenToInPlainTextWithoutAPassword(t *testing.T) {
 	t.Parallel()
-	server := startSMTP(t, &mailServer{}, "none")
+	server := startSMTP(t, &smtpfake.Server{}, "none")
 	for _, host := range []string{"127.0.0.1", "localhost"} {
-		sender := smtpTo(t, mail.SMTPConfig{Host: host, Port: server.port})
+		sender := smtpTo(t, mail.SMTPConfig{Host: host, Port: server.Port})
 		if err := sender.Send(withDeadline(t), aMessage()); err != nil {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
-	if len(server.told().messages) != 2 {
-		t.Errorf("got %d messages, want 2", len(server.told().messages))
+	if len(server.Told().Messages) != 2 {
+		t.Errorf("got %d messages, want 2", len(server.Told().Messages))
 	}
 }
 
 func TestASMTPServerOfUnknownAuthorityGetsNothing(t *testing.T) {
 	t.Parallel()
 	for _, encryption := range []string{"tls", "starttls"} {
-		server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}}, encryption)
-		config := server.config(encryption)
+		server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}}, encryption)
+		config := reaching(server, encryption)
 		config.RootCAs = nil
 		err := smtpTo(t, config).Send(withDeadline(t), aMessage())
 		if retryOf(err) != later || !strings.HasSuffix(err.Error(), "certificate not trusted") {
 			t.Errorf("%s: got %v, want a temporary error that says certificate not trusted", encryption, err)
 		}
 		noTraceIn(t, err)
-		if len(server.told().logins)+len(server.told().from) != 0 {
-			t.Errorf("%s: got logins %q, messages from %q", encryption, server.told().logins, server.told().from)
+		if len(server.Told().Logins)+len(server.Told().From) != 0 {
+			t.Errorf("%s: got logins %q, messages from %q", encryption, server.Told().Logins, server.Told().From)
 		}
 	}
 }
@@ -163,8 +164,8 @@ func TestAStalledSMTPServerIsGivenUpAfterTheTimeout(t *testing.T) {
 	t.Parallel()
 	gone := make(chan struct{})
 	t.Cleanup(func() { close(gone) })
-	stalling := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}, atData: func(*smtp.Conn) { <-gone }}, "tls")
-	atData := stalling.config("tls")
+	stalling := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}, AtData: func(*smtp.Conn) { <-gone }}, "tls")
+	atData := reaching(stalling, "tls")
 	silent := mail.SMTPConfig{Host: "127.0.0.1", Port: startRaw(t, func(net.Conn) { <-gone })}
 	silentTLS := silent
 	silentTLS.TLS = true
@@ -207,8 +208,8 @@ func TestSMTPStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(withDeadline(t))
 	gone := make(chan struct{})
 	t.Cleanup(func() { close(gone) })
-	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}, atData: func(*smtp.Conn) { cancel(); <-gone }}, "starttls")
-	err := smtpTo(t, server.config("starttls")).Send(ctx, aMessage())
+	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}, AtData: func(*smtp.Conn) { cancel(); <-gone }}, "starttls")
+	err := smtpTo(t, reaching(server, "starttls")).Send(ctx, aMessage())
 	if !errors.Is(err, context.Canceled) || mail.IsPermanent(err) {
 		t.Errorf("got %v, want context.Canceled, to be tried again", err)
 	}
@@ -218,7 +219,7 @@ func TestSMTPStopsWithItsContext(t *testing.T) {
 func TestASMTPServerThatHangsUpIsATemporaryFailure(t *testing.T) {
 	t.Parallel()
 	hangUp := func(c *smtp.Conn) { _ = c.Conn().Close() }
-	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}, atData: hangUp}, "tls")
+	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}, AtData: hangUp}, "tls")
 	raw := func(says string) mail.SMTPConfig {
 		return mail.SMTPConfig{Host: "127.0.0.1", Port: startRaw(t, func(c net.Conn) { _, _ = io.WriteString(c, says) })}
 	}
@@ -228,7 +229,7 @@ func TestASMTPServerThatHangsUpIsATemporaryFailure(t *testing.T) {
 		config mail.SMTPConfig
 		want   string
 	}{
-		"in the message":      {server.config("tls"), "connection failed"},
+		"in the message":      {reaching(server, "tls"), "connection failed"},
 		"at once":             {raw(""), "connection failed"},
 		"after the greeting":  {raw("220 mail.sana.example\r\n"), "connection failed"},
 		"it speaks HTTP":      {raw("HTTP/1.1 400 Bad Request\r\n\r\n"), "what came was not SMTP"},

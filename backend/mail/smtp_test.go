@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"sana/backend/mail"
+	"sana/backend/mail/smtpfake"
 )
 
 func smtpTo(t *testing.T, c mail.SMTPConfig) *mail.SMTP {
@@ -29,18 +30,18 @@ func TestSMTPHandsTheMessageOverEncryptedAndLoggedIn(t *testing.T) {
 		for offered, chosen := range map[string]string{"LOGIN PLAIN": "PLAIN", "CRAM-MD5 LOGIN": "LOGIN"} {
 			t.Run(encryption+" with "+offered, func(t *testing.T) {
 				t.Parallel()
-				server := startSMTP(t, &mailServer{mechanisms: strings.Fields(offered)}, encryption)
-				if err := smtpTo(t, server.config(encryption)).Send(withDeadline(t), aMessage()); err != nil {
+				server := startSMTP(t, &smtpfake.Server{Mechanisms: strings.Fields(offered)}, encryption)
+				if err := smtpTo(t, reaching(server, encryption)).Send(withDeadline(t), aMessage()); err != nil {
 					t.Fatal(err)
 				}
-				if want := []string{chosen + " " + smtpUser + " " + smtpPassword}; !slices.Equal(server.told().logins, want) {
-					t.Errorf("got logins %q, want %q", server.told().logins, want)
+				if want := []string{chosen + " " + smtpfake.User + " " + smtpfake.Password}; !slices.Equal(server.Told().Logins, want) {
+					t.Errorf("got logins %q, want %q", server.Told().Logins, want)
 				}
-				if !slices.Equal(server.told().from, []string{"no-reply@sana.example"}) || !slices.Equal(server.told().to, []string{canaryAddress}) {
-					t.Errorf("got the envelope %q to %q", server.told().from, server.told().to)
+				if !slices.Equal(server.Told().From, []string{"no-reply@sana.example"}) || !slices.Equal(server.Told().To, []string{canaryAddress}) {
+					t.Errorf("got the envelope %q to %q", server.Told().From, server.Told().To)
 				}
-				if len(server.told().messages) != 1 || server.told().names[0] != "sana.example" {
-					t.Errorf("got %d messages from %q, want 1 from our domain", len(server.told().messages), server.told().names)
+				if len(server.Told().Messages) != 1 || server.Told().Names[0] != "sana.example" {
+					t.Errorf("got %d messages from %q, want 1 from our domain", len(server.Told().Messages), server.Told().Names)
 				}
 			})
 		}
@@ -49,8 +50,8 @@ func TestSMTPHandsTheMessageOverEncryptedAndLoggedIn(t *testing.T) {
 
 func TestWhatArrivesBySMTPIsTheMessage(t *testing.T) {
 	t.Parallel()
-	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}}, "tls")
-	sender := smtpTo(t, server.config("tls"))
+	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}}, "tls")
+	sender := smtpTo(t, reaching(server, "tls"))
 	japanese := aMessage()
 	japanese.From = "Sana サインイン <sign-in@mg.sana.example>"
 	japanese.Subject = "123456 は Sana のコードです。このコードをサインインのページに入力してください。誰にも教えないでください"
@@ -65,7 +66,7 @@ func TestWhatArrivesBySMTPIsTheMessage(t *testing.T) {
 		if err := sender.Send(withDeadline(t), m); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		arrivedAs(t, name, server.told().messages[len(server.told().messages)-1], m)
+		arrivedAs(t, name, server.Told().Messages[len(server.Told().Messages)-1], m)
 	}
 }
 
@@ -153,30 +154,30 @@ func partsOf(t *testing.T, m *netmail.Message) [][2]string {
 
 func TestEachMessageBySMTPHasAnIDOfItsOwn(t *testing.T) {
 	t.Parallel()
-	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}}, "tls")
-	sender := smtpTo(t, server.config("tls"))
+	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}}, "tls")
+	sender := smtpTo(t, reaching(server, "tls"))
 	ids := map[string]bool{}
 	for range 3 {
 		if err := sender.Send(withDeadline(t), aMessage()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, raw := range server.told().messages {
+	for _, raw := range server.Told().Messages {
 		m, err := netmail.ReadMessage(strings.NewReader(raw))
 		if err != nil {
 			t.Fatal(err)
 		}
 		ids[m.Header.Get("Message-Id")] = true
 	}
-	if len(ids) != 3 || server.told().sessions != 3 {
-		t.Errorf("got ids %v over %d sessions, want 3 of 3", ids, server.told().sessions)
+	if len(ids) != 3 || server.Told().Sessions != 3 {
+		t.Errorf("got ids %v over %d sessions, want 3 of 3", ids, server.Told().Sessions)
 	}
 }
 
 func TestSMTPSendsNothingThatCouldReachAnyoneElse(t *testing.T) {
 	t.Parallel()
-	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}}, "tls")
-	sender := smtpTo(t, server.config("tls"))
+	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}}, "tls")
+	sender := smtpTo(t, reaching(server, "tls"))
 	for name, m := range badMessages() {
 		err := sender.Send(withDeadline(t), m)
 		if !mail.IsPermanent(err) {
@@ -184,14 +185,14 @@ func TestSMTPSendsNothingThatCouldReachAnyoneElse(t *testing.T) {
 		}
 		noSecretIn(t, err, m.To)
 	}
-	if server.told().sessions != 0 {
-		t.Errorf("got %d sessions, want none", server.told().sessions)
+	if server.Told().Sessions != 0 {
+		t.Errorf("got %d sessions, want none", server.Told().Sessions)
 	}
 }
 
 func TestAWrongSMTPConfigurationIsRefusedWithoutItsPassword(t *testing.T) {
 	t.Parallel()
-	good := mail.SMTPConfig{Host: "mail.example", Port: 465, TLS: true, Username: smtpUser, Password: smtpPassword}
+	good := mail.SMTPConfig{Host: "mail.example", Port: 465, TLS: true, Username: smtpfake.User, Password: smtpfake.Password}
 	for name, spoil := range map[string]func(*mail.SMTPConfig){
 		"no host":     func(c *mail.SMTPConfig) { c.Host = "" },
 		"a socket":    func(c *mail.SMTPConfig) { c.Host = "unix:///run/mail" },

@@ -139,7 +139,7 @@ func TestTheLongestSessionFitsIntoACookieOfAKilobyte(t *testing.T) {
 	session.Pending = s.pending()
 	session.User.Email = strings.Repeat("a", 64) + "@" + strings.Repeat("a", 189)
 	session.Pending.Email = strings.Repeat("b", 64) + "@" + strings.Repeat("b", 189)
-	session.Pending.CodeKind = "letters"
+	session.Pending.CodeKind, session.Pending.Purpose = "letters", "change_email"
 	session.UserAgent = strings.Repeat("Mozilla ", 1000)
 	token := s.issue(t, session, "").Token
 	if len(token) > 1024 {

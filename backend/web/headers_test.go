@@ -75,6 +75,8 @@ func TestTheHeadersOfEveryStatusAreThese(t *testing.T) {
 	wantGolden(t, "testdata/headers.txt", golden.String())
 }
 
+var dayInName = regexp.MustCompile(`\d{4}-\d\d-\d\d`)
+
 var cookieValue = regexp.MustCompile(`^([^=]+)=[^;]+`)
 
 // headersOf writes all headers of an answer, with … for what is never twice the same.
@@ -86,6 +88,8 @@ func headersOf(what string, status int, header http.Header) string {
 			switch {
 			case name == "Date" || name == "X-Request-Id" || name == "Content-Length" || name == "Retry-After" && status == 429:
 				value = "…"
+			case name == "Content-Disposition":
+				value = dayInName.ReplaceAllString(value, "…")
 			case name == "Set-Cookie":
 				value = cookieValue.ReplaceAllString(value, "$1=…")
 			}
@@ -116,6 +120,19 @@ func TestTheHeadersOfASignInAreThese(t *testing.T) {
 	see("who is signed in", 200, b.Get("/api/auth/session"))
 	see("sign-out", 204, b.Post("/api/auth/sign-out", "{}"))
 	see("no pending code", 404, b.Verify(code))
+
+	b = app.Open(t)
+	b.SignIn(w, "lin@sana.example")
+	see("an account", 200, b.Get("/api/account"))
+	see("a new name", 200, b.Rename("Lin"))
+	see("no name", 400, b.Rename("\x00"))
+	see("what happened", 200, b.Get("/api/account/events"))
+	see("an export", 200, b.Get("/api/account/export"))
+	change := b.ChangeCode(w, "new@sana.example")
+	see("another address", 200, b.VerifyChange(change))
+	change = b.ChangeCode(w, ada)
+	see("an address that somebody has", 409, b.VerifyChange(change))
+	see("deletion, which clears both cookies", 204, b.Delete("/api/account"))
 
 	b = app.Open(t).At("192.0.2.1")
 	b.RequestCode(grace).Want(202)

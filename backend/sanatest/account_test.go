@@ -1,0 +1,196 @@
+package sanatest_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"sana/backend/sanatest"
+)
+
+// Two accounts that are given the same address at the same moment, by two processes.
+func TestOfTwoAccountsThatChangeToOneAddressTogetherOneGetsIt(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	processes := []*sanatest.Process{w.Run(t), w.Run(t)}
+	for round := range 10 {
+		wanted := fmt.Sprintf("wanted%d@sana.example", round)
+		var browsers [2]*sanatest.Browser
+		var codes [2]string
+		for i := range browsers {
+			browsers[i] = processes[i].Open(t)
+			browsers[i].SignIn(w, fmt.Sprintf("person%d-%d@sana.example", round, i))
+			codes[i] = browsers[i].ChangeCode(w, wanted)
+			w.Pass(t, time.Minute)
+		}
+
+		answers := together(2, func(i int) *sanatest.Answer { return browsers[i].VerifyChange(codes[i]) })
+
+		sanatest.WantEqual(t, "answers", tally(answers), map[string]int{"200": 1, "409 email_taken": 1})
+		loser := slices.IndexFunc(answers, func(a *sanatest.Answer) bool { return a.Status == http.StatusConflict })
+		sanatest.WantEqual(t, "address of the other", browsers[loser].Get("/api/account").Want(http.StatusOK).Account().Email,
+			fmt.Sprintf("person%d-%d@sana.example", round, loser))
+	}
+	sanatest.WantEqual(t, "events", w.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'email_changed'`), 10)
+	sanatest.WantEqual(t, "codes that wait", w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NULL`), 0)
+	w.AwaitMails(t)
+	sanatest.WantEqual(t, "mails about it", w.Count(t, `SELECT count(*) FROM river_job WHERE args->>'letter' = 'address_changed'`), 20)
+}
+
+// A first sign-in with the address that an account is given at the same moment.
+func TestAFirstSignInAndAChangeToItsAddressMakeOneAccountOfIt(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	processes := []*sanatest.Process{w.Run(t), w.Run(t)}
+	for round := range 10 {
+		wanted := fmt.Sprintf("wanted%d@sana.example", round)
+		person, newcomer := processes[0].Open(t), processes[1].Open(t)
+		person.SignIn(w, fmt.Sprintf("person%d@sana.example", round))
+		change := person.ChangeCode(w, wanted)
+		w.Pass(t, time.Minute)
+		in := newcomer.GetCode(w, wanted)
+
+		answers := together(2, func(i int) *sanatest.Answer {
+			if i == 0 {
+				return person.VerifyChange(change)
+			}
+			return newcomer.Verify(in)
+		})
+
+		signedIn := answers[1].Want(http.StatusOK).SignedIn()
+		if changed := answers[0].Status == http.StatusOK; changed == signedIn.Created {
+			t.Errorf("round %d: the change is answered %d, the sign-in says that the account is new: %v", round, answers[0].Status, signedIn.Created)
+		}
+		sanatest.WantEqual(t, "accounts with the address", w.Count(t, `SELECT count(*) FROM users WHERE email = $1`, wanted), 1)
+		w.Pass(t, time.Hour)
+	}
+}
+
+// Whatever a person's browsers are at when the account is deleted, over two processes: nothing of it is left, and nobody is
+// answered that Sana does not work.
+func TestADeletionLeavesNothingWhateverIsUnderWay(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	processes := []*sanatest.Process{w.Run(t), w.Run(t)}
+	calls := []func(b *sanatest.Browser) *sanatest.Answer{
+		func(b *sanatest.Browser) *sanatest.Answer { return b.RequestCode("grace@sana.example") },
+		func(b *sanatest.Browser) *sanatest.Answer { return b.RequestChange("grace@sana.example") },
+		func(b *sanatest.Browser) *sanatest.Answer { return b.Rename("Ada") },
+		func(b *sanatest.Browser) *sanatest.Answer { return b.Post("/api/auth/sign-out", "{}") },
+		func(b *sanatest.Browser) *sanatest.Answer { return b.Get("/api/account/export") },
+		func(b *sanatest.Browser) *sanatest.Answer { return b.Delete("/api/account") },
+	}
+	for round := range 6 {
+		email := fmt.Sprintf("ada%d@sana.example", round)
+		browsers := make([]*sanatest.Browser, len(calls))
+		var in sanatest.SignedIn
+		for i := range calls {
+			browsers[i] = processes[i%2].Open(t)
+			in = browsers[i].SignIn(w, email)
+			w.Exec(t, `TRUNCATE throttle`)
+		}
+		late := processes[1].Open(t)
+		code := late.GetCode(w, email)
+		w.Exec(t, `TRUNCATE throttle`)
+
+		deleter := browsers[len(calls)-1].Clone()
+		answers := together(len(calls)+2, func(i int) *sanatest.Answer {
+			switch i {
+			case len(calls):
+				return late.Verify(code)
+			case len(calls) + 1:
+				return deleter.Delete("/api/account")
+			}
+			return calls[i](browsers[i])
+		})
+
+		deleted := 0
+		for i, a := range answers {
+			if a.Status >= 500 {
+				t.Errorf("round %d: call %d is answered %d: %s", round, i, a.Status, a.Body)
+			}
+			if a.Status == http.StatusNoContent && (i == len(calls)-1 || i == len(calls)+1) {
+				deleted++
+			}
+		}
+		sanatest.WantEqual(t, "deletions that say they did it", deleted, 1)
+		for _, table := range []string{"sessions", "account_events", "challenges"} {
+			sanatest.WantEqual(t, "rows of the deleted account in "+table, w.Count(t, `SELECT count(*) FROM `+table+` WHERE user_id = $1`, in.User.ID), 0)
+		}
+		sanatest.WantEqual(t, "users with the old id", w.Count(t, `SELECT count(*) FROM users WHERE id = $1`, in.User.ID), 0)
+		if last := answers[len(calls)]; last.Status == http.StatusOK && last.SignedIn().Created {
+			sanatest.WantEqual(t, "the new account", late.Get("/api/account").Want(http.StatusOK).Account().ID, last.SignedIn().User.ID)
+		}
+		w.AwaitMails(t)
+		w.Exec(t, `TRUNCATE challenges, throttle`)
+	}
+}
+
+// A browser that asks for a code gets a new session; one that is ended at that moment must not live on in it.
+func TestASessionThatIsEndedDoesNotLiveOnInTheOneThatWaitsForACode(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	processes := []*sanatest.Process{w.Run(t), w.Run(t)}
+	for round := range 20 {
+		email := fmt.Sprintf("ada%d@sana.example", round)
+		phone, laptop := processes[0].Open(t), processes[1].Open(t)
+		phone.SignIn(w, email)
+		w.Pass(t, time.Minute)
+		laptop.SignIn(w, email)
+
+		answers := together(2, func(i int) *sanatest.Answer {
+			if i == 0 {
+				return phone.RequestCode("grace@sana.example")
+			}
+			return laptop.Delete("/api/sessions")
+		})
+
+		answers[0].Want(http.StatusAccepted)
+		answers[1].Want(http.StatusNoContent)
+		phone.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+		laptop.Get("/api/auth/session").Want(http.StatusOK)
+		w.Exec(t, `TRUNCATE throttle`)
+	}
+}
+
+// A-10, A-11 and A-45, for the other way to send a code: until it was right, an address that somebody has and one that
+// nobody has are answered alike, byte for byte, and the same is done for them.
+func TestNobodyCanTellWhoHasAnAccountByChangingHisAddress(t *testing.T) {
+	t.Parallel()
+	for _, signUp := range []string{"open", "closed", "sana.example"} {
+		t.Run(signUp, func(t *testing.T) {
+			t.Parallel()
+			w := sanatest.NewWorld(t)
+			first := w.Run(t)
+			first.Open(t).SignIn(w, "known@sana.example")
+			person := first.Open(t)
+			person.SignIn(w, "ada@sana.example")
+			w.Pass(t, 24*time.Hour)
+			person.MoveTo(w.Run(t, "SIGN_UP="+signUp).Instance)
+			sanatest.WantEqual(t, "somebody without an account", changeInVain(t, w, person, "other@sana.example"), changeInVain(t, w, person, "known@sana.example"))
+		})
+	}
+}
+
+// changeInVain does all that needs no right code, and returns the faces of the answers and what was done for them.
+func changeInVain(t *testing.T, w *sanatest.World, b *sanatest.Browser, email string) (faces []string) {
+	t.Helper()
+	rows := func() (counts string) {
+		w.AwaitMails(t)
+		for _, table := range []string{"users", "challenges", "account_events", "river_job WHERE kind = 'mail'", "throttle"} {
+			counts += fmt.Sprintf("%s %d, ", table, w.Count(t, `SELECT count(*) FROM `+table))
+		}
+		w.Exec(t, `TRUNCATE challenges, river_job, throttle, throttle_service`)
+		return counts
+	}
+	rows()
+	faces = append(faces, face(b.RequestChange(email)))
+	w.AwaitMails(t)
+	faces = append(faces, face(b.RequestChange(email)), face(b.Post("/api/account/email/resend", "{}")), face(b.Get("/api/account/email")))
+	for range 6 {
+		faces = append(faces, face(b.VerifyChange("000000")))
+	}
+	return append(faces, face(b.VerifyChange("nonsense")), face(b.Get("/api/account")), face(b.Delete("/api/account/email")), rows())
+}
