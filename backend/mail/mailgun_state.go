@@ -150,6 +150,9 @@ func (s *Mailgun) request(ctx context.Context, method, address string) (status i
 		return 0, nil, errors.New("mail: mailgun: the request cannot be made")
 	}
 	request.SetBasicAuth("api", s.client.APIKey())
+	if method == http.MethodPost {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
 	response, err := s.asking.Do(request)
 	if err != nil {
 		return 0, nil, noAnswer(ctx, err)
