@@ -29,8 +29,8 @@ func Configuration(faults []string, environment string) (checks []Check, broken 
 	return checks, broken
 }
 
-// rotateAfter is the age of a key from which on we remind of rotating it.
-const rotateAfter = 365 * 24 * time.Hour
+// rotateAfter is the age of a key, in days, after which we remind of rotating it.
+const rotateAfter = 365
 
 const howToRotate = "put the output of sana keys new and a comma in front of SECRET_KEYS; SECURITY.md, How to rotate them, has the rest"
 
@@ -43,14 +43,14 @@ func judgeKeys(ring keyring.Ring, now time.Time) Result {
 	current := ring.Current()
 	found := fmt.Sprintf("%s; the first, %s, makes what is new", counted(len(ring.All()), "key", "keys"), current.ID)
 	day, known := current.Day()
-	age := now.Sub(day)
+	age := int(now.Sub(day).Hours() / 24)
 	switch {
 	case !known:
 		return ok(found + "; age unknown: its id holds no date")
-	case age < -24*time.Hour:
+	case age < -1:
 		return warn(found+" and is dated "+day.Format(time.DateOnly)+", which is still to come", "check the clock of this machine")
 	case age > rotateAfter:
-		return warn(fmt.Sprintf("%s and is %d days old", found, int(age.Hours()/24)), howToRotate)
+		return warn(fmt.Sprintf("%s and is %d days old", found, age), howToRotate)
 	}
-	return ok(fmt.Sprintf("%s and is %s old", found, counted(max(int(age.Hours()/24), 0), "day", "days")))
+	return ok(fmt.Sprintf("%s and is %s old", found, counted(max(age, 0), "day", "days")))
 }

@@ -22,13 +22,15 @@ func (d Database) rights(ctx context.Context) Result {
 			  AND relname NOT LIKE 'river_migration%'
 		),
 		wanted AS (
-			SELECT relname, privilege, has_table_privilege(oid, privilege) AS granted
-			FROM ours, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
-			WHERE relkind IN ('r', 'p')
-			UNION ALL
-			SELECT relname, 'SELECT', has_table_privilege(oid, 'SELECT') FROM ours WHERE relkind = 'v'
-			UNION ALL
-			SELECT relname, 'USAGE', has_sequence_privilege(oid, 'USAGE') FROM ours WHERE relkind = 'S'
+			SELECT
+				relname,
+				privilege,
+				CASE WHEN relkind = 'S' THEN has_sequence_privilege(oid, privilege) ELSE has_table_privilege(oid, privilege) END AS granted
+			FROM ours, unnest(CASE relkind
+				WHEN 'S' THEN ARRAY['USAGE']
+				WHEN 'v' THEN ARRAY['SELECT']
+				ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']
+			END) AS privilege
 		)
 		SELECT relname || ' (' || string_agg(privilege, ', ' ORDER BY privilege) || ')'
 		FROM wanted
