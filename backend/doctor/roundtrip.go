@@ -51,9 +51,7 @@ func (r RoundTrip) byMailgun(ctx context.Context) Result {
 		return r.notTaken(err)
 	}
 	taken := fmt.Sprintf("Mailgun took the mail %s to %s (%s)", r.Word, r.To, id)
-	waiting, cancel := context.WithTimeout(ctx, r.Patience)
-	defer cancel()
-	fate, err := r.await(waiting, id)
+	fate, err := r.await(ctx, id)
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
 		return warn(taken+"; what became of it a sending key may not ask", "look for it in the mailbox, or at Mailgun: Sending, Logs")
@@ -67,10 +65,11 @@ func (r RoundTrip) byMailgun(ctx context.Context) Result {
 	return fail(fmt.Sprintf("%s, and it failed for good: %s", taken, fate), "Mailgun's log (Sending, Logs) has the server's words")
 }
 
-// await asks until something final is known or ctx ends, and returns what was known last.
+// await asks until something final is known or the patience is over, and returns what was known last.
 func (r RoundTrip) await(ctx context.Context, id string) (mail.Fate, error) {
-	again := time.NewTicker(r.Pause)
+	again, over := time.NewTicker(r.Pause), time.NewTimer(r.Patience)
 	defer again.Stop()
+	defer over.Stop()
 	known := mail.Unchanged
 	for {
 		fate, err := r.Mailgun.Fate(ctx, id)
@@ -85,6 +84,8 @@ func (r RoundTrip) await(ctx context.Context, id string) (mail.Fate, error) {
 		}
 		select {
 		case <-again.C:
+		case <-over.C:
+			return known, nil
 		case <-ctx.Done():
 			return known, nil
 		}
