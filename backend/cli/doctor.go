@@ -19,11 +19,29 @@ const (
 )
 
 type doctorCommand struct {
-	Probe bool `required:"" help:"Ask the sana serve on this machine, or in this container, whether it is ready; needs no variable but PORT."`
+	Probe     bool   `xor:"probe,probe-json" help:"Ask the sana serve on this machine, or in this container, whether it is ready, and nothing else; needs no variable but PORT."`
+	Roundtrip string `xor:"probe" placeholder:"ADDRESS" help:"Send a test mail to this address as codes are sent, and say what became of it; takes up to a minute."`
+	JSON      bool   `name:"json" xor:"probe-json" help:"Print a JSON object {checks: [{name, state, found, do}], ok}."`
 }
 
-// Run asks once. It prints a line when the server is ready, and returns an error that says why when it is not.
-func (doctorCommand) Run(in invocation) error {
+// Help is the long text of --help.
+func (doctorCommand) Help() string {
+	return `It wants the configuration of sana serve, and looks at what that depends on: the database, the keys, the mail provider, PUBLIC_URL and the proxies in front. ` +
+		`Each check is a line: ok, warn or FAIL, what was found, and what to do. The exit code is 1 when one failed, else 0. It changes nothing, and sends no mail but the one of --roundtrip.
+
+Run it where sana serve runs, with the same variables. From outside, sana check looks at the same deployment and needs none.`
+}
+
+// Run looks at everything, or with --probe at one thing.
+func (d doctorCommand) Run(in invocation) error {
+	if d.Probe {
+		return runProbe(in)
+	}
+	return d.examine(in)
+}
+
+// runProbe asks once. It prints a line when the server is ready, and returns an error that says why when it is not.
+func runProbe(in invocation) error {
 	port, err := config.LoadPort(in.environ)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"sana/backend/config"
 	"sana/backend/inbox"
 	"sana/backend/jobs"
+	"sana/backend/keyproof"
 	"sana/backend/mail"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
@@ -121,6 +122,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		SharedSessions:   shared,
 		Store:            cfg.SessionStore,
 		Ready:            func(ctx context.Context) error { return postgres.CheckSchema(ctx, db) },
+		Proven:           func(proof string) bool { return keyproof.Valid(cfg.Keys, proof, time.Now()) },
 		SPA:              frontend.Files(),
 		PublicURL:        publicURL,
 		TrustedProxyHops: int(cfg.TrustedProxyHops),

@@ -9,6 +9,7 @@ import (
 	"net/mail"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,6 +100,11 @@ func Variables() []Variable {
 		})
 	}
 	return list
+}
+
+func defaultOf(name string) string {
+	list := Variables()
+	return list[slices.IndexFunc(list, func(v Variable) bool { return v.Name == name })].Default
 }
 
 // fields lists the fields of T, embedded ones included, that are read from a variable.

@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,6 +80,8 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 		"Mailgun's key beside SMTP":          {bySMTP("MAILGUN_API_KEY=k"), "MAILGUN_API_KEY is set, but MAIL_TRANSPORT is smtp, which does not use it; take it away, or set MAIL_TRANSPORT=mailgun"},
 		"Mailgun's domain beside SMTP":       {bySMTP("MAILGUN_DOMAIN=d"), "MAILGUN_DOMAIN is set, but MAIL_TRANSPORT is smtp, which does not use it; take it away, or set MAIL_TRANSPORT=mailgun"},
 		"Mailgun's events beside SMTP":       {bySMTP("MAILGUN_WEBHOOK_KEY=k"), "MAILGUN_WEBHOOK_KEY is set, but MAIL_TRANSPORT is smtp, which does not use it; take it away, or set MAIL_TRANSPORT=mailgun"},
+		"Mailgun's region beside SMTP":       {bySMTP("MAILGUN_API_BASE=https://api.eu.mailgun.net/v3"), "MAILGUN_API_BASE is set, but MAIL_TRANSPORT is smtp, which does not use it; take it away, or set MAIL_TRANSPORT=mailgun"},
+		"Mailgun's events without its key":   {production("MAILGUN_API_KEY=", "MAILGUN_WEBHOOK_KEY=k"), "MAILGUN_API_KEY is not set; MAIL_TRANSPORT=mailgun needs it"},
 		"no SMTP server":                     {bySMTP("SMTP_URL="), "SMTP_URL is not set; MAIL_TRANSPORT=smtp needs it, e.g. smtps://user:password@mail.example.org:465"},
 		"no SMTP server in development":      {development("MAIL_TRANSPORT=smtp"), "SMTP_URL is not set; MAIL_TRANSPORT=smtp needs it, e.g. smtps://user:password@mail.example.org:465"},
 		"an SMTP server by its name":         {bySMTP("SMTP_URL=mail.example.org"), "SMTP_URL must begin with smtps:// or smtp://, e.g. smtps://"},
@@ -154,5 +157,17 @@ func TestAMigrationNamesTheVariableItMisses(t *testing.T) {
 		if _, err := config.LoadMigrateDatabaseURL(test.environ); err == nil || err.Error() != test.want {
 			t.Errorf("%s: got %v, want %s", name, err, test.want)
 		}
+	}
+}
+
+func TestAnSMTPServerWithoutItsTransportIsNamedWithWhatTheDefaultOneMisses(t *testing.T) {
+	t.Parallel()
+	var named []string
+	for _, line := range faults(t, production("MAILGUN_DOMAIN=", "MAILGUN_API_KEY=", "SMTP_URL="+testSMTPURL)) {
+		variable, _, _ := strings.Cut(line, " ")
+		named = append(named, variable)
+	}
+	if want := []string{"MAILGUN_DOMAIN", "MAILGUN_API_KEY", "SMTP_URL"}; !slices.Equal(named, want) {
+		t.Errorf("got %q named, want %q", named, want)
 	}
 }

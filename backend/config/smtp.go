@@ -53,5 +53,6 @@ func (c *Config) checkOtherTransport(f *faultList) {
 	f.when(c.MailTransport == Mailgun && c.SMTPURL != "", "SMTP_URL", unused, Mailgun, SMTP)
 	f.when(c.MailTransport == SMTP && c.MailgunDomain != "", "MAILGUN_DOMAIN", unused, SMTP, Mailgun)
 	f.when(c.MailTransport == SMTP && c.MailgunAPIKey != "", "MAILGUN_API_KEY", unused, SMTP, Mailgun)
+	f.when(c.MailTransport == SMTP && c.MailgunAPIBase != defaultOf("MAILGUN_API_BASE"), "MAILGUN_API_BASE", unused, SMTP, Mailgun)
 	f.when(c.MailTransport == SMTP && c.MailgunWebhookKey != "", "MAILGUN_WEBHOOK_KEY", unused, SMTP, Mailgun)
 }

@@ -42,6 +42,15 @@ func (k Key) Derive(purpose string) []byte {
 	return derived
 }
 
+// dayInID begins the ids that New makes.
+const dayInID = "20060102-"
+
+// Day is the day on which New made the key, in UTC, as its id tells; known is false for other ids.
+func (k Key) Day() (day time.Time, known bool) {
+	day, err := time.Parse(dayInID, k.ID[:min(len(k.ID), len(dayInID))])
+	return day, err == nil
+}
+
 // Ring is an ordered, non-empty list of keys with distinct ids.
 type Ring struct{ keys []Key }
 
@@ -127,7 +136,7 @@ func New(now time.Time) string {
 	var mark [2]byte
 	_, _ = rand.Read(secret[:]) // never fails
 	_, _ = rand.Read(mark[:])
-	return now.UTC().Format("20060102-") + hex.EncodeToString(mark[:]) + ":" + base64.StdEncoding.EncodeToString(secret[:])
+	return now.UTC().Format(dayInID) + hex.EncodeToString(mark[:]) + ":" + base64.StdEncoding.EncodeToString(secret[:])
 }
 
 // ReadOrCreateFile returns the content of the key file, made once with mode 0600; one that others than its owner can

@@ -208,3 +208,24 @@ func FuzzParseTakesOnlyWholeKeys(f *testing.F) {
 		}
 	})
 }
+
+func TestAKeysIdTellsItsDayOrThatItIsUnknown(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 23, 30, 0, 0, time.FixedZone("west", -2*60*60)) // in UTC the next day
+	made, err := keyring.Parse(keyring.New(now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if day, known := made.Current().Day(); !known || day.Format(time.DateOnly) != "2026-11-23" {
+		t.Errorf("got %s, %t, want the day in UTC", day, known)
+	}
+	for _, id := range []string{"", "k1", "20261122", "20261322-3f9a", "2026-11-22", "deadbeef"} {
+		ring, err := keyring.Parse(id + ":c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ==")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if day, known := ring.Current().Day(); known {
+			t.Errorf("%s: got %s, want that it is unknown", id, day)
+		}
+	}
+}

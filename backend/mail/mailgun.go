@@ -25,6 +25,7 @@ import (
 // so none of them is passed on or wrapped.
 type Mailgun struct {
 	client *mailgun.MailgunImpl
+	asking *http.Client // the same, for what mailgun-go does not ask
 }
 
 // MailgunConfig says where and as whom to send.
@@ -49,8 +50,9 @@ func NewMailgun(c MailgunConfig) (*Mailgun, error) {
 	}
 	client := mailgun.NewMailgun(c.Domain, c.APIKey)
 	client.SetAPIBase(strings.TrimRight(c.APIBase, "/"))
-	client.SetClient(newHTTPClient(c.Timeout))
-	return &Mailgun{client: client}, nil
+	asking := newHTTPClient(c.Timeout)
+	client.SetClient(asking)
+	return &Mailgun{client: client, asking: asking}, nil
 }
 
 func (c MailgunConfig) check() error {
@@ -82,22 +84,28 @@ func isLoopback(host string) bool {
 // taken the message, and yet the error is a temporary one: a second mail with the same code does no harm, a lost one
 // does. Refusals (3xx, and 4xx but 408, 425 and 429) are permanent; 429 is a *Throttled; all else may be retried.
 func (s *Mailgun) Send(ctx context.Context, m Message) error {
+	_, err := s.Post(ctx, m)
+	return err
+}
+
+// Post is Send that returns Mailgun's id of the message, for Fate.
+func (s *Mailgun) Post(ctx context.Context, m Message) (id string, err error) {
 	if err := m.check(); err != nil {
-		return err
+		return "", err
 	}
 	letter, err := mailgunMessage(m)
 	if err != nil {
-		return err
+		return "", err
 	}
 	ctx, seen := withAnswer(ctx)
-	_, id, err := s.client.Send(ctx, letter)
+	_, id, err = s.client.Send(ctx, letter)
 	if err == nil && id != "" {
-		return nil
+		return strings.Trim(id, "<>"), nil
 	}
 	if seen.status == 0 {
-		return noAnswer(ctx, err)
+		return "", noAnswer(ctx, err)
 	}
-	return refusal(seen)
+	return "", refusal(seen)
 }
 
 func mailgunMessage(m Message) (*mailgun.Message, error) {

@@ -61,15 +61,17 @@ type mailgunEvent struct {
 		Token     scalar `json:"token"`
 		Signature scalar `json:"signature"`
 	} `json:"signature"`
-	Data struct {
-		ID             scalar          `json:"id"`
-		Event          scalar          `json:"event"`
-		Severity       scalar          `json:"severity"`
-		Reason         scalar          `json:"reason"`
-		Timestamp      scalar          `json:"timestamp"`
-		DeliveryStatus json.RawMessage `json:"delivery-status"`
-		UserVariables  json.RawMessage `json:"user-variables"`
-	} `json:"event-data"`
+	Data mailgunEventData `json:"event-data"`
+}
+
+type mailgunEventData struct {
+	ID             scalar          `json:"id"`
+	Event          scalar          `json:"event"`
+	Severity       scalar          `json:"severity"`
+	Reason         scalar          `json:"reason"`
+	Timestamp      scalar          `json:"timestamp"`
+	DeliveryStatus json.RawMessage `json:"delivery-status"`
+	UserVariables  json.RawMessage `json:"user-variables"`
 }
 
 // scalar is the text of a JSON string or number, "" of anything else: Mailgun writes some values now as one, now as the other.
@@ -109,8 +111,8 @@ func (m *MailgunEvents) Read(body []byte) (Event, error) {
 	}
 	return Event{
 		ID:   string(posted.Data.ID),
-		Ref:  posted.ref(),
-		Fate: posted.fate(),
+		Ref:  posted.Data.ref(),
+		Fate: posted.Data.fate(),
 		At:   at, SignedAt: signedAt, Token: string(s.Token),
 	}, nil
 }
@@ -126,21 +128,21 @@ func readTime(s scalar) (time.Time, bool) {
 }
 
 // ref is "" where there are no variables, which Mailgun also writes as a list.
-func (e mailgunEvent) ref() string {
+func (e mailgunEventData) ref() string {
 	var variables map[string]scalar
-	_ = json.Unmarshal(e.Data.UserVariables, &variables)
+	_ = json.Unmarshal(e.UserVariables, &variables)
 	return string(variables[refVariable])
 }
 
-func (e mailgunEvent) fate() Fate {
+func (e mailgunEventData) fate() Fate {
 	switch {
-	case e.Data.Event == "delivered":
+	case e.Event == "delivered":
 		return Delivered
-	case e.Data.Event == "failed" && e.Data.Severity == "temporary":
+	case e.Event == "failed" && e.Severity == "temporary":
 		return Deferred
-	case e.Data.Event == "failed":
+	case e.Event == "failed":
 		return e.failure()
-	case e.Data.Event == "rejected":
+	case e.Event == "rejected":
 		return Rejected
 	default:
 		return Unchanged
@@ -149,20 +151,20 @@ func (e mailgunEvent) fate() Fate {
 
 // failure says why a mail failed for good: by Mailgun's own reason, by the class of the enhanced status code (RFC 3463: X.1
 // is about the address, of which 7 and 8 are the sender's), or, where the server gave none, by its reply.
-func (e mailgunEvent) failure() Fate {
+func (e mailgunEventData) failure() Fate {
 	var status struct {
 		Code     scalar `json:"code"`
 		Enhanced scalar `json:"enhanced-code"`
 	}
-	_ = json.Unmarshal(e.Data.DeliveryStatus, &status)
+	_ = json.Unmarshal(e.DeliveryStatus, &status)
 	switch {
-	case strings.HasPrefix(string(e.Data.Reason), "suppress-"):
+	case strings.HasPrefix(string(e.Reason), "suppress-"):
 		return Blocked
 	case status.Enhanced == "5.1.7" || status.Enhanced == "5.1.8":
 		return Rejected
 	case strings.HasPrefix(string(status.Enhanced), "5.1."):
 		return NoSuchMailbox
-	case status.Enhanced == "" && e.Data.Reason == "bounce" && (status.Code == "550" || status.Code == "551" || status.Code == "553"):
+	case status.Enhanced == "" && e.Reason == "bounce" && (status.Code == "550" || status.Code == "551" || status.Code == "553"):
 		return NoSuchMailbox
 	default:
 		return Rejected

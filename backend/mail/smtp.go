@@ -87,13 +87,43 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	return talk.meaning(ctx, err)
 }
 
-// smtpMessage writes the message out, and returns the domain of its sender, which names us to the server.
-func smtpMessage(m Message) (letter *gomail.Msg, domain string, err error) {
-	from, err := netmail.ParseAddress(m.From)
-	if err != nil || !isPlainAddress(from.Address) {
+// LogIn connects as Send does, for a message of this sender, up to where the message would begin, and hangs up. Its errors are
+// Send's.
+func (s *SMTP) LogIn(ctx context.Context, from string) error {
+	_, domain, err := readSender(from)
+	if err != nil {
+		return err
+	}
+	bounded, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	defer cancel()
+	talk := &conversation{config: s.config}
+	defer talk.hangUp()
+	client, err := talk.client(bounded, domain)
+	if err != nil {
+		return errors.New("mail: smtp: the client cannot be set up")
+	}
+	if err := client.DialWithContext(bounded); err != nil {
+		return talk.meaning(ctx, err)
+	}
+	_ = client.Close() // it says QUIT; what is answered does not matter
+	return nil
+}
+
+// readSender returns a sender, and its domain, which names us to the server.
+func readSender(from string) (mailbox *netmail.Address, domain string, err error) {
+	mailbox, err = netmail.ParseAddress(from)
+	if err != nil || !isPlainAddress(mailbox.Address) {
 		return nil, "", Permanent(errors.New("mail: smtp: the sender is not one plain address"))
 	}
-	domain = from.Address[strings.LastIndexByte(from.Address, '@')+1:]
+	return mailbox, mailbox.Address[strings.LastIndexByte(mailbox.Address, '@')+1:], nil
+}
+
+// smtpMessage writes the message out, and returns the domain of its sender.
+func smtpMessage(m Message) (letter *gomail.Msg, domain string, err error) {
+	from, domain, err := readSender(m.From)
+	if err != nil {
+		return nil, "", err
+	}
 	letter = gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	letter.FromMailAddress(from)
 	letter.ToMailAddress(&netmail.Address{Address: m.To})

@@ -1,6 +1,7 @@
 package sanatest_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -8,10 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"sana/backend/doctor"
+	"sana/backend/postgres"
 	"sana/backend/sanatest"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // startPgBouncer puts a PgBouncer in transaction mode in front of a world's database and returns the URL through it. It
@@ -109,4 +115,46 @@ func TestTheWholeWalkWorksBehindPgBouncerInTransactionMode(t *testing.T) {
 			t.Errorf("after SIGTERM: %v", err)
 		}
 	}
+}
+
+func TestTheDoctorKnowsAPoolerAndWhatTheRoleMustHaveBehindIt(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	pooled := startPgBouncer(t, w)
+	pooler := func(d doctor.Database) doctor.Result {
+		t.Helper()
+		var found doctor.Result
+		d.Now = time.Now
+		doctor.Run(t.Context(), d.Checks(), nil, func(r doctor.Result) {
+			if found.State != doctor.Fail && (r.Name == "pooler" || r.State == doctor.Fail) {
+				found = r
+			}
+		})
+		return found
+	}
+	open := func(with func(context.Context, string) (*pgxpool.Pool, error), address string) *pgxpool.Pool {
+		t.Helper()
+		pool, err := with(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(pool.Close)
+		return pool
+	}
+	untold := pooler(doctor.Database{Pool: open(postgres.Open, pooled)})
+	found, _, _ := strings.Cut(untold.Found, ":") // the rest is the first of several parameters
+	sanatest.WantEqual(t, "not told", found+" | "+untold.Do, "a pooler stands in between | set MIGRATE_DATABASE_URL to the address of the database itself")
+	d := doctor.Database{Pool: open(postgres.OpenPooled, pooled)}
+	sanatest.WantEqual(t, "not told, and silent", pooler(d).State, doctor.Warn)
+	d.Direct = w.DB
+	without := pooler(d)
+	sanatest.WantEqual(t, "without limits", string(without.State)+" "+without.Found,
+		"warn one stands in between, and the role has no idle_in_transaction_session_timeout, lock_timeout, statement_timeout")
+	for _, limit := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
+		w.Exec(t, fmt.Sprintf(`ALTER DATABASE %q SET %s = '3s'`, w.DB.Config().ConnConfig.Database, limit))
+	}
+	again := doctor.Database{Pool: open(postgres.OpenPooled, startPgBouncer(t, w)), Direct: w.DB}
+	sanatest.WantEqual(t, "with limits", pooler(again).Found, "one stands in between, and the role has the limits that cannot be set through it")
+	none := pooler(doctor.Database{Pool: w.DB, Direct: w.DB})
+	sanatest.WantEqual(t, "told, and none there", none.Found, "none in between; since MIGRATE_DATABASE_URL is another address, mail is polled for all the same")
 }

@@ -18,16 +18,27 @@ import (
 // connection.
 func (s *Server) clientAddr(c *fiber.Ctx) netip.Addr {
 	if s.TrustedProxyHops > 0 {
-		var entries []string
-		for _, header := range c.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
-			entries = append(entries, strings.Split(string(header), ",")...)
-		}
+		entries := forwardedFor(c)
 		if n := len(entries) - s.TrustedProxyHops; n >= 0 {
 			if ip, ok := clientaddr.Parse(entries[n]); ok {
 				return ip
 			}
 		}
 	}
+	return connectionAddr(c)
+}
+
+// forwardedFor lists the entries of X-Forwarded-For, over all headers of that name.
+func forwardedFor(c *fiber.Ctx) []string {
+	var entries []string
+	for _, header := range c.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
+		entries = append(entries, strings.Split(string(header), ",")...)
+	}
+	return entries
+}
+
+// connectionAddr is the address at the other end of the connection, folded: the client's, or the last proxy's.
+func connectionAddr(c *fiber.Ctx) netip.Addr {
 	ip, _ := netip.AddrFromSlice(c.Context().RemoteIP())
 	return clientaddr.Fold(ip)
 }

@@ -46,6 +46,7 @@ type Options struct {
 	SharedSessions   *session.Shared                 // Sessions again where it is this store; nil where nobody can list sessions
 	Store            string                          // the store's name, for the development pages
 	Ready            func(ctx context.Context) error // nil when traffic may come
+	Proven           func(proof string) bool         // whether whoever sends it holds the secret keys; nil where nobody does
 	SPA              fs.FS                           // index.html at its root
 	PublicURL        *url.URL
 	TrustedProxyHops int

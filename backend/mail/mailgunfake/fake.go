@@ -52,6 +52,8 @@ type Fake struct {
 	arrived  chan struct{} // closed and replaced with every message
 
 	suppressed map[string][]string // list to addresses
+	state      State
+	events     []Event
 }
 
 // New returns a Fake that takes messages for domain from whoever knows apiKey.
@@ -93,13 +95,13 @@ func (f *Fake) Wait(ctx context.Context, n int) ([]Message, error) {
 	}
 }
 
-// ServeHTTP answers POST /v3/{domain}/messages, and the deletion of suppressed addresses.
+// ServeHTTP answers POST /v3/{domain}/messages, and what operators ask of the domain and of suppressed addresses.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	user, key, _ := r.BasicAuth()
 	switch {
-	case user != "api" || key != f.apiKey:
+	case user != "api" || key != f.apiKey || f.mayOnlySend(r):
 		http.Error(w, "Forbidden", http.StatusUnauthorized)
-	case f.unsuppress(w, r):
+	case f.unsuppress(w, r), f.isSuppressed(w, r), f.tell(w, r):
 	case r.Method != http.MethodPost || r.URL.Path != "/v3/"+f.domain+"/messages":
 		refuse(w, http.StatusNotFound, "Not Found")
 	default:
@@ -134,13 +136,16 @@ func (f *Fake) record(form url.Values) Answer {
 		answer.Status = http.StatusOK
 	}
 	if answer.Body == "" {
-		answer.Body = fmt.Sprintf(`{"id":"<%d@%s>","message":"Queued. Thank you."}`, len(f.messages)+1, f.domain)
+		answer.Body = fmt.Sprintf(`{"id":"<%s>","message":"Queued. Thank you."}`, f.id(len(f.messages)+1))
 	}
 	f.messages = append(f.messages, read(form, answer.Status))
 	close(f.arrived)
 	f.arrived = make(chan struct{})
 	return answer
 }
+
+// id is the id of the n-th message.
+func (f *Fake) id(n int) string { return fmt.Sprintf("%d@%s", n, f.domain) }
 
 func read(form url.Values, status int) Message {
 	m := Message{

@@ -52,3 +52,25 @@ func (f *Fake) unsuppress(w http.ResponseWriter, r *http.Request) (answered bool
 	}
 	return true
 }
+
+// isSuppressed answers GET /v3/{domain}/{list}/{address}; what is another path it leaves.
+func (f *Fake) isSuppressed(w http.ResponseWriter, r *http.Request) (answered bool) {
+	parts := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/v3/"), "/")
+	if r.Method != http.MethodGet || len(parts) != 3 || notListed[parts[1]] == "" {
+		return false
+	}
+	domain, list, address := parts[0], parts[1], r.URL.Path[len("/v3/"+parts[0]+"/"+parts[1]+"/"):]
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case domain != f.domain:
+		refuse(w, http.StatusNotFound, "Domain not found: "+domain)
+	case !slices.Contains(f.suppressed[list], address):
+		refuse(w, http.StatusNotFound, notListed[list])
+	default:
+		answer(w, map[string]any{
+			"address": address, "code": "550", "error": "No such mailbox", "created_at": "Fri, 21 Oct 2011 11:02:55 UTC",
+		})
+	}
+	return true
+}

@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"sana/backend/config"
+	"sana/backend/doctor"
+	"sana/backend/mail"
+	"sana/backend/postgres"
+	"sana/backend/signin"
+	"sana/backend/web"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	doctorPatience    = 3 * time.Minute  // with everything
+	roundtripPatience = 60 * time.Second // with what becomes of the mail
+	roundtripPause    = 2 * time.Second
+)
+
+// examine runs the checks, and returns an error that names those that failed.
+func (d doctorCommand) examine(in invocation) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	p, err := newPatient(ctx, d, in)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	checks, broken := p.checks()
+	report := doctorReport{Checks: []doctor.Result{}}
+	doctor.Run(ctx, checks, broken, func(r doctor.Result) {
+		if report.Checks = append(report.Checks, r); !d.JSON {
+			err = errors.Join(err, doctor.WriteText(in.stdout, r))
+		}
+	})
+	failed := report.failed()
+	if report.OK = len(failed) == 0; d.JSON {
+		encoder := json.NewEncoder(in.stdout)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(report)
+	}
+	if len(failed) > 0 {
+		err = errors.Join(err, errors.New("failed: "+strings.Join(failed, ", ")))
+	}
+	return err
+}
+
+type doctorReport struct {
+	Checks []doctor.Result `json:"checks"`
+	OK     bool            `json:"ok"`
+}
+
+// failed names the checks that did, each once.
+func (r doctorReport) failed() []string {
+	var names []string
+	for _, check := range r.Checks {
+		if check.State == doctor.Fail && !slices.Contains(names, check.Name) {
+			names = append(names, check.Name)
+		}
+	}
+	return names
+}
+
+// patient is what the doctor looks at: the parts of the program that can be made of the configuration. What cannot is nil, and
+// a fault of its variable is what keeps its checks from running.
+type patient struct {
+	recipient string // of --roundtrip, "" without
+	cfg       config.Config
+	version   string
+	faults    []string
+	db        *pgxpool.Pool
+	direct    *pgxpool.Pool // of MIGRATE_DATABASE_URL, where that is another address
+	publicURL *url.URL
+	mailgun   *mail.Mailgun
+	smtp      *mail.SMTP
+}
+
+func newPatient(ctx context.Context, d doctorCommand, in invocation) (*patient, error) {
+	p := &patient{version: in.version}
+	var err error
+	if d.Roundtrip != "" {
+		if p.recipient, err = signin.ParseAddress(d.Roundtrip); err != nil { // as the codes are sent
+			return nil, fmt.Errorf("%s is not an address that Sana sends codes to", d.Roundtrip)
+		}
+	}
+	if p.cfg, err = config.Load(in.environ); err != nil {
+		p.faults = strings.Split(err.Error(), "\n")
+	}
+	p.connect(ctx)
+	p.prepareMail()
+	return p, nil
+}
+
+// is reports whether a variable can be used.
+func (p *patient) is(variable string) bool {
+	return !slices.ContainsFunc(p.faults, func(fault string) bool { return strings.HasPrefix(fault, variable+" ") })
+}
+
+// fault notes what only shows when a part of the program is made.
+func (p *patient) fault(variable string, err error) {
+	if err != nil && p.is(variable) {
+		p.faults = append(p.faults, fmt.Sprintf("%s cannot be used: %v", variable, err))
+	}
+}
+
+func (p *patient) connect(ctx context.Context) {
+	var err error
+	if p.is("DATABASE_URL") {
+		p.db, err = openPool(ctx, p.cfg)
+		p.fault("DATABASE_URL", err)
+	}
+	if p.is("MIGRATE_DATABASE_URL") && p.cfg.IsPooled() {
+		p.direct, err = postgres.Open(ctx, p.cfg.MigrateDatabaseURL.Reveal())
+		p.fault("MIGRATE_DATABASE_URL", err)
+	}
+	p.publicURL, err = url.Parse(p.cfg.PublicURL)
+	p.fault("PUBLIC_URL", err)
+}
+
+func (p *patient) prepareMail() {
+	var err error
+	switch {
+	case p.cfg.MailTransport == config.Mailgun && p.is("MAILGUN_DOMAIN") && p.is("MAILGUN_API_KEY"):
+		p.mailgun, err = newMailgun(p.cfg)
+		p.fault("MAILGUN_API_BASE", err)
+	case p.cfg.MailTransport == config.SMTP && p.is("SMTP_URL"):
+		p.smtp, err = newSMTP(p.cfg.SMTPServer)
+		p.fault("SMTP_URL", err)
+	}
+}
+
+func (p *patient) close() {
+	for _, pool := range []*pgxpool.Pool{p.db, p.direct} {
+		if pool != nil {
+			pool.Close()
+		}
+	}
+}
+
+// checks are all, in the order in which they run, and the variables that keep some from running.
+func (p *patient) checks() (checks []doctor.Check, broken []string) {
+	checks, broken = doctor.Configuration(p.faults, p.cfg.Env)
+	database := doctor.Database{Pool: p.db, Direct: p.direct, CookieStore: p.cfg.SessionStore == config.StoreCookie, Now: time.Now}
+	checks = append(checks, database.Checks()...)
+	checks = append(checks, doctor.Keys(p.cfg.Keys, time.Now))
+	letters := p.mail()
+	checks = append(checks, letters.Checks()...)
+	public := doctor.Public{URL: p.publicURL, Keys: p.cfg.Keys, Version: p.version, Now: time.Now}
+	if p.publicURL != nil {
+		public.Cookie = web.SessionCookieName(p.publicURL)
+	}
+	checks = append(checks, public.Checks()...)
+	if p.recipient != "" {
+		checks = append(checks, p.roundTrip(letters)...)
+	}
+	return checks, broken
+}
+
+func (p *patient) mail() doctor.Mail {
+	return doctor.Mail{
+		From:          p.cfg.MailFrom,
+		PublicURL:     p.publicURL,
+		Mailgun:       p.mailgun,
+		MailgunDomain: p.cfg.MailgunDomain,
+		Webhook:       p.cfg.MailgunWebhookKey != "",
+		SMTP:          p.smtp,
+		SMTPServer:    net.JoinHostPort(p.cfg.SMTPServer.Host, fmt.Sprint(p.cfg.SMTPServer.Port)),
+	}
+}
+
+func (p *patient) roundTrip(letters doctor.Mail) []doctor.Check {
+	trip := doctor.RoundTrip{Mail: letters, To: p.recipient, Word: rand.Text()[:6], Patience: roundtripPatience, Pause: roundtripPause}
+	templates, err := mail.ParseTemplates()
+	if err != nil {
+		panic("cli: the templates are wrong: " + err.Error())
+	}
+	// Without PUBLIC_URL or MAIL_FROM there is no letter, and no check that would send it.
+	trip.Message, _ = templates.TestMail(trip.To, p.cfg.MailFrom, mail.TestMail{Word: trip.Word, When: time.Now(), PublicURL: p.publicURL})
+	return trip.Checks()
+}

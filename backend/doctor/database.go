@@ -1,0 +1,197 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"sana/backend/postgres"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// oldestPostgres is the oldest release that Sana is made for, as server_version_num.
+const oldestPostgres = 15_00_00
+
+// Database is what the checks of the database need.
+type Database struct {
+	Pool        *pgxpool.Pool // as the program opens it; nil when DATABASE_URL cannot be used
+	Direct      *pgxpool.Pool // of MIGRATE_DATABASE_URL; nil when that is the same address
+	CookieStore bool          // then sessions end by this machine's clock
+	Now         func() time.Time
+}
+
+// Checks are those of the database.
+func (d Database) Checks() []Check {
+	needs := []string{"database"}
+	return []Check{
+		{Name: "database", Needs: []string{"DATABASE_URL"}, Do: d.reachable},
+		{Name: "database-tls", Needs: needs, Do: d.encrypted},
+		{Name: "primary", Needs: needs, Do: d.primary},
+		{Name: "schema", Needs: needs, Do: d.schema},
+		{Name: "rights", Needs: []string{"database", "schema"}, Do: d.rights},
+		{Name: "migrate-rights", Needs: []string{"database", "MIGRATE_DATABASE_URL"}, Do: d.migrateRights},
+		{Name: "clock", Needs: needs, Do: d.clock},
+		{Name: "connections", Needs: needs, Do: d.connections},
+		{Name: "pooler", Needs: needs, Do: d.pooler},
+	}
+}
+
+func (d Database) reachable(ctx context.Context) Result {
+	var number int
+	var version, name, role string
+	err := d.Pool.QueryRow(ctx, `
+		SELECT
+			current_setting('server_version_num')::int,
+			split_part(current_setting('server_version'), ' ', 1),
+			current_database(),
+			current_user`).Scan(&number, &version, &name, &role)
+	if err != nil {
+		return unreachable(err, "DATABASE_URL")
+	}
+	to := d.Pool.Config().ConnConfig
+	found := fmt.Sprintf("PostgreSQL %s at %s, database %s as %s", version, net.JoinHostPort(to.Host, fmt.Sprint(to.Port)), name, role)
+	if number < oldestPostgres {
+		return fail(found, "upgrade Postgres to 15 or newer")
+	}
+	return ok(found)
+}
+
+// unreachable says why there was no answer.
+func unreachable(err error, variable string) Result {
+	answer, answered := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case postgres.Refuses(err):
+		return fail("the database lets nobody in: "+answer.Message, "check user, password and name in "+variable)
+	case answered && strings.Contains(answer.Message, "unsupported startup parameter"):
+		return fail("a pooler stands in between: "+answer.Message, "set MIGRATE_DATABASE_URL to the address of the database itself")
+	case answered && answer.Code == "53300":
+		return fail("no connection is left: "+answer.Message, "lower pool_max_conns in DATABASE_URL, or raise max_connections")
+	case answered:
+		return fail("the database refuses: "+answer.Message, "look into the database's log")
+	case strings.Contains(err.Error(), "refused TLS"):
+		return fail("the database offers no TLS, which "+variable+" wants", "switch it on there; on a private network sslmode=prefer in "+variable+" does without")
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return fail("the database's certificate is not trusted", "name its authority with sslrootcert in "+variable+", and the host as the certificate does")
+	}
+	return fail("no answer: "+err.Error(), "check "+variable+", that Postgres runs, and that its firewall lets this machine in")
+}
+
+func (d Database) encrypted(ctx context.Context) Result {
+	conn, err := d.Pool.Acquire(ctx)
+	if err != nil {
+		return unreachable(err, "DATABASE_URL")
+	}
+	defer conn.Release()
+	wire := conn.Conn().PgConn().Conn()
+	settings := conn.Conn().Config().TLSConfig
+	if over, is := wire.(*tls.Conn); is {
+		state := over.ConnectionState()
+		checked := settings != nil && (!settings.InsecureSkipVerify || settings.VerifyPeerCertificate != nil)
+		return judgeTLS(wire.RemoteAddr(), &state, checked)
+	}
+	return judgeTLS(wire.RemoteAddr(), nil, false)
+}
+
+// judgeTLS says whether a connection is safe where it goes; state is nil without TLS.
+func judgeTLS(to net.Addr, state *tls.ConnectionState, checked bool) Result {
+	private := isPrivate(to)
+	switch {
+	case state != nil && checked:
+		return ok(tls.VersionName(state.Version) + ", and the certificate is checked")
+	case state != nil && private:
+		return ok(tls.VersionName(state.Version) + " on a private network; the certificate is not checked")
+	case state != nil:
+		return warn(tls.VersionName(state.Version)+" to a public address, and the certificate is not checked: anybody on the way can pose as the database",
+			"set sslmode=verify-full in DATABASE_URL, with sslrootcert where the authority is the provider's own")
+	case private:
+		return ok("without TLS, on this machine or a private network")
+	}
+	return warn("without TLS to a public address: addresses of people can be read on the way", "set sslmode=verify-full in DATABASE_URL")
+}
+
+func isPrivate(to net.Addr) bool {
+	pair, err := netip.ParseAddrPort(to.String())
+	if err != nil {
+		return true // a socket of this machine
+	}
+	ip := pair.Addr().Unmap()
+	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || cgnat.Contains(ip)
+}
+
+// cgnat is the shared address space (RFC 6598), which some platforms use for their private networks.
+var cgnat = netip.MustParsePrefix("100.64.0.0/10")
+
+func (d Database) primary(ctx context.Context) Result {
+	var standby, readOnly bool
+	err := d.Pool.QueryRow(ctx, `
+		SELECT
+			pg_is_in_recovery(),
+			current_setting('transaction_read_only')::bool`).Scan(&standby, &readOnly)
+	switch {
+	case err != nil:
+		return unreachable(err, "DATABASE_URL")
+	case standby:
+		return fail("this is a standby: it can be read only", "name all hosts in DATABASE_URL and add target_session_attrs=read-write")
+	case readOnly:
+		return fail("transactions are read-only here", "take default_transaction_read_only off the server, the database or the role")
+	}
+	return ok("takes writes")
+}
+
+func (d Database) schema(ctx context.Context) Result {
+	version, err := postgres.Version(ctx, d.Pool)
+	switch {
+	case err != nil:
+		return fail("the version cannot be read: "+err.Error(), "let the role read goose_db_version")
+	case version < postgres.Head:
+		return fail(fmt.Sprintf("at version %d, and this program needs %d", version, postgres.Head), "run: sana migrate")
+	case version > postgres.Head:
+		return ok(fmt.Sprintf("at version %d, ahead of this program's %d: a newer release has migrated, and this one may go on", version, postgres.Head))
+	}
+	return ok(fmt.Sprintf("at version %d, the newest", version))
+}
+
+// How far this machine's clock may be off. Limits and sessions in Postgres go by the database's; what goes by this
+// machine's are sealed sessions, the time in Mailgun's signatures and when a failed mail is tried again.
+const (
+	skewToMention = 2 * time.Second
+	skewToFail    = 2 * time.Minute
+)
+
+func (d Database) clock(ctx context.Context) Result {
+	best := time.Duration(-1)
+	var skew time.Duration
+	for range 3 { // the fastest answer is the most exact one
+		var at time.Time
+		before := d.Now()
+		if err := d.Pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&at); err != nil {
+			return unreachable(err, "DATABASE_URL")
+		}
+		if took := d.Now().Sub(before); best < 0 || took < best {
+			best, skew = took, before.Add(took/2).Sub(at)
+		}
+	}
+	return judgeClock(skew, d.CookieStore)
+}
+
+func judgeClock(skew time.Duration, cookieStore bool) Result {
+	direction := "ahead of"
+	if skew < 0 {
+		direction = "behind"
+	}
+	found := fmt.Sprintf("this machine's clock is %s %s the database's", skew.Abs().Round(time.Millisecond), direction)
+	switch {
+	case skew.Abs() <= skewToMention:
+		return ok(found)
+	case cookieStore && skew.Abs() > skewToFail:
+		return fail(found+", and with SESSION_STORE=cookie sessions end by it", "let NTP set the clocks of all machines")
+	}
+	return warn(found, "let NTP set the clocks of both machines")
+}

@@ -1,0 +1,217 @@
+package doctor_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/doctor"
+	"sana/backend/postgres"
+	"sana/backend/postgres/postgrestest"
+	"sana/backend/sanatest"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// open is the program's own pool on an address, for tests that the database refuses too.
+func open(t *testing.T, address string) *pgxpool.Pool {
+	t.Helper()
+	return postgrestest.Pool(t, address)
+}
+
+// with changes a database's address.
+func with(t *testing.T, address string, change func(*url.URL)) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(u)
+	return u.String()
+}
+
+func parameter(name, value string) func(*url.URL) {
+	return func(u *url.URL) {
+		q := u.Query()
+		q.Set(name, value)
+		u.RawQuery = q.Encode()
+	}
+}
+
+// look is what the checks of a database come to.
+func look(t *testing.T, d doctor.Database) map[string]doctor.Result {
+	t.Helper()
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return results(t, d.Checks())
+}
+
+func TestADatabaseAsItShouldBeIsFineInEveryCheck(t *testing.T) {
+	t.Parallel()
+	got := look(t, doctor.Database{Pool: open(t, with(t, postgrestest.URL(t), parameter("pool_max_conns", "2")))})
+	for name, result := range got {
+		if name != "connections" { // how many are free is other tests' to say
+			assert(t, name, result, doctor.OK, "", "")
+		}
+	}
+	sanatest.WantEqual(t, "checks", len(got), 9)
+	assert(t, "version", got["database"], doctor.OK, "PostgreSQL ", "")
+	assert(t, "schema", got["schema"], doctor.OK, fmt.Sprintf("at version %d, the newest", postgres.Head), "")
+}
+
+func TestADatabaseThatLetsNobodyInOrDoesNotAnswerIsNamedWithoutThePassword(t *testing.T) {
+	t.Parallel()
+	good := postgrestest.EmptyURL(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0") // the system takes connections, nobody reads from them
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for name, test := range map[string]struct {
+		change    func(*url.URL)
+		found, do string
+	}{
+		"wrong password":   {func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "canary") }, "lets nobody in: password authentication failed", "password"},
+		"wrong name":       {func(u *url.URL) { u.Path = "/no_such_database" }, "does not exist", "check user, password and name in DATABASE_URL"},
+		"nobody there":     {func(u *url.URL) { u.Host = "127.0.0.1:1"; u.User = url.UserPassword("sana", "canary") }, "connection refused", "check DATABASE_URL, that Postgres runs"},
+		"nobody answering": {func(u *url.URL) { u.Host = taken.Addr().String() }, "no answer: ", "check DATABASE_URL"},
+		"no TLS there":     {parameter("sslmode", "require"), "offers no TLS", "sslmode"},
+	} {
+		got := look(t, doctor.Database{Pool: open(t, with(t, good, test.change))})
+		assert(t, name, got["database"], doctor.Fail, test.found, test.do)
+		assert(t, name, got["schema"], doctor.Warn, "not run: needs database", "")
+		if strings.Contains(fmt.Sprint(got), "canary") {
+			t.Errorf("%s: the password is shown: %v", name, got)
+		}
+	}
+}
+
+func TestASchemaThatIsBehindAheadOrNotThereIsTold(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	w.Exec(t, `INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true)`, postgres.Head+1)
+	assert(t, "ahead", look(t, doctor.Database{Pool: w.DB})["schema"], doctor.OK, "ahead of this program's", "")
+	w.Exec(t, `DELETE FROM goose_db_version WHERE version_id > 1`)
+	got := look(t, doctor.Database{Pool: w.DB})
+	assert(t, "behind", got["schema"], doctor.Fail, "at version 1, and this program needs", "run: sana migrate")
+	assert(t, "behind", got["rights"], doctor.Warn, "not run: needs schema", "")
+	empty := look(t, doctor.Database{Pool: open(t, postgrestest.EmptyURL(t))})
+	assert(t, "empty", empty["schema"], doctor.Fail, "at version 0", "run: sana migrate")
+}
+
+func TestADatabaseThatCanOnlyBeReadIsTold(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	w.Exec(t, fmt.Sprintf(`ALTER DATABASE %q SET default_transaction_read_only = on`, w.DB.Config().ConnConfig.Database))
+	assert(t, "read-only", look(t, doctor.Database{Pool: open(t, w.DatabaseURL)})["primary"], doctor.Fail, "read-only", "default_transaction_read_only")
+}
+
+// newRole makes a role that may log in, with these rights after LOGIN, and returns its address.
+func newRole(t *testing.T, w *sanatest.World, rights string) (role, address string) {
+	t.Helper()
+	role = w.DB.Config().ConnConfig.Database + "_role"
+	role = role[len(role)-40:] // names are cut at 63 bytes
+	superuser := open(t, with(t, os.Getenv("TEST_DATABASE_URL"), func(u *url.URL) { u.Path = w.DB.Config().ConnConfig.Database }))
+	do := func(sql string) {
+		if _, err := superuser.Exec(context.Background(), sql); err != nil {
+			t.Error(err)
+		}
+	}
+	do(fmt.Sprintf(`CREATE ROLE %q LOGIN PASSWORD 'canary' %s`, role, rights))
+	t.Cleanup(func() {
+		do(fmt.Sprintf(`DROP OWNED BY %q`, role))
+		do(fmt.Sprintf(`DROP ROLE %q`, role))
+	})
+	return role, with(t, w.DatabaseURL, func(u *url.URL) { u.User = url.UserPassword(role, "canary") })
+}
+
+func TestARoleThatLacksARightIsToldWhichOne(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	role, address := newRole(t, w, "")
+	w.Exec(t, fmt.Sprintf(`GRANT SELECT ON ALL TABLES IN SCHEMA public TO %q`, role))
+	got := look(t, doctor.Database{Pool: open(t, address)})
+	assert(t, "reads only", got["rights"], doctor.Fail, "challenges (DELETE, INSERT, UPDATE)", "GRANT SELECT, INSERT, UPDATE, DELETE")
+	assert(t, "not the owner", got["migrate-rights"], doctor.Warn, role+" does not own the tables", "MIGRATE_DATABASE_URL as the owner")
+
+	w.Exec(t, fmt.Sprintf(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %q`, role))
+	got = look(t, doctor.Database{Pool: open(t, address)})
+	assert(t, "no sequence", got["rights"], doctor.Fail, "river_job_id_seq (USAGE)", "USAGE ON ALL SEQUENCES")
+
+	w.Exec(t, fmt.Sprintf(`GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %q`, role))
+	got = look(t, doctor.Database{Pool: open(t, address), Direct: w.DB})
+	assert(t, "all", got["rights"], doctor.OK, "may read and write every table", "")
+	assert(t, "another migrates", got["migrate-rights"], doctor.OK, w.DB.Config().ConnConfig.User+" may migrate", "")
+}
+
+// What doctor calls enough, the program can work with.
+func TestARoleWithTheRightsThatTheDoctorWantsServesTheWholeWalk(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	role, address := newRole(t, w, "")
+	w.Exec(t, fmt.Sprintf(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %q`, role))
+	w.Exec(t, fmt.Sprintf(`GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %q`, role))
+	assert(t, "rights", look(t, doctor.Database{Pool: open(t, address)})["rights"], doctor.OK, "", "")
+	app := w.Start(t, "DATABASE_URL="+address)
+	app.Open(t).SignIn(w, "ada@sana.example")
+}
+
+func TestWhoMigratesMustBeAbleToAndInTheSameDatabase(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewEmptyWorld(t)
+	_, address := newRole(t, w, "")
+	got := look(t, doctor.Database{Pool: open(t, address)})
+	assert(t, "may make no tables", got["migrate-rights"], doctor.Warn, "may not make tables", "GRANT CREATE ON SCHEMA")
+	other := look(t, doctor.Database{Pool: w.DB, Direct: open(t, postgrestest.EmptyURL(t))})
+	assert(t, "another database", other["migrate-rights"], doctor.Fail, "leads to another database", "the same database")
+	away := look(t, doctor.Database{Pool: w.DB, Direct: open(t, "postgres://sana:canary@127.0.0.1:1/sana")})
+	assert(t, "nobody there", away["migrate-rights"], doctor.Fail, "connection refused", "MIGRATE_DATABASE_URL")
+}
+
+func TestAClockThatIsOffIsToldAndFailsWhereSessionsEndByIt(t *testing.T) {
+	t.Parallel()
+	db := open(t, postgrestest.EmptyURL(t))
+	for name, test := range map[string]struct {
+		off       time.Duration
+		cookie    bool
+		state     doctor.State
+		found, do string
+	}{
+		"right":                       {0, true, doctor.OK, "this machine's clock is ", ""},
+		"a little off":                {time.Second, true, doctor.OK, "ahead of the database's", ""},
+		"ahead":                       {time.Minute, true, doctor.Warn, "ahead of the database's", "NTP"},
+		"behind":                      {-time.Minute, false, doctor.Warn, "behind the database's", "NTP"},
+		"far behind, with cookies":    {-10 * time.Minute, true, doctor.Fail, "SESSION_STORE=cookie", "NTP"},
+		"far behind, without cookies": {-10 * time.Minute, false, doctor.Warn, "behind the database's", "NTP"},
+	} {
+		now := func() time.Time { return time.Now().Add(test.off) }
+		got := look(t, doctor.Database{Pool: db, CookieStore: test.cookie, Now: now})
+		assert(t, name, got["clock"], test.state, test.found, test.do)
+	}
+}
+
+func TestThePoolIsHeldAgainstWhatPostgresHas(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	for size, want := range map[string]struct {
+		state     doctor.State
+		found, do string
+	}{
+		"1":    {doctor.OK, "up to 1 of an instance", ""},
+		"1000": {doctor.Fail, "enough for 0 instances", "add pool_max_conns="},
+	} {
+		got := look(t, doctor.Database{Pool: open(t, with(t, w.DatabaseURL, parameter("pool_max_conns", size)))})
+		assert(t, size, got["connections"], want.state, want.found, want.do)
+	}
+	_, address := newRole(t, w, "CONNECTION LIMIT 6")
+	got := look(t, doctor.Database{Pool: open(t, with(t, address, parameter("pool_max_conns", "2")))})
+	assert(t, "a role's limit", got["connections"], doctor.Warn, "Postgres has 6 for us, enough for 3 instances; a deploy of two", "pool_max_conns=1")
+	got = look(t, doctor.Database{Pool: w.DB, Direct: w.DB})
+	assert(t, "behind a pooler", got["connections"], doctor.OK, "a pooler's to say", "")
+}

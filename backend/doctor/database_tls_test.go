@@ -1,0 +1,77 @@
+package doctor_test
+
+import (
+	"crypto/tls"
+	"encoding/pem"
+	"io"
+	"net"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"sana/backend/doctor"
+	"sana/backend/postgres/postgrestest"
+)
+
+// encrypt puts TLS, as Postgres begins it, in front of a database, and returns its address and a file with the authority.
+func encrypt(t *testing.T, address string) (encrypted, authority string) {
+	t.Helper()
+	borrowed := httptest.NewTLSServer(nil) // for its certificate
+	t.Cleanup(borrowed.Close)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	target := parse(t, address).Host
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go unwrap(client, borrowed.TLS, target)
+		}
+	}()
+	authority = filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: borrowed.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return with(t, address, func(u *url.URL) { u.Host = listener.Addr().String() }), authority
+}
+
+// unwrap says yes to an SSLRequest (eight bytes) and passes on what comes inside.
+func unwrap(client net.Conn, config *tls.Config, target string) {
+	defer client.Close()
+	if _, err := io.ReadFull(client, make([]byte, 8)); err != nil {
+		return
+	}
+	if _, err := client.Write([]byte("S")); err != nil {
+		return
+	}
+	inner := tls.Server(client, config)
+	database, err := net.Dial("tcp", target)
+	if err != nil {
+		return
+	}
+	go func() {
+		_, _ = io.Copy(database, inner)
+		_ = database.Close()
+	}()
+	_, _ = io.Copy(inner, database)
+}
+
+func TestWhetherTheConnectionIsEncryptedAndCheckedIsSeenOnIt(t *testing.T) {
+	t.Parallel()
+	plain := postgrestest.EmptyURL(t)
+	encrypted, authority := encrypt(t, plain)
+	assert(t, "plain", look(t, doctor.Database{Pool: open(t, plain)})["database-tls"], doctor.OK, "without TLS, on this machine", "")
+	unchecked := with(t, encrypted, parameter("sslmode", "require"))
+	assert(t, "unchecked", look(t, doctor.Database{Pool: open(t, unchecked)})["database-tls"], doctor.OK, "TLS 1.3 on a private network; the certificate is not checked", "")
+	checked := with(t, with(t, encrypted, parameter("sslmode", "verify-full")), parameter("sslrootcert", authority))
+	assert(t, "checked", look(t, doctor.Database{Pool: open(t, checked)})["database-tls"], doctor.OK, "TLS 1.3, and the certificate is checked", "")
+	ofNobody := with(t, encrypted, parameter("sslmode", "verify-full"))
+	assert(t, "of nobody", look(t, doctor.Database{Pool: open(t, ofNobody)})["database"], doctor.Fail, "is not trusted", "sslrootcert")
+}

@@ -1,0 +1,57 @@
+package doctor
+
+import (
+	"crypto/tls"
+	"net"
+	"strings"
+	"testing"
+)
+
+// From inside: no test has a connection to a public address.
+func TestAConnectionToAPublicAddressWantsTLSAndACertificateThatIsChecked(t *testing.T) {
+	t.Parallel()
+	state := &tls.ConnectionState{Version: tls.VersionTLS13}
+	for name, test := range map[string]struct {
+		to      net.Addr
+		state   *tls.ConnectionState
+		checked bool
+		want    State
+	}{
+		"public, plain":        {&net.TCPAddr{IP: net.IPv4(203, 0, 113, 7), Port: 5432}, nil, false, Warn},
+		"public, unchecked":    {&net.TCPAddr{IP: net.IPv4(203, 0, 113, 7), Port: 5432}, state, false, Warn},
+		"public, checked":      {&net.TCPAddr{IP: net.IPv4(203, 0, 113, 7), Port: 5432}, state, true, OK},
+		"public IPv6, plain":   {&net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 5432}, nil, false, Warn},
+		"private, plain":       {&net.TCPAddr{IP: net.IPv4(10, 0, 0, 7), Port: 5432}, nil, false, OK},
+		"private IPv6, plain":  {&net.TCPAddr{IP: net.ParseIP("fd00::1"), Port: 5432}, nil, false, OK},
+		"shared, plain":        {&net.TCPAddr{IP: net.IPv4(100, 64, 0, 1), Port: 5432}, nil, false, OK},
+		"a socket, plain":      {&net.UnixAddr{Name: "/run/postgresql/.s.PGSQL.5432", Net: "unix"}, nil, false, OK},
+		"just beyond the room": {&net.TCPAddr{IP: net.IPv4(100, 128, 0, 1), Port: 5432}, nil, false, Warn},
+	} {
+		if got := judgeTLS(test.to, test.state, test.checked); got.State != test.want || (got.Do == "") != (got.State == OK) {
+			t.Errorf("%s: got %+v, want %s", name, got, test.want)
+		}
+	}
+}
+
+// From inside: the Postgres of the tests is new enough, and nobody else's connections can be counted on.
+func TestOnlyTheConnectionsThatNobodyElseHasAreOurs(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		room room
+		pool int
+		want State
+		says string
+	}{
+		"four fit":               {room{most: 97, others: 33, perRole: -1, database: -1}, 16, OK, "enough for 4 instances"},
+		"three fit":              {room{most: 97, others: 34, perRole: -1, database: -1}, 16, Warn, "enough for 3 instances"},
+		"one fits":               {room{most: 20, others: 0, perRole: -1, database: -1}, 16, Warn, "enough for 1 instance;"},
+		"none":                   {room{most: 97, others: 90, perRole: -1, database: -1}, 16, Fail, "has 7 for us, enough for 0"},
+		"the others have all":    {room{most: 97, others: 99, perRole: -1, database: -1}, 16, Fail, "has 0 for us"},
+		"the database has fewer": {room{most: 97, others: 0, perRole: -1, database: 20}, 16, Warn, "has 20 for us"},
+		"the role has none":      {room{most: 97, others: 0, perRole: 0, database: -1}, 16, Fail, "has 0 for us"},
+	} {
+		if got := test.room.judge(test.pool); got.State != test.want || !strings.Contains(got.Found, test.says) {
+			t.Errorf("%s: got %+v, want %s, %q", name, got, test.want, test.says)
+		}
+	}
+}

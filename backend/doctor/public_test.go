@@ -1,0 +1,159 @@
+package doctor_test
+
+import (
+	"crypto/x509"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"testing"
+	"time"
+
+	"sana/backend/doctor"
+	"sana/backend/keyring"
+	"sana/backend/sanatest"
+)
+
+// chain is an instance behind proxies, the first of which speaks TLS. Each appends to X-Forwarded-For whom it saw.
+type chain struct {
+	url   *url.URL
+	roots *x509.CertPool
+}
+
+// appending is a proxy that appends; replacing is one that throws away what the client says first.
+func appending(*http.Request)   {}
+func replacing(r *http.Request) { r.Header.Del("X-Forwarded-For") }
+
+// startChain starts an instance with further variables behind proxies, outermost first; there is at least one.
+func startChain(t *testing.T, w *sanatest.World, variables []string, proxies ...func(*http.Request)) chain {
+	t.Helper()
+	front := httptest.NewUnstartedServer(nil)
+	front.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that a test wants to fail
+	publicURL := "https://" + front.Listener.Addr().String()
+	behind := w.Start(t, append([]string{"PUBLIC_URL=" + publicURL}, variables...)...).URL
+	for i := len(proxies) - 1; i > 0; i-- {
+		inner := httptest.NewServer(proxy(t, behind, proxies[i]))
+		t.Cleanup(inner.Close)
+		behind = inner.URL
+	}
+	front.Config.Handler = proxy(t, behind, proxies[0])
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(front.Certificate())
+	return chain{url: parse(t, publicURL), roots: roots}
+}
+
+func proxy(t *testing.T, behind string, change func(*http.Request)) http.Handler {
+	t.Helper()
+	target := parse(t, behind)
+	return &httputil.ReverseProxy{Director: func(r *http.Request) { // appends to X-Forwarded-For
+		r.URL.Scheme, r.URL.Host = target.Scheme, target.Host
+		change(r)
+	}}
+}
+
+func parse(t *testing.T, address string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func ring(t *testing.T, list string) keyring.Ring {
+	t.Helper()
+	keys, err := keyring.Parse(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// public looks at a chain with the keys of all tested programs.
+func (c chain) public(t *testing.T) doctor.Public {
+	t.Helper()
+	return doctor.Public{
+		URL: c.url, Keys: ring(t, sanatest.SecretKeys), Cookie: "__Host-sana_session", Version: "test", Now: time.Now, Roots: c.roots,
+	}
+}
+
+func TestADeploymentIsReachedUnderItsPublicURL(t *testing.T) {
+	t.Parallel()
+	c := startChain(t, sanatest.NewWorld(t), nil, appending)
+	got := results(t, c.public(t).Checks())
+	assert(t, "address", got["public-url"], doctor.OK, "with the cookie __Host-sana_session", "")
+	assert(t, "reachable", got["reachable"], doctor.OK, "answers, version test", "")
+	assert(t, "host", got["host"], doctor.OK, "at home under "+c.url.Host, "")
+	assert(t, "client", got["client-address"], doctor.OK, "saw you as 127.0.0.1; TRUSTED_PROXY_HOPS=1, and 1 proxy adds to X-Forwarded-For; a forged entry changes nothing", "")
+}
+
+func TestANumberOfProxiesThatIsWrongIsFoundByForging(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	for name, test := range map[string]struct {
+		hops      string
+		proxies   []func(*http.Request)
+		state     doctor.State
+		found, do string
+	}{
+		"two of two":               {"2", []func(*http.Request){appending, appending}, doctor.OK, "a forged entry changes nothing", ""},
+		"one of two":               {"1", []func(*http.Request){appending, appending}, doctor.Fail, "That is a proxy's address", "set TRUSTED_PROXY_HOPS=2"},
+		"none of one":              {"0", []func(*http.Request){appending}, doctor.Fail, "That is a proxy's address", "set TRUSTED_PROXY_HOPS=1"},
+		"two of one":               {"2", []func(*http.Request){appending}, doctor.Fail, "It believed a forged entry", "set TRUSTED_PROXY_HOPS=1"},
+		"four of one":              {"4", []func(*http.Request){appending}, doctor.Fail, "It believed a forged entry", "set TRUSTED_PROXY_HOPS=1"},
+		"one of one that replaces": {"1", []func(*http.Request){replacing}, doctor.OK, "a forged entry changes nothing", ""},
+		"two of one that replaces": {"2", []func(*http.Request){replacing}, doctor.Fail, "That is the last proxy's address", "set TRUSTED_PROXY_HOPS=1"},
+		"far too many":             {"99", []func(*http.Request){appending}, doctor.Fail, "That is the last proxy's address", "set TRUSTED_PROXY_HOPS=1"},
+	} {
+		c := startChain(t, w, []string{"TRUSTED_PROXY_HOPS=" + test.hops}, test.proxies...)
+		assert(t, name, results(t, c.public(t).Checks())["client-address"], test.state, test.found, test.do)
+	}
+}
+
+func TestTheClientAddressIsNotKnownWithoutTheServersKeyAndClock(t *testing.T) {
+	t.Parallel()
+	c := startChain(t, sanatest.NewWorld(t), nil, appending)
+	other, late := c.public(t), c.public(t)
+	other.Keys = ring(t, keyring.New(time.Now()))
+	late.Now = func() time.Time { return time.Now().Add(-2 * time.Minute) }
+	for name, p := range map[string]doctor.Public{"another key": other, "a clock that is behind": late} {
+		assert(t, name, results(t, p.Checks())["client-address"], doctor.Warn, "the server does not show it", "the variables and the version of the deployment")
+	}
+}
+
+func TestWhatDoesNotLeadToTheDeploymentIsTold(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	c := startChain(t, w, []string{"PUBLIC_URL=https://other.example"}, appending)
+	got := results(t, c.public(t).Checks())
+	assert(t, "another PUBLIC_URL at the server", got["host"], doctor.Fail, "refuses the host "+c.url.Host, "the same PUBLIC_URL for every instance")
+
+	changing := startChain(t, w, nil, func(r *http.Request) { r.Host = "10.0.0.7" })
+	got = results(t, changing.public(t).Checks())
+	assert(t, "a proxy that changes Host", got["host"], doctor.Fail, "refuses the host", "pass the Host header on")
+
+	newer := c.public(t)
+	newer.Version = "2.0"
+	assert(t, "another version", results(t, newer.Checks())["reachable"], doctor.Warn, "answers with version test, and this is 2.0", "deploy")
+
+	strangers := c.public(t)
+	strangers.Roots = nil
+	got = results(t, strangers.Checks())
+	assert(t, "a certificate of nobody", got["reachable"], doctor.Warn, "certificate", "sana check "+c.url.String())
+	assert(t, "a certificate of nobody", got["host"], doctor.Warn, "not run: needs reachable", "")
+
+	stranger := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(stranger.Close)
+	other := doctor.Public{URL: parse(t, stranger.URL), Keys: c.public(t).Keys, Version: "test", Now: time.Now}
+	got = results(t, other.Checks())
+	assert(t, "plain http", got["public-url"], doctor.Warn, "is plain http", "https://")
+	assert(t, "another server", got["reachable"], doctor.Fail, "what answers is not Sana: 404", "sana check")
+	stranger.Close()
+	got = results(t, other.Checks())
+	assert(t, "nobody", got["reachable"], doctor.Warn, "connection refused", "from outside")
+	assert(t, "nobody", got["client-address"], doctor.Warn, "not run: needs reachable", "")
+}

@@ -1,0 +1,44 @@
+package mail_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"sana/backend/mail"
+
+	"github.com/emersion/go-smtp"
+)
+
+func TestLoggingInProvesThePasswordAndSendsNothing(t *testing.T) {
+	t.Parallel()
+	for _, encryption := range []string{"tls", "starttls"} {
+		server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}}, encryption)
+		sender, err := mail.NewSMTP(server.config(encryption))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sender.LogIn(withDeadline(t), "Sana <sana@mg.sana.example>"); err != nil {
+			t.Errorf("%s: %v", encryption, err)
+		}
+		told := server.told()
+		if len(told.logins) != 1 || len(told.from) != 0 || !slices.Contains(told.names, "mg.sana.example") {
+			t.Errorf("%s: the server was told %+v, want one login by the sender's domain and no message", encryption, told)
+		}
+	}
+}
+
+func TestLoggingInWithAWrongPasswordIsRefusedCredentials(t *testing.T) {
+	t.Parallel()
+	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}, refuseLogin: &smtp.SMTPError{Code: 535, Message: "no"}}, "tls")
+	sender, err := mail.NewSMTP(server.config("tls"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sender.LogIn(withDeadline(t), "sana@mg.sana.example"); !errors.Is(err, mail.ErrCredentials) {
+		t.Errorf("got %v, want ErrCredentials", err)
+	}
+	if err := sender.LogIn(withDeadline(t), "nobody"); err == nil {
+		t.Error("no sender: got no error")
+	}
+}

@@ -1,0 +1,43 @@
+package web_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"sana/backend/keyproof"
+	"sana/backend/keyring"
+	"sana/backend/sanatest"
+)
+
+// A-08: whoever could read how a request arrived could try out which address of his is believed.
+func TestOnlyAHolderOfTheKeysIsShownHowARequestArrived(t *testing.T) {
+	t.Parallel()
+	ours, err := keyring.Parse(sanatest.SecretKeys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strangers, err := keyring.Parse("k1:" + keyring.New(time.Now())[len("20261122-3f9a:"):])
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	b := sanatest.NewWorld(t).Run(t, "TRUSTED_PROXY_HOPS=2").Open(t)
+	for name, proof := range map[string]string{
+		"nothing":          "",
+		"another key":      keyproof.New(strangers, now),
+		"a played-back":    keyproof.New(ours, now.Add(-2*keyproof.Lifetime)),
+		"one for later":    keyproof.New(ours, now.Add(2*keyproof.Lifetime)),
+		"a word":           "true",
+		"only a signature": "k1::",
+	} {
+		a := b.Get("/livez", sanatest.With("X-Sana-Proof", proof)).Want(http.StatusOK)
+		sanatest.WantEqual(t, name, a.Header.Get("X-Sana-Seen"), "")
+	}
+	proven := sanatest.With("X-Sana-Proof", keyproof.New(ours, now))
+	through := sanatest.With("X-Forwarded-For", "6.6.6.6, 203.0.113.9, 10.0.0.1")
+	a := b.Get("/livez", proven, through).Want(http.StatusOK)
+	sanatest.WantEqual(t, "a holder of the key", a.Header.Get("X-Sana-Seen"), `{"address":"203.0.113.9","connection":"127.0.0.1","entries":3,"hops":2}`)
+	a = b.Get("/api/auth/session", proven).Want(http.StatusUnauthorized, "not_signed_in")
+	sanatest.WantEqual(t, "another path", a.Header.Get("X-Sana-Seen"), "")
+}
