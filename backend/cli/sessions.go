@@ -43,7 +43,7 @@ func withSessions(in invocation, do func(ctx context.Context, db *pgxpool.Pool, 
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sessionsPatience)
 	defer cancel()
-	db, err := openPool(ctx, cfg)
+	db, err := openPool(ctx, cfg, nil)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func withSessions(in invocation, do func(ctx context.Context, db *pgxpool.Pool, 
 	if err := postgres.CheckSchema(ctx, db); err != nil {
 		return err
 	}
-	store, shared, err := openSessions(ctx, cfg, publicURL, db, slog.New(slog.DiscardHandler))
+	store, shared, err := openSessions(ctx, cfg, publicURL, db, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err
 	}

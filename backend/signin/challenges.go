@@ -234,6 +234,7 @@ func (s *Service) explainRefusal(ctx context.Context, id string) error {
 	case used || expired:
 		return errExpired()
 	default:
+		s.metrics.Refused(throttle.TriesLabel)
 		return fault.New(fault.TooManyTries, "This code is locked after five wrong tries. Ask for a new one.")
 	}
 }

@@ -79,5 +79,5 @@ func (s *Server) refuse(request *fasthttp.RequestCtx, refusal *fault.Error) {
 		s.Log.Error("refusal not answered", "request_id", requestID(c), "error", err)
 		return
 	}
-	s.Log.Info("request refused", "request_id", requestID(c), "status", c.Response().StatusCode(), "code", refusal.Code)
+	s.report(c, s.broken, refusal, 0)
 }

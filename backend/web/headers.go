@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"sana/backend/fault"
 
@@ -77,23 +76,4 @@ func (s *Server) recoverPanic(c *fiber.Ctx) (err error) {
 		}
 	}()
 	return c.Next()
-}
-
-// logRequest writes a line for each request: the route as it is declared, never the path or a header as it was sent.
-func (s *Server) logRequest(c *fiber.Ctx) error {
-	start := time.Now()
-	err := c.Next()
-	if err != nil {
-		if err := s.answerError(c, err); err != nil {
-			return err
-		}
-	}
-	s.Log.Info("request",
-		"request_id", requestID(c),
-		"method", utils.CopyString(c.Method()),
-		"route", utils.CopyString(c.Route().Path),
-		"status", c.Response().StatusCode(),
-		"duration_ms", float64(time.Since(start).Microseconds())/1000,
-	)
-	return nil
 }
