@@ -30,7 +30,9 @@ func newTracer(ctx context.Context, cfg config.Config, o Options, instance strin
 	if cfg.OTLPEndpoint == "" {
 		return nil, nil
 	}
-	return tracing.New(ctx, tracing.Options{Endpoint: cfg.OTLPEndpoint, Version: o.Version, Instance: instance, Log: log})
+	return tracing.New(ctx, tracing.Options{
+		Endpoint: cfg.OTLPEndpoint, Headers: cfg.OTLPHeaders.Reveal(), Version: o.Version, Instance: instance, Log: log,
+	})
 }
 
 // watch has metrics look at what is not counted as it happens.

@@ -75,6 +75,7 @@ type Config struct {
 	LogFormat          string        `env:"LOG_FORMAT" help:"json or text; default: text in development, json in production"`
 	MetricsAddr        string        `env:"METRICS_ADDR" help:"host:port on which Prometheus gets /metrics, e.g. 127.0.0.1:9090, and which only it should reach; default: no metrics"`
 	OTLPEndpoint       string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"where traces go, by OTLP over HTTP, e.g. http://127.0.0.1:4318; default: no traces"`
+	OTLPHeaders        Secret        `env:"OTEL_EXPORTER_OTLP_HEADERS" help:"what the collector wants besides, as name=value, separated by commas"`
 
 	Keys          keyring.Ring `env:"-"` // read from SecretKeys
 	SignUpDomains []string     `env:"-"` // read from SignUp, in punycode; nil when it is open or closed

@@ -6,13 +6,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -22,6 +21,7 @@ import (
 // Options say where spans go and whose they are.
 type Options struct {
 	Endpoint string // base URL of the collector, OTLP over HTTP
+	Headers  string // to send along, as name=value, separated by commas; they may be secret
 	Version  string
 	Instance string
 	Log      *slog.Logger
@@ -34,12 +34,16 @@ type Tracer struct {
 	log      *slog.Logger
 }
 
-// New returns a tracer that sends in the background. What else can be set, such as headers, samplers and the service's
+// New returns a tracer that sends in the background. What else can be set, such as samplers and the service's
 // name, the library reads from OTEL_*. The caller closes it.
 func New(ctx context.Context, o Options) (*Tracer, error) {
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(strings.TrimSuffix(o.Endpoint, "/")+"/v1/traces"))
+	to, err := newCollector(o.Endpoint, o.Headers)
 	if err != nil {
-		return nil, fmt.Errorf("tracing: check OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
+		return nil, err
+	}
+	exporter, err := otlptrace.New(ctx, to)
+	if err != nil {
+		return nil, fmt.Errorf("tracing: %w", err)
 	}
 	about, err := resource.New(ctx,
 		resource.WithTelemetrySDK(),
