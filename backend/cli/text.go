@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 )
 
 // textHandler writes log lines for a person at a terminal: time of day, level and message in columns, then what belongs
-// to it as slog's own text does.
+// to it as slog's own text does, the request's or the job's own things first.
 type textHandler struct {
 	attributes slog.Handler // writes to shared.line
+	last       []slog.Attr  // of With
 	*shared
 }
 
@@ -31,7 +33,7 @@ func newTextHandler(output io.Writer, level slog.Leveler) *textHandler {
 		}
 		return a
 	}
-	return &textHandler{slog.NewTextHandler(&s.line, &slog.HandlerOptions{Level: level, ReplaceAttr: inColumns}), s}
+	return &textHandler{slog.NewTextHandler(&s.line, &slog.HandlerOptions{Level: level, ReplaceAttr: inColumns}), nil, s}
 }
 
 // Enabled implements slog.Handler.
@@ -41,12 +43,12 @@ func (h *textHandler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // WithAttrs implements slog.Handler.
 func (h *textHandler) WithAttrs(attributes []slog.Attr) slog.Handler {
-	return &textHandler{h.attributes.WithAttrs(attributes), h.shared}
+	return &textHandler{h.attributes, slices.Concat(attributes, h.last), h.shared}
 }
 
 // WithGroup implements slog.Handler.
 func (h *textHandler) WithGroup(name string) slog.Handler {
-	return &textHandler{h.attributes.WithGroup(name), h.shared}
+	return &textHandler{h.attributes.WithAttrs(h.last).WithGroup(name), nil, h.shared}
 }
 
 // Handle implements slog.Handler.
@@ -54,7 +56,8 @@ func (h *textHandler) Handle(ctx context.Context, r slog.Record) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.line.Reset()
-	fmt.Fprintf(&h.line, "%s %-5s %-18s ", r.Time.Format("15:04:05.000"), r.Level, r.Message)
+	fmt.Fprintf(&h.line, "%s %-5s %-16s ", r.Time.Format("15:04:05.000"), r.Level, r.Message)
+	r.AddAttrs(h.last...)
 	if err := h.attributes.Handle(ctx, r); err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func New(db *pgxpool.Pool, log *slog.Logger, o Options) (*Queue, error) {
 		},
 		PollOnly:                    o.PollOnly,
 		Workers:                     q.workers,
-		Logger:                      log,
+		Logger:                      slog.New(calm{log.Handler()}),
 		JobTimeout:                  rescueAfter, // each kind of job has its own
 		RescueStuckJobsAfter:        rescueAfter,
 		MaxAttempts:                 maxAttempts,

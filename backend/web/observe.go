@@ -96,11 +96,11 @@ func (s *Server) report(c *fiber.Ctx, o *observed, err error, took time.Duration
 		return
 	}
 	line := [8]slog.Attr{
-		slog.String("request_id", requestID(c)),
 		slog.String("method", o.method),
 		slog.String("route", o.pattern),
 		slog.Int("status", status),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
+		slog.String("request_id", requestID(c)),
 	}
 	attributes := line[:5]
 	if failed {
