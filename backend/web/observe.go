@@ -57,7 +57,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	start := time.Now()
 	ctx, span := s.Tracer.StartRequest(context.Background())
 	if s.Tracer != nil {
-		c.SetUserContext(ctx)
+		c.Locals(traced{}, ctx)
 	}
 	err := c.Next()
 	if err != nil {
@@ -74,12 +74,17 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	return nil
 }
 
-// contextOf is the context of a request: of its span, where there is one. Fiber's own would cost each request something.
+// traced is where a request's context stands, where it has a span.
+type traced struct{}
+
+// contextOf is the context of a request, which ends with nothing: handle gives it a deadline.
 func (s *Server) contextOf(c *fiber.Ctx) context.Context {
-	if s.Tracer == nil {
-		return context.Background()
+	if s.Tracer != nil {
+		if ctx, ok := c.Locals(traced{}).(context.Context); ok {
+			return ctx
+		}
 	}
-	return c.UserContext()
+	return context.Background()
 }
 
 // report counts a request and writes its line.
