@@ -134,6 +134,7 @@ func TestTheRenderBlueprintFitsRendersSchema(t *testing.T) {
 var leftToDefault = []string{
 	"PORT", "PUBLIC_URL", "MIGRATE_DATABASE_URL", "SESSION_STORE", "SESSION_IDLE_TIMEOUT", "SESSION_MAX_AGE", "CODE_LENGTH", "SIGN_UP",
 	"MAIL_TRANSPORT", "MAILGUN_API_BASE", "MAILGUN_WEBHOOK_KEY", "SMTP_URL", "LOG_LEVEL", "LOG_FORMAT",
+	"METRICS_ADDR", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS",
 }
 
 func TestTheRenderBlueprintAndTheConfigurationKnowTheSameVariables(t *testing.T) {

@@ -8,7 +8,9 @@ import (
 
 	"sana/backend/config"
 	"sana/backend/postgres"
+	"sana/backend/tracing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -16,8 +18,10 @@ import (
 const databasePatience = 30 * time.Second
 
 // openDatabase returns the pool of a database that is ready for this version.
-func openDatabase(ctx context.Context, cfg config.Config, o Options, log *slog.Logger) (*pgxpool.Pool, error) {
-	db, err := openPool(ctx, cfg)
+func openDatabase(
+	ctx context.Context, cfg config.Config, o Options, tracer *tracing.Tracer, log *slog.Logger,
+) (*pgxpool.Pool, error) {
+	db, err := openPool(ctx, cfg, tracer)
 	if err != nil {
 		return nil, err
 	}
@@ -28,11 +32,12 @@ func openDatabase(ctx context.Context, cfg config.Config, o Options, log *slog.L
 	return db, nil
 }
 
-func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
+func openPool(ctx context.Context, cfg config.Config, tracer *tracing.Tracer) (*pgxpool.Pool, error) {
+	traced := func(c *pgx.ConnConfig) { c.Tracer = tracer.Statements() }
 	if cfg.IsPooled() {
-		return postgres.OpenPooled(ctx, cfg.DatabaseURL.Reveal())
+		return postgres.OpenPooled(ctx, cfg.DatabaseURL.Reveal(), traced)
 	}
-	return postgres.Open(ctx, cfg.DatabaseURL.Reveal())
+	return postgres.Open(ctx, cfg.DatabaseURL.Reveal(), traced)
 }
 
 // prepareDatabase waits for the database and migrates it, or refuses a schema that is too old.

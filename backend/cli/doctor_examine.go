@@ -122,7 +122,7 @@ func (p *patient) fault(variable string, err error) {
 func (p *patient) connect(ctx context.Context) {
 	var err error
 	if p.is("DATABASE_URL") {
-		p.db, err = openPool(ctx, p.cfg)
+		p.db, err = openPool(ctx, p.cfg, nil)
 		p.fault("DATABASE_URL", err)
 	}
 	if p.is("MIGRATE_DATABASE_URL") && p.cfg.IsPooled() {

@@ -24,7 +24,7 @@ func (e explainMailCommand) Run(in invocation) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commandPatience)
 	defer cancel()
-	db, err := openPool(ctx, cfg)
+	db, err := openPool(ctx, cfg, nil)
 	if err != nil {
 		return err
 	}

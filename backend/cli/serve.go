@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -19,11 +20,13 @@ import (
 	"sana/backend/jobs"
 	"sana/backend/keyproof"
 	"sana/backend/mail"
+	"sana/backend/metrics"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/signin"
 	"sana/backend/throttle"
+	"sana/backend/tracing"
 	"sana/backend/web"
 	"sana/frontend"
 
@@ -48,7 +51,8 @@ type Options struct {
 
 // Program is a running Sana.
 type Program struct {
-	Addr string // where it listens, host:port
+	Addr        string // where it listens, host:port
+	MetricsAddr string // where it tells its metrics, "" for nowhere
 
 	log      *slog.Logger
 	queue    *jobs.Queue
@@ -56,7 +60,9 @@ type Program struct {
 	inbox    func(ctx context.Context) // delivers the mails of development until ctx ends; nil in production
 	db       *pgxpool.Pool
 	server   *web.Server
-	served   chan error // gets one value: why the server ended
+	served   chan error   // gets one value: why the server ended
+	metrics  *http.Server // nil without METRICS_ADDR
+	tracer   *tracing.Tracer
 
 	stopKeeping context.CancelFunc
 	keeping     sync.WaitGroup // what writes back which sessions were used, and the inbox
@@ -72,8 +78,15 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 
+	// Who is told what happens here, besides the log.
+	tracer, err := newTracer(ctx, cfg, o, instance, log)
+	if err != nil {
+		return nil, err
+	}
+	counts := metrics.New(o.Version)
+
 	// The database: reachable, with a schema that this version knows.
-	db, err := openDatabase(ctx, cfg, o, log)
+	db, err := openDatabase(ctx, cfg, o, tracer, log)
 	if err != nil {
 		return nil, err
 	}
@@ -94,10 +107,10 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err != nil {
 		return nil, err
 	}
-	box := outbox.New(queue, sender, log)
+	box := outbox.New(queue, sender, outbox.Options{Log: log, Metrics: counts, Tracer: tracer})
 
 	// The rules of signing in, and the sessions that they lead to.
-	settings, err := signInSettings(cfg, publicURL)
+	settings, err := signInSettings(cfg, publicURL, counts)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +119,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	accounts := account.New(db)
 	store, shared := o.Sessions, (*session.Shared)(nil)
 	if store == nil {
-		store, shared, err = openSessions(ctx, cfg, publicURL, db, log)
+		store, shared, err = openSessions(ctx, cfg, publicURL, db, log, counts)
 	}
 	if err != nil {
 		return nil, err
@@ -131,11 +144,17 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		Version:          o.Version,
 		Instance:         instance,
 		Log:              log,
+		Metrics:          counts,
+		Tracer:           tracer,
 	})
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{log: log, queue: queue, sessions: shared, db: db, server: server, served: make(chan error, 1)}
+	p := &Program{log: log, queue: queue, sessions: shared, db: db, server: server, served: make(chan error, 1), tracer: tracer}
+	if cfg.MetricsAddr != "" {
+		watch(counts, db, queue, limits)
+		p.metrics = counts.NewServer()
+	}
 	if mails != nil {
 		p.inbox = func(ctx context.Context) { mails.Run(ctx, codes.TakeEvent, log) }
 	}
@@ -143,7 +162,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 	started = true
-	log.Info("serving", "address", p.Addr, "public_url", cfg.PublicURL, "version", o.Version, "environment", cfg.Env, "store", cfg.SessionStore)
+	log.Info("serving", "address", p.Addr, "metrics", p.MetricsAddr, "public_url", cfg.PublicURL, "version", o.Version, "environment", cfg.Env, "store", cfg.SessionStore)
 	return p, nil
 }
 
@@ -153,8 +172,11 @@ func (p *Program) run(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := p.queue.Start(context.WithoutCancel(ctx)); err != nil {
+	if err := p.serveMetrics(ctx, cfg.MetricsAddr); err != nil {
 		return errors.Join(err, listener.Close())
+	}
+	if err := p.queue.Start(context.WithoutCancel(ctx)); err != nil {
+		return errors.Join(err, listener.Close(), p.stopMetrics(ctx))
 	}
 	p.Addr = listener.Addr().String()
 	keep, stop := context.WithCancel(context.Background())
@@ -187,17 +209,19 @@ func (p *Program) Stop() error {
 	defer cancel()
 	err := p.server.Shutdown(ctx)
 	err = errors.Join(err, p.queue.Stop(ctx))
+	err = errors.Join(err, p.stopMetrics(ctx))
 	p.stopKeeping()
 	p.keeping.Wait()
 	if p.sessions != nil {
 		err = errors.Join(err, p.sessions.Close()) // last: it closes the pool that all of them share
 	}
 	p.db.Close()
+	p.tracer.Close(ctx)
 	p.log.Info("stopped")
 	return err
 }
 
-func signInSettings(cfg config.Config, publicURL *url.URL) (signin.Settings, error) {
+func signInSettings(cfg config.Config, publicURL *url.URL, counts *metrics.Metrics) (signin.Settings, error) {
 	templates, err := mail.ParseTemplates()
 	if err != nil {
 		return signin.Settings{}, err
@@ -206,6 +230,7 @@ func signInSettings(cfg config.Config, publicURL *url.URL) (signin.Settings, err
 		CodeLength: cfg.CodeLength,
 		SignUp:     signin.SignUp{Open: cfg.SignUp == config.Open, Domains: cfg.SignUpDomains},
 		Mail:       signin.MailSettings{Templates: templates, From: cfg.MailFrom, PublicURL: publicURL},
+		Metrics:    counts,
 	}, nil
 }
 
@@ -283,13 +308,13 @@ func newMailEvents(cfg config.Config) *mail.MailgunEvents {
 
 // openSessions opens the store that SESSION_STORE names; shared is the same one, or nil where it is another.
 func openSessions(
-	ctx context.Context, cfg config.Config, publicURL *url.URL, db *pgxpool.Pool, log *slog.Logger,
+	ctx context.Context, cfg config.Config, publicURL *url.URL, db *pgxpool.Pool, log *slog.Logger, counts *metrics.Metrics,
 ) (store session.Store, shared *session.Shared, err error) {
 	limits := session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}
 	if cfg.SessionStore == config.StoreCookie {
 		return session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now), nil, nil
 	}
-	shared, err = session.NewShared(ctx, db, limits, log)
+	shared, err = session.NewShared(ctx, db, limits, log, counts)
 	return shared, shared, err
 }
 
@@ -305,12 +330,4 @@ func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
 		return nil, fmt.Errorf("cannot listen on port %d (PORT): %w", cfg.Port, err)
 	}
 	return listener, nil
-}
-
-func newLogger(cfg config.Config, output io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
-	if cfg.LogFormat == "text" {
-		return slog.New(slog.NewTextHandler(output, options))
-	}
-	return slog.New(slog.NewJSONHandler(output, options))
 }

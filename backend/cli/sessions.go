@@ -42,7 +42,7 @@ func withSessions(in invocation, do func(ctx context.Context, db *pgxpool.Pool, 
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commandPatience)
 	defer cancel()
-	db, err := openPool(ctx, cfg)
+	db, err := openPool(ctx, cfg, nil)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func withSessions(in invocation, do func(ctx context.Context, db *pgxpool.Pool, 
 	if err := postgres.CheckSchema(ctx, db); err != nil {
 		return err
 	}
-	store, shared, err := openSessions(ctx, cfg, publicURL, db, slog.New(slog.DiscardHandler))
+	store, shared, err := openSessions(ctx, cfg, publicURL, db, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err
 	}

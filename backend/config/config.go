@@ -6,10 +6,12 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/mail"
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,6 +74,9 @@ type Config struct {
 	TrustedProxyHops   uint8         `env:"TRUSTED_PROXY_HOPS" help:"how many proxies in front append to X-Forwarded-For: 2 on Render, 1 behind one nginx, 0 without a proxy (required in production)"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 	LogFormat          string        `env:"LOG_FORMAT" help:"json or text; default: text in development, json in production"`
+	MetricsAddr        string        `env:"METRICS_ADDR" help:"host:port on which Prometheus gets /metrics, e.g. 127.0.0.1:9090, and which only it should reach; default: no metrics"`
+	OTLPEndpoint       string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"where traces go, by OTLP over HTTP, e.g. http://127.0.0.1:4318; default: no traces"`
+	OTLPHeaders        Secret        `env:"OTEL_EXPORTER_OTLP_HEADERS" help:"what the collector wants besides, as name=value, separated by commas"`
 
 	Keys          keyring.Ring `env:"-"` // read from SecretKeys
 	SignUpDomains []string     `env:"-"` // read from SignUp, in punycode; nil when it is open or closed
@@ -193,6 +198,7 @@ func (c *Config) check(f *faultList) {
 	c.checkPublicURL(f)
 	c.checkMail(f)
 	c.readSignUp(f)
+	c.checkObservers(f)
 	f.when(c.DatabaseURL == "", "DATABASE_URL", "is not set; it looks like %s", exampleDatabaseURL)
 	f.when(c.CodeLength < 6 || c.CodeLength > 8, "CODE_LENGTH", "is %d; it must be 6, 7 or 8", c.CodeLength)
 	f.when(c.SessionIdleTimeout < time.Minute, "SESSION_IDLE_TIMEOUT", "is %s; it must be at least 1m", c.SessionIdleTimeout)
@@ -208,6 +214,22 @@ func (c *Config) checkPublicURL(f *faultList) {
 	f.when(c.Env == Production && !strings.HasPrefix(c.PublicURL, "https://"),
 		"PUBLIC_URL", "is %q; in production it must begin with https://, because browsers keep the session cookie only there", c.PublicURL)
 	f.when(err == nil && u.Scheme != "https" && u.Scheme != "http", "PUBLIC_URL", "is %q; it must begin with https://", c.PublicURL)
+}
+
+// checkObservers is about who else listens, or is told something.
+func (c *Config) checkObservers(f *faultList) {
+	if c.MetricsAddr != "" {
+		_, text, err := net.SplitHostPort(c.MetricsAddr)
+		port, portErr := strconv.ParseUint(text, 10, 16)
+		f.when(err != nil || portErr != nil, "METRICS_ADDR", "is %q; it must be host:port, e.g. 127.0.0.1:9090, or :9090 for all interfaces", c.MetricsAddr)
+		f.when(port != 0 && port == uint64(c.Port), "METRICS_ADDR",
+			"is %q, and PORT is %d too; metrics need a port of their own, which the public does not reach", c.MetricsAddr, c.Port)
+	}
+	if c.OTLPEndpoint != "" {
+		u, err := url.Parse(c.OTLPEndpoint)
+		f.when(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "", "OTEL_EXPORTER_OTLP_ENDPOINT",
+			"must be the address of a collector that takes OTLP over HTTP, e.g. http://127.0.0.1:4318")
+	}
 }
 
 func (c *Config) checkMail(f *faultList) {

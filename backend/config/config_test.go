@@ -245,3 +245,23 @@ func TestProductionNeverMakesAKey(t *testing.T) {
 		t.Errorf("files were made: %v, %v", entries, err)
 	}
 }
+
+func TestMetricsAndTracesNeedAnAddressThatCanBe(t *testing.T) {
+	t.Parallel()
+	for variable, want := range map[string]string{
+		"METRICS_ADDR=9090":                          "METRICS_ADDR is \"9090\"; it must be host:port",
+		"METRICS_ADDR=127.0.0.1:http":                "METRICS_ADDR is \"127.0.0.1:http\"; it must be host:port",
+		"METRICS_ADDR=:3000":                         "and PORT is 3000 too; metrics need a port of their own",
+		"METRICS_ADDR=10.0.0.1:3000":                 "and PORT is 3000 too; metrics need a port of their own",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=collector:4317": "OTEL_EXPORTER_OTLP_ENDPOINT must be the address of a collector",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=grpc://c:4317":  "OTEL_EXPORTER_OTLP_ENDPOINT must be the address of a collector",
+	} {
+		if _, err := config.Load(production(variable)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", variable, err, want)
+		}
+	}
+	got := load(t, production("METRICS_ADDR=:9090", "OTEL_EXPORTER_OTLP_ENDPOINT=https://otlp.example.org/base"))
+	if got.MetricsAddr != ":9090" || got.OTLPEndpoint != "https://otlp.example.org/base" {
+		t.Errorf("got %q and %q", got.MetricsAddr, got.OTLPEndpoint)
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,7 +67,7 @@ func New(db *pgxpool.Pool, log *slog.Logger, o Options) (*Queue, error) {
 		},
 		PollOnly:                    o.PollOnly,
 		Workers:                     q.workers,
-		Logger:                      log,
+		Logger:                      slog.New(calm{log.Handler()}),
 		JobTimeout:                  rescueAfter, // each kind of job has its own
 		RescueStuckJobsAfter:        rescueAfter,
 		MaxAttempts:                 maxAttempts,
@@ -135,6 +137,40 @@ func Handle[A river.JobArgs](q *Queue, work Work[A]) {
 func (q *Queue) EnqueueTx(ctx context.Context, tx pgx.Tx, args river.JobArgs) error {
 	_, err := q.client.InsertTx(ctx, tx, args, nil)
 	return postgres.Error("queue "+args.Kind(), err)
+}
+
+// Waiting are jobs of one kind and state.
+type Waiting struct {
+	Kind   string
+	State  string
+	Jobs   int
+	Oldest time.Duration // since it was enqueued, by the database's clock; 0 where there is none
+}
+
+// Waiting lists the jobs of all instances that are not done, by kind and state, those included of which there are none.
+func (q *Queue) Waiting(ctx context.Context) ([]Waiting, error) {
+	kinds := slices.Sorted(maps.Keys(q.timeouts))
+	rows, err := q.db.Query(ctx, `
+		WITH found AS (
+		    SELECT kind, state, count(*) AS jobs, now() - min(created_at) AS oldest
+		    FROM river_job
+		    WHERE state IN ('available', 'retryable', 'running', 'scheduled')
+		    GROUP BY kind, state
+		)
+		SELECT
+		    kind,
+		    state::text AS state,
+		    coalesce(jobs, 0) AS jobs,
+		    coalesce(oldest, interval '0') AS oldest
+		FROM unnest(@kinds::text[]) AS kind
+		CROSS JOIN unnest(ARRAY['available', 'retryable', 'running', 'scheduled']::river_job_state[]) AS state
+		LEFT JOIN found USING (kind, state)`,
+		pgx.NamedArgs{"kinds": append(kinds, run{}.Kind())})
+	if err != nil {
+		return nil, postgres.Error("read the queue", err)
+	}
+	waiting, err := pgx.CollectRows(rows, pgx.RowToStructByName[Waiting])
+	return waiting, postgres.Error("read the queue", err)
 }
 
 // Cancel is what a job returns that must not be tried again, and why.

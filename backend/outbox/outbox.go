@@ -12,6 +12,8 @@ import (
 
 	"sana/backend/jobs"
 	"sana/backend/mail"
+	"sana/backend/metrics"
+	"sana/backend/tracing"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -80,13 +82,22 @@ type Outbox struct {
 	brake   brake
 	alarm   alarm
 	log     *slog.Logger
+	metrics *metrics.Metrics
+	tracer  *tracing.Tracer
+}
+
+// Options say who is told what the outbox does.
+type Options struct {
+	Log     *slog.Logger
+	Metrics *metrics.Metrics
+	Tracer  *tracing.Tracer
 }
 
 // New returns an outbox on a queue. Handle every kind of letter before the queue starts.
-func New(queue *jobs.Queue, sender mail.Sender, log *slog.Logger) *Outbox {
-	o := &Outbox{queue: queue, sender: sender, letters: map[string]Letter{}, log: log}
-	jobs.Handle(queue, jobs.Work[job]{Timeout: sendTimeout, Backoff: backoff, Do: o.work})
-	return o
+func New(queue *jobs.Queue, sender mail.Sender, o Options) *Outbox {
+	box := &Outbox{queue: queue, sender: sender, letters: map[string]Letter{}, log: o.Log, metrics: o.Metrics, tracer: o.Tracer}
+	jobs.Handle(queue, jobs.Work[job]{Timeout: sendTimeout, Backoff: backoff, Do: box.work})
+	return box
 }
 
 // Handle registers a kind of letter.
@@ -94,7 +105,7 @@ func (o *Outbox) Handle(name string, letter Letter) { o.letters[name] = letter }
 
 // EnqueueTx queues a letter: it is sent if and only if tx commits.
 func (o *Outbox) EnqueueTx(ctx context.Context, tx pgx.Tx, letter string, ref Ref) error {
-	return o.queue.EnqueueTx(ctx, tx, job{Letter: letter, Ref: ref.ID, Number: ref.Number})
+	return o.queue.EnqueueTx(ctx, tx, job{Letter: letter, Ref: ref.ID, Number: ref.Number, Trace: tracing.Traceparent(ctx)})
 }
 
 // job is what the queue holds. The release before this one reads letter and ref.
@@ -102,6 +113,7 @@ type job struct {
 	Letter string `json:"letter"`
 	Ref    string `json:"ref"`
 	Number int    `json:"number,omitempty"`
+	Trace  string `json:"trace,omitempty"` // of the request that wanted it; see tracing.Traceparent
 }
 
 // Kind is the queue's name for letters.
@@ -131,7 +143,10 @@ func (o *Outbox) work(ctx context.Context, j *jobs.Job[job]) error {
 		return fmt.Errorf("outbox: this version does not know the letter %q", j.Args.Letter)
 	}
 	log := o.log.With("letter", j.Args.Letter, "ref", j.Args.Ref, "number", j.Args.Number, "attempt", j.Attempt)
-	return delivery{Outbox: o, letter: letter, job: j, log: log}.try(ctx)
+	ctx, span := o.tracer.StartMail(ctx, j.Args.Trace, j.Args.Letter)
+	err := delivery{Outbox: o, letter: letter, job: j, log: log}.try(ctx)
+	span.End(err)
+	return err
 }
 
 func (d delivery) ref() Ref { return Ref{ID: d.job.Args.Ref, Number: d.job.Args.Number} }
@@ -151,7 +166,9 @@ func (d delivery) try(ctx context.Context) error {
 	}
 	if err = d.send(ctx, composed); err == nil {
 		d.brake.release()
-		d.log.InfoContext(ctx, "mail sent", "waited_ms", time.Since(d.job.CreatedAt).Milliseconds())
+		waited := time.Since(d.job.CreatedAt)
+		d.metrics.MailTried(d.job.Args.Letter, metrics.Sent, waited)
+		d.log.InfoContext(ctx, "mail sent", "waited_ms", waited.Milliseconds())
 		d.note(ctx, Outcome{State: Sent})
 		return nil
 	}
@@ -185,8 +202,14 @@ func (d delivery) failed(ctx context.Context, composed Composed, err error) erro
 		return d.giveUp(ctx, ProviderAway, err)
 	}
 	d.log.WarnContext(ctx, "mail not sent, will be tried again", "error", err)
-	d.note(ctx, Outcome{Delayed, ProviderAway})
+	d.delayed(ctx)
 	return err
+}
+
+// delayed tells that the letter is to be tried again.
+func (d delivery) delayed(ctx context.Context) {
+	d.metrics.MailTried(d.job.Args.Letter, metrics.Delayed, 0)
+	d.note(ctx, Outcome{Delayed, ProviderAway})
 }
 
 // waitFor tries the letter again after a while, give or take what spreads those that wait, unless that is too late.
@@ -196,11 +219,12 @@ func (d delivery) waitFor(ctx context.Context, wait time.Duration, composed Comp
 		return d.giveUp(ctx, ProviderAway, cause)
 	}
 	d.log.InfoContext(ctx, "mail waits", "seconds", wait.Seconds(), "error", cause)
-	d.note(ctx, Outcome{Delayed, ProviderAway})
+	d.delayed(ctx)
 	return jobs.Snooze(wait)
 }
 
 func (d delivery) giveUp(ctx context.Context, reason Reason, cause error) error {
+	d.metrics.MailTried(d.job.Args.Letter, metrics.Failed, 0)
 	d.log.WarnContext(ctx, "mail given up", "reason", reason, "error", cause)
 	return d.end(ctx, reason, cause)
 }

@@ -95,7 +95,7 @@ func startLogging(t *testing.T, p *post, log *slog.Logger) (*outbox.Outbox, *pgx
 	if err != nil {
 		t.Fatal(err)
 	}
-	box := outbox.New(queue, p, log)
+	box := outbox.New(queue, p, outbox.Options{Log: log})
 	box.Handle("hello", p.letter)
 	if err := queue.Start(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)

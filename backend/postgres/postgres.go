@@ -27,9 +27,9 @@ type Querier interface {
 
 // Open returns a pool on which nothing waits for ever: connecting, pinging, statements, locks and idle transactions all
 // have a limit. It does not connect; the first use does. `pool_max_conns` in the URL sets the size, else it is 16.
-// The caller closes it.
-func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
-	return open(ctx, url, func(c *pgx.ConnConfig) {
+// further may change more of each connection. The caller closes the pool.
+func Open(ctx context.Context, url string, further ...func(*pgx.ConnConfig)) (*pgxpool.Pool, error) {
+	return open(ctx, url, append(further, func(c *pgx.ConnConfig) {
 		setDefaults(c.RuntimeParams, map[string]string{
 			"statement_timeout":                   "3s",
 			"lock_timeout":                        "1s",
@@ -37,17 +37,17 @@ func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 			// A generic plan made while a table was empty would keep reading it whole as it grows.
 			"plan_cache_mode": "force_custom_plan",
 		})
-	})
+	}))
 }
 
 // OpenPooled is Open for a database behind a pooler in transaction mode, such as PgBouncer. There nothing can be set or
 // prepared for longer than a transaction: no statement keeps a plan, and the limits of Open are the role's to have
 // (ALTER ROLE … SET); those on this side hold.
-func OpenPooled(ctx context.Context, url string) (*pgxpool.Pool, error) {
-	return open(ctx, url, func(c *pgx.ConnConfig) { c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe })
+func OpenPooled(ctx context.Context, url string, further ...func(*pgx.ConnConfig)) (*pgxpool.Pool, error) {
+	return open(ctx, url, append(further, func(c *pgx.ConnConfig) { c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe }))
 }
 
-func open(ctx context.Context, url string, change func(*pgx.ConnConfig)) (*pgxpool.Pool, error) {
+func open(ctx context.Context, url string, changes []func(*pgx.ConnConfig)) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("postgres: the database URL cannot be read; it looks like postgres://user:password@host:5432/name")
@@ -61,7 +61,9 @@ func open(ctx context.Context, url string, change func(*pgx.ConnConfig)) (*pgxpo
 	cfg.PingTimeout = time.Second
 	cfg.ConnConfig.ConnectTimeout = 3 * time.Second
 	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{"application_name": "sana"})
-	change(cfg.ConnConfig)
+	for _, change := range changes {
+		change(cfg.ConnConfig)
+	}
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 

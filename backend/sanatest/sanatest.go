@@ -84,8 +84,9 @@ func (w *World) Environ(override ...string) []string {
 
 // Instance is one running program.
 type Instance struct {
-	URL string // of its own address, without a slash at the end
-	Log *Log
+	URL        string // of its own address, without a slash at the end
+	MetricsURL string // likewise, "" without METRICS_ADDR; not known of a Process
+	Log        *Log
 }
 
 // Start runs the program in this process until the test ends, in production's configuration with further NAME=value
@@ -110,7 +111,11 @@ func (w *World) Start(t testing.TB, override ...string) *Instance {
 		}
 	})
 	_, port, _ := strings.Cut(program.Addr[strings.LastIndex(program.Addr, ":"):], ":")
-	return &Instance{URL: "http://127.0.0.1:" + port, Log: log}
+	instance := &Instance{URL: "http://127.0.0.1:" + port, Log: log}
+	if program.MetricsAddr != "" {
+		instance.MetricsURL = "http://" + program.MetricsAddr
+	}
+	return instance
 }
 
 // StartError is Start for a program that must refuse to start; it returns why.

@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode"
 
+	"sana/backend/metrics"
 	"sana/backend/postgres"
 
 	storage "github.com/gofiber/storage/postgres/v3"
@@ -29,6 +30,7 @@ type Shared struct {
 	kv     *storage.Storage
 	limits Limits
 	log    *slog.Logger
+	count  *metrics.Metrics
 
 	mu   sync.Mutex
 	seen map[string]struct{} // keys read since the last flush
@@ -48,12 +50,12 @@ const (
 )
 
 // NewShared returns a store on a database whose schema postgres.CheckSchema accepts.
-func NewShared(ctx context.Context, db *pgxpool.Pool, limits Limits, log *slog.Logger) (*Shared, error) {
+func NewShared(ctx context.Context, db *pgxpool.Pool, limits Limits, log *slog.Logger, count *metrics.Metrics) (*Shared, error) {
 	kv, err := openStorage(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	return &Shared{db: db, kv: kv, limits: limits, log: log, seen: map[string]struct{}{}}, nil
+	return &Shared{db: db, kv: kv, limits: limits, log: log, count: count, seen: map[string]struct{}{}}, nil
 }
 
 // openStorage opens the storage package on our pool, with a sweep that never comes: it would sweep by this machine's
@@ -153,6 +155,7 @@ func (s *Shared) Read(ctx context.Context, token string) (Session, error) {
 	if !ok {
 		return Session{}, ErrNone
 	}
+	s.count.SessionRead(metrics.Store)
 	value, err := s.kv.GetWithContext(ctx, key)
 	if err != nil {
 		return Session{}, postgres.Error("read session", err)

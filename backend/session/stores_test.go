@@ -63,7 +63,7 @@ func newShared(t *testing.T) (*Shared, *pgxpool.Pool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := NewShared(t.Context(), own, limits, slog.New(slog.DiscardHandler))
+	store, err := NewShared(t.Context(), own, limits, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,9 @@ func (s *Service) allowSending(ctx context.Context, tx pgx.Tx, client Client, em
 	if err != nil {
 		return sending{}, err
 	}
+	s.metrics.CodeAsked()
 	if verdict.Refused != nil {
+		s.metrics.Refused(verdict.Refused.Label())
 		return sending{}, errNetwork("codes were asked for", verdict.Wait)
 	}
 	own := throttle.SentByAddress.Of(mailbox(email))
@@ -49,6 +51,7 @@ func (s *Service) allowSending(ctx context.Context, tx pgx.Tx, client Client, em
 	}
 	now := verdict.Next.Add(-verdict.Wait)
 	if verdict.Refused != nil {
+		s.metrics.Refused(verdict.Refused.Label())
 		return sending{Held, verdict.Next}, nil
 	}
 	return sending{Queued, now.Add(max(verdict.Wait, throttle.ResendAfter))}, nil
@@ -98,6 +101,7 @@ func (s *Service) reserveTry(ctx context.Context, client Client, id string, purp
 			return err
 		}
 		if verdict.Refused != nil {
+			s.metrics.Refused(verdict.Refused.Label())
 			return errTooManyWrong(verdict)
 		}
 		return s.throttle.CountTry(ctx, tx)

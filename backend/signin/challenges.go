@@ -241,6 +241,7 @@ func (s *Service) explainRefusal(ctx context.Context, id string, purpose Purpose
 	case used || expired:
 		return errExpired()
 	default:
+		s.metrics.Refused(throttle.TriesLabel)
 		return fault.New(fault.TooManyTries, "This code is locked after five wrong tries. Ask for a new one.")
 	}
 }

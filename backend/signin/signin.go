@@ -15,6 +15,7 @@ import (
 
 	"sana/backend/fault"
 	"sana/backend/keyring"
+	"sana/backend/metrics"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
 	"sana/backend/throttle"
@@ -80,6 +81,7 @@ type Settings struct {
 	CodeLength int // digits, 6 to 8
 	SignUp     SignUp
 	Mail       MailSettings
+	Metrics    *metrics.Metrics
 }
 
 // Service signs people in.
@@ -91,13 +93,14 @@ type Service struct {
 	codeLength int
 	signUp     SignUp
 	mail       MailSettings
+	metrics    *metrics.Metrics
 }
 
 // New returns the service and gives the outbox the letters it writes.
 func New(db *pgxpool.Pool, keys keyring.Ring, limits *throttle.Throttle, box *outbox.Outbox, settings Settings) *Service {
 	s := &Service{
 		db: db, keys: keys, throttle: limits, outbox: box,
-		codeLength: settings.CodeLength, signUp: settings.SignUp, mail: settings.Mail,
+		codeLength: settings.CodeLength, signUp: settings.SignUp, mail: settings.Mail, metrics: settings.Metrics,
 	}
 	box.Handle(letterCode, outbox.Letter{Compose: s.composeCode, Note: s.noteDelivery})
 	s.handleNotices()

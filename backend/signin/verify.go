@@ -103,6 +103,7 @@ func (s *Service) prove(
 	if err != nil {
 		return "", err
 	}
+	s.metrics.CodeTried(right)
 	if !right {
 		return "", errWrong(t.challenge.TriesLeft)
 	}

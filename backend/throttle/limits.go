@@ -1,6 +1,9 @@
 package throttle
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // What holds for one code (OWASP ASVS 5.0, 6.5.5; NIST SP 800-63B-4, 3.1.3.2).
 const (
@@ -82,6 +85,12 @@ const (
 	serviceFloor  = 50
 	serviceShare  = 10
 )
+
+// TriesLabel names MaxTries in metrics.
+const TriesLabel = "tries_of_a_code"
+
+// Label is the limit's name in metrics.
+func (l Limit) Label() string { return strings.ReplaceAll(l.Name, " ", "_") }
 
 // Limits lists the limits that are counted by key.
 func Limits() []Limit {

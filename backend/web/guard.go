@@ -32,7 +32,7 @@ func (s *Server) refusalOf(request *fasthttp.Request) *fault.Error {
 	if !slices.Contains(fiber.DefaultMethods, string(request.Header.Method())) {
 		return fault.New(fault.MethodNotAllowed, "Sana does not know this method.")
 	}
-	if !s.hosts.answers(string(request.Header.Host()), string(request.URI().PathOriginal())) {
+	if !s.hosts.answers(request.Header.Host(), request.URI().PathOriginal()) {
 		return fault.New(fault.MisdirectedRequest, "This is not the address of this site.")
 	}
 	return nil
@@ -79,5 +79,5 @@ func (s *Server) refuse(request *fasthttp.RequestCtx, refusal *fault.Error) {
 		s.Log.Error("refusal not answered", "request_id", requestID(c), "error", err)
 		return
 	}
-	s.Log.Info("request refused", "request_id", requestID(c), "status", c.Response().StatusCode(), "code", refusal.Code)
+	s.report(c, s.broken, refusal, 0)
 }

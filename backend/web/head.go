@@ -7,65 +7,96 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
+// Every request comes through here, so nothing is allocated for one that is in order.
+
 // single are the fields that may stand in a request once: of two of them, two readers may choose differently (RFC 9112,
 // 11.2; RFC 6265, 5.4 for Cookie).
-var single = map[string]bool{
-	"host": true, "content-length": true, "transfer-encoding": true, "content-type": true, "content-encoding": true,
-	"cookie": true, "origin": true, "sec-fetch-site": true, "expect": true,
+var single = [...][]byte{
+	contentLength: []byte("content-length"), transferEncoding: []byte("transfer-encoding"),
+	[]byte("host"), []byte("content-type"), []byte("content-encoding"), []byte("cookie"), []byte("origin"), []byte("sec-fetch-site"), []byte("expect"),
 }
 
-// fields are the values of a header block by name in lower case.
-type fields map[string][]string
+// The places in single of those that say where the body ends.
+const (
+	contentLength = iota
+	transferEncoding
+)
+
+// head is what is known of a header block.
+type head struct {
+	has    [len(single)]bool
+	twice  bool   // one of single is there more than once
+	coding []byte // of Transfer-Encoding
+}
+
+// add takes a field into it.
+func (h *head) add(name, value []byte) {
+	for i := range single {
+		if len(name) != len(single[i]) || !bytes.EqualFold(name, single[i]) {
+			continue
+		}
+		h.twice = h.twice || h.has[i]
+		h.has[i] = true
+		if i == transferEncoding {
+			h.coding = value
+		}
+	}
+}
 
 // headFault says what is wrong with a request's line and header block as they came over the wire, "" when nothing is. It
 // refuses what fasthttp takes and another server on the way may read otherwise; fasthttp has refused the rest before.
 func headFault(request *fasthttp.Request) string {
 	header := &request.Header
-	fields, fault := readFields(header.RawHeaders())
-	if fault != "" {
+	var known head
+	if fault := eachField(header.RawHeaders(), known.add); fault != "" {
 		return fault
 	}
-	for name := range single {
-		if len(fields[name]) > 1 {
-			return "A header is there twice that may be there once."
-		}
+	if known.twice {
+		return "A header is there twice that may be there once."
 	}
-	if fault := framingFault(string(header.Protocol()), fields); fault != "" {
+	if fault := framingFault(header.Protocol(), known); fault != "" {
 		return fault
 	}
-	if hasTrailer(header, fields) {
+	if known.has[transferEncoding] && hasTrailer(header) {
 		return "A chunked body may not have trailer fields."
 	}
 	return targetFault(request)
 }
 
-// readFields reads a header block: lines that end in CRLF and do not continue the line before, names that are tokens,
+// eachField reads a header block: lines that end in CRLF and do not continue the line before, names that are tokens,
 // values without control characters (RFC 9112, 2.2 and 5; RFC 9110, 5.5 and 5.6.2).
-func readFields(block []byte) (fields, string) {
-	read := fields{}
+func eachField(block []byte, do func(name, value []byte)) (fault string) {
 	for len(block) > 0 {
 		var line []byte
 		line, block, _ = bytes.Cut(block, []byte("\n"))
 		line, isClean := bytes.CutSuffix(line, []byte("\r"))
 		switch {
 		case !isClean:
-			return nil, "A header line does not end in CRLF."
+			return "A header line does not end in CRLF."
 		case len(line) == 0:
-			return read, ""
+			return ""
 		case line[0] == ' ' || line[0] == '\t':
-			return nil, "A header line is folded."
+			return "A header line is folded."
 		}
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		if !isToken(name) {
-			return nil, "A header's name is not a token."
+			return "A header's name is not a token."
 		}
-		if bytes.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-			return nil, "A header's value has a control character."
+		if hasControl(value) {
+			return "A header's value has a control character."
 		}
-		key := strings.ToLower(string(name))
-		read[key] = append(read[key], string(bytes.Trim(value, " \t")))
+		do(name, bytes.Trim(value, " \t"))
 	}
-	return read, ""
+	return ""
+}
+
+func hasControl(value []byte) bool {
+	for _, b := range value {
+		if b < ' ' && b != '\t' || b == 0x7f {
+			return true
+		}
+	}
+	return false
 }
 
 func isToken(name []byte) bool {
@@ -80,31 +111,28 @@ func isToken(name []byte) bool {
 
 // framingFault is about where the body ends: by Content-Length, or by chunks and nothing else, and chunks only since
 // HTTP/1.1 (RFC 9112, 6.1 and 6.3).
-func framingFault(protocol string, fields fields) string {
-	coding, isCoded := fields["transfer-encoding"]
-	_, hasLength := fields["content-length"]
+func framingFault(protocol []byte, known head) string {
+	version, isCoded := string(protocol), known.has[transferEncoding]
 	switch {
-	case protocol != "HTTP/1.1" && protocol != "HTTP/1.0":
+	case version != "HTTP/1.1" && version != "HTTP/1.0":
 		return "Sana speaks HTTP/1.1."
-	case isCoded && hasLength:
+	case isCoded && known.has[contentLength]:
 		return "Content-Length and Transfer-Encoding exclude each other."
-	case isCoded && (protocol != "HTTP/1.1" || coding[0] != "chunked"):
+	case isCoded && (version != "HTTP/1.1" || string(known.coding) != "chunked"):
 		return "The only Transfer-Encoding is chunked, in HTTP/1.1."
 	}
 	return ""
 }
 
-// hasTrailer reports whether fields have come behind the body: fasthttp puts them among those before it, where they
+// hasTrailer reports whether fields have come behind a chunked body: fasthttp puts them among those before it, where they
 // could pass for what a proxy has checked (RFC 9110, 6.5.1).
-func hasTrailer(header *fasthttp.RequestHeader, before fields) bool {
-	if _, isCoded := before["transfer-encoding"]; !isCoded {
-		return false
-	}
-	count := map[string]int{}
+func hasTrailer(header *fasthttp.RequestHeader) bool {
+	before := map[string]int{}
+	eachField(header.RawHeaders(), func(name, _ []byte) { before[strings.ToLower(string(name))]++ })
 	for name := range header.All() {
 		key := strings.ToLower(string(name))
-		count[key]++
-		if key != "connection" && count[key] > len(before[key]) {
+		before[key]--
+		if key != "connection" && before[key] < 0 {
 			return true
 		}
 	}
@@ -114,15 +142,16 @@ func hasTrailer(header *fasthttp.RequestHeader, before fields) bool {
 // targetFault is about the request's target: a path, or an absolute address whose host is the Host header's, or the
 // asterisk of OPTIONS; without a person's name or a fragment (RFC 9112, 3.2; RFC 9110, 4.2.4).
 func targetFault(request *fasthttp.Request) string {
-	target, uri := string(request.Header.RequestURI()), request.URI()
-	isAbsolute := strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://")
-	isAsterisk := target == "*" && request.Header.IsOptions()
+	target, uri := request.Header.RequestURI(), request.URI()
+	isPath := bytes.HasPrefix(target, []byte("/"))
+	isAbsolute := bytes.HasPrefix(target, []byte("http://")) || bytes.HasPrefix(target, []byte("https://"))
+	isAsterisk := string(target) == "*" && request.Header.IsOptions()
 	switch {
-	case !strings.HasPrefix(target, "/") && !isAbsolute && !isAsterisk:
+	case !isPath && !isAbsolute && !isAsterisk:
 		return "The request's target must be a path."
-	case strings.Contains(target, "#"):
+	case bytes.IndexByte(target, '#') >= 0:
 		return "The request's target has a fragment."
-	case len(uri.Username()) > 0 || !strings.EqualFold(string(uri.Host()), string(request.Header.Host())):
+	case len(uri.Username()) > 0 || !bytes.EqualFold(uri.Host(), request.Header.Host()):
 		return "The request's target and its Host header differ."
 	}
 	return ""

@@ -4,12 +4,10 @@ import (
 	"crypto/rand"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"sana/backend/fault"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/utils"
 )
 
 // The Content-Security-Policy of answers that are not pages, and of the SPA.
@@ -32,7 +30,7 @@ func (s *Server) setHeaders(c *fiber.Ctx) error {
 // (ASVS 5.0, 3.4 and 14.3.2.)
 func (s *Server) writeHeaders(c *fiber.Ctx) {
 	h := &c.Response().Header
-	h.Set(headerRequestID, requestID(c))
+	setRequestID(c)
 	h.Set(fiber.HeaderCacheControl, "no-store")
 	h.Set(fiber.HeaderContentSecurityPolicy, policyData)
 	h.Set(fiber.HeaderXContentTypeOptions, "nosniff")
@@ -45,27 +43,33 @@ func (s *Server) writeHeaders(c *fiber.Ctx) {
 	}
 }
 
-// requestID returns the request's id: the client's or proxy's where it is harmless, else a new one.
-func requestID(c *fiber.Ctx) string {
-	if id, ok := c.Locals(headerRequestID).(string); ok {
-		return id
+// setRequestID gives the request its id: the client's or proxy's where it is harmless, else a new one. The answer's header
+// is where it stands from then on.
+func setRequestID(c *fiber.Ctx) {
+	h := &c.Response().Header
+	if len(h.Peek(headerRequestID)) > 0 {
+		return
 	}
-	id := utils.CopyString(c.Get(headerRequestID))
-	if !isHarmlessID(id) {
-		id = rand.Text()
+	if id := c.Request().Header.Peek(headerRequestID); isHarmlessID(id) {
+		h.SetBytesV(headerRequestID, id)
+		return
 	}
-	c.Locals(headerRequestID, id)
-	return id
+	h.Set(headerRequestID, rand.Text())
 }
 
-func isHarmlessID(id string) bool {
-	for i := range len(id) {
-		b := id[i]
+// requestID returns the request's id.
+func requestID(c *fiber.Ctx) string {
+	setRequestID(c)
+	return string(c.Response().Header.Peek(headerRequestID))
+}
+
+func isHarmlessID(id []byte) bool {
+	for _, b := range id {
 		if (b < '0' || b > '9') && (b < 'A' || b > 'Z') && (b < 'a' || b > 'z') && b != '-' {
 			return false
 		}
 	}
-	return id != "" && len(id) <= 64
+	return len(id) > 0 && len(id) <= 64
 }
 
 // recoverPanic turns a panic into a 500 for one request.
@@ -77,23 +81,4 @@ func (s *Server) recoverPanic(c *fiber.Ctx) (err error) {
 		}
 	}()
 	return c.Next()
-}
-
-// logRequest writes a line for each request: the route as it is declared, never the path or a header as it was sent.
-func (s *Server) logRequest(c *fiber.Ctx) error {
-	start := time.Now()
-	err := c.Next()
-	if err != nil {
-		if err := s.answerError(c, err); err != nil {
-			return err
-		}
-	}
-	s.Log.Info("request",
-		"request_id", requestID(c),
-		"method", utils.CopyString(c.Method()),
-		"route", utils.CopyString(c.Route().Path),
-		"status", c.Response().StatusCode(),
-		"duration_ms", float64(time.Since(start).Microseconds())/1000,
-	)
-	return nil
 }

@@ -206,7 +206,7 @@ func TestWhatIsRefusedIsQuotedNowhere(t *testing.T) {
 			t.Errorf("%s: the answer quotes the request: %+v", promise, a)
 		}
 	}
-	if strings.Contains(log.String(), "CANARY") || !strings.Contains(log.String(), "request refused") {
+	if strings.Contains(log.String(), "CANARY") || !strings.Contains(log.String(), `"route":"refused"`) {
 		t.Errorf("the log quotes a request, or says nothing:\n%s", log)
 	}
 }

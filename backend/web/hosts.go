@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"net"
 	"net/url"
 	"strings"
@@ -28,14 +29,15 @@ func newHosts(publicURL *url.URL, development bool) hosts {
 
 // answers reports whether a request with this Host header and path is for us. Probes of the platform come to the
 // container's address, so their two paths answer any host.
-func (h hosts) answers(host, path string) bool {
-	host = strings.ToLower(host)
-	if path == "/livez" || path == "/readyz" || strings.TrimSuffix(host, h.defaultPort) == h.public {
+func (h hosts) answers(host, path []byte) bool {
+	if p := string(path); p == "/livez" || p == "/readyz" {
 		return true
 	}
-	if !h.development {
-		return false
-	}
+	name := bytes.TrimSuffix(host, []byte(h.defaultPort))
+	return len(name) == len(h.public) && strings.EqualFold(string(name), h.public) || h.development && isThisMachine(strings.ToLower(string(host)))
+}
+
+func isThisMachine(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
 		name = strings.Trim(host, "[]")

@@ -9,9 +9,12 @@ type route struct {
 	handler fiber.Handler
 }
 
+// sessionPath is what every page asks first: who is signed in.
+const sessionPath = "/api/auth/session"
+
 // addRoutes adds what every request passes, then the routes, then the files of the SPA.
 func (s *Server) addRoutes() {
-	s.app.Use(s.logRequest, s.recoverPanic, s.setHeaders, s.refuseCrossOrigin)
+	s.app.Use(s.observe, s.recoverPanic, s.setHeaders, s.refuseCrossOrigin)
 	for _, r := range s.routes() {
 		if r.method == fiber.MethodGet {
 			s.app.Get(r.path, r.handler) // answers HEAD too
@@ -20,6 +23,7 @@ func (s *Server) addRoutes() {
 		s.app.Add(r.method, r.path, r.handler)
 	}
 	s.app.Use(s.serveFile)
+	s.observeRoutes()
 }
 
 func (s *Server) routes() []route {
@@ -29,7 +33,7 @@ func (s *Server) routes() []route {
 		{fiber.MethodDelete, "/api/auth/code", s.handle(s.cancelCode)},
 		{fiber.MethodPost, "/api/auth/code/resend", s.handle(s.resendCode)},
 		{fiber.MethodPost, "/api/auth/verify", s.handle(s.verifyCode)},
-		{fiber.MethodGet, "/api/auth/session", s.handle(s.currentSession)},
+		{fiber.MethodGet, sessionPath, s.handle(s.currentSession)},
 		{fiber.MethodPost, "/api/auth/sign-out", s.handle(s.signOut)},
 		{fiber.MethodGet, "/api/sessions", s.handle(s.listSessions)},
 		{fiber.MethodDelete, "/api/sessions", s.handle(s.endOtherSessions)},

@@ -10,7 +10,7 @@ import (
 )
 
 // serve runs a server that needs no database until the test ends.
-func serve(t *testing.T, server *web.Server) *sanatest.Instance {
+func serve(t testing.TB, server *web.Server) *sanatest.Instance {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -20,7 +20,7 @@ func serve(t *testing.T, server *web.Server) *sanatest.Instance {
 }
 
 // serveOn is serve on a listener of the test.
-func serveOn(t *testing.T, server *web.Server, listener net.Listener) *sanatest.Instance {
+func serveOn(t testing.TB, server *web.Server, listener net.Listener) *sanatest.Instance {
 	t.Helper()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -14,8 +14,10 @@ import (
 	"sana/backend/account"
 	"sana/backend/inbox"
 	"sana/backend/mail"
+	"sana/backend/metrics"
 	"sana/backend/session"
 	"sana/backend/signin"
+	"sana/backend/tracing"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -55,6 +57,8 @@ type Options struct {
 	Version          string
 	Instance         string // name of this process, in logs and health answers
 	Log              *slog.Logger
+	Metrics          *metrics.Metrics
+	Tracer           *tracing.Tracer // nil where no traces are wanted
 }
 
 // Server answers requests.
@@ -65,6 +69,9 @@ type Server struct {
 	cookie cookieSettings // of the session
 	device cookieSettings // of a browser that has signed in
 	hosts  hosts
+	routed map[endpoint]*observed
+	other  *observed // what no route answers
+	broken *observed // what has come to none
 
 	listener atomic.Pointer[listener]
 }
@@ -131,7 +138,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // handle gives a handler its deadline.
 func (s *Server) handle(do func(ctx context.Context, c *fiber.Ctx) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		ctx, cancel := context.WithTimeout(context.Background(), handleTimeout)
+		ctx, cancel := context.WithTimeout(s.contextOf(c), handleTimeout)
 		defer cancel()
 		return do(ctx, c)
 	}

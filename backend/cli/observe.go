@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"sana/backend/config"
+	"sana/backend/jobs"
+	"sana/backend/metrics"
+	"sana/backend/throttle"
+	"sana/backend/tracing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+func newLogger(cfg config.Config, output io.Writer) *slog.Logger {
+	if cfg.LogFormat == "text" {
+		return slog.New(newTextHandler(output, cfg.LogLevel))
+	}
+	return slog.New(slog.NewJSONHandler(output, &slog.HandlerOptions{Level: cfg.LogLevel}))
+}
+
+// newTracer is nil where no collector is named.
+func newTracer(ctx context.Context, cfg config.Config, o Options, instance string, log *slog.Logger) (*tracing.Tracer, error) {
+	if cfg.OTLPEndpoint == "" {
+		return nil, nil
+	}
+	return tracing.New(ctx, tracing.Options{
+		Endpoint: cfg.OTLPEndpoint, Headers: cfg.OTLPHeaders.Reveal(), Version: o.Version, Instance: instance, Log: log,
+	})
+}
+
+// watch has metrics look at what is not counted as it happens.
+func watch(counts *metrics.Metrics, db *pgxpool.Pool, queue *jobs.Queue, limits *throttle.Throttle) {
+	counts.Watch(metrics.Watched{
+		Pool:   db.Stat,
+		Attack: limits.Attacked,
+		Queue: func(ctx context.Context) ([]metrics.Waiting, error) {
+			found, err := queue.Waiting(ctx)
+			list := make([]metrics.Waiting, len(found))
+			for i, w := range found {
+				list[i] = metrics.Waiting(w)
+			}
+			return list, err
+		},
+	})
+}
+
+// serveMetrics begins to answer Prometheus, if it may.
+func (p *Program) serveMetrics(ctx context.Context, address string) error {
+	if p.metrics == nil {
+		return nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s (METRICS_ADDR): %w", address, err)
+	}
+	p.MetricsAddr = listener.Addr().String()
+	p.keeping.Go(func() {
+		if err := p.metrics.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			p.log.Error("metrics are not answered any more", "error", err)
+		}
+	})
+	return nil
+}
+
+// stopMetrics ends it.
+func (p *Program) stopMetrics(ctx context.Context) error {
+	if p.metrics == nil {
+		return nil
+	}
+	return p.metrics.Shutdown(ctx)
+}

@@ -1,0 +1,134 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"sana/backend/fault"
+	"sana/backend/metrics"
+	"sana/backend/tracing"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// endpoint is a method and a route as Fiber knows it.
+type endpoint struct{ method, path string }
+
+// observed is what is told of an endpoint's requests. All of it is made before the first one comes.
+type observed struct {
+	method  string // "other" where it is the client's word
+	pattern string // the route as it is declared, never the path as it was sent
+	counts  *metrics.Route
+	quiet   bool // success is counted and not logged: it comes with every page, and says nothing
+}
+
+// filesPattern stands for the SPA's files and pages, which Fiber knows as "/".
+const filesPattern = "/*"
+
+// observeRoutes makes what is told of every route.
+func (s *Server) observeRoutes() {
+	s.routed = map[endpoint]*observed{}
+	s.other, s.broken = s.newObserved("other", "other"), s.newObserved("other", "refused")
+	add := func(method, path, pattern string) {
+		o := s.newObserved(method, pattern)
+		o.quiet = method == fiber.MethodGet && (pattern == filesPattern || pattern == sessionPath)
+		s.routed[endpoint{method, path}] = o
+	}
+	for _, r := range append(s.routes(), route{method: fiber.MethodGet, path: "/"}) {
+		pattern := r.path
+		if pattern == "/" {
+			pattern = filesPattern
+		}
+		add(r.method, r.path, pattern)
+		if r.method == fiber.MethodGet {
+			add(fiber.MethodHead, r.path, pattern)
+		}
+	}
+}
+
+func (s *Server) newObserved(method, pattern string) *observed {
+	return &observed{method: method, pattern: pattern, counts: s.Metrics.Route(method, pattern)}
+}
+
+// observe counts, logs and traces a request, and answers its error.
+func (s *Server) observe(c *fiber.Ctx) error {
+	start := time.Now()
+	ctx, span := s.Tracer.StartRequest(context.Background())
+	if s.Tracer != nil {
+		c.Locals(traced{}, ctx)
+	}
+	err := c.Next()
+	if err != nil {
+		if err := s.answerError(c, err); err != nil {
+			return err
+		}
+	}
+	o, ok := s.routed[endpoint{c.Method(), c.Route().Path}]
+	if !ok {
+		o = s.other
+	}
+	s.report(c, o, err, time.Since(start))
+	span.EndRequest(o.method, o.pattern, c.Response().StatusCode())
+	return nil
+}
+
+// traced is where a request's context stands, where it has a span.
+type traced struct{}
+
+// contextOf is the context of a request, which ends with nothing: handle gives it a deadline.
+func (s *Server) contextOf(c *fiber.Ctx) context.Context {
+	if s.Tracer != nil {
+		if ctx, ok := c.Locals(traced{}).(context.Context); ok {
+			return ctx
+		}
+	}
+	return context.Background()
+}
+
+// report counts a request and writes its line.
+func (s *Server) report(c *fiber.Ctx, o *observed, err error, took time.Duration) {
+	status := c.Response().StatusCode()
+	o.counts.Answered(status, took)
+	code := codeOf(err)
+	failed := slices.Contains(signInFailures, code)
+	level := slog.LevelInfo
+	if failed {
+		level = slog.LevelWarn
+	}
+	if o.quiet && status == fiber.StatusOK || !s.Log.Enabled(context.Background(), level) {
+		return
+	}
+	line := [8]slog.Attr{
+		slog.String("method", o.method),
+		slog.String("route", o.pattern),
+		slog.Int("status", status),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
+		slog.String("request_id", requestID(c)),
+	}
+	attributes := line[:5]
+	if failed {
+		attributes = append(attributes, slog.String("signin_failure", string(code)), slog.String("client_ip", s.clientIP(c)))
+	} else if code != "" {
+		attributes = append(attributes, slog.String("code", string(code)))
+	}
+	if trace := tracing.TraceID(s.contextOf(c)); trace != "" {
+		attributes = append(attributes, slog.String("trace_id", trace))
+	}
+	s.Log.LogAttrs(context.Background(), level, "request", attributes...)
+}
+
+// signInFailures are the faults that a program which bans addresses may count: somebody guesses, or asks for too much.
+// docs/metrics.md shows the line.
+var signInFailures = []fault.Code{
+	fault.WrongCode, fault.TooManyTries, fault.TooManyWrongCodes, fault.TooManyRequests, fault.CodeExpired, fault.SignUpClosed,
+}
+
+// codeOf is "" where there is no error.
+func codeOf(err error) fault.Code {
+	if err == nil {
+		return ""
+	}
+	return faultOf(err).Code
+}
