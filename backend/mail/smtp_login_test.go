@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sana/backend/mail"
+	"sana/backend/mail/smtpfake"
 
 	"github.com/emersion/go-smtp"
 )
@@ -13,16 +14,16 @@ import (
 func TestLoggingInProvesThePasswordAndSendsNothing(t *testing.T) {
 	t.Parallel()
 	for _, encryption := range []string{"tls", "starttls"} {
-		server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}}, encryption)
-		sender, err := mail.NewSMTP(server.config(encryption))
+		server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}}, encryption)
+		sender, err := mail.NewSMTP(reaching(server, encryption))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := sender.LogIn(withDeadline(t), "Sana <sana@mg.sana.example>"); err != nil {
 			t.Errorf("%s: %v", encryption, err)
 		}
-		told := server.told()
-		if len(told.logins) != 1 || len(told.from) != 0 || !slices.Contains(told.names, "mg.sana.example") {
+		told := server.Told()
+		if len(told.Logins) != 1 || len(told.From) != 0 || !slices.Contains(told.Names, "mg.sana.example") {
 			t.Errorf("%s: the server was told %+v, want one login by the sender's domain and no message", encryption, told)
 		}
 	}
@@ -30,8 +31,8 @@ func TestLoggingInProvesThePasswordAndSendsNothing(t *testing.T) {
 
 func TestLoggingInWithAWrongPasswordIsRefusedCredentials(t *testing.T) {
 	t.Parallel()
-	server := startSMTP(t, &mailServer{mechanisms: []string{"PLAIN"}, refuseLogin: &smtp.SMTPError{Code: 535, Message: "no"}}, "tls")
-	sender, err := mail.NewSMTP(server.config("tls"))
+	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}, RefuseLogin: &smtp.SMTPError{Code: 535, Message: "no"}}, "tls")
+	sender, err := mail.NewSMTP(reaching(server, "tls"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"sana/backend/postgres"
 	"sana/backend/sanatest"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -132,7 +133,7 @@ func TestTheDoctorKnowsAPoolerAndWhatTheRoleMustHaveBehindIt(t *testing.T) {
 		})
 		return found
 	}
-	open := func(with func(context.Context, string) (*pgxpool.Pool, error), address string) *pgxpool.Pool {
+	open := func(with func(context.Context, string, ...func(*pgx.ConnConfig)) (*pgxpool.Pool, error), address string) *pgxpool.Pool {
 		t.Helper()
 		pool, err := with(t.Context(), address)
 		if err != nil {
