@@ -8,29 +8,27 @@ const pages: Readonly<Record<string, string>> = {
   '/dev/states/show': '/src/workbench/show.tsx',
 }
 
-/**
- * The workbench: Vite's dev server shows it at /dev/states, before it passes the rest of /dev on to Sana; a build in the
- * mode `states` is of the page that shows one state, for the tests. The app's own build has nothing of it.
- */
+/** The workbench of Vite's dev server, which it shows at /dev/states before the rest of /dev is passed on to Sana. */
 export const workbench: Plugin = {
   name: 'workbench',
-
+  apply: 'serve',
   configureServer({ config, middlewares, transformIndexHtml }) {
     middlewares.use((request, response, next) => {
       const entry = pages[new URL(request.url ?? '/', 'http://localhost').pathname]
       if (!entry) return next()
-      const page = async () => {
+      const answer = async () => {
         const html = await readFile(join(config.root, 'index.html'), 'utf8')
         response.setHeader('Content-Type', 'text/html; charset=utf-8')
         response.end(await transformIndexHtml(request.url ?? '/', html.replace(appEntry, entry)))
       }
-      page().catch(next)
+      answer().catch(next)
     })
   },
+}
 
-  transformIndexHtml: {
-    order: 'pre',
-    handler: (html, { server }) =>
-      server || process.env.SANA_BUILD !== 'states' ? html : html.replace(appEntry, '/src/workbench/show.tsx'),
-  },
+/** With `vite build --mode states`, the page that is built shows one state; the app's own build has nothing of it. */
+export const builtWorkbench: Plugin = {
+  name: 'built-workbench',
+  apply: (_, { command, mode }) => command === 'build' && mode === 'states',
+  transformIndexHtml: { order: 'pre', handler: (html) => html.replace(appEntry, '/src/workbench/show.tsx') },
 }

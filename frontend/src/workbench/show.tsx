@@ -5,14 +5,18 @@ import { App } from '../app/App'
 import { speak } from '../shared/i18n/text'
 import { FakeServer } from '../shared/testing/server'
 import { repliesOf } from '../shared/testing/states'
+import { contrastFaults } from './inspect/contrast'
+import { geometryFaults } from './inspect/geometry'
+import { shifts, stepTaken, violations, watch } from './inspect/witness'
 import { found } from './registry'
-import { take, takeAway, untilShown } from './steps'
+import { settled, take, takeAway, untilShown } from './steps'
 import '../shared/ui/base.css'
 
 const query = new URLSearchParams(location.search)
 const state = found.find(({ id }) => id === query.get('state'))
 if (!state) throw new Error(`there is no state ${query.get('state')}`)
 
+watch()
 new FakeServer(repliesOf(state.answers))
 takeAway(state.without)
 history.replaceState(null, '', state.path)
@@ -20,7 +24,12 @@ document.documentElement.style.colorScheme = query.get('theme') ?? ''
 await speak([query.get('language') ?? 'en'])
 render(<App />, document.getElementById('root') as HTMLElement)
 
-performance.mark('arrived')
-for (const step of state.does ?? []) await take(step)
+for (const step of state.does ?? []) {
+  await settled()
+  stepTaken()
+  await take(step)
+}
 await untilShown(state.shows)
+// For the tests, and for the console.
+Object.assign(window, { workbench: { contrastFaults, geometryFaults, shifts, violations } })
 document.documentElement.dataset.state = 'reached'

@@ -8,10 +8,15 @@ export function takeAway(what: State['without']): void {
   if (what === 'cookies') Object.defineProperty(navigator, 'cookieEnabled', { get: () => false })
 }
 
+/** Waits until the page that a person would act on is there. */
+export async function settled(): Promise<void> {
+  await until(() => document.querySelector('h1'))
+  await nextFrame()
+}
+
 /** Does a step as soon as what it is about is there. */
 export async function take(step: Step): Promise<void> {
   if ('comesBack' in step) {
-    await until(() => document.querySelector('h1'))
     document.dispatchEvent(new Event('visibilitychange'))
   } else if ('press' in step) {
     ;(await until(() => controls('button')[step.press])).click()
