@@ -1,14 +1,9 @@
 // Every page in every state, in light and in dark, on a phone and on a desktop: no fault that axe can find, nothing that
 // overlaps, is cut off, too small to be hit or too pale to be read, nothing that moves while the page comes about, and
 // nothing that the page's policies do not allow.
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { test as base, expect, type Page } from '@playwright/test'
-import type { AxeResults, RunOptions } from 'axe-core'
 import { given } from '../e2e/support/chromium'
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 const phone = { width: 360, height: 740 }
 const desktop = { width: 1280, height: 800 }
 /** The width that pages are to be read at without scrolling sideways (WCAG 2.2, 1.4.10). */
@@ -17,10 +12,11 @@ const narrow = { width: 320, height: 640 }
 interface Workbench {
   geometryFaults: () => string[]
   contrastFaults: () => string[]
+  axeFaults: () => Promise<string[]>
   shifts: number[]
   violations: string[]
 }
-declare const window: { workbench: Workbench; axe: { run: (options: RunOptions) => Promise<AxeResults> } }
+declare const window: { workbench: Workbench }
 declare const document: { documentElement: { style: { fontSize: string } } }
 
 // One page for all tests of a worker: a new one takes longer than what is looked at in it.
@@ -70,7 +66,6 @@ async function open(page: Page, id: string, size: typeof phone, colorScheme: 'li
   await page.emulateMedia({ colorScheme })
   await page.goto(`/?state=${id}`)
   await page.locator('html[data-state=reached]').waitFor()
-  await page.evaluate(axe)
 }
 
 function arrivalFaults(page: Page): Promise<string[]> {
@@ -85,12 +80,10 @@ function geometryFaults(page: Page): Promise<string[]> {
 }
 
 function allFaults(page: Page): Promise<string[]> {
-  return page.evaluate(async (tags) => {
-    const { geometryFaults, contrastFaults } = window.workbench
-    const { violations } = await window.axe.run({ runOnly: tags, resultTypes: ['violations'] })
-    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
-    return [...geometryFaults(), ...contrastFaults(), ...found]
-  }, tags)
+  return page.evaluate(async () => {
+    const { geometryFaults, contrastFaults, axeFaults } = window.workbench
+    return [...geometryFaults(), ...contrastFaults(), ...(await axeFaults())]
+  })
 }
 
 async function withLargeText<T>(page: Page, look: () => Promise<T>): Promise<T> {
