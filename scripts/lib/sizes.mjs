@@ -53,7 +53,8 @@ function filesOfFirstPage() {
 
 /** Each file under the name that it has whatever its content. */
 function sizesByName() {
-  return readdirSync(assets).map((name) => /** @type {const} */ ([name.replace(/-[\w-]{8}\./, '.'), sizeOf(name)]))
+  const loaded = readdirSync(assets).filter((name) => extname(name) !== '.br')
+  return loaded.map((name) => /** @type {const} */ ([name.replace(/-[\w-]{8}\./, '.'), sizeOf(name)]))
 }
 
 function growth() {
