@@ -1,6 +1,10 @@
 /// <reference types="vitest/config" />
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { brotliCompressSync } from 'node:zlib'
 import { preact } from '@preact/preset-vite'
 import { defineConfig, type Plugin } from 'vite'
+import { builtWorkbench, workbench } from './frontend/src/workbench/plugin.ts'
 
 const api = process.env.SANA_API ?? 'http://127.0.0.1:3001'
 
@@ -12,10 +16,28 @@ const plainImports: Plugin = {
   load: (id) => (id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load()' : undefined),
 }
 
+/** Beside each script and style sheet the same after brotli, which the server sends to whoever takes it. */
+const compressed: Plugin = {
+  name: 'compressed',
+  apply: 'build',
+  writeBundle: ({ dir = '' }) => {
+    const assets = join(dir, 'assets')
+    for (const name of readdirSync(assets).filter((name) => /\.(js|css)$/.test(name))) {
+      writeFileSync(join(assets, `${name}.br`), brotliCompressSync(readFileSync(join(assets, name))))
+    }
+  },
+}
+
 export default defineConfig({
   root: 'frontend',
   envDir: '..',
-  plugins: [plainImports, preact({ reactAliasesEnabled: false })],
+  plugins: [workbench, builtWorkbench, plainImports, compressed, preact({ reactAliasesEnabled: false })],
+  css: {
+    modules: {
+      // Names that say where they are from, and that index.html can use too.
+      generateScopedName: (name, file) => `${basename(file).replace(/\.module\.css.*/, '')}-${name}`,
+    },
+  },
   build: {
     outDir: 'dist',
     emptyOutDir: true,

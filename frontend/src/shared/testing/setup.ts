@@ -2,6 +2,7 @@ import { cleanup } from '@testing-library/preact'
 import { afterEach, beforeEach, vi } from 'vitest'
 
 beforeEach(() => {
+  globalThis.fetch = () => Promise.reject(new Error('this test has no server'))
   vi.useFakeTimers()
   history.replaceState(null, '', '/')
   document.title = 'Sana'
