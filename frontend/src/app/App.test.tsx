@@ -15,7 +15,7 @@ import {
 } from '../shared/testing/server'
 import { pass, settled, show } from '../shared/testing/time'
 import { App } from './App'
-import { CodePageLater } from './CodePageLater'
+import { CodePageLater } from './pagesLater'
 
 const session = 'GET /api/auth/session'
 

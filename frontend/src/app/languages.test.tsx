@@ -22,7 +22,7 @@ import {
 } from '../shared/testing/server'
 import { pass, settled, show } from '../shared/testing/time'
 import { App } from './App'
-import { CodePageLater } from './CodePageLater'
+import { CodePageLater } from './pagesLater'
 
 interface State {
   url: string
