@@ -1,6 +1,7 @@
 /// <reference types="vitest/config" />
 import { preact } from '@preact/preset-vite'
 import { defineConfig, type Plugin } from 'vite'
+import { builtWorkbench, workbench } from './frontend/src/workbench/plugin.ts'
 
 const api = process.env.SANA_API ?? 'http://127.0.0.1:3001'
 
@@ -15,7 +16,7 @@ const plainImports: Plugin = {
 export default defineConfig({
   root: 'frontend',
   envDir: '..',
-  plugins: [plainImports, preact({ reactAliasesEnabled: false })],
+  plugins: [workbench, builtWorkbench, plainImports, preact({ reactAliasesEnabled: false })],
   build: {
     outDir: 'dist',
     emptyOutDir: true,

@@ -1,8 +1,7 @@
-import { vi } from 'vitest'
 import type { CurrentSession, PendingCode, Problem } from '../api/http'
 
 export type Reply = Response | Promise<Response> | 'lost' | 'never'
-/** By "METHOD /path"; of several replies each is given once, and the last for ever. */
+/** By "METHOD /path", or "METHOD /path/{id}" for each of many; of several replies each is given once, and the last for ever. */
 type Replies = Record<string, Reply | Reply[]>
 
 /** The server as the page sees it: stands in for fetch, and keeps what it was asked. */
@@ -12,7 +11,8 @@ export class FakeServer {
 
   constructor(replies: Replies = {}) {
     this.replies = replies
-    vi.stubGlobal('fetch', (path: string, init: RequestInit) => this.answer(path, init))
+    const answer = (path: string, init: RequestInit) => this.answer(path, init)
+    globalThis.fetch = answer as typeof fetch
   }
 
   /** The calls so far, as "METHOD /path". */
@@ -28,14 +28,19 @@ export class FakeServer {
     const call = `${init.method} ${path}`
     const body: unknown = typeof init.body === 'string' ? JSON.parse(init.body) : undefined
     this.requests.push({ call, body, init })
-    const planned = [this.replies[call] ?? []].flat()
-    const [reply, ...later] = planned
-    if (later.length > 0) this.replies[call] = later
+    const plan = this.planOf(call.split('?')[0] ?? call)
+    const [reply, ...later] = [this.replies[plan] ?? []].flat()
+    if (later.length > 0) this.replies[plan] = later
     if (reply === undefined) throw new Error(`the test plans no answer to ${call}`)
     if (reply === 'lost') return Promise.reject(new TypeError('Failed to fetch'))
     if (reply === 'never') return untilAborted(init.signal)
     const answer = Promise.resolve(reply).then((response) => response.clone())
     return Promise.race([answer, untilAborted(init.signal)])
+  }
+
+  private planOf(call: string): string {
+    const isFor = (plan: string) => new RegExp(`^${plan.replace(/\{\w+\}/g, '[^/]+')}$`).test(call)
+    return call in this.replies ? call : (Object.keys(this.replies).find(isFor) ?? call)
   }
 }
 

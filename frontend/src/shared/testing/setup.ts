@@ -6,6 +6,7 @@ import { allTexts } from './catalogues'
 use(allTexts.en, 'en-GB')
 
 beforeEach(() => {
+  globalThis.fetch = () => Promise.reject(new Error('this test has no server'))
   vi.useFakeTimers()
   history.replaceState(null, '', '/')
   document.title = 'Sana'

@@ -1,0 +1,27 @@
+import { signedIn } from '../shared/testing/server'
+import { type Answers, refused, type State } from '../shared/testing/states'
+
+const arrival = (
+  name: string,
+  answer: NonNullable<Answers['GET /api/auth/session']>,
+  shows: State['shows'],
+  without?: State['without'],
+): State => ({
+  name,
+  path: '/',
+  answers: { 'GET /api/auth/session': answer },
+  shows,
+  ...(without && { without }),
+})
+
+/** What any page can come to before the server has answered. */
+export const states: State[] = [
+  arrival('taking its time', 'never', 'page.loading'),
+  arrival('server away', 'lost', 'trouble.unreachable'),
+  arrival('offline', 'lost', 'trouble.offline', 'network'),
+  arrival('server without its database', refused(503, 'unavailable'), 'problem.unavailable'),
+  arrival('fault of the server', refused(500, 'internal_error'), 'problem.internal_error'),
+  arrival('too many requests', refused(429, 'too_many_requests', { retry_after: 3725 }), 'problem.too_many_requests'),
+  arrival('page older than the server', refused(421, 'misdirected_request'), 'problem.out_of_step'),
+  { ...arrival('on the way to another page', signedIn, 'page.notFound'), path: '/?next=%2Fa%2Fpage' },
+]

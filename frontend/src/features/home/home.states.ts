@@ -1,0 +1,33 @@
+import { signedIn } from '../../shared/testing/server'
+import { type Answers, refused, type State } from '../../shared/testing/states'
+
+const home = (name: string, shows: State['shows'], later: Answers = {}, does: State['does'] = []): State => ({
+  name,
+  path: '/',
+  answers: { 'GET /api/auth/session': signedIn, ...later },
+  does,
+  shows,
+})
+const longest = `${'longest.of.all.'.repeat(4)}name@${'a-very-long-name.'.repeat(8)}example.org`
+const signOut = [{ press: 0 }]
+
+export const states: State[] = [
+  home('signed in', 'home.title'),
+  home('with a long address', 'home.title', {
+    'GET /api/auth/session': { ...signedIn, user: { ...signedIn.user, email: longest } },
+  }),
+  home('signing out', 'home.signingOut', { 'POST /api/auth/sign-out': 'never' }, signOut),
+  home('sign-out that fails', 'home.stillSignedIn', { 'POST /api/auth/sign-out': 'lost' }, signOut),
+  home(
+    'sign-out that the server refuses',
+    'problem.unavailable',
+    { 'POST /api/auth/sign-out': refused(503, 'unavailable') },
+    signOut,
+  ),
+  home(
+    'perhaps not signed in any more',
+    'trouble.weRetry',
+    { 'GET /api/auth/session': [signedIn, refused(503, 'unavailable')] },
+    [{ comesBack: true }],
+  ),
+]

@@ -1,0 +1,81 @@
+import type { PendingCode } from '../../shared/api/http'
+import { pendingCode, serverTime } from '../../shared/testing/server'
+import { type Answers, refused, type State } from '../../shared/testing/states'
+
+type Shows = State['shows']
+type Code = 'POST /api/auth/verify'
+const due = pendingCode({ resend_at: serverTime(0), delivery: 'delivered' })
+
+const page = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State => ({
+  name,
+  path: '/verify',
+  answers: { 'GET /api/auth/session': refused(401, 'not_signed_in'), 'GET /api/auth/code': due, ...answers },
+  does,
+  shows,
+})
+const mail = (name: string, shows: Shows, pending: Partial<PendingCode>): State =>
+  page(name, shows, { 'GET /api/auth/code': pendingCode(pending) })
+const tried = (name: string, shows: Shows, answer: NonNullable<Answers[Code]>): State =>
+  page(name, shows, { 'POST /api/auth/verify': answer }, [{ type: '123456' }])
+const again = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/auth/code/resend']>): State =>
+  page(name, shows, { 'POST /api/auth/code/resend': answer }, [{ press: 1 }])
+const letters = pendingCode({ code_kind: 'letters', code_length: 13 })
+const failed = 'failed'
+const provider = 'provider_away'
+
+export const states: State[] = [
+  mail('mail queued', 'delivery.queued.next', { delivery: 'queued' }),
+  mail('mail sent', 'delivery.sent.next', { delivery: 'sent' }),
+  mail('mail delivered', 'delivery.delivered.next', { delivery: 'delivered' }),
+  mail('mail late', 'delivery.delayed.next', { delivery: 'delayed' }),
+  mail('mail late at the provider', 'delivery.provider_late.next', { delivery: 'delayed', delivery_reason: provider }),
+  mail('mail failed', 'delivery.failed.next', { delivery: failed }),
+  mail('no such mailbox', 'delivery.no_such_mailbox.next', { delivery: failed, delivery_reason: 'no_such_mailbox' }),
+  mail('address blocked', 'delivery.blocked.next', { delivery: failed, delivery_reason: 'blocked' }),
+  mail('mail refused', 'delivery.refused.next', { delivery: failed, delivery_reason: 'refused' }),
+  mail('provider away', 'delivery.provider_away.next', { delivery: failed, delivery_reason: provider }),
+  mail('enough mail', 'delivery.held.next', { delivery: 'held', resend_at: serverTime(86_000) }),
+  mail('code for a long address', 'delivery.sent.next', { email: `${'a-long-name.'.repeat(9)}ada@example.org` }),
+  mail('code of letters', 'code.label.letters', letters),
+  page('code of letters typed', 'code.length.letters', { 'GET /api/auth/code': letters }, [
+    { type: '7QK2M9XWV4RT' },
+    { press: 0 },
+  ]),
+  { ...page('code from the link', 'code.hintLinked'), path: '/verify#c=123456' },
+  page('no code', 'code.empty.digits', {}, [{ press: 0 }]),
+  page('incomplete code', 'code.length.digits', {}, [{ type: '1234' }, { press: 0 }]),
+  page('code with letters', 'code.strange.digits', {}, [{ type: '12345x' }, { press: 0 }]),
+  tried('checking', 'code.checking', 'never'),
+  tried('wrong code', 'code.wrong', refused(401, 'wrong_code', { tries_left: 4 })),
+  tried('wrong code, one try left', 'code.wrong', refused(401, 'wrong_code', { tries_left: 1 })),
+  tried('locked', 'spent.tooManyTries', refused(401, 'wrong_code', { tries_left: 0 })),
+  tried(
+    'too many wrong codes',
+    'problem.too_many_wrong_codes',
+    refused(429, 'too_many_wrong_codes', { retry_after: 541 }),
+  ),
+  tried('sign-up closed', 'problem.sign_up_closed', refused(403, 'sign_up_closed')),
+  tried('expired as it was tried', 'problem.code_expired', refused(410, 'code_expired')),
+  tried('server away', 'trouble.unreachable', 'lost'),
+  tried('fault of the server', 'problem.internal_error', refused(500, 'internal_error')),
+  mail('expired', 'spent.expired', { expires_at: serverTime(0), resend_at: serverTime(0) }),
+  mail('locked, and no new code yet', 'spent.locked', { tries_left: 0, resend_at: serverTime(45) }),
+  again('asking again', 'resend.asking', 'never'),
+  again('asked again', 'resend.received', pendingCode({ delivery: 'queued' })),
+  again('asked again too often', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 3000 })),
+  page('another address, not now', 'trouble.pressAgain', { 'DELETE /api/auth/code': 'lost' }, [{ press: 2 }]),
+  page('news that do not come', 'trouble.weRetry', { 'GET /api/auth/code': [due, 'lost'] }, [{ comesBack: true }]),
+  page('server away on arrival', 'trouble.unreachable', { 'GET /api/auth/code': 'lost' }),
+  {
+    ...page('code for another browser', 'elsewhere.typeThere', {
+      'GET /api/auth/code': refused(404, 'no_pending_code'),
+    }),
+    path: '/verify#c=123456',
+  },
+  {
+    ...page('code of letters for another browser', 'elsewhere.typeThere', {
+      'GET /api/auth/code': refused(404, 'no_pending_code'),
+    }),
+    path: '/verify#c=7QK2M9XWV4RTB',
+  },
+]

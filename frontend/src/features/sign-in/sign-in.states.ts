@@ -1,0 +1,53 @@
+import type { SignedOut } from '../../shared/api/http'
+import { type Answers, refused, type State } from '../../shared/testing/states'
+
+type Shows = State['shows']
+
+const nobody: Answers = { 'GET /api/auth/session': refused(401, 'not_signed_in') }
+
+const form = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State => ({
+  name,
+  path: '/',
+  answers: { ...nobody, ...answers },
+  does,
+  shows,
+})
+const enter = (email: string) => [{ type: email }, { press: 0 }]
+const asked = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/auth/code']>): State =>
+  form(name, shows, { 'POST /api/auth/code': answer }, enter('ada@example.org'))
+const ended = (signed_out: SignedOut): State =>
+  form(`signed out: ${signed_out.reason}`, signed_out.at ? 'signedOut.becauseAt' : 'signedOut.because', {
+    'GET /api/auth/session': refused(401, 'not_signed_in', { signed_out }),
+  })
+const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString()
+
+export const states: State[] = [
+  form('form', 'signIn.intro'),
+  form('without an address', 'signIn.emailEmpty', {}, [{ press: 0 }]),
+  form('no address', 'signIn.emailFault', {}, enter('ada')),
+  form('with a very long address', 'signIn.intro', {}, [{ type: `${'a-long-name.'.repeat(9)}ada@example.org` }]),
+  asked('asking for a code', 'signIn.sending', 'never'),
+  asked('address refused', 'problem.invalid_email', refused(400, 'invalid_email')),
+  asked('too many requests', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 754 })),
+  asked('too many requests, over', 'trouble.over', refused(429, 'too_many_requests', { retry_after: 0 })),
+  asked('server away', 'trouble.unreachable', 'lost'),
+  asked('fault of the server', 'problem.internal_error', refused(500, 'internal_error')),
+  { ...form('without cookies', 'signIn.noCookies'), without: 'cookies' },
+  form(
+    'perhaps signed in by now',
+    'trouble.weRetry',
+    { 'GET /api/auth/session': [refused(401, 'not_signed_in'), 'lost'] },
+    [{ comesBack: true }],
+  ),
+  ended({ reason: 'idle' }),
+  ended({ reason: 'max_age', at: ago(50) }),
+  ended({ reason: 'ended_elsewhere', at: ago(1), by: 'Mobile Safari on iOS' }),
+  ended({ reason: 'ended_everywhere', at: ago(26), by: 'Firefox on Linux' }),
+  ended({ reason: 'too_many_sessions', at: ago(3) }),
+  ended({ reason: 'ended_by_operator' }),
+  ended({ reason: 'key_withdrawn' }),
+  {
+    ...form('code lost', 'signIn.lost', { 'GET /api/auth/code': refused(404, 'no_pending_code') }),
+    path: '/verify',
+  },
+]

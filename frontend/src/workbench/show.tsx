@@ -1,0 +1,35 @@
+// One state: the app as it is, before a server that gives canned answers. In place of main.tsx (see ./plugin.ts);
+// the query says `state`, and may say `language` and `theme` (light, dark).
+import { render } from 'preact'
+import { App } from '../app/App'
+import { speak } from '../shared/i18n/text'
+import { FakeServer } from '../shared/testing/server'
+import { repliesOf } from '../shared/testing/states'
+import { contrastFaults } from './inspect/contrast'
+import { geometryFaults } from './inspect/geometry'
+import { shifts, stepTaken, violations, watch } from './inspect/witness'
+import { found } from './registry'
+import { settled, take, takeAway, untilShown } from './steps'
+import '../shared/ui/base.css'
+
+const query = new URLSearchParams(location.search)
+const state = found.find(({ id }) => id === query.get('state'))
+if (!state) throw new Error(`there is no state ${query.get('state')}`)
+
+watch()
+new FakeServer(repliesOf(state.answers))
+takeAway(state.without)
+history.replaceState(null, '', state.path)
+document.documentElement.style.colorScheme = query.get('theme') ?? ''
+await speak([query.get('language') ?? 'en'])
+render(<App />, document.getElementById('root') as HTMLElement)
+
+for (const step of state.does ?? []) {
+  await settled()
+  stepTaken()
+  await take(step)
+}
+await untilShown(state.shows)
+// For the tests, and for the console.
+Object.assign(window, { workbench: { contrastFaults, geometryFaults, shifts, violations } })
+document.documentElement.dataset.state = 'reached'

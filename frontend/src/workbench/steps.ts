@@ -1,0 +1,63 @@
+// The person in the workbench: does what a state says, and sees when it is reached.
+import { type Key, text } from '../shared/i18n/text'
+import type { State, Step } from '../shared/testing/states'
+
+/** Takes from this browser what a state has it without. */
+export function takeAway(what: State['without']): void {
+  if (what === 'network') Object.defineProperty(navigator, 'onLine', { get: () => false })
+  if (what === 'cookies') Object.defineProperty(navigator, 'cookieEnabled', { get: () => false })
+}
+
+/** Waits until the page that a person would act on is there. */
+export async function settled(): Promise<void> {
+  await until(() => document.querySelector('h1'))
+  await nextFrame()
+}
+
+/** Does a step as soon as what it is about is there. */
+export async function take(step: Step): Promise<void> {
+  if ('comesBack' in step) {
+    document.dispatchEvent(new Event('visibilitychange'))
+  } else if ('press' in step) {
+    ;(await until(() => controls('button')[step.press])).click()
+  } else {
+    const field = await until(() => controls('input')[step.into ?? 0])
+    field.focus()
+    field.value = step.type
+    field.dispatchEvent(new InputEvent('input', { bubbles: true }))
+  }
+  // What follows from it is drawn before the next step.
+  await nextFrame()
+}
+
+function controls<Name extends 'button' | 'input'>(name: Name) {
+  // A dialog that is open lies over all others.
+  const page = document.querySelector('dialog[open]') ?? document
+  return [...page.querySelectorAll(name)]
+}
+
+/** Waits until a text stands on the page, whatever its values. */
+export async function untilShown(key: Key): Promise<void> {
+  // In the singular and in the plural, where it has both.
+  const forms = [1, 2].map((count) => text(key, { count }).split(/\{\w+\}|\d+/))
+  await until(() => {
+    const words = document.querySelector('#root')?.textContent ?? ''
+    return forms.some((parts) => parts.every((part) => words.includes(part.trim())))
+  })
+}
+
+async function until<T>(find: () => T): Promise<NonNullable<T>> {
+  for (;;) {
+    const found = find()
+    if (found) return found
+    await nextFrame()
+  }
+}
+
+/** A frame may not come for a page that is not seen. */
+function nextFrame(): Promise<unknown> {
+  return new Promise((resolve) => {
+    requestAnimationFrame(resolve)
+    setTimeout(resolve, 100)
+  })
+}
