@@ -1,11 +1,6 @@
 import { defineConfig } from '@playwright/test'
+import { chromium, given } from './e2e/support/chromium'
 
-/** `npm test -- e2e` finds a browser, starts a Postgres, and says here where they are. */
-function given(name: string): string {
-  const value = process.env[name]
-  if (!value) throw new Error(`${name} is not set: run these tests with npm test -- e2e`)
-  return value
-}
 given('TEST_DATABASE_URL')
 
 export default defineConfig({
@@ -23,17 +18,6 @@ export default defineConfig({
     actionTimeout: 15_000,
     screenshot: 'only-on-failure',
     contextOptions: { reducedMotion: 'reduce' },
-    launchOptions: {
-      executablePath: given('SANA_CHROMIUM'),
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    },
+    launchOptions: chromium,
   },
 })

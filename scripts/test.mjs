@@ -1,5 +1,5 @@
-// npm test: everything, on a fresh clone too. Or a part of it: npm test -- web, npm test -- go, npm test -- e2e, the
-// last one with any options for Playwright behind it. All steps are run, also after one has failed.
+// npm test: everything, on a fresh clone too. Or a part of it: npm test -- web, npm test -- go, npm test -- states,
+// npm test -- e2e, the last two with any options for Playwright behind it. All steps are run, also after one has failed.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,8 +15,9 @@ import { mustRun, run } from './lib/processes.mjs'
 import { runSteps } from './lib/steps.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
+import { buildWorkbench, serveWorkbench } from './lib/workbench.mjs'
 
-const parts = ['web', 'go', 'e2e']
+const parts = ['web', 'go', 'states', 'e2e']
 const goPackages = ['./backend/...', './frontend/...', './migrations/...']
 const drill = 'sana/backend/drill'
 
@@ -93,8 +94,9 @@ function lastSteps(options) {
   return [
     { parts: ['go'], name: 'PgBouncer', run: choosePgBouncer },
     { parts: ['go'], name: 'go test', needs: [postgres], run: testGo },
+    { parts: ['states', 'e2e'], name: 'Chromium', run: chooseChromium },
+    { parts: ['states'], name: 'Playwright: every state', needs: ['Chromium'], run: () => testStates(options) },
     { parts: ['e2e'], name: server, needs: ['build of the single-page app'], run: buildServer },
-    { parts: ['e2e'], name: 'Chromium', run: chooseChromium },
     {
       parts: ['e2e'],
       name: 'Playwright',
@@ -202,6 +204,19 @@ async function testGo() {
   // Each instance in the drill is the test's own program. It plays faults, and with the race detector takes twice as long.
   await mustRun('go test', 'go', ['test', drill])
   return compiler ? undefined : 'but WITHOUT THE RACE DETECTOR, which needs a C compiler such as gcc'
+}
+
+/** @param {string[]} options for Playwright */
+async function testStates(options) {
+  const states = await buildWorkbench()
+  const { url, close } = await serveWorkbench()
+  process.env.SANA_WORKBENCH = url
+  process.env.SANA_STATES = JSON.stringify(states)
+  try {
+    return await node(tools.playwright, 'test', '--config', 'playwright.states.config.ts', ...options)
+  } finally {
+    close()
+  }
 }
 
 async function chooseChromium() {

@@ -44,7 +44,7 @@ function Workbench() {
       </header>
       {groups.map((group) => (
         <section key={group}>
-          <h2>{group}</h2>
+          <h2 class={styles.group}>{group}</h2>
           <ul class={styles.states}>
             {found
               .filter(({ id }) => groupOf(id) === group)

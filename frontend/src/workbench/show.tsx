@@ -5,6 +5,7 @@ import { App } from '../app/App'
 import { learn, speak } from '../shared/i18n/text'
 import { FakeServer } from '../shared/testing/server'
 import { repliesOf } from '../shared/testing/states'
+import { axeFaults } from './inspect/access'
 import { contrastFaults } from './inspect/contrast'
 import { geometryFaults } from './inspect/geometry'
 import { shifts, stepTaken, violations, watch } from './inspect/witness'
@@ -33,5 +34,5 @@ for (const step of state.does ?? []) {
 }
 await untilShown(state.shows)
 // For the tests, and for the console.
-Object.assign(window, { workbench: { contrastFaults, geometryFaults, shifts, violations } })
+Object.assign(window, { workbench: { contrastFaults, geometryFaults, axeFaults, shifts, violations } })
 document.documentElement.dataset.state = 'reached'

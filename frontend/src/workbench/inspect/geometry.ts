@@ -55,9 +55,14 @@ function cutOff({ element, box }: Piece): string[] {
   return []
 }
 
-/** A field may be shorter than what is typed into it, and scrolls by itself; a code is looked at as a whole. */
+/**
+ * A field may be shorter than what is typed into it, and scrolls by itself; a code is looked at as a whole. One of letters
+ * is too long for that where text is twice as large.
+ */
 function stickingOut(): string[] {
-  return seenElements('*:not(input:not([autocomplete=one-time-code]))')
+  const isLarge = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) > 16
+  const whole = `[autocomplete=one-time-code]${isLarge ? '[inputmode=numeric]' : ''}`
+  return seenElements(`*:not(input:not(${whole}))`)
     .filter(({ clientWidth, scrollWidth }) => clientWidth > 0 && scrollWidth > clientWidth + slack)
     .map((element) => `what is in ${nameOf(element)} is wider than it`)
 }

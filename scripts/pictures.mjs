@@ -1,0 +1,100 @@
+// npm run pictures: every page in every state, in light and in dark, on a phone and on a desktop, in .data/pictures: each as
+// a file of its own, and all of one setting on a sheet, for people to look at. Words behind it choose among the states:
+// npm run pictures -- code/wrong
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { provideChromium } from './lib/chromium.mjs'
+import { installDependencies } from './lib/dependencies.mjs'
+import { listenForInterrupts } from './lib/interrupt.mjs'
+import { dataDir } from './lib/paths.mjs'
+import { Problem, runMain } from './lib/problem.mjs'
+import { checkVersions } from './lib/versions.mjs'
+import { buildWorkbench, serveWorkbench } from './lib/workbench.mjs'
+
+/** @typedef {import('@playwright/test').Browser} Browser */
+
+const folder = join(dataDir, 'pictures')
+const sizes = { phone: { width: 360, height: 740 }, desktop: { width: 1280, height: 800 } }
+const themes = /** @type {const} */ (['light', 'dark'])
+/** On a sheet, which should fit on a screen. */
+const thumbnail = { phone: 240, desktop: 480 }
+
+async function main() {
+  listenForInterrupts()
+  const wanted = process.argv[2] ?? ''
+  checkVersions()
+  await installDependencies()
+  const executablePath = await provideChromium()
+  const states = (await buildWorkbench()).filter((id) => id.includes(wanted))
+  if (states.length === 0) throw new Problem(`No state has "${wanted}" in its name.`)
+  rmSync(folder, { recursive: true, force: true })
+  const { url, close } = await serveWorkbench()
+  const { chromium } = await import('@playwright/test')
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
+  try {
+    await Promise.all(Object.keys(sizes).map((size) => takeAll(browser, url, /** @type {any} */ (size), states)))
+  } finally {
+    await browser.close()
+    close()
+  }
+  console.log(`${states.length * 4} pictures in .data/pictures; look at the sheets: ${sheetNames().join(', ')}`)
+  return 0
+}
+
+/**
+ * @param {Browser} browser
+ * @param {string} url
+ * @param {keyof typeof sizes} size
+ * @param {string[]} states
+ */
+async function takeAll(browser, url, size, states) {
+  const page = await browser.newPage({ baseURL: url, viewport: sizes[size], reducedMotion: 'reduce' })
+  for (const id of states) {
+    await page.goto(`/?state=${id}`)
+    await page.locator('html[data-state=reached]').waitFor()
+    for (const colorScheme of themes) {
+      await page.emulateMedia({ colorScheme })
+      await page.screenshot({ path: join(folder, pictureOf(id, size, colorScheme)), fullPage: true })
+    }
+  }
+  for (const theme of themes) {
+    const sheet = join(folder, `${size}-${theme}.html`)
+    writeFileSync(sheet, sheetOf(states, size, theme))
+    await page.setViewportSize({ width: 1536, height: 800 })
+    await page.goto(`file://${sheet}`)
+    await page.screenshot({ path: sheet.replace(/html$/, 'png'), fullPage: true })
+  }
+}
+
+/**
+ * @param {string[]} states
+ * @param {keyof typeof sizes} size
+ * @param {string} theme
+ */
+function sheetOf(states, size, theme) {
+  const figures = states.map((id) => {
+    const picture = `<img src="${pictureOf(id, size, theme)}" width="${thumbnail[size]}" alt="">`
+    return `<figure><figcaption>${id}</figcaption>${picture}</figure>`
+  })
+  return `<!doctype html><meta charset="utf-8"><title>${size}, ${theme}</title>
+<style>
+  body { display: flex; flex-wrap: wrap; gap: 12px; margin: 12px; font: 13px system-ui; background: #888 }
+  figure { margin: 0 } figcaption { padding-bottom: 2px }
+</style>
+${figures.join('\n')}`
+}
+
+/**
+ * @param {string} id
+ * @param {string} size
+ * @param {string} theme
+ */
+function pictureOf(id, size, theme) {
+  return `${size}-${theme}/${id.replace('/', '-')}.png`
+}
+
+function sheetNames() {
+  return Object.keys(sizes).flatMap((size) => themes.map((theme) => `${size}-${theme}.html`))
+}
+
+await runMain(main)
