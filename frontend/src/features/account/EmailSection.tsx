@@ -2,7 +2,7 @@ import { useContext, useEffect, useRef, useState } from 'preact/hooks'
 import { type Account, type PendingCode, post } from '../../shared/api/http'
 import { InsideContext, useOwnWrite } from '../../shared/api/inside'
 import { EmailForm } from '../../shared/code/EmailForm'
-import { usePendingCode } from '../../shared/code/usePendingCode'
+import type { usePendingCode } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
 import { tellOtherTabs } from '../../shared/tabs'
 import { Button } from '../../shared/ui/Button'
@@ -14,6 +14,7 @@ import { NewAddressCode } from './NewAddressCode'
 
 interface Props {
   email: string
+  change: ReturnType<typeof usePendingCode>
   onChanged: (account: Account) => void
 }
 
@@ -24,8 +25,7 @@ interface Asking {
   fault?: string
 }
 
-export function EmailSection({ email, onChanged }: Props) {
-  const { read, reload, put } = usePendingCode('/api/account/email')
+export function EmailSection({ email, change: { read, reload, put }, onChanged }: Props) {
   const { recheck } = useContext(InsideContext)
   const writing = useOwnWrite()
   const [asking, setAsking] = useState<Asking>()
@@ -107,7 +107,7 @@ export function EmailSection({ email, onChanged }: Props) {
         {notice && <Notice role="status">{notice}</Notice>}
         <div class={section.row}>
           <strong>{email}</strong>
-          <Button look="small" unavailable={read.state === 'loading'} onClick={() => ask({ email: '' })}>
+          <Button look="small" onClick={() => ask({ email: '' })}>
             {text('address.change')}
           </Button>
         </div>
