@@ -18,10 +18,11 @@ import (
 // mayImport says which of our packages each of our packages may import, tests aside. A package has the name of its
 // folder, below backend where it is there.
 var mayImport = map[string][]string{
+	"account":               {"fault", "postgres"},
 	"backend":               {"cli"},
 	"clientaddr":            {},
 	"check":                 {},
-	"cli":                   {"check", "config", "fault", "frontend", "inbox", "jobs", "keyring", "mail", "outbox", "platform", "postgres", "session", "signin", "throttle", "web"},
+	"cli":                   {"account", "check", "config", "fault", "frontend", "inbox", "jobs", "keyring", "mail", "outbox", "platform", "postgres", "session", "signin", "throttle", "web"},
 	"config":                {"keyring"},
 	"drill":                 {},
 	"fault":                 {},
@@ -40,7 +41,7 @@ var mayImport = map[string][]string{
 	"session":               {"keyring", "postgres"},
 	"signin":                {"fault", "keyring", "mail", "outbox", "postgres", "throttle"},
 	"throttle":              {"keyring", "postgres"},
-	"web":                   {"clientaddr", "fault", "inbox", "mail", "platform", "session", "signin"},
+	"web":                   {"account", "clientaddr", "fault", "inbox", "mail", "platform", "session", "signin"},
 }
 
 // onlyIn says which of our packages may import what begins so, tests aside.
@@ -52,7 +53,7 @@ var onlyIn = map[string][]string{
 	"github.com/getkin/kin-openapi/":  {"sanatest"},
 	"github.com/gofiber/fiber/":       {"web"},
 	"github.com/gofiber/storage/":     {"session"},
-	"github.com/jackc/pgx/v5/pgxpool": {"cli", "jobs", "postgres", "postgres/postgrestest", "sanatest", "session", "signin", "throttle"},
+	"github.com/jackc/pgx/v5/pgxpool": {"account", "cli", "jobs", "postgres", "postgres/postgrestest", "sanatest", "session", "signin", "throttle"},
 	"github.com/mailgun/":             {"mail"},
 	"github.com/mileusna/useragent":   {"platform"},
 	"github.com/peterldowns/pgtestdb": {"postgres/postgrestest"},

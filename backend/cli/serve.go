@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"sana/backend/account"
 	"sana/backend/config"
 	"sana/backend/inbox"
 	"sana/backend/jobs"
@@ -101,6 +102,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	}
 	limits := throttle.New(db, cfg.Keys, log)
 	codes := signin.New(db, cfg.Keys, limits, box, settings)
+	accounts := account.New(db)
 	store, shared := o.Sessions, (*session.Shared)(nil)
 	if store == nil {
 		store, shared, err = openSessions(ctx, cfg, publicURL, db, log)
@@ -109,11 +111,12 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 
-	sweepAll(queue, codes, limits, shared, log)
+	sweepAll(queue, codes, accounts, limits, shared, log)
 
 	// The wire.
 	server, err := web.New(web.Options{
 		SignIn:           codes,
+		Account:          accounts,
 		Sessions:         store,
 		SharedSessions:   shared,
 		Store:            cfg.SessionStore,
@@ -205,10 +208,13 @@ func signInSettings(cfg config.Config, publicURL *url.URL) (signin.Settings, err
 }
 
 // sweepAll keeps the tables in order; shared is nil where sessions are not in one.
-func sweepAll(queue *jobs.Queue, codes *signin.Service, limits *throttle.Throttle, shared *session.Shared, log *slog.Logger) {
+func sweepAll(
+	queue *jobs.Queue, codes *signin.Service, accounts *account.Service, limits *throttle.Throttle, shared *session.Shared, log *slog.Logger,
+) {
 	sweepPeriodically(queue, "challenges", codes.Sweep, log)
 	sweepPeriodically(queue, "notices", codes.SweepNotices, log)
 	sweepPeriodically(queue, "event_tokens", codes.SweepEventTokens, log)
+	sweepPeriodically(queue, "account_events", accounts.Sweep, log)
 	sweepPeriodically(queue, "throttle", limits.Sweep, log)
 	if shared != nil {
 		sweepPeriodically(queue, "sessions", shared.Sweep, log)

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sana/backend/account"
 	"sana/backend/config"
 	"sana/backend/platform"
 	"sana/backend/postgres"
@@ -19,6 +20,7 @@ import (
 	"sana/backend/signin"
 	"sana/backend/web"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -126,13 +128,15 @@ func (e endSessionsCommand) Run(in invocation) error {
 			return errNoList
 		}
 		if e.ID != "" {
-			return e.endOne(ctx, in.stdout, shared)
+			return e.endOne(ctx, in.stdout, db, shared)
 		}
 		user, err := findUser(ctx, db, e.User)
 		if err != nil {
 			return err
 		}
-		n, err := shared.EndOthers(ctx, user.ID, "", session.Ended{Reason: session.EndedByOperator})
+		n, err := endAsOperator(ctx, db, user.ID, func(ctx context.Context, tx pgx.Tx, why session.Ended) ([]session.Session, error) {
+			return shared.EndOthers(ctx, tx, user.ID, "", why)
+		})
 		if err != nil {
 			return err
 		}
@@ -141,16 +145,48 @@ func (e endSessionsCommand) Run(in invocation) error {
 	})
 }
 
-func (e endSessionsCommand) endOne(ctx context.Context, out io.Writer, shared *session.Shared) error {
-	found, err := shared.EndOne(ctx, "", e.ID, session.Ended{Reason: session.EndedByOperator})
+func (e endSessionsCommand) endOne(ctx context.Context, out io.Writer, db *pgxpool.Pool, shared *session.Shared) error {
+	userID, err := shared.Owner(ctx, e.ID)
 	if err != nil {
 		return err
 	}
-	if !found {
+	n := 0
+	if userID != "" {
+		n, err = endAsOperator(ctx, db, userID, func(ctx context.Context, tx pgx.Tx, why session.Ended) ([]session.Session, error) {
+			ended, found, err := shared.EndOne(ctx, tx, userID, e.ID, why)
+			if !found {
+				return nil, err
+			}
+			return []session.Session{ended}, err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	if n == 0 {
 		return fmt.Errorf("no session of somebody who is signed in has the id %s (any more); sana sessions list ADDRESS names them", e.ID)
 	}
 	_, err = fmt.Fprintln(out, "Ended.")
 	return err
+}
+
+// endAsOperator ends sessions of a user, which then finds on the account what ended, and returns how many those were.
+func endAsOperator(
+	ctx context.Context, db *pgxpool.Pool, userID string,
+	end func(ctx context.Context, tx pgx.Tx, why session.Ended) ([]session.Session, error),
+) (n int, err error) {
+	why := session.Ended{Reason: session.EndedByOperator}
+	err = account.New(db).Record(ctx, userID, account.Actor{}, func(ctx context.Context, tx pgx.Tx) (entries []account.Entry, err error) {
+		ended, err := end(ctx, tx, why)
+		for _, e := range ended {
+			entries = append(entries, account.Entry{Kind: account.SessionEnded, Details: account.Details{
+				Ended: platform.Of(e.UserAgent).String(), Reason: string(why.Reason),
+			}})
+		}
+		n = len(ended)
+		return entries, err
+	})
+	return n, err
 }
 
 type explainSessionCommand struct{}
@@ -215,6 +251,8 @@ func whyEnded(e *session.Ended) string {
 		session.EndedEverywhere: "all sessions were ended from another browser",
 		session.TooManySessions: "the user signed in in too many browsers, and this session was the oldest",
 		session.EndedByOperator: "an operator ended it",
+		session.EmailChanged:    "the address of the account was changed from another browser",
+		session.AccountDeleted:  "the account was deleted",
 		session.KeyWithdrawn:    "the key that it was sealed with is not in SECRET_KEYS any more",
 	}[e.Reason]
 	if e.By != "" {

@@ -56,7 +56,7 @@ func (f *files) Issue(_ context.Context, _ pgx.Tx, s session.Session, replaced s
 	if err := os.WriteFile(f.path(s.Token), content, 0o600); err != nil {
 		return session.Session{}, err
 	}
-	return s, f.End(context.Background(), replaced)
+	return s, f.End(context.Background(), nil, replaced)
 }
 
 // Read implements session.Store.
@@ -73,7 +73,7 @@ func (f *files) Read(_ context.Context, token string) (session.Session, error) {
 }
 
 // End implements session.Store.
-func (f *files) End(_ context.Context, token string) error {
+func (f *files) End(_ context.Context, _ pgx.Tx, token string) error {
 	err := os.Remove(f.path(token))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

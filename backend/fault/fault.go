@@ -13,7 +13,9 @@ type Code string
 const (
 	InvalidRequest           Code = "invalid_request"
 	InvalidEmail             Code = "invalid_email"
+	InvalidName              Code = "invalid_name"
 	InvalidCode              Code = "invalid_code"
+	EmailUnchanged           Code = "email_unchanged"
 	NotSignedIn              Code = "not_signed_in"
 	WrongCode                Code = "wrong_code"
 	CrossOriginRequest       Code = "cross_origin_request"
@@ -26,6 +28,7 @@ const (
 	RequestTimeout           Code = "request_timeout"
 	EventRefused             Code = "event_refused"
 	NotWithThisStore         Code = "not_with_this_store"
+	EmailTaken               Code = "email_taken"
 	CodeExpired              Code = "code_expired"
 	RequestTooLarge          Code = "request_too_large"
 	UnsupportedMediaType     Code = "unsupported_media_type"

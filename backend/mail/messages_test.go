@@ -149,8 +149,8 @@ func TestTheHTMLLoadsNothingAndStaysSmall(t *testing.T) {
 	links := map[string]string{
 		"sign_in_code":            "https://sana.example/verify#c=123456",
 		"sign_in_code_of_letters": "https://sana.example/verify#c=ABCDEFGHJKMNP",
-		"new_device":              "https://sana.example/",
-		"new_device_unknown":      "https://sana.example/",
+		"new_device":              "https://sana.example/sessions",
+		"new_device_unknown":      "https://sana.example/sessions",
 	}
 	forEveryMessage(t, func(t *testing.T, name, _ string, m mail.Message) {
 		if size := len(m.Subject) + len(m.Text) + len(m.HTML); size > 20_000 {

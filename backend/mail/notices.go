@@ -36,6 +36,7 @@ func (t *Templates) NewDevice(to, from string, d NewDevice) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
+	l.Link = link(d.PublicURL, "sessions", "")
 	l.values["ip"] = plainIP(d.IP)
 	return t.write(to, from, "new_device", "notice", l)
 }

@@ -45,8 +45,8 @@ func TestANewDeviceIsToldWithWhatIsKnownOfIt(t *testing.T) {
 		if (want == "") == strings.Contains(m.Text, "IP address") || !strings.Contains(m.Text, want) || strings.Contains(m.Text, "evil") {
 			t.Errorf("%q: got no %q:\n%s", ip, want, m.Text)
 		}
-		if !strings.Contains(m.Text, "\nhttps://sana.example/app/\n") || !strings.Contains(m.HTML, `href="https://sana.example/app/"`) {
-			t.Errorf("got no link to the site alone:\n%s", m.Text)
+		if !strings.Contains(m.Text, "\nhttps://sana.example/app/sessions\n") || !strings.Contains(m.HTML, `href="https://sana.example/app/sessions"`) {
+			t.Errorf("got no link to the list of sessions alone:\n%s", m.Text)
 		}
 	}
 }

@@ -132,3 +132,44 @@ func (a *Answer) JSON(target any) {
 		a.t.Fatalf("%s: %d is not the JSON that was expected: %v; body: %.200s", a.name, a.Status, err, a.Body)
 	}
 }
+
+// Account is the body of /api/account.
+type Account struct {
+	ID        string    `json:"id"`
+	Email     string    `json:"email"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Account reads the body as an account.
+func (a *Answer) Account() Account {
+	a.t.Helper()
+	var account Account
+	a.JSON(&account)
+	return account
+}
+
+// Event is something that happened on an account.
+type Event struct {
+	ID       string    `json:"id"`
+	Kind     string    `json:"kind"`
+	At       time.Time `json:"at"`
+	Browser  string    `json:"browser"`
+	System   string    `json:"system"`
+	IP       string    `json:"ip"`
+	Ended    string    `json:"ended"`
+	Reason   string    `json:"reason"`
+	OldEmail string    `json:"old_email"`
+	NewEmail string    `json:"new_email"`
+}
+
+// Events reads the body as a page of events; next is "" on the last.
+func (a *Answer) Events() (list []Event, next string) {
+	a.t.Helper()
+	var body struct {
+		Events []Event `json:"events"`
+		Next   string  `json:"next"`
+	}
+	a.JSON(&body)
+	return body.Events, body.Next
+}

@@ -239,6 +239,40 @@ func (b *Browser) SignIn(w *World, email string) SignedIn {
 	return b.Verify(b.GetCode(w, email)).Want(http.StatusOK).SignedIn()
 }
 
+// ChangeCode asks for a code to the address that the account is to have, and returns it from the mail, which must be the next
+// one to this address.
+func (b *Browser) ChangeCode(w *World, email string) string {
+	b.t.Helper()
+	w.AwaitMails(b.t)
+	mailed := len(acceptedFor(w.Mailgun.Messages(), "sign_in_code", email))
+	b.RequestChange(email).Want(http.StatusAccepted)
+	return w.Code(b.t, email, mailed+1)
+}
+
+// RequestChange asks for a code to the address that the account is to have.
+func (b *Browser) RequestChange(email string) *Answer {
+	b.t.Helper()
+	return b.Post("/api/account/email", `{"email":`+quote(email)+`}`)
+}
+
+// VerifyChange types the code of a change.
+func (b *Browser) VerifyChange(code string) *Answer {
+	b.t.Helper()
+	return b.Post("/api/account/email/verify", `{"code":`+quote(code)+`}`)
+}
+
+// Rename gives the account a name.
+func (b *Browser) Rename(name string) *Answer {
+	b.t.Helper()
+	return b.Do(http.MethodPatch, "/api/account", `{"name":`+quote(name)+`}`)
+}
+
+// Delete sends a DELETE.
+func (b *Browser) Delete(path string) *Answer {
+	b.t.Helper()
+	return b.Do(http.MethodDelete, path, "")
+}
+
 func quote(s string) string {
 	quoted, err := json.Marshal(s)
 	if err != nil {

@@ -115,10 +115,10 @@ func TestAnEndedOrReplacedSessionIsGoneForEverybodyButTheSealedOne(t *testing.T)
 	eachStore(t, func(t *testing.T, s subject) {
 		first := s.issue(t, s.ada(), "")
 		second := s.issue(t, s.ada(), first.Token)
-		if err := s.End(t.Context(), second.Token); err != nil {
+		if err := s.end(t, second.Token); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.End(t.Context(), second.Token); err != nil {
+		if err := s.end(t, second.Token); err != nil {
 			t.Errorf("ending it again: %v", err)
 		}
 		if first.Token == second.Token || first.ID == second.ID {
@@ -144,7 +144,7 @@ func TestWhatIsNoTokenIsNobody(t *testing.T) {
 			newToken(), other.issue(t, other.ada(), "").Token,
 		} {
 			s.wantNone(t, token, fmt.Sprintf("%.20q", token))
-			if err := s.End(t.Context(), token); err != nil {
+			if err := s.end(t, token); err != nil {
 				t.Errorf("ending %.20q: %v", token, err)
 			}
 		}
@@ -201,7 +201,7 @@ func TestFiftyBrowsersAtOnceSeeEachTheirOwn(t *testing.T) {
 						return
 					}
 				}
-				if err := s.End(t.Context(), token); err != nil {
+				if err := s.end(t, token); err != nil {
 					t.Error(err)
 				}
 			})

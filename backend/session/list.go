@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"time"
 
@@ -40,22 +41,67 @@ func (s *Shared) List(ctx context.Context, userID string) ([]Listed, error) {
 	return list, postgres.Error("list sessions", err)
 }
 
+// Past is a session that has ended, as far as that is still known.
+type Past struct {
+	ID string // its public name
+	Ended
+}
+
+// ListEnded returns what is known of the sessions of a user that have ended, the last first.
+func (s *Shared) ListEnded(ctx context.Context, userID string) ([]Past, error) {
+	rows, err := s.db.Query(ctx, `
+		SELECT replace(id::text, '-', ''), reason, ended_at, ended_by
+		FROM ended_sessions
+		WHERE user_id = @user
+		  AND ended_at > now() - @age::interval
+		ORDER BY ended_at DESC, k`,
+		pgx.NamedArgs{"user": userID, "age": reasonAge})
+	if err != nil {
+		return nil, postgres.Error("list ended sessions", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Past, err error) {
+		return p, row.Scan(&p.ID, &p.Reason, &p.At, &p.By)
+	})
+	return list, postgres.Error("list ended sessions", err)
+}
+
 // idPattern is what newID makes.
 var idPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// EndOne ends a session by its public id, on every instance at once: only one of the user, if userID is not "". It
-// reports whether there was one.
-func (s *Shared) EndOne(ctx context.Context, userID, id string, why Ended) (bool, error) {
+// Owner returns the user of a living session by its public id, "" where there is none.
+func (s *Shared) Owner(ctx context.Context, id string) (userID string, err error) {
 	if !idPattern.MatchString(id) {
-		return false, nil
+		return "", nil
 	}
-	n, err := s.end(ctx, `id = @id::uuid AND (@user = '' OR user_id::text = @user)`, pgx.NamedArgs{"id": id, "user": userID}, why)
-	return n > 0, err
+	err = s.db.QueryRow(ctx, `
+		SELECT user_id::text
+		FROM sessions
+		WHERE id = @id::uuid
+		  AND user_id IS NOT NULL
+		  AND `+isLive,
+		pgx.NamedArgs{"id": id}).Scan(&userID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return userID, postgres.Error("find session", err)
 }
 
-// EndOthers ends all sessions of a user but the one with the public id except, all of them if that is "". It returns how
-// many there were.
-func (s *Shared) EndOthers(ctx context.Context, userID, except string, why Ended) (int, error) {
-	return s.end(ctx, `user_id = @user AND (@except = '' OR id IS DISTINCT FROM nullif(@except, '')::uuid)`,
+// EndOne ends a session of a user by its public id, on every instance at once. It returns the session; found is false
+// where there was none.
+func (*Shared) EndOne(ctx context.Context, tx pgx.Tx, userID, id string, why Ended) (ended Session, found bool, err error) {
+	if !idPattern.MatchString(id) {
+		return Session{}, false, nil
+	}
+	list, err := end(ctx, tx, `id = @id::uuid AND user_id = @user`, pgx.NamedArgs{"id": id, "user": userID}, why)
+	if err != nil || len(list) == 0 {
+		return Session{}, false, err
+	}
+	return list[0], true, nil
+}
+
+// EndOthers ends all sessions of a user but the one with the public id except, all of them if that is "". It returns them.
+// Where tx holds the lock on the user's row, as whoever issues sessions for him does, it misses none.
+func (*Shared) EndOthers(ctx context.Context, tx pgx.Tx, userID, except string, why Ended) ([]Session, error) {
+	return end(ctx, tx, `user_id = @user AND (@except = '' OR id IS DISTINCT FROM nullif(@except, '')::uuid)`,
 		pgx.NamedArgs{"user": userID, "except": except}, why)
 }

@@ -74,21 +74,21 @@ func TestOneOrAllOtherSessionsOfAPersonCanBeEndedAndNobodyElses(t *testing.T) {
 	graces := s.issue(t, grace, "")
 	ada := mine.User.ID
 	for _, id := range []string{graces.ID, strings.Repeat("0", 32), "nonsense", ""} {
-		if found, err := store.EndOne(t.Context(), ada, id, Ended{Reason: EndedElsewhere}); found || err != nil {
+		if found, err := s.endOne(t, store, ada, id, Ended{Reason: EndedElsewhere}); found || err != nil {
 			t.Errorf("ending %q: found %v (%v), want nothing of hers there", id, found, err)
 		}
 	}
-	if found, err := store.EndOne(t.Context(), ada, one.ID, Ended{Reason: EndedElsewhere, By: "Firefox on Linux"}); !found || err != nil {
+	if found, err := s.endOne(t, store, ada, one.ID, Ended{Reason: EndedElsewhere, By: "Firefox on Linux"}); !found || err != nil {
 		t.Errorf("ending one: found %v (%v)", found, err)
 	}
 	s.wantEnded(t, one.Token, Ended{Reason: EndedElsewhere, At: s.now(), By: "Firefox on Linux"}, "ended from elsewhere")
-	if n, err := store.EndOthers(t.Context(), ada, mine.ID, Ended{Reason: EndedEverywhere}); n != 1 || err != nil {
+	if n, err := s.endOthers(t, store, ada, mine.ID, Ended{Reason: EndedEverywhere}); n != 1 || err != nil {
 		t.Errorf("ending the others: %d (%v), want 1", n, err)
 	}
 	s.wantEnded(t, other.Token, Ended{Reason: EndedEverywhere, At: s.now()}, "ended everywhere")
 	s.wantSession(t, mine.Token, "the one that ended the others")
 	s.wantSession(t, graces.Token, "somebody else's")
-	if n, err := store.EndOthers(t.Context(), ada, "", Ended{Reason: EndedByOperator}); n != 1 || err != nil {
+	if n, err := s.endOthers(t, store, ada, "", Ended{Reason: EndedByOperator}); n != 1 || err != nil {
 		t.Errorf("ending all: %d (%v), want 1", n, err)
 	}
 }
@@ -107,4 +107,23 @@ func TestTheListNamesWhatLivesTheLastUsedFirst(t *testing.T) {
 	if ago := s.now().Sub(list[1].LastSeenAt); (ago-time.Hour).Abs() > time.Minute || list[1].IP != "203.0.113.9" || list[1].Token != "" {
 		t.Errorf("the old one: %+v, last seen %s ago", list[1], ago)
 	}
+}
+
+func (s subject) endOne(t *testing.T, store *Shared, userID, id string, why Ended) (found bool, err error) {
+	t.Helper()
+	err = s.inTx(t.Context(), func(tx pgx.Tx) (err error) {
+		_, found, err = store.EndOne(t.Context(), tx, userID, id, why)
+		return err
+	})
+	return found, err
+}
+
+func (s subject) endOthers(t *testing.T, store *Shared, userID, except string, why Ended) (n int, err error) {
+	t.Helper()
+	err = s.inTx(t.Context(), func(tx pgx.Tx) error {
+		ended, err := store.EndOthers(t.Context(), tx, userID, except, why)
+		n = len(ended)
+		return err
+	})
+	return n, err
 }

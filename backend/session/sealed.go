@@ -112,7 +112,7 @@ func earlier(expires, idle time.Time) (time.Time, Reason) {
 }
 
 // End implements Store: it cannot do anything. The browser forgets its cookie; whoever has a copy is still signed in.
-func (s *Sealed) End(context.Context, string) error { return nil }
+func (s *Sealed) End(context.Context, pgx.Tx, string) error { return nil }
 
 // seal gives a session its token.
 func (s *Sealed) seal(session Session) (Session, error) {

@@ -18,13 +18,16 @@ import (
 // Store keeps sessions behind tokens, the values of cookies.
 type Store interface {
 	// Issue makes a session in the place of the one behind the token replaced, "" for none: as part of tx, where the
-	// store is in Postgres. It returns the session with ID, ExpiresAt, Token, Secret and Keep set.
+	// store is in Postgres. A session of somebody that has an ID already goes on from the one replaced: where that does
+	// not live any more, the error is that of Read. It returns the session with ID, ExpiresAt, Token, Secret, Keep and
+	// Surplus set.
 	Issue(ctx context.Context, tx pgx.Tx, session Session, replaced string) (Session, error)
 	// Read returns the session behind a token. Its Token is another one when the browser is to have that from now on.
 	// Where there is no session the error is ErrNone, an *Ended if the store knows more.
 	Read(ctx context.Context, token string) (Session, error)
-	// End ends the session behind a token, as its owner wants. No session is no error.
-	End(ctx context.Context, token string) error
+	// End ends the session behind a token, as its owner wants: as part of tx, where the store is in Postgres. No session
+	// is no error.
+	End(ctx context.Context, tx pgx.Tx, token string) error
 }
 
 // ErrNone covers every token behind which there is no session: absent, malformed, expired, ended or forged. Any other
@@ -43,7 +46,9 @@ const (
 	EndedEverywhere Reason = "ended_everywhere"  // with all others, from another browser
 	TooManySessions Reason = "too_many_sessions" // the oldest of more than MaxPerUser
 	EndedByOperator Reason = "ended_by_operator"
-	KeyWithdrawn    Reason = "key_withdrawn" // the secret key that it was sealed with is not in use any more
+	KeyWithdrawn    Reason = "key_withdrawn"   // the secret key that it was sealed with is not in use any more
+	EmailChanged    Reason = "email_changed"   // with all others, when the address was changed from another browser
+	AccountDeleted  Reason = "account_deleted" // with all others
 )
 
 // Ended is an ErrNone for a token that once was somebody's session.
@@ -71,6 +76,8 @@ type Session struct {
 	Token  string        `json:"-"` // what the cookie is to hold from now on
 	Secret string        `json:"-"` // what this browser has and no database; "" where there is no such thing
 	Keep   time.Duration `json:"-"` // how long the browser is to keep the cookie
+
+	Surplus []Session `json:"-"` // of the same user, which have ended for this one
 }
 
 // start is when the session's age begins, by the database's clock: a session that replaces another one to wait for a code

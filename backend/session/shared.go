@@ -71,9 +71,11 @@ func openStorage(ctx context.Context, db *pgxpool.Pool) (kv *storage.Storage, er
 func (s *Shared) Close() error { return s.kv.Close() }
 
 // Issue implements Store: the session exists, and the one that it replaces does not, if and only if tx commits. When tx
-// holds the lock on the user's row, as a sign-in does, there are never more than MaxPerUser sessions of a user.
+// holds the lock on the user's row, as a sign-in does, there are never more than MaxPerUser sessions of a user, and none
+// goes on from one that ends at the same moment.
 func (s *Shared) Issue(ctx context.Context, tx pgx.Tx, session Session, replaced string) (Session, error) {
 	idle, age := s.limits.of(session)
+	goesOn := session.User != nil && session.ID != ""
 	session.ID, session.ExpiresAt = newID(), session.start().Add(age)
 	session.UserAgent = printable(session.UserAgent, 256)
 	session.Token = newToken()
@@ -84,13 +86,18 @@ func (s *Shared) Issue(ctx context.Context, tx pgx.Tx, session Session, replaced
 	}
 	key, _ := tokenKey(session.Token)
 	replacedKey, _ := tokenKey(replaced)
-	_, err = tx.Exec(ctx, `
+	var surplus [][]byte
+	err = tx.QueryRow(ctx, `
 		WITH replaced AS (
 		    DELETE FROM sessions
 		    WHERE k = @replaced
+		      AND (NOT @goes_on::boolean OR `+isLive+`)
+		    RETURNING k
 		), issued AS (
 		    INSERT INTO sessions (k, v, e, idle_seconds)
-		    VALUES (@key, @value, @end, @idle)
+		    SELECT @key, @value::bytea, @end::bigint, @idle::integer
+		    WHERE NOT @goes_on::boolean
+		       OR EXISTS (SELECT FROM replaced)
 		    RETURNING user_id
 		), surplus AS (
 		    SELECT k
@@ -105,16 +112,39 @@ func (s *Shared) Issue(ctx context.Context, tx pgx.Tx, session Session, replaced
 		    DELETE FROM sessions
 		    USING surplus
 		    WHERE sessions.k = surplus.k
-		    RETURNING sessions.k, sessions.id, sessions.user_id
+		    RETURNING sessions.k, sessions.id, sessions.user_id, sessions.v
+		), noted AS (
+		    INSERT INTO ended_sessions (k, id, user_id, reason)
+		    SELECT k, id, user_id, @reason
+		    FROM ended
 		)
-		INSERT INTO ended_sessions (k, id, user_id, reason)
-		SELECT k, id, user_id, @reason
-		FROM ended`,
+		SELECT (SELECT array_agg(v) FROM ended)
+		FROM issued`,
 		pgx.NamedArgs{
-			"key": key, "value": value, "end": session.ExpiresAt.Unix(), "idle": int(idle.Seconds()),
+			"key": key, "value": value, "end": session.ExpiresAt.Unix(), "idle": int(idle.Seconds()), "goes_on": goesOn,
 			"replaced": replacedKey, "others": MaxPerUser - 1, "reason": TooManySessions,
-		})
-	return session, postgres.Error("issue session", err)
+		}).Scan(&surplus)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Session{}, s.whyNone(ctx, tx, replacedKey)
+	}
+	if err != nil {
+		return Session{}, postgres.Error("issue session", err)
+	}
+	session.Surplus, err = readAll(surplus)
+	return session, err
+}
+
+// readAll reads the values of rows.
+func readAll(values [][]byte) ([]Session, error) {
+	var list []Session
+	for _, value := range values {
+		var session Session
+		if err := json.Unmarshal(value, &session); err != nil {
+			return nil, err
+		}
+		list = append(list, session)
+	}
+	return list, nil
 }
 
 // Read implements Store, and notes that the session is in use.
@@ -128,7 +158,7 @@ func (s *Shared) Read(ctx context.Context, token string) (Session, error) {
 		return Session{}, postgres.Error("read session", err)
 	}
 	if value == nil {
-		return Session{}, s.whyNone(ctx, key)
+		return Session{}, s.whyNone(ctx, s.db, key)
 	}
 	var session Session
 	if err := json.Unmarshal(value, &session); err != nil {
@@ -142,9 +172,9 @@ func (s *Shared) Read(ctx context.Context, token string) (Session, error) {
 }
 
 // whyNone returns what is known of a key behind which no session lives.
-func (s *Shared) whyNone(ctx context.Context, key string) error {
+func (*Shared) whyNone(ctx context.Context, db postgres.Querier, key string) error {
 	var ended Ended
-	err := s.db.QueryRow(ctx, `
+	err := db.QueryRow(ctx, `
 		SELECT reason, ended_by, ended_at
 		FROM ended_sessions
 		WHERE k = @key
@@ -166,32 +196,39 @@ func (s *Shared) whyNone(ctx context.Context, key string) error {
 }
 
 // End implements Store, on every instance at once.
-func (s *Shared) End(ctx context.Context, token string) error {
+func (*Shared) End(ctx context.Context, tx pgx.Tx, token string) error {
 	key, ok := tokenKey(token)
 	if !ok {
 		return nil
 	}
-	_, err := s.end(ctx, `k = @key`, pgx.NamedArgs{"key": key}, Ended{Reason: SignedOut})
+	_, err := end(ctx, tx, `k = @key`, pgx.NamedArgs{"key": key}, Ended{Reason: SignedOut})
 	return err
 }
 
-// end ends the living sessions of a condition and keeps why, in one statement. It returns how many of signed-in people
-// they were.
-func (s *Shared) end(ctx context.Context, condition string, args pgx.NamedArgs, why Ended) (int, error) {
+// end ends the living sessions of a condition and keeps why, in one statement. It returns those of signed-in people.
+func end(ctx context.Context, tx pgx.Tx, condition string, args pgx.NamedArgs, why Ended) ([]Session, error) {
 	args["reason"], args["by"] = why.Reason, why.By
-	tag, err := s.db.Exec(ctx, `
+	var values [][]byte
+	err := tx.QueryRow(ctx, `
 		WITH ended AS (
 		    DELETE FROM sessions
 		    WHERE `+condition+`
 		      AND `+isLive+`
-		    RETURNING k, id, user_id
+		    RETURNING k, id, user_id, v
+		), noted AS (
+		    INSERT INTO ended_sessions (k, id, user_id, reason, ended_by)
+		    SELECT k, id, user_id, @reason, @by
+		    FROM ended
+		    WHERE user_id IS NOT NULL
 		)
-		INSERT INTO ended_sessions (k, id, user_id, reason, ended_by)
-		SELECT k, id, user_id, @reason, @by
+		SELECT array_agg(v)
 		FROM ended
 		WHERE user_id IS NOT NULL`,
-		args)
-	return int(tag.RowsAffected()), postgres.Error("end session", err)
+		args).Scan(&values)
+	if err != nil {
+		return nil, postgres.Error("end session", err)
+	}
+	return readAll(values)
 }
 
 // Run writes back which sessions are in use until ctx ends, and once more then.

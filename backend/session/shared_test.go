@@ -87,7 +87,7 @@ func TestAnEndedSessionStaysEndedWhateverWasStillUnderWay(t *testing.T) {
 	token := s.issue(t, s.ada(), "").Token
 	s.wantSession(t, token, "just issued") // leaves a touch to be written
 	exec(t, s.db, `UPDATE sessions SET last_seen_at = now() - interval '1 hour'`)
-	if err := s.End(t.Context(), token); err != nil {
+	if err := s.end(t, token); err != nil {
 		t.Fatal(err)
 	}
 	store.flush(t.Context())
@@ -156,14 +156,18 @@ func TestAStoreThatIsAwayIsNotNobody(t *testing.T) {
 	cancel()
 	_, read := s.Read(gone, token)
 	_, list := store.List(gone, s.ada().User.ID)
-	_, one := store.EndOne(gone, "", strings.Repeat("0", 32), Ended{})
+	ended := s.inTx(t.Context(), func(tx pgx.Tx) error { return s.End(gone, tx, token) })
+	one := s.inTx(t.Context(), func(tx pgx.Tx) error {
+		_, _, err := store.EndOne(gone, tx, s.ada().User.ID, strings.Repeat("0", 32), Ended{})
+		return err
+	})
 	_, sweep := store.Sweep(gone)
 	issue := s.inTx(t.Context(), func(tx pgx.Tx) error {
 		_, err := s.Issue(gone, tx, s.ada(), "")
 		return err
 	})
 	for what, err := range map[string]error{
-		"reading": read, "ending": s.End(gone, token), "issuing": issue, "listing": list, "ending by id": one, "sweeping": sweep,
+		"reading": read, "ending": ended, "issuing": issue, "listing": list, "ending by id": one, "sweeping": sweep,
 	} {
 		if !fault.Is(err, fault.Unavailable) || errors.Is(err, ErrNone) {
 			t.Errorf("%s: got %v, want unavailable", what, err)

@@ -149,6 +149,11 @@ func (s subject) issue(t *testing.T, session Session, replaced string) Session {
 	return issued
 }
 
+func (s subject) end(t *testing.T, token string) error {
+	t.Helper()
+	return s.inTx(t.Context(), func(tx pgx.Tx) error { return s.End(t.Context(), tx, token) })
+}
+
 func (s subject) wantNone(t *testing.T, token, why string) {
 	t.Helper()
 	if got, err := s.Read(t.Context(), token); !errors.Is(err, ErrNone) {

@@ -16,7 +16,7 @@ func TestTheReasonIsKeptForAWeekAlsoOfWhatWasSwept(t *testing.T) {
 	exec(t, s.db, `UPDATE sessions SET last_seen_at = now() - interval '25 hours' WHERE id = $1::uuid`, idle.ID)
 	exec(t, s.db, `UPDATE sessions SET e = extract(epoch FROM now())::bigint - 3600 WHERE id = $1::uuid OR user_id IS NULL`, aged.ID)
 	for _, session := range []Session{ended, idle, aged} { // what has ended before keeps its own reason
-		if err := s.End(t.Context(), session.Token); err != nil {
+		if err := s.end(t, session.Token); err != nil {
 			t.Fatal(err)
 		}
 	}

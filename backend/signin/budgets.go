@@ -83,11 +83,11 @@ type try struct {
 
 // reserveTry counts a guess as a wrong one, on the challenge and in every budget that it falls under, and commits that
 // before anything is compared. When a budget is used up nothing is counted, not on the challenge either.
-func (s *Service) reserveTry(ctx context.Context, client Client, id string) (try, error) {
+func (s *Service) reserveTry(ctx context.Context, client Client, id string, purpose Purpose) (try, error) {
 	var t try
 	var r row
 	err := postgres.InTx(ctx, s.db, func(tx pgx.Tx) (err error) {
-		if r, err = countTry(ctx, tx, id); err != nil {
+		if r, err = countTry(ctx, tx, id, purpose); err != nil {
 			return err
 		}
 		t.challenge, t.keyID, t.verifier = r.challenge(), r.KeyID, r.Verifier
@@ -103,7 +103,7 @@ func (s *Service) reserveTry(ctx context.Context, client Client, id string) (try
 		return s.throttle.CountTry(ctx, tx)
 	})
 	if errors.Is(err, errNotCounted) {
-		return try{}, s.explainRefusal(ctx, id)
+		return try{}, s.explainRefusal(ctx, id, purpose)
 	}
 	if err != nil {
 		return try{}, err

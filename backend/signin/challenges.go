@@ -22,6 +22,7 @@ const columns = `
 	id::text,
 	email,
 	purpose,
+	coalesce(user_id::text, '') AS user_id,
 	code_kind,
 	code_length,
 	key_id,
@@ -41,7 +42,8 @@ const columns = `
 type row struct {
 	ID             string
 	Email          string
-	Purpose        string
+	Purpose        Purpose
+	UserID         string
 	CodeKind       CodeKind
 	CodeLength     int
 	KeyID          string
@@ -65,6 +67,7 @@ func (r row) challenge() Challenge {
 		ID:         r.ID,
 		Email:      r.Email,
 		Purpose:    r.Purpose,
+		UserID:     r.UserID,
 		CodeFormat: r.format(),
 		TriesLeft:  max(0, throttle.MaxTries-r.Tries),
 		Delivery:   r.Delivery,
@@ -85,20 +88,22 @@ func queryRow(ctx context.Context, q postgres.Querier, sql string, args pgx.Name
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[row])
 }
 
-// begin makes a challenge, has it kept, and queues its mail, if one may be sent.
+// begin makes a challenge with the address, purpose, user and format of wanted, has it kept, and queues its mail, if one
+// may be sent.
 func (s *Service) begin(
-	ctx context.Context, tx pgx.Tx, client Client, email string, format Format, leave sending, keep Keep,
+	ctx context.Context, tx pgx.Tx, client Client, wanted Challenge, leave sending, keep Keep,
 ) (Challenge, error) {
 	key := s.keys.Current()
 	r, err := queryRow(ctx, tx, `
 		INSERT INTO challenges (
-		    id, email, purpose, key_id, code_kind, code_length, mails, delivery, language, platform, resend_at, expires_at)
+		    id, email, purpose, user_id, key_id, code_kind, code_length, mails, delivery, language, platform, resend_at, expires_at)
 		VALUES (
-		    @id, @email, @purpose, @key, @kind, @length, @mails, @delivery, @language, @platform, @resend_at, now() + @lifetime)
+		    @id, @email, @purpose, nullif(@user, '')::uuid, @key, @kind, @length, @mails, @delivery, @language, @platform,
+		    @resend_at, now() + @lifetime)
 		RETURNING `+columns,
 		pgx.NamedArgs{
-			"id": newChallengeID(), "email": email, "purpose": PurposeSignIn,
-			"key": key.ID, "kind": format.Kind, "length": format.Length,
+			"id": newChallengeID(), "email": wanted.Email, "purpose": wanted.Purpose, "user": wanted.UserID,
+			"key": key.ID, "kind": wanted.CodeFormat.Kind, "length": wanted.CodeFormat.Length,
 			"mails": leave.mails(), "delivery": leave.delivery,
 			"language": mail.MatchLanguage(client.AcceptLanguage), "platform": client.Platform,
 			"resend_at": leave.resendAt, "lifetime": throttle.CodeLifetime,
@@ -112,7 +117,7 @@ func (s *Service) begin(
 		return Challenge{}, err
 	}
 	if secret != "" {
-		code := deriveCode(key, r.ID, r.Purpose, format)
+		code := deriveCode(key, r.ID, r.Purpose, r.format())
 		if err := setVerifier(ctx, tx, r.ID, verifierOf(secret, r.ID, code)); err != nil {
 			return Challenge{}, err
 		}
@@ -201,17 +206,18 @@ func pending(ctx context.Context, q postgres.Querier, id string) (Challenge, err
 // errNotCounted is countTry's answer for a challenge that takes no try.
 var errNotCounted = errors.New("signin: the challenge takes no try")
 
-// countTry counts a try. At most throttle.MaxTries callers get past it.
-func countTry(ctx context.Context, tx pgx.Tx, id string) (row, error) {
+// countTry counts a try at a challenge of this purpose. At most throttle.MaxTries callers get past it.
+func countTry(ctx context.Context, tx pgx.Tx, id string, purpose Purpose) (row, error) {
 	r, err := queryRow(ctx, tx, `
 		UPDATE challenges
 		SET tries = tries + 1
 		WHERE id = @id
+		  AND purpose = @purpose
 		  AND tries < @max_tries
 		  AND consumed_at IS NULL
 		  AND expires_at > now()
 		RETURNING `+columns,
-		pgx.NamedArgs{"id": id, "max_tries": throttle.MaxTries})
+		pgx.NamedArgs{"id": id, "purpose": purpose, "max_tries": throttle.MaxTries})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return row{}, errNotCounted
 	}
@@ -219,13 +225,14 @@ func countTry(ctx context.Context, tx pgx.Tx, id string) (row, error) {
 }
 
 // explainRefusal says why a try was not counted.
-func (s *Service) explainRefusal(ctx context.Context, id string) error {
+func (s *Service) explainRefusal(ctx context.Context, id string, purpose Purpose) error {
 	var used, expired bool
 	err := s.db.QueryRow(ctx, `
 		SELECT consumed_at IS NOT NULL, expires_at <= now()
 		FROM challenges
-		WHERE id = @id`,
-		pgx.NamedArgs{"id": id}).Scan(&used, &expired)
+		WHERE id = @id
+		  AND purpose = @purpose`,
+		pgx.NamedArgs{"id": id, "purpose": purpose}).Scan(&used, &expired)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return errNonePending()

@@ -37,14 +37,14 @@ const codeLabel = "sana/sign-in code/v1"
 
 // deriveCode returns the code of a challenge, each possible one equally likely. It is a function of the key, the
 // challenge and the purpose alone, so that nothing has to be stored and a resend carries the same code.
-func deriveCode(key keyring.Key, challengeID, purpose string, format Format) string {
+func deriveCode(key keyring.Key, challengeID string, purpose Purpose, format Format) string {
 	if format.Kind == Letters {
 		return deriveLetters(key, challengeID, purpose, format.Length)
 	}
 	return deriveDigits(key, challengeID, purpose, format.Length)
 }
 
-func deriveDigits(key keyring.Key, challengeID, purpose string, length int) string {
+func deriveDigits(key keyring.Key, challengeID string, purpose Purpose, length int) string {
 	values := uint64(math.Pow10(length))
 	// Above the largest multiple of values, the lower residues would come up more often: draw again.
 	limit := math.MaxUint64 - math.MaxUint64%values
@@ -58,7 +58,7 @@ func deriveDigits(key keyring.Key, challengeID, purpose string, length int) stri
 }
 
 // deriveLetters takes five bits from a byte each; length is at most 32.
-func deriveLetters(key keyring.Key, challengeID, purpose string, length int) string {
+func deriveLetters(key keyring.Key, challengeID string, purpose Purpose, length int) string {
 	mac := hmac.New(sha256.New, key.Derive(codeLabel))
 	fmt.Fprintf(mac, "%s\x00%s\x00letters\x00%d", challengeID, purpose, length)
 	code := mac.Sum(nil)[:length]

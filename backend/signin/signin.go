@@ -9,7 +9,6 @@ package signin
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"time"
@@ -27,8 +26,14 @@ import (
 // lateResend is when a resend makes a new challenge: a mail should not arrive with a code that is about to expire.
 const lateResend = 2 * time.Minute
 
-// PurposeSignIn is the purpose of a challenge that signs somebody in.
-const PurposeSignIn = "sign_in"
+// Purpose says what the right code of a challenge does.
+type Purpose string
+
+// The purposes. Their texts are in the database, in sessions and in codes.
+const (
+	PurposeSignIn      Purpose = "sign_in"
+	PurposeChangeEmail Purpose = "change_email"
+)
 
 // Delivery is what became of a challenge's last mail.
 type Delivery string
@@ -58,7 +63,8 @@ const (
 type Challenge struct {
 	ID         string
 	Email      string
-	Purpose    string
+	Purpose    Purpose
+	UserID     string // whose address is to change; "" for one that signs in
 	CodeFormat Format
 	TriesLeft  int
 	Delivery   Delivery
@@ -94,7 +100,7 @@ func New(db *pgxpool.Pool, keys keyring.Ring, limits *throttle.Throttle, box *ou
 		codeLength: settings.CodeLength, signUp: settings.SignUp, mail: settings.Mail,
 	}
 	box.Handle(letterCode, outbox.Letter{Compose: s.composeCode, Note: s.noteDelivery})
-	box.Handle(letterNewDevice, outbox.Letter{Compose: s.composeNewDevice})
+	s.handleNotices()
 	return s
 }
 
@@ -103,19 +109,30 @@ func New(db *pgxpool.Pool, keys keyring.Ring, limits *throttle.Throttle, box *ou
 // means that there is none.
 type Keep func(ctx context.Context, tx pgx.Tx, challenge Challenge) (secret string, err error)
 
+// Request asks for a code.
+type Request struct {
+	Address   string // as it was typed
+	Purpose   Purpose
+	UserID    string // whose address is to change; "" for signing in
+	PendingID string // the challenge that the browser already waits for, or ""
+}
+
 // Begin makes a challenge for an address, queues its mail and calls keep, in one transaction. Nothing here depends on whether the
-// address is known or may sign up. pendingID is the challenge that the browser already waits for, or "": asked again for
-// the same address, Begin does what Resend does. It returns fault.InvalidEmail for what is not an address, and
-// fault.TooManyRequests. An address that has got enough mail gets a challenge whose mail is Held.
-func (s *Service) Begin(ctx context.Context, client Client, address, pendingID string, keep Keep) (Challenge, error) {
-	email, err := ParseAddress(address)
+// address is known or may sign up. Asked again for the same, Begin does what Resend does. It returns fault.InvalidEmail
+// for what is not an address, fault.SignUpClosed for one that no account here is to have, and fault.TooManyRequests. An
+// address that has got enough mail gets a challenge whose mail is Held.
+func (s *Service) Begin(ctx context.Context, client Client, request Request, keep Keep) (Challenge, error) {
+	email, err := ParseAddress(request.Address)
 	if err != nil {
 		return Challenge{}, err
 	}
-	if pendingID != "" {
-		pending, err := s.Pending(ctx, pendingID)
-		if err == nil && pending.Email == email {
-			return s.Resend(ctx, client, pendingID, keep)
+	if request.Purpose == PurposeChangeEmail && !s.signUp.takes(email) {
+		return Challenge{}, fault.New(fault.SignUpClosed, "Addresses of this domain are not taken here. Choose another one.")
+	}
+	if request.PendingID != "" {
+		pending, err := s.Pending(ctx, request.PendingID)
+		if err == nil && pending.Email == email && pending.Purpose == request.Purpose {
+			return s.Resend(ctx, client, request.PendingID, keep)
 		}
 		if err != nil && !fault.Is(err, fault.NoPendingCode) {
 			return Challenge{}, err
@@ -125,17 +142,17 @@ func (s *Service) Begin(ctx context.Context, client Client, address, pendingID s
 	if err != nil {
 		return Challenge{}, err
 	}
+	wanted := Challenge{Email: email, Purpose: request.Purpose, UserID: request.UserID}
 	var challenge Challenge
 	err = postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
 		leave, err := s.allowSending(ctx, tx, client, email)
 		if err != nil {
 			return err
 		}
-		format, err := s.format(ctx, tx, email, digits)
-		if err != nil {
+		if wanted.CodeFormat, err = s.format(ctx, tx, email, digits); err != nil {
 			return err
 		}
-		challenge, err = s.begin(ctx, tx, client, email, format, leave, keep)
+		challenge, err = s.begin(ctx, tx, client, wanted, leave, keep)
 		return err
 	})
 	return challenge, err
@@ -169,7 +186,8 @@ func (s *Service) Resend(ctx context.Context, client Client, id string, keep Kee
 			return err
 		}
 		if leave.delivery != Held && old.isSpent(format) {
-			challenge, err = s.begin(ctx, tx, client, old.Email, format, leave, keep)
+			old.CodeFormat = format
+			challenge, err = s.begin(ctx, tx, client, old, leave, keep)
 			return err
 		}
 		challenge, err = s.resend(ctx, tx, id, leave)
@@ -208,99 +226,6 @@ func (s *Service) IsRecent(ctx context.Context, signedInAt time.Time) (recent bo
 	err = s.db.QueryRow(ctx, `SELECT @at::timestamptz > now() - @fresh::interval`,
 		pgx.NamedArgs{"at": signedInAt, "fresh": recentFor}).Scan(&recent)
 	return recent, postgres.Error("read the time", err)
-}
-
-// SignedIn is what a right code leads to.
-type SignedIn struct {
-	User   User
-	Device string // token for the browser to keep; see Client
-}
-
-// Issue makes the session of whoever signed in, as part of tx. now is the database's time.
-type Issue func(ctx context.Context, tx pgx.Tx, user User, now time.Time) error
-
-// Guess is a code that somebody typed, and what his browser knows of the challenge that it is for.
-type Guess struct {
-	Code        string
-	ChallengeID string
-	Format      Format
-	Secret      string // of Keep
-}
-
-// Verify compares a guess with its challenge's code. For the right one it consumes the challenge, makes the user if the
-// address is new, and calls issue, all in one transaction: a spent code without a session cannot exist. Somebody who was a
-// user before is told by mail of a browser that had not signed in for him.
-//
-// It returns fault.InvalidCode for what is not a code (no try is counted), fault.WrongCode with the tries left,
-// fault.TooManyTries, fault.TooManyWrongCodes, fault.TooManyRequests, fault.CodeExpired for an expired or used one,
-// fault.NoPendingCode when there is no challenge, and fault.SignUpClosed for the right code of somebody who may not come
-// in: then the code is spent and nothing else has happened.
-func (s *Service) Verify(ctx context.Context, client Client, guess Guess, issue Issue) (SignedIn, error) {
-	code, err := cleanCode(guess.Code, guess.Format)
-	if err != nil {
-		return SignedIn{}, err
-	}
-	t, err := s.reserveTry(ctx, client, guess.ChallengeID)
-	if err != nil {
-		return SignedIn{}, err
-	}
-	right, err := s.isRight(t, code, guess.Secret)
-	if err != nil {
-		return SignedIn{}, err
-	}
-	if !right {
-		return SignedIn{}, errWrong(t.challenge.TriesLeft)
-	}
-	return s.succeed(ctx, client, t, issue)
-}
-
-// isRight compares in constant time. Where the key of the code has gone, the browser's secret stands in for it; without
-// either the code is void, fault.CodeExpired.
-func (s *Service) isRight(t try, code, secret string) (bool, error) {
-	if key, ok := s.keys.Find(t.keyID); ok {
-		want := deriveCode(key, t.challenge.ID, t.challenge.Purpose, t.challenge.CodeFormat)
-		return subtle.ConstantTimeCompare([]byte(code), []byte(want)) == 1, nil
-	}
-	if t.verifier == nil {
-		return false, errExpired()
-	}
-	return subtle.ConstantTimeCompare(verifierOf(secret, t.challenge.ID, code), t.verifier) == 1, nil
-}
-
-// succeed spends the challenge of a right code.
-func (s *Service) succeed(ctx context.Context, client Client, t try, issue Issue) (SignedIn, error) {
-	in := SignedIn{Device: s.newDevice(t.device, t.challenge.Email)}
-	var closed error
-	err := postgres.InTx(ctx, s.db, func(tx pgx.Tx) (err error) {
-		now, err := consume(ctx, tx, t.challenge.ID)
-		if err != nil {
-			return err
-		}
-		in.User, err = s.admit(ctx, tx, t.challenge.Email)
-		if fault.Is(err, fault.SignUpClosed) {
-			closed = err
-			return s.settle(ctx, tx, t)
-		}
-		if err != nil {
-			return err
-		}
-		if err := issue(ctx, tx, in.User, now); err != nil {
-			return err
-		}
-		if t.device == "" && !in.User.Created {
-			if err := s.tellOfNewDevice(ctx, tx, client, in.User.Email); err != nil {
-				return err
-			}
-		}
-		return s.settle(ctx, tx, t)
-	})
-	if err == nil {
-		err = closed
-	}
-	if err != nil {
-		return SignedIn{}, err
-	}
-	return in, nil
 }
 
 func errWrong(triesLeft int) error {

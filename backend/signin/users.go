@@ -23,6 +23,9 @@ func (u SignUp) admits(email string) bool {
 	return u.Open || slices.Contains(u.Domains, domain)
 }
 
+// takes reports whether an account may have this address. Who makes no new accounts leaves it to those that there are.
+func (u SignUp) takes(email string) bool { return len(u.Domains) == 0 || u.admits(email) }
+
 // User is who signed in.
 type User struct {
 	ID      string // UUID

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"sana/backend/account"
 	"sana/backend/fault"
 	"sana/backend/session"
 	"sana/backend/signin"
@@ -57,13 +58,18 @@ func (s *Server) requestCode(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	pendingID := ""
-	if current.Pending != nil {
-		pendingID = current.Pending.ChallengeID
-	}
+	wanted := signin.Request{Address: request.Email, Purpose: signin.PurposeSignIn, PendingID: pendingID(current)}
 	return s.keepPending(c, current, func(keep signin.Keep) (signin.Challenge, error) {
-		return s.SignIn.Begin(ctx, s.client(c), request.Email, pendingID, keep)
+		return s.SignIn.Begin(ctx, s.client(c), wanted, keep)
 	})
+}
+
+// pendingID is the challenge that a browser waits for, "" for none.
+func pendingID(current session.Session) string {
+	if current.Pending == nil {
+		return ""
+	}
+	return current.Pending.ChallengeID
 }
 
 func (s *Server) resendCode(ctx context.Context, c *fiber.Ctx) error {
@@ -74,26 +80,32 @@ func (s *Server) resendCode(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	return s.resendPending(ctx, c, current)
+}
+
+func (s *Server) resendPending(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	return s.keepPending(c, current, func(keep signin.Keep) (signin.Challenge, error) {
 		return s.SignIn.Resend(ctx, s.client(c), current.Pending.ChallengeID, keep)
 	})
 }
 
-// keepPending calls ask, lets the browser wait for the challenge if it is a new one, and answers 202.
+// keepPending calls ask, lets the browser wait for the challenge if it is a new one, and answers 202. Whose session ends at
+// the same moment waits for a sign-in as somebody who is not signed in.
 func (s *Server) keepPending(c *fiber.Ctx, current session.Session, ask func(signin.Keep) (signin.Challenge, error)) error {
 	var issued *session.Session
 	challenge, err := ask(func(ctx context.Context, tx pgx.Tx, challenge signin.Challenge) (string, error) {
-		next, err := s.Sessions.Issue(ctx, tx, s.from(c, session.Session{
-			User: current.User,
-			Pending: &session.Pending{
-				ChallengeID: challenge.ID,
-				Email:       challenge.Email,
-				Purpose:     challenge.Purpose,
-				CodeKind:    string(challenge.CodeFormat.Kind),
-				CodeLength:  challenge.CodeFormat.Length,
-				SentAt:      challenge.SentAt,
-			},
-		}), current.Token)
+		pending := &session.Pending{
+			ChallengeID: challenge.ID,
+			Email:       challenge.Email,
+			Purpose:     string(challenge.Purpose),
+			CodeKind:    string(challenge.CodeFormat.Kind),
+			CodeLength:  challenge.CodeFormat.Length,
+			SentAt:      challenge.SentAt,
+		}
+		next, err := s.goOn(ctx, tx, c, current, pending)
+		if fault.Is(err, fault.NotSignedIn) && challenge.Purpose == signin.PurposeSignIn {
+			next, err = s.goOn(ctx, tx, c, session.Session{}, pending)
+		}
 		issued = &next
 		return next.Secret, err
 	})
@@ -104,6 +116,21 @@ func (s *Server) keepPending(c *fiber.Ctx, current session.Session, ask func(sig
 		s.cookie.set(c, issued.Token, issued.Keep)
 	}
 	return sendJSON(c.Status(fiber.StatusAccepted), contentTypeJSON, pendingAnswerOf(challenge))
+}
+
+// goOn puts a session of the same person, or of nobody, in the place of the current one, with another pending code or none.
+// It returns fault.NotSignedIn where the person's session or account has ended meanwhile.
+func (s *Server) goOn(
+	ctx context.Context, tx pgx.Tx, c *fiber.Ctx, current session.Session, pending *session.Pending,
+) (session.Session, error) {
+	if current.User != nil {
+		if err := s.Account.Hold(ctx, tx, current.User.ID); err != nil {
+			return session.Session{}, err
+		}
+	}
+	next := session.Session{ID: current.ID, User: current.User, Pending: pending}
+	issued, err := s.Sessions.Issue(ctx, tx, s.from(c, next), current.Token)
+	return issued, notSignedIn(err)
 }
 
 // from notes in a session which request it is made for.
@@ -117,6 +144,10 @@ func (s *Server) pendingCode(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	return s.sendPending(ctx, c, current)
+}
+
+func (s *Server) sendPending(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	challenge, err := s.SignIn.Pending(ctx, current.Pending.ChallengeID)
 	if err != nil {
 		return err
@@ -126,7 +157,7 @@ func (s *Server) pendingCode(ctx context.Context, c *fiber.Ctx) error {
 
 func (s *Server) cancelCode(ctx context.Context, c *fiber.Ctx) error {
 	current, err := s.readSession(ctx, c)
-	if err == nil && current.Pending != nil {
+	if err == nil && waitsFor(current, signin.PurposeSignIn) {
 		err = s.cancelPending(ctx, c, current)
 	}
 	if err != nil {
@@ -135,49 +166,47 @@ func (s *Server) cancelCode(ctx context.Context, c *fiber.Ctx) error {
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
+// cancelPending gives up the pending code of a session. Who is signed in stays so, if his session still lives.
 func (s *Server) cancelPending(ctx context.Context, c *fiber.Ctx, current session.Session) error {
-	id := current.Pending.ChallengeID
-	if current.User == nil {
-		if err := s.SignIn.Cancel(ctx, id, nil); err != nil {
-			return err
-		}
-		s.cookie.clear(c)
-		return s.Sessions.End(ctx, current.Token)
-	}
 	var issued session.Session
-	err := s.SignIn.Cancel(ctx, id, func(ctx context.Context, tx pgx.Tx) (err error) {
-		issued, err = s.Sessions.Issue(ctx, tx, s.from(c, session.Session{User: current.User}), current.Token)
+	err := s.SignIn.Cancel(ctx, current.Pending.ChallengeID, func(ctx context.Context, tx pgx.Tx) (err error) {
+		if current.User == nil {
+			return s.Sessions.End(ctx, tx, current.Token)
+		}
+		issued, err = s.goOn(ctx, tx, c, current, nil)
+		if fault.Is(err, fault.NotSignedIn) {
+			return nil
+		}
 		return err
 	})
-	if err == nil {
+	switch {
+	case err != nil:
+		return err
+	case current.User == nil:
+		s.cookie.clear(c)
+	case issued.Token != "":
 		s.cookie.set(c, issued.Token, issued.Keep)
 	}
-	return err
+	return nil
 }
 
 func (s *Server) verifyCode(ctx context.Context, c *fiber.Ctx) error {
-	var request struct {
-		Code string `json:"code"`
-	}
-	if err := readJSON(c, &request); err != nil {
+	code, err := readCode(c)
+	if err != nil {
 		return err
 	}
 	current, err := s.readPending(ctx, c)
 	if err != nil {
 		return err
 	}
-	pending := current.Pending
-	guess := signin.Guess{
-		Code:        request.Code,
-		ChallengeID: pending.ChallengeID,
-		Format:      signin.Format{Kind: signin.CodeKind(pending.CodeKind), Length: pending.CodeLength},
-		Secret:      current.Secret,
-	}
 	var issued session.Session
-	in, err := s.SignIn.Verify(ctx, s.client(c), guess, func(ctx context.Context, tx pgx.Tx, user signin.User, now time.Time) (err error) {
+	in, err := s.SignIn.Verify(ctx, s.client(c), guessOf(code, current), func(ctx context.Context, tx pgx.Tx, user signin.User, now time.Time) (err error) {
 		signedIn := &session.User{ID: user.ID, Email: user.Email, SignedInAt: now}
 		issued, err = s.Sessions.Issue(ctx, tx, s.from(c, session.Session{User: signedIn}), current.Token)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.Account.Write(ctx, tx, user.ID, s.actor(c), entriesOf(user, issued)...)
 	})
 	if err != nil {
 		return err
@@ -185,6 +214,37 @@ func (s *Server) verifyCode(ctx context.Context, c *fiber.Ctx) error {
 	s.cookie.set(c, issued.Token, issued.Keep)
 	s.device.set(c, in.Device, deviceAge)
 	return sendJSON(c, contentTypeJSON, signedInAnswer{currentAnswerOf(issued), in.User.Created})
+}
+
+// entriesOf is what a sign-in leaves on the account.
+func entriesOf(user signin.User, issued session.Session) []account.Entry {
+	entries := []account.Entry{{Kind: account.SignedIn}}
+	if user.Created {
+		entries[0].Kind = account.Created
+	}
+	for _, ended := range issued.Surplus {
+		entries = append(entries, sessionEnded(ended, session.TooManySessions))
+	}
+	return entries
+}
+
+// readCode reads a body that is a code.
+func readCode(c *fiber.Ctx) (string, error) {
+	var request struct {
+		Code string `json:"code"`
+	}
+	return request.Code, readJSON(c, &request)
+}
+
+// guessOf is a code that was typed where this session waits for one.
+func guessOf(code string, current session.Session) signin.Guess {
+	pending := current.Pending
+	return signin.Guess{
+		Code:        code,
+		ChallengeID: pending.ChallengeID,
+		Format:      signin.Format{Kind: signin.CodeKind(pending.CodeKind), Length: pending.CodeLength},
+		Secret:      current.Secret,
+	}
 }
 
 func (s *Server) currentSession(ctx context.Context, c *fiber.Ctx) error {
@@ -199,10 +259,32 @@ func (s *Server) signOut(ctx context.Context, c *fiber.Ctx) error {
 	if err := readEmptyJSON(c); err != nil {
 		return err
 	}
-	if token := s.cookie.token(c); token != "" {
-		if err := s.Sessions.End(ctx, token); err != nil {
+	current, err := s.readSession(ctx, c)
+	switch {
+	case err != nil:
+		return err
+	case current.User != nil:
+		return s.endThis(ctx, c, current)
+	case current.Pending != nil:
+		if err := s.cancelPending(ctx, c, current); err != nil {
 			return err
 		}
+	}
+	return s.forgetSession(c)
+}
+
+// endThis signs the person out of this session. Where nothing is stored of sessions the cookie is forgotten whatever the
+// database says; only the event is then missing.
+func (s *Server) endThis(ctx context.Context, c *fiber.Ctx, current session.Session) error {
+	err := s.Account.Record(ctx, current.User.ID, s.actor(c), func(ctx context.Context, tx pgx.Tx) ([]account.Entry, error) {
+		return []account.Entry{{Kind: account.SignedOut}}, s.Sessions.End(ctx, tx, current.Token)
+	})
+	switch {
+	case err == nil || fault.Is(err, fault.NotSignedIn): // with the account everything has ended
+	case s.SharedSessions == nil:
+		s.Log.WarnContext(ctx, "sign-out not noted", "request_id", requestID(c), "error", err)
+	default:
+		return err
 	}
 	return s.forgetSession(c)
 }
@@ -214,13 +296,22 @@ func (s *Server) forgetSession(c *fiber.Ctx) error {
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-// readPending returns the session of a request that waits for a code, or fault.NoPendingCode.
+// readPending returns the session of a request that waits for a code to sign in with, or fault.NoPendingCode.
 func (s *Server) readPending(ctx context.Context, c *fiber.Ctx) (session.Session, error) {
 	current, err := s.readSession(ctx, c)
-	if err == nil && current.Pending == nil {
-		err = fault.New(fault.NoPendingCode, "This browser is not waiting for a code. Ask for one with your e-mail address.")
+	if err == nil && !waitsFor(current, signin.PurposeSignIn) {
+		err = errNoPendingCode()
 	}
 	return current, err
+}
+
+// waitsFor reports whether a session waits for a code of this purpose.
+func waitsFor(current session.Session, purpose signin.Purpose) bool {
+	return current.Pending != nil && current.Pending.Purpose == string(purpose)
+}
+
+func errNoPendingCode() error {
+	return fault.New(fault.NoPendingCode, "This browser is not waiting for a code. Ask for one with your e-mail address.")
 }
 
 func pendingAnswerOf(c signin.Challenge) pendingCodeAnswer {

@@ -69,7 +69,7 @@ func (s *Server) refuse(request *fasthttp.RequestCtx, refusal *fault.Error) {
 	defer s.app.ReleaseCtx(c)
 	switch refusal.Code {
 	case fault.MethodNotAllowed:
-		c.Set(fiber.HeaderAllow, "GET, HEAD, POST, DELETE")
+		c.Set(fiber.HeaderAllow, "GET, HEAD, POST, PATCH, DELETE")
 	case fault.MisdirectedRequest:
 	default:
 		request.SetConnectionClose()

@@ -18,6 +18,8 @@ import (
 var statusOf = map[fault.Code]int{
 	fault.InvalidRequest:           http.StatusBadRequest,
 	fault.InvalidEmail:             http.StatusBadRequest,
+	fault.InvalidName:              http.StatusBadRequest,
+	fault.EmailUnchanged:           http.StatusBadRequest,
 	fault.InvalidCode:              http.StatusBadRequest,
 	fault.NotSignedIn:              http.StatusUnauthorized,
 	fault.WrongCode:                http.StatusUnauthorized,
@@ -31,6 +33,7 @@ var statusOf = map[fault.Code]int{
 	fault.EventRefused:             http.StatusNotAcceptable,
 	fault.RequestTimeout:           http.StatusRequestTimeout,
 	fault.NotWithThisStore:         http.StatusConflict,
+	fault.EmailTaken:               http.StatusConflict,
 	fault.CodeExpired:              http.StatusGone,
 	fault.RequestTooLarge:          http.StatusRequestEntityTooLarge,
 	fault.UnsupportedMediaType:     http.StatusUnsupportedMediaType,

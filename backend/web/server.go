@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sana/backend/account"
 	"sana/backend/inbox"
 	"sana/backend/mail"
 	"sana/backend/session"
@@ -39,6 +40,7 @@ var DefaultBounds = Bounds{Read: 10 * time.Second, Write: 10 * time.Second, Idle
 // Options are the parts that package web puts on the wire.
 type Options struct {
 	SignIn           *signin.Service
+	Account          *account.Service
 	Sessions         session.Store
 	MailEvents       *mail.MailgunEvents             // nil where nobody is to tell what became of mails
 	SharedSessions   *session.Shared                 // Sessions again where it is this store; nil where nobody can list sessions

@@ -43,14 +43,23 @@ func (s *Server) readSignedIn(ctx context.Context, c *fiber.Ctx) (session.Sessio
 	if err == nil && found.User != nil {
 		return found, nil
 	}
-	if err != nil && !errors.Is(err, session.ErrNone) {
-		return session.Session{}, err
+	if err == nil {
+		err = session.ErrNone
+	}
+	return session.Session{}, notSignedIn(err)
+}
+
+// notSignedIn makes fault.NotSignedIn of a session.ErrNone, with the reason where one is known. Other errors stay as they
+// are.
+func notSignedIn(err error) error {
+	if !errors.Is(err, session.ErrNone) {
+		return err
 	}
 	none := fault.New(fault.NotSignedIn, "Nobody is signed in here.")
 	if ended, ok := errors.AsType[*session.Ended](err); ok {
 		none.SignedOut = &fault.SignedOut{Reason: string(ended.Reason), At: ended.At, By: ended.By}
 	}
-	return session.Session{}, none
+	return none
 }
 
 // requireRecent returns fault.ReauthenticationRequired unless the person has signed in just now.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"time"
 
+	"sana/backend/account"
 	"sana/backend/fault"
 	"sana/backend/platform"
 	"sana/backend/session"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
+	"github.com/jackc/pgx/v5"
 )
 
 type sessionsAnswer struct {
@@ -28,26 +30,32 @@ type listedSession struct {
 	ExpiresAt  time.Time `json:"expires_at"`
 }
 
-// listSessions answers where the person is signed in. A store that keeps no list knows of this session only, as it is
-// now.
+// listSessions answers where the person is signed in.
 func (s *Server) listSessions(ctx context.Context, c *fiber.Ctx) error {
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
 		return err
 	}
-	if s.SharedSessions == nil {
-		this := listedSessionOf(session.Listed{Session: s.from(c, current), LastSeenAt: time.Now()}, current.ID)
-		return sendJSON(c, contentTypeJSON, sessionsAnswer{Sessions: []listedSession{this}})
-	}
-	list, err := s.SharedSessions.List(ctx, current.User.ID)
+	list, err := s.sessionsOf(ctx, c, current)
 	if err != nil {
 		return err
 	}
-	answer := sessionsAnswer{Complete: true, Sessions: []listedSession{}}
-	for _, l := range list {
-		answer.Sessions = append(answer.Sessions, listedSessionOf(l, current.ID))
+	return sendJSON(c, contentTypeJSON, sessionsAnswer{Complete: s.SharedSessions != nil, Sessions: list})
+}
+
+// sessionsOf lists the sessions of the person of this one. A store that keeps no list knows of this session only, as it is
+// now.
+func (s *Server) sessionsOf(ctx context.Context, c *fiber.Ctx, current session.Session) ([]listedSession, error) {
+	if s.SharedSessions == nil {
+		this := session.Listed{Session: s.from(c, current), LastSeenAt: time.Now()}
+		return []listedSession{listedSessionOf(this, current.ID)}, nil
 	}
-	return sendJSON(c, contentTypeJSON, answer)
+	list, err := s.SharedSessions.List(ctx, current.User.ID)
+	listed := []listedSession{}
+	for _, l := range list {
+		listed = append(listed, listedSessionOf(l, current.ID))
+	}
+	return listed, err
 }
 
 // endSession ends one session of the person's. The one of this browser is signed out, which wants no fresh sign-in.
@@ -58,18 +66,19 @@ func (s *Server) endSession(ctx context.Context, c *fiber.Ctx) error {
 	}
 	id := utils.CopyString(c.Params("id"))
 	if id == current.ID {
-		if err := s.Sessions.End(ctx, current.Token); err != nil {
-			return err
-		}
-		return s.forgetSession(c)
+		return s.endThis(ctx, c, current)
 	}
 	if err := s.mayEndOthers(ctx, current); err != nil {
 		return err
 	}
-	found, err := s.SharedSessions.EndOne(ctx, current.User.ID, id, s.ended(c, session.EndedElsewhere))
-	if err == nil && !found {
-		err = fault.New(fault.NotFound, "You are not signed in there (any more).")
-	}
+	why := s.ended(c, session.EndedElsewhere)
+	err = s.Account.Record(ctx, current.User.ID, s.actor(c), func(ctx context.Context, tx pgx.Tx) ([]account.Entry, error) {
+		ended, found, err := s.SharedSessions.EndOne(ctx, tx, current.User.ID, id, why)
+		if err == nil && !found {
+			err = fault.New(fault.NotFound, "You are not signed in there (any more).")
+		}
+		return []account.Entry{sessionEnded(ended, why.Reason)}, err
+	})
 	if err != nil {
 		return err
 	}
@@ -85,7 +94,13 @@ func (s *Server) endOtherSessions(ctx context.Context, c *fiber.Ctx) error {
 	if err := s.mayEndOthers(ctx, current); err != nil {
 		return err
 	}
-	_, err = s.SharedSessions.EndOthers(ctx, current.User.ID, current.ID, s.ended(c, session.EndedEverywhere))
+	err = s.Account.Record(ctx, current.User.ID, s.actor(c), func(ctx context.Context, tx pgx.Tx) ([]account.Entry, error) {
+		ended, err := s.SharedSessions.EndOthers(ctx, tx, current.User.ID, current.ID, s.ended(c, session.EndedEverywhere))
+		if len(ended) == 0 {
+			return nil, err
+		}
+		return []account.Entry{{Kind: account.SessionsEnded}}, err
+	})
 	if err != nil {
 		return err
 	}
@@ -104,6 +119,13 @@ func (s *Server) mayEndOthers(ctx context.Context, current session.Session) erro
 // ended is the end of a session that this request brings about.
 func (s *Server) ended(c *fiber.Ctx, reason session.Reason) session.Ended {
 	return session.Ended{Reason: reason, By: platform.Of(c.Get(fiber.HeaderUserAgent)).String()}
+}
+
+// sessionEnded is what the end of one session leaves on the account.
+func sessionEnded(ended session.Session, reason session.Reason) account.Entry {
+	return account.Entry{Kind: account.SessionEnded, Details: account.Details{
+		Ended: platform.Of(ended.UserAgent).String(), Reason: string(reason),
+	}}
 }
 
 func listedSessionOf(l session.Listed, currentID string) listedSession {

@@ -476,13 +476,22 @@ export interface components {
             old_email?: string;
             new_email?: string;
         };
-        /** @description For people to keep; members may be added. */
+        /**
+         * @description For people to keep, with `notes` in words on what is not in it; members may be added. `sessions_complete` is false where the
+         *     store knows no session but this one. `codes` are those of the last day, not the code itself; `mails` those about
+         *     this account that have not been sent yet.
+         */
         Export: {
             /** Format: date-time */
             exported_at: string;
+            notes: string[];
             account: components["schemas"]["Account"];
             sessions: components["schemas"]["ListedSession"][];
+            sessions_complete: boolean;
+            ended_sessions: Record<string, never>[];
             events: components["schemas"]["AccountEvent"][];
+            codes: Record<string, never>[];
+            mails: Record<string, never>[];
         };
         SignedOut: {
             /**

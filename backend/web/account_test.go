@@ -1,0 +1,260 @@
+package web_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/sanatest"
+)
+
+// makeOld makes the sign-in of ada's sessions too old for what wants a recent one. A sealed one cannot be made older.
+func makeOld(s scene) {
+	s.Helper()
+	s.world.Exec(s, `
+		UPDATE sessions
+		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}', to_jsonb(now() - interval '10 minutes'))::text, 'UTF8')
+		WHERE user_id IS NOT NULL`)
+}
+
+// kindsOf lists what happened, oldest first.
+func kindsOf(s scene, b *sanatest.Browser) []string {
+	s.Helper()
+	events, _ := b.Get("/api/account/events").Want(http.StatusOK).Events()
+	var kinds []string
+	for _, e := range events {
+		kinds = append([]string{e.Kind}, kinds...)
+	}
+	return kinds
+}
+
+// accountCalls are all calls on an account that a person can make, with bodies that are in order.
+var accountCalls = [][3]string{
+	{http.MethodGet, "/api/account", ""}, {http.MethodPatch, "/api/account", `{"name":"Ada"}`}, {http.MethodDelete, "/api/account", ""},
+	{http.MethodGet, "/api/account/export", ""}, {http.MethodGet, "/api/account/events", ""},
+	{http.MethodGet, "/api/account/email", ""}, {http.MethodPost, "/api/account/email", `{"email":"grace@sana.example"}`},
+	{http.MethodDelete, "/api/account/email", ""}, {http.MethodPost, "/api/account/email/resend", `{}`},
+	{http.MethodPost, "/api/account/email/verify", `{"code":"123456"}`},
+}
+
+// accountScenarios are the promises about a person's account.
+var accountScenarios = []scenario{
+	{"an account has an address, a name and the time of its first sign-in", func(s scene) {
+		in := s.b.SignIn(s.world, ada)
+		got := s.b.Get("/api/account").Want(http.StatusOK).Account()
+		if got.CreatedAt.Sub(in.Session.SignedInAt).Abs() > time.Second { // sealed, the time has whole seconds
+			s.Errorf("got %s, want %s", got.CreatedAt, in.Session.SignedInAt)
+		}
+		got.CreatedAt = time.Time{}
+		sanatest.WantEqual(s, "account", got, sanatest.Account{ID: in.User.ID, Email: ada})
+	}},
+	{"nobody who is not signed in gets at an account", func(s scene) {
+		waiting := s.app.Open(s)
+		waiting.RequestCode(ada).Want(http.StatusAccepted)
+		for _, call := range accountCalls {
+			s.b.Do(call[0], call[1], call[2]).Want(http.StatusUnauthorized, "not_signed_in")
+			waiting.Do(call[0], call[1], call[2]).Want(http.StatusUnauthorized, "not_signed_in")
+		}
+	}},
+	{"a name is kept as it is meant, and what is no name is refused", func(s scene) {
+		s.b.SignIn(s.world, ada)
+		sanatest.WantEqual(s, "name", s.b.Rename("  Zoe\u0308 <b>").Want(http.StatusOK).Account().Name, "Zoë <b>")
+		s.b.Rename("Zoë <b>").Want(http.StatusOK)
+		for _, name := range []string{strings.Repeat("x", 101), "a\x00b", "a\nb", "a\u202eb"} {
+			s.b.Rename(name).Want(http.StatusBadRequest, "invalid_name")
+		}
+		for _, body := range []string{`{}`, `{"name":null}`, `{"name":1}`, `{"name":"a","email":"eve@sana.example"}`, `{"Name":"a"}`, ``} {
+			s.b.Do(http.MethodPatch, "/api/account", body, sanatest.With("Content-Type", "application/json")).
+				Want(http.StatusBadRequest, "invalid_request")
+		}
+		sanatest.WantEqual(s, "name", s.b.Get("/api/account").Account().Name, "Zoë <b>")
+		sanatest.WantEqual(s, "name", s.b.Rename("").Want(http.StatusOK).Account().Name, "")
+		sanatest.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created", "name_changed", "name_changed"})
+	}},
+	{"another site can change nothing on an account", func(s scene) {
+		s.b.SignIn(s.world, ada)
+		for _, call := range accountCalls {
+			if call[0] != http.MethodGet {
+				s.b.Do(call[0], call[1], call[2], sanatest.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
+			}
+		}
+		s.b.Get("/api/account").Want(http.StatusOK)
+	}},
+	{"what happened is told with the browser and the address that did it, and to nobody else", func(s scene) {
+		s.b.SignIn(s.world, grace)
+		phone, onPhone := s.signInWith(iphone)
+		laptop, _ := s.signInWith(firefox)
+		ended := []sanatest.Event{}
+		if !s.sealed {
+			laptop.Do(http.MethodDelete, "/api/sessions/"+onPhone.Session.ID, "", sanatest.With("User-Agent", firefox)).Want(http.StatusNoContent)
+			laptop.Delete("/api/sessions").Want(http.StatusNoContent) // there is none, so nothing happened
+			s.signInWith(iphone)
+			laptop.Do(http.MethodDelete, "/api/sessions", "").Want(http.StatusNoContent)
+			ended = []sanatest.Event{
+				{Kind: "sessions_ended"}, {Kind: "signed_in", Browser: "Safari", System: "iOS"},
+				{Kind: "session_ended", Browser: "Firefox", System: "Linux", Ended: "Safari on iOS", Reason: "ended_elsewhere"},
+			}
+		}
+		got, next := laptop.Get("/api/account/events").Want(http.StatusOK).Events()
+		sanatest.WantEqual(s, "next page", next, "")
+		for i := range got {
+			if !strings.HasPrefix(got[i].IP, "198.1") || time.Since(got[i].At).Abs() > time.Hour || got[i].ID == "" {
+				s.Errorf("got %+v", got[i])
+			}
+			got[i].ID, got[i].IP, got[i].At = "", "", time.Time{}
+		}
+		sanatest.WantEqual(s, "events", got, append(ended, sanatest.Event{Kind: "signed_in", Browser: "Firefox", System: "Linux"},
+			sanatest.Event{Kind: "account_created", Browser: "Safari", System: "iOS"}))
+		laptop.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+		phone.SignIn(s.world, grace)
+		sanatest.WantEqual(s, "grace's", kindsOf(s, phone), []string{"account_created", "signed_in"})
+		sanatest.WantEqual(s, "sign-outs", s.world.Count(s, `SELECT count(*) FROM account_events WHERE kind = 'signed_out'`), 1)
+	}},
+	{"the oldest session that ends for the eleventh is told", func(s scene) {
+		if s.sealed {
+			return // none ends
+		}
+		for range 11 {
+			s.signInWith(iphone)
+			s.world.Exec(s, `TRUNCATE throttle`)
+		}
+		sanatest.WantEqual(s, "told", s.world.Count(s, `SELECT count(*) FROM account_events
+			WHERE kind = 'session_ended' AND details = '{"ended": "Safari on iOS", "reason": "too_many_sessions"}'`), 1)
+	}},
+	{"events come in pages of fifty", func(s scene) {
+		in := s.b.SignIn(s.world, ada)
+		s.world.Exec(s, `INSERT INTO account_events (user_id, kind, platform, ip, details)
+			SELECT $1, 'name_changed', '', '', '{}' FROM generate_series(1, 60)`, in.User.ID)
+		first, next := s.b.Get("/api/account/events").Want(http.StatusOK).Events()
+		second, end := s.b.Get("/api/account/events?before=" + next).Want(http.StatusOK).Events()
+		if len(first) != 50 || len(second) != 11 || end != "" || second[10].Kind != "account_created" || first[0].Browser != "" {
+			s.Errorf("got pages of %d and %d with %q and %q", len(first), len(second), next, end)
+		}
+		for _, before := range []string{"", "x", "-1", "1234567890123456789", "1%20", "1;DROP"} {
+			s.b.Get("/api/account/events?before="+before).Want(http.StatusBadRequest, "invalid_request")
+		}
+	}},
+	{"an export is a file with all that is held, no secret in it, and is itself told", func(s scene) {
+		s.signInWith(iphone)
+		laptop, _ := s.signInWith(firefox)
+		laptop.Rename("Ada").Want(http.StatusOK)
+		code := laptop.ChangeCode(s.world, grace)
+		a := laptop.Get("/api/account/export").Want(http.StatusOK)
+		if got := a.Header.Get("Content-Disposition"); !regexp.MustCompile(`^attachment; filename="sana-export-\d{4}-\d\d-\d\d\.json"$`).MatchString(got) {
+			s.Errorf("got Content-Disposition %q", got)
+		}
+		var file struct {
+			Account  sanatest.Account
+			Events   []sanatest.Event
+			Sessions []sanatest.Listed
+			Complete bool `json:"sessions_complete"`
+			Codes    []struct{ Email, Purpose string }
+			Notes    []string
+		}
+		a.JSON(&file)
+		sanatest.WantEqual(s, "name", file.Account.Name, "Ada")
+		sanatest.WantEqual(s, "events", len(file.Events), 3)
+		sanatest.WantEqual(s, "sessions", [2]any{len(file.Sessions), file.Complete}, map[bool][2]any{true: {1, false}, false: {2, true}}[s.sealed])
+		sanatest.WantEqual(s, "codes", file.Codes, []struct{ Email, Purpose string }{{grace, "change_email"}, {ada, "sign_in"}, {ada, "sign_in"}})
+		if len(file.Notes) == 0 || strings.Contains(string(a.Body), code) || regexp.MustCompile(`[0-9a-f]{64}|verifier|key_id|k1`).Match(a.Body) {
+			s.Errorf("the file has no notes, or a secret in it:\n%s", a.Body)
+		}
+		sanatest.WantEqual(s, "last event", kindsOf(s, laptop)[3], "exported")
+	}},
+	{"exporting, deleting and changing the address want a sign-in of the last ten minutes", func(s scene) {
+		if s.sealed {
+			return // its time cannot be moved here; the rule is the same
+		}
+		s.b.SignIn(s.world, ada)
+		makeOld(s)
+		s.b.Get("/api/account/export").Want(http.StatusForbidden, "reauthentication_required")
+		s.b.Delete("/api/account").Want(http.StatusForbidden, "reauthentication_required")
+		s.b.RequestChange(grace).Want(http.StatusForbidden, "reauthentication_required")
+		s.b.Rename("Ada").Want(http.StatusOK)
+		sanatest.WantEqual(s, "codes", s.world.Count(s, `SELECT count(*) FROM challenges WHERE purpose = 'change_email'`), 0)
+		s.world.Pass(s, time.Minute)
+		s.b.SignIn(s.world, ada)
+		s.b.Get("/api/account/export").Want(http.StatusOK)
+	}},
+	{"a deleted account is gone with all that was held, everywhere, and its person is told", func(s scene) {
+		phone, _ := s.signInWith(iphone)
+		laptop, before := s.signInWith(firefox)
+		laptop.ChangeCode(s.world, grace)
+		s.world.Pass(s, time.Minute)
+		s.app.Open(s).RequestCode(ada).Want(http.StatusAccepted)
+		stranger := s.app.Open(s)
+		stranger.SignIn(s.world, "eve@sana.example")
+		s.world.AwaitMails(s)
+
+		a := laptop.Do(http.MethodDelete, "/api/account", "", sanatest.With("User-Agent", firefox)).Want(http.StatusNoContent)
+		sanatest.WantEqual(s, "Clear-Site-Data", a.Header.Get("Clear-Site-Data"), `"cache", "storage"`)
+		sanatest.WantEqual(s, "cookies", laptop.Cookies(), map[string]string{})
+		s.world.Mails(s, "account_deleted", ada, 1)
+		s.world.AwaitMails(s)
+		held := 0
+		for table, condition := range map[string]string{
+			"users": `email = 'ada@sana.example'`, "account_events": `user_id = $1`, "sessions": `user_id = $1`,
+			"challenges": `email IN ('ada@sana.example', 'grace@sana.example')`, "notices": `true`,
+		} {
+			n := s.world.Count(s, `SELECT count(*) FROM `+table+` WHERE (`+condition+`) AND $1::text IS NOT NULL`, before.User.ID)
+			if held += n; n > 0 {
+				s.Errorf("%d rows are left in %s", n, table)
+			}
+		}
+		why := phone.Get("/api/account").Want(http.StatusUnauthorized, "not_signed_in").Problem().SignedOut
+		sanatest.WantEqual(s, "reason on the phone", why.Reason, "account_deleted")
+		for _, call := range accountCalls {
+			phone.Do(call[0], call[1], call[2]).Want(http.StatusUnauthorized, "not_signed_in")
+		}
+		if s.sealed { // what the cookie cannot do
+			phone.Get("/api/auth/session").Want(http.StatusOK)
+		} else {
+			sanatest.WantEqual(s, "by", why.By, "Firefox on Linux")
+			sanatest.WantEqual(s, "reason", phone.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "account_deleted")
+		}
+		stranger.Get("/api/account").Want(http.StatusOK)
+
+		s.world.Pass(s, time.Hour)
+		again := phone.SignIn(s.world, ada) // also with the cookie of the deleted account
+		if !again.Created || again.User.ID == before.User.ID {
+			s.Errorf("the new account is %+v, the deleted one was %s", again, before.User.ID)
+		}
+		sanatest.WantEqual(s, "events of the new account", kindsOf(s, phone), []string{"account_created"})
+		phone.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+	}},
+	{"somebody whose account is deleted elsewhere can sign out", func(s scene) {
+		phone, _ := s.signInWith(iphone)
+		s.signInWith(firefox)
+		s.world.Exec(s, `DELETE FROM users`)
+		phone.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+		sanatest.WantEqual(s, "session cookie", phone.Cookies()[cookie], "")
+	}},
+}
+
+func TestAccountAPI(t *testing.T) { play(t, "postgres", accountScenarios) }
+
+func TestAccountAPIWithSealedSessions(t *testing.T) { play(t, "cookie", accountScenarios) }
+
+// The contract names no field of a person's that an answer does not have, and no answer has one that it does not name.
+func TestAnExportHasNothingThatTheContractDoesNotName(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b := w.Run(t).Open(t)
+	b.SignIn(w, ada)
+	var file map[string]json.RawMessage
+	b.Get("/api/account/export").Want(http.StatusOK).JSON(&file)
+	contract, err := sanatest.Contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := contract.Components.Schemas["Export"].Value.Properties
+	for name := range file {
+		if named[name] == nil {
+			t.Errorf("the contract does not name %s", name)
+		}
+	}
+	sanatest.WantEqual(t, "members", len(file), len(named))
+}

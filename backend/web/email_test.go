@@ -1,0 +1,228 @@
+package web_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/sanatest"
+)
+
+// emailScenarios are the promises about changing the address of an account.
+var emailScenarios = []scenario{
+	{"the code from the new address changes it, tells both addresses, and ends all other sessions", func(s scene) {
+		phone, _ := s.signInWith(iphone)
+		laptop, before := s.signInWith(firefox)
+		p := laptop.RequestChange(" Grace@SANA.Example ").Want(http.StatusAccepted).Pending()
+		sanatest.WantEqual(s, "address", p.Email, grace)
+		sanatest.WantEqual(s, "address that waits", laptop.Get("/api/account/email").Want(http.StatusOK).Pending().Email, grace)
+		sanatest.WantEqual(s, "address meanwhile", laptop.Get("/api/account").Account().Email, ada)
+		code := s.world.Code(s, grace, 1)
+		old := laptop.Clone()
+		changed := laptop.Post("/api/account/email/verify", `{"code":"`+code+`"}`, sanatest.With("User-Agent", firefox)).Want(http.StatusOK)
+		sanatest.WantEqual(s, "account", changed.Account().Email, grace)
+
+		now := laptop.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
+		sanatest.WantEqual(s, "address of the session", now.User.Email, grace)
+		sanatest.WantEqual(s, "time of the sign-in", now.Session.SignedInAt, before.Session.SignedInAt)
+		if now.Session.ID == before.Session.ID || laptop.Cookies()[cookie] == old.Cookies()[cookie] {
+			s.Error("the session is the one from before")
+		}
+		laptop.Get("/api/account/email").Want(http.StatusNotFound, "no_pending_code")
+		told := s.world.Mails(s, "address_changed", ada, 1)[0]
+		if strings.Contains(told.Text+told.HTML, "grace") {
+			s.Errorf("the old address is told the new one:\n%s", told.Text)
+		}
+		s.world.Mails(s, "address_changed", grace, 1)
+		events, _ := laptop.Get("/api/account/events").Want(http.StatusOK).Events()
+		if e := events[0]; e.Kind != "email_changed" || e.OldEmail != ada || e.NewEmail != grace || e.Browser != "Firefox" {
+			s.Errorf("got the event %+v", e)
+		}
+		if s.sealed { // what the cookie cannot do
+			phone.Get("/api/auth/session").Want(http.StatusOK)
+			sanatest.WantEqual(s, "address on the phone", phone.Get("/api/account").Want(http.StatusOK).Account().Email, grace)
+			return
+		}
+		for _, b := range []*sanatest.Browser{phone, old} {
+			b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+		}
+		why := phone.Get("/api/auth/session").Problem().SignedOut
+		sanatest.WantEqual(s, "reason", why.Reason+" by "+why.By, "email_changed by Firefox on Linux")
+	}},
+	{"with the old address one signs in to a new account, with the new one to this", func(s scene) {
+		in := s.b.SignIn(s.world, ada)
+		s.world.Pass(s, time.Minute)
+		reader := s.app.Open(s) // somebody else at the old mailbox, who has asked before
+		waiting := reader.GetCode(s.world, ada)
+		s.b.VerifyChange(s.b.ChangeCode(s.world, grace)).Want(http.StatusOK)
+		other := reader.Verify(waiting).Want(http.StatusOK).SignedIn()
+		if !other.Created || other.User.ID == in.User.ID {
+			s.Errorf("a code for the old address leads to %+v", other)
+		}
+		s.world.Pass(s, time.Minute)
+		again := s.app.Open(s).SignIn(s.world, grace)
+		if again.Created || again.User.ID != in.User.ID {
+			s.Errorf("the new address leads to %+v", again)
+		}
+	}},
+	{"the browser is known with the new address", func(s scene) {
+		s.b.SignIn(s.world, ada)
+		s.b.VerifyChange(s.b.ChangeCode(s.world, grace)).Want(http.StatusOK)
+		s.b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+		s.b.SignIn(s.world, grace)
+		s.world.AwaitMails(s)
+		for _, m := range s.world.Mailgun.Messages() {
+			if m.Tags[0] == "new_device" {
+				s.Error("the browser is taken for a new one")
+			}
+		}
+	}},
+	{"a code signs in or changes an address, never the other", func(s scene) {
+		s.b.SignIn(s.world, ada)
+		change := s.b.ChangeCode(s.world, grace)
+		s.b.Verify(change).Want(http.StatusNotFound, "no_pending_code")
+		s.b.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
+		s.b.Post("/api/auth/code/resend", "{}").Want(http.StatusNotFound, "no_pending_code")
+		s.b.Delete("/api/auth/code").Want(http.StatusNoContent)
+		s.b.Get("/api/account/email").Want(http.StatusOK)
+		s.world.Pass(s, time.Minute)
+		in := s.b.GetCode(s.world, ada)
+		s.b.VerifyChange(in).Want(http.StatusNotFound, "no_pending_code")
+		s.b.Get("/api/account/email").Want(http.StatusNotFound, "no_pending_code")
+		s.b.Post("/api/account/email/resend", "{}").Want(http.StatusNotFound, "no_pending_code")
+		s.b.Delete("/api/account/email").Want(http.StatusNoContent)
+		sanatest.WantEqual(s, "tries", s.world.Count(s, `SELECT sum(tries) FROM challenges WHERE consumed_at IS NULL`), 0)
+		s.b.Verify(in).Want(http.StatusOK)
+		sanatest.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 1)
+	}},
+	{"asking to change to the address that one is signing in with makes another code", func(s scene) {
+		s.b.SignIn(s.world, ada)
+		in := s.b.GetCode(s.world, grace)
+		s.world.Pass(s, time.Minute)
+		change := s.b.ChangeCode(s.world, grace)
+		s.b.VerifyChange(in).Want(http.StatusUnauthorized, "wrong_code")
+		s.b.VerifyChange(change).Want(http.StatusOK)
+	}},
+	{"a change that is given up is over, and its code good for nothing", func(s scene) {
+		in := s.b.SignIn(s.world, ada)
+		code := s.b.ChangeCode(s.world, grace)
+		copied := s.b.Clone()
+		s.b.Delete("/api/account/email").Want(http.StatusNoContent)
+		s.b.Get("/api/account/email").Want(http.StatusNotFound, "no_pending_code")
+		if s.sealed {
+			copied.VerifyChange(code).Want(http.StatusNotFound, "no_pending_code")
+		} else {
+			copied.VerifyChange(code).Want(http.StatusUnauthorized, "not_signed_in")
+		}
+		sanatest.WantEqual(s, "account", s.b.Get("/api/account").Account().ID, in.User.ID)
+		s.b.Delete("/api/account/email").Want(http.StatusNoContent)
+	}},
+	{"what is not another address is refused, and nothing is sent", func(s scene) {
+		s.b.SignIn(s.world, ada)
+		s.b.RequestChange("ADA@sana.example").Want(http.StatusBadRequest, "email_unchanged")
+		for _, email := range []string{"", "grace", "grace@sana.example\nBcc: eve@sana.example"} {
+			s.b.RequestChange(email).Want(http.StatusBadRequest, "invalid_email")
+		}
+		sanatest.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM river_job WHERE kind = 'mail'`), 1)
+	}},
+	{"a resend, a wrong code, a locked and an expired code are as in signing in", func(s scene) {
+		s.b.SignIn(s.world, ada)
+		code := s.b.ChangeCode(s.world, grace)
+		s.b.VerifyChange("nonsense").Want(http.StatusBadRequest, "invalid_code")
+		s.b.VerifyChange(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+		s.world.Pass(s, time.Minute)
+		s.b.Post("/api/account/email/resend", "{}").Want(http.StatusAccepted)
+		sanatest.WantEqual(s, "code of the second mail", s.world.Code(s, grace, 2), code)
+		for range 4 {
+			s.b.VerifyChange(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+		}
+		s.b.VerifyChange(code).Want(http.StatusTooManyRequests, "too_many_tries")
+		s.world.Pass(s, time.Minute)
+		s.b.Post("/api/account/email/resend", "{}").Want(http.StatusAccepted)
+		fresh := s.world.Code(s, grace, 3)
+		s.world.Exec(s, `UPDATE challenges SET expires_at = now() WHERE consumed_at IS NULL`)
+		s.b.VerifyChange(fresh).Want(http.StatusGone, "code_expired")
+		sanatest.WantEqual(s, "address", s.b.Get("/api/account").Account().Email, ada)
+		s.world.Pass(s, time.Minute)
+		s.b.Post("/api/account/email/resend", "{}").Want(http.StatusAccepted)
+		s.b.VerifyChange(s.world.Code(s, grace, 4)).Want(http.StatusOK)
+	}},
+	{"the limits of an address hold for a change too", func(s scene) {
+		s.b.SignIn(s.world, ada)
+		stranger := s.app.Open(s)
+		for range 2 {
+			stranger.RequestCode(grace).Want(http.StatusAccepted)
+			for range 5 {
+				stranger.Verify("nobody").Want(http.StatusBadRequest)
+				stranger.Verify("000000")
+			}
+			s.world.Pass(s, 2*time.Minute)
+			stranger = s.app.Open(s)
+		}
+		code := s.b.ChangeCode(s.world, grace)
+		s.b.VerifyChange(code).Want(http.StatusTooManyRequests, "too_many_wrong_codes")
+		s.b.Delete("/api/account/email").Want(http.StatusNoContent)
+		sanatest.WantEqual(s, "delivery within a minute", s.b.RequestChange(grace).Want(http.StatusAccepted).Pending().Delivery, "held")
+	}},
+	{"that somebody has the address is told only after the right code, which is then spent", func(s scene) {
+		s.app.Open(s).SignIn(s.world, grace)
+		s.world.Pass(s, time.Hour)
+		s.b.SignIn(s.world, ada)
+		code := s.b.ChangeCode(s.world, grace)
+		s.b.VerifyChange(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+		s.b.VerifyChange(code).Want(http.StatusConflict, "email_taken")
+		s.b.VerifyChange(code).Want(http.StatusGone, "code_expired")
+		sanatest.WantEqual(s, "address", s.b.Get("/api/account").Want(http.StatusOK).Account().Email, ada)
+		sanatest.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created"})
+		sanatest.WantEqual(s, "mails about it", s.world.Count(s, `SELECT count(*) FROM river_job WHERE args->>'letter' = 'address_changed'`), 0)
+		sanatest.WantEqual(s, "wrong codes counted since", s.world.Count(s, `SELECT count(*) FROM challenges WHERE consumed_at IS NOT NULL`), 3)
+	}},
+	{"a change that was under way when the account was deleted changes nothing", func(s scene) {
+		phone, _ := s.signInWith(iphone)
+		code := phone.ChangeCode(s.world, grace)
+		laptop, _ := s.signInWith(firefox)
+		laptop.Delete("/api/account").Want(http.StatusNoContent)
+		phone.VerifyChange(code).Want(http.StatusUnauthorized, "not_signed_in")
+		sanatest.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 0)
+	}},
+	{"whoever deletes right after a change cannot keep it from the old address", func(s scene) {
+		s.b.SignIn(s.world, ada)
+		code := s.b.ChangeCode(s.world, grace)
+		s.world.AwaitMails(s)
+		s.world.Exec(s, `ALTER TABLE river_job DISABLE TRIGGER ALL`)
+		s.b.VerifyChange(code).Want(http.StatusOK)
+		s.b.Delete("/api/account").Want(http.StatusNoContent)
+		s.world.Mails(s, "address_changed", ada, 1)
+		s.world.Mails(s, "account_deleted", grace, 1)
+		s.world.AwaitMails(s)
+		sanatest.WantEqual(s, "notices", s.world.Count(s, `SELECT count(*) FROM notices`), 0)
+	}},
+}
+
+func TestEmailChangeAPI(t *testing.T) { play(t, "postgres", emailScenarios) }
+
+func TestEmailChangeAPIWithSealedSessions(t *testing.T) { play(t, "cookie", emailScenarios) }
+
+func TestSignUpDecidesWhichAddressAnAccountMayHave(t *testing.T) {
+	t.Parallel()
+	for signUp, want := range map[string]int{"open": http.StatusAccepted, "closed": http.StatusAccepted, "sana.example": http.StatusForbidden} {
+		t.Run(signUp, func(t *testing.T) {
+			t.Parallel()
+			w := sanatest.NewWorld(t)
+			b := w.Run(t).Open(t)
+			b.SignIn(w, ada)
+			b.MoveTo(w.Run(t, "SIGN_UP="+signUp).Instance)
+			a := b.RequestChange("ada@else.example")
+			if want == http.StatusForbidden {
+				a.Want(want, "sign_up_closed")
+				sanatest.WantEqual(t, "codes", w.Count(t, `SELECT count(*) FROM challenges WHERE purpose = 'change_email'`), 0)
+				b.VerifyChange(b.ChangeCode(w, grace)).Want(http.StatusOK)
+				return
+			}
+			a.Want(want)
+			b.VerifyChange(w.Code(t, "ada@else.example", 1)).Want(http.StatusOK)
+			sanatest.WantEqual(t, "users", w.Count(t, `SELECT count(*) FROM users`), 1)
+		})
+	}
+}
