@@ -108,7 +108,7 @@ export function EmailSection({ email, change: { read, reload, put }, onChanged }
         <div class={section.row}>
           <strong>{email}</strong>
           <Button look="small" onClick={() => ask({ email: '' })}>
-            {text('address.change')}
+            {text('account.change')}
           </Button>
         </div>
         {read.trouble && <TroubleNotice role="status" trouble={read.trouble} next={text('trouble.weRetry')} />}

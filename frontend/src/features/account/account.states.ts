@@ -47,7 +47,17 @@ const tried = (name: string, shows: Shows, answer: NonNullable<Answers['POST /ap
     [typed],
   )
 
-const exported = { exported_at: '2026-03-20T10:00:00Z', account, sessions: [], events: [] }
+const exported = {
+  exported_at: '2026-03-20T10:00:00Z',
+  notes: [],
+  account,
+  sessions: [],
+  sessions_complete: true,
+  ended_sessions: [],
+  events: [],
+  codes: [],
+  mails: [],
+}
 const deleting = (name: string, shows: Shows, answer: NonNullable<Answers['DELETE /api/account']>): State =>
   page(
     name,

@@ -22,7 +22,7 @@ export function Subheading({ children, id, focus = false }: Props) {
 export function StepHeading({ children, focus = true }: Props) {
   const heading = useFocused<HTMLHeadingElement>(focus)
   return (
-    <h3 ref={heading} tabIndex={-1} class={`${styles.subheading} ${styles.small}`}>
+    <h3 ref={heading} tabIndex={-1} class={styles.subheading}>
       {children}
     </h3>
   )
