@@ -1,4 +1,7 @@
 /// <reference types="vitest/config" />
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { brotliCompressSync } from 'node:zlib'
 import { preact } from '@preact/preset-vite'
 import { defineConfig, type Plugin } from 'vite'
 import { builtWorkbench, workbench } from './frontend/src/workbench/plugin.ts'
@@ -13,10 +16,22 @@ const plainImports: Plugin = {
   load: (id) => (id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load()' : undefined),
 }
 
+/** Beside each script and style sheet the same after brotli, which the server sends to whoever takes it. */
+const compressed: Plugin = {
+  name: 'compressed',
+  apply: 'build',
+  writeBundle: ({ dir = '' }) => {
+    const assets = join(dir, 'assets')
+    for (const name of readdirSync(assets).filter((name) => /\.(js|css)$/.test(name))) {
+      writeFileSync(join(assets, `${name}.br`), brotliCompressSync(readFileSync(join(assets, name))))
+    }
+  },
+}
+
 export default defineConfig({
   root: 'frontend',
   envDir: '..',
-  plugins: [workbench, builtWorkbench, plainImports, preact({ reactAliasesEnabled: false })],
+  plugins: [workbench, builtWorkbench, plainImports, compressed, preact({ reactAliasesEnabled: false })],
   build: {
     outDir: 'dist',
     emptyOutDir: true,

@@ -79,7 +79,7 @@ function sheetOf(states, size, theme) {
   return `<!doctype html><meta charset="utf-8"><title>${size}, ${theme}</title>
 <style>
   body { display: flex; flex-wrap: wrap; gap: 12px; margin: 12px; font: 13px system-ui; background: #888 }
-  figure { margin: 0 } figcaption { padding-bottom: 2px }
+  figure { width: min-content; margin: 0 } figcaption { padding-bottom: 2px; overflow: hidden; text-overflow: ellipsis }
 </style>
 ${figures.join('\n')}`
 }

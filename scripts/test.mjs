@@ -12,6 +12,7 @@ import { root, tools } from './lib/paths.mjs'
 import { providePgBouncer } from './lib/pgbouncer.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
 import { mustRun, run } from './lib/processes.mjs'
+import { checkSizes } from './lib/sizes.mjs'
 import { runSteps } from './lib/steps.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
@@ -80,6 +81,7 @@ function commonSteps(cleanups) {
   }
   return [
     { parts, name: 'build of the single-page app', run: buildSpa },
+    { parts, name: 'sizes of the single-page app', needs: ['build of the single-page app'], run: checkSizes },
     { parts: ['go', 'e2e'], name: 'Postgres for the tests', run: providePostgres },
   ]
 }

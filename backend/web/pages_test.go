@@ -142,6 +142,76 @@ func TestFilesAndPagesOfTheSPA(t *testing.T) {
 	}
 }
 
+// What Vite has left after brotli goes to whoever takes that, under the name and the kind of the file itself.
+func TestAFileGoesCompressedToWhoeverTakesIt(t *testing.T) {
+	t.Parallel()
+	spa := fstest.MapFS{
+		"assets/index-B3xQ.js":    {Data: []byte("plain")},
+		"assets/index-B3xQ.js.br": {Data: []byte("small")},
+		"favicon.svg":             {Data: []byte("plain")},
+	}
+	b := serve(t, newServer(t, spa, false)).Open(t)
+	const script = "/assets/index-B3xQ.js"
+	for _, c := range []struct{ path, accept, body, coding, vary string }{
+		{script, "gzip, deflate, br, zstd", "small", "br", "Accept-Encoding"},
+		{script, "gzip;q=0.5, BR ; q=0.5", "small", "br", "Accept-Encoding"},
+		{script, "gzip, br;q=0", "plain", "", "Accept-Encoding"},
+		{script, "br; q=0.000", "plain", "", "Accept-Encoding"},
+		{script, "gzip, brotli", "plain", "", "Accept-Encoding"},
+		{script, "identity", "plain", "", "Accept-Encoding"},
+		{script, "*", "plain", "", "Accept-Encoding"},
+		{"/favicon.svg", "br", "plain", "", ""},
+	} {
+		a := b.Get(c.path, sanatest.With("Accept-Encoding", c.accept)).Want(http.StatusOK)
+		sanatest.WantEqual(t, c.accept+": body", string(a.Body), c.body)
+		sanatest.WantEqual(t, c.accept+": Content-Encoding", a.Header.Get("Content-Encoding"), c.coding)
+		sanatest.WantEqual(t, c.accept+": Vary", a.Header.Get("Vary"), c.vary)
+	}
+	kind := b.Get(script, sanatest.With("Accept-Encoding", "br")).Header.Get("Content-Type")
+	sanatest.WantEqual(t, "Content-Type", kind, "text/javascript; charset=utf-8")
+	b.Get(script+".br", sanatest.With("Accept-Encoding", "br")).Want(http.StatusNotFound, "not_found")
+}
+
+// A preview of the page, made by another site, needs whole addresses: they are PUBLIC_URL's, whoever asks under whichever host.
+func TestThePageNamesItsPictureByPublicURL(t *testing.T) {
+	t.Parallel()
+	spa := fstest.MapFS{"index.html": {Data: []byte(`<html lang="en"><meta property="og:image" content="/card.png">`)}}
+	server := newServerWith(t, func(o *web.Options) { o.SPA = spa })
+	a := serve(t, server).Open(t).Get("/").Want(http.StatusOK)
+	want := `<meta property="og:image" content="` + server.PublicURL.String() + `/card.png">`
+	if !strings.Contains(string(a.Body), want) {
+		t.Errorf("got %s, want %s", a.Body, want)
+	}
+}
+
+// Only a browser that shows no cookie of a session is told by the page that it has none; whether a cookie is good, the API says.
+func TestThePageSaysWhoComesWithoutASession(t *testing.T) {
+	t.Parallel()
+	spa := fstest.MapFS{"index.html": {Data: []byte(`<html lang="en">`)}}
+	server := newServerWith(t, func(o *web.Options) { o.SPA = spa })
+	b := serve(t, server).Open(t)
+	cookie := web.SessionCookieName(server.PublicURL) + "=x"
+	for _, c := range []struct{ cookie, body string }{
+		{"", `<html data-session="none" lang="en">`},
+		{"other=x", `<html data-session="none" lang="en">`},
+		{cookie, `<html lang="en">`},
+		{"other=x; " + cookie, `<html lang="en">`},
+	} {
+		a := b.Get("/", sanatest.With("Cookie", c.cookie)).Want(http.StatusOK)
+		sanatest.WantEqual(t, "page for "+c.cookie, string(a.Body), c.body)
+		sanatest.WantEqual(t, "Cache-Control", a.Header.Get("Cache-Control"), "no-store")
+	}
+}
+
+// Search engines may show where people sign in, and nothing that lies behind it.
+func TestOnlyTheFrontDoorMayBeFound(t *testing.T) {
+	t.Parallel()
+	b := serve(t, newServer(t, fstest.MapFS{"index.html": {Data: []byte("<html >")}}, false)).Open(t)
+	for path, want := range map[string]string{"/": "", "/verify": "noindex", "/index.html": "noindex"} {
+		sanatest.WantEqual(t, path, b.Get(path).Want(http.StatusOK).Header.Get("X-Robots-Tag"), want)
+	}
+}
+
 func TestABinaryWithoutThePagesSaysHowToGetThem(t *testing.T) {
 	t.Parallel()
 	b := serve(t, newServer(t, fstest.MapFS{}, false)).Open(t)

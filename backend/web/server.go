@@ -70,7 +70,7 @@ type Server struct {
 
 // New builds the server; Serve starts it.
 func New(o Options) (*Server, error) {
-	files, err := readFiles(o.SPA)
+	files, err := readFiles(o.SPA, o.PublicURL)
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,12 @@
 package web
 
 import (
+	"bytes"
 	"errors"
+	"html"
 	"io/fs"
 	"mime"
+	"net/url"
 	"path"
 	"strings"
 
@@ -15,6 +18,8 @@ import (
 // file is one file of the SPA, ready to be sent.
 type file struct {
 	body         []byte
+	brotli       []byte // the same after brotli, where Vite has left it so
+	stranger     []byte // a page as it is for a browser without a session
 	contentType  string
 	cacheControl string
 }
@@ -29,17 +34,34 @@ const hashedPrefix = "/assets/"
 var pages = map[string]bool{"/": true, "/verify": true, "/account": true, "/sessions": true, "/activity": true}
 
 // readFiles makes the exact map of what is served: nothing outside it is ever opened.
-func readFiles(spa fs.FS) (map[string]file, error) {
+func readFiles(spa fs.FS, publicURL *url.URL) (map[string]file, error) {
 	files := map[string]file{}
 	err := fs.WalkDir(spa, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
 			return err
 		}
 		body, err := fs.ReadFile(spa, name)
-		files["/"+name] = file{body, contentTypeOf(name), cacheControlOf("/" + name)}
+		f := file{body: body, contentType: contentTypeOf(name), cacheControl: cacheControlOf("/" + name)}
+		plain, isCompressed := strings.CutSuffix("/"+name, ".br")
+		switch {
+		case isCompressed:
+			f = files[plain] // its name is the shorter one, so it was read before
+			f.brotli = body
+		case path.Ext(name) == ".html":
+			f.body = withAddress(body, publicURL)
+			f.stranger = bytes.Replace(f.body, []byte("<html "), []byte(`<html data-session="none" `), 1)
+		}
+		files[plain] = f
 		return err
 	})
 	return files, err
+}
+
+// withAddress makes the paths in a page's metadata addresses: who reads those for a preview knows no page to start from
+// (https://ogp.me).
+func withAddress(page []byte, publicURL *url.URL) []byte {
+	address := `content="` + html.EscapeString(publicURL.String()) + "/"
+	return bytes.ReplaceAll(page, []byte(`content="/`), []byte(address))
 }
 
 // contentTypeOf goes by the name alone and not by the machine's own table, so that every machine answers alike.
@@ -79,7 +101,7 @@ func (s *Server) serveFile(c *fiber.Ctx) error {
 		return c.Next()
 	}
 	if f, ok := s.files[name]; ok {
-		return sendFile(c, f)
+		return s.sendFile(c, f)
 	}
 	if !pages[name] && !wantsPage(c, name) {
 		return c.Next()
@@ -91,7 +113,7 @@ func (s *Server) serveFile(c *fiber.Ctx) error {
 	if !pages[name] {
 		c.Status(fiber.StatusNotFound)
 	}
-	return sendFile(c, index)
+	return s.sendFile(c, index)
 }
 
 func isReserved(name string) bool {
@@ -104,11 +126,37 @@ func wantsPage(c *fiber.Ctx, name string) bool {
 	return !strings.Contains(path.Base(name), ".") && strings.Contains(c.Get(fiber.HeaderAccept), "text/html")
 }
 
-func sendFile(c *fiber.Ctx, f file) error {
+// sendFile sends a file as this browser takes it. Whoever comes without a session is told so by the page itself, which then
+// need not ask for what nobody has. Search engines are to know the front door alone.
+func (s *Server) sendFile(c *fiber.Ctx, f file) error {
 	if strings.HasPrefix(f.contentType, "text/html") {
 		c.Set(fiber.HeaderContentSecurityPolicy, policySPA)
+		if c.Path() != "/" {
+			c.Set("X-Robots-Tag", "noindex")
+		}
 	}
 	c.Set(fiber.HeaderCacheControl, f.cacheControl)
 	c.Set(fiber.HeaderContentType, f.contentType)
+	if f.brotli != nil {
+		c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
+		if takesBrotli(c.Get(fiber.HeaderAcceptEncoding)) {
+			c.Set(fiber.HeaderContentEncoding, "br")
+			return c.Send(f.brotli)
+		}
+	}
+	if f.stranger != nil && s.cookie.token(c) == "" {
+		return c.Send(f.stranger)
+	}
 	return c.Send(f.body)
+}
+
+// takesBrotli reads an Accept-Encoding header (RFC 9110, 12.5.3). Whoever names no coding gets none.
+func takesBrotli(accepted string) bool {
+	for coding := range strings.SplitSeq(accepted, ",") {
+		name, weight, isWeighed := strings.Cut(coding, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "br") {
+			return !isWeighed || strings.Trim(weight, " q=0.") != ""
+		}
+	}
+	return false
 }

@@ -28,7 +28,7 @@ export function CodeElsewhere({ code, onSignedIn, onSignIn }: Props) {
     <>
       <Heading>{text('elsewhere.title')}</Heading>
       <p>{text('elsewhere.typeThere')}</p>
-      <p class={styles.code}>
+      <p class={`${styles.code} ${code.length > 8 ? styles.long : ''}`}>
         <span aria-hidden="true">{inGroups(code)}</span>
         <span class={hidden.hidden}>{[...code].join(' ')}</span>
       </p>

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { refusalOnArrival } from './arrival'
 import { type Answer, type GetPath, get, Refused, type Trouble } from './http'
 import { untilAnswered } from './retry'
 
@@ -18,6 +19,8 @@ export function useRead<Path extends GetPath>(path: Path) {
 
   const reload = useCallback(() => {
     running.current?.abort()
+    const known = path === '/api/auth/session' ? refusalOnArrival() : undefined
+    if (known) return setRead({ state: 'refused', refusal: known })
     const controller = new AbortController()
     const { signal } = controller
     running.current = controller

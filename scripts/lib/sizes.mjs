@@ -1,0 +1,75 @@
+// What people load, in bytes after brotli, and what it may come to.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { extname, join } from 'node:path'
+import { brotliCompressSync } from 'node:zlib'
+import { root, spaDir } from './paths.mjs'
+import { Problem } from './problem.mjs'
+
+/** What the files came to when somebody last had a reason to write it down: npm run sizes. */
+const knownFile = join(root, 'scripts/sizes.json')
+const assets = join(spaDir, 'assets')
+
+const limits = { 'JavaScript of the first page': 14_000, 'JavaScript of the whole app': 40_000, CSS: 6000 }
+
+/** @returns {string} the sizes in words; a Problem where one is over its limit */
+export function checkSizes() {
+  const sizes = measure()
+  const words = Object.entries(sizes).map(([what, bytes]) => `${what} ${inKilobytes(bytes)}`)
+  const over = Object.entries(limits).filter(
+    ([what, limit]) => sizes[/** @type {keyof typeof limits} */ (what)] > limit,
+  )
+  if (over.length === 0) return words.join(', ')
+  const faults = over.map(([what, limit]) => `${what} may have ${inKilobytes(limit)}.`)
+  throw new Problem([words.join(', '), ...faults, ...growth()].join('\n'))
+}
+
+/** Writes down the sizes of now, for a later failure to tell what has grown. */
+export function keepSizes() {
+  writeFileSync(knownFile, `${JSON.stringify(Object.fromEntries(sizesByName()), null, 2)}\n`)
+}
+
+function measure() {
+  const files = readdirSync(assets)
+  /** @param {string[]} names */
+  const sum = (names) => names.map(sizeOf).reduce((total, size) => total + size, 0)
+  return {
+    'JavaScript of the first page': sum(filesOfFirstPage()),
+    'JavaScript of the whole app': sum(files.filter((name) => extname(name) === '.js')),
+    CSS: sum(files.filter((name) => extname(name) === '.css')),
+  }
+}
+
+/** The page's script, and what that imports before it runs. */
+function filesOfFirstPage() {
+  const html = readFileSync(join(spaDir, 'index.html'), 'utf8')
+  const names = new Set([...html.matchAll(/<script [^>]*src="\/assets\/([^"]+)"/g)].map(([, name]) => name ?? ''))
+  for (const name of names) {
+    const code = readFileSync(join(assets, name), 'utf8')
+    for (const [, imported] of code.matchAll(/(?:from|import)\s*["'`]\.\/([^"'`]+)["'`]/g)) names.add(imported ?? '')
+  }
+  if (names.size === 0) throw new Problem('frontend/dist/index.html loads no script.')
+  return [...names]
+}
+
+/** Each file under the name that it has whatever its content. */
+function sizesByName() {
+  const loaded = readdirSync(assets).filter((name) => extname(name) !== '.br')
+  return loaded.map((name) => /** @type {const} */ ([name.replace(/-[\w-]{8}\./, '.'), sizeOf(name)]))
+}
+
+function growth() {
+  const known = JSON.parse(readFileSync(knownFile, 'utf8'))
+  return sizesByName()
+    .filter(([name, size]) => size > (known[name] ?? 0))
+    .map(([name, size]) => `${name} has grown by ${size - (known[name] ?? 0)} to ${size} bytes.`)
+}
+
+/** @param {string} name */
+function sizeOf(name) {
+  return brotliCompressSync(readFileSync(join(assets, name))).length
+}
+
+/** @param {number} bytes */
+function inKilobytes(bytes) {
+  return `${(bytes / 1000).toFixed(1)} kB`
+}

@@ -1,0 +1,81 @@
+// npm run lighthouse: what Lighthouse says of the first page as bin/sana serves it, on its slow phone. It comes with packages
+// of its own in tools/lighthouse, so that npm install needs none of them. Timings depend on the machine: this is
+// no part of npm test. The whole report is left in .data/lighthouse.html.
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { build } from './lib/builds.mjs'
+import { provideChromium } from './lib/chromium.mjs'
+import { installDependencies } from './lib/dependencies.mjs'
+import { listenForInterrupts } from './lib/interrupt.mjs'
+import { dataDir, root } from './lib/paths.mjs'
+import { freePort } from './lib/ports.mjs'
+import { runMain } from './lib/problem.mjs'
+import { mustRun } from './lib/processes.mjs'
+import { startServer } from './lib/server.mjs'
+import { startTestPostgres } from './lib/test-postgres.mjs'
+import { checkVersions } from './lib/versions.mjs'
+
+const home = join(root, 'tools/lighthouse')
+const command = join(home, 'node_modules/lighthouse/cli/index.js')
+const report = join(dataDir, 'lighthouse')
+
+/** @typedef {{ categories: Record<string, { title: string, score: number }>, audits: Record<string, Audit> }} Report */
+/** @typedef {{ id: string, title: string, score: number | null, numericValue: number, displayValue?: string }} Audit */
+
+async function main() {
+  listenForInterrupts()
+  checkVersions()
+  await installDependencies()
+  await build()
+  if (!existsSync(command)) await mustRun('npm ci', 'npm', ['ci', '--no-audit', '--no-fund'], { cwd: home })
+  const postgres = await startTestPostgres()
+  try {
+    const port = await freePort()
+    const url = `http://localhost:${port}`
+    const server = await startServer({ port, publicUrl: url, databaseUrl: postgres.url })
+    try {
+      return judge(await look(url))
+    } finally {
+      await server.stop()
+    }
+  } finally {
+    await postgres.stop()
+  }
+}
+
+/**
+ * @param {string} url
+ * @returns {Promise<Report>}
+ */
+async function look(url) {
+  mkdirSync(dataDir, { recursive: true })
+  const output = ['--output=json', '--output=html', `--output-path=${report}`]
+  const args = [command, url, ...output, '--quiet', '--chrome-flags=--headless=new --no-sandbox --disable-gpu']
+  const env = { ...process.env, CHROME_PATH: await provideChromium() }
+  await mustRun('Lighthouse', process.execPath, args, { env })
+  return JSON.parse(readFileSync(`${report}.report.json`, 'utf8'))
+}
+
+/**
+ * @param {Report} report
+ * @returns {number} the exit code
+ */
+function judge({ categories, audits }) {
+  const paint = audits['first-contentful-paint']?.numericValue ?? Number.POSITIVE_INFINITY
+  const shift = audits['cumulative-layout-shift']?.numericValue ?? Number.POSITIVE_INFINITY
+  /** @type {[what: string, figure: string | number, isGood: boolean][]} */
+  const figures = [
+    ...Object.values(categories).map(
+      ({ title, score }) => /** @type {[string, number, boolean]} */ ([title, Math.round(score * 100), score === 1]),
+    ),
+    ['First contentful paint', `${(paint / 1000).toFixed(2)} s`, paint <= 1000],
+    ['Cumulative layout shift', shift, shift === 0],
+  ]
+  for (const [what, figure, isGood] of figures) console.log(`${isGood ? 'ok  ' : 'POOR'}  ${what}: ${figure}`)
+  for (const { title, score, displayValue = '' } of Object.values(audits)) {
+    if (score !== null && score < 0.9) console.log(`      ${title} ${displayValue}`)
+  }
+  return figures.every(([, , isGood]) => isGood) ? 0 : 1
+}
+
+await runMain(main)
