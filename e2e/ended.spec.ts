@@ -1,5 +1,5 @@
 import { expect } from '@playwright/test'
-import pg from 'pg'
+import { letMailsPass } from './support/database'
 import { readCode } from './support/mail'
 import { test } from './support/test'
 import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
@@ -38,11 +38,3 @@ test('a session that is ended from another browser says so, until its owner asks
   await page.goto('/')
   await expect(page.getByText('You were signed out')).toHaveCount(0)
 })
-
-/** An address gets one mail a minute. */
-async function letMailsPass(databaseUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: databaseUrl })
-  await client.connect()
-  await client.query('DELETE FROM throttle')
-  await client.end()
-}

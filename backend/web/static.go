@@ -31,7 +31,7 @@ const indexPath = "/index.html"
 const hashedPrefix = "/assets/"
 
 // pages are the paths that the SPA knows; on others it says that there is no such page, with status 404.
-var pages = map[string]bool{"/": true, "/verify": true}
+var pages = map[string]bool{"/": true, "/verify": true, "/account": true, "/sessions": true, "/activity": true}
 
 // readFiles makes the exact map of what is served: nothing outside it is ever opened.
 func readFiles(spa fs.FS, publicURL *url.URL) (map[string]file, error) {

@@ -15,6 +15,18 @@ export interface CodeMail {
   link: string
 }
 
+/** Waits until there is a mail to `address` whose subject has `words` in it. */
+export async function readMail(serverUrl: string, address: string, words: string): Promise<Mail> {
+  const find = async () => {
+    const answer = await fetch(`${serverUrl}/dev/inbox.json`)
+    const mails: Mail[] = await answer.json()
+    return mails.find(({ to, subject }) => to === address && subject.includes(words))
+  }
+  const mail = await waitFor(find, { timeout: 15_000 })
+  if (!mail) throw new Error(`no mail to ${address} about ${words}`)
+  return mail
+}
+
 /** Waits until there are `count` mails to `address` and reads the newest. */
 export async function readCode(serverUrl: string, address: string, count = 1): Promise<CodeMail> {
   const find = async () => {

@@ -1,6 +1,8 @@
 // The steps that people take, in the words of the pages.
 import { expect, type Page } from '@playwright/test'
+import { letMailsPass } from './database'
 import { readCode } from './mail'
+import type { Server } from './server'
 
 /** Not the example that the form shows. */
 export const address = 'mary@example.org'
@@ -19,6 +21,15 @@ export async function askForCode(page: Page, email = address): Promise<void> {
 export async function expectSignedIn(page: Page, email = address): Promise<void> {
   await expect(heading(page, 'You are signed in')).toBeVisible()
   await expect(page.getByText(email)).toBeVisible()
+}
+
+/** Signs in with another browser, where this one has just got a mail. */
+export async function signInToo(page: Page, server: Server, databaseUrl: string, mails = 2): Promise<void> {
+  await letMailsPass(databaseUrl)
+  await askForCode(page)
+  const { code } = await readCode(server.url, address, mails)
+  await codeField(page).fill(code)
+  await expectSignedIn(page)
 }
 
 /** The whole walk; it ends signed in. */

@@ -15,7 +15,7 @@ import {
 } from '../shared/testing/server'
 import { pass, settled, show } from '../shared/testing/time'
 import { App } from './App'
-import { CodePageLater } from './CodePageLater'
+import { CodePageLater, DeletedPageLater, InsideLater } from './pagesLater'
 
 const session = 'GET /api/auth/session'
 
@@ -42,7 +42,7 @@ const type = async (label: string, value: string) => {
 }
 
 beforeAll(async () => {
-  await CodePageLater.load()
+  await Promise.all([CodePageLater, DeletedPageLater, InsideLater].map(({ load }) => load()))
 })
 
 beforeEach(() => {

@@ -2,10 +2,14 @@ import { useCallback, useEffect, useState } from 'preact/hooks'
 import { LocationProvider, useLocation } from 'preact-iso'
 import { NotFoundPage } from '../features/not-found/NotFoundPage'
 import type { Arrival } from '../features/sign-in/SignInPage'
-import { CodePageLater } from './CodePageLater'
+import { tellOtherTabs, useOtherTabs } from '../shared/tabs'
 import { Frame } from './Frame'
+import { Gate } from './Gate'
 import { nextPath, queryFor } from './next'
-import { StartPage } from './StartPage'
+import { CodePageLater, InsideLater } from './pagesLater'
+
+/** The pages that want somebody who is signed in; the first one is the sign-in form for everybody else. */
+const inside = ['/', '/account', '/sessions', '/activity']
 
 export function App() {
   return (
@@ -44,23 +48,44 @@ function Pages() {
     setArrival({})
     route(`/${query}`, true)
   }, [route, query])
+  const signedIn = useCallback(() => {
+    tellOtherTabs('signed_in')
+    welcome()
+  }, [welcome])
   const goOn = useCallback(() => route(next ?? '/', true), [route, next])
 
-  // Whoever asks for a code should not have to wait for the page that takes it.
+  const signIn = useCallback(
+    (forGood: boolean) => route(`/${forGood ? '' : queryFor(location.pathname + location.search)}`, true),
+    [route],
+  )
+
+  useOtherTabs(
+    useCallback(
+      (news) => {
+        if (news === 'signed_in' && path === '/verify') welcome()
+      },
+      [path, welcome],
+    ),
+  )
+
+  // Nobody should have to wait for the page that comes next.
   useEffect(() => {
     CodePageLater.load()
+    InsideLater.load()
   }, [])
 
-  if (path === '/') {
+  if (inside.includes(path)) {
     return (
-      <StartPage
+      <Gate
+        path={path}
         arrival={arrival}
         onArrival={setArrival}
         onCodeRequested={enterCode}
-        onSignedIn={next ? goOn : undefined}
+        onSignedIn={path === '/' && next ? goOn : undefined}
+        onNotSignedIn={signIn}
       />
     )
   }
-  if (path === '/verify') return <CodePageLater onSignedIn={welcome} onSignIn={start} />
+  if (path === '/verify') return <CodePageLater onSignedIn={signedIn} onSignIn={start} />
   return <NotFoundPage />
 }

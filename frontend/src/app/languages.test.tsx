@@ -1,12 +1,11 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/preact'
 import { afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { states as accountStates } from '../features/account/account.states'
+import { states as activityStates } from '../features/activity/activity.states'
+import { states as sessionsStates } from '../features/sessions/sessions.states'
 import type { Problem, SignedOut } from '../shared/api/http'
-import de from '../shared/i18n/de.json'
-import en from '../shared/i18n/en.json'
-import es from '../shared/i18n/es.json'
-import fr from '../shared/i18n/fr.json'
-import ja from '../shared/i18n/ja.json'
 import { type Catalogue, use } from '../shared/i18n/text'
+import { allTexts, firstTexts } from '../shared/testing/catalogues'
 import {
   FakeServer,
   json,
@@ -20,9 +19,10 @@ import {
   signedIn,
   unavailable,
 } from '../shared/testing/server'
+import { type State as Listed, repliesOf, type Step } from '../shared/testing/states'
 import { pass, settled, show } from '../shared/testing/time'
 import { App } from './App'
-import { CodePageLater } from './CodePageLater'
+import { CodePageLater, DeletedPageLater, InsideLater } from './pagesLater'
 
 interface State {
   url: string
@@ -52,6 +52,11 @@ const enter = (value: string) => async () => {
   await press()
 }
 const back = () => show('visible')
+const goOffline = async () => {
+  vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false)
+  dispatchEvent(new Event('offline'))
+  await settled()
+}
 
 const signIn = (reply: Reply): State => ({
   url: '/',
@@ -77,6 +82,8 @@ const statuses: Record<Problem['code'], number> = {
   invalid_request: 400,
   invalid_email: 400,
   invalid_code: 400,
+  invalid_name: 400,
+  email_unchanged: 400,
   not_signed_in: 401,
   wrong_code: 401,
   cross_origin_request: 403,
@@ -89,6 +96,7 @@ const statuses: Record<Problem['code'], number> = {
   event_refused: 406,
   request_timeout: 408,
   not_with_this_store: 409,
+  email_taken: 409,
   code_expired: 410,
   request_too_large: 413,
   unsupported_media_type: 415,
@@ -109,10 +117,35 @@ const reasons = [
   'too_many_sessions',
   'ended_by_operator',
   'key_withdrawn',
+  'email_changed',
+  'account_deleted',
 ] as const satisfies readonly SignedOut['reason'][]
 const by = 'Firefox on Linux'
 
+/** As it is listed beside its page; what a person does there happens to the page in front. */
+function listed({ path, answers, does = [], without }: Listed): State {
+  const front = () => document.querySelector('dialog[open]') ?? document
+  const take = (step: Step) => {
+    if ('comesBack' in step) return back()
+    if ('press' in step) fireEvent.click(front().querySelectorAll('button')[step.press] as HTMLElement)
+    else
+      fireEvent.input(front().querySelectorAll('input')[step.into ?? 0] as HTMLElement, {
+        target: { value: step.type },
+      })
+    return settled()
+  }
+  const act = async () => {
+    // happy-dom would go where a download comes from.
+    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
+    if (without === 'network') await goOffline()
+    for (const step of does) await take(step)
+  }
+  return { url: path, replies: repliesOf(answers), act }
+}
+const pages = [...accountStates, ...activityStates, ...sessionsStates].map((state) => [state.name, listed(state)])
+
 const states: Record<string, State> = {
+  ...Object.fromEntries(pages),
   'a page that takes its time': { url: '/', replies: { [session]: 'never' }, act: () => pass(300) },
   'a server away': { url: '/', replies: { [session]: unavailable() } },
   'no network': { url: '/', replies: { [session]: 'lost' } },
@@ -120,7 +153,7 @@ const states: Record<string, State> = {
     url: '/',
     replies: { [session]: [notSignedIn(), 'lost'] },
     act: async () => {
-      vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false)
+      await goOffline()
       await back()
     },
   },
@@ -207,7 +240,8 @@ const states: Record<string, State> = {
 }
 
 /** What is in every language as it is. */
-const names = /grace@example\.org|example\.org|Sana|Firefox|Linux|request-1/g
+const names =
+  /grace@example\.org|example\.(org|net)|Sana|Firefox|Linux|Safari|iOS|request-1|VN5QDLZ7T2K4H6WJ3XRM|(a-long-name\.)+ada@|ada@|grace@|2001:[\da-f:]+|sun risen/g
 const spokenAttributes = ['aria-label', 'title', 'alt', 'placeholder', 'data-what', 'data-next']
 
 /** All that can be read or heard on the page, without the names. */
@@ -233,6 +267,7 @@ async function wordsIn({ url, replies = {}, act }: State): Promise<string[]> {
   const words = wordsOnPage()
   cleanup()
   vi.restoreAllMocks()
+  vi.clearAllTimers()
   globalThis.scrollTo = () => {}
   return words
 }
@@ -248,15 +283,16 @@ function marked<Text>(text: Text): Text {
 // Each test walks over all states.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
+const { en } = allTexts
 const inEnglish = new Map<string, string[]>()
 
 beforeAll(async () => {
   globalThis.scrollTo = () => {}
-  await CodePageLater.load()
+  await Promise.all([CodePageLater, DeletedPageLater, InsideLater].map(({ load }) => load()))
   vi.useFakeTimers()
   for (const [name, state] of Object.entries(states)) inEnglish.set(name, await wordsIn(state))
 })
-afterEach(() => use(en, 'en-GB'))
+afterEach(() => use(allTexts.en, 'en-GB'))
 
 test('every word on every page is from the catalogue, and every text of the catalogue is on a page', async () => {
   const seen = new Set<string>()
@@ -280,11 +316,21 @@ test('every word on every page is from the catalogue, and every text of the cata
   expect(Object.keys(en).filter((key) => !seen.has(key))).toEqual([])
 })
 
+test('whoever is not signed in needs no text of the pages that are loaded later', async () => {
+  use(firstTexts.en, 'en-GB')
+  const isNobody = (reply: Reply) => !(reply instanceof Response && reply.ok)
+  const first = Object.values(states).filter(
+    ({ url, replies = {} }) => url === '/' && [replies[session] ?? []].flat().every(isNobody),
+  )
+  expect(first.length).toBeGreaterThan(30)
+  for (const state of first) await wordsIn(state)
+})
+
 test.each<[string, Catalogue]>([
-  ['de', de],
-  ['fr', fr],
-  ['es', es],
-  ['ja', ja],
+  ['de', allTexts.de],
+  ['fr', allTexts.fr],
+  ['es', allTexts.es],
+  ['ja', allTexts.ja],
 ])('no page in %s has a sentence that is on the same page in English', async (language, catalogue) => {
   use(catalogue, language)
   for (const [name, state] of Object.entries(states)) {

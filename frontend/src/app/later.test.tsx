@@ -1,10 +1,14 @@
 import { cleanup, render, screen } from '@testing-library/preact'
-import { expect, test, vi } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
+import { learn } from '../shared/i18n/text'
 import { settled } from '../shared/testing/time'
 import { later } from './later'
 
 const Page = ({ name }: { name: string }) => <h1>{name}</h1>
 const heading = () => screen.getByRole('heading', { level: 1 }).textContent
+
+// Loading them is not what takes time here.
+beforeAll(learn)
 
 test('a page is shown when its program is there, at once where that was loaded before, and loaded once', async () => {
   const importPage = vi.fn(async () => await Promise.resolve(Page))

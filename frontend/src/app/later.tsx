@@ -1,11 +1,12 @@
 import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { Unreachable } from '../shared/api/http'
+import { learn } from '../shared/i18n/text'
 import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
 
 /**
- * A page whose program is a file of its own, loaded when the page is shown, or before that by `load`, which never
+ * A page whose program and texts are files of their own, loaded when the page is shown, or before that by `load`, which never
  * throws. Where it cannot be loaded, that is what the page says.
  */
 export function later<Props extends object>(importPage: () => Promise<FunctionComponent<Props>>) {
@@ -14,7 +15,7 @@ export function later<Props extends object>(importPage: () => Promise<FunctionCo
   /** @returns why there is no page, if so */
   async function load(): Promise<Unreachable | undefined> {
     try {
-      Page ??= await importPage()
+      Page ??= (await Promise.all([importPage(), learn()]))[0]
       return undefined
     } catch (error) {
       return new Unreachable(error)

@@ -2,7 +2,7 @@
 // the query says `state`, and may say `language` and `theme` (light, dark).
 import { render } from 'preact'
 import { App } from '../app/App'
-import { speak } from '../shared/i18n/text'
+import { learn, speak } from '../shared/i18n/text'
 import { FakeServer } from '../shared/testing/server'
 import { repliesOf } from '../shared/testing/states'
 import { axeFaults } from './inspect/access'
@@ -23,6 +23,8 @@ takeAway(state.without)
 history.replaceState(null, '', state.path)
 document.documentElement.style.colorScheme = query.get('theme') ?? ''
 await speak([query.get('language') ?? 'en'])
+// So that what a state shows can be looked for from the beginning.
+await learn()
 render(<App />, document.getElementById('root') as HTMLElement)
 
 for (const step of state.does ?? []) {

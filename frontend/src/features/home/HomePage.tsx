@@ -2,10 +2,10 @@ import { type CurrentSession, post, type Trouble } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
+import styles from '../../shared/ui/Facts.module.css'
 import { Heading } from '../../shared/ui/Heading'
 import { Moment } from '../../shared/ui/Moment'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
-import styles from './HomePage.module.css'
 
 interface Props {
   current: CurrentSession

@@ -1,12 +1,12 @@
 import { useEffect } from 'preact/hooks'
 import { useRead } from '../../shared/api/useRead'
+import { inGroups } from '../../shared/code/code'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { Heading } from '../../shared/ui/Heading'
 import hidden from '../../shared/ui/hidden.module.css'
 import { Loading } from '../../shared/ui/Loading'
 import styles from './CodeElsewhere.module.css'
-import { inGroups } from './code'
 
 interface Props {
   code: string

@@ -1,21 +1,29 @@
 import { useEffect, useRef } from 'preact/hooks'
+import { post } from '../../shared/api/http'
+import { CodeSteps } from '../../shared/code/CodeSteps'
+import { usePendingCode } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
+import { Heading } from '../../shared/ui/Heading'
 import { Loading } from '../../shared/ui/Loading'
 import { TroublePage } from '../../shared/ui/TroublePage'
+import { AnotherAddress } from './AnotherAddress'
 import { CodeElsewhere } from './CodeElsewhere'
-import { PendingSignIn } from './PendingSignIn'
 import type { Arrival } from './SignInPage'
 import { useLinkedCode } from './useLinkedCode'
-import { usePendingCode } from './usePendingCode'
 
 interface Props {
   onSignedIn: () => void
   onSignIn: (arrival: Arrival) => void
 }
 
+const flow = {
+  verify: (code: string) => post('/api/auth/verify', { code }),
+  resend: () => post('/api/auth/code/resend', {}),
+}
+
 export function CodePage({ onSignedIn, onSignIn }: Props) {
   const linked = useLinkedCode()
-  const { read, reload, put } = usePendingCode()
+  const { read, reload, put } = usePendingCode('/api/auth/code')
   const email = useRef<string>(undefined)
   if (read.state === 'ready') email.current = read.value.email
 
@@ -31,16 +39,24 @@ export function CodePage({ onSignedIn, onSignIn }: Props) {
   }
   if (read.state === 'ready') {
     return (
-      <PendingSignIn
+      <CodeSteps
+        flow={flow}
         pending={read.value}
         receivedAt={read.receivedAt}
         trouble={read.trouble}
         linked={linked}
+        title={Heading}
+        action={text('code.signIn')}
         onAnswer={put}
-        onSignedIn={onSignedIn}
-        onSignIn={onSignIn}
+        onVerified={onSignedIn}
         onLost={lose}
-      />
+      >
+        <AnotherAddress
+          email={read.value.email}
+          wrong={read.value.delivery_reason === 'no_such_mailbox'}
+          onSignIn={onSignIn}
+        />
+      </CodeSteps>
     )
   }
   if (isLost) return <Loading />

@@ -1,9 +1,9 @@
 import { screen } from '@testing-library/preact'
 import { describe, expect, test, vi } from 'vitest'
 import type { PendingCode } from '../../shared/api/http'
+import { outcomeOf } from '../../shared/code/delivery'
 import { json, noContent, pendingCode, type Reply, serverTime, unavailable } from '../../shared/testing/server'
 import { pass, show } from '../../shared/testing/time'
-import { outcomeOf } from './delivery'
 import { field, heading, open, press, read, resend, type } from './openCodePage'
 
 type Mail = Pick<PendingCode, 'delivery' | 'delivery_reason'>

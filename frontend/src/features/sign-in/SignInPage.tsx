@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks'
-import type { SignedOut, Trouble } from '../../shared/api/http'
+import { post, type SignedOut, type Trouble } from '../../shared/api/http'
+import { useWrite } from '../../shared/api/useWrite'
+import { EmailForm } from '../../shared/code/EmailForm'
 import { text } from '../../shared/i18n/text'
 import { Heading } from '../../shared/ui/Heading'
 import { Notice } from '../../shared/ui/Notice'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
-import { EmailForm } from './EmailForm'
 import { WhySignedOut } from './WhySignedOut'
 
 /** What led to the sign-in form, where something did: why, or how a session ended, and the address that was in use. */
@@ -24,6 +25,7 @@ interface Props {
 export function SignInPage({ arrival: { notice, ended, email = '' }, stale, onCodeRequested }: Props) {
   // Decided once: a later answer of the server must not take the focus from whoever is typing.
   const [hearFirst] = useState(notice !== undefined || ended !== undefined)
+  const writing = useWrite()
   return (
     <>
       <Heading focus={hearFirst}>{text('signIn.title')}</Heading>
@@ -31,7 +33,14 @@ export function SignInPage({ arrival: { notice, ended, email = '' }, stale, onCo
       {ended && <WhySignedOut ended={ended} />}
       {!navigator.cookieEnabled && <Notice role="alert">{text('signIn.noCookies')}</Notice>}
       <p>{text('signIn.intro')}</p>
-      <EmailForm initial={email} focus={!hearFirst} onCodeRequested={onCodeRequested} />
+      <EmailForm
+        label={text('signIn.email')}
+        initial={email}
+        focus={!hearFirst}
+        writing={writing}
+        send={(email) => post('/api/auth/code', { email })}
+        onSent={(pending) => onCodeRequested(pending.email)}
+      />
       {stale && <TroubleNotice role="status" trouble={stale} next={text('trouble.weRetry')} />}
     </>
   )

@@ -1,5 +1,6 @@
 import type { SignedOut } from '../../shared/api/http'
 import { hasText, richText, text } from '../../shared/i18n/text'
+import { browserByName } from '../../shared/ui/browser'
 import { Moment } from '../../shared/ui/Moment'
 import { Notice } from '../../shared/ui/Notice'
 
@@ -19,12 +20,5 @@ export function WhySignedOut({ ended: { reason, at, by } }: Props) {
 /** How long a session may last is the server's to know: no text has a number. A later server may know more reasons. */
 function becauseOf(reason: SignedOut['reason'], by: string | undefined): string | undefined {
   const key = `signedOut.${reason}`
-  return hasText(key) ? text(key, { browser: browserInWords(by) }) : undefined
-}
-
-/** The server names a browser in English: "Firefox on Linux". */
-function browserInWords(by: string | undefined): string {
-  if (!by) return text('signedOut.anotherBrowser')
-  const [browser = by, system] = by.split(' on ')
-  return system ? text('signedOut.browserOn', { browser, system }) : browser
+  return hasText(key) ? text(key, { browser: by ? browserByName(by) : text('signedOut.anotherBrowser') }) : undefined
 }

@@ -3,6 +3,9 @@ import type { components, paths } from './contract'
 export type Problem = components['schemas']['Problem']
 export type SignedOut = components['schemas']['SignedOut']
 export type PendingCode = components['schemas']['PendingCode']
+export type Account = components['schemas']['Account']
+export type ListedSession = components['schemas']['ListedSession']
+export type AccountEvent = components['schemas']['AccountEvent']
 export type CurrentSession = components['schemas']['CurrentSession']
 
 /** The server answered, and said no: an RFC 9457 problem of ours. */
@@ -52,8 +55,13 @@ export type GetPath = PathsWith<'get'>
 export type Answer<Path extends GetPath> = AnswerOf<paths[Path]['get']>
 
 /** Throws Refused or Unreachable; when `signal` aborts, the signal's reason. */
-export function get<Path extends GetPath>(path: Path, signal: AbortSignal): Promise<Answer<Path>> {
+export function get<Path extends GetPath>(path: Path, signal?: AbortSignal): Promise<Answer<Path>> {
   return send('GET', path, undefined, signal) as Promise<Answer<Path>>
+}
+
+/** The page of events that comes after the one whose `next` this is. Throws Refused or Unreachable. */
+export function getEventsBefore(next: string): Promise<Answer<'/api/account/events'>> {
+  return send('GET', `/api/account/events?before=${next}`) as Promise<Answer<'/api/account/events'>>
 }
 
 /** Throws Refused or Unreachable. */
@@ -65,8 +73,16 @@ export function post<Path extends PathsWith<'post'>>(
 }
 
 /** Throws Refused or Unreachable. */
-export function del(path: PathsWith<'delete'>): Promise<undefined> {
-  return send('DELETE', path) as Promise<undefined>
+export function patch<Path extends PathsWith<'patch'>>(
+  path: Path,
+  body: BodyOf<paths[Path]['patch']>,
+): Promise<AnswerOf<paths[Path]['patch']>> {
+  return send('PATCH', path, body) as Promise<AnswerOf<paths[Path]['patch']>>
+}
+
+/** `id` takes its place in the path. Throws Refused or Unreachable. */
+export function del(path: PathsWith<'delete'>, id = ''): Promise<undefined> {
+  return send('DELETE', path.replace('{id}', id)) as Promise<undefined>
 }
 
 async function send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<unknown> {

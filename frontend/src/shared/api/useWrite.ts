@@ -4,8 +4,14 @@ import { isTrouble, type Problem, Refused, type Trouble } from './http'
 /** The refusals that a form answers itself, by code; every other one becomes its `trouble`. */
 export type Refusals = Partial<Record<Problem['code'], (problem: Problem) => void>>
 
+export interface Writing {
+  busy: boolean
+  trouble: Trouble | undefined
+  write: <T>(call: () => Promise<T>, done: (answer: T) => void, refusals?: Refusals) => Promise<void>
+}
+
 /** One write at a time, never repeated by itself: on trouble the person reads why and presses again. */
-export function useWrite() {
+export function useWrite(): Writing {
   const [busy, setBusy] = useState(false)
   const [trouble, setTrouble] = useState<Trouble>()
   const running = useRef(false)

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import de from './de.json'
-import en from './en.json'
-import es from './es.json'
-import fr from './fr.json'
-import ja from './ja.json'
+import { allTexts, firstTexts, laterTexts } from '../testing/catalogues'
 import type { Catalogue, Key } from './text'
 
-const catalogues: Record<string, Catalogue> = { en, de, fr, es, ja }
+const { en } = allTexts
+const catalogues: Record<string, Catalogue> = allTexts
 const keys = Object.keys(en) as Key[]
+
+test('no text is loaded both at first and later', () => {
+  expect(keys.length).toBe(Object.keys(firstTexts.en).length + Object.keys(laterTexts.en).length)
+})
 
 /** All forms of a text, each with its name: several where it depends on a number. */
 const forms = (found: Catalogue[Key]) => Object.entries(typeof found === 'string' ? { only: found } : found)

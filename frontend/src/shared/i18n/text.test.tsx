@@ -1,37 +1,45 @@
 import { render } from '@testing-library/preact'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import fr from './fr.json'
-import { locale, richText, speak, text, use } from './text'
+import { allTexts } from '../testing/catalogues'
+import { hasText, learn, locale, richText, speak, text, use } from './text'
 
-afterEach(() => speak([]))
+afterEach(() => use(allTexts.en, 'en-GB'))
 
-const spoken = () => [document.documentElement.lang, locale(), text('home.signOut')]
+const spoken = () => [document.documentElement.lang, locale(), text('signIn.title')]
 
 describe('the language', () => {
   test.each([
     [
       ['de-AT', 'en'],
-      ['de', 'de-AT', 'Abmelden'],
+      ['de', 'de-AT', 'Anmelden'],
     ],
     [
       ['it', 'pt-BR', 'fr-CA', 'en-US'],
-      ['fr', 'fr-CA', 'Se déconnecter'],
+      ['fr', 'fr-CA', 'Se connecter'],
     ],
-    [['JA'], ['ja', 'JA', 'ログアウト']],
-    [['es-419'], ['es', 'es-419', 'Cerrar sesión']],
+    [['JA'], ['ja', 'JA', 'ログイン']],
+    [['es-419'], ['es', 'es-419', 'Iniciar sesión']],
     [
       ['en-US', 'de'],
-      ['en', 'en-US', 'Sign out'],
+      ['en', 'en-US', 'Sign in'],
     ],
-    [['it'], ['en', 'en-GB', 'Sign out']],
-    [[], ['en', 'en-GB', 'Sign out']],
+    [['it'], ['en', 'en-GB', 'Sign in']],
+    [[], ['en', 'en-GB', 'Sign in']],
     [
       ['english', 'dex', '*'],
-      ['en', 'en-GB', 'Sign out'],
+      ['en', 'en-GB', 'Sign in'],
     ],
   ])('of whoever wants %j is the first that there is', async (wanted, result) => {
     await speak(wanted)
     expect(spoken()).toEqual(result)
+  })
+
+  test('is that of the texts that are learnt later, too', async () => {
+    await speak(['de'])
+    expect(hasText('home.signOut')).toBe(false)
+    await learn()
+    expect(text('home.signOut')).toBe('Abmelden')
+    expect(text('signIn.title')).toBe('Anmelden')
   })
 
   test('is English where the texts cannot be loaded', async () => {
@@ -41,10 +49,10 @@ describe('the language', () => {
     })
     const fresh = await import('./text')
     await fresh.speak(['de'])
-    expect([document.documentElement.lang, fresh.locale(), fresh.text('home.signOut')]).toEqual([
+    expect([document.documentElement.lang, fresh.locale(), fresh.text('signIn.title')]).toEqual([
       'en',
       'en-GB',
-      'Sign out',
+      'Sign in',
     ])
     vi.doUnmock('./de.json')
   })
@@ -62,7 +70,7 @@ describe('a text', () => {
   test('follows the plural rules of its language, and its way of writing numbers', () => {
     expect(text('code.wrong', { count: 1 })).toContain('1 try ')
     expect(text('code.wrong', { count: 0 })).toContain('0 tries ')
-    use(fr, 'fr-FR')
+    use(allTexts.fr, 'fr-FR')
     expect(text('code.wrong', { count: 0 })).toContain('0 essai.')
     expect(text('code.wrong', { count: 2 })).toContain('2 essais.')
     expect(text('code.wrong', { count: 1234 })).toContain('1\u202f234 essais.')

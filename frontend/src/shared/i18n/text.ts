@@ -1,23 +1,34 @@
 import type { ComponentChildren } from 'preact'
 import en from './en.json'
+import type laterEn from './later/en.json'
 
-type English = typeof en
+type English = typeof en & typeof laterEn
 export type Key = keyof English
 type Plural = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string }
 /** The texts of one language by key; one for each of its plural categories where a text depends on `count`. */
 export type Catalogue = { readonly [K in Key]: English[K] extends string ? string : Plural }
+/** The texts of the first page, and of those that are loaded later. */
+type First = { readonly [K in keyof typeof en]: Catalogue[K] }
+type Later = { readonly [K in keyof typeof laterEn]: Catalogue[K] }
 type Values<Value> = Readonly<Record<string, Value>>
 
 /** English is here at once; the others are loaded when somebody reads them. */
-const others: Readonly<Record<string, () => Promise<{ default: Catalogue }>>> = {
+const others: Readonly<Record<string, () => Promise<{ default: First }>>> = {
   de: () => import('./de.json'),
   fr: () => import('./fr.json'),
   es: () => import('./es.json'),
   ja: () => import('./ja.json'),
 }
+const later: Readonly<Record<string, () => Promise<{ default: Later }>>> = {
+  en: () => import('./later/en.json'),
+  de: () => import('./later/de.json'),
+  fr: () => import('./later/fr.json'),
+  es: () => import('./later/es.json'),
+  ja: () => import('./later/ja.json'),
+}
 const english = 'en-GB'
 
-let texts: Catalogue = en
+let texts: Partial<Catalogue> = en
 let inUse = english
 
 /** The language (BCP 47, often with a region) that the pages speak, for what Intl writes. */
@@ -39,7 +50,13 @@ export async function speak(wanted: readonly string[]): Promise<void> {
   }
 }
 
-export function use(catalogue: Catalogue, tag: string): void {
+/** Learns the texts of the pages that are loaded later, in the language that is spoken. Throws where they cannot be had. */
+export async function learn(): Promise<void> {
+  const more = await later[languageOf(inUse)]?.()
+  texts = { ...more?.default, ...texts }
+}
+
+export function use(catalogue: Partial<Catalogue>, tag: string): void {
   texts = catalogue
   inUse = tag
   document.documentElement.lang = languageOf(tag)
@@ -61,12 +78,18 @@ export function text(key: Key, values: Values<string | number> = {}): string {
 /** As text, with values that are more than text. */
 export function richText(key: Key, values: Values<ComponentChildren>): ComponentChildren[] {
   return (
-    inPlural(texts[key], values.count)
+    inPlural(found(key), values.count)
       .split(/\{(\w+)\}/)
       .map((part, index) => (index % 2 === 0 ? part : written(values[part] ?? `{${part}}`)))
       // Preact writes an empty text anew with each drawing, and a live region takes that for news.
       .filter((part) => part !== '')
   )
+}
+
+function found(key: Key): string | Plural {
+  const found = texts[key]
+  if (found === undefined) throw new Error(`the text ${key} is not loaded yet`)
+  return found
 }
 
 function inPlural(found: string | Plural, count: ComponentChildren): string {

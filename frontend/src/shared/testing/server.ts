@@ -1,4 +1,4 @@
-import type { CurrentSession, PendingCode, Problem } from '../api/http'
+import type { Account, AccountEvent, CurrentSession, ListedSession, PendingCode, Problem } from '../api/http'
 
 export type Reply = Response | Promise<Response> | 'lost' | 'never'
 /** By "METHOD /path", or "METHOD /path/{id}" for each of many; of several replies each is given once, and the last for ever. */
@@ -105,6 +105,38 @@ export function pendingCode(change: Partial<PendingCode> = {}): PendingCode {
 export const signedIn: CurrentSession = {
   user: { id: '7b0c4a52-6f0e-4c1e-9d5c-0e6a7a3d2f10', email: 'grace@example.org' },
   session: { id: 's1', signed_in_at: '2026-03-14T09:26:00Z', expires_at: '2026-04-13T09:26:00Z' },
+}
+
+export const account: Account = {
+  id: signedIn.user.id,
+  email: signedIn.user.email,
+  name: 'Grace',
+  created_at: '2026-01-02T03:04:05Z',
+}
+
+const id = (digit: string) => digit.repeat(32)
+export const thisSession: ListedSession = {
+  id: id('1'),
+  current: true,
+  browser: 'Firefox',
+  system: 'Linux',
+  ip: '192.0.2.7',
+  signed_in_at: signedIn.session.signed_in_at,
+  last_seen_at: '2026-03-20T10:00:00Z',
+  expires_at: signedIn.session.expires_at,
+}
+export const otherSession: ListedSession = {
+  ...thisSession,
+  id: id('2'),
+  current: false,
+  browser: 'Safari',
+  system: 'iOS',
+  ip: '2001:db8::17',
+}
+
+export function event(number: number, kind: AccountEvent['kind'], more: Partial<AccountEvent> = {}): AccountEvent {
+  const at = new Date(Date.parse('2026-03-20T10:00:00Z') - number * 3_600_000 * 9).toISOString()
+  return { id: String(1000 - number), kind, at, browser: 'Firefox', system: 'Linux', ip: '192.0.2.7', ...more }
 }
 
 export const notSignedIn = (more: Partial<Problem> = {}) =>

@@ -5,7 +5,8 @@ import hidden from './hidden.module.css'
 interface Props {
   children: ComponentChildren
   type?: 'button' | 'submit'
-  look?: 'main' | 'plain' | 'quiet'
+  /** `small` is as wide as its words; `grave` is for what cannot be undone. */
+  look?: 'main' | 'plain' | 'quiet' | 'small' | 'grave'
   /** What is going on, said while it goes on; a press then does nothing. */
   busy?: string | false
   /** Shown as not available yet; it keeps the focus and can be read out. */

@@ -4,7 +4,7 @@ import styles from './Notice.module.css'
 interface Props {
   children: ComponentChildren
   /** `alert` interrupts and needs attention; `status` waits its turn. */
-  role: 'alert' | 'status'
+  role?: 'alert' | 'status'
 }
 
 export function Notice({ children, role }: Props) {

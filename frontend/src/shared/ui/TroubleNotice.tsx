@@ -12,6 +12,8 @@ interface Props {
 }
 
 export function TroubleNotice({ trouble, next, role = 'alert' }: Props) {
+  // What is only stale while there is no network is said on every page already.
+  if (role === 'status' && !navigator.onLine) return null
   const quote = reference(trouble)
   const wait = timeToWait(trouble)
   return (

@@ -1,32 +1,36 @@
 import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { type Problem, post } from '../../shared/api/http'
-import { useWrite } from '../../shared/api/useWrite'
-import { refusalInWords } from '../../shared/api/words'
-import { text } from '../../shared/i18n/text'
-import { Button } from '../../shared/ui/Button'
-import { TextField } from '../../shared/ui/TextField'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import type { Problem } from '../api/http'
+import { useWrite } from '../api/useWrite'
+import { refusalInWords } from '../api/words'
+import { text } from '../i18n/text'
+import { Button } from '../ui/Button'
+import { TextField } from '../ui/TextField'
+import { TroubleNotice } from '../ui/TroubleNotice'
 import { type CodeKind, cleanCode, codeFault } from './code'
+import type { Flow } from './flow'
 import styles from './form.module.css'
 
 /** What can come of a code. */
-export interface Outcomes {
-  onSignedIn: () => void
+export interface Outcomes<Answer> {
+  onVerified: (answer: Answer) => void
   /** Nothing more can come of this code: `problem` says why. */
   onSpent: (problem: Problem) => void
 }
 
-interface Props extends Outcomes {
+interface Props<Answer> extends Outcomes<Answer> {
+  flow: Flow<Answer>
   kind: CodeKind
   length: number
   /** From the mail's link; it waits for a press of the button. */
   initial: string
   describedBy: string
+  action: string
   onLost: () => void
 }
 
-export function CodeForm({ kind, length, initial, describedBy, onSignedIn, onSpent, onLost }: Props) {
+export function CodeForm<Answer>(props: Props<Answer>) {
+  const { flow, kind, length, initial, describedBy, action, onVerified, onSpent, onLost } = props
   const [code, setCode] = useState(initial)
   const [fault, setFault] = useState<string>()
   const { busy, trouble, write } = useWrite()
@@ -47,7 +51,7 @@ export function CodeForm({ kind, length, initial, describedBy, onSignedIn, onSpe
     if (wrong) return refuse(wrong)
     tried.current.add(value)
     setFault(undefined)
-    return write(() => post('/api/auth/verify', { code: value }), onSignedIn, {
+    return write(() => flow.verify(value), onVerified, {
       invalid_code: (problem) => refuse(refusalInWords(problem)),
       wrong_code: (problem) => {
         const { tries_left: count } = problem
@@ -58,6 +62,7 @@ export function CodeForm({ kind, length, initial, describedBy, onSignedIn, onSpe
       too_many_tries: onSpent,
       sign_up_closed: (problem) => refuse(refusalInWords(problem)),
       no_pending_code: onLost,
+      ...flow.refusals,
     })
   }
   const typed = ({ currentTarget }: TargetedInputEvent<HTMLInputElement>) => {
@@ -97,7 +102,7 @@ export function CodeForm({ kind, length, initial, describedBy, onSignedIn, onSpe
       />
       {trouble && <TroubleNotice trouble={trouble} next={text('code.kept')} />}
       <Button type="submit" busy={busy && text('code.checking')}>
-        {text('code.signIn')}
+        {action}
       </Button>
     </form>
   )

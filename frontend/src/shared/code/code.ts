@@ -1,5 +1,5 @@
-import type { PendingCode } from '../../shared/api/http'
-import { text } from '../../shared/i18n/text'
+import type { PendingCode } from '../api/http'
+import { text } from '../i18n/text'
 
 export type CodeKind = PendingCode['code_kind']
 

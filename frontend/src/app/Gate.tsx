@@ -1,43 +1,81 @@
-import { useEffect, useRef } from 'preact/hooks'
-import { HomePage } from '../features/home/HomePage'
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { type Arrival, SignInPage } from '../features/sign-in/SignInPage'
 import type { SignedOut } from '../shared/api/http'
 import { useRead } from '../shared/api/useRead'
 import { text } from '../shared/i18n/text'
+import { type News, tellOtherTabs, useOtherTabs } from '../shared/tabs'
 import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
+import { DeletedPageLater, InsideLater } from './pagesLater'
+import { useRestored } from './useRestored'
 
 interface Props {
+  path: string
   arrival: Arrival
   onArrival: (arrival: Arrival) => void
   onCodeRequested: (email: string) => void
-  /** Goes on to another page, where the sign-in was asked for; else this one is the home page. */
+  /** Goes on to another page, where the sign-in was asked for. */
   onSignedIn: (() => void) | undefined
+  /** Goes to the sign-in form, which is at `/`, and from there back to this page, unless that is over `forGood`. */
+  onNotSignedIn: (forGood: boolean) => void
 }
 
-/** The home page of whoever is signed in; the sign-in form for everybody else. */
-export function StartPage({ arrival, onArrival, onCodeRequested, onSignedIn }: Props) {
+/** The pages of whoever is signed in; the sign-in form for everybody else. */
+export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, onNotSignedIn }: Props) {
   const { read, reload, reset } = useRead('/api/auth/session')
+  const [deleted, setDeleted] = useState(false)
   const wasSignedIn = useRef(false)
   if (read.state === 'ready') wasSignedIn.current = true
 
+  /** Nothing of the person stays on the page, from now on, whatever the server answers. */
+  const leave = useCallback(
+    (news: News) => {
+      wasSignedIn.current = false
+      setDeleted(news === 'account_deleted')
+      onArrival({ notice: text('signedOut.byYou') })
+      reset()
+    },
+    [onArrival, reset],
+  )
+  const leaveEverywhere = (news: News) => {
+    tellOtherTabs(news)
+    leave(news)
+  }
+  useOtherTabs(
+    useCallback(
+      (news) => {
+        if (news === 'signed_in') reload()
+        else if (wasSignedIn.current) leave(news)
+      },
+      [reload, leave],
+    ),
+  )
+  useRestored(read.state === 'ready', reset)
+
   const goesOn = read.state === 'ready' && onSignedIn
+  const isOut = deleted || (read.state === 'refused' && read.refusal.problem.code === 'not_signed_in')
+  const goesOut = isOut && path !== '/'
   useEffect(() => {
     if (goesOn) goesOn()
-  }, [goesOn])
+    if (goesOut) onNotSignedIn(deleted)
+  }, [goesOn, goesOut, deleted, onNotSignedIn])
 
-  const signedOut = () => {
-    wasSignedIn.current = false
-    onArrival({ notice: text('signedOut.byYou') })
-    reset()
-  }
-
+  if (deleted) return <DeletedPageLater onDone={() => setDeleted(false)} />
   if (read.state === 'loading') {
     return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
   }
-  if (goesOn) return <Loading />
+  if (goesOn || goesOut) return <Loading />
   if (read.state === 'ready') {
-    return <HomePage current={read.value} stale={read.trouble} onSignedOut={signedOut} />
+    return (
+      <InsideLater
+        path={path}
+        current={read.value}
+        stale={read.trouble}
+        onRecheck={reload}
+        onSignedOut={() => leaveEverywhere('signed_out')}
+        onDeleted={() => leaveEverywhere('account_deleted')}
+      />
+    )
   }
   const { code, signed_out: ended } = read.refusal.problem
   if (code !== 'not_signed_in') return <TroublePage trouble={read.refusal} onRetry={reload} />

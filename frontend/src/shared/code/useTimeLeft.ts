@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { PendingCode } from '../../shared/api/http'
+import type { PendingCode } from '../api/http'
 
 /** The answer, and performance.now() when it came. The person's clock may be wrong; how long it runs is not. */
 export interface Received {

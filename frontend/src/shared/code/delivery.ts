@@ -1,4 +1,4 @@
-import type { PendingCode } from '../../shared/api/http'
+import type { PendingCode } from '../api/http'
 
 /** What there is to say of a mail: each of these has texts of its own. */
 export const outcomes = [

@@ -1,15 +1,15 @@
 import { useEffect, useRef } from 'preact/hooks'
-import { pause } from '../../shared/api/retry'
-import { useRead } from '../../shared/api/useRead'
+import { pause } from '../api/retry'
+import { useRead } from '../api/useRead'
 import { isUnderWay } from './delivery'
 import { millisecondsUntil } from './useTimeLeft'
 
 /**
- * The pending sign-in; read again, ever less often, for as long as there may be news of its mail and the code works.
+ * The pending code that `path` tells of; read again, ever less often, for as long as there may be news of its mail and the code works.
  * News begins the pauses anew.
  */
-export function usePendingCode() {
-  const { read, reload, put } = useRead('/api/auth/code')
+export function usePendingCode(path: '/api/auth/code' | '/api/account/email') {
+  const { read, reload, put } = useRead(path)
   const heard = useRef({ state: '', polls: 0 })
   // While there is trouble the read asks again by itself; when the page comes back to sight it asks at once.
   const received = read.state === 'ready' && !read.trouble ? read : undefined

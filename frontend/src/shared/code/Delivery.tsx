@@ -1,5 +1,5 @@
-import { richText, text } from '../../shared/i18n/text'
-import { clockTime, Moment } from '../../shared/ui/Moment'
+import { richText, text } from '../i18n/text'
+import { clockTime, Moment } from '../ui/Moment'
 import styles from './Delivery.module.css'
 import { outcomeOf, outcomes } from './delivery'
 import { type Received, useOnThisClock } from './useTimeLeft'

@@ -1,24 +1,32 @@
 import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { post } from '../../shared/api/http'
-import { useWrite } from '../../shared/api/useWrite'
-import { refusalInWords } from '../../shared/api/words'
-import { text } from '../../shared/i18n/text'
-import { Button } from '../../shared/ui/Button'
-import { TextField } from '../../shared/ui/TextField'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import type { PendingCode, Problem } from '../api/http'
+import type { Writing } from '../api/useWrite'
+import { refusalInWords } from '../api/words'
+import { text } from '../i18n/text'
+import { Button } from '../ui/Button'
+import { TextField } from '../ui/TextField'
+import { TroubleNotice } from '../ui/TroubleNotice'
 import styles from './form.module.css'
 
 interface Props {
+  label: string
   initial: string
   focus: boolean
-  onCodeRequested: (email: string) => void
+  /** What is wrong with the address, as it was found out before. */
+  initialFault?: string | undefined
+  /** Refusals that are said at the field, besides that of an address that cannot be one, and their words. */
+  faults?: Partial<Record<Problem['code'], string>>
+  writing: Writing
+  /** Asks for a code to the address. */
+  send: (email: string) => Promise<PendingCode>
+  onSent: (pending: PendingCode) => void
 }
 
-export function EmailForm({ initial, focus, onCodeRequested }: Props) {
+export function EmailForm({ label, initial, focus, initialFault, faults = {}, writing, send, onSent }: Props) {
   const [email, setEmail] = useState(initial)
-  const [fault, setFault] = useState<string>()
-  const { busy, trouble, write } = useWrite()
+  const [fault, setFault] = useState(initialFault)
+  const { busy, trouble, write } = writing
   const input = useRef<HTMLInputElement>(null)
 
   useEffect(() => {
@@ -36,17 +44,17 @@ export function EmailForm({ initial, focus, onCodeRequested }: Props) {
     const wrong = emailFault(email)
     if (wrong) return refuse(wrong)
     setFault(undefined)
-    return write(
-      () => post('/api/auth/code', { email }),
-      (pending) => onCodeRequested(pending.email),
-      { invalid_email: (problem) => refuse(refusalInWords(problem)) },
-    )
+    const own = Object.entries(faults).map(([code, words]) => [code, () => refuse(words)])
+    return write(() => send(email), onSent, {
+      invalid_email: (problem) => refuse(refusalInWords(problem)),
+      ...Object.fromEntries(own),
+    })
   }
 
   return (
     <form class={styles.form} noValidate onSubmit={submit}>
       <TextField
-        label={text('signIn.email')}
+        label={label}
         hint={text('signIn.emailHint')}
         fault={fault}
         inputRef={input}

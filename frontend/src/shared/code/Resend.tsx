@@ -1,17 +1,18 @@
 import type { ComponentChildren } from 'preact'
 import { useId, useState } from 'preact/hooks'
-import { type PendingCode, post } from '../../shared/api/http'
-import { useWrite } from '../../shared/api/useWrite'
-import { text } from '../../shared/i18n/text'
-import { asTimer } from '../../shared/ui/asTimer'
-import { Button } from '../../shared/ui/Button'
-import hidden from '../../shared/ui/hidden.module.css'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import type { PendingCode } from '../api/http'
+import { useWrite } from '../api/useWrite'
+import { text } from '../i18n/text'
+import { asTimer } from '../ui/asTimer'
+import { Button } from '../ui/Button'
+import hidden from '../ui/hidden.module.css'
+import { TroubleNotice } from '../ui/TroubleNotice'
 import styles from './Resend.module.css'
 import { type Received, useSecondsUntil } from './useTimeLeft'
 
 export interface ResendProps {
   received: Received
+  send: () => Promise<PendingCode>
   onSent: (pending: PendingCode) => void
   onLost: () => void
 }
@@ -21,14 +22,14 @@ interface Props extends ResendProps {
   look?: 'main' | 'quiet'
 }
 
-export function Resend({ children, look = 'quiet', received, onSent, onLost }: Props) {
+export function Resend({ children, look = 'quiet', received, send, onSent, onLost }: Props) {
   const seconds = useSecondsUntil(received.pending.resend_at, received)
   const { busy, trouble, write } = useWrite()
   const [asked, setAsked] = useState(false)
   const wait = useId()
   const resend = () =>
     write(
-      () => post('/api/auth/code/resend', {}),
+      send,
       (pending) => {
         setAsked(true)
         onSent(pending)

@@ -1,0 +1,202 @@
+// The account page on the real thing: the name, the address, the data, the end of it all, and the fresh code in between.
+import { readFileSync } from 'node:fs'
+import { expect, type Page } from '@playwright/test'
+import { letMailsPass, letTimePass } from './support/database'
+import { otherCode, readCode, readMail } from './support/mail'
+import type { Server } from './support/server'
+import { test } from './support/test'
+import { address, button, codeField, heading, signIn, signInToo } from './support/walk'
+
+const newAddress = 'mary@example.net'
+const link = (page: Page, name: string) => page.getByRole('navigation').getByRole('link', { name })
+
+async function openAccount(page: Page, sana: Server): Promise<void> {
+  await signIn(page, sana.url)
+  await link(page, 'Account').click()
+  await expect(heading(page, 'Account')).toBeFocused()
+  await expect(page).toHaveTitle('Account – Sana')
+}
+
+async function askForChange(page: Page, email = newAddress): Promise<void> {
+  await button(page, 'Change').click()
+  await page.getByLabel('New e-mail address').fill(email)
+  await button(page, 'Send me a code').click()
+}
+
+test('a name is saved, said calmly, and there after a reload', async ({ page, sana }) => {
+  await openAccount(page, sana)
+  await page.getByLabel('Name').fill('  Mary Shelley ')
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('status').filter({ hasText: 'Saved.' })).toBeVisible()
+  await expect(page.getByLabel('Name')).toHaveValue('Mary Shelley')
+  await page.reload()
+  await expect(page.getByLabel('Name')).toHaveValue('Mary Shelley')
+
+  await page.getByLabel('Name').fill('m'.repeat(101))
+  await button(page, 'Save').click()
+  await expect(page.getByRole('alert')).toContainText('at most 100 characters')
+  await expect(page.getByLabel('Name')).toBeFocused()
+})
+
+test('the address changes by a code to the new one, over a reload; the old one is told, other browsers are signed out', async ({
+  page,
+  browser,
+  sana,
+  database,
+  address: url,
+}) => {
+  const other = await browser.newContext({ baseURL: url })
+  const elsewhere = await other.newPage()
+  await signIn(elsewhere, sana.url)
+  await signInToo(page, sana, database.url)
+  await page.goto('/account')
+  await askForChange(page, address)
+  await expect(page.getByRole('alert')).toContainText('your address already')
+  await page.getByLabel('New e-mail address').fill(newAddress)
+  await button(page, 'Send me a code').click()
+  await expect(page.getByRole('status').filter({ hasText: newAddress })).toBeVisible()
+  const { code } = await readCode(sana.url, newAddress)
+  await page.reload()
+  await codeField(page).fill(otherCode(code))
+  await expect(page.getByRole('alert')).toContainText('4 tries left')
+  await codeField(page).fill(code)
+  await expect(page.getByText(`Your address is now ${newAddress}. You were signed out everywhere else.`)).toBeVisible()
+
+  const told = await readMail(sana.url, address, 'address')
+  expect(told.text).toContain('m•••@example.net')
+  await elsewhere.reload()
+  await expect(heading(elsewhere, 'Sign in')).toBeVisible()
+  await expect(elsewhere.getByText('because the address of the account was changed')).toBeVisible()
+  await other.close()
+
+  await link(page, 'Home').click()
+  await expect(page.getByText(newAddress)).toBeVisible()
+})
+
+test('an address of somebody else is refused after the right code, and the form is there again', async ({
+  page,
+  browser,
+  sana,
+  database,
+  address: url,
+}) => {
+  const somebody = await browser.newContext({ baseURL: url })
+  await signIn(await somebody.newPage(), sana.url, newAddress)
+  await somebody.close()
+  await openAccount(page, sana)
+  await letMailsPass(database.url)
+  await askForChange(page)
+  const { code } = await readCode(sana.url, newAddress, 2)
+  await codeField(page).fill(code)
+  await expect(page.getByRole('alert')).toContainText('Another account has this address')
+  await expect(page.getByLabel('New e-mail address')).toHaveValue(newAddress)
+  await button(page, 'Keep the address as it is').click()
+  await expect(page.getByText(address)).toBeVisible()
+})
+
+test('a change is given up, and the address stays', async ({ page, sana }) => {
+  await openAccount(page, sana)
+  await askForChange(page)
+  await button(page, 'Use another address').click()
+  await expect(page.getByLabel('New e-mail address')).toHaveValue(newAddress)
+  await button(page, 'Keep the address as it is').click()
+  await page.reload()
+  await expect(button(page, 'Change')).toBeVisible()
+  await expect(page.getByText(address)).toBeVisible()
+})
+
+test('all that is held comes as a file', async ({ page, sana }) => {
+  await openAccount(page, sana)
+  const download = page.waitForEvent('download')
+  await button(page, 'Download').click()
+  const file = await download
+  expect(file.suggestedFilename()).toMatch(/^sana-\d{4}-\d\d-\d\d\.json$/)
+  const content = JSON.parse(readFileSync(await file.path(), 'utf8'))
+  expect(content.account.email).toBe(address)
+  expect(content.events.map(({ kind }: { kind: string }) => kind)).toContain('account_created')
+  await expect(page.getByText('The file is among your downloads.')).toBeVisible()
+})
+
+test('an account is deleted after a clear last step, and another tab sees it at once', async ({
+  page,
+  context,
+  sana,
+}) => {
+  await openAccount(page, sana)
+  const tab = await context.newPage()
+  await tab.goto('/sessions')
+  await expect(heading(tab, 'Where you are signed in')).toBeVisible()
+
+  await button(page, 'Delete the account…').click()
+  await page.getByLabel('Type your e-mail address to confirm').fill('somebody@example.org')
+  await button(page, 'Delete for ever').click()
+  await expect(page.getByRole('alert')).toContainText('not the address of this account')
+  await page.getByLabel('Type your e-mail address to confirm').fill(address)
+  await button(page, 'Delete for ever').click()
+  await expect(heading(page, 'Your account is deleted')).toBeFocused()
+  await expect(page).toHaveURL('/')
+  await expect(page.getByText(address)).toHaveCount(0)
+  await expect(heading(tab, 'Your account is deleted')).toBeVisible()
+  await button(page, 'Go to the start page').click()
+  await expect(page.getByLabel('E-mail address')).toHaveValue('')
+})
+
+test.describe('with a sign-in of a while ago', () => {
+  const dialog = (page: Page) => page.getByRole('dialog', { name: 'Is it you?' })
+
+  test.beforeEach(async ({ page, sana, database }) => {
+    await openAccount(page, sana)
+    await letTimePass(database.url)
+  })
+
+  test('a download goes on by itself after a fresh code', async ({ page, sana }) => {
+    const download = page.waitForEvent('download')
+    await button(page, 'Download').click()
+    await expect(dialog(page)).toBeVisible()
+    const { code } = await readCode(sana.url, address, 2)
+    await dialog(page).getByLabel('6-digit code').fill(code)
+    await download
+    await expect(dialog(page)).toHaveCount(0)
+    await expect(page.getByText('The file is among your downloads.')).toBeVisible()
+  })
+
+  test('a change of the address goes on by itself, and nothing typed is lost', async ({ page, sana }) => {
+    await page.getByLabel('Name').fill('half a na')
+    await askForChange(page)
+    const { code } = await readCode(sana.url, address, 2)
+    await dialog(page).getByLabel('6-digit code').fill(code)
+    await expect(page.getByRole('status').filter({ hasText: newAddress })).toBeVisible()
+    await expect(page.getByLabel('Name')).toHaveValue('half a na')
+    const { code: second } = await readCode(sana.url, newAddress)
+    await codeField(page).fill(second)
+    await expect(page.getByText(`Your address is now ${newAddress}.`)).toBeVisible()
+  })
+
+  test('deletion goes on by itself', async ({ page, sana }) => {
+    await button(page, 'Delete the account…').click()
+    await page.getByLabel('Type your e-mail address to confirm').fill(address)
+    await button(page, 'Delete for ever').click()
+    const { code } = await readCode(sana.url, address, 2)
+    await dialog(page).getByLabel('6-digit code').fill(code)
+    await expect(heading(page, 'Your account is deleted')).toBeVisible()
+  })
+
+  test('whoever presses Escape finds everything as it was, and the focus where it was', async ({ page, sana }) => {
+    await askForChange(page)
+    await expect(dialog(page).getByLabel('6-digit code')).toBeFocused()
+    for (let step = 0; step < 8; step++) {
+      await page.keyboard.press('Tab')
+      expect(
+        await page.evaluate(
+          () => document.activeElement?.closest('main, header') && !document.activeElement.closest('dialog'),
+        ),
+      ).toBeFalsy()
+    }
+    await page.keyboard.press('Escape')
+    await expect(dialog(page)).toHaveCount(0)
+    await expect(button(page, 'Send me a code')).toBeFocused()
+    await expect(page.getByLabel('New e-mail address')).toHaveValue(newAddress)
+    const mails = await (await fetch(`${sana.url}/dev/inbox.json`)).json()
+    expect(mails.filter(({ to }: { to: string }) => to === newAddress)).toEqual([])
+  })
+})

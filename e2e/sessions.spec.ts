@@ -1,0 +1,78 @@
+// Where somebody is signed in, and what happened.
+import { expect, type Page } from '@playwright/test'
+import { letMailsPass, letTimePass } from './support/database'
+import { readCode } from './support/mail'
+import { test } from './support/test'
+import { address, button, heading, signIn, signInToo } from './support/walk'
+
+const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
+const items = (page: Page) => page.getByRole('main').getByRole('listitem')
+
+/** Another browser that is signed in too. */
+const elsewhere = test.extend<{ other: Page }>({
+  other: async ({ browser, sana, address: baseURL }, use) => {
+    const context = await browser.newContext({ userAgent: firefox, baseURL })
+    const page = await context.newPage()
+    await signIn(page, sana.url)
+    await use(page)
+    await context.close()
+  },
+})
+
+elsewhere('another browser is shown, and signed out alone', async ({ page, other, sana, database }) => {
+  await signInToo(page, sana, database.url)
+  await page.goto('/sessions')
+  await expect(heading(page, 'Where you are signed in')).toBeVisible()
+  await expect(items(page)).toHaveCount(2)
+  await expect(items(page).first()).toContainText('This browser')
+  await expect(items(page).last()).toContainText('Firefox on Linux')
+  await expect(items(page).last()).toContainText('Last used this minute')
+
+  await items(page).last().getByRole('button', { name: 'Sign out' }).click()
+  await expect(page.getByRole('status').filter({ hasText: 'Signed out: Firefox on Linux.' })).toBeVisible()
+  await expect(items(page)).toHaveCount(1)
+  await other.reload()
+  await expect(heading(other, 'Sign in')).toBeVisible()
+  await expect(other.getByText('You were signed out')).toBeVisible()
+
+  await page.getByRole('link', { name: 'Activity' }).click()
+  await expect(items(page).first()).toContainText('Signed out from here: Firefox on Linux')
+})
+
+elsewhere('all others are signed out after a fresh code, by itself', async ({ page, other, sana, database }) => {
+  await signInToo(page, sana, database.url)
+  await letTimePass(database.url)
+  await page.goto('/sessions')
+  await button(page, 'Sign out everywhere else').click()
+  const { code } = await readCode(sana.url, address, 3)
+  await page.getByRole('dialog').getByLabel('6-digit code').fill(code)
+  await expect(page.getByRole('status').filter({ hasText: 'You are signed out everywhere else.' })).toBeVisible()
+  await expect(items(page)).toHaveCount(1)
+  await other.reload()
+  await expect(heading(other, 'Sign in')).toBeVisible()
+})
+
+test('what happened is told by days, the newest first, page by page', async ({ page, sana, database }) => {
+  await signIn(page, sana.url)
+  for (let count = 0; count < 51; count++) {
+    await page.evaluate(
+      (name) =>
+        fetch('/api/account', {
+          method: 'PATCH',
+          headers: { 'Content-Type': 'application/json' },
+          body: JSON.stringify({ name }),
+        }),
+      `Mary ${count}`,
+    )
+  }
+  await letMailsPass(database.url)
+  await page.goto('/activity')
+  await expect(heading(page, 'Activity')).toBeVisible()
+  await expect(page.getByRole('heading', { level: 2 })).toHaveCount(1)
+  await expect(items(page)).toHaveCount(50)
+  await expect(items(page).first()).toContainText('Name changed')
+  await button(page, 'Show more').click()
+  await expect(items(page)).toHaveCount(52)
+  await expect(items(page).last()).toContainText('Account made')
+  await expect(button(page, 'Show more')).toHaveCount(0)
+})

@@ -1,0 +1,178 @@
+// What else happens around a page: other tabs, a network that goes, a server that goes, a browser that goes back.
+import { expect, type Page } from '@playwright/test'
+import { letTimePass } from './support/database'
+import { readCode } from './support/mail'
+import { test } from './support/test'
+import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+
+const link = (page: Page, name: string) => page.getByRole('navigation').getByRole('link', { name })
+
+test('a sign-in in one tab is seen in the others at once, wherever they are, and so is a sign-out', async ({
+  page,
+  context,
+  sana,
+}) => {
+  const form = await context.newPage()
+  await form.goto('/account')
+  await expect(heading(form, 'Sign in')).toBeVisible()
+  const code = await context.newPage()
+  await askForCode(page)
+  await code.goto('/verify')
+  await expect(codeField(code)).toBeVisible()
+  const { code: digits } = await readCode(sana.url, address)
+  await codeField(page).fill(digits)
+
+  await expectSignedIn(page)
+  await expectSignedIn(code)
+  await expect(heading(form, 'Account'), 'where it was to lead').toBeVisible()
+
+  await button(page, 'Sign out').click()
+  for (const tab of [page, code, form]) {
+    await expect(heading(tab, 'Sign in')).toBeVisible()
+    await expect(tab.getByText('You are signed out.')).toBeVisible()
+    await expect(tab.getByText(address)).toHaveCount(0)
+  }
+})
+
+test('whoever is not signed in comes back to the page that was asked for', async ({ page, sana }) => {
+  await page.goto('/activity')
+  await expect(heading(page, 'Sign in')).toBeVisible()
+  await expect(page).toHaveURL('/?next=%2Factivity')
+  await page.getByLabel('E-mail address').fill(address)
+  await button(page, 'Send me a code').click()
+  await expect(page).toHaveURL('/verify?next=%2Factivity')
+  const { code } = await readCode(sana.url, address)
+  await codeField(page).fill(code)
+  await expect(heading(page, 'Activity')).toBeVisible()
+  await expect(page).toHaveURL('/activity')
+})
+
+test('a page that the browser kept shows nothing of the person after a sign-out', async ({
+  page,
+  context,
+  sana,
+  address: url,
+}) => {
+  await signIn(page, sana.url)
+  await link(page, 'Account').click()
+  await expect(page.getByText(address)).toBeVisible()
+  // What the browser does when it leaves the page for another one, and keeps it as it is.
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })))
+  await expect(page.locator('body')).toBeHidden()
+
+  // A page that is kept hears nothing of this, and neither does this one.
+  const signOut = await context.request.post(`${url}/api/auth/sign-out`, { headers: { Origin: url }, data: {} })
+  expect(signOut.status()).toBe(204)
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })))
+  await expect(page.locator('body')).toBeVisible()
+  await expect(page.getByText(address)).toHaveCount(0)
+  await expect(heading(page, 'Sign in')).toBeVisible()
+})
+
+test('a network that goes is said, and what waits for it goes on by itself', async ({ page, context, sana }) => {
+  await signIn(page, sana.url)
+  await context.setOffline(true)
+  await expect(page.getByText('You seem to be offline. We keep trying by ourselves.')).toBeVisible()
+  await link(page, 'Sessions').click()
+  await expect(heading(page, 'Where you are signed in')).toBeVisible()
+  await expect(page.getByRole('listitem')).toHaveCount(0)
+  await context.setOffline(false)
+  await expect(page.getByText('This browser')).toBeVisible()
+  await expect(page.getByText('You seem to be offline.')).toHaveCount(0)
+})
+
+test('a server that is killed and comes back is waited for, and signs nobody out', async ({ page, sana }) => {
+  await signIn(page, sana.url)
+  await link(page, 'Account').click()
+  await page.getByLabel('Name').fill('Mary')
+  await sana.kill()
+  await button(page, 'Save').click()
+  await expect(page.getByRole('alert')).toContainText('cannot be reached')
+  await link(page, 'Activity').click()
+  await expect(page.getByRole('alert')).toContainText('We keep trying by ourselves.')
+  await sana.start()
+  await expect(page.getByText('Account made')).toBeVisible({ timeout: 40_000 })
+})
+
+for (const [status, code, words] of [
+  [503, 'unavailable', 'Sana does not work at the moment.'],
+  [429, 'too_many_requests', 'Time left: 0:30'],
+] as const) {
+  test(`a ${status} is said, keeps the page, and is over by itself`, async ({ page, sana }) => {
+    await signIn(page, sana.url)
+    await page.route('**/api/sessions', (route) =>
+      route.fulfill({
+        status,
+        contentType: 'application/problem+json',
+        json: {
+          type: `urn:sana:problem:${code}`,
+          title: '',
+          status,
+          detail: '',
+          code,
+          request_id: 'R1',
+          retry_after: 30,
+        },
+      }),
+    )
+    await link(page, 'Sessions').click()
+    await expect(page.getByText(words)).toBeVisible()
+    await expect(heading(page, 'Where you are signed in')).toBeVisible()
+    await page.unroute('**/api/sessions')
+    await button(page, 'Try again now').click()
+    await expect(page.getByText('This browser')).toBeVisible()
+  })
+}
+
+test('a tab that slept looks anew when it is seen again', async ({ page, context, sana, address: url }) => {
+  await signIn(page, sana.url)
+  await link(page, 'Activity').click()
+  await expect(page.getByText('Account made')).toBeVisible()
+  const name = { method: 'PATCH', headers: { Origin: url }, data: { name: 'Mary' } }
+  expect((await context.request.fetch(`${url}/api/account`, name)).status()).toBe(200)
+  await expect(page.getByText('Name changed')).toHaveCount(0)
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+  await expect(page.getByText('Name changed')).toBeVisible()
+})
+
+test('everything goes by the keyboard alone', async ({ page, sana, database }) => {
+  const key = page.keyboard
+  const focused = (name: string) => expect(page.locator(':focus')).toHaveAccessibleName(name)
+  await page.goto('/')
+  await focused('E-mail address')
+  await key.type(address)
+  await key.press('Enter')
+  await focused('6-digit code')
+  const { code } = await readCode(sana.url, address)
+  await key.type(code)
+  await focused('You are signed in')
+  await letTimePass(database.url)
+
+  await key.press('Shift+Tab')
+  await focused('Activity')
+  await key.press('Shift+Tab')
+  await key.press('Shift+Tab')
+  await focused('Account')
+  await key.press('Enter')
+  await focused('Account')
+  await expect(page).toHaveURL('/account')
+  await key.press('Tab')
+  await focused('Name')
+  await key.type('Mary')
+  await key.press('Enter')
+  await expect(page.getByText('Saved.')).toBeVisible()
+  await key.press('Tab')
+  await key.press('Tab')
+  await focused('Change')
+  await key.press('Enter')
+  await focused('New e-mail address')
+  await key.type('mary@example.net')
+  await key.press('Enter')
+  await focused('6-digit code')
+  await key.type((await readCode(sana.url, address, 2)).code)
+  await expect(page.getByRole('dialog')).toHaveCount(0)
+  await focused('6-digit code')
+  await key.type((await readCode(sana.url, 'mary@example.net')).code)
+  await expect(page.getByText('Your address is now mary@example.net.')).toBeVisible()
+  await focused('E-mail address')
+})

@@ -1,3 +1,0 @@
-import { later } from './later'
-
-export const CodePageLater = later(async () => (await import('../features/sign-in/CodePage')).CodePage)

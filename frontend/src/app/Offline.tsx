@@ -1,0 +1,27 @@
+import { useEffect, useState } from 'preact/hooks'
+import { text } from '../shared/i18n/text'
+import { Notice } from '../shared/ui/Notice'
+import styles from './Offline.module.css'
+
+/** Says on every page that there is no network, for as long. What was under way goes on by itself. */
+export function Offline() {
+  const [offline, setOffline] = useState(!navigator.onLine)
+  useEffect(() => {
+    const look = () => setOffline(!navigator.onLine)
+    addEventListener('online', look)
+    addEventListener('offline', look)
+    return () => {
+      removeEventListener('online', look)
+      removeEventListener('offline', look)
+    }
+  }, [])
+  return (
+    <div role="status" class={styles.offline}>
+      {offline && (
+        <Notice>
+          {text('trouble.offline')} {text('trouble.weRetry')}
+        </Notice>
+      )}
+    </div>
+  )
+}

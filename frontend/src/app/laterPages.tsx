@@ -1,0 +1,47 @@
+import { useMemo, useState } from 'preact/hooks'
+import { AccountPage } from '../features/account/AccountPage'
+import { DeletedPage } from '../features/account/DeletedPage'
+import { ActivityPage } from '../features/activity/ActivityPage'
+import { HomePage } from '../features/home/HomePage'
+import { ProofDialog } from '../features/proof/ProofDialog'
+import { SessionsPage } from '../features/sessions/SessionsPage'
+import { CodePage } from '../features/sign-in/CodePage'
+import type { CurrentSession, Trouble } from '../shared/api/http'
+import { InsideContext } from '../shared/api/inside'
+import { tellOtherTabs } from '../shared/tabs'
+import { Navigation } from './Navigation'
+
+export { CodePage, DeletedPage }
+
+interface Props {
+  path: string
+  current: CurrentSession
+  /** Why it is not known whether this is still so. */
+  stale: Trouble | undefined
+  onRecheck: () => void
+  onSignedOut: () => void
+  onDeleted: () => void
+}
+
+export function InsidePages({ path, current, stale, onRecheck, onSignedOut, onDeleted }: Props) {
+  /** What waits for the person to prove who they are. */
+  const [waiting, setWaiting] = useState<{ goOn: () => void }>()
+  const inside = useMemo(() => ({ recheck: onRecheck, prove: (goOn: () => void) => setWaiting({ goOn }) }), [onRecheck])
+  const proved = () => {
+    setWaiting(undefined)
+    tellOtherTabs('signed_in')
+    onRecheck()
+    waiting?.goOn()
+  }
+
+  return (
+    <InsideContext.Provider value={inside}>
+      <Navigation path={path} />
+      {path === '/' && <HomePage current={current} stale={stale} onSignedOut={onSignedOut} />}
+      {path === '/account' && <AccountPage onDeleted={onDeleted} />}
+      {path === '/sessions' && <SessionsPage />}
+      {path === '/activity' && <ActivityPage />}
+      {waiting && <ProofDialog email={current.user.email} onProved={proved} onCancel={() => setWaiting(undefined)} />}
+    </InsideContext.Provider>
+  )
+}

@@ -1,0 +1,82 @@
+import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { del } from '../../shared/api/http'
+import { useOwnWrite } from '../../shared/api/inside'
+import { text } from '../../shared/i18n/text'
+import { Button } from '../../shared/ui/Button'
+import section from '../../shared/ui/Section.module.css'
+import { Subheading } from '../../shared/ui/Subheading'
+import { TextField } from '../../shared/ui/TextField'
+import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+
+interface Props {
+  email: string
+  onDeleted: () => void
+}
+
+export function DeleteSection({ email, onDeleted }: Props) {
+  const [sure, setSure] = useState<boolean>()
+  return (
+    <section class={section.section}>
+      <Subheading focus={sure === false}>{text('account.delete')}</Subheading>
+      <p>{text('account.deleteText')}</p>
+      {sure ? (
+        <LastStep email={email} onDeleted={onDeleted} onKeep={() => setSure(false)} />
+      ) : (
+        <div>
+          <Button look="small" onClick={() => setSure(true)}>
+            {text('account.delete')}…
+          </Button>
+        </div>
+      )}
+    </section>
+  )
+}
+
+function LastStep({ email, onDeleted, onKeep }: Props & { onKeep: () => void }) {
+  const [typed, setTyped] = useState('')
+  const [fault, setFault] = useState<string>()
+  const { busy, trouble, write } = useOwnWrite()
+  const input = useRef<HTMLInputElement>(null)
+  useEffect(() => input.current?.focus(), [])
+
+  const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    if (typed.trim().toLowerCase() === email.toLowerCase()) {
+      write(() => del('/api/account'), onDeleted)
+    } else {
+      setFault(text('account.deleteWrong'))
+      input.current?.focus()
+    }
+  }
+  return (
+    <form class={section.section} noValidate onSubmit={submit}>
+      <TextField
+        label={text('account.deleteConfirm')}
+        hint={email}
+        fault={fault}
+        inputRef={input}
+        input={{
+          type: 'email',
+          name: 'confirmation',
+          autocomplete: 'off',
+          autocapitalize: 'off',
+          spellcheck: false,
+          readOnly: busy,
+          value: typed,
+          onInput: ({ currentTarget }: TargetedInputEvent<HTMLInputElement>) => {
+            setTyped(currentTarget.value)
+            setFault(undefined)
+          },
+        }}
+      />
+      {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
+      <Button type="submit" look="grave" busy={busy && text('trouble.working')}>
+        {text('account.deleteNow')}
+      </Button>
+      <Button look="plain" onClick={onKeep}>
+        {text('account.deleteKeep')}
+      </Button>
+    </form>
+  )
+}

@@ -1,0 +1,118 @@
+import { useContext, useEffect, useRef, useState } from 'preact/hooks'
+import { type Account, type PendingCode, post } from '../../shared/api/http'
+import { InsideContext, useOwnWrite } from '../../shared/api/inside'
+import { EmailForm } from '../../shared/code/EmailForm'
+import type { usePendingCode } from '../../shared/code/usePendingCode'
+import { text } from '../../shared/i18n/text'
+import { tellOtherTabs } from '../../shared/tabs'
+import { Button } from '../../shared/ui/Button'
+import { Notice } from '../../shared/ui/Notice'
+import section from '../../shared/ui/Section.module.css'
+import { Subheading } from '../../shared/ui/Subheading'
+import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { NewAddressCode } from './NewAddressCode'
+
+interface Props {
+  email: string
+  change: ReturnType<typeof usePendingCode>
+  onChanged: (account: Account) => void
+}
+
+/** What the form for the new address begins with, and why it is there again. */
+interface Asking {
+  email: string
+  notice?: string
+  fault?: string
+}
+
+export function EmailSection({ email, change: { read, reload, put }, onChanged }: Props) {
+  const { recheck } = useContext(InsideContext)
+  const writing = useOwnWrite()
+  const [asking, setAsking] = useState<Asking>()
+  const [notice, setNotice] = useState<string>()
+  /** What was read of a change that has ended here since. */
+  const [over, setOver] = useState<PendingCode>()
+  const pending = read.state === 'ready' && read.value !== over && !asking ? read : undefined
+  /** The address that the change is to, until it ends here. */
+  const awaited = useRef<string>(undefined)
+  if (pending) awaited.current = pending.value.email
+
+  const end = () => {
+    awaited.current = undefined
+    if (read.state === 'ready') setOver(read.value)
+    reload()
+  }
+
+  const ask = (asking: Asking) => {
+    end()
+    setNotice(undefined)
+    setAsking(asking)
+  }
+  const lose = () => ask({ email: awaited.current ?? '', notice: text('account.changeLost') })
+  const isLost = read.state === 'refused' && awaited.current !== undefined && awaited.current !== email
+  useEffect(() => {
+    if (isLost) lose()
+  })
+  const changed = (account: Account) => {
+    end()
+    setNotice(text('account.changed', { email: account.email }))
+    onChanged(account)
+    recheck()
+    tellOtherTabs('signed_in')
+  }
+  const keep = () => {
+    setAsking(undefined)
+    setNotice('')
+  }
+
+  return (
+    <section class={section.section}>
+      <Subheading focus={notice !== undefined}>{text('home.email')}</Subheading>
+      {body()}
+    </section>
+  )
+
+  function body() {
+    if (asking) {
+      return (
+        <>
+          {asking.notice && <Notice role="status">{asking.notice}</Notice>}
+          <EmailForm
+            label={text('account.newEmail')}
+            initial={asking.email}
+            initialFault={asking.fault}
+            focus
+            faults={{
+              email_unchanged: text('problem.email_unchanged'),
+              sign_up_closed: text('account.domainClosed'),
+            }}
+            writing={writing}
+            send={(email) => post('/api/account/email', { email })}
+            onSent={(pending) => {
+              put(pending)
+              setAsking(undefined)
+            }}
+          />
+          <Button look="plain" onClick={keep}>
+            {text('account.keepEmail')}
+          </Button>
+        </>
+      )
+    }
+    if (pending) {
+      return <NewAddressCode read={pending} onAnswer={put} onChanged={changed} onLost={lose} onAnother={ask} />
+    }
+    return (
+      <>
+        {notice && <Notice role="status">{notice}</Notice>}
+        <div class={section.row}>
+          <strong>{email}</strong>
+          <Button look="small" onClick={() => ask({ email: '' })}>
+            {text('account.change')}
+          </Button>
+        </div>
+        {read.trouble && <TroubleNotice role="status" trouble={read.trouble} next={text('trouble.weRetry')} />}
+      </>
+    )
+  }
+}

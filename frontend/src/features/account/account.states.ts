@@ -1,0 +1,156 @@
+import type { PendingCode } from '../../shared/api/http'
+import { account, pendingCode, serverTime, signedIn } from '../../shared/testing/server'
+import { type Answers, refused, type State } from '../../shared/testing/states'
+
+type Shows = State['shows']
+const nothingPending = refused(404, 'no_pending_code')
+const stale = refused(403, 'reauthentication_required')
+
+const page = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State => ({
+  name,
+  path: '/account',
+  answers: {
+    'GET /api/auth/session': signedIn,
+    'GET /api/account': account,
+    'GET /api/account/email': nothingPending,
+    ...answers,
+  },
+  does,
+  shows,
+})
+
+// The buttons of the page, from top to bottom.
+const save = { press: 0 }
+const change = { press: 1 }
+const send = { press: 1 }
+const keepEmail = { press: 2 }
+const download = { press: 2 }
+const remove = { press: 3 }
+const removeNow = { press: 3 }
+const keep = { press: 4 }
+
+const named = (name: string, shows: Shows, answer: NonNullable<Answers['PATCH /api/account']>): State =>
+  page(name, shows, { 'PATCH /api/account': answer }, [{ type: 'Grace Hopper' }, save])
+const asked = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/account/email']>): State =>
+  page(name, shows, { 'POST /api/account/email': answer }, [change, { type: 'grace@example.net', into: 1 }, send])
+
+const fresh = (more: Partial<PendingCode> = {}) =>
+  pendingCode({ email: 'grace@example.net', resend_at: serverTime(0), ...more })
+const pending = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State =>
+  page(name, shows, { 'GET /api/account/email': fresh(), ...answers }, does)
+const typed = { type: '123456', into: 1 }
+const tried = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/account/email/verify']>): State =>
+  pending(
+    name,
+    shows,
+    { 'POST /api/account/email/verify': answer, 'GET /api/account/email': [fresh(), nothingPending] },
+    [typed],
+  )
+
+const exported = {
+  exported_at: '2026-03-20T10:00:00Z',
+  notes: [],
+  account,
+  sessions: [],
+  sessions_complete: true,
+  ended_sessions: [],
+  events: [],
+  codes: [],
+  mails: [],
+}
+const deleting = (name: string, shows: Shows, answer: NonNullable<Answers['DELETE /api/account']>): State =>
+  page(
+    name,
+    shows,
+    { 'DELETE /api/account': answer, 'GET /api/auth/session': [signedIn, refused(401, 'not_signed_in')] },
+    [remove, { type: account.email, into: 1 }, removeNow],
+  )
+const proof = (name: string, shows: Shows, answers: Answers, does: State['does'] = []): State =>
+  page(name, shows, { 'GET /api/account/export': [stale, exported], ...answers }, [download, ...(does ?? [])])
+const code = { 'POST /api/auth/code': pendingCode(), 'GET /api/auth/code': pendingCode() }
+
+export const states: State[] = [
+  page('account', 'account.name'),
+  page('account without a name', 'account.nameHint', { 'GET /api/account': { ...account, name: '' } }),
+  page('account with long words', 'account.name', {
+    'GET /api/account': {
+      ...account,
+      name: 'Hubert Blaine Wolfeschlegelsteinhausenbergerdorff'.repeat(2),
+      email: `${'a-long-name.'.repeat(5)}ada@example.org`,
+    },
+  }),
+  page('account that takes its time', 'page.loading', { 'GET /api/account': 'never' }),
+  page('account with the server away', 'trouble.weRetry', { 'GET /api/account': refused(503, 'unavailable') }),
+  page('account that the server cannot show', 'problem.internal_error', {
+    'GET /api/account': refused(500, 'internal_error'),
+  }),
+  page('account, perhaps old', 'trouble.weRetry', { 'GET /api/account': [account, 'lost'] }, [{ comesBack: true }]),
+  { ...page('account without network', 'trouble.offline'), without: 'network' },
+
+  named('saving the name', 'trouble.working', 'never'),
+  named('name saved', 'account.saved', { ...account, name: 'Grace Hopper' }),
+  named('name refused', 'problem.invalid_name', refused(400, 'invalid_name')),
+  named('name not saved', 'trouble.pressAgain', 'lost'),
+
+  page('new address', 'account.newEmail', {}, [change]),
+  page('without the new address', 'signIn.emailEmpty', {}, [change, send]),
+  asked('asking for the change', 'signIn.sending', 'never'),
+  asked('the same address', 'problem.email_unchanged', refused(400, 'email_unchanged')),
+  asked('new address refused', 'account.domainClosed', refused(403, 'sign_up_closed')),
+  asked('change with the server away', 'signIn.kept', refused(503, 'unavailable')),
+  asked('too many changes', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 754 })),
+  asked('code for the new address', 'delivery.sent.next', fresh()),
+  page('address kept', 'address.change', {}, [change, keepEmail]),
+  pending('code for the new address after a reload', 'address.another'),
+  pending('new address bounced', 'delivery.no_such_mailbox.next', {
+    'GET /api/account/email': fresh({ delivery: 'failed', delivery_reason: 'no_such_mailbox' }),
+  }),
+  pending('code of the change expired', 'spent.offer', {
+    'GET /api/account/email': fresh({ expires_at: serverTime(-1) }),
+  }),
+  pending(
+    'change cancelled',
+    'account.keepEmail',
+    { 'DELETE /api/account/email': 'done', 'GET /api/account/email': [fresh(), nothingPending] },
+    [{ press: 3 }],
+  ),
+  pending('change that cannot be cancelled', 'trouble.pressAgain', { 'DELETE /api/account/email': 'lost' }, [
+    { press: 3 },
+  ]),
+  tried('wrong code for the change', 'code.wrong', refused(401, 'wrong_code', { tries_left: 4 })),
+  tried('address of another account', 'problem.email_taken', refused(409, 'email_taken')),
+  tried('change that is lost', 'account.changeLost', nothingPending),
+  {
+    ...tried('address changed', 'account.changed', { ...account, email: 'grace@example.net' }),
+  },
+
+  page('downloading', 'trouble.working', { 'GET /api/account/export': 'never' }, [download]),
+  page('downloaded', 'account.downloaded', { 'GET /api/account/export': exported }, [download]),
+  page('not downloaded', 'trouble.pressAgain', { 'GET /api/account/export': 'lost' }, [download]),
+
+  page('last step before deleting', 'account.deleteConfirm', {}, [remove]),
+  page('deleting with another address', 'account.deleteWrong', {}, [remove, { type: 'ada', into: 1 }, removeNow]),
+  page('account not deleted after all', 'account.deleteText', {}, [remove, keep]),
+  deleting('deleting', 'trouble.working', 'never'),
+  deleting('deleting fails', 'trouble.pressAgain', refused(503, 'unavailable')),
+  deleting('deleted', 'deleted.title', 'done'),
+
+  proof('proof: sending the code', 'proof.why', { 'POST /api/auth/code': 'never' }),
+  proof('proof: code sent', 'proof.goOn', code),
+  proof('proof: server away', 'trouble.unreachable', { 'POST /api/auth/code': 'lost' }),
+  proof('proof: too many codes', 'problem.too_many_requests', {
+    'POST /api/auth/code': refused(429, 'too_many_requests', { retry_after: 754 }),
+  }),
+  proof('proof: code cannot be read', 'trouble.weRetry', { ...code, 'GET /api/auth/code': 'lost' }),
+  proof('proof: code lost', 'signIn.lost', { ...code, 'GET /api/auth/code': nothingPending }),
+  proof(
+    'proof: wrong code',
+    'code.wrong',
+    { ...code, 'POST /api/auth/verify': refused(401, 'wrong_code', { tries_left: 1 }) },
+    [{ type: '123456' }],
+  ),
+  proof('proof: cancelled', 'account.download', code, [{ press: 2 }]),
+  proof('proof: gone on', 'account.downloaded', { ...code, 'POST /api/auth/verify': { ...signedIn, created: false } }, [
+    { type: '123456' },
+  ]),
+]

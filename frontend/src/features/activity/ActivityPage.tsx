@@ -1,0 +1,56 @@
+import { useEffect, useState } from 'preact/hooks'
+import { type AccountEvent, type Answer, getEventsBefore } from '../../shared/api/http'
+import { useOwnRead, useOwnWrite } from '../../shared/api/inside'
+import { text } from '../../shared/i18n/text'
+import { Button } from '../../shared/ui/Button'
+import { OwnPage } from '../../shared/ui/OwnPage'
+import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import styles from './ActivityPage.module.css'
+import { Day } from './Day'
+import { byDay } from './days'
+
+type Page = Answer<'/api/account/events'>
+
+export function ActivityPage() {
+  const { read, reload } = useOwnRead('/api/account/events')
+  const { busy, trouble, write } = useOwnWrite()
+  const [known, setKnown] = useState<Page>()
+  const newest = read.state === 'ready' ? read.value : undefined
+  // What was read before stays: events are only ever added, at the front.
+  useEffect(() => {
+    if (newest) setKnown((known) => (known ? { ...known, events: joined(newest.events, known.events) } : newest))
+  }, [newest])
+
+  const more = (next: string) =>
+    write(
+      () => getEventsBefore(next),
+      (older) => setKnown((known) => ({ ...older, events: joined(known?.events ?? [], older.events) })),
+    )
+  return (
+    <OwnPage title={text('nav.activity')} read={read} onRetry={reload}>
+      {(first) => {
+        const { events, next } = known ?? first
+        return (
+          <>
+            <p class={styles.intro}>{text(events.length > 0 ? 'activity.intro' : 'activity.none')}</p>
+            {byDay(events).map((events) => (
+              <Day key={events[0]?.id} events={events} />
+            ))}
+            {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
+            {next && (
+              <Button look="plain" busy={busy && text('page.loading')} onClick={() => more(next)}>
+                {text('activity.more')}
+              </Button>
+            )}
+          </>
+        )
+      }}
+    </OwnPage>
+  )
+}
+
+/** Both, newest first, without those of `older` that are in `newer` too. */
+function joined(newer: AccountEvent[], older: AccountEvent[]): AccountEvent[] {
+  const ids = new Set(newer.map(({ id }) => id))
+  return [...newer, ...older.filter(({ id }) => !ids.has(id))]
+}

@@ -1,0 +1,44 @@
+import type { AccountEvent } from '../../shared/api/http'
+import { event, signedIn } from '../../shared/testing/server'
+import { type Answers, refused, type State } from '../../shared/testing/states'
+
+const ended = 'Safari on iOS'
+const nobody = { browser: '', system: '', ip: '' }
+const events = [
+  event(0, 'exported'),
+  event(1, 'email_changed', { old_email: 'ada@example.org', new_email: 'grace@example.org' }),
+  event(2, 'name_changed'),
+  event(3, 'sessions_ended'),
+  event(4, 'session_ended', { ended, reason: 'ended_elsewhere' }),
+  event(5, 'session_ended', { ended, reason: 'too_many_sessions' }),
+  event(6, 'session_ended', { ended, reason: 'ended_by_operator', ...nobody }),
+  event(7, 'session_ended', { browser: '' }),
+  event(8, 'signed_out'),
+  event(9, 'signed_in', { browser: '', system: '' }),
+  event(10, 'sun_risen' as AccountEvent['kind'], nobody),
+  event(11, 'account_created'),
+]
+const first = { events: events.slice(0, 6), next: '995' }
+
+const page = (name: string, shows: State['shows'], answers: Answers = {}, does: State['does'] = []): State => ({
+  name,
+  path: '/activity',
+  answers: { 'GET /api/auth/session': signedIn, 'GET /api/account/events': { events }, ...answers },
+  does,
+  shows,
+})
+const more = { press: 0 }
+
+export const states: State[] = [
+  page('everything that can happen', 'activity.intro'),
+  page('nothing', 'activity.none', { 'GET /api/account/events': { events: [] } }),
+  page('taking its time', 'page.loading', { 'GET /api/account/events': 'never' }),
+  page('server away', 'trouble.weRetry', { 'GET /api/account/events': refused(503, 'unavailable') }),
+  page('perhaps old', 'trouble.weRetry', { 'GET /api/account/events': [{ events }, 'lost'] }, [{ comesBack: true }]),
+  page('more to show', 'activity.more', { 'GET /api/account/events': first }),
+  page('loading more', 'page.loading', { 'GET /api/account/events': [first, 'never'] }, [more]),
+  page('more that does not come', 'trouble.pressAgain', { 'GET /api/account/events': [first, 'lost'] }, [more]),
+  page('more shown', 'activity.account_created', { 'GET /api/account/events': [first, { events: events.slice(6) }] }, [
+    more,
+  ]),
+]

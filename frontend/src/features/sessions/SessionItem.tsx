@@ -1,0 +1,49 @@
+import { useId } from 'preact/hooks'
+import { del, type ListedSession } from '../../shared/api/http'
+import { useOwnWrite } from '../../shared/api/inside'
+import type { Refusals } from '../../shared/api/useWrite'
+import { richText, text } from '../../shared/i18n/text'
+import { ago } from '../../shared/ui/ago'
+import { Button } from '../../shared/ui/Button'
+import { browserInWords } from '../../shared/ui/browser'
+import { Moment } from '../../shared/ui/Moment'
+import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import styles from './SessionsPage.module.css'
+
+interface Props {
+  session: ListedSession
+  refusals: Refusals
+  onEnded: () => void
+}
+
+export function SessionItem({ session, refusals, onEnded }: Props) {
+  const { busy, trouble, write } = useOwnWrite()
+  const name = useId()
+  const used = new Date(session.last_seen_at)
+  // One that has ended meanwhile is as it should be.
+  const end = () => write(() => del('/api/sessions/{id}', session.id), onEnded, { not_found: onEnded, ...refusals })
+  return (
+    <li class={styles.session}>
+      <div class={styles.head}>
+        <h2 id={name} class={styles.name}>
+          {browserInWords(session)}
+        </h2>
+        {session.current ? (
+          <span class={styles.current}>{text('sessions.this')}</span>
+        ) : (
+          <Button look="small" describedBy={name} busy={busy && text('trouble.working')} onClick={end}>
+            {text('home.signOut')}
+          </Button>
+        )}
+      </div>
+      <p class={styles.facts}>
+        {richText('sessions.used', { when: ago(used) })} (<Moment at={used} show="calendar" />)
+        <br />
+        {text('home.since')} <Moment at={new Date(session.signed_in_at)} show="calendar" />
+        <br />
+        {session.ip}
+      </p>
+      {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
+    </li>
+  )
+}

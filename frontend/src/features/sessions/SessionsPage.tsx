@@ -1,0 +1,66 @@
+import { useState } from 'preact/hooks'
+import { del, type ListedSession } from '../../shared/api/http'
+import { useOwnRead, useOwnWrite } from '../../shared/api/inside'
+import { text } from '../../shared/i18n/text'
+import { Button } from '../../shared/ui/Button'
+import { browserInWords } from '../../shared/ui/browser'
+import { Done } from '../../shared/ui/Done'
+import { Notice } from '../../shared/ui/Notice'
+import { OwnPage } from '../../shared/ui/OwnPage'
+import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { SessionItem } from './SessionItem'
+import styles from './SessionsPage.module.css'
+
+export function SessionsPage() {
+  const { read, reload, put } = useOwnRead('/api/sessions')
+  const { busy, trouble, write } = useOwnWrite()
+  const [done, setDone] = useState<string>()
+  const [alone, setAlone] = useState(false)
+  const refusals = { not_with_this_store: () => setAlone(true) }
+
+  return (
+    <OwnPage title={text('sessions.title')} read={read} onRetry={reload}>
+      {({ complete, sessions }) => {
+        const others = sessions.filter(({ current }) => !current)
+        const left = (sessions: ListedSession[], words: string) => {
+          setDone(words)
+          put({ complete, sessions })
+          reload()
+        }
+        const endOthers = () =>
+          write(
+            () => del('/api/sessions'),
+            () =>
+              left(
+                sessions.filter(({ current }) => current),
+                text('sessions.othersEnded'),
+              ),
+            refusals,
+          )
+        const ended = (session: ListedSession) =>
+          left(
+            sessions.filter((each) => each !== session),
+            text('sessions.ended', { browser: browserInWords(session) }),
+          )
+        return (
+          <>
+            <ul class={styles.sessions}>
+              {[...sessions.filter(({ current }) => current), ...others].map((session) => (
+                <SessionItem key={session.id} session={session} refusals={refusals} onEnded={() => ended(session)} />
+              ))}
+            </ul>
+            <Done>{done}</Done>
+            {!complete || alone ? <Notice role="status">{text('sessions.incomplete')}</Notice> : null}
+            {complete && others.length === 0 && !done && <p class={styles.only}>{text('sessions.only')}</p>}
+            {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
+            {others.length > 0 && (
+              <Button look="plain" busy={busy && text('trouble.working')} onClick={endOthers}>
+                {text('sessions.endOthers')}
+              </Button>
+            )}
+          </>
+        )
+      }}
+    </OwnPage>
+  )
+}

@@ -1,0 +1,41 @@
+import { createContext } from 'preact'
+import { useContext, useEffect } from 'preact/hooks'
+import type { GetPath } from './http'
+import { useRead } from './useRead'
+import { type Refusals, useWrite, type Writing } from './useWrite'
+
+/** What the pages of whoever is signed in have in common. */
+export interface Inside {
+  /** The server knows no session any more, it seems: finds out, and why. */
+  recheck: () => void
+  /** Has the person prove who they are by a fresh code, then calls `goOn`; never, where they do not want to. */
+  prove: (goOn: () => void) => void
+}
+
+export const InsideContext = createContext<Inside>({ recheck: () => {}, prove: () => {} })
+
+/** As useRead, for what only somebody who is signed in can read. */
+export function useOwnRead<Path extends GetPath>(path: Path) {
+  const own = useRead(path)
+  const { recheck } = useContext(InsideContext)
+  const isOut = own.read.state === 'refused' && own.read.refusal.problem.code === 'not_signed_in'
+  useEffect(() => {
+    if (isOut) recheck()
+  }, [isOut, recheck])
+  return own
+}
+
+/** As useWrite, for somebody who is signed in. A call that wants a fresh sign-in is made again after that. */
+export function useOwnWrite(): Writing {
+  const { busy, trouble, write } = useWrite()
+  const { recheck, prove } = useContext(InsideContext)
+
+  function ownWrite<T>(call: () => Promise<T>, done: (answer: T) => void, refusals: Refusals = {}): Promise<void> {
+    return write(call, done, {
+      not_signed_in: recheck,
+      reauthentication_required: () => prove(() => ownWrite(call, done, refusals)),
+      ...refusals,
+    })
+  }
+  return { busy, trouble, write: ownWrite }
+}

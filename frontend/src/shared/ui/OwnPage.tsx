@@ -1,0 +1,49 @@
+import type { ComponentChildren } from 'preact'
+import { passes } from '../api/retry'
+import type { Read } from '../api/useRead'
+import { text } from '../i18n/text'
+import { Button } from './Button'
+import { Heading } from './Heading'
+import { Loading } from './Loading'
+import { TroubleNotice } from './TroubleNotice'
+
+interface Props<Value> {
+  title: string
+  read: Read<Value>
+  onRetry: () => void
+  children: (value: Value) => ComponentChildren
+}
+
+/** A page of somebody who is signed in: its title at once, and the rest as soon as it is known. */
+export function OwnPage<Value>({ title, read, onRetry, children }: Props<Value>) {
+  return (
+    <>
+      <Heading>{title}</Heading>
+      <Body read={read} onRetry={onRetry}>
+        {children}
+      </Body>
+    </>
+  )
+}
+
+function Body<Value>({ read, onRetry, children }: Omit<Props<Value>, 'title'>) {
+  const { trouble } = read
+  if (read.state === 'ready') {
+    return (
+      <>
+        {children(read.value)}
+        {trouble && <TroubleNotice role="status" trouble={trouble} next={text('trouble.weRetry')} />}
+      </>
+    )
+  }
+  const reason = read.state === 'refused' ? read.refusal : trouble
+  // Who is not signed in is about to see the sign-in form.
+  const isOut = read.state === 'refused' && read.refusal.problem.code === 'not_signed_in'
+  if (!reason || isOut) return <Loading />
+  return (
+    <>
+      <TroubleNotice trouble={reason} next={passes(reason) ? text('trouble.weRetry') : ''} />
+      <Button onClick={onRetry}>{text('trouble.retry')}</Button>
+    </>
+  )
+}

@@ -1,0 +1,13 @@
+import { text } from '../i18n/text'
+
+/** "Firefox on Linux", as far as it is known. */
+export function browserInWords({ browser, system }: { browser: string; system: string }): string {
+  if (browser && system) return text('signedOut.browserOn', { browser, system })
+  return browser || system || text('browser.unknown')
+}
+
+/** The same where the server names it, which it does in English. */
+export function browserByName(name: string): string {
+  const [browser = name, system] = name.split(' on ')
+  return system ? text('signedOut.browserOn', { browser, system }) : browser
+}
