@@ -160,7 +160,7 @@ func TestMetricsAreOnTheirOwnAddressAndNothingElseIs(t *testing.T) {
 // harmlessLabel is what labels look like: our own words, routes as they are declared, versions and numbers.
 var harmlessLabel = regexp.MustCompile(`^([a-z_]+|GET|HEAD|POST|DELETE|/[a-z/*:.-]*|[0-9.e+-]+|\+Inf|go[0-9.]+|test)$`)
 
-// What A-31 says of the log holds for metrics too: whatever a client sends, it does not become a label.
+// Whatever a client sends, it does not become a label.
 func TestNoLabelHoldsWhatAClientHasSent(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
