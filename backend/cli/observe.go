@@ -35,8 +35,13 @@ func newTracer(ctx context.Context, cfg config.Config, o Options, instance strin
 	})
 }
 
-// watch has metrics look at what is not counted as it happens.
-func watch(counts *metrics.Metrics, db *pgxpool.Pool, queue *jobs.Queue, limits *throttle.Throttle) {
+// newMetricsServer is nil where nobody is to get metrics. With each scrape it looks at what is not counted as it happens.
+func newMetricsServer(
+	cfg config.Config, counts *metrics.Metrics, db *pgxpool.Pool, queue *jobs.Queue, limits *throttle.Throttle,
+) *http.Server {
+	if cfg.MetricsAddr == "" {
+		return nil
+	}
 	counts.Watch(metrics.Watched{
 		Pool:   db.Stat,
 		Attack: limits.Attacked,
@@ -49,6 +54,7 @@ func watch(counts *metrics.Metrics, db *pgxpool.Pool, queue *jobs.Queue, limits 
 			return list, err
 		},
 	})
+	return counts.NewServer()
 }
 
 // serveMetrics begins to answer Prometheus, if it may.

@@ -91,23 +91,14 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 	started := false
-	defer func() {
-		if !started {
-			db.Close()
-		}
-	}()
+	defer closeUnless(&started, db)
 
 	// Mail: a sender, and the outbox in front of it that loses nothing, on the queue of work in the background.
 	mails := developmentInbox(cfg, db)
-	sender, err := newSender(cfg, o.Output, mails)
+	queue, box, err := openOutbox(cfg, o, db, mails, outbox.Options{Log: log, Metrics: counts, Tracer: tracer})
 	if err != nil {
 		return nil, err
 	}
-	queue, err := jobs.New(db, log, jobs.Options{PollOnly: cfg.IsPooled()})
-	if err != nil {
-		return nil, err
-	}
-	box := outbox.New(queue, sender, outbox.Options{Log: log, Metrics: counts, Tracer: tracer})
 
 	// The rules of signing in, and the sessions that they lead to.
 	settings, err := signInSettings(cfg, publicURL, counts)
@@ -151,10 +142,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 	p := &Program{log: log, queue: queue, sessions: shared, db: db, server: server, served: make(chan error, 1), tracer: tracer}
-	if cfg.MetricsAddr != "" {
-		watch(counts, db, queue, limits)
-		p.metrics = counts.NewServer()
-	}
+	p.metrics = newMetricsServer(cfg, counts, db, queue, limits)
 	if mails != nil {
 		p.inbox = func(ctx context.Context) { mails.Run(ctx, codes.TakeEvent, log) }
 	}
@@ -164,6 +152,26 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	started = true
 	log.Info("serving", "address", p.Addr, "metrics", p.MetricsAddr, "public_url", cfg.PublicURL, "version", o.Version, "environment", cfg.Env, "store", cfg.SessionStore)
 	return p, nil
+}
+
+// closeUnless is for the end of a start that may have failed.
+func closeUnless(started *bool, db *pgxpool.Pool) {
+	if !*started {
+		db.Close()
+	}
+}
+
+// openOutbox returns the queue of work in the background, and on it the outbox with the sender of this configuration.
+func openOutbox(cfg config.Config, o Options, db *pgxpool.Pool, mails *inbox.Inbox, told outbox.Options) (*jobs.Queue, *outbox.Outbox, error) {
+	sender, err := newSender(cfg, o.Output, mails)
+	if err != nil {
+		return nil, nil, err
+	}
+	queue, err := jobs.New(db, told.Log, jobs.Options{PollOnly: cfg.IsPooled()})
+	if err != nil {
+		return nil, nil, err
+	}
+	return queue, outbox.New(queue, sender, told), nil
 }
 
 // run begins to work and to listen.
