@@ -49,9 +49,12 @@ func startChain(t *testing.T, w *sanatest.World, variables []string, proxies ...
 func proxy(t *testing.T, behind string, change func(*http.Request)) http.Handler {
 	t.Helper()
 	target := parse(t, behind)
-	return &httputil.ReverseProxy{Director: func(r *http.Request) { // appends to X-Forwarded-For
-		r.URL.Scheme, r.URL.Host = target.Scheme, target.Host
-		change(r)
+	return &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
+		p.SetURL(target)
+		p.Out.Host = p.In.Host
+		p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
+		change(p.Out)
+		p.SetXForwarded() // appends
 	}}
 }
 
