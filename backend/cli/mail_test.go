@@ -67,7 +67,7 @@ func startMailbox(t *testing.T) (b mailbox, address string) {
 }
 
 func bySMTP(url string) []string {
-	return []string{"MAIL_TRANSPORT=smtp", "MAILGUN_DOMAIN=", "MAILGUN_API_KEY=", "MAILGUN_WEBHOOK_KEY=", "SMTP_URL=" + url}
+	return []string{"MAIL_TRANSPORT=smtp", "MAILGUN_DOMAIN=", "MAILGUN_API_KEY=", "MAILGUN_WEBHOOK_KEY=", "MAILGUN_API_BASE=", "SMTP_URL=" + url}
 }
 
 func TestACodeArrivesBySMTP(t *testing.T) {
