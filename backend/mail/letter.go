@@ -24,6 +24,8 @@ type letter struct {
 	Link     string
 	Code     string // "" in messages that carry none
 	Hostname string // where people reach Sana, without the port
+	// ForChange is that of SignInCode.
+	ForChange bool
 
 	messages catalogue
 	values   map[string]string

@@ -59,6 +59,10 @@ func everyMessage(t *testing.T, language string) map[string]mail.Message {
 	code.Language, code.Browser = language, "Firefox on Linux"
 	m, err := write.SignInCode(oldAddress, from, code)
 	keep("sign_in_code", m, err)
+	code.ForChange = true
+	m, err = write.SignInCode(oldAddress, from, code)
+	keep("sign_in_code_for_change", m, err)
+	code.ForChange = false
 	code.Code, code.Browser = "ABCDEFGHJKMNP", ""
 	m, err = write.SignInCode(oldAddress, from, code)
 	keep("sign_in_code_of_letters", m, err)
@@ -148,6 +152,7 @@ func TestTheHTMLLoadsNothingAndStaysSmall(t *testing.T) {
 	address := regexp.MustCompile(`(?i)(https?:)?//[^"' <\n]+`)
 	links := map[string]string{
 		"sign_in_code":            "https://sana.example/verify#c=123456",
+		"sign_in_code_for_change": "https://sana.example/verify#c=123456",
 		"sign_in_code_of_letters": "https://sana.example/verify#c=ABCDEFGHJKMNP",
 		"new_device":              "https://sana.example/sessions",
 		"new_device_unknown":      "https://sana.example/sessions",

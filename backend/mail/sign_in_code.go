@@ -14,6 +14,7 @@ type SignInCode struct {
 	Code      string    // 6 to 16 ASCII digits or letters
 	PublicURL *url.URL  // where Sana is reached, http or https with a host; a path is kept, query and fragment are not
 	ExpiresAt time.Time // shown in UTC, rounded down to the minute: never later than the code really ends
+	ForChange bool      // it signs nobody in: it makes the recipient's address that of an account
 }
 
 // SignInCode writes the message with a sign-in code: from one mailbox, to one bare address. It returns an error,
@@ -29,7 +30,7 @@ func (t *Templates) SignInCode(to, from string, c SignInCode) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	l.Code = c.Code
+	l.Code, l.ForChange = c.Code, c.ForChange
 	l.Link = link(c.PublicURL, "verify", "c="+c.Code)
 	l.values["code"] = c.Code
 	l.values["grouped"] = group(c.Code)

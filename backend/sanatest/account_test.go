@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -193,4 +194,20 @@ func changeInVain(t *testing.T, w *sanatest.World, b *sanatest.Browser, email st
 		faces = append(faces, face(b.VerifyChange("000000")))
 	}
 	return append(faces, face(b.VerifyChange("nonsense")), face(b.Get("/api/account")), face(b.Delete("/api/account/email")), rows())
+}
+
+// Who is asked for a code must be able to tell what it does: one that signs in, or one that gives an account his address.
+func TestTheMailSaysWhetherItsCodeSignsInOrChangesAnAddress(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	b := w.Start(t).Open(t)
+	b.SignIn(w, "ada@sana.example")
+	b.RequestChange("grace@sana.example").Want(http.StatusAccepted)
+	const changes = "makes this the e-mail address of an account"
+	for address, want := range map[string]bool{"ada@sana.example": false, "grace@sana.example": true} {
+		text := w.Mails(t, "sign_in_code", address, 1)[0].Text
+		if got := strings.Contains(text, changes); got != want {
+			t.Errorf("to %s: %q is in the mail: %t, want %t:\n%s", address, changes, got, want, text)
+		}
+	}
 }

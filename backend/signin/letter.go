@@ -54,6 +54,7 @@ func (s *Service) composeCode(ctx context.Context, ref outbox.Ref) (outbox.Compo
 	code := deriveCode(key, r.ID, r.Purpose, r.format())
 	message, err := s.mail.Templates.SignInCode(r.Email, s.mail.From, mail.SignInCode{
 		Language: r.Language, Browser: r.Platform, Code: code, PublicURL: s.mail.PublicURL, ExpiresAt: r.ExpiresAt,
+		ForChange: r.Purpose == PurposeChangeEmail,
 	})
 	if err != nil {
 		return outbox.Composed{}, err
