@@ -7,7 +7,7 @@ declare global {
     workbench: {
       geometryFaults: () => string[]
       contrastFaults: () => string[]
-      axeFaults: () => Promise<string[]>
+      axeFaults: (rules: 'all' | 'of colours') => Promise<string[]>
       shifts: number[]
       violations: string[]
     }
@@ -55,7 +55,16 @@ export function geometryFaults(page: Page): Promise<string[]> {
 export function allFaults(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
     const { geometryFaults, contrastFaults, axeFaults } = window.workbench
-    return [...geometryFaults(), ...contrastFaults(), ...(await axeFaults())]
+    return [...geometryFaults(), ...contrastFaults(), ...(await axeFaults('all'))]
+  })
+}
+
+/** The same page in other colours. */
+export async function colourFaults(page: Page, colorScheme: 'light' | 'dark'): Promise<string[]> {
+  await page.emulateMedia({ colorScheme })
+  return page.evaluate(async () => {
+    const { geometryFaults, contrastFaults, axeFaults } = window.workbench
+    return [...geometryFaults(), ...contrastFaults(), ...(await axeFaults('of colours'))]
   })
 }
 

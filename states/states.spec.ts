@@ -3,7 +3,18 @@
 // nothing that the page's policies do not allow.
 import { expect } from '@playwright/test'
 import { given } from '../e2e/support/chromium'
-import { allFaults, arrivalFaults, desktop, geometryFaults, narrow, open, phone, test, withLargeText } from './stage'
+import {
+  allFaults,
+  arrivalFaults,
+  colourFaults,
+  desktop,
+  geometryFaults,
+  narrow,
+  open,
+  phone,
+  test,
+  withLargeText,
+} from './stage'
 
 for (const id of JSON.parse(given('SANA_STATES')) as string[]) {
   test(id, async ({ stage: page }) => {
@@ -15,8 +26,7 @@ for (const id of JSON.parse(given('SANA_STATES')) as string[]) {
     await open(page, id, phone, 'light')
     faults['arriving on a phone'] = await arrivalFaults(page)
     faults['phone, light'] = await allFaults(page)
-    await page.emulateMedia({ colorScheme: 'dark' })
-    faults['phone, dark'] = await allFaults(page)
+    faults['phone, dark'] = await colourFaults(page, 'dark')
     faults['phone, text twice as large'] = await withLargeText(page, () => geometryFaults(page))
     await page.setViewportSize(narrow)
     faults['320 px'] = await geometryFaults(page)
@@ -24,8 +34,7 @@ for (const id of JSON.parse(given('SANA_STATES')) as string[]) {
     await open(page, id, desktop, 'dark')
     faults['arriving on a desktop'] = await arrivalFaults(page)
     faults['desktop, dark'] = await allFaults(page)
-    await page.emulateMedia({ colorScheme: 'light' })
-    faults['desktop, light'] = await allFaults(page)
+    faults['desktop, light'] = await colourFaults(page, 'light')
     faults['desktop, text twice as large'] = await withLargeText(page, () => geometryFaults(page))
 
     page.off('pageerror', listen)
