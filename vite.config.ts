@@ -1,6 +1,6 @@
 /// <reference types="vitest/config" />
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { brotliCompressSync } from 'node:zlib'
 import { preact } from '@preact/preset-vite'
 import { defineConfig, type Plugin } from 'vite'
@@ -32,6 +32,12 @@ export default defineConfig({
   root: 'frontend',
   envDir: '..',
   plugins: [workbench, builtWorkbench, plainImports, compressed, preact({ reactAliasesEnabled: false })],
+  css: {
+    modules: {
+      // Names that say where they are from, and that index.html can use too.
+      generateScopedName: (name, file) => `${basename(file).replace(/\.module\.css.*/, '')}-${name}`,
+    },
+  },
   build: {
     outDir: 'dist',
     emptyOutDir: true,

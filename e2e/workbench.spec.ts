@@ -1,0 +1,22 @@
+// The workbench of the pages is for those who work on them: nobody else gets anything of it.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from '@playwright/test'
+import { spaDir } from '../scripts/lib/paths.mjs'
+import { test } from './support/test'
+
+test('neither the built pages nor the binary have anything of the workbench', async ({ request, sana }) => {
+  const files = readdirSync(spaDir, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.(html|js|css)$/.test(name),
+  )
+  expect(files.length).toBeGreaterThan(3)
+  for (const name of files) {
+    // What it says, what it is called, and who is signed in there.
+    expect(readFileSync(join(spaDir, name), 'utf8'), name).not.toMatch(/there is no state|workbench|grace@example\.org/)
+  }
+  for (const path of ['/dev/states', '/dev/states/show?state=home/signed-in']) {
+    const answer = await request.get(`${sana.url}${path}`, { headers: { Accept: 'text/html' } })
+    expect(answer.status(), path).toBe(404)
+    expect(await answer.text(), path).not.toContain('<html')
+  }
+})

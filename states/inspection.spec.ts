@@ -1,0 +1,49 @@
+// The inspection that every state passes finds what it is there to find.
+import { expect } from '@playwright/test'
+import { allFaults, arrivalFaults, open, phone, test } from './stage'
+
+/** Styles that break a page, and what is then said of it. */
+const breaks: Record<string, [css: string, fault: RegExp]> = {
+  'text on text': ['dd { margin-block-start: -1.5rem }', /dt "E-mail address" lies on dd "grace@example.org"/],
+  'a button on text': ['#root button { translate: 0 -3rem }', /lies on button "Sign out"/],
+  'a page that scrolls sideways': ['dl { width: 400px }', /the page scrolls sideways: \d+ px in 360 px/],
+  'text that leaves the page': ['dd { translate: -3rem }', /dd "grace@example.org" leaves the page/],
+  'text that is cut off': ['dl { width: 4rem; overflow: hidden; white-space: nowrap }', /"E-mail address" is cut off/],
+  'text that sticks out': [
+    'dd { width: 3rem; overflow-wrap: normal }',
+    /what is in dd "grace@example.org" is wider than it/,
+  ],
+  'a small button': ['#root button { min-height: 0; padding: 0 }', /button "Sign out" is small: \d+ x \d\d px/],
+  'a narrow button': ['#root button { width: 40px; overflow: hidden }', /button "Sign out" is small: 40 x/],
+  'pale text': ['dd { color: #8a8a8a }', /the text of dd "grace@example.org" has a contrast of 3\.\d+/],
+  'a pale border': ['#root button { border-color: #bbb }', /the border of button "Sign out" has a contrast of 1\.\d+/],
+}
+
+for (const [name, [css, fault]] of Object.entries(breaks)) {
+  test(`the inspection finds ${name}`, async ({ stage: page }) => {
+    await open(page, 'home/signed-in', phone, 'light')
+    await page.evaluate((css) => {
+      const sheet = new CSSStyleSheet()
+      sheet.replaceSync(css)
+      document.adoptedStyleSheets = [sheet]
+    }, css)
+    expect((await allFaults(page)).join('\n')).toMatch(fault)
+  })
+}
+
+test('the inspection finds what axe finds', async ({ stage: page }) => {
+  await open(page, 'home/signed-in', phone, 'light')
+  await page.evaluate(() => document.documentElement.removeAttribute('lang'))
+  expect((await allFaults(page)).join('\n')).toContain('html-has-lang')
+})
+
+test('the inspection finds what moves by itself, and what the policy forbids', async ({ stage: page }) => {
+  await open(page, 'home/signed-in', phone, 'light')
+  expect(await arrivalFaults(page)).toEqual([])
+  await page.evaluate(() => {
+    document.querySelector('main')?.prepend(Object.assign(document.createElement('p'), { textContent: 'News' }))
+    document.body.append(Object.assign(document.createElement('img'), { src: 'https://elsewhere.example/' }))
+  })
+  await expect.poll(() => arrivalFaults(page)).toContainEqual(expect.stringMatching(/^the page moves by 0\.\d+/))
+  await expect.poll(() => arrivalFaults(page)).toContainEqual(expect.stringMatching(/^img-src: https:\/\/elsewhere/))
+})

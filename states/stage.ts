@@ -1,0 +1,80 @@
+// A page of the workbench for tests, and what it says of itself.
+import { test as base, type Page } from '@playwright/test'
+import { given } from '../e2e/support/chromium'
+
+declare global {
+  interface Window {
+    workbench: {
+      geometryFaults: () => string[]
+      contrastFaults: () => string[]
+      axeFaults: (rules: 'all' | 'of colours') => Promise<string[]>
+      shifts: number[]
+      violations: string[]
+    }
+  }
+}
+
+export const phone = { width: 360, height: 740 }
+export const desktop = { width: 1280, height: 800 }
+/** The width that pages are to be read at without scrolling sideways (WCAG 2.2, 1.4.10). */
+export const narrow = { width: 320, height: 640 }
+
+// One page for all tests of a worker: a new one takes longer than what is looked at in it.
+export const test = base.extend<object, { stage: Page }>({
+  stage: [
+    async ({ browser }, use) => {
+      const page = await browser.newPage({ baseURL: given('SANA_WORKBENCH'), reducedMotion: 'reduce' })
+      await use(page)
+      await page.close()
+    },
+    { scope: 'worker' },
+  ],
+})
+
+export async function open(page: Page, id: string, size: typeof phone, colorScheme: 'light' | 'dark'): Promise<void> {
+  await page.setViewportSize(size)
+  await page.emulateMedia({ colorScheme })
+  await page.goto(`/?state=${id}`)
+  await page.locator('html[data-state=reached]').waitFor()
+}
+
+/** What happened while the page came about. */
+export function arrivalFaults(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    // What has moved is told a frame later.
+    for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame)
+    const { shifts, violations } = window.workbench
+    return [...shifts.map((shift) => `the page moves by ${shift}`), ...violations]
+  })
+}
+
+export function geometryFaults(page: Page): Promise<string[]> {
+  return page.evaluate(() => window.workbench.geometryFaults())
+}
+
+export function allFaults(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    const { geometryFaults, contrastFaults, axeFaults } = window.workbench
+    return [...geometryFaults(), ...contrastFaults(), ...(await axeFaults('all'))]
+  })
+}
+
+/** The same page in other colours. */
+export async function colourFaults(page: Page, colorScheme: 'light' | 'dark'): Promise<string[]> {
+  await page.emulateMedia({ colorScheme })
+  return page.evaluate(async () => {
+    const { geometryFaults, contrastFaults, axeFaults } = window.workbench
+    return [...geometryFaults(), ...contrastFaults(), ...(await axeFaults('of colours'))]
+  })
+}
+
+export async function withLargeText<T>(page: Page, look: () => Promise<T>): Promise<T> {
+  const enlarge = (size: string) =>
+    page.evaluate((size) => {
+      document.documentElement.style.fontSize = size
+    }, size)
+  await enlarge('200%')
+  const seen = await look()
+  await enlarge('')
+  return seen
+}
