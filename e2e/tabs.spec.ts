@@ -98,7 +98,7 @@ for (const [status, code, words] of [
   [503, 'unavailable', 'Sana does not work at the moment.'],
   [429, 'too_many_requests', 'Time left: 0:30'],
 ] as const) {
-  test(`a ${status} is said, keeps the page, and is over by itself`, async ({ page, sana }) => {
+  test(`a ${status} is said, keeps the page, and passes`, async ({ page, sana }) => {
     await signIn(page, sana.url)
     await page.route('**/api/sessions', (route) =>
       route.fulfill({

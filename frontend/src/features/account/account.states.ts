@@ -100,7 +100,7 @@ export const states: State[] = [
   asked('change with the server away', 'signIn.kept', refused(503, 'unavailable')),
   asked('too many changes', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 754 })),
   asked('code for the new address', 'delivery.sent.next', fresh()),
-  page('address kept', 'address.change', {}, [change, keepEmail]),
+  page('address kept', 'account.change', {}, [change, keepEmail]),
   pending('code for the new address after a reload', 'address.another'),
   pending('new address bounced', 'delivery.no_such_mailbox.next', {
     'GET /api/account/email': fresh({ delivery: 'failed', delivery_reason: 'no_such_mailbox' }),

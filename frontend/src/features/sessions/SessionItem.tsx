@@ -37,9 +37,9 @@ export function SessionItem({ session, refusals, onEnded }: Props) {
         )}
       </div>
       <p class={styles.facts}>
-        {richText('sessions.used', { when: ago(used) })} (<Moment at={used} show="calendar" />)
+        {richText('sessions.used', { when: ago(used) })} (<Moment at={used} show="short" />)
         <br />
-        {text('home.since')} <Moment at={new Date(session.signed_in_at)} show="calendar" />
+        {text('home.since')} <Moment at={new Date(session.signed_in_at)} show="short" />
         <br />
         {session.ip}
       </p>

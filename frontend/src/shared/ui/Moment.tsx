@@ -7,6 +7,7 @@ export function clockTime(at: Date): string {
 const forms = {
   clock: clockTime,
   calendar: (at: Date) => at.toLocaleString(locale(), { dateStyle: 'long', timeStyle: 'short' }),
+  short: (at: Date) => at.toLocaleString(locale(), { dateStyle: 'medium', timeStyle: 'short' }),
   /** To stand in a sentence: "today at 14:05", "yesterday at 14:05", "on 14 March 2026 at 14:05". */
   sentence: (at: Date) => {
     const ago = dayNumber(new Date()) - dayNumber(at)

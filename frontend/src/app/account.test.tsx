@@ -1,0 +1,192 @@
+import { fireEvent, screen } from '@testing-library/preact'
+import { describe, expect, test, vi } from 'vitest'
+import {
+  account,
+  json,
+  noContent,
+  noPendingCode,
+  notSignedIn,
+  pendingCode,
+  refusal,
+  signedIn,
+  unavailable,
+} from '../shared/testing/server'
+import { settled, show } from '../shared/testing/time'
+import { field, heading, openInside, press, session, type } from './openInside'
+
+const stale = () => refusal(403, 'reauthentication_required')
+const pending = json(pendingCode({ email: 'grace@example.net' }))
+const dialog = () => screen.queryByRole('dialog')
+
+describe('the name', () => {
+  const save = 'PATCH /api/account'
+
+  test('that is typed outlives what is read meanwhile', async () => {
+    await openInside('/account', { 'GET /api/account': [json(account), json({ ...account, name: 'Ada' })] })
+    await type('Name', 'Gra')
+    await show('visible')
+    expect(field('Name').value).toBe('Gra')
+  })
+
+  test('is shown as the server has taken it, and said to be saved until it is typed in again', async () => {
+    const server = await openInside('/account', { [save]: json({ ...account, name: 'Ada' }) })
+    await type('Name', '  Ada ')
+    await press('Save')
+    expect(server.requests.at(-1)?.body).toEqual({ name: '  Ada ' })
+    expect(field('Name').value).toBe('Ada')
+    expect(screen.getByText('Saved.').getAttribute('role')).toBe('status')
+    await type('Name', 'Ad')
+    expect(screen.queryByText('Saved.')).toBeNull()
+  })
+
+  test('that is not saved stays in its field', async () => {
+    await openInside('/account', { [save]: unavailable() })
+    await type('Name', 'Ada')
+    await press('Save')
+    expect(field('Name').value).toBe('Ada')
+    expect(screen.getByRole('alert').textContent).toContain('Sana does not work at the moment.')
+  })
+})
+
+describe('a change of the address', () => {
+  const ask = 'POST /api/account/email'
+  const verify = 'POST /api/account/email/verify'
+  const read = 'GET /api/account/email'
+  const open = 'New e-mail address'
+
+  test('that was asked for before a reload goes on where it was', async () => {
+    await openInside('/account', { [read]: pending })
+    expect(screen.getByText('We sent a code to')).toBeTruthy()
+    expect(screen.getByText('grace@example.net')).toBeTruthy()
+  })
+
+  test('that is right is said once, and does not show its code again', async () => {
+    const server = await openInside('/account', {
+      [read]: [pending, 'never'],
+      [verify]: json({ ...account, email: 'grace@example.net' }),
+    })
+    await type('6-digit code', '123456')
+    expect(server.requests.find(({ call }) => call === verify)?.body).toEqual({ code: '123456' })
+    expect(screen.getByText(/Your address is now grace@example.net/).getAttribute('role')).toBe('status')
+    expect(screen.queryByLabelText('6-digit code')).toBeNull()
+    expect(document.activeElement?.textContent).toBe('E-mail address')
+    expect(server.count(session)).toBe(2)
+  })
+
+  test.each([
+    ['of another account', refusal(409, 'email_taken'), 'Another account has this address.'],
+    ['that is not taken here', refusal(403, 'sign_up_closed'), 'Addresses like this one are not taken here.'],
+  ])('to an address %s leads back to the form, with the reason at the field', async (_, reply, words) => {
+    await openInside('/account', { [read]: [pending, noPendingCode()], [verify]: reply })
+    await type('6-digit code', '123456')
+    expect(screen.getByRole('alert').textContent).toContain(words)
+    expect(field(open).value).toBe('grace@example.net')
+    expect(document.activeElement).toBe(field(open))
+  })
+
+  test('that another code took the place of can be asked for anew', async () => {
+    await openInside('/account', { [read]: [pending, noPendingCode()] })
+    await show('visible')
+    expect(screen.getByText(/This change no longer waits for a code/)).toBeTruthy()
+    expect(field(open).value).toBe('grace@example.net')
+  })
+
+  test('that was given up here is not called lost', async () => {
+    await openInside('/account', { [read]: [pending, noPendingCode()], 'DELETE /api/account/email': noContent() })
+    await press('Use another address')
+    expect(screen.queryByText(/no longer waits/)).toBeNull()
+    await press('Keep the address as it is')
+    expect(screen.getByRole('button', { name: 'Change' })).toBeTruthy()
+    expect(document.activeElement?.textContent).toBe('E-mail address')
+  })
+
+  test('that is being typed stays on the page when another tab asks for one', async () => {
+    await openInside('/account', { [read]: [noPendingCode(), noPendingCode(), pending], [ask]: 'never' })
+    await press('Change')
+    await type(open, 'ada@ex')
+    await show('visible')
+    expect(field(open).value).toBe('ada@ex')
+  })
+})
+
+describe('what wants a fresh code', () => {
+  const code = {
+    'POST /api/auth/code': json(pendingCode(), 202),
+    'GET /api/auth/code': json(pendingCode()),
+    'POST /api/auth/verify': json({ ...signedIn, created: false }),
+  }
+  const exported = 'GET /api/account/export'
+  const file = json({ exported_at: '2026-03-20T10:00:00Z', account })
+
+  test('asks for it once, to the address of whoever is signed in, and then goes on by itself, once', async () => {
+    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
+    const server = await openInside('/account', { ...code, [exported]: [stale(), file] })
+    await type('Name', 'half a na')
+    await press('Download')
+    expect(server.requests.find(({ call }) => call === 'POST /api/auth/code')?.body).toEqual({
+      email: 'grace@example.org',
+    })
+    expect(server.count('POST /api/auth/code')).toBe(1)
+    await type('6-digit code', '123456')
+    expect(dialog()).toBeNull()
+    expect(server.count(exported)).toBe(2)
+    expect(screen.getByText('The file is among your downloads.')).toBeTruthy()
+    expect(field('Name').value).toBe('half a na')
+  })
+
+  test.each([
+    ['Cancel', () => press('Cancel')],
+    [
+      'Escape',
+      async () => {
+        fireEvent(dialog() as HTMLElement, new Event('cancel', { cancelable: true }))
+        await settled()
+      },
+    ],
+  ])('is left undone by %s, and all is as it was', async (_, leave) => {
+    const server = await openInside('/account', { ...code, 'POST /api/account/email': stale() })
+    await press('Change')
+    await type('New e-mail address', 'ada@example.net')
+    await press('Send me a code')
+    await leave()
+    expect(dialog()).toBeNull()
+    expect(server.count('POST /api/account/email')).toBe(1)
+    expect(field('New e-mail address').value).toBe('ada@example.net')
+    expect(screen.queryByRole('alert')).toBeNull()
+  })
+
+  test('can be had anew when the server was away, and when the code is lost', async () => {
+    const server = await openInside('/account', {
+      ...code,
+      [exported]: stale(),
+      'POST /api/auth/code': ['lost', json(pendingCode(), 202)],
+      'GET /api/auth/code': [noPendingCode(), json(pendingCode())],
+    })
+    await press('Download')
+    expect(screen.getByRole('alert').textContent).toContain('Sana cannot be reached right now.')
+    await press('Send me a code')
+    expect(screen.getByText(/No sign-in is waiting/)).toBeTruthy()
+    await press('Send me a code')
+    expect(field('6-digit code')).toBeTruthy()
+    expect(server.count('POST /api/auth/code')).toBe(3)
+  })
+
+  test('deletes the account only after the address was typed', async () => {
+    const remove = 'DELETE /api/account'
+    const server = await openInside('/account', {
+      ...code,
+      [remove]: [stale(), noContent()],
+      [session]: [json(signedIn), json(signedIn), notSignedIn()],
+    })
+    await press('Delete the account…')
+    await press('Delete for ever')
+    expect(server.count(remove)).toBe(0)
+    await type('Type your e-mail address to confirm', ' Grace@example.org ')
+    await press('Delete for ever')
+    await type('6-digit code', '123456')
+    expect(server.count(remove)).toBe(2)
+    expect(heading().textContent).toBe('Your account is deleted')
+    expect(document.activeElement).toBe(heading())
+    expect(document.body.textContent).not.toContain('grace@example.org')
+  })
+})

@@ -1,0 +1,146 @@
+import { screen } from '@testing-library/preact'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { json, noContent, notSignedIn, signedIn, unavailable } from '../shared/testing/server'
+import { pass, settled, show } from '../shared/testing/time'
+import { heading, openInside, press, session } from './openInside'
+
+const otherTab = new BroadcastChannel('sana')
+const shownAfter = async (news: string, reached: () => boolean) => {
+  otherTab.postMessage(news)
+  // It comes by another way than the fake clock.
+  vi.useRealTimers()
+  await vi.waitFor(() => {
+    if (!reached()) throw new Error('not yet')
+  })
+  vi.useFakeTimers()
+  await settled()
+}
+const title = (words: string) => () => document.querySelector('h1')?.textContent === words
+
+afterEach(() => {
+  document.body.hidden = false
+})
+
+describe('whoever is not signed in', () => {
+  test('is led to the form, and knows the way back', async () => {
+    await openInside('/account?tab=name', { [session]: notSignedIn() })
+    expect(location.pathname + location.search).toBe('/?next=%2Faccount%3Ftab%3Dname')
+    expect(heading().textContent).toBe('Sign in')
+  })
+
+  test('since a moment ago is told why, wherever a call has found it out', async () => {
+    const server = await openInside('/account', {
+      [session]: [json(signedIn), notSignedIn({ signed_out: { reason: 'email_changed', by: 'Firefox on Linux' } })],
+      'PATCH /api/account': notSignedIn(),
+    })
+    await press('Save')
+    expect(server.count(session)).toBe(2)
+    expect(location.search).toBe('?next=%2Faccount')
+    expect(
+      screen.getByText('You were signed out because the address of the account was changed from Firefox on Linux.'),
+    ).toBeTruthy()
+    expect(document.body.textContent).not.toContain('grace@example.org')
+  })
+
+  test('according to one answer only is asked about once more before anything is taken away', async () => {
+    await openInside('/sessions', { 'GET /api/sessions': [notSignedIn(), unavailable()], [session]: json(signedIn) })
+    expect(heading().textContent).toBe('Where you are signed in')
+  })
+})
+
+test('a server that is away keeps the page and its title, and is asked again', async () => {
+  const server = await openInside('/sessions', {
+    'GET /api/sessions': [unavailable(), json({ complete: true, sessions: [] })],
+  })
+  expect(heading().textContent).toBe('Where you are signed in')
+  expect(screen.getByRole('alert').textContent).toContain('We keep trying by ourselves.')
+  await pass(1000)
+  expect(server.count('GET /api/sessions')).toBe(2)
+  expect(screen.queryByRole('alert')).toBeNull()
+})
+
+describe('another tab', () => {
+  test('that signs out does so for this one, and nothing of the person stays', async () => {
+    await openInside('/account', { [session]: [json(signedIn), 'never'] })
+    await shownAfter('signed_out', () => !document.body.textContent.includes('grace@example.org'))
+    expect(document.querySelector('h1')).toBeNull()
+  })
+
+  test('that deletes the account is believed', async () => {
+    await openInside('/account', { [session]: [json(signedIn), notSignedIn()] })
+    await shownAfter('account_deleted', title('Your account is deleted'))
+    expect(location.pathname + location.search).toBe('/')
+    await press('Go to the start page')
+    expect(heading().textContent).toBe('Sign in')
+  })
+
+  test('that signs in brings this one there too', async () => {
+    await openInside('/activity', {
+      [session]: [notSignedIn(), json(signedIn)],
+      'GET /api/account/events': json({ events: [] }),
+    })
+    await shownAfter('signed_in', title('Activity'))
+    expect(location.pathname).toBe('/activity')
+  })
+})
+
+describe('a page that the browser keeps', () => {
+  const turn = async (kind: 'pagehide' | 'pageshow', persisted = true) => {
+    dispatchEvent(Object.assign(new Event(kind), { persisted }))
+    await pass(0)
+  }
+
+  test('is blank while it is kept, and forgets the person before it is seen again', async () => {
+    await openInside('/account', { [session]: [json(signedIn), 'never'] })
+    await turn('pagehide')
+    expect(document.body.hidden).toBe(true)
+    await turn('pageshow')
+    expect(document.body.hidden).toBe(false)
+    expect(document.body.textContent).not.toContain('grace@example.org')
+  })
+
+  test('is seen again also when the session has ended meanwhile', async () => {
+    await openInside('/account', { [session]: [json(signedIn), notSignedIn()] })
+    await turn('pagehide')
+    await show('visible')
+    await turn('pageshow')
+    expect(document.body.hidden).toBe(false)
+    expect(heading().textContent).toBe('Sign in')
+  })
+
+  test('with nothing to hide stays as it is', async () => {
+    const server = await openInside('/', { [session]: notSignedIn() })
+    await turn('pagehide')
+    expect(document.body.hidden).toBe(false)
+    await turn('pageshow')
+    expect(server.count(session)).toBe(1)
+  })
+
+  test('or leaves for good is never blank', async () => {
+    await openInside('/account')
+    await turn('pagehide', false)
+    expect(document.body.hidden).toBe(false)
+  })
+})
+
+test('no network is said once, on every page, and is over by itself', async () => {
+  await openInside('/account', {
+    'GET /api/account': [json({ id: '', email: 'grace@example.org', name: '', created_at: '' }), 'lost'],
+  })
+  const online = vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false)
+  dispatchEvent(new Event('offline'))
+  await show('visible')
+  expect(screen.getAllByText(/You seem to be offline/)).toHaveLength(1)
+  online.mockReturnValue(true)
+  dispatchEvent(new Event('online'))
+  await settled()
+  expect(screen.queryByText(/You seem to be offline/)).toBeNull()
+})
+
+test('a sign-out leads to the form, from wherever the other pages are', async () => {
+  await openInside('/', { [session]: [json(signedIn), notSignedIn()], 'POST /api/auth/sign-out': noContent() })
+  expect(screen.getByRole('link', { name: 'Home' }).getAttribute('aria-current')).toBe('page')
+  await press('Sign out')
+  expect(screen.queryByRole('navigation')).toBeNull()
+  expect(screen.getByText('You are signed out.')).toBeTruthy()
+})

@@ -1,0 +1,58 @@
+import { screen } from '@testing-library/preact'
+import { expect, test } from 'vitest'
+import { event, json, noContent, otherSession, refusal, thisSession } from '../shared/testing/server'
+import { show } from '../shared/testing/time'
+import { openInside, press } from './openInside'
+
+const items = () => screen.getAllByRole('listitem').map(({ textContent }) => textContent)
+const both = json({ complete: true, sessions: [otherSession, thisSession] })
+const sessions = 'GET /api/sessions'
+
+test('this session is the first, is marked, and cannot be ended here', async () => {
+  await openInside('/sessions', { [sessions]: both })
+  expect(items()[0]).toContain('Firefox on LinuxThis browser')
+  expect(items()[1]).toContain('Safari on iOS')
+  expect(screen.getAllByRole('button', { name: 'Sign out' })).toHaveLength(1)
+  const described = screen.getByRole('button', { name: 'Sign out' }).getAttribute('aria-describedby') ?? ''
+  expect(document.getElementById(described)?.textContent).toBe('Safari on iOS')
+})
+
+test.each([
+  ['is ended', noContent()],
+  ['has ended already', refusal(404, 'not_found')],
+])('a session that %s is gone from the list at once', async (_, reply) => {
+  await openInside('/sessions', { [sessions]: [both, 'never'], 'DELETE /api/sessions/{id}': reply })
+  await press('Sign out')
+  expect(items()).toHaveLength(1)
+  expect(screen.getByText('Signed out: Safari on iOS.').getAttribute('role')).toBe('status')
+})
+
+test('a store that knows this session only says so, and offers nothing that it cannot do', async () => {
+  await openInside('/sessions', { [sessions]: json({ complete: false, sessions: [thisSession] }) })
+  expect(screen.getByText(/only the browsers themselves know of their sessions/)).toBeTruthy()
+  expect(screen.queryByText('You are signed in nowhere else.')).toBeNull()
+  expect(screen.queryByRole('button')).toBeNull()
+})
+
+test('what was read of the activity stays when the tab is seen again, without gaps and without repeats', async () => {
+  const events = Array.from({ length: 6 }, (_, number) => event(number, 'signed_in', { ip: `192.0.2.${number}` }))
+  const server = await openInside('/activity', {
+    'GET /api/account/events': [
+      json({ events: events.slice(1, 3), next: '998' }),
+      json({ events: events.slice(3, 5), next: '996' }),
+      json({ events: events.slice(0, 2), next: '999' }),
+      json({ events: events.slice(5) }),
+    ],
+  })
+  await press('Show more')
+  await show('visible')
+  const addresses = () => items().map((words) => words.match(/192\.0\.2\.\d/)?.[0]?.at(-1))
+  expect(addresses()).toEqual(['0', '1', '2', '3', '4'])
+  await press('Show more')
+  expect(addresses()).toEqual(['0', '1', '2', '3', '4', '5'])
+  expect(server.calls.filter((call) => call.includes('before'))).toEqual([
+    'GET /api/account/events?before=998',
+    'GET /api/account/events?before=996',
+  ])
+  expect(screen.queryByRole('button', { name: 'Show more' })).toBeNull()
+})

@@ -1,0 +1,37 @@
+import { fireEvent, render, screen } from '@testing-library/preact'
+import { account, FakeServer, json, noPendingCode, type Reply, signedIn } from '../shared/testing/server'
+import { settled } from '../shared/testing/time'
+import { App } from './App'
+import { CodePageLater, DeletedPageLater, InsideLater } from './pagesLater'
+
+export const session = 'GET /api/auth/session'
+
+/** Opens one of the pages of somebody who is signed in, with the name and address of Grace. */
+export async function openInside(path: string, replies: Record<string, Reply | Reply[]> = {}): Promise<FakeServer> {
+  await Promise.all([CodePageLater, DeletedPageLater, InsideLater].map(({ load }) => load()))
+  // happy-dom has no layout to scroll.
+  globalThis.scrollTo = () => {}
+  history.replaceState(null, '', path)
+  const server = new FakeServer({
+    [session]: json(signedIn),
+    'GET /api/account': json(account),
+    'GET /api/account/email': noPendingCode(),
+    ...replies,
+  })
+  render(<App />)
+  await settled()
+  return server
+}
+
+export const heading = () => screen.getByRole('heading', { level: 1 })
+export const field = (label: string) => screen.getByLabelText<HTMLInputElement>(label)
+export const press = async (name: string) => {
+  const button = screen.getByRole('button', { name })
+  button.focus()
+  fireEvent.click(button)
+  await settled()
+}
+export const type = async (label: string, value: string) => {
+  fireEvent.input(field(label), { target: { value } })
+  await settled()
+}
