@@ -20,6 +20,7 @@ import (
 var mayImport = map[string][]string{
 	"backend":               {"cli"},
 	"clientaddr":            {},
+	"chaos":                 {},
 	"check":                 {},
 	"cli":                   {"check", "config", "fault", "frontend", "inbox", "jobs", "keyring", "mail", "outbox", "platform", "postgres", "session", "signin", "throttle", "web"},
 	"config":                {"keyring"},
@@ -60,7 +61,7 @@ var onlyIn = map[string][]string{
 	"github.com/riverqueue/river":     {"jobs", "postgres"},
 	"github.com/valyala/fasthttp":     {"web"},
 	"github.com/wneessen/go-mail":     {"mail"},
-	"math/rand/v2":                    {"outbox", "sanatest", "throttle"}, // to spread retries, ports and counts; nothing that must not be guessed
+	"math/rand/v2":                    {"cli", "outbox", "postgres", "sanatest", "throttle"}, // to spread retries, ports and counts; nothing that must not be guessed
 	"testing":                         {"postgres/postgrestest", "sanatest"},
 }
 

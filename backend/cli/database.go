@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"sana/backend/config"
@@ -12,8 +13,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// databasePatience is how long a start waits for a database that is not up yet.
-const databasePatience = 30 * time.Second
+const (
+	databasePatience = 30 * time.Second       // of a start, with a database that is not up yet
+	databaseRetry    = 500 * time.Millisecond // between two tries, on average
+)
 
 // openDatabase returns the pool of a database that is ready for this version.
 func openDatabase(ctx context.Context, cfg config.Config, o Options, log *slog.Logger) (*pgxpool.Pool, error) {
@@ -35,9 +38,32 @@ func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 	return postgres.Open(ctx, cfg.DatabaseURL.Reveal())
 }
 
-// prepareDatabase waits for the database and migrates it, or refuses a schema that is too old.
+// prepareDatabase migrates the database, or refuses a schema that is too old. It waits for one that is not up yet, or whose
+// connections other instances have taken that start together with this one.
 func prepareDatabase(ctx context.Context, cfg config.Config, o Options, db *pgxpool.Pool, log *slog.Logger) error {
-	if err := waitForDatabase(ctx, db, log); err != nil {
+	waiting, cancel := context.WithTimeout(ctx, databasePatience)
+	defer cancel()
+	for warned := false; ; warned = true {
+		err := tryDatabase(ctx, cfg, o, db, log)
+		if err == nil || !postgres.Away(err) {
+			return err
+		}
+		if postgres.Refuses(err) {
+			return fmt.Errorf("the database lets nobody in; check user, password and name in DATABASE_URL: %w", err)
+		}
+		if !warned {
+			log.Warn("database does not answer, waiting", "patience", databasePatience, "error", err)
+		}
+		select {
+		case <-time.After(databaseRetry/2 + rand.N(databaseRetry)): // not all instances at once
+		case <-waiting.Done():
+			return fmt.Errorf("the database does not answer; check DATABASE_URL and that Postgres runs: %w", err)
+		}
+	}
+}
+
+func tryDatabase(ctx context.Context, cfg config.Config, o Options, db *pgxpool.Pool, log *slog.Logger) error {
+	if err := db.Ping(ctx); err != nil {
 		return err
 	}
 	development := cfg.Env == config.Development
@@ -56,28 +82,4 @@ func prepareDatabase(ctx context.Context, cfg config.Config, o Options, db *pgxp
 		}
 	}
 	return postgres.CheckSchema(ctx, db)
-}
-
-func waitForDatabase(ctx context.Context, db *pgxpool.Pool, log *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(ctx, databasePatience)
-	defer cancel()
-	retry := time.NewTicker(500 * time.Millisecond)
-	defer retry.Stop()
-	for warned := false; ; warned = true {
-		err := db.Ping(ctx)
-		if err == nil {
-			return nil
-		}
-		if postgres.Refuses(err) {
-			return fmt.Errorf("the database lets nobody in; check user, password and name in DATABASE_URL: %w", err)
-		}
-		if !warned {
-			log.Warn("database does not answer, waiting", "patience", databasePatience, "error", err)
-		}
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
-			return fmt.Errorf("the database does not answer; check DATABASE_URL and that Postgres runs: %w", err)
-		}
-	}
 }

@@ -28,8 +28,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
+// The end takes less than 10 seconds, whatever is away: these, a second for the jobs that had to be interrupted, and one
+// for what sessions were used.
 const (
-	drainTimeout = 8 * time.Second // at the end, for requests in flight and for mails being sent
+	retireTime   = time.Second             // for who leads requests here to lead them elsewhere
+	drainTimeout = 5500 * time.Millisecond // for requests in flight, and for mails being sent
 
 	sweepInterval = 10 * time.Minute
 	sweepTimeout  = 5 * time.Minute
@@ -53,6 +56,7 @@ type Program struct {
 	sessions *session.Shared           // nil when the store is another one
 	inbox    func(ctx context.Context) // delivers the mails of development until ctx ends; nil in production
 	db       *pgxpool.Pool
+	probe    *pgxpool.Pool // asks the database whether it is there
 	server   *web.Server
 	served   chan error // gets one value: why the server ended
 
@@ -75,9 +79,15 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err != nil {
 		return nil, err
 	}
+	probe, err := postgres.OpenProbe(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
 	started := false
 	defer func() {
 		if !started {
+			probe.Close()
 			db.Close()
 		}
 	}()
@@ -117,7 +127,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		Sessions:         store,
 		SharedSessions:   shared,
 		Store:            cfg.SessionStore,
-		Ready:            func(ctx context.Context) error { return postgres.CheckSchema(ctx, db) },
+		Ready:            func(ctx context.Context) error { return postgres.CheckSchema(ctx, probe) },
 		SPA:              frontend.Files(),
 		PublicURL:        publicURL,
 		TrustedProxyHops: int(cfg.TrustedProxyHops),
@@ -130,7 +140,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{log: log, queue: queue, sessions: shared, db: db, server: server, served: make(chan error, 1)}
+	p := &Program{log: log, queue: queue, sessions: shared, db: db, probe: probe, server: server, served: make(chan error, 1)}
 	if mails != nil {
 		p.inbox = func(ctx context.Context) { mails.Run(ctx, codes.TakeEvent, log) }
 	}
@@ -174,19 +184,29 @@ func (p *Program) Wait(ctx context.Context) error {
 	}
 }
 
+// Retire says by /readyz that this instance is going, answers for a moment as before, and ends each connection with its next
+// answer: so a proxy has left by the time that Stop takes no new connections.
+func (p *Program) Retire() {
+	p.log.Info("retiring")
+	p.server.Retire()
+	time.Sleep(retireTime)
+}
+
 // Stop finishes the requests in flight and the mails being sent, writes back what sessions were used, and closes the
 // database. Mails that are still queued wait for the next start or for another instance.
 func (p *Program) Stop() error {
 	p.log.Info("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
-	err := p.server.Shutdown(ctx)
-	err = errors.Join(err, p.queue.Stop(ctx))
+	worked := make(chan error, 1)
+	go func() { worked <- p.queue.Stop(ctx) }()
+	err := errors.Join(p.server.Shutdown(ctx), <-worked)
 	p.stopKeeping()
 	p.keeping.Wait()
 	if p.sessions != nil {
 		err = errors.Join(err, p.sessions.Close()) // last: it closes the pool that all of them share
 	}
+	p.probe.Close()
 	p.db.Close()
 	p.log.Info("stopped")
 	return err

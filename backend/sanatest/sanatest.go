@@ -50,16 +50,17 @@ type World struct {
 // NewWorld makes a world with a migrated database.
 func NewWorld(t testing.TB) *World {
 	t.Helper()
-	return worldOn(t, postgrestest.URL(t))
+	return WorldOn(t, postgrestest.URL(t))
 }
 
 // NewEmptyWorld makes a world whose database has nothing in it yet.
 func NewEmptyWorld(t testing.TB) *World {
 	t.Helper()
-	return worldOn(t, postgrestest.EmptyURL(t))
+	return WorldOn(t, postgrestest.EmptyURL(t))
 }
 
-func worldOn(t testing.TB, url string) *World {
+// WorldOn makes a world with the database at an address.
+func WorldOn(t testing.TB, url string) *World {
 	t.Helper()
 	mailgun := mailgunfake.Start(mailgunDomain, mailgunKey)
 	t.Cleanup(mailgun.Close)

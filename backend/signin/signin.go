@@ -272,6 +272,7 @@ func (s *Service) succeed(ctx context.Context, client Client, t try, issue Issue
 	in := SignedIn{Device: s.newDevice(t.device, t.challenge.Email)}
 	var closed error
 	err := postgres.InTx(ctx, s.db, func(tx pgx.Tx) (err error) {
+		closed = nil
 		now, err := consume(ctx, tx, t.challenge.ID)
 		if err != nil {
 			return err
