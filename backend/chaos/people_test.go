@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -237,3 +238,6 @@ func status(t testing.TB, at, path string) int {
 	t.Helper()
 	return newPerson(t).ask(at, http.MethodGet, path, "").status
 }
+
+// isLong reports whether the long forms are to run: npm run chaos.
+func isLong() bool { return os.Getenv("SANA_CHAOS_LONG") != "" }

@@ -38,13 +38,18 @@ func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 	return postgres.Open(ctx, cfg.DatabaseURL.Reveal())
 }
 
-// prepareDatabase migrates the database, or refuses a schema that is too old. It waits for one that is not up yet, or whose
-// connections other instances have taken that start together with this one.
+// prepareDatabase migrates the database, or refuses a schema that is too old.
 func prepareDatabase(ctx context.Context, cfg config.Config, o Options, db *pgxpool.Pool, log *slog.Logger) error {
+	return patiently(ctx, log, func() error { return tryDatabase(ctx, cfg, o, db, log) })
+}
+
+// patiently calls do until it succeeds or fails for another reason than that the database is away: not up yet, or with
+// all its connections taken by instances that start together with this one.
+func patiently(ctx context.Context, log *slog.Logger, do func() error) error {
 	waiting, cancel := context.WithTimeout(ctx, databasePatience)
 	defer cancel()
 	for warned := false; ; warned = true {
-		err := tryDatabase(ctx, cfg, o, db, log)
+		err := do()
 		if err == nil || !postgres.Away(err) {
 			return err
 		}

@@ -158,7 +158,8 @@ func (p *Program) run(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := p.queue.Start(context.WithoutCancel(ctx)); err != nil {
+	begin := func() error { return p.queue.Start(context.WithoutCancel(ctx)) }
+	if err := patiently(ctx, p.log, begin); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	p.Addr = listener.Addr().String()

@@ -27,7 +27,8 @@ type Querier interface {
 }
 
 // Open returns a pool on which nothing waits for ever: connecting, pinging, statements, locks and idle transactions all
-// have a limit. It does not connect; the first use does. `pool_max_conns` in the URL sets the size, else it is 16.
+// have a limit. It does not connect; the first use does. `pool_max_conns` in the URL sets the size, else it is 16;
+// over all instances, these and one more of each for OpenProbe are to fit into the server's max_connections.
 // The caller closes it.
 func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	return open(ctx, url, func(cfg *pgxpool.Config) {
@@ -60,7 +61,9 @@ func open(ctx context.Context, url string, change func(*pgxpool.Config)) (*pgxpo
 	}
 	cfg.MaxConnLifetime = 30 * time.Minute
 	cfg.MaxConnLifetimeJitter = 5 * time.Minute
-	cfg.MaxConnIdleTime = 5 * time.Minute
+	// Connections that a rush has left are soon given back: other instances may have none.
+	cfg.MaxConnIdleTime = 15 * time.Second
+	cfg.HealthCheckPeriod = 5 * time.Second
 	cfg.PingTimeout = time.Second
 	cfg.ConnConfig.ConnectTimeout = 3 * time.Second
 	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{"application_name": "sana"})
