@@ -4,6 +4,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 type toxic struct {
 	listener net.Listener
 	target   string
+	accepted atomic.Int64 // connections so far
 
 	mu    sync.Mutex
 	delay time.Duration // of each answer
@@ -50,6 +52,7 @@ func (x *toxic) accept() {
 		if err != nil {
 			return
 		}
+		x.accepted.Add(1)
 		go x.join(conn.(*net.TCPConn))
 	}
 }

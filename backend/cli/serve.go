@@ -154,13 +154,15 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 
 // run begins to work and to listen.
 func (p *Program) run(ctx context.Context, cfg config.Config) error {
-	listener, err := listen(ctx, cfg)
-	if err != nil {
-		return err
-	}
 	begin := func() error { return p.queue.Start(context.WithoutCancel(ctx)) }
 	if err := patiently(ctx, p.log, begin); err != nil {
-		return errors.Join(err, listener.Close())
+		return err
+	}
+	listener, err := listen(ctx, cfg)
+	if err != nil {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		return errors.Join(err, p.queue.Stop(stopping))
 	}
 	p.Addr = listener.Addr().String()
 	keep, stop := context.WithCancel(context.Background())

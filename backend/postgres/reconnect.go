@@ -55,11 +55,11 @@ func hasNews(conn net.Conn) bool {
 		return true
 	}
 	news := false
-	err = raw.Read(func(fd uintptr) bool {
+	// Not raw.Read: it would wait for a read that the driver has left behind on the connection after a slow write.
+	err = raw.Control(func(fd uintptr) {
 		var peeked [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), peeked[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		news = err == nil || err != syscall.EAGAIN
-		return true
 	})
 	return news || err != nil
 }

@@ -37,7 +37,12 @@ func (w *World) Run(t testing.TB, override ...string) *Process {
 // Spawn is Run without waiting.
 func (w *World) Spawn(t testing.TB, override ...string) *Process {
 	t.Helper()
-	port := FreePort(t)
+	return w.SpawnAt(t, FreePort(t), override...)
+}
+
+// SpawnAt is Spawn on a port.
+func (w *World) SpawnAt(t testing.TB, port int, override ...string) *Process {
+	t.Helper()
 	p := &Process{
 		Instance: &Instance{URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: &Log{}},
 		command:  exec.Command(w.program(t), "serve", "--migrate"),
