@@ -49,6 +49,7 @@ type answer struct {
 	code   string // of the problem
 	header http.Header
 	body   []byte
+	closes bool // the connection
 }
 
 // ask sends a request.
@@ -78,7 +79,7 @@ func (p *person) askWith(ctx context.Context, at, method, path, body string) ans
 		return answer{}
 	}
 	defer response.Body.Close()
-	a := answer{status: response.StatusCode, header: response.Header}
+	a := answer{status: response.StatusCode, header: response.Header, closes: response.Close}
 	if a.body, err = io.ReadAll(response.Body); err != nil {
 		return answer{}
 	}

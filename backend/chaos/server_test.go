@@ -224,7 +224,7 @@ func (s *server) query(sql string, args ...any) (string, error) {
 	}
 	defer conn.Close(ctx)
 	var value any
-	err = conn.QueryRow(ctx, sql, args...).Scan(&value)
+	err = conn.QueryRow(ctx, sql, args...).Scan(&value) // no rows of what selects nothing
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil
 	}

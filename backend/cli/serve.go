@@ -32,7 +32,8 @@ import (
 // for what sessions were used.
 const (
 	retireTime   = time.Second             // for who leads requests here to lead them elsewhere
-	drainTimeout = 5500 * time.Millisecond // for requests in flight, and for mails being sent
+	drainTimeout = 5200 * time.Millisecond // for requests in flight, and for mails being sent
+	closeTimeout = time.Second / 2         // for the connections to a database that may be frozen
 
 	sweepInterval = 10 * time.Minute
 	sweepTimeout  = 5 * time.Minute
@@ -206,12 +207,24 @@ func (p *Program) Stop() error {
 	err := errors.Join(p.server.Shutdown(ctx), <-worked)
 	p.stopKeeping()
 	p.keeping.Wait()
-	if p.sessions != nil {
-		err = errors.Join(err, p.sessions.Close()) // last: it closes the pool that all of them share
+	closed := make(chan error, 1)
+	go func() { closed <- p.closeDatabase() }()
+	select {
+	case closing := <-closed:
+		err = errors.Join(err, closing)
+	case <-time.After(closeTimeout):
+		p.log.Warn("connections to the database are left behind, it does not answer")
 	}
-	p.probe.Close()
-	p.db.Close()
 	p.log.Info("stopped")
+	return err
+}
+
+func (p *Program) closeDatabase() (err error) {
+	p.probe.Close()
+	if p.sessions != nil {
+		err = p.sessions.Close() // it closes the pool that all of them share
+	}
+	p.db.Close()
 	return err
 }
 

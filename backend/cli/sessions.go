@@ -114,12 +114,22 @@ func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") 
 type endSessionsCommand struct {
 	ID   string `arg:"" optional:"" help:"Id of the session, from sana sessions list."`
 	User string `help:"Address of a user whose sessions all end." placeholder:"ADDRESS"`
+	All  bool   `help:"End the sessions of all users, and withdraw the codes under way: after a backup was restored, which brings back what had ended since."`
 }
 
 // Run ends what it is told to and says how many sessions that were.
 func (e endSessionsCommand) Run(in invocation) error {
-	if (e.ID == "") == (e.User == "") {
-		return errors.New("name one session by its id, or a user: sana sessions end ID, or sana sessions end --user ADDRESS")
+	named := 0
+	for _, is := range []bool{e.ID != "", e.User != "", e.All} {
+		if is {
+			named++
+		}
+	}
+	if named != 1 {
+		return errors.New("name one session by its id, or a user, or all: sana sessions end ID, sana sessions end --user ADDRESS, or sana sessions end --all")
+	}
+	if e.All {
+		return e.endAll(in)
 	}
 	return withSessions(in, func(ctx context.Context, db *pgxpool.Pool, _ session.Store, shared *session.Shared) error {
 		if shared == nil {
@@ -137,6 +147,26 @@ func (e endSessionsCommand) Run(in invocation) error {
 			return err
 		}
 		_, err = fmt.Fprintf(in.stdout, "Sessions of %s that were ended: %d\n", user.Email, n)
+		return err
+	})
+}
+
+// endAll withdraws the codes first: none of them leads to a session that is made behind the end of all.
+func (endSessionsCommand) endAll(in invocation) error {
+	return withSessions(in, func(ctx context.Context, db *pgxpool.Pool, _ session.Store, shared *session.Shared) error {
+		codes, err := signin.WithdrawAll(ctx, db)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(in.stdout, "Codes that were withdrawn: %d\n", codes)
+		if shared == nil {
+			return errNoList
+		}
+		ended, err := shared.EndAll(ctx, session.Ended{Reason: session.EndedByOperator})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(in.stdout, "Sessions that were ended: %d\n", ended)
 		return err
 	})
 }

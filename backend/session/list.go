@@ -59,3 +59,15 @@ func (s *Shared) EndOthers(ctx context.Context, userID, except string, why Ended
 	return s.end(ctx, `user_id = @user AND (@except = '' OR id IS DISTINCT FROM nullif(@except, '')::uuid)`,
 		pgx.NamedArgs{"user": userID, "except": except}, why)
 }
+
+// EndAll ends all sessions of all users, in batches. It returns how many there were.
+func (s *Shared) EndAll(ctx context.Context, why Ended) (ended int, err error) {
+	for n := 1; n > 0; ended += n {
+		n, err = s.end(ctx, `k IN (SELECT k FROM sessions WHERE user_id IS NOT NULL AND `+isLive+` LIMIT @batch)`,
+			pgx.NamedArgs{"batch": sweepBatch}, why)
+		if err != nil {
+			return ended, err
+		}
+	}
+	return ended, nil
+}

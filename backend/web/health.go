@@ -26,7 +26,9 @@ func (s *Server) ready(ctx context.Context, c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if s.retiring.Load() {
-		return fault.New(fault.Unavailable, "Not ready: this instance is about to stop.")
+		going := fault.StoreAway(nil)
+		going.Message = "Not ready: this instance is about to stop."
+		return going
 	}
 	if err := s.Ready(ctx); err != nil {
 		away := fault.StoreAway(err)
