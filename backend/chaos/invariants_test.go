@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -52,16 +51,5 @@ func checkLogs(t testing.TB, secrets []string, logs ...*sanatest.Log) {
 				t.Errorf("I8: a log has %q: %.200s", secret, text[max(0, at-100):])
 			}
 		}
-	}
-}
-
-// wantNone fails the test for each violation.
-func wantNone(t testing.TB, violations []string) {
-	t.Helper()
-	for _, v := range violations {
-		t.Error(v)
-	}
-	if n := len(violations); n > 0 {
-		t.Error(fmt.Sprint(n, " violations"))
 	}
 }

@@ -154,12 +154,15 @@ var codeAtStart = regexp.MustCompile(`^[0-9A-Z]{6,13}\b`)
 func (w *World) Code(t testing.TB, address string, n int) string {
 	t.Helper()
 	mails := w.Mails(t, "sign_in_code", address, n)
-	code := codeAtStart.FindString(mails[n-1].Subject)
+	code := CodeIn(mails[n-1])
 	if code == "" {
 		t.Fatalf("the subject %q does not begin with a code", mails[n-1].Subject)
 	}
 	return code
 }
+
+// CodeIn returns the code of a mail, "" if it has none.
+func CodeIn(m mailgunfake.Message) string { return codeAtStart.FindString(m.Subject) }
 
 // Mails waits until Mailgun has accepted at least n mails of a kind to an address and returns all of them, oldest first.
 func (w *World) Mails(t testing.TB, kind, address string, n int) []mailgunfake.Message {
