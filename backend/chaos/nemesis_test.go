@@ -50,7 +50,11 @@ func TestTheInvariantsHoldUnderRandomFaults(t *testing.T) {
 	t.Parallel()
 	seed, seconds := number(t, "SANA_CHAOS_SEED", int(rand.Uint32())), number(t, "SANA_CHAOS_SECONDS", 10)
 	t.Logf("SANA_CHAOS_SEED=%d SANA_CHAOS_SECONDS=%d", seed, seconds)
-	n := newNemesis(t, uint64(seed), 2)
+	instances := 2
+	if isLong() {
+		instances = 3
+	}
+	n := newNemesis(t, uint64(seed), instances)
 	crowd := newStrangers(n)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(seconds)*time.Second)
 	defer cancel()
