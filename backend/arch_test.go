@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"account":               {"fault", "postgres"},
 	"backend":               {"cli"},
 	"clientaddr":            {},
+	"chaos":                 {},
 	"check":                 {},
 	"cli":                   {"account", "check", "config", "doctor", "fault", "frontend", "inbox", "jobs", "keyproof", "keyring", "mail", "metrics", "outbox", "platform", "postgres", "session", "signin", "throttle", "tracing", "web"},
 	"config":                {"keyring"},
@@ -68,7 +69,7 @@ var onlyIn = map[string][]string{
 	"github.com/valyala/fasthttp":     {"web"},
 	"github.com/wneessen/go-mail":     {"mail"},
 	"go.opentelemetry.io/":            {"tracing"},
-	"math/rand/v2":                    {"outbox", "sanatest", "throttle"}, // to spread retries, ports and counts; nothing that must not be guessed
+	"math/rand/v2":                    {"cli", "outbox", "postgres", "sanatest", "throttle"}, // to spread retries, ports and counts; nothing that must not be guessed
 	"testing":                         {"postgres/postgrestest", "sanatest"},
 }
 

@@ -72,23 +72,39 @@ func (s *Service) Record(ctx context.Context, userID string, by Actor, do func(c
 
 // Write writes down what happened, as part of tx, which holds the user's row.
 func (s *Service) Write(ctx context.Context, tx pgx.Tx, userID string, by Actor, entries ...Entry) error {
+	of := make([]EntryOf, len(entries))
+	for i, entry := range entries {
+		of[i] = EntryOf{UserID: userID, Entry: entry}
+	}
+	return s.WriteAll(ctx, tx, by, of)
+}
+
+// EntryOf is an Entry for one account of several.
+type EntryOf struct {
+	UserID string
+	Entry
+}
+
+// WriteAll writes down what happened on several accounts, as part of tx. It passes by those that are deleted.
+func (s *Service) WriteAll(ctx context.Context, tx pgx.Tx, by Actor, entries []EntryOf) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	kinds, details := make([]string, len(entries)), make([]string, len(entries))
+	users, kinds, details := make([]string, len(entries)), make([]string, len(entries)), make([]string, len(entries))
 	for i, entry := range entries {
 		text, err := json.Marshal(entry.Details)
 		if err != nil {
 			return err
 		}
-		kinds[i], details[i] = string(entry.Kind), string(text)
+		users[i], kinds[i], details[i] = entry.UserID, string(entry.Kind), string(text)
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO account_events (user_id, kind, platform, ip, details)
-		SELECT @user, kind, @platform, @ip, details::jsonb
-		FROM unnest(@kinds::text[], @details::text[]) WITH ORDINALITY AS entries (kind, details, n)
+		SELECT users.id, kind, @platform, @ip, details::jsonb
+		FROM unnest(@users::uuid[], @kinds::text[], @details::text[]) WITH ORDINALITY AS entries (user_id, kind, details, n)
+		     JOIN users ON users.id = entries.user_id
 		ORDER BY n`,
-		pgx.NamedArgs{"user": userID, "platform": by.Platform, "ip": by.IP, "kinds": kinds, "details": details})
+		pgx.NamedArgs{"users": users, "platform": by.Platform, "ip": by.IP, "kinds": kinds, "details": details})
 	return postgres.Error("write events", err)
 }
 

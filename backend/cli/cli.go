@@ -162,5 +162,8 @@ func (s serveCommand) Run(in invocation) error {
 	}
 	served := program.Wait(ctx)
 	stop()
+	if served == nil && cfg.Env == config.Production {
+		program.Retire()
+	}
 	return errors.Join(served, program.Stop())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"sana/backend/config"
@@ -14,8 +15,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// databasePatience is how long a start waits for a database that is not up yet.
-const databasePatience = 30 * time.Second
+const (
+	databasePatience = 30 * time.Second       // of a start, with a database that is not up yet
+	databaseRetry    = 500 * time.Millisecond // between two tries, on average
+)
 
 // openDatabase returns the pool of a database that is ready for this version.
 func openDatabase(
@@ -40,9 +43,37 @@ func openPool(ctx context.Context, cfg config.Config, tracer *tracing.Tracer) (*
 	return postgres.Open(ctx, cfg.DatabaseURL.Reveal(), traced)
 }
 
-// prepareDatabase waits for the database and migrates it, or refuses a schema that is too old.
+// prepareDatabase migrates the database, or refuses a schema that is too old.
 func prepareDatabase(ctx context.Context, cfg config.Config, o Options, db *pgxpool.Pool, log *slog.Logger) error {
-	if err := waitForDatabase(ctx, db, log); err != nil {
+	return patiently(ctx, log, func() error { return tryDatabase(ctx, cfg, o, db, log) })
+}
+
+// patiently calls do until it succeeds or fails for another reason than that the database is away: not up yet, or with
+// all its connections taken by instances that start together with this one.
+func patiently(ctx context.Context, log *slog.Logger, do func() error) error {
+	waiting, cancel := context.WithTimeout(ctx, databasePatience)
+	defer cancel()
+	for warned := false; ; warned = true {
+		err := do()
+		if err == nil || !postgres.Away(err) {
+			return err
+		}
+		if postgres.Refuses(err) {
+			return fmt.Errorf("the database lets nobody in; check user, password and name in DATABASE_URL: %w", err)
+		}
+		if !warned {
+			log.Warn("database does not answer, waiting", "patience", databasePatience, "error", err)
+		}
+		select {
+		case <-time.After(databaseRetry/2 + rand.N(databaseRetry)): // not all instances at once
+		case <-waiting.Done():
+			return fmt.Errorf("the database does not answer; check DATABASE_URL and that Postgres runs: %w", err)
+		}
+	}
+}
+
+func tryDatabase(ctx context.Context, cfg config.Config, o Options, db *pgxpool.Pool, log *slog.Logger) error {
+	if err := db.Ping(ctx); err != nil {
 		return err
 	}
 	development := cfg.Env == config.Development
@@ -61,28 +92,4 @@ func prepareDatabase(ctx context.Context, cfg config.Config, o Options, db *pgxp
 		}
 	}
 	return postgres.CheckSchema(ctx, db)
-}
-
-func waitForDatabase(ctx context.Context, db *pgxpool.Pool, log *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(ctx, databasePatience)
-	defer cancel()
-	retry := time.NewTicker(500 * time.Millisecond)
-	defer retry.Stop()
-	for warned := false; ; warned = true {
-		err := db.Ping(ctx)
-		if err == nil {
-			return nil
-		}
-		if postgres.Refuses(err) {
-			return fmt.Errorf("the database lets nobody in; check user, password and name in DATABASE_URL: %w", err)
-		}
-		if !warned {
-			log.Warn("database does not answer, waiting", "patience", databasePatience, "error", err)
-		}
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
-			return fmt.Errorf("the database does not answer; check DATABASE_URL and that Postgres runs: %w", err)
-		}
-	}
 }

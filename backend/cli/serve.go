@@ -33,8 +33,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
+// The end takes less than 10 seconds, whatever is away: these, a second for the jobs that had to be interrupted, and one
+// for what sessions were used.
 const (
-	drainTimeout = 8 * time.Second // at the end, for requests in flight and for mails being sent
+	retireTime   = time.Second             // for who leads requests here to lead them elsewhere
+	drainTimeout = 5200 * time.Millisecond // for requests in flight, and for mails being sent
+	closeTimeout = time.Second / 2         // for the connections to a database that may be frozen
 
 	sweepInterval = 10 * time.Minute
 	sweepTimeout  = 5 * time.Minute
@@ -59,6 +63,7 @@ type Program struct {
 	sessions *session.Shared           // nil when the store is another one
 	inbox    func(ctx context.Context) // delivers the mails of development until ctx ends; nil in production
 	db       *pgxpool.Pool
+	probe    *pgxpool.Pool // asks the database whether it is there
 	server   *web.Server
 	served   chan error   // gets one value: why the server ended
 	metrics  *http.Server // nil without METRICS_ADDR
@@ -92,6 +97,11 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	}
 	started := false
 	defer closeUnless(&started, db)
+	probe, err := postgres.OpenProbe(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	defer closeUnless(&started, probe)
 
 	// Mail: a sender, and the outbox in front of it that loses nothing, on the queue of work in the background.
 	mails := developmentInbox(cfg, db)
@@ -125,7 +135,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		Sessions:         store,
 		SharedSessions:   shared,
 		Store:            cfg.SessionStore,
-		Ready:            func(ctx context.Context) error { return postgres.CheckSchema(ctx, db) },
+		Ready:            func(ctx context.Context) error { return postgres.CheckSchema(ctx, probe) },
 		Proven:           func(proof string) bool { return keyproof.Valid(cfg.Keys, proof, time.Now()) },
 		SPA:              frontend.Files(),
 		PublicURL:        publicURL,
@@ -141,7 +151,9 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{log: log, queue: queue, sessions: shared, db: db, server: server, served: make(chan error, 1), tracer: tracer}
+	p := &Program{
+		log: log, queue: queue, sessions: shared, db: db, probe: probe, server: server, served: make(chan error, 1), tracer: tracer,
+	}
 	p.metrics = newMetricsServer(cfg, counts, db, queue, limits)
 	if mails != nil {
 		p.inbox = func(ctx context.Context) { mails.Run(ctx, codes.TakeEvent, log) }
@@ -155,9 +167,12 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 }
 
 // closeUnless is for the end of a start that may have failed.
-func closeUnless(started *bool, db *pgxpool.Pool) {
-	if !*started {
-		db.Close()
+func closeUnless(started *bool, pools ...*pgxpool.Pool) {
+	if *started {
+		return
+	}
+	for _, pool := range pools {
+		pool.Close()
 	}
 }
 
@@ -176,15 +191,16 @@ func openOutbox(cfg config.Config, o Options, db *pgxpool.Pool, mails *inbox.Inb
 
 // run begins to work and to listen.
 func (p *Program) run(ctx context.Context, cfg config.Config) error {
-	listener, err := listen(ctx, cfg)
-	if err != nil {
+	begin := func() error { return p.queue.Start(context.WithoutCancel(ctx)) }
+	if err := patiently(ctx, p.log, begin); err != nil {
 		return err
 	}
-	if err := p.serveMetrics(ctx, cfg.MetricsAddr); err != nil {
-		return errors.Join(err, listener.Close())
+	listener, err := listen(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, p.stopWorking(ctx))
 	}
-	if err := p.queue.Start(context.WithoutCancel(ctx)); err != nil {
-		return errors.Join(err, listener.Close(), p.stopMetrics(ctx))
+	if err := p.serveMetrics(ctx, cfg.MetricsAddr); err != nil {
+		return errors.Join(err, listener.Close(), p.stopWorking(ctx))
 	}
 	p.Addr = listener.Addr().String()
 	keep, stop := context.WithCancel(context.Background())
@@ -199,6 +215,13 @@ func (p *Program) run(ctx context.Context, cfg config.Config) error {
 	return nil
 }
 
+// stopWorking is for a start that failed after work had begun.
+func (p *Program) stopWorking(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	return p.queue.Stop(ctx)
+}
+
 // Wait returns nil when ctx ends, and an error when the server ends before.
 func (p *Program) Wait(ctx context.Context) error {
 	select {
@@ -209,23 +232,44 @@ func (p *Program) Wait(ctx context.Context) error {
 	}
 }
 
+// Retire says by /readyz that this instance is going, answers for a moment as before, and ends each connection with its next
+// answer: so a proxy has left by the time that Stop takes no new connections.
+func (p *Program) Retire() {
+	p.log.Info("retiring")
+	p.server.Retire()
+	time.Sleep(retireTime)
+}
+
 // Stop finishes the requests in flight and the mails being sent, writes back what sessions were used, and closes the
 // database. Mails that are still queued wait for the next start or for another instance.
 func (p *Program) Stop() error {
 	p.log.Info("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
-	err := p.server.Shutdown(ctx)
-	err = errors.Join(err, p.queue.Stop(ctx))
-	err = errors.Join(err, p.stopMetrics(ctx))
+	worked := make(chan error, 1)
+	go func() { worked <- p.queue.Stop(ctx) }()
+	err := errors.Join(p.server.Shutdown(ctx), <-worked, p.stopMetrics(ctx))
 	p.stopKeeping()
 	p.keeping.Wait()
-	if p.sessions != nil {
-		err = errors.Join(err, p.sessions.Close()) // last: it closes the pool that all of them share
+	closed := make(chan error, 1)
+	go func() { closed <- p.closeDatabase() }()
+	select {
+	case closing := <-closed:
+		err = errors.Join(err, closing)
+	case <-time.After(closeTimeout):
+		p.log.Warn("connections to the database are left behind, it does not answer")
 	}
-	p.db.Close()
 	p.tracer.Close(ctx)
 	p.log.Info("stopped")
+	return err
+}
+
+func (p *Program) closeDatabase() (err error) {
+	p.probe.Close()
+	if p.sessions != nil {
+		err = p.sessions.Close() // it closes the pool that all of them share
+	}
+	p.db.Close()
 	return err
 }
 

@@ -113,12 +113,22 @@ func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") 
 type endSessionsCommand struct {
 	ID   string `arg:"" optional:"" help:"Id of the session, from sana sessions list."`
 	User string `help:"Address of a user whose sessions all end." placeholder:"ADDRESS"`
+	All  bool   `help:"End the sessions of all users, and withdraw the codes under way: after a backup was restored, which brings back what had ended since."`
 }
 
 // Run ends what it is told to and says how many sessions that were.
 func (e endSessionsCommand) Run(in invocation) error {
-	if (e.ID == "") == (e.User == "") {
-		return errors.New("name one session by its id, or a user: sana sessions end ID, or sana sessions end --user ADDRESS")
+	named := 0
+	for _, is := range []bool{e.ID != "", e.User != "", e.All} {
+		if is {
+			named++
+		}
+	}
+	if named != 1 {
+		return errors.New("name one session by its id, or a user, or all: sana sessions end ID, sana sessions end --user ADDRESS, or sana sessions end --all")
+	}
+	if e.All {
+		return e.endAll(in)
 	}
 	return withSessions(in, func(ctx context.Context, db *pgxpool.Pool, _ session.Store, shared *session.Shared) error {
 		if shared == nil {
@@ -138,6 +148,29 @@ func (e endSessionsCommand) Run(in invocation) error {
 			return err
 		}
 		_, err = fmt.Fprintf(in.stdout, "Sessions of %s that were ended: %d\n", user.Email, n)
+		return err
+	})
+}
+
+// endAll withdraws the codes first: none of them leads to a session that is made behind the end of all.
+func (endSessionsCommand) endAll(in invocation) error {
+	return withSessions(in, func(ctx context.Context, db *pgxpool.Pool, _ session.Store, shared *session.Shared) error {
+		codes, err := signin.WithdrawAll(ctx, db)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(in.stdout, "Codes that were withdrawn: %d\n", codes)
+		if shared == nil {
+			return errNoList
+		}
+		why, accounts := session.Ended{Reason: session.EndedByOperator}, account.New(db)
+		ended, err := shared.EndAll(ctx, why, func(ctx context.Context, tx pgx.Tx, ended []session.Session) error {
+			return accounts.WriteAll(ctx, tx, account.Actor{}, entriesOf(ended, why.Reason))
+		})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(in.stdout, "Sessions that were ended: %d\n", ended)
 		return err
 	})
 }
@@ -175,15 +208,24 @@ func endAsOperator(
 	why := session.Ended{Reason: session.EndedByOperator}
 	err = account.New(db).Record(ctx, userID, account.Actor{}, func(ctx context.Context, tx pgx.Tx) (entries []account.Entry, err error) {
 		ended, err := end(ctx, tx, why)
-		for _, e := range ended {
-			entries = append(entries, account.Entry{Kind: account.SessionEnded, Details: account.Details{
-				Ended: platform.Of(e.UserAgent).String(), Reason: string(why.Reason),
-			}})
+		for _, entry := range entriesOf(ended, why.Reason) {
+			entries = append(entries, entry.Entry)
 		}
 		n = len(ended)
 		return entries, err
 	})
 	return n, err
+}
+
+// entriesOf says of each session that it ended.
+func entriesOf(ended []session.Session, reason session.Reason) []account.EntryOf {
+	var list []account.EntryOf
+	for _, e := range ended {
+		list = append(list, account.EntryOf{UserID: e.User.ID, Entry: account.Entry{Kind: account.SessionEnded, Details: account.Details{
+			Ended: platform.Of(e.UserAgent).String(), Reason: string(reason),
+		}}})
+	}
+	return list
 }
 
 type explainSessionCommand struct{}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"time"
@@ -26,28 +27,31 @@ type Querier interface {
 }
 
 // Open returns a pool on which nothing waits for ever: connecting, pinging, statements, locks and idle transactions all
-// have a limit. It does not connect; the first use does. `pool_max_conns` in the URL sets the size, else it is 16.
+// have a limit. It does not connect; the first use does. `pool_max_conns` in the URL sets the size, else it is 16;
+// over all instances, these and one more of each for OpenProbe are to fit into the server's max_connections.
 // further may change more of each connection. The caller closes the pool.
 func Open(ctx context.Context, url string, further ...func(*pgx.ConnConfig)) (*pgxpool.Pool, error) {
-	return open(ctx, url, append(further, func(c *pgx.ConnConfig) {
-		setDefaults(c.RuntimeParams, map[string]string{
+	return open(ctx, url, further, func(cfg *pgxpool.Config) {
+		setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{
 			"statement_timeout":                   "3s",
 			"lock_timeout":                        "1s",
 			"idle_in_transaction_session_timeout": "10s",
 			// A generic plan made while a table was empty would keep reading it whole as it grows.
 			"plan_cache_mode": "force_custom_plan",
 		})
-	}))
+	})
 }
 
 // OpenPooled is Open for a database behind a pooler in transaction mode, such as PgBouncer. There nothing can be set or
 // prepared for longer than a transaction: no statement keeps a plan, and the limits of Open are the role's to have
 // (ALTER ROLE … SET); those on this side hold.
 func OpenPooled(ctx context.Context, url string, further ...func(*pgx.ConnConfig)) (*pgxpool.Pool, error) {
-	return open(ctx, url, append(further, func(c *pgx.ConnConfig) { c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe }))
+	return open(ctx, url, further, func(cfg *pgxpool.Config) {
+		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	})
 }
 
-func open(ctx context.Context, url string, changes []func(*pgx.ConnConfig)) (*pgxpool.Pool, error) {
+func open(ctx context.Context, url string, further []func(*pgx.ConnConfig), change func(*pgxpool.Config)) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("postgres: the database URL cannot be read; it looks like postgres://user:password@host:5432/name")
@@ -57,14 +61,26 @@ func open(ctx context.Context, url string, changes []func(*pgx.ConnConfig)) (*pg
 	}
 	cfg.MaxConnLifetime = 30 * time.Minute
 	cfg.MaxConnLifetimeJitter = 5 * time.Minute
-	cfg.MaxConnIdleTime = 5 * time.Minute
+	// Connections that a rush has left are soon given back: other instances may have none.
+	cfg.MaxConnIdleTime = 15 * time.Second
+	cfg.HealthCheckPeriod = 5 * time.Second
 	cfg.PingTimeout = time.Second
 	cfg.ConnConfig.ConnectTimeout = 3 * time.Second
 	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{"application_name": "sana"})
-	for _, change := range changes {
-		change(cfg.ConnConfig)
+	change(cfg)
+	for _, more := range further {
+		more(cfg.ConnConfig)
 	}
-	return pgxpool.NewWithConfig(ctx, cfg)
+	return openPool(ctx, cfg)
+}
+
+// OpenProbe is Open with a single connection, of its own, for asking whether the database is there: the answer must not
+// wait behind whoever uses the other ones up.
+func OpenProbe(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	return open(ctx, url, nil, func(cfg *pgxpool.Config) {
+		cfg.MaxConns, cfg.MinConns, cfg.MinIdleConns = 1, 0, 0
+		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // behind a pooler too
+	})
 }
 
 func setDefaults(params, defaults map[string]string) {
@@ -75,12 +91,38 @@ func setDefaults(params, defaults map[string]string) {
 	}
 }
 
-// InTx runs do in a transaction and commits when it returns nil; otherwise it rolls back and returns do's error.
+// How often a transaction is tried that the database has rolled back because of others, and how long at the most before
+// it is tried again.
+const (
+	txAttempts = 3
+	txPause    = 50 * time.Millisecond
+)
+
+// InTx runs do in a transaction and commits when it returns nil; otherwise it rolls back and returns do's error. One that
+// the database rolls back for the sake of others is run again: do may be called more than once, and what it leaves
+// behind outside of tx must be as if it had been called last only.
 func InTx(ctx context.Context, pool *pgxpool.Pool, do func(tx pgx.Tx) error) error {
-	if err := pgx.BeginFunc(ctx, pool, do); err != nil {
-		return Error("transaction", err)
+	for attempt := 1; ; attempt++ {
+		err := pgx.BeginFunc(ctx, pool, do)
+		if err == nil {
+			return nil
+		}
+		if attempt == txAttempts || !lostToOthers(err) {
+			return Error("transaction", err)
+		}
+		select {
+		case <-time.After(rand.N(txPause)):
+		case <-ctx.Done():
+			return Error("transaction", err)
+		}
 	}
-	return nil
+}
+
+// lostToOthers reports whether the database has rolled a transaction back that may well succeed when it is tried again:
+// serialization failure, deadlock.
+func lostToOthers(err error) bool {
+	answer, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (answer.Code == "40001" || answer.Code == "40P01")
 }
 
 // Error names the operation in err. A database that is away, overloaded or too slow becomes fault.Unavailable; a fault
@@ -93,14 +135,14 @@ func Error(operation string, err error) error {
 		return err
 	}
 	err = fmt.Errorf("%s: %w", operation, err)
-	if away(err) {
+	if Away(err) {
 		return fault.StoreAway(err)
 	}
 	return err
 }
 
-// away reports whether trying the same again later can help.
-func away(err error) bool {
+// Away reports whether trying the same again later can help.
+func Away(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return true
 	}
@@ -119,7 +161,7 @@ func away(err error) bool {
 // awayCode judges SQLSTATEs (PostgreSQL documentation, appendix A).
 func awayCode(code string) bool {
 	switch code {
-	case "25006", // read-only: a primary that was demoted
+	case readOnly,
 		"25P03", "25P04", // transaction idle or open for too long
 		"40001", "40P01", // serialization failure, deadlock
 		"55P03",          // lock not available in time

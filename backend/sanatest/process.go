@@ -37,7 +37,12 @@ func (w *World) Run(t testing.TB, override ...string) *Process {
 // Spawn is Run without waiting.
 func (w *World) Spawn(t testing.TB, override ...string) *Process {
 	t.Helper()
-	port := freePort(t)
+	return w.SpawnAt(t, FreePort(t), override...)
+}
+
+// SpawnAt is Spawn on a port.
+func (w *World) SpawnAt(t testing.TB, port int, override ...string) *Process {
+	t.Helper()
 	p := &Process{
 		Instance: &Instance{URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: &Log{}},
 		command:  exec.Command(w.program(t), "serve", "--migrate"),
@@ -87,6 +92,17 @@ func (p *Process) WaitReady(t testing.TB) {
 	})
 }
 
+// Signal sends the process a signal.
+func (p *Process) Signal(t testing.TB, signal os.Signal) {
+	t.Helper()
+	if err := p.command.Process.Signal(signal); err != nil {
+		t.Errorf("%v: %v", signal, err)
+	}
+}
+
+// Exited is closed when the process is gone.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
 // Kill ends the process at once (SIGKILL) and waits until it is gone.
 func (p *Process) Kill(t testing.TB) {
 	t.Helper()
@@ -99,22 +115,26 @@ func (p *Process) Kill(t testing.TB) {
 // Terminate sends SIGTERM and waits until the process has ended. It returns its error, nil for exit code 0.
 func (p *Process) Terminate(t testing.TB) error {
 	t.Helper()
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Errorf("SIGTERM: %v", err)
-	}
+	p.Signal(t, syscall.SIGTERM)
+	return p.AwaitEnd(t)
+}
+
+// AwaitEnd waits until the process has ended by itself. It returns its error, nil for exit code 0.
+func (p *Process) AwaitEnd(t testing.TB) error {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
 	select {
 	case <-p.exited:
 		return p.err
 	case <-ctx.Done():
-		t.Fatal("the process does not end after SIGTERM")
+		t.Fatal("the process does not end")
 		return nil
 	}
 }
 
-// freePort returns a port that nobody listens on, below those that the system gives to outgoing connections.
-func freePort(t testing.TB) int {
+// FreePort returns a port that nobody listens on, below those that the system gives to outgoing connections.
+func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 10_000 + rand.IntN(20_000)
@@ -165,13 +185,16 @@ func binary(t testing.TB) string {
 	return filepath.Join(built.dir, "sana")
 }
 
-// Main runs a package's tests and removes the program that they built.
-func Main(m *testing.M) {
-	code := m.Run()
+// Main runs a package's tests, removes the program that they built, and ends the process.
+func Main(m *testing.M) { os.Exit(RunTests(m)) }
+
+// RunTests is Main that returns the exit code.
+func RunTests(m *testing.M) (code int) {
+	code = m.Run()
 	if built.dir != "" {
 		if err := os.RemoveAll(built.dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}
-	os.Exit(code)
+	return code
 }

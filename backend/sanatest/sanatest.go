@@ -50,16 +50,17 @@ type World struct {
 // NewWorld makes a world with a migrated database.
 func NewWorld(t testing.TB) *World {
 	t.Helper()
-	return worldOn(t, postgrestest.URL(t))
+	return WorldOn(t, postgrestest.URL(t))
 }
 
 // NewEmptyWorld makes a world whose database has nothing in it yet.
 func NewEmptyWorld(t testing.TB) *World {
 	t.Helper()
-	return worldOn(t, postgrestest.EmptyURL(t))
+	return WorldOn(t, postgrestest.EmptyURL(t))
 }
 
-func worldOn(t testing.TB, url string) *World {
+// WorldOn makes a world with the database at an address.
+func WorldOn(t testing.TB, url string) *World {
 	t.Helper()
 	mailgun := mailgunfake.Start(mailgunDomain, mailgunKey)
 	t.Cleanup(mailgun.Close)
@@ -158,12 +159,15 @@ var codeAtStart = regexp.MustCompile(`^[0-9A-Z]{6,13}\b`)
 func (w *World) Code(t testing.TB, address string, n int) string {
 	t.Helper()
 	mails := w.Mails(t, "sign_in_code", address, n)
-	code := codeAtStart.FindString(mails[n-1].Subject)
+	code := CodeIn(mails[n-1])
 	if code == "" {
 		t.Fatalf("the subject %q does not begin with a code", mails[n-1].Subject)
 	}
 	return code
 }
+
+// CodeIn returns the code of a mail, "" if it has none.
+func CodeIn(m mailgunfake.Message) string { return codeAtStart.FindString(m.Subject) }
 
 // Mails waits until Mailgun has accepted at least n mails of a kind to an address and returns all of them, oldest first.
 func (w *World) Mails(t testing.TB, kind, address string, n int) []mailgunfake.Message {

@@ -105,3 +105,23 @@ func (*Shared) EndOthers(ctx context.Context, tx pgx.Tx, userID, except string, 
 	return end(ctx, tx, `user_id = @user AND (@except = '' OR id IS DISTINCT FROM nullif(@except, '')::uuid)`,
 		pgx.NamedArgs{"user": userID, "except": except}, why)
 }
+
+// EndAll ends all sessions of all users, in batches, each in a transaction that calls then with them. It returns how many
+// there were.
+func (s *Shared) EndAll(ctx context.Context, why Ended, then func(ctx context.Context, tx pgx.Tx, ended []Session) error) (n int, err error) {
+	for batch := 1; batch > 0; n += batch {
+		err := postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
+			ended, err := end(ctx, tx, `k IN (SELECT k FROM sessions WHERE user_id IS NOT NULL AND `+isLive+` LIMIT @batch)`,
+				pgx.NamedArgs{"batch": sweepBatch}, why)
+			batch = len(ended)
+			if err != nil {
+				return err
+			}
+			return then(ctx, tx, ended)
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}

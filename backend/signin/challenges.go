@@ -260,3 +260,13 @@ func consume(ctx context.Context, tx pgx.Tx, id string) (now time.Time, err erro
 	}
 	return now, postgres.Error("consume challenge", err)
 }
+
+// WithdrawAll makes every code that was asked for so far good for nothing. It returns how many that were.
+func WithdrawAll(ctx context.Context, db postgres.Querier) (int, error) {
+	tag, err := db.Exec(ctx, `
+		UPDATE challenges
+		SET expires_at = now()
+		WHERE consumed_at IS NULL
+		  AND expires_at > now()`)
+	return int(tag.RowsAffected()), postgres.Error("withdraw all codes", err)
+}

@@ -109,6 +109,7 @@ func (s *Service) prove(
 	}
 	var refused error
 	err = postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
+		refused = nil
 		now, err := consume(ctx, tx, t.challenge.ID)
 		if err != nil {
 			return err

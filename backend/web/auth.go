@@ -112,7 +112,7 @@ func (s *Server) keepPending(c *fiber.Ctx, current session.Session, ask func(sig
 	if err != nil {
 		return err
 	}
-	if issued != nil {
+	if issued != nil && issued.Pending.ChallengeID == challenge.ID { // else its transaction was run again, without it
 		s.cookie.set(c, issued.Token, issued.Keep)
 	}
 	return sendJSON(c.Status(fiber.StatusAccepted), contentTypeJSON, pendingAnswerOf(challenge))

@@ -17,6 +17,9 @@ import (
 // and what Fiber would answer by itself, past every middleware: methods that it does not know (RFC 9110, 15.5.6).
 func (s *Server) guard(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(request *fasthttp.RequestCtx) {
+		if s.retiring.Load() {
+			request.SetConnectionClose()
+		}
 		if refusal := s.refusalOf(&request.Request); refusal != nil {
 			s.refuse(request, refusal)
 			return

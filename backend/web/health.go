@@ -49,6 +49,11 @@ func (s *Server) live(c *fiber.Ctx) error {
 func (s *Server) ready(ctx context.Context, c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
+	if s.retiring.Load() {
+		going := fault.StoreAway(nil)
+		going.Message = "Not ready: this instance is about to stop."
+		return going
+	}
 	if err := s.Ready(ctx); err != nil {
 		away := fault.StoreAway(err)
 		away.Message = "Not ready: the database does not answer, or its schema is older than this version needs."

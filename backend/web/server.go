@@ -74,6 +74,7 @@ type Server struct {
 	broken *observed // what has come to none
 
 	listener atomic.Pointer[listener]
+	retiring atomic.Bool
 }
 
 // New builds the server; Serve starts it.
@@ -122,6 +123,9 @@ func (s *Server) Serve(l net.Listener) error {
 	s.listener.Store(bounded)
 	return s.app.Listener(bounded)
 }
+
+// Retire makes /readyz say that this instance is going, and each answer the last one on its connection.
+func (s *Server) Retire() { s.retiring.Store(true) }
 
 // firstRequestGrace is how long, at the end, a connection may take to begin its first request.
 const firstRequestGrace = time.Second

@@ -173,6 +173,11 @@ function accountFor(dir) {
   throw new Problem('Postgres does not run as root, and there is no user postgres or nobody: run this as another user.')
 }
 
+/** @returns {Promise<string>} the folder with initdb and postgres, for tests with servers of their own */
+export async function postgresBinaries() {
+  return dirname((await binaries()).postgres)
+}
+
 /** @returns {Promise<{ initdb: string, postgres: string }>} */
 async function binaries() {
   const platform = `${process.platform}-${process.arch}`

@@ -1,0 +1,237 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"sana/backend/mail/mailgunfake"
+	"sana/backend/sanatest"
+)
+
+// endsWithin is how long a platform waits after SIGTERM before it kills: nothing here may need longer.
+const endsWithin = 10 * time.Second
+
+// wantEnd fails the test unless the process ends by itself in time.
+func wantEnd(t *testing.T, app *sanatest.Process) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), endsWithin)
+	defer cancel()
+	select {
+	case <-app.Exited():
+	case <-ctx.Done():
+		t.Errorf("the process is still there %v after SIGTERM", endsWithin)
+	}
+}
+
+// F-28: told to end, an instance is not ready from then on, answers what comes all the same, each time as the last on its
+// connection, and finishes what is under way.
+func TestAnInstanceThatIsToldToEndIsNotReadyAndAnswersAllTheSame(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Run(t)
+	in := signedIn(t, w, app.URL)
+	slow, code := waiting(t, w, app.URL)
+	w.AwaitMails(t)
+	tx, err := w.DB.Begin(t.Context())
+	if err == nil {
+		_, err = tx.Exec(t.Context(), `LOCK TABLE users`)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var underWay sync.WaitGroup
+	underWay.Go(func() { slow.want(slow.verify(app.URL, code), http.StatusOK) })
+	sanatest.Eventually(t, "the sign-in does not get to the user", func() error {
+		return sanatest.CountError(w.Count(t, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass`), 1)
+	})
+	app.Signal(t, syscall.SIGTERM)
+	sanatest.Eventually(t, "the instance stays ready", func() error {
+		return sanatest.CountError(status(t, app.URL, ready), http.StatusServiceUnavailable)
+	})
+	a := in.want(in.session(app.URL), http.StatusOK)
+	sanatest.WantEqual(t, "the answer is the last on its connection", a.closes, true)
+	sanatest.WantEqual(t, live, status(t, app.URL, live), http.StatusOK)
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	underWay.Wait()
+	if err := app.AwaitEnd(t); err != nil {
+		t.Errorf("after SIGTERM: %v, want exit code 0", err)
+	}
+}
+
+// F-28: a second signal ends the process at once, whatever it was waiting for.
+func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Run(t)
+	app.Signal(t, syscall.SIGTERM)
+	sanatest.Eventually(t, "the instance does not retire", func() error {
+		return sanatest.CountError(strings.Count(app.Log.String(), `"retiring"`), 1)
+	})
+	app.Signal(t, syscall.SIGTERM)
+	if err := app.AwaitEnd(t); err == nil || !strings.Contains(err.Error(), "terminated") {
+		t.Errorf("got %v, want the end by the signal", err)
+	}
+	if strings.Contains(app.Log.String(), `"stopped"`) {
+		t.Error("the process stopped in order after the second signal")
+	}
+}
+
+// F-28: with its database gone or frozen, and a mail under way that is never answered, an instance still ends in time.
+func TestAnInstanceEndsInTimeWhateverIsAway(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(*server){
+		"the database is stopped": func(s *server) { s.stop(syscall.SIGQUIT) },
+		"the database is frozen":  func(s *server) { s.freeze() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			w := s.world()
+			app := w.Run(t)
+			in := signedIn(t, w, app.URL)
+			stalled := make(chan struct{})
+			t.Cleanup(func() { close(stalled) })
+			sent := len(w.Mailgun.Messages())
+			w.Mailgun.Script(mailgunfake.Answer{Stall: stalled})
+			p := newPerson(t)
+			p.want(p.requestCode(app.URL), http.StatusAccepted)
+			if _, err := w.Mailgun.Wait(t.Context(), sent+1); err != nil {
+				t.Fatal(err)
+			}
+			lose(s)
+			go in.copied().session(app.URL)
+			app.Signal(t, syscall.SIGTERM)
+			wantEnd(t, app)
+		})
+	}
+}
+
+// F-30: an instance that gets no time of the processor takes nobody with it: the others serve, its mail is sent by them,
+// and what it had begun and goes on with later is not done twice.
+func TestAStarvedInstanceCorruptsNothing(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	starved, other := w.Run(t), w.Run(t)
+	in := signedIn(t, w, starved.URL)
+	p, code := waiting(t, w, starved.URL)
+	w.AwaitMails(t)
+	starved.Signal(t, syscall.SIGSTOP)
+	again := p.copied()
+	var late sync.WaitGroup
+	var lateAnswer answer
+	late.Go(func() { lateAnswer = again.verify(starved.URL, code) })
+	in.want(in.session(other.URL), http.StatusOK)
+	p.want(p.verify(other.URL, code), http.StatusOK)
+	signedIn(t, w, other.URL)
+	starved.Signal(t, syscall.SIGCONT)
+	late.Wait()
+	if lateAnswer.status == http.StatusOK {
+		t.Error("the code was good for two sessions")
+	}
+	starved.WaitReady(t)
+	in.want(in.session(starved.URL), http.StatusOK)
+	w.AwaitMails(t)
+	checkInvariants(t, w)
+}
+
+// F-13: with a full disk what has to be written is refused with 503 and what can be read is read; the log goes on. When
+// there is room again, all works.
+func TestAFullDiskRefusesWritesAndServesReads(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	w := s.world()
+	app := w.Run(t)
+	in := signedIn(t, w, app.URL)
+	late, code := waiting(t, w, app.URL)
+	w.AwaitMails(t)
+	makeRoom := fillDisk(t, s, w)
+	late.want(late.verify(app.URL, code), http.StatusServiceUnavailable)
+	newcomer := newPerson(t)
+	newcomer.want(newcomer.requestCode(app.URL), http.StatusServiceUnavailable)
+	in.want(in.session(app.URL), http.StatusOK)
+	if !strings.Contains(app.Log.String(), "53100") {
+		t.Error("the log does not name the reason")
+	}
+	makeRoom()
+	late.want(late.verify(app.URL, code), http.StatusOK)
+	signedIn(t, w, app.URL)
+	w.AwaitMails(t)
+	checkInvariants(t, w)
+}
+
+// fillDisk puts the sessions on a file system without room; where this machine lets nobody make one, the tables say what
+// Postgres says then. It returns what makes room.
+func fillDisk(t *testing.T, s *server, w *sanatest.World) (makeRoom func()) {
+	t.Helper()
+	dir := t.TempDir()
+	if output, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=2m,mode=0777", "none", dir).CombinedOutput(); err != nil {
+		t.Logf("the full disk is played by a trigger: %s", output)
+		w.Exec(t, `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE '53100'; END $$`)
+		w.Exec(t, `CREATE TRIGGER full_disk BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION full_disk()`)
+		return func() { w.Exec(t, `DROP TRIGGER full_disk ON sessions`) }
+	}
+	t.Cleanup(func() {
+		s.stop(syscall.SIGQUIT)
+		_ = exec.Command("umount", dir).Run()
+	})
+	s.must(giveAway(dir))
+	w.Exec(t, `CREATE TABLESPACE small LOCATION '`+dir+`'`)
+	w.Exec(t, `ALTER TABLE sessions SET TABLESPACE small`)
+	w.Exec(t, `CREATE TABLE filler (bytes text) TABLESPACE small`)
+	for err := error(nil); err == nil; {
+		_, err = w.DB.Exec(t.Context(), `INSERT INTO filler SELECT repeat(md5(n::text), 60) FROM generate_series(1, 4) AS n`)
+	}
+	// What has room on the page that the sessions are on would still find it.
+	for err := error(nil); err == nil; {
+		_, err = w.DB.Exec(t.Context(), `
+			INSERT INTO sessions (k, v, e, idle_seconds)
+			SELECT gen_random_uuid()::text, convert_to(jsonb_build_object('id', replace(gen_random_uuid()::text, '-', ''))::text, 'UTF8'),
+			       0, 1
+			FROM generate_series(1, 3)`)
+	}
+	return func() { w.Exec(t, `DROP TABLE filler`) }
+}
+
+// F-32: the sweep of very many sessions that have expired lets people sign in and be signed in meanwhile, whatever the
+// database's limits on locks and statements. SANA_CHAOS_LONG makes it a million.
+func TestTheSweepOfVeryManySessionsKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	rows := 100_000
+	if isLong() {
+		rows = 1_000_000
+	}
+	s := newServer(t)
+	w := s.world()
+	app := w.Run(t)
+	in := signedIn(t, w, app.URL)
+	w.AwaitMails(t)
+	_, err := s.query(fmt.Sprintf(`
+		INSERT INTO sessions (k, v, e, idle_seconds)
+		SELECT md5(n::text) || md5('x' || n),
+		       convert_to(jsonb_build_object('id', md5(n::text), 'user', jsonb_build_object('id', gen_random_uuid()))::text, 'UTF8'),
+		       extract(epoch FROM now())::bigint - 60, 1800
+		FROM generate_series(1, %d) AS n`, rows))
+	s.must(err)
+	app.Kill(t)
+	w.Exec(t, `DELETE FROM river_job WHERE kind = 'periodic'`) // this period's sweep, which another instance had done
+	fleet := []*sanatest.Process{w.Run(t), w.Run(t)}
+	crowd := readers(t, func(n int) string { return fleet[n%2].URL }, in, in, in, in)
+	for left := rows; left > 0; {
+		signedIn(t, w, fleet[0].URL)
+		left = w.Count(t, `SELECT count(*) FROM sessions WHERE e < extract(epoch FROM now())`)
+	}
+	wantOnly(t, crowd.stop(), http.StatusOK)
+	sanatest.Eventually(t, "the sweep says nothing", func() error {
+		return sanatest.CountError(strings.Count(fleet[0].Log.String()+fleet[1].Log.String(), `"table":"sessions"`), 1)
+	})
+	sanatest.WantEqual(t, "reasons that are kept", w.Count(t, `SELECT count(*) FROM ended_sessions WHERE reason = 'max_age'`), rows)
+}

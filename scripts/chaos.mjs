@@ -1,0 +1,51 @@
+// npm run chaos: the long forms of the tests in backend/chaos, and ten minutes of random faults with the invariants after
+// them. SANA_CHAOS_SECONDS says for how long, SANA_CHAOS_SEED repeats a run.
+import { buildSpa } from './lib/builds.mjs'
+import { installDependencies } from './lib/dependencies.mjs'
+import { listenForInterrupts } from './lib/interrupt.mjs'
+import { postgresBinaries } from './lib/postgres.mjs'
+import { runMain } from './lib/problem.mjs'
+import { mustRun } from './lib/processes.mjs'
+import { provideProxies } from './lib/proxies.mjs'
+import { startTestPostgres } from './lib/test-postgres.mjs'
+import { checkVersions } from './lib/versions.mjs'
+
+async function main() {
+  listenForInterrupts()
+  checkVersions()
+  await installDependencies()
+  await buildSpa()
+  const missing = await provideProxies()
+  if (missing.length > 0) console.log(`Without ${missing.join(' and ')}, which cannot be had here.`)
+  const { url, stop } = await startTestPostgres()
+  try {
+    const env = {
+      ...process.env,
+      TEST_DATABASE_URL: url,
+      SANA_POSTGRES_BIN: await postgresBinaries(),
+      SANA_CHAOS_LONG: '1',
+    }
+    console.log('Everything but the random faults: a few minutes …')
+    console.log(await test('-skip=^TestTheInvariantsHoldUnderRandomFaults$', env))
+    const seconds = process.env.SANA_CHAOS_SECONDS ?? '600'
+    console.log(`Random faults for ${seconds} seconds …`)
+    console.log(await test('-run=^TestTheInvariantsHoldUnderRandomFaults$', { ...env, SANA_CHAOS_SECONDS: seconds }))
+    return 0
+  } finally {
+    await stop()
+  }
+}
+
+/**
+ * @param {string} which
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<string>} which tests ran, and what they counted
+ */
+async function test(which, env) {
+  const args = ['test', '-count=1', '-v', '-timeout=60m', which, 'sana/backend/chaos']
+  const output = await mustRun('The chaos', 'go', args, { env })
+  const lines = output.match(/^\s*--- .*$|^\s+\w+_test\.go:\d+: (?!testdbconf).*$/gm)
+  return lines?.join('\n') ?? output
+}
+
+await runMain(main)
