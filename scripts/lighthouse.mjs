@@ -9,8 +9,8 @@ import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
 import { dataDir, root } from './lib/paths.mjs'
 import { freePort } from './lib/ports.mjs'
-import { runMain } from './lib/problem.mjs'
-import { mustRun } from './lib/processes.mjs'
+import { Problem, runMain } from './lib/problem.mjs'
+import { mustRun, run } from './lib/processes.mjs'
 import { startServer } from './lib/server.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
@@ -37,7 +37,9 @@ async function main() {
     const server = await startServer({ port, publicUrl: url, databaseUrl: postgres.url })
     try {
       const reports = []
-      for (let run = 0; run < runs; run++) reports.push(await look(url))
+      for (let count = 0; count < runs; count++) reports.push(...(await look(url)))
+      if (reports.length === 0)
+        throw new Problem('Lighthouse could not look at the page; try when the machine is less busy.')
       return judge(reports.reduce((best, report) => (paintOf(report) < paintOf(best) ? report : best)))
     } finally {
       await server.stop()
@@ -49,15 +51,16 @@ async function main() {
 
 /**
  * @param {string} url
- * @returns {Promise<Report>}
+ * @returns {Promise<Report[]>} one, or none where Chromium was too slow to be looked at
  */
 async function look(url) {
   mkdirSync(dataDir, { recursive: true })
-  const output = ['--output=json', '--output=html', `--output-path=${report}`]
-  const args = [command, url, ...output, '--quiet', '--chrome-flags=--headless=new --no-sandbox --disable-gpu']
+  const formats = ['--output=json', '--output=html', `--output-path=${report}`]
+  const args = [command, url, ...formats, '--quiet', '--chrome-flags=--headless=new --no-sandbox --disable-gpu']
   const env = { ...process.env, CHROME_PATH: await provideChromium() }
-  await mustRun('Lighthouse', process.execPath, args, { env })
-  return JSON.parse(readFileSync(`${report}.report.json`, 'utf8'))
+  const { ok, output } = await run(process.execPath, args, { env })
+  if (!ok) console.log(output.trim())
+  return ok ? [JSON.parse(readFileSync(`${report}.report.json`, 'utf8'))] : []
 }
 
 /** @param {Report} report */
