@@ -16,6 +16,19 @@ const plainImports: Plugin = {
   load: (id) => (id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load()' : undefined),
 }
 
+/** Nothing is drawn before the style is there: it is asked for first, on the connection that is already open. */
+const styleFirst: Plugin = {
+  name: 'style-first',
+  apply: 'build',
+  transformIndexHtml: {
+    order: 'post',
+    handler: (html) => {
+      const link = /\n\s*<link rel="stylesheet"[^>]*>/.exec(html)?.[0] ?? ''
+      return html.replace(link, '').replace(/\n\s*<script /, (script) => link + script)
+    },
+  },
+}
+
 /** Beside each script and style sheet the same after brotli, which the server sends to whoever takes it. */
 const compressed: Plugin = {
   name: 'compressed',
@@ -31,7 +44,7 @@ const compressed: Plugin = {
 export default defineConfig({
   root: 'frontend',
   envDir: '..',
-  plugins: [workbench, builtWorkbench, plainImports, compressed, preact({ reactAliasesEnabled: false })],
+  plugins: [workbench, builtWorkbench, plainImports, styleFirst, compressed, preact({ reactAliasesEnabled: false })],
   css: {
     modules: {
       // Names that say where they are from, and that index.html can use too.
