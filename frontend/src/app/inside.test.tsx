@@ -46,6 +46,7 @@ describe('whoever is not signed in', () => {
     const server = await openInside('/sessions', {
       'GET /api/sessions': [notSignedIn(), json({ complete: true, sessions: [thisSession] })],
     })
+    await settled()
     expect(screen.getByText('This browser')).toBeTruthy()
     expect(server.count(session)).toBe(2)
   })
