@@ -48,6 +48,21 @@ const pages: Record<string, (page: Page, sana: Server) => Promise<void>> = {
     await expect(heading(page, 'Your code for another browser')).toBeVisible()
   },
   'the page of whoever is signed in': (page, sana) => signIn(page, sana.url),
+  'the account': async (page, sana) => {
+    await signIn(page, sana.url)
+    await page.goto('/account')
+    await expect(page.getByLabel('Name')).toBeVisible()
+  },
+  'the sessions': async (page, sana) => {
+    await signIn(page, sana.url)
+    await page.goto('/sessions')
+    await expect(page.getByText('This browser')).toBeVisible()
+  },
+  'the activity': async (page, sana) => {
+    await signIn(page, sana.url)
+    await page.goto('/activity')
+    await expect(page.getByText('Account made')).toBeVisible()
+  },
   'a page that does not exist': async (page) => {
     await page.goto('/no/such/page')
     await expect(heading(page, 'Page not found')).toBeVisible()

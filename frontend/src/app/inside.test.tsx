@@ -1,6 +1,6 @@
 import { screen } from '@testing-library/preact'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { json, noContent, notSignedIn, signedIn, unavailable } from '../shared/testing/server'
+import { json, noContent, notSignedIn, signedIn, thisSession, unavailable } from '../shared/testing/server'
 import { pass, settled, show } from '../shared/testing/time'
 import { heading, openInside, press, session } from './openInside'
 
@@ -42,9 +42,13 @@ describe('whoever is not signed in', () => {
     expect(document.body.textContent).not.toContain('grace@example.org')
   })
 
-  test('according to one answer only is asked about once more before anything is taken away', async () => {
-    await openInside('/sessions', { 'GET /api/sessions': [notSignedIn(), unavailable()], [session]: json(signedIn) })
-    expect(heading().textContent).toBe('Where you are signed in')
+  test('according to one answer only, which another has crossed, stays where they are', async () => {
+    const server = await openInside('/sessions', {
+      'GET /api/sessions': [notSignedIn(), json({ complete: true, sessions: [thisSession] })],
+    })
+    await settled()
+    expect(screen.getByText('This browser')).toBeTruthy()
+    expect(server.count(session)).toBe(2)
   })
 })
 

@@ -26,7 +26,10 @@ interface Props {
 export function InsidePages({ path, current, stale, onRecheck, onSignedOut, onDeleted }: Props) {
   /** What waits for the person to prove who they are. */
   const [waiting, setWaiting] = useState<{ goOn: () => void }>()
-  const inside = useMemo(() => ({ recheck: onRecheck, prove: (goOn: () => void) => setWaiting({ goOn }) }), [onRecheck])
+  const inside = useMemo(
+    () => ({ current, recheck: onRecheck, prove: (goOn: () => void) => setWaiting({ goOn }) }),
+    [current, onRecheck],
+  )
   const proved = () => {
     setWaiting(undefined)
     tellOtherTabs('signed_in')

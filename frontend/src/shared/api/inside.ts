@@ -1,27 +1,36 @@
 import { createContext } from 'preact'
-import { useContext, useEffect } from 'preact/hooks'
-import type { GetPath } from './http'
+import { useContext, useEffect, useRef } from 'preact/hooks'
+import type { CurrentSession, GetPath } from './http'
 import { useRead } from './useRead'
 import { type Refusals, useWrite, type Writing } from './useWrite'
 
 /** What the pages of whoever is signed in have in common. */
 export interface Inside {
+  /** What the server said last of who is signed in. */
+  current: CurrentSession | undefined
   /** The server knows no session any more, it seems: finds out, and why. */
   recheck: () => void
   /** Has the person prove who they are by a fresh code, then calls `goOn`; never, where they do not want to. */
   prove: (goOn: () => void) => void
 }
 
-export const InsideContext = createContext<Inside>({ recheck: () => {}, prove: () => {} })
+export const InsideContext = createContext<Inside>({ current: undefined, recheck: () => {}, prove: () => {} })
 
 /** As useRead, for what only somebody who is signed in can read. */
 export function useOwnRead<Path extends GetPath>(path: Path) {
   const own = useRead(path)
-  const { recheck } = useContext(InsideContext)
-  const isOut = own.read.state === 'refused' && own.read.refusal.problem.code === 'not_signed_in'
+  const { current, recheck } = useContext(InsideContext)
+  const { read, reload } = own
+  const isOut = read.state === 'refused' && read.refusal.problem.code === 'not_signed_in'
+  const doubted = useRef<CurrentSession>(undefined)
   useEffect(() => {
-    if (isOut) recheck()
-  }, [isOut, recheck])
+    if (isOut && doubted.current !== current) {
+      // Asked about before, and somebody is signed in all the same: two answers have crossed each other.
+      if (doubted.current) reload()
+      else recheck()
+    }
+    doubted.current = isOut ? current : undefined
+  }, [isOut, current, recheck, reload])
   return own
 }
 
