@@ -94,7 +94,7 @@ func TestWhatOperatorsMistakeIsSaid(t *testing.T) {
 	sanatest.WantEqual(t, "a stranger", o.types(1, "", "sessions", "list", "eve@sana.example"),
 		"sana: nobody has an account with the address eve@sana.example\n")
 	sanatest.WantEqual(t, "neither", o.types(1, "", "sessions", "end"),
-		"sana: name one session by its id, or a user: sana sessions end ID, or sana sessions end --user ADDRESS\n")
+		"sana: name one session by its id, or a user, or all: sana sessions end ID, sana sessions end --user ADDRESS, or sana sessions end --all\n")
 	sanatest.WantEqual(t, "no cookie of ours", o.types(0, "nonsense", "sessions", "explain"),
 		"The server answers 401 not_signed_in without a reason: no session has this token, nor one that ended in the last week.\n")
 
