@@ -12,7 +12,7 @@ import (
 // attackCount is how many attacks there are: A-01, A-02 and so on.
 const attackCount = 48
 
-// attack is one entry of testdata/attacks.txt.
+// attack is one entry of testdata/attacks.txt, or a fault of testdata/faults.txt.
 type attack struct {
 	id, gist string
 	proofs   []proof // named there, besides those that name the attack
@@ -40,7 +40,7 @@ func readAttacks(t *testing.T, text string) []attack {
 			continue
 		}
 		if len(list) == 0 {
-			t.Fatalf("attacks.txt begins with %q", line)
+			t.Fatalf("the list begins with %q", line)
 		}
 		last := &list[len(list)-1]
 		kind, value, _ := strings.Cut(content, ": ")
@@ -52,7 +52,7 @@ func readAttacks(t *testing.T, text string) []attack {
 		case content[0] == '`' && len(proofsIn(content)) == 1:
 			last.proofs = append(last.proofs, proofsIn(content)...)
 		default:
-			t.Errorf("attacks.txt, %s: %q is neither a test nor a reason", last.id, content)
+			t.Errorf("%s: %q is neither a test nor a reason", last.id, content)
 		}
 	}
 	return list
@@ -125,7 +125,7 @@ func (e evidence) allOf(a attack) []proof {
 		}
 	}
 	for p, said := range e {
-		if slices.Contains(said.attacks, a.id) {
+		if slices.Contains(said.attacks, a.id) || slices.Contains(said.faults, a.id) {
 			proofs[p] = true
 		}
 	}

@@ -52,6 +52,7 @@ type evidence map[proof]said
 
 type said struct {
 	attacks []string // that it names, above it or in it
+	faults  []string // as well
 	process bool     // it starts a process of the built binary
 }
 
@@ -133,7 +134,8 @@ func (e evidence) addGo(name, pkg string) error {
 			}
 			return true
 		})
-		e[test] = said{attacksIn(function.Doc.Text() + body), process}
+		whole := function.Doc.Text() + body
+		e[test] = said{attacks: attacksIn(whole), faults: faultsIn(whole), process: process}
 	}
 	return nil
 }
@@ -211,16 +213,24 @@ func (e evidence) addTypeScript(name, below string) error {
 	return err
 }
 
-var attackIDs = regexp.MustCompile(`\bA-([0-9]{2})(?: to A-([0-9]{2}))?\b`)
+var (
+	attackIDs = regexp.MustCompile(`\bA-([0-9]{2})(?: to A-([0-9]{2}))?\b`)
+	faultIDs  = regexp.MustCompile(`\bF-([0-9]{2})(?: to F-([0-9]{2}))?\b`)
+)
 
 // attacksIn lists the ids in a text; "A-28 to A-30" are three.
-func attacksIn(text string) []string {
+func attacksIn(text string) []string { return idsIn(text, attackIDs, "A-%02d") }
+
+// faultsIn does so with F-05 and its like.
+func faultsIn(text string) []string { return idsIn(text, faultIDs, "F-%02d") }
+
+func idsIn(text string, pattern *regexp.Regexp, form string) []string {
 	ids := map[string]bool{}
-	for _, match := range attackIDs.FindAllStringSubmatch(text, -1) {
+	for _, match := range pattern.FindAllStringSubmatch(text, -1) {
 		first, _ := strconv.Atoi(match[1])
 		last, _ := strconv.Atoi(cmp.Or(match[2], match[1]))
 		for n := first; n <= last; n++ {
-			ids[fmt.Sprintf("A-%02d", n)] = true
+			ids[fmt.Sprintf(form, n)] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(ids))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -111,6 +112,38 @@ func TestAnInstanceEndsInTimeWhateverIsAway(t *testing.T) {
 			go in.copied().session(app.URL)
 			app.Signal(t, syscall.SIGTERM)
 			wantEnd(t, app)
+		})
+	}
+}
+
+// F-13: when whoever reads the log has stopped, or has gone, requests are answered all the same.
+func TestALogThatNobodyReadsStopsNobody(t *testing.T) {
+	t.Parallel()
+	for name, stopReading := range map[string]func(from *os.File) error{
+		"it has no room": func(*os.File) error { return nil },
+		"it is closed":   (*os.File).Close,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			from, to, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer from.Close()
+			w := sanatest.NewWorld(t)
+			app := w.SpawnInto(t, to)
+			_ = to.Close()
+			app.WaitReady(t)
+			in := signedIn(t, w, app.URL)
+			if err := stopReading(from); err != nil {
+				t.Fatal(err)
+			}
+			for range 2000 { // a pipe holds 64 kB
+				in.want(in.session(app.URL), http.StatusOK)
+			}
+			if err := app.Terminate(t); err != nil {
+				t.Errorf("after SIGTERM: %v, want exit code 0", err)
+			}
 		})
 	}
 }

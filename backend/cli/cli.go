@@ -156,7 +156,10 @@ func (s serveCommand) Run(in invocation) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	program, err := Start(ctx, cfg, Options{Version: in.version, Output: in.stdout, Migrate: s.Migrate})
+	signal.Ignore(syscall.SIGPIPE) // when nobody reads the log any more
+	output := newUnblocked(in.stdout)
+	defer output.Close()
+	program, err := Start(ctx, cfg, Options{Version: in.version, Output: output, Migrate: s.Migrate})
 	if err != nil {
 		return err
 	}

@@ -206,10 +206,10 @@ func (p *Program) run(ctx context.Context, cfg config.Config) error {
 	keep, stop := context.WithCancel(context.Background())
 	p.stopKeeping = stop
 	if p.sessions != nil {
-		p.keeping.Go(func() { p.sessions.Run(keep) })
+		p.keeping.Go(func() { keepRunning(keep, p.log, "sessions in use", p.sessions.Run) })
 	}
 	if p.inbox != nil {
-		p.keeping.Go(func() { p.inbox(keep) })
+		p.keeping.Go(func() { keepRunning(keep, p.log, "inbox", p.inbox) })
 	}
 	go func() { p.served <- p.server.Serve(listener) }()
 	return nil

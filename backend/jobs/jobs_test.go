@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -309,5 +310,28 @@ func TestAQueueThatOnlyPollsGetsItsJobsAndListensToNothing(t *testing.T) {
 	}
 	if listening != 0 {
 		t.Errorf("%d connections listen", listening)
+	}
+}
+
+// F-29: a job that panics is tried again, and the others go on.
+func TestAPanickingJobIsTriedAgainAndStopsNoOther(t *testing.T) {
+	t.Parallel()
+	done := make(chan struct{}, 2)
+	var panics atomic.Int64
+	i := open(t, postgrestest.URL(t), func(_ context.Context, to string) error {
+		if to == "whom it breaks" && panics.Add(1) < 3 {
+			panic("ours")
+		}
+		done <- struct{}{}
+		return nil
+	})
+	i.Periodic("panic", once, timeout, func(context.Context) error { panic("ours") })
+	i.start(t)
+	i.greet(t, "whom it breaks")
+	i.greet(t, "ada")
+	await(t, "the first greeting", done)
+	await(t, "the second greeting", done)
+	if got := panics.Load(); got != 3 {
+		t.Errorf("%d tries, want 3", got)
 	}
 }

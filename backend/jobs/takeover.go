@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"sana/backend/postgres"
@@ -35,7 +36,12 @@ func (q *Queue) takeOver() {
 }
 
 // takeOverOnce leaves a job with no attempts left to River, which discards it.
-func (q *Queue) takeOverOnce(ctx context.Context) error {
+func (q *Queue) takeOverOnce(ctx context.Context) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("take over jobs: panic: %v", cause)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, takeOverEvery)
 	defer cancel()
 	for kind, timeout := range q.timeouts {

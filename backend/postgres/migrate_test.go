@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"io/fs"
 	"os"
@@ -281,4 +282,56 @@ func tables(t *testing.T, pool *pgxpool.Pool) []string {
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	must(t, err)
 	return list
+}
+
+// F-23: whichever migration is killed when it has done all but commit, it has done nothing, and the next run finishes.
+func TestAMigrationThatIsKilledAtItsEndIsDoneByTheNext(t *testing.T) {
+	t.Parallel()
+	for _, version := range everyVersion() {
+		t.Run(strconv.FormatInt(version, 10), func(t *testing.T) {
+			t.Parallel()
+			url := postgrestest.EmptyURL(t)
+			pool := upTo(t, url, version-1)
+			// Versions are read and not written while this is held.
+			tx := begin(t, pool)
+			must(t, run(t.Context(), tx, "SET LOCAL idle_in_transaction_session_timeout = 0"))
+			must(t, run(t.Context(), tx, "LOCK TABLE goose_db_version IN SHARE MODE"))
+			process := exec.Command(os.Args[0])
+			process.Env = append(os.Environ(), migrateVariable+"="+url)
+			must(t, process.Start())
+			sanatest.Eventually(t, "no migration waits", func() error {
+				return one(t, pool, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'goose_db_version'::regclass")
+			})
+			must(t, process.Process.Kill())
+			if err := process.Wait(); err == nil {
+				t.Error("the process ended before it was killed")
+			}
+			must(t, tx.Rollback(t.Context()))
+			if err := postgres.CheckSchema(t.Context(), pool); err == nil {
+				t.Error("the schema of a killed migration is taken for this program's")
+			}
+			assertApplied(t, url, everyVersion()[version-1:])
+		})
+	}
+}
+
+// upTo makes the schema of a version with what Migrate uses, and returns a pool on it.
+func upTo(t *testing.T, url string, version int64) *pgxpool.Pool {
+	t.Helper()
+	pool := postgrestest.Pool(t, url)
+	db := stdlib.OpenDBFromPool(pool)
+	defer db.Close()
+	migrateRiver := &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error {
+		_, err := river(t, pool).Migrate(ctx, rivermigrate.DirectionUp, nil)
+		return err
+	}}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.Schema, goose.WithGoMigrations(goose.NewGoMigration(2, migrateRiver, nil)))
+	must(t, err)
+	_, err = provider.GetDBVersion(t.Context()) // makes its table
+	must(t, err)
+	if version > 0 {
+		_, err = provider.UpTo(t.Context(), version)
+		must(t, err)
+	}
+	return pool
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"sana/backend/mail/mailgunfake"
 	"sana/backend/postgres"
@@ -237,4 +238,31 @@ func TestProductionRefusesASchemaThatIsTooOldAndNamesTheCommand(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "run: sana migrate") {
 		t.Errorf("got the error %v, want one that says to run sana migrate", err)
 	}
+}
+
+// F-21: nothing but the migrations changes the schema, the storage library of sessions included; a role that may not change
+// it is enough to serve.
+func TestServingChangesNothingInTheSchema(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	schema := func() (text string) {
+		t.Helper()
+		err := w.DB.QueryRow(t.Context(), `
+			SELECT string_agg(c, E'\n' ORDER BY c)
+			FROM (SELECT format('%s %s %s %s', attrelid::regclass, attname, atttypid::regtype, attnotnull) AS c
+			      FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+			      WHERE relnamespace = 'public'::regnamespace AND NOT attisdropped
+			      UNION ALL
+			      SELECT indexdef FROM pg_indexes WHERE schemaname = 'public') AS all_of_it`).Scan(&text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	before := schema()
+	for range 2 {
+		w.Start(t).Open(t).SignIn(w, "ada@sana.example")
+		w.Pass(t, time.Minute)
+	}
+	sanatest.WantEqual(t, "schema", schema(), before)
 }

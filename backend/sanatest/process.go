@@ -43,6 +43,17 @@ func (w *World) Spawn(t testing.TB, override ...string) *Process {
 // SpawnAt is Spawn on a port.
 func (w *World) SpawnAt(t testing.TB, port int, override ...string) *Process {
 	t.Helper()
+	return w.spawn(t, port, nil, override...)
+}
+
+// SpawnInto is Spawn with the log going to a file; Log stays empty.
+func (w *World) SpawnInto(t testing.TB, log *os.File, override ...string) *Process {
+	t.Helper()
+	return w.spawn(t, FreePort(t), log, override...)
+}
+
+func (w *World) spawn(t testing.TB, port int, log *os.File, override ...string) *Process {
+	t.Helper()
 	p := &Process{
 		Instance: &Instance{URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: &Log{}},
 		command:  exec.Command(w.program(t), "serve", "--migrate"),
@@ -51,6 +62,9 @@ func (w *World) SpawnAt(t testing.TB, port int, override ...string) *Process {
 	p.command.Env = append(w.Environ(fmt.Sprintf("PORT=%d", port)), override...)
 	p.command.Dir = t.TempDir()
 	p.command.Stdout, p.command.Stderr = p.Log, p.Log
+	if log != nil {
+		p.command.Stdout, p.command.Stderr = log, log
+	}
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"strings"
@@ -185,4 +186,15 @@ func TestOneConnectionTooManyIsToldToComeBack(t *testing.T) {
 		_, _ = w.conn.Write([]byte(plain))
 		return sanatest.CountError(w.receive().status, 200)
 	})
+}
+
+// F-29: a handler that panics costs its request an answer of 500, and nobody else anything.
+func TestAPanicIsOneAnswerOf500(t *testing.T) {
+	t.Parallel()
+	app := serve(t, newServerWith(t, func(o *web.Options) { o.Ready = func(context.Context) error { panic("ours") } }))
+	for range 3 {
+		panicked := openWire(t, app).send("GET /readyz HTTP/1.1\r\nHost: sana.example\r\n\r\n").receive()
+		sanatest.WantEqual(t, "status", panicked.status, 500)
+		wantAlive(t, app)
+	}
 }
