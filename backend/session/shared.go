@@ -10,9 +10,9 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"sync"
-	"time"
 	"unicode"
 
 	"sana/backend/postgres"
@@ -22,29 +22,47 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Shared keeps sessions in Postgres: every instance sees the same ones, and an ended one is gone for all of them at
-// once. The table holds the SHA-256 of the token, so that a dump of it signs nobody in.
+// Shared keeps sessions in Postgres: every instance sees the same ones. An ended one is gone for all of them at once, or,
+// where they cache (NewCached), for the others within two seconds. The table holds the SHA-256 of the token, so that a dump
+// of it signs nobody in.
 type Shared struct {
 	db     *pgxpool.Pool
 	kv     *storage.Storage
 	limits Limits
 	log    *slog.Logger
 
+	cache    *cache    // nil without one, as the next three are
+	follower *follower // tells the cache of endings
+	hints    chan struct{}
+	onRead   func(source string)
+
 	mu   sync.Mutex
-	seen map[string]struct{} // keys read since the last flush
+	seen map[key]*copied // read since the last flush, with their copies in the cache
 }
+
+// CacheOptions are how NewCached caches.
+type CacheOptions struct {
+	Bytes uint64 // at most, of all copies together
+	// AskOnly asks for endings and waits for no notification, which none reaches behind a pooler in transaction mode.
+	AskOnly bool
+	OnRead  func(source string) // is told where a session was read: CacheSource or StoreSource
+}
+
+// Where a session was read.
+const (
+	CacheSource = "cache"
+	StoreSource = "store"
+)
 
 // MaxPerUser is how many sessions one person may have; one more ends the oldest.
 const MaxPerUser = 10
-
-// flushInterval is how often the keys that were read are written back as seen.
-const flushInterval = 15 * time.Second
 
 // Conditions and values of rows of sessions, by the database's clock.
 const (
 	isLive     = `(e > extract(epoch FROM now()) AND last_seen_at > now() - make_interval(secs => idle_seconds))`
 	expiredAt  = `least(to_timestamp(e), last_seen_at + make_interval(secs => idle_seconds))`
 	expiredFor = `CASE WHEN to_timestamp(e) <= last_seen_at + make_interval(secs => idle_seconds) THEN 'max_age' ELSE 'idle' END`
+	unusedFor  = `extract(epoch FROM now() - last_seen_at)::float8`
 )
 
 // NewShared returns a store on a database whose schema postgres.CheckSchema accepts.
@@ -53,7 +71,22 @@ func NewShared(ctx context.Context, db *pgxpool.Pool, limits Limits, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	return &Shared{db: db, kv: kv, limits: limits, log: log, seen: map[string]struct{}{}}, nil
+	return &Shared{db: db, kv: kv, limits: limits, log: log, seen: map[key]*copied{}}, nil
+}
+
+// NewCached is NewShared with a cache in this process, for as long as Run runs: see cache.
+func NewCached(ctx context.Context, db *pgxpool.Pool, limits Limits, o CacheOptions, log *slog.Logger) (*Shared, error) {
+	s, err := NewShared(ctx, db, limits, log)
+	if err != nil {
+		return nil, err
+	}
+	if s.cache, err = newCache(o.Bytes, s.note); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.follower = &follower{cache: s.cache, config: db.Config().ConnConfig, listen: !o.AskOnly, log: log}
+	s.hints = make(chan struct{}, 1)
+	s.onRead = o.OnRead
+	return s, nil
 }
 
 // openStorage opens the storage package on our pool, with a sweep that never comes: it would sweep by this machine's
@@ -82,9 +115,13 @@ func (s *Shared) Issue(ctx context.Context, tx pgx.Tx, session Session, replaced
 	if err != nil {
 		return Session{}, err
 	}
-	key, _ := tokenKey(session.Token)
-	replacedKey, _ := tokenKey(replaced)
-	_, err = tx.Exec(ctx, `
+	issued, _ := tokenKey(session.Token)
+	old, replaces := tokenKey(replaced)
+	oldText := ""
+	if replaces {
+		oldText = old.text()
+	}
+	rows, err := tx.Query(ctx, `
 		WITH replaced AS (
 		    DELETE FROM sessions
 		    WHERE k = @replaced
@@ -109,69 +146,40 @@ func (s *Shared) Issue(ctx context.Context, tx pgx.Tx, session Session, replaced
 		)
 		INSERT INTO ended_sessions (k, id, user_id, reason)
 		SELECT k, id, user_id, @reason
-		FROM ended`,
+		FROM ended
+		RETURNING k`,
 		pgx.NamedArgs{
-			"key": key, "value": value, "end": session.ExpiresAt.Unix(), "idle": int(idle.Seconds()),
-			"replaced": replacedKey, "others": MaxPerUser - 1, "reason": TooManySessions,
+			"key": issued.text(), "value": value, "end": session.ExpiresAt.Unix(), "idle": int(idle.Seconds()),
+			"replaced": oldText, "others": MaxPerUser - 1, "reason": TooManySessions,
 		})
-	return session, postgres.Error("issue session", err)
-}
-
-// Read implements Store, and notes that the session is in use.
-func (s *Shared) Read(ctx context.Context, token string) (Session, error) {
-	key, ok := tokenKey(token)
-	if !ok {
-		return Session{}, ErrNone
-	}
-	value, err := s.kv.GetWithContext(ctx, key)
 	if err != nil {
-		return Session{}, postgres.Error("read session", err)
+		return Session{}, postgres.Error("issue session", err)
 	}
-	if value == nil {
-		return Session{}, s.whyNone(ctx, key)
+	surplus, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return Session{}, postgres.Error("issue session", err)
 	}
-	var session Session
-	if err := json.Unmarshal(value, &session); err != nil {
-		return Session{}, err
-	}
-	session.Token, session.Secret = token, token
-	s.mu.Lock()
-	s.seen[key] = struct{}{}
-	s.mu.Unlock()
+	s.forget(append(surplus, oldText))
 	return session, nil
 }
 
-// whyNone returns what is known of a key behind which no session lives.
-func (s *Shared) whyNone(ctx context.Context, key string) error {
-	var ended Ended
-	err := s.db.QueryRow(ctx, `
-		SELECT reason, ended_by, ended_at
-		FROM ended_sessions
-		WHERE k = @key
-		  AND ended_at > now() - @age::interval
-		UNION ALL
-		SELECT `+expiredFor+`, '', `+expiredAt+`
-		FROM sessions
-		WHERE k = @key
-		  AND user_id IS NOT NULL
-		  AND NOT `+isLive,
-		pgx.NamedArgs{"key": key, "age": reasonAge}).Scan(&ended.Reason, &ended.By, &ended.At)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrNone
+// forget drops copies of sessions, by their keys as the table has them.
+func (s *Shared) forget(texts []string) {
+	if s.cache == nil {
+		return
 	}
-	if err != nil {
-		return postgres.Error("read why a session ended", err)
-	}
-	return &ended
+	keys, _ := keysOf(slices.DeleteFunc(texts, func(text string) bool { return text == "" }))
+	s.cache.forget(keys...)
 }
 
-// End implements Store, on every instance at once.
+// End implements Store.
 func (s *Shared) End(ctx context.Context, token string) error {
-	key, ok := tokenKey(token)
+	k, ok := tokenKey(token)
 	if !ok {
 		return nil
 	}
-	_, err := s.end(ctx, `k = @key`, pgx.NamedArgs{"key": key}, Ended{Reason: SignedOut})
+	_, err := s.end(ctx, `k = @key`, pgx.NamedArgs{"key": k.text()}, Ended{Reason: SignedOut})
+	s.forget([]string{k.text()}) // also when it had ended elsewhere, or nobody knows
 	return err
 }
 
@@ -179,7 +187,7 @@ func (s *Shared) End(ctx context.Context, token string) error {
 // they were.
 func (s *Shared) end(ctx context.Context, condition string, args pgx.NamedArgs, why Ended) (int, error) {
 	args["reason"], args["by"] = why.Reason, why.By
-	tag, err := s.db.Exec(ctx, `
+	rows, err := s.db.Query(ctx, `
 		WITH ended AS (
 		    DELETE FROM sessions
 		    WHERE `+condition+`
@@ -189,54 +197,24 @@ func (s *Shared) end(ctx context.Context, condition string, args pgx.NamedArgs, 
 		INSERT INTO ended_sessions (k, id, user_id, reason, ended_by)
 		SELECT k, id, user_id, @reason, @by
 		FROM ended
-		WHERE user_id IS NOT NULL`,
+		WHERE user_id IS NOT NULL
+		RETURNING k`,
 		args)
-	return int(tag.RowsAffected()), postgres.Error("end session", err)
-}
-
-// Run writes back which sessions are in use until ctx ends, and once more then.
-func (s *Shared) Run(ctx context.Context) {
-	tick := time.NewTicker(flushInterval)
-	defer tick.Stop()
-	for {
+	if err != nil {
+		return 0, postgres.Error("end session", err)
+	}
+	ended, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return 0, postgres.Error("end session", err)
+	}
+	if len(ended) > 0 {
+		s.forget(ended)
 		select {
-		case <-tick.C:
-			s.flush(ctx)
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			s.flush(last)
-			return
+		case s.hints <- struct{}{}:
+		default: // there is one that is not given yet, or nobody to give it
 		}
 	}
-}
-
-// flush moves last_seen_at of what was read, at most once a minute for each session. It is an UPDATE of living rows
-// only, so that it can never bring back a session that was ended or has expired meanwhile.
-func (s *Shared) flush(ctx context.Context) {
-	s.mu.Lock()
-	seen := s.seen
-	s.seen = map[string]struct{}{}
-	s.mu.Unlock()
-	if len(seen) == 0 {
-		return
-	}
-	keys := make([]string, 0, len(seen))
-	for key := range seen {
-		keys = append(keys, key)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	_, err := s.db.Exec(ctx, `
-		UPDATE sessions
-		SET last_seen_at = now()
-		WHERE k = ANY(@keys)
-		  AND last_seen_at < now() - @interval::interval
-		  AND `+isLive,
-		pgx.NamedArgs{"keys": keys, "interval": seenInterval})
-	if err != nil {
-		s.log.WarnContext(ctx, "sessions in use were not noted", "sessions", len(keys), "error", err)
-	}
+	return len(ended), nil
 }
 
 // tokenBytes is the length of a token before encoding: 256 bits (OWASP ASVS 5.0, 7.2.3 wants 128).
@@ -247,17 +225,28 @@ func newToken() string {
 	return base64.RawURLEncoding.EncodeToString(randomBytes(tokenBytes))
 }
 
-// tokenKey is what the table knows of a token; ok is false for what cannot be a token, which then costs no read.
-func tokenKey(token string) (key string, ok bool) {
-	if len(token) != base64.RawURLEncoding.EncodedLen(tokenBytes) { // the decoder skips line breaks
-		return "", false
+// key is what the table knows of a token: its SHA-256.
+type key [sha256.Size]byte
+
+// text is the key as it stands in the table.
+func (k key) text() string { return hex.EncodeToString(k[:]) }
+
+// tokenEncoding takes one spelling of each token.
+var tokenEncoding = base64.RawURLEncoding.Strict()
+
+// tokenKey is false for what cannot be a token, which then costs no read.
+func tokenKey(token string) (key, bool) {
+	const length = (tokenBytes*8 + 5) / 6
+	if len(token) != length { // the decoder skips line breaks
+		return key{}, false
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) != tokenBytes {
-		return "", false
+	var text [length]byte
+	var raw [tokenBytes]byte
+	copy(text[:], token)
+	if n, err := tokenEncoding.Decode(raw[:], text[:]); err != nil || n != tokenBytes {
+		return key{}, false
 	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:]), true
+	return sha256.Sum256(raw[:]), true
 }
 
 // printable keeps at most n bytes of s, without control characters: Postgres' JSON refuses NUL.
