@@ -81,8 +81,6 @@ const (
 	markFor = 30 * time.Second
 	// maxMarks bounds the memory of the marks. With more endings than that in markFor everything is forgotten instead.
 	maxMarks = 1 << 17
-	// clockTolerance is how far two clocks may go apart from one proof to the next.
-	clockTolerance = time.Second
 )
 
 // newCache returns an empty cache of at most so many bytes.

@@ -16,11 +16,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// cached is an instance with a cache, which hears of endings when the test says so.
+// cached is an instance with a cache. Its clock stands still, and it hears of endings when the test says so.
 type cached struct {
 	*Shared
 	db      *pgxpool.Pool // to look at the database, and to move its clock
-	passed  atomic.Int64  // nanoseconds by which the instance's clock is ahead
+	passed  atomic.Int64  // nanoseconds by which the instance's clock has gone on
 	sources sync.Map      // source -> *atomic.Int64
 
 	mu   sync.Mutex // held to hear
@@ -45,7 +45,9 @@ func newCachedOn(t testing.TB, url string) *cached {
 		t.Fatal(err)
 	}
 	closeAtEnd(t, c.Shared)
-	c.cache.now = func() time.Time { return time.Now().Add(time.Duration(c.passed.Load())) }
+	start := time.Now()
+	c.cache.now = func() time.Time { return start.Add(time.Duration(c.passed.Load())) }
+	c.follower.drift = time.Hour // the database's clock goes on
 	c.connect(t)
 	c.hear(t)
 	return c

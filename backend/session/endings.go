@@ -17,6 +17,7 @@ const (
 	askGap     = 5 * time.Millisecond   // at least from one question to the next, whatever hints there are
 	askFor     = time.Second            // until an answer is given up, with its connection
 	askAgain   = 100 * time.Millisecond // after that
+	maxDrift   = time.Second            // see follower
 	maxEndings = 10_000                 // in one answer; when there are more, everything is forgotten
 
 	// endingsChannel is where the instance that has ended a session hints at it. A notification carries no news: whoever hears
@@ -29,7 +30,8 @@ const (
 type follower struct {
 	cache  *cache
 	config *pgx.ConnConfig
-	listen bool // for notifications; else it only asks
+	listen bool          // for notifications; else it only asks
+	drift  time.Duration // by which clocks may go apart from one answer to the next
 	log    *slog.Logger
 
 	last   *answer // the newest; nil before the first one
@@ -155,7 +157,7 @@ func (f *follower) take(ctx context.Context, next answer) {
 		f.log.InfoContext(ctx, "endings of sessions are heard again")
 	}
 	keys, all := keysOf(next.Endings)
-	afresh := f.last == nil || !next.Whole || all || len(next.Endings) == maxEndings || !next.steadySince(*f.last)
+	afresh := f.last == nil || !next.Whole || all || len(next.Endings) == maxEndings || !next.isSteady(*f.last, f.drift)
 	if !afresh {
 		f.cache.forget(keys...)
 	}
@@ -163,13 +165,13 @@ func (f *follower) take(ctx context.Context, next answer) {
 	f.cache.publish(next.began, afresh)
 }
 
-// steadySince reports whether three clocks agree on how long ago the last answer was: how long copies are good is counted
-// by the first of them.
-func (a answer) steadySince(last answer) bool {
+// isSteady reports whether three clocks agree on how long ago the last answer was: how long copies are good is counted by
+// the first of them.
+func (a answer) isSteady(last answer, drift time.Duration) bool {
 	monotonic := a.began.Sub(last.began)
 	wall := a.began.Round(0).Sub(last.began.Round(0))
 	database := a.Now.Sub(last.Now)
-	return (wall-monotonic).Abs() < clockTolerance && (database-monotonic).Abs() < clockTolerance
+	return (wall-monotonic).Abs() < drift && (database-monotonic).Abs() < drift
 }
 
 // keysOf reads keys as the table has them; what is no key of ours is nobody's session. all is true if every session is

@@ -83,7 +83,7 @@ func NewCached(ctx context.Context, db *pgxpool.Pool, limits Limits, o CacheOpti
 	if s.cache, err = newCache(o.Bytes, s.note); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.follower = &follower{cache: s.cache, config: db.Config().ConnConfig, listen: !o.AskOnly, log: log}
+	s.follower = &follower{cache: s.cache, config: db.Config().ConnConfig, listen: !o.AskOnly, drift: maxDrift, log: log}
 	s.hints = make(chan struct{}, 1)
 	s.onRead = o.OnRead
 	return s, nil
