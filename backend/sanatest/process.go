@@ -96,12 +96,23 @@ func (p *Process) Kill(t testing.TB) {
 	<-p.exited
 }
 
+// Pause stops the process where it is (SIGSTOP) until Resume: its connections stay open and say nothing.
+func (p *Process) Pause(t testing.TB) { p.signal(t, syscall.SIGSTOP) }
+
+// Resume ends Pause.
+func (p *Process) Resume(t testing.TB) { p.signal(t, syscall.SIGCONT) }
+
+func (p *Process) signal(t testing.TB, signal syscall.Signal) {
+	t.Helper()
+	if err := p.command.Process.Signal(signal); err != nil {
+		t.Errorf("%s: %v", signal, err)
+	}
+}
+
 // Terminate sends SIGTERM and waits until the process has ended. It returns its error, nil for exit code 0.
 func (p *Process) Terminate(t testing.TB) error {
 	t.Helper()
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Errorf("SIGTERM: %v", err)
-	}
+	p.signal(t, syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
 	select {
