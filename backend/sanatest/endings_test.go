@@ -29,7 +29,7 @@ type seeded struct {
 }
 
 // seed puts n signed-in sessions of n people into the table.
-func seed(t *testing.T, w *sanatest.World, n int) []*seeded {
+func seed(t testing.TB, w *sanatest.World, n int) []*seeded {
 	t.Helper()
 	list, keys := make([]*seeded, n), make([]string, n)
 	for i := range list {
@@ -54,7 +54,7 @@ func seed(t *testing.T, w *sanatest.World, n int) []*seeded {
 var client = &http.Client{Timeout: sanatest.Deadline, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 
 // send sends a request of a session and returns the answer's status.
-func (s *seeded) send(t *testing.T, i *sanatest.Instance, method, path, body string) int {
+func (s *seeded) send(t testing.TB, i *sanatest.Instance, method, path, body string) int {
 	request, err := http.NewRequest(method, i.URL+path, strings.NewReader(body))
 	if err != nil {
 		t.Error(err)
@@ -79,12 +79,12 @@ func (s *seeded) send(t *testing.T, i *sanatest.Instance, method, path, body str
 	return answer.StatusCode
 }
 
-func (s *seeded) read(t *testing.T, i *sanatest.Instance) int {
+func (s *seeded) read(t testing.TB, i *sanatest.Instance) int {
 	return s.send(t, i, http.MethodGet, "/api/auth/session", "")
 }
 
 // end signs a session out and notes when that was confirmed.
-func (s *seeded) end(t *testing.T, i *sanatest.Instance) {
+func (s *seeded) end(t testing.TB, i *sanatest.Instance) {
 	if status := s.send(t, i, http.MethodPost, "/api/auth/sign-out", "{}"); status != http.StatusNoContent {
 		t.Errorf("sign-out: %d", status)
 	}
@@ -285,15 +285,11 @@ func TestNoReadFindsASessionThatHasEnded(t *testing.T) {
 			}
 		})
 	}
-	var number atomic.Int64
 	index := map[*seeded]int{}
 	for i, s := range sessions {
 		index[s] = i
 	}
-	each(sessions, 4, func(s *seeded) {
-		s.end(t, instances[index[s]%2].Instance)
-		number.Add(1)
-	})
+	each(sessions, 4, func(s *seeded) { s.end(t, instances[index[s]%2].Instance) })
 	each(sessions, clients, func(s *seeded) {
 		<-time.After(time.Until(s.ended.Load().Add(promised)))
 		for _, i := range instances {
@@ -302,7 +298,7 @@ func TestNoReadFindsASessionThatHasEnded(t *testing.T) {
 	})
 	close(stop)
 	readers.Wait()
-	t.Logf("%d sessions ended during %d reads", number.Load(), reads.Load())
+	t.Logf("%d sessions ended during %d reads", count, reads.Load())
 	if late.Load()+here.Load() > 0 {
 		t.Errorf("%d reads found a session that had ended more than %s before, %d one that had ended at the same instance", late.Load(), promised, here.Load())
 	}

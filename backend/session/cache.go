@@ -25,7 +25,7 @@ import (
 //     its mark in ended, under the same lock, and nothing is kept. A mark stays for markFor; a fill that took longer keeps
 //     nothing in any case.
 //  4. The same with everything instead of one session (TRUNCATE, a database that was restarted, a log that was swept before
-//     it was read): the generation is another one, and a copy of an older generation is no copy.
+//     it was read): the generation is another one, and a fill of an older generation keeps nothing.
 //  5. A read takes the proof, finds the copy, and is stopped for ten seconds; the session ends; everything goes on, the log
 //     is asked first, and there is a fresh proof. The read judges the copy by the proof that it had taken before it looked,
 //     and by a clock that it asks after: that proof is too old. With the fresh one the copy would be good.
@@ -60,12 +60,11 @@ type proof struct {
 
 // copied is the copy of a session. Its content never changes and is shared by all who read it.
 type copied struct {
-	session    Session
-	generation uint64
-	ends       time.Duration // by its age; no later than by the database's clock
-	idleEnds   atomic.Int64  // a time.Duration: unused until then, it has ended, no later than by the database's clock
-	touchFrom  atomic.Int64  // a time.Duration: from then on its use is to be noted
-	noted      atomic.Bool   // its use is noted and not yet written
+	session   Session
+	ends      time.Duration // by its age; no later than by the database's clock
+	idleEnds  atomic.Int64  // a time.Duration: unused until then, it has ended, no later than by the database's clock
+	touchFrom atomic.Int64  // a time.Duration: from then on its use is to be noted
+	noted     atomic.Bool   // its use is noted and not yet written
 }
 
 type mark struct {
@@ -123,7 +122,7 @@ func (c *cache) read(k key) (Session, bool) {
 		return Session{}, false
 	}
 	found, ok := c.copies.GetIfPresent(k)
-	if !ok || found.generation != p.generation {
+	if !ok {
 		return Session{}, false
 	}
 	c.at("read: copy found")
@@ -170,12 +169,13 @@ type left struct {
 // keep ends a fill with the session that the database knew after the fill began.
 func (c *cache) keep(f fill, s Session, l left) {
 	c.at("fill: row read")
-	kept := &copied{session: s, generation: f.generation, ends: f.began + l.age}
+	kept := &copied{session: s, ends: f.began + l.age}
 	kept.touched(f.began, l)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, ended := c.ended[f.key]
-	if ended || c.elapsed(c.now())-f.began >= markFor || f.generation != c.generation {
+	tooLong := c.elapsed(c.now())-f.began >= markFor
+	if ended || tooLong || f.generation != c.generation {
 		return
 	}
 	c.copies.Set(f.key, kept)
@@ -217,7 +217,7 @@ func (c *cache) takeOldMarks() {
 	c.marks = c.marks[n:]
 }
 
-// forgetAll wants mu. Copies of before, and fills that are under way, are good for nothing from the next proof on.
+// forgetAll wants mu. Fills that are under way keep nothing.
 func (c *cache) forgetAll() {
 	c.generation++
 	c.copies.InvalidateAll()

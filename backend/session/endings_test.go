@@ -167,7 +167,7 @@ func TestAStandbyProvesNothing(t *testing.T) {
 	here, _, _, session := twoInstances(t)
 	next := *here.follower.last
 	here.passHere(leaseFor)
-	next.began, next.Writable = here.cache.now(), false
+	next.began, next.Writable, next.Whole = here.cache.now(), false, true
 	here.follower.take(t.Context(), next)
 	here.wantSource(t, session.Token, StoreSource, "a standby has answered")
 }

@@ -32,10 +32,10 @@ func (s *Shared) Run(ctx context.Context) {
 	var hearing sync.WaitGroup
 	defer hearing.Wait()
 	if s.follower != nil {
-		hearing.Go(func() { s.follower.run(ctx) })
 		if s.follower.listen {
 			hearing.Go(func() { s.hint(ctx) })
 		}
+		hearing.Go(func() { s.follower.run(ctx) })
 	}
 	tick := time.NewTicker(flushInterval)
 	defer tick.Stop()
