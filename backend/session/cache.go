@@ -95,7 +95,7 @@ func newCache(bytes uint64, inUse func(key, *copied)) (*cache, error) {
 }
 
 // copiedBytes is what a copy takes besides its texts, the cache's own part of it included.
-const copiedBytes = 640
+const copiedBytes = 400
 
 func (c *copied) weight() uint32 {
 	s := c.session
