@@ -43,8 +43,7 @@ func (s *Shared) List(ctx context.Context, userID string) ([]Listed, error) {
 // idPattern is what newID makes.
 var idPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// EndOne ends a session by its public id, on every instance at once: only one of the user, if userID is not "". It
-// reports whether there was one.
+// EndOne ends a session by its public id: only one of the user, if userID is not "". It reports whether there was one.
 func (s *Shared) EndOne(ctx context.Context, userID, id string, why Ended) (bool, error) {
 	if !idPattern.MatchString(id) {
 		return false, nil
