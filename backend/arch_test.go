@@ -61,6 +61,7 @@ var onlyIn = map[string][]string{
 	"github.com/gofiber/storage/":     {"session"},
 	"github.com/jackc/pgx/v5/pgxpool": {"account", "cli", "doctor", "jobs", "metrics", "postgres", "postgres/postgrestest", "sanatest", "session", "signin", "throttle"},
 	"github.com/mailgun/":             {"mail"},
+	"github.com/maypok86/otter/":      {"session"},
 	"github.com/mileusna/useragent":   {"platform"},
 	"github.com/peterldowns/pgtestdb": {"postgres/postgrestest"},
 	"github.com/pressly/goose/":       {"postgres"},

@@ -366,7 +366,13 @@ func openSessions(
 	if cfg.SessionStore == config.StoreCookie {
 		return session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now), nil, nil
 	}
-	shared, err = session.NewShared(ctx, db, limits, log, counts)
+	if cfg.SessionCache == config.Off {
+		shared, err = session.NewShared(ctx, db, limits, log, counts)
+		return shared, shared, err
+	}
+	shared, err = session.NewCached(ctx, db, limits, session.CacheOptions{
+		Bytes: uint64(cfg.SessionCacheMB) << 20, AskOnly: cfg.IsPooled(),
+	}, log, counts)
 	return shared, shared, err
 }
 

@@ -26,7 +26,7 @@ import (
 
 type sessionsCommand struct {
 	List    listSessionsCommand   `cmd:"" help:"Where a user is signed in."`
-	End     endSessionsCommand    `cmd:"" help:"Sign a user out, from one session or from all, on every instance at once."`
+	End     endSessionsCommand    `cmd:"" help:"Sign a user out, from one session or from all, on every instance within two seconds."`
 	Explain explainSessionCommand `cmd:"" help:"Say what the server says to a session cookie, read from standard input."`
 }
 

@@ -49,6 +49,14 @@ func masked(text string) string {
 	return regexp.MustCompile(`  +`).ReplaceAllString(text, "  ")
 }
 
+// awaitSignedOut waits until the server has heard of what an operator did.
+func awaitSignedOut(t *testing.T, b *sanatest.Browser) {
+	t.Helper()
+	sanatest.Eventually(t, "the server does not hear of it", func() error {
+		return sanatest.StatusError(b.Get("/api/auth/session"), http.StatusUnauthorized)
+	})
+}
+
 func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
@@ -75,6 +83,7 @@ func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
 		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest (session ID).\n")
 
 	sanatest.WantEqual(t, "ending one", o.types(0, "", "sessions", "end", in.Session.ID), "Ended.\n")
+	awaitSignedOut(t, laptop)
 	sanatest.WantEqual(t, "reason", laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_by_operator")
 	sanatest.WantEqual(t, "ending it again", o.types(1, "", "sessions", "end", in.Session.ID),
 		"sana: no session of somebody who is signed in has the id ID (any more); sana sessions list ADDRESS names them\n")
@@ -83,7 +92,7 @@ func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
 
 	phone.Get("/api/auth/session").Want(http.StatusOK)
 	sanatest.WantEqual(t, "ending all", o.types(0, "", "sessions", "end", "--user", ada), "Sessions of ada@sana.example that were ended: 1\n")
-	phone.Get("/api/auth/session").Want(http.StatusUnauthorized)
+	awaitSignedOut(t, phone)
 	told := w.Count(t, `SELECT count(*) FROM account_events
 		WHERE kind = 'session_ended' AND platform = '' AND ip = '' AND details->>'reason' = 'ended_by_operator'`)
 	sanatest.WantEqual(t, "ends that the user is told of", told, 2)

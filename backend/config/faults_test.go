@@ -62,6 +62,8 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 		"an example key":                     {production("SECRET_KEYS=" + strings.Repeat("A", 43) + "="), "SECRET_KEYS cannot be used: key 1: is an example that everybody knows; make one"},
 		"an example key in development":      {development("SECRET_KEYS=" + strings.Repeat("A", 43) + "="), "SECRET_KEYS cannot be used: key 1: is an example that everybody knows; make one"},
 		"a store that does not exist":        {production("SESSION_STORE=redis"), `SESSION_STORE is "redis"; it must be postgres or cookie`},
+		"a cache of another kind":            {production("SESSION_CACHE=redis"), `SESSION_CACHE is "redis"; it must be on or off`},
+		"a cache of nothing":                 {production("SESSION_CACHE_MB=0"), "SESSION_CACHE_MB is 0; it must be 1 to 1048576, e.g. 64"},
 		"idle for less than a minute":        {production("SESSION_IDLE_TIMEOUT=59s"), "SESSION_IDLE_TIMEOUT is 59s; it must be at least 1m"},
 		"a duration without a unit":          {production("SESSION_IDLE_TIMEOUT=3600"), "SESSION_IDLE_TIMEOUT cannot be read as a duration such as 90s, 15m or 24h: a session that"},
 		"an age below the idle time":         {production("SESSION_MAX_AGE=23h"), "SESSION_MAX_AGE is 23h0m0s; it must not be shorter than SESSION_IDLE_TIMEOUT (24h0m0s)"},

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"strings"
 	"time"
@@ -89,40 +88,6 @@ func setDefaults(params, defaults map[string]string) {
 			params[name] = value
 		}
 	}
-}
-
-// How often a transaction is tried that the database has rolled back because of others, and how long at the most before
-// it is tried again.
-const (
-	txAttempts = 3
-	txPause    = 50 * time.Millisecond
-)
-
-// InTx runs do in a transaction and commits when it returns nil; otherwise it rolls back and returns do's error. One that
-// the database rolls back for the sake of others is run again: do may be called more than once, and what it leaves
-// behind outside of tx must be as if it had been called last only.
-func InTx(ctx context.Context, pool *pgxpool.Pool, do func(tx pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := pgx.BeginFunc(ctx, pool, do)
-		if err == nil {
-			return nil
-		}
-		if attempt == txAttempts || !lostToOthers(err) {
-			return Error("transaction", err)
-		}
-		select {
-		case <-time.After(rand.N(txPause)):
-		case <-ctx.Done():
-			return Error("transaction", err)
-		}
-	}
-}
-
-// lostToOthers reports whether the database has rolled a transaction back that may well succeed when it is tried again:
-// serialization failure, deadlock.
-func lostToOthers(err error) bool {
-	answer, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (answer.Code == "40001" || answer.Code == "40P01")
 }
 
 // Error names the operation in err. A database that is away, overloaded or too slow becomes fault.Unavailable; a fault

@@ -81,10 +81,31 @@ func TestSignOutIsFinalOnEveryInstance(t *testing.T) {
 	copied := b.Clone()
 	copied.MoveTo(there.Instance)
 	copied.Get("/api/auth/session").Want(http.StatusOK)
+	copiedHere := b.Clone()
 
 	b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 
+	copiedHere.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+	sanatest.Eventually(t, "the other instance does not hear of it", func() error {
+		return sanatest.StatusError(copied.Get("/api/auth/session"), http.StatusUnauthorized)
+	})
 	copied.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+}
+
+func TestWithoutTheCacheSignOutIsFinalOnEveryInstanceAtOnce(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	here, there := w.Run(t, "SESSION_CACHE=off"), w.Run(t, "SESSION_CACHE=off")
+	b := here.Open(t)
+	for range 5 {
+		b.SignIn(w, "ada@sana.example")
+		copied := b.Clone()
+		copied.MoveTo(there.Instance)
+		copied.Get("/api/auth/session").Want(http.StatusOK)
+		b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+		copied.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+		w.Pass(t, time.Minute)
+	}
 }
 
 func TestAMailArrivesOnceAndWithTheSameCodeAfterMailgunFailedTwice(t *testing.T) {

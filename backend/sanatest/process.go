@@ -126,6 +126,12 @@ func (p *Process) Kill(t testing.TB) {
 	<-p.exited
 }
 
+// Pause stops the process where it is (SIGSTOP) until Resume: its connections stay open and say nothing.
+func (p *Process) Pause(t testing.TB) { p.Signal(t, syscall.SIGSTOP) }
+
+// Resume ends Pause.
+func (p *Process) Resume(t testing.TB) { p.Signal(t, syscall.SIGCONT) }
+
 // Terminate sends SIGTERM and waits until the process has ended. It returns its error, nil for exit code 0.
 func (p *Process) Terminate(t testing.TB) error {
 	t.Helper()

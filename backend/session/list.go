@@ -86,13 +86,12 @@ func (s *Shared) Owner(ctx context.Context, id string) (userID string, err error
 	return userID, postgres.Error("find session", err)
 }
 
-// EndOne ends a session of a user by its public id, on every instance at once. It returns the session; found is false
-// where there was none.
-func (*Shared) EndOne(ctx context.Context, tx pgx.Tx, userID, id string, why Ended) (ended Session, found bool, err error) {
+// EndOne ends a session of a user by its public id. It returns the session; found is false where there was none.
+func (s *Shared) EndOne(ctx context.Context, tx pgx.Tx, userID, id string, why Ended) (ended Session, found bool, err error) {
 	if !idPattern.MatchString(id) {
 		return Session{}, false, nil
 	}
-	list, err := end(ctx, tx, `id = @id::uuid AND user_id = @user`, pgx.NamedArgs{"id": id, "user": userID}, why)
+	list, err := s.end(ctx, tx, `id = @id::uuid AND user_id = @user`, pgx.NamedArgs{"id": id, "user": userID}, why)
 	if err != nil || len(list) == 0 {
 		return Session{}, false, err
 	}
@@ -101,8 +100,8 @@ func (*Shared) EndOne(ctx context.Context, tx pgx.Tx, userID, id string, why End
 
 // EndOthers ends all sessions of a user but the one with the public id except, all of them if that is "". It returns them.
 // Where tx holds the lock on the user's row, as whoever issues sessions for him does, it misses none.
-func (*Shared) EndOthers(ctx context.Context, tx pgx.Tx, userID, except string, why Ended) ([]Session, error) {
-	return end(ctx, tx, `user_id = @user AND (@except = '' OR id IS DISTINCT FROM nullif(@except, '')::uuid)`,
+func (s *Shared) EndOthers(ctx context.Context, tx pgx.Tx, userID, except string, why Ended) ([]Session, error) {
+	return s.end(ctx, tx, `user_id = @user AND (@except = '' OR id IS DISTINCT FROM nullif(@except, '')::uuid)`,
 		pgx.NamedArgs{"user": userID, "except": except}, why)
 }
 
@@ -111,7 +110,7 @@ func (*Shared) EndOthers(ctx context.Context, tx pgx.Tx, userID, except string, 
 func (s *Shared) EndAll(ctx context.Context, why Ended, then func(ctx context.Context, tx pgx.Tx, ended []Session) error) (n int, err error) {
 	for batch := 1; batch > 0; n += batch {
 		err := postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
-			ended, err := end(ctx, tx, `k IN (SELECT k FROM sessions WHERE user_id IS NOT NULL AND `+isLive+` LIMIT @batch)`,
+			ended, err := s.end(ctx, tx, `k IN (SELECT k FROM sessions WHERE user_id IS NOT NULL AND `+isLive+` LIMIT @batch)`,
 				pgx.NamedArgs{"batch": sweepBatch}, why)
 			batch = len(ended)
 			if err != nil {

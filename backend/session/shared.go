@@ -12,7 +12,6 @@ import (
 	"math"
 	"strings"
 	"sync"
-	"time"
 	"unicode"
 
 	"sana/backend/metrics"
@@ -23,39 +22,65 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Shared keeps sessions in Postgres: every instance sees the same ones, and an ended one is gone for all of them at
-// once. The table holds the SHA-256 of the token, so that a dump of it signs nobody in.
+// Shared keeps sessions in Postgres: every instance sees the same ones. An ended one is gone for all of them at once, or,
+// where they cache (NewCached), for the others within two seconds. The table holds the SHA-256 of the token, so that a dump
+// of it signs nobody in.
 type Shared struct {
 	db     *pgxpool.Pool
 	kv     *storage.Storage
 	limits Limits
 	log    *slog.Logger
-	count  *metrics.Metrics
+
+	cache    *cache    // nil without one, as the next two are
+	follower *follower // tells the cache of endings
+	hints    chan struct{}
+	onRead   func(metrics.Source)
 
 	mu   sync.Mutex
-	seen map[string]struct{} // keys read since the last flush
+	seen map[key]*copied // read since the last flush, with their copies in the cache
+}
+
+// CacheOptions are how NewCached caches.
+type CacheOptions struct {
+	Bytes uint64 // at most, of all copies together
+	// AskOnly asks for endings and waits for no notification, which none reaches behind a pooler in transaction mode.
+	AskOnly bool
 }
 
 // MaxPerUser is how many sessions one person may have; one more ends the oldest.
 const MaxPerUser = 10
-
-// flushInterval is how often the keys that were read are written back as seen.
-const flushInterval = 15 * time.Second
 
 // Conditions and values of rows of sessions, by the database's clock.
 const (
 	isLive     = `(e > extract(epoch FROM now()) AND last_seen_at > now() - make_interval(secs => idle_seconds))`
 	expiredAt  = `least(to_timestamp(e), last_seen_at + make_interval(secs => idle_seconds))`
 	expiredFor = `CASE WHEN to_timestamp(e) <= last_seen_at + make_interval(secs => idle_seconds) THEN 'max_age' ELSE 'idle' END`
+	unusedFor  = `extract(epoch FROM now() - last_seen_at)::float8`
 )
 
 // NewShared returns a store on a database whose schema postgres.CheckSchema accepts.
-func NewShared(ctx context.Context, db *pgxpool.Pool, limits Limits, log *slog.Logger, count *metrics.Metrics) (*Shared, error) {
+func NewShared(ctx context.Context, db *pgxpool.Pool, limits Limits, log *slog.Logger, counts *metrics.Metrics) (*Shared, error) {
 	kv, err := openStorage(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	return &Shared{db: db, kv: kv, limits: limits, log: log, count: count, seen: map[string]struct{}{}}, nil
+	return &Shared{db: db, kv: kv, limits: limits, log: log, onRead: counts.SessionRead, seen: map[key]*copied{}}, nil
+}
+
+// NewCached is NewShared with a cache in this process, for as long as Run runs: see cache.
+func NewCached(
+	ctx context.Context, db *pgxpool.Pool, limits Limits, o CacheOptions, log *slog.Logger, counts *metrics.Metrics,
+) (*Shared, error) {
+	s, err := NewShared(ctx, db, limits, log, counts)
+	if err != nil {
+		return nil, err
+	}
+	if s.cache, err = newCache(o.Bytes, s.note); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.follower = &follower{cache: s.cache, config: db.Config().ConnConfig, listen: !o.AskOnly, drift: maxDrift, log: log}
+	s.hints = make(chan struct{}, 1)
+	return s, nil
 }
 
 // openStorage opens the storage package on our pool, with a sweep that never comes: it would sweep by this machine's
@@ -86,8 +111,14 @@ func (s *Shared) Issue(ctx context.Context, tx pgx.Tx, session Session, replaced
 	if err != nil {
 		return Session{}, err
 	}
-	key, _ := tokenKey(session.Token)
-	replacedKey, _ := tokenKey(replaced)
+	issued, _ := tokenKey(session.Token)
+	old, replaces := tokenKey(replaced)
+	oldText := ""
+	if replaces {
+		oldText = old.text()
+		s.forget(oldText)
+	}
+	var keys []string
 	var surplus [][]byte
 	err = tx.QueryRow(ctx, `
 		WITH replaced AS (
@@ -120,18 +151,20 @@ func (s *Shared) Issue(ctx context.Context, tx pgx.Tx, session Session, replaced
 		    SELECT k, id, user_id, @reason
 		    FROM ended
 		)
-		SELECT (SELECT array_agg(v) FROM ended)
+		SELECT (SELECT array_agg(k ORDER BY k) FROM ended),
+		       (SELECT array_agg(v ORDER BY k) FROM ended)
 		FROM issued`,
 		pgx.NamedArgs{
-			"key": key, "value": value, "end": session.ExpiresAt.Unix(), "idle": int(idle.Seconds()), "goes_on": goesOn,
-			"replaced": replacedKey, "others": MaxPerUser - 1, "reason": TooManySessions,
-		}).Scan(&surplus)
+			"key": issued.text(), "value": value, "end": session.ExpiresAt.Unix(), "idle": int(idle.Seconds()), "goes_on": goesOn,
+			"replaced": oldText, "others": MaxPerUser - 1, "reason": TooManySessions,
+		}).Scan(&keys, &surplus)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Session{}, s.whyNone(ctx, tx, replacedKey)
+		return Session{}, s.whyNone(ctx, tx, old)
 	}
 	if err != nil {
 		return Session{}, postgres.Error("issue session", err)
 	}
+	s.forget(keys...)
 	session.Surplus, err = readAll(surplus)
 	return session, err
 }
@@ -149,68 +182,39 @@ func readAll(values [][]byte) ([]Session, error) {
 	return list, nil
 }
 
-// Read implements Store, and notes that the session is in use.
-func (s *Shared) Read(ctx context.Context, token string) (Session, error) {
-	key, ok := tokenKey(token)
-	if !ok {
-		return Session{}, ErrNone
+// forget drops copies of sessions, by their keys as the table has them. It comes before the commit that ends them: until
+// long after that, none is kept anew.
+func (s *Shared) forget(texts ...string) {
+	if s.cache == nil {
+		return
 	}
-	s.count.SessionRead(metrics.Store)
-	value, err := s.kv.GetWithContext(ctx, key)
-	if err != nil {
-		return Session{}, postgres.Error("read session", err)
-	}
-	if value == nil {
-		return Session{}, s.whyNone(ctx, s.db, key)
-	}
-	var session Session
-	if err := json.Unmarshal(value, &session); err != nil {
-		return Session{}, err
-	}
-	session.Token, session.Secret = token, token
-	s.mu.Lock()
-	s.seen[key] = struct{}{}
-	s.mu.Unlock()
-	return session, nil
+	keys, _ := keysOf(texts)
+	s.cache.forget(keys...)
 }
 
-// whyNone returns what is known of a key behind which no session lives.
-func (*Shared) whyNone(ctx context.Context, db postgres.Querier, key string) error {
-	var ended Ended
-	err := db.QueryRow(ctx, `
-		SELECT reason, ended_by, ended_at
-		FROM ended_sessions
-		WHERE k = @key
-		  AND ended_at > now() - @age::interval
-		UNION ALL
-		SELECT `+expiredFor+`, '', `+expiredAt+`
-		FROM sessions
-		WHERE k = @key
-		  AND user_id IS NOT NULL
-		  AND NOT `+isLive,
-		pgx.NamedArgs{"key": key, "age": reasonAge}).Scan(&ended.Reason, &ended.By, &ended.At)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrNone
+// announce has other instances told that there are endings to ask for.
+func (s *Shared) announce() {
+	select {
+	case s.hints <- struct{}{}:
+	default: // there is one that is not given yet, or nobody to give it
 	}
-	if err != nil {
-		return postgres.Error("read why a session ended", err)
-	}
-	return &ended
 }
 
-// End implements Store, on every instance at once.
-func (*Shared) End(ctx context.Context, tx pgx.Tx, token string) error {
-	key, ok := tokenKey(token)
+// End implements Store.
+func (s *Shared) End(ctx context.Context, tx pgx.Tx, token string) error {
+	k, ok := tokenKey(token)
 	if !ok {
 		return nil
 	}
-	_, err := end(ctx, tx, `k = @key`, pgx.NamedArgs{"key": key}, Ended{Reason: SignedOut})
+	s.forget(k.text()) // also when it has ended elsewhere
+	_, err := s.end(ctx, tx, `k = @key`, pgx.NamedArgs{"key": k.text()}, Ended{Reason: SignedOut})
 	return err
 }
 
 // end ends the living sessions of a condition and keeps why, in one statement. It returns those of signed-in people.
-func end(ctx context.Context, tx pgx.Tx, condition string, args pgx.NamedArgs, why Ended) ([]Session, error) {
+func (s *Shared) end(ctx context.Context, tx pgx.Tx, condition string, args pgx.NamedArgs, why Ended) ([]Session, error) {
 	args["reason"], args["by"] = why.Reason, why.By
+	var keys []string
 	var values [][]byte
 	err := tx.QueryRow(ctx, `
 		WITH ended AS (
@@ -224,59 +228,19 @@ func end(ctx context.Context, tx pgx.Tx, condition string, args pgx.NamedArgs, w
 		    FROM ended
 		    WHERE user_id IS NOT NULL
 		)
-		SELECT array_agg(v)
+		SELECT array_agg(k ORDER BY k),
+		       array_agg(v ORDER BY k)
 		FROM ended
 		WHERE user_id IS NOT NULL`,
-		args).Scan(&values)
+		args).Scan(&keys, &values)
 	if err != nil {
 		return nil, postgres.Error("end session", err)
 	}
+	if len(keys) > 0 {
+		s.forget(keys...)
+		postgres.AfterCommit(tx, s.announce)
+	}
 	return readAll(values)
-}
-
-// Run writes back which sessions are in use until ctx ends, and once more then.
-func (s *Shared) Run(ctx context.Context) {
-	tick := time.NewTicker(flushInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			s.flush(ctx)
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			s.flush(last)
-			return
-		}
-	}
-}
-
-// flush moves last_seen_at of what was read, at most once a minute for each session. It is an UPDATE of living rows
-// only, so that it can never bring back a session that was ended or has expired meanwhile.
-func (s *Shared) flush(ctx context.Context) {
-	s.mu.Lock()
-	seen := s.seen
-	s.seen = map[string]struct{}{}
-	s.mu.Unlock()
-	if len(seen) == 0 {
-		return
-	}
-	keys := make([]string, 0, len(seen))
-	for key := range seen {
-		keys = append(keys, key)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	_, err := s.db.Exec(ctx, `
-		UPDATE sessions
-		SET last_seen_at = now()
-		WHERE k = ANY(@keys)
-		  AND last_seen_at < now() - @interval::interval
-		  AND `+isLive,
-		pgx.NamedArgs{"keys": keys, "interval": seenInterval})
-	if err != nil {
-		s.log.WarnContext(ctx, "sessions in use were not noted", "sessions", len(keys), "error", err)
-	}
 }
 
 // tokenBytes is the length of a token before encoding: 256 bits (OWASP ASVS 5.0, 7.2.3 wants 128).
@@ -287,17 +251,28 @@ func newToken() string {
 	return base64.RawURLEncoding.EncodeToString(randomBytes(tokenBytes))
 }
 
-// tokenKey is what the table knows of a token; ok is false for what cannot be a token, which then costs no read.
-func tokenKey(token string) (key string, ok bool) {
-	if len(token) != base64.RawURLEncoding.EncodedLen(tokenBytes) { // the decoder skips line breaks
-		return "", false
+// key is what the table knows of a token: its SHA-256.
+type key [sha256.Size]byte
+
+// text is the key as it stands in the table.
+func (k key) text() string { return hex.EncodeToString(k[:]) }
+
+// tokenEncoding takes one spelling of each token.
+var tokenEncoding = base64.RawURLEncoding.Strict()
+
+// tokenKey is false for what cannot be a token, which then costs no read.
+func tokenKey(token string) (key, bool) {
+	const length = (tokenBytes*8 + 5) / 6
+	if len(token) != length { // the decoder skips line breaks
+		return key{}, false
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) != tokenBytes {
-		return "", false
+	var text [length]byte
+	var raw [tokenBytes]byte
+	copy(text[:], token)
+	if n, err := tokenEncoding.Decode(raw[:], text[:]); err != nil || n != tokenBytes {
+		return key{}, false
 	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:]), true
+	return sha256.Sum256(raw[:]), true
 }
 
 // printable keeps at most n bytes of s, without control characters: Postgres' JSON refuses NUL.

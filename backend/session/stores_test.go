@@ -28,9 +28,20 @@ type subject struct {
 	use  func(t *testing.T)  // has what was noted of use written down
 }
 
-// eachStore runs a test of the law for both stores.
+// eachStore runs a test of the law for both stores, and for the shared one with its cache.
 func eachStore(t *testing.T, test func(t *testing.T, s subject)) {
 	t.Helper()
+	t.Run("cached", func(t *testing.T) {
+		t.Parallel()
+		c := newCached(t)
+		test(t, subject{
+			Store: &twice{cached: c},
+			db:    c.db,
+			now:   func() time.Time { return databaseNow(t, c.db) },
+			pass:  func(d time.Duration) { c.pass(t, d) },
+			use:   func(t *testing.T) { c.flush(t.Context()) },
+		})
+	})
 	t.Run("shared", func(t *testing.T) {
 		t.Parallel()
 		store, db := newShared(t)
@@ -67,12 +78,16 @@ func newShared(t *testing.T) (*Shared, *pgxpool.Pool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	closeAtEnd(t, store)
+	return store, postgrestest.Pool(t, url)
+}
+
+func closeAtEnd(t testing.TB, store *Shared) {
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return store, postgrestest.Pool(t, url)
 }
 
 // Two keys of 32 bytes.

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -132,6 +133,12 @@ var sessionScenarios = []scenario{
 			UPDATE sessions
 			SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}', to_jsonb(now() - interval '10 minutes'))::text, 'UTF8')
 			WHERE id = $1::uuid`, first.Session.ID)
+		sanatest.Eventually(s, "the change by hand is not heard of", func() error {
+			if in := laptop.Get("/api/auth/session").Want(http.StatusOK).SignedIn(); in.Session.SignedInAt.Equal(first.Session.SignedInAt) {
+				return errors.New("the sign-in is as old as before")
+			}
+			return nil
+		})
 		one, all := "/api/sessions/"+onPhone.Session.ID, "/api/sessions"
 		laptop.Do(http.MethodDelete, one, "").Want(http.StatusForbidden, "reauthentication_required")
 		laptop.Do(http.MethodDelete, all, "").Want(http.StatusForbidden, "reauthentication_required")

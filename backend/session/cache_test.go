@@ -1,0 +1,410 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"sana/backend/metrics"
+	"sana/backend/postgres/postgrestest"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// at has do run once, when a read or a fill reaches a point.
+func (c *cached) at(point string, do func()) {
+	var once sync.Once
+	c.cache.reached = func(reached string) {
+		if reached == point {
+			once.Do(do)
+		}
+	}
+}
+
+// twoInstances returns two on one database, and a session that both have a copy of.
+func twoInstances(t *testing.T) (here, there *cached, s subject, session Session) {
+	t.Helper()
+	url := postgrestest.URL(t)
+	here, there = newCachedOn(t, url), newCachedOn(t, url)
+	s = here.subject(t)
+	session = s.issue(t, s.ada(), "")
+	for _, c := range []*cached{here, there} {
+		c.wantSource(t, session.Token, metrics.Store, "the first read")
+		c.wantSource(t, session.Token, metrics.Cache, "the second read")
+	}
+	return here, there, s, session
+}
+
+func (c *cached) wantGone(t *testing.T, token, why string) {
+	t.Helper()
+	c.subject(t).wantNone(t, token, why)
+}
+
+func TestASessionIsReadFromTheDatabaseOnceAndOneThatWaitsForACodeEachTime(t *testing.T) {
+	t.Parallel()
+	here, _, s, _ := twoInstances(t)
+	both := s.ada()
+	both.Pending = s.pending()
+	for name, session := range map[string]Session{"waiting": {Pending: s.pending()}, "both": both} {
+		token := s.issue(t, session, "").Token
+		for range 2 {
+			here.wantSource(t, token, metrics.Store, name)
+		}
+	}
+}
+
+// Interleaving 1 is the ordinary read of an ended session; 2 and 7 are these.
+func TestAnEndingIsSeenHereAtOnceAndElsewhereWithTheNextAnswer(t *testing.T) {
+	t.Parallel()
+	ends := map[string]func(t *testing.T, c *cached, s subject, session Session) error{
+		"signed out": func(t *testing.T, c *cached, _ subject, s Session) error { return c.signOut(t, s.Token) },
+		"by its name": func(t *testing.T, c *cached, _ subject, s Session) error {
+			return c.inTx(t, func(tx pgx.Tx) error {
+				_, _, err := c.EndOne(t.Context(), tx, s.User.ID, s.ID, Ended{})
+				return err
+			})
+		},
+		"with all others": func(t *testing.T, c *cached, _ subject, s Session) error {
+			return c.inTx(t, func(tx pgx.Tx) error {
+				_, err := c.EndOthers(t.Context(), tx, s.User.ID, "", Ended{})
+				return err
+			})
+		},
+		"replaced": func(t *testing.T, _ *cached, s subject, old Session) error {
+			s.issue(t, s.ada(), old.Token)
+			return nil
+		},
+		"as the oldest of": func(t *testing.T, _ *cached, s subject, _ Session) error { surplus(t, s); return nil },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			here, there, s, session := twoInstances(t)
+			if err := end(t, here, s, session); err != nil {
+				t.Fatal(err)
+			}
+			here.wantGone(t, session.Token, "here, at once")
+			there.hear(t)
+			there.wantGone(t, session.Token, "elsewhere, when it has heard")
+		})
+	}
+}
+
+// surplus issues as many sessions as a person may have besides.
+func surplus(t *testing.T, s subject) {
+	t.Helper()
+	newer := s.ada()
+	newer.User.SignedInAt = newer.User.SignedInAt.Add(time.Minute)
+	for range MaxPerUser {
+		s.issue(t, newer, "")
+	}
+}
+
+// Whoever writes, the log is written: the release before this one, an operator at psql.
+func TestEveryWriterIsHeard(t *testing.T) {
+	t.Parallel()
+	for name, statement := range map[string]string{
+		"deleted by hand":         `DELETE FROM sessions`,
+		"all gone":                `TRUNCATE sessions`,
+		"made older by hand":      `UPDATE sessions SET e = extract(epoch FROM now())::bigint - 1`,
+		"made idle by hand":       `UPDATE sessions SET last_seen_at = now() - interval '25 hours'`,
+		"with a shorter patience": `UPDATE sessions SET last_seen_at = now() - interval '1 minute', idle_seconds = 59`,
+		"under another key":       `UPDATE sessions SET k = md5(k) || md5(k)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			here, _, _, session := twoInstances(t)
+			exec(t, here.db, statement)
+			here.wantSource(t, session.Token, metrics.Cache, "before it was heard")
+			here.hear(t)
+			here.wantGone(t, session.Token, "heard")
+		})
+	}
+}
+
+// Nobody needs to hear of what was never copied, or of copies that have expired by themselves.
+func TestNothingIsLoggedOfWhoWasNotSignedInAndOfWhatHasExpired(t *testing.T) {
+	t.Parallel()
+	here, _, s, session := twoInstances(t)
+	waiting := s.issue(t, Session{Pending: s.pending()}, "")
+	s.issue(t, s.ada(), waiting.Token)
+	here.flush(t.Context())
+	here.pass(t, 25*time.Hour)
+	if n, err := here.Sweep(t.Context()); n != 2 || err != nil {
+		t.Errorf("swept %d (%v), want 2", n, err)
+	}
+	var logged int
+	if err := here.db.QueryRow(t.Context(), `SELECT count(*) FROM session_endings`).Scan(&logged); err != nil || logged != 0 {
+		t.Errorf("%d endings are logged (%v), want none", logged, err)
+	}
+	here.wantGone(t, session.Token, "idle and swept")
+}
+
+// Interleaving 3, with an ending elsewhere and here.
+func TestAFillThatAnEndingOvertakesKeepsNothing(t *testing.T) {
+	t.Parallel()
+	for name, elsewhere := range map[string]bool{"ended elsewhere": true, "ended here": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			here, there, s, _ := twoInstances(t)
+			token := s.issue(t, s.ada(), "").Token
+			here.at("fill: row read", func() {
+				end := here
+				if elsewhere {
+					end = there
+				}
+				if err := end.signOut(t, token); err != nil {
+					t.Error(err)
+				}
+				if elsewhere {
+					here.hear(t)
+				}
+			})
+			here.wantSource(t, token, metrics.Store, "the fill")
+			here.wantGone(t, token, "ended while it was filled")
+		})
+	}
+}
+
+// Interleaving 3 with a fill that takes longer than marks stay.
+func TestAFillThatTakesTooLongKeepsNothing(t *testing.T) {
+	t.Parallel()
+	here, there, s, session := twoInstances(t)
+	token := s.issue(t, s.ada(), "").Token
+	here.at("fill: row read", func() {
+		if err := there.signOut(t, token); err != nil {
+			t.Error(err)
+		}
+		here.hear(t)
+		here.passHere(markFor)
+		here.hear(t)
+		here.forgetNothing() // takes the old marks away
+	})
+	here.wantSource(t, token, metrics.Store, "the fill")
+	if len(here.cache.ended) != 0 {
+		t.Error("the mark is still there")
+	}
+	here.wantGone(t, token, "ended while it was filled")
+	here.wantSource(t, session.Token, metrics.Cache, "another session")
+}
+
+func (c *cached) forgetNothing() { c.cache.forget() }
+
+// Interleaving 4.
+func TestAFillThatTheEndOfAllOvertakesKeepsNothing(t *testing.T) {
+	t.Parallel()
+	here, _, s, session := twoInstances(t)
+	token := s.issue(t, s.ada(), "").Token
+	here.at("fill: row read", func() {
+		exec(t, here.db, `TRUNCATE sessions`)
+		here.hear(t)
+	})
+	here.wantSource(t, token, metrics.Store, "the fill")
+	here.wantGone(t, token, "ended with all others")
+	here.wantGone(t, session.Token, "ended with all others")
+}
+
+// Interleaving 5.
+func TestAReadThatIsStoppedDoesNotUseAProofThatIsNewerThanWhatItFound(t *testing.T) {
+	t.Parallel()
+	here, there, _, session := twoInstances(t)
+	here.at("read: copy found", func() {
+		here.passHere(10 * time.Second)
+		if err := there.signOut(t, session.Token); err != nil {
+			t.Error(err)
+		}
+		here.hear(t)
+	})
+	here.wantGone(t, session.Token, "ended while the read was stopped")
+}
+
+// Interleaving 6: the proof is as old as the question, whenever the answer comes.
+func TestALateAnswerProvesNothing(t *testing.T) {
+	t.Parallel()
+	here, _, _, session := twoInstances(t)
+	late := *here.follower.last
+	late.Whole = true
+	here.passHere(leaseFor)
+	here.follower.take(t.Context(), late)
+	here.wantSource(t, session.Token, metrics.Store, "the answer is as old as a proof may be")
+	here.hear(t)
+	here.wantSource(t, session.Token, metrics.Cache, "a new answer")
+}
+
+// Interleaving 7: the transaction that ends or replaces a session is under way, or is rolled back.
+func TestASessionThatIsBeingEndedIsReadFromTheDatabase(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(t *testing.T, c *cached, s subject, tx pgx.Tx, session Session) error{
+		"replaced": func(t *testing.T, _ *cached, s subject, tx pgx.Tx, old Session) error {
+			_, err := s.Issue(t.Context(), tx, s.ada(), old.Token)
+			return err
+		},
+		"signed out": func(t *testing.T, c *cached, _ subject, tx pgx.Tx, s Session) error {
+			return c.End(t.Context(), tx, s.Token)
+		},
+		"ended with all others": func(t *testing.T, c *cached, _ subject, tx pgx.Tx, s Session) error {
+			_, err := c.EndOthers(t.Context(), tx, s.User.ID, "", Ended{})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			here, _, s, session := twoInstances(t)
+			rolledBack := errors.New("roll back")
+			err := here.inTx(t, func(tx pgx.Tx) error {
+				if err := end(t, here, s, tx, session); err != nil {
+					return err
+				}
+				for range 2 {
+					here.wantSource(t, session.Token, metrics.Store, "before the transaction ends")
+				}
+				return rolledBack
+			})
+			if !errors.Is(err, rolledBack) {
+				t.Fatal(err)
+			}
+			s.wantSession(t, session.Token, "that was rolled back")
+		})
+	}
+}
+
+// Interleaving 8.
+func TestATouchThatAnEndingOvertakesRevivesNothing(t *testing.T) {
+	t.Parallel()
+	here, _, _, session := twoInstances(t)
+	k, _ := tokenKey(session.Token)
+	kept, _ := here.cache.copies.GetIfPresent(k)
+	if err := here.signOut(t, session.Token); err != nil {
+		t.Fatal(err)
+	}
+	kept.touched(here.cache.elapsed(here.cache.now()), left{idle: time.Hour})
+	here.wantGone(t, session.Token, "touched after its end")
+}
+
+func TestWithoutAProofTheDatabaseIsAskedAndWithoutThatNobodyIsAnswered(t *testing.T) {
+	t.Parallel()
+	here, _, s, session := twoInstances(t)
+	here.passHere(leaseFor - 1)
+	here.wantSource(t, session.Token, metrics.Cache, "the proof is young enough")
+	here.passHere(1)
+	here.wantSource(t, session.Token, metrics.Store, "the proof is too old")
+	here.Shared.db.Close() // the instance's own pool
+	if _, err := s.Read(t.Context(), session.Token); err == nil || errors.Is(err, ErrNone) {
+		t.Errorf("without a proof and a database: got %v, want an error that says nothing about the person", err)
+	}
+}
+
+// The monotonic clock stands still while a machine sleeps.
+func TestAMachineThatSleptHasNoProof(t *testing.T) {
+	t.Parallel()
+	here, _, _, session := twoInstances(t)
+	slept := here.cache.proof.Load()
+	here.cache.proof.Store(&proof{generation: slept.generation, at: slept.at, wall: slept.wall.Add(-time.Hour)})
+	here.wantSource(t, session.Token, metrics.Store, "only the wall clock went on")
+	here.follower.last.began = here.follower.last.began.Round(0).Add(-2 * time.Hour)
+	here.hear(t)
+	here.wantSource(t, session.Token, metrics.Store, "how long the copy may live was counted by the other clock")
+}
+
+// To the second, by the database's clock, without asking it: an instant before, the copy is still good.
+func TestACopyExpiresWithItsSession(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		limit time.Duration
+		want  Reason
+	}{"idle": {limits.Idle, Idle}, "age": {limits.MaxAge, MaxAge}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			here, _, _, session := twoInstances(t)
+			if name == "age" {
+				kept, _ := here.cache.copies.GetIfPresent(mustKey(session.Token))
+				kept.idleEnds.Store(int64(2 * limits.MaxAge))
+			}
+			here.passHere(c.limit - 5*time.Second)
+			here.hear(t)
+			here.wantSource(t, session.Token, metrics.Cache, "before its end")
+			here.passHere(5 * time.Second)
+			here.hear(t)
+			here.wantSource(t, session.Token, metrics.Store, "at its end, by the clock of the instance alone")
+		})
+	}
+}
+
+func mustKey(token string) key {
+	k, _ := tokenKey(token)
+	return k
+}
+
+// One statement for all, at most once a minute for each, and a copy lives on when the database has confirmed it.
+func TestCopiesInUseAreTouchedTogetherAndLiveOn(t *testing.T) {
+	t.Parallel()
+	here, _, s, first := twoInstances(t)
+	tokens := []string{first.Token, s.issue(t, s.ada(), "").Token}
+	here.wantSource(t, tokens[1], metrics.Store, "the first read")
+	use := func(d time.Duration) (noted int) {
+		here.pass(t, d)
+		for _, token := range tokens {
+			here.wantSource(t, token, metrics.Cache, fmt.Sprintf("after another %s", d))
+		}
+		noted = len(here.seen)
+		here.flush(t.Context())
+		return noted
+	}
+	for i, want := range []struct {
+		after time.Duration
+		noted int
+	}{{59 * time.Second, 0}, {2 * time.Second, 2}, {59 * time.Second, 0}, {23 * time.Hour, 2}, {23 * time.Hour, 2}, {30 * time.Second, 0}} {
+		if noted := use(want.after); noted != want.noted {
+			t.Errorf("step %d: %d sessions were noted, want %d", i, noted, want.noted)
+		}
+	}
+}
+
+func TestATouchFindsOutThatASessionIsGone(t *testing.T) {
+	t.Parallel()
+	here, _, _, session := twoInstances(t)
+	here.pass(t, 2*time.Minute)
+	exec(t, here.db, `ALTER TABLE sessions DISABLE TRIGGER log_ending`)
+	exec(t, here.db, `DELETE FROM sessions`)
+	here.wantSource(t, session.Token, metrics.Cache, "nobody has said so")
+	here.flush(t.Context())
+	here.wantGone(t, session.Token, "touched in vain")
+}
+
+func TestTheCacheIsBoundedByBytes(t *testing.T) {
+	t.Parallel()
+	c, err := newCache(100*copiedBytes, func(key, *copied) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.publish(c.now(), true)
+	for i := range 10_000 {
+		f, _ := c.beginFill(key{byte(i), byte(i >> 8)})
+		c.keep(f, Session{ID: "x"}, left{age: time.Hour, idle: time.Hour})
+	}
+	c.copies.CleanUp()
+	if n := c.copies.EstimatedSize(); n == 0 || n > 100 {
+		t.Errorf("it holds %d copies, want at most 100", n)
+	}
+}
+
+// So many endings at once are the end of all copies, and of no memory.
+func TestMoreEndingsThanMarksForgetEverything(t *testing.T) {
+	t.Parallel()
+	here, _, s, session := twoInstances(t)
+	token := s.issue(t, s.ada(), "").Token
+	here.at("fill: row read", func() {
+		for i := range maxMarks + 1 {
+			here.cache.forget(key{byte(i), byte(i >> 8), byte(i >> 16)})
+		}
+		here.hear(t)
+	})
+	here.wantSource(t, token, metrics.Store, "the fill")
+	here.wantSource(t, session.Token, metrics.Store, "forgotten with everything")
+	here.wantSource(t, token, metrics.Store, "filled before everything was forgotten")
+	if len(here.cache.marks) > maxMarks {
+		t.Errorf("%d marks are kept", len(here.cache.marks))
+	}
+}

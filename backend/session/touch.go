@@ -1,0 +1,126 @@
+package session
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"sana/backend/postgres"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// flushInterval is how often it is written which sessions are in use.
+	flushInterval = 15 * time.Second
+	// flushBatch is how many sessions one statement touches at most.
+	flushBatch = 5000
+)
+
+// note has a session written as seen with the next flush. c is its copy in the cache, nil if there is none.
+func (s *Shared) note(k key, c *copied) {
+	s.mu.Lock()
+	s.seen[k] = c
+	s.mu.Unlock()
+}
+
+// Run keeps the store until ctx ends: it writes back which sessions are in use, once more at the end, and lets the cache
+// hear of endings. Without it the cache is not used.
+func (s *Shared) Run(ctx context.Context) {
+	var hearing sync.WaitGroup
+	defer hearing.Wait()
+	if s.follower != nil {
+		if s.follower.listen {
+			hearing.Go(func() { s.hint(ctx) })
+		}
+		hearing.Go(func() { s.follower.run(ctx) })
+	}
+	tick := time.NewTicker(flushInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.flush(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			s.flush(last)
+			return
+		}
+	}
+}
+
+// flush moves last_seen_at of what is in use.
+func (s *Shared) flush(ctx context.Context) {
+	s.mu.Lock()
+	seen := s.seen
+	s.seen = map[key]*copied{}
+	s.mu.Unlock()
+	for batch := range slices.Chunk(slices.Collect(maps.Keys(seen)), flushBatch) {
+		if err := s.touch(ctx, batch, seen); err != nil {
+			s.log.WarnContext(ctx, "sessions in use were not noted", "sessions", len(batch), "error", err)
+		}
+	}
+	for _, c := range seen {
+		if c != nil {
+			c.noted.Store(false)
+		}
+	}
+}
+
+// touch is an UPDATE of living rows only, so that it can never bring back a session that was ended or has expired
+// meanwhile, at most once a minute for each session. A copy lives on as the database confirms; what it does not know any
+// more is forgotten.
+func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*copied) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	living := make(map[string]key, len(keys))
+	for _, k := range keys {
+		living[k.text()] = k
+	}
+	began := time.Now()
+	if s.cache != nil {
+		began = s.cache.now()
+	}
+	rows, err := s.db.Query(ctx, `
+		WITH touched AS (
+		    UPDATE sessions
+		    SET last_seen_at = now()
+		    WHERE k = ANY(@keys)
+		      AND last_seen_at < now() - @interval::interval
+		      AND `+isLive+`
+		    RETURNING k
+		)
+		SELECT sessions.k,
+		       idle_seconds,
+		       CASE WHEN touched.k IS NULL THEN `+unusedFor+` ELSE 0 END
+		FROM sessions
+		LEFT JOIN touched ON touched.k = sessions.k
+		WHERE sessions.k = ANY(@keys)
+		  AND `+isLive,
+		pgx.NamedArgs{"keys": slices.Collect(maps.Keys(living)), "interval": seenInterval})
+	if err != nil {
+		return postgres.Error("note sessions in use", err)
+	}
+	var text string
+	var idle, unused float64
+	_, err = pgx.ForEachRow(rows, []any{&text, &idle, &unused}, func() error {
+		if c := seen[living[text]]; c != nil {
+			c.touched(s.cache.elapsed(began), left{idle: seconds(idle - unused), unused: seconds(unused)})
+		}
+		delete(living, text)
+		return nil
+	})
+	if err != nil {
+		return postgres.Error("note sessions in use", err)
+	}
+	if s.cache != nil {
+		s.cache.forget(slices.Collect(maps.Values(living))...)
+	}
+	return nil
+}
+
+// seconds of the database as a duration.
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
