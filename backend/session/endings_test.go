@@ -97,13 +97,16 @@ func TestCopiesAreNotUsedAfterAGapInWhatWasHeard(t *testing.T) {
 	}
 }
 
-// sweepLog sweeps until everything that was logged is gone. The sweep waits for whatever transaction is under way on the
-// server, in other tests too.
-func sweepLog(t *testing.T, c *cached) {
+// sweepLog sweeps until everything that was logged is gone; who hears has heard before each sweep. The sweep waits for
+// whatever transaction is under way on the server, in other tests too.
+func sweepLog(t *testing.T, c *cached, hears ...*cached) {
 	t.Helper()
 	for left, end := 1, time.Now().Add(time.Minute); left > 0; {
 		if time.Now().After(end) {
 			t.Fatalf("%d endings are left", left)
+		}
+		for _, h := range hears {
+			h.hear(t)
 		}
 		sweepOnce(t, c)
 		if err := c.db.QueryRow(t.Context(), `SELECT count(*) FROM session_endings`).Scan(&left); err != nil {
@@ -133,8 +136,7 @@ func TestTheLogIsSweptOfWhatEverybodyHasHeard(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantLogged(t, here, 1)
-	there.hear(t)
-	sweepLog(t, here)
+	sweepLog(t, here, there)
 	there.hear(t)
 	there.wantSource(t, living, metrics.Cache, "after a sweep of what was heard")
 }
