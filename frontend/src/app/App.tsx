@@ -6,6 +6,7 @@ import { tellOtherTabs, useOtherTabs } from '../shared/tabs'
 import { Frame } from './Frame'
 import { Gate } from './Gate'
 import { nextPath, queryFor } from './next'
+import { Offline } from './Offline'
 import { CodePageLater, InsideLater } from './pagesLater'
 
 /** The pages that want somebody who is signed in; the first one is the sign-in form for everybody else. */
@@ -15,6 +16,7 @@ export function App() {
   return (
     <LocationProvider>
       <Frame>
+        <Offline />
         <Pages />
       </Frame>
     </LocationProvider>

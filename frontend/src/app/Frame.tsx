@@ -1,7 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import styles from './Frame.module.css'
 import { Mark } from './Mark'
-import { Offline } from './Offline'
 
 interface Props {
   children: ComponentChildren
@@ -16,7 +15,6 @@ export function Frame({ children }: Props) {
           Sana
         </a>
       </header>
-      <Offline />
       <main class={styles.page}>{children}</main>
     </div>
   )
