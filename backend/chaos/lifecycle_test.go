@@ -254,7 +254,7 @@ func TestTheSweepOfVeryManySessionsKeepsNobodyWaiting(t *testing.T) {
 		       extract(epoch FROM now())::bigint - 60, 1800
 		FROM generate_series(1, %d) AS n`, rows))
 	s.must(err)
-	s.must(app.Terminate(t)) // in order, so that nobody has to wait until another may lead
+	s.must(app.Terminate(t))                                   // in order, so that nobody has to wait until another may lead
 	w.Exec(t, `DELETE FROM river_job WHERE kind = 'periodic'`) // this period's sweep, which another instance had done
 	fleet := []*sanatest.Process{w.Run(t), w.Run(t)}
 	crowd := readers(t, func(n int) string { return fleet[n%2].URL }, in, in, in, in)

@@ -109,8 +109,12 @@ type room struct {
 // wantedInstances is how many should fit: two, and on a deploy two more beside them.
 const wantedInstances = 4
 
+// besidePool is how many connections an instance has besides its pool: one to ask whether the database is there, one to hear
+// of ended sessions, and one to hear of jobs.
+const besidePool = 3
+
 func (d Database) connections(ctx context.Context) Result {
-	pool := int(d.Pool.Config().MaxConns)
+	pool := int(d.Pool.Config().MaxConns) + besidePool
 	if d.Direct != nil {
 		return ok(fmt.Sprintf("up to %d of an instance, at the address of DATABASE_URL; how many reach Postgres is a pooler's to say", pool))
 	}
@@ -131,17 +135,17 @@ func (d Database) connections(ctx context.Context) Result {
 	return r.judge(pool)
 }
 
-// judge says how many instances with pools of this size fit.
-func (r room) judge(pool int) Result {
+// judge says how many instances fit that have so many connections each.
+func (r room) judge(each int) Result {
 	free := r.most - r.others
 	for _, limit := range []int{r.perRole, r.database} {
 		if limit >= 0 {
 			free = min(free, limit)
 		}
 	}
-	fit := max(free, 0) / pool
-	found := fmt.Sprintf("up to %d of an instance; Postgres has %d for us, enough for %s", pool, max(free, 0), counted(fit, "instance", "instances"))
-	remedy := fmt.Sprintf("add pool_max_conns=%d to DATABASE_URL, raise max_connections, or put a pooler in between", max(free/wantedInstances, 1))
+	fit := max(free, 0) / each
+	found := fmt.Sprintf("up to %d of an instance; Postgres has %d for us, enough for %s", each, max(free, 0), counted(fit, "instance", "instances"))
+	remedy := fmt.Sprintf("add pool_max_conns=%d to DATABASE_URL, raise max_connections, or put a pooler in between", max(free/wantedInstances-besidePool, 1))
 	switch {
 	case fit < 1:
 		return fail(found, remedy)
