@@ -73,6 +73,20 @@ test('the address changes by a code to the new one, over a reload; the old one i
   await expect(page.getByText(newAddress)).toBeVisible()
 })
 
+test('the link in the mail to the new address fills in the code on the account page and waits for a click', async ({
+  page,
+  sana,
+}) => {
+  await openAccount(page, sana)
+  await askForChange(page)
+  const { link } = await readCode(sana.url, newAddress)
+  await page.goto(link)
+  await expect(page).toHaveURL(/\/account$/)
+  await expect(codeField(page)).toHaveValue(/^\d{6}$/)
+  await button(page, 'Change the address').click()
+  await expect(page.getByText(`Your address is now ${newAddress}.`)).toBeVisible()
+})
+
 test('an address of somebody else is refused after the right code, and the form is there again', async ({
   page,
   browser,

@@ -88,6 +88,9 @@ function Pages() {
       />
     )
   }
-  if (path === '/verify') return <CodePageLater onSignedIn={signedIn} onSignIn={start} />
+  if (path === '/verify') {
+    const fillIn = (code: string) => route(`/account#c=${code}`, true)
+    return <CodePageLater onSignedIn={signedIn} onNewAddress={fillIn} onSignIn={start} />
+  }
   return <NotFoundPage />
 }

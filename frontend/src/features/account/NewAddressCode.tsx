@@ -4,6 +4,7 @@ import { InsideContext, useOwnWrite } from '../../shared/api/inside'
 import type { Read } from '../../shared/api/useRead'
 import { CodeSteps } from '../../shared/code/CodeSteps'
 import type { Flow } from '../../shared/code/flow'
+import { useLinkedCode } from '../../shared/code/useLinkedCode'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { StepHeading } from '../../shared/ui/Subheading'
@@ -22,6 +23,7 @@ interface Props {
 export function NewAddressCode({ read: { value: pending, receivedAt, trouble }, onAnother, ...on }: Props) {
   const { recheck } = useContext(InsideContext)
   const cancelling = useOwnWrite()
+  const linked = useLinkedCode()
   const { email } = pending
   const flow: Flow<Account> = {
     verify: (code) => post('/api/account/email/verify', { code }),
@@ -43,6 +45,7 @@ export function NewAddressCode({ read: { value: pending, receivedAt, trouble }, 
       pending={pending}
       receivedAt={receivedAt}
       trouble={trouble}
+      linked={linked}
       title={StepHeading}
       action={text('address.change')}
       onAnswer={on.onAnswer}

@@ -11,18 +11,16 @@ import styles from './CodeElsewhere.module.css'
 interface Props {
   code: string
   onSignedIn: () => void
+  /** It is the code for the new address of the account that is signed in here. */
+  onNewAddress: (code: string) => void
   onSignIn: () => void
 }
 
 /** The mail's link was opened where nobody asked for a code: it is there to be typed where someone did. */
-export function CodeElsewhere({ code, onSignedIn, onSignIn }: Props) {
-  // Whoever has typed the code already and opens the link afterwards is simply in.
+export function CodeElsewhere({ code, onSignedIn, onNewAddress, onSignIn }: Props) {
   const { read } = useRead('/api/auth/session')
-  const signedIn = read.state === 'ready'
-  useEffect(() => {
-    if (signedIn) onSignedIn()
-  }, [signedIn, onSignedIn])
-  if (signedIn || (read.state === 'loading' && !read.trouble)) return <Loading />
+  if (read.state === 'ready') return <SignedInAlready code={code} onSignedIn={onSignedIn} onNewAddress={onNewAddress} />
+  if (read.state === 'loading' && !read.trouble) return <Loading />
 
   return (
     <>
@@ -38,4 +36,14 @@ export function CodeElsewhere({ code, onSignedIn, onSignIn }: Props) {
       </Button>
     </>
   )
+}
+
+/** It may be the code for a new address. Whoever has typed it already and opens the link afterwards is simply in. */
+function SignedInAlready({ code, onSignedIn, onNewAddress }: Omit<Props, 'onSignIn'>) {
+  const { read } = useRead('/api/account/email')
+  useEffect(() => {
+    if (read.state === 'ready') onNewAddress(code)
+    if (read.state === 'refused') onSignedIn()
+  })
+  return <Loading />
 }

@@ -204,9 +204,24 @@ describe("a code from the mail's link", () => {
   })
 
   test('is not needed by whoever is in already', async () => {
-    const replies = { [read]: noPendingCode(), 'GET /api/auth/session': json(signedIn) }
+    const replies = {
+      [read]: noPendingCode(),
+      'GET /api/auth/session': json(signedIn),
+      'GET /api/account/email': noPendingCode(),
+    }
     const { onSignedIn } = await open(replies, '/verify#c=123456')
     expect(onSignedIn).toHaveBeenCalledOnce()
     expect(screen.queryByText('123 456')).toBeNull()
+  })
+
+  test('for a new address goes on to the account page, which waits for it', async () => {
+    const replies = {
+      [read]: noPendingCode(),
+      'GET /api/auth/session': json(signedIn),
+      'GET /api/account/email': json(pendingCode({ email: 'mary@example.net' })),
+    }
+    const { onSignedIn, onNewAddress } = await open(replies, '/verify#c=123456')
+    expect(onNewAddress).toHaveBeenCalledExactlyOnceWith('123456')
+    expect(onSignedIn).not.toHaveBeenCalled()
   })
 })

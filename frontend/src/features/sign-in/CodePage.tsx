@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { post } from '../../shared/api/http'
 import { CodeSteps } from '../../shared/code/CodeSteps'
+import { useLinkedCode } from '../../shared/code/useLinkedCode'
 import { usePendingCode } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
 import { Heading } from '../../shared/ui/Heading'
@@ -9,10 +10,10 @@ import { TroublePage } from '../../shared/ui/TroublePage'
 import { AnotherAddress } from './AnotherAddress'
 import { CodeElsewhere } from './CodeElsewhere'
 import type { Arrival } from './SignInPage'
-import { useLinkedCode } from './useLinkedCode'
 
 interface Props {
   onSignedIn: () => void
+  onNewAddress: (code: string) => void
   onSignIn: (arrival: Arrival) => void
 }
 
@@ -21,7 +22,7 @@ const flow = {
   resend: () => post('/api/auth/code/resend', {}),
 }
 
-export function CodePage({ onSignedIn, onSignIn }: Props) {
+export function CodePage({ onSignedIn, onNewAddress, onSignIn }: Props) {
   const linked = useLinkedCode()
   const { read, reload, put } = usePendingCode('/api/auth/code')
   const email = useRef<string>(undefined)
@@ -61,7 +62,9 @@ export function CodePage({ onSignedIn, onSignIn }: Props) {
   }
   if (isLost) return <Loading />
   if (nothingPending && linked) {
-    return <CodeElsewhere code={linked} onSignedIn={onSignedIn} onSignIn={() => onSignIn({})} />
+    return (
+      <CodeElsewhere code={linked} onSignedIn={onSignedIn} onNewAddress={onNewAddress} onSignIn={() => onSignIn({})} />
+    )
   }
   return <TroublePage trouble={read.refusal} onRetry={reload} />
 }

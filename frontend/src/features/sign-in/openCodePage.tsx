@@ -15,9 +15,10 @@ export async function open(replies: Record<string, Reply | Reply[]>, url = '/ver
   const server = new FakeServer({ [read]: json(pendingCode()), ...replies })
   const onSignedIn = vi.fn()
   const onSignIn = vi.fn()
-  render(<CodePage onSignedIn={onSignedIn} onSignIn={onSignIn} />)
+  const onNewAddress = vi.fn()
+  render(<CodePage onSignedIn={onSignedIn} onNewAddress={onNewAddress} onSignIn={onSignIn} />)
   await settled()
-  return { server, onSignedIn, onSignIn }
+  return { server, onSignedIn, onNewAddress, onSignIn }
 }
 export const field = () => screen.getByLabelText<HTMLInputElement>('6-digit code')
 export const type = async (value: string) => {

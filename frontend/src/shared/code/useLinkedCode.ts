@@ -1,5 +1,5 @@
 import { useLayoutEffect, useState } from 'preact/hooks'
-import { codeInFragment } from '../../shared/code/code'
+import { codeInFragment } from './code'
 
 /**
  * The code of the mail's link that led here. It leaves the address bar, and so the history, at once; a second link
