@@ -27,8 +27,11 @@ ARG VERSION
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /sana ./backend
 
-# Certificate authorities, zone data and the user nonroot, and nothing to run: no shell, no package manager.
-FROM gcr.io/distroless/static-debian13:nonroot
+# Certificate authorities, zone data and the program: no shell, no package manager, no file that anybody could write.
+FROM scratch
+COPY --from=program /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=program /usr/local/go/lib/time/zoneinfo.zip /
+ENV ZONEINFO=/zoneinfo.zip
 COPY --from=program /sana /sana
 # As a number, because Kubernetes' runAsNonRoot cannot see that a name is not root's.
 USER 65532:65532
