@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"sana/backend/fault"
 	"sana/backend/postgres"
 
 	"github.com/jackc/pgx/v5"
@@ -70,7 +71,21 @@ func (s *Service) Record(ctx context.Context, userID string, by Actor, do func(c
 	})
 }
 
-// Write writes down what happened, as part of tx, which holds the user's row.
+// RecordEnd is Record for what is to be done all the same where the account was deleted: then nothing is written down.
+func (s *Service) RecordEnd(ctx context.Context, userID string, by Actor, end func(ctx context.Context, tx pgx.Tx) ([]Entry, error)) error {
+	return postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
+		if err := s.Hold(ctx, tx, userID); err != nil && !fault.Is(err, fault.NotSignedIn) {
+			return err
+		}
+		entries, err := end(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return s.Write(ctx, tx, userID, by, entries...)
+	})
+}
+
+// Write writes down what happened, as part of tx, which holds the user's row; nothing where the account was deleted.
 func (s *Service) Write(ctx context.Context, tx pgx.Tx, userID string, by Actor, entries ...Entry) error {
 	of := make([]EntryOf, len(entries))
 	for i, entry := range entries {

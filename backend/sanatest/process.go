@@ -191,7 +191,7 @@ func binary(t testing.TB) string {
 			return
 		}
 		args := []string{"build", "-ldflags", "-X main.version=test", "-o", filepath.Join(built.dir, "sana")}
-		if raceEnabled {
+		if RaceEnabled {
 			args = append(args, "-race")
 		}
 		output, err := exec.Command("go", append(args, "sana/backend")...).CombinedOutput()

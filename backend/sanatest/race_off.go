@@ -2,4 +2,5 @@
 
 package sanatest
 
-const raceEnabled = false
+// RaceEnabled reports whether the race detector looks on, which costs time and memory.
+const RaceEnabled = false

@@ -276,11 +276,11 @@ func (s *Server) signOut(ctx context.Context, c *fiber.Ctx) error {
 // endThis signs the person out of this session. Where nothing is stored of sessions the cookie is forgotten whatever the
 // database says; only the event is then missing.
 func (s *Server) endThis(ctx context.Context, c *fiber.Ctx, current session.Session) error {
-	err := s.Account.Record(ctx, current.User.ID, s.actor(c), func(ctx context.Context, tx pgx.Tx) ([]account.Entry, error) {
+	err := s.Account.RecordEnd(ctx, current.User.ID, s.actor(c), func(ctx context.Context, tx pgx.Tx) ([]account.Entry, error) {
 		return []account.Entry{{Kind: account.SignedOut}}, s.Sessions.End(ctx, tx, current.Token)
 	})
 	switch {
-	case err == nil || fault.Is(err, fault.NotSignedIn): // with the account everything has ended
+	case err == nil:
 	case s.SharedSessions == nil:
 		s.Log.WarnContext(ctx, "sign-out not noted", "request_id", requestID(c), "error", err)
 	default:

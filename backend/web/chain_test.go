@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"log/slog"
+	"math"
 	"net/url"
 	"testing"
 	"testing/fstest"
 
 	"sana/backend/metrics"
+	"sana/backend/sanatest"
 	"sana/backend/web"
 
 	"github.com/valyala/fasthttp/fasthttputil"
@@ -57,8 +59,15 @@ func startChain(t testing.TB) func() {
 // The one allocation is a request id. What a handler does comes on top.
 func TestARequestThatOnlyPassesThroughAllocatesOnce(t *testing.T) {
 	send := startChain(t)
-	if n := testing.AllocsPerRun(1000, send); n > 1 {
-		t.Errorf("got %v allocations, want one; a profile of BenchmarkChain says where", n)
+	want, least := 1.0, math.Inf(1)
+	if sanatest.RaceEnabled {
+		want = 2 // one is its own
+	}
+	for range 500 { // with the race detector pools lose some of what they hold, on purpose
+		least = min(least, testing.AllocsPerRun(1, send))
+	}
+	if least > want {
+		t.Errorf("got %v allocations at least, want %v; a profile of BenchmarkChain says where", least, want)
 	}
 }
 
