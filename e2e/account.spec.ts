@@ -160,7 +160,7 @@ test.describe('with a sign-in of a while ago', () => {
 
   test.beforeEach(async ({ page, sana, database }) => {
     await openAccount(page, sana)
-    await letTimePass(database.url)
+    await letTimePass(database.url, page)
   })
 
   test('a download goes on by itself after a fresh code', async ({ page, sana }) => {

@@ -41,7 +41,7 @@ elsewhere('another browser is shown, and signed out alone', async ({ page, other
 
 elsewhere('all others are signed out after a fresh code, by itself', async ({ page, other, sana, database }) => {
   await signInToo(page, sana, database.url)
-  await letTimePass(database.url)
+  await letTimePass(database.url, page)
   await page.goto('/sessions')
   await button(page, 'Sign out everywhere else').click()
   const { code } = await readCode(sana.url, address, 3)

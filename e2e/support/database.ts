@@ -1,5 +1,6 @@
 // A database of its own for every test, on the Postgres that TEST_DATABASE_URL names.
 import { randomBytes } from 'node:crypto'
+import { expect, type Page } from '@playwright/test'
 import pg from 'pg'
 
 const server = process.env.TEST_DATABASE_URL ?? ''
@@ -27,8 +28,11 @@ async function query(sql: string, url = server): Promise<void> {
   }
 }
 
-/** Makes every sign-in too old for what wants a fresh one, and lets another mail go to everybody. */
-export async function letTimePass(databaseUrl: string): Promise<void> {
+/**
+ * Makes every sign-in too old for what wants a fresh one, and lets another mail go to everybody. The server that the page
+ * is from has heard of it then: it keeps copies of sessions.
+ */
+export async function letTimePass(databaseUrl: string, page: Page): Promise<void> {
   const longAgo = `to_jsonb(now() - interval '11 minutes')`
   await query(
     `UPDATE sessions SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}', ${longAgo})::text, 'UTF8')
@@ -36,6 +40,11 @@ export async function letTimePass(databaseUrl: string): Promise<void> {
     databaseUrl,
   )
   await letMailsPass(databaseUrl)
+  const minutesSinceSignIn = async () => {
+    const answer = await page.request.get('/api/auth/session')
+    return (Date.now() - Date.parse((await answer.json()).session.signed_in_at)) / 60_000
+  }
+  await expect.poll(minutesSinceSignIn).toBeGreaterThan(10)
 }
 
 /** An address gets one mail a minute. */

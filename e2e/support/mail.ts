@@ -15,6 +15,8 @@ export interface CodeMail {
   link: string
 }
 
+const codeFirst = /^\d{6,8}/
+
 /** Waits until there is a mail to `address` whose subject has `words` in it. */
 export async function readMail(serverUrl: string, address: string, words: string): Promise<Mail> {
   const find = async () => {
@@ -27,16 +29,16 @@ export async function readMail(serverUrl: string, address: string, words: string
   return mail
 }
 
-/** Waits until there are `count` mails to `address` and reads the newest. */
+/** Waits until there are `count` codes for `address` and reads the newest. */
 export async function readCode(serverUrl: string, address: string, count = 1): Promise<CodeMail> {
   const find = async () => {
     const answer = await fetch(`${serverUrl}/dev/inbox.json`)
     const mails: Mail[] = await answer.json()
-    const own = mails.filter(({ to }) => to === address)
+    const own = mails.filter(({ to, subject }) => to === address && codeFirst.test(subject))
     return own.length >= count ? own[0] : undefined
   }
   const mail = await waitFor(find, { timeout: 15_000 })
-  const code = mail?.subject.match(/^\d{6,8}/)?.[0]
+  const code = mail?.subject.match(codeFirst)?.[0]
   const link = mail?.text.match(/http\S+\/verify#c=\d+/)?.[0]
   if (!(code && link)) throw new Error(`no code for ${address} in the inbox: ${mail?.subject ?? 'no mail'}`)
   return { code, link }
