@@ -2,14 +2,14 @@
 import { expect, type Page } from '@playwright/test'
 import { letMailsPass, letTimePass } from './support/database'
 import { readCode } from './support/mail'
-import { test } from './support/test'
+import { test as base } from './support/test'
 import { address, button, heading, signIn, signInToo } from './support/walk'
 
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
 const items = (page: Page) => page.getByRole('main').getByRole('listitem')
 
-/** Another browser that is signed in too. */
-const elsewhere = test.extend<{ other: Page }>({
+/** With another browser that is signed in too, where a test asks for it. */
+const test = base.extend<{ other: Page }>({
   other: async ({ browser, sana, address: baseURL }, use) => {
     const context = await browser.newContext({ userAgent: firefox, baseURL })
     const page = await context.newPage()
@@ -19,7 +19,7 @@ const elsewhere = test.extend<{ other: Page }>({
   },
 })
 
-elsewhere('another browser is shown, and signed out alone', async ({ page, other, sana, database }) => {
+test('another browser is shown, and signed out alone', async ({ page, other, sana, database }) => {
   await signInToo(page, sana, database.url)
   await page.goto('/sessions')
   await expect(heading(page, 'Where you are signed in')).toBeVisible()
@@ -39,7 +39,7 @@ elsewhere('another browser is shown, and signed out alone', async ({ page, other
   await expect(items(page).first()).toContainText('Signed out from here: Firefox on Linux')
 })
 
-elsewhere('all others are signed out after a fresh code, by itself', async ({ page, other, sana, database }) => {
+test('all others are signed out after a fresh code, by itself', async ({ page, other, sana, database }) => {
   await signInToo(page, sana, database.url)
   await letTimePass(database.url, page)
   await page.goto('/sessions')

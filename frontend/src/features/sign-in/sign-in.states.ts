@@ -46,6 +46,8 @@ export const states: State[] = [
   ended({ reason: 'too_many_sessions', at: ago(3) }),
   ended({ reason: 'ended_by_operator' }),
   ended({ reason: 'key_withdrawn' }),
+  ended({ reason: 'email_changed' }),
+  ended({ reason: 'account_deleted' }),
   {
     ...form('code lost', 'signIn.lost', { 'GET /api/auth/code': refused(404, 'no_pending_code') }),
     path: '/verify',
