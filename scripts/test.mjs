@@ -22,8 +22,11 @@ import { buildWorkbench, serveWorkbench } from './lib/workbench.mjs'
 
 const parts = ['web', 'go', 'states', 'e2e']
 const goPackages = ['./backend/...', './frontend/...', './migrations/...']
-/** Packages whose instances play faults: with the race detector they take twice as long and find nothing more. */
-const drill = 'sana/backend/drill'
+/**
+ * Packages whose instances are processes of their own: with the race detector they take twice as long, and what it could find
+ * there the tests of the other packages pass through.
+ */
+const processes = ['sana/backend/drill', 'sana/backend/sanatest']
 const chaos = 'sana/backend/chaos'
 
 /**
@@ -214,9 +217,9 @@ async function testGo() {
   const race = compiler ? ['-race'] : []
   const env = { ...process.env, ...(compiler ? { CC: compiler, CGO_ENABLED: '1' } : {}) }
   const packages = await mustRun('go list', 'go', ['list', ...goPackages])
-  const raced = packages.split('\n').filter((name) => name && name !== drill && name !== chaos)
+  const raced = packages.split('\n').filter((name) => name && name !== chaos && !processes.includes(name))
   await mustRun('go test', 'go', ['test', ...race, ...raced], { env })
-  await mustRun('go test', 'go', ['test', drill])
+  await mustRun('go test', 'go', ['test', ...processes])
   // Most of its time it waits: for a database to come back, for an instance to end.
   await mustRun('go test', 'go', ['test', '-parallel=6', chaos])
   return compiler ? undefined : 'but WITHOUT THE RACE DETECTOR, which needs a C compiler such as gcc'
