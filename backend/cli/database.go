@@ -20,19 +20,22 @@ const (
 	databaseRetry    = 500 * time.Millisecond // between two tries, on average
 )
 
-// openDatabase returns the pool of a database that is ready for this version.
+// openDatabase returns the pool of a database that is ready for this version, and one connection beside it that asks whether
+// the database is there.
 func openDatabase(
 	ctx context.Context, cfg config.Config, o Options, tracer *tracing.Tracer, log *slog.Logger,
-) (*pgxpool.Pool, error) {
-	db, err := openPool(ctx, cfg, tracer)
+) (db, probe *pgxpool.Pool, err error) {
+	if db, err = openPool(ctx, cfg, tracer); err != nil {
+		return nil, nil, err
+	}
+	if err = prepareDatabase(ctx, cfg, o, db, log); err == nil {
+		probe, err = postgres.OpenProbe(ctx, cfg.DatabaseURL.Reveal())
+	}
 	if err != nil {
-		return nil, err
-	}
-	if err := prepareDatabase(ctx, cfg, o, db, log); err != nil {
 		db.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return db, nil
+	return db, probe, nil
 }
 
 func openPool(ctx context.Context, cfg config.Config, tracer *tracing.Tracer) (*pgxpool.Pool, error) {

@@ -50,7 +50,7 @@ func withSessions(in invocation, do func(ctx context.Context, db *pgxpool.Pool, 
 	if err := postgres.CheckSchema(ctx, db); err != nil {
 		return err
 	}
-	store, shared, err := openSessions(ctx, cfg, publicURL, db, slog.New(slog.DiscardHandler), nil)
+	store, shared, err := openSessions(ctx, cfg, nil, publicURL, db, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err
 	}
