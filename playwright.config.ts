@@ -7,7 +7,7 @@ export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results',
   fullyParallel: true,
-  workers: 2,
+  workers: 3,
   forbidOnly: Boolean(process.env.CI),
   // Chromium itself has crashed once in some hundred tests; the report then says "flaky", and not that all passed.
   retries: process.env.CI ? 1 : 0,

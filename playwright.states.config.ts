@@ -6,7 +6,7 @@ export default defineConfig({
   testDir: 'states',
   outputDir: 'test-results/states',
   fullyParallel: true,
-  workers: 2,
+  workers: 3,
   forbidOnly: Boolean(process.env.CI),
   retries: process.env.CI ? 1 : 0,
   reporter: 'list',

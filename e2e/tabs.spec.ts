@@ -155,6 +155,7 @@ test('everything goes by the keyboard alone', async ({ page, sana, database }) =
   await focused('Account')
   await key.press('Enter')
   await expect(heading(page, 'Account')).toBeFocused() // the link has the same name
+  await expect(page.getByLabel('Name')).toBeVisible()
   await key.press('Tab')
   await focused('Name')
   await key.type('Mary')

@@ -68,7 +68,6 @@ function goSteps() {
   const parts = ['go']
   return [
     { parts, name: 'gofmt', run: checkGoFormat },
-    { parts, name: 'go vet', run: () => go('vet', ...goPackages) },
     { parts, name: 'staticcheck', run: () => go('tool', 'staticcheck', ...goPackages) },
     { parts, name: 'go.mod', run: checkGoMod },
     { parts, name: 'go mod verify', run: () => go('mod', 'verify') },
@@ -103,7 +102,7 @@ function lastSteps(options) {
   return [
     { parts: ['go'], name: 'PgBouncer', run: choosePgBouncer },
     { parts: ['go'], name: 'nginx and Caddy', run: chooseProxies },
-    { parts: ['go'], name: 'go test', needs: [postgres], run: testGo },
+    { parts: ['go'], name: 'go vet and go test', needs: [postgres], run: testGo },
     { parts: ['states', 'e2e'], name: 'Chromium', run: chooseChromium },
     { parts: ['states'], name: 'Playwright: every state', needs: ['Chromium'], run: () => testStates(options) },
     { parts: ['e2e'], name: server, needs: ['build of the single-page app'], run: buildServer },
@@ -218,10 +217,11 @@ async function testGo() {
   const env = { ...process.env, ...(compiler ? { CC: compiler, CGO_ENABLED: '1' } : {}) }
   const packages = await mustRun('go list', 'go', ['list', ...goPackages])
   const raced = packages.split('\n').filter((name) => name && name !== chaos && !processes.includes(name))
-  await mustRun('go test', 'go', ['test', ...race, ...raced], { env })
-  await mustRun('go test', 'go', ['test', ...processes])
-  // Most of its time it waits: for a database to come back, for an instance to end.
-  await mustRun('go test', 'go', ['test', '-parallel=6', chaos])
+  // Most of their time they wait: for an answer, for an instance to end, for a database to come back.
+  const wide = ['test', '-vet=all', '-parallel=6']
+  await mustRun('go test', 'go', [...wide, ...race, ...raced], { env })
+  await mustRun('go test', 'go', [...wide, ...processes])
+  await mustRun('go test', 'go', [...wide, chaos])
   return compiler ? undefined : 'but WITHOUT THE RACE DETECTOR, which needs a C compiler such as gcc'
 }
 
