@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"strings"
 	"syscall"
@@ -42,7 +43,12 @@ func TestAfterARestoreAndItsStepNothingLivesThatHadEnded(t *testing.T) {
 
 	sanatest.WantEqual(t, "what it says", out.String(), "Codes that were withdrawn: 1\nSessions that were ended: 2\n")
 	for _, p := range []*person{stays, ended} {
-		p.want(p.session(app.URL), http.StatusUnauthorized)
+		sanatest.Eventually(t, "the instance has not heard of the end", func() error {
+			if a := p.session(app.URL); a.status != http.StatusUnauthorized {
+				return fmt.Errorf("%s: got %d", p.email, a.status)
+			}
+			return nil
+		})
 	}
 	old.want(old.verify(app.URL, code), http.StatusGone)
 	sanatest.WantEqual(t, "sessions", restored.Count(t, `SELECT count(*) FROM sessions WHERE user_id IS NOT NULL`), 0)
