@@ -124,9 +124,12 @@ func (d *deployment) namesRequests(t *testing.T) {
 		t.Errorf("X-Request-Id: got %q, want one that the client did not choose", got)
 	}
 	logged := fmt.Sprintf("%q", response.Header.Get("X-Request-Id"))
-	if !strings.Contains(d.instances[0].Log.String()+d.instances[1].Log.String(), logged) {
-		t.Errorf("Sana's log does not have the id %s", logged)
-	}
+	sanatest.Eventually(t, "Sana's log does not have the request's id", func() error {
+		if !strings.Contains(d.instances[0].Log.String()+d.instances[1].Log.String(), logged) {
+			return fmt.Errorf("%s is not there", logged)
+		}
+		return nil
+	})
 }
 
 func (d *deployment) changesNothing(t *testing.T) {
