@@ -82,7 +82,7 @@ func (s *Sealed) Issue(_ context.Context, _ pgx.Tx, session Session, _ string) (
 	return s.seal(session)
 }
 
-// Read implements Store. The token of a session in use is renewed once a minute, to note that.
+// Read implements Store. The token of a session in use is renewed every seenInterval, to note that.
 func (s *Sealed) Read(_ context.Context, token string) (Session, error) {
 	content, err := s.open(token)
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *Sealed) Read(_ context.Context, token string) (Session, error) {
 		}
 		return Session{}, &Ended{Reason: reason, At: end}
 	}
-	if session.User != nil && now.Sub(seen) >= seenInterval {
+	if session.User != nil && now.Sub(seen) >= seenInterval(idle) {
 		return s.seal(session)
 	}
 	session.Token = token
