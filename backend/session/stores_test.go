@@ -113,7 +113,7 @@ func newSealed(t testing.TB, keys string) (*Sealed, *clock) {
 	}
 	clock := &clock{}
 	clock.seconds.Store(1_800_000_000)
-	return NewSealed(ring, "__Host-sana_session", limits, clock.now), clock
+	return NewSealed(ring, "__Host-sana_session", limits, clock.now, nil), clock
 }
 
 // databaseNow is the database's time.
