@@ -15,6 +15,7 @@ import { postgresBinaries } from './lib/postgres.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
 import { mustRun, run } from './lib/processes.mjs'
 import { provideProxies } from './lib/proxies.mjs'
+import { buildReleasesBefore } from './lib/releases-before.mjs'
 import { checkSizes } from './lib/sizes.mjs'
 import { runSteps } from './lib/steps.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
@@ -95,10 +96,17 @@ function commonSteps(cleanups) {
     cleanups.push(stop)
     process.env.TEST_DATABASE_URL = url
   }
+  const chooseReleasesBefore = async () => {
+    const { dir, missing, remove } = await buildReleasesBefore()
+    cleanups.push(remove)
+    process.env.SANA_RELEASES_BEFORE = dir
+    return missing.length > 0 ? `but NOT ALL ARE TESTED BESIDE THIS ONE: ${missing.join('; ')}` : 'built'
+  }
   return [
     { parts, name: 'build of the single-page app', run: buildSpa },
     { parts, name: 'sizes of the single-page app', needs: ['build of the single-page app'], run: checkSizes },
     { parts: ['go', 'e2e'], name: 'Postgres for the tests', run: providePostgres },
+    { parts: ['go'], name: 'the releases before this one', run: chooseReleasesBefore },
   ]
 }
 

@@ -42,7 +42,7 @@ type cache struct {
 	start   time.Time // all moments below are counted from here
 	copies  *otter.Cache[key, *copied]
 	proof   atomic.Pointer[proof] // nil before the first one
-	inUse   func(key, *copied)    // is told that a session is in use whose last touch is a minute old
+	inUse   func(key, *copied)    // is told that a session is in use whose last touch is seenInterval old
 	reached func(point string)    // nil but in tests: a point in a read or a fill is reached
 
 	mu         sync.Mutex // held to fill, to forget and to publish a proof, not to read
@@ -184,7 +184,7 @@ func (c *cache) keep(f fill, s Session, l left) {
 // touched notes what a statement said that was sent at a moment.
 func (c *copied) touched(moment time.Duration, l left) {
 	c.idleEnds.Store(int64(moment + l.idle))
-	c.touchFrom.Store(int64(moment + seenInterval - l.unused))
+	c.touchFrom.Store(int64(moment + seenInterval(l.idle+l.unused) - l.unused))
 }
 
 // forget drops what is known of sessions that have ended, or may end at any moment.

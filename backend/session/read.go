@@ -98,7 +98,7 @@ func (s *Shared) fill(ctx context.Context, f fill) (Session, error) {
 	if session.User != nil && session.Pending == nil {
 		s.cache.keep(f, session, left{age: seconds(age), idle: seconds(idle - unused), unused: seconds(unused)})
 	}
-	if seconds(unused) >= seenInterval {
+	if seconds(unused) >= seenInterval(seconds(idle)) {
 		s.note(f.key, nil)
 	}
 	return session, nil

@@ -71,7 +71,7 @@ func (s *Shared) flush(ctx context.Context) {
 }
 
 // touch is an UPDATE of living rows only, so that it can never bring back a session that was ended or has expired
-// meanwhile, at most once a minute for each session. A copy lives on as the database confirms; what it does not know any
+// meanwhile, at most once in seenInterval for each session. A copy lives on as the database confirms; what it does not know any
 // more is forgotten.
 func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*copied) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
@@ -89,7 +89,7 @@ func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*copied) er
 		    UPDATE sessions
 		    SET last_seen_at = now()
 		    WHERE k = ANY(@keys)
-		      AND last_seen_at < now() - @interval::interval
+		      AND last_seen_at < now() - least(@interval::interval, make_interval(secs => idle_seconds / 4.0))
 		      AND `+isLive+`
 		    RETURNING k
 		)
@@ -100,7 +100,7 @@ func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*copied) er
 		LEFT JOIN touched ON touched.k = sessions.k
 		WHERE sessions.k = ANY(@keys)
 		  AND `+isLive,
-		pgx.NamedArgs{"keys": slices.Collect(maps.Keys(living)), "interval": seenInterval})
+		pgx.NamedArgs{"keys": slices.Collect(maps.Keys(living)), "interval": maxSeenInterval})
 	if err != nil {
 		return postgres.Error("note sessions in use", err)
 	}
