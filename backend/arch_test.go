@@ -70,7 +70,7 @@ var onlyIn = map[string][]string{
 	"github.com/valyala/fasthttp":     {"web"},
 	"github.com/wneessen/go-mail":     {"mail"},
 	"go.opentelemetry.io/":            {"tracing"},
-	"math/rand/v2":                    {"cli", "outbox", "postgres", "sanatest", "throttle"}, // to spread retries, ports and counts; nothing that must not be guessed
+	"math/rand/v2":                    {"cli", "outbox", "postgres", "sanatest", "throttle", "web"}, // to spread retries, ports and counts, and for the names of requests; nothing that must not be guessed
 	"testing":                         {"postgres/postgrestest", "sanatest"},
 }
 
