@@ -79,7 +79,8 @@ func (d *database) drop(server string) {
 
 // rows makes sessions with the numbers from $1 to $2 whose tokens begin with $3, two for each user. With $4 seconds since
 // they expired they have; else those with an odd number were seen now, so that no use of them is to be written for hours,
-// and the others in the last twelve hours. They were signed in over the last 29 days.
+// and the others in the last twelve hours. They were signed in over the last 29 days. There are no rows of users: no read
+// of a session looks at them.
 const rows = `
 	INSERT INTO sessions (k, v, e, idle_seconds, last_seen_at, sweep_at)
 	SELECT encode(sha256(sha256(($3 || n)::bytea)), 'hex'),
@@ -114,12 +115,6 @@ func (d *database) fill(ctx context.Context) error {
 		}
 	}
 	err := d.insert(ctx, d.n, living, 0)
-	if err == nil {
-		_, err = d.db.Exec(ctx, `
-			INSERT INTO users (id, email, created_at)
-			SELECT md5('user' || n)::uuid, 'person.' || n || '@mail.example.org', now() - random() * interval '2 years'
-			FROM generate_series(0, $1 / 2) AS n`, d.n)
-	}
 	for _, index := range indexes {
 		if err == nil {
 			_, err = d.db.Exec(ctx, `SET maintenance_work_mem = '1GB'; `+index[1])
@@ -152,7 +147,7 @@ func (d *database) insert(ctx context.Context, n int, prefix string, expiredSeco
 
 // settle has what a fill has left behind done before anything is measured.
 func (d *database) settle(ctx context.Context) error {
-	for _, sql := range []string{`VACUUM (ANALYZE) users`, `VACUUM (ANALYZE) sessions`, `CHECKPOINT`} {
+	for _, sql := range []string{`VACUUM (ANALYZE) sessions`, `CHECKPOINT`} {
 		if _, err := d.db.Exec(ctx, sql); err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ type options struct {
 	rounds   int
 	length   time.Duration
 	expired  int
+	touches  time.Duration
 	json     string
 	keep     bool
 }
@@ -39,6 +40,7 @@ type report struct {
 	Disk     []disk             `json:"disk"`
 	Reads    []reads            `json:"reads"`
 	Sweeps   []sweepResult      `json:"sweeps"`
+	Touches  []touches          `json:"touches"`
 }
 
 func main() {
@@ -60,6 +62,7 @@ func parse() options {
 	flag.IntVar(&o.rounds, "rounds", 3, "of each kind of reads at each size")
 	flag.DurationVar(&o.length, "length", 15*time.Second, "of a round: in each 15 seconds an instance writes once which sessions are in use")
 	flag.IntVar(&o.expired, "expired", 1_000_000, "sessions of the sweep beside reads, 0 for none")
+	flag.DurationVar(&o.touches, "touches", 10*time.Second, "how long sessions are written as seen at each size, 0 for not at all")
 	flag.StringVar(&o.json, "json", "", "file to write the results to")
 	flag.BoolVar(&o.keep, "keep", false, "keep the databases for the next run")
 	flag.Parse()
@@ -114,6 +117,16 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 		printSweeps(result.Sweeps)
+	}
+	if o.touches > 0 {
+		for _, d := range databases {
+			t, err := d.touches(ctx, o.touches)
+			if err != nil {
+				return err
+			}
+			result.Touches = append(result.Touches, t)
+		}
+		printTouches(result.Touches)
 	}
 	return write(o.json, result)
 }
