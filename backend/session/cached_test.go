@@ -98,7 +98,7 @@ func (c *cached) pass(t testing.TB, d time.Duration) {
 	err := pgx.BeginFunc(t.Context(), c.db, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		batch.Queue(`ALTER TABLE sessions DISABLE TRIGGER log_change`)
-		batch.Queue(`UPDATE sessions SET e = e - extract(epoch FROM $1::interval)::bigint, last_seen_at = last_seen_at - $1::interval`, d)
+		batch.Queue(`UPDATE sessions SET e = e - extract(epoch FROM $1::interval)::bigint, last_seen_at = last_seen_at - $1::interval, sweep_at = 0`, d)
 		batch.Queue(`UPDATE ended_sessions SET ended_at = ended_at - $1::interval`, d)
 		batch.Queue(`ALTER TABLE sessions ENABLE TRIGGER log_change`)
 		return tx.SendBatch(t.Context(), batch).Close()

@@ -127,8 +127,8 @@ func (s *Shared) Issue(ctx context.Context, tx pgx.Tx, session Session, replaced
 		      AND (NOT @goes_on::boolean OR `+isLive+`)
 		    RETURNING k
 		), issued AS (
-		    INSERT INTO sessions (k, v, e, idle_seconds)
-		    SELECT @key, @value::bytea, @end::bigint, @idle::integer
+		    INSERT INTO sessions (k, v, e, idle_seconds, sweep_at)
+		    SELECT @key, @value::bytea, @end::bigint, @idle::integer, least(@end, ceil(extract(epoch FROM now()))::bigint + @idle)
 		    WHERE NOT @goes_on::boolean
 		       OR EXISTS (SELECT FROM replaced)
 		    RETURNING user_id

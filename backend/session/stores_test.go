@@ -52,7 +52,7 @@ func eachStore(t *testing.T, test func(t *testing.T, s subject)) {
 			db:    db,
 			now:   func() time.Time { return databaseNow(t, db) },
 			pass: func(d time.Duration) {
-				exec(t, db, `UPDATE sessions SET e = e - extract(epoch FROM $1::interval)::bigint, last_seen_at = last_seen_at - $1::interval`, d)
+				exec(t, db, `UPDATE sessions SET e = e - extract(epoch FROM $1::interval)::bigint, last_seen_at = last_seen_at - $1::interval, sweep_at = 0`, d)
 				exec(t, db, `UPDATE ended_sessions SET ended_at = ended_at - $1::interval`, d)
 			},
 			use: func(t *testing.T) { store.flush(t.Context()) },

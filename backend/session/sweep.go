@@ -11,19 +11,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// sweepBatch is how many rows one statement of the sweep looks at.
+// sweepBatch is how many rows one statement of the sweep takes.
 const sweepBatch = 1000
 
 // endingsAge is how long it is kept that a session has ended, for the other instances to hear.
 const endingsAge = 5 * time.Minute
 
 // Sweep removes sessions that have expired, keeping why, reasons that are too old to be told, and endings that everybody
-// has heard, in batches. Any number
-// of instances may sweep at once. It returns how many sessions went.
+// has heard, in batches. Any number of instances may sweep at once. It returns how many sessions went.
 func (s *Shared) Sweep(ctx context.Context) (removed int, err error) {
-	for after, more := "", true; more; {
+	for after, more := int64(0), true; more; {
 		var n int
-		n, after, more, err = s.sweepPage(ctx, after)
+		n, after, more, err = s.sweepDue(ctx, after)
 		if removed += n; err != nil {
 			return removed, err
 		}
@@ -31,35 +30,40 @@ func (s *Shared) Sweep(ctx context.Context) (removed int, err error) {
 	return removed, errors.Join(s.sweepReasons(ctx), s.sweepEndings(ctx))
 }
 
-// sweepPage goes on along the primary key: an index by last use would take heap-only updates away from every touch. A row
-// that is being touched is left alone. last is the last key of the page; more is false after the last page.
-func (s *Shared) sweepPage(ctx context.Context, after string) (removed int, last string, more bool, err error) {
+// sweepDue looks at sessions whose sweep_at has come, the earliest first. What has expired goes; what was used since is
+// looked at again when it may have expired next: once in its idle timeout, where an index by last use would cost more with
+// every touch. A row that is being touched is left for the next sweep. after is where the last batch ended: entries of
+// what is gone stay in the index until a vacuum, and are not to be passed again and again.
+func (s *Shared) sweepDue(ctx context.Context, after int64) (removed int, last int64, more bool, err error) {
 	err = s.db.QueryRow(ctx, `
-		WITH page AS (
-		    SELECT k
+		WITH due AS (
+		    SELECT k, sweep_at
 		    FROM sessions
-		    WHERE k > @after
-		    ORDER BY k
+		    WHERE sweep_at >= @after
+		      AND sweep_at <= floor(extract(epoch FROM now()))::bigint
+		    ORDER BY sweep_at
 		    LIMIT @batch
-		), dead AS (
-		    SELECT k
-		    FROM sessions
-		    WHERE k IN (SELECT k FROM page)
-		      AND NOT `+isLive+`
 		    FOR UPDATE SKIP LOCKED
 		), gone AS (
 		    DELETE FROM sessions
-		    USING dead
-		    WHERE sessions.k = dead.k
-		    RETURNING sessions.*
+		    USING due
+		    WHERE sessions.k = due.k
+		      AND NOT `+isLive+`
+		    RETURNING sessions.k, sessions.id, user_id, e, idle_seconds, last_seen_at
 		), noted AS (
 		    INSERT INTO ended_sessions (k, id, user_id, reason, ended_at)
 		    SELECT k, id, user_id, `+expiredFor+`, `+expiredAt+`
 		    FROM gone
 		    WHERE user_id IS NOT NULL
+		), later AS (
+		    UPDATE sessions
+		    SET sweep_at = ceil(extract(epoch FROM `+expiredAt+`))::bigint
+		    FROM due
+		    WHERE sessions.k = due.k
+		      AND `+isLive+`
 		)
-		SELECT (SELECT count(*) FROM gone), coalesce(max(k), ''), count(*) = @batch
-		FROM page`,
+		SELECT (SELECT count(*) FROM gone), coalesce(max(sweep_at), @after), count(*) = @batch
+		FROM due`,
 		pgx.NamedArgs{"after": after, "batch": sweepBatch}).Scan(&removed, &last, &more)
 	return removed, last, more, postgres.Error("sweep sessions", err)
 }

@@ -15,6 +15,7 @@ func TestTheReasonIsKeptForAWeekAlsoOfWhatWasSwept(t *testing.T) {
 	living := s.issue(t, s.ada(), "")
 	exec(t, s.db, `UPDATE sessions SET last_seen_at = now() - interval '25 hours' WHERE id = $1::uuid`, idle.ID)
 	exec(t, s.db, `UPDATE sessions SET e = extract(epoch FROM now())::bigint - 3600 WHERE id = $1::uuid OR user_id IS NULL`, aged.ID)
+	exec(t, s.db, `UPDATE sessions SET sweep_at = 0`)
 	for _, session := range []Session{ended, idle, aged} { // what has ended before keeps its own reason
 		if err := s.end(t, session.Token); err != nil {
 			t.Fatal(err)
@@ -49,6 +50,49 @@ func TestTheReasonIsKeptForAWeekAlsoOfWhatWasSwept(t *testing.T) {
 	}
 	if err := s.db.QueryRow(t.Context(), `SELECT count(*) FROM ended_sessions`).Scan(&rows); err != nil || rows != 0 {
 		t.Errorf("%d reasons are left (%v), want none", rows, err)
+	}
+}
+
+// What was used is looked at once in its idle timeout, and not at every sweep; what will have expired is looked at in time.
+func TestTheSweepLooksAtASessionWhenItMayHaveExpiredAndNoEarlier(t *testing.T) {
+	t.Parallel()
+	s, store := newSubject(t)
+	token := s.issue(t, s.ada(), "").Token
+	want := func(when string) {
+		t.Helper()
+		s.wantSession(t, token, when)
+		var seconds int
+		err := s.db.QueryRow(t.Context(), `SELECT sweep_at - ceil(extract(epoch FROM `+expiredAt+`))::bigint FROM sessions`).Scan(&seconds)
+		if err != nil || seconds != 0 {
+			t.Errorf("%s: the sweep looks at it %d seconds after it may have expired (%v), want 0", when, seconds, err)
+		}
+	}
+	want("issued")
+	for when, change := range map[string]string{
+		"issued by the release before": `sweep_at = 0`,
+		"used since":                   `sweep_at = extract(epoch FROM now())::bigint - 1, last_seen_at = now() - interval '1 hour'`,
+		"about to be too old":          `sweep_at = 0, e = extract(epoch FROM now())::bigint + 60`,
+	} {
+		exec(t, s.db, `UPDATE sessions SET `+change)
+		if _, err := store.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want(when)
+	}
+}
+
+// An index on it would make every touch write all indexes, and leave a dead row in each.
+func TestNoIndexHasWhatATouchWrites(t *testing.T) {
+	t.Parallel()
+	s, _ := newSubject(t)
+	var indexes int
+	err := s.db.QueryRow(t.Context(), `
+		SELECT count(*)
+		FROM pg_index
+		WHERE indrelid = 'sessions'::regclass
+		  AND pg_get_indexdef(indexrelid) LIKE '%last_seen_at%'`).Scan(&indexes)
+	if err != nil || indexes != 0 {
+		t.Errorf("%d indexes have last_seen_at (%v), want none", indexes, err)
 	}
 }
 

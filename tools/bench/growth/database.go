@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"log"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"sana/backend/postgres"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+)
+
+// database is a migrated database with so many sessions.
+type database struct {
+	name string
+	url  string
+	n    int
+	db   *pgxpool.Pool
+}
+
+// fillBatch is how many sessions one statement inserts.
+const fillBatch = 100_000
+
+// openDatabase makes the database, unless it is there from a run before.
+func openDatabase(ctx context.Context, server string, n int) (*database, error) {
+	u, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+	d := &database{name: fmt.Sprintf("growth_%d", n), n: n}
+	u.Path = "/" + d.name
+	d.url = u.String()
+	made, err := d.create(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := postgres.Migrate(ctx, d.url); err != nil {
+		return nil, err
+	}
+	if d.db, err = pgxpool.New(ctx, d.url); err != nil || !made {
+		return d, err
+	}
+	return d, d.fill(ctx)
+}
+
+func (d *database) create(ctx context.Context, server string) (made bool, err error) {
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(ctx)
+	var exists bool
+	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, d.name).Scan(&exists)
+	if err != nil || exists {
+		return false, err
+	}
+	_, err = conn.Exec(ctx, `CREATE DATABASE `+d.name)
+	return true, err
+}
+
+func (d *database) drop(server string) {
+	conn, err := pgx.Connect(context.Background(), server)
+	if err == nil {
+		_, err = conn.Exec(context.Background(), `DROP DATABASE `+d.name+` WITH (FORCE)`)
+	}
+	if err != nil {
+		log.Printf("%s is left: %v", d.name, err)
+	}
+}
+
+// rows makes sessions with the numbers from $1 to $2 whose tokens begin with $3, two for each user. With $4 seconds since
+// they expired they have; else those with an odd number were seen now, so that no use of them is to be written for hours,
+// and the others in the last twelve hours. They were signed in over the last 29 days. There are no rows of users: no read
+// of a session looks at them.
+const rows = `
+	INSERT INTO sessions (k, v, e, idle_seconds, last_seen_at, sweep_at)
+	SELECT encode(sha256(sha256(($3 || n)::bytea)), 'hex'),
+	       convert_to(format(
+	           '{"id":"%s","expires_at":"%s","user":{"id":"%s","email":"person.%s@mail.example.org","signed_in_at":"%s"},"user_agent":"%s","ip":"%s"}',
+	           md5($3 || n), to_char(ends, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), md5('user' || n / 2)::uuid, n / 2,
+	           to_char(ends - interval '30 days', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+	           'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
+	           '203.0.113.' || n % 250), 'UTF8'),
+	       extract(epoch FROM ends)::bigint, 86400, seen,
+	       extract(epoch FROM least(ends, seen + interval '1 day'))::bigint
+	FROM generate_series($1::integer, $2::integer) AS n,
+	     LATERAL (SELECT now() - make_interval(secs => $4 * random()) AS expired) AS a,
+	     LATERAL (SELECT CASE WHEN $4 > 0 THEN expired ELSE now() + interval '1 day' + random() * interval '29 days' END AS ends,
+	                     CASE WHEN $4 > 0 THEN expired - interval '1 hour'
+	                          WHEN n % 2 = 1 THEN now() + interval '12 hours'
+	                          ELSE now() - random() * interval '12 hours' END AS seen) AS b`
+
+// indexes are made after the rows, which is faster, and as full as they get row by row: two thirds.
+var indexes = [][2]string{
+	{`DROP INDEX sessions_sweep_at`, `CREATE INDEX sessions_sweep_at ON sessions (sweep_at) WITH (fillfactor = 70)`},
+	{`DROP INDEX sessions_id`, `CREATE UNIQUE INDEX sessions_id ON sessions (id) WITH (fillfactor = 70)`},
+	{`DROP INDEX sessions_user_id`, `CREATE INDEX sessions_user_id ON sessions (user_id) WITH (fillfactor = 70) WHERE user_id IS NOT NULL`},
+	{`ALTER TABLE sessions DROP CONSTRAINT sessions_pkey`, `ALTER TABLE sessions ADD PRIMARY KEY (k) WITH (fillfactor = 70)`},
+}
+
+func (d *database) fill(ctx context.Context) error {
+	began := time.Now()
+	for _, index := range indexes {
+		if _, err := d.db.Exec(ctx, index[0]); err != nil {
+			return err
+		}
+	}
+	err := d.insert(ctx, d.n, living, 0)
+	for _, index := range indexes {
+		if err == nil {
+			_, err = d.db.Exec(ctx, `SET maintenance_work_mem = '1GB'; `+index[1])
+		}
+	}
+	if err == nil {
+		err = d.settle(ctx)
+	}
+	log.Printf("%s: filled in %s", d.name, time.Since(began).Round(time.Second))
+	return err
+}
+
+// What tokens begin with.
+const (
+	living  = "growth-"
+	expired = "expired-"
+)
+
+func (d *database) insert(ctx context.Context, n int, prefix string, expiredSeconds float64) error {
+	var group errgroup.Group
+	group.SetLimit(2)
+	for first := 1; first <= n; first += fillBatch {
+		group.Go(func() error {
+			_, err := d.db.Exec(ctx, rows, first, min(first+fillBatch-1, n), prefix, expiredSeconds)
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// settle has what a fill has left behind done before anything is measured.
+func (d *database) settle(ctx context.Context) error {
+	for _, sql := range []string{`VACUUM (ANALYZE) sessions`, `CHECKPOINT`} {
+		if _, err := d.db.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// token is the cookie's value of the session with a number.
+func token(n int) string {
+	raw := sha256.Sum256(fmt.Append(nil, living, n))
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// maxTokens is how many sessions wrk knows at most: more than a round can read, and few enough for its memory.
+const maxTokens = 1_000_000
+
+// tokens writes those of at most count sessions to a file, one after the other: of every step-th number from first on, at
+// random, none twice.
+func (d *database) tokens(count, first, step int) (file string, err error) {
+	numbers := (d.n-first)/step + 1
+	count = min(count, numbers, maxTokens)
+	var text strings.Builder
+	for taken := map[int]bool{}; len(taken) < count; {
+		n := rand.IntN(numbers)
+		if count == numbers {
+			n = len(taken)
+		}
+		if !taken[n] {
+			taken[n] = true
+			text.WriteString(token(first + step*n))
+		}
+	}
+	f, err := os.CreateTemp("", "growth-tokens-")
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	_, err = f.WriteString(text.String())
+	return f.Name(), err
+}

@@ -1,0 +1,140 @@
+// Growth measures how Sana reads, sweeps and takes up disk as its sessions become many.
+//
+//	go run ./growth -postgres URL -sana ../../bin/sana -sizes 1e4,1e5,1e6,1e7 -json growth.json
+//
+// URL is that of a superuser of a server that is there for nothing else. Each size gets a database of its own, filled
+// with the same kind of rows; all of them are there at once, and rounds of load go from one to the next. The load is
+// wrk's.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+type options struct {
+	postgres string
+	sana     string
+	sizes    []int
+	kinds    []kind
+	rounds   int
+	length   time.Duration
+	expired  int
+	touches  time.Duration
+	json     string
+	keep     bool
+}
+
+// report is what -json writes. Ratios are of medians, the largest size against the smallest.
+type report struct {
+	Settings map[string]string  `json:"settings"`
+	Ratios   map[string]float64 `json:"ratios"`
+	Disk     []disk             `json:"disk"`
+	Reads    []reads            `json:"reads"`
+	Sweeps   []sweepResult      `json:"sweeps"`
+	Touches  []touches          `json:"touches"`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, parse()); err != nil {
+		fmt.Fprintln(os.Stderr, "growth:", err)
+		os.Exit(1)
+	}
+}
+
+func parse() options {
+	var o options
+	var sizes, names string
+	flag.StringVar(&o.postgres, "postgres", "", "URL of a superuser of the server")
+	flag.StringVar(&o.sana, "sana", "../../bin/sana", "the built program")
+	flag.StringVar(&sizes, "sizes", "1e4,1e6", "how many sessions, smallest first")
+	flag.StringVar(&names, "reads", strings.Join(kindNames(), ","), "which kinds of reads")
+	flag.IntVar(&o.rounds, "rounds", 3, "of each kind of reads at each size")
+	flag.DurationVar(&o.length, "length", 15*time.Second, "of a round: in each 15 seconds an instance writes once which sessions are in use")
+	flag.IntVar(&o.expired, "expired", 1_000_000, "sessions of the sweep beside reads, 0 for none")
+	flag.DurationVar(&o.touches, "touches", 10*time.Second, "how long sessions are written as seen at each size, 0 for not at all")
+	flag.StringVar(&o.json, "json", "", "file to write the results to")
+	flag.BoolVar(&o.keep, "keep", false, "keep the databases for the next run")
+	flag.Parse()
+	for text := range strings.SplitSeq(sizes, ",") {
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "growth: -sizes: %q is no number\n", text)
+			os.Exit(2)
+		}
+		o.sizes = append(o.sizes, int(n))
+	}
+	for _, k := range kinds {
+		if slices.Contains(strings.Split(names, ","), k.name) {
+			o.kinds = append(o.kinds, k)
+		}
+	}
+	return o
+}
+
+func run(ctx context.Context, o options) error {
+	var result report
+	var err error
+	if result.Settings, err = settings(ctx, o.postgres); err != nil {
+		return err
+	}
+	printSettings(result.Settings)
+	var databases []*database
+	for _, n := range o.sizes {
+		d, err := openDatabase(ctx, o.postgres, n)
+		if err != nil {
+			return err
+		}
+		if !o.keep {
+			defer d.drop(o.postgres)
+		}
+		defer d.db.Close()
+		databases = append(databases, d)
+		size, err := d.disk(ctx)
+		if err != nil {
+			return err
+		}
+		result.Disk = append(result.Disk, size)
+	}
+	printDisk(result.Disk)
+	if result.Reads, err = readAll(ctx, o, databases); err != nil {
+		return err
+	}
+	printReads(result.Reads)
+	result.Ratios = ratios(result.Reads)
+	if o.expired > 0 {
+		if result.Sweeps, err = sweepAll(ctx, o, databases[len(databases)-1]); err != nil {
+			return err
+		}
+		printSweeps(result.Sweeps)
+	}
+	if o.touches > 0 {
+		for _, d := range databases {
+			t, err := d.touches(ctx, o.touches)
+			if err != nil {
+				return err
+			}
+			result.Touches = append(result.Touches, t)
+		}
+		printTouches(result.Touches)
+	}
+	return write(o.json, result)
+}
+
+func write(file string, result report) error {
+	text, err := json.MarshalIndent(result, "", "  ")
+	if err != nil || file == "" {
+		return err
+	}
+	return os.WriteFile(file, append(text, '\n'), 0o644)
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"slices"
+	"time"
+)
+
+// kind is a kind of reads.
+type kind struct {
+	name        string
+	cache       string // SESSION_CACHE
+	count       int    // how many sessions are read
+	first, step int    // of the numbers of sessions that they are taken from
+	means       string
+}
+
+var kinds = []kind{
+	{"cached", "on", 10_000, 1, 1, "SESSION_CACHE=on, 10,000 of the sessions in use"},
+	{"uncached", "off", maxTokens, 1, 2, "SESSION_CACHE=off, all sessions alike, none of whose use has to be written"},
+	{"uncached_in_use", "off", 10_000, 1, 1, "SESSION_CACHE=off, 10,000 of the sessions in use"},
+	{"uncached_and_written", "off", maxTokens, 2, 2, "SESSION_CACHE=off, all sessions alike, every use is the first in an hour and is written"},
+}
+
+func kindNames() (names []string) {
+	for _, k := range kinds {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// reads are the rounds of one kind at one size.
+type reads struct {
+	Kind     string `json:"kind"`
+	Sessions int    `json:"sessions"`
+	Rounds   []load `json:"rounds"`
+}
+
+// median is that of the reads per second.
+func (r reads) median() float64 {
+	var list []float64
+	for _, l := range r.Rounds {
+		list = append(list, l.PerSecond)
+	}
+	slices.Sort(list)
+	return list[len(list)/2]
+}
+
+// warmUp is long enough to read 10,000 sessions once.
+const warmUp = 3 * time.Second
+
+// readAll goes through kinds and sizes once in each round, so that whatever else the machine does meets all alike.
+func readAll(ctx context.Context, o options, databases []*database) ([]reads, error) {
+	var list []reads
+	for range o.kinds {
+		for _, d := range databases {
+			list = append(list, reads{Sessions: d.n})
+		}
+	}
+	for round := range o.rounds {
+		for k, kind := range o.kinds {
+			for j, d := range databases {
+				l, err := o.readOnce(ctx, kind, d)
+				if err != nil {
+					return nil, fmt.Errorf("%s reads of %d sessions: %w", kind.name, d.n, err)
+				}
+				log.Printf("round %d, %s, %d sessions: %+v", round+1, kind.name, d.n, l)
+				r := &list[k*len(databases)+j]
+				r.Kind, r.Rounds = kind.name, append(r.Rounds, l)
+			}
+		}
+	}
+	return list, nil
+}
+
+func (o options) readOnce(ctx context.Context, k kind, d *database) (load, error) {
+	tokens, err := d.tokens(k.count, k.first, k.step)
+	if err != nil {
+		return load{}, err
+	}
+	defer os.Remove(tokens)
+	i, err := o.start(ctx, d, k.cache)
+	if err != nil {
+		return load{}, err
+	}
+	if _, err = i.read(ctx, tokens, warmUp); err != nil {
+		return load{}, err
+	}
+	l, err := i.read(ctx, tokens, o.length)
+	if stopped := i.stop(); err == nil {
+		err = stopped
+	}
+	return l, err
+}
+
+// ratios are those of the largest size to the smallest.
+func ratios(list []reads) map[string]float64 {
+	smallest, largest := map[string]reads{}, map[string]reads{}
+	for _, r := range list {
+		if s, known := smallest[r.Kind]; !known || r.Sessions < s.Sessions {
+			smallest[r.Kind] = r
+		}
+		if r.Sessions >= largest[r.Kind].Sessions {
+			largest[r.Kind] = r
+		}
+	}
+	result := map[string]float64{}
+	for kind, s := range smallest {
+		l := largest[kind]
+		name := fmt.Sprintf("%s_%s_vs_%s", kind, short(l.Sessions), short(s.Sessions))
+		result[name] = l.median() / s.median()
+	}
+	return result
+}
+
+// short writes a power of ten as 1e4.
+func short(n int) string {
+	zeros := 0
+	for ; n >= 10 && n%10 == 0; n /= 10 {
+		zeros++
+	}
+	return fmt.Sprintf("%de%d", n, zeros)
+}
+
+func printReads(list []reads) {
+	fmt.Printf("\nreads a second, wrk with %d connections beside it, medians\n| sessions | reads | a second | rounds | p99, ms | failed |\n", connections)
+	for _, r := range list {
+		var rounds, p99 []string
+		failed := 0
+		for _, l := range r.Rounds {
+			rounds = append(rounds, fmt.Sprintf("%.0f", l.PerSecond))
+			p99 = append(p99, fmt.Sprintf("%.1f", l.P99))
+			failed += l.Failed
+		}
+		fmt.Printf("| %d | %s | %.0f | %v | %v | %d |\n", r.Sessions, r.Kind, r.median(), rounds, p99, failed)
+	}
+	for _, k := range kinds {
+		fmt.Printf("%s: %s\n", k.name, k.means)
+	}
+	for name, ratio := range ratios(list) {
+		fmt.Printf("%s %.2f\n", name, ratio)
+	}
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// script has wrk ask for the session of one of many tokens with each request, and say what came of it.
+//
+//go:embed reads.lua
+var script string
+
+// load is what wrk saw in one round.
+type load struct {
+	PerSecond float64 `json:"per_second"`
+	P50       float64 `json:"p50_ms"`
+	P99       float64 `json:"p99_ms"`
+	Failed    int     `json:"failed"`
+}
+
+const connections = 32
+
+// read has wrk read the sessions of the tokens in a file, on two threads.
+func (i *instance) read(ctx context.Context, tokens string, length time.Duration) (load, error) {
+	lua, err := os.CreateTemp("", "growth-*.lua")
+	if err != nil {
+		return load{}, err
+	}
+	defer os.Remove(lua.Name())
+	defer lua.Close()
+	if _, err := lua.WriteString(script); err != nil {
+		return load{}, err
+	}
+	command := exec.CommandContext(ctx, "wrk", "-t2", fmt.Sprint("-c", connections), fmt.Sprintf("-d%ds", int(length.Seconds())),
+		"-s", lua.Name(), fmt.Sprintf("http://127.0.0.1:%d/api/auth/session", i.port))
+	command.Env = append(os.Environ(), "TOKENS="+tokens)
+	output, err := command.CombinedOutput()
+	if err != nil {
+		return load{}, fmt.Errorf("wrk: %w\n%s", err, output)
+	}
+	_, text, found := strings.Cut(string(output), "RESULT ")
+	var l load
+	if !found || json.Unmarshal([]byte(text), &l) != nil {
+		return load{}, fmt.Errorf("wrk said something else than its script:\n%s", output)
+	}
+	return l, nil
+}

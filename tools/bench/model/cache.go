@@ -1,0 +1,139 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// people is what is assumed of them: so many visits a day, each of so many requests in so many seconds.
+type people struct {
+	visits   float64
+	requests int
+	seconds  int
+}
+
+// perSecond is how many requests there are on an average of the day.
+func (p people) perSecond(sessions float64) float64 {
+	return sessions * p.visits * float64(p.requests) / 86_400
+}
+
+// inUse is how many sessions are in the middle of a visit.
+func (p people) inUse(sessions float64) float64 {
+	return sessions * p.visits * float64(p.seconds) / 86_400
+}
+
+// setting is one instance among instances that share the requests.
+type setting struct {
+	people
+	sessions  float64
+	instances int
+	megabytes int
+	sticky    bool    // a session's requests all come to the same instance; else each to any
+	zipf      float64 // visits are by few sessions, by Zipf's law; 0: by all alike
+}
+
+// weight is what cache.go of backend/session counts for a copy: 400 bytes and its texts.
+const weight = 400 + 32 + 112 + 12 + 36 + 26
+
+func simulateCache(args []string) error {
+	flags := flag.NewFlagSet("cache", flag.ExitOnError)
+	var p people
+	flags.Float64Var(&p.visits, "visits", 2, "of each session on a day")
+	flags.IntVar(&p.requests, "requests", 20, "in a visit")
+	flags.IntVar(&p.seconds, "seconds", 600, "that a visit lasts")
+	perInstance := flags.Float64("per-instance", 20_000, "requests a second that one instance takes")
+	_ = flags.Parse(args)
+	fmt.Printf("%.0f visits a day of %d requests in %d s; an instance takes %.0f requests a second; a copy weighs %d bytes\n",
+		p.visits, p.requests, p.seconds, *perInstance, weight)
+	fmt.Println("| sessions | requests/s | in use | instances | requests of a session | visits | cache, MB | hits | reads of the database/s | touches/s |")
+	for _, sessions := range []float64{1e6, 1e7, 1e8, 1e9} {
+		instances := max(2, int(p.perSecond(sessions) / *perInstance + 0.999))
+		for _, sticky := range []bool{false, true} {
+			for _, zipf := range []float64{0, 1.1} {
+				for _, megabytes := range []int{64, 256, 1024} {
+					s := setting{p, sessions, instances, megabytes, sticky, zipf}
+					s.show(s.hits())
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (s setting) show(hits float64) {
+	where, who := "to any", "of all alike"
+	if s.sticky {
+		where = "to one"
+	}
+	if s.zipf > 0 {
+		who = fmt.Sprintf("Zipf %.1f", s.zipf)
+	}
+	fmt.Printf("| %.0e | %.0f | %.0f | %d | %s | %s | %d | %.1f %% | %.0f | %.0f |\n", s.sessions, s.perSecond(s.sessions),
+		s.inUse(s.sessions), s.instances, where, who, s.megabytes, 100*hits, s.perSecond(s.sessions)*(1-hits), s.touches())
+}
+
+// touches is how many sessions are written as seen in a second by all instances: each that is in use once a minute.
+func (s setting) touches() float64 { return s.inUse(s.sessions) / 60 }
+
+// Of the simulated time, the first part fills the cache, and in the second hits are counted.
+const (
+	fillVisits  = 2 // times a visit's length
+	countVisits = 1
+	// most is how many requests of the whole time are simulated: with more, sessions, instance and cache are made smaller
+	// together, which changes no share.
+	most = 4e6
+)
+
+// hits simulates an instance second by second.
+func (s setting) hits() float64 {
+	share := 1 / float64(s.instances)
+	population := s.sessions
+	if s.sticky { // the instance sees its own sessions only, and all that they ask
+		population, share = population/float64(s.instances), 1
+	}
+	length := (fillVisits + countVisits) * s.seconds
+	bytes := float64(s.megabytes << 20)
+	scale := min(1, most/(s.perSecond(population)*share*float64(length)))
+	population, bytes = population*scale, bytes*scale
+	copies := otter.Must(&otter.Options[uint64, struct{}]{
+		MaximumWeight: uint64(bytes),
+		Weigher:       func(uint64, struct{}) uint32 { return weight },
+	})
+	random := rand.New(rand.NewPCG(1, 2))
+	pick := func() uint64 { return random.Uint64N(uint64(population)) }
+	if s.zipf > 0 {
+		zipf := rand.NewZipf(random, s.zipf, 1, uint64(population)-1)
+		pick = zipf.Uint64
+	}
+	calendar := make([][]uint64, length+s.seconds+1) // sessions that ask in each second
+	begin := population * s.visits / 86_400
+	var due, read, hit float64
+	for second := range length {
+		for due += begin; due >= 1; due-- {
+			session := pick()
+			for range s.requests {
+				if random.Float64() < share {
+					at := second + random.IntN(s.seconds)
+					calendar[at] = append(calendar[at], session)
+				}
+			}
+		}
+		for _, session := range calendar[second] {
+			_, found := copies.GetIfPresent(session)
+			if !found {
+				copies.Set(session, struct{}{})
+			}
+			if second >= fillVisits*s.seconds {
+				read++
+				if found {
+					hit++
+				}
+			}
+		}
+		calendar[second] = nil
+	}
+	return hit / read
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sana/backend/metrics"
+	"sana/backend/postgres"
+	"sana/backend/session"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// measureEndings has sessions end at several rates while several numbers of stores hear of it.
+func measureEndings(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("endings", flag.ExitOnError)
+	url := flags.String("postgres", "", "URL of a superuser of a server on this machine, in a database that Sana has migrated")
+	length := flags.Duration("length", 10*time.Second, "of each measurement")
+	_ = flags.Parse(args)
+	if _, err := postgres.Migrate(ctx, *url); err != nil {
+		return err
+	}
+	fmt.Println("| LISTEN | instances | endings/s | questions/s | of each instance | CPU of the server, % of a core |")
+	for _, listens := range []bool{true, false} {
+		for _, instances := range []int{2, 10, 30} {
+			for _, rate := range []int{0, 10, 100, 1000} {
+				if err := measure(ctx, *url, instances, rate, listens, *length); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func measure(ctx context.Context, url string, instances, rate int, listens bool, length time.Duration) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	var asked atomic.Int64
+	defer all.Wait()
+	defer cancel()
+	var stores []*session.Shared
+	for range instances {
+		s, err := openStore(ctx, url, listens, &asked)
+		if err != nil {
+			return err
+		}
+		stores = append(stores, s)
+		all.Go(func() {
+			s.Run(ctx)
+			s.Close()
+		})
+	}
+	db, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer db.Close(context.WithoutCancel(ctx))
+	if err := wait(ctx, time.Second); err != nil {
+		return err
+	}
+	cpu, err := serverCPU(ctx, db)
+	if err != nil {
+		return err
+	}
+	questions, began := asked.Load(), time.Now()
+	if err := endSessions(ctx, db, rate, length); err != nil {
+		return err
+	}
+	took := time.Since(began).Seconds()
+	perSecond := float64(asked.Load()-questions) / took
+	after, err := serverCPU(ctx, db)
+	fmt.Printf("| %v | %d | %d | %.0f | %.1f | %.1f |\n", listens, instances, rate, perSecond, perSecond/float64(instances), 100*(after-cpu).Seconds()/took)
+	return err
+}
+
+// openStore opens a store with a cache whose questions for endings are counted.
+func openStore(ctx context.Context, url string, listens bool, asked *atomic.Int64) (*session.Shared, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = 1
+	config.ConnConfig.Tracer = counter{asked}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	limits := session.Limits{Idle: 24 * time.Hour, MaxAge: 30 * 24 * time.Hour}
+	return session.NewCached(ctx, pool, limits, session.CacheOptions{Bytes: 64 << 20, AskOnly: !listens}, slog.New(slog.DiscardHandler), metrics.New("model"))
+}
+
+// counter counts questions for endings.
+type counter struct{ asked *atomic.Int64 }
+
+func (c counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(data.SQL, "session_endings_swept") {
+		c.asked.Add(1)
+	}
+	return ctx
+}
+
+func (counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// endSessions writes so many endings a second into the log, each in a transaction of its own with the hint that the store
+// gives after it, as separate people would.
+func endSessions(ctx context.Context, db *pgx.Conn, rate int, length time.Duration) error {
+	if rate == 0 {
+		return wait(ctx, length)
+	}
+	tick := time.NewTicker(time.Second / time.Duration(rate))
+	defer tick.Stop()
+	for range int(length.Seconds() * float64(rate)) {
+		<-tick.C
+		for _, sql := range []string{
+			`INSERT INTO session_endings (k) VALUES (encode(sha256(gen_random_uuid()::text::bytea), 'hex'))`,
+			`SELECT pg_notify('session_endings', '')`,
+		} {
+			if _, err := db.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// serverCPU is the time that the processes of the server that serve connections have computed so far.
+func serverCPU(ctx context.Context, db *pgx.Conn) (total time.Duration, err error) {
+	rows, err := db.Query(ctx, `SELECT pid FROM pg_stat_activity WHERE datname = current_database()`)
+	if err != nil {
+		return 0, err
+	}
+	pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		return 0, err
+	}
+	for _, pid := range pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return 0, err
+		}
+		_, fields, _ := strings.Cut(string(text), ") ")
+		var user, system int
+		var state string
+		var skipped [10]int
+		_, err = fmt.Sscan(fields, &state, &skipped[0], &skipped[1], &skipped[2], &skipped[3], &skipped[4], &skipped[5], &skipped[6],
+			&skipped[7], &skipped[8], &skipped[9], &user, &system)
+		if err != nil {
+			return 0, err
+		}
+		total += time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100
+	}
+	return total, nil
+}

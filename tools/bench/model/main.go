@@ -1,0 +1,33 @@
+// Model computes what more sessions than fit on one machine would ask of Sana.
+//
+//	go run ./model cache                     how often instances find a session in their cache
+//	go run ./model endings -postgres URL     what it costs that all instances hear of endings
+//
+// The first is a simulation, with the cache's own library and weights, of one instance among many. The second measures:
+// stores of backend/session with their cache, as many as there would be instances, on one server.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	var err error
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == "cache":
+		err = simulateCache(os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "endings":
+		err = measureEndings(ctx, os.Args[2:])
+	default:
+		err = fmt.Errorf("say what: cache or endings")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "model:", err)
+		os.Exit(1)
+	}
+}

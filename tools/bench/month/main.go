@@ -1,0 +1,91 @@
+// Month lets a month of sessions that roll on pass over Sana's tables in minutes, and says what becomes of their size.
+//
+//	go run ./month -postgres URL -sessions 10000 -days 30 -json month.json
+//
+// URL is that of a superuser of a server that is there for nothing else: its autovacuum is set to look every second,
+// which is the most often that it can, and as often as every 72 simulated minutes where a month passes in ten real ones.
+// So it comes later than in life, and what is shown is no better than what an operator sees.
+//
+// The same month passes over three databases: with Postgres' own settings, with Sana's, and with Sana's and an index on
+// last_seen_at, which Sana does not have. Sessions are issued, ended and swept by Sana's own code; its clock is the
+// database's, and there now() is a function that says what time is simulated. The other statements are copies of those
+// that Sana and River send.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sync/errgroup"
+)
+
+type options struct {
+	postgres string
+	sessions int
+	days     int
+	json     string
+}
+
+// variants are what is compared.
+var variants = []struct {
+	name string
+	sql  []string // after the migration
+}{
+	{"postgres", []string{
+		`ALTER TABLE sessions RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
+		`ALTER TABLE ended_sessions RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
+		`ALTER TABLE challenges RESET (fillfactor, autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
+		`ALTER TABLE throttle RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
+		`ALTER TABLE session_endings RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold)`,
+		`ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor, autovacuum_vacuum_cost_delay)`,
+	}},
+	{"sana", nil},
+	{"indexed", []string{`CREATE INDEX ON sessions (last_seen_at)`}},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	var o options
+	flag.StringVar(&o.postgres, "postgres", "", "URL of a superuser of the server")
+	flag.IntVar(&o.sessions, "sessions", 10_000, "how many there are at any time")
+	flag.IntVar(&o.days, "days", 30, "how long it lasts")
+	flag.StringVar(&o.json, "json", "", "file to write the results to")
+	flag.Parse()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "month:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	restore, err := hurryAutovacuum(ctx, o.postgres)
+	if err != nil {
+		return err
+	}
+	defer restore()
+	results := make([]result, len(variants))
+	group, ctx := errgroup.WithContext(ctx)
+	for n, v := range variants {
+		group.Go(func() (err error) {
+			results[n], err = o.pass(ctx, v.name, v.sql)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	show(o, results)
+	if o.json == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(results, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.json, append(text, '\n'), 0o644)
+}
