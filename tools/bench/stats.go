@@ -1,0 +1,14 @@
+package main
+
+import "slices"
+
+// median is the middle of some values, none of which may be missing.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+// quantile is the value below which so much of the sorted ones lies.
+func quantile(sorted []float64, q float64) float64 {
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
