@@ -169,7 +169,7 @@ async function checkContractTypes() {
 
 async function checkGoFormat() {
   const gofmt = join((await mustRun('go env', 'go', ['env', 'GOROOT'])).trim(), 'bin', 'gofmt')
-  const unformatted = await mustRun('gofmt', gofmt, ['-l', 'backend', 'frontend/embed.go', 'migrations'])
+  const unformatted = await mustRun('gofmt', gofmt, ['-l', 'backend', 'frontend/embed.go', 'migrations', 'tools'])
   if (unformatted) throw new Problem(`${unformatted}\nThese are not formatted: run gofmt -w on them.`)
 }
 

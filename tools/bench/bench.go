@@ -15,18 +15,19 @@ import (
 
 // lengths are how long and how often things are measured.
 type lengths struct {
-	rounds  int           // of everything that is compared
-	warm    time.Duration // before each measurement of reads
-	read    time.Duration
-	signIns time.Duration // of each kind, a round
-	endings int
-	starts  int
-	people  int // who are signed in, in each store
+	rounds       int           // of everything that is compared
+	warm         time.Duration // before each measurement of reads
+	read         time.Duration
+	signIns      time.Duration // of each kind, a round
+	signInRounds int
+	endings      int
+	starts       int
+	people       int // who are signed in, in each store
 }
 
 var (
-	fullLengths  = lengths{rounds: 5, warm: 2 * time.Second, read: 6 * time.Second, signIns: 30 * time.Second, endings: 500, starts: 9, people: 10_000}
-	quickLengths = lengths{rounds: 3, warm: time.Second, read: 2 * time.Second, signIns: 5 * time.Second, endings: 100, starts: 3, people: 1000}
+	fullLengths  = lengths{rounds: 5, warm: 2 * time.Second, read: 6 * time.Second, signIns: 30 * time.Second, signInRounds: 3, endings: 500, starts: 9, people: 10_000}
+	quickLengths = lengths{rounds: 3, warm: time.Second, read: 2 * time.Second, signIns: 5 * time.Second, signInRounds: 1, endings: 100, starts: 3, people: 1000}
 )
 
 // bench is one run.

@@ -41,6 +41,12 @@ func statOf(pid string) (stat, bool) {
 	}, true
 }
 
+// ownUse is how much of a processor this process has used so far, without those that it has started.
+func ownUse() time.Duration {
+	of, _ := statOf("self")
+	return of.own
+}
+
 // usedBy is how much of a processor a process and its children have used so far.
 func usedBy(pid int) time.Duration {
 	of, _ := statOf(strconv.Itoa(pid))

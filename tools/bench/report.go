@@ -107,8 +107,8 @@ func (r *report) addReads(targets []target, rounds []map[string]reading) {
 		speed := over(t.name, func(m reading) float64 { return m.perSecond() })
 		r.row(t.name, fmt.Sprintf("%.0f", speed), digits(speed/constant),
 			digits(over(t.name, func(m reading) float64 { return m.P50 })), digits(over(t.name, func(m reading) float64 { return m.P99 })),
-			digits(over(t.name, func(m reading) float64 { return float64(m.server.Nanoseconds()) / 1000 })),
-			digits(over(t.name, func(m reading) float64 { return float64(m.database.Nanoseconds()) / 1000 })))
+			digits(over(t.name, func(m reading) float64 { return microseconds(m.server) })),
+			digits(over(t.name, func(m reading) float64 { return microseconds(m.database) })))
 	}
 	r.begin("Ratios of the reads, each the median of those within a round", "ratio", "figure", "lowest to highest round", "at least")
 	for _, ratio := range readRatios {

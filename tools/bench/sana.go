@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
@@ -66,6 +68,22 @@ func (b *bench) migrated(ctx context.Context, name string) (database string, err
 // cookieOf is the cookie with a token.
 func cookieOf(token string) string {
 	return web.SessionCookieName(&url.URL{Scheme: "https", Host: publicHost}) + "=" + token
+}
+
+const deviceCookie = "__Host-sana_device"
+
+// deviceToken is what a browser holds that somebody has signed in with before, as package signin makes it: where it does not
+// any more, a notice is mailed that the benchmark does not expect.
+func deviceToken(address string) string {
+	keys, err := keyring.Parse(secretKeys)
+	if err != nil {
+		panic(err)
+	}
+	id := random(16)
+	mac := hmac.New(sha256.New, keys.Current().Derive("sana/device/v1"))
+	mac.Write(id)
+	mac.Write([]byte(address))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(id))
 }
 
 // ticketOf is what Sana answers to whoever has this session.

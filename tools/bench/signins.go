@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,19 +24,38 @@ type signIns struct {
 	perSecond              float64
 	server, database, load time.Duration // of processors, a sign-in
 	p50, p99               float64       // milliseconds of a whole one
+	ask, mail, verify      float64       // milliseconds of its steps, medians
+}
+
+// steps are how long one sign-in took.
+type steps struct{ ask, mail, verify time.Duration }
+
+func (s steps) whole() time.Duration { return s.ask + s.mail + s.verify }
+
+// kind is who signs in.
+type kind struct {
+	name    string
+	known   bool // has an account
+	at      bool // in a browser that it has signed in with before
+	notices int  // further mails that come with it
+}
+
+var kinds = []kind{
+	{name: "known, in a browser of theirs", known: true, at: true},
+	{name: "new", known: false},
+	{name: "known, in a new browser: a notice is mailed, too", known: true, notices: 1},
 }
 
 // signingIn is what the clients of one measurement share.
 type signingIn struct {
-	port    int
-	sink    *sink
-	created bool // whether each of them makes an account
-	address func(int) string
-	next    *atomic.Int64
+	kind
+	port int
+	sink *sink
+	next *atomic.Int64 // person of the whole run
 
 	mu    sync.Mutex
 	asked []string
-	took  []time.Duration // of those that ended within the time
+	took  []steps // of those that ended within the time
 }
 
 // measureSignIns has people ask for codes, read their mail and type them.
@@ -48,10 +66,9 @@ func measureSignIns(ctx context.Context, b *bench) error {
 	}
 	defer mails.close()
 	database, err := b.migrated(ctx, "signins")
-	if err != nil {
-		return err
+	if err == nil {
+		err = addUsers(ctx, database)
 	}
-	known, err := addUsers(ctx, database)
 	if err != nil {
 		return err
 	}
@@ -60,46 +77,43 @@ func measureSignIns(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.stop()
-	var counts [2]atomic.Int64 // of the known and of the new, over all rounds
-	results := [2][]signIns{}
-	for round := range b.rounds {
-		for i, kind := range []string{"known", "new"} {
+	var next atomic.Int64
+	results := make([][]signIns, len(kinds))
+	for round := range b.signInRounds {
+		for i, k := range kinds {
 			if err := b.settle(ctx); err != nil {
 				return err
 			}
-			measured := &signingIn{port: s.port, sink: mails, created: kind == "new", next: &counts[i], address: func(n int) string {
-				return fmt.Sprintf("%s%07d@sana.example", kind, n)
-			}}
-			result, err := b.signIn(ctx, s, measured)
-			if err == nil && kind == "known" && int(counts[i].Load()) > known {
-				err = fmt.Errorf("there are only %d known users", known)
+			result, err := b.signIn(ctx, s, &signingIn{kind: k, port: s.port, sink: mails, next: &next})
+			if err == nil && next.Load() > knownUsers {
+				err = fmt.Errorf("there are only %d known users", knownUsers)
 			}
 			if err != nil {
 				b.failed = true
-				return fmt.Errorf("%s users: %w; the log is %s", kind, err, s.log)
+				return fmt.Errorf("%s: %w; the log is %s", k.name, err, s.log)
 			}
 			results[i] = append(results[i], result)
-			b.progress("round %d of %d: %-5s users %6.0f sign-ins/s", round+1, b.rounds, kind, result.perSecond)
+			b.progress("round %d of %d: %6.0f sign-ins/s: %s", round+1, b.signInRounds, result.perSecond, k.name)
 		}
 	}
-	b.report.addSignIns(results[0], results[1])
+	b.report.addSignIns(results)
 	return nil
 }
 
-// addUsers makes more known users than can sign in during a run: each does it once, because an address gets one code a
-// minute.
-func addUsers(ctx context.Context, database string) (n int, err error) {
+// knownUsers are more than can sign in during a run: each does it once, because an address gets one code a minute.
+const knownUsers = 1_000_000
+
+func addUsers(ctx context.Context, database string) error {
 	conn, err := pgx.Connect(ctx, database+unhurried)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer conn.Close(ctx)
-	n = 500_000
-	_, err = conn.Exec(ctx, `INSERT INTO users (email) SELECT 'known' || lpad(i::text, 7, '0') || '@sana.example' FROM generate_series(1, $1) AS i`, n)
+	_, err = conn.Exec(ctx, `INSERT INTO users (email) SELECT 'known' || lpad(i::text, 7, '0') || '@sana.example' FROM generate_series(1, $1) AS i`, knownUsers)
 	if err == nil {
 		_, err = conn.Exec(ctx, "VACUUM ANALYZE")
 	}
-	return n, err
+	return err
 }
 
 // signIn has all clients at work: a tenth of the time to warm up, then what counts, then until every mail is there.
@@ -121,38 +135,57 @@ func (b *bench) signIn(ctx context.Context, s *server, shared *signingIn) (signI
 		})
 	}
 	time.Sleep(time.Until(begin))
-	server, database, load := usedBy(s.pid()), usedBy(b.postmaster), usedBy(os.Getpid())
+	server, database, load := usedBy(s.pid()), usedBy(b.postmaster), ownUse()
 	time.Sleep(time.Until(end))
-	server, database, load = usedBy(s.pid())-server, usedBy(b.postmaster)-database, usedBy(os.Getpid())-load
+	server, database, load = usedBy(s.pid())-server, usedBy(b.postmaster)-database, ownUse()-load
 	group.Wait()
 	close(faults)
 	if err := errors.Join(<-faults, ctx.Err(), shared.drain(ctx)); err != nil {
 		return signIns{}, err
 	}
-	n := time.Duration(max(1, len(shared.took)))
-	slices.Sort(shared.took)
-	at := func(q float64) float64 {
-		return float64(shared.took[min(len(shared.took)-1, int(q*float64(len(shared.took))))].Microseconds()) / 1000
+	if len(shared.took) == 0 {
+		return signIns{}, errors.New("nobody has signed in")
 	}
+	at := func(q float64, of func(steps) time.Duration) float64 {
+		var values []float64
+		for _, s := range shared.took {
+			values = append(values, float64(of(s).Microseconds())/1000)
+		}
+		slices.Sort(values)
+		return quantile(values, q)
+	}
+	n := time.Duration(len(shared.took))
 	return signIns{
-		perSecond: float64(len(shared.took)) / b.signIns.Seconds(),
-		server:    server / n, database: database / n, load: load / n, p50: at(0.5), p99: at(0.99),
+		perSecond: float64(n) / b.signIns.Seconds(),
+		server:    server / n, database: database / n, load: load / n,
+		p50: at(0.5, steps.whole), p99: at(0.99, steps.whole),
+		ask:    at(0.5, func(s steps) time.Duration { return s.ask }),
+		mail:   at(0.5, func(s steps) time.Duration { return s.mail }),
+		verify: at(0.5, func(s steps) time.Duration { return s.verify }),
 	}, nil
+}
+
+// address is a person's.
+func (k kind) address(n int) string {
+	if k.known {
+		return fmt.Sprintf("known%07d@sana.example", n)
+	}
+	return fmt.Sprintf("new%07d@sana.example", n)
 }
 
 // once signs one person in.
 func (s *signingIn) once(c *client, begin, end time.Time) error {
-	start := time.Now()
 	n := int(s.next.Add(1))
 	address := s.address(n)
 	c.anew(n)
-	if s.created {
-		c.anew(n + 1<<23)
+	if s.at {
+		c.cookies[deviceCookie] = deviceToken(address)
 	}
 	code := s.sink.expect(address)
 	s.mu.Lock()
 	s.asked = append(s.asked, address)
 	s.mu.Unlock()
+	start := time.Now()
 	if err := c.post("/api/auth/code", map[string]string{"email": address}, http.StatusAccepted, nil); err != nil {
 		return err
 	}
@@ -160,61 +193,66 @@ func (s *signingIn) once(c *client, begin, end time.Time) error {
 		User    user `json:"user"`
 		Created bool `json:"created"`
 	}
+	asked := time.Now()
+	var mailed time.Time
 	select {
 	case code := <-code:
+		mailed = time.Now()
 		if err := c.post("/api/auth/verify", map[string]string{"code": code}, http.StatusOK, &who); err != nil {
 			return err
 		}
 	case <-time.After(mailPatience):
 		return fmt.Errorf("no mail came to %s within %s", address, mailPatience)
 	}
-	if who.User.Email != address || who.Created != s.created {
-		return fmt.Errorf("got %+v, want %s with created = %t", who, address, s.created)
+	if who.User.Email != address || who.Created == s.known {
+		return fmt.Errorf("got %+v, want %s with created = %t", who, address, !s.known)
 	}
 	if now := time.Now(); now.After(begin) && now.Before(end) {
 		s.mu.Lock()
-		s.took = append(s.took, now.Sub(start))
+		s.took = append(s.took, steps{asked.Sub(start), mailed.Sub(asked), now.Sub(mailed)})
 		s.mu.Unlock()
 	}
 	return nil
 }
 
-// drain waits until every mail that was asked for is there, and holds that none came twice.
+// drain waits until every mail is there, and holds that none came twice and none that nobody asked for.
 func (s *signingIn) drain(ctx context.Context) error {
 	deadline := time.Now().Add(drainPatience)
 	for {
-		once, lost, again := s.sink.tally(s.asked)
+		right, fewer, more := s.sink.tally(s.asked, s.notices)
 		switch {
-		case again > 0:
-			return fmt.Errorf("%d of %d mails came twice", again, len(s.asked))
-		case once == len(s.asked):
+		case more > 0:
+			return fmt.Errorf("of %d people %d got more mails than they should", len(s.asked), more)
+		case right == len(s.asked):
 			return nil
 		case time.Now().After(deadline) || ctx.Err() != nil:
-			return fmt.Errorf("%d of %d mails are lost", lost, len(s.asked))
+			return fmt.Errorf("of %d people %d got fewer mails than they should", len(s.asked), fewer)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 }
 
-func (r *report) addSignIns(known, fresh []signIns) {
+func (r *report) addSignIns(results [][]signIns) {
 	r.begin(fmt.Sprintf("Whole sign-ins: ask, mail, verify; %d clients", signInClients),
-		"users", "sign-ins/s", "lowest to highest round", "p50 ms", "p99 ms", "CPU µs each: server", "database", "load beside it")
-	add := func(kind string, all []signIns) float64 {
+		"who", "sign-ins/s", "lowest to highest round", "p50 ms", "of which ask, mail, verify", "p99 ms", "CPU µs each: server", "database", "load beside it")
+	var speeds []float64
+	for i, k := range kinds {
 		over := func(value func(signIns) float64) (values []float64) {
-			for _, s := range all {
+			for _, s := range results[i] {
 				values = append(values, value(s))
 			}
 			return values
 		}
-		micro := func(value func(signIns) time.Duration) string {
-			return digits(median(over(func(s signIns) float64 { return float64(value(s).Microseconds()) })))
-		}
+		middle := func(value func(signIns) float64) string { return digits(median(over(value))) }
 		speed := over(func(s signIns) float64 { return s.perSecond })
-		r.row(kind, digits(median(speed)), digits(slices.Min(speed))+" to "+digits(slices.Max(speed)),
-			digits(median(over(func(s signIns) float64 { return s.p50 }))), digits(median(over(func(s signIns) float64 { return s.p99 }))),
-			micro(func(s signIns) time.Duration { return s.server }), micro(func(s signIns) time.Duration { return s.database }),
-			micro(func(s signIns) time.Duration { return s.load }))
-		return median(speed)
+		speeds = append(speeds, median(speed))
+		r.row(k.name, digits(median(speed)), digits(slices.Min(speed))+" to "+digits(slices.Max(speed)),
+			middle(func(s signIns) float64 { return s.p50 }),
+			middle(func(s signIns) float64 { return s.ask })+", "+middle(func(s signIns) float64 { return s.mail })+", "+middle(func(s signIns) float64 { return s.verify }),
+			middle(func(s signIns) float64 { return s.p99 }),
+			middle(func(s signIns) float64 { return microseconds(s.server) }),
+			middle(func(s signIns) float64 { return microseconds(s.database) }),
+			middle(func(s signIns) float64 { return microseconds(s.load) }))
 	}
-	r.add("whole sign-ins, the slower of known and new users", "signins_per_s", min(add("known", known), add("new", fresh)), "/s", "1 000, better 1 500")
+	r.add("whole sign-ins: the slower of known users in a browser of theirs and new users", "signins_per_s", min(speeds[0], speeds[1]), "/s", "1 000, better 1 500")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -19,12 +18,15 @@ type sink struct {
 	smtp *smtp.Server
 
 	mu      sync.Mutex
-	taken   map[string]int         // mails by recipient
+	taken   map[string]mails       // by recipient
 	waiting map[string]chan string // codes by recipient
 }
 
+// mails counts those of one person.
+type mails struct{ codes, notices int }
+
 func startSink() (*sink, error) {
-	s := &sink{taken: map[string]int{}, waiting: map[string]chan string{}}
+	s := &sink{taken: map[string]mails{}, waiting: map[string]chan string{}}
 	s.smtp = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &delivery{sink: s}, nil }))
 	s.smtp.Domain = "mail." + publicHost
 	s.smtp.ErrorLog = log.New(io.Discard, "", 0)
@@ -49,31 +51,38 @@ func (s *sink) expect(address string) <-chan string {
 	return code
 }
 
+// take counts a mail; code is "" in a notice.
 func (s *sink) take(address, code string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.taken[address]++
-	if waiting, ok := s.waiting[address]; ok {
+	so := s.taken[address]
+	if code == "" {
+		so.notices++
+	} else {
+		so.codes++
+	}
+	s.taken[address] = so
+	if waiting, ok := s.waiting[address]; ok && code != "" {
 		delete(s.waiting, address)
 		waiting <- code
 	}
 }
 
-// tally is what became of the mails of some addresses: how many came, never or more than once.
-func (s *sink) tally(asked []string) (once, lost, again int) {
+// tally tells how many of some people have what they should, one code and so many notices, how many less and how many more.
+func (s *sink) tally(people []string, notices int) (right, fewer, more int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, address := range asked {
-		switch s.taken[address] {
-		case 0:
-			lost++
-		case 1:
-			once++
+	for _, address := range people {
+		switch got := s.taken[address]; {
+		case got.codes > 1 || got.notices > notices:
+			more++
+		case got.codes < 1 || got.notices < notices:
+			fewer++
 		default:
-			again++
+			right++
 		}
 	}
-	return once, lost, again
+	return right, fewer, more
 }
 
 // delivery is one conversation.
@@ -97,8 +106,8 @@ func (d *delivery) Data(content io.Reader) error {
 			code, _, _ = strings.Cut(subject, " ")
 		}
 	}
-	if code == "" {
-		return fmt.Errorf("a mail without a code to %s", d.to)
+	if strings.Trim(code, "0123456789") != "" {
+		code = ""
 	}
 	d.sink.take(d.to, code)
 	return lines.Err()
