@@ -51,7 +51,7 @@ type signingIn struct {
 	kind
 	port int
 	sink *sink
-	next *atomic.Int64 // person of the whole run
+	next *atomic.Int64 // person, with an account or without, of the whole run
 
 	mu    sync.Mutex
 	asked []string
@@ -67,7 +67,7 @@ func measureSignIns(ctx context.Context, b *bench) error {
 	defer mails.close()
 	database, err := b.migrated(ctx, "signins")
 	if err == nil {
-		err = addUsers(ctx, database)
+		err = addUsers(ctx, database, b.known)
 	}
 	if err != nil {
 		return err
@@ -77,16 +77,16 @@ func measureSignIns(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.stop()
-	var next atomic.Int64
+	next := map[bool]*atomic.Int64{true: {}, false: {}}
 	results := make([][]signIns, len(kinds))
 	for round := range b.signInRounds {
 		for i, k := range kinds {
 			if err := b.settle(ctx); err != nil {
 				return err
 			}
-			result, err := b.signIn(ctx, s, &signingIn{kind: k, port: s.port, sink: mails, next: &next})
-			if err == nil && next.Load() > knownUsers {
-				err = fmt.Errorf("there are only %d known users", knownUsers)
+			result, err := b.signIn(ctx, s, &signingIn{kind: k, port: s.port, sink: mails, next: next[k.known]})
+			if err == nil && next[true].Load() > int64(b.known) {
+				err = fmt.Errorf("there are only %d users with an account: this machine needs more", b.known)
 			}
 			if err != nil {
 				b.failed = true
@@ -100,16 +100,14 @@ func measureSignIns(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// knownUsers are more than can sign in during a run: each does it once, because an address gets one code a minute.
-const knownUsers = 1_000_000
-
-func addUsers(ctx context.Context, database string) error {
+// addUsers makes people who have an account.
+func addUsers(ctx context.Context, database string, n int) error {
 	conn, err := pgx.Connect(ctx, database+unhurried)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, `INSERT INTO users (email) SELECT 'known' || lpad(i::text, 7, '0') || '@sana.example' FROM generate_series(1, $1) AS i`, knownUsers)
+	_, err = conn.Exec(ctx, `INSERT INTO users (email) SELECT 'known' || lpad(i::text, 7, '0') || '@sana.example' FROM generate_series(1, $1) AS i`, n)
 	if err == nil {
 		_, err = conn.Exec(ctx, "VACUUM ANALYZE")
 	}
@@ -178,6 +176,9 @@ func (s *signingIn) once(c *client, begin, end time.Time) error {
 	n := int(s.next.Add(1))
 	address := s.address(n)
 	c.anew(n)
+	if !s.known {
+		c.anew(n + 1<<23)
+	}
 	if s.at {
 		c.cookies[deviceCookie] = deviceToken(address)
 	}
