@@ -81,6 +81,8 @@ function goChecks() {
     { parts, name: 'staticcheck', run: () => go('tool', 'staticcheck', ...goPackages) },
     { parts, name: 'go.mod', run: checkGoMod },
     { parts, name: 'go mod verify', run: () => go('mod', 'verify') },
+    // It is a module of its own, which nothing else here would compile.
+    { parts, name: 'go vet of tools/bench', run: () => go('vet', '-C', 'tools/bench', './...') },
     { parts, name: 'govulncheck', run: checkVulnerabilities },
   ]
 }

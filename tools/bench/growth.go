@@ -20,7 +20,8 @@ func measureGrowth(ctx context.Context, b *bench) error {
 		sizes = "1e4,1e5"
 	}
 	file := b.path("growth.json")
-	cmd := exec.CommandContext(ctx, b.growth, "-postgres", b.database, "-sana", b.sana, "-sizes", sizes, "-json", file)
+	cmd := exec.CommandContext(ctx, b.growth, "-postgres", b.database, "-sana", b.sana, "-sizes", sizes,
+		"-reads", "cached,uncached", "-expired", "0", "-touches", "0", "-json", file)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return err
