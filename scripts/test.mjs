@@ -82,6 +82,8 @@ function goChecks() {
     { parts, name: 'staticcheck', run: () => go('tool', 'staticcheck', ...goPackages) },
     { parts, name: 'go.mod', run: checkGoMod },
     { parts, name: 'go mod verify', run: () => go('mod', 'verify') },
+    // It is a module of its own, which nothing else here would compile.
+    { parts, name: 'go vet of tools/bench', run: () => go('vet', '-C', 'tools/bench', './...') },
     { parts, name: 'govulncheck', run: checkVulnerabilities },
   ]
 }
@@ -187,7 +189,7 @@ async function checkContractTypes() {
 
 async function checkGoFormat() {
   const gofmt = join((await mustRun('go env', 'go', ['env', 'GOROOT'])).trim(), 'bin', 'gofmt')
-  const unformatted = await mustRun('gofmt', gofmt, ['-l', 'backend', 'frontend/embed.go', 'migrations'])
+  const unformatted = await mustRun('gofmt', gofmt, ['-l', 'backend', 'frontend/embed.go', 'migrations', 'tools'])
   if (unformatted) throw new Problem(`${unformatted}\nThese are not formatted: run gofmt -w on them.`)
 }
 

@@ -1,4 +1,5 @@
-// The Postgres of `npm test`: made for one run, quick because nothing in it has to outlive that, and gone afterwards.
+// The Postgres of `npm test`: made for one run, quick because nothing in it has to outlive that, and gone afterwards. That of
+// `npm run bench` is made and goes like it, with settings of its own.
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +10,7 @@ import { openCluster, startPostgres } from './postgres.mjs'
 import { Problem } from './problem.mjs'
 import { signalGroup } from './processes.mjs'
 
-const settings = {
+const quick = {
   fsync: 'off',
   full_page_writes: 'off',
   synchronous_commit: 'off',
@@ -19,9 +20,10 @@ const settings = {
 }
 
 /**
+ * @param {Record<string, string | number>} [settings]
  * @returns {Promise<{ url: string, stop: () => Promise<void> }>} the database `postgres` on it; `stop` removes it all
  */
-export async function startTestPostgres() {
+export async function startTestPostgres(settings = quick) {
   const dir = mkdtempSync(join(tmpdir(), 'sana-test-'))
   const stops = [async () => rmSync(dir, { recursive: true, force: true })]
   const stop = async () => {
