@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sana/backend/keyring"
+	"sana/backend/metrics"
 	"sana/backend/session"
 	"sana/backend/web"
 
@@ -148,7 +149,7 @@ func sealedJar(ctx context.Context, list []answer) (jar, error) {
 		return nil, err
 	}
 	name := web.SessionCookieName(&url.URL{Scheme: "https", Host: publicHost})
-	store := session.NewSealed(keys, name, sessionLimits, time.Now)
+	store := session.NewSealed(keys, name, sessionLimits, time.Now, metrics.New("bench"))
 	var j jar
 	for _, p := range list {
 		issued, err := store.Issue(ctx, nil, sessionOf(p), "")
