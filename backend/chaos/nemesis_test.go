@@ -74,9 +74,9 @@ func TestTheInvariantsHoldUnderRandomFaults(t *testing.T) {
 		app.WaitReady(t)
 	}
 	n.w.AwaitMails(t)
-	checkInvariants(t, n.w)
-	crowd.check(n)
 	t.Logf("faults: %v; people: %v", n.done, crowd.counts)
+	crowd.check(n)
+	checkInvariants(t, n.w)
 }
 
 func newNemesis(t *testing.T, seed uint64, instances int) *nemesis {

@@ -99,7 +99,7 @@ func newPatient(ctx context.Context, d doctorCommand, in invocation) (*patient, 
 			return nil, fmt.Errorf("%s is not an address that Sana sends codes to", d.Roundtrip)
 		}
 	}
-	if p.cfg, err = config.Load(in.environ); err != nil {
+	if p.cfg, err = config.Look(in.environ); err != nil {
 		p.faults = strings.Split(err.Error(), "\n")
 	}
 	p.connect(ctx)

@@ -138,7 +138,12 @@ const keyFile = ".data/secret_keys"
 
 // Load reads environ, a list of NAME=value. The error names every variable that is wrong, one a line, and says what to
 // do.
-func Load(environ []string) (Config, error) {
+func Load(environ []string) (Config, error) { return load(environ, keyring.ReadOrCreateFile) }
+
+// Look is Load for whoever is to change nothing: that development has not made its key file yet is a fault.
+func Look(environ []string) (Config, error) { return load(environ, keyring.ReadFile) }
+
+func load(environ []string, readKeyFile func(path string) (string, error)) (Config, error) {
 	var faults faultList
 	var cfg Config
 	values := env.ToMap(environ)
@@ -147,7 +152,7 @@ func Load(environ []string) (Config, error) {
 	faults.when(cfg.Env == Production && values["TRUSTED_PROXY_HOPS"] == "", "TRUSTED_PROXY_HOPS",
 		"is not set; it is 2 on Render, 1 behind one nginx, 0 without a proxy. A wrong number makes everybody share one client's limits")
 	cfg.check(&faults)
-	cfg.readKeys(&faults)
+	cfg.readKeys(&faults, readKeyFile)
 	return cfg, faults.err()
 }
 
@@ -265,10 +270,10 @@ func (c *Config) readSignUp(f *faultList) {
 	}
 }
 
-func (c *Config) readKeys(f *faultList) {
+func (c *Config) readKeys(f *faultList, readFile func(path string) (string, error)) {
 	list, source := c.SecretKeys.Reveal(), ""
 	if list == "" && c.Env == Development {
-		content, err := keyring.ReadOrCreateFile(keyFile)
+		content, err := readFile(keyFile)
 		f.when(err != nil, "SECRET_KEYS", "is not set and %s cannot be used: %v", keyFile, err)
 		list, source = content, " (from "+keyFile+")"
 	}

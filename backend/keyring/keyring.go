@@ -154,6 +154,15 @@ func ReadOrCreateFile(path string) (string, error) {
 	return readOwn(path)
 }
 
+// ReadFile is ReadOrCreateFile that makes nothing.
+func ReadFile(path string) (string, error) {
+	content, err := readOwn(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", errors.New("it is not there yet; sana serve makes it")
+	}
+	return content, err
+}
+
 func readOwn(path string) (string, error) {
 	if ReadableBy(path, 0o044) {
 		return "", errors.New("others than its owner can read it; run: chmod 600 " + path)
