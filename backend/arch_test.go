@@ -55,6 +55,7 @@ var mayImport = map[string][]string{
 var onlyIn = map[string][]string{
 	"database/sql":                    {"postgres", "postgres/postgrestest"},
 	"github.com/alecthomas/kong":      {"cli"},
+	"github.com/andybalholm/brotli":   {"web"},
 	"github.com/caarlos0/env/":        {"config"},
 	"github.com/fxamacker/cbor/":      {"session"},
 	"github.com/getkin/kin-openapi/":  {"sanatest"},

@@ -96,7 +96,7 @@ func (s *Server) report(c *fiber.Ctx, o *observed, err error, took time.Duration
 	if failed {
 		level = slog.LevelWarn
 	}
-	if o.quiet && status == fiber.StatusOK || !s.Log.Enabled(context.Background(), level) {
+	if o.quiet && (status == fiber.StatusOK || status == fiber.StatusNotModified) || !s.Log.Enabled(context.Background(), level) {
 		return
 	}
 	line := [8]slog.Attr{

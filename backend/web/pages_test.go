@@ -145,36 +145,6 @@ func TestFilesAndPagesOfTheSPA(t *testing.T) {
 	}
 }
 
-// What Vite has left after brotli goes to whoever takes that, under the name and the kind of the file itself.
-func TestAFileGoesCompressedToWhoeverTakesIt(t *testing.T) {
-	t.Parallel()
-	spa := fstest.MapFS{
-		"assets/index-B3xQ.js":    {Data: []byte("plain")},
-		"assets/index-B3xQ.js.br": {Data: []byte("small")},
-		"favicon.svg":             {Data: []byte("plain")},
-	}
-	b := serve(t, newServer(t, spa, false)).Open(t)
-	const script = "/assets/index-B3xQ.js"
-	for _, c := range []struct{ path, accept, body, coding, vary string }{
-		{script, "gzip, deflate, br, zstd", "small", "br", "Accept-Encoding"},
-		{script, "gzip;q=0.5, BR ; q=0.5", "small", "br", "Accept-Encoding"},
-		{script, "gzip, br;q=0", "plain", "", "Accept-Encoding"},
-		{script, "br; q=0.000", "plain", "", "Accept-Encoding"},
-		{script, "gzip, brotli", "plain", "", "Accept-Encoding"},
-		{script, "identity", "plain", "", "Accept-Encoding"},
-		{script, "*", "plain", "", "Accept-Encoding"},
-		{"/favicon.svg", "br", "plain", "", ""},
-	} {
-		a := b.Get(c.path, sanatest.With("Accept-Encoding", c.accept)).Want(http.StatusOK)
-		sanatest.WantEqual(t, c.accept+": body", string(a.Body), c.body)
-		sanatest.WantEqual(t, c.accept+": Content-Encoding", a.Header.Get("Content-Encoding"), c.coding)
-		sanatest.WantEqual(t, c.accept+": Vary", a.Header.Get("Vary"), c.vary)
-	}
-	kind := b.Get(script, sanatest.With("Accept-Encoding", "br")).Header.Get("Content-Type")
-	sanatest.WantEqual(t, "Content-Type", kind, "text/javascript; charset=utf-8")
-	b.Get(script+".br", sanatest.With("Accept-Encoding", "br")).Want(http.StatusNotFound, "not_found")
-}
-
 // A preview of the page, made by another site, needs whole addresses: they are PUBLIC_URL's, whoever asks under whichever host.
 func TestThePageNamesItsPictureByPublicURL(t *testing.T) {
 	t.Parallel()

@@ -66,7 +66,7 @@ type Options struct {
 type Server struct {
 	Options
 	app    *fiber.App
-	files  map[string]file
+	files  map[string]*file
 	cookie cookieSettings // of the session
 	device cookieSettings // of a browser that has signed in
 	hosts  hosts

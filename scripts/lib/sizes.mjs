@@ -35,14 +35,13 @@ function measure() {
   return {
     'JavaScript of the first page': sum(filesOfFirstPage()),
     'JavaScript of the whole app': sum(files.filter((name) => extname(name) === '.js')),
-    CSS: sum(files.filter((name) => extname(name) === '.css')),
+    CSS: styleSize(),
   }
 }
 
 /** The page's script, and what that imports before it runs. */
 function filesOfFirstPage() {
-  const html = readFileSync(join(spaDir, 'index.html'), 'utf8')
-  const names = new Set([...html.matchAll(/<script [^>]*src="\/assets\/([^"]+)"/g)].map(([, name]) => name ?? ''))
+  const names = new Set([...page().matchAll(/<script [^>]*src="\/assets\/([^"]+)"/g)].map(([, name]) => name ?? ''))
   for (const name of names) {
     const code = readFileSync(join(assets, name), 'utf8')
     for (const [, imported] of code.matchAll(/(?:from|import)\s*["'`]\.\/([^"'`]+)["'`]/g)) names.add(imported ?? '')
@@ -51,10 +50,24 @@ function filesOfFirstPage() {
   return [...names]
 }
 
+function page() {
+  return readFileSync(join(spaDir, 'index.html'), 'utf8')
+}
+
+/** All of it is in the page. */
+function styleSize() {
+  const style = /<style>([\s\S]*?)<\/style>/.exec(page())?.[1]
+  if (!style) throw new Problem('frontend/dist/index.html has no style.')
+  return brotliCompressSync(style).length
+}
+
 /** Each file under the name that it has whatever its content. */
 function sizesByName() {
-  const loaded = readdirSync(assets).filter((name) => extname(name) !== '.br')
-  return loaded.map((name) => /** @type {const} */ ([name.replace(/-[\w-]{8}\./, '.'), sizeOf(name)]))
+  const scripts = readdirSync(assets).filter((name) => extname(name) === '.js')
+  const sizes = scripts.map(
+    (name) => /** @type {[string, number]} */ ([name.replace(/-[\w-]{8}\./, '.'), sizeOf(name)]),
+  )
+  return [...sizes, /** @type {[string, number]} */ (['style.css', styleSize()])]
 }
 
 function growth() {

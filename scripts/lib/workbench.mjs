@@ -1,4 +1,5 @@
 // The workbench of the pages, built for tests and pictures: every page in every state, with canned answers.
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
@@ -24,7 +25,7 @@ export async function buildWorkbench() {
  * @returns {Promise<{ url: string, close: () => void }>}
  */
 export async function serveWorkbench() {
-  const policy = pagesPolicy()
+  const policy = pagesPolicy(readFileSync(join(dir, 'index.html'), 'utf8'))
   const server = createServer(({ url = '/' }, response) => {
     const { pathname } = new URL(url, 'http://localhost')
     const type = types[/** @type {keyof typeof types} */ (extname(pathname))]
@@ -39,10 +40,16 @@ export async function serveWorkbench() {
   return { url: `http://127.0.0.1:${port}`, close: () => server.close() }
 }
 
-/** The policy as the server's source has it: one string, over several lines. */
-function pagesPolicy() {
+/**
+ * The policy as the server's source has it, one string over several lines, with the hash of the page's own style.
+ * @param {string} page
+ */
+function pagesPolicy(page) {
   const source = readFileSync(join(root, 'backend/web/headers.go'), 'utf8')
   const literal = /policySPA += ((?:"[^"]*"(?: \+\s+)?)+)/.exec(source)?.[1]
   if (!literal) throw new Error('backend/web/headers.go has no policySPA')
-  return [...literal.matchAll(/"([^"]*)"/g)].map(([, part]) => part).join('')
+  const policy = [...literal.matchAll(/"([^"]*)"/g)].map(([, part]) => part).join('')
+  const style = /<style>([\s\S]*?)<\/style>/.exec(page)?.[1] ?? ''
+  const hash = createHash('sha256').update(style).digest('base64')
+  return policy.replace("style-src 'self'", `style-src 'self' 'sha256-${hash}'`)
 }
