@@ -56,7 +56,9 @@ func (r *report) set(key string, value float64) {
 }
 
 // leaveOut says why a part has no figures.
-func (r *report) leaveOut(part, reason string) { r.note(part, "NOT MEASURED: "+reason) }
+func (r *report) leaveOut(part, reason string) {
+	r.note(part, "NOT MEASURED: "+strings.Join(strings.Fields(reason), " "))
+}
 
 // begin begins a table, to which row adds.
 func (r *report) begin(title string, columns ...string) {
