@@ -31,6 +31,14 @@ func (c *client) anew(n int) {
 	c.address = netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 0x0b_00_00_00+uint32(n)))).String()
 }
 
+// refusal is another status than the wanted one.
+type refusal struct {
+	status int
+	words  string
+}
+
+func (r *refusal) Error() string { return r.words }
+
 // post sends JSON, takes the cookies of the answer, and reads its body where that is wanted.
 func (c *client) post(path string, body any, wanted int, into any) error {
 	content, err := json.Marshal(body)
@@ -56,10 +64,10 @@ func (c *client) post(path string, body any, wanted int, into any) error {
 		return err
 	}
 	if got := response.StatusCode(); got != wanted {
-		return fmt.Errorf("POST %s: got %d %s, want %d", path, got, response.Body(), wanted)
+		return &refusal{got, fmt.Sprintf("POST %s: got %d %s, want %d", path, got, response.Body(), wanted)}
 	}
-	for line := range response.Header.PeekAll("Set-Cookie") {
-		pair, _, _ := strings.Cut(string(response.Header.PeekAll("Set-Cookie")[line]), ";")
+	for _, line := range response.Header.PeekAll("Set-Cookie") {
+		pair, _, _ := strings.Cut(string(line), ";")
 		name, value, _ := strings.Cut(pair, "=")
 		c.cookies[name] = value
 	}

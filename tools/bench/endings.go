@@ -28,22 +28,23 @@ type ended struct {
 func measureEndings(ctx context.Context, b *bench) error {
 	b.report.begin(fmt.Sprintf("Endings: %d sessions ended at one instance, read at another that wrk reads from with %d connections", b.endings, connections),
 		"how it hears", "p50 ms", "p99 ms", "max ms", "answered as signed in to requests begun 2 s after", "reads/s meanwhile")
-	for _, way := range []struct {
-		name, key, name2 string
-	}{{"LISTEN", "revocation_ms.", ""}, {"it only asks", "", "&application_name=direct"}} {
-		delays, late, speed, err := b.endSessions(ctx, way.name, way.name2)
+	for _, way := range []struct{ name, migrations, key string }{
+		{"LISTEN", "", "revocation_ms."},
+		{"it only asks", "&application_name=direct", ""},
+	} {
+		delays, late, speed, err := b.endSessions(ctx, way.name, way.migrations)
 		if err != nil {
 			return fmt.Errorf("%s: %w", way.name, err)
 		}
 		figures := map[string]float64{"p50": quantile(delays, 0.5), "p99": quantile(delays, 0.99), "max": delays[len(delays)-1]}
 		b.report.row(way.name, digits(figures["p50"]), digits(figures["p99"]), digits(figures["max"]), fmt.Sprint(late), fmt.Sprintf("%.0f", speed))
-		if way.key != "" {
-			for name, value := range figures {
-				b.report.set(way.key+name, value)
-			}
-		}
 		if late > 0 {
 			return fmt.Errorf("%s: %d requests begun more than %s after the end were answered as signed in", way.name, late, lateAfter)
+		}
+		for name, value := range figures {
+			if way.key != "" {
+				b.report.set(way.key+name, value)
+			}
 		}
 	}
 	return nil

@@ -28,7 +28,8 @@ func (b *bench) printMethod(ctx context.Context) {
   session, up to %d connections to the database, as Sana has, and the same %d people with the same JSON.
 - Whole sign-ins: %s of each kind and round, every one of another person and address, mail by SMTP to a server in the load
   program; all mails that were asked for came, none twice.
-- CPU is user and system time of the server's processes, and of all processes of Postgres.
+- CPU is user and system time of the server's processes, and of all processes of Postgres; a ratio by CPU is what one read costs of
+  both together, which other work on the machine changes less.
 - Postgres: %s. %s
 `, time.Now().UTC().Format("2006-01-02 15:04 UTC"), processor(), runtime.NumCPU(), kernel(ctx), connections, threads, b.people,
 		b.rounds, b.warm, b.lengths.read, poolSize, b.people, b.signIns, b.settings, b.commitTime(ctx))
