@@ -39,7 +39,7 @@ var variants = []struct {
 	{"postgres", []string{
 		`ALTER TABLE sessions RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
 		`ALTER TABLE ended_sessions RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
-		`ALTER TABLE challenges RESET (fillfactor, autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
+		`ALTER TABLE challenges RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
 		`ALTER TABLE throttle RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
 		`ALTER TABLE session_endings RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold)`,
 		`ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor, autovacuum_vacuum_cost_delay)`,
