@@ -41,7 +41,6 @@ var variants = []struct {
 		`ALTER TABLE ended_sessions RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
 		`ALTER TABLE challenges RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
 		`ALTER TABLE throttle RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
-		`ALTER TABLE session_endings RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold)`,
 		`ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor, autovacuum_vacuum_cost_delay)`,
 	}},
 	{"sana", nil},
