@@ -95,7 +95,7 @@ func openStore(ctx context.Context, url string, listens bool, asked *atomic.Int6
 		return nil, err
 	}
 	limits := session.Limits{Idle: 24 * time.Hour, MaxAge: 30 * 24 * time.Hour}
-	return session.NewCached(ctx, pool, limits, session.CacheOptions{Bytes: 64 << 20, AskOnly: !listens}, slog.New(slog.DiscardHandler), metrics.New("model"))
+	return session.NewCached(ctx, pool, limits, session.CacheOptions{Bytes: 64 << 20, AskOnly: !listens}, slog.New(slog.DiscardHandler), metrics.New("forecast"))
 }
 
 // counter counts questions for endings.
