@@ -30,8 +30,9 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 # Certificate authorities, zone data and the program: no shell, no package manager, no file that anybody could write.
 FROM scratch
 COPY --from=program /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=program /usr/local/go/lib/time/zoneinfo.zip /
-ENV ZONEINFO=/zoneinfo.zip
+COPY --from=program /usr/local/go/lib/time/zoneinfo.zip /usr/local/go/lib/time/
+# Where Go looks also for the zone that TZ names; ZONEINFO is for zones that a program asks for only.
+ENV GOROOT=/usr/local/go
 COPY --from=program /sana /sana
 # As a number, because Kubernetes' runAsNonRoot cannot see that a name is not root's.
 USER 65532:65532

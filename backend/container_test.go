@@ -93,10 +93,10 @@ func TestTheImageIsBuiltWithTheVersionsThatTheSourcesAskFor(t *testing.T) {
 func TestTheImageHasTheBinaryOfNpmRunBuild(t *testing.T) {
 	t.Parallel()
 	builds := read(t, "../scripts/lib/builds.mjs")
-	list := submatch(t, `const flags = \[(.+), '-o', binary\]`, builds)
+	list := submatch(t, `const flags = \[(.+), '-o', target\]`, builds)
 	var want []string
 	for _, quoted := range regexp.MustCompile("'[^']*'|`[^`]*`").FindAllString(list, -1) {
-		flag := strings.ReplaceAll(quoted[1:len(quoted)-1], "${version()}", "${VERSION}")
+		flag := strings.ReplaceAll(quoted[1:len(quoted)-1], "${version}", "${VERSION}")
 		if strings.Contains(flag, " ") {
 			flag = `"` + flag + `"`
 		}
@@ -129,14 +129,14 @@ func TestTheImageHasNoShellAndNoRoot(t *testing.T) {
 	}
 	want := []string{
 		"--from=program /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/", // where crypto/x509 looks first
-		"--from=program /usr/local/go/lib/time/zoneinfo.zip /",
+		"--from=program /usr/local/go/lib/time/zoneinfo.zip /usr/local/go/lib/time/",
 		"--from=program /sana /sana",
 	}
 	if !slices.Equal(copied, want) {
 		t.Errorf("copied into the image: got %q, want %q", copied, want)
 	}
-	if got := only(t, last, "ENV"); got != "ZONEINFO=/zoneinfo.zip" {
-		t.Errorf("ENV: got %s, want where package time finds the zones", got)
+	if got := only(t, last, "ENV"); got != "GOROOT=/usr/local/go" {
+		t.Errorf("ENV: got %s, want where package time finds all zones, that of TZ too", got)
 	}
 	if got := only(t, last, "USER"); !regexp.MustCompile(`^[1-9]\d*:[1-9]\d*$`).MatchString(got) {
 		t.Errorf("USER: got %s, want numbers that are not root's", got)
@@ -174,7 +174,7 @@ func TestNoVariableOfTheConfigurationIsABuildArgument(t *testing.T) {
 	variables := config.Variables()
 	for _, i := range slices.Concat(stages(t)...) {
 		name, _, _ := strings.Cut(i.arguments, "=")
-		if i.name == "ENV" && name != "ZONEINFO" || i.name == "ARG" && slices.ContainsFunc(variables, func(v config.Variable) bool { return strings.HasPrefix(name, v.Name) }) {
+		if i.name == "ENV" && name != "GOROOT" || i.name == "ARG" && slices.ContainsFunc(variables, func(v config.Variable) bool { return strings.HasPrefix(name, v.Name) }) {
 			t.Errorf("%s %s: it would stay in the image", i.name, name)
 		}
 	}

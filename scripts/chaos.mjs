@@ -7,6 +7,7 @@ import { postgresBinaries } from './lib/postgres.mjs'
 import { runMain } from './lib/problem.mjs'
 import { mustRun } from './lib/processes.mjs'
 import { provideProxies } from './lib/proxies.mjs'
+import { buildReleasesBefore } from './lib/releases-before.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
 
@@ -17,12 +18,15 @@ async function main() {
   await buildSpa()
   const missing = await provideProxies()
   if (missing.length > 0) console.log(`Without ${missing.join(' and ')}, which cannot be had here.`)
+  const before = await buildReleasesBefore()
+  if (before.missing.length > 0) console.log(`Of the releases before this one, ${before.missing.join('; ')}.`)
   const { url, stop } = await startTestPostgres()
   try {
     const env = {
       ...process.env,
       TEST_DATABASE_URL: url,
       SANA_POSTGRES_BIN: await postgresBinaries(),
+      SANA_RELEASES_BEFORE: before.dir,
       SANA_CHAOS_LONG: '1',
     }
     console.log('Everything but the random faults: a few minutes …')
@@ -33,6 +37,7 @@ async function main() {
     return 0
   } finally {
     await stop()
+    await before.remove()
   }
 }
 

@@ -157,7 +157,7 @@ func TestAStarvedInstanceCorruptsNothing(t *testing.T) {
 	in := signedIn(t, w, starved.URL)
 	p, code := waiting(t, w, starved.URL)
 	w.AwaitMails(t)
-	starved.Signal(t, syscall.SIGSTOP)
+	starved.Pause(t)
 	again := p.copied()
 	var late sync.WaitGroup
 	var lateAnswer answer
@@ -165,7 +165,7 @@ func TestAStarvedInstanceCorruptsNothing(t *testing.T) {
 	in.want(in.session(other.URL), http.StatusOK)
 	p.want(p.verify(other.URL, code), http.StatusOK)
 	signedIn(t, w, other.URL)
-	starved.Signal(t, syscall.SIGCONT)
+	starved.Resume(t)
 	late.Wait()
 	if lateAnswer.status == http.StatusOK {
 		t.Error("the code was good for two sessions")
@@ -173,6 +173,52 @@ func TestAStarvedInstanceCorruptsNothing(t *testing.T) {
 	starved.WaitReady(t)
 	in.want(in.session(starved.URL), http.StatusOK)
 	w.AwaitMails(t)
+	checkInvariants(t, w)
+}
+
+// F-30: an instance that is stopped in the middle of a sign-in keeps what it has locked until the database ends its
+// transaction, at the latest after idle_in_transaction_session_timeout: until then the same sign-in elsewhere is answered with
+// 503 and Retry-After, and then it is done, once.
+func TestASignInThatAStarvedInstanceHasBegunIsDoneByAnother(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	starved := w.Run(t, "DATABASE_URL="+w.DatabaseURL+"&lock_timeout=30s&idle_in_transaction_session_timeout=2s")
+	other := w.Run(t)
+	p, code := waiting(t, w, starved.URL)
+	w.AwaitMails(t)
+	tx, err := w.DB.Begin(t.Context())
+	if err == nil {
+		_, err = tx.Exec(t.Context(), `LOCK TABLE throttle`)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := p.copied()
+	var begun sync.WaitGroup
+	var begunAnswer answer
+	begun.Go(func() { begunAnswer = again.verify(starved.URL, code) })
+	sanatest.Eventually(t, "the sign-in does not get to the limits", func() error {
+		return sanatest.CountError(w.Count(t, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'throttle'::regclass`), 1)
+	})
+	starved.Pause(t)
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sanatest.Eventually(t, "nobody gets in", func() error {
+		a := p.verify(other.URL, code)
+		if a.isLost() {
+			return sanatest.CountError(a.status, http.StatusOK)
+		}
+		p.want(a, http.StatusOK)
+		return nil
+	})
+	starved.Resume(t)
+	begun.Wait()
+	if begunAnswer.status == http.StatusOK {
+		t.Error("the code was good for two sessions")
+	}
+	starved.WaitReady(t)
+	p.want(p.session(starved.URL), http.StatusOK)
 	checkInvariants(t, w)
 }
 

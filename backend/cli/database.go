@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -28,11 +29,13 @@ func openDatabase(
 	if db, err = openPool(ctx, cfg, tracer); err != nil {
 		return nil, nil, err
 	}
-	if err = prepareDatabase(ctx, cfg, o, db, log); err == nil {
-		probe, err = postgres.OpenProbe(ctx, cfg.DatabaseURL.Reveal())
-	}
-	if err != nil {
+	if probe, err = postgres.OpenProbe(ctx, cfg.DatabaseURL.Reveal()); err != nil {
 		db.Close()
+		return nil, nil, err
+	}
+	if err = prepareDatabase(ctx, cfg, o, db, probe, log); err != nil {
+		db.Close()
+		probe.Close()
 		return nil, nil, err
 	}
 	return db, probe, nil
@@ -47,8 +50,8 @@ func openPool(ctx context.Context, cfg config.Config, tracer *tracing.Tracer) (*
 }
 
 // prepareDatabase migrates the database, or refuses a schema that is too old.
-func prepareDatabase(ctx context.Context, cfg config.Config, o Options, db *pgxpool.Pool, log *slog.Logger) error {
-	return patiently(ctx, log, func() error { return tryDatabase(ctx, cfg, o, db, log) })
+func prepareDatabase(ctx context.Context, cfg config.Config, o Options, db, probe *pgxpool.Pool, log *slog.Logger) error {
+	return patiently(ctx, log, func() error { return tryDatabase(ctx, cfg, o, db, probe, log) })
 }
 
 // patiently calls do until it succeeds or fails for another reason than that the database is away: not up yet, or with
@@ -75,10 +78,18 @@ func patiently(ctx context.Context, log *slog.Logger, do func() error) error {
 	}
 }
 
-func tryDatabase(ctx context.Context, cfg config.Config, o Options, db *pgxpool.Pool, log *slog.Logger) error {
-	if err := db.Ping(ctx); err != nil {
-		return err
+// tryDatabase leaves both pools with a connection: the probe looks at the schema while the other one connects.
+func tryDatabase(ctx context.Context, cfg config.Config, o Options, db, probe *pgxpool.Pool, log *slog.Logger) error {
+	connected := make(chan error, 1)
+	go func() { connected <- db.Ping(ctx) }()
+	err := migrateIfWanted(ctx, cfg, o, log)
+	if err == nil {
+		err = postgres.CheckSchema(ctx, probe)
 	}
+	return cmp.Or(<-connected, err)
+}
+
+func migrateIfWanted(ctx context.Context, cfg config.Config, o Options, log *slog.Logger) error {
 	development := cfg.Env == config.Development
 	if development || o.Migrate {
 		applied, err := postgres.Migrate(ctx, cfg.MigrateDatabaseURL.Reveal())
@@ -90,9 +101,7 @@ func tryDatabase(ctx context.Context, cfg config.Config, o Options, db *pgxpool.
 		}
 	}
 	if development {
-		if err := postgres.MigrateDevelopment(ctx, cfg.MigrateDatabaseURL.Reveal()); err != nil {
-			return err
-		}
+		return postgres.MigrateDevelopment(ctx, cfg.MigrateDatabaseURL.Reveal())
 	}
-	return postgres.CheckSchema(ctx, db)
+	return nil
 }

@@ -47,18 +47,14 @@ type Program struct {
 	keeping     sync.WaitGroup // what writes back which sessions were used, and the inbox
 }
 
-// run begins to work and to listen.
+// run begins to listen and to work. Requests are answered while the queue still begins: what they enqueue waits for it.
 func (p *Program) run(ctx context.Context, cfg config.Config) error {
-	begin := func() error { return p.queue.Start(context.WithoutCancel(ctx)) }
-	if err := patiently(ctx, p.log, begin); err != nil {
-		return err
-	}
 	listener, err := listen(ctx, cfg)
 	if err != nil {
-		return errors.Join(err, p.stopWorking(ctx))
+		return err
 	}
 	if err := p.serveMetrics(ctx, cfg.MetricsAddr); err != nil {
-		return errors.Join(err, listener.Close(), p.stopWorking(ctx))
+		return errors.Join(err, listener.Close())
 	}
 	p.Addr = listener.Addr().String()
 	keep, stop := context.WithCancel(context.Background())
@@ -70,14 +66,11 @@ func (p *Program) run(ctx context.Context, cfg config.Config) error {
 		p.keeping.Go(func() { keepRunning(keep, p.log, "inbox", p.inbox) })
 	}
 	go func() { p.served <- p.server.Serve(listener) }()
+	begin := func() error { return p.queue.Start(context.WithoutCancel(ctx)) }
+	if err := patiently(ctx, p.log, begin); err != nil {
+		return errors.Join(err, p.Stop())
+	}
 	return nil
-}
-
-// stopWorking is for a start that failed after work had begun.
-func (p *Program) stopWorking(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	return p.queue.Stop(ctx)
 }
 
 // Wait returns nil when ctx ends, and an error when the server ends before.

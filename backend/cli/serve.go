@@ -170,7 +170,7 @@ func openSessions(
 	}
 	limits := session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}
 	if cfg.SessionStore == config.StoreCookie {
-		return session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now), nil, nil
+		return session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now, counts), nil, nil
 	}
 	if cfg.SessionCache == config.Off {
 		shared, err = session.NewShared(ctx, db, limits, log, counts)

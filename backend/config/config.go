@@ -63,7 +63,7 @@ type Config struct {
 	SecretKeys         Secret        `env:"SECRET_KEYS" help:"id:base64 of at least 32 bytes, as sana keys new prints it, newest first, separated by commas; required in production, in development kept in .data/secret_keys"`
 	SessionStore       string        `env:"SESSION_STORE" envDefault:"postgres" help:"who keeps sessions: postgres, where an ended one is over at once and everywhere, or cookie, where the browser holds it, encrypted, and a copy lives until it expires"`
 	SessionCache       string        `env:"SESSION_CACHE" envDefault:"on" help:"with SESSION_STORE=postgres: on, where each instance keeps copies in its memory, and a session that another instance ends is over here within 2 seconds, or off, where every request asks the database"`
-	SessionCacheMB     int           `env:"SESSION_CACHE_MB" envDefault:"64" help:"how much memory the copies may take, in megabytes; one takes about 600 bytes"`
+	SessionCacheMB     int           `env:"SESSION_CACHE_MB" envDefault:"64" help:"how much memory the copies may take, in megabytes; one takes about 900 bytes"`
 	SessionIdleTimeout time.Duration `env:"SESSION_IDLE_TIMEOUT" envDefault:"24h" help:"a session that is not used for so long ends"`
 	SessionMaxAge      time.Duration `env:"SESSION_MAX_AGE" envDefault:"720h" help:"a session ends after so long, however it is used"`
 	CodeLength         int           `env:"CODE_LENGTH" envDefault:"6" help:"digits of a code, 6 to 8"`

@@ -34,7 +34,7 @@ func openPredecessor(name string, limits session.Limits) (session.Store, error) 
 // newRandomSecret returns a cookie store whose secret is made when the program starts, and is gone when it ends.
 func newRandomSecret(limits session.Limits) (session.Store, error) {
 	secret, err := keyring.Parse(keyring.New(time.Now()))
-	return session.NewSealed(secret, "__Host-sana_session", limits, time.Now), err
+	return session.NewSealed(secret, "__Host-sana_session", limits, time.Now, nil), err
 }
 
 // files keeps each session in a file of one folder, on the disk of one instance.

@@ -32,12 +32,13 @@ type Source int
 
 // The sources of sessions.
 const (
-	Store Source = iota // the database
-	Cache               // this process's memory
+	Store  Source = iota // the database
+	Cache                // this process's memory
+	Cookie               // the cookie that came with the request
 )
 
 // sources are their names in labels.
-var sources = [...]string{Store: "store", Cache: "cache"}
+var sources = [...]string{Store: "store", Cache: "cache", Cookie: "cookie"}
 
 // Bounds of histograms, in seconds: of a request, which has 5 s at the most, and of a mail, whose code is good for 600.
 var (
@@ -63,7 +64,7 @@ func New(version string) *Metrics {
 		"Tries to send mails, by kind and outcome: sent (the provider took it), delayed (will be tried again), failed (given up).", "letter", "outcome")
 	m.mailLatency = m.histograms("sana_mail_latency_seconds",
 		"Time from a mail's acceptance into the queue to the provider's taking it.", mailBuckets, "letter")
-	reads := m.counters("sana_session_reads_total", "Sessions that were looked up, by where: store or cache.", "source")
+	reads := m.counters("sana_session_reads_total", "Sessions that were looked up, by where: store, cache or cookie.", "source")
 	for source, name := range sources {
 		m.sessionReads[source] = reads.WithLabelValues(name)
 	}

@@ -104,6 +104,21 @@ func TestTheMetricsCountWhatPeopleDoAndWhatTheLimitsRefuse(t *testing.T) {
 	}
 }
 
+func TestSessionsInTheCookieAreCountedToo(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := startWithMetrics(t, w, "SESSION_STORE=cookie")
+	b := app.Open(t)
+	b.SignIn(w, "ada@sana.example")
+	before := scrape(t, app)[`sana_session_reads_total{source="cookie"}`]
+	b.Get("/api/auth/session").Want(http.StatusOK)
+	app.Open(t).Get("/api/auth/session").Want(http.StatusUnauthorized)
+	scrape(t, app).want(t, series{
+		`sana_session_reads_total{source="cookie"}`: before + 1,
+		`sana_session_reads_total{source="store"}`:  0,
+	})
+}
+
 func TestMailThatWaitsIsSeenInTheQueueWithItsAge(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)

@@ -126,8 +126,20 @@ func (p *Process) Kill(t testing.TB) {
 	<-p.exited
 }
 
-// Pause stops the process where it is (SIGSTOP) until Resume: its connections stay open and say nothing.
-func (p *Process) Pause(t testing.TB) { p.Signal(t, syscall.SIGSTOP) }
+// Pause stops the process where it is (SIGSTOP) until Resume: its connections stay open and say nothing. The signal alone stops
+// nothing yet: until a thread has got to it, the others go on, and take what comes in the meantime.
+func (p *Process) Pause(t testing.TB) {
+	t.Helper()
+	p.Signal(t, syscall.SIGSTOP)
+	Eventually(t, "the process does not stop", func() error {
+		var status syscall.WaitStatus
+		_, err := syscall.Wait4(p.command.Process.Pid, &status, syscall.WUNTRACED|syscall.WNOHANG, nil)
+		if err == nil && !status.Stopped() {
+			err = errors.New("it runs")
+		}
+		return err
+	})
+}
 
 // Resume ends Pause.
 func (p *Process) Resume(t testing.TB) { p.Signal(t, syscall.SIGCONT) }

@@ -42,7 +42,7 @@ type cache struct {
 	start   time.Time // all moments below are counted from here
 	copies  *otter.Cache[key, *copied]
 	proof   atomic.Pointer[proof] // nil before the first one
-	inUse   func(key, *copied)    // is told that a session is in use whose last touch is a minute old
+	inUse   func(key, *copied)    // is told that a session is in use whose last touch is seenInterval old
 	reached func(point string)    // nil but in tests: a point in a read or a fill is reached
 
 	mu         sync.Mutex // held to fill, to forget and to publish a proof, not to read
@@ -61,10 +61,30 @@ type proof struct {
 // copied is the copy of a session. Its content never changes and is shared by all who read it.
 type copied struct {
 	session   Session
+	memo      Memo
 	ends      time.Duration // by its age; no later than by the database's clock
 	idleEnds  atomic.Int64  // a time.Duration: unused until then, it has ended, no later than by the database's clock
 	touchFrom atomic.Int64  // a time.Duration: from then on its use is to be noted
 	noted     atomic.Bool   // its use is noted and not yet written
+}
+
+// Memo keeps what somebody has made of a session's content, so that it is made once: the content never changes. It goes
+// with the copy that it belongs to.
+type Memo struct{ made atomic.Pointer[[]byte] }
+
+// Load returns what was stored, nil before that. It is for reading only.
+func (m *Memo) Load() []byte {
+	if made := m.made.Load(); made != nil {
+		return *made
+	}
+	return nil
+}
+
+// Store keeps at most maxMemo bytes, and more not at all. They must not be changed afterwards.
+func (m *Memo) Store(made []byte) {
+	if len(made) <= maxMemo {
+		m.made.Store(&made)
+	}
 }
 
 type mark struct {
@@ -94,12 +114,15 @@ func newCache(bytes uint64, inUse func(key, *copied)) (*cache, error) {
 	return &cache{now: time.Now, start: time.Now(), copies: copies, inUse: inUse, ended: map[key]time.Duration{}}, nil
 }
 
-// copiedBytes is what a copy takes besides its texts, the cache's own part of it included.
-const copiedBytes = 400
+// What a copy takes besides its texts, the cache's own part of it included, and what its memo may take.
+const (
+	copiedBytes = 400
+	maxMemo     = 288
+)
 
 func (c *copied) weight() uint32 {
 	s := c.session
-	n := copiedBytes + len(s.ID) + len(s.UserAgent) + len(s.IP)
+	n := copiedBytes + maxMemo + len(s.ID) + len(s.UserAgent) + len(s.IP)
 	if s.User != nil {
 		n += len(s.User.ID) + len(s.User.Email)
 	}
@@ -115,26 +138,26 @@ func (c *cache) at(point string) {
 // elapsed is the moment that now is.
 func (c *cache) elapsed(now time.Time) time.Duration { return now.Sub(c.start) }
 
-// read returns the copy of a session if it is good. It locks nothing and allocates nothing.
-func (c *cache) read(k key) (Session, bool) {
+// read returns the copy of a session if it is good, else nil. It locks nothing and allocates nothing.
+func (c *cache) read(k key) *copied {
 	p := c.proof.Load() // before the copy is looked for: see 5
 	if p == nil {
-		return Session{}, false
+		return nil
 	}
 	found, ok := c.copies.GetIfPresent(k)
 	if !ok {
-		return Session{}, false
+		return nil
 	}
 	c.at("read: copy found")
 	now := c.now()
 	moment := c.elapsed(now)
 	if !p.holds(moment, now) || moment >= found.ends || int64(moment) >= found.idleEnds.Load() {
-		return Session{}, false
+		return nil
 	}
 	if int64(moment) >= found.touchFrom.Load() && found.noted.CompareAndSwap(false, true) {
 		c.inUse(k, found)
 	}
-	return found.session, true
+	return found
 }
 
 // holds reports whether the proof is young enough by both clocks.
@@ -184,7 +207,7 @@ func (c *cache) keep(f fill, s Session, l left) {
 // touched notes what a statement said that was sent at a moment.
 func (c *copied) touched(moment time.Duration, l left) {
 	c.idleEnds.Store(int64(moment + l.idle))
-	c.touchFrom.Store(int64(moment + seenInterval - l.unused))
+	c.touchFrom.Store(int64(moment + seenInterval(l.idle+l.unused) - l.unused))
 }
 
 // forget drops what is known of sessions that have ended, or may end at any moment.

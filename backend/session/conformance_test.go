@@ -53,6 +53,24 @@ func TestASessionEndsWhenItIsIdleAndSaysSo(t *testing.T) {
 	})
 }
 
+// The shortest idle timeout that the configuration takes. What is noted of use is written every 15 seconds.
+func TestAUsedSessionLivesOnHoweverShortTheIdleTimeoutIs(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s subject) {
+		s.set(Limits{Idle: time.Minute, MaxAge: time.Hour})
+		token := s.issue(t, s.ada(), "").Token
+		for n := range 20 {
+			for range 3 {
+				s.pass(5 * time.Second)
+				token = s.wantSession(t, token, fmt.Sprintf("used every 5 seconds for %d", 15*(n+1))).Token
+			}
+			s.use(t)
+		}
+		s.pass(time.Minute)
+		s.wantNone(t, token, "not used for a minute")
+	})
+}
+
 func TestAUsedSessionLivesOnButNoLongerThanItsAge(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s subject) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sana/backend/keyring"
+	"sana/backend/metrics"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/jackc/pgx/v5"
@@ -24,11 +25,12 @@ type Sealed struct {
 	cookie string
 	limits Limits
 	now    func() time.Time
+	onRead func(metrics.Source)
 }
 
-// NewSealed returns a store for the cookie of this name: a token is good in no other.
-func NewSealed(keys keyring.Ring, cookie string, limits Limits, now func() time.Time) *Sealed {
-	return &Sealed{keys: keys, cookie: cookie, limits: limits, now: now}
+// NewSealed returns a store for the cookie of this name: a token is good in no other. It counts its reads.
+func NewSealed(keys keyring.Ring, cookie string, limits Limits, now func() time.Time, counts *metrics.Metrics) *Sealed {
+	return &Sealed{keys: keys, cookie: cookie, limits: limits, now: now, onRead: counts.SessionRead}
 }
 
 // A sealed token, version 1, base64url without padding:
@@ -82,12 +84,13 @@ func (s *Sealed) Issue(_ context.Context, _ pgx.Tx, session Session, _ string) (
 	return s.seal(session)
 }
 
-// Read implements Store. The token of a session in use is renewed once a minute, to note that.
+// Read implements Store. The token of a session in use is renewed every seenInterval, to note that.
 func (s *Sealed) Read(_ context.Context, token string) (Session, error) {
 	content, err := s.open(token)
 	if err != nil {
 		return Session{}, err
 	}
+	s.onRead(metrics.Cookie)
 	session, now := content.session(), s.now()
 	idle, _ := s.limits.of(session)
 	seen := time.Unix(content.SeenAt, 0)
@@ -97,7 +100,7 @@ func (s *Sealed) Read(_ context.Context, token string) (Session, error) {
 		}
 		return Session{}, &Ended{Reason: reason, At: end}
 	}
-	if session.User != nil && now.Sub(seen) >= seenInterval {
+	if session.User != nil && now.Sub(seen) >= seenInterval(idle) {
 		return s.seal(session)
 	}
 	session.Token = token

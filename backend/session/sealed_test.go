@@ -88,7 +88,7 @@ func TestACookieIsGoodUnderItsOwnNameOnly(t *testing.T) {
 	t.Parallel()
 	s, clock := sealedSubject(t, "k1:"+secret1)
 	token := s.issue(t, s.ada(), "").Token
-	other := subject{Store: NewSealed(s.Store.(*Sealed).keys, "sana_session", limits, clock.now)}
+	other := subject{Store: NewSealed(s.Store.(*Sealed).keys, "sana_session", limits, clock.now, nil)}
 	other.wantNone(t, token, "under another name")
 }
 

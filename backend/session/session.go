@@ -124,8 +124,12 @@ func (l Limits) of(s Session) (idle, age time.Duration) {
 	return l.Idle, l.MaxAge
 }
 
-// seenInterval is how often it is noted, at the most, that a session is in use.
-const seenInterval = time.Minute
+// maxSeenInterval is how often it is noted that a session is in use, but for those that may be idle for a few minutes only.
+const maxSeenInterval = time.Minute
+
+// seenInterval is how often it is noted, at the most, that a session is in use which may be idle for so long: before it ends
+// although it is used.
+func seenInterval(idle time.Duration) time.Duration { return min(maxSeenInterval, idle/4) }
 
 // reasonAge is how long it can be told why a session ended. So long the browser keeps the cookie of a session that is over.
 const reasonAge = 7 * 24 * time.Hour

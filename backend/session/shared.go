@@ -261,7 +261,7 @@ func (k key) text() string { return hex.EncodeToString(k[:]) }
 var tokenEncoding = base64.RawURLEncoding.Strict()
 
 // tokenKey is false for what cannot be a token, which then costs no read.
-func tokenKey(token string) (key, bool) {
+func tokenKey[T string | []byte](token T) (key, bool) {
 	const length = (tokenBytes*8 + 5) / 6
 	if len(token) != length { // the decoder skips line breaks
 		return key{}, false

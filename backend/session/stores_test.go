@@ -26,6 +26,7 @@ type subject struct {
 	now  func() time.Time    // by the clock that counts
 	pass func(time.Duration) // moves that clock on
 	use  func(t *testing.T)  // has what was noted of use written down
+	set  func(Limits)        // for what is issued from now on
 }
 
 // eachStore runs a test of the law for both stores, and for the shared one with its cache.
@@ -40,6 +41,7 @@ func eachStore(t *testing.T, test func(t *testing.T, s subject)) {
 			now:   func() time.Time { return databaseNow(t, c.db) },
 			pass:  func(d time.Duration) { c.pass(t, d) },
 			use:   func(t *testing.T) { c.flush(t.Context()) },
+			set:   func(l Limits) { c.limits = l },
 		})
 	})
 	t.Run("shared", func(t *testing.T) {
@@ -54,12 +56,13 @@ func eachStore(t *testing.T, test func(t *testing.T, s subject)) {
 				exec(t, db, `UPDATE ended_sessions SET ended_at = ended_at - $1::interval`, d)
 			},
 			use: func(t *testing.T) { store.flush(t.Context()) },
+			set: func(l Limits) { store.limits = l },
 		})
 	})
 	t.Run("sealed", func(t *testing.T) {
 		t.Parallel()
 		store, clock := newSealed(t, "k1:"+secret1)
-		test(t, subject{Store: store, now: clock.now, pass: clock.pass, use: func(*testing.T) {}})
+		test(t, subject{Store: store, now: clock.now, pass: clock.pass, use: func(*testing.T) {}, set: func(l Limits) { store.limits = l }})
 	})
 }
 
@@ -110,7 +113,7 @@ func newSealed(t testing.TB, keys string) (*Sealed, *clock) {
 	}
 	clock := &clock{}
 	clock.seconds.Store(1_800_000_000)
-	return NewSealed(ring, "__Host-sana_session", limits, clock.now), clock
+	return NewSealed(ring, "__Host-sana_session", limits, clock.now, nil), clock
 }
 
 // databaseNow is the database's time.

@@ -70,16 +70,16 @@ func (s *Shared) flush(ctx context.Context) {
 	}
 }
 
-// touchLiving moves last_seen_at of living sessions that are in use, at most once a minute.
+// touchLiving moves last_seen_at of living sessions that are in use, at most once in seenInterval.
 const touchLiving = `
 		UPDATE sessions
 		SET last_seen_at = now()
 		WHERE k = ANY(@keys)
-		  AND last_seen_at < now() - @interval::interval
+		  AND last_seen_at < now() - least(@interval::interval, make_interval(secs => idle_seconds / 4.0))
 		  AND ` + isLive
 
 // touch is an UPDATE of living rows only, so that it can never bring back a session that was ended or has expired
-// meanwhile, at most once a minute for each session. A copy lives on as the database confirms; what it does not know any
+// meanwhile, at most once in seenInterval for each session. A copy lives on as the database confirms; what it does not know any
 // more is forgotten.
 func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*copied) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
@@ -88,7 +88,7 @@ func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*copied) er
 	for _, k := range keys {
 		living[k.text()] = k
 	}
-	args := pgx.NamedArgs{"keys": slices.Collect(maps.Keys(living)), "interval": seenInterval}
+	args := pgx.NamedArgs{"keys": slices.Collect(maps.Keys(living)), "interval": maxSeenInterval}
 	if s.cache == nil {
 		_, err := s.db.Exec(ctx, touchLiving, args)
 		return postgres.Error("note sessions in use", err)

@@ -247,14 +247,6 @@ func guessOf(code string, current session.Session) signin.Guess {
 	}
 }
 
-func (s *Server) currentSession(ctx context.Context, c *fiber.Ctx) error {
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
-	}
-	return sendJSON(c, contentTypeJSON, currentAnswerOf(current))
-}
-
 func (s *Server) signOut(ctx context.Context, c *fiber.Ctx) error {
 	if err := readEmptyJSON(c); err != nil {
 		return err

@@ -125,6 +125,15 @@ func TestAnIdleConnectionIsClosed(t *testing.T) {
 	}
 }
 
+// Deadlines are for what hangs, not for what goes on.
+func TestAConnectionInUseOutlivesItsDeadlines(t *testing.T) {
+	t.Parallel()
+	w := openWire(t, serve(t, newServerWith(t, func(o *web.Options) { o.Bounds = short })))
+	for start := time.Now(); time.Since(start) < 3*short.Idle; {
+		sanatest.WantEqual(t, "status", w.send(plain).receive().status, 200)
+	}
+}
+
 // who does not take his answers is cut off.
 func TestASlowReaderIsCutOff(t *testing.T) {
 	t.Parallel()

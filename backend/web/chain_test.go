@@ -3,16 +3,25 @@ package web_test
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"net/url"
+	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"sana/backend/metrics"
+	"sana/backend/postgres"
+	"sana/backend/postgres/postgrestest"
 	"sana/backend/sanatest"
+	"sana/backend/session"
 	"sana/backend/web"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/valyala/fasthttp/fasthttputil"
 )
 
@@ -25,12 +34,20 @@ const chainRequest = "GET /favicon.svg HTTP/1.1\r\nHost: sana.example\r\nUser-Ag
 // allocation of its own.
 func startChain(t testing.TB) func() {
 	t.Helper()
-	server, err := web.New(web.Options{
+	return startCalls(t, func(*web.Options) {}, chainRequest, "<svg/>")
+}
+
+// startCalls is startChain for another request, whose answer has this end.
+func startCalls(t testing.TB, change func(*web.Options), request, end string) func() {
+	t.Helper()
+	options := web.Options{
 		SPA:       fstest.MapFS{"favicon.svg": {Data: []byte("<svg/>")}, "index.html": {Data: []byte("page")}},
 		PublicURL: &url.URL{Scheme: "https", Host: "sana.example"},
 		Log:       slog.New(slog.DiscardHandler),
 		Metrics:   metrics.New("test"),
-	})
+	}
+	change(&options)
+	server, err := web.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,12 +58,12 @@ func startChain(t testing.TB) func() {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	request, reader := []byte(chainRequest), bufio.NewReader(conn)
+	sent, wanted, reader := []byte(request), []byte(end), bufio.NewReader(conn)
 	return func() {
-		if _, err := conn.Write(request); err != nil {
+		if _, err := conn.Write(sent); err != nil {
 			t.Error(err)
 		}
-		for answer := []byte{}; !bytes.HasSuffix(answer, []byte("<svg/>")); {
+		for answer := []byte{}; !bytes.HasSuffix(answer, wanted); {
 			if answer, err = reader.Peek(max(1, reader.Buffered())); err != nil {
 				t.Error(err)
 				return
@@ -56,18 +73,72 @@ func startChain(t testing.TB) func() {
 	}
 }
 
-// The one allocation is a request id. What a handler does comes on top.
-func TestARequestThatOnlyPassesThroughAllocatesOnce(t *testing.T) {
-	send := startChain(t)
-	want, least := 1.0, math.Inf(1)
+// startReads is startChain for reads of a session that this process has a copy of.
+func startReads(t testing.TB) func() {
+	t.Helper()
+	pool, err := postgres.Open(t.Context(), postgrestest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := session.Limits{Idle: time.Hour, MaxAge: time.Hour}
+	counts := metrics.New("test")
+	shared, err := session.NewCached(t.Context(), pool, limits, session.CacheOptions{Bytes: 1 << 20}, slog.New(slog.DiscardHandler), counts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { shared.Run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+		if err := shared.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var issued session.Session
+	user := session.User{ID: "98e35920-c49e-4131-afc6-ed01d92e7e17", Email: ada, SignedInAt: time.Now()}
+	err = postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+		issued, err = shared.Issue(t.Context(), tx, session.Session{User: &user}, "")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sanatest.Eventually(t, "there is no copy of the session", func() error {
+		if _, err := shared.Read(t.Context(), issued.Token); err != nil {
+			return err
+		}
+		if _, _, ok := shared.ReadCached([]byte(issued.Token)); !ok {
+			return errors.New("it is read from the database")
+		}
+		return nil
+	})
+	change := func(o *web.Options) { o.Sessions, o.SharedSessions, o.Metrics = shared, shared, counts }
+	request := strings.NewReplacer("/favicon.svg", "/api/auth/session", "image/svg+xml", "application/json",
+		strings.Repeat("A", 43), issued.Token).Replace(chainRequest)
+	return startCalls(t, change, request, "}}")
+}
+
+func TestARequestThatOnlyPassesThroughAllocatesNothing(t *testing.T) {
+	wantNoAllocations(t, startChain(t), "BenchmarkChain")
+}
+
+func TestAReadOfASessionFromTheCacheAllocatesNothing(t *testing.T) {
+	wantNoAllocations(t, startReads(t), "BenchmarkSessionRead")
+}
+
+func wantNoAllocations(t *testing.T, send func(), benchmark string) {
+	t.Helper()
+	want, least := 0.0, math.Inf(1)
 	if sanatest.RaceEnabled {
-		want = 2 // one is its own
+		want = 1 // its own
 	}
 	for range 500 { // with the race detector pools lose some of what they hold, on purpose
 		least = min(least, testing.AllocsPerRun(1, send))
 	}
 	if least > want {
-		t.Errorf("got %v allocations at least, want %v; a profile of BenchmarkChain says where", least, want)
+		t.Errorf("got %v allocations at least, want %v; a profile of %s says where", least, want, benchmark)
 	}
 }
 
@@ -76,6 +147,16 @@ func TestARequestThatOnlyPassesThroughAllocatesOnce(t *testing.T) {
 //	go test ./backend/web -run xxx -bench Chain -benchmem
 func BenchmarkChain(b *testing.B) {
 	send := startChain(b)
+	send()
+	b.ReportAllocs()
+	for b.Loop() {
+		send()
+	}
+}
+
+// BenchmarkSessionRead is what the answer costs to who is signed in, where the session is in the cache.
+func BenchmarkSessionRead(b *testing.B) {
+	send := startReads(b)
 	send()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -87,11 +87,16 @@ func (s *Server) refuseConnection(conn net.Conn) {
 }
 
 // connection knows two things that fasthttp does not tell: how long a request's line was, and whether its last answer
-// must wait for the client.
+// must wait for the client. And it spares the timers: fasthttp sets three deadlines for each request, all of which stay
+// where they are while requests follow each other closely. One goroutine at a time reads, writes and sets deadlines.
 type connection struct {
 	net.Conn
 	use     func() // notes that something has come
 	release func()
+
+	readBy    time.Time // as fasthttp wants it
+	readTimer time.Time // as it is set
+	writeBy   time.Time // as it is set
 
 	sinceAnswer int // bytes read since the last answer
 	lineLength  int // of the first line among them, 0 while it has no end
@@ -99,8 +104,38 @@ type connection struct {
 	lingers atomic.Bool
 }
 
+// deadlineSlack is how much too early a deadline may come.
+const deadlineSlack = 100 * time.Millisecond
+
+// serves reports whether a timer that is set is as good as another deadline.
+func serves(timer, deadline time.Time) bool {
+	late := deadline.Sub(timer)
+	return late >= 0 && late < deadlineSlack
+}
+
+// SetReadDeadline is for the next Read: what has arrived is read without.
+func (c *connection) SetReadDeadline(t time.Time) error {
+	c.readBy = t
+	return nil
+}
+
+// SetWriteDeadline sets it as exactly as deadlineSlack says.
+func (c *connection) SetWriteDeadline(t time.Time) error {
+	if serves(c.writeBy, t) {
+		return nil
+	}
+	c.writeBy = t
+	return c.Conn.SetWriteDeadline(t)
+}
+
 // Read reads, and looks for the end of the first line since the last answer.
 func (c *connection) Read(p []byte) (int, error) {
+	if !serves(c.readTimer, c.readBy) {
+		c.readTimer = c.readBy
+		if err := c.Conn.SetReadDeadline(c.readBy); err != nil {
+			return 0, err
+		}
+	}
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.use()

@@ -36,21 +36,24 @@ func newCookieSettings(name string, https bool) cookieSettings {
 	return cookieSettings{name: name}
 }
 
-// token returns the cookie's value in a request, "" when there is none. With two cookies of our name one of them was
-// planted, and nobody can say which: neither counts.
-func (k cookieSettings) token(c *fiber.Ctx) string {
-	var token string
-	found := 0
+// token returns the cookie's value in a request, "" when there is none.
+func (k cookieSettings) token(c *fiber.Ctx) string { return string(k.value(c)) }
+
+// value is token for as long as the handler runs. With two cookies of our name one of them was planted, and nobody can say
+// which: neither counts.
+func (k cookieSettings) value(c *fiber.Ctx) []byte {
+	var found []byte
+	n := 0
 	for name, value := range c.Request().Header.Cookies() {
 		if string(name) == k.name {
-			token = string(value)
-			found++
+			found = value
+			n++
 		}
 	}
-	if found != 1 {
-		return ""
+	if n != 1 {
+		return nil
 	}
-	return token
+	return found
 }
 
 func (k cookieSettings) set(c *fiber.Ctx, token string, age time.Duration) {

@@ -38,7 +38,7 @@ func (h *head) add(name, value []byte) {
 		h.twice = h.twice || h.has[i]
 		h.has[i] = true
 		if i == transferEncoding {
-			h.coding = value
+			h.coding = bytes.Trim(value, " \t")
 		}
 	}
 }
@@ -85,7 +85,7 @@ func eachField(block []byte, do func(name, value []byte)) (fault string) {
 		if hasControl(value) {
 			return "A header's value has a control character."
 		}
-		do(name, bytes.Trim(value, " \t"))
+		do(name, value)
 	}
 	return ""
 }
@@ -99,10 +99,17 @@ func hasControl(value []byte) bool {
 	return false
 }
 
+// inToken are the characters of a token.
+var inToken = func() (in [256]bool) {
+	for _, b := range []byte("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
+		in[b] = true
+	}
+	return in
+}()
+
 func isToken(name []byte) bool {
 	for _, b := range name {
-		isAlphanumeric := b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z'
-		if !isAlphanumeric && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(b)) {
+		if !inToken[b] {
 			return false
 		}
 	}

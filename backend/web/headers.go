@@ -1,13 +1,14 @@
 package web
 
 import (
-	"crypto/rand"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
 
 	"sana/backend/fault"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // The Content-Security-Policy of answers that are not pages, and of the SPA.
@@ -20,17 +21,10 @@ const (
 
 const headerRequestID = "X-Request-Id"
 
-// setHeaders puts the security headers and the request id on every answer.
-func (s *Server) setHeaders(c *fiber.Ctx) error {
-	s.writeHeaders(c)
-	return c.Next()
-}
-
-// writeHeaders sets what holds for every answer; a handler that serves a page or a file replaces two of them.
-// (ASVS 5.0, 3.4 and 14.3.2.)
-func (s *Server) writeHeaders(c *fiber.Ctx) {
-	h := &c.Response().Header
-	setRequestID(c)
+// headersOfAll are the headers that every answer has besides its request's id; a handler that serves a page or a file
+// replaces two of them. (ASVS 5.0, 3.4 and 14.3.2.)
+func headersOfAll(https bool) *fasthttp.ResponseHeader {
+	h := &fasthttp.ResponseHeader{}
 	h.Set(fiber.HeaderCacheControl, "no-store")
 	h.Set(fiber.HeaderContentSecurityPolicy, policyData)
 	h.Set(fiber.HeaderXContentTypeOptions, "nosniff")
@@ -38,23 +32,60 @@ func (s *Server) writeHeaders(c *fiber.Ctx) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set(fiber.HeaderPermissionsPolicy, "camera=(), geolocation=(), microphone=()")
-	if s.PublicURL.Scheme == "https" {
+	if https {
 		h.Set(fiber.HeaderStrictTransportSecurity, "max-age=63072000; includeSubDomains")
+	}
+	return h
+}
+
+// setHeaders puts the security headers and the request id on every answer. No header is set yet, so they are copied as a
+// whole, which costs a quarter of setting each; what the guard has said about the connection stays.
+func (s *Server) setHeaders(c *fiber.Ctx) error {
+	h := &c.Response().Header
+	closes := h.ConnectionClose()
+	s.always.CopyTo(h)
+	if closes {
+		h.SetConnectionClose()
+	}
+	putRequestID(c)
+	return c.Next()
+}
+
+// writeHeaders does the same to an answer that may have headers already: they stay, where they are others. Its Content-Type
+// is still to be set.
+func (s *Server) writeHeaders(c *fiber.Ctx) {
+	setRequestID(c)
+	for name, value := range s.always.All() {
+		c.Response().Header.SetBytesKV(name, value)
 	}
 }
 
-// setRequestID gives the request its id: the client's or proxy's where it is harmless, else a new one. The answer's header
-// is where it stands from then on.
+// setRequestID gives the request its id, unless it has one. The answer's header is where it stands from then on.
 func setRequestID(c *fiber.Ctx) {
-	h := &c.Response().Header
-	if len(h.Peek(headerRequestID)) > 0 {
-		return
+	if len(c.Response().Header.Peek(headerRequestID)) == 0 {
+		putRequestID(c)
 	}
+}
+
+// putRequestID takes the client's or proxy's where it is harmless, else a new one.
+func putRequestID(c *fiber.Ctx) {
 	if id := c.Request().Header.Peek(headerRequestID); isHarmlessID(id) {
-		h.SetBytesV(headerRequestID, id)
+		c.Response().Header.SetBytesV(headerRequestID, id)
 		return
 	}
-	h.Set(headerRequestID, rand.Text())
+	id := newRequestID()
+	c.Response().Header.SetBytesV(headerRequestID, id[:])
+}
+
+// newRequestID returns 128 random bits in base32. They are to be no other request's; that nobody can guess them is not asked
+// of them, and would be a call of the system for each request.
+func newRequestID() (id [26]byte) {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	high, low := rand.Uint64(), rand.Uint64()
+	for i := range id[:13] {
+		id[i], id[13+i] = alphabet[high>>(5*i)&31], alphabet[low>>(5*i)&31]
+	}
+	return id
 }
 
 // requestID returns the request's id.

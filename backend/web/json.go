@@ -55,7 +55,12 @@ func sendJSON(c *fiber.Ctx, contentType string, value any) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, contentType)
+	return sendEncoded(c, contentType, body)
+}
+
+// sendEncoded answers with a body that nobody changes any more.
+func sendEncoded(c *fiber.Ctx, contentType string, body []byte) error {
+	c.Context().SetContentType(contentType)
 	return c.Send(body)
 }
 

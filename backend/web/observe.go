@@ -54,7 +54,6 @@ func (s *Server) newObserved(method, pattern string) *observed {
 
 // observe counts, logs and traces a request, and answers its error.
 func (s *Server) observe(c *fiber.Ctx) error {
-	start := time.Now()
 	ctx, span := s.Tracer.StartRequest(context.Background())
 	if s.Tracer != nil {
 		c.Locals(traced{}, ctx)
@@ -69,7 +68,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	if !ok {
 		o = s.other
 	}
-	s.report(c, o, err, time.Since(start))
+	s.report(c, o, err, time.Since(c.Context().Time()))
 	span.EndRequest(o.method, o.pattern, c.Response().StatusCode())
 	return nil
 }

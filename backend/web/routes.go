@@ -33,7 +33,7 @@ func (s *Server) routes() []route {
 		{fiber.MethodDelete, "/api/auth/code", s.handle(s.cancelCode)},
 		{fiber.MethodPost, "/api/auth/code/resend", s.handle(s.resendCode)},
 		{fiber.MethodPost, "/api/auth/verify", s.handle(s.verifyCode)},
-		{fiber.MethodGet, sessionPath, s.handle(s.currentSession)},
+		{fiber.MethodGet, sessionPath, s.currentSession},
 		{fiber.MethodPost, "/api/auth/sign-out", s.handle(s.signOut)},
 		{fiber.MethodGet, "/api/sessions", s.handle(s.listSessions)},
 		{fiber.MethodDelete, "/api/sessions", s.handle(s.endOtherSessions)},

@@ -20,6 +20,7 @@ import (
 	"sana/backend/tracing"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 const (
@@ -69,6 +70,7 @@ type Server struct {
 	cookie cookieSettings // of the session
 	device cookieSettings // of a browser that has signed in
 	hosts  hosts
+	always *fasthttp.ResponseHeader // see headersOfAll
 	routed map[endpoint]*observed
 	other  *observed // what no route answers
 	broken *observed // what has come to none
@@ -93,6 +95,7 @@ func New(o Options) (*Server, error) {
 		cookie:  newCookieSettings(SessionCookieBase, https),
 		device:  newCookieSettings(deviceCookie, https),
 		hosts:   newHosts(o.PublicURL, o.Inbox != nil),
+		always:  headersOfAll(https),
 	}
 	s.app = fiber.New(fiber.Config{
 		AppName:                      "sana",

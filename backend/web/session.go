@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"sana/backend/fault"
@@ -9,6 +10,39 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 )
+
+// currentSession says who is signed in: at once where this process has a copy of the session, for then nothing needs a
+// deadline, else with the store.
+func (s *Server) currentSession(c *fiber.Ctx) error {
+	if s.SharedSessions != nil {
+		known, memo, ok := s.SharedSessions.ReadCached(s.cookie.value(c))
+		if ok && known.User != nil {
+			return sendKnown(c, known, memo)
+		}
+	}
+	return s.handle(s.readCurrentSession)(c)
+}
+
+// sendKnown encodes the answer once for each copy.
+func sendKnown(c *fiber.Ctx, known session.Session, memo *session.Memo) error {
+	answer := memo.Load()
+	if answer == nil {
+		var err error
+		if answer, err = json.Marshal(currentAnswerOf(known)); err != nil {
+			return err
+		}
+		memo.Store(answer)
+	}
+	return sendEncoded(c, contentTypeJSON, answer)
+}
+
+func (s *Server) readCurrentSession(ctx context.Context, c *fiber.Ctx) error {
+	current, err := s.readSignedIn(ctx, c)
+	if err != nil {
+		return err
+	}
+	return sendJSON(c, contentTypeJSON, currentAnswerOf(current))
+}
 
 // findSession returns the session of a request, or session.ErrNone, and gives the browser the new token where the store
 // has renewed it.

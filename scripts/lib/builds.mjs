@@ -31,15 +31,27 @@ export async function buildSpa() {
 
 /** Builds bin/sana. Go's own cache makes this quick when nothing has changed. */
 export async function buildServer() {
-  // Without -buildvcs=false Go asks git, and fails where git does not trust the folder's owner.
-  const flags = ['-buildvcs=false', '-trimpath', '-ldflags', `-s -w -X main.version=${version()}`, '-o', binary]
-  const env = { ...process.env, CGO_ENABLED: '0' }
   const patience = setTimeout(() => console.log('Building the server …'), 1500)
   try {
-    await mustRun('Building the server', 'go', ['build', ...flags, './backend'], { env })
+    await compile('Building the server', binary, version())
   } finally {
     clearTimeout(patience)
   }
+}
+
+/**
+ * @param {string} doing what the person reads when it fails
+ * @param {string} target the file to be written
+ * @param {string} version what the program calls itself
+ * @param {string} [sources] the folder that go.mod is in
+ */
+export async function compile(doing, target, version, sources = root) {
+  // Without -buildvcs=false Go asks git, and fails where git does not trust the folder's owner.
+  const flags = ['-buildvcs=false', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, '-o', target]
+  await mustRun(doing, 'go', ['build', ...flags, './backend'], {
+    cwd: sources,
+    env: { ...process.env, CGO_ENABLED: '0' },
+  })
 }
 
 /** @returns {string} what git calls this state of the sources */

@@ -8,14 +8,18 @@ import { canInstallPackages, installPackages } from './system-packages.mjs'
  *   has to be left out, which CI does not accept
  */
 export async function provideCompiler() {
+  const missing = missingCompiler()
+  let reason = 'none is installed'
+  if (missing.length > 0 && canInstallPackages()) reason = await installPackages(...missing)
   const found = findCompiler()
   if (found) return found
-  let reason = 'none is installed'
-  if (canInstallPackages()) reason = await installPackages('gcc', 'libc6-dev')
-  const installed = findCompiler()
-  if (installed) return installed
   if (process.env.CI) throw new Problem(`The race detector needs a C compiler: ${reason}.`)
   return undefined
+}
+
+/** @returns {string[]} the packages of the system that are to be had for it */
+export function missingCompiler() {
+  return findCompiler() ? [] : ['gcc', 'libc6-dev']
 }
 
 function findCompiler() {

@@ -7,7 +7,10 @@ import { Problem } from './problem.mjs'
 import { run } from './processes.mjs'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
 
+/** The same browser without its windows: less than half of the processor's time for each page. */
+const shell = 'chromium-headless-shell'
 const names = [
+  shell,
   'chromium',
   'chromium-browser',
   'google-chrome',
@@ -16,8 +19,11 @@ const names = [
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
 ]
 
-/** @returns {string | undefined} the path of a Chromium that runs */
-function findInstalled() {
+/**
+ * @param {string[]} names
+ * @returns {string | undefined} the path of the first of these that runs
+ */
+function findInstalled(names) {
   const folders = (process.env.PATH ?? '').split(delimiter)
   const paths = names.flatMap((name) => (name.startsWith('/') ? [name] : folders.map((folder) => join(folder, name))))
   // Being there is not enough: Ubuntu's chromium-browser is a script that asks for a snap.
@@ -31,16 +37,18 @@ async function findDownloaded() {
   return spawnSync(path, ['--version']).status === 0 ? path : undefined
 }
 
+/** @returns {string[]} the packages of the system that are to be had for it */
+export function missingChromium() {
+  return findInstalled([shell]) ? [] : [shell]
+}
+
 /** @returns {Promise<string>} a Chromium that runs, installed if there was none */
 export async function provideChromium() {
-  const found = findInstalled() ?? (await findDownloaded())
+  const missing = missingChromium()
+  const reason = missing.length > 0 && canInstallPackages() ? await installPackages(...missing) : ''
+  const found = findInstalled(names) ?? (await findDownloaded())
   if (found) return found
-  if (canInstallPackages()) {
-    const reason = await installPackages('chromium')
-    const installed = findInstalled()
-    if (installed) return installed
-    console.log(`  apt-get gave no Chromium: ${reason}`)
-  }
+  if (reason) console.log(`  apt-get gave no Chromium: ${reason}`)
   const { output } = await run(process.execPath, [tools.playwright, 'install', 'chromium'])
   const downloaded = await findDownloaded()
   if (downloaded) return downloaded

@@ -4,10 +4,14 @@ import { canInstallPackages, installPackages } from './system-packages.mjs'
 
 /** @returns {Promise<string | undefined>} its path, installed if there was none; undefined where it cannot be had */
 export async function providePgBouncer() {
-  const found = findPgBouncer()
-  if (found || !canInstallPackages()) return found
-  await installPackages('pgbouncer')
+  const missing = missingPgBouncer()
+  if (missing.length > 0 && canInstallPackages()) await installPackages(...missing)
   return findPgBouncer()
+}
+
+/** @returns {string[]} the packages of the system that are to be had for it */
+export function missingPgBouncer() {
+  return findPgBouncer() ? [] : ['pgbouncer']
 }
 
 function findPgBouncer() {

@@ -13,10 +13,15 @@ const proxies = [
  * @returns {Promise<string[]>} the names of those that cannot be had
  */
 export async function provideProxies() {
-  const missing = proxies.filter((proxy) => !find(proxy)).map(({ name }) => name)
+  const missing = missingProxies()
   if (missing.length > 0 && canInstallPackages()) await installPackages(...missing)
   for (const proxy of proxies) process.env[proxy.variable] = find(proxy) ?? ''
   return proxies.filter((proxy) => !process.env[proxy.variable]).map(({ name }) => name)
+}
+
+/** @returns {string[]} the packages of the system that are to be had for them */
+export function missingProxies() {
+  return proxies.filter((proxy) => !find(proxy)).map(({ name }) => name)
 }
 
 /** @param {{ paths: string[], asked: string }} proxy */

@@ -1,4 +1,5 @@
-// The Postgres of `npm test`: made for one run, quick because nothing in it has to outlive that, and gone afterwards.
+// The Postgres of `npm test`: made for one run, quick because nothing in it has to outlive that, and gone afterwards. That of
+// `npm run bench` is made and goes like it, with settings of its own.
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,12 +10,20 @@ import { openCluster, startPostgres } from './postgres.mjs'
 import { Problem } from './problem.mjs'
 import { signalGroup } from './processes.mjs'
 
-const settings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', max_connections: 500 }
+const quick = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  synchronous_commit: 'off',
+  max_connections: 500,
+  // Every test logs in anew; with the race detector, 4096 rounds of hashing are a tenth of what it costs.
+  scram_iterations: 1,
+}
 
 /**
+ * @param {Record<string, string | number>} [settings]
  * @returns {Promise<{ url: string, stop: () => Promise<void> }>} the database `postgres` on it; `stop` removes it all
  */
-export async function startTestPostgres() {
+export async function startTestPostgres(settings = quick) {
   const dir = mkdtempSync(join(tmpdir(), 'sana-test-'))
   const stops = [async () => rmSync(dir, { recursive: true, force: true })]
   const stop = async () => {
@@ -23,7 +32,7 @@ export async function startTestPostgres() {
   try {
     // For root, Postgres runs as another user, who has to get through to its folder.
     chmodSync(dir, 0o711)
-    const cluster = await openCluster(join(dir, 'postgres'), ['--no-sync'])
+    const cluster = await openCluster(join(dir, 'postgres'), ['--no-sync', '--set=scram_iterations=1'])
     const port = await freePort()
     const postgres = await startPostgres(cluster, { port, log: join(dir, 'log'), settings })
     stops.push(() => {

@@ -30,6 +30,8 @@ export async function serveWorkbench() {
     const type = types[/** @type {keyof typeof types} */ (extname(pathname))]
     response.setHeader('Content-Type', type ?? 'text/html; charset=utf-8')
     response.setHeader('Content-Security-Policy', policy)
+    // The browser keeps what it has compiled of a script only where it may keep the script.
+    if (pathname.startsWith('/assets/')) response.setHeader('Cache-Control', 'max-age=3600, immutable')
     response.end(readFileSync(join(dir, type ? pathname : 'index.html')))
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))

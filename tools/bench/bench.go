@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// lengths are how long and how often things are measured.
+type lengths struct {
+	rounds       int           // of everything that is compared
+	warm         time.Duration // before each measurement of reads
+	read         time.Duration
+	signIns      time.Duration // of each kind, a round
+	signInRounds int
+	endings      int
+	starts       int
+	people       int // who are signed in, in each store
+	known        int // people with an account, each of whom signs in at most once: an address gets one code a minute
+}
+
+var (
+	fullLengths  = lengths{rounds: 5, warm: 2 * time.Second, read: 6 * time.Second, signIns: 30 * time.Second, signInRounds: 3, endings: 500, starts: 9, people: 10_000, known: 500_000}
+	quickLengths = lengths{rounds: 3, warm: time.Second, read: 2 * time.Second, signIns: 5 * time.Second, signInRounds: 1, endings: 100, starts: 3, people: 1000, known: 50_000}
+)
+
+// bench is one run.
+type bench struct {
+	options
+	lengths
+	dir        string // for jars and logs, removed at the end unless something failed
+	postmaster int    // of the server that all share
+	report     report
+	failed     bool
+}
+
+func newBench(ctx context.Context, o options) (*bench, error) {
+	dir, err := os.MkdirTemp("", "sana-bench-")
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{options: o, lengths: fullLengths, dir: dir}
+	if o.quick {
+		b.lengths = quickLengths
+	}
+	conn, err := pgx.Connect(ctx, o.database)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(ctx)
+	if b.postmaster, err = postmasterOf(ctx, conn); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *bench) close() {
+	if !b.failed {
+		_ = os.RemoveAll(b.dir)
+	}
+}
+
+// path is a file of this run.
+func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
+
+// progress tells who waits where the run is.
+func (*bench) progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
+}
+
+// newDatabase makes an empty database and returns its URL.
+func (b *bench) newDatabase(ctx context.Context, name string) (string, error) {
+	conn, err := pgx.Connect(ctx, b.database)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{"bench_" + name}.Sanitize()); err != nil {
+		return "", err
+	}
+	u, err := url.Parse(b.database)
+	if err != nil {
+		return "", errors.New("the database's URL cannot be read")
+	}
+	u.Path = "/bench_" + name
+	return u.String(), nil
+}
+
+// measureSizes looks at what is built.
+func (b *bench) measureSizes() error {
+	info, err := os.Stat(b.sana)
+	if err != nil {
+		return err
+	}
+	b.report.add("binary", "binary_mb", float64(info.Size())/1e6, "MB", "at most 30")
+	b.report.note("container image", strings.TrimSpace(b.image))
+	return nil
+}
+
+// settle waits until Postgres has written what the last part left to write, so that the next one does not pay for it.
+func (b *bench) settle(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, b.database)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "CHECKPOINT")
+	return err
+}

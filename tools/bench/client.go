@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// client is a browser as far as Sana looks at one. It keeps one connection.
+type client struct {
+	http    *fasthttp.HostClient
+	cookies map[string]string
+	address string // from which it seems to come
+}
+
+func newClient(port int) *client {
+	return &client{http: &fasthttp.HostClient{
+		Addr: fmt.Sprint("127.0.0.1:", port), MaxConns: 1, ReadTimeout: 20 * time.Second, WriteTimeout: 20 * time.Second,
+	}}
+}
+
+// anew makes it another person's browser, at an address of its own: the limits by network are not what is measured.
+func (c *client) anew(n int) {
+	c.cookies = map[string]string{}
+	c.address = netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 0x0b_00_00_00+uint32(n)))).String()
+}
+
+// post sends JSON, takes the cookies of the answer, and reads its body where that is wanted.
+func (c *client) post(path string, body any, wanted int, into any) error {
+	content, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(request)
+	defer fasthttp.ReleaseResponse(response)
+	request.SetRequestURI("http://" + publicHost + path)
+	request.Header.SetMethod(http.MethodPost)
+	request.Header.SetContentType("application/json")
+	request.Header.Set("Origin", "https://"+publicHost)
+	request.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+	if c.address != "" {
+		request.Header.Set("X-Forwarded-For", c.address)
+	}
+	for name, value := range c.cookies {
+		request.Header.SetCookie(name, value)
+	}
+	request.SetBody(content)
+	if err := c.http.Do(request, response); err != nil {
+		return err
+	}
+	if got := response.StatusCode(); got != wanted {
+		return fmt.Errorf("POST %s: got %d %s, want %d", path, got, response.Body(), wanted)
+	}
+	for line := range response.Header.PeekAll("Set-Cookie") {
+		pair, _, _ := strings.Cut(string(response.Header.PeekAll("Set-Cookie")[line]), ";")
+		name, value, _ := strings.Cut(pair, "=")
+		c.cookies[name] = value
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(response.Body(), into)
+}
+
+// read asks who is signed in with a cookie and returns the status.
+func (c *client) read(cookie string) (status int, err error) {
+	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(request)
+	defer fasthttp.ReleaseResponse(response)
+	request.SetRequestURI("http://" + publicHost + sessionPath)
+	request.Header.Set("Cookie", cookie)
+	err = c.http.Do(request, response)
+	return response.StatusCode(), err
+}

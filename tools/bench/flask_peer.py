@@ -1,0 +1,22 @@
+# Flask's own session, the signed cookie, as its documentation shows it: who is signed in is in the cookie, as JSON.
+# With a file of people it prints a cookie for each of them instead.
+import json
+import sys
+
+from flask import Flask, jsonify, session
+
+app = Flask(__name__)
+app.secret_key = "0123456789abcdef0123456789abcdef"
+
+
+@app.get("/")
+def who():
+    if "user" not in session:
+        return "", 401
+    return jsonify(user=session["user"], session=session["session"])
+
+
+if __name__ == "__main__":
+    seal = app.session_interface.get_signing_serializer(app).dumps
+    with open(sys.argv[1]) as people:
+        print(json.dumps(["session=" + seal(person) for person in json.load(people)]))

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+// measureGrowth has package growth compare 10^7 sessions with 10^4, on the same Postgres. It prints tables of its own.
+func measureGrowth(ctx context.Context, b *bench) error {
+	if b.growth == "" {
+		b.report.leaveOut("growth to 10^7 sessions", "--without-growth was given")
+		return nil
+	}
+	sizes := "1e4,1e7"
+	if b.quick {
+		b.report.leaveOut("growth to 10^7 sessions", "a quick run has 10^5 at most, whose ratios are in the output of growth")
+		sizes = "1e4,1e5"
+	}
+	file := b.path("growth.json")
+	cmd := exec.CommandContext(ctx, b.growth, "-postgres", b.database, "-sana", b.sana, "-sizes", sizes,
+		"-reads", "cached,uncached", "-expired", "0", "-touches", "0", "-json", file)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var measured struct {
+		Ratios map[string]float64 `json:"ratios"`
+	}
+	if err := json.Unmarshal(content, &measured); err != nil {
+		return err
+	}
+	for key, aim := range growthRatios {
+		value, ok := measured.Ratios[key]
+		switch {
+		case ok:
+			b.report.add(key, "ratios."+key, value, "", aim)
+		case !b.quick:
+			return fmt.Errorf("growth has written no %s", key)
+		}
+	}
+	return nil
+}

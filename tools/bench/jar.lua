@@ -1,0 +1,24 @@
+-- For wrk: GET with the cookies of a file, one after the other. Every server gets the same headers: Host and Cookie.
+-- Arguments: the file, and the Host.
+local requests, at = {}, 0
+
+function init(args)
+  wrk.headers["Host"] = args[2]
+  for line in io.lines(args[1]) do
+    wrk.headers["Cookie"] = line
+    requests[#requests + 1] = wrk.format("GET")
+  end
+end
+
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '\n{"requests": %d, "microseconds": %d, "p50": %d, "p99": %d, "errors": %d, "refused": %d}\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    errors.connect + errors.read + errors.write + errors.timeout, errors.status))
+end

@@ -1,0 +1,101 @@
+// Command bench compares Sana with what else keeps people signed in, on this machine and beside its own load. npm run bench
+// builds it, gives it a Postgres and a wrk, and runs it; docs/benchmarks.md says what it measures and how.
+//
+// With a first argument "serve" it is one of the servers that Sana is compared with.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are what npm run bench says.
+type options struct {
+	sana     string // path of the built binary
+	database string // URL of a superuser, on a server that nobody else uses
+	settings string // of that server, in words
+	json     string // where the figures go besides the output, "" for nowhere
+	image    string // bytes of the container image, or why nobody knows
+	gunicorn string // path, "" where there is none
+	missing  string // why there is no gunicorn
+	growth   string // path of the program that measures growth, "" to leave it out
+	only     string // parts to run, separated by commas; "" for all
+	quick    bool   // too short for figures that mean something
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) > 1 && args[0] == "serve" {
+		return serve(ctx, args[1], args[2:])
+	}
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&o.sana, "sana", "", "path of bin/sana")
+	flags.StringVar(&o.database, "database", "", "URL of a superuser, on a Postgres that nobody else uses")
+	flags.StringVar(&o.settings, "settings", "as the server has them", "of that Postgres, in words")
+	flags.StringVar(&o.json, "json", "", "file for the figures")
+	flags.StringVar(&o.image, "image", "not looked for", "size of the container image")
+	flags.StringVar(&o.gunicorn, "gunicorn", "", "path of gunicorn, with Flask")
+	flags.StringVar(&o.missing, "no-gunicorn", "no path was given", "why there is no gunicorn")
+	flags.StringVar(&o.growth, "growth", "", "path of the program that measures growth")
+	flags.StringVar(&o.only, "only", "", "parts to run: reads, start, signins, endings, growth")
+	flags.BoolVar(&o.quick, "quick", false, "a short form, while developing")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if o.sana == "" || o.database == "" {
+		return errors.New("-sana and -database are needed; npm run bench gives them")
+	}
+	b, err := newBench(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	return b.run(ctx)
+}
+
+// part is one section of the table.
+type part struct {
+	name string
+	run  func(context.Context, *bench) error
+}
+
+// run measures everything, prints it, and fails where an answer was wrong or a mail was lost: then no figure counts.
+func (b *bench) run(ctx context.Context) error {
+	parts := []part{
+		{"start", measureStart}, {"reads", measureReads}, {"signins", measureSignIns}, {"endings", measureEndings}, {"growth", measureGrowth},
+	}
+	for _, p := range parts {
+		if b.only != "" && !strings.Contains(","+b.only+",", ","+p.name+",") {
+			b.report.leaveOut(p.name, "left out by -only")
+			continue
+		}
+		began := time.Now()
+		if err := p.run(ctx, b); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		b.progress("%s: done in %.0f s", p.name, time.Since(began).Seconds())
+	}
+	b.printMethod(ctx)
+	b.report.print(os.Stdout)
+	if b.json == "" {
+		return nil
+	}
+	return b.report.writeJSON(b.json)
+}

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	signInClients = 16
+	mailPatience  = 20 * time.Second
+	drainPatience = time.Minute
+)
+
+// signIns is one measurement of whole sign-ins.
+type signIns struct {
+	perSecond              float64
+	server, database, load time.Duration // of processors, a sign-in
+	p50, p99               float64       // milliseconds of a whole one
+	ask, mail, verify      float64       // milliseconds of its steps, medians
+}
+
+// steps are how long one sign-in took.
+type steps struct{ ask, mail, verify time.Duration }
+
+func (s steps) whole() time.Duration { return s.ask + s.mail + s.verify }
+
+// kind is who signs in.
+type kind struct {
+	name    string
+	known   bool // has an account
+	at      bool // in a browser that it has signed in with before
+	notices int  // further mails that come with it
+}
+
+var kinds = []kind{
+	{name: "known, in a browser of theirs", known: true, at: true},
+	{name: "new", known: false},
+	{name: "known, in a new browser: a notice is mailed, too", known: true, notices: 1},
+}
+
+// signingIn is what the clients of one measurement share.
+type signingIn struct {
+	kind
+	port int
+	sink *sink
+	next *atomic.Int64 // person, with an account or without, of the whole run
+
+	mu    sync.Mutex
+	asked []string
+	took  []steps // of those that ended within the time
+}
+
+// measureSignIns has people ask for codes, read their mail and type them.
+func measureSignIns(ctx context.Context, b *bench) error {
+	mails, err := startSink()
+	if err != nil {
+		return err
+	}
+	defer mails.close()
+	database, err := b.migrated(ctx, "signins")
+	if err == nil {
+		err = addUsers(ctx, database, b.known)
+	}
+	if err != nil {
+		return err
+	}
+	s, err := b.startSana(ctx, "signins", database, mails.port)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	next := map[bool]*atomic.Int64{true: {}, false: {}}
+	results := make([][]signIns, len(kinds))
+	for round := range b.signInRounds {
+		for i, k := range kinds {
+			if err := b.settle(ctx); err != nil {
+				return err
+			}
+			result, err := b.signIn(ctx, s, &signingIn{kind: k, port: s.port, sink: mails, next: next[k.known]})
+			if err == nil && next[true].Load() > int64(b.known) {
+				err = fmt.Errorf("there are only %d users with an account: this machine needs more", b.known)
+			}
+			if err != nil {
+				b.failed = true
+				return fmt.Errorf("%s: %w; the log is %s", k.name, err, s.log)
+			}
+			results[i] = append(results[i], result)
+			b.progress("round %d of %d: %6.0f sign-ins/s: %s", round+1, b.signInRounds, result.perSecond, k.name)
+		}
+	}
+	b.report.addSignIns(results)
+	return nil
+}
+
+// addUsers makes people who have an account.
+func addUsers(ctx context.Context, database string, n int) error {
+	conn, err := pgx.Connect(ctx, database+unhurried)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, `INSERT INTO users (email) SELECT 'known' || lpad(i::text, 7, '0') || '@sana.example' FROM generate_series(1, $1) AS i`, n)
+	if err == nil {
+		_, err = conn.Exec(ctx, "VACUUM ANALYZE")
+	}
+	return err
+}
+
+// signIn has all clients at work: a tenth of the time to warm up, then what counts, then until every mail is there.
+func (b *bench) signIn(ctx context.Context, s *server, shared *signingIn) (signIns, error) {
+	warm := b.signIns / 10
+	begin := time.Now().Add(warm)
+	end := begin.Add(b.signIns)
+	faults := make(chan error, signInClients)
+	var group sync.WaitGroup
+	for range signInClients {
+		group.Go(func() {
+			c := newClient(s.port)
+			for ctx.Err() == nil && time.Now().Before(end) {
+				if err := shared.once(c, begin, end); err != nil {
+					faults <- err
+					return
+				}
+			}
+		})
+	}
+	time.Sleep(time.Until(begin))
+	server, database, load := usedBy(s.pid()), usedBy(b.postmaster), ownUse()
+	time.Sleep(time.Until(end))
+	server, database, load = usedBy(s.pid())-server, usedBy(b.postmaster)-database, ownUse()-load
+	group.Wait()
+	close(faults)
+	if err := errors.Join(<-faults, ctx.Err(), shared.drain(ctx)); err != nil {
+		return signIns{}, err
+	}
+	if len(shared.took) == 0 {
+		return signIns{}, errors.New("nobody has signed in")
+	}
+	at := func(q float64, of func(steps) time.Duration) float64 {
+		var values []float64
+		for _, s := range shared.took {
+			values = append(values, float64(of(s).Microseconds())/1000)
+		}
+		slices.Sort(values)
+		return quantile(values, q)
+	}
+	n := time.Duration(len(shared.took))
+	return signIns{
+		perSecond: float64(n) / b.signIns.Seconds(),
+		server:    server / n, database: database / n, load: load / n,
+		p50: at(0.5, steps.whole), p99: at(0.99, steps.whole),
+		ask:    at(0.5, func(s steps) time.Duration { return s.ask }),
+		mail:   at(0.5, func(s steps) time.Duration { return s.mail }),
+		verify: at(0.5, func(s steps) time.Duration { return s.verify }),
+	}, nil
+}
+
+// address is a person's.
+func (k kind) address(n int) string {
+	if k.known {
+		return fmt.Sprintf("known%07d@sana.example", n)
+	}
+	return fmt.Sprintf("new%07d@sana.example", n)
+}
+
+// once signs one person in.
+func (s *signingIn) once(c *client, begin, end time.Time) error {
+	n := int(s.next.Add(1))
+	address := s.address(n)
+	c.anew(n)
+	if !s.known {
+		c.anew(n + 1<<23)
+	}
+	if s.at {
+		c.cookies[deviceCookie] = deviceToken(address)
+	}
+	code := s.sink.expect(address)
+	s.mu.Lock()
+	s.asked = append(s.asked, address)
+	s.mu.Unlock()
+	start := time.Now()
+	if err := c.post("/api/auth/code", map[string]string{"email": address}, http.StatusAccepted, nil); err != nil {
+		return err
+	}
+	var who struct {
+		User    user `json:"user"`
+		Created bool `json:"created"`
+	}
+	asked := time.Now()
+	var mailed time.Time
+	select {
+	case code := <-code:
+		mailed = time.Now()
+		if err := c.post("/api/auth/verify", map[string]string{"code": code}, http.StatusOK, &who); err != nil {
+			return err
+		}
+	case <-time.After(mailPatience):
+		return fmt.Errorf("no mail came to %s within %s", address, mailPatience)
+	}
+	if who.User.Email != address || who.Created == s.known {
+		return fmt.Errorf("got %+v, want %s with created = %t", who, address, !s.known)
+	}
+	if now := time.Now(); now.After(begin) && now.Before(end) {
+		s.mu.Lock()
+		s.took = append(s.took, steps{asked.Sub(start), mailed.Sub(asked), now.Sub(mailed)})
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// drain waits until every mail is there, and holds that none came twice and none that nobody asked for.
+func (s *signingIn) drain(ctx context.Context) error {
+	deadline := time.Now().Add(drainPatience)
+	for {
+		right, fewer, more := s.sink.tally(s.asked, s.notices)
+		switch {
+		case more > 0:
+			return fmt.Errorf("of %d people %d got more mails than they should", len(s.asked), more)
+		case right == len(s.asked):
+			return nil
+		case time.Now().After(deadline) || ctx.Err() != nil:
+			return fmt.Errorf("of %d people %d got fewer mails than they should", len(s.asked), fewer)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (r *report) addSignIns(results [][]signIns) {
+	r.begin(fmt.Sprintf("Whole sign-ins: ask, mail, verify; %d clients", signInClients),
+		"who", "sign-ins/s", "lowest to highest round", "p50 ms", "of which ask, mail, verify", "p99 ms", "CPU µs each: server", "database", "load beside it")
+	var speeds []float64
+	for i, k := range kinds {
+		over := func(value func(signIns) float64) (values []float64) {
+			for _, s := range results[i] {
+				values = append(values, value(s))
+			}
+			return values
+		}
+		middle := func(value func(signIns) float64) string { return digits(median(over(value))) }
+		speed := over(func(s signIns) float64 { return s.perSecond })
+		speeds = append(speeds, median(speed))
+		r.row(k.name, digits(median(speed)), digits(slices.Min(speed))+" to "+digits(slices.Max(speed)),
+			middle(func(s signIns) float64 { return s.p50 }),
+			middle(func(s signIns) float64 { return s.ask })+", "+middle(func(s signIns) float64 { return s.mail })+", "+middle(func(s signIns) float64 { return s.verify }),
+			middle(func(s signIns) float64 { return s.p99 }),
+			middle(func(s signIns) float64 { return microseconds(s.server) }),
+			middle(func(s signIns) float64 { return microseconds(s.database) }),
+			middle(func(s signIns) float64 { return microseconds(s.load) }))
+	}
+	r.add("whole sign-ins: the slower of known users in a browser of theirs and new users", "signins_per_s", min(speeds[0], speeds[1]), "/s", "1 000, better 1 500")
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"log"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+)
+
+// sink is a mail server on 127.0.0.1 that takes everything, gives each code to whoever waits for it, and keeps count.
+type sink struct {
+	port int
+	smtp *smtp.Server
+
+	mu      sync.Mutex
+	taken   map[string]mails       // by recipient
+	waiting map[string]chan string // codes by recipient
+}
+
+// mails counts those of one person.
+type mails struct{ codes, notices int }
+
+func startSink() (*sink, error) {
+	s := &sink{taken: map[string]mails{}, waiting: map[string]chan string{}}
+	s.smtp = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &delivery{sink: s}, nil }))
+	s.smtp.Domain = "mail." + publicHost
+	s.smtp.ErrorLog = log.New(io.Discard, "", 0)
+	s.smtp.ReadTimeout, s.smtp.WriteTimeout = 20*time.Second, 20*time.Second
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s.port = listener.Addr().(*net.TCPAddr).Port
+	go func() { _ = s.smtp.Serve(listener) }()
+	return s, nil
+}
+
+func (s *sink) close() { _ = s.smtp.Close() }
+
+// expect returns where the code for an address will come.
+func (s *sink) expect(address string) <-chan string {
+	code := make(chan string, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting[address] = code
+	return code
+}
+
+// take counts a mail; code is "" in a notice.
+func (s *sink) take(address, code string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	so := s.taken[address]
+	if code == "" {
+		so.notices++
+	} else {
+		so.codes++
+	}
+	s.taken[address] = so
+	if waiting, ok := s.waiting[address]; ok && code != "" {
+		delete(s.waiting, address)
+		waiting <- code
+	}
+}
+
+// tally tells how many of some people have what they should, one code and so many notices, how many less and how many more.
+func (s *sink) tally(people []string, notices int) (right, fewer, more int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, address := range people {
+		switch got := s.taken[address]; {
+		case got.codes > 1 || got.notices > notices:
+			more++
+		case got.codes < 1 || got.notices < notices:
+			fewer++
+		default:
+			right++
+		}
+	}
+	return right, fewer, more
+}
+
+// delivery is one conversation.
+type delivery struct {
+	sink *sink
+	to   string
+}
+
+func (*delivery) Mail(string, *smtp.MailOptions) error { return nil }
+
+func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
+	d.to = to
+	return nil
+}
+
+// Data finds the code where a person does: at the beginning of the subject.
+func (d *delivery) Data(content io.Reader) error {
+	lines, code := bufio.NewScanner(content), ""
+	for lines.Scan() {
+		if subject, ok := strings.CutPrefix(lines.Text(), "Subject: "); ok {
+			code, _, _ = strings.Cut(subject, " ")
+		}
+	}
+	if strings.Trim(code, "0123456789") != "" {
+		code = ""
+	}
+	d.sink.take(d.to, code)
+	return lines.Err()
+}
+
+func (*delivery) Reset()        {}
+func (*delivery) Logout() error { return nil }

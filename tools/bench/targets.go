@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+// The names of what is read from, as the table has them.
+const (
+	fiberConstant = "Fiber, constant JSON"
+	sameChain     = "Sana's chain, constant JSON"
+	secureCookie  = "Fiber, securecookie"
+	fiberStorage  = "Fiber session, storage"
+	scsPgx        = "scs, pgxstore"
+	flaskCookie   = "Flask's cookie, gunicorn"
+	sanaCached    = "Sana, cached"
+	sanaUncached  = "Sana, uncached"
+	sanaSealed    = "Sana, sealed"
+)
+
+//go:embed flask_peer.py
+var flaskPeer []byte
+
+// readTargets makes the tables and jars of everybody.
+func (b *bench) readTargets(ctx context.Context) ([]target, error) {
+	list := people(b.people)
+	database, err := b.migrated(ctx, "reads")
+	if err != nil {
+		return nil, err
+	}
+	shared, err := sharedJar(ctx, database+unhurried, list)
+	if err != nil {
+		return nil, err
+	}
+	smtp := freePort() // where nobody listens: no mail is sent here
+	targets := []target{
+		b.sanaTarget(sanaCached, database, smtp, kept(shared)),
+		b.sanaTarget(sanaUncached, database, smtp, kept(shared), "SESSION_CACHE=off"),
+		b.sanaTarget(sanaSealed, database, smtp, func() (jar, error) { return sealedJar(ctx, list) }, "SESSION_STORE=cookie"),
+		{name: sameChain, path: sessionPath, jar: kept(withConstant(shared)), start: func(ctx context.Context) (*server, error) {
+			return b.startPeer(ctx, "same-chain", "/readyz", sanaEnviron(database, smtp))
+		}},
+		b.peerTarget(fiberConstant, "constant", withConstant(shared)),
+	}
+	peers := []struct {
+		name, command string
+		fill          func(context.Context, string, []answer) (jar, error)
+	}{
+		{secureCookie, "securecookie", secureCookieJar},
+		{fiberStorage, "fiber-storage", fiberJar},
+		{scsPgx, "scs", scsJar},
+	}
+	for _, p := range peers {
+		database, err := b.newDatabase(ctx, p.command)
+		if err != nil {
+			return nil, err
+		}
+		j, err := p.fill(ctx, database+unhurried, list)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.name, err)
+		}
+		targets = append(targets, b.peerTarget(p.name, p.command, j, "-database", database))
+	}
+	if b.gunicorn == "" {
+		b.report.note(flaskCookie, "not measured: "+b.missing)
+		return targets, nil
+	}
+	flask, err := b.flaskTarget(ctx, list)
+	return append(targets, flask), err
+}
+
+// unhurried is for filling tables: their rows need not be on the disk one by one.
+const unhurried = "&synchronous_commit=off"
+
+// kept is a jar that is good for the whole run.
+func kept(j jar) func() (jar, error) { return func() (jar, error) { return j, nil } }
+
+// withConstant has the same cookies sent to whoever does not look at them.
+func withConstant(j jar) jar {
+	same := make(jar, len(j))
+	for i := range j {
+		same[i] = ticket{j[i].cookie, constantAnswer()}
+	}
+	return same
+}
+
+func (b *bench) sanaTarget(name, database string, smtp int, j func() (jar, error), further ...string) target {
+	return target{name: name, path: sessionPath, jar: j, start: func(ctx context.Context) (*server, error) {
+		return b.startSana(ctx, name, database, smtp, further...)
+	}}
+}
+
+func (b *bench) peerTarget(name, command string, j jar, args ...string) target {
+	return target{name: name, path: "/", jar: kept(j), start: func(ctx context.Context) (*server, error) {
+		return b.startPeer(ctx, command, "", nil, args...)
+	}}
+}
+
+// startPeer runs this program as one of the others.
+func (b *bench) startPeer(ctx context.Context, name, ready string, environ []string, args ...string) (*server, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return b.startServer(ctx, name, ready, freePort(), environ, append([]string{self, "serve", name}, args...)...)
+}
+
+// flaskTarget has as many processes as Sana has processors, and threads for all connections: its other kinds of worker, of
+// Debian's package, close the connection with every answer.
+func (b *bench) flaskTarget(ctx context.Context, list []answer) (target, error) {
+	if err := os.WriteFile(b.path("flask_peer.py"), flaskPeer, 0o600); err != nil {
+		return target{}, err
+	}
+	content, err := json.Marshal(list)
+	if err != nil {
+		return target{}, err
+	}
+	file := b.path("people.json")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		return target{}, err
+	}
+	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "flask_peer.py", file)
+	cmd.Dir = b.dir
+	output, err := cmd.Output()
+	if err != nil {
+		return target{}, fmt.Errorf("the cookies of Flask: %w", err)
+	}
+	var cookies []string
+	if err := json.Unmarshal(output, &cookies); err != nil {
+		return target{}, err
+	}
+	var j jar
+	for i, p := range list {
+		j = append(j, ticket{cookies[i], p})
+	}
+	return target{name: flaskCookie, path: "/", jar: kept(j), start: func(ctx context.Context) (*server, error) {
+		port := freePort()
+		return b.startServer(ctx, "flask", "", port, nil, b.gunicorn, "--worker-class=gthread", fmt.Sprint("--workers=", threads),
+			fmt.Sprint("--threads=", connections/threads), "--keep-alive=75", fmt.Sprint("--bind=127.0.0.1:", port), "flask_peer:app")
+	}}, nil
+}
