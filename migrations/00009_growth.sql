@@ -8,13 +8,11 @@ DROP INDEX CONCURRENTLY IF EXISTS sessions_sweep_at; -- what a run leaves that w
 CREATE INDEX CONCURRENTLY sessions_sweep_at ON sessions (sweep_at);
 DROP INDEX CONCURRENTLY IF EXISTS sessions_e; -- nobody reads it
 
--- A row that is written again finds room on its page, and what is deleted gives its room to the next: Postgres' own
--- settings wait until a fifth of a table is dead. docs/scaling.md has what it comes to.
+-- Postgres' own settings wait until a fifth of a table is dead, which is two million rows of ten million.
 ALTER TABLE sessions SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 ALTER TABLE ended_sessions SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
-ALTER TABLE challenges SET (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+ALTER TABLE challenges SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 ALTER TABLE throttle SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
-ALTER TABLE session_endings SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 ALTER TABLE river_job SET (
     autovacuum_vacuum_scale_factor = 0.01,
     autovacuum_analyze_scale_factor = 0.05,
@@ -23,9 +21,8 @@ ALTER TABLE river_job SET (
 -- +goose Down
 
 ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor, autovacuum_vacuum_cost_delay);
-ALTER TABLE session_endings RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
 ALTER TABLE throttle RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor);
-ALTER TABLE challenges RESET (fillfactor, autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor);
+ALTER TABLE challenges RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor);
 ALTER TABLE ended_sessions RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor);
 ALTER TABLE sessions RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS sessions_e ON sessions (e);

@@ -70,6 +70,14 @@ func (s *Shared) flush(ctx context.Context) {
 	}
 }
 
+// touchLiving moves last_seen_at of living sessions that are in use, at most once in seenInterval.
+const touchLiving = `
+		UPDATE sessions
+		SET last_seen_at = now()
+		WHERE k = ANY(@keys)
+		  AND last_seen_at < now() - least(@interval::interval, make_interval(secs => idle_seconds / 4.0))
+		  AND ` + isLive
+
 // touch is an UPDATE of living rows only, so that it can never bring back a session that was ended or has expired
 // meanwhile, at most once in seenInterval for each session. A copy lives on as the database confirms; what it does not know any
 // more is forgotten.
@@ -80,17 +88,14 @@ func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*copied) er
 	for _, k := range keys {
 		living[k.text()] = k
 	}
-	began := time.Now()
-	if s.cache != nil {
-		began = s.cache.now()
+	args := pgx.NamedArgs{"keys": slices.Collect(maps.Keys(living)), "interval": maxSeenInterval}
+	if s.cache == nil {
+		_, err := s.db.Exec(ctx, touchLiving, args)
+		return postgres.Error("note sessions in use", err)
 	}
+	began := s.cache.now()
 	rows, err := s.db.Query(ctx, `
-		WITH touched AS (
-		    UPDATE sessions
-		    SET last_seen_at = now()
-		    WHERE k = ANY(@keys)
-		      AND last_seen_at < now() - least(@interval::interval, make_interval(secs => idle_seconds / 4.0))
-		      AND `+isLive+`
+		WITH touched AS (`+touchLiving+`
 		    RETURNING k
 		)
 		SELECT sessions.k,
@@ -99,8 +104,7 @@ func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*copied) er
 		FROM sessions
 		LEFT JOIN touched ON touched.k = sessions.k
 		WHERE sessions.k = ANY(@keys)
-		  AND `+isLive,
-		pgx.NamedArgs{"keys": slices.Collect(maps.Keys(living)), "interval": maxSeenInterval})
+		  AND `+isLive, args)
 	if err != nil {
 		return postgres.Error("note sessions in use", err)
 	}
@@ -116,9 +120,7 @@ func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*copied) er
 	if err != nil {
 		return postgres.Error("note sessions in use", err)
 	}
-	if s.cache != nil {
-		s.cache.forget(slices.Collect(maps.Values(living))...)
-	}
+	s.cache.forget(slices.Collect(maps.Values(living))...)
 	return nil
 }
 

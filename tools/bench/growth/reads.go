@@ -49,6 +49,17 @@ func (r reads) median() float64 {
 	return list[len(list)/2]
 }
 
+// computed is the median of what Sana and Postgres together compute for one read, microseconds. Other work on the machine
+// makes reads fewer; this it hardly changes.
+func (r reads) computed() float64 {
+	var list []float64
+	for _, l := range r.Rounds {
+		list = append(list, l.Sana+l.Postgres)
+	}
+	slices.Sort(list)
+	return list[len(list)/2]
+}
+
 // warmUp is long enough to read 10,000 sessions once.
 const warmUp = 3 * time.Second
 
@@ -89,10 +100,27 @@ func (o options) readOnce(ctx context.Context, k kind, d *database) (load, error
 	if _, err = i.read(ctx, tokens, warmUp); err != nil {
 		return load{}, err
 	}
-	l, err := i.read(ctx, tokens, o.length)
+	l, err := i.measure(ctx, d, tokens, o.length)
 	if stopped := i.stop(); err == nil {
 		err = stopped
 	}
+	return l, err
+}
+
+// measure is read with what it costs.
+func (i *instance) measure(ctx context.Context, d *database, tokens string, length time.Duration) (load, error) {
+	before, err := i.cpu(ctx, d)
+	if err != nil {
+		return load{}, err
+	}
+	l, err := i.read(ctx, tokens, length)
+	if err != nil {
+		return load{}, err
+	}
+	after, err := i.cpu(ctx, d)
+	count := l.PerSecond * length.Seconds()
+	l.Sana = float64((after.sana - before.sana).Microseconds()) / count
+	l.Postgres = float64((after.postgres - before.postgres).Microseconds()) / count
 	return l, err
 }
 
@@ -112,6 +140,7 @@ func ratios(list []reads) map[string]float64 {
 		l := largest[kind]
 		name := fmt.Sprintf("%s_%s_vs_%s", kind, short(l.Sessions), short(s.Sessions))
 		result[name] = l.median() / s.median()
+		result[name+"_by_cpu"] = s.computed() / l.computed()
 	}
 	return result
 }
@@ -126,16 +155,17 @@ func short(n int) string {
 }
 
 func printReads(list []reads) {
-	fmt.Printf("\nreads a second, wrk with %d connections beside it, medians\n| sessions | reads | a second | rounds | p99, ms | failed |\n", connections)
+	fmt.Printf("\nreads a second, wrk with %d connections beside it, medians\n| sessions | reads | a second | rounds | p99, ms | Sana + Postgres compute, us | failed |\n", connections)
 	for _, r := range list {
-		var rounds, p99 []string
+		var rounds, p99, cpu []string
 		failed := 0
 		for _, l := range r.Rounds {
 			rounds = append(rounds, fmt.Sprintf("%.0f", l.PerSecond))
 			p99 = append(p99, fmt.Sprintf("%.1f", l.P99))
+			cpu = append(cpu, fmt.Sprintf("%.0f+%.0f", l.Sana, l.Postgres))
 			failed += l.Failed
 		}
-		fmt.Printf("| %d | %s | %.0f | %v | %v | %d |\n", r.Sessions, r.Kind, r.median(), rounds, p99, failed)
+		fmt.Printf("| %d | %s | %.0f | %v | %v | %v | %d |\n", r.Sessions, r.Kind, r.median(), rounds, p99, cpu, failed)
 	}
 	for _, k := range kinds {
 		fmt.Printf("%s: %s\n", k.name, k.means)

@@ -22,6 +22,8 @@ type load struct {
 	P50       float64 `json:"p50_ms"`
 	P99       float64 `json:"p99_ms"`
 	Failed    int     `json:"failed"`
+	Sana      float64 `json:"sana_us"`     // what Sana computes for one read, microseconds
+	Postgres  float64 `json:"postgres_us"` // and what Postgres does
 }
 
 const connections = 32

@@ -1,7 +1,7 @@
-// Model computes what more sessions than fit on one machine would ask of Sana.
+// Forecast computes what more sessions than fit on one machine would ask of Sana.
 //
-//	go run ./model cache                     how often instances find a session in their cache
-//	go run ./model endings -postgres URL     what it costs that all instances hear of endings
+//	go run ./forecast cache                     how often instances find a session in their cache
+//	go run ./forecast endings -postgres URL     what it costs that all instances hear of endings
 //
 // The first is a simulation, with the cache's own library and weights, of one instance among many. The second measures:
 // stores of backend/session with their cache, as many as there would be instances, on one server.
@@ -12,10 +12,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"syscall"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
 	switch {
@@ -27,7 +28,7 @@ func main() {
 		err = fmt.Errorf("say what: cache or endings")
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "model:", err)
+		fmt.Fprintln(os.Stderr, "forecast:", err)
 		os.Exit(1)
 	}
 }

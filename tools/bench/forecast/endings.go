@@ -31,7 +31,7 @@ func measureEndings(ctx context.Context, args []string) error {
 	fmt.Println("| LISTEN | instances | endings/s | questions/s | of each instance | CPU of the server, % of a core |")
 	for _, listens := range []bool{true, false} {
 		for _, instances := range []int{2, 10, 30} {
-			for _, rate := range []int{0, 10, 100, 1000} {
+			for _, rate := range []int{0, 10, 100} {
 				if err := measure(ctx, *url, instances, rate, listens, *length); err != nil {
 					return err
 				}
@@ -95,7 +95,7 @@ func openStore(ctx context.Context, url string, listens bool, asked *atomic.Int6
 		return nil, err
 	}
 	limits := session.Limits{Idle: 24 * time.Hour, MaxAge: 30 * 24 * time.Hour}
-	return session.NewCached(ctx, pool, limits, session.CacheOptions{Bytes: 64 << 20, AskOnly: !listens}, slog.New(slog.DiscardHandler), metrics.New("model"))
+	return session.NewCached(ctx, pool, limits, session.CacheOptions{Bytes: 64 << 20, AskOnly: !listens}, slog.New(slog.DiscardHandler), metrics.New("forecast"))
 }
 
 // counter counts questions for endings.
