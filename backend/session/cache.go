@@ -99,7 +99,7 @@ const copiedBytes = 400
 
 func (c *copied) weight() uint32 {
 	s := c.session
-	n := copiedBytes + len(s.ID) + len(s.UserAgent) + len(s.IP)
+	n := copiedBytes + len(s.ID) + len(s.UserAgent) + len(s.Platform) + len(s.IP)
 	if s.User != nil {
 		n += len(s.User.ID) + len(s.User.Email)
 	}
