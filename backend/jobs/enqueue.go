@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,12 +19,15 @@ import (
 // The row is the one that River's own Insert makes; that takes round trips, and notifies all instances in the caller's
 // transaction: NOTIFY locks the whole database until its commit is on the disk. Here the instance that has queued a job tells
 // itself, after the commit; another one finds it with its next poll.
-func (q *Queue) Enqueue(b *postgres.Batch, when string, args river.JobArgs) {
+//
+// Further is an SQL expression for members of args that only the database knows, as a JSON object; "" for none.
+func (q *Queue) Enqueue(b *postgres.Batch, when string, args river.JobArgs, further string) {
+	further = cmp.Or(further, `'{}'`)
 	content, _ := json.Marshal(args) // of texts and numbers: it cannot fail
 	queued := false
 	b.Queue(`
 		INSERT INTO river_job (state, kind, queue, args, max_attempts, priority, metadata, tags, created_at, scheduled_at)
-		SELECT 'available', @kind, @queue, @args::jsonb, @attempts::smallint, 1, '{}', '{}', now(), now()
+		SELECT 'available', @kind, @queue, @args::jsonb || `+further+`::jsonb, @attempts::smallint, 1, '{}', '{}', now(), now()
 		WHERE `+when+`
 		RETURNING true`,
 		pgx.NamedArgs{"kind": args.Kind(), "queue": river.QueueDefault, "args": content, "attempts": maxAttempts},
@@ -44,7 +48,7 @@ func (q *Queue) Enqueue(b *postgres.Batch, when string, args river.JobArgs) {
 // EnqueueTx queues a job: it is done if and only if tx commits.
 func (q *Queue) EnqueueTx(ctx context.Context, tx pgx.Tx, args river.JobArgs) error {
 	b := &postgres.Batch{}
-	q.Enqueue(b, postgres.GoesOn, args)
+	q.Enqueue(b, postgres.GoesOn, args, "")
 	return postgres.Error("queue "+args.Kind(), b.SendTo(ctx, tx))
 }
 

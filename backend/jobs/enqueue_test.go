@@ -56,7 +56,7 @@ func TestAJobWhoseConditionDoesNotHoldIsNotQueued(t *testing.T) {
 	i := open(t, postgrestest.URL(t), greetNobody)
 	err := postgres.InBatch(t.Context(), i.db, func(b *postgres.Batch) error {
 		b.Queue(`SELECT ` + postgres.Stop)
-		i.Enqueue(b, postgres.GoesOn, greeting{To: "ada"})
+		i.Enqueue(b, postgres.GoesOn, greeting{To: "ada"}, "")
 		return nil
 	})
 	if err != nil {

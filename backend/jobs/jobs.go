@@ -26,7 +26,7 @@ const (
 	// 1,500 a second. One that waits for a job costs nothing; how many have one at a time follows the provider's latency.
 	workers       = 300
 	fetchCooldown = 5 * time.Millisecond // between two looks for jobs, which fetch as many as have come and workers are free
-	maxAttempts = 50 // whoever enqueues gives a job up earlier, when it is of no use any more
+	maxAttempts   = 50                   // whoever enqueues gives a job up earlier, when it is of no use any more
 	// rescueAfter is when River's leader looks after jobs that a killed instance was doing, twice a minute; a periodic one that
 	// may take longer, after its timeout. The others do not wait for it: see takeOver.
 	rescueAfter = 30 * time.Second

@@ -106,7 +106,12 @@ func (o *Outbox) Handle(name string, letter Letter) { o.letters[name] = letter }
 
 // Enqueue has the batch queue a letter, if the condition when holds: it is sent if and only if the batch is committed.
 func (o *Outbox) Enqueue(ctx context.Context, b *postgres.Batch, when, letter string, ref Ref) {
-	o.queue.Enqueue(b, when, jobOf(ctx, letter, ref))
+	o.queue.Enqueue(b, when, jobOf(ctx, letter, ref), "")
+}
+
+// EnqueueNext is Enqueue for a letter whose number only the database knows: the value of an SQL expression.
+func (o *Outbox) EnqueueNext(ctx context.Context, b *postgres.Batch, when, letter, id, number string) {
+	o.queue.Enqueue(b, when, jobOf(ctx, letter, Ref{ID: id}), `jsonb_build_object('number', (`+number+`)::integer)`)
 }
 
 // EnqueueTx queues a letter: it is sent if and only if tx commits.

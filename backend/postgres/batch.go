@@ -32,6 +32,17 @@ func (f Flag) IsDown() string {
 	return fmt.Sprintf(`(coalesce(current_setting('sana.%s', true), '') <> 'up')`, f)
 }
 
+// Note is a text that one statement of a transaction leaves for those after it.
+type Note string
+
+// Leave is the expression that leaves the value of another one.
+func (n Note) Leave(expression string) string {
+	return fmt.Sprintf(`set_config('sana.%s', (%s)::text, true)`, n, expression)
+}
+
+// Left is the expression for what was left, NULL where nothing was.
+func (n Note) Left() string { return fmt.Sprintf(`nullif(current_setting('sana.%s', true), '')`, n) }
+
 // stopped is the flag of a batch whose further statements are not to happen.
 const stopped Flag = "stopped"
 

@@ -12,12 +12,14 @@ import (
 
 // Surplus is an SQL expression for statements after that of Shared's Issue, in the same transaction: the platforms of the
 // sessions that have ended for the new one, as a JSON array of texts; NULL for none.
-const Surplus = `nullif(current_setting('sana.surplus_sessions', true), '')::jsonb`
+var Surplus = surplus.Left() + `::jsonb`
+
+const surplus postgres.Note = "surplus_sessions"
 
 // Issue implements Store: the session exists, and the one that it replaces does not, if and only if the batch is committed.
 // When the batch holds the lock on the user's row, as a sign-in does, there are never more than MaxPerUser sessions of a
 // user, and none goes on from one that ends at the same moment.
-func (s *Shared) Issue(b *postgres.Batch, when string, session Session, replaced string) Issued {
+func (s *Shared) Issue(b *postgres.Batch, when string, session Session, replaced string) (string, Issued) {
 	goesOn := session.User != nil && session.ID != ""
 	session.ID, session.Token = newID(), newToken()
 	session.UserAgent = printable(session.UserAgent, 256)
@@ -34,22 +36,22 @@ func (s *Shared) Issue(b *postgres.Batch, when string, session Session, replaced
 	args["goes_on"], args["replaced"], args["others"], args["reason"] = goesOn, oldText, MaxPerUser-1, TooManySessions
 	made := false
 	var keys []string
-	var surplus [][]byte
+	var values [][]byte
 	b.Queue(issue(when), args).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&keys, &surplus, nil}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&keys, &values, nil}, func() error {
 			made = true
 			return nil
 		})
 		return err
 	})
-	return func(ctx context.Context) (_ Session, err error) {
+	return session.Token, func(ctx context.Context) (_ Session, err error) {
 		if !made {
 			return Session{}, s.whyNone(ctx, s.db, old)
 		}
 		s.forget(keys...)
 		session.ExpiresAt = session.start().Add(age)
 		session.Secret, session.Keep = session.Token, keep(session, age)
-		session.Surplus, err = readAll(surplus)
+		session.Surplus, err = readAll(values)
 		return session, err
 	}
 }
@@ -119,8 +121,7 @@ func issue(when string) string {
 		)
 		SELECT (SELECT array_agg(k ORDER BY k) FROM ended),
 		       (SELECT array_agg(v ORDER BY k) FROM ended),
-		       (SELECT set_config('sana.surplus_sessions',
-		            jsonb_agg(coalesce(convert_from(v, 'UTF8')::jsonb ->> 'platform', '') ORDER BY k)::text, true)
+		       (SELECT ` + surplus.Leave(`jsonb_agg(coalesce(convert_from(v, 'UTF8')::jsonb ->> 'platform', '') ORDER BY k)`) + `
 		        FROM ended
 		        HAVING count(*) > 0)
 		FROM issued`

@@ -76,9 +76,9 @@ type sealedPending struct {
 
 // Issue implements Store. It does not depend on the batch, and the session that is replaced stays readable for whoever kept
 // its token.
-func (s *Sealed) Issue(_ *postgres.Batch, _ string, session Session, _ string) Issued {
+func (s *Sealed) Issue(_ *postgres.Batch, _ string, session Session, _ string) (string, Issued) {
 	session.ID = newID()
-	return func(context.Context) (Session, error) {
+	return "", func(context.Context) (Session, error) {
 		_, age := s.limits.of(session)
 		session.ExpiresAt = session.start().Add(age)
 		return s.seal(contentOf(session, s.now()).session()) // as it will be read: whole seconds, no user agent

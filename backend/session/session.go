@@ -22,8 +22,8 @@ type Store interface {
 	// Issue has the batch make a session in the place of the one behind the token replaced, "" for none, if the condition
 	// when holds. What the database alone knows is left out: the id of a User with an Email, a SignedInAt or SentAt that is
 	// now. It is to be there before what became of it is asked for. A session of somebody that has an ID already goes on from
-	// the one replaced.
-	Issue(b *postgres.Batch, when string, session Session, replaced string) Issued
+	// the one replaced. secret is what the session will have for one.
+	Issue(b *postgres.Batch, when string, session Session, replaced string) (secret string, issued Issued)
 	// Hold has the batch stop where the session behind a token does not live any more; else it lives until the batch is done.
 	Hold(b *postgres.Batch, token string)
 	// Read returns the session behind a token. Its Token is another one when the browser is to have that from now on.
@@ -41,7 +41,7 @@ type Issued func(ctx context.Context) (Session, error)
 // IssueTx is Issue as part of tx.
 func IssueTx(ctx context.Context, tx pgx.Tx, s Store, session Session, replaced string) (Session, error) {
 	b := &postgres.Batch{}
-	issued := s.Issue(b, postgres.GoesOn, session, replaced)
+	_, issued := s.Issue(b, postgres.GoesOn, session, replaced)
 	if err := b.SendTo(ctx, tx); err != nil {
 		return Session{}, postgres.Error("issue session", err)
 	}

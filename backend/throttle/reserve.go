@@ -60,6 +60,12 @@ const windows = `
 // next is when a further use of the row t is allowed.
 const next = `(SELECT max(t.events[cardinality(t.events) + 1 - w.count] + w.span) FROM windows AS w WHERE w.key = t.key)`
 
+// NextUse is an SQL expression for statements after that of a Reserve, in the same transaction: when a further use of what the
+// last one was about is allowed.
+var NextUse = nextUse.Left() + `::timestamptz`
+
+const nextUse postgres.Note = "next_use"
+
 // Reserve has the batch count every use, or none of them and raise the flag. The rows are taken in one order by everybody, so
 // that two transactions never wait for each other.
 func (t *Throttle) Reserve(b *postgres.Batch, refused string, uses ...Use) *Reservation {
@@ -91,13 +97,15 @@ func (t *Throttle) Reserve(b *postgres.Batch, refused string, uses ...Use) *Rese
 		       counted.key IS NOT NULL AS counted,
 		       coalesce(counted.next, known.next, now()) AS next,
 		       now() AS now,
-		       CASE WHEN (SELECT count(*) FROM counted) < cardinality(@keys) THEN `+refused+` END
+		       CASE WHEN (SELECT count(*) FROM counted) < cardinality(@keys) THEN `+refused+` END,
+		       (SELECT `+nextUse.Leave(`max(coalesce(counted.next, known.next, now()))`)+`
+		        FROM uses LEFT JOIN counted USING (key) LEFT JOIN known USING (key))
 		FROM uses
 		LEFT JOIN counted USING (key)
 		LEFT JOIN known USING (key)`, args(r.rows)).Query(func(rows pgx.Rows) error {
 		var a answer
 		r.answers = nil
-		_, err := pgx.ForEachRow(rows, []any{&a.Key, &a.Counted, &a.Next, &a.Now, nil}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&a.Key, &a.Counted, &a.Next, &a.Now, nil, nil}, func() error {
 			r.answers = append(r.answers, answer{slices.Clone(a.Key), a.Counted, a.Next, a.Now})
 			return nil
 		})
