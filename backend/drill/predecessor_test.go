@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"sana/backend/keyring"
-	"sana/backend/postgres"
+	db "sana/backend/postgres"
 	"sana/backend/session"
 
 	"github.com/jackc/pgx/v5"
@@ -45,7 +45,7 @@ type files struct {
 }
 
 // Issue implements session.Store, after the batch.
-func (f *files) Issue(_ *postgres.Batch, _ string, s session.Session, replaced string) (secret string, issued session.Issued) {
+func (f *files) Issue(_ *db.Batch, _ string, s session.Session, replaced string) (secret string, issued session.Issued) {
 	return "", func(ctx context.Context) (session.Session, error) {
 		var id [16]byte
 		_, _ = rand.Read(id[:])
@@ -63,7 +63,7 @@ func (f *files) Issue(_ *postgres.Batch, _ string, s session.Session, replaced s
 }
 
 // Hold implements session.Store.
-func (*files) Hold(*postgres.Batch, string) {}
+func (*files) Hold(*db.Batch, string) {}
 
 // Read implements session.Store.
 func (f *files) Read(_ context.Context, token string) (session.Session, error) {

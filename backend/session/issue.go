@@ -12,9 +12,9 @@ import (
 
 // Surplus is an SQL expression for statements after that of Shared's Issue, in the same transaction: the platforms of the
 // sessions that have ended for the new one, as a JSON array of texts; NULL for none.
-var Surplus = surplus.Left() + `::jsonb`
+var Surplus = surplusNote.Left() + `::jsonb`
 
-const surplus postgres.Note = "surplus_sessions"
+const surplusNote postgres.Note = "surplus_sessions"
 
 // Issue implements Store: the session exists, and the one that it replaces does not, if and only if the batch is committed.
 // When the batch holds the lock on the user's row, as a sign-in does, there are never more than MaxPerUser sessions of a
@@ -121,7 +121,7 @@ func issue(when string) string {
 		)
 		SELECT (SELECT array_agg(k ORDER BY k) FROM ended),
 		       (SELECT array_agg(v ORDER BY k) FROM ended),
-		       (SELECT ` + surplus.Leave(`jsonb_agg(coalesce(convert_from(v, 'UTF8')::jsonb ->> 'platform', '') ORDER BY k)`) + `
+		       (SELECT ` + surplusNote.Leave(`jsonb_agg(coalesce(convert_from(v, 'UTF8')::jsonb ->> 'platform', '') ORDER BY k)`) + `
 		        FROM ended
 		        HAVING count(*) > 0)
 		FROM issued`
