@@ -59,13 +59,13 @@ func (r *roundTrips) pass(client net.Conn, address string) {
 		_, _ = io.Copy(client, server)
 		client.Close()
 	}()
-	_ = r.read(bufio.NewReader(io.TeeReader(client, server)))
+	_ = r.forward(server, bufio.NewReader(client))
 }
 
-// read counts what the server answers with ReadyForQuery (PostgreSQL documentation, 54.2): Sync and Query, and so BEGIN and
-// COMMIT too.
-func (r *roundTrips) read(from *bufio.Reader) error {
-	if err := skip(from); err != nil { // the first message has no type
+// forward counts what the server answers with ReadyForQuery (PostgreSQL documentation, 54.2): Sync and Query, and so BEGIN
+// and COMMIT too. It counts before it passes on: an answer is never ahead of its count.
+func (r *roundTrips) forward(server io.Writer, from *bufio.Reader) error {
+	if err := forwardBody(server, from); err != nil { // the first message has no type
 		return err
 	}
 	for {
@@ -73,22 +73,28 @@ func (r *roundTrips) read(from *bufio.Reader) error {
 		if err != nil {
 			return err
 		}
-		if err := skip(from); err != nil {
-			return err
-		}
 		if kind == 'S' || kind == 'Q' {
 			r.count.Add(1)
+		}
+		if _, err := server.Write([]byte{kind}); err != nil {
+			return err
+		}
+		if err := forwardBody(server, from); err != nil {
+			return err
 		}
 	}
 }
 
-// skip reads the rest of a message, which begins with its own length.
-func skip(from io.Reader) error {
+// forwardBody passes the rest of a message on, which begins with its own length.
+func forwardBody(server io.Writer, from io.Reader) error {
 	var length [4]byte
 	if _, err := io.ReadFull(from, length[:]); err != nil {
 		return err
 	}
-	_, err := io.CopyN(io.Discard, from, int64(binary.BigEndian.Uint32(length[:]))-4)
+	if _, err := server.Write(length[:]); err != nil {
+		return err
+	}
+	_, err := io.CopyN(server, from, int64(binary.BigEndian.Uint32(length[:]))-4)
 	return err
 }
 
