@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"mail/smtpfake":         {},
 	"metrics":               {},
 	"migrations":            {},
-	"outbox":                {"jobs", "mail", "metrics", "tracing"},
+	"outbox":                {"jobs", "mail", "metrics", "postgres", "tracing"},
 	"platform":              {},
 	"postgres":              {"fault", "migrations"},
 	"postgres/postgrestest": {"migrations", "postgres"},
@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 	"signin":                {"fault", "keyring", "mail", "metrics", "outbox", "postgres", "throttle"},
 	"throttle":              {"keyring", "postgres"},
 	"tracing":               {},
-	"web":                   {"account", "clientaddr", "fault", "inbox", "mail", "metrics", "platform", "session", "signin", "tracing"},
+	"web":                   {"account", "clientaddr", "fault", "inbox", "mail", "metrics", "platform", "postgres", "session", "signin", "tracing"},
 }
 
 // onlyIn says which of our packages may import what begins so, tests aside.

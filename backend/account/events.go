@@ -94,6 +94,41 @@ func (s *Service) Write(ctx context.Context, tx pgx.Tx, userID string, by Actor,
 	return s.WriteAll(ctx, tx, by, of)
 }
 
+// WriteSignIn has the batch write down that somebody with this address, whom it has made a user or found, signed in, and which
+// sessions of his ended for that. surplus is an SQL expression for their platforms: a JSON array of texts, or NULL.
+func (s *Service) WriteSignIn(b *postgres.Batch, email string, by Actor, surplus, reason string) {
+	b.Queue(`
+		INSERT INTO account_events (user_id, kind, platform, ip, details)
+		SELECT users.id, entry.kind, @platform, @ip, entry.details
+		FROM users
+		CROSS JOIN LATERAL (
+		    SELECT CASE WHEN users.created_at = now() THEN @created ELSE @signed_in END AS kind, '{}'::jsonb AS details
+		    UNION ALL
+		    SELECT @ended, jsonb_strip_nulls(jsonb_build_object('ended', nullif(ended, ''), 'reason', @reason::text))
+		    FROM jsonb_array_elements_text(`+surplus+`) AS ended
+		) AS entry
+		WHERE users.email = @email
+		  AND `+postgres.GoesOn,
+		pgx.NamedArgs{
+			"email": email, "platform": by.Platform, "ip": by.IP, "reason": reason,
+			"created": Created, "signed_in": SignedIn, "ended": SessionEnded,
+		})
+}
+
+// HoldIn is Hold as part of a batch, which stops where the account was deleted.
+func (s *Service) HoldIn(b *postgres.Batch, userID string) {
+	b.Queue(`
+		WITH held AS MATERIALIZED (
+		    SELECT id
+		    FROM users
+		    WHERE id = @user
+		    FOR NO KEY UPDATE
+		)
+		SELECT `+postgres.Stop+`
+		WHERE NOT EXISTS (SELECT FROM held)`,
+		pgx.NamedArgs{"user": userID})
+}
+
 // EntryOf is an Entry for one account of several.
 type EntryOf struct {
 	UserID string

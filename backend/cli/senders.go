@@ -19,7 +19,7 @@ func openOutbox(cfg config.Config, o Options, db *pgxpool.Pool, mails *inbox.Inb
 	if err != nil {
 		return nil, nil, err
 	}
-	queue, err := jobs.New(db, told.Log, jobs.Options{PollOnly: cfg.IsPooled()})
+	queue, err := jobs.New(db, told.Log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -110,8 +110,8 @@ type room struct {
 const wantedInstances = 4
 
 // besidePool is how many connections an instance has besides its pool: one to ask whether the database is there, one to hear
-// of ended sessions, and one to hear of jobs.
-const besidePool = 3
+// of ended sessions.
+const besidePool = 2
 
 func (d Database) connections(ctx context.Context) Result {
 	pool := int(d.Pool.Config().MaxConns) + besidePool

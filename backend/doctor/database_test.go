@@ -204,27 +204,27 @@ func TestThePoolIsHeldAgainstWhatPostgresHas(t *testing.T) {
 		state     doctor.State
 		found, do string
 	}{
-		"1":    {doctor.OK, "up to 4 of an instance", ""},
+		"1":    {doctor.OK, "up to 3 of an instance", ""},
 		"1000": {doctor.Fail, "enough for 0 instances", "add pool_max_conns="},
 	} {
 		got := look(t, doctor.Database{Pool: open(t, with(t, w.DatabaseURL, parameter("pool_max_conns", size)))})
 		assert(t, size, got["connections"], want.state, want.found, want.do)
 	}
-	_, address := newRole(t, w, "CONNECTION LIMIT 16")
+	_, address := newRole(t, w, "CONNECTION LIMIT 15")
 	got := look(t, doctor.Database{Pool: open(t, with(t, address, parameter("pool_max_conns", "2")))})
-	assert(t, "a role's limit", got["connections"], doctor.Warn, "Postgres has 16 for us, enough for 3 instances; a deploy of two", "pool_max_conns=1")
+	assert(t, "a role's limit", got["connections"], doctor.Warn, "Postgres has 15 for us, enough for 3 instances; a deploy of two", "pool_max_conns=1")
 	got = look(t, doctor.Database{Pool: w.DB, Direct: w.DB})
 	assert(t, "behind a pooler", got["connections"], doctor.OK, "a pooler's to say", "")
 }
 
 // What the doctor counts on is what an instance takes.
-func TestAnInstanceHasThreeConnectionsBesidesItsPool(t *testing.T) {
+func TestAnInstanceHasTwoConnectionsBesidesItsPool(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
 	small := with(t, w.DatabaseURL, parameter("pool_max_conns", "1"))
 	app := w.Start(t, "DATABASE_URL="+with(t, small, parameter("application_name", "counted")))
 	sanatest.Eventually(t, "the instance has other connections", func() error {
 		app.Open(t).Get("/readyz").Want(http.StatusOK)
-		return sanatest.CountError(w.Count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'counted'`), 4)
+		return sanatest.CountError(w.Count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'counted'`), 3)
 	})
 }

@@ -34,7 +34,7 @@ func (r *report) text() string {
 		}
 	}
 	const costs = "%-15s%-15v%-13v%-21v%-18v%-12v%-12v"
-	line("\nWHAT THEY COST, in bytes and in statements to Postgres\n")
+	line("\nWHAT THEY COST, in bytes and in round trips to Postgres\n")
 	line(costs, "", "Cookie bytes", "Set-Cookie", "GET session, nobody", "GET session, in", "POST code", "POST verify")
 	for _, store := range stores {
 		f := r.figures[store.id]
@@ -93,8 +93,8 @@ const details = `
 const costs = `
 ## What they cost
 
-Bytes of the session's cookie alone, for an address of 20 characters; statements to Postgres without BEGIN and COMMIT and
-without the job queue's own.
+Bytes of the session's cookie alone, for an address of 20 characters; round trips to Postgres, BEGIN and COMMIT
+included.
 
 | store | Cookie line of each request | Set-Cookie line at sign-in | GET session, nobody | GET session, signed in | POST code | POST verify |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: |

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sana/backend/keyring"
+	db "sana/backend/postgres"
 	"sana/backend/session"
 
 	"github.com/jackc/pgx/v5"
@@ -43,21 +44,26 @@ type files struct {
 	limits session.Limits
 }
 
-// Issue implements session.Store, outside tx.
-func (f *files) Issue(_ context.Context, _ pgx.Tx, s session.Session, replaced string) (session.Session, error) {
-	var id [16]byte
-	_, _ = rand.Read(id[:])
-	s.ID, s.Token, s.Keep = hex.EncodeToString(id[:]), rand.Text(), f.limits.MaxAge
-	s.ExpiresAt = time.Now().Add(s.Keep)
-	content, err := json.Marshal(s)
-	if err != nil {
-		return session.Session{}, err
+// Issue implements session.Store, after the batch.
+func (f *files) Issue(_ *db.Batch, _ string, s session.Session, replaced string) (secret string, issued session.Issued) {
+	return "", func(ctx context.Context) (session.Session, error) {
+		var id [16]byte
+		_, _ = rand.Read(id[:])
+		s.ID, s.Token, s.Keep = hex.EncodeToString(id[:]), rand.Text(), f.limits.MaxAge
+		s.ExpiresAt = time.Now().Add(s.Keep)
+		content, err := json.Marshal(s)
+		if err != nil {
+			return session.Session{}, err
+		}
+		if err := os.WriteFile(f.path(s.Token), content, 0o600); err != nil {
+			return session.Session{}, err
+		}
+		return s, f.End(ctx, nil, replaced)
 	}
-	if err := os.WriteFile(f.path(s.Token), content, 0o600); err != nil {
-		return session.Session{}, err
-	}
-	return s, f.End(context.Background(), nil, replaced)
 }
+
+// Hold implements session.Store.
+func (*files) Hold(*db.Batch, string) {}
 
 // Read implements session.Store.
 func (f *files) Read(_ context.Context, token string) (session.Session, error) {

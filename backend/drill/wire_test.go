@@ -2,7 +2,6 @@ package drill
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -16,15 +15,15 @@ import (
 	"sana/backend/sanatest"
 )
 
-// figures are what a store costs, in bytes on the wire and in statements to the database.
+// figures are what a store costs, in bytes on the wire and in round trips to the database.
 type figures struct {
 	CookieHeader int // bytes of the Cookie line of a request, with the session's cookie alone
 	SetCookie    int // bytes of the session's Set-Cookie line at sign-in
 
-	Anonymous, SignedIn, Code, Verify int // statements of GET session (twice), POST code, POST verify
+	Anonymous, SignedIn, Code, Verify int // round trips of GET session (twice), POST code, POST verify
 }
 
-// measured is how many requests of each kind are sent. The fewest statements that one had are its own: what else the
+// measured is how many requests of each kind are sent. The fewest round trips that one had are its own: what else the
 // program asks meanwhile can only add to them.
 const measured = 5
 
@@ -33,7 +32,7 @@ func measure(s *scene) figures {
 	s.t.Helper()
 	counted := newCounter(s.t, s.world.DatabaseURL)
 	s.open("DATABASE_URL=" + counted.url)
-	// Mail waits until it is let go: else its statements would be among those of the requests.
+	// Mail waits until it is let go: else its round trips would be among those of the requests.
 	s.world.Exec(s.t, `
 		CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN NEW.scheduled_at = now() + interval '1 hour'; RETURN NEW; END $$`)
@@ -68,7 +67,7 @@ func measure(s *scene) figures {
 
 const sessionCookie = "__Host-sana_session"
 
-// counter is a proxy in front of Postgres that counts statements.
+// counter is a proxy in front of Postgres that counts how often a client waits for an answer.
 type counter struct {
 	url   string
 	count atomic.Int64
@@ -101,7 +100,7 @@ func newCounter(t *testing.T, database string) *counter {
 	return c
 }
 
-// fewest calls do for everybody and returns the smallest number of statements that a call led to.
+// fewest calls do for everybody and returns the smallest number of round trips that a call led to.
 func (c *counter) fewest(people []*person, do func(*person)) int {
 	fewest := int64(-1)
 	for _, p := range people {
@@ -126,62 +125,41 @@ func (c *counter) pass(client net.Conn, address string) {
 		_, _ = io.Copy(client, server)
 		client.Close()
 	}()
-	_ = c.read(bufio.NewReader(io.TeeReader(client, server)))
+	_ = c.forward(server, bufio.NewReader(client))
 }
 
-// read counts what a client executes (PostgreSQL documentation, 54.7: Message Formats): statements that were prepared
-// under a name, and simple queries.
-func (c *counter) read(from *bufio.Reader) error {
-	if _, err := body(from); err != nil { // the first message has no type
+// forward counts what the server answers with ReadyForQuery (PostgreSQL documentation, 54.2): Sync and Query, and so BEGIN
+// and COMMIT too. It counts before it passes on: an answer is never ahead of its count.
+func (c *counter) forward(server io.Writer, from *bufio.Reader) error {
+	if err := forwardBody(server, from); err != nil { // the first message has no type
 		return err
 	}
-	prepared := map[string]string{}
-	bound := ""
 	for {
 		kind, err := from.ReadByte()
 		if err != nil {
 			return err
 		}
-		content, err := body(from)
-		if err != nil {
+		if kind == 'S' || kind == 'Q' {
+			c.count.Add(1)
+		}
+		if _, err := server.Write([]byte{kind}); err != nil {
 			return err
 		}
-		parts := bytes.SplitN(content, []byte{0}, 3)
-		switch kind {
-		case 'P': // Parse: name, text
-			prepared[string(parts[0])] = string(parts[1])
-		case 'B': // Bind: portal, name
-			bound = prepared[string(parts[1])]
-		case 'E': // Execute
-			c.statement(bound)
-		case 'Q': // Query
-			c.statement(string(parts[0]))
+		if err := forwardBody(server, from); err != nil {
+			return err
 		}
 	}
 }
 
-// body reads the rest of a message, which begins with its own length.
-func body(from io.Reader) ([]byte, error) {
+// forwardBody passes the rest of a message on, which begins with its own length.
+func forwardBody(server io.Writer, from io.Reader) error {
 	var length [4]byte
 	if _, err := io.ReadFull(from, length[:]); err != nil {
-		return nil, err
+		return err
 	}
-	content := make([]byte, binary.BigEndian.Uint32(length[:])-4)
-	_, err := io.ReadFull(from, content)
-	return content, err
-}
-
-// statement counts one, unless it is the pool's ping, the bounds of a transaction, or the job queue's own: a job that a
-// request enqueues is the request's.
-func (c *counter) statement(sql string) {
-	sql = strings.TrimSpace(sql)
-	switch strings.ToLower(sql) {
-	case "", "-- ping", "begin", "commit", "rollback":
-		return
+	if _, err := server.Write(length[:]); err != nil {
+		return err
 	}
-	isInsert := strings.Contains(sql, "INSERT INTO river_job") || strings.Contains(sql, "INSERT INTO /* TEMPLATE: schema */river_job")
-	if strings.Contains(sql, "river_") && !isInsert || strings.Contains(sql, "pg_notify") || strings.HasPrefix(strings.ToUpper(sql), "LISTEN") {
-		return
-	}
-	c.count.Add(1)
+	_, err := io.CopyN(server, from, int64(binary.BigEndian.Uint32(length[:]))-4)
+	return err
 }

@@ -40,7 +40,7 @@ func hang(url string) {
 	if err != nil {
 		panic(err)
 	}
-	queue, err := jobs.New(db, slog.New(slog.DiscardHandler), jobs.Options{})
+	queue, err := jobs.New(db, slog.New(slog.DiscardHandler))
 	if err != nil {
 		panic(err)
 	}
@@ -72,7 +72,7 @@ type instance struct {
 func open(t *testing.T, url string, greet func(ctx context.Context, to string) error) *instance {
 	t.Helper()
 	db := postgrestest.Pool(t, url)
-	queue, err := jobs.New(db, slog.New(slog.DiscardHandler), jobs.Options{})
+	queue, err := jobs.New(db, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,33 +283,27 @@ func TestAJobIsDatedByTheDatabase(t *testing.T) {
 	}
 }
 
-// Behind a pooler no notification comes.
-func TestAQueueThatOnlyPollsGetsItsJobsAndListensToNothing(t *testing.T) {
+// LISTEN and NOTIFY do not come through a pooler, and a NOTIFY in the transaction of a sign-in would have all others wait
+// for its commit.
+func TestAJobIsDoneAtOnceAndNothingListensOrNotifies(t *testing.T) {
 	t.Parallel()
-	url, greeted := postgrestest.URL(t), make(chan struct{}, 1)
-	db := postgrestest.Pool(t, url)
-	queue, err := jobs.New(db, slog.New(slog.DiscardHandler), jobs.Options{PollOnly: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	jobs.Handle(queue, jobs.Work[greeting]{
-		Timeout: timeout,
-		Do: func(context.Context, *jobs.Job[greeting]) error {
-			greeted <- struct{}{}
-			return nil
-		},
+	greeted := make(chan struct{}, 1)
+	i := open(t, postgrestest.URL(t), func(context.Context, string) error {
+		greeted <- struct{}{}
+		return nil
 	})
-	i := &instance{Queue: queue, db: db}
 	i.start(t)
 	i.greet(t, "ada")
 	await(t, "the greeting", greeted)
-	var listening int
-	if err := db.QueryRow(t.Context(), `
-		SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`).Scan(&listening); err != nil {
-		t.Fatal(err)
-	}
-	if listening != 0 {
-		t.Errorf("%d connections listen", listening)
+	awaitJobs(t, i.db, `state = 'completed'`, 1)
+	var heard int
+	err := i.db.QueryRow(t.Context(), `
+		SELECT count(*)
+		FROM pg_stat_activity
+		WHERE datname = current_database()
+		  AND (query ILIKE 'LISTEN%' OR query ILIKE '%pg_notify%' AND pid <> pg_backend_pid())`).Scan(&heard)
+	if err != nil || heard != 0 {
+		t.Errorf("%d connections listen or notify (%v)", heard, err)
 	}
 }
 

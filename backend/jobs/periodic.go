@@ -11,8 +11,8 @@ import (
 const (
 	periodicQueue    = "periodic" // of their own, so that they and mail never wait for each other's workers
 	periodicWorkers  = 1
-	periodicPoll     = 5 * time.Second // where no notification comes
-	periodicAttempts = 3               // of a run whose instance was killed at it, or that panicked
+	periodicPoll     = time.Second
+	periodicAttempts = 3 // of a run whose instance was killed at it, or that panicked
 
 	// early is how long before a period a clock that was just set back may let it begin.
 	early = 100 * time.Millisecond

@@ -12,34 +12,76 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// maxConversation is how many bytes of one conversation are read: certificates and a few lines.
+// maxConversation is how many bytes are read for one message: certificates and a few lines.
 const maxConversation = 256 << 10
 
 // How a conversation ends with a server to which we cannot, or must not, prove who we are.
 var (
 	errNoLogin      = errors.New("no login")
 	errNotEncrypted = errors.New("not encrypted")
+	errClient       = errors.New("the client cannot be set up")
 )
 
 // noSTARTTLS is how go-mail, which has no value for it, says that a server lacks STARTTLS.
 const noSTARTTLS = "does not support STARTTLS"
 
-// conversation is one connection to an SMTP server, for one message. go-mail alone does not do for four things: it
+// conversation is one connection to an SMTP server, for one message at a time. go-mail alone does not do for four things: it
 // counts its time limit anew with every step, it does not stop with the context, it does not close a connection that
 // failed before the message, and on its own it would also log in with what a password is not safe with.
 type conversation struct {
 	config    SMTPConfig
+	domain    string // as which we introduce ourselves
+	mailer    *gomail.Client
+	line      *smtp.Client
 	conn      net.Conn // nil before dialing
-	stop      func() bool
-	loggingIn bool // from AUTH to the server's consent
+	bounded   *boundedConn
+	stop      func() bool // of the context's word to conn
+	cut       bool        // by the context
+	said      int         // messages
+	closing   *time.Timer // while it is kept
+	loggingIn bool        // from AUTH to the server's consent
 	login     smtp.Auth
 }
 
-// client returns go-mail's client for this conversation, in which we are called domain, and which ends with ctx.
-func (t *conversation) client(ctx context.Context, domain string) (*gomail.Client, error) {
+// begin connects and logs in, for as long as ctx lasts.
+func (t *conversation) begin(ctx context.Context) (err error) {
+	if t.mailer, err = t.client(ctx); err != nil {
+		return errClient
+	}
+	t.line, err = t.mailer.DialToSMTPClientWithContext(ctx)
+	return err
+}
+
+// goOn lets the conversation last until ctx ends, or pause.
+func (t *conversation) goOn(ctx context.Context) {
+	t.stop()
+	t.bounded.left = maxConversation
+	t.said++
+	t.listenTo(ctx)
+}
+
+func (t *conversation) listenTo(ctx context.Context) {
+	conn := t.conn
+	t.stop = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+}
+
+// pause has the conversation last without a context. It reports false where that had ended.
+func (t *conversation) pause() bool {
+	t.cut = !t.stop()
+	return !t.cut
+}
+
+// quit says so, and does not wait long for the answer, which does not matter.
+func (t *conversation) quit() {
+	_ = t.conn.SetDeadline(time.Now().Add(time.Second))
+	_ = t.mailer.CloseWithSMTPClient(t.line)
+}
+
+// client returns go-mail's client for this conversation, which connects for as long as ctx lasts.
+func (t *conversation) client(ctx context.Context) (*gomail.Client, error) {
 	options := []gomail.Option{
 		gomail.WithPort(t.config.Port),
-		gomail.WithHELO(domain),
+		gomail.WithHELO(t.domain),
 		gomail.WithTimeout(t.config.Timeout),
 		gomail.WithTLSConfig(t.tls()),
 		gomail.WithTLSPolicy(gomail.NoTLS),
@@ -69,12 +111,12 @@ func (t *conversation) dial(ctx context.Context, network, address string) (net.C
 		return nil, err
 	}
 	t.conn = conn
-	t.stop = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	bounded := &boundedConn{Conn: conn, left: maxConversation}
+	t.listenTo(ctx)
+	t.bounded = &boundedConn{Conn: conn, left: maxConversation}
 	if !t.config.TLS {
-		return bounded, nil
+		return t.bounded, nil
 	}
-	encrypted := tls.Client(bounded, t.tls())
+	encrypted := tls.Client(t.bounded, t.tls())
 	return encrypted, encrypted.HandshakeContext(ctx)
 }
 

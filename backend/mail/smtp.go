@@ -16,14 +16,17 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
-// SMTP is the Sender for whoever has a mail server: a relay, or a provider that is not Mailgun. Each message has a
-// connection of its own, so that nothing needs to be known about one that a server may have closed meanwhile.
+// SMTP is the Sender for whoever has a mail server: a relay, or a provider that is not Mailgun. A connection is kept for
+// further messages for a few seconds, and there are as many as messages under way at a time.
 //
 // The connection is encrypted before anything is said on it that matters, with a certificate that is checked. Plain text
 // is spoken with a loopback address only, and only without a password.
 //
 // A message's Kind and Ref stay here: SMTP has nothing that gives them back.
-type SMTP struct{ config SMTPConfig }
+type SMTP struct {
+	config SMTPConfig
+	idle   idle
+}
 
 // SMTPConfig says to which server to hand messages, and as whom.
 type SMTPConfig struct {
@@ -71,20 +74,39 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	talk := &conversation{config: s.config}
-	defer talk.hangUp()
-	client, err := talk.client(bounded, domain)
-	if err != nil {
-		return errors.New("mail: smtp: the client cannot be set up")
+	for talk := s.idle.take(domain); talk != nil; talk = s.idle.take(domain) {
+		if err := s.say(bounded, talk, letter); err == nil || !isStale(err) {
+			return talk.outcome(ctx, letter, err)
+		}
 	}
-	err = client.DialAndSendWithContext(bounded, letter)
-	if letter.IsDelivered() {
+	talk := &conversation{config: s.config, domain: domain}
+	if err := talk.begin(bounded); err != nil {
+		talk.hangUp()
+		return talk.meaning(ctx, err)
+	}
+	return talk.outcome(ctx, letter, s.say(bounded, talk, letter))
+}
+
+// say sends one letter in a conversation, and keeps that for the next one if all went well.
+func (s *SMTP) say(ctx context.Context, talk *conversation, letter *gomail.Msg) error {
+	talk.goOn(ctx)
+	err := talk.mailer.SendWithSMTPClient(talk.line, letter)
+	if !talk.pause() || err != nil || !s.idle.keep(talk) {
+		talk.hangUp()
+	}
+	return err
+}
+
+// outcome is what sending a letter has led to.
+func (t *conversation) outcome(ctx context.Context, letter *gomail.Msg, err error) error {
+	switch {
+	case letter.IsDelivered():
 		return nil
-	}
-	if err == nil {
+	case err == nil:
 		return errors.New("mail: smtp: nothing was sent")
+	default:
+		return t.meaning(ctx, err)
 	}
-	return talk.meaning(ctx, err)
 }
 
 // LogIn connects as Send does, for a message of this sender, up to where the message would begin, and hangs up. Its errors are
@@ -96,16 +118,12 @@ func (s *SMTP) LogIn(ctx context.Context, from string) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	talk := &conversation{config: s.config}
+	talk := &conversation{config: s.config, domain: domain}
 	defer talk.hangUp()
-	client, err := talk.client(bounded, domain)
-	if err != nil {
-		return errors.New("mail: smtp: the client cannot be set up")
-	}
-	if err := client.DialWithContext(bounded); err != nil {
+	if err := talk.begin(bounded); err != nil {
 		return talk.meaning(ctx, err)
 	}
-	_ = client.Close() // it says QUIT; what is answered does not matter
+	talk.quit()
 	return nil
 }
 
@@ -153,6 +171,8 @@ func (t *conversation) meaning(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("mail: smtp: %w", ctx.Err())
+	case errors.Is(err, errClient):
+		return errors.New("mail: smtp: the client cannot be set up")
 	case errors.Is(err, errNoLogin):
 		return Permanent(fmt.Errorf("mail: smtp: the server offers no login that we know: %w", ErrCredentials))
 	case errors.Is(err, errNotEncrypted) || strings.Contains(err.Error(), noSTARTTLS):
@@ -190,7 +210,7 @@ func (t *conversation) reason(err error) string {
 	if _, garbage := errors.AsType[textproto.ProtocolError](err); garbage {
 		return "what came was not SMTP"
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if t.cut || errors.Is(err, context.DeadlineExceeded) {
 		return "timed out"
 	}
 	if mismatch, ok := errors.AsType[tls.RecordHeaderError](err); ok && mismatch.Msg != "" {

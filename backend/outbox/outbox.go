@@ -13,6 +13,7 @@ import (
 	"sana/backend/jobs"
 	"sana/backend/mail"
 	"sana/backend/metrics"
+	"sana/backend/postgres"
 	"sana/backend/tracing"
 
 	"github.com/jackc/pgx/v5"
@@ -103,9 +104,19 @@ func New(queue *jobs.Queue, sender mail.Sender, o Options) *Outbox {
 // Handle registers a kind of letter.
 func (o *Outbox) Handle(name string, letter Letter) { o.letters[name] = letter }
 
+// Enqueue has the batch queue a letter, if the condition when holds: it is sent if and only if the batch is committed.
+func (o *Outbox) Enqueue(ctx context.Context, b *postgres.Batch, when, letter string, ref Ref) {
+	o.queue.Enqueue(b, when, jobOf(ctx, letter, ref), "")
+}
+
+// EnqueueNext is Enqueue for a letter whose number only the database knows: the value of an SQL expression.
+func (o *Outbox) EnqueueNext(ctx context.Context, b *postgres.Batch, when, letter, id, number string) {
+	o.queue.Enqueue(b, when, jobOf(ctx, letter, Ref{ID: id}), `jsonb_build_object('number', (`+number+`)::integer)`)
+}
+
 // EnqueueTx queues a letter: it is sent if and only if tx commits.
 func (o *Outbox) EnqueueTx(ctx context.Context, tx pgx.Tx, letter string, ref Ref) error {
-	return o.queue.EnqueueTx(ctx, tx, job{Letter: letter, Ref: ref.ID, Number: ref.Number, Trace: tracing.Traceparent(ctx)})
+	return o.queue.EnqueueTx(ctx, tx, jobOf(ctx, letter, ref))
 }
 
 // job is what the queue holds. The release before this one reads letter and ref.
@@ -114,6 +125,10 @@ type job struct {
 	Ref    string `json:"ref"`
 	Number int    `json:"number,omitempty"`
 	Trace  string `json:"trace,omitempty"` // of the request that wanted it; see tracing.Traceparent
+}
+
+func jobOf(ctx context.Context, letter string, ref Ref) job {
+	return job{Letter: letter, Ref: ref.ID, Number: ref.Number, Trace: tracing.Traceparent(ctx)}
 }
 
 // Kind is the queue's name for letters.

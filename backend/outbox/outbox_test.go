@@ -91,7 +91,7 @@ func start(t *testing.T, p *post) (*outbox.Outbox, *pgxpool.Pool) {
 func startLogging(t *testing.T, p *post, log *slog.Logger) (*outbox.Outbox, *pgxpool.Pool) {
 	t.Helper()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
-	queue, err := jobs.New(db, log, jobs.Options{})
+	queue, err := jobs.New(db, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,9 +22,16 @@ const (
 // the database rolls back for the sake of others is run again: do may be called more than once, and what it leaves
 // behind outside of tx must be as if it had been called last only.
 func InTx(ctx context.Context, pool *pgxpool.Pool, do func(tx pgx.Tx) error) error {
+	return again(ctx, func() (after []func(), err error) {
+		err = pgx.BeginFunc(ctx, pool, func(inner pgx.Tx) error { return do(tx{inner, &after}) })
+		return after, err
+	})
+}
+
+// again tries a transaction until it is committed or its failure is its own, and then calls what is to come after it.
+func again(ctx context.Context, try func() (after []func(), err error)) error {
 	for attempt := 1; ; attempt++ {
-		var after []func()
-		err := pgx.BeginFunc(ctx, pool, func(inner pgx.Tx) error { return do(tx{inner, &after}) })
+		after, err := try()
 		if err == nil {
 			for _, then := range after {
 				then()

@@ -122,7 +122,7 @@ const (
 
 func (c *copied) weight() uint32 {
 	s := c.session
-	n := copiedBytes + maxMemo + len(s.ID) + len(s.UserAgent) + len(s.IP)
+	n := copiedBytes + maxMemo + len(s.ID) + len(s.UserAgent) + len(s.Platform) + len(s.IP)
 	if s.User != nil {
 		n += len(s.User.ID) + len(s.User.Email)
 	}

@@ -237,7 +237,7 @@ func TestASessionThatIsBeingEndedIsReadFromTheDatabase(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(t *testing.T, c *cached, s subject, tx pgx.Tx, session Session) error{
 		"replaced": func(t *testing.T, _ *cached, s subject, tx pgx.Tx, old Session) error {
-			_, err := s.Issue(t.Context(), tx, s.ada(), old.Token)
+			_, err := IssueTx(t.Context(), tx, s, s.ada(), old.Token)
 			return err
 		},
 		"signed out": func(t *testing.T, c *cached, _ subject, tx pgx.Tx, s Session) error {

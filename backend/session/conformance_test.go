@@ -205,7 +205,7 @@ func TestFiftyBrowsersAtOnceSeeEachTheirOwn(t *testing.T) {
 				var token string
 				for range 10 {
 					err := s.inTx(t.Context(), func(tx pgx.Tx) error {
-						issued, err := s.Issue(t.Context(), tx, session, token)
+						issued, err := IssueTx(t.Context(), tx, s, session, token)
 						token = issued.Token
 						return err
 					})

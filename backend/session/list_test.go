@@ -51,7 +51,7 @@ func TestParallelSignInsLeaveTenSessions(t *testing.T) {
 				if _, err := tx.Exec(t.Context(), `UPDATE users SET last_signed_in_at = now()`); err != nil {
 					return err
 				}
-				_, err := s.Issue(t.Context(), tx, session, "")
+				_, err := IssueTx(t.Context(), tx, s, session, "")
 				return err
 			})
 			if err != nil {
@@ -119,7 +119,7 @@ func TestASessionGoesOnOnlyWhereItStillLives(t *testing.T) {
 		next := Session{ID: from.ID, User: from.User, Pending: s.pending()}
 		var issued Session
 		err := s.inTx(t.Context(), func(tx pgx.Tx) (err error) {
-			issued, err = s.Issue(t.Context(), tx, next, from.Token)
+			issued, err = IssueTx(t.Context(), tx, s, next, from.Token)
 			return err
 		})
 		return issued, err

@@ -11,6 +11,7 @@ import (
 
 	"sana/backend/keyring"
 	"sana/backend/metrics"
+	"sana/backend/postgres"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/jackc/pgx/v5"
@@ -75,14 +76,19 @@ type sealedPending struct {
 	SentAt      int64  `cbor:"6,keyasint"`
 }
 
-// Issue implements Store. It does not depend on tx, and the session that is replaced stays readable for whoever kept its
-// token.
-func (s *Sealed) Issue(_ context.Context, _ pgx.Tx, session Session, _ string) (Session, error) {
-	_, age := s.limits.of(session)
-	session.ID, session.ExpiresAt = newID(), session.start().Add(age)
-	session = contentOf(session, s.now()).session() // as it will be read: whole seconds, no user agent
-	return s.seal(session)
+// Issue implements Store. It does not depend on the batch, and the session that is replaced stays readable for whoever kept
+// its token.
+func (s *Sealed) Issue(_ *postgres.Batch, _ string, session Session, _ string) (string, Issued) {
+	session.ID = newID()
+	return "", func(context.Context) (Session, error) {
+		_, age := s.limits.of(session)
+		session.ExpiresAt = session.start().Add(age)
+		return s.seal(contentOf(session, s.now()).session()) // as it will be read: whole seconds, no user agent
+	}
 }
+
+// Hold implements Store: nobody knows of a session that has ended.
+func (s *Sealed) Hold(*postgres.Batch, string) {}
 
 // Read implements Store. The token of a session in use is renewed every seenInterval, to note that.
 func (s *Sealed) Read(_ context.Context, token string) (Session, error) {

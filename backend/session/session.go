@@ -12,22 +12,40 @@ import (
 	"errors"
 	"time"
 
+	"sana/backend/postgres"
+
 	"github.com/jackc/pgx/v5"
 )
 
 // Store keeps sessions behind tokens, the values of cookies.
 type Store interface {
-	// Issue makes a session in the place of the one behind the token replaced, "" for none: as part of tx, where the
-	// store is in Postgres. A session of somebody that has an ID already goes on from the one replaced: where that does
-	// not live any more, the error is that of Read. It returns the session with ID, ExpiresAt, Token, Secret, Keep and
-	// Surplus set.
-	Issue(ctx context.Context, tx pgx.Tx, session Session, replaced string) (Session, error)
+	// Issue has the batch make a session in the place of the one behind the token replaced, "" for none, if the condition
+	// when holds. What the database alone knows is left out: the id of a User with an Email, a SignedInAt or SentAt that is
+	// now. It is to be there before what became of it is asked for. A session of somebody that has an ID already goes on from
+	// the one replaced. secret is what the session will have for one.
+	Issue(b *postgres.Batch, when string, session Session, replaced string) (secret string, issued Issued)
+	// Hold has the batch stop where the session behind a token does not live any more; else it lives until the batch is done.
+	Hold(b *postgres.Batch, token string)
 	// Read returns the session behind a token. Its Token is another one when the browser is to have that from now on.
 	// Where there is no session the error is ErrNone, an *Ended if the store knows more.
 	Read(ctx context.Context, token string) (Session, error)
 	// End ends the session behind a token, as its owner wants: as part of tx, where the store is in Postgres. No session
 	// is no error.
 	End(ctx context.Context, tx pgx.Tx, token string) error
+}
+
+// Issued returns the session that a batch was to make, once that is done, with ID, ExpiresAt, Token, Secret, Keep and Surplus
+// set. Where the one that it was to go on from does not live any more, the error is that of Read.
+type Issued func(ctx context.Context) (Session, error)
+
+// IssueTx is Issue as part of tx.
+func IssueTx(ctx context.Context, tx pgx.Tx, s Store, session Session, replaced string) (Session, error) {
+	b := &postgres.Batch{}
+	_, issued := s.Issue(b, postgres.GoesOn, session, replaced)
+	if err := b.SendTo(ctx, tx); err != nil {
+		return Session{}, postgres.Error("issue session", err)
+	}
+	return issued(ctx)
 }
 
 // ErrNone covers every token behind which there is no session: absent, malformed, expired, ended or forged. Any other
@@ -66,12 +84,13 @@ func (e *Ended) Is(target error) bool { return target == ErrNone }
 
 // Session is what is kept for one browser.
 type Session struct {
-	ID        string    `json:"id"`                // public name, 128 random bits; not a credential
-	ExpiresAt time.Time `json:"expires_at"`        // absolute end, whatever its use
-	User      *User     `json:"user,omitempty"`    // nil before sign-in
-	Pending   *Pending  `json:"pending,omitempty"` // nil when no code is waited for
-	UserAgent string    `json:"user_agent"`        // of the request that made it, at most 256 bytes; Shared only
-	IP        string    `json:"ip"`                // of the same request; Shared only
+	ID        string    `json:"id"`                 // public name, 128 random bits; not a credential
+	ExpiresAt time.Time `json:"expires_at"`         // absolute end, whatever its use
+	User      *User     `json:"user,omitempty"`     // nil before sign-in
+	Pending   *Pending  `json:"pending,omitempty"`  // nil when no code is waited for
+	UserAgent string    `json:"user_agent"`         // of the request that made it, at most 256 bytes; Shared only
+	Platform  string    `json:"platform,omitempty"` // what UserAgent says, in words; Shared only
+	IP        string    `json:"ip"`                 // of the same request; Shared only
 
 	Token  string        `json:"-"` // what the cookie is to hold from now on
 	Secret string        `json:"-"` // what this browser has and no database; "" where there is no such thing

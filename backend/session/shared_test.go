@@ -69,7 +69,7 @@ func TestATransactionThatRollsBackIssuesAndReplacesNothing(t *testing.T) {
 	var issued Session
 	rolledBack := errors.New("roll back")
 	err := s.inTx(t.Context(), func(tx pgx.Tx) (err error) {
-		if issued, err = s.Issue(t.Context(), tx, s.ada(), old.Token); err != nil {
+		if issued, err = IssueTx(t.Context(), tx, s, s.ada(), old.Token); err != nil {
 			return err
 		}
 		return rolledBack
@@ -163,7 +163,7 @@ func TestAStoreThatIsAwayIsNotNobody(t *testing.T) {
 	})
 	_, sweep := store.Sweep(gone)
 	issue := s.inTx(t.Context(), func(tx pgx.Tx) error {
-		_, err := s.Issue(gone, tx, s.ada(), "")
+		_, err := IssueTx(gone, tx, s, s.ada(), "")
 		return err
 	})
 	for what, err := range map[string]error{

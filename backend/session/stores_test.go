@@ -158,7 +158,7 @@ func (s subject) issue(t *testing.T, session Session, replaced string) Session {
 	t.Helper()
 	var issued Session
 	err := s.inTx(t.Context(), func(tx pgx.Tx) (err error) {
-		issued, err = s.Issue(t.Context(), tx, session, replaced)
+		issued, err = IssueTx(t.Context(), tx, s, session, replaced)
 		return err
 	})
 	if err != nil {

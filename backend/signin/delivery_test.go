@@ -8,7 +8,7 @@ import (
 
 func TestAMailsReferenceIsReadBackAndNothingElseIs(t *testing.T) {
 	t.Parallel()
-	ref := outbox.Ref{ID: newChallengeID(), Number: 12}
+	ref := outbox.Ref{ID: newUUID(), Number: 12}
 	if got, ok := parseMailRef(mailRef(ref)); !ok || got != ref {
 		t.Errorf("got %+v, %v; want %+v", got, ok, ref)
 	}

@@ -69,19 +69,27 @@ func (s *Service) handleNotices() {
 
 // tell queues a mail about something that this client has just done.
 func (s *Service) tell(ctx context.Context, tx pgx.Tx, client Client, n notice) error {
-	var id string
-	err := tx.QueryRow(ctx, `
-		INSERT INTO notices (email, old_email, new_email, language, platform, ip)
-		VALUES (@email, @old, @new, @language, @platform, @ip)
-		RETURNING id::text`,
+	b := &postgres.Batch{}
+	s.queueNotice(ctx, b, postgres.GoesOn, client, n)
+	return postgres.Error("make notice", b.SendTo(ctx, tx))
+}
+
+// tellUser has the batch queue a mail about a browser in which somebody signs in who was a user before.
+func (s *Service) tellUser(ctx context.Context, b *postgres.Batch, client Client, email string) {
+	s.queueNotice(ctx, b, postgres.GoesOn+` AND `+isNew.IsDown(), client, notice{letter: letterNewDevice, Email: email})
+}
+
+func (s *Service) queueNotice(ctx context.Context, b *postgres.Batch, when string, client Client, n notice) {
+	id := newUUID()
+	b.Queue(`
+		INSERT INTO notices (id, email, old_email, new_email, language, platform, ip)
+		SELECT @id::uuid, @email, @old, @new, @language, @platform, @ip
+		WHERE `+when,
 		pgx.NamedArgs{
-			"email": n.Email, "old": n.OldEmail, "new": n.NewEmail,
+			"id": id, "email": n.Email, "old": n.OldEmail, "new": n.NewEmail,
 			"language": mail.MatchLanguage(client.AcceptLanguage), "platform": client.Platform, "ip": client.IP,
-		}).Scan(&id)
-	if err != nil {
-		return postgres.Error("make notice", err)
-	}
-	return s.outbox.EnqueueTx(ctx, tx, n.letter, outbox.Ref{ID: id, Number: 1})
+		})
+	s.outbox.Enqueue(ctx, b, when, n.letter, outbox.Ref{ID: id, Number: 1})
 }
 
 // readNotice returns a notice that is still of use, or outbox.ErrObsolete.

@@ -1,14 +1,11 @@
 package signin
 
 import (
-	"errors"
 	"testing"
 
 	"sana/backend/fault"
 	"sana/backend/postgres"
 	"sana/backend/postgres/postgrestest"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Whatever a session says that it waits for, a challenge takes no guess for another purpose than its own.
@@ -17,17 +14,20 @@ func TestAChallengeIsGoodForItsOwnPurposeOnly(t *testing.T) {
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	s := &Service{db: db}
 	addChallenges(t, db, 1, `now() + interval '10 minutes'`, `NULL`)
-	var id string
-	if err := db.QueryRow(t.Context(), `SELECT id::text FROM challenges`).Scan(&id); err != nil {
+	var id, email string
+	if err := db.QueryRow(t.Context(), `SELECT id::text, email FROM challenges`).Scan(&id, &email); err != nil {
 		t.Fatal(err)
 	}
-	for purpose, want := range map[Purpose]error{PurposeChangeEmail: errNotCounted, PurposeSignIn: nil} {
-		err := postgres.InTx(t.Context(), db, func(tx pgx.Tx) error {
-			_, err := countTry(t.Context(), tx, id, purpose)
-			return err
+	for purpose, want := range map[Purpose]int{PurposeChangeEmail: 0, PurposeSignIn: 1} {
+		pending := Pending{ID: id, Email: email, Format: Format{Digits, 6}}
+		var counted *row
+		err := postgres.InBatch(t.Context(), db, func(b *postgres.Batch) error {
+			stopUnlessOpen(b, pending, purpose)
+			counted = countTry(b, id)
+			return nil
 		})
-		if !errors.Is(err, want) {
-			t.Errorf("%s: got %v, want %v", purpose, err, want)
+		if err != nil || counted.Tries != want {
+			t.Errorf("%s: %d tries were counted (%v), want %d", purpose, counted.Tries, err, want)
 		}
 	}
 	if err := s.explainRefusal(t.Context(), id, PurposeChangeEmail); !fault.Is(err, fault.NoPendingCode) {

@@ -24,9 +24,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// lateResend is when a resend makes a new challenge: a mail should not arrive with a code that is about to expire.
-const lateResend = 2 * time.Minute
-
 // Purpose says what the right code of a challenge does.
 type Purpose string
 
@@ -107,24 +104,40 @@ func New(db *pgxpool.Pool, keys keyring.Ring, limits *throttle.Throttle, box *ou
 	return s
 }
 
-// Keep makes the browser wait for a new challenge, as part of the transaction that makes it. It returns a secret that this
-// browser has from then on and no database: with it a code that was mailed outlives the key that it was derived with. ""
-// means that there is none.
-type Keep func(ctx context.Context, tx pgx.Tx, challenge Challenge) (secret string, err error)
+// Browser is what has to happen in a browser's session when somebody asks for a code in it.
+type Browser struct {
+	// Hold has the batch stop where whoever is signed in here is not any more, and else stay so until it is done.
+	Hold func(b *postgres.Batch)
+	// Keep has the batch make this browser wait for a challenge that is made in it, too. The challenge's times are now. It returns
+	// a secret that this browser has from then on and no database: with it a code that was mailed outlives the key that it was
+	// derived with. "" means that there is none.
+	Keep func(b *postgres.Batch, challenge Challenge) (secret string)
+}
+
+// Pending is a challenge that a browser waits for, as far as its session knows it.
+type Pending struct {
+	ID      string
+	Email   string
+	Purpose Purpose
+	Format  Format
+}
 
 // Request asks for a code.
 type Request struct {
-	Address   string // as it was typed
-	Purpose   Purpose
-	UserID    string // whose address is to change; "" for signing in
-	PendingID string // the challenge that the browser already waits for, or ""
+	Address string // as it was typed
+	Purpose Purpose
+	UserID  string  // whose address is to change; "" for signing in
+	Pending Pending // that the browser already waits for, if any
 }
 
-// Begin makes a challenge for an address, queues its mail and calls keep, in one transaction. Nothing here depends on whether the
-// address is known or may sign up. Asked again for the same, Begin does what Resend does. It returns fault.InvalidEmail
-// for what is not an address, fault.SignUpClosed for one that no account here is to have, and fault.TooManyRequests. An
-// address that has got enough mail gets a challenge whose mail is Held.
-func (s *Service) Begin(ctx context.Context, client Client, request Request, keep Keep) (Challenge, error) {
+// ErrNotHeld says that nothing was done because Browser's Hold has stopped it.
+var ErrNotHeld = errors.New("signin: the session has ended")
+
+// Begin makes a challenge for an address, queues its mail and has the browser wait for it, all or nothing. Nothing here depends
+// on whether the address is known or may sign up. Asked again for the same, Begin does what Resend does. It returns
+// fault.InvalidEmail for what is not an address, fault.SignUpClosed for one that no account here is to have,
+// fault.TooManyRequests, and ErrNotHeld. An address that has got enough mail gets a challenge whose mail is Held.
+func (s *Service) Begin(ctx context.Context, client Client, request Request, browser Browser) (Challenge, error) {
 	email, err := ParseAddress(request.Address)
 	if err != nil {
 		return Challenge{}, err
@@ -132,76 +145,18 @@ func (s *Service) Begin(ctx context.Context, client Client, request Request, kee
 	if request.Purpose == PurposeChangeEmail && !s.signUp.takes(email) {
 		return Challenge{}, fault.New(fault.SignUpClosed, "Addresses of this domain are not taken here. Choose another one.")
 	}
-	if request.PendingID != "" {
-		pending, err := s.Pending(ctx, request.PendingID)
-		if err == nil && pending.Email == email && pending.Purpose == request.Purpose {
-			return s.Resend(ctx, client, request.PendingID, keep)
-		}
-		if err != nil && !fault.Is(err, fault.NoPendingCode) {
-			return Challenge{}, err
+	if request.Pending.Email == email && request.Pending.Purpose == request.Purpose {
+		again, err := s.Resend(ctx, client, request.Pending, browser)
+		if !fault.Is(err, fault.NoPendingCode) {
+			return again, err
 		}
 	}
 	digits, err := s.digits(ctx)
 	if err != nil {
 		return Challenge{}, err
 	}
-	wanted := Challenge{Email: email, Purpose: request.Purpose, UserID: request.UserID}
-	var challenge Challenge
-	err = postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
-		leave, err := s.allowSending(ctx, tx, client, email)
-		if err != nil {
-			return err
-		}
-		if wanted.CodeFormat, err = s.format(ctx, tx, email, digits); err != nil {
-			return err
-		}
-		challenge, err = s.begin(ctx, tx, client, wanted, leave, keep)
-		return err
-	})
-	return challenge, err
-}
-
-// Resend sends a challenge's code again: the same one, or that of a new challenge when the old one cannot be used any
-// more or hardly; then it calls keep. Before ResendAt it sends nothing and answers alike, and so it does when the address has got enough
-// mail: then the mail is Held. It returns fault.NoPendingCode when there is no such challenge or its code was used, and
-// fault.TooManyRequests.
-func (s *Service) Resend(ctx context.Context, client Client, id string, keep Keep) (Challenge, error) {
-	digits, err := s.digits(ctx)
-	if err != nil {
-		return Challenge{}, err
-	}
-	var challenge Challenge
-	err = postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
-		old, err := claimResend(ctx, tx, id)
-		if errors.Is(err, errTooEarly) {
-			challenge, err = pending(ctx, tx, id)
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		leave, err := s.allowSending(ctx, tx, client, old.Email)
-		if err != nil {
-			return err
-		}
-		format, err := s.format(ctx, tx, old.Email, digits)
-		if err != nil {
-			return err
-		}
-		if leave.delivery != Held && old.isSpent(format) {
-			old.CodeFormat = format
-			challenge, err = s.begin(ctx, tx, client, old, leave, keep)
-			return err
-		}
-		challenge, err = s.resend(ctx, tx, id, leave)
-		return err
-	})
-	return challenge, err
-}
-
-// isSpent reports whether a mail with this challenge's code would be of no use; now is the format of new codes.
-func (c Challenge) isSpent(now Format) bool {
-	return c.TriesLeft == 0 || c.ExpiresAt.Sub(c.Now) < lateResend || c.CodeFormat.Kind != Letters && now.Kind == Letters
+	wanted := Challenge{Email: email, Purpose: request.Purpose, UserID: request.UserID, CodeFormat: Format{Digits, digits}}
+	return s.ask(ctx, client, wanted, browser, held.Raise())
 }
 
 // Pending returns the challenge that a browser waits for; it may have expired or have no tries left. It returns
@@ -249,8 +204,8 @@ func errNonePending() error {
 	return fault.New(fault.NoPendingCode, "This browser is not waiting for a code. Ask for one with your e-mail address.")
 }
 
-// newChallengeID returns 128 random bits in the form of a UUID.
-func newChallengeID() string {
+// newUUID returns 128 random bits in the form of a UUID.
+func newUUID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails: it ends the program when the system has no randomness
 	h := hex.EncodeToString(b[:])

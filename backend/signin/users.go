@@ -33,35 +33,45 @@ type User struct {
 	Created bool // at this sign-in
 }
 
-// admit returns the user of a proven address, a new one if need be, or fault.SignUpClosed. Nothing about a user exists,
-// and nothing depends on one, before this.
-func (s *Service) admit(ctx context.Context, tx pgx.Tx, email string) (User, error) {
-	if s.signUp.admits(email) {
-		return upsertUser(ctx, tx, email)
+// isNew is up in a transaction that has made a user.
+const isNew postgres.Flag = "user_is_new"
+
+// admit has the batch find the user of a proven address, make one if need be, or stop because no new ones are made. The user's
+// row is held until the batch is done; ID is "" where there is none. Nothing about a user exists, and nothing depends on one,
+// before this.
+func (s *Service) admit(b *postgres.Batch, email string) *SignedIn {
+	admitted := `
+		    INSERT INTO users (email)
+		    SELECT @email
+		    WHERE ` + postgres.GoesOn + `
+		    ON CONFLICT (email) DO UPDATE SET last_signed_in_at = now()`
+	if !s.signUp.admits(email) {
+		admitted = `
+		    UPDATE users
+		    SET last_signed_in_at = now()
+		    WHERE email = @email
+		      AND ` + postgres.GoesOn
 	}
-	user := User{Email: email}
-	err := tx.QueryRow(ctx, `
-		UPDATE users
-		SET last_signed_in_at = now()
-		WHERE email = @email
-		RETURNING id::text`,
-		pgx.NamedArgs{"email": email}).Scan(&user.ID)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return User{}, fault.New(fault.SignUpClosed,
-			"Your code was right, but nobody has an account with this address and no new ones are made here. Sign in with the address of your account, or ask the operator for one.")
-	}
-	return user, postgres.Error("find user", err)
+	in := &SignedIn{User: User{Email: email}}
+	b.Queue(`
+		WITH admitted AS (`+admitted+`
+		    RETURNING id, created_at = now() AS created
+		)
+		SELECT coalesce(id::text, ''),
+		       coalesce(created, false),
+		       now(),
+		       CASE WHEN id IS NULL THEN `+postgres.Stop+` WHEN created THEN `+isNew.Raise()+` END
+		FROM (VALUES (true)) AS always
+		LEFT JOIN admitted ON true`,
+		pgx.NamedArgs{"email": email}).QueryRow(func(answer pgx.Row) error {
+		return answer.Scan(&in.User.ID, &in.User.Created, &in.At, nil)
+	})
+	return in
 }
 
-func upsertUser(ctx context.Context, tx pgx.Tx, email string) (User, error) {
-	user := User{Email: email}
-	err := tx.QueryRow(ctx, `
-		INSERT INTO users (email)
-		VALUES (@email)
-		ON CONFLICT (email) DO UPDATE SET last_signed_in_at = now()
-		RETURNING id::text, xmax = 0`,
-		pgx.NamedArgs{"email": email}).Scan(&user.ID, &user.Created)
-	return user, postgres.Error("upsert user", err)
+func errSignUpClosed() error {
+	return fault.New(fault.SignUpClosed,
+		"Your code was right, but nobody has an account with this address and no new ones are made here. Sign in with the address of your account, or ask the operator for one.")
 }
 
 // FindUser returns the user of an address, however it is typed; found is false where there is none. Nothing that a

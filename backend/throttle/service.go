@@ -21,21 +21,21 @@ type serviceState struct {
 	readAt      time.Time
 }
 
-// CountTry counts a try of the whole service as a wrong one. It belongs at the end of tx.
-func (t *Throttle) CountTry(ctx context.Context, tx pgx.Tx) error { return t.count(ctx, tx, 1, 1) }
+// CountTry has the batch count a try of the whole service as a wrong one, if the condition when holds. It belongs at the end.
+func (t *Throttle) CountTry(b *postgres.Batch, when string) { count(b, when, 1, 1) }
 
-// CountRight takes back that a try was wrong. It belongs at the end of tx.
-func (t *Throttle) CountRight(ctx context.Context, tx pgx.Tx) error { return t.count(ctx, tx, 0, -1) }
+// CountRight has the batch take back that a try was wrong, if the condition when holds. It belongs at the end.
+func (t *Throttle) CountRight(b *postgres.Batch, when string) { count(b, when, 0, -1) }
 
-func (t *Throttle) count(ctx context.Context, tx pgx.Tx, tries, wrong int) error {
-	_, err := tx.Exec(ctx, `
+func count(b *postgres.Batch, when string, tries, wrong int) {
+	b.Queue(`
 		INSERT INTO throttle_service AS s (minute, shard, tries, wrong)
-		VALUES (date_trunc('minute', now()), @shard, @tries, @wrong)
+		SELECT date_trunc('minute', now()), @shard::smallint, @tries::integer, @wrong::integer
+		WHERE `+when+`
 		ON CONFLICT (minute, shard) DO UPDATE
 		SET tries = s.tries + excluded.tries,
 		    wrong = s.wrong + excluded.wrong`,
 		pgx.NamedArgs{"shard": rand.IntN(shards), "tries": tries, "wrong": wrong})
-	return postgres.Error("throttle: count try", err)
 }
 
 // UnderAttack reports whether wrong codes come from everywhere, so that new codes should be longer. An instance asks the

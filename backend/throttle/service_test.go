@@ -21,16 +21,12 @@ func TestTheServiceIsUnderAttackWhileWrongCodesAreManyAndItIsLoggedOnce(t *testi
 	th.log = slog.New(slog.NewTextHandler(&log, nil))
 	count := func(tries, right int) {
 		t.Helper()
-		err := postgres.InTx(t.Context(), db, func(tx pgx.Tx) error {
+		err := postgres.InBatch(t.Context(), db, func(b *postgres.Batch) error {
 			for range tries {
-				if err := th.CountTry(t.Context(), tx); err != nil {
-					return err
-				}
+				th.CountTry(b, postgres.GoesOn)
 			}
 			for range right {
-				if err := th.CountRight(t.Context(), tx); err != nil {
-					return err
-				}
+				th.CountRight(b, postgres.GoesOn)
 			}
 			return nil
 		})

@@ -34,13 +34,17 @@ func open(t testing.TB, db *pgxpool.Pool, keys string) *Throttle {
 	return New(db, ring, slog.New(slog.DiscardHandler))
 }
 
-// reserve is Reserve in a transaction of its own.
-func (th *Throttle) reserve(ctx context.Context, uses ...Use) (v Verdict, err error) {
-	err = postgres.InTx(ctx, th.db, func(tx pgx.Tx) error {
-		v, err = th.Reserve(ctx, tx, uses...)
-		return err
+// reserve is Reserve in a batch of its own.
+func (th *Throttle) reserve(ctx context.Context, uses ...Use) (Verdict, error) {
+	var r *Reservation
+	err := postgres.InBatch(ctx, th.db, func(b *postgres.Batch) error {
+		r = th.Reserve(b, postgres.Stop, uses...)
+		return nil
 	})
-	return v, err
+	if err != nil {
+		return Verdict{}, err
+	}
+	return r.Verdict(ctx)
 }
 
 // allowed makes n uses and returns how many of them were counted.
@@ -191,8 +195,9 @@ func TestSettlingGivesBackOneAndForgetsTheRest(t *testing.T) {
 	th := open(t, db, oldKey)
 	network, ada := WrongByNetwork.OfNetworks([]string{"192.0.2.1"}), WrongByAddress.Of("ada@sana.example")
 	allowed(t, th, 10, append(network, ada)...)
-	err := postgres.InTx(t.Context(), db, func(tx pgx.Tx) error {
-		return th.Settle(t.Context(), tx, network, []Use{ada})
+	err := postgres.InBatch(t.Context(), db, func(b *postgres.Batch) error {
+		th.Settle(b, postgres.GoesOn, network, []Use{ada})
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -227,9 +232,6 @@ func TestWithoutADatabaseNothingIsAllowed(t *testing.T) {
 	if _, err := th.reserve(t.Context(), WrongByAddress.Of("ada@sana.example")); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Reserve: got %v, want unavailable", err)
 	}
-	if _, err := th.Reached(t.Context(), db, WrongInARow.Of("ada@sana.example")); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("Reached: got %v, want unavailable", err)
-	}
 	if _, err := th.UnderAttack(t.Context()); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("UnderAttack: got %v, want unavailable", err)
 	}
@@ -243,10 +245,9 @@ func TestReservationsBelongToTheTransaction(t *testing.T) {
 	ada := WrongByAddress.Of("ada@sana.example")
 	rolledBack := errors.New("rolled back")
 	err := postgres.InTx(t.Context(), db, func(tx pgx.Tx) error {
-		if _, err := th.Reserve(t.Context(), tx, ada); err != nil {
-			return err
-		}
-		return rolledBack
+		b := &postgres.Batch{}
+		th.Reserve(b, postgres.Stop, ada)
+		return errors.Join(b.SendTo(t.Context(), tx), rolledBack)
 	})
 	if !errors.Is(err, rolledBack) {
 		t.Fatal(err)

@@ -1,11 +1,15 @@
 package web
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"sana/backend/account"
 	"sana/backend/fault"
+	"sana/backend/platform"
+	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/signin"
 
@@ -58,18 +62,22 @@ func (s *Server) requestCode(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	wanted := signin.Request{Address: request.Email, Purpose: signin.PurposeSignIn, PendingID: pendingID(current)}
-	return s.keepPending(c, current, func(keep signin.Keep) (signin.Challenge, error) {
-		return s.SignIn.Begin(ctx, s.client(c), wanted, keep)
+	wanted := signin.Request{Address: request.Email, Purpose: signin.PurposeSignIn, Pending: pendingOf(current)}
+	return s.keepPending(ctx, c, current, func(browser signin.Browser) (signin.Challenge, error) {
+		return s.SignIn.Begin(ctx, s.client(c), wanted, browser)
 	})
 }
 
-// pendingID is the challenge that a browser waits for, "" for none.
-func pendingID(current session.Session) string {
-	if current.Pending == nil {
-		return ""
+// pendingOf is the challenge that a browser waits for, an empty one for none.
+func pendingOf(current session.Session) signin.Pending {
+	p := current.Pending
+	if p == nil {
+		return signin.Pending{}
 	}
-	return current.Pending.ChallengeID
+	return signin.Pending{
+		ID: p.ChallengeID, Email: p.Email, Purpose: signin.Purpose(p.Purpose),
+		Format: signin.Format{Kind: signin.CodeKind(p.CodeKind), Length: p.CodeLength},
+	}
 }
 
 func (s *Server) resendCode(ctx context.Context, c *fiber.Ctx) error {
@@ -84,58 +92,86 @@ func (s *Server) resendCode(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (s *Server) resendPending(ctx context.Context, c *fiber.Ctx, current session.Session) error {
-	return s.keepPending(c, current, func(keep signin.Keep) (signin.Challenge, error) {
-		return s.SignIn.Resend(ctx, s.client(c), current.Pending.ChallengeID, keep)
+	return s.keepPending(ctx, c, current, func(browser signin.Browser) (signin.Challenge, error) {
+		return s.SignIn.Resend(ctx, s.client(c), pendingOf(current), browser)
 	})
 }
 
 // keepPending calls ask, lets the browser wait for the challenge if it is a new one, and answers 202. Whose session ends at
 // the same moment waits for a sign-in as somebody who is not signed in.
-func (s *Server) keepPending(c *fiber.Ctx, current session.Session, ask func(signin.Keep) (signin.Challenge, error)) error {
-	var issued *session.Session
-	challenge, err := ask(func(ctx context.Context, tx pgx.Tx, challenge signin.Challenge) (string, error) {
-		pending := &session.Pending{
-			ChallengeID: challenge.ID,
-			Email:       challenge.Email,
-			Purpose:     string(challenge.Purpose),
-			CodeKind:    string(challenge.CodeFormat.Kind),
-			CodeLength:  challenge.CodeFormat.Length,
-			SentAt:      challenge.SentAt,
-		}
-		next, err := s.goOn(ctx, tx, c, current, pending)
-		if fault.Is(err, fault.NotSignedIn) && challenge.Purpose == signin.PurposeSignIn {
-			next, err = s.goOn(ctx, tx, c, session.Session{}, pending)
-		}
-		issued = &next
-		return next.Secret, err
+func (s *Server) keepPending(
+	ctx context.Context, c *fiber.Ctx, current session.Session, ask func(signin.Browser) (signin.Challenge, error),
+) error {
+	var pending *session.Pending
+	var issued session.Issued
+	challenge, err := ask(signin.Browser{
+		Hold: func(b *postgres.Batch) { s.hold(b, current) },
+		Keep: func(b *postgres.Batch, wanted signin.Challenge) string {
+			pending = &session.Pending{
+				ChallengeID: wanted.ID,
+				Email:       wanted.Email,
+				Purpose:     string(wanted.Purpose),
+				CodeKind:    string(wanted.CodeFormat.Kind),
+				CodeLength:  wanted.CodeFormat.Length,
+			}
+			next := s.from(c, session.Session{ID: current.ID, User: current.User, Pending: pending})
+			var secret string
+			secret, issued = s.Sessions.Issue(b, postgres.GoesOn, next, current.Token)
+			return secret
+		},
 	})
+	if errors.Is(err, signin.ErrNotHeld) {
+		if pending.Purpose != string(signin.PurposeSignIn) {
+			return s.whyNotHeld(ctx, current)
+		}
+		return s.keepPending(ctx, c, session.Session{}, ask)
+	}
 	if err != nil {
 		return err
 	}
-	if issued != nil && issued.Pending.ChallengeID == challenge.ID { // else its transaction was run again, without it
-		s.cookie.set(c, issued.Token, issued.Keep)
+	if pending != nil && pending.ChallengeID == challenge.ID {
+		pending.SentAt = challenge.SentAt
+		made, err := issued(ctx)
+		if err != nil {
+			return err
+		}
+		s.cookie.set(c, made.Token, made.Keep)
 	}
 	return sendJSON(c.Status(fiber.StatusAccepted), contentTypeJSON, pendingAnswerOf(challenge))
 }
 
-// goOn puts a session of the same person, or of nobody, in the place of the current one, with another pending code or none.
-// It returns fault.NotSignedIn where the person's session or account has ended meanwhile.
-func (s *Server) goOn(
-	ctx context.Context, tx pgx.Tx, c *fiber.Ctx, current session.Session, pending *session.Pending,
-) (session.Session, error) {
+// hold has the batch stop where the person of a session is not signed in there any more.
+func (s *Server) hold(b *postgres.Batch, current session.Session) {
 	if current.User != nil {
-		if err := s.Account.Hold(ctx, tx, current.User.ID); err != nil {
-			return session.Session{}, err
-		}
+		s.Account.HoldIn(b, current.User.ID)
+		s.Sessions.Hold(b, current.Token)
 	}
-	next := session.Session{ID: current.ID, User: current.User, Pending: pending}
-	issued, err := s.Sessions.Issue(ctx, tx, s.from(c, next), current.Token)
+}
+
+// whyNotHeld says why hold has stopped: the account was deleted, or the session has ended.
+func (s *Server) whyNotHeld(ctx context.Context, current session.Session) error {
+	if _, err := s.Account.Find(ctx, current.User.ID); err != nil {
+		return err
+	}
+	_, err := s.Sessions.Read(ctx, current.Token)
+	return notSignedIn(cmp.Or(err, session.ErrNone))
+}
+
+// goOn puts a session of the same person, who waits for no code, in the place of the current one. It returns
+// fault.NotSignedIn where the person's session or account has ended meanwhile.
+func (s *Server) goOn(ctx context.Context, tx pgx.Tx, c *fiber.Ctx, current session.Session) (session.Session, error) {
+	if err := s.Account.Hold(ctx, tx, current.User.ID); err != nil {
+		return session.Session{}, err
+	}
+	next := session.Session{ID: current.ID, User: current.User}
+	issued, err := session.IssueTx(ctx, tx, s.Sessions, s.from(c, next), current.Token)
 	return issued, notSignedIn(err)
 }
 
 // from notes in a session which request it is made for.
 func (s *Server) from(c *fiber.Ctx, next session.Session) session.Session {
 	next.UserAgent, next.IP = utils.CopyString(c.Get(fiber.HeaderUserAgent)), s.clientIP(c)
+	next.Platform = platform.Of(next.UserAgent).String()
 	return next
 }
 
@@ -173,7 +209,7 @@ func (s *Server) cancelPending(ctx context.Context, c *fiber.Ctx, current sessio
 		if current.User == nil {
 			return s.Sessions.End(ctx, tx, current.Token)
 		}
-		issued, err = s.goOn(ctx, tx, c, current, nil)
+		issued, err = s.goOn(ctx, tx, c, current)
 		if fault.Is(err, fault.NotSignedIn) {
 			return nil
 		}
@@ -199,33 +235,24 @@ func (s *Server) verifyCode(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	var issued session.Session
-	in, err := s.SignIn.Verify(ctx, s.client(c), guessOf(code, current), func(ctx context.Context, tx pgx.Tx, user signin.User, now time.Time) (err error) {
-		signedIn := &session.User{ID: user.ID, Email: user.Email, SignedInAt: now}
-		issued, err = s.Sessions.Issue(ctx, tx, s.from(c, session.Session{User: signedIn}), current.Token)
-		if err != nil {
-			return err
-		}
-		return s.Account.Write(ctx, tx, user.ID, s.actor(c), entriesOf(user, issued)...)
+	var user *session.User
+	var issue session.Issued
+	in, err := s.SignIn.Verify(ctx, s.client(c), guessOf(code, current), func(b *postgres.Batch, email string) {
+		user = &session.User{Email: email}
+		_, issue = s.Sessions.Issue(b, postgres.GoesOn, s.from(c, session.Session{User: user}), current.Token)
+		s.Account.WriteSignIn(b, email, s.actor(c), session.Surplus, string(session.TooManySessions))
 	})
+	if err != nil {
+		return err
+	}
+	user.ID, user.SignedInAt = in.User.ID, in.At
+	issued, err := issue(ctx)
 	if err != nil {
 		return err
 	}
 	s.cookie.set(c, issued.Token, issued.Keep)
 	s.device.set(c, in.Device, deviceAge)
 	return sendJSON(c, contentTypeJSON, signedInAnswer{currentAnswerOf(issued), in.User.Created})
-}
-
-// entriesOf is what a sign-in leaves on the account.
-func entriesOf(user signin.User, issued session.Session) []account.Entry {
-	entries := []account.Entry{{Kind: account.SignedIn}}
-	if user.Created {
-		entries[0].Kind = account.Created
-	}
-	for _, ended := range issued.Surplus {
-		entries = append(entries, sessionEnded(ended, session.TooManySessions))
-	}
-	return entries
 }
 
 // readCode reads a body that is a code.
@@ -238,13 +265,7 @@ func readCode(c *fiber.Ctx) (string, error) {
 
 // guessOf is a code that was typed where this session waits for one.
 func guessOf(code string, current session.Session) signin.Guess {
-	pending := current.Pending
-	return signin.Guess{
-		Code:        code,
-		ChallengeID: pending.ChallengeID,
-		Format:      signin.Format{Kind: signin.CodeKind(pending.CodeKind), Length: pending.CodeLength},
-		Secret:      current.Secret,
-	}
+	return signin.Guess{Code: code, Pending: pendingOf(current), Secret: current.Secret}
 }
 
 func (s *Server) signOut(ctx context.Context, c *fiber.Ctx) error {

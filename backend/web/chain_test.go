@@ -99,7 +99,7 @@ func startReads(t testing.TB) func() {
 	var issued session.Session
 	user := session.User{ID: "98e35920-c49e-4131-afc6-ed01d92e7e17", Email: ada, SignedInAt: time.Now()}
 	err = postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
-		issued, err = shared.Issue(t.Context(), tx, session.Session{User: &user}, "")
+		issued, err = session.IssueTx(t.Context(), tx, shared, session.Session{User: &user}, "")
 		return err
 	})
 	if err != nil {

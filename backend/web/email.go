@@ -32,9 +32,9 @@ func (s *Server) requestEmailChange(ctx context.Context, c *fiber.Ctx) error {
 	if email == now.Email {
 		return fault.New(fault.EmailUnchanged, "This is the address of your account already. Type the one that it is to have.")
 	}
-	wanted := signin.Request{Address: email, Purpose: signin.PurposeChangeEmail, UserID: now.ID, PendingID: pendingID(current)}
-	return s.keepPending(c, current, func(keep signin.Keep) (signin.Challenge, error) {
-		return s.SignIn.Begin(ctx, s.client(c), wanted, keep)
+	wanted := signin.Request{Address: email, Purpose: signin.PurposeChangeEmail, UserID: now.ID, Pending: pendingOf(current)}
+	return s.keepPending(ctx, c, current, func(browser signin.Browser) (signin.Challenge, error) {
+		return s.SignIn.Begin(ctx, s.client(c), wanted, browser)
 	})
 }
 
@@ -88,7 +88,7 @@ func (s *Server) verifyEmailChange(ctx context.Context, c *fiber.Ctx) error {
 			changed.Email = email
 			user := &session.User{ID: changed.ID, Email: email, SignedInAt: current.User.SignedInAt}
 			next := s.from(c, session.Session{ID: current.ID, User: user})
-			if issued, err = s.Sessions.Issue(ctx, tx, next, current.Token); err != nil || s.SharedSessions == nil {
+			if issued, err = session.IssueTx(ctx, tx, s.Sessions, next, current.Token); err != nil || s.SharedSessions == nil {
 				return old, notSignedIn(err)
 			}
 			_, err = s.SharedSessions.EndOthers(ctx, tx, changed.ID, issued.ID, s.ended(c, session.EmailChanged))

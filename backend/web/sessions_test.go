@@ -193,7 +193,7 @@ func TestASealedCookieInUseIsRenewedOnceAMinute(t *testing.T) {
 	now := func() time.Time { return time.Unix(clock.Load(), 0) }
 	store := session.NewSealed(ring, cookie, session.Limits{Idle: time.Hour, MaxAge: 24 * time.Hour}, now, nil)
 	user := &session.User{ID: "98e35920-c49e-4131-afc6-ed01d92e7e17", Email: ada, SignedInAt: now()}
-	issued, err := store.Issue(t.Context(), nil, session.Session{User: user}, "")
+	issued, err := session.IssueTx(t.Context(), nil, store, session.Session{User: user}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,7 +152,7 @@ func sealedJar(ctx context.Context, list []answer) (jar, error) {
 	store := session.NewSealed(keys, name, sessionLimits, time.Now, metrics.New("bench"))
 	var j jar
 	for _, p := range list {
-		issued, err := store.Issue(ctx, nil, sessionOf(p), "")
+		issued, err := session.IssueTx(ctx, nil, store, sessionOf(p), "")
 		if err != nil {
 			return nil, err
 		}

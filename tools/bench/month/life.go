@@ -135,7 +135,7 @@ func (w *world) issue(ctx context.Context, s session.Session, replaced string, w
 				return err
 			}
 		}
-		s, err = w.store.Issue(ctx, tx, s, replaced)
+		s, err = session.IssueTx(ctx, tx, w.store, s, replaced)
 		return err
 	})
 	return s.Token, err
