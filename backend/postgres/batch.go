@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -60,7 +61,6 @@ func (b *Batch) AfterCommit(do func()) { b.after = append(b.after, do) }
 func InBatch(ctx context.Context, pool *pgxpool.Pool, queue func(b *Batch) error) error {
 	return again(ctx, func() (after []func(), err error) {
 		b := &Batch{}
-		b.Queue(planOnce)
 		if err := queue(b); err != nil {
 			return nil, err
 		}
@@ -68,14 +68,60 @@ func InBatch(ctx context.Context, pool *pgxpool.Pool, queue func(b *Batch) error
 	})
 }
 
-// planOnce has a connection plan each statement of a batch once: to plan them takes longer than to execute them. Each
-// finds its few rows by an index; with these settings such a plan is made while the tables are empty, too, and is as
-// good when they have grown.
-const planOnce = `
-	SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
-	       set_config('enable_seqscan', 'off', true),
-	       set_config('enable_hashjoin', 'off', true),
-	       set_config('enable_mergejoin', 'off', true)`
+// Queue queues a statement with its arguments: pgx.NamedArgs, or none.
+func (b *Batch) Queue(sql string, args ...any) *pgx.QueuedQuery {
+	if named, ok := soleNamed(args); ok {
+		sql, args = positional(sql, named)
+	}
+	return b.Batch.Queue(sql, args...)
+}
+
+func soleNamed(args []any) (pgx.NamedArgs, bool) {
+	if len(args) != 1 {
+		return nil, false
+	}
+	named, ok := args[0].(pgx.NamedArgs)
+	return named, ok
+}
+
+// known are the statements that have been queued, with $1 for the first name, and the names in their order: pgx would read
+// the whole text each time, which is a tenth of what a sign-in costs here.
+var known sync.Map
+
+type statement struct {
+	sql   string
+	names []string
+}
+
+func positional(sql string, args pgx.NamedArgs) (string, []any) {
+	found, ok := known.Load(sql)
+	if !ok {
+		found, _ = known.LoadOrStore(sql, newStatement(sql, args))
+	}
+	s := found.(statement)
+	values := make([]any, len(s.names))
+	for i, name := range s.names {
+		values[i] = args[name]
+	}
+	return s.sql, values
+}
+
+// newStatement has pgx put the names themselves where their values go.
+func newStatement(sql string, args pgx.NamedArgs) statement {
+	names := pgx.NamedArgs{}
+	for name := range args {
+		names[name] = name
+	}
+	rewritten, order, err := names.RewriteQuery(context.Background(), nil, sql, nil)
+	if err != nil {
+		panic("postgres: " + err.Error()) // it never returns one
+	}
+	s := statement{rewritten, make([]string, len(order))}
+	for i, name := range order {
+		s.names[i], _ = name.(string) // what is not among the arguments is NULL, as ever
+	}
+	return s
+}
 
 // SendTo sends the batch as part of tx. An empty one needs none.
 func (b *Batch) SendTo(ctx context.Context, tx pgx.Tx) error {

@@ -32,7 +32,8 @@ func TestEveryConnectionHasItsLimits(t *testing.T) {
 		"statement_timeout":                   "3s",
 		"lock_timeout":                        "1s",
 		"idle_in_transaction_session_timeout": "10s",
-		"plan_cache_mode":                     "force_custom_plan",
+		"plan_cache_mode":                     "force_generic_plan",
+		"enable_seqscan":                      "off",
 	} {
 		if got := show(t, pool, name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)

@@ -96,7 +96,7 @@ func issue(when string) string {
 		), issued AS (
 		    INSERT INTO sessions (k, v, e, idle_seconds, sweep_at)
 		    SELECT @key, convert_to(value::text, 'UTF8'), floor(extract(epoch FROM ends))::bigint, @idle::integer,
-		           floor(extract(epoch FROM least(ends, now() + @idle::integer * interval '1 second')))::bigint
+		           least(floor(extract(epoch FROM ends)), ceil(extract(epoch FROM now())) + @idle::integer)::bigint
 		    FROM content
 		    WHERE ` + when + `
 		      AND (NOT @goes_on::boolean OR EXISTS (SELECT FROM replaced))
