@@ -30,6 +30,8 @@ const goPackages = ['./backend/...', './frontend/...', './migrations/...']
  */
 const processes = ['sana/backend/check', 'sana/backend/drill', 'sana/backend/sanatest']
 const chaos = 'sana/backend/chaos'
+/** Most of their time tests wait: for an answer, for an instance to end, for a database to come back. */
+const goTest = ['test', '-vet=all', '-parallel=6']
 
 /**
  * @typedef {import('./lib/steps.mjs').Step & { parts: string[] }} PartStep
@@ -97,6 +99,7 @@ function commonSteps(cleanups) {
     const { url, stop } = await startTestPostgres()
     cleanups.push(stop)
     process.env.TEST_DATABASE_URL = url
+    process.env.SANA_POSTGRES_BIN = await postgresBinaries()
   }
   const chooseReleasesBefore = async () => {
     const { dir, missing, remove } = await buildReleasesBefore()
@@ -123,6 +126,8 @@ function lastSteps(options) {
     { parts: ['go'], name: 'PgBouncer', run: choosePgBouncer },
     { parts: ['go'], name: 'nginx and Caddy', run: chooseProxies },
     { parts: ['go'], name: 'go vet and go test', needs: [postgres], run: testGo },
+    { parts: ['go'], name: 'go test of whole programs', needs: [postgres], run: () => go(...goTest, ...processes) },
+    { parts: ['go'], name: 'go test of faults', needs: [postgres], run: () => go(...goTest, chaos) },
     { parts: ['states', 'e2e'], name: 'Chromium', run: chooseChromium },
     { parts: ['states'], name: 'Playwright: every state', needs: ['Chromium'], run: () => testStates(options) },
     { parts: ['e2e'], name: server, needs: ['build of the single-page app'], run: buildServer },
@@ -242,17 +247,12 @@ async function chooseProxies() {
 }
 
 async function testGo() {
-  process.env.SANA_POSTGRES_BIN = await postgresBinaries()
   const compiler = await provideCompiler()
   const race = compiler ? ['-race'] : []
   const env = { ...process.env, ...(compiler ? { CC: compiler, CGO_ENABLED: '1' } : {}) }
   const packages = await mustRun('go list', 'go', ['list', ...goPackages])
   const raced = packages.split('\n').filter((name) => name && name !== chaos && !processes.includes(name))
-  // Most of their time they wait: for an answer, for an instance to end, for a database to come back.
-  const wide = ['test', '-vet=all', '-parallel=6']
-  await mustRun('go test', 'go', [...wide, ...race, ...raced], { env })
-  await go(...wide, ...processes)
-  await go(...wide, chaos)
+  await mustRun('go test', 'go', [...goTest, ...race, ...raced], { env })
   return compiler ? undefined : 'but WITHOUT THE RACE DETECTOR, which needs a C compiler such as gcc'
 }
 

@@ -34,7 +34,7 @@ ok    schema          at version N, the newest
 ok    rights          the role may read and write every table
 ok    migrate-rights  U may migrate
 ok    clock           this machine's clock is T the database's
-ok    connections     up to 4 of an instance; Postgres has N for us, enough for N instances
+ok    connections     up to 3 of an instance; Postgres has N for us, enough for N instances
 ok    pooler          none in between
 ok    keys            1 key; the first, k1, makes what is new; age unknown: its id holds no date
 warn  mail-sender     sign-in@mg.sana.example is of another domain than the site, 127.0.0.1: people
