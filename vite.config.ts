@@ -32,6 +32,16 @@ const styleInside: Plugin = {
   },
 }
 
+/** The frame is painted from the page alone: nothing that the browser fetches is to come before that. */
+const scriptsAfterPaint: Plugin = {
+  name: 'scripts-after-paint',
+  apply: 'build',
+  transformIndexHtml: {
+    order: 'post',
+    handler: (html) => html.replace(/<(?:script type="module"|link rel="modulepreload")/g, '$& fetchpriority="low"'),
+  },
+}
+
 /** Beside each script the same after brotli and after gzip, which the server sends to whoever takes it. */
 const compressed: Plugin = {
   name: 'compressed',
@@ -49,7 +59,15 @@ const compressed: Plugin = {
 export default defineConfig({
   root: 'frontend',
   envDir: '..',
-  plugins: [workbench, builtWorkbench, plainImports, styleInside, compressed, preact({ reactAliasesEnabled: false })],
+  plugins: [
+    workbench,
+    builtWorkbench,
+    plainImports,
+    styleInside,
+    scriptsAfterPaint,
+    compressed,
+    preact({ reactAliasesEnabled: false }),
+  ],
   css: {
     modules: {
       // Names that say where they are from, and that index.html can use too.
