@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -317,8 +318,12 @@ func TestTheSweepOfVeryManySessionsKeepsNobodyWaiting(t *testing.T) {
 		left = count(`SELECT count(*) FROM sessions WHERE e < extract(epoch FROM now())`)
 	}
 	wantOnly(t, crowd.stop(), http.StatusOK)
+	// One that has taken as long as a sweep may is followed by another one.
 	sanatest.Eventually(t, "the sweep says nothing", func() error {
-		return sanatest.CountError(strings.Count(fleet[0].Log.String()+fleet[1].Log.String(), `"table":"sessions"`), 1)
+		if !strings.Contains(fleet[0].Log.String()+fleet[1].Log.String(), `"table":"sessions"`) {
+			return errors.New("no line of the log")
+		}
+		return nil
 	})
 	sanatest.WantEqual(t, "reasons that are kept", count(`SELECT count(*) FROM ended_sessions WHERE reason = 'max_age'`), fmt.Sprint(rows))
 }
