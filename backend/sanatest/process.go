@@ -192,11 +192,11 @@ func (w *World) program(t testing.TB) string {
 	if w.Program != "" {
 		return w.Program
 	}
-	return binary(t)
+	return builtProgram(t)
 }
 
-// binary builds the program once, with the race detector when the tests run with it.
-func binary(t testing.TB) string {
+// builtProgram builds the program once, with the race detector when the tests run with it.
+func builtProgram(t testing.TB) string {
 	t.Helper()
 	built.Do(func() {
 		if built.dir, built.err = os.MkdirTemp("", "sanatest-"); built.err != nil {
