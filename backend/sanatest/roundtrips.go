@@ -6,8 +6,11 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // RoundTrips is a proxy in front of the database that counts how often a client waits for an answer.
@@ -44,7 +47,7 @@ func CountRoundTrips(t testing.TB, database string) *RoundTrips {
 }
 
 // Fewest does something n times and returns the smallest number of round trips that one led to. Those are its own: what else
-// the program asks meanwhile can only add to them, and so does a statement that a connection meets for the first time.
+// the program asks meanwhile can only add to them.
 func (r *RoundTrips) Fewest(n int, do func(i int)) int {
 	fewest := int64(-1)
 	for i := range n {
@@ -74,38 +77,68 @@ func (r *RoundTrips) pass(client net.Conn, address string) {
 
 // forward counts what the server answers with ReadyForQuery (PostgreSQL documentation, 54.2): Sync and Query, and so BEGIN
 // and COMMIT too. It counts before it passes on: an answer is never ahead of its count.
-func (r *RoundTrips) forward(server io.Writer, from *bufio.Reader) error {
-	if err := forwardBody(server, from); err != nil { // the first message has no type
+//
+// It leaves out what no request asks for: a Sync that only prepares statements, which a connection does once for each, and one
+// that only runs River's own, which its workers send after a commit that queued a job, beside whatever request comes next.
+func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
+	startup, err := readMessage(from) // the first message has no type
+	if err != nil {
 		return err
 	}
+	if _, err := server.Write(startup); err != nil {
+		return err
+	}
+	prepared := map[string]string{} // SQL, by the statement's name
+	bound := ""                     // what the next Execute runs: pgx has no portal but the unnamed one
+	ours := false                   // whether a request's statement ran since the last Sync
 	for {
-		kind, err := from.ReadByte()
+		var kind [1]byte
+		if _, err := io.ReadFull(from, kind[:]); err != nil {
+			return err
+		}
+		message, err := readMessage(from)
 		if err != nil {
 			return err
 		}
-		if kind == 'S' || kind == 'Q' {
+		switch kind[0] {
+		case 'P':
+			var parse pgproto3.Parse
+			if err := parse.Decode(message[4:]); err != nil {
+				return err
+			}
+			prepared[parse.Name] = parse.Query
+		case 'B':
+			var bind pgproto3.Bind
+			if err := bind.Decode(message[4:]); err != nil {
+				return err
+			}
+			bound = prepared[bind.PreparedStatement]
+		case 'E':
+			ours = ours || !strings.HasPrefix(bound, "-- name: ") // with which sqlc begins each statement of River's
+		case 'Q':
 			r.count.Add(1)
+		case 'S':
+			if ours {
+				r.count.Add(1)
+			}
+			ours = false
 		}
-		if _, err := server.Write([]byte{kind}); err != nil {
-			return err
-		}
-		if err := forwardBody(server, from); err != nil {
+		if _, err := server.Write(append(kind[:], message...)); err != nil {
 			return err
 		}
 	}
 }
 
-// forwardBody passes the rest of a message on, which begins with its own length.
-func forwardBody(server io.Writer, from io.Reader) error {
+// readMessage reads a message from its length on, which counts itself.
+func readMessage(from io.Reader) ([]byte, error) {
 	var length [4]byte
 	if _, err := io.ReadFull(from, length[:]); err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := server.Write(length[:]); err != nil {
-		return err
-	}
-	_, err := io.CopyN(server, from, int64(binary.BigEndian.Uint32(length[:]))-4)
-	return err
+	message := make([]byte, binary.BigEndian.Uint32(length[:]))
+	copy(message, length[:])
+	_, err := io.ReadFull(from, message[4:])
+	return message, err
 }
 
 // HoldMails has mails wait until they are let go: else sending them would be counted with the requests.
