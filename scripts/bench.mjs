@@ -4,6 +4,7 @@
 //   npm run bench -- --without-growth    leaves that part out, and says so
 //   npm run bench -- --only reads,start  measures these parts only
 //   npm run bench -- --quick             a short form, for whoever develops: no figures to be quoted
+import { totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { imageSize, provideGunicorn, provideWrk } from './lib/bench-tools.mjs'
@@ -18,12 +19,15 @@ import { checkVersions } from './lib/versions.mjs'
 
 const home = join(root, 'tools/bench')
 
-/** As a production server has them: what is committed is on the disk, and there is memory for what is in use. */
+/**
+ * As a production server has them: what is committed is on the disk, and there is memory for what is in use, a quarter of all
+ * (PostgreSQL documentation, 19.4.1).
+ */
 const settings = {
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
-  shared_buffers: '1GB',
+  shared_buffers: `${Math.floor(totalmem() / 4 / 2 ** 20)}MB`,
   max_wal_size: '4GB',
   checkpoint_timeout: '15min',
   max_connections: 200,

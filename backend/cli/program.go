@@ -13,6 +13,7 @@ import (
 	"sana/backend/config"
 	"sana/backend/jobs"
 	"sana/backend/session"
+	"sana/backend/throttle"
 	"sana/backend/tracing"
 	"sana/backend/web"
 
@@ -34,6 +35,7 @@ type Program struct {
 
 	log      *slog.Logger
 	queue    *jobs.Queue
+	limits   *throttle.Throttle
 	sessions *session.Shared           // nil when the store is another one
 	inbox    func(ctx context.Context) // delivers the mails of development until ctx ends; nil in production
 	db       *pgxpool.Pool
@@ -44,7 +46,7 @@ type Program struct {
 	tracer   *tracing.Tracer
 
 	stopKeeping context.CancelFunc
-	keeping     sync.WaitGroup // what writes back which sessions were used, and the inbox
+	keeping     sync.WaitGroup // what writes back which sessions were used and what was tried, and the inbox
 }
 
 // run begins to listen and to work. Requests are answered while the queue still begins: what they enqueue waits for it.
@@ -59,6 +61,7 @@ func (p *Program) run(ctx context.Context, cfg config.Config) error {
 	p.Addr = listener.Addr().String()
 	keep, stop := context.WithCancel(context.Background())
 	p.stopKeeping = stop
+	p.keeping.Go(func() { keepRunning(keep, p.log, "tries of the service", p.limits.Run) })
 	if p.sessions != nil {
 		p.keeping.Go(func() { keepRunning(keep, p.log, "sessions in use", p.sessions.Run) })
 	}
@@ -91,8 +94,8 @@ func (p *Program) Retire() {
 	time.Sleep(retireTime)
 }
 
-// Stop finishes the requests in flight and the mails being sent, writes back what sessions were used, and closes the
-// database. Mails that are still queued wait for the next start or for another instance.
+// Stop finishes the requests in flight and the mails being sent, writes back what sessions were used and what was tried, and
+// closes the database. Mails that are still queued wait for the next start or for another instance.
 func (p *Program) Stop() error {
 	p.log.Info("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)

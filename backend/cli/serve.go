@@ -109,7 +109,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 	p := &Program{
-		log: log, queue: queue, sessions: shared, db: db, probe: probe, server: server, served: make(chan error, 1), tracer: tracer,
+		log: log, queue: queue, limits: limits, sessions: shared, db: db, probe: probe, server: server, served: make(chan error, 1), tracer: tracer,
 		metrics: newMetricsServer(cfg, counts, db, queue, limits),
 	}
 	if mails != nil {

@@ -37,7 +37,7 @@ func (s *Shared) Issue(b *postgres.Batch, when string, session Session, replaced
 	made := false
 	var keys []string
 	var values [][]byte
-	b.Queue(issue(when), args).Query(func(rows pgx.Rows) error {
+	b.Queue(issue(when, session.User != nil, replaces), args).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&keys, &values, nil}, func() error {
 			made = true
 			return nil
@@ -75,31 +75,58 @@ func (s Session) args() pgx.NamedArgs {
 	return args
 }
 
-// issue is the statement of Issue. Its time begins when somebody signed in, or else when his code was sent.
-func issue(when string) string {
-	return `
-		WITH replaced AS (
+// issue is the statement of Issue, with what this session needs and nothing else: a CTE costs something even where it finds
+// nothing. The session's time begins when somebody signed in, or else when his code was sent.
+func issue(when string, signedIn, replaces bool) string {
+	begin, content, goesOn := `coalesce(@sent_at::timestamptz, now())`, `@value::jsonb`, ``
+	if signedIn {
+		begin = `coalesce(@signed_in_at::timestamptz, now())`
+		content = `jsonb_set(jsonb_set(` + content + `,
+		               '{user,id}', to_jsonb(coalesce(nullif(@user::text, ''), (SELECT id::text FROM users WHERE email = @email::text), ''))),
+		               '{user,signed_in_at}', to_jsonb(` + begin + `))`
+	}
+	if replaces {
+		goesOn = `
+		      AND (NOT @goes_on::boolean OR EXISTS (SELECT FROM replaced))`
+	}
+	issued := `
+		    INSERT INTO sessions (k, v, e, idle_seconds, sweep_at)
+		    SELECT @key, convert_to(value::text, 'UTF8'), floor(extract(epoch FROM ends))::bigint, @idle::integer,
+		           least(floor(extract(epoch FROM ends)), ceil(extract(epoch FROM now())) + @idle::integer)::bigint
+		    FROM (
+		        SELECT jsonb_set(jsonb_set(` + content + `,
+		                   '{pending,sent_at}', to_jsonb(coalesce(@sent_at::timestamptz, now()))),
+		                   '{expires_at}', to_jsonb(ends)) AS value,
+		               ends
+		        FROM (SELECT ` + begin + ` + @age::interval AS ends) AS age
+		    ) AS content
+		    WHERE ` + when + goesOn
+	replaced := `
+		replaced AS (
 		    DELETE FROM sessions
 		    WHERE k = @replaced
 		      AND (NOT @goes_on::boolean OR ` + isLive + `)
 		      AND ` + when + `
 		    RETURNING k
-		), content AS (
-		    SELECT jsonb_set(jsonb_set(jsonb_set(jsonb_set(@value::jsonb,
-		               '{user,id}', to_jsonb(coalesce(nullif(@user::text, ''), (SELECT id::text FROM users WHERE email = @email::text), ''))),
-		               '{user,signed_in_at}', to_jsonb(coalesce(@signed_in_at::timestamptz, now()))),
-		               '{pending,sent_at}', to_jsonb(coalesce(@sent_at::timestamptz, now()))),
-		               '{expires_at}', to_jsonb(ends)) AS value,
-		           ends
-		    FROM (SELECT CASE WHEN @email::text <> '' THEN coalesce(@signed_in_at::timestamptz, now())
-		                      ELSE coalesce(@sent_at::timestamptz, now()) END + @age::interval AS ends) AS age
-		), issued AS (
-		    INSERT INTO sessions (k, v, e, idle_seconds, sweep_at)
-		    SELECT @key, convert_to(value::text, 'UTF8'), floor(extract(epoch FROM ends))::bigint, @idle::integer,
-		           least(floor(extract(epoch FROM ends)), ceil(extract(epoch FROM now())) + @idle::integer)::bigint
-		    FROM content
-		    WHERE ` + when + `
-		      AND (NOT @goes_on::boolean OR EXISTS (SELECT FROM replaced))
+		)`
+	switch {
+	case signedIn && replaces:
+		return `WITH` + replaced + `,` + endSurplus(issued)
+	case signedIn:
+		return `WITH` + endSurplus(issued)
+	case replaces:
+		return `WITH` + replaced + issued + `
+		    RETURNING NULL::text[], NULL::bytea[], NULL`
+	default:
+		return issued + `
+		    RETURNING NULL::text[], NULL::bytea[], NULL`
+	}
+}
+
+// endSurplus ends the oldest sessions of whoever has MaxPerUser without the one that is issued, and the replaced one.
+func endSurplus(issued string) string {
+	return `
+		issued AS (` + issued + `
 		    RETURNING user_id
 		), surplus AS (
 		    SELECT k

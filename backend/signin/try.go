@@ -32,6 +32,7 @@ func (s *Service) prove(ctx context.Context, client Client, guess Guess, purpose
 		return try{}, err
 	}
 	right, err := s.isRight(t, code, guess.Secret)
+	s.throttle.CountTry(right)
 	if err != nil {
 		return try{}, err
 	}
@@ -54,7 +55,6 @@ func (s *Service) reserveTry(ctx context.Context, client Client, pending Pending
 		open = stopUnlessOpen(b, pending, purpose)
 		budgets = s.throttle.Reserve(b, postgres.Stop, append(ownBudgets(pending, device), networks...)...)
 		counted = countTry(b, pending.ID)
-		s.throttle.CountTry(b, postgres.GoesOn)
 		return nil
 	})
 	switch {
@@ -172,5 +172,4 @@ func (s *Service) settle(b *postgres.Batch, t try) {
 		reset = append(reset, throttle.WrongByDevice.Of(email, t.device))
 	}
 	s.throttle.Settle(b, spent.IsUp(), t.networks, reset)
-	s.throttle.CountRight(b, spent.IsUp())
 }

@@ -3,6 +3,7 @@ package throttle
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"sana/backend/postgres"
@@ -11,8 +12,9 @@ import (
 )
 
 const (
-	shards       = 16              // rows a minute for the whole service
-	serviceFresh = 5 * time.Second // how long an instance goes by what it read
+	serviceShards = 16              // rows a minute for the whole service, so that instances rarely wait for each other
+	serviceFresh  = 5 * time.Second // how long an instance goes by what it read
+	serviceWrite  = time.Second     // how long it keeps counts to itself
 )
 
 // serviceState is what an instance knows of the whole service.
@@ -21,21 +23,76 @@ type serviceState struct {
 	readAt      time.Time
 }
 
-// CountTry has the batch count a try of the whole service as a wrong one, if the condition when holds. It belongs at the end.
-func (t *Throttle) CountTry(b *postgres.Batch, when string) { count(b, when, 1, 1) }
+// serviceCounts are tries that this instance has seen and not yet written. The limit of the whole service looks at an hour,
+// so that it need not be exact to the second: written with each try, the rows of the minute would be what all tries wait for.
+type serviceCounts struct {
+	mu           sync.Mutex
+	tries, wrong int
+	late         bool // they could not be written when they should have been, and the log says so
+}
 
-// CountRight has the batch take back that a try was wrong, if the condition when holds. It belongs at the end.
-func (t *Throttle) CountRight(b *postgres.Batch, when string) { count(b, when, 0, -1) }
+func (c *serviceCounts) add(tries, wrong int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tries, c.wrong = c.tries+tries, c.wrong+wrong
+}
 
-func count(b *postgres.Batch, when string, tries, wrong int) {
-	b.Queue(`
+func (c *serviceCounts) take() (tries, wrong int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	tries, wrong = c.tries, c.wrong
+	c.tries, c.wrong = 0, 0
+	return tries, wrong
+}
+
+// CountTry counts a try of the whole service. It is written by Run.
+func (t *Throttle) CountTry(right bool) {
+	if right {
+		t.unwritten.add(1, 0)
+	} else {
+		t.unwritten.add(1, 1)
+	}
+}
+
+// Run writes once a second what this instance counted of the whole service, and once more when ctx ends. What cannot be
+// written is kept for the next time; an instance that is killed takes its last second along.
+func (t *Throttle) Run(ctx context.Context) {
+	tick := time.NewTicker(serviceWrite)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			t.writeService(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			t.writeService(last)
+			return
+		}
+	}
+}
+
+func (t *Throttle) writeService(ctx context.Context) {
+	tries, wrong := t.unwritten.take()
+	if tries == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	_, err := t.db.Exec(ctx, `
 		INSERT INTO throttle_service AS s (minute, shard, tries, wrong)
-		SELECT date_trunc('minute', now()), @shard::smallint, @tries::integer, @wrong::integer
-		WHERE `+when+`
+		VALUES (date_trunc('minute', now()), @shard::smallint, @tries::integer, @wrong::integer)
 		ON CONFLICT (minute, shard) DO UPDATE
 		SET tries = s.tries + excluded.tries,
 		    wrong = s.wrong + excluded.wrong`,
-		pgx.NamedArgs{"shard": rand.IntN(shards), "tries": tries, "wrong": wrong})
+		pgx.NamedArgs{"shard": rand.IntN(serviceShards), "tries": tries, "wrong": wrong})
+	if err != nil {
+		t.unwritten.add(tries, wrong)
+		if !t.unwritten.late {
+			t.log.WarnContext(ctx, "how many codes were tried could not be written yet", "tries", tries, "error", err)
+		}
+	}
+	t.unwritten.late = err != nil
 }
 
 // UnderAttack reports whether wrong codes come from everywhere, so that new codes should be longer. An instance asks the

@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"testing"
@@ -19,20 +20,14 @@ func TestTheServiceIsUnderAttackWhileWrongCodesAreManyAndItIsLoggedOnce(t *testi
 	th := open(t, db, oldKey)
 	var log bytes.Buffer
 	th.log = slog.New(slog.NewTextHandler(&log, nil))
-	count := func(tries, right int) {
-		t.Helper()
-		err := postgres.InBatch(t.Context(), db, func(b *postgres.Batch) error {
-			for range tries {
-				th.CountTry(b, postgres.GoesOn)
-			}
-			for range right {
-				th.CountRight(b, postgres.GoesOn)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+	count := func(wrong, right int) {
+		for range wrong {
+			th.CountTry(false)
 		}
+		for range right {
+			th.CountTry(true)
+		}
+		th.writeService(t.Context())
 	}
 	want := func(when string, want bool) {
 		t.Helper()
@@ -47,7 +42,7 @@ func TestTheServiceIsUnderAttackWhileWrongCodesAreManyAndItIsLoggedOnce(t *testi
 	want("with fifty-one", true)
 	count(1, 0)
 	want("with one more", true)
-	count(500, 500)
+	count(0, 500)
 	want("with fifty-two of 552 tries", false)
 	count(10, 0)
 	want("with sixty-two of 562 tries", true)
@@ -57,6 +52,25 @@ func TestTheServiceIsUnderAttackWhileWrongCodesAreManyAndItIsLoggedOnce(t *testi
 	want("an hour later", false)
 	if got := strings.Count(log.String(), "level=WARN"); got != 4 {
 		t.Errorf("the log has %d warnings, want one for each of the four switches:\n%s", got, &log)
+	}
+}
+
+func TestTriesThatCannotBeWrittenAreKeptAndTheLastOnesAreWrittenAtTheEnd(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.Pool(t, postgrestest.URL(t))
+	th := open(t, db, oldKey)
+	th.CountTry(false)
+	broken, cancel := context.WithCancel(t.Context())
+	cancel()
+	th.writeService(broken)
+	th.CountTry(true)
+	th.Run(broken) // ends at once
+	var tries, wrong int
+	if err := db.QueryRow(t.Context(), `SELECT sum(tries), sum(wrong) FROM throttle_service`).Scan(&tries, &wrong); err != nil {
+		t.Fatal(err)
+	}
+	if tries != 2 || wrong != 1 {
+		t.Errorf("%d tries were written, %d of them wrong, want 2 and 1", tries, wrong)
 	}
 }
 

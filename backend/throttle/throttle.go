@@ -23,16 +23,32 @@ import (
 
 // Throttle is safe for concurrent use.
 type Throttle struct {
-	db      *pgxpool.Pool
-	keys    []keyring.Key
-	log     *slog.Logger
-	service atomic.Pointer[serviceState]
-	asking  chan struct{} // holds one token while this instance reads the service's counts
+	db        *pgxpool.Pool
+	secrets   []secret
+	log       *slog.Logger
+	service   atomic.Pointer[serviceState]
+	unwritten serviceCounts
+	asking    chan struct{} // holds one token while this instance reads the service's counts
 }
 
 // New returns a throttle on a database at the newest schema.
 func New(db *pgxpool.Pool, keys keyring.Ring, log *slog.Logger) *Throttle {
-	return &Throttle{db: db, keys: keys.All(), log: log, asking: make(chan struct{}, 1)}
+	t := &Throttle{db: db, log: log, asking: make(chan struct{}, 1)}
+	for _, key := range keys.All() {
+		t.secrets = append(t.secrets, secretOf(key))
+	}
+	return t
+}
+
+// secret is what a secret key comes to for each limit, by the limit's name.
+type secret map[string][]byte
+
+func secretOf(key keyring.Key) secret {
+	s := secret{}
+	for _, limit := range Limits() {
+		s[limit.Name] = key.Derive("sana/throttle/v1/" + limit.Name)
+	}
+	return s
 }
 
 // Use is one use of what a limit allows to a subject.
@@ -62,17 +78,17 @@ type counted struct {
 // rows names the rows of uses, ordered, so that two transactions never wait for each other.
 func (t *Throttle) rows(uses []Use) []counted {
 	var list []counted
-	for _, secret := range t.keys {
+	for _, s := range t.secrets {
 		for _, use := range uses {
-			list = append(list, counted{use, use.key(secret)})
+			list = append(list, counted{use, use.key(s)})
 		}
 	}
 	slices.SortFunc(list, func(a, b counted) int { return bytes.Compare(a.key, b.key) })
 	return list
 }
 
-func (u Use) key(secret keyring.Key) []byte {
-	mac := hmac.New(sha256.New, secret.Derive("sana/throttle/v1/"+u.limit.Name))
+func (u Use) key(s secret) []byte {
+	mac := hmac.New(sha256.New, s[u.limit.Name])
 	for _, part := range u.subject {
 		mac.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
 	}
