@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 
@@ -54,7 +55,7 @@ func (send roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { re
 func (f *front) to(instances ...*sanatest.Process) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.instances, f.next = instances, 0
+	f.instances, f.next = slices.Clone(instances), 0 // the caller may change his
 }
 
 // send tries as many instances as there are.

@@ -28,7 +28,7 @@ type serviceState struct {
 type serviceCounts struct {
 	mu           sync.Mutex
 	tries, wrong int
-	late         bool // they could not be written when they should have been, and the log says so
+	failed       error // why they could not be written when they should have been
 }
 
 func (c *serviceCounts) add(tries, wrong int) {
@@ -43,6 +43,29 @@ func (c *serviceCounts) take() (tries, wrong int) {
 	tries, wrong = c.tries, c.wrong
 	c.tries, c.wrong = 0, 0
 	return tries, wrong
+}
+
+// settle notes how writing went, and returns how it went before.
+func (c *serviceCounts) settle(err error) (before error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before, c.failed = c.failed, err
+	return before
+}
+
+func (c *serviceCounts) broken() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failed
+}
+
+// CanCount returns an error while what was tried cannot be written. Nothing is to be compared then.
+func (t *Throttle) CanCount(ctx context.Context) error {
+	if t.unwritten.broken() == nil {
+		return nil
+	}
+	t.writeService(ctx)
+	return t.unwritten.broken()
 }
 
 // CountTry counts a try of the whole service. It is written by Run.
@@ -88,11 +111,10 @@ func (t *Throttle) writeService(ctx context.Context) {
 		pgx.NamedArgs{"shard": rand.IntN(serviceShards), "tries": tries, "wrong": wrong})
 	if err != nil {
 		t.unwritten.add(tries, wrong)
-		if !t.unwritten.late {
-			t.log.WarnContext(ctx, "how many codes were tried could not be written yet", "tries", tries, "error", err)
-		}
 	}
-	t.unwritten.late = err != nil
+	if before := t.unwritten.settle(postgres.Error("throttle: count tries", err)); err != nil && before == nil {
+		t.log.WarnContext(ctx, "tries cannot be counted, no code is compared", "error", err)
+	}
 }
 
 // UnderAttack reports whether wrong codes come from everywhere, so that new codes should be longer. An instance asks the
