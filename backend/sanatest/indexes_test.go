@@ -1,0 +1,50 @@
+package sanatest_test
+
+import (
+	"net/http"
+	"testing"
+
+	"sana/backend/sanatest"
+)
+
+// A table that is small today is large some day. Postgres counts each time that a statement walks through a whole table, however
+// few rows that has.
+func TestNoStatementWalksThroughAWholeTable(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Run(t)
+
+	b := app.Open(t)
+	code := b.GetCode(w, ada)
+	b.Get("/api/auth/code").Want(http.StatusOK)
+	b.Post("/api/auth/code/resend", "{}").Want(http.StatusAccepted)
+	b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+	b.Verify(code).Want(http.StatusOK)
+	b.SignIn(w, ada) // again, from a browser that is known
+	for _, path := range []string{"/api/auth/session", "/api/sessions", "/api/account", "/api/account/export", "/api/account/events"} {
+		b.Get(path).Want(http.StatusOK)
+	}
+	b.Rename("Ada").Want(http.StatusOK)
+	b.VerifyChange(b.ChangeCode(w, grace)).Want(http.StatusOK)
+	b.Delete("/api/sessions").Want(http.StatusNoContent)
+	other := app.Open(t)
+	session := other.SignIn(w, "lovelace@sana.example").Session.ID
+	other.Delete("/api/sessions/" + session).Want(http.StatusNoContent)
+	b.Delete("/api/account").Want(http.StatusNoContent)
+	w.AwaitMails(t)
+	if err := app.Terminate(t); err != nil { // then all of its statements are counted
+		t.Fatal(err)
+	}
+
+	for _, table := range []string{
+		"users", "challenges", "sessions", "ended_sessions", "session_endings", "throttle", "notices", "account_events",
+	} {
+		count := func(column string) int {
+			return w.Count(t, `SELECT coalesce(`+column+`, 0) FROM pg_stat_user_tables WHERE relname = $1`, table)
+		}
+		sanatest.Eventually(t, table+" was not looked at", func() error {
+			return sanatest.CountError(min(count("idx_scan"), 1), 1)
+		})
+		sanatest.WantEqual(t, "walks through "+table, count("seq_scan"), 0)
+	}
+}
