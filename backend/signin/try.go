@@ -46,7 +46,7 @@ func (s *Service) prove(ctx context.Context, client Client, guess Guess, purpose
 // reserveTry counts a guess as a wrong one, on the challenge and in every budget that it falls under, in one round trip, and
 // that is committed before anything is compared. When a budget is used up nothing is counted, not on the challenge either.
 func (s *Service) reserveTry(ctx context.Context, client Client, pending Pending, purpose Purpose) (try, error) {
-	if err := s.throttle.CanCount(ctx); err != nil {
+	if err := s.throttle.CanCount(); err != nil {
 		return try{}, err
 	}
 	device := s.deviceID(client.Device, pending.Email)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"sana/backend/fault"
 	"sana/backend/postgres"
 
 	"github.com/jackc/pgx/v5"
@@ -28,7 +29,7 @@ type serviceState struct {
 type serviceCounts struct {
 	mu           sync.Mutex
 	tries, wrong int
-	failed       error // why they could not be written when they should have been
+	failed       error // why they could not be written when the database was there
 }
 
 func (c *serviceCounts) add(tries, wrong int) {
@@ -53,19 +54,12 @@ func (c *serviceCounts) settle(err error) (before error) {
 	return before
 }
 
-func (c *serviceCounts) broken() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.failed
-}
-
-// CanCount returns an error while what was tried cannot be written. Nothing is to be compared then.
-func (t *Throttle) CanCount(ctx context.Context) error {
-	if t.unwritten.broken() == nil {
-		return nil
-	}
-	t.writeService(ctx)
-	return t.unwritten.broken()
+// CanCount returns an error while what was tried cannot be written although the database is there: nothing is to be compared
+// then. While it is away nothing can be reserved anyway.
+func (t *Throttle) CanCount() error {
+	t.unwritten.mu.Lock()
+	defer t.unwritten.mu.Unlock()
+	return t.unwritten.failed
 }
 
 // CountTry counts a try of the whole service. It is written by Run.
@@ -109,11 +103,14 @@ func (t *Throttle) writeService(ctx context.Context) {
 		SET tries = s.tries + excluded.tries,
 		    wrong = s.wrong + excluded.wrong`,
 		pgx.NamedArgs{"shard": rand.IntN(serviceShards), "tries": tries, "wrong": wrong})
-	if err != nil {
+	if err = postgres.Error("throttle: count tries", err); err != nil {
 		t.unwritten.add(tries, wrong)
 	}
-	if before := t.unwritten.settle(postgres.Error("throttle: count tries", err)); err != nil && before == nil {
-		t.log.WarnContext(ctx, "tries cannot be counted, no code is compared", "error", err)
+	if fault.Is(err, fault.Unavailable) {
+		return
+	}
+	if before := t.unwritten.settle(err); err != nil && before == nil {
+		t.log.ErrorContext(ctx, "tries cannot be counted, no code is compared", "error", err)
 	}
 }
 
