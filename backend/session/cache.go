@@ -40,9 +40,9 @@ import (
 type cache struct {
 	now     func() time.Time
 	start   time.Time // all moments below are counted from here
-	copies  *otter.Cache[key, *copied]
+	copies  *otter.Cache[key, *Copy]
 	proof   atomic.Pointer[proof] // nil before the first one
-	inUse   func(key, *copied)    // is told that a session is in use whose last touch is seenInterval old
+	inUse   func(key, *Copy)      // is told that a session is in use whose last touch is seenInterval old
 	reached func(point string)    // nil but in tests: a point in a read or a fill is reached
 
 	mu         sync.Mutex // held to fill, to forget and to publish a proof, not to read
@@ -58,33 +58,45 @@ type proof struct {
 	wall       time.Time // the same moment by the wall clock
 }
 
-// copied is the copy of a session. Its content never changes and is shared by all who read it.
-type copied struct {
-	session   Session
-	memo      Memo
+// Copy is the copy of a session. Its content never changes and is shared by all who read it. What each read looks at comes
+// first, together: the processor fetches the rest only when it is asked for.
+type Copy struct {
+	Memo      Memo
 	ends      time.Duration // by its age; no later than by the database's clock
 	idleEnds  atomic.Int64  // a time.Duration: unused until then, it has ended, no later than by the database's clock
 	touchFrom atomic.Int64  // a time.Duration: from then on its use is to be noted
 	noted     atomic.Bool   // its use is noted and not yet written
+	session   Session
 }
+
+// Session is what was copied, without the token.
+func (c *Copy) Session() Session { return c.session }
 
 // Memo keeps what somebody has made of a session's content, so that it is made once: the content never changes. It goes
 // with the copy that it belongs to.
-type Memo struct{ made atomic.Pointer[[]byte] }
+type Memo struct{ made atomic.Pointer[made] }
+
+type made struct {
+	length  int
+	content [maxMemo]byte
+}
 
 // Load returns what was stored, nil before that. It is for reading only.
 func (m *Memo) Load() []byte {
 	if made := m.made.Load(); made != nil {
-		return *made
+		return made.content[:made.length]
 	}
 	return nil
 }
 
-// Store keeps at most maxMemo bytes, and more not at all. They must not be changed afterwards.
-func (m *Memo) Store(made []byte) {
-	if len(made) <= maxMemo {
-		m.made.Store(&made)
+// Store keeps a copy of at most maxMemo bytes, and more not at all.
+func (m *Memo) Store(content []byte) {
+	if len(content) > maxMemo {
+		return
 	}
+	kept := &made{}
+	kept.length = copy(kept.content[:], content)
+	m.made.Store(kept)
 }
 
 type mark struct {
@@ -103,10 +115,10 @@ const (
 )
 
 // newCache returns an empty cache of at most so many bytes.
-func newCache(bytes uint64, inUse func(key, *copied)) (*cache, error) {
-	copies, err := otter.New(&otter.Options[key, *copied]{
+func newCache(bytes uint64, inUse func(key, *Copy)) (*cache, error) {
+	copies, err := otter.New(&otter.Options[key, *Copy]{
 		MaximumWeight: bytes,
-		Weigher:       func(_ key, c *copied) uint32 { return c.weight() },
+		Weigher:       func(_ key, c *Copy) uint32 { return c.weight() },
 	})
 	if err != nil {
 		return nil, err
@@ -120,7 +132,7 @@ const (
 	maxMemo     = 288
 )
 
-func (c *copied) weight() uint32 {
+func (c *Copy) weight() uint32 {
 	s := c.session
 	n := copiedBytes + maxMemo + len(s.ID) + len(s.UserAgent) + len(s.Platform) + len(s.IP)
 	if s.User != nil {
@@ -139,7 +151,7 @@ func (c *cache) at(point string) {
 func (c *cache) elapsed(now time.Time) time.Duration { return now.Sub(c.start) }
 
 // read returns the copy of a session if it is good, else nil. It locks nothing and allocates nothing.
-func (c *cache) read(k key) *copied {
+func (c *cache) read(k key) *Copy {
 	p := c.proof.Load() // before the copy is looked for: see 5
 	if p == nil {
 		return nil
@@ -192,7 +204,7 @@ type left struct {
 // keep ends a fill with the session that the database knew after the fill began.
 func (c *cache) keep(f fill, s Session, l left) {
 	c.at("fill: row read")
-	kept := &copied{session: s, ends: f.began + l.age}
+	kept := &Copy{session: s, ends: f.began + l.age}
 	kept.touched(f.began, l)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -205,7 +217,7 @@ func (c *cache) keep(f fill, s Session, l left) {
 }
 
 // touched notes what a statement said that was sent at a moment.
-func (c *copied) touched(moment time.Duration, l left) {
+func (c *Copy) touched(moment time.Duration, l left) {
 	c.idleEnds.Store(int64(moment + l.idle))
 	c.touchFrom.Store(int64(moment + seenInterval(l.idle+l.unused) - l.unused))
 }

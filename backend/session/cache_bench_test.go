@@ -10,7 +10,7 @@ import (
 
 // What a read costs that asks nobody.
 func BenchmarkReadFromTheCache(b *testing.B) {
-	c, err := newCache(64<<20, func(key, *copied) {})
+	c, err := newCache(64<<20, func(key, *Copy) {})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func TestATouchFindsOutThatASessionIsGone(t *testing.T) {
 
 func TestTheCacheIsBoundedByBytes(t *testing.T) {
 	t.Parallel()
-	c, err := newCache(100*(copiedBytes+maxMemo), func(key, *copied) {})
+	c, err := newCache(100*(copiedBytes+maxMemo), func(key, *Copy) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,19 +25,18 @@ func (s *Shared) Read(ctx context.Context, token string) (Session, error) {
 	return session, nil
 }
 
-// ReadCached returns the session behind a token, without the token, if there is a good copy of it in this process, and a memo
-// that goes with the copy. It waits for nothing and allocates nothing. ok is false where only Read can tell.
-func (s *Shared) ReadCached(token []byte) (session Session, memo *Memo, ok bool) {
+// ReadCached returns the copy of the session behind a token if there is a good one in this process, else nil: then only Read can
+// tell. It waits for nothing and allocates nothing.
+func (s *Shared) ReadCached(token []byte) *Copy {
 	k, ok := tokenKey(token)
 	if !ok || s.cache == nil {
-		return Session{}, nil, false
+		return nil
 	}
 	found := s.cache.read(k)
-	if found == nil {
-		return Session{}, nil, false
+	if found != nil {
+		s.onRead(metrics.Cache)
 	}
-	s.onRead(metrics.Cache)
-	return found.session, &found.memo, true
+	return found
 }
 
 // read asks the cache, and where that knows nothing, or has no proof, the database.

@@ -37,7 +37,7 @@ type Shared struct {
 	onRead   func(metrics.Source)
 
 	mu   sync.Mutex
-	seen map[key]*copied // read since the last flush, with their copies in the cache
+	seen map[key]*Copy // read since the last flush, with their copies in the cache
 }
 
 // CacheOptions are how NewCached caches.
@@ -64,7 +64,7 @@ func NewShared(ctx context.Context, db *pgxpool.Pool, limits Limits, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	return &Shared{db: db, kv: kv, limits: limits, log: log, onRead: counts.SessionRead, seen: map[key]*copied{}}, nil
+	return &Shared{db: db, kv: kv, limits: limits, log: log, onRead: counts.SessionRead, seen: map[key]*Copy{}}, nil
 }
 
 // NewCached is NewShared with a cache in this process, for as long as Run runs: see cache.

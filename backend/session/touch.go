@@ -20,7 +20,7 @@ const (
 )
 
 // note has a session written as seen with the next flush. c is its copy in the cache, nil if there is none.
-func (s *Shared) note(k key, c *copied) {
+func (s *Shared) note(k key, c *Copy) {
 	s.mu.Lock()
 	s.seen[k] = c
 	s.mu.Unlock()
@@ -56,7 +56,7 @@ func (s *Shared) Run(ctx context.Context) {
 func (s *Shared) flush(ctx context.Context) {
 	s.mu.Lock()
 	seen := s.seen
-	s.seen = map[key]*copied{}
+	s.seen = map[key]*Copy{}
 	s.mu.Unlock()
 	for batch := range slices.Chunk(slices.Collect(maps.Keys(seen)), flushBatch) {
 		if err := s.touch(ctx, batch, seen); err != nil {
@@ -81,7 +81,7 @@ const touchLiving = `
 // touch is an UPDATE of living rows only, so that it can never bring back a session that was ended or has expired
 // meanwhile, at most once in seenInterval for each session. A copy lives on as the database confirms; what it does not know any
 // more is forgotten.
-func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*copied) error {
+func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*Copy) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	living := make(map[string]key, len(keys))

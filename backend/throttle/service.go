@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"sana/backend/fault"
 	"sana/backend/postgres"
 
 	"github.com/jackc/pgx/v5"
@@ -103,13 +102,13 @@ func (t *Throttle) writeService(ctx context.Context) {
 		SET tries = s.tries + excluded.tries,
 		    wrong = s.wrong + excluded.wrong`,
 		pgx.NamedArgs{"shard": rand.IntN(serviceShards), "tries": tries, "wrong": wrong})
-	if err = postgres.Error("throttle: count tries", err); err != nil {
+	if err != nil {
 		t.unwritten.add(tries, wrong)
+		if postgres.Away(err) {
+			return
+		}
 	}
-	if fault.Is(err, fault.Unavailable) {
-		return
-	}
-	if before := t.unwritten.settle(err); err != nil && before == nil {
+	if before := t.unwritten.settle(postgres.Error("throttle: count tries", err)); err != nil && before == nil {
 		t.log.ErrorContext(ctx, "tries cannot be counted, no code is compared", "error", err)
 	}
 }

@@ -109,7 +109,7 @@ func startReads(t testing.TB) func() {
 		if _, err := shared.Read(t.Context(), issued.Token); err != nil {
 			return err
 		}
-		if _, _, ok := shared.ReadCached([]byte(issued.Token)); !ok {
+		if shared.ReadCached([]byte(issued.Token)) == nil {
 			return errors.New("it is read from the database")
 		}
 		return nil

@@ -15,24 +15,25 @@ import (
 // deadline, else with the store.
 func (s *Server) currentSession(c *fiber.Ctx) error {
 	if s.SharedSessions != nil {
-		known, memo, ok := s.SharedSessions.ReadCached(s.cookie.value(c))
-		if ok && known.User != nil {
-			return sendKnown(c, known, memo)
+		if known := s.SharedSessions.ReadCached(s.cookie.value(c)); known != nil {
+			if answer := known.Memo.Load(); answer != nil {
+				return sendEncoded(c, contentTypeJSON, answer)
+			}
+			if who := known.Session(); who.User != nil {
+				return sendKnown(c, who, &known.Memo)
+			}
 		}
 	}
 	return s.handle(s.readCurrentSession)(c)
 }
 
-// sendKnown encodes the answer once for each copy.
-func sendKnown(c *fiber.Ctx, known session.Session, memo *session.Memo) error {
-	answer := memo.Load()
-	if answer == nil {
-		var err error
-		if answer, err = json.Marshal(currentAnswerOf(known)); err != nil {
-			return err
-		}
-		memo.Store(answer)
+// sendKnown encodes the answer, once for each copy: only that of somebody who is signed in is kept.
+func sendKnown(c *fiber.Ctx, who session.Session, memo *session.Memo) error {
+	answer, err := json.Marshal(currentAnswerOf(who))
+	if err != nil {
+		return err
 	}
+	memo.Store(answer)
 	return sendEncoded(c, contentTypeJSON, answer)
 }
 
