@@ -1,8 +1,10 @@
 package session
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -132,5 +134,26 @@ func TestMoreEndingsThanMarksForgetEverything(t *testing.T) {
 	here.wantSource(t, token, metrics.Store, "filled before everything was forgotten")
 	if len(here.cache.marks) > maxMarks {
 		t.Errorf("%d marks are kept", len(here.cache.marks))
+	}
+}
+
+// A flush that its timeout cut off would lose that they are in use, and all of them would expire.
+func TestAFlushNotesTenThousandSessions(t *testing.T) {
+	t.Parallel()
+	here, _, _, _ := twoInstances(t)
+	exec(t, here.db, `
+		INSERT INTO sessions (k, v, e, idle_seconds, last_seen_at)
+		SELECT encode(sha256(n::text::bytea), 'hex'), convert_to(format('{"id": "%s"}', gen_random_uuid()), 'UTF8'),
+		       extract(epoch FROM now())::bigint + 86400, 86400, now() - interval '1 hour'
+		FROM generate_series(1, 10000) AS n`)
+	exec(t, here.db, `ANALYZE sessions`) // as autovacuum does
+	for n := range 10_000 {
+		here.note(key(sha256.Sum256([]byte(strconv.Itoa(n+1)))), nil)
+	}
+	here.flush(t.Context())
+	var left int
+	err := here.db.QueryRow(t.Context(), `SELECT count(*) FROM sessions WHERE last_seen_at < now() - interval '30 minutes'`).Scan(&left)
+	if err != nil || left > 0 {
+		t.Errorf("%d sessions in use were not noted (%v)", left, err)
 	}
 }

@@ -37,7 +37,7 @@ func newCached(t testing.TB) *cached {
 // newCachedOn returns one more instance on a database. It has heard once.
 func newCachedOn(t testing.TB, url string) *cached {
 	t.Helper()
-	own, err := pgxpool.New(t.Context(), url)
+	own, err := postgres.Open(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sana/backend/keyring"
+	"sana/backend/postgres"
 	"sana/backend/postgres/postgrestest"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,7 +74,7 @@ func (s subject) isShared() bool { return s.db != nil }
 func newShared(t *testing.T) (*Shared, *pgxpool.Pool) {
 	t.Helper()
 	url := postgrestest.URL(t)
-	own, err := pgxpool.New(t.Context(), url)
+	own, err := postgres.Open(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,17 +70,20 @@ func (s *Shared) flush(ctx context.Context) {
 	}
 }
 
-// touchLiving moves last_seen_at of living sessions that are in use, at most once in seenInterval.
+// isDue is whether it is to be written that a living session is in use: at most once in seenInterval.
+const isDue = `last_seen_at < now() - least(@interval::interval, make_interval(secs => idle_seconds / 4.0))`
+
+// touchLiving moves last_seen_at of living sessions that are in use.
 const touchLiving = `
 		UPDATE sessions
 		SET last_seen_at = now()
 		WHERE k = ANY(@keys)
-		  AND last_seen_at < now() - least(@interval::interval, make_interval(secs => idle_seconds / 4.0))
+		  AND ` + isDue + `
 		  AND ` + isLive
 
 // touch is an UPDATE of living rows only, so that it can never bring back a session that was ended or has expired
-// meanwhile, at most once in seenInterval for each session. A copy lives on as the database confirms; what it does not know any
-// more is forgotten.
+// meanwhile. A copy lives on as the database confirms; what it does not know any more is forgotten, and so is what another
+// instance touched at the same moment.
 func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*Copy) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
@@ -94,16 +97,18 @@ func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*Copy) erro
 		return postgres.Error("note sessions in use", err)
 	}
 	began := s.cache.now()
+	// No join: without statistics of the keys it would be a loop within a loop.
 	rows, err := s.db.Query(ctx, `
 		WITH touched AS (`+touchLiving+`
-		    RETURNING k
+		    RETURNING k, idle_seconds
 		)
-		SELECT sessions.k,
-		       idle_seconds,
-		       CASE WHEN touched.k IS NULL THEN `+unusedFor+` ELSE 0 END
+		SELECT k, idle_seconds, 0::float8
+		FROM touched
+		UNION ALL
+		SELECT k, idle_seconds, `+unusedFor+`
 		FROM sessions
-		LEFT JOIN touched ON touched.k = sessions.k
-		WHERE sessions.k = ANY(@keys)
+		WHERE k = ANY(@keys)
+		  AND NOT `+isDue+`
 		  AND `+isLive, args)
 	if err != nil {
 		return postgres.Error("note sessions in use", err)
