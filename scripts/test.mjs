@@ -157,13 +157,16 @@ async function go(...args) {
 }
 
 /**
- * What a runner says at its end about how much it ran, so that "ok" for an empty run would be seen.
+ * What a runner says at its end about how much it ran, so that "ok" for an empty run would be seen, and for one that needed a
+ * second try or left something out.
  * @param {string} output
  * @returns {string | undefined}
  */
 function lastWords(output) {
   const counts = output.match(/^\W*(?:Tests\s+)?\d+ passed.*$|^\W*pass \d+$/gm)
-  return counts?.at(-1)?.trim()
+  const doubtful = output.match(/^\s*\d+ (?:flaky|skipped|did not run)$/gm) ?? []
+  if (!counts) return undefined
+  return [counts.at(-1), ...doubtful].map((line) => line?.trim()).join(', ')
 }
 
 /**

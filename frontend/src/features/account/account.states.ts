@@ -147,10 +147,10 @@ export const states: State[] = [
     'proof: wrong code',
     'code.wrong',
     { ...code, 'POST /api/auth/verify': refused(401, 'wrong_code', { tries_left: 1 }) },
-    [{ type: '123456' }],
+    [{ type: '123456', inDialog: true }],
   ),
-  proof('proof: cancelled', 'account.download', code, [{ press: 2 }]),
+  proof('proof: cancelled', 'account.download', code, [{ press: 2, inDialog: true }]),
   proof('proof: gone on', 'account.downloaded', { ...code, 'POST /api/auth/verify': { ...signedIn, created: false } }, [
-    { type: '123456' },
+    { type: '123456', inDialog: true },
   ]),
 ]

@@ -21,11 +21,15 @@ export interface State {
 }
 
 /** Fields and buttons are named by their place on the page, from 0: their names differ between languages. */
-export type Step =
+export type Step = (
   | { type: string; into?: number }
   | { press: number }
   /** Comes back to the page from another tab. */
   | { comesBack: true }
+) & {
+  /** In a dialog, which may still have to open. */
+  inDialog?: true
+}
 
 /** By "METHOD /path" as the contract has it; of several answers each is given once, and the last for ever. */
 export type Answers = Calls<'get'> & Calls<'post'> & Calls<'put'> & Calls<'patch'> & Calls<'delete'>
