@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sana/backend/mail/mailgunfake"
+	"sana/backend/postgres/postgrestest"
 	"sana/backend/sanatest"
 )
 
@@ -182,7 +183,7 @@ func TestAStarvedInstanceCorruptsNothing(t *testing.T) {
 // 503 and Retry-After, and then it is done, once.
 func TestASignInThatAStarvedInstanceHasBegunIsDoneByAnother(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := sanatest.WorldOn(t, postgrestest.URL(t))
 	starved := w.Run(t, "DATABASE_URL="+w.DatabaseURL+"&lock_timeout=30s&idle_in_transaction_session_timeout=2s")
 	other := w.Run(t)
 	p, code := waiting(t, w, starved.URL)

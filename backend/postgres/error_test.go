@@ -26,7 +26,7 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, provoke := range map[string]func(*testing.T, *pgxpool.Pool) error{
 		"connection refused": func(t *testing.T, _ *pgxpool.Pool) error {
-			return run(t.Context(), postgrestest.Pool(t, refusing), "SELECT 1")
+			return run(t.Context(), open(t, refusing), "SELECT 1")
 		},
 		"statement timeout":        inTx("SET LOCAL statement_timeout = '1ms'", "SELECT pg_sleep(60)"),
 		"lock timeout":             lockTimeout,
@@ -46,7 +46,7 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cause := provoke(t, postgrestest.Pool(t, postgrestest.EmptyURL(t)))
+			cause := provoke(t, open(t, postgrestest.EmptyURL(t)))
 			if cause == nil {
 				t.Fatal("nothing was provoked")
 			}
@@ -63,7 +63,7 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 
 func TestAStatementThatIsWrongIsInternal(t *testing.T) {
 	t.Parallel()
-	pool := postgrestest.Pool(t, postgrestest.URL(t))
+	pool := open(t, postgrestest.URL(t))
 	ctx := t.Context()
 	for name, cause := range map[string]error{
 		"syntax error":     run(ctx, pool, "SELEC 1"),
@@ -90,7 +90,7 @@ func TestAStatementThatIsWrongIsInternal(t *testing.T) {
 
 func TestTheSQLSTATEDecides(t *testing.T) {
 	t.Parallel()
-	pool := postgrestest.Pool(t, postgrestest.EmptyURL(t))
+	pool := open(t, postgrestest.EmptyURL(t))
 	for want, codes := range map[fault.Code][]string{
 		fault.Unavailable: {"08006", "25006", "25P03", "25P04", "40001", "40P01", "53100", "53200", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"},
 		fault.Internal:    {"0A000", "22012", "23505", "25P02", "26000", "42501", "42P01", "55000", "57P04", "P0001", "XX000"},
@@ -227,7 +227,7 @@ func serializationFailure(t *testing.T, pool *pgxpool.Pool) error {
 
 func tooManyConnections(t *testing.T, pool *pgxpool.Pool) error {
 	must(t, run(t.Context(), pool, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 0', current_database()); END $$"))
-	return run(t.Context(), postgrestest.Pool(t, pool.Config().ConnString()), "SELECT 1")
+	return run(t.Context(), open(t, pool.Config().ConnString()), "SELECT 1")
 }
 
 func deadline(t *testing.T, pool *pgxpool.Pool) error {
@@ -252,7 +252,7 @@ func silentServer(t *testing.T, _ *pgxpool.Pool) error {
 	t.Cleanup(func() { _ = listener.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), sanatest.Deadline)
 	defer cancel()
-	pool := postgrestest.Pool(t, "postgres://sana@"+listener.Addr().String()+"/sana?sslmode=disable")
+	pool := open(t, "postgres://sana@"+listener.Addr().String()+"/sana?sslmode=disable")
 	err = run(ctx, pool, "SELECT 1")
 	must(t, ctx.Err())
 	return err

@@ -24,9 +24,18 @@ func show(t *testing.T, pool *pgxpool.Pool, name string) string {
 	return value
 }
 
+// open is postgrestest.Pool with production's limits.
+func open(t *testing.T, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := postgres.Open(t.Context(), url)
+	must(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
 func TestEveryConnectionHasItsLimits(t *testing.T) {
 	t.Parallel()
-	pool := postgrestest.Pool(t, postgrestest.EmptyURL(t))
+	pool := open(t, postgrestest.EmptyURL(t))
 	for name, want := range map[string]string{
 		"application_name":                    "sana",
 		"statement_timeout":                   "3s",
@@ -46,7 +55,7 @@ func TestEveryConnectionHasItsLimits(t *testing.T) {
 
 func TestTheAddressCanSetOtherLimits(t *testing.T) {
 	t.Parallel()
-	pool := postgrestest.Pool(t, postgrestest.EmptyURL(t)+"&pool_max_conns=3&statement_timeout=7s&application_name=other")
+	pool := open(t, postgrestest.EmptyURL(t)+"&pool_max_conns=3&statement_timeout=7s&application_name=other")
 	for name, want := range map[string]string{"statement_timeout": "7s", "application_name": "other", "lock_timeout": "1s"} {
 		if got := show(t, pool, name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
@@ -74,7 +83,7 @@ func TestAnAddressThatCannotBeReadIsNotQuoted(t *testing.T) {
 // table returns a pool on a database with an empty table t.
 func table(t *testing.T) *pgxpool.Pool {
 	t.Helper()
-	pool := postgrestest.Pool(t, postgrestest.EmptyURL(t))
+	pool := open(t, postgrestest.EmptyURL(t))
 	must(t, run(t.Context(), pool, "CREATE TABLE t (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)"))
 	return pool
 }

@@ -20,7 +20,7 @@ import (
 func TestAConnectionThatHasEndedIsNotUsed(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.EmptyURL(t)
-	admin, pool := postgrestest.Pool(t, url), postgrestest.Pool(t, url)
+	admin, pool := open(t, url), open(t, url)
 	for round := range 20 {
 		must(t, run(t.Context(), pool, "SELECT 1"))
 		must(t, run(t.Context(), admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"))
@@ -37,7 +37,7 @@ func TestAConnectionThatHasEndedIsNotUsed(t *testing.T) {
 // connection from being used.
 func TestAReadThatWasLeftOnAConnectionKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
-	pool := postgrestest.Pool(t, postgrestest.EmptyURL(t)+"&pool_max_conns=1")
+	pool := open(t, postgrestest.EmptyURL(t)+"&pool_max_conns=1")
 	conn, err := pool.Acquire(t.Context())
 	must(t, err)
 	raw := conn.Conn().PgConn().Conn()

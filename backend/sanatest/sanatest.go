@@ -47,10 +47,11 @@ type World struct {
 	Program     string // the file that Run and Spawn start; "" for Sana, built from these sources
 }
 
-// NewWorld makes a world with a migrated database.
+// NewWorld makes a world with a migrated database. Programs wait there for locks and statements nearly as long as a request
+// may take, and not only as long as in production: a machine that runs many tests at once may stand still for seconds.
 func NewWorld(t testing.TB) *World {
 	t.Helper()
-	return WorldOn(t, postgrestest.URL(t))
+	return WorldOn(t, postgrestest.URL(t)+"&lock_timeout=4s&statement_timeout=4s")
 }
 
 // NewEmptyWorld makes a world whose database has nothing in it yet.

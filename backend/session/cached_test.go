@@ -37,11 +37,9 @@ func newCached(t testing.TB) *cached {
 // newCachedOn returns one more instance on a database. It has heard once.
 func newCachedOn(t testing.TB, url string) *cached {
 	t.Helper()
-	own, err := postgres.Open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	own := postgrestest.Open(t, url)
 	c := &cached{db: postgrestest.Pool(t, url)}
+	var err error
 	c.Shared, err = NewCached(t.Context(), own, limits, CacheOptions{Bytes: 1 << 20}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +49,7 @@ func newCachedOn(t testing.TB, url string) *cached {
 	start := time.Now()
 	c.cache.now = func() time.Time { return start.Add(time.Duration(c.passed.Load())) }
 	c.follower.drift = time.Hour // the database's clock goes on
+	c.follower.askFor = time.Hour
 	c.connect(t)
 	c.hear(t)
 	return c

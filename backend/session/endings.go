@@ -15,10 +15,10 @@ import (
 const (
 	askEvery   = 250 * time.Millisecond // for endings, when nothing hints at one
 	askGap     = 5 * time.Millisecond   // at least from one question to the next, whatever hints there are
-	askFor     = time.Second            // until an answer is given up, with its connection
-	askAgain   = 100 * time.Millisecond // after that
-	maxDrift   = time.Second            // see follower
-	maxEndings = 10_000                 // in one answer; when there are more, everything is forgotten
+	askAgain   = 100 * time.Millisecond // after an answer that did not come
+	maxAskFor  = time.Second            // see follower, as the next
+	maxDrift   = time.Second
+	maxEndings = 10_000 // in one answer; when there are more, everything is forgotten
 
 	// endingsChannel is where the instance that has ended a session hints at it. A notification carries no news: whoever hears
 	// none asks a little later.
@@ -31,6 +31,7 @@ type follower struct {
 	cache  *cache
 	config *pgx.ConnConfig
 	listen bool          // for notifications; else it only asks
+	askFor time.Duration // until an answer is given up, with its connection
 	drift  time.Duration // by which clocks may go apart from one answer to the next
 	log    *slog.Logger
 
@@ -78,7 +79,7 @@ func (f *follower) follow(ctx context.Context) error {
 		return err
 	}
 	defer func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), askFor)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.askFor)
 		defer cancel()
 		_ = conn.Close(last)
 	}()
@@ -93,7 +94,7 @@ func (f *follower) follow(ctx context.Context) error {
 }
 
 func (f *follower) connect(ctx context.Context) (*pgx.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
+	ctx, cancel := context.WithTimeout(ctx, f.askFor)
 	defer cancel()
 	config := f.config.Copy()
 	config.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) { f.hinted = true }
@@ -112,7 +113,7 @@ func (f *follower) connect(ctx context.Context) (*pgx.Conn, error) {
 
 // ask asks once, and lets the cache have the proof.
 func (f *follower) ask(ctx context.Context, conn postgres.Querier) error {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
+	ctx, cancel := context.WithTimeout(ctx, f.askFor)
 	defer cancel()
 	f.hinted = false
 	next := answer{began: f.cache.now()}
@@ -226,7 +227,7 @@ func (s *Shared) hint(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		once, cancel := context.WithTimeout(ctx, askFor)
+		once, cancel := context.WithTimeout(ctx, maxAskFor)
 		_, _ = s.db.Exec(once, `SELECT pg_notify($1, '')`, endingsChannel) // if it fails, the next question comes soon anyhow
 		cancel()
 	}

@@ -78,7 +78,9 @@ func NewCached(
 	if s.cache, err = newCache(o.Bytes, s.note); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.follower = &follower{cache: s.cache, config: db.Config().ConnConfig, listen: !o.AskOnly, drift: maxDrift, log: log}
+	s.follower = &follower{
+		cache: s.cache, config: db.Config().ConnConfig, listen: !o.AskOnly, askFor: maxAskFor, drift: maxDrift, log: log,
+	}
 	s.hints = make(chan struct{}, 1)
 	return s, nil
 }

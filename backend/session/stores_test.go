@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"sana/backend/keyring"
-	"sana/backend/postgres"
 	"sana/backend/postgres/postgrestest"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,11 +73,7 @@ func (s subject) isShared() bool { return s.db != nil }
 func newShared(t *testing.T) (*Shared, *pgxpool.Pool) {
 	t.Helper()
 	url := postgrestest.URL(t)
-	own, err := postgres.Open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := NewShared(t.Context(), own, limits, slog.New(slog.DiscardHandler), nil)
+	store, err := NewShared(t.Context(), postgrestest.Open(t, url), limits, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,10 +76,7 @@ func startCalls(t testing.TB, change func(*web.Options), request, end string) fu
 // startReads is startChain for reads of a session that this process has a copy of.
 func startReads(t testing.TB) func() {
 	t.Helper()
-	pool, err := postgres.Open(t.Context(), postgrestest.URL(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	pool := postgrestest.Open(t, postgrestest.URL(t))
 	limits := session.Limits{Idle: time.Hour, MaxAge: time.Hour}
 	counts := metrics.New("test")
 	shared, err := session.NewCached(t.Context(), pool, limits, session.CacheOptions{Bytes: 1 << 20}, slog.New(slog.DiscardHandler), counts)

@@ -12,14 +12,20 @@ import (
 	"net/url"
 	"os"
 	"testing"
+	"time"
 
 	"sana/backend/postgres"
 	"sana/migrations"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	_ "github.com/jackc/pgx/v5/stdlib" // pgtestdb opens the driver "pgx"
 	"github.com/peterldowns/pgtestdb"
 )
+
+// patience is what a test has with the database, where that is not what it is about: a machine that runs many of them at once
+// may stand still for seconds.
+const patience = 30 * time.Second
 
 // URL returns the address of a fresh database at the newest schema, with the development tables.
 func URL(t testing.TB) string {
@@ -33,13 +39,25 @@ func EmptyURL(t testing.TB) string {
 	return create(t, pgtestdb.NoopMigrator{})
 }
 
-// Pool returns the application's own kind of pool on a database, closed when the test ends.
-func Pool(t testing.TB, url string) *pgxpool.Pool {
+// Open returns the application's own kind of pool on a database, with more patience. The caller closes it.
+func Open(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
-	pool, err := postgres.Open(t.Context(), url)
+	pool, err := postgres.Open(t.Context(), url, func(c *pgx.ConnConfig) {
+		c.ConnectTimeout = patience
+		for _, limit := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
+			c.RuntimeParams[limit] = patience.String()
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return pool
+}
+
+// Pool is Open for a pool that is closed when the test ends.
+func Pool(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	pool := Open(t, url)
 	t.Cleanup(pool.Close)
 	return pool
 }
