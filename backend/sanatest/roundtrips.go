@@ -22,6 +22,21 @@ type RoundTrips struct {
 // CountRoundTrips puts a proxy in front of a database.
 func CountRoundTrips(t testing.TB, database string) *RoundTrips {
 	t.Helper()
+	r := &RoundTrips{}
+	r.URL = ProxyDatabase(t, database, func(client, server net.Conn) {
+		go func() {
+			_, _ = io.Copy(client, server)
+			client.Close()
+		}()
+		_ = r.forward(server, bufio.NewReader(client))
+	})
+	return r
+}
+
+// ProxyDatabase puts a proxy in front of a database until the test ends, and returns the database's address behind it. carry
+// carries one connection and returns when that is over.
+func ProxyDatabase(t testing.TB, database string, carry func(client, server net.Conn)) string {
+	t.Helper()
 	address, err := url.Parse(database)
 	if err != nil {
 		t.Fatal(err)
@@ -31,19 +46,26 @@ func CountRoundTrips(t testing.TB, database string) *RoundTrips {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	server := address.Host
+	behind := address.Host
 	address.Host = listener.Addr().String()
-	r := &RoundTrips{URL: address.String()}
 	go func() {
 		for {
 			client, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go r.pass(client, server)
+			go func() {
+				defer client.Close()
+				server, err := net.Dial("tcp", behind)
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				carry(client, server)
+			}()
 		}
 	}()
-	return r
+	return address.String()
 }
 
 // Fewest does something n times and returns the smallest number of round trips that one led to. Those are its own: what else
@@ -58,21 +80,6 @@ func (r *RoundTrips) Fewest(n int, do func(i int)) int {
 		}
 	}
 	return int(fewest)
-}
-
-// pass carries one connection until either side ends it.
-func (r *RoundTrips) pass(client net.Conn, address string) {
-	defer client.Close()
-	server, err := net.Dial("tcp", address)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	go func() {
-		_, _ = io.Copy(client, server)
-		client.Close()
-	}()
-	_ = r.forward(server, bufio.NewReader(client))
 }
 
 // forward counts what the server answers with ReadyForQuery (PostgreSQL documentation, 54.2): Sync and Query, and so BEGIN

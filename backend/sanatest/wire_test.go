@@ -2,9 +2,10 @@ package sanatest_test
 
 import (
 	"net"
-	"net/url"
 	"sync"
 	"testing"
+
+	"sana/backend/sanatest"
 )
 
 // wire is a proxy in front of the database that can swallow everything: connections stay open, and nothing comes through.
@@ -17,38 +18,15 @@ type wire struct {
 
 func newWire(t *testing.T, database string) *wire {
 	t.Helper()
-	address, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := &wire{}
 	w.flows.L = &w.mu
-	t.Cleanup(func() {
-		listener.Close()
-		w.swallow(false)
+	t.Cleanup(func() { w.swallow(false) })
+	w.url = sanatest.ProxyDatabase(t, database, func(client, server net.Conn) {
+		var both sync.WaitGroup
+		both.Go(func() { w.pass(client, server) })
+		both.Go(func() { w.pass(server, client) })
+		both.Wait()
 	})
-	server := address.Host
-	address.Host = listener.Addr().String()
-	w.url = address.String()
-	go func() {
-		for {
-			inside, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			outside, err := net.Dial("tcp", server)
-			if err != nil {
-				inside.Close()
-				continue
-			}
-			go w.pass(inside, outside)
-			go w.pass(outside, inside)
-		}
-	}()
 	return w
 }
 
