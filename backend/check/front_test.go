@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -136,11 +137,20 @@ func (f *front) ownAnswer(r *http.Request) *own {
 }
 
 // results runs the checks.
+// results runs the checks. It begins again where some of the requests for readiness came while the machine stood still: that is
+// asked before anything is done.
 func results(t *testing.T, o check.Options) []check.Result {
 	t.Helper()
-	var list []check.Result
-	check.Run(t.Context(), o, func(r check.Result) { list = append(list, r) })
-	return list
+	for tries := 1; ; tries++ {
+		var list []check.Result
+		check.Run(t.Context(), o, func(r check.Result) { list = append(list, r) })
+		stoodStill := slices.ContainsFunc(list, func(r check.Result) bool {
+			return r.Name == "ready" && r.Status == check.Fail && !strings.HasPrefix(r.Detail, "20 of 20")
+		})
+		if !stoodStill || tries == 3 {
+			return list
+		}
+	}
 }
 
 // wantAllBut fails the test unless every check is ok but these: each with its status and a part of its detail.

@@ -26,16 +26,6 @@ func together(n int, call func(i int) *sanatest.Answer) []*sanatest.Answer {
 	return answers
 }
 
-// decided makes a call again while it is answered 503, as the pages do: on a busy machine one may wait longer for the others'
-// locks than it is given, and then nothing has happened. What is answered that for ever stays it.
-func decided(call func() *sanatest.Answer) *sanatest.Answer {
-	answer := call()
-	for again := 0; answer.Status == http.StatusServiceUnavailable && again < 20; again++ {
-		answer = call()
-	}
-	return answer
-}
-
 // tally counts answers by status and problem code.
 func tally(answers []*sanatest.Answer) map[string]int {
 	counts := map[string]int{}
@@ -61,7 +51,7 @@ func TestOfAHundredParallelWrongCodesOverTwoProcessesFiveAreCompared(t *testing.
 	browsers[1].MoveTo(processes[1].Instance)
 
 	answers := together(100, func(i int) *sanatest.Answer {
-		return decided(func() *sanatest.Answer { return browsers[i%2].Verify(sanatest.WrongCode(code)) })
+		return browsers[i%2].Verify(sanatest.WrongCode(code))
 	})
 
 	sanatest.WantEqual(t, "answers", tally(answers), map[string]int{"401 wrong_code": 5, "429 too_many_tries": 95})
@@ -92,9 +82,7 @@ func TestOfSixteenParallelRightCodesOverTwoProcessesOneSignsIn(t *testing.T) {
 			browsers[i].MoveTo(processes[i%2].Instance)
 		}
 
-		counts := tally(together(16, func(i int) *sanatest.Answer {
-			return decided(func() *sanatest.Answer { return browsers[i].Verify(code) })
-		}))
+		counts := tally(together(16, func(i int) *sanatest.Answer { return browsers[i].Verify(code) }))
 
 		refused := counts["410 code_expired"] + counts["429 too_many_tries"] + counts["404 no_pending_code"]
 		if counts["200"] != 1 || refused != 15 {
@@ -121,9 +109,7 @@ func TestParallelFirstSignInsWithOneAddressMakeOneUser(t *testing.T) {
 		w.Pass(t, time.Minute)
 	}
 
-	answers := together(4, func(i int) *sanatest.Answer {
-		return decided(func() *sanatest.Answer { return browsers[i].Verify(codes[i]) })
-	})
+	answers := together(4, func(i int) *sanatest.Answer { return browsers[i].Verify(codes[i]) })
 
 	created := 0
 	for _, a := range answers {
@@ -147,9 +133,7 @@ func TestOfParallelResendsOneSendsAMail(t *testing.T) {
 	second.MoveTo(processes[1].Instance)
 
 	answers := together(16, func(i int) *sanatest.Answer {
-		return decided(func() *sanatest.Answer {
-			return [2]*sanatest.Browser{browser, second}[i%2].Post("/api/auth/code/resend", "{}")
-		})
+		return [2]*sanatest.Browser{browser, second}[i%2].Post("/api/auth/code/resend", "{}")
 	})
 
 	sanatest.WantEqual(t, "answers", tally(answers), map[string]int{"202": 16})
