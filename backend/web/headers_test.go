@@ -36,7 +36,7 @@ func TestTheHeadersOfEveryStatusAreThese(t *testing.T) {
 		o.Ready = func(context.Context) error { return errors.New("away") }
 	}))
 	broken := serve(t, newServerWith(t, func(o *web.Options) { o.Ready = nil }))
-	impatient := serve(t, newServerWith(t, func(o *web.Options) { o.Bounds = short }))
+	impatient := serve(t, newServerWith(t, bounded(func(b *web.Bounds) { b.Read = brief })))
 	const page = "HTTP/1.1\r\nHost: sana.example\r\nAccept: text/html\r\n\r\n"
 	code := strings.Replace(out, "sign-out", "code", 1)
 	var golden strings.Builder
@@ -177,7 +177,7 @@ func TestWhatIsRefusedIsQuotedNowhere(t *testing.T) {
 	t.Parallel()
 	log := &sanatest.Log{}
 	app := serve(t, newServerWith(t, func(o *web.Options) {
-		o.Bounds = short
+		bounded(func(b *web.Bounds) { b.Read = brief })(o)
 		o.Log = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}))
 	for promise, request := range map[string]string{

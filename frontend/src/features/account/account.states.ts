@@ -117,7 +117,12 @@ export const states: State[] = [
   pending('change that cannot be cancelled', 'trouble.pressAgain', { 'DELETE /api/account/email': 'lost' }, [
     { press: 3 },
   ]),
-  tried('wrong code for the change', 'code.wrong', refused(401, 'wrong_code', { tries_left: 4 })),
+  pending(
+    'wrong code for the change',
+    'code.wrong',
+    { 'POST /api/account/email/verify': refused(401, 'wrong_code', { tries_left: 4 }) },
+    [typed],
+  ),
   tried('address of another account', 'problem.email_taken', refused(409, 'email_taken')),
   tried('change that is lost', 'account.changeLost', nothingPending),
   {
@@ -135,7 +140,7 @@ export const states: State[] = [
   deleting('deleting fails', 'trouble.pressAgain', refused(503, 'unavailable')),
   deleting('deleted', 'deleted.title', 'done'),
 
-  proof('proof: sending the code', 'proof.why', { 'POST /api/auth/code': 'never' }),
+  proof('proof: sending the code', 'page.loading', { 'POST /api/auth/code': 'never' }),
   proof('proof: code sent', 'proof.goOn', code),
   proof('proof: server away', 'trouble.unreachable', { 'POST /api/auth/code': 'lost' }),
   proof('proof: too many codes', 'problem.too_many_requests', {

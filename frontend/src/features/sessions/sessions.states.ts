@@ -49,7 +49,7 @@ export const states: State[] = [
   ),
   page(
     'ending wants a fresh code',
-    'proof.why',
+    'page.loading',
     { 'DELETE /api/sessions': refused(403, 'reauthentication_required'), 'POST /api/auth/code': 'never' },
     [all],
   ),
