@@ -168,14 +168,14 @@ async function read(...args) {
 }
 
 /**
- * What a runner says at its end about how much it ran, so that "ok" for an empty run would be seen, and for one that needed a
- * second try or left something out.
+ * What a runner says at its end about how much it ran, so that "ok" for an empty run would be seen, and for one that left something
+ * out or needed a second try, and for which test.
  * @param {string} output
  * @returns {string | undefined}
  */
 function lastWords(output) {
   const counts = output.match(/^\W*(?:Tests\s+)?\d+ passed.*$|^\W*pass \d+$/gm)
-  const doubtful = output.match(/^\s*\d+ (?:flaky|skipped|did not run)$/gm) ?? []
+  const doubtful = output.match(/^\s*\d+ (?:flaky(?:\n +\S.* › .*)*|skipped|did not run)$/gm) ?? []
   if (!counts) return undefined
   return [counts.at(-1), ...doubtful].map((line) => line?.trim()).join(', ')
 }

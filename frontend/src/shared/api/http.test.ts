@@ -26,6 +26,58 @@ describe('what is asked', () => {
   })
 })
 
+describe('a read that is told that nobody is signed in', () => {
+  const out = () => refusal(401, 'not_signed_in')
+  const none = expect.objectContaining({ problem: expect.objectContaining({ code: 'not_signed_in' }) })
+
+  test('believes it where nothing was written meanwhile', async () => {
+    const server = new FakeServer({
+      'GET /api/auth/session': [out(), json({})],
+      'POST /api/auth/sign-out': noContent(),
+    })
+    await post('/api/auth/sign-out', {})
+    await expect(get(path)).rejects.toEqual(none)
+    expect(server.count('GET /api/auth/session')).toBe(1)
+  })
+
+  test('asks again, once, where a write has given the browser another session meanwhile', async () => {
+    let answer: (response: Response) => void = () => {}
+    const late = new Promise<Response>((resolve) => {
+      answer = resolve
+    })
+    new FakeServer({
+      'GET /api/auth/session': [late, json({}), late, out(), json({})],
+      'POST /api/auth/sign-out': noContent(),
+    })
+    for (const end of [
+      (read: Promise<unknown>) => expect(read).resolves.toEqual({}),
+      (read: Promise<unknown>) => expect(read).rejects.toEqual(none),
+    ]) {
+      const read = get(path)
+      await post('/api/auth/sign-out', {})
+      answer(out())
+      await end(read)
+    }
+  })
+
+  test('waits for a write that is still under way before it asks again', async () => {
+    let done: (response: Response) => void = () => {}
+    const late = new Promise<Response>((resolve) => {
+      done = resolve
+    })
+    const server = new FakeServer({
+      'GET /api/auth/session': [out(), json({})],
+      'POST /api/auth/sign-out': late,
+    })
+    const [writes, read] = [post('/api/auth/sign-out', {}), get(path)]
+    await vi.advanceTimersByTimeAsync(0)
+    expect(server.count('GET /api/auth/session')).toBe(1)
+    done(noContent())
+    await writes
+    expect(await read).toEqual({})
+  })
+})
+
 describe('what comes back', () => {
   const outcome = async (reply: Response | 'lost') => {
     new FakeServer({ 'GET /api/auth/session': reply })

@@ -56,7 +56,15 @@ export type Answer<Path extends GetPath> = AnswerOf<paths[Path]['get']>
 
 /** Throws Refused or Unreachable; when `signal` aborts, the signal's reason. */
 export function get<Path extends GetPath>(path: Path, signal?: AbortSignal): Promise<Answer<Path>> {
-  return send('GET', path, undefined, signal) as Promise<Answer<Path>>
+  const before = written
+  const ask = () => send('GET', path, undefined, signal) as Promise<Answer<Path>>
+  return ask().catch(async (error: unknown) => {
+    // A write may give the browser another session, and end the one that a read beside it went with.
+    const overtaken = writing.size > 0 || written > before
+    if (!(overtaken && error instanceof Refused) || error.problem.code !== 'not_signed_in') throw error
+    await Promise.allSettled(writing)
+    return ask()
+  })
 }
 
 /** The page of events that comes after the one whose `next` this is. Throws Refused or Unreachable. */
@@ -69,7 +77,7 @@ export function post<Path extends PathsWith<'post'>>(
   path: Path,
   body: BodyOf<paths[Path]['post']>,
 ): Promise<AnswerOf<paths[Path]['post']>> {
-  return send('POST', path, body) as Promise<AnswerOf<paths[Path]['post']>>
+  return write('POST', path, body) as Promise<AnswerOf<paths[Path]['post']>>
 }
 
 /** Throws Refused or Unreachable. */
@@ -77,12 +85,25 @@ export function patch<Path extends PathsWith<'patch'>>(
   path: Path,
   body: BodyOf<paths[Path]['patch']>,
 ): Promise<AnswerOf<paths[Path]['patch']>> {
-  return send('PATCH', path, body) as Promise<AnswerOf<paths[Path]['patch']>>
+  return write('PATCH', path, body) as Promise<AnswerOf<paths[Path]['patch']>>
 }
 
 /** `id` takes its place in the path. Throws Refused or Unreachable. */
 export function del(path: PathsWith<'delete'>, id = ''): Promise<undefined> {
-  return send('DELETE', path.replace('{id}', id)) as Promise<undefined>
+  return write('DELETE', path.replace('{id}', id)) as Promise<undefined>
+}
+
+/** Writes under way, and how many have ended. */
+const writing = new Set<Promise<unknown>>()
+let written = 0
+
+function write(method: string, path: string, body?: object): Promise<unknown> {
+  const answer = send(method, path, body).finally(() => {
+    writing.delete(answer)
+    written++
+  })
+  writing.add(answer)
+  return answer
 }
 
 async function send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<unknown> {

@@ -11,6 +11,8 @@ export class FakeServer {
 
   constructor(replies: Replies = {}) {
     this.replies = replies
+    // The page before this one is gone, and what it waited for with it.
+    for (const end of unanswered.splice(0)) end(new DOMException('the page is gone', 'AbortError'))
     const answer = (path: string, init: RequestInit) => this.answer(path, init)
     globalThis.fetch = answer as typeof fetch
   }
@@ -44,8 +46,13 @@ export class FakeServer {
   }
 }
 
+const unanswered: ((reason: Error) => void)[] = []
+
 function untilAborted(signal: AbortSignal | null | undefined): Promise<Response> {
-  return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+  return new Promise((_, reject) => {
+    unanswered.push(reject)
+    signal?.addEventListener('abort', () => reject(signal.reason))
+  })
 }
 
 export function json(body: object, status = 200): Response {
