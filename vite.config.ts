@@ -98,7 +98,6 @@ export default defineConfig({
   test: {
     // A machine that is busy with the other tests is no fault of these.
     testTimeout: 30_000,
-    retry: process.env.CI ? 2 : 0,
     environment: 'happy-dom',
     include: ['src/**/*.test.{ts,tsx}'],
     setupFiles: ['src/shared/testing/setup.ts'],

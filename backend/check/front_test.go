@@ -136,7 +136,6 @@ func (f *front) ownAnswer(r *http.Request) *own {
 	return f.own(r)
 }
 
-// results runs the checks.
 // results runs the checks. It begins again where some of the requests for readiness came while the machine stood still: that is
 // asked before anything is done.
 func results(t *testing.T, o check.Options) []check.Result {

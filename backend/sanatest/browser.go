@@ -112,8 +112,8 @@ func (b *Browser) Post(path, body string, headers ...Header) *Answer {
 	return b.Do(http.MethodPost, path, body, headers...)
 }
 
-// stall is how long a 503 takes at the least that says no more than that the machine stood still for a while, beyond what a
-// statement or a connection may take. One that comes sooner was meant.
+// stall is less than any limit of these programs for a statement, a lock or a connection: a 503 that takes longer may say no
+// more than that the machine stood still. One that comes sooner was meant.
 const stall = 2500 * time.Millisecond
 
 // Do sends any request. It fails the test when the answer breaks the contract. As the pages do, it asks again after a 503, a few
