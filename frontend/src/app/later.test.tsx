@@ -1,7 +1,6 @@
 import { cleanup, render, screen } from '@testing-library/preact'
 import { beforeAll, expect, test, vi } from 'vitest'
 import { learn } from '../shared/i18n/text'
-import { settled } from '../shared/testing/time'
 import { later } from './later'
 
 const Page = ({ name }: { name: string }) => <h1>{name}</h1>
@@ -27,13 +26,11 @@ test('a program that cannot be loaded ahead is no trouble yet; shown, the page s
   const Later = later<{ name: string }>(importPage)
   await Later.load()
   render(<Later name="at last" />)
-  await settled()
-  expect(heading()).toBe('at last')
+  await vi.waitFor(() => expect(heading()).toBe('at last'))
   cleanup()
 
   const Never = later<{ name: string }>(() => Promise.reject(new TypeError('Failed to fetch')))
   render(<Never name="never" />)
-  await settled()
-  expect(screen.getByRole('alert').textContent).toContain('Sana cannot be reached right now.')
+  await vi.waitFor(() => expect(screen.getByRole('alert').textContent).toContain('Sana cannot be reached right now.'))
   expect(screen.getByRole('button', { name: 'Try again now' })).toBeTruthy()
 })
