@@ -11,16 +11,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The pending sign-in of this browser. */
+        /** The code that this browser waits for, to sign in or to step up. */
         get: operations["getPendingCode"];
         put?: never;
         /**
-         * Ask for a code by mail.
-         * @description The answer does not depend on whether the address is known or may sign up. Asked again for the same address while its code
-         *     lives, the same code is sent again, at most once a minute; before that the answer is the same and nothing is sent.
+         * Request a code by email.
+         * @description The answer does not depend on whether the address is known or may sign up. A request for the
+         *     address of the session that sends it is a step-up: its code renews this session. A request
+         *     for an address with a code that is still good in this browser is a resend of that code.
          */
         post: operations["requestCode"];
-        /** Forget the pending sign-in, to use another address. Nothing pending is no error. */
+        /** Cancel the pending code, to use another address. */
         delete: operations["cancelCode"];
         options?: never;
         head?: never;
@@ -38,8 +39,9 @@ export interface paths {
         put?: never;
         /**
          * Send the code again.
-         * @description The same code while it can still be used; a new one when it has expired, is about to, or has no tries left.
-         *     At most once a minute: before `resend_at` the answer is the same and nothing is sent.
+         * @description It sends the same code while that can still be used, and a new one (with an `id` of its own)
+         *     when it has expired, is about to, or has no tries left. At most once a minute: before
+         *     `resend_at`, `mail` is `none`.
          */
         post: operations["resendCode"];
         delete?: never;
@@ -58,10 +60,14 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sign in with the code.
-         * @description Of 429, `too_many_tries` is about this code: ask for a new one. `too_many_wrong_codes` is about the address and
-         *     `too_many_requests` about the network: wait for `retry_after`, also with the right code. `sign_up_closed` (403)
-         *     comes only after the right code, which is then used up.
+         * Sign in or step up with the code.
+         * @description A browser that repeats the right code within two minutes gets the same answer and the same
+         *     session. After that the code is 410 `code_expired`.
+         *
+         *     429 `too_many_tries` is about this code: request a new one. 429 `too_many_wrong_codes` is
+         *     about the address and 429 `too_many_requests` about the network: wait for `retry_after`,
+         *     also with the right code. 403 `sign_up_closed` comes only after the right code, which is
+         *     then used up.
          */
         post: operations["verifyCode"];
         delete?: never;
@@ -78,8 +84,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who is signed in.
-         * @description Where a session has ended, 401 says in `signed_out` why, as long as its cookie is presented and the reason is kept.
+         * The current user.
+         * @description If the session has expired or was revoked, 401 says why in `signed_out`, for as long as the
+         *     reason is kept.
          */
         get: operations["getSession"];
         put?: never;
@@ -99,7 +106,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End this session, on every instance. Not being signed in is no error. */
+        /** End this session on every instance, and cancel the codes that this browser waits for. */
         post: operations["signOut"];
         delete?: never;
         options?: never;
@@ -114,14 +121,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Where this person is signed in. */
+        /** The sessions of the current user. */
         get: operations["listSessions"];
         put?: never;
         post?: never;
         /**
-         * End all sessions of this person but this one, on every instance. No others is no error.
-         * @description `reauthentication_required` (403): the sign-in is too long ago for this; sign in again. `not_with_this_store` (409): the
-         *     store knows no session but the one that asks.
+         * End all other sessions of the current user, on every instance.
+         * @description 403 `reauthentication_required`: the sign-in is too old for this; step up. 409
+         *     `not_with_this_store`: the store knows no session but the one that asks.
          */
         delete: operations["endOtherSessions"];
         options?: never;
@@ -140,9 +147,9 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * End one session of this person, on every instance.
-         * @description 404 for one that has ended, never was, or is another person's. `reauthentication_required` (403) and
-         *     `not_with_this_store` (409) as for all others.
+         * End one session of the current user, on every instance.
+         * @description 404 `not_found` only for an id that no session can have. 403 `reauthentication_required` and
+         *     409 `not_with_this_store` as for all others.
          */
         delete: operations["endSession"];
         options?: never;
@@ -157,13 +164,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The account of the person who is signed in. */
+        /** The account of the current user. */
         get: operations["getAccount"];
         put?: never;
         post?: never;
         /**
-         * Delete the account and everything that is held about it, and sign out everywhere. It cannot be brought back.
-         * @description `reauthentication_required` (403): the sign-in is too long ago for this; sign in again.
+         * Delete the account and everything stored about it, and end all its sessions. It cannot be restored.
+         * @description 403 `reauthentication_required`: the sign-in is too old for this; step up.
          */
         delete: operations["deleteAccount"];
         options?: never;
@@ -180,8 +187,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Everything that is held about this person, as a file.
-         * @description `reauthentication_required` (403): the sign-in is too long ago for this; sign in again.
+         * Everything that is stored about the current user, as a file.
+         * @description 403 `reauthentication_required`: the sign-in is too old for this; step up.
          */
         get: operations["exportAccount"];
         put?: never;
@@ -221,12 +228,13 @@ export interface paths {
         put?: never;
         /**
          * Send a code to the new address of this account.
-         * @description It takes the place of any code that this browser waits for. `reauthentication_required` (403): the sign-in is too
-         *     long ago for this. `sign_up_closed` (403): addresses of this domain are not taken here. `email_unchanged` (400): it
-         *     is the address of this account.
+         * @description The answer does not depend on whether there is an account with that address. 403
+         *     `reauthentication_required`: the sign-in is too old for this; step up. 403 `sign_up_closed`:
+         *     addresses of this domain are not accepted here. 400 `email_unchanged`: it is the address of
+         *     this account.
          */
         post: operations["requestEmailChange"];
-        /** Keep the address as it is. Nothing pending is no error. */
+        /** Cancel the change; the address stays. */
         delete: operations["cancelEmailChange"];
         options?: never;
         head?: never;
@@ -261,8 +269,9 @@ export interface paths {
         put?: never;
         /**
          * Change the address with the code that was sent to the new one.
-         * @description The old address is told, and all other sessions end (`email_changed`). Refusals as for signing in; also `email_taken`
-         *     (409), only after the right code, which is then used up: another account has this address.
+         * @description The old address gets a notice, and all other sessions end (`email_changed`). Refusals and
+         *     repeats as for signing in; also 409 `email_taken`, only after the right code, which is then
+         *     used up: another account has this address.
          */
         post: operations["verifyEmailChange"];
         delete?: never;
@@ -282,9 +291,10 @@ export interface paths {
         put?: never;
         /**
          * Mailgun tells what became of a mail.
-         * @description For Mailgun's servers alone: `event-data` as its documentation has it, of which more than is named here is ignored,
-         *     with a signature under the key MAILGUN_WEBHOOK_KEY. An event about a mail that is not known here is taken and changes
-         *     nothing. Mailgun comes again after every answer but 200 and 406.
+         * @description For Mailgun's servers alone: `event-data` as its documentation has it, of which more than is
+         *     named here is ignored, with a signature under the key MAILGUN_WEBHOOK_KEY. An event about a
+         *     mail that is not known here is taken and changes nothing. Mailgun comes again after every
+         *     answer but 200 and 406.
          */
         post: operations["takeMailgunEvent"];
         delete?: never;
@@ -348,16 +358,53 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        PendingCode: {
-            /** @description Where the code was sent. */
+        CodeRequest: {
+            /** @description The address in its canonical form. */
             email: string;
             /**
-             * @description `letters`: 13 letters and digits, after too many wrong codes for the address; small letters do too.
+             * @description `none`: the address has had enough mail, and none was queued. `resend_at` says when the
+             *     next one can be.
              * @enum {string}
              */
-            code_kind: "digits" | "letters";
+            mail: "queued" | "none";
+            /**
+             * Format: date-time
+             * @description The database's time of this answer; count down from it.
+             */
+            now: string;
+            /**
+             * Format: date-time
+             * @description Earliest time at which a request can send a mail.
+             */
+            resend_at: string;
+            /**
+             * @description The code of this browser for this address. With `mail` `none` it is there only while it
+             *     can be used.
+             */
+            code?: components["schemas"]["PendingCode"];
+        };
+        PendingCode: {
+            /**
+             * Format: uuid
+             * @description Names the code in later calls; not a credential.
+             */
+            id: string;
+            /** @description The address that the code was sent to. */
+            email: string;
+            /**
+             * @description `/api/auth` has codes to sign in and to step up (renew the session of the current user),
+             *     `/api/account/email` those that change the address of the account.
+             * @enum {string}
+             */
+            purpose: "sign_in" | "step_up" | "change_email";
+            /**
+             * @description `alphanumeric`: 13 letters and digits, after too many wrong codes for the address; lower
+             *     case works too.
+             * @enum {string}
+             */
+            code_kind: "digits" | "alphanumeric";
             code_length: number;
-            /** @description 0: this code is locked, ask for a new one. */
+            /** @description 0: this code is locked, request a new one. */
             tries_left: number;
             /**
              * Format: date-time
@@ -368,20 +415,22 @@ export interface components {
             expires_at: string;
             /**
              * Format: date-time
-             * @description Earliest time at which a resend can send a mail; days away when the address has got enough of them.
+             * @description Earliest time at which a resend can send a mail; up to a day ahead when the address has
+             *     had enough mail.
              */
             resend_at: string;
             /**
-             * @description What became of the mail: waiting in the outbox; tried in vain and to be tried again, by us or by the provider; taken by
-             *     the mail provider; taken by the server of the address; given up, for `delivery_reason`; or not sent because the
-             *     address has got enough mail: `resend_at` says when the next one can be.
+             * @description Delivery status of the newest mail with this code. `queued`: not sent yet. `delayed`:
+             *     not sent or not delivered yet, and retried. `sent`: accepted by the mail provider.
+             *     `delivered`: accepted by the mail server of the address. `failed`: failed permanently,
+             *     for `delivery_reason`. There may be others one day.
              * @enum {string}
              */
-            delivery: "queued" | "delayed" | "sent" | "delivered" | "failed" | "held";
+            delivery: "queued" | "delayed" | "sent" | "delivered" | "failed";
             /**
-             * @description With `failed` and `delayed`, where it is known: nobody has this address; the mail provider does not send to it any more
-             *     after an earlier bounce or complaint; the server of the address did not take this mail; the mail provider
-             *     cannot be reached or does not work.
+             * @description With `failed` and `delayed`, if it is known: the mailbox does not exist; the mail
+             *     provider does not send to the address after an earlier bounce or complaint; the mail
+             *     server of the address rejected this mail; the mail provider is unavailable.
              * @enum {string}
              */
             delivery_reason?: "no_such_mailbox" | "blocked" | "refused" | "provider_away";
@@ -407,7 +456,7 @@ export interface components {
             session: components["schemas"]["Session"];
         };
         Sessions: {
-            /** @description False where the store knows no session but this one; there may be others. */
+            /** @description False if the store knows only this session; there may be others. */
             complete: boolean;
             sessions: components["schemas"]["ListedSession"][];
         };
@@ -452,9 +501,10 @@ export interface components {
         AccountEvent: {
             id: string;
             /**
-             * @description The first sign-in; a later one; signed out; one other session ended, of which `ended` says the browser and
-             *     `reason` why; all others ended; the name changed; the address changed, from `old_email` to `new_email`; the
-             *     data taken out. There may be others one day.
+             * @description The first sign-in; a later one; signed out; one other session ended, of which `ended`
+             *     says the browser and `reason` why; all others ended; the name changed; the address
+             *     changed, from `old_email` to `new_email`; the data taken out. There may be others one
+             *     day.
              * @enum {string}
              */
             kind: "account_created" | "signed_in" | "signed_out" | "session_ended" | "sessions_ended" | "name_changed" | "email_changed" | "exported";
@@ -467,7 +517,7 @@ export interface components {
             /** @description The client's address; empty where there was none. */
             ip: string;
             /**
-             * @description With `session_ended`: which browser was signed out.
+             * @description With `session_ended`: the browser that was signed out.
              * @example Safari on iOS
              */
             ended?: string;
@@ -477,9 +527,10 @@ export interface components {
             new_email?: string;
         };
         /**
-         * @description For people to keep, with `notes` in words on what is not in it; members may be added. `sessions_complete` is false where the
-         *     store knows no session but this one. `codes` are those of the last day, not the code itself; `mails` those about
-         *     this account that have not been sent yet.
+         * @description For people to keep, with `notes` in words on what is not in it; members may be added.
+         *     `sessions_complete` is false if the store knows no session but this one. `codes` are
+         *     those of the last day, not the code itself; `mails` those about this account that have not
+         *     been sent yet.
          */
         Export: {
             /** Format: date-time */
@@ -495,20 +546,20 @@ export interface components {
         };
         SignedOut: {
             /**
-             * @description Not used for too long; too old, however it was used; signed out here; ended from another session; ended with
-             *     all others from another session; the oldest when one too many was begun; ended by the operator; made with a
-             *     key that Sana no longer has; the address of the account was changed from another session; the account was
-             *     deleted. There may be others one day.
+             * @description Not used for too long; too old; signed out here; ended from another session; ended with
+             *     all others from another session; the oldest when one too many began; ended by the
+             *     operator; sealed with a key that Sana no longer has; the address of the account was
+             *     changed from another session; the account was deleted. There may be others one day.
              * @enum {string}
              */
             reason: "idle" | "max_age" | "signed_out" | "ended_elsewhere" | "ended_everywhere" | "too_many_sessions" | "ended_by_operator" | "key_withdrawn" | "email_changed" | "account_deleted";
             /**
              * Format: date-time
-             * @description When it ended, where that is known.
+             * @description When it ended, if that is known.
              */
             at?: string;
             /**
-             * @description Which browser ended it, where one did.
+             * @description The browser that ended it, if one did.
              * @example Firefox on Linux
              */
             by?: string;
@@ -534,17 +585,53 @@ export interface components {
             /** @description What happened and what to do, for people. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "invalid_email" | "invalid_name" | "email_unchanged" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "invalid_signature" | "sign_up_closed" | "reauthentication_required" | "not_found" | "no_pending_code" | "method_not_allowed" | "event_refused" | "request_timeout" | "not_with_this_store" | "email_taken" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "too_many_wrong_codes" | "too_many_requests" | "header_too_large" | "internal_error" | "unavailable";
+            code: "invalid_request" | "invalid_email" | "invalid_name" | "email_unchanged" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "invalid_signature" | "sign_up_closed" | "reauthentication_required" | "not_found" | "no_pending_code" | "method_not_allowed" | "event_refused" | "request_timeout" | "browser_token_missing" | "not_with_this_store" | "email_taken" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "too_many_wrong_codes" | "too_many_requests" | "header_too_large" | "internal_error" | "unavailable";
             request_id: string;
             /** @description Seconds to wait, as in Retry-After. */
             retry_after?: number;
             /** @description With `wrong_code`. */
             tries_left?: number;
-            /** @description With `not_signed_in`, where this browser's session has ended and the reason is known. */
+            /** @description With `not_signed_in`, if this browser's session expired or was revoked and the reason is known. */
             signed_out?: components["schemas"]["SignedOut"];
         };
     };
     responses: {
+        /**
+         * @description Accepted; `mail` says whether a mail was queued. It sets the browser token again, with its
+         *     full age.
+         */
+        CodeRequested: {
+            headers: {
+                "Set-Cookie": components["headers"]["BrowserToken"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["CodeRequest"];
+            };
+        };
+        /**
+         * @description `browser_token_missing`: the request had no browser token, or a malformed one, and nothing
+         *     was written. The answer sets one: repeat the request once. A second 409 means that the
+         *     browser blocks cookies.
+         */
+        BrowserTokenMissing: {
+            headers: {
+                "Set-Cookie": components["headers"]["BrowserToken"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `wrong_code`, with `tries_left` (0: this code is locked, request a new one). */
+        WrongCode: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description RFC 9457 problem details. */
         Problem: {
             headers: {
@@ -557,17 +644,56 @@ export interface components {
             };
         };
     };
-    parameters: never;
+    parameters: {
+        /**
+         * @description The `id` of a pending code of this browser; without it, the newest one. Any other value
+         *     finds none.
+         */
+        CodeId: string;
+    };
     requestBodies: {
         Empty: {
             content: {
                 "application/json": Record<string, never>;
             };
         };
+        Resend: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uuid
+                     * @description The `id` of a pending code of this browser; without it, the newest one.
+                     */
+                    id?: string;
+                };
+            };
+        };
+        Verify: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The digits, or letters and digits; spaces and dashes between them are ignored.
+                     *     Anything else is 400 `invalid_code` and costs no try.
+                     * @example 123456
+                     */
+                    code: string;
+                    /**
+                     * @description The address that the code was sent to. It chooses the newest pending code of this
+                     *     browser for it; without it, the newest of all.
+                     * @example ada@example.org
+                     */
+                    email?: string;
+                };
+            };
+        };
     };
     headers: {
         /** @description The session cookie, HttpOnly. */
-        SetCookie: string;
+        SessionCookie: string;
+        /** @description The browser token (`__Host-sana_browser`, on plain HTTP `sana_browser`), HttpOnly, for one day. */
+        BrowserToken: string;
+        /** @description The session cookie and the browser token, in a header each. */
+        Cookies: string;
     };
     pathItems: never;
 }
@@ -575,14 +701,20 @@ export type $defs = Record<string, never>;
 export interface operations {
     getPendingCode: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The `id` of a pending code of this browser; without it, the newest one. Any other value
+                 *     finds none.
+                 */
+                id?: components["parameters"]["CodeId"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description There is one; a reload loses nothing. It may have expired, or have no tries left. */
+            /** @description There is one. It may have expired, or have no tries left. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -615,18 +747,10 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A code is on its way; the pending sign-in is kept by this browser's session. */
-            202: {
-                headers: {
-                    "Set-Cookie": components["headers"]["SetCookie"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PendingCode"];
-                };
-            };
+            202: components["responses"]["CodeRequested"];
             400: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
+            409: components["responses"]["BrowserTokenMissing"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -636,17 +760,22 @@ export interface operations {
     };
     cancelCode: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The `id` of a pending code of this browser; without it, the newest one. Any other value
+                 *     finds none.
+                 */
+                id?: components["parameters"]["CodeId"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description There is no pending sign-in any more. */
+            /** @description The code is cancelled, or there was none. */
             204: {
                 headers: {
-                    "Set-Cookie": components["headers"]["SetCookie"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -663,21 +792,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: components["requestBodies"]["Empty"];
+        requestBody: components["requestBodies"]["Resend"];
         responses: {
-            /** @description Accepted; `resend_at` says when the next one may be asked for. */
-            202: {
-                headers: {
-                    "Set-Cookie": components["headers"]["SetCookie"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PendingCode"];
-                };
-            };
+            202: components["responses"]["CodeRequested"];
             400: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["BrowserTokenMissing"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -692,22 +813,12 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": {
-                    /**
-                     * @description The digits or letters; spaces and dashes between them are ignored. Anything else is 400 and costs no try.
-                     * @example 123456
-                     */
-                    code: string;
-                };
-            };
-        };
+        requestBody: components["requestBodies"]["Verify"];
         responses: {
-            /** @description Signed in; the session is a new one. */
+            /** @description Signed in. A step-up keeps its session, with a new `signed_in_at`. */
             200: {
                 headers: {
-                    "Set-Cookie": components["headers"]["SetCookie"];
+                    "Set-Cookie": components["headers"]["SessionCookie"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -715,15 +826,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["Problem"];
-            /** @description `wrong_code`, with `tries_left` (0: this code is locked, ask for a new one). */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["WrongCode"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
@@ -743,7 +846,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The signed-in person and this session. */
+            /** @description The current user and this session. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -752,7 +855,16 @@ export interface operations {
                     "application/json": components["schemas"]["CurrentSession"];
                 };
             };
-            401: components["responses"]["Problem"];
+            /** @description `not_signed_in`. It sets the browser token if that is missing or malformed. */
+            401: {
+                headers: {
+                    "Set-Cookie": components["headers"]["BrowserToken"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };
@@ -766,10 +878,13 @@ export interface operations {
         };
         requestBody: components["requestBodies"]["Empty"];
         responses: {
-            /** @description Signed out; the cookie is cleared. */
+            /**
+             * @description Signed out, or not signed in before. The session cookie is cleared and the browser token
+             *     is replaced.
+             */
             204: {
                 headers: {
-                    "Set-Cookie": components["headers"]["SetCookie"];
+                    "Set-Cookie": components["headers"]["Cookies"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -791,7 +906,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The sessions that live, this one among them. */
+            /** @description The sessions that are valid, this one among them. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -839,7 +954,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It has ended. */
+            /** @description The current user has no session with this id, or no longer has. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -886,10 +1001,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Gone; the cookie is cleared. */
+            /** @description Deleted, now or by an earlier request of this browser. The session cookie is cleared. */
             204: {
                 headers: {
-                    "Set-Cookie": components["headers"]["SetCookie"];
+                    "Set-Cookie": components["headers"]["SessionCookie"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -911,8 +1026,8 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description At most 100 characters, none of them a control character; spaces around it are dropped. Empty: no name.
-                     *     Anything else is `invalid_name`.
+                     * @description At most 100 characters, none of them a control character; spaces around it are
+                     *     dropped. Empty: no name. Anything else is `invalid_name`.
                      */
                     name: string;
                 };
@@ -992,7 +1107,13 @@ export interface operations {
     };
     getEmailChange: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The `id` of a pending code of this browser; without it, the newest one. Any other value
+                 *     finds none.
+                 */
+                id?: components["parameters"]["CodeId"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1030,19 +1151,11 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Accepted, whether there is an account with that address or not. */
-            202: {
-                headers: {
-                    "Set-Cookie": components["headers"]["SetCookie"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PendingCode"];
-                };
-            };
+            202: components["responses"]["CodeRequested"];
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
+            409: components["responses"]["BrowserTokenMissing"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -1052,17 +1165,22 @@ export interface operations {
     };
     cancelEmailChange: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The `id` of a pending code of this browser; without it, the newest one. Any other value
+                 *     finds none.
+                 */
+                id?: components["parameters"]["CodeId"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description No change is pending any more. */
+            /** @description The change is cancelled, or there was none. */
             204: {
                 headers: {
-                    "Set-Cookie": components["headers"]["SetCookie"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1080,22 +1198,14 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: components["requestBodies"]["Empty"];
+        requestBody: components["requestBodies"]["Resend"];
         responses: {
-            /** @description Accepted; `resend_at` says when the next one may be asked for. */
-            202: {
-                headers: {
-                    "Set-Cookie": components["headers"]["SetCookie"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PendingCode"];
-                };
-            };
+            202: components["responses"]["CodeRequested"];
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["BrowserTokenMissing"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -1110,19 +1220,12 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": {
-                    /** @example 123456 */
-                    code: string;
-                };
-            };
-        };
+        requestBody: components["requestBodies"]["Verify"];
         responses: {
-            /** @description Changed; this browser has a new session. */
+            /** @description Changed; this session stays. With SESSION_STORE=cookie its cookie is set anew. */
             200: {
                 headers: {
-                    "Set-Cookie": components["headers"]["SetCookie"];
+                    "Set-Cookie": components["headers"]["SessionCookie"];
                     [name: string]: unknown;
                 };
                 content: {
