@@ -1,10 +1,10 @@
-// Package migrations holds the schema's history. A published file never changes; the next change is a new file that
-// the previous release can live with.
+// Package migrations holds the schema's history. A released file never changes: a later change is a new file, which the
+// previous release can live with.
 package migrations
 
 import "embed"
 
-// Schema is what every installation has. Version 2, River's own tables, is made by River's migrator.
+// Schema is what every installation has.
 //
 //go:embed *.sql
 var Schema embed.FS

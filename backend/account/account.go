@@ -1,6 +1,6 @@
-// Package account keeps what a person has here: the name, the address, and what happened on the account. How somebody
-// proves an address is signin's to know, and where he is signed in session's: whoever calls puts them together in one
-// transaction, which holds the user's row.
+// Package account keeps users: their addresses and names, and the events of their accounts. Package
+// session knows where a user is signed in; package auth puts both together in one transaction, which
+// holds the lock on the user's row.
 package account
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"sana/backend/fault"
 	"sana/backend/postgres"
+	"sana/backend/visitor"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,11 +21,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Account is what a person has here.
+// Account is a user.
 type Account struct {
 	ID        string // UUID
-	Email     string // canonical
-	Name      string // "" where none was given
+	Email     string // canonical; see ParseAddress
+	Name      string // "" if the user gave none
 	CreatedAt time.Time
 }
 
@@ -34,7 +35,7 @@ type Service struct{ db *pgxpool.Pool }
 // New returns the service on a database whose schema postgres.CheckSchema accepts.
 func New(db *pgxpool.Pool) *Service { return &Service{db: db} }
 
-// columns are those of a user that Account shows.
+// columns are those of users that Account has.
 const columns = `id::text, email, name, created_at`
 
 func queryAccount(ctx context.Context, q postgres.Querier, sql string, args pgx.NamedArgs) (Account, error) {
@@ -49,7 +50,7 @@ func queryAccount(ctx context.Context, q postgres.Querier, sql string, args pgx.
 	return found, postgres.Error("read account", err)
 }
 
-// deleted is the contract's reason for whoever is signed in to an account that is gone.
+// deleted is the API contract's reason for a session whose account is gone.
 const deleted = "account_deleted"
 
 func errDeleted() error {
@@ -58,7 +59,7 @@ func errDeleted() error {
 	return gone
 }
 
-// Find returns the account of a user, or fault.NotSignedIn where it was deleted.
+// Find returns the account of a user, or fault.NotSignedIn if it was deleted.
 func (s *Service) Find(ctx context.Context, userID string) (Account, error) {
 	return queryAccount(ctx, s.db, `
 		SELECT `+columns+`
@@ -67,14 +68,28 @@ func (s *Service) Find(ctx context.Context, userID string) (Account, error) {
 		pgx.NamedArgs{"user": userID})
 }
 
-// Hold locks a user's row until tx ends, as a sign-in does: what begins, ends or outlives sessions of the user waits for it.
-// It returns fault.NotSignedIn where the account was deleted.
-func (s *Service) Hold(ctx context.Context, tx pgx.Tx, userID string) error {
-	_, err := s.hold(ctx, tx, userID)
-	return err
+// FindByAddress returns the account with an address, however it is typed; found is false if there is
+// none. No answer to a stranger may depend on it.
+func (s *Service) FindByAddress(ctx context.Context, address string) (_ Account, found bool, err error) {
+	email, err := ParseAddress(address)
+	if err != nil {
+		return Account{}, false, err
+	}
+	account, err := queryAccount(ctx, s.db, `
+		SELECT `+columns+`
+		FROM users
+		WHERE email = @email`,
+		pgx.NamedArgs{"email": email})
+	if fault.Is(err, fault.NotSignedIn) {
+		return Account{Email: email}, false, nil
+	}
+	return account, err == nil, err
 }
 
-func (s *Service) hold(ctx context.Context, tx pgx.Tx, userID string) (Account, error) {
+// Lock returns the account of a user and locks its row until tx ends, as a sign-in does: everything
+// that creates or revokes sessions of the user waits for it. It returns fault.NotSignedIn if the
+// account was deleted.
+func (s *Service) Lock(ctx context.Context, tx pgx.Tx, userID string) (Account, error) {
 	return queryAccount(ctx, tx, `
 		SELECT `+columns+`
 		FROM users
@@ -83,16 +98,28 @@ func (s *Service) hold(ctx context.Context, tx pgx.Tx, userID string) (Account, 
 		pgx.NamedArgs{"user": userID})
 }
 
+// LockForDeletion is Lock for a transaction that will call Delete: a sign-in that waits for it
+// creates a new account.
+func (s *Service) LockForDeletion(ctx context.Context, tx pgx.Tx, userID string) (Account, error) {
+	return queryAccount(ctx, tx, `
+		SELECT `+columns+`
+		FROM users
+		WHERE id = @user
+		FOR UPDATE`,
+		pgx.NamedArgs{"user": userID})
+}
+
 // maxName is how many characters a name may have.
 const maxName = 100
 
-// ParseName returns a name as it is stored: in Unicode's form NFC, without spaces around it. Longer than 100 characters,
-// or with a control character in it, also one that only turns the direction of writing, it is fault.InvalidName.
-// ParseName of a stored name is that name.
+// ParseName returns a name as it is stored: in Unicode's form NFC, without spaces around it. It
+// returns fault.InvalidName for more than 100 characters and for control characters, including those
+// that only turn the direction of writing. ParseName of a stored name is that name.
 func ParseName(input string) (string, error) {
 	name := strings.TrimSpace(norm.NFC.String(input))
 	if !utf8.ValidString(input) || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, isControl) {
-		return "", fault.New(fault.InvalidName, "A name has at most 100 characters, and no line breaks or other control characters.")
+		return "", fault.New(fault.InvalidName,
+			"A name has at most 100 characters, and no line breaks or other control characters.")
 	}
 	return name, nil
 }
@@ -101,8 +128,9 @@ func isControl(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
-// Rename gives an account a name and returns it as it is then. The name that it has is no change.
-func (s *Service) Rename(ctx context.Context, userID, input string, by Actor) (Account, error) {
+// Rename gives an account a name and returns the account. The name that it already has is no change
+// and leaves no event.
+func (s *Service) Rename(ctx context.Context, userID, input string, by visitor.Visitor) (Account, error) {
 	name, err := ParseName(input)
 	if err != nil {
 		return Account{}, err
@@ -133,57 +161,34 @@ func (s *Service) Rename(ctx context.Context, userID, input string, by Actor) (A
 // uniqueViolation is Postgres' code for a value that another row has.
 const uniqueViolation = "23505"
 
-// ChangeEmail gives an account another address, which must be proven and canonical, as part of tx, and returns the old
-// one. It returns fault.EmailTaken where another account has the new address, also when that comes to have it at the same
-// moment: tx is then good for a rollback only.
-func (s *Service) ChangeEmail(ctx context.Context, tx pgx.Tx, userID, email string, by Actor) (old string, err error) {
-	before, err := s.hold(ctx, tx, userID)
-	if err != nil {
-		return "", err
-	}
-	_, err = tx.Exec(ctx, `
-		WITH changed AS (
-		    UPDATE users
-		    SET email = @email
-		    WHERE id = @user
-		    RETURNING id
-		)
-		INSERT INTO account_events (user_id, kind, platform, ip, details)
-		SELECT id, @kind, @platform, @ip, @details
-		FROM changed`,
-		pgx.NamedArgs{
-			"user": userID, "email": email, "kind": EmailChanged, "platform": by.Platform, "ip": by.IP,
-			"details": Details{OldEmail: before.Email, NewEmail: email},
-		})
+// ErrEmailTaken says that another account has an address.
+var ErrEmailTaken = errors.New("account: another account has this address")
+
+// ChangeEmail gives an account another address, which must be proven and canonical, and records the
+// event, as part of tx, which holds the lock on the user's row. It returns ErrEmailTaken if another
+// account has the address, also one that got it at the same moment: tx can then only be rolled back.
+func (s *Service) ChangeEmail(ctx context.Context, tx pgx.Tx, account Account, email string, by visitor.Visitor) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE users
+		SET email = @email
+		WHERE id = @user`,
+		pgx.NamedArgs{"user": account.ID, "email": email})
 	if answer, ok := errors.AsType[*pgconn.PgError](err); ok && answer.Code == uniqueViolation {
-		return "", fault.New(fault.EmailTaken,
-			"Your code was right, but another account has this address. Sign in to that one with it, or choose another address for this one.")
+		return ErrEmailTaken
 	}
-	return before.Email, postgres.Error("change address", err)
+	if err != nil {
+		return postgres.Error("change address", err)
+	}
+	return s.Record(ctx, tx, by, Entry{
+		UserID: account.ID, Kind: EmailChanged, Details: Details{OldEmail: account.Email, NewEmail: email},
+	})
 }
 
-// Delete removes an account and what happened on it, and calls then, in one transaction, which nothing about the user gets
-// past: a sign-in that waits for it makes a new account. then gets the address that the account had; what it writes down
-// about the user stays.
-func (s *Service) Delete(ctx context.Context, userID string, then func(ctx context.Context, tx pgx.Tx, email string) error) error {
-	return postgres.InTx(ctx, s.db, func(tx pgx.Tx) error {
-		// A statement of its own: what the next ones see begins after whoever held the row before.
-		held, err := queryAccount(ctx, tx, `
-			SELECT `+columns+`
-			FROM users
-			WHERE id = @user
-			FOR UPDATE`,
-			pgx.NamedArgs{"user": userID})
-		if err != nil {
-			return err
-		}
-		if err := then(ctx, tx, held.Email); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `
-			DELETE FROM users
-			WHERE id = @user`,
-			pgx.NamedArgs{"user": userID})
-		return postgres.Error("delete account", err)
-	})
+// Delete deletes an account with its events, as part of tx, which holds LockForDeletion.
+func (s *Service) Delete(ctx context.Context, tx pgx.Tx, userID string) error {
+	_, err := tx.Exec(ctx, `
+		DELETE FROM users
+		WHERE id = @user`,
+		pgx.NamedArgs{"user": userID})
+	return postgres.Error("delete account", err)
 }

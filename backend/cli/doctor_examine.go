@@ -14,11 +14,11 @@ import (
 	"syscall"
 	"time"
 
+	"sana/backend/account"
 	"sana/backend/config"
 	"sana/backend/doctor"
 	"sana/backend/mail"
 	"sana/backend/postgres"
-	"sana/backend/signin"
 	"sana/backend/web"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -95,7 +95,7 @@ func newPatient(ctx context.Context, d doctorCommand, in invocation) (*patient, 
 	p := &patient{version: in.version}
 	var err error
 	if d.Roundtrip != "" {
-		if p.recipient, err = signin.ParseAddress(d.Roundtrip); err != nil { // as the codes are sent
+		if p.recipient, err = account.ParseAddress(d.Roundtrip); err != nil { // as the codes are sent
 			return nil, fmt.Errorf("%s is not an address that Sana sends codes to", d.Roundtrip)
 		}
 	}

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// restartPause is how long what has panicked is left alone.
+// restartPause is the pause after a panic.
 const restartPause = time.Second
 
-// keepRunning calls run, which returns when ctx ends. When it panics it is called again, after a pause: a defect in what
-// happens in the background must not end the process, and everybody's requests with it.
-func keepRunning(ctx context.Context, log *slog.Logger, name string, run func(ctx context.Context)) {
-	for !endsInOrder(ctx, log, name, run) {
+// runWithRestart calls run, which returns when ctx ends. After a panic it is called again: a defect in
+// background work must not end the process and all its requests.
+func runWithRestart(ctx context.Context, log *slog.Logger, name string, run func(ctx context.Context)) {
+	for !runRecovering(ctx, log, name, run) {
 		select {
 		case <-time.After(restartPause):
 		case <-ctx.Done():
@@ -23,7 +23,7 @@ func keepRunning(ctx context.Context, log *slog.Logger, name string, run func(ct
 	}
 }
 
-func endsInOrder(ctx context.Context, log *slog.Logger, name string, run func(ctx context.Context)) (ended bool) {
+func runRecovering(ctx context.Context, log *slog.Logger, name string, run func(ctx context.Context)) (ended bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			log.Error("panic", "in", name, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))

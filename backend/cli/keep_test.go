@@ -14,7 +14,7 @@ func TestWhatPanicsInTheBackgroundIsRunAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var log bytes.Buffer
 	runs := 0
-	keepRunning(ctx, slog.New(slog.NewTextHandler(&log, nil)), "flush", func(context.Context) {
+	runWithRestart(ctx, slog.New(slog.NewTextHandler(&log, nil)), "flush", func(context.Context) {
 		if runs++; runs == 1 {
 			panic("ours")
 		}

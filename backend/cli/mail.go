@@ -7,9 +7,9 @@ import (
 	"io"
 	"strings"
 
+	"sana/backend/account"
 	"sana/backend/config"
 	"sana/backend/mail"
-	"sana/backend/signin"
 )
 
 type mailCommand struct {
@@ -27,7 +27,7 @@ func (u unsuppressCommand) Run(in invocation) error {
 	if err != nil {
 		return err
 	}
-	address, err := signin.ParseAddress(u.Address) // as the codes are sent
+	address, err := account.ParseAddress(u.Address) // as the codes are sent
 	if err != nil {
 		return errNoCodesTo(u.Address)
 	}

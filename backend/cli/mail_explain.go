@@ -6,10 +6,10 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"sana/backend/config"
+	"sana/backend/auth"
+	"sana/backend/challenge"
 	"sana/backend/fault"
-	"sana/backend/postgres"
-	"sana/backend/signin"
+	"sana/backend/outbox"
 )
 
 type explainMailCommand struct {
@@ -18,35 +18,23 @@ type explainMailCommand struct {
 
 // Run prints a line for each code that was asked for the address, the newest first, and what to do about that one.
 func (e explainMailCommand) Run(in invocation) error {
-	cfg, err := config.Load(in.environ)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), commandPatience)
-	defer cancel()
-	db, err := openPool(ctx, cfg, nil)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if err := postgres.CheckSchema(ctx, db); err != nil {
-		return err
-	}
-	email, list, err := signin.ListAsked(ctx, db, e.Address)
-	if fault.Is(err, fault.InvalidEmail) {
-		return errNoCodesTo(e.Address)
-	}
-	if err != nil {
-		return err
-	}
-	return printAsked(in.stdout, email, list)
+	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
+		email, list, err := useCases.CodesFor(ctx, e.Address)
+		if fault.Is(err, fault.InvalidEmail) {
+			return errNoCodesTo(e.Address)
+		}
+		if err != nil {
+			return err
+		}
+		return printCodes(in.stdout, email, list)
+	})
 }
 
 func errNoCodesTo(address string) error {
 	return fmt.Errorf("%s is not an address that Sana sends codes to", address)
 }
 
-func printAsked(out io.Writer, email string, list []signin.Asked) error {
+func printCodes(out io.Writer, email string, list []challenge.Stored) error {
 	if len(list) == 0 {
 		_, err := fmt.Fprintf(out, "Nobody asked for a code for %s in the last day. Was it another address, or did the page show an error?\n", email)
 		return err
@@ -72,49 +60,47 @@ func printAsked(out io.Writer, email string, list []signin.Asked) error {
 }
 
 // stateOf says what a code is good for.
-func stateOf(a signin.Asked) string {
+func stateOf(a challenge.Stored) string {
 	switch {
-	case !a.UsedAt.IsZero():
-		return "used at " + minute(a.UsedAt)
-	case a.Locked:
-		return fmt.Sprintf("locked after %d tries", a.Wrong)
+	case a.UsedAt != nil:
+		return "used at " + minute(*a.UsedAt)
+	case a.IsLocked():
+		return fmt.Sprintf("locked after %d tries", a.Tries)
 	case a.Expired:
 		return "expired"
 	default:
-		return fmt.Sprintf("good, %d tries", a.Wrong)
+		return fmt.Sprintf("good, %d tries", a.Tries)
 	}
 }
 
 // adviceFor says what became of the newest mail of a code, and what can be done.
-func adviceFor(email string, a signin.Asked) string {
-	if !a.UsedAt.IsZero() {
+func adviceFor(email string, a challenge.Stored) string {
+	if a.UsedAt != nil {
 		return "The newest code arrived: somebody typed it."
 	}
 	switch a.Delivery {
-	case signin.Held:
-		return "No mail was sent: the address has got as many as it may for now. The code page says when the next one can be sent."
-	case signin.Queued:
+	case outbox.Queued:
 		return "The mail waits to be sent. If that takes longer than seconds, no instance runs, or none sends: see the log for mail."
-	case signin.Delayed:
+	case outbox.Delayed:
 		return "The mail provider did not take the mail yet, or cannot deliver it yet; it is tried again while the code is good. The log has the reason."
-	case signin.Sent:
+	case outbox.Sent:
 		return "The mail provider has taken the mail, and has told nothing since (with Mailgun it tells where MAILGUN_WEBHOOK_KEY is set). " +
 			"Look at its log, and into the spam folder."
-	case signin.Delivered:
+	case outbox.Delivered:
 		return "The server of the address has taken the mail. It is in the mailbox, in its spam folder, or a filter has it."
-	case signin.Failed:
+	case outbox.Failed:
 		return failedAdvice(email, a.Reason)
 	}
 	return "Sana does not know this state of a mail: " + string(a.Delivery)
 }
 
-func failedAdvice(email string, reason signin.DeliveryReason) string {
+func failedAdvice(email string, reason outbox.Reason) string {
 	switch reason {
-	case signin.NoSuchMailbox:
+	case outbox.NoSuchMailbox:
 		return "Nobody has this address, says its server. Was it typed wrong?"
-	case signin.Blocked:
+	case outbox.Blocked:
 		return "The mail provider sends nothing to this address after an earlier bounce or complaint. If it is good again: sana mail unsuppress " + email
-	case signin.ProviderAway:
+	case outbox.ProviderAway:
 		return "The mail provider could not be reached for as long as the code was good, or took nothing. The log has the reason; sana doctor tries it."
 	default:
 		return "The mail provider, or the server of the address, did not take this mail. The log has the reason."

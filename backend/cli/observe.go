@@ -10,8 +10,8 @@ import (
 	"net/http"
 
 	"sana/backend/config"
-	"sana/backend/jobs"
 	"sana/backend/metrics"
+	"sana/backend/outbox"
 	"sana/backend/throttle"
 	"sana/backend/tracing"
 
@@ -25,7 +25,7 @@ func newLogger(cfg config.Config, output io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(output, &slog.HandlerOptions{Level: cfg.LogLevel}))
 }
 
-// newTracer is nil where no collector is named.
+// newTracer is nil without a collector.
 func newTracer(ctx context.Context, cfg config.Config, o Options, instance string, log *slog.Logger) (*tracing.Tracer, error) {
 	if cfg.OTLPEndpoint == "" {
 		return nil, nil
@@ -35,9 +35,9 @@ func newTracer(ctx context.Context, cfg config.Config, o Options, instance strin
 	})
 }
 
-// newMetricsServer is nil where nobody is to get metrics. With each scrape it looks at what is not counted as it happens.
+// newMetricsServer is nil without METRICS_ADDR. With each scrape it reads the gauges.
 func newMetricsServer(
-	cfg config.Config, counts *metrics.Metrics, db *pgxpool.Pool, queue *jobs.Queue, limits *throttle.Throttle,
+	cfg config.Config, counts *metrics.Metrics, db *pgxpool.Pool, box *outbox.Outbox, limits *throttle.Throttle,
 ) *http.Server {
 	if cfg.MetricsAddr == "" {
 		return nil
@@ -45,8 +45,8 @@ func newMetricsServer(
 	counts.Watch(metrics.Watched{
 		Pool:   db.Stat,
 		Attack: limits.Attacked,
-		Queue: func(ctx context.Context) ([]metrics.Waiting, error) {
-			found, err := queue.Waiting(ctx)
+		Mails: func(ctx context.Context) ([]metrics.Waiting, error) {
+			found, err := box.Waiting(ctx)
 			list := make([]metrics.Waiting, len(found))
 			for i, w := range found {
 				list[i] = metrics.Waiting(w)
@@ -57,7 +57,7 @@ func newMetricsServer(
 	return counts.NewServer()
 }
 
-// serveMetrics begins to answer Prometheus, if it may.
+// serveMetrics begins to answer Prometheus, if METRICS_ADDR is set.
 func (p *Program) serveMetrics(ctx context.Context, address string) error {
 	if p.metrics == nil {
 		return nil
@@ -67,15 +67,15 @@ func (p *Program) serveMetrics(ctx context.Context, address string) error {
 		return fmt.Errorf("cannot listen on %s (METRICS_ADDR): %w", address, err)
 	}
 	p.MetricsAddr = listener.Addr().String()
-	p.keeping.Go(func() {
+	p.running.Go(func() {
 		if err := p.metrics.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			p.log.Error("metrics are not answered any more", "error", err)
+			p.log.Error("metrics server failed", "error", err)
 		}
 	})
 	return nil
 }
 
-// stopMetrics ends it.
+// stopMetrics stops the metrics server.
 func (p *Program) stopMetrics(ctx context.Context) error {
 	if p.metrics == nil {
 		return nil

@@ -11,19 +11,18 @@ import (
 	"time"
 
 	"sana/backend/config"
-	"sana/backend/jobs"
+	"sana/backend/outbox"
 	"sana/backend/session"
-	"sana/backend/throttle"
 	"sana/backend/tracing"
 	"sana/backend/web"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// The end takes less than 10 seconds, whatever is away: these, a second for the jobs that had to be interrupted, and one
-// for what sessions were used.
+// A stop takes less than 10 seconds, whatever is unavailable: these, and a second for writing which
+// sessions were used.
 const (
-	retireTime   = time.Second             // for who leads requests here to lead them elsewhere
+	retireTime   = time.Second             // for proxies to stop sending requests here
 	drainTimeout = 5200 * time.Millisecond // for requests in flight, and for mails being sent
 	closeTimeout = time.Second / 2         // for the connections to a database that may be frozen
 )
@@ -33,23 +32,30 @@ type Program struct {
 	Addr        string // where it listens, host:port
 	MetricsAddr string // where it tells its metrics, "" for nowhere
 
-	log      *slog.Logger
-	queue    *jobs.Queue
-	limits   *throttle.Throttle
-	sessions *session.Shared           // nil when the store is another one
-	inbox    func(ctx context.Context) // delivers the mails of development until ctx ends; nil in production
-	db       *pgxpool.Pool
-	probe    *pgxpool.Pool // asks the database whether it is there
-	server   *web.Server
-	served   chan error   // gets one value: why the server ended
-	metrics  *http.Server // nil without METRICS_ADDR
-	tracer   *tracing.Tracer
+	log        *slog.Logger
+	outbox     *outbox.Outbox
+	shared     *session.Shared // nil if sessions are in cookies
+	background []background
+	db         *pgxpool.Pool
+	probe      *pgxpool.Pool // for health checks, which must not wait for the pool
+	server     *web.Server
+	served     chan error   // gets one value: why the server ended
+	metrics    *http.Server // nil without METRICS_ADDR
+	tracer     *tracing.Tracer
 
-	stopKeeping context.CancelFunc
-	keeping     sync.WaitGroup // what writes back which sessions were used and what was tried, and the inbox
+	stopSending    context.CancelFunc
+	sending        sync.WaitGroup // the outbox
+	stopBackground context.CancelFunc
+	running        sync.WaitGroup // background, and the metrics server
 }
 
-// run begins to listen and to work. Requests are answered while the queue still begins: what they enqueue waits for it.
+// background is work beside the requests. run returns soon after its context ends.
+type background struct {
+	name string
+	run  func(ctx context.Context)
+}
+
+// run begins to listen and to work.
 func (p *Program) run(ctx context.Context, cfg config.Config) error {
 	listener, err := listen(ctx, cfg)
 	if err != nil {
@@ -59,20 +65,14 @@ func (p *Program) run(ctx context.Context, cfg config.Config) error {
 		return errors.Join(err, listener.Close())
 	}
 	p.Addr = listener.Addr().String()
-	keep, stop := context.WithCancel(context.Background())
-	p.stopKeeping = stop
-	p.keeping.Go(func() { keepRunning(keep, p.log, "tries of the service", p.limits.Run) })
-	if p.sessions != nil {
-		p.keeping.Go(func() { keepRunning(keep, p.log, "sessions in use", p.sessions.Run) })
-	}
-	if p.inbox != nil {
-		p.keeping.Go(func() { keepRunning(keep, p.log, "inbox", p.inbox) })
+	sending, stopSending := context.WithCancel(context.Background())
+	running, stopBackground := context.WithCancel(context.Background())
+	p.stopSending, p.stopBackground = stopSending, stopBackground
+	p.sending.Go(func() { runWithRestart(sending, p.log, "outbox", p.outbox.Run) })
+	for _, b := range p.background {
+		p.running.Go(func() { runWithRestart(running, p.log, b.name, b.run) })
 	}
 	go func() { p.served <- p.server.Serve(listener) }()
-	begin := func() error { return p.queue.Start(context.WithoutCancel(ctx)) }
-	if err := patiently(ctx, p.log, begin); err != nil {
-		return errors.Join(err, p.Stop())
-	}
 	return nil
 }
 
@@ -94,24 +94,24 @@ func (p *Program) Retire() {
 	time.Sleep(retireTime)
 }
 
-// Stop finishes the requests in flight and the mails being sent, writes back what sessions were used and what was tried, and
-// closes the database. Mails that are still queued wait for the next start or for another instance.
+// Stop finishes the requests in flight and the mails that are being sent, writes what is still to be
+// written, and closes the database. Queued mails wait for the next start or for another instance.
 func (p *Program) Stop() error {
 	p.log.Info("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
-	worked := make(chan error, 1)
-	go func() { worked <- p.queue.Stop(ctx) }()
-	err := errors.Join(p.server.Shutdown(ctx), <-worked, p.stopMetrics(ctx))
-	p.stopKeeping()
-	p.keeping.Wait()
+	p.stopSending()
+	err := errors.Join(p.server.Shutdown(ctx), p.stopMetrics(ctx))
+	p.sending.Wait()
+	p.stopBackground()
+	p.running.Wait()
 	closed := make(chan error, 1)
 	go func() { closed <- p.closeDatabase() }()
 	select {
 	case closing := <-closed:
 		err = errors.Join(err, closing)
 	case <-time.After(closeTimeout):
-		p.log.Warn("connections to the database are left behind, it does not answer")
+		p.log.Warn("connections to the database are left open, it does not answer")
 	}
 	p.tracer.Close(ctx)
 	p.log.Info("stopped")
@@ -120,8 +120,8 @@ func (p *Program) Stop() error {
 
 func (p *Program) closeDatabase() (err error) {
 	p.probe.Close()
-	if p.sessions != nil {
-		err = p.sessions.Close() // it closes the pool that all of them share
+	if p.shared != nil {
+		err = p.shared.Close() // it closes the pool, which all parts share
 	}
 	p.db.Close()
 	return err

@@ -6,25 +6,10 @@ import (
 
 	"sana/backend/config"
 	"sana/backend/inbox"
-	"sana/backend/jobs"
 	"sana/backend/mail"
-	"sana/backend/outbox"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
-
-// openOutbox returns the queue of work in the background, and on it the outbox with the sender of this configuration.
-func openOutbox(cfg config.Config, o Options, db *pgxpool.Pool, mails *inbox.Inbox, told outbox.Options) (*jobs.Queue, *outbox.Outbox, error) {
-	sender, err := newSender(cfg, o.Output, mails)
-	if err != nil {
-		return nil, nil, err
-	}
-	queue, err := jobs.New(db, told.Log)
-	if err != nil {
-		return nil, nil, err
-	}
-	return queue, outbox.New(queue, sender, told), nil
-}
 
 // developmentInbox is nil in production, where there is no such table and no page for it.
 func developmentInbox(cfg config.Config, db *pgxpool.Pool) *inbox.Inbox {

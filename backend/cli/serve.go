@@ -10,15 +10,15 @@ import (
 	"time"
 
 	"sana/backend/account"
+	"sana/backend/auth"
+	"sana/backend/challenge"
 	"sana/backend/config"
-	"sana/backend/jobs"
 	"sana/backend/keyproof"
 	"sana/backend/mail"
 	"sana/backend/metrics"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
 	"sana/backend/session"
-	"sana/backend/signin"
 	"sana/backend/throttle"
 	"sana/backend/web"
 	"sana/frontend"
@@ -36,12 +36,10 @@ type Options struct {
 	Version string
 	Output  io.Writer // log lines, and the mails of the console sender
 	Migrate bool      // migrate in production too
-	// Sessions is the store to use, nil for the one that SESSION_STORE names: package drill runs some of the predecessor's.
-	Sessions session.Store
 }
 
-// Start puts the program together and runs it; read it top to bottom and you have seen how Sana works. ctx bounds the
-// start only. The caller calls Stop if Start returns no error.
+// Start puts the program together and runs it; it reads from top to bottom as the whole program. ctx
+// bounds the start only. The caller calls Stop if Start returns no error.
 func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) {
 	instance := strings.ToLower(rand.Text()[:8])
 	log := newLogger(cfg, o.Output).With("instance", instance)
@@ -50,7 +48,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 
-	// Who is told what happens here, besides the log.
+	// Tracing and metrics.
 	tracer, err := newTracer(ctx, cfg, o, instance, log)
 	if err != nil {
 		return nil, err
@@ -65,31 +63,39 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	started := false
 	defer closeUnless(&started, db, probe)
 
-	// Mail: a sender, and the outbox in front of it that loses nothing, on the queue of work in the background.
+	// Mail: a sender, and the durable queue in front of it.
 	mails := developmentInbox(cfg, db)
-	queue, box, err := openOutbox(cfg, o, db, mails, outbox.Options{Log: log, Metrics: counts, Tracer: tracer})
+	sender, err := newSender(cfg, o.Output, mails)
 	if err != nil {
 		return nil, err
 	}
+	box := outbox.New(db, sender, outbox.Options{StopTimeout: drainTimeout, Log: log, Metrics: counts, Tracer: tracer})
 
-	// The rules of signing in, and the sessions that they lead to.
-	settings, err := signInSettings(cfg, publicURL, counts)
+	// Accounts, limits, sessions, and the use cases that work with them.
+	templates, err := mail.ParseTemplates()
 	if err != nil {
 		return nil, err
 	}
-	limits, accounts := throttle.New(db, cfg.Keys, log), account.New(db)
-	codes := signin.New(db, cfg.Keys, limits, box, settings)
-	store, shared, err := openSessions(ctx, cfg, o.Sessions, publicURL, db, log, counts)
+	shared, sealed, err := openSessions(ctx, cfg, publicURL, db, log, counts)
 	if err != nil {
 		return nil, err
 	}
-	sweepAll(queue, codes, accounts, limits, shared, log)
+	limits := throttle.New(db, cfg.Keys, limitOptions(cfg), log)
+	accounts := account.New(db)
+	useCases := auth.New(auth.Parts{
+		DB: db, Keys: cfg.Keys, Limits: limits, Outbox: box, Accounts: accounts,
+		Shared: shared, Sealed: sealed, Metrics: counts,
+	}, auth.Settings{
+		CodeLength: cfg.CodeLength,
+		SignUp:     auth.SignUp{Open: cfg.SignUp == config.Open, Domains: cfg.SignUpDomains},
+		Mail:       auth.MailSettings{Templates: templates, From: cfg.MailFrom, PublicURL: publicURL},
+	})
 
-	// The wire.
+	// HTTP.
 	server, err := web.New(web.Options{
-		SignIn:           codes,
+		Auth:             useCases,
 		Account:          accounts,
-		Sessions:         store,
+		Sessions:         storeOf(shared, sealed),
 		SharedSessions:   shared,
 		Store:            cfg.SessionStore,
 		Ready:            func(ctx context.Context) error { return postgres.CheckSchema(ctx, probe) },
@@ -98,6 +104,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		PublicURL:        publicURL,
 		TrustedProxyHops: int(cfg.TrustedProxyHops),
 		MailEvents:       newMailEvents(cfg),
+		TakeMailEvent:    box.TakeEvent,
 		Inbox:            mails,
 		Version:          o.Version,
 		Instance:         instance,
@@ -109,11 +116,19 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 	p := &Program{
-		log: log, queue: queue, limits: limits, sessions: shared, db: db, probe: probe, server: server, served: make(chan error, 1), tracer: tracer,
-		metrics: newMetricsServer(cfg, counts, db, queue, limits),
+		log: log, shared: shared, db: db, probe: probe, server: server, served: make(chan error, 1), tracer: tracer,
+		outbox:  box,
+		metrics: newMetricsServer(cfg, counts, db, box, limits),
+		background: []background{
+			{"service counts", limits.Run},
+			{"periodic work", newTurns(db, box, accounts, limits, shared, log).Run},
+		},
+	}
+	if shared != nil {
+		p.background = append(p.background, background{"session store", shared.Run})
 	}
 	if mails != nil {
-		p.inbox = func(ctx context.Context) { mails.Run(ctx, codes.TakeEvent, log) }
+		p.background = append(p.background, background{"inbox", func(ctx context.Context) { mails.Run(ctx, box.TakeEvent, log) }})
 	}
 	if err := p.run(ctx, cfg); err != nil {
 		return nil, err
@@ -123,61 +138,61 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	return p, nil
 }
 
-func signInSettings(cfg config.Config, publicURL *url.URL, counts *metrics.Metrics) (signin.Settings, error) {
-	templates, err := mail.ParseTemplates()
-	if err != nil {
-		return signin.Settings{}, err
+// limitOptions are the limits by network, which development does not have.
+func limitOptions(cfg config.Config) throttle.Options {
+	if cfg.Env == config.Development {
+		return throttle.Options{Generous: true}
 	}
-	return signin.Settings{
-		CodeLength: cfg.CodeLength,
-		SignUp:     signin.SignUp{Open: cfg.SignUp == config.Open, Domains: cfg.SignUpDomains},
-		Mail:       signin.MailSettings{Templates: templates, From: cfg.MailFrom, PublicURL: publicURL},
-		Metrics:    counts,
-	}, nil
+	return throttle.Options{Networks: throttle.NetworkLimits{Sent: 60, Wrong: 60}}
 }
 
-// sweepAll keeps the tables in order; shared is nil where sessions are not in one.
-func sweepAll(
-	queue *jobs.Queue, codes *signin.Service, accounts *account.Service, limits *throttle.Throttle, shared *session.Shared, log *slog.Logger,
-) {
-	sweepPeriodically(queue, "challenges", codes.Sweep, log)
-	sweepPeriodically(queue, "notices", codes.SweepNotices, log)
-	sweepPeriodically(queue, "event_tokens", codes.SweepEventTokens, log)
-	sweepPeriodically(queue, "account_events", accounts.Sweep, log)
-	sweepPeriodically(queue, "throttle", limits.Sweep, log)
+// newTurns returns the periodic work that one of all instances does: deleting expired rows.
+func newTurns(
+	db *pgxpool.Pool, box *outbox.Outbox, accounts *account.Service, limits *throttle.Throttle, shared *session.Shared, log *slog.Logger,
+) *postgres.Turns {
+	turns := postgres.NewTurns(db, log)
+	sweep := func(table string, do func(context.Context) (deleted int, err error)) {
+		turns.Add("sweep "+table, sweepInterval, sweepTimeout, func(ctx context.Context) error {
+			deleted, err := do(ctx)
+			if deleted > 0 {
+				log.InfoContext(ctx, "expired rows deleted", "table", table, "rows", deleted)
+			}
+			return err
+		})
+	}
+	sweep("challenges", func(ctx context.Context) (int, error) { return challenge.Sweep(ctx, db) })
+	sweep("mails", box.Sweep)
+	sweep("event_tokens", box.SweepEventTokens)
+	sweep("account_events", accounts.Sweep)
+	sweep("uses", limits.Sweep)
 	if shared != nil {
-		sweepPeriodically(queue, "sessions", shared.Sweep, log)
+		sweep("sessions", shared.Sweep)
 	}
+	return turns
 }
 
-// sweepPeriodically has one instance delete from a table what nobody needs any more.
-func sweepPeriodically(queue *jobs.Queue, table string, sweep func(context.Context) (deleted int, err error), log *slog.Logger) {
-	queue.Periodic("sweep "+table, sweepInterval, sweepTimeout, func(ctx context.Context) error {
-		deleted, err := sweep(ctx)
-		if deleted > 0 {
-			log.InfoContext(ctx, "swept", "table", table, "rows", deleted)
-		}
-		return err
-	})
-}
-
-// openSessions opens the store that SESSION_STORE names, unless one is given; shared is the same one, or nil where it is another.
+// openSessions opens the store that SESSION_STORE names: one of the two is nil.
 func openSessions(
-	ctx context.Context, cfg config.Config, given session.Store, publicURL *url.URL, db *pgxpool.Pool, log *slog.Logger, counts *metrics.Metrics,
-) (store session.Store, shared *session.Shared, err error) {
-	if given != nil {
-		return given, nil, nil
-	}
+	ctx context.Context, cfg config.Config, publicURL *url.URL, db *pgxpool.Pool, log *slog.Logger, counts *metrics.Metrics,
+) (shared *session.Shared, sealed *session.Sealed, err error) {
 	limits := session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}
 	if cfg.SessionStore == config.StoreCookie {
-		return session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now, counts), nil, nil
+		return nil, session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now, counts), nil
 	}
 	if cfg.SessionCache == config.Off {
 		shared, err = session.NewShared(ctx, db, limits, log, counts)
-		return shared, shared, err
+		return shared, nil, err
 	}
 	shared, err = session.NewCached(ctx, db, limits, session.CacheOptions{
-		Bytes: uint64(cfg.SessionCacheMB) << 20, AskOnly: cfg.IsPooled(),
+		Bytes: uint64(cfg.SessionCacheMB) << 20, PollOnly: cfg.IsPooled(),
 	}, log, counts)
-	return shared, shared, err
+	return shared, nil, err
+}
+
+// storeOf is the one of the two stores that is open.
+func storeOf(shared *session.Shared, sealed *session.Sealed) session.Store {
+	if shared != nil {
+		return shared
+	}
+	return sealed
 }

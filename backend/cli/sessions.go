@@ -13,15 +13,15 @@ import (
 	"time"
 
 	"sana/backend/account"
+	"sana/backend/auth"
 	"sana/backend/config"
+	"sana/backend/fault"
+	"sana/backend/outbox"
 	"sana/backend/platform"
 	"sana/backend/postgres"
 	"sana/backend/session"
-	"sana/backend/signin"
+	"sana/backend/throttle"
 	"sana/backend/web"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 type sessionsCommand struct {
@@ -30,8 +30,8 @@ type sessionsCommand struct {
 	Explain explainSessionCommand `cmd:"" help:"Say what the server says to a session cookie, read from standard input."`
 }
 
-// withSessions calls do with the store of the configuration; shared is nil where sessions are in the cookies.
-func withSessions(in invocation, do func(ctx context.Context, db *pgxpool.Pool, store session.Store, shared *session.Shared) error) error {
+// withUseCases calls do with the use cases, as the configuration has them. They send no mail.
+func withUseCases(in invocation, do func(ctx context.Context, useCases *auth.Service) error) error {
 	cfg, err := config.Load(in.environ)
 	if err != nil {
 		return err
@@ -50,20 +50,25 @@ func withSessions(in invocation, do func(ctx context.Context, db *pgxpool.Pool, 
 	if err := postgres.CheckSchema(ctx, db); err != nil {
 		return err
 	}
-	store, shared, err := openSessions(ctx, cfg, nil, publicURL, db, slog.New(slog.DiscardHandler), nil)
+	log := slog.New(slog.DiscardHandler)
+	shared, sealed, err := openSessions(ctx, cfg, publicURL, db, log, nil)
 	if err != nil {
 		return err
 	}
-	return do(ctx, db, store, shared)
+	return do(ctx, auth.New(auth.Parts{
+		DB: db, Keys: cfg.Keys, Accounts: account.New(db), Shared: shared, Sealed: sealed,
+		Limits: throttle.New(db, cfg.Keys, limitOptions(cfg), log),
+		Outbox: outbox.New(db, nil, outbox.Options{Log: log}),
+	}, auth.Settings{}))
 }
 
 var errNoList = errors.New("sessions are kept in the cookies (SESSION_STORE=cookie): there is no list of them, and they end only where they are")
 
 // findUser returns the user of an address as an operator types it.
-func findUser(ctx context.Context, db *pgxpool.Pool, address string) (signin.User, error) {
-	user, found, err := signin.FindUser(ctx, db, address)
-	if err == nil && !found {
-		err = fmt.Errorf("nobody has an account with the address %s", address)
+func findUser(ctx context.Context, useCases *auth.Service, address string) (account.Account, error) {
+	user, err := useCases.FindUser(ctx, address)
+	if fault.Is(err, fault.NotFound) {
+		err = fmt.Errorf("there is no account with the address %s", address)
 	}
 	return user, err
 }
@@ -74,15 +79,15 @@ type listSessionsCommand struct {
 
 // Run prints a line for each session, the one used last first.
 func (l listSessionsCommand) Run(in invocation) error {
-	return withSessions(in, func(ctx context.Context, db *pgxpool.Pool, _ session.Store, shared *session.Shared) error {
-		if shared == nil {
+	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
+		if useCases.Shared == nil {
 			return errNoList
 		}
-		user, err := findUser(ctx, db, l.Email)
+		user, err := findUser(ctx, useCases, l.Email)
 		if err != nil {
 			return err
 		}
-		list, err := shared.List(ctx, user.ID)
+		list, err := useCases.Shared.List(ctx, user.ID)
 		if err != nil {
 			return err
 		}
@@ -96,13 +101,13 @@ func printSessions(out io.Writer, email string, list []session.Listed) error {
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tBROWSER\tADDRESS\tSIGNED IN\tLAST SEEN\tEXPIRES")
+	fmt.Fprintln(table, "ID\tBROWSER\tADDRESS\tSIGNED IN\tLAST USED\tEXPIRES")
 	for _, l := range list {
 		device := platform.Of(l.UserAgent).String()
 		if device == "" {
 			device = "unknown"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, device, l.IP, minute(l.User.SignedInAt), minute(l.LastSeenAt), minute(l.ExpiresAt))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, device, l.IP, minute(l.User.SignedInAt), minute(l.LastUsedAt), minute(l.ExpiresAt))
 	}
 	return table.Flush()
 }
@@ -127,23 +132,20 @@ func (e endSessionsCommand) Run(in invocation) error {
 	if named != 1 {
 		return errors.New("name one session by its id, or a user, or all: sana sessions end ID, sana sessions end --user ADDRESS, or sana sessions end --all")
 	}
-	if e.All {
-		return e.endAll(in)
-	}
-	return withSessions(in, func(ctx context.Context, db *pgxpool.Pool, _ session.Store, shared *session.Shared) error {
-		if shared == nil {
+	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
+		switch {
+		case e.All:
+			return e.endAll(ctx, in.stdout, useCases)
+		case useCases.Shared == nil:
 			return errNoList
+		case e.ID != "":
+			return e.endOne(ctx, in.stdout, useCases)
 		}
-		if e.ID != "" {
-			return e.endOne(ctx, in.stdout, db, shared)
-		}
-		user, err := findUser(ctx, db, e.User)
+		user, err := findUser(ctx, useCases, e.User)
 		if err != nil {
 			return err
 		}
-		n, err := endAsOperator(ctx, db, user.ID, func(ctx context.Context, tx pgx.Tx, why session.Ended) ([]session.Session, error) {
-			return shared.EndOthers(ctx, tx, user.ID, "", why)
-		})
+		n, err := useCases.EndSessionsOfUser(ctx, user.ID)
 		if err != nil {
 			return err
 		}
@@ -152,92 +154,46 @@ func (e endSessionsCommand) Run(in invocation) error {
 	})
 }
 
-// endAll withdraws the codes first: none of them leads to a session that is made behind the end of all.
-func (endSessionsCommand) endAll(in invocation) error {
-	return withSessions(in, func(ctx context.Context, db *pgxpool.Pool, _ session.Store, shared *session.Shared) error {
-		codes, err := signin.WithdrawAll(ctx, db)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(in.stdout, "Codes that were withdrawn: %d\n", codes)
-		if shared == nil {
-			return errNoList
-		}
-		why, accounts := session.Ended{Reason: session.EndedByOperator}, account.New(db)
-		ended, err := shared.EndAll(ctx, why, func(ctx context.Context, tx pgx.Tx, ended []session.Session) error {
-			return accounts.WriteAll(ctx, tx, account.Actor{}, entriesOf(ended, why.Reason))
-		})
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(in.stdout, "Sessions that were ended: %d\n", ended)
-		return err
-	})
-}
-
-func (e endSessionsCommand) endOne(ctx context.Context, out io.Writer, db *pgxpool.Pool, shared *session.Shared) error {
-	userID, err := shared.Owner(ctx, e.ID)
+// endAll withdraws the codes first: none of them can lead to a session after the end of all.
+func (endSessionsCommand) endAll(ctx context.Context, out io.Writer, useCases *auth.Service) error {
+	codes, err := useCases.WithdrawAllCodes(ctx)
 	if err != nil {
 		return err
 	}
-	n := 0
-	if userID != "" {
-		n, err = endAsOperator(ctx, db, userID, func(ctx context.Context, tx pgx.Tx, why session.Ended) ([]session.Session, error) {
-			ended, found, err := shared.EndOne(ctx, tx, userID, e.ID, why)
-			if !found {
-				return nil, err
-			}
-			return []session.Session{ended}, err
-		})
+	fmt.Fprintf(out, "Codes that were withdrawn: %d\n", codes)
+	if useCases.Shared == nil {
+		return errNoList
 	}
+	ended, err := useCases.EndAllSessions(ctx)
 	if err != nil {
 		return err
 	}
-	if n == 0 {
-		return fmt.Errorf("no session of somebody who is signed in has the id %s (any more); sana sessions list ADDRESS names them", e.ID)
-	}
-	_, err = fmt.Fprintln(out, "Ended.")
+	_, err = fmt.Fprintf(out, "Sessions that were ended: %d\n", ended)
 	return err
 }
 
-// endAsOperator ends sessions of a user, which then finds on the account what ended, and returns how many those were.
-func endAsOperator(
-	ctx context.Context, db *pgxpool.Pool, userID string,
-	end func(ctx context.Context, tx pgx.Tx, why session.Ended) ([]session.Session, error),
-) (n int, err error) {
-	why := session.Ended{Reason: session.EndedByOperator}
-	err = account.New(db).Record(ctx, userID, account.Actor{}, func(ctx context.Context, tx pgx.Tx) (entries []account.Entry, err error) {
-		ended, err := end(ctx, tx, why)
-		for _, entry := range entriesOf(ended, why.Reason) {
-			entries = append(entries, entry.Entry)
-		}
-		n = len(ended)
-		return entries, err
-	})
-	return n, err
-}
-
-// entriesOf says of each session that it ended.
-func entriesOf(ended []session.Session, reason session.Reason) []account.EntryOf {
-	var list []account.EntryOf
-	for _, e := range ended {
-		list = append(list, account.EntryOf{UserID: e.User.ID, Entry: account.Entry{Kind: account.SessionEnded, Details: account.Details{
-			Ended: platform.Of(e.UserAgent).String(), Reason: string(reason),
-		}}})
+func (e endSessionsCommand) endOne(ctx context.Context, out io.Writer, useCases *auth.Service) error {
+	ended, err := useCases.EndSessionAsOperator(ctx, e.ID)
+	if err != nil {
+		return err
 	}
-	return list
+	if !ended {
+		return fmt.Errorf("no valid session has the id %s; sana sessions list ADDRESS names them", e.ID)
+	}
+	_, err = fmt.Fprintln(out, "Ended.")
+	return err
 }
 
 type explainSessionCommand struct{}
 
 // Run reads the cookie from standard input, because command lines are seen by everybody on the machine.
 func (explainSessionCommand) Run(in invocation) error {
-	return withSessions(in, func(ctx context.Context, _ *pgxpool.Pool, store session.Store, _ *session.Shared) error {
+	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
 		line, err := bufio.NewReader(in.stdin).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		found, err := store.Read(ctx, cookieValue(line))
+		found, err := storeOf(useCases.Shared, useCases.Sealed).Read(ctx, cookieValue(line))
 		explanation, err := explain(found, err)
 		if err != nil {
 			return err
@@ -268,17 +224,9 @@ func explain(found session.Session, err error) (string, error) {
 	case err != nil:
 		return "", err
 	}
-	var says []string
-	if u := found.User; u != nil {
-		says = append(says, fmt.Sprintf("The server answers 200: %s is signed in, since %s, until %s at the latest (session %s).",
-			u.Email, minute(u.SignedInAt), minute(found.ExpiresAt), found.ID))
-	} else {
-		says = append(says, "The server answers 401 not_signed_in: nobody is signed in here yet.")
-	}
-	if p := found.Pending; p != nil {
-		says = append(says, fmt.Sprintf("This browser waits for a code for %s, asked for at %s.", p.Email, minute(p.SentAt)))
-	}
-	return strings.Join(says, "\n"), nil
+	u := found.User
+	return fmt.Sprintf("The server answers 200: %s is signed in, since %s, until %s at the latest (session %s).",
+		u.Email, minute(u.SignedInAt), minute(found.ExpiresAt), found.ID), nil
 }
 
 func whyEnded(e *session.Ended) string {

@@ -24,6 +24,7 @@ const (
 	ReauthenticationRequired Code = "reauthentication_required"
 	NotFound                 Code = "not_found"
 	NoPendingCode            Code = "no_pending_code"
+	BrowserTokenMissing      Code = "browser_token_missing"
 	MethodNotAllowed         Code = "method_not_allowed"
 	RequestTimeout           Code = "request_timeout"
 	EventRefused             Code = "event_refused"

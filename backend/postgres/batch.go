@@ -2,62 +2,29 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Batch is a transaction that goes to the database whole, in one round trip: no lock in it waits for this program, not even
-// when that has stopped. Go cannot look at one answer before it asks the next: what a statement must know of those before
-// it, it reads in the database, or from a Flag. One that must not happen once the batch was stopped has GoesOn in its WHERE.
+// SQL is a fragment of a statement that one package offers to another: a condition, a list of
+// columns, a common table expression. It is always a constant, never made of input.
+type SQL string
+
+// Batch is a transaction that is sent to the database in one round trip: no lock in it waits for
+// this process, not even if the process is stopped. A statement that depends on an earlier one
+// reads what that one wrote.
 type Batch struct {
 	pgx.Batch
 	after []func()
 }
 
-// Flag is something that one statement of a transaction tells those after it. It is down when the transaction begins.
-type Flag string
-
-// Raise is the expression that raises the flag.
-func (f Flag) Raise() string { return fmt.Sprintf(`set_config('sana.%s', 'up', true)`, f) }
-
-// IsUp is the condition that the flag was raised.
-func (f Flag) IsUp() string {
-	return fmt.Sprintf(`(coalesce(current_setting('sana.%s', true), '') = 'up')`, f)
-}
-
-// IsDown is the condition that the flag was not raised.
-func (f Flag) IsDown() string {
-	return fmt.Sprintf(`(coalesce(current_setting('sana.%s', true), '') <> 'up')`, f)
-}
-
-// Note is a text that one statement of a transaction leaves for those after it.
-type Note string
-
-// Leave is the expression that leaves the value of another one.
-func (n Note) Leave(expression string) string {
-	return fmt.Sprintf(`set_config('sana.%s', (%s)::text, true)`, n, expression)
-}
-
-// Left is the expression for what was left, NULL where nothing was.
-func (n Note) Left() string { return fmt.Sprintf(`nullif(current_setting('sana.%s', true), '')`, n) }
-
-// stopped is the flag of a batch whose further statements are not to happen.
-const stopped Flag = "stopped"
-
-// What statements of a batch say: the expression that stops it, and the condition that it was not stopped.
-var (
-	Stop   = stopped.Raise()
-	GoesOn = stopped.IsDown()
-)
-
-// AfterCommit has do called once the batch is committed.
+// AfterCommit calls do once the batch is committed.
 func (b *Batch) AfterCommit(do func()) { b.after = append(b.after, do) }
 
-// InBatch sends what queue queues as one transaction. Like InTx it begins anew, with an empty batch, when the database has
-// rolled it back for the sake of others.
+// InBatch sends the statements that queue adds as one transaction. Like InTx it retries, with an
+// empty batch, after a deadlock or a serialization failure.
 func InBatch(ctx context.Context, pool *pgxpool.Pool, queue func(b *Batch) error) error {
 	return again(ctx, func() (after []func(), err error) {
 		b := &Batch{}
@@ -68,7 +35,7 @@ func InBatch(ctx context.Context, pool *pgxpool.Pool, queue func(b *Batch) error
 	})
 }
 
-// Queue queues a statement with its arguments: pgx.NamedArgs, or none.
+// Queue adds a statement with its arguments: pgx.NamedArgs, or none.
 func (b *Batch) Queue(sql string, args ...any) *pgx.QueuedQuery {
 	if named, ok := soleNamed(args); ok {
 		sql, args = positional(sql, named)
@@ -84,8 +51,8 @@ func soleNamed(args []any) (pgx.NamedArgs, bool) {
 	return named, ok
 }
 
-// known are the statements that have been queued, with $1 for the first name, and the names in their order: pgx would read
-// the whole text each time, which is a tenth of what a sign-in costs here.
+// known caches the statements that were queued, with $1 for the first name, and the names in their
+// order: pgx would parse the whole text each time, which is a tenth of what a sign-in costs.
 var known sync.Map
 
 type statement struct {

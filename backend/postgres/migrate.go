@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,22 +9,17 @@ import (
 
 	"sana/migrations"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivermigrate"
 )
 
 // Head is the version of the schema that this program needs. A newer one is fine: every migration leaves the schema
 // usable by the release before it.
-const Head = 8
+const Head = 6
 
 const (
-	riverVersion     = 2 // our number for the migration in which River makes its tables
-	riverTarget      = 8 // River's number for its own newest migration, in the release that go.mod names
 	schemaTable      = "goose_db_version"
 	developmentTable = "goose_db_version_development"
 )
@@ -43,10 +37,7 @@ func Migrate(ctx context.Context, url string) ([]int64, error) {
 	if err != nil || version >= Head {
 		return nil, err
 	}
-	river := goose.NewGoMigration(riverVersion, &goose.GoFunc{
-		RunDB: func(ctx context.Context, _ *sql.DB) error { return migrateRiver(ctx, pool) },
-	}, nil)
-	return up(ctx, pool, migrations.Schema, schemaTable, goose.WithGoMigrations(river))
+	return up(ctx, pool, migrations.Schema, schemaTable)
 }
 
 // MigrateDevelopment makes the tables that only development has, under the same lock.
@@ -108,17 +99,6 @@ func up(ctx context.Context, pool *pgxpool.Pool, dir fs.FS, table string, option
 		applied[i] = r.Source.Version
 	}
 	return applied, nil
-}
-
-// migrateRiver runs River's own migrator, each of its steps in a transaction of its own: one of them adds a value to
-// an enum which the next one uses. It goes on where a killed run stopped.
-func migrateRiver(ctx context.Context, pool *pgxpool.Pool) error {
-	migrator, err := rivermigrate.New[pgx.Tx](riverpgxv5.New(pool), nil)
-	if err != nil {
-		return err
-	}
-	_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: riverTarget})
-	return err
 }
 
 // migrationPool has no statement timeout, because a migration may take long, and waits for a lock only shortly, because

@@ -112,9 +112,13 @@ func Error(operation string, err error) error {
 	return err
 }
 
+// ErrContended says that other transactions were faster whenever one was tried. Trying again later
+// can help.
+var ErrContended = errors.New("other transactions were faster in every round")
+
 // Away reports whether trying the same again later can help.
 func Away(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrContended) {
 		return true
 	}
 	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {

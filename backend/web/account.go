@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strconv"
 	"time"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
-	"github.com/jackc/pgx/v5"
 )
 
 type accountAnswer struct {
@@ -38,33 +38,18 @@ type accountEvent struct {
 	account.Details
 }
 
-// actor is who does what this request does.
-func (s *Server) actor(c *fiber.Ctx) account.Actor {
-	return account.Actor{Platform: platform.Of(c.Get(fiber.HeaderUserAgent)).String(), IP: s.clientIP(c)}
-}
-
-// readAccount returns the session of a request by somebody who is signed in, and his account, or fault.NotSignedIn. A
-// sealed session outlives its account; here it does not count.
-func (s *Server) readAccount(ctx context.Context, c *fiber.Ctx) (session.Session, account.Account, error) {
+// readAccount returns the account of a signed-in request, or fault.NotSignedIn. A session in a cookie can
+// outlive its account; here it does not count.
+func (s *Server) readAccount(ctx context.Context, c *fiber.Ctx) (account.Account, error) {
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
-		return session.Session{}, account.Account{}, err
+		return account.Account{}, err
 	}
-	found, err := s.Account.Find(ctx, current.User.ID)
-	return current, found, err
-}
-
-// readAccountRecently is readAccount, or fault.ReauthenticationRequired.
-func (s *Server) readAccountRecently(ctx context.Context, c *fiber.Ctx) (session.Session, account.Account, error) {
-	current, found, err := s.readAccount(ctx, c)
-	if err == nil {
-		err = s.requireRecent(ctx, current)
-	}
-	return current, found, err
+	return s.Account.Find(ctx, current.User.ID)
 }
 
 func (s *Server) getAccount(ctx context.Context, c *fiber.Ctx) error {
-	_, found, err := s.readAccount(ctx, c)
+	found, err := s.readAccount(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -79,37 +64,28 @@ func (s *Server) updateAccount(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if request.Name == nil {
-		return fault.New(fault.InvalidRequest, "Say the name that the account is to have; an empty one for none.")
+		return fault.New(fault.InvalidRequest, "The field name is missing; an empty name is none.")
 	}
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
 		return err
 	}
-	renamed, err := s.Account.Rename(ctx, current.User.ID, *request.Name, s.actor(c))
+	renamed, err := s.Account.Rename(ctx, current.User.ID, *request.Name, s.visitor(c))
 	if err != nil {
 		return err
 	}
 	return sendJSON(c, contentTypeJSON, accountAnswerOf(renamed))
 }
 
-// deleteAccount removes the account and all that is held about the person, ends his sessions, and queues the mail that says
-// so, together or not at all.
+// deleteAccount deletes the account. Repeated, it answers the same to a session that ended by that.
 func (s *Server) deleteAccount(ctx context.Context, c *fiber.Ctx) error {
-	current, _, err := s.readAccountRecently(ctx, c)
-	if err != nil {
-		return err
+	current, err := s.findSession(ctx, c)
+	if err == nil {
+		err = s.Auth.DeleteAccount(ctx, s.visitor(c), current)
 	}
-	userID := current.User.ID
-	err = s.Account.Delete(ctx, userID, func(ctx context.Context, tx pgx.Tx, email string) error {
-		if s.SharedSessions != nil {
-			if _, err := s.SharedSessions.EndOthers(ctx, tx, userID, "", s.ended(c, session.AccountDeleted)); err != nil {
-				return err
-			}
-		}
-		return s.SignIn.Forget(ctx, tx, s.client(c), userID, email)
-	})
-	if err != nil {
-		return err
+	ended, hasEnded := errors.AsType[*session.Ended](err)
+	if err != nil && !(hasEnded && ended.Reason == session.AccountDeleted) {
+		return notSignedIn(err)
 	}
 	s.device.clear(c)
 	return s.forgetSession(c)
@@ -122,15 +98,15 @@ func (s *Server) listAccountEvents(ctx context.Context, c *fiber.Ctx) error {
 	if isPaged {
 		text := utils.CopyString(c.Query("before"))
 		if !eventID.MatchString(text) {
-			return fault.New(fault.InvalidRequest, "The parameter before takes what next was in the answer before.")
+			return fault.New(fault.InvalidRequest, "The parameter before takes the value of next in the previous answer.")
 		}
 		before, _ = strconv.ParseInt(text, 10, 64) // 18 digits fit
 	}
-	current, _, err := s.readAccount(ctx, c)
+	owner, err := s.readAccount(ctx, c)
 	if err != nil {
 		return err
 	}
-	events, next, err := s.Account.Events(ctx, current.User.ID, before)
+	events, next, err := s.Account.Events(ctx, owner.ID, before)
 	if err != nil {
 		return err
 	}
@@ -148,10 +124,10 @@ func accountAnswerOf(a account.Account) accountAnswer {
 func accountEventsOf(events []account.Event) []accountEvent {
 	list := []accountEvent{}
 	for _, e := range events {
-		by := platform.Parse(e.By.Platform)
+		by := platform.Parse(e.Platform)
 		list = append(list, accountEvent{
 			ID: strconv.FormatInt(e.ID, 10), Kind: e.Kind, At: e.At.UTC(),
-			Browser: by.Browser, System: by.System, IP: e.By.IP, Details: e.Details,
+			Browser: by.Browser, System: by.System, IP: e.IP, Details: e.Details,
 		})
 	}
 	return list

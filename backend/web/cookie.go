@@ -19,6 +19,7 @@ type cookieSettings struct {
 const (
 	SessionCookieBase = "sana_session"
 	deviceCookie      = "sana_device"
+	browserCookie     = "sana_browser"
 )
 
 // deviceAge is how long a browser counts as known after a sign-in: what browsers allow (RFC 6265bis, 5.5).

@@ -48,7 +48,7 @@ func (s *Server) sessionDebug(ctx context.Context, c *fiber.Ctx) error {
 		Instance:    s.Instance,
 		Store:       s.Store,
 		Cookie:      s.cookie.name,
-		HasSession:  current.Token != "",
+		HasSession:  current.ID != "",
 		SessionKeys: []string{},
 		ClientIP:    s.clientIP(c),
 		UserAgent:   utils.CopyString(c.Get(fiber.HeaderUserAgent)),

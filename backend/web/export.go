@@ -5,14 +5,15 @@ import (
 	"encoding/json"
 	"time"
 
-	"sana/backend/account"
-	"sana/backend/signin"
+	"sana/backend/auth"
+	"sana/backend/challenge"
+	"sana/backend/outbox"
+	"sana/backend/session"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/jackc/pgx/v5"
 )
 
-// exportFile is everything that is held about a person, to keep.
+// exportFile is everything that is stored about a user.
 type exportFile struct {
 	ExportedAt       time.Time       `json:"exported_at"`
 	Notes            []string        `json:"notes"`
@@ -21,8 +22,8 @@ type exportFile struct {
 	SessionsComplete bool            `json:"sessions_complete"`
 	EndedSessions    []endedSession  `json:"ended_sessions"`
 	Events           []accountEvent  `json:"events"`
-	Codes            []heldCode      `json:"codes"`
-	Mails            []heldMail      `json:"mails"`
+	Codes            []storedCode    `json:"codes"`
+	Mails            []storedMail    `json:"mails"`
 }
 
 type endedSession struct {
@@ -30,19 +31,19 @@ type endedSession struct {
 	signedOut
 }
 
-type heldCode struct {
-	Email     string          `json:"email"`
-	Purpose   signin.Purpose  `json:"purpose"`
-	Browser   string          `json:"asked_with"`
-	Language  string          `json:"language"`
-	Delivery  signin.Delivery `json:"delivery"`
-	Tries     int             `json:"tries"`
-	SentAt    time.Time       `json:"sent_at"`
-	ExpiresAt time.Time       `json:"expires_at"`
-	UsedAt    *time.Time      `json:"used_at,omitempty"`
+type storedCode struct {
+	Email     string            `json:"email"`
+	Purpose   challenge.Purpose `json:"purpose"`
+	Browser   string            `json:"asked_with"`
+	Language  string            `json:"language"`
+	Delivery  outbox.State      `json:"delivery"`
+	Tries     int               `json:"tries"`
+	SentAt    time.Time         `json:"sent_at"`
+	ExpiresAt time.Time         `json:"expires_at"`
+	UsedAt    *time.Time        `json:"used_at,omitempty"`
 }
 
-type heldMail struct {
+type storedMail struct {
 	Email     string    `json:"email"`
 	OldEmail  string    `json:"old_email,omitempty"`
 	NewEmail  string    `json:"new_email,omitempty"`
@@ -61,63 +62,57 @@ var exportNotes = []string{
 		"from which nobody can tell whose they are; so they cannot be in this file. They go within a day, one of them with your next sign-in.",
 }
 
-// exportAccount answers a file with everything that is held about the person, and writes down that it was taken.
+// exportAccount answers a file with everything that is stored about the user.
 func (s *Server) exportAccount(ctx context.Context, c *fiber.Ctx) error {
-	current, _, err := s.readAccountRecently(ctx, c)
+	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
 		return err
 	}
-	file := exportFile{Notes: exportNotes, SessionsComplete: s.SharedSessions != nil, EndedSessions: []endedSession{}}
-	if file.Sessions, err = s.sessionsOf(ctx, c, current); err != nil {
-		return err
-	}
-	if s.SharedSessions != nil {
-		ended, err := s.SharedSessions.ListEnded(ctx, current.User.ID)
-		if err != nil {
-			return err
-		}
-		for _, e := range ended {
-			file.EndedSessions = append(file.EndedSessions, endedSession{e.ID, signedOut{string(e.Reason), e.At.UTC(), e.By}})
-		}
-	}
-	err = s.Account.Export(ctx, current.User.ID, s.actor(c), func(ctx context.Context, tx pgx.Tx, held account.Copy) error {
-		file.ExportedAt, file.Account, file.Events = held.At.UTC(), accountAnswerOf(held.Account), accountEventsOf(held.Events)
-		codes, mails, err := s.SignIn.Held(ctx, tx, held.ID, held.Email)
-		file.Codes, file.Mails = heldCodesOf(codes), heldMailsOf(mails)
-		return err
-	})
+	stored, err := s.Auth.Export(ctx, s.visitor(c), current)
 	if err != nil {
 		return err
 	}
-	body, err := json.MarshalIndent(file, "", "  ")
+	body, err := json.MarshalIndent(exportFileOf(stored, current), "", "  ")
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentDisposition, `attachment; filename="sana-export-`+file.ExportedAt.Format(time.DateOnly)+`.json"`)
+	c.Set(fiber.HeaderContentDisposition, `attachment; filename="sana-export-`+stored.At.UTC().Format(time.DateOnly)+`.json"`)
 	c.Set(fiber.HeaderContentType, contentTypeJSON)
 	return c.Send(body)
 }
 
-func heldCodesOf(codes []signin.HeldCode) []heldCode {
-	list := []heldCode{}
-	for _, h := range codes {
-		held := heldCode{
-			Email: h.Email, Purpose: h.Purpose, Browser: h.Platform, Language: h.Language, Delivery: h.Delivery, Tries: h.Tries,
-			SentAt: h.SentAt.UTC(), ExpiresAt: h.ExpiresAt.UTC(),
-		}
-		if h.UsedAt != nil {
-			used := h.UsedAt.UTC()
-			held.UsedAt = &used
-		}
-		list = append(list, held)
+func exportFileOf(stored auth.Copy, current session.Session) exportFile {
+	file := exportFile{
+		ExportedAt:       stored.At.UTC(),
+		Notes:            exportNotes,
+		Account:          accountAnswerOf(stored.Account),
+		Sessions:         listedSessionsOf(stored.Sessions, current),
+		SessionsComplete: stored.SessionsComplete,
+		EndedSessions:    []endedSession{},
+		Events:           accountEventsOf(stored.Events),
+		Codes:            []storedCode{},
+		Mails:            []storedMail{},
 	}
-	return list
+	for _, e := range stored.Ended {
+		file.EndedSessions = append(file.EndedSessions, endedSession{e.ID, signedOut{string(e.Reason), e.At.UTC(), e.By}})
+	}
+	for _, code := range stored.Codes {
+		file.Codes = append(file.Codes, storedCodeOf(code))
+	}
+	for _, n := range stored.Notices {
+		file.Mails = append(file.Mails, storedMail{n.Email, n.OldEmail, n.NewEmail, n.Language, n.Platform, n.IP, n.CreatedAt.UTC()})
+	}
+	return file
 }
 
-func heldMailsOf(mails []signin.HeldMail) []heldMail {
-	list := []heldMail{}
-	for _, h := range mails {
-		list = append(list, heldMail{h.Email, h.OldEmail, h.NewEmail, h.Language, h.Platform, h.IP, h.CreatedAt.UTC()})
+func storedCodeOf(stored challenge.Stored) storedCode {
+	code := storedCode{
+		Email: stored.Email, Purpose: stored.Purpose, Browser: stored.Platform, Language: stored.Language,
+		Delivery: stored.Delivery, Tries: stored.Tries, SentAt: stored.SentAt.UTC(), ExpiresAt: stored.ExpiresAt.UTC(),
 	}
-	return list
+	if stored.UsedAt != nil {
+		used := stored.UsedAt.UTC()
+		code.UsedAt = &used
+	}
+	return code
 }

@@ -33,6 +33,7 @@ var statusOf = map[fault.Code]int{
 	fault.EventRefused:             http.StatusNotAcceptable,
 	fault.RequestTimeout:           http.StatusRequestTimeout,
 	fault.NotWithThisStore:         http.StatusConflict,
+	fault.BrowserTokenMissing:      http.StatusConflict,
 	fault.EmailTaken:               http.StatusConflict,
 	fault.CodeExpired:              http.StatusGone,
 	fault.RequestTooLarge:          http.StatusRequestEntityTooLarge,
@@ -82,6 +83,9 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 func (s *Server) writeProblem(c *fiber.Ctx, f *fault.Error) error {
 	s.writeHeaders(c)
 	c.Response().Header.DelAllCookies()
+	if s.givesBrowser(c, f) {
+		s.giveBrowser(c)
+	}
 	if f.Code == fault.HeaderTooLarge {
 		return s.sendTooLargePage(c)
 	}

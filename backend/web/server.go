@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"sana/backend/account"
+	"sana/backend/auth"
 	"sana/backend/inbox"
 	"sana/backend/mail"
 	"sana/backend/metrics"
 	"sana/backend/session"
-	"sana/backend/signin"
 	"sana/backend/tracing"
 
 	"github.com/gofiber/fiber/v2"
@@ -42,11 +42,12 @@ var DefaultBounds = Bounds{Read: 10 * time.Second, Write: 10 * time.Second, Idle
 
 // Options are the parts that package web puts on the wire.
 type Options struct {
-	SignIn           *signin.Service
+	Auth             *auth.Service
 	Account          *account.Service
 	Sessions         session.Store
-	MailEvents       *mail.MailgunEvents             // nil where nobody is to tell what became of mails
-	SharedSessions   *session.Shared                 // Sessions again where it is this store; nil where nobody can list sessions
+	SharedSessions   *session.Shared     // Sessions again if they are rows, else nil
+	MailEvents       *mail.MailgunEvents // nil without MAILGUN_WEBHOOK_KEY
+	TakeMailEvent    func(ctx context.Context, event mail.Event) error
 	Store            string                          // the store's name, for the development pages
 	Ready            func(ctx context.Context) error // nil when traffic may come
 	Proven           func(proof string) bool         // whether whoever sends it holds the secret keys; nil where nobody does
@@ -65,15 +66,16 @@ type Options struct {
 // Server answers requests.
 type Server struct {
 	Options
-	app    *fiber.App
-	files  map[string]*file
-	cookie cookieSettings // of the session
-	device cookieSettings // of a browser that has signed in
-	hosts  hosts
-	always *fasthttp.ResponseHeader // see headersOfAll
-	routed map[endpoint]*observed
-	other  *observed // what no route answers
-	broken *observed // what has come to none
+	app     *fiber.App
+	files   map[string]*file
+	cookie  cookieSettings // of the session
+	device  cookieSettings // makes a browser known for an address
+	browser cookieSettings // identifies a browser
+	hosts   hosts
+	always  *fasthttp.ResponseHeader // see headersOfAll
+	routed  map[endpoint]*observed
+	other   *observed // what no route answers
+	broken  *observed // what has come to none
 
 	listener atomic.Pointer[listener]
 	retiring atomic.Bool
@@ -94,6 +96,7 @@ func New(o Options) (*Server, error) {
 		files:   files,
 		cookie:  newCookieSettings(SessionCookieBase, https),
 		device:  newCookieSettings(deviceCookie, https),
+		browser: newCookieSettings(browserCookie, https),
 		hosts:   newHosts(o.PublicURL, o.Inbox != nil),
 		always:  headersOfAll(https),
 	}

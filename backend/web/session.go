@@ -11,23 +11,21 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// currentSession says who is signed in: at once where this process has a copy of the session, for then nothing needs a
-// deadline, else with the store.
+// currentSession answers who the current user is: from this process' cache if it has the session, which
+// needs no deadline, else from the store.
 func (s *Server) currentSession(c *fiber.Ctx) error {
 	if s.SharedSessions != nil {
 		if known := s.SharedSessions.ReadCached(s.cookie.value(c)); known != nil {
 			if answer := known.Memo.Load(); answer != nil {
 				return sendEncoded(c, contentTypeJSON, answer)
 			}
-			if who := known.Session(); who.User != nil {
-				return sendKnown(c, who, &known.Memo)
-			}
+			return sendKnown(c, known.Session(), &known.Memo)
 		}
 	}
 	return s.handle(s.readCurrentSession)(c)
 }
 
-// sendKnown encodes the answer, once for each copy: only that of somebody who is signed in is kept.
+// sendKnown encodes the answer, once for each cached session.
 func sendKnown(c *fiber.Ctx, who session.Session, memo *session.Memo) error {
 	answer, err := json.Marshal(currentAnswerOf(who))
 	if err != nil {
@@ -45,8 +43,8 @@ func (s *Server) readCurrentSession(ctx context.Context, c *fiber.Ctx) error {
 	return sendJSON(c, contentTypeJSON, currentAnswerOf(current))
 }
 
-// findSession returns the session of a request, or session.ErrNone, and gives the browser the new token where the store
-// has renewed it.
+// findSession returns the session of a request, or session.ErrNone, and gives the browser the new token
+// if the store has renewed it.
 func (s *Server) findSession(ctx context.Context, c *fiber.Ctx) (session.Session, error) {
 	token := s.cookie.token(c)
 	if token == "" {
@@ -62,7 +60,7 @@ func (s *Server) findSession(ctx context.Context, c *fiber.Ctx) (session.Session
 	return found, nil
 }
 
-// readSession returns the session of a request, an empty one where there is none.
+// readSession returns the session of a request, an empty one if there is none.
 func (s *Server) readSession(ctx context.Context, c *fiber.Ctx) (session.Session, error) {
 	found, err := s.findSession(ctx, c)
 	if errors.Is(err, session.ErrNone) {
@@ -71,38 +69,21 @@ func (s *Server) readSession(ctx context.Context, c *fiber.Ctx) (session.Session
 	return found, err
 }
 
-// readSignedIn returns the session of a request by somebody who is signed in, or fault.NotSignedIn with the reason, where
-// one is known.
+// readSignedIn returns the session of a request, or fault.NotSignedIn with the reason, if one is known.
 func (s *Server) readSignedIn(ctx context.Context, c *fiber.Ctx) (session.Session, error) {
 	found, err := s.findSession(ctx, c)
-	if err == nil && found.User != nil {
-		return found, nil
-	}
-	if err == nil {
-		err = session.ErrNone
-	}
-	return session.Session{}, notSignedIn(err)
+	return found, notSignedIn(err)
 }
 
-// notSignedIn makes fault.NotSignedIn of a session.ErrNone, with the reason where one is known. Other errors stay as they
-// are.
+// notSignedIn makes fault.NotSignedIn of a session.ErrNone, with the reason if one is known. It returns
+// other errors unchanged.
 func notSignedIn(err error) error {
 	if !errors.Is(err, session.ErrNone) {
 		return err
 	}
-	none := fault.New(fault.NotSignedIn, "Nobody is signed in here.")
+	none := fault.New(fault.NotSignedIn, "You are not signed in.")
 	if ended, ok := errors.AsType[*session.Ended](err); ok {
 		none.SignedOut = &fault.SignedOut{Reason: string(ended.Reason), At: ended.At, By: ended.By}
 	}
 	return none
-}
-
-// requireRecent returns fault.ReauthenticationRequired unless the person has signed in just now.
-func (s *Server) requireRecent(ctx context.Context, current session.Session) error {
-	recent, err := s.SignIn.IsRecent(ctx, current.User.SignedInAt)
-	if err == nil && !recent {
-		err = fault.New(fault.ReauthenticationRequired,
-			"For this you must have signed in during the last ten minutes. Ask for a code for your address and type it; you stay signed in.")
-	}
-	return err
 }

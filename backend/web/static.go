@@ -216,12 +216,21 @@ func (s *Server) sendFile(c *fiber.Ctx, f *file) error {
 		sent, coding = f.takenBy(c.Get(fiber.HeaderAcceptEncoding))
 	}
 	c.Set(fiber.HeaderCacheControl, f.cacheControl)
+	if f.policy != "" && s.needsBrowser(c) {
+		// The answer sets a cookie: nothing may keep it, and it must not become a 304 without that.
+		s.giveBrowser(c)
+		return sendContent(c, f.contentType, sent, coding)
+	}
 	c.Set(fiber.HeaderETag, sent.etag)
 	if c.Response().StatusCode() == fiber.StatusOK && names(c.Get(fiber.HeaderIfNoneMatch), sent.etag) {
 		c.Status(fiber.StatusNotModified)
 		return nil
 	}
-	c.Set(fiber.HeaderContentType, f.contentType)
+	return sendContent(c, f.contentType, sent, coding)
+}
+
+func sendContent(c *fiber.Ctx, contentType string, sent content, coding string) error {
+	c.Set(fiber.HeaderContentType, contentType)
 	if coding != "" {
 		c.Set(fiber.HeaderContentEncoding, coding)
 	}

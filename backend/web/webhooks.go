@@ -31,7 +31,7 @@ func (s *Server) takeMailgunEvent(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return fault.Wrap(fault.InvalidRequest, "The body is no event of Mailgun's.", err)
 	}
-	if err := s.SignIn.TakeEvent(ctx, event); err != nil {
+	if err := s.TakeMailEvent(ctx, event); err != nil {
 		return err
 	}
 	s.Log.InfoContext(ctx, "mail event", "request_id", requestID(c), "ref", event.Ref, "fate", event.Fate)

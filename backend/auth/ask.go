@@ -1,0 +1,233 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"sana/backend/account"
+	"sana/backend/challenge"
+	"sana/backend/fault"
+	"sana/backend/outbox"
+	"sana/backend/session"
+	"sana/backend/throttle"
+	"sana/backend/visitor"
+)
+
+// CodeRequest is the result of a request for a code. It does not depend on whether the address is
+// known.
+type CodeRequest struct {
+	Email    string
+	Queued   bool // a mail was queued; if not, the address has had enough mail for now
+	Now      time.Time
+	ResendAt time.Time           // when the next mail can be requested
+	Code     challenge.Challenge // the browser's valid code for the address; its ID is "" if there is none
+}
+
+// target is what a code is requested for.
+type target struct {
+	email     string
+	purpose   challenge.Purpose
+	sessionID string // of a step-up and a change of address
+	userID    string // likewise
+}
+
+// query means the challenges of a browser for this target.
+func (t target) query(v visitor.Visitor) challenge.Query {
+	return challenge.Query{Browser: v.Browser, Email: t.email, Purpose: t.purpose, SessionID: t.sessionID}
+}
+
+// RequestCode creates a challenge for an address and queues its mail. If a valid code of this browser
+// for the address exists, that one is sent again. A request from a session for its own address is a
+// step-up. current is the session of the request, if any.
+//
+// It returns fault.InvalidEmail, fault.BrowserTokenMissing (nothing was written) and
+// fault.TooManyRequests. An address that has had enough mail is no error: see CodeRequest.
+func (s *Service) RequestCode(ctx context.Context, v visitor.Visitor, current session.Session, address string) (CodeRequest, error) {
+	email, err := account.ParseAddress(address)
+	if err != nil {
+		return CodeRequest{}, err
+	}
+	t := target{email: email, purpose: challenge.SignIn}
+	if current.ID != "" && current.User.Email == email {
+		if t, err = s.stepUp(ctx, current); err != nil {
+			return CodeRequest{}, err
+		}
+	}
+	return s.request(ctx, v, t)
+}
+
+// stepUp is the target of a session for its own address. A session in a cookie can outlive its
+// account; it can only sign in anew.
+func (s *Service) stepUp(ctx context.Context, current session.Session) (target, error) {
+	email := current.User.Email
+	owner, err := s.Accounts.Find(ctx, current.User.ID)
+	switch {
+	case fault.Is(err, fault.NotSignedIn), err == nil && owner.Email != email:
+		return target{email: email, purpose: challenge.SignIn}, nil
+	case err != nil:
+		return target{}, err
+	}
+	return target{email: email, purpose: challenge.StepUp, sessionID: current.ID, userID: owner.ID}, nil
+}
+
+// ResendCode requests the code of a pending challenge of the browser again: the one with this id, or
+// the newest if id is "". Errors are those of RequestCode, and fault.NoPendingCode.
+func (s *Service) ResendCode(ctx context.Context, v visitor.Visitor, id string) (CodeRequest, error) {
+	return s.resend(ctx, v, challenge.Query{Browser: v.Browser, ID: id, Purpose: challenge.SignIn})
+}
+
+func (s *Service) resend(ctx context.Context, v visitor.Visitor, q challenge.Query) (CodeRequest, error) {
+	if v.Browser == "" {
+		return CodeRequest{}, errBrowserTokenMissing()
+	}
+	c, err := s.pending(ctx, q)
+	if err != nil {
+		return CodeRequest{}, err
+	}
+	return s.request(ctx, v, target{email: c.Email, purpose: c.Purpose, sessionID: c.SessionID, userID: c.UserID})
+}
+
+// PendingCode returns the challenge that a page of the browser shows: the one with this id, or the
+// newest if id is "". It returns fault.NoPendingCode if there is none.
+func (s *Service) PendingCode(ctx context.Context, v visitor.Visitor, id string) (challenge.Challenge, error) {
+	return s.pending(ctx, challenge.Query{Browser: v.Browser, ID: id, Purpose: challenge.SignIn})
+}
+
+func (s *Service) pending(ctx context.Context, q challenge.Query) (challenge.Challenge, error) {
+	if q.Browser == "" {
+		return challenge.Challenge{}, challenge.ErrNonePending()
+	}
+	return challenge.Pending(ctx, s.DB, q)
+}
+
+// CancelCode withdraws a pending challenge of the browser: the one with this id, or the newest if id is
+// "". If there is none, nothing happens.
+func (s *Service) CancelCode(ctx context.Context, v visitor.Visitor, id string) error {
+	return s.cancel(ctx, challenge.Query{Browser: v.Browser, ID: id, Purpose: challenge.SignIn})
+}
+
+func (s *Service) cancel(ctx context.Context, q challenge.Query) error {
+	if q.Browser == "" {
+		return nil
+	}
+	return challenge.Cancel(ctx, s.DB, q)
+}
+
+// sendLimits are the budgets of a mail to an address.
+type sendLimits struct {
+	networks throttle.Budgets // of the visitor's networks; empty for a browser that is known for the address
+	own      throttle.Budgets // of the address, or of the known browser
+	both     throttle.Budgets
+	inARow   throttle.Budgets // of wrong codes: they decide the format of the code, and are not counted here
+	read     throttle.Budgets // all of them
+	lock     string           // the name of a lock that every request for this mailbox takes
+}
+
+func (s *Service) sendLimits(v visitor.Visitor, email string) sendLimits {
+	box := mailbox(email)
+	networks, own := s.Limits.SentByNetworks(v.Networks), []throttle.Use{throttle.SentByAddress.Of(box)}
+	if device := s.deviceID(v.Device, email); device != "" {
+		networks = nil
+		own = []throttle.Use{throttle.SentByDevice.Of(email, device), throttle.SentToDevices.Of(box)}
+	}
+	inARow := throttle.WrongInARow.Of(email)
+	both := append(append([]throttle.Use{}, networks...), own...)
+	return sendLimits{
+		networks: s.Limits.Budgets(networks...),
+		own:      s.Limits.Budgets(own...),
+		both:     s.Limits.Budgets(both...),
+		inARow:   s.Limits.Budgets(inARow),
+		read:     s.Limits.Budgets(append(both, inARow)...),
+		lock:     "mailbox " + box,
+	}
+}
+
+// request reads, decides and writes, and starts again if another request was faster.
+func (s *Service) request(ctx context.Context, v visitor.Visitor, t target) (CodeRequest, error) {
+	if v.Browser == "" {
+		return CodeRequest{}, errBrowserTokenMissing()
+	}
+	limits := s.sendLimits(v, t.email)
+	for range maxRounds {
+		request, done, err := s.requestOnce(ctx, v, t, limits)
+		if err != nil || done {
+			return request, err
+		}
+	}
+	return CodeRequest{}, errContended("request code")
+}
+
+func (s *Service) requestOnce(
+	ctx context.Context, v visitor.Visitor, t target, limits sendLimits,
+) (_ CodeRequest, done bool, err error) {
+	known, counts, err := challenge.Find(ctx, s.DB, t.query(v), limits.read)
+	if err != nil {
+		return CodeRequest{}, false, err
+	}
+
+	// A network that has asked too often is told so.
+	if verdict := limits.networks.Judge(counts); verdict.Refused != nil {
+		s.Metrics.CodeAsked()
+		s.Metrics.Refused(verdict.Refused.Label())
+		return CodeRequest{}, false, errNetwork("requests for codes came", verdict.Wait)
+	}
+
+	// A valid code in the right format is sent again.
+	format, err := s.format(ctx, limits.inARow.Judge(counts).Refused != nil)
+	if err != nil {
+		return CodeRequest{}, false, err
+	}
+	if !known.IsOpen() || format.Kind == challenge.Alphanumeric && known.Format.Kind != format.Kind {
+		known = challenge.Challenge{Now: counts.Now}
+	}
+	renewable := known.ID != "" && known.ExpiresAt.Sub(known.Now) > challenge.RenewBefore
+	if renewable && known.Now.Before(known.ResendAt) {
+		return noMail(t, known, known.ResendAt), true, nil
+	}
+
+	// An address that has had enough mail gets none. That is not told: anybody could have caused it.
+	if verdict := limits.own.Judge(counts); verdict.Refused != nil {
+		s.Metrics.CodeAsked()
+		s.Metrics.Refused(verdict.Refused.Label())
+		done, err := s.countNetworks(ctx, limits)
+		return noMail(t, known, verdict.Next), done, err
+	}
+	resendIn := max(throttle.ResendAfter, limits.own.NextAfter(counts))
+	var made challenge.Challenge
+	if renewable {
+		made, err = s.sendAgain(ctx, known, limits, resendIn)
+	} else {
+		made, err = s.create(ctx, v, t, format, limits, resendIn)
+	}
+	if err != nil || made.ID == "" {
+		return CodeRequest{}, false, err
+	}
+	s.Metrics.CodeAsked()
+	return CodeRequest{Email: t.email, Queued: true, Now: made.Now, ResendAt: made.ResendAt, Code: made}, true, nil
+}
+
+// noMail is the result if no mail was queued; known is the browser's valid code, if any.
+func noMail(t target, known challenge.Challenge, resendAt time.Time) CodeRequest {
+	known.ResendAt = resendAt
+	return CodeRequest{Email: t.email, Now: known.Now, ResendAt: resendAt, Code: known}
+}
+
+// format is that of new codes: longer ones while the service is under attack, and codes that cannot be
+// guessed after too many wrong ones in a row.
+func (s *Service) format(ctx context.Context, unguessable bool) (challenge.Format, error) {
+	if unguessable {
+		return challenge.Format{Kind: challenge.Alphanumeric, Length: throttle.AlphanumericLength}, nil
+	}
+	attacked, err := s.Limits.UnderAttack(ctx)
+	length := s.CodeLength
+	if attacked {
+		length = max(length, throttle.AttackLength)
+	}
+	return challenge.Format{Kind: challenge.Digits, Length: length}, err
+}
+
+// asQueued is a challenge whose newest mail has just been queued.
+func asQueued(c challenge.Challenge) challenge.Challenge {
+	c.Delivery, c.Reason = outbox.Queued, ""
+	return c
+}

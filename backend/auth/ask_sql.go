@@ -1,0 +1,153 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sana/backend/challenge"
+	"sana/backend/mail"
+	"sana/backend/postgres"
+	"sana/backend/throttle"
+	"sana/backend/tracing"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// createChallenge checks and counts the limits, creates a challenge and queues its mail. It returns
+// the row, or none if a limit is reached or the browser has a challenge that can be sent again.
+const createChallenge = `
+	WITH ` + string(throttle.Full) + `,
+	granted AS (
+	    INSERT INTO challenges (
+	        id, browser, email, purpose, session_id, user_id, key_id, code_kind, code_length, verifier,
+	        language, platform, resend_at, expires_at)
+	    SELECT @id::uuid, @browser, @email, @purpose, nullif(@session, '')::uuid, nullif(@user, '')::uuid,
+	           @key, @kind, @length::smallint, @verifier::bytea,
+	           @language, @platform, now() + @resend_in::interval, now() + @lifetime::interval
+	    WHERE ` + string(throttle.NotFull) + `
+	      AND NOT EXISTS (
+	          SELECT
+	          FROM challenges
+	          WHERE ` + string(challenge.Fits) + `
+	            AND ` + string(challenge.IsRenewable) + `
+	            AND (code_kind = @kind OR @kind = 'digits'))
+	    RETURNING id, sent_at, resend_at, expires_at
+	),
+	counted AS (` + string(throttle.Count) + `),
+	queued AS (
+	    INSERT INTO mails (ref, number, template, trace)
+	    SELECT id, 1, '` + codeTemplate + `', @trace
+	    FROM granted
+	)
+	SELECT 1, now(), sent_at, resend_at, expires_at
+	FROM granted`
+
+// create creates a challenge. Its ID is "" if another request was faster.
+func (s *Service) create(
+	ctx context.Context, v visitor.Visitor, t target, format challenge.Format, limits sendLimits, resendIn time.Duration,
+) (challenge.Challenge, error) {
+	key := s.Keys.Current()
+	c := challenge.Challenge{
+		ID: challenge.NewID(), Email: t.email, Purpose: t.purpose, SessionID: t.sessionID, UserID: t.userID,
+		Format: format, KeyID: key.ID,
+	}
+	args := pgx.NamedArgs{
+		"id": c.ID, "email": t.email, "purpose": t.purpose, "session": t.sessionID, "user": t.userID,
+		"key": key.ID, "kind": format.Kind, "length": format.Length,
+		"verifier": challenge.Verifier(v.Browser, c.ID, challenge.Code(key, c)),
+		"language": mail.MatchLanguage(v.AcceptLanguage), "platform": v.Platform,
+		"resend_in": resendIn, "lifetime": throttle.CodeLifetime, "trace": tracing.Traceparent(ctx),
+	}
+	t.query(v).Args(args)
+	return s.writeRequest(ctx, "create challenge", createChallenge, c, args, limits)
+}
+
+// resendChallenge checks and counts the limits and queues the next mail of a challenge. It returns the
+// row, or none if a limit is reached or the challenge changed meanwhile.
+const resendChallenge = `
+	WITH ` + string(throttle.Full) + `,
+	granted AS (
+	    UPDATE challenges
+	    SET sent_at = now(),
+	        resend_at = now() + @resend_in::interval
+	    WHERE id = @id
+	      AND ` + string(challenge.IsRenewable) + `
+	      AND resend_at <= now()
+	      AND ` + string(throttle.NotFull) + `
+	    RETURNING id, sent_at, resend_at, expires_at
+	),
+	counted AS (` + string(throttle.Count) + `),
+	queued AS (
+	    INSERT INTO mails (ref, number, template, trace)
+	    SELECT id, (SELECT max(number) + 1 FROM mails WHERE ref = granted.id), '` + codeTemplate + `', @trace
+	    FROM granted
+	    RETURNING number
+	)
+	SELECT queued.number, now(), sent_at, resend_at, expires_at
+	FROM granted
+	CROSS JOIN queued`
+
+// sendAgain queues the mail of a challenge again. ID is "" if another request was faster.
+func (s *Service) sendAgain(
+	ctx context.Context, c challenge.Challenge, limits sendLimits, resendIn time.Duration,
+) (challenge.Challenge, error) {
+	args := pgx.NamedArgs{"id": c.ID, "resend_in": resendIn, "trace": tracing.Traceparent(ctx)}
+	return s.writeRequest(ctx, "resend code", resendChallenge, c, args, limits)
+}
+
+// writeRequest runs a statement that queues a mail for c, under the locks of its limits, and wakes the
+// outbox. It returns c as it then is, or an empty challenge if the statement returned no row.
+func (s *Service) writeRequest(
+	ctx context.Context, operation, sql string, c challenge.Challenge, args pgx.NamedArgs, limits sendLimits,
+) (challenge.Challenge, error) {
+	limits.both.Args(args)
+	granted := false
+	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
+		granted = false
+		limits.both.Lock(b, limits.lock)
+		b.Queue(sql, args).QueryRow(func(row pgx.Row) error {
+			err := row.Scan(&c.Mails, &c.Now, &c.SentAt, &c.ResendAt, &c.ExpiresAt)
+			granted = err == nil
+			return ignoreNoRows(err)
+		})
+		b.AfterCommit(s.Outbox.Wake)
+		return nil
+	})
+	if err != nil || !granted {
+		return challenge.Challenge{}, postgres.Error(operation, err)
+	}
+	return asQueued(c), nil
+}
+
+// countNetworks counts a request for an address that gets no mail against the visitor's networks. It
+// returns false if another request was faster.
+func (s *Service) countNetworks(ctx context.Context, limits sendLimits) (counted bool, err error) {
+	if limits.networks.Empty() {
+		return true, nil
+	}
+	args := pgx.NamedArgs{}
+	limits.networks.Args(args)
+	err = postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
+		limits.networks.Lock(b)
+		b.Queue(`
+			WITH `+string(throttle.Full)+`,
+			granted AS (
+			    SELECT true
+			    WHERE `+string(throttle.NotFull)+`
+			),
+			counted AS (`+string(throttle.Count)+`)
+			SELECT EXISTS (SELECT FROM granted)`, args).QueryRow(func(row pgx.Row) error { return row.Scan(&counted) })
+		return nil
+	})
+	return counted, postgres.Error("count request", err)
+}
+
+// ignoreNoRows is for statements that may return no row.
+func ignoreNoRows(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	return err
+}

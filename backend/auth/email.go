@@ -1,0 +1,248 @@
+package auth
+
+import (
+	"context"
+	"errors"
+
+	"sana/backend/account"
+	"sana/backend/challenge"
+	"sana/backend/fault"
+	"sana/backend/outbox"
+	"sana/backend/postgres"
+	"sana/backend/session"
+	"sana/backend/throttle"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// EmailChange is the result of a change of address.
+type EmailChange struct {
+	Account account.Account
+	Session session.Session // the current one, with the new address; Token is another one for a session in a cookie
+	Device  string          // the token that makes the browser known for the new address
+}
+
+// RequestEmailChange sends a code to the address that the account of a session is to have. Whether
+// another account has that address is not looked at before the code is right.
+//
+// It returns fault.ReauthenticationRequired, fault.InvalidEmail, fault.EmailUnchanged,
+// fault.SignUpClosed for an address that no account may have, and the errors of RequestCode.
+func (s *Service) RequestEmailChange(
+	ctx context.Context, v visitor.Visitor, current session.Session, address string,
+) (CodeRequest, error) {
+	owner, err := s.recentOwner(ctx, current)
+	if err != nil {
+		return CodeRequest{}, err
+	}
+	email, err := account.ParseAddress(address)
+	switch {
+	case err != nil:
+		return CodeRequest{}, err
+	case email == owner.Email:
+		return CodeRequest{}, fault.New(fault.EmailUnchanged,
+			"This is the address of your account already. Type the new address.")
+	case !s.SignUp.allowsAddress(email):
+		return CodeRequest{}, fault.New(fault.SignUpClosed, "Addresses of this domain are not accepted here. Choose another one.")
+	}
+	return s.request(ctx, v, target{
+		email: email, purpose: challenge.ChangeEmail, sessionID: current.ID, userID: owner.ID,
+	})
+}
+
+// changeQuery means the browser's pending change of address of a session.
+func changeQuery(v visitor.Visitor, current session.Session, id string) challenge.Query {
+	return challenge.Query{Browser: v.Browser, ID: id, Purpose: challenge.ChangeEmail, SessionID: current.ID}
+}
+
+// ResendEmailChange is ResendCode for a change of address.
+func (s *Service) ResendEmailChange(ctx context.Context, v visitor.Visitor, current session.Session, id string) (CodeRequest, error) {
+	if _, err := s.Accounts.Find(ctx, current.User.ID); err != nil {
+		return CodeRequest{}, err
+	}
+	return s.resend(ctx, v, changeQuery(v, current, id))
+}
+
+// PendingEmailChange is PendingCode for a change of address.
+func (s *Service) PendingEmailChange(
+	ctx context.Context, v visitor.Visitor, current session.Session, id string,
+) (challenge.Challenge, error) {
+	if _, err := s.Accounts.Find(ctx, current.User.ID); err != nil {
+		return challenge.Challenge{}, err
+	}
+	return s.pending(ctx, changeQuery(v, current, id))
+}
+
+// CancelEmailChange is CancelCode for a change of address.
+func (s *Service) CancelEmailChange(ctx context.Context, v visitor.Visitor, current session.Session, id string) error {
+	return s.cancel(ctx, changeQuery(v, current, id))
+}
+
+// VerifyEmailChange compares a code with the pending change of address of a session, for one address or
+// the newest if address is "". The right code gives the account its new address, revokes all other
+// sessions of the user, since one of them may be of somebody who reads the old mailbox, and tells both
+// addresses by mail. It is no fresh sign-in. Errors are those of VerifyCode, fault.NotSignedIn, and
+// fault.EmailTaken, which is told after the right code only. Like VerifyCode it can be repeated.
+func (s *Service) VerifyEmailChange(
+	ctx context.Context, v visitor.Visitor, current session.Session, address, code string,
+) (EmailChange, error) {
+	owner, err := s.Accounts.Find(ctx, current.User.ID)
+	if err != nil {
+		return EmailChange{}, err
+	}
+	q, err := s.pendingChange(ctx, v, current, address)
+	if err != nil {
+		return EmailChange{}, err
+	}
+	for range maxRounds {
+		g, err := s.compare(ctx, v, q, code)
+		if err != nil {
+			return EmailChange{}, err
+		}
+		if !g.right {
+			if err := s.refuse(ctx, g); err != nil {
+				return EmailChange{}, err
+			}
+			continue
+		}
+		outcome := g.challenge.Outcome
+		if !g.challenge.IsSpent() {
+			outcome, err = s.changeEmail(ctx, g, owner, current)
+			if errors.Is(err, errTooSlow) {
+				continue
+			}
+			if err != nil {
+				return EmailChange{}, err
+			}
+			s.Limits.CountAttempt(true)
+			s.Metrics.CodeTried(true)
+		}
+		return s.changedEmail(ctx, g, outcome, current)
+	}
+	return EmailChange{}, errContended("change address")
+}
+
+func (s *Service) pendingChange(ctx context.Context, v visitor.Visitor, current session.Session, address string) (challenge.Query, error) {
+	q := changeQuery(v, current, "")
+	if address != "" {
+		email, err := account.ParseAddress(address)
+		q.Email = email
+		return q, err
+	}
+	return s.newest(ctx, q)
+}
+
+// spendChange spends the code of a change of address.
+const spendChange = `
+	WITH ` + string(throttle.Full) + `,
+	granted AS (
+	    UPDATE challenges
+	    SET consumed_at = now(),
+	        outcome = CASE
+	            WHEN @in_postgres AND NOT EXISTS (
+	                SELECT FROM sessions WHERE sessions.id = challenges.session_id AND ` + string(session.IsLive) + `)
+	              OR NOT EXISTS (SELECT FROM users WHERE users.id = challenges.user_id) THEN 'revoked'
+	            WHEN EXISTS (SELECT FROM users WHERE users.email = challenges.email) THEN 'email_taken'
+	            ELSE 'email_changed' END,
+	        outcome_key_id = @outcome_key
+	    WHERE id = @id
+	      AND key_id = @key
+	      AND ` + string(challenge.IsOpen) + `
+	      AND ` + string(throttle.NotFull) + `
+	    RETURNING outcome
+	),
+	forgotten AS (` + string(throttle.Forget) + `)
+	SELECT outcome
+	FROM granted`
+
+// changeEmail spends a code and changes the address, in one transaction. It returns errTooSlow if
+// another request was faster.
+func (s *Service) changeEmail(
+	ctx context.Context, g guess, owner account.Account, current session.Session,
+) (outcome challenge.Outcome, err error) {
+	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		outcome = ""
+		args := g.args()
+		args["outcome_key"], args["in_postgres"] = s.Keys.Current().ID, s.inPostgres()
+		b := &postgres.Batch{}
+		g.lock(b)
+		b.Queue(spendChange, args).QueryRow(func(row pgx.Row) error { return ignoreNoRows(row.Scan(&outcome)) })
+		if err := b.SendTo(ctx, tx); err != nil {
+			return postgres.Error("change address", err)
+		}
+		if outcome == "" {
+			return errTooSlow
+		}
+		if outcome != challenge.EmailChanged {
+			return nil
+		}
+		return s.moveAccount(ctx, tx, g, owner, current)
+	})
+	return outcome, err
+}
+
+// moveAccount gives the account its new address and does what follows from it.
+func (s *Service) moveAccount(ctx context.Context, tx pgx.Tx, g guess, owner account.Account, current session.Session) error {
+	email := g.challenge.Email
+	before, err := s.Accounts.Lock(ctx, tx, owner.ID)
+	if err != nil {
+		return err
+	}
+	err = s.Accounts.ChangeEmail(ctx, tx, before, email, g.visitor)
+	if errors.Is(err, account.ErrEmailTaken) {
+		return errTooSlow // the next round finds that the address is taken
+	}
+	if err != nil {
+		return err
+	}
+	if s.inPostgres() {
+		if err := s.Shared.SetEmail(ctx, tx, owner.ID, current.ID, email); err != nil {
+			return err
+		}
+		why := session.Ended{Reason: session.EmailChanged, By: g.visitor.Platform}
+		if _, err := s.Shared.RevokeOthers(ctx, tx, owner.ID, current.ID, why); err != nil {
+			return err
+		}
+	}
+	for _, to := range []string{before.Email, email} {
+		err := s.notify(ctx, tx, g.visitor, outbox.Notice{
+			Template: addressChangedTemplate, Email: to, OldEmail: before.Email, NewEmail: email,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notify queues a notice about what a visitor has just done.
+func (s *Service) notify(ctx context.Context, tx pgx.Tx, v visitor.Visitor, n outbox.Notice) error {
+	b := &postgres.Batch{}
+	s.Outbox.EnqueueNotice(ctx, b, noticeOf(v, n))
+	return postgres.Error("queue notice", b.SendTo(ctx, tx))
+}
+
+// changedEmail is the answer to a spent code.
+func (s *Service) changedEmail(ctx context.Context, g guess, outcome challenge.Outcome, current session.Session) (EmailChange, error) {
+	switch outcome {
+	case challenge.EmailTaken:
+		return EmailChange{}, errEmailTaken()
+	case challenge.EmailChanged:
+	default:
+		return EmailChange{}, challenge.ErrExpired()
+	}
+	owner, err := s.Accounts.Find(ctx, g.challenge.UserID)
+	if err != nil {
+		return EmailChange{}, err
+	}
+	if owner.Email != g.challenge.Email {
+		return EmailChange{}, challenge.ErrExpired()
+	}
+	current.User.Email = owner.Email
+	if !s.inPostgres() {
+		if current, err = s.Sealed.Seal(current); err != nil {
+			return EmailChange{}, err
+		}
+	}
+	return EmailChange{Account: owner, Session: current, Device: s.newDevice(g.device, owner.Email)}, nil
+}

@@ -1,0 +1,163 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+
+	"sana/backend/challenge"
+	"sana/backend/postgres"
+	"sana/backend/throttle"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// guess is a code that was typed, after it was compared and before anything was written or answered.
+type guess struct {
+	visitor   visitor.Visitor
+	challenge challenge.Challenge
+	right     bool
+	device    string           // id of the browser if it is known for the address, else ""
+	budgets   throttle.Budgets // that a wrong code counts against
+	forget    throttle.Budgets // whose counts a right code deletes
+}
+
+// guessLimits are the budgets of guesses at codes for an address.
+type guessLimits struct {
+	device   string
+	own      []throttle.Use // of the address, or of a known browser
+	networks []throttle.Use // empty for a known browser
+	reset    throttle.Budgets
+	read     throttle.Budgets
+}
+
+func (s *Service) guessLimits(v visitor.Visitor, email string) guessLimits {
+	l := guessLimits{device: s.deviceID(v.Device, email)}
+	inARow, byAddress := throttle.WrongInARow.Of(email), throttle.WrongByAddress.Of(email)
+	reset := []throttle.Use{inARow, byAddress}
+	if l.device == "" {
+		l.own = reset
+		l.networks = s.Limits.WrongByNetworks(v.Networks)
+	} else {
+		byDevice := throttle.WrongByDevice.Of(email, l.device)
+		l.own = []throttle.Use{inARow, byDevice}
+		reset = append(reset, byDevice)
+	}
+	l.reset = s.Limits.Budgets(reset...)
+	l.read = s.Limits.Budgets(append(append([]throttle.Use{}, reset...), l.networks...)...)
+	return l
+}
+
+// budgetsFor are the budgets of a guess at a code of this format: a code that nobody can guess needs
+// none by address.
+func (s *Service) budgetsFor(l guessLimits, format challenge.Format) throttle.Budgets {
+	if format.Kind == challenge.Alphanumeric {
+		return s.Limits.Budgets(l.networks...)
+	}
+	return s.Limits.Budgets(append(append([]throttle.Use{}, l.own...), l.networks...)...)
+}
+
+// compare reads the challenge that q means and compares a code with it, unless a limit refuses the
+// guess. Nothing is written, and the caller answers nothing before it has written.
+func (s *Service) compare(ctx context.Context, v visitor.Visitor, q challenge.Query, input string) (guess, error) {
+	if err := s.Limits.CanCount(); err != nil {
+		return guess{}, err
+	}
+	limits := s.guessLimits(v, q.Email)
+	c, counts, err := challenge.Find(ctx, s.DB, q, limits.read)
+	if err != nil {
+		return guess{}, err
+	}
+	if err := c.Refusal(); err != nil {
+		if c.TriesLeft() == 0 {
+			s.Metrics.Refused(throttle.TriesLabel)
+		}
+		return guess{}, err
+	}
+	code, err := challenge.CleanCode(input, c.Format)
+	if err != nil {
+		return guess{}, err
+	}
+	g := guess{
+		visitor: v, challenge: c, device: limits.device,
+		budgets: s.budgetsFor(limits, c.Format), forget: limits.reset,
+	}
+	if verdict := g.budgets.Judge(counts); verdict.Refused != nil {
+		s.Metrics.Refused(verdict.Refused.Label())
+		return guess{}, errLimit(verdict)
+	}
+	g.right, err = s.isRight(v.Browser, c, code)
+	return g, err
+}
+
+// isRight compares in constant time. If the key of the code is gone, the verifier under the browser's
+// token is compared instead; without it the code is void, fault.CodeExpired.
+func (s *Service) isRight(browser visitor.Browser, c challenge.Challenge, code string) (bool, error) {
+	if key, ok := s.Keys.Find(c.KeyID); ok {
+		return subtle.ConstantTimeCompare([]byte(code), []byte(challenge.Code(key, c))) == 1, nil
+	}
+	if c.Verifier == nil {
+		return false, challenge.ErrExpired()
+	}
+	return subtle.ConstantTimeCompare(challenge.Verifier(browser, c.ID, code), c.Verifier) == 1, nil
+}
+
+// lock queues the locks of a guess. Right and wrong guesses take the same ones in the same first
+// statements of their transactions, so that whatever makes one fail makes both fail.
+func (g guess) lock(b *postgres.Batch) {
+	g.budgets.Lock(b, "address "+g.challenge.Email)
+	if g.challenge.UserID != "" {
+		b.Queue(`
+			SELECT
+			FROM users
+			WHERE id = @user
+			FOR NO KEY UPDATE`,
+			pgx.NamedArgs{"user": g.challenge.UserID})
+	}
+}
+
+// args are those of statements that write a guess.
+func (g guess) args() pgx.NamedArgs {
+	args := pgx.NamedArgs{
+		"id": g.challenge.ID, "key": g.challenge.KeyID,
+		"platform": g.visitor.Platform, "ip": g.visitor.IP,
+	}
+	g.budgets.Args(args)
+	g.forget.ForgetArgs(args)
+	return args
+}
+
+// countWrong counts a wrong guess against the challenge and every budget, or nothing at all if another
+// request changed one of them so that the guess is refused now; then it returns false. A spent
+// challenge that its browser may still repeat counts wrong guesses too.
+const countWrong = `
+	WITH ` + string(throttle.Full) + `,
+	granted AS (
+	    UPDATE challenges
+	    SET tries = tries + 1
+	    WHERE id = @id
+	      AND key_id = @key
+	      AND (` + string(challenge.IsOpen) + ` OR ` + string(challenge.IsRepeatable) + `)
+	      AND ` + string(throttle.NotFull) + `
+	    RETURNING tries
+	),
+	counted AS (` + string(throttle.Count) + `)
+	SELECT tries
+	FROM granted`
+
+// refuse counts a wrong guess and returns its error, nil if another request was faster.
+func (s *Service) refuse(ctx context.Context, g guess) error {
+	tries := 0
+	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
+		tries = 0
+		g.lock(b)
+		b.Queue(countWrong, g.args()).QueryRow(func(row pgx.Row) error { return ignoreNoRows(row.Scan(&tries)) })
+		return nil
+	})
+	if err != nil || tries == 0 {
+		return postgres.Error("count wrong code", err)
+	}
+	s.Limits.CountAttempt(false)
+	s.Metrics.CodeTried(false)
+	return errWrongCode(throttle.MaxTries - tries)
+}

@@ -1,0 +1,118 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sana/backend/challenge"
+	"sana/backend/keyring"
+	"sana/backend/mail"
+	"sana/backend/outbox"
+	"sana/backend/visitor"
+)
+
+// The templates' names in the outbox. The ref of a mail with a code is the challenge's id; the others
+// are notices.
+const (
+	codeTemplate           = "sign_in_code"
+	newDeviceTemplate      = "new_device"
+	addressChangedTemplate = "address_changed"
+	accountDeletedTemplate = "account_deleted"
+)
+
+// noticeUse is how long a notice is worth sending.
+const noticeUse = 24 * time.Hour
+
+// registerMails gives the outbox the templates of all mails.
+func (s *Service) registerMails() {
+	s.Outbox.Handle(codeTemplate, outbox.Template{Compose: s.composeCode})
+	for name, write := range s.noticeWriters() {
+		s.Outbox.Handle(name, outbox.Template{Compose: composeNotice(write)})
+	}
+}
+
+// composeCode writes the newest mail of a challenge, if its code is still valid. The code exists only
+// from here to the mail provider. Address, code and language come from one read of the challenge,
+// never from a request.
+func (s *Service) composeCode(ctx context.Context, m outbox.Mail) (outbox.Composed, error) {
+	c, err := challenge.ByID(ctx, s.DB, m.Ref)
+	if err != nil {
+		return outbox.Composed{}, err
+	}
+	if !c.IsOpen() || m.Number != c.Mails {
+		return outbox.Composed{}, outbox.ErrObsolete
+	}
+	key, err := s.keyFor(ctx, c)
+	if err != nil {
+		return outbox.Composed{}, err
+	}
+	message, err := s.Mail.Templates.SignInCode(c.Email, s.Mail.From, mail.SignInCode{
+		Language: c.Language, Browser: c.Platform, Code: challenge.Code(key, c), PublicURL: s.Mail.PublicURL,
+		ExpiresAt: c.ExpiresAt, ForChange: c.Purpose == challenge.ChangeEmail,
+	})
+	return outbox.Composed{Message: message, UsefulFor: c.ExpiresAt.Sub(c.Now)}, err
+}
+
+// rekeyAfter is how long a mail waits for an instance that has its key: while a new key is rolled out
+// there may be some.
+const rekeyAfter = 5 * time.Second
+
+var errUnknownKey = errors.New("auth: the code's key is not in this instance's ring; another instance may have it")
+
+// keyFor returns the key of a challenge's code. A key that no instance has any more is replaced by the
+// current one, and the code with it: the old code cannot be derived for a mail.
+func (s *Service) keyFor(ctx context.Context, c challenge.Challenge) (keyring.Key, error) {
+	if key, ok := s.Keys.Find(c.KeyID); ok {
+		return key, nil
+	}
+	if c.Now.Sub(c.SentAt) < rekeyAfter {
+		return keyring.Key{}, errUnknownKey
+	}
+	key := s.Keys.Current()
+	return key, challenge.Rekey(ctx, s.DB, c, key)
+}
+
+// noticeOf completes a notice about what a visitor has just done.
+func noticeOf(v visitor.Visitor, n outbox.Notice) outbox.Notice {
+	n.Language, n.Platform, n.IP = mail.MatchLanguage(v.AcceptLanguage), v.Platform, v.IP
+	return n
+}
+
+// noticeWriter writes out a notice about something that happened at a time.
+type noticeWriter func(n outbox.Notice, at time.Time) (mail.Message, error)
+
+// noticeWriters are the writers of notices by template.
+func (s *Service) noticeWriters() map[string]noticeWriter {
+	write, from, site := s.Mail.Templates, s.Mail.From, s.Mail.PublicURL
+	return map[string]noticeWriter{
+		newDeviceTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
+			return write.NewDevice(n.Email, from, mail.NewDevice{
+				Language: n.Language, Browser: n.Platform, IP: n.IP, When: at, PublicURL: site,
+			})
+		},
+		addressChangedTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
+			return write.AddressChanged(n.Email, from, mail.AddressChanged{
+				Language: n.Language, Old: n.OldEmail, New: n.NewEmail, When: at, PublicURL: site,
+			})
+		},
+		accountDeletedTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
+			return write.AccountDeleted(n.Email, from, mail.AccountDeleted{Language: n.Language, When: at, PublicURL: site})
+		},
+	}
+}
+
+// composeNotice writes a notice from its content in the queue.
+func composeNotice(write noticeWriter) func(context.Context, outbox.Mail) (outbox.Composed, error) {
+	return func(_ context.Context, m outbox.Mail) (outbox.Composed, error) {
+		n, err := m.Notice()
+		if err != nil {
+			return outbox.Composed{}, err
+		}
+		if m.Age >= noticeUse {
+			return outbox.Composed{}, outbox.ErrObsolete
+		}
+		message, err := write(n, m.CreatedAt)
+		return outbox.Composed{Message: message, UsefulFor: noticeUse - m.Age}, err
+	}
+}

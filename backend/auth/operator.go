@@ -1,0 +1,104 @@
+package auth
+
+import (
+	"context"
+
+	"sana/backend/account"
+	"sana/backend/challenge"
+	"sana/backend/fault"
+	"sana/backend/postgres"
+	"sana/backend/session"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// byOperator is why a session ends that an operator ends.
+var byOperator = session.Ended{Reason: session.EndedByOperator}
+
+// EndSessionAsOperator ends a session by its public id. It returns false if no valid session has it.
+// Sessions must be rows.
+func (s *Service) EndSessionAsOperator(ctx context.Context, id string) (ended bool, err error) {
+	userID, err := s.Shared.Owner(ctx, id)
+	if err != nil || userID == "" {
+		return false, err
+	}
+	n, err := s.endAsOperator(ctx, userID, func(tx pgx.Tx) ([]session.Session, error) {
+		one, found, err := s.Shared.Revoke(ctx, tx, userID, id, byOperator)
+		if !found {
+			return nil, err
+		}
+		return []session.Session{one}, err
+	})
+	return n > 0, err
+}
+
+// EndSessionsOfUser ends all sessions of a user and returns how many there were. Sessions must be rows.
+func (s *Service) EndSessionsOfUser(ctx context.Context, userID string) (ended int, err error) {
+	return s.endAsOperator(ctx, userID, func(tx pgx.Tx) ([]session.Session, error) {
+		return s.Shared.RevokeOthers(ctx, tx, userID, "", byOperator)
+	})
+}
+
+func (s *Service) endAsOperator(
+	ctx context.Context, userID string, revoke func(tx pgx.Tx) ([]session.Session, error),
+) (n int, err error) {
+	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := s.lockIfThere(ctx, tx, userID); err != nil {
+			return err
+		}
+		ended, err := revoke(tx)
+		n = len(ended)
+		if err != nil {
+			return err
+		}
+		return s.Accounts.Record(ctx, tx, visitor.Visitor{}, entriesOf(byOperator.Reason, ended...)...)
+	})
+	return n, err
+}
+
+// WithdrawAllCodes makes all pending codes invalid and returns how many there were.
+func (s *Service) WithdrawAllCodes(ctx context.Context) (int, error) {
+	return challenge.WithdrawAll(ctx, s.DB)
+}
+
+// EndAllSessions ends the sessions of all users, in batches of one transaction each, and returns how
+// many there were. Call WithdrawAllCodes first: a pending code could lead to a session behind it.
+// Sessions must be rows.
+func (s *Service) EndAllSessions(ctx context.Context) (n int, err error) {
+	for batch := 1; batch > 0; n += batch {
+		err := postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+			ended, err := s.Shared.RevokeBatch(ctx, tx, byOperator)
+			batch = len(ended)
+			if err != nil {
+				return err
+			}
+			return s.Accounts.Record(ctx, tx, visitor.Visitor{}, entriesOf(byOperator.Reason, ended...)...)
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// CodesFor lists the codes that were requested for an address, however it is typed, the newest first:
+// those that expired less than a day ago. It returns fault.InvalidEmail.
+func (s *Service) CodesFor(ctx context.Context, address string) (email string, list []challenge.Stored, err error) {
+	email, err = account.ParseAddress(address)
+	if err != nil {
+		return "", nil, err
+	}
+	list, err = challenge.List(ctx, s.DB, "", email)
+	return email, list, err
+}
+
+// FindUser returns the account with an address, however it is typed. It returns fault.NotFound if there
+// is none.
+func (s *Service) FindUser(ctx context.Context, address string) (account.Account, error) {
+	found, ok, err := s.Accounts.FindByAddress(ctx, address)
+	if err == nil && !ok {
+		err = fault.New(fault.NotFound, "There is no account with this address.")
+	}
+	return found, err
+}

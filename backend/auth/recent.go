@@ -1,0 +1,39 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"sana/backend/account"
+	"sana/backend/fault"
+	"sana/backend/postgres"
+	"sana/backend/session"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// recentFor is how long a sign-in is good for sensitive calls.
+const recentFor = 10 * time.Minute
+
+// requireRecent returns fault.ReauthenticationRequired unless the user of a session has proven who they
+// are in the last ten minutes, by the database's clock.
+func (s *Service) requireRecent(ctx context.Context, current session.Session) error {
+	var recent bool
+	err := s.DB.QueryRow(ctx, `SELECT @at::timestamptz > now() - @recent::interval`,
+		pgx.NamedArgs{"at": current.User.SignedInAt, "recent": recentFor}).Scan(&recent)
+	if err == nil && !recent {
+		return fault.New(fault.ReauthenticationRequired,
+			"For this you must have signed in during the last ten minutes. Request a code for your address and type it; you stay signed in.")
+	}
+	return postgres.Error("read the time", err)
+}
+
+// recentOwner returns the account of a session that requireRecent accepts, or fault.NotSignedIn if the
+// account was deleted: a session in a cookie can outlive it.
+func (s *Service) recentOwner(ctx context.Context, current session.Session) (account.Account, error) {
+	owner, err := s.Accounts.Find(ctx, current.User.ID)
+	if err != nil {
+		return account.Account{}, err
+	}
+	return owner, s.requireRecent(ctx, current)
+}

@@ -1,0 +1,75 @@
+package auth
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"sana/backend/fault"
+	"sana/backend/throttle"
+)
+
+// errBrowserTokenMissing is the error of a request for a code without a browser token. The answer
+// sets the token, so that a repeat succeeds unless the browser blocks cookies.
+func errBrowserTokenMissing() error {
+	return fault.New(fault.BrowserTokenMissing,
+		"Your browser sent no cookie. Try again; if this happens twice, allow cookies for this site.")
+}
+
+// errLimit is the error of a guess that a limit refused.
+func errLimit(v throttle.Verdict) error {
+	switch v.Refused.Name {
+	case throttle.WrongInARow.Name:
+		return fault.New(fault.CodeExpired,
+			"There were too many wrong codes for this address, so this code is not accepted any more. Request a new one; it will be longer.")
+	case throttle.WrongByNetwork.Name:
+		return errNetwork("wrong codes", v.Wait)
+	default:
+		err := fault.New(fault.TooManyWrongCodes, fmt.Sprintf(
+			"There were too many wrong codes for this address. Try again in %s; you may need a new code by then.", inWords(v.Wait)))
+		err.RetryAfter = v.Wait
+		return err
+	}
+}
+
+// errNetwork is the error of a network that has used up a limit.
+func errNetwork(what string, wait time.Duration) error {
+	err := fault.New(fault.TooManyRequests, fmt.Sprintf("Too many %s from your network. Try again in %s.", what, inWords(wait)))
+	err.RetryAfter = wait
+	return err
+}
+
+func errWrongCode(triesLeft int) error {
+	message := "That is not the code in the mail. Check it and type it again."
+	if triesLeft == 0 {
+		message = "That is not the code in the mail, and this code is now locked. Request a new one."
+	}
+	err := fault.New(fault.WrongCode, message)
+	err.TriesLeft = &triesLeft
+	return err
+}
+
+func errSignUpClosed() error {
+	return fault.New(fault.SignUpClosed,
+		"Your code was right, but there is no account with this address and new accounts are not created here. "+
+			"Sign in with the address of your account, or ask the operator for one.")
+}
+
+func errEmailTaken() error {
+	return fault.New(fault.EmailTaken,
+		"Your code was right, but another account has this address. Sign in to that account with it, or choose another address for this one.")
+}
+
+// inWords rounds up to whole minutes or hours, so that the time it names is long enough.
+func inWords(d time.Duration) string {
+	count := func(n float64, unit string) string {
+		if n == 1 {
+			return "1 " + unit
+		}
+		return fmt.Sprintf("%.0f %ss", n, unit)
+	}
+	if minutes := math.Ceil(d.Minutes()); minutes < 60 {
+		return count(max(1, minutes), "minute")
+	}
+	return count(math.Ceil(d.Hours()), "hour")
+}

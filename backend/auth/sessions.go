@@ -1,0 +1,86 @@
+package auth
+
+import (
+	"context"
+
+	"sana/backend/account"
+	"sana/backend/fault"
+	"sana/backend/postgres"
+	"sana/backend/session"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Sessions lists the sessions of a user, the one used last first. complete is false if sessions are in
+// cookies: then only the current one is known.
+func (s *Service) Sessions(ctx context.Context, v visitor.Visitor, current session.Session) (_ []session.Listed, complete bool, err error) {
+	if s.inPostgres() {
+		list, err := s.Shared.List(ctx, current.User.ID)
+		return list, true, err
+	}
+	current.UserAgent, current.Platform, current.IP = v.UserAgent, v.Platform, v.IP
+	return []session.Listed{{Session: current, LastUsedAt: s.Sealed.Now()}}, false, nil
+}
+
+// EndSession ends a session of the current user by its public id. The current one is signed out, which
+// needs no fresh sign-in. A session that is not valid any more is no error. It returns
+// fault.ReauthenticationRequired, and fault.NotWithThisStore if sessions are in cookies.
+func (s *Service) EndSession(ctx context.Context, v visitor.Visitor, current session.Session, id string) error {
+	if id == current.ID {
+		return s.SignOut(ctx, v, current.Token)
+	}
+	if err := s.mayEndOthers(ctx, current); err != nil {
+		return err
+	}
+	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if _, err := s.Accounts.Lock(ctx, tx, current.User.ID); err != nil {
+			return err
+		}
+		why := session.Ended{Reason: session.EndedElsewhere, By: v.Platform}
+		ended, found, err := s.Shared.Revoke(ctx, tx, current.User.ID, id, why)
+		if err != nil || !found {
+			return err
+		}
+		return s.Accounts.Record(ctx, tx, v, entriesOf(why.Reason, ended)...)
+	})
+}
+
+// EndOtherSessions ends all sessions of the current user but the current one. Errors are those of
+// EndSession.
+func (s *Service) EndOtherSessions(ctx context.Context, v visitor.Visitor, current session.Session) error {
+	if err := s.mayEndOthers(ctx, current); err != nil {
+		return err
+	}
+	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if _, err := s.Accounts.Lock(ctx, tx, current.User.ID); err != nil {
+			return err
+		}
+		why := session.Ended{Reason: session.EndedEverywhere, By: v.Platform}
+		ended, err := s.Shared.RevokeOthers(ctx, tx, current.User.ID, current.ID, why)
+		if err != nil || len(ended) == 0 {
+			return err
+		}
+		return s.Accounts.Record(ctx, tx, v, account.Entry{UserID: current.User.ID, Kind: account.SessionsEnded})
+	})
+}
+
+// mayEndOthers returns why the user of a session cannot end their other sessions now, nil if they can.
+func (s *Service) mayEndOthers(ctx context.Context, current session.Session) error {
+	if !s.inPostgres() {
+		return fault.New(fault.NotWithThisStore,
+			"Here sessions are kept in the browsers themselves (SESSION_STORE=cookie), so they can only be ended there.")
+	}
+	return s.requireRecent(ctx, current)
+}
+
+// entriesOf are the events of ended sessions.
+func entriesOf(reason session.Reason, ended ...session.Session) []account.Entry {
+	entries := make([]account.Entry, len(ended))
+	for i, e := range ended {
+		entries[i] = account.Entry{UserID: e.User.ID, Kind: account.SessionEnded, Details: account.Details{
+			Ended: e.Platform, Reason: string(reason),
+		}}
+	}
+	return entries
+}

@@ -1,0 +1,262 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"time"
+
+	"sana/backend/challenge"
+	"sana/backend/outbox"
+	"sana/backend/postgres"
+	"sana/backend/session"
+	"sana/backend/throttle"
+	"sana/backend/tracing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// signInStatement spends a code, finds or creates the user, creates the session if sessions are rows,
+// records the event and, if the browser is new to an existing user, queues the mail that says so. It
+// returns no row if the challenge or a budget changed since it was read; then nothing is written.
+const signInStatement = `
+	WITH ` + string(throttle.Full) + `,
+	granted AS (
+	    UPDATE challenges
+	    SET consumed_at = now(),
+	        outcome = CASE WHEN @sign_up OR EXISTS (SELECT FROM users WHERE users.email = challenges.email)
+	                       THEN 'signed_in' ELSE 'sign_up_closed' END,
+	        outcome_key_id = @outcome_key
+	    WHERE id = @id
+	      AND key_id = @key
+	      AND ` + string(challenge.IsOpen) + `
+	      AND ` + string(throttle.NotFull) + `
+	    RETURNING email
+	),
+	forgotten AS (` + string(throttle.Forget) + `),
+	created AS (
+	    INSERT INTO users (email)
+	    SELECT email
+	    FROM granted
+	    WHERE @sign_up
+	    ON CONFLICT (email) DO UPDATE SET last_signed_in_at = now()
+	    RETURNING id, email, created_at
+	),
+	known AS (
+	    UPDATE users
+	    SET last_signed_in_at = now()
+	    FROM granted
+	    WHERE users.email = granted.email
+	      AND NOT @sign_up
+	    RETURNING users.id, users.email, users.created_at
+	),
+	person AS (
+	    SELECT id, email, created_at FROM created
+	    UNION ALL
+	    SELECT id, email, created_at FROM known
+	),
+	issued AS (` + insertSession + `
+	    WHERE @in_postgres
+	),
+	event AS (
+	    INSERT INTO account_events (user_id, kind, platform, ip, details)
+	    SELECT id, CASE WHEN created_at = now() THEN 'account_created' ELSE 'signed_in' END, @platform, @ip, '{}'
+	    FROM person
+	),
+	notice AS (
+	    INSERT INTO mails (ref, number, template, content, trace)
+	    SELECT gen_random_uuid(), 1, '` + newDeviceTemplate + `', @notice::jsonb, @trace
+	    FROM person
+	    WHERE created_at < now()
+	      AND @notice::jsonb IS NOT NULL
+	)
+	SELECT coalesce(person.id::text, ''), coalesce(person.created_at = now(), false), now()
+	FROM granted
+	LEFT JOIN person ON true`
+
+// insertSession inserts the session of the CTE `person`. The names in the JSON are those of
+// session.Session.
+const insertSession = `
+	    INSERT INTO sessions (k, v, e, id, user_id, idle_seconds, sweep_at)
+	    SELECT @token_key,
+	           convert_to(jsonb_build_object(
+	               'id', @session_id::text,
+	               'user', jsonb_build_object('id', id, 'email', email, 'signed_in_at', now()),
+	               'created_at', now(),
+	               'expires_at', now() + @max_age::interval,
+	               'user_agent', @user_agent::text,
+	               'platform', @platform::text,
+	               'ip', @ip::text,
+	               'seed', @seed::text)::text, 'UTF8'),
+	           floor(extract(epoch FROM now() + @max_age::interval))::bigint,
+	           @session_id::text::uuid,
+	           id,
+	           @idle::integer,
+	           ` + sweepAt + `
+	    FROM person`
+
+// sweepAt is when the sweep first looks at a session: no later than it may expire.
+const sweepAt = `least(floor(extract(epoch FROM now() + @max_age::interval)), ceil(extract(epoch FROM now())) + @idle::integer)::bigint`
+
+// revokeSurplus revokes the oldest sessions of a user who has more than MaxPerUser with the new one, and
+// records why. It is a statement of its own: it must see the sessions that were created while the one
+// before it waited for the user's row. It returns the keys of the revoked sessions.
+const revokeSurplus = `
+	WITH surplus AS (
+	    SELECT k
+	    FROM sessions
+	    WHERE user_id = (SELECT user_id FROM sessions WHERE k = @token_key)
+	      AND k <> @token_key
+	      AND ` + string(session.IsLive) + `
+	    ORDER BY e DESC, k
+	    OFFSET @others
+	    FOR UPDATE
+	),
+	gone AS (
+	    DELETE FROM sessions
+	    USING surplus
+	    WHERE sessions.k = surplus.k
+	    RETURNING sessions.k, sessions.id, sessions.user_id, convert_from(sessions.v, 'UTF8')::jsonb ->> 'platform' AS platform
+	),
+	reason AS (
+	    INSERT INTO ended_sessions (k, id, user_id, reason)
+	    SELECT k, id, user_id, 'too_many_sessions'
+	    FROM gone
+	),
+	event AS (
+	    INSERT INTO account_events (user_id, kind, platform, ip, details)
+	    SELECT user_id, 'session_ended', @platform, @ip,
+	           jsonb_strip_nulls(jsonb_build_object('ended', nullif(platform, ''), 'reason', 'too_many_sessions'))
+	    FROM gone
+	)
+	SELECT k
+	FROM gone`
+
+// endCurrent ends the session that the browser had before it signed in anew, if it did.
+const endCurrent = `
+	WITH gone AS (
+	    DELETE FROM sessions
+	    WHERE id = @current::uuid
+	      AND EXISTS (SELECT FROM sessions WHERE k = @token_key)
+	    RETURNING k, id, user_id
+	),
+	reason AS (
+	    INSERT INTO ended_sessions (k, id, user_id, reason)
+	    SELECT k, id, user_id, 'signed_out'
+	    FROM gone
+	)
+	SELECT k
+	FROM gone`
+
+// signIn spends the code of a sign-in. It returns errTooSlow if another request was faster.
+func (s *Service) signIn(ctx context.Context, g guess, keyID string, current session.Session) (SignedIn, error) {
+	next, err := s.newSession(g, keyID)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	args := s.sessionArgs(g, next, keyID)
+	args["sign_up"], args["in_postgres"] = s.SignUp.allowsSignUp(g.challenge.Email), s.inPostgres()
+	args["notice"], args["trace"] = s.newDeviceNotice(g), tracing.Traceparent(ctx)
+	args["current"] = current.ID
+
+	var spent, created bool
+	var gone []string
+	err = postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
+		spent, gone = false, nil
+		g.lock(b)
+		b.Queue(signInStatement, args).QueryRow(func(row pgx.Row) error {
+			err := row.Scan(&next.User.ID, &created, &next.CreatedAt)
+			spent = err == nil
+			return ignoreNoRows(err)
+		})
+		if s.inPostgres() {
+			b.Queue(revokeSurplus, args).Query(collectInto(&gone))
+		}
+		if s.inPostgres() && current.ID != "" {
+			b.Queue(endCurrent, args).Query(collectInto(&gone))
+		}
+		b.AfterCommit(func() { s.announce(gone) })
+		if g.device == "" {
+			b.AfterCommit(s.Outbox.Wake)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return SignedIn{}, postgres.Error("sign in", err)
+	case !spent:
+		return SignedIn{}, errTooSlow
+	case next.User.ID == "":
+		return SignedIn{}, errSignUpClosed()
+	}
+	next, err = s.finish(next, next.CreatedAt)
+	return SignedIn{Session: next, Created: created}, err
+}
+
+// newSession is the session that a code leads to, without what only the database knows.
+func (s *Service) newSession(g guess, keyID string) (session.Session, error) {
+	c := g.challenge
+	token, err := s.sessionToken(g.visitor.Browser, c.ID, keyID)
+	if err != nil {
+		return session.Session{}, err
+	}
+	id, err := s.sessionID(g.visitor.Browser, c.ID, keyID)
+	return session.Session{ID: id, Token: token, User: session.User{ID: c.UserID, Email: c.Email}}, err
+}
+
+// sessionArgs are those of the statements that create or renew a session.
+func (s *Service) sessionArgs(g guess, next session.Session, keyID string) pgx.NamedArgs {
+	limits := s.sessionLimits()
+	args := g.args()
+	args["token_key"], _ = session.Key(next.Token)
+	args["session_id"], args["outcome_key"] = next.ID, keyID
+	args["user_agent"] = session.Printable(g.visitor.UserAgent, 256)
+	args["seed"] = newSeed()
+	args["idle"], args["max_age"] = int(limits.Idle.Seconds()), limits.MaxAge
+	args["others"] = session.MaxPerUser - 1
+	return args
+}
+
+// newSeed returns the seed of a session: 16 random bytes, as its JSON has them.
+func newSeed() string {
+	var seed [16]byte
+	rand.Read(seed[:]) // never fails: it ends the program when the system has no randomness
+	return base64.StdEncoding.EncodeToString(seed[:])
+}
+
+// finish sets what follows from the time of a proof: in a cookie it seals the session.
+func (s *Service) finish(next session.Session, at time.Time) (session.Session, error) {
+	limits := s.sessionLimits()
+	next.User.SignedInAt, next.ExpiresAt = at, at.Add(limits.MaxAge)
+	if s.inPostgres() {
+		next.Keep = session.KeepFor(limits.MaxAge)
+		return next, nil
+	}
+	return s.Sealed.Seal(next)
+}
+
+// newDeviceNotice is the content of the mail about a browser that is new to the user, nil if the
+// browser is known.
+func (s *Service) newDeviceNotice(g guess) []byte {
+	if g.device != "" {
+		return nil
+	}
+	return noticeOf(g.visitor, outbox.Notice{Template: newDeviceTemplate, Email: g.challenge.Email}).Content()
+}
+
+// collectInto reads keys of sessions.
+func collectInto(keys *[]string) func(rows pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		*keys = append(*keys, found...)
+		return err
+	}
+}
+
+// announce has every instance drop its cached copies of sessions that were revoked or renewed.
+func (s *Service) announce(keys []string) {
+	if s.Shared != nil && len(keys) > 0 {
+		s.Shared.Evict(keys...)
+		s.Shared.Announce()
+	}
+}

@@ -1,0 +1,69 @@
+package auth
+
+import (
+	"context"
+	"errors"
+
+	"sana/backend/account"
+	"sana/backend/challenge"
+	"sana/backend/fault"
+	"sana/backend/postgres"
+	"sana/backend/session"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// SignOut ends the session that a token belongs to, its current token or a replaced one, and withdraws
+// the browser's pending codes, in one transaction. A token without a session is no error. With
+// sessions in cookies only the codes and the event are written: the caller forgets the cookie.
+func (s *Service) SignOut(ctx context.Context, v visitor.Visitor, token string) error {
+	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if v.Browser != "" {
+			if err := challenge.DropOfBrowser(ctx, tx, v.Browser); err != nil {
+				return err
+			}
+		}
+		id, userID, err := s.sessionBehind(ctx, tx, token)
+		if err != nil || id == "" {
+			return err
+		}
+		if err := s.lockIfThere(ctx, tx, userID); err != nil {
+			return err
+		}
+		return s.signOut(ctx, tx, v, id, userID)
+	})
+}
+
+// signOut ends a session for its own user, and records the event if it was valid until now.
+func (s *Service) signOut(ctx context.Context, tx pgx.Tx, v visitor.Visitor, id, userID string) error {
+	if s.inPostgres() {
+		_, found, err := s.Shared.Revoke(ctx, tx, userID, id, session.Ended{Reason: session.SignedOut})
+		if err != nil || !found {
+			return err
+		}
+	}
+	return s.Accounts.Record(ctx, tx, v, account.Entry{UserID: userID, Kind: account.SignedOut})
+}
+
+// sessionBehind returns the session that a token belongs to, "" if there is none.
+func (s *Service) sessionBehind(ctx context.Context, tx pgx.Tx, token string) (id, userID string, err error) {
+	if s.inPostgres() {
+		id, userID, _, err = s.Shared.FindByToken(ctx, tx, token)
+		return id, userID, err
+	}
+	found, err := s.Sealed.Read(ctx, token)
+	if errors.Is(err, session.ErrNone) {
+		return "", "", nil
+	}
+	return found.ID, found.User.ID, err
+}
+
+// lockIfThere locks the row of a user, if the account was not deleted.
+func (s *Service) lockIfThere(ctx context.Context, tx pgx.Tx, userID string) error {
+	_, err := s.Accounts.Lock(ctx, tx, userID)
+	if fault.Is(err, fault.NotSignedIn) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,161 @@
+package auth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"sana/backend/account"
+	"sana/backend/challenge"
+	"sana/backend/fault"
+	"sana/backend/keyring"
+	"sana/backend/session"
+	"sana/backend/visitor"
+)
+
+// SignedIn is what a right code leads to.
+type SignedIn struct {
+	Session session.Session // with Token and Keep set
+	Created bool            // the user was created
+	Device  string          // the token that makes the browser known for the address
+}
+
+// VerifyCode compares a code with the browser's pending challenge for an address, or with the newest if
+// address is "". The right code of a sign-in consumes the challenge, finds or creates the user and
+// creates the session; that of a step-up renews the session under a new token. All of it is one
+// transaction, and nothing is answered before its commit. current is the session of the request, if
+// any; a sign-in ends it.
+//
+// For two minutes the browser that spent a code may repeat it: the answer is the same, and nothing is
+// written. Of parallel right codes one consumes the challenge and all get its session.
+//
+// It returns fault.InvalidCode (no try was counted), fault.WrongCode with the tries left,
+// fault.NoPendingCode, fault.CodeExpired, fault.TooManyTries, fault.TooManyWrongCodes,
+// fault.TooManyRequests, and fault.SignUpClosed for the right code of somebody who may not sign up.
+func (s *Service) VerifyCode(
+	ctx context.Context, v visitor.Visitor, current session.Session, address, code string,
+) (SignedIn, error) {
+	q, err := s.pendingQuery(ctx, v, address)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	for range maxRounds {
+		g, err := s.compare(ctx, v, q, code)
+		if err != nil {
+			return SignedIn{}, err
+		}
+		if !g.right {
+			if err := s.refuse(ctx, g); err != nil {
+				return SignedIn{}, err
+			}
+			continue
+		}
+		in, err := s.accept(ctx, g, current)
+		if !errors.Is(err, errTooSlow) {
+			return in, err
+		}
+	}
+	return SignedIn{}, errContended("verify code")
+}
+
+// pendingQuery means the browser's challenge for an address, which is found first if it is not given.
+func (s *Service) pendingQuery(ctx context.Context, v visitor.Visitor, address string) (challenge.Query, error) {
+	q := challenge.Query{Browser: v.Browser, Purpose: challenge.SignIn}
+	if v.Browser == "" {
+		return q, challenge.ErrNonePending()
+	}
+	if address != "" {
+		email, err := account.ParseAddress(address)
+		q.Email = email
+		return q, err
+	}
+	return s.newest(ctx, q)
+}
+
+// newest completes a query by the address of the challenge that it means.
+func (s *Service) newest(ctx context.Context, q challenge.Query) (challenge.Query, error) {
+	c, _, err := challenge.Find(ctx, s.DB, q, s.Limits.Budgets())
+	if err == nil && c.ID == "" {
+		err = challenge.ErrNonePending()
+	}
+	q.Email = c.Email
+	return q, err
+}
+
+// errTooSlow says that another request changed what a guess was compared with.
+var errTooSlow = errors.New("auth: another request was faster")
+
+// accept writes what a right guess leads to, or reads what it has led to before.
+func (s *Service) accept(ctx context.Context, g guess, current session.Session) (SignedIn, error) {
+	if g.challenge.IsSpent() {
+		return s.repeat(ctx, g)
+	}
+	keyID := s.Keys.Current().ID
+	var in SignedIn
+	var err error
+	if g.challenge.Purpose == challenge.StepUp {
+		in, err = s.renewSession(ctx, g, keyID)
+	} else {
+		in, err = s.signIn(ctx, g, keyID, current)
+	}
+	if errors.Is(err, errTooSlow) || fault.Is(err, fault.Unavailable) {
+		return SignedIn{}, err
+	}
+	s.Limits.CountAttempt(true)
+	s.Metrics.CodeTried(true)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	in.Device = s.newDevice(g.device, g.challenge.Email)
+	return in, nil
+}
+
+// Labels of what is derived for the session that a challenge leads to.
+const (
+	tokenLabel = "sana/session token/v1"
+	idLabel    = "sana/session id/v1"
+)
+
+// sessionToken returns the token of the session that a challenge of a browser leads to: a function of
+// both, so that a repeat finds the same session. keyID names the secret key; the database keeps it from
+// the moment that the code is spent. An instance without that key returns fault.Unavailable.
+func (s *Service) sessionToken(browser visitor.Browser, challengeID, keyID string) (string, error) {
+	key, err := s.outcomeKey(keyID)
+	if err != nil {
+		return "", err
+	}
+	return session.TokenOf(derive(key, tokenLabel, browser, challengeID)), nil
+}
+
+// sessionID returns the public id of the session that a first sign-in creates, likewise.
+func (s *Service) sessionID(browser visitor.Browser, challengeID, keyID string) (string, error) {
+	key, err := s.outcomeKey(keyID)
+	if err != nil {
+		return "", err
+	}
+	raw := derive(key, idLabel, browser, challengeID)
+	return hex.EncodeToString(raw[:16]), nil
+}
+
+func (s *Service) outcomeKey(keyID string) (keyring.Key, error) {
+	key, ok := s.Keys.Find(keyID)
+	if !ok {
+		// Another instance has the key: while a new one is rolled out, or an old one withdrawn.
+		err := fault.New(fault.Unavailable, "This code was accepted a moment ago by a server with newer keys. Try again in a few seconds.")
+		err.RetryAfter = 2 * time.Second
+		return keyring.Key{}, err
+	}
+	return key, nil
+}
+
+func derive(key keyring.Key, label string, browser visitor.Browser, challengeID string) (derived [sha256.Size]byte) {
+	mac := hmac.New(sha256.New, key.Derive(label))
+	mac.Write([]byte(browser))
+	mac.Write([]byte{0})
+	mac.Write([]byte(challengeID))
+	mac.Sum(derived[:0])
+	return derived
+}

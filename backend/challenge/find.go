@@ -1,0 +1,189 @@
+package challenge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sana/backend/outbox"
+	"sana/backend/postgres"
+	"sana/backend/throttle"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Query says which challenge of a browser is meant: the newest open one that fits, else the newest.
+type Query struct {
+	Browser   visitor.Browser
+	ID        string  // "" for any
+	Email     string  // canonical, "" for any
+	Purpose   Purpose // SignIn stands for step-ups too, unless their session was revoked
+	SessionID string  // of a StepUp or ChangeEmail
+}
+
+// Args adds what Fits needs.
+func (q Query) Args(to pgx.NamedArgs) {
+	to["browser"], to["query_id"], to["query_email"] = q.Browser.Hash(), q.ID, q.Email
+	to["query_purpose"], to["query_session"] = string(q.Purpose), q.SessionID
+}
+
+// Fits is the condition of a Query on rows of challenges. A step-up whose session was revoked does not
+// pass for a sign-in: its code leads nowhere, and the person is to request one that signs in.
+const Fits postgres.SQL = `(browser = @browser
+	      AND (@query_id = '' OR challenges.id = nullif(@query_id, '')::uuid)
+	      AND (@query_email = '' OR challenges.email = @query_email)
+	      AND CASE WHEN @query_purpose <> 'sign_in'
+	               THEN purpose = @query_purpose AND session_id = nullif(@query_session, '')::uuid
+	               ELSE purpose = 'sign_in' OR purpose = 'step_up' AND NOT EXISTS (
+	                   SELECT
+	                   FROM ended_sessions
+	                   WHERE ended_sessions.id = challenges.session_id
+	                     AND ended_sessions.reason NOT IN ('idle', 'max_age'))
+	          END)`
+
+// Conditions on rows of challenges, by the database's clock.
+const (
+	// IsOpen is true if the code is still valid.
+	IsOpen postgres.SQL = `(consumed_at IS NULL AND tries < 5 AND expires_at > now())`
+	// IsRepeatable is true if the code was spent so recently that its browser may repeat it.
+	IsRepeatable postgres.SQL = `(consumed_at > now() - interval '2 minutes' AND tries < 5)`
+	// IsRenewable is true if the code can be sent again.
+	IsRenewable postgres.SQL = `(consumed_at IS NULL AND tries < 5 AND expires_at > now() + interval '2 minutes')`
+)
+
+// found is a challenge as a statement returns it, with the counts of the budgets that were read with
+// it. ID is "" if there is no challenge.
+type found struct {
+	ID             string
+	Email          string
+	Purpose        Purpose
+	SessionID      string
+	UserID         string
+	KeyID          string
+	CodeKind       CodeKind
+	CodeLength     int
+	Verifier       []byte
+	Tries          int
+	Language       string
+	Platform       string
+	SentAt         time.Time
+	ResendAt       time.Time
+	ExpiresAt      time.Time
+	ConsumedAt     *time.Time
+	Outcome        Outcome
+	OutcomeKeyID   string
+	Mails          int
+	Delivery       outbox.State
+	DeliveryReason outbox.Reason
+	UseKeys        [][]byte
+	UseAts         []time.Time
+	Now            time.Time
+}
+
+func (f found) challenge() Challenge {
+	c := Challenge{
+		ID: f.ID, Email: f.Email, Purpose: f.Purpose, SessionID: f.SessionID, UserID: f.UserID,
+		Format: Format{f.CodeKind, f.CodeLength}, KeyID: f.KeyID, Verifier: f.Verifier, Tries: f.Tries,
+		Language: f.Language, Platform: f.Platform,
+		SentAt: f.SentAt, ResendAt: f.ResendAt, ExpiresAt: f.ExpiresAt,
+		Outcome: f.Outcome, OutcomeKeyID: f.OutcomeKeyID,
+		Mails: f.Mails, Delivery: f.Delivery, Reason: f.DeliveryReason, Now: f.Now,
+	}
+	if f.ConsumedAt != nil {
+		c.ConsumedAt = *f.ConsumedAt
+	}
+	return c
+}
+
+// find reads one challenge, with the newest of its mails, and the counts of the budgets. It always
+// returns a row; the columns of a challenge that does not exist are empty.
+const find = `
+	SELECT coalesce(c.id::text, '') AS id,
+	       coalesce(c.email, '') AS email,
+	       coalesce(c.purpose, '') AS purpose,
+	       coalesce(replace(c.session_id::text, '-', ''), '') AS session_id,
+	       coalesce(c.user_id::text, '') AS user_id,
+	       coalesce(c.key_id, '') AS key_id,
+	       coalesce(c.code_kind, '') AS code_kind,
+	       coalesce(c.code_length, 0) AS code_length,
+	       c.verifier,
+	       coalesce(c.tries, 0) AS tries,
+	       coalesce(c.language, '') AS language,
+	       coalesce(c.platform, '') AS platform,
+	       coalesce(c.sent_at, now()) AS sent_at,
+	       coalesce(c.resend_at, now()) AS resend_at,
+	       coalesce(c.expires_at, now()) AS expires_at,
+	       c.consumed_at,
+	       coalesce(c.outcome, '') AS outcome,
+	       coalesce(c.outcome_key_id, '') AS outcome_key_id,
+	       coalesce(m.number, 0) AS mails,
+	       coalesce(m.state, 'queued') AS delivery,
+	       coalesce(m.reason, '') AS delivery_reason,
+	       ` + string(throttle.State) + `
+	FROM (VALUES (true)) AS always
+	LEFT JOIN LATERAL (
+	    SELECT *
+	    FROM challenges
+	    WHERE `
+
+const newestMail = `
+	) AS c ON true
+	LEFT JOIN LATERAL (
+	    SELECT number, state, reason
+	    FROM mails
+	    WHERE mails.ref = c.id
+	    ORDER BY number DESC
+	    LIMIT 1
+	) AS m ON true`
+
+const ofBrowser = find + string(Fits) + `
+	    ORDER BY ` + string(IsOpen) + ` DESC, created_at DESC
+	    LIMIT 1` + newestMail
+
+const byID = find + `id = @id` + newestMail
+
+// Find returns the challenge that q means, an empty one if there is none, and what was counted against
+// the budgets, in one read.
+func Find(ctx context.Context, db postgres.Querier, q Query, budgets throttle.Budgets) (Challenge, throttle.Counts, error) {
+	args := pgx.NamedArgs{}
+	q.Args(args)
+	return query(ctx, db, ofBrowser, budgets, args)
+}
+
+// Pending returns the challenge that the page of a browser shows: that of q, unless its code was used
+// or expired more than an hour ago. It returns fault.NoPendingCode if there is none.
+func Pending(ctx context.Context, db postgres.Querier, q Query) (Challenge, error) {
+	c, _, err := Find(ctx, db, q, throttle.Budgets{})
+	if err != nil {
+		return Challenge{}, err
+	}
+	if c.ID == "" || c.IsSpent() || c.Now.Sub(c.ExpiresAt) > time.Hour {
+		return Challenge{}, ErrNonePending()
+	}
+	return c, nil
+}
+
+// ByID returns a challenge, an empty one if there is none.
+func ByID(ctx context.Context, db postgres.Querier, id string) (Challenge, error) {
+	c, _, err := query(ctx, db, byID, throttle.Budgets{}, pgx.NamedArgs{"id": id})
+	return c, err
+}
+
+func query(
+	ctx context.Context, db postgres.Querier, sql string, budgets throttle.Budgets, args pgx.NamedArgs,
+) (Challenge, throttle.Counts, error) {
+	budgets.Args(args)
+	rows, err := db.Query(ctx, sql, args)
+	if err != nil {
+		return Challenge{}, throttle.Counts{}, postgres.Error("read challenge", err)
+	}
+	f, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[found])
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = errors.New("the statement returned no row")
+	}
+	if err != nil {
+		return Challenge{}, throttle.Counts{}, postgres.Error("read challenge", err)
+	}
+	return f.challenge(), throttle.Counts{Keys: f.UseKeys, Ats: f.UseAts, Now: f.Now}, nil
+}

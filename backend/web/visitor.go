@@ -1,0 +1,65 @@
+package web
+
+import (
+	"net/netip"
+	"strings"
+
+	"sana/backend/clientaddr"
+	"sana/backend/platform"
+	"sana/backend/visitor"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
+)
+
+// visitor describes who sent a request. Its strings outlive the request.
+func (s *Server) visitor(c *fiber.Ctx) visitor.Visitor {
+	address, userAgent := s.clientAddr(c), utils.CopyString(c.Get(fiber.HeaderUserAgent))
+	v := visitor.Visitor{
+		IP:             address.String(),
+		UserAgent:      userAgent,
+		Platform:       platform.Of(userAgent).String(),
+		AcceptLanguage: utils.CopyString(c.Get(fiber.HeaderAcceptLanguage)),
+		Device:         s.device.token(c),
+		Browser:        visitor.ParseBrowser(s.browser.token(c)),
+	}
+	for _, group := range clientaddr.Groups(address) {
+		v.Networks = append(v.Networks, group.String())
+	}
+	return v
+}
+
+// clientAddr returns the address of the client, folded: with n trusted proxies in front, the n-th entry
+// of X-Forwarded-For from the right, over all headers of that name, because each proxy appends the
+// address that it saw and the client wrote everything to the left. With fewer or unreadable entries it
+// is the address of the connection.
+func (s *Server) clientAddr(c *fiber.Ctx) netip.Addr {
+	if s.TrustedProxyHops > 0 {
+		entries := forwardedFor(c)
+		if n := len(entries) - s.TrustedProxyHops; n >= 0 {
+			if ip, ok := clientaddr.Parse(entries[n]); ok {
+				return ip
+			}
+		}
+	}
+	return connectionAddr(c)
+}
+
+// forwardedFor lists the entries of X-Forwarded-For, over all headers of that name.
+func forwardedFor(c *fiber.Ctx) []string {
+	var entries []string
+	for _, header := range c.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
+		entries = append(entries, strings.Split(string(header), ",")...)
+	}
+	return entries
+}
+
+// connectionAddr is the address at the other end of the connection, folded: the client's, or the last
+// proxy's.
+func connectionAddr(c *fiber.Ctx) netip.Addr {
+	ip, _ := netip.AddrFromSlice(c.Context().RemoteIP())
+	return clientaddr.Fold(ip)
+}
+
+// clientIP is clientAddr as text.
+func (s *Server) clientIP(c *fiber.Ctx) string { return s.clientAddr(c).String() }
