@@ -59,9 +59,11 @@ func (a *Answer) Problem() Problem {
 	return p
 }
 
-// PendingCode is the body of the calls under /api/auth/code.
+// PendingCode is the body of GET /api/auth/code, and what a CodeRequest has of it.
 type PendingCode struct {
+	ID         string    `json:"id"`
 	Email      string    `json:"email"`
+	Purpose    string    `json:"purpose"`
 	CodeKind   string    `json:"code_kind"`
 	CodeLength int       `json:"code_length"`
 	TriesLeft  int       `json:"tries_left"`
@@ -78,6 +80,23 @@ func (a *Answer) Pending() PendingCode {
 	var p PendingCode
 	a.JSON(&p)
 	return p
+}
+
+// CodeRequest is the body of POST /api/auth/code and of its resend.
+type CodeRequest struct {
+	Email    string       `json:"email"`
+	Mail     string       `json:"mail"`
+	Now      time.Time    `json:"now"`
+	ResendAt time.Time    `json:"resend_at"`
+	Code     *PendingCode `json:"code"`
+}
+
+// CodeRequest reads the body as the answer to a request for a code.
+func (a *Answer) CodeRequest() CodeRequest {
+	a.t.Helper()
+	var r CodeRequest
+	a.JSON(&r)
+	return r
 }
 
 // SignedIn is the body of /api/auth/verify and, without Created, of /api/auth/session.

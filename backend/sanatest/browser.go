@@ -24,6 +24,7 @@ type Browser struct {
 	mu       sync.Mutex
 	base     string
 	address  string // that the proxy in front sees
+	asked    string // the address that the page of the browser shows
 	cookies  map[string]string
 	everSeen map[string]bool // every cookie value the server ever set
 }
@@ -83,7 +84,11 @@ func (b *Browser) Cookies() map[string]string {
 
 // Clone returns another browser with the same cookies.
 func (b *Browser) Clone() *Browser {
-	return &Browser{t: b.t, client: b.client, base: b.base, address: b.address, cookies: b.Cookies(), everSeen: map[string]bool{}}
+	clone := &Browser{t: b.t, client: b.client, cookies: b.Cookies(), everSeen: map[string]bool{}}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clone.base, clone.address, clone.asked = b.base, b.address, b.asked
+	return clone
 }
 
 // Header changes a request before it is sent.
@@ -231,16 +236,47 @@ func WantEqual(t testing.TB, what string, got, want any) {
 	}
 }
 
-// RequestCode asks for a code.
+// RequestCode requests a code, as the page does: if the browser had no token yet, it repeats the
+// request with the one that it was given.
 func (b *Browser) RequestCode(email string) *Answer {
 	b.t.Helper()
-	return b.Post("/api/auth/code", `{"email":`+quote(email)+`}`)
+	b.show(email)
+	answer := b.Post("/api/auth/code", `{"email":`+quote(email)+`}`)
+	if answer.Status == http.StatusConflict && answer.Problem().Code == "browser_token_missing" {
+		answer = b.Post("/api/auth/code", `{"email":`+quote(email)+`}`)
+	}
+	return answer
 }
 
-// Verify types a code.
+// show sets the address that the page of the browser shows.
+func (b *Browser) show(email string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked = email
+}
+
+// Resend requests the code again.
+func (b *Browser) Resend() *Answer {
+	b.t.Helper()
+	return b.Post("/api/auth/code/resend", `{}`)
+}
+
+// Verify types a code for the address that the page shows, if it shows one.
 func (b *Browser) Verify(code string) *Answer {
 	b.t.Helper()
-	return b.Post("/api/auth/verify", `{"code":`+quote(code)+`}`)
+	b.mu.Lock()
+	email := b.asked
+	b.mu.Unlock()
+	return b.VerifyFor(email, code)
+}
+
+// VerifyFor types a code for an address; "" stands for the newest code.
+func (b *Browser) VerifyFor(email, code string) *Answer {
+	b.t.Helper()
+	if email == "" {
+		return b.Post("/api/auth/verify", `{"code":`+quote(code)+`}`)
+	}
+	return b.Post("/api/auth/verify", `{"code":`+quote(code)+`,"email":`+quote(email)+`}`)
 }
 
 // GetCode asks for a code and returns it from the mail, which must be the next one to this address.

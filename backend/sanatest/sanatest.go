@@ -201,7 +201,7 @@ func acceptedFor(all []mailgunfake.Message, kind, address string) []mailgunfake.
 func (w *World) AwaitMails(t testing.TB) {
 	t.Helper()
 	Eventually(t, "mails are still under way", func() error {
-		return CountError(w.Count(t, `SELECT count(*) FROM river_job WHERE kind = 'mail' AND finalized_at IS NULL`), 0)
+		return CountError(w.Count(t, `SELECT count(*) FROM mails WHERE done_at IS NULL`), 0)
 	})
 }
 
@@ -213,18 +213,19 @@ func (w *World) Pass(t testing.TB, d time.Duration) {
 		SET created_at = created_at - $1::interval,
 		    sent_at = sent_at - $1::interval,
 		    resend_at = resend_at - $1::interval,
-		    expires_at = expires_at - $1::interval`, d)
+		    expires_at = expires_at - $1::interval,
+		    consumed_at = consumed_at - $1::interval`, d)
 	w.Exec(t, `
-		UPDATE throttle
-		SET ends_at = ends_at - $1::interval,
-		    events = ARRAY(SELECT e - $1::interval FROM unnest(events) WITH ORDINALITY AS u (e, n) ORDER BY n)`, d)
+		UPDATE uses
+		SET at = at - $1::interval,
+		    ends_at = ends_at - $1::interval`, d)
 	// One by one, the oldest first: moved together they would meet.
 	w.Exec(t, fmt.Sprintf(`
 		DO $$
 		DECLARE old tid;
 		BEGIN
-			FOR old IN SELECT ctid FROM throttle_service ORDER BY minute LOOP
-				UPDATE throttle_service SET minute = minute - interval '%d seconds' WHERE ctid = old;
+			FOR old IN SELECT ctid FROM service_attempts ORDER BY minute LOOP
+				UPDATE service_attempts SET minute = minute - interval '%d seconds' WHERE ctid = old;
 			END LOOP;
 		END $$`, int(d.Seconds())))
 }
