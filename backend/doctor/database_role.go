@@ -10,24 +10,23 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// rights looks at every table, view and sequence beside goose_db_version: Sana's schema is Sana's own.
+// rights checks every table and view beside goose_db_version: Sana's schema is Sana's own. The sequences
+// behind identity columns need no right of their own.
 func (d Database) rights(ctx context.Context) Result {
 	rows, err := d.Pool.Query(ctx, `
 		WITH ours AS (
 			SELECT oid, relname, relkind
 			FROM pg_class
 			WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('goose_db_version'))
-			  AND relkind IN ('r', 'p', 'v', 'S')
+			  AND relkind IN ('r', 'p', 'v')
 			  AND relname NOT LIKE 'goose_db_version%'
-			  AND relname NOT LIKE 'river_migration%'
 		),
 		wanted AS (
 			SELECT
 				relname,
 				privilege,
-				CASE WHEN relkind = 'S' THEN has_sequence_privilege(oid, privilege) ELSE has_table_privilege(oid, privilege) END AS granted
+				has_table_privilege(oid, privilege) AS granted
 			FROM ours, unnest(CASE relkind
-				WHEN 'S' THEN ARRAY['USAGE']
 				WHEN 'v' THEN ARRAY['SELECT']
 				ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']
 			END) AS privilege
@@ -46,7 +45,7 @@ func (d Database) rights(ctx context.Context) Result {
 		return unreachable(err, "DATABASE_URL")
 	case len(missing) > 0:
 		return fail("the role may not use "+strings.Join(missing, ", "),
-			"as the owner of the tables: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO the role, and USAGE ON ALL SEQUENCES")
+			"as the owner of the tables: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO the role")
 	}
 	return ok("the role may read and write every table")
 }
@@ -109,8 +108,8 @@ type room struct {
 // wantedInstances is how many should fit: two, and on a deploy two more beside them.
 const wantedInstances = 4
 
-// besidePool is how many connections an instance has besides its pool: one to ask whether the database is there, one to hear
-// of ended sessions.
+// besidePool is how many connections an instance has besides its pool: one for health checks, one to
+// receive revocations.
 const besidePool = 2
 
 func (d Database) connections(ctx context.Context) Result {
@@ -187,7 +186,7 @@ func judgePooler(between, told bool, unlimited []string) Result {
 	case between:
 		return ok("one stands in between, and the role has the limits that cannot be set through it")
 	case told:
-		return ok("none in between; since MIGRATE_DATABASE_URL is another address, mail is polled for all the same")
+		return ok("none in between; since MIGRATE_DATABASE_URL is another address, revocations are polled all the same")
 	}
 	return ok("none in between")
 }
