@@ -1,116 +1,137 @@
 package throttle
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
 
-// What holds for one code (OWASP ASVS 5.0, 6.5.5; NIST SP 800-63B-4, 3.1.3.2).
+// Limits of a single code (OWASP ASVS 5.0, 6.5.5; NIST SP 800-63B-4, 3.1.3.2).
 const (
-	CodeLifetime  = 10 * time.Minute
-	MaxTries      = 5
-	ResendAfter   = time.Minute // between two mails of one code, and of one address
-	LettersLength = 13          // characters of 5 bits: 65 bits, which nobody guesses
-	AttackLength  = 8           // digits of new codes while the whole service is under attack
+	CodeLifetime       = 10 * time.Minute
+	MaxTries           = 5
+	ResendAfter        = time.Minute // between two mails about one code, and to one address
+	AlphanumericLength = 13          // characters of 5 bits each: 65 bits cannot be guessed
+	AttackLength       = 8           // digits of new codes while the whole service is under attack
 )
 
-// Window allows so many events in any span of this length.
+// Window allows Count uses within any period of length Per.
 type Window struct {
 	Count int
 	Per   time.Duration
 }
 
-// Limit is one line of the table: each key has budgets of its own, in windows that slide exactly.
+// Limit is one line of the table of limits. Each subject has a budget of its own in each window.
+// Windows slide: a use leaves a window exactly Per after it was counted.
 type Limit struct {
-	Name    string // part of each key's derivation: two limits never share a row
+	Name    string // is part of the key of each use: two limits never share a budget
 	Windows []Window
-	Key     string // what is counted by, in words
-	Reached string // what happens then, in words
+	Key     string // what uses are counted by, for the documents
+	Reached string // what happens when a budget is used up, for the documents
 }
 
-// The limits that are counted by key. A wrong code is reserved before anything is compared and given back when the code
-// was right.
+// The limits that are counted by subject.
 var (
 	WrongByAddress = Limit{
 		Name:    "wrong codes by address",
 		Windows: []Window{{10, time.Hour}, {20, 24 * time.Hour}},
-		Key:     "address; a new code does not reset it, a success does",
-		Reached: "429 `too_many_wrong_codes`, also for the right code",
+		Key:     "address; a new code does not reset the count, a success does",
+		Reached: "429 `too_many_wrong_codes` with Retry-After, also for the right code",
 	}
 	WrongByDevice = Limit{
 		Name:    "wrong codes by device",
 		Windows: []Window{{5, time.Hour}},
-		Key:     "address and a browser that signed in with it before, instead of the address alone; a success resets it",
-		Reached: "429 `too_many_wrong_codes`, also for the right code",
+		Key: "address and a browser that signed in with it before, instead of the address alone; " +
+			"a success resets the count",
+		Reached: "429 `too_many_wrong_codes` with Retry-After, also for the right code",
 	}
 	WrongInARow = Limit{
 		Name:    "wrong codes in a row",
 		Windows: []Window{{50, 365 * 24 * time.Hour}},
-		Key:     "address; only a success resets it",
-		Reached: "410 `code_expired`; new codes have 13 characters of 32 (65 bits) until a success, and the limits by address and device do not hold for them",
+		Key:     "address; only a success resets the count",
+		Reached: "new codes have 13 base32 characters (65 bits) until a success; wrong ones are not " +
+			"counted by address or device; pending codes of digits get 410 `code_expired`",
 	}
 	WrongByNetwork = Limit{
 		Name:    "wrong codes by network",
-		Windows: []Window{{30, time.Hour}},
-		Key:     "IPv4 address or IPv6 /64; twice as many by /56, six times by /48; a right code does not count",
-		Reached: "429 `too_many_requests`",
+		Windows: []Window{{60, time.Hour}},
+		Key: "IPv4 address or IPv6 /64 (a setting); a /56 has twice the budget, a /48 six times; " +
+			"not counted in a browser that signed in with the address before",
+		Reached: "429 `too_many_requests` with Retry-After",
 	}
 	SentByAddress = Limit{
 		Name:    "codes sent by address",
 		Windows: []Window{{1, ResendAfter}, {5, time.Hour}, {10, 24 * time.Hour}},
 		Key:     "address without its +tag",
-		Reached: "202 as always, nothing is sent, and `resend_at` says when the next one can be",
+		Reached: "202 with `mail: \"none\"`; `resend_at` says when the next mail can be sent",
 	}
 	SentByDevice = Limit{
 		Name:    "codes sent by device",
 		Windows: []Window{{5, time.Hour}},
 		Key:     "address and a browser that signed in with it before, instead of the address alone",
-		Reached: "202 as always, nothing is sent, and `resend_at` says when the next one can be",
+		Reached: "202 with `mail: \"none\"`; `resend_at` says when the next mail can be sent",
+	}
+	SentToDevices = Limit{
+		Name:    "codes sent to devices",
+		Windows: []Window{{30, 24 * time.Hour}},
+		Key:     "address without its +tag; all browsers that signed in with it before, together",
+		Reached: "202 with `mail: \"none\"`; `resend_at` says when the next mail can be sent",
 	}
 	SentByNetwork = Limit{
 		Name:    "codes sent by network",
-		Windows: []Window{{10, time.Hour}},
-		Key:     "IPv4 address or IPv6 /64; twice as many by /56, six times by /48",
-		Reached: "429 `too_many_requests`",
+		Windows: []Window{{60, time.Hour}},
+		Key: "IPv4 address or IPv6 /64 (a setting); a /56 has twice the budget, a /48 six times; " +
+			"not counted in a browser that signed in with the address before",
+		Reached: "429 `too_many_requests` with Retry-After",
 	}
 )
 
-// networkFactors widen a limit by network from tier to tier: /64, /56, /48.
+// networkFactors multiply a limit by network for wider networks: /64, /56, /48.
 var networkFactors = []int{1, 2, 6}
 
-// The limit of the whole service: it is under attack while more wrong codes came in the last hour than serviceFloor and
-// than one in serviceShare tries.
+// generousFactor multiplies the limits by address and device; see Options.
+const generousFactor = 100
+
+// The limit of the whole service. It is under attack if more than serviceFloor codes were wrong
+// within serviceWindow, and more than one in serviceShare attempts.
 const (
 	serviceWindow = time.Hour
 	serviceFloor  = 50
 	serviceShare  = 10
 )
 
-// TriesLabel names MaxTries in metrics.
+// TriesLabel is the name of the limit MaxTries in metrics.
 const TriesLabel = "tries_of_a_code"
 
-// Label is the limit's name in metrics.
+// Label returns the name of the limit in metrics.
 func (l Limit) Label() string { return strings.ReplaceAll(l.Name, " ", "_") }
 
-// Limits lists the limits that are counted by key.
+// Limits returns all limits that are counted by subject.
 func Limits() []Limit {
-	return []Limit{WrongByAddress, WrongByDevice, WrongInARow, WrongByNetwork, SentByAddress, SentByDevice, SentByNetwork}
+	return []Limit{
+		WrongByAddress, WrongByDevice, WrongInARow, WrongByNetwork,
+		SentByAddress, SentByDevice, SentToDevices, SentByNetwork,
+	}
 }
 
-// wider is a limit for a larger group.
-func (l Limit) wider(factor int) Limit {
-	windows := make([]Window, len(l.Windows))
-	for i, w := range l.Windows {
-		windows[i] = Window{w.Count * factor, w.Per}
+// times returns the limit with factor times the budget.
+func (l Limit) times(factor int) Limit {
+	l.Windows = slices.Clone(l.Windows)
+	for i := range l.Windows {
+		l.Windows[i].Count *= factor
 	}
-	l.Windows = windows
 	return l
 }
 
-// keep is how many events a row of the limit holds, and for how long the youngest matters.
-func (l Limit) keep() (events int, age time.Duration) {
+// wait returns how long after now the limit allows another use of a subject that was counted at
+// times, which are ascending. It returns 0 if the use is allowed at now.
+func (l Limit) wait(times []time.Time, now time.Time) time.Duration {
+	var wait time.Duration
 	for _, w := range l.Windows {
-		events, age = max(events, w.Count), max(age, w.Per)
+		// The window has room as soon as the use that fills it has left it.
+		if fills := len(times) - w.Count; fills >= 0 {
+			wait = max(wait, times[fills].Add(w.Per).Sub(now))
+		}
 	}
-	return events, age
+	return wait
 }

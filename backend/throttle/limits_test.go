@@ -11,15 +11,15 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the limits in SECURITY.md")
 
-// The table stands between these lines of SECURITY.md.
+// SECURITY.md has the table between these lines.
 const (
 	securityPage = "../../SECURITY.md"
 	tableBegin   = "<!-- limits: made by go test ./backend/throttle -update -->\n"
 	tableEnd     = "<!-- /limits -->\n"
 )
 
-// ASVS 5.0, 2.1.3 and 6.1.1: what is documented is what holds.
-func TestSECURITYHasTheLimitsAsTheyAre(t *testing.T) {
+// ASVS 5.0, 2.1.3 and 6.1.1: the documented limits are those of the code.
+func TestLimits_SecurityPageStatesTheLimitsOfTheCode(t *testing.T) {
 	content, err := os.ReadFile(securityPage)
 	if err != nil {
 		t.Fatal(err)
@@ -35,12 +35,13 @@ func TestSECURITYHasTheLimitsAsTheyAre(t *testing.T) {
 	if !*update {
 		t.Fatalf("SECURITY.md has\n%s\nwant\n%s\nrun: go test ./backend/throttle -update", got, table())
 	}
-	if err := os.WriteFile(securityPage, []byte(before+tableBegin+table()+tableEnd+after), 0o644); err != nil {
+	page := before + tableBegin + table() + tableEnd + after
+	if err := os.WriteFile(securityPage, []byte(page), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// table is the limits in Markdown.
+// table returns the limits in Markdown.
 func table() string {
 	var b strings.Builder
 	line := func(what, value, key, reached string) {
@@ -48,7 +49,9 @@ func table() string {
 	}
 	line("what", "limit", "counted by", "when reached")
 	line("---", "---", "---", "---")
-	line("code", fmt.Sprintf("6 to 8 digits (`CODE_LENGTH`), %s, once, %d tries", span(CodeLifetime), MaxTries), "code", "410 `code_expired` or 429 `too_many_tries`; a new one can be had")
+	line("code",
+		fmt.Sprintf("6 to 8 digits (`CODE_LENGTH`), %s, once, %d tries", span(CodeLifetime), MaxTries),
+		"code", "410 `code_expired` or 429 `too_many_tries`; the visitor can request a new one")
 	for _, l := range Limits() {
 		var windows []string
 		for _, w := range l.Windows {
@@ -57,8 +60,10 @@ func table() string {
 		line(l.Name, strings.Join(windows, ", "), l.Key, l.Reached)
 	}
 	line("wrong codes of the whole service",
-		fmt.Sprintf("%d in %s and 1 in %d tries", serviceFloor, span(serviceWindow), serviceShare), "everybody",
-		fmt.Sprintf("new codes have %d digits, and the log says so once", AttackLength))
+		fmt.Sprintf("more than %d in %s and more than 1 in %d attempts",
+			serviceFloor, span(serviceWindow), serviceShare),
+		"all addresses together",
+		fmt.Sprintf("new codes have %d digits; one warning in the log", AttackLength))
 	return b.String()
 }
 
@@ -73,28 +78,43 @@ func span(d time.Duration) string {
 	}
 }
 
-// Two limits with one name would share their rows.
-func TestEveryLimitHasANameOfItsOwn(t *testing.T) {
+// Two limits with one name would share their budgets.
+func TestLimits_HaveUniqueNamesAndTexts(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, l := range Limits() {
 		if seen[l.Name] || len(l.Windows) == 0 || l.Key == "" || l.Reached == "" {
-			t.Errorf("%q is there twice, or says too little", l.Name)
+			t.Errorf("%q is duplicated or incomplete", l.Name)
 		}
 		seen[l.Name] = true
 	}
 }
 
+// The documented limits by network are the default of the setting.
+func TestLimits_ByNetworkAreTheDocumentedOnes(t *testing.T) {
+	t.Parallel()
+	th := openWith(t, nil, oldKey, production)
+	for _, use := range append(
+		th.SentByNetworks([]string{"192.0.2.1"}), th.WrongByNetworks([]string{"192.0.2.1"})...,
+	) {
+		for _, l := range Limits() {
+			if l.Name == use.limit.Name && l.Windows[0] != use.limit.Windows[0] {
+				t.Errorf("%s: got the window %v, want %v", l.Name, use.limit.Windows[0], l.Windows[0])
+			}
+		}
+	}
+}
+
 // The arithmetic behind the numbers: OWASP ASVS 5.0, 6.6.3, and NIST SP 800-63B-4, 3.2.2.
-func TestTheLimitsKeepGuessingUnderOneInTwentyThousand(t *testing.T) {
+func TestLimits_KeepGuessingBelowOneInTwentyThousand(t *testing.T) {
 	t.Parallel()
 	const codes = 1e6
 	day := float64(WrongByAddress.Windows[1].Count) / codes
 	if day > 2e-5 {
-		t.Errorf("the chance of a guesser in 24 hours is %g, want at most 2e-5", day)
+		t.Errorf("the chance to guess a code within 24 hours is %g, want at most 2e-5", day)
 	}
 	inARow := float64(WrongInARow.Windows[0].Count) / codes
 	if inARow > 5e-5 {
-		t.Errorf("the chance of a guesser between two successes is %g, want at most 5e-5", inARow)
+		t.Errorf("the chance to guess a code between two successes is %g, want at most 5e-5", inARow)
 	}
 }

@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -12,57 +13,58 @@ import (
 )
 
 const (
-	serviceShards = 16              // rows a minute for the whole service, so that instances rarely wait for each other
-	serviceFresh  = 5 * time.Second // how long an instance goes by what it read
-	serviceWrite  = time.Second     // how long it keeps counts to itself
+	serviceShards = 16              // rows a minute, so that instances rarely wait for each other
+	serviceFresh  = 5 * time.Second // how long an instance uses the counts that it has read
+	serviceFlush  = time.Second     // how often an instance writes its own counts
 )
 
-// serviceState is what an instance knows of the whole service.
+// serviceState is what an instance has read about the whole service.
 type serviceState struct {
 	underAttack bool
 	readAt      time.Time
 }
 
-// serviceCounts are tries that this instance has seen and not yet written. The limit of the whole service looks at an hour,
-// so that it need not be exact to the second: written with each try, the rows of the minute would be what all tries wait for.
+// serviceCounts are attempts that this instance has counted and not written yet. The limit of the
+// whole service covers an hour and need not be exact to the second. If each attempt were written by
+// itself, all attempts would wait for the few rows of the minute.
 type serviceCounts struct {
-	mu           sync.Mutex
-	tries, wrong int
-	failed       error // why they could not be written when the database was there
+	mu              sync.Mutex
+	attempts, wrong int
+	failed          error // of the newest write, unless the database was unavailable
 }
 
-func (c *serviceCounts) add(tries, wrong int) {
+func (c *serviceCounts) add(attempts, wrong int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tries, c.wrong = c.tries+tries, c.wrong+wrong
+	c.attempts, c.wrong = c.attempts+attempts, c.wrong+wrong
 }
 
-func (c *serviceCounts) take() (tries, wrong int) {
+func (c *serviceCounts) take() (attempts, wrong int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	tries, wrong = c.tries, c.wrong
-	c.tries, c.wrong = 0, 0
-	return tries, wrong
+	attempts, wrong = c.attempts, c.wrong
+	c.attempts, c.wrong = 0, 0
+	return attempts, wrong
 }
 
-// settle notes how writing went, and returns how it went before.
-func (c *serviceCounts) settle(err error) (before error) {
+// setFailed records how a write went, and returns how the write before it went.
+func (c *serviceCounts) setFailed(err error) (before error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before, c.failed = c.failed, err
 	return before
 }
 
-// CanCount returns an error while what was tried cannot be written although the database is there: nothing is to be compared
-// then. While it is away nothing can be reserved anyway.
+// CanCount returns an error while attempts cannot be written although the database is available. No
+// code may be compared then. While the database is unavailable, no use can be counted anyway.
 func (t *Throttle) CanCount() error {
 	t.unwritten.mu.Lock()
 	defer t.unwritten.mu.Unlock()
 	return t.unwritten.failed
 }
 
-// CountTry counts a try of the whole service. It is written by Run.
-func (t *Throttle) CountTry(right bool) {
+// CountAttempt counts a code that was compared, for the limit of the whole service. Run writes it.
+func (t *Throttle) CountAttempt(right bool) {
 	if right {
 		t.unwritten.add(1, 0)
 	} else {
@@ -70,10 +72,11 @@ func (t *Throttle) CountTry(right bool) {
 	}
 }
 
-// Run writes once a second what this instance counted of the whole service, and once more when ctx ends. What cannot be
-// written is kept for the next time; an instance that is killed takes its last second along.
+// Run writes the attempts of this instance once a second until ctx ends, and then once more. Counts
+// that cannot be written are kept and retried. An instance that is killed loses those of its last
+// second.
 func (t *Throttle) Run(ctx context.Context) {
-	tick := time.NewTicker(serviceWrite)
+	tick := time.NewTicker(serviceFlush)
 	defer tick.Stop()
 	for {
 		select {
@@ -89,32 +92,34 @@ func (t *Throttle) Run(ctx context.Context) {
 }
 
 func (t *Throttle) writeService(ctx context.Context) {
-	tries, wrong := t.unwritten.take()
-	if tries == 0 {
+	attempts, wrong := t.unwritten.take()
+	if attempts == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	_, err := t.db.Exec(ctx, `
-		INSERT INTO throttle_service AS s (minute, shard, tries, wrong)
-		VALUES (date_trunc('minute', now()), @shard::smallint, @tries::integer, @wrong::integer)
+		INSERT INTO service_attempts AS s (minute, shard, attempts, wrong)
+		VALUES (date_trunc('minute', now()), @shard::smallint, @attempts::integer, @wrong::integer)
 		ON CONFLICT (minute, shard) DO UPDATE
-		SET tries = s.tries + excluded.tries,
+		SET attempts = s.attempts + excluded.attempts,
 		    wrong = s.wrong + excluded.wrong`,
-		pgx.NamedArgs{"shard": rand.IntN(serviceShards), "tries": tries, "wrong": wrong})
+		pgx.NamedArgs{"shard": rand.IntN(serviceShards), "attempts": attempts, "wrong": wrong})
 	if err != nil {
-		t.unwritten.add(tries, wrong)
+		t.unwritten.add(attempts, wrong)
 		if postgres.Away(err) {
 			return
 		}
 	}
-	if before := t.unwritten.settle(postgres.Error("throttle: count tries", err)); err != nil && before == nil {
-		t.log.ErrorContext(ctx, "tries cannot be counted, no code is compared", "error", err)
+	before := t.unwritten.setFailed(postgres.Error("count attempts of the service", err))
+	if err != nil && before == nil {
+		t.log.ErrorContext(ctx, "attempts cannot be counted: no codes are compared", "error", err)
 	}
 }
 
-// UnderAttack reports whether wrong codes come from everywhere, so that new codes should be longer. An instance asks the
-// database once in a few seconds at most; while one caller asks, the others go by the last answer.
+// UnderAttack reports whether so many codes are wrong, over all addresses, that new codes should be
+// longer. An instance reads the counts at most once in five seconds. While one caller reads them,
+// the others get the previous answer.
 func (t *Throttle) UnderAttack(ctx context.Context) (bool, error) {
 	known := t.service.Load()
 	if known != nil && time.Since(known.readAt) < serviceFresh {
@@ -128,32 +133,38 @@ func (t *Throttle) UnderAttack(ctx context.Context) (bool, error) {
 			return known.underAttack, nil
 		}
 	}
-	var tries, wrong int
+	var attempts, wrong int
 	err := t.db.QueryRow(ctx, `
-		SELECT coalesce(sum(tries), 0), coalesce(sum(wrong), 0)
-		FROM throttle_service
+		SELECT coalesce(sum(attempts), 0), coalesce(sum(wrong), 0)
+		FROM service_attempts
 		WHERE minute > now() - @window::interval`,
-		pgx.NamedArgs{"window": serviceWindow}).Scan(&tries, &wrong)
+		pgx.NamedArgs{"window": serviceWindow}).Scan(&attempts, &wrong)
 	if err != nil {
-		return false, postgres.Error("throttle: read service", err)
+		return false, postgres.Error("read attempts of the service", err)
 	}
-	now := &serviceState{wrong > max(serviceFloor, tries/serviceShare), time.Now()}
+	now := &serviceState{wrong > max(serviceFloor, attempts/serviceShare), time.Now()}
 	before := t.service.Swap(now)
-	t.logSwitch(ctx, before != nil && before.underAttack, now.underAttack, tries, wrong)
+	if wasUnderAttack := before != nil && before.underAttack; wasUnderAttack != now.underAttack {
+		t.logSwitch(ctx, now.underAttack, attempts, wrong)
+	}
 	return now.underAttack, nil
 }
 
-// Attacked is what UnderAttack last found, for metrics; false before it was first asked.
+// Attacked returns the newest result of UnderAttack, for metrics. It is false before the first one.
 func (t *Throttle) Attacked() bool {
 	known := t.service.Load()
 	return known != nil && known.underAttack
 }
 
-func (t *Throttle) logSwitch(ctx context.Context, before, now bool, tries, wrong int) {
-	switch {
-	case now && !before:
-		t.log.WarnContext(ctx, "many wrong codes: new codes are longer from now on", "digits", AttackLength, "wrong_last_hour", wrong, "tries_last_hour", tries)
-	case before && !now:
-		t.log.WarnContext(ctx, "wrong codes are few again: new codes are as long as before", "wrong_last_hour", wrong, "tries_last_hour", tries)
+func (t *Throttle) logSwitch(ctx context.Context, underAttack bool, attempts, wrong int) {
+	counts := []any{
+		slog.Int("wrong_last_hour", wrong),
+		slog.Int("attempts_last_hour", attempts),
 	}
+	if underAttack {
+		t.log.WarnContext(ctx, "many wrong codes: new codes are longer",
+			append(counts, slog.Int("digits", AttackLength))...)
+		return
+	}
+	t.log.WarnContext(ctx, "few wrong codes again: new codes have their usual length", counts...)
 }

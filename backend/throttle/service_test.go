@@ -8,45 +8,62 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/postgres"
 	"sana/backend/postgres/postgrestest"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-func TestTheServiceIsUnderAttackWhileWrongCodesAreManyAndItIsLoggedOnce(t *testing.T) {
+// count counts attempts and writes them.
+func count(t *testing.T, th *Throttle, wrong, right int) {
+	t.Helper()
+	for range wrong {
+		th.CountAttempt(false)
+	}
+	for range right {
+		th.CountAttempt(true)
+	}
+	th.writeService(t.Context())
+}
+
+func wantWritten(t *testing.T, db *pgxpool.Pool, attempts, wrong int) {
+	t.Helper()
+	var gotAttempts, gotWrong int
+	err := db.QueryRow(t.Context(), `
+		SELECT coalesce(sum(attempts), 0), coalesce(sum(wrong), 0)
+		FROM service_attempts`).Scan(&gotAttempts, &gotWrong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCount(t, "attempts written", gotAttempts, attempts)
+	wantCount(t, "wrong ones written", gotWrong, wrong)
+}
+
+func TestUnderAttack_FollowsWrongCodesAndLogsEachSwitch(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := open(t, db, oldKey)
 	var log bytes.Buffer
 	th.log = slog.New(slog.NewTextHandler(&log, nil))
-	count := func(wrong, right int) {
-		for range wrong {
-			th.CountTry(false)
-		}
-		for range right {
-			th.CountTry(true)
-		}
-		th.writeService(t.Context())
-	}
 	want := func(when string, want bool) {
 		t.Helper()
 		th.service.Store(&serviceState{th.Attacked(), time.Now().Add(-serviceFresh)})
-		if got, err := th.UnderAttack(t.Context()); err != nil || got != want || th.Attacked() != want {
+		got, err := th.UnderAttack(t.Context())
+		if err != nil || got != want || th.Attacked() != want {
 			t.Errorf("%s: under attack is %t (%v), want %t", when, got, err, want)
 		}
 	}
-	count(50, 0)
-	want("with fifty wrong codes", false)
-	count(1, 0)
-	want("with fifty-one", true)
-	count(1, 0)
-	want("with one more", true)
-	count(0, 500)
-	want("with fifty-two of 552 tries", false)
-	count(10, 0)
-	want("with sixty-two of 562 tries", true)
-	if _, err := db.Exec(t.Context(), `UPDATE throttle_service SET minute = minute - interval '1 hour'`); err != nil {
+	count(t, th, 50, 0)
+	want("50 wrong codes", false)
+	count(t, th, 1, 0)
+	want("51 wrong codes", true)
+	count(t, th, 1, 0)
+	want("52 wrong codes", true)
+	count(t, th, 0, 500)
+	want("52 wrong codes in 552 attempts", false)
+	count(t, th, 10, 0)
+	want("62 wrong codes in 562 attempts", true)
+	_, err := db.Exec(t.Context(), `UPDATE service_attempts SET minute = minute - interval '1 hour'`)
+	if err != nil {
 		t.Fatal(err)
 	}
 	want("an hour later", false)
@@ -55,71 +72,70 @@ func TestTheServiceIsUnderAttackWhileWrongCodesAreManyAndItIsLoggedOnce(t *testi
 	}
 }
 
-func TestTriesThatCannotBeWrittenAreKeptAndTheLastOnesAreWrittenAtTheEnd(t *testing.T) {
+// An instance reads the counts of all, also those that another one has written.
+func TestUnderAttack_ReadsRarelyAndSeesAllInstances(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.URL(t)
+	th, other := open(t, postgrestest.Pool(t, url), oldKey), open(t, postgrestest.Pool(t, url), oldKey)
+	ask := func(want bool) {
+		t.Helper()
+		if got, err := th.UnderAttack(t.Context()); got != want || err != nil {
+			t.Errorf("under attack is %t (%v), want %t", got, err, want)
+		}
+	}
+	th.service.Store(&serviceState{readAt: time.Now().Add(time.Hour)})
+	count(t, other, 60, 0)
+	ask(false) // what it has read is fresh
+	th.service.Store(&serviceState{readAt: time.Now().Add(-serviceFresh)})
+	th.asking <- struct{}{}
+	ask(false) // another caller reads
+	<-th.asking
+	ask(true)
+}
+
+func TestRun_RetriesFailedWritesAndFlushesAtTheEnd(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := open(t, db, oldKey)
-	th.CountTry(false)
-	broken, cancel := context.WithCancel(t.Context())
+	th.CountAttempt(false)
+	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	th.writeService(broken)
-	th.CountTry(true)
-	th.Run(broken) // ends at once
-	var tries, wrong int
-	if err := db.QueryRow(t.Context(), `SELECT sum(tries), sum(wrong) FROM throttle_service`).Scan(&tries, &wrong); err != nil {
-		t.Fatal(err)
+	th.writeService(ended)
+	if err := th.CanCount(); err != nil {
+		t.Errorf("after a write that was canceled: CanCount returns %v, want nil", err)
 	}
-	if tries != 2 || wrong != 1 {
-		t.Errorf("%d tries were written, %d of them wrong, want 2 and 1", tries, wrong)
-	}
+	wantWritten(t, db, 0, 0)
+	th.CountAttempt(true)
+	th.Run(ended) // returns at once
+	wantWritten(t, db, 2, 1)
 }
 
-// A-42 and P-37: rows go when no limit needs them, in batches, and living ones stay.
-func TestTheSweepTakesWhatIsOverAndNothingElse(t *testing.T) {
+// A database that is available and rejects the counts must not give unlimited guesses.
+func TestCanCount_FailsWhileCountsAreRejected(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := open(t, db, oldKey)
-	_, err := db.Exec(t.Context(), `
-		INSERT INTO throttle (key, events, ends_at)
-		SELECT sha256(n::text::bytea), ARRAY[now()], now() - interval '1 second'
-		FROM generate_series(1, 2500) AS n`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantAllowed(t, "before", allowed(t, th, 20, WrongByAddress.Of("ada@sana.example")), 10)
-	deleted, err := th.Sweep(t.Context())
-	if err != nil || deleted != 2500 {
-		t.Errorf("the sweep took %d rows (%v), want 2500", deleted, err)
-	}
-	wantAllowed(t, "after", allowed(t, th, 20, WrongByAddress.Of("ada@sana.example")), 0)
-	pass(t, db, 24*time.Hour+time.Second)
-	if deleted, err = th.Sweep(t.Context()); err != nil || deleted != 1 {
-		t.Errorf("a day later the sweep took %d rows (%v), want 1", deleted, err)
-	}
-}
-
-func TestASweepPassesByWhatAnotherOneIsAt(t *testing.T) {
-	t.Parallel()
-	db := postgrestest.Pool(t, postgrestest.URL(t))
-	th := open(t, db, oldKey)
-	_, err := db.Exec(t.Context(), `
-		INSERT INTO throttle (key, events, ends_at)
-		SELECT sha256(n::text::bytea), '{}', now() - interval '1 second'
-		FROM generate_series(1, 10) AS n`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = postgres.InTx(t.Context(), db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(t.Context(), `DELETE FROM throttle WHERE key = (SELECT min(key) FROM throttle)`); err != nil {
-			return err
+	var log bytes.Buffer
+	th.log = slog.New(slog.NewTextHandler(&log, nil))
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
 		}
-		deleted, err := th.Sweep(t.Context())
-		if deleted != 9 {
-			t.Errorf("the sweep took %d rows beside another one, want 9", deleted)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
+	exec(`ALTER TABLE service_attempts RENAME TO missing`)
+	count(t, th, 1, 0)
+	count(t, th, 1, 0)
+	if err := th.CanCount(); err == nil {
+		t.Error("CanCount returns nil although nothing can be written")
+	}
+	if got := strings.Count(log.String(), "level=ERROR"); got != 1 {
+		t.Errorf("the log has %d errors, want one for both failures:\n%s", got, &log)
+	}
+	exec(`ALTER TABLE missing RENAME TO service_attempts`)
+	count(t, th, 0, 1)
+	if err := th.CanCount(); err != nil {
+		t.Errorf("after a write: CanCount returns %v, want nil", err)
+	}
+	wantWritten(t, db, 3, 2)
 }

@@ -2,65 +2,89 @@ package throttle
 
 import (
 	"context"
+	"time"
 
 	"sana/backend/postgres"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// sweepBatch is how many rows one statement of the sweep looks at.
+// sweepBatch is how many rows one statement of the sweep reads.
 const sweepBatch = 1000
 
-// Sweep deletes what no limit needs any more, in batches, and returns how many rows went. Two sweeps at once do not get
-// into each other's way.
+// Sweep deletes the rows that no limit needs any more, in batches, and returns their number. It is
+// safe to call it from several instances at once.
 func (t *Throttle) Sweep(ctx context.Context) (deleted int, err error) {
-	for after := []byte{}; after != nil; {
+	for page := (&position{key: []byte{}}); page != nil; {
 		var n int
-		n, after, err = t.sweepPage(ctx, after)
+		n, page, err = t.sweepPage(ctx, page)
 		if deleted += n; err != nil {
 			return deleted, err
 		}
 	}
-	n, err := t.sweepService(ctx)
-	return deleted + n, err
+	for n := sweepBatch; n == sweepBatch; {
+		n, err = t.sweepService(ctx)
+		if deleted += n; err != nil {
+			return deleted, err
+		}
+	}
+	return deleted, nil
 }
 
-// sweepPage goes on along the primary key, because an index by age would cost every count more than the walk costs. It
-// returns the last key of the page, nil after the last page. A row that is being counted on is left alone.
-func (t *Throttle) sweepPage(ctx context.Context, after []byte) (deleted int, last []byte, err error) {
-	err = t.db.QueryRow(ctx, `
-		WITH page AS (
-		    SELECT key, ends_at
-		    FROM throttle
-		    WHERE key > @after
-		    ORDER BY key
-		    LIMIT @batch
-		), dead AS (
-		    SELECT key
-		    FROM throttle
-		    WHERE key IN (SELECT key FROM page WHERE ends_at < now())
-		      AND ends_at < now()
-		    FOR UPDATE SKIP LOCKED
-		), gone AS (
-		    DELETE FROM throttle
-		    USING dead
-		    WHERE throttle.key = dead.key
-		    RETURNING 1
-		)
-		SELECT (SELECT count(*) FROM gone), (SELECT key FROM page ORDER BY key OFFSET @batch - 1)`,
-		pgx.NamedArgs{"after": after, "batch": sweepBatch}).Scan(&deleted, &last)
-	return deleted, last, postgres.Error("throttle: sweep", err)
+// position is a place in the order of the index of uses. An empty key comes before every row.
+type position struct {
+	key []byte
+	at  time.Time
 }
 
+// sweepUses deletes the expired rows of a page. It skips rows that another transaction has locked.
+const sweepUses = `
+	WITH page AS MATERIALIZED (
+	    SELECT ctid AS place, key, at, ends_at
+	    FROM uses
+	    WHERE (key, at) > (@key::bytea, @at::timestamptz)
+	    ORDER BY key, at
+	    LIMIT @batch
+	), expired AS MATERIALIZED (
+	    SELECT ctid AS place
+	    FROM uses
+	    WHERE ctid = ANY(ARRAY(SELECT place FROM page WHERE ends_at < now()))
+	    FOR UPDATE SKIP LOCKED
+	), deleted AS (
+	    DELETE FROM uses
+	    WHERE ctid = ANY(ARRAY(SELECT place FROM expired))
+	    RETURNING key
+	)
+	SELECT (SELECT count(*) FROM deleted), last.key, last.at
+	FROM (VALUES (true)) AS always
+	LEFT JOIN (SELECT key, at FROM page ORDER BY key, at OFFSET @batch - 1) AS last ON true`
+
+// sweepPage deletes the expired ones of the rows behind a position, and returns the position of the
+// next page, nil after the last one. It walks along the index of the counts, because an index by
+// expiry would cost each use more than the walk does.
+func (t *Throttle) sweepPage(
+	ctx context.Context, after *position,
+) (deleted int, next *position, err error) {
+	var key []byte
+	var at *time.Time
+	err = t.db.QueryRow(ctx, sweepUses,
+		pgx.NamedArgs{"key": after.key, "at": after.at, "batch": sweepBatch}).Scan(&deleted, &key, &at)
+	if at != nil {
+		next = &position{key, *at}
+	}
+	return deleted, next, postgres.Error("sweep uses", err)
+}
+
+// sweepService deletes a batch of old rows of the whole service, and returns their number.
 func (t *Throttle) sweepService(ctx context.Context) (int, error) {
 	tag, err := t.db.Exec(ctx, `
-		DELETE FROM throttle_service
-		WHERE ctid IN (
+		DELETE FROM service_attempts
+		WHERE ctid = ANY(ARRAY(
 		    SELECT ctid
-		    FROM throttle_service
+		    FROM service_attempts
 		    WHERE minute < now() - 2 * @window::interval
 		    LIMIT @batch
-		    FOR UPDATE SKIP LOCKED)`,
+		    FOR UPDATE SKIP LOCKED))`,
 		pgx.NamedArgs{"window": serviceWindow, "batch": sweepBatch})
-	return int(tag.RowsAffected()), postgres.Error("throttle: sweep service", err)
+	return int(tag.RowsAffected()), postgres.Error("sweep attempts of the service", err)
 }

@@ -1,46 +1,65 @@
-// Package throttle counts against the limits of limits.go, in Postgres, so that all instances count together, and by
-// its clock. Keys are counted by one statement, which counts or refuses: no timing gets more than the limit through.
-// Whatever goes wrong is an error, never permission.
+// Package throttle counts uses against the limits of limits.go. It counts in Postgres, over all
+// instances, by the database's clock. Any failure is an error, never a permission.
 //
-// The rows are named by HMACs under the secret keys: the table holds neither an address nor an IP. Where there are
-// several secret keys, everything is counted under each of them and the strictest count holds. So a new key begins with
-// no budget reset, and an old one can be withdrawn a day later without resetting one of a day or less.
+// A use case reads what was counted (State), decides in Go (Budgets.Judge), and counts in the same
+// transaction in which it does what the limits allow: a batch whose first statement locks the
+// subjects (Budgets.Lock), and whose second one checks the budgets again (Full, NotFull), does its
+// work and counts it (Count). No timing gets more uses through than a limit allows.
+//
+// Keys of uses are HMACs under the secret keys: the table holds neither addresses nor IP addresses.
+// If there are several secret keys, each use is counted under each of them, and the strictest count
+// applies. A new secret key therefore resets no budget, and an old one can be withdrawn a day later
+// without resetting a budget of a day or less.
 package throttle
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
+	"hash"
 	"log/slog"
-	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"sana/backend/keyring"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
+// NetworkLimits are the budgets of an IPv4 address or an IPv6 /64, in uses an hour. 0 means that
+// nothing is counted by network.
+type NetworkLimits struct {
+	Sent  int // codes sent
+	Wrong int // wrong codes
+}
+
+// Options are the limits that an installation can set.
+type Options struct {
+	Networks NetworkLimits
+	Generous bool // multiplies the limits by address and device by 100, for development
+}
+
 // Throttle is safe for concurrent use.
 type Throttle struct {
 	db        *pgxpool.Pool
 	secrets   []secret
+	options   Options
 	log       *slog.Logger
 	service   atomic.Pointer[serviceState]
 	unwritten serviceCounts
-	asking    chan struct{} // holds one token while this instance reads the service's counts
+	asking    chan struct{} // holds a token while this instance reads the counts of the service
 }
 
 // New returns a throttle on a database at the newest schema.
-func New(db *pgxpool.Pool, keys keyring.Ring, log *slog.Logger) *Throttle {
-	t := &Throttle{db: db, log: log, asking: make(chan struct{}, 1)}
+func New(db *pgxpool.Pool, keys keyring.Ring, options Options, log *slog.Logger) *Throttle {
+	t := &Throttle{db: db, options: options, log: log, asking: make(chan struct{}, 1)}
 	for _, key := range keys.All() {
 		t.secrets = append(t.secrets, secretOf(key))
 	}
 	return t
 }
 
-// secret is what a secret key comes to for each limit, by the limit's name.
+// secret holds the HMAC key of each limit under one secret key, by the name of the limit.
 type secret map[string][]byte
 
 func secretOf(key keyring.Key) secret {
@@ -51,46 +70,52 @@ func secretOf(key keyring.Key) secret {
 	return s
 }
 
-// Use is one use of what a limit allows to a subject.
+// Use is one use of a limit by a subject.
 type Use struct {
-	limit   Limit
-	subject []string
+	limit     Limit
+	subject   []string
+	byNetwork bool
 }
 
-// Of is a use of limit by a subject of one or more parts.
+// Of returns a use of the limit by a subject of one or more parts. Limits by network have
+// constructors of their own.
 func (l Limit) Of(subject ...string) Use { return Use{limit: l, subject: subject} }
 
-// OfNetworks are uses by a client's networks, the narrowest first, each of which is allowed more than the one before.
-func (l Limit) OfNetworks(networks []string) []Use {
-	var uses []Use
+// SentByNetworks returns the uses of SentByNetwork for a code that is sent on a request from these
+// networks, the narrowest first. It returns none if the limit is off.
+func (t *Throttle) SentByNetworks(networks []string) []Use {
+	return byNetworks(SentByNetwork, t.options.Networks.Sent, networks)
+}
+
+// WrongByNetworks returns the uses of WrongByNetwork for a wrong code from these networks, the
+// narrowest first. It returns none if the limit is off.
+func (t *Throttle) WrongByNetworks(networks []string) []Use {
+	return byNetworks(WrongByNetwork, t.options.Networks.Wrong, networks)
+}
+
+func byNetworks(limit Limit, hourly int, networks []string) []Use {
+	if hourly <= 0 {
+		return nil
+	}
+	limit.Windows = []Window{{hourly, time.Hour}}
+	uses := make([]Use, len(networks))
 	for i, network := range networks {
-		uses = append(uses, l.wider(networkFactors[min(i, len(networkFactors)-1)]).Of(strconv.Itoa(i), network))
+		wider := limit.times(networkFactors[min(i, len(networkFactors)-1)])
+		uses[i] = Use{limit: wider, subject: []string{strconv.Itoa(i), network}, byNetwork: true}
 	}
 	return uses
 }
 
-// counted is a use under one secret key.
-type counted struct {
-	Use
-	key []byte
-}
-
-// rows names the rows of uses, ordered, so that two transactions never wait for each other.
-func (t *Throttle) rows(uses []Use) []counted {
-	var list []counted
-	for _, s := range t.secrets {
-		for _, use := range uses {
-			list = append(list, counted{use, use.key(s)})
-		}
-	}
-	slices.SortFunc(list, func(a, b counted) int { return bytes.Compare(a.key, b.key) })
-	return list
-}
-
+// key names the subject of the use in the table.
 func (u Use) key(s secret) []byte {
 	mac := hmac.New(sha256.New, s[u.limit.Name])
-	for _, part := range u.subject {
-		mac.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
-	}
+	writeParts(mac, u.subject...)
 	return mac.Sum(nil)
+}
+
+// writeParts hashes parts so that no two lists of parts have the same hash.
+func writeParts(h hash.Hash, parts ...string) {
+	for _, part := range parts {
+		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
+	}
 }

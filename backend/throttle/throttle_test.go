@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
-	"sync"
-	"sync/atomic"
+	"reflect"
 	"testing"
 	"time"
 
@@ -25,276 +23,389 @@ const (
 	newKey = "new:b3RoZXIta2V5LW90aGVyLWtleS1vdGhlci1rZXktb3RoZXIh"
 )
 
+// production are the limits by network that the documents state.
+var production = Options{Networks: NetworkLimits{Sent: 60, Wrong: 60}}
+
 func open(t testing.TB, db *pgxpool.Pool, keys string) *Throttle {
+	t.Helper()
+	return openWith(t, db, keys, production)
+}
+
+func openWith(t testing.TB, db *pgxpool.Pool, keys string, options Options) *Throttle {
 	t.Helper()
 	ring, err := keyring.Parse(keys)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(db, ring, slog.New(slog.DiscardHandler))
+	return New(db, ring, options, slog.New(slog.DiscardHandler))
 }
 
-// reserve is Reserve in a batch of its own.
-func (th *Throttle) reserve(ctx context.Context, uses ...Use) (Verdict, error) {
-	var r *Reservation
-	err := postgres.InBatch(ctx, th.db, func(b *postgres.Batch) error {
-		r = th.Reserve(b, postgres.Stop, uses...)
-		return nil
-	})
-	if err != nil {
-		return Verdict{}, err
-	}
-	return r.Verdict(ctx)
+// Statements as a use case puts them together: one that does its work if the budgets have room, one
+// that does nothing for another reason, and one that succeeds.
+const (
+	grant = `WITH ` + Full + `, granted AS (
+		    SELECT
+		    WHERE ` + NotFull + `
+		), counted AS (` + Count + `
+		)
+		SELECT EXISTS (SELECT FROM granted)`
+
+	refuse = `WITH ` + Full + `, granted AS (
+		    SELECT
+		    WHERE ` + NotFull + ` AND false
+		), counted AS (` + Count + `
+		)
+		SELECT EXISTS (SELECT FROM granted)`
+
+	succeed = `WITH ` + Full + `, granted AS (
+		    SELECT
+		    WHERE ` + NotFull + ` AND @success
+		), forgotten AS (` + Forget + `
+		)
+		SELECT EXISTS (SELECT FROM granted)`
+)
+
+// run sends a batch of Lock and one of the statements above. Unlike postgres.InBatch it does not
+// retry, so that a deadlock fails the test.
+func (t *Throttle) run(
+	ctx context.Context, sql postgres.SQL, args pgx.NamedArgs, uses ...Use,
+) (granted bool, err error) {
+	b, budgets := &postgres.Batch{}, t.Budgets(uses...)
+	budgets.Args(args)
+	budgets.ForgetArgs(args)
+	budgets.Lock(b)
+	b.Queue(string(sql), args).QueryRow(func(row pgx.Row) error { return row.Scan(&granted) })
+	return granted, t.db.SendBatch(ctx, &b.Batch).Close()
 }
 
-// allowed makes n uses and returns how many of them were counted.
-func allowed(t testing.TB, th *Throttle, n int, uses ...Use) int {
+// granted tries n uses one after the other and returns how many were counted.
+func granted(t testing.TB, th *Throttle, n int, uses ...Use) int {
 	t.Helper()
 	count := 0
 	for range n {
-		v, err := th.reserve(t.Context(), uses...)
+		ok, err := th.run(t.Context(), grant, pgx.NamedArgs{}, uses...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v.Refused == nil {
+		if ok {
 			count++
 		}
 	}
 	return count
 }
 
+// read reads what was counted.
+func read(t testing.TB, th *Throttle, b Budgets) (c Counts) {
+	t.Helper()
+	args := pgx.NamedArgs{}
+	b.Args(args)
+	err := th.db.QueryRow(t.Context(), `SELECT `+string(State), args).Scan(&c.Keys, &c.Ats, &c.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // pass makes everything that was counted d older.
 func pass(t testing.TB, db *pgxpool.Pool, d time.Duration) {
 	t.Helper()
 	_, err := db.Exec(t.Context(), `
-		UPDATE throttle
-		SET ends_at = ends_at - $1::interval,
-		    events = ARRAY(SELECT e - $1::interval FROM unnest(events) WITH ORDINALITY AS u (e, n) ORDER BY n)`, d)
+		UPDATE uses
+		SET at = at - $1::interval,
+		    ends_at = ends_at - $1::interval`, d)
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func wantAllowed(t testing.TB, when string, got, want int) {
+func rowsOfUses(t testing.TB, db *pgxpool.Pool) (n int) {
+	t.Helper()
+	if err := db.QueryRow(t.Context(), `SELECT count(*) FROM uses`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func wantCount(t testing.TB, what string, got, want int) {
 	t.Helper()
 	if got != want {
-		t.Errorf("%s: %d uses were allowed, want %d", when, got, want)
+		t.Errorf("%s: got %d, want %d", what, got, want)
 	}
 }
 
-func TestWindowsSlideExactly(t *testing.T) {
+func TestCount_WindowsSlideExactly(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := open(t, db, oldKey)
 	ada := WrongByAddress.Of("ada@sana.example")
-	wantAllowed(t, "first hour", allowed(t, th, 4, ada), 4)
+
+	wantCount(t, "first uses", granted(t, th, 4, ada), 4)
 	pass(t, db, 30*time.Minute)
-	wantAllowed(t, "half an hour later", allowed(t, th, 9, ada), 6)
+	wantCount(t, "30 minutes later", granted(t, th, 9, ada), 6)
 	pass(t, db, 29*time.Minute)
-	wantAllowed(t, "a minute too early", allowed(t, th, 9, ada), 0)
+	wantCount(t, "a minute before the first uses are an hour old", granted(t, th, 9, ada), 0)
 	pass(t, db, time.Minute)
-	wantAllowed(t, "when the first four are an hour old", allowed(t, th, 9, ada), 4)
+	wantCount(t, "when the first uses are an hour old", granted(t, th, 9, ada), 4)
 	pass(t, db, time.Hour)
-	wantAllowed(t, "up to twenty a day", allowed(t, th, 30, ada), 6)
-	pass(t, db, 22*time.Hour-time.Second)
-	wantAllowed(t, "a second before the first four are a day old", allowed(t, th, 9, ada), 0)
-	pass(t, db, time.Second)
-	wantAllowed(t, "when they are", allowed(t, th, 9, ada), 4)
-	wantAllowed(t, "another address", allowed(t, th, 30, WrongByAddress.Of("grace@sana.example")), 10)
+	wantCount(t, "up to twenty a day", granted(t, th, 30, ada), 6)
+	pass(t, db, 22*time.Hour-time.Minute)
+	wantCount(t, "a minute before the first uses are a day old", granted(t, th, 9, ada), 0)
+	pass(t, db, time.Minute)
+	wantCount(t, "when the first uses are a day old", granted(t, th, 9, ada), 4)
+
+	grace := WrongByAddress.Of("grace@sana.example")
+	wantCount(t, "another address", granted(t, th, 30, grace), 10)
 }
 
-func TestAVerdictSaysHowLongToWait(t *testing.T) {
+func TestJudge_StatesTheWait(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := open(t, db, oldKey)
 	ada := SentByAddress.Of("ada@sana.example")
-	wait := func(when string, want time.Duration, refused bool) {
+	b := th.Budgets(ada)
+	isAbout := func(got, want time.Duration) bool { return got <= want && got > want-30*time.Second }
+	wantNextAfter := func(when string, want time.Duration) {
 		t.Helper()
-		v, err := th.reserve(t.Context(), ada)
-		if err != nil {
-			t.Fatal(err)
+		if got := b.NextAfter(read(t, th, b)); !isAbout(got, want) {
+			t.Errorf("%s: NextAfter is %s, want %s", when, got, want)
 		}
-		if (v.Refused != nil) != refused || v.Wait > want || v.Wait < want-5*time.Second || v.Next.IsZero() {
-			t.Errorf("%s: got the verdict %+v, want refused: %t, wait %s", when, v, refused, want)
+	}
+	wantWait := func(when string, want time.Duration) {
+		t.Helper()
+		c := read(t, th, b)
+		v := b.Judge(c)
+		if v.Refused == nil || v.Refused.Name != SentByAddress.Name ||
+			!isAbout(v.Wait, want) || !v.Next.Equal(c.Now.Add(v.Wait)) {
+			t.Errorf("%s: got the verdict %+v, want a wait of %s", when, v, want)
 		}
 	}
 	for range 4 {
-		wait("one of the first", time.Minute, false)
-		wait("at once again", time.Minute, true)
+		wantNextAfter("before one of the first four mails", time.Minute)
+		wantCount(t, "mails", granted(t, th, 2, ada), 1)
+		wantWait("after it", time.Minute)
 		pass(t, db, time.Minute)
 	}
-	wait("the last of the hour", 56*time.Minute, false)
+	wantNextAfter("before the last mail of the hour", 56*time.Minute)
+	wantCount(t, "mails", granted(t, th, 2, ada), 1)
 	pass(t, db, time.Minute)
-	wait("the hour's are used up", 55*time.Minute, true)
-}
-
-// A use of several limits is counted by all of them or by none.
-func TestWhatOneLimitRefusesIsNotCountedByAnother(t *testing.T) {
-	t.Parallel()
-	th := open(t, postgrestest.Pool(t, postgrestest.URL(t)), oldKey)
-	ada, device := WrongByAddress.Of("ada@sana.example"), WrongByDevice.Of("ada@sana.example", "1")
-	wantAllowed(t, "by device", allowed(t, th, 9, device), 5)
-	wantAllowed(t, "by both", allowed(t, th, 20, ada, device), 0)
-	wantAllowed(t, "by address", allowed(t, th, 20, ada), 10)
-	v, err := th.reserve(t.Context(), ada, device)
-	if err != nil || v.Refused == nil || v.Refused.Name != WrongByAddress.Name {
-		t.Errorf("got the verdict %+v (%v), want the limit of the first use", v, err)
+	wantWait("after the last mail of the hour", 55*time.Minute)
+	pass(t, db, 55*time.Minute)
+	if v := b.Judge(read(t, th, b)); v != (Verdict{}) {
+		t.Errorf("after the wait: got the verdict %+v, want none", v)
 	}
 }
 
-func TestWiderNetworksAreAllowedMore(t *testing.T) {
+// Judge may get what State has read for more budgets than its own.
+func TestJudge_NamesTheFirstRefusedUse(t *testing.T) {
 	t.Parallel()
-	th := open(t, postgrestest.Pool(t, postgrestest.URL(t)), oldKey)
-	total := 0
-	for a := range 8 {
-		for b := range 3 {
-			networks := []string{fmt.Sprintf("2001:db8:0:%x%02x::/64", a, b), fmt.Sprintf("2001:db8:0:%x00::/56", a), "2001:db8::/48"}
-			n := allowed(t, th, 12, SentByNetwork.OfNetworks(networks)...)
-			if n > 10 {
-				t.Errorf("%d uses of %s were allowed, want at most 10", n, networks[0])
-			}
-			total += n
-		}
-		if a == 0 {
-			wantAllowed(t, "three /64 of one /56", total, 20)
+	th := open(t, postgrestest.Pool(t, postgrestest.URL(t)), newKey+","+oldKey)
+	ada := WrongByAddress.Of("ada@sana.example")
+	device := WrongByDevice.Of("ada@sana.example", "1")
+	network := th.WrongByNetworks([]string{"192.0.2.1"})[0]
+	granted(t, th, 10, ada)
+	granted(t, th, 5, device)
+
+	c := read(t, th, th.Budgets(network, ada, device))
+	for name, test := range map[string]struct {
+		uses []Use
+		want string
+	}{
+		"address first": {[]Use{network, ada, device}, WrongByAddress.Name},
+		"device first":  {[]Use{device, ada, network}, WrongByDevice.Name},
+	} {
+		if v := th.Budgets(test.uses...).Judge(c); v.Refused == nil || v.Refused.Name != test.want {
+			t.Errorf("%s: got the verdict %+v, want %q", name, v, test.want)
 		}
 	}
-	wantAllowed(t, "many /56 of one /48", total, 60)
-}
-
-// P-13 and A-03: whatever the timing, on however many connections.
-func TestParallelReservationsNeverExceedTheBudget(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.URL(t)
-	throttles := []*Throttle{open(t, postgrestest.Pool(t, url), oldKey), open(t, postgrestest.Pool(t, url), oldKey)}
-	for round := range 10 {
-		address := fmt.Sprintf("round%d@sana.example", round)
-		var counted atomic.Int32
-		var group sync.WaitGroup
-		barrier := make(chan struct{})
-		for i := range 60 {
-			group.Go(func() {
-				<-barrier
-				v, err := throttles[i%2].reserve(t.Context(), WrongByAddress.Of(address), WrongInARow.Of(address))
-				if err != nil {
-					t.Error(err)
-				} else if v.Refused == nil {
-					counted.Add(1)
-				}
-			})
-		}
-		close(barrier)
-		group.Wait()
-		wantAllowed(t, "in parallel", int(counted.Load()), 10)
+	if v := th.Budgets(network).Judge(c); v != (Verdict{}) {
+		t.Errorf("network: got the verdict %+v, want none", v)
 	}
 }
 
-func TestSettlingGivesBackOneAndForgetsTheRest(t *testing.T) {
+func TestCount_CountsAllUsesOrNone(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := open(t, db, oldKey)
-	network, ada := WrongByNetwork.OfNetworks([]string{"192.0.2.1"}), WrongByAddress.Of("ada@sana.example")
-	allowed(t, th, 10, append(network, ada)...)
-	err := postgres.InBatch(t.Context(), db, func(b *postgres.Batch) error {
-		th.Settle(b, postgres.GoesOn, network, []Use{ada})
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantAllowed(t, "by address", allowed(t, th, 20, ada), 10)
-	wantAllowed(t, "by network", allowed(t, th, 40, network...), 21)
+	ada := WrongByAddress.Of("ada@sana.example")
+	device := WrongByDevice.Of("ada@sana.example", "1")
+
+	wantCount(t, "by device", granted(t, th, 9, device), 5)
+	wantCount(t, "by both", granted(t, th, 20, ada, device), 0)
+	wantCount(t, "by address", granted(t, th, 20, ada), 10)
+	wantCount(t, "rows", rowsOfUses(t, db), 15)
 }
 
-// A new key resets no budget, and when the old one goes a day later, none of a day or less.
-func TestANewKeyResetsNoBudget(t *testing.T) {
+// A statement that did nothing, e.g. because the challenge was gone, counts nothing.
+func TestCount_NeedsAGrantedRow(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.Pool(t, postgrestest.URL(t))
+	th := open(t, db, newKey+","+oldKey)
+	ok, err := th.run(t.Context(), refuse, pgx.NamedArgs{}, WrongByAddress.Of("ada@sana.example"))
+	if ok || err != nil {
+		t.Errorf("got granted %t (%v), want false", ok, err)
+	}
+	wantCount(t, "rows", rowsOfUses(t, db), 0)
+}
+
+func TestBudgets_WithoutUsesAreNeverFull(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.Pool(t, postgrestest.URL(t))
+	th := open(t, db, oldKey)
+	granted(t, th, 20, WrongByAddress.Of("ada@sana.example"))
+
+	var none Budgets
+	c := read(t, th, none)
+	if !none.Empty() || len(c.Keys) != 0 || none.Judge(c) != (Verdict{}) || none.NextAfter(c) != 0 {
+		t.Errorf("budgets without uses read %v and refuse, or are not empty", c)
+	}
+	args := pgx.NamedArgs{}
+	none.Args(args)
+	none.ForgetArgs(args)
+	for name, value := range args {
+		if reflect.ValueOf(value).IsNil() {
+			t.Errorf("@%s is NULL, want an empty array", name)
+		}
+	}
+	wantCount(t, "granted without uses", granted(t, th, 3), 3)
+	wantCount(t, "rows", rowsOfUses(t, db), 10)
+}
+
+func TestForget_DeletesAllUsesAfterASuccess(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.Pool(t, postgrestest.URL(t))
+	th := open(t, db, newKey+","+oldKey)
+	ada, inARow := WrongByAddress.Of("ada@sana.example"), WrongInARow.Of("ada@sana.example")
+	grace := WrongByAddress.Of("grace@sana.example")
+	granted(t, th, 9, ada, inARow)
+	granted(t, th, 9, grace)
+	run := func(success bool) {
+		t.Helper()
+		ok, err := th.run(t.Context(), succeed, pgx.NamedArgs{"success": success}, ada, inARow)
+		if ok != success || err != nil {
+			t.Errorf("got granted %t (%v), want %t", ok, err, success)
+		}
+	}
+	run(false)
+	wantCount(t, "by address after no success", granted(t, th, 20, ada), 1)
+	pass(t, db, time.Hour)
+	run(true)
+	wantCount(t, "by address after a success", granted(t, th, 20, ada), 10)
+	wantCount(t, "in a row after a success", granted(t, th, 60, inARow), 50)
+	pass(t, db, 22*time.Hour)
+	wantCount(t, "by another address", len(read(t, th, th.Budgets(grace)).Keys), 2*9)
+}
+
+func TestCount_NewSecretKeyResetsNoBudget(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	ada := WrongByAddress.Of("ada@sana.example")
-	wantAllowed(t, "under the old key", allowed(t, open(t, db, oldKey), 6, ada), 6)
-	wantAllowed(t, "with the new one before it", allowed(t, open(t, db, newKey+","+oldKey), 9, ada), 4)
-	wantAllowed(t, "on an instance that has only the old one yet", allowed(t, open(t, db, oldKey), 9, ada), 0)
+	onlyOld, both, onlyNew := open(t, db, oldKey), open(t, db, newKey+","+oldKey), open(t, db, newKey)
+
+	wantCount(t, "old key", granted(t, onlyOld, 6, ada), 6)
+	wantCount(t, "new key before the old one", granted(t, both, 9, ada), 4)
+	wantCount(t, "an instance with the old key only", granted(t, onlyOld, 9, ada), 0)
+	if v := both.Budgets(ada).Judge(read(t, both, both.Budgets(ada))); v.Refused == nil {
+		t.Error("Judge has room although the budget under the old key is full")
+	}
 	pass(t, db, 12*time.Hour)
-	wantAllowed(t, "later", allowed(t, open(t, db, newKey+","+oldKey), 12, ada), 10)
+	wantCount(t, "12 hours later", granted(t, both, 12, ada), 10)
 	pass(t, db, 12*time.Hour)
-	wantAllowed(t, "the old one gone after a day", allowed(t, open(t, db, newKey), 12, ada), 10)
-	if n := allowed(t, open(t, db, newKey), 9, ada); n != 0 {
-		t.Errorf("%d uses more were allowed, want 0", n)
+	wantCount(t, "old key withdrawn after a day", granted(t, onlyNew, 12, ada), 10)
+	wantCount(t, "more of the same hour", granted(t, onlyNew, 9, ada), 0)
+}
+
+// The budget of a wider network is larger, and all /64 of it share it.
+func TestNetworks_WiderOnesHaveLargerBudgets(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.Pool(t, postgrestest.URL(t))
+	th := openWith(t, db, oldKey, Options{Networks: NetworkLimits{Sent: 5, Wrong: 4}, Generous: true})
+	for name, limit := range map[string]struct {
+		uses   func(networks []string) []Use
+		hourly int
+	}{
+		"sent":  {th.SentByNetworks, 5},
+		"wrong": {th.WrongByNetworks, 4},
+	} {
+		inSite, inLAN := 0, 0
+		for a := range 8 {
+			for b := range 3 {
+				networks := []string{fmt.Sprint("/64 ", a, b), fmt.Sprint("/56 ", a), "/48"}
+				n := granted(t, th, limit.hourly+1, limit.uses(networks)...)
+				if n > limit.hourly {
+					t.Errorf("%s: got %d of one /64, want at most %d", name, n, limit.hourly)
+				}
+				inSite += n
+				if a == 0 {
+					inLAN += n
+				}
+			}
+		}
+		wantCount(t, name+": three /64 of one /56", inLAN, 2*limit.hourly)
+		wantCount(t, name+": many /56 of one /48", inSite, 6*limit.hourly)
 	}
 }
 
-// A-41: a database that is away allows nothing.
-func TestWithoutADatabaseNothingIsAllowed(t *testing.T) {
+func TestNetworks_ZeroTurnsTheLimitOff(t *testing.T) {
+	t.Parallel()
+	th := openWith(t, nil, oldKey, Options{})
+	networks := []string{"192.0.2.1"}
+	if uses := append(th.SentByNetworks(networks), th.WrongByNetworks(networks)...); uses != nil {
+		t.Errorf("got the uses %v, want none", uses)
+	}
+}
+
+func TestOptions_GenerousLimitsAreAHundredTimesAsWide(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.Pool(t, postgrestest.URL(t))
+	generous := openWith(t, db, oldKey, Options{Generous: true})
+	device := WrongByDevice.Of("ada@sana.example", "1")
+	wantCount(t, "generous", granted(t, generous, 30, device), 30)
+	wantCount(t, "production", granted(t, open(t, db, oldKey), 1, device), 0)
+	if got := generous.Budgets(device).list[0].limit.Windows[0].Count; got != 500 {
+		t.Errorf("the generous budget is %d, want 500", got)
+	}
+	if WrongByDevice.Windows[0].Count != 5 {
+		t.Error("the table of limits has changed")
+	}
+}
+
+// A-41: without the database nothing is allowed.
+func TestThrottle_FailsClosedWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := open(t, db, oldKey)
 	db.Close()
-	if _, err := th.reserve(t.Context(), WrongByAddress.Of("ada@sana.example")); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("Reserve: got %v, want unavailable", err)
+	var ran bool
+	err := postgres.InBatch(t.Context(), db, func(b *postgres.Batch) error {
+		budgets, args := th.Budgets(WrongByAddress.Of("ada@sana.example")), pgx.NamedArgs{}
+		budgets.Args(args)
+		budgets.Lock(b)
+		b.Queue(string(grant), args).QueryRow(func(row pgx.Row) error { return row.Scan(&ran) })
+		return nil
+	})
+	if !fault.Is(err, fault.Unavailable) || ran {
+		t.Errorf("a batch: got granted %t (%v), want unavailable", ran, err)
 	}
 	if _, err := th.UnderAttack(t.Context()); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("UnderAttack: got %v, want unavailable", err)
 	}
 }
 
-// What a rolled back transaction counted is not counted, and what it did not is.
-func TestReservationsBelongToTheTransaction(t *testing.T) {
+func TestCount_BelongsToTheTransaction(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := open(t, db, oldKey)
 	ada := WrongByAddress.Of("ada@sana.example")
 	rolledBack := errors.New("rolled back")
 	err := postgres.InTx(t.Context(), db, func(tx pgx.Tx) error {
-		b := &postgres.Batch{}
-		th.Reserve(b, postgres.Stop, ada)
+		b, budgets, args := &postgres.Batch{}, th.Budgets(ada), pgx.NamedArgs{}
+		budgets.Args(args)
+		budgets.Lock(b)
+		b.Queue(string(grant), args)
 		return errors.Join(b.SendTo(t.Context(), tx), rolledBack)
 	})
 	if !errors.Is(err, rolledBack) {
 		t.Fatal(err)
 	}
-	wantAllowed(t, "after it", allowed(t, th, 20, ada), 10)
-}
-
-// The rows name nobody, stay small, and are updated in place.
-func TestTheTableHoldsNoNamesAndSmallRows(t *testing.T) {
-	t.Parallel()
-	db := postgrestest.Pool(t, postgrestest.URL(t))
-	th := open(t, db, oldKey)
-	uses := append(WrongByNetwork.OfNetworks([]string{"2001:db8::/64", "2001:db8::/56", "2001:db8::/48"}), WrongInARow.Of("ada@sana.example"))
-	for range 10 {
-		allowed(t, th, 50, uses...)
-		pass(t, db, 2*time.Hour)
-	}
-	var text string
-	var largest, events int
-	err := db.QueryRow(t.Context(), `
-		SELECT string_agg(t::text || encode(key, 'escape'), ' '), max(pg_column_size(t.*)), max(cardinality(events))
-		FROM throttle AS t`).Scan(&text, &largest, &events)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(text, "ada") || strings.Contains(text, "2001") && strings.Contains(text, "db8") {
-		t.Errorf("the table names who is counted: %s", text)
-	}
-	if largest > 2000 || events > 180 {
-		t.Errorf("the largest row has %d bytes and %d events, want at most 2000 and 180", largest, events)
-	}
-}
-
-// BenchmarkReserve is a guess's two budgets by address, each time of another address out of a thousand.
-func BenchmarkReserve(b *testing.B) {
-	db := postgrestest.Pool(b, postgrestest.URL(b))
-	th := open(b, db, oldKey)
-	n := 0
-	for b.Loop() {
-		address := fmt.Sprintf("%d@sana.example", n%1000)
-		if _, err := th.reserve(b.Context(), WrongByAddress.Of(address), WrongInARow.Of(address)); err != nil {
-			b.Fatal(err)
-		}
-		n++
-	}
-	var hot, all float64
-	if err := db.QueryRow(b.Context(), `SELECT n_tup_hot_upd, n_tup_upd FROM pg_stat_user_tables WHERE relname = 'throttle'`).Scan(&hot, &all); err == nil && all > 0 {
-		b.ReportMetric(100*hot/all, "%HOT")
-	}
+	wantCount(t, "after the rollback", granted(t, th, 20, ada), 10)
 }

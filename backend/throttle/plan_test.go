@@ -1,0 +1,122 @@
+package throttle
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sana/backend/postgres"
+	"sana/backend/postgres/postgrestest"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Scans of the table in a plan: of any kind, and those that read only the rows of some keys, the rows
+// of a page, or rows whose place is known.
+var (
+	anyScan = regexp.MustCompile(`Scan .*on uses`)
+	scan    = regexp.MustCompile(
+		`Scan (using uses_key_at )?on uses.*\n *((Index|Recheck) Cond: \(*(ROW\()?key|TID Cond: )`)
+)
+
+// P-35: a plan that was made while the table was empty must suit a full one.
+func TestStatements_UseTheIndexOnEmptyAndFullTables(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.URL(t)
+	db := postgrestest.Pool(t, url)
+	check := func(when string) {
+		t.Helper()
+		for name, sql := range map[string]postgres.SQL{
+			"state": `SELECT ` + State, "grant": grant, "succeed": succeed, "sweep": sweepUses,
+		} {
+			plan := genericPlan(t, db, string(sql))
+			scans, all := scan.FindAllString(plan, -1), anyScan.FindAllString(plan, -1)
+			if len(all) == 0 || len(scans) != len(all) {
+				t.Errorf("%s, %s: the plan does not find uses by the index:\n%s", name, when, plan)
+			}
+		}
+	}
+	check("empty")
+	_, err := db.Exec(t.Context(), `
+		INSERT INTO uses (key, at, ends_at)
+		SELECT sha256((n % 5000)::text::bytea), now() - n * interval '1 second', now() + interval '1 day'
+		FROM generate_series(1, 50000) AS n`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(t.Context(), `VACUUM ANALYZE uses`); err != nil {
+		t.Fatal(err)
+	}
+	check("full")
+}
+
+// genericPlan returns the plan that a connection of the application's pool caches for a statement.
+func genericPlan(t *testing.T, db *pgxpool.Pool, sql string) string {
+	t.Helper()
+	tx, err := db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	positional, args, err := pgx.NamedArgs{}.RewriteQuery(t.Context(), nil, sql, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nulls := strings.TrimSuffix(strings.Repeat("NULL, ", len(args)), ", ")
+	if _, err := tx.Exec(t.Context(), `PREPARE statement AS `+positional); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = tx.Exec(t.Context(), `DEALLOCATE statement`) }()
+	rows, err := tx.Query(t.Context(), fmt.Sprintf(`EXPLAIN EXECUTE statement (%s)`, nulls))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Counts are per use: a refused one writes nothing, so that an attack cannot fill the table.
+func TestUses_NameNoSubjectAndGrowWithTheLimitOnly(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.Pool(t, postgrestest.URL(t))
+	th := open(t, db, oldKey)
+	networks := []string{"2001:db8::/64", "2001:db8::/56", "2001:db8::/48"}
+	uses := append(th.WrongByNetworks(networks), WrongByAddress.Of("ada@sana.example"))
+	for range 3 {
+		granted(t, th, 50, uses...)
+	}
+	wantCount(t, "rows", rowsOfUses(t, db), 4*10)
+	var text string
+	err := db.QueryRow(t.Context(), `
+		SELECT string_agg(u::text || encode(key, 'escape'), ' ')
+		FROM uses AS u`).Scan(&text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ada", "sana.example", "2001:db8"} {
+		if strings.Contains(text, name) {
+			t.Errorf("the table contains %q: %s", name, text)
+		}
+	}
+}
+
+// BenchmarkCount locks, checks and counts the two budgets of a wrong code, of another address each
+// time out of 100 000.
+func BenchmarkCount(b *testing.B) {
+	db := postgrestest.Pool(b, postgrestest.URL(b))
+	th := open(b, db, oldKey)
+	n := 0
+	for b.Loop() {
+		address := fmt.Sprintf("%d@sana.example", n%100_000)
+		uses := []Use{WrongByAddress.Of(address), WrongInARow.Of(address)}
+		if _, err := th.run(b.Context(), grant, pgx.NamedArgs{}, uses...); err != nil {
+			b.Fatal(err)
+		}
+		n++
+	}
+}
