@@ -1,7 +1,6 @@
 package account_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,7 +8,9 @@ import (
 
 	"sana/backend/account"
 	"sana/backend/fault"
+	"sana/backend/postgres"
 	"sana/backend/postgres/postgrestest"
+	"sana/backend/visitor"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -28,15 +29,33 @@ func newService(t *testing.T) (s *account.Service, db *pgxpool.Pool, ada string)
 	return account.New(db), db, ada
 }
 
-// write writes down n events.
-func write(t *testing.T, s *account.Service, userID string, n int) {
+// inTx runs do in a transaction.
+func inTx(t *testing.T, db *pgxpool.Pool, do func(tx pgx.Tx) error) error {
 	t.Helper()
-	err := s.Record(t.Context(), userID, account.Actor{Platform: "Firefox on Linux", IP: "192.0.2.1"}, func(context.Context, pgx.Tx) ([]account.Entry, error) {
-		entries := make([]account.Entry, n)
-		for i := range entries {
-			entries[i] = account.Entry{Kind: account.SessionEnded, Details: account.Details{Ended: fmt.Sprint(i)}}
+	return postgres.InTx(t.Context(), db, do)
+}
+
+// record records n events, numbered from 0.
+func record(t *testing.T, s *account.Service, db *pgxpool.Pool, userID string, n int) {
+	t.Helper()
+	entries := make([]account.Entry, n)
+	for i := range entries {
+		entries[i] = account.Entry{UserID: userID, Kind: account.SessionEnded, Details: account.Details{Ended: fmt.Sprint(i)}}
+	}
+	by := visitor.Visitor{Platform: "Firefox on Linux", IP: "192.0.2.1"}
+	if err := inTx(t, db, func(tx pgx.Tx) error { return s.Record(t.Context(), tx, by, entries...) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// deleteAccount deletes an account as package auth does.
+func deleteAccount(t *testing.T, s *account.Service, db *pgxpool.Pool, userID string) {
+	t.Helper()
+	err := inTx(t, db, func(tx pgx.Tx) error {
+		if _, err := s.LockForDeletion(t.Context(), tx, userID); err != nil {
+			return err
 		}
-		return entries, nil
+		return s.Delete(t.Context(), tx, userID)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -65,10 +84,10 @@ func count(t *testing.T, db *pgxpool.Pool) (n int) {
 	return n
 }
 
-func TestWhatHappenedCannotBeChangedOrTakenBackByTheProgram(t *testing.T) {
+func TestEvents_CannotBeChangedOrDeleted(t *testing.T) {
 	t.Parallel()
 	s, db, ada := newService(t)
-	write(t, s, ada, 2)
+	record(t, s, db, ada, 2)
 	age(t, db, "89 days 23 hours")
 	for _, sql := range []string{
 		`UPDATE account_events SET ip = ''`,
@@ -87,31 +106,31 @@ func TestWhatHappenedCannotBeChangedOrTakenBackByTheProgram(t *testing.T) {
 	}
 }
 
-func TestEventsGoAfterNinetyDaysOrWithTheirAccount(t *testing.T) {
+func TestEvents_AreDeletedAfter90DaysOrWithTheirAccount(t *testing.T) {
 	t.Parallel()
 	s, db, ada := newService(t)
-	write(t, s, ada, 2500)
+	record(t, s, db, ada, 2500)
 	age(t, db, "2 hours")
-	write(t, s, ada, 3)
+	record(t, s, db, ada, 3)
 	age(t, db, "89 days 23 hours")
+
 	if n, err := s.Sweep(t.Context()); n != 2500 || err != nil {
-		t.Errorf("the sweep took %d (%v), want 2500", n, err)
+		t.Errorf("the sweep deleted %d events (%v), want 2500", n, err)
 	}
-	err := s.Delete(t.Context(), ada, func(_ context.Context, _ pgx.Tx, email string) error {
-		if email != "ada@sana.example" {
-			t.Errorf("got the address %q", email)
-		}
-		return nil
-	})
-	if n := count(t, db); n != 0 || err != nil {
-		t.Errorf("%d events are left of a deleted account (%v)", n, err)
+	if n := count(t, db); n != 3 {
+		t.Errorf("%d events are left, want 3", n)
+	}
+
+	deleteAccount(t, s, db, ada)
+	if n := count(t, db); n != 0 {
+		t.Errorf("%d events are left of a deleted account", n)
 	}
 }
 
-func TestEventsComeInPagesTheNewestFirstAndEachOnce(t *testing.T) {
+func TestEvents_PagesAreNewestFirstAndDoNotOverlap(t *testing.T) {
 	t.Parallel()
-	s, _, ada := newService(t)
-	write(t, s, ada, 120)
+	s, db, ada := newService(t)
+	record(t, s, db, ada, 120)
 	var sizes []int
 	last, before := 120, int64(0)
 	for {
@@ -120,7 +139,7 @@ func TestEventsComeInPagesTheNewestFirstAndEachOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, e := range events {
-			if last--; e.Details.Ended != fmt.Sprint(last) || e.By.Platform != "Firefox on Linux" || e.By.IP != "192.0.2.1" || e.At.IsZero() {
+			if last--; e.Details.Ended != fmt.Sprint(last) || e.Platform != "Firefox on Linux" || e.IP != "192.0.2.1" || e.At.IsZero() {
 				t.Fatalf("got %+v, want the event %d", e, last)
 			}
 		}
@@ -132,60 +151,164 @@ func TestEventsComeInPagesTheNewestFirstAndEachOnce(t *testing.T) {
 	if fmt.Sprint(sizes) != "[50 50 20]" {
 		t.Errorf("got pages of %v", sizes)
 	}
+
+	err := inTx(t, db, func(tx pgx.Tx) error {
+		all, err := s.AllEvents(t.Context(), tx, ada)
+		if len(all) != 120 || all[0].Details.Ended != "119" || all[119].Details.Ended != "0" {
+			t.Errorf("AllEvents returned %d events", len(all))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
-// Whatever stops the one undoes the other.
+// A change and its event are one statement or one transaction: if one fails, neither is stored.
 func TestWhatHappensAndItsEventExistTogetherOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	s, db, ada := newService(t)
+	changeEmail := func(finally error) error {
+		return inTx(t, db, func(tx pgx.Tx) error {
+			owner, err := s.Lock(t.Context(), tx, ada)
+			if err != nil {
+				return err
+			}
+			return errors.Join(s.ChangeEmail(t.Context(), tx, owner, "grace@sana.example", visitor.Visitor{}), finally)
+		})
+	}
+
 	if _, err := db.Exec(t.Context(), `ALTER TABLE account_events RENAME TO away`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Rename(t.Context(), ada, "Ada", account.Actor{}); err == nil {
+	if _, err := s.Rename(t.Context(), ada, "Ada", visitor.Visitor{}); err == nil {
 		t.Error("a name was changed without an event")
+	}
+	if err := changeEmail(nil); err == nil {
+		t.Error("an address was changed without an event")
 	}
 	if _, err := db.Exec(t.Context(), `ALTER TABLE away RENAME TO account_events`); err != nil {
 		t.Fatal(err)
 	}
+
 	stop := errors.New("stop")
-	err := s.Record(t.Context(), ada, account.Actor{}, func(context.Context, pgx.Tx) ([]account.Entry, error) {
-		return []account.Entry{{Kind: account.SignedOut}}, stop
-	})
-	if found, _ := s.Find(t.Context(), ada); !errors.Is(err, stop) || found.Name != "" || count(t, db) != 0 {
-		t.Errorf("got %v, the name %q and %d events, want nothing changed", err, found.Name, count(t, db))
+	if err := changeEmail(stop); !errors.Is(err, stop) {
+		t.Errorf("got %v, want the error of the transaction", err)
+	}
+	found, err := s.Find(t.Context(), ada)
+	if err != nil || found.Name != "" || found.Email != "ada@sana.example" || count(t, db) != 0 {
+		t.Errorf("got %+v (%v) and %d events, want nothing changed", found, err, count(t, db))
+	}
+
+	if err := changeEmail(nil); err != nil {
+		t.Fatal(err)
+	}
+	events, _, err := s.Events(t.Context(), ada, 0)
+	want := account.Details{OldEmail: "ada@sana.example", NewEmail: "grace@sana.example"}
+	if err != nil || len(events) != 1 || events[0].Kind != account.EmailChanged || events[0].Details != want {
+		t.Errorf("got %+v (%v), want one event with both addresses", events, err)
 	}
 }
 
-func TestOnADeletedAccountNothingHappensAnyMore(t *testing.T) {
+// Two accounts want one address at the same moment: the second one waits for the first and is refused.
+func TestChangeEmail_GivesAnAddressToOneAccount(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.URL(t)
+	here, there := postgrestest.Pool(t, url), postgrestest.Pool(t, url)
+	ids := make([]string, 2)
+	for i := range ids {
+		err := here.QueryRow(t.Context(), `INSERT INTO users (email) VALUES ($1) RETURNING id::text`,
+			fmt.Sprintf("user%d@sana.example", i)).Scan(&ids[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	change := func(db *pgxpool.Pool, id string, then func()) error {
+		s := account.New(db)
+		return inTx(t, db, func(tx pgx.Tx) error {
+			owner, err := s.Lock(t.Context(), tx, id)
+			if err != nil {
+				return err
+			}
+			err = s.ChangeEmail(t.Context(), tx, owner, "both@sana.example", visitor.Visitor{})
+			then()
+			return err
+		})
+	}
+
+	second := make(chan error, 1)
+	first := change(here, ids[0], func() {
+		go func() { second <- change(there, ids[1], func() {}) }()
+		postgrestest.Eventually(t, "the second change does not wait", func() error { return waits(t, there) })
+	})
+	if err := <-second; first != nil || !errors.Is(err, account.ErrEmailTaken) {
+		t.Errorf("got %v and %v, want nil and ErrEmailTaken", first, err)
+	}
+	if found, err := account.New(here).Find(t.Context(), ids[1]); err != nil || found.Email != "user1@sana.example" {
+		t.Errorf("got %+v (%v), want the second account unchanged", found, err)
+	}
+	if n := count(t, here); n != 1 {
+		t.Errorf("%d events, want 1", n)
+	}
+}
+
+// waits is an error unless a statement of this database waits for a lock.
+func waits(t *testing.T, db *pgxpool.Pool) error {
+	t.Helper()
+	var waiting int
+	err := db.QueryRow(t.Context(), `
+		SELECT count(*)
+		FROM pg_stat_activity
+		WHERE datname = current_database()
+		  AND wait_event_type = 'Lock'`).Scan(&waiting)
+	if err == nil && waiting != 1 {
+		err = fmt.Errorf("%d statements wait", waiting)
+	}
+	return err
+}
+
+func TestService_DeletedAccountIsNotSignedIn(t *testing.T) {
 	t.Parallel()
 	s, db, ada := newService(t)
-	nothing := func(context.Context, pgx.Tx, string) error { return nil }
-	if err := s.Delete(t.Context(), ada, nothing); err != nil {
-		t.Fatal(err)
-	}
+	deleteAccount(t, s, db, ada)
 	_, find := s.Find(t.Context(), ada)
-	_, rename := s.Rename(t.Context(), ada, "Ada", account.Actor{})
-	for what, err := range map[string]error{
-		"find": find, "rename": rename, "delete": s.Delete(t.Context(), ada, nothing),
-		"record": s.Record(t.Context(), ada, account.Actor{}, func(context.Context, pgx.Tx) ([]account.Entry, error) {
-			t.Error("something was done")
-			return nil, nil
-		}),
-		"export": s.Export(t.Context(), ada, account.Actor{}, func(context.Context, pgx.Tx, account.Copy) error {
-			t.Error("something was exported")
-			return nil
-		}),
-	} {
+	_, rename := s.Rename(t.Context(), ada, "Ada", visitor.Visitor{})
+	lock := inTx(t, db, func(tx pgx.Tx) error {
+		_, err := s.Lock(t.Context(), tx, ada)
+		return err
+	})
+	deletion := inTx(t, db, func(tx pgx.Tx) error {
+		_, err := s.LockForDeletion(t.Context(), tx, ada)
+		return err
+	})
+	for what, err := range map[string]error{"find": find, "rename": rename, "lock": lock, "lock for deletion": deletion} {
 		if !fault.Is(err, fault.NotSignedIn) || fault.From(err).SignedOut == nil || fault.From(err).SignedOut.Reason != "account_deleted" {
 			t.Errorf("%s: got %v, want not signed in because the account was deleted", what, err)
 		}
 	}
+
+	record(t, s, db, ada, 1) // as a sign-out does, whose session outlived the account
 	if n := count(t, db); n != 0 {
-		t.Errorf("%d events", n)
+		t.Errorf("%d events of an account that is gone", n)
 	}
 }
 
-func TestANameIsPlainTextOfAHundredCharacters(t *testing.T) {
+func TestFindByAddress_AcceptsEverySpellingOfAnAddress(t *testing.T) {
+	t.Parallel()
+	s, _, ada := newService(t)
+	for address, want := range map[string]string{
+		"ada@sana.example": ada, " Ada@SANA.Example ": ada, "ada+tag@sana.example": "", "grace@sana.example": "",
+	} {
+		if found, ok, err := s.FindByAddress(t.Context(), address); found.ID != want || ok != (want != "") || err != nil {
+			t.Errorf("%q: got %+v, %v (%v), want the id %q", address, found, ok, err, want)
+		}
+	}
+	if _, _, err := s.FindByAddress(t.Context(), "ada"); !fault.Is(err, fault.InvalidEmail) {
+		t.Errorf("got %v, want invalid_email", err)
+	}
+}
+
+func TestParseName_AcceptsPlainTextOf100Characters(t *testing.T) {
 	t.Parallel()
 	family := "👩\u200d👩\u200d👧" // joined by invisible characters, which names of other scripts have too
 	for input, want := range map[string]string{
@@ -207,7 +330,7 @@ func TestANameIsPlainTextOfAHundredCharacters(t *testing.T) {
 	}
 }
 
-func FuzzAParsedNameIsItself(f *testing.F) {
+func FuzzParseName_ResultIsStable(f *testing.F) {
 	for _, seed := range []string{"", "Ada", " Zoe\u0308 ", "\u1100\u1161\u11a8", "Ada\u202e", "\xff", strings.Repeat("ﷺ", 100)} {
 		f.Add(seed)
 	}

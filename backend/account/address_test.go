@@ -8,7 +8,7 @@ import (
 	"sana/backend/fault"
 )
 
-func TestAddressesHaveOneCanonicalForm(t *testing.T) {
+func TestParseAddress_ReturnsOneCanonicalForm(t *testing.T) {
 	t.Parallel()
 	for input, want := range map[string]string{
 		"ada@sana.example":                        "ada@sana.example",
@@ -27,8 +27,8 @@ func TestAddressesHaveOneCanonicalForm(t *testing.T) {
 	}
 }
 
-// A-22, A-23: what another program could read as two people, as somebody else, or as a header is refused.
-func TestWhatIsNotOnePlainAddressIsRefused(t *testing.T) {
+// A-22, A-23: another program could read such an address as two, as another user's, or as a header.
+func TestParseAddress_RefusesAnythingButOnePlainAddress(t *testing.T) {
 	t.Parallel()
 	for _, input := range []string{
 		"", " ", "ada", "@", "ada@", "@sana.example", "ada@sana", "ada@localhost", "ada@127.0.0.1", "ada@[127.0.0.1]",
@@ -48,9 +48,8 @@ func TestWhatIsNotOnePlainAddressIsRefused(t *testing.T) {
 	}
 }
 
-// The law of addresses: what is accepted round-trips through the standard's parser as it is, and is its own canonical
-// form.
-func FuzzAnAcceptedAddressIsItsOwnCanonicalForm(f *testing.F) {
+// An accepted address passes the standard library's parser unchanged and is its own canonical form.
+func FuzzParseAddress_ResultIsStable(f *testing.F) {
 	for _, seed := range []string{"ada@sana.example", "Ada@BÜCHER.example", "a,b@c.example", `"a"@b.example`, "ada@xn--.example", "a@b.c\r\nd", "ß@ß.example"} {
 		f.Add(seed)
 	}
