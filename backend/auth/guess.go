@@ -64,7 +64,7 @@ func (s *Service) compare(ctx context.Context, v visitor.Visitor, q challenge.Qu
 		return guess{}, err
 	}
 	limits := s.guessLimits(v, q.Email)
-	c, counts, err := challenge.Find(ctx, s.DB, q, limits.read)
+	c, counts, err := challenge.FindForGuess(ctx, s.DB, q, limits.read)
 	if err != nil {
 		return guess{}, err
 	}

@@ -77,7 +77,7 @@ func (s *Service) pendingQuery(ctx context.Context, v visitor.Visitor, address s
 
 // newest completes a query by the address of the challenge that it means.
 func (s *Service) newest(ctx context.Context, q challenge.Query) (challenge.Query, error) {
-	c, _, err := challenge.Find(ctx, s.DB, q, s.Limits.Budgets())
+	c, _, err := challenge.FindForGuess(ctx, s.DB, q, s.Limits.Budgets())
 	if err == nil && c.ID == "" {
 		err = challenge.ErrNonePending()
 	}

@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"testing"
@@ -18,25 +19,50 @@ func testKey(t testing.TB) keyring.Key {
 	return ring.Current()
 }
 
-// Codes that are under way when a new version is deployed must stay what they are: these values never change.
-func TestTheDerivationOfCodesIsFrozen(t *testing.T) {
+// codeOf is Code for a challenge of which only this matters.
+func codeOf(key keyring.Key, id string, purpose Purpose, format Format) string {
+	return Code(key, Challenge{ID: id, Purpose: purpose, Format: format})
+}
+
+// A new version must accept codes that the previous one has mailed: these values never change.
+func TestCode_DerivationNeverChanges(t *testing.T) {
 	t.Parallel()
 	const id = "0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a"
 	for length, want := range map[int]string{6: "374583", 7: "4942344", 8: "77732291"} {
-		if got := deriveCode(testKey(t), id, PurposeSignIn, Format{Digits, length}); got != want {
+		if got := codeOf(testKey(t), id, SignIn, Format{Digits, length}); got != want {
 			t.Errorf("%d digits: got %s, want %s", length, got, want)
 		}
+	}
+	if got, want := codeOf(testKey(t), id, SignIn, Format{Alphanumeric, 13}), "VTGMMWE8V1XXT"; got != want {
+		t.Errorf("alphanumeric: got %s, want %s", got, want)
+	}
+	if got, want := hex.EncodeToString(Verifier("browser", id, "374583")), "2270e3da97a9834ff01b28b03082147f5974a0f99ec37807cf22579503f2fc31"; got != want {
+		t.Errorf("verifier: got %s, want %s", got, want)
+	}
+}
+
+func TestVerifier_DependsOnBrowserChallengeAndCode(t *testing.T) {
+	t.Parallel()
+	verifiers := map[string]bool{}
+	for _, v := range [][]byte{
+		Verifier("browser", "id", "123456"), Verifier("another", "id", "123456"),
+		Verifier("browser", "another", "123456"), Verifier("browser", "id", "123457"),
+	} {
+		verifiers[string(v)] = true
+	}
+	if len(verifiers) != 4 {
+		t.Errorf("got %d different verifiers, want 4", len(verifiers))
 	}
 }
 
 // 65 bits: 13 characters of 32, each as likely as any other. Over 20 000 codes, chi-square stays below its 99.99 %
 // quantile for 31 degrees of freedom.
-func TestACodeOfLettersIsUniformOverItsAlphabet(t *testing.T) {
+func TestCode_AlphanumericIsUniform(t *testing.T) {
 	t.Parallel()
 	const codes, quantile = 20_000, 68.0
 	counts := map[rune]int{}
 	for i := range codes {
-		code := deriveCode(testKey(t), fmt.Sprint(i), PurposeSignIn, Format{Alphanumeric, 13})
+		code := codeOf(testKey(t), fmt.Sprint(i), SignIn, Format{Alphanumeric, 13})
 		if len(code) != 13 {
 			t.Fatalf("got %q, want 13 characters", code)
 		}
@@ -53,44 +79,33 @@ func TestACodeOfLettersIsUniformOverItsAlphabet(t *testing.T) {
 	}
 }
 
-func TestACodeOfLettersIsReadAsPeopleWriteIt(t *testing.T) {
+func TestCleanCode_ReadsAlphanumericAsPeopleTypeIt(t *testing.T) {
 	t.Parallel()
 	const code = "01A23456789XZ"
 	for _, input := range []string{code, "01a2 3456-789xz", "oLA23456789xz", "OiA23456789XZ", "０１Ａ23456789XZ"} {
-		if got, err := cleanCode(input, Format{Alphanumeric, 13}); err != nil || got != code {
+		if got, err := CleanCode(input, Format{Alphanumeric, 13}); err != nil || got != code {
 			t.Errorf("%q: got %q (%v)", input, got, err)
 		}
 	}
 	for _, input := range []string{"", "123456", code + "0", "U1A23456789XZ", "ſ1A23456789XZ", "01A23456789X!"} {
-		if got, err := cleanCode(input, Format{Alphanumeric, 13}); !fault.Is(err, fault.InvalidCode) {
+		if got, err := CleanCode(input, Format{Alphanumeric, 13}); !fault.Is(err, fault.InvalidCode) {
 			t.Errorf("%q: got %q (%v), want invalid_code", input, got, err)
 		}
 	}
 }
 
-func TestTagsAreFoldedForCountingOnly(t *testing.T) {
-	t.Parallel()
-	for email, want := range map[string]string{
-		"ada@a.example": "ada@a.example", "ada+x+y@a.example": "ada@a.example", "+x@a.example": "+x@a.example",
-	} {
-		if got := mailbox(email); got != want {
-			t.Errorf("%s is counted as %s, want %s", email, got, want)
-		}
-	}
-}
-
-func TestACodeDependsOnKeyChallengeAndPurpose(t *testing.T) {
+func TestCode_DependsOnKeyChallengeAndPurpose(t *testing.T) {
 	t.Parallel()
 	other, err := keyring.Parse("b3RoZXIta2V5LW90aGVyLWtleS1vdGhlci1rZXktb3RoZXIh")
 	if err != nil {
 		t.Fatal(err)
 	}
 	codes := map[string]bool{
-		deriveCode(testKey(t), "a", PurposeSignIn, Format{Digits, 8}):       true,
-		deriveCode(testKey(t), "b", PurposeSignIn, Format{Digits, 8}):       true,
-		deriveCode(testKey(t), "a", "another", Format{Digits, 8}):           true,
-		deriveCode(other.Current(), "a", PurposeSignIn, Format{Digits, 8}):  true,
-		deriveCode(testKey(t), "a", PurposeSignIn, Format{Digits, 7}) + "7": true,
+		codeOf(testKey(t), "a", SignIn, Format{Digits, 8}):       true,
+		codeOf(testKey(t), "b", SignIn, Format{Digits, 8}):       true,
+		codeOf(testKey(t), "a", "another", Format{Digits, 8}):    true,
+		codeOf(other.Current(), "a", SignIn, Format{Digits, 8}):  true,
+		codeOf(testKey(t), "a", SignIn, Format{Digits, 7}) + "7": true,
 	}
 	if len(codes) != 5 {
 		t.Errorf("got %v, want five different codes", codes)
@@ -100,14 +115,14 @@ func TestACodeDependsOnKeyChallengeAndPurpose(t *testing.T) {
 // ASVS 5.0, 6.4.1: every value is as likely as any other. Over 200 000 codes in 1 000 bins, chi-square stays below its
 // 99.99 % quantile for 999 degrees of freedom, and both ends of the range come up. The ids are fixed, so that the result
 // is too.
-func TestCodesAreUniform(t *testing.T) {
+func TestCode_DigitsAreUniform(t *testing.T) {
 	t.Parallel()
 	const codes, bins, quantile = 200_000, 1000, 1172.0
 	counts := make([]int, bins)
 	key := testKey(t)
 	for i := range codes {
 		var n int
-		if _, err := fmt.Sscanf(deriveCode(key, fmt.Sprint(i), PurposeSignIn, Format{Digits, 6}), "%d", &n); err != nil {
+		if _, err := fmt.Sscanf(codeOf(key, fmt.Sprint(i), SignIn, Format{Digits, 6}), "%d", &n); err != nil {
 			t.Fatal(err)
 		}
 		counts[n/1000]++
@@ -124,10 +139,10 @@ func TestCodesAreUniform(t *testing.T) {
 	}
 }
 
-func TestLeadingZerosAreKept(t *testing.T) {
+func TestCode_KeepsLeadingZeros(t *testing.T) {
 	t.Parallel()
 	for i := range 10_000 {
-		if code := deriveCode(testKey(t), fmt.Sprint(i), PurposeSignIn, Format{Digits, 6}); len(code) != 6 {
+		if code := codeOf(testKey(t), fmt.Sprint(i), SignIn, Format{Digits, 6}); len(code) != 6 {
 			t.Fatalf("got the code %q", code)
 		} else if code[0] == '0' {
 			return
@@ -136,41 +151,41 @@ func TestLeadingZerosAreKept(t *testing.T) {
 	t.Error("no code begins with 0")
 }
 
-func TestACodeIsReadAsPeopleWriteIt(t *testing.T) {
+func TestCleanCode_ReadsDigitsAsPeopleTypeThem(t *testing.T) {
 	t.Parallel()
 	for _, input := range []string{
 		"123456", " 123456 ", "123 456", "123-456", "1 2 3 4 5 6", "123\u00a0456", "123–456", "１２３４５６", "１２３　４５６", "123456\r\n",
 	} {
-		if got, err := cleanCode(input, Format{Length: 6}); err != nil || got != "123456" {
+		if got, err := CleanCode(input, Format{Length: 6}); err != nil || got != "123456" {
 			t.Errorf("%q: got %q (%v)", input, got, err)
 		}
 	}
 	for _, input := range []string{"", "12345", "1234567", "12345x", "x123456", "+123456", "0x1234", "١٢٣٤٥٦", "123.456", "123\x00456", strings.Repeat(" ", 200) + "123456"} {
-		if got, err := cleanCode(input, Format{Length: 6}); !fault.Is(err, fault.InvalidCode) {
+		if got, err := CleanCode(input, Format{Length: 6}); !fault.Is(err, fault.InvalidCode) {
 			t.Errorf("%q: got %q (%v), want invalid_code", input, got, err)
 		}
 	}
 }
 
-func FuzzACleanCodeIsDigitsAndStaysClean(f *testing.F) {
+func FuzzCleanCode_ResultIsStable(f *testing.F) {
 	for _, seed := range []string{"123456", "12 34-56", "１２３４５６", "", "123456789", "\xff123456"} {
 		f.Add(seed, 6)
 	}
 	f.Fuzz(func(t *testing.T, input string, length int) {
 		length = 6 + (length%3+3)%3
-		code, err := cleanCode(input, Format{Digits, length})
+		code, err := CleanCode(input, Format{Digits, length})
 		if err != nil {
 			return
 		}
-		if again, err := cleanCode(code, Format{Digits, length}); err != nil || again != code || len(code) != length || strings.Trim(code, "0123456789") != "" {
+		if again, err := CleanCode(code, Format{Digits, length}); err != nil || again != code || len(code) != length || strings.Trim(code, "0123456789") != "" {
 			t.Errorf("%q becomes %q, and that becomes %q (%v)", input, code, again, err)
 		}
 	})
 }
 
-func BenchmarkDeriveCode(b *testing.B) {
+func BenchmarkCode(b *testing.B) {
 	key := testKey(b)
 	for b.Loop() {
-		deriveCode(key, "0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a", PurposeSignIn, Format{Digits, 6})
+		codeOf(key, "0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a", SignIn, Format{Digits, 6})
 	}
 }

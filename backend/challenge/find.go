@@ -20,12 +20,14 @@ type Query struct {
 	Email     string  // canonical, "" for any
 	Purpose   Purpose // SignIn stands for step-ups too, unless their session was revoked
 	SessionID string  // of a StepUp or ChangeEmail
+
+	revoked bool // finds step-ups whose session was revoked, too
 }
 
 // Args adds what Fits needs.
 func (q Query) Args(to pgx.NamedArgs) {
 	to["browser"], to["query_id"], to["query_email"] = q.Browser.Hash(), q.ID, q.Email
-	to["query_purpose"], to["query_session"] = string(q.Purpose), q.SessionID
+	to["query_purpose"], to["query_session"], to["query_revoked"] = string(q.Purpose), q.SessionID, q.revoked
 }
 
 // Fits is the condition of a Query on rows of challenges. A step-up whose session was revoked does not
@@ -35,11 +37,11 @@ const Fits postgres.SQL = `(browser = @browser
 	      AND (@query_email = '' OR challenges.email = @query_email)
 	      AND CASE WHEN @query_purpose <> 'sign_in'
 	               THEN purpose = @query_purpose AND session_id = nullif(@query_session, '')::uuid
-	               ELSE purpose = 'sign_in' OR purpose = 'step_up' AND NOT EXISTS (
+	               ELSE purpose = 'sign_in' OR purpose = 'step_up' AND (@query_revoked OR NOT EXISTS (
 	                   SELECT
 	                   FROM ended_sessions
 	                   WHERE ended_sessions.id = challenges.session_id
-	                     AND ended_sessions.reason NOT IN ('idle', 'max_age'))
+	                     AND ended_sessions.reason NOT IN ('idle', 'max_age')))
 	          END)`
 
 // Conditions on rows of challenges, by the database's clock.
@@ -149,6 +151,17 @@ func Find(ctx context.Context, db postgres.Querier, q Query, budgets throttle.Bu
 	args := pgx.NamedArgs{}
 	q.Args(args)
 	return query(ctx, db, ofBrowser, budgets, args)
+}
+
+// FindForGuess is Find for a guess. If no other challenge fits, it returns a step-up whose session was
+// revoked: the right code is then told that it leads to nothing.
+func FindForGuess(ctx context.Context, db postgres.Querier, q Query, budgets throttle.Budgets) (Challenge, throttle.Counts, error) {
+	c, counts, err := Find(ctx, db, q, budgets)
+	if err != nil || c.ID != "" || q.Purpose != SignIn {
+		return c, counts, err
+	}
+	q.revoked = true
+	return Find(ctx, db, q, budgets)
 }
 
 // Pending returns the challenge that the page of a browser shows: that of q, unless its code was used

@@ -62,18 +62,20 @@ func DropOfUser(ctx context.Context, tx pgx.Tx, userID, email string) error {
 // WithdrawAll makes every open code invalid, and every spent one unrepeatable. It returns how many
 // were open.
 func WithdrawAll(ctx context.Context, db postgres.Querier) (int, error) {
-	_, err := db.Exec(ctx, `
-		DELETE FROM challenges
-		WHERE expires_at > now() - interval '2 minutes'
-		  AND `+string(IsRepeatable))
-	if err != nil {
-		return 0, postgres.Error("withdraw all codes", err)
-	}
 	tag, err := db.Exec(ctx, `
 		UPDATE challenges
 		SET expires_at = now()
 		WHERE consumed_at IS NULL
 		  AND expires_at > now()`)
+	if err != nil {
+		return 0, postgres.Error("withdraw all codes", err)
+	}
+
+	// Second, so that it sees the codes that were used just before the first statement.
+	_, err = db.Exec(ctx, `
+		DELETE FROM challenges
+		WHERE expires_at > now() - interval '2 minutes'
+		  AND `+string(IsRepeatable))
 	return int(tag.RowsAffected()), postgres.Error("withdraw all codes", err)
 }
 
