@@ -104,6 +104,9 @@ func TestASchemaThatIsBehindAheadOrNotThereIsTold(t *testing.T) {
 	assert(t, "behind", got["rights"], doctor.Warn, "not run: needs schema", "")
 	empty := look(t, doctor.Database{Pool: open(t, postgrestest.EmptyURL(t))})
 	assert(t, "empty", empty["schema"], doctor.Fail, "at version 0", "run: sana migrate")
+	w.Exec(t, `ALTER TABLE challenges DROP COLUMN browser`)
+	unreleased := look(t, doctor.Database{Pool: w.DB})
+	assert(t, "unreleased", unreleased["schema"], doctor.Fail, "made by an unreleased version", "use an empty database")
 }
 
 func TestADatabaseThatCanOnlyBeReadIsTold(t *testing.T) {

@@ -24,9 +24,14 @@ const (
 	developmentTable = "goose_db_version_development"
 )
 
+// ErrUnreleased is returned for a database that a version before 0.1.0 has made.
+var ErrUnreleased = errors.New("this database was made by an unreleased version of Sana, whose data cannot be taken over: " +
+	"use an empty database; in development, delete the folder .data")
+
 // Migrate brings the schema to Head. Any number of instances may call it together: one migrates, the others wait. It
 // needs a direct connection (no pooler in transaction mode): the lock belongs to the connection.
-// It returns the versions it applied; none when the schema was at Head already.
+// It returns the versions it applied; none when the schema was at Head already. It changes nothing and returns
+// ErrUnreleased if the database is not one of this schema's history.
 func Migrate(ctx context.Context, url string) ([]int64, error) {
 	pool, err := migrationPool(ctx, url)
 	if err != nil {
@@ -55,18 +60,33 @@ func MigrateDevelopment(ctx context.Context, url string) error {
 	return err
 }
 
-// Version is the schema's version: 0 for an empty database.
+// Version is the schema's version: 0 for an empty database. It returns ErrUnreleased for a schema from before the
+// first release, which numbered other migrations alike: in each of them a challenge had no browser.
 func Version(ctx context.Context, db Querier) (int64, error) {
-	var exists bool
-	if err := db.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, schemaTable).Scan(&exists); err != nil || !exists {
+	var exists, isUnreleased bool
+	err := db.QueryRow(ctx, `
+		SELECT
+			to_regclass($1) IS NOT NULL,
+			to_regclass('challenges') IS NOT NULL
+				AND NOT EXISTS (
+					SELECT
+					FROM pg_attribute
+					WHERE attrelid = to_regclass('challenges')
+					  AND attname = 'browser')`, schemaTable).Scan(&exists, &isUnreleased)
+	switch {
+	case err != nil:
 		return 0, Error("read schema version", err)
+	case isUnreleased:
+		return 0, ErrUnreleased
+	case !exists:
+		return 0, nil
 	}
 	var version int64
-	err := db.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM `+schemaTable+` WHERE is_applied`).Scan(&version)
+	err = db.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM `+schemaTable+` WHERE is_applied`).Scan(&version)
 	return version, Error("read schema version", err)
 }
 
-// CheckSchema returns an error with the command to run when the schema is older than Head.
+// CheckSchema returns an error with the command to run when the schema is older than Head, and ErrUnreleased.
 func CheckSchema(ctx context.Context, db Querier) error {
 	version, err := Version(ctx, db)
 	if err != nil {
