@@ -2,6 +2,7 @@ import { cleanup, fireEvent, render, screen } from '@testing-library/preact'
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { SignedOut } from '../shared/api/http'
 import {
+  codeRequest,
   FakeServer,
   html,
   json,
@@ -53,7 +54,7 @@ beforeEach(() => {
 test('from the address over the code to the home page', async () => {
   await open('/', {
     [session]: [notSignedIn(), json(signedIn)],
-    'POST /api/auth/code': json(pendingCode(), 202),
+    'POST /api/auth/code': json(codeRequest(), 202),
     'GET /api/auth/code': json(pendingCode()),
     'POST /api/auth/verify': json({ ...signedIn, created: true }),
   })
@@ -75,7 +76,7 @@ test('from the address over the code to the home page', async () => {
 test('a sign-in leads back to where it was asked for, also over a reload of the code page', async () => {
   const replies = {
     [session]: [notSignedIn(), json(signedIn)],
-    'POST /api/auth/code': json(pendingCode(), 202),
+    'POST /api/auth/code': json(codeRequest(), 202),
     'GET /api/auth/code': json(pendingCode()),
     'POST /api/auth/verify': json({ ...signedIn, created: true }),
   }
@@ -179,7 +180,7 @@ test.each([
 test('whoever has asked for a code is not told again why the last session ended', async () => {
   await open('/', {
     [session]: notSignedIn({ signed_out: idle }),
-    'POST /api/auth/code': json(pendingCode(), 202),
+    'POST /api/auth/code': json(codeRequest(), 202),
     'GET /api/auth/code': json(pendingCode()),
     'DELETE /api/auth/code': noContent(),
   })
@@ -195,7 +196,7 @@ test('whoever has asked for a code is not told again why the last session ended'
 test('a session that was begun and ended on one page later says why too', async () => {
   await open('/', {
     [session]: [notSignedIn(), json(signedIn), notSignedIn({ signed_out: idle })],
-    'POST /api/auth/code': json(pendingCode(), 202),
+    'POST /api/auth/code': json(codeRequest(), 202),
     'GET /api/auth/code': json(pendingCode()),
     'POST /api/auth/verify': json({ ...signedIn, created: true }),
   })
@@ -237,6 +238,19 @@ test('signing out leaves nothing of the person on the page, even when the networ
   expect(document.activeElement).toBe(heading())
 })
 
+test('a sign-out whose answer is lost is repeated, and leaves nothing of the person', async () => {
+  const server = await open('/', {
+    [session]: [json(signedIn), notSignedIn()],
+    'POST /api/auth/sign-out': ['lost', noContent()],
+  })
+  await press('Sign out')
+  expect(screen.getByRole('alert').textContent).toContain('We keep trying by ourselves.')
+  await pass(1000)
+  expect(server.count('POST /api/auth/sign-out')).toBe(2)
+  expect(screen.getByText('You are signed out.')).toBeTruthy()
+  expect(document.body.textContent).not.toContain('grace@example.org')
+})
+
 test('a sign-out that fails says so, and the person is still signed in', async () => {
   await open('/', { [session]: json(signedIn), 'POST /api/auth/sign-out': unavailable() })
   await press('Sign out')
@@ -244,15 +258,16 @@ test('a sign-out that fails says so, and the person is still signed in', async (
   expect(screen.getByText('grace@example.org')).toBeTruthy()
 })
 
-test('whoever loses the sign-in at once (no cookies, say) need not type the address again', async () => {
+test('whoever loses the sign-in need not type the address again', async () => {
   await open('/', {
     [session]: notSignedIn(),
-    'POST /api/auth/code': json(pendingCode(), 202),
+    'POST /api/auth/code': json(codeRequest(), 202),
     'GET /api/auth/code': noPendingCode(),
   })
   await type('E-mail address', 'grace@example.org')
   await press('Send me a code')
-  expect(screen.getByText(/No sign-in is waiting in this browser any more/)).toBeTruthy()
+  await pass(1000)
+  expect(screen.getByText(/no longer valid in this browser/)).toBeTruthy()
   expect(screen.getByLabelText<HTMLInputElement>('E-mail address').value).toBe('grace@example.org')
 })
 
@@ -271,7 +286,7 @@ test('a lost sign-in leads to the form, with the reason and the address', async 
   })
   await type('6-digit code', '123456')
   expect(location.pathname).toBe('/')
-  expect(screen.getByText(/No sign-in is waiting in this browser any more/)).toBeTruthy()
+  expect(screen.getByText(/no longer valid in this browser/)).toBeTruthy()
   expect(screen.getByLabelText<HTMLInputElement>('E-mail address').value).toBe('grace@example.org')
 })
 

@@ -2,6 +2,8 @@ import { useCallback, useEffect, useState } from 'preact/hooks'
 import { LocationProvider, useLocation } from 'preact-iso'
 import { NotFoundPage } from '../features/not-found/NotFoundPage'
 import type { Arrival } from '../features/sign-in/SignInPage'
+import type { CodeRequest } from '../shared/api/http'
+import { type Requested, received } from '../shared/code/received'
 import { tellOtherTabs, useOtherTabs } from '../shared/tabs'
 import { Frame } from './Frame'
 import { Gate } from './Gate'
@@ -26,20 +28,23 @@ export function App() {
 function Pages() {
   const { path, route } = useLocation()
   const [arrival, setArrival] = useState<Arrival>({})
+  const [requested, setRequested] = useState<Requested>()
 
   const next = nextPath(location.search)
   const query = queryFor(next)
 
   const enterCode = useCallback(
-    (email: string) => {
-      setArrival({ email })
+    (request: CodeRequest) => {
+      setArrival({ email: request.email })
+      setRequested(received(request))
       route(`/verify${query}`)
     },
     [route, query],
   )
-  // Replaced, not pushed: going back to a code that was used or given up would lead nowhere.
+  // Replaced, not pushed: going back to a code that was used or cancelled would lead nowhere.
   const start = useCallback(
     (arrival: Arrival) => {
+      setRequested(undefined)
       setArrival((last) => ({ ...(last.email ? { email: last.email } : {}), ...arrival }))
       route(`/${query}`, true)
     },
@@ -48,6 +53,7 @@ function Pages() {
   // The start page finds out who is signed in, and goes on to where the sign-in was asked for.
   const welcome = useCallback(() => {
     setArrival({})
+    setRequested(undefined)
     route(`/${query}`, true)
   }, [route, query])
   const signedIn = useCallback(() => {
@@ -90,7 +96,7 @@ function Pages() {
   }
   if (path === '/verify') {
     const fillIn = (code: string) => route(`/account#c=${code}`, true)
-    return <CodePageLater onSignedIn={signedIn} onNewAddress={fillIn} onSignIn={start} />
+    return <CodePageLater requested={requested} onSignedIn={signedIn} onNewAddress={fillIn} onSignIn={start} />
   }
   return <NotFoundPage />
 }

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { type Arrival, SignInPage } from '../features/sign-in/SignInPage'
-import type { SignedOut } from '../shared/api/http'
+import type { CodeRequest, SignedOut } from '../shared/api/http'
 import { useRead } from '../shared/api/useRead'
 import { text } from '../shared/i18n/text'
 import { type News, tellOtherTabs, useOtherTabs } from '../shared/tabs'
@@ -13,7 +13,7 @@ interface Props {
   path: string
   arrival: Arrival
   onArrival: (arrival: Arrival) => void
-  onCodeRequested: (email: string) => void
+  onCodeRequested: (request: CodeRequest) => void
   /** Goes on to another page, where the sign-in was asked for. */
   onSignedIn: (() => void) | undefined
   /** Goes to the sign-in form, which is at `/`, and from there back to this page, unless that is over `forGood`. */
@@ -67,7 +67,9 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
   if (goesOn || goesOut) return <Loading />
   if (read.state === 'ready') {
     return (
+      // Nothing that one user has begun goes on for another one.
       <InsideLater
+        key={read.value.user.id}
         path={path}
         current={read.value}
         stale={read.trouble}

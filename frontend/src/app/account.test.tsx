@@ -2,8 +2,10 @@ import { fireEvent, screen } from '@testing-library/preact'
 import { describe, expect, test, vi } from 'vitest'
 import {
   account,
+  codeRequest,
   json,
   noContent,
+  noMail,
   noPendingCode,
   notSignedIn,
   pendingCode,
@@ -11,7 +13,7 @@ import {
   signedIn,
   unavailable,
 } from '../shared/testing/server'
-import { settled, show } from '../shared/testing/time'
+import { pass, settled, show } from '../shared/testing/time'
 import { field, heading, openInside, press, session, type } from './openInside'
 
 const stale = () => refusal(403, 'reauthentication_required')
@@ -66,7 +68,10 @@ describe('a change of the address', () => {
       [verify]: json({ ...account, email: 'grace@example.net' }),
     })
     await type('6-digit code', '123456')
-    expect(server.requests.find(({ call }) => call === verify)?.body).toEqual({ code: '123456' })
+    expect(server.requests.find(({ call }) => call === verify)?.body).toEqual({
+      code: '123456',
+      email: 'grace@example.net',
+    })
     expect(screen.getByText(/Your address is now grace@example.net/).getAttribute('role')).toBe('status')
     expect(screen.queryByLabelText('6-digit code')).toBeNull()
     expect(document.activeElement?.textContent).toBe('E-mail address')
@@ -109,9 +114,47 @@ describe('a change of the address', () => {
   })
 })
 
+describe('a change of the address that no mail was sent for', () => {
+  const ask = 'POST /api/account/email'
+  const newAddress = { email: 'grace@example.net' }
+  const change = async () => {
+    await press('Change')
+    await type('New e-mail address', newAddress.email)
+    await press('Send me a code')
+  }
+
+  test('shows no field if no code works, and asks again by a press', async () => {
+    const server = await openInside('/account', {
+      [ask]: [json(noMail(newAddress), 202), json(codeRequest(pendingCode(newAddress)), 202)],
+    })
+    await change()
+    expect(document.activeElement?.textContent).toBe('No new code yet')
+    expect(screen.queryByLabelText('6-digit code')).toBeNull()
+    await pass(42_000)
+    expect(server.count(ask)).toBe(1)
+    await press('Send a new code')
+    expect(server.count(ask)).toBe(2)
+    expect(document.activeElement).toBe(field('6-digit code'))
+  })
+
+  test('keeps the field if a code works', async () => {
+    await openInside('/account', { [ask]: json(noMail({ ...newAddress, code: pendingCode(newAddress) }), 202) })
+    await change()
+    expect(field('6-digit code')).toBeTruthy()
+    expect(screen.getByText(/the last one still works/)).toBeTruthy()
+  })
+
+  test('leads back to the form, with the address', async () => {
+    await openInside('/account', { [ask]: json(noMail(newAddress), 202) })
+    await change()
+    await press('Use another address')
+    expect(field('New e-mail address').value).toBe(newAddress.email)
+  })
+})
+
 describe('what wants a fresh code', () => {
   const code = {
-    'POST /api/auth/code': json(pendingCode(), 202),
+    'POST /api/auth/code': json(codeRequest(), 202),
     'GET /api/auth/code': json(pendingCode()),
     'POST /api/auth/verify': json({ ...signedIn, created: false }),
   }
@@ -159,16 +202,62 @@ describe('what wants a fresh code', () => {
     const server = await openInside('/account', {
       ...code,
       [exported]: stale(),
-      'POST /api/auth/code': ['lost', json(pendingCode(), 202)],
+      'POST /api/auth/code': ['lost', json(codeRequest(), 202)],
       'GET /api/auth/code': [noPendingCode(), json(pendingCode())],
     })
     await press('Download')
     expect(screen.getByRole('alert').textContent).toContain('Sana cannot be reached right now.')
     await press('Send me a code')
-    expect(screen.getByText(/No sign-in is waiting/)).toBeTruthy()
+    await pass(1000)
+    expect(screen.getByText(/no longer valid in this browser/)).toBeTruthy()
     await press('Send me a code')
     expect(field('6-digit code')).toBeTruthy()
     expect(server.count('POST /api/auth/code')).toBe(3)
+  })
+
+  test('waits for a press where another tab has had the proof', async () => {
+    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
+    const proved = { ...signedIn, session: { ...signedIn.session, signed_in_at: '2026-03-20T10:00:00Z' } }
+    const server = await openInside('/account', {
+      ...code,
+      [exported]: [stale(), file],
+      [session]: [json(signedIn), json(proved)],
+    })
+    await press('Download')
+    await show('visible')
+    expect(screen.getByText("You've confirmed that it's you in another tab.")).toBeTruthy()
+    expect(screen.queryByLabelText('6-digit code')).toBeNull()
+    expect(server.count(exported)).toBe(1)
+    await press('Go on')
+    expect(dialog()).toBeNull()
+    expect(server.count(exported)).toBe(2)
+  })
+
+  test('does not go on for another user', async () => {
+    const other = { ...signedIn, user: { id: 'f0000000-0000-4000-8000-000000000000', email: 'ada@example.org' } }
+    const server = await openInside('/account', {
+      ...code,
+      [exported]: stale(),
+      [session]: [json(signedIn), json(other)],
+    })
+    await press('Download')
+    await show('visible')
+    expect(dialog()).toBeNull()
+    expect(server.count(exported)).toBe(1)
+  })
+
+  test('shows no field if no mail was sent and no code works', async () => {
+    const server = await openInside('/account', {
+      ...code,
+      [exported]: stale(),
+      'POST /api/auth/code': [json(noMail(), 202), json(codeRequest(), 202)],
+    })
+    await press('Download')
+    expect(screen.getByText('No new code yet')).toBeTruthy()
+    await pass(42_000)
+    expect(server.count('POST /api/auth/code')).toBe(1)
+    await press('Send a new code')
+    expect(field('6-digit code')).toBeTruthy()
   })
 
   test('deletes the account only after the address was typed', async () => {

@@ -3,10 +3,12 @@ import { afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { states as accountStates } from '../features/account/account.states'
 import { states as activityStates } from '../features/activity/activity.states'
 import { states as sessionsStates } from '../features/sessions/sessions.states'
+import { states as codeStates } from '../features/sign-in/code.states'
 import type { Problem, SignedOut } from '../shared/api/http'
 import { type Catalogue, use } from '../shared/i18n/text'
 import { allTexts, firstTexts } from '../shared/testing/catalogues'
 import {
+  codeRequest,
   FakeServer,
   json,
   noContent,
@@ -75,7 +77,7 @@ const code = (replies: State['replies'], act?: State['act']): State => ({
   replies: { [session]: notSignedIn(), [pending]: due, ...replies },
   ...(act && { act }),
 })
-const letters = json(pendingCode({ code_kind: 'letters', code_length: 13 }))
+const alphanumeric = json(pendingCode({ code_kind: 'alphanumeric', code_length: 13 }))
 const delivered = (change: Parameters<typeof pendingCode>[0]) => code({ [pending]: json(pendingCode(change)) })
 
 const statuses: Record<Problem['code'], number> = {
@@ -95,6 +97,7 @@ const statuses: Record<Problem['code'], number> = {
   method_not_allowed: 405,
   event_refused: 406,
   request_timeout: 408,
+  browser_token_missing: 409,
   not_with_this_store: 409,
   email_taken: 409,
   code_expired: 410,
@@ -142,7 +145,12 @@ function listed({ path, answers, does = [], without }: Listed): State {
   }
   return { url: path, replies: repliesOf(answers), act }
 }
-const pages = [...accountStates, ...activityStates, ...sessionsStates].map((state) => [state.name, listed(state)])
+const noMailStates = codeStates.filter(({ name }) => name.startsWith('no mail'))
+const pages = [...accountStates, ...activityStates, ...sessionsStates, ...noMailStates].map((state) => [
+  state.name,
+  listed(state),
+])
+const later = 8100
 
 const states: Record<string, State> = {
   ...Object.fromEntries(pages),
@@ -175,6 +183,8 @@ const states: Record<string, State> = {
     },
   },
   'a limit': signIn(refusal(429, 'too_many_requests', 'Later', { retry_after: 60 })),
+  'a limit until later today': signIn(refusal(429, 'too_many_requests', 'Later', { retry_after: later })),
+  'a limit until tomorrow': signIn(refusal(429, 'too_many_requests', 'Later', { retry_after: 86_000 })),
   'a limit that is over': {
     ...signIn(refusal(429, 'too_many_requests', 'Later', { retry_after: 60 })),
     act: async () => {
@@ -206,15 +216,14 @@ const states: Record<string, State> = {
   blocked: delivered({ delivery: 'failed', delivery_reason: 'blocked' }),
   refused: delivered({ delivery: 'failed', delivery_reason: 'refused' }),
   'provider away': delivered({ delivery: 'failed', delivery_reason: 'provider_away' }),
-  held: delivered({ delivery: 'held' }),
   'the code page with trouble': code({ [pending]: [due, unavailable()] }, back),
 
   'no code': code({}, () => press()),
   'a strange code': code({}, enter('12345x')),
   'a short code': code({}, enter('12')),
-  'no code of letters': code({ [pending]: letters }, () => press()),
-  'a strange code of letters': code({ [pending]: letters }, enter('!')),
-  'a short code of letters': code({ [pending]: letters }, enter('ABC')),
+  'no alphanumeric code': code({ [pending]: alphanumeric }, () => press()),
+  'a strange alphanumeric code': code({ [pending]: alphanumeric }, enter('!')),
+  'a short alphanumeric code': code({ [pending]: alphanumeric }, enter('ABC')),
   'a code that is checked': code({ [verify]: 'never' }, () => type('123456')),
   'a code that cannot be checked': code({ [verify]: 'lost' }, () => type('123456')),
   'a wrong code': code({ [verify]: refusal(401, 'wrong_code', 'No', { tries_left: 4 }) }, () => type('123456')),
@@ -229,8 +238,11 @@ const states: Record<string, State> = {
   ),
   'an expired code': delivered({ expires_at: serverTime(0) }),
   'a locked code': delivered({ tries_left: 0 }),
+  'another code later today': delivered({ resend_at: serverTime(later) }),
+  'another code tomorrow': delivered({ resend_at: serverTime(86_000) }),
+  'a new code for a locked one later today': delivered({ tries_left: 0, resend_at: serverTime(later) }),
   'asking again': code({ [resend]: 'never' }, () => press(1)),
-  'asked again': code({ [resend]: json(pendingCode(), 202) }, () => press(1)),
+  'asked again': code({ [resend]: json(codeRequest(), 202) }, () => press(1)),
   'asking again in vain': code({ [resend]: 'lost' }, () => press(1)),
   'going back to the address': code({ [cancel]: 'never' }, () => press(2)),
   'going back in vain': code({ [cancel]: 'lost' }, () => press(2)),
@@ -259,6 +271,7 @@ function wordsOnPage(): string[] {
 
 async function wordsIn({ url, replies = {}, act }: State): Promise<string[]> {
   history.replaceState(null, '', url)
+  vi.setSystemTime(new Date().setHours(12, 0, 0, 0))
   // A list of replies is used up by its server.
   new FakeServer(Object.fromEntries(Object.entries(replies).map(([call, reply]) => [call, [reply].flat()])))
   render(<App />)
@@ -318,9 +331,9 @@ test('every word on every page is from the catalogue, and every text of the cata
 
 test('whoever is not signed in needs no text of the pages that are loaded later', async () => {
   use(firstTexts.en, 'en-GB')
-  const isNobody = (reply: Reply) => !(reply instanceof Response && reply.ok)
+  const leadsNowhere = (reply: Reply) => !(reply instanceof Response && reply.ok)
   const first = Object.values(states).filter(
-    ({ url, replies = {} }) => url === '/' && [replies[session] ?? []].flat().every(isNobody),
+    ({ url, replies = {} }) => url === '/' && [replies[session] ?? [], replies[ask] ?? []].flat().every(leadsNowhere),
   )
   expect(first.length).toBeGreaterThan(30)
   for (const state of first) await wordsIn(state)

@@ -24,11 +24,12 @@ interface Props {
 }
 
 export function InsidePages({ path, current, stale, onRecheck, onSignedOut, onDeleted }: Props) {
-  /** What waits for the person to prove who they are. */
-  const [waiting, setWaiting] = useState<{ goOn: () => void }>()
+  /** What waits for the person to prove who they are, and when they last had. */
+  const [waiting, setWaiting] = useState<{ goOn: () => void; provedAt: string }>()
+  const provedAt = current.session.signed_in_at
   const inside = useMemo(
-    () => ({ current, recheck: onRecheck, prove: (goOn: () => void) => setWaiting({ goOn }) }),
-    [current, onRecheck],
+    () => ({ current, recheck: onRecheck, prove: (goOn: () => void) => setWaiting({ goOn, provedAt }) }),
+    [current, onRecheck, provedAt],
   )
   const proved = () => {
     setWaiting(undefined)
@@ -44,7 +45,14 @@ export function InsidePages({ path, current, stale, onRecheck, onSignedOut, onDe
       {path === '/account' && <AccountPage onDeleted={onDeleted} />}
       {path === '/sessions' && <SessionsPage />}
       {path === '/activity' && <ActivityPage />}
-      {waiting && <ProofDialog email={current.user.email} onProved={proved} onCancel={() => setWaiting(undefined)} />}
+      {waiting && (
+        <ProofDialog
+          email={current.user.email}
+          isProvedElsewhere={waiting.provedAt !== provedAt}
+          onProved={proved}
+          onCancel={() => setWaiting(undefined)}
+        />
+      )}
     </InsideContext.Provider>
   )
 }

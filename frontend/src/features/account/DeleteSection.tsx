@@ -2,12 +2,13 @@ import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { del } from '../../shared/api/http'
 import { useOwnWrite } from '../../shared/api/inside'
+import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import section from '../../shared/ui/Section.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
 import { TextField } from '../../shared/ui/TextField'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 
 interface Props {
   email: string
@@ -36,14 +37,14 @@ export function DeleteSection({ email, onDeleted }: Props) {
 function LastStep({ email, onDeleted, onKeep }: Props & { onKeep: () => void }) {
   const [typed, setTyped] = useState('')
   const [fault, setFault] = useState<string>()
-  const { busy, trouble, write } = useOwnWrite()
+  const writing = useOwnWrite(repeatUntilAnswered)
   const input = useRef<HTMLInputElement>(null)
   useEffect(() => input.current?.focus(), [])
 
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
     if (typed.trim().toLowerCase() === email.toLowerCase()) {
-      write(() => del('/api/account'), onDeleted)
+      writing.write(() => del('/api/account'), onDeleted)
     } else {
       setFault(text('account.deleteWrong'))
       input.current?.focus()
@@ -62,7 +63,7 @@ function LastStep({ email, onDeleted, onKeep }: Props & { onKeep: () => void }) 
           autocomplete: 'off',
           autocapitalize: 'off',
           spellcheck: false,
-          readOnly: busy,
+          readOnly: writing.busy,
           value: typed,
           onInput: ({ currentTarget }: TargetedInputEvent<HTMLInputElement>) => {
             setTyped(currentTarget.value)
@@ -70,8 +71,8 @@ function LastStep({ email, onDeleted, onKeep }: Props & { onKeep: () => void }) 
           },
         }}
       />
-      {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
-      <Button type="submit" look="grave" busy={busy && text('trouble.working')}>
+      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
+      <Button type="submit" look="grave" busy={writing.busy && text('trouble.working')}>
         {text('account.deleteNow')}
       </Button>
       <Button look="plain" onClick={onKeep}>

@@ -1,20 +1,22 @@
 import { useContext, useEffect, useRef, useState } from 'preact/hooks'
-import { type Account, type PendingCode, post } from '../../shared/api/http'
+import { type Account, type CodeRequest, requestCode } from '../../shared/api/http'
 import { InsideContext, useOwnWrite } from '../../shared/api/inside'
 import { EmailForm } from '../../shared/code/EmailForm'
-import type { usePendingCode } from '../../shared/code/usePendingCode'
+import { NoMail } from '../../shared/code/NoMail'
+import { type Requested, received } from '../../shared/code/received'
+import type { Reading } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
 import { tellOtherTabs } from '../../shared/tabs'
 import { Button } from '../../shared/ui/Button'
 import { Notice } from '../../shared/ui/Notice'
 import section from '../../shared/ui/Section.module.css'
-import { Subheading } from '../../shared/ui/Subheading'
+import { StepHeading, Subheading } from '../../shared/ui/Subheading'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 import { NewAddressCode } from './NewAddressCode'
 
 interface Props {
   email: string
-  change: ReturnType<typeof usePendingCode>
+  change: Reading
   onChanged: (account: Account) => void
 }
 
@@ -25,24 +27,33 @@ interface Asking {
   fault?: string
 }
 
-export function EmailSection({ email, change: { read, reload, put }, onChanged }: Props) {
+export function EmailSection({ email, change, onChanged }: Props) {
+  const { read, reload, put, release } = change
   const { recheck } = useContext(InsideContext)
   const writing = useOwnWrite()
   const [asking, setAsking] = useState<Asking>()
+  const [requested, setRequested] = useState<Requested>()
   const [notice, setNotice] = useState<string>()
-  /** What was read of a change that has ended here since. */
-  const [over, setOver] = useState<PendingCode>()
-  const pending = read.state === 'ready' && read.value !== over && !asking ? read : undefined
+  /** The id of a change that has ended here. */
+  const [over, setOver] = useState<string>()
+  const noCode = requested && !requested.value.code ? requested : undefined
+  const pending = read.state === 'ready' && read.value.id !== over && !asking && !noCode ? read : undefined
   /** The address that the change is to, until it ends here. */
   const awaited = useRef<string>(undefined)
   if (pending) awaited.current = pending.value.email
 
   const end = () => {
     awaited.current = undefined
-    if (read.state === 'ready') setOver(read.value)
+    setRequested(undefined)
+    if (read.state === 'ready') setOver(read.value.id)
     reload()
   }
-
+  const take = (request: CodeRequest) => {
+    setRequested(received(request))
+    setOver(undefined)
+    setAsking(undefined)
+    if (request.code) put(request.code)
+  }
   const ask = (asking: Asking) => {
     end()
     setNotice(undefined)
@@ -55,6 +66,7 @@ export function EmailSection({ email, change: { read, reload, put }, onChanged }
   })
   const changed = (account: Account) => {
     end()
+    release()
     setNotice(text('account.changed', { email: account.email }))
     onChanged(account)
     recheck()
@@ -64,6 +76,7 @@ export function EmailSection({ email, change: { read, reload, put }, onChanged }
     setAsking(undefined)
     setNotice('')
   }
+  const send = (email: string) => requestCode('/api/account/email', { email })
 
   return (
     <section class={section.section}>
@@ -87,11 +100,8 @@ export function EmailSection({ email, change: { read, reload, put }, onChanged }
               sign_up_closed: text('account.domainClosed'),
             }}
             writing={writing}
-            send={(email) => post('/api/account/email', { email })}
-            onSent={(pending) => {
-              put(pending)
-              setAsking(undefined)
-            }}
+            send={send}
+            onSent={take}
           />
           <Button look="plain" onClick={keep}>
             {text('account.keepEmail')}
@@ -99,8 +109,28 @@ export function EmailSection({ email, change: { read, reload, put }, onChanged }
         </>
       )
     }
+    if (noCode) {
+      const { email } = noCode.value
+      return (
+        <>
+          <NoMail title={StepHeading} requested={noCode} send={() => send(email)} onSent={take} />
+          <Button look="plain" onClick={() => ask({ email })}>
+            {text('address.another')}
+          </Button>
+        </>
+      )
+    }
     if (pending) {
-      return <NewAddressCode read={pending} onAnswer={put} onChanged={changed} onLost={lose} onAnother={ask} />
+      return (
+        <NewAddressCode
+          reading={change}
+          received={pending}
+          request={requested?.value}
+          onChanged={changed}
+          onLost={lose}
+          onAnother={ask}
+        />
+      )
     }
     return (
       <>

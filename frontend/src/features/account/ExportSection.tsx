@@ -6,14 +6,14 @@ import { Button } from '../../shared/ui/Button'
 import { Done } from '../../shared/ui/Done'
 import section from '../../shared/ui/Section.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 
 export function ExportSection() {
-  const { busy, trouble, write } = useOwnWrite()
+  const writing = useOwnWrite()
   const [done, setDone] = useState(false)
   const download = () => {
     setDone(false)
-    return write(
+    return writing.write(
       () => get('/api/account/export'),
       (all) => {
         saveAsFile(`sana-${all.exported_at.slice(0, 10)}.json`, JSON.stringify(all, null, 2))
@@ -25,9 +25,9 @@ export function ExportSection() {
     <section class={section.section}>
       <Subheading>{text('account.data')}</Subheading>
       <p>{text('account.dataText')}</p>
-      {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
+      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
       <div class={section.row}>
-        <Button look="small" busy={busy && text('trouble.working')} onClick={download}>
+        <Button look="small" busy={writing.busy && text('trouble.working')} onClick={download}>
           {text('account.download')}
         </Button>
         <Done>{done && text('account.downloaded')}</Done>

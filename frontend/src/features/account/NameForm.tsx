@@ -8,7 +8,7 @@ import { Button } from '../../shared/ui/Button'
 import { Done } from '../../shared/ui/Done'
 import section from '../../shared/ui/Section.module.css'
 import { TextField } from '../../shared/ui/TextField'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 
 interface Props {
   name: string
@@ -20,7 +20,7 @@ export function NameForm({ name, onSaved }: Props) {
   const [typed, setTyped] = useState<string>()
   const [fault, setFault] = useState<string>()
   const [saved, setSaved] = useState(false)
-  const { busy, trouble, write } = useOwnWrite()
+  const writing = useOwnWrite()
   const input = useRef<HTMLInputElement>(null)
 
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
@@ -32,7 +32,7 @@ export function NameForm({ name, onSaved }: Props) {
       setSaved(true)
       onSaved(account)
     }
-    return write(() => patch('/api/account', { name: typed ?? name }), done, {
+    return writing.write(() => patch('/api/account', { name: typed ?? name }), done, {
       invalid_name: (problem) => {
         setFault(refusalInWords(problem))
         input.current?.focus()
@@ -57,14 +57,14 @@ export function NameForm({ name, onSaved }: Props) {
           name: 'name',
           autocomplete: 'name',
           spellcheck: false,
-          readOnly: busy,
+          readOnly: writing.busy,
           value: typed ?? name,
           onInput: type,
         }}
       />
-      {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
+      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
       <div class={section.row}>
-        <Button type="submit" look="small" busy={busy && text('trouble.working')}>
+        <Button type="submit" look="small" busy={writing.busy && text('trouble.working')}>
           {text('account.save')}
         </Button>
         <Done>{saved && text('account.saved')}</Done>

@@ -1,18 +1,21 @@
 import { useContext } from 'preact/hooks'
-import { type Account, del, type PendingCode, post } from '../../shared/api/http'
+import { type Account, type CodeRequest, del, post, requestCode } from '../../shared/api/http'
 import { InsideContext, useOwnWrite } from '../../shared/api/inside'
-import type { Read } from '../../shared/api/useRead'
+import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { CodeSteps } from '../../shared/code/CodeSteps'
 import type { Flow } from '../../shared/code/flow'
 import { useLinkedCode } from '../../shared/code/useLinkedCode'
+import type { ReadCode, Reading } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { StepHeading } from '../../shared/ui/Subheading'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 
 interface Props {
-  read: Extract<Read<PendingCode>, { state: 'ready' }>
-  onAnswer: (pending: PendingCode) => void
+  reading: Reading
+  received: ReadCode
+  /** The request that led here, if it was made on this page. */
+  request: CodeRequest | undefined
   onChanged: (account: Account) => void
   onLost: () => void
   /** Back to the form, with the address there to be mended, and what is wrong with it. */
@@ -20,14 +23,14 @@ interface Props {
 }
 
 /** The code that was sent to the new address. */
-export function NewAddressCode({ read: { value: pending, receivedAt, trouble }, onAnother, ...on }: Props) {
+export function NewAddressCode({ reading, received, request, onAnother, ...on }: Props) {
   const { recheck } = useContext(InsideContext)
-  const cancelling = useOwnWrite()
+  const cancelling = useOwnWrite(repeatUntilAnswered)
   const linked = useLinkedCode()
-  const { email } = pending
+  const { id, email } = received.value
   const flow: Flow<Account> = {
-    verify: (code) => post('/api/account/email/verify', { code }),
-    resend: () => post('/api/account/email/resend', {}),
+    verify: (code) => post('/api/account/email/verify', { code, email }),
+    resend: () => requestCode('/api/account/email/resend', { id }),
     refusals: {
       not_signed_in: recheck,
       email_taken: () => onAnother({ email, fault: text('problem.email_taken') }),
@@ -36,19 +39,18 @@ export function NewAddressCode({ read: { value: pending, receivedAt, trouble }, 
   }
   const cancel = () =>
     cancelling.write(
-      () => del('/api/account/email'),
+      () => del('/api/account/email', id),
       () => onAnother({ email }),
     )
   return (
     <CodeSteps
       flow={flow}
-      pending={pending}
-      receivedAt={receivedAt}
-      trouble={trouble}
+      reading={reading}
+      received={received}
+      request={request}
       linked={linked}
       title={StepHeading}
       action={text('address.change')}
-      onAnswer={on.onAnswer}
       onVerified={on.onChanged}
       onLost={on.onLost}
     >
@@ -56,7 +58,7 @@ export function NewAddressCode({ read: { value: pending, receivedAt, trouble }, 
         <Button look="quiet" busy={cancelling.busy && text('trouble.working')} onClick={cancel}>
           {text('address.another')}
         </Button>
-        {cancelling.trouble && <TroubleNotice trouble={cancelling.trouble} next={text('trouble.pressAgain')} />}
+        <WriteTrouble writing={cancelling} next={text('trouble.pressAgain')} />
       </div>
     </CodeSteps>
   )

@@ -1,5 +1,5 @@
 import type { PendingCode } from '../../shared/api/http'
-import { account, pendingCode, serverTime, signedIn } from '../../shared/testing/server'
+import { account, codeRequest, noMail, pendingCode, serverTime, signedIn } from '../../shared/testing/server'
 import { type Answers, refused, type State } from '../../shared/testing/states'
 
 type Shows = State['shows']
@@ -35,7 +35,7 @@ const asked = (name: string, shows: Shows, answer: NonNullable<Answers['POST /ap
   page(name, shows, { 'POST /api/account/email': answer }, [change, { type: 'grace@example.net', into: 1 }, send])
 
 const fresh = (more: Partial<PendingCode> = {}) =>
-  pendingCode({ email: 'grace@example.net', resend_at: serverTime(0), ...more })
+  pendingCode({ email: 'grace@example.net', purpose: 'change_email', resend_at: serverTime(0), ...more })
 const pending = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State =>
   page(name, shows, { 'GET /api/account/email': fresh(), ...answers }, does)
 const typed = { type: '123456', into: 1 }
@@ -65,9 +65,10 @@ const deleting = (name: string, shows: Shows, answer: NonNullable<Answers['DELET
     { 'DELETE /api/account': answer, 'GET /api/auth/session': [signedIn, refused(401, 'not_signed_in')] },
     [remove, { type: account.email, into: 1 }, removeNow],
   )
+const provedSince = { ...signedIn, session: { ...signedIn.session, signed_in_at: '2026-03-20T10:00:00Z' } }
 const proof = (name: string, shows: Shows, answers: Answers, does: State['does'] = []): State =>
   page(name, shows, { 'GET /api/account/export': [stale, exported], ...answers }, [download, ...(does ?? [])])
-const code = { 'POST /api/auth/code': pendingCode(), 'GET /api/auth/code': pendingCode() }
+const code = { 'POST /api/auth/code': codeRequest(), 'GET /api/auth/code': pendingCode() }
 
 export const states: State[] = [
   page('account', 'account.name'),
@@ -99,7 +100,8 @@ export const states: State[] = [
   asked('new address refused', 'account.domainClosed', refused(403, 'sign_up_closed')),
   asked('change with the server away', 'signIn.kept', refused(503, 'unavailable')),
   asked('too many changes', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 754 })),
-  asked('code for the new address', 'delivery.sent.next', fresh()),
+  asked('code for the new address', 'delivery.sent.next', codeRequest(fresh())),
+  asked('no mail to the new address', 'noMail.wait', noMail({ email: 'grace@example.net' })),
   page('address kept', 'account.change', {}, [change, keepEmail]),
   pending('code for the new address after a reload', 'address.another'),
   pending('new address bounced', 'delivery.no_such_mailbox.next', {
@@ -114,7 +116,7 @@ export const states: State[] = [
     { 'DELETE /api/account/email': 'done', 'GET /api/account/email': [fresh(), nothingPending] },
     [{ press: 3 }],
   ),
-  pending('change that cannot be cancelled', 'trouble.pressAgain', { 'DELETE /api/account/email': 'lost' }, [
+  pending('change that cannot be cancelled', 'trouble.weRetry', { 'DELETE /api/account/email': 'lost' }, [
     { press: 3 },
   ]),
   pending(
@@ -146,8 +148,23 @@ export const states: State[] = [
   proof('proof: too many codes', 'problem.too_many_requests', {
     'POST /api/auth/code': refused(429, 'too_many_requests', { retry_after: 754 }),
   }),
-  proof('proof: code cannot be read', 'trouble.weRetry', { ...code, 'GET /api/auth/code': 'lost' }),
-  proof('proof: code lost', 'signIn.lost', { ...code, 'GET /api/auth/code': nothingPending }),
+  proof('proof: news that do not come', 'trouble.weRetry', { ...code, 'GET /api/auth/code': 'lost' }, [
+    { comesBack: true, inDialog: true },
+  ]),
+  proof('proof: code lost', 'problem.no_pending_code', { ...code, 'GET /api/auth/code': nothingPending }, [
+    { comesBack: true, inDialog: true },
+  ]),
+  proof('proof: no mail and no code', 'noMail.wait', { 'POST /api/auth/code': noMail() }),
+  proof('proof: no mail, but a code that works', 'noMail.codeWorks', {
+    ...code,
+    'POST /api/auth/code': noMail({ code: pendingCode() }),
+  }),
+  proof(
+    'proof: given in another tab',
+    'proof.elsewhere',
+    { ...code, 'GET /api/auth/session': [signedIn, provedSince] },
+    [{ comesBack: true, inDialog: true }],
+  ),
   proof(
     'proof: wrong code',
     'code.wrong',

@@ -1,4 +1,5 @@
 import { type CurrentSession, post, type Trouble } from '../../shared/api/http'
+import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { useWrite } from '../../shared/api/useWrite'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
@@ -6,6 +7,7 @@ import styles from '../../shared/ui/Facts.module.css'
 import { Heading } from '../../shared/ui/Heading'
 import { Moment } from '../../shared/ui/Moment'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 
 interface Props {
   current: CurrentSession
@@ -15,7 +17,7 @@ interface Props {
 }
 
 export function HomePage({ current: { user, session }, stale, onSignedOut }: Props) {
-  const { busy, trouble, write } = useWrite()
+  const writing = useWrite(repeatUntilAnswered)
   return (
     <>
       <Heading>{text('home.title')}</Heading>
@@ -27,11 +29,11 @@ export function HomePage({ current: { user, session }, stale, onSignedOut }: Pro
           <Moment at={new Date(session.signed_in_at)} show="calendar" />
         </dd>
       </dl>
-      {trouble && <TroubleNotice trouble={trouble} next={text('home.stillSignedIn')} />}
+      <WriteTrouble writing={writing} next={text('home.stillSignedIn')} />
       <Button
         look="plain"
-        busy={busy && text('home.signingOut')}
-        onClick={() => write(() => post('/api/auth/sign-out', {}), onSignedOut)}
+        busy={writing.busy && text('home.signingOut')}
+        onClick={() => writing.write(() => post('/api/auth/sign-out', {}), onSignedOut)}
       >
         {text('home.signOut')}
       </Button>

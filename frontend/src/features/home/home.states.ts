@@ -17,10 +17,10 @@ export const states: State[] = [
     'GET /api/auth/session': { ...signedIn, user: { ...signedIn.user, email: longest } },
   }),
   home('signing out', 'home.signingOut', { 'POST /api/auth/sign-out': 'never' }, signOut),
-  home('sign-out that fails', 'home.stillSignedIn', { 'POST /api/auth/sign-out': 'lost' }, signOut),
+  home('sign-out without an answer', 'trouble.weRetry', { 'POST /api/auth/sign-out': 'lost' }, signOut),
   home(
     'sign-out that the server refuses',
-    'problem.unavailable',
+    'home.stillSignedIn',
     { 'POST /api/auth/sign-out': refused(503, 'unavailable') },
     signOut,
   ),

@@ -1,40 +1,34 @@
 import { useEffect } from 'preact/hooks'
-import { post } from '../../shared/api/http'
 import { CodeSteps } from '../../shared/code/CodeSteps'
+import { codeOf, type Requested } from '../../shared/code/received'
+import { signInFlow } from '../../shared/code/signInFlow'
 import { usePendingCode } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
 import { Loading } from '../../shared/ui/Loading'
 import { StepHeading } from '../../shared/ui/Subheading'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 
 interface Props {
+  requested: Requested
   onProved: () => void
   onLost: () => void
 }
 
-const flow = {
-  verify: (code: string) => post('/api/auth/verify', { code }),
-  resend: () => post('/api/auth/code/resend', {}),
-}
-
-export function ProofCode({ onProved, onLost }: Props) {
-  const { read, put } = usePendingCode('/api/auth/code')
+export function ProofCode({ requested, onProved, onLost }: Props) {
+  const reading = usePendingCode('/api/auth/code', { code: codeOf(requested) })
+  const { read } = reading
   const isLost = read.state === 'refused'
   useEffect(() => {
     if (isLost) onLost()
   }, [isLost, onLost])
-  if (read.state !== 'ready') {
-    return read.trouble ? <TroubleNotice trouble={read.trouble} next={text('trouble.weRetry')} /> : <Loading />
-  }
+  if (read.state !== 'ready') return <Loading />
   return (
     <CodeSteps
-      flow={flow}
-      pending={read.value}
-      receivedAt={read.receivedAt}
-      trouble={read.trouble}
+      flow={signInFlow}
+      reading={reading}
+      received={read}
+      request={requested.value}
       title={StepHeading}
       action={text('proof.goOn')}
-      onAnswer={put}
       onVerified={onProved}
       onLost={onLost}
     >

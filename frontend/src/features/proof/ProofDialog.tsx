@@ -1,24 +1,28 @@
-import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { post } from '../../shared/api/http'
+import { useCallback, useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { type CodeRequest, requestCode } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
+import { NoMail } from '../../shared/code/NoMail'
+import { type Requested, received } from '../../shared/code/received'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { Loading } from '../../shared/ui/Loading'
 import { Notice } from '../../shared/ui/Notice'
-import { Subheading } from '../../shared/ui/Subheading'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { StepHeading, Subheading } from '../../shared/ui/Subheading'
+import { useLimit, WriteTrouble } from '../../shared/ui/WriteTrouble'
 import { ProofCode } from './ProofCode'
 import styles from './ProofDialog.module.css'
 
 interface Props {
   /** The address of whoever is signed in: the code goes there. */
   email: string
+  /** The person has proved who they are in another tab since the dialog opened. */
+  isProvedElsewhere: boolean
   onProved: () => void
   onCancel: () => void
 }
 
 /** Asks for a fresh code in front of the page, which stays as it is. */
-export function ProofDialog({ email, onProved, onCancel }: Props) {
+export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
   const title = useId()
   useLayoutEffect(() => {
@@ -28,14 +32,21 @@ export function ProofDialog({ email, onProved, onCancel }: Props) {
     return () => element?.close()
   }, [])
 
-  const { busy, trouble, write } = useWrite()
-  const [step, setStep] = useState<'asking' | 'sent' | 'lost'>('asking')
-  const send = () =>
-    write(
-      () => post('/api/auth/code', { email }),
-      () => setStep('sent'),
-    )
-  // biome-ignore lint/correctness/useExhaustiveDependencies: whoever opens the dialog asks for one code.
+  const writing = useWrite()
+  const limit = useLimit(writing)
+  const [requested, setRequested] = useState<Requested>()
+  const [isLost, setLost] = useState(false)
+  const request = () => requestCode('/api/auth/code', { email })
+  const take = (request: CodeRequest) => {
+    setLost(false)
+    setRequested(received(request))
+  }
+  const send = () => writing.write(request, take)
+  const lose = useCallback(() => {
+    setLost(true)
+    setRequested(undefined)
+  }, [])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the dialog requests one code when it opens.
   useEffect(() => {
     send()
   }, [])
@@ -52,24 +63,34 @@ export function ProofDialog({ email, onProved, onCancel }: Props) {
     >
       <Subheading id={title}>{text('proof.title')}</Subheading>
       <p class={styles.why}>{text('proof.why')}</p>
-      {step === 'sent' ? (
-        <ProofCode onProved={onProved} onLost={() => setStep('lost')} />
-      ) : (
-        <>
-          {step === 'lost' && <Notice role="status">{text('signIn.lost')}</Notice>}
-          {trouble && <TroubleNotice trouble={trouble} next="" />}
-          {step === 'lost' || trouble ? (
-            <Button busy={busy && text('signIn.sending')} onClick={send}>
-              {text('signIn.send')}
-            </Button>
-          ) : (
-            <Loading />
-          )}
-        </>
-      )}
+      {body()}
       <Button look="plain" onClick={onCancel}>
         {text('proof.cancel')}
       </Button>
     </dialog>
   )
+
+  function body() {
+    // What waits may be grave: it does not go on without a press here.
+    if (isProvedElsewhere) {
+      return (
+        <>
+          <Notice role="status">{text('proof.elsewhere')}</Notice>
+          <Button onClick={onProved}>{text('proof.goOn')}</Button>
+        </>
+      )
+    }
+    if (requested?.value.code) return <ProofCode requested={requested} onProved={onProved} onLost={lose} />
+    if (requested) return <NoMail title={StepHeading} requested={requested} send={request} onSent={take} />
+    if (!(isLost || writing.trouble)) return <Loading />
+    return (
+      <>
+        {isLost && <Notice role="status">{text('problem.no_pending_code')}</Notice>}
+        <WriteTrouble writing={writing} next="" waitId={limit.waitId} />
+        <Button busy={writing.busy && text('signIn.sending')} onClick={send} {...limit.button}>
+          {text('signIn.send')}
+        </Button>
+      </>
+    )
+  }
 }

@@ -1,13 +1,14 @@
 import { useId } from 'preact/hooks'
 import { del, type ListedSession } from '../../shared/api/http'
 import { useOwnWrite } from '../../shared/api/inside'
+import { repeatUntilAnswered } from '../../shared/api/repeat'
 import type { Refusals } from '../../shared/api/useWrite'
 import { richText, text } from '../../shared/i18n/text'
 import { ago } from '../../shared/ui/ago'
 import { Button } from '../../shared/ui/Button'
 import { browserInWords } from '../../shared/ui/browser'
 import { Moment } from '../../shared/ui/Moment'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 import styles from './SessionsPage.module.css'
 
 interface Props {
@@ -17,11 +18,10 @@ interface Props {
 }
 
 export function SessionItem({ session, refusals, onEnded }: Props) {
-  const { busy, trouble, write } = useOwnWrite()
+  const writing = useOwnWrite(repeatUntilAnswered)
   const name = useId()
   const used = new Date(session.last_seen_at)
-  // One that has ended meanwhile is as it should be.
-  const end = () => write(() => del('/api/sessions/{id}', session.id), onEnded, { not_found: onEnded, ...refusals })
+  const end = () => writing.write(() => del('/api/sessions/{id}', session.id), onEnded, refusals)
   return (
     <li class={styles.session}>
       <div class={styles.head}>
@@ -31,7 +31,7 @@ export function SessionItem({ session, refusals, onEnded }: Props) {
         {session.current ? (
           <span class={styles.current}>{text('sessions.this')}</span>
         ) : (
-          <Button look="small" describedBy={name} busy={busy && text('trouble.working')} onClick={end}>
+          <Button look="small" describedBy={name} busy={writing.busy && text('trouble.working')} onClick={end}>
             {text('home.signOut')}
           </Button>
         )}
@@ -43,7 +43,7 @@ export function SessionItem({ session, refusals, onEnded }: Props) {
         <br />
         {session.ip}
       </p>
-      {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
+      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
     </li>
   )
 }

@@ -1,19 +1,20 @@
 import { useState } from 'preact/hooks'
 import { del, type ListedSession } from '../../shared/api/http'
 import { useOwnRead, useOwnWrite } from '../../shared/api/inside'
+import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { browserInWords } from '../../shared/ui/browser'
 import { Done } from '../../shared/ui/Done'
 import { Notice } from '../../shared/ui/Notice'
 import { OwnPage } from '../../shared/ui/OwnPage'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 import { SessionItem } from './SessionItem'
 import styles from './SessionsPage.module.css'
 
 export function SessionsPage() {
   const { read, reload, put } = useOwnRead('/api/sessions')
-  const { busy, trouble, write } = useOwnWrite()
+  const writing = useOwnWrite(repeatUntilAnswered)
   const [done, setDone] = useState<string>()
   const [alone, setAlone] = useState(false)
   const refusals = { not_with_this_store: () => setAlone(true) }
@@ -28,7 +29,7 @@ export function SessionsPage() {
           reload()
         }
         const endOthers = () =>
-          write(
+          writing.write(
             () => del('/api/sessions'),
             () =>
               left(
@@ -52,9 +53,9 @@ export function SessionsPage() {
             <Done>{done}</Done>
             {!complete || alone ? <Notice role="status">{text('sessions.incomplete')}</Notice> : null}
             {complete && others.length === 0 && !done && <p class={styles.only}>{text('sessions.only')}</p>}
-            {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
+            <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
             {others.length > 0 && (
-              <Button look="plain" busy={busy && text('trouble.working')} onClick={endOthers}>
+              <Button look="plain" busy={writing.busy && text('trouble.working')} onClick={endOthers}>
                 {text('sessions.endOthers')}
               </Button>
             )}

@@ -35,7 +35,8 @@ export const states: State[] = [
   page('server away', 'trouble.weRetry', { 'GET /api/sessions': refused(503, 'unavailable') }),
   page('perhaps old', 'trouble.weRetry', { 'GET /api/sessions': [both, 'lost'] }, [{ comesBack: true }]),
   page('ending one', 'trouble.working', { 'DELETE /api/sessions/{id}': 'never' }, [one]),
-  page('one not ended', 'trouble.pressAgain', { 'DELETE /api/sessions/{id}': 'lost' }, [one]),
+  page('one without an answer', 'trouble.weRetry', { 'DELETE /api/sessions/{id}': 'lost' }, [one]),
+  page('one not ended', 'trouble.pressAgain', { 'DELETE /api/sessions/{id}': refused(503, 'unavailable') }, [one]),
   page('one ended', 'sessions.ended', { 'DELETE /api/sessions/{id}': 'done', 'GET /api/sessions': [both, alone] }, [
     one,
   ]),

@@ -1,35 +1,35 @@
-import { del } from '../../shared/api/http'
+import { del, type PendingCode } from '../../shared/api/http'
+import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { useWrite } from '../../shared/api/useWrite'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 import type { Arrival } from './SignInPage'
 
 interface Props {
-  email: string
-  /** The address is what is wrong. */
-  wrong?: boolean
+  pending: PendingCode
   onSignIn: (arrival: Arrival) => void
 }
 
-/** Back to the form, with the address there to be mended. */
-export function AnotherAddress({ email, wrong = false, onSignIn }: Props) {
-  const { busy, trouble, write } = useWrite()
+/** Cancels the code and leads back to the form, with the address there to be mended. */
+export function AnotherAddress({ pending: { id, email, delivery_reason }, onSignIn }: Props) {
+  const wrong = delivery_reason === 'no_such_mailbox'
+  const writing = useWrite(repeatUntilAnswered)
   return (
     <div>
       <Button
         look={wrong ? 'plain' : 'quiet'}
-        busy={busy && text('trouble.working')}
+        busy={writing.busy && text('trouble.working')}
         onClick={() =>
-          write(
-            () => del('/api/auth/code'),
+          writing.write(
+            () => del('/api/auth/code', id),
             () => onSignIn({ email }),
           )
         }
       >
         {text(wrong ? 'address.change' : 'address.another')}
       </Button>
-      {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
+      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
     </div>
   )
 }

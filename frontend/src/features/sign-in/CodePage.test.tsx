@@ -1,7 +1,10 @@
-import { fireEvent, screen } from '@testing-library/preact'
+import { cleanup, fireEvent, screen } from '@testing-library/preact'
 import { describe, expect, test, vi } from 'vitest'
 import {
+  codeRequest,
+  html,
   json,
+  noContent,
   noPendingCode,
   notSignedIn,
   pendingCode,
@@ -10,7 +13,21 @@ import {
   signedIn,
 } from '../../shared/testing/server'
 import { pass, settled, show } from '../../shared/testing/time'
-import { field, heading, open, press, read, resend, selection, type, verified, verify, wrong } from './openCodePage'
+import {
+  field,
+  heading,
+  open,
+  openAgain,
+  press,
+  read,
+  resend,
+  selection,
+  sent,
+  type,
+  verified,
+  verify,
+  wrong,
+} from './openCodePage'
 
 describe('a code that is typed', () => {
   test('is asked for where it was sent to, and can be typed at once', async () => {
@@ -27,7 +44,7 @@ describe('a code that is typed', () => {
     const { server } = await open({ [read]: json(pendingCode({ code_length: 8 })), [verify]: verified })
     fireEvent.input(screen.getByLabelText('8-digit code'), { target: { value: '1234 5678' } })
     await settled()
-    expect(server.requests.at(-1)?.body).toEqual({ code: '12345678' })
+    expect(server.requests.at(-1)?.body).toEqual({ code: '12345678', email: 'grace@example.org' })
   })
 
   test('is submitted by itself as soon as it is complete, spaces and dashes dropped, and announced', async () => {
@@ -38,7 +55,7 @@ describe('a code that is typed', () => {
     await type('12345-')
     expect(field().value).toBe('12345')
     await type('123 45-6')
-    expect(server.requests.at(-1)?.body).toEqual({ code: '123456' })
+    expect(server.requests.at(-1)?.body).toEqual({ code: '123456', email: 'grace@example.org' })
     expect(screen.getByText('Checking the code…').getAttribute('role')).toBe('status')
     expect(onSignedIn).not.toHaveBeenCalled()
   })
@@ -110,7 +127,7 @@ describe('a wrong code', () => {
 
   test('and too many of them: the page goes on with what the server says next', async () => {
     const due = json(pendingCode({ resend_at: serverTime(0) }))
-    await open({ [read]: due, [verify]: refusal(429, 'too_many_tries'), [resend]: json(pendingCode(), 202) })
+    await open({ [read]: due, [verify]: refusal(429, 'too_many_tries'), [resend]: sent() })
     await type('123456')
     await press('Send a new code')
     expect(heading().textContent).toBe('Enter your code')
@@ -131,7 +148,7 @@ describe('an expired code', () => {
     expect(heading().textContent).toBe('This code has expired')
     expect(document.title).toBe('This code has expired – Sana')
     expect(document.activeElement).toBe(heading())
-    expect(server.calls).toEqual([read])
+    expect(server.count(read)).toBe(1)
   })
 
   test('refused by the server says so at once', async () => {
@@ -140,19 +157,11 @@ describe('an expired code', () => {
     expect(heading().textContent).toBe('This code has expired')
   })
 
-  test('gives way to the form when a new one was asked for in another tab', async () => {
-    const renewed = json(pendingCode({ expires_at: serverTime(900) }))
-    await open({ [read]: [json(pendingCode()), renewed], [verify]: refusal(410, 'code_expired') })
-    await type('123456')
-    await show('visible')
-    expect(heading().textContent).toBe('Enter your code')
-  })
-
   test('gives way to the form once a new one was sent', async () => {
     const old = json(pendingCode({ expires_at: serverTime(-1), resend_at: serverTime(-1) }))
-    const { server } = await open({ [read]: old, [resend]: json(pendingCode(), 202) })
+    const { server } = await open({ [read]: old, [resend]: sent() })
     await press('Send a new code')
-    expect(server.requests.at(-1)).toMatchObject({ call: resend, body: {} })
+    expect(server.requests.at(-1)).toMatchObject({ call: resend, body: { id: pendingCode().id } })
     expect(heading().textContent).toBe('Enter your code')
     expect(document.activeElement).toBe(field())
   })
@@ -173,7 +182,7 @@ describe("a code from the mail's link", () => {
     await pass(60_000)
     expect(server.count(verify)).toBe(0)
     await press('Sign in')
-    expect(server.requests.at(-1)?.body).toEqual({ code: '123456' })
+    expect(server.requests.at(-1)?.body).toEqual({ code: '123456', email: 'grace@example.org' })
     expect(onSignedIn).toHaveBeenCalledOnce()
   })
 
@@ -224,4 +233,136 @@ describe("a code from the mail's link", () => {
     expect(onNewAddress).toHaveBeenCalledExactlyOnceWith('123456')
     expect(onSignedIn).not.toHaveBeenCalled()
   })
+})
+
+describe('a code that was just requested', () => {
+  test('is shown without another request, and read again for news of its mail', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    const { server } = await open({ [read]: json(pendingCode({ delivery: 'delivered' })) }, '/verify', codeRequest())
+    expect(server.calls).toEqual([])
+    expect(document.activeElement).toBe(field())
+    await pass(1000)
+    expect(server.calls).toEqual([`${read}?id=${pendingCode().id}`])
+    expect(screen.getByText('The code has arrived at')).toBeTruthy()
+  })
+})
+
+describe('beside another tab with another address', () => {
+  const other = pendingCode({ id: 'a1b2c3d4-0000-4000-8000-000000000000', email: 'ada@example.org' })
+  const own = `${read}?id=${pendingCode().id}`
+  const replies = () => ({
+    [read]: json(other),
+    [own]: json(pendingCode({ delivery: 'delivered', resend_at: serverTime(0) })),
+  })
+
+  test('the page keeps to its own code, also over a reload', async () => {
+    const { server } = await open(replies(), '/verify', codeRequest())
+    await show('visible')
+    expect(screen.getByText('grace@example.org')).toBeTruthy()
+    expect(server.calls).toEqual([own])
+    cleanup()
+    const reloaded = await openAgain(replies())
+    expect(screen.getByText('grace@example.org')).toBeTruthy()
+    expect(reloaded.server.calls).toEqual([own])
+  })
+
+  test('the page sends, tries and cancels its own code only', async () => {
+    const cancel = 'DELETE /api/auth/code'
+    const { server } = await open(
+      { ...replies(), [resend]: sent(), [verify]: wrong(4), [cancel]: noContent() },
+      '/verify',
+      codeRequest(pendingCode({ resend_at: serverTime(0) })),
+    )
+    await press('Send the code again')
+    await type('123456')
+    await press('Use another address')
+    const { id, email } = pendingCode()
+    expect(server.requests.map(({ call, body }) => [call, body])).toEqual([
+      [resend, { id }],
+      [verify, { code: '123456', email }],
+      [`${cancel}?id=${id}`, undefined],
+    ])
+  })
+
+  test('a new code after a spent one has its own id', async () => {
+    const renewed = pendingCode({ id: 'b1b2c3d4-0000-4000-8000-000000000000', delivery: 'queued' })
+    const expired = json(pendingCode({ expires_at: serverTime(-1), resend_at: serverTime(-1) }))
+    const { server } = await open({ [read]: [expired, json(renewed)], [resend]: sent(codeRequest(renewed)) })
+    await press('Send a new code')
+    await pass(1000)
+    expect(server.calls.at(-1)).toBe(`${read}?id=${renewed.id}`)
+  })
+
+  test('a page without a known code shows the newest', async () => {
+    const { server } = await open(replies())
+    expect(screen.getByText('ada@example.org')).toBeTruthy()
+    expect(server.calls).toEqual([read])
+  })
+})
+
+describe('a right code whose answer is lost', () => {
+  test('is sent again by itself until it is answered, and signs in', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    const { server, onSignedIn } = await open({ [verify]: ['lost', html(502), verified] })
+    await type('123456')
+    expect(screen.getByRole('alert').textContent).toBe('Sana cannot be reached right now. We keep trying by ourselves.')
+    expect(field().readOnly).toBe(true)
+    await pass(1000)
+    await pass(2000)
+    expect(onSignedIn).toHaveBeenCalledOnce()
+    const bodies = server.requests.filter(({ call }) => call === verify).map(({ body }) => body)
+    expect(bodies).toEqual(Array(3).fill({ code: '123456', email: 'grace@example.org' }))
+  })
+
+  test('leaves the page as it is while the server says that no code is pending', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    const { server, onSignedIn, onSignIn } = await open({
+      [read]: [json(pendingCode()), noPendingCode()],
+      [verify]: ['lost', verified],
+    })
+    await type('123456')
+    await show('visible')
+    dispatchEvent(new Event('online'))
+    await settled()
+    expect(onSignIn).not.toHaveBeenCalled()
+    expect(onSignedIn).toHaveBeenCalledOnce()
+    expect(server.count(verify)).toBe(2)
+  })
+
+  test('is sent again as soon as the network is back', async () => {
+    const { server } = await open({ [verify]: ['lost', wrong(4)] })
+    await type('123456')
+    dispatchEvent(new Event('online'))
+    await settled()
+    expect(server.count(verify)).toBe(2)
+    expect(screen.getByRole('alert').textContent).toContain('4 tries left')
+  })
+
+  test('is left to the person after two minutes, for which the server gives the same answer', async () => {
+    const { server } = await open({ [verify]: 'lost' })
+    await type('123456')
+    await pass(120_000)
+    expect(screen.getByRole('alert').textContent).toContain('Your code is still here')
+    expect(field().readOnly).toBe(false)
+    const tries = server.count(verify)
+    await pass(600_000)
+    expect(server.count(verify)).toBe(tries)
+    await press('Sign in')
+    expect(server.count(verify)).toBe(tries + 1)
+  })
+})
+
+test('news that were due while a code was checked are read after it was wrong', async () => {
+  let answer = (_: Response) => {}
+  const late = new Promise<Response>((resolve) => {
+    answer = resolve
+  })
+  const { server } = await open({ [verify]: late })
+  await type('123456')
+  await show('visible')
+  expect(server.count(read)).toBe(1)
+  answer(wrong(4))
+  await settled()
+  expect(server.count(read)).toBe(2)
+  expect(field()).toBeTruthy()
 })

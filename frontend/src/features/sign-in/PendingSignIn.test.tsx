@@ -1,15 +1,23 @@
 import { screen } from '@testing-library/preact'
 import { describe, expect, test, vi } from 'vitest'
-import { json, noContent, noPendingCode, pendingCode, serverTime, unavailable } from '../../shared/testing/server'
+import {
+  codeRequest,
+  json,
+  noContent,
+  noPendingCode,
+  pendingCode,
+  serverTime,
+  unavailable,
+} from '../../shared/testing/server'
 import { pass, settled, show } from '../../shared/testing/time'
-import { field, heading, open, press, read, resend, type, verified, verify } from './openCodePage'
+import { field, heading, open, press, read, resend, sent, type, verified, verify } from './openCodePage'
 
 describe('sending again', () => {
   test('waits by the clock of the server, whatever the one on the wall says', async () => {
     vi.setSystemTime(new Date(2001, 0, 1))
     const { server } = await open({
       [read]: json(pendingCode({ delivery: 'delivered' })),
-      [resend]: json(pendingCode(), 202),
+      [resend]: sent(),
     })
     expect(screen.getByText('in 1:00')).toBeTruthy()
     await pass(18_000)
@@ -25,7 +33,7 @@ describe('sending again', () => {
   })
 
   test('keeps what is being typed', async () => {
-    await open({ [read]: json(pendingCode({ resend_at: serverTime(0) })), [resend]: json(pendingCode(), 202) })
+    await open({ [read]: json(pendingCode({ resend_at: serverTime(0) })), [resend]: sent() })
     await type('123')
     await press('Send the code again')
     expect(field().value).toBe('123')
@@ -52,7 +60,7 @@ describe('sending again', () => {
       answer = resolve
     })
     const due = pendingCode({ resend_at: serverTime(0) })
-    await open({ [read]: [json(due), late], [resend]: json(pendingCode({ delivery: 'queued' }), 202) })
+    await open({ [read]: [json(due), late], [resend]: sent(codeRequest(pendingCode({ delivery: 'queued' }))) })
     await show('visible')
     await press('Send the code again')
     answer(json(due))
@@ -61,23 +69,24 @@ describe('sending again', () => {
     expect(screen.getByText('in 1:00')).toBeTruthy()
   })
 
-  test('counts long waits in hours', async () => {
-    await open({ [read]: json(pendingCode({ resend_at: serverTime(3661) })) })
-    expect(screen.getByText('in 1:01:01')).toBeTruthy()
+  test('says the time of day from an hour on', async () => {
+    vi.setSystemTime(new Date(2026, 2, 14, 20, 15))
+    await open({ [read]: json(pendingCode({ resend_at: serverTime(8101) })) })
+    expect(screen.getByText('available at 22:31')).toBeTruthy()
   })
 })
 
 describe('a sign-in that is gone', () => {
   test('leads to the form with an explanation', async () => {
     const { onSignIn } = await open({ [read]: noPendingCode() })
-    expect(onSignIn).toHaveBeenCalledWith({ notice: expect.stringContaining('No sign-in is waiting') })
+    expect(onSignIn).toHaveBeenCalledWith({ notice: expect.stringContaining('no longer valid in this browser') })
   })
 
   test('while the code was typed keeps the address', async () => {
     const { onSignIn } = await open({ [verify]: noPendingCode() })
     await type('123456')
     expect(onSignIn).toHaveBeenCalledWith({
-      notice: expect.stringContaining('No sign-in is waiting'),
+      notice: expect.stringContaining('no longer valid in this browser'),
       email: 'grace@example.org',
     })
   })
@@ -90,10 +99,10 @@ describe('a sign-in that is gone', () => {
 })
 
 describe('trouble', () => {
-  test('with the network keeps the code, which is sent again only by a press', async () => {
-    const { server, onSignedIn } = await open({ [verify]: ['lost', verified] })
+  test('of the server keeps the code, which is sent again only by a press', async () => {
+    const { server, onSignedIn } = await open({ [verify]: [unavailable(), verified] })
     await type('123456')
-    expect(screen.getByRole('alert').textContent).toContain('Sana cannot be reached right now.')
+    expect(screen.getByRole('alert').textContent).toContain('Your code is still here')
     expect(field().value).toBe('123456')
     await pass(120_000)
     expect(server.count(verify)).toBe(1)
@@ -126,6 +135,6 @@ describe('trouble', () => {
 test('another address: the pending sign-in is given up and the address is there to be mended', async () => {
   const { server, onSignIn } = await open({ 'DELETE /api/auth/code': noContent() })
   await press('Use another address')
-  expect(server.calls.at(-1)).toBe('DELETE /api/auth/code')
+  expect(server.calls.at(-1)).toBe(`DELETE /api/auth/code?id=${pendingCode().id}`)
   expect(onSignIn).toHaveBeenCalledExactlyOnceWith({ email: 'grace@example.org' })
 })

@@ -1,6 +1,6 @@
 import { fireEvent, render, screen } from '@testing-library/preact'
-import { expect, test, vi } from 'vitest'
-import { FakeServer, html, json, pendingCode, refusal, unavailable } from '../../shared/testing/server'
+import { describe, expect, test, vi } from 'vitest'
+import { codeRequest, FakeServer, html, json, refusal, unavailable } from '../../shared/testing/server'
 import { settled } from '../../shared/testing/time'
 import { type Arrival, SignInPage } from './SignInPage'
 
@@ -36,19 +36,46 @@ test.each([
 })
 
 test('an address is sent without the spaces around it, once however often the button is pressed', async () => {
-  const server = new FakeServer({ [call]: json(pendingCode(), 202) })
+  const server = new FakeServer({ [call]: json(codeRequest(), 202) })
   const { onCodeRequested } = open()
   type(' ada@example.org ')
   press()
   await press()
   expect(server.requests.map(({ body }) => body)).toEqual([{ email: 'ada@example.org' }])
-  expect(onCodeRequested).toHaveBeenCalledExactlyOnceWith('grace@example.org')
+  expect(onCodeRequested).toHaveBeenCalledExactlyOnceWith(codeRequest())
 })
 
-test('a browser without cookies is told that it takes them', () => {
-  vi.spyOn(navigator, 'cookieEnabled', 'get').mockReturnValue(false)
-  open()
-  expect(screen.getByRole('alert').textContent).toContain('This browser blocks cookies.')
+describe('a browser', () => {
+  const missing = () => refusal(409, 'browser_token_missing')
+  const blocked =
+    "Your browser is blocking cookies. Allow cookies for this site in the browser's settings, then try again."
+
+  test('without cookies is told what to do before it sends anything', () => {
+    vi.spyOn(navigator, 'cookieEnabled', 'get').mockReturnValue(false)
+    open()
+    expect(screen.getByRole('alert').textContent).toBe(blocked)
+  })
+
+  test('that has no token yet gets one, and the request is repeated', async () => {
+    const server = new FakeServer({ [call]: [missing(), json(codeRequest(), 202)] })
+    const { onCodeRequested } = open()
+    type('ada@example.org')
+    await press()
+    expect(server.requests.map(({ body }) => body)).toEqual(Array(2).fill({ email: 'ada@example.org' }))
+    expect(onCodeRequested).toHaveBeenCalledOnce()
+    expect(screen.queryByRole('alert')).toBeNull()
+  })
+
+  test('that takes no token blocks cookies: it is told so, and what to do', async () => {
+    const server = new FakeServer({ [call]: missing() })
+    const { onCodeRequested } = open()
+    type('ada@example.org')
+    await press()
+    expect(server.count(call)).toBe(2)
+    expect(screen.getByRole('alert').textContent).toBe(blocked)
+    expect(field().value).toBe('ada@example.org')
+    expect(onCodeRequested).not.toHaveBeenCalled()
+  })
 })
 
 test("the server's view of an address is shown at the field", async () => {
@@ -66,7 +93,7 @@ test.each([
   ['a proxy that answers for the server', html(502), 'Sana cannot be reached right now.'],
   ['a lost network', 'lost' as const, 'Sana cannot be reached right now.'],
 ])('%s is said in words, nothing typed is lost, and the next press works', async (_, reply, words) => {
-  const server = new FakeServer({ [call]: [reply, json(pendingCode(), 202)] })
+  const server = new FakeServer({ [call]: [reply, json(codeRequest(), 202)] })
   const { onCodeRequested } = open()
   type('ada@example.org')
   await press()
@@ -76,6 +103,20 @@ test.each([
   await press()
   expect(onCodeRequested).toHaveBeenCalledOnce()
   expect(screen.queryByRole('alert')).toBeNull()
+})
+
+test('a limit turns the button off and says when it is over', async () => {
+  const server = new FakeServer({ [call]: refusal(429, 'too_many_requests', 'Later.', { retry_after: 541 }) })
+  open()
+  type('ada@example.org')
+  await press()
+  expect(screen.getByRole('alert').textContent).toBe('There have been too many requests from your network. ')
+  const button = screen.getByRole('button', { name: 'Send me a code' })
+  expect(button.getAttribute('aria-disabled')).toBe('true')
+  const described = button.getAttribute('aria-describedby') ?? ''
+  expect(document.getElementById(described)?.textContent).toBe('Try again in 9:01.')
+  await press()
+  expect(server.count(call)).toBe(1)
 })
 
 test('a fault of the server can be quoted', async () => {

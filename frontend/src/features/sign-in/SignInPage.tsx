@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { post, type SignedOut, type Trouble } from '../../shared/api/http'
+import { type CodeRequest, requestCode, type SignedOut, type Trouble } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
 import { EmailForm } from '../../shared/code/EmailForm'
 import { text } from '../../shared/i18n/text'
@@ -19,7 +19,7 @@ interface Props {
   arrival: Arrival
   /** Why it is not known whether someone is signed in by now. */
   stale: Trouble | undefined
-  onCodeRequested: (email: string) => void
+  onCodeRequested: (request: CodeRequest) => void
 }
 
 export function SignInPage({ arrival: { notice, ended, email = '' }, stale, onCodeRequested }: Props) {
@@ -31,15 +31,14 @@ export function SignInPage({ arrival: { notice, ended, email = '' }, stale, onCo
       <Heading focus={hearFirst}>{text('signIn.title')}</Heading>
       {notice && <Notice role="status">{notice}</Notice>}
       {ended && <WhySignedOut ended={ended} />}
-      {!navigator.cookieEnabled && <Notice role="alert">{text('signIn.noCookies')}</Notice>}
       <p>{text('signIn.intro')}</p>
       <EmailForm
         label={text('signIn.email')}
         initial={email}
         focus={!hearFirst}
         writing={writing}
-        send={(email) => post('/api/auth/code', { email })}
-        onSent={(pending) => onCodeRequested(pending.email)}
+        send={(email) => requestCode('/api/auth/code', { email })}
+        onSent={onCodeRequested}
       />
       {stale && <TroubleNotice role="status" trouble={stale} next={text('trouble.weRetry')} />}
     </>

@@ -1,5 +1,5 @@
 import type { PendingCode } from '../../shared/api/http'
-import { pendingCode, serverTime } from '../../shared/testing/server'
+import { codeRequest, noMail, pendingCode, serverTime } from '../../shared/testing/server'
 import { type Answers, refused, type State } from '../../shared/testing/states'
 
 type Shows = State['shows']
@@ -19,7 +19,19 @@ const tried = (name: string, shows: Shows, answer: NonNullable<Answers[Code]>): 
   page(name, shows, { 'POST /api/auth/verify': answer }, [{ type: '123456' }])
 const again = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/auth/code/resend']>): State =>
   page(name, shows, { 'POST /api/auth/code/resend': answer }, [{ press: 1 }])
-const letters = pendingCode({ code_kind: 'letters', code_length: 13 })
+/** As it comes from the form. */
+const requested = (
+  name: string,
+  shows: Shows,
+  answer: NonNullable<Answers['POST /api/auth/code']>,
+  does: State['does'] = [],
+): State => ({
+  ...page(name, shows, { 'POST /api/auth/code': answer }, [{ type: 'grace@example.org' }, { press: 0 }, ...does]),
+  path: '/',
+})
+const alphanumeric = pendingCode({ code_kind: 'alphanumeric', code_length: 13 })
+const spent = { tries_left: 0, resend_at: serverTime(0) }
+const tomorrow = { resend_at: serverTime(86_000) }
 const failed = 'failed'
 const provider = 'provider_away'
 
@@ -34,10 +46,9 @@ export const states: State[] = [
   mail('address blocked', 'delivery.blocked.next', { delivery: failed, delivery_reason: 'blocked' }),
   mail('mail refused', 'delivery.refused.next', { delivery: failed, delivery_reason: 'refused' }),
   mail('provider away', 'delivery.provider_away.next', { delivery: failed, delivery_reason: provider }),
-  mail('enough mail', 'delivery.held.next', { delivery: 'held', resend_at: serverTime(86_000) }),
   mail('code for a long address', 'delivery.sent.next', { email: `${'a-long-name.'.repeat(9)}ada@example.org` }),
-  mail('code of letters', 'code.label.letters', letters),
-  page('code of letters typed', 'code.length.letters', { 'GET /api/auth/code': letters }, [
+  mail('alphanumeric code', 'code.label.alphanumeric', alphanumeric),
+  page('alphanumeric code typed', 'code.length.alphanumeric', { 'GET /api/auth/code': alphanumeric }, [
     { type: '7QK2M9XWV4RT' },
     { press: 0 },
   ]),
@@ -61,9 +72,38 @@ export const states: State[] = [
   mail('expired', 'spent.expired', { expires_at: serverTime(0), resend_at: serverTime(0) }),
   mail('locked, and no new code yet', 'spent.locked', { tries_left: 0, resend_at: serverTime(45) }),
   again('asking again', 'resend.asking', 'never'),
-  again('asked again', 'resend.received', pendingCode({ delivery: 'queued' })),
+  again('asked again', 'resend.received', codeRequest(pendingCode({ delivery: 'queued' }))),
+  again('no mail, but a code that works', 'noMail.codeWorks', noMail({ code: pendingCode() })),
+  requested('no mail, but a code that works, from the form', 'noMail.codeWorks', noMail({ code: pendingCode() })),
+  requested('no mail until tomorrow, but a code that works', 'resend.availableTomorrow', {
+    ...noMail(tomorrow),
+    code: pendingCode(tomorrow),
+  }),
+  again('no mail, and the last one failed', 'noMail.notSent', noMail({ code: pendingCode({ delivery: failed }) })),
+  page(
+    'no mail, and the code is locked',
+    'noMail.notSent',
+    { 'GET /api/auth/code': pendingCode(spent), 'POST /api/auth/code/resend': noMail() },
+    [{ press: 0 }],
+  ),
+  requested('no mail and no code', 'noMail.wait', noMail()),
+  requested('no mail and no code, until tomorrow', 'resend.availableTomorrow', noMail(tomorrow)),
+  requested('no mail and no code, over', 'noMail.now', noMail({ resend_at: serverTime(0) })),
+  requested(
+    'no mail and no code, asking again',
+    'resend.asking',
+    [noMail({ resend_at: serverTime(0) }), 'never'],
+    [{ press: 0 }],
+  ),
+  requested(
+    'no mail and no code, too many requests',
+    'trouble.againIn',
+    [noMail({ resend_at: serverTime(0) }), refused(429, 'too_many_requests', { retry_after: 754 })],
+    [{ press: 0 }],
+  ),
+  again('cookies blocked meanwhile', 'problem.browser_token_missing', refused(409, 'browser_token_missing')),
   again('asked again too often', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 3000 })),
-  page('another address, not now', 'trouble.pressAgain', { 'DELETE /api/auth/code': 'lost' }, [{ press: 2 }]),
+  page('another address, not now', 'trouble.weRetry', { 'DELETE /api/auth/code': 'lost' }, [{ press: 2 }]),
   page('news that do not come', 'trouble.weRetry', { 'GET /api/auth/code': [due, 'lost'] }, [{ comesBack: true }]),
   page('server away on arrival', 'trouble.unreachable', { 'GET /api/auth/code': 'lost' }),
   {
@@ -73,7 +113,7 @@ export const states: State[] = [
     path: '/verify#c=123456',
   },
   {
-    ...page('code of letters for another browser', 'elsewhere.typeThere', {
+    ...page('alphanumeric code for another browser', 'elsewhere.typeThere', {
       'GET /api/auth/code': refused(404, 'no_pending_code'),
     }),
     path: '/verify#c=7QK2M9XWV4RTB',

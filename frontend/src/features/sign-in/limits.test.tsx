@@ -1,15 +1,16 @@
-import { fireEvent, screen } from '@testing-library/preact'
-import { describe, expect, test } from 'vitest'
-import { json, pendingCode, refusal, serverTime } from '../../shared/testing/server'
+import { cleanup, fireEvent, screen } from '@testing-library/preact'
+import { describe, expect, test, vi } from 'vitest'
+import type { PendingCode } from '../../shared/api/http'
+import { json, noMail, pendingCode, refusal, serverTime } from '../../shared/testing/server'
 import { pass, settled } from '../../shared/testing/time'
-import { field, open, press, read, type, verified, verify } from './openCodePage'
+import { field, heading, open, openAgain, press, read, resend, sent, type, verified, verify } from './openCodePage'
 
-describe('a code of letters', () => {
-  const letters = pendingCode({ code_kind: 'letters', code_length: 13 })
+describe('an alphanumeric code', () => {
+  const alphanumeric = pendingCode({ code_kind: 'alphanumeric', code_length: 13 })
   const label = 'Code of 13 letters and digits'
 
   test('is typed with any keyboard, small or large, and submitted by itself', async () => {
-    const { server, onSignedIn } = await open({ [read]: json(letters), [verify]: verified })
+    const { server, onSignedIn } = await open({ [read]: json(alphanumeric), [verify]: verified })
     const input = screen.getByLabelText<HTMLInputElement>(label)
     expect(input.inputMode).toBe('text')
     fireEvent.input(input, { target: { value: 'oil 3456-789ab' } })
@@ -18,45 +19,130 @@ describe('a code of letters', () => {
     expect(input.value).toBe('0113456789AB')
     fireEvent.input(input, { target: { value: 'oil 3456-789abc' } })
     await settled()
-    expect(server.requests.at(-1)?.body).toEqual({ code: '0113456789ABC' })
+    expect(server.requests.at(-1)?.body).toEqual({ code: '0113456789ABC', email: 'grace@example.org' })
     expect(onSignedIn).toHaveBeenCalledOnce()
   })
 
   test('may come with the link of the mail', async () => {
-    await open({ [read]: json(letters) }, '/verify#c=0123456789ABC')
+    await open({ [read]: json(alphanumeric) }, '/verify#c=0123456789ABC')
     expect(screen.getByLabelText<HTMLInputElement>(label).value).toBe('0123456789ABC')
   })
 })
 
-describe('a limit that was reached', () => {
-  const words = 'There were too many wrong codes for this address.'
+describe('a limit on codes that are tried', () => {
+  const tooMany = (seconds: number) => refusal(429, 'too_many_wrong_codes', 'Later.', { retry_after: seconds })
+  const button = () => screen.getByRole('button', { name: 'Sign in' })
+  const describes = () => document.getElementById(button().getAttribute('aria-describedby') ?? '')?.textContent
 
-  test('is said in words, with the time left by the answer of the server', async () => {
-    await open({ [verify]: [refusal(429, 'too_many_wrong_codes', 'Later.', { retry_after: 541 }), verified] })
+  test('turns the button off until the time is up, and says when that is', async () => {
+    const { server, onSignedIn } = await open({ [verify]: [tooMany(541), verified] })
     await type('123456')
-    expect(screen.getByRole('alert').textContent).toContain(words)
-    expect(field().value).toBe('123456')
-    expect(screen.getByText('Time left: 9:01')).toBeTruthy()
+    expect(screen.getByRole('alert').textContent).toBe(
+      'There were too many wrong codes for this address. By the time you can go on, you may need a new code. ',
+    )
+    expect(button().getAttribute('aria-disabled')).toBe('true')
+    expect(describes()).toBe('Try again in 9:01.')
+    await press('Sign in')
+    await type('654321')
+    expect(server.count(verify)).toBe(1)
     await pass(61_000)
-    expect(screen.getByText('Time left: 8:00')).toBeTruthy()
+    expect(describes()).toBe('Try again in 8:00.')
     await pass(480_000)
     expect(screen.getByText('You can try again now.')).toBeTruthy()
+    expect(button().getAttribute('aria-disabled')).toBe('false')
+    await press('Sign in')
+    expect(onSignedIn).toHaveBeenCalledOnce()
+  })
+
+  test.each([
+    ['later today', new Date(2026, 2, 14, 20, 15), 'Try again at 22:30.'],
+    ['tomorrow', new Date(2026, 2, 14, 22, 15), 'Try again tomorrow at 00:30.'],
+  ])('says the time of day from an hour on: %s', async (_, now, words) => {
+    vi.setSystemTime(now)
+    await open({ [verify]: tooMany(8100) })
+    await type('123456')
+    expect(describes()).toBe(words)
   })
 
   test('counts anew for a new answer', async () => {
-    const refused = (id: string, seconds: number) =>
-      refusal(429, 'too_many_requests', 'Too many.', { retry_after: seconds, request_id: id })
-    await open({ [verify]: [refused('a', 10), refused('b', 600)] })
+    await open({ [verify]: [tooMany(10), tooMany(600)] })
     await type('123456')
-    expect(screen.getByText('Time left: 0:10')).toBeTruthy()
+    expect(describes()).toBe('Try again in 0:10.')
+    await pass(10_000)
     await press('Sign in')
-    expect(screen.getByText('Time left: 10:00')).toBeTruthy()
+    expect(describes()).toBe('Try again in 10:00.')
+  })
+})
+
+describe('a request without a mail', () => {
+  const none = (seconds: number, code?: PendingCode) =>
+    noMail({ resend_at: serverTime(seconds), ...(code && { code }) })
+  const again = () => screen.getByRole('button', { name: 'Send a new code' })
+  const request = 'POST /api/auth/code'
+  const notSent = "We haven't sent another code to grace@example.org"
+
+  test('keeps the field if a code works, and says when the next mail can be sent', async () => {
+    await open({ [read]: 'never' }, '/verify', none(60, pendingCode()))
+    expect(field()).toBeTruthy()
+    expect(screen.getByText(/We haven't sent another code/).textContent).toBe(`${notSent}: the last one still works.`)
+    expect(screen.getByText('in 1:00')).toBeTruthy()
   })
 
-  test('on mails says that none was sent, and when the next one can be', async () => {
-    await open({ [read]: json(pendingCode({ delivery: 'held', resend_at: serverTime(3000) })) })
-    expect(screen.getByText('No further mail has gone to')).toBeTruthy()
+  test('is no claim about a code whose mail has failed', async () => {
+    await open({}, '/verify', none(60, pendingCode({ delivery: 'failed' })))
+    expect(screen.getByText(/We haven't sent another code/).textContent).toBe(`${notSent} yet.`)
+  })
+
+  test('after a resend is announced where it was pressed', async () => {
+    const due = pendingCode({ resend_at: serverTime(0) })
+    await open({ [read]: json(due), [resend]: json(none(3000, pendingCode({ resend_at: serverTime(3000) })), 202) })
+    await press('Send the code again')
+    expect(screen.getByText(/We haven't sent another code/).getAttribute('role')).toBe('status')
+    expect(screen.queryByText('Your request was received.')).toBeNull()
     expect(screen.getByText('in 50:00')).toBeTruthy()
+    expect(field()).toBeTruthy()
+  })
+
+  test('after a resend of a locked code moves the time of the next try', async () => {
+    const locked = json(pendingCode({ tries_left: 0, resend_at: serverTime(0) }))
+    await open({ [read]: locked, [resend]: json(none(3000), 202) })
+    await press('Send a new code')
+    expect(heading().textContent).toBe('This code is locked')
+    expect(screen.getByText(/We haven't sent another code/).textContent).toBe(`${notSent} yet.`)
+    expect(screen.getByText('available in 50:00')).toBeTruthy()
+    expect(again().getAttribute('aria-disabled')).toBe('true')
+  })
+
+  test('shows no field if no code works, and asks again only by a press', async () => {
+    const { server } = await open({ [request]: sent() }, '/verify', none(42))
+    expect(heading().textContent).toBe('No new code yet')
+    expect(screen.queryByRole('textbox')).toBeNull()
+    expect(screen.getByText(/Earlier codes don't work here/).textContent).toContain('when the time below is up')
+    expect(screen.getByText('available in 0:42')).toBeTruthy()
+    await press('Send a new code')
+    await pass(600_000)
+    expect(server.calls).toEqual([])
+    expect(screen.getByText(/You can request a new one now/).getAttribute('role')).toBe('status')
+    await press('Send a new code')
+    expect(server.requests.map(({ body }) => body)).toEqual([{ email: 'grace@example.org' }])
+    expect(field()).toBeTruthy()
+    expect(document.activeElement).toBe(field())
+  })
+
+  test('can be without a mail again', async () => {
+    await open({ [request]: json(none(600), 202) }, '/verify', none(0))
+    await press('Send a new code')
+    expect(screen.getByText('available in 10:00')).toBeTruthy()
+  })
+
+  test('leads back to the form with the address, and so does a reload, without it', async () => {
+    const { onSignIn } = await open({}, '/verify', none(42))
+    await press('Use another address')
+    expect(onSignIn).toHaveBeenCalledExactlyOnceWith({ email: 'grace@example.org' })
+    cleanup()
+    const reloaded = await openAgain({})
+    expect(reloaded.onSignIn).toHaveBeenCalledWith({})
+    expect(reloaded.server.calls).toEqual([])
   })
 })
 

@@ -1,6 +1,8 @@
 import { fireEvent, render, screen } from '@testing-library/preact'
 import { vi } from 'vitest'
-import { FakeServer, json, pendingCode, type Reply, refusal, signedIn } from '../../shared/testing/server'
+import type { CodeRequest } from '../../shared/api/http'
+import { received } from '../../shared/code/received'
+import { codeRequest, FakeServer, json, pendingCode, type Reply, refusal, signedIn } from '../../shared/testing/server'
 import { settled } from '../../shared/testing/time'
 import { CodePage } from './CodePage'
 
@@ -10,13 +12,22 @@ export const resend = 'POST /api/auth/code/resend'
 export const wrong = (triesLeft: number) => refusal(401, 'wrong_code', 'Wrong.', { tries_left: triesLeft })
 export const verified = json({ ...signedIn, created: false })
 
-export async function open(replies: Record<string, Reply | Reply[]>, url = '/verify') {
+/** The answer to a request, with or without a mail. */
+export const sent = (request: CodeRequest = codeRequest()) => json(request, 202)
+
+export async function open(replies: Record<string, Reply | Reply[]>, url = '/verify', request?: CodeRequest) {
   history.replaceState(null, '', url)
+  return await openAgain(replies, request)
+}
+
+/** As after a reload of the tab: the entry of its history is the same. */
+export async function openAgain(replies: Record<string, Reply | Reply[]>, request?: CodeRequest) {
   const server = new FakeServer({ [read]: json(pendingCode()), ...replies })
   const onSignedIn = vi.fn()
   const onSignIn = vi.fn()
   const onNewAddress = vi.fn()
-  render(<CodePage onSignedIn={onSignedIn} onNewAddress={onNewAddress} onSignIn={onSignIn} />)
+  const requested = request && received(request)
+  render(<CodePage requested={requested} onSignedIn={onSignedIn} onNewAddress={onNewAddress} onSignIn={onSignIn} />)
   await settled()
   return { server, onSignedIn, onNewAddress, onSignIn }
 }

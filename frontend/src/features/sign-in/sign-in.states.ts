@@ -29,10 +29,16 @@ export const states: State[] = [
   asked('asking for a code', 'signIn.sending', 'never'),
   asked('address refused', 'problem.invalid_email', refused(400, 'invalid_email')),
   asked('too many requests', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 754 })),
+  asked(
+    'too many requests, for hours',
+    'trouble.againTomorrow',
+    refused(429, 'too_many_requests', { retry_after: 86_000 }),
+  ),
   asked('too many requests, over', 'trouble.over', refused(429, 'too_many_requests', { retry_after: 0 })),
   asked('server away', 'trouble.unreachable', 'lost'),
   asked('fault of the server', 'problem.internal_error', refused(500, 'internal_error')),
-  { ...form('without cookies', 'signIn.noCookies'), without: 'cookies' },
+  { ...form('cookies blocked', 'problem.browser_token_missing'), without: 'cookies' },
+  asked('cookies blocked, as the server finds', 'problem.browser_token_missing', refused(409, 'browser_token_missing')),
   form(
     'perhaps signed in by now',
     'trouble.weRetry',

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import { FakeServer, html, json, noContent, refusal } from '../testing/server'
-import { del, get, post, Refused, Unreachable } from './http'
+import { codeRequest, FakeServer, html, json, noContent, refusal } from '../testing/server'
+import { del, get, post, Refused, requestCode, Unreachable } from './http'
 
 const path = '/api/auth/session'
 const patient = () => new AbortController().signal
@@ -26,55 +26,48 @@ describe('what is asked', () => {
   })
 })
 
-describe('a read that is told that nobody is signed in', () => {
-  const out = () => refusal(401, 'not_signed_in')
-  const none = expect.objectContaining({ problem: expect.objectContaining({ code: 'not_signed_in' }) })
-
-  test('believes it where nothing was written meanwhile', async () => {
+describe('an id', () => {
+  test('goes where the path has a place for it, or else into the query', async () => {
     const server = new FakeServer({
-      'GET /api/auth/session': [out(), json({})],
-      'POST /api/auth/sign-out': noContent(),
+      'GET /api/auth/code': json({}),
+      'DELETE /api/auth/code': noContent(),
+      'DELETE /api/sessions/{id}': noContent(),
     })
-    await post('/api/auth/sign-out', {})
-    await expect(get(path)).rejects.toEqual(none)
-    expect(server.count('GET /api/auth/session')).toBe(1)
+    await get('/api/auth/code', patient(), 'a1')
+    await get('/api/auth/code', patient())
+    await del('/api/auth/code', 'a1')
+    await del('/api/sessions/{id}', 'b2')
+    expect(server.calls).toEqual([
+      'GET /api/auth/code?id=a1',
+      'GET /api/auth/code',
+      'DELETE /api/auth/code?id=a1',
+      'DELETE /api/sessions/b2',
+    ])
+  })
+})
+
+describe('a request for a code', () => {
+  const call = 'POST /api/auth/code'
+  const request = () => requestCode('/api/auth/code', { email: 'ada@example.org' })
+  const refusedWith = (code: string) => expect.objectContaining({ problem: expect.objectContaining({ code }) })
+  const missing = () => refusal(409, 'browser_token_missing')
+
+  test('without a browser token is repeated once', async () => {
+    const server = new FakeServer({ [call]: [missing(), json(codeRequest(), 202)] })
+    expect(await request()).toEqual(codeRequest())
+    expect(server.count(call)).toBe(2)
   })
 
-  test('asks again, once, where a write has given the browser another session meanwhile', async () => {
-    let answer: (response: Response) => void = () => {}
-    const late = new Promise<Response>((resolve) => {
-      answer = resolve
-    })
-    new FakeServer({
-      'GET /api/auth/session': [late, json({}), late, out(), json({})],
-      'POST /api/auth/sign-out': noContent(),
-    })
-    for (const end of [
-      (read: Promise<unknown>) => expect(read).resolves.toEqual({}),
-      (read: Promise<unknown>) => expect(read).rejects.toEqual(none),
-    ]) {
-      const read = get(path)
-      await post('/api/auth/sign-out', {})
-      answer(out())
-      await end(read)
-    }
+  test('that is refused again for the token throws', async () => {
+    const server = new FakeServer({ [call]: missing() })
+    await expect(request()).rejects.toEqual(refusedWith('browser_token_missing'))
+    expect(server.count(call)).toBe(2)
   })
 
-  test('waits for a write that is still under way before it asks again', async () => {
-    let done: (response: Response) => void = () => {}
-    const late = new Promise<Response>((resolve) => {
-      done = resolve
-    })
-    const server = new FakeServer({
-      'GET /api/auth/session': [out(), json({})],
-      'POST /api/auth/sign-out': late,
-    })
-    const [writes, read] = [post('/api/auth/sign-out', {}), get(path)]
-    await vi.advanceTimersByTimeAsync(0)
-    expect(server.count('GET /api/auth/session')).toBe(1)
-    done(noContent())
-    await writes
-    expect(await read).toEqual({})
+  test('that is refused for anything else is not repeated', async () => {
+    const server = new FakeServer({ [call]: refusal(400, 'invalid_email') })
+    await expect(request()).rejects.toEqual(refusedWith('invalid_email'))
+    expect(server.count(call)).toBe(1)
   })
 })
 

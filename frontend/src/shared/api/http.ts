@@ -3,6 +3,7 @@ import type { components, paths } from './contract'
 export type Problem = components['schemas']['Problem']
 export type SignedOut = components['schemas']['SignedOut']
 export type PendingCode = components['schemas']['PendingCode']
+export type CodeRequest = components['schemas']['CodeRequest']
 export type Account = components['schemas']['Account']
 export type ListedSession = components['schemas']['ListedSession']
 export type AccountEvent = components['schemas']['AccountEvent']
@@ -11,6 +12,8 @@ export type CurrentSession = components['schemas']['CurrentSession']
 /** The server answered, and said no: an RFC 9457 problem of ours. */
 export class Refused extends Error {
   readonly problem: Problem
+  /** performance.now() when the answer arrived, to count down from `retry_after`. */
+  readonly receivedAt = performance.now()
 
   constructor(problem: Problem) {
     super(problem.detail)
@@ -54,17 +57,9 @@ type PathsWith<Method extends string> = {
 export type GetPath = PathsWith<'get'>
 export type Answer<Path extends GetPath> = AnswerOf<paths[Path]['get']>
 
-/** Throws Refused or Unreachable; when `signal` aborts, the signal's reason. */
-export function get<Path extends GetPath>(path: Path, signal?: AbortSignal): Promise<Answer<Path>> {
-  const before = written
-  const ask = () => send('GET', path, undefined, signal) as Promise<Answer<Path>>
-  return ask().catch(async (error: unknown) => {
-    // A write may give the browser another session, and end the one that a read beside it went with.
-    const overtaken = writing.size > 0 || written > before
-    if (!(overtaken && error instanceof Refused) || error.problem.code !== 'not_signed_in') throw error
-    await Promise.allSettled(writing)
-    return ask()
-  })
+/** `id` is as for `del`. Throws Refused or Unreachable; when `signal` aborts, the signal's reason. */
+export function get<Path extends GetPath>(path: Path, signal?: AbortSignal, id?: string): Promise<Answer<Path>> {
+  return send('GET', withId(path, id), undefined, signal) as Promise<Answer<Path>>
 }
 
 /** The page of events that comes after the one whose `next` this is. Throws Refused or Unreachable. */
@@ -77,7 +72,7 @@ export function post<Path extends PathsWith<'post'>>(
   path: Path,
   body: BodyOf<paths[Path]['post']>,
 ): Promise<AnswerOf<paths[Path]['post']>> {
-  return write('POST', path, body) as Promise<AnswerOf<paths[Path]['post']>>
+  return send('POST', path, body) as Promise<AnswerOf<paths[Path]['post']>>
 }
 
 /** Throws Refused or Unreachable. */
@@ -85,25 +80,42 @@ export function patch<Path extends PathsWith<'patch'>>(
   path: Path,
   body: BodyOf<paths[Path]['patch']>,
 ): Promise<AnswerOf<paths[Path]['patch']>> {
-  return write('PATCH', path, body) as Promise<AnswerOf<paths[Path]['patch']>>
+  return send('PATCH', path, body) as Promise<AnswerOf<paths[Path]['patch']>>
 }
 
-/** `id` takes its place in the path. Throws Refused or Unreachable. */
-export function del(path: PathsWith<'delete'>, id = ''): Promise<undefined> {
-  return write('DELETE', path.replace('{id}', id)) as Promise<undefined>
+/** `id` goes where the path has `{id}`, or else into the query. Throws Refused or Unreachable. */
+export function del(path: PathsWith<'delete'>, id?: string): Promise<undefined> {
+  return send('DELETE', withId(path, id)) as Promise<undefined>
 }
 
-/** Writes under way, and how many have ended. */
-const writing = new Set<Promise<unknown>>()
-let written = 0
+function withId(path: string, id: string | undefined): string {
+  if (id === undefined) return path
+  return path.includes('{id}') ? path.replace('{id}', id) : `${path}?id=${id}`
+}
 
-function write(method: string, path: string, body?: object): Promise<unknown> {
-  const answer = send(method, path, body).finally(() => {
-    writing.delete(answer)
-    written++
-  })
-  writing.add(answer)
-  return answer
+type CodePath = {
+  [Path in PathsWith<'post'>]: AnswerOf<paths[Path]['post']> extends CodeRequest ? Path : never
+}[PathsWith<'post'>]
+
+/**
+ * Posts a request for a code. A browser without a token gets one with the refusal, so the request is repeated once; if
+ * the repeat is refused too, the browser blocks cookies. Throws Refused or Unreachable.
+ */
+export async function requestCode<Path extends CodePath>(
+  path: Path,
+  body: BodyOf<paths[Path]['post']>,
+): Promise<CodeRequest> {
+  const ask = () => post(path, body) as Promise<CodeRequest>
+  try {
+    return await ask()
+  } catch (error) {
+    if (!isRefusal(error, 'browser_token_missing')) throw error
+    return ask()
+  }
+}
+
+export function isRefusal(error: unknown, code: Problem['code']): error is Refused {
+  return error instanceof Refused && error.problem.code === code
 }
 
 async function send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<unknown> {

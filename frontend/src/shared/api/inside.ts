@@ -2,7 +2,7 @@ import { createContext } from 'preact'
 import { useContext, useEffect, useRef } from 'preact/hooks'
 import type { CurrentSession, GetPath } from './http'
 import { useRead } from './useRead'
-import { type Refusals, useWrite, type Writing } from './useWrite'
+import { type Attempt, type Refusals, useWrite, type Writing } from './useWrite'
 
 /** What the pages of whoever is signed in have in common. */
 export interface Inside {
@@ -35,8 +35,8 @@ export function useOwnRead<Path extends GetPath>(path: Path) {
 }
 
 /** As useWrite, for somebody who is signed in. A call that wants a fresh sign-in is made again after that. */
-export function useOwnWrite(): Writing {
-  const { busy, trouble, write } = useWrite()
+export function useOwnWrite(attempt?: Attempt): Writing {
+  const { busy, trouble, write } = useWrite(attempt)
   const { recheck, prove } = useContext(InsideContext)
 
   function ownWrite<T>(call: () => Promise<T>, done: (answer: T) => void, refusals: Refusals = {}): Promise<void> {

@@ -1,3 +1,4 @@
+import type { RefObject } from 'preact'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { refusalOnArrival } from './arrival'
 import { type Answer, type GetPath, get, Refused, type Trouble } from './http'
@@ -12,34 +13,52 @@ export type Read<T> =
   | { state: 'ready'; value: T; receivedAt: number; trouble?: Trouble }
   | { state: 'refused'; refusal: Refused; trouble?: Trouble }
 
+interface ReadOptions<T> {
+  /** Which of several things to read, as `get` takes it. */
+  id?: RefObject<string | undefined>
+  /** What the answer of a write has said already, so that it need not be read at first. */
+  start?: { value: T; receivedAt: number } | undefined
+}
+
 /** Reads `path` now, and again whenever the person comes back to the page or the network comes back. */
-export function useRead<Path extends GetPath>(path: Path) {
-  const [read, setRead] = useState<Read<Answer<Path>>>({ state: 'loading' })
+export function useRead<Path extends GetPath>(path: Path, { id, start }: ReadOptions<Answer<Path>> = {}) {
+  const [read, setRead] = useState<Read<Answer<Path>>>(start ? { state: 'ready', ...start } : { state: 'loading' })
   const running = useRef<AbortController>(undefined)
+  const isMounted = useRef(false)
+  const isHeld = useRef(false)
+  /** Whether something is to be read that has not been read yet. */
+  const isDue = useRef(start === undefined)
 
   const reload = useCallback(() => {
     running.current?.abort()
-    const known = path === '/api/auth/session' ? refusalOnArrival() : undefined
-    if (known) return setRead({ state: 'refused', refusal: known })
+    isDue.current = true
+    if (isHeld.current) return
     const controller = new AbortController()
     const { signal } = controller
     running.current = controller
+    const settle = (read: Read<Answer<Path>>) => {
+      isDue.current = false
+      setRead(read)
+    }
+    const refusal = path === '/api/auth/session' && refusalOnArrival()
+    if (refusal) return settle({ state: 'refused', refusal })
     untilAnswered(
-      (signal) => get(path, signal),
+      (signal) => get(path, signal, id?.current),
       (trouble) => setRead((last) => ({ ...last, trouble })),
       signal,
     ).then(
-      (value) => setRead({ state: 'ready', value, receivedAt: performance.now() }),
+      (value) => settle({ state: 'ready', value, receivedAt: performance.now() }),
       (error) => {
-        if (error instanceof Refused) setRead({ state: 'refused', refusal: error })
+        if (error instanceof Refused) settle({ state: 'refused', refusal: error })
         else if (!signal.aborted) throw error
       },
     )
-  }, [path])
+  }, [path, id])
 
   /** Takes the answer of a write to the same thing; a read under way would bring an older one. */
   const put = useCallback((value: Answer<Path>) => {
     running.current?.abort()
+    isDue.current = false
     setRead({ state: 'ready', value, receivedAt: performance.now() })
   }, [])
 
@@ -49,19 +68,34 @@ export function useRead<Path extends GetPath>(path: Path) {
     reload()
   }, [reload])
 
+  /** Reads nothing until `release`: a write is under way whose answer matters more. */
+  const hold = useCallback(() => {
+    running.current?.abort()
+    isHeld.current = true
+  }, [])
+
+  /** Reads again, at once if something was to be read meanwhile. */
+  const release = useCallback(() => {
+    isHeld.current = false
+    if (isDue.current && isMounted.current) reload()
+  }, [reload])
+
   useEffect(() => {
     const whenVisible = () => {
       if (document.visibilityState === 'visible') reload()
     }
-    reload()
+    isMounted.current = true
+    if (isDue.current) reload()
     document.addEventListener('visibilitychange', whenVisible)
     addEventListener('online', reload)
     return () => {
       document.removeEventListener('visibilitychange', whenVisible)
       removeEventListener('online', reload)
       running.current?.abort()
+      isMounted.current = false
+      isDue.current = true
     }
   }, [reload])
 
-  return { read, reload, put, reset }
+  return { read, reload, put, reset, hold, release }
 }

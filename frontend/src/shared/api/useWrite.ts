@@ -1,4 +1,4 @@
-import { useRef, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { isTrouble, type Problem, Refused, type Trouble } from './http'
 
 /** The refusals that a form answers itself, by code; every other one becomes its `trouble`. */
@@ -6,15 +6,34 @@ export type Refusals = Partial<Record<Problem['code'], (problem: Problem) => voi
 
 export interface Writing {
   busy: boolean
+  /** Why the last call failed; while `busy`, the call is being repeated. */
   trouble: Trouble | undefined
+  /** Makes the call, unless another one is under way. */
   write: <T>(call: () => Promise<T>, done: (answer: T) => void, refusals?: Refusals) => Promise<void>
 }
 
-/** One write at a time, never repeated by itself: on trouble the person reads why and presses again. */
-export function useWrite(): Writing {
+/** Makes a call in its own way, as repeatUntilAnswered does for an idempotent one. */
+export type Attempt = <T>(
+  call: () => Promise<T>,
+  onTrouble: (trouble: Trouble) => void,
+  signal: AbortSignal,
+) => Promise<T>
+
+const once: Attempt = (call) => call()
+
+/** One write at a time, never repeated by itself unless `attempt` does: after a failure the person tries again. */
+export function useWrite(attempt = once): Writing {
   const [busy, setBusy] = useState(false)
   const [trouble, setTrouble] = useState<Trouble>()
   const running = useRef(false)
+  const [unmounted] = useState(() => new AbortController())
+  useEffect(() => () => unmounted.abort(), [unmounted])
+
+  function fail(error: unknown, refusals: Refusals) {
+    if (error === unmounted.signal.reason) return
+    if (!isTrouble(error)) throw error
+    setTrouble(isHandled(error, refusals) ? undefined : error)
+  }
 
   async function write<T>(call: () => Promise<T>, done: (answer: T) => void, refusals: Refusals = {}) {
     if (running.current) return
@@ -22,10 +41,11 @@ export function useWrite(): Writing {
     setBusy(true)
     setTrouble(undefined)
     try {
-      done(await call())
+      const answer = await attempt(call, setTrouble, unmounted.signal)
+      setTrouble(undefined)
+      done(answer)
     } catch (error) {
-      if (!isTrouble(error)) throw error
-      if (!answered(error, refusals)) setTrouble(error)
+      fail(error, refusals)
     } finally {
       running.current = false
       setBusy(false)
@@ -35,7 +55,7 @@ export function useWrite(): Writing {
   return { busy, trouble, write }
 }
 
-function answered(trouble: Trouble, refusals: Refusals): boolean {
+function isHandled(trouble: Trouble, refusals: Refusals): boolean {
   if (!(trouble instanceof Refused)) return false
   const answer = refusals[trouble.problem.code]
   answer?.(trouble.problem)

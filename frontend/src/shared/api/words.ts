@@ -35,9 +35,10 @@ export function reference(trouble: Trouble): string | undefined {
   return trouble instanceof Refused && trouble.problem.status >= 500 ? trouble.problem.request_id : undefined
 }
 
-/** For a limit that was reached: the seconds until it lets through again, and which answer said so. */
-export function timeToWait(trouble: Trouble): { answer: string; seconds: number } | undefined {
+/** For a limit that was reached: the milliseconds until it allows another try; 0 once they are over. */
+export function timeToWait(trouble: Trouble | undefined): number | undefined {
   if (!(trouble instanceof Refused) || trouble.problem.status !== 429) return undefined
-  const { request_id: answer, retry_after: seconds } = trouble.problem
-  return seconds === undefined ? undefined : { answer, seconds }
+  const { retry_after: seconds } = trouble.problem
+  if (seconds === undefined) return undefined
+  return Math.max(0, seconds * 1000 - (performance.now() - trouble.receivedAt))
 }

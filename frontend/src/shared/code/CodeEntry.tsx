@@ -5,8 +5,14 @@ import type { Title } from './CodeSteps'
 import { Delivery } from './Delivery'
 import type { Flow } from './flow'
 import { Resend, type ResendProps } from './Resend'
+import type { Received } from './received'
+import type { Reading } from './usePendingCode'
 
 interface Props<Answer> extends ResendProps, Outcomes<Answer> {
+  received: Received
+  reading: Reading
+  /** No mail was sent for the last request. */
+  noMail: boolean
   flow: Flow<Answer>
   linked: string | undefined
   title: Title
@@ -14,10 +20,13 @@ interface Props<Answer> extends ResendProps, Outcomes<Answer> {
 }
 
 export function CodeEntry<Answer>(props: Props<Answer>) {
-  const { flow, linked, title: Title, action, received, onVerified, onSpent, ...resend } = props
+  const { flow, reading, noMail, linked, title: Title, action, received, onVerified, onSpent, ...resend } = props
   const delivery = useId()
+  const note = useId()
   const prefilled = linked !== undefined
-  const { pending } = received
+  const { value: pending } = received
+  // A code whose mail has failed works too, but it has not arrived.
+  const noMailNote = pending.delivery === 'failed' ? 'noMail.notSent' : 'noMail.codeWorks'
   return (
     <>
       <Title focus={prefilled}>{text('code.title')}</Title>
@@ -25,16 +34,16 @@ export function CodeEntry<Answer>(props: Props<Answer>) {
       <CodeForm
         key={linked}
         flow={flow}
-        kind={pending.code_kind}
-        length={pending.code_length}
+        reading={reading}
+        pending={pending}
         initial={linked ?? ''}
-        describedBy={delivery}
+        describedBy={`${delivery} ${note}`}
         action={action}
         onVerified={onVerified}
         onSpent={onSpent}
         onLost={resend.onLost}
       />
-      <Resend received={received} {...resend}>
+      <Resend received={received} note={noMail && noMailNote} noteId={note} {...resend}>
         {text('resend.same')}
       </Resend>
     </>

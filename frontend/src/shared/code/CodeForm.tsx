@@ -1,15 +1,17 @@
 import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Problem } from '../api/http'
+import type { PendingCode, Problem } from '../api/http'
+import { repeatUntilAnswered } from '../api/repeat'
 import { useWrite } from '../api/useWrite'
 import { refusalInWords } from '../api/words'
 import { text } from '../i18n/text'
 import { Button } from '../ui/Button'
 import { TextField } from '../ui/TextField'
-import { TroubleNotice } from '../ui/TroubleNotice'
-import { type CodeKind, cleanCode, codeFault } from './code'
+import { useLimit, WriteTrouble } from '../ui/WriteTrouble'
+import { cleanCode, codeFault } from './code'
 import type { Flow } from './flow'
 import styles from './form.module.css'
+import type { Reading } from './usePendingCode'
 
 /** What can come of a code. */
 export interface Outcomes<Answer> {
@@ -20,8 +22,8 @@ export interface Outcomes<Answer> {
 
 interface Props<Answer> extends Outcomes<Answer> {
   flow: Flow<Answer>
-  kind: CodeKind
-  length: number
+  reading: Reading
+  pending: PendingCode
   /** From the mail's link; it waits for a press of the button. */
   initial: string
   describedBy: string
@@ -30,10 +32,12 @@ interface Props<Answer> extends Outcomes<Answer> {
 }
 
 export function CodeForm<Answer>(props: Props<Answer>) {
-  const { flow, kind, length, initial, describedBy, action, onVerified, onSpent, onLost } = props
+  const { flow, reading, pending, initial, describedBy, action, onVerified, onSpent, onLost } = props
+  const { code_kind: kind, code_length: length } = pending
   const [code, setCode] = useState(initial)
   const [fault, setFault] = useState<string>()
-  const { busy, trouble, write } = useWrite()
+  const writing = useWrite(repeatUntilAnswered)
+  const limit = useLimit(writing)
   const input = useRef<HTMLInputElement>(null)
   const tried = useRef(new Set<string>())
 
@@ -46,12 +50,19 @@ export function CodeForm<Answer>(props: Props<Answer>) {
     input.current?.focus()
     input.current?.select()
   }
-  const verify = (value: string) => {
+  const verify = async (value: string) => {
     const wrong = codeFault(value, kind, length)
     if (wrong) return refuse(wrong)
     tried.current.add(value)
     setFault(undefined)
-    return write(() => flow.verify(value), onVerified, {
+    // The right code ends the pending code: before its answer is here, nothing may be concluded from that.
+    reading.hold()
+    let isRight = false
+    const succeed = (answer: Answer) => {
+      isRight = true
+      onVerified(answer)
+    }
+    await writing.write(() => flow.verify(value, pending), succeed, {
       invalid_code: (problem) => refuse(refusalInWords(problem)),
       wrong_code: (problem) => {
         const { tries_left: count } = problem
@@ -64,6 +75,7 @@ export function CodeForm<Answer>(props: Props<Answer>) {
       no_pending_code: onLost,
       ...flow.refusals,
     })
+    if (!isRight) reading.release()
   }
   const typed = ({ currentTarget }: TargetedInputEvent<HTMLInputElement>) => {
     const value = cleanCode(currentTarget.value, kind)
@@ -71,7 +83,8 @@ export function CodeForm<Answer>(props: Props<Answer>) {
     currentTarget.value = value
     setCode(value)
     setFault(undefined)
-    if (codeFault(value, kind, length) === undefined && !tried.current.has(value)) verify(value)
+    const isComplete = codeFault(value, kind, length) === undefined
+    if (isComplete && !(limit.isReached || tried.current.has(value))) verify(value)
   }
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
@@ -95,13 +108,13 @@ export function CodeForm<Answer>(props: Props<Answer>) {
           autocapitalize: kind === 'digits' ? 'off' : 'characters',
           spellcheck: false,
           required: true,
-          readOnly: busy,
+          readOnly: writing.busy,
           value: code,
           onInput: typed,
         }}
       />
-      {trouble && <TroubleNotice trouble={trouble} next={text('code.kept')} />}
-      <Button type="submit" busy={busy && text('code.checking')}>
+      <WriteTrouble writing={writing} next={text('code.kept')} waitId={limit.waitId} />
+      <Button type="submit" busy={writing.busy && text('code.checking')} {...limit.button}>
         {action}
       </Button>
     </form>

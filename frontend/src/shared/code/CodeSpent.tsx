@@ -4,18 +4,22 @@ import { richText, text } from '../i18n/text'
 import { Moment } from '../ui/Moment'
 import type { Title } from './CodeSteps'
 import { Resend, type ResendProps } from './Resend'
+import type { Received } from './received'
 import { useOnThisClock } from './useTimeLeft'
 
 interface Props extends ResendProps {
+  received: Received
   title: Title
   expired: boolean
+  /** No mail was sent for the last request. */
+  noMail: boolean
   /** What the server said about the last try, where there was one. */
   problem: Problem | undefined
 }
 
 /** The code cannot be used any more; a new one can be had. */
-export function CodeSpent({ title: Title, expired, problem, ...resend }: Props) {
-  const { pending } = resend.received
+export function CodeSpent({ title: Title, expired, problem, noMail, ...resend }: Props) {
+  const { value: pending } = resend.received
   const until = useOnThisClock(pending.expires_at, resend.received)
   const ofTime = richText('spent.workedUntil', { time: <Moment at={until} show="clock" /> })
   const refused = problem && problem.code !== 'wrong_code' ? refusalInWords(problem) : undefined
@@ -24,7 +28,7 @@ export function CodeSpent({ title: Title, expired, problem, ...resend }: Props) 
       <Title>{text(expired ? 'spent.expired' : 'spent.locked')}</Title>
       <p>{refused ?? (expired ? ofTime : text('spent.tooManyTries'))}</p>
       <p>{richText('spent.offer', { email: <strong>{pending.email}</strong> })}</p>
-      <Resend look="main" {...resend}>
+      <Resend look="main" note={noMail && 'noMail.notSent'} {...resend}>
         {text('resend.new')}
       </Resend>
     </>

@@ -1,11 +1,12 @@
 import type { ComponentChildren, FunctionComponent } from 'preact'
 import { useState } from 'preact/hooks'
-import type { PendingCode, Problem, Trouble } from '../api/http'
+import type { CodeRequest, Problem } from '../api/http'
 import { text } from '../i18n/text'
 import { TroubleNotice } from '../ui/TroubleNotice'
 import { CodeEntry } from './CodeEntry'
 import { CodeSpent } from './CodeSpent'
 import type { Flow } from './flow'
+import type { ReadCode, Reading } from './usePendingCode'
 import { usePassed } from './useTimeLeft'
 
 /** A heading that takes the focus when it appears. */
@@ -13,15 +14,14 @@ export type Title = FunctionComponent<{ children: string; focus?: boolean }>
 
 interface Props<Answer> {
   flow: Flow<Answer>
-  pending: PendingCode
-  receivedAt: number
-  trouble: Trouble | undefined
+  reading: Reading
+  received: ReadCode
+  /** The request that led here, if the page knows it. */
+  request?: CodeRequest | undefined
   linked?: string | undefined
   title: Title
   /** What the button says that sends the code. */
   action: string
-  /** A newer answer about the pending code. */
-  onAnswer: (pending: PendingCode) => void
   onVerified: (answer: Answer) => void
   onLost: () => void
   /** The way out. */
@@ -29,18 +29,23 @@ interface Props<Answer> {
 }
 
 /** From the mail that is on its way to the code that is right, or spent and to be sent anew. */
-export function CodeSteps<Answer>({ flow, pending, receivedAt, trouble, children, ...rest }: Props<Answer>) {
-  const received = { pending, receivedAt }
-  // What the last try was told, if that was final. It is about one code: the next one expires at another time.
-  const [verdict, setVerdict] = useState<{ problem: Problem; expiresAt: string }>()
-  const final = verdict?.expiresAt === pending.expires_at ? verdict.problem : undefined
+export function CodeSteps<Answer>({ flow, reading, received, children, ...rest }: Props<Answer>) {
+  const { value: pending, trouble } = received
+  const [request, setRequest] = useState(rest.request)
+  // What the last try was told, if that was final for the code.
+  const [verdict, setVerdict] = useState<{ problem: Problem; id: string }>()
+  const final = verdict?.id === pending.id ? verdict.problem : undefined
   const expired = usePassed(pending.expires_at, received) || final?.code === 'code_expired'
   const resend = {
     received,
-    send: flow.resend,
-    onSent: (fresh: PendingCode) => {
-      setVerdict(undefined)
-      rest.onAnswer(fresh)
+    noMail: request?.mail === 'none',
+    send: () => flow.resend(pending),
+    onSent: (request: CodeRequest) => {
+      const { code, now, resend_at } = request
+      setRequest(request)
+      if (code) setVerdict(undefined)
+      // Without a new code the spent one stays, and the time of the next mail is new.
+      reading.put(code ?? { ...pending, now, resend_at })
     },
     onLost: rest.onLost,
   }
@@ -52,11 +57,12 @@ export function CodeSteps<Answer>({ flow, pending, receivedAt, trouble, children
       ) : (
         <CodeEntry
           flow={flow}
+          reading={reading}
           linked={rest.linked}
           title={rest.title}
           action={rest.action}
           onVerified={rest.onVerified}
-          onSpent={(problem) => setVerdict({ problem, expiresAt: pending.expires_at })}
+          onSpent={(problem) => setVerdict({ problem, id: pending.id })}
           {...resend}
         />
       )}

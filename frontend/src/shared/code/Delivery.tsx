@@ -2,7 +2,8 @@ import { richText, text } from '../i18n/text'
 import { clockTime, Moment } from '../ui/Moment'
 import styles from './Delivery.module.css'
 import { outcomeOf, outcomes } from './delivery'
-import { type Received, useOnThisClock } from './useTimeLeft'
+import type { Received } from './received'
+import { useOnThisClock } from './useTimeLeft'
 
 interface Props {
   id: string
@@ -10,9 +11,10 @@ interface Props {
 }
 
 /** What became of the mail, and what to do next. It is as high as its longest text, so that nothing below ever moves. */
-export function Delivery({ id, received: { pending, receivedAt } }: Props) {
+export function Delivery({ id, received }: Props) {
+  const { value: pending } = received
   const { email, delivery } = pending
-  const until = useOnThisClock(pending.expires_at, { pending, receivedAt })
+  const until = useOnThisClock(pending.expires_at, received)
   const outcome = outcomeOf(pending)
   const server = email.slice(email.lastIndexOf('@') + 1)
   return (

@@ -1,12 +1,13 @@
 import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { PendingCode, Problem } from '../api/http'
+import { type CodeRequest, isRefusal, type Problem } from '../api/http'
 import type { Writing } from '../api/useWrite'
 import { refusalInWords } from '../api/words'
 import { text } from '../i18n/text'
 import { Button } from '../ui/Button'
+import { Notice } from '../ui/Notice'
 import { TextField } from '../ui/TextField'
-import { TroubleNotice } from '../ui/TroubleNotice'
+import { useLimit, WriteTrouble } from '../ui/WriteTrouble'
 import styles from './form.module.css'
 
 interface Props {
@@ -18,15 +19,17 @@ interface Props {
   /** Refusals that are said at the field, besides that of an address that cannot be one, and their words. */
   faults?: Partial<Record<Problem['code'], string>>
   writing: Writing
-  /** Asks for a code to the address. */
-  send: (email: string) => Promise<PendingCode>
-  onSent: (pending: PendingCode) => void
+  /** Requests a code to the address. */
+  send: (email: string) => Promise<CodeRequest>
+  onSent: (request: CodeRequest) => void
 }
 
 export function EmailForm({ label, initial, focus, initialFault, faults = {}, writing, send, onSent }: Props) {
   const [email, setEmail] = useState(initial)
   const [fault, setFault] = useState(initialFault)
   const { busy, trouble, write } = writing
+  const limit = useLimit(writing)
+  const blocksCookies = !navigator.cookieEnabled || isRefusal(trouble, 'browser_token_missing')
   const input = useRef<HTMLInputElement>(null)
 
   useEffect(() => {
@@ -70,8 +73,12 @@ export function EmailForm({ label, initial, focus, initialFault, faults = {}, wr
           onInput: (event: TargetedInputEvent<HTMLInputElement>) => setEmail(event.currentTarget.value),
         }}
       />
-      {trouble && <TroubleNotice trouble={trouble} next={text('signIn.kept')} />}
-      <Button type="submit" busy={busy && text('signIn.sending')}>
+      {blocksCookies ? (
+        <Notice role="alert">{text('problem.browser_token_missing')}</Notice>
+      ) : (
+        <WriteTrouble writing={writing} next={text('signIn.kept')} waitId={limit.waitId} />
+      )}
+      <Button type="submit" busy={busy && text('signIn.sending')} {...limit.button}>
         {text('signIn.send')}
       </Button>
     </form>

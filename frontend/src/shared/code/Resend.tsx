@@ -1,60 +1,75 @@
 import type { ComponentChildren } from 'preact'
 import { useId, useState } from 'preact/hooks'
-import type { PendingCode } from '../api/http'
+import type { CodeRequest } from '../api/http'
 import { useWrite } from '../api/useWrite'
-import { text } from '../i18n/text'
+import { richText, text } from '../i18n/text'
 import { asTimer } from '../ui/asTimer'
 import { Button } from '../ui/Button'
 import hidden from '../ui/hidden.module.css'
-import { TroubleNotice } from '../ui/TroubleNotice'
+import { long, untilThen } from '../ui/untilThen'
+import { useLimit, WriteTrouble } from '../ui/WriteTrouble'
 import styles from './Resend.module.css'
-import { type Received, useSecondsUntil } from './useTimeLeft'
+import type { Received } from './received'
+import { useSecondsUntil } from './useTimeLeft'
 
 export interface ResendProps {
-  received: Received
-  send: () => Promise<PendingCode>
-  onSent: (pending: PendingCode) => void
+  /** Says from when on another mail can be sent. */
+  received: Received<{ email: string; now: string; resend_at: string }>
+  send: () => Promise<CodeRequest>
+  onSent: (request: CodeRequest) => void
   onLost: () => void
 }
 
 interface Props extends ResendProps {
   children: ComponentChildren
   look?: 'main' | 'quiet'
+  /** What became of the last request, where that is to be said. */
+  note?: Note | false
+  noteId?: string
 }
 
-export function Resend({ children, look = 'quiet', received, send, onSent, onLost }: Props) {
-  const seconds = useSecondsUntil(received.pending.resend_at, received)
-  const { busy, trouble, write } = useWrite()
+type Note = 'noMail.codeWorks' | 'noMail.notSent'
+
+/** The button that has a code sent, off until that is possible. It never sends one without a press. */
+export function Resend({ children, look = 'quiet', received, send, onSent, onLost, note, noteId }: Props) {
+  const { email, resend_at } = received.value
+  const seconds = useSecondsUntil(resend_at, received)
+  const writing = useWrite()
+  const limit = useLimit(writing)
   const [asked, setAsked] = useState(false)
   const wait = useId()
   const resend = () =>
-    write(
+    writing.write(
       send,
-      (pending) => {
-        setAsked(true)
-        onSent(pending)
+      (request) => {
+        setAsked(request.mail === 'queued')
+        onSent(request)
       },
       { no_pending_code: onLost },
     )
+  const off = seconds > 0 ? { unavailable: true, describedBy: wait } : limit.button
 
   return (
     <div class={styles.resend}>
-      <Button
-        look={look}
-        busy={busy && text('resend.asking')}
-        unavailable={seconds > 0}
-        describedBy={seconds > 0 ? wait : undefined}
-        onClick={resend}
-      >
+      <Button look={look} busy={writing.busy && text('resend.asking')} onClick={resend} {...off}>
         {children}
       </Button>
       <span id={wait} class={styles.wait}>
-        {seconds > 0 && text(look === 'main' ? 'resend.availableIn' : 'resend.in', { timer: asTimer(seconds) })}
+        {seconds > 0 && inWords(look, seconds)}
       </span>
       <span role="status" class={hidden.hidden}>
         {asked && text('resend.received')}
       </span>
-      {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
+      <div role="status" id={noteId} class={styles.note}>
+        {note && richText(note, { email: <strong>{email}</strong> })}
+      </div>
+      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={limit.waitId} />
     </div>
   )
+}
+
+/** Beside a small button there is room for a timer only. */
+function inWords(look: Props['look'], seconds: number): string {
+  if (look === 'quiet' && seconds < long) return text('resend.in', { timer: asTimer(seconds) })
+  return untilThen('resend.available', seconds)
 }

@@ -27,16 +27,16 @@ test.each([
   ['0123-4567 89abc', '0123456789ABC'],
   ['oO1lI23456789', '0011123456789'],
   ['ＡＢＣ', 'ABC'],
-])('of letters, %j is read as %j, and cleaning twice changes nothing', (typed, code) => {
-  expect(cleanCode(typed, 'letters')).toBe(code)
-  expect(cleanCode(code, 'letters')).toBe(code)
+])('alphanumeric, %j is read as %j, and cleaning twice changes nothing', (typed, code) => {
+  expect(cleanCode(typed, 'alphanumeric')).toBe(code)
+  expect(cleanCode(code, 'alphanumeric')).toBe(code)
 })
 
-test('what is wrong with a code of letters is said in words', () => {
-  expect(codeFault('', 'letters', 13)).toBe('Enter the 13 letters and digits from the mail.')
-  expect(codeFault('ABC!', 'letters', 13)).toBe('The code is made of letters and digits only.')
-  expect(codeFault('123456', 'letters', 13)).toBe('The code has 13 letters and digits. You have entered 6.')
-  expect(codeFault('0123456789ABC', 'letters', 13)).toBeUndefined()
+test('what is wrong with an alphanumeric code is said in words', () => {
+  expect(codeFault('', 'alphanumeric', 13)).toBe('Enter the 13 letters and digits from the mail.')
+  expect(codeFault('ABC!', 'alphanumeric', 13)).toBe('The code is made of letters and digits only.')
+  expect(codeFault('123456', 'alphanumeric', 13)).toBe('The code has 13 letters and digits. You have entered 6.')
+  expect(codeFault('0123456789ABC', 'alphanumeric', 13)).toBeUndefined()
 })
 
 test.each([

@@ -12,15 +12,14 @@ export const outcomes = [
   'blocked',
   'refused',
   'provider_away',
-  'held',
 ] as const
 export type Outcome = (typeof outcomes)[number]
 
-/** A reason that a later server may have is said as the state alone. */
+/** A reason that this page does not know is said as the state alone, and a state that it does not know as `sent`. */
 export function outcomeOf({ delivery, delivery_reason: reason }: PendingCode): Outcome {
   if (delivery === 'delayed' && reason === 'provider_away') return 'provider_late'
   if (delivery === 'failed' && reason && outcomes.includes(reason)) return reason
-  return delivery
+  return outcomes.includes(delivery) ? delivery : 'sent'
 }
 
 /** Whether the server may still learn more of the mail. */

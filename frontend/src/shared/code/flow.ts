@@ -1,10 +1,10 @@
-import type { PendingCode } from '../api/http'
+import type { CodeRequest, PendingCode } from '../api/http'
 import type { Refusals } from '../api/useWrite'
 
-/** What a code is asked for, as calls: signing in, or something else that goes the same way. Each throws as `post` does. */
+/** The calls for one purpose of a code. Each throws as `post` does; `verify` can be repeated. */
 export interface Flow<Answer> {
-  verify: (code: string) => Promise<Answer>
-  resend: () => Promise<PendingCode>
+  verify: (code: string, pending: PendingCode) => Promise<Answer>
+  resend: (pending: PendingCode) => Promise<CodeRequest>
   /** The refusals of `verify` that are answered outside the code's own steps. */
   refusals?: Refusals
 }

@@ -1,27 +1,15 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { PendingCode } from '../api/http'
-
-/** The answer, and performance.now() when it came. The person's clock may be wrong; how long it runs is not. */
-export interface Received {
-  pending: PendingCode
-  receivedAt: number
-}
+import { useCountdown } from '../ui/useCountdown'
+import type { Received } from './received'
 
 /** How long it is until one of the answer's own times; negative when it has passed. */
-export function millisecondsUntil(time: string, { pending, receivedAt }: Received): number {
-  return Date.parse(time) - Date.parse(pending.now) - (performance.now() - receivedAt)
+export function millisecondsUntil(time: string, { value, receivedAt }: Received<{ now: string }>): number {
+  return Date.parse(time) - Date.parse(value.now) - (performance.now() - receivedAt)
 }
 
 /** Whole seconds until one of the answer's own times, by the server's clock; counts down to 0 by itself. */
-export function useSecondsUntil(time: string, received: Received): number {
-  const [, tick] = useState(0)
-  const left = Math.max(0, millisecondsUntil(time, received))
-  useEffect(() => {
-    if (left === 0) return
-    const timer = setTimeout(() => tick((count) => count + 1), left % 1000 || 1000)
-    return () => clearTimeout(timer)
-  }, [left])
-  return Math.ceil(left / 1000)
+export function useSecondsUntil(time: string, received: Received<{ now: string }>): number {
+  return useCountdown(millisecondsUntil(time, received))
 }
 
 /** Whether one of the answer's own times has passed; notices by itself when it does. */

@@ -1,7 +1,18 @@
-import type { Account, AccountEvent, CurrentSession, ListedSession, PendingCode, Problem } from '../api/http'
+import type {
+  Account,
+  AccountEvent,
+  CodeRequest,
+  CurrentSession,
+  ListedSession,
+  PendingCode,
+  Problem,
+} from '../api/http'
 
 export type Reply = Response | Promise<Response> | 'lost' | 'never'
-/** By "METHOD /path", or "METHOD /path/{id}" for each of many; of several replies each is given once, and the last for ever. */
+/**
+ * By "METHOD /path", with its query or for every query, or "METHOD /path/{id}" for each of many. Of several replies each
+ * is given once, and the last one again and again.
+ */
 type Replies = Record<string, Reply | Reply[]>
 
 /** The server as the page sees it: stands in for fetch, and keeps what it was asked. */
@@ -22,15 +33,16 @@ export class FakeServer {
     return this.requests.map(({ call }) => call)
   }
 
+  /** The calls like this one, whatever their query. */
   count(call: string): number {
-    return this.calls.filter((made) => made === call).length
+    return this.calls.filter((made) => made.split('?')[0] === call).length
   }
 
   private answer(path: string, init: RequestInit): Promise<Response> {
     const call = `${init.method} ${path}`
     const body: unknown = typeof init.body === 'string' ? JSON.parse(init.body) : undefined
     this.requests.push({ call, body, init })
-    const plan = this.planOf(call.split('?')[0] ?? call)
+    const plan = call in this.replies ? call : this.planOf(call.split('?')[0] ?? call)
     const [reply, ...later] = [this.replies[plan] ?? []].flat()
     if (later.length > 0) this.replies[plan] = later
     if (reply === undefined) throw new Error(`the test plans no answer to ${call}`)
@@ -97,7 +109,9 @@ export function serverTime(seconds: number): string {
 
 export function pendingCode(change: Partial<PendingCode> = {}): PendingCode {
   return {
+    id: '0c6b3a52-94c7-4a3e-8f0b-3d1c2b7a9e51',
     email: 'grace@example.org',
+    purpose: 'sign_in',
     code_kind: 'digits',
     code_length: 6,
     tries_left: 5,
@@ -107,6 +121,17 @@ export function pendingCode(change: Partial<PendingCode> = {}): PendingCode {
     delivery: 'sent',
     ...change,
   }
+}
+
+/** The answer to a request that a mail was queued for. */
+export function codeRequest(code: PendingCode = pendingCode()): CodeRequest {
+  const { email, now, resend_at } = code
+  return { email, mail: 'queued', now, resend_at, code }
+}
+
+/** The answer to a request that no mail was queued for; with the code that works all the same, if there is one. */
+export function noMail(change: Partial<CodeRequest> = {}): CodeRequest {
+  return { email: 'grace@example.org', mail: 'none', now: serverTime(0), resend_at: serverTime(42), ...change }
 }
 
 export const signedIn: CurrentSession = {

@@ -17,6 +17,11 @@ const forms = {
   },
 }
 
+/** Whether a moment is on this day of the person's own calendar. */
+export function isToday(at: Date): boolean {
+  return dayNumber(at) === dayNumber(new Date())
+}
+
 /** Counts the days of the person's own calendar, which are not all 24 hours long. */
 function dayNumber(at: Date): number {
   return Date.UTC(at.getFullYear(), at.getMonth(), at.getDate()) / 86_400_000

@@ -9,20 +9,21 @@ interface Props {
   /** What happens next, or what to do. */
   next: string
   role?: 'alert' | 'status'
+  /** The id of the words that say when a limit allows another try. */
+  waitId?: string
 }
 
-export function TroubleNotice({ trouble, next, role = 'alert' }: Props) {
+export function TroubleNotice({ trouble, next, role = 'alert', waitId }: Props) {
   // What is only stale while there is no network is said on every page already.
   if (role === 'status' && !navigator.onLine) return null
   const quote = reference(trouble)
-  const wait = timeToWait(trouble)
   return (
     <>
       <Notice role={role}>
         {inWords(trouble)} {next}
         {quote && ` ${text('trouble.quote', { reference: quote })}`}
       </Notice>
-      {wait && <TimeToWait key={wait.answer} seconds={wait.seconds} />}
+      {timeToWait(trouble) !== undefined && <TimeToWait id={waitId} trouble={trouble} />}
     </>
   )
 }

@@ -1,0 +1,88 @@
+import { useEffect, useRef } from 'preact/hooks'
+import { CodeSteps } from '../../shared/code/CodeSteps'
+import { codeOf, type Requested } from '../../shared/code/received'
+import { signInFlow } from '../../shared/code/signInFlow'
+import { type ReadCode, type Reading, usePendingCode } from '../../shared/code/usePendingCode'
+import { text } from '../../shared/i18n/text'
+import { Heading } from '../../shared/ui/Heading'
+import { Loading } from '../../shared/ui/Loading'
+import { TroublePage } from '../../shared/ui/TroublePage'
+import { AnotherAddress } from './AnotherAddress'
+import { CodeElsewhere } from './CodeElsewhere'
+import type { Arrival } from './SignInPage'
+import { useShownCode } from './shownCode'
+
+interface Props {
+  requested: Requested | undefined
+  /** The id of the code that was shown before a reload. */
+  shown: string | undefined
+  /** The code of the mail's link. */
+  linked: string | undefined
+  onSignedIn: () => void
+  onNewAddress: (code: string) => void
+  onSignIn: (arrival: Arrival) => void
+}
+
+/** The code page of a browser with a pending code, as far as it is known. */
+export function PendingSignIn({ requested, shown, linked, onSignedIn, onNewAddress, onSignIn }: Props) {
+  const reading = usePendingCode('/api/auth/code', { id: shown, code: codeOf(requested) })
+  const { read, reload } = reading
+  const email = useRef<string>(undefined)
+  if (read.state === 'ready') email.current = read.value.email
+
+  const nothingPending = read.state === 'refused' && read.refusal.problem.code === 'no_pending_code'
+  const isLost = nothingPending && (linked === undefined || email.current !== undefined)
+  const lose = () => onSignIn({ notice: text('signIn.lost'), ...(email.current ? { email: email.current } : {}) })
+  useEffect(() => {
+    if (isLost) lose()
+  })
+
+  if (read.state === 'loading') {
+    return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
+  }
+  if (read.state === 'ready') {
+    return (
+      <Steps
+        reading={reading}
+        received={read}
+        requested={requested}
+        linked={linked}
+        onSignedIn={onSignedIn}
+        onLost={lose}
+        onSignIn={onSignIn}
+      />
+    )
+  }
+  if (isLost) return <Loading />
+  if (nothingPending && linked) {
+    return (
+      <CodeElsewhere code={linked} onSignedIn={onSignedIn} onNewAddress={onNewAddress} onSignIn={() => onSignIn({})} />
+    )
+  }
+  return <TroublePage trouble={read.refusal} onRetry={reload} />
+}
+
+interface StepsProps extends Pick<Props, 'requested' | 'linked' | 'onSignedIn' | 'onSignIn'> {
+  reading: Reading
+  received: ReadCode
+  onLost: () => void
+}
+
+function Steps({ reading, received, requested, linked, onSignedIn, onLost, onSignIn }: StepsProps) {
+  useShownCode(received.value.id)
+  return (
+    <CodeSteps
+      flow={signInFlow}
+      reading={reading}
+      received={received}
+      request={requested?.value}
+      linked={linked}
+      title={Heading}
+      action={text('code.signIn')}
+      onVerified={onSignedIn}
+      onLost={onLost}
+    >
+      <AnotherAddress pending={received.value} onSignIn={onSignIn} />
+    </CodeSteps>
+  )
+}

@@ -1,0 +1,29 @@
+import { type Trouble, Unreachable } from './http'
+import { pause, sleep } from './retry'
+
+/** For as long the server gives a repeated request the answer of the first one. */
+const repeatable = 120_000
+
+/**
+ * Makes an idempotent call, and repeats it while no answer arrives: the first request may have reached the server. Each
+ * failure is passed to `onTrouble`. Throws what is refused, the last failure when a repeat could get another answer,
+ * and the signal's reason when `signal` aborts between two requests.
+ */
+export async function repeatUntilAnswered<T>(
+  call: () => Promise<T>,
+  onTrouble: (trouble: Trouble) => void,
+  signal: AbortSignal,
+): Promise<T> {
+  const started = performance.now()
+  for (let tries = 0; ; tries++) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error
+      const wait = pause(tries, error)
+      if (performance.now() + wait - started > repeatable) throw error
+      onTrouble(error)
+      await sleep(wait, signal)
+    }
+  }
+}
