@@ -45,7 +45,7 @@ func TestOperatorsAreToldWhatBecameOfACode(t *testing.T) {
 
 	app := w.Start(t)
 	b := app.Open(t)
-	b.Post("/api/auth/code", `{"email":"`+ada+`"}`, sanatest.With("User-Agent", firefox)).Want(http.StatusAccepted)
+	b.RequestCode(ada, sanatest.With("User-Agent", firefox)).Want(http.StatusAccepted)
 	code := w.Code(t, ada, 1)
 	o.awaits("  sent  ")
 	rows, advice := o.explains()

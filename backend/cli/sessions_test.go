@@ -75,7 +75,7 @@ func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
 
 	list := o.types(0, "", "sessions", "list", " Ada@SANA.example")
 	for _, want := range []string{
-		"ID  BROWSER  ADDRESS  SIGNED IN  LAST SEEN  EXPIRES\n",
+		"ID  BROWSER  ADDRESS  SIGNED IN  LAST USED  EXPIRES\n",
 		"ID  Firefox on Linux  IP  TIME  TIME  TIME\n",
 		"ID  unknown  IP  TIME  TIME  TIME\n",
 	} {
@@ -90,7 +90,7 @@ func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
 	awaitSignedOut(t, laptop)
 	sanatest.WantEqual(t, "reason", laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_by_operator")
 	sanatest.WantEqual(t, "ending it again", o.types(1, "", "sessions", "end", in.Session.ID),
-		"sana: no session of somebody who is signed in has the id ID (any more); sana sessions list ADDRESS names them\n")
+		"sana: no valid session has the id ID; sana sessions list ADDRESS names them\n")
 	sanatest.WantEqual(t, "an ended session", o.types(0, "Cookie: x=y; "+cookie, "sessions", "explain"),
 		"The server answers 401 not_signed_in: an operator ended it, at TIME.\n")
 
@@ -108,7 +108,7 @@ func TestWhatOperatorsMistakeIsSaid(t *testing.T) {
 	w := sanatest.NewWorld(t)
 	o := operator{t, w.Environ()}
 	sanatest.WantEqual(t, "a stranger", o.types(1, "", "sessions", "list", "eve@sana.example"),
-		"sana: nobody has an account with the address eve@sana.example\n")
+		"sana: there is no account with the address eve@sana.example\n")
 	sanatest.WantEqual(t, "neither", o.types(1, "", "sessions", "end"),
 		"sana: name one session by its id, or a user, or all: sana sessions end ID, sana sessions end --user ADDRESS, or sana sessions end --all\n")
 	sanatest.WantEqual(t, "no cookie of ours", o.types(0, "nonsense", "sessions", "explain"),
@@ -116,8 +116,8 @@ func TestWhatOperatorsMistakeIsSaid(t *testing.T) {
 
 	waiting := w.Start(t).Open(t)
 	waiting.RequestCode(ada).Want(http.StatusAccepted)
-	sanatest.WantEqual(t, "a pending sign-in", o.types(0, waiting.Cookies()["__Host-sana_session"], "sessions", "explain"),
-		"The server answers 401 not_signed_in: nobody is signed in here yet.\nThis browser waits for a code for ada@sana.example, asked for at TIME.\n")
+	sanatest.WantEqual(t, "a browser token", o.types(0, waiting.Cookies()["__Host-sana_browser"], "sessions", "explain"),
+		"The server answers 401 not_signed_in without a reason: no session has this token, nor one that ended in the last week.\n")
 }
 
 func TestTheCookieStoreTellsOperatorsWhatItCannotDo(t *testing.T) {
