@@ -99,6 +99,7 @@ type run struct {
 	instances []string
 	accepted  answer // of the request for a code
 	pending   pendingCode
+	isShared  bool // every instance that was asked knows the pending code
 	signedIn  bool
 	account   account
 	old       map[string]string // the cookies before the sign-out

@@ -3,6 +3,7 @@ package check_test
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -55,6 +56,8 @@ func TestInstancesWithDatabasesOfTheirOwnLoseThePendingSignInAndItIsCalledThat(t
 	t.Parallel()
 	here, there := sanatest.NewWorld(t), sanatest.NewWorld(t)
 	list := results(t, newFront(here.Run(t, atHome), there.Run(t, atHome)).options(t))
+	wantNothingLeft(t, here)
+	wantNothingLeft(t, there)
 	wantAllBut(t, list, map[string]string{
 		"pending":    "fail 10 of 20 requests: pending sign-in lost: 404 no_pending_code",
 		"wrong-code": "warn not run: needs pending",
@@ -112,7 +115,7 @@ func TestAWrongPublicURLOfOneInstanceIsNamedByTheCookieOrTheAnswers(t *testing.T
 	}
 	list := results(t, f.options(t))
 	wantAllBut(t, list, map[string]string{
-		"cookie":     "fail wrong PUBLIC_URL: the cookie is sana_session, over https it must be __Host-sana_session",
+		"cookie":     "fail wrong PUBLIC_URL: the cookie is sana_browser, over https it must be __Host-sana_browser",
 		"pending":    "fail 10 of 20 requests: pending sign-in lost",
 		"wrong-code": "warn not run",
 		"mail":       "warn not run",
@@ -155,14 +158,37 @@ func TestADatabaseThatGoesAwayMeanwhileIsNoLostSignIn(t *testing.T) {
 	})
 }
 
+// visitor returns a browser with a browser token.
+func visitor(t *testing.T, instance *sanatest.Process) *sanatest.Browser {
+	t.Helper()
+	b := instance.Open(t)
+	b.Get("/api/auth/session", atPublicURL).Want(http.StatusUnauthorized)
+	return b
+}
+
+// request requests a code.
+func request(b *sanatest.Browser, email string) *sanatest.Answer {
+	return b.Post("/api/auth/code", `{"email":"`+email+`"}`, atPublicURL)
+}
+
+// atPublicURL is for instances whose PUBLIC_URL is atHome's.
+func atPublicURL(r *http.Request) { r.Host = "example.com" }
+
+// wantNothingLeft fails the test if a check left a session or a pending code.
+func wantNothingLeft(t *testing.T, w *sanatest.World) {
+	t.Helper()
+	sanatest.WantEqual(t, "sessions", w.Count(t, `SELECT count(*) FROM sessions`), 0)
+	sanatest.WantEqual(t, "pending codes", w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NULL`), 0)
+}
+
 func TestARateLimitIsNoFaultOfTheDeployment(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
 	instance := w.Run(t, atHome)
 	f := newFront(instance)
-	b := instance.Open(t).At(f.address)
-	for _, name := range strings.Fields("a b c d e f g h i j") {
-		b.Post("/api/auth/code", `{"email":"`+name+`@sana.example"}`, func(r *http.Request) { r.Host = "example.com" }).Want(http.StatusAccepted)
+	b := visitor(t, instance).At(f.address)
+	for i := range 60 {
+		request(b, fmt.Sprintf("person%d@sana.example", i)).Want(http.StatusAccepted)
 	}
 	list := results(t, f.options(t))
 	wantAllBut(t, list, map[string]string{
@@ -264,7 +290,7 @@ func TestWhatWasBegunIsCleanedUpAlsoWhenInterrupted(t *testing.T) {
 		"wrong-code": "warn not run: needs pending",
 		"mail":       "warn not run: needs pending",
 	})
-	sanatest.WantEqual(t, "sessions", w.Count(t, `SELECT count(*) FROM sessions`), 0)
+	wantNothingLeft(t, w)
 }
 
 // A developer's own: plain http on the loopback interface is as safe as it has to be.

@@ -131,13 +131,14 @@ func (c *client) send(ctx context.Context, method, address, body string, header 
 const (
 	hostPrefix    = "__Host-"
 	sessionCookie = "sana_session"
+	browserCookie = "sana_browser"
 	deviceCookie  = "sana_device"
 )
 
 func (c *client) keep(cookies []*http.Cookie) {
 	for _, cookie := range cookies {
 		switch strings.TrimPrefix(cookie.Name, hostPrefix) {
-		case sessionCookie, deviceCookie:
+		case sessionCookie, browserCookie, deviceCookie:
 			c.cookies[cookie.Name] = cookie.Value
 			if cookie.MaxAge < 0 || cookie.Value == "" {
 				delete(c.cookies, cookie.Name)

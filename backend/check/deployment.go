@@ -92,8 +92,8 @@ func isThisMachine(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
 }
 
-// publicURL asks to forget a pending sign-in, which changes nothing, with Origin alone: so the server has to compare it
-// with PUBLIC_URL, scheme and port included.
+// publicURL cancels the pending code of no browser, which changes nothing. It sends Origin alone, so that
+// the server must compare it with PUBLIC_URL, scheme and port included.
 func (r *run) publicURL(ctx context.Context) Result {
 	a := r.client.send(ctx, http.MethodDelete, r.client.origin+"/api/auth/code", "", map[string]string{"Origin": r.client.origin})
 	if a.status != http.StatusNoContent {
@@ -168,19 +168,35 @@ func (r *run) headers(ctx context.Context) Result {
 	return ok("the security headers are there")
 }
 
-// noSession makes sure that a visitor is nobody, and that looking leaves no trace.
+// noSession checks that a new visitor is not signed in and gets a browser token, but no session.
 func (r *run) noSession(ctx context.Context) Result {
-	a := r.client.get(ctx, "/api/auth/session")
+	visitor := r.client.with(map[string]string{})
+	a := visitor.get(ctx, "/api/auth/session")
+	foreign := foreignCookie(a.cookies)
 	switch {
 	case a.status == http.StatusOK:
 		return fail("somebody is signed in without a cookie: the answer is another visitor's", "switch caching of /api off in the proxy or CDN")
 	case !a.is(http.StatusUnauthorized, "not_signed_in"):
 		return r.unexpected(a)
-	case r.client.session() != "":
+	case visitor.session() != "":
 		return fail("a visitor who only looks gets a session", "check that Sana's own answers arrive unchanged")
-	case len(a.cookies) > 0:
-		return warn("a visitor who only looks gets the cookie "+printable(a.cookies[0].Name)+", which is not Sana's",
+	case len(ofName(a.cookies, browserCookie)) != 1:
+		return fail(fmt.Sprintf("401 not_signed_in comes with %d browser tokens, not one", len(ofName(a.cookies, browserCookie))), hintCookies)
+	case foreign != "":
+		return warn("a visitor who only looks gets the cookie "+printable(foreign)+", which is not Sana's",
 			"if it is there for stickiness, switch that off: Sana does not need it")
 	}
-	return ok("401 not_signed_in and no cookie")
+	return ok("401 not_signed_in, with a browser token and no session")
+}
+
+// foreignCookie returns the name of the first cookie that is not Sana's, "" if there is none.
+func foreignCookie(cookies []*http.Cookie) string {
+	for _, c := range cookies {
+		switch strings.TrimPrefix(c.Name, hostPrefix) {
+		case sessionCookie, browserCookie, deviceCookie:
+		default:
+			return c.Name
+		}
+	}
+	return ""
 }

@@ -20,6 +20,7 @@ const (
 	hintServer = "check the address, that sana serve runs, and what stands in between"
 	hintLost   = "give all instances the same DATABASE_URL and the same SECRET_KEYS; " +
 		"let the proxy pass Host, Cookie and Set-Cookie on unchanged"
+	hintCookies  = "let the proxy pass Cookie and Set-Cookie on unchanged"
 	hintDatabase = "check that Postgres runs, DATABASE_URL on every instance, and that sana migrate has run"
 )
 
@@ -37,6 +38,8 @@ func (r *run) unexpected(a answer) Result {
 			"set PUBLIC_URL="+r.client.origin+" on every instance, scheme and port included; if it is, let the proxy pass Origin on unchanged")
 	case "unavailable":
 		return fail(fmt.Sprintf("database away: %s%s", described(a), retryAfter(a)), hintDatabase)
+	case "browser_token_missing":
+		return fail("cookies do not arrive: "+described(a), hintCookies)
 	case "no_pending_code", "code_expired":
 		return fail("pending sign-in lost: "+described(a), hintLost)
 	case "not_signed_in":

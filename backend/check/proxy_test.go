@@ -34,8 +34,9 @@ var proxies = []struct {
 	{"moves the Path", inCookies("path=/", "path=/api"), "cookie", "fail Path is not /", nil},
 	{
 		"drops cookies", func(f *front) { f.response = func(r *http.Response) { r.Header.Del("Set-Cookie") } },
-		"cookie", "fail came with 0 session cookies", map[string]string{
-			"pending": "fail 20 of 20 requests: pending sign-in lost", "wrong-code": "warn not run", "mail": "warn not run",
+		"code-request", "fail cookies do not arrive: 409 browser_token_missing", map[string]string{
+			"no-session": "fail 401 not_signed_in comes with 0 browser tokens",
+			"cookie":     "warn not run", "pending": "warn not run", "wrong-code": "warn not run", "mail": "warn not run", "cleanup": "warn not run",
 		},
 	},
 	{

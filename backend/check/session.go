@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -32,11 +31,7 @@ func (r *run) signIn(ctx context.Context) Result {
 		if err != nil {
 			return fail("no code was typed: "+printable(err.Error()), "run the check again and type the code, or pipe it in")
 		}
-		body, err := json.Marshal(map[string]string{"code": code})
-		if err != nil {
-			return fail(err.Error(), "")
-		}
-		a := r.client.write(ctx, http.MethodPost, "/api/auth/verify", string(body))
+		a := r.verify(ctx, code)
 		if a.is(http.StatusUnauthorized, "wrong_code") && a.problem.TriesLeft != nil && *a.problem.TriesLeft > 0 || a.is(http.StatusBadRequest, "invalid_code") {
 			prompt = "That is not the code. Again: "
 			continue
@@ -58,7 +53,10 @@ func (r *run) signedInBy(a answer, before string) Result {
 	case who.Email != r.pending.Email:
 		return fail("somebody else is signed in: "+printable(who.Email), "switch caching of /api off in the proxy or CDN")
 	case r.client.session() == "" || r.client.session() == before:
-		return fail("the sign-in brought no new session cookie", "let the proxy pass Set-Cookie on unchanged")
+		return fail("the sign-in brought no new session cookie", hintCookies)
+	}
+	if result := r.judgeCookie(a.cookies, sessionCookie); result.Status != OK {
+		return result
 	}
 	return ok("signed in as " + printable(who.Email) + ", with a new cookie")
 }
@@ -87,7 +85,7 @@ func (r *run) signOut(ctx context.Context) Result {
 		return r.unexpected(a)
 	}
 	if r.client.session() != "" {
-		return fail("the sign-out left the cookie", "let the proxy pass Set-Cookie on unchanged")
+		return fail("the sign-out left the cookie", hintCookies)
 	}
 	r.signedIn = false
 	if a := r.client.get(ctx, "/api/auth/session"); !a.is(http.StatusUnauthorized, "not_signed_in") {

@@ -52,7 +52,7 @@ func TestWithAnAddressTheWholeSignInIsWalkedOverEveryInstance(t *testing.T) {
 		"session":    "ok known to 20 of 20 requests",
 		"old-cookie": "ok refused after the sign-out",
 	})
-	sanatest.WantEqual(t, "sessions", w.Count(t, `SELECT count(*) FROM sessions`), 0)
+	wantNothingLeft(t, w)
 }
 
 func TestACodeThatNobodyTypesIsNoFaultElsewhere(t *testing.T) {
@@ -64,7 +64,7 @@ func TestACodeThatNobodyTypesIsNoFaultElsewhere(t *testing.T) {
 		"sign-out":   "warn not run: needs sign-in",
 		"old-cookie": "warn not run: needs sign-out",
 	})
-	sanatest.WantEqual(t, "sessions", w.Count(t, `SELECT count(*) FROM sessions`), 0)
+	wantNothingLeft(t, w)
 }
 
 func TestWhoMayNotComeInIsToldSoAndThatIsNoFault(t *testing.T) {
@@ -82,14 +82,25 @@ func TestAnAddressThatHasGotEnoughMailIsToldWhenToComeAgain(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
 	instance := w.Run(t, atHome)
-	instance.Open(t).Post("/api/auth/code", `{"email":"ada@sana.example"}`, func(r *http.Request) { r.Host = "example.com" }).Want(http.StatusAccepted)
-	wantAllBut(t, results(t, to(t, w, newFront(instance), "")), map[string]string{
-		"mail":       "warn held: this address has got enough mail",
-		"sign-in":    "warn not run: needs mail",
-		"session":    "warn not run: needs sign-in",
-		"sign-out":   "warn not run: needs sign-in",
-		"old-cookie": "warn not run: needs sign-out",
+	request(visitor(t, instance), "ada@sana.example").Want(http.StatusAccepted)
+	list := results(t, to(t, w, newFront(instance), ""))
+	wantAllBut(t, list, map[string]string{
+		"code-request": "warn no mail: this address has had enough mail for now",
+		"cookie":       "warn not run: needs code-request",
+		"pending":      "warn not run: needs code-request",
+		"wrong-code":   "warn not run: needs pending",
+		"mail":         "warn not run: needs pending",
+		"cleanup":      "warn not run: needs code-request",
+		"sign-in":      "warn not run: needs wrong-code",
+		"session":      "warn not run: needs sign-in",
+		"sign-out":     "warn not run: needs sign-in",
+		"old-cookie":   "warn not run: needs sign-out",
 	})
+	for _, r := range list {
+		if r.Name == "code-request" && !strings.HasPrefix(r.Hint, "run the check again after 2") {
+			t.Errorf("the hint does not say when to come again: %s", r.Hint)
+		}
+	}
 }
 
 // forgetful answers sign-outs itself and tells the server nothing: so the cookie is as good as before, as a session is that
@@ -144,4 +155,24 @@ func TestAMailThatTheProviderRefusesIsNamed(t *testing.T) {
 		"sign-out":   "warn not run: needs sign-in",
 		"old-cookie": "warn not run: needs sign-out",
 	})
+}
+
+func TestCheck_JudgesSessionCookieAtSignIn(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	f := newFront(w.Run(t, atHome))
+	f.response = func(r *http.Response) {
+		for i, cookie := range r.Header["Set-Cookie"] {
+			if strings.HasPrefix(cookie, "__Host-sana_session=") {
+				r.Header["Set-Cookie"][i] = strings.Replace(cookie, " HttpOnly;", "", 1)
+			}
+		}
+	}
+	wantAllBut(t, results(t, to(t, w, f, "")), map[string]string{
+		"sign-in":    "fail __Host-sana_session: HttpOnly is missing",
+		"session":    "warn not run: needs sign-in",
+		"sign-out":   "warn not run: needs sign-in",
+		"old-cookie": "warn not run: needs sign-out",
+	})
+	wantNothingLeft(t, w)
 }

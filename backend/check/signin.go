@@ -6,40 +6,77 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
 
-// pendingCode is what the contract calls PendingCode, as far as it matters here.
+// pendingCode is what the contract calls PendingCode, as far as the checks need it.
 type pendingCode struct {
+	ID         string    `json:"id"`
 	Email      string    `json:"email"`
 	CodeKind   string    `json:"code_kind"`
 	CodeLength int       `json:"code_length"`
 	TriesLeft  int       `json:"tries_left"`
 	ExpiresAt  time.Time `json:"expires_at"`
-	ResendAt   time.Time `json:"resend_at"`
 	Delivery   string    `json:"delivery"`
 }
 
-// pendingCode reads an answer as a pending sign-in.
-func (a answer) pendingCode(status int) (pendingCode, bool) {
+// isComplete reports whether an answer had what a pending code must have.
+func (p pendingCode) isComplete() bool { return p.ID != "" && p.Email != "" && p.CodeLength > 0 }
+
+// codeRequest is what the contract calls CodeRequest, likewise.
+type codeRequest struct {
+	Email    string       `json:"email"`
+	Mail     string       `json:"mail"`
+	ResendAt time.Time    `json:"resend_at"`
+	Code     *pendingCode `json:"code"`
+}
+
+// pendingCode reads an answer as a pending code.
+func (a answer) pendingCode() (pendingCode, bool) {
 	var p pendingCode
-	good := a.status == status && a.json(&p) && p.Email != "" && p.CodeLength > 0
+	good := a.status == http.StatusOK && a.json(&p) && p.isComplete()
 	return p, good
 }
 
+// codeRequest reads an answer as that to a request for a code.
+func (a answer) codeRequest() (codeRequest, bool) {
+	var c codeRequest
+	good := a.status == http.StatusAccepted && a.json(&c) && c.Email != "" && (c.Code == nil || c.Code.isComplete())
+	return c, good
+}
+
+// codePath is the address of the pending code that was requested.
+func (r *run) codePath() string { return "/api/auth/code?id=" + url.QueryEscape(r.pending.ID) }
+
+// verify types a code for the address that codes are requested for.
+func (r *run) verify(ctx context.Context, code string) answer {
+	return r.client.write(ctx, http.MethodPost, "/api/auth/verify", jsonOf(map[string]string{"code": code, "email": r.pending.Email}))
+}
+
+func jsonOf(body map[string]string) string {
+	text, _ := json.Marshal(body) // never fails for strings
+	return string(text)
+}
+
+// codeRequest requests a code as a page does: once more if the browser token was missing.
 func (r *run) codeRequest(ctx context.Context) Result {
-	body, err := json.Marshal(map[string]string{"email": r.email})
-	if err != nil {
-		return fail(err.Error(), "")
+	body := jsonOf(map[string]string{"email": r.email})
+	a := r.client.write(ctx, http.MethodPost, "/api/auth/code", body)
+	if a.is(http.StatusConflict, "browser_token_missing") {
+		a = r.client.write(ctx, http.MethodPost, "/api/auth/code", body)
 	}
-	a := r.client.write(ctx, http.MethodPost, "/api/auth/code", string(body))
-	pending, good := a.pendingCode(http.StatusAccepted)
-	if !good {
+	request, good := a.codeRequest()
+	switch {
+	case !good:
 		return r.unexpected(a)
+	case request.Code == nil:
+		return warn("no mail: this address has had enough mail for now", "run the check again after "+request.ResendAt.UTC().Format(time.DateTime)+" UTC")
 	}
-	r.accepted, r.pending = a, pending
-	return ok(fmt.Sprintf("accepted for %s: %d %s, %d tries", printable(addressee(pending.Email)), pending.CodeLength, printable(pending.CodeKind), pending.TriesLeft))
+	r.accepted, r.pending = a, *request.Code
+	return ok(fmt.Sprintf("accepted for %s: %d %s, %d tries",
+		printable(addressee(r.pending.Email)), r.pending.CodeLength, printable(r.pending.CodeKind), r.pending.TriesLeft))
 }
 
 // addressee is an address as it is told: without what is random in it.
@@ -50,22 +87,26 @@ func addressee(email string) string {
 	return email
 }
 
-func (r *run) cookie(context.Context) Result {
-	var found []*http.Cookie
-	for _, c := range r.accepted.cookies {
-		if strings.TrimPrefix(c.Name, hostPrefix) == sessionCookie {
+// cookie judges the browser token, which each request for a code sends again.
+func (r *run) cookie(context.Context) Result { return r.judgeCookie(r.accepted.cookies, browserCookie) }
+
+// ofName returns the cookies of this name, with and without the prefix.
+func ofName(cookies []*http.Cookie, base string) (found []*http.Cookie) {
+	for _, c := range cookies {
+		if strings.TrimPrefix(c.Name, hostPrefix) == base {
 			found = append(found, c)
 		}
 	}
-	if len(found) != 1 {
-		return fail(fmt.Sprintf("the accepted code came with %d session cookies, not one", len(found)), "let the proxy pass Set-Cookie on unchanged")
-	}
-	return r.cookieResult(found[0])
+	return found
 }
 
-// cookieResult judges the session's cookie by the scheme that it came over (RFC 6265bis, 4.1.3.2).
-func (r *run) cookieResult(c *http.Cookie) Result {
-	name, secure := sessionCookie, r.URL.Scheme == "https"
+// judgeCookie judges the cookie of this name by the scheme that it came over (RFC 6265bis, 4.1.3.2).
+func (r *run) judgeCookie(cookies []*http.Cookie, base string) Result {
+	found := ofName(cookies, base)
+	if len(found) != 1 {
+		return fail(fmt.Sprintf("the answer sets %d cookies %s, not one", len(found), base), hintCookies)
+	}
+	c, name, secure := found[0], base, r.URL.Scheme == "https"
 	if secure {
 		name = hostPrefix + name
 	}
@@ -90,31 +131,34 @@ func (r *run) cookieResult(c *http.Cookie) Result {
 		}
 	}
 	if len(wrong) > 0 {
-		return fail(name+": "+strings.Join(wrong, ", "), "let the proxy pass Set-Cookie on unchanged")
+		return fail(name+": "+strings.Join(wrong, ", "), hintCookies)
 	}
 	return ok(name + " with the attributes it must have")
 }
 
-// pendingKept is what the predecessor could not do: whichever instance is asked, it knows who waits for a code.
+// pendingKept checks what the predecessor could not do: every instance knows the code that the browser
+// waits for.
 func (r *run) pendingKept(ctx context.Context) Result {
-	result := r.often(ctx, "/api/auth/code", func(a answer) Result {
-		pending, good := a.pendingCode(http.StatusOK)
+	result := r.often(ctx, r.codePath(), func(a answer) Result {
+		pending, good := a.pendingCode()
 		switch {
 		case !good:
 			return r.unexpected(a)
-		case pending.Email != r.pending.Email, !pending.ExpiresAt.Equal(r.pending.ExpiresAt), pending.TriesLeft != r.pending.TriesLeft:
-			return fail("pending sign-in lost: the answer tells of another one", hintLost)
+		case pending.ID != r.pending.ID, pending.Email != r.pending.Email,
+			!pending.ExpiresAt.Equal(r.pending.ExpiresAt), pending.TriesLeft != r.pending.TriesLeft:
+			return fail("pending sign-in lost: the answer is about another one", hintLost)
 		}
 		return ok("")
 	})
 	if result.Status == OK {
+		r.isShared = true
 		result.Detail = fmt.Sprintf("known to %d of %d requests on new connections", r.Requests, r.Requests)
 	}
 	return result
 }
 
 func (r *run) wrongCode(ctx context.Context) Result {
-	a := r.client.write(ctx, http.MethodPost, "/api/auth/verify", `{"code":"`+guess(r.pending.CodeKind, r.pending.CodeLength)+`"}`)
+	a := r.verify(ctx, guess(r.pending.CodeKind, r.pending.CodeLength))
 	if a.status == http.StatusOK {
 		r.signedIn = true
 		return fail("a code that was made up signed in", "run the check again: a guess is right once in a million; twice means that codes are not compared")
@@ -123,8 +167,8 @@ func (r *run) wrongCode(ctx context.Context) Result {
 		return r.unexpected(a)
 	}
 	left := *a.problem.TriesLeft
-	again := r.client.get(ctx, "/api/auth/code")
-	pending, good := again.pendingCode(http.StatusOK)
+	again := r.client.get(ctx, r.codePath())
+	pending, good := again.pendingCode()
 	switch {
 	case !good:
 		return r.unexpected(again)
@@ -137,7 +181,7 @@ func (r *run) wrongCode(ctx context.Context) Result {
 // guess makes up a code of this kind and length.
 func guess(kind string, length int) string {
 	alphabet := "0123456789"
-	if kind == "letters" {
+	if kind == "alphanumeric" {
 		alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	}
 	code := make([]byte, min(length, 64))
@@ -153,60 +197,72 @@ const (
 	mailInterval = 500 * time.Millisecond
 )
 
-// mail waits until the mail with the code has left, or will not.
+// mail waits until the mail with the code was sent or has failed.
 func (r *run) mail(ctx context.Context) Result {
 	enough := time.NewTimer(mailPatience)
 	defer enough.Stop()
 	again := time.NewTicker(mailInterval)
 	defer again.Stop()
 	for {
-		a := r.client.get(ctx, "/api/auth/code")
-		pending, good := a.pendingCode(http.StatusOK)
+		a := r.client.get(ctx, r.codePath())
+		pending, good := a.pendingCode()
 		if !good {
 			return r.unexpected(a)
 		}
-		if pending.Delivery != "queued" {
-			return r.delivered(pending)
+		if pending.Delivery != "queued" && pending.Delivery != "delayed" {
+			return r.delivered(pending.Delivery)
 		}
 		select {
 		case <-again.C:
 		case <-enough.C:
-			return warn(fmt.Sprintf("still queued after %s", mailPatience), "look for the mail provider's answers in the log; the mail is tried again by itself")
+			return warn(fmt.Sprintf("still %s after %s", pending.Delivery, mailPatience), "look for the mail provider's answers in the log; the mail is tried again by itself")
 		case <-ctx.Done():
 			return noAnswer(ctx.Err())
 		}
 	}
 }
 
-func (r *run) delivered(pending pendingCode) Result {
+func (r *run) delivered(delivery string) Result {
 	switch {
-	case pending.Delivery == "sent":
+	case delivery == "sent":
 		return ok("the mail provider took the mail")
-	case pending.Delivery == "held":
-		return warn("held: this address has got enough mail", "come again after "+pending.ResendAt.UTC().Format(time.DateTime)+" UTC")
+	case delivery == "delivered":
+		return ok("the recipient's server took the mail")
+	case delivery != "failed":
+		return warn("the mail is in a state that this version does not know: "+printable(delivery), "run the check of the deployment's version")
 	case r.To == "":
 		return warn("the mail provider refused a mail to an address that nobody has", "see with --to whether it takes others")
 	}
 	return fail("the mail provider refused the mail", "check MAIL_FROM, MAILGUN_DOMAIN and MAILGUN_API_KEY, and the provider's answer in the log")
 }
 
-// cleanup leaves nothing behind: neither a pending sign-in nor, when a check before failed half-way, a session. An
-// instance that knows of none answers 204 and leaves the cookie, so the next one is asked.
+// cleanup withdraws the pending code, and ends the session if a check failed half-way. Instances that do
+// not share a database are all asked.
 func (r *run) cleanup(ctx context.Context) Result {
-	method, path, body := http.MethodDelete, "/api/auth/code", ""
 	if r.signedIn {
-		method, path, body = http.MethodPost, "/api/auth/sign-out", "{}"
-	}
-	for range r.Requests {
-		if r.client.session() == "" {
-			break
+		if a := r.client.write(ctx, http.MethodPost, "/api/auth/sign-out", "{}"); a.status != http.StatusNoContent {
+			return r.unexpected(a)
 		}
-		if a := r.client.write(ctx, method, path, body); a.status != http.StatusNoContent {
+		if r.client.session() != "" {
+			return fail("the sign-out left the cookie", hintCookies)
+		}
+		return ok("the sign-in is forgotten")
+	}
+	times := 1
+	if !r.isShared {
+		times = r.Requests
+	}
+	for range times {
+		if a := r.client.write(ctx, http.MethodDelete, r.codePath(), ""); a.status != http.StatusNoContent {
 			return r.unexpected(a)
 		}
 	}
-	if r.client.session() != "" {
-		return fail(fmt.Sprintf("none of %d requests to forget the sign-in cleared its cookie", r.Requests), hintLost)
+	a := r.client.get(ctx, r.codePath())
+	if _, isThere := a.pendingCode(); isThere {
+		return fail("the pending code is still there", hintLost)
+	}
+	if !a.is(http.StatusNotFound, "no_pending_code") {
+		return r.unexpected(a)
 	}
 	return ok("the sign-in is forgotten")
 }
