@@ -2,36 +2,10 @@ package main
 
 import (
 	"go/ast"
-	"go/token"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
-
-// sql is how statements begin, in capital letters as everywhere here.
-var sql = regexp.MustCompile(`^[\s"` + "`" + `]*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|LOCK TABLE|SET|NOTIFY|LISTEN) `)
-
-func TestWebHasNoSQL(t *testing.T) {
-	t.Parallel()
-	for _, s := range program(t) {
-		if s.pkg != "web" {
-			continue
-		}
-		ast.Inspect(s.File, func(n ast.Node) bool {
-			if text, is := n.(*ast.BasicLit); is && text.Kind == token.STRING && sql.MatchString(text.Value) {
-				t.Errorf("%s has a statement: %s", s.path, text.Value)
-			}
-			return true
-		})
-		for _, selected := range s.selectors() {
-			switch _, method, _ := strings.Cut(selected, " "); method {
-			case "CopyFrom", "Exec", "QueryRow", "SendBatch":
-				t.Errorf("%s calls %s; a statement belongs beside what it stores", s.path, method)
-			}
-		}
-	}
-}
 
 // contexts lists the names under which a file's functions take a *fiber.Ctx.
 func (s source) contexts() []string {
