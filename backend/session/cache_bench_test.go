@@ -8,22 +8,23 @@ import (
 	"sana/backend/metrics"
 )
 
-// What a read costs that asks nobody.
-func BenchmarkReadFromTheCache(b *testing.B) {
-	c, err := newCache(64<<20, func(key, *Copy) {})
+// What a read costs that finds its session in the cache.
+func BenchmarkCacheRead(b *testing.B) {
+	c, err := newCache(64<<20, func(key, *CachedSession) {})
 	if err != nil {
 		b.Fatal(err)
 	}
-	c.publish(c.now(), true)
+	c.grant(c.now(), true)
 	s := &Shared{cache: c, onRead: metrics.New("bench").SessionRead}
 	tokens := make([]string, 10_000)
 	for i := range tokens {
-		tokens[i] = newToken()
+		tokens[i] = NewToken()
 		f, _ := c.beginFill(mustKey(tokens[i]))
-		user := &User{ID: "98e35920-c49e-4131-afc6-ed01d92e7e17", Email: fmt.Sprintf("person%d@sana.example", i)}
-		c.keep(f, Session{ID: newID(), User: user}, left{age: time.Hour, idle: time.Hour})
+		user := User{ID: adaID, Email: fmt.Sprintf("person%d@sana.example", i)}
+		c.keep(f, Session{ID: NewID(), User: user}, timeLeft{age: time.Hour, idle: time.Hour})
 	}
-	tick := time.NewTicker(askEvery)
+
+	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	done := make(chan struct{})
 	defer close(done)
@@ -31,12 +32,13 @@ func BenchmarkReadFromTheCache(b *testing.B) {
 		for {
 			select {
 			case <-tick.C:
-				c.publish(c.now(), false)
+				c.grant(c.now(), false)
 			case <-done:
 				return
 			}
 		}
 	}()
+
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,149 +12,161 @@ import (
 	"sana/backend/metrics"
 )
 
-func TestWithoutAProofTheDatabaseIsAskedAndWithoutThatNobodyIsAnswered(t *testing.T) {
+func TestCache_WithoutLeaseAndDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
-	here, _, s, session := twoInstances(t)
-	here.passHere(leaseFor - 1)
-	here.wantSource(t, session.Token, metrics.Cache, "the proof is young enough")
-	here.passHere(1)
-	here.wantSource(t, session.Token, metrics.Store, "the proof is too old")
-	here.Shared.db.Close() // the instance's own pool
-	if _, err := s.Read(t.Context(), session.Token); err == nil || errors.Is(err, ErrNone) {
-		t.Errorf("without a proof and a database: got %v, want an error that says nothing about the person", err)
+	here, _, session := twoInstances(t)
+	here.passHere(leaseFor - time.Millisecond)
+	here.wantSource(t, session.Token, metrics.Cache, "the lease is young enough")
+	here.passHere(time.Millisecond)
+	here.wantSource(t, session.Token, metrics.Store, "the lease is too old")
+	here.shared.db.Close() // the instance's own pool
+	if _, err := here.Read(t.Context(), session.Token); err == nil || errors.Is(err, ErrNone) {
+		t.Errorf("without a lease and a database: got %v, want an error that is not ErrNone", err)
 	}
 }
 
-// The monotonic clock stands still while a machine sleeps.
-func TestAMachineThatSleptHasNoProof(t *testing.T) {
+// The monotonic clock stops while a machine is suspended.
+func TestCache_LeaseEndsWhileMachineIsSuspended(t *testing.T) {
 	t.Parallel()
-	here, _, _, session := twoInstances(t)
-	slept := here.cache.proof.Load()
-	here.cache.proof.Store(&proof{generation: slept.generation, at: slept.at, wall: slept.wall.Add(-time.Hour)})
+	here, _, session := twoInstances(t)
+	before := here.cache.lease.Load()
+	here.cache.lease.Store(&lease{
+		generation: before.generation, at: before.at, wall: before.wall.Add(-time.Hour),
+	})
 	here.wantSource(t, session.Token, metrics.Store, "only the wall clock went on")
-	here.follower.last.began = here.follower.last.began.Round(0).Add(-2 * time.Hour)
+	here.listener.last.sent = here.listener.last.sent.Round(0).Add(-2 * time.Hour)
 	here.hear(t)
-	here.wantSource(t, session.Token, metrics.Store, "how long the copy may live was counted by the other clock")
+	here.wantSource(t, session.Token, metrics.Store, "its timeouts were counted by the other clock")
 }
 
-// To the second, by the database's clock, without asking it: an instant before, the copy is still good.
-func TestACopyExpiresWithItsSession(t *testing.T) {
+// The cached session expires at the second, without asking the database.
+func TestCache_SessionExpiresByItself(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		limit time.Duration
-		want  Reason
-	}{"idle": {limits.Idle, Idle}, "age": {limits.MaxAge, MaxAge}} {
+	for name, timeout := range map[string]time.Duration{"idle": limits.Idle, "age": limits.MaxAge} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			here, _, _, session := twoInstances(t)
+			here, _, session := twoInstances(t)
 			if name == "age" {
-				kept, _ := here.cache.copies.GetIfPresent(mustKey(session.Token))
-				kept.idleEnds.Store(int64(2 * limits.MaxAge))
+				kept, _ := here.cache.sessions.GetIfPresent(mustKey(session.Token))
+				kept.idleAt.Store(int64(2 * limits.MaxAge))
 			}
-			here.passHere(c.limit - 5*time.Second)
+			here.passHere(timeout - 10*time.Second)
 			here.hear(t)
-			here.wantSource(t, session.Token, metrics.Cache, "before its end")
-			here.passHere(5 * time.Second)
+			here.wantSource(t, session.Token, metrics.Cache, "before the timeout")
+			here.passHere(10 * time.Second)
 			here.hear(t)
-			here.wantSource(t, session.Token, metrics.Store, "at its end, by the clock of the instance alone")
+			here.wantSource(t, session.Token, metrics.Store, "at the timeout, by this clock alone")
 		})
 	}
 }
 
-func mustKey(token string) key {
-	k, _ := tokenKey(token)
-	return k
-}
-
-// One statement for all, at most once a minute for each, and a copy lives on when the database has confirmed it.
-func TestCopiesInUseAreTouchedTogetherAndLiveOn(t *testing.T) {
+// One statement writes all uses, once a minute for each session, and extends what is cached.
+func TestUse_CachedSessionsAreExtendedTogether(t *testing.T) {
 	t.Parallel()
-	here, _, s, first := twoInstances(t)
-	tokens := []string{first.Token, s.issue(t, s.ada(), "").Token}
+	here, _, first := twoInstances(t)
+	tokens := []string{first.Token, here.signIn(t, here.ada()).Token}
 	here.wantSource(t, tokens[1], metrics.Store, "the first read")
-	use := func(d time.Duration) (noted int) {
-		here.pass(t, d)
+	use := func(d time.Duration) (recorded int) {
+		here.pass(d)
 		for _, token := range tokens {
 			here.wantSource(t, token, metrics.Cache, fmt.Sprintf("after another %s", d))
 		}
-		noted = len(here.seen)
-		here.flush(t.Context())
-		return noted
+		recorded = len(here.shared.inUse)
+		here.flush(t)
+		return recorded
 	}
 	for i, want := range []struct {
-		after time.Duration
-		noted int
-	}{{59 * time.Second, 0}, {2 * time.Second, 2}, {59 * time.Second, 0}, {23 * time.Hour, 2}, {23 * time.Hour, 2}, {30 * time.Second, 0}} {
-		if noted := use(want.after); noted != want.noted {
-			t.Errorf("step %d: %d sessions were noted, want %d", i, noted, want.noted)
+		after    time.Duration
+		recorded int
+	}{
+		{30 * time.Second, 0},
+		{31 * time.Second, 2},
+		{30 * time.Second, 0},
+		{23 * time.Hour, 2},
+		{23 * time.Hour, 2},
+		{30 * time.Second, 0},
+	} {
+		if recorded := use(want.after); recorded != want.recorded {
+			t.Errorf("step %d: %d uses were recorded, want %d", i, recorded, want.recorded)
 		}
 	}
 }
 
-func TestATouchFindsOutThatASessionIsGone(t *testing.T) {
+func TestUse_TouchEvictsWhatIsGone(t *testing.T) {
 	t.Parallel()
-	here, _, _, session := twoInstances(t)
-	here.pass(t, 2*time.Minute)
-	exec(t, here.db, `ALTER TABLE sessions DISABLE TRIGGER log_ending`)
-	exec(t, here.db, `DELETE FROM sessions`)
-	here.wantSource(t, session.Token, metrics.Cache, "nobody has said so")
-	here.flush(t.Context())
-	here.wantGone(t, session.Token, "touched in vain")
+	for name, change := range map[string]string{
+		"deleted":     `DELETE FROM sessions`,
+		"another key": `UPDATE sessions SET k = md5(k) || md5(k)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			here, _, session := twoInstances(t)
+			here.pass(2 * time.Minute)
+			exec(t, here.db, `ALTER TABLE sessions DISABLE TRIGGER USER`)
+			exec(t, here.db, change)
+			here.wantSource(t, session.Token, metrics.Cache, "without a log entry")
+			here.flush(t)
+			here.wantNone(t, session.Token, "after its use was written in vain")
+		})
+	}
 }
 
-func TestTheCacheIsBoundedByBytes(t *testing.T) {
+func TestCache_IsBoundedByBytes(t *testing.T) {
 	t.Parallel()
-	c, err := newCache(100*(copiedBytes+maxMemo), func(key, *Copy) {})
+	c, err := newCache(100*(sessionBytes+maxMemo), func(key, *CachedSession) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.publish(c.now(), true)
+	c.grant(c.now(), true)
 	for i := range 10_000 {
 		f, _ := c.beginFill(key{byte(i), byte(i >> 8)})
-		c.keep(f, Session{ID: "x"}, left{age: time.Hour, idle: time.Hour})
+		c.keep(f, Session{ID: "x"}, timeLeft{age: time.Hour, idle: time.Hour})
 	}
-	c.copies.CleanUp()
-	if n := c.copies.EstimatedSize(); n == 0 || n > 100 {
-		t.Errorf("it holds %d copies, want at most 100", n)
+	c.sessions.CleanUp()
+	if n := c.sessions.EstimatedSize(); n == 0 || n > 100 {
+		t.Errorf("it holds %d sessions, want at most 100", n)
 	}
 }
 
-// So many endings at once are the end of all copies, and of no memory.
-func TestMoreEndingsThanMarksForgetEverything(t *testing.T) {
+// So many evictions at once empty the cache, and take no more memory.
+func TestCache_TooManyEvictionsEvictEverything(t *testing.T) {
 	t.Parallel()
-	here, _, s, session := twoInstances(t)
-	token := s.issue(t, s.ada(), "").Token
+	here, _, other := twoInstances(t)
+	token := here.signIn(t, here.ada()).Token
 	here.at("fill: row read", func() {
-		for i := range maxMarks + 1 {
-			here.cache.forget(key{byte(i), byte(i >> 8), byte(i >> 16)})
+		for i := range maxEvictions + 1 {
+			here.cache.evict(0, key{byte(i), byte(i >> 8), byte(i >> 16)})
 		}
 		here.hear(t)
 	})
 	here.wantSource(t, token, metrics.Store, "the fill")
-	here.wantSource(t, session.Token, metrics.Store, "forgotten with everything")
-	here.wantSource(t, token, metrics.Store, "filled before everything was forgotten")
-	if len(here.cache.marks) > maxMarks {
-		t.Errorf("%d marks are kept", len(here.cache.marks))
+	here.wantSource(t, other.Token, metrics.Store, "evicted with everything")
+	here.wantSource(t, token, metrics.Store, "its fill began before everything was evicted")
+	if len(here.cache.evictions) > maxEvictions {
+		t.Errorf("%d evictions are remembered", len(here.cache.evictions))
 	}
 }
 
-// A flush that its timeout cut off would lose that they are in use, and all of them would expire.
-func TestAFlushNotesTenThousandSessions(t *testing.T) {
+// A flush that its timeout cut off would lose the uses, and all these sessions would become idle.
+func TestUse_FlushWritesTenThousand(t *testing.T) {
 	t.Parallel()
-	here, _, _, _ := twoInstances(t)
+	here, _, _ := twoInstances(t)
 	exec(t, here.db, `
-		INSERT INTO sessions (k, v, e, idle_seconds, last_seen_at)
-		SELECT encode(sha256(n::text::bytea), 'hex'), convert_to(format('{"id": "%s"}', gen_random_uuid()), 'UTF8'),
-		       extract(epoch FROM now())::bigint + 86400, 86400, now() - interval '1 hour'
+		INSERT INTO sessions (k, v, e, id, user_id, idle_seconds, last_used_at, sweep_at)
+		SELECT encode(sha256(n::text::bytea), 'hex'), '{}',
+		       extract(epoch FROM now())::bigint + 86400,
+		       encode(substr(sha256(n::text::bytea), 1, 16), 'hex')::uuid, gen_random_uuid(),
+		       86400, now() - interval '1 hour', 0
 		FROM generate_series(1, 10000) AS n`)
 	exec(t, here.db, `ANALYZE sessions`) // as autovacuum does
 	for n := range 10_000 {
-		here.note(key(sha256.Sum256([]byte(strconv.Itoa(n+1)))), nil)
+		k := key(sha256.Sum256([]byte(strconv.Itoa(n + 1))))
+		here.shared.recordUse(k, Session{ID: hex.EncodeToString(k[:16])}, nil)
 	}
-	here.flush(t.Context())
-	var left int
-	err := here.db.QueryRow(t.Context(), `SELECT count(*) FROM sessions WHERE last_seen_at < now() - interval '30 minutes'`).Scan(&left)
-	if err != nil || left > 0 {
-		t.Errorf("%d sessions in use were not noted (%v)", left, err)
+	here.flush(t)
+	left := queryOne[int](t, here.db, `
+		SELECT count(*) FROM sessions WHERE last_used_at < now() - interval '30 minutes'`)
+	if left > 0 {
+		t.Errorf("%d uses were not written", left)
 	}
 }

@@ -1,259 +1,202 @@
 package session
 
 import (
+	"context"
 	"errors"
-	"sync"
 	"testing"
 	"time"
 
 	"sana/backend/metrics"
-	"sana/backend/postgres/postgrestest"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// at has do run once, when a read or a fill reaches a point.
-func (c *cached) at(point string, do func()) {
-	var once sync.Once
-	c.cache.reached = func(reached string) {
-		if reached == point {
-			once.Do(do)
-		}
-	}
+// The numbers of interleavings are those of the comment on cache. Interleaving 1 is the ordinary
+// read of a revoked session.
+
+// revocations are the ways to revoke a session in a transaction.
+var revocations = map[string]func(
+	ctx context.Context, s *Shared, tx pgx.Tx, session Session) error{
+	"alone": func(ctx context.Context, s *Shared, tx pgx.Tx, session Session) error {
+		_, _, err := s.Revoke(ctx, tx, session.User.ID, session.ID, Ended{Reason: SignedOut})
+		return err
+	},
+	"with all others": func(ctx context.Context, s *Shared, tx pgx.Tx, session Session) error {
+		_, err := s.RevokeOthers(ctx, tx, session.User.ID, "", Ended{Reason: EndedEverywhere})
+		return err
+	},
+	"with everybody's": func(ctx context.Context, s *Shared, tx pgx.Tx, _ Session) error {
+		_, err := s.RevokeBatch(ctx, tx, Ended{Reason: EndedByOperator})
+		return err
+	},
+	"by another package": func(ctx context.Context, s *Shared, tx pgx.Tx, session Session) error {
+		k, _ := Key(session.Token)
+		s.Evict("", "no key", k)
+		_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE k = $1`, k)
+		return err
+	},
 }
 
-// twoInstances returns two on one database, and a session that both have a copy of.
-func twoInstances(t *testing.T) (here, there *cached, s subject, session Session) {
-	t.Helper()
-	url := postgrestest.URL(t)
-	here, there = newCachedOn(t, url), newCachedOn(t, url)
-	s = here.subject(t)
-	session = s.issue(t, s.ada(), "")
-	for _, c := range []*cached{here, there} {
-		c.wantSource(t, session.Token, metrics.Store, "the first read")
-		c.wantSource(t, session.Token, metrics.Cache, "the second read")
-	}
-	return here, there, s, session
-}
-
-func (c *cached) wantGone(t *testing.T, token, why string) {
-	t.Helper()
-	c.subject(t).wantNone(t, token, why)
-}
-
-func TestASessionIsReadFromTheDatabaseOnceAndOneThatWaitsForACodeEachTime(t *testing.T) {
+// Interleavings 2 and 7.
+func TestCache_RevocationCountsHereAtOnceThereAfterAPoll(t *testing.T) {
 	t.Parallel()
-	here, _, s, _ := twoInstances(t)
-	both := s.ada()
-	both.Pending = s.pending()
-	for name, session := range map[string]Session{"waiting": {Pending: s.pending()}, "both": both} {
-		token := s.issue(t, session, "").Token
-		for range 2 {
-			here.wantSource(t, token, metrics.Store, name)
-		}
-	}
-}
-
-// Interleaving 1 is the ordinary read of an ended session; 2 and 7 are these.
-func TestAnEndingIsSeenHereAtOnceAndElsewhereWithTheNextAnswer(t *testing.T) {
-	t.Parallel()
-	ends := map[string]func(t *testing.T, c *cached, s subject, session Session) error{
-		"signed out": func(t *testing.T, c *cached, _ subject, s Session) error { return c.signOut(t, s.Token) },
-		"by its name": func(t *testing.T, c *cached, _ subject, s Session) error {
-			return c.inTx(t, func(tx pgx.Tx) error {
-				_, _, err := c.EndOne(t.Context(), tx, s.User.ID, s.ID, Ended{})
-				return err
-			})
-		},
-		"with all others": func(t *testing.T, c *cached, _ subject, s Session) error {
-			return c.inTx(t, func(tx pgx.Tx) error {
-				_, err := c.EndOthers(t.Context(), tx, s.User.ID, "", Ended{})
-				return err
-			})
-		},
-		"replaced": func(t *testing.T, _ *cached, s subject, old Session) error {
-			s.issue(t, s.ada(), old.Token)
-			return nil
-		},
-		"as the oldest of": func(t *testing.T, _ *cached, s subject, _ Session) error { surplus(t, s); return nil },
-	}
-	for name, end := range ends {
+	here, there, _ := twoInstances(t)
+	for name, revoke := range revocations {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			here, there, s, session := twoInstances(t)
-			if err := end(t, here, s, session); err != nil {
+			session := signInCached(t, here, there)
+			err := here.inTx(t, func(ctx context.Context, tx pgx.Tx) error {
+				return revoke(ctx, here.shared, tx, session)
+			})
+			if err != nil {
 				t.Fatal(err)
 			}
-			here.wantGone(t, session.Token, "here, at once")
+			here.wantNone(t, session.Token, "here, at once")
 			there.hear(t)
-			there.wantGone(t, session.Token, "elsewhere, when it has heard")
+			there.wantNone(t, session.Token, "on the other instance, after a poll")
 		})
 	}
 }
 
-// surplus issues as many sessions as a person may have besides.
-func surplus(t *testing.T, s subject) {
-	t.Helper()
-	newer := s.ada()
-	newer.User.SignedInAt = newer.User.SignedInAt.Add(time.Minute)
-	for range MaxPerUser {
-		s.issue(t, newer, "")
-	}
-}
-
-// Whoever writes, the log is written: the release before this one, an operator at psql.
-func TestEveryWriterIsHeard(t *testing.T) {
+// The triggers write the log, whoever changes the table: another release, an operator with psql.
+func TestCache_FollowsEveryWriter(t *testing.T) {
 	t.Parallel()
+	here := newCached(t)
 	for name, statement := range map[string]string{
-		"deleted by hand":         `DELETE FROM sessions`,
-		"all gone":                `TRUNCATE sessions`,
-		"made older by hand":      `UPDATE sessions SET e = extract(epoch FROM now())::bigint - 1`,
-		"made idle by hand":       `UPDATE sessions SET last_seen_at = now() - interval '25 hours'`,
-		"with a shorter patience": `UPDATE sessions SET last_seen_at = now() - interval '1 minute', idle_seconds = 59`,
-		"under another key":       `UPDATE sessions SET k = md5(k) || md5(k)`,
+		"deleted":                `DELETE FROM sessions`,
+		"truncated":              `TRUNCATE sessions`,
+		"other absolute timeout": `UPDATE sessions SET e = extract(epoch FROM now())::bigint - 1`,
+		"earlier last use":       `UPDATE sessions SET last_used_at = now() - interval '25 hours'`,
+		"other key":              `UPDATE sessions SET k = md5(k) || md5(k)`,
+		"shorter idle timeout": `
+			UPDATE sessions SET last_used_at = now() - interval '1 minute', idle_seconds = 59`,
+		"end of all sessions": `
+			WITH gone AS (DELETE FROM sessions) INSERT INTO session_revocations (k) VALUES (NULL)`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			here, _, _, session := twoInstances(t)
+			session := signInCached(t, here)
 			exec(t, here.db, statement)
-			here.wantSource(t, session.Token, metrics.Cache, "before it was heard")
+			here.wantSource(t, session.Token, metrics.Cache, "before the poll")
 			here.hear(t)
-			here.wantGone(t, session.Token, "heard")
+			here.wantNone(t, session.Token, "after the poll")
 		})
 	}
 }
 
-// Nobody needs to hear of what was never copied, or of copies that have expired by themselves.
-func TestNothingIsLoggedOfWhoWasNotSignedInAndOfWhatHasExpired(t *testing.T) {
+// Cached sessions expire by themselves, and uses change nothing that is cached.
+func TestCache_UseAndExpiryAreNotLogged(t *testing.T) {
 	t.Parallel()
-	here, _, s, session := twoInstances(t)
-	waiting := s.issue(t, Session{Pending: s.pending()}, "")
-	s.issue(t, s.ada(), waiting.Token)
-	here.flush(t.Context())
-	here.pass(t, 25*time.Hour)
-	if n, err := here.Sweep(t.Context()); n != 2 || err != nil {
-		t.Errorf("swept %d (%v), want 2", n, err)
+	here, _, session := twoInstances(t)
+	here.pass(2 * time.Minute)
+	here.wantSource(t, session.Token, metrics.Cache, "in use")
+	here.flush(t)
+	here.pass(25 * time.Hour)
+	if n, err := here.shared.Sweep(t.Context()); n != 1 || err != nil {
+		t.Errorf("swept %d (%v), want 1", n, err)
 	}
-	var logged int
-	if err := here.db.QueryRow(t.Context(), `SELECT count(*) FROM session_endings`).Scan(&logged); err != nil || logged != 0 {
-		t.Errorf("%d endings are logged (%v), want none", logged, err)
-	}
-	here.wantGone(t, session.Token, "idle and swept")
+	wantLogged(t, here, 0)
+	here.wantNone(t, session.Token, "idle and swept")
 }
 
-// Interleaving 3, with an ending elsewhere and here.
-func TestAFillThatAnEndingOvertakesKeepsNothing(t *testing.T) {
+// Interleaving 3, with a revocation on this and on another instance.
+func TestCache_FillOvertakenByRevocationCachesNothing(t *testing.T) {
 	t.Parallel()
-	for name, elsewhere := range map[string]bool{"ended elsewhere": true, "ended here": false} {
+	here, there, _ := twoInstances(t)
+	for name, elsewhere := range map[string]bool{"revoked elsewhere": true, "revoked here": false} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			here, there, s, _ := twoInstances(t)
-			token := s.issue(t, s.ada(), "").Token
+			session := here.signIn(t, here.ada())
 			here.at("fill: row read", func() {
-				end := here
-				if elsewhere {
-					end = there
+				if !elsewhere {
+					here.revoke(t, session, Ended{Reason: SignedOut})
+					return
 				}
-				if err := end.signOut(t, token); err != nil {
-					t.Error(err)
-				}
-				if elsewhere {
-					here.hear(t)
-				}
+				there.revoke(t, session, Ended{Reason: SignedOut})
+				here.hear(t)
 			})
-			here.wantSource(t, token, metrics.Store, "the fill")
-			here.wantGone(t, token, "ended while it was filled")
+			here.wantSource(t, session.Token, metrics.Store, "the fill")
+			here.wantNone(t, session.Token, "revoked while it was filled")
 		})
 	}
+}
+
+// Interleaving 3: a change that was committed before the poll blocks no fill after the poll.
+func TestCache_FillAfterLogEntryCaches(t *testing.T) {
+	t.Parallel()
+	here, _, session := twoInstances(t)
+	exec(t, here.db, `UPDATE sessions SET idle_seconds = idle_seconds - 1`)
+	here.hear(t)
+	here.wantSource(t, session.Token, metrics.Store, "evicted")
+	here.wantSource(t, session.Token, metrics.Cache, "cached again")
 }
 
 // Interleaving 3 with a fill that takes longer than marks stay.
-func TestAFillThatTakesTooLongKeepsNothing(t *testing.T) {
+func TestCache_FillThatTakesTooLongCachesNothing(t *testing.T) {
 	t.Parallel()
-	here, there, s, session := twoInstances(t)
-	token := s.issue(t, s.ada(), "").Token
+	here, there, other := twoInstances(t)
+	session := here.signIn(t, here.ada())
 	here.at("fill: row read", func() {
-		if err := there.signOut(t, token); err != nil {
-			t.Error(err)
-		}
+		there.revoke(t, session, Ended{Reason: SignedOut})
 		here.hear(t)
-		here.passHere(markFor)
+		here.passHere(blockFor)
 		here.hear(t)
-		here.forgetNothing() // takes the old marks away
+		here.cache.evict(0) // removes old marks
 	})
-	here.wantSource(t, token, metrics.Store, "the fill")
-	if len(here.cache.ended) != 0 {
+	here.wantSource(t, session.Token, metrics.Store, "the fill")
+	if len(here.cache.marks) != 0 {
 		t.Error("the mark is still there")
 	}
-	here.wantGone(t, token, "ended while it was filled")
-	here.wantSource(t, session.Token, metrics.Cache, "another session")
+	here.wantNone(t, session.Token, "revoked while it was filled")
+	here.wantSource(t, other.Token, metrics.Cache, "another session")
 }
 
-func (c *cached) forgetNothing() { c.cache.forget() }
-
 // Interleaving 4.
-func TestAFillThatTheEndOfAllOvertakesKeepsNothing(t *testing.T) {
+func TestCache_FillOvertakenByTruncateCachesNothing(t *testing.T) {
 	t.Parallel()
-	here, _, s, session := twoInstances(t)
-	token := s.issue(t, s.ada(), "").Token
+	here, _, other := twoInstances(t)
+	session := here.signIn(t, here.ada())
 	here.at("fill: row read", func() {
 		exec(t, here.db, `TRUNCATE sessions`)
 		here.hear(t)
 	})
-	here.wantSource(t, token, metrics.Store, "the fill")
-	here.wantGone(t, token, "ended with all others")
-	here.wantGone(t, session.Token, "ended with all others")
+	here.wantSource(t, session.Token, metrics.Store, "the fill")
+	here.wantNone(t, session.Token, "gone while it was filled")
+	here.wantNone(t, other.Token, "gone with it")
 }
 
 // Interleaving 5.
-func TestAReadThatIsStoppedDoesNotUseAProofThatIsNewerThanWhatItFound(t *testing.T) {
+func TestCache_SuspendedReadUsesNoNewerLease(t *testing.T) {
 	t.Parallel()
-	here, there, _, session := twoInstances(t)
-	here.at("read: copy found", func() {
+	here, there, session := twoInstances(t)
+	here.at("read: session found", func() {
 		here.passHere(10 * time.Second)
-		if err := there.signOut(t, session.Token); err != nil {
-			t.Error(err)
-		}
+		there.revoke(t, session, Ended{Reason: SignedOut})
 		here.hear(t)
 	})
-	here.wantGone(t, session.Token, "ended while the read was stopped")
+	here.wantNone(t, session.Token, "revoked while the read was suspended")
 }
 
-// Interleaving 6: the proof is as old as the question, whenever the answer comes.
-func TestALateAnswerProvesNothing(t *testing.T) {
+// Interleaving 6.
+func TestCache_LateAnswerGrantsNoLease(t *testing.T) {
 	t.Parallel()
-	here, _, _, session := twoInstances(t)
-	late := *here.follower.last
+	here, _, session := twoInstances(t)
+	late := *here.listener.last
 	late.Whole = true
 	here.passHere(leaseFor)
-	here.follower.take(t.Context(), late)
-	here.wantSource(t, session.Token, metrics.Store, "the answer is as old as a proof may be")
+	here.listener.apply(t.Context(), late)
+	here.wantSource(t, session.Token, metrics.Store, "the answer is as old as a lease may be")
 	here.hear(t)
 	here.wantSource(t, session.Token, metrics.Cache, "a new answer")
 }
 
-// Interleaving 7: the transaction that ends or replaces a session is under way, or is rolled back.
-func TestASessionThatIsBeingEndedIsReadFromTheDatabase(t *testing.T) {
+// Interleaving 7: the transaction is not committed yet, or is rolled back.
+func TestCache_SessionBeingRevokedIsNotCached(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(t *testing.T, c *cached, s subject, tx pgx.Tx, session Session) error{
-		"replaced": func(t *testing.T, _ *cached, s subject, tx pgx.Tx, old Session) error {
-			_, err := IssueTx(t.Context(), tx, s, s.ada(), old.Token)
-			return err
-		},
-		"signed out": func(t *testing.T, c *cached, _ subject, tx pgx.Tx, s Session) error {
-			return c.End(t.Context(), tx, s.Token)
-		},
-		"ended with all others": func(t *testing.T, c *cached, _ subject, tx pgx.Tx, s Session) error {
-			_, err := c.EndOthers(t.Context(), tx, s.User.ID, "", Ended{})
-			return err
-		},
-	} {
+	here := newCached(t)
+	for name, revoke := range revocations {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			here, _, s, session := twoInstances(t)
+			session := signInCached(t, here)
 			rolledBack := errors.New("roll back")
-			err := here.inTx(t, func(tx pgx.Tx) error {
-				if err := end(t, here, s, tx, session); err != nil {
+			err := here.inTx(t, func(ctx context.Context, tx pgx.Tx) error {
+				if err := revoke(ctx, here.shared, tx, session); err != nil {
 					return err
 				}
 				for range 2 {
@@ -264,20 +207,52 @@ func TestASessionThatIsBeingEndedIsReadFromTheDatabase(t *testing.T) {
 			if !errors.Is(err, rolledBack) {
 				t.Fatal(err)
 			}
-			s.wantSession(t, session.Token, "that was rolled back")
+			here.wantSession(t, session.Token, "rolled back")
+			here.passHere(blockFor)
+			here.hear(t)
+			here.wantSource(t, session.Token, metrics.Store, "no longer blocked")
+			here.wantSource(t, session.Token, metrics.Cache, "cached again")
+		})
+	}
+}
+
+// Interleaving 7 with 4: the cache is reset while the transaction is not committed yet.
+func TestCache_ResetUnblocksNoOpenTransaction(t *testing.T) {
+	t.Parallel()
+	for name, reset := range map[string]func(t *testing.T, c *cached){
+		"poll over a new connection": func(t *testing.T, c *cached) { c.connect(t) },
+		"too many evictions": func(_ *testing.T, c *cached) {
+			for i := range maxEvictions {
+				c.cache.evict(0, key{byte(i), byte(i >> 8), byte(i >> 16)})
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			here, _, session := twoInstances(t)
+			err := here.inTx(t, func(ctx context.Context, tx pgx.Tx) error {
+				_, _, err := here.shared.Revoke(ctx, tx, adaID, session.ID, Ended{})
+				reset(t, here)
+				here.hear(t)
+				for range 2 {
+					here.wantSource(t, session.Token, metrics.Store, "before the transaction ends")
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			here.wantNone(t, session.Token, "committed, before a poll")
 		})
 	}
 }
 
 // Interleaving 8.
-func TestATouchThatAnEndingOvertakesRevivesNothing(t *testing.T) {
+func TestCache_LateUseRevivesNothing(t *testing.T) {
 	t.Parallel()
-	here, _, _, session := twoInstances(t)
-	k, _ := tokenKey(session.Token)
-	kept, _ := here.cache.copies.GetIfPresent(k)
-	if err := here.signOut(t, session.Token); err != nil {
-		t.Fatal(err)
-	}
-	kept.touched(here.cache.elapsed(here.cache.now()), left{idle: time.Hour})
-	here.wantGone(t, session.Token, "touched after its end")
+	here, _, session := twoInstances(t)
+	kept, _ := here.cache.sessions.GetIfPresent(mustKey(session.Token))
+	here.revoke(t, session, Ended{Reason: SignedOut})
+	kept.extend(here.cache.elapsed(here.cache.now()), timeLeft{idle: time.Hour})
+	here.wantNone(t, session.Token, "extended after its end")
 }

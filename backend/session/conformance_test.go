@@ -11,169 +11,139 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/jackc/pgx/v5"
 )
 
-func TestWhatIsIssuedIsRead(t *testing.T) {
+// What both stores promise.
+
+func TestStore_ReadReturnsWhatWasStored(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s subject) {
-		both := s.ada()
-		both.Pending = s.pending()
-		for name, session := range map[string]Session{"signed in": s.ada(), "waiting": {Pending: s.pending()}, "both": both} {
-			issued := s.issue(t, session, "")
-			got := s.wantSession(t, issued.Token, name)
-			if diff := cmp.Diff(issued, got, cmpopts.IgnoreFields(Session{}, "Keep")); diff != "" {
-				t.Errorf("%s (-issued +read):\n%s", name, diff)
-			}
-			if diff := cmp.Diff(session, got, cmpopts.IgnoreFields(Session{}, "ID", "ExpiresAt", "UserAgent", "IP", "Token", "Secret", "Keep"),
-				cmpopts.EquateApproxTime(time.Second)); diff != "" {
-				t.Errorf("%s (-wanted +read):\n%s", name, diff)
-			}
-			if len(got.ID) != 32 || len(issued.Token) < 43 || len(issued.Token) > 1024 {
-				t.Errorf("%s: the id is %q, the token has %d characters", name, got.ID, len(issued.Token))
-			}
+		ada := s.ada()
+		stored := s.signIn(t, ada)
+		s.wantSame(t, stored, "signed in")
+
+		ignored := cmpopts.IgnoreFields(Session{},
+			"ID", "ExpiresAt", "Seed", "UserAgent", "Platform", "IP", "Token", "Keep")
+		got := s.wantSession(t, stored.Token, "signed in")
+		if diff := cmp.Diff(ada, got, ignored, cmpopts.EquateApproxTime(time.Second)); diff != "" {
+			t.Errorf("(-signed in +read):\n%s", diff)
+		}
+		if !idPattern.MatchString(got.ID) || len(got.Token) < 43 || len(got.Token) > 1024 {
+			t.Errorf("the id is %q, the token has %d characters", got.ID, len(got.Token))
 		}
 	})
 }
 
-func TestASessionEndsWhenItIsIdleAndSaysSo(t *testing.T) {
+func TestStore_RenewalKeepsIDAndRestartsTimeouts(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s subject) {
-		token := s.issue(t, s.ada(), "").Token
-		end := s.now()
+		first := s.signIn(t, s.ada())
+		s.pass(10 * time.Hour)
+		second := s.renew(t, s.wantSession(t, first.Token, "ten hours old"))
+		got := s.wantSession(t, second.Token, "renewed")
+
+		if got.ID != first.ID || got.Token == first.Token {
+			t.Errorf("the id is %q after %q, the tokens differ: %v",
+				got.ID, first.ID, got.Token != first.Token)
+		}
+		if !got.CreatedAt.Equal(first.CreatedAt) {
+			t.Errorf("created_at moved from %s to %s", first.CreatedAt, got.CreatedAt)
+		}
+		if age := s.now().Sub(got.User.SignedInAt); age.Abs() > 5*time.Second {
+			t.Errorf("signed_in_at is %s old, want it to be new", age)
+		}
+		if lasts := got.ExpiresAt.Sub(got.User.SignedInAt); lasts != limits.MaxAge {
+			t.Errorf("it lasts for %s from its renewal, want %s", lasts, limits.MaxAge)
+		}
 		s.pass(24*time.Hour - 30*time.Second)
-		if s.isShared() { // reading the sealed one would be a use: it comes back with a new token
-			s.wantSession(t, token, "30 seconds before the idle timeout")
-		}
-		s.pass(31 * time.Second)
-		if !s.isShared() {
-			end = end.Add(24 * time.Hour)
-		}
-		s.wantEnded(t, token, Ended{Reason: Idle, At: end}, "after the idle timeout")
+		s.wantSession(t, second.Token, "30 seconds before the idle timeout after the renewal")
 	})
 }
 
-// The shortest idle timeout that the configuration takes. What is noted of use is written every 15 seconds.
-func TestAUsedSessionLivesOnHoweverShortTheIdleTimeoutIs(t *testing.T) {
+// No request that was under way may be signed out by a renewal.
+func TestStore_ReplacedTokenIsSessionAsItWas(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s subject) {
+		first := s.signIn(t, s.ada())
+		s.renew(t, first)
+		for range 2 {
+			s.wantSame(t, first, "replaced by a token that was not presented")
+		}
+	})
+}
+
+func TestStore_IdleTimeoutEndsSessionWithReason(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, s subject) {
+		token := s.signIn(t, s.ada()).Token
+		s.pass(24*time.Hour - 30*time.Second)
+		s.wantSession(t, token, "30 seconds before the idle timeout")
+		s.pass(31 * time.Second)
+		s.wantEnded(t, token, Ended{Reason: Idle, At: s.now()}, "after the idle timeout")
+	})
+}
+
+// A minute is the shortest idle timeout that the configuration accepts. Uses are written every 15
+// seconds.
+func TestStore_UseExtendsShortestIdleTimeout(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s subject) {
 		s.set(Limits{Idle: time.Minute, MaxAge: time.Hour})
-		token := s.issue(t, s.ada(), "").Token
+		token := s.signIn(t, s.ada()).Token
 		for n := range 20 {
 			for range 3 {
 				s.pass(5 * time.Second)
-				token = s.wantSession(t, token, fmt.Sprintf("used every 5 seconds for %d", 15*(n+1))).Token
+				token = s.wantSession(t, token, fmt.Sprintf("used for %d seconds", 15*(n+1))).Token
 			}
-			s.use(t)
+			s.flush(t)
 		}
 		s.pass(time.Minute)
 		s.wantNone(t, token, "not used for a minute")
 	})
 }
 
-func TestAUsedSessionLivesOnButNoLongerThanItsAge(t *testing.T) {
+func TestStore_AbsoluteTimeoutEndsUsedSession(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s subject) {
-		issued := s.issue(t, s.ada(), "")
-		if got := issued.ExpiresAt.Sub(issued.User.SignedInAt); got != limits.MaxAge {
-			t.Errorf("it lives for %s, want %s", got, limits.MaxAge)
+		stored := s.signIn(t, s.ada())
+		if got := stored.ExpiresAt.Sub(stored.User.SignedInAt); got != limits.MaxAge {
+			t.Errorf("it lasts for %s, want %s", got, limits.MaxAge)
 		}
-		token := issued.Token
+		token := stored.Token
 		for range 719 / 23 {
 			s.pass(23 * time.Hour)
 			token = s.wantSession(t, token, "used every 23 hours").Token
-			s.use(t)
+			s.flush(t)
 		}
 		s.pass(7*time.Hour - 10*time.Second)
-		token = s.wantSession(t, token, "ten seconds before its age").Token
-		s.use(t)
+		token = s.wantSession(t, token, "ten seconds before its end").Token
+		s.flush(t)
 		s.pass(11 * time.Second)
 		_, err := s.Read(t.Context(), token)
 		if ended, ok := errors.AsType[*Ended](err); !ok || ended.Reason != MaxAge {
-			t.Errorf("after its age: got %v, want ended by age", err)
+			t.Errorf("after its end: got %v, want the reason %s", err, MaxAge)
 		}
 	})
 }
 
-func TestAPendingSignInLivesOneHourAndASignedInPersonsNoLongerThanBefore(t *testing.T) {
+func TestStore_MalformedTokensAreNone(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s subject) {
-		waiting := s.issue(t, Session{Pending: s.pending()}, "")
-		if got := waiting.ExpiresAt.Sub(waiting.Pending.SentAt); got != time.Hour || waiting.Keep != time.Hour {
-			t.Errorf("the pending sign-in ends after %s, its cookie after %s, want an hour", got, waiting.Keep)
-		}
-		user := s.ada().User
-		user.SignedInAt = user.SignedInAt.Add(-100 * time.Hour)
-		both := s.issue(t, Session{User: user, Pending: s.pending()}, "")
-		if got := both.ExpiresAt.Sub(both.User.SignedInAt); got != limits.MaxAge {
-			t.Errorf("the signed-in session ends after %s, want %s", got, limits.MaxAge)
-		}
-		s.pass(time.Hour + time.Second)
-		_, err := s.Read(t.Context(), waiting.Token)
-		if ended, told := errors.AsType[*Ended](err); !errors.Is(err, ErrNone) || told {
-			t.Errorf("a pending sign-in after its hour: got %v (%v), want ErrNone without a reason: nobody was signed in", err, ended)
-		}
-	})
-}
-
-// The browser keeps the cookie of a session that has ended, so that it can be told why.
-func TestACookieOutlivesItsSessionByAWeek(t *testing.T) {
-	t.Parallel()
-	eachStore(t, func(t *testing.T, s subject) {
-		issued := s.issue(t, s.ada(), "")
-		if diff := (issued.Keep - limits.MaxAge - 7*24*time.Hour).Abs(); diff > 2*time.Second {
-			t.Errorf("the cookie is kept for %s", issued.Keep)
-		}
-	})
-}
-
-// What the cookie cannot do: a copy of an ended or replaced token stays good (docs/contrast.md).
-func TestAnEndedOrReplacedSessionIsGoneForEverybodyButTheSealedOne(t *testing.T) {
-	t.Parallel()
-	eachStore(t, func(t *testing.T, s subject) {
-		first := s.issue(t, s.ada(), "")
-		second := s.issue(t, s.ada(), first.Token)
-		if err := s.end(t, second.Token); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.end(t, second.Token); err != nil {
-			t.Errorf("ending it again: %v", err)
-		}
-		if first.Token == second.Token || first.ID == second.ID {
-			t.Error("the new session has the token or the name of the old one")
-		}
-		if !s.isShared() {
-			s.wantSession(t, first.Token, "a copy of a replaced cookie")
-			s.wantSession(t, second.Token, "a copy of an ended cookie")
-			return
-		}
-		s.wantNone(t, first.Token, "replaced")
-		s.wantEnded(t, second.Token, Ended{Reason: SignedOut, At: s.now()}, "ended")
-	})
-}
-
-func TestWhatIsNoTokenIsNobody(t *testing.T) {
-	t.Parallel()
-	eachStore(t, func(t *testing.T, s subject) {
-		foreign, _ := newSealed(t, "k2:"+secret2)
-		other := subject{Store: foreign, now: s.now}
+		foreign, _ := sealedSubject(t, "k2:"+secret2)
 		for _, token := range []string{
-			"", "x", "\x00\xff", strings.Repeat("A", 43), strings.Repeat("A", 44), strings.Repeat("_", 5000),
-			newToken(), other.issue(t, other.ada(), "").Token,
+			"", "x", "\x00\xff", strings.Repeat("A", 43), strings.Repeat("A", 44),
+			strings.Repeat("_", 5000), NewToken(), foreign.signIn(t, foreign.ada()).Token,
 		} {
 			s.wantNone(t, token, fmt.Sprintf("%.20q", token))
-			if err := s.end(t, token); err != nil {
-				t.Errorf("ending %.20q: %v", token, err)
-			}
 		}
 	})
 }
 
-// Every flipped bit, and every cut, of a real token.
-func TestADamagedTokenIsNobodys(t *testing.T) {
+// It flips every bit of a real token, and cuts it at every length.
+func TestStore_DamagedTokensAreNone(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s subject) {
-		token := s.issue(t, s.ada(), "").Token
+		token := s.signIn(t, s.ada()).Token
 		raw, err := base64.RawURLEncoding.DecodeString(token)
 		if err != nil {
 			t.Fatal(err)
@@ -181,46 +151,39 @@ func TestADamagedTokenIsNobodys(t *testing.T) {
 		for i := range len(raw) * 8 {
 			flipped := append([]byte{}, raw...)
 			flipped[i/8] ^= 1 << (i % 8)
-			s.wantNone(t, base64.RawURLEncoding.EncodeToString(flipped), fmt.Sprintf("bit %d flipped", i))
+			damaged := base64.RawURLEncoding.EncodeToString(flipped)
+			s.wantNone(t, damaged, fmt.Sprintf("bit %d flipped", i))
 		}
 		for i := range token {
 			s.wantNone(t, token[:i], fmt.Sprintf("cut after %d characters", i))
 		}
-		for _, same := range []string{token + "=", token + "\n", "\n" + token, " " + token, token + token} {
+		for _, same := range []string{
+			token + "=", token + "\n", "\n" + token, " " + token, token + token,
+		} {
 			s.wantNone(t, same, fmt.Sprintf("%.10q", same))
 		}
 		s.wantSession(t, token, "the token itself")
 	})
 }
 
-func TestFiftyBrowsersAtOnceSeeEachTheirOwn(t *testing.T) {
+func TestStore_ParallelBrowsersReadTheirOwnSessions(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s subject) {
 		var wait sync.WaitGroup
 		for i := range 50 {
+			session := s.ada()
+			session.User.ID = fmt.Sprintf("98e35920-c49e-4131-afc6-%012d", i)
+			session.User.Email = fmt.Sprintf("person%d@sana.example", i)
+			current := s.signIn(t, session)
 			wait.Go(func() {
-				email := fmt.Sprintf("person%d@sana.example", i)
-				session := s.ada()
-				session.User.ID, session.User.Email = fmt.Sprintf("98e35920-c49e-4131-afc6-%012d", i), email
-				var token string
 				for range 10 {
-					err := s.inTx(t.Context(), func(tx pgx.Tx) error {
-						issued, err := IssueTx(t.Context(), tx, s, session, token)
-						token = issued.Token
-						return err
-					})
-					if err != nil {
-						t.Error(err)
+					got, err := s.Read(t.Context(), current.Token)
+					if err != nil || got.User.Email != session.User.Email || got.ID != current.ID {
+						t.Errorf("%s reads the session %s of %s (%v)",
+							session.User.Email, got.ID, got.User.Email, err)
 						return
 					}
-					got, err := s.Read(t.Context(), token)
-					if err != nil || got.User.Email != email {
-						t.Errorf("%s reads the session of %+v (%v)", email, got.User, err)
-						return
-					}
-				}
-				if err := s.end(t, token); err != nil {
-					t.Error(err)
+					current = s.renew(t, current)
 				}
 			})
 		}

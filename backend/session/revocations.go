@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/hex"
 	"log/slog"
 	"time"
 
@@ -13,197 +12,203 @@ import (
 )
 
 const (
-	askEvery   = 250 * time.Millisecond // for endings, when nothing hints at one
-	askGap     = 5 * time.Millisecond   // at least from one question to the next, whatever hints there are
-	askAgain   = 100 * time.Millisecond // after an answer that did not come
-	maxAskFor  = time.Second            // see follower, as the next
-	maxDrift   = time.Second
-	maxEndings = 10_000 // in one answer; when there are more, everything is forgotten
+	pollInterval = 250 * time.Millisecond // without a notification
+	pollGap      = 5 * time.Millisecond   // between two polls, however many notifications arrive
+	retryAfter   = 100 * time.Millisecond // a failed poll
+	pollTimeout  = time.Second
+	maxDrift     = time.Second // see isSteady
+	// maxRevocations is how many an answer can hold. If there are more, everything is evicted.
+	maxRevocations = 10_000
 
-	// endingsChannel is where the instance that has ended a session hints at it. A notification carries no news: whoever hears
-	// none asks a little later.
-	endingsChannel = "session_endings"
+	// revocationsChannel is notified by an instance that has revoked a session. The notification
+	// says nothing: an instance that misses it polls a little later.
+	revocationsChannel = "session_revocations"
 )
 
-// follower asks the log of endings for what is new, over a connection of its own: a pool whose connections are all taken
-// must not keep an instance from hearing. It is used by one goroutine.
-type follower struct {
-	cache  *cache
-	config *pgx.ConnConfig
-	listen bool          // for notifications; else it only asks
-	askFor time.Duration // until an answer is given up, with its connection
-	drift  time.Duration // by which clocks may go apart from one answer to the next
-	log    *slog.Logger
+// revocationListener polls the revocation log and grants the cache its leases. It has a connection
+// of its own, so that a busy pool does not delay it. One goroutine uses it.
+type revocationListener struct {
+	cache   *cache
+	config  *pgx.ConnConfig
+	listen  bool          // for notifications; otherwise it only polls
+	timeout time.Duration // of a poll; after it the connection is closed
+	drift   time.Duration // see isSteady
+	log     *slog.Logger
 
-	last   *answer // the newest; nil before the first one
-	hinted bool    // a notification came after the newest question
-	deaf   bool    // the last question was not answered, and the log says so
+	last         *logAnswer // nil before the first one
+	notified     bool       // since the last poll was sent
+	disconnected bool       // the last poll failed, and that was logged
 }
 
-// answer is what the database said when it was asked for endings.
-//
-// What is new is what its snapshot shows and the last answer's did not. That is exact: a transaction is visible to a
-// snapshot or it is not, and one that commits late is new in the answer after its commit, however long it had its number.
-// It is enough to look at transactions from the last snapshot's xmin on, because all before had ended then.
-//
-// It is not true across a crash of the server: numbers of transactions that it had not written down yet are given again.
-// Nor on another server, nor where the log was swept beyond the last answer. So an answer is Whole only if it comes from a
-// server process that was already there at the last one, of the same server; behind a pooler it is not for us to see
-// whether it is the same connection.
-type answer struct {
-	Snapshot string
-	Server   time.Time // when the server was started
-	Now      time.Time // by its clock
-	Writable bool      // no standby: what is ended at the primary is heard there later
-	Whole    bool      // nothing is missing since the last answer
-	Endings  []string  // keys, "" for all sessions
-
-	began time.Time // when it was asked for
-}
-
-// run asks until ctx ends.
-func (f *follower) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		if err := f.follow(ctx); err != nil && ctx.Err() == nil && !f.deaf {
-			f.deaf = true
-			f.log.WarnContext(ctx, "endings of sessions are not heard, every session is read from the database", "error", err)
-		}
-		wait(ctx, askAgain)
+func newRevocationListener(
+	c *cache, config *pgx.ConnConfig, listen bool, log *slog.Logger,
+) *revocationListener {
+	return &revocationListener{
+		cache: c, config: config, listen: listen, timeout: pollTimeout, drift: maxDrift, log: log,
 	}
 }
 
-// follow connects and asks until that fails or ctx ends.
-func (f *follower) follow(ctx context.Context) error {
-	conn, err := f.connect(ctx)
+// logAnswer is the answer to a poll.
+//
+// It has the revocations that its snapshot shows and the snapshot of the last answer did not show.
+// That is exact: a transaction is visible to a snapshot or it is not. One that commits late is in
+// the first answer after its commit, however early it got its number. Only transactions from the
+// last snapshot's xmin on are looked at, because all earlier ones had ended by then.
+//
+// Numbers of transactions say nothing across a crash of the server, which assigns those again that
+// it had not written yet. Nor do they on another server, or if the log was swept beyond the last
+// answer. So an answer is Whole only if the backend that gave it had started before the last
+// answer, on the same server, and the log still has all entries since. The backend need not be the
+// same one: behind a pooler that cannot be seen.
+type logAnswer struct {
+	Snapshot    string
+	Server      time.Time // when the server was started
+	Now         time.Time // by the server's clock
+	Writable    bool      // false for a standby, which gets revocations later
+	Whole       bool      // nothing is missing since the last answer
+	Revocations []string  // keys; "" for all sessions
+
+	sent time.Time // when the poll was sent
+}
+
+// run polls until ctx ends.
+func (l *revocationListener) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := l.follow(ctx); err != nil && ctx.Err() == nil && !l.disconnected {
+			l.disconnected = true
+			l.log.WarnContext(ctx, "session cache disabled: revocations cannot be followed",
+				"error", err)
+		}
+		wait(ctx, retryAfter)
+	}
+}
+
+// follow connects and polls until that fails or ctx ends.
+func (l *revocationListener) follow(ctx context.Context) error {
+	conn, err := l.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.askFor)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
 		defer cancel()
 		_ = conn.Close(last)
 	}()
+
 	for {
-		if err := f.ask(ctx, conn); err != nil {
+		if err := l.poll(ctx, conn); err != nil {
 			return err
 		}
-		if err := f.await(ctx, conn); err != nil {
+		if err := l.await(ctx, conn); err != nil {
 			return err
 		}
 	}
 }
 
-func (f *follower) connect(ctx context.Context) (*pgx.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, f.askFor)
+func (l *revocationListener) connect(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	config := f.config.Copy()
-	config.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) { f.hinted = true }
+	config := l.config.Copy()
+	config.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) { l.notified = true }
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, postgres.Error("connect to hear of endings", err)
+		return nil, postgres.Error("connect to follow session revocations", err)
 	}
-	if f.listen {
-		if _, err := conn.Exec(ctx, `LISTEN `+endingsChannel); err != nil {
-			f.log.WarnContext(ctx, "LISTEN is not possible here, endings of sessions are asked for only", "error", err)
-			f.listen = false
+	if l.listen {
+		if _, err := conn.Exec(ctx, `LISTEN `+revocationsChannel); err != nil {
+			l.log.WarnContext(ctx, "LISTEN failed: session revocations are only polled",
+				"error", err)
+			l.listen = false
 		}
 	}
 	return conn, nil
 }
 
-// ask asks once, and lets the cache have the proof.
-func (f *follower) ask(ctx context.Context, conn postgres.Querier) error {
-	ctx, cancel := context.WithTimeout(ctx, f.askFor)
+// poll asks for revocations once and applies the answer.
+func (l *revocationListener) poll(ctx context.Context, conn postgres.Querier) error {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	f.hinted = false
-	next := answer{began: f.cache.now()}
-	last, most := answer{Snapshot: "3:3:"}, 0 // the smallest snapshot that there is
-	if f.last != nil {
-		last, most = *f.last, maxEndings
+	l.notified = false
+	last, most := logAnswer{Snapshot: "3:3:"}, 0 // the smallest snapshot that there is
+	if l.last != nil {
+		last, most = *l.last, maxRevocations
 	}
+
+	sent := l.cache.now()
 	rows, err := conn.Query(ctx, `
 		SELECT pg_current_snapshot()::text AS snapshot,
 		       pg_postmaster_start_time() AS server,
 		       now() AS now,
 		       NOT pg_is_in_recovery() AS writable,
 		       coalesce(pg_postmaster_start_time() = @server
-		           AND (SELECT backend_start < @now FROM pg_stat_get_activity(pg_backend_pid()))
-		           AND (SELECT swept <= pg_snapshot_xmin(@last::text::pg_snapshot) FROM session_endings_swept), false) AS whole,
+		           AND (SELECT backend_start < @now
+		                FROM pg_stat_get_activity(pg_backend_pid()))
+		           AND (SELECT swept <= pg_snapshot_xmin(@last::text::pg_snapshot)
+		                FROM session_revocations_swept), false) AS whole,
 		       ARRAY(
 		           SELECT coalesce(k, '')
-		           FROM session_endings
+		           FROM session_revocations
 		           WHERE tx >= pg_snapshot_xmin(@last::text::pg_snapshot)
 		             AND NOT pg_visible_in_snapshot(tx, @last::text::pg_snapshot)
-		           LIMIT @most) AS endings`,
+		           LIMIT @most) AS revocations`,
 		pgx.NamedArgs{"last": last.Snapshot, "server": last.Server, "now": last.Now, "most": most})
-	if err == nil {
-		began := next.began
-		next, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[answer])
-		next.began = began
-	}
 	if err != nil {
-		return postgres.Error("ask for endings of sessions", err)
+		return postgres.Error("poll session revocations", err)
 	}
-	f.take(ctx, next)
+	next, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[logAnswer])
+	if err != nil {
+		return postgres.Error("poll session revocations", err)
+	}
+	next.sent = sent
+	l.apply(ctx, next)
 	return nil
 }
 
-// take forgets what has ended, and has the cache use its copies on the strength of the answer.
-func (f *follower) take(ctx context.Context, next answer) {
+// apply evicts the sessions that were revoked, and then grants the lease.
+func (l *revocationListener) apply(ctx context.Context, next logAnswer) {
 	if !next.Writable {
 		return
 	}
-	if f.deaf {
-		f.deaf = false
-		f.log.InfoContext(ctx, "endings of sessions are heard again")
+	if l.disconnected {
+		l.disconnected = false
+		l.log.InfoContext(ctx, "session cache enabled again")
 	}
-	keys, all := keysOf(next.Endings)
-	afresh := f.last == nil || !next.Whole || all || len(next.Endings) == maxEndings || !next.isSteady(*f.last, f.drift)
-	if !afresh {
-		f.cache.forget(keys...)
+
+	keys, all := keysOf(next.Revocations)
+	reset := l.last == nil || !next.Whole || all || len(next.Revocations) == maxRevocations ||
+		!next.isSteady(*l.last, l.drift)
+	if !reset {
+		l.cache.evict(0, keys...)
 	}
-	f.last = &next
-	f.cache.publish(next.began, afresh)
+	l.last = &next
+	l.cache.grant(next.sent, reset)
 }
 
-// isSteady reports whether three clocks agree on how long ago the last answer was: how long copies are good is counted by
-// the first of them.
-func (a answer) isSteady(last answer, drift time.Duration) bool {
-	monotonic := a.began.Sub(last.began)
-	wall := a.began.Round(0).Sub(last.began.Round(0))
+// isSteady reports whether three clocks agree, within drift, on how long ago the last answer was.
+// The timeouts of cached sessions are the database's, counted by the monotonic clock.
+func (a logAnswer) isSteady(last logAnswer, drift time.Duration) bool {
+	monotonic := a.sent.Sub(last.sent)
+	wall := a.sent.Round(0).Sub(last.sent.Round(0))
 	database := a.Now.Sub(last.Now)
 	return (wall-monotonic).Abs() < drift && (database-monotonic).Abs() < drift
 }
 
-// keysOf reads keys as the table has them; what is no key of ours is nobody's session. all is true if every session is
-// meant.
-func keysOf(endings []string) (keys []key, all bool) {
-	for _, text := range endings {
-		var k key
-		if text == "" {
-			return nil, true
-		}
-		if n, err := hex.Decode(k[:], []byte(text[:min(len(text), 2*len(k))])); err == nil && n == len(k) {
-			keys = append(keys, k)
-		}
+// await returns when the next poll is due: after pollInterval, or soon after a notification.
+func (l *revocationListener) await(ctx context.Context, conn *pgx.Conn) error {
+	if !l.listen {
+		wait(ctx, pollInterval)
+		return ctx.Err()
 	}
-	return keys, false
-}
+	wait(ctx, pollGap)
+	if l.notified {
+		return ctx.Err()
+	}
 
-// await returns when the next question is due: after askEvery, or soon after a hint.
-func (f *follower) await(ctx context.Context, conn *pgx.Conn) error {
-	if !f.listen {
-		wait(ctx, askEvery)
-		return ctx.Err()
-	}
-	wait(ctx, askGap)
-	if f.hinted {
-		return ctx.Err()
-	}
-	pause, cancel := context.WithTimeout(ctx, askEvery)
+	pause, cancel := context.WithTimeout(ctx, pollInterval)
 	defer cancel()
-	if err := conn.PgConn().WaitForNotification(pause); err != nil && (pause.Err() == nil || conn.IsClosed()) {
-		return postgres.Error("wait for endings of sessions", err)
+	err := conn.PgConn().WaitForNotification(pause)
+	if err != nil && (pause.Err() == nil || conn.IsClosed()) {
+		return postgres.Error("wait for session revocations", err)
 	}
 	return ctx.Err()
 }
@@ -217,18 +222,18 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// hint tells the other instances that there is something to ask for. It comes after the commit, in a transaction of its
-// own with nothing to write to disk: NOTIFY locks the whole database until its commit is done. Any number of endings
-// meanwhile are one hint.
-func (s *Shared) hint(ctx context.Context) {
+// notify sends what Announce asks for, until ctx ends. A notification has a transaction of its
+// own, after the commit of the revocation, with nothing to write to disk: NOTIFY locks the whole
+// database until its commit is done. Announcements that arrive meanwhile are sent as one.
+func (s *Shared) notify(ctx context.Context) {
 	for {
 		select {
-		case <-s.hints:
+		case <-s.announcements:
 		case <-ctx.Done():
 			return
 		}
-		once, cancel := context.WithTimeout(ctx, maxAskFor)
-		_, _ = s.db.Exec(once, `SELECT pg_notify($1, '')`, endingsChannel) // if it fails, the next question comes soon anyhow
+		once, cancel := context.WithTimeout(ctx, pollTimeout)
+		_, _ = s.db.Exec(once, `SELECT pg_notify($1, '')`, revocationsChannel) // polls come anyway
 		cancel()
 	}
 }

@@ -1,8 +1,8 @@
-// Package session keeps what a browser may rely on between two requests: who is signed in, and the sign-in that waits
-// for its code. A session never changes after it was issued; what changes is a new session with a new token.
+// Package session keeps users signed in: it stores one session for each browser in which a user
+// signed in, and finds it again by the token in the browser's cookie.
 //
-// Two stores keep them under one law, Store: Shared in Postgres, the same for all instances, and Sealed in the cookie
-// itself. What only the first can do is what its further methods are.
+// Two stores implement Store. Shared keeps sessions in Postgres, where every instance finds them.
+// Sealed keeps each session encrypted in its own cookie. Only Shared can list and revoke sessions.
 package session
 
 import (
@@ -11,69 +11,44 @@ import (
 	"encoding/hex"
 	"errors"
 	"time"
-
-	"sana/backend/postgres"
-
-	"github.com/jackc/pgx/v5"
 )
 
-// Store keeps sessions behind tokens, the values of cookies.
+// Store finds sessions by their tokens, the values of cookies.
 type Store interface {
-	// Issue has the batch make a session in the place of the one behind the token replaced, "" for none, if the condition
-	// when holds. What the database alone knows is left out: the id of a User with an Email, a SignedInAt or SentAt that is
-	// now. It is to be there before what became of it is asked for. A session of somebody that has an ID already goes on from
-	// the one replaced. secret is what the session will have for one.
-	Issue(b *postgres.Batch, when string, session Session, replaced string) (secret string, issued Issued)
-	// Hold has the batch stop where the session behind a token does not live any more; else it lives until the batch is done.
-	Hold(b *postgres.Batch, token string)
-	// Read returns the session behind a token. Its Token is another one when the browser is to have that from now on.
-	// Where there is no session the error is ErrNone, an *Ended if the store knows more.
+	// Read returns the session of a token and records that it was used. If the Token of the
+	// session is another one, the browser must store that one from now on, for Keep.
+	//
+	// If there is no session, the error is ErrNone; it is an *Ended if the store knows why. Any
+	// other error means that the store is unavailable, and says nothing about the token.
 	Read(ctx context.Context, token string) (Session, error)
-	// End ends the session behind a token, as its owner wants: as part of tx, where the store is in Postgres. No session
-	// is no error.
-	End(ctx context.Context, tx pgx.Tx, token string) error
 }
 
-// Issued returns the session that a batch was to make, once that is done, with ID, ExpiresAt, Token, Secret, Keep and Surplus
-// set. Where the one that it was to go on from does not live any more, the error is that of Read.
-type Issued func(ctx context.Context) (Session, error)
-
-// IssueTx is Issue as part of tx.
-func IssueTx(ctx context.Context, tx pgx.Tx, s Store, session Session, replaced string) (Session, error) {
-	b := &postgres.Batch{}
-	_, issued := s.Issue(b, postgres.GoesOn, session, replaced)
-	if err := b.SendTo(ctx, tx); err != nil {
-		return Session{}, postgres.Error("issue session", err)
-	}
-	return issued(ctx)
-}
-
-// ErrNone covers every token behind which there is no session: absent, malformed, expired, ended or forged. Any other
-// error of this package means that the store did not answer, and says nothing about the person.
+// ErrNone is returned for every token without a session: absent, malformed, expired, revoked or
+// forged.
 var ErrNone = errors.New("session: none")
 
-// Reason says why the session of somebody who was signed in ended.
+// Reason says why a session ended.
 type Reason string
 
-// The reasons. Their texts are in the database and in the contract.
+// The reasons. The database and the API use the same words.
 const (
-	Idle            Reason = "idle"              // not used for too long
-	MaxAge          Reason = "max_age"           // too long ago that somebody signed in
-	SignedOut       Reason = "signed_out"        // here
-	EndedElsewhere  Reason = "ended_elsewhere"   // this one, from another browser
-	EndedEverywhere Reason = "ended_everywhere"  // with all others, from another browser
+	Idle            Reason = "idle"              // not used for Limits.Idle
+	MaxAge          Reason = "max_age"           // older than Limits.MaxAge
+	SignedOut       Reason = "signed_out"        // in its own browser
+	EndedElsewhere  Reason = "ended_elsewhere"   // revoked alone, from another browser
+	EndedEverywhere Reason = "ended_everywhere"  // revoked with all others, from another browser
 	TooManySessions Reason = "too_many_sessions" // the oldest of more than MaxPerUser
 	EndedByOperator Reason = "ended_by_operator"
-	KeyWithdrawn    Reason = "key_withdrawn"   // the secret key that it was sealed with is not in use any more
-	EmailChanged    Reason = "email_changed"   // with all others, when the address was changed from another browser
+	KeyWithdrawn    Reason = "key_withdrawn"   // Sealed: its secret key is not in the ring any more
+	EmailChanged    Reason = "email_changed"   // with all others, from the browser that changed it
 	AccountDeleted  Reason = "account_deleted" // with all others
 )
 
-// Ended is an ErrNone for a token that once was somebody's session.
+// Ended is an ErrNone for a token that had a session.
 type Ended struct {
 	Reason Reason
-	At     time.Time // zero where nobody knows
-	By     string    // browser and system that ended it, "" where that is no browser or nobody knows
+	At     time.Time // zero if unknown
+	By     string    // browser and system that ended it; "" if that was no browser or is unknown
 }
 
 // Error is for logs.
@@ -82,89 +57,72 @@ func (e *Ended) Error() string { return "session: ended: " + string(e.Reason) }
 // Is makes every Ended an ErrNone.
 func (e *Ended) Is(target error) bool { return target == ErrNone }
 
-// Session is what is kept for one browser.
+// Session is one user's sign-in in one browser. From sign-in to its end it keeps its ID; its token
+// is replaced when the user proves again who they are.
+//
+// The column v of the tables sessions and replaced_tokens holds it as JSON:
+//
+//	id            text, 32 hexadecimal digits
+//	user          object: id (text, UUID), email (text), signed_in_at (timestamp)
+//	created_at    timestamp
+//	expires_at    timestamp
+//	user_agent    text
+//	platform      text
+//	ip            text
+//	seed          text, base64 with padding, of 16 bytes
+//	unconfirmed   boolean; absent for false
+//
+// Timestamps are RFC 3339, as to_jsonb(timestamptz) writes them.
 type Session struct {
-	ID        string    `json:"id"`                 // public name, 128 random bits; not a credential
-	ExpiresAt time.Time `json:"expires_at"`         // absolute end, whatever its use
-	User      *User     `json:"user,omitempty"`     // nil before sign-in
-	Pending   *Pending  `json:"pending,omitempty"`  // nil when no code is waited for
-	UserAgent string    `json:"user_agent"`         // of the request that made it, at most 256 bytes; Shared only
-	Platform  string    `json:"platform,omitempty"` // what UserAgent says, in words; Shared only
-	IP        string    `json:"ip"`                 // of the same request; Shared only
+	ID        string    `json:"id"` // public: in lists, exports and events; not a credential
+	User      User      `json:"user"`
+	CreatedAt time.Time `json:"created_at"`         // first sign-in of this session
+	ExpiresAt time.Time `json:"expires_at"`         // absolute timeout, however it is used
+	UserAgent string    `json:"user_agent"`         // at sign-in; Shared only
+	Platform  string    `json:"platform,omitempty"` // browser and system; Shared only
+	IP        string    `json:"ip"`                 // at sign-in; Shared only
+	Seed      []byte    `json:"seed,omitempty"`     // secret: in no answer or log; Shared only
+	// Unconfirmed is true while the browser may not have received the session's token: the token
+	// replaced another one and was not presented yet.
+	Unconfirmed bool `json:"unconfirmed,omitempty"`
 
-	Token  string        `json:"-"` // what the cookie is to hold from now on
-	Secret string        `json:"-"` // what this browser has and no database; "" where there is no such thing
-	Keep   time.Duration `json:"-"` // how long the browser is to keep the cookie
-
-	Surplus []Session `json:"-"` // of the same user, which have ended for this one
+	Token string        `json:"-"` // the cookie's value from now on
+	Keep  time.Duration `json:"-"` // the cookie's Max-Age; set only with a new Token
 }
 
-// start is when the session's age begins, by the database's clock: a session that replaces another one to wait for a code
-// lives no longer than the first.
-func (s Session) start() time.Time {
-	if s.User != nil {
-		return s.User.SignedInAt
-	}
-	return s.Pending.SentAt
-}
-
-// User is the person who is signed in.
+// User is the user of a session.
 type User struct {
 	ID         string    `json:"id"` // UUID
 	Email      string    `json:"email"`
-	SignedInAt time.Time `json:"signed_in_at"` // by the database's clock
+	SignedInAt time.Time `json:"signed_in_at"` // newest proof of who they are; the store's clock
 }
 
-// Pending is a sign-in that waits for its code.
-type Pending struct {
-	ChallengeID string    `json:"challenge_id"`
-	Email       string    `json:"email"`
-	Purpose     string    `json:"purpose"`
-	CodeKind    string    `json:"code_kind,omitempty"` // "" for digits
-	CodeLength  int       `json:"code_length"`
-	SentAt      time.Time `json:"sent_at"` // by the database's clock
-}
-
-// Limits of a signed-in session: by the database's clock in Shared, by the server's in Sealed.
+// Limits are the timeouts of a session, by the database's clock in Shared and by the server's in
+// Sealed.
 type Limits struct {
-	Idle   time.Duration // unused for so long, it ends
-	MaxAge time.Duration // it ends then, however it is used
+	Idle   time.Duration // since it was last used
+	MaxAge time.Duration // since User.SignedInAt
 }
 
-// pendingAge is how long a session lives that only waits for a code: longer than the code, so that the page can still
-// say that it has expired.
-const pendingAge = time.Hour
+// maxUseInterval is how often the use of a session is recorded, unless its idle timeout is short.
+const maxUseInterval = time.Minute
 
-// of returns how long a session may be idle, and how old it may become.
-func (l Limits) of(s Session) (idle, age time.Duration) {
-	if s.User == nil {
-		return pendingAge, pendingAge
-	}
-	return l.Idle, l.MaxAge
-}
+// useInterval returns how often the use of a session with this idle timeout is recorded at most.
+// A session in use must not become idle between two records.
+func useInterval(idle time.Duration) time.Duration { return min(maxUseInterval, idle/4) }
 
-// maxSeenInterval is how often it is noted that a session is in use, but for those that may be idle for a few minutes only.
-const maxSeenInterval = time.Minute
-
-// seenInterval is how often it is noted, at the most, that a session is in use which may be idle for so long: before it ends
-// although it is used.
-func seenInterval(idle time.Duration) time.Duration { return min(maxSeenInterval, idle/4) }
-
-// reasonAge is how long it can be told why a session ended. So long the browser keeps the cookie of a session that is over.
+// reasonAge is how long a store can tell why a session ended, and how long replaced tokens stay.
 const reasonAge = 7 * 24 * time.Hour
 
-// keep is how long a browser keeps the cookie of a session that has so much time left.
-func keep(s Session, left time.Duration) time.Duration {
-	if s.User == nil {
-		return left
-	}
-	return left + reasonAge
-}
+// KeepFor returns the Max-Age of the cookie of a session that has so much time left. The cookie
+// outlives the session by seven days, so that its browser can be told why the session ended.
+func KeepFor(left time.Duration) time.Duration { return left + reasonAge }
 
-func newID() string { return hex.EncodeToString(randomBytes(16)) }
+// NewID returns a public id: 128 random bits as 32 hexadecimal digits.
+func NewID() string { return hex.EncodeToString(randomBytes(16)) }
 
 func randomBytes(n int) []byte {
 	b := make([]byte, n)
-	rand.Read(b) // never fails: it ends the program when the system has no randomness
+	rand.Read(b) // never fails: it ends the program if the system has no randomness
 	return b
 }

@@ -2,14 +2,10 @@ package session
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"strings"
 	"sync"
 	"unicode"
@@ -18,195 +14,139 @@ import (
 	"sana/backend/postgres"
 
 	storage "github.com/gofiber/storage/postgres/v3"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Shared keeps sessions in Postgres: every instance sees the same ones. An ended one is gone for all of them at once, or,
-// where they cache (NewCached), for the others within two seconds. The table holds the SHA-256 of the token, so that a dump
-// of it signs nobody in.
+// Shared keeps sessions in Postgres, for all instances. A revoked session is gone everywhere at
+// once; instances with a cache (NewCached) notice within two seconds.
+//
+// Package auth inserts, renews and deletes rows of sessions in its own statements. It builds v as
+// Session says, names tokens by Key, judges rows by IsLive, and calls Evict and Announce.
 type Shared struct {
 	db     *pgxpool.Pool
 	kv     *storage.Storage
 	limits Limits
 	log    *slog.Logger
 
-	cache    *cache    // nil without one, as the next two are
-	follower *follower // tells the cache of endings
-	hints    chan struct{}
-	onRead   func(metrics.Source)
+	cache         *cache              // nil without a cache, as the next two
+	listener      *revocationListener // evicts what other instances have revoked
+	announcements chan struct{}       // holds at most one: other instances are to be notified
+	onRead        func(metrics.Source)
 
-	mu   sync.Mutex
-	seen map[key]*Copy // read since the last flush, with their copies in the cache
+	mu    sync.Mutex
+	inUse map[publicID]use // sessions that were used since the last flush
 }
 
-// CacheOptions are how NewCached caches.
+// CacheOptions configure the cache of NewCached.
 type CacheOptions struct {
-	Bytes uint64 // at most, of all copies together
-	// AskOnly asks for endings and waits for no notification, which none reaches behind a pooler in transaction mode.
-	AskOnly bool
+	Bytes uint64 // upper bound for all cached sessions together
+	// PollOnly is for databases behind a pooler in transaction mode: LISTEN does not work there.
+	PollOnly bool
 }
 
-// MaxPerUser is how many sessions one person may have; one more ends the oldest.
+// MaxPerUser is how many sessions a user may have. Another sign-in ends the oldest one.
 const MaxPerUser = 10
 
-// Conditions and values of rows of sessions, by the database's clock.
+// IsLive is the condition that a row of sessions is valid: neither timeout has passed by the
+// database's clock. It names the columns e, last_used_at and idle_seconds without an alias.
+const IsLive postgres.SQL = `(e > extract(epoch FROM now())
+	AND last_used_at > now() - make_interval(secs => idle_seconds))`
+
+// EraseReplaced is a statement for a WITH clause whose CTE gone has deleted sessions and returns
+// their id. It erases what their replaced tokens say about the user. The rows stay, so that these
+// tokens lead to the reason why the session ended.
+const EraseReplaced postgres.SQL = `UPDATE replaced_tokens
+	SET v = convert_to('{}', 'UTF8')
+	FROM gone
+	WHERE replaced_tokens.id = gone.id`
+
+// Expressions over a row of sessions. expiredFor and expiredAt tell which timeout is the earlier
+// one, and when it passes.
 const (
-	isLive     = `(e > extract(epoch FROM now()) AND last_seen_at > now() - make_interval(secs => idle_seconds))`
-	expiredAt  = `least(to_timestamp(e), last_seen_at + make_interval(secs => idle_seconds))`
-	expiredFor = `CASE WHEN to_timestamp(e) <= last_seen_at + make_interval(secs => idle_seconds) THEN 'max_age' ELSE 'idle' END`
-	unusedFor  = `extract(epoch FROM now() - last_seen_at)::float8`
+	isLive     = string(IsLive)
+	expiredAt  = `least(to_timestamp(e), last_used_at + make_interval(secs => idle_seconds))`
+	expiredFor = `CASE WHEN to_timestamp(e) <= last_used_at + make_interval(secs => idle_seconds)
+	              THEN 'max_age' ELSE 'idle' END`
+	unusedFor = `extract(epoch FROM now() - last_used_at)::float8`
 )
 
-// NewShared returns a store on a database whose schema postgres.CheckSchema accepts.
-func NewShared(ctx context.Context, db *pgxpool.Pool, limits Limits, log *slog.Logger, counts *metrics.Metrics) (*Shared, error) {
+// NewShared returns a store without a cache on a database whose schema postgres.CheckSchema
+// accepts. The caller calls Run and Close.
+func NewShared(
+	ctx context.Context, db *pgxpool.Pool, limits Limits, log *slog.Logger, counts *metrics.Metrics,
+) (*Shared, error) {
 	kv, err := openStorage(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	return &Shared{db: db, kv: kv, limits: limits, log: log, onRead: counts.SessionRead, seen: map[key]*Copy{}}, nil
+	return &Shared{
+		db:     db,
+		kv:     kv,
+		limits: limits,
+		log:    log,
+		onRead: counts.SessionRead,
+		inUse:  map[publicID]use{},
+	}, nil
 }
 
-// NewCached is NewShared with a cache in this process, for as long as Run runs: see cache.
+// NewCached is NewShared with a cache in this process (see cache). The cache is used only while Run
+// runs.
 func NewCached(
-	ctx context.Context, db *pgxpool.Pool, limits Limits, o CacheOptions, log *slog.Logger, counts *metrics.Metrics,
+	ctx context.Context, db *pgxpool.Pool, limits Limits, o CacheOptions, log *slog.Logger,
+	counts *metrics.Metrics,
 ) (*Shared, error) {
 	s, err := NewShared(ctx, db, limits, log, counts)
 	if err != nil {
 		return nil, err
 	}
-	if s.cache, err = newCache(o.Bytes, s.note); err != nil {
+	if s.cache, err = newCache(o.Bytes, s.recordCachedUse); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.follower = &follower{
-		cache: s.cache, config: db.Config().ConnConfig, listen: !o.AskOnly, askFor: maxAskFor, drift: maxDrift, log: log,
-	}
-	s.hints = make(chan struct{}, 1)
+	s.listener = newRevocationListener(s.cache, db.Config().ConnConfig, !o.PollOnly, log)
+	s.announcements = make(chan struct{}, 1)
 	return s, nil
 }
 
-// openStorage opens the storage package on our pool, with a sweep that never comes: it would sweep by this machine's
-// clock. The package panics where the database is away or the view is missing.
-func openStorage(ctx context.Context, db *pgxpool.Pool) (kv *storage.Storage, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("session: open storage: %v", cause)
-		}
-	}()
-	return storage.NewWithContext(ctx, storage.Config{DB: db, Table: "live_sessions", GCInterval: math.MaxInt64}), nil
-}
-
-// Close ends the storage package's goroutine, and with it the pool, so that it comes last, after Run has returned.
+// Close closes the storage package and, with it, the pool. It must be called last, after Run has
+// returned.
 func (s *Shared) Close() error { return s.kv.Close() }
 
-// readAll reads the values of rows.
-func readAll(values [][]byte) ([]Session, error) {
-	var list []Session
-	for _, value := range values {
-		var session Session
-		if err := json.Unmarshal(value, &session); err != nil {
-			return nil, err
-		}
-		list = append(list, session)
-	}
-	return list, nil
-}
+// Limits returns the timeouts of new and renewed sessions.
+func (s *Shared) Limits() Limits { return s.limits }
 
-// forget drops copies of sessions, by their keys as the table has them. It comes before the commit that ends them: until
-// long after that, none is kept anew.
-func (s *Shared) forget(texts ...string) {
+// Evict drops cached sessions by their keys (see Key); other texts are ignored. A caller that
+// changes or deletes rows of sessions calls it before the commit, or after it and before it
+// answers. For the next blockFor these sessions are read from the database, so that no read in
+// between caches them again.
+func (s *Shared) Evict(keys ...string) {
 	if s.cache == nil {
 		return
 	}
-	keys, _ := keysOf(texts)
-	s.cache.forget(keys...)
+	parsed, _ := keysOf(keys)
+	s.cache.evict(blockFor, parsed...)
 }
 
-// announce has other instances told that there are endings to ask for.
-func (s *Shared) announce() {
+// Announce notifies other instances that the revocation log has new entries. It is called after
+// the commit of a revocation that should take effect at once, and returns at once. Without it the
+// others poll a little later. Sign-ins do without it: NOTIFY locks the whole database for a moment.
+func (s *Shared) Announce() {
 	select {
-	case s.hints <- struct{}{}:
-	default: // there is one that is not given yet, or nobody to give it
+	case s.announcements <- struct{}{}:
+	default: // one is waiting to be sent already, or there is no cache
 	}
 }
 
-// End implements Store.
-func (s *Shared) End(ctx context.Context, tx pgx.Tx, token string) error {
-	k, ok := tokenKey(token)
-	if !ok {
-		return nil
+// decode parses the column v.
+func decode(value []byte) (session Session, err error) {
+	if err := json.Unmarshal(value, &session); err != nil {
+		return Session{}, fmt.Errorf("session: decode: %w", err)
 	}
-	s.forget(k.text()) // also when it has ended elsewhere
-	_, err := s.end(ctx, tx, `k = @key`, pgx.NamedArgs{"key": k.text()}, Ended{Reason: SignedOut})
-	return err
+	return session, nil
 }
 
-// end ends the living sessions of a condition and keeps why, in one statement. It returns those of signed-in people.
-func (s *Shared) end(ctx context.Context, tx pgx.Tx, condition string, args pgx.NamedArgs, why Ended) ([]Session, error) {
-	args["reason"], args["by"] = why.Reason, why.By
-	var keys []string
-	var values [][]byte
-	err := tx.QueryRow(ctx, `
-		WITH ended AS (
-		    DELETE FROM sessions
-		    WHERE `+condition+`
-		      AND `+isLive+`
-		    RETURNING k, id, user_id, v
-		), noted AS (
-		    INSERT INTO ended_sessions (k, id, user_id, reason, ended_by)
-		    SELECT k, id, user_id, @reason, @by
-		    FROM ended
-		    WHERE user_id IS NOT NULL
-		)
-		SELECT array_agg(k ORDER BY k),
-		       array_agg(v ORDER BY k)
-		FROM ended
-		WHERE user_id IS NOT NULL`,
-		args).Scan(&keys, &values)
-	if err != nil {
-		return nil, postgres.Error("end session", err)
-	}
-	if len(keys) > 0 {
-		s.forget(keys...)
-		postgres.AfterCommit(tx, s.announce)
-	}
-	return readAll(values)
-}
-
-// tokenBytes is the length of a token before encoding: 256 bits (OWASP ASVS 5.0, 7.2.3 wants 128).
-const tokenBytes = 32
-
-// newToken returns a token as it stands in the cookie: base64url, 43 characters.
-func newToken() string {
-	return base64.RawURLEncoding.EncodeToString(randomBytes(tokenBytes))
-}
-
-// key is what the table knows of a token: its SHA-256.
-type key [sha256.Size]byte
-
-// text is the key as it stands in the table.
-func (k key) text() string { return hex.EncodeToString(k[:]) }
-
-// tokenEncoding takes one spelling of each token.
-var tokenEncoding = base64.RawURLEncoding.Strict()
-
-// tokenKey is false for what cannot be a token, which then costs no read.
-func tokenKey[T string | []byte](token T) (key, bool) {
-	const length = (tokenBytes*8 + 5) / 6
-	if len(token) != length { // the decoder skips line breaks
-		return key{}, false
-	}
-	var text [length]byte
-	var raw [tokenBytes]byte
-	copy(text[:], token)
-	if n, err := tokenEncoding.Decode(raw[:], text[:]); err != nil || n != tokenBytes {
-		return key{}, false
-	}
-	return sha256.Sum256(raw[:]), true
-}
-
-// printable keeps at most n bytes of s, without control characters: Postgres' JSON refuses NUL.
-func printable(s string, n int) string {
+// Printable returns s without control characters, cut to at most n bytes of valid UTF-8. JSON in
+// Postgres cannot hold NUL, and logs and terminals must not get escape sequences.
+func Printable(s string, n int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return -1

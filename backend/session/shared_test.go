@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"log/slog"
 	"strings"
@@ -14,206 +13,201 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// newSubject is a shared store alone.
-func newSubject(t *testing.T) (subject, *Shared) {
-	t.Helper()
-	store, db := newShared(t)
-	return subject{Store: store, db: db, now: func() time.Time { return databaseNow(t, db) }}, store
-}
-
-func TestTheTableKnowsWhoseASessionIsAndWhatItIsCalledButNotItsToken(t *testing.T) {
+// The storage package compares an expiry with the application's clock: it must never see one.
+func TestShared_StoragePackageSeesNoExpiry(t *testing.T) {
 	t.Parallel()
-	s, _ := newSubject(t)
-	issued := s.issue(t, s.ada(), "")
-	var user, id, row string
-	err := s.db.QueryRow(t.Context(), `SELECT user_id::text, replace(id::text, '-', ''), sessions::text FROM sessions`).Scan(&user, &id, &row)
-	if err != nil || user != issued.User.ID || id != issued.ID {
-		t.Errorf("the row's user is %q and its id %q (%v), want %q and %q", user, id, err, issued.User.ID, issued.ID)
-	}
-	if strings.Contains(row, issued.Token) {
-		t.Error("the row holds the token")
+	s := newShared(t)
+	s.renew(t, s.signIn(t, s.ada()))
+	seen := queryOne[[]int64](t, s.db, `SELECT array_agg(e) FROM live_sessions`)
+	if len(seen) != 2 || seen[0] != 0 || seen[1] != 0 {
+		t.Errorf("the storage package sees the expiries %v, want 0 for both tokens", seen)
 	}
 }
 
-// ASVS 5.0, 7.2.3: tokens are 256 random bits, none twice.
-func TestTokensAreRandom(t *testing.T) {
+func TestShared_TableHoldsNoToken(t *testing.T) {
 	t.Parallel()
-	seen := map[string]bool{}
-	for range 10_000 {
-		token := newToken()
-		raw, err := base64.RawURLEncoding.DecodeString(token)
-		if err != nil || len(raw) != 32 || seen[token] {
-			t.Fatalf("the token %q is not new or not 32 bytes (%v)", token, err)
+	s := newShared(t)
+	first := s.signIn(t, s.ada())
+	second := s.renew(t, first)
+	rows := queryOne[string](t, s.db, `
+		SELECT string_agg(line, ' ')
+		FROM (SELECT sessions::text AS line FROM sessions
+		      UNION ALL SELECT replaced_tokens::text FROM replaced_tokens) AS lines`)
+	for _, token := range []string{first.Token, second.Token} {
+		if strings.Contains(rows, token) {
+			t.Error("a row holds a token")
 		}
-		seen[token] = true
 	}
 }
 
-// The storage package decides by the application's clock where a row has an expiry: it must never see one.
-func TestNoApplicationClockHasASay(t *testing.T) {
+func TestUse_TouchNeverRevivesSession(t *testing.T) {
 	t.Parallel()
-	s, _ := newSubject(t)
-	s.issue(t, s.ada(), "")
-	var e int64
-	if err := s.db.QueryRow(t.Context(), `SELECT e FROM live_sessions`).Scan(&e); err != nil || e != 0 {
-		t.Errorf("the storage package sees the expiry %d (%v), want 0", e, err)
+	for name, end := range map[string]func(t *testing.T, s sharedSubject, session Session){
+		"revoked (A-16)": func(t *testing.T, s sharedSubject, session Session) {
+			exec(t, s.db, `UPDATE sessions SET last_used_at = now() - interval '1 hour'`)
+			s.revoke(t, session, Ended{Reason: SignedOut})
+		},
+		"idle": func(t *testing.T, s sharedSubject, _ Session) {
+			exec(t, s.db, `UPDATE sessions SET last_used_at = now() - interval '25 hours'`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShared(t)
+			session := s.signIn(t, s.ada())
+			s.wantSession(t, session.Token, "signed in") // its use is to be written
+			end(t, s, session)
+			s.flush(t)
+			s.wantNone(t, session.Token, "ended before its use was written")
+		})
 	}
 }
 
-// The storage package alone cannot do this: a session that exists, and one that does not any more, if and only if the
-// transaction commits.
-func TestATransactionThatRollsBackIssuesAndReplacesNothing(t *testing.T) {
+func TestUse_IsWrittenOnceAMinute(t *testing.T) {
 	t.Parallel()
-	s, _ := newSubject(t)
-	old := s.issue(t, s.ada(), "")
-	var issued Session
-	rolledBack := errors.New("roll back")
-	err := s.inTx(t.Context(), func(tx pgx.Tx) (err error) {
-		if issued, err = IssueTx(t.Context(), tx, s, s.ada(), old.Token); err != nil {
-			return err
-		}
-		return rolledBack
-	})
-	if !errors.Is(err, rolledBack) {
-		t.Fatal(err)
-	}
-	s.wantNone(t, issued.Token, "rolled back")
-	s.wantSession(t, old.Token, "not replaced")
-}
-
-func TestAnEndedSessionStaysEndedWhateverWasStillUnderWay(t *testing.T) {
-	t.Parallel()
-	s, store := newSubject(t)
-	token := s.issue(t, s.ada(), "").Token
-	s.wantSession(t, token, "just issued") // leaves a touch to be written
-	exec(t, s.db, `UPDATE sessions SET last_seen_at = now() - interval '1 hour'`)
-	if err := s.end(t, token); err != nil {
-		t.Fatal(err)
-	}
-	store.flush(t.Context())
-	s.wantNone(t, token, "ended, then touched (A-16)")
-}
-
-func TestATouchNeverRevivesASession(t *testing.T) {
-	t.Parallel()
-	s, store := newSubject(t)
-	token := s.issue(t, s.ada(), "").Token
-	s.wantSession(t, token, "just issued") // leaves a touch to be written
-	exec(t, s.db, `UPDATE sessions SET last_seen_at = now() - interval '25 hours'`)
-	store.flush(t.Context())
-	s.wantNone(t, token, "idle before the touch was written")
-}
-
-func TestASessionIsTouchedAtMostOnceAMinute(t *testing.T) {
-	t.Parallel()
-	s, store := newSubject(t)
-	token := s.issue(t, s.ada(), "").Token
-	touched := func() bool {
+	s := newShared(t)
+	token := s.signIn(t, s.ada()).Token
+	isWritten := func() bool {
 		t.Helper()
 		s.wantSession(t, token, "in use")
-		var before, after string
-		if err := s.db.QueryRow(t.Context(), `SELECT xmin::text FROM sessions`).Scan(&before); err != nil {
-			t.Fatal(err)
-		}
-		store.flush(t.Context())
-		if err := s.db.QueryRow(t.Context(), `SELECT xmin::text FROM sessions`).Scan(&after); err != nil {
-			t.Fatal(err)
-		}
-		return before != after
+		before := queryOne[string](t, s.db, `SELECT xmin::text FROM sessions`)
+		s.flush(t)
+		return before != queryOne[string](t, s.db, `SELECT xmin::text FROM sessions`)
 	}
-	if touched() {
-		t.Error("a session seen just now was written")
+	if isWritten() {
+		t.Error("the use of a new session was written")
 	}
-	exec(t, s.db, `UPDATE sessions SET last_seen_at = now() - interval '61 seconds'`)
-	if !touched() {
-		t.Error("a session not seen for a minute was not written")
+	exec(t, s.db, `UPDATE sessions SET last_used_at = now() - interval '61 seconds'`)
+	if !isWritten() {
+		t.Error("a use after a minute was not written")
 	}
-	if touched() {
-		t.Error("it was written again at once")
+	if isWritten() {
+		t.Error("a use was written again at once")
 	}
 }
 
-func TestWhatWasSeenIsWrittenBeforeTheStoreStops(t *testing.T) {
+func TestUse_IsWrittenWhenRunEnds(t *testing.T) {
 	t.Parallel()
-	s, store := newSubject(t)
-	token := s.issue(t, s.ada(), "").Token
-	exec(t, s.db, `UPDATE sessions SET last_seen_at = now() - interval '1 hour'`)
+	s := newShared(t)
+	token := s.signIn(t, s.ada()).Token
+	exec(t, s.db, `UPDATE sessions SET last_used_at = now() - interval '1 hour'`)
 	s.wantSession(t, token, "in use")
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	store.Run(ctx)
-	var recent bool
-	if err := s.db.QueryRow(t.Context(), `SELECT last_seen_at > now() - interval '1 minute' FROM sessions`).Scan(&recent); err != nil || !recent {
-		t.Errorf("last_seen_at was not moved (%v)", err)
+	s.shared.Run(ctx)
+	if !queryOne[bool](t, s.db, `SELECT last_used_at > now() - interval '1 minute' FROM sessions`) {
+		t.Error("the use was not written")
 	}
 }
 
-func TestAStoreThatIsAwayIsNotNobody(t *testing.T) {
+// An index on last_used_at would have each touch write all indexes and leave a dead row in each.
+func TestUse_IsInNoIndex(t *testing.T) {
 	t.Parallel()
-	s, store := newSubject(t)
-	token := s.issue(t, s.ada(), "").Token
+	s := newShared(t)
+	indexes := queryOne[int](t, s.db, `
+		SELECT count(*)
+		FROM pg_index
+		WHERE indrelid = 'sessions'::regclass
+		  AND pg_get_indexdef(indexrelid) LIKE '%last_used_at%'`)
+	if indexes != 0 {
+		t.Errorf("%d indexes have last_used_at, want none", indexes)
+	}
+}
+
+func TestShared_UnavailableIsNotNone(t *testing.T) {
+	t.Parallel()
+	s := newShared(t)
+	session := s.signIn(t, s.ada())
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, read := s.Read(gone, token)
-	_, list := store.List(gone, s.ada().User.ID)
-	ended := s.inTx(t.Context(), func(tx pgx.Tx) error { return s.End(gone, tx, token) })
-	one := s.inTx(t.Context(), func(tx pgx.Tx) error {
-		_, _, err := store.EndOne(gone, tx, s.ada().User.ID, strings.Repeat("0", 32), Ended{})
-		return err
-	})
-	_, sweep := store.Sweep(gone)
-	issue := s.inTx(t.Context(), func(tx pgx.Tx) error {
-		_, err := IssueTx(gone, tx, s, s.ada(), "")
-		return err
-	})
-	for what, err := range map[string]error{
-		"reading": read, "ending": ended, "issuing": issue, "listing": list, "ending by id": one, "sweeping": sweep,
+
+	failed := map[string]error{}
+	_, failed["Read"] = s.Read(gone, session.Token)
+	_, failed["List"] = s.shared.List(gone, adaID)
+	_, failed["ListEnded"] = s.shared.ListEnded(gone, adaID)
+	_, failed["Owner"] = s.shared.Owner(gone, session.ID)
+	_, _, _, failed["FindByToken"] = s.shared.FindByToken(gone, s.db, session.Token)
+	_, failed["Sweep"] = s.shared.Sweep(gone)
+	for name, use := range map[string]func(tx pgx.Tx) error{
+		"Revoke": func(tx pgx.Tx) error {
+			_, _, err := s.shared.Revoke(gone, tx, adaID, session.ID, Ended{})
+			return err
+		},
+		"RevokeOthers": func(tx pgx.Tx) error {
+			_, err := s.shared.RevokeOthers(gone, tx, adaID, "", Ended{})
+			return err
+		},
+		"RevokeBatch": func(tx pgx.Tx) error {
+			_, err := s.shared.RevokeBatch(gone, tx, Ended{})
+			return err
+		},
+		"SetEmail": func(tx pgx.Tx) error {
+			return s.shared.SetEmail(gone, tx, adaID, session.ID, "lovelace@sana.example")
+		},
 	} {
+		failed[name] = s.inTx(t, func(_ context.Context, tx pgx.Tx) error { return use(tx) })
+	}
+
+	for name, err := range failed {
 		if !fault.Is(err, fault.Unavailable) || errors.Is(err, ErrNone) {
-			t.Errorf("%s: got %v, want unavailable", what, err)
+			t.Errorf("%s: got %v, want unavailable", name, err)
 		}
 	}
-	s.wantSession(t, token, "the store is back")
+	s.wantSession(t, session.Token, "available again")
 }
 
-func TestWhatTheStoreLogsIsNoToken(t *testing.T) {
+func TestShared_LogsNoKey(t *testing.T) {
 	t.Parallel()
-	store, _ := newShared(t)
+	s := newShared(t)
 	var log strings.Builder
-	store.log = slog.New(slog.NewTextHandler(&log, nil))
-	store.note(key{}, nil)
+	s.shared.log = slog.New(slog.NewTextHandler(&log, nil))
+	session := s.renew(t, s.signIn(t, s.ada()))
+	k := mustKey(session.Token)
+	s.shared.recordUse(k, session, nil)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	store.flush(gone)
-	if text := log.String(); !strings.Contains(text, "sessions in use were not noted") || strings.Contains(text, key{}.text()) {
+	s.shared.flush(gone)
+	s.shared.confirm(gone, k, &session)
+
+	text := log.String()
+	for _, want := range []string{"session use not recorded", "session token not confirmed"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the log says %q, want it to say %q", text, want)
+		}
+	}
+	if strings.Contains(text, k.text()) || strings.Contains(text, session.Token) {
 		t.Errorf("the log says %q", text)
 	}
 }
 
-func FuzzNothingButAnIssuedTokenLeadsAnywhere(f *testing.F) {
-	for _, seed := range []string{"", "x", strings.Repeat("A", 43), strings.Repeat("A", 44), strings.Repeat("_", 43), "AAAA=", "\x00\xff", newToken()} {
-		f.Add(seed)
+// A cached session records its use again only after a flush has written the last one. So the flush
+// must know it, although another read of the session, from the database, came between.
+func TestUse_UncachedReadKeepsCachedUse(t *testing.T) {
+	t.Parallel()
+	here, _, session := twoInstances(t)
+	for range 2 {
+		here.pass(2 * time.Minute)
+		here.wantSession(t, session.Token, "from the cache")
+		here.cache.lease.Store(nil)
+		here.wantSession(t, session.Token, "from the database")
+		if n := len(here.shared.inUse); n != 1 {
+			t.Errorf("%d uses are recorded, want 1", n)
+		}
+		here.flush(t)
+		here.hear(t)
+		if ago := here.now().Sub(lastUse(t, here.sharedSubject, session)); ago > time.Minute {
+			t.Errorf("the use was written %s ago", ago)
+		}
 	}
-	f.Fuzz(func(t *testing.T, token string) {
-		k, ok := tokenKey(token)
-		raw, err := base64.RawURLEncoding.DecodeString(token)
-		if wellFormed := err == nil && len(raw) == 32 && base64.RawURLEncoding.EncodeToString(raw) == token; ok != wellFormed {
-			t.Errorf("%q: accepted %v, well-formed %v", token, ok, wellFormed)
-		}
-		if key := k.text(); ok && (len(key) != 64 || strings.Contains(key, token)) {
-			t.Errorf("%q has the key %q", token, key)
-		}
-	})
+	here.pass(2 * time.Minute)
+	here.wantSession(t, session.Token, "from the cache")
+	if len(here.shared.inUse) != 1 {
+		t.Error("the cached session does not record its use any more")
+	}
 }
 
-func FuzzAUserAgentIsStoredPrintable(f *testing.F) {
-	for _, seed := range []string{"", "Mozilla/5.0", "\x00\xff\xfe", strings.Repeat("ü", 300), "a\r\nb\x1b[31m"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, agent string) {
-		got := printable(agent, 256)
-		if len(got) > 256 || strings.ContainsAny(got, "\x00\r\n\x1b") || got != strings.ToValidUTF8(got, "") || printable(got, 256) != got {
-			t.Errorf("%q becomes %q", agent, got)
-		}
-	})
+func lastUse(t *testing.T, s sharedSubject, session Session) time.Time {
+	t.Helper()
+	return queryOne[time.Time](t, s.db,
+		`SELECT last_used_at FROM sessions WHERE id = $1::uuid`, session.ID)
 }

@@ -8,17 +8,17 @@ import (
 	"sana/backend/postgres"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // sweepBatch is how many rows one statement of the sweep takes.
 const sweepBatch = 1000
 
-// endingsAge is how long it is kept that a session has ended, for the other instances to hear.
-const endingsAge = 5 * time.Minute
+// revocationAge is how long entries of the revocation log stay at least.
+const revocationAge = 5 * time.Minute
 
-// Sweep removes sessions that have expired, keeping why, reasons that are too old to be told, and endings that everybody
-// has heard, in batches. Any number of instances may sweep at once. It returns how many sessions went.
+// Sweep deletes, in batches, expired sessions, storing the reason, and old reasons, replaced tokens
+// and entries of the revocation log. Any number of instances may sweep at once. It returns how many
+// sessions it deleted.
 func (s *Shared) Sweep(ctx context.Context) (removed int, err error) {
 	for after, more := int64(0), true; more; {
 		var n int
@@ -27,14 +27,20 @@ func (s *Shared) Sweep(ctx context.Context) (removed int, err error) {
 			return removed, err
 		}
 	}
-	return removed, errors.Join(s.sweepReasons(ctx), s.sweepEndings(ctx))
+	return removed, errors.Join(s.sweepReasons(ctx), s.sweepReplaced(ctx), s.sweepLog(ctx))
 }
 
-// sweepDue looks at sessions whose sweep_at has come, the earliest first. What has expired goes; what was used since is
-// looked at again when it may have expired next: once in its idle timeout, where an index by last use would cost more with
-// every touch. A row that is being touched is left for the next sweep. after is where the last batch ended: entries of
-// what is gone stay in the index until a vacuum, and are not to be passed again and again.
-func (s *Shared) sweepDue(ctx context.Context, after int64) (removed int, last int64, more bool, err error) {
+// sweepDue looks at sessions whose sweep_at has passed, the earliest first. It deletes the expired
+// ones. Those that were used since get a new sweep_at: the moment when they may expire next. So
+// each session is looked at once in its idle timeout, while an index on its last use would cost
+// more with every touch. Rows that are locked, because they are being touched, are left to the next
+// sweep.
+//
+// after is the sweep_at at which the previous batch ended: index entries of deleted rows stay until
+// a vacuum and must not be read by every batch.
+func (s *Shared) sweepDue(
+	ctx context.Context, after int64,
+) (removed int, last int64, more bool, err error) {
 	err = s.db.QueryRow(ctx, `
 		WITH due AS (
 		    SELECT k, sweep_at
@@ -49,13 +55,14 @@ func (s *Shared) sweepDue(ctx context.Context, after int64) (removed int, last i
 		    USING due
 		    WHERE sessions.k = due.k
 		      AND NOT `+isLive+`
-		    RETURNING sessions.k, sessions.id, user_id, e, idle_seconds, last_seen_at
-		), noted AS (
+		    RETURNING sessions.k, sessions.id, user_id, e, idle_seconds, last_used_at
+		), reasons AS (
 		    INSERT INTO ended_sessions (k, id, user_id, reason, ended_at)
 		    SELECT k, id, user_id, `+expiredFor+`, `+expiredAt+`
 		    FROM gone
-		    WHERE user_id IS NOT NULL
-		), later AS (
+		), erased AS (
+		    `+string(EraseReplaced)+`
+		), postponed AS (
 		    UPDATE sessions
 		    SET sweep_at = ceil(extract(epoch FROM `+expiredAt+`))::bigint
 		    FROM due
@@ -69,48 +76,67 @@ func (s *Shared) sweepDue(ctx context.Context, after int64) (removed int, last i
 }
 
 func (s *Shared) sweepReasons(ctx context.Context) error {
-	for n := int64(sweepBatch); n == sweepBatch; {
-		tag, err := s.db.Exec(ctx, `
-			DELETE FROM ended_sessions
-			WHERE k IN (
-			    SELECT k
-			    FROM ended_sessions
-			    WHERE ended_at < now() - @age::interval
-			    ORDER BY ended_at
-			    LIMIT @batch
-			    FOR UPDATE SKIP LOCKED)`,
-			pgx.NamedArgs{"age": reasonAge, "batch": sweepBatch})
-		if err != nil {
-			return postgres.Error("sweep reasons", err)
-		}
-		n = tag.RowsAffected()
-	}
-	return nil
+	return s.deleteBatches(ctx, "sweep ended sessions", `
+		DELETE FROM ended_sessions
+		WHERE k IN (
+		    SELECT k
+		    FROM ended_sessions
+		    WHERE ended_at < now() - @age::interval
+		    ORDER BY ended_at
+		    LIMIT @batch
+		    FOR UPDATE SKIP LOCKED)`)
 }
 
-// sweepEndings removes from the log of endings what had been there at the sweep before the last one. No clock decides what
-// that is: it is what transactions wrote that had ended then. How far the log is swept is written down first, so that an
-// instance that has not heard of what goes knows that it has missed something.
-func (s *Shared) sweepEndings(ctx context.Context) error {
+// sweepReplaced keeps a token of a valid session whose new token was not presented yet: it still is
+// the session as it was.
+func (s *Shared) sweepReplaced(ctx context.Context) error {
+	return s.deleteBatches(ctx, "sweep replaced tokens", `
+		DELETE FROM replaced_tokens
+		WHERE k IN (
+		    SELECT k
+		    FROM replaced_tokens AS replaced
+		    WHERE replaced_at < now() - @age::interval
+		      AND (presented_at IS NOT NULL
+		           OR NOT EXISTS (SELECT FROM sessions WHERE sessions.id = replaced.id))
+		    ORDER BY replaced_at
+		    LIMIT @batch
+		    FOR UPDATE SKIP LOCKED)`)
+}
+
+// sweepLog deletes the entries of the revocation log that were there two sweeps ago. No clock
+// decides which: they are the entries of transactions that had ended at that time. The mark up to
+// which the log is swept is moved first, so that an instance that has not read these entries can
+// tell that it missed some.
+func (s *Shared) sweepLog(ctx context.Context) error {
 	_, err := s.db.Exec(ctx, `
-		UPDATE session_endings_swept
+		UPDATE session_revocations_swept
 		SET swept = next,
 		    next = pg_snapshot_xmin(pg_current_snapshot()),
 		    next_at = now()
 		WHERE next_at < now() - @age::interval`,
-		pgx.NamedArgs{"age": endingsAge})
-	for n := int64(sweepBatch); err == nil && n == sweepBatch; {
-		var tag pgconn.CommandTag
-		tag, err = s.db.Exec(ctx, `
-			DELETE FROM session_endings
-			WHERE ctid IN (
-			    SELECT ctid
-			    FROM session_endings
-			    WHERE tx < (SELECT swept FROM session_endings_swept)
-			    LIMIT @batch
-			    FOR UPDATE SKIP LOCKED)`,
-			pgx.NamedArgs{"batch": sweepBatch})
+		pgx.NamedArgs{"age": revocationAge})
+	if err != nil {
+		return postgres.Error("sweep revocation log", err)
+	}
+	return s.deleteBatches(ctx, "sweep revocation log", `
+		DELETE FROM session_revocations
+		WHERE ctid IN (
+		    SELECT ctid
+		    FROM session_revocations
+		    WHERE tx < (SELECT swept FROM session_revocations_swept)
+		    LIMIT @batch
+		    FOR UPDATE SKIP LOCKED)`)
+}
+
+// deleteBatches repeats a DELETE of at most @batch rows until it finds fewer. @age is reasonAge.
+func (s *Shared) deleteBatches(ctx context.Context, operation, sql string) error {
+	args := pgx.NamedArgs{"age": reasonAge, "batch": sweepBatch}
+	for n := int64(sweepBatch); n == sweepBatch; {
+		tag, err := s.db.Exec(ctx, sql, args)
+		if err != nil {
+			return postgres.Error(operation, err)
+		}
 		n = tag.RowsAffected()
 	}
-	return postgres.Error("sweep endings", err)
+	return nil
 }

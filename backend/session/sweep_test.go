@@ -1,117 +1,97 @@
 package session
 
 import (
-	"errors"
 	"sync"
 	"testing"
 	"time"
 )
 
-func TestTheReasonIsKeptForAWeekAlsoOfWhatWasSwept(t *testing.T) {
+func TestSweep_KeepsReasonsForAWeek(t *testing.T) {
 	t.Parallel()
-	s, store := newSubject(t)
-	idle, aged, ended := s.issue(t, s.ada(), ""), s.issue(t, s.ada(), ""), s.issue(t, s.ada(), "")
-	waiting := s.issue(t, Session{Pending: s.pending()}, "")
-	living := s.issue(t, s.ada(), "")
-	exec(t, s.db, `UPDATE sessions SET last_seen_at = now() - interval '25 hours' WHERE id = $1::uuid`, idle.ID)
-	exec(t, s.db, `UPDATE sessions SET e = extract(epoch FROM now())::bigint - 3600 WHERE id = $1::uuid OR user_id IS NULL`, aged.ID)
+	s := newShared(t)
+	idle, aged, ended := s.signIn(t, s.ada()), s.signIn(t, s.ada()), s.signIn(t, s.ada())
+	valid := s.signIn(t, s.ada())
+	s.setLastUse(t, idle, 25*time.Hour)
+	exec(t, s.db, `
+		UPDATE sessions
+		SET e = extract(epoch FROM now())::bigint - 3600
+		WHERE id = $1::uuid`, aged.ID)
 	exec(t, s.db, `UPDATE sessions SET sweep_at = 0`)
-	for _, session := range []Session{ended, idle, aged} { // what has ended before keeps its own reason
-		if err := s.end(t, session.Token); err != nil {
-			t.Fatal(err)
-		}
+	for _, session := range []Session{ended, idle, aged} { // what has expired keeps its own reason
+		s.revoke(t, session, Ended{Reason: SignedOut})
 	}
 	want := func(when string) {
 		t.Helper()
 		s.wantEnded(t, idle.Token, Ended{Reason: Idle, At: s.now().Add(-time.Hour)}, when)
 		s.wantEnded(t, aged.Token, Ended{Reason: MaxAge, At: s.now().Add(-time.Hour)}, when)
 		s.wantEnded(t, ended.Token, Ended{Reason: SignedOut, At: s.now()}, when)
-		s.wantNone(t, waiting.Token, when)
-		s.wantSession(t, living.Token, when)
+		s.wantSession(t, valid.Token, when)
 	}
+
 	want("before the sweep")
-	if n, err := store.Sweep(t.Context()); n != 3 || err != nil {
-		t.Errorf("swept %d (%v), want 3", n, err)
+	if n, err := s.shared.Sweep(t.Context()); n != 2 || err != nil {
+		t.Errorf("swept %d (%v), want 2", n, err)
 	}
 	want("after the sweep")
-	var rows int
-	if err := s.db.QueryRow(t.Context(), `SELECT count(*) FROM sessions`).Scan(&rows); err != nil || rows != 1 {
-		t.Errorf("%d sessions are left (%v), want the living one", rows, err)
+	if rows := queryOne[int](t, s.db, `SELECT count(*) FROM sessions`); rows != 1 {
+		t.Errorf("%d sessions are left, want the valid one", rows)
 	}
+
 	exec(t, s.db, `UPDATE ended_sessions SET ended_at = ended_at - interval '7 days'`)
 	for _, session := range []Session{idle, aged, ended} {
-		_, err := s.Read(t.Context(), session.Token)
-		if told, ok := errors.AsType[*Ended](err); !errors.Is(err, ErrNone) || ok {
-			t.Errorf("after a week: got %v (%v), want ErrNone without a reason", err, told)
-		}
+		s.wantNoReason(t, session.Token, "after a week")
 	}
-	if _, err := store.Sweep(t.Context()); err != nil {
+	if _, err := s.shared.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.db.QueryRow(t.Context(), `SELECT count(*) FROM ended_sessions`).Scan(&rows); err != nil || rows != 0 {
-		t.Errorf("%d reasons are left (%v), want none", rows, err)
+	if rows := queryOne[int](t, s.db, `SELECT count(*) FROM ended_sessions`); rows != 0 {
+		t.Errorf("%d reasons are left, want none", rows)
 	}
 }
 
-// What was used is looked at once in its idle timeout, and not at every sweep; what will have expired is looked at in time.
-func TestTheSweepLooksAtASessionWhenItMayHaveExpiredAndNoEarlier(t *testing.T) {
+// A used session is looked at once in its idle timeout, and an expired one in time.
+func TestSweep_LooksWhenASessionMayHaveExpired(t *testing.T) {
 	t.Parallel()
-	s, store := newSubject(t)
-	token := s.issue(t, s.ada(), "").Token
+	s := newShared(t)
+	token := s.signIn(t, s.ada()).Token
 	want := func(when string) {
 		t.Helper()
 		s.wantSession(t, token, when)
-		var seconds int
-		err := s.db.QueryRow(t.Context(), `SELECT sweep_at - ceil(extract(epoch FROM `+expiredAt+`))::bigint FROM sessions`).Scan(&seconds)
-		if err != nil || seconds != 0 {
-			t.Errorf("%s: the sweep looks at it %d seconds after it may have expired (%v), want 0", when, seconds, err)
+		seconds := queryOne[int](t, s.db,
+			`SELECT sweep_at - ceil(extract(epoch FROM `+expiredAt+`))::bigint FROM sessions`)
+		if seconds != 0 {
+			t.Errorf("%s: the sweep is %d seconds after it may have expired, want 0", when, seconds)
 		}
 	}
-	want("issued")
+	want("signed in")
 	for when, change := range map[string]string{
-		"issued by the release before": `sweep_at = 0`,
-		"used since":                   `sweep_at = extract(epoch FROM now())::bigint - 1, last_seen_at = now() - interval '1 hour'`,
-		"about to be too old":          `sweep_at = 0, e = extract(epoch FROM now())::bigint + 60`,
+		"used since":              `sweep_at = 0, last_used_at = now() - interval '1 hour'`,
+		"close to its end by age": `sweep_at = 0, e = extract(epoch FROM now())::bigint + 60`,
 	} {
 		exec(t, s.db, `UPDATE sessions SET `+change)
-		if _, err := store.Sweep(t.Context()); err != nil {
+		if _, err := s.shared.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		want(when)
 	}
 }
 
-// An index on it would make every touch write all indexes, and leave a dead row in each.
-func TestNoIndexHasWhatATouchWrites(t *testing.T) {
+func TestSweep_TwoGoThroughEveryBatch(t *testing.T) {
 	t.Parallel()
-	s, _ := newSubject(t)
-	var indexes int
-	err := s.db.QueryRow(t.Context(), `
-		SELECT count(*)
-		FROM pg_index
-		WHERE indrelid = 'sessions'::regclass
-		  AND pg_get_indexdef(indexrelid) LIKE '%last_seen_at%'`).Scan(&indexes)
-	if err != nil || indexes != 0 {
-		t.Errorf("%d indexes have last_seen_at (%v), want none", indexes, err)
-	}
-}
-
-func TestTheSweepGoesThroughEveryPageAndTwoDoNoHarm(t *testing.T) {
-	t.Parallel()
-	s, store := newSubject(t)
-	const dead, living = 2500, 700
+	s := newShared(t)
+	const expired, valid = 2500, 700
 	exec(t, s.db, `
-		INSERT INTO sessions (k, v, e, idle_seconds)
-		SELECT encode(sha256(n::text::bytea), 'hex'),
-		       convert_to(format('{"id": "%s", "user": {"id": "98e35920-c49e-4131-afc6-ed01d92e7e17"}}', md5(n::text)), 'UTF8'),
-		       extract(epoch FROM now())::bigint + CASE WHEN n <= $1 THEN -10 ELSE 1000 END,
-		       1000
-		FROM generate_series(1, $2) AS n`, dead, dead+living)
+		INSERT INTO sessions (k, v, e, id, user_id, idle_seconds, sweep_at)
+		SELECT encode(sha256(n::text::bytea), 'hex'), '{}', e, md5(n::text)::uuid, $3::uuid, 1000, e
+		FROM generate_series(1, $2) AS n,
+		     LATERAL (SELECT CASE WHEN n <= $1 THEN -10 ELSE 1000 END AS seconds) AS age,
+		     LATERAL (SELECT extract(epoch FROM now())::bigint + age.seconds AS e) AS expiry`,
+		expired, expired+valid, adaID)
 	var wait sync.WaitGroup
 	swept := make([]int, 2)
 	for i := range swept {
 		wait.Go(func() {
-			n, err := store.Sweep(t.Context())
+			n, err := s.shared.Sweep(t.Context())
 			if err != nil {
 				t.Error(err)
 			}
@@ -119,12 +99,63 @@ func TestTheSweepGoesThroughEveryPageAndTwoDoNoHarm(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if _, err := store.Sweep(t.Context()); err != nil { // what one had locked the other one left alone
+	if _, err := s.shared.Sweep(t.Context()); err != nil { // each left what the other had locked
 		t.Fatal(err)
 	}
-	var left, reasons int
-	err := s.db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM ended_sessions)`).Scan(&left, &reasons)
-	if err != nil || left != living || reasons != dead {
-		t.Errorf("%d sessions and %d reasons are left (%v), want %d and %d; swept %v", left, reasons, err, living, dead, swept)
+	left := queryOne[int](t, s.db, `SELECT count(*) FROM sessions`)
+	reasons := queryOne[int](t, s.db, `SELECT count(*) FROM ended_sessions`)
+	if left != valid || reasons != expired {
+		t.Errorf("%d sessions and %d reasons are left, want %d and %d; swept %v",
+			left, reasons, valid, expired, swept)
 	}
+}
+
+func TestSweep_KeepsReplacedTokensThatAreNeeded(t *testing.T) {
+	t.Parallel()
+	s := newShared(t)
+	const week = 7 * 24 * time.Hour
+	replaced := func(replacedAgo time.Duration, isPresented, hasSession bool) Session {
+		t.Helper()
+		first := s.signIn(t, s.ada())
+		second := s.renew(t, first)
+		exec(t, s.db, `
+			UPDATE replaced_tokens SET replaced_at = now() - $2::interval WHERE id = $1::uuid`,
+			first.ID, replacedAgo)
+		if isPresented {
+			s.wantSession(t, second.Token, "presented")
+		}
+		if !hasSession {
+			s.revoke(t, second, Ended{Reason: SignedOut})
+		}
+		return first
+	}
+	kept := map[string]Session{
+		"new, presented":                 replaced(week-time.Minute, true, true),
+		"new, of a revoked session":      replaced(week-time.Minute, true, false),
+		"old, the new one not presented": replaced(week+time.Minute, false, true),
+	}
+	gone := map[string]Session{
+		"old, presented":            replaced(week+time.Minute, true, true),
+		"old, of a revoked session": replaced(week+time.Minute, false, false),
+	}
+	if _, err := s.shared.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	has := func(session Session) bool {
+		return queryOne[bool](t, s.db, `SELECT EXISTS (SELECT FROM replaced_tokens WHERE k = $1)`,
+			mustKey(session.Token).text())
+	}
+	for name, session := range kept {
+		if !has(session) {
+			t.Errorf("%s: it is gone", name)
+		}
+	}
+	for name, session := range gone {
+		if has(session) {
+			t.Errorf("%s: it is still there", name)
+		}
+	}
+	session := kept["old, the new one not presented"]
+	s.wantSame(t, session, "replaced a week ago, the new token not presented")
 }

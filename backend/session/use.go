@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/hex"
 	"maps"
 	"slices"
 	"sync"
@@ -13,30 +14,58 @@ import (
 )
 
 const (
-	// flushInterval is how often it is written which sessions are in use.
+	// flushInterval is how often recorded uses are written.
 	flushInterval = 15 * time.Second
-	// flushBatch is how many sessions one statement touches at most.
+	// flushBatch is how many sessions one statement writes at most.
 	flushBatch = 5000
 )
 
-// note has a session written as seen with the next flush. c is its copy in the cache, nil if there is none.
-func (s *Shared) note(k key, c *Copy) {
-	s.mu.Lock()
-	s.seen[k] = c
-	s.mu.Unlock()
+// publicID is a session's ID before encoding.
+type publicID [16]byte
+
+// use is that a session was used since the last flush.
+type use struct {
+	key    key            // that it was read by
+	cached *CachedSession // nil if it was read from the database
 }
 
-// Run keeps the store until ctx ends: it writes back which sessions are in use, once more at the end, and lets the cache
-// hear of endings. Without it the cache is not used.
-func (s *Shared) Run(ctx context.Context) {
-	var hearing sync.WaitGroup
-	defer hearing.Wait()
-	if s.follower != nil {
-		if s.follower.listen {
-			hearing.Go(func() { s.hint(ctx) })
-		}
-		hearing.Go(func() { s.follower.run(ctx) })
+// recordUse has the next flush write that a session was used. Uses are recorded by id: a read by a
+// replaced token is a use of the session. A cached session is not displaced by an uncached read,
+// because only a flush makes it record its use again.
+func (s *Shared) recordUse(k key, session Session, cached *CachedSession) {
+	var used publicID
+	if len(session.ID) != 2*len(used) {
+		return // not one of NewID's
 	}
+	if _, err := hex.Decode(used[:], []byte(session.ID)); err != nil {
+		return
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.inUse[used]; ok && cached == nil {
+		return
+	}
+	s.inUse[used] = use{key: k, cached: cached}
+}
+
+// recordCachedUse is recordUse for the cache.
+func (s *Shared) recordCachedUse(k key, cached *CachedSession) {
+	s.recordUse(k, cached.session, cached)
+}
+
+// Run writes the uses of sessions every few seconds, and once more when ctx ends; then it returns.
+// It also follows the revocation log for the cache.
+func (s *Shared) Run(ctx context.Context) {
+	var following sync.WaitGroup
+	defer following.Wait()
+	if s.listener != nil {
+		if s.listener.listen { // otherwise no instance listens
+			following.Go(func() { s.notify(ctx) })
+		}
+		following.Go(func() { s.listener.run(ctx) })
+	}
+
 	tick := time.NewTicker(flushInterval)
 	defer tick.Stop()
 	for {
@@ -52,82 +81,96 @@ func (s *Shared) Run(ctx context.Context) {
 	}
 }
 
-// flush moves last_seen_at of what is in use.
+// flush writes the recorded uses.
 func (s *Shared) flush(ctx context.Context) {
 	s.mu.Lock()
-	seen := s.seen
-	s.seen = map[key]*Copy{}
+	uses := s.inUse
+	s.inUse = map[publicID]use{}
 	s.mu.Unlock()
-	for batch := range slices.Chunk(slices.Collect(maps.Keys(seen)), flushBatch) {
-		if err := s.touch(ctx, batch, seen); err != nil {
-			s.log.WarnContext(ctx, "sessions in use were not noted", "sessions", len(batch), "error", err)
+
+	for batch := range slices.Chunk(slices.Collect(maps.Keys(uses)), flushBatch) {
+		if err := s.touch(ctx, batch, uses); err != nil {
+			s.log.WarnContext(ctx, "session use not recorded", "sessions", len(batch), "error", err)
 		}
 	}
-	for _, c := range seen {
-		if c != nil {
-			c.noted.Store(false)
+	for _, u := range uses {
+		if u.cached != nil {
+			u.cached.usePending.Store(false)
 		}
 	}
 }
 
-// isDue is whether it is to be written that a living session is in use: at most once in seenInterval.
-const isDue = `last_seen_at < now() - least(@interval::interval, make_interval(secs => idle_seconds / 4.0))`
+// isDue is the condition that the use of a valid session is to be written: once in useInterval.
+const isDue = `last_used_at < now() - least(@interval::interval,
+	make_interval(secs => idle_seconds / 4.0))`
 
-// touchLiving moves last_seen_at of living sessions that are in use.
-const touchLiving = `
-		UPDATE sessions
-		SET last_seen_at = now()
-		WHERE k = ANY(@keys)
-		  AND ` + isDue + `
-		  AND ` + isLive
+// touchLive moves last_used_at of valid sessions. It only updates rows that are valid, so it cannot
+// bring back a session that was revoked or has expired.
+const touchLive = `
+	UPDATE sessions
+	SET last_used_at = now()
+	WHERE id = ANY(@ids::uuid[])
+	  AND ` + isDue + `
+	  AND ` + isLive
 
-// touch is an UPDATE of living rows only, so that it can never bring back a session that was ended or has expired
-// meanwhile. A copy lives on as the database confirms; what it does not know any more is forgotten, and so is what another
-// instance touched at the same moment.
-func (s *Shared) touch(ctx context.Context, keys []key, seen map[key]*Copy) error {
+// touchCached is touchLive that also tells how long each session stays valid, so that cached ones
+// can be kept. It has no join: without statistics of the ids that would be a nested loop.
+const touchCached = `
+	WITH touched AS (` + touchLive + `
+	    RETURNING id, k, idle_seconds
+	)
+	SELECT id, k, idle_seconds, 0::float8
+	FROM touched
+	UNION ALL
+	SELECT id, k, idle_seconds, ` + unusedFor + `
+	FROM sessions
+	WHERE id = ANY(@ids::uuid[])
+	  AND NOT ` + isDue + `
+	  AND ` + isLive
+
+// touch writes that sessions were used. With a cache it extends the cached sessions that the
+// database confirms and evicts the others. A session that another instance touches at the same
+// moment may be among those; it is cached again by the next read.
+func (s *Shared) touch(ctx context.Context, ids []publicID, uses map[publicID]use) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	living := make(map[string]key, len(keys))
-	for _, k := range keys {
-		living[k.text()] = k
-	}
-	args := pgx.NamedArgs{"keys": slices.Collect(maps.Keys(living)), "interval": maxSeenInterval}
+	args := pgx.NamedArgs{"ids": ids, "interval": maxUseInterval}
 	if s.cache == nil {
-		_, err := s.db.Exec(ctx, touchLiving, args)
-		return postgres.Error("note sessions in use", err)
+		_, err := s.db.Exec(ctx, touchLive, args)
+		return postgres.Error("record session use", err)
 	}
-	began := s.cache.now()
-	// No join: without statistics of the keys it would be a loop within a loop.
-	rows, err := s.db.Query(ctx, `
-		WITH touched AS (`+touchLiving+`
-		    RETURNING k, idle_seconds
-		)
-		SELECT k, idle_seconds, 0::float8
-		FROM touched
-		UNION ALL
-		SELECT k, idle_seconds, `+unusedFor+`
-		FROM sessions
-		WHERE k = ANY(@keys)
-		  AND NOT `+isDue+`
-		  AND `+isLive, args)
+
+	sent := s.cache.now()
+	rows, err := s.db.Query(ctx, touchCached, args)
 	if err != nil {
-		return postgres.Error("note sessions in use", err)
+		return postgres.Error("record session use", err)
 	}
-	var text string
+
+	missing := make(map[publicID]key, len(ids))
+	for _, used := range ids {
+		missing[used] = uses[used].key
+	}
+	var row publicID
+	var k string
 	var idle, unused float64
-	_, err = pgx.ForEachRow(rows, []any{&text, &idle, &unused}, func() error {
-		if c := seen[living[text]]; c != nil {
-			c.touched(s.cache.elapsed(began), left{idle: seconds(idle - unused), unused: seconds(unused)})
+	_, err = pgx.ForEachRow(rows, []any{&row, &k, &idle, &unused}, func() error {
+		u := uses[row]
+		if k != u.key.text() { // read by a token that was replaced
+			return nil
 		}
-		delete(living, text)
+		if u.cached != nil {
+			left := timeLeft{idle: seconds(idle - unused), unused: seconds(unused)}
+			u.cached.extend(s.cache.elapsed(sent), left)
+		}
+		delete(missing, row)
 		return nil
 	})
 	if err != nil {
-		return postgres.Error("note sessions in use", err)
+		return postgres.Error("record session use", err)
 	}
-	s.cache.forget(slices.Collect(maps.Values(living))...)
+	s.cache.evict(0, slices.Collect(maps.Values(missing))...)
 	return nil
 }
 
-// seconds of the database as a duration.
+// seconds converts the database's seconds.
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }

@@ -1,0 +1,85 @@
+package session
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// CachedSession is a session in the cache. Its content never changes, and all readers share it.
+//
+// The fields that every read uses come first, so that a processor loads them together.
+type CachedSession struct {
+	Memo       Memo
+	expires    time.Duration // absolute timeout, no later than by the database's clock
+	idleAt     atomic.Int64  // a time.Duration: idle timeout, no later than by the database's clock
+	recordFrom atomic.Int64  // a time.Duration: from then on a use is to be recorded
+	usePending atomic.Bool   // a use was recorded and is not written yet
+	session    Session
+}
+
+// Session returns the session without its Token.
+func (c *CachedSession) Session() Session { return c.session }
+
+func (c *CachedSession) isExpired(moment time.Duration) bool {
+	return moment >= c.expires || int64(moment) >= c.idleAt.Load()
+}
+
+// mustRecordUse returns true once when a use is to be recorded, until that was written.
+func (c *CachedSession) mustRecordUse(moment time.Duration) bool {
+	return int64(moment) >= c.recordFrom.Load() && c.usePending.CompareAndSwap(false, true)
+}
+
+// timeLeft is what the database says about the time of a session.
+type timeLeft struct {
+	age    time.Duration // until its absolute timeout
+	idle   time.Duration // until its idle timeout
+	unused time.Duration // since its use was last written
+}
+
+// extend moves the idle timeout to what a statement said that was sent at a moment.
+func (c *CachedSession) extend(moment time.Duration, left timeLeft) {
+	c.idleAt.Store(int64(moment + left.idle))
+	c.recordFrom.Store(int64(moment + useInterval(left.idle+left.unused) - left.unused))
+}
+
+// What a cached session takes without its texts, and what its Memo may take. The first was measured
+// and includes the cache's own entry.
+const (
+	sessionBytes = 424
+	maxMemo      = 288
+)
+
+// weight returns the session's size in bytes.
+func (c *CachedSession) weight() uint32 {
+	s := c.session
+	texts := len(s.ID) + len(s.User.ID) + len(s.User.Email) +
+		len(s.UserAgent) + len(s.Platform) + len(s.IP) + len(s.Seed)
+	return uint32(sessionBytes + maxMemo + texts)
+}
+
+// Memo caches bytes that a caller derived from a session, such as an encoded answer. It is dropped
+// with the cached session.
+type Memo struct{ stored atomic.Pointer[memoContent] }
+
+type memoContent struct {
+	length int
+	bytes  [maxMemo]byte
+}
+
+// Load returns the stored content, nil if there is none. The caller must not change it.
+func (m *Memo) Load() []byte {
+	if stored := m.stored.Load(); stored != nil {
+		return stored.bytes[:stored.length]
+	}
+	return nil
+}
+
+// Store stores a copy of content, unless that is longer than maxMemo.
+func (m *Memo) Store(content []byte) {
+	if len(content) > maxMemo {
+		return
+	}
+	stored := &memoContent{}
+	stored.length = copy(stored.bytes[:], content)
+	m.stored.Store(stored)
+}

@@ -1,0 +1,163 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"sana/backend/postgres"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// revokeBatch is how many sessions RevokeBatch revokes at most.
+const revokeBatch = 1000
+
+// Revoke revokes a session of a user by its public id, as part of tx. All tokens of the session end
+// with it. found is false if the user has no valid session with this id.
+func (s *Shared) Revoke(
+	ctx context.Context, tx pgx.Tx, userID, id string, why Ended,
+) (revoked Session, found bool, err error) {
+	if !idPattern.MatchString(id) {
+		return Session{}, false, nil
+	}
+	list, err := s.revoke(ctx, tx, `id = @id::uuid AND user_id = @user`,
+		pgx.NamedArgs{"id": id, "user": userID}, why)
+	if err != nil || len(list) == 0 {
+		return Session{}, false, err
+	}
+	return list[0], true, nil
+}
+
+// RevokeOthers revokes all sessions of a user, as part of tx, except the one with the public id
+// exceptID; "" excepts none. It returns them. It misses no session that is being created if tx
+// holds the lock on the user's row, as a sign-in does.
+func (s *Shared) RevokeOthers(
+	ctx context.Context, tx pgx.Tx, userID, exceptID string, why Ended,
+) ([]Session, error) {
+	return s.revoke(ctx, tx,
+		`user_id = @user AND (@except = '' OR id IS DISTINCT FROM nullif(@except, '')::uuid)`,
+		pgx.NamedArgs{"user": userID, "except": exceptID}, why)
+}
+
+// RevokeBatch revokes some sessions of all users, as part of tx, and returns them. To revoke all,
+// the caller repeats it, each time in a transaction of its own, until it returns none. That last
+// call has every instance drop its whole cache, including sessions whose rows were removed without
+// a trigger, for example by a restore.
+func (s *Shared) RevokeBatch(ctx context.Context, tx pgx.Tx, why Ended) ([]Session, error) {
+	list, err := s.revoke(ctx, tx,
+		`k IN (SELECT k FROM sessions WHERE `+isLive+` LIMIT @batch)`,
+		pgx.NamedArgs{"batch": revokeBatch}, why)
+	if err != nil || len(list) > 0 {
+		return list, err
+	}
+
+	if _, err := tx.Exec(ctx, `INSERT INTO session_revocations (k) VALUES (NULL)`); err != nil {
+		return nil, postgres.Error("revoke all sessions", err)
+	}
+	postgres.AfterCommit(tx, s.Announce)
+	return nil, nil
+}
+
+// revoke deletes the valid sessions of a condition and stores the reason, in one statement.
+func (s *Shared) revoke(
+	ctx context.Context, tx pgx.Tx, condition string, args pgx.NamedArgs, why Ended,
+) ([]Session, error) {
+	args["reason"], args["by"] = why.Reason, why.By
+	var keys []string
+	var values [][]byte
+	err := tx.QueryRow(ctx, `
+		WITH gone AS (
+		    DELETE FROM sessions
+		    WHERE `+condition+`
+		      AND `+isLive+`
+		    RETURNING k, id, user_id, v
+		), reasons AS (
+		    INSERT INTO ended_sessions (k, id, user_id, reason, ended_by)
+		    SELECT k, id, user_id, @reason, @by
+		    FROM gone
+		), erased AS (
+		    `+string(EraseReplaced)+`
+		)
+		SELECT array_agg(k ORDER BY k),
+		       array_agg(v ORDER BY k)
+		FROM gone`, args).Scan(&keys, &values)
+	if err != nil {
+		return nil, postgres.Error("revoke session", err)
+	}
+
+	if len(keys) > 0 {
+		s.Evict(keys...)
+		postgres.AfterCommit(tx, s.Announce)
+	}
+	var list []Session
+	for _, value := range values {
+		session, err := decode(value)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, session)
+	}
+	return list, nil
+}
+
+// FindByToken returns the public id and the user of the valid session to which a token belongs: its
+// current token or a replaced one, however long ago it was replaced. A replaced token can always
+// end its session.
+func (s *Shared) FindByToken(
+	ctx context.Context, db postgres.Querier, token string,
+) (id, userID string, found bool, err error) {
+	k, ok := Key(token)
+	if !ok {
+		return "", "", false, nil
+	}
+	err = db.QueryRow(ctx, `
+		SELECT replace(id::text, '-', ''), user_id::text
+		FROM sessions
+		WHERE id IN (
+		    SELECT id FROM sessions WHERE k = @key
+		    UNION ALL
+		    SELECT id FROM replaced_tokens WHERE k = @key)
+		  AND `+isLive, pgx.NamedArgs{"key": k}).Scan(&id, &userID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", "", false, nil
+	}
+	if err != nil {
+		return "", "", false, postgres.Error("find session by token", err)
+	}
+	return id, userID, true, nil
+}
+
+// SetEmail changes the address in a session of a user, for all its tokens, as part of tx. It
+// returns ErrNone if the user has no valid session with this public id.
+func (s *Shared) SetEmail(ctx context.Context, tx pgx.Tx, userID, id, email string) error {
+	if !idPattern.MatchString(id) {
+		return ErrNone
+	}
+	const changed = `convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb,
+		'{user,email}', to_jsonb(@email::text))::text, 'UTF8')`
+	var k string
+	err := tx.QueryRow(ctx, `
+		WITH current AS (
+		    UPDATE sessions
+		    SET v = `+changed+`
+		    WHERE id = @id::uuid
+		      AND user_id = @user
+		      AND `+isLive+`
+		    RETURNING k, id
+		), replaced AS (
+		    UPDATE replaced_tokens
+		    SET v = `+changed+`
+		    WHERE id IN (SELECT id FROM current)
+		)
+		SELECT k
+		FROM current`, pgx.NamedArgs{"id": id, "user": userID, "email": email}).Scan(&k)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrNone
+	}
+	if err != nil {
+		return postgres.Error("set address of session", err)
+	}
+	s.Evict(k)
+	postgres.AfterCommit(tx, s.Announce)
+	return nil
+}

@@ -1,0 +1,69 @@
+package session
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+)
+
+// tokenBytes is the length of a token of Shared before encoding: 256 bits, where OWASP ASVS 5.0
+// requirement 7.2.3 asks for 128.
+const tokenBytes = 32
+
+// NewToken returns a random token of Shared.
+func NewToken() string { return TokenOf([tokenBytes]byte(randomBytes(tokenBytes))) }
+
+// TokenOf returns raw as a cookie holds it: base64url without padding, 43 characters.
+func TokenOf(raw [tokenBytes]byte) string { return base64.RawURLEncoding.EncodeToString(raw[:]) }
+
+// Key returns the key of a token of Shared, the column k: SHA-256 of its 32 bytes, hexadecimal.
+// ok is false if token is malformed; then it belongs to no session.
+func Key(token string) (text string, ok bool) {
+	k, ok := keyOf(token)
+	if !ok {
+		return "", false
+	}
+	return k.text(), true
+}
+
+// key is a Key before encoding. The database never holds a token, so that a dump signs nobody in.
+type key [sha256.Size]byte
+
+// text returns the key as column k holds it.
+func (k key) text() string { return hex.EncodeToString(k[:]) }
+
+// tokenEncoding accepts one spelling of each token.
+var tokenEncoding = base64.RawURLEncoding.Strict()
+
+// keyOf is Key before encoding. It allocates nothing.
+func keyOf[T string | []byte](token T) (key, bool) {
+	const length = (tokenBytes*8 + 5) / 6
+	if len(token) != length { // the decoder skips line breaks
+		return key{}, false
+	}
+
+	var text [length]byte
+	var raw [tokenBytes]byte
+	copy(text[:], token)
+	if n, err := tokenEncoding.Decode(raw[:], text[:]); err != nil || n != tokenBytes {
+		return key{}, false
+	}
+	return sha256.Sum256(raw[:]), true
+}
+
+// keysOf parses keys as column k holds them. It skips those that are no SHA-256: they belong to no
+// token. all is true if one is empty, which stands for all sessions.
+func keysOf(texts []string) (keys []key, all bool) {
+	for _, text := range texts {
+		if text == "" {
+			all = true
+			continue
+		}
+		var k key
+		cut := text[:min(len(text), 2*len(k))]
+		if n, err := hex.Decode(k[:], []byte(cut)); err == nil && n == len(k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys, all
+}
