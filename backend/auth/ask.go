@@ -17,7 +17,7 @@ import (
 // known.
 type CodeRequest struct {
 	Email    string
-	Queued   bool // a mail was queued; if not, the address has had enough mail for now
+	Queued   bool // a mail was queued, now or a moment ago; if not, the address has had enough mail for now
 	Now      time.Time
 	ResendAt time.Time           // when the next mail can be requested
 	Code     challenge.Challenge // the browser's valid code for the address; its ID is "" if there is none
@@ -142,6 +142,10 @@ func (s *Service) sendLimits(v visitor.Visitor, email string) sendLimits {
 	}
 }
 
+// sentTwice is how soon after a request the same one is taken for its repeat, by a page whose answer was
+// lost or by a second tab: it gets the answer of the first.
+const sentTwice = 30 * time.Second
+
 // request reads, decides and writes, and starts again if another request was faster.
 func (s *Service) request(ctx context.Context, v visitor.Visitor, t target) (CodeRequest, error) {
 	if v.Browser == "" {
@@ -182,7 +186,9 @@ func (s *Service) requestOnce(
 	}
 	renewable := known.ID != "" && known.ExpiresAt.Sub(known.Now) > challenge.RenewBefore
 	if renewable && known.Now.Before(known.ResendAt) {
-		return noMail(t, known, known.ResendAt), true, nil
+		request := noMail(t, known, known.ResendAt)
+		request.Queued = known.Now.Sub(known.SentAt) < sentTwice
+		return request, true, nil
 	}
 
 	// An address that has had enough mail gets none. That is not told: anybody could have caused it.

@@ -118,6 +118,7 @@ const revokeSurplus = `
 	    WHERE sessions.k = surplus.k
 	    RETURNING sessions.k, sessions.id, sessions.user_id, convert_from(sessions.v, 'UTF8')::jsonb ->> 'platform' AS platform
 	),
+	erased AS (` + string(session.EraseReplaced) + `),
 	reason AS (
 	    INSERT INTO ended_sessions (k, id, user_id, reason)
 	    SELECT k, id, user_id, 'too_many_sessions'
@@ -137,9 +138,11 @@ const endCurrent = `
 	WITH gone AS (
 	    DELETE FROM sessions
 	    WHERE id = @current::uuid
+	      AND ` + string(session.IsLive) + `
 	      AND EXISTS (SELECT FROM sessions WHERE k = @token_key)
 	    RETURNING k, id, user_id
 	),
+	erased AS (` + string(session.EraseReplaced) + `),
 	reason AS (
 	    INSERT INTO ended_sessions (k, id, user_id, reason)
 	    SELECT k, id, user_id, 'signed_out'
@@ -253,7 +256,7 @@ func collectInto(keys *[]string) func(rows pgx.Rows) error {
 	}
 }
 
-// announce has every instance drop its cached copies of sessions that were revoked or renewed.
+// announce has every instance drop its cached copies of sessions that were revoked.
 func (s *Service) announce(keys []string) {
 	if s.Shared != nil && len(keys) > 0 {
 		s.Shared.Evict(keys...)

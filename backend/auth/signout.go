@@ -18,6 +18,9 @@ import (
 // the browser's pending codes, in one transaction. A token without a session is no error. With
 // sessions in cookies only the codes and the event are written: the caller forgets the cookie.
 func (s *Service) SignOut(ctx context.Context, v visitor.Visitor, token string) error {
+	if v.Browser == "" && token == "" {
+		return nil // there is nothing to end, so that a stranger costs no transaction
+	}
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if v.Browser != "" {
 			if err := challenge.DropOfBrowser(ctx, tx, v.Browser); err != nil {

@@ -132,7 +132,12 @@ func (s *Service) renewSession(ctx context.Context, g guess, keyID string) (Sign
 		if s.inPostgres() {
 			b.Queue(revokeSurplus, args).Query(collectInto(&gone))
 		}
-		b.AfterCommit(func() { s.announce(append(gone, old)) })
+		b.AfterCommit(func() {
+			s.announce(gone)
+			if s.inPostgres() {
+				s.Shared.Evict(old) // others follow the log; no user waits for that
+			}
+		})
 		b.AfterCommit(s.Outbox.Wake)
 		return nil
 	})
