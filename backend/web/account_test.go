@@ -1,7 +1,11 @@
 package web_test
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -11,16 +15,27 @@ import (
 	"sana/backend/sanatest"
 )
 
-// makeOld makes the sign-in of ada's sessions too old for what wants a recent one. A sealed one cannot be made older.
-func makeOld(s scene) {
+// makeOld makes every sign-in ten minutes older, and waits until the program sees that of a browser.
+// Sealed sessions cannot be made older.
+func makeOld(s scene, b *sanatest.Browser) {
 	s.Helper()
+	if s.sealed {
+		return
+	}
 	s.world.Exec(s, `
 		UPDATE sessions
-		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}', to_jsonb(now() - interval '10 minutes'))::text, 'UTF8')
-		WHERE user_id IS NOT NULL`)
+		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}',
+		        to_jsonb((convert_from(v, 'UTF8')::jsonb #>> '{user,signed_in_at}')::timestamptz - interval '10 minutes'))::text, 'UTF8')`)
+	sanatest.Eventually(s, "the change of the session", func() error {
+		in := b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
+		if age := time.Since(in.Session.SignedInAt); age < 9*time.Minute {
+			return fmt.Errorf("the sign-in is %s old", age)
+		}
+		return nil
+	})
 }
 
-// kindsOf lists what happened, oldest first.
+// kindsOf lists the events of the browser's user, oldest first.
 func kindsOf(s scene, b *sanatest.Browser) []string {
 	s.Helper()
 	events, _ := b.Get("/api/account/events").Want(http.StatusOK).Events()
@@ -51,7 +66,7 @@ var accountScenarios = []scenario{
 		got.CreatedAt = time.Time{}
 		sanatest.WantEqual(s, "account", got, sanatest.Account{ID: in.User.ID, Email: ada})
 	}},
-	{"nobody who is not signed in gets at an account", func(s scene) {
+	{"without a session no call reaches an account", func(s scene) {
 		waiting := s.app.Open(s)
 		waiting.RequestCode(ada).Want(http.StatusAccepted)
 		for _, call := range accountCalls {
@@ -119,7 +134,7 @@ var accountScenarios = []scenario{
 		}
 		for range 11 {
 			s.signInWith(iphone)
-			s.world.Exec(s, `TRUNCATE throttle`)
+			s.world.Exec(s, `TRUNCATE uses`)
 		}
 		sanatest.WantEqual(s, "told", s.world.Count(s, `SELECT count(*) FROM account_events
 			WHERE kind = 'session_ended' AND details = '{"ended": "Safari on iOS", "reason": "too_many_sessions"}'`), 1)
@@ -169,7 +184,7 @@ var accountScenarios = []scenario{
 			return // its time cannot be moved here; the rule is the same
 		}
 		s.b.SignIn(s.world, ada)
-		makeOld(s)
+		makeOld(s, s.b)
 		s.b.Get("/api/account/export").Want(http.StatusForbidden, "reauthentication_required")
 		s.b.Delete("/api/account").Want(http.StatusForbidden, "reauthentication_required")
 		s.b.RequestChange(grace).Want(http.StatusForbidden, "reauthentication_required")
@@ -189,25 +204,41 @@ var accountScenarios = []scenario{
 		stranger.SignIn(s.world, "eve@sana.example")
 		s.world.AwaitMails(s)
 
-		a := laptop.Do(http.MethodDelete, "/api/account", "", sanatest.With("User-Agent", firefox)).Want(http.StatusNoContent)
-		sanatest.WantEqual(s, "Clear-Site-Data", a.Header.Get("Clear-Site-Data"), `"cache", "storage"`)
-		sanatest.WantEqual(s, "cookies", laptop.Cookies(), map[string]string{})
+		copied := laptop.Clone()
+		laptop.Do(http.MethodDelete, "/api/account", "", sanatest.With("User-Agent", firefox)).Want(http.StatusNoContent)
+		left := laptop.Cookies()
+		if left[browserToken] == copied.Cookies()[browserToken] {
+			s.Error("the browser token is the one from before")
+		}
+		delete(left, browserToken)
+		sanatest.WantEqual(s, "other cookies", left, map[string]string{})
+		for _, b := range []*sanatest.Browser{copied, phone.Clone()} {
+			b.Delete("/api/account").Want(http.StatusNoContent) // a repeat
+			sanatest.WantEqual(s, "session cookie", b.Cookies()[cookie], "")
+		}
+		s.b.Delete("/api/account").Want(http.StatusUnauthorized, "not_signed_in") // a browser that had no account
 		s.world.Mails(s, "account_deleted", ada, 1)
 		s.world.AwaitMails(s)
 		held := 0
 		for table, condition := range map[string]string{
 			"users": `email = 'ada@sana.example'`, "account_events": `user_id = $1`, "sessions": `user_id = $1`,
-			"challenges": `email IN ('ada@sana.example', 'grace@sana.example')`, "notices": `true`,
+			"challenges": `email IN ('ada@sana.example', 'grace@sana.example')`, "mails": `content IS NOT NULL`,
+			"replaced_tokens": `convert_from(v, 'UTF8') LIKE '%' || $1 || '%'`,
 		} {
 			n := s.world.Count(s, `SELECT count(*) FROM `+table+` WHERE (`+condition+`) AND $1::text IS NOT NULL`, before.User.ID)
 			if held += n; n > 0 {
 				s.Errorf("%d rows are left in %s", n, table)
 			}
 		}
+		sanatest.WantEqual(s, "mails about it", len(s.world.Mails(s, "account_deleted", ada, 1)), 1)
 		why := phone.Get("/api/account").Want(http.StatusUnauthorized, "not_signed_in").Problem().SignedOut
 		sanatest.WantEqual(s, "reason on the phone", why.Reason, "account_deleted")
 		for _, call := range accountCalls {
-			phone.Do(call[0], call[1], call[2]).Want(http.StatusUnauthorized, "not_signed_in")
+			if isGone := s.sealed && call[0]+call[1] == "DELETE/api/account/email"; isGone {
+				phone.Delete(call[1]).Want(http.StatusNoContent)
+			} else if call[0]+call[1] != "DELETE/api/account" {
+				phone.Do(call[0], call[1], call[2]).Want(http.StatusUnauthorized, "not_signed_in")
+			}
 		}
 		if s.sealed { // what the cookie cannot do
 			phone.Get("/api/auth/session").Want(http.StatusOK)
@@ -225,7 +256,43 @@ var accountScenarios = []scenario{
 		sanatest.WantEqual(s, "events of the new account", kindsOf(s, phone), []string{"account_created"})
 		phone.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 	}},
-	{"somebody whose account is deleted elsewhere can sign out", func(s scene) {
+	{"no answer has the seed of a session", func(s scene) {
+		if s.sealed {
+			return // it has none
+		}
+		laptop, _ := s.signInWith(firefox)
+		s.signInWith(iphone)
+		code := laptop.ChangeCode(s.world, grace)
+		development := s.world.Run(s, "APP_ENV=development", "MAIL_TRANSPORT=mailgun")
+		var seeds [][]byte
+		err := s.world.DB.QueryRow(s.Context(), `
+			SELECT array_agg(decode(convert_from(v, 'UTF8')::jsonb ->> 'seed', 'base64')) FROM sessions`).Scan(&seeds)
+		if err != nil || len(seeds) != 2 || len(seeds[0]) != 16 || bytes.Equal(seeds[0], seeds[1]) {
+			s.Fatalf("got the seeds %x (%v), want two different ones of 16 bytes", seeds, err)
+		}
+		answers := []*sanatest.Answer{laptop.VerifyChange(code)}
+		for _, path := range []string{
+			"/api/auth/session", "/api/sessions", "/api/account", "/api/account/events", "/api/account/export",
+			"/auth/session-debug", "/", "/api/auth/code",
+		} {
+			laptop.MoveTo(s.app.Instance)
+			answers = append(answers, laptop.Get(path))
+			laptop.MoveTo(development.Instance)
+			answers = append(answers, laptop.Get(path), laptop.Get(path, sanatest.With("Accept", "text/html")))
+		}
+		for _, a := range answers {
+			for _, seed := range seeds {
+				for _, text := range []string{
+					base64.StdEncoding.EncodeToString(seed), base64.RawURLEncoding.EncodeToString(seed), hex.EncodeToString(seed),
+				} {
+					if strings.Contains(string(a.Body)+fmt.Sprint(a.Header), strings.TrimRight(text, "=")) {
+						s.Errorf("an answer has a seed: %s", a.Body)
+					}
+				}
+			}
+		}
+	}},
+	{"a user whose account was deleted elsewhere can sign out", func(s scene) {
 		phone, _ := s.signInWith(iphone)
 		s.signInWith(firefox)
 		s.world.Exec(s, `DELETE FROM users`)

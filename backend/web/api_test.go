@@ -14,33 +14,40 @@ const (
 	grace  = "grace@sana.example"
 	cookie = "__Host-sana_session"
 	device = "__Host-sana_device"
+
+	browserToken = "__Host-sana_browser"
 )
 
 // scenarios are the promises of every call, one walk each, on a database of its own.
 var scenarios = []scenario{
 	{"asking for a code answers 202, sets a cookie and sends one mail", func(s scene) {
 		a := s.b.RequestCode(ada).Want(http.StatusAccepted)
-		p := a.Pending()
-		sanatest.WantEqual(s, "address", p.Email, ada)
-		sanatest.WantEqual(s, "code kind", p.CodeKind, "digits")
-		sanatest.WantEqual(s, "code length", p.CodeLength, 6)
-		sanatest.WantEqual(s, "tries left", p.TriesLeft, 5)
-		sanatest.WantEqual(s, "delivery", p.Delivery, "queued")
+		r := a.CodeRequest()
+		sanatest.WantEqual(s, "address", r.Email, ada)
+		sanatest.WantEqual(s, "mail", r.Mail, "queued")
+		sanatest.WantEqual(s, "wait for the next mail", r.ResendAt.Sub(r.Now), time.Minute)
+		if r.Code == nil || r.Code.ID == "" {
+			s.Fatalf("got %s, want it with a pending code", a.Body)
+		}
+		p := *r.Code
 		sanatest.WantEqual(s, "lifetime", p.ExpiresAt.Sub(p.Now), 10*time.Minute)
-		sanatest.WantEqual(s, "wait for a resend", p.ResendAt.Sub(p.Now), time.Minute)
+		sanatest.WantEqual(s, "pending code", p, sanatest.PendingCode{
+			ID: p.ID, Email: ada, Purpose: "sign_in", CodeKind: "digits", CodeLength: 6, TriesLeft: 5,
+			Now: r.Now, ExpiresAt: p.ExpiresAt, ResendAt: r.ResendAt, Delivery: "queued",
+		})
 		if len(a.Set) != 1 {
 			s.Fatalf("got %d cookies, want 1", len(a.Set))
 		}
-		c := a.Set[0]
-		if c.Name != cookie || !c.HttpOnly || !c.Secure || c.Path != "/" || c.Domain != "" || c.SameSite != http.SameSiteLaxMode {
-			s.Errorf("got the cookie %+v, want %s; HttpOnly; Secure; Path=/; SameSite=Lax and no Domain", c, cookie)
-		}
+		wantBrowserCookie(s, a.Set[0])
 		s.world.Code(s, ada, 1)
+		s.world.AwaitMails(s)
+		sanatest.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails`), 1)
 	}},
 	{"the code goes to the canonical address, however it was typed", func(s scene) {
-		p := s.b.RequestCode("  Ada@SANA.Example ").Want(http.StatusAccepted).Pending()
-		sanatest.WantEqual(s, "address", p.Email, ada)
-		s.world.Code(s, ada, 1)
+		r := s.b.RequestCode("  Ada@SANA.Example ").Want(http.StatusAccepted).CodeRequest()
+		sanatest.WantEqual(s, "addresses", [2]string{r.Email, r.Code.Email}, [2]string{ada, ada})
+		code := s.world.Code(s, ada, 1)
+		s.b.VerifyFor("ADA@sana.example ", code).Want(http.StatusOK)
 	}},
 	{"what is not an address is refused, and nothing is kept", func(s scene) {
 		for _, email := range []string{"", "ada", "ada@", "@sana.example", "ada@localhost", "a,b@sana.example", "Ada <ada@sana.example>", "ada@sana.example\r\nBcc: eve@sana.example"} {
@@ -54,87 +61,38 @@ var scenarios = []scenario{
 		s.world.Pass(s, time.Minute)
 		known := s.b.RequestCode(ada).Want(http.StatusAccepted)
 		unknown := s.app.Open(s).RequestCode(grace).Want(http.StatusAccepted)
-		a, b := known.Pending(), unknown.Pending()
-		a.Email, a.Now, a.ExpiresAt, a.ResendAt = b.Email, b.Now, b.ExpiresAt, b.ResendAt
+		a, b := known.CodeRequest(), unknown.CodeRequest()
+		a.Email, a.Now, a.ResendAt = b.Email, b.Now, b.ResendAt
+		a.Code.ID, a.Code.Email = b.Code.ID, b.Code.Email
+		a.Code.Now, a.Code.ExpiresAt, a.Code.ResendAt = b.Code.Now, b.Code.ExpiresAt, b.Code.ResendAt
 		sanatest.WantEqual(s, "answers", a, b)
 		sanatest.WantEqual(s, "names of headers", namesOf(known.Header), namesOf(unknown.Header))
 	}},
 	{"asked again for the same address, the same code waits and no second mail goes out", func(s scene) {
-		first := s.b.RequestCode(ada).Want(http.StatusAccepted).Pending()
-		again := s.b.RequestCode(ada).Want(http.StatusAccepted)
-		sanatest.WantEqual(s, "cookies set again", len(again.Set), 0)
-		sanatest.WantEqual(s, "expiry", again.Pending().ExpiresAt, first.ExpiresAt)
-		sanatest.WantEqual(s, "mails queued", s.world.Count(s, `SELECT count(*) FROM river_job WHERE kind = 'mail'`), 1)
-	}},
-	{"another address replaces the pending sign-in", func(s scene) {
-		s.b.RequestCode(ada).Want(http.StatusAccepted)
-		old := s.b.Clone()
-		s.b.RequestCode(grace).Want(http.StatusAccepted)
-		sanatest.WantEqual(s, "address", s.b.Get("/api/auth/code").Want(http.StatusOK).Pending().Email, grace)
-		if !s.sealed { // there, a copy of the cookie still waits for the other code
-			old.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
-		}
-		s.b.Verify(s.world.Code(s, ada, 1)).Want(http.StatusUnauthorized, "wrong_code")
-		s.b.Verify(s.world.Code(s, grace, 1)).Want(http.StatusOK)
-	}},
-	{"a reload finds the pending sign-in as it was left", func(s scene) {
-		asked := s.b.RequestCode(ada).Want(http.StatusAccepted).Pending()
-		code := s.world.Code(s, ada, 1)
-		s.b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
-		found := s.b.Get("/api/auth/code").Want(http.StatusOK).Pending()
-		sanatest.WantEqual(s, "tries left", found.TriesLeft, 4)
-		sanatest.WantEqual(s, "expiry", found.ExpiresAt, asked.ExpiresAt)
+		first := s.b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest()
+		repeat := s.b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest() // as if the answer was lost
+		sanatest.WantEqual(s, "mail", repeat.Mail, "queued")
+		sanatest.WantEqual(s, "time of the next mail", repeat.ResendAt, first.ResendAt)
+		sanatest.WantEqual(s, "expiry", repeat.Code.ExpiresAt, first.Code.ExpiresAt)
+		s.world.Pass(s, 30*time.Second)
+		again := s.b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest()
+		sanatest.WantEqual(s, "mail", again.Mail, "none")
+		sanatest.WantEqual(s, "codes", [2]string{repeat.Code.ID, again.Code.ID}, [2]string{first.Code.ID, first.Code.ID})
+		sanatest.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails`), 1)
 	}},
 	{"without a pending sign-in every call that needs one says so", func(s scene) {
-		s.b.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
-		s.b.Verify("123456").Want(http.StatusNotFound, "no_pending_code")
-		s.b.Post("/api/auth/code/resend", "{}").Want(http.StatusNotFound, "no_pending_code")
+		for range 2 { // without a browser token, and with one
+			s.b.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
+			s.b.Verify("123456").Want(http.StatusNotFound, "no_pending_code")
+			s.b.VerifyFor(ada, "123456").Want(http.StatusNotFound, "no_pending_code")
+			s.b.Delete("/api/auth/code").Want(http.StatusNoContent)
+			s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+		}
+		s.b.Resend().Want(http.StatusNotFound, "no_pending_code")
 		wantNothingKept(s)
 	}},
-	{"a resend within a minute answers alike and sends nothing", func(s scene) {
-		asked := s.b.RequestCode(ada).Want(http.StatusAccepted).Pending()
-		resent := s.b.Post("/api/auth/code/resend", "{}").Want(http.StatusAccepted).Pending()
-		sanatest.WantEqual(s, "time of the next resend", resent.ResendAt, asked.ResendAt)
-		sanatest.WantEqual(s, "mails queued", s.world.Count(s, `SELECT count(*) FROM river_job WHERE kind = 'mail'`), 1)
-	}},
-	{"a resend after a minute carries the same code, and gives no new tries", func(s scene) {
-		s.b.RequestCode(ada).Want(http.StatusAccepted)
-		code := s.world.Code(s, ada, 1)
-		s.b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized)
-		s.world.Pass(s, time.Minute)
-		resent := s.b.Post("/api/auth/code/resend", "{}").Want(http.StatusAccepted).Pending()
-		sanatest.WantEqual(s, "tries left", resent.TriesLeft, 4)
-		sanatest.WantEqual(s, "code of the second mail", s.world.Code(s, ada, 2), code)
-		s.b.Verify(code).Want(http.StatusOK)
-	}},
-	{"a resend of an expired or locked code makes a new one", func(s scene) {
-		for i, end := range []string{"expires_at = now()", "tries = 5", "expires_at = now() + interval '90 seconds'"} {
-			b := s.app.Open(s)
-			b.RequestCode(ada).Want(http.StatusAccepted)
-			old := s.world.Code(s, ada, 2*i+1)
-			s.world.Pass(s, time.Minute)
-			s.world.Exec(s, `UPDATE challenges SET `+end+` WHERE consumed_at IS NULL`)
-			fresh := b.Post("/api/auth/code/resend", "{}").Want(http.StatusAccepted).Pending()
-			sanatest.WantEqual(s, "tries left after "+end, fresh.TriesLeft, 5)
-			code := s.world.Code(s, ada, 2*i+2)
-			if code == old {
-				s.Errorf("after %s the code is the old one", end)
-			}
-			b.Verify(code).Want(http.StatusOK)
-			s.world.Pass(s, time.Hour)
-		}
-	}},
-	{"using another address forgets the pending sign-in and its cookie", func(s scene) {
-		s.b.RequestCode(ada).Want(http.StatusAccepted)
-		old := s.b.Clone()
-		s.b.Do(http.MethodDelete, "/api/auth/code", "").Want(http.StatusNoContent)
-		sanatest.WantEqual(s, "cookies", len(s.b.Cookies()), 0)
-		if !s.sealed { // there, a copy of the cookie still waits for the other code
-			old.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
-		}
-		s.b.Do(http.MethodDelete, "/api/auth/code", "").Want(http.StatusNoContent)
-	}},
 	{"the right code signs in with a new session, and the old cookie is worth nothing", func(s scene) {
+		s.b.Keep(cookie, strings.Repeat("A", 43)) // planted, as the browser token can be
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		before := s.b.Clone()
 		in := s.b.Verify(s.world.Code(s, ada, 1)).Want(http.StatusOK).SignedIn()
@@ -203,14 +161,17 @@ var scenarios = []scenario{
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		code := s.world.Code(s, ada, 1)
 		waiting := s.b.Clone()
-		s.b.Verify(code).Want(http.StatusOK)
-		if s.sealed { // a copy of the cookie still waits, in vain
-			waiting.Verify(code).Want(http.StatusGone, "code_expired")
-		} else {
-			waiting.Verify(code).Want(http.StatusNotFound, "no_pending_code")
-		}
-		s.b.Verify(code).Want(http.StatusNotFound, "no_pending_code")
+		first := s.b.Verify(code).Want(http.StatusOK).SignedIn()
+		sanatest.WantEqual(s, "repeat in the same browser", waiting.Verify(code).Want(http.StatusOK).SignedIn(), first)
+		s.app.Open(s).VerifyFor(ada, code).Want(http.StatusNotFound, "no_pending_code")
 		wantSessions(s, 1)
+		s.world.Pass(s, 2*time.Minute)
+		for _, b := range []*sanatest.Browser{s.b, waiting} {
+			a := b.Verify(code).Want(http.StatusGone, "code_expired")
+			sanatest.WantEqual(s, "cookies set", len(a.Set), 0)
+		}
+		wantSessions(s, 1)
+		sanatest.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created"})
 	}},
 	{"a code works only in the browser that asked for it (A-13)", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
@@ -226,7 +187,7 @@ var scenarios = []scenario{
 		s.world.Exec(s, `DELETE FROM challenges`)
 		s.b.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
 		s.b.Verify("123456").Want(http.StatusNotFound, "no_pending_code")
-		s.b.Post("/api/auth/code/resend", "{}").Want(http.StatusNotFound, "no_pending_code")
+		s.b.Resend().Want(http.StatusNotFound, "no_pending_code")
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 	}},
 	{"sign-out ends the session for every copy of its cookie and clears it", func(s scene) {
@@ -242,18 +203,27 @@ var scenarios = []scenario{
 		s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 		s.b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 	}},
-	{"a person who is signed in and asks for a code stays signed in, no longer than before", func(s scene) {
+	{"a user who is signed in and requests a code stays signed in, no longer than before", func(s scene) {
 		in := s.b.SignIn(s.world, ada)
-		s.b.RequestCode(ada).Want(http.StatusAccepted)
-		sanatest.WantEqual(s, "end of the session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session.ExpiresAt, in.Session.ExpiresAt)
-		s.b.Do(http.MethodDelete, "/api/auth/code", "").Want(http.StatusNoContent)
-		sanatest.WantEqual(s, "end of the session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session.ExpiresAt, in.Session.ExpiresAt)
+		token := s.b.Cookies()[cookie]
+		wantSame := func() {
+			s.Helper()
+			sanatest.WantEqual(s, "session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, in.Session)
+			sanatest.WantEqual(s, "session cookie", s.b.Cookies()[cookie], token)
+		}
+		for email, purpose := range map[string]string{ada: "step_up", grace: "sign_in"} {
+			s.world.Pass(s, time.Minute)
+			sanatest.WantEqual(s, "purpose", s.b.RequestCode(email).Want(http.StatusAccepted).CodeRequest().Code.Purpose, purpose)
+			wantSame()
+			s.b.Delete("/api/auth/code").Want(http.StatusNoContent)
+			wantSame()
+		}
 		wantSessions(s, 1)
 	}},
 	{"garbage in the cookie is nobody, and costs no 500 (A-48)", func(s scene) {
 		for _, value := range []string{"x", strings.Repeat("A", 43), strings.Repeat("A", 3000), "%00", "\xff\xfe", `"quoted"`} {
 			s.b.Get("/api/auth/session", sanatest.With("Cookie", cookie+"="+value)).Want(http.StatusUnauthorized, "not_signed_in")
-			s.b.Get("/api/auth/code", sanatest.With("Cookie", cookie+"="+value)).Want(http.StatusNotFound, "no_pending_code")
+			s.b.Get("/api/auth/code", sanatest.With("Cookie", browserToken+"="+value)).Want(http.StatusNotFound, "no_pending_code")
 		}
 	}},
 	{"of two cookies with our name neither counts (A-19)", func(s scene) {
@@ -275,8 +245,11 @@ var scenarios = []scenario{
 		s.b.Get("/api/auth/session").Want(http.StatusOK)
 	}},
 	{"an anonymous GET writes nothing (A-42)", func(s scene) {
-		for _, path := range []string{"/", "/verify", "/api/auth/session", "/api/auth/code", "/livez", "/readyz", "/api/openapi.json"} {
-			sanatest.WantEqual(s, "cookies set by "+path, len(s.b.Get(path).Set), 0)
+		for path, want := range map[string]int{
+			"/": 1, "/verify": 1, "/api/auth/session": 1, // the browser token, of which no row exists
+			"/api/auth/code": 0, "/livez": 0, "/readyz": 0, "/api/openapi.json": 0,
+		} {
+			sanatest.WantEqual(s, "cookies set by "+path, len(s.app.Open(s).Get(path).Set), want)
 		}
 		wantNothingKept(s)
 	}},
@@ -309,6 +282,9 @@ var scenarios = []scenario{
 		}
 		if s.sealed { // what the cookie can do
 			s.b.Get("/api/auth/session").Want(http.StatusOK)
+			leaving := s.b.Clone()
+			leaving.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+			sanatest.WantEqual(s, "session cookie", leaving.Cookies()[cookie], "")
 		} else {
 			answers = append(answers, s.b.Get("/api/auth/session"), s.b.Get("/api/sessions"), s.b.Post("/api/auth/sign-out", "{}"))
 		}
@@ -324,7 +300,7 @@ var scenarios = []scenario{
 		sanatest.Eventually(s, "the pool does not heal", func() error {
 			return sanatest.StatusError(s.b.Get("/api/auth/session"), http.StatusOK)
 		})
-		waiting.Verify(s.world.Code(s, grace, 1)).Want(http.StatusOK)
+		waiting.VerifyFor("", s.world.Code(s, grace, 1)).Want(http.StatusOK)
 	}},
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sana/backend/sanatest"
+	"sana/backend/visitor"
 )
 
 // scene is what a scenario plays in.
@@ -13,7 +14,7 @@ type scene struct {
 	world *sanatest.World
 	app   *sanatest.Process
 	b     *sanatest.Browser
-	// sealed is whether sessions are in the cookie: then a copy of one outlives its end, and there is no list.
+	// sealed is true if sessions are in cookies: then a copy of one outlives its end, and there is no list.
 	sealed bool
 }
 
@@ -25,7 +26,9 @@ type scenario struct {
 
 func wantNothingKept(s scene) {
 	s.Helper()
-	for _, table := range []string{"users", "challenges", "sessions", "river_job WHERE kind = 'mail'", "throttle", "throttle_service"} {
+	for _, table := range []string{
+		"users", "account_events", "challenges", "sessions", "replaced_tokens", "ended_sessions", "mails", "uses", "service_attempts",
+	} {
 		sanatest.WantEqual(s, "rows in "+table, s.world.Count(s, `SELECT count(*) FROM `+table), 0)
 	}
 }
@@ -33,7 +36,7 @@ func wantNothingKept(s scene) {
 func wantNobodySignedIn(s scene) {
 	s.Helper()
 	sanatest.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 0)
-	sanatest.WantEqual(s, "sessions of users", s.world.Count(s, `SELECT count(user_id) FROM sessions`), 0)
+	wantSessions(s, 0)
 	s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 }
 
@@ -44,6 +47,20 @@ func wantSessions(s scene, want int) {
 		want = 0
 	}
 	sanatest.WantEqual(s, "sessions", s.world.Count(s, `SELECT count(*) FROM sessions`), want)
+}
+
+// wantBrowserCookie fails the test unless a cookie is a browser token with the right attributes.
+func wantBrowserCookie(t testing.TB, got *http.Cookie) {
+	t.Helper()
+	if visitor.ParseBrowser(got.Value) == "" {
+		t.Errorf("got the browser token %q", got.Value)
+	}
+	sanatest.WantEqual(t, "cookie", http.Cookie{
+		Name: got.Name, Path: got.Path, Domain: got.Domain, MaxAge: got.MaxAge,
+		HttpOnly: got.HttpOnly, Secure: got.Secure, SameSite: got.SameSite,
+	}, http.Cookie{
+		Name: browserToken, Path: "/", MaxAge: 24 * 60 * 60, HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode,
+	})
 }
 
 func namesOf(h http.Header) map[string]bool {

@@ -63,7 +63,7 @@ type emailRequest struct {
 }
 
 type resendRequest struct {
-	ID string `json:"id"`
+	ID *string `json:"id"`
 }
 
 type codeRequest struct {
@@ -94,9 +94,9 @@ func (s *Server) resendCode(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (s *Server) pendingCode(ctx context.Context, c *fiber.Ctx) error {
-	id, err := queryID(c)
-	if err != nil {
-		return err
+	id, ok := queryID(c)
+	if !ok {
+		return challenge.ErrNonePending()
 	}
 	found, err := s.Auth.PendingCode(ctx, s.visitor(c), id)
 	if err != nil {
@@ -106,12 +106,10 @@ func (s *Server) pendingCode(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (s *Server) cancelCode(ctx context.Context, c *fiber.Ctx) error {
-	id, err := queryID(c)
-	if err != nil {
-		return err
-	}
-	if err := s.Auth.CancelCode(ctx, s.visitor(c), id); err != nil {
-		return err
+	if id, ok := queryID(c); ok {
+		if err := s.Auth.CancelCode(ctx, s.visitor(c), id); err != nil {
+			return err
+		}
 	}
 	return c.SendStatus(fiber.StatusNoContent)
 }
@@ -178,10 +176,6 @@ func (s *Server) sendCodeRequest(c *fiber.Ctx, made auth.CodeRequest, err error)
 // challengeID is how the id of a challenge is written.
 var challengeID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-func errNoChallengeID() error {
-	return fault.New(fault.InvalidRequest, "An id of a pending code is a UUID, as the answers have it.")
-}
-
 // readResend reads the id in the body of a resend, "" if it has none.
 func readResend(c *fiber.Ctx) (string, error) {
 	var request *resendRequest
@@ -191,34 +185,37 @@ func readResend(c *fiber.Ctx) (string, error) {
 	switch {
 	case request == nil:
 		return "", fault.New(fault.InvalidRequest, "The body must be a JSON object, {} at least.")
-	case request.ID != "" && !challengeID.MatchString(request.ID):
-		return "", errNoChallengeID()
+	case request.ID == nil:
+		return "", nil
+	case !challengeID.MatchString(*request.ID):
+		return "", fault.New(fault.InvalidRequest, "The id of a pending code is a UUID, as the answers have it.")
 	}
-	return request.ID, nil
+	return *request.ID, nil
 }
 
-// queryID reads the parameter id, "" if there is none.
-func queryID(c *fiber.Ctx) (string, error) {
-	id := utils.CopyString(c.Query("id"))
-	if id == "" && !c.Context().QueryArgs().Has("id") || challengeID.MatchString(id) {
-		return id, nil
+// queryID reads the parameter id, "" if there is none. It returns false for a value that no code has
+// as its id.
+func queryID(c *fiber.Ctx) (id string, ok bool) {
+	if !c.Context().QueryArgs().Has("id") {
+		return "", true
 	}
-	return "", errNoChallengeID()
+	id = utils.CopyString(c.Query("id"))
+	return id, challengeID.MatchString(id)
 }
 
-func pendingAnswerOf(c challenge.Challenge) pendingCodeAnswer {
+func pendingAnswerOf(pending challenge.Challenge) pendingCodeAnswer {
 	return pendingCodeAnswer{
-		ID:             c.ID,
-		Email:          c.Email,
-		Purpose:        c.Purpose,
-		CodeKind:       c.Format.Kind,
-		CodeLength:     c.Format.Length,
-		TriesLeft:      c.TriesLeft(),
-		Now:            c.Now.UTC(),
-		ExpiresAt:      c.ExpiresAt.UTC(),
-		ResendAt:       c.ResendAt.UTC(),
-		Delivery:       c.Delivery,
-		DeliveryReason: c.Reason,
+		ID:             pending.ID,
+		Email:          pending.Email,
+		Purpose:        pending.Purpose,
+		CodeKind:       pending.Format.Kind,
+		CodeLength:     pending.Format.Length,
+		TriesLeft:      pending.TriesLeft(),
+		Now:            pending.Now.UTC(),
+		ExpiresAt:      pending.ExpiresAt.UTC(),
+		ResendAt:       pending.ResendAt.UTC(),
+		Delivery:       pending.Delivery,
+		DeliveryReason: pending.Reason,
 	}
 }
 

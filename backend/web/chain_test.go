@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"math"
@@ -15,13 +17,12 @@ import (
 	"time"
 
 	"sana/backend/metrics"
-	"sana/backend/postgres"
 	"sana/backend/postgres/postgrestest"
 	"sana/backend/sanatest"
 	"sana/backend/session"
 	"sana/backend/web"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/valyala/fasthttp/fasthttputil"
 )
 
@@ -73,7 +74,7 @@ func startCalls(t testing.TB, change func(*web.Options), request, end string) fu
 	}
 }
 
-// startReads is startChain for reads of a session that this process has a copy of.
+// startReads is startChain for reads of a session that this process has cached.
 func startReads(t testing.TB) func() {
 	t.Helper()
 	pool := postgrestest.Open(t, postgrestest.URL(t))
@@ -93,28 +94,44 @@ func startReads(t testing.TB) func() {
 			t.Error(err)
 		}
 	})
-	var issued session.Session
-	user := session.User{ID: "98e35920-c49e-4131-afc6-ed01d92e7e17", Email: ada, SignedInAt: time.Now()}
-	err = postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
-		issued, err = session.IssueTx(t.Context(), tx, shared, session.Session{User: &user}, "")
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sanatest.Eventually(t, "there is no copy of the session", func() error {
-		if _, err := shared.Read(t.Context(), issued.Token); err != nil {
+	token := addSession(t, pool, limits)
+	sanatest.Eventually(t, "the session is not cached", func() error {
+		if _, err := shared.Read(t.Context(), token); err != nil {
 			return err
 		}
-		if shared.ReadCached([]byte(issued.Token)) == nil {
+		if shared.ReadCached([]byte(token)) == nil {
 			return errors.New("it is read from the database")
 		}
 		return nil
 	})
 	change := func(o *web.Options) { o.Sessions, o.SharedSessions, o.Metrics = shared, shared, counts }
 	request := strings.NewReplacer("/favicon.svg", "/api/auth/session", "image/svg+xml", "application/json",
-		strings.Repeat("A", 43), issued.Token).Replace(chainRequest)
+		strings.Repeat("A", 43), token).Replace(chainRequest)
 	return startCalls(t, change, request, "}}")
+}
+
+// addSession inserts a session of ada, as package auth does, and returns its token.
+func addSession(t testing.TB, pool *pgxpool.Pool, limits session.Limits) (token string) {
+	t.Helper()
+	now := time.Now()
+	s := session.Session{
+		ID: session.NewID(), CreatedAt: now, ExpiresAt: now.Add(limits.MaxAge),
+		User: session.User{ID: "98e35920-c49e-4131-afc6-ed01d92e7e17", Email: ada, SignedInAt: now},
+	}
+	value, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token = session.TokenOf(sha256.Sum256([]byte(s.ID)))
+	key, _ := session.Key(token)
+	_, err = pool.Exec(t.Context(), `
+		INSERT INTO sessions (k, v, e, id, user_id, idle_seconds, sweep_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $3)`,
+		key, value, s.ExpiresAt.Unix(), s.ID, s.User.ID, int(limits.Idle.Seconds()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
 }
 
 func TestARequestThatOnlyPassesThroughAllocatesNothing(t *testing.T) {

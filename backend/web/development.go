@@ -27,7 +27,7 @@ var developmentPages = template.Must(template.New("").Funcs(template.FuncMap{
 	"time": func(t time.Time) string { return t.Local().Format("15:04:05, 2 January 2006") },
 }).ParseFS(developmentFiles, "development/*.html"))
 
-// debugAnswer is what the server sees of a session. The token is not part of it.
+// debugAnswer is what the server sees of a session. Its token and its seed are not part of it.
 type debugAnswer struct {
 	Instance    string           `json:"instance"`
 	Store       string           `json:"store"`
@@ -54,6 +54,7 @@ func (s *Server) sessionDebug(ctx context.Context, c *fiber.Ctx) error {
 		UserAgent:   utils.CopyString(c.Get(fiber.HeaderUserAgent)),
 	}
 	if answer.HasSession {
+		current.Seed = nil // a secret
 		answer.Session = &current
 		answer.SessionKeys = keysOf(current)
 	}

@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 
+	"sana/backend/challenge"
+
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -33,13 +35,13 @@ func (s *Server) resendEmailChange(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (s *Server) pendingEmailChange(ctx context.Context, c *fiber.Ctx) error {
-	id, err := queryID(c)
-	if err != nil {
-		return err
-	}
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
 		return err
+	}
+	id, ok := queryID(c)
+	if !ok {
+		return challenge.ErrNonePending()
 	}
 	found, err := s.Auth.PendingEmailChange(ctx, s.visitor(c), current, id)
 	if err != nil {
@@ -49,16 +51,14 @@ func (s *Server) pendingEmailChange(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (s *Server) cancelEmailChange(ctx context.Context, c *fiber.Ctx) error {
-	id, err := queryID(c)
-	if err != nil {
-		return err
-	}
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
 		return err
 	}
-	if err := s.Auth.CancelEmailChange(ctx, s.visitor(c), current, id); err != nil {
-		return err
+	if id, ok := queryID(c); ok {
+		if err := s.Auth.CancelEmailChange(ctx, s.visitor(c), current, id); err != nil {
+			return err
+		}
 	}
 	return c.SendStatus(fiber.StatusNoContent)
 }

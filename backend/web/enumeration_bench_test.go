@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sana/backend/sanatest"
+	"sana/backend/visitor"
 )
 
 const (
@@ -62,15 +63,15 @@ func (s *samples) report(b *testing.B, call string) {
 	b.ReportMetric(mannWhitney(s.known, s.unknown), call+"-p")
 }
 
-// timePairs takes the times of asking for a code and of a wrong one. Every sample is a person of his own: a fresh
-// address, a fresh browser, a fresh IP address.
+// timePairs takes the times of a request for a code and of a wrong code. Each sample has an address, a browser and an IP
+// address of its own.
 func timePairs(b *testing.B, app *sanatest.Instance) (asked, wrong samples) {
 	b.Helper()
 	client := &http.Client{Timeout: sanatest.Deadline}
 	for i := range untimedPairs + timedPairs {
 		knownFirst := rand.IntN(2) == 0
 		for _, known := range []bool{knownFirst, !knownFirst} {
-			p := person{client: client, base: app.URL, email: fmt.Sprintf("unknown%d@sana.example", i), ip: fmt.Sprintf("198.18.%d.%d", i/250, i%250+1)}
+			p := person{client: client, base: app.URL, browser: visitor.NewBrowser(), email: fmt.Sprintf("unknown%d@sana.example", i), ip: fmt.Sprintf("198.18.%d.%d", i/250, i%250+1)}
 			if known {
 				p.email, p.ip = fmt.Sprintf("known%d@sana.example", i), fmt.Sprintf("198.19.%d.%d", i/250, i%250+1)
 			}
@@ -87,11 +88,11 @@ func timePairs(b *testing.B, app *sanatest.Instance) (asked, wrong samples) {
 	return asked, wrong
 }
 
-// person is somebody who asks for a code and types a wrong one.
+// person requests a code and types a wrong one.
 type person struct {
 	client          *http.Client
 	base, email, ip string
-	cookie          *http.Cookie
+	browser         visitor.Browser
 }
 
 // walk returns how long the two calls took.
@@ -100,11 +101,14 @@ func (p *person) walk() (asked, wrong time.Duration, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	var pending sanatest.PendingCode
-	if err := json.Unmarshal(body, &pending); err != nil {
+	var request sanatest.CodeRequest
+	if err := json.Unmarshal(body, &request); err != nil {
 		return 0, 0, err
 	}
-	_, wrong, err = p.post("/api/auth/verify", `{"code":"`+strings.Repeat("0", pending.CodeLength)+`"}`, http.StatusUnauthorized)
+	if request.Code == nil {
+		return 0, 0, fmt.Errorf("no code was sent: %s", body)
+	}
+	_, wrong, err = p.post("/api/auth/verify", `{"code":"`+strings.Repeat("0", request.Code.CodeLength)+`"}`, http.StatusUnauthorized)
 	return asked, wrong, err
 }
 
@@ -117,9 +121,7 @@ func (p *person) post(path, body string, want int) ([]byte, time.Duration, error
 	request.Header.Set("Origin", sanatest.PublicURL)
 	request.Header.Set("X-Forwarded-For", p.ip)
 	request.Host = strings.TrimPrefix(sanatest.PublicURL, "https://")
-	if p.cookie != nil {
-		request.AddCookie(p.cookie)
-	}
+	request.AddCookie(&http.Cookie{Name: browserToken, Value: string(p.browser)})
 	start := time.Now()
 	response, err := p.client.Do(request)
 	if err != nil {
@@ -130,11 +132,6 @@ func (p *person) post(path, body string, want int) ([]byte, time.Duration, error
 	took := time.Since(start)
 	if err == nil && response.StatusCode != want {
 		err = fmt.Errorf("%s: got %d, want %d: %s", path, response.StatusCode, want, content)
-	}
-	for _, c := range response.Cookies() {
-		if c.Name == cookie {
-			p.cookie = c
-		}
 	}
 	return content, took, err
 }

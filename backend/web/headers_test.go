@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"sana/backend/sanatest"
+	"sana/backend/visitor"
 	"sana/backend/web"
 )
 
@@ -38,7 +39,8 @@ func TestTheHeadersOfEveryStatusAreThese(t *testing.T) {
 	broken := serve(t, newServerWith(t, func(o *web.Options) { o.Ready = nil }))
 	impatient := serve(t, newServerWith(t, bounded(func(b *web.Bounds) { b.Read = brief })))
 	const page = "HTTP/1.1\r\nHost: sana.example\r\nAccept: text/html\r\n\r\n"
-	code := strings.Replace(out, "sign-out", "code", 1)
+	token := "Cookie: " + browserToken + "=" + string(visitor.NewBrowser()) + "\r\n"
+	code := strings.Replace(out, "sign-out", "code", 1) + token
 	var golden strings.Builder
 	for _, c := range []struct {
 		what    string
@@ -48,6 +50,7 @@ func TestTheHeadersOfEveryStatusAreThese(t *testing.T) {
 	}{
 		{"an answer of the API", app, plain, 200},
 		{"the page", app, "GET / " + page, 200},
+		{"the page in a browser that has a token", app, "GET / HTTP/1.1\r\nHost: sana.example\r\n" + token + "\r\n", 200},
 		{"a file that never changes", app, "GET /assets/index-B3xQ.js " + page, 200},
 		{"a file that may change", app, "GET /favicon.svg " + page, 200},
 		{"sign-out, which clears a cookie", app, out + "Content-Length: 2\r\n\r\n{}", 204},
@@ -78,6 +81,9 @@ func TestTheHeadersOfEveryStatusAreThese(t *testing.T) {
 
 var dayInName = regexp.MustCompile(`\d{4}-\d\d-\d\d`)
 
+// timeLeft matches the Max-Age of a session that is seconds old: 37 days without them.
+var timeLeft = regexp.MustCompile(`max-age=31967\d\d\b`)
+
 var cookieValue = regexp.MustCompile(`^([^=]+)=[^;]+`)
 
 // headersOf writes all headers of an answer, with … for what is never twice the same.
@@ -92,7 +98,7 @@ func headersOf(what string, status int, header http.Header) string {
 			case name == "Content-Disposition":
 				value = dayInName.ReplaceAllString(value, "…")
 			case name == "Set-Cookie":
-				value = cookieValue.ReplaceAllString(value, "$1=…")
+				value = timeLeft.ReplaceAllString(cookieValue.ReplaceAllString(value, "$1=…"), "max-age=…")
 			}
 			fmt.Fprintf(&b, "    %s: %s\n", name, value)
 		}
@@ -111,16 +117,20 @@ func TestTheHeadersOfASignInAreThese(t *testing.T) {
 		golden.WriteString(headersOf(what, a.Want(status).Status, a.Header))
 	}
 	b := app.Open(t)
+	see("no browser token", 409, b.Post("/api/auth/code", `{"email":"`+ada+`"}`))
 	see("a code is asked for", 202, b.RequestCode(ada))
+	see("no mail", 202, b.RequestCode(ada))
 	see("the pending code", 200, b.Get("/api/auth/code"))
-	see("no address", 400, b.RequestCode("nobody"))
+	see("no address", 400, b.Post("/api/auth/code", `{"email":"nobody"}`))
 	see("no code", 400, b.Verify("nonsense"))
 	code := w.Code(t, ada, 1)
 	see("a wrong code", 401, b.Verify(sanatest.WrongCode(code)))
 	see("the right code", 200, b.Verify(code))
+	see("the right code again", 200, b.Verify(code))
 	see("who is signed in", 200, b.Get("/api/auth/session"))
 	see("sign-out", 204, b.Post("/api/auth/sign-out", "{}"))
 	see("no pending code", 404, b.Verify(code))
+	see("nobody signed in", 401, b.Get("/api/auth/session", sanatest.With("Cookie", "")))
 
 	b = app.Open(t)
 	b.SignIn(w, "lin@sana.example")
@@ -134,7 +144,9 @@ func TestTheHeadersOfASignInAreThese(t *testing.T) {
 	w.Pass(t, time.Minute) // for the next mail to her
 	change = b.ChangeCode(w, ada)
 	see("an address that somebody has", 409, b.VerifyChange(change))
+	copied := b.Clone()
 	see("deletion, which clears both cookies", 204, b.Delete("/api/account"))
+	see("deletion again", 204, copied.Delete("/api/account"))
 
 	b = app.Open(t).At("192.0.2.1")
 	b.RequestCode(grace).Want(202)
@@ -142,11 +154,9 @@ func TestTheHeadersOfASignInAreThese(t *testing.T) {
 	see("a code that is locked", 429, b.Verify(code))
 	w.Exec(t, `UPDATE challenges SET expires_at = now()`)
 	see("a code that has expired", 410, b.Verify(code))
-	see("a new code", 202, b.Post("/api/auth/code/resend", "{}"))
+	see("a new code", 202, b.Resend())
 	see("the code is forgotten", 204, b.Do(http.MethodDelete, "/api/auth/code", ""))
-	for i := range 9 {
-		app.Open(t).At("192.0.2.1").RequestCode(fmt.Sprintf("person%d@sana.example", i))
-	}
+	scene{t, w, app, b, false}.fillNetwork("192.0.2.1")
 	see("a network that asks too often", 429, b.RequestCode(ada))
 
 	b = closed.Open(t)

@@ -68,7 +68,7 @@ func storm(t *testing.T, requests, seed int) {
 	app := sanatest.NewWorld(t).Start(t, "LOG_LEVEL=error")
 	b := app.Open(t)
 	b.RequestCode(ada).Want(http.StatusAccepted)
-	valid := validRequests(b.Cookies()[cookie])
+	valid := validRequests(b.Cookies()[browserToken])
 	send(t, app, valid, requests/10, uint64(seed)+1000)
 	before := heap()
 	start := time.Now()
@@ -156,8 +156,9 @@ func exchange(app *sanatest.Instance, request string, host int) ([]string, error
 	return statuses, nil
 }
 
+// validRequests are requests of a browser with this token.
 func validRequests(token string) []string {
-	fields := head + "Cookie: " + cookie + "=" + token + "\r\nUser-Agent: storm\r\nAccept: text/html\r\n"
+	fields := head + "Cookie: " + browserToken + "=" + token + "; " + cookie + "=" + strings.Repeat("A", 43) + "\r\nUser-Agent: storm\r\nAccept: text/html\r\n"
 	post := func(path, body string) string {
 		return "POST " + path + " HTTP/1.1\r\n" + fields + "Content-Type: application/json\r\nContent-Length: " +
 			strconv.Itoa(len(body)) + "\r\n\r\n" + body
@@ -171,6 +172,7 @@ func validRequests(token string) []string {
 		post("/api/auth/verify", `{"code":"12345"}`),
 		post("/api/auth/code", `{"email":"nobody"}`),
 		post("/api/auth/code/resend", `{}`),
+		"GET /api/auth/code?id=0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a HTTP/1.1\r\n" + fields + "\r\n",
 		"POST /api/auth/sign-out HTTP/1.1\r\n" + head + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 	}
 }

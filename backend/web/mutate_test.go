@@ -24,7 +24,7 @@ var lines = []string{
 	"Content-Length: 0", "Content-Length: 99999999999999999999", "Content-Length: 9000", "Content-Length: -5", "Transfer-Encoding: chunked", "Transfer-Encoding: identity",
 	"Host: evil.example", "Host:", "Expect: 100-continue", "Expect: 200-ok", "Connection: close", "Connection: upgrade", "Upgrade: h2c", "Content-Encoding: gzip",
 	"Content-Type: multipart/form-data; boundary=x", "Content-Type: text/plain", "X-Request-Id: \x01", "Trailer: Host", "Range: bytes=0-,1-", "If-None-Match: *",
-	"Cookie: __Host-sana_session=a; __Host-sana_session=b", "Cookie: " + strings.Repeat("a=b;", 2000), "Cookie: \xff=\xfe", "Origin: null", "Sec-Fetch-Site: cross-site",
+	"Cookie: __Host-sana_session=a; __Host-sana_session=b", "Cookie: __Host-sana_browser=\xff", "Cookie: " + strings.Repeat("a=b;", 2000), "Cookie: \xff=\xfe", "Origin: null", "Sec-Fetch-Site: cross-site",
 	"X-Forwarded-For: " + strings.Repeat("1.2.3.4,", 500), "Accept: " + strings.Repeat("text/html;q=0.1,", 300), "User-Agent: \xff" + strings.Repeat("ü", 700), " folded", "no colon", ": no name",
 }
 

@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"encoding/json"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -251,29 +250,37 @@ func TestSessionDebugShowsWhatTheServerSeesAndNoToken(t *testing.T) {
 		ClientIP                string   `json:"client_ip"`
 		UserAgent               string   `json:"user_agent"`
 		Session                 *struct {
-			Pending *struct {
-				Email, Purpose string
-				SentAt         json.RawMessage `json:"sent_at"`
-			}
+			ID   string
+			User struct{ Email string }
 		}
 	}
-	var before, after seen
+	var before, waiting, after seen
 	b.Get("/auth/session-debug").Want(http.StatusOK).JSON(&before)
 	sanatest.WantEqual(t, "session before", before.HasSession, false)
-	b.RequestCode(ada).Want(http.StatusAccepted)
-	b.Get("/auth/session-debug", sanatest.With("X-Forwarded-For", "6.6.6.6, 203.0.113.9")).Want(http.StatusOK).JSON(&after)
+	code := b.GetCode(w, ada)
+	b.Get("/auth/session-debug").Want(http.StatusOK).JSON(&waiting)
+	sanatest.WantEqual(t, "session while a code is pending", waiting.HasSession, false)
+	in := b.Verify(code).Want(http.StatusOK).SignedIn()
+	debug := b.Get("/auth/session-debug", sanatest.With("X-Forwarded-For", "6.6.6.6, 203.0.113.9")).Want(http.StatusOK)
+	debug.JSON(&after)
 
 	sanatest.WantEqual(t, "session", after.HasSession, true)
-	sanatest.WantEqual(t, "session keys", after.SessionKeys, []string{"expires_at", "id", "ip", "pending", "user_agent"})
+	sanatest.WantEqual(t, "session keys", after.SessionKeys, []string{"created_at", "expires_at", "id", "ip", "user", "user_agent"})
+	sanatest.WantEqual(t, "cookie", after.Cookie, cookie)
 	sanatest.WantEqual(t, "store", after.Store, "postgres")
 	sanatest.WantEqual(t, "client address", after.ClientIP, "203.0.113.9")
 	sanatest.WantEqual(t, "user agent", after.UserAgent, "sanatest")
-	if after.Instance == "" || after.Session.Pending == nil || after.Session.Pending.Email != ada || after.Session.Pending.Purpose != "sign_in" || len(after.Session.Pending.SentAt) < 10 {
+	if after.Instance == "" || after.Session.User.Email != ada || after.Session.ID != in.Session.ID {
 		t.Errorf("got %+v", after)
 	}
 	page := b.Get("/auth/session-debug", sanatest.With("Accept", "text/html")).Want(http.StatusOK)
 	if !strings.Contains(string(page.Body), ada) {
-		t.Error("the page does not show the pending address")
+		t.Error("the page does not show the address")
+	}
+	for _, token := range b.Cookies() {
+		if strings.Contains(string(page.Body)+string(debug.Body), token) {
+			t.Error("an answer has a token")
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ func TestABodyIsReadStrictly(t *testing.T) {
 	w := sanatest.NewWorld(t)
 	b := w.Run(t).Open(t)
 	good := `{"email":"` + ada + `"}`
+	b.Get("/api/auth/session").Want(http.StatusUnauthorized) // sets the browser token
 	for _, c := range []struct {
 		promise string
 		body    string
@@ -52,6 +53,10 @@ func TestABodyIsReadStrictly(t *testing.T) {
 	}
 	for _, body := range []string{`null`, `[]`, `{"a":1}`} {
 		b.Post("/api/auth/sign-out", body).Want(400, "invalid_request")
+		b.Post("/api/auth/code/resend", body).Want(400, "invalid_request")
+	}
+	for _, id := range []string{`""`, `"x"`, `1`, `["x"]`, `"0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a\u0000"`} {
+		b.Post("/api/auth/code/resend", `{"id":`+id+`}`).Want(400, "invalid_request")
 	}
 	b.Post("/api/auth/code", good, sanatest.With("Content-Type", "application/json; charset=UTF-8")).Want(http.StatusAccepted)
 	sanatest.WantEqual(t, "challenges", w.Count(t, `SELECT count(*) FROM challenges`), 1)

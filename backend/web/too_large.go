@@ -30,8 +30,9 @@ func (s *Server) sendTooLargePage(c *fiber.Ctx) error {
 	cleared := lineIsShort(c.Context().Conn())
 	if cleared {
 		for _, https := range []bool{true, false} {
-			newCookieSettings(SessionCookieBase, https).clear(c)
-			newCookieSettings(deviceCookie, https).clear(c)
+			for _, name := range []string{SessionCookieBase, deviceCookie, browserCookie} {
+				newCookieSettings(name, https).clear(c)
+			}
 		}
 		c.Set("Clear-Site-Data", `"cookies"`)
 	}

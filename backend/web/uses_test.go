@@ -1,0 +1,71 @@
+package web_test
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"sana/backend/clientaddr"
+	"sana/backend/keyring"
+	"sana/backend/sanatest"
+	"sana/backend/throttle"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// limits counts as the programs do, which have the same secret keys.
+func (s scene) limits() *throttle.Throttle {
+	s.Helper()
+	ring, err := keyring.Parse(sanatest.SecretKeys)
+	if err != nil {
+		s.Fatal(err)
+	}
+	networks := throttle.NetworkLimits{Sent: 60, Wrong: 60}
+	return throttle.New(s.world.DB, ring, throttle.Options{Networks: networks}, slog.New(slog.DiscardHandler))
+}
+
+// networksOf are the networks of an IP address, as package web counts them.
+func networksOf(address string) (networks []string) {
+	for _, group := range clientaddr.Groups(netip.MustParseAddr(address)) {
+		networks = append(networks, group.String())
+	}
+	return networks
+}
+
+// sentFrom returns how many codes were counted against the network of an IPv4 address.
+func (s scene) sentFrom(address string) int {
+	s.Helper()
+	return s.countUses(s.limits().SentByNetworks(networksOf(address)))
+}
+
+// wrongFrom returns how many wrong codes were counted against the network of an IPv4 address.
+func (s scene) wrongFrom(address string) int {
+	s.Helper()
+	return s.countUses(s.limits().WrongByNetworks(networksOf(address)))
+}
+
+func (s scene) countUses(uses []throttle.Use) int {
+	s.Helper()
+	return s.world.Count(s, `SELECT count(*) FROM uses WHERE key = ANY($1)`, s.keysOf(uses))
+}
+
+// fillNetwork uses up what a network may send in this hour.
+func (s scene) fillNetwork(address string) {
+	s.Helper()
+	s.world.Exec(s, `
+		INSERT INTO uses (key, ends_at)
+		SELECT key, now() + $2::interval
+		FROM unnest($1::bytea[]) AS key, generate_series(1, 60)`,
+		s.keysOf(s.limits().SentByNetworks(networksOf(address))), time.Hour)
+}
+
+func (s scene) keysOf(uses []throttle.Use) [][]byte {
+	s.Helper()
+	args := pgx.NamedArgs{}
+	s.limits().Budgets(uses...).Args(args)
+	keys := args["budget_keys"].([][]byte)
+	if len(keys) == 0 {
+		s.Fatal("the uses have no keys")
+	}
+	return keys
+}

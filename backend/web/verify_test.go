@@ -1,0 +1,179 @@
+package web_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"sana/backend/sanatest"
+)
+
+// written counts everything that a verification can write.
+func (s scene) written() map[string]int {
+	s.Helper()
+	counts := map[string]int{}
+	for _, table := range []string{"users", "account_events", "sessions", "replaced_tokens", "ended_sessions", "mails", "uses"} {
+		counts[table] = s.world.Count(s, `SELECT count(*) FROM `+table)
+	}
+	counts["tries"] = s.world.Count(s, `SELECT coalesce(sum(tries), 0) FROM challenges`)
+	return counts
+}
+
+// verifyScenarios are the promises about repeated and parallel verifications.
+var verifyScenarios = []scenario{
+	{"a right code that is repeated within two minutes is answered alike and writes nothing", func(s scene) {
+		s.app.Open(s).SignIn(s.world, ada)
+		s.world.Pass(s, time.Minute)
+		code := s.b.GetCode(s.world, ada) // in another browser, which its user is told of
+		lost := s.b.Clone()
+		first := s.b.Verify(code).Want(http.StatusOK)
+		before := s.written()
+		for _, b := range []*sanatest.Browser{lost, s.b, lost} { // an answer that was lost, and one that arrived
+			again := b.Verify(code).Want(http.StatusOK)
+			sanatest.WantEqual(s, "repeat", again.SignedIn(), first.SignedIn())
+			sanatest.WantEqual(s, "session", b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, first.SignedIn().Session)
+			if !s.sealed {
+				sanatest.WantEqual(s, "session cookie", b.Cookies()[cookie], s.b.Cookies()[cookie])
+			}
+		}
+		s.world.Pass(s, 110*time.Second)
+		late := s.b.VerifyFor("", code).Want(http.StatusOK).SignedIn()
+		sanatest.WantEqual(s, "session", late.Session.ID, first.SignedIn().Session.ID)
+		s.world.AwaitMails(s)
+		sanatest.WantEqual(s, "written by repeats", s.written(), before)
+		sanatest.WantEqual(s, "mails about a new browser", s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'new_device'`), 1)
+		wantSessions(s, 2)
+	}},
+	{"a right code that is repeated after two minutes has expired, and sets no cookie", func(s scene) {
+		code := s.b.GetCode(s.world, ada)
+		lost := s.b.Clone()
+		in := s.b.Verify(code).Want(http.StatusOK).SignedIn()
+		s.world.Pass(s, 2*time.Minute)
+		before := s.written()
+		for _, b := range []*sanatest.Browser{lost, s.b} {
+			a := b.Verify(code).Want(http.StatusGone, "code_expired")
+			sanatest.WantEqual(s, "cookies set", len(a.Set), 0)
+		}
+		sanatest.WantEqual(s, "written", s.written(), before)
+		sanatest.WantEqual(s, "session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, in.Session)
+		lost.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+	}},
+	{"a wrong code at a code that was used is a wrong guess", func(s scene) {
+		s.b.At("192.0.2.11")
+		code := s.b.GetCode(s.world, ada)
+		lost := s.b.Clone() // not known for the address yet
+		s.b.Verify(code).Want(http.StatusOK)
+		for left := 4; left >= 0; left-- {
+			p := lost.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
+			sanatest.WantEqual(s, "tries left", *p.TriesLeft, left)
+		}
+		sanatest.WantEqual(s, "wrong codes of the network", s.wrongFrom("192.0.2.11"), 5)
+		for _, c := range []string{code, sanatest.WrongCode(code)} {
+			lost.Verify(c).Want(http.StatusTooManyRequests, "too_many_tries")
+		}
+		lost.Verify("nonsense").Want(http.StatusTooManyRequests, "too_many_tries")
+		sanatest.WantEqual(s, "wrong codes of the network", s.wrongFrom("192.0.2.11"), 5)
+		s.b.Get("/api/auth/session").Want(http.StatusOK)
+		wantSessions(s, 1)
+	}},
+	{"what is not a code costs no try at a code that was used", func(s scene) {
+		code := s.b.GetCode(s.world, ada)
+		s.b.Verify(code).Want(http.StatusOK)
+		s.b.Verify("nonsense").Want(http.StatusBadRequest, "invalid_code")
+		s.b.VerifyFor("nobody", code).Want(http.StatusBadRequest, "invalid_email")
+		s.b.Verify(code).Want(http.StatusOK)
+	}},
+	{"parallel right codes of one browser all get one session", func(s scene) {
+		code := s.b.GetCode(s.world, ada)
+		const requests = 8
+		browsers := make([]*sanatest.Browser, requests)
+		answers := make([]sanatest.SignedIn, requests)
+		together(requests, func(i int) {
+			browsers[i] = s.b.Clone()
+			answers[i] = browsers[i].Verify(code).Want(http.StatusOK).SignedIn()
+		})
+		for i, b := range browsers {
+			sanatest.WantEqual(s, "answer", answers[i], answers[0])
+			if !s.sealed {
+				sanatest.WantEqual(s, "session cookie", b.Cookies()[cookie], browsers[0].Cookies()[cookie])
+			}
+			b.Get("/api/auth/session").Want(http.StatusOK)
+		}
+		wantSessions(s, 1)
+		sanatest.WantEqual(s, "events", kindsOf(s, browsers[0]), []string{"account_created"})
+	}},
+	{"an instance without the key of the outcome answers 503, and never another session", func(s scene) {
+		code := s.b.GetCode(s.world, ada)
+		lost := s.b.Clone()
+		in := s.b.Verify(code).Want(http.StatusOK).SignedIn()
+		s.world.Exec(s, `UPDATE challenges SET outcome_key_id = 'newer'`)
+		before := s.written()
+		a := lost.Verify(code).Want(http.StatusServiceUnavailable, "unavailable")
+		if len(a.Set) != 0 || a.Header.Get("Retry-After") == "" {
+			s.Errorf("got the cookies %v and Retry-After %q", a.Set, a.Header.Get("Retry-After"))
+		}
+		lost.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+		before["tries"]++
+		after := s.written()
+		after["uses"] = before["uses"]
+		sanatest.WantEqual(s, "written", after, before)
+		s.world.Exec(s, `UPDATE challenges SET outcome_key_id = 'k1'`)
+		sanatest.WantEqual(s, "session", lost.Verify(code).Want(http.StatusOK).SignedIn().Session.ID, in.Session.ID)
+	}},
+	{"a repeat does not bring back a session that was revoked", func(s scene) {
+		phoneCode := s.b.GetCode(s.world, ada)
+		lost := s.b.Clone()
+		phone := s.b.Verify(phoneCode).Want(http.StatusOK).SignedIn()
+		if s.sealed {
+			return // nothing can be revoked
+		}
+		laptop, _ := s.signInWith(firefox)
+		laptop.Delete("/api/sessions/" + phone.Session.ID).Want(http.StatusNoContent)
+		for _, b := range []*sanatest.Browser{lost, s.b} {
+			a := b.Verify(phoneCode).Want(http.StatusGone, "code_expired")
+			sanatest.WantEqual(s, "cookies set", len(a.Set), 0)
+		}
+		wantSessions(s, 1)
+	}},
+	{"a sign-in with another address ends the session that the browser had", func(s scene) {
+		s.b.SignIn(s.world, ada)
+		old := s.b.Clone()
+		in := s.b.SignIn(s.world, grace)
+		sanatest.WantEqual(s, "user", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().User, in.User)
+		wantSessions(s, 1)
+		if s.sealed { // what the cookie cannot do
+			old.Get("/api/auth/session").Want(http.StatusOK)
+			return
+		}
+		old.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+	}},
+}
+
+func TestVerifyAPI(t *testing.T) { play(t, "postgres", verifyScenarios) }
+
+func TestVerifyAPIWithSealedSessions(t *testing.T) { play(t, "cookie", verifyScenarios) }
+
+// What a right code has led to is told again, even if it led to nothing.
+func TestVerify_ClosedSignUpCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	for _, store := range []string{"postgres", "cookie"} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			w := sanatest.NewWorld(t)
+			app := w.Run(t, "SIGN_UP=closed", "SESSION_STORE="+store)
+			b := app.Open(t)
+			s := scene{t, w, app, b, store == "cookie"}
+			code := b.GetCode(w, ada)
+			for range 2 {
+				a := b.Verify(code).Want(http.StatusForbidden, "sign_up_closed")
+				sanatest.WantEqual(t, "cookies set", len(a.Set), 0)
+			}
+			b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+			b.MoveTo(w.Run(t, "SESSION_STORE="+store).Instance) // where sign-up is open by now
+			b.Verify(code).Want(http.StatusForbidden, "sign_up_closed")
+			w.Pass(t, 2*time.Minute)
+			b.Verify(code).Want(http.StatusGone, "code_expired")
+			wantNobodySignedIn(s)
+		})
+	}
+}
