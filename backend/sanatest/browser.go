@@ -3,6 +3,7 @@ package sanatest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +26,7 @@ type Browser struct {
 	base     string
 	address  string // that the proxy in front sees
 	asked    string // the address that the page of the browser shows
+	lossy    *Lossy // nil unless answers are lost
 	cookies  map[string]string
 	everSeen map[string]bool // every cookie value the server ever set
 }
@@ -140,6 +142,10 @@ func (b *Browser) do(method, path, body string, headers []Header) *Answer {
 	b.t.Helper()
 	request := b.request(method, path, body, headers)
 	response, err := b.client.Do(request)
+	for b.lossy != nil && errors.As(err, &errLost{}) {
+		request = b.request(method, path, body, headers)
+		response, err = b.client.Do(request)
+	}
 	if err != nil {
 		b.t.Fatalf("%s %s: %v", method, path, err)
 	}
@@ -238,12 +244,13 @@ func WantEqual(t testing.TB, what string, got, want any) {
 
 // RequestCode requests a code, as the page does: if the browser had no token yet, it repeats the
 // request with the one that it was given.
-func (b *Browser) RequestCode(email string) *Answer {
+func (b *Browser) RequestCode(email string, headers ...Header) *Answer {
 	b.t.Helper()
 	b.show(email)
-	answer := b.Post("/api/auth/code", `{"email":`+quote(email)+`}`)
+	body := `{"email":` + quote(email) + `}`
+	answer := b.Post("/api/auth/code", body, headers...)
 	if answer.Status == http.StatusConflict && answer.Problem().Code == "browser_token_missing" {
-		answer = b.Post("/api/auth/code", `{"email":`+quote(email)+`}`)
+		answer = b.Post("/api/auth/code", body, headers...)
 	}
 	return answer
 }
