@@ -12,7 +12,6 @@ import (
 	"sana/backend/fault"
 	"sana/backend/postgres"
 	"sana/backend/postgres/postgrestest"
-	"sana/backend/sanatest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -69,7 +68,7 @@ func TestAStatementThatIsWrongIsInternal(t *testing.T) {
 		"syntax error":     run(ctx, pool, "SELEC 1"),
 		"no such table":    run(ctx, pool, "SELECT FROM missing"),
 		"unique violation": run(ctx, pool, "INSERT INTO users (email) VALUES ('a@sana.example'), ('a@sana.example')"),
-		"check violation":  run(ctx, pool, "INSERT INTO challenges (id, email, purpose, key_id, code_length, expires_at) VALUES (gen_random_uuid(), '', '', '', 5, now())"),
+		"check violation":  run(ctx, pool, "INSERT INTO mails (ref, number, template, state) VALUES (gen_random_uuid(), 1, '', 'lost')"),
 		"division by zero": run(ctx, pool, "SELECT 1/0"),
 		"no rows":          pool.QueryRow(ctx, "SELECT 1 WHERE false").Scan(new(int)),
 		"not of Postgres":  errors.New("something else"),
@@ -161,7 +160,7 @@ func duringSleep(t *testing.T, pool *pgxpool.Pool, do func(conn *pgconn.PgConn, 
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- tx.QueryRow(ctx, "SELECT pg_sleep(600)").Scan(nil) }()
-	sanatest.Eventually(t, "the backend does not sleep", func() error {
+	postgrestest.Eventually(t, "the backend does not sleep", func() error {
 		return one(t, pool, "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'", conn.PID())
 	})
 	do(conn, cancel)
@@ -210,7 +209,7 @@ func one(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) error {
 func idleInTransaction(t *testing.T, pool *pgxpool.Pool) error {
 	tx := begin(t, pool)
 	must(t, run(t.Context(), tx, "SET LOCAL idle_in_transaction_session_timeout = '1ms'"))
-	sanatest.Eventually(t, "the idle transaction is not ended", func() error {
+	postgrestest.Eventually(t, "the idle transaction is not ended", func() error {
 		return one(t, pool, "SELECT 1 + count(*) FROM pg_stat_activity WHERE pid = $1", tx.Conn().PgConn().PID())
 	})
 	return run(t.Context(), tx, "SELECT 1")
@@ -250,7 +249,7 @@ func silentServer(t *testing.T, _ *pgxpool.Pool) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
-	ctx, cancel := context.WithTimeout(t.Context(), sanatest.Deadline)
+	ctx, cancel := context.WithTimeout(t.Context(), postgrestest.Deadline)
 	defer cancel()
 	pool := open(t, "postgres://sana@"+listener.Addr().String()+"/sana?sslmode=disable")
 	err = run(ctx, pool, "SELECT 1")

@@ -2,7 +2,6 @@ package postgres_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"sana/backend/fault"
 	"sana/backend/postgres"
 	"sana/backend/postgres/postgrestest"
-	"sana/backend/sanatest"
 	"sana/migrations"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,8 +22,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivermigrate"
 )
 
 // migrateVariable makes this test binary a process that migrates the database it names.
@@ -62,7 +58,7 @@ func assertApplied(t *testing.T, url string, want []int64) {
 	assertWhole(t, postgrestest.Pool(t, url))
 }
 
-// assertWhole fails the test unless goose's, River's and the program's ideas of the newest schema are there.
+// assertWhole fails the test unless the schema is the one that the program needs.
 func assertWhole(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	version, err := postgres.Version(t.Context(), pool)
@@ -70,20 +66,7 @@ func assertWhole(t *testing.T, pool *pgxpool.Pool) {
 	if version != postgres.Head {
 		t.Errorf("version: got %d, want %d", version, postgres.Head)
 	}
-	versions := river(t, pool).AllVersions()
-	var newest int
-	must(t, pool.QueryRow(t.Context(), "SELECT max(version) FROM river_migration").Scan(&newest))
-	if want := versions[len(versions)-1].Version; newest != want {
-		t.Errorf("River's version: got %d, want its newest, %d", newest, want)
-	}
 	must(t, postgres.CheckSchema(t.Context(), pool))
-}
-
-func river(t *testing.T, pool *pgxpool.Pool) *rivermigrate.Migrator[pgx.Tx] {
-	t.Helper()
-	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
-	must(t, err)
-	return migrator
 }
 
 func TestMigrateBringsAnEmptyDatabaseToHeadOnce(t *testing.T) {
@@ -93,19 +76,15 @@ func TestMigrateBringsAnEmptyDatabaseToHeadOnce(t *testing.T) {
 	assertApplied(t, url, nil)
 }
 
-func TestHeadIsTheNewestFileUnlessRiverIsNewer(t *testing.T) {
+func TestHead_IsTheNewestMigration(t *testing.T) {
 	t.Parallel()
-	const river = 2 // by migrations/embed.go
-	newest := river
+	newest := 0
 	files, err := fs.Glob(migrations.Schema, "*.sql")
 	must(t, err)
 	for _, name := range files {
 		number, _, _ := strings.Cut(name, "_")
 		version, err := strconv.Atoi(number)
 		must(t, err)
-		if version == river {
-			t.Errorf("%s has the number of River's tables", name)
-		}
 		newest = max(newest, version)
 	}
 	if newest != postgres.Head {
@@ -140,78 +119,54 @@ func TestOfManyThatMigrateTogetherOneDoes(t *testing.T) {
 	assertWhole(t, postgrestest.Pool(t, url))
 }
 
-// partly makes version 1 and, unless upTo is nil, some of River's versions: what a migration leaves that is killed there.
-func partly(t *testing.T, url string, upTo *rivermigrate.MigrateOpts) *pgxpool.Pool {
-	t.Helper()
-	pool := postgrestest.Pool(t, url)
-	db := stdlib.OpenDBFromPool(pool)
-	defer db.Close()
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.Schema)
-	must(t, err)
-	_, err = provider.UpTo(t.Context(), 1)
-	must(t, err)
-	if upTo != nil {
-		_, err = river(t, pool).Migrate(t.Context(), rivermigrate.DirectionUp, upTo)
-		must(t, err)
-	}
-	return pool
-}
-
-func TestMigrateGoesOnWhereAnotherStopped(t *testing.T) {
-	t.Parallel()
-	for name, upTo := range map[string]*rivermigrate.MigrateOpts{
-		"between two versions":   nil,
-		"after River's first":    {TargetVersion: 1},
-		"between two of River's": {TargetVersion: 3},
-		"after River's last":     {},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			url := postgrestest.EmptyURL(t)
-			partly(t, url, upTo)
-			assertApplied(t, url, everyVersion()[1:])
-		})
-	}
-}
-
-// block keeps the next migration of River waiting; the function it returns lets it go on.
+// block makes the next migration wait before it is recorded. The function it returns ends that.
 func block(t *testing.T, pool *pgxpool.Pool) (release func()) {
 	t.Helper()
 	tx := begin(t, pool)
 	must(t, run(t.Context(), tx, "SET LOCAL idle_in_transaction_session_timeout = 0"))
-	must(t, run(t.Context(), tx, "LOCK TABLE river_migration"))
+	// Versions can be read and not written while this lock is held.
+	must(t, run(t.Context(), tx, "LOCK TABLE goose_db_version IN SHARE MODE"))
 	return func() { must(t, tx.Rollback(t.Context())) }
 }
 
-// waitBlocked waits until a migration is in the middle of River's.
+// waitBlocked waits until a migration has done everything but record its version.
 func waitBlocked(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
-	sanatest.Eventually(t, "no migration waits", func() error {
-		return one(t, pool, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'river_migration'::regclass")
+	postgrestest.Eventually(t, "no migration waits", func() error {
+		return one(t, pool, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'goose_db_version'::regclass")
 	})
 }
 
-func TestAMigrationThatIsKilledDoesNotKeepTheNextFromFinishing(t *testing.T) {
+// F-23: a migration that is killed before its commit has done nothing, and the next run finishes.
+func TestMigrate_KilledRunIsFinishedByTheNext(t *testing.T) {
 	t.Parallel()
-	url := postgrestest.EmptyURL(t)
-	pool := partly(t, url, &rivermigrate.MigrateOpts{TargetVersion: 3})
-	release := block(t, pool)
-	process := exec.Command(os.Args[0])
-	process.Env = append(os.Environ(), migrateVariable+"="+url)
-	must(t, process.Start())
-	waitBlocked(t, pool)
-	must(t, process.Process.Kill())
-	if err := process.Wait(); err == nil {
-		t.Error("the process ended before it was killed")
+	for _, version := range everyVersion() {
+		t.Run(strconv.FormatInt(version, 10), func(t *testing.T) {
+			t.Parallel()
+			url := postgrestest.EmptyURL(t)
+			pool := upTo(t, url, version-1)
+			release := block(t, pool)
+			process := exec.Command(os.Args[0])
+			process.Env = append(os.Environ(), migrateVariable+"="+url)
+			must(t, process.Start())
+			waitBlocked(t, pool)
+			must(t, process.Process.Kill())
+			if err := process.Wait(); err == nil {
+				t.Error("the process ended before it was killed")
+			}
+			release()
+			if err := postgres.CheckSchema(t.Context(), pool); err == nil {
+				t.Error("the schema of a killed migration is taken for this program's")
+			}
+			assertApplied(t, url, everyVersion()[version-1:])
+		})
 	}
-	release()
-	assertApplied(t, url, everyVersion()[1:])
 }
 
-func TestAMigrationThatIsCancelledDoesNotKeepTheNextFromFinishing(t *testing.T) {
+func TestMigrate_CancelledRunIsFinishedByTheNext(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.EmptyURL(t)
-	pool := partly(t, url, &rivermigrate.MigrateOpts{TargetVersion: 3})
+	pool := upTo(t, url, 1)
 	release := block(t, pool)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -232,7 +187,7 @@ func TestCheckSchemaNamesTheCommandForAnOldSchemaAndTakesANewerOne(t *testing.T)
 	t.Parallel()
 	url := postgrestest.EmptyURL(t)
 	pool := postgrestest.Pool(t, url)
-	for version, prepare := range []func(){func() {}, func() { partly(t, url, nil) }} {
+	for version, prepare := range []func(){func() {}, func() { upTo(t, url, 1) }} {
 		prepare()
 		want := fmt.Sprintf("the database's schema is at version %d and this program needs %d; run: sana migrate", version, postgres.Head)
 		if err := postgres.CheckSchema(t.Context(), pool); err == nil || err.Error() != want {
@@ -284,48 +239,13 @@ func tables(t *testing.T, pool *pgxpool.Pool) []string {
 	return list
 }
 
-// F-23: whichever migration is killed when it has done all but commit, it has done nothing, and the next run finishes.
-func TestAMigrationThatIsKilledAtItsEndIsDoneByTheNext(t *testing.T) {
-	t.Parallel()
-	for _, version := range everyVersion() {
-		t.Run(strconv.FormatInt(version, 10), func(t *testing.T) {
-			t.Parallel()
-			url := postgrestest.EmptyURL(t)
-			pool := upTo(t, url, version-1)
-			// Versions are read and not written while this is held.
-			tx := begin(t, pool)
-			must(t, run(t.Context(), tx, "SET LOCAL idle_in_transaction_session_timeout = 0"))
-			must(t, run(t.Context(), tx, "LOCK TABLE goose_db_version IN SHARE MODE"))
-			process := exec.Command(os.Args[0])
-			process.Env = append(os.Environ(), migrateVariable+"="+url)
-			must(t, process.Start())
-			sanatest.Eventually(t, "no migration waits", func() error {
-				return one(t, pool, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'goose_db_version'::regclass")
-			})
-			must(t, process.Process.Kill())
-			if err := process.Wait(); err == nil {
-				t.Error("the process ended before it was killed")
-			}
-			must(t, tx.Rollback(t.Context()))
-			if err := postgres.CheckSchema(t.Context(), pool); err == nil {
-				t.Error("the schema of a killed migration is taken for this program's")
-			}
-			assertApplied(t, url, everyVersion()[version-1:])
-		})
-	}
-}
-
-// upTo makes the schema of a version with what Migrate uses, and returns a pool on it.
+// upTo makes the schema of a version with the files that Migrate uses. It returns a pool on it.
 func upTo(t *testing.T, url string, version int64) *pgxpool.Pool {
 	t.Helper()
 	pool := postgrestest.Pool(t, url)
 	db := stdlib.OpenDBFromPool(pool)
 	defer db.Close()
-	migrateRiver := &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error {
-		_, err := river(t, pool).Migrate(ctx, rivermigrate.DirectionUp, nil)
-		return err
-	}}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.Schema, goose.WithGoMigrations(goose.NewGoMigration(2, migrateRiver, nil)))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.Schema)
 	must(t, err)
 	_, err = provider.GetDBVersion(t.Context()) // makes its table
 	must(t, err)

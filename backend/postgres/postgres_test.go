@@ -10,7 +10,6 @@ import (
 	"sana/backend/fault"
 	"sana/backend/postgres"
 	"sana/backend/postgres/postgrestest"
-	"sana/backend/sanatest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -91,7 +90,7 @@ func table(t *testing.T) *pgxpool.Pool {
 // assertRows fails the test unless t has so many rows and every connection is back in the pool.
 func assertRows(t *testing.T, pool *pgxpool.Pool, want int) {
 	t.Helper()
-	sanatest.Eventually(t, "a connection stays in use", func() error { // a broken one is given back in the background
+	postgrestest.Eventually(t, "a connection stays in use", func() error { // a broken one is given back in the background
 		if got := pool.Stat().AcquiredConns(); got != 0 {
 			return fmt.Errorf("got %d in use, want 0", got)
 		}

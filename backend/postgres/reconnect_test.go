@@ -10,7 +10,6 @@ import (
 	"sana/backend/fault"
 	"sana/backend/postgres"
 	"sana/backend/postgres/postgrestest"
-	"sana/backend/sanatest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -24,7 +23,7 @@ func TestAConnectionThatHasEndedIsNotUsed(t *testing.T) {
 	for round := range 20 {
 		must(t, run(t.Context(), pool, "SELECT 1"))
 		must(t, run(t.Context(), admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"))
-		sanatest.Eventually(t, "the backend does not end", func() error {
+		postgrestest.Eventually(t, "the backend does not end", func() error {
 			return one(t, admin, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'")
 		})
 		if err := run(t.Context(), pool, "SELECT 1"); err != nil {
@@ -60,7 +59,7 @@ func TestAReadThatWasLeftOnAConnectionKeepsNobodyWaiting(t *testing.T) {
 		_ = conn.Conn().PgConn().Conn().Close() // ends the read
 		<-left
 		conn.Release()
-	case <-time.After(sanatest.Deadline):
+	case <-time.After(postgrestest.Deadline):
 		t.Fatal("the connection is not given out")
 	}
 }
@@ -108,7 +107,9 @@ func TestATransactionLostToOthersIsRunAgainAndDoneOnce(t *testing.T) {
 				if want.fault == "" && err != nil || want.fault != "" && !fault.Is(err, want.fault) {
 					t.Errorf("got %v, want %q", err, want.fault)
 				}
-				sanatest.WantEqual(t, "calls", calls, want.calls)
+				if calls != want.calls {
+					t.Errorf("calls: got %d, want %d", calls, want.calls)
+				}
 				assertRows(t, pool, want.rows)
 			})
 		}
@@ -130,7 +131,9 @@ func TestATransactionThatFailsForAnotherReasonIsNotRunAgain(t *testing.T) {
 			calls++
 			return failure(tx)
 		})
-		sanatest.WantEqual(t, "calls with "+name, calls, 1)
+		if calls != 1 {
+			t.Errorf("calls with %s: got %d, want 1", name, calls)
+		}
 	}
 }
 
@@ -140,6 +143,8 @@ func TestAProbeHasOneConnectionWithItsLimits(t *testing.T) {
 	probe, err := postgres.OpenProbe(t.Context(), postgrestest.EmptyURL(t)+"&pool_max_conns=7&pool_min_conns=3")
 	must(t, err)
 	t.Cleanup(probe.Close)
-	sanatest.WantEqual(t, "connections", probe.Config().MaxConns, int32(1))
+	if got := probe.Config().MaxConns; got != 1 {
+		t.Errorf("connections: got %d, want 1", got)
+	}
 	must(t, run(t.Context(), probe, "SELECT 1"))
 }

@@ -1,0 +1,155 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	turnTimeout = 5 * time.Second // for the statement that takes a turn
+	turnRetry   = time.Second     // after such a statement has failed
+	turnSpread  = time.Second     // instances ask so far apart, or a tenth of a period
+)
+
+// Turns does periodic work: in each period one of all instances does it. An instance takes its turn
+// by moving the work's row of table periodic to the current period. Periods are those of the
+// database's clock in UTC: with 10 minutes, they begin at :00, :10 and so on.
+type Turns struct {
+	db    *pgxpool.Pool
+	log   *slog.Logger
+	works []work
+}
+
+// work is what is done once in each period.
+type work struct {
+	name    string
+	every   time.Duration
+	timeout time.Duration
+	do      func(context.Context) error
+}
+
+// NewTurns returns Turns without work.
+func NewTurns(db *pgxpool.Pool, log *slog.Logger) *Turns {
+	return &Turns{db: db, log: log}
+}
+
+// Add adds work, which has the same name on all instances. A period is at least a second. Add must
+// be called before Run.
+//
+// A run that fails, is stopped or loses its instance is not repeated: the work is done again in its
+// next period. A run that takes longer than its period can overlap with the next one on another
+// instance.
+func (t *Turns) Add(name string, every, timeout time.Duration, do func(context.Context) error) {
+	t.works = append(t.works, work{name: name, every: every, timeout: timeout, do: do})
+}
+
+// Run does the work of this instance's turns, one after another, until ctx ends. The current period
+// counts too, if no instance has taken it. While the database is unavailable Run tries again.
+func (t *Turns) Run(ctx context.Context) {
+	due := make([]time.Time, len(t.works)) // the zero time: at once
+	failing := false
+	for {
+		next := earliest(due)
+		if next < 0 {
+			<-ctx.Done()
+			return
+		}
+		if !pause(ctx, time.Until(due[next])) {
+			return
+		}
+
+		w := t.works[next]
+		taken, wait, err := t.take(ctx, w)
+		if err != nil {
+			t.logFailure(ctx, failing, err)
+			failing = true
+			pause(ctx, turnRetry)
+			continue
+		}
+		failing = false
+
+		due[next] = time.Now().Add(wait + rand.N(min(turnSpread, w.every/10)))
+		if taken {
+			t.do(ctx, w)
+		}
+	}
+}
+
+// logFailure logs the first one of several failures to take a turn.
+func (t *Turns) logFailure(ctx context.Context, again bool, err error) {
+	if !again && ctx.Err() == nil {
+		t.log.WarnContext(ctx, "periodic work waits, its turns cannot be taken", "error", err)
+	}
+}
+
+// take moves the work's row to the current period. It returns whether the turn is this instance's,
+// and how long it is until the next period. A row that is further ahead than one period was written
+// before the database's clock was set back.
+func (t *Turns) take(ctx context.Context, w work) (taken bool, wait time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
+	defer cancel()
+	err = t.db.QueryRow(ctx, `
+		WITH turn AS (
+		    SELECT date_bin(@every::interval, now(), timestamptz 'epoch') AS period
+		), taken AS (
+		    INSERT INTO periodic (name, period)
+		    SELECT @name::text, period
+		    FROM turn
+		    ON CONFLICT (name) DO UPDATE
+		    SET period = excluded.period
+		    WHERE periodic.period < excluded.period
+		       OR periodic.period > excluded.period + @every::interval
+		    RETURNING name
+		)
+		SELECT
+		    EXISTS (SELECT FROM taken),
+		    period + @every::interval - now()
+		FROM turn`,
+		pgx.NamedArgs{"name": w.name, "every": w.every}).Scan(&taken, &wait)
+	return taken, wait, Error("take turn", err)
+}
+
+// do does the work once. A panic must not end the process.
+func (t *Turns) do(ctx context.Context, w work) {
+	working, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	defer func() {
+		if cause := recover(); cause != nil {
+			t.log.ErrorContext(ctx, "panic", "in", w.name,
+				"panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+		}
+	}()
+	if err := w.do(working); err != nil && ctx.Err() == nil {
+		t.log.WarnContext(ctx, "periodic work failed, it runs again in its next period",
+			"name", w.name, "error", err)
+	}
+}
+
+// earliest returns the index of the earliest time, the first one of several; -1 without a time.
+func earliest(times []time.Time) int {
+	first := -1
+	for i, at := range times {
+		if first < 0 || at.Before(times[first]) {
+			first = i
+		}
+	}
+	return first
+}
+
+// pause waits for d. It returns false if ctx has ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
