@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-func TestTheBrakeHoldsAsLongAsTheLongestWaitThatWasSaid(t *testing.T) {
+func TestBrake_KeepsTheLongestWait(t *testing.T) {
 	t.Parallel()
 	var b brake
 	now := time.Now()
 	b.pull(now, time.Minute)
 	if got := b.pull(now, time.Second); got != time.Minute {
-		t.Errorf("a shorter wait holds for %s, want the %s that were said before", got, time.Minute)
+		t.Errorf("a shorter wait makes it %s, want the %s from before", got, time.Minute)
 	}
 	b.release()
 	if got := b.left(now.Add(59 * time.Second)); got != time.Second {
-		t.Errorf("%s are left, want 1s: a letter that was under way does not end the wait", got)
+		t.Errorf("%s are left, want 1s: a mail that was being sent does not end the wait", got)
 	}
 	if got := b.left(now.Add(time.Minute)); got != 0 {
 		t.Errorf("%s are left, want none", got)
 	}
 }
 
-func TestABurstOfRefusalsWithoutATimeCountsAsOneAndTheNextWaitsLonger(t *testing.T) {
+func TestBrake_CountsABurstAsOneRefusal(t *testing.T) {
 	t.Parallel()
 	var b brake
 	now, last := time.Now(), time.Duration(0)
@@ -40,11 +40,11 @@ func TestABurstOfRefusalsWithoutATimeCountsAsOneAndTheNextWaitsLonger(t *testing
 	}
 	b.release()
 	if got := b.pull(now, 0); got > 2*time.Second {
-		t.Errorf("waits %s after a letter was taken, want about a second", got)
+		t.Errorf("waits %s after a mail was accepted, want about a second", got)
 	}
 }
 
-func TestTheAlarmRingsOnceAMinute(t *testing.T) {
+func TestAlarm_RingsOnceAMinute(t *testing.T) {
 	t.Parallel()
 	var a alarm
 	now, rung := time.Now(), 0

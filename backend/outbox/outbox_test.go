@@ -1,319 +1,388 @@
 package outbox_test
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"sana/backend/jobs"
 	"sana/backend/mail"
 	"sana/backend/outbox"
-	"sana/backend/postgres/postgrestest"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"sana/backend/postgres"
 )
 
-const deadline = 60 * time.Second
+var (
+	errAway = errors.New("the provider does not answer")
+	errOurs = errors.New("ours")
+)
 
-// post is a sender and the other end of a letter: it answers tries in turn and tells what happened.
-type post struct {
-	answers chan error // for each try in turn; nil when it is empty
-	tries   chan mail.Message
-	notes   chan outbox.Outcome
-	letter  outbox.Letter
-	hold    func(ctx context.Context) error // if not nil, what a try does
+func TestOutbox_SendsAMailOnce(t *testing.T) {
+	t.Parallel()
+	i := start(t, newProvider())
+	ref := i.enqueue(t, "hello")
+	if m := receive(t, "the mail", i.attempts); m.Subject != ref || m.Ref != ref+"/1" {
+		t.Errorf("subject %q and reference %q, want those of %s", m.Subject, m.Ref, ref)
+	}
+	i.await(t, ref, "sent - 1 done")
+	i.exec(t, "UPDATE mails SET next_at = now()")
+	i.await(t, i.enqueue(t, "hello"), "sent - 1 done")
+	i.wantAttempts(t, 1)
+	want := `msg="mail sent" template=hello ref=` + ref + ` number=1 attempt=1`
+	if !strings.Contains(i.log.String(), want) {
+		t.Errorf("log:\n%s", i.log)
+	}
 }
 
-func newPost(answers ...error) *post {
-	p := &post{answers: make(chan error, 10), tries: make(chan mail.Message, 10), notes: make(chan outbox.Outcome, 10)}
-	for _, answer := range answers {
-		p.answers <- answer
-	}
-	p.letter = outbox.Letter{
-		Compose: func(_ context.Context, ref outbox.Ref) (outbox.Composed, error) {
-			return outbox.Composed{Message: mail.Message{Subject: ref.ID}, UsefulFor: time.Hour}, nil
-		},
-		Note: func(_ context.Context, _ outbox.Ref, outcome outbox.Outcome) error {
-			p.notes <- outcome
-			return nil
-		},
-	}
-	return p
+// Mails from before the start, and those that another instance has queued, are found too.
+func TestOutbox_FindsMailsItWasNotWokenFor(t *testing.T) {
+	t.Parallel()
+	url := newDatabase(t)
+	i, other := newInstance(t, url, newProvider()), newInstance(t, url, newProvider())
+	before := other.enqueue(t, "hello")
+	i.start(t)
+	i.await(t, before, "sent - 1 done")
+	i.await(t, other.enqueue(t, "hello"), "sent - 1 done")
 }
 
-// Send implements mail.Sender.
-func (p *post) Send(ctx context.Context, m mail.Message) error {
-	p.tries <- m
-	if p.hold != nil {
-		return p.hold(ctx)
-	}
-	select {
-	case answer := <-p.answers:
-		return answer
-	default:
+func TestOutbox_DoesNotSendAMailThatIsRolledBack(t *testing.T) {
+	t.Parallel()
+	i := start(t, newProvider())
+	i.compose("notice", usefulFor(time.Hour))
+	err := postgres.InBatch(t.Context(), i.db, func(b *postgres.Batch) error {
+		i.EnqueueNotice(t.Context(), b, outbox.Notice{Template: "notice"})
+		b.Queue("SELECT 1/0")
 		return nil
+	})
+	if err == nil {
+		t.Fatal("the transaction is committed")
 	}
+	i.await(t, i.enqueue(t, "hello"), "sent - 1 done")
+	i.wantAttempts(t, 1)
 }
 
-func wait[T any](t *testing.T, what string, from <-chan T) T {
-	t.Helper()
-	select {
-	case value := <-from:
-		return value
-	case <-time.After(deadline):
-		t.Fatalf("%s does not come", what)
-		panic("unreachable")
-	}
-}
+// F-17: two instances race for the same mails.
+func TestOutbox_TwoInstancesSendEachMailOnce(t *testing.T) {
+	t.Parallel()
+	const mails = 3000
+	url, p := newDatabase(t), newProvider()
+	first, second := newInstance(t, url, p), newInstance(t, url, p)
+	first.exec(t, `
+		INSERT INTO mails (ref, number, template, created_at)
+		SELECT gen_random_uuid(), 1, 'hello', now() - n * interval '1 ms'
+		FROM generate_series(1, $1) AS n`, mails)
+	first.start(t)
+	second.start(t)
+	first.awaitCount(t, "state = 'sent' AND attempts = 1 AND done_at IS NOT NULL", mails)
 
-// wantNotes waits for the next notes.
-func wantNotes(t *testing.T, p *post, want ...outbox.Outcome) {
-	t.Helper()
-	for i, outcome := range want {
-		if got := wait(t, "the note", p.notes); got != outcome {
-			t.Errorf("note %d is %q, want %q", i+1, got, outcome)
+	sent := map[string]int{}
+	for range len(p.attempts) {
+		m := <-p.attempts
+		sent[m.Subject]++
+	}
+	if len(sent) != mails {
+		t.Errorf("%d mails were sent, want %d", len(sent), mails)
+	}
+	for ref, times := range sent {
+		if times != 1 {
+			t.Errorf("mail %s was sent %d times", ref, times)
 		}
 	}
 }
 
-// start runs an outbox with one letter until the test ends.
-func start(t *testing.T, p *post) (*outbox.Outbox, *pgxpool.Pool) {
-	t.Helper()
-	return startLogging(t, p, slog.New(slog.DiscardHandler))
+// F-03: a mail that an instance was sending when it was killed is taken over when its lease has
+// ended, and an outcome that comes after that changes nothing.
+func TestOutbox_TakesOverAnExpiredLease(t *testing.T) {
+	t.Parallel()
+	url, killed, stalled := newDatabase(t), newProvider(), make(chan error)
+	killed.hold = func(context.Context) error { return <-stalled }
+	first, second := newInstance(t, url, killed), newInstance(t, url, newProvider())
+	cancel, ended := first.run(t)
+	ref := first.enqueue(t, "hello")
+	if got := first.await(t, ref, "queued - 1 leased"); got.Wait != 20*time.Second {
+		t.Errorf("leased for %s, want 20s", got.Wait)
+	}
+	receive(t, "the first attempt", killed.attempts)
+	cancel() // it claims nothing more, and waits for the attempt
+	first.awaitIdle(t)
+
+	second.start(t)
+	second.await(t, second.enqueue(t, "hello"), "sent - 1 done")
+	second.wantAttempts(t, 1)
+
+	second.answers <- errAway
+	second.makeDue(t, ref, 1)
+	second.await(t, ref, "delayed provider_away 2 waiting")
+	stalled <- nil
+	receive(t, "the end of Run", ended)
+	second.makeDue(t, ref, 2)
+	second.await(t, ref, "sent - 3 done")
 }
 
-func startLogging(t *testing.T, p *post, log *slog.Logger) (*outbox.Outbox, *pgxpool.Pool) {
-	t.Helper()
-	db := postgrestest.Pool(t, postgrestest.URL(t))
-	queue, err := jobs.New(db, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	box := outbox.New(queue, p, outbox.Options{Log: log})
-	box.Handle("hello", p.letter)
-	if err := queue.Start(context.WithoutCancel(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), deadline)
-		defer cancel()
-		if err := queue.Stop(ctx); err != nil {
-			t.Errorf("stop: %v", err)
+func TestOutbox_RetriesATemporaryFailure(t *testing.T) {
+	t.Parallel()
+	i := start(t, newProvider(errAway, errAway, errAway))
+	ref := i.enqueue(t, "hello")
+	for n, backoff := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
+		got := i.await(t, ref, fmt.Sprintf("delayed provider_away %d waiting", n+1))
+		if got.Wait < backoff*4/5 || got.Wait > backoff*6/5 {
+			t.Errorf("attempt %d is repeated after %s, want about %s", n+1, got.Wait, backoff)
 		}
-	})
-	return box, db
-}
-
-func enqueue(t *testing.T, box *outbox.Outbox, db *pgxpool.Pool, letter, ref string) {
-	t.Helper()
-	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error { return box.EnqueueTx(t.Context(), tx, letter, outbox.Ref{ID: ref, Number: 1}) })
-	if err != nil {
-		t.Fatal(err)
+		i.makeDue(t, ref, n+1)
 	}
+	i.await(t, ref, "sent - 4 done")
 }
 
-func TestALetterIsSentOnceAndNoted(t *testing.T) {
+// A mail that is a quarter of an hour old holds no code that is valid: it has time.
+func TestOutbox_RetriesAnOldMailOnceAnHour(t *testing.T) {
 	t.Parallel()
-	p := newPost()
-	box, db := start(t, p)
-	enqueue(t, box, db, "hello", "ref-1")
-	if m := wait(t, "the letter", p.tries); m.Subject != "ref-1" {
-		t.Errorf("got the letter %q", m.Subject)
-	}
-	wantNotes(t, p, outbox.Outcome{State: outbox.Sent})
-}
-
-func TestALetterOfATransactionThatRollsBackIsNotSent(t *testing.T) {
-	t.Parallel()
-	p := newPost()
-	box, db := start(t, p)
-	rolledBack := errors.New("roll back")
-	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
-		return errors.Join(box.EnqueueTx(t.Context(), tx, "hello", outbox.Ref{ID: "rolled back"}), rolledBack)
-	})
-	if !errors.Is(err, rolledBack) {
-		t.Fatal(err)
-	}
-	enqueue(t, box, db, "hello", "committed")
-	if m := wait(t, "the letter", p.tries); m.Subject != "committed" {
-		t.Errorf("the letter %q was sent", m.Subject)
+	i := newInstance(t, newDatabase(t), newProvider(errAway))
+	i.compose("hello", usefulFor(24*time.Hour))
+	ref := i.enqueue(t, "hello")
+	i.exec(t, "UPDATE mails SET created_at = now() - interval '16 minutes'")
+	i.start(t)
+	got := i.await(t, ref, "delayed provider_away 1 waiting")
+	if got.Wait < 40*time.Minute || got.Wait > 80*time.Minute {
+		t.Errorf("it is repeated after %s, want about an hour", got.Wait)
 	}
 }
 
-func TestATemporaryFailureIsTriedAgain(t *testing.T) {
+func TestOutbox_DoesNotRetryAPermanentFailure(t *testing.T) {
 	t.Parallel()
-	p := newPost(errors.New("away"), &mail.Throttled{After: 0})
-	box, db := start(t, p)
-	enqueue(t, box, db, "hello", "ref")
-	for range 3 {
-		wait(t, "the try", p.tries)
-	}
-	delayed := outbox.Outcome{State: outbox.Delayed, Reason: outbox.ProviderAway}
-	wantNotes(t, p, delayed, delayed, outbox.Outcome{State: outbox.Sent})
-}
-
-func TestAPermanentFailureIsNotTriedAgain(t *testing.T) {
-	t.Parallel()
-	p := newPost(mail.Permanent(errors.New("no such mailbox")))
-	box, db := start(t, p)
-	enqueue(t, box, db, "hello", "ref")
-	wantNotes(t, p, outbox.Outcome{State: outbox.Failed, Reason: outbox.Refused})
-	wantJobs(t, db, "cancelled")
-}
-
-func TestALetterIsNotTriedBeyondItsUse(t *testing.T) {
-	t.Parallel()
-	p := newPost(errors.New("away"))
-	p.letter.Compose = func(context.Context, outbox.Ref) (outbox.Composed, error) {
-		return outbox.Composed{Message: mail.Message{}, UsefulFor: 10 * time.Millisecond}, nil
-	}
-	box, db := start(t, p)
-	enqueue(t, box, db, "hello", "ref")
-	wantNotes(t, p, outbox.Outcome{State: outbox.Failed, Reason: outbox.ProviderAway})
-	wantJobs(t, db, "cancelled")
-}
-
-func TestAnObsoleteLetterIsDropped(t *testing.T) {
-	t.Parallel()
-	p := newPost()
-	p.letter.Compose = func(context.Context, outbox.Ref) (outbox.Composed, error) {
-		return outbox.Composed{}, outbox.ErrObsolete
-	}
-	box, db := start(t, p)
-	enqueue(t, box, db, "hello", "ref")
-	wantNotes(t, p, outbox.Outcome{State: outbox.Failed})
-	if len(p.tries) != 0 {
-		t.Error("it was sent")
+	for reason, answer := range map[outbox.Reason]error{
+		outbox.Refused:       mail.Permanent(errOurs),
+		outbox.NoSuchMailbox: mail.Permanent(fmt.Errorf("550 %w", mail.ErrNoSuchMailbox)),
+	} {
+		t.Run(string(reason), func(t *testing.T) {
+			t.Parallel()
+			i := start(t, newProvider(answer))
+			i.await(t, i.enqueue(t, "hello"), "failed "+string(reason)+" 1 done")
+			if !strings.Contains(i.log.String(), "mail delivery failed permanently") {
+				t.Errorf("log:\n%s", i.log)
+			}
+		})
 	}
 }
 
-// F-14: a 429 means the sender, not the letter. Nobody else's letter is even tried, and none is lost.
-func TestAThrottledSenderHoldsBackAllLettersAndLosesNone(t *testing.T) {
+func TestOutbox_DropsAnObsoleteMail(t *testing.T) {
 	t.Parallel()
-	p := newPost(&mail.Throttled{After: 10 * time.Minute})
-	box, db := start(t, p)
-	enqueue(t, box, db, "hello", "first")
-	wait(t, "the try", p.tries)
-	wantNotes(t, p, outbox.Outcome{State: outbox.Delayed, Reason: outbox.ProviderAway})
-	for range 5 {
-		enqueue(t, box, db, "hello", "later")
-		wantNotes(t, p, outbox.Outcome{State: outbox.Delayed, Reason: outbox.ProviderAway})
-	}
-	awaitJobs(t, db, `state = 'scheduled' AND scheduled_at BETWEEN now() + interval '9 minutes' AND now() + interval '11 minutes'`, 6)
-	if len(p.tries) != 0 {
-		t.Error("a letter was tried although the provider takes none")
+	for name, compose := range map[string]func(outbox.Mail) (outbox.Composed, error){
+		"obsolete": failing(outbox.ErrObsolete),
+		"too late": usefulFor(0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := newInstance(t, newDatabase(t), newProvider())
+			i.compose("hello", compose)
+			i.start(t)
+			i.await(t, i.enqueue(t, "hello"), "failed - 1 done")
+			i.wantAttempts(t, 0)
+		})
 	}
 }
 
-func TestALetterThatWouldBeHeldBackBeyondItsUseIsGivenUp(t *testing.T) {
+func TestOutbox_DoesNotSendAMailAfterItsUse(t *testing.T) {
 	t.Parallel()
-	p := newPost(&mail.Throttled{After: 10 * time.Minute})
-	p.letter.Compose = func(context.Context, outbox.Ref) (outbox.Composed, error) {
-		return outbox.Composed{Message: mail.Message{}, UsefulFor: time.Minute}, nil
-	}
-	box, db := start(t, p)
-	for range 2 {
-		enqueue(t, box, db, "hello", "ref")
-		wantNotes(t, p, outbox.Outcome{State: outbox.Failed, Reason: outbox.ProviderAway})
-	}
-	awaitJobs(t, db, `state = 'cancelled'`, 2)
-	if len(p.tries) != 1 {
-		t.Errorf("%d tries, want 1", len(p.tries))
-	}
-}
-
-// An operator may mend the key while the code lives.
-func TestRefusedCredentialsAreTriedAgainAndSaidOnceAMinute(t *testing.T) {
-	t.Parallel()
-	refused := mail.Permanent(fmt.Errorf("401 %w", mail.ErrCredentials))
-	p := newPost(refused, refused)
-	var log bytes.Buffer
-	box, db := startLogging(t, p, slog.New(slog.NewTextHandler(&log, nil)))
-	enqueue(t, box, db, "hello", "ref")
-	delayed := outbox.Outcome{State: outbox.Delayed, Reason: outbox.ProviderAway}
-	wantNotes(t, p, delayed, delayed, outbox.Outcome{State: outbox.Sent})
-	wantJobs(t, db, "completed")
-	if got := strings.Count(log.String(), "level=ERROR"); got != 1 {
-		t.Errorf("%d lines of level ERROR, want 1:\n%s", got, &log)
-	}
-}
-
-func TestALetterIsNotSentLongerThanItIsOfUse(t *testing.T) {
-	t.Parallel()
-	p := newPost()
-	ended := make(chan struct{})
-	p.hold = func(ctx context.Context) error {
-		if end, ok := ctx.Deadline(); !ok || time.Until(end) > 10*time.Millisecond {
-			t.Errorf("the try may take until %s", end)
+	i := newInstance(t, newDatabase(t), newProvider())
+	i.compose("hello", usefulFor(100*time.Millisecond))
+	i.hold = func(ctx context.Context) error {
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) > 100*time.Millisecond {
+			t.Errorf("the attempt may take until %s", end)
 		}
 		<-ctx.Done()
-		close(ended)
 		return ctx.Err()
 	}
-	p.letter.Compose = func(context.Context, outbox.Ref) (outbox.Composed, error) {
-		return outbox.Composed{Message: mail.Message{}, UsefulFor: 10 * time.Millisecond}, nil
-	}
-	box, db := start(t, p)
-	enqueue(t, box, db, "hello", "ref")
-	wait(t, "the end of the try", ended)
-	wantJobs(t, db, "cancelled")
+	i.start(t)
+	i.await(t, i.enqueue(t, "hello"), "failed provider_away 1 done")
+	i.wantAttempts(t, 1)
 }
 
-// A note that cannot be written must not send the letter again.
-func TestALetterThatWasSentIsNotSentAgainBecauseTheNoteFailed(t *testing.T) {
+// F-14: a 429 is about the sender, not about the mail. No other mail is even attempted, and none is
+// lost.
+func TestOutbox_DelaysAllMailsWhileThrottled(t *testing.T) {
 	t.Parallel()
-	p := newPost()
-	p.letter.Note = func(_ context.Context, _ outbox.Ref, outcome outbox.Outcome) error {
-		p.notes <- outcome
-		return errors.New("database away")
+	i := start(t, newProvider(&mail.Throttled{After: 10 * time.Minute}))
+	i.await(t, i.enqueue(t, "hello"), "delayed provider_away 1 waiting")
+	for range 5 {
+		i.enqueue(t, "hello")
 	}
-	box, db := start(t, p)
-	enqueue(t, box, db, "hello", "ref")
-	wait(t, "the try", p.tries)
-	wait(t, "the note", p.notes)
-	wantJobs(t, db, "completed")
+	i.awaitCount(t, `state = 'delayed'
+		AND attempts = 1
+		AND next_at BETWEEN now() + interval '9 minutes' AND now() + interval '11 minutes'`, 6)
+	i.wantAttempts(t, 1)
 }
 
-// F-16: a letter that this version cannot write does not stop the others.
-func TestAPoisonedLetterDoesNotBlockTheOthers(t *testing.T) {
+func TestOutbox_FailsAMailThatIsThrottledBeyondItsUse(t *testing.T) {
 	t.Parallel()
-	p := newPost()
-	box, db := start(t, p)
-	for range 60 {
-		enqueue(t, box, db, "unknown", "ref")
+	i := newInstance(t, newDatabase(t), newProvider(&mail.Throttled{After: 10 * time.Minute}))
+	i.compose("hello", usefulFor(time.Minute))
+	i.start(t)
+	for range 2 {
+		i.await(t, i.enqueue(t, "hello"), "failed provider_away 1 done")
 	}
-	enqueue(t, box, db, "hello", "good")
-	if m := wait(t, "the good letter", p.tries); m.Subject != "good" {
-		t.Errorf("got the letter %q", m.Subject)
+	i.wantAttempts(t, 1)
+}
+
+// An operator may mend the key while the code is valid.
+func TestOutbox_RetriesRejectedCredentialsAndLogsThemOnce(t *testing.T) {
+	t.Parallel()
+	rejected := mail.Permanent(fmt.Errorf("401 %w", mail.ErrCredentials))
+	i := start(t, newProvider(rejected, rejected))
+	ref := i.enqueue(t, "hello")
+	for _, attempt := range []int{1, 2} {
+		i.await(t, ref, fmt.Sprintf("delayed provider_away %d waiting", attempt))
+		i.makeDue(t, ref, attempt)
+	}
+	i.await(t, ref, "sent - 3 done")
+	if got := strings.Count(i.log.String(), "level=ERROR"); got != 1 {
+		t.Errorf("%d lines of level ERROR, want 1:\n%s", got, i.log)
 	}
 }
 
-// wantJobs waits until the only job is in a state.
-func wantJobs(t *testing.T, db *pgxpool.Pool, state string) {
-	t.Helper()
-	awaitJobs(t, db, `state = '`+state+`'`, 1)
+// F-16, A-44: mails that cannot be composed do not stop the others, however many there are.
+func TestOutbox_PoisonedMailsDoNotBlockOthers(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, newDatabase(t), newProvider())
+	i.compose("broken", failing(errOurs))
+	i.exec(t, `
+		INSERT INTO mails (ref, number, template, created_at)
+		SELECT
+			gen_random_uuid(),
+			1,
+			CASE n % 2 WHEN 0 THEN 'broken' ELSE 'unknown' END,
+			now() - interval '1 hour'
+		FROM generate_series(1, 1000) AS n`)
+	i.start(t)
+	i.await(t, i.enqueue(t, "hello"), "sent - 1 done")
+	i.awaitCount(t, `state = 'queued'
+		AND attempts = 1
+		AND next_at BETWEEN now() AND now() + interval '90 minutes'
+		AND NOT next_at BETWEEN now() AND now() + interval '20 seconds'
+		AND done_at IS NULL`, 1000)
 }
 
-// awaitJobs waits until n jobs satisfy a condition, and no other.
-func awaitJobs(t *testing.T, db *pgxpool.Pool, condition string, n int) {
-	t.Helper()
-	var got, others int
-	for end := time.Now().Add(deadline); time.Now().Before(end); {
-		err := db.QueryRow(t.Context(), `
-			SELECT count(*) FILTER (WHERE `+condition+`), count(*) FILTER (WHERE NOT (`+condition+`))
-			FROM river_job`).Scan(&got, &others)
-		if err != nil {
-			t.Fatal(err)
+func TestOutbox_FailsAMailThatCannotBeComposedForADay(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, newDatabase(t), newProvider())
+	ref := i.enqueue(t, "unknown")
+	i.exec(t, "UPDATE mails SET created_at = now() - interval '25 hours'")
+	i.start(t)
+	i.await(t, ref, "failed - 1 done")
+}
+
+// F-29: a panic ends one attempt. The mail is attempted again, and the others are sent.
+func TestOutbox_PanicEndsOneAttempt(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, newDatabase(t), newProvider())
+	var composed, sent atomic.Int64
+	i.compose("panics", func(m outbox.Mail) (outbox.Composed, error) {
+		if composed.Add(1) == 1 {
+			panic("ours")
 		}
-		if got == n && others == 0 {
-			return
+		return usefulFor(time.Hour)(m)
+	})
+	i.hold = func(context.Context) error {
+		if sent.Add(1) == 1 {
+			panic("ours")
 		}
+		return nil
 	}
-	t.Errorf("%d jobs are %s and %d are not, want %d and none", got, condition, others, n)
+	i.start(t)
+	ref := i.enqueue(t, "panics")
+	for _, attempt := range []int{1, 2} {
+		i.await(t, ref, fmt.Sprintf("queued - %d waiting", attempt))
+		i.makeDue(t, ref, attempt)
+	}
+	i.await(t, ref, "sent - 3 done")
+	i.await(t, i.enqueue(t, "hello"), "sent - 1 done")
+	if got := strings.Count(i.log.String(), "level=ERROR msg=panic"); got != 2 {
+		t.Errorf("%d panics are logged, want 2:\n%s", got, i.log)
+	}
+}
+
+// Attempts are a smallint that must not overflow.
+func TestOutbox_AttemptsCountInACircle(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, newDatabase(t), newProvider())
+	ref := i.enqueue(t, "hello")
+	i.exec(t, "UPDATE mails SET attempts = 32000")
+	i.start(t)
+	i.await(t, ref, "sent - 1 done")
+}
+
+var notice = outbox.Notice{
+	Template: "notice",
+	Email:    "ada@sana.example",
+	OldEmail: "old@sana.example",
+	NewEmail: "new@sana.example",
+	Language: "de",
+	Platform: `"Firefox" on <Linux>`,
+	IP:       "192.0.2.7",
+}
+
+func TestNotice_ReachesItsTemplate(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, newDatabase(t), newProvider())
+	composed := make(chan outbox.Notice, 1)
+	i.compose("notice", func(m outbox.Mail) (outbox.Composed, error) {
+		n, err := m.Notice()
+		composed <- n
+		return outbox.Composed{UsefulFor: time.Hour}, err
+	})
+	i.start(t)
+	err := postgres.InBatch(t.Context(), i.db, func(b *postgres.Batch) error {
+		i.EnqueueNotice(t.Context(), b, notice)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := receive(t, "the notice", composed); got != notice {
+		t.Errorf("got %+v, want %+v", got, notice)
+	}
+}
+
+// The index of the table's migration finds notices by their recipient.
+func TestNotice_ContentNamesTheRecipient(t *testing.T) {
+	t.Parallel()
+	var content map[string]string
+	err := json.Unmarshal(notice.Content(), &content)
+	if err != nil || content["email"] != notice.Email {
+		t.Errorf("got %v, %v", content, err)
+	}
+}
+
+// An address must not outlive its mail.
+func TestNotice_ContentIsDeletedWithTheOutcome(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		answer   error
+		template string
+		want     string
+	}{
+		"sent":     {nil, "notice", "sent - 1 done"},
+		"failed":   {mail.Permanent(errOurs), "notice", "failed refused 1 done"},
+		"obsolete": {nil, "obsolete", "failed - 1 done"},
+		"delayed":  {errAway, "notice", "delayed provider_away 1 waiting"},
+		"unknown":  {nil, "unknown", "queued - 1 waiting"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := newInstance(t, newDatabase(t), newProvider(test.answer))
+			i.compose("notice", usefulFor(time.Hour))
+			i.compose("obsolete", failing(outbox.ErrObsolete))
+			ref := i.enqueue(t, test.template)
+			i.exec(t, "UPDATE mails SET content = $1", notice.Content())
+			i.start(t)
+			if got := i.await(t, ref, test.want); got.Content == got.Done {
+				t.Errorf("content is there: %v", got.Content)
+			}
+			if log := i.log.String(); strings.Contains(log, "sana.example") {
+				t.Errorf("the log has an address:\n%s", log)
+			}
+		})
+	}
 }

@@ -1,0 +1,200 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"sana/backend/mail"
+	"sana/backend/metrics"
+)
+
+const (
+	maxBackoff = 30 * time.Second
+	// A mail that is older than this carries no code that is still valid: it is not urgent.
+	urgentFor      = 15 * time.Minute
+	patientBackoff = time.Hour
+	// composeFor is how long a mail that cannot be composed is attempted.
+	composeFor = 24 * time.Hour
+)
+
+// backoff is 1, 2, 4 … seconds, up to maxBackoff, give or take a fifth.
+func backoff(attempt int) time.Duration {
+	return spread(min(time.Second<<min(attempt-1, 10), maxBackoff))
+}
+
+func spread(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
+
+// outcome is what an attempt has led to.
+type outcome struct {
+	mail   leased
+	state  State  // "" keeps the state
+	reason Reason // "" keeps the reason, except that a mail that was sent has none
+	wait   time.Duration
+	done   bool // else the mail is due again after wait
+}
+
+// delivery is one attempt to send a mail.
+type delivery struct {
+	*Outbox
+	mail leased
+	log  *slog.Logger
+}
+
+// attempt tries to send a mail once. A panic is an attempt that has failed.
+func (o *Outbox) attempt(ctx context.Context, m leased) (result outcome) {
+	log := o.log.With("template", m.Template, "ref", m.Ref, "number", m.Number, "attempt", m.Attempts)
+	d := delivery{Outbox: o, mail: m, log: log}
+	ctx, span := o.options.Tracer.StartMail(ctx, m.Trace, m.Template)
+	var err error
+	defer func() {
+		if cause := recover(); cause != nil {
+			log.ErrorContext(ctx, "panic", "in", "mail",
+				"panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", cause)
+			result = d.retry(ctx, err)
+		}
+		span.End(err)
+	}()
+	result, err = d.try(ctx)
+	return result
+}
+
+// try composes and sends the mail. The error says why it was not sent.
+func (d delivery) try(ctx context.Context) (outcome, error) {
+	composed, err := d.compose(ctx)
+	if errors.Is(err, ErrObsolete) {
+		d.log.InfoContext(ctx, "mail dropped, it is not needed any more")
+		return outcome{mail: d.mail, state: Failed, done: true}, err
+	}
+	if err != nil {
+		return d.retry(ctx, err), err
+	}
+	usefulUntil := time.Now().Add(composed.UsefulFor)
+
+	if wait := d.brake.left(time.Now()); wait > 0 {
+		return d.hold(ctx, wait, usefulUntil, errBraked), errBraked
+	}
+	if err := d.send(ctx, composed.Message, usefulUntil); err != nil {
+		return d.failed(ctx, usefulUntil, err), err
+	}
+	d.brake.release()
+	waited := d.mail.Age + time.Since(d.mail.since)
+	d.options.Metrics.MailTried(d.mail.Template, metrics.Sent, waited)
+	d.log.InfoContext(ctx, "mail sent", "waited_ms", waited.Milliseconds())
+	return outcome{mail: d.mail, state: Sent, done: true}, nil
+}
+
+// compose returns ErrObsolete for a mail that is of no use any more.
+func (d delivery) compose(ctx context.Context) (Composed, error) {
+	template, known := d.templates[d.mail.Template]
+	if !known {
+		return Composed{}, fmt.Errorf("outbox: this version has no template %q", d.mail.Template)
+	}
+	composed, err := template.Compose(ctx, d.mail.Mail)
+	if err == nil && composed.UsefulFor <= 0 {
+		return Composed{}, ErrObsolete
+	}
+	composed.Message.Ref = messageRef(d.mail.Ref, d.mail.Number)
+	return composed, err
+}
+
+// send hands the message to the provider, until it is not useful any more.
+func (d delivery) send(ctx context.Context, m mail.Message, usefulUntil time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, usefulUntil)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return d.sender.Send(ctx, m)
+}
+
+// failed decides when a mail that was not sent is attempted again. Rejected credentials can be
+// mended while the mail is useful, so they are no permanent failure of it.
+func (d delivery) failed(ctx context.Context, usefulUntil time.Time, err error) outcome {
+	switch {
+	case errors.Is(err, mail.ErrCredentials):
+		if d.refused.rings(time.Now()) {
+			d.Outbox.log.ErrorContext(ctx, "mail provider rejected the credentials, no mail is sent;"+
+				" check the key and the domain", "error", err)
+		}
+	case errors.Is(err, mail.ErrNoSuchMailbox):
+		return d.failPermanently(ctx, NoSuchMailbox, err)
+	case mail.IsPermanent(err):
+		return d.failPermanently(ctx, Refused, err)
+	}
+	if throttled, ok := errors.AsType[*mail.Throttled](err); ok {
+		return d.hold(ctx, d.brake.pull(time.Now(), throttled.After), usefulUntil, err)
+	}
+	if isInterrupted(ctx) {
+		return d.interrupted(ctx)
+	}
+	return d.delay(ctx, slog.LevelWarn, d.backoff(), usefulUntil, err)
+}
+
+// backoff is how long this mail waits after a failure.
+func (d delivery) backoff() time.Duration {
+	if d.mail.Age > urgentFor {
+		return spread(patientBackoff)
+	}
+	return backoff(d.mail.Attempts)
+}
+
+// hold delays a mail because the provider accepts none. The mails that wait are spread a little.
+func (d delivery) hold(
+	ctx context.Context, wait time.Duration, usefulUntil time.Time, cause error,
+) outcome {
+	wait += time.Duration(rand.Float64() * float64(wait/10))
+	return d.delay(ctx, slog.LevelInfo, wait, usefulUntil, cause)
+}
+
+// delay attempts the mail again after wait, unless it is of no use by then.
+func (d delivery) delay(
+	ctx context.Context, level slog.Level, wait time.Duration, usefulUntil time.Time, cause error,
+) outcome {
+	if time.Now().Add(wait).After(usefulUntil) {
+		return d.failPermanently(ctx, ProviderAway, cause)
+	}
+	d.options.Metrics.MailTried(d.mail.Template, metrics.Delayed, 0)
+	d.log.Log(ctx, level, "mail delayed", "seconds", wait.Seconds(), "error", cause)
+	return outcome{mail: d.mail, state: Delayed, reason: ProviderAway, wait: wait}
+}
+
+// failPermanently ends the mail.
+func (d delivery) failPermanently(ctx context.Context, reason Reason, cause error) outcome {
+	d.options.Metrics.MailTried(d.mail.Template, metrics.Failed, 0)
+	d.log.WarnContext(ctx, "mail delivery failed permanently", "reason", reason, "error", cause)
+	return outcome{mail: d.mail, state: Failed, reason: reason, done: true}
+}
+
+// retry attempts a mail again after an error that is not the provider's. That ends after a day:
+// until then another instance may be able to compose the mail, or a later release.
+func (d delivery) retry(ctx context.Context, cause error) outcome {
+	if isInterrupted(ctx) {
+		return d.interrupted(ctx)
+	}
+	if d.mail.Age > composeFor {
+		return d.failPermanently(ctx, "", cause)
+	}
+	wait := d.backoff()
+	d.log.WarnContext(ctx, "mail attempt failed, trying again",
+		"seconds", wait.Seconds(), "error", cause)
+	return outcome{mail: d.mail, wait: wait}
+}
+
+// isInterrupted reports whether an attempt failed because the instance stops.
+func isInterrupted(ctx context.Context) bool {
+	return errors.Is(context.Cause(ctx), errInterrupted)
+}
+
+// interrupted makes the mail due again at once.
+func (d delivery) interrupted(ctx context.Context) outcome {
+	d.log.InfoContext(ctx, "mail interrupted, another attempt can begin at once")
+	return outcome{mail: d.mail}
+}

@@ -1,0 +1,51 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"sana/backend/postgres"
+	"sana/backend/tracing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Notice is a mail about something that happened. Its content is in the queue until it is done.
+type Notice struct {
+	Template string `json:"-"`
+	Email    string `json:"email"`               // the recipient
+	OldEmail string `json:"old_email,omitempty"` // of a changed address
+	NewEmail string `json:"new_email,omitempty"` // likewise
+	Language string `json:"language"`            // one of mail.Languages
+	Platform string `json:"platform,omitempty"`  // browser and system, in words
+	IP       string `json:"ip,omitempty"`
+}
+
+// Content returns what column content holds of the notice, as JSON.
+func (n Notice) Content() []byte {
+	content, _ := json.Marshal(n) // it is made of strings and cannot fail
+	return content
+}
+
+// Notice returns the notice that the mail carries.
+func (m Mail) Notice() (Notice, error) {
+	n := Notice{Template: m.Template}
+	if err := json.Unmarshal(m.Content, &n); err != nil {
+		return Notice{}, fmt.Errorf("outbox: read content of mail %s: %w", m.Ref, err)
+	}
+	return n, nil
+}
+
+// EnqueueNotice adds a notice to the batch: it is sent if and only if the batch is committed.
+func (o *Outbox) EnqueueNotice(ctx context.Context, b *postgres.Batch, n Notice) {
+	b.Queue(`
+		INSERT INTO mails (ref, number, template, content, trace)
+		VALUES (gen_random_uuid(), 1, @template, @content, @trace)`,
+		pgx.NamedArgs{
+			"template": n.Template,
+			"content":  n.Content(),
+			"trace":    tracing.Traceparent(ctx),
+		})
+	b.AfterCommit(o.Wake)
+}

@@ -1,0 +1,93 @@
+package outbox
+
+import (
+	"context"
+	"time"
+
+	"sana/backend/metrics"
+	"sana/backend/postgres"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	sweepBatch = 1000 // rows that one statement deletes
+	// keepMails is how long the delivery status of a mail is kept. No mail is attempted for longer.
+	keepMails = 48 * time.Hour
+	// keepTokens is longer than the age at which their events are refused.
+	keepTokens = time.Hour
+)
+
+// Sweep deletes mails that were queued two days ago, in batches, and returns how many. Two sweeps
+// at a time do not disturb each other.
+func (o *Outbox) Sweep(ctx context.Context) (deleted int, err error) {
+	return o.sweep(ctx, "sweep mails", keepMails, `
+		WITH old AS MATERIALIZED (
+		    SELECT ref, number
+		    FROM mails
+		    WHERE created_at < now() - @age::interval
+		    ORDER BY created_at
+		    LIMIT @batch
+		    FOR UPDATE SKIP LOCKED
+		)
+		DELETE FROM mails AS m
+		USING old
+		WHERE m.ref = old.ref
+		  AND m.number = old.number`)
+}
+
+// SweepEventTokens is Sweep for the tokens of events that would be refused for their age alone.
+func (o *Outbox) SweepEventTokens(ctx context.Context) (deleted int, err error) {
+	return o.sweep(ctx, "sweep event tokens", keepTokens, `
+		WITH old AS MATERIALIZED (
+		    SELECT token
+		    FROM event_tokens
+		    WHERE seen_at < now() - @age::interval
+		    ORDER BY seen_at
+		    LIMIT @batch
+		    FOR UPDATE SKIP LOCKED
+		)
+		DELETE FROM event_tokens AS t
+		USING old
+		WHERE t.token = old.token`)
+}
+
+// sweep repeats a statement until it finds less than a batch.
+func (o *Outbox) sweep(
+	ctx context.Context, operation string, age time.Duration, sql string,
+) (deleted int, err error) {
+	for n := sweepBatch; n == sweepBatch; deleted += n {
+		tag, err := o.db.Exec(ctx, sql, pgx.NamedArgs{"age": age, "batch": sweepBatch})
+		if err != nil {
+			return deleted, postgres.Error(operation, err)
+		}
+		n = int(tag.RowsAffected())
+	}
+	return deleted, nil
+}
+
+// Waiting lists the mails of all instances that are not done, by state. States without mails are in
+// the list too.
+func (o *Outbox) Waiting(ctx context.Context) ([]metrics.Waiting, error) {
+	rows, err := o.db.Query(ctx, `
+		WITH found AS (
+		    SELECT
+		        state,
+		        count(*) AS mails,
+		        now() - min(created_at) AS oldest
+		    FROM mails
+		    WHERE done_at IS NULL
+		    GROUP BY state
+		)
+		SELECT
+		    state,
+		    coalesce(mails, 0) AS mails,
+		    coalesce(oldest, interval '0') AS oldest
+		FROM unnest(ARRAY['queued', 'delayed']) AS state
+		LEFT JOIN found USING (state)`)
+	if err != nil {
+		return nil, postgres.Error("read the mail queue", err)
+	}
+	waiting, err := pgx.CollectRows(rows, pgx.RowToStructByName[metrics.Waiting])
+	return waiting, postgres.Error("read the mail queue", err)
+}

@@ -1,0 +1,219 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sana/backend/postgres"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// maxLeased is how many mails one instance has leased at most. With a provider that takes 200 ms
+	// for a mail these are 1,300 a second. How many mails are sent at a time follows the provider's
+	// latency.
+	maxLeased    = 300
+	pollEvery    = time.Second
+	claimPause   = 5 * time.Millisecond // between two claims, which take all mails that have come
+	claimTimeout = 3 * time.Second
+
+	// attemptTimeout bounds one attempt. The lease is longer, so that an attempt's outcome is recorded
+	// before another instance takes the mail.
+	attemptTimeout = 15 * time.Second
+	leaseTime      = 20 * time.Second
+
+	// How Run uses the end of Options.StopTimeout.
+	recordGrace    = time.Second            // for recording the last outcomes
+	interruptGrace = 200 * time.Millisecond // for the sender to return after it was interrupted
+)
+
+// errInterrupted is the cause of a context that ends because Run does.
+var errInterrupted = errors.New("outbox: interrupted, the instance stops")
+
+// worker is one call of Run.
+type worker struct {
+	*Outbox
+	recorder *recorder
+	sending  context.Context // of all attempts
+	attempts sync.WaitGroup
+	leased   atomic.Int64  // mails whose outcome is not recorded yet
+	freed    chan struct{} // gets a value when leased has become smaller
+}
+
+// leased is a mail with its lease.
+type leased struct {
+	Mail
+	Trace string    // of the request that queued it
+	since time.Time // when the lease began, or a moment earlier
+}
+
+// Run sends mails until ctx ends. Then it finishes the mails that are being sent, interrupts those
+// that take too long, and records the outcomes: see Options.StopTimeout. A mail that was
+// interrupted is due again at once. Run must not be called twice at a time.
+func (o *Outbox) Run(ctx context.Context) {
+	finish := max(0, o.options.StopTimeout-recordGrace-interruptGrace)
+	sending, interrupt := outlasting(ctx, finish)
+	defer interrupt()
+
+	w := &worker{Outbox: o, sending: sending, freed: make(chan struct{}, 1)}
+	w.recorder = &recorder{Outbox: o, release: w.release, added: make(chan struct{}, 1)}
+	recording, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var recorded sync.WaitGroup
+	recorded.Go(func() { w.recorder.run(recording) })
+	defer recorded.Wait()
+	defer stop()
+
+	o.Wake() // there may be mails from before
+	w.claimUntil(ctx)
+	w.finish()
+}
+
+// outlasting returns a context that ends d after ctx does, with errInterrupted as its cause.
+func outlasting(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	end := func() { cancel(errInterrupted) }
+	release := context.AfterFunc(ctx, func() { time.AfterFunc(d, end) })
+	return longer, func() {
+		release()
+		end()
+	}
+}
+
+// claimUntil claims mails until ctx ends: when woken, when a place is free and more mails may be
+// due, and with each poll.
+func (w *worker) claimUntil(ctx context.Context) {
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	more := false
+	for {
+		var freed <-chan struct{}
+		if more {
+			freed = w.freed
+		}
+		select {
+		case <-w.wake:
+		case <-freed:
+		case <-poll.C:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			return
+		}
+
+		free := maxLeased - int(w.leased.Load())
+		if free <= 0 {
+			more = true
+			continue
+		}
+		began := time.Now()
+		more = w.claim(ctx, free) == free
+		pause(ctx, claimPause-time.Since(began))
+	}
+}
+
+// claim leases at most limit mails and begins to send them. It returns how many there are. The
+// statement is not interrupted when ctx ends: its mails would be leased in vain.
+func (w *worker) claim(ctx context.Context, limit int) int {
+	claiming, cancel := context.WithTimeout(w.sending, claimTimeout)
+	defer cancel()
+	since := time.Now()
+	mails, err := w.lease(claiming, limit)
+	if err != nil {
+		if ctx.Err() == nil && w.failing.rings(time.Now()) {
+			w.log.WarnContext(ctx, "mails cannot be claimed, trying again", "error", err)
+		}
+		return 0
+	}
+	w.leased.Add(int64(len(mails)))
+	for _, m := range mails {
+		m.since = since
+		w.attempts.Go(func() { w.send(m) })
+	}
+	return len(mails)
+}
+
+// lease takes the oldest mails that are due and that no other instance is taking. Attempts count in
+// a circle, as a smallint would overflow: they must only differ from one lease to the next.
+func (o *Outbox) lease(ctx context.Context, limit int) ([]leased, error) {
+	rows, err := o.db.Query(ctx, `
+		WITH due AS MATERIALIZED (
+		    SELECT ref, number
+		    FROM mails
+		    WHERE done_at IS NULL
+		      AND next_at <= now()
+		    ORDER BY created_at
+		    LIMIT @limit
+		    FOR NO KEY UPDATE SKIP LOCKED
+		)
+		UPDATE mails AS m
+		SET attempts = m.attempts % 32000 + 1,
+		    next_at = now() + @lease::interval
+		FROM due
+		WHERE m.ref = due.ref
+		  AND m.number = due.number
+		RETURNING
+		    m.ref::text AS ref,
+		    m.number,
+		    m.template,
+		    m.content,
+		    m.created_at,
+		    m.attempts,
+		    m.trace,
+		    now() - m.created_at AS age`,
+		pgx.NamedArgs{"limit": limit, "lease": leaseTime})
+	if err != nil {
+		return nil, postgres.Error("claim mails", err)
+	}
+	mails, err := pgx.CollectRows(rows, pgx.RowToStructByName[leased])
+	return mails, postgres.Error("claim mails", err)
+}
+
+// send attempts a mail and has the outcome recorded.
+func (w *worker) send(m leased) {
+	ctx, cancel := context.WithDeadline(w.sending, m.since.Add(attemptTimeout))
+	defer cancel()
+	w.recorder.add(w.attempt(ctx, m))
+}
+
+// release frees the places of mails whose outcomes are recorded.
+func (w *worker) release(n int) {
+	w.leased.Add(-int64(n))
+	select {
+	case w.freed <- struct{}{}:
+	default:
+	}
+}
+
+// finish waits for the mails that are being sent. If the sender does not return after it was
+// interrupted, its mails are left to their leases.
+func (w *worker) finish() {
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		w.attempts.Wait()
+	}()
+	select {
+	case <-finished:
+		return
+	case <-w.sending.Done():
+	}
+	select {
+	case <-finished:
+	case <-time.After(interruptGrace):
+		w.log.Warn("mails are left behind, the sender does not return")
+	}
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
