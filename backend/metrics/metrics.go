@@ -1,5 +1,5 @@
-// Package metrics counts what this process does, for Prometheus: a registry of its own and a method for each event. No
-// label holds what a client has sent.
+// Package metrics counts what this process does, for Prometheus: it has a registry of its own and a
+// method for each event. No label holds what a client has sent.
 package metrics
 
 import (
@@ -10,11 +10,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// Metrics counts. It is safe for concurrent use, and a nil one counts nothing: for tests, and for commands that do not
-// serve.
+// Metrics counts events. It is safe for concurrent use. A nil Metrics counts nothing: for tests, and
+// for commands that do not serve.
 type Metrics struct {
 	registry *prometheus.Registry
-	ours     []prometheus.Collector // what is registered, without Go's and the process's own
+	ours     []prometheus.Collector // the registered ones, without those of Go and of the process
 
 	requests     *prometheus.CounterVec
 	durations    *prometheus.HistogramVec
@@ -40,7 +40,7 @@ const (
 // sources are their names in labels.
 var sources = [...]string{Store: "store", Cache: "cache", Cookie: "cookie"}
 
-// Bounds of histograms, in seconds: of a request, which has 5 s at the most, and of a mail, whose code is good for 600.
+// Bounds of histograms, in seconds. A request takes at most 5 s, and the code in a mail is valid for 600.
 var (
 	requestBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}
 	mailBuckets    = []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}
@@ -51,24 +51,25 @@ func New(version string) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.requests = m.counters("sana_http_requests_total",
-		"Requests that were answered, by method, route as it is declared, and status.", "method", "route", "status")
+		"Requests, by method, declared route and status of the answer.", "method", "route", "status")
 	m.durations = m.histograms("sana_http_request_duration_seconds",
 		"Time from a request's arrival to its answer.", requestBuckets, "method", "route")
 	m.codesAsked = m.counters("sana_codes_asked_total",
-		"Codes that were asked for, those included that a limit refused; a repeated wish that comes too early is none.").WithLabelValues()
-	tries := m.counters("sana_code_tries_total", "Codes that were typed and compared, by whether they were right.", "result")
+		"Code requests, including rate-limited ones. Early resends are not counted.").WithLabelValues()
+	tries := m.counters("sana_code_tries_total", "Codes that were entered and compared, by result: right or wrong.", "result")
 	m.codesRight, m.codesWrong = tries.WithLabelValues("right"), tries.WithLabelValues("wrong")
 	m.refused = m.counters("sana_limit_refusals_total",
-		"Wishes for codes and typed codes that a limit refused, and mails that it held, by limit.", "limit")
+		"Code requests, entered codes and mails that a limit refused, by limit.", "limit")
 	m.mails = m.counters("sana_mails_total",
-		"Tries to send mails, by kind and outcome: sent (the provider took it), delayed (will be tried again), failed (given up).", "letter", "outcome")
+		"Attempts to send a mail, by template and outcome: sent (the provider accepted it), delayed (it is attempted again),"+
+			" failed (permanently).", "template", "outcome")
 	m.mailLatency = m.histograms("sana_mail_latency_seconds",
-		"Time from a mail's acceptance into the queue to the provider's taking it.", mailBuckets, "letter")
-	reads := m.counters("sana_session_reads_total", "Sessions that were looked up, by where: store, cache or cookie.", "source")
+		"Time from the queueing of a mail until the provider accepted it.", mailBuckets, "template")
+	reads := m.counters("sana_session_reads_total", "Session lookups, by source: store, cache or cookie.", "source")
 	for source, name := range sources {
 		m.sessionReads[source] = reads.WithLabelValues(name)
 	}
-	m.gauges("sana_build_info", "1, with the version of this program and of Go.", "version", "go_version").
+	m.gauges("sana_build_info", "Always 1, with the versions of this program and of Go.", "version", "go_version").
 		WithLabelValues(version, runtime.Version()).Set(1)
 	return m
 }
@@ -96,14 +97,14 @@ func (m *Metrics) histograms(name, help string, buckets []float64, labels ...str
 	return v
 }
 
-// CodeAsked counts that somebody asked for a code.
+// CodeAsked counts a request for a code.
 func (m *Metrics) CodeAsked() {
 	if m != nil {
 		m.codesAsked.Inc()
 	}
 }
 
-// CodeTried counts a typed code that was compared.
+// CodeTried counts a code that was entered and compared.
 func (m *Metrics) CodeTried(right bool) {
 	switch {
 	case m == nil:
@@ -114,14 +115,14 @@ func (m *Metrics) CodeTried(right bool) {
 	}
 }
 
-// Refused counts what a limit refused. limit is one of a few names.
+// Refused counts a refusal by a limit, which is one of a few names.
 func (m *Metrics) Refused(limit string) {
 	if m != nil {
 		m.refused.WithLabelValues(limit).Inc()
 	}
 }
 
-// Outcome is how a try to send a mail ended.
+// Outcome is the result of an attempt to send a mail.
 type Outcome string
 
 // The outcomes.
@@ -131,18 +132,18 @@ const (
 	Failed  Outcome = "failed"
 )
 
-// MailTried counts a try to send a mail of a kind; one that was sent has waited so long since it was accepted.
-func (m *Metrics) MailTried(letter string, outcome Outcome, waited time.Duration) {
+// MailTried counts an attempt to send a mail. waited is the time since a mail that was sent was queued.
+func (m *Metrics) MailTried(template string, outcome Outcome, waited time.Duration) {
 	if m == nil {
 		return
 	}
-	m.mails.WithLabelValues(letter, string(outcome)).Inc()
+	m.mails.WithLabelValues(template, string(outcome)).Inc()
 	if outcome == Sent {
-		m.mailLatency.WithLabelValues(letter).Observe(max(0, waited.Seconds())) // two clocks say how long
+		m.mailLatency.WithLabelValues(template).Observe(max(0, waited.Seconds()))
 	}
 }
 
-// SessionRead counts that a session was looked up.
+// SessionRead counts the lookup of a session.
 func (m *Metrics) SessionRead(from Source) {
 	if m != nil {
 		m.sessionReads[from].Inc()

@@ -8,25 +8,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// scrapeTimeout is what the database gets for its part of a scrape; Prometheus waits for 10 s.
+// scrapeTimeout bounds the database's part of a scrape. Prometheus waits for 10 s.
 const scrapeTimeout = 2 * time.Second
 
-// Watched is what is looked at with each scrape.
+// Watched is read with each scrape.
 type Watched struct {
 	Pool   func() *pgxpool.Stat
-	Queue  func(ctx context.Context) ([]Waiting, error)
+	Mails  func(ctx context.Context) ([]Waiting, error)
 	Attack func() bool // whether many wrong codes come to the whole service
 }
 
-// Waiting are jobs of a kind that are in the same state.
+// Waiting counts the mails in the queue that have the same state.
 type Waiting struct {
-	Kind   string
-	State  string
-	Jobs   int
-	Oldest time.Duration // since the oldest was accepted; 0 where there is none
+	State  string // "queued" or "delayed"
+	Mails  int
+	Oldest time.Duration // since the oldest was queued, by the database's clock; 0 if there is none
 }
 
-// Watch adds what is looked at with each scrape. It may be called once.
+// Watch adds the metrics that are read with each scrape. It may be called once.
 func (m *Metrics) Watch(w Watched) { m.add(&watcher{w}) }
 
 type watcher struct{ Watched }
@@ -36,22 +35,28 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	databaseUp   = describe("sana_database_up", "1 when the database has answered this scrape, else 0, and then nothing is known of the queue.")
-	queueJobs    = describe("sana_queue_jobs", "Jobs in the queue of all instances that are not done, by kind and state.", "kind", "state")
-	queueOldest  = describe("sana_queue_oldest_job_age_seconds", "Age of the oldest job that is not done, by kind and state; 0 where there is none.", "kind", "state")
-	poolSize     = describe("sana_db_pool_connections", "Connections to the database that this process has, by state.", "state")
-	poolMax      = describe("sana_db_pool_max_connections", "Connections to the database that this process may have.")
-	poolAcquires = describe("sana_db_pool_acquires_total", "Times that a connection was taken from the pool.")
-	poolEmpty    = describe("sana_db_pool_empty_acquires_total", "Times that a connection was wanted and none was free.")
-	poolCanceled = describe("sana_db_pool_canceled_acquires_total", "Times that a connection was wanted and given up waiting for.")
-	poolWait     = describe("sana_db_pool_acquire_wait_seconds_total", "Time that was spent taking connections from the pool.")
-	underAttack  = describe("sana_under_attack", "1 while new codes are longer because many wrong ones come to the whole service, else 0.")
+	databaseUp = describe("sana_database_up",
+		"1 if the database answered this scrape, else 0; then the metrics of the mail queue are missing.")
+	mailsWaiting = describe("sana_mails_waiting",
+		"Mails in the queue of all instances, by state: queued or being sent, delayed after a failed attempt.", "state")
+	mailsOldest = describe("sana_mails_waiting_oldest_age_seconds",
+		"Age of the oldest mail in the queue, by state; 0 if there is none.", "state")
+	poolSize     = describe("sana_db_pool_connections", "Database connections of this process, by state.", "state")
+	poolMax      = describe("sana_db_pool_max_connections", "Database connections that this process may open.")
+	poolAcquires = describe("sana_db_pool_acquires_total", "Connections taken from the pool.")
+	poolEmpty    = describe("sana_db_pool_empty_acquires_total", "Connections that had to be waited for, as none was idle.")
+	poolCanceled = describe("sana_db_pool_canceled_acquires_total", "Waits for a connection that ended without one.")
+	poolWait     = describe("sana_db_pool_acquire_wait_seconds_total", "Time spent waiting for connections from the pool.")
+	underAttack  = describe("sana_under_attack",
+		"1 while new codes are longer because the whole service gets many wrong ones, else 0.")
 )
 
 // Describe implements prometheus.Collector.
 func (*watcher) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		databaseUp, queueJobs, queueOldest, poolSize, poolMax, poolAcquires, poolEmpty, poolCanceled, poolWait, underAttack,
+		databaseUp, mailsWaiting, mailsOldest,
+		poolSize, poolMax, poolAcquires, poolEmpty, poolCanceled, poolWait,
+		underAttack,
 	} {
 		to <- d
 	}
@@ -63,11 +68,11 @@ func (w *watcher) Collect(to chan<- prometheus.Metric) {
 	w.collectPool(to)
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	waiting, err := w.Queue(ctx)
+	waiting, err := w.Mails(ctx)
 	send(to, databaseUp, truth(err == nil))
-	for _, jobs := range waiting {
-		send(to, queueJobs, float64(jobs.Jobs), jobs.Kind, jobs.State)
-		send(to, queueOldest, max(0, jobs.Oldest.Seconds()), jobs.Kind, jobs.State)
+	for _, mails := range waiting {
+		send(to, mailsWaiting, float64(mails.Mails), mails.State)
+		send(to, mailsOldest, max(0, mails.Oldest.Seconds()), mails.State)
 	}
 }
 
