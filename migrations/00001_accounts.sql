@@ -19,7 +19,6 @@ CREATE TABLE account_events (
     details  jsonb       NOT NULL
 );
 CREATE INDEX account_events_user_id ON account_events (user_id, id DESC);
-CREATE INDEX account_events_at ON account_events (at);
 
 -- +goose StatementBegin
 CREATE FUNCTION keep_account_events() RETURNS trigger

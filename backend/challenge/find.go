@@ -187,7 +187,8 @@ func query(
 	ctx context.Context, db postgres.Querier, sql string, budgets throttle.Budgets, args pgx.NamedArgs,
 ) (Challenge, throttle.Counts, error) {
 	budgets.Args(args)
-	rows, err := db.Query(ctx, sql, args)
+	sql, values := postgres.Positional(sql, args)
+	rows, err := db.Query(ctx, sql, values...)
 	if err != nil {
 		return Challenge{}, throttle.Counts{}, postgres.Error("read challenge", err)
 	}

@@ -45,14 +45,7 @@ func newMetricsServer(
 	counts.Watch(metrics.Watched{
 		Pool:   db.Stat,
 		Attack: limits.Attacked,
-		Mails: func(ctx context.Context) ([]metrics.Waiting, error) {
-			found, err := box.Waiting(ctx)
-			list := make([]metrics.Waiting, len(found))
-			for i, w := range found {
-				list[i] = metrics.Waiting(w)
-			}
-			return list, err
-		},
+		Mails:  box.Waiting,
 	})
 	return counts.NewServer()
 }

@@ -38,7 +38,7 @@ func InBatch(ctx context.Context, pool *pgxpool.Pool, queue func(b *Batch) error
 // Queue adds a statement with its arguments: pgx.NamedArgs, or none.
 func (b *Batch) Queue(sql string, args ...any) *pgx.QueuedQuery {
 	if named, ok := soleNamed(args); ok {
-		sql, args = positional(sql, named)
+		sql, args = Positional(sql, named)
 	}
 	return b.Batch.Queue(sql, args...)
 }
@@ -60,7 +60,9 @@ type statement struct {
 	names []string
 }
 
-func positional(sql string, args pgx.NamedArgs) (string, []any) {
+// Positional returns a constant statement with $1, $2 … in place of its names, and their values in this
+// order. It parses each statement once.
+func Positional(sql string, args pgx.NamedArgs) (string, []any) {
 	found, ok := known.Load(sql)
 	if !ok {
 		found, _ = known.LoadOrStore(sql, newStatement(sql, args))
