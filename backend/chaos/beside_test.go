@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,10 @@ const releasesVariable = "SANA_RELEASES_BEFORE"
 // eachReleaseBefore calls do with the program of each release that may be deployed while this one is rolled out.
 func eachReleaseBefore(t *testing.T, do func(t *testing.T, program string)) {
 	t.Helper()
+	if len(releasesBefore(t)) == 0 {
+		wantNoReleaseYet(t, "testdata/releases-before")
+		return
+	}
 	dir := os.Getenv(releasesVariable)
 	if dir == "" {
 		t.Skip(releasesVariable + " does not name the folder of the releases before this one; npm test does")
@@ -38,6 +43,38 @@ func eachReleaseBefore(t *testing.T, do func(t *testing.T, program string)) {
 			do(t, program)
 		})
 	}
+}
+
+// releasesBefore lists the commits of testdata/releases-before.
+func releasesBefore(t *testing.T) (commits []string) {
+	t.Helper()
+	content, err := os.ReadFile("testdata/releases-before")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(content)) {
+		if fields := strings.Fields(line); len(fields) > 0 && !strings.HasPrefix(line, "#") {
+			commits = append(commits, fields[0])
+		}
+	}
+	return commits
+}
+
+// releaseHeading matches the heading of a released version in CHANGELOG.md.
+var releaseHeading = regexp.MustCompile(`(?m)^## \[?v?(\d+\.\d+\.\d+)\b`)
+
+// wantNoReleaseYet is for tests that have no release to test. It fails the test once CHANGELOG.md has a release: from
+// then on it must be recorded where.
+func wantNoReleaseYet(t *testing.T, where string) {
+	t.Helper()
+	changes, err := os.ReadFile("../../CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if released := releaseHeading.FindSubmatch(changes); released != nil {
+		t.Fatalf("version %s is released, and %s records no release", released[1], where)
+	}
+	t.Log("There is no release yet, so nothing was tested.")
 }
 
 // rollout is a release that is replaced by this one, on one database.
@@ -245,13 +282,9 @@ func (p *person) current(t testing.TB, at string) string {
 	return ""
 }
 
-// accounts has somebody begin on the one what he finishes on the other, where the release before has accounts.
+// accounts begins changes to accounts on the one and finishes them on the other.
 func (r *rollout) accounts() {
 	r.Helper()
-	if newPerson(r).ask(r.old.URL, http.MethodGet, "/api/account", "").status == http.StatusNotFound {
-		r.Log("the release before has no accounts")
-		return
-	}
 	for _, d := range []struct{ begun, finished *sanatest.Process }{{r.old, r.new}, {r.new, r.old}} {
 		p := signedIn(r, r.now, d.begun.URL)
 		p.want(p.ask(d.begun.URL, http.MethodPatch, "/api/account", `{"name":"Ada"}`), http.StatusOK)

@@ -95,7 +95,7 @@ func TestAFrozenDatabaseIsAnsweredWith503UntilItThaws(t *testing.T) {
 			sanatest.Eventually(t, "the instance does not recover", func() error {
 				return sanatest.CountError(in.session(app.URL).status, http.StatusOK)
 			})
-			// The try may have been counted; that it was spent without an answer would be a defect.
+			// The code may have been accepted without an answer: then the same session is the answer to its repetition.
 			late.want(late.verify(app.URL, code), http.StatusOK)
 		})
 	}

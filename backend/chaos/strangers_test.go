@@ -23,7 +23,9 @@ type strangers struct {
 	counts     map[string]int
 	violations []string
 	accepted   []string          // addresses whose request for a code was accepted
-	compared   map[string]int    // guesses that were answered, by address
+	entered    []string          // addresses that signed in
+	left       map[string]bool   // addresses that signed out
+	wrong      map[string]int    // wrong guesses that were answered, by address
 	codes      map[string]string // that were mailed, by address
 	arrived    map[string]time.Time
 	secrets    []string // that no log may have
@@ -31,7 +33,7 @@ type strangers struct {
 
 func newStrangers(n *nemesis) *strangers {
 	c := &strangers{
-		n: n, counts: map[string]int{}, compared: map[string]int{}, codes: map[string]string{}, arrived: map[string]time.Time{},
+		n: n, counts: map[string]int{}, left: map[string]bool{}, wrong: map[string]int{}, codes: map[string]string{}, arrived: map[string]time.Time{},
 	}
 	go c.takeMail()
 	return c
@@ -87,17 +89,22 @@ func (c *strangers) anywhere(random *rand.Rand) string {
 	return fmt.Sprintf("http://127.0.0.1:%d", c.n.ports[random.IntN(len(c.n.ports))])
 }
 
-// live is one life.
+// live is one life. Of those whose request for a code is lost, half never come back.
 func (c *strangers) live(random *rand.Rand) {
 	p := newPerson(c.n)
-	if a := p.requestCode(c.anywhere(random)); a.status != http.StatusAccepted {
-		if !a.isLost() {
-			c.violate("%s: asking for a code got %d %s", p.email, a.status, a.body)
-		}
+	a := p.requestCode(c.anywhere(random))
+	if a.isLost() {
 		c.count("requests lost or refused")
-		return // and never comes back
+		if random.IntN(2) == 0 {
+			return
+		}
+		a = c.until(random, p.requestCode)
 	}
-	c.count("codes asked for")
+	if a.status != http.StatusAccepted {
+		c.violate("%s: requesting a code got %d %s", p.email, a.status, a.body)
+		return
+	}
+	c.count("codes requested")
 	code := c.codeFor(p.email)
 	if code == "" || !c.enter(random, p, code) {
 		return
@@ -132,40 +139,44 @@ func (c *strangers) codeFor(email string) string {
 	return ""
 }
 
-// enter mistypes the code now and then, and types it. It reports whether the person is in; nobody is whose answer is lost
-// after the code was spent.
+// repeatable is how long the browser that has spent a code may repeat it.
+const repeatable = 2 * time.Minute
+
+// enter mistypes the code now and then, and types it until it is answered: a lost answer costs no sign-in. It
+// reports whether the person is in.
 func (c *strangers) enter(random *rand.Rand, p *person, code string) bool {
 	if random.IntN(3) == 0 {
 		a := p.verify(c.anywhere(random), sanatest.WrongCode(code))
 		switch {
 		case a.status == http.StatusUnauthorized && a.code == "wrong_code":
-			c.compare(p.email)
+			c.countWrong(p.email)
 			c.count("wrong codes")
 		case !a.isLost():
 			c.violate("%s: a wrong code got %d %s", p.email, a.status, a.body)
 		}
 	}
+	began := time.Now()
 	a := c.until(random, func(at string) answer { return p.verify(at, code) })
 	switch {
 	case a.status == http.StatusOK:
-		c.compare(p.email)
 		c.count("sign-ins")
 		c.mu.Lock()
+		c.entered = append(c.entered, p.email)
 		c.secrets = append(c.secrets, slices.Collect(maps.Values(p.cookies))...)
 		c.mu.Unlock()
 		return true
-	case a.status == http.StatusGone || a.status == http.StatusNotFound || a.status == http.StatusTooManyRequests:
-		c.count("sign-ins whose answer was lost")
+	case a.status == http.StatusGone && time.Since(began) > repeatable:
+		c.count("sign-ins whose answer was lost for too long")
 	default:
 		c.violate("I7: %s: the right code got %d %s", p.email, a.status, a.body)
 	}
 	return false
 }
 
-func (c *strangers) compare(email string) {
+func (c *strangers) countWrong(email string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.compared[email]++
+	c.wrong[email]++
 }
 
 // leave signs out and makes sure that it holds, everywhere.
@@ -176,6 +187,9 @@ func (c *strangers) leave(random *rand.Rand, p *person) {
 		return
 	}
 	c.count("sign-outs")
+	c.mu.Lock()
+	c.left[p.email] = true
+	c.mu.Unlock()
 	bound := time.NewTimer(endedWithin)
 	defer bound.Stop()
 	<-bound.C
@@ -196,11 +210,21 @@ func (c *strangers) check(n *nemesis) {
 		n.Error(v)
 	}
 	for _, email := range c.accepted {
-		sanatest.WantEqual(n, "I4: challenges of "+email, n.w.Count(n, `SELECT count(*) FROM challenges WHERE email = $1`, email), 1)
+		if challenges := n.w.Count(n, `SELECT count(*) FROM challenges WHERE email = $1`, email); challenges != 1 && !c.left[email] {
+			n.Errorf("I4: %s: got %d challenges, want 1", email, challenges)
+		}
 	}
-	for email, compared := range c.compared {
-		if tries := n.w.Count(n, `SELECT tries FROM challenges WHERE email = $1`, email); compared > tries {
-			n.Errorf("I3: %s: %d comparisons were answered and %d tries counted", email, compared, tries)
+	for _, email := range c.entered {
+		sessions := n.w.Count(n, `
+			SELECT (SELECT count(*) FROM sessions WHERE user_id = users.id) + (SELECT count(*) FROM ended_sessions WHERE user_id = users.id)
+			FROM users
+			WHERE email = $1`, email)
+		sanatest.WantEqual(n, "I2: sessions of "+email, sessions, 1)
+	}
+	for email, wrong := range c.wrong {
+		tries := n.w.Count(n, `SELECT coalesce(max(tries), 0) FROM challenges WHERE email = $1`, email)
+		if wrong > tries && !c.left[email] {
+			n.Errorf("I3: %s: %d wrong codes were answered and %d counted", email, wrong, tries)
 		}
 	}
 	for email, at := range c.arrived {
