@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -25,9 +26,10 @@ func newClient(port int) *client {
 	}}
 }
 
-// anew makes it another person's browser, at an address of its own: the limits by network are not what is measured.
+// anew makes it another user's browser, which has loaded a page before, at an IP address of its
+// own: the benchmark does not measure the limits by network.
 func (c *client) anew(n int) {
-	c.cookies = map[string]string{}
+	c.cookies = map[string]string{browserCookie: base64.RawURLEncoding.EncodeToString(random(32))}
 	c.address = netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 0x0b_00_00_00+uint32(n)))).String()
 }
 

@@ -13,18 +13,19 @@ import (
 
 const (
 	endingWorkers  = 4
-	lateAfter      = 2 * time.Second // from the end on no request may be answered as signed in
+	lateAfter      = 2 * time.Second // after a revocation; then no request is answered as signed in
 	endingPatience = 15 * time.Second
 )
 
-// ended is what became of one session that was ended at one instance.
+// ended is the outcome for one session that was revoked at one instance.
 type ended struct {
 	delay time.Duration // until the other instance answered 401
 	at    time.Time
-	late  int // requests begun more than lateAfter after the end and answered as signed in
+	late  int // requests begun more than lateAfter after the revocation and answered as signed in
 }
 
-// measureEndings ends sessions at one instance while another one is read from, with LISTEN and without.
+// measureEndings revokes sessions at one instance while another one is read from, with LISTEN and
+// without.
 func measureEndings(ctx context.Context, b *bench) error {
 	b.report.begin(fmt.Sprintf("Endings: %d sessions ended at one instance, read at another that wrk reads from with %d connections", b.endings, connections),
 		"how it hears", "p50 ms", "p99 ms", "max ms", "answered as signed in to requests begun 2 s after", "reads/s meanwhile")
@@ -50,8 +51,9 @@ func measureEndings(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// endSessions runs two instances. Where migrations have another address, which here is the same one in other letters, they
-// take it that a pooler stands between, behind which nothing can be listened for.
+// endSessions runs two instances. If the database has another URL for migrations, here the same one
+// with a parameter more, instances assume a pooler, behind which LISTEN does not work, and only
+// poll.
 func (b *bench) endSessions(ctx context.Context, name, migrations string) (delays []float64, late int, speed float64, err error) {
 	name = "endings-" + strings.ReplaceAll(name, " ", "-")
 	database, err := b.migrated(ctx, name)
@@ -86,7 +88,8 @@ func (b *bench) endSessions(ctx context.Context, name, migrations string) (delay
 	return delays, late, counted.perSecond(), nil
 }
 
-// endWhileRead ends the sessions of one jar at an instance while wrk reads with another jar from the other instance.
+// endWhileRead revokes the sessions of one jar at an instance while wrk reads with another jar from
+// the other instance.
 func (b *bench) endWhileRead(ctx context.Context, here, there *server, toEnd, others jar) ([]ended, load, error) {
 	cookies := b.path("cookies")
 	if err := others.write(cookies); err != nil {
@@ -125,7 +128,7 @@ func (b *bench) endWhileRead(ctx context.Context, here, there *server, toEnd, ot
 	}
 }
 
-// endAll ends every session, each by whoever has it, and looks at all of them again in the end.
+// endAll signs every session out by its own cookie, and reads all of them again in the end.
 func endAll(ctx context.Context, here, there *server, toEnd jar) ([]ended, error) {
 	all := make([]ended, len(toEnd))
 	faults := make(chan error, endingWorkers)
@@ -153,8 +156,8 @@ func endAll(ctx context.Context, here, there *server, toEnd jar) ([]ended, error
 	return all, errors.Join(<-faults, ctx.Err())
 }
 
-// endOne ends a session of which the reading side has a copy, and reads there until that has heard. The delay counts from
-// when whoever ended it was told so.
+// endOne revokes a session that the reading instance has cached, and reads there until the answer
+// is 401. The delay counts from the answer to the sign-out.
 func endOne(ending, reading *client, t ticket) (e ended, err error) {
 	for range 2 {
 		if status, err := reading.read(t.cookie); err != nil || status != http.StatusOK {
@@ -185,7 +188,7 @@ func endOne(ending, reading *client, t ticket) (e ended, err error) {
 	return e, fmt.Errorf("a session was read for %s after its end", endingPatience)
 }
 
-// lookAgain reads once more, later than anybody may be answered as signed in.
+// lookAgain reads once more, when no request may be answered as signed in any more.
 func (e *ended) lookAgain(reading *client, t ticket) error {
 	time.Sleep(time.Until(e.at.Add(lateAfter)))
 	status, err := reading.read(t.cookie)

@@ -71,10 +71,13 @@ func cookieOf(token string) string {
 	return web.SessionCookieName(&url.URL{Scheme: "https", Host: publicHost}) + "=" + token
 }
 
-const deviceCookie = "__Host-sana_device"
+const (
+	deviceCookie  = "__Host-sana_device"
+	browserCookie = "__Host-sana_browser"
+)
 
-// deviceToken is what a browser holds that somebody has signed in with before, as package signin makes it: where it does not
-// any more, a notice is mailed that the benchmark does not expect.
+// deviceToken returns the token of a browser that has signed in with an address before, as package
+// auth makes it. If they differ, Sana mails a notice that the benchmark does not expect.
 func deviceToken(address string) string {
 	keys, err := keyring.Parse(secretKeys)
 	if err != nil {
@@ -97,22 +100,26 @@ func ticketOf(s session.Session) ticket {
 
 func sessionOf(p answer) session.Session {
 	return session.Session{
-		User:      &session.User{ID: p.User.ID, Email: p.User.Email, SignedInAt: p.Session.SignedInAt},
-		UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", IP: "192.0.2.1",
+		ID: p.Session.ID, CreatedAt: p.Session.SignedInAt, ExpiresAt: p.Session.ExpiresAt,
+		User:      session.User{ID: p.User.ID, Email: p.User.Email, SignedInAt: p.Session.SignedInAt},
+		UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Platform: "Firefox, Linux",
+		IP: "192.0.2.1", Seed: random(16),
 	}
 }
 
-// rowOf is a row of sessions as Sana writes it, and the token that leads to it.
+// rowOf returns a row of sessions as Sana writes it for a session that was used now, and its token.
 func rowOf(s session.Session) (row []any, token string, err error) {
 	raw := random(32)
 	hash := sha256.Sum256(raw)
 	value, err := json.Marshal(s)
-	row = []any{hex.EncodeToString(hash[:]), value, s.ExpiresAt.Unix(), int(sessionLimits.Idle.Seconds())}
+	row = []any{hex.EncodeToString(hash[:]), value, s.ExpiresAt.Unix(), s.ID, s.User.ID,
+		int(sessionLimits.Idle.Seconds()), time.Now().Add(sessionLimits.Idle).Unix()}
 	return row, base64.RawURLEncoding.EncodeToString(raw), err
 }
 
-// sharedJar signs people in, in Sana's table. The rows are written past Sana's own store, so that the benchmark can be taken
-// to another checkout; that Sana reads them as it should, checkAnswers sees.
+// sharedJar signs people in, in Sana's table. The rows are written past Sana's own store, so that
+// the benchmark can be taken to another checkout; that Sana reads them as it should, checkAnswers
+// sees.
 func sharedJar(ctx context.Context, database string, list []answer) (jar, error) {
 	conn, err := pgx.Connect(ctx, database)
 	if err != nil {
@@ -122,9 +129,7 @@ func sharedJar(ctx context.Context, database string, list []answer) (jar, error)
 	var j jar
 	var users, rows [][]any
 	for _, p := range list {
-		s := sessionOf(p)
-		s.ID, s.ExpiresAt = p.Session.ID, p.Session.ExpiresAt
-		row, token, err := rowOf(s)
+		row, token, err := rowOf(sessionOf(p))
 		if err != nil {
 			return nil, err
 		}
@@ -134,15 +139,15 @@ func sharedJar(ctx context.Context, database string, list []answer) (jar, error)
 	if _, err := conn.CopyFrom(ctx, pgx.Identifier{"users"}, []string{"id", "email"}, pgx.CopyFromRows(users)); err != nil {
 		return nil, err
 	}
-	_, err = conn.CopyFrom(ctx, pgx.Identifier{"sessions"}, []string{"k", "v", "e", "idle_seconds"}, pgx.CopyFromRows(rows))
+	_, err = conn.CopyFrom(ctx, pgx.Identifier{"sessions"}, []string{"k", "v", "e", "id", "user_id", "idle_seconds", "sweep_at"}, pgx.CopyFromRows(rows))
 	if err == nil {
 		_, err = conn.Exec(ctx, "VACUUM ANALYZE")
 	}
 	return j, err
 }
 
-// sealedJar signs people in with cookies that hold everything. After a minute of use Sana renews one, and wrk would not
-// take the new one: a jar is good for a minute.
+// sealedJar signs people in with cookies that hold everything. After a minute of use Sana renews
+// one, and wrk would not take the new one: a jar is good for a minute.
 func sealedJar(ctx context.Context, list []answer) (jar, error) {
 	keys, err := keyring.Parse(secretKeys)
 	if err != nil {
@@ -152,7 +157,7 @@ func sealedJar(ctx context.Context, list []answer) (jar, error) {
 	store := session.NewSealed(keys, name, sessionLimits, time.Now, metrics.New("bench"))
 	var j jar
 	for _, p := range list {
-		issued, err := session.IssueTx(ctx, nil, store, sessionOf(p), "")
+		issued, err := store.Seal(sessionOf(p))
 		if err != nil {
 			return nil, err
 		}

@@ -202,7 +202,7 @@ func (s *signingIn) once(c *client, begin, end time.Time) error {
 	select {
 	case code := <-code:
 		mailed = time.Now()
-		if err := s.post(c, "/api/auth/verify", map[string]string{"code": code}, http.StatusOK, &who); err != nil {
+		if err := s.post(c, "/api/auth/verify", map[string]string{"code": code, "email": address}, http.StatusOK, &who); err != nil {
 			return err
 		}
 	case <-time.After(mailPatience):

@@ -8,7 +8,8 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// people is what is assumed of them: so many visits a day, each of so many requests in so many seconds.
+// people is what is assumed of them: so many visits a day, each of so many requests in so many
+// seconds.
 type people struct {
 	visits   float64
 	requests int
@@ -35,8 +36,9 @@ type setting struct {
 	zipf      float64 // visits are by few sessions, by Zipf's law; 0: by all alike
 }
 
-// weight is what cache.go of backend/session counts for a copy: 400 bytes and its texts.
-const weight = 400 + 32 + 112 + 12 + 36 + 26
+// weight is what backend/session/cached.go counts for a cached session: sessionBytes, maxMemo and
+// the texts, which are id, user id, address, user agent, platform, IP address and seed.
+const weight = 424 + 288 + 32 + 36 + 26 + 111 + 15 + 12 + 16
 
 func simulateCache(args []string) error {
 	flags := flag.NewFlagSet("cache", flag.ExitOnError)
@@ -46,7 +48,7 @@ func simulateCache(args []string) error {
 	flags.IntVar(&p.seconds, "seconds", 600, "that a visit lasts")
 	perInstance := flags.Float64("per-instance", 20_000, "requests a second that one instance takes")
 	_ = flags.Parse(args)
-	fmt.Printf("%.0f visits a day of %d requests in %d s; an instance takes %.0f requests a second; a copy weighs %d bytes\n",
+	fmt.Printf("%.0f visits a day of %d requests in %d s; an instance takes %.0f requests a second; a cached session takes %d bytes\n",
 		p.visits, p.requests, p.seconds, *perInstance, weight)
 	fmt.Println("| sessions | requests/s | in use | instances | requests of a session | visits | cache, MB | hits | reads of the database/s | touches/s |")
 	for _, sessions := range []float64{1e6, 1e7, 1e8, 1e9} {
@@ -76,15 +78,16 @@ func (s setting) show(hits float64) {
 		s.inUse(s.sessions), s.instances, where, who, s.megabytes, 100*hits, s.perSecond(s.sessions)*(1-hits), s.touches())
 }
 
-// touches is how many sessions are written as seen in a second by all instances: each that is in use once a minute.
+// touches is how many uses all instances record in a second: one a minute of each session in use.
 func (s setting) touches() float64 { return s.inUse(s.sessions) / 60 }
 
 // Of the simulated time, the first part fills the cache, and in the second hits are counted.
 const (
 	fillVisits  = 2 // times a visit's length
 	countVisits = 1
-	// most is how many requests of the whole time are simulated: with more, sessions, instance and cache are made smaller
-	// together. That changes no share where all are alike; by Zipf's law it makes that of the few larger.
+	// most is how many requests of the whole time are simulated: with more, sessions, instance and
+	// cache are made smaller together. That changes no share where all are alike; by Zipf's law it
+	// makes that of the few larger.
 	most = 2e6
 )
 
@@ -99,7 +102,7 @@ func (s setting) hits() float64 {
 	bytes := float64(s.megabytes << 20)
 	scale := min(1, most/(s.perSecond(population)*share*float64(length)))
 	population, bytes = population*scale, bytes*scale
-	copies := otter.Must(&otter.Options[uint64, struct{}]{
+	cached := otter.Must(&otter.Options[uint64, struct{}]{
 		MaximumWeight: uint64(bytes),
 		Weigher:       func(uint64, struct{}) uint32 { return weight },
 	})
@@ -123,9 +126,9 @@ func (s setting) hits() float64 {
 			}
 		}
 		for _, session := range calendar[second] {
-			_, found := copies.GetIfPresent(session)
+			_, found := cached.GetIfPresent(session)
 			if !found {
-				copies.Set(session, struct{}{})
+				cached.Set(session, struct{}{})
 			}
 			if second >= fillVisits*s.seconds {
 				read++

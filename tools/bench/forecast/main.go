@@ -1,10 +1,11 @@
 // Forecast computes what more sessions than fit on one machine would ask of Sana.
 //
-//	go run ./forecast cache                     how often instances find a session in their cache
-//	go run ./forecast endings -postgres URL     what it costs that all instances hear of endings
+//	go run ./forecast cache                        how often a session is found in a cache
+//	go run ./forecast revocations -postgres URL    what it costs to follow the revocation log
 //
-// The first is a simulation, with the cache's own library and weights, of one instance among many. The second measures:
-// stores of backend/session with their cache, as many as there would be instances, on one server.
+// The first is a simulation, with the cache's own library and weights, of one instance among many.
+// The second measures: stores of backend/session with their cache, as many as there would be
+// instances, on one server.
 package main
 
 import (
@@ -22,10 +23,10 @@ func main() {
 	switch {
 	case len(os.Args) > 1 && os.Args[1] == "cache":
 		err = simulateCache(os.Args[2:])
-	case len(os.Args) > 1 && os.Args[1] == "endings":
-		err = measureEndings(ctx, os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "revocations":
+		err = measureRevocations(ctx, os.Args[2:])
 	default:
-		err = fmt.Errorf("say what: cache or endings")
+		err = fmt.Errorf("first argument must be cache or revocations")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "forecast:", err)

@@ -77,33 +77,44 @@ func (d *database) drop(server string) {
 	}
 }
 
-// rows makes sessions with the numbers from $1 to $2 whose tokens begin with $3, two for each user. With $4 seconds since
-// they expired they have; else those with an odd number were seen now, so that no use of them is to be written for hours,
-// and the others in the last twelve hours. They were signed in over the last 29 days. There are no rows of users: no read
-// of a session looks at them.
+// rows inserts sessions with the numbers from $1 to $2 whose tokens begin with $3, two for each
+// user. If $4 is positive, they have expired in the last $4 seconds. If it is 0, they are valid:
+// those with an odd number were used now, so that no use of them is recorded for hours, and the
+// others were used in the last twelve hours. They were signed in over the last 29 days. There are
+// no rows of users: no read of a session looks at them. Column v is as backend/auth/signin.go
+// writes it.
 const rows = `
-	INSERT INTO sessions (k, v, e, idle_seconds, last_seen_at, sweep_at)
+	INSERT INTO sessions (k, v, e, id, user_id, idle_seconds, last_used_at, sweep_at)
 	SELECT encode(sha256(sha256(($3 || n)::bytea)), 'hex'),
-	       convert_to(format(
-	           '{"id":"%s","expires_at":"%s","user":{"id":"%s","email":"person.%s@mail.example.org","signed_in_at":"%s"},"user_agent":"%s","ip":"%s"}',
-	           md5($3 || n), to_char(ends, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), md5('user' || n / 2)::uuid, n / 2,
-	           to_char(ends - interval '30 days', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+	       convert_to(jsonb_build_object(
+	           'id', id,
+	           'user', jsonb_build_object(
+	               'id', user_id,
+	               'email', 'person.' || n / 2 || '@mail.example.org',
+	               'signed_in_at', ends - interval '30 days'),
+	           'created_at', ends - interval '30 days',
+	           'expires_at', ends,
+	           'user_agent',
 	           'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
-	           '203.0.113.' || n % 250), 'UTF8'),
-	       extract(epoch FROM ends)::bigint, 86400, seen,
-	       extract(epoch FROM least(ends, seen + interval '1 day'))::bigint
+	           'platform', 'Chrome, Windows',
+	           'ip', '203.0.113.' || n % 250,
+	           'seed', encode(decode(md5('seed' || n), 'hex'), 'base64'))::text, 'UTF8'),
+	       floor(extract(epoch FROM ends))::bigint, id::uuid, user_id, 86400, used,
+	       floor(extract(epoch FROM least(ends, used + interval '1 day')))::bigint
 	FROM generate_series($1::integer, $2::integer) AS n,
+	     LATERAL (SELECT md5($3 || n) AS id, md5('user' || n / 2)::uuid AS user_id) AS ids,
 	     LATERAL (SELECT now() - make_interval(secs => $4 * random()) AS expired) AS a,
 	     LATERAL (SELECT CASE WHEN $4 > 0 THEN expired ELSE now() + interval '1 day' + random() * interval '29 days' END AS ends,
 	                     CASE WHEN $4 > 0 THEN expired - interval '1 hour'
 	                          WHEN n % 2 = 1 THEN now() + interval '12 hours'
-	                          ELSE now() - random() * interval '12 hours' END AS seen) AS b`
+	                          ELSE now() - random() * interval '12 hours' END AS used) AS b`
 
-// indexes are made after the rows, which is faster, and as full as they get row by row: two thirds.
+// indexes are created after the rows, which is faster, and as full as they get row by row: two
+// thirds.
 var indexes = [][2]string{
 	{`DROP INDEX sessions_sweep_at`, `CREATE INDEX sessions_sweep_at ON sessions (sweep_at) WITH (fillfactor = 70)`},
 	{`DROP INDEX sessions_id`, `CREATE UNIQUE INDEX sessions_id ON sessions (id) WITH (fillfactor = 70)`},
-	{`DROP INDEX sessions_user_id`, `CREATE INDEX sessions_user_id ON sessions (user_id) WITH (fillfactor = 70) WHERE user_id IS NOT NULL`},
+	{`DROP INDEX sessions_user_id`, `CREATE INDEX sessions_user_id ON sessions (user_id) WITH (fillfactor = 70)`},
 	{`ALTER TABLE sessions DROP CONSTRAINT sessions_pkey`, `ALTER TABLE sessions ADD PRIMARY KEY (k) WITH (fillfactor = 70)`},
 }
 
@@ -161,11 +172,12 @@ func token(n int) string {
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
-// maxTokens is how many sessions wrk knows at most: more than a round can read, and few enough for its memory.
+// maxTokens is how many sessions wrk knows at most: more than a round can read, and few enough for
+// its memory.
 const maxTokens = 1_000_000
 
-// tokens writes those of at most count sessions to a file, one after the other: of every step-th number from first on, at
-// random, none twice.
+// tokens writes those of at most count sessions to a file, one after the other: of every step-th
+// number from first on, at random, none twice.
 func (d *database) tokens(count, first, step int) (file string, err error) {
 	numbers := (d.n-first)/step + 1
 	count = min(count, numbers, maxTokens)

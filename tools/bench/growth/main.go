@@ -2,9 +2,9 @@
 //
 //	go run ./growth -postgres URL -sana ../../bin/sana -sizes 1e4,1e5,1e6,1e7 -json growth.json
 //
-// URL is that of a superuser of a server that is there for nothing else. Each size gets a database of its own, filled
-// with the same kind of rows; all of them are there at once, and rounds of load go from one to the next. The load is
-// wrk's.
+// URL is that of a superuser of a server that is there for nothing else. Each size gets a database
+// of its own, filled with the same kind of rows; all of them are there at once, and rounds of load
+// go from one to the next. The load is wrk's.
 package main
 
 import (
@@ -61,9 +61,9 @@ func parse() options {
 	flag.StringVar(&sizes, "sizes", "1e4,1e6", "how many sessions, smallest first")
 	flag.StringVar(&names, "reads", strings.Join(kindNames(), ","), "which kinds of reads")
 	flag.IntVar(&o.rounds, "rounds", 3, "of each kind of reads at each size")
-	flag.DurationVar(&o.length, "length", 15*time.Second, "of a round: in each 15 seconds an instance writes once which sessions are in use")
+	flag.DurationVar(&o.length, "length", 15*time.Second, "of a round: an instance records once in 15 seconds which sessions were used")
 	flag.IntVar(&o.expired, "expired", 1_000_000, "sessions of the sweep beside reads, 0 for none")
-	flag.DurationVar(&o.touches, "touches", 10*time.Second, "how long sessions are written as seen at each size, 0 for not at all")
+	flag.DurationVar(&o.touches, "touches", 10*time.Second, "how long uses of sessions are recorded at each size, 0 for not at all")
 	flag.StringVar(&o.json, "json", "", "file to write the results to")
 	flag.BoolVar(&o.keep, "keep", false, "keep the databases for the next run")
 	flag.Parse()

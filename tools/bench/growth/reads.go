@@ -20,9 +20,9 @@ type kind struct {
 
 var kinds = []kind{
 	{"cached", "on", 10_000, 1, 1, "SESSION_CACHE=on, 10,000 of the sessions in use"},
-	{"uncached", "off", maxTokens, 1, 2, "SESSION_CACHE=off, all sessions alike, none of whose use has to be written"},
+	{"uncached", "off", maxTokens, 1, 2, "SESSION_CACHE=off, all sessions alike; no use has to be recorded"},
 	{"uncached_in_use", "off", 10_000, 1, 1, "SESSION_CACHE=off, 10,000 of the sessions in use"},
-	{"uncached_and_written", "off", maxTokens, 2, 2, "SESSION_CACHE=off, all sessions alike, every use is the first in an hour and is written"},
+	{"uncached_and_written", "off", maxTokens, 2, 2, "SESSION_CACHE=off, all sessions alike; every use is the first in an hour and is recorded"},
 }
 
 func kindNames() (names []string) {
@@ -49,8 +49,8 @@ func (r reads) median() float64 {
 	return list[len(list)/2]
 }
 
-// computed is the median of what Sana and Postgres together compute for one read, microseconds. Other work on the machine
-// makes reads fewer; this it hardly changes.
+// computed is the median of what Sana and Postgres together compute for one read, microseconds.
+// Other work on the machine makes reads fewer; this it hardly changes.
 func (r reads) computed() float64 {
 	var list []float64
 	for _, l := range r.Rounds {
@@ -63,7 +63,8 @@ func (r reads) computed() float64 {
 // warmUp is long enough to read 10,000 sessions once.
 const warmUp = 3 * time.Second
 
-// readAll goes through kinds and sizes once in each round, so that whatever else the machine does meets all alike.
+// readAll goes through kinds and sizes once in each round, so that whatever else the machine does
+// meets all alike.
 func readAll(ctx context.Context, o options, databases []*database) ([]reads, error) {
 	var list []reads
 	for range o.kinds {

@@ -42,8 +42,9 @@ func sweepAll(ctx context.Context, o options, d *database) ([]sweepResult, error
 	return list, nil
 }
 
-// sweepBeside has sessions expire behind the back of an instance that reads, so that its own sweep, at its start, has
-// nothing to do, and sweeps them from here with the same code.
+// sweepBeside inserts expired sessions after an instance has started, so that the sweep at its
+// start has nothing to do. It deletes them from this process, with the same code, while the
+// instance reads.
 func (o options) sweepBeside(ctx context.Context, k kind, d *database) (r sweepResult, err error) {
 	r = sweepResult{Kind: k.name, Living: d.n}
 	tokens, err := d.tokens(k.count, k.first, k.step)

@@ -2,14 +2,16 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
+	"crypto/md5"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"sana/backend/session"
 )
 
-// touches is what it costs to write that sessions were seen.
+// touches is what it costs to record that sessions were used.
 type touches struct {
 	Sessions  int     `json:"sessions"`
 	Batch     int     `json:"batch"`
@@ -21,16 +23,17 @@ type touches struct {
 // touchBatch is backend/session's flushBatch.
 const touchBatch = 5000
 
-// touch is as in backend/session/touch.go.
-const touch = `
+// touchLive is as in backend/session/use.go, with an interval of a minute.
+const touchLive = `
 	UPDATE sessions
-	SET last_seen_at = now()
-	WHERE k = ANY($1)
-	  AND last_seen_at < now() - interval '1 minute'
-	  AND e > extract(epoch FROM now())
-	  AND last_seen_at > now() - make_interval(secs => idle_seconds)`
+	SET last_used_at = now()
+	WHERE id = ANY($1::uuid[])
+	  AND last_used_at < now() - least(interval '1 minute',
+	      make_interval(secs => idle_seconds / 4.0))
+	  AND ` + string(session.IsLive)
 
-// touches writes for a while, over one connection, that sessions were seen of those that have not been seen for long.
+// touches records for a while, over one connection, that sessions were used: those whose last use
+// is some time ago.
 func (d *database) touches(ctx context.Context, length time.Duration) (touches, error) {
 	conn, err := d.db.Acquire(ctx)
 	if err != nil {
@@ -47,11 +50,11 @@ func (d *database) touches(ctx context.Context, length time.Duration) (touches, 
 	}
 	began, rows := time.Now(), int64(0)
 	for time.Since(began) < length {
-		keys := make([]string, touchBatch)
-		for i := range keys {
-			keys[i] = key(2 + 2*rand.IntN(d.n/2))
+		ids := make([]string, touchBatch)
+		for i := range ids {
+			ids[i] = id(2 + 2*rand.IntN(d.n/2))
 		}
-		tag, err := conn.Exec(ctx, touch, keys)
+		tag, err := conn.Exec(ctx, touchLive, ids)
 		if err != nil {
 			return touches{}, err
 		}
@@ -71,15 +74,14 @@ func (d *database) touches(ctx context.Context, length time.Duration) (touches, 
 	}, err
 }
 
-// key is how the table knows the token of the session with a number.
-func key(n int) string {
-	token := sha256.Sum256(fmt.Append(nil, living, n))
-	sum := sha256.Sum256(token[:])
+// id is the public id of the session with a number.
+func id(n int) string {
+	sum := md5.Sum(fmt.Append(nil, living, n))
 	return hex.EncodeToString(sum[:])
 }
 
 func printTouches(list []touches) {
-	fmt.Printf("\nsessions written as seen, %d in a statement, over one connection\n| sessions | a second | WAL bytes of each | HOT |\n", touchBatch)
+	fmt.Printf("\nuses of sessions recorded, %d in a statement, over one connection\n| sessions | a second | WAL bytes of each | HOT |\n", touchBatch)
 	for _, t := range list {
 		fmt.Printf("| %d | %.0f | %.0f | %.1f %% |\n", t.Sessions, t.PerSecond, t.WAL, 100*t.HOT)
 	}

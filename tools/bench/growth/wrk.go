@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// script has wrk ask for the session of one of many tokens with each request, and say what came of it.
+// script has wrk ask for the session of one of many tokens with each request, and say what came of
+// it.
 //
 //go:embed reads.lua
 var script string

@@ -2,24 +2,40 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"log"
 	"math/rand/v2"
 	"time"
 
+	"sana/backend/challenge"
+	"sana/backend/fault"
+	"sana/backend/postgres"
 	"sana/backend/session"
+	"sana/backend/visitor"
 
 	"github.com/jackc/pgx/v5"
 )
 
 const (
 	visitEvery  = 720 // minutes
-	visitLength = 10  // minutes, in each of which a use is written
+	visitLength = 10  // minutes, in each of which a use is recorded
 	meanLife    = 10 * 24 * time.Hour
+	networks    = 5000
+	userAgent   = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+		"Chrome/142.0.0.0 Safari/537.36"
 )
+
+// slot is a user who always has a session, one after the other. The session is used for ten minutes
+// in each half of a day, beginning at the slot's offset.
+type slot struct {
+	email   string
+	visitor visitor.Visitor // with the tokens of the user's browser
+	offset  int             // minutes
+	id      string          // of the session
+	token   string
+	until   time.Time
+	signOut bool // at the end; otherwise the user gives up the browser, and the session becomes idle
+}
 
 // pass lets the days pass over a fresh database.
 func (o options) pass(ctx context.Context, name string, sql []string) (result, error) {
@@ -31,14 +47,14 @@ func (o options) pass(ctx context.Context, name string, sql []string) (result, e
 	random := rand.New(rand.NewPCG(1, 2)) // the same month for all
 	for n := range o.sessions {
 		w.slots = append(w.slots, slot{email: fmt.Sprintf("person.%d@mail.example.org", n), offset: random.IntN(visitEvery)})
-		if err := w.signIn(ctx, random, n); err != nil {
+		if err := w.signIn(ctx, random, &w.slots[n]); err != nil {
 			return result{}, err
 		}
 	}
 	r := result{Variant: name}
 	for minute := range o.days * 24 * 60 {
 		if minute%(24*60) == 0 {
-			if err := w.note(ctx, &r, minute/(24*60)); err != nil {
+			if err := w.measure(ctx, &r, minute/(24*60)); err != nil {
 				return result{}, err
 			}
 			log.Printf("%s: day %d", name, minute/(24*60))
@@ -47,34 +63,35 @@ func (o options) pass(ctx context.Context, name string, sql []string) (result, e
 			return result{}, err
 		}
 	}
-	return r, w.note(ctx, &r, o.days)
+	return r, w.measure(ctx, &r, o.days)
 }
 
-// minute is one minute of everybody's life.
+// minute is one minute of all users.
 func (w *world) minute(ctx context.Context, random *rand.Rand, minute int) error {
 	w.now = w.now.Add(time.Minute)
-	if err := w.exec(ctx, `UPDATE public.simulated SET now = $1`, w.now); err != nil {
-		return err
-	}
 	var inUse []string
+	var due []*slot
 	for n := range w.slots {
 		s := &w.slots[n]
-		if w.now.After(s.until) {
-			if s.signs {
-				if err := w.signOut(ctx, s.token); err != nil {
-					return err
-				}
-			}
-			if err := w.signIn(ctx, random, n); err != nil {
-				return err
-			}
-		}
-		if (minute+s.offset)%visitEvery < visitLength {
-			inUse = append(inUse, s.key)
+		switch {
+		case w.now.After(s.until):
+			due = append(due, s)
+		case (minute+s.offset)%visitEvery < visitLength:
+			inUse = append(inUse, s.id)
 		}
 	}
-	if err := w.exec(ctx, touch, inUse); err != nil {
+	err := postgres.InBatch(ctx, w.db, func(b *postgres.Batch) error {
+		b.Queue(`UPDATE public.simulated SET now = @now`, pgx.NamedArgs{"now": w.now})
+		b.Queue(touchLive, pgx.NamedArgs{"ids": inUse, "interval": touchInterval})
+		return nil
+	})
+	if err != nil {
 		return err
+	}
+	for _, s := range due {
+		if err := w.replace(ctx, random, s); err != nil {
+			return err
+		}
 	}
 	if minute%10 == 0 {
 		return w.sweep(ctx)
@@ -82,89 +99,78 @@ func (w *world) minute(ctx context.Context, random *rand.Rand, minute int) error
 	return nil
 }
 
-// touch is as in backend/session/touch.go.
-const touch = `
-	UPDATE sessions
-	SET last_seen_at = now()
-	WHERE k = ANY($1)
-	  AND last_seen_at < now() - interval '1 minute' + interval '1 second'
-	  AND e > extract(epoch FROM now())
-	  AND last_seen_at > now() - make_interval(secs => idle_seconds)`
+// replace ends the session of a slot and signs the user in again: in the same browser after a
+// sign-out, else in a new one.
+func (w *world) replace(ctx context.Context, random *rand.Rand, s *slot) error {
+	if s.signOut && s.id != "" {
+		if err := w.auth.SignOut(ctx, s.visitor, s.token); err != nil {
+			return err
+		}
+	}
+	if !s.signOut {
+		s.visitor.Device = ""
+	}
+	return w.signIn(ctx, random, s)
+}
 
-// signIn has the person of a slot ask for a code and type it: a session that waits, then one in its place.
-func (w *world) signIn(ctx context.Context, random *rand.Rand, n int) error {
-	s := &w.slots[n]
-	challenge := uuid(random)
-	waiting := session.Session{
-		Pending:   &session.Pending{ChallengeID: challenge, Email: s.email, Purpose: "sign_in", CodeLength: 6, SentAt: w.now},
-		UserAgent: userAgent, IP: "203.0.113.9",
+// signIn has a user request a code, receive the mail and enter the code. If the address has had
+// enough mail, the slot has no session until the next minute.
+func (w *world) signIn(ctx context.Context, random *rand.Rand, s *slot) error {
+	s.id = ""
+	s.visitor = newVisitor(random.IntN(networks), s.visitor.Device)
+	requested, err := w.auth.RequestCode(ctx, s.visitor, session.Session{}, s.email)
+	if err != nil || !requested.Queued {
+		return err
 	}
-	token, err := w.issue(ctx, waiting, "", askForCode, challenge, s.email, throttleKey(random.IntN(5000)))
+	if err := w.sendMails(ctx); err != nil {
+		return err
+	}
+
+	// One in four mistypes the code once.
+	code := challenge.Code(w.keys.Current(), requested.Code)
+	if random.IntN(4) == 0 {
+		_, err := w.auth.VerifyCode(ctx, s.visitor, session.Session{}, s.email, mistyped(code))
+		if !fault.Is(err, fault.WrongCode) {
+			return fmt.Errorf("a wrong code led to %v", err)
+		}
+	}
+	in, err := w.auth.VerifyCode(ctx, s.visitor, session.Session{}, s.email, code)
 	if err != nil {
 		return err
 	}
-	for _, sql := range []string{startJob, mailIsOut, finishJob} {
-		if err := w.exec(ctx, sql, challenge); err != nil {
-			return err
-		}
-	}
-	for range 1 + random.IntN(4)/3 { // one in four mistypes it once
-		if err := w.exec(ctx, `UPDATE challenges SET tries = tries + 1 WHERE id = $1`, challenge); err != nil {
-			return err
-		}
-	}
-	user := uuid(rand.New(rand.NewPCG(uint64(n), 0)))
-	signedIn := session.Session{User: &session.User{ID: user, Email: s.email, SignedInAt: w.now}, UserAgent: userAgent, IP: "203.0.113.9"}
-	s.token, err = w.issue(ctx, signedIn, token, verified, challenge, s.email, user)
-	if err != nil {
-		return err
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(s.token)
-	key := sha256.Sum256(raw)
-	s.key = hex.EncodeToString(key[:])
+	s.id, s.token, s.visitor.Device = in.Session.ID, in.Session.Token, in.Device
 	s.until = w.now.Add(min(time.Duration(random.ExpFloat64()*float64(meanLife)), limits.MaxAge))
-	s.signs = random.IntN(2) == 0
-	return err
+	s.signOut = random.IntN(2) == 0
+
+	// A browser that is new to the user has queued another mail.
+	return w.sendMails(ctx)
 }
 
-// issue issues a session in a transaction with further statements, and returns its token.
-func (w *world) issue(ctx context.Context, s session.Session, replaced string, with []string, args ...any) (token string, err error) {
-	err = pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
-		for _, sql := range with {
-			if _, err := tx.Exec(ctx, sql, used(sql, args)...); err != nil {
-				return err
-			}
-		}
-		s, err = session.IssueTx(ctx, tx, w.store, s, replaced)
-		return err
-	})
-	return s.Token, err
-}
-
-func (w *world) signOut(ctx context.Context, token string) error {
-	return pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error { return w.store.End(ctx, tx, token) })
-}
-
-func (w *world) sweep(ctx context.Context) error {
-	if _, err := w.store.Sweep(ctx); err != nil {
-		return err
+// newVisitor returns a browser in a network. A sign-out replaces its browser token; its device
+// token stays.
+func newVisitor(network int, device string) visitor.Visitor {
+	ip := fmt.Sprintf("10.0.%d.%d", network/250, network%250)
+	return visitor.Visitor{
+		IP: ip, Networks: []string{ip}, UserAgent: userAgent, Platform: "Chrome, Windows",
+		Device: device, Browser: visitor.NewBrowser(),
 	}
-	for _, sql := range sweeps {
-		if err := w.exec(ctx, sql); err != nil {
+}
+
+// mistyped returns a code with another last digit.
+func mistyped(code string) string {
+	last := len(code) - 1
+	return code[:last] + string('0'+(code[last]-'0'+1)%10)
+}
+
+// sweep deletes expired rows of all tables, as an instance does from time to time.
+func (w *world) sweep(ctx context.Context) error {
+	for _, sweep := range []func(context.Context) (int, error){
+		w.store.Sweep, w.limits.Sweep, w.outbox.Sweep,
+		func(ctx context.Context) (int, error) { return challenge.Sweep(ctx, w.db) },
+	} {
+		if _, err := sweep(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-const userAgent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
-
-func uuid(random *rand.Rand) string {
-	a, b := random.Uint64(), random.Uint64()
-	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", a>>32, a>>16&0xffff, a&0xffff, b>>48, b&0xffffffffffff)
-}
-
-func throttleKey(network int) []byte {
-	sum := sha256.Sum256(fmt.Append(nil, network))
-	return sum[:]
 }

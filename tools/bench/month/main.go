@@ -1,15 +1,18 @@
-// Month lets a month of sessions that roll on pass over Sana's tables in minutes, and says what becomes of their size.
+// Month lets a month of sessions pass over Sana's tables in minutes, and prints how large tables
+// and indexes get.
 //
 //	go run ./month -postgres URL -sessions 10000 -days 30 -json month.json
 //
-// URL is that of a superuser of a server that is there for nothing else: its autovacuum is set to look every second,
-// which is the most often that it can, and as often as every 72 simulated minutes where a month passes in ten real ones.
-// So it comes later than in life, and what is shown is no better than what an operator sees.
+// URL is that of a superuser of a server that serves nothing else: its autovacuum is set to look
+// every second, which is the most often that it can. Where a month passes in ten real minutes, that
+// is every 72 simulated minutes. So vacuum comes later than in production, and the figures are no
+// better than what an operator sees.
 //
-// The same month passes over three databases: with Postgres' own settings, with Sana's, and with Sana's and an index on
-// last_seen_at, which Sana does not have. Sessions are issued, ended and swept by Sana's own code; its clock is the
-// database's, and there now() is a function that says what time is simulated. The other statements are copies of those
-// that Sana and River send.
+// The same month passes over three databases: with Postgres' own settings, with Sana's, and with
+// Sana's and an index on last_used_at, which Sana does not have. Users sign in and out by the use
+// cases of package auth, and Sana's own code deletes expired rows. Its clock is the database's,
+// where now() is a function that returns the simulated time. Only the statements that record uses
+// and send mails are copies (statements.go): Sana runs them by the real clock.
 package main
 
 import (
@@ -40,11 +43,11 @@ var variants = []struct {
 		`ALTER TABLE sessions RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
 		`ALTER TABLE ended_sessions RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
 		`ALTER TABLE challenges RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
-		`ALTER TABLE throttle RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
-		`ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor, autovacuum_vacuum_cost_delay)`,
+		`ALTER TABLE mails RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
+		`ALTER TABLE uses RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)`,
 	}},
 	{"sana", nil},
-	{"indexed", []string{`CREATE INDEX ON sessions (last_seen_at)`}},
+	{"indexed", []string{`CREATE INDEX ON sessions (last_used_at)`}},
 }
 
 func main() {

@@ -8,10 +8,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// tables are those that live by updates and deletes.
-var tables = []string{"sessions", "challenges", "throttle", "river_job", "ended_sessions", "session_endings", "users"}
+// tables are those whose rows are updated and deleted.
+var tables = []string{
+	"sessions", "challenges", "mails", "uses", "ended_sessions", "session_revocations", "users",
+}
 
-// result is what became of the tables, day by day.
+// result is the state of the tables, day by day.
 type result struct {
 	Variant string             `json:"variant"`
 	Days    []map[string]state `json:"days"` // by table
@@ -27,7 +29,8 @@ type state struct {
 	Autovacuums int64   `json:"autovacuums"`
 }
 
-func (w *world) note(ctx context.Context, r *result, day int) error {
+// measure adds the state of all tables to r.
+func (w *world) measure(ctx context.Context, r *result, day int) error {
 	states := map[string]state{}
 	for _, table := range tables {
 		rows, err := w.db.Query(ctx, `
@@ -51,7 +54,8 @@ func (w *world) note(ctx context.Context, r *result, day int) error {
 	return nil
 }
 
-// show prints how large tables and indexes were at some days, and how the updates of the month were done.
+// show prints the sizes of tables and indexes at some days, and how the updates of the month were
+// done.
 func show(o options, results []result) {
 	days := slices.Compact([]int{0, 1, o.days / 3, 2 * o.days / 3, o.days})
 	fmt.Printf("\n%d sessions, %d days; kB of table + indexes at the end of days %v\n", o.sessions, o.days, days)

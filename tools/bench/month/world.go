@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"log"
 	"log/slog"
@@ -9,34 +11,32 @@ import (
 	"strings"
 	"time"
 
+	"sana/backend/account"
+	"sana/backend/auth"
+	"sana/backend/keyring"
+	"sana/backend/outbox"
 	"sana/backend/postgres"
 	"sana/backend/session"
+	"sana/backend/throttle"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// world is one database with a clock of its own.
+// world is one database with a clock of its own, and Sana's code on it.
 type world struct {
-	name  string
-	db    *pgxpool.Pool
-	store *session.Shared
-	now   time.Time
-	slots []slot // places that are never empty: the session of one browser after the other
+	db     *pgxpool.Pool
+	keys   keyring.Ring
+	store  *session.Shared
+	limits *throttle.Throttle
+	outbox *outbox.Outbox
+	auth   *auth.Service
+	now    time.Time
+	slots  []slot
 }
 
-// slot is one browser: in each half of a day it is in use for ten minutes, which begin at its offset.
-type slot struct {
-	email  string
-	token  string
-	key    string
-	offset int // minutes
-	until  time.Time
-	signs  bool // out at the end; else it is just not used any more
-}
-
-// hurryAutovacuum has the server look every second for what is to be vacuumed, and take no breaks while it does: the
-// breaks would be minutes of the simulated time.
+// hurryAutovacuum has the server look every second for what is to be vacuumed, and take no breaks
+// while it vacuums: the breaks would be minutes of the simulated time.
 func hurryAutovacuum(ctx context.Context, server string) (restore func(), err error) {
 	conn, err := pgx.Connect(ctx, server)
 	if err != nil {
@@ -68,18 +68,41 @@ func hurryAutovacuum(ctx context.Context, server string) (restore func(), err er
 	}, nil
 }
 
-// open makes a database anew, with a clock that is there before Sana's tables, so that what they do by themselves goes
-// by it too.
+// open creates a database anew. Its clock is created before Sana's tables, so that their defaults,
+// views and triggers use it too.
 func open(ctx context.Context, server, name string, then []string) (*world, error) {
-	u, err := url.Parse(server)
+	database, err := create(ctx, server, "month_"+name)
 	if err != nil {
 		return nil, err
 	}
-	name = "month_" + name
-	u.Path = "/" + name
+	w := &world{now: time.Now().UTC().Truncate(24 * time.Hour)}
+	if w.db, err = postgres.Open(ctx, database); err != nil {
+		return nil, err
+	}
+	start := w.now.Format(time.RFC3339)
+	if _, err := w.db.Exec(ctx, strings.ReplaceAll(clock, "START", start)); err != nil {
+		return nil, err
+	}
+	if _, err := postgres.Migrate(ctx, database); err != nil {
+		return nil, err
+	}
+	for _, sql := range then {
+		if _, err := w.db.Exec(ctx, sql); err != nil {
+			return nil, fmt.Errorf("%s: %w", sql, err)
+		}
+	}
+	return w, w.assemble(ctx)
+}
+
+// create creates an empty database, in place of one of an earlier run, and returns its URL.
+func create(ctx context.Context, server, name string) (string, error) {
+	u, err := url.Parse(server)
+	if err != nil {
+		return "", err
+	}
 	conn, err := pgx.Connect(ctx, server)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer conn.Close(ctx)
 	for _, sql := range []string{
@@ -89,26 +112,39 @@ func open(ctx context.Context, server, name string, then []string) (*world, erro
 		`ALTER DATABASE ` + name + ` SET synchronous_commit = off`,
 	} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
-	w := &world{name: name, now: time.Now().UTC().Truncate(24 * time.Hour)}
-	if w.db, err = pgxpool.New(ctx, u.String()); err != nil {
-		return nil, err
+
+	// A busy machine may be slower than Sana's own limits allow.
+	settings := u.Query()
+	settings.Set("statement_timeout", "60s")
+	settings.Set("lock_timeout", "60s")
+	u.Path, u.RawQuery = "/"+name, settings.Encode()
+	return u.String(), nil
+}
+
+// assemble creates the parts of Sana that the users need. Nothing of it runs in the background, and
+// mails go nowhere.
+func (w *world) assemble(ctx context.Context) error {
+	quiet := slog.New(slog.DiscardHandler)
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	var err error
+	if w.keys, err = keyring.Parse("month:" + base64.StdEncoding.EncodeToString(secret)); err != nil {
+		return err
 	}
-	if _, err := w.db.Exec(ctx, strings.ReplaceAll(clock, "START", w.now.Format(time.RFC3339))); err != nil {
-		return nil, err
+	if w.store, err = session.NewShared(ctx, w.db, limits, quiet, nil); err != nil {
+		return err
 	}
-	if _, err := postgres.Migrate(ctx, u.String()); err != nil {
-		return nil, err
-	}
-	for _, sql := range then {
-		if _, err := w.db.Exec(ctx, sql); err != nil {
-			return nil, fmt.Errorf("%s: %w", sql, err)
-		}
-	}
-	w.store, err = session.NewShared(ctx, w.db, limits, slog.New(slog.DiscardHandler), nil)
-	return w, err
+	hourly := throttle.NetworkLimits{Sent: 60, Wrong: 60}
+	w.limits = throttle.New(w.db, w.keys, throttle.Options{Networks: hourly}, quiet)
+	w.outbox = outbox.New(w.db, nil, outbox.Options{Log: quiet})
+	w.auth = auth.New(auth.Parts{
+		DB: w.db, Keys: w.keys, Limits: w.limits, Outbox: w.outbox,
+		Accounts: account.New(w.db), Shared: w.store,
+	}, auth.Settings{CodeLength: 6, SignUp: auth.SignUp{Open: true}})
+	return nil
 }
 
 const clock = `
@@ -119,8 +155,3 @@ const clock = `
 
 // limits are Sana's own.
 var limits = session.Limits{Idle: 24 * time.Hour, MaxAge: 30 * 24 * time.Hour}
-
-func (w *world) exec(ctx context.Context, sql string, args ...any) error {
-	_, err := w.db.Exec(ctx, sql, args...)
-	return err
-}

@@ -19,16 +19,17 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// measureEndings has sessions end at several rates while several numbers of stores hear of it.
-func measureEndings(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("endings", flag.ExitOnError)
+// measureRevocations revokes sessions at several rates while several numbers of stores follow the
+// revocation log.
+func measureRevocations(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("revocations", flag.ExitOnError)
 	url := flags.String("postgres", "", "URL of a superuser of a server on this machine, in a database that Sana has migrated")
 	length := flags.Duration("length", 10*time.Second, "of each measurement")
 	_ = flags.Parse(args)
 	if _, err := postgres.Migrate(ctx, *url); err != nil {
 		return err
 	}
-	fmt.Println("| LISTEN | instances | endings/s | questions/s | of each instance | CPU of the server, % of a core |")
+	fmt.Println("| LISTEN | instances | revocations/s | polls/s | of each instance | CPU of the server, % of a core |")
 	for _, listens := range []bool{true, false} {
 		for _, instances := range []int{2, 10, 30} {
 			for _, rate := range []int{0, 10, 100} {
@@ -44,12 +45,12 @@ func measureEndings(ctx context.Context, args []string) error {
 func measure(ctx context.Context, url string, instances, rate int, listens bool, length time.Duration) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
-	var asked atomic.Int64
+	var polls atomic.Int64
 	defer all.Wait()
 	defer cancel()
 	var stores []*session.Shared
 	for range instances {
-		s, err := openStore(ctx, url, listens, &asked)
+		s, err := openStore(ctx, url, listens, &polls)
 		if err != nil {
 			return err
 		}
@@ -71,48 +72,51 @@ func measure(ctx context.Context, url string, instances, rate int, listens bool,
 	if err != nil {
 		return err
 	}
-	questions, began := asked.Load(), time.Now()
-	if err := endSessions(ctx, db, rate, length); err != nil {
+	before, began := polls.Load(), time.Now()
+	if err := revoke(ctx, db, rate, length); err != nil {
 		return err
 	}
 	took := time.Since(began).Seconds()
-	perSecond := float64(asked.Load()-questions) / took
+	perSecond := float64(polls.Load()-before) / took
 	after, err := serverCPU(ctx, db)
 	fmt.Printf("| %v | %d | %d | %.0f | %.1f | %.1f |\n", listens, instances, rate, perSecond, perSecond/float64(instances), 100*(after-cpu).Seconds()/took)
 	return err
 }
 
-// openStore opens a store with a cache whose questions for endings are counted.
-func openStore(ctx context.Context, url string, listens bool, asked *atomic.Int64) (*session.Shared, error) {
+// openStore opens a store with a cache whose polls of the revocation log are counted.
+func openStore(
+	ctx context.Context, url string, listens bool, polls *atomic.Int64,
+) (*session.Shared, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
 	config.MaxConns = 1
-	config.ConnConfig.Tracer = counter{asked}
+	config.ConnConfig.Tracer = counter{polls}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
 	limits := session.Limits{Idle: 24 * time.Hour, MaxAge: 30 * 24 * time.Hour}
-	return session.NewCached(ctx, pool, limits, session.CacheOptions{Bytes: 64 << 20, AskOnly: !listens}, slog.New(slog.DiscardHandler), metrics.New("forecast"))
+	options := session.CacheOptions{Bytes: 64 << 20, PollOnly: !listens}
+	return session.NewCached(ctx, pool, limits, options, slog.New(slog.DiscardHandler), metrics.New("forecast"))
 }
 
-// counter counts questions for endings.
-type counter struct{ asked *atomic.Int64 }
+// counter counts polls of the revocation log.
+type counter struct{ polls *atomic.Int64 }
 
 func (c counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	if strings.Contains(data.SQL, "session_endings_swept") {
-		c.asked.Add(1)
+	if strings.Contains(data.SQL, "session_revocations_swept") {
+		c.polls.Add(1)
 	}
 	return ctx
 }
 
 func (counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// endSessions writes so many endings a second into the log, each in a transaction of its own with the hint that the store
-// gives after it, as separate people would.
-func endSessions(ctx context.Context, db *pgx.Conn, rate int, length time.Duration) error {
+// revoke writes so many revocations a second to the log, each in a transaction of its own and
+// followed by the notification that a store sends, as separate users would.
+func revoke(ctx context.Context, db *pgx.Conn, rate int, length time.Duration) error {
 	if rate == 0 {
 		return wait(ctx, length)
 	}
@@ -121,8 +125,9 @@ func endSessions(ctx context.Context, db *pgx.Conn, rate int, length time.Durati
 	for range int(length.Seconds() * float64(rate)) {
 		<-tick.C
 		for _, sql := range []string{
-			`INSERT INTO session_endings (k) VALUES (encode(sha256(gen_random_uuid()::text::bytea), 'hex'))`,
-			`SELECT pg_notify('session_endings', '')`,
+			`INSERT INTO session_revocations (k)
+			 VALUES (encode(sha256(gen_random_uuid()::text::bytea), 'hex'))`,
+			`SELECT pg_notify('session_revocations', '')`,
 		} {
 			if _, err := db.Exec(ctx, sql); err != nil {
 				return err
@@ -141,7 +146,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// serverCPU is the time that the processes of the server that serve connections have computed so far.
+// serverCPU is the time that the processes of the server that serve connections have computed so
+// far.
 func serverCPU(ctx context.Context, db *pgx.Conn) (total time.Duration, err error) {
 	rows, err := db.Query(ctx, `SELECT pid FROM pg_stat_activity WHERE datname = current_database()`)
 	if err != nil {
