@@ -18,14 +18,13 @@ const mails: Mail[] = [
   { delivery: 'failed', delivery_reason: 'blocked' },
   { delivery: 'failed', delivery_reason: 'refused' },
   { delivery: 'failed', delivery_reason: 'provider_away' },
-  { delivery: 'held' },
   { delivery: 'delivered' },
 ]
 
 /** Has the server's answers about the pending sign-in say what is put in here. */
 async function playMail(page: Page, mail: Mail): Promise<(mail: Mail) => void> {
   let played = mail
-  await page.route('**/api/auth/code', async (route) => {
+  await page.route(/\/api\/auth\/code(\?|$)/, async (route) => {
     if (route.request().method() !== 'GET') return route.continue()
     const response = await route.fetch()
     return route.fulfill({ response, json: { ...(await response.json()), ...played } })
@@ -76,6 +75,7 @@ for (const [locale, words] of Object.entries(languages)) {
       sana,
     }) => {
       const play = await playMail(page, { delivery: 'queued' })
+      await page.goto('/')
       await page.request.post('/api/auth/code', { data: { email: address }, headers: { Origin: sana.url } })
       const places = new Set<string>()
       for (const mail of mails) {

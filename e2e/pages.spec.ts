@@ -28,7 +28,7 @@ const pages: Record<string, (page: Page, sana: Server) => Promise<void>> = {
     await expect(page.getByRole('alert')).toBeVisible()
   },
   'the code page of a mail that came back': async (page) => {
-    await page.route('**/api/auth/code', async (route) => {
+    await page.route(/\/api\/auth\/code(\?|$)/, async (route) => {
       if (route.request().method() !== 'GET') return route.continue()
       const response = await route.fetch()
       const failed = { delivery: 'failed', delivery_reason: 'no_such_mailbox' }
@@ -116,10 +116,6 @@ test('the development inbox shows a mail by itself, for a person to copy the cod
 test('the session page of development says what the server sees', async ({ page, sana }) => {
   await page.goto('/auth/session-debug')
   await expect(page.getByText('absent, or no session behind it')).toBeVisible()
-  await askForCode(page)
-  await page.goto('/auth/session-debug')
-  await expect(page.getByRole('definition').filter({ hasText: address })).toBeVisible()
-  await expect(page.getByText('nobody')).toBeVisible()
   await signIn(page, sana.url, 'grace@example.org')
   await page.goto('/auth/session-debug')
   await expect(page.getByText('grace@example.org since')).toBeVisible()

@@ -1,7 +1,7 @@
 // What else happens around a page: other tabs, a network that goes, a server that goes, a browser that goes back.
 import { expect, type Page } from '@playwright/test'
 import { letTimePass } from './support/database'
-import { readCode } from './support/mail'
+import { otherCode, readCode } from './support/mail'
 import { test } from './support/test'
 import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
 
@@ -32,6 +32,42 @@ test('a sign-in in one tab is seen in the others at once, wherever they are, and
     await expect(tab.getByText('You are signed out.')).toBeVisible()
     await expect(tab.getByText(address)).toHaveCount(0)
   }
+})
+
+test('two tabs with two addresses do not disturb each other, also over a reload, and both sign in', async ({
+  page,
+  context,
+  sana,
+}) => {
+  const ada = 'ada@example.net'
+  const tab = await context.newPage()
+  await askForCode(page)
+  await askForCode(tab, ada)
+  const { code: first } = await readCode(sana.url, address)
+  const { code: second } = await readCode(sana.url, ada)
+  for (const each of [page, tab]) await each.reload()
+  await expect(page.getByText(address)).toBeVisible()
+  await expect(tab.getByText(ada)).toBeVisible()
+
+  await codeField(tab).fill(otherCode(second))
+  await expect(tab.getByRole('alert')).toContainText('4 tries left')
+  await codeField(page).fill(first)
+  await expectSignedIn(page)
+  await expect(codeField(tab)).toBeVisible()
+  await codeField(tab).fill(second)
+  await expectSignedIn(tab, ada)
+  await expectSignedIn(page, ada)
+})
+
+test('another address in one tab leaves the code of another tab as it is', async ({ page, context, sana }) => {
+  const tab = await context.newPage()
+  await askForCode(page)
+  await askForCode(tab, 'ada@example.net')
+  const { code } = await readCode(sana.url, address)
+  await button(tab, 'Use another address').click()
+  await expect(heading(tab, 'Sign in')).toBeVisible()
+  await codeField(page).fill(code)
+  await expectSignedIn(page)
 })
 
 test('whoever is not signed in comes back to the page that was asked for', async ({ page, sana }) => {
@@ -96,7 +132,7 @@ test('a server that is killed and comes back is waited for, and signs nobody out
 
 for (const [status, code, words] of [
   [503, 'unavailable', 'Sana does not work at the moment.'],
-  [429, 'too_many_requests', 'Time left: 0:30'],
+  [429, 'too_many_requests', 'Try again in 0:30.'],
 ] as const) {
   test(`a ${status} is said, keeps the page, and passes`, async ({ page, sana }) => {
     await signIn(page, sana.url)

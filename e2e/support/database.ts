@@ -66,5 +66,5 @@ export async function letTimePass(databaseUrl: string, page: Page): Promise<void
 
 /** An address gets one mail a minute. */
 export async function letMailsPass(databaseUrl: string): Promise<void> {
-  await query('DELETE FROM throttle', databaseUrl)
+  await query('DELETE FROM uses', databaseUrl)
 }

@@ -1,9 +1,9 @@
-// A person without a browser: signs in over HTTP and keeps the cookie.
+// A person without a browser: signs in over HTTP and keeps the cookies.
 import { randomUUID } from 'node:crypto'
 import { readCode } from './mail'
 
 export class Visitor {
-  #cookie = ''
+  readonly #cookies = new Map<string, string>()
 
   /** Nobody else's: a minute has to pass before another code goes to the same address. */
   readonly address = `mary-${randomUUID()}@example.org`
@@ -11,6 +11,8 @@ export class Visitor {
   constructor(private readonly url: string) {}
 
   async signIn(): Promise<void> {
+    // Each 401 sets the browser token.
+    await this.whoAmI()
     await this.#call('POST', '/api/auth/code', { email: this.address })
     const { code } = await readCode(this.url, this.address)
     await this.#call('POST', '/api/auth/verify', { code })
@@ -23,11 +25,14 @@ export class Visitor {
   }
 
   async #call(method: string, path: string, body?: object): Promise<Response> {
-    const headers = { Cookie: this.#cookie, Origin: this.url, 'Content-Type': 'application/json' }
+    const cookies = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const headers = { Cookie: cookies, Origin: this.url, 'Content-Type': 'application/json' }
     const answer = await fetch(`${this.url}${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) })
     if (!answer.ok && method !== 'GET') throw new Error(`${method} ${path}: ${answer.status}`)
-    const cookie = answer.headers.getSetCookie()[0]?.split(';')[0]
-    if (cookie) this.#cookie = cookie
+    for (const cookie of answer.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? []
+      this.#cookies.set(name, value)
+    }
     return answer
   }
 }

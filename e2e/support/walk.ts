@@ -18,8 +18,8 @@ export async function askForCode(page: Page, email = address): Promise<void> {
   await expect(heading(page, 'Enter your code')).toBeVisible()
 }
 
-export async function expectSignedIn(page: Page, email = address): Promise<void> {
-  await expect(heading(page, 'You are signed in')).toBeVisible()
+export async function expectSignedIn(page: Page, email = address, timeout?: number): Promise<void> {
+  await expect(heading(page, 'You are signed in')).toBeVisible({ ...(timeout && { timeout }) })
   await expect(page.getByText(email)).toBeVisible()
 }
 

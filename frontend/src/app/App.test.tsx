@@ -73,6 +73,25 @@ test('from the address over the code to the home page', async () => {
   expect(screen.getByText(/14 March 2026|March 14, 2026/).getAttribute('datetime')).toBe('2026-03-14T09:26:00.000Z')
 })
 
+test('a sign-in on a code page that came without a session leads to the home page', async () => {
+  document.documentElement.dataset.session = 'none'
+  const server = await open('/verify', {
+    [session]: json(signedIn),
+    'GET /api/auth/code': json(pendingCode()),
+    'POST /api/auth/verify': json({ ...signedIn, created: true }),
+  })
+  await type('6-digit code', '123456')
+  expect(heading().textContent).toBe('You are signed in')
+  expect(server.count(session)).toBe(1)
+})
+
+test('a form that came without a session does not ask who is signed in', async () => {
+  document.documentElement.dataset.session = 'none'
+  const server = await open('/')
+  expect(heading().textContent).toBe('Sign in')
+  expect(server.calls).toEqual([])
+})
+
 test('a sign-in leads back to where it was asked for, also over a reload of the code page', async () => {
   const replies = {
     [session]: [notSignedIn(), json(signedIn)],

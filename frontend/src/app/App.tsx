@@ -2,9 +2,10 @@ import { useCallback, useEffect, useState } from 'preact/hooks'
 import { LocationProvider, useLocation } from 'preact-iso'
 import { NotFoundPage } from '../features/not-found/NotFoundPage'
 import type { Arrival } from '../features/sign-in/SignInPage'
+import { forgetArrival } from '../shared/api/arrival'
 import type { CodeRequest } from '../shared/api/http'
 import { type Requested, received } from '../shared/code/received'
-import { tellOtherTabs, useOtherTabs } from '../shared/tabs'
+import { tellOtherTabs } from '../shared/tabs'
 import { Frame } from './Frame'
 import { Gate } from './Gate'
 import { nextPath, queryFor } from './next'
@@ -67,20 +68,13 @@ function Pages() {
     [route],
   )
 
-  useOtherTabs(
-    useCallback(
-      (news) => {
-        if (news === 'signed_in' && path === '/verify') welcome()
-      },
-      [path, welcome],
-    ),
-  )
-
   // Nobody should have to wait for the page that comes next.
   useEffect(() => {
     CodePageLater.load()
     InsideLater.load()
   }, [])
+  // The pages within have read it by now, if they wanted to.
+  useEffect(forgetArrival, [])
 
   if (inside.includes(path)) {
     return (

@@ -1,8 +1,19 @@
 import { screen } from '@testing-library/preact'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { json, noContent, notSignedIn, signedIn, thisSession, unavailable } from '../shared/testing/server'
+import {
+  codeRequest,
+  json,
+  noContent,
+  noPendingCode,
+  notSignedIn,
+  pendingCode,
+  type Reply,
+  signedIn,
+  thisSession,
+  unavailable,
+} from '../shared/testing/server'
 import { pass, settled, show } from '../shared/testing/time'
-import { heading, openInside, press, session } from './openInside'
+import { heading, openInside, press, session, type } from './openInside'
 
 const otherTab = new BroadcastChannel('sana')
 const shownAfter = async (news: string, reached: () => boolean) => {
@@ -85,6 +96,32 @@ describe('another tab', () => {
     })
     await shownAfter('signed_in', title('Activity'))
     expect(location.pathname).toBe('/activity')
+  })
+})
+
+describe('the code page, when another tab signs in', () => {
+  const code = 'GET /api/auth/code'
+  const request = {
+    [session]: [notSignedIn(), json(signedIn)],
+    'POST /api/auth/code': json(codeRequest(pendingCode({ delivery: 'delivered' })), 202),
+  }
+  const openCode = async (reply: Reply) => {
+    await openInside('/', { ...request, [code]: reply })
+    await type('E-mail address', 'grace@example.org')
+    await press('Send me a code')
+  }
+
+  test('with its code, leads to the pages of whoever is signed in', async () => {
+    await openCode(noPendingCode())
+    await shownAfter('signed_in', title('You are signed in'))
+    expect(location.pathname).toBe('/')
+  })
+
+  test('with another address, stays', async () => {
+    const arrived = pendingCode({ delivery: 'failed' })
+    await openCode(json(arrived))
+    await shownAfter('signed_in', () => document.body.textContent.includes('We could not deliver the mail'))
+    expect(location.pathname).toBe('/verify')
   })
 })
 

@@ -17,6 +17,7 @@ export async function settled(): Promise<void> {
 /** Does a step as soon as what it is about is there. */
 export async function take(step: Step): Promise<void> {
   if (step.inDialog) await until(() => document.querySelector('dialog[open]'))
+  if (step.on) await untilShown(step.on)
   if ('comesBack' in step) {
     document.dispatchEvent(new Event('visibilitychange'))
   } else if ('press' in step) {

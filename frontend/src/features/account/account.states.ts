@@ -101,7 +101,7 @@ export const states: State[] = [
   asked('change with the server away', 'signIn.kept', refused(503, 'unavailable')),
   asked('too many changes', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 754 })),
   asked('code for the new address', 'delivery.sent.next', codeRequest(fresh())),
-  asked('no mail to the new address', 'noMail.wait', noMail({ email: 'grace@example.net' })),
+  asked('no mail to the new address', 'noMail.next', noMail({ email: 'grace@example.net' })),
   page('address kept', 'account.change', {}, [change, keepEmail]),
   pending('code for the new address after a reload', 'address.another'),
   pending('new address bounced', 'delivery.no_such_mailbox.next', {
@@ -154,7 +154,7 @@ export const states: State[] = [
   proof('proof: code lost', 'problem.no_pending_code', { ...code, 'GET /api/auth/code': nothingPending }, [
     { comesBack: true, inDialog: true },
   ]),
-  proof('proof: no mail and no code', 'noMail.wait', { 'POST /api/auth/code': noMail() }),
+  proof('proof: no mail and no code', 'noMail.next', { 'POST /api/auth/code': noMail() }),
   proof('proof: no mail, but a code that works', 'noMail.codeWorks', {
     ...code,
     'POST /api/auth/code': noMail({ code: pendingCode() }),

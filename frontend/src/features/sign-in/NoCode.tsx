@@ -1,7 +1,9 @@
+import { useCallback } from 'preact/hooks'
 import { requestCode } from '../../shared/api/http'
 import { NoMail } from '../../shared/code/NoMail'
 import { type Requested, received } from '../../shared/code/received'
 import { text } from '../../shared/i18n/text'
+import { type News, useOtherTabs } from '../../shared/tabs'
 import { Button } from '../../shared/ui/Button'
 import { Heading } from '../../shared/ui/Heading'
 import type { Arrival } from './SignInPage'
@@ -17,6 +19,14 @@ interface Props {
 export function NoCode({ requested, onRequested, onSignIn }: Props) {
   const { email } = requested.value
   useShownCode('')
+  // The start page knows who is signed in by now.
+  const follow = useCallback(
+    (news: News) => {
+      if (news === 'signed_in') onSignIn({ email })
+    },
+    [onSignIn, email],
+  )
+  useOtherTabs(follow)
   return (
     <>
       <NoMail

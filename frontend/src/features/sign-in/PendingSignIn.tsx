@@ -4,6 +4,7 @@ import { codeOf, type Requested } from '../../shared/code/received'
 import { signInFlow } from '../../shared/code/signInFlow'
 import { type ReadCode, type Reading, usePendingCode } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
+import { useOtherTabs } from '../../shared/tabs'
 import { Heading } from '../../shared/ui/Heading'
 import { Loading } from '../../shared/ui/Loading'
 import { TroublePage } from '../../shared/ui/TroublePage'
@@ -29,6 +30,8 @@ export function PendingSignIn({ requested, shown, linked, onSignedIn, onNewAddre
   const { read, reload } = reading
   const email = useRef<string>(undefined)
   if (read.state === 'ready') email.current = read.value.email
+  // A sign-in with this code ends it, and so does a sign-out. One with another address leaves it as it is.
+  useOtherTabs(reload)
 
   const nothingPending = read.state === 'refused' && read.refusal.problem.code === 'no_pending_code'
   const isLost = nothingPending && (linked === undefined || email.current !== undefined)

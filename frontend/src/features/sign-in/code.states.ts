@@ -31,7 +31,8 @@ const requested = (
 })
 const alphanumeric = pendingCode({ code_kind: 'alphanumeric', code_length: 13 })
 const spent = { tries_left: 0, resend_at: serverTime(0) }
-const tomorrow = { resend_at: serverTime(86_000) }
+const works = pendingCode({ delivery: 'delivered' })
+const tomorrow = { resend_at: serverTime(86_400) }
 const failed = 'failed'
 const provider = 'provider_away'
 
@@ -73,11 +74,11 @@ export const states: State[] = [
   mail('locked, and no new code yet', 'spent.locked', { tries_left: 0, resend_at: serverTime(45) }),
   again('asking again', 'resend.asking', 'never'),
   again('asked again', 'resend.received', codeRequest(pendingCode({ delivery: 'queued' }))),
-  again('no mail, but a code that works', 'noMail.codeWorks', noMail({ code: pendingCode() })),
-  requested('no mail, but a code that works, from the form', 'noMail.codeWorks', noMail({ code: pendingCode() })),
+  again('no mail, but a code that works', 'noMail.codeWorks', noMail({ code: works })),
+  requested('no mail, but a code that works, from the form', 'noMail.codeWorks', noMail({ code: works })),
   requested('no mail until tomorrow, but a code that works', 'resend.availableTomorrow', {
     ...noMail(tomorrow),
-    code: pendingCode(tomorrow),
+    code: { ...works, ...tomorrow },
   }),
   again('no mail, and the last one failed', 'noMail.notSent', noMail({ code: pendingCode({ delivery: failed }) })),
   page(
@@ -86,20 +87,20 @@ export const states: State[] = [
     { 'GET /api/auth/code': pendingCode(spent), 'POST /api/auth/code/resend': noMail() },
     [{ press: 0 }],
   ),
-  requested('no mail and no code', 'noMail.wait', noMail()),
+  requested('no mail and no code', 'noMail.next', noMail()),
   requested('no mail and no code, until tomorrow', 'resend.availableTomorrow', noMail(tomorrow)),
-  requested('no mail and no code, over', 'noMail.now', noMail({ resend_at: serverTime(0) })),
+  requested('no mail and no code, over', 'noMail.next', noMail({ resend_at: serverTime(0) })),
   requested(
     'no mail and no code, asking again',
     'resend.asking',
     [noMail({ resend_at: serverTime(0) }), 'never'],
-    [{ press: 0 }],
+    [{ press: 0, on: 'noMail.next' }],
   ),
   requested(
     'no mail and no code, too many requests',
     'trouble.againIn',
     [noMail({ resend_at: serverTime(0) }), refused(429, 'too_many_requests', { retry_after: 754 })],
-    [{ press: 0 }],
+    [{ press: 0, on: 'noMail.next' }],
   ),
   again('cookies blocked meanwhile', 'problem.browser_token_missing', refused(409, 'browser_token_missing')),
   again('asked again too often', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 3000 })),

@@ -29,6 +29,8 @@ export type Step = (
 ) & {
   /** In a dialog, which may still have to open. */
   inDialog?: true
+  /** A text of the page that the step is for, if another one comes before it. */
+  on?: Key
 }
 
 /** By "METHOD /path" as the contract has it; of several answers each is given once, and the last for ever. */

@@ -1,0 +1,122 @@
+// Answers that never arrive: the pages repeat what the server has done already, and nobody is signed out by it.
+import { expect, type Page } from '@playwright/test'
+import { letTimePass } from './support/database'
+import { loseAnswers } from './support/loss'
+import { otherCode, readCode } from './support/mail'
+import { test } from './support/test'
+import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+
+const verify = '**/api/auth/verify'
+const dialog = (page: Page) => page.getByRole('dialog')
+const session = async (page: Page) => (await (await page.request.get('/api/auth/session')).json()).session
+
+test('a sign-in whose answer is lost is repeated and signs in, once', async ({ page, sana }) => {
+  await askForCode(page)
+  const { code } = await readCode(sana.url, address)
+  const { lost } = await loseAnswers(page, verify, 2)
+  await codeField(page).fill(code)
+  await expectSignedIn(page)
+  expect(lost).toEqual([200, 200])
+  const { sessions } = await (await page.request.get('/api/sessions')).json()
+  expect(sessions).toHaveLength(1)
+  const { events } = await (await page.request.get('/api/account/events')).json()
+  expect(events.map(({ kind }: { kind: string }) => kind)).toEqual(['account_created'])
+})
+
+test('a page that looks for news while the answer is lost does not take the sign-in for lost', async ({
+  page,
+  sana,
+}) => {
+  await askForCode(page)
+  const { code } = await readCode(sana.url, address)
+  await loseAnswers(page, verify, 2)
+  const read = page.waitForResponse((response) => response.url().includes('/api/auth/verify') && response.ok())
+  await codeField(page).fill(code)
+  for (let look = 0; look < 5; look++) {
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+  }
+  await read
+  await expectSignedIn(page)
+})
+
+test('a wrong code whose answer is lost is still a wrong code', async ({ page, sana }) => {
+  await askForCode(page)
+  const { code } = await readCode(sana.url, address)
+  const { lost } = await loseAnswers(page, verify)
+  await codeField(page).fill(otherCode(code))
+  await expect(page.getByRole('alert')).toContainText('3 tries left')
+  expect(lost).toEqual([401])
+  await codeField(page).fill(code)
+  await expectSignedIn(page)
+})
+
+test('a step-up whose answer is lost is repeated, and goes on', async ({ page, sana, database }) => {
+  await signIn(page, sana.url)
+  await page.goto('/account')
+  await letTimePass(database.url, page)
+  const before = await session(page)
+  await button(page, 'Download').click()
+  const { code } = await readCode(sana.url, address, 2)
+  await loseAnswers(page, verify)
+  const download = page.waitForEvent('download')
+  await dialog(page).getByLabel('6-digit code').fill(code)
+  await download
+  expect((await session(page)).id, 'the session keeps its name').toBe(before.id)
+})
+
+test('a step-up whose answer is lost for good signs nobody out, over reloads too', async ({ page, sana, database }) => {
+  await signIn(page, sana.url)
+  await page.goto('/account')
+  await letTimePass(database.url, page)
+  const before = await session(page)
+  await button(page, 'Download').click()
+  const { code } = await readCode(sana.url, address, 2)
+  const { lost } = await loseAnswers(page, verify, 100)
+  await dialog(page).getByLabel('6-digit code').fill(code)
+  await expect.poll(() => lost.length).toBeGreaterThan(1)
+
+  for (let reload = 0; reload < 3; reload++) {
+    await page.reload()
+    await expect(page.getByLabel('Name')).toBeVisible()
+  }
+  expect((await session(page)).id).toBe(before.id)
+  // It is the session as it was: what wants a fresh proof still does.
+  await page.unroute(verify)
+  await button(page, 'Download').click()
+  await expect(dialog(page)).toBeVisible()
+})
+
+test('a sign-out whose answer is lost is repeated', async ({ page, sana }) => {
+  await signIn(page, sana.url)
+  const { lost } = await loseAnswers(page, '**/api/auth/sign-out', 2)
+  await button(page, 'Sign out').click()
+  await expect(page.getByText('You are signed out.')).toBeVisible()
+  expect(lost).toEqual([204, 204])
+  await page.reload()
+  await expect(heading(page, 'Sign in')).toBeVisible()
+})
+
+test('a deletion of the account whose answer is lost is repeated', async ({ page, sana }) => {
+  await signIn(page, sana.url)
+  await page.goto('/account')
+  await button(page, 'Delete the account…').click()
+  await page.getByLabel('Type your e-mail address to confirm').fill(address)
+  const { lost } = await loseAnswers(page, '**/api/account')
+  await button(page, 'Delete for ever').click()
+  await expect(heading(page, 'Your account is deleted')).toBeVisible()
+  expect(lost).toEqual([204])
+})
+
+test('a change of the address whose answer is lost is repeated', async ({ page, sana }) => {
+  const newAddress = 'mary@example.net'
+  await signIn(page, sana.url)
+  await page.goto('/account')
+  await button(page, 'Change').click()
+  await page.getByLabel('New e-mail address').fill(newAddress)
+  await button(page, 'Send me a code').click()
+  const { code } = await readCode(sana.url, newAddress)
+  const { lost } = await loseAnswers(page, '**/api/account/email/verify')
+  await codeField(page).fill(code)
+  await expect(page.getByText(`Your address is now ${newAddress}.`)).toBeVisible()
+  expect(lost).toEqual([200])
+})

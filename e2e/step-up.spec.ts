@@ -1,0 +1,153 @@
+// Two tabs of one browser that prove who their user is at the same time, with reads and writes beside it, and with a
+// sign-out beside it. Requests cross each other differently each time, so each is done many times.
+import { expect, type Page } from '@playwright/test'
+import { waitFor } from '../scripts/lib/interrupt.mjs'
+import { letTimePass } from './support/database'
+import { type Mail, otherCode } from './support/mail'
+import { test } from './support/test'
+import { address, button, heading, signIn } from './support/walk'
+
+const rounds = 20
+const dialog = (page: Page) => page.getByRole('dialog')
+const codeIn = (page: Page) => dialog(page).getByLabel('6-digit code')
+
+test.describe.configure({ timeout: 600_000 })
+
+async function mailsTo(serverUrl: string): Promise<Mail[]> {
+  const mails: Mail[] = await (await fetch(`${serverUrl}/dev/inbox.json`)).json()
+  return mails.filter(({ to, subject }) => to === address && /^\d{6}/.test(subject))
+}
+
+/** The code of the newest mail, once there are more than `before`. */
+async function newCode(serverUrl: string, before: number): Promise<string> {
+  const find = async () => {
+    const mails = await mailsTo(serverUrl)
+    return mails.length > before ? mails[0]?.subject.slice(0, 6) : undefined
+  }
+  const code = await waitFor(find, { timeout: 15_000 })
+  if (!code) throw new Error('no code has come')
+  return code
+}
+
+/** Has the page ask for what wants a fresh proof, and waits until it can take the code. */
+async function askForProof(page: Page): Promise<void> {
+  await button(page, 'Download').click()
+  await expect(codeIn(page)).toBeVisible()
+}
+
+/** Enters the code; where the other tab was faster, there is no field any more. */
+async function enter(page: Page, code: string): Promise<void> {
+  await codeIn(page)
+    .fill(code, { timeout: 1000 })
+    .catch(() => {})
+}
+
+/** Waits until the dialog is gone. Where the other tab has had the proof, a press is enough. */
+async function goOn(page: Page): Promise<void> {
+  const goOn = dialog(page).getByRole('button', { name: 'Go on' })
+  await expect(async () => {
+    if (await dialog(page).getByText('in another tab').isVisible()) await goOn.click({ timeout: 1000 })
+    await expect(dialog(page)).toHaveCount(0, { timeout: 500 })
+  }).toPass({ timeout: 20_000 })
+}
+
+/** Reads and writes as a busy page would, until `stop` is called. @returns every status but 200, with its call */
+async function keepBusy(page: Page): Promise<{ stop: () => Promise<string[]> }> {
+  await page.evaluate(() => {
+    const busy = { stopped: false, failures: [] as string[], done: Promise.resolve() }
+    Object.assign(window, { busy })
+    const call = async (path: string, init?: RequestInit) => {
+      const { status } = await fetch(path, init)
+      if (status !== 200) busy.failures.push(`${init?.method ?? 'GET'} ${path}: ${status}`)
+    }
+    const headers = { 'Content-Type': 'application/json' }
+    const run = async () => {
+      for (let n = 0; !busy.stopped; n++) {
+        const write = { method: 'PATCH', headers, body: JSON.stringify({ name: `Mary ${n}` }) }
+        await Promise.all([call('/api/auth/session'), call('/api/sessions'), call('/api/account', write)])
+      }
+    }
+    busy.done = run()
+  })
+  const stop = () =>
+    page.evaluate(async () => {
+      const { busy } = window as unknown as { busy: { stopped: boolean; failures: string[]; done: Promise<void> } }
+      busy.stopped = true
+      await busy.done
+      return busy.failures
+    })
+  return { stop }
+}
+
+test('two tabs step up at once, with reads and writes beside it, and nobody is signed out', async ({
+  page,
+  context,
+  sana,
+  database,
+}) => {
+  await signIn(page, sana.url)
+  const { session } = await (await page.request.get('/api/auth/session')).json()
+  const tab = await context.newPage()
+  const tabs = [page, tab]
+  await Promise.all(tabs.map((each) => each.goto('/account')))
+
+  for (let round = 0; round < rounds; round++) {
+    await letTimePass(database.url, page)
+    const before = (await mailsTo(sana.url)).length
+    await Promise.all(tabs.map(askForProof))
+    const code = await newCode(sana.url, before)
+    const work = await Promise.all(tabs.map(keepBusy))
+    await Promise.all(tabs.map((each) => enter(each, code)))
+    await Promise.all(tabs.map(goOn))
+    const failures = await Promise.all(work.map(({ stop }) => stop()))
+    expect(failures, `round ${round}`).toEqual([[], []])
+    for (const each of tabs) await expect(heading(each, 'Account'), `round ${round}`).toBeVisible()
+  }
+  const after = await (await page.request.get('/api/auth/session')).json()
+  expect(after.session.id, 'it is the same session').toBe(session.id)
+  const { sessions } = await (await page.request.get('/api/sessions')).json()
+  expect(sessions).toHaveLength(1)
+})
+
+test('a step-up in one tab and a sign-out in another: the sign-out holds, and other browsers are left alone', async ({
+  page,
+  context,
+  browser,
+  sana,
+  database,
+  address: baseURL,
+}) => {
+  const other = await browser.newContext({ baseURL })
+  const elsewhere = await other.newPage()
+  await signIn(elsewhere, sana.url)
+  const tab = await context.newPage()
+
+  for (let round = 0; round < rounds; round++) {
+    const atSignIn = (await mailsTo(sana.url)).length
+    await page.goto('/')
+    await page.getByLabel('E-mail address').fill(address)
+    await button(page, 'Send me a code').click()
+    await page.getByLabel('6-digit code').fill(await newCode(sana.url, atSignIn))
+    await expect(heading(page, 'You are signed in')).toBeVisible()
+    await letTimePass(database.url, page)
+    await Promise.all([page.goto('/account'), tab.goto('/')])
+    const before = (await mailsTo(sana.url)).length
+    await askForProof(page)
+    const code = await newCode(sana.url, before)
+    // Every other round the code is wrong at first: the sign-out then meets a challenge that was tried.
+    if (round % 2 === 1) await codeIn(page).fill(otherCode(code))
+    await expect(heading(tab, 'You are signed in')).toBeVisible()
+
+    await Promise.all([enter(page, code), button(tab, 'Sign out').click()])
+    await expect(heading(tab, 'Sign in'), `round ${round}`).toBeVisible()
+    await expect(heading(page, 'Sign in'), `round ${round}`).toBeVisible()
+    await expect.poll(async () => (await page.request.get('/api/auth/session')).status()).toBe(401)
+    await page.reload()
+    await expect(heading(page, 'Sign in'), `round ${round}`).toBeVisible()
+  }
+  await elsewhere.reload()
+  await expect(heading(elsewhere, 'You are signed in')).toBeVisible()
+  const { sessions } = await (await elsewhere.request.get('/api/sessions')).json()
+  expect(sessions, 'only that browser is left').toHaveLength(1)
+  await other.close()
+})

@@ -1,0 +1,29 @@
+// Answers that are lost: the server gets a request and acts on it, and the browser gets no answer.
+import { request } from 'node:http'
+import type { Page, Request } from '@playwright/test'
+
+/** Loses the answers to the next requests to `url`, and counts them. No cookie of theirs reaches the browser. */
+export async function loseAnswers(page: Page, url: string, count = 1): Promise<{ lost: number[] }> {
+  const lost: number[] = []
+  await page.route(url, async (route) => {
+    if (lost.length >= count) return route.fallback()
+    lost.push(await pass(route.request()))
+    return route.abort('connectionreset')
+  })
+  return { lost }
+}
+
+/** Sends the request on by another connection. @returns the status of the answer */
+async function pass(original: Request): Promise<number> {
+  const headers = await original.allHeaders()
+  const sent = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith(':')))
+  return new Promise((resolve, reject) => {
+    const onward = request(original.url(), { method: original.method(), headers: { ...sent, connection: 'close' } })
+    onward.on('response', (answer) => {
+      answer.resume()
+      answer.on('end', () => resolve(answer.statusCode ?? 0))
+    })
+    onward.on('error', reject)
+    onward.end(original.postData() ?? undefined)
+  })
+}
