@@ -116,7 +116,11 @@ func (e evidence) addGo(name, pkg string) error {
 	text := func(from, to token.Pos) string {
 		return string(content[set.Position(from).Offset:set.Position(to).Offset])
 	}
-	tables, starters := tablesOf(file), startersOf(file, text)
+	starters, err := startersIn(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	tables := tablesOf(file)
 	for _, declaration := range file.Decls {
 		function, ok := declaration.(*ast.FuncDecl)
 		if !ok || function.Recv != nil || !goTest.MatchString(function.Name.Name) {
@@ -140,16 +144,30 @@ func (e evidence) addGo(name, pkg string) error {
 	return nil
 }
 
-// startersOf names the functions of a file that start a process for the tests that call them.
-func startersOf(file *ast.File, text func(from, to token.Pos) string) map[string]bool {
+// startersIn names the functions in the test files of a folder that start a process for the tests that
+// call them.
+func startersIn(folder string) (map[string]bool, error) {
 	starters := map[string]bool{}
-	for _, declaration := range file.Decls {
-		if function, ok := declaration.(*ast.FuncDecl); ok && startProcess.MatchString(text(function.Pos(), function.End())) {
-			starters[function.Name.Name] = true
+	names, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, found := range topLevelFunction.FindAllSubmatch(content, -1) {
+			if startProcess.Match(found[0]) {
+				starters[string(found[1])] = true
+			}
 		}
 	}
-	return starters
+	return starters, nil
 }
+
+// topLevelFunction matches a function as gofmt writes it.
+var topLevelFunction = regexp.MustCompile(`(?ms)^func (\w+)\([^\n]*\{\n.*?^}`)
 
 // tablesOf lists the file's variables that hold a list.
 func tablesOf(file *ast.File) map[string]*ast.CompositeLit {

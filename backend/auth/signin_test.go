@@ -1,0 +1,154 @@
+package auth
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"sana/backend/account"
+	"sana/backend/challenge"
+	"sana/backend/keyring"
+	"sana/backend/outbox"
+	"sana/backend/postgres/postgrestest"
+	"sana/backend/session"
+	"sana/backend/throttle"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const ada = "ada@sana.example"
+
+// newService returns the use cases as one instance has them, without anybody who sends its mails.
+func newService(t testing.TB, url string) (*Service, *pgxpool.Pool) {
+	t.Helper()
+	db := postgrestest.Open(t, url) // closed by the store
+	ring, err := keyring.Parse("k1:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ==")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	limits := session.Limits{Idle: 24 * time.Hour, MaxAge: 720 * time.Hour}
+	shared, err := session.NewShared(t.Context(), db, limits, log, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = shared.Close() })
+	return New(Parts{
+		DB: db, Keys: ring, Accounts: account.New(db), Shared: shared,
+		Limits: throttle.New(db, ring, throttle.Options{Generous: true}, log),
+		Outbox: outbox.New(db, nil, outbox.Options{Log: log}),
+	}, Settings{CodeLength: 6, SignUp: SignUp{Open: true}}), db
+}
+
+// codeFor requests a code for ada in a new browser.
+func codeFor(t testing.TB, s *Service, v visitor.Visitor) string {
+	t.Helper()
+	request, err := s.RequestCode(t.Context(), v, session.Session{}, ada)
+	if err != nil || request.Code.ID == "" {
+		t.Fatalf("got %+v (%v)", request, err)
+	}
+	return challenge.Code(s.Keys.Current(), request.Code)
+}
+
+func newVisitor(platform string) visitor.Visitor {
+	return visitor.Visitor{Browser: visitor.NewBrowser(), Platform: platform, IP: "192.0.2.1"}
+}
+
+func count(t testing.TB, db *pgxpool.Pool, sql string, args ...any) (n int) {
+	t.Helper()
+	if err := db.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestSignIn_KeepsTenSessionsAndEndsTheOldest(t *testing.T) {
+	t.Parallel()
+	s, db := newService(t, postgrestest.URL(t))
+	var ids []string
+	for i := range session.MaxPerUser + 3 {
+		v := newVisitor(fmt.Sprint("Firefox on Linux ", i))
+		in, err := s.VerifyCode(t.Context(), v, session.Session{}, ada, codeFor(t, s, v))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, in.Session.ID)
+		// A second passes: ends are whole seconds.
+		if _, err := db.Exec(t.Context(), `UPDATE sessions SET e = e - 1`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, id := range ids {
+		valid := count(t, db, `SELECT count(*) FROM sessions WHERE id = $1::text::uuid`, id)
+		reason := count(t, db, `
+			SELECT count(*) FROM ended_sessions WHERE id = $1::text::uuid AND reason = 'too_many_sessions'`, id)
+		if isOldest := i < 3; (valid == 0) != isOldest || (reason == 1) != isOldest {
+			t.Errorf("session %d: %d rows and %d reasons", i, valid, reason)
+		}
+	}
+	if n := count(t, db, `SELECT count(*) FROM account_events WHERE kind = 'session_ended'`); n != 3 {
+		t.Errorf("got %d events of ended sessions, want 3", n)
+	}
+}
+
+func TestSignIn_ParallelSignInsKeepTenSessions(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.URL(t)
+	first, db := newService(t, url)
+	second, _ := newService(t, url)
+	const n = 16
+	visitors, codes := make([]visitor.Visitor, n), make([]string, n)
+	for i := range n {
+		visitors[i] = newVisitor("")
+		codes[i] = codeFor(t, first, visitors[i])
+	}
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() {
+			s := []*Service{first, second}[i%2]
+			if _, err := s.VerifyCode(t.Context(), visitors[i], session.Session{}, ada, codes[i]); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if got := count(t, db, `SELECT count(*) FROM sessions`); got != session.MaxPerUser {
+		t.Errorf("got %d sessions, want %d", got, session.MaxPerUser)
+	}
+	if got := count(t, db, `SELECT count(*) FROM users`); got != 1 {
+		t.Errorf("got %d users, want 1", got)
+	}
+}
+
+// A sign-in whose event cannot be written leaves nothing, and its code can be used afterwards.
+func TestSignIn_HappensAsAWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	s, db := newService(t, postgrestest.URL(t))
+	v := newVisitor("Firefox on Linux")
+	code := codeFor(t, s, v)
+	for _, sql := range []string{
+		`CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'spoilt'; END $$`,
+		`CREATE TRIGGER spoil BEFORE INSERT ON account_events FOR EACH ROW EXECUTE FUNCTION spoil()`,
+	} {
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.VerifyCode(t.Context(), v, session.Session{}, ada, code); err == nil {
+		t.Fatal("a sign-in without its event succeeded")
+	}
+	for _, table := range []string{"users", "sessions", "account_events", "challenges WHERE consumed_at IS NOT NULL", "challenges WHERE tries > 0"} {
+		if n := count(t, db, `SELECT count(*) FROM `+table); n != 0 {
+			t.Errorf("%s: got %d rows, want none", table, n)
+		}
+	}
+	if _, err := db.Exec(t.Context(), `DROP TRIGGER spoil ON account_events`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.VerifyCode(t.Context(), v, session.Session{}, ada, code); err != nil {
+		t.Errorf("the code is lost: %v", err)
+	}
+}
