@@ -18,6 +18,23 @@ type scene struct {
 	sealed bool
 }
 
+// wantEqual fails the test if got differs from want.
+func (s scene) wantEqual(what string, got, want any) {
+	s.Helper()
+	sanatest.WantEqual(s, what, got, want)
+}
+
+// count returns the single number that a query selects.
+func (s scene) count(sql string, args ...any) int {
+	s.Helper()
+	return s.world.Count(s, sql, args...)
+}
+
+// current is the user and the session of a browser.
+func current(b *sanatest.Browser) sanatest.SignedIn {
+	return b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
+}
+
 // scenario is a promise of the API.
 type scenario struct {
 	promise string

@@ -8,12 +8,17 @@ import (
 	"sana/backend/sanatest"
 )
 
+const (
+	newDeviceMails = `SELECT count(*) FROM mails WHERE template = 'new_device'`
+	signOuts       = `SELECT count(*) FROM account_events WHERE kind = 'signed_out'`
+)
+
 // stepUpCode requests a code for the session's own address and returns it.
 func (s scene) stepUpCode(b *sanatest.Browser, email string) string {
 	s.Helper()
-	s.world.Pass(s, 2*time.Minute) // for the next mail, and until the code before it cannot be repeated
+	s.world.Pass(s, 2*time.Minute) // until the code before it cannot be repeated
 	code := b.GetCode(s.world, email)
-	sanatest.WantEqual(s, "purpose", b.Get("/api/auth/code").Want(http.StatusOK).Pending().Purpose, "step_up")
+	s.wantEqual("purpose", b.Get("/api/auth/code").Want(200).Pending().Purpose, "step_up")
 	return code
 }
 
@@ -21,17 +26,17 @@ func (s scene) stepUpCode(b *sanatest.Browser, email string) string {
 func wantRefusedStepUp(s scene, b *sanatest.Browser, email, code string) {
 	s.Helper()
 	before := s.written()
-	b.VerifyFor(email, sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+	b.VerifyFor(email, sanatest.WrongCode(code)).Want(401, "wrong_code")
 	for range 2 {
-		a := b.VerifyFor(email, code).Want(http.StatusGone, "code_expired")
-		sanatest.WantEqual(s, "cookies set", len(a.Set), 0)
+		a := b.VerifyFor(email, code).Want(410, "code_expired")
+		s.wantEqual("cookies set", len(a.Set), 0)
 	}
 	after := s.written()
 	for _, what := range []string{"uses", "tries"} { // of the wrong code
 		delete(before, what)
 		delete(after, what)
 	}
-	sanatest.WantEqual(s, "written", after, before)
+	s.wantEqual("written", after, before)
 }
 
 // stepUpScenarios are the promises about users who prove again who they are.
@@ -39,35 +44,38 @@ var stepUpScenarios = []scenario{
 	{"a step-up keeps the session and its creation, and renews everything else", func(s scene) {
 		first := s.b.SignIn(s.world, ada)
 		token := s.b.Cookies()[cookie]
-		const created = `SELECT extract(epoch FROM (convert_from(v, 'UTF8')::jsonb ->> 'created_at')::timestamptz)::integer FROM sessions`
+		const created = `
+			SELECT extract(epoch FROM (v ->> 'created_at')::timestamptz)::integer
+			FROM (SELECT convert_from(v, 'UTF8')::jsonb AS v FROM sessions) AS s`
 		makeOld(s, s.b)
 		began := 0
 		if !s.sealed {
-			began = s.world.Count(s, created)
+			began = s.count(created)
 		}
 		code := s.stepUpCode(s.b, ada)
-		s.b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
-		again := s.b.Verify(code).Want(http.StatusOK).SignedIn()
-		sanatest.WantEqual(s, "user", again.User, first.User)
-		sanatest.WantEqual(s, "session", again.Session.ID, first.Session.ID)
-		sanatest.WantEqual(s, "new user", again.Created, false)
-		if again.Session.SignedInAt.Before(first.Session.SignedInAt) || again.Session.ExpiresAt.Before(first.Session.ExpiresAt) {
-			s.Errorf("got %+v after %+v", again.Session, first.Session)
+		s.b.Verify(sanatest.WrongCode(code)).Want(401, "wrong_code")
+		again := s.b.Verify(code).Want(200).SignedIn()
+		s.wantEqual("user", again.User, first.User)
+		s.wantEqual("session", again.Session.ID, first.Session.ID)
+		s.wantEqual("new user", again.Created, false)
+		at, before := again.Session, first.Session
+		if at.SignedInAt.Before(before.SignedInAt) || at.ExpiresAt.Before(before.ExpiresAt) {
+			s.Errorf("got %+v after %+v", at, before)
 		}
-		sanatest.WantEqual(s, "life of the session", again.Session.ExpiresAt.Sub(again.Session.SignedInAt), 720*time.Hour)
+		s.wantEqual("life of the session", at.ExpiresAt.Sub(at.SignedInAt), 720*time.Hour)
 		if s.b.Cookies()[cookie] == token {
 			s.Error("the session's token is the one from before")
 		}
-		sanatest.WantEqual(s, "session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, again.Session)
-		s.b.Get("/api/account/export").Want(http.StatusOK)
-		sanatest.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created", "signed_in", "exported"})
-		sanatest.WantEqual(s, "mails about a new browser", s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'new_device'`), 0)
+		s.wantEqual("session", current(s.b).Session, again.Session)
+		s.b.Get("/api/account/export").Want(200)
+		s.wantEqual("events", kindsOf(s, s.b), []string{"account_created", "signed_in", "exported"})
+		s.wantEqual("mails about a new browser", s.count(newDeviceMails), 0)
 		wantSessions(s, 1)
 		if !s.sealed {
-			sanatest.WantEqual(s, "creation of the session", s.world.Count(s, created), began)
+			s.wantEqual("creation of the session", s.count(created), began)
 		}
 	}},
-	{"the token before a step-up stays as it was until the new one is shown, and then can only sign out", func(s scene) {
+	{"a replaced token is the session as it was, and later can only end it", func(s scene) {
 		if s.sealed {
 			return // its cookies know nothing of each other
 		}
@@ -75,55 +83,59 @@ var stepUpScenarios = []scenario{
 		makeOld(s, s.b)
 		code := s.stepUpCode(s.b, ada)
 		old := s.b.Clone()
-		stepped := s.b.Verify(code).Want(http.StatusOK).SignedIn()
+		stepped := s.b.Verify(code).Want(200).SignedIn()
 		for range 2 {
-			was := old.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
-			sanatest.WantEqual(s, "session", was.Session.ID, stepped.Session.ID)
+			was := old.Get("/api/auth/session").Want(200).SignedIn()
+			s.wantEqual("session", was.Session.ID, stepped.Session.ID)
 			if age := stepped.Session.SignedInAt.Sub(was.Session.SignedInAt); age < 9*time.Minute {
 				s.Errorf("with the old token the sign-in is %s older, want ten minutes", age)
 			}
-			old.Get("/api/account/export").Want(http.StatusForbidden, "reauthentication_required")
+			old.Get("/api/account/export").Want(403, "reauthentication_required")
 		}
-		s.b.Get("/api/auth/session").Want(http.StatusOK) // the new token is shown
-		old.Get("/api/auth/session").Want(http.StatusOK) // requests that were sent before it
-		s.world.Exec(s, `UPDATE replaced_tokens SET presented_at = presented_at - interval '10 seconds'`)
-		old.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
-		old.Get("/api/account").Want(http.StatusUnauthorized, "not_signed_in")
-		old.Delete("/api/account").Want(http.StatusUnauthorized, "not_signed_in")
-		s.b.Get("/api/account/export").Want(http.StatusOK)
+		s.b.Get("/api/auth/session").Want(200) // the new token is shown
+		old.Get("/api/auth/session").Want(200) // requests that were sent before it
+		s.world.Exec(s, `
+			UPDATE replaced_tokens
+			SET presented_at = presented_at - interval '10 seconds'`)
+		old.Get("/api/auth/session").Want(401, "not_signed_in")
+		old.Get("/api/account").Want(401, "not_signed_in")
+		old.Delete("/api/account").Want(401, "not_signed_in")
+		s.b.Get("/api/account/export").Want(200)
 
 		for range 2 {
-			old.Clone().Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+			old.Clone().Post("/api/auth/sign-out", "{}").Want(204)
 		}
-		why := s.b.Get("/api/account").Want(http.StatusUnauthorized, "not_signed_in").Problem().SignedOut
-		sanatest.WantEqual(s, "reason", why.Reason, "signed_out")
-		sanatest.WantEqual(s, "sign-outs", s.world.Count(s, `SELECT count(*) FROM account_events WHERE kind = 'signed_out'`), 1)
+		why := s.b.Get("/api/account").Want(401, "not_signed_in").Problem().SignedOut
+		s.wantEqual("reason", why.Reason, "signed_out")
+		s.wantEqual("sign-outs", s.count(signOuts), 1)
 		wantSessions(s, 0)
 	}},
 	{"a step-up can be repeated while its token is the session's", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		code := s.stepUpCode(s.b, ada)
 		lost := s.b.Clone()
-		first := s.b.Verify(code).Want(http.StatusOK).SignedIn()
+		first := s.b.Verify(code).Want(200).SignedIn()
 		before := s.written()
 		for _, b := range []*sanatest.Browser{lost, s.b} {
-			sanatest.WantEqual(s, "repeat", b.Verify(code).Want(http.StatusOK).SignedIn(), first)
+			s.wantEqual("repeat", b.Verify(code).Want(200).SignedIn(), first)
 		}
-		sanatest.WantEqual(s, "written by repeats", s.written(), before)
+		s.wantEqual("written by repeats", s.written(), before)
 		if s.sealed {
 			return // its cookies know nothing of each other
 		}
-		sanatest.WantEqual(s, "session cookie", lost.Cookies()[cookie], s.b.Cookies()[cookie])
+		s.wantEqual("session cookie", lost.Cookies()[cookie], s.b.Cookies()[cookie])
 
 		s.world.Exec(s, `UPDATE challenges SET resend_at = now() - interval '1 minute'`)
 		s.world.Exec(s, `TRUNCATE uses`)
 		second := s.b.GetCode(s.world, ada)
 		early := s.b.Clone()
-		s.b.Verify(second).Want(http.StatusOK)
-		s.world.Exec(s, `DELETE FROM challenges WHERE created_at = (SELECT max(created_at) FROM challenges)`)
-		a := early.Verify(code).Want(http.StatusGone, "code_expired") // its token was replaced
-		sanatest.WantEqual(s, "cookies set", len(a.Set), 0)
-		s.b.Get("/api/auth/session").Want(http.StatusOK)
+		s.b.Verify(second).Want(200)
+		s.world.Exec(s, `
+			DELETE FROM challenges
+			WHERE created_at = (SELECT max(created_at) FROM challenges)`)
+		a := early.Verify(code).Want(410, "code_expired") // its token was replaced
+		s.wantEqual("cookies set", len(a.Set), 0)
+		s.b.Get("/api/auth/session").Want(200)
 	}},
 	{"a step-up of a session that was revoked leads to nothing", func(s scene) {
 		if s.sealed {
@@ -132,17 +144,18 @@ var stepUpScenarios = []scenario{
 		phone, onPhone := s.signInWith(iphone)
 		code := s.stepUpCode(phone, ada)
 		laptop, _ := s.signInWith(firefox)
-		laptop.Delete("/api/sessions/" + onPhone.Session.ID).Want(http.StatusNoContent)
-		phone.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code") // it is not shown
-		phone.Resend().Want(http.StatusNotFound, "no_pending_code")
+		laptop.Delete("/api/sessions/" + onPhone.Session.ID).Want(204)
+		phone.Get("/api/auth/code").Want(404, "no_pending_code") // it is not shown
+		phone.Resend().Want(404, "no_pending_code")
 		before := s.written()
-		phone.VerifyFor(ada, code).Want(http.StatusGone, "code_expired") // as that of the sign-in before it
-		sanatest.WantEqual(s, "written", s.written(), before)
-		s.world.Exec(s, `DELETE FROM challenges WHERE purpose = 'sign_in'`) // as the sweep does after a day
-		phone.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
+		phone.VerifyFor(ada, code).Want(410, "code_expired") // as the code of the sign-in before it
+		s.wantEqual("written", s.written(), before)
+		// As the sweep does after a day:
+		s.world.Exec(s, `DELETE FROM challenges WHERE purpose = 'sign_in'`)
+		phone.Get("/api/auth/code").Want(404, "no_pending_code")
 		wantRefusedStepUp(s, phone, ada, code)
-		phone.VerifyFor("", code).Want(http.StatusGone, "code_expired")
-		phone.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+		phone.VerifyFor("", code).Want(410, "code_expired")
+		phone.Get("/api/auth/session").Want(401, "not_signed_in")
 
 		s.world.Pass(s, 2*time.Minute)
 		in := phone.SignIn(s.world, ada) // a new code signs in
@@ -155,7 +168,7 @@ var stepUpScenarios = []scenario{
 		if s.sealed {
 			code := s.stepUpCode(s.b, ada)
 			s.b.Keep(cookie, "") // as after its end
-			sanatest.WantEqual(s, "user", s.b.Verify(code).Want(http.StatusOK).SignedIn().User, first.User)
+			s.wantEqual("user", s.b.Verify(code).Want(200).SignedIn().User, first.User)
 			return
 		}
 		before := first.Session.ID
@@ -163,7 +176,8 @@ var stepUpScenarios = []scenario{
 			{`UPDATE sessions SET last_used_at = now() - make_interval(secs => idle_seconds)`},
 			{`UPDATE sessions SET e = extract(epoch FROM now())::bigint - 1`},
 			{ // as the sweep does
-				`INSERT INTO ended_sessions (k, id, user_id, reason) SELECT k, id, user_id, 'idle' FROM sessions`,
+				`INSERT INTO ended_sessions (k, id, user_id, reason)
+				 SELECT k, id, user_id, 'idle' FROM sessions`,
 				`DELETE FROM sessions`,
 			},
 		} {
@@ -174,25 +188,25 @@ var stepUpScenarios = []scenario{
 			sanatest.Eventually(s, "the session has not expired", func() error {
 				return sanatest.StatusError(s.b.Get("/api/auth/session"), http.StatusUnauthorized)
 			})
-			in := s.b.Verify(code).Want(http.StatusOK).SignedIn()
-			sanatest.WantEqual(s, "user", in.User, first.User)
-			sanatest.WantEqual(s, "new user", in.Created, false)
+			in := s.b.Verify(code).Want(200).SignedIn()
+			s.wantEqual("user", in.User, first.User)
+			s.wantEqual("new user", in.Created, false)
 			if in.Session.ID == before {
 				s.Error("the session that has expired is back")
 			}
 			before = in.Session.ID
-			sanatest.WantEqual(s, "session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, in.Session)
-			sanatest.WantEqual(s, "repeat", s.b.Verify(code).Want(http.StatusOK).SignedIn(), in)
+			s.wantEqual("session", current(s.b).Session, in.Session)
+			s.wantEqual("repeat", s.b.Verify(code).Want(200).SignedIn(), in)
 			s.world.Exec(s, `DELETE FROM sessions WHERE id <> $1::uuid`, in.Session.ID)
 		}
 	}},
 	{"a step-up of a user who has another address now leads to nothing", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		code := s.stepUpCode(s.b, ada)
-		s.b.VerifyChange(s.b.ChangeCode(s.world, grace)).Want(http.StatusOK)
+		s.b.VerifyChange(s.b.ChangeCode(s.world, grace)).Want(200)
 		wantRefusedStepUp(s, s.b, ada, code)
-		sanatest.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 1)
-		sanatest.WantEqual(s, "address", s.b.Get("/api/account").Want(http.StatusOK).Account().Email, grace)
+		s.wantEqual("users", s.count(`SELECT count(*) FROM users`), 1)
+		s.wantEqual("address", s.b.Get("/api/account").Want(200).Account().Email, grace)
 	}},
 	{"a step-up of an account that was deleted leads to nothing", func(s scene) {
 		s.b.SignIn(s.world, ada)
@@ -205,10 +219,11 @@ var stepUpScenarios = []scenario{
 		}
 		laptop, _ := s.signInWith(firefox)
 		s.world.Exec(s, `CREATE TABLE kept AS SELECT * FROM challenges WHERE purpose = 'step_up'`)
-		laptop.Delete("/api/account").Want(http.StatusNoContent)
-		s.b.VerifyFor(ada, code).Want(http.StatusNotFound, "no_pending_code") // the code went with the account
+		laptop.Delete("/api/account").Want(204)
+		s.b.VerifyFor(ada, code).Want(404, "no_pending_code") // the code went with the account
 		wantNoUser(s)
-		s.world.Exec(s, `INSERT INTO challenges SELECT * FROM kept`) // as if it had been verified at that moment
+		// As if it had been verified at that moment:
+		s.world.Exec(s, `INSERT INTO challenges SELECT * FROM kept`)
 		wantRefusedStepUp(s, s.b, ada, code)
 		wantNoUser(s)
 	}},
@@ -216,7 +231,7 @@ var stepUpScenarios = []scenario{
 
 func wantNoUser(s scene) {
 	s.Helper()
-	sanatest.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 0)
+	s.wantEqual("users", s.count(`SELECT count(*) FROM users`), 0)
 	wantSessions(s, 0)
 }
 

@@ -20,8 +20,8 @@ func (s scene) limits() *throttle.Throttle {
 	if err != nil {
 		s.Fatal(err)
 	}
-	networks := throttle.NetworkLimits{Sent: 60, Wrong: 60}
-	return throttle.New(s.world.DB, ring, throttle.Options{Networks: networks}, slog.New(slog.DiscardHandler))
+	options := throttle.Options{Networks: throttle.NetworkLimits{Sent: 60, Wrong: 60}}
+	return throttle.New(s.world.DB, ring, options, slog.New(slog.DiscardHandler))
 }
 
 // networksOf are the networks of an IP address, as package web counts them.

@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"net/http"
 	"testing"
 	"time"
 
@@ -12,76 +11,78 @@ import (
 func (s scene) written() map[string]int {
 	s.Helper()
 	counts := map[string]int{}
-	for _, table := range []string{"users", "account_events", "sessions", "replaced_tokens", "ended_sessions", "mails", "uses"} {
-		counts[table] = s.world.Count(s, `SELECT count(*) FROM `+table)
+	for _, table := range []string{
+		"users", "account_events", "sessions", "replaced_tokens", "ended_sessions", "mails", "uses",
+	} {
+		counts[table] = s.count(`SELECT count(*) FROM ` + table)
 	}
-	counts["tries"] = s.world.Count(s, `SELECT coalesce(sum(tries), 0) FROM challenges`)
+	counts["tries"] = s.count(`SELECT coalesce(sum(tries), 0) FROM challenges`)
 	return counts
 }
 
 // verifyScenarios are the promises about repeated and parallel verifications.
 var verifyScenarios = []scenario{
-	{"a right code that is repeated within two minutes is answered alike and writes nothing", func(s scene) {
+	{"a right code repeated within two minutes is answered alike and writes nothing", func(s scene) {
 		s.app.Open(s).SignIn(s.world, ada)
 		s.world.Pass(s, time.Minute)
 		code := s.b.GetCode(s.world, ada) // in another browser, which its user is told of
 		lost := s.b.Clone()
-		first := s.b.Verify(code).Want(http.StatusOK)
+		first := s.b.Verify(code).Want(200).SignedIn()
 		before := s.written()
-		for _, b := range []*sanatest.Browser{lost, s.b, lost} { // an answer that was lost, and one that arrived
-			again := b.Verify(code).Want(http.StatusOK)
-			sanatest.WantEqual(s, "repeat", again.SignedIn(), first.SignedIn())
-			sanatest.WantEqual(s, "session", b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, first.SignedIn().Session)
+		// After an answer that was lost, after one that arrived, and again.
+		for _, b := range []*sanatest.Browser{lost, s.b, lost} {
+			s.wantEqual("repeat", b.Verify(code).Want(200).SignedIn(), first)
+			s.wantEqual("session", current(b).Session, first.Session)
 			if !s.sealed {
-				sanatest.WantEqual(s, "session cookie", b.Cookies()[cookie], s.b.Cookies()[cookie])
+				s.wantEqual("session cookie", b.Cookies()[cookie], s.b.Cookies()[cookie])
 			}
 		}
 		s.world.Pass(s, 110*time.Second)
-		late := s.b.VerifyFor("", code).Want(http.StatusOK).SignedIn()
-		sanatest.WantEqual(s, "session", late.Session.ID, first.SignedIn().Session.ID)
+		late := s.b.VerifyFor("", code).Want(200).SignedIn()
+		s.wantEqual("session", late.Session.ID, first.Session.ID)
 		s.world.AwaitMails(s)
-		sanatest.WantEqual(s, "written by repeats", s.written(), before)
-		sanatest.WantEqual(s, "mails about a new browser", s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'new_device'`), 1)
+		s.wantEqual("written by repeats", s.written(), before)
+		s.wantEqual("mails about a new browser", s.count(newDeviceMails), 1)
 		wantSessions(s, 2)
 	}},
-	{"a right code that is repeated after two minutes has expired, and sets no cookie", func(s scene) {
+	{"a right code repeated after two minutes has expired, and sets no cookie", func(s scene) {
 		code := s.b.GetCode(s.world, ada)
 		lost := s.b.Clone()
-		in := s.b.Verify(code).Want(http.StatusOK).SignedIn()
+		in := s.b.Verify(code).Want(200).SignedIn()
 		s.world.Pass(s, 2*time.Minute)
 		before := s.written()
 		for _, b := range []*sanatest.Browser{lost, s.b} {
-			a := b.Verify(code).Want(http.StatusGone, "code_expired")
-			sanatest.WantEqual(s, "cookies set", len(a.Set), 0)
+			a := b.Verify(code).Want(410, "code_expired")
+			s.wantEqual("cookies set", len(a.Set), 0)
 		}
-		sanatest.WantEqual(s, "written", s.written(), before)
-		sanatest.WantEqual(s, "session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, in.Session)
-		lost.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+		s.wantEqual("written", s.written(), before)
+		s.wantEqual("session", current(s.b).Session, in.Session)
+		lost.Get("/api/auth/session").Want(401, "not_signed_in")
 	}},
 	{"a wrong code at a code that was used is a wrong guess", func(s scene) {
 		s.b.At("192.0.2.11")
 		code := s.b.GetCode(s.world, ada)
 		lost := s.b.Clone() // not known for the address yet
-		s.b.Verify(code).Want(http.StatusOK)
+		s.b.Verify(code).Want(200)
 		for left := 4; left >= 0; left-- {
-			p := lost.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
-			sanatest.WantEqual(s, "tries left", *p.TriesLeft, left)
+			p := lost.Verify(sanatest.WrongCode(code)).Want(401, "wrong_code").Problem()
+			s.wantEqual("tries left", *p.TriesLeft, left)
 		}
-		sanatest.WantEqual(s, "wrong codes of the network", s.wrongFrom("192.0.2.11"), 5)
+		s.wantEqual("wrong codes of the network", s.wrongFrom("192.0.2.11"), 5)
 		for _, c := range []string{code, sanatest.WrongCode(code)} {
-			lost.Verify(c).Want(http.StatusTooManyRequests, "too_many_tries")
+			lost.Verify(c).Want(429, "too_many_tries")
 		}
-		lost.Verify("nonsense").Want(http.StatusTooManyRequests, "too_many_tries")
-		sanatest.WantEqual(s, "wrong codes of the network", s.wrongFrom("192.0.2.11"), 5)
-		s.b.Get("/api/auth/session").Want(http.StatusOK)
+		lost.Verify("nonsense").Want(429, "too_many_tries")
+		s.wantEqual("wrong codes of the network", s.wrongFrom("192.0.2.11"), 5)
+		s.b.Get("/api/auth/session").Want(200)
 		wantSessions(s, 1)
 	}},
 	{"what is not a code costs no try at a code that was used", func(s scene) {
 		code := s.b.GetCode(s.world, ada)
-		s.b.Verify(code).Want(http.StatusOK)
-		s.b.Verify("nonsense").Want(http.StatusBadRequest, "invalid_code")
-		s.b.VerifyFor("nobody", code).Want(http.StatusBadRequest, "invalid_email")
-		s.b.Verify(code).Want(http.StatusOK)
+		s.b.Verify(code).Want(200)
+		s.b.Verify("nonsense").Want(400, "invalid_code")
+		s.b.VerifyFor("nobody", code).Want(400, "invalid_email")
+		s.b.Verify(code).Want(200)
 	}},
 	{"parallel right codes of one browser all get one session", func(s scene) {
 		code := s.b.GetCode(s.world, ada)
@@ -90,48 +91,49 @@ var verifyScenarios = []scenario{
 		answers := make([]sanatest.SignedIn, requests)
 		together(requests, func(i int) {
 			browsers[i] = s.b.Clone()
-			answers[i] = browsers[i].Verify(code).Want(http.StatusOK).SignedIn()
+			answers[i] = browsers[i].Verify(code).Want(200).SignedIn()
 		})
 		for i, b := range browsers {
-			sanatest.WantEqual(s, "answer", answers[i], answers[0])
+			s.wantEqual("answer", answers[i], answers[0])
 			if !s.sealed {
-				sanatest.WantEqual(s, "session cookie", b.Cookies()[cookie], browsers[0].Cookies()[cookie])
+				s.wantEqual("session cookie", b.Cookies()[cookie], browsers[0].Cookies()[cookie])
 			}
-			b.Get("/api/auth/session").Want(http.StatusOK)
+			b.Get("/api/auth/session").Want(200)
 		}
 		wantSessions(s, 1)
-		sanatest.WantEqual(s, "events", kindsOf(s, browsers[0]), []string{"account_created"})
+		s.wantEqual("events", kindsOf(s, browsers[0]), []string{"account_created"})
 	}},
-	{"an instance without the key of the outcome answers 503, and never another session", func(s scene) {
+	{"without the key of the outcome a repeat is 503, and never another session", func(s scene) {
 		code := s.b.GetCode(s.world, ada)
 		lost := s.b.Clone()
-		in := s.b.Verify(code).Want(http.StatusOK).SignedIn()
+		in := s.b.Verify(code).Want(200).SignedIn()
 		s.world.Exec(s, `UPDATE challenges SET outcome_key_id = 'newer'`)
 		before := s.written()
-		a := lost.Verify(code).Want(http.StatusServiceUnavailable, "unavailable")
+		a := lost.Verify(code).Want(503, "unavailable")
 		if len(a.Set) != 0 || a.Header.Get("Retry-After") == "" {
 			s.Errorf("got the cookies %v and Retry-After %q", a.Set, a.Header.Get("Retry-After"))
 		}
-		lost.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+		lost.Verify(sanatest.WrongCode(code)).Want(401, "wrong_code")
 		before["tries"]++
 		after := s.written()
 		after["uses"] = before["uses"]
-		sanatest.WantEqual(s, "written", after, before)
+		s.wantEqual("written", after, before)
 		s.world.Exec(s, `UPDATE challenges SET outcome_key_id = 'k1'`)
-		sanatest.WantEqual(s, "session", lost.Verify(code).Want(http.StatusOK).SignedIn().Session.ID, in.Session.ID)
+		found := lost.Verify(code).Want(200).SignedIn()
+		s.wantEqual("session", found.Session.ID, in.Session.ID)
 	}},
 	{"a repeat does not bring back a session that was revoked", func(s scene) {
 		phoneCode := s.b.GetCode(s.world, ada)
 		lost := s.b.Clone()
-		phone := s.b.Verify(phoneCode).Want(http.StatusOK).SignedIn()
+		phone := s.b.Verify(phoneCode).Want(200).SignedIn()
 		if s.sealed {
 			return // nothing can be revoked
 		}
 		laptop, _ := s.signInWith(firefox)
-		laptop.Delete("/api/sessions/" + phone.Session.ID).Want(http.StatusNoContent)
+		laptop.Delete("/api/sessions/" + phone.Session.ID).Want(204)
 		for _, b := range []*sanatest.Browser{lost, s.b} {
-			a := b.Verify(phoneCode).Want(http.StatusGone, "code_expired")
-			sanatest.WantEqual(s, "cookies set", len(a.Set), 0)
+			a := b.Verify(phoneCode).Want(410, "code_expired")
+			s.wantEqual("cookies set", len(a.Set), 0)
 		}
 		wantSessions(s, 1)
 	}},
@@ -139,13 +141,13 @@ var verifyScenarios = []scenario{
 		s.b.SignIn(s.world, ada)
 		old := s.b.Clone()
 		in := s.b.SignIn(s.world, grace)
-		sanatest.WantEqual(s, "user", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().User, in.User)
+		s.wantEqual("user", current(s.b).User, in.User)
 		wantSessions(s, 1)
 		if s.sealed { // what the cookie cannot do
-			old.Get("/api/auth/session").Want(http.StatusOK)
+			old.Get("/api/auth/session").Want(200)
 			return
 		}
-		old.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+		old.Get("/api/auth/session").Want(401, "not_signed_in")
 	}},
 }
 
@@ -165,14 +167,14 @@ func TestVerify_ClosedSignUpCanBeRepeated(t *testing.T) {
 			s := scene{t, w, app, b, store == "cookie"}
 			code := b.GetCode(w, ada)
 			for range 2 {
-				a := b.Verify(code).Want(http.StatusForbidden, "sign_up_closed")
+				a := b.Verify(code).Want(403, "sign_up_closed")
 				sanatest.WantEqual(t, "cookies set", len(a.Set), 0)
 			}
-			b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+			b.Verify(sanatest.WrongCode(code)).Want(401, "wrong_code")
 			b.MoveTo(w.Run(t, "SESSION_STORE="+store).Instance) // where sign-up is open by now
-			b.Verify(code).Want(http.StatusForbidden, "sign_up_closed")
+			b.Verify(code).Want(403, "sign_up_closed")
 			w.Pass(t, 2*time.Minute)
-			b.Verify(code).Want(http.StatusGone, "code_expired")
+			b.Verify(code).Want(410, "code_expired")
 			wantNobodySignedIn(s)
 		})
 	}
