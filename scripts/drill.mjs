@@ -19,7 +19,7 @@ async function main() {
   await buildSpa()
   const { url, stop } = await startTestPostgres()
   try {
-    console.log('Four stores, eleven cases each: this takes about a minute …')
+    console.log('Four stores, fourteen cases each: this takes about a minute …')
     const flags = ['-show', '-update', ...(json ? ['-json', json] : [])]
     // Without the name of a package, in its folder, Go passes on what a test prints.
     const output = await mustRun('The drill', 'go', ['test', '-count=1', '-run=^TestDrill$', '-args', ...flags], {

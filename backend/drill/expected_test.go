@@ -13,10 +13,10 @@ type expectation struct {
 // many is a number of failed requests above 0 that depends on the machine.
 const many = -1
 
-// What people without a session are told.
+// What people are told whose cookie an instance cannot read.
 const (
 	startOver = "404 no_pending_code, 401 not_signed_in"
-	withdrawn = "404 no_pending_code, 401 not_signed_in: key_withdrawn"
+	noCookies = startOver + ", 409 browser_token_missing"
 )
 
 // expectations is by case and store.
@@ -24,37 +24,37 @@ var expectations = map[string]map[string]expectation{
 	"restart": {
 		postgres:     {0, 0, 2, "", "Nobody is answered while nothing runs; then both go on where they were."},
 		cookie:       {0, 0, 2, "", "Nobody is answered while nothing runs; then both go on where they were."},
-		randomSecret: {1, 1, 2, withdrawn, "The new process has another secret and can read no cookie of the old one."},
+		randomSecret: {1, 1, 2, startOver, "The new process has another secret and can read no cookie of the old one."},
 		localFiles:   {1, 1, 2, startOver, "The new process has a fresh disk; the files went with the old one's."},
 	},
 	"kill": {
 		postgres:     {0, 0, 2, "", "As with SIGTERM: nothing that matters was in the process."},
 		cookie:       {0, 0, 2, "", "As with SIGTERM: nothing that matters was in the process."},
-		randomSecret: {1, 1, 2, withdrawn, "The secret died with the process."},
+		randomSecret: {1, 1, 2, startOver, "The secret died with the process."},
 		localFiles:   {1, 1, 2, startOver, "The files went with the instance."},
 	},
 	"second-instance": {
 		postgres:     {0, 0, 0, "", "Each instance sees the same sessions; a sign-in may begin at one and end at the other."},
 		cookie:       {0, 0, 0, "", "Each instance has the key and can read every cookie."},
-		randomSecret: {2, 1, 0, withdrawn, "Each instance takes the other's cookies for nobody's; not even a new sign-in succeeds."},
-		localFiles:   {2, 1, 0, startOver, "Each instance has files of its own; not even a new sign-in succeeds."},
+		randomSecret: {2, 1, 0, noCookies, "No instance can read the other's cookies; not even a new sign-in succeeds."},
+		localFiles:   {2, 1, 0, noCookies, "Each instance has files of its own; not even a new sign-in succeeds."},
 	},
 	"rolling-restart": {
 		postgres:     {0, 0, 0, "", "Two instances are replaced under load and nobody notices."},
 		cookie:       {0, 0, 0, "", "Two instances are replaced under load and nobody notices."},
-		randomSecret: {4, 2, many, withdrawn, "One instance is replaced, as two fail anyhow: from the switch on, everybody starts over."},
+		randomSecret: {4, 2, many, startOver, "One instance is replaced, as two fail anyhow: from the switch on, everybody starts over."},
 		localFiles:   {4, 2, many, startOver, "One instance is replaced, as two fail anyhow: from the switch on, everybody starts over."},
 	},
 	"new-key-old-kept": {
 		postgres:     {0, 0, 0, "", "No session depends on a key; the mailed code is checked with the old one."},
 		cookie:       {0, 0, 0, "", "The old key still reads what it has sealed."},
-		randomSecret: {1, 1, 0, withdrawn, "The deploy itself signs everybody out; SECRET_KEYS has no part in it."},
+		randomSecret: {1, 1, 0, startOver, "The deploy itself signs everybody out; SECRET_KEYS has no part in it."},
 		localFiles:   {1, 1, 0, startOver, "The deploy itself signs everybody out; SECRET_KEYS has no part in it."},
 	},
 	"new-key-old-gone": {
-		postgres:     {0, 0, 0, "", "No session depends on a key, and the mailed code is checked with what its browser has."},
-		cookie:       {1, 1, 0, withdrawn, "What the old key sealed cannot be read any more: a clean sign-out that says why."},
-		randomSecret: {1, 1, 0, withdrawn, "The deploy itself signs everybody out; SECRET_KEYS has no part in it."},
+		postgres:     {0, 0, 0, "", "No session depends on a key, and the mailed code is checked with the token of its browser."},
+		cookie:       {0, 1, 0, "401 not_signed_in: key_withdrawn", "The mailed code is checked with the token of its browser. A session that the old key sealed cannot be read any more: a clean sign-out that says why."},
+		randomSecret: {1, 1, 0, startOver, "The deploy itself signs everybody out; SECRET_KEYS has no part in it."},
 		localFiles:   {1, 1, 0, startOver, "The deploy itself signs everybody out; SECRET_KEYS has no part in it."},
 	},
 	"ended-elsewhere": {
@@ -64,8 +64,8 @@ var expectations = map[string]map[string]expectation{
 		localFiles:   {0, 1, 1, "409 not_with_this_store", "CANNOT: no list by person is kept."},
 	},
 	"replay": {
-		postgres:     {0, 0, 0, "401 not_signed_in: signed_out", "The copy is worth nothing after sign-out, and the code no second session."},
-		cookie:       {0, 1, 0, "", "CANNOT: the copy is good until it expires. The code is still good for one session only."},
+		postgres:     {0, 0, 0, "401 not_signed_in: signed_out", "The copy is worth nothing after sign-out. The code, repeated with a copy of its browser's token, leads to the same session."},
+		cookie:       {0, 1, 0, "", "CANNOT: the copy is good until it expires. The repeated code leads to the same session."},
 		randomSecret: {0, 1, 0, "", "CANNOT: the copy is good until it expires, or the process ends."},
 		localFiles:   {0, 0, 0, "401 not_signed_in", "The file is gone, and with it what the copy was worth."},
 	},
@@ -78,14 +78,32 @@ var expectations = map[string]map[string]expectation{
 	"clock-ahead": {
 		postgres:     {0, 0, 0, "", "Sessions and codes end by the database's clock; the mail of the one that is ahead goes out at once."},
 		cookie:       {0, 1, 0, "401 not_signed_in: idle", "The instance that is ahead takes a session in use for an idle one."},
-		randomSecret: {1, 1, 0, withdrawn, "Two instances are the end of it, whatever their clocks."},
+		randomSecret: {1, 1, 0, startOver, "Two instances are the end of it, whatever their clocks."},
 		localFiles:   {1, 1, 0, startOver, "Two instances are the end of it, whatever their clocks."},
 	},
 	"ten-tabs": {
-		postgres:     {0, 0, 0, "", "One tab's code signs all of them in; sessions never change, so that no tab undoes another's."},
+		postgres:     {0, 0, 0, "", "One tab's code signs all of them in; no tab undoes what another has done."},
 		cookie:       {0, 0, 0, "", "One tab's code signs all of them in."},
 		randomSecret: {0, 0, 0, "", "One tab's code signs all of them in."},
 		localFiles:   {0, 0, 0, "", "One tab's code signs all of them in."},
+	},
+	"lost-answers": {
+		postgres:     {0, 0, 8, "", "Repeating is harmless: one mail, one session, one event each, and the sign-out holds."},
+		cookie:       {0, 0, 8, "", "Repeating is harmless: one mail, one session."},
+		randomSecret: {0, 0, 8, "", "Repeating is harmless, as long as the process lives."},
+		localFiles:   {0, 0, 8, "", "Repeating is harmless, as long as the disk lives."},
+	},
+	"two-tabs": {
+		postgres:     {0, 0, 0, "", "Each code is good in its own tab, and the step-up keeps the session's id."},
+		cookie:       {0, 0, 0, "", "Each code is good in its own tab, and the step-up keeps the session's id."},
+		randomSecret: {0, 0, 0, "", "Each code is good in its own tab, and the step-up keeps the session's id."},
+		localFiles:   {0, 0, 0, "", "Each code is good in its own tab, and the step-up keeps the session's id."},
+	},
+	"older-token": {
+		postgres:     {0, 0, 0, "401 not_signed_in: signed_out", "A replaced token signs nobody in, but it can end its session."},
+		cookie:       {0, 1, 0, "", "CANNOT: the newer cookie is good until it expires."},
+		randomSecret: {0, 1, 0, "", "CANNOT: the newer cookie is good until it expires, or the process ends."},
+		localFiles:   {0, 0, 0, "401 not_signed_in", "Both cookies name the same file, and what is in it ends."},
 	},
 }
 

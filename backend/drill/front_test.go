@@ -2,6 +2,7 @@ package drill
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +23,18 @@ type front struct {
 	mu        sync.Mutex
 	instances []*sanatest.Process
 	next      int
+	loss      loss // of the next request
 }
+
+// loss is what happens to a request on its way.
+type loss string
+
+const (
+	lostRequest loss = "request" // it does not reach the instance
+	lostAnswer  loss = "answer"  // the instance has done what it says, and its answer does not reach the browser
+)
+
+var errLost = errors.New("drill: lost on the way")
 
 func newFront(t *testing.T) *front {
 	t.Helper()
@@ -34,7 +46,10 @@ func newFront(t *testing.T) *front {
 			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"] // browsers here name their own address
 		},
 		Transport: roundTripper(func(r *http.Request) (*http.Response, error) { return f.send(transport, r) }),
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			if errors.Is(err, errLost) {
+				panic(http.ErrAbortHandler) // closes the connection
+			}
 			w.WriteHeader(http.StatusBadGateway)
 		},
 	})
@@ -58,8 +73,32 @@ func (f *front) to(instances ...*sanatest.Process) {
 	f.instances, f.next = slices.Clone(instances), 0 // the caller may change his
 }
 
-// send tries as many instances as there are.
+// lose has the next request or its answer lost.
+func (f *front) lose(what loss) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.loss = what
+}
+
+// send sends a request on, unless it or its answer is to be lost.
 func (f *front) send(transport http.RoundTripper, r *http.Request) (*http.Response, error) {
+	f.mu.Lock()
+	what := f.loss
+	f.loss = ""
+	f.mu.Unlock()
+	if what == lostRequest {
+		return nil, errLost
+	}
+	response, err := f.sendOn(transport, r)
+	if err == nil && what == lostAnswer {
+		_, err = io.Copy(io.Discard, response.Body)
+		return nil, errors.Join(errLost, err, response.Body.Close())
+	}
+	return response, err
+}
+
+// sendOn tries as many instances as there are.
+func (f *front) sendOn(transport http.RoundTripper, r *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	count := len(f.instances)
 	f.mu.Unlock()

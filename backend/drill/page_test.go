@@ -64,7 +64,8 @@ This page is made by ` + "`npm run drill`" + `, and ` + "`npm test`" + ` holds i
 A cloud restarts an app, kills it, runs two of it, replaces one by the next under load, and sometimes its database is away.
 The drill does all that to real processes of Sana on a real Postgres, each time with people who are signed in and people
 between code and typing, and counts who lost what. It does so with both of Sana's session stores, and with the two
-defects of its predecessor, which are stores that exist in the test only:
+defects of its predecessor. These exist in the test only: a proxy in front of each instance keeps Sana's cookies in the
+predecessor's store, and gives the browser the predecessor's one cookie instead.
 
 `
 
@@ -93,8 +94,8 @@ const details = `
 const costs = `
 ## What they cost
 
-Bytes of the session's cookie alone, for an address of 20 characters; round trips to Postgres, BEGIN and COMMIT
-included.
+Bytes of the session's cookie alone, for an address of 20 characters; the predecessor's holds, or names, Sana's other
+cookies too. Round trips to Postgres, BEGIN and COMMIT included.
 
 | store | Cookie line of each request | Set-Cookie line at sign-in | GET session, nobody | GET session, signed in | POST code | POST verify |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: |
@@ -106,8 +107,8 @@ const verdict = `
 It asks no database who somebody is, and goes on while the database is away. That is worth something where most requests
 do nothing else, and a session's end need not be exact. It costs: no list of one's sessions, no ending one from elsewhere or by
 an operator, a copy that lives on after sign-out, everybody signed out when a key must go, ends by each machine's own
-clock, and more bytes with every request. Codes are in Postgres with both stores: their tries are counted there, and no
-copied cookie gives more of them.
+clock, and more bytes with every request. Codes are in Postgres with both stores, and name the browser that asked: no key
+and no restart loses one, their tries are counted there, and no copied cookie gives more of them.
 `
 
 // markdown is docs/contrast.md.

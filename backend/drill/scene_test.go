@@ -77,18 +77,39 @@ func (s *scene) end(p *sanatest.Process) {
 type person struct {
 	*sanatest.Browser
 	email string
-	code  string // that was mailed
+	code  string  // that was mailed, "" if none could be requested
+	lost  *answer // to the request for a code, if none could be requested
+}
+
+// answer is short for what the instances answer.
+type answer = sanatest.Answer
+
+// verify types the person's code for their address.
+func (p *person) verify() *answer { return p.VerifyFor(p.email, p.code) }
+
+// browser opens a new browser.
+func (s *scene) browser() *sanatest.Browser { return (&sanatest.Instance{URL: s.front.URL}).Open(s.t) }
+
+// visitor adds a person who has opened the page in a browser and done nothing yet.
+func (s *scene) visitor(b *sanatest.Browser) *person {
+	s.outcome.People++
+	return &person{Browser: b, email: fmt.Sprintf("person%d@sana.example", s.outcome.People)}
 }
 
 // waiting adds a person who has a code and has not typed it.
 func (s *scene) waiting() *person {
 	s.t.Helper()
-	s.outcome.People++
-	p := &person{
-		Browser: (&sanatest.Instance{URL: s.front.URL}).Open(s.t),
-		email:   fmt.Sprintf("person%d@sana.example", s.outcome.People),
+	return s.waitingIn(s.browser())
+}
+
+// waitingIn is waiting for a browser that may be another person's too.
+func (s *scene) waitingIn(b *sanatest.Browser) *person {
+	s.t.Helper()
+	p := s.visitor(b)
+	if a := p.RequestCode(p.email); a.Status != http.StatusAccepted {
+		p.lost = a
+		return p
 	}
-	p.RequestCode(p.email).Want(http.StatusAccepted)
 	p.code = s.world.Code(s.t, p.email, 1)
 	return p
 }
@@ -97,7 +118,7 @@ func (s *scene) waiting() *person {
 func (s *scene) signedIn() *person {
 	s.t.Helper()
 	p := s.waiting()
-	p.Verify(p.code).Want(http.StatusOK)
+	p.verify().Want(http.StatusOK)
 	return p
 }
 
@@ -105,7 +126,11 @@ func (s *scene) signedIn() *person {
 func (s *scene) finish(people ...*person) (in []*person) {
 	s.t.Helper()
 	for _, p := range people {
-		if s.finished(p.Verify(p.code)) {
+		a := p.lost
+		if a == nil {
+			a = p.verify()
+		}
+		if s.finished(a) {
 			in = append(in, p)
 		}
 	}
@@ -113,7 +138,7 @@ func (s *scene) finish(people ...*person) (in []*person) {
 }
 
 // finished judges the answer to a code.
-func (s *scene) finished(a *sanatest.Answer) bool {
+func (s *scene) finished(a *answer) bool {
 	s.t.Helper()
 	if a.Status == http.StatusOK {
 		return true
@@ -147,7 +172,7 @@ func (s *scene) lookEnded(p *person) {
 }
 
 // refuse notes which refusal it is, if the answer is one. Nothing in a drill may be answered with an internal error.
-func (s *scene) refuse(a *sanatest.Answer) {
+func (s *scene) refuse(a *answer) {
 	s.t.Helper()
 	if a.Status < 400 {
 		return
@@ -168,6 +193,13 @@ func (s *scene) refuse(a *sanatest.Answer) {
 		s.refused = append(s.refused, refusal)
 	}
 	s.outcome.Refusals = strings.Join(s.refused, ", ")
+}
+
+// lose sends a request of a person that is lost on its way, or whose answer is.
+func (s *scene) lose(p *person, what loss, path, body string) {
+	s.front.lose(what)
+	p.Try(http.MethodPost, path, body)
+	s.outcome.Failed++
 }
 
 // tryWhileDown sends a request of everybody when no instance is there.

@@ -34,6 +34,7 @@ func measure(s *scene) figures {
 			Browser: (&sanatest.Instance{URL: s.front.URL}).Open(s.t), email: fmt.Sprintf("person%x@sana.example", i), // all as long
 		})
 	}
+	name := cookieOf(s.store)
 	fewest := func(do func(*person)) int { return counted.Fewest(len(people), func(i int) { do(people[i]) }) }
 	f.Anonymous = fewest(func(p *person) { p.Get("/api/auth/session").Want(http.StatusUnauthorized) })
 	f.Code = fewest(func(p *person) { p.RequestCode(p.email).Want(http.StatusAccepted) })
@@ -43,16 +44,22 @@ func measure(s *scene) figures {
 	}
 	s.world.AwaitMails(s.t)
 	f.Verify = fewest(func(p *person) {
-		answer := p.Verify(p.code).Want(http.StatusOK)
+		answer := p.verify().Want(http.StatusOK)
 		for _, line := range answer.Header["Set-Cookie"] {
-			if strings.HasPrefix(line, sessionCookie) {
+			if strings.HasPrefix(line, name+"=") {
 				f.SetCookie = len("Set-Cookie: " + line + "\r\n")
 			}
 		}
 	})
 	f.SignedIn = fewest(func(p *person) { p.Get("/api/auth/session").Want(http.StatusOK) })
-	f.CookieHeader = len("Cookie: " + sessionCookie + "=" + people[0].Cookies()[sessionCookie] + "\r\n")
+	f.CookieHeader = len("Cookie: " + name + "=" + people[0].Cookies()[name] + "\r\n")
 	return f
 }
 
-const sessionCookie = "__Host-sana_session"
+// cookieOf is the name of the cookie that holds, or names, a session of a store.
+func cookieOf(store string) string {
+	if store == postgres || store == cookie {
+		return "__Host-sana_session"
+	}
+	return predecessorCookie
+}
