@@ -220,7 +220,8 @@ func explain(found session.Session, err error) (string, error) {
 	case known:
 		return "The server answers 401 not_signed_in: " + whyEnded(ended), nil
 	case errors.Is(err, session.ErrNone):
-		return "The server answers 401 not_signed_in without a reason: no session has this token, nor one that ended in the last week.", nil
+		return "The server answers 401 not_signed_in without a reason: no session has this token. It was never one, " +
+			"a later code in the same browser has replaced it, or its session ended more than a week ago.", nil
 	case err != nil:
 		return "", err
 	}

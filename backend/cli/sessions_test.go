@@ -103,6 +103,9 @@ func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
 	sanatest.WantEqual(t, "an empty list", o.types(0, "", "sessions", "list", ada), "ada@sana.example is signed in nowhere.\n")
 }
 
+const noReason = "The server answers 401 not_signed_in without a reason: no session has this token. It was never one, " +
+	"a later code in the same browser has replaced it, or its session ended more than a week ago.\n"
+
 func TestWhatOperatorsMistakeIsSaid(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
@@ -112,12 +115,12 @@ func TestWhatOperatorsMistakeIsSaid(t *testing.T) {
 	sanatest.WantEqual(t, "neither", o.types(1, "", "sessions", "end"),
 		"sana: name one session by its id, or a user, or all: sana sessions end ID, sana sessions end --user ADDRESS, or sana sessions end --all\n")
 	sanatest.WantEqual(t, "no cookie of ours", o.types(0, "nonsense", "sessions", "explain"),
-		"The server answers 401 not_signed_in without a reason: no session has this token, nor one that ended in the last week.\n")
+		noReason)
 
 	waiting := w.Start(t).Open(t)
 	waiting.RequestCode(ada).Want(http.StatusAccepted)
 	sanatest.WantEqual(t, "a browser token", o.types(0, waiting.Cookies()["__Host-sana_browser"], "sessions", "explain"),
-		"The server answers 401 not_signed_in without a reason: no session has this token, nor one that ended in the last week.\n")
+		noReason)
 }
 
 func TestTheCookieStoreTellsOperatorsWhatItCannotDo(t *testing.T) {
@@ -135,4 +138,27 @@ func TestTheCookieStoreTellsOperatorsWhatItCannotDo(t *testing.T) {
 	rolled := operator{t, w.Environ("SESSION_STORE=cookie", "SECRET_KEYS=k2:YW5vdGhlci10ZXN0LWtleS1hbm90aGVyLXRlc3Qta2V5IQ==")}
 	sanatest.WantEqual(t, "without its key", rolled.types(0, token, "sessions", "explain"),
 		"The server answers 401 not_signed_in: the key that it was sealed with is not in SECRET_KEYS any more.\n")
+}
+
+// The id that an operator has read stays good: a step-up changes the token only, and the end is that of all tokens.
+func TestSessionsEnd_EndsEveryTokenOfSession(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	o := operator{t, w.Environ()}
+	b := w.Start(t).Open(t)
+	id := b.SignIn(w, ada).Session.ID
+	older := b.Clone()
+	w.Pass(t, time.Minute)
+	b.SignIn(w, ada)
+	older.Get("/api/auth/session").Want(http.StatusOK)
+	token := older.Cookies()["__Host-sana_session"]
+	if token == b.Cookies()["__Host-sana_session"] {
+		t.Fatal("the step-up did not change the token")
+	}
+
+	sanatest.WantEqual(t, "ending it", o.types(0, "", "sessions", "end", id), "Ended.\n")
+	awaitSignedOut(t, b)
+	awaitSignedOut(t, older)
+	sanatest.WantEqual(t, "the older token", o.types(0, token, "sessions", "explain"),
+		"The server answers 401 not_signed_in: an operator ended it, at TIME.\n")
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // textHandler writes log lines for a person at a terminal: time of day, level and message in columns, then what belongs
-// to it as slog's own text does, the request's or the job's own things first.
+// to it as slog's own text does, the request's own things first.
 type textHandler struct {
 	attributes slog.Handler // writes to shared.line
 	last       []slog.Attr  // of With

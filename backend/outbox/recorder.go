@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	recordEvery   = 20 * time.Millisecond // outcomes are recorded together
+	recordEvery   = 50 * time.Millisecond // at most; outcomes are recorded together
 	recordRetry   = 250 * time.Millisecond
 	recordTimeout = 3 * time.Second
 )
@@ -42,15 +42,18 @@ func (r *recorder) add(o outcome) {
 func (r *recorder) run(ctx context.Context) {
 	writing, cancel := outlasting(ctx, recordGrace)
 	defer cancel()
+	var took time.Duration // of the last time
 	for ctx.Err() == nil {
 		select {
 		case <-r.added:
 		case <-ctx.Done():
 		}
-		pause(ctx, recordEvery)
+		pause(ctx, max(recordEvery, rest(took)))
+		began := time.Now()
 		for !r.record(writing) && ctx.Err() == nil {
 			pause(ctx, recordRetry)
 		}
+		took = time.Since(began)
 	}
 	for !r.record(writing) && writing.Err() == nil {
 		pause(writing, recordRetry)

@@ -37,15 +37,24 @@ func seed(t testing.TB, w *sanatest.World, n int) []*seeded {
 		keys[i] = hex.EncodeToString(key[:])
 	}
 	w.Exec(t, `
-		INSERT INTO sessions (k, v, e, idle_seconds)
+		WITH people AS (
+		    INSERT INTO users (email)
+		    SELECT 'seeded-' || k || '@sana.example'
+		    FROM unnest($1::text[]) AS k
+		    RETURNING id, email, substr(email, 8, 64) AS k
+		)
+		INSERT INTO sessions (k, v, e, id, user_id, idle_seconds, sweep_at)
 		SELECT k,
 		       convert_to(jsonb_build_object(
 		           'id', md5(k),
 		           'expires_at', now() + interval '1 day',
-		           'user', jsonb_build_object('id', gen_random_uuid(), 'email', 'ada@sana.example', 'signed_in_at', now()))::text, 'UTF8'),
+		           'user', jsonb_build_object('id', id, 'email', email, 'signed_in_at', now()))::text, 'UTF8'),
 		       extract(epoch FROM now())::bigint + 86400,
-		       86400
-		FROM unnest($1::text[]) AS k`, keys)
+		       md5(k)::uuid,
+		       id,
+		       86400,
+		       extract(epoch FROM now())::bigint + 86400
+		FROM people`, keys)
 	return list
 }
 
@@ -161,7 +170,7 @@ func TestNoInstanceTakesAnEndedSessionForALivingOneWhateverKeepsItFromHearing(t 
 				w.Exec(t, `
 					SELECT pg_terminate_backend(pid)
 					FROM pg_stat_activity
-					WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%session_endings%'`)
+					WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%session_revocations%'`)
 			})
 		},
 		"nothing": func(*testing.T, *sanatest.World, *sanatest.Process, *wire) func() { return func() {} },
@@ -250,8 +259,11 @@ func TestAnEndingIsHeardBehindPgBouncer(t *testing.T) {
 	copyAll(t, two.Instance, sessions)
 	each(sessions, 4, func(s *seeded) { s.end(t, one.Instance) })
 	wantEnded(t, two.Instance, sessions)
-	sanatest.WantEqual(t, "connections that listen for endings", w.Count(t, `
-		SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN session_endings%'`), 0)
+	sanatest.WantEqual(t, "connections that listen for revocations", w.Count(t, `
+		SELECT count(*)
+		FROM pg_stat_activity
+		WHERE datname = current_database()
+		  AND query LIKE 'LISTEN session_revocations%'`), 0)
 }
 
 // wholeVariable makes the race below as large as promised; npm test plays a small one.

@@ -66,33 +66,125 @@ func TestOfAHundredParallelWrongCodesOverTwoProcessesFiveAreCompared(t *testing.
 	sanatest.WantEqual(t, "tries counted", w.Count(t, `SELECT tries FROM challenges`), 5)
 }
 
-// A-04: of N parallel submissions of the right code, one makes a session and the others get the ordinary error.
+// A-04: of parallel submissions of the right code by one browser, one uses the code up. All get the same
+// answer with the same session, as a repeat does. A wrong code among them is refused, and so is the right
+// one of another browser.
 func TestOfSixteenParallelRightCodesOverTwoProcessesOneSignsIn(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
 	processes := []*sanatest.Process{w.Run(t), w.Run(t)}
-	for round := range 20 {
+	const rounds = 20
+	for round := range rounds {
 		email := fmt.Sprintf("round%d@sana.example", round)
 		browser := processes[0].Open(t)
-		browser.RequestCode(email).Want(http.StatusAccepted)
-		code := w.Code(t, email, 1)
-		var browsers [16]*sanatest.Browser // each keeps the cookie that it had, whatever the others are answered
+		code := browser.GetCode(w, email)
+		var browsers [18]*sanatest.Browser
 		for i := range browsers {
 			browsers[i] = browser.Clone()
 			browsers[i].MoveTo(processes[i%2].Instance)
 		}
+		browsers[17] = processes[1].Open(t)
+		browsers[17].Get("/").Want(http.StatusOK) // gives it a browser token of its own
 
-		counts := tally(together(16, func(i int) *sanatest.Answer { return browsers[i].Verify(code) }))
+		answers := together(18, func(i int) *sanatest.Answer {
+			switch i {
+			case 16:
+				return browsers[i].VerifyFor(email, sanatest.WrongCode(code))
+			case 17:
+				return browsers[i].VerifyFor(email, code)
+			}
+			return browsers[i].Verify(code)
+		})
 
-		refused := counts["410 code_expired"] + counts["429 too_many_tries"] + counts["404 no_pending_code"]
-		if counts["200"] != 1 || refused != 15 {
-			t.Fatalf("round %d: got %v, want one 200 and fifteen refusals", round, counts)
+		sessions, tokens := map[string]bool{}, map[string]bool{}
+		for i, a := range answers[:16] {
+			in := a.Want(http.StatusOK).SignedIn()
+			sessions[in.Session.ID] = true
+			tokens[browsers[i].Cookies()[sessionCookie]] = true
+			sanatest.WantEqual(t, "the user is new", in.Created, true)
 		}
-		sanatest.WantEqual(t, "sessions of the user", w.Count(t, `
-			SELECT count(*) FROM sessions JOIN users ON users.id = user_id WHERE email = $1`, email), 1)
+		sanatest.WantEqual(t, "sessions and tokens in the answers", [2]int{len(sessions), len(tokens)}, [2]int{1, 1})
+		answers[16].Want(http.StatusUnauthorized, "wrong_code")
+		answers[17].Want(http.StatusNotFound, "no_pending_code")
 	}
-	sanatest.WantEqual(t, "users", w.Count(t, `SELECT count(*) FROM users`), 20)
-	sanatest.WantEqual(t, "consumed challenges", w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NOT NULL`), 20)
+	for table, want := range map[string]int{
+		"users":                                  rounds,
+		"sessions":                               rounds,
+		"challenges WHERE outcome = 'signed_in'": rounds,
+		"account_events":                         rounds,
+		"mails WHERE template = 'new_device'":    0,
+		"ended_sessions":                         0,
+		"challenges WHERE tries = 1":             rounds,
+	} {
+		sanatest.WantEqual(t, "rows of "+table, w.Count(t, `SELECT count(*) FROM `+table), want)
+	}
+}
+
+// A full budget refuses the right code as it does a wrong one, on every instance.
+func TestVerifyCode_FullBudgetRefusesParallelRightCodes(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	one, two := w.Run(t), w.Run(t)
+	owner := one.Open(t)
+	code := owner.GetCode(w, ada)
+	attackers := strangers(t, w, ada, 3, one.Instance, two.Instance)
+	sanatest.WantEqual(t, "compared", guess(t, attackers), 10)
+	elsewhere := owner.Clone()
+	elsewhere.MoveTo(two.Instance)
+
+	answers := together(16, func(i int) *sanatest.Answer {
+		b := [2]*sanatest.Browser{owner, elsewhere}[i%2]
+		if i < 8 {
+			return b.Verify(code)
+		}
+		return b.Verify(sanatest.WrongCode(code))
+	})
+
+	sanatest.WantEqual(t, "answers", tally(answers), map[string]int{"429 too_many_wrong_codes": 16})
+	sanatest.WantEqual(t, "tries", w.Count(t, `SELECT sum(tries) FROM challenges`), 10)
+	sanatest.WantEqual(t, "codes spent", w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NOT NULL`), 0)
+}
+
+// Nine wrong codes are counted. Among five more wrong ones the right one is either refused, after the
+// tenth, or accepted before any of them was counted; then the budget begins anew.
+func TestVerifyCode_RightCodeAtTheEdgeOfTheBudget(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	const longest = "CODE_LENGTH=8" // as codes are anyway after so many wrong ones
+	one, two := w.Run(t, longest), w.Run(t, longest)
+	outcomes := map[int]int{}
+	for range 10 {
+		owner := one.Open(t)
+		code := owner.GetCode(w, ada)
+		attackers := strangers(t, w, ada, 4, one.Instance, two.Instance)
+		for range 3 {
+			for _, b := range attackers[:3] {
+				b.Verify("00000000").Want(http.StatusUnauthorized, "wrong_code")
+			}
+		}
+
+		answers := together(6, func(i int) *sanatest.Answer {
+			if i == 0 {
+				return owner.Verify(code)
+			}
+			return attackers[i%4].Verify("00000000")
+		})
+
+		status := answers[0].Status
+		counts := tally(answers)
+		outcomes[status]++
+		switch {
+		case status == http.StatusTooManyRequests && counts["401 wrong_code"] == 1:
+		case status == http.StatusOK:
+			// Five requests count twice each, nine wrong codes by network, and later ones three times.
+			sanatest.WantEqual(t, "counts that are left", w.Count(t, `SELECT count(*) FROM uses`),
+				5*2+9+3*counts["401 wrong_code"])
+		default:
+			t.Errorf("got %d for the right code, and the answers %v", status, counts)
+		}
+		w.Exec(t, `TRUNCATE uses, challenges`)
+	}
+	t.Logf("answers to the right code: %v", outcomes)
 }
 
 // Two first sign-ins with one address at the same time make one user.
@@ -132,10 +224,72 @@ func TestOfParallelResendsOneSendsAMail(t *testing.T) {
 	second := browser.Clone()
 	second.MoveTo(processes[1].Instance)
 
+	answers := together(16, func(i int) *sanatest.Answer { return [2]*sanatest.Browser{browser, second}[i%2].Resend() })
+
+	sanatest.WantEqual(t, "answers", tally(answers), map[string]int{"202": 16})
+	sanatest.WantEqual(t, "answers that say that a mail was queued", mailsIn(answers), 16)
+	sanatest.WantEqual(t, "mails queued", w.Count(t, `SELECT count(*) FROM mails`), 2)
+}
+
+// A request for a code that is sent many times at once makes one challenge and one mail, and all get the
+// same answer.
+func TestRequestCode_SentTwiceMakesOneChallenge(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	processes := []*sanatest.Process{w.Run(t), w.Run(t)}
+	for round := range 10 {
+		browser := processes[0].Open(t)
+		browser.Get("/").Want(http.StatusOK) // gives it a browser token
+		second := browser.Clone()
+		second.MoveTo(processes[1].Instance)
+		email := fmt.Sprintf("round%d@sana.example", round)
+
+		answers := together(16, func(i int) *sanatest.Answer {
+			return [2]*sanatest.Browser{browser, second}[i%2].RequestCode(email)
+		})
+
+		ids := map[string]bool{}
+		for _, a := range answers {
+			r := a.Want(http.StatusAccepted).CodeRequest()
+			if r.Code == nil {
+				t.Fatalf("an answer has no code: %s", a.Body)
+			}
+			ids[r.Code.ID] = true
+		}
+		sanatest.WantEqual(t, "codes in the answers", len(ids), 1)
+		sanatest.WantEqual(t, "answers that say that a mail was queued", mailsIn(answers), 16)
+		sanatest.WantEqual(t, "mails queued", w.Count(t, `SELECT count(*) FROM mails`), round+1)
+		sanatest.WantEqual(t, "challenges", w.Count(t, `SELECT count(*) FROM challenges`), round+1)
+	}
+}
+
+// Requests for one address from many browsers at once: the address gets one mail, and one browser a code.
+func TestRequestCode_ParallelBrowsersGetOneMail(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	processes := []*sanatest.Process{w.Run(t), w.Run(t)}
+	var browsers [16]*sanatest.Browser
+	for i := range browsers {
+		browsers[i] = processes[i%2].Open(t)
+		browsers[i].Get("/").Want(http.StatusOK)
+	}
+
 	answers := together(16, func(i int) *sanatest.Answer {
-		return [2]*sanatest.Browser{browser, second}[i%2].Post("/api/auth/code/resend", "{}")
+		return browsers[i].RequestCode([2]string{ada, "ada+tag@sana.example"}[i%2])
 	})
 
 	sanatest.WantEqual(t, "answers", tally(answers), map[string]int{"202": 16})
-	sanatest.WantEqual(t, "mails queued", w.Count(t, `SELECT count(*) FROM river_job WHERE kind = 'mail'`), 2)
+	sanatest.WantEqual(t, "answers that say that a mail was queued", mailsIn(answers), 1)
+	sanatest.WantEqual(t, "mails queued", w.Count(t, `SELECT count(*) FROM mails`), 1)
+	sanatest.WantEqual(t, "challenges", w.Count(t, `SELECT count(*) FROM challenges`), 1)
+}
+
+// mailsIn counts the answers to requests for codes that say that a mail was queued.
+func mailsIn(answers []*sanatest.Answer) (n int) {
+	for _, a := range answers {
+		if a.CodeRequest().Mail == "queued" {
+			n++
+		}
+	}
+	return n
 }

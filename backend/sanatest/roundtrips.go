@@ -13,11 +13,17 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// RoundTrips is a proxy in front of the database that counts how often a client waits for an answer.
+// RoundTrips is a proxy in front of the database that counts how often a client waits for an answer, and
+// what it has the database execute.
 type RoundTrips struct {
-	URL   string // of the database, behind the proxy
-	count atomic.Int64
+	URL        string // of the database, behind the proxy
+	count      atomic.Int64
+	statements atomic.Int64
 }
+
+// Statements returns how many statements were executed so far, without those that come by the clock:
+// polls for revoked sessions, counts of the whole service, and turns of periodic work.
+func (r *RoundTrips) Statements() int { return int(r.statements.Load()) }
 
 // CountRoundTrips puts a proxy in front of a database.
 func CountRoundTrips(t testing.TB, database string) *RoundTrips {
@@ -85,8 +91,8 @@ func (r *RoundTrips) Fewest(n int, do func(i int)) int {
 // forward counts what the server answers with ReadyForQuery (PostgreSQL documentation, 54.2): Sync and Query, and so BEGIN
 // and COMMIT too. It counts before it passes on: an answer is never ahead of its count.
 //
-// It leaves out what no request asks for: a Sync that only prepares statements, which a connection does once for each, and one
-// that only runs River's own, which its workers send after a commit that queued a job, beside whatever request comes next.
+// It leaves out what no request asks for: a Sync that only prepares statements, which a connection does
+// once for each, and one that only runs statements of the outbox, which come beside any request.
 func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
 	startup, err := readMessage(from) // the first message has no type
 	if err != nil {
@@ -122,8 +128,12 @@ func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
 			bound = prepared[bind.PreparedStatement]
 		case 'E':
 			ours = ours || !ofOutbox(bound)
+			if !isPeriodic(bound) {
+				r.statements.Add(1)
+			}
 		case 'Q':
 			r.count.Add(1)
+			r.statements.Add(1)
 		case 'S':
 			if ours {
 				r.count.Add(1)
@@ -146,6 +156,16 @@ func readMessage(from io.Reader) ([]byte, error) {
 	copy(message, length[:])
 	_, err := io.ReadFull(from, message[4:])
 	return message, err
+}
+
+// isPeriodic reports whether a statement comes by the clock, however many requests there are.
+func isPeriodic(statement string) bool {
+	for _, table := range []string{"session_revocations", "service_attempts", "periodic"} {
+		if strings.Contains(statement, table) {
+			return true
+		}
+	}
+	return false
 }
 
 // ofOutbox reports whether a statement is one with which the outbox claims mails or records outcomes.

@@ -79,15 +79,21 @@ func TestADumpTakenMidWalkHoldsNoCodeAndNoToken(t *testing.T) {
 	if !strings.Contains(text, "ada@sana.example") || !strings.Contains(text, "grace@sana.example") {
 		t.Fatal("the dump lacks the addresses: it does not show what it should")
 	}
-	for name, browser := range map[string]*sanatest.Browser{"signed in": signedIn, "waiting": waiting} {
-		token := browser.Cookies()["__Host-sana_session"]
+	for name, token := range map[string]string{
+		"session token": signedIn.Cookies()[sessionCookie],
+		"browser token": waiting.Cookies()[browserCookie],
+		"browser token of the one that is signed in": signedIn.Cookies()[browserCookie],
+	} {
 		raw, err := base64.RawURLEncoding.DecodeString(token)
 		if err != nil || len(raw) != 32 {
-			t.Fatalf("%s: the cookie %q is not a token of 32 bytes", name, token)
+			t.Fatalf("the %s %q is not 32 bytes", name, token)
 		}
 		if strings.Contains(text, token) || strings.Contains(text, hex.EncodeToString(raw)) || strings.Contains(text, string(raw)) {
-			t.Errorf("%s: the dump holds the session token", name)
+			t.Errorf("the dump holds the %s", name)
 		}
+	}
+	if device := signedIn.Cookies()[deviceCookie]; device == "" || strings.Contains(text, device) {
+		t.Errorf("the dump holds the device token %q", device)
 	}
 	for _, value := range values {
 		if digitsIn(value, code) {
@@ -180,21 +186,26 @@ func TestTheLogOfTheWholeWalkHoldsNoCodeTokenOrAddress(t *testing.T) {
 	w.Mailgun.Script(mailgunfake.Answer{Status: 500, Body: "no luck for canary.address@sana.example"})
 	b := p.Open(t)
 	var secrets []string
-	addToken := func() { secrets = append(secrets, b.Cookies()["__Host-sana_session"]) }
+	addTokens := func() {
+		for _, value := range b.Cookies() {
+			secrets = append(secrets, value)
+		}
+	}
 
 	b.RequestCode("canary.address@sana.example").Want(http.StatusAccepted)
-	addToken()
+	addTokens()
 	code := w.Code(t, "canary.address@sana.example", 1)
 	b.Get("/api/auth/code").Want(http.StatusOK)
-	b.Post("/api/auth/code/resend", "{}").Want(http.StatusAccepted)
+	b.Resend().Want(http.StatusAccepted)
 	b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized)
 	b.Verify("canary").Want(http.StatusBadRequest)
 	b.Post("/api/auth/verify", `{"code":"`+code+`","canary":"canary-field"}`).Want(http.StatusBadRequest)
 	b.Verify(code).Want(http.StatusOK)
-	addToken()
+	addTokens()
 	b.Get("/api/auth/session?canary-query=1").Want(http.StatusOK)
 	b.Get("/canary-path/x.js").Want(http.StatusNotFound)
 	b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+	addTokens()
 	b.Do("CANARYMETHOD", "/", "")
 	w.Exec(t, `ALTER TABLE challenges RENAME TO challenges_away`)
 	b.RequestCode("canary.address@sana.example").Want(http.StatusInternalServerError, "internal_error")

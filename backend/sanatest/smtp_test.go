@@ -40,7 +40,7 @@ func TestACodeGoesBySMTPFromTheProgramToTheServer(t *testing.T) {
 			b := stranger.Open(t)
 			b.RequestCode("ada@sana.example").Want(http.StatusAccepted)
 			sanatest.Eventually(t, "the mail is not delayed", func() error {
-				return sanatest.CountError(w.Count(t, `SELECT count(*) FROM challenges WHERE delivery = 'delayed'`), 1)
+				return sanatest.CountError(w.Count(t, `SELECT count(*) FROM mails WHERE state = 'delayed'`), 1)
 			})
 			if told := server.Told(); len(told.Logins)+len(told.Messages) != 0 {
 				t.Errorf("a server that is not trusted was told %+v", told)

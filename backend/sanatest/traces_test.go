@@ -75,7 +75,9 @@ func TestATraceLeadsFromTheRequestOverItsStatementsToTheMail(t *testing.T) {
 	w := sanatest.NewWorld(t)
 	to := startCollector(t)
 	p := w.Run(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+to.URL, "OTEL_EXPORTER_OTLP_HEADERS=x-key=canary%20header", "OTEL_SERVICE_NAME=sana-here", "OTEL_BSP_SCHEDULE_DELAY=50")
-	p.Open(t).RequestCode("canary@sana.example").Want(http.StatusAccepted)
+	b := p.Open(t)
+	b.Get("/").Want(http.StatusOK) // gives it a browser token
+	b.RequestCode("canary@sana.example").Want(http.StatusAccepted)
 	w.Code(t, "canary@sana.example", 1)
 
 	request, mail := to.find(t, "POST /api/auth/code"), to.find(t, "mail send")
