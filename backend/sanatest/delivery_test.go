@@ -58,8 +58,11 @@ func TestAMailSurvivesWhateverTheProviderDoes(t *testing.T) {
 			}
 			b.Verify(code).Want(http.StatusOK)
 			w.AwaitMails(t)
-			sanatest.WantEqual(t, "mails that are done",
-				w.Count(t, `SELECT count(*) FROM mails WHERE state = 'sent' AND done_at IS NOT NULL`), 1)
+			sanatest.WantEqual(t, "mails that are done", w.Count(t, `
+				SELECT count(*)
+				FROM mails
+				WHERE state = 'sent'
+				  AND done_at IS NOT NULL`), 1)
 		})
 	}
 }
@@ -290,7 +293,8 @@ func TestASignInAndItsNoticeExistTogetherOrNotAtAll(t *testing.T) {
 	code := b.GetCode(w, ada)
 	w.Exec(t, `ALTER TABLE mails ADD CONSTRAINT no_notices CHECK (template <> 'new_device')`)
 	b.Verify(code).Want(http.StatusInternalServerError)
-	sanatest.WantEqual(t, "codes spent", w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NOT NULL`), 1)
+	sanatest.WantEqual(t, "codes spent",
+		w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NOT NULL`), 1)
 	sanatest.WantEqual(t, "sessions", w.Count(t, `SELECT count(*) FROM sessions`), 1)
 	b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 	w.Exec(t, `ALTER TABLE mails DROP CONSTRAINT no_notices`)

@@ -13,7 +13,8 @@ import (
 	"sana/backend/sanatest"
 )
 
-// What the predecessor could not do: a pending sign-in survives the end of the process, however sudden.
+// What the predecessor could not do: a pending sign-in survives the end of the process, however
+// sudden.
 func TestAPendingSignInSurvivesKillMinusNine(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
@@ -71,7 +72,8 @@ func TestEveryStepMayReachAnotherInstance(t *testing.T) {
 	signedOut.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 }
 
-// An ended session is gone for every instance with the next request, whoever still holds its cookie.
+// An ended session is gone for every instance with the next request, whoever still holds its
+// cookie.
 func TestSignOutIsFinalOnEveryInstance(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
@@ -145,7 +147,11 @@ func TestAMailThatIsQueuedWhenTheServerIsKilledStillGoesOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	sanatest.Eventually(t, "the first attempt is not recorded as failed", func() error {
-		return sanatest.CountError(w.Count(t, `SELECT count(*) FROM mails WHERE state = 'delayed' AND done_at IS NULL`), 1)
+		return sanatest.CountError(w.Count(t, `
+			SELECT count(*)
+			FROM mails
+			WHERE state = 'delayed'
+			  AND done_at IS NULL`), 1)
 	})
 	first.Kill(t)
 	sanatest.WantEqual(t, "mails accepted before the kill", len(accepted(w)), 0)
@@ -184,8 +190,8 @@ func TestARefusedMailIsGivenUpAndThePageIsTold(t *testing.T) {
 	sanatest.WantEqual(t, "tries", len(w.Mailgun.Messages()), 1)
 }
 
-// I5: a mail whose code has expired, was used or is locked when its turn comes is not even attempted; one
-// whose code would expire before the next attempt has failed permanently.
+// I5: a mail whose code has expired, was used or is locked when its turn comes is not even
+// attempted; one whose code would expire before the next attempt has failed permanently.
 func TestACodeThatCannotBeUsedIsNeverMailed(t *testing.T) {
 	t.Parallel()
 	for spoiled, attempts := range map[string]int{
@@ -198,22 +204,30 @@ func TestACodeThatCannotBeUsedIsNeverMailed(t *testing.T) {
 			t.Parallel()
 			w := sanatest.NewWorld(t)
 			app := w.Run(t)
-			w.Mailgun.Script(mailgunfake.Answer{Status: 429, Header: http.Header{"Retry-After": {"300"}}})
+			later := http.Header{"Retry-After": {"300"}}
+			w.Mailgun.Script(mailgunfake.Answer{Status: 429, Header: later})
 			w.Exec(t, `
 				CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
 				BEGIN UPDATE challenges SET `+spoiled+`; RETURN NULL; END $$`)
-			w.Exec(t, `CREATE TRIGGER spoil AFTER INSERT ON mails FOR EACH ROW EXECUTE FUNCTION spoil()`)
+			w.Exec(t, `
+				CREATE TRIGGER spoil AFTER INSERT ON mails
+				FOR EACH ROW EXECUTE FUNCTION spoil()`)
 			app.Open(t).RequestCode("ada@sana.example").Want(http.StatusAccepted)
 
 			sanatest.Eventually(t, "the mail does not fail", func() error {
-				return sanatest.CountError(w.Count(t, `SELECT count(*) FROM mails WHERE state = 'failed' AND done_at IS NOT NULL`), 1)
+				return sanatest.CountError(w.Count(t, `
+					SELECT count(*)
+					FROM mails
+					WHERE state = 'failed'
+					  AND done_at IS NOT NULL`), 1)
 			})
 			sanatest.WantEqual(t, "attempts", len(w.Mailgun.Messages()), attempts)
 		})
 	}
 }
 
-// F-28: balancers and browsers open connections in stock. One on which nothing ever comes must not keep the program.
+// F-28: balancers and browsers open connections in stock. One on which nothing ever comes must not
+// keep the program.
 func TestAnInstanceStopsInOrderBesideAConnectionThatIsNeverUsed(t *testing.T) {
 	t.Parallel()
 	app := sanatest.NewWorld(t).Run(t)
@@ -257,8 +271,8 @@ func TestProductionRefusesASchemaThatIsTooOldAndNamesTheCommand(t *testing.T) {
 	}
 }
 
-// F-21: nothing but the migrations changes the schema, the storage library of sessions included; a role that may not change
-// it is enough to serve.
+// F-21: nothing but the migrations changes the schema, the storage library of sessions included; a
+// role that may not change it is enough to serve.
 func TestServingChangesNothingInTheSchema(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)

@@ -48,7 +48,8 @@ func seed(t testing.TB, w *sanatest.World, n int) []*seeded {
 		       convert_to(jsonb_build_object(
 		           'id', md5(k),
 		           'expires_at', now() + interval '1 day',
-		           'user', jsonb_build_object('id', id, 'email', email, 'signed_in_at', now()))::text, 'UTF8'),
+		           'user', jsonb_build_object('id', id, 'email', email, 'signed_in_at', now())
+		       )::text, 'UTF8'),
 		       extract(epoch FROM now())::bigint + 86400,
 		       md5(k)::uuid,
 		       id,
@@ -170,7 +171,9 @@ func TestNoInstanceTakesAnEndedSessionForALivingOneWhateverKeepsItFromHearing(t 
 				w.Exec(t, `
 					SELECT pg_terminate_backend(pid)
 					FROM pg_stat_activity
-					WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%session_revocations%'`)
+					WHERE datname = current_database()
+					  AND pid <> pg_backend_pid()
+					  AND query LIKE '%session_revocations%'`)
 			})
 		},
 		"nothing": func(*testing.T, *sanatest.World, *sanatest.Process, *wire) func() { return func() {} },

@@ -35,7 +35,8 @@ func strangers(
 	return list
 }
 
-// guess types a wrong code of six digits six times in each browser, and returns how many were compared.
+// guess types a wrong code of six digits six times in each browser, and returns how many were
+// compared.
 func guess(t *testing.T, browsers []*sanatest.Browser) (compared int) {
 	t.Helper()
 	for _, b := range browsers {
@@ -50,18 +51,21 @@ func guess(t *testing.T, browsers []*sanatest.Browser) (compared int) {
 
 // attack guesses in three new browsers, which have fifteen tries, and returns how many guesses were
 // compared.
-func attack(t *testing.T, w *sanatest.World, email string, instances ...*sanatest.Instance) (compared int) {
+func attack(
+	t *testing.T, w *sanatest.World, email string, instances ...*sanatest.Instance,
+) (compared int) {
 	t.Helper()
 	return guess(t, strangers(t, w, email, 3, instances...))
 }
 
-// A-01, and NIST SP 800-63B-4, 3.1.3.2: new codes, cookies, IP addresses, a restart and another instance
-// reset nothing. The 21st wrong code in 24 hours is refused, and so is the right one.
+// A-01, and NIST SP 800-63B-4, 3.1.3.2: new codes, cookies, IP addresses, a restart and another
+// instance reset nothing. The 21st wrong code in 24 hours is refused, and so is the right one.
 func TestAfterTwentyWrongCodesInADayEvenTheRightOneIsRefused(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
 	first, second := w.Run(t), w.Run(t)
-	sanatest.WantEqual(t, "compared in the first hour", attack(t, w, ada, first.Instance, second.Instance), 10)
+	compared := attack(t, w, ada, first.Instance, second.Instance)
+	sanatest.WantEqual(t, "compared in the first hour", compared, 10)
 	w.AwaitMails(t) // a mail that the killed instance has leased would be sent 20 s later
 	first.Kill(t)
 	third := w.Run(t)
@@ -81,7 +85,7 @@ func TestAfterTwentyWrongCodesInADayEvenTheRightOneIsRefused(t *testing.T) {
 		t.Errorf("got retry_after %d and Retry-After %q, want both a bit under 23 hours", wait, p.Header.Get("Retry-After"))
 	}
 	sanatest.WantEqual(t, "tries left on the owner's code", owner.Get("/api/auth/code").Pending().TriesLeft, 5)
-	sanatest.WantEqual(t, "tries on all challenges", w.Count(t, `SELECT sum(tries) FROM challenges`), 20)
+	sanatest.WantEqual(t, "tries on all codes", w.Count(t, `SELECT sum(tries) FROM challenges`), 20)
 	sanatest.WantEqual(t, "users", w.Count(t, `SELECT count(*) FROM users`), 0)
 
 	w.Pass(t, 23*time.Hour)
@@ -89,14 +93,17 @@ func TestAfterTwentyWrongCodesInADayEvenTheRightOneIsRefused(t *testing.T) {
 	sanatest.WantEqual(t, "compared after a success", attack(t, w, ada, third.Instance), 10)
 }
 
-// Microsoft, 2021: parallel guesses get no more than serial ones, over many challenges and processes.
+// Microsoft, 2021: parallel guesses get no more than serial ones, over many challenges and
+// processes.
 func TestOfParallelGuessesOverManyChallengesAndTwoProcessesTenAreCompared(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
 	one, two := w.Run(t), w.Run(t)
 	browsers := strangers(t, w, ada, 5, one.Instance, two.Instance)
 
-	counts := tally(together(60, func(i int) *sanatest.Answer { return browsers[i%5].Verify("000000") }))
+	counts := tally(together(60, func(i int) *sanatest.Answer {
+		return browsers[i%5].Verify("000000")
+	}))
 
 	refused := counts["429 too_many_wrong_codes"] + counts["429 too_many_tries"]
 	if counts["401 wrong_code"] != 10 || refused != 50 {
@@ -107,7 +114,8 @@ func TestOfParallelGuessesOverManyChallengesAndTwoProcessesTenAreCompared(t *tes
 		SELECT max(n) FROM (SELECT count(*) AS n FROM uses GROUP BY key) AS counts`), 10)
 }
 
-// After fifty wrong codes without a success codes cannot be guessed any more, and nobody is locked out.
+// After fifty wrong codes without a success codes cannot be guessed any more, and nobody is locked
+// out.
 func TestAfterFiftyWrongCodesInARowCodesCannotBeGuessedUntilASuccess(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
@@ -129,7 +137,8 @@ func TestAfterFiftyWrongCodesInARowCodesCannotBeGuessedUntilASuccess(t *testing.
 	sanatest.WantEqual(t, "its length", pending.CodeLength, 13)
 	sanatest.WantEqual(t, "length of the mailed one", len(code), 13)
 	owner.Verify("123456").Want(http.StatusBadRequest, "invalid_code")
-	for _, stranger := range strangers(t, w, ada, 4, app.Instance) { // more than a code of digits would allow
+	// These are more guesses than codes of digits would allow.
+	for _, stranger := range strangers(t, w, ada, 4, app.Instance) {
 		for range 5 {
 			stranger.Verify("0000000000000").Want(http.StatusUnauthorized, "wrong_code")
 		}
@@ -162,8 +171,8 @@ func asTyped(code string) string {
 	return string(typed)
 }
 
-// A code of digits that is pending when the fiftieth wrong one comes is refused with a reason, and a
-// resend brings a longer one.
+// A code of digits that is pending when the fiftieth wrong one comes is refused with a reason, and
+// a resend brings a longer one.
 func TestACodeOfDigitsIsReplacedWhenGuessingIsOver(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
@@ -187,8 +196,8 @@ func TestACodeOfDigitsIsReplacedWhenGuessingIsOver(t *testing.T) {
 	owner.Verify(w.Code(t, ada, mails+1)).Want(http.StatusOK)
 }
 
-// A-06: one guess at each of a thousand addresses, from as many networks, is noticed. As soon as both
-// instances know, within seconds, the guesses are at codes of eight digits.
+// A-06: one guess at each of a thousand addresses, from as many networks, is noticed. As soon as
+// both instances know, within seconds, the guesses are at codes of eight digits.
 func TestSprayingMakesNewCodesLongerAndIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
@@ -198,7 +207,8 @@ func TestSprayingMakesNewCodesLongerAndIsLoggedOnce(t *testing.T) {
 	for _, p := range processes {
 		sanatest.Eventually(t, "an instance does not notice", func() error {
 			probes++
-			return sanatest.CountError(codeLength(p.Instance.Open(t), fmt.Sprintf("probe%d@sana.example", probes)), 8)
+			length := codeLength(p.Open(t), fmt.Sprintf("probe%d@sana.example", probes))
+			return sanatest.CountError(length, 8)
 		})
 	}
 	sanatest.WantEqual(t, "lengths of the codes guessed at", spray(t, processes, 60, 1000), map[int]int{8: 940})
@@ -220,8 +230,8 @@ func codeLength(b *sanatest.Browser, email string) int {
 	return b.RequestCode(email).Want(http.StatusAccepted).CodeRequest().Code.CodeLength
 }
 
-// spray guesses once at each of the addresses from..to-1, twenty at a time, each in a browser at an IP
-// address of its own, and returns how many codes had which length. Every guess must be compared.
+// spray guesses once at each of the addresses from..to-1, twenty at a time, each in a browser at an
+// IP address of its own, and returns how many codes had which length. Every guess must be compared.
 func spray(t *testing.T, processes []*sanatest.Process, from, to int) map[int]int {
 	t.Helper()
 	const atOnce = 20
@@ -241,8 +251,8 @@ func spray(t *testing.T, processes []*sanatest.Process, from, to int) map[int]in
 	return lengths
 }
 
-// A-40 and A-08: a network has a budget of its own over all addresses, and more IP addresses in it do not
-// help.
+// A-40 and A-08: a network has a budget of its own over all addresses, and more IP addresses in it
+// do not help.
 func TestANetworkMaySendSixtyWrongCodesAnHour(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
@@ -260,7 +270,8 @@ func TestANetworkMaySendSixtyWrongCodesAnHour(t *testing.T) {
 		return browsers[i%len(browsers)].Verify("000000")
 	})
 
-	sanatest.WantEqual(t, "answers", tally(answers), map[string]int{"401 wrong_code": 60, "429 too_many_requests": 10})
+	sanatest.WantEqual(t, "answers", tally(answers),
+		map[string]int{"401 wrong_code": 60, "429 too_many_requests": 10})
 	sanatest.WantEqual(t, "tries counted", w.Count(t, `SELECT sum(tries) FROM challenges`), 60)
 	if p := owner.Verify(code).Want(http.StatusTooManyRequests, "too_many_requests").Problem(); p.RetryAfter < 3500 {
 		t.Errorf("retry_after is %d, want nearly an hour", p.RetryAfter)

@@ -7,8 +7,8 @@ import (
 	"sana/backend/sanatest"
 )
 
-// A table that is small today is large some day. Postgres counts each scan of a whole table, however few
-// rows that has.
+// A table that is small today is large some day. Postgres counts each scan of a whole table,
+// however few rows that has.
 func TestNoStatementWalksThroughAWholeTable(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
@@ -47,8 +47,8 @@ func TestNoStatementWalksThroughAWholeTable(t *testing.T) {
 	}
 
 	for _, table := range []string{
-		"users", "challenges", "sessions", "replaced_tokens", "ended_sessions", "session_revocations", "uses", "mails",
-		"account_events",
+		"users", "account_events", "challenges", "mails", "uses",
+		"sessions", "replaced_tokens", "ended_sessions", "session_revocations",
 	} {
 		count := func(column string) int {
 			return w.Count(t, `SELECT coalesce(`+column+`, 0) FROM pg_stat_user_tables WHERE relname = $1`, table)

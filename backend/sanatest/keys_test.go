@@ -11,9 +11,9 @@ import (
 // Another key than sanatest.SecretKeys.
 const newKey = "k2:YW5vdGhlci10ZXN0LWtleS1hbm90aGVyLXRlc3Qta2V5IQ=="
 
-// The predecessor made a new secret key at every start, and lost every pending code with it. A code that
-// was mailed does not depend on the key, nor does a session in Postgres. A session in a cookie does, and
-// the page says so.
+// The predecessor made a new secret key at every start, and lost every pending code with it. A code
+// that was mailed does not depend on the key, nor does a session in Postgres. A session in a cookie
+// does, and the page says so.
 func TestANewSecretKeyWithoutTheOldOneLosesNeitherACodeNorASession(t *testing.T) {
 	t.Parallel()
 	for _, store := range []string{"postgres", "cookie"} {
@@ -61,7 +61,8 @@ func TestANewSecretKeyInFrontOfTheOldOneLosesNothingInEitherStore(t *testing.T) 
 	}
 }
 
-// Nobody can derive a code whose key has gone for a mail that was not sent yet: it carries another one, which works.
+// Nobody can derive a code whose key has gone for a mail that was not sent yet: it carries another
+// one, which works.
 func TestAMailWhoseKeyHasGoneBringsACodeThatWorks(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)

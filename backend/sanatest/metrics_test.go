@@ -71,7 +71,8 @@ func TestTheMetricsCountWhatPeopleDoAndWhatTheLimitsRefuse(t *testing.T) {
 	b.Verify(code).Want(http.StatusOK)
 	b.Get("/api/auth/session").Want(http.StatusOK)
 	b.Get("/api/auth/session").Want(http.StatusOK)
-	app.Open(t).RequestCode("ada+again@sana.example").Want(http.StatusAccepted) // the same mailbox within a minute: no mail
+	// The same mailbox within a minute gets no mail.
+	app.Open(t).RequestCode("ada+again@sana.example").Want(http.StatusAccepted)
 
 	locked := app.Open(t)
 	locked.RequestCode("bob@sana.example").Want(http.StatusAccepted)
@@ -91,7 +92,7 @@ func TestTheMetricsCountWhatPeopleDoAndWhatTheLimitsRefuse(t *testing.T) {
 		`sana_limit_refusals_total{limit="codes_sent_by_address"}`:                         1,
 		`sana_limit_refusals_total{limit="tries_of_a_code"}`:                               1,
 		`sana_http_requests_total{method="POST",route="/api/auth/code",status="202"}`:      3,
-		`sana_http_requests_total{method="POST",route="/api/auth/code",status="409"}`:      3, // without a browser token
+		`sana_http_requests_total{method="POST",route="/api/auth/code",status="409"}`:      3,
 		`sana_http_requests_total{method="POST",route="/api/auth/verify",status="401"}`:    6,
 		`sana_http_requests_total{method="POST",route="/api/auth/verify",status="429"}`:    1,
 		`sana_http_requests_total{method="GET",route="/api/auth/session",status="200"}`:    2,
@@ -101,9 +102,10 @@ func TestTheMetricsCountWhatPeopleDoAndWhatTheLimitsRefuse(t *testing.T) {
 		`sana_db_pool_max_connections`:       16,
 	})
 	found := scrape(t, app)
-	store, cache := found[`sana_session_reads_total{source="store"}`], found[`sana_session_reads_total{source="cache"}`]
+	store := found[`sana_session_reads_total{source="store"}`]
+	cache := found[`sana_session_reads_total{source="cache"}`]
 	if store < 1 || store+cache != 2 {
-		t.Errorf("got %v sessions read from the store and %v from the cache, want two, the first from the store", store, cache)
+		t.Errorf("got %v sessions from the store, %v from the cache; want 2, one stored", store, cache)
 	}
 }
 
@@ -128,11 +130,16 @@ func TestMailThatWaitsIsSeenInTheQueueWithItsAge(t *testing.T) {
 	app := startWithMetrics(t, w)
 	w.Exec(t, `
 		INSERT INTO mails (ref, number, template, state, next_at, created_at)
-		SELECT gen_random_uuid(), 1, 'sign_in_code', 'delayed', now() + interval '1 hour', now() - i * interval '1 minute'
+		SELECT gen_random_uuid(), 1, 'sign_in_code', 'delayed', now() + interval '1 hour',
+		       now() - i * interval '1 minute'
 		FROM generate_series(1, 3) AS i`)
 	found := scrape(t, app)
-	found.want(t, series{`sana_mails_waiting{state="delayed"}`: 3, `sana_mails_waiting{state="queued"}`: 0})
-	if age := found[`sana_mails_waiting_oldest_age_seconds{state="delayed"}`]; age < 180 || age > 180+sanatest.Deadline.Seconds() {
+	found.want(t, series{
+		`sana_mails_waiting{state="delayed"}`: 3,
+		`sana_mails_waiting{state="queued"}`:  0,
+	})
+	age := found[`sana_mails_waiting_oldest_age_seconds{state="delayed"}`]
+	if age < 180 || age > 180+sanatest.Deadline.Seconds() {
 		t.Errorf("the oldest is %v s old, want about 180", age)
 	}
 }

@@ -157,5 +157,7 @@ func TestTheDoctorKnowsAPoolerAndWhatTheRoleMustHaveBehindIt(t *testing.T) {
 	again := doctor.Database{Pool: open(postgres.OpenPooled, startPgBouncer(t, w)), Direct: w.DB}
 	sanatest.WantEqual(t, "with limits", pooler(again).Found, "one stands in between, and the role has the limits that cannot be set through it")
 	none := pooler(doctor.Database{Pool: w.DB, Direct: w.DB})
-	sanatest.WantEqual(t, "told, and none there", none.Found, "none in between; since MIGRATE_DATABASE_URL is another address, revocations are polled all the same")
+	sanatest.WantEqual(t, "told, and none there", none.Found,
+		"none in between; since MIGRATE_DATABASE_URL is another address, "+
+			"revocations are polled all the same")
 }

@@ -13,16 +13,16 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// RoundTrips is a proxy in front of the database that counts how often a client waits for an answer, and
-// what it has the database execute.
+// RoundTrips is a proxy in front of the database that counts how often a client waits for an
+// answer, and what it has the database execute.
 type RoundTrips struct {
 	URL        string // of the database, behind the proxy
 	count      atomic.Int64
 	statements atomic.Int64
 }
 
-// Statements returns how many statements were executed so far, without those that come by the clock:
-// polls for revoked sessions, counts of the whole service, and turns of periodic work.
+// Statements returns how many statements were executed so far, without those that come by the
+// clock: polls for revoked sessions, counts of the whole service, and turns of periodic work.
 func (r *RoundTrips) Statements() int { return int(r.statements.Load()) }
 
 // CountRoundTrips puts a proxy in front of a database.
@@ -39,8 +39,8 @@ func CountRoundTrips(t testing.TB, database string) *RoundTrips {
 	return r
 }
 
-// ProxyDatabase puts a proxy in front of a database until the test ends, and returns the database's address behind it. carry
-// carries one connection and returns when that is over.
+// ProxyDatabase puts a proxy in front of a database until the test ends, and returns the database's
+// address behind it. carry carries one connection and returns when that is over.
 func ProxyDatabase(t testing.TB, database string, carry func(client, server net.Conn)) string {
 	t.Helper()
 	address, err := url.Parse(database)
@@ -74,8 +74,8 @@ func ProxyDatabase(t testing.TB, database string, carry func(client, server net.
 	return address.String()
 }
 
-// Fewest does something n times and returns the smallest number of round trips that one led to. Those are its own: what else
-// the program asks meanwhile can only add to them.
+// Fewest does something n times and returns the smallest number of round trips that one led to.
+// Those are its own: what else the program asks meanwhile can only add to them.
 func (r *RoundTrips) Fewest(n int, do func(i int)) int {
 	fewest := int64(-1)
 	for i := range n {
@@ -88,11 +88,13 @@ func (r *RoundTrips) Fewest(n int, do func(i int)) int {
 	return int(fewest)
 }
 
-// forward counts what the server answers with ReadyForQuery (PostgreSQL documentation, 54.2): Sync and Query, and so BEGIN
-// and COMMIT too. It counts before it passes on: an answer is never ahead of its count.
+// forward counts what the server answers with ReadyForQuery (PostgreSQL documentation, 54.2): Sync
+// and Query, and so BEGIN and COMMIT too. It counts before it passes on: an answer is never ahead
+// of its count.
 //
-// It leaves out what no request asks for: a Sync that only prepares statements, which a connection does
-// once for each, and one that only runs statements of the outbox, which come beside any request.
+// It leaves out what no request asks for: a Sync that only prepares statements, which a connection
+// does once for each, and one that only runs statements of the outbox, which come beside any
+// request.
 func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
 	startup, err := readMessage(from) // the first message has no type
 	if err != nil {
@@ -168,11 +170,12 @@ func isPeriodic(statement string) bool {
 	return false
 }
 
-// ofOutbox reports whether a statement is one with which the outbox claims mails or records outcomes.
+// ofOutbox reports whether a statement is one with which the outbox claims mails or records
+// outcomes.
 func ofOutbox(statement string) bool { return strings.Contains(statement, "UPDATE mails AS m") }
 
-// HoldMails has mails wait until they are released: otherwise sending them would be counted with the
-// requests.
+// HoldMails has mails wait until they are released: otherwise sending them would be counted with
+// the requests.
 func (w *World) HoldMails(t testing.TB) (release func()) {
 	t.Helper()
 	w.Exec(t, `

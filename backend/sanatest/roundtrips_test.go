@@ -43,6 +43,7 @@ func TestSignIn_CostsFourRoundTripsToTheDatabase(t *testing.T) {
 		}
 	}
 	request := func(p *someone) { p.RequestCode(p.email).Want(http.StatusAccepted) }
+	verify := func(p *someone) { p.Verify(p.code).Want(http.StatusOK) }
 	signIn := func(who string) {
 		wantRoundTrips(t, wire, "a first page of "+who, 0, people, func(p *someone) {
 			p.Get("/api/auth/session").Want(http.StatusUnauthorized)
@@ -53,7 +54,7 @@ func TestSignIn_CostsFourRoundTripsToTheDatabase(t *testing.T) {
 		wantRoundTrips(t, wire, "a wrong code of "+who, 2, people, func(p *someone) {
 			p.Verify(sanatest.WrongCode(p.code)).Want(http.StatusUnauthorized, "wrong_code")
 		})
-		wantRoundTrips(t, wire, "the right code of "+who, 2, people, func(p *someone) { p.Verify(p.code).Want(http.StatusOK) })
+		wantRoundTrips(t, wire, "the right code of "+who, 2, people, verify)
 		wantRoundTrips(t, wire, "the current user, without a cache", 1, people, func(p *someone) {
 			p.Get("/api/auth/session").Want(http.StatusOK)
 		})
@@ -66,7 +67,7 @@ func TestSignIn_CostsFourRoundTripsToTheDatabase(t *testing.T) {
 	})
 	wantRoundTrips(t, wire, "a code for a step-up", 4, people, request)
 	collect()
-	wantRoundTrips(t, wire, "the right code of a step-up", 3, people, func(p *someone) { p.Verify(p.code).Want(http.StatusOK) })
+	wantRoundTrips(t, wire, "the right code of a step-up", 3, people, verify)
 
 	w.Pass(t, 2*time.Minute)
 	for _, p := range people {

@@ -40,7 +40,8 @@ func TestACodeGoesBySMTPFromTheProgramToTheServer(t *testing.T) {
 			b := stranger.Open(t)
 			b.RequestCode("ada@sana.example").Want(http.StatusAccepted)
 			sanatest.Eventually(t, "the mail is not delayed", func() error {
-				return sanatest.CountError(w.Count(t, `SELECT count(*) FROM mails WHERE state = 'delayed'`), 1)
+				delayed := w.Count(t, `SELECT count(*) FROM mails WHERE state = 'delayed'`)
+				return sanatest.CountError(delayed, 1)
 			})
 			if told := server.Told(); len(told.Logins)+len(told.Messages) != 0 {
 				t.Errorf("a server that is not trusted was told %+v", told)
