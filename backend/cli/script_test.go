@@ -34,7 +34,7 @@ func TestCommands(t *testing.T) {
 		Dir:                 "testdata",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
-		Deadline:            time.Now().Add(sanatest.Deadline), // for a serve that should have refused
+		Deadline:            time.Now().Add(5 * sanatest.Deadline), // for a serve that should have refused, and all scripts together
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":               exits,
 			"empty-database":      emptyDatabase,

@@ -155,24 +155,36 @@ func newSwap(instance string, kept jars) http.Handler {
 			}
 		},
 		ModifyResponse: func(r *http.Response) error {
-			changes := map[string]string{}
-			for _, c := range r.Cookies() {
-				if changes[c.Name] = c.Value; c.MaxAge < 0 {
-					changes[c.Name] = ""
-				}
-			}
+			value := r.Request.Context().Value(predecessorKey{}).(string)
+			changes := changesOf(r, kept.open(value))
+			r.Header.Del("Set-Cookie")
 			if len(changes) == 0 {
 				return nil
 			}
-			value, err := kept.keep(r.Request.Context().Value(predecessorKey{}).(string), changes)
+			value, err := kept.keep(value, changes)
 			own := http.Cookie{
 				Name: predecessorCookie, Value: value, Path: "/", MaxAge: int(predecessorAge.Seconds()),
 				Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 			}
-			r.Header["Set-Cookie"] = []string{own.String()}
+			r.Header.Set("Set-Cookie", own.String())
 			return err
 		},
 	}
+}
+
+// changesOf returns what an answer changes in cookies. A token that is only sent again changes nothing.
+func changesOf(r *http.Response, cookies map[string]string) map[string]string {
+	changes := map[string]string{}
+	for _, c := range r.Cookies() {
+		value := c.Value
+		if c.MaxAge < 0 {
+			value = ""
+		}
+		if value != cookies[c.Name] {
+			changes[c.Name] = value
+		}
+	}
+	return changes
 }
 
 // predecessorKey is the key of the context's value of a request: that of the predecessor's cookie as it came.

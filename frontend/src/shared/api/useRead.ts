@@ -25,14 +25,15 @@ export function useRead<Path extends GetPath>(path: Path, { id, start }: ReadOpt
   const [read, setRead] = useState<Read<Answer<Path>>>(start ? { state: 'ready', ...start } : { state: 'loading' })
   const running = useRef<AbortController>(undefined)
   const isMounted = useRef(false)
-  const isHeld = useRef(false)
+  /** How many writes hold the reads back. */
+  const holds = useRef(0)
   /** Whether something is to be read that has not been read yet. */
   const isDue = useRef(start === undefined)
 
   const reload = useCallback(() => {
     running.current?.abort()
     isDue.current = true
-    if (isHeld.current) return
+    if (holds.current > 0) return
     const controller = new AbortController()
     const { signal } = controller
     running.current = controller
@@ -71,12 +72,12 @@ export function useRead<Path extends GetPath>(path: Path, { id, start }: ReadOpt
   /** Reads nothing until `release`: a write is under way whose answer matters more. */
   const hold = useCallback(() => {
     running.current?.abort()
-    isHeld.current = true
+    holds.current++
   }, [])
 
   /** Reads again, at once if something was to be read meanwhile. */
   const release = useCallback(() => {
-    isHeld.current = false
+    holds.current--
     if (isDue.current && isMounted.current) reload()
   }, [reload])
 
