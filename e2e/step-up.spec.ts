@@ -13,6 +13,9 @@ const codeIn = (page: Page) => dialog(page).getByLabel('6-digit code')
 
 test.describe.configure({ timeout: 600_000 })
 
+// Chromium asks people before it takes many downloads of one site.
+test.beforeEach(({ context }) => context.addInitScript(() => (HTMLAnchorElement.prototype.click = () => {})))
+
 async function mailsTo(serverUrl: string): Promise<Mail[]> {
   const mails: Mail[] = await (await fetch(`${serverUrl}/dev/inbox.json`)).json()
   return mails.filter(({ to, subject }) => to === address && /^\d{6}/.test(subject))

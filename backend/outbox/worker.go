@@ -19,7 +19,9 @@ const (
 	maxLeased    = 300
 	pollEvery    = time.Second
 	claimEvery   = 50 * time.Millisecond // at most; a claim takes all mails that have come
-	claimTimeout = 3 * time.Second
+	// claimTimeout is longer than the server's statement_timeout: a claim that is given up here could
+	// still be committed there, and its mails would wait for the end of their leases.
+	claimTimeout = 10 * time.Second
 
 	// restFactor is how many times as long as a statement has taken the outbox waits before the next
 	// one of its kind: a busy database gets fewer and larger statements. See rest.
