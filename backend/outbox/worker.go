@@ -16,9 +16,9 @@ const (
 	// maxLeased is how many mails one instance has leased at most. With a provider that takes 200 ms
 	// for a mail these are 1,000 a second. How many mails are sent at a time follows the provider's
 	// latency.
-	maxLeased    = 300
-	pollEvery    = time.Second
-	claimEvery   = 50 * time.Millisecond // at most; a claim takes all mails that have come
+	maxLeased  = 300
+	pollEvery  = time.Second
+	claimEvery = 50 * time.Millisecond // at most; a claim takes all mails that have come
 	// claimTimeout is longer than the server's statement_timeout: a claim that is given up here could
 	// still be committed there, and its mails would wait for the end of their leases.
 	claimTimeout = 10 * time.Second
