@@ -195,6 +195,7 @@ func (l *walLog) cost(t *testing.T, from, to string) (cost walCost) {
 		    SELECT pg_relation_filenode(oid) AS filenode
 		    FROM pg_class
 		    WHERE relnamespace IN ('public'::regnamespace, 'pg_toast'::regnamespace)
+		      AND relname !~ '^(service_attempts|periodic)' -- these are written by the clock
 		), blocks AS (
 		    SELECT DISTINCT start_lsn
 		    FROM pg_get_wal_block_info($1::pg_lsn, $2::pg_lsn, false)
