@@ -85,6 +85,7 @@ var sessionScenarios = []scenario{
 		phone.RequestCode(ada).Want(http.StatusAccepted)
 		sanatest.WantEqual(s, "told after requesting a code", phone.Get("/api/auth/session").Problem().SignedOut.Reason, "ended_elsewhere")
 		laptop.Get("/api/auth/session").Want(http.StatusOK)
+		phone.Delete("/api/account").Want(http.StatusUnauthorized, "not_signed_in") // its account was not deleted
 
 		end().Want(http.StatusNoContent) // again, although it is gone
 		sanatest.WantEqual(s, "events", kindsOf(s, laptop), []string{"account_created", "signed_in", "session_ended"})

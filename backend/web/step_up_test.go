@@ -45,7 +45,7 @@ var stepUpScenarios = []scenario{
 		first := s.b.SignIn(s.world, ada)
 		token := s.b.Cookies()[cookie]
 		const created = `
-			SELECT extract(epoch FROM (v ->> 'created_at')::timestamptz)::integer
+			SELECT (1e6 * extract(epoch FROM (v ->> 'created_at')::timestamptz))::bigint
 			FROM (SELECT convert_from(v, 'UTF8')::jsonb AS v FROM sessions) AS s`
 		makeOld(s, s.b)
 		began := 0
