@@ -17,8 +17,8 @@ var statement = regexp.MustCompile(`^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|W
 var fragment = regexp.MustCompile(
 	`\b(SELECT|INSERT INTO|UPDATE \w+|DELETE FROM|FROM|WHERE|RETURNING|EXISTS|IS NULL|IS NOT NULL|AND NOT|ORDER BY|CASE WHEN)\b|\bnow\(\)|::\w`)
 
-// text returns the value of an expression that consists of string literals, and whether it has any. Other
-// operands, such as the names of constants, are left out.
+// text returns the value of an expression that consists of string literals, and whether it has any.
+// Other operands, such as the names of constants, are left out.
 func text(e ast.Expr) (value string, hasText bool) {
 	ast.Inspect(e, func(n ast.Node) bool {
 		if literal, is := n.(*ast.BasicLit); is && literal.Kind == token.STRING {
@@ -30,7 +30,8 @@ func text(e ast.Expr) (value string, hasText bool) {
 	return value, hasText
 }
 
-// Web and cli decode, call one use case, and encode. What they would store belongs into another package.
+// Web and cli decode, call one use case, and encode. What they would store belongs into another
+// package.
 func TestWebHasNoSQL(t *testing.T) {
 	t.Parallel()
 	for _, s := range program(t) {
@@ -59,8 +60,8 @@ func TestWebHasNoSQL(t *testing.T) {
 // joinsTransactions is what package postgres offers for transactions.
 var joinsTransactions = []string{"InTx", "InBatch", "Batch", "AfterCommit"}
 
-// opensTransactions are the packages that open transactions. Only auth opens them over the tables of several
-// packages: the others may not import a package that stores something.
+// opensTransactions are the packages that open transactions. Only auth opens them over the tables
+// of several packages: the others may not import a package that stores something.
 var opensTransactions = []string{"auth", "outbox"}
 
 // storing are the packages that have tables.
@@ -91,8 +92,8 @@ func TestArch_OnlyAuthOpensTransactionsOverPackages(t *testing.T) {
 	}
 }
 
-// A piece of SQL that another package can use is a constant of type postgres.SQL, never a string: so it cannot be
-// made of input, and a reader sees what it is.
+// A piece of SQL that another package can use is a constant of type postgres.SQL, never a string:
+// so it cannot be made of input, and a reader sees what it is.
 func TestArch_SQLCrossesPackagesTyped(t *testing.T) {
 	t.Parallel()
 	typed := 0
@@ -130,8 +131,8 @@ func isSQL(e ast.Expr) bool {
 	return is && of.Name == "postgres"
 }
 
-// checkValues fails the test for an exported value that holds SQL without being a constant of type postgres.SQL.
-// It returns how many such constants there are.
+// checkValues fails the test for an exported value that holds SQL without being a constant of type
+// postgres.SQL. It returns how many such constants there are.
 func (s source) checkValues(t *testing.T, d *ast.GenDecl) (typed int) {
 	t.Helper()
 	for _, spec := range d.Specs {
@@ -158,8 +159,8 @@ func (s source) checkValues(t *testing.T, d *ast.GenDecl) (typed int) {
 	return typed
 }
 
-// checkFunction fails the test for an exported function that takes or returns SQL as a string, or takes a function
-// that would run in its transaction.
+// checkFunction fails the test for an exported function that takes or returns SQL as a string, or
+// takes a function that would run in its transaction.
 func (s source) checkFunction(t *testing.T, f *ast.FuncDecl) {
 	t.Helper()
 	if !f.Name.IsExported() {

@@ -1,7 +1,7 @@
 // The account page on the real thing: the name, the address, the data, the end of it all, and the fresh code in between.
 import { readFileSync } from 'node:fs'
 import { expect, type Page } from '@playwright/test'
-import { letMailsPass, letTimePass } from './support/database'
+import { letTimePass } from './support/database'
 import { otherCode, readCode, readMail } from './support/mail'
 import type { Server } from './support/server'
 import { test } from './support/test'
@@ -42,13 +42,12 @@ test('the address changes by a code to the new one, over a reload; the old one i
   page,
   browser,
   sana,
-  database,
   address: url,
 }) => {
   const other = await browser.newContext({ baseURL: url })
   const elsewhere = await other.newPage()
   await signIn(elsewhere, sana.url)
-  await signInToo(page, sana, database.url)
+  await signInToo(page, sana)
   await page.goto('/account')
   await askForChange(page, address)
   await expect(page.getByRole('alert')).toContainText('your address already')
@@ -91,14 +90,12 @@ test('an address of somebody else is refused after the right code, and the form 
   page,
   browser,
   sana,
-  database,
   address: url,
 }) => {
   const somebody = await browser.newContext({ baseURL: url })
   await signIn(await somebody.newPage(), sana.url, newAddress)
   await somebody.close()
   await openAccount(page, sana)
-  await letMailsPass(database.url)
   await askForChange(page)
   const { code } = await readCode(sana.url, newAddress, 2)
   await codeField(page).fill(code)

@@ -1,6 +1,6 @@
 // Where somebody is signed in, and what happened.
 import { expect, type Page } from '@playwright/test'
-import { letMailsPass, letTimePass } from './support/database'
+import { letTimePass } from './support/database'
 import { readCode } from './support/mail'
 import { test as base } from './support/test'
 import { address, button, heading, signIn, signInToo } from './support/walk'
@@ -19,8 +19,8 @@ const test = base.extend<{ other: Page }>({
   },
 })
 
-test('another browser is shown, and signed out alone', async ({ page, other, sana, database }) => {
-  await signInToo(page, sana, database.url)
+test('another browser is shown, and signed out alone', async ({ page, other, sana }) => {
+  await signInToo(page, sana)
   await page.goto('/sessions')
   await expect(heading(page, 'Where you are signed in')).toBeVisible()
   await expect(items(page)).toHaveCount(2)
@@ -40,7 +40,7 @@ test('another browser is shown, and signed out alone', async ({ page, other, san
 })
 
 test('all others are signed out after a fresh code, by itself', async ({ page, other, sana, database }) => {
-  await signInToo(page, sana, database.url)
+  await signInToo(page, sana)
   await letTimePass(database.url, page)
   await page.goto('/sessions')
   await button(page, 'Sign out everywhere else').click()
@@ -52,7 +52,7 @@ test('all others are signed out after a fresh code, by itself', async ({ page, o
   await expect(heading(other, 'Sign in')).toBeVisible()
 })
 
-test('what happened is told by days, the newest first, page by page', async ({ page, sana, database }) => {
+test('what happened is told by days, the newest first, page by page', async ({ page, sana }) => {
   await signIn(page, sana.url)
   for (let count = 0; count < 51; count++) {
     await page.evaluate(
@@ -65,7 +65,6 @@ test('what happened is told by days, the newest first, page by page', async ({ p
       `Mary ${count}`,
     )
   }
-  await letMailsPass(database.url)
   await page.goto('/activity')
   await expect(heading(page, 'Activity')).toBeVisible()
   await expect(page.getByRole('heading', { level: 2 })).toHaveCount(1)

@@ -153,7 +153,8 @@ func (d *deployment) changesNothing(t *testing.T) {
 
 var browserToken = regexp.MustCompile(`sana_browser=[^;]+`)
 
-// withoutTokens replaces the browser token of a header's values, which each visitor gets another one of.
+// withoutTokens replaces the browser token of a header's values, which each visitor gets another
+// one of.
 func withoutTokens(values []string) []string {
 	masked := slices.Clone(values)
 	for i, value := range masked {
@@ -201,7 +202,7 @@ func (d *deployment) passesUnavailability(t *testing.T) {
 	p.want(p.requestCode(sanatest.PublicURL), http.StatusAccepted)
 	d.w.AwaitMails(t)
 	d.w.TakeAway(t)
-	a := p.want(p.ask(sanatest.PublicURL, http.MethodGet, "/api/auth/session", ""), http.StatusServiceUnavailable)
+	a := p.want(p.ask(sanatest.PublicURL, http.MethodGet, "/api/auth/code", ""), http.StatusServiceUnavailable)
 	sanatest.WantEqual(t, "code", a.code, "unavailable")
 	sanatest.WantEqual(t, "Retry-After", a.header.Get("Retry-After"), "2")
 	d.w.BringBack(t)
@@ -259,8 +260,9 @@ func TestARollingRestartBehindAProxyFailsNoRequest(t *testing.T) {
 	}
 }
 
-// steadily sends requests at a pace until it is stopped. Most read a session. One of ten is a POST, which no proxy
-// may repeat, if there are to be POSTs; its answer is 404, because no code was requested for its address.
+// steadily sends requests at a pace until it is stopped. Most read a session. One of ten is a POST,
+// which no proxy may repeat, if there are to be POSTs; its answer is 404, because no code was
+// requested for its address.
 func steadily(t *testing.T, people []*person, posts bool) *crowd {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &crowd{cancel: cancel, counts: map[int]int{}}

@@ -63,8 +63,8 @@ func releasesBefore(t *testing.T) (commits []string) {
 // releaseHeading matches the heading of a released version in CHANGELOG.md.
 var releaseHeading = regexp.MustCompile(`(?m)^## \[?v?(\d+\.\d+\.\d+)\b`)
 
-// wantNoReleaseYet is for tests that have no release to test. It fails the test once CHANGELOG.md has a release: from
-// then on it must be recorded where.
+// wantNoReleaseYet is for tests that have no release to test. It fails the test once CHANGELOG.md
+// has a release: from then on it must be recorded where.
 func wantNoReleaseYet(t *testing.T, where string) {
 	t.Helper()
 	changes, err := os.ReadFile("../../CHANGELOG.md")

@@ -95,7 +95,8 @@ func TestAFrozenDatabaseIsAnsweredWith503UntilItThaws(t *testing.T) {
 			sanatest.Eventually(t, "the instance does not recover", func() error {
 				return sanatest.CountError(in.session(app.URL).status, http.StatusOK)
 			})
-			// The code may have been accepted without an answer: then the same session is the answer to its repetition.
+			// The code may have been accepted without an answer: then the same session is the
+			// answer to its repetition.
 			late.want(late.verify(app.URL, code), http.StatusOK)
 		})
 	}

@@ -166,8 +166,8 @@ func TestAStarvedInstanceCorruptsNothing(t *testing.T) {
 	checkInvariants(t, w)
 }
 
-// wantSameSession fails the test unless the late answer to a code that was typed twice is the session of the first
-// one. It may have come too late for its client.
+// wantSameSession fails the test unless the late answer to a code that was typed twice is the
+// session of the first one. It may have come too late for its client.
 func wantSameSession(t *testing.T, a answer, late, first *person) {
 	t.Helper()
 	if a.status != 0 && (a.status != http.StatusOK || late.sessionToken() != first.sessionToken()) {
@@ -175,8 +175,9 @@ func wantSameSession(t *testing.T, a answer, late, first *person) {
 	}
 }
 
-// F-30: an instance that is stopped in the middle of a sign-in keeps nobody waiting: what it has sent is one round
-// trip, which the database does and commits without it. The same code elsewhere leads to the same session.
+// F-30: an instance that is stopped in the middle of a sign-in keeps nobody waiting: what it has
+// sent is one round trip, which the database does and commits without it. The same code elsewhere
+// leads to the same session.
 func TestASignInThatAStarvedInstanceHasBegunIsDoneByAnother(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
@@ -194,7 +195,10 @@ func TestASignInThatAStarvedInstanceHasBegunIsDoneByAnother(t *testing.T) {
 	starved.Pause(t)
 	unlock()
 	sanatest.Eventually(t, "the sign-in is not committed without its instance", func() error {
-		return sanatest.CountError(w.Count(t, `SELECT count(*) FROM sessions WHERE user_id = (SELECT id FROM users WHERE email = $1)`, p.email), 1)
+		return sanatest.CountError(w.Count(t, `
+			SELECT count(*)
+			FROM sessions
+			WHERE user_id = (SELECT id FROM users WHERE email = $1)`, p.email), 1)
 	})
 	p.want(p.verify(other.URL, code), http.StatusOK)
 	starved.Resume(t)
@@ -205,9 +209,9 @@ func TestASignInThatAStarvedInstanceHasBegunIsDoneByAnother(t *testing.T) {
 	checkInvariants(t, w)
 }
 
-// F-30: an instance that is stopped in the middle of a longer transaction keeps its locks until the database ends
-// the transaction, at the latest after idle_in_transaction_session_timeout. Until then the same elsewhere is answered
-// with 503 and Retry-After; then it is done, once.
+// F-30: an instance that is stopped in the middle of a longer transaction keeps its locks until the
+// database ends the transaction, at the latest after idle_in_transaction_session_timeout. Until
+// then the same elsewhere is answered with 503 and Retry-After; then it is done, once.
 func TestStarvedInstance_SignOutIsDoneByAnother(t *testing.T) {
 	t.Parallel()
 	w := sanatest.WorldOn(t, postgrestest.URL(t))
@@ -268,7 +272,11 @@ func lock(t *testing.T, w *sanatest.World, sql string) (unlock func()) {
 func awaitLock(t *testing.T, w *sanatest.World, table string) {
 	t.Helper()
 	sanatest.Eventually(t, "nobody waits for "+table, func() error {
-		return sanatest.CountError(w.Count(t, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = $1::regclass`, table), 1)
+		return sanatest.CountError(w.Count(t, `
+			SELECT count(*)
+			FROM pg_locks
+			WHERE NOT granted
+			  AND relation = $1::regclass`, table), 1)
 	})
 }
 
@@ -297,8 +305,8 @@ func TestAFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	checkInvariants(t, w)
 }
 
-// fillDisk puts the sessions and the challenges on a file system without room; where this machine lets nobody make
-// one, the tables say what Postgres says then. It returns what makes room.
+// fillDisk puts the sessions and the challenges on a file system without room; where this machine
+// lets nobody make one, the tables say what Postgres says then. It returns what makes room.
 func fillDisk(t *testing.T, s *server, w *sanatest.World) (makeRoom func()) {
 	t.Helper()
 	dir := t.TempDir()
@@ -331,7 +339,8 @@ func fillDisk(t *testing.T, s *server, w *sanatest.World) (makeRoom func()) {
 		SELECT gen_random_uuid()::text, '', 0, gen_random_uuid(), gen_random_uuid(), 1, 0
 		FROM generate_series(1, 3)`)
 	fill(`
-		INSERT INTO challenges (id, browser, email, purpose, key_id, code_kind, code_length, language, platform, resend_at, expires_at)
+		INSERT INTO challenges (
+		    id, browser, email, purpose, key_id, code_kind, code_length, language, platform, resend_at, expires_at)
 		SELECT gen_random_uuid(), '', 'filler', 'sign_in', '', 'digits', 6, '', '', now(), now()
 		FROM generate_series(1, 3)`)
 	return func() {

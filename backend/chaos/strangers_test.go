@@ -33,7 +33,8 @@ type strangers struct {
 
 func newStrangers(n *nemesis) *strangers {
 	c := &strangers{
-		n: n, counts: map[string]int{}, left: map[string]bool{}, wrong: map[string]int{}, codes: map[string]string{}, arrived: map[string]time.Time{},
+		n: n, counts: map[string]int{}, left: map[string]bool{}, wrong: map[string]int{},
+		codes: map[string]string{}, arrived: map[string]time.Time{},
 	}
 	go c.takeMail()
 	return c
@@ -142,8 +143,8 @@ func (c *strangers) codeFor(email string) string {
 // repeatable is how long the browser that has spent a code may repeat it.
 const repeatable = 2 * time.Minute
 
-// enter mistypes the code now and then, and types it until it is answered: a lost answer costs no sign-in. It
-// reports whether the person is in.
+// enter mistypes the code now and then, and types it until it is answered: a lost answer costs no
+// sign-in. It reports whether the person is in.
 func (c *strangers) enter(random *rand.Rand, p *person, code string) bool {
 	if random.IntN(3) == 0 {
 		a := p.verify(c.anywhere(random), sanatest.WrongCode(code))
@@ -210,13 +211,15 @@ func (c *strangers) check(n *nemesis) {
 		n.Error(v)
 	}
 	for _, email := range c.accepted {
-		if challenges := n.w.Count(n, `SELECT count(*) FROM challenges WHERE email = $1`, email); challenges != 1 && !c.left[email] {
+		challenges := n.w.Count(n, `SELECT count(*) FROM challenges WHERE email = $1`, email)
+		if challenges != 1 && !c.left[email] {
 			n.Errorf("I4: %s: got %d challenges, want 1", email, challenges)
 		}
 	}
 	for _, email := range c.entered {
 		sessions := n.w.Count(n, `
-			SELECT (SELECT count(*) FROM sessions WHERE user_id = users.id) + (SELECT count(*) FROM ended_sessions WHERE user_id = users.id)
+			SELECT (SELECT count(*) FROM sessions WHERE user_id = users.id)
+			     + (SELECT count(*) FROM ended_sessions WHERE user_id = users.id)
 			FROM users
 			WHERE email = $1`, email)
 		sanatest.WantEqual(n, "I2: sessions of "+email, sessions, 1)

@@ -92,8 +92,8 @@ func isThisMachine(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
 }
 
-// publicURL cancels the pending code of no browser, which changes nothing. It sends Origin alone, so that
-// the server must compare it with PUBLIC_URL, scheme and port included.
+// publicURL cancels the pending code of no browser, which changes nothing. It sends Origin alone,
+// so that the server must compare it with PUBLIC_URL, scheme and port included.
 func (r *run) publicURL(ctx context.Context) Result {
 	a := r.client.send(ctx, http.MethodDelete, r.client.origin+"/api/auth/code", "", map[string]string{"Origin": r.client.origin})
 	if a.status != http.StatusNoContent {
@@ -172,7 +172,7 @@ func (r *run) headers(ctx context.Context) Result {
 func (r *run) noSession(ctx context.Context) Result {
 	visitor := r.client.with(map[string]string{})
 	a := visitor.get(ctx, "/api/auth/session")
-	foreign := foreignCookie(a.cookies)
+	tokens, foreign := ofName(a.cookies, browserCookie), foreignCookie(a.cookies)
 	switch {
 	case a.status == http.StatusOK:
 		return fail("somebody is signed in without a cookie: the answer is another visitor's", "switch caching of /api off in the proxy or CDN")
@@ -180,8 +180,8 @@ func (r *run) noSession(ctx context.Context) Result {
 		return r.unexpected(a)
 	case visitor.session() != "":
 		return fail("a visitor who only looks gets a session", "check that Sana's own answers arrive unchanged")
-	case len(ofName(a.cookies, browserCookie)) != 1:
-		return fail(fmt.Sprintf("401 not_signed_in comes with %d browser tokens, not one", len(ofName(a.cookies, browserCookie))), hintCookies)
+	case len(tokens) != 1:
+		return fail(fmt.Sprintf("401 not_signed_in comes with %d browser tokens, not one", len(tokens)), hintCookies)
 	case foreign != "":
 		return warn("a visitor who only looks gets the cookie "+printable(foreign)+", which is not Sana's",
 			"if it is there for stickiness, switch that off: Sana does not need it")

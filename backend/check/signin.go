@@ -52,7 +52,8 @@ func (r *run) codePath() string { return "/api/auth/code?id=" + url.QueryEscape(
 
 // verify types a code for the address that codes are requested for.
 func (r *run) verify(ctx context.Context, code string) answer {
-	return r.client.write(ctx, http.MethodPost, "/api/auth/verify", jsonOf(map[string]string{"code": code, "email": r.pending.Email}))
+	body := jsonOf(map[string]string{"code": code, "email": r.pending.Email})
+	return r.client.write(ctx, http.MethodPost, "/api/auth/verify", body)
 }
 
 func jsonOf(body map[string]string) string {
@@ -72,7 +73,8 @@ func (r *run) codeRequest(ctx context.Context) Result {
 	case !good:
 		return r.unexpected(a)
 	case request.Code == nil:
-		return warn("no mail: this address has had enough mail for now", "run the check again after "+request.ResendAt.UTC().Format(time.DateTime)+" UTC")
+		return warn("no mail: this address has had enough mail for now",
+			"run the check again after "+request.ResendAt.UTC().Format(time.DateTime)+" UTC")
 	}
 	r.accepted, r.pending = a, *request.Code
 	return ok(fmt.Sprintf("accepted for %s: %d %s, %d tries",
@@ -100,7 +102,8 @@ func ofName(cookies []*http.Cookie, base string) (found []*http.Cookie) {
 	return found
 }
 
-// judgeCookie judges the cookie of this name by the scheme that it came over (RFC 6265bis, 4.1.3.2).
+// judgeCookie judges the cookie of this name by the scheme that it came over (RFC 6265bis,
+// 4.1.3.2).
 func (r *run) judgeCookie(cookies []*http.Cookie, base string) Result {
 	found := ofName(cookies, base)
 	if len(found) != 1 {
@@ -136,8 +139,8 @@ func (r *run) judgeCookie(cookies []*http.Cookie, base string) Result {
 	return ok(name + " with the attributes it must have")
 }
 
-// pendingKept checks what the predecessor could not do: every instance knows the code that the browser
-// waits for.
+// pendingKept checks what the predecessor could not do: every instance knows the code that the
+// browser waits for.
 func (r *run) pendingKept(ctx context.Context) Result {
 	result := r.often(ctx, r.codePath(), func(a answer) Result {
 		pending, good := a.pendingCode()
@@ -215,7 +218,8 @@ func (r *run) mail(ctx context.Context) Result {
 		select {
 		case <-again.C:
 		case <-enough.C:
-			return warn(fmt.Sprintf("still %s after %s", pending.Delivery, mailPatience), "look for the mail provider's answers in the log; the mail is tried again by itself")
+			return warn(fmt.Sprintf("still %s after %s", pending.Delivery, mailPatience),
+				"look for the mail provider's answers in the log; the mail is tried again by itself")
 		case <-ctx.Done():
 			return noAnswer(ctx.Err())
 		}
@@ -229,15 +233,16 @@ func (r *run) delivered(delivery string) Result {
 	case delivery == "delivered":
 		return ok("the recipient's server took the mail")
 	case delivery != "failed":
-		return warn("the mail is in a state that this version does not know: "+printable(delivery), "run the check of the deployment's version")
+		return warn("the mail is in a state that this version does not know: "+printable(delivery),
+			"run the check of the deployment's version")
 	case r.To == "":
 		return warn("the mail provider refused a mail to an address that nobody has", "see with --to whether it takes others")
 	}
 	return fail("the mail provider refused the mail", "check MAIL_FROM, MAILGUN_DOMAIN and MAILGUN_API_KEY, and the provider's answer in the log")
 }
 
-// cleanup withdraws the pending code, and ends the session if a check failed half-way. Instances that do
-// not share a database are all asked.
+// cleanup withdraws the pending code, and ends the session if a check failed half-way. Instances
+// that do not share a database are all asked.
 func (r *run) cleanup(ctx context.Context) Result {
 	if r.signedIn {
 		if a := r.client.write(ctx, http.MethodPost, "/api/auth/sign-out", "{}"); a.status != http.StatusNoContent {

@@ -29,7 +29,8 @@ func (checkCommand) Help() string {
 	return `It needs no configuration. Each check is a line: ok, warn or FAIL, what was seen, and what to do. The exit code is 1 when one failed, else 0.
 
 Without --to, a code is asked for an address in the domain check.invalid, which never receives mail: the mail provider gets one mail that it cannot deliver. ` +
-		`The pending sign-in is forgotten at the end. One network can request 60 codes an hour, and each check requests one: in cron, leave ten minutes or more between two checks.`
+		`The pending sign-in is forgotten at the end. One network can request 60 codes an hour, and each check requests one: ` +
+		`in cron, leave ten minutes or more between two checks.`
 }
 
 // Validate refuses what is not the address of a deployment.

@@ -66,8 +66,8 @@ func emptyDatabase(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("DATABASE_URL", postgrestest.EmptyURL(ts.Value("t").(testing.TB)))
 }
 
-// unreleasedDatabase is `unreleased-database`: DATABASE_URL names a new database as the last unreleased version
-// left it, as far as that can be told.
+// unreleasedDatabase is `unreleased-database`: DATABASE_URL names a new database as the last
+// unreleased version left it, as far as that can be told.
 func unreleasedDatabase(ts *testscript.TestScript, _ bool, _ []string) {
 	url := postgrestest.EmptyURL(ts.Value("t").(testing.TB))
 	ctx := context.Background()

@@ -140,7 +140,8 @@ func TestTheCookieStoreTellsOperatorsWhatItCannotDo(t *testing.T) {
 		"The server answers 401 not_signed_in: the key that it was sealed with is not in SECRET_KEYS any more.\n")
 }
 
-// The id that an operator has read stays good: a step-up changes the token only, and the end is that of all tokens.
+// The id that an operator has read stays good: a step-up changes the token only, and the end is
+// that of all tokens.
 func TestSessionsEnd_EndsEveryTokenOfSession(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)

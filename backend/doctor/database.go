@@ -149,7 +149,8 @@ func (d Database) schema(ctx context.Context) Result {
 	version, err := postgres.Version(ctx, d.Pool)
 	switch {
 	case errors.Is(err, postgres.ErrUnreleased):
-		return fail("made by an unreleased version of Sana, whose data cannot be taken over", "use an empty database, and run: sana migrate")
+		return fail("made by an unreleased version of Sana, whose data cannot be taken over",
+			"use an empty database, and run: sana migrate")
 	case err != nil:
 		return fail("the version cannot be read: "+err.Error(), "let the role read goose_db_version")
 	case version < postgres.Head:

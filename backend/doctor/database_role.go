@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// rights checks every table and view beside goose_db_version: Sana's schema is Sana's own. The sequences
-// behind identity columns need no right of their own.
+// rights checks every table and view beside goose_db_version: Sana's schema is Sana's own. The
+// sequences behind identity columns need no right of their own.
 func (d Database) rights(ctx context.Context) Result {
 	rows, err := d.Pool.Query(ctx, `
 		WITH ours AS (
@@ -108,8 +108,8 @@ type room struct {
 // wantedInstances is how many should fit: two, and on a deploy two more beside them.
 const wantedInstances = 4
 
-// besidePool is how many connections an instance has besides its pool: one for health checks, one to
-// receive revocations.
+// besidePool is how many connections an instance has besides its pool: one for health checks, one
+// to receive revocations.
 const besidePool = 2
 
 func (d Database) connections(ctx context.Context) Result {

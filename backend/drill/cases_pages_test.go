@@ -9,8 +9,8 @@ import (
 	"sana/backend/sanatest"
 )
 
-// playLostAnswers loses each kind of write, one person's requests and the other's answers. The pages repeat what they
-// get no answer to.
+// playLostAnswers loses each kind of write, one person's requests and the other's answers. The
+// pages repeat what they get no answer to.
 func playLostAnswers(s *scene) {
 	s.open()
 	for _, what := range []loss{lostRequest, lostAnswer} {
@@ -81,8 +81,8 @@ func (s *scene) sessionOf(p *person) string {
 	return ""
 }
 
-// playTwoTabs has two people wait for their codes in two tabs of one browser; the second one to type theirs stays
-// signed in. A third person proves again who they are, in two tabs at once.
+// playTwoTabs has two people wait for their codes in two tabs of one browser; the second one to
+// type theirs stays signed in. A third person proves again who they are, in two tabs at once.
 func playTwoTabs(s *scene) {
 	s.open()
 	in, first := s.signedIn(), s.waiting()
@@ -110,7 +110,8 @@ func playTwoTabs(s *scene) {
 	s.look(in)
 }
 
-// playOlderToken has a person sign out with the cookies from before a step-up, as a window can that was restored.
+// playOlderToken has a person sign out with the cookies from before a step-up, as a window can that
+// was restored.
 func playOlderToken(s *scene) {
 	s.open()
 	in, waiting := s.signedIn(), s.waiting()

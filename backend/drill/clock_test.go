@@ -15,10 +15,11 @@ import (
 
 const ahead = 45 * time.Minute
 
-// linkAhead makes this test binary once more, in dir, with a package time whose clock is ahead, and returns its path. It
-// is ahead for everything in the process, also for what asks the time by itself, as the log and the mail queue do. A build
-// with -overlay would compile again whatever uses time, which takes a hundred seconds of a processor; as only the body of
-// one function changes, it is enough to compile that package and to link all.
+// linkAhead makes this test binary once more, in dir, with a package time whose clock is ahead, and
+// returns its path. It is ahead for everything in the process, also for what asks the time by
+// itself, as the log and the mail queue do. A build with -overlay would compile again whatever uses
+// time, which takes a hundred seconds of a processor; as only the body of one function changes, it
+// is enough to compile that package and to link all.
 func linkAhead(dir string) (string, error) {
 	const self = "sana/backend/drill"
 	list, err := goTool("list", "-trimpath", "-test", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", self)

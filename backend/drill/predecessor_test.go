@@ -26,8 +26,8 @@ import (
 	"sana/backend/config"
 )
 
-// The predecessor had one cookie. What stood behind it were the pending sign-in and the session. Sana has a cookie for
-// each; for the drill they are what stands behind the predecessor's.
+// The predecessor had one cookie. What stood behind it were the pending sign-in and the session.
+// Sana has a cookie for each; for the drill they are what stands behind the predecessor's.
 
 // predecessorCookie is the name of the predecessor's cookie.
 const predecessorCookie = "__Host-session"
@@ -37,10 +37,12 @@ const predecessorAge = 30 * 24 * time.Hour
 
 // jars keep cookies of Sana's in place of browsers.
 type jars interface {
-	// open returns the cookies behind a value of the predecessor's cookie, none if the value is not known.
+	// open returns the cookies behind a value of the predecessor's cookie, none if the value is not
+	// known.
 	open(value string) map[string]string
 
-	// keep sets and deletes ("" as a value) some of the cookies behind a value, and returns the value from then on.
+	// keep sets and deletes ("" as a value) some of the cookies behind a value, and returns the
+	// value from then on.
 	keep(value string, changes map[string]string) (string, error)
 }
 
@@ -56,8 +58,8 @@ func openJars(store string) (jars, error) {
 	return nil, fmt.Errorf("%s: there is no store %q", storeVariable, store)
 }
 
-// sealedJars keep the cookies in the predecessor's cookie itself, with a secret that is made when the program starts,
-// and is gone when it ends.
+// sealedJars keep the cookies in the predecessor's cookie itself, with a secret that is made when
+// the program starts, and is gone when it ends.
 type sealedJars struct{ aead cipher.AEAD }
 
 func newSealedJars() (jars, error) {
@@ -141,8 +143,8 @@ func changed(cookies, changes map[string]string) map[string]string {
 	return cookies
 }
 
-// newSwap returns a proxy in front of an instance that keeps the instance's cookies in jars, and gives browsers the
-// predecessor's cookie instead.
+// newSwap returns a proxy in front of an instance that keeps the instance's cookies in jars, and
+// gives browsers the predecessor's cookie instead.
 func newSwap(instance string, kept jars) http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -172,7 +174,8 @@ func newSwap(instance string, kept jars) http.Handler {
 	}
 }
 
-// changesOf returns what an answer changes in cookies. A token that is only sent again changes nothing.
+// changesOf returns what an answer changes in cookies. A token that is only sent again changes
+// nothing.
 func changesOf(r *http.Response, cookies map[string]string) map[string]string {
 	changes := map[string]string{}
 	for _, c := range r.Cookies() {
@@ -187,7 +190,8 @@ func changesOf(r *http.Response, cookies map[string]string) map[string]string {
 	return changes
 }
 
-// predecessorKey is the key of the context's value of a request: that of the predecessor's cookie as it came.
+// predecessorKey is the key of the context's value of a request: that of the predecessor's cookie
+// as it came.
 type predecessorKey struct{}
 
 func predecessorValue(r *http.Request) string {

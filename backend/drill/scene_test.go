@@ -232,11 +232,12 @@ func (s *scene) ask(ctx context.Context, p *person) int {
 	return response.StatusCode
 }
 
-// stall is longer than any limit of these programs for a statement, a lock or a connection: a 503 that took longer
-// says that the machine stalled.
+// stall is longer than any limit of these programs for a statement, a lock or a connection: a 503
+// that took longer says that the machine stalled.
 const stall = 2500 * time.Millisecond
 
-// askPatiently is ask that asks again after a 503 that took longer than a stall, as browsers of package sanatest do.
+// askPatiently is ask that asks again after a 503 that took longer than a stall, as browsers of
+// package sanatest do.
 func (s *scene) askPatiently(ctx context.Context, p *person) (status int) {
 	for range 5 {
 		began := time.Now()

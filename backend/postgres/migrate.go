@@ -25,13 +25,13 @@ const (
 )
 
 // ErrUnreleased is returned for a database that a version before 0.1.0 has made.
-var ErrUnreleased = errors.New("this database was made by an unreleased version of Sana, whose data cannot be taken over: " +
-	"use an empty database; in development, delete the folder .data")
+var ErrUnreleased = errors.New("this database was made by an unreleased version of Sana, " +
+	"whose data cannot be taken over: use an empty database; in development, delete the folder .data")
 
-// Migrate brings the schema to Head. Any number of instances may call it together: one migrates, the others wait. It
-// needs a direct connection (no pooler in transaction mode): the lock belongs to the connection.
-// It returns the versions it applied; none when the schema was at Head already. It changes nothing and returns
-// ErrUnreleased if the database is not one of this schema's history.
+// Migrate brings the schema to Head. Any number of instances may call it together: one migrates,
+// the others wait. It needs a direct connection (no pooler in transaction mode): the lock belongs
+// to the connection. It returns the versions it applied; none when the schema was at Head already.
+// It changes nothing and returns ErrUnreleased if the database is not one of this schema's history.
 func Migrate(ctx context.Context, url string) ([]int64, error) {
 	pool, err := migrationPool(ctx, url)
 	if err != nil {
@@ -60,8 +60,9 @@ func MigrateDevelopment(ctx context.Context, url string) error {
 	return err
 }
 
-// Version is the schema's version: 0 for an empty database. It returns ErrUnreleased for a schema from before the
-// first release, which numbered other migrations alike: in each of them a challenge had no browser.
+// Version is the schema's version: 0 for an empty database. It returns ErrUnreleased for a schema
+// from before the first release, which numbered other migrations alike: in each of them a challenge
+// had no browser.
 func Version(ctx context.Context, db Querier) (int64, error) {
 	var exists, isUnreleased bool
 	err := db.QueryRow(ctx, `
@@ -86,7 +87,8 @@ func Version(ctx context.Context, db Querier) (int64, error) {
 	return version, Error("read schema version", err)
 }
 
-// CheckSchema returns an error with the command to run when the schema is older than Head, and ErrUnreleased.
+// CheckSchema returns an error with the command to run when the schema is older than Head, and
+// ErrUnreleased.
 func CheckSchema(ctx context.Context, db Querier) error {
 	version, err := Version(ctx, db)
 	if err != nil {

@@ -27,7 +27,9 @@ func TestMigrate_RefusesUnreleasedDatabase(t *testing.T) {
 				_, err := db.Exec(t.Context(), statement)
 				must(t, err)
 			}
-			_, err := db.Exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, true), ($1, true)`, version)
+			_, err := db.Exec(t.Context(), `
+				INSERT INTO goose_db_version (version_id, is_applied)
+				VALUES (0, true), ($1, true)`, version)
 			must(t, err)
 
 			if _, err := postgres.Migrate(t.Context(), url); !errors.Is(err, postgres.ErrUnreleased) {
@@ -37,7 +39,10 @@ func TestMigrate_RefusesUnreleasedDatabase(t *testing.T) {
 				t.Errorf("CheckSchema: got %v, want ErrUnreleased", err)
 			}
 			var tables int
-			must(t, db.QueryRow(t.Context(), `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()`).Scan(&tables))
+			must(t, db.QueryRow(t.Context(), `
+				SELECT count(*)
+				FROM pg_tables
+				WHERE schemaname = current_schema()`).Scan(&tables))
 			if tables != 2 {
 				t.Errorf("tables: got %d, want the 2 that were there", tables)
 			}
