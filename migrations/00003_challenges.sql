@@ -29,7 +29,7 @@ CREATE TABLE challenges (
 CREATE INDEX challenges_browser ON challenges (browser);
 CREATE INDEX challenges_email ON challenges (email);
 CREATE INDEX challenges_user_id ON challenges (user_id) WHERE user_id IS NOT NULL;
-CREATE INDEX challenges_expires_at ON challenges (expires_at);
+CREATE INDEX challenges_created_at ON challenges (created_at); -- for the sweep; expires_at has none, or a plan made early would read all valid codes
 
 -- +goose Down
 

@@ -7,7 +7,6 @@ import (
 	"sana/backend/account"
 	"sana/backend/challenge"
 	"sana/backend/fault"
-	"sana/backend/outbox"
 	"sana/backend/session"
 	"sana/backend/throttle"
 	"sana/backend/visitor"
@@ -230,10 +229,4 @@ func (s *Service) format(ctx context.Context, unguessable bool) (challenge.Forma
 		length = max(length, throttle.AttackLength)
 	}
 	return challenge.Format{Kind: challenge.Digits, Length: length}, err
-}
-
-// asQueued is a challenge whose newest mail has just been queued.
-func asQueued(c challenge.Challenge) challenge.Challenge {
-	c.Delivery, c.Reason = outbox.Queued, ""
-	return c
 }

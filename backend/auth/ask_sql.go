@@ -7,6 +7,7 @@ import (
 
 	"sana/backend/challenge"
 	"sana/backend/mail"
+	"sana/backend/outbox"
 	"sana/backend/postgres"
 	"sana/backend/throttle"
 	"sana/backend/tracing"
@@ -37,8 +38,8 @@ const createChallenge = `
 	),
 	counted AS (` + string(throttle.Count) + `),
 	queued AS (
-	    INSERT INTO mails (ref, number, template, trace)
-	    SELECT id, 1, '` + codeTemplate + `', @trace
+	    INSERT INTO mails (ref, number, template, trace, attempts, next_at)
+	    SELECT id, 1, '` + codeTemplate + `', @trace, @attempts::smallint, now() + @lease::interval
 	    FROM granted
 	)
 	SELECT 1, now(), sent_at, resend_at, expires_at
@@ -51,14 +52,14 @@ func (s *Service) create(
 	key := s.Keys.Current()
 	c := challenge.Challenge{
 		ID: challenge.NewID(), Email: t.email, Purpose: t.purpose, SessionID: t.sessionID, UserID: t.userID,
-		Format: format, KeyID: key.ID,
+		Format: format, KeyID: key.ID, Language: mail.MatchLanguage(v.AcceptLanguage), Platform: v.Platform,
 	}
 	args := pgx.NamedArgs{
 		"id": c.ID, "email": t.email, "purpose": t.purpose, "session": t.sessionID, "user": t.userID,
 		"key": key.ID, "kind": format.Kind, "length": format.Length,
 		"verifier": challenge.Verifier(v.Browser, c.ID, challenge.Code(key, c)),
-		"language": mail.MatchLanguage(v.AcceptLanguage), "platform": v.Platform,
-		"resend_in": resendIn, "lifetime": throttle.CodeLifetime, "trace": tracing.Traceparent(ctx),
+		"language": c.Language, "platform": c.Platform,
+		"resend_in": resendIn, "lifetime": throttle.CodeLifetime,
 	}
 	t.query(v).Args(args)
 	return s.writeRequest(ctx, "create challenge", createChallenge, c, args, limits)
@@ -80,8 +81,9 @@ const resendChallenge = `
 	),
 	counted AS (` + string(throttle.Count) + `),
 	queued AS (
-	    INSERT INTO mails (ref, number, template, trace)
-	    SELECT id, (SELECT max(number) + 1 FROM mails WHERE ref = granted.id), '` + codeTemplate + `', @trace
+	    INSERT INTO mails (ref, number, template, trace, attempts, next_at)
+	    SELECT id, (SELECT max(number) + 1 FROM mails WHERE ref = granted.id), '` + codeTemplate + `', @trace,
+	           @attempts::smallint, now() + @lease::interval
 	    FROM granted
 	    RETURNING number
 	)
@@ -93,16 +95,20 @@ const resendChallenge = `
 func (s *Service) sendAgain(
 	ctx context.Context, c challenge.Challenge, limits sendLimits, resendIn time.Duration,
 ) (challenge.Challenge, error) {
-	args := pgx.NamedArgs{"id": c.ID, "resend_in": resendIn, "trace": tracing.Traceparent(ctx)}
+	args := pgx.NamedArgs{"id": c.ID, "resend_in": resendIn}
 	return s.writeRequest(ctx, "resend code", resendChallenge, c, args, limits)
 }
 
-// writeRequest runs a statement that queues a mail for c, under the locks of its limits, and wakes the
-// outbox. It returns c as it then is, or an empty challenge if the statement returned no row.
+// writeRequest runs a statement that queues a mail for c, under the locks of its limits, and has the
+// mail sent. It returns c as it then is, or an empty challenge if the statement returned no row.
 func (s *Service) writeRequest(
 	ctx context.Context, operation, sql string, c challenge.Challenge, args pgx.NamedArgs, limits sendLimits,
 ) (challenge.Challenge, error) {
 	limits.both.Args(args)
+	handover := s.Outbox.Handover()
+	defer handover.Release()
+	handover.Args(args)
+	args["trace"] = tracing.Traceparent(ctx)
 	granted := false
 	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
 		granted = false
@@ -112,13 +118,15 @@ func (s *Service) writeRequest(
 			granted = err == nil
 			return ignoreNoRows(err)
 		})
-		b.AfterCommit(s.Outbox.Wake)
 		return nil
 	})
 	if err != nil || !granted {
 		return challenge.Challenge{}, postgres.Error(operation, err)
 	}
-	return asQueued(c), nil
+	c.Delivery, c.Reason = outbox.Queued, ""
+	m := outbox.Mail{Ref: c.ID, Number: c.Mails, Template: codeTemplate}
+	handover.Send(ctx, m, func(ctx context.Context) (outbox.Composed, error) { return s.writeCode(ctx, c) })
+	return c, nil
 }
 
 // countNetworks counts a request for an address that gets no mail against the visitor's networks. It

@@ -32,9 +32,7 @@ func (s *Service) registerMails() {
 	}
 }
 
-// composeCode writes the newest mail of a challenge, if its code is still valid. The code exists only
-// from here to the mail provider. Address, code and language come from one read of the challenge,
-// never from a request.
+// composeCode writes the newest mail of a challenge, if its code is still valid.
 func (s *Service) composeCode(ctx context.Context, m outbox.Mail) (outbox.Composed, error) {
 	c, err := challenge.ByID(ctx, s.DB, m.Ref)
 	if err != nil {
@@ -43,6 +41,12 @@ func (s *Service) composeCode(ctx context.Context, m outbox.Mail) (outbox.Compos
 	if !c.IsOpen() || m.Number != c.Mails {
 		return outbox.Composed{}, outbox.ErrObsolete
 	}
+	return s.writeCode(ctx, c)
+}
+
+// writeCode writes a mail with the code of a challenge. The code exists only from here to the mail
+// provider. Address, code and language are those of one row, as it was read or written.
+func (s *Service) writeCode(ctx context.Context, c challenge.Challenge) (outbox.Composed, error) {
 	key, err := s.keyFor(ctx, c)
 	if err != nil {
 		return outbox.Composed{}, err

@@ -93,11 +93,15 @@ func (d delivery) try(ctx context.Context) (outcome, error) {
 
 // compose returns ErrObsolete for a mail that is of no use any more.
 func (d delivery) compose(ctx context.Context) (Composed, error) {
-	template, known := d.templates[d.mail.Template]
-	if !known {
-		return Composed{}, fmt.Errorf("outbox: this version has no template %q", d.mail.Template)
+	compose := d.mail.compose
+	if compose == nil {
+		template, known := d.templates[d.mail.Template]
+		if !known {
+			return Composed{}, fmt.Errorf("outbox: this version has no template %q", d.mail.Template)
+		}
+		compose = func(ctx context.Context) (Composed, error) { return template.Compose(ctx, d.mail.Mail) }
 	}
-	composed, err := template.Compose(ctx, d.mail.Mail)
+	composed, err := compose(ctx)
 	if err == nil && composed.UsefulFor <= 0 {
 		return Composed{}, ErrObsolete
 	}

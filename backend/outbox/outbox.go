@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 
 	"sana/backend/mail"
@@ -93,6 +94,9 @@ type Outbox struct {
 	brake     brake
 	refused   alarm // the provider rejected our credentials
 	failing   alarm // the queue cannot be read or written
+
+	mu     sync.Mutex
+	worker *worker // that of Run, nil while it takes no mails
 }
 
 // New returns an outbox on a migrated database. All templates must be added with Handle before Run.

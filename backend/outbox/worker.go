@@ -53,8 +53,9 @@ type worker struct {
 // leased is a mail with its lease.
 type leased struct {
 	Mail
-	Trace string    // of the request that queued it
-	since time.Time // when the lease began, or a moment earlier
+	Trace   string                                  // of the request that queued it
+	since   time.Time                               // when the lease began, or a moment earlier
+	compose func(context.Context) (Composed, error) // of a mail that was handed over, else nil
 }
 
 // Run sends mails until ctx ends. Then it finishes the mails that are being sent, interrupts those
@@ -73,9 +74,18 @@ func (o *Outbox) Run(ctx context.Context) {
 	defer recorded.Wait()
 	defer stop()
 
+	o.setWorker(w)
 	o.Wake() // there may be mails from before
 	w.claimUntil(ctx)
+	o.setWorker(nil)
 	w.finish()
+}
+
+// setWorker sets who takes mails that are handed over.
+func (o *Outbox) setWorker(w *worker) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.worker = w
 }
 
 // outlasting returns a context that ends d after ctx does, with errInterrupted as its cause.

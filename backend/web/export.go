@@ -55,7 +55,7 @@ type storedMail struct {
 
 // exportNotes say in the file what is not in it, and why.
 var exportNotes = []string{
-	"Times are in UTC. Events are kept for 90 days, the reasons why sessions ended for a week, codes for a day after they expire, " +
+	"Times are in UTC. Events are kept for 90 days, the reasons why sessions ended for a week, codes for a day, " +
 		"and what a mail is to say until it has been sent.",
 	"Codes themselves are not stored, nor is what your browsers sign in with.",
 	"Against guessing and floods of mail Sana counts by address, browser and network. It keeps those counts under keyed hashes, " +
