@@ -1,5 +1,5 @@
-// A browser that keeps no cookies is told so before any mail is sent. Chromium's headless shell cannot be set to block cookies,
-// so here they are taken from every request for a code.
+// A browser that keeps no cookies gets a message before any mail is sent. Chromium's headless shell
+// cannot block cookies, so the test removes them from every request for a code.
 import { expect } from '@playwright/test'
 import { test } from './support/test'
 import { address, button, heading } from './support/walk'

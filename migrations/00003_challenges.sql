@@ -29,7 +29,9 @@ CREATE TABLE challenges (
 CREATE INDEX challenges_browser ON challenges (browser);
 CREATE INDEX challenges_email ON challenges (email);
 CREATE INDEX challenges_user_id ON challenges (user_id) WHERE user_id IS NOT NULL;
-CREATE INDEX challenges_created_at ON challenges (created_at); -- for the sweep; expires_at has none, or a plan made early would read all valid codes
+-- For the sweep. expires_at has no index: when nearly all codes have expired, Postgres would plan a
+-- statement that finds a challenge by its id, and checks its expiry, to read every valid code.
+CREATE INDEX challenges_created_at ON challenges (created_at);
 
 -- +goose Down
 

@@ -10,7 +10,6 @@ import (
 	"sana/backend/outbox"
 	"sana/backend/postgres"
 	"sana/backend/throttle"
-	"sana/backend/tracing"
 	"sana/backend/visitor"
 
 	"github.com/jackc/pgx/v5"
@@ -51,8 +50,10 @@ func (s *Service) create(
 ) (challenge.Challenge, error) {
 	key := s.Keys.Current()
 	c := challenge.Challenge{
-		ID: challenge.NewID(), Email: t.email, Purpose: t.purpose, SessionID: t.sessionID, UserID: t.userID,
-		Format: format, KeyID: key.ID, Language: mail.MatchLanguage(v.AcceptLanguage), Platform: v.Platform,
+		ID: challenge.NewID(), Email: t.email, Purpose: t.purpose,
+		SessionID: t.sessionID, UserID: t.userID,
+		Format: format, KeyID: key.ID,
+		Language: mail.MatchLanguage(v.AcceptLanguage), Platform: v.Platform,
 	}
 	args := pgx.NamedArgs{
 		"id": c.ID, "email": t.email, "purpose": t.purpose, "session": t.sessionID, "user": t.userID,
@@ -82,8 +83,8 @@ const resendChallenge = `
 	counted AS (` + string(throttle.Count) + `),
 	queued AS (
 	    INSERT INTO mails (ref, number, template, trace, attempts, next_at)
-	    SELECT id, (SELECT max(number) + 1 FROM mails WHERE ref = granted.id), '` + codeTemplate + `', @trace,
-	           @attempts::smallint, now() + @lease::interval
+	    SELECT id, (SELECT max(number) + 1 FROM mails WHERE ref = granted.id),
+	           '` + codeTemplate + `', @trace, @attempts::smallint, now() + @lease::interval
 	    FROM granted
 	    RETURNING number
 	)
@@ -99,16 +100,16 @@ func (s *Service) sendAgain(
 	return s.writeRequest(ctx, "resend code", resendChallenge, c, args, limits)
 }
 
-// writeRequest runs a statement that queues a mail for c, under the locks of its limits, and has the
-// mail sent. It returns c as it then is, or an empty challenge if the statement returned no row.
+// writeRequest runs a statement that queues a mail for c, under the locks of its limits, and has
+// the mail sent. It returns c as it then is, or an empty challenge if the statement returned no
+// row.
 func (s *Service) writeRequest(
 	ctx context.Context, operation, sql string, c challenge.Challenge, args pgx.NamedArgs, limits sendLimits,
 ) (challenge.Challenge, error) {
 	limits.both.Args(args)
-	handover := s.Outbox.Handover()
+	handover := s.Outbox.Handover(ctx)
 	defer handover.Release()
 	handover.Args(args)
-	args["trace"] = tracing.Traceparent(ctx)
 	granted := false
 	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
 		granted = false
@@ -125,7 +126,9 @@ func (s *Service) writeRequest(
 	}
 	c.Delivery, c.Reason = outbox.Queued, ""
 	m := outbox.Mail{Ref: c.ID, Number: c.Mails, Template: codeTemplate}
-	handover.Send(ctx, m, func(ctx context.Context) (outbox.Composed, error) { return s.writeCode(ctx, c) })
+	handover.Send(m, func(ctx context.Context) (outbox.Composed, error) {
+		return s.writeCode(ctx, c)
+	})
 	return c, nil
 }
 

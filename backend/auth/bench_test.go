@@ -7,11 +7,10 @@ import (
 	"sana/backend/challenge"
 	"sana/backend/postgres/postgrestest"
 	"sana/backend/session"
-	"sana/backend/visitor"
 )
 
-// BenchmarkSignIn requests and verifies a code, of another person and network each time, one after the
-// other. Nobody sends the mails.
+// BenchmarkSignIn requests and verifies a code, for another address and from another network each
+// time, one after the other. No mail is sent.
 func BenchmarkSignIn(b *testing.B) {
 	s, _ := newService(b, postgrestest.URL(b))
 	n := 0
@@ -19,7 +18,8 @@ func BenchmarkSignIn(b *testing.B) {
 		n++
 		address := fmt.Sprintf("person%d@sana.example", n)
 		ip := fmt.Sprintf("10.%d.%d.%d", n>>16&0xff, n>>8&0xff, n&0xff)
-		v := visitor.Visitor{Browser: visitor.NewBrowser(), Platform: "Firefox on Linux", IP: ip, Networks: []string{ip}}
+		v := newVisitor("Firefox on Linux")
+		v.IP, v.Networks = ip, []string{ip}
 		request, err := s.RequestCode(b.Context(), v, session.Session{}, address)
 		if err != nil {
 			b.Fatal(err)

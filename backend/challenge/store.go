@@ -116,8 +116,8 @@ type Stored struct {
 // IsLocked reports whether the code was guessed at too often.
 func (s Stored) IsLocked() bool { return s.UsedAt == nil && s.Tries >= throttle.MaxTries }
 
-// List returns the codes of a user or an address, the newest first. Codes are stored for a
-// day. userID may be "". No answer to a stranger may depend on the list.
+// List returns the codes of a user or an address, the newest first. Codes are stored for a day.
+// userID may be "". No answer to a stranger may depend on the list.
 func List(ctx context.Context, db postgres.Querier, userID, email string) ([]Stored, error) {
 	rows, err := db.Query(ctx, `
 		SELECT c.id::text AS ref,
@@ -155,8 +155,8 @@ func List(ctx context.Context, db postgres.Querier, userID, email string) ([]Sto
 // sweepBatch is how many rows one statement of the sweep deletes.
 const sweepBatch = 1000
 
-// Sweep deletes challenges that were created a day ago, in batches, and returns how many. Any number
-// of sweeps may run at once.
+// Sweep deletes challenges that were created more than a day ago, in batches, and returns how many.
+// Any number of sweeps may run at once.
 func Sweep(ctx context.Context, db postgres.Querier) (deleted int, err error) {
 	for n := sweepBatch; n == sweepBatch; deleted += n {
 		tag, err := db.Exec(ctx, `

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// addMany inserts n challenges that were created then, an SQL expression, and were used at another, or
-// not (NULL).
+// addMany inserts n challenges that were created then, an SQL expression, and were used at another,
+// or not (NULL).
 func addMany(t *testing.T, db *pgxpool.Pool, n int, then, consumed string) {
 	t.Helper()
 	_, err := db.Exec(t.Context(), `
@@ -19,7 +19,8 @@ func addMany(t *testing.T, db *pgxpool.Pool, n int, then, consumed string) {
 		    id, browser, email, purpose, key_id, code_kind, code_length, language, platform,
 		    created_at, resend_at, expires_at, consumed_at, outcome, outcome_key_id)
 		SELECT gen_random_uuid(), 'browser', 'ada@sana.example', 'sign_in', 'k', 'digits', 6, 'en', '',
-		       `+then+`, now(), `+then+` + interval '10 minutes', c, CASE WHEN c IS NOT NULL THEN 'signed_in' END, CASE WHEN c IS NOT NULL THEN 'k' END
+		       `+then+`, now(), `+then+` + interval '10 minutes', c,
+		       CASE WHEN c IS NOT NULL THEN 'signed_in' END, CASE WHEN c IS NOT NULL THEN 'k' END
 		FROM generate_series(1, $1), (SELECT (`+consumed+`)::timestamptz AS c) AS used`, n)
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +32,9 @@ func TestSweep_DeletesWhatIsADayOld(t *testing.T) {
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	addMany(t, db, 2500, `now() - interval '24 hours 1 second'`, `NULL`)
 	addMany(t, db, 1, `now() - interval '24 hours 1 second'`, `now() - interval '23 hours 55 minutes'`)
-	kept := []string{`now() - interval '23 hours 59 minutes'`, `now() - interval '1 second'`, `now()`}
+	kept := []string{
+		`now() - interval '23 hours 59 minutes'`, `now() - interval '1 second'`, `now()`,
+	}
 	for _, then := range kept {
 		addMany(t, db, 1, then, `NULL`)
 		addMany(t, db, 1, then, `now() - interval '23 hours 59 minutes'`)

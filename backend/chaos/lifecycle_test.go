@@ -175,8 +175,8 @@ func wantSameSession(t *testing.T, a answer, late, first *person) {
 	}
 }
 
-// F-30: an instance that is stopped in the middle of a sign-in keeps nobody waiting: what it has
-// sent is one round trip, which the database does and commits without it. The same code elsewhere
+// F-30: an instance that is stopped in the middle of a sign-in holds no lock for long. It has sent
+// one batch, which the database executes and commits without it. The same code at another instance
 // leads to the same session.
 func TestASignInThatAStarvedInstanceHasBegunIsDoneByAnother(t *testing.T) {
 	t.Parallel()
@@ -305,8 +305,9 @@ func TestAFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	checkInvariants(t, w)
 }
 
-// fillDisk puts the sessions and the challenges on a file system without room; where this machine
-// lets nobody make one, the tables say what Postgres says then. It returns what makes room.
+// fillDisk puts the sessions and the challenges on a full file system. If this machine does not allow
+// a test to mount one, triggers raise the error that Postgres would. fillDisk returns a function that
+// makes room.
 func fillDisk(t *testing.T, s *server, w *sanatest.World) (makeRoom func()) {
 	t.Helper()
 	dir := t.TempDir()

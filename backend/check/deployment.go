@@ -181,7 +181,8 @@ func (r *run) noSession(ctx context.Context) Result {
 	case visitor.session() != "":
 		return fail("a visitor who only looks gets a session", "check that Sana's own answers arrive unchanged")
 	case len(tokens) != 1:
-		return fail(fmt.Sprintf("401 not_signed_in comes with %d browser tokens, not one", len(tokens)), hintCookies)
+		detail := fmt.Sprintf("401 not_signed_in comes with %d browser tokens, not one", len(tokens))
+		return fail(detail, hintCookies)
 	case foreign != "":
 		return warn("a visitor who only looks gets the cookie "+printable(foreign)+", which is not Sana's",
 			"if it is there for stickiness, switch that off: Sana does not need it")

@@ -93,20 +93,24 @@ func (d delivery) try(ctx context.Context) (outcome, error) {
 
 // compose returns ErrObsolete for a mail that is of no use any more.
 func (d delivery) compose(ctx context.Context) (Composed, error) {
-	compose := d.mail.compose
-	if compose == nil {
-		template, known := d.templates[d.mail.Template]
-		if !known {
-			return Composed{}, fmt.Errorf("outbox: this version has no template %q", d.mail.Template)
-		}
-		compose = func(ctx context.Context) (Composed, error) { return template.Compose(ctx, d.mail.Mail) }
-	}
-	composed, err := compose(ctx)
+	composed, err := d.content(ctx)
 	if err == nil && composed.UsefulFor <= 0 {
 		return Composed{}, ErrObsolete
 	}
 	composed.Message.Ref = messageRef(d.mail.Ref, d.mail.Number)
 	return composed, err
+}
+
+// content composes a mail by the function that was handed over with it, else by its template.
+func (d delivery) content(ctx context.Context) (Composed, error) {
+	if d.mail.compose != nil {
+		return d.mail.compose(ctx)
+	}
+	template, known := d.templates[d.mail.Template]
+	if !known {
+		return Composed{}, fmt.Errorf("outbox: no template %q in this version", d.mail.Template)
+	}
+	return template.Compose(ctx, d.mail.Mail)
 }
 
 // send hands the message to the provider, until it is not useful any more.

@@ -9,19 +9,23 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Handover is a place with this instance for one mail that is about to be queued. The statement that
-// queues the mail takes its lease, and the mail is sent after the commit without being claimed. If the
-// instance has no place, or ends, the mail waits in the queue like any other.
+// Handover reserves one of this instance's places for a mail that is about to be queued. The
+// statement that queues the mail leases it, too, so that it is sent right after the commit and never
+// claimed. If no place is free, the mail is queued without a lease and claimed like any other.
+//
+// If the instance is killed after the commit, or does not learn of it, the mail is sent by another
+// instance when its lease of 20 seconds expires. A Handover is not safe for concurrent use.
 type Handover struct {
 	outbox *Outbox
-	worker *worker // nil if there is no place
+	worker *worker // nil if no place is reserved
 	since  time.Time
+	trace  string
 }
 
-// Handover takes a place if there is one. It is to be called before the transaction begins; Release
-// must follow.
-func (o *Outbox) Handover() *Handover {
-	h := &Handover{outbox: o, since: time.Now()}
+// Handover reserves a place. It must be called before the transaction begins, and be followed by
+// Release.
+func (o *Outbox) Handover(ctx context.Context) *Handover {
+	h := &Handover{outbox: o, since: time.Now(), trace: tracing.Traceparent(ctx)}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if w := o.worker; w != nil && w.leased.Load() < maxLeased {
@@ -32,17 +36,18 @@ func (o *Outbox) Handover() *Handover {
 	return h
 }
 
-// Args adds the values of columns attempts and next_at: @attempts, and @lease, to be added to now().
+// Args adds the values of columns trace, @trace, and attempts, @attempts, and how much later than
+// now() next_at is, @lease.
 func (h *Handover) Args(into pgx.NamedArgs) {
-	into["attempts"], into["lease"] = 0, time.Duration(0)
+	into["trace"], into["attempts"], into["lease"] = h.trace, 0, time.Duration(0)
 	if h.worker != nil {
 		into["attempts"], into["lease"] = 1, leaseTime
 	}
 }
 
-// Send begins to send the mail, composed by compose as by Template.Compose. It is to be called after
-// the commit.
-func (h *Handover) Send(ctx context.Context, m Mail, compose func(context.Context) (Composed, error)) {
+// Send begins to send the mail. It must be called after the commit. compose has the contract of
+// Template.Compose and is called at most once.
+func (h *Handover) Send(m Mail, compose func(context.Context) (Composed, error)) {
 	w := h.worker
 	if w == nil {
 		h.outbox.Wake()
@@ -50,13 +55,14 @@ func (h *Handover) Send(ctx context.Context, m Mail, compose func(context.Contex
 	}
 	h.worker = nil
 	m.Attempts = 1
+	mail := leased{Mail: m, Trace: h.trace, since: h.since, compose: compose}
 	go func() {
 		defer w.attempts.Done()
-		w.send(leased{Mail: m, Trace: tracing.Traceparent(ctx), since: h.since, compose: compose})
+		w.send(mail)
 	}()
 }
 
-// Release gives the place back if no mail was sent from it.
+// Release gives up a place from which no mail was sent.
 func (h *Handover) Release() {
 	if w := h.worker; w != nil {
 		h.worker = nil

@@ -81,7 +81,7 @@ func (o *Outbox) Run(ctx context.Context) {
 	w.finish()
 }
 
-// setWorker sets who takes mails that are handed over.
+// setWorker sets the worker that mails are handed over to, nil for none.
 func (o *Outbox) setWorker(w *worker) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -10,7 +10,6 @@ import (
 	"sana/backend/postgres/postgrestest"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Scans of the table in a plan: of any kind, and those that read only the rows of some keys, the rows
@@ -31,7 +30,7 @@ func TestStatements_UseTheIndexOnEmptyAndFullTables(t *testing.T) {
 		for name, sql := range map[string]postgres.SQL{
 			"state": `SELECT ` + State, "grant": grant, "succeed": succeed, "sweep": sweepUses,
 		} {
-			plan := genericPlan(t, db, string(sql))
+			plan := postgrestest.GenericPlan(t, db, string(sql))
 			scans, all := scan.FindAllString(plan, -1), anyScan.FindAllString(plan, -1)
 			if len(all) == 0 || len(scans) != len(all) {
 				t.Errorf("%s, %s: the plan does not find uses by the index:\n%s", name, when, plan)
@@ -50,34 +49,6 @@ func TestStatements_UseTheIndexOnEmptyAndFullTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("full")
-}
-
-// genericPlan returns the plan that a connection of the application's pool caches for a statement.
-func genericPlan(t *testing.T, db *pgxpool.Pool, sql string) string {
-	t.Helper()
-	tx, err := db.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback(t.Context()) }()
-	positional, args, err := pgx.NamedArgs{}.RewriteQuery(t.Context(), nil, sql, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	nulls := strings.TrimSuffix(strings.Repeat("NULL, ", len(args)), ", ")
-	if _, err := tx.Exec(t.Context(), `PREPARE statement AS `+positional); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _, _ = tx.Exec(t.Context(), `DEALLOCATE statement`) }()
-	rows, err := tx.Query(t.Context(), fmt.Sprintf(`EXPLAIN EXECUTE statement (%s)`, nulls))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Join(lines, "\n")
 }
 
 // Counts are per use: a refused one writes nothing, so that an attack cannot fill the table.

@@ -45,7 +45,10 @@ async function query(sql: string, url = server): Promise<void> {
   }
 }
 
-/** Makes every sign-in too old for what wants a fresh one, and waits until the server of the page knows: it caches sessions. */
+/**
+ * Makes every sign-in too old for what requires a fresh one, and waits until the server of the page
+ * has evicted its cached sessions.
+ */
 export async function letTimePass(databaseUrl: string, page: Page): Promise<void> {
   const longAgo = `to_jsonb(now() - interval '11 minutes')`
   await query(
