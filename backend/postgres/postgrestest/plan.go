@@ -13,21 +13,21 @@ import (
 // named arguments.
 func GenericPlan(t testing.TB, db *pgxpool.Pool, sql string) string {
 	t.Helper()
-	tx, err := db.Begin(t.Context())
+	conn, err := db.Acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = tx.Rollback(t.Context()) }()
+	defer conn.Release()
 	positional, args, err := pgx.NamedArgs{}.RewriteQuery(t.Context(), nil, sql, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	nulls := strings.TrimSuffix(strings.Repeat("NULL, ", len(args)), ", ")
-	if _, err := tx.Exec(t.Context(), `PREPARE statement AS `+positional); err != nil {
+	if _, err := conn.Exec(t.Context(), `PREPARE statement AS `+positional); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _, _ = tx.Exec(t.Context(), `DEALLOCATE statement`) }()
-	rows, err := tx.Query(t.Context(), fmt.Sprintf(`EXPLAIN EXECUTE statement (%s)`, nulls))
+	defer func() { _, _ = conn.Exec(t.Context(), `DEALLOCATE statement`) }()
+	rows, err := conn.Query(t.Context(), fmt.Sprintf(`EXPLAIN EXECUTE statement (%s)`, nulls))
 	if err != nil {
 		t.Fatal(err)
 	}
