@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -150,5 +152,58 @@ func TestSignIn_HappensAsAWholeOrNotAtAll(t *testing.T) {
 	}
 	if _, err := s.VerifyCode(t.Context(), v, session.Session{}, ada, code); err != nil {
 		t.Errorf("the code is lost: %v", err)
+	}
+}
+
+// A step-up's guess locks the user's row and then the challenge. A sign-out in the other order would
+// wait for the guess while the guess waits for it.
+func TestSignOut_LocksTheUserBeforeTheChallenges(t *testing.T) {
+	t.Parallel()
+	s, db := newService(t, postgrestest.URL(t)+"&lock_timeout=60s&statement_timeout=60s")
+	v := newVisitor("Firefox on Linux")
+	in, err := s.VerifyCode(t.Context(), v, session.Session{}, ada, codeFor(t, s, v))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pending, err := s.RequestCode(t.Context(), v, in.Session, ada)
+	if err != nil || pending.Code.Purpose != challenge.StepUp {
+		t.Fatalf("got %+v (%v), want the challenge of a step-up", pending, err)
+	}
+
+	guess, err := db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = guess.Rollback(context.Background()) }()
+	lock := func(table, id, wait string) {
+		t.Helper()
+		_, err := guess.Exec(t.Context(), `SELECT FROM `+table+` WHERE id = $1 FOR NO KEY UPDATE `+wait, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	lock("users", in.Session.User.ID, "")
+	signedOut := make(chan error, 1)
+	go func() { signedOut <- s.SignOut(t.Context(), v, in.Session.Token) }()
+	postgrestest.Eventually(t, "the sign-out waits for no lock", func() error {
+		waiting := count(t, db, `
+			SELECT count(*)
+			FROM pg_stat_activity
+			WHERE datname = current_database()
+			  AND wait_event_type = 'Lock'`)
+		if waiting == 0 {
+			return errors.New("none")
+		}
+		return nil
+	})
+	lock("challenges", pending.Code.ID, "NOWAIT")
+	if err := guess.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-signedOut; err != nil {
+		t.Error(err)
+	}
+	if n := count(t, db, `SELECT count(*) FROM sessions`); n != 0 {
+		t.Errorf("got %d sessions, want none", n)
 	}
 }

@@ -22,17 +22,24 @@ func (s *Service) SignOut(ctx context.Context, v visitor.Visitor, token string) 
 		return nil // there is nothing to end, so that a stranger costs no transaction
 	}
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		id, userID, err := s.sessionBehind(ctx, tx, token)
+		if err != nil {
+			return err
+		}
+
+		// The user's row is locked before the challenges, as by a guess: neither waits for the other.
+		if id != "" {
+			if err := s.lockIfThere(ctx, tx, userID); err != nil {
+				return err
+			}
+		}
 		if v.Browser != "" {
 			if err := challenge.DropOfBrowser(ctx, tx, v.Browser); err != nil {
 				return err
 			}
 		}
-		id, userID, err := s.sessionBehind(ctx, tx, token)
-		if err != nil || id == "" {
-			return err
-		}
-		if err := s.lockIfThere(ctx, tx, userID); err != nil {
-			return err
+		if id == "" {
+			return nil
 		}
 		return s.signOut(ctx, tx, v, id, userID)
 	})

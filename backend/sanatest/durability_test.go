@@ -195,23 +195,25 @@ func TestARefusedMailIsGivenUpAndThePageIsTold(t *testing.T) {
 func TestACodeThatCannotBeUsedIsNeverMailed(t *testing.T) {
 	t.Parallel()
 	for spoiled, attempts := range map[string]int{
-		"expires_at = now() - interval '1 second'":                            0,
-		"consumed_at = now(), outcome = 'signed_in', outcome_key_id = key_id": 0,
-		"tries = 5": 0,
-		"expires_at = now() + interval '1 minute'": 1, // the provider accepts mail in five
+		"expires_at = now() - interval '1 second'":                            1,
+		"consumed_at = now(), outcome = 'signed_in', outcome_key_id = key_id": 1,
+		"tries = 5": 1,
+		"expires_at = now() + interval '1 minute'": 2, // the provider accepts mail in five
 	} {
 		t.Run(spoiled, func(t *testing.T) {
 			t.Parallel()
 			w := sanatest.NewWorld(t)
 			app := w.Run(t)
 			later := http.Header{"Retry-After": {"300"}}
-			w.Mailgun.Script(mailgunfake.Answer{Status: 429, Header: later})
+			w.Mailgun.Script(
+				mailgunfake.Answer{Status: http.StatusServiceUnavailable},
+				mailgunfake.Answer{Status: http.StatusTooManyRequests, Header: later})
 			w.Exec(t, `
 				CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
 				BEGIN UPDATE challenges SET `+spoiled+`; RETURN NULL; END $$`)
 			w.Exec(t, `
-				CREATE TRIGGER spoil AFTER INSERT ON mails
-				FOR EACH ROW EXECUTE FUNCTION spoil()`)
+				CREATE TRIGGER spoil AFTER UPDATE ON mails
+				FOR EACH ROW WHEN (NEW.state = 'delayed') EXECUTE FUNCTION spoil()`)
 			app.Open(t).RequestCode("ada@sana.example").Want(http.StatusAccepted)
 
 			sanatest.Eventually(t, "the mail does not fail", func() error {

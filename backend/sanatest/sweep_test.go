@@ -12,9 +12,9 @@ func TestRowsThatNobodyNeedsAnyMoreGo(t *testing.T) {
 	w.Exec(t, `
 		INSERT INTO challenges (
 		    id, browser, email, purpose, key_id, code_kind, code_length, language, platform,
-		    resend_at, expires_at)
+		    created_at, resend_at, expires_at)
 		VALUES (gen_random_uuid(), 'a browser', 'ada@sana.example', 'sign_in', 'k', 'digits', 6,
-		        'en', '', now(), now() - interval '2 days')`)
+		        'en', '', now() - interval '2 days', now(), now() - interval '2 days')`)
 	w.Exec(t, `
 		INSERT INTO mails (ref, number, template, state, created_at, done_at)
 		VALUES (gen_random_uuid(), 1, 'sign_in_code', 'sent',
