@@ -25,7 +25,7 @@ func TestStore_ReadReturnsWhatWasStored(t *testing.T) {
 		ignored := cmpopts.IgnoreFields(Session{},
 			"ID", "ExpiresAt", "Seed", "UserAgent", "Platform", "IP", "Token", "Keep")
 		got := s.wantSession(t, stored.Token, "signed in")
-		if diff := cmp.Diff(ada, got, ignored, cmpopts.EquateApproxTime(time.Second)); diff != "" {
+		if diff := cmp.Diff(ada, got, ignored, cmpopts.EquateApproxTime(slowness)); diff != "" {
 			t.Errorf("(-signed in +read):\n%s", diff)
 		}
 		if !idPattern.MatchString(got.ID) || len(got.Token) < 43 || len(got.Token) > 1024 {
