@@ -150,8 +150,7 @@ const spendChange = `
 	      AND ` + string(challenge.IsOpen) + `
 	      AND ` + string(throttle.NotFull) + `
 	    RETURNING outcome
-	),
-	forgotten AS (` + string(throttle.Forget) + `)
+	)
 	SELECT outcome
 	FROM granted`
 
@@ -167,6 +166,7 @@ func (s *Service) changeEmail(
 		b := &postgres.Batch{}
 		g.lock(b)
 		b.Queue(spendChange, args).QueryRow(func(row pgx.Row) error { return ignoreNoRows(row.Scan(&outcome)) })
+		g.queueForget(b)
 		if err := b.SendTo(ctx, tx); err != nil {
 			return postgres.Error("change address", err)
 		}

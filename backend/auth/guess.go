@@ -19,7 +19,7 @@ type guess struct {
 	right     bool
 	device    string           // id of the browser if it is known for the address, else ""
 	budgets   throttle.Budgets // that a wrong code counts against
-	forget    throttle.Budgets // whose counts a right code deletes
+	forget    throttle.Budgets // whose counts a right code deletes; empty if nothing was counted
 }
 
 // guessLimits are the budgets of guesses at codes for an address.
@@ -80,7 +80,10 @@ func (s *Service) compare(ctx context.Context, v visitor.Visitor, q challenge.Qu
 	}
 	g := guess{
 		visitor: v, challenge: c, device: limits.device,
-		budgets: s.budgetsFor(limits, c.Format), forget: limits.reset,
+		budgets: s.budgetsFor(limits, c.Format),
+	}
+	if limits.reset.Used(counts) {
+		g.forget = limits.reset
 	}
 	if verdict := g.budgets.Judge(counts); verdict.Refused != nil {
 		s.Metrics.Refused(verdict.Refused.Label())
@@ -107,13 +110,18 @@ func (s *Service) isRight(browser visitor.Browser, c challenge.Challenge, code s
 func (g guess) lock(b *postgres.Batch) {
 	g.budgets.Lock(b, "address "+g.challenge.Email)
 	if g.challenge.UserID != "" {
-		b.Queue(`
-			SELECT
-			FROM users
-			WHERE id = @user
-			FOR NO KEY UPDATE`,
-			pgx.NamedArgs{"user": g.challenge.UserID})
+		queueUserLock(b, g.challenge.UserID)
 	}
+}
+
+// queueUserLock queues the lock of a user's row.
+func queueUserLock(b *postgres.Batch, userID string) {
+	b.Queue(`
+		SELECT
+		FROM users
+		WHERE id = @user
+		FOR NO KEY UPDATE`,
+		pgx.NamedArgs{"user": userID})
 }
 
 // args are those of statements that write a guess.
@@ -123,8 +131,25 @@ func (g guess) args() pgx.NamedArgs {
 		"platform": g.visitor.Platform, "ip": g.visitor.IP,
 	}
 	g.budgets.Args(args)
-	g.forget.ForgetArgs(args)
 	return args
+}
+
+// forgetWrong deletes the counts of wrong guesses if this transaction has spent the code.
+const forgetWrong = string(throttle.Forget) + `
+		  AND EXISTS (
+		      SELECT
+		      FROM challenges
+		      WHERE id = @id
+		        AND consumed_at = now())`
+
+// queueForget queues forgetWrong, which most right guesses do not need: nothing was counted.
+func (g guess) queueForget(b *postgres.Batch) {
+	if g.forget.Empty() {
+		return
+	}
+	args := pgx.NamedArgs{"id": g.challenge.ID}
+	g.forget.ForgetArgs(args)
+	b.Queue(forgetWrong, args)
 }
 
 // countWrong counts a wrong guess against the challenge and every budget, or nothing at all if another

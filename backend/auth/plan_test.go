@@ -20,8 +20,9 @@ func TestStatements_FindChallengesByIDOrBrowser(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		for name, sql := range map[string]string{
-			"create": createChallenge, "resend": resendChallenge, "sign in": signInStatement,
-			"step up": stepUpStatement, "change address": spendChange, "wrong code": countWrong,
+			"create": createChallenge, "resend": resendChallenge, "sign in": signInStatement(true, true),
+			"sign in, closed": signInStatement(false, false),
+			"step up":         stepUpStatement, "change address": spendChange, "wrong code": countWrong,
 		} {
 			plan := postgrestest.GenericPlan(t, db, sql)
 			scans := ofChallenges.FindAllString(plan, -1)

@@ -16,45 +16,67 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// signInStatement spends a code, finds or creates the user, creates the session if sessions are rows,
-// records the event and, if the browser is new to an existing user, queues the mail that says so. It
-// returns no row if the challenge or a budget changed since it was read; then nothing is written.
-const signInStatement = `
+// signInStatement returns the statement that spends a code, finds or creates the user, creates the
+// session if sessions are rows, records the event and, with notice, queues the mail about a new browser
+// if the user existed before. If signUp is false, it finds the user only. The statement returns no row if
+// the challenge or a budget changed since it was read; then nothing is written.
+//
+// There are several texts because each part costs time even where a condition keeps it from writing.
+func signInStatement(signUp, notice bool) string {
+	text := findUser
+	if signUp {
+		text = findOrCreateUser
+	}
+	if notice {
+		return text + signIn + `,` + queueNotice + signedIn
+	}
+	return text + signIn + signedIn
+}
+
+// The parts of signInStatement.
+const (
+	findOrCreateUser = `
 	WITH ` + string(throttle.Full) + `,
 	granted AS (
 	    UPDATE challenges
 	    SET consumed_at = now(),
-	        outcome = CASE WHEN @sign_up OR EXISTS (SELECT FROM users WHERE users.email = challenges.email)
-	                       THEN 'signed_in' ELSE 'sign_up_closed' END,
-	        outcome_key_id = @outcome_key
-	    WHERE id = @id
-	      AND key_id = @key
-	      AND ` + string(challenge.IsOpen) + `
-	      AND ` + string(throttle.NotFull) + `
+	        outcome = 'signed_in',
+	        outcome_key_id = @outcome_key` + whereOpen + `
 	    RETURNING email
 	),
-	forgotten AS (` + string(throttle.Forget) + `),
-	created AS (
+	person AS (
 	    INSERT INTO users (email)
 	    SELECT email
 	    FROM granted
-	    WHERE @sign_up
 	    ON CONFLICT (email) DO UPDATE SET last_signed_in_at = now()
 	    RETURNING id, email, created_at
+	),`
+
+	findUser = `
+	WITH ` + string(throttle.Full) + `,
+	granted AS (
+	    UPDATE challenges
+	    SET consumed_at = now(),
+	        outcome = CASE WHEN EXISTS (SELECT FROM users WHERE users.email = challenges.email)
+	                       THEN 'signed_in' ELSE 'sign_up_closed' END,
+	        outcome_key_id = @outcome_key` + whereOpen + `
+	    RETURNING email
 	),
-	known AS (
+	person AS (
 	    UPDATE users
 	    SET last_signed_in_at = now()
 	    FROM granted
 	    WHERE users.email = granted.email
-	      AND NOT @sign_up
 	    RETURNING users.id, users.email, users.created_at
-	),
-	person AS (
-	    SELECT id, email, created_at FROM created
-	    UNION ALL
-	    SELECT id, email, created_at FROM known
-	),
+	),`
+
+	whereOpen = `
+	    WHERE id = @id
+	      AND key_id = @key
+	      AND ` + string(challenge.IsOpen) + `
+	      AND ` + string(throttle.NotFull)
+
+	signIn = `
 	issued AS (` + insertSession + `
 	    WHERE @in_postgres
 	),
@@ -62,17 +84,21 @@ const signInStatement = `
 	    INSERT INTO account_events (user_id, kind, platform, ip, details)
 	    SELECT id, CASE WHEN created_at = now() THEN 'account_created' ELSE 'signed_in' END, @platform, @ip, '{}'
 	    FROM person
-	),
+	)`
+
+	queueNotice = `
 	notice AS (
 	    INSERT INTO mails (ref, number, template, content, trace)
 	    SELECT gen_random_uuid(), 1, '` + newDeviceTemplate + `', @notice::jsonb, @trace
 	    FROM person
 	    WHERE created_at < now()
-	      AND @notice::jsonb IS NOT NULL
-	)
+	)`
+
+	signedIn = `
 	SELECT coalesce(person.id::text, ''), coalesce(person.created_at = now(), false), now()
 	FROM granted
 	LEFT JOIN person ON true`
+)
 
 // insertSession inserts the session of the CTE `person`. The names in the JSON are those of
 // session.Session.
@@ -98,14 +124,21 @@ const insertSession = `
 // sweepAt is when the sweep first looks at a session: no later than it may expire.
 const sweepAt = `least(floor(extract(epoch FROM now() + @max_age::interval)), ceil(extract(epoch FROM now())) + @idle::integer)::bigint`
 
-// revokeSurplus revokes the oldest sessions of a user who has more than MaxPerUser with the new one, and
-// records why. It is a statement of its own: it must see the sessions that were created while the one
-// before it waited for the user's row. It returns the keys of the revoked sessions.
+// countSessions counts the valid sessions of the user who has signed in. It is a statement of its own: it
+// must see the sessions that were created while the one before it waited for the user's row.
+const countSessions = `
+	SELECT count(*)
+	FROM sessions
+	WHERE user_id = (SELECT user_id FROM sessions WHERE k = @token_key)
+	  AND ` + string(session.IsLive)
+
+// revokeSurplus revokes the oldest sessions of a user who has more than MaxPerUser, but not the new one,
+// and records why. It returns their keys.
 const revokeSurplus = `
 	WITH surplus AS (
 	    SELECT k
 	    FROM sessions
-	    WHERE user_id = (SELECT user_id FROM sessions WHERE k = @token_key)
+	    WHERE user_id = @user
 	      AND k <> @token_key
 	      AND ` + string(session.IsLive) + `
 	    ORDER BY e DESC, k
@@ -158,27 +191,29 @@ func (s *Service) signIn(ctx context.Context, g guess, keyID string, current ses
 		return SignedIn{}, err
 	}
 	args := s.sessionArgs(g, next, keyID)
-	args["sign_up"], args["in_postgres"] = s.SignUp.allowsSignUp(g.challenge.Email), s.inPostgres()
+	args["in_postgres"], args["current"] = s.inPostgres(), current.ID
 	args["notice"], args["trace"] = s.newDeviceNotice(g), tracing.Traceparent(ctx)
-	args["current"] = current.ID
+	statement := signInStatement(s.SignUp.allowsSignUp(g.challenge.Email), g.device == "")
 
 	var spent, created bool
+	var sessions int
 	var gone []string
 	err = postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
 		spent, gone = false, nil
 		g.lock(b)
-		b.Queue(signInStatement, args).QueryRow(func(row pgx.Row) error {
+		b.Queue(statement, args).QueryRow(func(row pgx.Row) error {
 			err := row.Scan(&next.User.ID, &created, &next.CreatedAt)
 			spent = err == nil
 			return ignoreNoRows(err)
 		})
+		g.queueForget(b)
 		if s.inPostgres() {
-			b.Queue(revokeSurplus, args).Query(collectInto(&gone))
+			b.Queue(countSessions, args).QueryRow(func(row pgx.Row) error { return row.Scan(&sessions) })
 		}
 		if s.inPostgres() && current.ID != "" {
 			b.Queue(endCurrent, args).Query(collectInto(&gone))
+			b.AfterCommit(func() { s.announce(gone) })
 		}
-		b.AfterCommit(func() { s.announce(gone) })
 		if g.device == "" {
 			b.AfterCommit(s.Outbox.Wake)
 		}
@@ -192,8 +227,30 @@ func (s *Service) signIn(ctx context.Context, g guess, keyID string, current ses
 	case next.User.ID == "":
 		return SignedIn{}, errSignUpClosed()
 	}
+	if err := s.endSurplus(ctx, next.User.ID, sessions, args); err != nil {
+		return SignedIn{}, err
+	}
 	next, err = s.finish(next, next.CreatedAt)
 	return SignedIn{Session: next, Created: created}, err
+}
+
+// endSurplus ends the oldest sessions of a user who has too many after a sign-in. It is a transaction of
+// its own, since hardly anybody has: if it does not happen, the next sign-in makes up for it. args are
+// those of the sign-in.
+func (s *Service) endSurplus(ctx context.Context, userID string, sessions int, args pgx.NamedArgs) error {
+	if sessions <= session.MaxPerUser {
+		return nil
+	}
+	args["user"], args["others"] = userID, session.MaxPerUser-1
+	var gone []string
+	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
+		gone = nil
+		queueUserLock(b, userID)
+		b.Queue(revokeSurplus, args).Query(collectInto(&gone))
+		b.AfterCommit(func() { s.announce(gone) })
+		return nil
+	})
+	return postgres.Error("end sessions", err)
 }
 
 // newSession is the session that a code leads to, without what only the database knows.
@@ -216,7 +273,6 @@ func (s *Service) sessionArgs(g guess, next session.Session, keyID string) pgx.N
 	args["user_agent"] = session.Printable(g.visitor.UserAgent, 256)
 	args["seed"] = newSeed()
 	args["idle"], args["max_age"] = int(limits.Idle.Seconds()), limits.MaxAge
-	args["others"] = session.MaxPerUser - 1
 	return args
 }
 

@@ -31,7 +31,6 @@ const stepUpStatement = `
 	      AND ` + string(throttle.NotFull) + `
 	    RETURNING email, user_id, session_id
 	),
-	forgotten AS (` + string(throttle.Forget) + `),
 	person AS (
 	    UPDATE users
 	    SET last_signed_in_at = now()
@@ -120,24 +119,20 @@ func (s *Service) renewSession(ctx context.Context, g guess, keyID string) (Sign
 	var spent, proven bool
 	var value []byte
 	var old string
-	var gone []string
+	var sessions int
 	err = postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
-		spent, gone = false, nil
+		spent = false
 		g.lock(b)
 		b.Queue(stepUpStatement, args).QueryRow(func(row pgx.Row) error {
 			err := row.Scan(&proven, &value, &old, &next.User.SignedInAt)
 			spent = err == nil
 			return ignoreNoRows(err)
 		})
+		g.queueForget(b)
 		if s.inPostgres() {
-			b.Queue(revokeSurplus, args).Query(collectInto(&gone))
+			b.Queue(countSessions, args).QueryRow(func(row pgx.Row) error { return row.Scan(&sessions) })
+			b.AfterCommit(func() { s.Shared.Evict(old) }) // others follow the log; no user waits for that
 		}
-		b.AfterCommit(func() {
-			s.announce(gone)
-			if s.inPostgres() {
-				s.Shared.Evict(old) // others follow the log; no user waits for that
-			}
-		})
 		b.AfterCommit(s.Outbox.Wake)
 		return nil
 	})
@@ -148,6 +143,9 @@ func (s *Service) renewSession(ctx context.Context, g guess, keyID string) (Sign
 		return SignedIn{}, errTooSlow
 	case !proven:
 		return SignedIn{}, challenge.ErrExpired()
+	}
+	if err := s.endSurplus(ctx, g.challenge.UserID, sessions, args); err != nil {
+		return SignedIn{}, err
 	}
 	if !s.inPostgres() {
 		next.ID, next.CreatedAt = g.challenge.SessionID, next.User.SignedInAt

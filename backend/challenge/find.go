@@ -98,7 +98,7 @@ func (f found) challenge() Challenge {
 	return c
 }
 
-// find reads one challenge, with the newest of its mails, and the counts of the budgets. It always
+// find reads one challenge and the counts of the budgets; it ends withNewestMail or withoutMail. It always
 // returns a row; the columns of a challenge that does not exist are empty.
 const find = `
 	SELECT coalesce(c.id::text, '') AS id,
@@ -129,7 +129,8 @@ const find = `
 	    FROM challenges
 	    WHERE `
 
-const newestMail = `
+const (
+	withNewestMail = `
 	) AS c ON true
 	LEFT JOIN LATERAL (
 	    SELECT number, state, reason
@@ -139,11 +140,18 @@ const newestMail = `
 	    LIMIT 1
 	) AS m ON true`
 
-const ofBrowser = find + string(Fits) + `
-	    ORDER BY ` + string(IsOpen) + ` DESC, created_at DESC
-	    LIMIT 1` + newestMail
+	withoutMail = `
+	) AS c ON true
+	CROSS JOIN (VALUES (0, 'queued', '')) AS m (number, state, reason)`
 
-const byID = find + `id = @id` + newestMail
+	fitting = string(Fits) + `
+	    ORDER BY ` + string(IsOpen) + ` DESC, created_at DESC
+	    LIMIT 1`
+
+	ofBrowser = find + fitting + withNewestMail
+	forGuess  = find + fitting + withoutMail
+	byID      = find + `id = @id` + withNewestMail
+)
 
 // Find returns the challenge that q means, an empty one if there is none, and what was counted against
 // the budgets, in one read.
@@ -153,15 +161,18 @@ func Find(ctx context.Context, db postgres.Querier, q Query, budgets throttle.Bu
 	return query(ctx, db, ofBrowser, budgets, args)
 }
 
-// FindForGuess is Find for a guess. If no other challenge fits, it returns a step-up whose session was
-// revoked: the right code is then told that it leads to nothing.
+// FindForGuess is Find for a guess, without the challenge's mail. If no other challenge fits, it returns
+// a step-up whose session was revoked: the right code is then told that it leads to nothing.
 func FindForGuess(ctx context.Context, db postgres.Querier, q Query, budgets throttle.Budgets) (Challenge, throttle.Counts, error) {
-	c, counts, err := Find(ctx, db, q, budgets)
+	args := pgx.NamedArgs{}
+	q.Args(args)
+	c, counts, err := query(ctx, db, forGuess, budgets, args)
 	if err != nil || c.ID != "" || q.Purpose != SignIn {
 		return c, counts, err
 	}
 	q.revoked = true
-	return Find(ctx, db, q, budgets)
+	q.Args(args)
+	return query(ctx, db, forGuess, budgets, args)
 }
 
 // Pending returns the challenge that the page of a browser shows: that of q, unless its code was used

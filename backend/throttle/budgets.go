@@ -145,12 +145,11 @@ const (
 		    WHERE EXISTS (SELECT FROM granted)
 		    GROUP BY key`
 
-	// Forget is a common table expression that deletes every use of the budgets of ForgetArgs, if
-	// granted has a row. Where there are none it writes nothing.
+	// Forget is a statement that deletes every use of the budgets of ForgetArgs. A condition can be
+	// added to it.
 	Forget postgres.SQL = `
-		    DELETE FROM uses
-		    WHERE key = ANY(@forget_keys::bytea[])
-		      AND EXISTS (SELECT FROM granted)`
+		DELETE FROM uses
+		WHERE key = ANY(@forget_keys::bytea[])`
 
 	// State is a list of columns that reads the fields of a Counts, without locks: use_keys, use_ats
 	// and now.

@@ -52,6 +52,12 @@ func (b Budgets) Judge(c Counts) Verdict {
 	return v
 }
 
+// Used reports whether any use of the budgets was counted.
+func (b Budgets) Used(c Counts) bool {
+	times := c.byKey()
+	return slices.ContainsFunc(b.list, func(budget budget) bool { return times[string(budget.key)] != nil })
+}
+
 // NextAfter returns how long after a use of each budget that is counted at c.Now the following use
 // is allowed. It returns 0 if that is at once.
 func (b Budgets) NextAfter(c Counts) time.Duration {

@@ -57,12 +57,9 @@ const (
 		)
 		SELECT EXISTS (SELECT FROM granted)`
 
-	succeed = `WITH ` + Full + `, granted AS (
-		    SELECT
-		    WHERE ` + NotFull + ` AND @success
-		), forgotten AS (` + Forget + `
+	succeed = `WITH forgotten AS (` + Forget + ` AND @success
 		)
-		SELECT EXISTS (SELECT FROM granted)`
+		SELECT @success`
 )
 
 // run sends a batch of Lock and one of the statements above. Unlike postgres.InBatch it does not
