@@ -128,13 +128,9 @@ func isControl(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
-// Rename gives an account a name and returns the account. The name that it already has is no change
-// and leaves no event.
-func (s *Service) Rename(ctx context.Context, userID, input string, by visitor.Visitor) (Account, error) {
-	name, err := ParseName(input)
-	if err != nil {
-		return Account{}, err
-	}
+// Rename gives an account a name as ParseName returns it, and returns the account. The name that it
+// already has is no change and leaves no event.
+func (s *Service) Rename(ctx context.Context, userID, name string, by visitor.Visitor) (Account, error) {
 	return queryAccount(ctx, s.db, `
 		WITH before AS (
 		    SELECT id, name

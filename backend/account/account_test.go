@@ -133,8 +133,8 @@ func TestEvents_PagesAreNewestFirstAndDoNotOverlap(t *testing.T) {
 	record(t, s, db, ada, 120)
 	var sizes []int
 	last, before := 120, int64(0)
-	for {
-		events, next, err := s.Events(t.Context(), ada, before)
+	for len(sizes) < 4 {
+		events, err := s.Events(t.Context(), ada, before, 50)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,25 +142,12 @@ func TestEvents_PagesAreNewestFirstAndDoNotOverlap(t *testing.T) {
 			if last--; e.Details.Ended != fmt.Sprint(last) || e.Platform != "Firefox on Linux" || e.IP != "192.0.2.1" || e.At.IsZero() {
 				t.Fatalf("got %+v, want the event %d", e, last)
 			}
+			before = e.ID
 		}
 		sizes = append(sizes, len(events))
-		if before = next; next == 0 {
-			break
-		}
 	}
-	if fmt.Sprint(sizes) != "[50 50 20]" {
+	if fmt.Sprint(sizes) != "[50 50 20 0]" {
 		t.Errorf("got pages of %v", sizes)
-	}
-
-	err := inTx(t, db, func(tx pgx.Tx) error {
-		all, err := s.AllEvents(t.Context(), tx, ada)
-		if len(all) != 120 || all[0].Details.Ended != "119" || all[119].Details.Ended != "0" {
-			t.Errorf("AllEvents returned %d events", len(all))
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
 	}
 }
 
@@ -203,7 +190,7 @@ func TestWhatHappensAndItsEventExistTogetherOrNotAtAll(t *testing.T) {
 	if err := changeEmail(nil); err != nil {
 		t.Fatal(err)
 	}
-	events, _, err := s.Events(t.Context(), ada, 0)
+	events, err := s.Events(t.Context(), ada, 0, 50)
 	want := account.Details{OldEmail: "ada@sana.example", NewEmail: "grace@sana.example"}
 	if err != nil || len(events) != 1 || events[0].Kind != account.EmailChanged || events[0].Details != want {
 		t.Errorf("got %+v (%v), want one event with both addresses", events, err)

@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"encoding/json"
-	"strconv"
 	"time"
 
 	"sana/backend/postgres"
@@ -75,30 +74,17 @@ func (s *Service) Record(ctx context.Context, tx pgx.Tx, by visitor.Visitor, ent
 	return postgres.Error("record events", err)
 }
 
-// pageSize is how many events a page has.
-const pageSize = 50
-
-// Events returns a page of the events of an account, newest first: those before the event `before`,
-// or the newest ones if that is 0. next is the `before` of the page after this one, 0 on the last.
-func (s *Service) Events(ctx context.Context, userID string, before int64) (events []Event, next int64, err error) {
-	events, err = s.events(ctx, s.db, userID, before, strconv.Itoa(pageSize+1))
-	if err == nil && len(events) > pageSize {
-		events = events[:pageSize]
-		next = events[pageSize-1].ID
-	}
-	return events, next, err
-}
-
-// events returns up to limit events, an SQL expression.
-func (s *Service) events(ctx context.Context, q postgres.Querier, userID string, before int64, limit string) ([]Event, error) {
-	rows, err := q.Query(ctx, `
+// Events returns up to limit events of an account, newest first: those before the event `before`, or the
+// newest ones if that is 0.
+func (s *Service) Events(ctx context.Context, userID string, before int64, limit int) ([]Event, error) {
+	rows, err := s.db.Query(ctx, `
 		SELECT id, kind, at, platform, ip, details
 		FROM account_events
 		WHERE user_id = @user
 		  AND (@before::bigint = 0 OR id < @before)
 		ORDER BY id DESC
-		LIMIT `+limit,
-		pgx.NamedArgs{"user": userID, "before": before})
+		LIMIT @limit`,
+		pgx.NamedArgs{"user": userID, "before": before, "limit": limit})
 	if err != nil {
 		return nil, postgres.Error("read events", err)
 	}
@@ -106,11 +92,6 @@ func (s *Service) events(ctx context.Context, q postgres.Querier, userID string,
 		return e, row.Scan(&e.ID, &e.Kind, &e.At, &e.Platform, &e.IP, &e.Details)
 	})
 	return events, postgres.Error("read events", err)
-}
-
-// AllEvents returns all events of an account, newest first, as part of tx.
-func (s *Service) AllEvents(ctx context.Context, tx pgx.Tx, userID string) ([]Event, error) {
-	return s.events(ctx, tx, userID, 0, "ALL")
 }
 
 // sweepBatch is how many rows one statement of the sweep deletes.

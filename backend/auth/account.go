@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"time"
 
 	"sana/backend/account"
 	"sana/backend/challenge"
@@ -10,6 +9,7 @@ import (
 	"sana/backend/outbox"
 	"sana/backend/postgres"
 	"sana/backend/session"
+	"sana/backend/throttle"
 	"sana/backend/visitor"
 
 	"github.com/jackc/pgx/v5"
@@ -57,49 +57,40 @@ func ignoreDeleted(err error) error {
 	return err
 }
 
-// Copy is everything that is stored about a user.
-type Copy struct {
-	At               time.Time // by the database's clock
-	Account          account.Account
-	Sessions         []session.Listed
-	SessionsComplete bool // see Sessions
-	Ended            []session.Past
-	Events           []account.Event
-	Codes            []challenge.Stored
-	Notices          []outbox.StoredNotice // that were not sent yet
+// Rename gives the account of a session a name and returns the account. The name that it already has is
+// no change: nothing is written or counted. It returns fault.InvalidName and fault.TooManyRequests.
+func (s *Service) Rename(
+	ctx context.Context, v visitor.Visitor, current session.Session, input string,
+) (account.Account, error) {
+	name, err := account.ParseName(input)
+	if err != nil {
+		return account.Account{}, err
+	}
+	owner, err := s.Accounts.Find(ctx, current.User.ID)
+	if err != nil || owner.Name == name {
+		return owner, err
+	}
+	if err := s.spend(ctx, throttle.ChangesByAccount.Of(owner.ID)); err != nil {
+		return account.Account{}, err
+	}
+	return s.Accounts.Rename(ctx, owner.ID, name, v)
 }
 
-// Export returns everything that is stored about the current user, and records that it was taken. It
-// returns fault.ReauthenticationRequired.
-func (s *Service) Export(ctx context.Context, v visitor.Visitor, current session.Session) (c Copy, err error) {
-	if _, err := s.recentOwner(ctx, current); err != nil {
-		return Copy{}, err
+// spend counts one use of a limit by account, or returns fault.TooManyRequests.
+func (s *Service) spend(ctx context.Context, use throttle.Use) error {
+	budgets := s.Limits.Budgets(use)
+	for range maxRounds {
+		counts, err := throttle.Read(ctx, s.DB, budgets)
+		if err != nil {
+			return err
+		}
+		if verdict := budgets.Judge(counts); verdict.Refused != nil {
+			s.Metrics.Refused(verdict.Refused.Label())
+			return errAccount(verdict)
+		}
+		if counted, err := s.count(ctx, budgets); err != nil || counted {
+			return err
+		}
 	}
-	if c.Sessions, c.SessionsComplete, err = s.Sessions(ctx, v, current); err != nil {
-		return Copy{}, err
-	}
-	if s.inPostgres() {
-		if c.Ended, err = s.Shared.ListEnded(ctx, current.User.ID); err != nil {
-			return Copy{}, err
-		}
-	}
-	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
-		if c.Account, err = s.Accounts.Lock(ctx, tx, current.User.ID); err != nil {
-			return err
-		}
-		if err = tx.QueryRow(ctx, `SELECT now()`).Scan(&c.At); err != nil {
-			return postgres.Error("read the time", err)
-		}
-		if c.Events, err = s.Accounts.AllEvents(ctx, tx, c.Account.ID); err != nil {
-			return err
-		}
-		if c.Codes, err = challenge.List(ctx, tx, c.Account.ID, c.Account.Email); err != nil {
-			return err
-		}
-		if c.Notices, err = s.Outbox.Notices(ctx, tx, c.Account.Email); err != nil {
-			return err
-		}
-		return s.Accounts.Record(ctx, tx, v, account.Entry{UserID: c.Account.ID, Kind: account.Exported})
-	})
-	return c, err
+	return errContended("count use")
 }

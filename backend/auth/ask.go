@@ -156,6 +156,11 @@ func (s *Service) request(ctx context.Context, v visitor.Visitor, t target) (Cod
 		if err != nil || done {
 			return request, err
 		}
+		if t.userID != "" {
+			if _, err := s.Accounts.Find(ctx, t.userID); err != nil {
+				return CodeRequest{}, err // it may have been deleted meanwhile
+			}
+		}
 	}
 	return CodeRequest{}, errContended("request code")
 }
@@ -194,7 +199,7 @@ func (s *Service) requestOnce(
 	if verdict := limits.own.Judge(counts); verdict.Refused != nil {
 		s.Metrics.CodeAsked()
 		s.Metrics.Refused(verdict.Refused.Label())
-		done, err := s.countNetworks(ctx, limits)
+		done, err := s.count(ctx, limits.networks)
 		return noMail(t, known, verdict.Next), done, err
 	}
 	resendIn := max(throttle.ResendAfter, limits.own.NextAfter(counts))

@@ -27,6 +27,7 @@ const createChallenge = `
 	           @key, @kind, @length::smallint, @verifier::bytea,
 	           @language, @platform, now() + @resend_in::interval, now() + @lifetime::interval
 	    WHERE ` + string(throttle.NotFull) + `
+	      AND (@user = '' OR EXISTS (SELECT FROM users WHERE users.id = nullif(@user, '')::uuid))
 	      AND NOT EXISTS (
 	          SELECT
 	          FROM challenges
@@ -114,6 +115,9 @@ func (s *Service) writeRequest(
 	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
 		granted = false
 		limits.both.Lock(b, limits.lock)
+		if c.UserID != "" {
+			queueUserLock(b, c.UserID) // what follows sees a deletion that this waits for
+		}
 		b.Queue(sql, args).QueryRow(func(row pgx.Row) error {
 			err := row.Scan(&c.Mails, &c.Now, &c.SentAt, &c.ResendAt, &c.ExpiresAt)
 			granted = err == nil
@@ -132,16 +136,15 @@ func (s *Service) writeRequest(
 	return c, nil
 }
 
-// countNetworks counts a request for an address that gets no mail against the visitor's networks. It
-// returns false if another request was faster.
-func (s *Service) countNetworks(ctx context.Context, limits sendLimits) (counted bool, err error) {
-	if limits.networks.Empty() {
+// count counts one use of each budget. It returns false if another request was faster.
+func (s *Service) count(ctx context.Context, budgets throttle.Budgets) (counted bool, err error) {
+	if budgets.Empty() {
 		return true, nil
 	}
 	args := pgx.NamedArgs{}
-	limits.networks.Args(args)
+	budgets.Args(args)
 	err = postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
-		limits.networks.Lock(b)
+		budgets.Lock(b)
 		b.Queue(`
 			WITH `+string(throttle.Full)+`,
 			granted AS (
@@ -152,7 +155,7 @@ func (s *Service) countNetworks(ctx context.Context, limits sendLimits) (counted
 			SELECT EXISTS (SELECT FROM granted)`, args).QueryRow(func(row pgx.Row) error { return row.Scan(&counted) })
 		return nil
 	})
-	return counted, postgres.Error("count request", err)
+	return counted, postgres.Error("count use", err)
 }
 
 // ignoreNoRows is for statements that may return no row.

@@ -39,6 +39,17 @@ func errNetwork(what string, wait time.Duration) error {
 	return err
 }
 
+// errAccount is the error of an account that has used up a limit.
+func errAccount(v throttle.Verdict) error {
+	what := "Your account was changed too often."
+	if v.Refused.Name == throttle.ExportsByAccount.Name {
+		what = "Your data was downloaded a moment ago, or often today."
+	}
+	err := fault.New(fault.TooManyRequests, fmt.Sprintf("%s Try again in %s.", what, inWords(v.Wait)))
+	err.RetryAfter = v.Wait
+	return err
+}
+
 func errWrongCode(triesLeft int) error {
 	message := "That is not the code in the mail. Check it and type it again."
 	if triesLeft == 0 {

@@ -67,6 +67,22 @@ func count(t testing.TB, db *pgxpool.Pool, sql string, args ...any) (n int) {
 	return n
 }
 
+// awaitLock returns when a statement waits for a lock.
+func awaitLock(t *testing.T, db *pgxpool.Pool) {
+	t.Helper()
+	postgrestest.Eventually(t, "no statement waits for a lock", func() error {
+		waiting := count(t, db, `
+			SELECT count(*)
+			FROM pg_stat_activity
+			WHERE datname = current_database()
+			  AND wait_event_type = 'Lock'`)
+		if waiting == 0 {
+			return errors.New("none")
+		}
+		return nil
+	})
+}
+
 func TestSignIn_KeepsTenSessionsAndEndsTheOldest(t *testing.T) {
 	t.Parallel()
 	s, db := newService(t, postgrestest.URL(t))
@@ -185,17 +201,7 @@ func TestSignOut_LocksTheUserBeforeTheChallenges(t *testing.T) {
 	lock("users", in.Session.User.ID, "")
 	signedOut := make(chan error, 1)
 	go func() { signedOut <- s.SignOut(t.Context(), v, in.Session.Token) }()
-	postgrestest.Eventually(t, "the sign-out waits for no lock", func() error {
-		waiting := count(t, db, `
-			SELECT count(*)
-			FROM pg_stat_activity
-			WHERE datname = current_database()
-			  AND wait_event_type = 'Lock'`)
-		if waiting == 0 {
-			return errors.New("none")
-		}
-		return nil
-	})
+	awaitLock(t, db)
 	lock("challenges", pending.Code.ID, "NOWAIT")
 	if err := guess.Rollback(t.Context()); err != nil {
 		t.Fatal(err)

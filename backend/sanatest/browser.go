@@ -162,6 +162,16 @@ func (b *Browser) do(method, path, body string, headers []Header) *Answer {
 	return answer
 }
 
+// Open sends a GET and returns the answer before its body was read. It must be closed.
+func (b *Browser) Open(path string, headers ...Header) *http.Response {
+	b.t.Helper()
+	response, err := b.client.Do(b.request(http.MethodGet, path, "", headers))
+	if err != nil {
+		b.t.Fatalf("GET %s: %v", path, err)
+	}
+	return response
+}
+
 // Try sends a request whose answer may never come, and drops it.
 func (b *Browser) Try(method, path, body string) {
 	if response, err := b.client.Do(b.request(method, path, body, nil)); err == nil {

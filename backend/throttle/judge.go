@@ -1,8 +1,13 @@
 package throttle
 
 import (
+	"context"
 	"slices"
 	"time"
+
+	"sana/backend/postgres"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // clockTolerance is how far in the future a use may seem to be: a transaction that has waited for a
@@ -15,6 +20,20 @@ type Counts struct {
 	Keys [][]byte
 	Ats  []time.Time // when the use of the same index in Keys was counted, ascending for each key
 	Now  time.Time   // the database's
+}
+
+// Read returns what was counted against budgets, without locks.
+func Read(ctx context.Context, db postgres.Querier, budgets Budgets) (c Counts, err error) {
+	args := pgx.NamedArgs{}
+	budgets.Args(args)
+	rows, err := db.Query(ctx, `SELECT `+string(State), args)
+	if err != nil {
+		return Counts{}, postgres.Error("read limits", err)
+	}
+	c, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (c Counts, err error) {
+		return c, row.Scan(&c.Keys, &c.Ats, &c.Now)
+	})
+	return c, postgres.Error("read limits", err)
 }
 
 // byKey returns the times of each key. Like Full it ignores what was counted in the future.

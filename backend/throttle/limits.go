@@ -84,12 +84,27 @@ var (
 			"not counted in a browser that signed in with the address before",
 		Reached: "429 `too_many_requests` with Retry-After",
 	}
+	ChangesByAccount = Limit{
+		Name:    "changes by account",
+		Windows: []Window{{20, time.Hour}},
+		Key:     "account; changes of the name, not if the name stays the same",
+		Reached: "429 `too_many_requests` with Retry-After",
+	}
+	ExportsByAccount = Limit{
+		Name:    "exports by account",
+		Windows: []Window{{1, ExportTime}, {10, 24 * time.Hour}},
+		Key:     "account; since an export takes at most two minutes, one runs at a time",
+		Reached: "429 `too_many_requests` with Retry-After",
+	}
 )
+
+// ExportTime is how long the transfer of an export may take.
+const ExportTime = 2 * time.Minute
 
 // networkFactors multiply a limit by network for wider networks: /64, /56, /48.
 var networkFactors = []int{1, 2, 6}
 
-// generousFactor multiplies the limits by address and device; see Options.
+// generousFactor multiplies the limits by address, device and account; see Options.
 const generousFactor = 100
 
 // The limit of the whole service. It is under attack if more than serviceFloor codes were wrong
@@ -111,6 +126,7 @@ func Limits() []Limit {
 	return []Limit{
 		WrongByAddress, WrongByDevice, WrongInARow, WrongByNetwork,
 		SentByAddress, SentByDevice, SentToDevices, SentByNetwork,
+		ChangesByAccount, ExportsByAccount,
 	}
 }
 

@@ -36,7 +36,7 @@ type NetworkLimits struct {
 // Options are the limits that an installation can set.
 type Options struct {
 	Networks NetworkLimits
-	Generous bool // multiplies the limits by address and device by 100, for development
+	Generous bool // multiplies all limits but those by network by 100, for development
 }
 
 // Throttle is safe for concurrent use.

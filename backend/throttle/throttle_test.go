@@ -92,11 +92,9 @@ func granted(t testing.TB, th *Throttle, n int, uses ...Use) int {
 }
 
 // read reads what was counted.
-func read(t testing.TB, th *Throttle, b Budgets) (c Counts) {
+func read(t testing.TB, th *Throttle, b Budgets) Counts {
 	t.Helper()
-	args := pgx.NamedArgs{}
-	b.Args(args)
-	err := th.db.QueryRow(t.Context(), `SELECT `+string(State), args).Scan(&c.Keys, &c.Ats, &c.Now)
+	c, err := Read(t.Context(), th.db, b)
 	if err != nil {
 		t.Fatal(err)
 	}

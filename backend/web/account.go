@@ -70,7 +70,7 @@ func (s *Server) updateAccount(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	renamed, err := s.Account.Rename(ctx, current.User.ID, *request.Name, s.visitor(c))
+	renamed, err := s.Auth.Rename(ctx, s.visitor(c), current, *request.Name)
 	if err != nil {
 		return err
 	}
@@ -91,6 +91,9 @@ func (s *Server) deleteAccount(ctx context.Context, c *fiber.Ctx) error {
 	return s.forgetSession(c)
 }
 
+// eventsPage is how many events a page has.
+const eventsPage = 50
+
 var eventID = regexp.MustCompile(`^[0-9]{1,18}$`)
 
 func (s *Server) listAccountEvents(ctx context.Context, c *fiber.Ctx) error {
@@ -106,14 +109,16 @@ func (s *Server) listAccountEvents(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	events, next, err := s.Account.Events(ctx, owner.ID, before)
+	events, err := s.Account.Events(ctx, owner.ID, before, eventsPage+1)
 	if err != nil {
 		return err
 	}
-	answer := accountEventsAnswer{Events: accountEventsOf(events)}
-	if next > 0 {
-		answer.Next = strconv.FormatInt(next, 10)
+	answer := accountEventsAnswer{}
+	if len(events) > eventsPage {
+		events = events[:eventsPage]
+		answer.Next = strconv.FormatInt(events[eventsPage-1].ID, 10)
 	}
+	answer.Events = accountEventsOf(events)
 	return sendJSON(c, contentTypeJSON, answer)
 }
 

@@ -1,12 +1,18 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"os"
 	"time"
 
 	"sana/backend/auth"
 	"sana/backend/challenge"
+	"sana/backend/fault"
 	"sana/backend/outbox"
 	"sana/backend/session"
 
@@ -21,9 +27,9 @@ type exportFile struct {
 	Sessions         []listedSession `json:"sessions"`
 	SessionsComplete bool            `json:"sessions_complete"`
 	EndedSessions    []endedSession  `json:"ended_sessions"`
-	Events           []accountEvent  `json:"events"`
 	Codes            []storedCode    `json:"codes"`
 	Mails            []storedMail    `json:"mails"`
+	Events           []accountEvent  `json:"events"` // the last; see exportStream
 }
 
 type endedSession struct {
@@ -62,26 +68,108 @@ var exportNotes = []string{
 		"from which nobody can tell whose they are; so they cannot be in this file. They go within a day, one of them with your next sign-in.",
 }
 
-// exportAccount answers a file with everything that is stored about the user.
+// exportAccount answers a file with everything that is stored about the user. A link on another site
+// cannot cause one, nor can HEAD: both would only leave an event.
 func (s *Server) exportAccount(ctx context.Context, c *fiber.Ctx) error {
+	if c.Get("Sec-Fetch-Site") == "cross-site" {
+		return fault.New(fault.CrossOriginRequest, "Your data is downloaded from Sana's own pages only.")
+	}
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
 		return err
+	}
+	c.Set(fiber.HeaderContentType, contentTypeJSON)
+	if c.Method() == fiber.MethodHead {
+		return nil
 	}
 	stored, err := s.Auth.Export(ctx, s.visitor(c), current)
 	if err != nil {
 		return err
 	}
-	body, err := json.MarshalIndent(exportFileOf(stored, current), "", "  ")
+	file, err := newExportStream(stored, current)
 	if err != nil {
 		return err
 	}
+	file.conn, file.write, file.log = c.Context().Conn(), s.Bounds.Write, s.Log
 	c.Set(fiber.HeaderContentDisposition, `attachment; filename="sana-export-`+stored.At.UTC().Format(time.DateOnly)+`.json"`)
-	c.Set(fiber.HeaderContentType, contentTypeJSON)
-	return c.Send(body)
+	c.Context().SetBodyStream(file, -1)
+	return nil
 }
 
-func exportFileOf(stored auth.Copy, current session.Session) exportFile {
+// exportStream is the text of an exportFile. It is made while it is read: a page of events at a time, and
+// nothing is held in the database meanwhile. If it cannot be completed, Read returns an error, and the
+// connection is closed, so that the client does not take the beginning for the whole.
+type exportStream struct {
+	stored *auth.Export
+	conn   net.Conn
+	write  time.Duration // that the client may take for each part of it
+	text   []byte        // what is to be read next
+	events int           // that were written
+	closed bool          // the end of the text was written
+	log    *slog.Logger
+}
+
+func newExportStream(stored *auth.Export, current session.Session) (*exportStream, error) {
+	head, err := json.MarshalIndent(exportFileOf(stored, current), "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	// The list of events is the last member, and empty yet.
+	head = bytes.TrimSuffix(head, []byte("]\n}"))
+	return &exportStream{stored: stored, text: head}, nil
+}
+
+// Read is called by fasthttp, which writes to the connection what it returns before it calls it again.
+func (s *exportStream) Read(p []byte) (int, error) {
+	for len(s.text) == 0 {
+		if s.closed {
+			return 0, io.EOF
+		}
+		if err := s.readPage(); err != nil {
+			return 0, err
+		}
+	}
+	now := time.Now()
+	if now.After(s.stored.Ends) {
+		return 0, os.ErrDeadlineExceeded
+	}
+	if err := s.conn.SetWriteDeadline(now.Add(s.write)); err != nil {
+		return 0, err
+	}
+	n := copy(p, s.text)
+	s.text = s.text[n:]
+	return n, nil
+}
+
+// readPage makes the text of the next events, or of the end.
+func (s *exportStream) readPage() error {
+	ctx, cancel := context.WithTimeout(context.Background(), handleTimeout)
+	defer cancel()
+	events, err := s.stored.NextEvents(ctx)
+	if err != nil {
+		s.log.Warn("export not completed", "error", err)
+		return err
+	}
+	if len(events) == 0 {
+		s.text, s.closed = []byte("\n  ]\n}\n"), true
+		return nil
+	}
+	for _, event := range accountEventsOf(events) {
+		line, err := json.MarshalIndent(event, "    ", "  ")
+		if err != nil {
+			return err
+		}
+		separator := ",\n    "
+		if s.events == 0 {
+			separator = "\n    "
+		}
+		s.text = append(append(s.text, separator...), line...)
+		s.events++
+	}
+	return nil
+}
+
+func exportFileOf(stored *auth.Export, current session.Session) exportFile {
 	file := exportFile{
 		ExportedAt:       stored.At.UTC(),
 		Notes:            exportNotes,
@@ -89,9 +177,9 @@ func exportFileOf(stored auth.Copy, current session.Session) exportFile {
 		Sessions:         listedSessionsOf(stored.Sessions, current),
 		SessionsComplete: stored.SessionsComplete,
 		EndedSessions:    []endedSession{},
-		Events:           accountEventsOf(stored.Events),
 		Codes:            []storedCode{},
 		Mails:            []storedMail{},
+		Events:           []accountEvent{},
 	}
 	for _, e := range stored.Ended {
 		file.EndedSessions = append(file.EndedSessions, endedSession{e.ID, signedOut{string(e.Reason), e.At.UTC(), e.By}})

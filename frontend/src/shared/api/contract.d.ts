@@ -175,7 +175,11 @@ export interface paths {
         delete: operations["deleteAccount"];
         options?: never;
         head?: never;
-        /** Change the name. */
+        /**
+         * Change the name.
+         * @description 429 `too_many_requests`: the name was changed 20 times within an hour. The name that the account
+         *     already has is no change.
+         */
         patch: operations["updateAccount"];
         trace?: never;
     };
@@ -188,7 +192,13 @@ export interface paths {
         };
         /**
          * Everything that is stored about the current user, as a file.
-         * @description 403 `reauthentication_required`: the sign-in is too old for this; step up.
+         * @description 403 `reauthentication_required`: the sign-in is too old for this; step up. 403
+         *     `cross_origin_request`: a page of another site asked. 429 `too_many_requests`: another export
+         *     began less than two minutes ago, or ten did within 24 hours.
+         *
+         *     The transfer takes at most two minutes. If it cannot be completed, the connection is closed
+         *     without the end of the file. The export is an event of the account, whether or not it was
+         *     completed.
          */
         get: operations["exportAccount"];
         put?: never;
@@ -540,9 +550,9 @@ export interface components {
             sessions: components["schemas"]["ListedSession"][];
             sessions_complete: boolean;
             ended_sessions: Record<string, never>[];
-            events: components["schemas"]["AccountEvent"][];
             codes: Record<string, never>[];
             mails: Record<string, never>[];
+            events: components["schemas"]["AccountEvent"][];
         };
         SignedOut: {
             /**
@@ -1048,6 +1058,7 @@ export interface operations {
             403: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };
@@ -1074,6 +1085,7 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };

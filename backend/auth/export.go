@@ -1,0 +1,92 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"sana/backend/account"
+	"sana/backend/challenge"
+	"sana/backend/outbox"
+	"sana/backend/postgres"
+	"sana/backend/session"
+	"sana/backend/throttle"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Export is everything that is stored about a user. There can be any number of events, so they are read
+// in pages while the export is sent.
+type Export struct {
+	At               time.Time // by the database's clock
+	Ends             time.Time // when the transfer must be complete, by this process's clock
+	Account          account.Account
+	Sessions         []session.Listed
+	SessionsComplete bool // see Sessions
+	Ended            []session.Past
+	Codes            []challenge.Stored
+	Notices          []outbox.StoredNotice // that were not sent yet
+
+	accounts *account.Service
+	before   int64 // the id of the oldest event that was read, 0 before the first page
+	complete bool  // all events were read
+}
+
+// exportPage is how many events are read at once.
+const exportPage = 1000
+
+// Export begins an export of what is stored about the current user. The event about it is recorded before
+// anything can be sent, so that nobody takes a copy unnoticed by ending the transfer early. It returns
+// fault.ReauthenticationRequired, and fault.TooManyRequests while another export of the account may be
+// under way.
+func (s *Service) Export(ctx context.Context, v visitor.Visitor, current session.Session) (*Export, error) {
+	owner, err := s.recentOwner(ctx, current)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.spend(ctx, throttle.ExportsByAccount.Of(owner.ID)); err != nil {
+		return nil, err
+	}
+	e := &Export{Ends: time.Now().Add(throttle.ExportTime), accounts: s.Accounts}
+	if e.Sessions, e.SessionsComplete, err = s.Sessions(ctx, v, current); err != nil {
+		return nil, err
+	}
+	if s.inPostgres() {
+		if e.Ended, err = s.Shared.ListEnded(ctx, owner.ID); err != nil {
+			return nil, err
+		}
+	}
+	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
+		if e.Account, err = s.Accounts.Lock(ctx, tx, owner.ID); err != nil {
+			return err
+		}
+		if err = tx.QueryRow(ctx, `SELECT now()`).Scan(&e.At); err != nil {
+			return postgres.Error("read the time", err)
+		}
+		if e.Codes, err = challenge.List(ctx, tx, e.Account.ID, e.Account.Email); err != nil {
+			return err
+		}
+		if e.Notices, err = s.Outbox.Notices(ctx, tx, e.Account.Email); err != nil {
+			return err
+		}
+		return s.Accounts.Record(ctx, tx, v, account.Entry{UserID: e.Account.ID, Kind: account.Exported})
+	})
+	return e, err
+}
+
+// NextEvents returns the next events, newest first, and none after the last. The newest is that of the
+// export itself.
+func (e *Export) NextEvents(ctx context.Context) ([]account.Event, error) {
+	if e.complete {
+		return nil, nil
+	}
+	events, err := e.accounts.Events(ctx, e.Account.ID, e.before, exportPage)
+	if err != nil {
+		return nil, err
+	}
+	e.complete = len(events) < exportPage
+	if len(events) > 0 {
+		e.before = events[len(events)-1].ID
+	}
+	return events, nil
+}
