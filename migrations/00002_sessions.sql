@@ -42,7 +42,8 @@ CREATE VIEW live_sessions AS
     FROM replaced_tokens AS r
     JOIN sessions AS s ON s.id = r.id
     WHERE r.e > extract(epoch FROM now())
-      AND (r.presented_at IS NULL OR r.presented_at > now() - interval '10 seconds')
+      AND (r.presented_at IS NULL
+           OR r.presented_at > now() - interval '10 seconds' AND r.presented_at <= now() + interval '1 minute')
       AND s.e > extract(epoch FROM now())
       AND s.last_used_at > now() - make_interval(secs => s.idle_seconds);
 

@@ -16,10 +16,13 @@ import (
 const recentFor = 10 * time.Minute
 
 // requireRecent returns fault.ReauthenticationRequired unless the user of a session has proven who they
-// are in the last ten minutes, by the database's clock.
+// are in the last ten minutes, by the database's clock. A time that is more than a minute ahead is of
+// before that clock was set back, and counts as long ago.
 func (s *Service) requireRecent(ctx context.Context, current session.Session) error {
 	var recent bool
-	err := s.DB.QueryRow(ctx, `SELECT @at::timestamptz > now() - @recent::interval`,
+	err := s.DB.QueryRow(ctx, `
+		SELECT @at::timestamptz > now() - @recent::interval
+		   AND @at::timestamptz <= now() + interval '1 minute'`,
 		pgx.NamedArgs{"at": current.User.SignedInAt, "recent": recentFor}).Scan(&recent)
 	if err == nil && !recent {
 		return fault.New(fault.ReauthenticationRequired,

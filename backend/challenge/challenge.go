@@ -77,7 +77,18 @@ func (c Challenge) TriesLeft() int { return max(0, throttle.MaxTries-c.Tries) }
 
 // IsOpen reports whether the challenge's code is still valid.
 func (c Challenge) IsOpen() bool {
-	return c.ID != "" && c.ConsumedAt.IsZero() && c.TriesLeft() > 0 && c.ExpiresAt.After(c.Now)
+	return c.ID != "" && !c.IsSpent() && c.TriesLeft() > 0 && c.ExpiresAt.After(c.Now) && !c.isAhead()
+}
+
+// clockTolerance is how far ahead a time of the database may seem to be: a transaction that has waited
+// for a lock has an earlier time than the one it waited for.
+const clockTolerance = time.Minute
+
+// isAhead reports whether the challenge was written before the database's clock was set back. Otherwise
+// its code would be valid until the clock has caught up.
+func (c Challenge) isAhead() bool {
+	return c.ExpiresAt.Sub(c.Now) > throttle.CodeLifetime+clockTolerance ||
+		c.ConsumedAt.Sub(c.Now) > clockTolerance
 }
 
 // IsSpent reports whether the right code came already.
@@ -89,7 +100,9 @@ func (c Challenge) Refusal() error {
 	switch {
 	case c.ID == "":
 		return ErrNonePending()
-	case c.IsSpent() && c.Now.Sub(c.ConsumedAt) >= repeatFor, !c.IsSpent() && !c.ExpiresAt.After(c.Now):
+	case c.IsSpent() && c.Now.Sub(c.ConsumedAt) >= repeatFor,
+		!c.IsSpent() && !c.ExpiresAt.After(c.Now),
+		c.isAhead():
 		return ErrExpired()
 	case c.TriesLeft() == 0:
 		return fault.New(fault.TooManyTries, "This code is locked after five wrong tries. Request a new one.")

@@ -44,14 +44,18 @@ const Fits postgres.SQL = `(browser = @browser
 	                     AND ended_sessions.reason NOT IN ('idle', 'max_age')))
 	          END)`
 
-// Conditions on rows of challenges, by the database's clock.
+// Conditions on rows of challenges, by the database's clock. They are false for times that lie further
+// ahead than they can: those were written before that clock was set back.
 const (
 	// IsOpen is true if the code is still valid.
-	IsOpen postgres.SQL = `(consumed_at IS NULL AND tries < 5 AND expires_at > now())`
+	IsOpen postgres.SQL = `(consumed_at IS NULL AND tries < 5
+	      AND expires_at > now() AND expires_at <= now() + interval '11 minutes')`
 	// IsRepeatable is true if the code was spent so recently that its browser may repeat it.
-	IsRepeatable postgres.SQL = `(consumed_at > now() - interval '2 minutes' AND tries < 5)`
+	IsRepeatable postgres.SQL = `(tries < 5
+	      AND consumed_at > now() - interval '2 minutes' AND consumed_at <= now() + interval '1 minute')`
 	// IsRenewable is true if the code can be sent again.
-	IsRenewable postgres.SQL = `(consumed_at IS NULL AND tries < 5 AND expires_at > now() + interval '2 minutes')`
+	IsRenewable postgres.SQL = `(consumed_at IS NULL AND tries < 5
+	      AND expires_at > now() + interval '2 minutes' AND expires_at <= now() + interval '11 minutes')`
 )
 
 // found is a challenge as a statement returns it, with the counts of the budgets that were read with
@@ -182,7 +186,7 @@ func Pending(ctx context.Context, db postgres.Querier, q Query) (Challenge, erro
 	if err != nil {
 		return Challenge{}, err
 	}
-	if c.ID == "" || c.IsSpent() || c.Now.Sub(c.ExpiresAt) > time.Hour {
+	if c.ID == "" || c.IsSpent() || c.isAhead() || c.Now.Sub(c.ExpiresAt) > time.Hour {
 		return Challenge{}, ErrNonePending()
 	}
 	return c, nil

@@ -222,6 +222,8 @@ func TestChallenge_RefusalDependsOnItsState(t *testing.T) {
 		"used, and guessed at since":       {sample{consumed: time.Second, tries: 5}, fault.TooManyTries, false},
 		"used two minutes ago":             {sample{consumed: 2 * time.Minute}, fault.CodeExpired, false},
 		"used just before it expired":      {sample{consumed: time.Minute, expires: -time.Second}, "", false},
+		"of before the clock was set back": {sample{expires: 12 * time.Minute}, fault.CodeExpired, false},
+		"used before it was set back":      {sample{consumed: -2 * time.Minute}, fault.CodeExpired, false},
 		"used two minutes ago and expired": {sample{consumed: 2 * time.Minute, expires: -time.Second}, fault.CodeExpired, false},
 	} {
 		id := add(t, db, c.sample)

@@ -48,6 +48,17 @@ func TestOutbox_FindsMailsItWasNotWokenFor(t *testing.T) {
 	i.await(t, other.enqueue(t, "hello"), "sent - 1 done")
 }
 
+// F-18: a mail that waits since before the database's clock was set back does not wait until it has caught up.
+func TestOutbox_SendsAMailWhoseTimeIsFarAhead(t *testing.T) {
+	t.Parallel()
+	url := newDatabase(t)
+	i, other := newInstance(t, url, newProvider()), newInstance(t, url, newProvider())
+	ref := other.enqueue(t, "hello")
+	other.exec(t, `UPDATE mails SET next_at = now() + interval '40 days'`)
+	i.start(t)
+	i.await(t, ref, "sent - 1 done")
+}
+
 func TestOutbox_DoesNotSendAMailThatIsRolledBack(t *testing.T) {
 	t.Parallel()
 	i := start(t, newProvider())

@@ -154,14 +154,15 @@ func (w *worker) claim(ctx context.Context, limit int) int {
 }
 
 // lease takes the oldest mails that are due and that no other instance is taking. Attempts count in
-// a circle, as a smallint would overflow: they must only differ from one lease to the next.
+// a circle, as a smallint would overflow: they must only differ from one lease to the next. No mail
+// waits for a day: one that seems to was written before the database's clock was set back.
 func (o *Outbox) lease(ctx context.Context, limit int) ([]leased, error) {
 	rows, err := o.db.Query(ctx, `
 		WITH due AS MATERIALIZED (
 		    SELECT ref, number
 		    FROM mails
 		    WHERE done_at IS NULL
-		      AND next_at <= now()
+		      AND (next_at <= now() OR next_at > now() + interval '1 day')
 		    ORDER BY created_at
 		    LIMIT @limit
 		    FOR NO KEY UPDATE SKIP LOCKED

@@ -139,7 +139,9 @@ const findByKey = `
 	       0, coalesce(current.idle_seconds, 0), coalesce(current.unused, 0)
 	FROM (
 	    SELECT id, v AS old_v, to_timestamp(e) AS old_ends_at,
-	           presented_at IS NULL OR presented_at > now() - interval '10 seconds' AS is_open
+	           presented_at IS NULL
+	               OR presented_at > now() - interval '10 seconds'
+	                  AND presented_at <= now() + interval '1 minute' AS is_open
 	    FROM replaced_tokens
 	    WHERE k = @key
 	) AS replaced

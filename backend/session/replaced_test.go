@@ -45,6 +45,8 @@ func TestReplacedToken_ExpiresTenSecondsAfterPresentation(t *testing.T) {
 		s.wantSame(t, first, "presented five seconds ago")
 		s.present(t, 10*time.Second)
 		s.wantNoReason(t, first.Token, "presented ten seconds ago")
+		s.present(t, -2*time.Minute)
+		s.wantNoReason(t, first.Token, "presented before the clock was set back")
 		s.wantSession(t, second.Token, "the current token")
 	})
 }

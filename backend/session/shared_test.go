@@ -84,6 +84,12 @@ func TestUse_IsWrittenOnceAMinute(t *testing.T) {
 	if isWritten() {
 		t.Error("a use was written again at once")
 	}
+	exec(t, s.db, `UPDATE sessions SET last_used_at = now() + interval '61 seconds'`)
+	s.flush(t) // of the read before
+	exec(t, s.db, `UPDATE sessions SET last_used_at = now() + interval '61 seconds'`)
+	if !isWritten() {
+		t.Error("a use after the clock was set back was not written")
+	}
 }
 
 func TestUse_IsWrittenWhenRunEnds(t *testing.T) {

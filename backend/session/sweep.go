@@ -27,7 +27,28 @@ func (s *Shared) Sweep(ctx context.Context) (removed int, err error) {
 			return removed, err
 		}
 	}
-	return removed, errors.Join(s.sweepReasons(ctx), s.sweepReplaced(ctx), s.sweepLog(ctx))
+	return removed, errors.Join(
+		s.bringBack(ctx), s.sweepReasons(ctx), s.sweepReplaced(ctx), s.sweepLog(ctx))
+}
+
+// bringBack shortens the timeouts of sessions that were created or used before the database's clock was
+// set back, as if that had happened now. A new sweep_at is never further ahead than the idle timeout.
+func (s *Shared) bringBack(ctx context.Context) error {
+	return s.repeat(ctx, "bring sessions back", pgx.NamedArgs{
+		"idle": int(s.limits.Idle.Seconds()), "max_age": s.limits.MaxAge,
+	}, `
+		UPDATE sessions
+		SET last_used_at = now(),
+		    e = least(e, floor(extract(epoch FROM now() + @max_age::interval))::bigint),
+		    sweep_at = floor(extract(epoch FROM now()))::bigint + @idle::integer
+		WHERE k IN (
+		    SELECT k
+		    FROM sessions
+		    WHERE sweep_at > extract(epoch FROM now())::bigint + @idle::integer + 60
+		      AND last_used_at > now() + interval '1 minute'
+		    ORDER BY sweep_at DESC
+		    LIMIT @batch
+		    FOR UPDATE SKIP LOCKED)`)
 }
 
 // sweepDue looks at sessions whose sweep_at has passed, the earliest first. It deletes the expired
@@ -113,7 +134,8 @@ func (s *Shared) sweepLog(ctx context.Context) error {
 		SET swept = next,
 		    next = pg_snapshot_xmin(pg_current_snapshot()),
 		    next_at = now()
-		WHERE next_at < now() - @age::interval`,
+		WHERE next_at < now() - @age::interval
+		   OR next_at > now() + interval '1 minute'`,
 		pgx.NamedArgs{"age": revocationAge})
 	if err != nil {
 		return postgres.Error("sweep revocation log", err)
@@ -128,9 +150,14 @@ func (s *Shared) sweepLog(ctx context.Context) error {
 		    FOR UPDATE SKIP LOCKED)`)
 }
 
-// deleteBatches repeats a DELETE of at most @batch rows until it finds fewer. @age is reasonAge.
+// deleteBatches is repeat for a DELETE. @age is reasonAge.
 func (s *Shared) deleteBatches(ctx context.Context, operation, sql string) error {
-	args := pgx.NamedArgs{"age": reasonAge, "batch": sweepBatch}
+	return s.repeat(ctx, operation, pgx.NamedArgs{"age": reasonAge}, sql)
+}
+
+// repeat repeats a statement that changes at most @batch rows until it finds fewer.
+func (s *Shared) repeat(ctx context.Context, operation string, args pgx.NamedArgs, sql string) error {
+	args["batch"] = sweepBatch
 	for n := int64(sweepBatch); n == sweepBatch; {
 		tag, err := s.db.Exec(ctx, sql, args)
 		if err != nil {

@@ -76,6 +76,26 @@ func TestSweep_LooksWhenASessionMayHaveExpired(t *testing.T) {
 	}
 }
 
+// F-18: the database's clock was 40 days ahead and is set back. What was written meanwhile is valid no longer
+// than if it were written now.
+func TestSweep_ClockSetBackLengthensNoSession(t *testing.T) {
+	t.Parallel()
+	s := newShared(t)
+	token := s.signIn(t, s.ada()).Token
+	passInDatabase(t, s.db, -40*24*time.Hour)
+	exec(t, s.db, `UPDATE sessions SET sweep_at = ceil(extract(epoch FROM `+expiredAt+`))::bigint`)
+	if _, err := s.shared.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.wantSession(t, token, "set back")
+	idle := queryOne[time.Duration](t, s.db, `SELECT `+expiredAt+` - now() FROM sessions`)
+	age := queryOne[time.Duration](t, s.db, `SELECT to_timestamp(e) - now() FROM sessions`)
+	due := queryOne[time.Duration](t, s.db, `SELECT to_timestamp(sweep_at) - now() FROM sessions`)
+	if idle > limits.Idle || age > limits.MaxAge || due > limits.Idle {
+		t.Errorf("it expires in %s or %s and is looked at in %s, want the timeouts %+v", idle, age, due, limits)
+	}
+}
+
 func TestSweep_TwoGoThroughEveryBatch(t *testing.T) {
 	t.Parallel()
 	s := newShared(t)

@@ -101,8 +101,8 @@ func (s *Shared) flush(ctx context.Context) {
 }
 
 // isDue is the condition that the use of a valid session is to be written: once in useInterval.
-const isDue = `last_used_at < now() - least(@interval::interval,
-	make_interval(secs => idle_seconds / 4.0))`
+const isDue = `(last_used_at < now() - least(@interval::interval, make_interval(secs => idle_seconds / 4.0))
+	OR last_used_at > now() + interval '1 minute')`
 
 // touchLive moves last_used_at of valid sessions. It only updates rows that are valid, so it cannot
 // bring back a session that was revoked or has expired.

@@ -162,7 +162,7 @@ func judgeBoth(t *testing.T, th *Throttle, b Budgets, ago []time.Duration) (v Ve
 	return v, full
 }
 
-// The database's clock was ahead and is set back. Uses of that time are ignored while they are more
+// F-18: the database's clock was ahead and is set back. Uses of that time are ignored while they are more
 // than a minute in the future, and count like others afterwards: no budget stays full for longer
 // than its window.
 func TestCount_ClockSetBackLocksOutForOneWindowAtMost(t *testing.T) {

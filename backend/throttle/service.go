@@ -137,7 +137,8 @@ func (t *Throttle) UnderAttack(ctx context.Context) (bool, error) {
 	err := t.db.QueryRow(ctx, `
 		SELECT coalesce(sum(attempts), 0), coalesce(sum(wrong), 0)
 		FROM service_attempts
-		WHERE minute > now() - @window::interval`,
+		WHERE minute > now() - @window::interval
+		  AND minute <= now() + interval '1 minute'`,
 		pgx.NamedArgs{"window": serviceWindow}).Scan(&attempts, &wrong)
 	if err != nil {
 		return false, postgres.Error("read attempts of the service", err)

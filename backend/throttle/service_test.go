@@ -67,6 +67,11 @@ func TestUnderAttack_FollowsWrongCodesAndLogsEachSwitch(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("an hour later", false)
+	_, err = db.Exec(t.Context(), `UPDATE service_attempts SET minute = minute + interval '40 days'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want("with counts of before the clock was set back", false)
 	if got := strings.Count(log.String(), "level=WARN"); got != 4 {
 		t.Errorf("the log has %d warnings, want one for each of the four switches:\n%s", got, &log)
 	}

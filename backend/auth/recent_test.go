@@ -1,0 +1,30 @@
+package auth
+
+import (
+	"testing"
+	"time"
+
+	"sana/backend/fault"
+	"sana/backend/postgres/postgrestest"
+	"sana/backend/session"
+)
+
+// F-18: a proof that seems to be ahead is not recent.
+func TestRecent_IsAProofOfTheLastTenMinutes(t *testing.T) {
+	t.Parallel()
+	s, db := newService(t, postgrestest.URL(t))
+	var now time.Time
+	if err := db.QueryRow(t.Context(), `SELECT now()`).Scan(&now); err != nil {
+		t.Fatal(err)
+	}
+	for ago, recent := range map[time.Duration]bool{
+		5 * time.Minute: true, 10 * time.Minute: false,
+		-time.Hour: false, // of before the database's clock was set back
+	} {
+		current := session.Session{User: session.User{SignedInAt: now.Add(-ago)}}
+		err := s.requireRecent(t.Context(), current)
+		if recent && err != nil || !recent && !fault.Is(err, fault.ReauthenticationRequired) {
+			t.Errorf("%s ago: got %v", ago, err)
+		}
+	}
+}
