@@ -185,3 +185,24 @@ test('a sign-out leads to the form, from wherever the other pages are', async ()
   expect(screen.queryByRole('navigation')).toBeNull()
   expect(screen.getByText('You are signed out.')).toBeTruthy()
 })
+
+describe('an account that is gone while its session, in a cookie, does not know it', () => {
+  const gone = () => notSignedIn({ signed_out: { reason: 'account_deleted', at: '2026-01-01T00:00:00Z' } })
+
+  test.each([
+    ['/account', 'GET /api/account'],
+    ['/activity', 'GET /api/account/events'],
+  ])('%s ends the session and says so', async (path, read) => {
+    const server = await openInside(path, { [read]: gone(), 'POST /api/auth/sign-out': noContent() })
+    await settled()
+    expect(heading().textContent).toBe('Your account is deleted')
+    expect(server.calls.filter((call) => call === 'POST /api/auth/sign-out')).toHaveLength(1)
+  })
+
+  test('so does a change of the name', async () => {
+    await openInside('/account', { 'PATCH /api/account': gone(), 'POST /api/auth/sign-out': unavailable() })
+    await type('Name', 'Ada')
+    await press('Save')
+    expect(heading().textContent).toBe('Your account is deleted')
+  })
+})

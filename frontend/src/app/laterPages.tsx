@@ -6,7 +6,7 @@ import { HomePage } from '../features/home/HomePage'
 import { ProofDialog } from '../features/proof/ProofDialog'
 import { SessionsPage } from '../features/sessions/SessionsPage'
 import { CodePage } from '../features/sign-in/CodePage'
-import type { CurrentSession, Trouble } from '../shared/api/http'
+import { type CurrentSession, post, type Trouble } from '../shared/api/http'
 import { InsideContext } from '../shared/api/inside'
 import { tellOtherTabs } from '../shared/tabs'
 import { Navigation } from './Navigation'
@@ -28,8 +28,18 @@ export function InsidePages({ path, current, stale, onRecheck, onSignedOut, onDe
   const [waiting, setWaiting] = useState<{ goOn: () => void; provedAt: string }>()
   const provedAt = current.session.signed_in_at
   const inside = useMemo(
-    () => ({ current, recheck: onRecheck, prove: (goOn: () => void) => setWaiting({ goOn, provedAt }) }),
-    [current, onRecheck, provedAt],
+    () => ({
+      current,
+      recheck: onRecheck,
+      // The pages are left even if the server is not reached: there is nothing more to see on them.
+      end: () => {
+        post('/api/auth/sign-out', {})
+          .catch(() => {})
+          .then(onDeleted)
+      },
+      prove: (goOn: () => void) => setWaiting({ goOn, provedAt }),
+    }),
+    [current, onRecheck, onDeleted, provedAt],
   )
   const proved = () => {
     setWaiting(undefined)
