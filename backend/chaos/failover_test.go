@@ -7,14 +7,20 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
+	"sana/backend/doctor"
+	"sana/backend/postgres/postgrestest"
 	"sana/backend/sanatest"
 )
 
-// newPair runs a primary and its synchronous replica: a commit on the one is acknowledged when the other has it.
-func newPair(t *testing.T) (primary, replica *server) {
+// newPair runs a primary and its replica. If that is synchronous, a commit on the one is acknowledged when the other has it.
+func newPair(t *testing.T, synchronous bool) (primary, replica *server) {
 	t.Helper()
-	replicating := "synchronous_standby_names=*"
+	replicating, state := "synchronous_standby_names=", "async"
+	if synchronous {
+		replicating, state = "synchronous_standby_names=*", "sync"
+	}
 	primary = newServer(t, "wal_level=replica", "hot_standby=on")
 	primary.stop(syscall.SIGINT) // so that its folder can be copied: pg_basebackup is not everywhere
 	replica = prepare(t, primary.data, primary.settings)
@@ -25,9 +31,9 @@ func newPair(t *testing.T) (primary, replica *server) {
 	primary.start()
 	replica.start()
 	sanatest.Eventually(t, "the replica does not follow", func() error {
-		got, err := primary.query(`SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'`)
+		got, err := primary.query(`SELECT count(*) FROM pg_stat_replication WHERE sync_state = $1`, state)
 		if err == nil && got != "1" {
-			err = fmt.Errorf("%s synchronous replicas, want 1", got)
+			err = fmt.Errorf("%s replicas that are %s, want 1", got, state)
 		}
 		return err
 	})
@@ -50,7 +56,7 @@ func TestAFailoverLosesNoSessionAndNeedsNoRestart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			primary, replica := newPair(t)
+			primary, replica := newPair(t, true)
 			hosts := fmt.Sprintf("postgres://postgres@%s,%s/postgres?sslmode=disable&target_session_attrs=read-write", primary.address(), replica.address())
 			w := sanatest.WorldOn(t, hosts)
 			app := w.Run(t)
@@ -84,4 +90,61 @@ func TestAFailoverLosesNoSessionAndNeedsNoRestart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// F-06: a revocation that was answered survives the loss of the primary if a replica must have every commit. If it need not, a
+// session that was revoked just before can be valid again afterwards: docs/operations.md says so, and the doctor warns.
+func TestAFailoverBringsNoRevokedSessionBackUnlessTheReplicaIsAsynchronous(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		synchronous     bool
+		signOut, doctor string
+	}{
+		"synchronous":  {true, "503", "ok"},
+		"asynchronous": {false, "204", "warn"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			primary, replica := newPair(t, c.synchronous)
+			hosts := fmt.Sprintf("postgres://postgres@%s,%s/postgres?sslmode=disable&target_session_attrs=read-write", primary.address(), replica.address())
+			w := sanatest.WorldOn(t, hosts)
+			app := w.Run(t)
+			p := signedIn(t, w, app.URL)
+			sanatest.Eventually(t, "the replica does not get the session", func() error {
+				got, err := replica.query(`SELECT count(*) FROM sessions`)
+				if err == nil && got != "1" {
+					err = fmt.Errorf("it has %s", got)
+				}
+				return err
+			})
+			result := doctorOf(t, primary)["primary"]
+			sanatest.WantEqual(t, "what the doctor says", string(result.State), c.doctor)
+
+			replica.stop(syscall.SIGINT)
+			thief := p.copied()
+			signOut := p.ask(app.URL, http.MethodPost, "/api/auth/sign-out", "{}")
+			sanatest.WantEqual(t, "sign-out while the replica is away", fmt.Sprint(signOut.status), c.signOut)
+			primary.kill()
+			replica.start()
+			if _, err := replica.query(`SELECT pg_promote()`); err != nil {
+				t.Fatal(err)
+			}
+			app.WaitReady(t)
+			sanatest.Eventually(t, "nobody can ask for a code", func() error {
+				return sanatest.CountError(newPerson(t).requestCode(app.URL).status, http.StatusAccepted)
+			})
+			thief.want(thief.session(app.URL), http.StatusOK) // it was not revoked, or that is lost
+			thief.want(thief.ask(app.URL, http.MethodPost, "/api/auth/sign-out", "{}"), http.StatusNoContent)
+			p.want(p.session(app.URL), http.StatusUnauthorized)
+		})
+	}
+}
+
+// doctorOf has the doctor look at a server.
+func doctorOf(t *testing.T, s *server) map[string]doctor.Result {
+	t.Helper()
+	db := postgrestest.Pool(t, s.url())
+	found := map[string]doctor.Result{}
+	doctor.Run(t.Context(), doctor.Database{Pool: db, Now: time.Now}.Checks(), nil, func(r doctor.Result) { found[r.Name] = r })
+	return found
 }

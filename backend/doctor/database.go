@@ -129,11 +129,16 @@ func isPrivate(to net.Addr) bool {
 var cgnat = netip.MustParsePrefix("100.64.0.0/10")
 
 func (d Database) primary(ctx context.Context) Result {
-	var standby, readOnly bool
+	var standby, readOnly, synchronous bool
+	var replicas int
 	err := d.Pool.QueryRow(ctx, `
 		SELECT
 			pg_is_in_recovery(),
-			current_setting('transaction_read_only')::bool`).Scan(&standby, &readOnly)
+			current_setting('transaction_read_only')::bool,
+			(SELECT count(*) FROM pg_stat_replication),
+			current_setting('synchronous_standby_names') <> ''
+				AND current_setting('synchronous_commit') NOT IN ('off', 'local')`).
+		Scan(&standby, &readOnly, &replicas, &synchronous)
 	switch {
 	case err != nil:
 		return unreachable(err, "DATABASE_URL")
@@ -141,6 +146,13 @@ func (d Database) primary(ctx context.Context) Result {
 		return fail("this is a standby: it can be read only", "name all hosts in DATABASE_URL and add target_session_attrs=read-write")
 	case readOnly:
 		return fail("transactions are read-only here", "take default_transaction_read_only off the server, the database or the role")
+	}
+	switch {
+	case replicas > 0 && !synchronous:
+		return warn("takes writes, but no commit waits for a replica: a failover can bring back sessions that were revoked, and lose sign-ins",
+			"set synchronous_standby_names and leave synchronous_commit on, or know what docs/operations.md says about failover")
+	case replicas > 0:
+		return ok("takes writes, and a replica has each of them before it is answered")
 	}
 	return ok("takes writes")
 }
