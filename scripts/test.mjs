@@ -1,19 +1,17 @@
-// npm test: everything, on a fresh clone too. Or a part of it: npm test -- web, npm test -- go, npm test -- states,
-// npm test -- e2e, the last two with any options for Playwright behind it. All steps are run, also after one has failed.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+// npm test: everything, on a fresh clone too. Or a part of it, or some tests of a part: see usage. All steps are run, also after
+// one has failed.
 import { fetchAhead } from './lib/ahead.mjs'
 import { buildServer, buildSpa } from './lib/builds.mjs'
 import { provideCompiler } from './lib/c-compiler.mjs'
+import { goChecks, webChecks } from './lib/checks.mjs'
 import { provideChromium } from './lib/chromium.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
+import { interrupted, listenForInterrupts } from './lib/interrupt.mjs'
 import { root, tools } from './lib/paths.mjs'
 import { providePgBouncer } from './lib/pgbouncer.mjs'
 import { postgresBinaries } from './lib/postgres.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
-import { mustRun, run } from './lib/processes.mjs'
+import { mustRun, run, start } from './lib/processes.mjs'
 import { provideProxies } from './lib/proxies.mjs'
 import { buildReleasesBefore } from './lib/releases-before.mjs'
 import { checkSizes } from './lib/sizes.mjs'
@@ -21,6 +19,21 @@ import { runSteps } from './lib/steps.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
 import { buildWorkbench, serveWorkbench } from './lib/workbench.mjs'
+
+const usage = `npm test                                everything
+npm test -- web                         the checks and tests of the pages
+npm test -- go                          the checks and tests of the Go packages
+npm test -- states                      every page in every state, in a browser
+npm test -- e2e                         the walks through the whole program, in a browser
+
+With arguments behind the part, only those tests are run, by the part's own runner:
+
+npm test -- web useRead --watch         Vitest (without --watch it runs once)
+npm test -- go ./backend/web -run TestX go test
+npm test -- states -g "sign-in"         Playwright
+npm test -- e2e e2e/sign-in.spec.ts     Playwright
+
+TEST_DATABASE_URL names a Postgres server for the tests, as its superuser; without it they bring one.`
 
 const parts = ['web', 'go', 'states', 'e2e']
 const goPackages = ['./backend/...', './frontend/...', './migrations/...']
@@ -34,6 +47,8 @@ const chaos = 'sana/backend/chaos'
 const goTest = ['test', '-vet=off', '-p=3', '-parallel=6']
 /** For programs that read sources: they end soon, and collecting their garbage takes a sixth of their time. */
 const reading = { GOGC: '400' }
+/** The steps without which no Go test runs. */
+const provisions = ['Postgres for the tests', 'PgBouncer', 'nginx and Caddy']
 /** The package that takes longest: the others are done meanwhile, if it begins first. */
 const longest = 'sana/backend/web'
 
@@ -45,29 +60,57 @@ const longest = 'sana/backend/web'
 async function main() {
   listenForInterrupts()
   const [chosen, ...options] = process.argv.slice(2)
-  if (chosen !== undefined && !parts.includes(chosen)) throw new Problem(`The parts are ${parts.join(', ')}.`)
+  if (chosen === '--help' || chosen === '-h') {
+    console.log(usage)
+    return 0
+  }
+  if (chosen !== undefined && !parts.includes(chosen)) throw new Problem(`There is no part ${chosen}.\n\n${usage}`)
   checkVersions()
   const fetched = fetchAhead()
   await installDependencies()
   /** @type {(() => Promise<void>)[]} */
   const cleanups = []
   try {
+    if (options.length > 0 && chosen === 'web')
+      return await runVisibly(process.execPath, [tools.vitest, ...vitest(options)])
     const steps = [...webSteps(), ...goSteps(fetched), ...commonSteps(cleanups), ...lastSteps(options)]
-    return (await runSteps(steps.filter((step) => !chosen || step.parts.includes(chosen)))) ? 0 : 1
+    const some = steps.filter((step) => !chosen || step.parts.includes(chosen))
+    if (options.length > 0 && chosen === 'go') {
+      const ready = await runSteps(some.filter(({ name }) => provisions.includes(name)))
+      return ready ? await runVisibly('go', ['test', ...options]) : 1
+    }
+    return (await runSteps(some)) ? 0 : 1
   } finally {
     for (const cleanup of cleanups) await cleanup()
   }
+}
+
+/**
+ * Runs a command in sight of the person, who may answer it.
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {Promise<number>} the exit code of this script
+ */
+async function runVisibly(command, args) {
+  const child = await start(command, args, { stdio: 'inherit' })
+  const stop = () => child.stop()
+  interrupted.addEventListener('abort', stop)
+  return (await child.exited) === 'exit code 0' ? 0 : 1
+}
+
+/**
+ * @param {string[]} options
+ * @returns {string[]} the same, to run once unless they say otherwise
+ */
+function vitest(options) {
+  return options.includes('--watch') ? options : ['run', ...options]
 }
 
 /** @returns {PartStep[]} */
 function webSteps() {
   const parts = ['web']
   return [
-    { parts, name: 'package-lock.json', run: checkLockFile },
-    { parts, name: 'types of the API contract', run: checkContractTypes },
-    { parts, name: 'TypeScript: the app', run: () => node(tools.tsc, '--noEmit', '-p', 'tsconfig.json') },
-    { parts, name: 'TypeScript: scripts and e2e', run: () => node(tools.tsc, '-p', 'scripts/tsconfig.json') },
-    { parts, name: 'Biome', run: () => node(tools.biome, 'ci') },
+    ...webChecks.map((step) => ({ parts, ...step })),
     { parts, name: 'Vitest', run: () => node(tools.vitest, 'run') },
   ]
 }
@@ -77,14 +120,10 @@ function webSteps() {
  * @returns {PartStep[]}
  */
 function goSteps(fetched) {
-  return [{ parts: ['go', 'states', 'e2e'], name: 'what had to be fetched', run: () => fetched }, ...goChecks()]
-}
-
-/** @returns {PartStep[]} */
-function goChecks() {
   const parts = ['go']
   return [
-    { parts, name: 'gofmt', run: checkGoFormat },
+    { parts: ['go', 'states', 'e2e'], name: 'what had to be fetched', run: () => fetched },
+    ...goChecks.map((step) => ({ parts, ...step })),
     { parts, name: 'go vet', run: () => read('vet', ...goPackages) },
     { parts, name: 'staticcheck', run: () => read('tool', 'staticcheck', ...goPackages) },
     { parts, name: 'go.mod', run: checkGoMod },
@@ -101,9 +140,11 @@ function goChecks() {
  */
 function commonSteps(cleanups) {
   const providePostgres = async () => {
-    const { url, stop } = await startTestPostgres()
-    cleanups.push(stop)
-    process.env.TEST_DATABASE_URL = url
+    if (!process.env.TEST_DATABASE_URL) {
+      const { url, stop } = await startTestPostgres()
+      cleanups.push(stop)
+      process.env.TEST_DATABASE_URL = url
+    }
     process.env.SANA_POSTGRES_BIN = await postgresBinaries()
   }
   const chooseReleasesBefore = async () => {
@@ -178,40 +219,6 @@ function lastWords(output) {
   const doubtful = output.match(/^\s*\d+ (?:flaky(?:\n +\S.* › .*)*|skipped|did not run)$/gm) ?? []
   if (!counts) return undefined
   return [counts.at(-1), ...doubtful].map((line) => line?.trim()).join(', ')
-}
-
-/**
- * The lock file must be complete for every platform (npm writes it from what it can see here and now), must pin what
- * it names, and must not send anybody to a registry of somebody's own.
- */
-async function checkLockFile() {
-  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
-  const faults = Object.entries(packages).flatMap(([path, { resolved, integrity }]) => {
-    if (path === '') return []
-    if (resolved && !resolved.startsWith('https://registry.npmjs.org/')) return [`${path} comes from ${resolved}`]
-    return integrity ? [] : [`${path} has no integrity`]
-  })
-  if (faults.length > 0) throw new Problem(faults.join('\n'))
-  await mustRun('npm ci --dry-run', 'npm', ['ci', '--dry-run', '--prefer-offline', '--no-audit', '--no-fund'])
-}
-
-async function checkContractTypes() {
-  const dir = mkdtempSync(join(tmpdir(), 'sana-types-'))
-  try {
-    const fresh = join(dir, 'contract.d.ts')
-    await node(tools.openapiTypescript, 'backend/web/openapi.yaml', '-o', fresh)
-    const current = join(root, 'frontend/src/shared/api/contract.d.ts')
-    if (readFileSync(fresh, 'utf8') === readFileSync(current, 'utf8')) return
-    throw new Problem('The types in frontend/src do not fit backend/web/openapi.yaml: run npm run types.')
-  } finally {
-    rmSync(dir, { recursive: true })
-  }
-}
-
-async function checkGoFormat() {
-  const gofmt = join((await mustRun('go env', 'go', ['env', 'GOROOT'])).trim(), 'bin', 'gofmt')
-  const unformatted = await mustRun('gofmt', gofmt, ['-l', 'backend', 'frontend/embed.go', 'migrations', 'tools'])
-  if (unformatted) throw new Problem(`${unformatted}\nThese are not formatted: run gofmt -w on them.`)
 }
 
 /**

@@ -1,0 +1,59 @@
+// What can be said of the sources without building or running them: the steps of `npm run check`, which are also the first ones of
+// `npm test`.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root, tools } from './paths.mjs'
+import { Problem } from './problem.mjs'
+import { mustRun } from './processes.mjs'
+
+/** @type {import('./steps.mjs').Step[]} */
+export const webChecks = [
+  { name: 'package-lock.json', run: checkLockFile },
+  { name: 'types of the API contract', run: checkContractTypes },
+  { name: 'TypeScript: the app', run: () => node(tools.tsc, '--noEmit', '-p', 'tsconfig.json') },
+  { name: 'TypeScript: scripts and e2e', run: () => node(tools.tsc, '-p', 'scripts/tsconfig.json') },
+  { name: 'Biome', run: () => node(tools.biome, 'ci') },
+]
+
+/** @type {import('./steps.mjs').Step[]} */
+export const goChecks = [{ name: 'gofmt', run: checkGoFormat }]
+
+/** @param {string[]} args */
+async function node(...args) {
+  await mustRun(args.join(' ').replace(`${root}/`, ''), process.execPath, args)
+}
+
+/**
+ * The lock file must be complete for every platform (npm writes it from what it can see here and now), must pin what
+ * it names, and must not send anybody to a registry of somebody's own.
+ */
+async function checkLockFile() {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+  const faults = Object.entries(packages).flatMap(([path, { resolved, integrity }]) => {
+    if (path === '') return []
+    if (resolved && !resolved.startsWith('https://registry.npmjs.org/')) return [`${path} comes from ${resolved}`]
+    return integrity ? [] : [`${path} has no integrity`]
+  })
+  if (faults.length > 0) throw new Problem(faults.join('\n'))
+  await mustRun('npm ci --dry-run', 'npm', ['ci', '--dry-run', '--prefer-offline', '--no-audit', '--no-fund'])
+}
+
+async function checkContractTypes() {
+  const dir = mkdtempSync(join(tmpdir(), 'sana-types-'))
+  try {
+    const fresh = join(dir, 'contract.d.ts')
+    await node(tools.openapiTypescript, 'backend/web/openapi.yaml', '-o', fresh)
+    const current = join(root, 'frontend/src/shared/api/contract.d.ts')
+    if (readFileSync(fresh, 'utf8') === readFileSync(current, 'utf8')) return
+    throw new Problem('The types in frontend/src do not fit backend/web/openapi.yaml: run npm run types.')
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+}
+
+async function checkGoFormat() {
+  const gofmt = join((await mustRun('go env', 'go', ['env', 'GOROOT'])).trim(), 'bin', 'gofmt')
+  const unformatted = await mustRun('gofmt', gofmt, ['-l', 'backend', 'frontend/embed.go', 'migrations', 'tools'])
+  if (unformatted) throw new Problem(`${unformatted}\nThese are not formatted: run gofmt -w on them.`)
+}
