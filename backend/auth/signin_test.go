@@ -213,3 +213,46 @@ func TestSignOut_LocksTheUserBeforeTheChallenges(t *testing.T) {
 		t.Errorf("got %d sessions, want none", n)
 	}
 }
+
+// The session of a token ends under all its tokens, whichever of them signs out, and no other
+// session does.
+func TestSignOut_EndsAllTokensOfOneSession(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t, postgrestest.URL(t))
+	for _, which := range []string{"first", "current"} {
+		v, other := newVisitor("Firefox on Linux"), newVisitor("Safari on iPhone")
+		signIn := func(v visitor.Visitor, current session.Session) session.Session {
+			t.Helper()
+			request, err := s.RequestCode(t.Context(), v, current, ada)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code := challenge.Code(s.Keys.Current(), request.Code)
+			in, err := s.VerifyCode(t.Context(), v, current, ada, code)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return in.Session
+		}
+		elsewhere := signIn(other, session.Session{})
+		first := signIn(v, session.Session{})
+		current := signIn(v, first)
+		if first.ID != current.ID || first.Token == current.Token {
+			t.Fatal("the step-up did not replace the token")
+		}
+
+		token := map[string]string{"first": first.Token, "current": current.Token}[which]
+		if err := s.SignOut(t.Context(), v, token); err != nil {
+			t.Fatal(err)
+		}
+
+		for name, token := range map[string]string{"first": first.Token, "current": current.Token} {
+			if _, err := s.Shared.Read(t.Context(), token); !errors.Is(err, session.ErrNone) {
+				t.Errorf("sign-out with the %s token: reading by the %s one: got %v, want ErrNone", which, name, err)
+			}
+		}
+		if _, err := s.Shared.Read(t.Context(), elsewhere.Token); err != nil {
+			t.Errorf("sign-out with the %s token: the other session: %v", which, err)
+		}
+	}
+}
