@@ -163,13 +163,13 @@ func TestKillAfterCommit_RepeatElsewhereSucceeds(t *testing.T) {
 		other := w.Run(t, store, "DATABASE_URL="+w.DatabaseURL+patientLimits)
 		for name, write := range killedWrites {
 			t.Run(name, func(t *testing.T) {
+				w.AwaitMails(t)
+				w.Exec(t, `DELETE FROM users`)
+				w.Exec(t, `TRUNCATE sessions, replaced_tokens, challenges, uses, mails`)
 				email := strings.ReplaceAll(name, " ", "-") + "@sana.example"
 				write(commitKills{
 					T: t, w: w, store: store, other: other, email: email, moved: "moved-" + email,
 				}, other.Open(t))
-				w.AwaitMails(t)
-				w.Exec(t, `DELETE FROM users`)
-				w.Exec(t, `TRUNCATE sessions, replaced_tokens, challenges, uses, mails`)
 			})
 		}
 	})

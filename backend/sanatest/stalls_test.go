@@ -1,6 +1,7 @@
 package sanatest_test
 
 import (
+	"context"
 	"testing"
 
 	"sana/backend/postgres/postgrestest"
@@ -42,6 +43,7 @@ func stall(t *testing.T, w *sanatest.World, p *sanatest.Process, send func()) (f
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
 	for _, sql := range []string{
 		`SET LOCAL idle_in_transaction_session_timeout = 0`,
 		`SELECT pg_advisory_xact_lock(42)`,
