@@ -39,9 +39,15 @@ func strangers(
 // compared.
 func guess(t *testing.T, browsers []*sanatest.Browser) (compared int) {
 	t.Helper()
+	return guessWith(t, browsers, "000000")
+}
+
+// guessWith is guess with another wrong code.
+func guessWith(t *testing.T, browsers []*sanatest.Browser, code string) (compared int) {
+	t.Helper()
 	for _, b := range browsers {
 		for range 6 {
-			if b.Verify("000000").Status == http.StatusUnauthorized {
+			if b.Verify(code).Status == http.StatusUnauthorized {
 				compared++
 			}
 		}
@@ -97,15 +103,19 @@ func TestAfterTwentyWrongCodesInADayEvenTheRightOneIsRefused(t *testing.T) {
 // processes.
 func TestOfParallelGuessesOverManyChallengesAndTwoProcessesTenAreCompared(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
-	one, two := w.Run(t), w.Run(t)
-	for round := range 4 {
+	raceOverManyCodes(t, newFleet(t))
+}
+
+func raceOverManyCodes(t *testing.T, f fleet) {
+	t.Helper()
+	w, one, two := f.w, f.on[0], f.on[1]
+	for round := range min(f.rounds, 4) {
 		email := fmt.Sprintf("round%d@sana.example", round)
 		browsers := strangers(t, w, email, 5, one.Instance, two.Instance)
 		w.Exec(t, `DELETE FROM uses`)
 
 		counts := tally(together(60, func(i int) *sanatest.Answer {
-			return browsers[i%5].Verify("000000")
+			return browsers[i%5].Verify(longWrong)
 		}))
 
 		refused := counts["429 too_many_wrong_codes"] + counts["429 too_many_tries"]

@@ -77,6 +77,13 @@ func (f *Fake) Messages() []Message {
 	return slices.Clone(f.messages)
 }
 
+// Forget drops all messages: Messages and Wait begin anew.
+func (f *Fake) Forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.messages = nil
+}
+
 // Wait returns as soon as n messages or more were posted since the start, with all of them, or with ctx's error.
 // A message counts as posted before it is answered.
 func (f *Fake) Wait(ctx context.Context, n int) ([]Message, error) {
