@@ -107,7 +107,6 @@ func TestOfParallelGuessesOverManyChallengesAndTwoProcessesTenAreCompared(t *tes
 }
 
 func raceOverManyCodes(t *testing.T, f fleet) {
-	t.Helper()
 	w, one, two := f.w, f.on[0], f.on[1]
 	for round := range min(f.rounds, 4) {
 		email := fmt.Sprintf("round%d@sana.example", round)

@@ -42,7 +42,13 @@ func TestSession_SurvivesLostAnswers(t *testing.T) {
 			b := instances[person%2].Open(t)
 			line := b.LoseAnswers(0.3, uint64(person))
 			move := func() { b.MoveTo(instances[line.Lost%2].Instance) }
-			in := b.SignIn(w, email)
+			code := b.GetCode(w, email)
+			w.Pass(t, time.Minute)
+			move()
+			b.Resend().Want(http.StatusAccepted)
+			sanatest.WantEqual(t, "code of the resend", w.Code(t, email, 2), code)
+			move()
+			in := b.Verify(code).Want(http.StatusOK).SignedIn()
 			move()
 			again := stepUp(t, w, b, email)
 			sanatest.WantEqual(t, "session of "+email, again.Session.ID, in.Session.ID)
@@ -69,6 +75,8 @@ func TestSession_SurvivesLostAnswers(t *testing.T) {
 		}
 		sanatest.WantEqual(t, "sign-ins that were recorded", w.Count(t, `
 			SELECT count(*) FROM account_events WHERE kind IN ('account_created', 'signed_in')`), 50)
+		sanatest.WantEqual(t, "codes that were sent a third time", w.Count(t, `
+			SELECT count(*) FROM mails WHERE number > 2`), 0)
 	})
 }
 

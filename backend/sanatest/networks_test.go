@@ -29,7 +29,6 @@ func TestNetworks_BudgetsOfIPv6AreExact(t *testing.T) {
 }
 
 func raceNetworks(t *testing.T, f fleet) {
-	t.Helper()
 	within := func(third int, fourth ...string) (list []string) {
 		for _, part := range fourth {
 			list = append(list, fmt.Sprintf("2001:db8:%d:%s", third, part))
@@ -50,7 +49,6 @@ func raceNetworks(t *testing.T, f fleet) {
 
 // raceNetwork lets a network have few uses left, and then has twice as many at once.
 func raceNetwork(t *testing.T, f fleet, n network) {
-	t.Helper()
 	what := func(text string) string { return fmt.Sprintf("/%d: %s", n.bits, text) }
 	host := func(i int) string { return fmt.Sprintf("%s::%x", n.within[i%len(n.within)], i+1) }
 

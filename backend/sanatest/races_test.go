@@ -47,7 +47,6 @@ func TestOfAHundredParallelWrongCodesOverTwoProcessesFiveAreCompared(t *testing.
 }
 
 func raceWrongCodes(t *testing.T, f fleet) {
-	t.Helper()
 	w, processes := f.w, f.on
 	browser := processes[0].Open(t)
 	browser.RequestCode("ada@sana.example").Want(http.StatusAccepted)
@@ -80,7 +79,6 @@ func TestOfSixteenParallelRightCodesOverTwoProcessesOneSignsIn(t *testing.T) {
 }
 
 func raceRightCodes(t *testing.T, f fleet) {
-	t.Helper()
 	w, processes := f.w, f.on
 	rounds := f.rounds
 	for round := range rounds {
@@ -139,7 +137,6 @@ func TestVerifyCode_FullBudgetRefusesParallelRightCodes(t *testing.T) {
 }
 
 func raceAgainstFullBudget(t *testing.T, f fleet) {
-	t.Helper()
 	w, one, two := f.w, f.on[0], f.on[1]
 	owner := one.Open(t)
 	code := owner.GetCode(w, ada)
@@ -170,7 +167,6 @@ func TestVerifyCode_RightCodeAtTheEdgeOfTheBudget(t *testing.T) {
 }
 
 func raceAtTheEdge(t *testing.T, f fleet) {
-	t.Helper()
 	w, one, two := f.w, f.on[0], f.on[1]
 	outcomes := map[int]int{}
 	for range f.rounds {
@@ -216,7 +212,6 @@ func TestParallelFirstSignInsWithOneAddressMakeOneUser(t *testing.T) {
 }
 
 func raceFirstSignIns(t *testing.T, f fleet) {
-	t.Helper()
 	w, processes := f.w, f.on
 	var browsers [4]*sanatest.Browser
 	var codes [4]string
@@ -245,7 +240,6 @@ func TestOfParallelResendsOneSendsAMail(t *testing.T) {
 }
 
 func raceResends(t *testing.T, f fleet) {
-	t.Helper()
 	w, processes := f.w, f.on
 	browser := processes[0].Open(t)
 	browser.RequestCode("ada@sana.example").Want(http.StatusAccepted)
@@ -271,7 +265,6 @@ func TestRequestCode_SentTwiceMakesOneChallenge(t *testing.T) {
 }
 
 func raceRequestSentTwice(t *testing.T, f fleet) {
-	t.Helper()
 	w, processes := f.w, f.on
 	for round := range f.rounds {
 		browser := processes[0].Open(t)
@@ -307,7 +300,6 @@ func TestRequestCode_ParallelBrowsersGetOneMail(t *testing.T) {
 }
 
 func raceBrowsers(t *testing.T, f fleet) {
-	t.Helper()
 	w, processes := f.w, f.on
 	var browsers [16]*sanatest.Browser
 	for i := range browsers {
@@ -341,7 +333,6 @@ func mailsIn(answers []*sanatest.Answer) (n int) {
 
 // Of parallel sign-ins of one user in many browsers each gets its session, and ten sessions stay.
 func raceSignIns(t *testing.T, f fleet) {
-	t.Helper()
 	const n = 16
 	var browsers [n]*sanatest.Browser
 	var codes [n]string
@@ -370,7 +361,6 @@ func TestStepUp_ParallelRightCodesRenewOnce(t *testing.T) {
 }
 
 func raceStepUp(t *testing.T, f fleet) {
-	t.Helper()
 	for round := range f.rounds {
 		email := fmt.Sprintf("round%d@sana.example", round)
 		owner := f.on[0].Open(t)
@@ -430,7 +420,6 @@ func TestEmailChange_ParallelRequestsAndCodesCountOnce(t *testing.T) {
 }
 
 func raceChange(t *testing.T, f fleet) {
-	t.Helper()
 	mails := func(email string) int {
 		return f.w.Count(t, `
 			SELECT count(*)
