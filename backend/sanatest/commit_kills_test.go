@@ -151,9 +151,9 @@ var killedWrites = map[string]func(k commitKills, b *sanatest.Browser){
 	},
 }
 
-// A process is killed between the commit of a write and its answer, and the browser repeats the
-// request at another process. No user is signed out by that, no right code is refused, and nothing
-// is done twice.
+// F-04: a process is killed between the commit of a write and its answer, and the browser repeats
+// the request at another process. No user is signed out by that, no right code is refused, and
+// nothing is done twice.
 func TestKillAfterCommit_RepeatElsewhereSucceeds(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, store string) {

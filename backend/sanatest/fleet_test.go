@@ -25,12 +25,7 @@ type fleet struct {
 const longWrong = "00000000"
 
 // newFleet starts a fleet with sessions in Postgres, and further NAME=value pairs.
-func newFleet(t *testing.T, override ...string) fleet {
-	t.Helper()
-	return fleetIn(t, sanatest.NewWorld(t), override...)
-}
-
-func fleetIn(t *testing.T, w *sanatest.World, override ...string) fleet {
+func newFleet(t *testing.T, w *sanatest.World, override ...string) fleet {
 	t.Helper()
 	override = append([]string{"CODE_LENGTH=8"}, override...)
 	return fleet{
@@ -114,8 +109,8 @@ func delay(from, to net.Conn) {
 	}
 }
 
-// Every race has the same results with sessions in cookies, and with a database that is 2 ms away:
-// then more requests read before one of them writes.
+// and F-19: every race has the same results with sessions in cookies, and with a database
+// that is 2 ms away. There more requests read before one of them writes.
 func TestRaces_StayExactInEverySetting(t *testing.T) {
 	t.Parallel()
 	races := map[string]func(*testing.T, fleet){
@@ -137,10 +132,10 @@ func TestRaces_StayExactInEverySetting(t *testing.T) {
 		"distant database": func(t *testing.T) fleet {
 			w := sanatest.NewWorld(t)
 			url := distant(t, w.DatabaseURL)
-			return fleetIn(t, w, "DATABASE_URL="+url, "MIGRATE_DATABASE_URL="+url)
+			return newFleet(t, w, "DATABASE_URL="+url, "MIGRATE_DATABASE_URL="+url)
 		},
 		"sessions in cookies": func(t *testing.T) fleet {
-			f := newFleet(t, "SESSION_STORE=cookie")
+			f := newFleet(t, sanatest.NewWorld(t), "SESSION_STORE=cookie")
 			f.inPostgres = false
 			return f
 		},

@@ -103,7 +103,7 @@ func TestAfterTwentyWrongCodesInADayEvenTheRightOneIsRefused(t *testing.T) {
 // processes.
 func TestOfParallelGuessesOverManyChallengesAndTwoProcessesTenAreCompared(t *testing.T) {
 	t.Parallel()
-	raceOverManyCodes(t, newFleet(t))
+	raceOverManyCodes(t, newFleet(t, sanatest.NewWorld(t)))
 }
 
 func raceOverManyCodes(t *testing.T, f fleet) {

@@ -20,12 +20,12 @@ type network struct {
 // left is how many uses the budget has left, after one use in each /64.
 func (n network) left() int { return n.budget - len(n.within)*n.times }
 
-// Visitors with IPv6 are counted by three networks. Each network's budget is exact, while right
-// codes, wrong codes and requests for codes come from many hosts at once. At most five wrong
+// visitors with IPv6 are counted by three networks. Each network's budget is exact, while
+// right codes, wrong codes and requests for codes come from many hosts at once. At most five wrong
 // guesses at a code are answered.
 func TestNetworks_BudgetsOfIPv6AreExact(t *testing.T) {
 	t.Parallel()
-	raceNetworks(t, newFleet(t))
+	raceNetworks(t, newFleet(t, sanatest.NewWorld(t)))
 }
 
 func raceNetworks(t *testing.T, f fleet) {

@@ -43,7 +43,7 @@ func tally(answers []*sanatest.Answer) map[string]int {
 // whatever the timing, five guesses are compared.
 func TestOfAHundredParallelWrongCodesOverTwoProcessesFiveAreCompared(t *testing.T) {
 	t.Parallel()
-	raceWrongCodes(t, newFleet(t))
+	raceWrongCodes(t, newFleet(t, sanatest.NewWorld(t)))
 }
 
 func raceWrongCodes(t *testing.T, f fleet) {
@@ -75,7 +75,7 @@ func raceWrongCodes(t *testing.T, f fleet) {
 // is the right one of another browser.
 func TestOfSixteenParallelRightCodesOverTwoProcessesOneSignsIn(t *testing.T) {
 	t.Parallel()
-	raceRightCodes(t, newFleet(t))
+	raceRightCodes(t, newFleet(t, sanatest.NewWorld(t)))
 }
 
 func raceRightCodes(t *testing.T, f fleet) {
@@ -133,7 +133,7 @@ func raceRightCodes(t *testing.T, f fleet) {
 // A full budget refuses the right code as it does a wrong one, on every instance.
 func TestVerifyCode_FullBudgetRefusesParallelRightCodes(t *testing.T) {
 	t.Parallel()
-	raceAgainstFullBudget(t, newFleet(t))
+	raceAgainstFullBudget(t, newFleet(t, sanatest.NewWorld(t)))
 }
 
 func raceAgainstFullBudget(t *testing.T, f fleet) {
@@ -163,7 +163,7 @@ func raceAgainstFullBudget(t *testing.T, f fleet) {
 // the tenth, or accepted before any of them was counted; then the budget begins anew.
 func TestVerifyCode_RightCodeAtTheEdgeOfTheBudget(t *testing.T) {
 	t.Parallel()
-	raceAtTheEdge(t, newFleet(t))
+	raceAtTheEdge(t, newFleet(t, sanatest.NewWorld(t)))
 }
 
 func raceAtTheEdge(t *testing.T, f fleet) {
@@ -208,7 +208,7 @@ func raceAtTheEdge(t *testing.T, f fleet) {
 // Two first sign-ins with one address at the same time make one user.
 func TestParallelFirstSignInsWithOneAddressMakeOneUser(t *testing.T) {
 	t.Parallel()
-	raceFirstSignIns(t, newFleet(t))
+	raceFirstSignIns(t, newFleet(t, sanatest.NewWorld(t)))
 }
 
 func raceFirstSignIns(t *testing.T, f fleet) {
@@ -236,7 +236,7 @@ func raceFirstSignIns(t *testing.T, f fleet) {
 
 func TestOfParallelResendsOneSendsAMail(t *testing.T) {
 	t.Parallel()
-	raceResends(t, newFleet(t))
+	raceResends(t, newFleet(t, sanatest.NewWorld(t)))
 }
 
 func raceResends(t *testing.T, f fleet) {
@@ -261,7 +261,7 @@ func raceResends(t *testing.T, f fleet) {
 // get the same answer.
 func TestRequestCode_SentTwiceMakesOneChallenge(t *testing.T) {
 	t.Parallel()
-	raceRequestSentTwice(t, newFleet(t))
+	raceRequestSentTwice(t, newFleet(t, sanatest.NewWorld(t)))
 }
 
 func raceRequestSentTwice(t *testing.T, f fleet) {
@@ -296,7 +296,7 @@ func raceRequestSentTwice(t *testing.T, f fleet) {
 // code.
 func TestRequestCode_ParallelBrowsersGetOneMail(t *testing.T) {
 	t.Parallel()
-	raceBrowsers(t, newFleet(t))
+	raceBrowsers(t, newFleet(t, sanatest.NewWorld(t)))
 }
 
 func raceBrowsers(t *testing.T, f fleet) {
@@ -357,7 +357,7 @@ func raceSignIns(t *testing.T, f fleet) {
 // the same token. A wrong code among them is refused.
 func TestStepUp_ParallelRightCodesRenewOnce(t *testing.T) {
 	t.Parallel()
-	raceStepUp(t, newFleet(t))
+	raceStepUp(t, newFleet(t, sanatest.NewWorld(t)))
 }
 
 func raceStepUp(t *testing.T, f fleet) {
@@ -416,7 +416,7 @@ func (f fleet) clones(b *sanatest.Browser, n int) []*sanatest.Browser {
 // code, one mail more and one change. Of wrong codes five are compared.
 func TestEmailChange_ParallelRequestsAndCodesCountOnce(t *testing.T) {
 	t.Parallel()
-	raceChange(t, newFleet(t))
+	raceChange(t, newFleet(t, sanatest.NewWorld(t)))
 }
 
 func raceChange(t *testing.T, f fleet) {
