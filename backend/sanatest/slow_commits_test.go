@@ -111,7 +111,7 @@ func TestVerifyCode_SlowCommitsCountWhatIsAnswered(t *testing.T) {
 		CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON challenges
 		DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()`)
 
-	const each = 3 // guesses of an attacker
+	const each = 2 // guesses of an attacker
 	answers := together(len(attackers)*each+2*len(victims), func(i int) *sanatest.Answer {
 		g, code := attackers[i%len(attackers)], ""
 		if i >= len(attackers)*each {
