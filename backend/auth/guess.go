@@ -60,7 +60,7 @@ func (s *Service) budgetsFor(l guessLimits, format challenge.Format) throttle.Bu
 // compare reads the challenge that q means and compares a code with it, unless a limit refuses the
 // guess. Nothing is written, and the caller answers nothing before it has written.
 func (s *Service) compare(ctx context.Context, v visitor.Visitor, q challenge.Query, input string) (guess, error) {
-	if err := s.Limits.CanCount(); err != nil {
+	if err := s.Limits.CanCount(ctx); err != nil {
 		return guess{}, err
 	}
 	limits := s.guessLimits(v, q.Email)
@@ -179,8 +179,12 @@ func (s *Service) refuse(ctx context.Context, g guess) error {
 		b.Queue(countWrong, g.args()).QueryRow(func(row pgx.Row) error { return ignoreNoRows(row.Scan(&tries)) })
 		return nil
 	})
-	if err != nil || tries == 0 {
+	if err != nil {
+		s.Limits.NotCounted()
 		return postgres.Error("count wrong code", err)
+	}
+	if tries == 0 {
+		return nil
 	}
 	s.Limits.CountAttempt(false)
 	s.Metrics.CodeTried(false)

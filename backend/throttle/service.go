@@ -55,13 +55,29 @@ func (c *serviceCounts) setFailed(err error) (before error) {
 	return before
 }
 
-// CanCount returns an error while attempts cannot be written although the database is available. No
-// code may be compared then. While the database is unavailable, no use can be counted anyway.
-func (t *Throttle) CanCount() error {
+// CanCount returns an error while counts cannot be written, even if the database is available and
+// everything else can: no code may be compared then. Otherwise a wrong code would fail and be counted
+// nowhere, and a right one, which counts nothing, would sign in.
+func (t *Throttle) CanCount(ctx context.Context) error {
 	t.unwritten.mu.Lock()
-	defer t.unwritten.mu.Unlock()
-	return t.unwritten.failed
+	err := t.unwritten.failed
+	t.unwritten.mu.Unlock()
+	if err != nil || !t.uncounted.Load() {
+		return err
+	}
+	_, err = t.db.Exec(ctx, `
+		INSERT INTO uses (key, ends_at)
+		VALUES ('probe', now())`)
+	if err != nil {
+		return postgres.Error("count use", err)
+	}
+	t.uncounted.Store(false)
+	return nil
 }
+
+// NotCounted has CanCount write a row before the next code is compared: a use could not be counted,
+// for whatever reason.
+func (t *Throttle) NotCounted() { t.uncounted.Store(true) }
 
 // CountAttempt counts a code that was compared, for the limit of the whole service. Run writes it.
 func (t *Throttle) CountAttempt(right bool) {

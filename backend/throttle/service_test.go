@@ -106,7 +106,7 @@ func TestRun_RetriesFailedWritesAndFlushesAtTheEnd(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	th.writeService(ended)
-	if err := th.CanCount(); err != nil {
+	if err := th.CanCount(t.Context()); err != nil {
 		t.Errorf("after a write that was canceled: CanCount returns %v, want nil", err)
 	}
 	wantWritten(t, db, 0, 0)
@@ -131,7 +131,7 @@ func TestCanCount_FailsWhileCountsAreRejected(t *testing.T) {
 	exec(`ALTER TABLE service_attempts RENAME TO missing`)
 	count(t, th, 1, 0)
 	count(t, th, 1, 0)
-	if err := th.CanCount(); err == nil {
+	if err := th.CanCount(t.Context()); err == nil {
 		t.Error("CanCount returns nil although nothing can be written")
 	}
 	if got := strings.Count(log.String(), "level=ERROR"); got != 1 {
@@ -139,7 +139,7 @@ func TestCanCount_FailsWhileCountsAreRejected(t *testing.T) {
 	}
 	exec(`ALTER TABLE missing RENAME TO service_attempts`)
 	count(t, th, 0, 1)
-	if err := th.CanCount(); err != nil {
+	if err := th.CanCount(t.Context()); err != nil {
 		t.Errorf("after a write: CanCount returns %v, want nil", err)
 	}
 	wantWritten(t, db, 3, 2)

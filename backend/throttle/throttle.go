@@ -47,6 +47,7 @@ type Throttle struct {
 	log       *slog.Logger
 	service   atomic.Pointer[serviceState]
 	unwritten serviceCounts
+	uncounted atomic.Bool   // a use could not be counted, and none was since
 	asking    chan struct{} // holds a token while this instance reads the counts of the service
 }
 
