@@ -58,7 +58,7 @@ func wantNoStrayTable(t *testing.T, db *pgxpool.Pool) {
 	}
 }
 
-// The storage package would create public.live_sessions and read that.
+// The storage package would create public.live_sessions and read that.
 func TestStorage_ReadsSchemaOfSearchPath(t *testing.T) {
 	t.Parallel()
 	address, db := inSchema(t)
