@@ -19,7 +19,7 @@ const (
 )
 
 type doctorCommand struct {
-	Probe     bool   `xor:"probe,probe-json" help:"Ask the sana serve on this machine, or in this container, whether it is ready, and nothing else; needs no variable but PORT."`
+	Probe     bool   `xor:"probe,probe-json" help:"Ask the sana serve on this machine, or in this container, whether it is ready, and nothing else; needs no variable but PORT or LISTEN_ADDR."`
 	Roundtrip string `xor:"probe" placeholder:"ADDRESS" help:"Send a test mail to this address as codes are sent, and say what became of it; takes up to a minute."`
 	JSON      bool   `name:"json" xor:"probe-json" help:"Print a JSON object {checks: [{name, state, found, do}], ok}."`
 }
@@ -42,13 +42,13 @@ func (d doctorCommand) Run(in invocation) error {
 
 // runProbe asks once. It prints a line when the server is ready, and returns an error that says why when it is not.
 func runProbe(in invocation) error {
-	port, err := config.LoadPort(in.environ)
+	listening, err := config.LoadListenAddr(in.environ)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
-	address := fmt.Sprintf("http://127.0.0.1:%d/readyz", port)
+	address := "http://" + listening + "/readyz"
 	if err := probe(ctx, address); err != nil {
 		return fmt.Errorf("%s: %w", address, err)
 	}
@@ -67,7 +67,7 @@ func probe(ctx context.Context, address string) error {
 		return fmt.Errorf("no answer within %s", probeTimeout)
 	}
 	if err != nil {
-		return fmt.Errorf("%w; check that sana serve runs, and PORT", err)
+		return fmt.Errorf("%w; check that sana serve runs, and PORT or LISTEN_ADDR", err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode == http.StatusOK {

@@ -161,7 +161,10 @@ func (p *patient) checks() (checks []doctor.Check, broken []string) {
 	checks = append(checks, doctor.Keys(p.cfg.Keys, time.Now))
 	letters := p.mail()
 	checks = append(checks, letters.Checks()...)
-	public := doctor.Public{URL: p.publicURL, Keys: p.cfg.Keys, Version: p.version, Now: time.Now}
+	public := doctor.Public{
+		URL: p.publicURL, Keys: p.cfg.Keys, Version: p.version, Now: time.Now,
+		Port: p.cfg.Port, IsBehindProxy: p.cfg.TrustedProxyHops > 0,
+	}
 	if p.publicURL != nil {
 		public.Cookie = web.SessionCookieName(p.publicURL)
 	}

@@ -51,6 +51,7 @@ warn  reachable       instance I answers with version test, and this is 1.2.3
 ok    host            the server is at home under H:P
 ok    client-address  the server saw you as 127.0.0.1; TRUSTED_PROXY_HOPS=1, and 1 proxy adds to
                       X-Forwarded-For; a forged entry changes nothing
+ok    port            H:P does not lead around the proxy
 `
 
 // steady replaces what differs from run to run.

@@ -127,16 +127,11 @@ func (p *Program) closeDatabase() (err error) {
 	return err
 }
 
-// listen takes the port: on all interfaces in production, on the loopback one in development, where anybody who reaches
-// the inbox can read codes.
+// listen opens the listener of LISTEN_ADDR, or of PORT.
 func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
-	host := ""
-	if cfg.Env == config.Development {
-		host = "127.0.0.1"
-	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, fmt.Sprint(cfg.Port)))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddr)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on port %d (PORT): %w", cfg.Port, err)
+		return nil, fmt.Errorf("cannot listen on %s (LISTEN_ADDR, else PORT): %w", cfg.ListenAddr, err)
 	}
 	return listener, nil
 }

@@ -161,7 +161,19 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 	defer taken.Close()
 	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
 	err = start(t.Context(), t, io.Discard, "DATABASE_URL="+postgrestest.URL(t), "PORT="+port)
-	if want := "cannot listen on port " + port + " (PORT): "; err == nil || !strings.HasPrefix(err.Error(), want) {
+	if want := "cannot listen on :" + port + " (LISTEN_ADDR, else PORT): "; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want %s…", err, want)
+	}
+}
+
+func TestListenAddr_OtherInterfacesDoNotAnswer(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	port := strconv.Itoa(sanatest.FreePort(t))
+	instance := w.Start(t, "PORT=", "LISTEN_ADDR=127.0.0.2:"+port)
+	sanatest.WantEqual(t, "address", instance.URL, "http://127.0.0.2:"+port)
+	if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
+		conn.Close()
+		t.Error("127.0.0.1 answers too")
 	}
 }

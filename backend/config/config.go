@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"slices"
@@ -56,9 +57,10 @@ func (s Secret) Reveal() string { return string(s) }
 // Config is everything that an operator can set. Each variable of type Secret can also be given as NAME_FILE, the path
 // of a file with the value.
 type Config struct {
-	Env       string `env:"APP_ENV" envDefault:"production" help:"development or production"`
-	Port      uint16 `env:"PORT" envDefault:"3000" help:"port to listen on; in development on 127.0.0.1 only"`
-	PublicURL string `env:"PUBLIC_URL" help:"where people reach Sana, e.g. https://sana.example.org; default: RENDER_EXTERNAL_URL, in development http://localhost:PORT"`
+	Env        string `env:"APP_ENV" envDefault:"production" help:"development or production"`
+	Port       uint16 `env:"PORT" envDefault:"3000" help:"port to listen on, on all interfaces; in development on 127.0.0.1 only"`
+	ListenAddr string `env:"LISTEN_ADDR" help:"host:port to listen on instead of PORT; 127.0.0.1:3000 where the proxy runs on the same machine, so that nobody gets around it"`
+	PublicURL  string `env:"PUBLIC_URL" help:"where people reach Sana, e.g. https://sana.example.org; default: RENDER_EXTERNAL_URL, in development http://localhost:PORT"`
 	Database
 	SecretKeys         Secret        `env:"SECRET_KEYS" help:"id:base64 of at least 32 bytes, as sana keys new prints it, newest first, separated by commas; required in production, in development kept in .data/secret_keys"`
 	SessionStore       string        `env:"SESSION_STORE" envDefault:"postgres" help:"who keeps sessions: postgres, where an ended one is over at once and everywhere, or cookie, where the browser holds it, encrypted, and a copy lives until it expires"`
@@ -148,6 +150,7 @@ func load(environ []string, readKeyFile func(path string) (string, error)) (Conf
 	var cfg Config
 	values := env.ToMap(environ)
 	faults.read(&cfg, fields[Config](), values)
+	cfg.readListenAddr(&faults, values)
 	cfg.fillDefaults(values)
 	faults.when(cfg.Env == Production && values["TRUSTED_PROXY_HOPS"] == "", "TRUSTED_PROXY_HOPS",
 		"is not set; it is 2 on Render, 1 behind one nginx, 0 without a proxy. A wrong number makes everybody share one client's limits")
@@ -166,14 +169,57 @@ func LoadMigrateDatabaseURL(environ []string) (Secret, error) {
 	return url, faults.err()
 }
 
-// LoadPort reads where a server with this environment listens, and nothing else.
-func LoadPort(environ []string) (uint16, error) {
+// LoadListenAddr reads PORT and LISTEN_ADDR only. It returns the address, host:port, at which a
+// server with this environment answers on the same machine.
+func LoadListenAddr(environ []string) (string, error) {
 	var faults faultList
 	var cfg Config
 	values := env.ToMap(environ)
-	maps.DeleteFunc(values, func(name, _ string) bool { return name != "PORT" })
+	maps.DeleteFunc(values, func(name, _ string) bool { return name != "PORT" && name != "LISTEN_ADDR" })
 	faults.read(&cfg, fields[Config](), values)
-	return cfg.Port, faults.err()
+	cfg.readListenAddr(&faults, values)
+	host, port, _ := net.SplitHostPort(cfg.ListenAddr)
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = loopback
+	}
+	return net.JoinHostPort(host, port), faults.err()
+}
+
+// loopback is the interface that other machines do not reach.
+const loopback = "127.0.0.1"
+
+// readListenAddr sets ListenAddr, if it is empty, by Port, else Port by ListenAddr. Development
+// listens on loopback only, because whoever reaches its inbox can read codes.
+func (c *Config) readListenAddr(f *faultList, values map[string]string) {
+	if c.ListenAddr == "" {
+		host := ""
+		if c.Env == Development {
+			host = loopback
+		}
+		c.ListenAddr = net.JoinHostPort(host, strconv.Itoa(int(c.Port)))
+		return
+	}
+
+	host, port, err := splitAddr(c.ListenAddr)
+	f.when(err != nil, "LISTEN_ADDR",
+		"is %q; it must be host:port, e.g. 127.0.0.1:3000, or :3000 for all interfaces", c.ListenAddr)
+	f.when(err == nil && values["PORT"] != "" && c.Port != port, "LISTEN_ADDR",
+		"is %q, and PORT is %d; keep one of them", c.ListenAddr, c.Port)
+	ip, err := netip.ParseAddr(host)
+	f.when(c.Env == Development && host != "localhost" && (err != nil || !ip.IsLoopback()), "LISTEN_ADDR",
+		"is %q; in development it must be on this machine, e.g. 127.0.0.1:3000, because the inbox shows codes",
+		c.ListenAddr)
+	c.Port = port
+}
+
+// splitAddr splits host:port; the host can be empty.
+func splitAddr(addr string) (host string, port uint16, err error) {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, err
+	}
+	number, err := strconv.ParseUint(text, 10, 16)
+	return host, uint16(number), err
 }
 
 func (c *Config) fillDefaults(values map[string]string) {
@@ -230,10 +276,9 @@ func (c *Config) checkPublicURL(f *faultList) {
 // checkObservers is about who else listens, or is told something.
 func (c *Config) checkObservers(f *faultList) {
 	if c.MetricsAddr != "" {
-		_, text, err := net.SplitHostPort(c.MetricsAddr)
-		port, portErr := strconv.ParseUint(text, 10, 16)
-		f.when(err != nil || portErr != nil, "METRICS_ADDR", "is %q; it must be host:port, e.g. 127.0.0.1:9090, or :9090 for all interfaces", c.MetricsAddr)
-		f.when(port != 0 && port == uint64(c.Port), "METRICS_ADDR",
+		_, port, err := splitAddr(c.MetricsAddr)
+		f.when(err != nil, "METRICS_ADDR", "is %q; it must be host:port, e.g. 127.0.0.1:9090, or :9090 for all interfaces", c.MetricsAddr)
+		f.when(port != 0 && port == c.Port, "METRICS_ADDR",
 			"is %q, and PORT is %d too; metrics need a port of their own, which the public does not reach", c.MetricsAddr, c.Port)
 	}
 	if c.OTLPEndpoint != "" {

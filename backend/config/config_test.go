@@ -55,6 +55,7 @@ func TestProductionNeedsEightVariablesAndTheRestHasDefaults(t *testing.T) {
 	want := config.Config{
 		Env:                "production",
 		Port:               3000,
+		ListenAddr:         ":3000",
 		PublicURL:          "https://sana.example.org",
 		SecretKeys:         testKeys,
 		SessionStore:       "postgres",
@@ -86,6 +87,7 @@ func TestDevelopmentNeedsADatabaseOnly(t *testing.T) {
 	want := config.Config{
 		Env:                "development",
 		Port:               4321,
+		ListenAddr:         "127.0.0.1:4321",
 		PublicURL:          "http://localhost:4321",
 		SessionStore:       "postgres",
 		SessionCache:       "on",
@@ -267,5 +269,60 @@ func TestMetricsAndTracesNeedAnAddressThatCanBe(t *testing.T) {
 	got := load(t, production("METRICS_ADDR=:9090", "OTEL_EXPORTER_OTLP_ENDPOINT=https://otlp.example.org/base"))
 	if got.MetricsAddr != ":9090" || got.OTLPEndpoint != "https://otlp.example.org/base" {
 		t.Errorf("got %q and %q", got.MetricsAddr, got.OTLPEndpoint)
+	}
+}
+
+func TestListenAddr_SetsThePort(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]uint16{
+		"LISTEN_ADDR=127.0.0.1:3000": 3000, "LISTEN_ADDR=:80": 80, "LISTEN_ADDR=[::1]:8080": 8080,
+	} {
+		got := load(t, production(given))
+		if "LISTEN_ADDR="+got.ListenAddr != given || got.Port != want {
+			t.Errorf("%s: got %s and port %d", given, got.ListenAddr, got.Port)
+		}
+	}
+	if got := load(t, production("PORT=4000", "LISTEN_ADDR=127.0.0.1:4000")); got.Port != 4000 {
+		t.Errorf("the same port twice: got %d", got.Port)
+	}
+	got := load(t, development("LISTEN_ADDR=localhost:4000"))
+	if got.PublicURL != "http://localhost:4000" {
+		t.Errorf("PUBLIC_URL of development: got %s", got.PublicURL)
+	}
+}
+
+func TestListenAddr_RefusesWhatCannotBe(t *testing.T) {
+	t.Parallel()
+	const inDevelopment = "; in development it must be on this machine"
+	for want, environ := range map[string][]string{
+		`is "127.0.0.1"; it must be host:port`:      production("LISTEN_ADDR=127.0.0.1"),
+		`is "127.0.0.1:http"; it must be host:port`: production("LISTEN_ADDR=127.0.0.1:http"),
+		`is "127.0.0.1:3000", and PORT is 4000`:     production("PORT=4000", "LISTEN_ADDR=127.0.0.1:3000"),
+		`is ":3000"` + inDevelopment:                development("LISTEN_ADDR=:3000"),
+		`is "192.0.2.1:3000"` + inDevelopment:       development("LISTEN_ADDR=192.0.2.1:3000"),
+		`is "sana.example:3000"` + inDevelopment:    development("LISTEN_ADDR=sana.example:3000"),
+	} {
+		got := faults(t, environ)
+		if len(got) != 1 || !strings.HasPrefix(got[0], "LISTEN_ADDR "+want) {
+			t.Errorf("got %q, want LISTEN_ADDR %s", got, want)
+		}
+	}
+}
+
+func TestLoadListenAddr_IsReachableFromThisMachine(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"PORT=":                       "127.0.0.1:3000",
+		"PORT=4000":                   "127.0.0.1:4000",
+		"LISTEN_ADDR=:4000":           "127.0.0.1:4000",
+		"LISTEN_ADDR=0.0.0.0:4000":    "127.0.0.1:4000",
+		"LISTEN_ADDR=[::]:4000":       "127.0.0.1:4000",
+		"LISTEN_ADDR=10.0.0.7:4000":   "10.0.0.7:4000",
+		"LISTEN_ADDR=[2001:db8::]:80": "[2001:db8::]:80",
+	} {
+		got, err := config.LoadListenAddr([]string{"CODE_LENGTH=x", given})
+		if err != nil || got != want {
+			t.Errorf("%s: got %s, %v; want %s", given, got, err, want)
+		}
 	}
 }

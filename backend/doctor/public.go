@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +28,9 @@ type Public struct {
 	Version string // of this program
 	Now     func() time.Time
 	Roots   *x509.CertPool // nil for the system's
+
+	Port          uint16 // where the program itself listens
+	IsBehindProxy bool   // TRUSTED_PROXY_HOPS is not 0
 }
 
 // Checks are those of PUBLIC_URL.
@@ -35,6 +40,7 @@ func (p Public) Checks() []Check {
 		{Name: "reachable", Needs: []string{"public-url"}, Do: p.reachable},
 		{Name: "host", Needs: []string{"reachable"}, Do: p.host},
 		{Name: "client-address", Needs: []string{"reachable", "SECRET_KEYS"}, Do: p.clientAddress},
+		{Name: "port", Needs: []string{"public-url", "PORT", "LISTEN_ADDR", "TRUSTED_PROXY_HOPS"}, Do: p.port},
 	}
 }
 
@@ -45,6 +51,9 @@ func (p Public) address(context.Context) Result {
 	}
 	return ok(p.URL.String() + ", with the cookie " + p.Cookie)
 }
+
+// portTimeout is short, because firewalls drop packets without an answer.
+const portTimeout = 3 * time.Second
 
 // maxAnswer is how many bytes of an answer are read.
 const maxAnswer = 64 << 10
@@ -57,7 +66,13 @@ type response struct {
 }
 
 func (p Public) get(ctx context.Context, path string, header http.Header) (response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL.JoinPath(path).String(), nil)
+	return p.getFrom(ctx, p.URL, path, header)
+}
+
+func (p Public) getFrom(
+	ctx context.Context, base *url.URL, path string, header http.Header,
+) (response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(path).String(), nil)
 	if err != nil {
 		return response{}, err
 	}
@@ -95,8 +110,8 @@ func (p Public) reachable(ctx context.Context) Result {
 		r.stops = true
 		return r
 	}
-	var health struct{ Status, Version, Instance string }
-	if answer.status != http.StatusOK || json.Unmarshal(answer.body, &health) != nil || health.Instance == "" {
+	health, isSana := answer.health()
+	if !isSana {
 		return fail(fmt.Sprintf("what answers is not Sana: %d", answer.status), remedy+p.URL.String())
 	}
 	if health.Version != p.Version {
@@ -104,6 +119,39 @@ func (p Public) reachable(ctx context.Context) Result {
 			"wait for the deploy that is under way, or run the doctor of the same version")
 	}
 	return ok(fmt.Sprintf("instance %s answers, version %s", health.Instance, health.Version))
+}
+
+// health is the answer of /livez.
+type health struct{ Status, Version, Instance string }
+
+// health returns the answer of /livez, and whether it is one of Sana.
+func (r response) health() (h health, isSana bool) {
+	err := json.Unmarshal(r.body, &h)
+	return h, r.status == http.StatusOK && err == nil && h.Instance != ""
+}
+
+// port connects to the program's own port at the public host. A client that reaches it there is not
+// behind the proxy: it can forge X-Forwarded-For, and it speaks plain http.
+func (p Public) port(ctx context.Context) Result {
+	direct := url.URL{
+		Scheme: "http", Host: net.JoinHostPort(p.URL.Hostname(), strconv.Itoa(int(p.Port))),
+	}
+	switch {
+	case !p.IsBehindProxy:
+		return ok("TRUSTED_PROXY_HOPS is 0: clients connect without a proxy")
+	case direct.Host == p.URL.Host:
+		return ok("the proxy has the same port")
+	}
+	ctx, cancel := context.WithTimeout(ctx, portTimeout)
+	defer cancel()
+	answer, err := p.getFrom(ctx, &direct, "/livez", nil)
+	if _, isSana := answer.health(); err != nil || !isSana {
+		return ok(direct.Host + " does not lead around the proxy")
+	}
+	return fail(direct.Host+" answers without the proxy: whoever connects there forges "+
+		"X-Forwarded-For and speaks plain http",
+		fmt.Sprintf("set LISTEN_ADDR=127.0.0.1:%d where the proxy is on the same machine, publish a "+
+			"container's port as 127.0.0.1:%[1]d:%[1]d; else let only the proxy reach it", p.Port))
 }
 
 // host asks for what is answered under PUBLIC_URL's host alone.

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 type chain struct {
 	url   *url.URL
 	roots *x509.CertPool
+	port  uint16 // of the instance itself
 }
 
 // appending is a proxy that appends; replacing is one that throws away what the client says first.
@@ -33,6 +35,7 @@ func startChain(t *testing.T, w *sanatest.World, variables []string, proxies ...
 	front.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that a test wants to fail
 	publicURL := "https://" + front.Listener.Addr().String()
 	behind := w.Start(t, append([]string{"PUBLIC_URL=" + publicURL}, variables...)...).URL
+	port := portOf(t, parse(t, behind))
 	for i := len(proxies) - 1; i > 0; i-- {
 		inner := httptest.NewServer(proxy(t, behind, proxies[i]))
 		t.Cleanup(inner.Close)
@@ -43,7 +46,7 @@ func startChain(t *testing.T, w *sanatest.World, variables []string, proxies ...
 	t.Cleanup(front.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(front.Certificate())
-	return chain{url: parse(t, publicURL), roots: roots}
+	return chain{url: parse(t, publicURL), roots: roots, port: port}
 }
 
 func proxy(t *testing.T, behind string, change func(*http.Request)) http.Handler {
@@ -115,6 +118,35 @@ func TestANumberOfProxiesThatIsWrongIsFoundByForging(t *testing.T) {
 		c := startChain(t, w, []string{"TRUSTED_PROXY_HOPS=" + test.hops}, test.proxies...)
 		assert(t, name, results(t, c.public(t).Checks())["client-address"], test.state, test.found, test.do)
 	}
+}
+
+func TestPort_FailsIfItLeadsAroundTheProxy(t *testing.T) {
+	t.Parallel()
+	c := startChain(t, sanatest.NewWorld(t), nil, appending)
+	for name, test := range map[string]struct {
+		port        uint16
+		behindProxy bool
+		state       doctor.State
+		found, do   string
+	}{
+		"open":      {c.port, true, doctor.Fail, "answers without the proxy", "set LISTEN_ADDR=127.0.0.1:"},
+		"closed":    {1, true, doctor.OK, "127.0.0.1:1 does not lead around the proxy", ""},
+		"no proxy":  {c.port, false, doctor.OK, "clients connect without a proxy", ""},
+		"same port": {portOf(t, c.url), true, doctor.OK, "the proxy has the same port", ""},
+	} {
+		p := c.public(t)
+		p.Port, p.IsBehindProxy = test.port, test.behindProxy
+		assert(t, name, results(t, p.Checks())["port"], test.state, test.found, test.do)
+	}
+}
+
+func portOf(t *testing.T, u *url.URL) uint16 {
+	t.Helper()
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint16(port)
 }
 
 func TestTheClientAddressIsNotKnownWithoutTheServersKeyAndClock(t *testing.T) {

@@ -112,8 +112,9 @@ func (w *World) Start(t testing.TB, override ...string) *Instance {
 			t.Logf("the program's log:\n%s", log)
 		}
 	})
-	_, port, _ := strings.Cut(program.Addr[strings.LastIndex(program.Addr, ":"):], ":")
-	instance := &Instance{URL: "http://127.0.0.1:" + port, Log: log}
+	instance := &Instance{
+		URL: "http://" + strings.Replace(program.Addr, "[::]", "127.0.0.1", 1), Log: log,
+	}
 	if program.MetricsAddr != "" {
 		instance.MetricsURL = "http://" + program.MetricsAddr
 	}
