@@ -132,7 +132,7 @@ func TestTheRenderBlueprintFitsRendersSchema(t *testing.T) {
 // leftToDefault are the variables that the blueprint does not name: Render sets PORT and the address by itself, and the
 // default of the others is right until an operator sets them in the dashboard, which a blueprint would overwrite.
 var leftToDefault = []string{
-	"PORT", "PUBLIC_URL", "MIGRATE_DATABASE_URL", "SESSION_STORE", "SESSION_CACHE", "SESSION_CACHE_MB", "SESSION_IDLE_TIMEOUT", "SESSION_MAX_AGE",
+	"PORT", "LISTEN_ADDR", "PUBLIC_URL", "MIGRATE_DATABASE_URL", "SESSION_STORE", "SESSION_CACHE", "SESSION_CACHE_MB", "SESSION_IDLE_TIMEOUT", "SESSION_MAX_AGE",
 	"CODE_LENGTH", "SIGN_UP", "MAIL_TRANSPORT", "MAILGUN_API_BASE", "MAILGUN_WEBHOOK_KEY", "SMTP_URL", "LOG_LEVEL", "LOG_FORMAT",
 	"METRICS_ADDR", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS",
 }

@@ -41,6 +41,7 @@ type conversation struct {
 	closing   *time.Timer // while it is kept
 	loggingIn bool        // from AUTH to the server's consent
 	login     smtp.Auth
+	secrets   []string // of the message, which no error may have
 }
 
 // begin connects and logs in, for as long as ctx lasts.

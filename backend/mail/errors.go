@@ -13,6 +13,9 @@ var ErrCredentials = errors.New("credentials refused")
 // ErrNoSuchMailbox is in the chain of an error when it is known that nobody can get mail under the recipient's address.
 var ErrNoSuchMailbox = errors.New("no such mailbox")
 
+// ErrDeferred is in the chain of a temporary error that concerns this recipient alone: its server takes no mail for it now.
+var ErrDeferred = errors.New("recipient deferred")
+
 // Permanent marks err as one that trying again cannot cure. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {

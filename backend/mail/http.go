@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -44,6 +45,7 @@ func newTransport() *http.Transport {
 type answer struct {
 	status     int
 	retryAfter time.Duration
+	body       bytes.Buffer // as far as it was read
 }
 
 type answerKey struct{}
@@ -63,10 +65,12 @@ func (t *answerNoter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	var body io.Reader = io.LimitReader(response.Body, maxAnswer)
 	if noted, ok := r.Context().Value(answerKey{}).(*answer); ok {
 		noted.status, noted.retryAfter = response.StatusCode, retryAfter(response.Header)
+		body = io.TeeReader(body, &noted.body)
 	}
-	response.Body = cappedBody{io.LimitReader(response.Body, maxAnswer), response.Body}
+	response.Body = cappedBody{body, response.Body}
 	return response, nil
 }
 

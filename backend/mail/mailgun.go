@@ -3,6 +3,7 @@ package mail
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -105,7 +106,7 @@ func (s *Mailgun) Post(ctx context.Context, m Message) (id string, err error) {
 	if seen.status == 0 {
 		return "", noAnswer(ctx, err)
 	}
-	return "", refusal(seen)
+	return "", refusal(seen, secretsOf(m)...)
 }
 
 func mailgunMessage(m Message) (*mailgun.Message, error) {
@@ -127,8 +128,9 @@ func mailgunMessage(m Message) (*mailgun.Message, error) {
 	return letter, nil
 }
 
-// refusal says what an answer that accepts nothing means.
-func refusal(a *answer) error {
+// refusal says what an answer that accepts nothing means. Its error quotes Mailgun on a message that is refused, with the
+// secrets struck out.
+func refusal(a *answer, secrets ...string) error {
 	switch status := a.status; {
 	case status == http.StatusTooManyRequests:
 		return &Throttled{After: a.retryAfter}
@@ -139,12 +141,25 @@ func refusal(a *answer) error {
 	case status >= 500:
 		return fmt.Errorf("mail: mailgun: %d trouble at the provider", status)
 	case status >= 400:
-		return Permanent(fmt.Errorf("mail: mailgun: %d message refused", status))
+		return Permanent(fmt.Errorf("mail: mailgun: %d message refused%s", status, a.words(secrets)))
 	case status >= 300:
 		return Permanent(fmt.Errorf("mail: mailgun: %d redirect refused", status))
 	default:
 		return fmt.Errorf("mail: mailgun: %d answer unreadable", status)
 	}
+}
+
+// words returns Mailgun's own for the end of an error, "" if there are none.
+func (a *answer) words(secrets []string) string {
+	var said struct {
+		Message string `json:"message"`
+	}
+	_ = json.Unmarshal(a.body.Bytes(), &said)
+	words := reply{text: said.Message}.words(secrets...)
+	if words == "" {
+		return ""
+	}
+	return "; Mailgun says: " + words
 }
 
 // noAnswer says why there was none, in words of our own: the transport's name the URL and more. Where the caller's

@@ -95,6 +95,23 @@ func TestEachAnswerSaysWhetherToTryAgain(t *testing.T) {
 	}
 }
 
+func TestMailgun_QuotesRefusalWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"message":"Free accounts: ` + canaryAddress + ` is not authorized, ` + canaryCode + `"}`: "400 message refused; " +
+			"Mailgun says: Free accounts: […] is not authorized, […]",
+		`{"message":""}`: "400 message refused",
+		`<html>`:         "400 message refused",
+	} {
+		fake := startFake(t)
+		fake.Script(mailgunfake.Answer{Status: http.StatusBadRequest, Body: body})
+		err := aSender(t, fake).Send(withDeadline(t), aMessage())
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", body, err, want)
+		}
+	}
+}
+
 func TestErrorsNeverCarryTheAddressOrTheCode(t *testing.T) {
 	t.Parallel()
 	for name, row := range answers() {

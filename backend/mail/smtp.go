@@ -55,6 +55,13 @@ func NewSMTP(c SMTPConfig) (*SMTP, error) {
 	return &SMTP{config: c}, nil
 }
 
+// What an answer that takes no message means, besides the errors that callers look for.
+var (
+	errNotNow         = errors.New("not now")
+	errMessageRefused = errors.New("message refused")
+	errTrouble        = errors.New("trouble at the server")
+)
+
 // mustEncrypt reports whether a server without STARTTLS is refused. It never matters where TLS comes first.
 func (c SMTPConfig) mustEncrypt() bool { return c.Username != "" || !isLoopback(c.Host) }
 
@@ -63,7 +70,8 @@ func (c SMTPConfig) mustEncrypt() bool { return c.Username != "" || !isLoopback(
 // Once the server has taken the message over, nothing that comes after counts. Where its answer to the whole message is
 // lost, it may have taken it, and yet the error is a temporary one: a second mail with the same code does no harm.
 // Answers of 5xx to the recipient or to the message are permanent, as are refused credentials and a sender that the server
-// takes no mail from; 421 and 454 are a *Throttled; all else may be retried.
+// takes no mail from; 4xx to the recipient has ErrDeferred in its chain; 421 and 454 elsewhere are a *Throttled; all else may
+// be retried. Errors quote the server, with the recipient and the code struck out.
 func (s *SMTP) Send(ctx context.Context, m Message) error {
 	if err := m.check(); err != nil {
 		return err
@@ -75,11 +83,12 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	bounded, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	for talk := s.idle.take(domain); talk != nil; talk = s.idle.take(domain) {
+		talk.secrets = secretsOf(m)
 		if err := s.say(bounded, talk, letter); err == nil || !isStale(err) {
 			return talk.outcome(ctx, letter, err)
 		}
 	}
-	talk := &conversation{config: s.config, domain: domain}
+	talk := &conversation{config: s.config, domain: domain, secrets: secretsOf(m)}
 	if err := talk.begin(bounded); err != nil {
 		talk.hangUp()
 		return talk.meaning(ctx, err)
@@ -158,15 +167,19 @@ func smtpMessage(m Message) (letter *gomail.Msg, domain string, err error) {
 	return letter, domain, nil
 }
 
-// meaning says in words of our own what went wrong: the library's hold addresses and the server's answers. Where the
-// caller's context ended, its error is in the chain.
+// meaning says in words of our own, and in the server's, what went wrong: the library's hold addresses. Where the caller's
+// context ended, its error is in the chain.
 func (t *conversation) meaning(ctx context.Context, err error) error {
 	refused, atMessage := errors.AsType[*gomail.SendError](err)
-	code := 0
-	if answer, ok := errors.AsType[*textproto.Error](err); ok {
-		code = answer.Code
-	} else if atMessage {
-		code = refused.ErrorCode()
+	atRecipient := atMessage && refused.Reason == gomail.ErrSMTPRcptTo
+	answer := readReply(err)
+	code := answer.code
+	cause := func(what error) error {
+		words := answer.words(append(t.secrets, t.config.Username, t.config.Password)...)
+		if words == "" {
+			return fmt.Errorf("mail: smtp: %d %w", code, what)
+		}
+		return fmt.Errorf("mail: smtp: %d %w; the server says: %s", code, what, words)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -179,18 +192,20 @@ func (t *conversation) meaning(ctx context.Context, err error) error {
 		return errors.New("mail: smtp: the server offers no encryption")
 	case code == 0:
 		return errors.New("mail: smtp: no answer: " + t.reason(err))
+	case atRecipient && code < 500:
+		return cause(ErrDeferred)
 	case code == 421 || code == 454:
 		return &Throttled{}
 	case code < 500:
-		return fmt.Errorf("mail: smtp: %d not now", code)
+		return cause(errNotNow)
 	case t.forbids(code) || atMessage && refused.Reason == gomail.ErrSMTPMailFrom:
-		return Permanent(fmt.Errorf("mail: smtp: %d %w", code, ErrCredentials))
-	case atMessage && refused.Reason == gomail.ErrSMTPRcptTo && hasNoMailbox(refused):
-		return Permanent(fmt.Errorf("mail: smtp: %d %w", code, ErrNoSuchMailbox))
+		return Permanent(cause(ErrCredentials))
+	case atRecipient && answer.hasNoMailbox():
+		return Permanent(cause(ErrNoSuchMailbox))
 	case atMessage:
-		return Permanent(fmt.Errorf("mail: smtp: %d message refused", code))
+		return Permanent(cause(errMessageRefused))
 	default:
-		return fmt.Errorf("mail: smtp: %d trouble at the server", code)
+		return cause(errTrouble)
 	}
 }
 
@@ -201,10 +216,7 @@ func (t *conversation) forbids(code int) bool {
 }
 
 // hasNoMailbox reads RFC 3463's codes: 5.1.1, nobody has the address, and 5.1.10, its domain takes no mail (RFC 7505).
-func hasNoMailbox(e *gomail.SendError) bool {
-	status := e.EnhancedStatusCode()
-	return status == "5.1.1" || status == "5.1.10"
-}
+func (r reply) hasNoMailbox() bool { return r.enhanced == "5.1.1" || r.enhanced == "5.1.10" }
 
 func (t *conversation) reason(err error) string {
 	if _, garbage := errors.AsType[textproto.ProtocolError](err); garbage {

@@ -43,8 +43,10 @@ func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
 		"a domain without mail":  {&smtpfake.Server{RefuseTo: answering(556, 5, 1, 10)}, never, mail.ErrNoSuchMailbox},
 		"recipient refused":      {&smtpfake.Server{RefuseTo: answering(550, 5, 7, 1)}, never, nil},
 		"recipient, no status":   {&smtpfake.Server{RefuseTo: answering(550)}, never, nil},
-		"mailbox is busy":        {&smtpfake.Server{RefuseTo: answering(450, 4, 2, 1)}, later, nil},
-		"greylisted":             {&smtpfake.Server{RefuseTo: answering(451, 4, 7, 1)}, later, nil},
+		"mailbox is busy":        {&smtpfake.Server{RefuseTo: answering(450, 4, 2, 1)}, later, mail.ErrDeferred},
+		"greylisted":             {&smtpfake.Server{RefuseTo: answering(451, 4, 7, 1)}, later, mail.ErrDeferred},
+		"too many for this one":  {&smtpfake.Server{RefuseTo: answering(421, 4, 7, 28)}, later, mail.ErrDeferred},
+		"recipient throttled":    {&smtpfake.Server{RefuseTo: answering(454, 4, 7, 0)}, later, mail.ErrDeferred},
 		"message refused":        {&smtpfake.Server{RefuseData: answering(554, 5, 6, 0)}, never, nil},
 		"message too large":      {&smtpfake.Server{RefuseData: answering(552)}, never, nil},
 		"no space for it":        {&smtpfake.Server{RefuseData: answering(452, 4, 3, 1)}, later, nil},
@@ -69,7 +71,7 @@ func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
 			if retryOf(err) != row.want {
 				t.Errorf("got %q (%v), want %q", retryOf(err), err, row.want)
 			}
-			for _, cause := range []error{mail.ErrCredentials, mail.ErrNoSuchMailbox} {
+			for _, cause := range []error{mail.ErrCredentials, mail.ErrNoSuchMailbox, mail.ErrDeferred} {
 				if errors.Is(err, cause) != (row.cause == cause) {
 					t.Errorf("got %v, want %v in it: %t", err, cause, row.cause == cause)
 				}
@@ -229,13 +231,15 @@ func TestASMTPServerThatHangsUpIsATemporaryFailure(t *testing.T) {
 		config mail.SMTPConfig
 		want   string
 	}{
-		"in the message":      {reaching(server, "tls"), "connection failed"},
-		"at once":             {raw(""), "connection failed"},
-		"after the greeting":  {raw("220 mail.sana.example\r\n"), "connection failed"},
-		"it speaks HTTP":      {raw("HTTP/1.1 400 Bad Request\r\n\r\n"), "what came was not SMTP"},
-		"it speaks no TLS":    {overTLS, "what came was not TLS"},
-		"not at home":         {mail.SMTPConfig{Host: "127.0.0.1", Port: freePort(t)}, "connection refused"},
-		"no service for us":   {raw("554 mail.sana.example\r\n"), "554 trouble at the server"},
+		"in the message":     {reaching(server, "tls"), "connection failed"},
+		"at once":            {raw(""), "connection failed"},
+		"after the greeting": {raw("220 mail.sana.example\r\n"), "connection failed"},
+		"it speaks HTTP":     {raw("HTTP/1.1 400 Bad Request\r\n\r\n"), "what came was not SMTP"},
+		"it speaks no TLS":   {overTLS, "what came was not TLS"},
+		"not at home":        {mail.SMTPConfig{Host: "127.0.0.1", Port: freePort(t)}, "connection refused"},
+		"no service for us": {
+			raw("554 5.7.1 not for you\r\n"), "554 trouble at the server; the server says: 5.7.1 not for you",
+		},
 		"a name without host": {mail.SMTPConfig{Host: "mail.invalid", Port: 25}, "name not resolved"},
 	} {
 		err := smtpTo(t, row.config).Send(withDeadline(t), aMessage())
@@ -285,4 +289,67 @@ func freePort(t *testing.T) int {
 	}
 	defer listener.Close()
 	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// The server does not announce enhanced status codes, as many do not, and answers with them all the
+// same. Its words are for the operator, who must not read addresses and codes.
+func TestSMTP_QuotesServerWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		reply string
+		cause error
+		want  string
+	}{
+		"no such user": {
+			"550 5.1.1 <" + canaryAddress + ">: no such user", mail.ErrNoSuchMailbox,
+			"550 no such mailbox; the server says: 5.1.1 <[…]>: no such user",
+		},
+		"several lines": {
+			"550-5.1.1 nobody here\r\n550 5.1.1 has this address", mail.ErrNoSuchMailbox,
+			"the server says: 5.1.1 nobody here 5.1.1 has this address",
+		},
+		"mailbox name and code": {
+			"554 5.7.1 CANARY-4711 may not get " + canaryCode + ", see https://help.example/spam", nil,
+			"554 message refused; the server says: 5.7.1 […] may not get […], see https://help.example/spam",
+		},
+		"hangs up": {
+			"421 4.7.28 too many mails to this user", mail.ErrDeferred,
+			"421 recipient deferred; the server says: 4.7.28 too many mails to this user",
+		},
+		"nothing": {"550 ", nil, "550 message refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			port := startRaw(t, answeringRecipient(row.reply))
+			config := mail.SMTPConfig{Host: "127.0.0.1", Port: port}
+			err := smtpTo(t, config).Send(withDeadline(t), aMessage())
+			if err == nil || !strings.HasSuffix(err.Error(), row.want) {
+				t.Errorf("got %v, want %s", err, row.want)
+			}
+			if row.cause != nil && !errors.Is(err, row.cause) {
+				t.Errorf("got %v, want %v in it", err, row.cause)
+			}
+			noSecretIn(t, err, "canary", "CANARY")
+		})
+	}
+}
+
+// answeringRecipient is a server without extensions that answers RCPT, and hangs up after 421.
+func answeringRecipient(reply string) func(net.Conn) {
+	return func(c net.Conn) {
+		lines := bufio.NewReader(c)
+		for answer := "220 mail"; ; {
+			if _, err := io.WriteString(c, answer+"\r\n"); err != nil || answer[:3] == "421" {
+				return
+			}
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				return
+			}
+			answer = "250 ok"
+			if strings.HasPrefix(line, "RCPT") {
+				answer = reply
+			}
+		}
+	}
 }

@@ -35,7 +35,7 @@ func spread(d time.Duration) time.Duration {
 type outcome struct {
 	mail   leased
 	state  State  // "" keeps the state
-	reason Reason // "" keeps the reason, except that a mail that was sent has none
+	reason Reason // "" keeps the reason, noReason erases it; a mail that was sent has none
 	wait   time.Duration
 	done   bool // else the mail is due again after wait
 }
@@ -167,11 +167,20 @@ func (d delivery) delay(
 	ctx context.Context, level slog.Level, wait time.Duration, usefulUntil time.Time, cause error,
 ) outcome {
 	if time.Now().Add(wait).After(usefulUntil) {
-		return d.failPermanently(ctx, ProviderAway, cause)
+		return d.failPermanently(ctx, reasonFor(cause), cause)
 	}
 	d.options.Metrics.MailTried(d.mail.Template, metrics.Delayed, 0)
 	d.log.Log(ctx, level, "mail delayed", "seconds", wait.Seconds(), "error", cause)
-	return outcome{mail: d.mail, state: Delayed, reason: ProviderAway, wait: wait}
+	return outcome{mail: d.mail, state: Delayed, reason: reasonFor(cause), wait: wait}
+}
+
+// reasonFor returns the reason of a temporary failure. A deferred recipient says nothing about the
+// provider.
+func reasonFor(cause error) Reason {
+	if errors.Is(cause, mail.ErrDeferred) {
+		return noReason
+	}
+	return ProviderAway
 }
 
 // failPermanently ends the mail.

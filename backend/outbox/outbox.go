@@ -46,6 +46,8 @@ const (
 	Blocked       Reason = "blocked"         // the provider sends nothing to this address
 	Refused       Reason = "refused"         // provider or recipient rejected this mail
 	ProviderAway  Reason = "provider_away"   // the provider does not answer, or accepts no mail now
+
+	noReason Reason = "-" // in an outcome: not even the reason that the mail had
 )
 
 // Mail is a row of the queue, leased to this instance.

@@ -226,6 +226,21 @@ func TestOutbox_DelaysAllMailsWhileThrottled(t *testing.T) {
 	i.wantAttempts(t, 1)
 }
 
+// A deferred recipient says nothing about the provider, whatever the attempt before said.
+func TestOutbox_DefersOneRecipientAlone(t *testing.T) {
+	t.Parallel()
+	deferred := fmt.Errorf("421 %w", mail.ErrDeferred)
+	i := newInstance(t, newDatabase(t), newProvider(errAway, deferred, nil, deferred))
+	i.compose("brief", usefulFor(100*time.Millisecond))
+	i.start(t)
+	ref := i.enqueue(t, "hello")
+	i.await(t, ref, "delayed provider_away 1 waiting")
+	i.makeDue(t, ref, 1)
+	i.await(t, ref, "delayed - 2 waiting")
+	i.await(t, i.enqueue(t, "hello"), "sent - 1 done")
+	i.await(t, i.enqueue(t, "brief"), "failed - 1 done")
+}
+
 func TestOutbox_FailsAMailThatIsThrottledBeyondItsUse(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, newDatabase(t), newProvider(&mail.Throttled{After: 10 * time.Minute}))

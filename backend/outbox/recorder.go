@@ -113,7 +113,9 @@ func (o *Outbox) write(ctx context.Context, outcomes []outcome) error {
 	_, err := o.db.Exec(ctx, `
 		UPDATE mails AS m
 		SET state = coalesce(nullif(o.state, ''), m.state),
-		    reason = CASE WHEN o.state <> 'sent' THEN coalesce(nullif(o.reason, ''), m.reason) END,
+		    reason = CASE
+		        WHEN o.state <> 'sent' AND o.reason <> @none THEN coalesce(nullif(o.reason, ''), m.reason)
+		    END,
 		    next_at = now() + make_interval(secs => o.wait),
 		    done_at = CASE WHEN o.done THEN now() END,
 		    content = CASE WHEN NOT o.done THEN m.content END
@@ -131,6 +133,7 @@ func (o *Outbox) write(ctx context.Context, outcomes []outcome) error {
 		  AND m.attempts = o.attempts
 		  AND m.done_at IS NULL`,
 		pgx.NamedArgs{
+			"none": string(noReason),
 			"refs": refs, "numbers": numbers, "attempts": attempts,
 			"states": states, "reasons": reasons, "done": done, "waits": waits,
 		})
