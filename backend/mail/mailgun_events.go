@@ -37,13 +37,19 @@ type Event struct {
 	At   time.Time // when, by the provider's clock
 
 	SignedAt time.Time // when the provider signed the message that brought it
-	Token    string    // of that message, at most 100 printable characters: whoever comes with it again plays it back
+	Token    string    // of that message, 50 letters and digits: whoever comes with it again plays it back
 }
 
 // The faults of an event.
 var (
 	ErrUnreadable = errors.New("mail: the event cannot be read")
 	ErrForged     = errors.New("mail: the event's signature is not the provider's")
+)
+
+// The form of what Mailgun signs: seconds since 1970, and a random string.
+const (
+	timestampLength = 10
+	tokenLength     = 50
 )
 
 // MailgunEvents reads what Mailgun posts to webhooks (documentation.mailgun.com, "Webhooks").
@@ -89,7 +95,8 @@ func (s *scalar) UnmarshalJSON(value []byte) error {
 }
 
 // Read returns the event in a body, ErrUnreadable, or ErrForged. Mailgun signs the time and the token and nothing else:
-// what keeps a stranger from posting his own event with them is that a token counts once, within minutes.
+// what keeps a stranger from posting their own event with them is that a token counts once, within hours. Both have one
+// length each, so that no byte can move from one to the other under the same signature.
 func (m *MailgunEvents) Read(body []byte) (Event, error) {
 	var posted mailgunEvent
 	if err := json.Unmarshal(body, &posted); err != nil {
@@ -102,7 +109,8 @@ func (m *MailgunEvents) Read(body []byte) (Event, error) {
 		return Event{}, ErrForged
 	}
 	signedAt, ok := readTime(s.Timestamp)
-	if !ok || s.Token == "" || len(s.Token) > 100 || strings.ContainsFunc(string(s.Token), isUnprintable) {
+	if !ok || len(s.Timestamp) != timestampLength || strings.ContainsFunc(string(s.Timestamp), isNotDigit) ||
+		len(s.Token) != tokenLength || strings.ContainsFunc(string(s.Token), isNotDigitOrLetter) {
 		return Event{}, ErrUnreadable
 	}
 	at, ok := readTime(posted.Data.Timestamp)
@@ -116,6 +124,8 @@ func (m *MailgunEvents) Read(body []byte) (Event, error) {
 		At:   at, SignedAt: signedAt, Token: string(s.Token),
 	}, nil
 }
+
+func isNotDigit(r rune) bool { return r < '0' || r > '9' }
 
 // readTime reads seconds since 1970, exact to the microsecond, until the year 2100.
 func readTime(s scalar) (time.Time, bool) {

@@ -78,9 +78,10 @@ func TestAnEventThatCannotBeReadIsNone(t *testing.T) {
 		"no time":                 {},
 		"a time beyond all":       {At: time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC)},
 		"a signature from 2400":   {At: time.Now(), SignedAt: time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC)},
-		"a token with a NUL":      {At: time.Now(), Token: "\x00"},
-		"a token of 101 bytes":    {At: time.Now(), Token: strings.Repeat("a", 101)},
-		"a token beyond ASCII":    {At: time.Now(), Token: "tökén"},
+		"a token with a NUL":      {At: time.Now(), Token: strings.Repeat("\x00", 50)},
+		"a token of 49 bytes":     {At: time.Now(), Token: strings.Repeat("a", 49)},
+		"a token of 51 bytes":     {At: time.Now(), Token: strings.Repeat("a", 51)},
+		"a token beyond ASCII":    {At: time.Now(), Token: strings.Repeat("ö", 25)},
 		"a signature before 1970": {At: time.Now(), SignedAt: time.Unix(-5, 0)},
 	} {
 		if got, err := events.Read([]byte(event.Body(signingKey))); !errors.Is(err, mail.ErrUnreadable) {
@@ -90,6 +91,26 @@ func TestAnEventThatCannotBeReadIsNone(t *testing.T) {
 	for _, body := range []string{"", "{", "[]", `"x"`, "\xff"} {
 		if got, err := events.Read([]byte(body)); err == nil {
 			t.Errorf("%q: got %+v, want an error", body, got)
+		}
+	}
+}
+
+// The signature is over the time and the token with nothing between them: bytes that move from one to
+// the other would make a new token, and another time, under the same signature.
+func TestMailgunEvents_RefuseBytesMovedUnderTheSignature(t *testing.T) {
+	t.Parallel()
+	events := mail.NewMailgunEvents(signingKey)
+	at, token := time.Unix(1_700_000_000, 0), strings.Repeat("1f", 25)
+	good := mailgunfake.Event{At: at, SignedAt: at, Token: token}.Body(signingKey)
+	if _, err := events.Read([]byte(good)); err != nil {
+		t.Fatal(err)
+	}
+	signed := "1700000000" + token
+	for _, cut := range []int{1, 9, 11, 12, 59} {
+		moved := strings.NewReplacer(`"1700000000"`, `"`+signed[:cut]+`"`, `"`+token+`"`, `"`+signed[cut:]+`"`).
+			Replace(good)
+		if got, err := events.Read([]byte(moved)); !errors.Is(err, mail.ErrUnreadable) {
+			t.Errorf("cut after %d bytes: got %+v, %v; want ErrUnreadable", cut, got, err)
 		}
 	}
 }

@@ -16,10 +16,11 @@ import (
 // and a failure above a delivery of the same time. The outbox never overwrites what an event has
 // said: a mail that the provider knows is done.
 
-// How far the time of an event's signature may be from the database's.
+// How far the time of an event's signature may be from the database's. Mailgun signs an event once
+// and repeats it for eight hours.
 const (
-	eventAge   = 15 * time.Minute
-	eventAhead = time.Minute
+	eventAge   = 9 * time.Hour
+	eventAhead = 5 * time.Minute
 )
 
 // status is what an event says about a mail.

@@ -167,7 +167,7 @@ func TestTakeEvent_RefusesReplays(t *testing.T) {
 	again := once
 	again.Fate = mail.Delivered
 	old, ahead := event(ref, mail.Delivered, time.Now()), event(ref, mail.Delivered, time.Now())
-	old.SignedAt, ahead.SignedAt = time.Now().Add(-16*time.Minute), time.Now().Add(2*time.Minute)
+	old.SignedAt, ahead.SignedAt = time.Now().Add(-9*time.Hour-time.Minute), time.Now().Add(6*time.Minute)
 	for name, e := range map[string]mail.Event{"replayed": again, "old": old, "ahead": ahead} {
 		if err := i.TakeEvent(t.Context(), e); !fault.Is(err, fault.EventRefused) {
 			t.Errorf("%s: got %v, want %s", name, err, fault.EventRefused)
@@ -203,7 +203,7 @@ func TestSweep_DeletesOldMailsAndTokens(t *testing.T) {
 	i.exec(t, `
 		INSERT INTO event_tokens (token, seen_at)
 		SELECT n, now() - n * interval '1 minute'
-		FROM generate_series(59, 2100) AS n`)
+		FROM generate_series(599, 2700) AS n`)
 	for name, sweep := range map[string]func(context.Context) (int, error){
 		"mails": i.Sweep, "event_tokens": i.SweepEventTokens,
 	} {

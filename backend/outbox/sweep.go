@@ -15,7 +15,7 @@ const (
 	// keepMails is how long the delivery status of a mail is kept. No mail is attempted for longer.
 	keepMails = 48 * time.Hour
 	// keepTokens is longer than the age at which their events are refused.
-	keepTokens = time.Hour
+	keepTokens = eventAge + time.Hour
 )
 
 // Sweep deletes mails that were queued two days ago, in batches, and returns how many. Two sweeps

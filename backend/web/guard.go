@@ -56,7 +56,7 @@ func brokenBy(err error) *fault.Error {
 	case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
 		return fault.New(fault.HeaderTooLarge, "The request's headers are larger than 16 kB. Delete this site's cookies and try again.")
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		return fault.New(fault.RequestTooLarge, "The request's body is larger than 8 kB.")
+		return fault.New(fault.RequestTooLarge, "The request's body is larger than 8 kB, or than 32 kB for an event of Mailgun's.")
 	case errors.As(err, &network) && network.Timeout(), strings.HasSuffix(err.Error(), "i/o timeout"):
 		// Errors of chunked bodies hide their cause; the text stands at their end.
 		return fault.New(fault.RequestTimeout, "The request took too long to arrive. Send it again.")

@@ -25,6 +25,7 @@ import (
 
 const (
 	maxBody       = 8 << 10         // bytes of a request's body
+	maxEvent      = 32 << 10        // likewise, of Mailgun's events: they quote what servers say
 	maxHeader     = 16 << 10        // bytes of a request's line and headers
 	handleTimeout = 5 * time.Second // of one request in our hands, database included
 )
@@ -119,8 +120,17 @@ func New(o Options) (*Server, error) {
 	s.app.Server().Logger = quiet{o.Log}
 	s.app.Server().Handler = s.guard(s.app.Server().Handler)
 	s.app.Server().ErrorHandler = s.answerBroken
+	s.app.Server().HeaderReceived = s.limitsOf
 	s.addRoutes()
 	return s, nil
+}
+
+// limitsOf returns the limits of a request that differ from the server's.
+func (s *Server) limitsOf(header *fasthttp.RequestHeader) (limits fasthttp.RequestConfig) {
+	if s.MailEvents != nil && string(header.RequestURI()) == mailgunWebhook {
+		limits.MaxRequestBodySize = maxEvent
+	}
+	return limits
 }
 
 // Serve answers requests on l until Shutdown. It may be called once.
