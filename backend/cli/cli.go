@@ -89,6 +89,10 @@ func variablesInHelp() string {
 			meaning += " [" + v.Default + "]"
 		}
 		name := v.Name
+		if len(name) >= nameWidth {
+			fmt.Fprintf(&b, "\n %s", name)
+			name = ""
+		}
 		for _, line := range wrap(meaning, helpWidth-indent-nameWidth) {
 			fmt.Fprintf(&b, "\n %-*s%s", nameWidth, name, line)
 			name = ""

@@ -43,9 +43,10 @@ func newMetricsServer(
 		return nil
 	}
 	counts.Watch(metrics.Watched{
-		Pool:   db.Stat,
-		Attack: limits.Attacked,
-		Mails:  box.Waiting,
+		Pool:      db.Stat,
+		Attack:    limits.Attacked,
+		Mails:     box.Waiting,
+		MailAlarm: func(ctx context.Context) (bool, error) { return box.IsBusy(ctx, cfg.MailAlarm) },
 	})
 	return counts.NewServer()
 }

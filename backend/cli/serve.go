@@ -143,7 +143,7 @@ func limitOptions(cfg config.Config) throttle.Options {
 	if cfg.Env == config.Development {
 		return throttle.Options{Generous: true}
 	}
-	return throttle.Options{Networks: throttle.NetworkLimits{Sent: 60, Wrong: 60}}
+	return throttle.Options{Networks: throttle.NetworkLimits{Sent: cfg.CodesPerNetwork, Wrong: cfg.WrongPerNetwork}}
 }
 
 // newTurns returns the periodic work that one of all instances does: deleting expired rows.

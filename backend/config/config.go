@@ -70,6 +70,9 @@ type Config struct {
 	SessionMaxAge      time.Duration `env:"SESSION_MAX_AGE" envDefault:"720h" help:"a session ends after so long, however it is used"`
 	CodeLength         int           `env:"CODE_LENGTH" envDefault:"6" help:"digits of a code, 6 to 8"`
 	SignUp             string        `env:"SIGN_UP" envDefault:"open" help:"who may sign in for the first time: open (everybody), closed (nobody), or the domains of their addresses, separated by commas"`
+	CodesPerNetwork    int           `env:"CODES_PER_NETWORK" envDefault:"60" help:"how many codes an IPv4 address or an IPv6 /64 may request in an hour; a /56 may twice as many, a /48 six times; browsers that signed in with the address before are not counted"`
+	WrongPerNetwork    int           `env:"WRONG_CODES_PER_NETWORK" envDefault:"60" help:"the same for wrong codes"`
+	MailAlarm          int           `env:"MAIL_ALARM" envDefault:"1000" help:"with more mails than this in an hour, all together, sana_mail_alarm is 1, and an alert says so; none is held back"`
 	MailTransport      string        `env:"MAIL_TRANSPORT" help:"mailgun, smtp or console; default: console in development, mailgun in production"`
 	MailFrom           string        `env:"MAIL_FROM" help:"sender, e.g. Sana <sign-in@mg.example.org>; required in production"`
 	MailgunDomain      string        `env:"MAILGUN_DOMAIN" help:"sending domain at Mailgun"`
@@ -258,6 +261,9 @@ func (c *Config) check(f *faultList) {
 	c.checkObservers(f)
 	f.when(c.DatabaseURL == "", "DATABASE_URL", "is not set; it looks like %s", exampleDatabaseURL)
 	f.when(c.CodeLength < 6 || c.CodeLength > 8, "CODE_LENGTH", "is %d; it must be 6, 7 or 8", c.CodeLength)
+	f.atLeastOne("CODES_PER_NETWORK", c.CodesPerNetwork)
+	f.atLeastOne("WRONG_CODES_PER_NETWORK", c.WrongPerNetwork)
+	f.atLeastOne("MAIL_ALARM", c.MailAlarm)
 	f.when(c.SessionIdleTimeout < time.Minute, "SESSION_IDLE_TIMEOUT", "is %s; it must be at least 1m", c.SessionIdleTimeout)
 	f.when(c.SessionMaxAge < c.SessionIdleTimeout,
 		"SESSION_MAX_AGE", "is %s; it must not be shorter than SESSION_IDLE_TIMEOUT (%s)", c.SessionMaxAge, c.SessionIdleTimeout)

@@ -33,6 +33,13 @@ func (f *faultList) oneOf(variable, value string, allowed ...string) {
 	f.when(!slices.Contains(allowed, value), variable, "is %q; it must be %s", value, strings.Join(allowed, " or "))
 }
 
+// maxCount bounds what is counted in an hour.
+const maxCount = 1_000_000
+
+func (f *faultList) atLeastOne(variable string, value int) {
+	f.when(value < 1 || value > maxCount, variable, "is %d; it must be 1 to %d", value, maxCount)
+}
+
 func (f *faultList) err() error { return errors.Join(f.list...) }
 
 // read fills target, a pointer to a struct with these fields, from values, into which it puts the content of each

@@ -16,6 +16,8 @@ type Watched struct {
 	Pool   func() *pgxpool.Stat
 	Mails  func(ctx context.Context) ([]Waiting, error)
 	Attack func() bool // whether many wrong codes come to the whole service
+	// MailAlarm returns whether more mails were queued in the last hour than the operator expects.
+	MailAlarm func(ctx context.Context) (bool, error)
 }
 
 // Waiting counts the mails in the queue that have the same state.
@@ -47,7 +49,9 @@ var (
 	poolEmpty    = describe("sana_db_pool_empty_acquires_total", "Connections that had to be waited for, as none was idle.")
 	poolCanceled = describe("sana_db_pool_canceled_acquires_total", "Waits for a connection that ended without one.")
 	poolWait     = describe("sana_db_pool_acquire_wait_seconds_total", "Time spent waiting for connections from the pool.")
-	underAttack  = describe("sana_under_attack",
+	mailAlarm    = describe("sana_mail_alarm",
+		"1 if more than MAIL_ALARM mails were queued in the last hour, by all instances, else 0.")
+	underAttack = describe("sana_under_attack",
 		"1 while new codes are longer because the whole service gets many wrong ones, else 0.")
 )
 
@@ -56,7 +60,7 @@ func (*watcher) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		databaseUp, mailsWaiting, mailsOldest,
 		poolSize, poolMax, poolAcquires, poolEmpty, poolCanceled, poolWait,
-		underAttack,
+		underAttack, mailAlarm,
 	} {
 		to <- d
 	}
@@ -68,11 +72,19 @@ func (w *watcher) Collect(to chan<- prometheus.Metric) {
 	w.collectPool(to)
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
+	w.sendMailAlarm(ctx, to)
 	waiting, err := w.Mails(ctx)
 	send(to, databaseUp, truth(err == nil))
 	for _, mails := range waiting {
 		send(to, mailsWaiting, float64(mails.Mails), mails.State)
 		send(to, mailsOldest, max(0, mails.Oldest.Seconds()), mails.State)
+	}
+}
+
+// sendMailAlarm sends nothing if the database does not answer.
+func (w *watcher) sendMailAlarm(ctx context.Context, to chan<- prometheus.Metric) {
+	if isRaised, err := w.MailAlarm(ctx); err == nil {
+		send(to, mailAlarm, truth(isRaised))
 	}
 }
 

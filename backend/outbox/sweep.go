@@ -91,3 +91,17 @@ func (o *Outbox) Waiting(ctx context.Context) ([]metrics.Waiting, error) {
 	waiting, err := pgx.CollectRows(rows, pgx.RowToStructByName[metrics.Waiting])
 	return waiting, postgres.Error("read the mail queue", err)
 }
+
+// IsBusy reports whether more than most mails were queued in the last hour, by all instances.
+func (o *Outbox) IsBusy(ctx context.Context, most int) (isBusy bool, err error) {
+	err = o.db.QueryRow(ctx, `
+		SELECT count(*) > @most
+		FROM (
+		    SELECT
+		    FROM mails
+		    WHERE created_at > now() - interval '1 hour'
+		    LIMIT @most + 1
+		) AS queued`,
+		pgx.NamedArgs{"most": most}).Scan(&isBusy)
+	return isBusy, postgres.Error("count mails", err)
+}

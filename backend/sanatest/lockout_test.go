@@ -106,6 +106,21 @@ func TestANetworkMaySendSixtyCodesAnHour(t *testing.T) {
 	app.Open(t).At("192.0.2.1").RequestCode(grace).Want(http.StatusAccepted)
 }
 
+func TestNetworkBudget_IsASetting(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Run(t, "CODES_PER_NETWORK=3", "WRONG_CODES_PER_NETWORK=2")
+	b := app.Open(t).At("192.0.2.1")
+	for _, address := range []string{ada, grace, "bob@sana.example"} {
+		b.RequestCode(address).Want(http.StatusAccepted)
+	}
+	for range 2 {
+		b.Verify("000000").Want(http.StatusUnauthorized, "wrong_code")
+	}
+	b.Verify("000000").Want(http.StatusTooManyRequests, "too_many_requests")
+	b.RequestCode("eve@sana.example").Want(http.StatusTooManyRequests, "too_many_requests")
+}
+
 // Requests for an address that gets no mail count against the network too.
 func TestNetworkBudget_CountsRequestsWithoutMail(t *testing.T) {
 	t.Parallel()

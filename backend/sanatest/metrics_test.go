@@ -221,3 +221,15 @@ func TestAPortThatTheMetricsCannotHaveIsNamed(t *testing.T) {
 		t.Errorf("got %v, want an error that names METRICS_ADDR", err)
 	}
 }
+
+func TestMailAlarm_RisesAboveItsSetting(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := startWithMetrics(t, w, "MAIL_ALARM=1")
+	app.Open(t).GetCode(w, "ada@sana.example")
+	scrape(t, app).want(t, series{`sana_mail_alarm`: 0})
+	app.Open(t).GetCode(w, "bob@sana.example")
+	scrape(t, app).want(t, series{`sana_mail_alarm`: 1})
+	w.Exec(t, `UPDATE mails SET created_at = created_at - interval '1 hour'`)
+	scrape(t, app).want(t, series{`sana_mail_alarm`: 0})
+}

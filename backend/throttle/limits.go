@@ -55,7 +55,7 @@ var (
 	WrongByNetwork = Limit{
 		Name:    "wrong codes by network",
 		Windows: []Window{{60, time.Hour}},
-		Key: "IPv4 address or IPv6 /64 (a setting); a /56 has twice the budget, a /48 six times; " +
+		Key: "IPv4 address or IPv6 /64 (`WRONG_CODES_PER_NETWORK`); a /56 has twice the budget, a /48 six times; " +
 			"not counted in a browser that signed in with the address before",
 		Reached: "429 `too_many_requests` with Retry-After",
 	}
@@ -80,7 +80,7 @@ var (
 	SentByNetwork = Limit{
 		Name:    "codes sent by network",
 		Windows: []Window{{60, time.Hour}},
-		Key: "IPv4 address or IPv6 /64 (a setting); a /56 has twice the budget, a /48 six times; " +
+		Key: "IPv4 address or IPv6 /64 (`CODES_PER_NETWORK`); a /56 has twice the budget, a /48 six times; " +
 			"not counted in a browser that signed in with the address before",
 		Reached: "429 `too_many_requests` with Retry-After",
 	}
