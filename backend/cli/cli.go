@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os/signal"
 	"strings"
 	"syscall"
 	"time"
 
 	"sana/backend/config"
-	"sana/backend/fault"
 	"sana/backend/postgres"
 
 	"github.com/alecthomas/kong"
@@ -34,6 +34,11 @@ type invocation struct {
 	stdout  io.Writer
 	stderr  io.Writer
 	version string
+}
+
+// operatorLog is for commands that print a result: their log is for whoever waits at the terminal.
+func (in invocation) operatorLog() *slog.Logger {
+	return slog.New(newTextHandler(in.stderr, slog.LevelInfo))
 }
 
 type commands struct {
@@ -133,10 +138,11 @@ func (migrateCommand) Run(in invocation) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	applied, err := postgres.Migrate(ctx, url.Reveal())
-	if fault.Is(err, fault.Unavailable) {
-		return fmt.Errorf("the database does not answer; check MIGRATE_DATABASE_URL, else DATABASE_URL, and that Postgres runs: %w", err)
-	}
+	var applied []int64
+	err = awaitDatabase(ctx, in.operatorLog(), "MIGRATE_DATABASE_URL, else DATABASE_URL,", func() error {
+		applied, err = postgres.Migrate(ctx, url.Reveal())
+		return err
+	})
 	if err != nil {
 		return err
 	}

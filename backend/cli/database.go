@@ -51,29 +51,36 @@ func openPool(ctx context.Context, cfg config.Config, tracer *tracing.Tracer) (*
 
 // prepareDatabase migrates the database, or refuses a schema that is too old.
 func prepareDatabase(ctx context.Context, cfg config.Config, o Options, db, probe *pgxpool.Pool, log *slog.Logger) error {
-	return patiently(ctx, log, func() error { return tryDatabase(ctx, cfg, o, db, probe, log) })
+	return awaitDatabase(ctx, log, "DATABASE_URL", func() error {
+		return tryDatabase(ctx, cfg, o, db, probe, log)
+	})
 }
 
-// patiently calls do until it succeeds or fails for another reason than that the database is away: not up yet, or with
-// all its connections taken by instances that start together with this one.
-func patiently(ctx context.Context, log *slog.Logger, do func() error) error {
+// awaitDatabase calls do until it succeeds, or fails for a reason that does not pass: not while the
+// database that variable names is starting, or has all its connections taken by instances that start
+// together with this one. It waits for databasePatience at most.
+func awaitDatabase(ctx context.Context, log *slog.Logger, variable string, do func() error) error {
 	waiting, cancel := context.WithTimeout(ctx, databasePatience)
 	defer cancel()
 	for warned := false; ; warned = true {
 		err := do()
-		if err == nil || !postgres.Away(err) {
+		if err == nil {
+			return nil
+		}
+		diagnosis := postgres.Diagnose(err, variable)
+		failure := fmt.Errorf("connect to database: %s; %s", diagnosis.Cause, diagnosis.Hint)
+		switch {
+		case diagnosis.IsPermanent:
+			return failure
+		case !postgres.Away(err):
 			return err
-		}
-		if postgres.Refuses(err) {
-			return fmt.Errorf("the database lets nobody in; check user, password and name in DATABASE_URL: %w", err)
-		}
-		if !warned {
+		case !warned:
 			log.Warn("database does not answer, waiting", "patience", databasePatience, "error", err)
 		}
 		select {
 		case <-time.After(databaseRetry/2 + rand.N(databaseRetry)): // not all instances at once
 		case <-waiting.Done():
-			return fmt.Errorf("the database does not answer; check DATABASE_URL and that Postgres runs: %w", err)
+			return failure
 		}
 	}
 }

@@ -47,7 +47,10 @@ func withUseCases(in invocation, do func(ctx context.Context, useCases *auth.Ser
 		return err
 	}
 	defer db.Close()
-	if err := postgres.CheckSchema(ctx, db); err != nil {
+	err = awaitDatabase(ctx, in.operatorLog(), "DATABASE_URL", func() error {
+		return postgres.CheckSchema(ctx, db)
+	})
+	if err != nil {
 		return err
 	}
 	log := slog.New(slog.DiscardHandler)

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -14,6 +15,8 @@ import (
 	"sana/backend/config"
 	"sana/backend/postgres/postgrestest"
 	"sana/backend/sanatest"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // start starts the program in production's configuration with further NAME=value pairs; it is stopped when the test
@@ -49,7 +52,7 @@ func TestStartEndsWithItsContextWhenNoDatabaseAnswers(t *testing.T) {
 	defer cancel()
 	log := &sanatest.Log{}
 	err := start(ctx, t, log, "DATABASE_URL=postgres://sana:canary@127.0.0.1:1/sana")
-	if err == nil || !strings.HasPrefix(err.Error(), "the database does not answer; check DATABASE_URL and that Postgres runs: ") {
+	if err == nil || !strings.HasPrefix(err.Error(), "connect to database: no answer: ") {
 		t.Errorf("got %v, want that DATABASE_URL is to be checked", err)
 	}
 	assertWaited(t, log)
@@ -70,7 +73,8 @@ func TestStartDoesNotWaitForADatabaseThatLetsNobodyIn(t *testing.T) {
 	for name, wrong := range map[string]url.URL{"name": wrongName, "password": wrongPassword} {
 		log := &sanatest.Log{}
 		err := start(t.Context(), t, log, "DATABASE_URL="+wrong.String())
-		if err == nil || !strings.HasPrefix(err.Error(), "the database lets nobody in; check user, password and name in DATABASE_URL: ") {
+		if err == nil || !strings.HasPrefix(err.Error(), "connect to database: the credentials were rejected: ") ||
+			!strings.HasSuffix(err.Error(), "; check user, password and name in DATABASE_URL") {
 			t.Errorf("%s: got %v", name, err)
 		}
 		if err != nil && strings.Contains(err.Error()+log.String(), "canary") {
@@ -96,6 +100,101 @@ func TestStartWaitsForADatabaseThatComesUpLater(t *testing.T) {
 	assertWaited(t, log)
 	if !strings.Contains(log.String(), `"msg":"serving"`) {
 		t.Errorf("the log does not say that the program serves:\n%s", log)
+	}
+}
+
+// What an operator must change is said at once, not after half a minute.
+func TestStart_DoesNotWaitForWhatNeverPasses(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.EmptyURL(t)
+	for name, test := range map[string]struct{ address, want string }{
+		"parameter of a pooler": {
+			refusingDatabase(t, "08P01", "unsupported startup parameter: statement_timeout"),
+			"a pooler is in between: unsupported startup parameter: statement_timeout (SQLSTATE 08P01); set MIGRATE_DATABASE_URL",
+		},
+		"protocol":          {refusingDatabase(t, "08P01", "no such thing"), "the connection was rejected: no such thing"},
+		"unknown parameter": {address + "&canary_parameter=1", `unrecognized configuration parameter "canary_parameter"`},
+		"wrong value":       {address + "&work_mem=canary", "a parameter was rejected: "},
+		"syntax":            {refusingDatabase(t, "42601", "syntax error"), "a parameter was rejected: syntax error"},
+		"no TLS":            {strings.Replace(address, "sslmode=disable", "sslmode=require", 1), "the server offers no TLS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log := &sanatest.Log{}
+			err := start(t.Context(), t, log, "DATABASE_URL="+test.address)
+			if err == nil || !strings.HasPrefix(err.Error(), "connect to database: ") ||
+				!strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+			if strings.Contains(log.String(), "waiting") {
+				t.Errorf("the program waits:\n%s", log)
+			}
+		})
+	}
+}
+
+// refusingDatabase returns the address of a server that answers each connection with an error.
+func refusingDatabase(t *testing.T, code, message string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			backend := pgproto3.NewBackend(conn, conn)
+			if _, err := backend.ReceiveStartupMessage(); err == nil {
+				backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: message})
+				_ = backend.Flush()
+			}
+			_ = conn.Close()
+		}
+	}()
+	return "postgres://sana:canary@" + listener.Addr().String() + "/sana?sslmode=disable"
+}
+
+// runCommand runs a command with a database and returns its exit code and output.
+func runCommand(database string, args ...string) (code int, stdout, stderr string) {
+	var out, errors bytes.Buffer
+	code = cli.Run(args, []string{
+		"DATABASE_URL=" + database,
+		"PUBLIC_URL=https://sana.example",
+		"SECRET_KEYS=" + sanatest.SecretKeys,
+		"MAIL_FROM=sana@mg.sana.example",
+		"MAILGUN_DOMAIN=mg.sana.example",
+		"MAILGUN_API_KEY=canary",
+		"TRUSTED_PROXY_HOPS=0",
+	}, strings.NewReader(""), &out, &errors, "test")
+	return code, out.String(), errors.String()
+}
+
+// Every command waits for a database that is starting, and says at once what waiting does not cure.
+func TestCommands_WaitForADatabaseAsServeDoes(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"migrate": {"migrate"}, "list": {"sessions", "list", "ada@sana.example"}, "mail": {"mail", "explain", "ada@sana.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, stdout, stderr := runCommand(lateDatabase(t, postgrestest.URL(t), 3), args...)
+			if strings.Count(stderr, "database does not answer, waiting") != 1 {
+				t.Errorf("got %q, want a line that says that it waits", stderr)
+			}
+			if strings.Contains(stderr, "connect to database") {
+				t.Errorf("got %q and %q", stdout, stderr)
+			}
+			refusing := refusingDatabase(t, "28P01", "password authentication failed")
+			code, _, stderr := runCommand(refusing, args...)
+			const want = "sana: connect to database: the credentials were rejected: password authentication failed"
+			if code != 1 || !strings.HasPrefix(stderr, want) {
+				t.Errorf("got %d and %q, want %q", code, stderr, want)
+			}
+		})
 	}
 }
 

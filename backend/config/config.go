@@ -102,6 +102,18 @@ type Database struct {
 // own.
 func (d Database) IsPooled() bool { return d.MigrateDatabaseURL != d.DatabaseURL }
 
+// check looks at the form of both addresses, and never quotes them.
+func (d Database) check(f *faultList) {
+	const wrong = "must begin with postgres://; it looks like %s"
+	f.when(isNotPostgres(d.DatabaseURL), "DATABASE_URL", wrong, exampleDatabaseURL)
+	f.when(d.IsPooled() && isNotPostgres(d.MigrateDatabaseURL), "MIGRATE_DATABASE_URL", wrong, exampleDatabaseURL)
+}
+
+func isNotPostgres(address Secret) bool {
+	scheme, _, _ := strings.Cut(address.Reveal(), "://")
+	return address != "" && scheme != "postgres" && scheme != "postgresql"
+}
+
 // Variable describes one environment variable.
 type Variable struct{ Name, Default, Help string }
 
@@ -169,6 +181,7 @@ func LoadMigrateDatabaseURL(environ []string) (Secret, error) {
 	faults.read(&db, fields[Database](), env.ToMap(environ))
 	url := first(db.MigrateDatabaseURL, db.DatabaseURL)
 	faults.when(url == "", "DATABASE_URL", "is not set; it looks like %s", exampleDatabaseURL)
+	db.check(&faults)
 	return url, faults.err()
 }
 
@@ -256,6 +269,7 @@ func (c *Config) check(f *faultList) {
 	f.when(c.SessionCacheMB < 1 || c.SessionCacheMB > 1<<20, "SESSION_CACHE_MB", "is %d; it must be 1 to 1048576, e.g. 64", c.SessionCacheMB)
 	f.oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 	c.checkPublicURL(f)
+	c.Database.check(f)
 	c.checkMail(f)
 	c.readSignUp(f)
 	c.checkObservers(f)

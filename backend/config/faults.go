@@ -50,6 +50,10 @@ func (f *faultList) read(target any, fields []reflect.StructField, values map[st
 			f.readSecretFile(field.Tag.Get("env"), values)
 		}
 	}
+	for _, field := range fields {
+		name := field.Tag.Get("env")
+		f.when(isQuoted(values[name]), name, "is in quotes, which docker's --env-file keeps; take them away")
+	}
 	all, _ := errors.AsType[env.AggregateError](env.ParseWithOptions(target, env.Options{Environment: values}))
 	for _, err := range all.Errors {
 		parse, _ := errors.AsType[env.ParseError](err)
@@ -73,6 +77,11 @@ func (f *faultList) readSecretFile(name string, values map[string]string) {
 	f.when(values["APP_ENV"] != Development && keyring.ReadableBy(path, 0o004), name,
 		"is in %s, which every user of the machine can read; run: chmod 600 %[1]s, or mount it with defaultMode: 0400 (Kubernetes), mode: 0400 (Docker)", path)
 	values[name] = strings.TrimSpace(string(content))
+}
+
+func isQuoted(value string) bool {
+	const quotes = "'\"`"
+	return len(value) > 1 && strings.ContainsRune(quotes, rune(value[0])) && value[0] == value[len(value)-1]
 }
 
 func kindInWords(t reflect.Type) string {

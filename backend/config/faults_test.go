@@ -128,6 +128,41 @@ func TestAPublicURLWithMoreThanAHostIsRefusedWithoutQuotingIt(t *testing.T) {
 	}
 }
 
+// docker run --env-file keeps the quotes that a shell would take away.
+func TestQuotes_AreNamedInEveryVariable(t *testing.T) {
+	t.Parallel()
+	for _, quoted := range []string{`DATABASE_URL="` + testAddress + `"`, `DATABASE_URL='` + testAddress + `'`, `PORT="3000"`, `PUBLIC_URL="https://sana.example.org"`,
+		`SECRET_KEYS="` + testKeys + `"`, `MAIL_FROM='sana@mg.example.org'`, `TRUSTED_PROXY_HOPS="1"`,
+		`MAILGUN_API_KEY="canary"`, `LOG_LEVEL='info'`, `SESSION_IDLE_TIMEOUT="24h"`} {
+		variable, _, _ := strings.Cut(quoted, "=")
+		got := faults(t, production(quoted))
+		if want := variable + " is in quotes, which docker's --env-file keeps; take them away"; len(got) != 1 || got[0] != want {
+			t.Errorf("%s: got %q, want %q", quoted, got, want)
+		}
+	}
+	if _, err := config.Load(production(`MAIL_FROM="Sana" <sana@mg.example.org>`)); err != nil {
+		t.Errorf("a quoted name in MAIL_FROM: %v", err)
+	}
+	_, err := config.LoadMigrateDatabaseURL([]string{`DATABASE_URL="` + testAddress + `"`})
+	if err == nil || !strings.HasPrefix(err.Error(), "DATABASE_URL is in quotes") {
+		t.Errorf("migrate: got %v", err)
+	}
+}
+
+func TestDatabaseURL_MustBeAURLOfPostgres(t *testing.T) {
+	t.Parallel()
+	for _, given := range []string{"canary://", "host=db user=sana", "mysql://sana:canary@db/sana", "sana:canary@db:5432/sana"} {
+		for _, variable := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL"} {
+			got := faults(t, production(variable+"="+given))
+			want := variable + " must begin with postgres://; it looks like postgres://user:password@host:5432/name"
+			if len(got) != 1 || got[0] != want {
+				t.Errorf("%s=%s: got %q, want %q", variable, given, got, want)
+			}
+		}
+	}
+	load(t, production("DATABASE_URL=postgresql://sana@db/sana"))
+}
+
 func TestEveryFaultIsReportedAtOnceAndOnce(t *testing.T) {
 	t.Parallel()
 	got := faults(t, []string{

@@ -103,6 +103,9 @@ func TestProductionRefusesASecretThatEveryUserOfTheMachineCanRead(t *testing.T) 
 		if name == "SMTP_URL" {
 			path, environ = file(t, testSMTPURL), bySMTP
 		}
+		if strings.HasSuffix(name, "DATABASE_URL") {
+			path = file(t, testAddress)
+		}
 		for mode, refused := range map[os.FileMode]bool{0o644: true, 0o604: true, 0o444: true, 0o640: false, 0o440: false, 0o600: false, 0o400: false} {
 			if err := os.Chmod(path, mode); err != nil {
 				t.Fatal(err)

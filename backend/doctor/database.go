@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"time"
 
 	"sana/backend/postgres"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -65,22 +63,8 @@ func (d Database) reachable(ctx context.Context) Result {
 
 // unreachable says why there was no answer.
 func unreachable(err error, variable string) Result {
-	answer, answered := errors.AsType[*pgconn.PgError](err)
-	switch {
-	case postgres.Refuses(err):
-		return fail("the database lets nobody in: "+answer.Message, "check user, password and name in "+variable)
-	case answered && strings.Contains(answer.Message, "unsupported startup parameter"):
-		return fail("a pooler stands in between: "+answer.Message, "set MIGRATE_DATABASE_URL to the address of the database itself")
-	case answered && answer.Code == "53300":
-		return fail("no connection is left: "+answer.Message, "lower pool_max_conns in DATABASE_URL, or raise max_connections")
-	case answered:
-		return fail("the database refuses: "+answer.Message, "look into the database's log")
-	case strings.Contains(err.Error(), "refused TLS"):
-		return fail("the database offers no TLS, which "+variable+" wants", "switch it on there; on a private network sslmode=prefer in "+variable+" does without")
-	case errors.As(err, new(*tls.CertificateVerificationError)):
-		return fail("the database's certificate is not trusted", "name its authority with sslrootcert in "+variable+", and the host as the certificate does")
-	}
-	return fail("no answer: "+err.Error(), "check "+variable+", that Postgres runs, and that its firewall lets this machine in")
+	d := postgres.Diagnose(err, variable)
+	return fail(d.Cause, d.Hint)
 }
 
 func (d Database) encrypted(ctx context.Context) Result {

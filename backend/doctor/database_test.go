@@ -78,7 +78,7 @@ func TestADatabaseThatLetsNobodyInOrDoesNotAnswerIsNamedWithoutThePassword(t *te
 		change    func(*url.URL)
 		found, do string
 	}{
-		"wrong password":   {func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "canary") }, "lets nobody in: password authentication failed", "password"},
+		"wrong password":   {func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "canary") }, "the credentials were rejected: password authentication failed", "password"},
 		"wrong name":       {func(u *url.URL) { u.Path = "/no_such_database" }, "does not exist", "check user, password and name in DATABASE_URL"},
 		"nobody there":     {func(u *url.URL) { u.Host = "127.0.0.1:1"; u.User = url.UserPassword("sana", "canary") }, "connection refused", "check DATABASE_URL, that Postgres runs"},
 		"nobody answering": {func(u *url.URL) { u.Host = taken.Addr().String() }, "no answer: ", "check DATABASE_URL"},

@@ -126,12 +126,12 @@ func up(ctx context.Context, pool *pgxpool.Pool, dir fs.FS, table string, option
 // migrationPool has no statement timeout, because a migration may take long, and waits for a lock only shortly, because
 // whoever queues behind it waits too.
 func migrationPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
-	cfg, err := pgxpool.ParseConfig(url)
+	cfg, err := parseURL(url)
 	if err != nil {
-		return nil, errors.New("migrate: the database URL cannot be read; it looks like postgres://user:password@host:5432/name")
+		return nil, fmt.Errorf("migrate: %w", err)
 	}
 	cfg.MaxConns = 4
-	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	setConnectTimeout(cfg.ConnConfig, 5*time.Second)
 	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{"application_name": "sana migrate", "lock_timeout": "10s"})
 	return pgxpool.NewWithConfig(ctx, cfg)
 }

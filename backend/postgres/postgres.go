@@ -57,26 +57,43 @@ func OpenPooled(ctx context.Context, url string, further ...func(*pgx.ConnConfig
 }
 
 func open(ctx context.Context, url string, further []func(*pgx.ConnConfig), change func(*pgxpool.Config)) (*pgxpool.Pool, error) {
-	cfg, err := pgxpool.ParseConfig(url)
+	cfg, err := parseURL(url)
 	if err != nil {
-		return nil, errors.New("postgres: the database URL cannot be read; it looks like postgres://user:password@host:5432/name")
+		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	if !strings.Contains(url, "pool_max_conns") {
-		cfg.MaxConns = 16
-	}
-	cfg.MaxConnLifetime = 30 * time.Minute
-	cfg.MaxConnLifetimeJitter = 5 * time.Minute
-	// Connections that a rush has left are soon given back: other instances may have none.
-	cfg.MaxConnIdleTime = 15 * time.Second
-	cfg.HealthCheckPeriod = 5 * time.Second
+	setPoolDefaults(cfg, url)
 	cfg.PingTimeout = time.Second
-	cfg.ConnConfig.ConnectTimeout = 3 * time.Second
+	setConnectTimeout(cfg.ConnConfig, 3*time.Second)
 	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{"application_name": "sana"})
 	change(cfg)
 	for _, more := range further {
 		more(cfg.ConnConfig)
 	}
 	return openPool(ctx, cfg)
+}
+
+// setPoolDefaults sets what the URL does not.
+func setPoolDefaults(cfg *pgxpool.Config, url string) {
+	for setting, set := range map[string]func(){
+		"pool_max_conns":                func() { cfg.MaxConns = 16 },
+		"pool_max_conn_lifetime":        func() { cfg.MaxConnLifetime = 30 * time.Minute },
+		"pool_max_conn_lifetime_jitter": func() { cfg.MaxConnLifetimeJitter = 5 * time.Minute },
+		// Connections that a rush has left are soon given back: other instances may have none.
+		"pool_max_conn_idle_time":  func() { cfg.MaxConnIdleTime = 15 * time.Second },
+		"pool_health_check_period": func() { cfg.HealthCheckPeriod = 5 * time.Second },
+	} {
+		if !strings.Contains(url, setting+"=") {
+			set()
+		}
+	}
+}
+
+// setConnectTimeout sets the time for connecting unless the URL has connect_timeout: a database that
+// sleeps when idle may need longer to wake.
+func setConnectTimeout(cfg *pgx.ConnConfig, timeout time.Duration) {
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = timeout
+	}
 }
 
 // OpenProbe is Open with a single connection, of its own, for asking whether the database is there: the answer must not
@@ -147,11 +164,4 @@ func awayCode(code string) bool {
 	}
 	class := code[:min(2, len(code))]
 	return class == "08" || class == "53" // connection exceptions, insufficient resources
-}
-
-// Refuses reports whether the server answered and does not let us in, for a reason that does not go away by itself: the
-// user, the password or the database's name is wrong.
-func Refuses(err error) bool {
-	answer, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (strings.HasPrefix(answer.Code, "28") || answer.Code == "3D000")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"sana/backend/fault"
 	"sana/backend/postgres"
@@ -62,6 +63,43 @@ func TestTheAddressCanSetOtherLimits(t *testing.T) {
 	}
 	if got := pool.Config().MaxConns; got != 3 {
 		t.Errorf("size of the pool: got %d, want 3", got)
+	}
+}
+
+// A database that sleeps when idle may need ten seconds to wake.
+func TestOpen_KeepsWhatTheURLSays(t *testing.T) {
+	t.Parallel()
+	const url = "postgres://sana@127.0.0.1:1/sana?connect_timeout=10&pool_max_conn_lifetime=1h" +
+		"&pool_max_conn_lifetime_jitter=1m&pool_max_conn_idle_time=2m&pool_health_check_period=9s"
+	pool := open(t, url)
+	cfg := pool.Config()
+	for name, got := range map[string][2]time.Duration{
+		"connect_timeout":               {cfg.ConnConfig.ConnectTimeout, 10 * time.Second},
+		"pool_max_conn_lifetime":        {cfg.MaxConnLifetime, time.Hour},
+		"pool_max_conn_lifetime_jitter": {cfg.MaxConnLifetimeJitter, time.Minute},
+		"pool_max_conn_idle_time":       {cfg.MaxConnIdleTime, 2 * time.Minute},
+		"pool_health_check_period":      {cfg.HealthCheckPeriod, 9 * time.Second},
+	} {
+		if got[0] != got[1] {
+			t.Errorf("%s: got %s, want %s", name, got[0], got[1])
+		}
+	}
+	if got := open(t, "postgres://127.0.0.1:1/sana").Config().ConnConfig.ConnectTimeout; got != 3*time.Second {
+		t.Errorf("connect_timeout by default: got %s, want 3s", got)
+	}
+}
+
+func TestOpen_SaysWhichSettingOfTheURLIsWrong(t *testing.T) {
+	t.Parallel()
+	for setting, want := range map[string]string{
+		"sslmode=bogus":      "sslmode is invalid",
+		"pool_max_conns=x":   "pool_max_conns",
+		"connect_timeout=-x": "connect_timeout",
+	} {
+		_, err := postgres.Open(t.Context(), "postgres://sana:canary@db.example/sana?"+setting)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: got %v, want an error that says %s", setting, err, want)
+		}
 	}
 }
 
