@@ -26,7 +26,7 @@ func start(ctx context.Context, t *testing.T, log io.Writer, override ...string)
 	cfg, err := config.Load(append([]string{
 		"PORT=0",
 		"PUBLIC_URL=https://sana.example",
-		"SECRET_KEYS=k1:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ==",
+		"SECRET_KEYS=k1:c2FuYS10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnaCEh",
 		"MAIL_FROM=sana@mg.sana.example",
 		"MAILGUN_DOMAIN=mg.sana.example",
 		"MAILGUN_API_KEY=canary",

@@ -345,6 +345,9 @@ func (c *Config) readKeys(f *faultList, readFile func(path string) (string, erro
 	f.when(list == "", "SECRET_KEYS",
 		"is not set; without it every restart would lose pending sign-ins. Make a key once with: sana keys new")
 	ring, err := keyring.Parse(list)
+	if err == nil {
+		err = ring.CheckRandom()
+	}
 	f.when(err != nil, "SECRET_KEYS", "cannot be used%s: %v", source, err)
 	c.Keys = ring
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	testKeys    = "k1:Y2FuYXJ5LWtleS1jYW5hcnkta2V5LWNhbmFyeS1rZXktY2FuYXJ5"
+	testKeys    = "k1:Y2FuYXJ5LWtleS0wMTIzNDU2Nzg5LWJkZmdoaWpsbW8h"
 	testAddress = "postgres://sana:canary-password@db.example:5432/sana"
 	testSMTPURL = "smtps://sana:canary-password@mail.example.org"
 )

@@ -102,6 +102,7 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 		"a negative number of proxies":       {production("TRUSTED_PROXY_HOPS=-1"), "TRUSTED_PROXY_HOPS cannot be read as a number from 0 to 255: how many proxies"},
 		"a log level that does not exist":    {production("LOG_LEVEL=loud"), "LOG_LEVEL cannot be read as a log level: debug, info, warn or error"},
 		"a log format that does not exist":   {production("LOG_FORMAT=xml"), `LOG_FORMAT is "xml"; it must be json or text`},
+		"a key typed by hand":                {production("SECRET_KEYS=" + strings.Repeat("changeme", 6)), "SECRET_KEYS cannot be used: key 1: is not random"},
 		"a value and a file":                 {production("SECRET_KEYS_FILE=" + file(t, testKeys)), "SECRET_KEYS and SECRET_KEYS_FILE are both set; keep one"},
 		"a file that is not there":           {production("MAILGUN_API_KEY=", "MAILGUN_API_KEY_FILE="+missing), "MAILGUN_API_KEY cannot be read from MAILGUN_API_KEY_FILE: open " + missing},
 		"a file with nothing in it":          {production("DATABASE_URL=", "DATABASE_URL_FILE="+file(t, "\n")), "DATABASE_URL is not set"},

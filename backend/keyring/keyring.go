@@ -123,6 +123,26 @@ func isExample(secret []byte) bool {
 	return true
 }
 
+// minDistinct is how many different bytes a random key has at least: fewer than one key of 32 bytes in
+// 10^16 has less.
+const minDistinct = 16
+
+// CheckRandom returns an error if a key looks typed by hand: if it has fewer than 16 different bytes.
+// The error never contains key material.
+func (r Ring) CheckRandom() error {
+	for i, k := range r.keys {
+		seen := map[byte]bool{}
+		for _, b := range k.secret() {
+			seen[b] = true
+		}
+		if len(seen) < minDistinct {
+			return fmt.Errorf("key %d: is not random, it has only %d different bytes; make one with: sana keys new",
+				i+1, len(seen))
+		}
+	}
+	return nil
+}
+
 // decode takes standard and URL-safe base64, padded or not.
 func decode(s string) ([]byte, error) {
 	s = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(s), "=")

@@ -229,3 +229,26 @@ func TestAKeysIdTellsItsDayOrThatItIsUnknown(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckRandom_RefusesKeysTypedByHand(t *testing.T) {
+	t.Parallel()
+	encode := func(key string) string { return base64.StdEncoding.EncodeToString([]byte(key)) }
+	for name, test := range map[string]struct {
+		list string
+		want string // "" for none
+	}{
+		"a word repeated":    {strings.Repeat("changeme", 6), "key 1: is not random"},
+		"15 different bytes": {encode(strings.Repeat("0123456789abcde", 4)), "it has only 15 different bytes"},
+		"16 different bytes": {encode(strings.Repeat("0123456789abcdef", 2)), ""},
+		"the second":         {"new:" + otherBase64 + ",old:" + canaryBase64, "key 2: is not random"},
+		"a new key":          {keyring.New(time.Now()), ""},
+	} {
+		err := parse(t, test.list).CheckRandom()
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", name, err, test.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: the error quotes the key: %v", name, err)
+		}
+	}
+}

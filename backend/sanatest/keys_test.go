@@ -9,7 +9,7 @@ import (
 )
 
 // Another key than sanatest.SecretKeys.
-const newKey = "k2:YW5vdGhlci10ZXN0LWtleS1hbm90aGVyLXRlc3Qta2V5IQ=="
+const newKey = "k2:YW5vdGhlci10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnIQ=="
 
 // The predecessor made a new secret key at every start, and lost every pending code with it. A code
 // that was mailed does not depend on the key, nor does a session in Postgres. A session in a cookie

@@ -33,7 +33,7 @@ const (
 	mailgunDomain = "mg.sana.example"
 	mailgunKey    = "key-canary-mailgun"
 	// SecretKeys is the key of all tested programs.
-	SecretKeys = "k1:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ=="
+	SecretKeys = "k1:c2FuYS10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnaCEh"
 )
 
 // WebhookKey is what Mailgun signs its events with.
