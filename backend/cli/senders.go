@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"sana/backend/config"
 	"sana/backend/inbox"
@@ -33,12 +36,32 @@ func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Se
 func newSMTP(server config.SMTPServer) (*mail.SMTP, error) {
 	sender, err := mail.NewSMTP(mail.SMTPConfig{
 		Host: server.Host, Port: server.Port, TLS: server.TLS, Username: server.Username, Password: server.Password.Reveal(),
+		Plain: server.Plain,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("check SMTP_URL: %w", err)
 	}
 	return sender, nil
 }
+
+// checkEncryption asks an SMTP server, if it answers soon, whether it offers encryption. Without it no
+// mail would ever be sent, which would show only when codes expire.
+func checkEncryption(ctx context.Context, sender mail.Sender, from string) error {
+	server, isSMTP := sender.(*mail.SMTP)
+	if !isSMTP {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, encryptionPatience)
+	defer cancel()
+	if err := server.LogIn(ctx, from); errors.Is(err, mail.ErrNoEncryption) {
+		return fmt.Errorf("check SMTP_URL: %w, and no mail is sent without; a relay without user and password on a "+
+			"private network can be named as smtp://relay:25?tls=off", mail.ErrNoEncryption)
+	}
+	return nil
+}
+
+// encryptionPatience is short: a start does not wait for a mail server that is away.
+const encryptionPatience = 2 * time.Second
 
 func newMailgun(cfg config.Config) (*mail.Mailgun, error) {
 	sender, err := mail.NewMailgun(mail.MailgunConfig{

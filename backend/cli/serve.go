@@ -69,6 +69,9 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := checkEncryption(ctx, sender, cfg.MailFrom); err != nil {
+		return nil, err
+	}
 	box := outbox.New(db, sender, outbox.Options{StopTimeout: drainTimeout, Log: log, Metrics: counts, Tracer: tracer})
 
 	// Accounts, limits, sessions, and the use cases that work with them.

@@ -13,6 +13,7 @@ import (
 
 	"sana/backend/cli"
 	"sana/backend/config"
+	"sana/backend/mail/smtpfake"
 	"sana/backend/postgres/postgrestest"
 	"sana/backend/sanatest"
 
@@ -274,5 +275,24 @@ func TestListenAddr_OtherInterfacesDoNotAnswer(t *testing.T) {
 	if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
 		conn.Close()
 		t.Error("127.0.0.1 answers too")
+	}
+}
+
+// Otherwise every mail would be late until its code expires.
+func TestStart_RefusesAnSMTPServerWithoutEncryption(t *testing.T) {
+	t.Parallel()
+	server := &smtpfake.Server{}
+	if err := server.Start("none"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	database := "DATABASE_URL=" + postgrestest.URL(t)
+	for query, want := range map[string]string{"": "smtp://relay:25?tls=off", "?tls=off": ""} {
+		// A name that only the resolver knows to be this machine's.
+		address := "SMTP_URL=smtp://LOCALHOST:" + strconv.Itoa(server.Port) + query
+		err := start(t.Context(), t, io.Discard, database, "MAIL_TRANSPORT=smtp", address, "MAILGUN_DOMAIN=", "MAILGUN_API_KEY=")
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", address, err, want)
+		}
 	}
 }

@@ -79,7 +79,7 @@ type Config struct {
 	MailgunAPIKey      Secret        `env:"MAILGUN_API_KEY" help:"sending key at Mailgun"`
 	MailgunAPIBase     string        `env:"MAILGUN_API_BASE" envDefault:"https://api.mailgun.net/v3" help:"https://api.eu.mailgun.net/v3 for EU domains"`
 	MailgunWebhookKey  Secret        `env:"MAILGUN_WEBHOOK_KEY" help:"HTTP webhook signing key at Mailgun, whose webhooks then tell PUBLIC_URL/api/webhooks/mailgun what became of a mail"`
-	SMTPURL            Secret        `env:"SMTP_URL" help:"smtps://user:password@host:465, encrypted from the first byte, or smtp://user:password@host:587, by STARTTLS; only a relay on this machine may do without"`
+	SMTPURL            Secret        `env:"SMTP_URL" help:"smtps://user:password@host:465, encrypted from the first byte, or smtp://user:password@host:587, by STARTTLS; a relay on this machine may do without, one on a private network with smtp://relay:25?tls=off"`
 	TrustedProxyHops   uint8         `env:"TRUSTED_PROXY_HOPS" help:"how many proxies in front append to X-Forwarded-For: 2 on Render, 1 behind one nginx, 0 without a proxy (required in production)"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 	LogFormat          string        `env:"LOG_FORMAT" help:"json or text; default: text in development, json in production"`
@@ -164,6 +164,7 @@ func load(environ []string, readKeyFile func(path string) (string, error)) (Conf
 	var faults faultList
 	var cfg Config
 	values := env.ToMap(environ)
+	faults.misspelt(fields[Config](), values)
 	faults.read(&cfg, fields[Config](), values)
 	cfg.readListenAddr(&faults, values)
 	cfg.fillDefaults(values)
@@ -240,8 +241,7 @@ func splitAddr(addr string) (host string, port uint16, err error) {
 
 func (c *Config) fillDefaults(values map[string]string) {
 	development := c.Env == Development
-	// As browsers write an origin, in small letters and without a slash at the end.
-	c.PublicURL = strings.ToLower(strings.TrimSuffix(first(c.PublicURL, values["RENDER_EXTERNAL_URL"]), "/"))
+	c.PublicURL = origin(first(c.PublicURL, values["RENDER_EXTERNAL_URL"]))
 	c.MigrateDatabaseURL = first(c.MigrateDatabaseURL, c.DatabaseURL)
 	if development {
 		c.PublicURL = first(c.PublicURL, fmt.Sprintf("http://localhost:%d", c.Port))
@@ -253,6 +253,38 @@ func (c *Config) fillDefaults(values map[string]string) {
 	c.LogFormat = first(c.LogFormat, "json")
 }
 
+// origin returns a URL as browsers write its origin (WHATWG URL, 4.7): in small letters, the host in
+// punycode, without the scheme's own port and without a slash at the end. What is no such URL stays as
+// it is, for checkPublicURL.
+func origin(given string) string {
+	text := strings.ToLower(strings.TrimSuffix(given, "/"))
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != text {
+		return text
+	}
+	host, port := u.Hostname(), u.Port()
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		host = ascii
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
+		host = "[" + ip.String() + "]"
+	}
+	isDefault := u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80"
+	if port != "" && !isDefault {
+		host += ":" + port
+	}
+	return u.Scheme + "://" + host
+}
+
+// isHostOfURL reports whether browsers can reach a host by this name or address.
+func isHostOfURL(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	ascii, err := idna.Lookup.ToASCII(host)
+	return err == nil && ascii == host && strings.Trim(host, ".") == host
+}
+
 func first[T ~string](values ...T) T {
 	for _, v := range values {
 		if v != "" {
@@ -261,6 +293,11 @@ func first[T ~string](values ...T) T {
 	}
 	return ""
 }
+
+const (
+	maxAge  = 400 * 24 * time.Hour // RFC 6265bis, 5.5
+	maxHops = 9                    // far more than there are proxies in front of anything
+)
 
 func (c *Config) check(f *faultList) {
 	f.oneOf("APP_ENV", c.Env, Development, Production)
@@ -279,6 +316,9 @@ func (c *Config) check(f *faultList) {
 	f.atLeastOne("WRONG_CODES_PER_NETWORK", c.WrongPerNetwork)
 	f.atLeastOne("MAIL_ALARM", c.MailAlarm)
 	f.when(c.SessionIdleTimeout < time.Minute, "SESSION_IDLE_TIMEOUT", "is %s; it must be at least 1m", c.SessionIdleTimeout)
+	f.when(c.SessionMaxAge > maxAge, "SESSION_MAX_AGE",
+		"is %s; it must be at most 9600h (400 days), as browsers keep cookies no longer", c.SessionMaxAge)
+	f.when(c.TrustedProxyHops > maxHops, "TRUSTED_PROXY_HOPS", "is %d; it must be 0 to %d", c.TrustedProxyHops, maxHops)
 	f.when(c.SessionMaxAge < c.SessionIdleTimeout,
 		"SESSION_MAX_AGE", "is %s; it must not be shorter than SESSION_IDLE_TIMEOUT (%s)", c.SessionMaxAge, c.SessionIdleTimeout)
 }
@@ -288,9 +328,14 @@ func (c *Config) checkPublicURL(f *faultList) {
 	u, err := url.Parse(c.PublicURL)
 	f.when(err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != c.PublicURL,
 		"PUBLIC_URL", "must be a scheme and a host and nothing more, e.g. https://sana.example.org")
+	if err != nil {
+		return
+	}
+	f.when(!isHostOfURL(u.Hostname()), "PUBLIC_URL", "has a host that no browser reaches, %q; e.g. sana.example.org", u.Hostname())
+	f.when(!isPort(u.Port()), "PUBLIC_URL", "has a port that does not exist, %q", u.Port())
 	f.when(c.Env == Production && !strings.HasPrefix(c.PublicURL, "https://"),
 		"PUBLIC_URL", "is %q; in production it must begin with https://, because browsers keep the session cookie only there", c.PublicURL)
-	f.when(err == nil && u.Scheme != "https" && u.Scheme != "http", "PUBLIC_URL", "is %q; it must begin with https://", c.PublicURL)
+	f.when(u.Scheme != "https" && u.Scheme != "http", "PUBLIC_URL", "is %q; it must begin with https://", c.PublicURL)
 }
 
 // checkObservers is about who else listens, or is told something.
@@ -308,19 +353,37 @@ func (c *Config) checkObservers(f *faultList) {
 	}
 }
 
+// isSender reports whether mail servers take an address as a sender: ASCII, with a domain of two labels
+// or more, but for development.
+func isSender(address, environment string) bool {
+	domain := address[strings.LastIndexByte(address, '@')+1:]
+	isASCII := !strings.ContainsFunc(address, func(r rune) bool { return r > '~' || r <= ' ' })
+	return isASCII && (environment == Development || strings.Contains(strings.Trim(domain, "."), "."))
+}
+
 func (c *Config) checkMail(f *faultList) {
 	f.oneOf("MAIL_TRANSPORT", c.MailTransport, Mailgun, SMTP, Console)
 	f.when(c.MailTransport == Console && c.Env == Production,
 		"MAIL_TRANSPORT", "is console, which writes codes to the output; in production it must be mailgun or smtp")
-	_, err := mail.ParseAddress(c.MailFrom)
+	sender, err := mail.ParseAddress(c.MailFrom)
 	f.when(c.MailFrom == "", "MAIL_FROM", "is not set; it is the sender of the mails, e.g. %s", exampleSender)
 	f.when(err != nil, "MAIL_FROM", "is %q; it must be an address, e.g. %s", c.MailFrom, exampleSender)
+	f.when(err == nil && !isSender(sender.Address, c.Env), "MAIL_FROM",
+		"is %q; mail needs an address in ASCII with a whole domain, e.g. %s", c.MailFrom, exampleSender)
 	if c.MailTransport == Mailgun {
 		f.when(c.MailgunDomain == "", "MAILGUN_DOMAIN", "is not set; MAIL_TRANSPORT=mailgun needs it")
 		f.when(c.MailgunAPIKey == "", "MAILGUN_API_KEY", "is not set; MAIL_TRANSPORT=mailgun needs it")
+		f.when(c.MailgunDomain != "" && !isHostOfURL(strings.ToLower(c.MailgunDomain)), "MAILGUN_DOMAIN",
+			"is %q; it must be the name of a domain alone, e.g. mg.example.org", c.MailgunDomain)
 	}
 	c.readSMTPURL(f)
 	c.checkOtherTransport(f)
+}
+
+// isPort reports whether the port of a URL can be connected to; none stands for the scheme's own.
+func isPort(port string) bool {
+	number, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && number > 0
 }
 
 func (c *Config) readSignUp(f *faultList) {
@@ -331,7 +394,7 @@ func (c *Config) readSignUp(f *faultList) {
 		ascii, err := idna.Lookup.ToASCII(strings.TrimSpace(domain))
 		f.when(err != nil || !strings.Contains(strings.Trim(ascii, "."), "."),
 			"SIGN_UP", "has %q in it; it must be open, closed, or domains such as example.org,example.net", domain)
-		c.SignUpDomains = append(c.SignUpDomains, ascii)
+		c.SignUpDomains = append(c.SignUpDomains, strings.ToLower(ascii))
 	}
 }
 

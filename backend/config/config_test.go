@@ -118,6 +118,7 @@ func TestTheSMTPServerIsReadFromItsURL(t *testing.T) {
 		"smtp://sana:canary-password@mail.example.org": {Host: "mail.example.org", Port: 587, Username: "sana", Password: "canary-password"},
 		"smtps://a%40b.example:p%2F%25%3A@[::1]:2465/": {Host: "::1", Port: 2465, TLS: true, Username: "a@b.example", Password: "p/%:"},
 		"smtp://127.0.0.1:1025":                        {Host: "127.0.0.1", Port: 1025},
+		"smtp://relay:25?tls=off":                      {Host: "relay", Port: 25, Plain: true},
 	} {
 		if got := load(t, bySMTP("SMTP_URL="+given)).SMTPServer; got != want {
 			t.Errorf("SMTP_URL=%s: got %s:%d, TLS %t, as %q with %q", given, got.Host, got.Port, got.TLS, got.Username, got.Password.Reveal())
@@ -153,6 +154,12 @@ func TestPublicURLIsAnOriginAsBrowsersWriteIt(t *testing.T) {
 		"https://sana.example.org:8443": "https://sana.example.org:8443",
 		"HTTPS://Sana.Example.ORG":      "https://sana.example.org",
 		"https://[2001:db8::1]:8443":    "https://[2001:db8::1]:8443",
+		"https://[2001:DB8:0::1]":       "https://[2001:db8::1]",
+		"https://sana.example.org:443":  "https://sana.example.org",
+		"https://sana.example.org:443/": "https://sana.example.org",
+		"https://sana.example.org:80":   "https://sana.example.org:80",
+		"https://Bücher.example":        "https://xn--bcher-kva.example",
+		"https://bücher.example:8443":   "https://xn--bcher-kva.example:8443",
 	} {
 		if got := load(t, production("PUBLIC_URL="+given)).PublicURL; got != want {
 			t.Errorf("PUBLIC_URL=%s: got %q, want %q", given, got, want)
@@ -329,6 +336,27 @@ func TestLoadListenAddr_IsReachableFromThisMachine(t *testing.T) {
 		got, err := config.LoadListenAddr([]string{"CODE_LENGTH=x", given})
 		if err != nil || got != want {
 			t.Errorf("%s: got %s, %v; want %s", given, got, err, want)
+		}
+	}
+}
+
+// Nothing is accepted that cannot work.
+func TestSettings_ThatCannotWorkAreRefused(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"PUBLIC_URL=https://sana_example.org!":    "PUBLIC_URL has a host that no browser reaches",
+		"PUBLIC_URL=https://sana.example.org.":    "PUBLIC_URL has a host that no browser reaches",
+		"PUBLIC_URL=https://-x-.example.org":      "PUBLIC_URL has a host that no browser reaches",
+		"PUBLIC_URL=https://sana.example:0":       "PUBLIC_URL has a port that does not exist",
+		"PUBLIC_URL=https://sana.example:9999999": "PUBLIC_URL has a port that does not exist",
+		"MAIL_FROM=Sana <sana@localhost>":         "MAIL_FROM is",
+		"MAIL_FROM=Sana <sana@bücher.example>":    "MAIL_FROM is",
+		"MAILGUN_DOMAIN=https://mg.example.org":   "MAILGUN_DOMAIN is",
+		"MAILGUN_DOMAIN=mg.example.org/":          "MAILGUN_DOMAIN is",
+	} {
+		got := faults(t, production(given))
+		if len(got) != 1 || !strings.HasPrefix(got[0], want) {
+			t.Errorf("%s: got %q, want %s", given, got, want)
 		}
 	}
 }

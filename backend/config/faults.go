@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -77,6 +78,48 @@ func (f *faultList) readSecretFile(name string, values map[string]string) {
 	f.when(values["APP_ENV"] != Development && keyring.ReadableBy(path, 0o004), name,
 		"is in %s, which every user of the machine can read; run: chmod 600 %[1]s, or mount it with defaultMode: 0400 (Kubernetes), mode: 0400 (Docker)", path)
 	values[name] = strings.TrimSpace(string(content))
+}
+
+// minMisspelt is the length from which a name that nearly is ours is taken for a misspelt one.
+const minMisspelt = 8
+
+// misspelt adds a fault for each variable whose name is one letter away from one of ours, or has two
+// letters swapped: without it the default would be used silently.
+func (f *faultList) misspelt(fields []reflect.StructField, values map[string]string) {
+	var known []string
+	for _, field := range fields {
+		name := field.Tag.Get("env")
+		known = append(known, name)
+		if field.Type == reflect.TypeFor[Secret]() {
+			known = append(known, name+"_FILE")
+		}
+	}
+	for _, given := range slices.Sorted(maps.Keys(values)) {
+		if len(given) < minMisspelt || slices.Contains(known, given) {
+			continue
+		}
+		if i := slices.IndexFunc(known, func(name string) bool { return isNearly(given, name) }); i >= 0 {
+			f.when(true, given, "is no variable of Sana; it looks like %s misspelt", known[i])
+		}
+	}
+}
+
+// isNearly reports whether one letter was added, left out, replaced or swapped with its neighbour.
+func isNearly(given, name string) bool {
+	i := 0
+	for i < min(len(given), len(name)) && given[i] == name[i] {
+		i++
+	}
+	a, b := given[i:], name[i:]
+	switch len(a) - len(b) {
+	case 1:
+		return a[1:] == b
+	case -1:
+		return a == b[1:]
+	case 0:
+		return len(a) > 0 && (a[1:] == b[1:] || len(a) > 1 && a[0] == b[1] && a[1] == b[0] && a[2:] == b[2:])
+	}
+	return false
 }
 
 func isQuoted(value string) bool {

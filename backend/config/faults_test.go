@@ -102,6 +102,8 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 		"a negative number of proxies":       {production("TRUSTED_PROXY_HOPS=-1"), "TRUSTED_PROXY_HOPS cannot be read as a number from 0 to 255: how many proxies"},
 		"a log level that does not exist":    {production("LOG_LEVEL=loud"), "LOG_LEVEL cannot be read as a log level: debug, info, warn or error"},
 		"a log format that does not exist":   {production("LOG_FORMAT=xml"), `LOG_FORMAT is "xml"; it must be json or text`},
+		"no encryption with a password":      {bySMTP("SMTP_URL=smtp://sana:canary@relay:25?tls=off"), "SMTP_URL has ?tls=off, which is for smtp:// and a relay without user"},
+		"no encryption with TLS":             {bySMTP("SMTP_URL=smtps://relay?tls=off"), "SMTP_URL has ?tls=off"},
 		"a key typed by hand":                {production("SECRET_KEYS=" + strings.Repeat("changeme", 6)), "SECRET_KEYS cannot be used: key 1: is not random"},
 		"a value and a file":                 {production("SECRET_KEYS_FILE=" + file(t, testKeys)), "SECRET_KEYS and SECRET_KEYS_FILE are both set; keep one"},
 		"a file that is not there":           {production("MAILGUN_API_KEY=", "MAILGUN_API_KEY_FILE="+missing), "MAILGUN_API_KEY cannot be read from MAILGUN_API_KEY_FILE: open " + missing},
@@ -211,4 +213,22 @@ func TestAnSMTPServerWithoutItsTransportIsNamedWithWhatTheDefaultOneMisses(t *te
 	if want := []string{"MAILGUN_DOMAIN", "MAILGUN_API_KEY", "SMTP_URL"}; !slices.Equal(named, want) {
 		t.Errorf("got %q named, want %q", named, want)
 	}
+}
+
+func TestMisspeltVariables_AreNamed(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"SESION_STORE=cookie":     "SESION_STORE is no variable of Sana; it looks like SESSION_STORE misspelt",
+		"SESSION_STORES=cookie":   "SESSION_STORES is no variable of Sana; it looks like SESSION_STORE misspelt",
+		"SESSION_STROE=cookie":    "SESSION_STROE is no variable of Sana; it looks like SESSION_STORE misspelt",
+		"SECRET_KEY_FILE=/x":      "SECRET_KEY_FILE is no variable of Sana; it looks like SECRET_KEYS_FILE misspelt",
+		"TRUSTED_PROXY_HOP5=1":    "TRUSTED_PROXY_HOP5 is no variable of Sana; it looks like TRUSTED_PROXY_HOPS misspelt",
+		"TRUSTED_PROXY_HOPS=99":   "TRUSTED_PROXY_HOPS is 99; it must be 0 to 9",
+		"SESSION_MAX_AGE=100000h": "SESSION_MAX_AGE is 100000h0m0s; it must be at most 9600h",
+	} {
+		if got := faults(t, production(given)); len(got) != 1 || !strings.HasPrefix(got[0], want) {
+			t.Errorf("%s: got %q, want %s", given, got, want)
+		}
+	}
+	load(t, production("HOST=x", "POST=x", "OTEL_EXPORTER_OTLP_TRACES_HEADERS=x", "HTTP_URL=x", "SESSION_SECRET=x"))
 }

@@ -9,6 +9,9 @@ import (
 // exampleSMTPURL is what a fault shows to copy from.
 const exampleSMTPURL = "smtps://user:password@mail.example.org:465"
 
+// plainSMTP is the query of an SMTP_URL whose server offers no encryption.
+const plainSMTP = "tls=off"
+
 // SMTPServer is what SMTP_URL says.
 type SMTPServer struct {
 	Host     string
@@ -16,6 +19,7 @@ type SMTPServer struct {
 	TLS      bool   // from the first byte, smtps; else by STARTTLS
 	Username string // empty: without logging in
 	Password Secret
+	Plain    bool // ?tls=off: without encryption, on a private network
 }
 
 // readSMTPURL reads SMTP_URL and never quotes it, since it has the password in it.
@@ -42,7 +46,11 @@ func (c *Config) readSMTPURL(f *faultList) {
 	f.when(server.Host == "", "SMTP_URL", "names no host; it looks like %s", exampleSMTPURL)
 	f.when(server.Username != "" && password == "", "SMTP_URL", "has a user and no password; it looks like %s", exampleSMTPURL)
 	f.when(server.Username == "" && password != "", "SMTP_URL", "has a password and no user; it looks like %s", exampleSMTPURL)
-	f.when(strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "", "SMTP_URL", "must end after host and port; it looks like %s", exampleSMTPURL)
+	server.Plain = u.RawQuery == plainSMTP
+	f.when(strings.Trim(u.Path, "/")+strings.TrimPrefix(u.RawQuery, plainSMTP)+u.Fragment != "", "SMTP_URL",
+		"must end after host and port; it looks like %s", exampleSMTPURL)
+	f.when(server.Plain && (server.TLS || server.Username != ""), "SMTP_URL",
+		"has ?tls=off, which is for smtp:// and a relay without user and password on a private network")
 	c.SMTPServer = server
 }
 

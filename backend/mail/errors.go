@@ -16,6 +16,9 @@ var ErrNoSuchMailbox = errors.New("no such mailbox")
 // ErrDeferred is in the chain of a temporary error that concerns this recipient alone: its server takes no mail for it now.
 var ErrDeferred = errors.New("recipient deferred")
 
+// ErrNoEncryption is in the chain of an error when an SMTP server offers no encryption, and a message must not go without.
+var ErrNoEncryption = errors.New("the server offers no encryption")
+
 // Permanent marks err as one that trying again cannot cure. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {

@@ -20,7 +20,7 @@ import (
 // further messages for a few seconds, and there are as many as messages under way at a time.
 //
 // The connection is encrypted before anything is said on it that matters, with a certificate that is checked. Plain text
-// is spoken with a loopback address only, and only without a password.
+// is spoken with a loopback address, or if Plain says so, and only without a password.
 //
 // A message's Kind and Ref stay here: SMTP has nothing that gives them back.
 type SMTP struct {
@@ -35,6 +35,7 @@ type SMTPConfig struct {
 	TLS      bool   // from the first byte; else by STARTTLS
 	Username string // empty: without logging in
 	Password string
+	Plain    bool           // without encryption, where the server offers none; not with a password
 	RootCAs  *x509.CertPool // who may have signed the server's certificate; nil is whom the system trusts
 	Timeout  time.Duration  // for one message, from dialing to the end; zero is 10 seconds
 }
@@ -63,7 +64,9 @@ var (
 )
 
 // mustEncrypt reports whether a server without STARTTLS is refused. It never matters where TLS comes first.
-func (c SMTPConfig) mustEncrypt() bool { return c.Username != "" || !isLoopback(c.Host) }
+func (c SMTPConfig) mustEncrypt() bool {
+	return c.Username != "" || !c.Plain && !isLoopback(c.Host)
+}
 
 // Send gives the message to the server.
 //
@@ -189,7 +192,7 @@ func (t *conversation) meaning(ctx context.Context, err error) error {
 	case errors.Is(err, errNoLogin):
 		return Permanent(fmt.Errorf("mail: smtp: the server offers no login that we know: %w", ErrCredentials))
 	case errors.Is(err, errNotEncrypted) || strings.Contains(err.Error(), noSTARTTLS):
-		return errors.New("mail: smtp: the server offers no encryption")
+		return fmt.Errorf("mail: smtp: %w", ErrNoEncryption)
 	case code == 0:
 		return errors.New("mail: smtp: no answer: " + t.reason(err))
 	case atRecipient && code < 500:

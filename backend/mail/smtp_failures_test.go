@@ -130,6 +130,21 @@ func TestNoMessageLeavesThisMachineUnencrypted(t *testing.T) {
 	}
 }
 
+// A relay on a private network may have no TLS; a password never goes there.
+func TestSMTP_PlainIsForRelaysWithoutAPassword(t *testing.T) {
+	t.Parallel()
+	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}}, "none")
+	config := mail.SMTPConfig{Host: "LOCALHOST", Port: server.Port, Plain: true}
+	if err := smtpTo(t, config).Send(withDeadline(t), aMessage()); err != nil {
+		t.Error(err)
+	}
+	config.Username, config.Password = smtpfake.User, smtpfake.Password
+	err := smtpTo(t, config).Send(withDeadline(t), aMessage())
+	if !errors.Is(err, mail.ErrNoEncryption) || len(server.Told().Logins) != 0 || len(server.Told().Messages) != 1 {
+		t.Errorf("with a password: got %v, logins %q", err, server.Told().Logins)
+	}
+}
+
 // A relay on the same machine is often without TLS and without a login.
 func TestALoopbackAddressMayBeSpokenToInPlainTextWithoutAPassword(t *testing.T) {
 	t.Parallel()

@@ -232,7 +232,7 @@ func TestSession_StolenTokensEndWithIt(t *testing.T) {
 func TestVerifyCode_OneTokenDuringAKeyRotation(t *testing.T) {
 	t.Parallel()
 	w := sanatest.NewWorld(t)
-	const newKey = "k2:bmV3LWtleS1uZXcta2V5LW5ldy1rZXktbmV3LWtleSEhISE="
+	const newKey = "k2:YW5vdGhlci10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnIQ=="
 	old, rolled := w.Run(t), w.Run(t, "SECRET_KEYS="+newKey+","+sanatest.SecretKeys)
 	for round := range 20 {
 		email := fmt.Sprintf("round%d@sana.example", round)

@@ -308,7 +308,7 @@ func TestAllKeysOfTheRingVerifyADeviceCookie(t *testing.T) {
 	owner.SignIn(w, ada)
 	w.AwaitMails(t) // a mail that the killed instance has leased would be sent 20 s later
 	old.Kill(t)     // it could not compose mails with codes under the new key
-	const newKey = "k2:b3RoZXIta2V5LW90aGVyLWtleS1vdGhlci1rZXktb3RoZXIh"
+	const newKey = "k2:YW5vdGhlci10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnIQ=="
 	rotated := w.Run(t, "SECRET_KEYS="+newKey+","+sanatest.SecretKeys)
 	sanatest.WantEqual(t, "compared", attack(t, w, ada, rotated.Instance), 10)
 	owner.MoveTo(rotated.Instance)
