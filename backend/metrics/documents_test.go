@@ -162,6 +162,15 @@ func TestAlertsAndDashboardNameMetricsThatExist(t *testing.T) {
 	}
 }
 
+// absent() is silent while one of several instances still answers.
+func TestAlerts_NameTheInstanceThatIsDown(t *testing.T) {
+	t.Parallel()
+	got := expressions(t)["alert SanaInstanceDown"]
+	if !strings.HasPrefix(got, "up == 0 and on (job, instance)") || !strings.Contains(got, "sana_build_info") {
+		t.Errorf("got %q, want an alert per instance", got)
+	}
+}
+
 // A request is counted on the way that is to cost nothing.
 func TestCountingARequestOrASessionAllocatesNothing(t *testing.T) {
 	m := New("test")
