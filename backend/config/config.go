@@ -296,7 +296,7 @@ func first[T ~string](values ...T) T {
 
 const (
 	maxAge  = 400 * 24 * time.Hour // RFC 6265bis, 5.5
-	maxHops = 9                    // far more than there are proxies in front of anything
+	maxHops = 20                   // more than there are proxies in front of anything
 )
 
 func (c *Config) check(f *faultList) {

@@ -223,7 +223,7 @@ func TestMisspeltVariables_AreNamed(t *testing.T) {
 		"SESSION_STROE=cookie":    "SESSION_STROE is no variable of Sana; it looks like SESSION_STORE misspelt",
 		"SECRET_KEY_FILE=/x":      "SECRET_KEY_FILE is no variable of Sana; it looks like SECRET_KEYS_FILE misspelt",
 		"TRUSTED_PROXY_HOP5=1":    "TRUSTED_PROXY_HOP5 is no variable of Sana; it looks like TRUSTED_PROXY_HOPS misspelt",
-		"TRUSTED_PROXY_HOPS=99":   "TRUSTED_PROXY_HOPS is 99; it must be 0 to 9",
+		"TRUSTED_PROXY_HOPS=99":   "TRUSTED_PROXY_HOPS is 99; it must be 0 to 20",
 		"SESSION_MAX_AGE=100000h": "SESSION_MAX_AGE is 100000h0m0s; it must be at most 9600h",
 	} {
 		if got := faults(t, production(given)); len(got) != 1 || !strings.HasPrefix(got[0], want) {

@@ -113,7 +113,7 @@ func TestANumberOfProxiesThatIsWrongIsFoundByForging(t *testing.T) {
 		"four of one":              {"4", []func(*http.Request){appending}, doctor.Fail, "It believed a forged entry", "set TRUSTED_PROXY_HOPS=1"},
 		"one of one that replaces": {"1", []func(*http.Request){replacing}, doctor.OK, "a forged entry changes nothing", ""},
 		"two of one that replaces": {"2", []func(*http.Request){replacing}, doctor.Fail, "That is the last proxy's address", "set TRUSTED_PROXY_HOPS=1"},
-		"far too many":             {"9", []func(*http.Request){appending}, doctor.Fail, "That is the last proxy's address", "set TRUSTED_PROXY_HOPS=1"},
+		"far too many":             {"20", []func(*http.Request){appending}, doctor.Fail, "That is the last proxy's address", "set TRUSTED_PROXY_HOPS=1"},
 	} {
 		c := startChain(t, w, []string{"TRUSTED_PROXY_HOPS=" + test.hops}, test.proxies...)
 		assert(t, name, results(t, c.public(t).Checks())["client-address"], test.state, test.found, test.do)
