@@ -142,6 +142,35 @@ func TestOnlyOurOwnHostIsAnswered(t *testing.T) {
 	b.Get("/api/auth/session", forwarded).Want(http.StatusUnauthorized, "not_signed_in")
 }
 
+// A person who comes by another name gets to the page; programs, files and writes do not.
+func TestOtherHost_PagesLeadToPublicURL(t *testing.T) {
+	t.Parallel()
+	b := sanatest.NewWorld(t).Run(t).Open(t)
+	other := func(r *http.Request) { r.Host = "www.sana.example" }
+	page := sanatest.With("Accept", "text/html,application/xhtml+xml")
+	for path, want := range map[string]string{
+		"/":                      "https://sana.example/",
+		"/account?next=%2Fa&b=1": "https://sana.example/account?next=%2Fa&b=1",
+		"//evil.example/%2e%2e":  "https://sana.example//evil.example/%2e%2e",
+		"/@evil.example":         "",
+		"/assets/x.js":           "",
+		"/api/auth/session":      "",
+		"/API/auth/session":      "",
+	} {
+		a := b.Get(path, other, page)
+		if want == "" {
+			a.Want(http.StatusMisdirectedRequest, "misdirected_request")
+			continue
+		}
+		a.Want(http.StatusPermanentRedirect)
+		sanatest.WantEqual(t, path, a.Header.Get("Location"), want)
+		sanatest.WantEqual(t, "Cache-Control", a.Header.Get("Cache-Control"), "no-store")
+		sanatest.WantEqual(t, "cookies", len(a.Set), 0)
+	}
+	b.Post("/", "{}", other, page).Want(http.StatusMisdirectedRequest, "misdirected_request")
+	b.Get("/", other).Want(http.StatusMisdirectedRequest, "misdirected_request")
+}
+
 // several headers are one list, and an entry may have a port; what stands left of the trusted hops does not count.
 func TestSeveralForwardingHeadersAreOneList(t *testing.T) {
 	t.Parallel()

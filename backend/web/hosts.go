@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/url"
 	"strings"
+
+	"github.com/gofiber/fiber/v2"
 )
 
 // hosts says which hosts Sana answers: PUBLIC_URL's alone, and in development, where Vite and tests come in between, this
@@ -43,4 +45,22 @@ func isThisMachine(host string) bool {
 		name = strings.Trim(host, "[]")
 	}
 	return name == "localhost" || name == "127.0.0.1" || name == "::1"
+}
+
+// asksForPage reports whether a request is the navigation of a browser to a page.
+func asksForPage(c *fiber.Ctx) bool {
+	isRead := c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead
+	return isRead && !isReserved(c.Path()) && wantsPage(c, c.Path())
+}
+
+// sendHome redirects a person who came by another name of this host to the same page at PUBLIC_URL.
+// Nothing of the request but its path and query gets into the address.
+func (s *Server) sendHome(c *fiber.Ctx) error {
+	uri := c.Request().URI()
+	home := s.PublicURL.Scheme + "://" + s.PublicURL.Host + string(uri.PathOriginal())
+	if query := uri.QueryString(); len(query) > 0 {
+		home += "?" + string(query)
+	}
+	c.Set(fiber.HeaderLocation, home)
+	return c.SendStatus(fiber.StatusPermanentRedirect)
 }

@@ -89,6 +89,9 @@ func (s *Server) writeProblem(c *fiber.Ctx, f *fault.Error) error {
 	if f.Code == fault.HeaderTooLarge {
 		return s.sendTooLargePage(c)
 	}
+	if f.Code == fault.MisdirectedRequest && asksForPage(c) {
+		return s.sendHome(c)
+	}
 	status := statusOf[f.Code]
 	p := problem{
 		Type:      "urn:sana:problem:" + string(f.Code),
