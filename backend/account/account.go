@@ -86,6 +86,34 @@ func (s *Service) FindByAddress(ctx context.Context, address string) (_ Account,
 	return account, err == nil, err
 }
 
+// Add creates an account for an address, however it is typed, and records the event. added is false if
+// there is one. It returns fault.InvalidEmail.
+func (s *Service) Add(ctx context.Context, address string) (user Account, added bool, err error) {
+	email, err := ParseAddress(address)
+	if err != nil {
+		return Account{}, false, err
+	}
+	user, err = queryAccount(ctx, s.db, `
+		WITH created AS (
+		    INSERT INTO users (email)
+		    VALUES (@email)
+		    ON CONFLICT (email) DO NOTHING
+		    RETURNING `+columns+`, users.id AS user_id
+		), event AS (
+		    INSERT INTO account_events (user_id, kind, platform, ip, details)
+		    SELECT user_id, @kind, '', '', '{}'
+		    FROM created
+		)
+		SELECT `+columns+`
+		FROM created`,
+		pgx.NamedArgs{"email": email, "kind": Created})
+	if fault.Is(err, fault.NotSignedIn) { // no row: the address is taken
+		user, _, err = s.FindByAddress(ctx, email)
+		return user, false, err
+	}
+	return user, err == nil, err
+}
+
 // Lock returns the account of a user and locks its row until tx ends, as a sign-in does: everything
 // that creates or revokes sessions of the user waits for it. It returns fault.NotSignedIn if the
 // account was deleted.

@@ -102,3 +102,9 @@ func (s *Service) FindUser(ctx context.Context, address string) (account.Account
 	}
 	return found, err
 }
+
+// AddUser creates an account for an address, however it is typed, whatever sign-up allows. isNew is
+// false if there is one. It returns fault.InvalidEmail.
+func (s *Service) AddUser(ctx context.Context, address string) (user account.Account, isNew bool, err error) {
+	return s.Accounts.Add(ctx, address)
+}

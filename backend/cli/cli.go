@@ -46,6 +46,7 @@ type commands struct {
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database's schema to this version. Safe to run on several machines at once."`
 	Check    checkCommand    `cmd:"" help:"Look at a deployment from outside, over HTTP only, and say what is wrong with it."`
 	Doctor   doctorCommand   `cmd:"" help:"Look at this deployment from inside."`
+	People   peopleCommand   `cmd:"" help:"Manage accounts."`
 	Sessions sessionsCommand `cmd:"" help:"See where users are signed in, and sign them out."`
 	Mail     mailCommand     `cmd:"" help:"Help with mail that does not arrive."`
 	Keys     keysCommand     `cmd:"" help:"Make secret keys."`

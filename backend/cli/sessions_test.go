@@ -163,3 +163,24 @@ func TestSessionsEnd_EndsEveryTokenOfSession(t *testing.T) {
 	sanatest.WantEqual(t, "the older token", o.types(0, token, "sessions", "explain"),
 		"The server answers 401 not_signed_in: an operator ended it, at TIME.\n")
 }
+
+func TestPeopleAdd_LetsAUserInWhenSignUpIsClosed(t *testing.T) {
+	t.Parallel()
+	w := sanatest.NewWorld(t)
+	app := w.Start(t, "SIGN_UP=closed")
+	o := operator{t, w.Environ("SIGN_UP=closed")}
+	stranger := app.Open(t)
+	stranger.Verify(stranger.GetCode(w, "bob@sana.example")).Want(http.StatusForbidden, "sign_up_closed")
+
+	sanatest.WantEqual(t, "output", o.types(0, "", "people", "add", " Ada@SANA.example"), ada+" can sign in now.\n")
+	sanatest.WantEqual(t, "output again", o.types(0, "", "people", "add", ada),
+		ada+" has an account already; nothing to do.\n")
+	o.types(1, "", "people", "add", "ada")
+	b := app.Open(t)
+	sanatest.WantEqual(t, "address", b.SignIn(w, ada).User.Email, ada)
+	sanatest.WantEqual(t, "accounts", w.Count(t, `SELECT count(*) FROM users`), 1)
+	sanatest.WantEqual(t, "events", w.Count(t, `
+		SELECT count(*)
+		FROM account_events
+		WHERE kind = 'account_created'`), 1)
+}
