@@ -9,6 +9,7 @@ import (
 
 	"sana/migrations"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -112,19 +113,35 @@ func up(ctx context.Context, pool *pgxpool.Pool, dir fs.FS, table string, option
 	if err != nil {
 		return nil, err
 	}
-	results, err := provider.Up(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
+	var applied []int64
+	for attempt := 1; ; attempt++ {
+		results, err := provider.Up(ctx)
+		if partial, isPartial := errors.AsType[*goose.PartialError](err); isPartial {
+			results = partial.Applied
+		}
+		for _, r := range results {
+			applied = append(applied, r.Source.Version)
+		}
+		if err == nil {
+			return applied, nil
+		}
+		answer, ok := errors.AsType[*pgconn.PgError](err)
+		if !ok || answer.Code != lockNotAvailable || attempt == lockAttempts || !pause(ctx, lockPause) {
+			return applied, fmt.Errorf("migrate: %w", err)
+		}
 	}
-	applied := make([]int64, len(results))
-	for i, r := range results {
-		applied[i] = r.Source.Version
-	}
-	return applied, nil
 }
 
-// migrationPool has no statement timeout, because a migration may take long, and waits for a lock only shortly, because
-// whoever queues behind it waits too.
+// A migration waits for a lock only shortly, because every request for the same table waits behind it.
+// Then it lets the others pass and tries again.
+const (
+	lockTimeout      = "500ms"
+	lockPause        = time.Second
+	lockAttempts     = 60
+	lockNotAvailable = "55P03"
+)
+
+// migrationPool has no statement timeout, because a migration may take long.
 func migrationPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	cfg, err := parseURL(url)
 	if err != nil {
@@ -132,6 +149,6 @@ func migrationPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	}
 	cfg.MaxConns = 4
 	setConnectTimeout(cfg.ConnConfig, 5*time.Second)
-	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{"application_name": "sana migrate", "lock_timeout": "10s"})
+	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{"application_name": "sana migrate", "lock_timeout": lockTimeout})
 	return pgxpool.NewWithConfig(ctx, cfg)
 }

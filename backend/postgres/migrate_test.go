@@ -255,3 +255,41 @@ func upTo(t *testing.T, url string, version int64) *pgxpool.Pool {
 	}
 	return pool
 }
+
+// Requests for a table that a migration wants to lock wait behind it: it gives up soon, lets them
+// pass and tries again.
+func TestMigrate_TriesAgainAfterAShortWaitForALock(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.EmptyURL(t)
+	pool := postgrestest.Pool(t, url)
+	blocker, err := pool.Begin(t.Context())
+	must(t, err)
+	_, err = blocker.Exec(t.Context(), `CREATE TABLE users ()`)
+	must(t, err)
+
+	done := make(chan error, 1)
+	go func() {
+		_, err := postgres.Migrate(t.Context(), url)
+		done <- err
+	}()
+	waits := func(want bool) func() error {
+		return func() error {
+			var got bool
+			err := pool.QueryRow(t.Context(), `
+				SELECT EXISTS (
+					SELECT
+					FROM pg_stat_activity
+					WHERE datname = current_database()
+					  AND application_name = 'sana migrate'
+					  AND wait_event_type = 'Lock')`).Scan(&got)
+			if err == nil && got != want {
+				err = fmt.Errorf("the migration waits for a lock: %t", got)
+			}
+			return err
+		}
+	}
+	postgrestest.Eventually(t, "no lock is waited for", waits(true))
+	postgrestest.Eventually(t, "the wait does not end", waits(false))
+	must(t, blocker.Rollback(t.Context()))
+	must(t, <-done)
+}
