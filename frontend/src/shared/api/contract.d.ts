@@ -1300,7 +1300,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `event_refused`: signed more than 15 minutes ago or in the future, or played back. */
+            /** @description `event_refused`: signed more than 9 hours ago or in the future, or played back. */
             406: {
                 headers: {
                     [name: string]: unknown;
