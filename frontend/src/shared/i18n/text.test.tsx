@@ -29,9 +29,21 @@ describe('the language', () => {
       ['english', 'dex', '*'],
       ['en', 'en-GB', 'Sign in'],
     ],
+    [['en-US@posix'], ['en', 'en', 'Sign in']],
+    [
+      ['de_DE@euro', 'en'],
+      ['de', 'de', 'Anmelden'],
+    ],
   ])('of whoever wants %j is the first that there is', async (wanted, result) => {
     await speak(wanted)
     expect(spoken()).toEqual(result)
+  })
+
+  test('is one that Intl takes, whatever the browser hands over', async () => {
+    for (const tag of ['en-US@posix', 'de_DE@euro', 'fr-', 'ja--JP', 'es\0', 'C.UTF-8']) {
+      await speak([tag])
+      expect(() => new Date(0).toLocaleTimeString(locale()), tag).not.toThrow()
+    }
   })
 
   test('is that of the texts that are learnt later, too', async () => {

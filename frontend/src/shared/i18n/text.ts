@@ -38,10 +38,12 @@ export function locale(): string {
 
 /**
  * Has the pages speak the first of the wanted languages (BCP 47) that there are texts in, in the manner of its region.
- * English where there is none, or where the texts cannot be loaded.
+ * English where there is none, or where the texts cannot be loaded. A tag that Intl rejects, such as "de_DE@euro", counts
+ * as its language alone.
  */
 export async function speak(wanted: readonly string[]): Promise<void> {
-  const tag = wanted.find((tag) => languageOf(tag) === 'en' || others[languageOf(tag)]) ?? english
+  const known = wanted.find((tag) => languageOf(tag) === 'en' || others[languageOf(tag)]) ?? english
+  const tag = isForIntl(known) ? known : languageOf(known)
   try {
     const loaded = await others[languageOf(tag)]?.()
     use(loaded?.default ?? en, tag)
@@ -63,7 +65,16 @@ export function use(catalogue: Partial<Catalogue>, tag: string): void {
 }
 
 function languageOf(tag: string): string {
-  return tag.split('-', 1)[0]?.toLowerCase() ?? ''
+  return /^[a-z]*/i.exec(tag)?.[0].toLowerCase() ?? ''
+}
+
+/** Browsers and systems also give tags that no API of Intl takes (ECMA-402, 9.2.1). */
+function isForIntl(tag: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(tag).length > 0
+  } catch {
+    return false
+  }
 }
 
 export function hasText(key: string): key is Key {
