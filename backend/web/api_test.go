@@ -238,6 +238,23 @@ var scenarios = []scenario{
 			s.b.Get("/api/auth/session", sanatest.With("Cookie", pair)).Want(http.StatusUnauthorized, "not_signed_in")
 		}
 	}},
+	{"cookies on two header lines count as on one, also two with our name (A-19)", func(s scene) {
+		s.b.SignIn(s.world, ada)
+		own := "Cookie: " + cookie + "=" + s.b.Cookies()[cookie]
+		for _, c := range []struct {
+			lines  string
+			status int
+		}{
+			{own + "\r\nCookie: other=1", 200},
+			{"Cookie: other=1\r\n" + own + "\r\nCookie: more=2", 200},
+			{own + "\r\n" + own, 401},
+			{own + "\r\nCookie: other=1; " + cookie + "=planted", 401},
+		} {
+			request := "GET /api/auth/session HTTP/1.1\r\nHost: sana.example\r\n" + c.lines + "\r\n\r\n"
+			answer := openWire(s, s.app.Instance).send(request).receive()
+			sanatest.WantEqual(s, "status with "+strings.ReplaceAll(c.lines, "\r\n", " and "), answer.status, c.status)
+		}
+	}},
 	{"a user agent that Postgres cannot store does not stop a sign-in", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		code := s.world.Code(s, ada, 1)

@@ -10,10 +10,10 @@ import (
 // Every request comes through here, so nothing is allocated for one that is in order.
 
 // single are the fields that may stand in a request once: of two of them, two readers may choose differently (RFC 9112,
-// 11.2; RFC 6265, 5.4 for Cookie).
+// 11.2). Cookie is not one of them: a proxy from HTTP/2 may leave several lines, which count as one (RFC 6265bis, 4.2.2).
 var single = [...][]byte{
 	contentLength: []byte("content-length"), transferEncoding: []byte("transfer-encoding"),
-	[]byte("host"), []byte("content-type"), []byte("content-encoding"), []byte("cookie"), []byte("origin"), []byte("sec-fetch-site"), []byte("expect"),
+	[]byte("host"), []byte("content-type"), []byte("content-encoding"), []byte("origin"), []byte("sec-fetch-site"), []byte("expect"),
 }
 
 // The places in single of those that say where the body ends.

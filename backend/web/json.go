@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"mime"
 	"strings"
 
 	"sana/backend/fault"
@@ -29,9 +30,10 @@ func requireJSON(c *fiber.Ctx) error {
 	if c.Request().Header.Peek(fiber.HeaderContentEncoding) != nil {
 		return fault.New(fault.UnsupportedMediaType, "Send the body as it is, without Content-Encoding.")
 	}
-	switch strings.ToLower(strings.ReplaceAll(string(c.Request().Header.ContentType()), " ", "")) {
-	case "application/json", "application/json;charset=utf-8":
-	default:
+	// A charset may stand in quotes (RFC 9110, 8.3.1); JSON is UTF-8 whether or not one is named (RFC 8259, 8.1).
+	mediaType, parameters, err := mime.ParseMediaType(string(c.Request().Header.ContentType()))
+	charset, isNamed := parameters["charset"]
+	if err != nil || mediaType != "application/json" || isNamed && !strings.EqualFold(charset, "utf-8") {
 		return fault.New(fault.UnsupportedMediaType, "Send the body as JSON, with the header Content-Type: application/json.")
 	}
 	return nil

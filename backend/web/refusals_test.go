@@ -58,7 +58,9 @@ func TestABodyIsReadStrictly(t *testing.T) {
 	for _, id := range []string{`""`, `"x"`, `1`, `["x"]`, `"0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a\u0000"`} {
 		b.Post("/api/auth/code/resend", `{"id":`+id+`}`).Want(400, "invalid_request")
 	}
-	b.Post("/api/auth/code", good, sanatest.With("Content-Type", "application/json; charset=UTF-8")).Want(http.StatusAccepted)
+	for _, kind := range []string{"application/json; charset=UTF-8", `Application/JSON;	charset="utf-8"`} {
+		b.Post("/api/auth/code", good, sanatest.With("Content-Type", kind)).Want(http.StatusAccepted)
+	}
 	sanatest.WantEqual(t, "challenges", w.Count(t, `SELECT count(*) FROM challenges`), 1)
 }
 
