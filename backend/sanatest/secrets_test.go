@@ -204,6 +204,7 @@ func TestTheLogOfTheWholeWalkHoldsNoCodeTokenOrAddress(t *testing.T) {
 	addTokens()
 	b.Get("/api/auth/session?canary-query=1").Want(http.StatusOK)
 	b.Get("/canary-path/x.js").Want(http.StatusNotFound)
+	b.Get("/verify%23c=" + code) // the link of the mail, as programs that rewrite links leave it
 	b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 	addTokens()
 	b.Do("CANARYMETHOD", "/", "")

@@ -175,17 +175,30 @@ func (s *Server) serveFile(c *fiber.Ctx) error {
 	if f, ok := s.files[name]; ok {
 		return s.sendFile(c, f)
 	}
-	if !pages[name] && !wantsPage(c, name) {
+	isEncoded := isEncodedLink(name)
+	isPage := pages[name] || isEncoded
+	if !isPage && !wantsPage(c, name) {
 		return c.Next()
 	}
 	index, ok := s.files[indexPath]
 	if !ok {
 		return fault.Wrap(fault.NotFound, "This binary was built without the pages; run: npm run build", errors.New("no index.html embedded"))
 	}
-	if !pages[name] {
+	if !isPage {
 		c.Status(fiber.StatusNotFound)
 	}
+	if isEncoded {
+		// The code stands in the page's address until its script runs: the requests for its files must not repeat it.
+		c.Set(fiber.HeaderReferrerPolicy, "strict-origin")
+	}
 	return s.sendFile(c, index)
+}
+
+// isEncodedLink reports whether a path is that of the link in a mail with its # as %23, as programs that rewrite links leave
+// it. The page reads the code out of its address and removes it there.
+func isEncodedLink(name string) bool {
+	const link = "/verify%23"
+	return len(name) > len(link) && strings.EqualFold(name[:len(link)], link)
 }
 
 func isReserved(name string) bool {
