@@ -38,7 +38,8 @@ const scriptsAfterPaint: Plugin = {
   apply: 'build',
   transformIndexHtml: {
     order: 'post',
-    handler: (html) => html.replace(/<(?:script type="module"|link rel="modulepreload")/g, '$& fetchpriority="low"'),
+    handler: (html) =>
+      html.replace(/<(?:script(?: type="module")?|link rel="modulepreload")/g, '$& fetchpriority="low"'),
   },
 }
 
@@ -56,6 +57,16 @@ const compressed: Plugin = {
   },
 }
 
+/** start.js is sent as it is written, without its comments: browsers that are too old for what a minifier writes read it. */
+const withoutComments: Plugin = {
+  name: 'without-comments',
+  apply: 'build',
+  writeBundle: ({ dir = '' }) => {
+    const file = join(dir, 'start.js')
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/^\s*\/[/*].*\n/gm, ''))
+  },
+}
+
 export default defineConfig({
   root: 'frontend',
   envDir: '..',
@@ -66,6 +77,7 @@ export default defineConfig({
     styleInside,
     scriptsAfterPaint,
     compressed,
+    withoutComments,
     preact({ reactAliasesEnabled: false }),
   ],
   css: {
@@ -84,7 +96,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // One small file, and no page that waits for its own.
     cssCodeSplit: false,
-    modulePreload: { polyfill: false },
+    // The page names what its script imports; a list of what import() needs would be larger than what it saves.
+    modulePreload: {
+      polyfill: false,
+      resolveDependencies: (_, files, { hostType }) => (hostType === 'html' ? files : []),
+    },
   },
   server: {
     host: '127.0.0.1',

@@ -39,3 +39,39 @@ for (const { languages, title } of [
     await expect(page.getByRole('textbox')).toBeFocused()
   })
 }
+
+for (const [name, lacks] of Object.entries({
+  'AbortSignal.any': () => Reflect.deleteProperty(AbortSignal, 'any'),
+  'AbortSignal.timeout': () => Reflect.deleteProperty(AbortSignal, 'timeout'),
+  'URL.canParse': () => Reflect.deleteProperty(URL, 'canParse'),
+})) {
+  test(`a browser without ${name} is said to be too old, and nothing of the network`, async ({ page }) => {
+    await page.addInitScript(lacks)
+    await page.goto('/')
+    await expect(page.getByRole('alert')).toHaveText(/^This browser is too old for Sana\./)
+    await expect(page.getByText('cannot be reached')).toHaveCount(0)
+    await expect(page.getByRole('textbox')).toHaveCount(0)
+  })
+}
+
+test('a browser that is too old is told so in its own language', async ({ browser, address }) => {
+  const page = await browser.newPage({ locale: 'ja-JP', baseURL: address })
+  await page.addInitScript(() => Reflect.deleteProperty(AbortSignal, 'any'))
+  await page.goto('/')
+  await expect(page.getByRole('alert')).toContainText('このブラウザーは古い')
+  await page.close()
+})
+
+test('a fault of the program before it draws anything is said, with a way to try again', async ({
+  browser,
+  address,
+}) => {
+  const page = await browser.newPage({ baseURL: address })
+  await page.addInitScript(() => {
+    Object.defineProperty(navigator, 'languages', { get: () => 5 })
+  })
+  await page.goto('/')
+  await expect(page.getByRole('alert')).toContainText('Something went wrong on our side.')
+  await expect(page.getByRole('link', { name: 'Try again' })).toBeVisible()
+  await page.close()
+})

@@ -108,3 +108,35 @@ test('the link opened in another browser shows the code and signs nobody in', as
   await codeField(page).fill(code)
   await expectSignedIn(page)
 })
+
+test('a link whose # was encoded on its way fills in the code, which leaves the address bar', async ({
+  page,
+  sana,
+}) => {
+  await askForCode(page)
+  const { code, link } = await readCode(sana.url, address)
+  const referers: string[] = []
+  page.on('request', (request) => referers.push(request.headers().referer ?? ''))
+  await page.goto(link.replace('#', '%23'))
+  await expect(codeField(page)).toHaveValue(code)
+  await expect(page).toHaveURL('/verify')
+  expect(referers.filter((referer) => referer.includes(code))).toEqual([])
+  await page.goto('/somewhere-else')
+  await page.goto(link.replace('#', '%23').replace('=', '%3D'))
+  await expect(codeField(page)).toHaveValue(code)
+  await button(page, 'Sign in').click()
+  await expectSignedIn(page)
+})
+
+test('a sign-in leads back to the page of another program on the same host', async ({ page, sana }) => {
+  const app = `${sana.publicUrl}/app/dashboard?tab=2`
+  await page.route(app, (route) => route.fulfill({ contentType: 'text/html', body: '<h1>Dashboard</h1>' }))
+  await page.goto(`/?next=${encodeURIComponent('/app/dashboard?tab=2#part')}`)
+  await page.getByLabel('E-mail address').fill(address)
+  await button(page, 'Send me a code').click()
+  await expect(heading(page, 'Enter your code')).toBeVisible()
+  const { code } = await readCode(sana.url, address)
+  await codeField(page).fill(code)
+  await expect(heading(page, 'Dashboard')).toBeVisible()
+  await expect(page).toHaveURL('/app/dashboard?tab=2#part')
+})

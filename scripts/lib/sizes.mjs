@@ -9,7 +9,7 @@ import { Problem } from './problem.mjs'
 const knownFile = join(root, 'scripts/sizes.json')
 const assets = join(spaDir, 'assets')
 
-const limits = { 'JavaScript of the first page': 14_000, 'JavaScript of the whole app': 40_000, CSS: 6000 }
+const limits = { 'JavaScript of the first page': 14_000, 'JavaScript of the whole app': 41_000, CSS: 6000 }
 
 /** @returns {string} the sizes in words; a Problem where one is over its limit */
 export function checkSizes() {
@@ -39,7 +39,7 @@ function measure() {
   }
 }
 
-/** The page's script, and what that imports before it runs. */
+/** The script that starts the page, the page's own, and what that imports before it runs. */
 function filesOfFirstPage() {
   const names = new Set([...page().matchAll(/<script [^>]*src="\/assets\/([^"]+)"/g)].map(([, name]) => name ?? ''))
   for (const name of names) {
@@ -47,7 +47,7 @@ function filesOfFirstPage() {
     for (const [, imported] of code.matchAll(/(?:from|import)\s*["'`]\.\/([^"'`]+)["'`]/g)) names.add(imported ?? '')
   }
   if (names.size === 0) throw new Problem('frontend/dist/index.html loads no script.')
-  return [...names]
+  return ['../start.js', ...names]
 }
 
 function page() {

@@ -16,7 +16,7 @@ import {
 } from '../shared/testing/server'
 import { pass, settled, show } from '../shared/testing/time'
 import { App } from './App'
-import { CodePageLater, DeletedPageLater, InsideLater } from './pagesLater'
+import { pagesInFiles } from './pagesLater'
 
 const session = 'GET /api/auth/session'
 
@@ -43,7 +43,7 @@ const type = async (label: string, value: string) => {
 }
 
 beforeAll(async () => {
-  await Promise.all([CodePageLater, DeletedPageLater, InsideLater].map(({ load }) => load()))
+  await Promise.all(pagesInFiles.map(({ load }) => load()))
 })
 
 beforeEach(() => {

@@ -1,29 +1,39 @@
-import { useCallback, useEffect, useState } from 'preact/hooks'
+import { useCallback, useEffect, useErrorBoundary, useMemo, useState } from 'preact/hooks'
 import { LocationProvider, useLocation } from 'preact-iso'
-import { NotFoundPage } from '../features/not-found/NotFoundPage'
 import type { Arrival } from '../features/sign-in/SignInPage'
 import { forgetArrival } from '../shared/api/arrival'
-import type { CodeRequest } from '../shared/api/http'
+import { type CodeRequest, refusalOfFault } from '../shared/api/http'
 import { type Requested, received } from '../shared/code/received'
 import { tellOtherTabs } from '../shared/tabs'
+import { TroublePage } from '../shared/ui/TroublePage'
 import { Frame } from './Frame'
 import { Gate } from './Gate'
 import { nextPath, queryFor } from './next'
 import { Offline } from './Offline'
-import { CodePageLater, InsideLater } from './pagesLater'
+import { CodePageLater, NotFoundPageLater, pagesInFiles } from './pagesLater'
 
 /** The pages that want somebody who is signed in; the first one is the sign-in form for everybody else. */
 const inside = ['/', '/account', '/sessions', '/activity']
+
+/** The SPA's pages; other paths of this host may belong to other programs. */
+const isOurs = (path: string) => inside.includes(path) || path === '/verify'
 
 export function App() {
   return (
     <LocationProvider>
       <Frame>
         <Offline />
-        <Pages />
+        <Safely />
       </Frame>
     </LocationProvider>
   )
+}
+
+/** The page, or that it has a fault: nothing that it has drawn by then can be used. */
+function Safely() {
+  const [fault] = useErrorBoundary()
+  const trouble = useMemo(() => fault && refusalOfFault(fault), [fault])
+  return trouble ? <TroublePage trouble={trouble} onRetry={() => location.reload()} /> : <Pages />
 }
 
 function Pages() {
@@ -61,7 +71,12 @@ function Pages() {
     tellOtherTabs('signed_in')
     welcome()
   }, [welcome])
-  const goOn = useCallback(() => route(next ?? '/', true), [route, next])
+  const goOn = useCallback(() => {
+    if (!next) return
+    const [path = ''] = next.split(/[?#]/)
+    if (isOurs(path)) route(next, true)
+    else location.replace(next)
+  }, [route, next])
 
   const signIn = useCallback(
     (forGood: boolean) => route(`/${forGood ? '' : queryFor(location.pathname + location.search)}`, true),
@@ -70,8 +85,7 @@ function Pages() {
 
   // Nobody should have to wait for the page that comes next.
   useEffect(() => {
-    CodePageLater.load()
-    InsideLater.load()
+    for (const { load } of pagesInFiles) load()
   }, [])
   // The pages within have read it by now, if they wanted to.
   useEffect(forgetArrival, [])
@@ -92,5 +106,5 @@ function Pages() {
     const fillIn = (code: string) => route(`/account#c=${code}`, true)
     return <CodePageLater requested={requested} onSignedIn={signedIn} onNewAddress={fillIn} onSignIn={start} />
   }
-  return <NotFoundPage />
+  return <NotFoundPageLater />
 }

@@ -1,3 +1,4 @@
+import type { ComponentProps } from 'preact'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { type Arrival, SignInPage } from '../features/sign-in/SignInPage'
 import type { CodeRequest, SignedOut } from '../shared/api/http'
@@ -6,7 +7,7 @@ import { text } from '../shared/i18n/text'
 import { type News, tellOtherTabs, useOtherTabs } from '../shared/tabs'
 import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
-import { DeletedPageLater, InsideLater } from './pagesLater'
+import { DeletedPageLater, InsideLater, WhySignedOutLater } from './pagesLater'
 import { useRestored } from './useRestored'
 
 interface Props {
@@ -81,13 +82,22 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
   }
   const { code, signed_out: ended } = read.refusal.problem
   if (code !== 'not_signed_in') return <TroublePage trouble={read.refusal} onRetry={reload} />
-  return (
-    <SignInPage
-      arrival={wasSignedIn.current ? arrivalAfter(ended) : arrivalWith(arrival, ended)}
-      stale={read.trouble}
-      onCodeRequested={onCodeRequested}
-    />
-  )
+  const led = wasSignedIn.current ? arrivalAfter(ended) : arrivalWith(arrival, ended)
+  return <SignIn arrival={led} stale={read.trouble} onCodeRequested={onCodeRequested} />
+}
+
+/**
+ * The sign-in form, with the reason why a session ended. The form waits for the reason's file, so that it does not move
+ * afterwards; without that file it stands alone.
+ */
+function SignIn(props: ComponentProps<typeof SignInPage>) {
+  const { ended } = props.arrival
+  const [file, setFile] = useState<'loading' | 'loaded' | 'failed'>('loading')
+  useEffect(() => {
+    WhySignedOutLater.load().then((trouble) => setFile(trouble ? 'failed' : 'loaded'))
+  }, [])
+  if (ended && file === 'loading') return <Loading />
+  return <SignInPage {...props} reason={ended && file === 'loaded' && <WhySignedOutLater ended={ended} />} />
 }
 
 /** For whoever was signed in on this very page a moment ago. */

@@ -1,4 +1,3 @@
-import { signedIn } from '../shared/testing/server'
 import { type Answers, refused, type State } from '../shared/testing/states'
 
 const arrival = (
@@ -23,5 +22,4 @@ export const states: State[] = [
   arrival('fault of the server', refused(500, 'internal_error'), 'problem.internal_error'),
   arrival('too many requests', refused(429, 'too_many_requests', { retry_after: 3725 }), 'problem.too_many_requests'),
   arrival('page older than the server', refused(421, 'misdirected_request'), 'problem.out_of_step'),
-  { ...arrival('on the way to another page', signedIn, 'page.notFound'), path: '/?next=%2Fa%2Fpage' },
 ]

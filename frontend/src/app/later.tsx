@@ -1,13 +1,15 @@
 import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { Unreachable } from '../shared/api/http'
+import { get, ownRefusal, type Trouble, Unreachable } from '../shared/api/http'
+import { untilAnswered } from '../shared/api/retry'
 import { learn } from '../shared/i18n/text'
 import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
 
 /**
  * A page whose program and texts are files of their own, loaded when the page is shown, or before that by `load`, which never
- * throws. Where it cannot be loaded, that is what the page says.
+ * throws. If it cannot be loaded, the page says so until the server answers. A file that is missing then belongs to a
+ * release that is not served any more: the page is reloaded, but once.
  */
 export function later<Props extends object>(importPage: () => Promise<FunctionComponent<Props>>) {
   let Page: FunctionComponent<Props> | undefined
@@ -23,17 +25,29 @@ export function later<Props extends object>(importPage: () => Promise<FunctionCo
   }
 
   function Later(props: Props) {
-    const [trouble, setTrouble] = useState<Unreachable>()
+    const [trouble, setTrouble] = useState<Trouble>()
     const [, notice] = useState(Page !== undefined)
     useEffect(() => {
-      load().then((trouble) => {
-        setTrouble(trouble)
-        notice(true)
+      const unmounted = new AbortController()
+      const { signal } = unmounted
+      load().then(async (failure) => {
+        if (!failure) return notice(true)
+        setTrouble(failure)
+        await untilAnswered((signal) => get('/api/auth/session', signal), setTrouble, signal).catch(() => {})
+        if (signal.aborted) return
+        if (wasReloaded()) setTrouble(ownRefusal('not_found'))
+        else location.reload()
       })
+      return () => unmounted.abort()
     }, [])
     if (Page) return <Page {...props} />
     // A browser may remember that a file could not be had, until its page is loaded anew.
     return trouble ? <TroublePage trouble={trouble} onRetry={() => location.reload()} /> : <Loading />
   }
   return Object.assign(Later, { load })
+}
+
+function wasReloaded(): boolean {
+  const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[]
+  return navigation?.type === 'reload'
 }

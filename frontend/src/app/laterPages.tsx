@@ -3,15 +3,17 @@ import { AccountPage } from '../features/account/AccountPage'
 import { DeletedPage } from '../features/account/DeletedPage'
 import { ActivityPage } from '../features/activity/ActivityPage'
 import { HomePage } from '../features/home/HomePage'
+import { NotFoundPage } from '../features/not-found/NotFoundPage'
 import { ProofDialog } from '../features/proof/ProofDialog'
 import { SessionsPage } from '../features/sessions/SessionsPage'
 import { CodePage } from '../features/sign-in/CodePage'
+import { WhySignedOut } from '../features/sign-in/WhySignedOut'
 import { type CurrentSession, post, type Trouble } from '../shared/api/http'
 import { InsideContext } from '../shared/api/inside'
 import { tellOtherTabs } from '../shared/tabs'
 import { Navigation } from './Navigation'
 
-export { CodePage, DeletedPage }
+export { CodePage, DeletedPage, NotFoundPage, WhySignedOut }
 
 interface Props {
   path: string

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { type CodeRequest, requestCode, type SignedOut, type Trouble } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
@@ -6,7 +7,6 @@ import { text } from '../../shared/i18n/text'
 import { Heading } from '../../shared/ui/Heading'
 import { Notice } from '../../shared/ui/Notice'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
-import { WhySignedOut } from './WhySignedOut'
 
 /** What led to the sign-in form, where something did: why, or how a session ended, and the address that was in use. */
 export interface Arrival {
@@ -17,12 +17,14 @@ export interface Arrival {
 
 interface Props {
   arrival: Arrival
+  /** How a session ended, in words. */
+  reason?: ComponentChildren
   /** Why it is not known whether someone is signed in by now. */
   stale: Trouble | undefined
   onCodeRequested: (request: CodeRequest) => void
 }
 
-export function SignInPage({ arrival: { notice, ended, email = '' }, stale, onCodeRequested }: Props) {
+export function SignInPage({ arrival: { notice, ended, email = '' }, stale, onCodeRequested, reason }: Props) {
   // Decided once: a later answer of the server must not take the focus from whoever is typing.
   const [hearFirst] = useState(notice !== undefined || ended !== undefined)
   const writing = useWrite()
@@ -30,7 +32,7 @@ export function SignInPage({ arrival: { notice, ended, email = '' }, stale, onCo
     <>
       <Heading focus={hearFirst}>{text('signIn.title')}</Heading>
       {notice && <Notice role="status">{notice}</Notice>}
-      {ended && <WhySignedOut ended={ended} />}
+      {reason}
       <p>{text('signIn.intro')}</p>
       <EmailForm
         label={text('signIn.email')}

@@ -1,4 +1,4 @@
-import { Refused } from './http'
+import { ownRefusal, type Refused } from './http'
 
 /**
  * That nobody is signed in, where the server has said so with the page itself: it does for a browser that came without the
@@ -8,8 +8,7 @@ export function refusalOnArrival(): Refused | undefined {
   const { dataset } = document.documentElement
   if (dataset.session !== 'none') return undefined
   forgetArrival()
-  const problem = { type: 'urn:sana:problem:not_signed_in', title: '', status: 401, detail: '', request_id: '' }
-  return new Refused({ ...problem, code: 'not_signed_in' })
+  return ownRefusal('not_signed_in')
 }
 
 /** From now on somebody may have signed in, in this tab or in another one. */

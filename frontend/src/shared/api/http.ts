@@ -39,6 +39,20 @@ export function isTrouble(error: unknown): error is Trouble {
   return error instanceof Refused || error instanceof Unreachable
 }
 
+/**
+ * A fault of this program, as a page can show it: in the words for one of the server, which is ours too. It is reported
+ * to the console, and never shown as a fault of the network.
+ */
+export function refusalOfFault(error: unknown): Refused {
+  reportError(error)
+  return ownRefusal('internal_error')
+}
+
+/** A refusal that this page makes itself, in the words for one of the server. */
+export function ownRefusal(code: Problem['code']): Refused {
+  return new Refused({ type: `urn:sana:problem:${code}`, title: '', status: 0, code, detail: '', request_id: '' })
+}
+
 const patience = 15_000
 
 type Success = 200 | 202
@@ -122,18 +136,19 @@ async function send(method: string, path: string, body?: object, signal?: AbortS
   const timeout = AbortSignal.timeout(patience)
   const headers: Record<string, string> = { Accept: 'application/json, application/problem+json' }
   if (body) headers['Content-Type'] = 'application/json'
+  // Made before the request: what fails here is a fault of this program, and not one of the network.
+  const init: RequestInit = {
+    method,
+    headers,
+    body: body ? JSON.stringify(body) : null,
+    credentials: 'same-origin',
+    cache: 'no-store',
+    // The API redirects nowhere: whoever does is not the API.
+    redirect: 'error',
+    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+  }
   try {
-    const response = await fetch(path, {
-      method,
-      headers,
-      body: body ? JSON.stringify(body) : null,
-      credentials: 'same-origin',
-      cache: 'no-store',
-      // The API redirects nowhere: whoever does is not the API.
-      redirect: 'error',
-      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-    })
-    return await read(response)
+    return await read(await fetch(path, init))
   } catch (error) {
     signal?.throwIfAborted()
     throw isTrouble(error) ? error : new Unreachable(error)

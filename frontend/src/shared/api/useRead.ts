@@ -1,7 +1,7 @@
 import type { RefObject } from 'preact'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { refusalOnArrival } from './arrival'
-import { type Answer, type GetPath, get, Refused, type Trouble } from './http'
+import { type Answer, type GetPath, get, Refused, refusalOfFault, type Trouble } from './http'
 import { untilAnswered } from './retry'
 
 /**
@@ -50,8 +50,8 @@ export function useRead<Path extends GetPath>(path: Path, { id, start }: ReadOpt
     ).then(
       (value) => settle({ state: 'ready', value, receivedAt: performance.now() }),
       (error) => {
-        if (error instanceof Refused) settle({ state: 'refused', refusal: error })
-        else if (!signal.aborted) throw error
+        if (signal.aborted && !(error instanceof Refused)) return
+        settle({ state: 'refused', refusal: error instanceof Refused ? error : refusalOfFault(error) })
       },
     )
   }, [path, id])

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { isTrouble, type Problem, Refused, type Trouble } from './http'
+import { isTrouble, type Problem, Refused, refusalOfFault, type Trouble } from './http'
 
 /** The refusals that a form answers itself, by code; every other one becomes its `trouble`. */
 export type Refusals = Partial<Record<Problem['code'], (problem: Problem) => void>>
@@ -31,8 +31,8 @@ export function useWrite(attempt = once): Writing {
 
   function fail(error: unknown, refusals: Refusals) {
     if (error === unmounted.signal.reason) return
-    if (!isTrouble(error)) throw error
-    setTrouble(isHandled(error, refusals) ? undefined : error)
+    const trouble = isTrouble(error) ? error : refusalOfFault(error)
+    setTrouble(isHandled(trouble, refusals) ? undefined : trouble)
   }
 
   async function write<T>(call: () => Promise<T>, done: (answer: T) => void, refusals: Refusals = {}) {

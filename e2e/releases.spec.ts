@@ -1,0 +1,95 @@
+// Files that are missing, as during a deployment, when a page of one release is served beside the files of another.
+import { expect, type Page } from '@playwright/test'
+import { readCode } from './support/mail'
+import { RoundRobinProxy } from './support/proxy'
+import { startAnotherRelease } from './support/release'
+import { Server } from './support/server'
+import { test } from './support/test'
+import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+
+const missing = 'A part of this page could not be loaded.'
+
+/** Answers requests for such files with 404 on the first `pages` pages. @returns how many pages were asked for */
+async function withhold(page: Page, files: RegExp, pages: number) {
+  const seen = { pages: 0 }
+  page.on('request', (request) => {
+    if (request.isNavigationRequest()) seen.pages++
+  })
+  await page.route(files, (route) =>
+    seen.pages > pages
+      ? route.fallback()
+      : route.fulfill({ status: 404, contentType: 'application/problem+json', body: '{}' }),
+  )
+  return seen
+}
+
+const index = /\/assets\/index-[^/]+\.js$/
+/** What the page's script imports. */
+const imported = /\/assets\/(?!index|laterPages|[a-z]{2}-)[^/]+\.js$/
+const later = /\/assets\/laterPages-[^/]+\.js$/
+
+for (const [what, files] of Object.entries({ 'a script': index, 'a file that it imports': imported })) {
+  test(`${what} that is missing leads to one reload, and the page is there`, async ({ page }) => {
+    const seen = await withhold(page, files, 1)
+    await page.goto('/')
+    await expect(heading(page, 'Sign in')).toBeVisible()
+    expect(seen.pages).toBe(2)
+  })
+}
+
+test('a script that stays missing is said on the page, after one reload, with a way to try again', async ({ page }) => {
+  const seen = await withhold(page, index, 2)
+  await page.goto('/')
+  await expect(page.getByRole('alert')).toContainText(missing)
+  expect(seen.pages).toBe(2)
+  await page.getByRole('link', { name: 'try again' }).click()
+  await expect(heading(page, 'Sign in')).toBeVisible()
+})
+
+test('a page whose file is missing comes after one reload, and the code still works', async ({ page, sana }) => {
+  const seen = await withhold(page, later, 1)
+  await askForCode(page)
+  expect(seen.pages).toBe(2)
+  const { code } = await readCode(sana.url, address)
+  await codeField(page).fill(code)
+  await expectSignedIn(page)
+})
+
+test('a page whose file stays missing is said to be out of date, after one reload', async ({ page }) => {
+  const seen = await withhold(page, later, 1000)
+  await page.goto('/verify')
+  await expect(page.getByRole('alert')).toContainText('do not understand each other')
+  await expect(button(page, 'Try again now')).toBeVisible()
+  expect(seen.pages).toBe(2)
+})
+
+test('no visit ends on a blank page while two releases are served side by side', async ({
+  browser,
+  database,
+  folder,
+}) => {
+  const proxy = await RoundRobinProxy.start()
+  const sana = await Server.start({ databaseUrl: database.url, folder, publicUrl: proxy.url, hops: 1 })
+  const another = await startAnotherRelease(sana.url)
+  proxy.add(sana.url)
+  proxy.add(another.url)
+  const outcomes: string[] = []
+  for (let visit = 0; visit < 12; visit++) {
+    const page = await browser.newPage()
+    await page.goto(proxy.url)
+    const form = heading(page, 'Sign in')
+    await expect(form.or(page.getByRole('alert').filter({ hasText: missing }))).toBeVisible()
+    outcomes.push((await form.isVisible()) ? 'form' : 'said')
+    await page.close()
+  }
+  expect(outcomes.filter((outcome) => outcome === 'form').length).toBeGreaterThan(outcomes.length / 2)
+  const scripts = proxy.seen.filter(({ call }) => call.includes('/assets/index-')).map(({ call }) => call)
+  expect(new Set(scripts).size, 'pages of both releases were served').toBe(2)
+
+  const page = await browser.newPage({ baseURL: proxy.url })
+  await signIn(page, sana.url)
+  await page.close()
+  await another.close()
+  await proxy.close()
+  await sana.kill()
+})

@@ -1,0 +1,38 @@
+// Runs before the program and says on the page why that cannot run. Browsers of any age read this file, and so
+// does the page of every release: its name and what it looks for in the page stay as they are.
+;(function () {
+  'use strict'
+  var root = document.getElementById('root')
+  var main = root.querySelector('main')
+
+  /** Shows one of the page's texts, in the browser's language where there is one in it, in place of the program. */
+  function say(what) {
+    var texts = document.querySelectorAll('[data-when="' + what + '"]')
+    var language = (navigator.language || '').slice(0, 2).toLowerCase()
+    var chosen = texts[0]
+    for (var i = 0; i < texts.length; i++) if (texts[i].lang === language) chosen = texts[i]
+    if (!chosen || !root.id) return
+    root.removeAttribute('id')
+    main.appendChild(chosen)
+  }
+
+  /** A file of the page is not there, as during a deployment: another release may have a page whose files are. */
+  function reloadOnce() {
+    var entry = performance.getEntriesByType('navigation')[0]
+    if (navigator.onLine && entry && entry.type !== 'reload') location.reload()
+    else say('missing')
+  }
+
+  // What the program needs and browsers got last.
+  if (!(window.AbortSignal && AbortSignal.any && AbortSignal.timeout && window.URL && URL.canParse)) return say('old')
+
+  addEventListener(
+    'error',
+    function (event) {
+      if (event.target.nodeName === 'SCRIPT') reloadOnce()
+      // A fault of the program, and not of an extension, before it has drawn anything.
+      else if (!main.firstChild && String(event.filename).indexOf(location.origin + '/') === 0) say('broken')
+    },
+    true,
+  )
+})()
