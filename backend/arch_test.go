@@ -18,13 +18,13 @@ import (
 // mayImport says which of our packages each of our packages may import, tests aside. A package has the name of its
 // folder, below backend where it is there.
 var mayImport = map[string][]string{
-	"account": {"fault", "postgres", "visitor"},
+	"account": {"fault", "fold", "postgres", "visitor"},
 	"auth": {
 		"account", "challenge", "fault", "keyring", "mail", "metrics", "outbox", "postgres", "session", "throttle",
 		"tracing", "visitor",
 	},
 	"backend":    {"cli"},
-	"challenge":  {"fault", "keyring", "outbox", "postgres", "throttle", "visitor"},
+	"challenge":  {"fault", "fold", "keyring", "outbox", "postgres", "throttle", "visitor"},
 	"chaos":      {},
 	"check":      {},
 	"clientaddr": {},
@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"doctor":                {"keyproof", "keyring", "mail", "postgres"},
 	"drill":                 {},
 	"fault":                 {},
+	"fold":                  {},
 	"frontend":              {},
 	"inbox":                 {"mail", "postgres"},
 	"keyproof":              {"keyring"},

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"sana/backend/fault"
+	"sana/backend/fold"
 
 	"golang.org/x/net/idna"
 )
@@ -16,17 +17,18 @@ const (
 	maxLocal   = 64
 )
 
-// ParseAddress returns the canonical form of an e-mail address: what is stored, compared and written to. It accepts
-// local parts that are dot-atoms in ASCII (RFC 5322, 3.2.3) and domains of at least two host name labels; the domain
-// becomes punycode (IDNA 2008), both parts become lower case. ParseAddress of a canonical address is that address.
+// ParseAddress returns the canonical form of an e-mail address: what is stored, compared and written to. It folds what
+// keyboards and copied text bring along (package fold). It accepts local parts that are then dot-atoms in ASCII
+// (RFC 5322, 3.2.3) and domains of at least two host name labels; the domain becomes punycode (IDNA 2008), both parts
+// become lower case. ParseAddress of a canonical address is that address.
 // Anything else is fault.InvalidEmail: quoted parts, comments, several addresses, control characters.
 func ParseAddress(input string) (string, error) {
 	invalid := fault.New(fault.InvalidEmail, "This is not an e-mail address that Sana can write to. It looks like ada@example.org.")
-	trimmed := strings.Trim(input, " \t\r\n")
-	if len(trimmed) > 4*maxAddress || !utf8.ValidString(trimmed) {
+	if len(input) > 8*maxAddress || !utf8.ValidString(input) {
 		return "", invalid
 	}
-	local, domain, found := strings.Cut(trimmed, "@")
+	folded := strings.Trim(fold.Text(input), "\t\r\n")
+	local, domain, found := strings.Cut(folded, "@")
 	if !found || len(local) > maxLocal || !isDotAtom(local) {
 		return "", invalid
 	}

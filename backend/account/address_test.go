@@ -19,6 +19,11 @@ func TestParseAddress_ReturnsOneCanonicalForm(t *testing.T) {
 		"ada@BÜCHER.example":                      "ada@xn--bcher-kva.example",
 		"ada@xn--bcher-kva.example":               "ada@xn--bcher-kva.example",
 		"ada@1.example":                           "ada@1.example",
+		"ａｄａ＠ｓａｎａ．ｅｘａｍｐｌｅ":                        "ada@sana.example",
+		"ada＠sana。example":                        "ada@sana.example",
+		"\u00a0ada@sana.example\u200b\u3000":      "ada@sana.example",
+		"\u202aada\u200e@sana.example\ufeff":      "ada@sana.example",
+		"ada @sana.example ":                      "ada@sana.example",
 		strings.Repeat("a", 64) + "@sana.example": strings.Repeat("a", 64) + "@sana.example",
 	} {
 		if got, err := ParseAddress(input); err != nil || got != want {
@@ -38,7 +43,8 @@ func TestParseAddress_RefusesAnythingButOnePlainAddress(t *testing.T) {
 		"ada%0a@sana.example\n.", "ada@@sana.example", "a@da@sana.example", "ada(comment)@sana.example",
 		".ada@sana.example", "ada.@sana.example", "a..da@sana.example", "ada@.sana.example", "ada@sana..example", "ada@sana.example.",
 		"ada@-sana.example", "ada@sana-.example", "ada@sa_na.example", "ada@sana.123",
-		"mİke@sana.example", "\u212Aelvin@sana.example", "аda@sana.example", "ａda@sana.example", "ada\u200b@sana.example", "\u202eada@sana.example",
+		"mİke@sana.example", "\u212Aelvin@sana.example", "аda@sana.example", "ada\u2024eve@sana.example",
+		"ﬁona@sana.example", "ada℀@sana.example", "ada①@sana.example", "١@sana.example", "ada＠sana.example＠evil.example",
 		strings.Repeat("a", 65) + "@sana.example", "ada@" + strings.Repeat("a", 64) + ".example",
 		"ada@" + strings.Repeat("a.", 130) + "example", "ada@" + strings.Repeat("sixty-three-octets.", 14) + "example",
 	} {

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode"
 
 	"sana/backend/fault"
+	"sana/backend/fold"
 	"sana/backend/keyring"
 	"sana/backend/visitor"
-
-	"golang.org/x/text/width"
 )
 
 // CodeKind names the characters that a code consists of.
@@ -79,8 +79,9 @@ func Verifier(browser visitor.Browser, challengeID, code string) []byte {
 	return mac.Sum(nil)
 }
 
-// CleanCode normalizes a code as people type or paste it: spaces and dashes anywhere, full-width
-// characters, and, in alphanumeric codes, lower case and letters that look like digits. It returns
+// CleanCode normalizes a code as people type or paste it: what package fold folds, digits of every
+// script, line ends and dashes anywhere, and, in alphanumeric codes, lower case and letters that look
+// like digits. It returns
 // fault.InvalidCode, which costs no try, if the result is not a code of this format.
 func CleanCode(input string, format Format) (string, error) {
 	allowed, what := "0123456789", "digits"
@@ -92,11 +93,11 @@ func CleanCode(input string, format Format) (string, error) {
 		return "", invalid
 	}
 	code := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" \t\r\n\u00a0\u2007\u2009\u202f\u3000-\u2010\u2011\u2012\u2013\u2014\u2212", r) {
+		if strings.ContainsRune("\t\r\n\u2212", r) || unicode.Is(unicode.Pd, r) {
 			return -1
 		}
 		return r
-	}, width.Narrow.String(input))
+	}, fold.Digits(input))
 	if format.Kind == Alphanumeric {
 		code = unconfused.Replace(asciiUpper(code))
 	}

@@ -155,12 +155,13 @@ func TestCleanCode_ReadsDigitsAsPeopleTypeThem(t *testing.T) {
 	t.Parallel()
 	for _, input := range []string{
 		"123456", " 123456 ", "123 456", "123-456", "1 2 3 4 5 6", "123\u00a0456", "123–456", "１２３４５６", "１２３　４５６", "123456\r\n",
+		"١٢٣٤٥٦", "१२३४५६", "𝟏𝟐𝟑𝟒𝟓𝟔", "\u200b123\u2060456\ufeff", "\u202a123456\u202c", "１２３－４５６", "123\u2212456",
 	} {
 		if got, err := CleanCode(input, Format{Length: 6}); err != nil || got != "123456" {
 			t.Errorf("%q: got %q (%v)", input, got, err)
 		}
 	}
-	for _, input := range []string{"", "12345", "1234567", "12345x", "x123456", "+123456", "0x1234", "١٢٣٤٥٦", "123.456", "123\x00456", strings.Repeat(" ", 200) + "123456"} {
+	for _, input := range []string{"", "12345", "1234567", "12345x", "x123456", "+123456", "0x1234", "①②③④⑤⑥", "¹²³456", "一二三四五六", "123.456", "123\x00456", strings.Repeat(" ", 200) + "123456"} {
 		if got, err := CleanCode(input, Format{Length: 6}); !fault.Is(err, fault.InvalidCode) {
 			t.Errorf("%q: got %q (%v), want invalid_code", input, got, err)
 		}
