@@ -1,5 +1,5 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/preact'
-import { beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { SignedOut } from '../shared/api/http'
 import {
   codeRequest,
@@ -125,6 +125,40 @@ test.each([
   await pass(1000)
   expect(server.count(session)).toBe(3)
   expect(screen.queryByText(new RegExp(words))).toBeNull()
+})
+
+describe('a fault of the program', () => {
+  const fault = 'Something went wrong on our side.'
+  const breakBrowser = () => {
+    vi.stubGlobal('reportError', vi.fn())
+    vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => {
+      throw new TypeError('AbortSignal.timeout is not a function')
+    })
+  }
+
+  test('while the page reads is not shown as one of the network', async () => {
+    breakBrowser()
+    await open('/')
+    expect(screen.getByRole('alert').textContent).toBe(fault)
+    expect(reportError).toHaveBeenCalledWith(expect.any(TypeError))
+  })
+
+  test('while a form is sent is said beside it', async () => {
+    await open('/', { [session]: notSignedIn() })
+    breakBrowser()
+    await type('E-mail address', 'ada@example.org')
+    await press('Send me a code')
+    expect(screen.getByRole('alert').textContent).toBe(fault)
+    expect(screen.getByLabelText<HTMLInputElement>('E-mail address').value).toBe('ada@example.org')
+  })
+
+  test('while a page is drawn is said in place of the page', async () => {
+    vi.stubGlobal('reportError', vi.fn())
+    await open('/', { [session]: json({ ...signedIn, session: { ...signedIn.session, signed_in_at: 'no time' } }) })
+    expect(screen.getByRole('alert').textContent).toBe(fault)
+    expect(screen.getByRole('button', { name: 'Try again now' })).toBeTruthy()
+    expect(reportError).toHaveBeenCalledWith(expect.any(RangeError))
+  })
 })
 
 test('a 503 on arrival keeps the person on the page and retries', async () => {

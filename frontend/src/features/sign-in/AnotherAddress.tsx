@@ -3,6 +3,7 @@ import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { useWrite } from '../../shared/api/useWrite'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
+import { Changing } from '../../shared/ui/Changing'
 import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 import type { Arrival } from './SignInPage'
 
@@ -27,7 +28,7 @@ export function AnotherAddress({ pending: { id, email, delivery_reason }, onSign
           )
         }
       >
-        {text(wrong ? 'address.change' : 'address.another')}
+        <Changing>{text(wrong ? 'address.change' : 'address.another')}</Changing>
       </Button>
       <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
     </div>

@@ -15,6 +15,7 @@ import {
 import { pass, settled, show } from '../../shared/testing/time'
 import {
   field,
+  fill,
   heading,
   open,
   openAgain,
@@ -56,7 +57,7 @@ describe('a code that is typed', () => {
     expect(field().value).toBe('12345')
     await type('123 45-6')
     expect(server.requests.at(-1)?.body).toEqual({ code: '123456', email: 'grace@example.org' })
-    expect(screen.getByText('Checking the code…').getAttribute('role')).toBe('status')
+    expect(screen.getByText('Checking the code…').closest('[role=status]')).toBeTruthy()
     expect(onSignedIn).not.toHaveBeenCalled()
   })
 
@@ -77,6 +78,20 @@ describe('a code that is typed', () => {
     await type('123456')
     await press('Sign in')
     expect(server.count(verify)).toBe(3)
+  })
+
+  test('is neither rewritten nor submitted while an input method composes it', async () => {
+    const { server } = await open({ [verify]: verified })
+    fireEvent.compositionStart(field())
+    for (const value of ['８８', '８８６０', '８８６０６９']) await type(value)
+    expect(field().value).toBe('８８６０６９')
+    fireEvent.submit(field())
+    await settled()
+    expect(server.count(verify)).toBe(0)
+    fireEvent.compositionEnd(field())
+    await settled()
+    expect(server.requests.map(({ body }) => body).at(-1)).toEqual({ code: '886069', email: 'grace@example.org' })
+    expect(server.count(verify)).toBe(1)
   })
 
   test('is checked alone: what comes in meanwhile waits', async () => {
@@ -107,6 +122,20 @@ describe('a wrong code', () => {
     expect(field().getAttribute('aria-invalid')).toBe('true')
     expect(document.activeElement).toBe(field())
     expect(selection()).toBe('123456')
+  })
+
+  test('stops what a program fills in from being submitted, until a person types', async () => {
+    const { server } = await open({ [verify]: wrong(4) })
+    for (const value of ['123451', '123452', '123453', '123454', '123455']) await fill(value)
+    expect(server.count(verify)).toBe(1)
+    expect(field().value).toBe('123455')
+    await press('Sign in')
+    expect(server.count(verify)).toBe(2)
+    await fill('123456')
+    expect(server.count(verify)).toBe(2)
+    await type('12345')
+    await type('123457')
+    expect(server.count(verify)).toBe(3)
   })
 
   test('without tries left locks the code and offers a new one', async () => {

@@ -45,6 +45,15 @@ test('an address is sent without the spaces around it, once however often the bu
   expect(onCodeRequested).toHaveBeenCalledExactlyOnceWith(codeRequest())
 })
 
+test('an address is folded, and shown so when it was refused', async () => {
+  const server = new FakeServer({ [call]: refusal(400, 'invalid_email') })
+  open()
+  type('\u200bａｄａ＠example。org\u00a0')
+  await press()
+  expect(server.requests.map(({ body }) => body)).toEqual([{ email: 'ada@example.org' }])
+  expect(field().value).toBe('ada@example.org')
+})
+
 describe('a browser', () => {
   const missing = () => refusal(409, 'browser_token_missing')
   const blocked =
@@ -110,7 +119,7 @@ test('a limit turns the button off and says when it is over', async () => {
   open()
   type('ada@example.org')
   await press()
-  expect(screen.getByRole('alert').textContent).toBe('There have been too many requests from your network. ')
+  expect(screen.getByRole('alert').textContent).toBe('There have been too many requests from your network.')
   const button = screen.getByRole('button', { name: 'Send me a code' })
   expect(button.getAttribute('aria-disabled')).toBe('true')
   const described = button.getAttribute('aria-describedby') ?? ''

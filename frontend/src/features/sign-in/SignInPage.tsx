@@ -4,6 +4,7 @@ import { type CodeRequest, requestCode, type SignedOut, type Trouble } from '../
 import { useWrite } from '../../shared/api/useWrite'
 import { EmailForm } from '../../shared/code/EmailForm'
 import { text } from '../../shared/i18n/text'
+import { Changing } from '../../shared/ui/Changing'
 import { Heading } from '../../shared/ui/Heading'
 import { Notice } from '../../shared/ui/Notice'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
@@ -31,7 +32,11 @@ export function SignInPage({ arrival: { notice, ended, email = '' }, stale, onCo
   return (
     <>
       <Heading focus={hearFirst}>{text('signIn.title')}</Heading>
-      {notice && <Notice role="status">{notice}</Notice>}
+      {notice && (
+        <Notice role="status">
+          <Changing>{notice}</Changing>
+        </Notice>
+      )}
       {reason}
       <p>{text('signIn.intro')}</p>
       <EmailForm

@@ -1,4 +1,4 @@
-import { fireEvent, render, screen } from '@testing-library/preact'
+import { createEvent, fireEvent, render, screen } from '@testing-library/preact'
 import { vi } from 'vitest'
 import type { CodeRequest } from '../../shared/api/http'
 import { received } from '../../shared/code/received'
@@ -32,7 +32,15 @@ export async function openAgain(replies: Record<string, Reply | Reply[]>, reques
   return { server, onSignedIn, onNewAddress, onSignIn }
 }
 export const field = () => screen.getByLabelText<HTMLInputElement>('6-digit code')
+/** As a keyboard does. */
 export const type = async (value: string) => {
+  const event = createEvent.input(field(), { target: { value } })
+  Object.defineProperties(event, { isTrusted: { value: true }, inputType: { value: 'insertText' } })
+  fireEvent(field(), event)
+  await settled()
+}
+/** As a program does that fills in forms. */
+export const fill = async (value: string) => {
   fireEvent.input(field(), { target: { value } })
   await settled()
 }

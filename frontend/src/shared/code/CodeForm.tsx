@@ -1,4 +1,4 @@
-import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
+import type { TargetedCompositionEvent, TargetedInputEvent, TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { PendingCode, Problem } from '../api/http'
 import { repeatUntilAnswered } from '../api/repeat'
@@ -40,6 +40,10 @@ export function CodeForm<Answer>(props: Props<Answer>) {
   const limit = useLimit(writing)
   const input = useRef<HTMLInputElement>(null)
   const tried = useRef(new Set<string>())
+  /** An input method is at work: what it has written is not the person's word yet. */
+  const composing = useRef(false)
+  /** After a wrong code, only one that is typed is sent by itself: a password manager may fill in one after the other. */
+  const waitsForTyping = useRef(false)
 
   useEffect(() => {
     if (initial === '') input.current?.focus()
@@ -66,6 +70,7 @@ export function CodeForm<Answer>(props: Props<Answer>) {
       invalid_code: (problem) => refuse(refusalInWords(problem)),
       wrong_code: (problem) => {
         const { tries_left: count } = problem
+        waitsForTyping.current = true
         if (count === 0) return onSpent(problem)
         refuse(count === undefined ? refusalInWords(problem) : text('code.wrong', { count }))
       },
@@ -77,18 +82,22 @@ export function CodeForm<Answer>(props: Props<Answer>) {
     })
     if (!isRight) reading.release()
   }
-  const typed = ({ currentTarget }: TargetedInputEvent<HTMLInputElement>) => {
+  const changed = (event: TargetedInputEvent<HTMLInputElement> | TargetedCompositionEvent<HTMLInputElement>) => {
+    const { currentTarget } = event
+    setFault(undefined)
+    if (composing.current) return setCode(currentTarget.value)
+    if (isTyped(event)) waitsForTyping.current = false
     const value = cleanCode(currentTarget.value, kind)
     // The state may be the same as before ("123" after "123-"), and then nothing would be drawn anew.
     currentTarget.value = value
     setCode(value)
-    setFault(undefined)
     const isComplete = codeFault(value, kind, length) === undefined
-    if (isComplete && !(limit.isReached || tried.current.has(value))) verify(value)
+    const waits = limit.isReached || waitsForTyping.current || tried.current.has(value)
+    if (isComplete && !waits) verify(value)
   }
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
-    verify(code)
+    if (!composing.current) verify(cleanCode(code, kind))
   }
 
   return (
@@ -110,7 +119,14 @@ export function CodeForm<Answer>(props: Props<Answer>) {
           required: true,
           readOnly: writing.busy,
           value: code,
-          onInput: typed,
+          onInput: changed,
+          onCompositionStart: () => {
+            composing.current = true
+          },
+          onCompositionEnd: (event: TargetedCompositionEvent<HTMLInputElement>) => {
+            composing.current = false
+            changed(event)
+          },
         }}
       />
       <WriteTrouble writing={writing} next={text('code.kept')} waitId={limit.waitId} />
@@ -118,5 +134,14 @@ export function CodeForm<Answer>(props: Props<Answer>) {
         {action}
       </Button>
     </form>
+  )
+}
+
+/** Whether a person has typed or pasted this. Programs that fill in forms make events of their own. */
+function isTyped(event: InputEvent | CompositionEvent): boolean {
+  if (!event.isTrusted) return false
+  return (
+    event.type === 'compositionend' ||
+    ('inputType' in event && !['', 'insertReplacementText'].includes(event.inputType))
   )
 }

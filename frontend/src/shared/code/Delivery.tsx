@@ -20,10 +20,11 @@ export function Delivery({ id, received }: Props) {
   return (
     <div class={styles.delivery}>
       <div role="status" id={id}>
-        <p class={delivery === 'failed' ? styles.failed : ''}>
+        {/* Replaced as a whole when the state changes, as Changing does. */}
+        <p key={`${outcome} what`} class={delivery === 'failed' ? styles.failed : ''}>
           {richText(`delivery.${outcome}.what`, { email: <strong class={styles.address}>{email}</strong> })}
         </p>
-        <p class={styles.next}>
+        <p key={`${outcome} next`} class={styles.next}>
           {richText(`delivery.${outcome}.next`, { server, time: <Moment at={until} show="clock" /> })}
         </p>
       </div>

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { type CodeRequest, isRefusal, type Problem } from '../api/http'
 import type { Writing } from '../api/useWrite'
 import { refusalInWords } from '../api/words'
+import { foldText } from '../fold'
 import { text } from '../i18n/text'
 import { Button } from '../ui/Button'
 import { Notice } from '../ui/Notice'
@@ -44,11 +45,13 @@ export function EmailForm({ label, initial, focus, initialFault, faults = {}, wr
   }
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
-    const wrong = emailFault(email)
+    const folded = foldText(email.trim())
+    setEmail(folded)
+    const wrong = emailFault(folded)
     if (wrong) return refuse(wrong)
     setFault(undefined)
     const own = Object.entries(faults).map(([code, words]) => [code, () => refuse(words)])
-    return write(() => send(email), onSent, {
+    return write(() => send(folded), onSent, {
       invalid_email: (problem) => refuse(refusalInWords(problem)),
       ...Object.fromEntries(own),
     })

@@ -5,6 +5,7 @@ import { useWrite } from '../api/useWrite'
 import { richText, text } from '../i18n/text'
 import { asTimer } from '../ui/asTimer'
 import { Button } from '../ui/Button'
+import { Changing } from '../ui/Changing'
 import hidden from '../ui/hidden.module.css'
 import { long, untilThen } from '../ui/untilThen'
 import { useLimit, WriteTrouble } from '../ui/WriteTrouble'
@@ -55,13 +56,13 @@ export function Resend({ children, look = 'quiet', received, send, onSent, onLos
         {children}
       </Button>
       <span id={wait} class={styles.wait}>
-        {seconds > 0 && inWords(look, seconds)}
+        {seconds > 0 && <Changing>{inWords(look, seconds)}</Changing>}
       </span>
       <span role="status" class={hidden.hidden}>
-        {asked && text('resend.received')}
+        {asked && <Changing>{text('resend.received')}</Changing>}
       </span>
       <div role="status" id={noteId} class={styles.note}>
-        {note && richText(note, { email: <strong>{email}</strong> })}
+        {note && <span key={note}>{richText(note, { email: <strong>{email}</strong> })}</span>}
       </div>
       <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={limit.waitId} />
     </div>

@@ -1,18 +1,32 @@
 import type { PendingCode } from '../api/http'
+import { foldText } from '../fold'
 import { text } from '../i18n/text'
 
 export type CodeKind = PendingCode['code_kind']
 
-const separators = /[\s\p{Pd}]/gu
+const separators = /[\t\r\n\p{Pd}\u2212]/gu
 const lookalikes: Record<string, string> = { O: '0', I: '1', L: '1' }
 
 /**
- * The code as the server wants it: full-width characters made plain, spaces and dashes dropped, letters made large and
- * those that look like a digit that digit, the rest as typed.
+ * The code as the server wants it: folded with the digits of every script, dashes and line ends dropped, letters made
+ * large and those that look like a digit that digit, the rest as typed.
  */
 export function cleanCode(typed: string, kind: CodeKind): string {
-  const plain = typed.normalize('NFKC').replace(separators, '')
+  const plain = foldDigits(typed).replace(separators, '')
   return kind === 'digits' ? plain : plain.toUpperCase().replace(/[OIL]/g, (letter) => lookalikes[letter] ?? letter)
+}
+
+/** As foldText, and 0 to 9 for the decimal digits of every script. */
+export function foldDigits(typed: string): string {
+  return foldText(typed.replace(/\p{Nd}/gu, valueOfDigit))
+}
+
+/** Digits stand in runs of 0 to 9 (Unicode Standard, 4.6), which may follow each other. */
+function valueOfDigit(digit: string): string {
+  const point = digit.codePointAt(0) ?? 0
+  let first = point
+  while (/\p{Nd}/u.test(String.fromCodePoint(first - 1))) first--
+  return String((point - first) % 10)
 }
 
 /** What is wrong with a code of `length` characters, in words; undefined when it is worth asking the server. */

@@ -1,5 +1,6 @@
 import type { ComponentChildren, TargetedMouseEvent } from 'preact'
 import styles from './Button.module.css'
+import { Changing } from './Changing'
 import hidden from './hidden.module.css'
 
 interface Props {
@@ -34,7 +35,7 @@ export function Button({ children, type = 'button', look = 'main', busy, unavail
         {children}
       </button>
       <span role="status" class={hidden.hidden}>
-        {busy}
+        {busy && <Changing>{busy}</Changing>}
       </span>
     </>
   )

@@ -1,3 +1,4 @@
+import { Changing } from './Changing'
 import styles from './Done.module.css'
 
 interface Props {
@@ -9,7 +10,7 @@ interface Props {
 export function Done({ children }: Props) {
   return (
     <p role="status" class={styles.done}>
-      {children}
+      {children && <Changing>{children}</Changing>}
     </p>
   )
 }

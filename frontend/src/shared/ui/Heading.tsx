@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks'
+import { Changing } from './Changing'
 import styles from './Heading.module.css'
 
 interface Props {
@@ -19,7 +20,7 @@ export function Heading({ children, focus = true }: Props) {
   }, [children, focus])
   return (
     <h1 ref={heading} tabIndex={-1} class={styles.heading}>
-      {children}
+      <Changing>{children}</Changing>
     </h1>
   )
 }

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import { text } from '../i18n/text'
+import { Changing } from './Changing'
 import styles from './Loading.module.css'
 
 const noticeable = 300
@@ -13,7 +14,7 @@ export function Loading() {
   }, [])
   return (
     <p role="status" class={styles.loading}>
-      {slow && text('page.loading')}
+      {slow && <Changing>{text('page.loading')}</Changing>}
     </p>
   )
 }

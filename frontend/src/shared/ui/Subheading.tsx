@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks'
+import { Changing } from './Changing'
 import styles from './Subheading.module.css'
 
 interface Props {
@@ -13,7 +14,7 @@ export function Subheading({ children, id, focus = false }: Props) {
   const heading = useFocused<HTMLHeadingElement>(focus)
   return (
     <h2 ref={heading} id={id} tabIndex={-1} class={styles.subheading}>
-      {children}
+      <Changing>{children}</Changing>
     </h2>
   )
 }
@@ -23,7 +24,7 @@ export function StepHeading({ children, focus = true }: Props) {
   const heading = useFocused<HTMLHeadingElement>(focus)
   return (
     <h3 ref={heading} tabIndex={-1} class={styles.subheading}>
-      {children}
+      <Changing>{children}</Changing>
     </h3>
   )
 }

@@ -31,13 +31,10 @@ export function TextField({ label, hint, fault, describedBy, digits = false, inp
         aria-describedby={describedBy ? `${note} ${describedBy}` : note}
       />
       <p id={note} class={styles.note}>
-        {fault ? (
-          <span role="alert" class={styles.fault}>
-            {fault}
-          </span>
-        ) : (
-          hint
-        )}
+        {/* Replaced as a whole, as Changing does. */}
+        <span key={fault ?? hint} role={fault ? 'alert' : undefined} class={fault ? styles.fault : ''}>
+          {fault ?? hint}
+        </span>
       </p>
     </div>
   )

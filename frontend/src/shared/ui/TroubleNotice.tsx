@@ -1,6 +1,7 @@
 import type { Trouble } from '../api/http'
 import { inWords, reference, timeToWait } from '../api/words'
 import { text } from '../i18n/text'
+import { Changing } from './Changing'
 import { Notice } from './Notice'
 import { TimeToWait } from './TimeToWait'
 
@@ -20,8 +21,9 @@ export function TroubleNotice({ trouble, next, role = 'alert', waitId }: Props) 
   return (
     <>
       <Notice role={role}>
-        {inWords(trouble)} {next}
-        {quote && ` ${text('trouble.quote', { reference: quote })}`}
+        <Changing>
+          {[inWords(trouble), next, quote && text('trouble.quote', { reference: quote })].filter(Boolean).join(' ')}
+        </Changing>
       </Notice>
       {timeToWait(trouble) !== undefined && <TimeToWait id={waitId} trouble={trouble} />}
     </>
