@@ -3,6 +3,7 @@ import { type Account, type CodeRequest, del, post, requestCode } from '../../sh
 import { InsideContext, useOwnWrite } from '../../shared/api/inside'
 import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { CodeSteps } from '../../shared/code/CodeSteps'
+import { needsAnotherAddress } from '../../shared/code/delivery'
 import type { Flow } from '../../shared/code/flow'
 import { useLinkedCode } from '../../shared/code/useLinkedCode'
 import type { ReadCode, Reading } from '../../shared/code/usePendingCode'
@@ -55,7 +56,11 @@ export function NewAddressCode({ reading, received, request, onAnother, ...on }:
       onLost={on.onLost}
     >
       <div>
-        <Button look="quiet" busy={cancelling.busy && text('trouble.working')} onClick={cancel}>
+        <Button
+          look={needsAnotherAddress(received.value) ? 'main' : 'quiet'}
+          busy={cancelling.busy && text('trouble.working')}
+          onClick={cancel}
+        >
           {text('address.another')}
         </Button>
         <WriteTrouble writing={cancelling} next={text('trouble.pressAgain')} />

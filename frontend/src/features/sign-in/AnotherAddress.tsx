@@ -1,6 +1,7 @@
 import { del, type PendingCode } from '../../shared/api/http'
 import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { useWrite } from '../../shared/api/useWrite'
+import { needsAnotherAddress } from '../../shared/code/delivery'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { Changing } from '../../shared/ui/Changing'
@@ -9,17 +10,21 @@ import type { Arrival } from './SignInPage'
 
 interface Props {
   pending: PendingCode
+  /** No account can be made for this address. */
+  isClosed?: boolean
   onSignIn: (arrival: Arrival) => void
 }
 
 /** Cancels the code and leads back to the form, with the address there to be mended. */
-export function AnotherAddress({ pending: { id, email, delivery_reason }, onSignIn }: Props) {
+export function AnotherAddress({ pending, isClosed = false, onSignIn }: Props) {
+  const { id, email, delivery_reason } = pending
   const wrong = delivery_reason === 'no_such_mailbox'
+  const isRemedy = isClosed || needsAnotherAddress(pending)
   const writing = useWrite(repeatUntilAnswered)
   return (
     <div>
       <Button
-        look={wrong ? 'plain' : 'quiet'}
+        look={isRemedy ? 'main' : 'quiet'}
         busy={writing.busy && text('trouble.working')}
         onClick={() =>
           writing.write(

@@ -81,6 +81,32 @@ describe('what became of the mail is said, with the next step', () => {
     expect(field()).toBeTruthy()
   })
 
+  test.each<[Mail, string]>([
+    [{ delivery: 'failed' }, 'Send the code again'],
+    [{ delivery: 'failed', delivery_reason: 'provider_away' }, 'Send the code again'],
+    [{ delivery: 'failed', delivery_reason: 'no_such_mailbox' }, 'Change the address'],
+    [{ delivery: 'failed', delivery_reason: 'blocked' }, 'Use another address'],
+    [{ delivery: 'failed', delivery_reason: 'refused' }, 'Use another address'],
+  ])('that has failed makes the remedy the main action, and folds the field away: %j', async (mail, remedy) => {
+    await open({ [read]: about(mail) })
+    const main = screen.getAllByRole('button').filter((button) => button.classList.contains('main'))
+    expect(main.map(({ textContent }) => textContent)).toEqual([remedy])
+    expect(document.activeElement).toBe(heading())
+    expect(screen.queryByRole('textbox')).toBeNull()
+    await press('I have a code')
+    expect(screen.getByRole('textbox')).toBe(document.activeElement)
+  })
+
+  test('that fails while somebody types keeps the field and its focus', async () => {
+    await open({ [read]: [queued(), about({ delivery: 'failed' })] })
+    await type('123')
+    await pass(1000)
+    expect(said()[0]).toContain('could not')
+    expect(document.activeElement).toBe(field())
+    expect(field().value).toBe('123')
+    expect(screen.getByRole('textbox')).toBe(field())
+  })
+
   test.each([
     [{ delivery: 'failed', delivery_reason: 'mailbox_on_holiday' }, 'failed'],
     [{ delivery: 'carried_by_pigeon' }, 'sent'],

@@ -1,4 +1,5 @@
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Problem } from '../../shared/api/http'
 import { CodeSteps } from '../../shared/code/CodeSteps'
 import { codeOf, type Requested } from '../../shared/code/received'
 import { signInFlow } from '../../shared/code/signInFlow'
@@ -11,6 +12,7 @@ import { TroublePage } from '../../shared/ui/TroublePage'
 import { AnotherAddress } from './AnotherAddress'
 import { CodeElsewhere } from './CodeElsewhere'
 import type { Arrival } from './SignInPage'
+import { SignUpClosed } from './SignUpClosed'
 import { useShownCode } from './shownCode'
 
 interface Props {
@@ -73,9 +75,11 @@ interface StepsProps extends Pick<Props, 'requested' | 'linked' | 'onSignedIn' |
 
 function Steps({ reading, received, requested, linked, onSignedIn, onLost, onSignIn }: StepsProps) {
   useShownCode(received.value.id)
+  const [closed, setClosed] = useState<Problem>()
+  if (closed) return <SignUpClosed problem={closed} pending={received.value} onSignIn={onSignIn} />
   return (
     <CodeSteps
-      flow={signInFlow}
+      flow={{ ...signInFlow, refusals: { sign_up_closed: setClosed } }}
       reading={reading}
       received={received}
       request={requested?.value}

@@ -1,7 +1,7 @@
 import { cleanup, fireEvent, screen } from '@testing-library/preact'
 import { describe, expect, test, vi } from 'vitest'
 import type { PendingCode } from '../../shared/api/http'
-import { json, noMail, pendingCode, refusal, serverTime } from '../../shared/testing/server'
+import { json, noContent, noMail, pendingCode, refusal, serverTime } from '../../shared/testing/server'
 import { pass, settled } from '../../shared/testing/time'
 import { field, heading, open, openAgain, press, read, resend, sent, type, verified, verify } from './openCodePage'
 
@@ -146,8 +146,15 @@ describe('a request without a mail', () => {
   })
 })
 
-test('a sign-up that is closed is said where the code was typed', async () => {
-  await open({ [verify]: refusal(403, 'sign_up_closed') })
+test('a sign-up that is closed has a page of its own, whose way out is another address', async () => {
+  const replies = { [verify]: refusal(403, 'sign_up_closed'), 'DELETE /api/auth/code': noContent() }
+  const { onSignIn } = await open(replies)
   await type('123456')
-  expect(screen.getByRole('alert').textContent).toContain('nobody has an account with this address')
+  expect(heading().textContent).toBe('No account with this address')
+  expect(document.activeElement).toBe(heading())
+  expect(screen.getByText(/nobody has an account with this address/)).toBeTruthy()
+  expect(screen.queryByRole('textbox')).toBeNull()
+  expect(screen.getAllByRole('button').map(({ textContent }) => textContent)).toEqual(['Use another address'])
+  await press('Use another address')
+  expect(onSignIn).toHaveBeenCalledExactlyOnceWith({ email: 'grace@example.org' })
 })

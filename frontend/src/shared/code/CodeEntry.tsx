@@ -1,8 +1,10 @@
-import { useId } from 'preact/hooks'
+import { useId, useState } from 'preact/hooks'
 import { text } from '../i18n/text'
+import { Button } from '../ui/Button'
 import { CodeForm, type Outcomes } from './CodeForm'
 import type { Title } from './CodeSteps'
 import { Delivery } from './Delivery'
+import { needsAnotherAddress } from './delivery'
 import type { Flow } from './flow'
 import { Resend, type ResendProps } from './Resend'
 import type { Received } from './received'
@@ -25,25 +27,46 @@ export function CodeEntry<Answer>(props: Props<Answer>) {
   const note = useId()
   const prefilled = linked !== undefined
   const { value: pending } = received
+  const hasFailed = pending.delivery === 'failed'
+  // The remedy comes first. An earlier mail may have brought a code all the same, and who has begun to type goes on.
+  const [wanted, setWanted] = useState(false)
+  const isFolded = hasFailed && !(wanted || prefilled)
   // A code whose mail has failed works too, but it has not arrived.
-  const noMailNote = pending.delivery === 'failed' ? 'noMail.notSent' : 'noMail.codeWorks'
+  const noMailNote = hasFailed ? 'noMail.notSent' : 'noMail.codeWorks'
   return (
     <>
-      <Title focus={prefilled}>{text('code.title')}</Title>
+      <Title focus={prefilled || isFolded}>{text('code.title')}</Title>
       <Delivery id={delivery} received={received} />
-      <CodeForm
-        key={linked}
-        flow={flow}
-        reading={reading}
-        pending={pending}
-        initial={linked ?? ''}
-        describedBy={`${delivery} ${note}`}
-        action={action}
-        onVerified={onVerified}
-        onSpent={onSpent}
-        onLost={resend.onLost}
-      />
-      <Resend received={received} note={noMail && noMailNote} noteId={note} {...resend}>
+      <div hidden={isFolded} onInput={() => setWanted(true)}>
+        <CodeForm
+          key={linked}
+          flow={flow}
+          reading={reading}
+          pending={pending}
+          initial={linked ?? ''}
+          isShown={!isFolded}
+          describedBy={`${delivery} ${note}`}
+          action={action}
+          look={hasFailed ? 'plain' : 'main'}
+          onVerified={onVerified}
+          onSpent={onSpent}
+          onLost={resend.onLost}
+        />
+      </div>
+      {isFolded && (
+        <div>
+          <Button look="quiet" onClick={() => setWanted(true)}>
+            {text('code.have')}
+          </Button>
+        </div>
+      )}
+      <Resend
+        look={hasFailed && !needsAnotherAddress(pending) ? 'main' : 'quiet'}
+        received={received}
+        note={noMail && noMailNote}
+        noteId={note}
+        {...resend}
+      >
         {text('resend.same')}
       </Resend>
     </>

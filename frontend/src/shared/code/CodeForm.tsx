@@ -26,13 +26,16 @@ interface Props<Answer> extends Outcomes<Answer> {
   pending: PendingCode
   /** From the mail's link; it waits for a press of the button. */
   initial: string
+  /** Becomes true when a form that was hidden is shown; then it takes the focus. */
+  isShown: boolean
   describedBy: string
   action: string
+  look: 'main' | 'plain'
   onLost: () => void
 }
 
 export function CodeForm<Answer>(props: Props<Answer>) {
-  const { flow, reading, pending, initial, describedBy, action, onVerified, onSpent, onLost } = props
+  const { flow, reading, pending, initial, isShown, describedBy, action, look, onVerified, onSpent, onLost } = props
   const { code_kind: kind, code_length: length } = pending
   const [code, setCode] = useState(initial)
   const [fault, setFault] = useState<string>()
@@ -46,8 +49,8 @@ export function CodeForm<Answer>(props: Props<Answer>) {
   const waitsForTyping = useRef(false)
 
   useEffect(() => {
-    if (initial === '') input.current?.focus()
-  }, [initial])
+    if (initial === '' && isShown) input.current?.focus()
+  }, [initial, isShown])
 
   const refuse = (words: string) => {
     setFault(words)
@@ -76,7 +79,6 @@ export function CodeForm<Answer>(props: Props<Answer>) {
       },
       code_expired: onSpent,
       too_many_tries: onSpent,
-      sign_up_closed: (problem) => refuse(refusalInWords(problem)),
       no_pending_code: onLost,
       ...flow.refusals,
     })
@@ -130,7 +132,7 @@ export function CodeForm<Answer>(props: Props<Answer>) {
         }}
       />
       <WriteTrouble writing={writing} next={text('code.kept')} waitId={limit.waitId} />
-      <Button type="submit" busy={writing.busy && text('code.checking')} {...limit.button}>
+      <Button type="submit" look={look} busy={writing.busy && text('code.checking')} {...limit.button}>
         {action}
       </Button>
     </form>

@@ -22,6 +22,11 @@ export function outcomeOf({ delivery, delivery_reason: reason }: PendingCode): O
   return outcomes.includes(delivery) ? delivery : 'sent'
 }
 
+/** Whether the mail has failed in a way that another one to the same address would, too. */
+export function needsAnotherAddress({ delivery, delivery_reason: reason }: PendingCode): boolean {
+  return delivery === 'failed' && ['no_such_mailbox', 'blocked', 'refused'].includes(reason ?? '')
+}
+
 /** Whether the server may still learn more of the mail. */
 export function isUnderWay({ delivery }: PendingCode): boolean {
   return delivery === 'queued' || delivery === 'delayed' || delivery === 'sent'
