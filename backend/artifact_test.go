@@ -129,7 +129,8 @@ func TestThePagesAreBuiltWithoutSourceMapsAndEnvironment(t *testing.T) {
 	if got := submatch(t, `\bsourcemap: (\S+),`, configuration); got != "false" {
 		t.Errorf("sourcemap: got %s, want false", got)
 	}
-	if found := regexp.MustCompile(`\b(?:define|envPrefix|loadEnv)\b`).FindString(configuration); found != "" {
+	options := regexp.MustCompile(`\b(?:define|envPrefix|loadEnv)\b`)
+	if found := options.FindString(configuration); found != "" {
 		t.Errorf("vite.config.ts has %s, which can put variables into the pages", found)
 	}
 	files := 0

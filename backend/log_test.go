@@ -78,7 +78,8 @@ func constantText(x ast.Expr) (text string, ok bool) {
 // loggedRow is a row of docs/metrics.md about a line of the log.
 var loggedRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ((?:DEBUG|INFO|WARN|ERROR)[^|]*) \\|")
 
-// docs/metrics.md lists every line that the program logs, each once, and no other (ASVS 5.0, 16.1.1).
+// docs/metrics.md lists every line that the program logs, each once, and no other (ASVS 5.0,
+// 16.1.1).
 func TestTheDocumentHasEveryLineOfTheLog(t *testing.T) {
 	t.Parallel()
 	var want, got []string
