@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"sana/backend/fault"
+	"sana/backend/fold"
 	"sana/backend/postgres"
 	"sana/backend/visitor"
 
@@ -142,14 +143,25 @@ const maxName = 100
 
 // ParseName returns a name as it is stored: in Unicode's form NFC, without spaces around it. It
 // returns fault.InvalidName for more than 100 characters and for control characters, including those
-// that only turn the direction of writing. ParseName of a stored name is that name.
+// that only turn the direction of writing, and for a name of which nothing would be visible. ParseName
+// of a stored name is that name.
 func ParseName(input string) (string, error) {
 	name := strings.TrimSpace(norm.NFC.String(input))
 	if !utf8.ValidString(input) || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, isControl) {
 		return "", fault.New(fault.InvalidName,
 			"A name has at most 100 characters, and no line breaks or other control characters.")
 	}
+	if name != "" && isInvisible(name) {
+		return "", fault.New(fault.InvalidName,
+			"Nothing of this name would be visible. Type one that is, or leave the field empty.")
+	}
 	return name, nil
+}
+
+// isInvisible reports whether a text consists of white space, of code points that are shown as nothing,
+// and of the braille pattern without dots.
+func isInvisible(text string) bool {
+	return strings.ReplaceAll(fold.Text(text), "\u2800", "") == ""
 }
 
 func isControl(r rune) bool {

@@ -309,6 +309,7 @@ func TestParseName_AcceptsPlainTextOf100Characters(t *testing.T) {
 	}
 	for _, input := range []string{
 		strings.Repeat("a", 101), strings.Repeat("👩", 101), "Ada\nLovelace", "Ada\x00", "A\x1bda", "Ada\u0085L", "Ada\u2028L",
+		"\u3164", "\u2800", " \u115f\u1160\uffa0\u200d ", "\ufeff",
 		"Ada \u202eecalevoL", "\u2066Ada", "Ada\xff",
 	} {
 		if got, err := account.ParseName(input); !fault.Is(err, fault.InvalidName) {

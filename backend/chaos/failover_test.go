@@ -73,6 +73,9 @@ func TestAFailoverLosesNoSessionAndNeedsNoRestart(t *testing.T) {
 			sanatest.Eventually(t, "the instance does not notice", func() error {
 				return sanatest.CountError(newPerson(t).requestCode(app.URL).status, http.StatusServiceUnavailable)
 			})
+			sanatest.Eventually(t, "it says that it is ready", func() error {
+				return sanatest.CountError(status(t, app.URL, "/readyz"), http.StatusServiceUnavailable)
+			})
 			if _, err := replica.query(`SELECT pg_promote()`); err != nil {
 				t.Fatal(err)
 			}

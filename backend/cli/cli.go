@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sana/backend/config"
+	"sana/backend/fault"
 	"sana/backend/postgres"
 
 	"github.com/alecthomas/kong"
@@ -75,10 +76,19 @@ func Run(args, environ []string, stdin io.Reader, stdout, stderr io.Writer, vers
 		return exitUsage
 	}
 	if err := command.Run(invocation{environ, stdin, stdout, stderr, version}); err != nil {
-		fmt.Fprintf(stderr, "sana: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nsana: "))
+		fmt.Fprintf(stderr, "sana: %s\n", strings.ReplaceAll(inWords(err), "\n", "\nsana: "))
 		return exitFailed
 	}
 	return 0
+}
+
+// inWords returns the text of an error for an operator: what a fault says to people if nothing else
+// caused it, for its name alone does not help.
+func inWords(err error) string {
+	if found, ok := errors.AsType[*fault.Error](err); ok && found.Unwrap() == nil {
+		return found.Message
+	}
+	return err.Error()
 }
 
 // helpWidth is the width of --help in columns, also in a wider terminal.

@@ -41,7 +41,7 @@ func TestAProbeSaysInOneLineWhetherTheServerIsReady(t *testing.T) {
 	assertProbe(t, app.URL, 0, app.URL+"/readyz: ready\n", "")
 	world.Exec(t, `DELETE FROM goose_db_version WHERE version_id > 1`)
 	assertProbe(t, app.URL, 1, "", "sana: "+app.URL+"/readyz: 503 Service Unavailable "+
-		"Not ready: the database does not answer, or its schema is older than this version needs.\n")
+		"Not ready: the database does not answer or takes no writes, or its schema is older than this version needs.\n")
 }
 
 func TestAProbeBelievesNobodyElse(t *testing.T) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"log/slog"
 	"net/url"
@@ -96,12 +97,14 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 
 	// HTTP.
 	server, err := web.New(web.Options{
-		Auth:             useCases,
-		Account:          accounts,
-		Sessions:         storeOf(shared, sealed),
-		SharedSessions:   shared,
-		Store:            cfg.SessionStore,
-		Ready:            func(ctx context.Context) error { return postgres.CheckSchema(ctx, probe) },
+		Auth:           useCases,
+		Account:        accounts,
+		Sessions:       storeOf(shared, sealed),
+		SharedSessions: shared,
+		Store:          cfg.SessionStore,
+		Ready: func(ctx context.Context) error {
+			return errors.Join(postgres.CheckSchema(ctx, probe), postgres.CheckWritable(ctx, probe))
+		},
 		Proven:           func(proof string) bool { return keyproof.Valid(cfg.Keys, proof, time.Now()) },
 		SPA:              frontend.Files(),
 		PublicURL:        publicURL,

@@ -176,6 +176,8 @@ func TestPeopleAdd_LetsAUserInWhenSignUpIsClosed(t *testing.T) {
 	sanatest.WantEqual(t, "output again", o.types(0, "", "people", "add", ada),
 		ada+" has an account already; nothing to do.\n")
 	o.types(1, "", "people", "add", "ada")
+	sanatest.WantEqual(t, "no address", o.types(1, "", "sessions", "list", "ada"),
+		"sana: This is not an e-mail address that Sana can write to. It looks like ada@example.org.\n")
 	b := app.Open(t)
 	sanatest.WantEqual(t, "address", b.SignIn(w, ada).User.Email, ada)
 	sanatest.WantEqual(t, "accounts", w.Count(t, `SELECT count(*) FROM users`), 1)

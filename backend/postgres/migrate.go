@@ -101,6 +101,17 @@ func CheckSchema(ctx context.Context, db Querier) error {
 	return nil
 }
 
+// CheckWritable returns an error if the database is a standby, or read-only for the role. Unlike a
+// question whether it is, the statement fails as a write would, so that the connection is let go.
+func CheckWritable(ctx context.Context, db Querier) error {
+	_, err := db.Exec(ctx, `
+		SELECT
+		FROM periodic
+		LIMIT 0
+		FOR UPDATE`)
+	return Error("try whether the database takes writes", err)
+}
+
 func up(ctx context.Context, pool *pgxpool.Pool, dir fs.FS, table string, options ...goose.ProviderOption) ([]int64, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300), lock.WithUnlockTimeout(1, 30))
 	if err != nil {

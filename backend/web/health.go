@@ -56,7 +56,7 @@ func (s *Server) ready(ctx context.Context, c *fiber.Ctx) error {
 	}
 	if err := s.Ready(ctx); err != nil {
 		away := fault.StoreAway(err)
-		away.Message = "Not ready: the database does not answer, or its schema is older than this version needs."
+		away.Message = "Not ready: the database does not answer or takes no writes, or its schema is older than this version needs."
 		return away
 	}
 	return sendJSON(c, contentTypeJSON, healthAnswer{"ok", s.Version, s.Instance})
