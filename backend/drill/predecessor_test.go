@@ -212,7 +212,7 @@ func serve(ctx context.Context, store string) error {
 		return err
 	}
 	public := net.JoinHostPort("127.0.0.1", fmt.Sprint(cfg.Port))
-	cfg.Port = 0
+	cfg.ListenAddr = "127.0.0.1:0"
 	program, err := cli.Start(ctx, cfg, cli.Options{Version: "drill", Output: os.Stdout})
 	if err != nil {
 		return err

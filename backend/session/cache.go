@@ -66,6 +66,9 @@ type cache struct {
 	onUse    func(key, *CachedSession) // called when the use of a session is to be recorded
 	reached  func(point string)        // nil except in tests: called at points of a read or a fill
 
+	wasRead atomic.Bool   // since the listener looked last
+	noLease chan struct{} // holds a token after a read that found no valid lease
+
 	mu           sync.Mutex // held to fill, to evict and to grant a lease, not to read
 	generation   uint64
 	marks        map[key]mark
@@ -116,6 +119,7 @@ func newCache(bytes uint64, onUse func(key, *CachedSession)) (*cache, error) {
 		start:    time.Now(),
 		sessions: sessions,
 		onUse:    onUse,
+		noLease:  make(chan struct{}, 1),
 		marks:    map[key]mark{},
 	}, nil
 }
@@ -132,6 +136,9 @@ func (c *cache) elapsed(now time.Time) time.Duration { return now.Sub(c.start) }
 // read returns the cached session of a key, or nil if there is none that may be used. It locks and
 // allocates nothing.
 func (c *cache) read(k key) *CachedSession {
+	if !c.wasRead.Load() { // storing it each time would have the processors wait for each other
+		c.wasRead.Store(true)
+	}
 	lease := c.lease.Load() // before the session is looked up: case 5
 	if lease == nil {
 		return nil
@@ -166,15 +173,20 @@ type fill struct {
 }
 
 // beginFill is called before the statement. ok is false if there is no valid lease: then a cached
-// session could not be used.
+// session could not be used, and the listener, which may have been idle, is to grant one.
 func (c *cache) beginFill(k key) (f fill, ok bool) {
-	lease := c.lease.Load()
-	if lease == nil {
-		return fill{}, false
+	if lease := c.lease.Load(); lease != nil {
+		now := c.now()
+		f = fill{key: k, generation: lease.generation, began: c.elapsed(now)}
+		ok = lease.isValid(f.began, now)
 	}
-	now := c.now()
-	f = fill{key: k, generation: lease.generation, began: c.elapsed(now)}
-	return f, lease.isValid(f.began, now)
+	if !ok {
+		select {
+		case c.noLease <- struct{}{}:
+		default:
+		}
+	}
+	return f, ok
 }
 
 // keep ends a fill: it caches the session that the database returned, unless it may have been

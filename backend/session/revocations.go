@@ -15,6 +15,7 @@ const (
 	pollInterval = 250 * time.Millisecond // without a notification
 	pollGap      = 5 * time.Millisecond   // between two polls, however many notifications arrive
 	retryAfter   = 100 * time.Millisecond // a failed poll
+	idleAfter    = time.Minute            // without a read of a session the log is not polled
 	pollTimeout  = time.Second
 	maxDrift     = time.Second // see isSteady
 	// maxRevocations is how many an answer can hold. If there are more, everything is evicted.
@@ -32,19 +33,22 @@ type revocationListener struct {
 	config  *pgx.ConnConfig
 	listen  bool          // for notifications; otherwise it only polls
 	timeout time.Duration // of a poll; after it the connection is closed
+	idle    time.Duration // see run
 	drift   time.Duration // see isSteady
 	log     *slog.Logger
 
 	last         *logAnswer // nil before the first one
 	notified     bool       // since the last poll was sent
 	disconnected bool       // the last poll failed, and that was logged
+	readAt       time.Time  // when it was last seen that a session had been read
 }
 
 func newRevocationListener(
 	c *cache, config *pgx.ConnConfig, listen bool, log *slog.Logger,
 ) *revocationListener {
 	return &revocationListener{
-		cache: c, config: config, listen: listen, timeout: pollTimeout, drift: maxDrift, log: log,
+		cache: c, config: config, listen: listen, timeout: pollTimeout, idle: idleAfter,
+		drift: maxDrift, log: log,
 	}
 }
 
@@ -71,10 +75,19 @@ type logAnswer struct {
 	sent time.Time // when the poll was sent
 }
 
-// run polls until ctx ends.
+// run polls until ctx ends. While nobody reads a session it has no connection and no lease, so that a
+// database that sleeps when it is idle can; the next read is answered by the database and wakes it.
 func (l *revocationListener) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := l.follow(ctx); err != nil && ctx.Err() == nil && !l.disconnected {
+		err := l.follow(ctx)
+		if err == nil {
+			select {
+			case <-l.cache.noLease:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		if ctx.Err() == nil && !l.disconnected {
 			l.disconnected = true
 			l.log.WarnContext(ctx, "session cache disabled: revocations cannot be followed",
 				"error", err)
@@ -83,7 +96,8 @@ func (l *revocationListener) run(ctx context.Context) {
 	}
 }
 
-// follow connects and polls until that fails or ctx ends.
+// follow connects and polls until that fails or ctx ends. It returns nil when no session was read for
+// a while.
 func (l *revocationListener) follow(ctx context.Context) error {
 	conn, err := l.connect(ctx)
 	if err != nil {
@@ -99,10 +113,21 @@ func (l *revocationListener) follow(ctx context.Context) error {
 		if err := l.poll(ctx, conn); err != nil {
 			return err
 		}
+		if l.isIdle() {
+			return nil
+		}
 		if err := l.await(ctx, conn); err != nil {
 			return err
 		}
 	}
+}
+
+func (l *revocationListener) isIdle() bool {
+	now := l.cache.now()
+	if l.cache.wasRead.Swap(false) || l.readAt.IsZero() {
+		l.readAt = now
+	}
+	return now.Sub(l.readAt) >= l.idle
 }
 
 func (l *revocationListener) connect(ctx context.Context) (*pgx.Conn, error) {

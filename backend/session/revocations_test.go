@@ -200,6 +200,46 @@ func TestRun_FollowsRevocations(t *testing.T) {
 	there.wantNone(t, session.Token, "revoked")
 }
 
+// While nobody reads a session an instance asks the database nothing. The next read is answered by the
+// database, so that it misses no revocation, and has the cache go on.
+func TestRun_RestsWithoutReads(t *testing.T) {
+	t.Parallel()
+	here, there, session := twoInstances(t)
+	revoked := here.signIn(t, here.grace())
+	there.listener.last = nil
+	connections := func() int {
+		return queryOne[int](t, here.db, `
+			SELECT count(*)
+			FROM pg_stat_activity
+			WHERE datname = current_database()
+			  AND query LIKE '%pg_current_snapshot%'
+			  AND pid <> pg_backend_pid()`)
+	}
+	resting := connections() // those of the test itself
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { there.shared.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	isCached := func(token string) func() bool {
+		return func() bool {
+			there.wantSession(t, session.Token, "signed in")
+			return there.shared.ReadCached([]byte(token)) != nil
+		}
+	}
+	waitFor(t, "polls", func() bool { return connections() == resting+1 })
+	waitFor(t, "a cached session", isCached(session.Token))
+	there.wantSession(t, revoked.Token, "not revoked yet")
+
+	waitFor(t, "the end of the polls", func() bool {
+		there.passed.Add(int64(there.listener.idle))
+		return connections() == resting
+	})
+	here.revoke(t, revoked, Ended{Reason: SignedOut})
+	there.wantNone(t, revoked.Token, "revoked meanwhile")
+	waitFor(t, "a cached session again", isCached(session.Token))
+}
+
 // A notification has other instances poll at once.
 func TestRun_NotifiesOfRevocations(t *testing.T) {
 	t.Parallel()
