@@ -144,7 +144,8 @@ func TestTheDoctorKnowsAPoolerAndWhatTheRoleMustHaveBehindIt(t *testing.T) {
 	}
 	untold := pooler(doctor.Database{Pool: open(postgres.Open, pooled)})
 	found, _, _ := strings.Cut(untold.Found, ":") // the rest is the first of several parameters
-	sanatest.WantEqual(t, "not told", found+" | "+untold.Do, "a pooler stands in between | set MIGRATE_DATABASE_URL to the address of the database itself")
+	sanatest.WantEqual(t, "not told", found+" | "+untold.Do, "a pooler is in between | set MIGRATE_DATABASE_URL to the address of the database itself, "+
+		"and remove parameters that the pooler does not know from DATABASE_URL")
 	d := doctor.Database{Pool: open(postgres.OpenPooled, pooled)}
 	sanatest.WantEqual(t, "not told, and silent", pooler(d).State, doctor.Warn)
 	d.Direct = w.DB

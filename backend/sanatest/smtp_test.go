@@ -52,7 +52,8 @@ func TestACodeGoesBySMTPFromTheProgramToTheServer(t *testing.T) {
 			b.MoveTo(app.Instance)
 			sanatest.Eventually(t, "no mail arrives", func() error { return sanatest.CountError(len(server.Told().Messages), 1) })
 			told := server.Told()
-			sanatest.WantEqual(t, "logins", told.Logins, []string{"PLAIN " + smtpfake.User + " " + smtpfake.Password})
+			login := "PLAIN " + smtpfake.User + " " + smtpfake.Password
+			sanatest.WantEqual(t, "logins at the start and for the mail", told.Logins, []string{login, login})
 			sanatest.WantEqual(t, "recipients", told.To, []string{"ada@sana.example"})
 			code := regexp.MustCompile(`(?m)^Subject: (\d{6}) `).FindStringSubmatch(told.Messages[0])
 			if code == nil {
