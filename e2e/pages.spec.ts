@@ -56,7 +56,7 @@ const pages: Record<string, (page: Page, sana: Server) => Promise<void>> = {
   'the sessions': async (page, sana) => {
     await signIn(page, sana.url)
     await page.goto('/sessions')
-    await expect(page.getByText('This browser')).toBeVisible()
+    await expect(page.getByText('This browser', { exact: true })).toBeVisible()
   },
   'the activity': async (page, sana) => {
     await signIn(page, sana.url)

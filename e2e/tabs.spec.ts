@@ -113,7 +113,7 @@ test('a network that goes is said, and what waits for it goes on by itself', asy
   await expect(heading(page, 'Where you are signed in')).toBeVisible()
   await expect(page.getByRole('listitem')).toHaveCount(0)
   await context.setOffline(false)
-  await expect(page.getByText('This browser')).toBeVisible()
+  await expect(page.getByText('This browser', { exact: true })).toBeVisible()
   await expect(page.getByText('You seem to be offline.')).toHaveCount(0)
 })
 
@@ -156,7 +156,7 @@ for (const [status, code, words] of [
     await expect(heading(page, 'Where you are signed in')).toBeVisible()
     await page.unroute('**/api/sessions')
     await button(page, 'Try again now').click()
-    await expect(page.getByText('This browser')).toBeVisible()
+    await expect(page.getByText('This browser', { exact: true })).toBeVisible()
   })
 }
 
