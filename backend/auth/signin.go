@@ -132,17 +132,16 @@ const countSessions = `
 	WHERE user_id = (SELECT user_id FROM sessions WHERE k = @token_key)
 	  AND ` + string(session.IsLive)
 
-// revokeSurplus revokes the oldest sessions of a user who has more than MaxPerUser, but not the new one,
-// and records why. It returns their keys.
+// revokeSurplus revokes the oldest sessions of a user who has more than MaxPerUser, the new one last, and
+// records why. Another sign-in may have revoked that one already. It returns their keys.
 const revokeSurplus = `
 	WITH surplus AS (
 	    SELECT k
 	    FROM sessions
 	    WHERE user_id = @user
-	      AND k <> @token_key
 	      AND ` + string(session.IsLive) + `
-	    ORDER BY e DESC, k
-	    OFFSET @others
+	    ORDER BY k = @token_key DESC, e DESC, k
+	    OFFSET @most
 	    FOR UPDATE
 	),
 	gone AS (
@@ -241,7 +240,7 @@ func (s *Service) endSurplus(ctx context.Context, userID string, sessions int, a
 	if sessions <= session.MaxPerUser {
 		return nil
 	}
-	args["user"], args["others"] = userID, session.MaxPerUser-1
+	args["user"], args["most"] = userID, session.MaxPerUser
 	var gone []string
 	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
 		gone = nil
