@@ -62,7 +62,7 @@ var joinsTransactions = []string{"InTx", "InBatch", "Batch", "AfterCommit"}
 
 // opensTransactions are the packages that open transactions. Only auth opens them over the tables
 // of several packages: the others may not import a package that stores something.
-var opensTransactions = []string{"auth", "outbox"}
+var opensTransactions = []string{"auth", "outbox", "throttle"}
 
 // storing are the packages that have tables.
 var storing = []string{"account", "challenge", "inbox", "outbox", "session", "throttle"}

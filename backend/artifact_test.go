@@ -28,9 +28,8 @@ func buildAsReleased(t *testing.T) (program string, canaries []string) {
 		arguments = append(arguments, strings.ReplaceAll(quoted[1:len(quoted)-1], "${version}", "test"))
 	}
 	command := exec.CommandContext(t.Context(), "go", append(arguments, "-o", program, ".")...)
-	// GOFLAGS of the tests must not replace a flag that the build lacks.
-	flags := strings.ReplaceAll(os.Getenv("GOFLAGS"), "-trimpath", "")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+flags)
+	// The flags of the tests must not replace one that the build lacks.
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	for _, variable := range config.Variables() {
 		canary := "canary-of-" + variable.Name
 		canaries = append(canaries, canary)

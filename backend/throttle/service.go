@@ -65,11 +65,17 @@ func (t *Throttle) CanCount(ctx context.Context) error {
 	if err != nil || !t.uncounted.Load() {
 		return err
 	}
-	_, err = t.db.Exec(ctx, `
-		INSERT INTO uses (key, ends_at)
-		VALUES ('probe', now())`)
+	err = postgres.InBatch(ctx, t.db, func(b *postgres.Batch) error {
+		b.Queue(`
+			INSERT INTO uses (key, ends_at)
+			VALUES ('probe', now())`)
+		b.Queue(`
+			DELETE FROM uses
+			WHERE key = 'probe'`)
+		return nil
+	})
 	if err != nil {
-		return postgres.Error("count use", err)
+		return err
 	}
 	t.uncounted.Store(false)
 	return nil
