@@ -36,7 +36,7 @@ type Export struct {
 const exportPage = 1000
 
 // Export begins an export of what is stored about the current user. The event about it is recorded before
-// anything can be sent, so that nobody takes a copy unnoticed by ending the transfer early. It returns
+// anything can be sent, so that a transfer that is ended early is noticed, too. It returns
 // fault.ReauthenticationRequired, and fault.TooManyRequests while another export of the account may be
 // under way.
 func (s *Service) Export(ctx context.Context, v visitor.Visitor, current session.Session) (*Export, error) {

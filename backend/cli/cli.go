@@ -37,7 +37,7 @@ type invocation struct {
 	version string
 }
 
-// operatorLog is for commands that print a result: their log is for whoever waits at the terminal.
+// operatorLog returns the log of commands that print a result: text for the operator, on stderr.
 func (in invocation) operatorLog() *slog.Logger {
 	return slog.New(newTextHandler(in.stderr, slog.LevelInfo))
 }

@@ -206,7 +206,7 @@ func LoadListenAddr(environ []string) (string, error) {
 const loopback = "127.0.0.1"
 
 // readListenAddr sets ListenAddr, if it is empty, by Port, else Port by ListenAddr. Development
-// listens on loopback only, because whoever reaches its inbox can read codes.
+// listens on loopback only, because its inbox shows codes.
 func (c *Config) readListenAddr(f *faultList, values map[string]string) {
 	if c.ListenAddr == "" {
 		host := ""

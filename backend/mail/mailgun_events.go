@@ -37,7 +37,7 @@ type Event struct {
 	At   time.Time // when, by the provider's clock
 
 	SignedAt time.Time // when the provider signed the message that brought it
-	Token    string    // of that message, 50 letters and digits: whoever comes with it again plays it back
+	Token    string    // of that message, 50 letters and digits; a message with a known token is a replay
 }
 
 // The faults of an event.
