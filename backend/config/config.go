@@ -59,7 +59,7 @@ func (s Secret) Reveal() string { return string(s) }
 type Config struct {
 	Env        string `env:"APP_ENV" envDefault:"production" help:"development or production"`
 	Port       uint16 `env:"PORT" envDefault:"3000" help:"port to listen on, on all interfaces; in development on 127.0.0.1 only"`
-	ListenAddr string `env:"LISTEN_ADDR" help:"host:port to listen on instead of PORT; 127.0.0.1:3000 where the proxy runs on the same machine, so that nobody gets around it"`
+	ListenAddr string `env:"LISTEN_ADDR" help:"host:port to listen on instead of PORT; 127.0.0.1:3000 where the proxy runs on the same machine, so that no client gets around it"`
 	PublicURL  string `env:"PUBLIC_URL" help:"where people reach Sana, e.g. https://sana.example.org; default: RENDER_EXTERNAL_URL, in development http://localhost:PORT"`
 	Database
 	SecretKeys         Secret        `env:"SECRET_KEYS" help:"id:base64 of at least 32 bytes, as sana keys new prints it, newest first, separated by commas; required in production, in development kept in .data/secret_keys"`
@@ -69,7 +69,7 @@ type Config struct {
 	SessionIdleTimeout time.Duration `env:"SESSION_IDLE_TIMEOUT" envDefault:"24h" help:"a session that is not used for so long ends"`
 	SessionMaxAge      time.Duration `env:"SESSION_MAX_AGE" envDefault:"720h" help:"a session ends after so long, however it is used"`
 	CodeLength         int           `env:"CODE_LENGTH" envDefault:"6" help:"digits of a code, 6 to 8"`
-	SignUp             string        `env:"SIGN_UP" envDefault:"open" help:"who may sign in for the first time: open (everybody), closed (nobody; sana people add makes an account), or the domains of their addresses, separated by commas"`
+	SignUp             string        `env:"SIGN_UP" envDefault:"open" help:"who may sign in for the first time: open (any address), closed (no address; sana people add creates an account), or the domains of their addresses, separated by commas"`
 	CodesPerNetwork    int           `env:"CODES_PER_NETWORK" envDefault:"60" help:"how many codes an IPv4 address or an IPv6 /64 may request in an hour; a /56 may twice as many, a /48 six times; browsers that signed in with the address before are not counted"`
 	WrongPerNetwork    int           `env:"WRONG_CODES_PER_NETWORK" envDefault:"60" help:"the same for wrong codes"`
 	MailAlarm          int           `env:"MAIL_ALARM" envDefault:"1000" help:"with more mails than this in an hour, all together, sana_mail_alarm is 1, and an alert says so; none is held back"`

@@ -148,7 +148,7 @@ func (p Public) port(ctx context.Context) Result {
 	if _, isSana := answer.health(); err != nil || !isSana {
 		return ok(direct.Host + " does not lead around the proxy")
 	}
-	return fail(direct.Host+" answers without the proxy: whoever connects there forges "+
+	return fail(direct.Host+" answers without the proxy: a client that connects there forges "+
 		"X-Forwarded-For and speaks plain http",
 		fmt.Sprintf("set LISTEN_ADDR=127.0.0.1:%d where the proxy is on the same machine, publish a "+
 			"container's port as 127.0.0.1:%[1]d:%[1]d; else let only the proxy reach it", p.Port))
