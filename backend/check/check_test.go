@@ -37,12 +37,13 @@ func TestEachRequestComesOnAConnectionOfItsOwnWithNoCookieButSanas(t *testing.T)
 	w := sanatest.NewWorld(t)
 	f := newFront(w.Run(t, atHome))
 	f.response = func(r *http.Response) { r.Header.Add("Set-Cookie", "balancer=1; Path=/") }
-	connections := map[string]bool{}
+	connections := map[any]bool{}
 	f.own = func(r *http.Request) *own {
-		if connections[r.RemoteAddr] {
+		on := r.Context().Value(connection{})
+		if connections[on] {
 			t.Errorf("%s %s comes on a connection that was used before", r.Method, r.URL.Path)
 		}
-		connections[r.RemoteAddr] = true
+		connections[on] = true
 		if _, err := r.Cookie("balancer"); err == nil {
 			t.Errorf("%s %s comes with the balancer's cookie", r.Method, r.URL.Path)
 		}

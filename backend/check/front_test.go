@@ -45,7 +45,13 @@ type front struct {
 	ownMu    sync.Mutex
 	own      func(*http.Request) *own // answers instead of the instances
 	plain    http.HandlerFunc         // on port 80; nil leads to https
+
+	connections atomic.Int64
 }
+
+// connection is the key of a request's connection in its context. A client's port does not name one: the system gives it to
+// the next connection as soon as this one is closed.
+type connection struct{}
 
 // own is an answer of the proxy's own.
 type own struct {
@@ -76,6 +82,9 @@ func (f *front) options(t *testing.T) check.Options {
 		t.Fatal(err)
 	}
 	secure := httptest.NewUnstartedServer(f)
+	secure.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, connection{}, f.connections.Add(1))
+	}
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that a test wants to fail
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
