@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import AxeBuilder from '@axe-core/playwright'
 import { expect, type Page, test } from '@playwright/test'
 
-const folder = new URL('../backend/mail/testdata/', import.meta.url)
+const folder = new URL('../backend/mail/templates/testdata/', import.meta.url)
 const languages = ['en', 'de', 'fr', 'es', 'ja']
 
 /** The letters in a language: their names, without language and ending. */

@@ -9,7 +9,7 @@ import (
 	"sana/backend/account"
 	"sana/backend/fault"
 	"sana/backend/postgres"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 	"sana/backend/visitor"
 
 	"github.com/jackc/pgx/v5"

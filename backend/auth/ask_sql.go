@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"sana/backend/challenge"
-	"sana/backend/mail"
+	"sana/backend/mail/templates"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
 	"sana/backend/throttle"
@@ -54,7 +54,7 @@ func (s *Service) create(
 		ID: challenge.NewID(), Email: t.email, Purpose: t.purpose,
 		SessionID: t.sessionID, UserID: t.userID,
 		Format: format, KeyID: key.ID,
-		Language: mail.MatchLanguage(v.AcceptLanguage), Platform: v.Platform,
+		Language: templates.MatchLanguage(v.AcceptLanguage), Platform: v.Platform,
 	}
 	args := pgx.NamedArgs{
 		"id": c.ID, "email": t.email, "purpose": t.purpose, "session": t.sessionID, "user": t.userID,

@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"sana/backend/fault"
-	"sana/backend/postgres/postgrestest"
 	"sana/backend/session"
+	"sana/backend/test/postgrestest"
 )
 
 // A request for a code that names a user waits for the deletion of that user and leaves nothing after it.

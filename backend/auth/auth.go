@@ -15,8 +15,8 @@ import (
 
 	"sana/backend/account"
 	"sana/backend/keyring"
-	"sana/backend/mail"
-	"sana/backend/metrics"
+	"sana/backend/mail/templates"
+	"sana/backend/observe/metrics"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
 	"sana/backend/session"
@@ -34,7 +34,7 @@ type Settings struct {
 
 // MailSettings is what every mail needs.
 type MailSettings struct {
-	Templates *mail.Templates
+	Templates *templates.Set
 	From      string   // one mailbox
 	PublicURL *url.URL // where people reach Sana
 }
@@ -62,6 +62,14 @@ func New(parts Parts, settings Settings) *Service {
 	s := &Service{Parts: parts, Settings: settings}
 	s.registerMails()
 	return s
+}
+
+// Store returns the store of sessions that is open.
+func (p Parts) Store() session.Store {
+	if p.Shared != nil {
+		return p.Shared
+	}
+	return p.Sealed
 }
 
 // maxRounds is how often a use case reads and decides again after another request was faster.

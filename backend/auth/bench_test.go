@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"sana/backend/challenge"
-	"sana/backend/postgres/postgrestest"
 	"sana/backend/session"
+	"sana/backend/test/postgrestest"
 )
 
 // BenchmarkSignIn requests and verifies a code, for another address and from another network each

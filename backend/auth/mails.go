@@ -8,6 +8,7 @@ import (
 	"sana/backend/challenge"
 	"sana/backend/keyring"
 	"sana/backend/mail"
+	"sana/backend/mail/templates"
 	"sana/backend/outbox"
 	"sana/backend/visitor"
 )
@@ -51,7 +52,7 @@ func (s *Service) writeCode(ctx context.Context, c challenge.Challenge) (outbox.
 	if err != nil {
 		return outbox.Composed{}, err
 	}
-	message, err := s.Mail.Templates.SignInCode(c.Email, s.Mail.From, mail.SignInCode{
+	message, err := s.Mail.Templates.SignInCode(c.Email, s.Mail.From, templates.SignInCode{
 		Language: c.Language, Browser: c.Platform, Code: challenge.Code(key, c), PublicURL: s.Mail.PublicURL,
 		ExpiresAt: c.ExpiresAt, ForChange: c.Purpose == challenge.ChangeEmail,
 	})
@@ -79,7 +80,7 @@ func (s *Service) keyFor(ctx context.Context, c challenge.Challenge) (keyring.Ke
 
 // noticeOf completes a notice about what a visitor has just done.
 func noticeOf(v visitor.Visitor, n outbox.Notice) outbox.Notice {
-	n.Language, n.Platform, n.IP = mail.MatchLanguage(v.AcceptLanguage), v.Platform, v.IP
+	n.Language, n.Platform, n.IP = templates.MatchLanguage(v.AcceptLanguage), v.Platform, v.IP
 	return n
 }
 
@@ -91,17 +92,17 @@ func (s *Service) noticeWriters() map[string]noticeWriter {
 	write, from, site := s.Mail.Templates, s.Mail.From, s.Mail.PublicURL
 	return map[string]noticeWriter{
 		newDeviceTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
-			return write.NewDevice(n.Email, from, mail.NewDevice{
+			return write.NewDevice(n.Email, from, templates.NewDevice{
 				Language: n.Language, Browser: n.Platform, IP: n.IP, When: at, PublicURL: site,
 			})
 		},
 		addressChangedTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
-			return write.AddressChanged(n.Email, from, mail.AddressChanged{
+			return write.AddressChanged(n.Email, from, templates.AddressChanged{
 				Language: n.Language, Old: n.OldEmail, New: n.NewEmail, When: at, PublicURL: site,
 			})
 		},
 		accountDeletedTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
-			return write.AccountDeleted(n.Email, from, mail.AccountDeleted{Language: n.Language, When: at, PublicURL: site})
+			return write.AccountDeleted(n.Email, from, templates.AccountDeleted{Language: n.Language, When: at, PublicURL: site})
 		},
 	}
 }

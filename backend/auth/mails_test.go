@@ -7,7 +7,7 @@ import (
 
 	"sana/backend/challenge"
 	"sana/backend/keyring"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 )
 
 // addForeign inserts a challenge whose mail was queued some time ago and whose key is in no ring.

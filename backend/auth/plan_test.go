@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 )
 
 // ofChallenges matches a scan of the table in a plan, with its condition.

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"sana/backend/fault"
-	"sana/backend/postgres/postgrestest"
 	"sana/backend/session"
+	"sana/backend/test/postgrestest"
 )
 
 // F-18: a proof that seems to be ahead is not recent.

@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"sana/backend/challenge"
+	"sana/backend/observe/tracing"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/throttle"
-	"sana/backend/tracing"
 
 	"github.com/jackc/pgx/v5"
 )

@@ -13,8 +13,8 @@ import (
 	"sana/backend/challenge"
 	"sana/backend/keyring"
 	"sana/backend/outbox"
-	"sana/backend/postgres/postgrestest"
 	"sana/backend/session"
+	"sana/backend/test/postgrestest"
 	"sana/backend/throttle"
 	"sana/backend/visitor"
 

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 
 	"sana/backend/challenge"
+	"sana/backend/observe/tracing"
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/throttle"
-	"sana/backend/tracing"
 
 	"github.com/jackc/pgx/v5"
 )

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"sana/backend/fault"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 	"sana/backend/throttle"
 	"sana/backend/visitor"
 

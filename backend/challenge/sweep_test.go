@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"sana/backend/postgres"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +12,7 @@ import (
 	"strings"
 	"syscall"
 
-	"sana/backend/check"
+	"sana/backend/diagnose/check"
 )
 
 type checkCommand struct {
@@ -21,7 +20,7 @@ type checkCommand struct {
 	To       string   `placeholder:"ADDRESS" help:"Send the code to this address, ask for it here, and finish the sign-in."`
 	Requests int      `short:"n" default:"20" help:"How many requests, each on a new connection, ask what every instance must know."`
 	CACert   []byte   `name:"cacert" type:"filecontent" placeholder:"FILE" help:"Trust the certificate authorities in this PEM file too."`
-	JSON     bool     `name:"json" help:"Print a JSON array of {name, status, detail, hint}."`
+	JSON     bool     `name:"json" help:"Print a JSON object {ok, checks: [{name, state, detail, hint}]}."`
 }
 
 // Help is the long text of --help.
@@ -53,29 +52,12 @@ func (c checkCommand) Run(in invocation) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	var failed []string
-	results := []check.Result{}
 	options := check.Options{
 		URL: c.URL, Requests: c.Requests, Roots: roots, Version: in.version, To: c.To, AskCode: asker(in.stdin, in.stderr),
 	}
-	check.Run(ctx, options, func(r check.Result) {
-		if r.Status == check.Fail {
-			failed = append(failed, r.Name)
-		}
-		if results = append(results, r); !c.JSON {
-			err = errors.Join(err, check.WriteText(in.stdout, r))
-		}
-	})
-	if c.JSON {
-		encoder := json.NewEncoder(in.stdout)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(results)
-	}
-	if len(failed) > 0 {
-		err = errors.Join(err, fmt.Errorf("%s failed: %s", c.URL, strings.Join(failed, ", ")))
-	}
-	return err
+	told, tell := in.teller(c.JSON)
+	report := check.Run(ctx, options, tell)
+	return errors.Join(told(report), failures(c.URL.String()+" failed", report))
 }
 
 // roots returns the system's certificate authorities and those of --cacert; nil is the system's alone.

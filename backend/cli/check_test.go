@@ -15,20 +15,20 @@ import (
 	"strings"
 	"testing"
 
-	"sana/backend/check"
-	"sana/backend/sanatest"
+	"sana/backend/diagnose"
+	"sana/backend/test/harness"
 )
 
 // deployment is an instance behind a proxy that speaks TLS.
 type deployment struct {
-	world  *sanatest.World
+	world  *harness.World
 	url    string
 	caFile string // of the proxy's certificate
 }
 
 func deploy(t *testing.T) deployment {
 	t.Helper()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	proxy := httptest.NewUnstartedServer(nil)
 	proxy.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that a test wants to fail
 	publicURL := "https://" + proxy.Listener.Addr().String()
@@ -60,13 +60,13 @@ func TestCheckAsksForTheCodeOnItsInputAndFinishesTheSignIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stdout, stderr sanatest.Log
+	var stdout, stderr harness.Log
 	command.Stdout, command.Stderr = &stdout, &stderr
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	code := d.world.Code(t, "ada@sana.example", 1)
-	if _, err := fmt.Fprintf(input, "%s\n%s\n", sanatest.WrongCode(code), code); err != nil {
+	if _, err := fmt.Fprintf(input, "%s\n%s\n", harness.WrongCode(code), code); err != nil {
 		t.Fatal(err)
 	}
 	if err := input.Close(); err != nil {
@@ -85,7 +85,7 @@ func TestCheckAsksForTheCodeOnItsInputAndFinishesTheSignIn(t *testing.T) {
 			t.Errorf("missing: %s", line)
 		}
 	}
-	sanatest.WantEqual(t, "prompts", stderr.String(), "Code from the mail to ada@sana.example: That is not the code. Again: ")
+	harness.WantEqual(t, "prompts", stderr.String(), "Code from the mail to ada@sana.example: That is not the code. Again: ")
 	if t.Failed() {
 		t.Logf("printed:\n%s", &stdout)
 	}
@@ -98,13 +98,14 @@ func TestCheckPrintsJSONForPrograms(t *testing.T) {
 	if err != nil {
 		t.Errorf("exit code: %v", err)
 	}
-	var list []check.Result
-	if err := json.Unmarshal(output, &list); err != nil {
+	var report diagnose.Report
+	if err := json.Unmarshal(output, &report); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	sanatest.WantEqual(t, "checks", len(list), 15)
-	for _, r := range list {
-		if r.Name == "" || r.Status != check.OK || r.Detail == "" {
+	harness.WantEqual(t, "ok", report.OK, true)
+	harness.WantEqual(t, "checks", len(report.Checks), 15)
+	for _, r := range report.Checks {
+		if r.Name == "" || r.State != diagnose.Passed || r.Detail == "" {
 			t.Errorf("got %+v, want ok", r)
 		}
 	}
@@ -114,13 +115,13 @@ func TestCheckEndsWithOneAndNamesWhatFailed(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	command := exec.Command("sana", "check", d.url, "--json") // the certificate is unknown
-	var stderr sanatest.Log
+	var stderr harness.Log
 	command.Stderr = &stderr
 	output, err := command.Output()
 	if command.ProcessState.ExitCode() != 1 {
 		t.Errorf("got %v, want exit code 1", err)
 	}
-	sanatest.WantEqual(t, "stderr", stderr.String(), "sana: "+d.url+" failed: reachable\n")
+	harness.WantEqual(t, "stderr", stderr.String(), "sana: "+d.url+" failed: reachable\n")
 	if !strings.Contains(string(output), `"hint": "renew the certificate or name its authority with --cacert"`) {
 		t.Errorf("no hint:\n%s", output)
 	}

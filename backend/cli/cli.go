@@ -12,8 +12,10 @@ import (
 	"syscall"
 	"time"
 
+	"sana/backend/app"
 	"sana/backend/config"
 	"sana/backend/fault"
+	"sana/backend/observe/logging"
 	"sana/backend/postgres"
 
 	"github.com/alecthomas/kong"
@@ -39,7 +41,7 @@ type invocation struct {
 
 // operatorLog returns the log of commands that print a result: text for the operator, on stderr.
 func (in invocation) operatorLog() *slog.Logger {
-	return slog.New(newTextHandler(in.stderr, slog.LevelInfo))
+	return slog.New(logging.NewTextHandler(in.stderr, slog.LevelInfo))
 }
 
 type commands struct {
@@ -149,11 +151,7 @@ func (migrateCommand) Run(in invocation) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	var applied []int64
-	err = awaitDatabase(ctx, in.operatorLog(), "MIGRATE_DATABASE_URL, else DATABASE_URL,", func() error {
-		applied, err = postgres.Migrate(ctx, url.Reveal())
-		return err
-	})
+	applied, err := app.Migrate(ctx, url, in.operatorLog())
 	if err != nil {
 		return err
 	}
@@ -178,9 +176,9 @@ func (s serveCommand) Run(in invocation) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE) // when nobody reads the log any more
-	output := newUnblocked(in.stdout)
+	output := logging.NewUnblocked(in.stdout)
 	defer output.Close()
-	program, err := Start(ctx, cfg, Options{Version: in.version, Output: output, Migrate: s.Migrate})
+	program, err := app.Start(ctx, cfg, app.Options{Version: in.version, Output: output, Migrate: s.Migrate})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ const (
 type doctorCommand struct {
 	Probe     bool   `xor:"probe,probe-json" help:"Ask the sana serve on this machine, or in this container, whether it is ready, and nothing else; needs no variable but PORT or LISTEN_ADDR."`
 	Roundtrip string `xor:"probe" placeholder:"ADDRESS" help:"Send a test mail to this address as codes are sent, and say what became of it; takes up to a minute."`
-	JSON      bool   `name:"json" xor:"probe-json" help:"Print a JSON object {checks: [{name, state, found, do}], ok}."`
+	JSON      bool   `name:"json" xor:"probe-json" help:"Print a JSON object {ok, checks: [{name, state, detail, hint}]}."`
 }
 
 // Help is the long text of --help.

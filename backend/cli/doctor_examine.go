@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -15,9 +14,13 @@ import (
 	"time"
 
 	"sana/backend/account"
+	"sana/backend/app"
 	"sana/backend/config"
-	"sana/backend/doctor"
-	"sana/backend/mail"
+	"sana/backend/diagnose"
+	"sana/backend/diagnose/doctor"
+	"sana/backend/mail/mailgun"
+	"sana/backend/mail/smtp"
+	"sana/backend/mail/templates"
 	"sana/backend/postgres"
 	"sana/backend/web"
 
@@ -42,39 +45,9 @@ func (d doctorCommand) examine(in invocation) error {
 	}
 	defer p.close()
 	checks, broken := p.checks()
-	report := doctorReport{Checks: []doctor.Result{}}
-	doctor.Run(ctx, checks, broken, func(r doctor.Result) {
-		if report.Checks = append(report.Checks, r); !d.JSON {
-			err = errors.Join(err, doctor.WriteText(in.stdout, r))
-		}
-	})
-	failed := report.failed()
-	if report.OK = len(failed) == 0; d.JSON {
-		encoder := json.NewEncoder(in.stdout)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(report)
-	}
-	if len(failed) > 0 {
-		err = errors.Join(err, errors.New("failed: "+strings.Join(failed, ", ")))
-	}
-	return err
-}
-
-type doctorReport struct {
-	Checks []doctor.Result `json:"checks"`
-	OK     bool            `json:"ok"`
-}
-
-// failed names the checks that did, each once.
-func (r doctorReport) failed() []string {
-	var names []string
-	for _, check := range r.Checks {
-		if check.State == doctor.Fail && !slices.Contains(names, check.Name) {
-			names = append(names, check.Name)
-		}
-	}
-	return names
+	told, tell := in.teller(d.JSON)
+	report := diagnose.Run(ctx, checks, broken, tell)
+	return errors.Join(told(report), failures("failed", report))
 }
 
 // patient is what the doctor looks at: the parts of the program that can be made of the configuration. What cannot is nil, and
@@ -87,8 +60,8 @@ type patient struct {
 	db        *pgxpool.Pool
 	direct    *pgxpool.Pool // of MIGRATE_DATABASE_URL, where that is another address
 	publicURL *url.URL
-	mailgun   *mail.Mailgun
-	smtp      *mail.SMTP
+	mailgun   *mailgun.Sender
+	smtp      *smtp.Sender
 }
 
 func newPatient(ctx context.Context, d doctorCommand, in invocation) (*patient, error) {
@@ -122,7 +95,7 @@ func (p *patient) fault(variable string, err error) {
 func (p *patient) connect(ctx context.Context) {
 	var err error
 	if p.is("DATABASE_URL") {
-		p.db, err = openPool(ctx, p.cfg, nil)
+		p.db, err = app.OpenPool(ctx, p.cfg, nil)
 		p.fault("DATABASE_URL", err)
 	}
 	if p.is("MIGRATE_DATABASE_URL") && p.cfg.IsPooled() {
@@ -137,10 +110,10 @@ func (p *patient) prepareMail() {
 	var err error
 	switch {
 	case p.cfg.MailTransport == config.Mailgun && p.is("MAILGUN_DOMAIN") && p.is("MAILGUN_API_KEY"):
-		p.mailgun, err = newMailgun(p.cfg)
+		p.mailgun, err = app.NewMailgun(p.cfg)
 		p.fault("MAILGUN_API_BASE", err)
 	case p.cfg.MailTransport == config.SMTP && p.is("SMTP_URL"):
-		p.smtp, err = newSMTP(p.cfg.SMTPServer)
+		p.smtp, err = app.NewSMTP(p.cfg.SMTPServer)
 		p.fault("SMTP_URL", err)
 	}
 }
@@ -154,7 +127,7 @@ func (p *patient) close() {
 }
 
 // checks are all, in the order in which they run, and the variables that keep some from running.
-func (p *patient) checks() (checks []doctor.Check, broken []string) {
+func (p *patient) checks() (checks []diagnose.Check, broken []string) {
 	checks, broken = doctor.Configuration(p.faults, p.cfg.Env)
 	database := doctor.Database{Pool: p.db, Direct: p.direct, CookieStore: p.cfg.SessionStore == config.StoreCookie, Now: time.Now}
 	checks = append(checks, database.Checks()...)
@@ -187,13 +160,13 @@ func (p *patient) mail() doctor.Mail {
 	}
 }
 
-func (p *patient) roundTrip(letters doctor.Mail) []doctor.Check {
+func (p *patient) roundTrip(letters doctor.Mail) []diagnose.Check {
 	trip := doctor.RoundTrip{Mail: letters, To: p.recipient, Word: rand.Text()[:6], Patience: roundtripPatience, Pause: roundtripPause}
-	templates, err := mail.ParseTemplates()
+	set, err := templates.Parse()
 	if err != nil {
 		panic("cli: the templates are wrong: " + err.Error())
 	}
 	// Without PUBLIC_URL or MAIL_FROM there is no letter, and no check that would send it.
-	trip.Message, _ = templates.TestMail(trip.To, p.cfg.MailFrom, mail.TestMail{Word: trip.Word, When: time.Now(), PublicURL: p.publicURL})
+	trip.Message, _ = set.TestMail(trip.To, p.cfg.MailFrom, templates.TestMail{Word: trip.Word, When: time.Now(), PublicURL: p.publicURL})
 	return trip.Checks()
 }

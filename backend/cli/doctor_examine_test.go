@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"sana/backend/doctor"
-	"sana/backend/mail/mailgunfake"
-	"sana/backend/sanatest"
+	"sana/backend/diagnose"
+	"sana/backend/test/harness"
+	"sana/backend/test/mailgunfake"
 )
 
 // examine runs sana doctor with the variables of a deployment; the certificate of its proxy is trusted.
@@ -17,7 +17,7 @@ func (d deployment) examine(t *testing.T, wantCode int, args []string, override 
 	t.Helper()
 	command := exec.Command("sana", append([]string{"doctor"}, args...)...)
 	command.Env = append(d.world.Environ("PUBLIC_URL="+d.url, "SSL_CERT_FILE="+d.caFile), override...)
-	var out, errs sanatest.Log
+	var out, errs harness.Log
 	command.Stdout, command.Stderr = &out, &errs
 	if err := command.Run(); command.ProcessState.ExitCode() != wantCode {
 		t.Errorf("got %v, want exit code %d\n%s%s", err, wantCode, &out, &errs)
@@ -80,18 +80,18 @@ func TestTheDoctorFindsNothingWrongWithADeploymentAsItShouldBe(t *testing.T) {
 	}
 	d.world.Mailgun.SetState(mailgunfake.State{Webhooks: hooks})
 	stdout, stderr := d.examine(t, 0, nil)
-	sanatest.WantEqual(t, "stdout", steady(stdout), healthy)
-	sanatest.WantEqual(t, "stderr", stderr, "")
-	sanatest.WantEqual(t, "mails", len(d.world.Mailgun.Messages()), 0)
+	harness.WantEqual(t, "stdout", steady(stdout), healthy)
+	harness.WantEqual(t, "stderr", stderr, "")
+	harness.WantEqual(t, "mails", len(d.world.Mailgun.Messages()), 0)
 }
 
 // report is what --json prints.
 type report struct {
-	Checks []doctor.Result `json:"checks"`
-	OK     bool            `json:"ok"`
+	Checks []diagnose.Result `json:"checks"`
+	OK     bool              `json:"ok"`
 }
 
-func (r report) find(t *testing.T, name string) doctor.Result {
+func (r report) find(t *testing.T, name string) diagnose.Result {
 	t.Helper()
 	for _, check := range r.Checks {
 		if check.Name == name {
@@ -99,7 +99,7 @@ func (r report) find(t *testing.T, name string) doctor.Result {
 		}
 	}
 	t.Errorf("there is no %s in %+v", name, r)
-	return doctor.Result{}
+	return diagnose.Result{}
 }
 
 func readReport(t *testing.T, output string) (r report) {
@@ -117,12 +117,12 @@ func TestARoundTripSendsOneMailAsCodesAreSent(t *testing.T) {
 	stdout, _ := d.examine(t, 0, []string{"--json", "--roundtrip", " Ada@sana.EXAMPLE"})
 	r := readReport(t, stdout)
 	trip := r.find(t, "roundtrip")
-	if !r.OK || trip.State != doctor.OK || !strings.Contains(trip.Found, "to ada@sana.example (1@mg.sana.example), and the recipient's server took it") {
+	if !r.OK || trip.State != diagnose.Passed || !strings.Contains(trip.Detail, "to ada@sana.example (1@mg.sana.example), and the recipient's server took it") {
 		t.Errorf("got %t, %+v", r.OK, trip)
 	}
 	mails := d.world.Mails(t, "test", "ada@sana.example", 1)
 	word := strings.TrimPrefix(mails[0].Subject, "Sana test mail ")
-	if len(mails) != 1 || len(word) != 6 || !strings.Contains(trip.Found, word) || !strings.Contains(mails[0].HTML, word) {
+	if len(mails) != 1 || len(word) != 6 || !strings.Contains(trip.Detail, word) || !strings.Contains(mails[0].HTML, word) {
 		t.Errorf("got %d mails, the last with the word %q, want one with that of %+v", len(mails), word, trip)
 	}
 }
@@ -132,11 +132,11 @@ func TestTheDoctorEndsWithOneAndNamesWhatFailed(t *testing.T) {
 	d := deploy(t)
 	d.world.Mailgun.SetState(mailgunfake.State{State: "unverified"})
 	stdout, stderr := d.examine(t, 1, []string{"--json", "--roundtrip", "ada@sana.example"}, "CODE_LENGTH=5")
-	sanatest.WantEqual(t, "stderr", stderr, "sana: failed: configuration, mail-provider\n")
+	harness.WantEqual(t, "stderr", stderr, "sana: failed: configuration, mail-provider\n")
 	r := readReport(t, stdout)
-	sanatest.WantEqual(t, "ok", r.OK, false)
-	sanatest.WantEqual(t, "a mail", r.find(t, "roundtrip").Found, "not run: needs mail-provider")
-	sanatest.WantEqual(t, "what does not depend on it", r.find(t, "client-address").State, doctor.OK)
+	harness.WantEqual(t, "ok", r.OK, false)
+	harness.WantEqual(t, "a mail", r.find(t, "roundtrip").Detail, "not run: needs mail-provider")
+	harness.WantEqual(t, "what does not depend on it", r.find(t, "client-address").State, diagnose.Passed)
 }
 
 // Whoever starts the doctor where the deployment's secrets are should not find them in its output.
@@ -150,7 +150,7 @@ func TestTheDoctorShowsNoSecret(t *testing.T) {
 				code = 0
 			}
 			stdout, stderr := d.examine(t, code, args, override...)
-			_, key, _ := strings.Cut(sanatest.SecretKeys, ":")
+			_, key, _ := strings.Cut(harness.SecretKeys, ":")
 			for _, secret := range []string{"canary", key, "pgtdbpass"} {
 				if strings.Contains(stdout+stderr, secret) {
 					t.Errorf("%q shows %s:\n%s%s", override, secret, stdout, stderr)

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"sana/backend/cli"
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
 // probe runs sana doctor --probe against the port of this address.
@@ -36,7 +36,7 @@ func assertProbe(t *testing.T, address string, wantCode int, wantOut, wantErr st
 
 func TestAProbeSaysInOneLineWhetherTheServerIsReady(t *testing.T) {
 	t.Parallel()
-	world := sanatest.NewWorld(t)
+	world := harness.NewWorld(t)
 	app := world.Start(t)
 	assertProbe(t, app.URL, 0, app.URL+"/readyz: ready\n", "")
 	world.Exec(t, `DELETE FROM goose_db_version WHERE version_id > 1`)

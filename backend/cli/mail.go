@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sana/backend/account"
+	"sana/backend/app"
 	"sana/backend/config"
 	"sana/backend/mail"
 )
@@ -36,7 +37,7 @@ func (u unsuppressCommand) Run(in invocation) error {
 			"Whoever runs the mail server may.\n", cfg.MailTransport)
 		return err
 	}
-	sender, err := newMailgun(cfg)
+	sender, err := app.NewMailgun(cfg)
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/mail/mailgunfake"
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
+	"sana/backend/test/mailgunfake"
 )
 
 // explains returns what sana mail explain says of Ada's codes: the table without its heading, and the advice.
@@ -27,7 +27,7 @@ func (o operator) explains() (rows []string, advice string) {
 // awaits waits until sana mail explain says this of Ada's codes.
 func (o operator) awaits(want string) {
 	o.Helper()
-	sanatest.Eventually(o, "the mail's state is not known", func() error {
+	harness.Eventually(o, "the mail's state is not known", func() error {
 		if got := o.types(0, "", "mail", "explain", ada); !strings.Contains(got, want) {
 			return fmt.Errorf("it says, without %q:\n%s", want, got)
 		}
@@ -37,35 +37,35 @@ func (o operator) awaits(want string) {
 
 func TestOperatorsAreToldWhatBecameOfACode(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	o := operator{t, w.Environ()}
-	sanatest.WantEqual(t, "nobody asked", o.types(0, "", "mail", "explain", ada),
+	harness.WantEqual(t, "nobody asked", o.types(0, "", "mail", "explain", ada),
 		"Nobody asked for a code for ada@sana.example in the last day. Was it another address, or did the page show an error?\n")
-	sanatest.WantEqual(t, "no address", o.types(1, "", "mail", "explain", "ada"), "sana: ada is not an address that Sana sends codes to\n")
+	harness.WantEqual(t, "no address", o.types(1, "", "mail", "explain", "ada"), "sana: ada is not an address that Sana sends codes to\n")
 
 	app := w.Start(t)
 	b := app.Open(t)
-	b.RequestCode(ada, sanatest.With("User-Agent", firefox)).Want(http.StatusAccepted)
+	b.RequestCode(ada, harness.With("User-Agent", firefox)).Want(http.StatusAccepted)
 	code := w.Code(t, ada, 1)
 	o.awaits("  sent  ")
 	rows, advice := o.explains()
-	sanatest.WantEqual(t, "a mail that is sent", rows, []string{"TIME  Firefox on Linux  1  sent  good, 0 tries  REF"})
+	harness.WantEqual(t, "a mail that is sent", rows, []string{"TIME  Firefox on Linux  1  sent  good, 0 tries  REF"})
 	if !strings.Contains(advice, "spam folder") {
 		t.Errorf("the advice is %q, want the spam folder in it", advice)
 	}
 	b.Verify(code).Want(http.StatusOK)
 	rows, advice = o.explains()
-	sanatest.WantEqual(t, "a code that was used", rows, []string{"TIME  Firefox on Linux  1  sent  used at TIME  REF"})
-	sanatest.WantEqual(t, "its advice", advice, "The newest code arrived: somebody typed it.")
+	harness.WantEqual(t, "a code that was used", rows, []string{"TIME  Firefox on Linux  1  sent  used at TIME  REF"})
+	harness.WantEqual(t, "its advice", advice, "The newest code arrived: somebody typed it.")
 
 	w.Pass(t, time.Hour)
 	w.Mailgun.Script(mailgunfake.Answer{Status: http.StatusBadRequest})
 	b.RequestCode(ada).Want(http.StatusAccepted)
 	o.awaits("  failed (")
 	rows, advice = o.explains()
-	sanatest.WantEqual(t, "a mail that failed, the newest first", rows, []string{
+	harness.WantEqual(t, "a mail that failed, the newest first", rows, []string{
 		"TIME  unknown  1  failed (refused)  good, 0 tries  REF",
 		"TIME  Firefox on Linux  1  sent  used at TIME  REF",
 	})
-	sanatest.WantEqual(t, "its advice", advice, "The mail provider, or the server of the address, did not take this mail. The log has the reason.")
+	harness.WantEqual(t, "its advice", advice, "The mail provider, or the server of the address, did not take this mail. The log has the reason.")
 }

@@ -7,34 +7,34 @@ import (
 	"strings"
 	"testing"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 
 	"github.com/emersion/go-smtp"
 )
 
 func TestAnOperatorHasMailgunWriteToAnAddressAgain(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	w.Mailgun.Suppress("bounces", ada)
 	w.Mailgun.Suppress("unsubscribes", ada)
 	o := operator{t, w.Environ()}
-	sanatest.WantEqual(t, "a blocked address", o.types(0, "", "mail", "unsuppress", " Ada@SANA.example"),
+	harness.WantEqual(t, "a blocked address", o.types(0, "", "mail", "unsuppress", " Ada@SANA.example"),
 		"Took ada@sana.example off Mailgun's list of bounces, and of unsubscribes.\n")
-	sanatest.WantEqual(t, "the same again", o.types(0, "", "mail", "unsuppress", ada),
+	harness.WantEqual(t, "the same again", o.types(0, "", "mail", "unsuppress", ada),
 		"ada@sana.example is on none of Mailgun's lists (bounces, complaints, unsubscribes): Mailgun does not block it.\n")
-	sanatest.WantEqual(t, "no address", o.types(1, "", "mail", "unsuppress", "ada"),
+	harness.WantEqual(t, "no address", o.types(1, "", "mail", "unsuppress", "ada"),
 		"sana: ada is not an address that Sana sends codes to\n")
 	sendingKey := operator{t, w.Environ("MAILGUN_API_KEY=sending-only")}
-	sanatest.WantEqual(t, "a key that may only send", sendingKey.types(1, "", "mail", "unsuppress", ada),
+	harness.WantEqual(t, "a key that may only send", sendingKey.types(1, "", "mail", "unsuppress", ada),
 		"sana: the API key is not enough: one of a sending domain may only send. Run the command once with MAILGUN_API_KEY set to a key of the account: "+
 			"mail: mailgun: 401 credentials refused\n")
 }
 
 func TestWithAnotherTransportThereIsNothingToUnsuppress(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	o := operator{t, w.Environ(bySMTP("smtps://u:p@mail.example.org")...)}
-	sanatest.WantEqual(t, "SMTP", o.types(0, "", "mail", "unsuppress", ada),
+	harness.WantEqual(t, "SMTP", o.types(0, "", "mail", "unsuppress", ada),
 		"Nothing to do here: MAIL_TRANSPORT is smtp, and Sana itself blocks no address. Whoever runs the mail server may.\n")
 }
 
@@ -71,7 +71,7 @@ func bySMTP(url string) []string {
 
 func TestACodeArrivesBySMTP(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	inbox, address := startMailbox(t)
 	b := w.Start(t, bySMTP("smtp://"+address)...).Open(t)
 	b.RequestCode(ada).Want(http.StatusAccepted)
@@ -86,7 +86,7 @@ func TestACodeArrivesBySMTP(t *testing.T) {
 // The password of SMTP_URL makes encryption a must, on this machine too.
 func TestAPasswordInSMTPURLIsNotSaidInTheClear(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	inbox, address := startMailbox(t)
 	err := w.StartError(t, bySMTP("smtp://sana:canary@"+address)...)
 	if err == nil || !strings.Contains(err.Error(), "the server offers no encryption") || strings.Contains(err.Error(), "canary") {

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"sana/backend/cli"
-	"sana/backend/postgres/postgrestest"
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
+	"sana/backend/test/postgrestest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -34,7 +34,7 @@ func TestCommands(t *testing.T) {
 		Dir:                 "testdata",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
-		Deadline:            time.Now().Add(5 * sanatest.Deadline), // for a serve that should have refused, and all scripts together
+		Deadline:            time.Now().Add(5 * harness.Deadline), // for a serve that should have refused, and all scripts together
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":               exits,
 			"empty-database":      emptyDatabase,

@@ -6,21 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"sana/backend/account"
+	"sana/backend/app"
 	"sana/backend/auth"
 	"sana/backend/config"
 	"sana/backend/fault"
-	"sana/backend/outbox"
-	"sana/backend/platform"
-	"sana/backend/postgres"
 	"sana/backend/session"
-	"sana/backend/throttle"
+	"sana/backend/visitor"
 	"sana/backend/web"
 )
 
@@ -36,33 +32,14 @@ func withUseCases(in invocation, do func(ctx context.Context, useCases *auth.Ser
 	if err != nil {
 		return err
 	}
-	publicURL, err := url.Parse(cfg.PublicURL)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), commandPatience)
 	defer cancel()
-	db, err := openPool(ctx, cfg, nil)
+	useCases, closeAll, err := app.OpenUseCases(ctx, cfg, in.operatorLog())
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	err = awaitDatabase(ctx, in.operatorLog(), "DATABASE_URL", func() error {
-		return postgres.CheckSchema(ctx, db)
-	})
-	if err != nil {
-		return err
-	}
-	log := slog.New(slog.DiscardHandler)
-	shared, sealed, err := openSessions(ctx, cfg, publicURL, db, log, nil)
-	if err != nil {
-		return err
-	}
-	return do(ctx, auth.New(auth.Parts{
-		DB: db, Keys: cfg.Keys, Accounts: account.New(db), Shared: shared, Sealed: sealed,
-		Limits: throttle.New(db, cfg.Keys, limitOptions(cfg), log),
-		Outbox: outbox.New(db, nil, outbox.Options{Log: log}),
-	}, auth.Settings{}))
+	defer closeAll()
+	return do(ctx, useCases)
 }
 
 var errNoList = errors.New("sessions are kept in the cookies (SESSION_STORE=cookie): there is no list of them, and they end only where they are")
@@ -106,7 +83,7 @@ func printSessions(out io.Writer, email string, list []session.Listed) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tBROWSER\tADDRESS\tSIGNED IN\tLAST USED\tEXPIRES")
 	for _, l := range list {
-		device := platform.Of(l.UserAgent).String()
+		device := visitor.PlatformOf(l.UserAgent).String()
 		if device == "" {
 			device = "unknown"
 		}
@@ -196,7 +173,7 @@ func (explainSessionCommand) Run(in invocation) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		found, err := storeOf(useCases.Shared, useCases.Sealed).Read(ctx, cookieValue(line))
+		found, err := useCases.Store().Read(ctx, cookieValue(line))
 		explanation, err := explain(found, err)
 		if err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"sana/backend/cli"
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
 const (
@@ -54,21 +54,21 @@ func masked(text string) string {
 }
 
 // awaitSignedOut waits until the server has heard of what an operator did.
-func awaitSignedOut(t *testing.T, b *sanatest.Browser) {
+func awaitSignedOut(t *testing.T, b *harness.Browser) {
 	t.Helper()
-	sanatest.Eventually(t, "the server does not hear of it", func() error {
-		return sanatest.StatusError(b.Get("/api/auth/session"), http.StatusUnauthorized)
+	harness.Eventually(t, "the server does not hear of it", func() error {
+		return harness.StatusError(b.Get("/api/auth/session"), http.StatusUnauthorized)
 	})
 }
 
 func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	app := w.Start(t)
 	o := operator{t, w.Environ()}
 	laptop, phone := app.Open(t), app.Open(t)
 	code := laptop.GetCode(w, ada)
-	in := laptop.Post("/api/auth/verify", `{"code":"`+code+`"}`, sanatest.With("User-Agent", firefox)).Want(http.StatusOK).SignedIn()
+	in := laptop.Post("/api/auth/verify", `{"code":"`+code+`"}`, harness.With("User-Agent", firefox)).Want(http.StatusOK).SignedIn()
 	w.Pass(t, time.Minute)
 	phone.SignIn(w, ada)
 	cookie := "__Host-sana_session=" + laptop.Cookies()["__Host-sana_session"]
@@ -83,24 +83,24 @@ func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
 			t.Errorf("the list has no line %q:\n%s", want, list)
 		}
 	}
-	sanatest.WantEqual(t, "a living session", o.types(0, cookie+"\n", "sessions", "explain"),
+	harness.WantEqual(t, "a living session", o.types(0, cookie+"\n", "sessions", "explain"),
 		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest (session ID).\n")
 
-	sanatest.WantEqual(t, "ending one", o.types(0, "", "sessions", "end", in.Session.ID), "Ended.\n")
+	harness.WantEqual(t, "ending one", o.types(0, "", "sessions", "end", in.Session.ID), "Ended.\n")
 	awaitSignedOut(t, laptop)
-	sanatest.WantEqual(t, "reason", laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_by_operator")
-	sanatest.WantEqual(t, "ending it again", o.types(1, "", "sessions", "end", in.Session.ID),
+	harness.WantEqual(t, "reason", laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_by_operator")
+	harness.WantEqual(t, "ending it again", o.types(1, "", "sessions", "end", in.Session.ID),
 		"sana: no valid session has the id ID; sana sessions list ADDRESS names them\n")
-	sanatest.WantEqual(t, "an ended session", o.types(0, "Cookie: x=y; "+cookie, "sessions", "explain"),
+	harness.WantEqual(t, "an ended session", o.types(0, "Cookie: x=y; "+cookie, "sessions", "explain"),
 		"The server answers 401 not_signed_in: an operator ended it, at TIME.\n")
 
 	phone.Get("/api/auth/session").Want(http.StatusOK)
-	sanatest.WantEqual(t, "ending all", o.types(0, "", "sessions", "end", "--user", ada), "Sessions of ada@sana.example that were ended: 1\n")
+	harness.WantEqual(t, "ending all", o.types(0, "", "sessions", "end", "--user", ada), "Sessions of ada@sana.example that were ended: 1\n")
 	awaitSignedOut(t, phone)
 	told := w.Count(t, `SELECT count(*) FROM account_events
 		WHERE kind = 'session_ended' AND platform = '' AND ip = '' AND details->>'reason' = 'ended_by_operator'`)
-	sanatest.WantEqual(t, "ends that the user is told of", told, 2)
-	sanatest.WantEqual(t, "an empty list", o.types(0, "", "sessions", "list", ada), "ada@sana.example is signed in nowhere.\n")
+	harness.WantEqual(t, "ends that the user is told of", told, 2)
+	harness.WantEqual(t, "an empty list", o.types(0, "", "sessions", "list", ada), "ada@sana.example is signed in nowhere.\n")
 }
 
 const noReason = "The server answers 401 not_signed_in without a reason: no session has this token. It was never one, " +
@@ -108,35 +108,35 @@ const noReason = "The server answers 401 not_signed_in without a reason: no sess
 
 func TestWhatOperatorsMistakeIsSaid(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	o := operator{t, w.Environ()}
-	sanatest.WantEqual(t, "a stranger", o.types(1, "", "sessions", "list", "eve@sana.example"),
+	harness.WantEqual(t, "a stranger", o.types(1, "", "sessions", "list", "eve@sana.example"),
 		"sana: there is no account with the address eve@sana.example\n")
-	sanatest.WantEqual(t, "neither", o.types(1, "", "sessions", "end"),
+	harness.WantEqual(t, "neither", o.types(1, "", "sessions", "end"),
 		"sana: name one session by its id, or a user, or all: sana sessions end ID, sana sessions end --user ADDRESS, or sana sessions end --all\n")
-	sanatest.WantEqual(t, "no cookie of ours", o.types(0, "nonsense", "sessions", "explain"),
+	harness.WantEqual(t, "no cookie of ours", o.types(0, "nonsense", "sessions", "explain"),
 		noReason)
 
 	waiting := w.Start(t).Open(t)
 	waiting.RequestCode(ada).Want(http.StatusAccepted)
-	sanatest.WantEqual(t, "a browser token", o.types(0, waiting.Cookies()["__Host-sana_browser"], "sessions", "explain"),
+	harness.WantEqual(t, "a browser token", o.types(0, waiting.Cookies()["__Host-sana_browser"], "sessions", "explain"),
 		noReason)
 }
 
 func TestTheCookieStoreTellsOperatorsWhatItCannotDo(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b := w.Start(t, "SESSION_STORE=cookie").Open(t)
 	b.SignIn(w, ada)
 	o := operator{t, w.Environ("SESSION_STORE=cookie")}
 	cannot := "sana: sessions are kept in the cookies (SESSION_STORE=cookie): there is no list of them, and they end only where they are\n"
-	sanatest.WantEqual(t, "list", o.types(1, "", "sessions", "list", ada), cannot)
-	sanatest.WantEqual(t, "end", o.types(1, "", "sessions", "end", "--user", ada), cannot)
+	harness.WantEqual(t, "list", o.types(1, "", "sessions", "list", ada), cannot)
+	harness.WantEqual(t, "end", o.types(1, "", "sessions", "end", "--user", ada), cannot)
 	token := b.Cookies()["__Host-sana_session"]
-	sanatest.WantEqual(t, "explain", o.types(0, token, "sessions", "explain"),
+	harness.WantEqual(t, "explain", o.types(0, token, "sessions", "explain"),
 		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest (session ID).\n")
 	rolled := operator{t, w.Environ("SESSION_STORE=cookie", "SECRET_KEYS=k2:YW5vdGhlci10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnIQ==")}
-	sanatest.WantEqual(t, "without its key", rolled.types(0, token, "sessions", "explain"),
+	harness.WantEqual(t, "without its key", rolled.types(0, token, "sessions", "explain"),
 		"The server answers 401 not_signed_in: the key that it was sealed with is not in SECRET_KEYS any more.\n")
 }
 
@@ -144,7 +144,7 @@ func TestTheCookieStoreTellsOperatorsWhatItCannotDo(t *testing.T) {
 // that of all tokens.
 func TestSessionsEnd_EndsEveryTokenOfSession(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	o := operator{t, w.Environ()}
 	b := w.Start(t).Open(t)
 	id := b.SignIn(w, ada).Session.ID
@@ -157,31 +157,31 @@ func TestSessionsEnd_EndsEveryTokenOfSession(t *testing.T) {
 		t.Fatal("the step-up did not change the token")
 	}
 
-	sanatest.WantEqual(t, "ending it", o.types(0, "", "sessions", "end", id), "Ended.\n")
+	harness.WantEqual(t, "ending it", o.types(0, "", "sessions", "end", id), "Ended.\n")
 	awaitSignedOut(t, b)
 	awaitSignedOut(t, older)
-	sanatest.WantEqual(t, "the older token", o.types(0, token, "sessions", "explain"),
+	harness.WantEqual(t, "the older token", o.types(0, token, "sessions", "explain"),
 		"The server answers 401 not_signed_in: an operator ended it, at TIME.\n")
 }
 
 func TestPeopleAdd_LetsAUserInWhenSignUpIsClosed(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	app := w.Start(t, "SIGN_UP=closed")
 	o := operator{t, w.Environ("SIGN_UP=closed")}
 	stranger := app.Open(t)
 	stranger.Verify(stranger.GetCode(w, "bob@sana.example")).Want(http.StatusForbidden, "sign_up_closed")
 
-	sanatest.WantEqual(t, "output", o.types(0, "", "people", "add", " Ada@SANA.example"), ada+" can sign in now.\n")
-	sanatest.WantEqual(t, "output again", o.types(0, "", "people", "add", ada),
+	harness.WantEqual(t, "output", o.types(0, "", "people", "add", " Ada@SANA.example"), ada+" can sign in now.\n")
+	harness.WantEqual(t, "output again", o.types(0, "", "people", "add", ada),
 		ada+" has an account already; nothing to do.\n")
 	o.types(1, "", "people", "add", "ada")
-	sanatest.WantEqual(t, "no address", o.types(1, "", "sessions", "list", "ada"),
+	harness.WantEqual(t, "no address", o.types(1, "", "sessions", "list", "ada"),
 		"sana: This is not an e-mail address that Sana can write to. It looks like ada@example.org.\n")
 	b := app.Open(t)
-	sanatest.WantEqual(t, "address", b.SignIn(w, ada).User.Email, ada)
-	sanatest.WantEqual(t, "accounts", w.Count(t, `SELECT count(*) FROM users`), 1)
-	sanatest.WantEqual(t, "events", w.Count(t, `
+	harness.WantEqual(t, "address", b.SignIn(w, ada).User.Email, ada)
+	harness.WantEqual(t, "accounts", w.Count(t, `SELECT count(*) FROM users`), 1)
+	harness.WantEqual(t, "events", w.Count(t, `
 		SELECT count(*)
 		FROM account_events
 		WHERE kind = 'account_created'`), 1)

@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"sana/backend/app"
 	"sana/backend/cli"
 	"sana/backend/config"
-	"sana/backend/mail/smtpfake"
-	"sana/backend/postgres/postgrestest"
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
+	"sana/backend/test/postgrestest"
+	"sana/backend/test/smtpfake"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -36,7 +37,7 @@ func start(ctx context.Context, t *testing.T, log io.Writer, override ...string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := cli.Start(ctx, cfg, cli.Options{Version: "test", Output: log})
+	program, err := app.Start(ctx, cfg, app.Options{Version: "test", Output: log})
 	if err == nil {
 		t.Cleanup(func() {
 			if err := program.Stop(); err != nil {
@@ -51,7 +52,7 @@ func TestStartEndsWithItsContextWhenNoDatabaseAnswers(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	log := &sanatest.Log{}
+	log := &harness.Log{}
 	err := start(ctx, t, log, "DATABASE_URL=postgres://sana:canary@127.0.0.1:1/sana")
 	if err == nil || !strings.HasPrefix(err.Error(), "connect to database: no answer: ") {
 		t.Errorf("got %v, want that DATABASE_URL is to be checked", err)
@@ -72,7 +73,7 @@ func TestStartDoesNotWaitForADatabaseThatLetsNobodyIn(t *testing.T) {
 	wrongName.Path = "/no_such_database"
 	wrongPassword.User = url.UserPassword(good.User.Username(), "canary")
 	for name, wrong := range map[string]url.URL{"name": wrongName, "password": wrongPassword} {
-		log := &sanatest.Log{}
+		log := &harness.Log{}
 		err := start(t.Context(), t, log, "DATABASE_URL="+wrong.String())
 		if err == nil || !strings.HasPrefix(err.Error(), "connect to database: the credentials were rejected: ") ||
 			!strings.HasSuffix(err.Error(), "; check user, password and name in DATABASE_URL") {
@@ -86,7 +87,7 @@ func TestStartDoesNotWaitForADatabaseThatLetsNobodyIn(t *testing.T) {
 
 func TestStartNamesTheVariablesOfAMailgunThatCannotBe(t *testing.T) {
 	t.Parallel()
-	err := start(t.Context(), t, &sanatest.Log{}, "DATABASE_URL="+postgrestest.URL(t), "MAILGUN_API_BASE=https://api.mailgun.net")
+	err := start(t.Context(), t, &harness.Log{}, "DATABASE_URL="+postgrestest.URL(t), "MAILGUN_API_BASE=https://api.mailgun.net")
 	if err == nil || !strings.Contains(err.Error(), "MAILGUN_API_BASE") {
 		t.Errorf("got %v, want the variable's name", err)
 	}
@@ -94,7 +95,7 @@ func TestStartNamesTheVariablesOfAMailgunThatCannotBe(t *testing.T) {
 
 func TestStartWaitsForADatabaseThatComesUpLater(t *testing.T) {
 	t.Parallel()
-	log := &sanatest.Log{}
+	log := &harness.Log{}
 	if err := start(t.Context(), t, log, "DATABASE_URL="+lateDatabase(t, postgrestest.URL(t), 10)); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func TestStart_DoesNotWaitForWhatNeverPasses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			log := &sanatest.Log{}
+			log := &harness.Log{}
 			err := start(t.Context(), t, log, "DATABASE_URL="+test.address)
 			if err == nil || !strings.HasPrefix(err.Error(), "connect to database: ") ||
 				!strings.Contains(err.Error(), test.want) {
@@ -165,7 +166,7 @@ func runCommand(database string, args ...string) (code int, stdout, stderr strin
 	code = cli.Run(args, []string{
 		"DATABASE_URL=" + database,
 		"PUBLIC_URL=https://sana.example",
-		"SECRET_KEYS=" + sanatest.SecretKeys,
+		"SECRET_KEYS=" + harness.SecretKeys,
 		"MAIL_FROM=sana@mg.sana.example",
 		"MAILGUN_DOMAIN=mg.sana.example",
 		"MAILGUN_API_KEY=canary",
@@ -200,7 +201,7 @@ func TestCommands_WaitForADatabaseAsServeDoes(t *testing.T) {
 }
 
 // assertWaited fails the test unless the log says once that the program waits.
-func assertWaited(t *testing.T, log *sanatest.Log) {
+func assertWaited(t *testing.T, log *harness.Log) {
 	t.Helper()
 	if got := strings.Count(log.String(), "database does not answer, waiting"); got != 1 {
 		t.Errorf("the log says %d times that the program waits, want once:\n%s", got, log)
@@ -268,10 +269,10 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 
 func TestListenAddr_OtherInterfacesDoNotAnswer(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
-	port := strconv.Itoa(sanatest.FreePort(t))
+	w := harness.NewWorld(t)
+	port := strconv.Itoa(harness.FreePort(t))
 	instance := w.Start(t, "PORT=", "LISTEN_ADDR=127.0.0.2:"+port)
-	sanatest.WantEqual(t, "address", instance.URL, "http://127.0.0.2:"+port)
+	harness.WantEqual(t, "address", instance.URL, "http://127.0.0.2:"+port)
 	if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
 		conn.Close()
 		t.Error("127.0.0.1 answers too")

@@ -12,7 +12,7 @@ import (
 
 	"sana/backend/inbox"
 	"sana/backend/mail"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 )
 
 func newInbox(t *testing.T) *inbox.Inbox {

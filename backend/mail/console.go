@@ -27,7 +27,7 @@ func NewConsole(out io.Writer, keep func(context.Context, Message) error) *Conso
 // Send keeps the message, then writes its addresses, subject and text as one block. It refuses what Mailgun would
 // refuse. An error of keep is returned as it is, and then nothing is written: the message was not taken.
 func (c *Console) Send(ctx context.Context, m Message) error {
-	if err := m.check(); err != nil {
+	if err := m.Check(); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sana/backend/mail"
+	"sana/backend/test/mailtest"
 )
 
 // writes records each Write as it came. It has no lock of its own: Console promises one.
@@ -26,7 +27,7 @@ func TestTheConsoleKeepsTheMessageAndShowsIt(t *testing.T) {
 		kept = append(kept, m)
 		return nil
 	})
-	m := aMessage()
+	m := mailtest.Message()
 	if err := console.Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +49,7 @@ func TestConsoleBlocksDoNotMix(t *testing.T) {
 	var group sync.WaitGroup
 	for range senders {
 		group.Go(func() {
-			if err := console.Send(t.Context(), aMessage()); err != nil {
+			if err := console.Send(t.Context(), mailtest.Message()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -64,19 +65,21 @@ func TestWhatIsNotKeptIsNotShown(t *testing.T) {
 	full := errors.New("inbox full")
 	var out writes
 	console := mail.NewConsole(&out, func(context.Context, mail.Message) error { return full })
-	if err := console.Send(t.Context(), aMessage()); !errors.Is(err, full) || len(out) != 0 {
+	if err := console.Send(t.Context(), mailtest.Message()); !errors.Is(err, full) || len(out) != 0 {
 		t.Errorf("got %v and %d writes, want %v and none", err, len(out), full)
 	}
 }
 
 type closed struct{}
 
-func (closed) Write([]byte) (int, error) { return 0, errors.New("closed, and here is " + canaryCode) }
+func (closed) Write([]byte) (int, error) {
+	return 0, errors.New("closed, and here is " + mailtest.Code)
+}
 
 func TestAClosedConsoleIsATemporaryFailure(t *testing.T) {
 	t.Parallel()
-	err := mail.NewConsole(closed{}, nil).Send(t.Context(), aMessage())
-	if err == nil || mail.IsPermanent(err) || strings.Contains(err.Error(), canaryCode) {
+	err := mail.NewConsole(closed{}, nil).Send(t.Context(), mailtest.Message())
+	if err == nil || mail.IsPermanent(err) || strings.Contains(err.Error(), mailtest.Code) {
 		t.Errorf("got %v, want a temporary error without the code", err)
 	}
 }
@@ -86,7 +89,7 @@ func TestTheConsoleStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out writes
-	err := mail.NewConsole(&out, nil).Send(ctx, aMessage())
+	err := mail.NewConsole(&out, nil).Send(ctx, mailtest.Message())
 	if !errors.Is(err, context.Canceled) || len(out) != 0 {
 		t.Errorf("got %v and %d writes, want context.Canceled and none", err, len(out))
 	}
@@ -94,7 +97,7 @@ func TestTheConsoleStopsWithItsContext(t *testing.T) {
 
 func TestTheConsoleRefusesWhatMailgunRefuses(t *testing.T) {
 	t.Parallel()
-	for name, m := range badMessages() {
+	for name, m := range mailtest.BadMessages() {
 		var out writes
 		err := mail.NewConsole(&out, nil).Send(t.Context(), m)
 		if !mail.IsPermanent(err) || len(out) != 0 {

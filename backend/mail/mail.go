@@ -41,11 +41,11 @@ func (m Message) String() string { return "mail " + m.Kind }
 // LogValue is String for slog, whose JSON handler would otherwise write every field.
 func (m Message) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
-// check refuses, permanently, a message that could reach anyone but its one recipient or write a header of its own.
+// Check refuses, permanently, a message that could reach anyone but its one recipient or write a header of its own.
 // ASVS 1.3.11.
-func (m Message) check() error {
+func (m Message) Check() error {
 	switch {
-	case !isPlainAddress(m.To):
+	case !IsPlainAddress(m.To):
 		return Permanent(errors.New("mail: the recipient is not one plain address"))
 	case !isMailbox(m.From):
 		return Permanent(errors.New("mail: the sender is not one mailbox"))
@@ -66,11 +66,11 @@ func (m Message) check() error {
 	return nil
 }
 
-func isNotInHeaderName(r rune) bool { return isNotDigitOrLetter(r) && r != '-' }
+func isNotInHeaderName(r rune) bool { return IsNotDigitOrLetter(r) && r != '-' }
 
-// isPlainAddress reports whether s is exactly one addr-spec in plain ASCII. Parsing alone is not enough: it takes
+// IsPlainAddress reports whether s is exactly one addr-spec in plain ASCII. Parsing alone is not enough: it takes
 // `"a,b@y.com"@x.com` and `Name <a@x.com>`, and a provider that splits on commas would see two people in the first.
-func isPlainAddress(s string) bool {
+func IsPlainAddress(s string) bool {
 	parsed, err := netmail.ParseAddress(s)
 	return err == nil && parsed.Address == s && !strings.ContainsFunc(s, isUnsafeInAddress)
 }
@@ -86,4 +86,9 @@ func isMailbox(s string) bool {
 
 func isLine(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// IsNotDigitOrLetter reports whether r is none of 0 to 9, A to Z and a to z.
+func IsNotDigitOrLetter(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sana/backend/mail"
-	"sana/backend/metrics"
+	"sana/backend/observe/metrics"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"sana/backend/fault"
 	"sana/backend/mail"
 	"sana/backend/outbox"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 )
 
 // event is one about the first mail of ref, at a time by the provider's clock.

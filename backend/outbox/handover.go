@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"sana/backend/tracing"
+	"sana/backend/observe/tracing"
 
 	"github.com/jackc/pgx/v5"
 )

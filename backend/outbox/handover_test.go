@@ -9,7 +9,7 @@ import (
 
 	"sana/backend/mail"
 	"sana/backend/outbox"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 
 	"github.com/jackc/pgx/v5"
 )

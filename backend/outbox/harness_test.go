@@ -12,7 +12,7 @@ import (
 
 	"sana/backend/mail"
 	"sana/backend/outbox"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"sana/backend/postgres"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 )
 
 func TestMessageRef_IsReadBackAndNothingElseIs(t *testing.T) {

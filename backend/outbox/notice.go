@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"sana/backend/observe/tracing"
 	"sana/backend/postgres"
-	"sana/backend/tracing"
 
 	"github.com/jackc/pgx/v5"
 )

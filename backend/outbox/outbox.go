@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"sana/backend/mail"
-	"sana/backend/metrics"
-	"sana/backend/tracing"
+	"sana/backend/observe/metrics"
+	"sana/backend/observe/tracing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )

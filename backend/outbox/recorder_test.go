@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"sana/backend/outbox"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 )
 
 // breakRecording makes the statement that records a done mail fail, until mend is called.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"sana/backend/metrics"
+	"sana/backend/observe/metrics"
 	"sana/backend/postgres"
 
 	"github.com/jackc/pgx/v5"

@@ -13,7 +13,7 @@ import (
 
 	"sana/backend/fault"
 	"sana/backend/postgres"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 	"sana/migrations"
 
 	"github.com/google/go-cmp/cmp"

@@ -9,7 +9,7 @@ import (
 
 	"sana/backend/fault"
 	"sana/backend/postgres"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"sana/backend/postgres"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"sana/backend/postgres"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/test/postgrestest"
 )
 
 func TestMigrate_RefusesUnreleasedDatabase(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/metrics"
+	"sana/backend/observe/metrics"
 )
 
 // What a read costs that finds its session in the cache.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/metrics"
+	"sana/backend/observe/metrics"
 )
 
 func TestCache_WithoutLeaseAndDatabaseIsUnavailable(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/metrics"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/observe/metrics"
+	"sana/backend/test/postgrestest"
 )
 
 func (s sharedSubject) isUnconfirmed(t *testing.T) bool {

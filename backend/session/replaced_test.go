@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/metrics"
-	"sana/backend/postgres/postgrestest"
+	"sana/backend/observe/metrics"
+	"sana/backend/test/postgrestest"
 )
 
 // present moves the first presentation of the tokens that replaced others to so long ago.

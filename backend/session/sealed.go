@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sana/backend/keyring"
-	"sana/backend/metrics"
+	"sana/backend/observe/metrics"
 
 	"github.com/fxamacker/cbor/v2"
 )

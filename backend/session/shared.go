@@ -10,7 +10,7 @@ import (
 	"sync"
 	"unicode"
 
-	"sana/backend/metrics"
+	"sana/backend/observe/metrics"
 	"sana/backend/postgres"
 
 	storage "github.com/gofiber/storage/postgres/v3"

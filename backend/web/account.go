@@ -9,8 +9,8 @@ import (
 
 	"sana/backend/account"
 	"sana/backend/fault"
-	"sana/backend/platform"
 	"sana/backend/session"
+	"sana/backend/visitor"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
@@ -129,7 +129,7 @@ func accountAnswerOf(a account.Account) accountAnswer {
 func accountEventsOf(events []account.Event) []accountEvent {
 	list := []accountEvent{}
 	for _, e := range events {
-		by := platform.Parse(e.Platform)
+		by := visitor.ParsePlatform(e.Platform)
 		list = append(list, accountEvent{
 			ID: strconv.FormatInt(e.ID, 10), Kind: e.Kind, At: e.At.UTC(),
 			Browser: by.Browser, System: by.System, IP: e.IP, Details: e.Details,

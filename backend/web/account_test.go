@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
 // makeOld makes every sign-in ten minutes older, and waits until the program sees that of a browser.
 // Sealed sessions cannot be made older.
-func makeOld(s scene, b *sanatest.Browser) {
+func makeOld(s scene, b *harness.Browser) {
 	s.Helper()
 	if s.sealed {
 		return
@@ -26,7 +26,7 @@ func makeOld(s scene, b *sanatest.Browser) {
 		UPDATE sessions
 		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}',
 		        to_jsonb((convert_from(v, 'UTF8')::jsonb #>> '{user,signed_in_at}')::timestamptz - interval '10 minutes'))::text, 'UTF8')`)
-	sanatest.Eventually(s, "the change of the session", func() error {
+	harness.Eventually(s, "the change of the session", func() error {
 		in := b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
 		if age := time.Since(in.Session.SignedInAt); age < 9*time.Minute {
 			return fmt.Errorf("the sign-in is %s old", age)
@@ -36,7 +36,7 @@ func makeOld(s scene, b *sanatest.Browser) {
 }
 
 // kindsOf lists the events of the browser's user, oldest first.
-func kindsOf(s scene, b *sanatest.Browser) []string {
+func kindsOf(s scene, b *harness.Browser) []string {
 	s.Helper()
 	events, _ := b.Get("/api/account/events").Want(http.StatusOK).Events()
 	var kinds []string
@@ -64,7 +64,7 @@ var accountScenarios = []scenario{
 			s.Errorf("got %s, want %s", got.CreatedAt, in.Session.SignedInAt)
 		}
 		got.CreatedAt = time.Time{}
-		sanatest.WantEqual(s, "account", got, sanatest.Account{ID: in.User.ID, Email: ada})
+		harness.WantEqual(s, "account", got, harness.Account{ID: in.User.ID, Email: ada})
 	}},
 	{"without a session no call reaches an account", func(s scene) {
 		waiting := s.app.Open(s)
@@ -76,24 +76,24 @@ var accountScenarios = []scenario{
 	}},
 	{"a name is kept as it is meant, and what is no name is refused", func(s scene) {
 		s.b.SignIn(s.world, ada)
-		sanatest.WantEqual(s, "name", s.b.Rename("  Zoe\u0308 <b>").Want(http.StatusOK).Account().Name, "Zoë <b>")
+		harness.WantEqual(s, "name", s.b.Rename("  Zoe\u0308 <b>").Want(http.StatusOK).Account().Name, "Zoë <b>")
 		s.b.Rename("Zoë <b>").Want(http.StatusOK)
 		for _, name := range []string{strings.Repeat("x", 101), "a\x00b", "a\nb", "a\u202eb"} {
 			s.b.Rename(name).Want(http.StatusBadRequest, "invalid_name")
 		}
 		for _, body := range []string{`{}`, `{"name":null}`, `{"name":1}`, `{"name":"a","email":"eve@sana.example"}`, `{"Name":"a"}`, ``} {
-			s.b.Do(http.MethodPatch, "/api/account", body, sanatest.With("Content-Type", "application/json")).
+			s.b.Do(http.MethodPatch, "/api/account", body, harness.With("Content-Type", "application/json")).
 				Want(http.StatusBadRequest, "invalid_request")
 		}
-		sanatest.WantEqual(s, "name", s.b.Get("/api/account").Account().Name, "Zoë <b>")
-		sanatest.WantEqual(s, "name", s.b.Rename("").Want(http.StatusOK).Account().Name, "")
-		sanatest.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created", "name_changed", "name_changed"})
+		harness.WantEqual(s, "name", s.b.Get("/api/account").Account().Name, "Zoë <b>")
+		harness.WantEqual(s, "name", s.b.Rename("").Want(http.StatusOK).Account().Name, "")
+		harness.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created", "name_changed", "name_changed"})
 	}},
 	{"another site can change nothing on an account", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		for _, call := range accountCalls {
 			if call[0] != http.MethodGet {
-				s.b.Do(call[0], call[1], call[2], sanatest.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
+				s.b.Do(call[0], call[1], call[2], harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
 			}
 		}
 		s.b.Get("/api/account").Want(http.StatusOK)
@@ -102,31 +102,31 @@ var accountScenarios = []scenario{
 		s.b.SignIn(s.world, grace)
 		phone, onPhone := s.signInWith(iphone)
 		laptop, _ := s.signInWith(firefox)
-		ended := []sanatest.Event{}
+		ended := []harness.Event{}
 		if !s.sealed {
-			laptop.Do(http.MethodDelete, "/api/sessions/"+onPhone.Session.ID, "", sanatest.With("User-Agent", firefox)).Want(http.StatusNoContent)
+			laptop.Do(http.MethodDelete, "/api/sessions/"+onPhone.Session.ID, "", harness.With("User-Agent", firefox)).Want(http.StatusNoContent)
 			laptop.Delete("/api/sessions").Want(http.StatusNoContent) // there is none, so nothing happened
 			s.signInWith(iphone)
 			laptop.Do(http.MethodDelete, "/api/sessions", "").Want(http.StatusNoContent)
-			ended = []sanatest.Event{
+			ended = []harness.Event{
 				{Kind: "sessions_ended"}, {Kind: "signed_in", Browser: "Safari", System: "iOS"},
 				{Kind: "session_ended", Browser: "Firefox", System: "Linux", Ended: "Safari on iOS", Reason: "ended_elsewhere"},
 			}
 		}
 		got, next := laptop.Get("/api/account/events").Want(http.StatusOK).Events()
-		sanatest.WantEqual(s, "next page", next, "")
+		harness.WantEqual(s, "next page", next, "")
 		for i := range got {
 			if !strings.HasPrefix(got[i].IP, "198.1") || time.Since(got[i].At).Abs() > time.Hour || got[i].ID == "" {
 				s.Errorf("got %+v", got[i])
 			}
 			got[i].ID, got[i].IP, got[i].At = "", "", time.Time{}
 		}
-		sanatest.WantEqual(s, "events", got, append(ended, sanatest.Event{Kind: "signed_in", Browser: "Firefox", System: "Linux"},
-			sanatest.Event{Kind: "account_created", Browser: "Safari", System: "iOS"}))
+		harness.WantEqual(s, "events", got, append(ended, harness.Event{Kind: "signed_in", Browser: "Firefox", System: "Linux"},
+			harness.Event{Kind: "account_created", Browser: "Safari", System: "iOS"}))
 		laptop.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 		phone.SignIn(s.world, grace)
-		sanatest.WantEqual(s, "grace's", kindsOf(s, phone), []string{"account_created", "signed_in"})
-		sanatest.WantEqual(s, "sign-outs", s.world.Count(s, `SELECT count(*) FROM account_events WHERE kind = 'signed_out'`), 1)
+		harness.WantEqual(s, "grace's", kindsOf(s, phone), []string{"account_created", "signed_in"})
+		harness.WantEqual(s, "sign-outs", s.world.Count(s, `SELECT count(*) FROM account_events WHERE kind = 'signed_out'`), 1)
 	}},
 	{"the oldest session that ends for the eleventh is told", func(s scene) {
 		if s.sealed {
@@ -136,7 +136,7 @@ var accountScenarios = []scenario{
 			s.signInWith(iphone)
 			s.world.Exec(s, `TRUNCATE uses`)
 		}
-		sanatest.WantEqual(s, "told", s.world.Count(s, `SELECT count(*) FROM account_events
+		harness.WantEqual(s, "told", s.world.Count(s, `SELECT count(*) FROM account_events
 			WHERE kind = 'session_ended' AND details = '{"ended": "Safari on iOS", "reason": "too_many_sessions"}'`), 1)
 	}},
 	{"events come in pages of fifty", func(s scene) {
@@ -162,22 +162,22 @@ var accountScenarios = []scenario{
 			s.Errorf("got Content-Disposition %q", got)
 		}
 		var file struct {
-			Account  sanatest.Account
-			Events   []sanatest.Event
-			Sessions []sanatest.Listed
+			Account  harness.Account
+			Events   []harness.Event
+			Sessions []harness.Listed
 			Complete bool `json:"sessions_complete"`
 			Codes    []struct{ Email, Purpose string }
 			Notes    []string
 		}
 		a.JSON(&file)
-		sanatest.WantEqual(s, "name", file.Account.Name, "Ada")
-		sanatest.WantEqual(s, "events", len(file.Events), 4)
-		sanatest.WantEqual(s, "sessions", [2]any{len(file.Sessions), file.Complete}, map[bool][2]any{true: {1, false}, false: {2, true}}[s.sealed])
-		sanatest.WantEqual(s, "codes", file.Codes, []struct{ Email, Purpose string }{{grace, "change_email"}, {ada, "sign_in"}, {ada, "sign_in"}})
+		harness.WantEqual(s, "name", file.Account.Name, "Ada")
+		harness.WantEqual(s, "events", len(file.Events), 4)
+		harness.WantEqual(s, "sessions", [2]any{len(file.Sessions), file.Complete}, map[bool][2]any{true: {1, false}, false: {2, true}}[s.sealed])
+		harness.WantEqual(s, "codes", file.Codes, []struct{ Email, Purpose string }{{grace, "change_email"}, {ada, "sign_in"}, {ada, "sign_in"}})
 		if len(file.Notes) == 0 || strings.Contains(string(a.Body), code) || regexp.MustCompile(`[0-9a-f]{64}|verifier|key_id|k1`).Match(a.Body) {
 			s.Errorf("the file has no notes, or a secret in it:\n%s", a.Body)
 		}
-		sanatest.WantEqual(s, "newest event", file.Events[0].Kind, "exported")
+		harness.WantEqual(s, "newest event", file.Events[0].Kind, "exported")
 	}},
 	{"exporting, deleting and changing the address want a sign-in of the last ten minutes", func(s scene) {
 		if s.sealed {
@@ -189,7 +189,7 @@ var accountScenarios = []scenario{
 		s.b.Delete("/api/account").Want(http.StatusForbidden, "reauthentication_required")
 		s.b.RequestChange(grace).Want(http.StatusForbidden, "reauthentication_required")
 		s.b.Rename("Ada").Want(http.StatusOK)
-		sanatest.WantEqual(s, "codes", s.world.Count(s, `SELECT count(*) FROM challenges WHERE purpose = 'change_email'`), 0)
+		harness.WantEqual(s, "codes", s.world.Count(s, `SELECT count(*) FROM challenges WHERE purpose = 'change_email'`), 0)
 		s.world.Pass(s, time.Minute)
 		s.b.SignIn(s.world, ada)
 		s.b.Get("/api/account/export").Want(http.StatusOK)
@@ -205,16 +205,16 @@ var accountScenarios = []scenario{
 		s.world.AwaitMails(s)
 
 		copied := laptop.Clone()
-		laptop.Do(http.MethodDelete, "/api/account", "", sanatest.With("User-Agent", firefox)).Want(http.StatusNoContent)
+		laptop.Do(http.MethodDelete, "/api/account", "", harness.With("User-Agent", firefox)).Want(http.StatusNoContent)
 		left := laptop.Cookies()
 		if left[browserToken] == copied.Cookies()[browserToken] {
 			s.Error("the browser token is the one from before")
 		}
 		delete(left, browserToken)
-		sanatest.WantEqual(s, "other cookies", left, map[string]string{})
-		for _, b := range []*sanatest.Browser{copied, phone.Clone()} {
+		harness.WantEqual(s, "other cookies", left, map[string]string{})
+		for _, b := range []*harness.Browser{copied, phone.Clone()} {
 			b.Delete("/api/account").Want(http.StatusNoContent) // a repeat
-			sanatest.WantEqual(s, "session cookie", b.Cookies()[cookie], "")
+			harness.WantEqual(s, "session cookie", b.Cookies()[cookie], "")
 		}
 		s.b.Delete("/api/account").Want(http.StatusUnauthorized, "not_signed_in") // a browser that had no account
 		s.world.Mails(s, "account_deleted", ada, 1)
@@ -230,9 +230,9 @@ var accountScenarios = []scenario{
 				s.Errorf("%d rows are left in %s", n, table)
 			}
 		}
-		sanatest.WantEqual(s, "mails about it", len(s.world.Mails(s, "account_deleted", ada, 1)), 1)
+		harness.WantEqual(s, "mails about it", len(s.world.Mails(s, "account_deleted", ada, 1)), 1)
 		why := phone.Get("/api/account").Want(http.StatusUnauthorized, "not_signed_in").Problem().SignedOut
-		sanatest.WantEqual(s, "reason on the phone", why.Reason, "account_deleted")
+		harness.WantEqual(s, "reason on the phone", why.Reason, "account_deleted")
 		for _, call := range accountCalls {
 			if isGone := s.sealed && call[0]+call[1] == "DELETE/api/account/email"; isGone {
 				phone.Delete(call[1]).Want(http.StatusNoContent)
@@ -243,8 +243,8 @@ var accountScenarios = []scenario{
 		if s.sealed { // what the cookie cannot do
 			phone.Get("/api/auth/session").Want(http.StatusOK)
 		} else {
-			sanatest.WantEqual(s, "by", why.By, "Firefox on Linux")
-			sanatest.WantEqual(s, "reason", phone.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "account_deleted")
+			harness.WantEqual(s, "by", why.By, "Firefox on Linux")
+			harness.WantEqual(s, "reason", phone.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "account_deleted")
 		}
 		stranger.Get("/api/account").Want(http.StatusOK)
 
@@ -253,7 +253,7 @@ var accountScenarios = []scenario{
 		if !again.Created || again.User.ID == before.User.ID {
 			s.Errorf("the new account is %+v, the deleted one was %s", again, before.User.ID)
 		}
-		sanatest.WantEqual(s, "events of the new account", kindsOf(s, phone), []string{"account_created"})
+		harness.WantEqual(s, "events of the new account", kindsOf(s, phone), []string{"account_created"})
 		phone.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 	}},
 	{"no answer has the seed of a session", func(s scene) {
@@ -270,7 +270,7 @@ var accountScenarios = []scenario{
 		if err != nil || len(seeds) != 2 || len(seeds[0]) != 16 || bytes.Equal(seeds[0], seeds[1]) {
 			s.Fatalf("got the seeds %x (%v), want two different ones of 16 bytes", seeds, err)
 		}
-		answers := []*sanatest.Answer{laptop.VerifyChange(code)}
+		answers := []*harness.Answer{laptop.VerifyChange(code)}
 		for _, path := range []string{
 			"/api/auth/session", "/api/sessions", "/api/account", "/api/account/events", "/api/account/export",
 			"/auth/session-debug", "/", "/api/auth/code",
@@ -278,7 +278,7 @@ var accountScenarios = []scenario{
 			laptop.MoveTo(s.app.Instance)
 			answers = append(answers, laptop.Get(path))
 			laptop.MoveTo(development.Instance)
-			answers = append(answers, laptop.Get(path), laptop.Get(path, sanatest.With("Accept", "text/html")))
+			answers = append(answers, laptop.Get(path), laptop.Get(path, harness.With("Accept", "text/html")))
 		}
 		for _, a := range answers {
 			for _, seed := range seeds {
@@ -297,7 +297,7 @@ var accountScenarios = []scenario{
 		s.signInWith(firefox)
 		s.world.Exec(s, `DELETE FROM users`)
 		phone.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
-		sanatest.WantEqual(s, "session cookie", phone.Cookies()[cookie], "")
+		harness.WantEqual(s, "session cookie", phone.Cookies()[cookie], "")
 	}},
 }
 
@@ -308,12 +308,12 @@ func TestAccountAPIWithSealedSessions(t *testing.T) { play(t, "cookie", accountS
 // The contract names no field of a person's that an answer does not have, and no answer has one that it does not name.
 func TestAnExportHasNothingThatTheContractDoesNotName(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b := w.Run(t).Open(t)
 	b.SignIn(w, ada)
 	var file map[string]json.RawMessage
 	b.Get("/api/account/export").Want(http.StatusOK).JSON(&file)
-	contract, err := sanatest.Contract()
+	contract, err := harness.Contract()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,5 +323,5 @@ func TestAnExportHasNothingThatTheContractDoesNotName(t *testing.T) {
 			t.Errorf("the contract does not name %s", name)
 		}
 	}
-	sanatest.WantEqual(t, "members", len(file), len(named))
+	harness.WantEqual(t, "members", len(file), len(named))
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
 const (
@@ -23,15 +23,15 @@ var scenarios = []scenario{
 	{"asking for a code answers 202, sets a cookie and sends one mail", func(s scene) {
 		a := s.b.RequestCode(ada).Want(http.StatusAccepted)
 		r := a.CodeRequest()
-		sanatest.WantEqual(s, "address", r.Email, ada)
-		sanatest.WantEqual(s, "mail", r.Mail, "queued")
-		sanatest.WantEqual(s, "wait for the next mail", r.ResendAt.Sub(r.Now), time.Minute)
+		harness.WantEqual(s, "address", r.Email, ada)
+		harness.WantEqual(s, "mail", r.Mail, "queued")
+		harness.WantEqual(s, "wait for the next mail", r.ResendAt.Sub(r.Now), time.Minute)
 		if r.Code == nil || r.Code.ID == "" {
 			s.Fatalf("got %s, want it with a pending code", a.Body)
 		}
 		p := *r.Code
-		sanatest.WantEqual(s, "lifetime", p.ExpiresAt.Sub(p.Now), 10*time.Minute)
-		sanatest.WantEqual(s, "pending code", p, sanatest.PendingCode{
+		harness.WantEqual(s, "lifetime", p.ExpiresAt.Sub(p.Now), 10*time.Minute)
+		harness.WantEqual(s, "pending code", p, harness.PendingCode{
 			ID: p.ID, Email: ada, Purpose: "sign_in", CodeKind: "digits", CodeLength: 6, TriesLeft: 5,
 			Now: r.Now, ExpiresAt: p.ExpiresAt, ResendAt: r.ResendAt, Delivery: "queued",
 		})
@@ -41,11 +41,11 @@ var scenarios = []scenario{
 		wantBrowserCookie(s, a.Set[0])
 		s.world.Code(s, ada, 1)
 		s.world.AwaitMails(s)
-		sanatest.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails`), 1)
+		harness.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails`), 1)
 	}},
 	{"the code goes to the canonical address, however it was typed", func(s scene) {
 		r := s.b.RequestCode("  Ada@SANA.Example ").Want(http.StatusAccepted).CodeRequest()
-		sanatest.WantEqual(s, "addresses", [2]string{r.Email, r.Code.Email}, [2]string{ada, ada})
+		harness.WantEqual(s, "addresses", [2]string{r.Email, r.Code.Email}, [2]string{ada, ada})
 		code := s.world.Code(s, ada, 1)
 		s.b.VerifyFor("ADA@sana.example ", code).Want(http.StatusOK)
 	}},
@@ -53,7 +53,7 @@ var scenarios = []scenario{
 		for _, email := range []string{"", "ada", "ada@", "@sana.example", "ada@localhost", "a,b@sana.example", "Ada <ada@sana.example>", "ada@sana.example\r\nBcc: eve@sana.example"} {
 			s.b.RequestCode(email).Want(http.StatusBadRequest, "invalid_email")
 		}
-		sanatest.WantEqual(s, "cookies", len(s.b.Cookies()), 0)
+		harness.WantEqual(s, "cookies", len(s.b.Cookies()), 0)
 		wantNothingKept(s)
 	}},
 	{"known and unknown addresses are answered alike", func(s scene) {
@@ -65,20 +65,20 @@ var scenarios = []scenario{
 		a.Email, a.Now, a.ResendAt = b.Email, b.Now, b.ResendAt
 		a.Code.ID, a.Code.Email = b.Code.ID, b.Code.Email
 		a.Code.Now, a.Code.ExpiresAt, a.Code.ResendAt = b.Code.Now, b.Code.ExpiresAt, b.Code.ResendAt
-		sanatest.WantEqual(s, "answers", a, b)
-		sanatest.WantEqual(s, "names of headers", namesOf(known.Header), namesOf(unknown.Header))
+		harness.WantEqual(s, "answers", a, b)
+		harness.WantEqual(s, "names of headers", namesOf(known.Header), namesOf(unknown.Header))
 	}},
 	{"asked again for the same address, the same code waits and no second mail goes out", func(s scene) {
 		first := s.b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest()
 		repeat := s.b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest() // as if the answer was lost
-		sanatest.WantEqual(s, "mail", repeat.Mail, "queued")
-		sanatest.WantEqual(s, "time of the next mail", repeat.ResendAt, first.ResendAt)
-		sanatest.WantEqual(s, "expiry", repeat.Code.ExpiresAt, first.Code.ExpiresAt)
+		harness.WantEqual(s, "mail", repeat.Mail, "queued")
+		harness.WantEqual(s, "time of the next mail", repeat.ResendAt, first.ResendAt)
+		harness.WantEqual(s, "expiry", repeat.Code.ExpiresAt, first.Code.ExpiresAt)
 		s.world.Pass(s, 30*time.Second)
 		again := s.b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest()
-		sanatest.WantEqual(s, "mail", again.Mail, "none")
-		sanatest.WantEqual(s, "codes", [2]string{repeat.Code.ID, again.Code.ID}, [2]string{first.Code.ID, first.Code.ID})
-		sanatest.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails`), 1)
+		harness.WantEqual(s, "mail", again.Mail, "none")
+		harness.WantEqual(s, "codes", [2]string{repeat.Code.ID, again.Code.ID}, [2]string{first.Code.ID, first.Code.ID})
+		harness.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails`), 1)
 	}},
 	{"without a pending sign-in every call that needs one says so", func(s scene) {
 		for range 2 { // without a browser token, and with one
@@ -96,24 +96,24 @@ var scenarios = []scenario{
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		before := s.b.Clone()
 		in := s.b.Verify(s.world.Code(s, ada, 1)).Want(http.StatusOK).SignedIn()
-		sanatest.WantEqual(s, "address", in.User.Email, ada)
-		sanatest.WantEqual(s, "new user", in.Created, true)
-		sanatest.WantEqual(s, "life of the session", in.Session.ExpiresAt.Sub(in.Session.SignedInAt), 720*time.Hour)
+		harness.WantEqual(s, "address", in.User.Email, ada)
+		harness.WantEqual(s, "new user", in.Created, true)
+		harness.WantEqual(s, "life of the session", in.Session.ExpiresAt.Sub(in.Session.SignedInAt), 720*time.Hour)
 		if before.Cookies()[cookie] == s.b.Cookies()[cookie] {
 			s.Error("the session's token is the one from before the sign-in (A-15)")
 		}
 		before.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 		before.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
 		s.b.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
-		sanatest.WantEqual(s, "session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, in.Session)
+		harness.WantEqual(s, "session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, in.Session)
 	}},
 	{"a second sign-in finds the same user", func(s scene) {
 		first := s.app.Open(s).SignIn(s.world, ada)
 		s.world.Pass(s, time.Minute)
 		second := s.b.SignIn(s.world, ada)
-		sanatest.WantEqual(s, "user", second.User, first.User)
-		sanatest.WantEqual(s, "new user", second.Created, false)
-		sanatest.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 1)
+		harness.WantEqual(s, "user", second.User, first.User)
+		harness.WantEqual(s, "new user", second.Created, false)
+		harness.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 1)
 	}},
 	{"spaces and dashes in a code do not matter, and full-width digits are digits", func(s scene) {
 		for i, write := range []func(code string) string{
@@ -134,20 +134,20 @@ var scenarios = []scenario{
 		for _, code := range []string{"", "12345", "1234567", "abcdef", "12345a", "１２３４５６７", strings.Repeat("1", 5000)} {
 			s.b.Verify(code).Want(http.StatusBadRequest, "invalid_code")
 		}
-		sanatest.WantEqual(s, "tries left", s.b.Get("/api/auth/code").Pending().TriesLeft, 5)
+		harness.WantEqual(s, "tries left", s.b.Get("/api/auth/code").Pending().TriesLeft, 5)
 	}},
 	{"five wrong codes lock the code, also for the right one, and say how many tries are left", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		code := s.world.Code(s, ada, 1)
 		for left := 4; left >= 0; left-- {
-			p := s.b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
+			p := s.b.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
 			if p.TriesLeft == nil || *p.TriesLeft != left {
 				s.Errorf("got tries left %v, want %d", p.TriesLeft, left)
 			}
 		}
-		s.b.Verify(sanatest.WrongCode(code)).Want(http.StatusTooManyRequests, "too_many_tries")
+		s.b.Verify(harness.WrongCode(code)).Want(http.StatusTooManyRequests, "too_many_tries")
 		s.b.Verify(code).Want(http.StatusTooManyRequests, "too_many_tries")
-		sanatest.WantEqual(s, "tries left", s.b.Get("/api/auth/code").Want(http.StatusOK).Pending().TriesLeft, 0)
+		harness.WantEqual(s, "tries left", s.b.Get("/api/auth/code").Want(http.StatusOK).Pending().TriesLeft, 0)
 		wantNobodySignedIn(s)
 	}},
 	{"an expired code is refused, by the database's clock", func(s scene) {
@@ -162,16 +162,16 @@ var scenarios = []scenario{
 		code := s.world.Code(s, ada, 1)
 		waiting := s.b.Clone()
 		first := s.b.Verify(code).Want(http.StatusOK).SignedIn()
-		sanatest.WantEqual(s, "repeat in the same browser", waiting.Verify(code).Want(http.StatusOK).SignedIn(), first)
+		harness.WantEqual(s, "repeat in the same browser", waiting.Verify(code).Want(http.StatusOK).SignedIn(), first)
 		s.app.Open(s).VerifyFor(ada, code).Want(http.StatusNotFound, "no_pending_code")
 		wantSessions(s, 1)
 		s.world.Pass(s, 2*time.Minute)
-		for _, b := range []*sanatest.Browser{s.b, waiting} {
+		for _, b := range []*harness.Browser{s.b, waiting} {
 			a := b.Verify(code).Want(http.StatusGone, "code_expired")
-			sanatest.WantEqual(s, "cookies set", len(a.Set), 0)
+			harness.WantEqual(s, "cookies set", len(a.Set), 0)
 		}
 		wantSessions(s, 1)
-		sanatest.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created"})
+		harness.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created"})
 	}},
 	{"a code works only in the browser that asked for it (A-13)", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
@@ -194,7 +194,7 @@ var scenarios = []scenario{
 		s.b.SignIn(s.world, ada)
 		copied := s.b.Clone()
 		s.b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
-		sanatest.WantEqual(s, "session cookie", s.b.Cookies()[cookie], "")
+		harness.WantEqual(s, "session cookie", s.b.Cookies()[cookie], "")
 		if s.sealed { // what the cookie cannot do
 			copied.Get("/api/auth/session").Want(http.StatusOK)
 		} else {
@@ -208,12 +208,12 @@ var scenarios = []scenario{
 		token := s.b.Cookies()[cookie]
 		wantSame := func() {
 			s.Helper()
-			sanatest.WantEqual(s, "session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, in.Session)
-			sanatest.WantEqual(s, "session cookie", s.b.Cookies()[cookie], token)
+			harness.WantEqual(s, "session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, in.Session)
+			harness.WantEqual(s, "session cookie", s.b.Cookies()[cookie], token)
 		}
 		for email, purpose := range map[string]string{ada: "step_up", grace: "sign_in"} {
 			s.world.Pass(s, time.Minute)
-			sanatest.WantEqual(s, "purpose", s.b.RequestCode(email).Want(http.StatusAccepted).CodeRequest().Code.Purpose, purpose)
+			harness.WantEqual(s, "purpose", s.b.RequestCode(email).Want(http.StatusAccepted).CodeRequest().Code.Purpose, purpose)
 			wantSame()
 			s.b.Delete("/api/auth/code").Want(http.StatusNoContent)
 			wantSame()
@@ -222,20 +222,20 @@ var scenarios = []scenario{
 	}},
 	{"garbage in the cookie is nobody, and costs no 500 (A-48)", func(s scene) {
 		for _, value := range []string{"x", strings.Repeat("A", 43), strings.Repeat("A", 3000), "%00", "\xff\xfe", `"quoted"`} {
-			s.b.Get("/api/auth/session", sanatest.With("Cookie", cookie+"="+value)).Want(http.StatusUnauthorized, "not_signed_in")
-			s.b.Get("/api/auth/code", sanatest.With("Cookie", browserToken+"="+value)).Want(http.StatusNotFound, "no_pending_code")
+			s.b.Get("/api/auth/session", harness.With("Cookie", cookie+"="+value)).Want(http.StatusUnauthorized, "not_signed_in")
+			s.b.Get("/api/auth/code", harness.With("Cookie", browserToken+"="+value)).Want(http.StatusNotFound, "no_pending_code")
 		}
 	}},
 	{"of two cookies with our name neither counts (A-19)", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		token := s.b.Cookies()[cookie]
-		s.b.Get("/api/auth/session", sanatest.With("Cookie", cookie+"="+token+"; other=1")).Want(http.StatusOK)
+		s.b.Get("/api/auth/session", harness.With("Cookie", cookie+"="+token+"; other=1")).Want(http.StatusOK)
 		for _, pair := range []string{
 			cookie + "=" + token + "; " + cookie + "=planted",
 			cookie + "=planted; " + cookie + "=" + token,
 			cookie + "=" + token + "; " + cookie + "=" + token,
 		} {
-			s.b.Get("/api/auth/session", sanatest.With("Cookie", pair)).Want(http.StatusUnauthorized, "not_signed_in")
+			s.b.Get("/api/auth/session", harness.With("Cookie", pair)).Want(http.StatusUnauthorized, "not_signed_in")
 		}
 	}},
 	{"cookies on two header lines count as on one, also two with our name (A-19)", func(s scene) {
@@ -252,13 +252,13 @@ var scenarios = []scenario{
 		} {
 			request := "GET /api/auth/session HTTP/1.1\r\nHost: sana.example\r\n" + c.lines + "\r\n\r\n"
 			answer := openWire(s, s.app.Instance).send(request).receive()
-			sanatest.WantEqual(s, "status with "+strings.ReplaceAll(c.lines, "\r\n", " and "), answer.status, c.status)
+			harness.WantEqual(s, "status with "+strings.ReplaceAll(c.lines, "\r\n", " and "), answer.status, c.status)
 		}
 	}},
 	{"a user agent that Postgres cannot store does not stop a sign-in", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		code := s.world.Code(s, ada, 1)
-		s.b.Post("/api/auth/verify", `{"code":"`+code+`"}`, sanatest.With("User-Agent", "\xff\xfe"+strings.Repeat("ü", 400))).Want(http.StatusOK)
+		s.b.Post("/api/auth/verify", `{"code":"`+code+`"}`, harness.With("User-Agent", "\xff\xfe"+strings.Repeat("ü", 400))).Want(http.StatusOK)
 		s.b.Get("/api/auth/session").Want(http.StatusOK)
 	}},
 	{"an anonymous GET writes nothing (A-42)", func(s scene) {
@@ -266,7 +266,7 @@ var scenarios = []scenario{
 			"/": 1, "/verify": 1, "/api/auth/session": 1, // the browser token, of which no row exists
 			"/api/auth/code": 0, "/livez": 0, "/readyz": 0, "/api/openapi.json": 0,
 		} {
-			sanatest.WantEqual(s, "cookies set by "+path, len(s.app.Open(s).Get(path).Set), want)
+			harness.WantEqual(s, "cookies set by "+path, len(s.app.Open(s).Get(path).Set), want)
 		}
 		wantNothingKept(s)
 	}},
@@ -289,7 +289,7 @@ var scenarios = []scenario{
 		waiting := s.app.Open(s)
 		waiting.RequestCode(grace).Want(http.StatusAccepted)
 		s.world.TakeAway(s)
-		answers := []*sanatest.Answer{
+		answers := []*harness.Answer{
 			s.b.RequestCode(ada),
 			waiting.Get("/api/auth/code"),
 			waiting.Verify("123456"),
@@ -301,7 +301,7 @@ var scenarios = []scenario{
 			s.b.Get("/api/auth/session").Want(http.StatusOK)
 			leaving := s.b.Clone()
 			leaving.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
-			sanatest.WantEqual(s, "session cookie", leaving.Cookies()[cookie], "")
+			harness.WantEqual(s, "session cookie", leaving.Cookies()[cookie], "")
 		} else {
 			answers = append(answers, s.b.Get("/api/auth/session"), s.b.Get("/api/sessions"), s.b.Post("/api/auth/sign-out", "{}"))
 		}
@@ -310,12 +310,12 @@ var scenarios = []scenario{
 			if a.Header.Get("Retry-After") == "" || p.RetryAfter == 0 {
 				s.Errorf("503 without Retry-After: %s", a.Body)
 			}
-			sanatest.WantEqual(s, "cookies set", len(a.Set), 0)
+			harness.WantEqual(s, "cookies set", len(a.Set), 0)
 		}
 		s.b.Get("/livez").Want(http.StatusOK)
 		s.world.BringBack(s)
-		sanatest.Eventually(s, "the pool does not heal", func() error {
-			return sanatest.StatusError(s.b.Get("/api/auth/session"), http.StatusOK)
+		harness.Eventually(s, "the pool does not heal", func() error {
+			return harness.StatusError(s.b.Get("/api/auth/session"), http.StatusOK)
 		})
 		waiting.VerifyFor("", s.world.Code(s, grace, 1)).Want(http.StatusOK)
 	}},
@@ -331,7 +331,7 @@ func play(t *testing.T, store string, scenarios []scenario) {
 	for _, scenario := range scenarios {
 		t.Run(scenario.promise, func(t *testing.T) {
 			t.Parallel()
-			w := sanatest.NewWorld(t)
+			w := harness.NewWorld(t)
 			app := w.Run(t, "SESSION_STORE="+store)
 			scenario.play(scene{t, w, app, app.Open(t), store == "cookie"})
 		})

@@ -4,16 +4,16 @@ import (
 	"net/http"
 	"testing"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 	"sana/backend/visitor"
 )
 
 // scene is what a scenario plays in.
 type scene struct {
 	*testing.T
-	world *sanatest.World
-	app   *sanatest.Process
-	b     *sanatest.Browser
+	world *harness.World
+	app   *harness.Process
+	b     *harness.Browser
 	// sealed is true if sessions are in cookies: then a copy of one outlives its end, and there is no list.
 	sealed bool
 }
@@ -21,7 +21,7 @@ type scene struct {
 // wantEqual fails the test if got differs from want.
 func (s scene) wantEqual(what string, got, want any) {
 	s.Helper()
-	sanatest.WantEqual(s, what, got, want)
+	harness.WantEqual(s, what, got, want)
 }
 
 // count returns the single number that a query selects.
@@ -31,7 +31,7 @@ func (s scene) count(sql string, args ...any) int {
 }
 
 // current is the user and the session of a browser.
-func current(b *sanatest.Browser) sanatest.SignedIn {
+func current(b *harness.Browser) harness.SignedIn {
 	return b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
 }
 
@@ -46,13 +46,13 @@ func wantNothingKept(s scene) {
 	for _, table := range []string{
 		"users", "account_events", "challenges", "sessions", "replaced_tokens", "ended_sessions", "mails", "uses", "service_attempts",
 	} {
-		sanatest.WantEqual(s, "rows in "+table, s.world.Count(s, `SELECT count(*) FROM `+table), 0)
+		harness.WantEqual(s, "rows in "+table, s.world.Count(s, `SELECT count(*) FROM `+table), 0)
 	}
 }
 
 func wantNobodySignedIn(s scene) {
 	s.Helper()
-	sanatest.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 0)
+	harness.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 0)
 	wantSessions(s, 0)
 	s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 }
@@ -63,7 +63,7 @@ func wantSessions(s scene, want int) {
 	if s.sealed {
 		want = 0
 	}
-	sanatest.WantEqual(s, "sessions", s.world.Count(s, `SELECT count(*) FROM sessions`), want)
+	harness.WantEqual(s, "sessions", s.world.Count(s, `SELECT count(*) FROM sessions`), want)
 }
 
 // wantBrowserCookie fails the test unless a cookie is a browser token with the right attributes.
@@ -72,7 +72,7 @@ func wantBrowserCookie(t testing.TB, got *http.Cookie) {
 	if visitor.ParseBrowser(got.Value) == "" {
 		t.Errorf("got the browser token %q", got.Value)
 	}
-	sanatest.WantEqual(t, "cookie", http.Cookie{
+	harness.WantEqual(t, "cookie", http.Cookie{
 		Name: got.Name, Path: got.Path, Domain: got.Domain, MaxAge: got.MaxAge,
 		HttpOnly: got.HttpOnly, Secure: got.Secure, SameSite: got.SameSite,
 	}, http.Cookie{

@@ -10,7 +10,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 	"sana/backend/web"
 )
 
@@ -53,7 +53,7 @@ func (c *spiedConn) Close() error {
 }
 
 // wantAlive fails the test unless the server answers others.
-func wantAlive(t *testing.T, app *sanatest.Instance) {
+func wantAlive(t *testing.T, app *harness.Instance) {
 	t.Helper()
 	app.Open(t).Get("/livez").Want(http.StatusOK)
 }
@@ -83,9 +83,9 @@ func TestSlowSendersAreCutOffAndOthersAreServedMeanwhile(t *testing.T) {
 			stop := drip(t, slow, opening != "")
 			for _, w := range slow {
 				if strings.HasPrefix(opening, plain) {
-					sanatest.WantEqual(t, "status of the first request", w.receive().status, 200)
+					harness.WantEqual(t, "status of the first request", w.receive().status, 200)
 				}
-				sanatest.WantEqual(t, "status", w.receive().status, 408)
+				harness.WantEqual(t, "status", w.receive().status, 408)
 				w.wantClosed()
 			}
 			stop()
@@ -128,7 +128,7 @@ func TestAnIdleConnectionIsClosed(t *testing.T) {
 	app := serve(t, newServerWith(t, bounded(func(b *web.Bounds) { b.Idle = brief })))
 	w := openWire(t, app).send(plain)
 	start := time.Now()
-	sanatest.WantEqual(t, "status", w.receive().status, 200)
+	harness.WantEqual(t, "status", w.receive().status, 200)
 	w.wantClosed()
 	if took := time.Since(start); took < brief/2 || took > soon {
 		t.Errorf("it took %v, want about %v", took, brief)
@@ -143,7 +143,7 @@ func TestAConnectionInUseOutlivesItsDeadlines(t *testing.T) {
 		b.Read, b.Write, b.Idle = deadline, deadline, deadline
 	}))))
 	for start := time.Now(); time.Since(start) < 2*deadline; {
-		sanatest.WantEqual(t, "status", w.send(plain).receive().status, 200)
+		harness.WantEqual(t, "status", w.send(plain).receive().status, 200)
 	}
 }
 
@@ -167,7 +167,7 @@ func TestASlowReaderIsCutOff(t *testing.T) {
 	w.send(strings.Repeat("GET /assets/large-B3xQ.js HTTP/1.1\r\nHost: sana.example\r\n\r\n", 20))
 	select {
 	case <-closed:
-	case <-time.After(sanatest.Deadline):
+	case <-time.After(harness.Deadline):
 		t.Fatal("the connection is not closed")
 	}
 	if took := time.Since(start); took > soon {
@@ -184,26 +184,26 @@ func TestOneConnectionTooManyIsToldToComeBack(t *testing.T) {
 	var open []*wire
 	for range 3 {
 		w := openWire(t, app).send(plain)
-		sanatest.WantEqual(t, "status", w.receive().status, 200)
+		harness.WantEqual(t, "status", w.receive().status, 200)
 		open = append(open, w)
 	}
 	refused := openWire(t, app)
 	a := refused.receive()
-	sanatest.WantEqual(t, "status", a.status, 503)
-	sanatest.WantEqual(t, "Retry-After", a.header.Get("Retry-After"), "1")
-	sanatest.WantEqual(t, "Cache-Control", a.header.Get("Cache-Control"), "no-store")
-	sanatest.WantEqual(t, "Content-Type", a.header.Get("Content-Type"), "application/problem+json")
-	sanatest.WantEqual(t, "says that the connection ends", a.closes, true)
+	harness.WantEqual(t, "status", a.status, 503)
+	harness.WantEqual(t, "Retry-After", a.header.Get("Retry-After"), "1")
+	harness.WantEqual(t, "Cache-Control", a.header.Get("Cache-Control"), "no-store")
+	harness.WantEqual(t, "Content-Type", a.header.Get("Content-Type"), "application/problem+json")
+	harness.WantEqual(t, "says that the connection ends", a.closes, true)
 	refused.wantClosed()
-	sanatest.WantEqual(t, "status of who was in", open[0].send(plain).receive().status, 200)
+	harness.WantEqual(t, "status of who was in", open[0].send(plain).receive().status, 200)
 	if err := open[1].conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	sanatest.Eventually(t, "there is no room again", func() error {
+	harness.Eventually(t, "there is no room again", func() error {
 		w := openWire(t, app)
 		defer w.conn.Close()
 		_, _ = w.conn.Write([]byte(plain))
-		return sanatest.CountError(w.receive().status, 200)
+		return harness.CountError(w.receive().status, 200)
 	})
 }
 
@@ -213,7 +213,7 @@ func TestAPanicIsOneAnswerOf500(t *testing.T) {
 	app := serve(t, newServerWith(t, func(o *web.Options) { o.Ready = func(context.Context) error { panic("ours") } }))
 	for range 3 {
 		panicked := openWire(t, app).send("GET /readyz HTTP/1.1\r\nHost: sana.example\r\n\r\n").receive()
-		sanatest.WantEqual(t, "status", panicked.status, 500)
+		harness.WantEqual(t, "status", panicked.status, 500)
 		wantAlive(t, app)
 	}
 }

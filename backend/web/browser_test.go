@@ -8,7 +8,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 	"sana/backend/visitor"
 	"sana/backend/web"
 )
@@ -34,19 +34,19 @@ func TestBrowserToken_IsSetByPages(t *testing.T) {
 		"assets/index-B3xQ.js": {Data: []byte("export{}")},
 	}
 	b := serve(t, newServer(t, spa, false)).Open(t)
-	good := sanatest.With("Cookie", browserToken+"="+string(visitor.NewBrowser()))
-	accept := sanatest.With("Accept", "text/html")
+	good := harness.With("Cookie", browserToken+"="+string(visitor.NewBrowser()))
+	accept := harness.With("Accept", "text/html")
 	pages := map[string]int{"/": 200, "/index.html": 200, "/verify": 200, "/no/such/page": 404}
-	none := sanatest.With("Cookie", "")
+	none := harness.With("Cookie", "")
 	for path, status := range pages {
 		known := b.Get(path, accept, good).Want(status)
-		sanatest.WantEqual(t, "cookies set where there is one, by "+path, len(known.Set), 0)
-		unchanged := sanatest.With("If-None-Match", known.Header.Get("ETag"))
+		harness.WantEqual(t, "cookies set where there is one, by "+path, len(known.Set), 0)
+		unchanged := harness.With("If-None-Match", known.Header.Get("ETag"))
 		if status == 200 {
 			b.Get(path, accept, good, unchanged).Want(304)
 		}
 		for _, cookies := range malformedTokens() {
-			a := b.Get(path, accept, sanatest.With("Cookie", cookies), unchanged).Want(status)
+			a := b.Get(path, accept, harness.With("Cookie", cookies), unchanged).Want(status)
 			isStorable := a.Header.Get("ETag") != "" || a.Header.Get("Cache-Control") != "no-store"
 			if len(a.Set) != 1 || isStorable || len(a.Body) == 0 {
 				t.Errorf("%s with %q: got %v", path, cookies, a.Header)
@@ -58,7 +58,7 @@ func TestBrowserToken_IsSetByPages(t *testing.T) {
 	for _, path := range []string{
 		"/favicon.svg", "/assets/index-B3xQ.js", "/api/openapi.json", "/livez", "/api/none",
 	} {
-		sanatest.WantEqual(t, "cookies set by "+path, len(b.Get(path, none).Set), 0)
+		harness.WantEqual(t, "cookies set by "+path, len(b.Get(path, none).Set), 0)
 	}
 	first, second := b.Get("/", none), b.Get("/", none)
 	if first.Set[0].Value == second.Set[0].Value {
@@ -70,7 +70,7 @@ func TestBrowserToken_IsSetByPages(t *testing.T) {
 var browserScenarios = []scenario{
 	{"the 401 of the session sets a browser token if it is missing or malformed", func(s scene) {
 		for _, cookies := range malformedTokens() {
-			sent := sanatest.With("Cookie", cookies)
+			sent := harness.With("Cookie", cookies)
 			a := s.b.Get("/api/auth/session", sent).Want(401, "not_signed_in")
 			if len(a.Set) != 1 {
 				s.Fatalf("with %q: got the cookies %v, want one", cookies, a.Set)
@@ -79,11 +79,11 @@ var browserScenarios = []scenario{
 		}
 		s.wantEqual("cookies set", len(s.b.Get("/api/auth/session").Want(401).Set), 0)
 		for _, path := range []string{"/api/account", "/api/sessions", "/api/account/export"} {
-			a := s.b.Get(path, sanatest.With("Cookie", "")).Want(401, "not_signed_in")
+			a := s.b.Get(path, harness.With("Cookie", "")).Want(401, "not_signed_in")
 			s.wantEqual("cookies set by "+path, len(a.Set), 0)
 		}
 		s.b.SignIn(s.world, ada)
-		session := sanatest.With("Cookie", cookie+"="+s.b.Cookies()[cookie])
+		session := harness.With("Cookie", cookie+"="+s.b.Cookies()[cookie])
 		a := s.b.Get("/api/auth/session", session).Want(200)
 		s.wantEqual("cookies set for a user", len(a.Set), 0)
 	}},
@@ -92,7 +92,7 @@ var browserScenarios = []scenario{
 			for path, body := range map[string]string{
 				"/api/auth/code": `{"email":"` + ada + `"}`, "/api/auth/code/resend": `{}`,
 			} {
-				sent := sanatest.With("Cookie", cookies)
+				sent := harness.With("Cookie", cookies)
 				a := s.b.Post(path, body, sent).Want(409, "browser_token_missing")
 				if len(a.Set) != 1 {
 					s.Fatalf("with %q: got the cookies %v, want one", cookies, a.Set)
@@ -105,7 +105,7 @@ var browserScenarios = []scenario{
 	}},
 	{"a step-up or change without a browser token writes nothing and sets one", func(s scene) {
 		s.b.SignIn(s.world, ada)
-		session := sanatest.With("Cookie", cookie+"="+s.b.Cookies()[cookie])
+		session := harness.With("Cookie", cookie+"="+s.b.Cookies()[cookie])
 		uses := s.count(`SELECT count(*) FROM uses`)
 		for path, body := range map[string]string{
 			"/api/auth/code":     `{"email":"` + ada + `"}`, // a step-up
@@ -123,7 +123,7 @@ var browserScenarios = []scenario{
 	{"a browser keeps its token over sign-ins, and gets another one at sign-out", func(s scene) {
 		s.b.Get("/").Want(200)
 		token := s.b.Cookies()[browserToken]
-		wantKept := func(a *sanatest.Answer) {
+		wantKept := func(a *harness.Answer) {
 			s.Helper()
 			a.Want(202)
 			if len(a.Set) != 1 {

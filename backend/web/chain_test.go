@@ -16,10 +16,10 @@ import (
 	"testing/fstest"
 	"time"
 
-	"sana/backend/metrics"
-	"sana/backend/postgres/postgrestest"
-	"sana/backend/sanatest"
+	"sana/backend/observe/metrics"
 	"sana/backend/session"
+	"sana/backend/test/harness"
+	"sana/backend/test/postgrestest"
 	"sana/backend/web"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -95,7 +95,7 @@ func startReads(t testing.TB) func() {
 		}
 	})
 	token := addSession(t, pool, limits)
-	sanatest.Eventually(t, "the session is not cached", func() error {
+	harness.Eventually(t, "the session is not cached", func() error {
 		if _, err := shared.Read(t.Context(), token); err != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ func TestAReadOfASessionFromTheCacheAllocatesNothing(t *testing.T) {
 func wantNoAllocations(t *testing.T, send func(), benchmark string) {
 	t.Helper()
 	want, least := 0.0, math.Inf(1)
-	if sanatest.RaceEnabled {
+	if harness.RaceEnabled {
 		want = 1 // its own
 	}
 	for range 500 { // with the race detector pools lose some of what they hold, on purpose

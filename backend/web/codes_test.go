@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
 // codeScenarios are the promises about requesting codes and about those that a browser waits for.
@@ -33,7 +33,7 @@ var codeScenarios = []scenario{
 	{"a reload finds the pending sign-in as it was left", func(s scene) {
 		asked := s.b.RequestCode(ada).Want(202).CodeRequest().Code
 		code := s.world.Code(s, ada, 1)
-		s.b.Verify(sanatest.WrongCode(code)).Want(401, "wrong_code")
+		s.b.Verify(harness.WrongCode(code)).Want(401, "wrong_code")
 		found := s.b.Get("/api/auth/code").Want(200).Pending()
 		s.wantEqual("code", found.ID, asked.ID)
 		s.wantEqual("tries left", found.TriesLeft, 4)
@@ -51,7 +51,7 @@ var codeScenarios = []scenario{
 	{"a resend after a minute carries the same code, and gives no new tries", func(s scene) {
 		asked := s.b.RequestCode(ada).Want(202).CodeRequest().Code
 		code := s.world.Code(s, ada, 1)
-		s.b.Verify(sanatest.WrongCode(code)).Want(401)
+		s.b.Verify(harness.WrongCode(code)).Want(401)
 		s.world.Pass(s, time.Minute)
 		resent := s.b.Resend().Want(202).CodeRequest()
 		s.wantEqual("mail", resent.Mail, "queued")
@@ -127,7 +127,7 @@ var codeScenarios = []scenario{
 		s.world.Pass(s, time.Minute)
 		s.world.AwaitMails(s)
 		rows := s.count(`SELECT count(*) FROM mails`) + s.count(`SELECT count(*) FROM challenges`)
-		for _, a := range []*sanatest.Answer{s.b.RequestCode(ada), s.b.Resend()} {
+		for _, a := range []*harness.Answer{s.b.RequestCode(ada), s.b.Resend()} {
 			r := a.Want(202).CodeRequest()
 			s.wantEqual("mail", r.Mail, "none")
 			if r.Code == nil || r.Code.ID != first.ID || r.Code.Delivery != "sent" {
@@ -158,7 +158,7 @@ var codeScenarios = []scenario{
 		s.world.Pass(s, time.Minute)
 		counted := s.sentFrom(network)
 		s.wantEqual("uses of the network before the browser was known", counted, 1)
-		s.b.Verify(sanatest.WrongCode(s.b.GetCode(s.world, ada))).Want(401, "wrong_code")
+		s.b.Verify(harness.WrongCode(s.b.GetCode(s.world, ada))).Want(401, "wrong_code")
 		s.wantEqual("uses of the network after that", s.sentFrom(network), counted)
 		s.wantEqual("wrong codes of the network", s.wrongFrom(network), 0)
 
@@ -169,7 +169,7 @@ var codeScenarios = []scenario{
 		s.wantEqual("mail to a known browser", known.Mail, "queued")
 		challenges := s.count(`SELECT count(*) FROM challenges`)
 		stranger := s.app.Open(s).At(network)
-		for _, a := range []*sanatest.Answer{stranger.RequestCode(ada), s.b.RequestCode(grace)} {
+		for _, a := range []*harness.Answer{stranger.RequestCode(ada), s.b.RequestCode(grace)} {
 			p := a.Want(429, "too_many_requests").Problem()
 			if p.RetryAfter < 3000 || a.Header.Get("Retry-After") == "" {
 				s.Errorf("got %s with Retry-After %q", a.Body, a.Header.Get("Retry-After"))
@@ -181,7 +181,7 @@ var codeScenarios = []scenario{
 		mine := s.b.RequestCode(ada).Want(202).CodeRequest().Code
 		other := s.app.Open(s)
 		other.RequestCode(grace).Want(202)
-		for _, b := range []*sanatest.Browser{other, s.app.Open(s)} {
+		for _, b := range []*harness.Browser{other, s.app.Open(s)} {
 			b.Get("/api/auth/code?id="+mine.ID).Want(404, "no_pending_code")
 			b.Delete("/api/auth/code?id=" + mine.ID).Want(204)
 		}
@@ -206,7 +206,7 @@ func TestCodesAPI(t *testing.T) { play(t, "postgres", codeScenarios) }
 func TestCodesAPIWithSealedSessions(t *testing.T) { play(t, "cookie", codeScenarios) }
 
 // resend requests a code again by its id.
-func resend(b *sanatest.Browser, id string) *sanatest.Answer {
+func resend(b *harness.Browser, id string) *harness.Answer {
 	return b.Post("/api/auth/code/resend", `{"id":"`+id+`"}`)
 }
 
@@ -214,7 +214,7 @@ func resend(b *sanatest.Browser, id string) *sanatest.Answer {
 func wantOneCode(s scene) {
 	s.Helper()
 	const requests = 8
-	answers := make([]sanatest.CodeRequest, requests)
+	answers := make([]harness.CodeRequest, requests)
 	together(requests, func(i int) {
 		answers[i] = s.b.Clone().RequestCode(ada).Want(202).CodeRequest()
 	})

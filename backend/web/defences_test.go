@@ -12,36 +12,36 @@ import (
 	"strings"
 	"testing"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
 // A-19: cookies that a neighbour host has set for the whole domain, too large to be read, do not lock a person out: the
 // page comes through even if much more was sent than is read, and deletes them.
 func TestTooManyCookiesAreAnsweredWithAPageThatDeletesThem(t *testing.T) {
 	t.Parallel()
-	app := sanatest.NewWorld(t).Run(t).Instance
+	app := harness.NewWorld(t).Run(t).Instance
 	for _, size := range []int{16 << 10, 17 << 10, 200 << 10} {
 		a := openWire(t, app).send(get("Cookie: tossed=" + strings.Repeat("x", size))).receive()
-		sanatest.WantEqual(t, "status", a.status, 431)
-		sanatest.WantEqual(t, "Clear-Site-Data", a.header.Get("Clear-Site-Data"), `"cookies"`)
+		harness.WantEqual(t, "status", a.status, 431)
+		harness.WantEqual(t, "Clear-Site-Data", a.header.Get("Clear-Site-Data"), `"cookies"`)
 		cleared := map[string]bool{}
 		for _, c := range (&http.Response{Header: a.header}).Cookies() {
 			cleared[c.Name] = c.MaxAge < 0 && c.Path == "/" && c.Value == ""
 		}
-		sanatest.WantEqual(t, "cookies that are cleared", cleared, map[string]bool{
+		harness.WantEqual(t, "cookies that are cleared", cleared, map[string]bool{
 			cookie: true, "sana_session": true, device: true, "sana_device": true, browserToken: true, "sana_browser": true,
 		})
 		if !strings.Contains(a.body, "delete") || !strings.Contains(a.body, `<a href="/">`) || strings.Contains(a.body, "xxxx") {
 			t.Errorf("the page does not say what happened: %s", a.body)
 		}
 	}
-	sanatest.WantEqual(t, "status of the next good request", openWire(t, app).send(plain).receive().status, 200)
+	harness.WantEqual(t, "status of the next good request", openWire(t, app).send(plain).receive().status, 200)
 }
 
 // A-19: the answer is not lost to a reset when the client is still sending (RFC 9112, 9.6).
 func TestARefusedClientMaySendTheRestOfItsRequest(t *testing.T) {
 	t.Parallel()
-	app := sanatest.NewWorld(t).Run(t).Instance
+	app := harness.NewWorld(t).Run(t).Instance
 	for promise, request := range map[string]string{
 		"headers": get("Cookie: tossed=" + strings.Repeat("x", 17<<10)),
 		"a body":  out + "Content-Length: 100000\r\n\r\n" + strings.Repeat("x", 17<<10),
@@ -62,12 +62,12 @@ func TestARefusedClientMaySendTheRestOfItsRequest(t *testing.T) {
 // A link with a long address is no way to sign somebody out.
 func TestAnAddressThatIsTooLongDeletesNoCookie(t *testing.T) {
 	t.Parallel()
-	app := sanatest.NewWorld(t).Run(t).Instance
+	app := harness.NewWorld(t).Run(t).Instance
 	for _, address := range []string{strings.Repeat("x", 17<<10), strings.Repeat("x", 15<<10)} {
 		request := "GET /?" + address + " HTTP/1.1\r\nHost: sana.example\r\nCookie: a=" + strings.Repeat("y", 3<<10) + "\r\n\r\n"
 		a := openWire(t, app).send(request).receive()
-		sanatest.WantEqual(t, "status", a.status, 431)
-		sanatest.WantEqual(t, "cookies and data that are cleared", a.header["Set-Cookie"], a.header["Clear-Site-Data"])
+		harness.WantEqual(t, "status", a.status, 431)
+		harness.WantEqual(t, "cookies and data that are cleared", a.header["Set-Cookie"], a.header["Clear-Site-Data"])
 		if a.header.Get("Clear-Site-Data") != "" {
 			t.Errorf("it clears %s", a.header.Get("Clear-Site-Data"))
 		}
@@ -78,29 +78,29 @@ func TestAnAddressThatIsTooLongDeletesNoCookie(t *testing.T) {
 // token replaced. Answers need no Clear-Site-Data, which is slow: no answer with a user's data may be stored at all.
 func TestSignOutClearsWhatTheBrowserKeeps(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b := w.Run(t).Open(t)
 	b.SignIn(w, ada)
 	for _, path := range []string{
 		"/", "/account", "/api/auth/session", "/api/sessions", "/api/account", "/api/account/events", "/api/account/export",
 	} {
-		sanatest.WantEqual(t, "Cache-Control of "+path, b.Get(path).Want(http.StatusOK).Header.Get("Cache-Control"), "no-store")
+		harness.WantEqual(t, "Cache-Control of "+path, b.Get(path).Want(http.StatusOK).Header.Get("Cache-Control"), "no-store")
 	}
 	before := b.Cookies()
 	a := b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
-	sanatest.WantEqual(t, "Clear-Site-Data", a.Header.Get("Clear-Site-Data"), "")
+	harness.WantEqual(t, "Clear-Site-Data", a.Header.Get("Clear-Site-Data"), "")
 	after := b.Cookies()
 	if _, signedIn := after[cookie]; signedIn || after[browserToken] == before[browserToken] || after[browserToken] == "" {
 		t.Errorf("got the cookies %v after %v", after, before)
 	}
-	sanatest.WantEqual(t, "device token", after[device], before[device]) // it signs in nobody
+	harness.WantEqual(t, "device token", after[device], before[device]) // it signs in nobody
 }
 
 // A-26: only our own name leads here. Probes come by address, to their two paths; in development this machine has more
 // names, since Vite and tests stand in between.
 func TestOnlyOurOwnHostIsAnswered(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	production, development := w.Run(t), w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
 	for host, want := range map[string]struct{ production, development bool }{
 		"sana.example":              {true, true},
@@ -123,7 +123,7 @@ func TestOnlyOurOwnHostIsAnswered(t *testing.T) {
 		"10.0.0.7:3000":             {false, false},
 	} {
 		as := func(r *http.Request) { r.Host = host }
-		for app, ok := range map[*sanatest.Process]bool{production: want.production, development: want.development} {
+		for app, ok := range map[*harness.Process]bool{production: want.production, development: want.development} {
 			b := app.Open(t)
 			if a := b.Get("/api/auth/session", as); ok {
 				a.Want(http.StatusUnauthorized, "not_signed_in")
@@ -138,16 +138,16 @@ func TestOnlyOurOwnHostIsAnswered(t *testing.T) {
 	for _, path := range []string{"/", "/verify", "/livez/", "//livez", "/LIVEZ", "/api/openapi.json", "/assets/x.js"} {
 		b.Get(path, other).Want(http.StatusMisdirectedRequest, "misdirected_request")
 	}
-	forwarded := sanatest.With("X-Forwarded-Host", "evil.example")
+	forwarded := harness.With("X-Forwarded-Host", "evil.example")
 	b.Get("/api/auth/session", forwarded).Want(http.StatusUnauthorized, "not_signed_in")
 }
 
 // A person who comes by another name gets to the page; programs, files and writes do not.
 func TestOtherHost_PagesLeadToPublicURL(t *testing.T) {
 	t.Parallel()
-	b := sanatest.NewWorld(t).Run(t).Open(t)
+	b := harness.NewWorld(t).Run(t).Open(t)
 	other := func(r *http.Request) { r.Host = "www.sana.example" }
-	page := sanatest.With("Accept", "text/html,application/xhtml+xml")
+	page := harness.With("Accept", "text/html,application/xhtml+xml")
 	for path, want := range map[string]string{
 		"/":                      "https://sana.example/",
 		"/account?next=%2Fa&b=1": "https://sana.example/account?next=%2Fa&b=1",
@@ -163,9 +163,9 @@ func TestOtherHost_PagesLeadToPublicURL(t *testing.T) {
 			continue
 		}
 		a.Want(http.StatusPermanentRedirect)
-		sanatest.WantEqual(t, path, a.Header.Get("Location"), want)
-		sanatest.WantEqual(t, "Cache-Control", a.Header.Get("Cache-Control"), "no-store")
-		sanatest.WantEqual(t, "cookies", len(a.Set), 0)
+		harness.WantEqual(t, path, a.Header.Get("Location"), want)
+		harness.WantEqual(t, "Cache-Control", a.Header.Get("Cache-Control"), "no-store")
+		harness.WantEqual(t, "cookies", len(a.Set), 0)
 	}
 	b.Post("/", "{}", other, page).Want(http.StatusMisdirectedRequest, "misdirected_request")
 	b.Get("/", other).Want(http.StatusMisdirectedRequest, "misdirected_request")
@@ -174,7 +174,7 @@ func TestOtherHost_PagesLeadToPublicURL(t *testing.T) {
 // A-08: several headers are one list, and an entry may have a port; what stands left of the trusted hops does not count.
 func TestSeveralForwardingHeadersAreOneList(t *testing.T) {
 	t.Parallel()
-	app := sanatest.NewWorld(t).Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console", "TRUSTED_PROXY_HOPS=2").Instance
+	app := harness.NewWorld(t).Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console", "TRUSTED_PROXY_HOPS=2").Instance
 	for lines, want := range map[string]string{
 		"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 10.0.0.1":      "203.0.113.9",
 		"X-Forwarded-For: 6.6.6.6, 203.0.113.9:5678\r\nx-forwarded-for: 10.0.0.1:80":                 "203.0.113.9",
@@ -197,14 +197,14 @@ func TestSeveralForwardingHeadersAreOneList(t *testing.T) {
 // A-46: what fetches the link before the person does consumes nothing.
 func TestFetchingTheLinkOfAMailConsumesNothing(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	app := w.Run(t)
 	b := app.Open(t)
 	b.RequestCode(ada).Want(http.StatusAccepted)
 	code := w.Code(t, ada, 1)
 	for range 3 {
-		for _, scanner := range []*sanatest.Browser{app.Open(t), b} {
-			scanner.Get("/verify", sanatest.With("Accept", "text/html"))
+		for _, scanner := range []*harness.Browser{app.Open(t), b} {
+			scanner.Get("/verify", harness.With("Accept", "text/html"))
 			scanner.Do(http.MethodHead, "/verify", "")
 			scanner.Get("/api/auth/verify?c="+code).Want(http.StatusMethodNotAllowed, "method_not_allowed")
 		}

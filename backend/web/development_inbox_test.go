@@ -7,19 +7,19 @@ import (
 	"testing"
 
 	"sana/backend/inbox"
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
 // startDevelopment starts an instance whose mail goes to the development inbox.
-func startDevelopment(t *testing.T, w *sanatest.World) *sanatest.Instance {
+func startDevelopment(t *testing.T, w *harness.World) *harness.Instance {
 	t.Helper()
 	return w.Start(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
 }
 
 // awaitPending waits until the page that waits for a code would show this.
-func awaitPending(t *testing.T, b *sanatest.Browser, delivery, reason string) {
+func awaitPending(t *testing.T, b *harness.Browser, delivery, reason string) {
 	t.Helper()
-	sanatest.Eventually(t, "the state of the mail", func() error {
+	harness.Eventually(t, "the state of the mail", func() error {
 		var got struct {
 			Delivery string `json:"delivery"`
 			Reason   string `json:"delivery_reason"`
@@ -33,10 +33,10 @@ func awaitPending(t *testing.T, b *sanatest.Browser, delivery, reason string) {
 }
 
 // awaitNewest waits until the newest mail of the inbox has a state.
-func awaitNewest(t *testing.T, app *sanatest.Instance, state inbox.State) inbox.Mail {
+func awaitNewest(t *testing.T, app *harness.Instance, state inbox.State) inbox.Mail {
 	t.Helper()
 	var mails []inbox.Mail
-	sanatest.Eventually(t, "the newest mail", func() error {
+	harness.Eventually(t, "the newest mail", func() error {
 		app.Open(t).Get("/dev/inbox.json").Want(http.StatusOK).JSON(&mails)
 		if len(mails) == 0 || mails[0].State != state {
 			return fmt.Errorf("got %+v, want one that is %s", mails, state)
@@ -61,10 +61,10 @@ func TestTheInboxPlaysEveryStateOfAMailOnEveryInstance(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := sanatest.NewWorld(t)
+			w := harness.NewWorld(t)
 			here, there := startDevelopment(t, w), startDevelopment(t, w)
 			b := here.Open(t)
-			sanatest.WantEqual(t, "answer", string(b.Post("/dev/inbox/faults", row.fault).Want(http.StatusOK).Body), row.answer)
+			harness.WantEqual(t, "answer", string(b.Post("/dev/inbox/faults", row.fault).Want(http.StatusOK).Body), row.answer)
 			b.RequestCode(ada).Want(http.StatusAccepted)
 			awaitPending(t, b, row.delivery, row.reason)
 			reason := row.reason
@@ -86,7 +86,7 @@ func TestTheInboxPlaysEveryStateOfAMailOnEveryInstance(t *testing.T) {
 
 func TestAFaultThatDoesNotExistIsRefused(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b := startDevelopment(t, w).Open(t)
 	for _, body := range []string{
 		`{}`, `{"fault":""}`, `{"fault":"explode"}`, `{"fault":"delay","seconds":601}`, `{"fault":"delay","seconds":-1}`,
@@ -94,19 +94,19 @@ func TestAFaultThatDoesNotExistIsRefused(t *testing.T) {
 	} {
 		b.Post("/dev/inbox/faults", body).Want(http.StatusBadRequest, "invalid_request")
 	}
-	b.Post("/dev/inbox/faults", `{"fault":"fail"}`, sanatest.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
+	b.Post("/dev/inbox/faults", `{"fault":"fail"}`, harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
 	b.RequestCode(ada).Want(http.StatusAccepted)
 	awaitPending(t, b, "delivered", "")
 
 	production := w.Start(t).Open(t)
 	production.Post("/dev/inbox/faults", `{"fault":"fail"}`).Want(http.StatusNotFound, "not_found")
-	production.Get("/dev/inbox/1", sanatest.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found")
+	production.Get("/dev/inbox/1", harness.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found")
 }
 
 // The HTML of a mail is shown beside its text, and can neither run nor load anything, in the page or on its own.
 func TestTheInboxShowsTheHTMLOfAMailInABoxOfItsOwn(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	app := startDevelopment(t, w)
 	b := app.Open(t)
 	b.RequestCode(ada).Want(http.StatusAccepted)
@@ -114,7 +114,7 @@ func TestTheInboxShowsTheHTMLOfAMailInABoxOfItsOwn(t *testing.T) {
 
 	page := b.Get("/dev/inbox").Want(http.StatusOK)
 	frame := fmt.Sprintf(`<iframe src="/dev/inbox/%d" sandbox loading`, mail.ID)
-	link := `<a href="` + sanatest.PublicURL + `/verify#c=` + mail.Subject[:6] + `">`
+	link := `<a href="` + harness.PublicURL + `/verify#c=` + mail.Subject[:6] + `">`
 	for _, want := range []string{frame, link, "<pre tabindex=\"0\">" + strings.SplitN(mail.Text, "\n", 2)[0], `data-state="delivered"`, "to " + ada} {
 		if !strings.Contains(string(page.Body), want) {
 			t.Errorf("the page does not have %s", want)
@@ -127,9 +127,9 @@ func TestTheInboxShowsTheHTMLOfAMailInABoxOfItsOwn(t *testing.T) {
 	}
 
 	box := b.Get(fmt.Sprintf("/dev/inbox/%d", mail.ID)).Want(http.StatusOK)
-	sanatest.WantEqual(t, "HTML", string(box.Body), mail.HTML)
-	sanatest.WantEqual(t, "Content-Type", box.Header.Get("Content-Type"), "text/html; charset=utf-8")
-	sanatest.WantEqual(t, "policy", box.Header.Get("Content-Security-Policy"),
+	harness.WantEqual(t, "HTML", string(box.Body), mail.HTML)
+	harness.WantEqual(t, "Content-Type", box.Header.Get("Content-Type"), "text/html; charset=utf-8")
+	harness.WantEqual(t, "policy", box.Header.Get("Content-Security-Policy"),
 		"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox")
 	for _, id := range []string{"0", "-1", "x", "1.5", "99999999999999999999"} {
 		b.Get("/dev/inbox/"+id).Want(http.StatusNotFound, "not_found")

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/mail/mailgunfake"
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
+	"sana/backend/test/mailgunfake"
 )
 
 // emailScenarios are the promises about changing the address of an account.
@@ -16,18 +16,18 @@ var emailScenarios = []scenario{
 		phone, _ := s.signInWith(iphone)
 		laptop, before := s.signInWith(firefox)
 		r := laptop.RequestChange(" Grace@SANA.Example ").Want(http.StatusAccepted).CodeRequest()
-		sanatest.WantEqual(s, "address, mail and purpose", [3]string{r.Email, r.Mail, r.Code.Purpose}, [3]string{grace, "queued", "change_email"})
-		sanatest.WantEqual(s, "address that waits", laptop.Get("/api/account/email").Want(http.StatusOK).Pending().Email, grace)
-		sanatest.WantEqual(s, "address meanwhile", laptop.Get("/api/account").Account().Email, ada)
+		harness.WantEqual(s, "address, mail and purpose", [3]string{r.Email, r.Mail, r.Code.Purpose}, [3]string{grace, "queued", "change_email"})
+		harness.WantEqual(s, "address that waits", laptop.Get("/api/account/email").Want(http.StatusOK).Pending().Email, grace)
+		harness.WantEqual(s, "address meanwhile", laptop.Get("/api/account").Account().Email, ada)
 		code := s.world.Code(s, grace, 1)
 		old := laptop.Clone()
-		changed := laptop.Post("/api/account/email/verify", `{"code":"`+code+`"}`, sanatest.With("User-Agent", firefox)).Want(http.StatusOK)
-		sanatest.WantEqual(s, "account", changed.Account().Email, grace)
+		changed := laptop.Post("/api/account/email/verify", `{"code":"`+code+`"}`, harness.With("User-Agent", firefox)).Want(http.StatusOK)
+		harness.WantEqual(s, "account", changed.Account().Email, grace)
 
 		now := laptop.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
-		sanatest.WantEqual(s, "address of the session", now.User.Email, grace)
-		sanatest.WantEqual(s, "time of the sign-in", now.Session.SignedInAt, before.Session.SignedInAt)
-		sanatest.WantEqual(s, "session", now.Session.ID, before.Session.ID)
+		harness.WantEqual(s, "address of the session", now.User.Email, grace)
+		harness.WantEqual(s, "time of the sign-in", now.Session.SignedInAt, before.Session.SignedInAt)
+		harness.WantEqual(s, "session", now.Session.ID, before.Session.ID)
 		laptop.Get("/api/account/email").Want(http.StatusNotFound, "no_pending_code")
 		told := s.world.Mails(s, "address_changed", ada, 1)[0]
 		if strings.Contains(told.Text+told.HTML, "grace") {
@@ -43,13 +43,13 @@ var emailScenarios = []scenario{
 				s.Error("the session's cookie is the one from before")
 			}
 			phone.Get("/api/auth/session").Want(http.StatusOK)
-			sanatest.WantEqual(s, "address on the phone", phone.Get("/api/account").Want(http.StatusOK).Account().Email, grace)
+			harness.WantEqual(s, "address on the phone", phone.Get("/api/account").Want(http.StatusOK).Account().Email, grace)
 			return
 		}
-		sanatest.WantEqual(s, "session cookie", laptop.Cookies()[cookie], old.Cookies()[cookie])
+		harness.WantEqual(s, "session cookie", laptop.Cookies()[cookie], old.Cookies()[cookie])
 		phone.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 		why := phone.Get("/api/auth/session").Problem().SignedOut
-		sanatest.WantEqual(s, "reason", why.Reason+" by "+why.By, "email_changed by Firefox on Linux")
+		harness.WantEqual(s, "reason", why.Reason+" by "+why.By, "email_changed by Firefox on Linux")
 	}},
 	{"with the old address one signs in to a new account, with the new one to this", func(s scene) {
 		in := s.b.SignIn(s.world, ada)
@@ -104,9 +104,9 @@ var emailScenarios = []scenario{
 		s.b.Post("/api/account/email/resend", "{}").Want(http.StatusNotFound, "no_pending_code")
 		s.b.Delete("/api/account/email").Want(http.StatusNoContent)
 		s.b.Delete("/api/account/email?id=" + pending).Want(http.StatusNoContent)
-		sanatest.WantEqual(s, "tries", s.world.Count(s, `SELECT sum(tries) FROM challenges WHERE consumed_at IS NULL`), 0)
+		harness.WantEqual(s, "tries", s.world.Count(s, `SELECT sum(tries) FROM challenges WHERE consumed_at IS NULL`), 0)
 		s.b.Verify(in).Want(http.StatusOK)
-		sanatest.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 1)
+		harness.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 1)
 	}},
 	{"a change to an address and a sign-in with it have codes of their own", func(s scene) {
 		s.b.SignIn(s.world, ada)
@@ -124,7 +124,7 @@ var emailScenarios = []scenario{
 		s.b.Delete("/api/account/email").Want(http.StatusNoContent)
 		s.b.Get("/api/account/email").Want(http.StatusNotFound, "no_pending_code")
 		copied.VerifyChange(code).Want(http.StatusNotFound, "no_pending_code")
-		sanatest.WantEqual(s, "account", s.b.Get("/api/account").Account().ID, in.User.ID)
+		harness.WantEqual(s, "account", s.b.Get("/api/account").Account().ID, in.User.ID)
 		s.b.Delete("/api/account/email").Want(http.StatusNoContent)
 	}},
 	{"what is not another address is refused, and nothing is sent", func(s scene) {
@@ -133,18 +133,18 @@ var emailScenarios = []scenario{
 		for _, email := range []string{"", "grace", "grace@sana.example\nBcc: eve@sana.example"} {
 			s.b.RequestChange(email).Want(http.StatusBadRequest, "invalid_email")
 		}
-		sanatest.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails`), 1)
+		harness.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails`), 1)
 	}},
 	{"a resend, a wrong code, a locked and an expired code are as in signing in", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		code := s.b.ChangeCode(s.world, grace)
 		s.b.VerifyChange("nonsense").Want(http.StatusBadRequest, "invalid_code")
-		s.b.VerifyChange(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+		s.b.VerifyChange(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
 		s.world.Pass(s, time.Minute)
 		s.b.Post("/api/account/email/resend", "{}").Want(http.StatusAccepted)
-		sanatest.WantEqual(s, "code of the second mail", s.world.Code(s, grace, 2), code)
+		harness.WantEqual(s, "code of the second mail", s.world.Code(s, grace, 2), code)
 		for range 4 {
-			s.b.VerifyChange(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+			s.b.VerifyChange(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
 		}
 		s.b.VerifyChange(code).Want(http.StatusTooManyRequests, "too_many_tries")
 		s.world.Pass(s, time.Minute)
@@ -152,7 +152,7 @@ var emailScenarios = []scenario{
 		fresh := s.world.Code(s, grace, 3)
 		s.world.Exec(s, `UPDATE challenges SET expires_at = now() WHERE consumed_at IS NULL`)
 		s.b.VerifyChange(fresh).Want(http.StatusGone, "code_expired")
-		sanatest.WantEqual(s, "address", s.b.Get("/api/account").Account().Email, ada)
+		harness.WantEqual(s, "address", s.b.Get("/api/account").Account().Email, ada)
 		s.world.Pass(s, time.Minute)
 		s.b.Post("/api/account/email/resend", "{}").Want(http.StatusAccepted)
 		s.b.VerifyChange(s.world.Code(s, grace, 4)).Want(http.StatusOK)
@@ -173,7 +173,7 @@ var emailScenarios = []scenario{
 		s.b.VerifyChange(code).Want(http.StatusTooManyRequests, "too_many_wrong_codes")
 		s.b.Delete("/api/account/email").Want(http.StatusNoContent)
 		none := s.b.RequestChange(grace).Want(http.StatusAccepted).CodeRequest()
-		sanatest.WantEqual(s, "mail within a minute", none.Mail, "none")
+		harness.WantEqual(s, "mail within a minute", none.Mail, "none")
 		if none.Code != nil {
 			s.Errorf("got %+v, want no code", none)
 		}
@@ -183,36 +183,36 @@ var emailScenarios = []scenario{
 		s.world.Pass(s, time.Hour)
 		s.b.SignIn(s.world, ada)
 		code := s.b.ChangeCode(s.world, grace)
-		s.b.VerifyChange(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+		s.b.VerifyChange(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
 		s.b.VerifyChange(code).Want(http.StatusConflict, "email_taken")
 		s.b.VerifyChange(code).Want(http.StatusConflict, "email_taken") // a repeat
-		s.b.VerifyChange(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+		s.b.VerifyChange(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
 		s.world.Pass(s, 2*time.Minute)
 		s.b.VerifyChange(code).Want(http.StatusGone, "code_expired")
-		sanatest.WantEqual(s, "address", s.b.Get("/api/account").Want(http.StatusOK).Account().Email, ada)
-		sanatest.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created"})
-		sanatest.WantEqual(s, "mails about it", s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 0)
-		sanatest.WantEqual(s, "used codes", s.world.Count(s, `SELECT count(*) FROM challenges WHERE consumed_at IS NOT NULL`), 3)
+		harness.WantEqual(s, "address", s.b.Get("/api/account").Want(http.StatusOK).Account().Email, ada)
+		harness.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created"})
+		harness.WantEqual(s, "mails about it", s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 0)
+		harness.WantEqual(s, "used codes", s.world.Count(s, `SELECT count(*) FROM challenges WHERE consumed_at IS NOT NULL`), 3)
 	}},
 	{"the right code of a change can be repeated for two minutes", func(s scene) {
 		laptop, _ := s.signInWith(firefox)
 		phone, _ := s.signInWith(iphone)
 		code := laptop.ChangeCode(s.world, grace)
 		first := laptop.VerifyChange(code).Want(http.StatusOK).Account()
-		sanatest.WantEqual(s, "repeat", laptop.VerifyChange(code).Want(http.StatusOK).Account(), first)
+		harness.WantEqual(s, "repeat", laptop.VerifyChange(code).Want(http.StatusOK).Account(), first)
 		again := laptop.Post("/api/account/email/verify", `{"code":"`+code+`","email":"Grace@sana.example"}`).Want(http.StatusOK)
-		sanatest.WantEqual(s, "repeat with the address", again.Account(), first)
-		wrong := laptop.VerifyChange(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
-		sanatest.WantEqual(s, "tries left", *wrong.TriesLeft, 4)
-		sanatest.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 2)
-		sanatest.WantEqual(s, "events", s.world.Count(s, `SELECT count(*) FROM account_events WHERE kind = 'email_changed'`), 1)
+		harness.WantEqual(s, "repeat with the address", again.Account(), first)
+		wrong := laptop.VerifyChange(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
+		harness.WantEqual(s, "tries left", *wrong.TriesLeft, 4)
+		harness.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 2)
+		harness.WantEqual(s, "events", s.world.Count(s, `SELECT count(*) FROM account_events WHERE kind = 'email_changed'`), 1)
 		if s.sealed { // its session did not end, but the code is for one session
 			phone.VerifyChange(code).Want(http.StatusNotFound, "no_pending_code")
 		}
 		s.world.Pass(s, 2*time.Minute)
 		late := laptop.VerifyChange(code).Want(http.StatusGone, "code_expired")
-		sanatest.WantEqual(s, "cookies set", len(late.Set), 0)
-		sanatest.WantEqual(s, "address", laptop.Get("/api/account").Want(http.StatusOK).Account().Email, grace)
+		harness.WantEqual(s, "cookies set", len(late.Set), 0)
+		harness.WantEqual(s, "address", laptop.Get("/api/account").Want(http.StatusOK).Account().Email, grace)
 	}},
 	{"a change is for the session that requested it", func(s scene) {
 		s.b.SignIn(s.world, ada)
@@ -226,7 +226,7 @@ var emailScenarios = []scenario{
 		in, fresh := s.b.Get("/api/auth/session").SignedIn(), s.b.ChangeCode(s.world, grace)
 		s.world.Exec(s, `UPDATE challenges SET session_id = gen_random_uuid() WHERE purpose = 'change_email'`)
 		s.b.VerifyChange(fresh).Want(http.StatusNotFound, "no_pending_code")
-		sanatest.WantEqual(s, "address", s.b.Get("/api/account").Account().Email, in.User.Email)
+		harness.WantEqual(s, "address", s.b.Get("/api/account").Account().Email, in.User.Email)
 	}},
 	{"a change that was under way when the account was deleted changes nothing", func(s scene) {
 		phone, _ := s.signInWith(iphone)
@@ -234,7 +234,7 @@ var emailScenarios = []scenario{
 		laptop, _ := s.signInWith(firefox)
 		laptop.Delete("/api/account").Want(http.StatusNoContent)
 		phone.VerifyChange(code).Want(http.StatusUnauthorized, "not_signed_in")
-		sanatest.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 0)
+		harness.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 0)
 	}},
 	{"the old address is told of a change, even if the account is deleted right after it", func(s scene) {
 		s.b.SignIn(s.world, ada)
@@ -248,7 +248,7 @@ var emailScenarios = []scenario{
 		s.world.Mails(s, "address_changed", ada, 1)
 		s.world.Mails(s, "account_deleted", grace, 1)
 		s.world.AwaitMails(s)
-		sanatest.WantEqual(s, "contents of mails", s.world.Count(s, `SELECT count(*) FROM mails WHERE content IS NOT NULL`), 0)
+		harness.WantEqual(s, "contents of mails", s.world.Count(s, `SELECT count(*) FROM mails WHERE content IS NOT NULL`), 0)
 	}},
 }
 
@@ -261,20 +261,20 @@ func TestSignUpDecidesWhichAddressAnAccountMayHave(t *testing.T) {
 	for signUp, want := range map[string]int{"open": http.StatusAccepted, "closed": http.StatusAccepted, "sana.example": http.StatusForbidden} {
 		t.Run(signUp, func(t *testing.T) {
 			t.Parallel()
-			w := sanatest.NewWorld(t)
+			w := harness.NewWorld(t)
 			b := w.Run(t).Open(t)
 			b.SignIn(w, ada)
 			b.MoveTo(w.Run(t, "SIGN_UP="+signUp).Instance)
 			a := b.RequestChange("ada@else.example")
 			if want == http.StatusForbidden {
 				a.Want(want, "sign_up_closed")
-				sanatest.WantEqual(t, "codes", w.Count(t, `SELECT count(*) FROM challenges WHERE purpose = 'change_email'`), 0)
+				harness.WantEqual(t, "codes", w.Count(t, `SELECT count(*) FROM challenges WHERE purpose = 'change_email'`), 0)
 				b.VerifyChange(b.ChangeCode(w, grace)).Want(http.StatusOK)
 				return
 			}
 			a.Want(want)
 			b.VerifyChange(w.Code(t, "ada@else.example", 1)).Want(http.StatusOK)
-			sanatest.WantEqual(t, "users", w.Count(t, `SELECT count(*) FROM users`), 1)
+			harness.WantEqual(t, "users", w.Count(t, `SELECT count(*) FROM users`), 1)
 		})
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 	"sana/backend/visitor"
 )
 
@@ -29,7 +29,7 @@ const (
 func BenchmarkKnownAndUnknown(b *testing.B) {
 	for _, setting := range []string{"SIGN_UP=open", "SIGN_UP=closed"} {
 		b.Run(setting, func(b *testing.B) {
-			w := sanatest.NewWorld(b)
+			w := harness.NewWorld(b)
 			app := w.Run(b, "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=error", setting)
 			w.Exec(b, `INSERT INTO users (email) SELECT 'known' || i || '@sana.example' FROM generate_series(0, $1 - 1) AS i`, timedPairs+untimedPairs)
 			b.ResetTimer()
@@ -65,9 +65,9 @@ func (s *samples) report(b *testing.B, call string) {
 
 // timePairs takes the times of a request for a code and of a wrong code. Each sample has an address, a browser and an IP
 // address of its own.
-func timePairs(b *testing.B, app *sanatest.Instance) (asked, wrong samples) {
+func timePairs(b *testing.B, app *harness.Instance) (asked, wrong samples) {
 	b.Helper()
-	client := &http.Client{Timeout: sanatest.Deadline}
+	client := &http.Client{Timeout: harness.Deadline}
 	for i := range untimedPairs + timedPairs {
 		knownFirst := rand.IntN(2) == 0
 		for _, known := range []bool{knownFirst, !knownFirst} {
@@ -101,7 +101,7 @@ func (p *person) walk() (asked, wrong time.Duration, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	var request sanatest.CodeRequest
+	var request harness.CodeRequest
 	if err := json.Unmarshal(body, &request); err != nil {
 		return 0, 0, err
 	}
@@ -118,9 +118,9 @@ func (p *person) post(path, body string, want int) ([]byte, time.Duration, error
 		return nil, 0, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Origin", sanatest.PublicURL)
+	request.Header.Set("Origin", harness.PublicURL)
 	request.Header.Set("X-Forwarded-For", p.ip)
-	request.Host = strings.TrimPrefix(sanatest.PublicURL, "https://")
+	request.Host = strings.TrimPrefix(harness.PublicURL, "https://")
 	request.AddCookie(&http.Cookie{Name: browserToken, Value: string(p.browser)})
 	start := time.Now()
 	response, err := p.client.Do(request)
@@ -186,5 +186,5 @@ func TestTheStatisticsOfTheBenchmarkTellADifference(t *testing.T) {
 	if p := mannWhitney(small, []time.Duration{4, 5, 6}); math.Abs(p-0.0495) > 0.0005 {
 		t.Errorf("the p of 1 2 3 and 4 5 6 is %g, want 0.0495", p)
 	}
-	sanatest.WantEqual(t, "median", median([]time.Duration{4, 1, 3, 2}), time.Duration(2))
+	harness.WantEqual(t, "median", median([]time.Duration{4, 1, 3, 2}), time.Duration(2))
 }

@@ -16,7 +16,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 	"sana/backend/visitor"
 	"sana/backend/web"
 )
@@ -44,7 +44,7 @@ func TestTheHeadersOfEveryStatusAreThese(t *testing.T) {
 	var golden strings.Builder
 	for _, c := range []struct {
 		what    string
-		app     *sanatest.Instance
+		app     *harness.Instance
 		request string
 		status  int
 	}{
@@ -73,7 +73,7 @@ func TestTheHeadersOfEveryStatusAreThese(t *testing.T) {
 		{"the database is away", app, "GET /readyz " + page, 503},
 	} {
 		a := openWire(t, c.app).send(c.request).receive()
-		sanatest.WantEqual(t, "status of "+c.what, a.status, c.status)
+		harness.WantEqual(t, "status of "+c.what, a.status, c.status)
 		golden.WriteString(headersOf(c.what, a.status, a.header))
 	}
 	wantGolden(t, "testdata/headers.txt", golden.String())
@@ -109,10 +109,10 @@ func headersOf(what string, status int, header http.Header) string {
 // A-30, ASVS 5.0, 3.4 and 14.3.2: the same for all that a sign-in can be answered with, above all for what sets a cookie.
 func TestTheHeadersOfASignInAreThese(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	app, closed := w.Run(t), w.Run(t, "SIGN_UP=closed")
 	var golden strings.Builder
-	see := func(what string, status int, a *sanatest.Answer) {
+	see := func(what string, status int, a *harness.Answer) {
 		t.Helper()
 		golden.WriteString(headersOf(what, a.Want(status).Status, a.Header))
 	}
@@ -124,13 +124,13 @@ func TestTheHeadersOfASignInAreThese(t *testing.T) {
 	see("no address", 400, b.Post("/api/auth/code", `{"email":"nobody"}`))
 	see("no code", 400, b.Verify("nonsense"))
 	code := w.Code(t, ada, 1)
-	see("a wrong code", 401, b.Verify(sanatest.WrongCode(code)))
+	see("a wrong code", 401, b.Verify(harness.WrongCode(code)))
 	see("the right code", 200, b.Verify(code))
 	see("the right code again", 200, b.Verify(code))
 	see("who is signed in", 200, b.Get("/api/auth/session"))
 	see("sign-out", 204, b.Post("/api/auth/sign-out", "{}"))
 	see("no pending code", 404, b.Verify(code))
-	see("nobody signed in", 401, b.Get("/api/auth/session", sanatest.With("Cookie", "")))
+	see("nobody signed in", 401, b.Get("/api/auth/session", harness.With("Cookie", "")))
 
 	b = app.Open(t)
 	b.SignIn(w, "lin@sana.example")
@@ -163,7 +163,7 @@ func TestTheHeadersOfASignInAreThese(t *testing.T) {
 	b.RequestCode("eve@sana.example").Want(202)
 	see("a sign-up that is closed", 403, b.Verify(w.Code(t, "eve@sana.example", 1)))
 	w.TakeAway(t)
-	see("the database is away", 503, b.Get("/api/auth/session", sanatest.With("Cookie", cookie+"="+strings.Repeat("A", 43))))
+	see("the database is away", 503, b.Get("/api/auth/session", harness.With("Cookie", cookie+"="+strings.Repeat("A", 43))))
 	wantGolden(t, "testdata/headers-sign-in.txt", golden.String())
 }
 
@@ -178,14 +178,14 @@ func wantGolden(t *testing.T, path, got string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sanatest.WantEqual(t, path, strings.Split(got, "\n"), strings.Split(string(want), "\n"))
+	harness.WantEqual(t, path, strings.Split(got, "\n"), strings.Split(string(want), "\n"))
 }
 
 // P-07 and A-32: what is refused below Fiber is quoted nowhere, neither in the answer nor, at the most talkative level, in
 // the log.
 func TestWhatIsRefusedIsQuotedNowhere(t *testing.T) {
 	t.Parallel()
-	log := &sanatest.Log{}
+	log := &harness.Log{}
 	app := serve(t, newServerWith(t, func(o *web.Options) {
 		bounded(func(b *web.Bounds) { b.Read = brief })(o)
 		o.Log = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -3,7 +3,7 @@ package web_test
 import (
 	"testing"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
-func TestMain(m *testing.M) { sanatest.Main(m) }
+func TestMain(m *testing.M) { harness.Main(m) }

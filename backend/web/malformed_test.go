@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
 // flatHeap is how much more the heap may hold after the run than before.
@@ -30,7 +30,7 @@ func TestMalformedRequestsNeverCauseA5xxNorALeak(t *testing.T) { // not parallel
 	t.Run("warm-up", func(t *testing.T) { storm(t, 100, seed+1) })
 	before := goroutines()
 	t.Run("run", func(t *testing.T) { storm(t, requests, seed) })
-	sanatest.Eventually(t, "goroutines are left behind", func() error {
+	harness.Eventually(t, "goroutines are left behind", func() error {
 		if now := goroutines(); now > before {
 			return fmt.Errorf("got %d, %d before", now, before)
 		}
@@ -65,7 +65,7 @@ func setting(t *testing.T, name string, otherwise int) int {
 
 // storm starts the program, sends it requests, and stops it.
 func storm(t *testing.T, requests, seed int) {
-	app := sanatest.NewWorld(t).Start(t, "LOG_LEVEL=error")
+	app := harness.NewWorld(t).Start(t, "LOG_LEVEL=error")
 	b := app.Open(t)
 	b.RequestCode(ada).Want(http.StatusAccepted)
 	valid := validRequests(b.Cookies()[browserToken])
@@ -95,7 +95,7 @@ func heap() uint64 {
 }
 
 // send sends mutated requests on four connections at a time and returns how often each status was answered.
-func send(t *testing.T, app *sanatest.Instance, valid []string, requests int, seed uint64) map[string]int {
+func send(t *testing.T, app *harness.Instance, valid []string, requests int, seed uint64) map[string]int {
 	t.Helper()
 	var (
 		mu     sync.Mutex
@@ -129,8 +129,8 @@ var statusLine = regexp.MustCompile(`HTTP/1\.1 ([0-9]{3}) `)
 
 // exchange sends one request from one of this machine's many addresses, so that ports last, and returns all that was
 // answered.
-func exchange(app *sanatest.Instance, request string, host int) ([]string, error) {
-	dialer := net.Dialer{Timeout: sanatest.Deadline, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(host))}}
+func exchange(app *harness.Instance, request string, host int) ([]string, error) {
+	dialer := net.Dialer{Timeout: harness.Deadline, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(host))}}
 	if runtime.GOOS != "linux" {
 		dialer.LocalAddr = nil // elsewhere 127.0.0.1 is the only one
 	}
@@ -139,7 +139,7 @@ func exchange(app *sanatest.Instance, request string, host int) ([]string, error
 		return nil, err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(sanatest.Deadline)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(harness.Deadline)); err != nil {
 		return nil, err
 	}
 	// The server may close first; what it said until then counts.

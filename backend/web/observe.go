@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"sana/backend/fault"
-	"sana/backend/metrics"
-	"sana/backend/tracing"
+	"sana/backend/observe/metrics"
+	"sana/backend/observe/tracing"
 
 	"github.com/gofiber/fiber/v2"
 )

@@ -10,7 +10,7 @@ import (
 	"testing/fstest"
 
 	"sana/backend/inbox"
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 	"sana/backend/web"
 )
 
@@ -82,8 +82,8 @@ func TestTheRoutesAreThese(t *testing.T) {
 		"POST /dev/inbox/faults",
 		"GET /auth/session-debug",
 	)
-	sanatest.WantEqual(t, "production", routesOf(t, false), production)
-	sanatest.WantEqual(t, "development", routesOf(t, true), development)
+	harness.WantEqual(t, "production", routesOf(t, false), production)
+	harness.WantEqual(t, "development", routesOf(t, true), development)
 }
 
 // Static files come from an exact map, with the headers that their kind wants; nothing else is a page (A-29, P-19).
@@ -135,9 +135,9 @@ func TestFilesAndPagesOfTheSPA(t *testing.T) {
 		{"/dev/none", html, 404, "application/problem+json", "not_found", "no-store"},
 	} {
 		t.Run(c.path+" for "+c.accept, func(t *testing.T) {
-			a := b.Get(c.path, sanatest.With("Accept", c.accept)).Want(c.status)
-			sanatest.WantEqual(t, "Content-Type", a.Header.Get("Content-Type"), c.contentType)
-			sanatest.WantEqual(t, "Cache-Control", a.Header.Get("Cache-Control"), c.cache)
+			a := b.Get(c.path, harness.With("Accept", c.accept)).Want(c.status)
+			harness.WantEqual(t, "Content-Type", a.Header.Get("Content-Type"), c.contentType)
+			harness.WantEqual(t, "Cache-Control", a.Header.Get("Cache-Control"), c.cache)
 			if !strings.Contains(string(a.Body), c.body) {
 				t.Errorf("got the body %.100s", a.Body)
 			}
@@ -173,9 +173,9 @@ func TestThePageSaysWhoComesWithoutASession(t *testing.T) {
 		{cookie, `<html lang="en">`},
 		{"other=x; " + cookie, `<html lang="en">`},
 	} {
-		a := b.Get("/", sanatest.With("Cookie", c.cookie)).Want(http.StatusOK)
-		sanatest.WantEqual(t, "page for "+c.cookie, string(a.Body), c.body)
-		sanatest.WantEqual(t, "Cache-Control", a.Header.Get("Cache-Control"), "no-store")
+		a := b.Get("/", harness.With("Cookie", c.cookie)).Want(http.StatusOK)
+		harness.WantEqual(t, "page for "+c.cookie, string(a.Body), c.body)
+		harness.WantEqual(t, "Cache-Control", a.Header.Get("Cache-Control"), "no-store")
 	}
 }
 
@@ -184,14 +184,14 @@ func TestOnlyTheFrontDoorMayBeFound(t *testing.T) {
 	t.Parallel()
 	b := serve(t, newServer(t, fstest.MapFS{"index.html": {Data: []byte("<html >")}}, false)).Open(t)
 	for path, want := range map[string]string{"/": "", "/verify": "noindex", "/index.html": "noindex"} {
-		sanatest.WantEqual(t, path, b.Get(path).Want(http.StatusOK).Header.Get("X-Robots-Tag"), want)
+		harness.WantEqual(t, path, b.Get(path).Want(http.StatusOK).Header.Get("X-Robots-Tag"), want)
 	}
 }
 
 func TestABinaryWithoutThePagesSaysHowToGetThem(t *testing.T) {
 	t.Parallel()
 	b := serve(t, newServer(t, fstest.MapFS{}, false)).Open(t)
-	detail := b.Get("/", sanatest.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found").Problem().Detail
+	detail := b.Get("/", harness.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found").Problem().Detail
 	if !strings.Contains(detail, "npm run build") {
 		t.Errorf("got %q", detail)
 	}
@@ -206,7 +206,7 @@ func TestTheContractIsServed(t *testing.T) {
 		Paths   map[string]any `json:"paths"`
 	}
 	b.Get("/api/openapi.json").Want(http.StatusOK).JSON(&served)
-	contract, err := sanatest.Contract()
+	contract, err := harness.Contract()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,24 +218,24 @@ func TestTheContractIsServed(t *testing.T) {
 // In development the console sender fills an inbox that every instance shows.
 func TestTheDevelopmentInboxShowsEveryMailOnEveryInstance(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	here, there := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console"), w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
 	b := here.Open(t)
 	b.RequestCode(ada).Want(http.StatusAccepted)
 	b.RequestCode(grace).Want(http.StatusAccepted)
 	type mail struct{ To, Subject, Text, HTML string }
 	var mails []mail
-	for _, app := range []*sanatest.Process{here, there} {
-		sanatest.Eventually(t, "the mails do not arrive", func() error {
+	for _, app := range []*harness.Process{here, there} {
+		harness.Eventually(t, "the mails do not arrive", func() error {
 			a := app.Open(t).Get("/dev/inbox.json").Want(http.StatusOK)
 			a.JSON(&mails)
-			return sanatest.CountError(len(mails), 2)
+			return harness.CountError(len(mails), 2)
 		})
 		if mails[0].Text == "" || mails[0].HTML == "" {
 			t.Errorf("got %+v", mails[0])
 		}
-		sanatest.WantEqual(t, "recipients", map[string]bool{mails[0].To: true, mails[1].To: true}, map[string]bool{ada: true, grace: true})
-		page := app.Open(t).Get("/dev/inbox", sanatest.With("Accept", "text/html")).Want(http.StatusOK)
+		harness.WantEqual(t, "recipients", map[string]bool{mails[0].To: true, mails[1].To: true}, map[string]bool{ada: true, grace: true})
+		page := app.Open(t).Get("/dev/inbox", harness.With("Accept", "text/html")).Want(http.StatusOK)
 		if !strings.Contains(string(page.Body), mails[0].Subject) {
 			t.Error("the page does not show the mail")
 		}
@@ -244,7 +244,7 @@ func TestTheDevelopmentInboxShowsEveryMailOnEveryInstance(t *testing.T) {
 
 func TestSessionDebugShowsWhatTheServerSeesAndNoToken(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	app := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=mailgun", "TRUSTED_PROXY_HOPS=1")
 	b := app.Open(t)
 	type seen struct {
@@ -260,24 +260,24 @@ func TestSessionDebugShowsWhatTheServerSeesAndNoToken(t *testing.T) {
 	}
 	var before, waiting, after seen
 	b.Get("/auth/session-debug").Want(http.StatusOK).JSON(&before)
-	sanatest.WantEqual(t, "session before", before.HasSession, false)
+	harness.WantEqual(t, "session before", before.HasSession, false)
 	code := b.GetCode(w, ada)
 	b.Get("/auth/session-debug").Want(http.StatusOK).JSON(&waiting)
-	sanatest.WantEqual(t, "session while a code is pending", waiting.HasSession, false)
+	harness.WantEqual(t, "session while a code is pending", waiting.HasSession, false)
 	in := b.Verify(code).Want(http.StatusOK).SignedIn()
-	debug := b.Get("/auth/session-debug", sanatest.With("X-Forwarded-For", "6.6.6.6, 203.0.113.9")).Want(http.StatusOK)
+	debug := b.Get("/auth/session-debug", harness.With("X-Forwarded-For", "6.6.6.6, 203.0.113.9")).Want(http.StatusOK)
 	debug.JSON(&after)
 
-	sanatest.WantEqual(t, "session", after.HasSession, true)
-	sanatest.WantEqual(t, "session keys", after.SessionKeys, []string{"created_at", "expires_at", "id", "ip", "user", "user_agent"})
-	sanatest.WantEqual(t, "cookie", after.Cookie, cookie)
-	sanatest.WantEqual(t, "store", after.Store, "postgres")
-	sanatest.WantEqual(t, "client address", after.ClientIP, "203.0.113.9")
-	sanatest.WantEqual(t, "user agent", after.UserAgent, "sanatest")
+	harness.WantEqual(t, "session", after.HasSession, true)
+	harness.WantEqual(t, "session keys", after.SessionKeys, []string{"created_at", "expires_at", "id", "ip", "user", "user_agent"})
+	harness.WantEqual(t, "cookie", after.Cookie, cookie)
+	harness.WantEqual(t, "store", after.Store, "postgres")
+	harness.WantEqual(t, "client address", after.ClientIP, "203.0.113.9")
+	harness.WantEqual(t, "user agent", after.UserAgent, "harness")
 	if after.Instance == "" || after.Session.User.Email != ada || after.Session.ID != in.Session.ID {
 		t.Errorf("got %+v", after)
 	}
-	page := b.Get("/auth/session-debug", sanatest.With("Accept", "text/html")).Want(http.StatusOK)
+	page := b.Get("/auth/session-debug", harness.With("Accept", "text/html")).Want(http.StatusOK)
 	if !strings.Contains(string(page.Body), ada) {
 		t.Error("the page does not show the address")
 	}
@@ -291,12 +291,12 @@ func TestSessionDebugShowsWhatTheServerSeesAndNoToken(t *testing.T) {
 // A-08: what a client writes into forwarding headers changes nothing beyond the trusted hops.
 func TestTheClientAddressComesFromTheRightOfXForwardedFor(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
-	address := func(app *sanatest.Process, header, value string) string {
+	w := harness.NewWorld(t)
+	address := func(app *harness.Process, header, value string) string {
 		var seen struct {
 			ClientIP string `json:"client_ip"`
 		}
-		app.Open(t).Get("/auth/session-debug", sanatest.With("X-Forwarded-For", ""), sanatest.With(header, value)).Want(http.StatusOK).JSON(&seen)
+		app.Open(t).Get("/auth/session-debug", harness.With("X-Forwarded-For", ""), harness.With(header, value)).Want(http.StatusOK).JSON(&seen)
 		return seen.ClientIP
 	}
 	for hops, cases := range map[string]map[string]string{
@@ -306,10 +306,10 @@ func TestTheClientAddressComesFromTheRightOfXForwardedFor(t *testing.T) {
 	} {
 		app := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console", "TRUSTED_PROXY_HOPS="+hops)
 		for header, want := range cases {
-			sanatest.WantEqual(t, hops+" hops, "+header, address(app, "X-Forwarded-For", header), want)
+			harness.WantEqual(t, hops+" hops, "+header, address(app, "X-Forwarded-For", header), want)
 		}
 		for _, forged := range []string{"X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "Forwarded", "X-Client-IP"} {
-			sanatest.WantEqual(t, forged, address(app, forged, "6.6.6.6"), "127.0.0.1")
+			harness.WantEqual(t, forged, address(app, forged, "6.6.6.6"), "127.0.0.1")
 		}
 	}
 }

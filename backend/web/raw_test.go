@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
 // wire is a connection on which a test writes bytes, not requests.
@@ -21,14 +21,14 @@ type wire struct {
 	in   *bufio.Reader
 }
 
-func openWire(t testing.TB, app *sanatest.Instance) *wire {
+func openWire(t testing.TB, app *harness.Instance) *wire {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(app.URL, "http://"), sanatest.Deadline)
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(app.URL, "http://"), harness.Deadline)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(sanatest.Deadline)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(harness.Deadline)); err != nil {
 		t.Fatal(err)
 	}
 	return &wire{t, conn.(*net.TCPConn), bufio.NewReader(conn)}
@@ -203,14 +203,14 @@ var unclean = map[string]string{
 // the same write is never answered. What is clean is answered, and the connection stays.
 func TestOnlyCleanRequestsAreAnsweredAndAConnectionEndsWithTheFirstOther(t *testing.T) {
 	t.Parallel()
-	app := sanatest.NewWorld(t).Run(t).Instance
+	app := harness.NewWorld(t).Run(t).Instance
 	for _, c := range clean {
 		t.Run(c.promise, func(t *testing.T) {
 			t.Parallel()
 			w := openWire(t, app).send(c.request + plain)
-			sanatest.WantEqual(t, "status", w.receive().status, c.status)
-			sanatest.WantEqual(t, "status of the request behind it", w.receive().status, 200)
-			sanatest.WantEqual(t, "status of a later request", w.send(plain).receive().status, 200)
+			harness.WantEqual(t, "status", w.receive().status, c.status)
+			harness.WantEqual(t, "status of the request behind it", w.receive().status, 200)
+			harness.WantEqual(t, "status of a later request", w.send(plain).receive().status, 200)
 		})
 	}
 	for promise, request := range unclean {
@@ -218,8 +218,8 @@ func TestOnlyCleanRequestsAreAnsweredAndAConnectionEndsWithTheFirstOther(t *test
 			t.Parallel()
 			w := openWire(t, app).send(request + plain)
 			refused := w.receive()
-			sanatest.WantEqual(t, "status", refused.status, 400)
-			sanatest.WantEqual(t, "says that the connection ends", refused.closes, true)
+			harness.WantEqual(t, "status", refused.status, 400)
+			harness.WantEqual(t, "says that the connection ends", refused.closes, true)
 			if !strings.Contains(refused.body, `"code":"invalid_request"`) {
 				t.Errorf("got the body %s", refused.body)
 			}

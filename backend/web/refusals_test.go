@@ -7,25 +7,25 @@ import (
 	"testing"
 
 	"sana/backend/fault"
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 	"sana/backend/web"
 )
 
 // P-14: one JSON value, of the exact content type, with known keys, each once.
 func TestABodyIsReadStrictly(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b := w.Run(t).Open(t)
 	good := `{"email":"` + ada + `"}`
 	b.Get("/api/auth/session").Want(http.StatusUnauthorized) // sets the browser token
 	for _, c := range []struct {
 		promise string
 		body    string
-		headers []sanatest.Header
+		headers []harness.Header
 		status  int
 		code    string
 	}{
-		{"no body", "", []sanatest.Header{sanatest.With("Content-Type", "application/json")}, 400, "invalid_request"},
+		{"no body", "", []harness.Header{harness.With("Content-Type", "application/json")}, 400, "invalid_request"},
 		{"not JSON", "email=" + ada, nil, 400, "invalid_request"},
 		{"an array", "[" + good + "]", nil, 400, "invalid_request"},
 		{"a string", `"` + ada + `"`, nil, 400, "invalid_request"},
@@ -39,12 +39,12 @@ func TestABodyIsReadStrictly(t *testing.T) {
 		{"deep nesting", `{"email":` + strings.Repeat("[", 4000) + `}`, nil, 400, "invalid_request"},
 		{"a missing key is an empty address", `{}`, nil, 400, "invalid_email"},
 		{"null is no object", `null`, nil, 400, "invalid_email"},
-		{"a form", good, []sanatest.Header{sanatest.With("Content-Type", "application/x-www-form-urlencoded")}, 415, "unsupported_media_type"},
-		{"text", good, []sanatest.Header{sanatest.With("Content-Type", "text/plain")}, 415, "unsupported_media_type"},
-		{"no content type", good, []sanatest.Header{sanatest.With("Content-Type", "")}, 415, "unsupported_media_type"},
-		{"nearly the content type", good, []sanatest.Header{sanatest.With("Content-Type", "application/json-seq")}, 415, "unsupported_media_type"},
-		{"another charset", good, []sanatest.Header{sanatest.With("Content-Type", "application/json; charset=utf-16")}, 415, "unsupported_media_type"},
-		{"compressed", good, []sanatest.Header{sanatest.With("Content-Encoding", "gzip")}, 415, "unsupported_media_type"},
+		{"a form", good, []harness.Header{harness.With("Content-Type", "application/x-www-form-urlencoded")}, 415, "unsupported_media_type"},
+		{"text", good, []harness.Header{harness.With("Content-Type", "text/plain")}, 415, "unsupported_media_type"},
+		{"no content type", good, []harness.Header{harness.With("Content-Type", "")}, 415, "unsupported_media_type"},
+		{"nearly the content type", good, []harness.Header{harness.With("Content-Type", "application/json-seq")}, 415, "unsupported_media_type"},
+		{"another charset", good, []harness.Header{harness.With("Content-Type", "application/json; charset=utf-16")}, 415, "unsupported_media_type"},
+		{"compressed", good, []harness.Header{harness.With("Content-Encoding", "gzip")}, 415, "unsupported_media_type"},
 		{"too large", `{"email":"` + strings.Repeat("a", 9000) + `"}`, nil, 413, "request_too_large"},
 	} {
 		t.Run(c.promise, func(t *testing.T) {
@@ -59,25 +59,25 @@ func TestABodyIsReadStrictly(t *testing.T) {
 		b.Post("/api/auth/code/resend", `{"id":`+id+`}`).Want(400, "invalid_request")
 	}
 	for _, kind := range []string{"application/json; charset=UTF-8", `Application/JSON;	charset="utf-8"`} {
-		b.Post("/api/auth/code", good, sanatest.With("Content-Type", kind)).Want(http.StatusAccepted)
+		b.Post("/api/auth/code", good, harness.With("Content-Type", kind)).Want(http.StatusAccepted)
 	}
-	sanatest.WantEqual(t, "challenges", w.Count(t, `SELECT count(*) FROM challenges`), 1)
+	harness.WantEqual(t, "challenges", w.Count(t, `SELECT count(*) FROM challenges`), 1)
 }
 
 // ASVS 5.0, 3.5.1 to 3.5.3: a write comes from our own page, or from a program that names our origin.
 func TestAWriteFromAnotherOriginIsRefused(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b := w.Run(t).Open(t)
 	allowed := map[[2]string]bool{}
 	for _, site := range []string{"same-origin", "same-site", "cross-site", "none", "Same-Origin", ""} {
-		for _, origin := range []string{sanatest.PublicURL, "https://evil.example", "https://sana.example.evil.example", "http://sana.example", "null", ""} {
-			allowed[[2]string{site, origin}] = site == "same-origin" || site == "" && origin == sanatest.PublicURL
+		for _, origin := range []string{harness.PublicURL, "https://evil.example", "https://sana.example.evil.example", "http://sana.example", "null", ""} {
+			allowed[[2]string{site, origin}] = site == "same-origin" || site == "" && origin == harness.PublicURL
 		}
 	}
 	for pair, ok := range allowed {
-		headers := []sanatest.Header{sanatest.With("Sec-Fetch-Site", pair[0]), sanatest.With("Origin", pair[1])}
-		for _, a := range []*sanatest.Answer{
+		headers := []harness.Header{harness.With("Sec-Fetch-Site", pair[0]), harness.With("Origin", pair[1])}
+		for _, a := range []*harness.Answer{
 			b.Post("/api/auth/sign-out", "{}", headers...),
 			b.Do(http.MethodDelete, "/api/auth/code", "", headers...),
 		} {
@@ -94,7 +94,7 @@ func TestAWriteFromAnotherOriginIsRefused(t *testing.T) {
 // Nothing but what is declared is answered: other methods are 405 with Allow, other paths 404 (A-43).
 func TestOnlyDeclaredMethodsAndPathsAreAnswered(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b := w.Run(t).Open(t)
 	for path, allow := range map[string]string{
 		"/api/auth/code":        "GET, HEAD, POST, DELETE",
@@ -109,15 +109,15 @@ func TestOnlyDeclaredMethodsAndPathsAreAnswered(t *testing.T) {
 			}
 			a := b.Do(method, path, "")
 			a.Want(http.StatusMethodNotAllowed, "method_not_allowed")
-			sanatest.WantEqual(t, "Allow of "+method+" "+path, sortedList(a.Header.Get("Allow")), sortedList(allow))
-			sanatest.WantEqual(t, "CORS", a.Header.Get("Access-Control-Allow-Origin"), "")
+			harness.WantEqual(t, "Allow of "+method+" "+path, sortedList(a.Header.Get("Allow")), sortedList(allow))
+			harness.WantEqual(t, "CORS", a.Header.Get("Access-Control-Allow-Origin"), "")
 		}
 	}
 	for _, path := range []string{
 		"/api", "/api/", "/api/unknown", "/API/auth/session", "/api/auth/session/", "//api/auth/session", "/api/auth/session.css",
 		"/api/auth/session;x.js", "/api/%61uth/session", "/api/auth/..%2fsession", "/auth", "/auth/session-debug", "/dev", "/dev/inbox", "/dev/inbox.json",
 	} {
-		b.Get(path, sanatest.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found")
+		b.Get(path, harness.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found")
 	}
 	b.Get("/metrics").Want(http.StatusNotFound, "not_found")
 	b.Do("FOO", "/", "").Want(http.StatusMethodNotAllowed, "method_not_allowed")
@@ -138,23 +138,23 @@ func sortedList(s string) map[string]bool {
 // A request id from outside is kept where it is harmless and replaced where it is not (P-22).
 func TestARequestIDFromOutsideIsKeptOnlyWhereItIsHarmless(t *testing.T) {
 	t.Parallel()
-	b := sanatest.NewWorld(t).Run(t).Open(t)
+	b := harness.NewWorld(t).Run(t).Open(t)
 	for given, kept := range map[string]bool{
 		"abc-123": true, strings.Repeat("a", 64): true, strings.Repeat("a", 65): false, "a b": false, "a{b": false, "": false,
 	} {
-		a := b.Get("/api/auth/session", sanatest.With("X-Request-Id", given))
+		a := b.Get("/api/auth/session", harness.With("X-Request-Id", given))
 		got := a.Header.Get("X-Request-Id")
 		if (got == given) != kept || len(got) < 7 {
 			t.Errorf("for %q got %q", given, got)
 		}
-		sanatest.WantEqual(t, "id in the problem", a.Problem().RequestID, got)
+		harness.WantEqual(t, "id in the problem", a.Problem().RequestID, got)
 	}
 }
 
 // Every fault has a status, and the contract knows every fault.
 func TestTheContractKnowsEveryFault(t *testing.T) {
 	t.Parallel()
-	contract, err := sanatest.Contract()
+	contract, err := harness.Contract()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,13 +163,13 @@ func TestTheContractKnowsEveryFault(t *testing.T) {
 		named = append(named, fault.Code(code.(string)))
 	}
 	slices.Sort(named)
-	sanatest.WantEqual(t, "codes in the contract", named, web.FaultCodes())
+	harness.WantEqual(t, "codes in the contract", named, web.FaultCodes())
 }
 
 // The contract names exactly the calls that production answers.
 func TestTheContractNamesEveryRoute(t *testing.T) {
 	t.Parallel()
-	contract, err := sanatest.Contract()
+	contract, err := harness.Contract()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,5 +179,5 @@ func TestTheContractNamesEveryRoute(t *testing.T) {
 			declared[method+" "+strings.ReplaceAll(path, "{id}", ":id")] = true
 		}
 	}
-	sanatest.WantEqual(t, "routes", setOf(routesOf(t, false)), declared)
+	harness.WantEqual(t, "routes", setOf(routesOf(t, false)), declared)
 }

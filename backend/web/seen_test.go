@@ -5,15 +5,14 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/keyproof"
 	"sana/backend/keyring"
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
 // A-08: whoever could read how a request arrived could try out which address of his is believed.
 func TestOnlyAHolderOfTheKeysIsShownHowARequestArrived(t *testing.T) {
 	t.Parallel()
-	ours, err := keyring.Parse(sanatest.SecretKeys)
+	ours, err := keyring.Parse(harness.SecretKeys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,23 +20,23 @@ func TestOnlyAHolderOfTheKeysIsShownHowARequestArrived(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := sanatest.NewWorld(t).Run(t, "TRUSTED_PROXY_HOPS=2").Open(t)
+	b := harness.NewWorld(t).Run(t, "TRUSTED_PROXY_HOPS=2").Open(t)
 	now := time.Now() // a proof is short-lived, and the program may have to be built first
 	for name, proof := range map[string]string{
 		"nothing":          "",
-		"another key":      keyproof.New(strangers, now),
-		"a played-back":    keyproof.New(ours, now.Add(-2*keyproof.Lifetime)),
-		"one for later":    keyproof.New(ours, now.Add(2*keyproof.Lifetime)),
+		"another key":      strangers.NewProof(now),
+		"a played-back":    ours.NewProof(now.Add(-2 * keyring.ProofLifetime)),
+		"one for later":    ours.NewProof(now.Add(2 * keyring.ProofLifetime)),
 		"a word":           "true",
 		"only a signature": "k1::",
 	} {
-		a := b.Get("/livez", sanatest.With("X-Sana-Proof", proof)).Want(http.StatusOK)
-		sanatest.WantEqual(t, name, a.Header.Get("X-Sana-Seen"), "")
+		a := b.Get("/livez", harness.With("X-Sana-Proof", proof)).Want(http.StatusOK)
+		harness.WantEqual(t, name, a.Header.Get("X-Sana-Seen"), "")
 	}
-	proven := sanatest.With("X-Sana-Proof", keyproof.New(ours, now))
-	through := sanatest.With("X-Forwarded-For", "6.6.6.6, 203.0.113.9, 10.0.0.1")
+	proven := harness.With("X-Sana-Proof", ours.NewProof(now))
+	through := harness.With("X-Forwarded-For", "6.6.6.6, 203.0.113.9, 10.0.0.1")
 	a := b.Get("/livez", proven, through).Want(http.StatusOK)
-	sanatest.WantEqual(t, "a holder of the key", a.Header.Get("X-Sana-Seen"), `{"address":"203.0.113.9","connection":"127.0.0.1","entries":3,"hops":2}`)
+	harness.WantEqual(t, "a holder of the key", a.Header.Get("X-Sana-Seen"), `{"address":"203.0.113.9","connection":"127.0.0.1","entries":3,"hops":2}`)
 	a = b.Get("/api/auth/session", proven).Want(http.StatusUnauthorized, "not_signed_in")
-	sanatest.WantEqual(t, "another path", a.Header.Get("X-Sana-Seen"), "")
+	harness.WantEqual(t, "another path", a.Header.Get("X-Sana-Seen"), "")
 }

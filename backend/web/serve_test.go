@@ -5,12 +5,12 @@ import (
 	"net"
 	"testing"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 	"sana/backend/web"
 )
 
 // serve runs a server that needs no database until the test ends.
-func serve(t testing.TB, server *web.Server) *sanatest.Instance {
+func serve(t testing.TB, server *web.Server) *harness.Instance {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -20,12 +20,12 @@ func serve(t testing.TB, server *web.Server) *sanatest.Instance {
 }
 
 // serveOn is serve on a listener of the test.
-func serveOn(t testing.TB, server *web.Server, listener net.Listener) *sanatest.Instance {
+func serveOn(t testing.TB, server *web.Server, listener net.Listener) *harness.Instance {
 	t.Helper()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), sanatest.Deadline)
+		ctx, cancel := context.WithTimeout(context.Background(), harness.Deadline)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
@@ -34,5 +34,5 @@ func serveOn(t testing.TB, server *web.Server, listener net.Listener) *sanatest.
 			t.Errorf("serve: %v", err)
 		}
 	})
-	return &sanatest.Instance{URL: "http://" + listener.Addr().String(), Log: &sanatest.Log{}}
+	return &harness.Instance{URL: "http://" + listener.Addr().String(), Log: &harness.Log{}}
 }

@@ -15,9 +15,10 @@ import (
 	"sana/backend/auth"
 	"sana/backend/inbox"
 	"sana/backend/mail"
-	"sana/backend/metrics"
+	"sana/backend/mail/mailgun"
+	"sana/backend/observe/metrics"
+	"sana/backend/observe/tracing"
 	"sana/backend/session"
-	"sana/backend/tracing"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -46,8 +47,8 @@ type Options struct {
 	Auth             *auth.Service
 	Account          *account.Service
 	Sessions         session.Store
-	SharedSessions   *session.Shared     // Sessions again if they are rows, else nil
-	MailEvents       *mail.MailgunEvents // nil without MAILGUN_WEBHOOK_KEY
+	SharedSessions   *session.Shared // Sessions again if they are rows, else nil
+	MailEvents       *mailgun.Events // nil without MAILGUN_WEBHOOK_KEY
 	TakeMailEvent    func(ctx context.Context, event mail.Event) error
 	Store            string                          // the store's name, for the development pages
 	Ready            func(ctx context.Context) error // nil when traffic may come

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"sana/backend/fault"
-	"sana/backend/platform"
 	"sana/backend/session"
+	"sana/backend/visitor"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
@@ -83,7 +83,7 @@ func listedSessionsOf(list []session.Listed, current session.Session) []listedSe
 }
 
 func listedSessionOf(l session.Listed, currentID string) listedSession {
-	on := platform.Of(l.UserAgent)
+	on := visitor.PlatformOf(l.UserAgent)
 	return listedSession{
 		ID:         l.ID,
 		Current:    l.ID == currentID,

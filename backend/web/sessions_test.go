@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"sana/backend/keyring"
-	"sana/backend/sanatest"
 	"sana/backend/session"
+	"sana/backend/test/harness"
 	"sana/backend/web"
 )
 
@@ -19,12 +19,12 @@ const (
 )
 
 // signInWith signs ada in with another browser.
-func (s scene) signInWith(userAgent string) (*sanatest.Browser, sanatest.SignedIn) {
+func (s scene) signInWith(userAgent string) (*harness.Browser, harness.SignedIn) {
 	s.Helper()
 	s.world.Pass(s, time.Minute) // for the next mail
 	b := s.app.Open(s)
 	code := b.GetCode(s.world, ada)
-	in := b.Post("/api/auth/verify", `{"code":"`+code+`"}`, sanatest.With("User-Agent", userAgent)).Want(http.StatusOK).SignedIn()
+	in := b.Post("/api/auth/verify", `{"code":"`+code+`"}`, harness.With("User-Agent", userAgent)).Want(http.StatusOK).SignedIn()
 	return b, in
 }
 
@@ -33,14 +33,14 @@ var sessionScenarios = []scenario{
 	{"the list says where a person is signed in, without a token", func(s scene) {
 		phone, onPhone := s.signInWith(iphone)
 		_, onLaptop := s.signInWith(firefox)
-		list, complete := phone.Get("/api/sessions", sanatest.With("User-Agent", iphone)).Want(http.StatusOK).Sessions()
-		this := sanatest.Listed{
+		list, complete := phone.Get("/api/sessions", harness.With("User-Agent", iphone)).Want(http.StatusOK).Sessions()
+		this := harness.Listed{
 			ID: onPhone.Session.ID, Current: true, Browser: "Safari", System: "iOS", IP: list[0].IP,
 			SignedInAt: onPhone.Session.SignedInAt, LastSeenAt: list[0].LastSeenAt, ExpiresAt: onPhone.Session.ExpiresAt,
 		}
 		if s.sealed {
-			sanatest.WantEqual(s, "sessions", list, []sanatest.Listed{this})
-			sanatest.WantEqual(s, "complete", complete, false)
+			harness.WantEqual(s, "sessions", list, []harness.Listed{this})
+			harness.WantEqual(s, "complete", complete, false)
 			return
 		}
 		other := this
@@ -50,8 +50,8 @@ var sessionScenarios = []scenario{
 			this, other = other, this
 		}
 		this.IP, other.IP, this.LastSeenAt, other.LastSeenAt = list[0].IP, list[1].IP, list[0].LastSeenAt, list[1].LastSeenAt
-		sanatest.WantEqual(s, "sessions", list, []sanatest.Listed{this, other})
-		sanatest.WantEqual(s, "complete", complete, true)
+		harness.WantEqual(s, "sessions", list, []harness.Listed{this, other})
+		harness.WantEqual(s, "complete", complete, true)
 		for _, l := range list {
 			if !strings.HasPrefix(l.IP, "198.1") || l.LastSeenAt.Before(l.SignedInAt) {
 				s.Errorf("got %+v", l)
@@ -68,8 +68,8 @@ var sessionScenarios = []scenario{
 	{"a session ended from elsewhere is told when and from where", func(s scene) {
 		phone, onPhone := s.signInWith(iphone)
 		laptop, _ := s.signInWith(firefox)
-		end := func() *sanatest.Answer {
-			return laptop.Do(http.MethodDelete, "/api/sessions/"+onPhone.Session.ID, "", sanatest.With("User-Agent", firefox))
+		end := func() *harness.Answer {
+			return laptop.Do(http.MethodDelete, "/api/sessions/"+onPhone.Session.ID, "", harness.With("User-Agent", firefox))
 		}
 		if s.sealed {
 			end().Want(http.StatusConflict, "not_with_this_store")
@@ -81,14 +81,14 @@ var sessionScenarios = []scenario{
 		if why.Reason != "ended_elsewhere" || why.By != "Firefox on Linux" || time.Since(why.At).Abs() > time.Minute {
 			s.Errorf("the phone is told %+v", why)
 		}
-		sanatest.WantEqual(s, "told again after a reload", phone.Get("/api/auth/session").Problem().SignedOut.Reason, "ended_elsewhere")
+		harness.WantEqual(s, "told again after a reload", phone.Get("/api/auth/session").Problem().SignedOut.Reason, "ended_elsewhere")
 		phone.RequestCode(ada).Want(http.StatusAccepted)
-		sanatest.WantEqual(s, "told after requesting a code", phone.Get("/api/auth/session").Problem().SignedOut.Reason, "ended_elsewhere")
+		harness.WantEqual(s, "told after requesting a code", phone.Get("/api/auth/session").Problem().SignedOut.Reason, "ended_elsewhere")
 		laptop.Get("/api/auth/session").Want(http.StatusOK)
 		phone.Delete("/api/account").Want(http.StatusUnauthorized, "not_signed_in") // its account was not deleted
 
 		end().Want(http.StatusNoContent) // again, although it is gone
-		sanatest.WantEqual(s, "events", kindsOf(s, laptop), []string{"account_created", "signed_in", "session_ended"})
+		harness.WantEqual(s, "events", kindsOf(s, laptop), []string{"account_created", "signed_in", "session_ended"})
 	}},
 	{"all other sessions are ended together, and this one stays", func(s scene) {
 		phone, _ := s.signInWith(iphone)
@@ -100,7 +100,7 @@ var sessionScenarios = []scenario{
 			return
 		}
 		end.Want(http.StatusNoContent)
-		sanatest.WantEqual(s, "reason", phone.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_everywhere")
+		harness.WantEqual(s, "reason", phone.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_everywhere")
 		laptop.Get("/api/auth/session").Want(http.StatusOK)
 		s.b.Get("/api/auth/session").Want(http.StatusOK)
 	}},
@@ -110,7 +110,7 @@ var sessionScenarios = []scenario{
 		makeOld(s, s.b)
 		token := s.b.Cookies()[browserToken]
 		s.b.Do(http.MethodDelete, "/api/sessions/"+in.Session.ID, "").Want(http.StatusNoContent)
-		sanatest.WantEqual(s, "session cookie", s.b.Cookies()[cookie], "")
+		harness.WantEqual(s, "session cookie", s.b.Cookies()[cookie], "")
 		if s.b.Cookies()[browserToken] == token {
 			s.Error("the browser token is the one from before")
 		}
@@ -125,12 +125,12 @@ var sessionScenarios = []scenario{
 		}
 		hers := other.Delete("/api/sessions/" + in.Session.ID).Want(http.StatusNoContent)
 		nobodys := other.Delete("/api/sessions/" + strings.Repeat("0", 32)).Want(http.StatusNoContent)
-		sanatest.WantEqual(s, "names of headers", namesOf(hers.Header), namesOf(nobodys.Header))
+		harness.WantEqual(s, "names of headers", namesOf(hers.Header), namesOf(nobodys.Header))
 		for _, id := range []string{"nonsense", strings.ToUpper(in.Session.ID), in.Session.ID + "0", in.Session.ID[1:]} {
 			other.Delete("/api/sessions/"+id).Want(http.StatusNotFound, "not_found")
 		}
 		s.b.Get("/api/auth/session").Want(http.StatusOK)
-		sanatest.WantEqual(s, "events", kindsOf(s, other), []string{"account_created"})
+		harness.WantEqual(s, "events", kindsOf(s, other), []string{"account_created"})
 	}},
 	{"ending others wants a sign-in of the last ten minutes, and a new one is enough", func(s scene) {
 		if s.sealed {
@@ -144,15 +144,15 @@ var sessionScenarios = []scenario{
 		laptop.Do(http.MethodDelete, all, "").Want(http.StatusForbidden, "reauthentication_required")
 		s.world.Pass(s, time.Minute)
 		again := laptop.SignIn(s.world, ada)
-		sanatest.WantEqual(s, "session", again.Session.ID, first.Session.ID)
+		harness.WantEqual(s, "session", again.Session.ID, first.Session.ID)
 		laptop.Do(http.MethodDelete, one, "").Want(http.StatusNoContent)
 		list, _ := laptop.Get("/api/sessions").Want(http.StatusOK).Sessions()
-		sanatest.WantEqual(s, "sessions left", len(list), 1)
+		harness.WantEqual(s, "sessions left", len(list), 1)
 	}},
 	{"a mailed code outlives its key, and without a verifier it has expired", func(s scene) {
 		code := s.b.GetCode(s.world, ada)
 		s.world.Exec(s, `UPDATE challenges SET key_id = 'withdrawn'`)
-		s.b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+		s.b.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
 		s.b.Verify(code).Want(http.StatusOK)
 		s.b.Verify(code).Want(http.StatusOK) // a repeat
 		code = s.b.GetCode(s.world, grace)
@@ -163,7 +163,7 @@ var sessionScenarios = []scenario{
 		code := s.b.GetCode(s.world, ada)
 		kept := s.b.Clone()
 		for range 5 {
-			s.b.Verify(sanatest.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+			s.b.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
 		}
 		kept.Verify(code).Want(http.StatusTooManyRequests, "too_many_tries")
 	}},
@@ -176,7 +176,7 @@ func TestSessionsAPIWithSealedSessions(t *testing.T) { play(t, "cookie", session
 // A sealed session records its use in the cookie itself.
 func TestSealedCookie_IsRenewedOnceAMinuteWhileInUse(t *testing.T) {
 	t.Parallel()
-	ring, err := keyring.Parse(sanatest.SecretKeys)
+	ring, err := keyring.Parse(harness.SecretKeys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,15 +192,15 @@ func TestSealedCookie_IsRenewedOnceAMinuteWhileInUse(t *testing.T) {
 	b.Keep(cookie, issued.Token)
 
 	clock.Add(59)
-	sanatest.WantEqual(t, "cookies set within a minute", len(b.Get("/api/auth/session").Want(http.StatusOK).Set), 0)
+	harness.WantEqual(t, "cookies set within a minute", len(b.Get("/api/auth/session").Want(http.StatusOK).Set), 0)
 	clock.Add(1)
 	again := b.Get("/api/auth/session").Want(http.StatusOK)
-	sanatest.WantEqual(t, "session", again.SignedIn().Session.ID, issued.ID)
+	harness.WantEqual(t, "session", again.SignedIn().Session.ID, issued.ID)
 	set := again.Set
 	if len(set) != 1 || set[0].Value == issued.Token || set[0].MaxAge != int((24*time.Hour-time.Minute+7*24*time.Hour).Seconds()) {
 		t.Fatalf("after a minute: got the cookies %v", set)
 	}
 	clock.Add(59*60 + 30)
 	b.Get("/api/auth/session").Want(http.StatusOK)
-	b.Clone().Get("/api/auth/session", sanatest.With("Cookie", cookie+"="+issued.Token)).Want(http.StatusUnauthorized, "not_signed_in")
+	b.Clone().Get("/api/auth/session", harness.With("Cookie", cookie+"="+issued.Token)).Want(http.StatusUnauthorized, "not_signed_in")
 }

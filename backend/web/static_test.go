@@ -10,7 +10,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 
 	"github.com/andybalholm/brotli"
 )
@@ -41,21 +41,21 @@ func TestAFileGoesCompressedToWhoeverTakesIt(t *testing.T) {
 		{"/", "gzip", page, "gzip", "Accept-Encoding"},
 		{"/", "identity", page, "", "Accept-Encoding"},
 	} {
-		a := b.Get(c.path, sanatest.With("Accept-Encoding", c.accept)).Want(http.StatusOK)
+		a := b.Get(c.path, harness.With("Accept-Encoding", c.accept)).Want(http.StatusOK)
 		what := c.path + " for " + c.accept
 		body := string(a.Body)
 		if c.path == "/" {
 			body = inflated(t, c.coding, a.Body)
 		}
-		sanatest.WantEqual(t, what+": body", body, c.body)
-		sanatest.WantEqual(t, what+": Content-Encoding", a.Header.Get("Content-Encoding"), c.coding)
-		sanatest.WantEqual(t, what+": Vary", a.Header.Get("Vary"), c.vary)
-		head := b.Do(http.MethodHead, c.path, "", sanatest.With("Accept-Encoding", c.accept)).Want(http.StatusOK)
-		sanatest.WantEqual(t, what+": Content-Length for HEAD", head.Header.Get("Content-Length"), strconv.Itoa(len(a.Body)))
+		harness.WantEqual(t, what+": body", body, c.body)
+		harness.WantEqual(t, what+": Content-Encoding", a.Header.Get("Content-Encoding"), c.coding)
+		harness.WantEqual(t, what+": Vary", a.Header.Get("Vary"), c.vary)
+		head := b.Do(http.MethodHead, c.path, "", harness.With("Accept-Encoding", c.accept)).Want(http.StatusOK)
+		harness.WantEqual(t, what+": Content-Length for HEAD", head.Header.Get("Content-Length"), strconv.Itoa(len(a.Body)))
 	}
-	kind := b.Get(script, sanatest.With("Accept-Encoding", "br")).Header.Get("Content-Type")
-	sanatest.WantEqual(t, "Content-Type", kind, "text/javascript; charset=utf-8")
-	b.Get(script+".br", sanatest.With("Accept-Encoding", "br")).Want(http.StatusNotFound, "not_found")
+	kind := b.Get(script, harness.With("Accept-Encoding", "br")).Header.Get("Content-Type")
+	harness.WantEqual(t, "Content-Type", kind, "text/javascript; charset=utf-8")
+	b.Get(script+".br", harness.With("Accept-Encoding", "br")).Want(http.StatusNotFound, "not_found")
 }
 
 // inflated undoes a coding.
@@ -87,7 +87,7 @@ func TestETag_UnchangedFilesAre304(t *testing.T) {
 	b.Get("/").Want(http.StatusOK) // sets the browser token: a page that sets a cookie has no tag
 	seen := map[string]bool{}
 	for _, c := range []struct{ path, accept string }{{"/", "br"}, {"/", "gzip"}, {"/", "identity"}, {"/favicon.svg", "br"}} {
-		coding := sanatest.With("Accept-Encoding", c.accept)
+		coding := harness.With("Accept-Encoding", c.accept)
 		tag := b.Get(c.path, coding).Want(http.StatusOK).Header.Get("ETag")
 		if seen[tag] || tag == "" {
 			t.Errorf("%s for %s has the tag %q, want one of its own", c.path, c.accept, tag)
@@ -96,14 +96,14 @@ func TestETag_UnchangedFilesAre304(t *testing.T) {
 		for known, status := range map[string]int{
 			tag: 304, "W/" + tag: 304, `"other", ` + tag: 304, "*": 304, `"other"`: 200, strings.Trim(tag, `"`): 200,
 		} {
-			a := b.Get(c.path, coding, sanatest.With("If-None-Match", known)).Want(status)
-			sanatest.WantEqual(t, c.path+" with "+known+": ETag", a.Header.Get("ETag"), tag)
-			sanatest.WantEqual(t, c.path+" with "+known+": has a body", len(a.Body) > 0, status == 200)
+			a := b.Get(c.path, coding, harness.With("If-None-Match", known)).Want(status)
+			harness.WantEqual(t, c.path+" with "+known+": ETag", a.Header.Get("ETag"), tag)
+			harness.WantEqual(t, c.path+" with "+known+": has a body", len(a.Body) > 0, status == 200)
 		}
 	}
-	html := sanatest.With("Accept", "text/html")
+	html := harness.With("Accept", "text/html")
 	tag := b.Get("/none", html).Want(http.StatusNotFound).Header.Get("ETag")
-	b.Get("/none", html, sanatest.With("If-None-Match", tag)).Want(http.StatusNotFound)
+	b.Get("/none", html, harness.With("If-None-Match", tag)).Want(http.StatusNotFound)
 }
 
 // The page's own style is allowed by its hash, and no other one.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
 const (
@@ -14,7 +14,7 @@ const (
 )
 
 // stepUpCode requests a code for the session's own address and returns it.
-func (s scene) stepUpCode(b *sanatest.Browser, email string) string {
+func (s scene) stepUpCode(b *harness.Browser, email string) string {
 	s.Helper()
 	s.world.Pass(s, 2*time.Minute) // until the code before it cannot be repeated
 	code := b.GetCode(s.world, email)
@@ -23,10 +23,10 @@ func (s scene) stepUpCode(b *sanatest.Browser, email string) string {
 }
 
 // wantRefusedStepUp fails the test unless a right code leads to nothing.
-func wantRefusedStepUp(s scene, b *sanatest.Browser, email, code string) {
+func wantRefusedStepUp(s scene, b *harness.Browser, email, code string) {
 	s.Helper()
 	before := s.written()
-	b.VerifyFor(email, sanatest.WrongCode(code)).Want(401, "wrong_code")
+	b.VerifyFor(email, harness.WrongCode(code)).Want(401, "wrong_code")
 	for range 2 {
 		a := b.VerifyFor(email, code).Want(410, "code_expired")
 		s.wantEqual("cookies set", len(a.Set), 0)
@@ -53,7 +53,7 @@ var stepUpScenarios = []scenario{
 			began = s.count(created)
 		}
 		code := s.stepUpCode(s.b, ada)
-		s.b.Verify(sanatest.WrongCode(code)).Want(401, "wrong_code")
+		s.b.Verify(harness.WrongCode(code)).Want(401, "wrong_code")
 		again := s.b.Verify(code).Want(200).SignedIn()
 		s.wantEqual("user", again.User, first.User)
 		s.wantEqual("session", again.Session.ID, first.Session.ID)
@@ -116,7 +116,7 @@ var stepUpScenarios = []scenario{
 		lost := s.b.Clone()
 		first := s.b.Verify(code).Want(200).SignedIn()
 		before := s.written()
-		for _, b := range []*sanatest.Browser{lost, s.b} {
+		for _, b := range []*harness.Browser{lost, s.b} {
 			s.wantEqual("repeat", b.Verify(code).Want(200).SignedIn(), first)
 		}
 		s.wantEqual("written by repeats", s.written(), before)
@@ -185,8 +185,8 @@ var stepUpScenarios = []scenario{
 			for _, sql := range expire {
 				s.world.Exec(s, sql)
 			}
-			sanatest.Eventually(s, "the session has not expired", func() error {
-				return sanatest.StatusError(s.b.Get("/api/auth/session"), http.StatusUnauthorized)
+			harness.Eventually(s, "the session has not expired", func() error {
+				return harness.StatusError(s.b.Get("/api/auth/session"), http.StatusUnauthorized)
 			})
 			in := s.b.Verify(code).Want(200).SignedIn()
 			s.wantEqual("user", in.User, first.User)

@@ -5,10 +5,10 @@ import (
 	"net/netip"
 	"time"
 
-	"sana/backend/clientaddr"
 	"sana/backend/keyring"
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 	"sana/backend/throttle"
+	"sana/backend/visitor"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -16,7 +16,7 @@ import (
 // limits counts as the programs do, which have the same secret keys.
 func (s scene) limits() *throttle.Throttle {
 	s.Helper()
-	ring, err := keyring.Parse(sanatest.SecretKeys)
+	ring, err := keyring.Parse(harness.SecretKeys)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func (s scene) limits() *throttle.Throttle {
 
 // networksOf are the networks of an IP address, as package web counts them.
 func networksOf(address string) (networks []string) {
-	for _, group := range clientaddr.Groups(netip.MustParseAddr(address)) {
+	for _, group := range visitor.NetworksOf(netip.MustParseAddr(address)) {
 		networks = append(networks, group.String())
 	}
 	return networks

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
 )
 
 // written counts everything that a verification can write.
@@ -30,7 +30,7 @@ var verifyScenarios = []scenario{
 		first := s.b.Verify(code).Want(200).SignedIn()
 		before := s.written()
 		// After an answer that was lost, after one that arrived, and again.
-		for _, b := range []*sanatest.Browser{lost, s.b, lost} {
+		for _, b := range []*harness.Browser{lost, s.b, lost} {
 			s.wantEqual("repeat", b.Verify(code).Want(200).SignedIn(), first)
 			s.wantEqual("session", current(b).Session, first.Session)
 			if !s.sealed {
@@ -51,7 +51,7 @@ var verifyScenarios = []scenario{
 		in := s.b.Verify(code).Want(200).SignedIn()
 		s.world.Pass(s, 2*time.Minute)
 		before := s.written()
-		for _, b := range []*sanatest.Browser{lost, s.b} {
+		for _, b := range []*harness.Browser{lost, s.b} {
 			a := b.Verify(code).Want(410, "code_expired")
 			s.wantEqual("cookies set", len(a.Set), 0)
 		}
@@ -65,11 +65,11 @@ var verifyScenarios = []scenario{
 		lost := s.b.Clone() // not known for the address yet
 		s.b.Verify(code).Want(200)
 		for left := 4; left >= 0; left-- {
-			p := lost.Verify(sanatest.WrongCode(code)).Want(401, "wrong_code").Problem()
+			p := lost.Verify(harness.WrongCode(code)).Want(401, "wrong_code").Problem()
 			s.wantEqual("tries left", *p.TriesLeft, left)
 		}
 		s.wantEqual("wrong codes of the network", s.wrongFrom("192.0.2.11"), 5)
-		for _, c := range []string{code, sanatest.WrongCode(code)} {
+		for _, c := range []string{code, harness.WrongCode(code)} {
 			lost.Verify(c).Want(429, "too_many_tries")
 		}
 		lost.Verify("nonsense").Want(429, "too_many_tries")
@@ -87,8 +87,8 @@ var verifyScenarios = []scenario{
 	{"parallel right codes of one browser all get one session", func(s scene) {
 		code := s.b.GetCode(s.world, ada)
 		const requests = 8
-		browsers := make([]*sanatest.Browser, requests)
-		answers := make([]sanatest.SignedIn, requests)
+		browsers := make([]*harness.Browser, requests)
+		answers := make([]harness.SignedIn, requests)
 		together(requests, func(i int) {
 			browsers[i] = s.b.Clone()
 			answers[i] = browsers[i].Verify(code).Want(200).SignedIn()
@@ -113,7 +113,7 @@ var verifyScenarios = []scenario{
 		if len(a.Set) != 0 || a.Header.Get("Retry-After") == "" {
 			s.Errorf("got the cookies %v and Retry-After %q", a.Set, a.Header.Get("Retry-After"))
 		}
-		lost.Verify(sanatest.WrongCode(code)).Want(401, "wrong_code")
+		lost.Verify(harness.WrongCode(code)).Want(401, "wrong_code")
 		before["tries"]++
 		after := s.written()
 		after["uses"] = before["uses"]
@@ -131,7 +131,7 @@ var verifyScenarios = []scenario{
 		}
 		laptop, _ := s.signInWith(firefox)
 		laptop.Delete("/api/sessions/" + phone.Session.ID).Want(204)
-		for _, b := range []*sanatest.Browser{lost, s.b} {
+		for _, b := range []*harness.Browser{lost, s.b} {
 			a := b.Verify(phoneCode).Want(410, "code_expired")
 			s.wantEqual("cookies set", len(a.Set), 0)
 		}
@@ -161,16 +161,16 @@ func TestVerify_ClosedSignUpCanBeRepeated(t *testing.T) {
 	for _, store := range []string{"postgres", "cookie"} {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
-			w := sanatest.NewWorld(t)
+			w := harness.NewWorld(t)
 			app := w.Run(t, "SIGN_UP=closed", "SESSION_STORE="+store)
 			b := app.Open(t)
 			s := scene{t, w, app, b, store == "cookie"}
 			code := b.GetCode(w, ada)
 			for range 2 {
 				a := b.Verify(code).Want(403, "sign_up_closed")
-				sanatest.WantEqual(t, "cookies set", len(a.Set), 0)
+				harness.WantEqual(t, "cookies set", len(a.Set), 0)
 			}
-			b.Verify(sanatest.WrongCode(code)).Want(401, "wrong_code")
+			b.Verify(harness.WrongCode(code)).Want(401, "wrong_code")
 			b.MoveTo(w.Run(t, "SESSION_STORE="+store).Instance) // where sign-up is open by now
 			b.Verify(code).Want(403, "sign_up_closed")
 			w.Pass(t, 2*time.Minute)

@@ -4,8 +4,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"sana/backend/clientaddr"
-	"sana/backend/platform"
 	"sana/backend/visitor"
 
 	"github.com/gofiber/fiber/v2"
@@ -18,12 +16,12 @@ func (s *Server) visitor(c *fiber.Ctx) visitor.Visitor {
 	v := visitor.Visitor{
 		IP:             address.String(),
 		UserAgent:      userAgent,
-		Platform:       platform.Of(userAgent).String(),
+		Platform:       visitor.PlatformOf(userAgent).String(),
 		AcceptLanguage: utils.CopyString(c.Get(fiber.HeaderAcceptLanguage)),
 		Device:         s.device.token(c),
 		Browser:        visitor.ParseBrowser(s.browser.token(c)),
 	}
-	for _, group := range clientaddr.Groups(address) {
+	for _, group := range visitor.NetworksOf(address) {
 		v.Networks = append(v.Networks, group.String())
 	}
 	return v
@@ -37,7 +35,7 @@ func (s *Server) clientAddr(c *fiber.Ctx) netip.Addr {
 	if s.TrustedProxyHops > 0 {
 		entries := forwardedFor(c)
 		if n := len(entries) - s.TrustedProxyHops; n >= 0 {
-			if ip, ok := clientaddr.Parse(entries[n]); ok {
+			if ip, ok := visitor.ParseAddress(entries[n]); ok {
 				return ip
 			}
 		}
@@ -58,7 +56,7 @@ func forwardedFor(c *fiber.Ctx) []string {
 // proxy's.
 func connectionAddr(c *fiber.Ctx) netip.Addr {
 	ip, _ := netip.AddrFromSlice(c.Context().RemoteIP())
-	return clientaddr.Fold(ip)
+	return visitor.FoldAddress(ip)
 }
 
 // clientIP is clientAddr as text.

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"sana/backend/fault"
-	"sana/backend/mail"
+	"sana/backend/mail/mailgun"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -24,7 +24,7 @@ func (s *Server) takeMailgunEvent(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	event, err := s.MailEvents.Read(c.BodyRaw())
-	if errors.Is(err, mail.ErrForged) {
+	if errors.Is(err, mailgun.ErrForged) {
 		s.Log.WarnContext(ctx, "mail event refused: its signature is not Mailgun's, or MAILGUN_WEBHOOK_KEY is not the account's", "request_id", requestID(c))
 		return fault.New(fault.InvalidSignature, "The signature is not Mailgun's.")
 	}

@@ -8,17 +8,17 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/mail/mailgunfake"
-	"sana/backend/sanatest"
+	"sana/backend/test/harness"
+	"sana/backend/test/mailgunfake"
 )
 
 // told posts an event as Mailgun does: from no browser.
-func told(b *sanatest.Browser, body string) *sanatest.Answer {
-	return b.Post("/api/webhooks/mailgun", body, sanatest.With("Sec-Fetch-Site", ""), sanatest.With("Origin", ""), sanatest.With("Cookie", ""))
+func told(b *harness.Browser, body string) *harness.Answer {
+	return b.Post("/api/webhooks/mailgun", body, harness.With("Sec-Fetch-Site", ""), harness.With("Origin", ""), harness.With("Cookie", ""))
 }
 
 // waiting is a browser that waits for a code whose mail Mailgun has taken.
-func waiting(t testing.TB, w *sanatest.World, app *sanatest.Instance) (b *sanatest.Browser, ref string) {
+func waiting(t testing.TB, w *harness.World, app *harness.Instance) (b *harness.Browser, ref string) {
 	t.Helper()
 	b = app.Open(t)
 	b.RequestCode(ada).Want(http.StatusAccepted)
@@ -27,9 +27,9 @@ func waiting(t testing.TB, w *sanatest.World, app *sanatest.Instance) (b *sanate
 	return b, ref
 }
 
-func awaitDelivery(t testing.TB, b *sanatest.Browser, state, reason string) {
+func awaitDelivery(t testing.TB, b *harness.Browser, state, reason string) {
 	t.Helper()
-	sanatest.Eventually(t, "the page is not told", func() error {
+	harness.Eventually(t, "the page is not told", func() error {
 		p := b.Get("/api/auth/code").Want(http.StatusOK).Pending()
 		if p.Delivery != state || p.Reason != reason {
 			return fmt.Errorf("delivery is %q for %q, want %q for %q", p.Delivery, p.Reason, state, reason)
@@ -38,14 +38,14 @@ func awaitDelivery(t testing.TB, b *sanatest.Browser, state, reason string) {
 	})
 }
 
-func wantDelivery(t testing.TB, b *sanatest.Browser, state, reason string) {
+func wantDelivery(t testing.TB, b *harness.Browser, state, reason string) {
 	t.Helper()
 	p := b.Get("/api/auth/code").Want(http.StatusOK).Pending()
-	sanatest.WantEqual(t, "delivery and its reason", [2]string{p.Delivery, p.Reason}, [2]string{state, reason})
+	harness.WantEqual(t, "delivery and its reason", [2]string{p.Delivery, p.Reason}, [2]string{state, reason})
 }
 
 // forget sets the delivery status back to that of a mail about which no event has come.
-func forget(t testing.TB, w *sanatest.World) {
+func forget(t testing.TB, w *harness.World) {
 	t.Helper()
 	w.Exec(t, `UPDATE mails SET state = 'sent', reason = NULL, event_at = NULL`)
 }
@@ -64,7 +64,7 @@ func about(e mailgunfake.Event, ref string, after time.Duration) mailgunfake.Eve
 
 func TestWhatMailgunTellsIsOnThePage(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	app := w.Start(t)
 	b, ref := waiting(t, w, app)
 	for _, c := range []struct {
@@ -79,8 +79,8 @@ func TestWhatMailgunTellsIsOnThePage(t *testing.T) {
 		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550, Enhanced: "5.7.1"}, "failed", "refused"},
 		{mailgunfake.Event{Event: "opened"}, "sent", ""},
 	} {
-		a := told(b, about(c.event, ref, 0).Body(sanatest.WebhookKey)).Want(http.StatusOK)
-		sanatest.WantEqual(t, "cookies set", len(a.Set), 0)
+		a := told(b, about(c.event, ref, 0).Body(harness.WebhookKey)).Want(http.StatusOK)
+		harness.WantEqual(t, "cookies set", len(a.Set), 0)
 		wantDelivery(t, b, c.state, c.reason)
 		forget(t, w)
 	}
@@ -92,7 +92,7 @@ func TestWhatMailgunTellsIsOnThePage(t *testing.T) {
 // Whatever the order in which events come, and however often, the page says the same in the end.
 func TestEventsOutOfOrderAndTwiceLeadToTheSameState(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
 	early, late := time.Duration(0), time.Minute
 	for _, c := range []struct {
@@ -107,7 +107,7 @@ func TestEventsOutOfOrderAndTwiceLeadToTheSameState(t *testing.T) {
 		for _, order := range permutations(len(c.events)) {
 			for range 2 {
 				for _, i := range order {
-					told(b, c.events[i].Body(sanatest.WebhookKey)).Want(http.StatusOK)
+					told(b, c.events[i].Body(harness.WebhookKey)).Want(http.StatusOK)
 				}
 			}
 			wantDelivery(t, b, c.state, c.reason)
@@ -119,7 +119,7 @@ func TestEventsOutOfOrderAndTwiceLeadToTheSameState(t *testing.T) {
 	same.Ref, same.At = ref, at.At
 	for _, order := range [][]mailgunfake.Event{{at, same}, {same, at}} {
 		for _, event := range order {
-			told(b, event.Body(sanatest.WebhookKey)).Want(http.StatusOK)
+			told(b, event.Body(harness.WebhookKey)).Want(http.StatusOK)
 		}
 		wantDelivery(t, b, "failed", "no_such_mailbox")
 		forget(t, w)
@@ -143,39 +143,39 @@ func permutations(n int) [][]int {
 
 func TestAnEventAboutAnEarlierMailChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b, first := waiting(t, w, w.Start(t))
-	told(b, about(bounced, first, 0).Body(sanatest.WebhookKey)).Want(http.StatusOK)
+	told(b, about(bounced, first, 0).Body(harness.WebhookKey)).Want(http.StatusOK)
 	wantDelivery(t, b, "failed", "no_such_mailbox")
 
 	w.Pass(t, time.Minute)
 	p := b.Resend().Want(http.StatusAccepted).CodeRequest().Code
-	sanatest.WantEqual(t, "delivery and its reason after the resend", [2]string{p.Delivery, p.Reason}, [2]string{"queued", ""})
+	harness.WantEqual(t, "delivery and its reason after the resend", [2]string{p.Delivery, p.Reason}, [2]string{"queued", ""})
 	second := w.Mails(t, "sign_in_code", ada, 2)[1].Ref
 	awaitDelivery(t, b, "sent", "")
 	for _, late := range []mailgunfake.Event{about(bounced, first, time.Hour), about(delivered, first, time.Hour)} {
-		told(b, late.Body(sanatest.WebhookKey)).Want(http.StatusOK)
+		told(b, late.Body(harness.WebhookKey)).Want(http.StatusOK)
 		wantDelivery(t, b, "sent", "")
 	}
-	told(b, about(delivered, second, 0).Body(sanatest.WebhookKey)).Want(http.StatusOK)
+	told(b, about(delivered, second, 0).Body(harness.WebhookKey)).Want(http.StatusOK)
 	wantDelivery(t, b, "delivered", "")
 }
 
 // A request that gets no mail says so by itself; the delivery status stays that of the newest mail that was queued.
 func TestMailEvent_IsShownBesideARequestWithoutMail(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
 	w.Pass(t, 30*time.Second) // a sooner request is taken for a repeat
 	for _, c := range []struct {
 		event         mailgunfake.Event
 		state, reason string
 	}{{deferred, "delayed", ""}, {delivered, "delivered", ""}, {bounced, "failed", "no_such_mailbox"}} {
-		told(b, about(c.event, ref, 0).Body(sanatest.WebhookKey)).Want(http.StatusOK)
-		for _, a := range []*sanatest.Answer{b.Resend(), b.RequestCode(ada)} {
+		told(b, about(c.event, ref, 0).Body(harness.WebhookKey)).Want(http.StatusOK)
+		for _, a := range []*harness.Answer{b.Resend(), b.RequestCode(ada)} {
 			r := a.Want(http.StatusAccepted).CodeRequest()
-			sanatest.WantEqual(t, "mail", r.Mail, "none")
-			sanatest.WantEqual(t, "delivery and its reason", [2]string{r.Code.Delivery, r.Code.Reason}, [2]string{c.state, c.reason})
+			harness.WantEqual(t, "mail", r.Mail, "none")
+			harness.WantEqual(t, "delivery and its reason", [2]string{r.Code.Delivery, r.Code.Reason}, [2]string{c.state, c.reason})
 		}
 		forget(t, w)
 	}
@@ -183,21 +183,21 @@ func TestMailEvent_IsShownBesideARequestWithoutMail(t *testing.T) {
 
 func TestAnEventAboutAnUnknownMailIsTakenAndChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
 	for _, unknown := range []string{
 		"", "x", ref + "0", ref[:36], strings.ToUpper(ref), "00000000-0000-0000-0000-000000000000/1", "'; DROP TABLE users; --", ref + "\x00",
 	} {
-		told(b, about(bounced, unknown, 0).Body(sanatest.WebhookKey)).Want(http.StatusOK)
+		told(b, about(bounced, unknown, 0).Body(harness.WebhookKey)).Want(http.StatusOK)
 		wantDelivery(t, b, "sent", "")
 	}
 }
 
 func TestAForgedEventIsRefusedAndChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
-	good := about(bounced, ref, 0).Body(sanatest.WebhookKey)
+	good := about(bounced, ref, 0).Body(harness.WebhookKey)
 	for name, body := range map[string]string{
 		"another key":   about(bounced, ref, 0).Body("another"),
 		"an empty key":  about(bounced, ref, 0).Body(""),
@@ -209,14 +209,14 @@ func TestAForgedEventIsRefusedAndChangesNothing(t *testing.T) {
 		}
 		wantDelivery(t, b, "sent", "")
 	}
-	sanatest.WantEqual(t, "tokens kept", w.Count(t, `SELECT count(*) FROM event_tokens`), 0)
+	harness.WantEqual(t, "tokens kept", w.Count(t, `SELECT count(*) FROM event_tokens`), 0)
 	told(b, good).Want(http.StatusOK)
 }
 
 // By the database's clock, from which this test's must not differ by more than seconds.
 func TestAnEventSignedLongAgoOrInTheFutureIsRefused(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
 	for age, status := range map[time.Duration]int{
 		// Mailgun repeats for 8 h 5 min, with the first signature.
@@ -225,46 +225,46 @@ func TestAnEventSignedLongAgoOrInTheFutureIsRefused(t *testing.T) {
 	} {
 		event := about(delivered, ref, 0)
 		event.SignedAt = time.Now().Add(-age)
-		a := told(b, event.Body(sanatest.WebhookKey))
+		a := told(b, event.Body(harness.WebhookKey))
 		if a.Status != status {
 			t.Errorf("signed %s ago: got %d, want %d: %s", age, a.Status, status, a.Body)
 		}
 	}
-	sanatest.WantEqual(t, "tokens kept", w.Count(t, `SELECT count(*) FROM event_tokens`), 3)
+	harness.WantEqual(t, "tokens kept", w.Count(t, `SELECT count(*) FROM event_tokens`), 3)
 }
 
 func TestAnEventPlayedBackIsRefusedAndChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
 	event := about(delivered, ref, 0)
 	event.Token = strings.Repeat("0a", 25)
-	told(b, event.Body(sanatest.WebhookKey)).Want(http.StatusOK)
-	told(b, event.Body(sanatest.WebhookKey)).Want(http.StatusNotAcceptable, "event_refused")
+	told(b, event.Body(harness.WebhookKey)).Want(http.StatusOK)
+	told(b, event.Body(harness.WebhookKey)).Want(http.StatusNotAcceptable, "event_refused")
 	// The signature is not about the event: whoever has seen one could put his own under it.
 	other := about(bounced, ref, time.Minute)
 	other.Token = event.Token
-	told(b, other.Body(sanatest.WebhookKey)).Want(http.StatusNotAcceptable, "event_refused")
+	told(b, other.Body(harness.WebhookKey)).Want(http.StatusNotAcceptable, "event_refused")
 	wantDelivery(t, b, "delivered", "")
 }
 
 func TestWhileTheDatabaseIsAwayMailgunIsToComeAgain(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
-	body := about(delivered, ref, 0).Body(sanatest.WebhookKey)
+	body := about(delivered, ref, 0).Body(harness.WebhookKey)
 	w.TakeAway(t)
 	told(b, body).Want(http.StatusServiceUnavailable, "unavailable")
 	w.BringBack(t)
-	sanatest.Eventually(t, "the event is not taken", func() error { return sanatest.StatusError(told(b, body), http.StatusOK) })
+	harness.Eventually(t, "the event is not taken", func() error { return harness.StatusError(told(b, body), http.StatusOK) })
 	wantDelivery(t, b, "delivered", "")
 }
 
 func TestWithoutAKeyThereIsNoWebhook(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b := w.Start(t, "MAILGUN_WEBHOOK_KEY=").Open(t)
-	for _, key := range []string{"", sanatest.WebhookKey} {
+	for _, key := range []string{"", harness.WebhookKey} {
 		told(b, about(delivered, "x", 0).Body(key)).Want(http.StatusNotFound, "not_found")
 	}
 }
@@ -272,14 +272,14 @@ func TestWithoutAKeyThereIsNoWebhook(t *testing.T) {
 // Nothing but this path takes a write that no page of ours has sent, and it takes no more than it needs.
 func TestTheWebhookIsForOnePathOneTypeAndALimitedSize(t *testing.T) {
 	t.Parallel()
-	w := sanatest.NewWorld(t)
+	w := harness.NewWorld(t)
 	b := w.Start(t).Open(t)
-	body := about(delivered, "x", 0).Body(sanatest.WebhookKey)
+	body := about(delivered, "x", 0).Body(harness.WebhookKey)
 	for _, path := range []string{"/api/webhooks/mailgun/", "/api/webhooks", "/api/webhooks/Mailgun", "/api/webhooks/mailgun/../../auth/sign-out", "/api/auth/sign-out"} {
-		b.Post(path, body, sanatest.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
+		b.Post(path, body, harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
 	}
-	b.Post("/api/webhooks/mailgun", body, sanatest.With("Content-Type", "text/plain")).Want(http.StatusUnsupportedMediaType)
-	b.Post("/api/webhooks/mailgun", body, sanatest.With("Content-Encoding", "gzip")).Want(http.StatusUnsupportedMediaType)
+	b.Post("/api/webhooks/mailgun", body, harness.With("Content-Type", "text/plain")).Want(http.StatusUnsupportedMediaType)
+	b.Post("/api/webhooks/mailgun", body, harness.With("Content-Encoding", "gzip")).Want(http.StatusUnsupportedMediaType)
 	b.Post("/api/webhooks/mailgun", strings.Repeat(" ", 33_000)+body).Want(http.StatusRequestEntityTooLarge)
 	b.Post("/api/webhooks/mailgun", `{`).Want(http.StatusBadRequest, "invalid_request")
 	// Mailgun's events are of one to three kB; what the server of an address says may be long.
@@ -290,7 +290,7 @@ func TestTheWebhookIsForOnePathOneTypeAndALimitedSize(t *testing.T) {
 
 // The law: nothing without a right signature changes anything, and nothing at all is our own fault.
 func FuzzNothingWithoutARightSignatureChangesAnything(f *testing.F) {
-	w := sanatest.NewWorld(f)
+	w := harness.NewWorld(f)
 	app := w.Start(f, "LOG_LEVEL=error")
 	_, ref := waiting(f, w, app)
 	for _, event := range []mailgunfake.Event{about(delivered, ref, 0), about(deferred, ref, 0), about(bounced, ref, 0)} {
@@ -307,7 +307,7 @@ func FuzzNothingWithoutARightSignatureChangesAnything(f *testing.F) {
 	f.Add(`{"timestamp":1,"event":"delivered","user-variables":{"ref":"\u0000"}}`, true)
 	f.Add(`null},"signature":{"timestamp":"1","token":"","signature":""`, false)
 	f.Fuzz(func(t *testing.T, data string, signed bool) {
-		key := sanatest.WebhookKey
+		key := harness.WebhookKey
 		if !signed {
 			key = "another"
 		}
@@ -325,7 +325,7 @@ func FuzzNothingWithoutARightSignatureChangesAnything(f *testing.F) {
 }
 
 // state is all that an event can change.
-func state(t testing.TB, w *sanatest.World) (all string) {
+func state(t testing.TB, w *harness.World) (all string) {
 	t.Helper()
 	err := w.DB.QueryRow(t.Context(), `
 		SELECT (SELECT jsonb_agg(to_jsonb(c)) FROM challenges AS c)::text || (SELECT jsonb_agg(to_jsonb(m)) FROM mails AS m)::text

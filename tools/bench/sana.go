@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"sana/backend/keyring"
-	"sana/backend/metrics"
+	"sana/backend/observe/metrics"
 	"sana/backend/session"
 	"sana/backend/web"
 

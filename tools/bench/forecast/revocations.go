@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sana/backend/metrics"
+	"sana/backend/observe/metrics"
 	"sana/backend/postgres"
 	"sana/backend/session"
 

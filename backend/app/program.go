@@ -1,0 +1,141 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"sana/backend/config"
+	"sana/backend/observe/tracing"
+	"sana/backend/outbox"
+	"sana/backend/session"
+	"sana/backend/web"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// A stop takes less than 10 seconds, whatever is unavailable: these, and a second for writing which
+// sessions were used.
+const (
+	retireTime   = time.Second             // for proxies to stop sending requests here
+	drainTimeout = 5200 * time.Millisecond // for requests in flight, and for mails being sent
+	closeTimeout = time.Second / 2         // for the connections to a database that may be frozen
+)
+
+// Program is a running Sana.
+type Program struct {
+	Addr        string // where it listens, host:port
+	MetricsAddr string // where it tells its metrics, "" for nowhere
+
+	log        *slog.Logger
+	outbox     *outbox.Outbox
+	shared     *session.Shared // nil if sessions are in cookies
+	background []background
+	db         *pgxpool.Pool
+	probe      *pgxpool.Pool // for health checks, which must not wait for the pool
+	server     *web.Server
+	served     chan error   // gets one value: why the server ended
+	metrics    *http.Server // nil without METRICS_ADDR
+	tracer     *tracing.Tracer
+
+	stopSending    context.CancelFunc
+	sending        sync.WaitGroup // the outbox
+	stopBackground context.CancelFunc
+	running        sync.WaitGroup // background, and the metrics server
+}
+
+// run begins to listen and to work.
+func (p *Program) run(ctx context.Context, cfg config.Config) error {
+	listener, err := listen(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if err := p.serveMetrics(ctx, cfg.MetricsAddr); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	p.Addr = listener.Addr().String()
+	sending, stopSending := context.WithCancel(context.Background())
+	running, stopBackground := context.WithCancel(context.Background())
+	p.stopSending, p.stopBackground = stopSending, stopBackground
+	p.sending.Go(func() { runWithRestart(sending, p.log, "outbox", p.outbox.Run) })
+	for _, b := range p.background {
+		p.running.Go(func() { runWithRestart(running, p.log, b.name, b.run) })
+	}
+	go func() { p.served <- p.server.Serve(listener) }()
+	return nil
+}
+
+// Wait returns nil when ctx ends, and an error when the server ends before.
+func (p *Program) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-p.served:
+		return fmt.Errorf("server ended: %w", err)
+	}
+}
+
+// Retire says by /readyz that this instance is going, answers for a moment as before, and ends each connection with its next
+// answer: so a proxy has left by the time that Stop takes no new connections.
+func (p *Program) Retire() {
+	p.log.Info("retiring")
+	p.server.Retire()
+	time.Sleep(retireTime)
+}
+
+// Stop finishes the requests in flight and the mails that are being sent, writes what is still to be
+// written, and closes the database. Queued mails wait for the next start or for another instance.
+func (p *Program) Stop() error {
+	p.log.Info("stopping")
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	p.stopSending()
+	err := errors.Join(p.server.Shutdown(ctx), p.stopMetrics(ctx))
+	p.sending.Wait()
+	p.stopBackground()
+	p.running.Wait()
+	closed := make(chan error, 1)
+	go func() { closed <- p.closeDatabase() }()
+	select {
+	case closing := <-closed:
+		err = errors.Join(err, closing)
+	case <-time.After(closeTimeout):
+		p.log.Warn("connections to the database are left open, it does not answer")
+	}
+	p.tracer.Close(ctx)
+	p.log.Info("stopped")
+	return err
+}
+
+func (p *Program) closeDatabase() (err error) {
+	p.probe.Close()
+	if p.shared != nil {
+		err = p.shared.Close() // it closes the pool, which all parts share
+	}
+	p.db.Close()
+	return err
+}
+
+// listen opens the listener of LISTEN_ADDR, or of PORT.
+func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s (LISTEN_ADDR, else PORT): %w", cfg.ListenAddr, err)
+	}
+	return listener, nil
+}
+
+// closeUnless is for the end of a start that may have failed.
+func closeUnless(started *bool, pools ...*pgxpool.Pool) {
+	if *started {
+		return
+	}
+	for _, pool := range pools {
+		pool.Close()
+	}
+}

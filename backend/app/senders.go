@@ -1,0 +1,86 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"sana/backend/config"
+	"sana/backend/inbox"
+	"sana/backend/mail"
+	"sana/backend/mail/mailgun"
+	"sana/backend/mail/smtp"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// developmentInbox is nil in production, where there is no such table and no page for it.
+func developmentInbox(cfg config.Config, db *pgxpool.Pool) *inbox.Inbox {
+	if cfg.Env != config.Development {
+		return nil
+	}
+	return inbox.New(db)
+}
+
+func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Sender, error) {
+	switch cfg.MailTransport {
+	case config.Console:
+		return mail.NewConsole(output, mails.Keep), nil
+	case config.SMTP:
+		return NewSMTP(cfg.SMTPServer)
+	default:
+		return NewMailgun(cfg)
+	}
+}
+
+// NewSMTP returns the sender of SMTP_URL.
+func NewSMTP(server config.SMTPServer) (*smtp.Sender, error) {
+	sender, err := smtp.New(smtp.Config{
+		Host: server.Host, Port: server.Port, TLS: server.TLS, Username: server.Username, Password: server.Password.Reveal(),
+		Plain: server.Plain,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("check SMTP_URL: %w", err)
+	}
+	return sender, nil
+}
+
+// checkEncryption asks an SMTP server, if it answers soon, whether it offers encryption. Without it no
+// mail would ever be sent, which would show only when codes expire.
+func checkEncryption(ctx context.Context, sender mail.Sender, from string) error {
+	server, isSMTP := sender.(*smtp.Sender)
+	if !isSMTP {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, encryptionPatience)
+	defer cancel()
+	if err := server.LogIn(ctx, from); errors.Is(err, mail.ErrNoEncryption) {
+		return fmt.Errorf("check SMTP_URL: %w, and no mail is sent without; a relay without user and password on a "+
+			"private network can be named as smtp://relay:25?tls=off", mail.ErrNoEncryption)
+	}
+	return nil
+}
+
+// encryptionPatience is short: a start does not wait for a mail server that is away.
+const encryptionPatience = 2 * time.Second
+
+// NewMailgun returns the sender of the MAILGUN variables.
+func NewMailgun(cfg config.Config) (*mailgun.Sender, error) {
+	sender, err := mailgun.New(mailgun.Config{
+		Domain: cfg.MailgunDomain, APIKey: cfg.MailgunAPIKey.Reveal(), APIBase: cfg.MailgunAPIBase,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("check MAILGUN_DOMAIN, MAILGUN_API_KEY and MAILGUN_API_BASE: %w", err)
+	}
+	return sender, nil
+}
+
+// newMailEvents is nil where Mailgun is not to tell what became of mails.
+func newMailEvents(cfg config.Config) *mailgun.Events {
+	if cfg.MailgunWebhookKey == "" {
+		return nil
+	}
+	return mailgun.NewEvents(cfg.MailgunWebhookKey.Reveal())
+}

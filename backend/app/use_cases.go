@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"sana/backend/account"
+	"sana/backend/auth"
+	"sana/backend/config"
+	"sana/backend/mail/templates"
+	"sana/backend/observe/metrics"
+	"sana/backend/outbox"
+	"sana/backend/postgres"
+	"sana/backend/session"
+	"sana/backend/throttle"
+	"sana/backend/web"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// OpenUseCases returns the use cases for a command of an operator. They send no mail. log hears of
+// waiting for the database; the caller calls closeAll.
+func OpenUseCases(ctx context.Context, cfg config.Config, log *slog.Logger) (useCases *auth.Service, closeAll func(), err error) {
+	publicURL, err := url.Parse(cfg.PublicURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := OpenPool(ctx, cfg, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			db.Close()
+		}
+	}()
+	err = awaitDatabase(ctx, log, "DATABASE_URL", func() error { return postgres.CheckSchema(ctx, db) })
+	if err != nil {
+		return nil, nil, err
+	}
+	silent := slog.New(slog.DiscardHandler)
+	shared, sealed, err := openSessions(ctx, cfg, publicURL, db, silent, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return auth.New(auth.Parts{
+		DB: db, Keys: cfg.Keys, Accounts: account.New(db), Shared: shared, Sealed: sealed,
+		Limits: throttle.New(db, cfg.Keys, limitOptions(cfg), silent),
+		Outbox: outbox.New(db, nil, outbox.Options{Log: silent}),
+	}, auth.Settings{}), db.Close, nil
+}
+
+// settingsOf returns what the operator decides about signing in.
+func settingsOf(cfg config.Config, publicURL *url.URL) (auth.Settings, error) {
+	letters, err := templates.Parse()
+	if err != nil {
+		return auth.Settings{}, err
+	}
+	return auth.Settings{
+		CodeLength: cfg.CodeLength,
+		SignUp:     auth.SignUp{Open: cfg.SignUp == config.Open, Domains: cfg.SignUpDomains},
+		Mail:       auth.MailSettings{Templates: letters, From: cfg.MailFrom, PublicURL: publicURL},
+	}, nil
+}
+
+// limitOptions are the limits by network, which development does not have.
+func limitOptions(cfg config.Config) throttle.Options {
+	if cfg.Env == config.Development {
+		return throttle.Options{Generous: true}
+	}
+	return throttle.Options{Networks: throttle.NetworkLimits{Sent: cfg.CodesPerNetwork, Wrong: cfg.WrongPerNetwork}}
+}
+
+// openSessions opens the store that SESSION_STORE names: one of the two is nil.
+func openSessions(
+	ctx context.Context, cfg config.Config, publicURL *url.URL, db *pgxpool.Pool, log *slog.Logger, counts *metrics.Metrics,
+) (shared *session.Shared, sealed *session.Sealed, err error) {
+	limits := session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}
+	if cfg.SessionStore == config.StoreCookie {
+		return nil, session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now, counts), nil
+	}
+	if cfg.SessionCache == config.Off {
+		shared, err = session.NewShared(ctx, db, limits, log, counts)
+		return shared, nil, err
+	}
+	shared, err = session.NewCached(ctx, db, limits, session.CacheOptions{
+		Bytes: uint64(cfg.SessionCacheMB) << 20, PollOnly: cfg.IsPooled(),
+	}, log, counts)
+	return shared, nil, err
+}

@@ -1,0 +1,100 @@
+// Package check looks at a deployment of Sana from outside, over HTTP only, as a browser would. It knows the contract and
+// nothing of the server's code: what it says holds for whatever answers at the address.
+package check
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"sana/backend/diagnose"
+)
+
+// Options say what to look at.
+type Options struct {
+	URL      *url.URL       // of the deployment: a scheme and a host
+	Requests int            // how often to repeat what each instance must answer alike
+	Roots    *x509.CertPool // nil for the system's
+	Version  string         // of this program, for User-Agent
+
+	// To is the address of somebody who can read its mail: then the sign-in is finished, with the code that AskCode returns
+	// for a prompt. Empty for an address that nobody has.
+	To      string
+	AskCode func(ctx context.Context, prompt string) (string, error)
+
+	// Dial opens connections; nil for the network's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// limit is no limit of ours: each request has its own, and somebody may have to find a mail and type its code.
+const limit = time.Hour
+
+// checks is the list of all, in the order in which they run.
+func (r *run) checks() []diagnose.Check {
+	list := []diagnose.Check{
+		{Name: "reachable", Do: r.reachable},
+		{Name: "ready", Needs: []string{"reachable"}, Do: r.ready},
+		{Name: "version", Needs: []string{"ready"}, Do: r.version},
+		{Name: "https", Needs: []string{"reachable"}, Do: r.https},
+		{Name: "public-url", Needs: []string{"reachable"}, Do: r.publicURL},
+		{Name: "other-sites", Needs: []string{"public-url"}, Do: r.otherSites},
+		{Name: "contract", Needs: []string{"public-url"}, Do: r.contract},
+		{Name: "headers", Needs: []string{"public-url"}, Do: r.headers},
+		{Name: "no-session", Needs: []string{"public-url"}, Do: r.noSession},
+		{Name: "code-request", Needs: []string{"ready", "public-url"}, Do: r.codeRequest},
+		{Name: "cookie", Needs: []string{"code-request"}, Do: r.cookie},
+		{Name: "pending", Needs: []string{"code-request"}, Do: r.pendingKept},
+		{Name: "wrong-code", Needs: []string{"pending"}, Do: r.wrongCode},
+		{Name: "mail", Needs: []string{"pending"}, Do: r.mail},
+	}
+	if r.To != "" {
+		list = append(list,
+			diagnose.Check{Name: "sign-in", Needs: []string{"wrong-code", "mail"}, Do: r.signIn},
+			diagnose.Check{Name: "session", Needs: []string{"sign-in"}, Do: r.sessionKept},
+			diagnose.Check{Name: "sign-out", Needs: []string{"sign-in"}, Do: r.signOut},
+			diagnose.Check{Name: "old-cookie", Needs: []string{"sign-out"}, Do: r.oldCookie},
+		)
+	}
+	list = append(list, diagnose.Check{Name: "cleanup", Needs: []string{"code-request"}, Always: true, Do: r.cleanup})
+	for i, check := range list {
+		list[i].Limit = limit
+		list[i].Do = func(ctx context.Context) diagnose.Result { return stopping(check.Do(ctx)) }
+	}
+	return list
+}
+
+// stopping keeps what needs a doubtful result from running: from outside, a doubt may be about anything.
+func stopping(r diagnose.Result) diagnose.Result {
+	r.Stops = r.State != diagnose.Passed
+	return r
+}
+
+// run is what the checks know of each other.
+type run struct {
+	Options
+	client *client
+	email  string // that codes are asked for
+
+	versions  []string // that /readyz told
+	instances []string
+	accepted  answer // of the request for a code
+	pending   pendingCode
+	isShared  bool // every instance that was asked knows the pending code
+	signedIn  bool
+	account   account
+	old       map[string]string // the cookies before the sign-out
+}
+
+// Run runs all checks and tells each result as soon as it is there. When ctx ends, what follows is reported as not run;
+// what was begun is cleaned up all the same.
+func Run(ctx context.Context, o Options, tell func(diagnose.Result)) diagnose.Report {
+	r := &run{Options: o, client: newClient(o), email: o.To}
+	if r.email == "" {
+		r.email = "sana-check-" + strings.ToLower(rand.Text()[:12]) + "@check.invalid"
+	}
+	return diagnose.Run(ctx, r.checks(), nil, tell)
+}

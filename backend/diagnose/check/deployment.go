@@ -1,0 +1,205 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"sana/backend/diagnose"
+)
+
+// health is what /livez and /readyz answer.
+type health struct {
+	Status   string `json:"status"`
+	Version  string `json:"version"`
+	Instance string `json:"instance"`
+}
+
+// health reads an answer as one of Sana's health.
+func (a answer) health() (health, bool) {
+	var h health
+	good := a.status == http.StatusOK && a.json(&h) && h.Status == "ok" && h.Version != "" && h.Instance != ""
+	return h, good
+}
+
+func (r *run) reachable(ctx context.Context) diagnose.Result {
+	a := r.client.get(ctx, "/livez")
+	if _, good := a.health(); !good {
+		return r.unexpected(a)
+	}
+	return diagnose.OK("Sana answers at " + r.client.origin)
+}
+
+// ready asks every instance, so that one without its database among others is seen.
+func (r *run) ready(ctx context.Context) diagnose.Result {
+	result := r.often(ctx, "/readyz", func(a answer) diagnose.Result {
+		h, good := a.health()
+		if !good {
+			return r.unexpected(a)
+		}
+		r.versions, r.instances = added(r.versions, h.Version), added(r.instances, h.Instance)
+		return diagnose.OK("")
+	})
+	if result.State == diagnose.Passed {
+		result.Detail = fmt.Sprintf("database and schema are there; instances seen in %d requests: %d", r.Requests, len(r.instances))
+	}
+	return result
+}
+
+func added(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+func (r *run) version(context.Context) diagnose.Result {
+	names := printable(strings.Join(r.versions, ", "))
+	if len(r.versions) > 1 {
+		return diagnose.Warn("different versions answer: "+names, "wait for the deploy that is under way, or end the old instances")
+	}
+	return diagnose.OK(names)
+}
+
+// https looks at the same host without TLS, where people without the scheme in mind arrive.
+func (r *run) https(ctx context.Context) diagnose.Result {
+	switch {
+	case r.URL.Scheme == "http" && isThisMachine(r.URL.Hostname()):
+		return diagnose.OK("plain http, on this machine only")
+	case r.URL.Scheme == "http":
+		return diagnose.Fail("plain http: whoever is on the way reads codes and cookies", "put a proxy that speaks TLS in front, and check its https address")
+	case !isDefaultPort(r.URL):
+		return diagnose.OK("TLS; another port than 443 has no plain twin to look at")
+	}
+	host := strings.TrimPrefix(r.client.origin, "https://")
+	a := r.client.with(nil).send(ctx, http.MethodGet, "http://"+host+"/", "", nil)
+	if a.err != nil {
+		return diagnose.OK("TLS; nothing answers plain http")
+	}
+	target, err := url.Parse(a.header.Get("Location"))
+	if err == nil && a.status >= 300 && a.status < 400 && originOf(target) == r.client.origin {
+		return diagnose.OK("TLS; plain http leads to it")
+	}
+	return diagnose.Warn(fmt.Sprintf("http://%s/ answers %d and does not lead to https", host, a.status), "let the proxy redirect port 80 to "+r.client.origin)
+}
+
+func isDefaultPort(u *url.URL) bool { return u.Port() == "" || u.Port() == "443" }
+
+func isThisMachine(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
+}
+
+// publicURL cancels the pending code of no browser, which changes nothing. It sends Origin alone,
+// so that the server must compare it with PUBLIC_URL, scheme and port included.
+func (r *run) publicURL(ctx context.Context) diagnose.Result {
+	a := r.client.send(ctx, http.MethodDelete, r.client.origin+"/api/auth/code", "", map[string]string{"Origin": r.client.origin})
+	if a.status != http.StatusNoContent {
+		return r.unexpected(a)
+	}
+	return diagnose.OK("PUBLIC_URL is " + r.client.origin)
+}
+
+// otherSites sends what a page of another site would make a browser send.
+func (r *run) otherSites(ctx context.Context) diagnose.Result {
+	a := r.client.send(ctx, http.MethodDelete, r.client.origin+"/api/auth/code", "",
+		map[string]string{"Origin": "https://check.invalid", "Sec-Fetch-Site": "cross-site"})
+	switch {
+	case a.is(http.StatusForbidden, "cross_origin_request"):
+		return diagnose.OK("writes from other sites are refused")
+	case a.status == http.StatusNoContent:
+		return diagnose.Fail("a write from another site was taken", "let the proxy pass Origin and Sec-Fetch-Site on unchanged")
+	}
+	return r.unexpected(a)
+}
+
+func (r *run) contract(ctx context.Context) diagnose.Result {
+	var document struct {
+		OpenAPI string `json:"openapi"`
+		Info    struct {
+			Title string `json:"title"`
+		} `json:"info"`
+		Paths map[string]any `json:"paths"`
+	}
+	a := r.client.get(ctx, "/api/openapi.json")
+	if a.status != http.StatusOK || !a.json(&document) {
+		return r.unexpected(a)
+	}
+	if document.Info.Title != "Sana" || document.Paths["/api/auth/code"] == nil {
+		return diagnose.Fail("another API's contract: "+printable(document.Info.Title), hintServer)
+	}
+	return diagnose.OK("OpenAPI " + printable(document.OpenAPI) + " at /api/openapi.json")
+}
+
+// wantHeaders are the headers of every answer of the API, and what must be in them.
+var wantHeaders = []struct{ name, part string }{
+	{"Cache-Control", "no-store"},
+	{"Content-Security-Policy", "default-src 'none'"},
+	{"Content-Security-Policy", "frame-ancestors 'none'"},
+	{"Cross-Origin-Opener-Policy", "same-origin"},
+	{"Cross-Origin-Resource-Policy", "same-origin"},
+	{"Permissions-Policy", "camera=()"},
+	{"Referrer-Policy", "same-origin"},
+	{"X-Content-Type-Options", "nosniff"},
+	{"X-Request-Id", ""},
+}
+
+func (r *run) headers(ctx context.Context) diagnose.Result {
+	a := r.client.get(ctx, "/api/auth/session")
+	if a.err != nil {
+		return r.unexpected(a)
+	}
+	want := wantHeaders
+	if r.URL.Scheme == "https" {
+		want = append(slices.Clone(want), struct{ name, part string }{"Strict-Transport-Security", "max-age="})
+	}
+	var missing []string
+	for _, h := range want {
+		if value := strings.Join(a.header.Values(h.name), ", "); value == "" || !strings.Contains(value, h.part) {
+			missing = append(missing, strings.TrimSuffix(h.name+": "+h.part, ": "))
+		}
+	}
+	if len(missing) > 0 {
+		return diagnose.Fail("missing: "+strings.Join(missing, "; "),
+			"let the proxy pass Sana's headers on unchanged; Strict-Transport-Security alone is missing where PUBLIC_URL is not "+r.client.origin)
+	}
+	return diagnose.OK("the security headers are there")
+}
+
+// noSession checks that a new visitor is not signed in and gets a browser token, but no session.
+func (r *run) noSession(ctx context.Context) diagnose.Result {
+	visitor := r.client.with(map[string]string{})
+	a := visitor.get(ctx, "/api/auth/session")
+	tokens, foreign := ofName(a.cookies, browserCookie), foreignCookie(a.cookies)
+	switch {
+	case a.status == http.StatusOK:
+		return diagnose.Fail("somebody is signed in without a cookie: the answer is another visitor's", "switch caching of /api off in the proxy or CDN")
+	case !a.is(http.StatusUnauthorized, "not_signed_in"):
+		return r.unexpected(a)
+	case visitor.session() != "":
+		return diagnose.Fail("a visitor who only looks gets a session", "check that Sana's own answers arrive unchanged")
+	case len(tokens) != 1:
+		detail := fmt.Sprintf("401 not_signed_in comes with %d browser tokens, not one", len(tokens))
+		return diagnose.Fail(detail, hintCookies)
+	case foreign != "":
+		return diagnose.Warn("a visitor who only looks gets the cookie "+printable(foreign)+", which is not Sana's",
+			"if it is there for stickiness, switch that off: Sana does not need it")
+	}
+	return diagnose.OK("401 not_signed_in, with a browser token and no session")
+}
+
+// foreignCookie returns the name of the first cookie that is not Sana's, "" if there is none.
+func foreignCookie(cookies []*http.Cookie) string {
+	for _, c := range cookies {
+		switch strings.TrimPrefix(c.Name, hostPrefix) {
+		case sessionCookie, browserCookie, deviceCookie:
+		default:
+			return c.Name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,134 @@
+package check
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"syscall"
+	"time"
+
+	"sana/backend/diagnose"
+)
+
+// Hints that more than one answer leads to.
+const (
+	hintServer = "check the address, that sana serve runs, and what stands in between"
+	hintLost   = "give all instances the same DATABASE_URL and the same SECRET_KEYS; " +
+		"let the proxy pass Host, Cookie and Set-Cookie on unchanged"
+	hintCookies  = "let the proxy pass Cookie and Set-Cookie on unchanged"
+	hintDatabase = "check that Postgres runs, DATABASE_URL on every instance, and that sana migrate has run"
+)
+
+// unexpected says what an answer means that is not the one a check wants.
+func (r *run) unexpected(a answer) diagnose.Result {
+	if a.err != nil {
+		return noAnswer(a.err)
+	}
+	switch a.problem.Code {
+	case "misdirected_request":
+		return diagnose.Fail("wrong PUBLIC_URL, or the proxy changes Host: this host is refused (421 misdirected_request)",
+			"set PUBLIC_URL="+r.client.origin+" on every instance; if it is, let the proxy pass the Host header on unchanged")
+	case "cross_origin_request":
+		return diagnose.Fail("wrong PUBLIC_URL: its own origin is refused (403 cross_origin_request)",
+			"set PUBLIC_URL="+r.client.origin+" on every instance, scheme and port included; if it is, let the proxy pass Origin on unchanged")
+	case "unavailable":
+		return diagnose.Fail(fmt.Sprintf("database away: %s%s", described(a), retryAfter(a)), hintDatabase)
+	case "browser_token_missing":
+		return diagnose.Fail("cookies do not arrive: "+described(a), hintCookies)
+	case "no_pending_code", "code_expired":
+		return diagnose.Fail("pending sign-in lost: "+described(a), hintLost)
+	case "not_signed_in":
+		return diagnose.Fail("session lost: "+described(a), hintLost)
+	case "internal_error":
+		return diagnose.Fail("failed: "+described(a), "look for request id "+printable(a.problem.RequestID)+" in the log of the instances")
+	}
+	switch {
+	case a.status == http.StatusTooManyRequests:
+		return diagnose.Warn("rate limit: "+described(a)+retryAfter(a), "run this check less often from one network; the limit itself is as it should be")
+	case a.problem.Code != "":
+		return diagnose.Fail("refused: "+described(a), "look for request id "+printable(a.problem.RequestID)+" in the log of the instances")
+	case a.status >= 300 && a.status < 400:
+		return diagnose.Fail(fmt.Sprintf("leads elsewhere: %d to %s", a.status, printable(a.header.Get("Location"))), "check the address that it leads to")
+	case a.status >= 502 && a.status <= 504:
+		return diagnose.Fail(fmt.Sprintf("the proxy in front answers %d, not Sana", a.status), "check that sana serve runs and that the proxy finds it (PORT)")
+	}
+	return diagnose.Fail("not Sana's answer: "+described(a), hintServer)
+}
+
+// noAnswer names why nothing came back.
+func noAnswer(err error) diagnose.Result {
+	if outer, is := errors.AsType[*url.Error](err); is {
+		err = outer.Err
+	}
+	var timeout net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return diagnose.Fail("interrupted", "")
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return diagnose.Fail("certificate refused: "+printable(err.Error()), "renew the certificate or name its authority with --cacert")
+	case errors.As(err, new(tls.RecordHeaderError)), errors.Is(err, http.ErrSchemeMismatch):
+		return diagnose.Fail("no TLS here", "check the port, or begin the address with http://")
+	case errors.As(err, new(*net.DNSError)):
+		return diagnose.Fail("unknown name: "+printable(err.Error()), "check the address and its DNS record")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return diagnose.Fail("nothing listens there: "+printable(err.Error()), hintServer)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return diagnose.Fail(fmt.Sprintf("no answer within %s", requestTimeout), hintServer)
+	}
+	return diagnose.Fail("no answer: "+printable(err.Error()), hintServer)
+}
+
+// described is an answer in a few words: its status, and what it says of itself.
+func described(a answer) string {
+	if a.problem.Code != "" {
+		return fmt.Sprintf("%d %s: %s", a.status, printable(a.problem.Code), printable(a.problem.Detail))
+	}
+	kind := a.header.Get("Content-Type")
+	if kind == "" {
+		kind = "nothing"
+	}
+	return fmt.Sprintf("%d with %s", a.status, printable(kind))
+}
+
+// retryAfter tells when to come again, where the answer says so.
+func retryAfter(a answer) string {
+	seconds, err := strconv.Atoi(a.header.Get("Retry-After"))
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" Come again in %s.", time.Duration(seconds)*time.Second)
+}
+
+// printable makes a short line of what a stranger sent.
+func printable(s string) string { return diagnose.Printable(s, 200) }
+
+// often sends a GET as often as asked for, each on a connection of its own. judge returns an diagnose.Passed for an answer as it should
+// be; of the others the first of the gravest kind is the result. Where nothing answers, it gives up.
+func (r *run) often(ctx context.Context, path string, judge func(answer) diagnose.Result) diagnose.Result {
+	worst := diagnose.Result{State: diagnose.Passed}
+	wrong, asked := 0, 0
+	for asked < r.Requests {
+		asked++
+		a := r.client.get(ctx, path)
+		found := judge(a)
+		if found.State == diagnose.Passed {
+			continue
+		}
+		wrong++
+		if worst.State == diagnose.Passed || found.State == diagnose.Failed && worst.State == diagnose.Warned {
+			worst = found
+		}
+		if a.err != nil {
+			break
+		}
+	}
+	if wrong > 0 {
+		worst.Detail = fmt.Sprintf("%d of %d requests: %s", wrong, asked, worst.Detail)
+	}
+	return worst
+}

@@ -1,0 +1,178 @@
+package check_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"sana/backend/diagnose/check"
+	"sana/backend/test/harness"
+	"sana/backend/test/mailgunfake"
+)
+
+var (
+	errTyping   = errors.New("the input has ended")
+	refusedMail = mailgunfake.Answer{Status: http.StatusBadRequest}
+)
+
+// typing returns a person who types these codes, and the one from the mail where one is empty.
+func typing(t *testing.T, w *harness.World, address string, codes ...string) func(context.Context, string) (string, error) {
+	return func(_ context.Context, prompt string) (string, error) {
+		if len(codes) == 0 {
+			return "", errTyping
+		}
+		code := codes[0]
+		codes = codes[1:]
+		if code == "" {
+			code = w.Code(t, address, 1)
+		}
+		if !strings.HasSuffix(prompt, ": ") {
+			t.Errorf("the prompt is %q", prompt)
+		}
+		return code, nil
+	}
+}
+
+// to returns options for a whole sign-in.
+func to(t *testing.T, w *harness.World, f *front, codes ...string) check.Options {
+	t.Helper()
+	o := f.options(t)
+	o.To = "ada@sana.example"
+	o.AskCode = typing(t, w, o.To, codes...)
+	return o
+}
+
+func TestWithAnAddressTheWholeSignInIsWalkedOverEveryInstance(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	list := results(t, to(t, w, newFront(w.Run(t, atHome), w.Run(t, atHome)), "nonsense", ""))
+	wantAllBut(t, list, map[string]string{
+		"session":    "ok known to 20 of 20 requests",
+		"old-cookie": "ok refused after the sign-out",
+	})
+	wantNothingLeft(t, w)
+}
+
+func TestACodeThatNobodyTypesIsNoFaultElsewhere(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	wantAllBut(t, results(t, to(t, w, newFront(w.Run(t, atHome)))), map[string]string{
+		"sign-in":    "fail no code was typed: the input has ended",
+		"session":    "warn not run: needs sign-in",
+		"sign-out":   "warn not run: needs sign-in",
+		"old-cookie": "warn not run: needs sign-out",
+	})
+	wantNothingLeft(t, w)
+}
+
+func TestWhoMayNotComeInIsToldSoAndThatIsNoFault(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	wantAllBut(t, results(t, to(t, w, newFront(w.Run(t, atHome, "SIGN_UP=closed")), "")), map[string]string{
+		"sign-in":    "warn SIGN_UP does not let this address in",
+		"session":    "warn not run: needs sign-in",
+		"sign-out":   "warn not run: needs sign-in",
+		"old-cookie": "warn not run: needs sign-out",
+	})
+}
+
+func TestAnAddressThatHasGotEnoughMailIsToldWhenToComeAgain(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	instance := w.Run(t, atHome)
+	request(visitor(t, instance), "ada@sana.example").Want(http.StatusAccepted)
+	list := results(t, to(t, w, newFront(instance), ""))
+	wantAllBut(t, list, map[string]string{
+		"code-request": "warn no mail: this address has had enough mail for now",
+		"cookie":       "warn not run: needs code-request",
+		"pending":      "warn not run: needs code-request",
+		"wrong-code":   "warn not run: needs pending",
+		"mail":         "warn not run: needs pending",
+		"cleanup":      "warn not run: needs code-request",
+		"sign-in":      "warn not run: needs wrong-code",
+		"session":      "warn not run: needs sign-in",
+		"sign-out":     "warn not run: needs sign-in",
+		"old-cookie":   "warn not run: needs sign-out",
+	})
+	for _, r := range list {
+		if r.Name == "code-request" && !strings.HasPrefix(r.Hint, "run the check again after 2") {
+			t.Errorf("the hint does not say when to come again: %s", r.Hint)
+		}
+	}
+}
+
+// forgetful answers sign-outs itself and tells the server nothing: so the cookie is as good as before, as a session is that
+// is kept in the cookie alone.
+func forgetful(f *front) *front {
+	f.own = only(http.MethodPost, "/api/auth/sign-out", own{
+		http.StatusNoContent, http.Header{"Set-Cookie": {"__Host-sana_session=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax"}}, "",
+	})
+	return f
+}
+
+func TestACopiedCookieThatStaysValidIsToldAndExplained(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	list := results(t, to(t, w, newFront(w.Run(t, atHome, "SESSION_STORE=cookie")), ""))
+	wantAllBut(t, list, map[string]string{"old-cookie": "warn a copied cookie stays valid after the sign-out"})
+	if hint := list[len(list)-2].Hint; !strings.Contains(hint, "SESSION_STORE=cookie") {
+		t.Errorf("the hint does not explain it: %s", hint)
+	}
+}
+
+// One instance of two believes the old cookie: of the two stores one has it, or one of the databases.
+func TestACookieThatSomeInstancesStillTakeIsAFault(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	f := forgetful(newFront(w.Run(t, atHome)))
+	asked, signOut := 0, f.own
+	over := false
+	f.own = func(r *http.Request) *own {
+		if answer := signOut(r); answer != nil {
+			over = true
+			return answer
+		}
+		if asked++; over && r.URL.Path == "/api/auth/session" && asked%2 == 0 {
+			return &own{http.StatusUnauthorized, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"not_signed_in"}`}
+		}
+		return nil
+	}
+	wantAllBut(t, results(t, to(t, w, f, "")), map[string]string{"old-cookie": "fail taken by some instances after the sign-out: 10 of 20 requests"})
+}
+
+func TestAMailThatTheProviderRefusesIsNamed(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	w.Mailgun.Script(refusedMail, refusedMail)
+	instance := w.Run(t, atHome)
+	wantAllBut(t, results(t, newFront(instance).options(t)), map[string]string{"mail": "warn to an address that nobody has"})
+	wantAllBut(t, results(t, to(t, w, newFront(instance))), map[string]string{
+		"mail":       "fail the mail provider refused the mail",
+		"sign-in":    "warn not run: needs mail",
+		"session":    "warn not run: needs sign-in",
+		"sign-out":   "warn not run: needs sign-in",
+		"old-cookie": "warn not run: needs sign-out",
+	})
+}
+
+func TestCheck_JudgesSessionCookieAtSignIn(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	f := newFront(w.Run(t, atHome))
+	f.response = func(r *http.Response) {
+		for i, cookie := range r.Header["Set-Cookie"] {
+			if strings.HasPrefix(cookie, "__Host-sana_session=") {
+				r.Header["Set-Cookie"][i] = strings.Replace(cookie, " HttpOnly;", "", 1)
+			}
+		}
+	}
+	wantAllBut(t, results(t, to(t, w, f, "")), map[string]string{
+		"sign-in":    "fail __Host-sana_session: HttpOnly is missing",
+		"session":    "warn not run: needs sign-in",
+		"sign-out":   "warn not run: needs sign-in",
+		"old-cookie": "warn not run: needs sign-out",
+	})
+	wantNothingLeft(t, w)
+}

@@ -1,0 +1,200 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	netmail "net/mail"
+	"net/url"
+	"strings"
+
+	"sana/backend/diagnose"
+	"sana/backend/mail"
+	"sana/backend/mail/mailgun"
+	"sana/backend/mail/smtp"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// Mail is what the checks of mail need. Of Mailgun and SMTP one is not nil where mail is sent; both are nil where it goes to
+// the console.
+type Mail struct {
+	From      string // MAIL_FROM
+	PublicURL *url.URL
+
+	Mailgun       *mailgun.Sender
+	MailgunDomain string
+	Webhook       bool // MAILGUN_WEBHOOK_KEY is set
+
+	SMTP       *smtp.Sender
+	SMTPServer string // host:port
+}
+
+// Checks are those of the transport that is used.
+func (m Mail) Checks() []diagnose.Check {
+	checks := []diagnose.Check{{Name: "mail-sender", Needs: []string{"MAIL_FROM", "PUBLIC_URL", "MAILGUN_DOMAIN"}, Do: m.sender}}
+	mailgun := []string{"MAIL_TRANSPORT", "MAILGUN_DOMAIN", "MAILGUN_API_KEY", "MAILGUN_API_BASE", "MAIL_FROM"}
+	switch {
+	case m.Mailgun != nil:
+		return append(checks,
+			diagnose.Check{Name: "mail-provider", Needs: mailgun, Limit: 2 * diagnose.UsualLimit, Do: m.domain},
+			diagnose.Check{Name: "mail-events", Needs: append(mailgun, "mail-provider", "PUBLIC_URL"), Do: m.webhooks},
+			diagnose.Check{Name: "suppression", Needs: append(mailgun, "mail-provider"), Limit: 2 * diagnose.UsualLimit, Do: func(ctx context.Context) diagnose.Result {
+				return m.suppressed(ctx, bare(m.From))
+			}})
+	case m.SMTP != nil:
+		return append(checks, diagnose.Check{Name: "mail-provider", Needs: []string{"MAIL_TRANSPORT", "SMTP_URL", "MAIL_FROM"}, Limit: 2 * diagnose.UsualLimit, Do: m.logIn})
+	}
+	// In development, or where a variable is wrong, which is then what keeps this from running.
+	return append(checks, diagnose.Check{Name: "mail-provider", Needs: append(mailgun, "SMTP_URL"), Do: func(context.Context) diagnose.Result {
+		return diagnose.OK("none: mail goes to the console, and nobody gets it")
+	}})
+}
+
+// bare is the address of a mailbox.
+func bare(mailbox string) string {
+	parsed, err := netmail.ParseAddress(mailbox)
+	if err != nil {
+		return ""
+	}
+	return parsed.Address
+}
+
+// organisation is the domain that somebody has registered, for one below it: example.org for mg.example.org.
+func organisation(domain string) string {
+	registered, err := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(domain))
+	if err != nil {
+		return domain // localhost, an address
+	}
+	return registered
+}
+
+// sender compares the domains that people and mail servers see. DMARC wants the sender's and the signature's to be of one
+// organisation (RFC 7489, 3.1.1); people want it to be the one whose site they are on.
+func (m Mail) sender(context.Context) diagnose.Result {
+	from := bare(m.From)
+	domain := from[strings.LastIndexByte(from, '@')+1:]
+	site := m.PublicURL.Hostname()
+	switch {
+	case m.Mailgun != nil && organisation(domain) != organisation(m.MailgunDomain):
+		return diagnose.Fail(fmt.Sprintf("%s is of another domain than %s, which signs: mail servers take it for forged (DMARC)", from, m.MailgunDomain),
+			"set MAIL_FROM to an address below "+organisation(m.MailgunDomain)+", or MAILGUN_DOMAIN to a domain below "+organisation(domain))
+	case m.Mailgun == nil && m.SMTP == nil:
+		return diagnose.OK(from)
+	case organisation(domain) != organisation(site):
+		return diagnose.Warn(fmt.Sprintf("%s is of another domain than the site, %s: people and filters may take it for a fraud", from, site),
+			"send from a domain below "+organisation(site)+", or serve PUBLIC_URL below "+organisation(domain))
+	}
+	return diagnose.OK(fmt.Sprintf("%s, of the same domain as the site", from))
+}
+
+const hintKey = "check MAILGUN_API_KEY; it must be a key of the account, or a sending key of MAILGUN_DOMAIN"
+
+func (m Mail) domain(ctx context.Context) diagnose.Result {
+	domain, err := m.Mailgun.Domain(ctx)
+	switch {
+	case errors.Is(err, mail.ErrCredentials):
+		return m.sendingKey(ctx)
+	case err != nil:
+		return m.refused(err)
+	}
+	found := fmt.Sprintf("Mailgun: %s is %s", m.MailgunDomain, domain.State)
+	switch {
+	case domain.State == "disabled":
+		return diagnose.Fail(found+" "+domain.Reason, "ask Mailgun's support why; until then no mail is sent")
+	case domain.State != "active":
+		return diagnose.Fail(found+missingRecords(domain), "make the DNS records that Mailgun names, then Verify at Domain settings")
+	case len(domain.Faulty) > 0:
+		return diagnose.Warn(found+missingRecords(domain), "mend the DNS records: mail without them ends up in spam folders")
+	}
+	return diagnose.OK(found)
+}
+
+func missingRecords(d mailgun.Domain) string {
+	if len(d.Faulty) == 0 {
+		return ""
+	}
+	return "; it does not find " + strings.Join(d.Faulty, ", ")
+}
+
+// sendingKey goes on after Mailgun refused to speak about the domain, which a wrong key leads to as well.
+func (m Mail) sendingKey(ctx context.Context) diagnose.Result {
+	if err := m.Mailgun.MaySend(ctx); err != nil {
+		return m.refused(err)
+	}
+	return diagnose.Warn("Mailgun: the key may send for "+m.MailgunDomain+" and ask nothing, so its state is not known",
+		"that is as it should be; to see the state, run this once with MAILGUN_API_KEY set to a key of the account")
+}
+
+// refused says what stops every question, and every mail.
+func (m Mail) refused(err error) diagnose.Result {
+	switch {
+	case errors.Is(err, mail.ErrCredentials):
+		return diagnose.Fail("Mailgun: the key is refused ("+err.Error()+")", hintKey+"; with a key of the EU region set MAILGUN_API_BASE=https://api.eu.mailgun.net/v3")
+	case errors.Is(err, mailgun.ErrUnknownDomain):
+		return diagnose.Fail("Mailgun does not know "+m.MailgunDomain, "check MAILGUN_DOMAIN; for a domain of the EU region set MAILGUN_API_BASE=https://api.eu.mailgun.net/v3")
+	case errors.As(err, new(*mail.Throttled)):
+		return diagnose.Warn("Mailgun: too many questions for now", "run this again in a few minutes")
+	}
+	return diagnose.Fail("Mailgun: "+err.Error(), "check MAILGUN_API_BASE, and that this machine may connect to it; status.mailgun.com tells of trouble there")
+}
+
+// wantedEvents are Mailgun's names of the events that the code page shows.
+var wantedEvents = []string{"delivered", "permanent_fail", "temporary_fail"}
+
+func (m Mail) webhooks(ctx context.Context) diagnose.Result {
+	if !m.Webhook {
+		return diagnose.OK("not used: MAILGUN_WEBHOOK_KEY is not set, and the code page cannot tell what became of a mail")
+	}
+	hooks, err := m.Mailgun.Webhooks(ctx)
+	switch {
+	case errors.Is(err, mail.ErrCredentials):
+		return diagnose.Warn("not known: a sending key may not ask", "to see it, run this once with MAILGUN_API_KEY set to a key of the account")
+	case err != nil:
+		return m.refused(err)
+	}
+	target := m.PublicURL.JoinPath("/api/webhooks/mailgun").String()
+	var missing []string
+	for _, kind := range wantedEvents {
+		if !contains(hooks[kind], target) {
+			missing = append(missing, kind)
+		}
+	}
+	if len(missing) > 0 {
+		return diagnose.Warn("Mailgun does not post "+strings.Join(missing, ", ")+" to "+target, "add the URL for these events at Mailgun: Sending, Webhooks, of the domain or the account")
+	}
+	return diagnose.OK("Mailgun posts what became of mails to " + target)
+}
+
+func contains(list []string, address string) bool {
+	for _, a := range list {
+		if strings.TrimSuffix(a, "/") == address {
+			return true
+		}
+	}
+	return false
+}
+
+func (m Mail) suppressed(ctx context.Context, address string) diagnose.Result {
+	lists, err := m.Mailgun.Suppressed(ctx, address)
+	switch {
+	case errors.Is(err, mail.ErrCredentials):
+		return diagnose.Warn("not known: a sending key may not ask", "to see it, run this once with MAILGUN_API_KEY set to a key of the account")
+	case err != nil:
+		return m.refused(err)
+	case len(lists) > 0:
+		return diagnose.Fail("Mailgun sends nothing to "+address+", which is on its list of "+strings.Join(lists, ", and of "), "run: sana mail unsuppress "+address)
+	}
+	return diagnose.OK(address + " is on none of Mailgun's lists of blocked addresses")
+}
+
+func (m Mail) logIn(ctx context.Context) diagnose.Result {
+	err := m.SMTP.LogIn(ctx, m.From)
+	switch {
+	case err == nil:
+		return diagnose.OK(m.SMTPServer + " lets us in")
+	case errors.Is(err, mail.ErrCredentials):
+		return diagnose.Fail(m.SMTPServer+": "+err.Error(), "check user and password in SMTP_URL")
+	}
+	return diagnose.Fail(m.SMTPServer+": "+err.Error(), "check host, port and smtps or smtp in SMTP_URL, and that this machine may connect to it")
+}

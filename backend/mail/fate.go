@@ -1,0 +1,27 @@
+package mail
+
+import "time"
+
+// Fate is what an event says about a mail.
+type Fate string
+
+// The fates of a mail that the provider has taken.
+const (
+	Unchanged     Fate = ""                // the event is about something else: opened, clicked, accepted
+	Delivered     Fate = "delivered"       // the recipient's server has it
+	Deferred      Fate = "deferred"        // not yet; the provider tries again
+	NoSuchMailbox Fate = "no_such_mailbox" // for good: nobody has this address
+	Blocked       Fate = "blocked"         // for good: the provider does not send to it after an earlier bounce or complaint
+	Rejected      Fate = "rejected"        // for good, for another reason
+)
+
+// Event is what the provider tells about a mail that it has taken.
+type Event struct {
+	ID   string    // the provider's name for it
+	Ref  string    // of the Message, "" where it had none
+	Fate Fate      // what became of the mail
+	At   time.Time // when, by the provider's clock
+
+	SignedAt time.Time // when the provider signed the message that brought it
+	Token    string    // of that message, 50 letters and digits; a message with a known token is a replay
+}

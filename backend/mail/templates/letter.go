@@ -1,0 +1,104 @@
+package templates
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"sana/backend/mail"
+)
+
+// circumstances are what every message tells.
+type circumstances struct {
+	language  string
+	browser   string
+	when      time.Time
+	publicURL *url.URL
+}
+
+// letter is what the templates may use.
+type letter struct {
+	Name     string // what its messages begin with, "new_device"
+	Language string
+	Link     string
+	Code     string // "" in messages that carry none
+	Hostname string // where people reach Sana, without the port
+	// ForChange is that of SignInCode.
+	ForChange bool
+
+	messages catalogue
+	values   map[string]string
+}
+
+// Say is a message of the catalogue with its values.
+func (l *letter) Say(message string) (string, error) { return l.messages.say(message, l.values) }
+
+// Parts is a message with its values apart, for templates that make them stand out.
+func (l *letter) Parts(message string) ([]part, error) { return l.messages.fill(message, l.values) }
+
+// Knows reports whether a value is known.
+func (l *letter) Knows(value string) bool { return l.values[value] != "" }
+
+func (t *Set) letter(name string, about circumstances) (*letter, error) {
+	u := about.publicURL
+	if u == nil || u.Hostname() == "" || !isWebScheme(u.Scheme) {
+		return nil, errors.New("mail: the public URL is not http or https with a host")
+	}
+	if about.when.IsZero() {
+		return nil, errors.New("mail: the message has no time")
+	}
+	messages, written := t.languages[about.language]
+	if !written {
+		about.language = languages[0]
+		messages = t.languages[about.language]
+	}
+	when, err := messages.dateTime(about.when)
+	if err != nil {
+		return nil, err
+	}
+	browser, err := messages.platform(about.browser)
+	return &letter{
+		Name:     name,
+		Language: about.language,
+		Link:     link(u, "/", ""),
+		Hostname: u.Hostname(),
+		messages: messages,
+		values:   map[string]string{"site": u.Host, "when": when, "browser": browser},
+	}, err
+}
+
+func isWebScheme(scheme string) bool { return scheme == "http" || scheme == "https" }
+
+// link is an address below the public one.
+func link(publicURL *url.URL, path, fragment string) string {
+	u := publicURL.JoinPath(path)
+	u.RawQuery, u.Fragment = "", fragment
+	return u.String()
+}
+
+// write makes the message of a letter, by the templates of a name.
+func (t *Set) write(to, from, kind, template string, l *letter) (mail.Message, error) {
+	subject, err := l.Say(l.Name + "_subject")
+	if err != nil {
+		return mail.Message{}, err
+	}
+	var text, html bytes.Buffer
+	if err := t.text.ExecuteTemplate(&text, template+".txt", l); err != nil {
+		return mail.Message{}, fmt.Errorf("mail: write %s as text: %w", kind, err)
+	}
+	if err := t.html.ExecuteTemplate(&html, template+".html", l); err != nil {
+		return mail.Message{}, fmt.Errorf("mail: write %s as HTML: %w", kind, err)
+	}
+	return mail.Message{
+		To:      to,
+		From:    from,
+		Subject: subject,
+		Text:    strings.TrimRight(text.String(), "\n"),
+		HTML:    html.String(),
+		Headers: map[string]string{"Auto-Submitted": "auto-generated"}, // RFC 3834: no holiday replies, please
+		Kind:    kind,
+	}, nil
+}

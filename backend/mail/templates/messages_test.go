@@ -1,0 +1,240 @@
+package templates_test
+
+import (
+	"flag"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/mail"
+	"sana/backend/mail/templates"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+const (
+	oldAddress = "ada@people.example"
+	newAddress = "grace.brewster.murray.hopper@computation.people.example" // long, for narrow windows
+)
+
+func parsed(t *testing.T) *templates.Set {
+	t.Helper()
+	parsed, err := templates.Parse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+// aTime is 14:05 in UTC.
+func aTime() time.Time {
+	return time.Date(2026, 11, 22, 16, 5, 59, 0, time.FixedZone("somewhere", 2*60*60))
+}
+
+func parseURL(t *testing.T, s string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// everyMessage is each message in a language, with all that can be known and with as little as there can be.
+func everyMessage(t *testing.T, language string) map[string]mail.Message {
+	t.Helper()
+	const from = "Sana <no-reply@sana.example>"
+	write, all := parsed(t), map[string]mail.Message{}
+	keep := func(name string, m mail.Message, err error) {
+		if err != nil {
+			t.Fatalf("%s in %s: %v", name, language, err)
+		}
+		all[name] = m
+	}
+	code := aSignInCode(t, "123456", "https://sana.example")
+	code.Language, code.Browser = language, "Firefox on Linux"
+	m, err := write.SignInCode(oldAddress, from, code)
+	keep("sign_in_code", m, err)
+	code.ForChange = true
+	m, err = write.SignInCode(oldAddress, from, code)
+	keep("sign_in_code_for_change", m, err)
+	code.ForChange = false
+	code.Code, code.Browser = "ABCDEFGHJKMNP", ""
+	m, err = write.SignInCode(oldAddress, from, code)
+	keep("sign_in_code_of_letters", m, err)
+
+	device := templates.NewDevice{Language: language, Browser: "Samsung Browser on Android", IP: "2001:db8:85a3:8d3:1319:8a2e:370:7348",
+		When: aTime(), PublicURL: code.PublicURL}
+	m, err = write.NewDevice(oldAddress, from, device)
+	keep("new_device", m, err)
+	device.Browser, device.IP = "", ""
+	m, err = write.NewDevice(oldAddress, from, device)
+	keep("new_device_unknown", m, err)
+
+	changed := templates.AddressChanged{Language: language, Old: oldAddress, New: newAddress, When: aTime(), PublicURL: code.PublicURL}
+	m, err = write.AddressChanged(oldAddress, from, changed)
+	keep("address_changed_old", m, err)
+	m, err = write.AddressChanged(newAddress, from, changed)
+	keep("address_changed_new", m, err)
+
+	m, err = write.AccountDeleted(oldAddress, from, templates.AccountDeleted{Language: language, When: aTime(), PublicURL: code.PublicURL})
+	keep("account_deleted", m, err)
+	return all
+}
+
+// forEveryMessage is a test of its own for each message in each language.
+func forEveryMessage(t *testing.T, check func(t *testing.T, name, language string, m mail.Message)) {
+	t.Helper()
+	for _, language := range templates.Languages() {
+		for name, m := range everyMessage(t, language) {
+			t.Run(name+"."+language, func(t *testing.T) {
+				t.Parallel()
+				check(t, name, language, m)
+			})
+		}
+	}
+}
+
+func TestEveryMessageReadsAsAgreed(t *testing.T) {
+	t.Parallel()
+	forEveryMessage(t, func(t *testing.T, name, language string, m mail.Message) {
+		golden(t, name+"."+language+".txt", m.Subject+"\n\n"+m.Text+"\n")
+		golden(t, name+"."+language+".html", m.HTML)
+	})
+	want := len(templates.Languages()) * len(everyMessage(t, "en")) * 2
+	if files, _ := filepath.Glob("testdata/*.*.*"); len(files) != want {
+		t.Errorf("got %d golden files, want %d: delete those of messages that are gone", len(files), want)
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs (go test ./backend/mail -update rewrites it); got:\n%s", file, got)
+	}
+}
+
+func TestEveryMessageIsAddressedAndSaysThatNobodyWroteIt(t *testing.T) {
+	t.Parallel()
+	forEveryMessage(t, func(t *testing.T, name, _ string, m mail.Message) {
+		if got := m.Headers["Auto-Submitted"]; got != "auto-generated" || len(m.Headers) != 1 {
+			t.Errorf("got headers %v, want Auto-Submitted: auto-generated alone", m.Headers)
+		}
+		if m.From != "Sana <no-reply@sana.example>" || (m.To == newAddress) != (name == "address_changed_new") {
+			t.Errorf("got to %q, from %q", m.To, m.From)
+		}
+		if m.Kind == "" || !strings.HasPrefix(name, m.Kind) {
+			t.Errorf("got kind %q", m.Kind)
+		}
+		if strings.ContainsAny(m.Subject, "\r\n") {
+			t.Errorf("got subject %q, want one line", m.Subject)
+		}
+	})
+}
+
+func TestTheHTMLLoadsNothingAndStaysSmall(t *testing.T) {
+	t.Parallel()
+	loads := regexp.MustCompile(`(?i)<(img|link|script|iframe|object|video|svg|form)\b|\bsrc(set)?\s*=|url\(|@import|@font-face|background=`)
+	address := regexp.MustCompile(`(?i)(https?:)?//[^"' <\n]+`)
+	links := map[string]string{
+		"sign_in_code":            "https://sana.example/verify#c=123456",
+		"sign_in_code_for_change": "https://sana.example/verify#c=123456",
+		"sign_in_code_of_letters": "https://sana.example/verify#c=ABCDEFGHJKMNP",
+		"new_device":              "https://sana.example/sessions",
+		"new_device_unknown":      "https://sana.example/sessions",
+	}
+	forEveryMessage(t, func(t *testing.T, name, _ string, m mail.Message) {
+		if size := len(m.Subject) + len(m.Text) + len(m.HTML); size > 20_000 {
+			t.Errorf("got %d bytes, want at most 20000", size)
+		}
+		for line := range strings.Lines(m.Text + "\n" + m.HTML) {
+			if len(line) > 998 { // RFC 5322, 2.1.1: some server on the way may break it anywhere
+				t.Errorf("got a line of %d bytes, want at most 998: %.60s", len(line), line)
+			}
+		}
+		if got := loads.FindString(m.HTML); got != "" {
+			t.Errorf("got %q, want nothing that loads anything", got)
+		}
+		var want []string
+		if links[name] != "" {
+			want = []string{links[name]}
+		}
+		if got := address.FindAllString(m.HTML, -1); !slices.Equal(got, want) {
+			t.Errorf("got addresses %q in the HTML, want %q", got, want)
+		}
+		if got := address.FindAllString(m.Text, -1); !slices.Equal(got, want) {
+			t.Errorf("got addresses %q in the text, want %q", got, want)
+		}
+	})
+}
+
+func TestTheHTMLSaysItsLanguageAndKnowsDarkMode(t *testing.T) {
+	t.Parallel()
+	forEveryMessage(t, func(t *testing.T, _, language string, m mail.Message) {
+		for _, want := range []string{
+			`<html lang="` + language + `" dir="ltr">`,
+			`<meta charset="utf-8">`,
+			`<meta name="color-scheme" content="light dark">`,
+			`:root { color-scheme: light dark;`,
+			`@media (prefers-color-scheme: dark)`,
+			`<title>` + m.Subject + `</title>`,
+		} {
+			if !strings.Contains(m.HTML, want) {
+				t.Errorf("got HTML without %s", want)
+			}
+		}
+	})
+}
+
+// shown is a time as each language writes it.
+var shown = map[string]string{
+	"en": "14:05 UTC on 22 November 2026",
+	"de": "14:05 UTC am 22. November 2026",
+	"fr": "22 novembre 2026 à 14:05 UTC",
+	"es": "22 de noviembre de 2026 (14:05 UTC)",
+	"ja": "2026年11月22日 14:05（UTC）",
+}
+
+func TestEveryMessageSaysWhereAndWhenAndWhatToDo(t *testing.T) {
+	t.Parallel()
+	forEveryMessage(t, func(t *testing.T, _, language string, m mail.Message) {
+		for _, want := range []string{shown[language], "sana.example"} {
+			if !strings.Contains(m.Text, want) || !strings.Contains(m.HTML, "<strong>"+want+"</strong>") {
+				t.Errorf("got no %q in both text and HTML:\n%s", want, m.Text)
+			}
+		}
+		if wrong := map[string]string{
+			"en": "If it was not you|You did not ask", "de": "Wenn Sie das nicht waren|Sie haben keinen", "fr": "Si ce n’était pas vous|Vous n’avez pas",
+			"es": "Si no ha sido usted|¿No lo ha", "ja": "お心当たりがない場合は",
+		}[language]; !regexp.MustCompile(wrong).MatchString(m.Text) || !regexp.MustCompile(wrong).MatchString(m.HTML) {
+			t.Errorf("got no %q in both text and HTML:\n%s", wrong, m.Text)
+		}
+	})
+}
+
+func TestAMessageInALanguageThatIsNotWrittenIsEnglish(t *testing.T) {
+	t.Parallel()
+	english := everyMessage(t, "en")
+	for _, language := range []string{"", "xx", "DE", "../de"} {
+		for name, m := range everyMessage(t, language) {
+			if m.Text != english[name].Text || m.HTML != english[name].HTML {
+				t.Errorf("%s in %q: got other words than in English", name, language)
+			}
+		}
+	}
+}

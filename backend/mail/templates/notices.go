@@ -1,0 +1,76 @@
+package templates
+
+import (
+	"errors"
+	"net/url"
+	"time"
+
+	"sana/backend/mail"
+)
+
+// NewDevice tells somebody of a sign-in from a browser that had not signed in for him before.
+type NewDevice struct {
+	Language  string    // one of Languages; anything else is English
+	Browser   string    // "Firefox on Linux" or "Firefox"; left out where it is no known name
+	IP        string    // where the sign-in came from, "203.0.113.7"; "" where it is unknown
+	When      time.Time // shown in UTC, to the minute
+	PublicURL *url.URL  // as in SignInCode
+}
+
+// AddressChanged tells somebody that an account has another address now.
+type AddressChanged struct {
+	Language  string    // one of Languages; anything else is English
+	Old, New  string    // bare addresses
+	When      time.Time // shown in UTC, to the minute
+	PublicURL *url.URL  // as in SignInCode
+}
+
+// AccountDeleted tells somebody that the account is gone.
+type AccountDeleted struct {
+	Language  string    // one of Languages; anything else is English
+	When      time.Time // shown in UTC, to the minute
+	PublicURL *url.URL  // as in SignInCode
+}
+
+// NewDevice writes the message about a sign-in from a new browser. It returns an error when time or URL is missing.
+func (t *Set) NewDevice(to, from string, d NewDevice) (mail.Message, error) {
+	l, err := t.letter("new_device", circumstances{d.Language, d.Browser, d.When, d.PublicURL})
+	if err != nil {
+		return mail.Message{}, err
+	}
+	l.Link = link(d.PublicURL, "sessions", "")
+	l.values["ip"] = plainIP(d.IP)
+	return t.write(to, from, "new_device", "notice", l)
+}
+
+// AddressChanged writes the message about a changed address. There are two, and `to` says which: the old mailbox may
+// be in other hands by now, so the message to Old has New masked, "g•••@people.example"; the one to New has both. It
+// returns an error when `to` is neither, when Old or New is not a bare address, and when time or URL is missing.
+func (t *Set) AddressChanged(to, from string, a AddressChanged) (mail.Message, error) {
+	if !mail.IsPlainAddress(a.Old) || !mail.IsPlainAddress(a.New) {
+		return mail.Message{}, errors.New("mail: the old or the new address is not one plain address")
+	}
+	name, shown := "address_changed_new", a.New
+	switch to {
+	case a.Old:
+		name, shown = "address_changed_old", mask(a.New)
+	case a.New:
+	default:
+		return mail.Message{}, errors.New("mail: the recipient has neither the old address nor the new one")
+	}
+	l, err := t.letter(name, circumstances{language: a.Language, when: a.When, publicURL: a.PublicURL})
+	if err != nil {
+		return mail.Message{}, err
+	}
+	l.values["old"], l.values["new"] = a.Old, shown
+	return t.write(to, from, "address_changed", "notice", l)
+}
+
+// AccountDeleted writes the message about a deleted account. It returns an error when time or URL is missing.
+func (t *Set) AccountDeleted(to, from string, a AccountDeleted) (mail.Message, error) {
+	l, err := t.letter("account_deleted", circumstances{language: a.Language, when: a.When, publicURL: a.PublicURL})
+	if err != nil {
+		return mail.Message{}, err
+	}
+	return t.write(to, from, "account_deleted", "notice", l)
+}

@@ -1,0 +1,94 @@
+package templates_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/mail"
+	"sana/backend/mail/templates"
+)
+
+func TestTheOldAddressIsNotToldTheNewOne(t *testing.T) {
+	t.Parallel()
+	for _, language := range templates.Languages() {
+		all := everyMessage(t, language)
+		toOld, toNew := all["address_changed_old"], all["address_changed_new"]
+		if both := toOld.Subject + toOld.Text + toOld.HTML; strings.Contains(both, "grace") || strings.Contains(both, "hopper") {
+			t.Errorf("%s: got the new address in the mail to the old one:\n%s", language, toOld.Text)
+		}
+		for message, want := range map[*mail.Message][]string{
+			&toOld: {"g•••@computation.people.example", oldAddress},
+			&toNew: {newAddress, oldAddress},
+		} {
+			for _, address := range want {
+				if !strings.Contains(message.Text, address) || !strings.Contains(message.HTML, "<strong>"+address+"</strong>") {
+					t.Errorf("%s: got no %q in both text and HTML:\n%s", language, address, message.Text)
+				}
+			}
+		}
+	}
+}
+
+func TestANewDeviceIsToldWithWhatIsKnownOfIt(t *testing.T) {
+	t.Parallel()
+	for ip, want := range map[string]string{
+		"203.0.113.7": "IP address: 203.0.113.7\n", "::ffff:203.0.113.7": "IP address: 203.0.113.7\n",
+		"2001:db8::1": "IP address: 2001:db8::1\n", "fe80::1%eth0": "IP address: fe80::1\n",
+		"": "", "evil.example": "", "203.0.113.7\n@evil.example #123456": "", "<b>": "",
+	} {
+		m, err := parsed(t).NewDevice(oldAddress, "sana@sana.example", templates.NewDevice{
+			IP: ip, When: aTime(), PublicURL: parseURL(t, "https://sana.example/app/?a=b#c"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (want == "") == strings.Contains(m.Text, "IP address") || !strings.Contains(m.Text, want) || strings.Contains(m.Text, "evil") {
+			t.Errorf("%q: got no %q:\n%s", ip, want, m.Text)
+		}
+		if !strings.Contains(m.Text, "\nhttps://sana.example/app/sessions\n") || !strings.Contains(m.HTML, `href="https://sana.example/app/sessions"`) {
+			t.Errorf("got no link to the list of sessions alone:\n%s", m.Text)
+		}
+	}
+}
+
+func TestNoNoticeIsWrittenOfWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	const from = "sana@sana.example"
+	good := templates.AddressChanged{Old: oldAddress, New: newAddress, When: aTime(), PublicURL: parseURL(t, "https://sana.example")}
+	write := parsed(t)
+	for name, attempt := range map[string]func(to string, a templates.AddressChanged) (mail.Message, error){
+		"new device": func(to string, a templates.AddressChanged) (mail.Message, error) {
+			return write.NewDevice(to, from, templates.NewDevice{When: a.When, PublicURL: a.PublicURL})
+		},
+		"address changed": func(to string, a templates.AddressChanged) (mail.Message, error) {
+			return write.AddressChanged(to, from, a)
+		},
+		"account deleted": func(to string, a templates.AddressChanged) (mail.Message, error) {
+			return write.AccountDeleted(to, from, templates.AccountDeleted{When: a.When, PublicURL: a.PublicURL})
+		},
+	} {
+		noTime, noURL := good, good
+		noTime.When, noURL.PublicURL = time.Time{}, nil
+		for _, bad := range []templates.AddressChanged{noTime, noURL} {
+			if _, err := attempt(oldAddress, bad); err == nil {
+				t.Errorf("%s: got no error without time or URL", name)
+			}
+		}
+		if _, err := attempt(oldAddress, good); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, to := range []string{"", "eve@people.example"} {
+		if _, err := write.AddressChanged(to, from, good); err == nil {
+			t.Errorf("to %q: got no error for somebody who has neither address", to)
+		}
+	}
+	for _, address := range []string{"", "ada", "@people.example", "a@x.example,b@y.example", "a\n@x.example"} {
+		bad := good
+		bad.New = address
+		if _, err := write.AddressChanged(oldAddress, from, bad); err == nil {
+			t.Errorf("new address %q: got no error", address)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package templates
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"sana/backend/mail"
+)
+
+// SignInCode is what the message with a sign-in code tells.
+type SignInCode struct {
+	Language  string    // one of Languages; anything else is English
+	Browser   string    // which one asked, "Firefox on Linux" or "Firefox"; left out where it is no known name
+	Code      string    // 6 to 16 ASCII digits or letters
+	PublicURL *url.URL  // where Sana is reached, http or https with a host; a path is kept, query and fragment are not
+	ExpiresAt time.Time // shown in UTC, rounded down to the minute: never later than the code really ends
+	ForChange bool      // it signs nobody in: it makes the recipient's address that of an account
+}
+
+// SignInCode writes the message with a sign-in code: from one mailbox, to one bare address. It returns an error,
+// which holds neither address nor code, when the code, the URL or the time is not as SignInCode asks.
+//
+// The link carries the code in its fragment, which no server and no log gets to see. The text ends with the line
+// "@host #code" by which a mail client fills the code in on that host only (draft-wells-origin-bound-one-time-codes).
+func (t *Set) SignInCode(to, from string, c SignInCode) (mail.Message, error) {
+	if len(c.Code) < 6 || len(c.Code) > 16 || strings.ContainsFunc(c.Code, mail.IsNotDigitOrLetter) {
+		return mail.Message{}, errors.New("mail: the sign-in code is not 6 to 16 digits or letters")
+	}
+	l, err := t.letter("code", circumstances{c.Language, c.Browser, c.ExpiresAt, c.PublicURL})
+	if err != nil {
+		return mail.Message{}, err
+	}
+	l.Code, l.ForChange = c.Code, c.ForChange
+	l.Link = link(c.PublicURL, "verify", "c="+c.Code)
+	l.values["code"] = c.Code
+	l.values["grouped"] = group(c.Code)
+	return t.write(to, from, "sign_in_code", "sign_in_code", l)
+}
+
+// group splits a code into as few groups of at most four as will do, evenly, the shorter ones first:
+// 6 is 3+3, 7 is 3+4, 8 is 4+4.
+func group(code string) string {
+	var groups []string
+	for left := (len(code) + 3) / 4; left > 0; left-- {
+		size := len(code) / left
+		groups = append(groups, code[:size])
+		code = code[size:]
+	}
+	return strings.Join(groups, " ")
+}

@@ -1,0 +1,42 @@
+// Package templates writes Sana's mails, in five languages.
+package templates
+
+import (
+	"embed"
+	"fmt"
+	htmltemplate "html/template"
+	"io/fs"
+	texttemplate "text/template"
+)
+
+//go:embed *.txt *.html
+var templateFiles embed.FS
+
+// Set writes Sana's messages in all its languages. It is safe for concurrent use.
+type Set struct {
+	text      *texttemplate.Template
+	html      *htmltemplate.Template
+	languages map[string]catalogue
+}
+
+// Parse reads the embedded templates and the messages of every language. An error means that the binary was
+// built from broken ones.
+func Parse() (*Set, error) {
+	text, err := texttemplate.ParseFS(templateFiles, "*.txt")
+	if err != nil {
+		return nil, fmt.Errorf("mail: parse text templates: %w", err)
+	}
+	html, err := htmltemplate.ParseFS(templateFiles, "*.html")
+	if err != nil {
+		return nil, fmt.Errorf("mail: parse HTML templates: %w", err)
+	}
+	folder, err := fs.Sub(languageFiles, "languages")
+	if err != nil {
+		return nil, fmt.Errorf("mail: open languages: %w", err)
+	}
+	messages, err := parseCatalogues(folder)
+	if err != nil {
+		return nil, err
+	}
+	return &Set{text: text, html: html, languages: messages}, nil
+}

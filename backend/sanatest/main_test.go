@@ -1,9 +1,0 @@
-package sanatest_test
-
-import (
-	"testing"
-
-	"sana/backend/sanatest"
-)
-
-func TestMain(m *testing.M) { sanatest.Main(m) }

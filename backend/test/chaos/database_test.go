@@ -1,0 +1,224 @@
+package chaos
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"sana/backend/test/harness"
+)
+
+const ready, live = "/readyz", "/livez"
+
+// F-05: while the database restarts, requests fail with 503 and Retry-After; once /readyz is green again, none fails any
+// more, on whatever old connection it might have gone. Nobody is signed out, and who waits for a code can type it.
+func TestADatabaseThatRestartsCostsErrorsWhileItIsAwayAndNobodyHisSession(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]syscall.Signal{"fast": syscall.SIGINT, "immediate": syscall.SIGQUIT} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			w := s.world()
+			app := w.Run(t)
+			var in []*person
+			for range 8 {
+				in = append(in, signedIn(t, w, app.URL))
+			}
+			late, code := waiting(t, w, app.URL)
+			w.AwaitMails(t)
+			crowd := readers(t, at(app.URL), in...)
+			for range 3 {
+				crowd.await(t, http.StatusOK, 100)
+				s.stop(how)
+				crowd.await(t, http.StatusServiceUnavailable, 8)
+				s.start()
+				app.WaitReady(t)
+				// What was under way when /readyz was red may still fail; of each reader, one.
+				failed := crowd.count(http.StatusServiceUnavailable)
+				crowd.await(t, http.StatusOK, 300)
+				if more := crowd.count(http.StatusServiceUnavailable) - failed; more > len(in) {
+					t.Errorf("%d requests failed after the database was back", more)
+				}
+			}
+			wantOnly(t, crowd.stop(), http.StatusOK, http.StatusServiceUnavailable)
+			late.want(late.verify(app.URL, code), http.StatusOK)
+		})
+	}
+}
+
+// F-07: a database that is there and says nothing takes no request longer than its deadline. The instance is alive, not
+// ready, and recovers by itself.
+func TestAFrozenDatabaseIsAnsweredWith503UntilItThaws(t *testing.T) {
+	t.Parallel()
+	for name, freeze := range map[string]func(*server, *toxic) (thaw func()){
+		"its processes are stopped": func(s *server, _ *toxic) func() {
+			s.freeze()
+			return s.thaw
+		},
+		"the network swallows everything": func(_ *server, x *toxic) func() {
+			x.swallow()
+			return x.pass
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			w := s.world()
+			x := newToxic(t, s.address())
+			x.through(w, s)
+			app := w.Run(t)
+			in := signedIn(t, w, app.URL)
+			late, code := waiting(t, w, app.URL)
+			thaw := freeze(s, x)
+			var all sync.WaitGroup
+			for range 40 { // more than there are connections
+				all.Go(func() {
+					if got := in.session(app.URL).status; got != http.StatusServiceUnavailable {
+						t.Errorf("reading a session: got %d, want 503", got)
+					}
+				})
+			}
+			all.Go(func() {
+				if got := late.verify(app.URL, code).status; got != http.StatusServiceUnavailable {
+					t.Errorf("typing a code: got %d, want 503", got)
+				}
+			})
+			harness.WantEqual(t, live, status(t, app.URL, live), http.StatusOK)
+			harness.WantEqual(t, ready, status(t, app.URL, ready), http.StatusServiceUnavailable)
+			all.Wait()
+			thaw()
+			app.WaitReady(t)
+			harness.Eventually(t, "the instance does not recover", func() error {
+				return harness.CountError(in.session(app.URL).status, http.StatusOK)
+			})
+			// The code may have been accepted without an answer: then the same session is the
+			// answer to its repetition.
+			late.want(late.verify(app.URL, code), http.StatusOK)
+		})
+	}
+}
+
+// F-08: when every statement is slow, requests are served or refused with 503, and none is left behind.
+func TestASlowDatabaseGathersNoRequests(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	w := s.world()
+	w.Run(t).Kill(t) // migrates
+	x := newToxic(t, s.address())
+	x.through(w, s)
+	app := w.Start(t)
+	in := signedIn(t, w, app.URL)
+	before := runtime.NumGoroutine()
+	for _, delay := range []time.Duration{50 * time.Millisecond, 500 * time.Millisecond} {
+		x.slow(delay)
+		const atOnce = 300
+		var most int
+		counts := together(atOnce, func(n int) int {
+			if n == atOnce/2 {
+				most = runtime.NumGoroutine()
+			}
+			return in.session(app.URL).status
+		})
+		wantOnly(t, counts, http.StatusOK, http.StatusServiceUnavailable)
+		t.Logf("%v for each statement: %v; %d goroutines, before %d", delay, counts, most, before)
+		if counts[http.StatusOK] == 0 {
+			t.Errorf("with %v for each statement nobody is served", delay)
+		}
+	}
+	x.pass()
+	direct.CloseIdleConnections()
+	harness.Eventually(t, "goroutines are left behind", func() error {
+		if now := runtime.NumGoroutine(); now > before+100 { // those of kept connections, and of other tests
+			return fmt.Errorf("%d, before %d", now, before)
+		}
+		return nil
+	})
+	in.want(in.session(app.URL), http.StatusOK)
+}
+
+// together calls n times at once and counts what was returned.
+func together(n int, call func(n int) int) map[int]int {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	counts := map[int]int{}
+	for i := range n {
+		all.Go(func() {
+			got := call(i)
+			mu.Lock()
+			counts[got]++
+			mu.Unlock()
+		})
+	}
+	all.Wait()
+	return counts
+}
+
+// F-09: who uses all connections up does not make the instance look as if its database were away.
+func TestWithAllConnectionsInUseTheInstanceIsStillReady(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	w.DatabaseURL += "&pool_max_conns=2"
+	app := w.Run(t)
+	in := signedIn(t, w, app.URL)
+	w.AwaitMails(t)
+	tx, err := w.DB.Begin(t.Context())
+	if err == nil {
+		_, err = tx.Exec(t.Context(), `SET LOCAL idle_in_transaction_session_timeout = 0`)
+	}
+	if err == nil {
+		_, err = tx.Exec(t.Context(), `LOCK TABLE sessions`)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var crowded []*person
+	for range 20 {
+		crowded = append(crowded, in)
+	}
+	crowd := readers(t, at(app.URL), crowded...)
+	crowd.await(t, http.StatusServiceUnavailable, 1)
+	for range 20 {
+		harness.WantEqual(t, ready, status(t, app.URL, ready), http.StatusOK)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	crowd.await(t, http.StatusOK, 20)
+	wantOnly(t, crowd.stop(), http.StatusOK, http.StatusServiceUnavailable)
+}
+
+// F-10: ten instances that start at once on a database with 40 connections, each with as many as fit, a pool of one and the two
+// beside it that it has without a cache: all get up and serve. SANA_CHAOS_LONG leaves the pools as large as they are by default, four times what there is: then what there is no
+// connection for is 503, and nobody gives up.
+func TestTenInstancesOnFortyConnectionsAllServe(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, "max_connections=40")
+	w := s.world()
+	allowed := []int{http.StatusOK}
+	if isLong() {
+		allowed = append(allowed, http.StatusServiceUnavailable)
+	} else {
+		w.DatabaseURL += "&pool_max_conns=1"
+	}
+	var fleet []*harness.Process
+	for range 10 {
+		fleet = append(fleet, w.Spawn(t, "SESSION_CACHE=off"))
+	}
+	for _, app := range fleet {
+		app.WaitReady(t) // fails when it has ended
+	}
+	in := signedIn(t, w, fleet[0].URL)
+	counts := together(200, func(n int) int { return in.session(fleet[n%len(fleet)].URL).status })
+	wantOnly(t, counts, allowed...)
+	t.Logf("answers: %v", counts)
+	for _, app := range fleet {
+		app.WaitReady(t)
+		harness.Eventually(t, "an instance does not serve", func() error {
+			return harness.CountError(in.session(app.URL).status, http.StatusOK)
+		})
+	}
+}

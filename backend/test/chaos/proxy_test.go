@@ -1,0 +1,184 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sana/backend/test/harness"
+)
+
+// proxy is a real nginx or Caddy with the configuration of folder ops, in front of two addresses.
+type proxy struct {
+	secure, plain string // where it listens
+	roots         *x509.CertPool
+	client        *http.Client
+}
+
+// proxyKind is how one kind of proxy is run with its file in a folder of a test.
+type proxyKind struct {
+	name     string
+	variable string // of the environment, names its program
+	file     string // of ops
+	replace  func(dir string, secure, plain int) []string
+	run      func(program, file string) *exec.Cmd
+
+	repeatsPosts bool // a POST whose connection was refused goes to the other instance
+}
+
+var proxies = []proxyKind{
+	{
+		name: "nginx", variable: "SANA_NGINX", file: "nginx.conf",
+		replace: func(dir string, secure, plain int) []string {
+			return []string{
+				"user www-data;", "daemon off;",
+				"/run/nginx.pid", dir + "/nginx.pid",
+				"/var/log/nginx/error.log", "stderr",
+				"/var/log/nginx/access.log", dir + "/access.log",
+				"/etc/sana/tls", dir,
+				"listen 443", fmt.Sprintf("listen 127.0.0.1:%d", secure),
+				"listen 80", fmt.Sprintf("listen 127.0.0.1:%d", plain),
+				"listen [::]:443", "# ", "listen [::]:80", "# ",
+				"http {", "http {\nclient_body_temp_path " + dir + "/body;\nproxy_temp_path " + dir + "/proxy;\n" +
+					"fastcgi_temp_path " + dir + "/f;\nuwsgi_temp_path " + dir + "/u;\nscgi_temp_path " + dir + "/s;",
+			}
+		},
+		run: func(program, file string) *exec.Cmd {
+			return exec.Command(program, "-e", "stderr", "-c", file, "-p", filepath.Dir(file))
+		},
+		repeatsPosts: true,
+	},
+	{
+		name: "Caddy", variable: "SANA_CADDY", file: "Caddyfile",
+		replace: func(dir string, secure, plain int) []string {
+			return []string{
+				"\tservers {", fmt.Sprintf("\tadmin off\n\thttp_port %d\n\thttps_port %d\n\tservers {", plain, secure),
+				"\theader -Server", fmt.Sprintf("\ttls %s/fullchain.pem %s/privkey.pem\n\theader -Server", dir, dir),
+			}
+		},
+		run: func(program, file string) *exec.Cmd {
+			command := exec.Command(program, "run", "--adapter", "caddyfile", "--config", file)
+			command.Env = append(os.Environ(), "HOME="+filepath.Dir(file), "XDG_DATA_HOME="+filepath.Dir(file), "XDG_CONFIG_HOME="+filepath.Dir(file))
+			return command
+		},
+	},
+}
+
+// start runs the proxy until the test ends, in front of two hosts and ports.
+func (k proxyKind) start(t testing.TB, one, two string) *proxy {
+	t.Helper()
+	program := os.Getenv(k.variable)
+	if program == "" {
+		t.Skip(k.variable + " does not name a program; npm test installs one where it can, and says where it cannot")
+	}
+	dir, secure, plain := t.TempDir(), harness.FreePort(t), harness.FreePort(t)
+	p := &proxy{secure: fmt.Sprintf("127.0.0.1:%d", secure), plain: fmt.Sprintf("127.0.0.1:%d", plain), roots: certificate(t, dir)}
+	original, err := os.ReadFile(filepath.Join("..", "..", "ops", k.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := append([]string{"127.0.0.1:3000", one, "127.0.0.1:3001", two}, k.replace(dir, secure, plain)...)
+	for i := 0; i < len(changes); i += 2 {
+		if !bytes.Contains(original, []byte(changes[i])) {
+			t.Fatalf("ops/%s does not have %q any more", k.file, changes[i])
+		}
+	}
+	file := filepath.Join(dir, k.file)
+	if err := os.WriteFile(file, []byte(strings.NewReplacer(changes...).Replace(string(original))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := &harness.Log{}
+	command := k.run(program, file)
+	command.Stdout, command.Stderr = log, log
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		_ = command.Wait()
+		if t.Failed() {
+			t.Logf("%s says:\n%.4000s", k.name, log)
+		}
+	})
+	harness.Eventually(t, k.name+" does not listen", func() error {
+		conn, err := net.Dial("tcp", p.secure)
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	})
+	p.client = &http.Client{
+		Timeout:       impatience,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: p.roots}, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 100, DialContext: p.dial,
+		},
+	}
+	t.Cleanup(p.client.CloseIdleConnections)
+	return p
+}
+
+// dial leads the name of the deployment to the proxy.
+func (p *proxy) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	at := p.secure
+	if strings.HasSuffix(address, ":80") {
+		at = p.plain
+	}
+	return new(net.Dialer).DialContext(ctx, network, at)
+}
+
+// person is somebody who comes through the proxy.
+func (p *proxy) person(t testing.TB) *person {
+	somebody := newPerson(t)
+	somebody.client = p.client
+	return somebody
+}
+
+// certificate writes one for the deployment's name into a folder and returns who trusts it.
+func certificate(t testing.TB, dir string) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimPrefix(harness.PublicURL, "https://")
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for name, content := range map[string][]byte{"fullchain.pem": chain, "privkey.pem": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(chain)
+	return roots
+}

@@ -1,0 +1,55 @@
+package chaos
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"sana/backend/cli"
+	"sana/backend/test/harness"
+)
+
+// F-31: a restored backup knows sessions and codes that have ended since it was made. The step of the runbook, before
+// people are let in again, makes an end of all of them.
+func TestAfterARestoreAndItsStepNothingLivesThatHadEnded(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	w := s.world()
+	app := w.Run(t)
+	stays, leaves := signedIn(t, w, app.URL), signedIn(t, w, app.URL)
+	spends, code := waiting(t, w, app.URL)
+	w.AwaitMails(t)
+	old := spends.copied()
+	s.stop(syscall.SIGINT)
+	backup := prepare(t, s.data, s.settings) // its copy is the backup
+	s.start()
+	app.WaitReady(t)
+	ended := leaves.copied()
+	leaves.want(leaves.ask(app.URL, http.MethodPost, "/api/auth/sign-out", "{}"), http.StatusNoContent)
+	spends.want(spends.verify(app.URL, code), http.StatusOK)
+	app.Kill(t)
+	backup.start()
+	restored := harness.WorldOn(t, backup.url())
+	app = restored.Run(t)
+	ended.want(ended.session(app.URL), http.StatusOK) // which is why there is a step
+
+	var out bytes.Buffer
+	if exit := cli.Run([]string{"sessions", "end", "--all"}, restored.Environ(), strings.NewReader(""), &out, &out, "test"); exit != 0 {
+		t.Fatalf("sana sessions end --all: %s", &out)
+	}
+
+	harness.WantEqual(t, "what it says", out.String(), "Codes that were withdrawn: 1\nSessions that were ended: 2\n")
+	for _, p := range []*person{stays, ended} {
+		harness.Eventually(t, "the instance has not heard of the end", func() error {
+			if a := p.session(app.URL); a.status != http.StatusUnauthorized {
+				return fmt.Errorf("%s: got %d", p.email, a.status)
+			}
+			return nil
+		})
+	}
+	old.want(old.verify(app.URL, code), http.StatusGone)
+	harness.WantEqual(t, "sessions", restored.Count(t, `SELECT count(*) FROM sessions`), 0)
+}

@@ -1,0 +1,269 @@
+package drill
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"sana/backend/keyring"
+	"sana/backend/test/harness"
+)
+
+// The stores.
+const (
+	postgres     = "postgres"
+	cookie       = "cookie"
+	randomSecret = "random-secret"
+	localFiles   = "local-files"
+)
+
+var stores = []drillStore{
+	{postgres, "SESSION_STORE=postgres: sessions in Postgres, the default"},
+	{cookie, "SESSION_STORE=cookie: the session is in the cookie, sealed with SECRET_KEYS"},
+	{randomSecret, "the predecessor's first defect: a sealed cookie, with a secret that is made at each start"},
+	{localFiles, "the predecessor's second defect: sessions in files, on the disk of one instance"},
+}
+
+type drillStore struct{ id, title string }
+
+// drillCase is one thing that is done to people who are signed in and to people between code and typing.
+type drillCase struct {
+	id     string
+	title  string
+	people int // that it is done to
+	play   func(*scene)
+	ends   bool // it is about ending a session
+}
+
+var cases = []drillCase{
+	{id: "restart", title: "restart: SIGTERM, then a new process", people: 2, play: func(s *scene) {
+		playRestart(s, s.end)
+	}},
+	{id: "kill", title: "kill -9, then a new process", people: 2, play: func(s *scene) {
+		playRestart(s, func(p *harness.Process) { p.Kill(s.t) })
+	}},
+	{id: "second-instance", title: "a second instance, requests alternate", people: 3, play: playSecondInstance},
+	{id: "rolling-restart", title: "rolling restart, 100 requests a second", people: 6, play: playRollingRestart},
+	{id: "new-key-old-kept", title: "new secret key, the old one kept", people: 2, play: func(s *scene) {
+		playNewKey(s, keyring.New(time.Now())+","+harness.SecretKeys)
+	}},
+	{id: "new-key-old-gone", title: "new secret key, the old one gone", people: 2, play: func(s *scene) {
+		playNewKey(s, keyring.New(time.Now()))
+	}},
+	{id: "ended-elsewhere", title: "session ended from another device", people: 2, play: playEndedElsewhere, ends: true},
+	{id: "replay", title: "cookie copied, used after sign-out", people: 2, play: playReplay, ends: true},
+	{id: "database-away", title: "database away for 5 seconds", people: 2, play: playDatabaseAway},
+	{id: "clock-ahead", title: "one of two clocks 45 minutes ahead (idle timeout 30)", people: 3, play: playClockAhead},
+	{id: "ten-tabs", title: "ten tabs at once", people: 2, play: playTenTabs},
+	{id: "lost-answers", title: "requests and answers lost on the way, repeated", people: 2, play: playLostAnswers},
+	{id: "two-tabs", title: "two tabs: a code in each, one step-up in both", people: 3, play: playTwoTabs},
+	{id: "older-token", title: "signed out with an older token", people: 2, play: playOlderToken, ends: true},
+}
+
+// playRestart has one instance, and for a moment none.
+func playRestart(s *scene, end func(*harness.Process)) {
+	first := s.open()
+	in, waiting := s.signedIn(), s.waiting()
+	end(first)
+	s.tryWhileDown(in, waiting)
+	s.open()
+	s.finish(waiting)
+	s.look(in)
+}
+
+// playSecondInstance brings one more person, who asks for a code at one instance and types it at the other.
+func playSecondInstance(s *scene) {
+	first := s.open()
+	in, waiting := s.signedIn(), s.waiting()
+	s.front.to(s.start(), first)
+	s.finish(waiting)
+	s.look(in)
+	s.finish(s.waiting())
+}
+
+// betweenSteps is how many requests of the load are answered from one step of a rolling restart to the next.
+const betweenSteps = 50
+
+// playRollingRestart replaces two instances, one after the other: the new one is started, gets the traffic when it is
+// ready, and then the old one is told to end. The predecessor has one instance: two are its ruin anyhow.
+func playRollingRestart(s *scene) {
+	count := 2
+	if s.store == randomSecret || s.store == localFiles {
+		count = 1
+	}
+	var fleet []*harness.Process
+	for range count {
+		fleet = append(fleet, s.start())
+	}
+	s.front.to(fleet...)
+	in := []*person{s.signedIn(), s.signedIn()}
+	steps := slices.Collect(slices.Chunk([]*person{s.waiting(), s.waiting(), s.waiting(), s.waiting()}, 2/count))
+	requests := s.load(in)
+	for i := range fleet {
+		requests.await(betweenSteps)
+		old := fleet[i]
+		fleet[i] = s.start()
+		s.front.to(fleet...)
+		s.finish(steps[2*i]...)
+		requests.await(betweenSteps)
+		s.end(old)
+		s.finish(steps[2*i+1]...)
+	}
+	requests.await(betweenSteps)
+	s.outcome.Failed = requests.stop()
+	s.look(in...)
+}
+
+// playNewKey deploys an instance with other keys, without a gap.
+func playNewKey(s *scene, keys string) {
+	first := s.open()
+	in, waiting := s.signedIn(), s.waiting()
+	s.open("SECRET_KEYS=" + keys)
+	s.end(first)
+	s.finish(waiting)
+	s.look(in)
+}
+
+// playEndedElsewhere has one person with two devices, who ends the session of the one from the other.
+func playEndedElsewhere(s *scene) {
+	s.open()
+	laptop, waiting := s.signedIn(), s.waiting()
+	phone := &person{Browser: s.browser()}
+	s.world.Pass(s.t, time.Minute)
+	phone.RequestCode(laptop.email).Want(http.StatusAccepted)
+	lost := phone.Verify(s.world.Code(s.t, laptop.email, 2)).Want(http.StatusOK).SignedIn()
+
+	answer := laptop.Do(http.MethodDelete, "/api/sessions/"+lost.Session.ID, "")
+	if answer.Status != http.StatusNoContent {
+		s.outcome.Failed++
+		s.refuse(answer)
+	}
+	s.lookEnded(phone)
+	s.finish(waiting)
+	s.look(laptop)
+}
+
+// playReplay has a thief with copies of cookies: of a session that is signed out, and of a sign-in that was finished.
+// Who has a browser's token and its code shares its session, but gets none of their own.
+func playReplay(s *scene) {
+	s.open()
+	in, waiting := s.signedIn(), s.waiting()
+	copied, copiedWaiting := &person{Browser: in.Clone()}, waiting.Clone()
+	in.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+	s.lookEnded(copied)
+	s.finish(waiting)
+	again := copiedWaiting.VerifyFor(waiting.email, waiting.code).Want(http.StatusOK).SignedIn()
+	harness.WantEqual(s.t, "session of a repeated code", again.Session.ID, s.sessionOf(waiting))
+}
+
+// The database is away for awayRounds rounds, each awayRound long: for 5 seconds.
+const (
+	awayRounds = 10
+	awayRound  = 500 * time.Millisecond
+)
+
+func playDatabaseAway(s *scene) {
+	instance := s.open()
+	in, waiting := s.signedIn(), s.waiting()
+	s.world.TakeAway(s.t)
+	tick := time.NewTicker(awayRound)
+	defer tick.Stop()
+	for round := range awayRounds {
+		s.answeredWhileAway(in.Get("/api/auth/session"))
+		s.answeredWhileAway(waiting.Get("/api/auth/code"))
+		if round == awayRounds/2 {
+			s.answeredWhileAway(waiting.verify())
+		}
+		in.Get("/livez").Want(http.StatusOK)
+		<-tick.C
+	}
+	s.world.BringBack(s.t)
+	instance.WaitReady(s.t)
+	s.finish(waiting)
+	s.look(in)
+}
+
+// answeredWhileAway wants the answer, or 503 with the time to try again, and no cookie in either.
+func (s *scene) answeredWhileAway(a *answer) {
+	s.t.Helper()
+	switch {
+	case a.Status == http.StatusUnauthorized:
+		s.outcome.Away401++
+	case a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "":
+		s.outcome.Failed++
+	case a.Status != http.StatusOK:
+		s.t.Errorf("while the database was away: got %d with Retry-After %q: %s", a.Status, a.Header.Get("Retry-After"), a.Body)
+	}
+	if len(a.Set) > 0 {
+		s.t.Errorf("while the database was away: %d sets a cookie: %v", a.Status, a.Set)
+	}
+}
+
+// playClockAhead adds an instance whose clock is 45 minutes ahead, where sessions end when they are not used for 30.
+// Whoever signed in at the one goes on at the other, and at last all is done by the one that is ahead.
+func playClockAhead(s *scene) {
+	const idle = "SESSION_IDLE_TIMEOUT=30m"
+	first := s.open(idle)
+	in, waiting := s.signedIn(), s.waiting()
+	var err error
+	if s.world.Program, err = s.ahead(); err != nil {
+		s.t.Fatal(err)
+	}
+	second := s.start(idle)
+	wantAhead(s.t, second)
+	s.front.to(second, first)
+	s.look(append(s.finish(waiting), in)...)
+	s.end(first)
+	s.front.to(second)
+	s.finish(s.waiting())
+}
+
+// playTenTabs has both people do ten things at the very same time, with one cookie each. A code that is typed in one tab
+// is no code to wait for in the others, so that those may be told so.
+func playTenTabs(s *scene) {
+	s.open()
+	in, waiting := s.signedIn(), s.waiting()
+	s.world.Pass(s.t, time.Minute) // so that the mail may be sent again
+	read := func(path string) func() *answer {
+		return func() *answer { return waiting.Get(path) }
+	}
+	tabs := []func() *answer{
+		waiting.verify,
+		waiting.Resend,
+	}
+	for range 4 {
+		tabs = append(tabs, read("/api/auth/session"), read("/api/auth/code"))
+	}
+	for range 10 {
+		tabs = append(tabs, func() *answer { return in.Get("/api/auth/session") })
+	}
+	answers := together(tabs)
+	if s.finished(answers[0]) {
+		s.look(waiting)
+	}
+	for i, a := range answers[1:] {
+		isIn := i >= len(tabs)-11
+		if a.Status >= 500 || a.Status == http.StatusTooManyRequests || isIn && a.Status != http.StatusOK {
+			s.outcome.Failed++
+			s.refuse(a)
+		}
+	}
+	s.look(in)
+}
+
+// together makes all calls as nearly at once as goroutines behind a barrier can.
+func together(calls []func() *answer) []*answer {
+	answers := make([]*answer, len(calls))
+	barrier := make(chan struct{})
+	var group sync.WaitGroup
+	for i, call := range calls {
+		group.Go(func() {
+			<-barrier
+			answers[i] = call()
+		})
+	}
+	close(barrier)
+	group.Wait()
+	return answers
+}

@@ -1,0 +1,300 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sana/backend/test/harness"
+)
+
+// outcome is what one case did to the people in it.
+type outcome struct {
+	People    int
+	LostCodes int    // people between code and typing who could not finish with the code that they were mailed
+	SignedOut int    // people signed in before and not after; where a case is about ending, ended and still signed in
+	Failed    int    // requests without the answer that was due, because of what was done
+	Away401   int    // answers of 401 while the database was away
+	Refusals  string // which ones those people saw who lost something, or were ended
+}
+
+// scene is one case with one store: a world of its own, and the proxy that its people come through.
+type scene struct {
+	t       *testing.T
+	store   string
+	world   *harness.World
+	front   *front
+	ahead   func() (path string, err error) // of the program whose clock is ahead
+	outcome outcome
+	refused []string
+}
+
+func newScene(t *testing.T, store string) *scene {
+	t.Helper()
+	s := &scene{t: t, store: store, world: harness.NewWorld(t), front: newFront(t)}
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.world.Program = executable
+	return s
+}
+
+// start runs one more instance, with further NAME=value pairs, and waits until it is ready.
+func (s *scene) start(override ...string) *harness.Process {
+	s.t.Helper()
+	store := cookie
+	if s.store == postgres {
+		store = postgres
+	}
+	return s.world.Run(s.t, append([]string{storeVariable + "=" + s.store, "SESSION_STORE=" + store}, override...)...)
+}
+
+// open starts the first instance and lets people in.
+func (s *scene) open(override ...string) *harness.Process {
+	s.t.Helper()
+	p := s.start(override...)
+	s.front.to(p)
+	return p
+}
+
+// end ends an instance as a platform does, which must be a clean end.
+func (s *scene) end(p *harness.Process) {
+	s.t.Helper()
+	if err := p.Terminate(s.t); err != nil {
+		s.t.Errorf("after SIGTERM: %v", err)
+	}
+}
+
+// person is one of the people, with a browser.
+type person struct {
+	*harness.Browser
+	email string
+	code  string  // that was mailed, "" if none could be requested
+	lost  *answer // to the request for a code, if none could be requested
+}
+
+// answer is short for what the instances answer.
+type answer = harness.Answer
+
+// verify types the person's code for their address.
+func (p *person) verify() *answer { return p.VerifyFor(p.email, p.code) }
+
+// browser opens a new browser.
+func (s *scene) browser() *harness.Browser { return (&harness.Instance{URL: s.front.URL}).Open(s.t) }
+
+// visitor adds a person who has opened the page in a browser and done nothing yet.
+func (s *scene) visitor(b *harness.Browser) *person {
+	s.outcome.People++
+	return &person{Browser: b, email: fmt.Sprintf("person%d@sana.example", s.outcome.People)}
+}
+
+// waiting adds a person who has a code and has not typed it.
+func (s *scene) waiting() *person {
+	s.t.Helper()
+	return s.waitingIn(s.browser())
+}
+
+// waitingIn is waiting for a browser that may be another person's too.
+func (s *scene) waitingIn(b *harness.Browser) *person {
+	s.t.Helper()
+	p := s.visitor(b)
+	if a := p.RequestCode(p.email); a.Status != http.StatusAccepted {
+		p.lost = a
+		return p
+	}
+	p.code = s.world.Code(s.t, p.email, 1)
+	return p
+}
+
+// signedIn adds a person who is signed in.
+func (s *scene) signedIn() *person {
+	s.t.Helper()
+	p := s.waiting()
+	p.verify().Want(http.StatusOK)
+	return p
+}
+
+// finish lets people type their codes, and returns who is in now.
+func (s *scene) finish(people ...*person) (in []*person) {
+	s.t.Helper()
+	for _, p := range people {
+		a := p.lost
+		if a == nil {
+			a = p.verify()
+		}
+		if s.finished(a) {
+			in = append(in, p)
+		}
+	}
+	return in
+}
+
+// finished judges the answer to a code.
+func (s *scene) finished(a *answer) bool {
+	s.t.Helper()
+	if a.Status == http.StatusOK {
+		return true
+	}
+	s.outcome.LostCodes++
+	s.refuse(a)
+	return false
+}
+
+// look counts who is not signed in any more. Everybody asks twice, so that both of two instances are asked.
+func (s *scene) look(people ...*person) {
+	s.t.Helper()
+	for _, p := range people {
+		first, second := p.Get("/api/auth/session"), p.Get("/api/auth/session")
+		if first.Status != http.StatusOK || second.Status != http.StatusOK {
+			s.outcome.SignedOut++
+		}
+		s.refuse(first)
+		s.refuse(second)
+	}
+}
+
+// lookEnded counts somebody who was ended and is still signed in.
+func (s *scene) lookEnded(p *person) {
+	s.t.Helper()
+	a := p.Get("/api/auth/session")
+	if a.Status == http.StatusOK {
+		s.outcome.SignedOut++
+	}
+	s.refuse(a)
+}
+
+// refuse notes which refusal it is, if the answer is one. Nothing in a drill may be answered with an internal error.
+func (s *scene) refuse(a *answer) {
+	s.t.Helper()
+	if a.Status < 400 {
+		return
+	}
+	var problem struct {
+		Code      string
+		SignedOut struct{ Reason string } `json:"signed_out"`
+	}
+	a.JSON(&problem)
+	if a.Status == http.StatusInternalServerError {
+		s.t.Errorf("an internal error: %s", a.Body)
+	}
+	refusal := fmt.Sprint(a.Status, " ", problem.Code)
+	if reason := problem.SignedOut.Reason; reason != "" {
+		refusal += ": " + reason
+	}
+	if !slices.Contains(s.refused, refusal) {
+		s.refused = append(s.refused, refusal)
+	}
+	s.outcome.Refusals = strings.Join(s.refused, ", ")
+}
+
+// lose sends a request of a person that is lost on its way, or whose answer is.
+func (s *scene) lose(p *person, what loss, path, body string) {
+	s.front.lose(what)
+	p.Try(http.MethodPost, path, body)
+	s.outcome.Failed++
+}
+
+// tryWhileDown sends a request of everybody when no instance is there.
+func (s *scene) tryWhileDown(people ...*person) {
+	for _, p := range people {
+		if s.ask(s.t.Context(), p) != http.StatusOK {
+			s.outcome.Failed++
+		}
+	}
+}
+
+// ask sends GET /api/auth/session, which anything may become of. It returns the status, 0 when there is no answer.
+func (s *scene) ask(ctx context.Context, p *person) int {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.front.URL+"/api/auth/session", nil)
+	if err != nil {
+		return 0
+	}
+	request.Host = strings.TrimPrefix(harness.PublicURL, "https://")
+	for name, value := range p.Cookies() {
+		request.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return 0
+	}
+	return response.StatusCode
+}
+
+// stall is longer than any limit of these programs for a statement, a lock or a connection: a 503
+// that took longer says that the machine stalled.
+const stall = 2500 * time.Millisecond
+
+// askPatiently is ask that asks again after a 503 that took longer than a stall, as browsers of
+// package system do.
+func (s *scene) askPatiently(ctx context.Context, p *person) (status int) {
+	for range 5 {
+		began := time.Now()
+		status = s.ask(ctx, p)
+		if status != http.StatusServiceUnavailable || time.Since(began) < stall {
+			break
+		}
+	}
+	return status
+}
+
+var client = &http.Client{Timeout: harness.Deadline, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+
+// loadInterval makes 100 requests a second.
+const loadInterval = 10 * time.Millisecond
+
+// load is signed-in people who ask who they are, 100 times a second in all.
+type load struct {
+	cancel   context.CancelFunc
+	group    sync.WaitGroup
+	answered chan bool // one value for each answer, whether it was the right one
+	failed   int
+}
+
+func (s *scene) load(people []*person) *load {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	l := &load{cancel: cancel, answered: make(chan bool, 100_000)}
+	l.group.Go(func() {
+		tick := time.NewTicker(loadInterval)
+		defer tick.Stop()
+		for sent := 0; ; sent++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			l.group.Go(func() {
+				l.answered <- s.askPatiently(context.WithoutCancel(ctx), people[sent%len(people)]) == http.StatusOK
+			})
+		}
+	})
+	return l
+}
+
+// await waits until n more requests were answered.
+func (l *load) await(n int) {
+	for range n {
+		if !<-l.answered {
+			l.failed++
+		}
+	}
+}
+
+// stop ends the load and returns how many requests were not answered with 200.
+func (l *load) stop() (failed int) {
+	l.cancel()
+	l.group.Wait()
+	l.await(len(l.answered))
+	return l.failed
+}

@@ -1,0 +1,232 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Process is the program as a process of its own.
+type Process struct {
+	*Instance
+	command *exec.Cmd
+	exited  chan struct{} // closed when the process is gone
+	err     error         // of waiting for it; read after exited
+}
+
+// Run starts the built program in production's configuration with further NAME=value pairs, waits until it is ready,
+// and kills it when the test ends.
+func (w *World) Run(t testing.TB, override ...string) *Process {
+	t.Helper()
+	p := w.Spawn(t, override...)
+	p.WaitReady(t)
+	return p
+}
+
+// Spawn is Run without waiting.
+func (w *World) Spawn(t testing.TB, override ...string) *Process {
+	t.Helper()
+	return w.SpawnAt(t, FreePort(t), override...)
+}
+
+// SpawnAt is Spawn on a port.
+func (w *World) SpawnAt(t testing.TB, port int, override ...string) *Process {
+	t.Helper()
+	return w.spawn(t, port, nil, override...)
+}
+
+// SpawnInto is Spawn with the log going to a file; Log stays empty.
+func (w *World) SpawnInto(t testing.TB, log *os.File, override ...string) *Process {
+	t.Helper()
+	return w.spawn(t, FreePort(t), log, override...)
+}
+
+func (w *World) spawn(t testing.TB, port int, log *os.File, override ...string) *Process {
+	t.Helper()
+	p := &Process{
+		Instance: &Instance{URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: &Log{}},
+		command:  exec.Command(w.program(t), "serve", "--migrate"),
+		exited:   make(chan struct{}),
+	}
+	p.command.Env = append(w.Environ(fmt.Sprintf("PORT=%d", port)), override...)
+	p.command.Dir = t.TempDir()
+	p.command.Stdout, p.command.Stderr = p.Log, p.Log
+	if log != nil {
+		p.command.Stdout, p.command.Stderr = log, log
+	}
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		p.err = p.command.Wait()
+		close(p.exited)
+	}()
+	t.Cleanup(func() {
+		p.Kill(t)
+		if strings.Contains(p.Log.String(), "DATA RACE") {
+			t.Error("the race detector found something in the process")
+		}
+		if t.Failed() {
+			t.Logf("log of the process at %s:\n%s", p.URL, p.Log)
+		}
+	})
+	return p
+}
+
+// WaitReady waits until /readyz answers 200.
+func (p *Process) WaitReady(t testing.TB) {
+	t.Helper()
+	client := &http.Client{Timeout: 2 * time.Second}
+	Eventually(t, "the process does not get ready", func() error {
+		select {
+		case <-p.exited:
+			t.Fatalf("the process ended before it was ready: %v\n%s", p.err, p.Log)
+		default:
+		}
+		answer, err := client.Get(p.URL + "/readyz")
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("readyz answers %d", answer.StatusCode)
+		}
+		return nil
+	})
+}
+
+// Signal sends the process a signal.
+func (p *Process) Signal(t testing.TB, signal os.Signal) {
+	t.Helper()
+	if err := p.command.Process.Signal(signal); err != nil {
+		t.Errorf("%v: %v", signal, err)
+	}
+}
+
+// Exited is closed when the process is gone.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Kill ends the process at once (SIGKILL) and waits until it is gone.
+func (p *Process) Kill(t testing.TB) {
+	t.Helper()
+	if err := p.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("kill -9: %v", err)
+	}
+	<-p.exited
+}
+
+// Pause stops the process where it is (SIGSTOP) until Resume: its connections stay open and say nothing. The signal alone stops
+// nothing yet: until a thread has got to it, the others go on, and take what comes in the meantime.
+func (p *Process) Pause(t testing.TB) {
+	t.Helper()
+	p.Signal(t, syscall.SIGSTOP)
+	Eventually(t, "the process does not stop", func() error {
+		var status syscall.WaitStatus
+		_, err := syscall.Wait4(p.command.Process.Pid, &status, syscall.WUNTRACED|syscall.WNOHANG, nil)
+		if err == nil && !status.Stopped() {
+			err = errors.New("it runs")
+		}
+		return err
+	})
+}
+
+// Resume ends Pause.
+func (p *Process) Resume(t testing.TB) { p.Signal(t, syscall.SIGCONT) }
+
+// Terminate sends SIGTERM and waits until the process has ended. It returns its error, nil for exit code 0.
+func (p *Process) Terminate(t testing.TB) error {
+	t.Helper()
+	p.Signal(t, syscall.SIGTERM)
+	return p.AwaitEnd(t)
+}
+
+// AwaitEnd waits until the process has ended by itself. It returns its error, nil for exit code 0.
+func (p *Process) AwaitEnd(t testing.TB) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+	defer cancel()
+	select {
+	case <-p.exited:
+		return p.err
+	case <-ctx.Done():
+		t.Fatal("the process does not end")
+		return nil
+	}
+}
+
+// FreePort returns a port that nobody listens on, below those that the system gives to outgoing connections.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		if l, err := net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
+}
+
+// built is where the program was built for this test run.
+var built struct {
+	sync.Once
+	dir string
+	err error
+}
+
+// program is the file that Spawn runs.
+func (w *World) program(t testing.TB) string {
+	t.Helper()
+	if w.Program != "" {
+		return w.Program
+	}
+	return builtProgram(t)
+}
+
+// builtProgram builds the program once, with the race detector when the tests run with it.
+func builtProgram(t testing.TB) string {
+	t.Helper()
+	built.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "sana-harness-"); built.err != nil {
+			return
+		}
+		args := []string{"build", "-ldflags", "-X main.version=test", "-o", filepath.Join(built.dir, "sana")}
+		if RaceEnabled {
+			args = append(args, "-race")
+		}
+		output, err := exec.Command("go", append(args, "sana/backend")...).CombinedOutput()
+		if err != nil {
+			built.err = fmt.Errorf("go build: %w\n%s", err, output)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return filepath.Join(built.dir, "sana")
+}
+
+// Main runs a package's tests, removes the program that they built, and ends the process.
+func Main(m *testing.M) { os.Exit(RunTests(m)) }
+
+// RunTests is Main that returns the exit code.
+func RunTests(m *testing.M) (code int) {
+	code = m.Run()
+	if built.dir != "" {
+		if err := os.RemoveAll(built.dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	return code
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package harness
+
+// RaceEnabled reports whether the race detector looks on, which costs time and memory.
+const RaceEnabled = false

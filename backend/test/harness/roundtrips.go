@@ -1,0 +1,186 @@
+package harness
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// RoundTrips is a proxy in front of the database that counts how often a client waits for an
+// answer, and what it has the database execute.
+type RoundTrips struct {
+	URL        string // of the database, behind the proxy
+	count      atomic.Int64
+	statements atomic.Int64
+}
+
+// Statements returns how many statements were executed so far, without those that come by the
+// clock: polls for revoked sessions, counts of the whole service, and turns of periodic work.
+func (r *RoundTrips) Statements() int { return int(r.statements.Load()) }
+
+// CountRoundTrips puts a proxy in front of a database.
+func CountRoundTrips(t testing.TB, database string) *RoundTrips {
+	t.Helper()
+	r := &RoundTrips{}
+	r.URL = ProxyDatabase(t, database, func(client, server net.Conn) {
+		go func() {
+			_, _ = io.Copy(client, server)
+			client.Close()
+		}()
+		_ = r.forward(server, bufio.NewReader(client))
+	})
+	return r
+}
+
+// ProxyDatabase puts a proxy in front of a database until the test ends, and returns the database's
+// address behind it. carry carries one connection and returns when that is over.
+func ProxyDatabase(t testing.TB, database string, carry func(client, server net.Conn)) string {
+	t.Helper()
+	address, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	behind := address.Host
+	address.Host = listener.Addr().String()
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer client.Close()
+				server, err := net.Dial("tcp", behind)
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				carry(client, server)
+			}()
+		}
+	}()
+	return address.String()
+}
+
+// Fewest does something n times and returns the smallest number of round trips that one led to.
+// Those are its own: what else the program asks meanwhile can only add to them.
+func (r *RoundTrips) Fewest(n int, do func(i int)) int {
+	fewest := int64(-1)
+	for i := range n {
+		before := r.count.Load()
+		do(i)
+		if n := r.count.Load() - before; fewest < 0 || n < fewest {
+			fewest = n
+		}
+	}
+	return int(fewest)
+}
+
+// forward counts what the server answers with ReadyForQuery (PostgreSQL documentation, 54.2): Sync
+// and Query, and so BEGIN and COMMIT too. It counts before it passes on: an answer is never ahead
+// of its count.
+//
+// It leaves out what no request asks for: a Sync that only prepares statements, which a connection
+// does once for each, and one that only runs statements of the outbox, which come beside any
+// request.
+func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
+	startup, err := readMessage(from) // the first message has no type
+	if err != nil {
+		return err
+	}
+	if _, err := server.Write(startup); err != nil {
+		return err
+	}
+	prepared := map[string]string{} // SQL, by the statement's name
+	bound := ""                     // what the next Execute runs: pgx has no portal but the unnamed one
+	ours := false                   // whether a request's statement ran since the last Sync
+	for {
+		var kind [1]byte
+		if _, err := io.ReadFull(from, kind[:]); err != nil {
+			return err
+		}
+		message, err := readMessage(from)
+		if err != nil {
+			return err
+		}
+		switch kind[0] {
+		case 'P':
+			var parse pgproto3.Parse
+			if err := parse.Decode(message[4:]); err != nil {
+				return err
+			}
+			prepared[parse.Name] = parse.Query
+		case 'B':
+			var bind pgproto3.Bind
+			if err := bind.Decode(message[4:]); err != nil {
+				return err
+			}
+			bound = prepared[bind.PreparedStatement]
+		case 'E':
+			ours = ours || !ofOutbox(bound)
+			if !isPeriodic(bound) {
+				r.statements.Add(1)
+			}
+		case 'Q':
+			r.count.Add(1)
+			r.statements.Add(1)
+		case 'S':
+			if ours {
+				r.count.Add(1)
+			}
+			ours = false
+		}
+		if _, err := server.Write(append(kind[:], message...)); err != nil {
+			return err
+		}
+	}
+}
+
+// readMessage reads a message from its length on, which counts itself.
+func readMessage(from io.Reader) ([]byte, error) {
+	var length [4]byte
+	if _, err := io.ReadFull(from, length[:]); err != nil {
+		return nil, err
+	}
+	message := make([]byte, binary.BigEndian.Uint32(length[:]))
+	copy(message, length[:])
+	_, err := io.ReadFull(from, message[4:])
+	return message, err
+}
+
+// isPeriodic reports whether a statement comes by the clock, however many requests there are.
+func isPeriodic(statement string) bool {
+	for _, table := range []string{"session_revocations", "service_attempts", "periodic"} {
+		if strings.Contains(statement, table) {
+			return true
+		}
+	}
+	return false
+}
+
+// ofOutbox reports whether a statement is one with which the outbox claims mails or records
+// outcomes.
+func ofOutbox(statement string) bool { return strings.Contains(statement, "UPDATE mails AS m") }
+
+// HoldMails has mails wait until they are released: otherwise sending them would be counted with
+// the requests.
+func (w *World) HoldMails(t testing.TB) (release func()) {
+	t.Helper()
+	w.Exec(t, `
+		CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN NEW.next_at = now() + interval '1 hour'; RETURN NEW; END $$`)
+	w.Exec(t, `CREATE TRIGGER hold BEFORE INSERT ON mails FOR EACH ROW EXECUTE FUNCTION hold()`)
+	return func() { w.Exec(t, `UPDATE mails SET next_at = now() WHERE done_at IS NULL`) }
+}

@@ -1,0 +1,311 @@
+package repo_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// mayImport says which of our packages each of our packages may import, tests aside. A package has the name of its
+// folder, below backend where it is there.
+var mayImport = map[string][]string{
+	"account": {"fault", "fold", "postgres", "visitor"},
+	"auth": {
+		"account", "challenge", "fault", "keyring", "mail", "metrics", "outbox", "postgres", "session", "throttle",
+		"tracing", "visitor",
+	},
+	"backend":    {"cli"},
+	"challenge":  {"fault", "fold", "keyring", "outbox", "postgres", "throttle", "visitor"},
+	"chaos":      {},
+	"check":      {},
+	"clientaddr": {},
+	"cli": {
+		"account", "auth", "challenge", "check", "config", "doctor", "fault", "frontend", "inbox", "keyproof", "keyring",
+		"mail", "metrics", "outbox", "platform", "postgres", "session", "throttle", "tracing", "web",
+	},
+	"config":                {"keyring"},
+	"doctor":                {"keyproof", "keyring", "mail", "postgres"},
+	"drill":                 {},
+	"fault":                 {},
+	"fold":                  {},
+	"frontend":              {},
+	"inbox":                 {"mail", "postgres"},
+	"keyproof":              {"keyring"},
+	"keyring":               {},
+	"mail":                  {"platform"},
+	"mail/mailgunfake":      {},
+	"mail/smtpfake":         {},
+	"metrics":               {},
+	"migrations":            {},
+	"outbox":                {"fault", "mail", "metrics", "postgres", "tracing"},
+	"platform":              {},
+	"postgres":              {"fault", "migrations"},
+	"postgres/postgrestest": {"migrations", "postgres"},
+	"sanatest":              {"cli", "config", "mail/mailgunfake", "postgres/postgrestest", "web"},
+	"session":               {"keyring", "metrics", "postgres"},
+	"throttle":              {"keyring", "postgres"},
+	"tracing":               {},
+	"visitor":               {},
+	"web": {
+		"account", "auth", "challenge", "clientaddr", "fault", "inbox", "mail", "metrics", "outbox", "platform", "session",
+		"tracing", "visitor",
+	},
+}
+
+// onlyIn says which of our packages may import what begins so, tests aside.
+var onlyIn = map[string][]string{
+	"database/sql":                   {"postgres/postgrestest"},
+	"github.com/alecthomas/kong":     {"cli"},
+	"github.com/andybalholm/brotli":  {"web"},
+	"github.com/caarlos0/env/":       {"config"},
+	"github.com/fxamacker/cbor/":     {"session"},
+	"github.com/getkin/kin-openapi/": {"sanatest"},
+	"github.com/gofiber/fiber/":      {"web"},
+	"github.com/gofiber/storage/":    {"session"},
+	"github.com/jackc/pgx/v5": { // not web: a handler has no database
+		"account", "auth", "challenge", "cli", "doctor", "inbox", "metrics", "outbox", "postgres", "postgres/postgrestest",
+		"sanatest", "session", "throttle", "tracing",
+	},
+	"github.com/jackc/pgx/v5/pgxpool": { // what has a pool can begin a transaction; see opensTransactions
+		"account", "auth", "cli", "doctor", "metrics", "outbox", "postgres", "postgres/postgrestest", "sanatest", "session",
+		"throttle",
+	},
+	"github.com/mailgun/":             {"mail"},
+	"github.com/maypok86/otter/":      {"session"},
+	"github.com/mileusna/useragent":   {"platform"},
+	"github.com/peterldowns/pgtestdb": {"postgres/postgrestest"},
+	"github.com/pressly/goose/":       {"postgres"},
+	"github.com/prometheus/":          {"metrics"},
+	"github.com/valyala/fasthttp":     {"web"},
+	"github.com/wneessen/go-mail":     {"mail"},
+	"go.opentelemetry.io/":            {"tracing"},
+	// To spread retries, ports and counts, and for the names of requests; nothing that must not be guessed.
+	"math/rand/v2": {"cli", "outbox", "postgres", "sanatest", "throttle", "web"},
+	"testing":      {"postgres/postgrestest", "sanatest"},
+}
+
+// forbidden is what no file imports, tests included, and why.
+var forbidden = map[string]string{
+	"math/rand": "crypto/rand for what must not be guessed, else math/rand/v2",
+	"unsafe":    "nothing here is worth it",
+	"github.com/gofiber/fiber/v2/middleware/cache":         "one person's answers must never be another's",
+	"github.com/gofiber/fiber/v2/middleware/cors":          "no other origin reads our answers",
+	"github.com/gofiber/fiber/v2/middleware/csrf":          "web/origin.go refuses cross-origin writes without a token",
+	"github.com/gofiber/fiber/v2/middleware/encryptcookie": "takes the value of one cookie for another's",
+	"github.com/gofiber/fiber/v2/middleware/expvar":        "shows the command line and memory to everybody",
+	"github.com/gofiber/fiber/v2/middleware/filesystem":    "web/static.go serves an exact list of files",
+	"github.com/gofiber/fiber/v2/middleware/helmet":        "web/headers.go sets the headers",
+	"github.com/gofiber/fiber/v2/middleware/idempotency":   "keeps answers, cookies included, and hands them to whoever sends the key",
+	"github.com/gofiber/fiber/v2/middleware/limiter":       "counts in one instance, by an address that clients can forge",
+	"github.com/gofiber/fiber/v2/middleware/monitor":       "a public page about the machine",
+	"github.com/gofiber/fiber/v2/middleware/pprof":         "shows memory to everybody",
+	"github.com/gofiber/fiber/v2/middleware/proxy":         "Sana asks nobody on a client's behalf",
+	"github.com/gofiber/fiber/v2/middleware/session":       "package session is the one that survives restarts",
+	"github.com/gofiber/fiber/v2/middleware/timeout":       "races with the handler; handlers have a context with a deadline",
+}
+
+// unsafeInFiber are methods of *fiber.Ctx that believe what a client says, or inflate what it sent without a limit.
+var unsafeInFiber = []string{"BaseURL", "Body", "BodyParser", "Hostname", "IP", "IPs", "Protocol", "RedirectBack", "Secure"}
+
+// vague are names under which anything could be put.
+var vague = []string{"common", "core", "helper", "helpers", "lib", "misc", "model", "models", "service", "services", "shared", "types", "util", "utils"}
+
+// source is one Go file of the repository.
+type source struct {
+	path string // below the repository
+	pkg  string // its package in the tables
+	test bool
+	*ast.File
+}
+
+// imports lists the paths that a file imports.
+func (s source) imports() []string {
+	var list []string
+	for _, i := range s.Imports {
+		path, _ := strconv.Unquote(i.Path.Value)
+		list = append(list, path)
+	}
+	return list
+}
+
+// sources parses every Go file of the repository, but for modules of their own: what Sana is compared with is not Sana.
+func sources(t *testing.T) []source {
+	t.Helper()
+	const root = "../../.."
+	var list []source
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && name != root && (entry.Name()[0] == '.' || entry.Name() == "node_modules" || entry.Name() == "testdata"):
+			return filepath.SkipDir
+		case entry.IsDir() && name != root && isModule(name):
+			return filepath.SkipDir
+		case entry.IsDir() || path.Ext(name) != ".go":
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		below, _ := filepath.Rel(root, name)
+		below = filepath.ToSlash(below)
+		list = append(list, source{path: below, pkg: packageName(path.Dir(below)), test: strings.HasSuffix(name, "_test.go"), File: file})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func isModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
+}
+
+// program is sources without the tests.
+func program(t *testing.T) []source {
+	t.Helper()
+	return slices.DeleteFunc(sources(t), func(s source) bool { return s.test })
+}
+
+// packageName turns a folder below the repository into a package's name in the tables.
+func packageName(folder string) string { return strings.TrimPrefix(folder, "backend/") }
+
+// uses gathers which entries of a table are needed, as "key value".
+type uses map[string]bool
+
+// assertAll fails the test for each entry of the table that nothing needs.
+func (u uses) assertAll(t *testing.T, table map[string][]string) {
+	t.Helper()
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		for _, value := range table[key] {
+			if !u[key+" "+value] {
+				t.Errorf("the entry %s: %s is not needed any more", key, value)
+			}
+		}
+	}
+}
+
+func TestPackagesImportWhatTheTableAllows(t *testing.T) {
+	t.Parallel()
+	used, present := uses{}, map[string]bool{}
+	for _, s := range program(t) {
+		present[s.pkg] = true
+		allowed, listed := mayImport[s.pkg]
+		if !listed {
+			t.Errorf("%s: package %s is not in the table", s.path, s.pkg)
+		}
+		for _, imported := range s.imports() {
+			folder, ours := strings.CutPrefix(imported, "sana/")
+			if !ours {
+				continue
+			}
+			name := packageName(folder)
+			used[s.pkg+" "+name] = true
+			if !slices.Contains(allowed, name) {
+				t.Errorf("%s: package %s must not import %s", s.path, s.pkg, name)
+			}
+		}
+	}
+	used.assertAll(t, mayImport)
+	for name := range mayImport {
+		if !present[name] {
+			t.Errorf("package %s is in the table and does not exist", name)
+		}
+	}
+}
+
+func TestLibrariesStayInTheirPackages(t *testing.T) {
+	t.Parallel()
+	used := uses{}
+	for _, s := range program(t) {
+		for _, imported := range s.imports() {
+			for prefix, allowed := range onlyIn {
+				if !strings.HasPrefix(imported, prefix) {
+					continue
+				}
+				used[prefix+" "+s.pkg] = true
+				if !slices.Contains(allowed, s.pkg) {
+					t.Errorf("%s: %s belongs in %s alone", s.path, imported, strings.Join(allowed, ", "))
+				}
+			}
+		}
+	}
+	used.assertAll(t, onlyIn)
+}
+
+func TestNothingForbiddenIsImported(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		for _, imported := range s.imports() {
+			if why, is := forbidden[imported]; is {
+				t.Errorf("%s imports %s: %s", s.path, imported, why)
+			}
+		}
+	}
+}
+
+func TestNoPackageHasAVagueNameAndNoneRunsCodeWhenImported(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		name := strings.TrimSuffix(s.Name.Name, "_test")
+		if slices.Contains(vague, name) || slices.Contains(vague, path.Base(s.pkg)) {
+			t.Errorf("%s: the name of package %s says nothing", s.path, name)
+		}
+		for _, declaration := range s.Decls {
+			if f, is := declaration.(*ast.FuncDecl); is && f.Recv == nil && f.Name.Name == "init" {
+				t.Errorf("%s has an init function; package cli puts the program together", s.path)
+			}
+		}
+	}
+}
+
+// selectors lists what a file takes of a name, so that keyring.Parse is "keyring Parse"; of an expression that is no
+// name, "" comes first.
+func (s source) selectors() []string {
+	var list []string
+	ast.Inspect(s.File, func(n ast.Node) bool {
+		if selected, is := n.(*ast.SelectorExpr); is {
+			of := ""
+			if name, is := selected.X.(*ast.Ident); is {
+				of = name.Name
+			}
+			list = append(list, of+" "+selected.Sel.Name)
+		}
+		return true
+	})
+	return list
+}
+
+func TestSecretsAreReadInConfigAndHandedOutInCli(t *testing.T) {
+	t.Parallel()
+	places := map[string]map[string]bool{}
+	for _, s := range program(t) {
+		for _, selected := range s.selectors() {
+			if strings.HasSuffix(selected, " Reveal") {
+				selected = "Reveal"
+			}
+			if places[selected] == nil {
+				places[selected] = map[string]bool{}
+			}
+			places[selected][s.pkg] = true
+		}
+	}
+	for selected, want := range map[string][]string{
+		"Reveal":                   {"cli", "config"},
+		"keyring Parse":            {"config"},
+		"keyring ReadOrCreateFile": {"config"},
+	} {
+		if got := slices.Sorted(maps.Keys(places[selected])); !slices.Equal(got, want) {
+			t.Errorf("%s is used in %v, want %v", selected, got, want)
+		}
+	}
+}

@@ -1,0 +1,318 @@
+package system_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/test/harness"
+	"sana/backend/test/mailgunfake"
+)
+
+// awaitDelivery waits until the page that waits for a code says this of its mail.
+func awaitDelivery(t *testing.T, b *harness.Browser, state, reason string) {
+	t.Helper()
+	harness.Eventually(t, "the page is not told", func() error {
+		p := b.Get("/api/auth/code").Want(http.StatusOK).Pending()
+		if p.Delivery != state || p.Reason != reason {
+			return fmt.Errorf("delivery is %q for %q, want %q for %q", p.Delivery, p.Reason, state, reason)
+		}
+		return nil
+	})
+}
+
+// F-14: whatever the provider does, asking for a code is answered, the page says that the mail is late and why, and the
+// mail comes when the provider is itself again. The first try may have been taken: then there are two, with one code.
+func TestAMailSurvivesWhateverTheProviderDoes(t *testing.T) {
+	t.Parallel()
+	stalled := make(chan struct{})
+	t.Cleanup(func() { close(stalled) })
+	for name, answer := range map[string]mailgunfake.Answer{
+		"500":                   {Status: 500},
+		"503 with text":         {Status: 503, Body: "<html>maintenance</html>"},
+		"429":                   {Status: 429},
+		"429 with a time":       {Status: 429, Header: http.Header{"Retry-After": {"1"}}},
+		"a reset mid-body":      {Reset: true},
+		"200 with garbage":      {Body: "\x00\x01 garbage"},
+		"200 with another JSON": {Body: `{"message":"Queued. Thank you."}`},
+		"200 without an end":    {Body: "endless ", Endless: true},
+		"a stall":               {Stall: stalled},
+		"401":                   {Status: 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := harness.NewWorld(t)
+			app := w.Start(t)
+			w.Mailgun.Script(answer)
+			b := app.Open(t)
+			b.RequestCode(ada).Want(http.StatusAccepted)
+			awaitDelivery(t, b, "delayed", "provider_away")
+			awaitDelivery(t, b, "sent", "")
+			tries := w.Mailgun.Messages()
+			harness.WantEqual(t, "tries", len(tries), 2)
+			code := tries[1].Subject[:6]
+			for _, m := range tries {
+				harness.WantEqual(t, "the code of each try", m.Subject[:6], code)
+			}
+			b.Verify(code).Want(http.StatusOK)
+			w.AwaitMails(t)
+			harness.WantEqual(t, "mails that are done", w.Count(t, `
+				SELECT count(*)
+				FROM mails
+				WHERE state = 'sent'
+				  AND done_at IS NOT NULL`), 1)
+		})
+	}
+}
+
+// F-14: a Retry-After is for everybody's mail, and none is lost by it.
+func TestA429HoldsBackEverybodysMailAndLosesNone(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	w.Mailgun.Script(mailgunfake.Answer{Status: 429, Header: http.Header{"Retry-After": {"300"}}})
+	first := app.Open(t)
+	first.RequestCode(ada).Want(http.StatusAccepted)
+	awaitDelivery(t, first, "delayed", "provider_away")
+	second := app.Open(t)
+	second.RequestCode(grace).Want(http.StatusAccepted)
+	awaitDelivery(t, second, "delayed", "provider_away")
+	harness.Eventually(t, "not both mails wait for five minutes", func() error {
+		return harness.CountError(w.Count(t, `
+			SELECT count(*)
+			FROM mails
+			WHERE state = 'delayed'
+			  AND done_at IS NULL
+			  AND next_at > now() + interval '4 minutes'`), 2)
+	})
+
+	harness.WantEqual(t, "tries", len(w.Mailgun.Messages()), 1)
+
+	// The wait is the instance's own: another one, whose provider takes mail, sends both when their time has come.
+	w.Start(t)
+	harness.Eventually(t, "the mails are not sent", func() error {
+		// A mail with a lease has no later time than its lease: it is being sent.
+		w.Exec(t, `
+			UPDATE mails
+			SET next_at = now()
+			WHERE done_at IS NULL
+			  AND next_at > now() + interval '1 minute'`)
+		return harness.CountError(len(accepted(w)), 2)
+	})
+	w.AwaitMails(t)
+	harness.WantEqual(t, "mails accepted", len(accepted(w)), 2)
+}
+
+// F-14: a mail that was never taken while its code lived is given up, and the page says whose fault it is.
+func TestAMailThatTheProviderNeverTookIsGivenUpWithItsCode(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	w.Mailgun.Script(mailgunfake.Answer{Status: 500}, mailgunfake.Answer{Status: 500})
+	b := app.Open(t)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	awaitDelivery(t, b, "delayed", "provider_away")
+	w.Exec(t, `UPDATE challenges SET expires_at = now()`)
+	awaitDelivery(t, b, "failed", "provider_away")
+	harness.WantEqual(t, "mails accepted", len(accepted(w)), 0)
+}
+
+// F-15: a mail that Mailgun takes and loses stays sent; what Mailgun tells is shown; and a resend brings the same code.
+func TestAMailThatIsTakenAndLostCanBeSentAgainWithTheSameCode(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	b := app.Open(t)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	code := w.Code(t, ada, 1)
+	awaitDelivery(t, b, "sent", "")
+	lost := mailgunfake.Event{
+		Event: "failed", Severity: "permanent", Reason: "generic", Ref: w.Mailgun.Messages()[0].Ref, To: ada, At: time.Now(),
+	}
+	b.Post("/api/webhooks/mailgun", lost.Body(harness.WebhookKey)).Want(http.StatusOK)
+	awaitDelivery(t, b, "failed", "refused")
+	w.Pass(t, time.Minute)
+	b.Resend().Want(http.StatusAccepted)
+	harness.WantEqual(t, "code of the second mail", w.Code(t, ada, 2), code)
+	awaitDelivery(t, b, "sent", "")
+	b.Verify(code).Want(http.StatusOK)
+}
+
+// An event can be faster than the answer to the request that it is about.
+func TestWhatTheOutboxNotesDoesNotReplaceAnEvent(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	release := make(chan struct{})
+	w.Mailgun.Script(mailgunfake.Answer{Stall: release})
+	b := app.Open(t)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	begun, err := w.Mailgun.Wait(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := mailgunfake.Event{Event: "delivered", Ref: begun[0].Ref, To: ada, At: time.Now()}
+	b.Post("/api/webhooks/mailgun", event.Body(harness.WebhookKey)).Want(http.StatusOK)
+	close(release)
+	w.AwaitMails(t)
+	awaitDelivery(t, b, "delivered", "")
+}
+
+// F-16, A-44: one address's mail that is refused, and one whose answer never comes, do not keep the others.
+func TestAPoisonedMailDoesNotKeepTheOthers(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t)
+	stalled := make(chan struct{})
+	t.Cleanup(func() { close(stalled) })
+	w.Mailgun.Script(mailgunfake.Answer{Status: 400}, mailgunfake.Answer{Stall: stalled})
+	poisoned, hanging := app.Open(t), app.Open(t)
+	poisoned.RequestCode("poison@sana.example").Want(http.StatusAccepted)
+	awaitDelivery(t, poisoned, "failed", "refused")
+	hanging.RequestCode("hanging@sana.example").Want(http.StatusAccepted)
+	if _, err := w.Mailgun.Wait(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	b := app.Open(t)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	b.Verify(w.Code(t, ada, 1)).Want(http.StatusOK)
+	wantTries := 0
+	for _, m := range w.Mailgun.Messages() {
+		if m.To[0] == "poison@sana.example" {
+			wantTries++
+		}
+	}
+	harness.WantEqual(t, "tries of the refused mail", wantTries, 1)
+}
+
+// What the page says of a mail depends on the mail alone, not on whether the address is known.
+func TestWhatBecameOfAMailIsToldAlikeToEverybody(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	app.Open(t).SignIn(w, "known@sana.example")
+	w.Pass(t, time.Minute)
+	var faces []string
+	for _, email := range []string{"known@sana.example", "unknown@sana.example"} {
+		w.Mailgun.Script(mailgunfake.Answer{Status: 500})
+		b := app.Open(t)
+		b.RequestCode(email).Want(http.StatusAccepted)
+		awaitDelivery(t, b, "delayed", "provider_away")
+		told := face(b.Get("/api/auth/code"))
+		awaitDelivery(t, b, "sent", "")
+		mails := acceptedFor(w, email)
+		bounce := mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-bounce", Ref: mails[len(mails)-1].Ref, At: time.Now()}
+		b.Post("/api/webhooks/mailgun", bounce.Body(harness.WebhookKey)).Want(http.StatusOK)
+		awaitDelivery(t, b, "failed", "blocked")
+		faces = append(faces, told+face(b.Get("/api/auth/code")))
+	}
+	harness.WantEqual(t, "answers for an unknown address", faces[1], faces[0])
+}
+
+// acceptedFor lists the mails to an address that Mailgun has taken.
+func acceptedFor(w *harness.World, address string) []mailgunfake.Message {
+	var list []mailgunfake.Message
+	for _, m := range accepted(w) {
+		if m.To[0] == address {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+// What a mail names is the browser that asked, in the language that it asked in. Whatever a stranger calls
+// his browser, he gets his answer; that no mail repeats it is package mail's.
+func TestTheBrowserAndTheLanguageOfARequestAreKeptForItsMail(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	for agent, want := range map[string]string{
+		firefox:   "Firefox on Linux",
+		"harness": "",
+		"Mozilla/5.0 (X11; Linux x86_64) Caf\xe9/1.0 Chrome/140.0 Safari/537.36": "", // a name that we do not know
+	} {
+		app.Open(t).RequestCode(ada, harness.With("User-Agent", agent),
+			harness.With("Accept-Language", "de-CH,de;q=0.9,en;q=0.5")).Want(http.StatusAccepted)
+		var platform, language string
+		if err := w.DB.QueryRow(t.Context(), `SELECT platform, language FROM challenges ORDER BY created_at DESC LIMIT 1`).Scan(&platform, &language); err != nil {
+			t.Fatal(err)
+		}
+		harness.WantEqual(t, "platform of "+agent, platform, want)
+		harness.WantEqual(t, "language", language, "de")
+		w.Pass(t, time.Hour)
+	}
+}
+
+// Who signs in from a browser that has not before is told by mail; who is new, or known there, is not.
+func TestASignInFromANewBrowserIsToldByMail(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	old := app.Open(t)
+	old.SignIn(w, ada)
+	w.Pass(t, time.Hour)
+	old.SignIn(w, ada)
+	w.Pass(t, time.Hour)
+	w.AwaitMails(t)
+	harness.WantEqual(t, "notices for a new user and a known browser", notices(t, w), 0)
+
+	fresh := app.Open(t).At("192.0.2.7")
+	fresh.Verify(fresh.GetCode(w, ada)).Want(http.StatusOK)
+	m := w.Mails(t, "new_device", ada, 1)[0]
+	harness.WantEqual(t, "reference at the provider: mails that it names", w.Count(t, `
+		SELECT count(*)
+		FROM mails
+		WHERE template = 'new_device'
+		  AND ref || '/' || number = $1`, m.Ref), 1)
+	if !strings.Contains(m.Text, "IP address: 192.0.2.7\n") || !strings.Contains(m.Text, harness.PublicURL+"/sessions\n") {
+		t.Errorf("got no address that the sign-in came from, or no way to the list:\n%s", m.Text)
+	}
+	w.AwaitMails(t)
+	harness.WantEqual(t, "addresses in the queue once the mails are sent",
+		w.Count(t, `SELECT count(*) FROM mails WHERE mails::text LIKE '%@%'`), 0)
+}
+
+// notices counts the mails about new browsers that were ever queued.
+func notices(t *testing.T, w *harness.World) int {
+	t.Helper()
+	return w.Count(t, `SELECT count(*) FROM mails WHERE template = 'new_device'`)
+}
+
+// The notice is part of the sign-in: where it cannot be made nobody is signed in, and the code still works.
+func TestASignInAndItsNoticeExistTogetherOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	app.Open(t).SignIn(w, ada)
+	w.Pass(t, time.Hour)
+	b := app.Open(t)
+	code := b.GetCode(w, ada)
+	w.Exec(t, `ALTER TABLE mails ADD CONSTRAINT no_notices CHECK (template <> 'new_device')`)
+	b.Verify(code).Want(http.StatusInternalServerError)
+	harness.WantEqual(t, "codes spent",
+		w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NOT NULL`), 1)
+	harness.WantEqual(t, "sessions", w.Count(t, `SELECT count(*) FROM sessions`), 1)
+	b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+	w.Exec(t, `ALTER TABLE mails DROP CONSTRAINT no_notices`)
+	b.Verify(code).Want(http.StatusOK)
+	w.Mails(t, "new_device", ada, 1)
+}
+
+// A wrong code tells nobody anything.
+func TestNoNoticeGoesOutForAWrongCode(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	app.Open(t).SignIn(w, ada)
+	w.Pass(t, time.Hour)
+	b := app.Open(t)
+	b.Verify(harness.WrongCode(b.GetCode(w, ada))).Want(http.StatusUnauthorized)
+	harness.WantEqual(t, "notices", notices(t, w), 0)
+	if strings.Contains(app.Log.String(), ada) {
+		t.Error("the log holds the address")
+	}
+}

@@ -1,0 +1,155 @@
+package system_test
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"sana/backend/test/harness"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// fleet is two processes on one database, between which races are run.
+type fleet struct {
+	w          *harness.World
+	on         []*harness.Process
+	inPostgres bool // the sessions; otherwise they are in cookies
+	rounds     int  // of a race
+}
+
+// longWrong is a wrong code of a fleet, but for one in a hundred million. Its codes have eight
+// digits from the start: those of six would become longer after so many wrong ones.
+const longWrong = "00000000"
+
+// newFleet starts a fleet with sessions in Postgres, and further NAME=value pairs.
+func newFleet(t *testing.T, w *harness.World, override ...string) fleet {
+	t.Helper()
+	override = append([]string{"CODE_LENGTH=8"}, override...)
+	return fleet{
+		w: w, on: []*harness.Process{w.Run(t, override...), w.Run(t, override...)},
+		inPostgres: true, rounds: 10,
+	}
+}
+
+// rows returns how many rows n sessions have.
+func (f fleet) rows(n int) int {
+	if f.inPostgres {
+		return n
+	}
+	return 0
+}
+
+// clear removes what a race has left.
+func (f fleet) clear(t *testing.T) {
+	t.Helper()
+	f.w.AwaitMails(t)
+	f.w.Mailgun.Forget()
+	f.w.Exec(t, `DELETE FROM users`)
+	f.w.Exec(t, `TRUNCATE sessions, replaced_tokens, ended_sessions, challenges, uses, mails`)
+}
+
+// oneWay is how long a distant database takes in each direction.
+const oneWay = time.Millisecond
+
+// distant puts a database far away: all that passes comes later by oneWay, in each direction.
+func distant(t *testing.T, database string) string {
+	t.Helper()
+	url := harness.ProxyDatabase(t, database, func(client, server net.Conn) {
+		var both sync.WaitGroup
+		both.Go(func() { delay(client, server) })
+		both.Go(func() { delay(server, client) })
+		both.Wait()
+	})
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	began := time.Now()
+	if err := conn.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < 2*oneWay {
+		t.Fatalf("the database answers after %s: it is not distant", took)
+	}
+	return url
+}
+
+// delay passes on what it reads, each piece by oneWay later, until one side ends. Pieces do not
+// wait for each other.
+func delay(from, to net.Conn) {
+	type piece struct {
+		bytes []byte
+		due   time.Time
+	}
+	pieces := make(chan piece, 1024)
+	go func() {
+		defer close(pieces)
+		buffer := make([]byte, 32<<10)
+		for {
+			n, err := from.Read(buffer)
+			if n > 0 {
+				pieces <- piece{append([]byte{}, buffer[:n]...), time.Now().Add(oneWay)}
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	defer from.Close()
+	defer to.Close()
+	for p := range pieces {
+		<-time.After(time.Until(p.due))
+		if _, err := to.Write(p.bytes); err != nil {
+			_ = from.Close()
+		}
+	}
+}
+
+// A-03, A-04 and F-19: every race has the same results with sessions in cookies, and with a database
+// that is 2 ms away. There more requests read before one of them writes.
+func TestRaces_StayExactInEverySetting(t *testing.T) {
+	t.Parallel()
+	races := map[string]func(*testing.T, fleet){
+		"wrong codes":                  raceWrongCodes,
+		"wrong codes over many codes":  raceOverManyCodes,
+		"right codes":                  raceRightCodes,
+		"against a full budget":        raceAgainstFullBudget,
+		"at the edge of the budget":    raceAtTheEdge,
+		"first sign-ins":               raceFirstSignIns,
+		"sign-ins of one user":         raceSignIns,
+		"resends":                      raceResends,
+		"a request that is sent twice": raceRequestSentTwice,
+		"browsers of one address":      raceBrowsers,
+		"step-up codes":                raceStepUp,
+		"codes of a change of address": raceChange,
+		"networks":                     raceNetworks,
+	}
+	for setting, start := range map[string]func(t *testing.T) fleet{
+		"distant database": func(t *testing.T) fleet {
+			w := harness.NewWorld(t)
+			url := distant(t, w.DatabaseURL)
+			return newFleet(t, w, "DATABASE_URL="+url, "MIGRATE_DATABASE_URL="+url)
+		},
+		"sessions in cookies": func(t *testing.T) fleet {
+			f := newFleet(t, harness.NewWorld(t), "SESSION_STORE=cookie")
+			f.inPostgres = false
+			return f
+		},
+	} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			f := start(t)
+			f.rounds = 3
+			for name, race := range races {
+				t.Run(name, func(t *testing.T) {
+					f.clear(t)
+					race(t, f)
+				})
+			}
+		})
+	}
+}

@@ -1,0 +1,262 @@
+package system_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"sana/backend/test/harness"
+)
+
+const sessionCookie = "__Host-sana_session"
+
+// eachStore runs a test with sessions in Postgres and in cookies.
+func eachStore(t *testing.T, test func(t *testing.T, store string)) {
+	for _, store := range []string{"postgres", "cookie"} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			test(t, "SESSION_STORE="+store)
+		})
+	}
+}
+
+// stepUp proves again who is signed in, in a browser whose limits are reset before.
+func stepUp(t testing.TB, w *harness.World, b *harness.Browser, email string) harness.SignedIn {
+	t.Helper()
+	w.Pass(t, 2*time.Minute)
+	w.Exec(t, `TRUNCATE uses`)
+	return b.SignIn(w, email)
+}
+
+// A line that loses answers before and after the commit signs nobody out, refuses no right code and
+// begins no sign-in anew: the client only sends again what was not answered.
+func TestSession_SurvivesLostAnswers(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, store string) {
+		w := harness.NewWorld(t)
+		instances := []*harness.Process{w.Run(t, store), w.Run(t, store)}
+		lost := 0
+		for person := range 25 {
+			email := fmt.Sprintf("person%d@sana.example", person)
+			b := instances[person%2].Open(t)
+			line := b.LoseAnswers(0.3, uint64(person))
+			move := func() { b.MoveTo(instances[line.Lost%2].Instance) }
+			code := b.GetCode(w, email)
+			w.Pass(t, time.Minute)
+			move()
+			b.Resend().Want(http.StatusAccepted)
+			harness.WantEqual(t, "code of the resend", w.Code(t, email, 2), code)
+			move()
+			in := b.Verify(code).Want(http.StatusOK).SignedIn()
+			move()
+			again := stepUp(t, w, b, email)
+			harness.WantEqual(t, "session of "+email, again.Session.ID, in.Session.ID)
+			move()
+			w.Exec(t, `TRUNCATE uses`)
+			moved := "moved-" + email
+			b.VerifyChange(b.ChangeCode(w, moved)).Want(http.StatusOK)
+			move()
+			b.Rename("Ada").Want(http.StatusOK)
+			got := b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
+			harness.WantEqual(t, "session of "+moved, []string{got.Session.ID, got.User.Email}, []string{in.Session.ID, moved})
+			old := b.Clone()
+			b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+			b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+			if store == "SESSION_STORE=postgres" {
+				harness.Eventually(t, "a copy of an ended session is accepted", func() error {
+					return harness.StatusError(old.Get("/api/auth/session"), http.StatusUnauthorized)
+				})
+			}
+			lost += line.Lost
+		}
+		if lost < 40 {
+			t.Errorf("only %d answers were lost", lost)
+		}
+		harness.WantEqual(t, "sign-ins that were recorded", w.Count(t, `
+			SELECT count(*) FROM account_events WHERE kind IN ('account_created', 'signed_in')`), 50)
+		harness.WantEqual(t, "codes that were sent a third time", w.Count(t, `
+			SELECT count(*) FROM mails WHERE number > 2`), 0)
+	})
+}
+
+// The answer to a step-up is lost, and the browser reloads instead of repeating it.
+func TestStepUp_LostAnswerThenReloadStaysSignedIn(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, store string) {
+		w := harness.NewWorld(t)
+		instances := []*harness.Process{w.Run(t, store), w.Run(t, store)}
+		b := instances[0].Open(t)
+		in := b.SignIn(w, "ada@sana.example")
+		for round := range 5 {
+			w.Pass(t, 2*time.Minute)
+			w.Exec(t, `TRUNCATE uses`)
+			code := b.GetCode(w, "ada@sana.example")
+			elsewhere := b.Clone() // receives the answer that b never gets
+			elsewhere.Verify(code).Want(http.StatusOK)
+			for i := range 6 {
+				b.MoveTo(instances[i%2].Instance)
+				got := b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
+				harness.WantEqual(t, fmt.Sprint("session of round ", round), got.Session.ID, in.Session.ID)
+			}
+		}
+	})
+}
+
+// In one browser at once: the right code for one address, and a request for a code for another.
+func TestVerifyCode_NeverSignsInAsAnotherTabsAddress(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, store string) {
+		w := harness.NewWorld(t)
+		instances := []*harness.Process{w.Run(t, store), w.Run(t, store)}
+		const rounds, atOnce = 250, 10
+		for round := 0; round < rounds; round += atOnce {
+			codes := make([]string, atOnce)
+			browsers := make([]*harness.Browser, atOnce)
+			for i := range browsers {
+				browsers[i] = instances[i%2].Open(t)
+				browsers[i].RequestCode(fmt.Sprintf("a%d@sana.example", round+i)).Want(http.StatusAccepted)
+			}
+			for i := range browsers {
+				codes[i] = w.Code(t, fmt.Sprintf("a%d@sana.example", round+i), 1)
+			}
+			answers := together(2*atOnce, func(n int) *harness.Answer {
+				i := n / 2
+				other := browsers[i].Clone()
+				other.MoveTo(instances[(i+n)%2].Instance)
+				if n%2 == 0 {
+					return other.VerifyFor(fmt.Sprintf("a%d@sana.example", round+i), codes[i])
+				}
+				return other.RequestCode(fmt.Sprintf("b%d@sana.example", round+i))
+			})
+			for i := range browsers {
+				in := answers[2*i].Want(http.StatusOK).SignedIn()
+				harness.WantEqual(t, "signed in as", in.User.Email, fmt.Sprintf("a%d@sana.example", round+i))
+				answers[2*i+1].Want(http.StatusAccepted)
+			}
+		}
+		harness.WantEqual(t, "accounts of the other addresses", w.Count(t, `SELECT count(*) FROM users WHERE email LIKE 'b%'`), 0)
+	})
+}
+
+// The code of a step-up at the same moment as a change of address, a deletion and a sign-out of the same
+// session: no account appears, and no session comes back.
+func TestStepUp_RevivesNothingThatEndsMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	instances := []*harness.Process{w.Run(t), w.Run(t)}
+	ends := map[string]func(b *harness.Browser, changeCode string) *harness.Answer{
+		"sign-out": func(b *harness.Browser, _ string) *harness.Answer { return b.Post("/api/auth/sign-out", "{}") },
+		"deletion": func(b *harness.Browser, _ string) *harness.Answer { return b.Delete("/api/account") },
+		"change":   func(b *harness.Browser, code string) *harness.Answer { return b.VerifyChange(code) },
+	}
+	for name, end := range ends {
+		for round := range 15 {
+			email := fmt.Sprintf("%s%d@sana.example", name, round)
+			b := instances[round%2].Open(t)
+			b.SignIn(w, email)
+			changeCode := ""
+			if name == "change" {
+				changeCode = b.ChangeCode(w, "new-"+email)
+			}
+			w.Exec(t, `TRUNCATE uses`)
+			code := b.GetCode(w, email)
+			proving, ending := b.Clone(), b.Clone()
+			proving.MoveTo(instances[0].Instance)
+			ending.MoveTo(instances[1].Instance)
+			answers := together(2, func(i int) *harness.Answer {
+				if i == 0 {
+					return proving.VerifyFor(email, code)
+				}
+				return end(ending, changeCode)
+			})
+			if status := answers[1].Status; status != http.StatusNoContent && status != http.StatusOK {
+				t.Fatalf("%s: got %d %s", name, status, answers[1].Body)
+			}
+			if status := answers[0].Status; status != http.StatusOK && status != http.StatusGone && status != http.StatusNotFound {
+				t.Fatalf("step-up beside %s: got %d %s", name, status, answers[0].Body)
+			}
+			users := w.Count(t, `SELECT count(*) FROM users WHERE email IN ($1, 'new-' || $1)`, email)
+			sessions := w.Count(t, `SELECT count(*) FROM sessions WHERE convert_from(v, 'UTF8') LIKE '%' || $1 || '%'`, email)
+			want := map[string][2]int{"sign-out": {1, 0}, "deletion": {0, 0}, "change": {1, 1}}[name]
+			harness.WantEqual(t, "accounts and sessions after "+name, [2]int{users, sessions}, want)
+		}
+	}
+}
+
+// Each thing that the owner can do ends a stolen session on both instances, under all its tokens.
+func TestSession_StolenTokensEndWithIt(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	instances := []*harness.Process{w.Run(t), w.Run(t)}
+	for name, end := range map[string]func(t *testing.T, owner *harness.Browser, id string){
+		"sign-out": func(t *testing.T, owner *harness.Browser, _ string) {
+			owner.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+		},
+		"by id": func(t *testing.T, owner *harness.Browser, id string) {
+			other := instances[0].Open(t)
+			stepUp(t, w, other, "by-id@sana.example")
+			other.Delete("/api/sessions/" + id).Want(http.StatusNoContent)
+		},
+		"all others": func(t *testing.T, owner *harness.Browser, _ string) {
+			other := instances[0].Open(t)
+			stepUp(t, w, other, "all-others@sana.example")
+			other.Delete("/api/sessions").Want(http.StatusNoContent)
+		},
+	} {
+		email := map[string]string{"sign-out": "sign-out@sana.example", "by id": "by-id@sana.example", "all others": "all-others@sana.example"}[name]
+		owner := instances[0].Open(t)
+		in := owner.SignIn(w, email)
+		thief := owner.Clone() // holds the first token
+		thief.MoveTo(instances[1].Instance)
+		before := thief.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
+		fresh := stepUp(t, w, owner, email)
+		harness.WantEqual(t, name+": id", fresh.Session.ID, in.Session.ID)
+		stale := thief.Get("/api/auth/session")
+		if stale.Status == http.StatusOK && !stale.SignedIn().Session.SignedInAt.Equal(before.Session.SignedInAt) {
+			t.Errorf("%s: the thief's old token became fresh", name)
+		}
+		second := owner.Clone() // holds the current token
+		second.MoveTo(instances[1].Instance)
+		second.Get("/api/auth/session").Want(http.StatusOK)
+		end(t, owner, in.Session.ID)
+		for which, stolen := range map[string]*harness.Browser{"first": thief, "current": second} {
+			harness.Eventually(t, name+": the "+which+" token is still accepted", func() error {
+				return harness.StatusError(stolen.Get("/api/auth/session"), http.StatusUnauthorized)
+			})
+		}
+	}
+}
+
+// While a new key is rolled out, instances with different rings never make two tokens of one code.
+func TestVerifyCode_OneTokenDuringAKeyRotation(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	const newKey = "k2:YW5vdGhlci10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnIQ=="
+	old, rolled := w.Run(t), w.Run(t, "SECRET_KEYS="+newKey+","+harness.SecretKeys)
+	for round := range 20 {
+		email := fmt.Sprintf("round%d@sana.example", round)
+		b := old.Open(t)
+		code := b.GetCode(w, email)
+		answers := together(8, func(i int) *harness.Answer {
+			clone := b.Clone()
+			clone.MoveTo([]*harness.Process{old, rolled}[i%2].Instance)
+			return clone.VerifyFor(email, code)
+		})
+		tokens := map[string]bool{}
+		for _, a := range answers {
+			// An instance without the key answers 503 and sets no cookie.
+			if a.Status != http.StatusOK && a.Status != http.StatusServiceUnavailable {
+				t.Fatalf("round %d: got %d %s", round, a.Status, a.Body)
+			}
+			for _, c := range a.Set {
+				if c.Name == sessionCookie {
+					tokens[c.Value] = true
+				}
+			}
+		}
+		harness.WantEqual(t, "tokens of one code", len(tokens), 1)
+		harness.WantEqual(t, "sessions of one code", w.Count(t, `
+			SELECT count(*) FROM sessions JOIN users ON users.id = user_id WHERE email = $1`, email), 1)
+	}
+}

@@ -1,0 +1,152 @@
+package system_test
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+
+	"sana/backend/test/harness"
+	"sana/backend/test/mailgunfake"
+)
+
+// F-02: killed between Mailgun's acceptance and the record of it, the mail comes a second time,
+// with the same code.
+func TestAMailWhoseSendingWasNotNotedComesAgainWithTheSameCode(t *testing.T) {
+	t.Parallel()
+	w, b, _ := killedWhileSending(t)
+	b.MoveTo(w.Run(t).Instance)
+	code := w.Code(t, ada, 2)
+	harness.WantEqual(t, "code of the first mail", w.Code(t, ada, 1), code)
+	awaitDelivery(t, b, "sent", "")
+	b.Verify(code).Want(http.StatusOK)
+	w.AwaitMails(t)
+	harness.WantEqual(t, "mails", len(accepted(w)), 2)
+}
+
+// F-02: killed after the outcome was recorded, the mail does not come again, although its lease has
+// ended.
+func TestAMailWhoseSendingWasNotedDoesNotComeAgain(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	first := w.Run(t)
+	b := first.Open(t)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	awaitDelivery(t, b, "sent", "")
+	w.AwaitMails(t)
+	first.Kill(t)
+	w.Exec(t, `UPDATE mails SET next_at = now() - interval '1 second'`)
+	b.MoveTo(w.Run(t).Instance)
+	other := b.Clone()
+	other.RequestCode(grace).Want(http.StatusAccepted) // ada's mail would come before this one
+	w.Code(t, grace, 1)
+	w.AwaitMails(t)
+	harness.WantEqual(t, "mails", len(accepted(w)), 2)
+	other.Delete("/api/auth/code").Want(http.StatusNoContent)
+	awaitDelivery(t, b, "sent", "")
+}
+
+// F-03: another instance takes over the mail that a killed one was sending, once its lease of 20
+// seconds has ended. No instance has a special part in that.
+func TestALivingInstanceTakesOverTheMailOfAKilledOne(t *testing.T) {
+	t.Parallel()
+	w, b, living := killedWhileSending(t)
+	b.MoveTo(living.Instance)
+	w.Code(t, ada, 2)
+	awaitDelivery(t, b, "sent", "")
+}
+
+// killedWhileSending kills a process while Mailgun has its mail and has not answered, and lets its
+// lease end. Another process runs on; b waits for the code.
+func killedWhileSending(t *testing.T) (w *harness.World, b *harness.Browser, living *harness.Process) {
+	t.Helper()
+	w = harness.NewWorld(t)
+	stalled := make(chan struct{})
+	t.Cleanup(func() { close(stalled) })
+	w.Mailgun.Script(mailgunfake.Answer{Stall: stalled})
+	killed := w.Run(t)
+	b = killed.Open(t)
+	b.RequestCode(ada).Want(http.StatusAccepted)
+	if _, err := w.Mailgun.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	living = w.Run(t)
+	killed.Kill(t)
+	w.Exec(t, `UPDATE mails SET next_at = next_at - interval '20 seconds' WHERE done_at IS NULL`)
+	return w, b, living
+}
+
+// F-04: killed while a right code is being turned into a session, there is both a spent code and a
+// session, or neither. Either way the person types the code again and is signed in.
+func TestACodeIsNotLostByASignInThatWasKilled(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	killed := w.Run(t)
+	b := killed.Open(t)
+	code := b.GetCode(w, ada)
+	tx, err := w.DB.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE users`); err != nil {
+		t.Fatal(err)
+	}
+	verifying := b.Clone()
+	var group sync.WaitGroup
+	group.Go(func() { verifying.Try(http.MethodPost, "/api/auth/verify", `{"code":"`+code+`"}`) })
+	harness.Eventually(t, "the sign-in does not get to the user", func() error {
+		return harness.CountError(w.Count(t, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass`), 1)
+	})
+	killed.Kill(t)
+	group.Wait()
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, "Postgres does not notice that the process is gone", func() error {
+		return harness.CountError(w.Count(t, `
+			SELECT count(*)
+			FROM pg_stat_activity
+			WHERE datname = current_database()
+			  AND pid <> pg_backend_pid()
+			  AND backend_type = 'client backend'
+			  AND state = 'active'`), 0)
+	})
+	spent := w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NOT NULL`)
+	harness.WantEqual(t, "sessions", w.Count(t, `SELECT count(*) FROM sessions`), spent)
+	harness.WantEqual(t, "users", w.Count(t, `SELECT count(*) FROM users`), spent)
+
+	b.MoveTo(w.Run(t).Instance)
+	in := b.Verify(code).Want(http.StatusOK).SignedIn()
+	harness.WantEqual(t, "the user is new", in.Created, true)
+	for _, table := range []string{"users", "sessions", "account_events", "challenges"} {
+		harness.WantEqual(t, "rows of "+table, w.Count(t, `SELECT count(*) FROM `+table), 1)
+	}
+}
+
+// F-17: however many mails are queued, each is sent once, though two instances send them.
+func TestOfManyMailsOverTwoInstancesEachIsSentOnce(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	for range 2 {
+		w.Start(t)
+	}
+	const mails = 300
+	w.Exec(t, `
+		WITH made AS (
+		    INSERT INTO challenges (
+		        id, browser, email, purpose, key_id, code_kind, code_length, language, platform,
+		        resend_at, expires_at)
+		    SELECT gen_random_uuid(), 'a browser', 'many' || n || '@sana.example', 'sign_in', 'k1',
+		           'digits', 6, 'en', '', now(), now() + interval '10 minutes'
+		    FROM generate_series(1, $1) AS n
+		    RETURNING id)
+		INSERT INTO mails (ref, number, template)
+		SELECT id, 1, 'sign_in_code'
+		FROM made`, mails)
+	w.AwaitMails(t)
+	sent := map[string]int{}
+	for _, m := range accepted(w) {
+		sent[m.To[0]]++
+	}
+	harness.WantEqual(t, "addresses that got mail", len(sent), mails)
+	harness.WantEqual(t, "mails", len(accepted(w)), mails)
+}

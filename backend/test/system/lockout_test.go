@@ -1,0 +1,367 @@
+package system_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/test/harness"
+)
+
+// A-07 and A-24: whatever tags requests use, a mailbox gets ten codes a day and five an hour, and
+// the answers are those of requests that send a mail, or say when the next one can be sent.
+func TestAMailboxGetsTenCodesADayUnderAllItsTags(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t)
+	mails := func() int { return w.Count(t, `SELECT count(*) FROM mails`) }
+	queued := 0
+	for n := range 120 {
+		email := ada
+		if n%2 == 0 {
+			email = fmt.Sprintf("ada+shop%d@sana.example", n)
+		}
+		r := app.Open(t).RequestCode(email).Want(http.StatusAccepted).CodeRequest()
+		wait := r.ResendAt.Sub(r.Now)
+		switch {
+		case r.Mail == "queued" && r.Code != nil && wait >= time.Minute:
+			queued++
+		case r.Mail == "none" && r.Code == nil && wait > 0:
+		default:
+			t.Errorf("request %d: mail %q, resend_at %s away, code %+v", n, r.Mail, wait, r.Code)
+		}
+		if n == 29 {
+			harness.WantEqual(t, "mails in the first half hour", mails(), 5)
+		}
+		w.Pass(t, time.Minute)
+	}
+	harness.WantEqual(t, "mails in two hours", mails(), 10)
+	harness.WantEqual(t, "mails that the answers promise", queued, 10)
+
+	last := app.Open(t)
+	refused := last.RequestCode(ada).Want(http.StatusAccepted).CodeRequest()
+	harness.WantEqual(t, "mail before the time has come", refused.Mail, "none")
+	last.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
+	w.Pass(t, refused.ResendAt.Sub(refused.Now)+time.Second)
+	after := last.RequestCode(ada).Want(http.StatusAccepted).CodeRequest()
+	harness.WantEqual(t, "mail when the time has come", after.Mail, "queued")
+}
+
+// A resend that sends no mail says when the next one can be sent, and leaves the code as it is.
+func TestResendCode_WithoutMailKeepsTheCode(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t)
+	b := app.Open(t)
+	code := b.GetCode(w, ada)
+	before := b.Get("/api/auth/code").Pending()
+	strangers(t, w, ada, 4, app.Instance)
+	w.Pass(t, time.Minute)
+	queued := w.Count(t, `SELECT count(*) FROM mails`)
+	r := b.Resend().Want(http.StatusAccepted).CodeRequest()
+	harness.WantEqual(t, "mail", r.Mail, "none")
+	harness.WantEqual(t, "code in the answer", r.Code.ID, before.ID)
+	if r.ResendAt.Before(r.Now.Add(45*time.Minute)) || !r.Code.ResendAt.Equal(r.ResendAt) {
+		t.Errorf("resend_at is %s away, and %s away for the code; want what is left of the hour",
+			r.ResendAt.Sub(r.Now), r.Code.ResendAt.Sub(r.Now))
+	}
+	harness.WantEqual(t, "mails", w.Count(t, `SELECT count(*) FROM mails`), queued)
+	b.Verify(code).Want(http.StatusOK)
+}
+
+// A-07 and A-08: one network cannot write to everybody, whatever its requests say about their
+// origin.
+func TestANetworkMaySendSixtyCodesAnHour(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	processes := []*harness.Process{w.Run(t), w.Run(t)}
+	app := processes[0]
+	forged := []string{
+		"X-Real-Ip", "Cf-Connecting-Ip", "True-Client-Ip",
+		"Forwarded", "X-Client-Ip", "X-Cluster-Client-Ip",
+	}
+
+	answers := together(100, func(n int) *harness.Answer {
+		elsewhere := fmt.Sprintf("203.0.113.%d", n)
+		return processes[n%2].Open(t).RequestCode(fmt.Sprintf("person%d@sana.example", n),
+			harness.With("X-Forwarded-For", elsewhere+", 192.0.2.1"),
+			harness.With(forged[n%len(forged)], elsewhere))
+	})
+
+	harness.WantEqual(t, "answers", tally(answers),
+		map[string]int{"202": 60, "429 too_many_requests": 40})
+	a := app.Open(t).At("192.0.2.1").RequestCode(ada)
+	a.Want(http.StatusTooManyRequests, "too_many_requests")
+	if a.Problem().RetryAfter < 3500 || a.Header.Get("Retry-After") == "" || len(a.Set) != 0 {
+		t.Errorf("got %s with Retry-After %q and %d cookies", a.Body, a.Header.Get("Retry-After"), len(a.Set))
+	}
+	harness.WantEqual(t, "challenges", w.Count(t, `SELECT count(*) FROM challenges`), 60)
+	harness.WantEqual(t, "mails", w.Count(t, `SELECT count(*) FROM mails`), 60)
+	app.Open(t).At("::ffff:192.0.2.1").RequestCode(ada).
+		Want(http.StatusTooManyRequests, "too_many_requests")
+	app.Open(t).At("192.0.2.2").RequestCode(ada).Want(http.StatusAccepted)
+	w.Pass(t, time.Hour)
+	app.Open(t).At("192.0.2.1").RequestCode(grace).Want(http.StatusAccepted)
+}
+
+func TestNetworkBudget_IsASetting(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t, "CODES_PER_NETWORK=3", "WRONG_CODES_PER_NETWORK=2")
+	b := app.Open(t).At("192.0.2.1")
+	for _, address := range []string{ada, grace, "bob@sana.example"} {
+		b.RequestCode(address).Want(http.StatusAccepted)
+	}
+	for range 2 {
+		b.Verify("000000").Want(http.StatusUnauthorized, "wrong_code")
+	}
+	b.Verify("000000").Want(http.StatusTooManyRequests, "too_many_requests")
+	b.RequestCode("eve@sana.example").Want(http.StatusTooManyRequests, "too_many_requests")
+}
+
+// Requests for an address that gets no mail count against the network too.
+func TestNetworkBudget_CountsRequestsWithoutMail(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t)
+	for range 60 {
+		app.Open(t).At("192.0.2.1").RequestCode(ada).Want(http.StatusAccepted)
+	}
+	harness.WantEqual(t, "mails", w.Count(t, `SELECT count(*) FROM mails`), 1)
+	app.Open(t).At("192.0.2.1").RequestCode(ada).
+		Want(http.StatusTooManyRequests, "too_many_requests")
+}
+
+// A browser that is known for an address is not counted by network: it gets in from a network whose
+// budgets strangers have used up, and uses none of them itself.
+func TestKnownBrowser_IsNotCountedByNetwork(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t)
+	owner := app.Open(t)
+	owner.SignIn(w, ada)
+	owner.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+	const office = "192.0.2.1"
+	owner.At(office)
+	counts := func() int { return w.Count(t, `SELECT count(*) FROM uses`) }
+
+	before := counts()
+	code := owner.GetCode(w, ada)
+	harness.WantEqual(t, "counts of its code, by device and for all", counts()-before, 2)
+	owner.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+	harness.WantEqual(t, "with its wrong code, by device and in a row", counts()-before, 4)
+	owner.Verify(code).Want(http.StatusOK)
+	owner.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+
+	var colleagues []*harness.Browser
+	for n := range 60 {
+		b := app.Open(t).At(office)
+		b.RequestCode(fmt.Sprintf("person%d@sana.example", n)).Want(http.StatusAccepted)
+		b.Verify("000000").Want(http.StatusUnauthorized, "wrong_code")
+		colleagues = append(colleagues, b)
+	}
+	colleagues[0].Verify("000000").Want(http.StatusTooManyRequests, "too_many_requests")
+	for _, b := range []*harness.Browser{app.Open(t).At(office), owner} { // not known for that one
+		b.RequestCode(grace).Want(http.StatusTooManyRequests, "too_many_requests")
+	}
+
+	code = owner.GetCode(w, ada)
+	owner.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+	owner.Verify(code).Want(http.StatusOK)
+}
+
+// A-09: strangers use up all that they can. A browser that has signed in before gets its code and
+// gets in.
+func TestStrangersCannotLockOutABrowserThatSignedInBefore(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t)
+	owner := app.Open(t)
+	owner.SignIn(w, ada)
+	kept := owner.Cookies()[deviceCookie]
+	owner.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+	harness.WantEqual(t, "device cookie after signing out", owner.Cookies()[deviceCookie], kept)
+
+	attackers := strangers(t, w, ada, 4, app.Instance)
+	harness.WantEqual(t, "compared", guess(t, attackers), 10)
+	attackers[3].Verify("000000").Want(http.StatusTooManyRequests, "too_many_wrong_codes")
+	w.Pass(t, time.Minute)
+	refused := app.Open(t).RequestCode(ada).Want(http.StatusAccepted).CodeRequest()
+	harness.WantEqual(t, "mail for a stranger", refused.Mail, "none")
+
+	code := owner.GetCode(w, ada)
+	for range 4 {
+		owner.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
+	}
+	owner.Verify(code).Want(http.StatusOK)
+}
+
+// The budgets of a known browser are limited too: a stolen device cookie is no way to guess.
+func TestAKnownBrowserMayBeWrongFiveTimesAnHourAndGetFiveCodes(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t)
+	thief := app.Open(t)
+	thief.SignIn(w, ada)
+	stolen := thief.Cookies()[deviceCookie]
+	compared, sent := 0, 0
+	for range 8 {
+		b := app.Open(t)
+		b.Keep(deviceCookie, stolen)
+		if b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest().Mail == "queued" {
+			sent++
+		}
+		for range 3 {
+			if b.Verify("000000").Status == http.StatusUnauthorized {
+				compared++
+			}
+		}
+	}
+	harness.WantEqual(t, "compared", compared, 5)
+	harness.WantEqual(t, "sent", sent, 5)
+	w.Pass(t, time.Minute)
+	app.Open(t).SignIn(w, ada) // the address's own budgets are as they were
+}
+
+// All known browsers of a mailbox together get thirty codes a day, whatever tags they use.
+func TestKnownBrowsers_ShareThirtyCodesADay(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t)
+	tagged := "ada+shop@sana.example"
+	first, second := app.Open(t), app.Open(t)
+	first.SignIn(w, ada)
+	w.Pass(t, time.Minute)
+	second.SignIn(w, tagged)
+	sent := 0
+	for n := range 40 {
+		b, email := first, ada
+		if n%2 == 0 {
+			b, email = second, tagged
+		}
+		w.Pass(t, 12*time.Minute) // five an hour
+		if b.RequestCode(email).Want(http.StatusAccepted).CodeRequest().Mail == "queued" {
+			sent++
+		}
+	}
+	harness.WantEqual(t, "codes sent to both", sent, 30)
+	app.Open(t).SignIn(w, ada) // a stranger's budget is another one
+}
+
+func TestTheDeviceCookieIsMadeBySigningInAndNamesNobody(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t)
+	b := app.Open(t)
+	code := b.GetCode(w, ada)
+	harness.WantEqual(t, "device cookie before", b.Cookies()[deviceCookie], "")
+	for _, c := range b.Verify(code).Want(http.StatusOK).Set {
+		if c.Name == deviceCookie && c.HttpOnly && c.Secure && c.Path == "/" && c.Domain == "" &&
+			c.SameSite == http.SameSiteLaxMode && c.MaxAge == 400*24*3600 && len(c.Value) == 64 {
+			return
+		}
+	}
+	t.Errorf("no cookie %s of 64 characters; HttpOnly; Secure; Path=/; SameSite=Lax; Max-Age of 400 days", deviceCookie)
+}
+
+// A-47: a device cookie cannot be guessed, made for another address, or planted beside the real
+// one.
+func TestADeviceCookieThatWasNotMadeForTheAddressGivesNothing(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t)
+	eve := app.Open(t)
+	eve.SignIn(w, "eve@sana.example")
+	real := eve.Cookies()[deviceCookie]
+	attackers := strangers(t, w, ada, 4, app.Instance)
+	harness.WantEqual(t, "compared", guess(t, attackers), 10)
+	b := attackers[3] // its code is still good
+	last := "A"
+	if real[63] == 'A' {
+		last = "B"
+	}
+	for _, forged := range []string{
+		real, real[:63] + last, strings.Repeat("A", 64), real[:43], "x",
+		real + "; " + deviceCookie + "=" + real, "%00", `"` + real + `"`,
+	} {
+		cookies := harness.With("Cookie",
+			browserCookie+"="+b.Cookies()[browserCookie]+"; "+deviceCookie+"="+forged)
+		b.Post("/api/auth/verify", `{"code":"000000"}`, cookies).
+			Want(http.StatusTooManyRequests, "too_many_wrong_codes")
+		b.Post("/api/auth/code", `{"email":"`+ada+`"}`, cookies).Want(http.StatusAccepted)
+	}
+	harness.WantEqual(t, "mails to the address", w.Count(t, `
+		SELECT count(*)
+		FROM mails
+		JOIN challenges ON challenges.id = mails.ref
+		WHERE email = $1`, ada), 4)
+}
+
+// 11.1.1: a device cookie that was made with an older key is valid while the key is in the ring.
+func TestAllKeysOfTheRingVerifyADeviceCookie(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	old := w.Run(t)
+	owner := old.Open(t)
+	owner.SignIn(w, ada)
+	w.AwaitMails(t) // a mail that the killed instance has leased would be sent 20 s later
+	old.Kill(t)     // it could not compose mails with codes under the new key
+	const newKey = "k2:YW5vdGhlci10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnIQ=="
+	rotated := w.Run(t, "SECRET_KEYS="+newKey+","+harness.SecretKeys)
+	harness.WantEqual(t, "compared", attack(t, w, ada, rotated.Instance), 10)
+	owner.MoveTo(rotated.Instance)
+	owner.SignIn(w, ada)
+}
+
+// A whole day in which strangers with any number of IP addresses request codes and guess, each hour
+// and in parallel. Without the owner twenty guesses are compared. Through another such day the
+// owner signs in each hour, and at most twenty are compared between two sign-ins.
+func TestThroughADayOfAttackTwentyGuessesAreComparedAndTheOwnerSignsIn(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	processes := []*harness.Process{w.Run(t), w.Run(t)}
+	owner := processes[0].Open(t)
+	owner.SignIn(w, ada)
+	const steps = 24
+	const step = 24*time.Hour/steps - 4*time.Minute // and four minutes that an attack takes
+	total := 0
+	for range steps {
+		total += parallelAttack(t, w, ada, processes)
+		w.Pass(t, step)
+	}
+	harness.WantEqual(t, "compared in a day without the owner", total, 20)
+	for n := range steps {
+		owner.MoveTo(processes[n%2].Instance)
+		owner.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+		owner.SignIn(w, ada)
+		if n := parallelAttack(t, w, ada, processes); n > 20 {
+			t.Errorf("%d guesses were compared between two sign-ins of the owner, want at most 20", n)
+		}
+		w.Pass(t, step)
+	}
+}
+
+// parallelAttack has four new browsers request codes, a minute apart, and guess at once. Not all of
+// them get one.
+func parallelAttack(
+	t *testing.T, w *harness.World, email string, processes []*harness.Process,
+) (compared int) {
+	t.Helper()
+	var browsers [4]*harness.Browser
+	for i := range browsers {
+		w.Pass(t, time.Minute)
+		browsers[i] = processes[i%len(processes)].Open(t)
+		browsers[i].RequestCode(email).Want(http.StatusAccepted)
+	}
+	answers := together(5*len(browsers), func(i int) *harness.Answer {
+		return browsers[i%len(browsers)].Verify("000000")
+	})
+	for _, a := range answers {
+		if a.Status == http.StatusUnauthorized {
+			compared++
+		}
+	}
+	return compared
+}

@@ -1,0 +1,97 @@
+package system_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"sana/backend/postgres"
+	"sana/backend/test/harness"
+	"sana/backend/test/postgrestest"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// newWorldInSchema makes a world whose tables are in a schema of their own, which only its search_path
+// names. Programs connect as a role that owns nothing and has only the privileges that
+// docs/operations.md lists. The world's pool is the owner's.
+func newWorldInSchema(t *testing.T) *harness.World {
+	t.Helper()
+	address, err := url.Parse(postgrestest.EmptyURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := strings.TrimPrefix(address.Path, "/")
+	owner := postgrestest.Pool(t, address.String())
+	query := address.Query()
+	query.Set("search_path", "sana")
+	address.RawQuery = query.Encode()
+	role := "app_of_" + database
+	asSuperuser(t, database, `CREATE ROLE %[1]q LOGIN PASSWORD 'canary'`, role)
+	t.Cleanup(func() { asSuperuser(t, database, `DROP OWNED BY %[1]q; DROP ROLE %[1]q`, role) })
+	for _, statement := range []string{
+		`CREATE SCHEMA sana`,
+		fmt.Sprintf(`GRANT USAGE ON SCHEMA sana TO %q`, role),
+		fmt.Sprintf(`ALTER DEFAULT PRIVILEGES IN SCHEMA sana
+			GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %q`, role),
+	} {
+		if _, err := owner.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := postgres.Migrate(t.Context(), address.String()); err != nil {
+		t.Fatal(err)
+	}
+	w := harness.WorldOn(t, address.String())
+	address.User = url.UserPassword(role, "canary")
+	w.DatabaseURL = address.String()
+	return w
+}
+
+// asSuperuser runs statements about a role in a database.
+func asSuperuser(t *testing.T, database, sql, role string) {
+	t.Helper()
+	cfg, err := pgx.ParseConfig(os.Getenv("TEST_DATABASE_URL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Database = database
+	conn, err := pgx.ConnectConfig(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(context.Background(), fmt.Sprintf(sql, role)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A program whose role may create nothing signs users in and keeps them signed in, in a schema that
+// only search_path names.
+func TestSchema_RoleWithoutOwnershipServes(t *testing.T) {
+	t.Parallel()
+	for _, cache := range []string{"on", "off"} {
+		t.Run("cache "+cache, func(t *testing.T) {
+			t.Parallel()
+			w := newWorldInSchema(t)
+			b := w.Start(t, "SESSION_CACHE="+cache).Open(t)
+			before := b.SignIn(w, "ada@sana.example")
+
+			b.MoveTo(w.Start(t, "SESSION_CACHE="+cache))
+			after := b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
+			harness.WantEqual(t, "session", after.Session, before.Session)
+			b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+			b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+
+			harness.WantEqual(t, "tables outside the schema", w.Count(t, `
+				SELECT count(*)
+				FROM pg_class
+				WHERE relkind IN ('r', 'v')
+				  AND relnamespace = 'public'::regnamespace`), 0)
+		})
+	}
+}
