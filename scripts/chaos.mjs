@@ -1,4 +1,4 @@
-// npm run chaos: the long forms of the tests in backend/chaos, and ten minutes of random faults with the invariants after
+// npm run chaos: the long forms of the tests in backend/test/chaos, and ten minutes of random faults with the invariants after
 // them. SANA_CHAOS_SECONDS says for how long, SANA_CHAOS_SEED repeats a run.
 import { buildSpa } from './lib/builds.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
@@ -47,7 +47,7 @@ async function main() {
  * @returns {Promise<string>} which tests ran, and what they counted
  */
 async function test(which, env) {
-  const args = ['test', '-count=1', '-v', '-timeout=60m', which, 'sana/backend/chaos']
+  const args = ['test', '-count=1', '-v', '-timeout=60m', which, 'sana/backend/test/chaos']
   const output = await mustRun('The chaos', 'go', args, { env })
   const lines = output.match(/^\s*--- .*$|^\s+\w+_test\.go:\d+: (?!testdbconf).*$/gm)
   return lines?.join('\n') ?? output

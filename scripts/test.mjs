@@ -41,8 +41,8 @@ const goPackages = ['./backend/...', './frontend/...', './migrations/...']
  * Packages whose instances are processes of their own: with the race detector they take twice as long, and what it could find
  * there the tests of the other packages pass through.
  */
-const processes = ['sana/backend/check', 'sana/backend/drill', 'sana/backend/sanatest']
-const chaos = 'sana/backend/chaos'
+const processes = ['sana/backend/diagnose/check', 'sana/backend/test/drill', 'sana/backend/test/system']
+const chaos = 'sana/backend/test/chaos'
 /** Most of their time tests wait: for an answer, for an instance to end, for a database to come back. go vet is a step of its own. */
 const goTest = ['test', '-vet=off', '-p=3', '-parallel=6']
 /** For programs that read sources: they end soon, and collecting their garbage takes a sixth of their time. */

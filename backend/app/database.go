@@ -51,6 +51,12 @@ func OpenPool(ctx context.Context, cfg config.Config, tracer *tracing.Tracer) (*
 	return postgres.Open(ctx, cfg.DatabaseURL.Reveal(), traced)
 }
 
+// OpenDirect returns a pool of the database of MIGRATE_DATABASE_URL, which no pooler is in front of. It
+// does not connect yet.
+func OpenDirect(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
+	return postgres.Open(ctx, cfg.MigrateDatabaseURL.Reveal())
+}
+
 // Migrate brings the schema of the database at address to this version and returns the migrations that
 // it applied. It waits for a database that is starting, and log hears of it.
 func Migrate(ctx context.Context, address config.Secret, log *slog.Logger) (applied []int64, err error) {

@@ -21,7 +21,6 @@ import (
 	"sana/backend/mail/mailgun"
 	"sana/backend/mail/smtp"
 	"sana/backend/mail/templates"
-	"sana/backend/postgres"
 	"sana/backend/web"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -99,7 +98,7 @@ func (p *patient) connect(ctx context.Context) {
 		p.fault("DATABASE_URL", err)
 	}
 	if p.is("MIGRATE_DATABASE_URL") && p.cfg.IsPooled() {
-		p.direct, err = postgres.Open(ctx, p.cfg.MigrateDatabaseURL.Reveal())
+		p.direct, err = app.OpenDirect(ctx, p.cfg)
 		p.fault("MIGRATE_DATABASE_URL", err)
 	}
 	p.publicURL, err = url.Parse(p.cfg.PublicURL)

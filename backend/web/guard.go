@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sana/backend/fault"
+	"sana/backend/web/harden"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -29,7 +30,7 @@ func (s *Server) guard(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 }
 
 func (s *Server) refusalOf(request *fasthttp.Request) *fault.Error {
-	if reason := headFault(request); reason != "" {
+	if reason := harden.HeadFault(request); reason != "" {
 		return fault.New(fault.InvalidRequest, "The request is not valid HTTP. "+reason)
 	}
 	if !slices.Contains(fiber.DefaultMethods, string(request.Header.Method())) {
@@ -76,11 +77,34 @@ func (s *Server) refuse(request *fasthttp.RequestCtx, refusal *fault.Error) {
 	case fault.MisdirectedRequest:
 	default:
 		request.SetConnectionClose()
-		lingerOn(request.Conn())
+		harden.LingerOn(request.Conn())
 	}
 	if err := s.answerError(c, refusal); err != nil {
 		s.Log.Error("refusal not answered", "request_id", requestID(c), "error", err)
 		return
 	}
 	s.report(c, s.broken, refusal, 0)
+}
+
+// refuseConnection answers 503, whatever the request is, and closes the connection. It must not wait: nobody else is let in
+// meanwhile.
+func (s *Server) refuseConnection(conn net.Conn) {
+	defer conn.Close()
+	var request fasthttp.RequestCtx
+	c := s.app.AcquireCtx(&request)
+	defer s.app.ReleaseCtx(c)
+	request.SetConnectionClose()
+	busy := fault.New(fault.Unavailable, "Too many people are here at the moment. Try again in a few seconds.")
+	busy.RetryAfter = harden.LingerTime
+	err := s.writeProblem(c, busy)
+	if err == nil {
+		err = conn.SetWriteDeadline(time.Now().Add(harden.LingerTime))
+	}
+	if err == nil {
+		_, err = request.Response.WriteTo(conn)
+	}
+	if err != nil {
+		s.Log.Debug("refusal not sent", "error", err)
+	}
+	s.Log.Warn("connection refused, too many are open", "request_id", requestID(c), "limit", s.Bounds.Connections)
 }

@@ -11,13 +11,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// The Content-Security-Policy of answers that are not pages, and of the SPA.
-const (
-	policyData = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
-	policySPA  = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-		"manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; " +
-		"require-trusted-types-for 'script'; trusted-types 'none'"
-)
+// policyData is the Content-Security-Policy of answers that are not pages.
+const policyData = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 
 const headerRequestID = "X-Request-Id"
 

@@ -19,6 +19,8 @@ import (
 	"sana/backend/observe/metrics"
 	"sana/backend/observe/tracing"
 	"sana/backend/session"
+	"sana/backend/web/harden"
+	"sana/backend/web/static"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -69,7 +71,7 @@ type Options struct {
 type Server struct {
 	Options
 	app     *fiber.App
-	files   map[string]*file
+	files   map[string]*static.File
 	cookie  cookieSettings // of the session
 	device  cookieSettings // makes a browser known for an address
 	browser cookieSettings // identifies a browser
@@ -79,13 +81,13 @@ type Server struct {
 	other   *observed // what no route answers
 	broken  *observed // what has come to none
 
-	listener atomic.Pointer[listener]
+	listener atomic.Pointer[harden.Listener]
 	retiring atomic.Bool
 }
 
 // New builds the server; Serve starts it.
 func New(o Options) (*Server, error) {
-	files, err := readFiles(o.SPA, o.PublicURL)
+	files, err := static.Read(o.SPA, o.PublicURL)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +138,7 @@ func (s *Server) limitsOf(header *fasthttp.RequestHeader) (limits fasthttp.Reque
 
 // Serve answers requests on l until Shutdown. It may be called once.
 func (s *Server) Serve(l net.Listener) error {
-	bounded := &listener{Listener: l, max: int64(s.Bounds.Connections), refuse: s.refuseConnection}
+	bounded := &harden.Listener{Listener: l, Max: int64(s.Bounds.Connections), Refuse: s.refuseConnection}
 	s.listener.Store(bounded)
 	return s.app.Listener(bounded)
 }
@@ -151,7 +153,7 @@ const firstRequestGrace = time.Second
 // that were opened and never used too, as if a request were under way: balancers keep such in stock.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if l := s.listener.Load(); l != nil {
-		defer time.AfterFunc(firstRequestGrace, l.closeUnused).Stop()
+		defer time.AfterFunc(firstRequestGrace, l.CloseUnused).Stop()
 	}
 	return s.app.ShutdownWithContext(ctx)
 }

@@ -3,6 +3,8 @@ package web
 import (
 	"html/template"
 
+	"sana/backend/web/harden"
+
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -27,7 +29,7 @@ var tooLargePage = template.Must(template.New("").Parse(`<!doctype html>
 // Clear-Site-Data those that a neighbour host has set for the whole domain, which are the ones that are large. With a
 // long line they stay, or any link with a long address would sign people out.
 func (s *Server) sendTooLargePage(c *fiber.Ctx) error {
-	cleared := lineIsShort(c.Context().Conn())
+	cleared := harden.LineIsShort(c.Context().Conn())
 	if cleared {
 		for _, https := range []bool{true, false} {
 			for _, name := range []string{SessionCookieBase, deviceCookie, browserCookie} {

@@ -25,7 +25,7 @@ export async function buildReleasesBefore() {
 }
 
 function commits() {
-  const lines = readFileSync(join(root, 'backend/chaos/testdata/releases-before'), 'utf8').split('\n')
+  const lines = readFileSync(join(root, 'backend/test/chaos/testdata/releases-before'), 'utf8').split('\n')
   return lines.filter((line) => line && !line.startsWith('#')).map((line) => line.split(' ')[0])
 }
 

@@ -45,9 +45,9 @@ export async function serveWorkbench() {
  * @param {string} page
  */
 function pagesPolicy(page) {
-  const source = readFileSync(join(root, 'backend/web/headers.go'), 'utf8')
+  const source = readFileSync(join(root, 'backend/web/static/static.go'), 'utf8')
   const literal = /policySPA += ((?:"[^"]*"(?: \+\s+)?)+)/.exec(source)?.[1]
-  if (!literal) throw new Error('backend/web/headers.go has no policySPA')
+  if (!literal) throw new Error('backend/web/static/static.go has no policySPA')
   const policy = [...literal.matchAll(/"([^"]*)"/g)].map(([, part]) => part).join('')
   const style = /<style>([\s\S]*?)<\/style>/.exec(page)?.[1] ?? ''
   const hash = createHash('sha256').update(style).digest('base64')

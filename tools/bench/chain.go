@@ -6,7 +6,7 @@ import (
 	"os"
 	"reflect"
 
-	"sana/backend/cli"
+	"sana/backend/app"
 	"sana/backend/config"
 
 	"github.com/gofiber/fiber/v2"
@@ -20,7 +20,7 @@ func serveBehindTheChain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	program, err := cli.Start(ctx, cfg, cli.Options{Version: "bench", Output: os.Stdout})
+	program, err := app.Start(ctx, cfg, app.Options{Version: "bench", Output: os.Stdout})
 	if err != nil {
 		return err
 	}
@@ -33,10 +33,10 @@ func serveBehindTheChain(ctx context.Context) error {
 	return program.Stop()
 }
 
-func answerTheConstant(program *cli.Program) error {
+func answerTheConstant(program *app.Program) error {
 	server := reflect.ValueOf(program).Elem().FieldByName("server")
 	if !server.IsValid() {
-		return errors.New("cli.Program has no field server any more: look for it here")
+		return errors.New("app.Program has no field server any more: look for it here")
 	}
 	field := server.Elem().FieldByName("app")
 	if !field.IsValid() || field.Type() != reflect.TypeFor[*fiber.App]() {

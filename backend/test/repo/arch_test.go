@@ -19,78 +19,93 @@ import (
 // folder, below backend where it is there.
 var mayImport = map[string][]string{
 	"account": {"fault", "fold", "postgres", "visitor"},
+	"app": {
+		"account", "auth", "challenge", "config", "frontend", "inbox", "mail", "mail/mailgun",
+		"mail/smtp", "mail/templates", "observe/logging", "observe/metrics", "observe/tracing",
+		"outbox", "postgres", "session", "throttle", "web",
+	},
 	"auth": {
-		"account", "challenge", "fault", "keyring", "mail", "metrics", "outbox", "postgres", "session", "throttle",
-		"tracing", "visitor",
+		"account", "challenge", "fault", "keyring", "mail", "mail/templates", "observe/metrics",
+		"observe/tracing", "outbox", "postgres", "session", "throttle", "visitor",
 	},
-	"backend":    {"cli"},
-	"challenge":  {"fault", "fold", "keyring", "outbox", "postgres", "throttle", "visitor"},
-	"chaos":      {},
-	"check":      {},
-	"clientaddr": {},
+	"backend":   {"cli"},
+	"challenge": {"fault", "fold", "keyring", "outbox", "postgres", "throttle", "visitor"},
 	"cli": {
-		"account", "auth", "challenge", "check", "config", "doctor", "fault", "frontend", "inbox", "keyproof", "keyring",
-		"mail", "metrics", "outbox", "platform", "postgres", "session", "throttle", "tracing", "web",
+		"account", "app", "auth", "challenge", "config", "diagnose", "diagnose/check",
+		"diagnose/doctor", "fault", "keyring", "mail", "mail/mailgun", "mail/smtp",
+		"mail/templates", "observe/logging", "outbox", "postgres", "session", "visitor", "web",
 	},
-	"config":                {"keyring"},
-	"doctor":                {"keyproof", "keyring", "mail", "postgres"},
-	"drill":                 {},
-	"fault":                 {},
-	"fold":                  {},
-	"frontend":              {},
-	"inbox":                 {"mail", "postgres"},
-	"keyproof":              {"keyring"},
-	"keyring":               {},
-	"mail":                  {"platform"},
-	"mail/mailgunfake":      {},
-	"mail/smtpfake":         {},
-	"metrics":               {},
-	"migrations":            {},
-	"outbox":                {"fault", "mail", "metrics", "postgres", "tracing"},
-	"platform":              {},
-	"postgres":              {"fault", "migrations"},
-	"postgres/postgrestest": {"migrations", "postgres"},
-	"sanatest":              {"cli", "config", "mail/mailgunfake", "postgres/postgrestest", "web"},
-	"session":               {"keyring", "metrics", "postgres"},
-	"throttle":              {"keyring", "postgres"},
-	"tracing":               {},
-	"visitor":               {},
+	"config":            {"keyring"},
+	"diagnose":          {},
+	"diagnose/check":    {"diagnose"},
+	"diagnose/doctor":   {"diagnose", "keyring", "mail", "mail/mailgun", "mail/smtp", "postgres"},
+	"fault":             {},
+	"fold":              {},
+	"frontend":          {},
+	"inbox":             {"mail", "postgres"},
+	"keyring":           {},
+	"mail":              {},
+	"mail/mailgun":      {"mail"},
+	"mail/smtp":         {"mail"},
+	"mail/templates":    {"mail", "visitor"},
+	"migrations":        {},
+	"observe/logging":   {},
+	"observe/metrics":   {},
+	"observe/tracing":   {},
+	"outbox":            {"fault", "mail", "observe/metrics", "observe/tracing", "postgres"},
+	"postgres":          {"fault", "migrations"},
+	"session":           {"keyring", "observe/metrics", "postgres"},
+	"test/chaos":        {},
+	"test/drill":        {},
+	"test/harness":      {"app", "config", "test/mailgunfake", "test/postgrestest", "web"},
+	"test/mailgunfake":  {},
+	"test/mailtest":     {"mail"},
+	"test/postgrestest": {"migrations", "postgres"},
+	"test/repo":         {},
+	"test/smtpfake":     {},
+	"test/system":       {},
+	"throttle":          {"keyring", "postgres"},
+	"visitor":           {},
 	"web": {
-		"account", "auth", "challenge", "clientaddr", "fault", "inbox", "mail", "metrics", "outbox", "platform", "session",
-		"tracing", "visitor",
+		"account", "auth", "challenge", "fault", "inbox", "mail", "mail/mailgun",
+		"observe/metrics", "observe/tracing", "outbox", "session", "visitor", "web/harden",
+		"web/static",
 	},
+	"web/harden": {},
+	"web/static": {},
 }
 
 // onlyIn says which of our packages may import what begins so, tests aside.
 var onlyIn = map[string][]string{
-	"database/sql":                   {"postgres/postgrestest"},
+	"database/sql":                   {"test/postgrestest"},
 	"github.com/alecthomas/kong":     {"cli"},
-	"github.com/andybalholm/brotli":  {"web"},
+	"github.com/andybalholm/brotli":  {"web/static"},
 	"github.com/caarlos0/env/":       {"config"},
 	"github.com/fxamacker/cbor/":     {"session"},
-	"github.com/getkin/kin-openapi/": {"sanatest"},
+	"github.com/getkin/kin-openapi/": {"test/harness"},
 	"github.com/gofiber/fiber/":      {"web"},
 	"github.com/gofiber/storage/":    {"session"},
 	"github.com/jackc/pgx/v5": { // not web: a handler has no database
-		"account", "auth", "challenge", "cli", "doctor", "inbox", "metrics", "outbox", "postgres", "postgres/postgrestest",
-		"sanatest", "session", "throttle", "tracing",
+		"account", "app", "auth", "challenge", "cli", "diagnose/doctor", "inbox",
+		"observe/metrics", "observe/tracing", "outbox", "postgres", "session", "test/harness",
+		"test/postgrestest", "throttle",
 	},
 	"github.com/jackc/pgx/v5/pgxpool": { // what has a pool can begin a transaction; see opensTransactions
-		"account", "auth", "cli", "doctor", "metrics", "outbox", "postgres", "postgres/postgrestest", "sanatest", "session",
-		"throttle",
+		"account", "app", "auth", "cli", "diagnose/doctor", "observe/metrics", "outbox",
+		"postgres", "session", "test/harness", "test/postgrestest", "throttle",
 	},
-	"github.com/mailgun/":             {"mail"},
+	"github.com/mailgun/":             {"mail/mailgun"},
 	"github.com/maypok86/otter/":      {"session"},
-	"github.com/mileusna/useragent":   {"platform"},
-	"github.com/peterldowns/pgtestdb": {"postgres/postgrestest"},
+	"github.com/mileusna/useragent":   {"visitor"},
+	"github.com/peterldowns/pgtestdb": {"test/postgrestest"},
 	"github.com/pressly/goose/":       {"postgres"},
-	"github.com/prometheus/":          {"metrics"},
-	"github.com/valyala/fasthttp":     {"web"},
-	"github.com/wneessen/go-mail":     {"mail"},
-	"go.opentelemetry.io/":            {"tracing"},
+	"github.com/prometheus/":          {"observe/metrics"},
+	"github.com/valyala/fasthttp":     {"web", "web/harden"},
+	"github.com/wneessen/go-mail":     {"mail/smtp"},
+	"go.opentelemetry.io/":            {"observe/tracing"},
 	// To spread retries, ports and counts, and for the names of requests; nothing that must not be guessed.
-	"math/rand/v2": {"cli", "outbox", "postgres", "sanatest", "throttle", "web"},
-	"testing":      {"postgres/postgrestest", "sanatest"},
+	"math/rand/v2": {"app", "outbox", "postgres", "test/harness", "throttle", "web"},
+	"testing":      {"test/harness", "test/mailtest", "test/postgrestest"},
 }
 
 // forbidden is what no file imports, tests included, and why.
@@ -262,7 +277,7 @@ func TestNoPackageHasAVagueNameAndNoneRunsCodeWhenImported(t *testing.T) {
 		}
 		for _, declaration := range s.Decls {
 			if f, is := declaration.(*ast.FuncDecl); is && f.Recv == nil && f.Name.Name == "init" {
-				t.Errorf("%s has an init function; package cli puts the program together", s.path)
+				t.Errorf("%s has an init function; package app puts the program together", s.path)
 			}
 		}
 	}
@@ -285,7 +300,7 @@ func (s source) selectors() []string {
 	return list
 }
 
-func TestSecretsAreReadInConfigAndHandedOutInCli(t *testing.T) {
+func TestSecretsAreReadInConfigAndHandedOutInApp(t *testing.T) {
 	t.Parallel()
 	places := map[string]map[string]bool{}
 	for _, s := range program(t) {
@@ -300,7 +315,7 @@ func TestSecretsAreReadInConfigAndHandedOutInCli(t *testing.T) {
 		}
 	}
 	for selected, want := range map[string][]string{
-		"Reveal":                   {"cli", "config"},
+		"Reveal":                   {"app", "config"},
 		"keyring Parse":            {"config"},
 		"keyring ReadOrCreateFile": {"config"},
 	} {

@@ -104,10 +104,10 @@ func TestEvidenceOfAttacks(t *testing.T) {
 const attacksHead = `# Attacks, and what shows that they fail
 
 Made by ` + "`go test ./backend -run Evidence -update`" + ` from the tests that name an attack and from
-` + "`backend/testdata/attacks.txt`" + `; the same test fails when an attack has neither a test nor a reason. A test is named by its
+` + "`backend/test/repo/testdata/attacks.txt`" + `; the same test fails when an attack has neither a test nor a reason. A test is named by its
 package below ` + "`backend`" + ` or its file, and in quotes the row of its table.
 
-The tests of ` + "`web` and `sanatest`" + ` play the attack over HTTP or on the bare connection against a process of the built binary
+The tests of ` + "`web` and `system`" + ` play the attack over HTTP or on the bare connection against a process of the built binary
 on a real Postgres, races against two of them; those of ` + "`e2e`" + ` do so in a real browser. What stands below the table runs
 in the test's own process. The tests of all other packages are about one package.
 
@@ -170,7 +170,7 @@ func (e evidence) inProcess(t *testing.T, shown []proof) string {
 	t.Helper()
 	want := map[string]bool{}
 	for _, p := range shown {
-		whole := strings.HasPrefix(p.test, "web.") || strings.HasPrefix(p.test, "sanatest.")
+		whole := strings.HasPrefix(p.test, "web.") || strings.HasPrefix(p.test, "system.")
 		if whole && !e[proof{test: p.test}].process {
 			want[p.test] = true
 		}

@@ -50,7 +50,7 @@ func TestEvidenceOfFaults(t *testing.T) {
 const faultsHead = `# Faults, and what shows that Sana keeps its promises under them
 
 Made by ` + "`go test ./backend -run Evidence -update`" + ` from the tests that name a fault and from
-` + "`backend/testdata/faults.txt`" + `; the same test fails when a fault has neither a test nor a reason. A test is named by its
+` + "`backend/test/repo/testdata/faults.txt`" + `; the same test fails when a fault has neither a test nor a reason. A test is named by its
 package below ` + "`backend`" + `. Those of ` + "`chaos`" + ` have Postgres servers, an nginx and a Caddy of their own; npm run chaos runs their
 long forms, and ten minutes of random faults.
 

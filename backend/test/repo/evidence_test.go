@@ -84,7 +84,7 @@ func gather(t *testing.T) evidence {
 		below = filepath.ToSlash(below)
 		switch {
 		case strings.HasSuffix(below, "_test.go"):
-			return found.addGo(name, packageName(path.Dir(below)))
+			return found.addGo(name, path.Base(path.Dir(below)))
 		case typeScriptTest.MatchString(below):
 			return found.addTypeScript(name, below)
 		}
@@ -98,7 +98,7 @@ func gather(t *testing.T) evidence {
 
 var (
 	goTest       = regexp.MustCompile(`^(Test|Fuzz|Benchmark)[A-Z]`)
-	startProcess = regexp.MustCompile(`\.(Run|Spawn)\([tb][,)]`) // of a sanatest.World
+	startProcess = regexp.MustCompile(`\.(Run|Spawn)\([tb][,)]`) // of a harness.World
 )
 
 // addGo adds the test functions of a file, and the rows of the tables that they walk through: the elements of a
@@ -268,6 +268,6 @@ func wantPage(t *testing.T, name, want string) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("docs/%s is not as the tests are; go test ./backend -run Evidence -update makes it", name)
+		t.Errorf("docs/%s is not as the tests are; go test ./backend/test/repo -run Evidence -update makes it", name)
 	}
 }

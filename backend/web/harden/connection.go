@@ -1,4 +1,6 @@
-package web
+// Package harden does what fasthttp needs before it is safe to face clients: it bounds connections, lets the
+// last answer on one arrive, and refuses requests that another server may read otherwise.
+package harden
 
 import (
 	"bytes"
@@ -7,44 +9,40 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"sana/backend/fault"
-
-	"github.com/valyala/fasthttp"
 )
 
 const (
-	lingerTime  = time.Second // for a client to take the last answer on a connection
+	LingerTime  = time.Second // for a client to take the last answer on a connection
 	lingerBytes = 256 << 10   // that it may still send meanwhile
 	longLine    = 4 << 10     // bytes of a request's line beyond which it is no link of ours
 )
 
-// listener bounds how many connections are open at once; one more is told to come back, and closed. It knows which ones
+// Listener bounds how many connections are open at once; one more is told to come back, and closed. It knows which ones
 // were never used.
-type listener struct {
+type Listener struct {
 	net.Listener
-	max    int64
+	Max    int64
 	open   atomic.Int64
-	refuse func(net.Conn)
+	Refuse func(net.Conn)
 	unused sync.Map // of *connection
 }
 
 // Accept returns the next connection that there is room for.
-func (l *listener) Accept() (net.Conn, error) {
+func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		if l.open.Add(1) <= l.max {
+		if l.open.Add(1) <= l.Max {
 			return l.admit(conn), nil
 		}
 		l.open.Add(-1)
-		l.refuse(conn)
+		l.Refuse(conn)
 	}
 }
 
-func (l *listener) admit(conn net.Conn) *connection {
+func (l *Listener) admit(conn net.Conn) *connection {
 	c := &connection{Conn: conn}
 	l.unused.Store(c, nil)
 	c.use = sync.OnceFunc(func() { l.unused.Delete(c) })
@@ -55,35 +53,12 @@ func (l *listener) admit(conn net.Conn) *connection {
 	return c
 }
 
-// closeUnused closes the connections on which nothing has come yet.
-func (l *listener) closeUnused() {
+// CloseUnused closes the connections on which nothing has come yet.
+func (l *Listener) CloseUnused() {
 	l.unused.Range(func(c, _ any) bool {
 		_ = c.(*connection).Close() // whoever reads from it notices
 		return true
 	})
-}
-
-// refuseConnection answers 503, whatever the request is, and closes the connection. It must not wait: nobody else is let in
-// meanwhile.
-func (s *Server) refuseConnection(conn net.Conn) {
-	defer conn.Close()
-	var request fasthttp.RequestCtx
-	c := s.app.AcquireCtx(&request)
-	defer s.app.ReleaseCtx(c)
-	request.SetConnectionClose()
-	busy := fault.New(fault.Unavailable, "Too many people are here at the moment. Try again in a few seconds.")
-	busy.RetryAfter = lingerTime
-	err := s.writeProblem(c, busy)
-	if err == nil {
-		err = conn.SetWriteDeadline(time.Now().Add(lingerTime))
-	}
-	if err == nil {
-		_, err = request.Response.WriteTo(conn)
-	}
-	if err != nil {
-		s.Log.Debug("refusal not sent", "error", err)
-	}
-	s.Log.Warn("connection refused, too many are open", "request_id", requestID(c), "limit", s.Bounds.Connections)
 }
 
 // connection knows two things that fasthttp does not tell: how long a request's line was, and whether its last answer
@@ -159,7 +134,7 @@ func (c *connection) Write(p []byte) (int, error) {
 // has read would make the system send a reset, which throws the answer away (RFC 9112, 9.6).
 func (c *connection) Close() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.lingers.Load() && half.CloseWrite() == nil {
-		if c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		if c.Conn.SetReadDeadline(time.Now().Add(LingerTime)) == nil {
 			_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
 		}
 	}
@@ -167,15 +142,15 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// lingerOn makes the end of a connection wait for the client.
-func lingerOn(conn net.Conn) {
+// LingerOn makes the end of a connection wait for the client.
+func LingerOn(conn net.Conn) {
 	if c, ok := conn.(*connection); ok {
 		c.lingers.Store(true)
 	}
 }
 
-// lineIsShort reports whether the request that is being read has a line of ordinary length.
-func lineIsShort(conn net.Conn) bool {
+// LineIsShort reports whether the request that is being read has a line of ordinary length.
+func LineIsShort(conn net.Conn) bool {
 	c, ok := conn.(*connection)
 	return ok && c.lineLength > 0 && c.lineLength <= longLine
 }

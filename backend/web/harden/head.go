@@ -1,4 +1,4 @@
-package web
+package harden
 
 import (
 	"bytes"
@@ -43,9 +43,9 @@ func (h *head) add(name, value []byte) {
 	}
 }
 
-// headFault says what is wrong with a request's line and header block as they came over the wire, "" when nothing is. It
+// HeadFault says what is wrong with a request's line and header block as they came over the wire, "" when nothing is. It
 // refuses what fasthttp takes and another server on the way may read otherwise; fasthttp has refused the rest before.
-func headFault(request *fasthttp.Request) string {
+func HeadFault(request *fasthttp.Request) string {
 	header := &request.Header
 	var known head
 	if fault := eachField(header.RawHeaders(), known.add); fault != "" {

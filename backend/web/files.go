@@ -1,0 +1,100 @@
+package web
+
+import (
+	"errors"
+	"path"
+	"strings"
+
+	"sana/backend/fault"
+	"sana/backend/web/static"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// pages are the paths that the SPA knows; on others it says that there is no such page, with status 404.
+var pages = map[string]bool{"/": true, "/verify": true, "/account": true, "/sessions": true, "/activity": true}
+
+// serveFile is the last handler: a file of the SPA, or its page for a browser that asks for one, else what Fiber says
+// (404, or 405 where another method is answered). Below /api, /auth and /dev there are no files and no pages.
+func (s *Server) serveFile(c *fiber.Ctx) error {
+	name := c.Path()
+	if c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead || isReserved(name) {
+		return c.Next()
+	}
+	if f, ok := s.files[name]; ok {
+		return s.sendFile(c, f)
+	}
+	isEncoded := isEncodedLink(name)
+	isPage := pages[name] || isEncoded
+	if !isPage && !wantsPage(c, name) {
+		return c.Next()
+	}
+	index, ok := s.files[static.IndexPath]
+	if !ok {
+		return fault.Wrap(fault.NotFound, "This binary was built without the pages; run: npm run build", errors.New("no index.html embedded"))
+	}
+	if !isPage {
+		c.Status(fiber.StatusNotFound)
+	}
+	if isEncoded {
+		// The code stands in the page's address until its script runs: the requests for its files must not repeat it.
+		c.Set(fiber.HeaderReferrerPolicy, "strict-origin")
+	}
+	return s.sendFile(c, index)
+}
+
+// isEncodedLink reports whether a path is that of the link in a mail with its # as %23, as programs that rewrite links leave
+// it. The page reads the code out of its address and removes it there.
+func isEncodedLink(name string) bool {
+	const link = "/verify%23"
+	return len(name) > len(link) && strings.EqualFold(name[:len(link)], link)
+}
+
+func isReserved(name string) bool {
+	top, _, _ := strings.Cut(strings.ToLower(strings.TrimLeft(name, "/")), "/")
+	return top == "api" || top == "auth" || top == "dev"
+}
+
+// wantsPage reports whether a browser navigates: it accepts HTML, and the last part of the path is not a file's name.
+func wantsPage(c *fiber.Ctx, name string) bool {
+	return !strings.Contains(path.Base(name), ".") && strings.Contains(c.Get(fiber.HeaderAccept), "text/html")
+}
+
+// sendFile sends a file as this browser takes it, or says that the browser has it already. Whoever comes without a session is
+// told so by the page itself, which then need not ask for what nobody has. Search engines are to know the front door alone.
+func (s *Server) sendFile(c *fiber.Ctx, f *static.File) error {
+	if f.Policy != "" {
+		c.Set(fiber.HeaderContentSecurityPolicy, f.Policy)
+		if c.Path() != "/" {
+			c.Set("X-Robots-Tag", "noindex")
+		}
+	}
+	if f.Stranger != nil && s.cookie.value(c) == nil {
+		f = f.Stranger
+	}
+	sent, coding := f.Plain, ""
+	if f.Brotli.Body != nil {
+		c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
+		sent, coding = f.TakenBy(c.Get(fiber.HeaderAcceptEncoding))
+	}
+	c.Set(fiber.HeaderCacheControl, f.CacheControl)
+	if f.Policy != "" && s.needsBrowser(c) {
+		// The answer sets a cookie: nothing may keep it, and it must not become a 304 without that.
+		s.giveBrowser(c)
+		return sendContent(c, f.ContentType, sent, coding)
+	}
+	c.Set(fiber.HeaderETag, sent.ETag)
+	if c.Response().StatusCode() == fiber.StatusOK && static.Matches(c.Get(fiber.HeaderIfNoneMatch), sent.ETag) {
+		c.Status(fiber.StatusNotModified)
+		return nil
+	}
+	return sendContent(c, f.ContentType, sent, coding)
+}
+
+func sendContent(c *fiber.Ctx, contentType string, sent static.Content, coding string) error {
+	c.Set(fiber.HeaderContentType, contentType)
+	if coding != "" {
+		c.Set(fiber.HeaderContentEncoding, coding)
+	}
+	return c.Send(sent.Body)
+}
