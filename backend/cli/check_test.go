@@ -76,10 +76,10 @@ func TestCheckAsksForTheCodeOnItsInputAndFinishesTheSignIn(t *testing.T) {
 		t.Errorf("%v\n%s\n%s", err, &stdout, &stderr)
 	}
 	for _, line := range []string{
-		"ok    sign-in       signed in as ada@sana.example, with a new cookie\n",
-		"ok    session       known to 20 of 20 requests on new connections\n",
-		"ok    sign-out      signed out, and the cookie is cleared\n",
-		"ok    old-cookie    refused after the sign-out, as it must be\n",
+		"ok    sign-in         signed in as ada@sana.example, with a new cookie\n",
+		"ok    session         known to 20 of 20 requests on new connections\n",
+		"ok    sign-out        signed out, and the cookie is cleared\n",
+		"ok    old-cookie      refused after the sign-out, as it must be\n",
 	} {
 		if !strings.Contains(stdout.String(), line) {
 			t.Errorf("missing: %s", line)

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the table in docs/metrics.md")
 
 // The table stands between these lines of the document.
 const (
-	document   = "../../docs/metrics.md"
+	document   = "../../../docs/metrics.md"
 	tableBegin = "<!-- metrics: made by go test ./backend/metrics -update -->\n"
 	tableEnd   = "<!-- /metrics -->\n"
 )
@@ -120,8 +120,8 @@ func expressions(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 	}
-	read("../../ops/prometheus/alerts.yaml", &alerts, yaml.Unmarshal)
-	read("../../ops/grafana/sana.json", &dashboard, json.Unmarshal)
+	read("../../../ops/prometheus/alerts.yaml", &alerts, yaml.Unmarshal)
+	read("../../../ops/grafana/sana.json", &dashboard, json.Unmarshal)
 	for _, group := range alerts.Groups {
 		for _, rule := range group.Rules {
 			found["alert "+rule.Alert] = rule.Expr

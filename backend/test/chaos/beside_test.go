@@ -67,7 +67,7 @@ var releaseHeading = regexp.MustCompile(`(?m)^## \[?v?(\d+\.\d+\.\d+)\b`)
 // has a release: from then on it must be recorded where.
 func wantNoReleaseYet(t *testing.T, where string) {
 	t.Helper()
-	changes, err := os.ReadFile("../../CHANGELOG.md")
+	changes, err := os.ReadFile("../../../CHANGELOG.md")
 	if err != nil {
 		t.Fatal(err)
 	}

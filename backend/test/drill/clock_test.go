@@ -21,7 +21,7 @@ const ahead = 45 * time.Minute
 // time, which takes a hundred seconds of a processor; as only the body of one function changes, it
 // is enough to compile that package and to link all.
 func linkAhead(dir string) (string, error) {
-	const self = "sana/backend/drill"
+	const self = "sana/backend/test/drill"
 	list, err := goTool("list", "-trimpath", "-test", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", self)
 	if err != nil {
 		return "", err

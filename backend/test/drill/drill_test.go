@@ -20,7 +20,7 @@ var (
 )
 
 // page is where the contrast is shown.
-const page = "../../docs/contrast.md"
+const page = "../../../docs/contrast.md"
 
 // report is what happened, by store and case, and what was measured, by store.
 type report struct {

@@ -70,7 +70,7 @@ func TestSuccessfulSessionReadsAndFilesAreNotLogged(t *testing.T) {
 // failregex is what docs/metrics.md gives to fail2ban, with a group where fail2ban finds the address.
 func failregex(t *testing.T) *regexp.Regexp {
 	t.Helper()
-	document, err := os.ReadFile("../../docs/metrics.md")
+	document, err := os.ReadFile("../../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
