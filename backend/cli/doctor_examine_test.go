@@ -151,7 +151,7 @@ func TestTheDoctorShowsNoSecret(t *testing.T) {
 			}
 			stdout, stderr := d.examine(t, code, args, override...)
 			_, key, _ := strings.Cut(harness.SecretKeys, ":")
-			for _, secret := range []string{"canary", key, "pgtdbpass"} {
+			for _, secret := range []string{"canary", key, "sana-test-password"} {
 				if strings.Contains(stdout+stderr, secret) {
 					t.Errorf("%q shows %s:\n%s%s", override, secret, stdout, stderr)
 				}

@@ -220,7 +220,7 @@ func TestWhatIsNoSanaIsCalledThat(t *testing.T) {
 		"nothing here":               {own{404, page, "no"}, "not Sana's answer: 404 with text/html"},
 		"a proxy with nobody behind": {own{502, page, "bad gateway"}, "the proxy in front answers 502, not Sana"},
 		"moved":                      {own{301, http.Header{"Location": {"https://sana.example/livez"}}, ""}, "leads elsewhere: 301 to https://sana.example/livez"},
-		"control characters":         {own{418, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"red","detail":"\u001b[31m"}`}, "refused: 418 red:  [31m"},
+		"control characters":         {own{418, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"red","detail":"\u001b[31m"}`}, "refused: 418 red: [31m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"net/http"
@@ -120,8 +121,7 @@ func TestADatabaseThatCanOnlyBeReadIsTold(t *testing.T) {
 // newRole makes a role that may log in, with these rights after LOGIN, and returns its address.
 func newRole(t *testing.T, w *harness.World, rights string) (role, address string) {
 	t.Helper()
-	role = w.DB.Config().ConnConfig.Database + "_role"
-	role = role[len(role)-40:] // names are cut at 63 bytes
+	role = "sana_test_role_" + strings.ToLower(rand.Text()[:12])
 	superuser := open(t, with(t, os.Getenv("TEST_DATABASE_URL"), func(u *url.URL) { u.Path = w.DB.Config().ConnConfig.Database }))
 	do := func(sql string) {
 		if _, err := superuser.Exec(context.Background(), sql); err != nil {

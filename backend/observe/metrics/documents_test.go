@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite the table in docs/metrics.md")
 // The table stands between these lines of the document.
 const (
 	document   = "../../../docs/metrics.md"
-	tableBegin = "<!-- metrics: made by go test ./backend/metrics -update -->\n"
+	tableBegin = "<!-- metrics: made by go test ./backend/observe/metrics -update -->\n"
 	tableEnd   = "<!-- /metrics -->\n"
 )
 
@@ -70,7 +70,7 @@ func TestTheDocumentHasTheMetricsAsTheyAre(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s has\n%s\nwant\n%s\nrun: go test ./backend/metrics -update", document, got, want.String())
+		t.Fatalf("%s has\n%s\nwant\n%s\nrun: go test ./backend/observe/metrics -update", document, got, want.String())
 	}
 	if err := os.WriteFile(document, []byte(before+tableBegin+want.String()+tableEnd+after), 0o644); err != nil {
 		t.Fatal(err)

@@ -77,7 +77,6 @@ var mayImport = map[string][]string{
 
 // onlyIn says which of our packages may import what begins so, tests aside.
 var onlyIn = map[string][]string{
-	"database/sql":                   {"test/postgrestest"},
 	"github.com/alecthomas/kong":     {"cli"},
 	"github.com/andybalholm/brotli":  {"web/static"},
 	"github.com/caarlos0/env/":       {"config"},
@@ -94,15 +93,14 @@ var onlyIn = map[string][]string{
 		"account", "app", "auth", "cli", "diagnose/doctor", "observe/metrics", "outbox",
 		"postgres", "session", "test/harness", "test/postgrestest", "throttle",
 	},
-	"github.com/mailgun/":             {"mail/mailgun"},
-	"github.com/maypok86/otter/":      {"session"},
-	"github.com/mileusna/useragent":   {"visitor"},
-	"github.com/peterldowns/pgtestdb": {"test/postgrestest"},
-	"github.com/pressly/goose/":       {"postgres"},
-	"github.com/prometheus/":          {"observe/metrics"},
-	"github.com/valyala/fasthttp":     {"web", "web/harden"},
-	"github.com/wneessen/go-mail":     {"mail/smtp"},
-	"go.opentelemetry.io/":            {"observe/tracing"},
+	"github.com/mailgun/":           {"mail/mailgun"},
+	"github.com/maypok86/otter/":    {"session"},
+	"github.com/mileusna/useragent": {"visitor"},
+	"github.com/pressly/goose/":     {"postgres"},
+	"github.com/prometheus/":        {"observe/metrics"},
+	"github.com/valyala/fasthttp":   {"web", "web/harden"},
+	"github.com/wneessen/go-mail":   {"mail/smtp"},
+	"go.opentelemetry.io/":          {"observe/tracing"},
 	// To spread retries, ports and counts, and for the names of requests; nothing that must not be guessed.
 	"math/rand/v2": {"app", "outbox", "postgres", "test/harness", "throttle", "web"},
 	"testing":      {"test/harness", "test/mailtest", "test/postgrestest"},

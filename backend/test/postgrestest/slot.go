@@ -1,0 +1,416 @@
+package postgrestest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sana/backend/postgres"
+	"sana/migrations"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// The role that owns the databases of tests: no superuser, as in production.
+const (
+	role         = "sana_test"
+	rolePassword = "sana-test-password"
+)
+
+// server is the connection of this process to the server of the tests, as its superuser. It holds the
+// lock of each slot that this process uses, so that a process that dies gives them back.
+var server struct {
+	sync.Mutex
+	conn  *pgx.Conn
+	taken map[int32]bool // by the tests of this process: a session gets its own locks again
+}
+
+// A slot is a migrated database that one test after the other uses, in any process: to make one costs
+// more than most tests. Its comment is the state that it had when it was made, as JSON. A database with
+// another comment was kept, because a test failed on it.
+type slot struct {
+	number int32
+	name   string
+	state  state
+}
+
+// state is what a test may not change about its database, if another test is to use it.
+type state struct {
+	Schema string            `json:"schema"` // digest of what the schema consists of
+	Rows   map[string]string `json:"rows"`   // by table: the rows that the migrations wrote, as JSON
+}
+
+// withServer calls do with the connection of this process to the server.
+func withServer(t testing.TB, do func(ctx context.Context, conn *pgx.Conn) error) {
+	t.Helper()
+	server.Lock()
+	defer server.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+	defer cancel()
+	if server.conn == nil || server.conn.IsClosed() {
+		conn, err := pgx.Connect(ctx, serverURL(t).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.conn, server.taken = conn, map[int32]bool{}
+		if err := createRole(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := do(ctx, server.conn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func serverURL(t testing.TB) *url.URL {
+	t.Helper()
+	address, err := url.Parse(os.Getenv("TEST_DATABASE_URL"))
+	if err != nil || address.Host == "" {
+		t.Fatal("TEST_DATABASE_URL must name a Postgres server for tests, as its superuser; npm test brings one")
+	}
+	return address
+}
+
+// urlOf returns the address of a database, for the superuser or for the role of the tests.
+func urlOf(t testing.TB, database string, superuser bool) string {
+	t.Helper()
+	address := serverURL(t)
+	address.Path = "/" + database
+	if !superuser {
+		address.User = url.UserPassword(role, rolePassword)
+	}
+	return address.String()
+}
+
+// createRole creates the role, which several processes may want at once.
+func createRole(ctx context.Context, conn *pgx.Conn) error {
+	const lock = 0x73616e61 // any number that nothing else here locks
+	_, err := conn.Exec(ctx, fmt.Sprintf(`
+		DO $$
+		BEGIN
+			PERFORM pg_advisory_xact_lock(%d);
+			IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '%s') THEN
+				CREATE ROLE %[2]s LOGIN PASSWORD '%[3]s';
+			END IF;
+		END $$`, lock, role, rolePassword))
+	return err
+}
+
+// takeSlot returns a slot that no other test uses, with the rows that the migrations wrote.
+func takeSlot(t testing.TB) *slot {
+	t.Helper()
+	version := schemaVersion(t)
+	for number := int32(1); ; number++ {
+		taken := &slot{number: number, name: fmt.Sprintf("sana_test_%08x_%d", uint32(version), number)}
+		usable := false
+		withServer(t, func(ctx context.Context, conn *pgx.Conn) (err error) {
+			usable, err = taken.lock(ctx, conn, version)
+			return err
+		})
+		if !usable {
+			continue
+		}
+		if !taken.reset(t) {
+			taken.make(t)
+		}
+		return taken
+	}
+}
+
+// lock returns false if another test uses the slot, or if its database was kept.
+func (s *slot) lock(ctx context.Context, conn *pgx.Conn, version int32) (bool, error) {
+	if server.taken[s.number] {
+		return false, nil
+	}
+	var locked bool
+	err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, $2)`, version, s.number).Scan(&locked)
+	if err != nil || !locked {
+		return false, err
+	}
+	var comment string
+	err = conn.QueryRow(ctx, `
+		SELECT coalesce((
+			SELECT coalesce(shobj_description(oid, 'pg_database'), '{}')
+			FROM pg_database
+			WHERE datname = $1), '{}')`, s.name).Scan(&comment)
+	if err != nil {
+		return false, err
+	}
+	if json.Unmarshal([]byte(comment), &s.state) == nil {
+		server.taken[s.number] = true
+		return true, nil
+	}
+	_, err = conn.Exec(ctx, `SELECT pg_advisory_unlock($1, $2)`, version, s.number)
+	return false, err
+}
+
+// reset returns false if the slot has no database yet, or if a test has changed the schema of it.
+func (s *slot) reset(t testing.TB) bool {
+	t.Helper()
+	if s.state.Schema == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, urlOf(t, s.name, true))
+	if err != nil {
+		return false // a test has closed the database, and did not mend it
+	}
+	defer conn.Close(ctx)
+	if schema, err := digest(ctx, conn); err != nil || schema != s.state.Schema {
+		return false
+	}
+	// Triggers, which forbid some of it or log it, are off.
+	_, err = conn.Exec(ctx, `
+		SET session_replication_role = replica;
+		DO $$
+		DECLARE
+			name regclass;
+		BEGIN
+			FOR name IN
+				SELECT oid
+				FROM pg_class
+				WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+				  AND relname NOT LIKE 'goose%' AND pg_relation_size(oid) > 0
+			LOOP
+				-- To delete a few rows takes far less than to truncate, which makes new files.
+				IF pg_total_relation_size(name) > 262144 THEN
+					EXECUTE format('TRUNCATE %s CASCADE', name);
+				ELSE
+					EXECUTE format('DELETE FROM %s', name);
+				END IF;
+			END LOOP;
+			FOR name IN
+				SELECT oid
+				FROM pg_class
+				WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'
+				  AND relname NOT LIKE 'goose%'
+			LOOP
+				EXECUTE format('ALTER SEQUENCE %s RESTART', name);
+			END LOOP;
+		END $$`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for table, rows := range s.state.Rows {
+		_, err := conn.Exec(ctx, fmt.Sprintf(
+			`INSERT INTO %s SELECT * FROM jsonb_populate_recordset(NULL::%[1]s, $1)`, table), rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	resetStatistics(ctx, t, conn)
+	return true
+}
+
+// resetStatistics sets to zero what the server has counted: some tests look at what statements read.
+func resetStatistics(ctx context.Context, t testing.TB, conn *pgx.Conn) {
+	t.Helper()
+	for _, statement := range []string{`SELECT pg_stat_force_next_flush()`, `SELECT pg_stat_reset()`} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// make makes the database of the slot, in the place of one whose schema was changed.
+func (s *slot) make(t testing.TB) {
+	t.Helper()
+	withServer(t, func(ctx context.Context, conn *pgx.Conn) error {
+		return createDatabase(ctx, conn, s.name)
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+	defer cancel()
+	if _, err := postgres.Migrate(ctx, urlOf(t, s.name, false)); err != nil {
+		t.Fatal(err)
+	}
+	if err := postgres.MigrateDevelopment(ctx, urlOf(t, s.name, false)); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(ctx, urlOf(t, s.name, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if s.state.Schema, err = digest(ctx, conn); err != nil {
+		t.Fatal(err)
+	}
+	if s.state.Rows, err = rowsOf(ctx, conn); err != nil {
+		t.Fatal(err)
+	}
+	resetStatistics(ctx, t, conn)
+	comment, err := json.Marshal(s.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.comment(t, string(comment))
+}
+
+func (s *slot) comment(t testing.TB, text string) {
+	t.Helper()
+	withServer(t, func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, fmt.Sprintf(
+			`COMMENT ON DATABASE %s IS '%s'`, s.name, strings.ReplaceAll(text, "'", "''")))
+		return err
+	})
+}
+
+// giveBack ends the slot's connections, which the server may hold for a process that was killed, and
+// lets another test use it. If the test failed, the database is kept.
+func (s *slot) giveBack(t testing.TB) {
+	t.Helper()
+	if t.Failed() {
+		s.comment(t, "kept, because a test failed: "+t.Name())
+	}
+	withServer(t, func(ctx context.Context, conn *pgx.Conn) error {
+		if err := endConnections(ctx, conn, s.name); err != nil {
+			return err
+		}
+		delete(server.taken, s.number)
+		_, err := conn.Exec(ctx, `SELECT pg_advisory_unlock($1, $2)`, schemaVersion(t), s.number)
+		return err
+	})
+}
+
+func createDatabase(ctx context.Context, conn *pgx.Conn, name string) error {
+	if err := dropDatabase(ctx, conn, name); err != nil {
+		return err
+	}
+	_, err := conn.Exec(ctx, fmt.Sprintf(`CREATE DATABASE %s OWNER %s`, name, role))
+	return err
+}
+
+func dropDatabase(ctx context.Context, conn *pgx.Conn, name string) error {
+	_, err := conn.Exec(ctx, fmt.Sprintf(`DROP DATABASE IF EXISTS %s WITH (FORCE)`, name))
+	return err
+}
+
+// endConnections waits until the connections to a database have ended, and ends them.
+func endConnections(ctx context.Context, conn *pgx.Conn, name string) error {
+	for {
+		var left int
+		err := conn.QueryRow(ctx, `
+			SELECT count(pg_terminate_backend(pid))
+			FROM pg_stat_activity
+			WHERE datname = $1 AND backend_type = 'client backend'`, name).Scan(&left)
+		if err != nil || left == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// digest returns a digest of all that a schema consists of, and of what the planner knows about it.
+func digest(ctx context.Context, conn *pgx.Conn) (sum string, err error) {
+	err = conn.QueryRow(ctx, `
+		SELECT md5(string_agg(line, E'\n' ORDER BY line))
+		FROM (
+			SELECT format('relation %s', to_jsonb(c) - '{relpages,relallvisible,relallfrozen,relfilenode,relfrozenxid,relminmxid,relhasindex,relhassubclass}'::text[]) AS line
+			FROM pg_class AS c
+			WHERE relnamespace = 'public'::regnamespace
+			UNION ALL
+			SELECT format('column %s', to_jsonb(a) - 'attstattarget')
+			FROM pg_attribute AS a
+			WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+			UNION ALL
+			SELECT format('function %s', to_jsonb(p)) FROM pg_proc AS p WHERE pronamespace = 'public'::regnamespace
+			UNION ALL
+			SELECT format('trigger %s', to_jsonb(t)) FROM pg_trigger AS t
+			UNION ALL
+			SELECT format('constraint %s', to_jsonb(c)) FROM pg_constraint AS c WHERE connamespace = 'public'::regnamespace
+			UNION ALL
+			SELECT format('index %s', to_jsonb(i) - 'indcheckxmin')
+			FROM pg_index AS i
+			WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+			UNION ALL
+			SELECT format('schema %s', to_jsonb(n)) FROM pg_namespace AS n WHERE nspname !~ '^pg_(toast_)?temp_'
+			UNION ALL
+			SELECT format('extension %s', to_jsonb(e)) FROM pg_extension AS e
+			UNION ALL
+			SELECT format('publication %s', to_jsonb(p)) FROM pg_publication AS p
+			UNION ALL
+			SELECT format('setting %s', to_jsonb(s))
+			FROM pg_db_role_setting AS s
+			JOIN pg_database ON pg_database.oid = setdatabase
+			WHERE datname = current_database()
+			UNION ALL
+			SELECT format('database %s', to_jsonb(d) - '{datfrozenxid,datminmxid}'::text[])
+			FROM pg_database AS d
+			WHERE datname = current_database()
+			UNION ALL
+			SELECT format('default %s', to_jsonb(d)) FROM pg_attrdef AS d
+			UNION ALL
+			SELECT format('migration %s', to_jsonb(g)) FROM goose_db_version AS g
+			UNION ALL
+			SELECT format('development migration %s', to_jsonb(g)) FROM goose_db_version_development AS g
+		) AS lines`).Scan(&sum)
+	return sum, err
+}
+
+// rowsOf returns the rows of all tables that have any, but goose's own.
+func rowsOf(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {
+	rows, err := conn.Query(ctx, `
+		SELECT relname
+		FROM pg_class
+		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT LIKE 'goose%'`)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]string{}
+	for _, table := range tables {
+		var content *string
+		if err := conn.QueryRow(ctx, fmt.Sprintf(`SELECT jsonb_agg(r)::text FROM %s AS r`, table)).Scan(&content); err != nil {
+			return nil, err
+		}
+		if content != nil {
+			found[table] = *content
+		}
+	}
+	return found, nil
+}
+
+// schemaVersion identifies the migrations: with others, other slots.
+var schemaVersion = func() func(t testing.TB) int32 {
+	version := sync.OnceValues(func() (int32, error) {
+		sum := fnv.New32a()
+		fmt.Fprintln(sum, postgres.Head)
+		for _, files := range []fs.FS{migrations.Schema, migrations.Development} {
+			err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+				if err != nil || entry.IsDir() {
+					return err
+				}
+				content, err := fs.ReadFile(files, name)
+				fmt.Fprintf(sum, "%s\n%s\n", name, content)
+				return err
+			})
+			if err != nil {
+				return 0, err
+			}
+		}
+		return int32(sum.Sum32()), nil
+	})
+	return func(t testing.TB) int32 {
+		t.Helper()
+		found, err := version()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+}()
