@@ -1,6 +1,6 @@
-// npm test: everything, on a fresh clone too. Or a part of it, or some tests of a part: see usage. All steps are run, also after
-// one has failed.
-import { fetchAhead } from './lib/ahead.mjs'
+// npm test: what one runs before a commit. npm run test:all: that and the long forms; CI runs it. See usage. All steps are run,
+// also after one has failed.
+import { fetchAhead, refuseToInstall } from './lib/ahead.mjs'
 import { buildServer, buildSpa } from './lib/builds.mjs'
 import { provideCompiler } from './lib/c-compiler.mjs'
 import { goChecks, webChecks } from './lib/checks.mjs'
@@ -20,7 +20,13 @@ import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
 import { buildWorkbench, serveWorkbench } from './lib/workbench.mjs'
 
-const usage = `npm test                                everything
+const usage = `npm test                                what finds most faults, in minutes: the checks, the tests of the
+                                        pages, those of the Go packages in their short form, and one walk
+npm run test:all                        everything: also the race detector, whole programs, faults, proxies,
+                                        every page in every state, every walk; CI runs it
+
+Of both, one part:
+
 npm test -- web                         the checks and tests of the pages
 npm test -- go                          the checks and tests of the Go packages
 npm test -- states                      every page in every state, in a browser
@@ -33,6 +39,7 @@ npm test -- go ./backend/web -run TestX go test
 npm test -- states -g "sign-in"         Playwright
 npm test -- e2e e2e/sign-in.spec.ts     Playwright
 
+--no-install, in front, fails and names what this machine lacks instead of installing it.
 TEST_DATABASE_URL names a Postgres server for the tests, as its superuser; without it they bring one.`
 
 const parts = ['web', 'go', 'states', 'e2e']
@@ -51,21 +58,26 @@ const reading = { GOGC: '400' }
 const provisions = ['Postgres for the tests', 'PgBouncer', 'nginx and Caddy']
 /** The package that takes longest: the others are done meanwhile, if it begins first. */
 const longest = 'sana/backend/web'
+/** The walk of `npm test`: the whole way of a person, through all that there is. */
+const firstWalk = 'e2e/sign-in.spec.ts'
 
 /**
- * @typedef {import('./lib/steps.mjs').Step & { parts: string[] }} PartStep
+ * A step of one or more parts. One that is long is run if everything is wanted, or its part alone; one that is short stands for a
+ * long one where that is not run.
+ * @typedef {import('./lib/steps.mjs').Step & { parts: string[], form?: 'long' | 'short' }} PartStep
  * @typedef {{ Path: string, Indirect?: boolean }} GoModule
  */
 
 async function main() {
   listenForInterrupts()
-  const [chosen, ...options] = process.argv.slice(2)
+  const { all, install, chosen, options } = parse(process.argv.slice(2))
   if (chosen === '--help' || chosen === '-h') {
     console.log(usage)
     return 0
   }
   if (chosen !== undefined && !parts.includes(chosen)) throw new Problem(`There is no part ${chosen}.\n\n${usage}`)
   checkVersions()
+  if (!install) refuseToInstall()
   const fetched = fetchAhead()
   await installDependencies()
   /** @type {(() => Promise<void>)[]} */
@@ -74,15 +86,32 @@ async function main() {
     if (options.length > 0 && chosen === 'web')
       return await runVisibly(process.execPath, [tools.vitest, ...vitest(options)])
     const steps = [...webSteps(), ...goSteps(fetched), ...commonSteps(cleanups), ...lastSteps(options)]
-    const some = steps.filter((step) => !chosen || step.parts.includes(chosen))
+    // To name states or e2e is to want them whole.
+    const long = all || chosen === 'states' || chosen === 'e2e'
+    const form = steps.filter((step) => step.form !== (long ? 'short' : 'long'))
+    const some = form.filter((step) => !chosen || step.parts.includes(chosen))
     if (options.length > 0 && chosen === 'go') {
-      const ready = await runSteps(some.filter(({ name }) => provisions.includes(name)))
+      const ready = await runSteps(steps.filter(({ name }) => provisions.includes(name)))
       return ready ? await runVisibly('go', ['test', ...options]) : 1
     }
     return (await runSteps(some)) ? 0 : 1
   } finally {
     for (const cleanup of cleanups) await cleanup()
   }
+}
+
+/** @param {string[]} args */
+function parse(args) {
+  const rest = [...args]
+  const takes = (/** @type {string} */ flag) => {
+    if (rest[0] !== flag) return false
+    rest.shift()
+    return true
+  }
+  const all = takes('--all')
+  const install = !takes('--no-install')
+  const [chosen, ...options] = rest
+  return { all, install, chosen, options }
 }
 
 /**
@@ -157,7 +186,7 @@ function commonSteps(cleanups) {
     { parts, name: 'build of the single-page app', run: buildSpa },
     { parts, name: 'sizes of the single-page app', needs: ['build of the single-page app'], run: checkSizes },
     { parts: ['go', 'e2e'], name: 'Postgres for the tests', run: providePostgres },
-    { parts: ['go'], name: 'the releases before this one', run: chooseReleasesBefore },
+    { parts: ['go'], form: 'long', name: 'the releases before this one', run: chooseReleasesBefore },
   ]
 }
 
@@ -169,17 +198,38 @@ function lastSteps(options) {
   const postgres = 'Postgres for the tests'
   const server = 'build of bin/sana'
   return [
-    { parts: ['go'], name: 'PgBouncer', run: choosePgBouncer },
-    { parts: ['go'], name: 'nginx and Caddy', run: chooseProxies },
+    { parts: ['go'], form: 'long', name: 'PgBouncer', run: choosePgBouncer },
+    { parts: ['go'], form: 'long', name: 'nginx and Caddy', run: chooseProxies },
     // A test looks into the built program: it finds all but the last step of its build done.
     { parts: ['go', 'e2e'], name: server, needs: ['build of the single-page app'], run: buildServer },
-    { parts: ['go'], name: 'go test', needs: [postgres], run: testGo },
-    { parts: ['go'], name: 'go test of whole programs', needs: [postgres], run: () => go([...goTest, ...processes]) },
-    { parts: ['go'], name: 'go test of faults', needs: [postgres], run: () => go([...goTest, chaos]) },
+    { parts: ['go'], form: 'short', name: 'go test', needs: [postgres], run: testGoQuickly },
+    { parts: ['go'], form: 'long', name: 'go test', needs: [postgres], run: testGo },
+    {
+      parts: ['go'],
+      form: 'long',
+      name: 'go test of whole programs',
+      needs: [postgres],
+      run: () => go([...goTest, ...processes]),
+    },
+    { parts: ['go'], form: 'long', name: 'go test of faults', needs: [postgres], run: () => go([...goTest, chaos]) },
     { parts: ['states', 'e2e'], name: 'Chromium', run: chooseChromium },
-    { parts: ['states'], name: 'Playwright: every state', needs: ['Chromium'], run: () => testStates(options) },
+    {
+      parts: ['states'],
+      form: 'long',
+      name: 'Playwright: every state',
+      needs: ['Chromium'],
+      run: () => testStates(options),
+    },
     {
       parts: ['e2e'],
+      form: 'short',
+      name: 'Playwright: one walk',
+      needs: [postgres, server, 'Chromium'],
+      run: () => node(tools.playwright, 'test', firstWalk),
+    },
+    {
+      parts: ['e2e'],
+      form: 'long',
       name: 'Playwright',
       needs: [postgres, server, 'Chromium'],
       run: () => node(tools.playwright, 'test', ...options),
@@ -270,15 +320,27 @@ async function chooseProxies() {
   return 'both'
 }
 
+/** The tests in their short form: the packages that need no instance of their own as a process, without the race detector. */
+async function testGoQuickly() {
+  const { first, rest } = await packagesOfGoTest()
+  await go([...goTest, '-short', first, ...rest])
+}
+
+/** The packages of the step `go test`; first the one that takes longest. */
+async function packagesOfGoTest() {
+  const packages = await mustRun('go list', 'go', ['list', ...goPackages])
+  const apart = [longest, chaos, ...processes]
+  return { first: longest, rest: packages.split('\n').filter((name) => name && !apart.includes(name)) }
+}
+
 async function testGo() {
   const compiler = await provideCompiler()
   // Nobody debugs these: the compiler need not describe every variable. In the environment it holds for what tests build, too.
   const flags = `${process.env.GOFLAGS ?? ''} -gcflags=all=-dwarf=false`.trim()
   const env = { ...process.env, GOFLAGS: flags, ...(compiler ? { CC: compiler, CGO_ENABLED: '1' } : {}) }
   const race = compiler ? ['-race'] : []
-  const packages = await mustRun('go list', 'go', ['list', ...goPackages])
-  const apart = [longest, chaos, ...processes]
-  const raced = [longest, ...packages.split('\n').filter((name) => name && !apart.includes(name))]
+  const { first, rest } = await packagesOfGoTest()
+  const raced = [first, ...rest]
   await mustRun('go build', 'go', ['build', ...race, ...raced], { env: { ...env, ...reading } })
   await mustRun('go test', 'go', [...goTest, ...race, ...raced], { env })
   return compiler ? undefined : 'but WITHOUT THE RACE DETECTOR, which needs a C compiler such as gcc'

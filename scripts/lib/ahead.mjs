@@ -3,6 +3,7 @@
 import { missingCompiler } from './c-compiler.mjs'
 import { missingChromium } from './chromium.mjs'
 import { missingPgBouncer } from './pgbouncer.mjs'
+import { Problem } from './problem.mjs'
 import { run } from './processes.mjs'
 import { missingProxies } from './proxies.mjs'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
@@ -12,7 +13,18 @@ export async function fetchAhead() {
   await Promise.all([run('go', ['mod', 'download']), fetchPackages()])
 }
 
+/** Throws a Problem that names what the tests would install on this machine. */
+export function refuseToInstall() {
+  const missing = missingPackages()
+  if (missing.length === 0) return
+  throw new Problem(`This machine lacks what the tests need. On Debian: apt-get install ${missing.join(' ')}`)
+}
+
+function missingPackages() {
+  return [...missingCompiler(), ...missingPgBouncer(), ...missingProxies(), ...missingChromium()]
+}
+
 async function fetchPackages() {
-  const missing = [...missingCompiler(), ...missingPgBouncer(), ...missingProxies(), ...missingChromium()]
+  const missing = missingPackages()
   if (missing.length > 0 && canInstallPackages()) await installPackages(...missing)
 }

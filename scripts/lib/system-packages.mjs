@@ -12,6 +12,7 @@ export function canInstallPackages() {
  * @returns {Promise<string>} what apt-get said last, for when the package is not there afterwards
  */
 export async function installPackages(...names) {
+  console.log(`Installing with apt-get what this machine lacks: ${names.join(' ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   await run('apt-get', ['update'], { env })
   const { output } = await run('apt-get', ['install', '-y', '--no-install-recommends', ...names], { env })
