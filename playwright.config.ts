@@ -1,10 +1,7 @@
 import { defineConfig } from '@playwright/test'
-import { chromium, given } from './e2e/support/chromium'
-
-given('TEST_DATABASE_URL')
+import { chromium } from './e2e/support/chromium'
 
 export default defineConfig({
-  testDir: 'e2e',
   outputDir: 'test-results',
   fullyParallel: true,
   workers: 3,
@@ -12,12 +9,27 @@ export default defineConfig({
   // Chromium itself has crashed once in some hundred tests, and machines stand still; the report then says "flaky", and not that all passed.
   retries: process.env.CI ? 2 : 0,
   reporter: 'list',
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
-  use: {
-    actionTimeout: 15_000,
-    screenshot: 'only-on-failure',
-    contextOptions: { reducedMotion: 'reduce' },
-    launchOptions: chromium,
-  },
+  projects: [
+    {
+      // Through the whole program, on a database.
+      name: 'walks',
+      testDir: 'e2e',
+      testIgnore: 'states/**',
+      timeout: 60_000,
+      expect: { timeout: 15_000 },
+      use: {
+        actionTimeout: 15_000,
+        screenshot: 'only-on-failure',
+        contextOptions: { reducedMotion: 'reduce' },
+        launchOptions: chromium,
+      },
+    },
+    {
+      // Every page in every state, in the workbench; it needs no server of Sana's.
+      name: 'states',
+      testDir: 'e2e/states',
+      timeout: 30_000,
+      use: { launchOptions: chromium },
+    },
+  ],
 })

@@ -225,14 +225,14 @@ function lastSteps(options) {
       form: 'short',
       name: 'Playwright: one walk',
       needs: [postgres, server, 'Chromium'],
-      run: () => node(tools.playwright, 'test', firstWalk),
+      run: () => node(tools.playwright, 'test', '--project=walks', firstWalk),
     },
     {
       parts: ['e2e'],
       form: 'long',
       name: 'Playwright',
       needs: [postgres, server, 'Chromium'],
-      run: () => node(tools.playwright, 'test', ...options),
+      run: () => node(tools.playwright, 'test', '--project=walks', ...options),
     },
   ]
 }
@@ -353,7 +353,7 @@ async function testStates(options) {
   process.env.SANA_WORKBENCH = url
   process.env.SANA_STATES = JSON.stringify(states)
   try {
-    return await node(tools.playwright, 'test', '--config', 'playwright.states.config.ts', ...options)
+    return await node(tools.playwright, 'test', '--project=states', ...options)
   } finally {
     close()
   }

@@ -2,7 +2,7 @@
 // overlaps, is cut off, too small to be hit or too pale to be read, nothing that moves while the page comes about, and
 // nothing that the page's policies do not allow.
 import { expect } from '@playwright/test'
-import { given } from '../e2e/support/chromium'
+import { given } from '../support/chromium'
 import {
   allFaults,
   arrivalFaults,

@@ -1,6 +1,6 @@
 // A page of the workbench for tests, and what it says of itself.
 import { test as base, type Page } from '@playwright/test'
-import { given } from '../e2e/support/chromium'
+import { given } from '../support/chromium'
 
 declare global {
   interface Window {
