@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 		"mail/smtp", "mail/templates", "observe/logging", "observe/metrics", "observe/tracing",
 		"outbox", "postgres", "session", "throttle", "web",
 	},
+	"apps": {"account"}, // for the canonical form of addresses
 	"auth": {
 		"account", "challenge", "fault", "keyring", "mail", "mail/templates", "observe/metrics",
 		"observe/tracing", "outbox", "postgres", "session", "throttle", "visitor",

@@ -1,0 +1,132 @@
+// Package apps knows the apps behind the gate: their names, their hosts, and who may use them. An
+// operator describes them in a file, which Parse reads.
+package apps
+
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// App is something behind a proxy that people use after signing in.
+type App struct {
+	ID         string // lower case; names the app in the proxy's configuration, in logs and metrics
+	Name       string // for people
+	Hosts      []Host
+	Fresh      time.Duration // how old a sign-in may be; 0 for any age
+	Until      time.Time     // from then on the app is open to nobody; zero for never
+	AccessKeys bool          // programs may use keys
+
+	allow rule
+}
+
+// Allows reports whether the app is open to the user with an address, which must be canonical (see
+// account.ParseAddress), at a time.
+func (a *App) Allows(email string, now time.Time) bool {
+	return a.isOpen(now) && a.allow.matches(email)
+}
+
+func (a *App) isOpen(now time.Time) bool { return a.Until.IsZero() || now.Before(a.Until) }
+
+// Serves reports whether a host as NormalizeHost returns it is one of the app's.
+func (a *App) Serves(host string) bool {
+	return slices.ContainsFunc(a.Hosts, func(h Host) bool { return h.matches(host) })
+}
+
+// Set is the content of an apps file. It does not change.
+type Set struct {
+	apps   []*App          // in the order of the file
+	byID   map[string]*App //
+	exact  map[string]*App // by host
+	wild   map[string]*App // by what follows the first label of a host, with its dot
+	groups []group
+}
+
+// group is a named list of users.
+type group struct {
+	name    string
+	members rule
+}
+
+// everyone is the group of all users who are signed in.
+const everyone = "everyone"
+
+// List returns the apps in the order of the file.
+func (s *Set) List() []*App {
+	if s == nil {
+		return nil
+	}
+	return slices.Clone(s.apps)
+}
+
+// Find returns the app with an id. A nil set has none.
+func (s *Set) Find(id string) (app *App, ok bool) {
+	if s == nil {
+		return nil, false
+	}
+	app, ok = s.byID[id]
+	return app, ok
+}
+
+// FindHost returns the app with a host as NormalizeHost returns it. A nil set has none.
+func (s *Set) FindHost(host string) (app *App, ok bool) {
+	if s == nil {
+		return nil, false
+	}
+	if app, ok = s.exact[host]; ok {
+		return app, true
+	}
+	dot := strings.IndexByte(host, '.')
+	if dot < 0 {
+		return nil, false
+	}
+	app, ok = s.wild[host[dot:]]
+	return app, ok && app.Serves(host)
+}
+
+// For returns the apps that are open to a user at a time, in the order of the file.
+func (s *Set) For(email string, now time.Time) []*App {
+	return slices.DeleteFunc(s.List(), func(a *App) bool { return !a.Allows(email, now) })
+}
+
+// AllowsAnywhere reports whether some app is open to the user with an address at a time.
+func (s *Set) AllowsAnywhere(email string, now time.Time) bool { return len(s.For(email, now)) > 0 }
+
+// Groups returns the names of a user's groups, in alphabetical order: "everyone" alone if there is
+// no other.
+func (s *Set) Groups(email string) []string {
+	var names []string
+	if s != nil {
+		for _, g := range s.groups {
+			if g.members.matches(email) {
+				names = append(names, g.name)
+			}
+		}
+	}
+	if names == nil {
+		return []string{everyone}
+	}
+	return names
+}
+
+// rule is a list of users.
+type rule struct {
+	everyone  bool
+	addresses map[string]bool // canonical
+	domains   map[string]bool // what follows the @ of an address
+}
+
+func (r rule) matches(email string) bool {
+	_, domain, ok := strings.Cut(email, "@")
+	return ok && (r.everyone || r.addresses[email] || r.domains[domain])
+}
+
+// Current is the set in use. It is safe for concurrent use; its zero value has no set.
+type Current struct{ set atomic.Pointer[Set] }
+
+// Load returns the set in use, nil if there is none.
+func (c *Current) Load() *Set { return c.set.Load() }
+
+// Store makes a set the one in use.
+func (c *Current) Store(set *Set) { c.set.Store(set) }

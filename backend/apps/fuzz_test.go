@@ -1,0 +1,89 @@
+package apps
+
+import (
+	"strings"
+	"testing"
+
+	"sana/backend/account"
+)
+
+// Laws of Parse: it does not panic, and a file that it accepts has apps that keep what the package
+// promises, whatever the file says.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(example), "wiki.example.org", "ada@example.org")
+	f.Add([]byte("apps: {a: {name: A, hosts: ['*.a.example'], allow: [group:everyone]}}"), "b.a.example", "x@y.example")
+	f.Add([]byte("apps: {}\n--- "), "", "")
+	f.Add([]byte("apps: &a {<<: *a}"), "", "")
+	f.Fuzz(func(t *testing.T, text []byte, header, email string) {
+		set, err := Parse(text, production)
+		if err != nil {
+			if set != nil || err.Error() == "" {
+				t.Error("a file with mistakes has a set, or its mistakes have no text")
+			}
+			return
+		}
+		for _, app := range set.List() {
+			checkApp(t, set, app)
+		}
+		host, ok := NormalizeHost([]byte(header))
+		app, found := set.FindHost(host)
+		if found && !app.Serves(host) {
+			t.Errorf("%q leads to %s, which does not serve it", host, app.ID)
+		}
+		if ok && host == production.PublicHost && found {
+			t.Error("an app has the host of PUBLIC_URL")
+		}
+		if canonical, err := account.ParseAddress(email); err == nil && len(set.Groups(canonical)) == 0 {
+			t.Error("a user has no group")
+		}
+	})
+}
+
+func checkApp(t *testing.T, set *Set, app *App) {
+	t.Helper()
+	if !idPattern.MatchString(app.ID) || app.Name == "" || strings.ContainsAny(app.Name, ":/@\r\n") || len(app.Hosts) == 0 {
+		t.Errorf("app %q named %q has %d hosts", app.ID, app.Name, len(app.Hosts))
+	}
+	if app.Fresh != 0 && app.Fresh < minFresh {
+		t.Errorf("app %s wants a sign-in of the last %s", app.ID, app.Fresh)
+	}
+	if app.Allows("", day) || app.Allows("ada", day) {
+		t.Errorf("app %s is open to nobody in particular", app.ID)
+	}
+	for _, host := range app.Hosts {
+		concrete := strings.Replace(host.String(), "*", "x", 1)
+		normal, ok := NormalizeHost([]byte(concrete))
+		if !ok || normal != concrete {
+			t.Errorf("host %q is not as browsers send it", concrete)
+		}
+		for _, other := range set.List() {
+			if other.Serves(concrete) != (other == app) {
+				t.Errorf("host %q of app %s: app %s serves it: %v", concrete, app.ID, other.ID, other.Serves(concrete))
+			}
+		}
+		if found, ok := set.FindHost(concrete); !ok || found != app {
+			t.Errorf("host %q of app %s is not found", concrete, app.ID)
+		}
+	}
+}
+
+// Laws of NormalizeHost: its result is its own normal form, and has no character that means
+// something in a URL, a header or a cookie.
+func FuzzNormalizeHost(f *testing.F) {
+	for _, seed := range []string{"wiki.example.org", "WIKI.example.org:8443", "a.", "", "[::1]", "a%2f", "ſ.example", "K.example"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, header []byte) {
+		host, ok := NormalizeHost(header)
+		if !ok {
+			return
+		}
+		again, ok := NormalizeHost([]byte(host))
+		if !ok || again != host || !strings.EqualFold(host, string(header)) {
+			t.Errorf("%q becomes %q, then %q", header, host, again)
+		}
+		if strings.ContainsAny(host, "/\\@?#% \t\r\n\x00;,=\"") || strings.HasSuffix(host, ".") {
+			t.Errorf("%q is accepted", header)
+		}
+	})
+}
