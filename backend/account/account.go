@@ -170,8 +170,10 @@ func isControl(r rune) bool {
 
 // Rename gives an account a name as ParseName returns it, and returns the account. The name that it
 // already has is no change and leaves no event.
-func (s *Service) Rename(ctx context.Context, userID, name string, by visitor.Visitor) (Account, error) {
-	return queryAccount(ctx, s.db, `
+func (s *Service) Rename(
+	ctx context.Context, db postgres.Querier, userID, name string, by visitor.Visitor,
+) (Account, error) {
+	return queryAccount(ctx, db, `
 		WITH before AS (
 		    SELECT id, name
 		    FROM users

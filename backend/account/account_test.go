@@ -168,7 +168,7 @@ func TestWhatHappensAndItsEventExistTogetherOrNotAtAll(t *testing.T) {
 	if _, err := db.Exec(t.Context(), `ALTER TABLE account_events RENAME TO away`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Rename(t.Context(), ada, "Ada", visitor.Visitor{}); err == nil {
+	if _, err := s.Rename(t.Context(), db, ada, "Ada", visitor.Visitor{}); err == nil {
 		t.Error("a name was changed without an event")
 	}
 	if err := changeEmail(nil); err == nil {
@@ -259,7 +259,7 @@ func TestService_DeletedAccountIsNotSignedIn(t *testing.T) {
 	s, db, ada := newService(t)
 	deleteAccount(t, s, db, ada)
 	_, find := s.Find(t.Context(), ada)
-	_, rename := s.Rename(t.Context(), ada, "Ada", visitor.Visitor{})
+	_, rename := s.Rename(t.Context(), db, ada, "Ada", visitor.Visitor{})
 	lock := inTx(t, db, func(tx pgx.Tx) error {
 		_, err := s.Lock(t.Context(), tx, ada)
 		return err

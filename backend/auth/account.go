@@ -73,7 +73,14 @@ func (s *Service) Rename(
 	if err := s.spend(ctx, throttle.ChangesByAccount.Of(owner.ID)); err != nil {
 		return account.Account{}, err
 	}
-	return s.Accounts.Rename(ctx, owner.ID, name, v)
+	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		owner, err = s.Accounts.Rename(ctx, tx, owner.ID, name, v)
+		if err != nil || !s.inPostgres() {
+			return err
+		}
+		return s.Shared.SetName(ctx, tx, owner.ID, name)
+	})
+	return owner, err
 }
 
 // spend counts one use of a limit by account, or returns fault.TooManyRequests.

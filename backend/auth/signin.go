@@ -49,7 +49,7 @@ const (
 	    SELECT email
 	    FROM granted
 	    ON CONFLICT (email) DO UPDATE SET last_signed_in_at = now()
-	    RETURNING id, email, created_at
+	    RETURNING id, email, name, created_at
 	),`
 
 	findUser = `
@@ -67,7 +67,7 @@ const (
 	    SET last_signed_in_at = now()
 	    FROM granted
 	    WHERE users.email = granted.email
-	    RETURNING users.id, users.email, users.created_at
+	    RETURNING users.id, users.email, users.name, users.created_at
 	),`
 
 	whereOpen = `
@@ -107,7 +107,7 @@ const insertSession = `
 	    SELECT @token_key,
 	           convert_to(jsonb_build_object(
 	               'id', @session_id::text,
-	               'user', jsonb_build_object('id', id, 'email', email, 'signed_in_at', now()),
+	               'user', jsonb_build_object('id', id, 'email', email, 'name', name, 'signed_in_at', now()),
 	               'created_at', now(),
 	               'expires_at', now() + @max_age::interval,
 	               'user_agent', @user_agent::text,

@@ -37,7 +37,7 @@ const stepUpStatement = `
 	    FROM granted
 	    WHERE users.id = granted.user_id
 	      AND users.email = granted.email
-	    RETURNING users.id, users.email
+	    RETURNING users.id, users.email, users.name
 	),
 	current AS (
 	    SELECT k, v, e, sessions.id, ` + string(session.IsLive) + ` AS is_live
@@ -55,7 +55,8 @@ const stepUpStatement = `
 	    UPDATE sessions
 	    SET k = @token_key,
 	        v = convert_to((convert_from(current.v, 'UTF8')::jsonb || jsonb_build_object(
-	            'user', jsonb_build_object('id', person.id, 'email', person.email, 'signed_in_at', now()),
+	            'user', jsonb_build_object(
+	                'id', person.id, 'email', person.email, 'name', person.name, 'signed_in_at', now()),
 	            'expires_at', now() + @max_age::interval,
 	            'user_agent', @user_agent::text,
 	            'platform', @platform::text,

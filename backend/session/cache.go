@@ -62,9 +62,10 @@ type cache struct {
 	now      func() time.Time
 	start    time.Time // every time.Duration below that is a moment counts from here
 	sessions *otter.Cache[key, *CachedSession]
-	lease    atomic.Pointer[lease]     // nil before the first one
-	onUse    func(key, *CachedSession) // called when the use of a session is to be recorded
-	reached  func(point string)        // nil except in tests: called at points of a read or a fill
+	tokens   *otter.Cache[publicID, key] // under which key a session is; nil unless CacheOptions.ByID
+	lease    atomic.Pointer[lease]       // nil before the first one
+	onUse    func(key, *CachedSession)   // called when the use of a session is to be recorded
+	reached  func(point string)          // nil except in tests: called at points of a read or a fill
 
 	wasRead atomic.Bool   // since the listener looked last
 	noLease chan struct{} // holds a token after a read that found no valid lease
@@ -105,8 +106,24 @@ const (
 	maxEvictions = 1 << 17
 )
 
-// newCache returns an empty cache of at most so many bytes. onUse must not block.
-func newCache(bytes uint64, onUse func(key, *CachedSession)) (*cache, error) {
+// Of what a cache with ByID may take, one part in tokensShare is for its keys by public id.
+const (
+	tokensShare = 8
+	aliasBytes  = 160 // of an entry, with the cache's own
+)
+
+// newCache returns an empty cache. onUse must not block.
+func newCache(o CacheOptions, onUse func(key, *CachedSession)) (*cache, error) {
+	bytes := o.Bytes
+	var tokens *otter.Cache[publicID, key]
+	if o.ByID {
+		var err error
+		tokens, err = otter.New(&otter.Options[publicID, key]{MaximumSize: int(bytes / tokensShare / aliasBytes)})
+		if err != nil {
+			return nil, err
+		}
+		bytes -= bytes / tokensShare
+	}
 	sessions, err := otter.New(&otter.Options[key, *CachedSession]{
 		MaximumWeight: bytes,
 		Weigher:       func(_ key, c *CachedSession) uint32 { return c.weight() },
@@ -118,6 +135,7 @@ func newCache(bytes uint64, onUse func(key, *CachedSession)) (*cache, error) {
 		now:      time.Now,
 		start:    time.Now(),
 		sessions: sessions,
+		tokens:   tokens,
 		onUse:    onUse,
 		noLease:  make(chan struct{}, 1),
 		marks:    map[key]mark{},

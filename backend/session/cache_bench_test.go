@@ -10,7 +10,7 @@ import (
 
 // What a read costs that finds its session in the cache.
 func BenchmarkCacheRead(b *testing.B) {
-	c, err := newCache(64<<20, func(key, *CachedSession) {})
+	c, err := newCache(CacheOptions{Bytes: 64 << 20}, func(key, *CachedSession) {})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -52,7 +52,7 @@ const (
 // weight returns the session's size in bytes.
 func (c *CachedSession) weight() uint32 {
 	s := c.session
-	texts := len(s.ID) + len(s.User.ID) + len(s.User.Email) +
+	texts := len(s.ID) + len(s.User.ID) + len(s.User.Email) + len(s.User.Name) +
 		len(s.UserAgent) + len(s.Platform) + len(s.IP) + len(s.Seed)
 	return uint32(sessionBytes + maxMemo + texts)
 }

@@ -63,7 +63,7 @@ func (e *Ended) Is(target error) bool { return target == ErrNone }
 // The column v of the tables sessions and replaced_tokens holds it as JSON:
 //
 //	id            text, 32 hexadecimal digits
-//	user          object: id (text, UUID), email (text), signed_in_at (timestamp)
+//	user          object: id (text, UUID), email (text), name (text), signed_in_at (timestamp)
 //	created_at    timestamp
 //	expires_at    timestamp
 //	user_agent    text
@@ -94,7 +94,8 @@ type Session struct {
 type User struct {
 	ID         string    `json:"id"` // UUID
 	Email      string    `json:"email"`
-	SignedInAt time.Time `json:"signed_in_at"` // newest proof of who they are; the store's clock
+	Name       string    `json:"name,omitempty"` // "" if the user gave none; Shared only
+	SignedInAt time.Time `json:"signed_in_at"`   // newest proof of who they are; the store's clock
 }
 
 // Limits are the timeouts of a session, by the database's clock in Shared and by the server's in

@@ -40,6 +40,7 @@ type Shared struct {
 // CacheOptions configure the cache of NewCached.
 type CacheOptions struct {
 	Bytes uint64 // upper bound for all cached sessions together
+	ByID  bool   // sessions are read by their public id, too
 	// PollOnly is for databases behind a pooler in transaction mode: LISTEN does not work there.
 	PollOnly bool
 }
@@ -101,7 +102,7 @@ func NewCached(
 	if err != nil {
 		return nil, err
 	}
-	if s.cache, err = newCache(o.Bytes, s.recordCachedUse); err != nil {
+	if s.cache, err = newCache(o, s.recordCachedUse); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.listener = newRevocationListener(s.cache, db.Config().ConnConfig, !o.PollOnly, log)

@@ -1,0 +1,155 @@
+package session
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+
+	"sana/backend/metrics"
+	"sana/backend/postgres"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ReadByID returns the valid session with a public id, as its current token would, and records that
+// it was used. It is for callers that hold a proof of their own that belongs to the session: an id
+// is no credential. Errors are those of Read. The token stays unconfirmed: it was not presented.
+//
+// It keeps the promise of the cache, and is answered from there if CacheOptions.ByID is set.
+func (s *Shared) ReadByID(ctx context.Context, id string) (Session, error) {
+	if !idPattern.MatchString(id) {
+		return Session{}, ErrNone
+	}
+	if found := s.ReadCachedByID([]byte(id)); found != nil {
+		return found.session, nil
+	}
+
+	var f fill
+	mayKeep := false
+	if s.cache != nil && s.cache.tokens != nil {
+		f, mayKeep = s.cache.beginFill(key{}) // the key is not known before the row was read
+	}
+	s.onRead(metrics.Store)
+	k, found, err := s.findByID(ctx, id)
+	if err != nil {
+		return Session{}, err
+	}
+	session, err := decode(found.value)
+	if err != nil {
+		return Session{}, err
+	}
+
+	if mayKeep && !session.Unconfirmed {
+		f.key = k
+		s.cache.keep(f, session, found.left())
+		s.cache.keepToken(id, k)
+	}
+	if seconds(found.unused) >= useInterval(seconds(found.idle)) {
+		s.recordUse(k, session, nil)
+	}
+	return session, nil
+}
+
+// ReadCachedByID returns the cached session with a public id, nil if there is none that may be used:
+// then only ReadByID can tell. It waits for nothing and allocates nothing.
+func (s *Shared) ReadCachedByID(id []byte) *CachedSession {
+	if s.cache == nil || s.cache.tokens == nil {
+		return nil
+	}
+	found := s.cache.readByID(id)
+	if found != nil {
+		s.onRead(metrics.Cache)
+	}
+	return found
+}
+
+// readByID is read by a public id. tokens only says under which key to look: the session found there
+// is judged like any other. A key that is not the session's any more has no session in the cache,
+// because a replaced token is never cached.
+func (c *cache) readByID(id []byte) *CachedSession {
+	var public publicID
+	if len(id) != 2*len(public) {
+		return nil
+	}
+	if _, err := hex.Decode(public[:], id); err != nil {
+		return nil
+	}
+	k, _ := c.tokens.GetIfPresent(public) // without one the zero key, which no session has
+	return c.read(k)
+}
+
+// keepToken caches under which key a session is; id is one of NewID's.
+func (c *cache) keepToken(id string, k key) {
+	var public publicID
+	if _, err := hex.Decode(public[:], []byte(id)); err == nil {
+		c.tokens.Set(public, k)
+	}
+}
+
+// findByRowID is findByKey by the public id; its first column is the key.
+const findByRowID = `
+	SELECT k, CASE WHEN ` + isLive + ` THEN v END,
+	       ` + expiredFor + `, '', ` + expiredAt + `,
+	       e - extract(epoch FROM now())::float8, idle_seconds, ` + unusedFor + `
+	FROM sessions
+	WHERE id = @id::uuid
+	UNION ALL
+	SELECT '', NULL, reason, ended_by, ended_at, 0, 0, 0
+	FROM ended_sessions
+	WHERE id = @id::uuid
+	  AND ended_at > now() - @age::interval
+	LIMIT 1`
+
+// findByID returns the valid session with an id, and its key. If there is none, the error is ErrNone
+// or an *Ended.
+func (s *Shared) findByID(ctx context.Context, id string) (k key, f foundRow, err error) {
+	var text string
+	var why Ended
+	err = s.db.QueryRow(ctx, findByRowID, pgx.NamedArgs{"id": id, "age": reasonAge}).Scan(
+		&text, &f.value, &why.Reason, &why.By, &why.At, &f.age, &f.idle, &f.unused)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return key{}, foundRow{}, ErrNone
+	case err != nil:
+		return key{}, foundRow{}, postgres.Error("read session by id", err)
+	case f.value == nil:
+		return key{}, foundRow{}, &why
+	}
+	keys, _ := keysOf([]string{text})
+	if len(keys) != 1 {
+		return key{}, foundRow{}, ErrNone // a key that is no SHA-256 belongs to no token
+	}
+	return keys[0], f, nil
+}
+
+// SetName changes the name of a user in all their valid sessions, for all tokens, as part of tx.
+func (s *Shared) SetName(ctx context.Context, tx pgx.Tx, userID, name string) error {
+	const changed = `convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb,
+		'{user,name}', to_jsonb(@name::text))::text, 'UTF8')`
+	rows, err := tx.Query(ctx, `
+		WITH current AS (
+		    UPDATE sessions
+		    SET v = `+changed+`
+		    WHERE user_id = @user
+		      AND `+isLive+`
+		    RETURNING k, id
+		), replaced AS (
+		    UPDATE replaced_tokens
+		    SET v = `+changed+`
+		    WHERE id IN (SELECT id FROM current)
+		)
+		SELECT k
+		FROM current`, pgx.NamedArgs{"user": userID, "name": name})
+	if err != nil {
+		return postgres.Error("set name of sessions", err)
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return postgres.Error("set name of sessions", err)
+	}
+	if len(keys) > 0 {
+		s.Evict(keys...)
+		postgres.AfterCommit(tx, s.Announce)
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"sana/backend/metrics"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// wantByID reads a session by its id and fails the test unless it came from there.
+func (c *cached) wantByID(t testing.TB, id string, want metrics.Source, why string) Session {
+	t.Helper()
+	before := c.reads(want)
+	found, err := c.shared.ReadByID(t.Context(), id)
+	if err != nil || found.ID != id {
+		t.Errorf("%s: %q, %v", why, found.ID, err)
+	}
+	if c.reads(want) != before+1 {
+		t.Errorf("%s: the session was not read from source %d", why, want)
+	}
+	return found
+}
+
+func wantNoneByID(t testing.TB, s *Shared, id, why string) {
+	t.Helper()
+	if found := s.ReadCachedByID([]byte(id)); found != nil {
+		t.Errorf("%s: it is cached", why)
+	}
+	if _, err := s.ReadByID(t.Context(), id); !errors.Is(err, ErrNone) {
+		t.Errorf("%s: got %v, want ErrNone", why, err)
+	}
+}
+
+// signInByID returns a new session that all instances have cached by its id.
+func signInByID(t *testing.T, instances ...*cached) Session {
+	t.Helper()
+	session := instances[0].signIn(t, instances[0].ada())
+	for _, c := range instances {
+		c.hear(t)
+		c.wantByID(t, session.ID, metrics.Store, "the first read")
+		c.wantByID(t, session.ID, metrics.Cache, "the second read")
+	}
+	return session
+}
+
+func TestReadByID_ReturnsSessionWithSeedAndReasons(t *testing.T) {
+	t.Parallel()
+	eachShared(t, func(t *testing.T, s sharedSubject) {
+		session := s.signIn(t, s.ada())
+		found, err := s.shared.ReadByID(t.Context(), session.ID)
+		if err != nil || found.User.ID != session.User.ID || string(found.Seed) != string(session.Seed) || found.Token != "" {
+			t.Errorf("got %v, %v", found, err)
+		}
+		for _, id := range []string{"", "x", NewID(), session.ID[:31] + "G", session.ID + "0", session.ID[:30]} {
+			wantNoneByID(t, s.shared, id, "id "+id)
+		}
+		s.revoke(t, session, Ended{Reason: EndedElsewhere, By: "Firefox on Linux"})
+		_, err = s.shared.ReadByID(t.Context(), session.ID)
+		ended, ok := errors.AsType[*Ended](err)
+		if !ok || ended.Reason != EndedElsewhere || ended.By != "Firefox on Linux" {
+			t.Errorf("revoked: got %v, want the reason", err)
+		}
+	})
+}
+
+func TestReadByID_SessionsExpireByBothTimeouts(t *testing.T) {
+	t.Parallel()
+	eachShared(t, func(t *testing.T, s sharedSubject) {
+		for want, timeout := range map[Reason]time.Duration{Idle: limits.Idle, MaxAge: limits.MaxAge} {
+			session := s.signIn(t, s.ada())
+			if want == MaxAge {
+				exec(t, s.db, `UPDATE sessions SET idle_seconds = 100000000`)
+			}
+			if _, err := s.shared.ReadByID(t.Context(), session.ID); err != nil {
+				t.Fatal(err)
+			}
+			s.pass(timeout)
+			_, err := s.shared.ReadByID(t.Context(), session.ID)
+			if ended, ok := errors.AsType[*Ended](err); !ok || ended.Reason != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
+	})
+}
+
+// A use by id is a use: a session that only apps use does not become idle.
+func TestReadByID_KeepsSessionFromBecomingIdle(t *testing.T) {
+	t.Parallel()
+	eachShared(t, func(t *testing.T, s sharedSubject) {
+		session := s.signIn(t, s.ada())
+		for range 3 {
+			s.pass(limits.Idle - time.Minute)
+			if _, err := s.shared.ReadByID(t.Context(), session.ID); err != nil {
+				t.Fatal(err)
+			}
+			s.flush(t)
+		}
+	})
+}
+
+// What the cache promises of tokens it promises of ids: orders 2, 3 and 7 of its comment.
+func TestReadByID_RevocationCountsHereAtOnceThereAfterAPoll(t *testing.T) {
+	t.Parallel()
+	here, there, _ := twoInstances(t)
+	for name, revoke := range revocations {
+		t.Run(name, func(t *testing.T) {
+			session := signInByID(t, here, there)
+			err := here.inTx(t, func(ctx context.Context, tx pgx.Tx) error {
+				return revoke(ctx, here.shared, tx, session)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantNoneByID(t, here.shared, session.ID, "here, at once")
+			there.hear(t)
+			wantNoneByID(t, there.shared, session.ID, "on the other instance, after a poll")
+		})
+	}
+}
+
+func TestReadByID_FillOvertakenByRevocationCachesNothing(t *testing.T) {
+	t.Parallel()
+	here, there, _ := twoInstances(t)
+	for name, elsewhere := range map[string]bool{"revoked elsewhere": true, "revoked here": false} {
+		t.Run(name, func(t *testing.T) {
+			session := here.signIn(t, here.ada())
+			here.at("fill: row read", func() {
+				if !elsewhere {
+					here.revoke(t, session, Ended{Reason: SignedOut})
+					return
+				}
+				there.revoke(t, session, Ended{Reason: SignedOut})
+				here.hear(t)
+			})
+			here.wantByID(t, session.ID, metrics.Store, "the fill")
+			wantNoneByID(t, here.shared, session.ID, "revoked while it was filled")
+		})
+	}
+}
+
+func TestReadByID_WithoutLeaseAndDatabaseIsUnavailable(t *testing.T) {
+	t.Parallel()
+	here, _, _ := twoInstances(t)
+	session := signInByID(t, here)
+	here.passHere(leaseFor)
+	here.wantByID(t, session.ID, metrics.Store, "the lease is too old")
+	here.shared.db.Close() // the instance's own pool
+	if _, err := here.shared.ReadByID(t.Context(), session.ID); err == nil || errors.Is(err, ErrNone) {
+		t.Errorf("without a lease and a database: got %v, want an error that is not ErrNone", err)
+	}
+}
+
+// A renewed session has its id, under another key. Until its token was presented it is not cached,
+// because the first read of the token confirms it.
+func TestReadByID_FollowsRenewal(t *testing.T) {
+	t.Parallel()
+	here, there, _ := twoInstances(t)
+	old := signInByID(t, here, there)
+	renewed := here.renew(t, old)
+	here.hear(t)
+	there.hear(t)
+	for range 2 {
+		found := there.wantByID(t, old.ID, metrics.Store, "renewed, not confirmed")
+		if !found.User.SignedInAt.Equal(renewed.User.SignedInAt) || !found.Unconfirmed {
+			t.Errorf("signed in at %s, unconfirmed %v, want the renewed session", found.User.SignedInAt, found.Unconfirmed)
+		}
+	}
+	there.wantSource(t, renewed.Token, metrics.Store, "the token is presented")
+	there.hear(t)
+	there.wantByID(t, old.ID, metrics.Store, "confirmed")
+	if found := there.wantByID(t, old.ID, metrics.Cache, "cached anew"); found.Unconfirmed {
+		t.Error("the session is unconfirmed in the cache")
+	}
+}
+
+func TestSetName_ChangesEverySessionAtOnce(t *testing.T) {
+	t.Parallel()
+	here, there, _ := twoInstances(t)
+	first, second := signInByID(t, here, there), signInByID(t, here, there)
+	err := here.inTx(t, func(ctx context.Context, tx pgx.Tx) error {
+		return here.shared.SetName(ctx, tx, first.User.ID, `Ada "L" 😀`)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	there.hear(t)
+	for _, c := range []*cached{here, there} {
+		for _, id := range []string{first.ID, second.ID} {
+			if got := c.wantByID(t, id, metrics.Store, "renamed").User.Name; got != `Ada "L" 😀` {
+				t.Errorf("the name is %q", got)
+			}
+		}
+	}
+}
+
+func TestReadCachedByID_AllocatesNothing(t *testing.T) {
+	here, _, _ := twoInstances(t)
+	session := signInByID(t, here)
+	id := []byte(session.ID)
+	if n := testing.AllocsPerRun(100, func() {
+		if here.shared.ReadCachedByID(id) == nil {
+			t.Fatal("it is not cached")
+		}
+	}); n != 0 {
+		t.Errorf("got %v allocations, want none", n)
+	}
+}
