@@ -51,6 +51,12 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	}
 	counts := metrics.New(o.Version)
 
+	// The apps behind the gate.
+	known, err := newApps(cfg)
+	if err != nil {
+		return nil, err
+	}
+
 	// The database: reachable, with a schema that this version knows.
 	db, probe, err := openDatabase(ctx, cfg, o, tracer, log)
 	if err != nil {
@@ -91,9 +97,13 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err != nil {
 		return nil, err
 	}
+	behind := newGate(cfg, known, publicURL, shared, counts, tracer, log)
 	p := &Program{
-		log: log, shared: shared, db: db, probe: probe, server: server, served: make(chan error, 1), tracer: tracer,
+		log: log, shared: shared, db: db, probe: probe, server: server, served: make(chan error, 2), tracer: tracer,
 		outbox:  box,
+		gate:    behind,
+		config:  cfg,
+		apps:    known,
 		metrics: newMetricsServer(cfg, counts, db, box, limits),
 		background: append(
 			backgroundOf(shared, mails, box, log),

@@ -10,7 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"sana/backend/apps"
 	"sana/backend/config"
+	"sana/backend/gate"
 	"sana/backend/observe/tracing"
 	"sana/backend/outbox"
 	"sana/backend/session"
@@ -31,7 +33,10 @@ const (
 type Program struct {
 	Addr        string // where it listens, host:port
 	MetricsAddr string // where it tells its metrics, "" for nowhere
+	GateAddr    string // where it answers proxies, "" for nowhere
 
+	config     config.Config
+	apps       *apps.Current
 	log        *slog.Logger
 	outbox     *outbox.Outbox
 	shared     *session.Shared // nil if sessions are in cookies
@@ -39,7 +44,8 @@ type Program struct {
 	db         *pgxpool.Pool
 	probe      *pgxpool.Pool // for health checks, which must not wait for the pool
 	server     *web.Server
-	served     chan error   // gets one value: why the server ended
+	gate       *gate.Gate   // nil without APPS_FILE
+	served     chan error   // gets a value when a server ends: why
 	metrics    *http.Server // nil without METRICS_ADDR
 	tracer     *tracing.Tracer
 
@@ -58,6 +64,10 @@ func (p *Program) run(ctx context.Context, cfg config.Config) error {
 	if err := p.serveMetrics(ctx, cfg.MetricsAddr); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	gateListener, err := p.listenGate(ctx, cfg.GateAddr)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	p.Addr = listener.Addr().String()
 	sending, stopSending := context.WithCancel(context.Background())
 	running, stopBackground := context.WithCancel(context.Background())
@@ -67,6 +77,9 @@ func (p *Program) run(ctx context.Context, cfg config.Config) error {
 		p.running.Go(func() { runWithRestart(running, p.log, b.name, b.run) })
 	}
 	go func() { p.served <- p.server.Serve(listener) }()
+	if p.gate != nil {
+		go func() { p.served <- p.gate.Serve(gateListener) }()
+	}
 	return nil
 }
 
@@ -85,6 +98,9 @@ func (p *Program) Wait(ctx context.Context) error {
 func (p *Program) Retire() {
 	p.log.Info("retiring")
 	p.server.Retire()
+	if p.gate != nil {
+		p.gate.Retire()
+	}
 	time.Sleep(retireTime)
 }
 
@@ -95,7 +111,9 @@ func (p *Program) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	p.stopSending()
-	err := errors.Join(p.server.Shutdown(ctx), p.stopMetrics(ctx))
+	gateStopped := make(chan error, 1)
+	go func() { gateStopped <- p.stopGate(ctx) }()
+	err := errors.Join(p.server.Shutdown(ctx), p.stopMetrics(ctx), <-gateStopped)
 	p.sending.Wait()
 	p.stopBackground()
 	p.running.Wait()

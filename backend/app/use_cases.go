@@ -86,7 +86,7 @@ func openSessions(
 		return shared, nil, err
 	}
 	shared, err = session.NewCached(ctx, db, limits, session.CacheOptions{
-		Bytes: uint64(cfg.SessionCacheMB) << 20, PollOnly: cfg.IsPooled(),
+		Bytes: uint64(cfg.SessionCacheMB) << 20, PollOnly: cfg.IsPooled(), ByID: cfg.AppsFile != "",
 	}, log, counts)
 	return shared, nil, err
 }

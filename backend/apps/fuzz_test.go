@@ -1,6 +1,7 @@
 package apps
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -84,6 +85,42 @@ func FuzzNormalizeHost(f *testing.F) {
 		}
 		if strings.ContainsAny(host, "/\\@?#% \t\r\n\x00;,=\"") || strings.HasSuffix(host, ".") {
 			t.Errorf("%q is accepted", header)
+		}
+	})
+}
+
+// Law of ReturnPath: appended to an origin, its result stays on that origin, as net/url reads it and
+// as browsers do, which take \ for / and drop tabs and line breaks.
+func FuzzReturnPath(f *testing.F) {
+	for _, seed := range []string{
+		"/", "/a?b=c&d=%2f", "//evil.example", `/\evil.example`, "/\t/evil.example", "https://evil.example",
+		"/_sana/start", "/%2f%2fevil.example", "/..//evil.example", "/a#b", "", "/" + strings.Repeat("a", 2048), "/ä",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		path := ReturnPath(target)
+		if path != "/" && path != target {
+			t.Errorf("%q became %q", target, path)
+		}
+		const origin = "https://wiki.example.org"
+		u, err := url.Parse(origin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asBrowser := strings.NewReplacer("\t", "", "\r", "", "\n", "", `\`, "/").Replace(path)
+		for _, location := range []string{path, asBrowser} {
+			reference, err := url.Parse(location)
+			if err != nil {
+				continue // of no form that leads elsewhere: it begins with one slash
+			}
+			if got := u.ResolveReference(reference); got.Host != u.Host || got.Scheme != u.Scheme {
+				t.Errorf("%q leads to %s", target, got)
+			}
+		}
+		if !strings.HasPrefix(asBrowser, "/") || strings.HasPrefix(asBrowser, "//") || len(path) > maxReturnPath ||
+			strings.HasPrefix(path, ReservedPath) || strings.ContainsAny(path, "\r\n\x00#") {
+			t.Errorf("%q became %q", target, path)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -133,6 +134,24 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
+// reloadOnHangup reads APPS_FILE again on each SIGHUP, until the function that it returns is called.
+func reloadOnHangup(cfg config.Config, program *app.Program) (stop func()) {
+	if cfg.AppsFile == "" {
+		return func() {}
+	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			program.ReloadApps()
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+	}
+}
+
 type versionCommand struct{}
 
 // Run prints the version.
@@ -182,6 +201,7 @@ func (s serveCommand) Run(in invocation) error {
 	if err != nil {
 		return err
 	}
+	defer reloadOnHangup(cfg, program)()
 	served := program.Wait(ctx)
 	stop()
 	if served == nil && cfg.Env == config.Production {

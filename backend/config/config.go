@@ -35,6 +35,7 @@ const (
 	Off           = "off"
 	Open          = "open"
 	Closed        = "closed"
+	ByApps        = "apps"
 )
 
 const redacted = "[redacted]"
@@ -69,7 +70,7 @@ type Config struct {
 	SessionIdleTimeout time.Duration `env:"SESSION_IDLE_TIMEOUT" envDefault:"24h" help:"a session that is not used for so long ends"`
 	SessionMaxAge      time.Duration `env:"SESSION_MAX_AGE" envDefault:"720h" help:"a session ends after so long, however it is used"`
 	CodeLength         int           `env:"CODE_LENGTH" envDefault:"6" help:"digits of a code, 6 to 8"`
-	SignUp             string        `env:"SIGN_UP" envDefault:"open" help:"who may sign in for the first time: open (any address), closed (no address; sana people add creates an account), or the domains of their addresses, separated by commas"`
+	SignUp             string        `env:"SIGN_UP" envDefault:"open" help:"who may sign in for the first time: open (any address), closed (no address; sana people add creates an account), apps (whom an app in APPS_FILE lets in), or the domains of their addresses, separated by commas"`
 	CodesPerNetwork    int           `env:"CODES_PER_NETWORK" envDefault:"60" help:"how many codes an IPv4 address or an IPv6 /64 may request in an hour; a /56 may twice as many, a /48 six times; browsers that signed in with the address before are not counted"`
 	WrongPerNetwork    int           `env:"WRONG_CODES_PER_NETWORK" envDefault:"60" help:"the same for wrong codes"`
 	MailAlarm          int           `env:"MAIL_ALARM" envDefault:"1000" help:"with more mails than this in an hour, all together, sana_mail_alarm is 1, and an alert says so; none is held back"`
@@ -81,6 +82,8 @@ type Config struct {
 	MailgunWebhookKey  Secret        `env:"MAILGUN_WEBHOOK_KEY" help:"HTTP webhook signing key at Mailgun, whose webhooks then tell PUBLIC_URL/api/webhooks/mailgun what became of a mail"`
 	SMTPURL            Secret        `env:"SMTP_URL" help:"smtps://user:password@host:465, encrypted from the first byte, or smtp://user:password@host:587, by STARTTLS; a relay on this machine may do without, one on a private network with smtp://relay:25?tls=off"`
 	TrustedProxyHops   uint8         `env:"TRUSTED_PROXY_HOPS" help:"how many proxies in front append to X-Forwarded-For: 2 on Render, 1 behind one nginx, 0 without a proxy (required in production)"`
+	AppsFile           string        `env:"APPS_FILE" help:"path of the YAML file that describes the apps behind the gate and who may use them; read at the start and on SIGHUP; default: no apps"`
+	GateAddr           string        `env:"GATE_ADDR" help:"host:port on which reverse proxies ask whether a visitor may use an app, e.g. 127.0.0.1:3001, and which only they should reach; required with APPS_FILE"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 	LogFormat          string        `env:"LOG_FORMAT" help:"json or text; default: text in development, json in production"`
 	MetricsAddr        string        `env:"METRICS_ADDR" help:"host:port on which Prometheus gets /metrics, e.g. 127.0.0.1:9090, and which only it should reach; default: no metrics"`
@@ -310,6 +313,7 @@ func (c *Config) check(f *faultList) {
 	c.checkMail(f)
 	c.readSignUp(f)
 	c.checkObservers(f)
+	c.checkGate(f)
 	f.when(c.DatabaseURL == "", "DATABASE_URL", "is not set; it looks like %s", exampleDatabaseURL)
 	f.when(c.CodeLength < 6 || c.CodeLength > 8, "CODE_LENGTH", "is %d; it must be 6, 7 or 8", c.CodeLength)
 	f.atLeastOne("CODES_PER_NETWORK", c.CodesPerNetwork)
@@ -353,6 +357,22 @@ func (c *Config) checkObservers(f *faultList) {
 	}
 }
 
+// checkGate is about the apps behind the gate. The file itself is read at the start.
+func (c *Config) checkGate(f *faultList) {
+	f.when(c.SignUp == ByApps && c.AppsFile == "", "APPS_FILE", "is not set; SIGN_UP=apps needs it")
+	f.when(c.AppsFile == "" && c.GateAddr != "", "APPS_FILE", "is not set; GATE_ADDR needs it")
+	if c.AppsFile == "" {
+		return
+	}
+	f.when(c.SessionStore == StoreCookie, "APPS_FILE",
+		"is set, and SESSION_STORE=cookie has no sessions that the gate could look up; use SESSION_STORE=postgres")
+	f.when(c.GateAddr == "", "GATE_ADDR", "is not set; APPS_FILE needs it, e.g. 127.0.0.1:3001")
+	_, port, err := splitAddr(c.GateAddr)
+	f.when(err != nil, "GATE_ADDR", "is %q; it must be host:port, e.g. 127.0.0.1:3001, or :3001 for all interfaces", c.GateAddr)
+	isTaken := port != 0 && (port == c.Port || c.GateAddr == c.MetricsAddr)
+	f.when(isTaken, "GATE_ADDR", "is %q, which PORT or METRICS_ADDR has too; the gate needs a port of its own", c.GateAddr)
+}
+
 // isSender reports whether mail servers take an address as a sender: ASCII, with a domain of two labels
 // or more, but for development.
 func isSender(address, environment string) bool {
@@ -387,13 +407,13 @@ func isPort(port string) bool {
 }
 
 func (c *Config) readSignUp(f *faultList) {
-	if c.SignUp == Open || c.SignUp == Closed {
+	if c.SignUp == Open || c.SignUp == Closed || c.SignUp == ByApps {
 		return
 	}
 	for domain := range strings.SplitSeq(c.SignUp, ",") {
 		ascii, err := idna.Lookup.ToASCII(strings.TrimSpace(domain))
 		f.when(err != nil || !strings.Contains(strings.Trim(ascii, "."), "."),
-			"SIGN_UP", "has %q in it; it must be open, closed, or domains such as example.org,example.net", domain)
+			"SIGN_UP", "has %q in it; it must be open, closed, apps, or domains such as example.org,example.net", domain)
 		c.SignUpDomains = append(c.SignUpDomains, strings.ToLower(ascii))
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 
-	"sana/backend/metrics"
+	"sana/backend/observe/metrics"
 	"sana/backend/postgres"
 
 	"github.com/jackc/pgx/v5"

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/metrics"
+	"sana/backend/observe/metrics"
 
 	"github.com/jackc/pgx/v5"
 )

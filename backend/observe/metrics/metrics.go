@@ -25,6 +25,8 @@ type Metrics struct {
 	mails        *prometheus.CounterVec
 	mailLatency  *prometheus.HistogramVec
 	sessionReads [len(sources)]prometheus.Counter
+	decisions    *prometheus.CounterVec
+	decisionTime prometheus.Observer
 }
 
 // Source is where a session was found.
@@ -43,6 +45,7 @@ var sources = [...]string{Store: "store", Cache: "cache", Cookie: "cookie"}
 // Bounds of histograms, in seconds. A request takes at most 5 s, and the code in a mail is valid for 600.
 var (
 	requestBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}
+	gateBuckets    = []float64{.00005, .0001, .0002, .0005, .001, .0025, .005, .01, .05, .25, 1, 5}
 	mailBuckets    = []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}
 )
 
@@ -69,6 +72,10 @@ func New(version string) *Metrics {
 	for source, name := range sources {
 		m.sessionReads[source] = reads.WithLabelValues(name)
 	}
+	m.decisions = m.counters("sana_gate_decisions_total",
+		"Decisions of the gate, by app and outcome. The app is empty if the proxy named none that exists.", "app", "outcome")
+	m.decisionTime = m.histograms("sana_gate_decision_duration_seconds",
+		"Time from a proxy's question to the gate's answer.", gateBuckets).WithLabelValues()
 	m.gauges("sana_build_info", "Always 1, with the versions of this program and of Go.", "version", "go_version").
 		WithLabelValues(version, runtime.Version()).Set(1)
 	return m
@@ -119,6 +126,14 @@ func (m *Metrics) CodeTried(right bool) {
 func (m *Metrics) Refused(limit string) {
 	if m != nil {
 		m.refused.WithLabelValues(limit).Inc()
+	}
+}
+
+// GateDecided counts a decision of the gate. app and outcome are of a few names.
+func (m *Metrics) GateDecided(app, outcome string, took time.Duration) {
+	if m != nil {
+		m.decisions.WithLabelValues(app, outcome).Inc()
+		m.decisionTime.Observe(took.Seconds())
 	}
 }
 

@@ -1,0 +1,153 @@
+package gate
+
+import (
+	"bytes"
+	"strings"
+
+	"sana/backend/apps"
+
+	"github.com/valyala/fasthttp"
+)
+
+// asked is what a proxy says about the request of a visitor.
+type asked struct {
+	app    *apps.App
+	host   string // one of the app's
+	target string // as it came; decides nothing but where to return
+	method string
+	isPage bool // a browser navigates
+}
+
+// family is a way to ask. A proxy that sends headers of another family than its address names would
+// pass on what its client has sent.
+type family struct {
+	prefix string // of the path; the app's id follows
+	url    string // header with the address of the request, if it is in one
+	host   string // header with its host, else
+	uri    string // header with its target, else
+	method string // header with its method
+	// showsAnswers is false for nginx: it turns all answers but 2xx, 401 and 403 into 500, and shows none of them to the
+	// client. The others show every answer that is not 2xx.
+	showsAnswers bool
+}
+
+// The families. Their headers are written as fasthttp normalizes them.
+var (
+	nginx   = family{prefix: "/gate/nginx/", url: "X-Original-Url", method: "X-Original-Method"}
+	forward = family{
+		prefix: "/gate/forward/", host: "X-Forwarded-Host", uri: "X-Forwarded-Uri", method: "X-Forwarded-Method",
+		showsAnswers: true,
+	}
+	families = []*family{&nginx, &forward}
+)
+
+// familyHeaders are the headers of each family; X-Forwarded-For and -Proto are of forward, and not
+// used.
+var familyHeaders = map[string]*family{
+	"X-Original-Url": &nginx, "X-Original-Method": &nginx,
+	"X-Forwarded-Host": &forward, "X-Forwarded-Uri": &forward, "X-Forwarded-Method": &forward,
+	"X-Forwarded-For": &forward, "X-Forwarded-Proto": &forward,
+}
+
+// Reasons of Misconfigured, for the log.
+const (
+	wrongPath    = "the address is not /gate/nginx/APP or /gate/forward/APP"
+	unknownApp   = "no app has this name"
+	otherFamily  = "a header of the other family came along; the proxy must remove it"
+	twiceThere   = "a header is there twice; the proxy must set it, not add it"
+	missing      = "a header is missing: the proxy must set the host and the method"
+	foreignHost  = "the host is not one of the app's"
+	bodyCameHere = "a body came along; the proxy must send none"
+)
+
+// read reads what a proxy asks. problem is a reason of Misconfigured, "" for none; the family and
+// the app are set as far as they are known.
+func (g *Gate) read(ctx *fasthttp.RequestCtx) (f *family, a asked, problem string) {
+	path := string(ctx.URI().PathOriginal())
+	for _, one := range families {
+		if id, ok := strings.CutPrefix(path, one.prefix); ok {
+			f = one
+			a.app, ok = g.Apps.Load().Find(id)
+			if !ok {
+				return f, a, unknownApp
+			}
+		}
+	}
+	if f == nil {
+		return nil, a, wrongPath
+	}
+	header := &ctx.Request.Header
+	if problem := f.judge(header); problem != "" {
+		return f, a, problem
+	}
+	if header.ContentLength() > 0 || header.ContentLength() == -1 {
+		return f, a, bodyCameHere
+	}
+
+	host := header.Peek(f.host)
+	if f.url != "" {
+		host, a.target = splitURL(header.Peek(f.url))
+	} else {
+		a.target = string(header.Peek(f.uri))
+	}
+	a.method = string(header.Peek(f.method))
+	if len(host) == 0 || a.method == "" {
+		return f, a, missing
+	}
+	normal, ok := apps.NormalizeHost(host)
+	if !ok || !a.app.Serves(normal) {
+		return f, a, foreignHost
+	}
+	a.host = normal
+	a.isPage = isNavigation(header)
+	return f, a, ""
+}
+
+// judge looks for headers of the other family, and for headers that are there twice.
+func (f *family) judge(header *fasthttp.RequestHeader) (problem string) {
+	var seen [8]string
+	n := 0
+	for name := range header.All() {
+		if len(name) < 2 || name[0] != 'X' || name[1] != '-' {
+			continue
+		}
+		of, ok := familyHeaders[string(name)]
+		if !ok {
+			continue
+		}
+		if of != f {
+			return otherFamily
+		}
+		for _, earlier := range seen[:n] {
+			if earlier == string(name) {
+				return twiceThere
+			}
+		}
+		seen[n] = string(name)
+		n++
+	}
+	return ""
+}
+
+// splitURL splits an absolute URL into its host and its target.
+func splitURL(url []byte) (host []byte, target string) {
+	rest, ok := bytes.CutPrefix(url, []byte("https://"))
+	if !ok {
+		if rest, ok = bytes.CutPrefix(url, []byte("http://")); !ok {
+			return nil, ""
+		}
+	}
+	if at := bytes.IndexAny(rest, "/?#"); at >= 0 {
+		return rest[:at], string(rest[at:])
+	}
+	return rest, ""
+}
+
+// isNavigation reports whether a browser asks for a page that it will show: the browser says so
+// itself, and old ones are known by what they accept. The user agent says nothing about it.
+func isNavigation(header *fasthttp.RequestHeader) bool {
+	if mode := header.Peek("Sec-Fetch-Mode"); len(mode) > 0 {
+		return string(mode) == "navigate"
+	}
+	return bytes.Contains(header.Peek("Accept"), []byte("text/html"))
+}

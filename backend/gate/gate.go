@@ -1,0 +1,172 @@
+// Package gate answers reverse proxies that ask, for each request, whether its visitor may use an
+// app ("forward-auth"). It has a listener of its own, which only proxies reach.
+package gate
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"sana/backend/apps"
+	"sana/backend/gate/appcookie"
+	"sana/backend/observe/metrics"
+	"sana/backend/observe/tracing"
+	"sana/backend/session"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Options are the parts that the gate works with.
+type Options struct {
+	Apps      *apps.Current
+	Cookies   *appcookie.Maker
+	Sessions  *session.Shared
+	PublicURL *url.URL
+	Log       *slog.Logger
+	Metrics   *metrics.Metrics
+	Tracer    *tracing.Tracer // nil without a collector
+}
+
+// Gate decides who may use an app, and answers proxies. It is safe for concurrent use.
+type Gate struct {
+	Options
+	server   *fasthttp.Server
+	retiring sync.Once
+	retired  chan struct{} // closed once this instance is going
+
+	mu     sync.Mutex
+	logged map[string]time.Time // when a misconfiguration was last logged
+}
+
+// New returns a gate; Serve starts its listener.
+func New(o Options) *Gate {
+	g := &Gate{Options: o, retired: make(chan struct{}), logged: map[string]time.Time{}}
+	g.server = newServer(g)
+	return g
+}
+
+// cookieBase is the name of app cookies without its prefix.
+const cookieBase = "sana_app"
+
+// CookieName returns the name of app cookies. Over https it has the prefix that binds a cookie to one
+// host and to TLS (RFC 6265bis, 4.1.3.2); over http, which only development allows, it cannot.
+func CookieName(publicURL *url.URL) string {
+	if publicURL.Scheme == "https" {
+		return "__Host-" + cookieBase
+	}
+	return cookieBase
+}
+
+// Outcome is what was decided about a request. Its text is in answers, logs and metrics.
+type Outcome string
+
+// The outcomes. All but Allowed are refusals.
+const (
+	Allowed                  Outcome = "allowed"
+	SignInRequired           Outcome = "sign_in_required"
+	ReauthenticationRequired Outcome = "reauthentication_required" // the sign-in is older than the app's Fresh
+	NotAllowed               Outcome = "not_allowed"               // the app's rule does not name the user
+	Unavailable              Outcome = "unavailable"               // nothing is known: the database is away
+	Misconfigured            Outcome = "gate_misconfigured"        // the proxy does not ask as it should
+)
+
+// Person is a user whose session is valid. Only Decide makes one.
+type Person struct {
+	session session.Session
+	groups  []string
+}
+
+// User returns the user.
+func (p Person) User() session.User { return p.session.User }
+
+// SessionID returns the public id of the user's session.
+func (p Person) SessionID() string { return p.session.ID }
+
+// Groups returns the names of the user's groups; there is always one.
+func (p Person) Groups() []string { return p.groups }
+
+// ExpiresAt returns when the session expires, however it is used.
+func (p Person) ExpiresAt() time.Time { return p.session.ExpiresAt }
+
+// Decision is the result of Decide.
+type Decision struct {
+	Outcome Outcome
+	// Person is set with Allowed, NotAllowed and ReauthenticationRequired.
+	Person *Person
+	// Ended is set with SignInRequired if the session has ended and its reason is known. It was not
+	// checked whether the cookie belongs to that session, so that it names no browser.
+	Ended *session.Ended
+
+	err error // with Unavailable
+}
+
+// Decide decides whether the visitor with this app cookie may use an app at one of its hosts. cookie
+// is the value of the one cookie of this name, "" if there is none.
+func (g *Gate) Decide(ctx context.Context, app *apps.App, host, cookie string) Decision {
+	c, err := appcookie.Parse(cookie)
+	if err != nil {
+		return Decision{Outcome: SignInRequired}
+	}
+	var current session.Session
+	if cached := g.Sessions.ReadCachedByID([]byte(c.SessionID)); cached != nil {
+		current = cached.Session()
+	} else if current, err = g.Sessions.ReadByID(ctx, c.SessionID); err != nil {
+		return withoutSession(err)
+	}
+	if g.Cookies.Check(c, host, current.Seed) != nil {
+		return Decision{Outcome: SignInRequired}
+	}
+
+	person := &Person{session: current, groups: g.Apps.Load().Groups(current.User.Email)}
+	now := time.Now()
+	switch {
+	case !app.Serves(host) || !app.Allows(current.User.Email, now):
+		return Decision{Outcome: NotAllowed, Person: person}
+	case !IsFresh(app, current, now):
+		return Decision{Outcome: ReauthenticationRequired, Person: person}
+	default:
+		return Decision{Outcome: Allowed, Person: person}
+	}
+}
+
+// withoutSession decides if the store returned an error instead of a session.
+func withoutSession(err error) Decision {
+	if !errors.Is(err, session.ErrNone) {
+		return Decision{Outcome: Unavailable, err: err}
+	}
+	d := Decision{Outcome: SignInRequired}
+	if ended, ok := errors.AsType[*session.Ended](err); ok {
+		d.Ended = &session.Ended{Reason: ended.Reason, At: ended.At}
+	}
+	return d
+}
+
+// IsFresh reports whether a session's newest sign-in is young enough for an app. A time that is more
+// than a minute ahead is of before the database's clock was set back, and counts as long ago.
+func IsFresh(app *apps.App, s session.Session, now time.Time) bool {
+	age := now.Sub(s.User.SignedInAt)
+	return app.Fresh == 0 || age < app.Fresh && age > -time.Minute
+}
+
+// StartURL returns where a browser begins to get the app cookie of a host: absolute, because proxies
+// would resolve a relative one against the gate's address. target is the path to come back to.
+func StartURL(publicURL *url.URL, host, target string) string {
+	path := apps.ReturnPath(target)
+	return publicURL.Scheme + "://" + host + apps.ReservedPath + "start?path=" + url.QueryEscape(path)
+}
+
+// headerText returns text as the value of a header: without control characters, and never empty.
+func headerText(text string) string {
+	clean := strings.TrimSpace(session.Printable(text, maxHeaderText))
+	if clean == "" {
+		return "-"
+	}
+	return clean
+}
+
+// maxHeaderText is longer than any address or name of a user.
+const maxHeaderText = 1024

@@ -1,0 +1,374 @@
+package gate_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/gate/appcookie"
+	"sana/backend/keyring"
+	"sana/backend/test/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+const appsFile = `
+groups:
+  staff: ["@sana.example"]
+  ops: [ada@sana.example]
+apps:
+  wiki:  {name: Wiki, hosts: [wiki.example.org, "*.preview.example.net"], allow: [group:staff]}
+  bank:  {name: Bank, hosts: [bank.example.com], allow: [group:staff], fresh: 12h}
+  vault: {name: Vault, hosts: [vault.example.org], allow: [grace@sana.example]}
+  trial: {name: Trial, hosts: [trial.example.org], allow: [group:everyone], until: 2020-01-31}
+`
+
+// instance is a running process with its gate.
+type instance struct {
+	*harness.Process
+	w     *harness.World
+	gate  string // URL
+	file  string // the apps file
+	maker *appcookie.Maker
+}
+
+// run starts a process with the apps of a file, in production's configuration.
+func run(t *testing.T, w *harness.World, file string, override ...string) *instance {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "apps.yaml")
+	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ring, err := keyring.Parse(harness.SecretKeys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+	process := w.Run(t, append([]string{"APPS_FILE=" + path, "GATE_ADDR=" + address}, override...)...)
+	return &instance{process, w, "http://" + address, path, appcookie.New(ring)}
+}
+
+// signIn signs a new browser in and returns the public id of its session.
+func (i *instance) signIn(t *testing.T, email string) (id string, b *harness.Browser) {
+	t.Helper()
+	b = i.Open(t)
+	return b.SignIn(i.w, email).Session.ID, b
+}
+
+// cookie returns the app cookie of a session at a host.
+func (i *instance) cookie(t *testing.T, host, id string) string {
+	t.Helper()
+	var seed string
+	err := i.w.DB.QueryRow(t.Context(), `
+		SELECT convert_from(v, 'UTF8')::jsonb ->> 'seed'
+		FROM sessions
+		WHERE id = $1::uuid`, id).Scan(&seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := base64.StdEncoding.DecodeString(seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i.maker.Make(host, id, raw, time.Now())
+}
+
+// question is what a proxy asks.
+type question struct {
+	family string // nginx or forward
+	app    string
+	host   string
+	target string
+	method string
+	cookie string // app cookie, "" for none
+	page   bool   // a browser navigates
+	change func(*http.Request)
+}
+
+// answer is what the gate says.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (a answer) code(t *testing.T) string {
+	t.Helper()
+	var problem struct{ Code string }
+	if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
+		if err := json.Unmarshal([]byte(a.body), &problem); err != nil {
+			t.Error(err)
+		}
+	}
+	return problem.Code
+}
+
+var client = &http.Client{
+	Timeout:       harness.Deadline,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+func (i *instance) ask(t *testing.T, q question) answer {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, i.gate+"/gate/"+q.family+"/"+q.app, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	method, target := q.method, q.target
+	if method == "" {
+		method = http.MethodGet
+	}
+	if target == "" {
+		target = "/"
+	}
+	if q.family == "nginx" {
+		request.Header.Set("X-Original-URL", "https://"+q.host+target)
+		request.Header.Set("X-Original-Method", method)
+	} else {
+		request.Header.Set("X-Forwarded-Host", q.host)
+		request.Header.Set("X-Forwarded-Uri", target)
+		request.Header.Set("X-Forwarded-Method", method)
+		request.Header.Set("X-Forwarded-Proto", "https")
+		request.Header.Set("X-Forwarded-For", "192.0.2.1")
+	}
+	request.Header.Set("Accept", "*/*")
+	if q.page {
+		request.Header.Set("Sec-Fetch-Mode", "navigate")
+		request.Header.Set("Accept", "text/html")
+	}
+	if q.cookie != "" {
+		request.AddCookie(&http.Cookie{Name: "theirs", Value: "1"})
+		request.AddCookie(&http.Cookie{Name: "__Host-sana_app", Value: q.cookie})
+	}
+	if q.change != nil {
+		q.change(request)
+	}
+	return do(t, request)
+}
+
+func do(t *testing.T, request *http.Request) answer {
+	t.Helper()
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := answer{response.StatusCode, response.Header, string(body)}
+	checkAnswer(t, a)
+	return a
+}
+
+var identity = []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Id"}
+
+// checkAnswer holds what every answer of the gate keeps: proxies hand it to the browsers of apps, and
+// take identity headers for the truth.
+func checkAnswer(t *testing.T, a answer) {
+	t.Helper()
+	for _, name := range []string{
+		"Set-Cookie", "Strict-Transport-Security", "Content-Security-Policy", "Etag", "Clear-Site-Data", "Server",
+		"Last-Modified",
+	} {
+		if a.header.Get(name) != "" {
+			t.Errorf("%d with %s: %s", a.status, name, a.header.Get(name))
+		}
+	}
+	if a.header.Get("Cache-Control") != "no-store" || a.status == http.StatusNotModified {
+		t.Errorf("%d may be cached", a.status)
+	}
+	for _, name := range identity {
+		values := a.header.Values(name)
+		if a.status == http.StatusOK != (len(values) == 1 && values[0] != "") {
+			t.Errorf("%d with %s: %q", a.status, name, values)
+		}
+	}
+}
+
+// state is a row of the table of states: how a browser is, and what it gets.
+type state struct {
+	name   string
+	app    string
+	host   string
+	method string
+	cookie func(t *testing.T, i *instance) string
+	// What a page and any other request get: the status, and a code or a text of the page.
+	page, other   int
+	says, code    string
+	startsSignIn  bool
+	identityEmail string
+}
+
+func none(*testing.T, *instance) string { return "" }
+
+// signedIn returns the cookie of a new session; with follows what happens to it then.
+func signedIn(email, host string, then func(t *testing.T, i *instance, id string, b *harness.Browser)) func(t *testing.T, i *instance) string {
+	return func(t *testing.T, i *instance) string {
+		id, b := i.signIn(t, email)
+		cookie := i.cookie(t, host, id)
+		if then != nil {
+			then(t, i, id, b)
+		}
+		return cookie
+	}
+}
+
+const (
+	wiki  = "wiki.example.org"
+	bank  = "bank.example.com"
+	vault = "vault.example.org"
+	ada   = "ada@sana.example"
+)
+
+// signedInAgo moves the newest sign-in of a session.
+func signedInAgo(d time.Duration) func(t *testing.T, i *instance, id string, b *harness.Browser) {
+	return func(t *testing.T, i *instance, id string, _ *harness.Browser) {
+		i.w.Exec(t, `
+			UPDATE sessions
+			SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}',
+			        to_jsonb(now() - $2::interval))::text, 'UTF8')
+			WHERE id = $1::uuid`, id, d)
+	}
+}
+
+var states = []state{
+	{name: "new", app: "wiki", host: wiki, cookie: none, page: 302, other: 401, code: "sign_in_required", startsSignIn: true},
+	{name: "in", app: "wiki", host: wiki, cookie: signedIn(ada, wiki, nil), page: 200, other: 200, identityEmail: ada},
+	{
+		name: "in, at a host with *", app: "wiki", host: "a.preview.example.net",
+		cookie: signedIn(ada, "a.preview.example.net", nil), page: 200, other: 200, identityEmail: ada,
+	},
+	{
+		name: "not for them", app: "vault", host: vault, cookie: signedIn(ada, vault, nil),
+		page: 403, other: 403, says: "You can&#39;t use Vault", code: "not_allowed",
+	},
+	{
+		name: "the app's time is over", app: "trial", host: "trial.example.org", cookie: signedIn(ada, "trial.example.org", nil),
+		page: 403, other: 403, says: "You can&#39;t use Trial", code: "not_allowed",
+	},
+	{
+		name: "signed out", app: "wiki", host: wiki,
+		cookie: signedIn(ada, wiki, func(_ *testing.T, _ *instance, _ string, b *harness.Browser) {
+			b.Post("/api/auth/sign-out", `{}`).Want(http.StatusNoContent)
+		}),
+		page: 302, other: 401, code: "sign_in_required", startsSignIn: true,
+	},
+	{
+		name: "idle", app: "wiki", host: wiki,
+		cookie: signedIn(ada, wiki, func(t *testing.T, i *instance, id string, _ *harness.Browser) {
+			i.w.Exec(t, `UPDATE sessions SET last_used_at = now() - interval '25 hours' WHERE id = $1::uuid`, id)
+		}),
+		page: 302, other: 401, code: "sign_in_required", startsSignIn: true,
+	},
+	{
+		name: "after a fresh code", app: "bank", host: bank,
+		cookie: signedIn(ada, bank, func(t *testing.T, i *instance, id string, b *harness.Browser) {
+			signedInAgo(13*time.Hour)(t, i, id, b)
+			i.w.Pass(t, time.Hour) // limits on mails
+			if got := b.Verify(b.GetCode(i.w, ada)).Want(http.StatusOK).SignedIn().Session.ID; got != id {
+				t.Errorf("the session is %s, want %s", got, id)
+			}
+		}),
+		page: 200, other: 200, identityEmail: ada,
+	},
+	{
+		name: "fresh is over", app: "bank", host: bank, cookie: signedIn(ada, bank, signedInAgo(13*time.Hour)),
+		page: 302, other: 401, code: "reauthentication_required", startsSignIn: true,
+	},
+	{
+		name: "signed in in the future, before the clock was set back", app: "bank", host: bank,
+		cookie: signedIn(ada, bank, signedInAgo(-time.Hour)), page: 302, other: 401, code: "reauthentication_required",
+		startsSignIn: true,
+	},
+	{
+		name: "POST as a page", app: "wiki", host: wiki, method: http.MethodPost, cookie: none,
+		page: 401, other: 401, says: "You need to sign in again", code: "sign_in_required",
+	},
+	{
+		name: "POST as a page where fresh is over", app: "bank", host: bank, method: http.MethodPost,
+		cookie: signedIn(ada, bank, signedInAgo(13*time.Hour)),
+		page:   401, other: 401, says: "You need to sign in again", code: "reauthentication_required",
+	},
+	{
+		name: "WebDAV", app: "wiki", host: wiki, method: "PROPFIND", cookie: signedIn(ada, wiki, nil), page: 200, other: 200,
+		identityEmail: ada,
+	},
+	{
+		name: "cookie of a neighbour host", app: "wiki", host: wiki, cookie: signedIn(ada, vault, nil),
+		page: 302, other: 401, code: "sign_in_required", startsSignIn: true,
+	},
+	{
+		name: "cookie of a neighbour label", app: "wiki", host: "b.preview.example.net",
+		cookie: signedIn(ada, "a.preview.example.net", nil), page: 302, other: 401, code: "sign_in_required", startsSignIn: true,
+	},
+	{
+		name: "forged cookie", app: "wiki", host: wiki,
+		cookie: func(t *testing.T, i *instance) string {
+			id, _ := i.signIn(t, ada)
+			return i.maker.Make(wiki, id, []byte("not the seed ..."), time.Now())
+		},
+		page: 302, other: 401, code: "sign_in_required", startsSignIn: true,
+	},
+}
+
+// Every row of the table of states, as nginx and as Caddy and Traefik ask.
+func TestGate_AnswersEveryStateAsDesigned(t *testing.T) {
+	t.Parallel()
+	i := run(t, harness.NewWorld(t), appsFile)
+	for _, s := range states {
+		t.Run(s.name, func(t *testing.T) {
+			i.w.Pass(t, 24*time.Hour) // limits on mails
+			cookie := s.cookie(t, i)
+			for _, family := range []string{"nginx", "forward"} {
+				for _, page := range []bool{true, false} {
+					a := i.ask(t, question{
+						family: family, app: s.app, host: s.host, method: s.method, cookie: cookie, page: page,
+						target: "/a?b=c&d=%2f",
+					})
+					s.check(t, family, page, a)
+				}
+			}
+		})
+	}
+}
+
+func (s state) check(t *testing.T, family string, page bool, a answer) {
+	t.Helper()
+	what := fmt.Sprintf("%s, a page is asked for: %v", family, page)
+	want, code, start := s.other, s.code, ""
+	if page {
+		want = s.page
+	}
+	if page && s.startsSignIn {
+		start = "https://" + s.host + "/_sana/start?path=%2Fa%3Fb%3Dc%26d%3D%252f"
+	}
+	location := a.header.Get("Location")
+	if family == "nginx" {
+		location = a.header.Get("X-Sana-Start")
+		if want == http.StatusFound {
+			want = http.StatusUnauthorized // nginx makes 500 of a redirect
+		}
+	}
+	if a.status != want || location != start {
+		t.Errorf("%s: %d to %q, want %d to %q", what, a.status, location, want, start)
+	}
+	isHTML := family == "forward" && page && s.says != ""
+	if isHTML && !strings.Contains(a.body, s.says) {
+		t.Errorf("%s: the page does not say %q:\n%s", what, s.says, a.body)
+	}
+	if !isHTML && a.status >= 400 && a.code(t) != code {
+		t.Errorf("%s: code %q, want %q; body: %s", what, a.code(t), code, a.body)
+	}
+	if got := a.header.Get("Remote-Email"); got != s.identityEmail {
+		t.Errorf("%s: Remote-Email is %q, want %q", what, got, s.identityEmail)
+	}
+}
