@@ -24,6 +24,7 @@ const (
 	NameChanged   Kind = "name_changed"
 	EmailChanged  Kind = "email_changed"
 	Exported      Kind = "exported"
+	AppOpened     Kind = "app_opened" // for the first time from a browser on a system
 )
 
 // Details are what an event says beyond its kind. They are stored as they are here.
@@ -32,6 +33,7 @@ type Details struct {
 	Reason   string `json:"reason,omitempty"` // why it ended; one of the API contract's
 	OldEmail string `json:"old_email,omitempty"`
 	NewEmail string `json:"new_email,omitempty"`
+	App      string `json:"app,omitempty"` // name of the app that was opened
 }
 
 // Entry is an event to be recorded.

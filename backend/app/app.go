@@ -15,6 +15,8 @@ import (
 	"sana/backend/account"
 	"sana/backend/auth"
 	"sana/backend/config"
+	"sana/backend/gate"
+	"sana/backend/gate/appcookie"
 	"sana/backend/inbox"
 	"sana/backend/observe/metrics"
 	"sana/backend/observe/tracing"
@@ -89,15 +91,15 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	}
 	useCases := auth.New(auth.Parts{
 		DB: db, Keys: cfg.Keys, Limits: limits, Outbox: box, Accounts: accounts,
-		Shared: shared, Sealed: sealed, Metrics: counts,
+		Shared: shared, Sealed: sealed, Metrics: counts, Apps: known,
 	}, settings)
 
-	// HTTP.
-	server, err := newServer(cfg, o, instance, publicURL, useCases, probe, mails, tracer, log)
+	// HTTP, and the gate.
+	behind := newGate(cfg, known, publicURL, shared, counts, tracer, log)
+	server, err := newServer(cfg, o, instance, publicURL, useCases, behind, probe, mails, tracer, log)
 	if err != nil {
 		return nil, err
 	}
-	behind := newGate(cfg, known, publicURL, shared, counts, tracer, log)
 	p := &Program{
 		log: log, shared: shared, db: db, probe: probe, server: server, served: make(chan error, 2), tracer: tracer,
 		outbox:  box,
@@ -108,7 +110,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		background: append(
 			backgroundOf(shared, mails, box, log),
 			background{"service counts", limits.Run},
-			background{"periodic work", newTurns(db, box, accounts, limits, shared, log).Run},
+			background{"periodic work", newTurns(db, box, accounts, limits, shared, useCases, log).Run},
 		),
 	}
 	if err := p.run(ctx, cfg); err != nil {
@@ -122,7 +124,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 
 func newServer(
 	cfg config.Config, o Options, instance string, publicURL *url.URL, useCases *auth.Service,
-	probe *pgxpool.Pool, mails *inbox.Inbox, tracer *tracing.Tracer, log *slog.Logger,
+	behind *gate.Gate, probe *pgxpool.Pool, mails *inbox.Inbox, tracer *tracing.Tracer, log *slog.Logger,
 ) (*web.Server, error) {
 	return web.New(web.Options{
 		Auth:           useCases,
@@ -136,6 +138,9 @@ func newServer(
 		Proven:           func(proof string) bool { return cfg.Keys.ValidProof(proof, time.Now()) },
 		SPA:              frontend.Files(),
 		PublicURL:        publicURL,
+		Apps:             useCases.Apps,
+		Gate:             behind,
+		AppCookies:       appcookie.New(cfg.Keys),
 		TrustedProxyHops: int(cfg.TrustedProxyHops),
 		MailEvents:       newMailEvents(cfg),
 		TakeMailEvent:    useCases.Outbox.TakeEvent,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sana/backend/account"
+	"sana/backend/auth"
 	"sana/backend/challenge"
 	"sana/backend/inbox"
 	"sana/backend/outbox"
@@ -40,7 +41,8 @@ func backgroundOf(shared *session.Shared, mails *inbox.Inbox, box *outbox.Outbox
 
 // newTurns returns the periodic work that one of all instances does: deleting expired rows.
 func newTurns(
-	db *pgxpool.Pool, box *outbox.Outbox, accounts *account.Service, limits *throttle.Throttle, shared *session.Shared, log *slog.Logger,
+	db *pgxpool.Pool, box *outbox.Outbox, accounts *account.Service, limits *throttle.Throttle, shared *session.Shared,
+	useCases *auth.Service, log *slog.Logger,
 ) *postgres.Turns {
 	turns := postgres.NewTurns(db, log)
 	sweep := func(table string, do func(context.Context) (deleted int, err error)) {
@@ -57,6 +59,7 @@ func newTurns(
 	sweep("event_tokens", box.SweepEventTokens)
 	sweep("account_events", accounts.Sweep)
 	sweep("uses", limits.Sweep)
+	sweep("handoffs", useCases.SweepHandoffs)
 	if shared != nil {
 		sweep("sessions", shared.Sweep)
 	}

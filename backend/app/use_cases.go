@@ -60,8 +60,10 @@ func settingsOf(cfg config.Config, publicURL *url.URL) (auth.Settings, error) {
 	}
 	return auth.Settings{
 		CodeLength: cfg.CodeLength,
-		SignUp:     auth.SignUp{Open: cfg.SignUp == config.Open, Domains: cfg.SignUpDomains},
-		Mail:       auth.MailSettings{Templates: letters, From: cfg.MailFrom, PublicURL: publicURL},
+		SignUp: auth.SignUp{
+			Open: cfg.SignUp == config.Open, ByApps: cfg.SignUp == config.ByApps, Domains: cfg.SignUpDomains,
+		},
+		Mail: auth.MailSettings{Templates: letters, From: cfg.MailFrom, PublicURL: publicURL},
 	}, nil
 }
 

@@ -130,3 +130,20 @@ func (c *Current) Load() *Set { return c.set.Load() }
 
 // Store makes a set the one in use.
 func (c *Current) Store(set *Set) { c.set.Store(set) }
+
+// IsFresh reports whether a sign-in is young enough for the app. A time that is more than a minute
+// ahead is of before the database's clock was set back, and counts as long ago.
+func (a *App) IsFresh(signedInAt, now time.Time) bool {
+	age := now.Sub(signedInAt)
+	return a.Fresh == 0 || age < a.Fresh && age > -time.Minute
+}
+
+// FrontHost returns the host at which a person can open the app, "" if all of its hosts have a *.
+func (a *App) FrontHost() string {
+	for _, host := range a.Hosts {
+		if !host.IsWild() {
+			return host.String()
+		}
+	}
+	return ""
+}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sana/backend/account"
+	"sana/backend/apps"
 	"sana/backend/challenge"
 	"sana/backend/fault"
 	"sana/backend/session"
@@ -26,8 +27,9 @@ type CodeRequest struct {
 type target struct {
 	email     string
 	purpose   challenge.Purpose
-	sessionID string // of a step-up and a change of address
-	userID    string // likewise
+	sessionID string       // of a step-up and a change of address
+	userID    string       // likewise
+	from      apps.Arrival // the app from which the browser came; zero for none
 }
 
 // query means the challenges of a browser for this target.
@@ -37,11 +39,12 @@ func (t target) query(v visitor.Visitor) challenge.Query {
 
 // RequestCode creates a challenge for an address and queues its mail. If a valid code of this browser
 // for the address exists, that one is sent again. A request from a session for its own address is a
-// step-up. current is the session of the request, if any.
+// step-up. current is the session of the request, if any; from is the app from which the browser came,
+// which the challenge keeps if there is such an app.
 //
 // It returns fault.InvalidEmail, fault.BrowserTokenMissing (nothing was written) and
 // fault.TooManyRequests. An address that has had enough mail is no error: see CodeRequest.
-func (s *Service) RequestCode(ctx context.Context, v visitor.Visitor, current session.Session, address string) (CodeRequest, error) {
+func (s *Service) RequestCode(ctx context.Context, v visitor.Visitor, current session.Session, address string, from apps.Arrival) (CodeRequest, error) {
 	email, err := account.ParseAddress(address)
 	if err != nil {
 		return CodeRequest{}, err
@@ -51,6 +54,9 @@ func (s *Service) RequestCode(ctx context.Context, v visitor.Visitor, current se
 		if t, err = s.stepUp(ctx, current); err != nil {
 			return CodeRequest{}, err
 		}
+	}
+	if _, ok := s.ArrivalApp(from); ok {
+		t.from = from
 	}
 	return s.request(ctx, v, t)
 }
@@ -83,7 +89,7 @@ func (s *Service) resend(ctx context.Context, v visitor.Visitor, q challenge.Que
 	if err != nil {
 		return CodeRequest{}, err
 	}
-	return s.request(ctx, v, target{email: c.Email, purpose: c.Purpose, sessionID: c.SessionID, userID: c.UserID})
+	return s.request(ctx, v, target{email: c.Email, purpose: c.Purpose, sessionID: c.SessionID, userID: c.UserID, from: c.Arrival})
 }
 
 // PendingCode returns the challenge that a page of the browser shows: the one with this id, or the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"sana/backend/apps"
 	"sana/backend/challenge"
 	"sana/backend/mail/templates"
 	"sana/backend/outbox"
@@ -22,10 +23,10 @@ const createChallenge = `
 	granted AS (
 	    INSERT INTO challenges (
 	        id, browser, email, purpose, session_id, user_id, key_id, code_kind, code_length, verifier,
-	        language, platform, resend_at, expires_at)
+	        language, platform, arrival, resend_at, expires_at)
 	    SELECT @id::uuid, @browser, @email, @purpose, nullif(@session, '')::uuid, nullif(@user, '')::uuid,
 	           @key, @kind, @length::smallint, @verifier::bytea,
-	           @language, @platform, now() + @resend_in::interval, now() + @lifetime::interval
+	           @language, @platform, @arrival::jsonb, now() + @resend_in::interval, now() + @lifetime::interval
 	    WHERE ` + string(throttle.NotFull) + `
 	      AND (@user = '' OR EXISTS (SELECT FROM users WHERE users.id = nullif(@user, '')::uuid))
 	      AND NOT EXISTS (
@@ -55,16 +56,25 @@ func (s *Service) create(
 		SessionID: t.sessionID, UserID: t.userID,
 		Format: format, KeyID: key.ID,
 		Language: templates.MatchLanguage(v.AcceptLanguage), Platform: v.Platform,
+		Arrival: t.from,
 	}
 	args := pgx.NamedArgs{
 		"id": c.ID, "email": t.email, "purpose": t.purpose, "session": t.sessionID, "user": t.userID,
 		"key": key.ID, "kind": format.Kind, "length": format.Length,
 		"verifier": challenge.Verifier(v.Browser, c.ID, challenge.Code(key, c)),
-		"language": c.Language, "platform": c.Platform,
+		"language": c.Language, "platform": c.Platform, "arrival": arrivalOrNull(t.from),
 		"resend_in": resendIn, "lifetime": throttle.CodeLifetime,
 	}
 	t.query(v).Args(args)
 	return s.writeRequest(ctx, "create challenge", createChallenge, c, args, limits)
+}
+
+// arrivalOrNull is what the database stores of an arrival: NULL for none.
+func arrivalOrNull(from apps.Arrival) *apps.Arrival {
+	if from == (apps.Arrival{}) {
+		return nil
+	}
+	return &from
 }
 
 // resendChallenge checks and counts the limits and queues the next mail of a challenge. It returns the

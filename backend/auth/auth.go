@@ -14,6 +14,7 @@ import (
 	"net/url"
 
 	"sana/backend/account"
+	"sana/backend/apps"
 	"sana/backend/keyring"
 	"sana/backend/mail/templates"
 	"sana/backend/observe/metrics"
@@ -49,6 +50,7 @@ type Parts struct {
 	Shared   *session.Shared // sessions in Postgres
 	Sealed   *session.Sealed // sessions in cookies
 	Metrics  *metrics.Metrics
+	Apps     *apps.Current // behind the gate; nil for none
 }
 
 // Service runs the use cases. It is safe for concurrent use.

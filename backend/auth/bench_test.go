@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"sana/backend/apps"
 	"sana/backend/challenge"
 	"sana/backend/session"
 	"sana/backend/test/postgrestest"
@@ -20,7 +21,7 @@ func BenchmarkSignIn(b *testing.B) {
 		ip := fmt.Sprintf("10.%d.%d.%d", n>>16&0xff, n>>8&0xff, n&0xff)
 		v := newVisitor("Firefox on Linux")
 		v.IP, v.Networks = ip, []string{ip}
-		request, err := s.RequestCode(b.Context(), v, session.Session{}, address)
+		request, err := s.RequestCode(b.Context(), v, session.Session{}, address, apps.Arrival{})
 		if err != nil {
 			b.Fatal(err)
 		}

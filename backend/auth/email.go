@@ -42,7 +42,7 @@ func (s *Service) RequestEmailChange(
 	case email == owner.Email:
 		return CodeRequest{}, fault.New(fault.EmailUnchanged,
 			"This is the address of your account already. Type the new address.")
-	case !s.SignUp.allowsAddress(email):
+	case !s.allowsAddress(email):
 		return CodeRequest{}, fault.New(fault.SignUpClosed, "Addresses of this domain are not accepted here. Choose another one.")
 	}
 	return s.request(ctx, v, target{

@@ -25,10 +25,14 @@ func (s *Service) requireRecent(ctx context.Context, current session.Session) er
 		   AND @at::timestamptz <= now() + interval '1 minute'`,
 		pgx.NamedArgs{"at": current.User.SignedInAt, "recent": recentFor}).Scan(&recent)
 	if err == nil && !recent {
-		return fault.New(fault.ReauthenticationRequired,
-			"For this you must have signed in during the last ten minutes. Request a code for your address and type it; you stay signed in.")
+		return errReauthenticationRequired()
 	}
 	return postgres.Error("read the time", err)
+}
+
+func errReauthenticationRequired() error {
+	return fault.New(fault.ReauthenticationRequired,
+		"For this you must have signed in more recently. Request a code for your address and type it; you stay signed in.")
 }
 
 // recentOwner returns the account of a session that requireRecent accepts, or fault.NotSignedIn if the

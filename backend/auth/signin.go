@@ -192,7 +192,7 @@ func (s *Service) signIn(ctx context.Context, g guess, keyID string, current ses
 	args := s.sessionArgs(g, next, keyID)
 	args["in_postgres"], args["current"] = s.inPostgres(), current.ID
 	args["notice"], args["trace"] = s.newDeviceNotice(g), tracing.Traceparent(ctx)
-	statement := signInStatement(s.SignUp.allowsSignUp(g.challenge.Email), g.device == "")
+	statement := signInStatement(s.allowsSignUp(g.challenge.Email), g.device == "")
 
 	var spent, created bool
 	var sessions int

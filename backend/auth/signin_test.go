@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sana/backend/account"
+	"sana/backend/apps"
 	"sana/backend/challenge"
 	"sana/backend/keyring"
 	"sana/backend/outbox"
@@ -48,7 +49,7 @@ func newService(t testing.TB, url string) (*Service, *pgxpool.Pool) {
 // codeFor requests a code for ada in a new browser.
 func codeFor(t testing.TB, s *Service, v visitor.Visitor) string {
 	t.Helper()
-	request, err := s.RequestCode(t.Context(), v, session.Session{}, ada)
+	request, err := s.RequestCode(t.Context(), v, session.Session{}, ada, apps.Arrival{})
 	if err != nil || request.Code.ID == "" {
 		t.Fatalf("got %+v (%v)", request, err)
 	}
@@ -181,7 +182,7 @@ func TestSignOut_LocksTheUserBeforeTheChallenges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pending, err := s.RequestCode(t.Context(), v, in.Session, ada)
+	pending, err := s.RequestCode(t.Context(), v, in.Session, ada, apps.Arrival{})
 	if err != nil || pending.Code.Purpose != challenge.StepUp {
 		t.Fatalf("got %+v (%v), want the challenge of a step-up", pending, err)
 	}
@@ -223,7 +224,7 @@ func TestSignOut_EndsAllTokensOfOneSession(t *testing.T) {
 		v, other := newVisitor("Firefox on Linux"), newVisitor("Safari on iPhone")
 		signIn := func(v visitor.Visitor, current session.Session) session.Session {
 			t.Helper()
-			request, err := s.RequestCode(t.Context(), v, current, ada)
+			request, err := s.RequestCode(t.Context(), v, current, ada, apps.Arrival{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,22 +3,26 @@ package auth
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // SignUp says who may sign in for the first time. Existing users can always sign in.
 type SignUp struct {
 	Open    bool
 	Domains []string // if not open: only addresses at these, in canonical form
+	ByApps  bool     // if not open: only users to whom some app is open
 }
 
 // allowsSignUp reports whether a first sign-in with an address creates a user.
-func (u SignUp) allowsSignUp(email string) bool {
+func (s *Service) allowsSignUp(email string) bool {
 	_, domain, _ := strings.Cut(email, "@")
-	return u.Open || slices.Contains(u.Domains, domain)
+	return s.SignUp.Open || slices.Contains(s.SignUp.Domains, domain) ||
+		s.SignUp.ByApps && s.apps().AllowsAnywhere(email, time.Now())
 }
 
 // allowsAddress reports whether an account may change its address to this one. Closed sign-up does
 // not restrict existing accounts.
-func (u SignUp) allowsAddress(email string) bool {
-	return len(u.Domains) == 0 || u.allowsSignUp(email)
+func (s *Service) allowsAddress(email string) bool {
+	isRestricted := len(s.SignUp.Domains) > 0 || s.SignUp.ByApps
+	return !isRestricted || s.allowsSignUp(email)
 }

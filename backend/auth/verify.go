@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sana/backend/account"
+	"sana/backend/apps"
 	"sana/backend/challenge"
 	"sana/backend/fault"
 	"sana/backend/keyring"
@@ -21,6 +22,7 @@ type SignedIn struct {
 	Session session.Session // with Token and Keep set
 	Created bool            // the user was created
 	Device  string          // the token that makes the browser known for the address
+	Arrival apps.Arrival    // the app from which the browser came when it asked for the code; zero for none
 }
 
 // VerifyCode compares a code with the browser's pending challenge for an address, or with the newest if
@@ -91,7 +93,9 @@ var errTooSlow = errors.New("auth: another request was faster")
 // accept writes what a right guess leads to, or reads what it has led to before.
 func (s *Service) accept(ctx context.Context, g guess, current session.Session) (SignedIn, error) {
 	if g.challenge.IsSpent() {
-		return s.repeat(ctx, g)
+		in, err := s.repeat(ctx, g)
+		in.Arrival = g.challenge.Arrival
+		return in, err
 	}
 	keyID := s.Keys.Current().ID
 	var in SignedIn
@@ -109,7 +113,7 @@ func (s *Service) accept(ctx context.Context, g guess, current session.Session) 
 	if err != nil {
 		return SignedIn{}, err
 	}
-	in.Device = s.newDevice(g.device, g.challenge.Email)
+	in.Device, in.Arrival = s.newDevice(g.device, g.challenge.Email), g.challenge.Arrival
 	return in, nil
 }
 

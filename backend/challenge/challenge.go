@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"sana/backend/apps"
 	"sana/backend/fault"
 	"sana/backend/outbox"
 	"sana/backend/throttle"
@@ -46,11 +47,12 @@ type Challenge struct {
 	SessionID    string // of a step-up or a change of address, as package session writes ids
 	UserID       string // likewise
 	Format       Format
-	KeyID        string // of the secret key that the code is derived with
-	Verifier     []byte // see Verifier; nil if the challenge was rekeyed
-	Tries        int    // wrong guesses
-	Language     string // of the mail
-	Platform     string // browser and system that asked, in words
+	KeyID        string       // of the secret key that the code is derived with
+	Verifier     []byte       // see Verifier; nil if the challenge was rekeyed
+	Tries        int          // wrong guesses
+	Language     string       // of the mail
+	Platform     string       // browser and system that asked, in words
+	Arrival      apps.Arrival // the app from which the browser came when it asked; zero for none
 	SentAt       time.Time
 	ResendAt     time.Time // when the next mail can be asked for
 	ExpiresAt    time.Time

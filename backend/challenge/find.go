@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"sana/backend/apps"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
 	"sana/backend/throttle"
@@ -73,6 +74,7 @@ type found struct {
 	Tries          int
 	Language       string
 	Platform       string
+	Arrival        *apps.Arrival
 	SentAt         time.Time
 	ResendAt       time.Time
 	ExpiresAt      time.Time
@@ -96,6 +98,9 @@ func (f found) challenge() Challenge {
 		Outcome: f.Outcome, OutcomeKeyID: f.OutcomeKeyID,
 		Mails: f.Mails, Delivery: f.Delivery, Reason: f.DeliveryReason, Now: f.Now,
 	}
+	if f.Arrival != nil {
+		c.Arrival = *f.Arrival
+	}
 	if f.ConsumedAt != nil {
 		c.ConsumedAt = *f.ConsumedAt
 	}
@@ -117,6 +122,7 @@ const find = `
 	       coalesce(c.tries, 0) AS tries,
 	       coalesce(c.language, '') AS language,
 	       coalesce(c.platform, '') AS platform,
+	       c.arrival,
 	       coalesce(c.sent_at, now()) AS sent_at,
 	       coalesce(c.resend_at, now()) AS resend_at,
 	       coalesce(c.expires_at, now()) AS expires_at,

@@ -99,7 +99,7 @@ func (g *Gate) read(ctx *fasthttp.RequestCtx) (f *family, a asked, problem strin
 		return f, a, foreignHost
 	}
 	a.host = normal
-	a.isPage = isNavigation(header)
+	a.isPage = IsNavigation(header)
 	return f, a, ""
 }
 
@@ -143,9 +143,9 @@ func splitURL(url []byte) (host []byte, target string) {
 	return rest, ""
 }
 
-// isNavigation reports whether a browser asks for a page that it will show: the browser says so
+// IsNavigation reports whether a browser asks for a page that it will show: the browser says so
 // itself, and old ones are known by what they accept. The user agent says nothing about it.
-func isNavigation(header *fasthttp.RequestHeader) bool {
+func IsNavigation(header *fasthttp.RequestHeader) bool {
 	if mode := header.Peek("Sec-Fetch-Mode"); len(mode) > 0 {
 		return string(mode) == "navigate"
 	}

@@ -126,7 +126,7 @@ func (g *Gate) Decide(ctx context.Context, app *apps.App, host, cookie string) D
 	switch {
 	case !app.Serves(host) || !app.Allows(current.User.Email, now):
 		return Decision{Outcome: NotAllowed, Person: person}
-	case !IsFresh(app, current, now):
+	case !app.IsFresh(current.User.SignedInAt, now):
 		return Decision{Outcome: ReauthenticationRequired, Person: person}
 	default:
 		return Decision{Outcome: Allowed, Person: person}
@@ -143,13 +143,6 @@ func withoutSession(err error) Decision {
 		d.Ended = &session.Ended{Reason: ended.Reason, At: ended.At}
 	}
 	return d
-}
-
-// IsFresh reports whether a session's newest sign-in is young enough for an app. A time that is more
-// than a minute ahead is of before the database's clock was set back, and counts as long ago.
-func IsFresh(app *apps.App, s session.Session, now time.Time) bool {
-	age := now.Sub(s.User.SignedInAt)
-	return app.Fresh == 0 || age < app.Fresh && age > -time.Minute
 }
 
 // StartURL returns where a browser begins to get the app cookie of a host: absolute, because proxies

@@ -90,6 +90,18 @@ var (
 		Key:     "account; changes of the name, not if the name stays the same",
 		Reached: "429 `too_many_requests` with Retry-After",
 	}
+	HandoffsBySession = Limit{
+		Name:    "handoffs by session",
+		Windows: []Window{{100, time.Hour}},
+		Key:     "session; visits to apps for which a browser needs an app cookie",
+		Reached: "a page with status 429",
+	}
+	HandoffsByNetwork = Limit{
+		Name:    "handoffs by network",
+		Windows: []Window{{handoffsPerNetwork, time.Hour}},
+		Key:     "IPv4 address or IPv6 /64; a /56 has twice the budget, a /48 six times",
+		Reached: "a page with status 429",
+	}
 	ExportsByAccount = Limit{
 		Name:    "exports by account",
 		Windows: []Window{{1, ExportTime}, {10, 24 * time.Hour}},
@@ -100,6 +112,9 @@ var (
 
 // ExportTime is how long the transfer of an export may take.
 const ExportTime = 2 * time.Minute
+
+// handoffsPerNetwork is far more than an office needs when everybody opens every app.
+const handoffsPerNetwork = 3000
 
 // networkFactors multiply a limit by network for wider networks: /64, /56, /48.
 var networkFactors = []int{1, 2, 6}
@@ -126,7 +141,7 @@ func Limits() []Limit {
 	return []Limit{
 		WrongByAddress, WrongByDevice, WrongInARow, WrongByNetwork,
 		SentByAddress, SentByDevice, SentToDevices, SentByNetwork,
-		ChangesByAccount, ExportsByAccount,
+		ChangesByAccount, ExportsByAccount, HandoffsBySession, HandoffsByNetwork,
 	}
 }
 

@@ -94,6 +94,12 @@ func (t *Throttle) WrongByNetworks(networks []string) []Use {
 	return byNetworks(WrongByNetwork, t.options.Networks.Wrong, networks)
 }
 
+// HandoffsByNetworks returns the uses of HandoffsByNetwork for a handoff on a request from these
+// networks, the narrowest first.
+func (t *Throttle) HandoffsByNetworks(networks []string) []Use {
+	return byNetworks(HandoffsByNetwork, handoffsPerNetwork, networks)
+}
+
 func byNetworks(limit Limit, hourly int, networks []string) []Use {
 	if hourly <= 0 {
 		return nil

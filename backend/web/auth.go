@@ -27,6 +27,7 @@ type pendingCodeAnswer struct {
 	ResendAt       time.Time          `json:"resend_at"`
 	Delivery       outbox.State       `json:"delivery"`
 	DeliveryReason outbox.Reason      `json:"delivery_reason,omitempty"`
+	App            *arrivalAnswer     `json:"app,omitempty"` // from which the browser came
 }
 
 type codeRequestAnswer struct {
@@ -55,11 +56,17 @@ type currentSessionAnswer struct {
 
 type signedInAnswer struct {
 	currentSessionAnswer
-	Created bool `json:"created"`
+	Created bool           `json:"created"`
+	App     *arrivalAnswer `json:"app,omitempty"` // from which the browser came
 }
 
 type emailRequest struct {
 	Email string `json:"email"`
+}
+
+type codeForRequest struct {
+	Email   string          `json:"email"`
+	Arrival *arrivalRequest `json:"arrival"`
 }
 
 type resendRequest struct {
@@ -72,15 +79,19 @@ type codeRequest struct {
 }
 
 func (s *Server) requestCode(ctx context.Context, c *fiber.Ctx) error {
-	var request emailRequest
+	var request codeForRequest
 	if err := readJSON(c, &request); err != nil {
+		return err
+	}
+	from, err := arrivalOf(request.Arrival)
+	if err != nil {
 		return err
 	}
 	current, err := s.readSession(ctx, c)
 	if err != nil {
 		return err
 	}
-	made, err := s.Auth.RequestCode(ctx, s.visitor(c), current, request.Email)
+	made, err := s.Auth.RequestCode(ctx, s.visitor(c), current, request.Email, from)
 	return s.sendCodeRequest(c, made, err)
 }
 
@@ -102,7 +113,7 @@ func (s *Server) pendingCode(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, pendingAnswerOf(found))
+	return sendJSON(c, contentTypeJSON, s.pendingAnswerOf(found))
 }
 
 func (s *Server) cancelCode(ctx context.Context, c *fiber.Ctx) error {
@@ -129,7 +140,7 @@ func (s *Server) verifyCode(ctx context.Context, c *fiber.Ctx) error {
 	}
 	s.cookie.set(c, in.Session.Token, in.Session.Keep)
 	s.device.set(c, in.Device, deviceAge)
-	return sendJSON(c, contentTypeJSON, signedInAnswer{currentAnswerOf(in.Session), in.Created})
+	return sendJSON(c, contentTypeJSON, signedInAnswer{currentAnswerOf(in.Session), in.Created, s.arrivalAnswerOf(in.Arrival)})
 }
 
 // signOut ends the session of the request's cookie. Sessions in cookies are forgotten even if the
@@ -167,7 +178,7 @@ func (s *Server) sendCodeRequest(c *fiber.Ctx, made auth.CodeRequest, err error)
 		answer.Mail = "queued"
 	}
 	if made.Code.ID != "" {
-		code := pendingAnswerOf(made.Code)
+		code := s.pendingAnswerOf(made.Code)
 		answer.Code = &code
 	}
 	return sendJSON(c.Status(fiber.StatusAccepted), contentTypeJSON, answer)
@@ -203,7 +214,7 @@ func queryID(c *fiber.Ctx) (id string, ok bool) {
 	return id, challengeID.MatchString(id)
 }
 
-func pendingAnswerOf(pending challenge.Challenge) pendingCodeAnswer {
+func (s *Server) pendingAnswerOf(pending challenge.Challenge) pendingCodeAnswer {
 	return pendingCodeAnswer{
 		ID:             pending.ID,
 		Email:          pending.Email,
@@ -216,6 +227,7 @@ func pendingAnswerOf(pending challenge.Challenge) pendingCodeAnswer {
 		ResendAt:       pending.ResendAt.UTC(),
 		Delivery:       pending.Delivery,
 		DeliveryReason: pending.Reason,
+		App:            s.arrivalAnswerOf(pending.Arrival),
 	}
 }
 

@@ -47,7 +47,7 @@ func (s *Server) pendingEmailChange(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, pendingAnswerOf(found))
+	return sendJSON(c, contentTypeJSON, s.pendingAnswerOf(found))
 }
 
 func (s *Server) cancelEmailChange(ctx context.Context, c *fiber.Ctx) error {

@@ -1,12 +1,14 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"slices"
 	"strings"
 	"time"
 
+	"sana/backend/apps"
 	"sana/backend/fault"
 	"sana/backend/web/harden"
 
@@ -36,10 +38,20 @@ func (s *Server) refusalOf(request *fasthttp.Request) *fault.Error {
 	if !slices.Contains(fiber.DefaultMethods, string(request.Header.Method())) {
 		return fault.New(fault.MethodNotAllowed, "Sana does not know this method.")
 	}
-	if !s.hosts.answers(request.Header.Host(), request.URI().PathOriginal()) {
+	if !s.answers(request) {
 		return fault.New(fault.MisdirectedRequest, "This is not the address of this site.")
 	}
 	return nil
+}
+
+// answers reports whether a request is for us: for Sana's own host, or for the part of an app's host
+// that is Sana's.
+func (s *Server) answers(request *fasthttp.Request) bool {
+	path := request.URI().PathOriginal()
+	if s.Gate != nil && s.isAtApp(request) {
+		return bytes.HasPrefix(path, []byte(apps.ReservedPath))
+	}
+	return s.hosts.answers(request.Header.Host(), path)
 }
 
 // answerBroken answers what fasthttp could not read as a request. Its errors can quote the request: none of their text
@@ -55,7 +67,7 @@ func brokenBy(err error) *fault.Error {
 	var network net.Error
 	switch {
 	case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
-		return fault.New(fault.HeaderTooLarge, "The request's headers are larger than 16 kB. Delete this site's cookies and try again.")
+		return fault.New(fault.HeaderTooLarge, "The request's headers are too large. Delete this site's cookies and try again.")
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		return fault.New(fault.RequestTooLarge, "The request's body is larger than 8 kB, or than 32 kB for an event of Mailgun's.")
 	case errors.As(err, &network) && network.Timeout(), strings.HasSuffix(err.Error(), "i/o timeout"):

@@ -33,12 +33,21 @@ func headersOfAll(https bool) *fasthttp.ResponseHeader {
 	return h
 }
 
+// headersFor returns the headers of all answers to requests for this host. HSTS at an app's host
+// would bind the operator's other hosts. A request without a host was not read: it may be for an app.
+func (s *Server) headersFor(request *fasthttp.Request) *fasthttp.ResponseHeader {
+	if s.Gate != nil && (len(request.Header.Host()) == 0 || s.isAtApp(request)) {
+		return s.alwaysAtApps
+	}
+	return s.always
+}
+
 // setHeaders puts the security headers and the request id on every answer. No header is set yet, so they are copied as a
 // whole, which costs a quarter of setting each; what the guard has said about the connection stays.
 func (s *Server) setHeaders(c *fiber.Ctx) error {
 	h := &c.Response().Header
 	closes := h.ConnectionClose()
-	s.always.CopyTo(h)
+	s.headersFor(&c.Context().Request).CopyTo(h)
 	if closes {
 		h.SetConnectionClose()
 	}
@@ -50,7 +59,7 @@ func (s *Server) setHeaders(c *fiber.Ctx) error {
 // is still to be set.
 func (s *Server) writeHeaders(c *fiber.Ctx) {
 	setRequestID(c)
-	for name, value := range s.always.All() {
+	for name, value := range s.headersFor(&c.Context().Request).All() {
 		c.Response().Header.SetBytesKV(name, value)
 	}
 }

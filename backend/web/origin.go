@@ -6,6 +6,16 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
+// originOf returns the origin of the pages that may send this request: of PUBLIC_URL, or of the app's
+// host for the part of it that is Sana's.
+func (s *Server) originOf(c *fiber.Ctx) string {
+	host := s.PublicURL.Host
+	if _, appHost, ok := s.appOf(&c.Context().Request); ok && s.Gate != nil {
+		host = appHost
+	}
+	return s.PublicURL.Scheme + "://" + host
+}
+
 // refuseCrossOrigin lets a write through only from our own pages: the browser says so itself (Sec-Fetch-Site, which no
 // page can set), or the Origin is PUBLIC_URL. It is the algorithm of Go's http.CrossOriginProtection, but a write that
 // says neither is refused too: programs can set Origin. (ASVS 5.0, 3.5.1.)
@@ -21,7 +31,7 @@ func (s *Server) refuseCrossOrigin(c *fiber.Ctx) error {
 		if site == "same-origin" {
 			return c.Next()
 		}
-	} else if c.Get(fiber.HeaderOrigin) == s.PublicURL.Scheme+"://"+s.PublicURL.Host {
+	} else if c.Get(fiber.HeaderOrigin) == s.originOf(c) {
 		return c.Next()
 	}
 	return fault.New(fault.CrossOriginRequest,

@@ -89,7 +89,7 @@ func (s *Server) writeProblem(c *fiber.Ctx, f *fault.Error) error {
 	if f.Code == fault.HeaderTooLarge {
 		return s.sendTooLargePage(c)
 	}
-	if f.Code == fault.MisdirectedRequest && asksForPage(c) {
+	if f.Code == fault.MisdirectedRequest && asksForPage(c) && !s.isAtApp(&c.Context().Request) {
 		return s.sendHome(c)
 	}
 	status := statusOf[f.Code]

@@ -48,10 +48,15 @@ func (s *Server) routes() []route {
 		{fiber.MethodDelete, "/api/account/email", s.handle(s.cancelEmailChange)},
 		{fiber.MethodPost, "/api/account/email/resend", s.handle(s.resendEmailChange)},
 		{fiber.MethodPost, "/api/account/email/verify", s.handle(s.verifyEmailChange)},
+		{fiber.MethodGet, "/api/apps", s.handle(s.listApps)},
+		{fiber.MethodGet, "/api/apps/:host", s.handle(s.getApp)},
 		{fiber.MethodPost, mailgunWebhook, s.handle(s.takeMailgunEvent)},
 		{fiber.MethodGet, "/api/openapi.json", s.contract},
 		{fiber.MethodGet, "/livez", s.live},
 		{fiber.MethodGet, "/readyz", s.handle(s.ready)},
+	}
+	if s.Gate != nil {
+		routes = append(routes, s.appRoutes()...)
 	}
 	if s.Inbox == nil {
 		return routes

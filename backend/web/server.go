@@ -12,7 +12,10 @@ import (
 	"time"
 
 	"sana/backend/account"
+	"sana/backend/apps"
 	"sana/backend/auth"
+	"sana/backend/gate"
+	"sana/backend/gate/appcookie"
 	"sana/backend/inbox"
 	"sana/backend/mail"
 	"sana/backend/mail/mailgun"
@@ -27,10 +30,11 @@ import (
 )
 
 const (
-	maxBody       = 8 << 10         // bytes of a request's body
-	maxEvent      = 32 << 10        // likewise, of Mailgun's events: they quote what servers say
-	maxHeader     = 16 << 10        // bytes of a request's line and headers
-	handleTimeout = 5 * time.Second // of one request in our hands, database included
+	maxBody         = 8 << 10         // bytes of a request's body
+	maxEvent        = 32 << 10        // likewise, of Mailgun's events: they quote what servers say
+	maxHeader       = 16 << 10        // bytes of a request's line and headers
+	maxHeaderAtApps = 64 << 10        // likewise, with a gate
+	handleTimeout   = 5 * time.Second // of one request in our hands, database included
 )
 
 // Bounds are what one client may take of us.
@@ -57,6 +61,9 @@ type Options struct {
 	Proven           func(proof string) bool         // whether whoever sends it holds the secret keys; nil where nobody does
 	SPA              fs.FS                           // index.html at its root
 	PublicURL        *url.URL
+	Apps             *apps.Current // behind the gate; nil without a gate, as the next two
+	Gate             *gate.Gate
+	AppCookies       *appcookie.Maker
 	TrustedProxyHops int
 	Inbox            *inbox.Inbox // nil in production: then there are no development pages
 	Bounds           Bounds       // the zero value stands for DefaultBounds
@@ -70,16 +77,18 @@ type Options struct {
 // Server answers requests.
 type Server struct {
 	Options
-	app     *fiber.App
-	files   map[string]*static.File
-	cookie  cookieSettings // of the session
-	device  cookieSettings // makes a browser known for an address
-	browser cookieSettings // identifies a browser
-	hosts   hosts
-	always  *fasthttp.ResponseHeader // see headersOfAll
-	routed  map[endpoint]*observed
-	other   *observed // what no route answers
-	broken  *observed // what has come to none
+	app          *fiber.App
+	files        map[string]*static.File
+	cookie       cookieSettings // of the session
+	device       cookieSettings // makes a browser known for an address
+	browser      cookieSettings // identifies a browser
+	hosts        hosts
+	apps         atApps
+	always       *fasthttp.ResponseHeader // see headersOfAll
+	alwaysAtApps *fasthttp.ResponseHeader // the same for the hosts of apps
+	routed       map[endpoint]*observed
+	other        *observed // what no route answers
+	broken       *observed // what has come to none
 
 	listener atomic.Pointer[harden.Listener]
 	retiring atomic.Bool
@@ -96,13 +105,15 @@ func New(o Options) (*Server, error) {
 	}
 	https := o.PublicURL.Scheme == "https"
 	s := &Server{
-		Options: o,
-		files:   files,
-		cookie:  newCookieSettings(SessionCookieBase, https),
-		device:  newCookieSettings(deviceCookie, https),
-		browser: newCookieSettings(browserCookie, https),
-		hosts:   newHosts(o.PublicURL, o.Inbox != nil),
-		always:  headersOfAll(https),
+		Options:      o,
+		files:        files,
+		cookie:       newCookieSettings(SessionCookieBase, https),
+		device:       newCookieSettings(deviceCookie, https),
+		browser:      newCookieSettings(browserCookie, https),
+		hosts:        newHosts(o.PublicURL, o.Inbox != nil),
+		apps:         newAtApps(o.PublicURL, o.AppCookies),
+		always:       headersOfAll(https),
+		alwaysAtApps: headersOfAll(false),
 	}
 	s.app = fiber.New(fiber.Config{
 		AppName:                      "sana",
@@ -113,7 +124,7 @@ func New(o Options) (*Server, error) {
 		DisableStartupMessage:        true,
 		ErrorHandler:                 s.answerError,
 		IdleTimeout:                  o.Bounds.Idle,
-		ReadBufferSize:               maxHeader,
+		ReadBufferSize:               s.maxHeader(),
 		ReadTimeout:                  o.Bounds.Read,
 		StrictRouting:                true,
 		WriteTimeout:                 o.Bounds.Write,
@@ -126,6 +137,15 @@ func New(o Options) (*Server, error) {
 	s.app.Server().HeaderReceived = s.limitsOf
 	s.addRoutes()
 	return s, nil
+}
+
+// maxHeader is how large a request's line and headers may be. At the hosts of apps the cookies of the
+// apps come along.
+func (s *Server) maxHeader() int {
+	if s.Gate != nil {
+		return maxHeaderAtApps
+	}
+	return maxHeader
 }
 
 // limitsOf returns the limits of a request that differ from the server's.

@@ -36,7 +36,9 @@ func (s *Server) sendTooLargePage(c *fiber.Ctx) error {
 				newCookieSettings(name, https).clear(c)
 			}
 		}
-		c.Set("Clear-Site-Data", `"cookies"`)
+		if s.Gate == nil { // with one, the host may be an app's
+			c.Set("Clear-Site-Data", `"cookies"`)
+		}
 	}
 	c.Set(fiber.HeaderContentType, "text/html; charset=utf-8")
 	return tooLargePage.Execute(c.Status(fiber.StatusRequestHeaderFieldsTooLarge), struct {

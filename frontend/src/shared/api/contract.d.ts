@@ -290,6 +290,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/apps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The apps that are open to the current user. */
+        get: operations["listApps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/apps/{host}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The name of the app at a host, for a page that says where a sign-in leads. */
+        get: operations["getApp"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/webhooks/mailgun": {
         parameters: {
             query?: never;
@@ -444,6 +478,41 @@ export interface components {
              * @enum {string}
              */
             delivery_reason?: "no_such_mailbox" | "blocked" | "refused" | "provider_away";
+            app?: components["schemas"]["Destination"];
+        };
+        /**
+         * @description The query with which `/enter` has sent the browser to the sign-in page: from which app it
+         *     came. The code keeps it, for pages that do not know it. It is ignored if the app is gone.
+         */
+        Arrival: {
+            /** @example wiki.example.org */
+            host: string;
+            /** @example /deep/link */
+            path: string;
+            nonce_hash: string;
+        };
+        /** @description The app from which the browser came when it asked for the code, if it came from one. */
+        Destination: {
+            /** @example wiki */
+            id: string;
+            /** @example Wiki */
+            name: string;
+            /** @description Where the browser goes on: a path at Sana's own host. */
+            enter: string;
+        };
+        App: {
+            /** @example wiki */
+            id: string;
+            /** @example Wiki */
+            name: string;
+            /**
+             * @description At which a person opens it; absent if it has no single one.
+             * @example wiki.example.org
+             */
+            host?: string;
+        };
+        Apps: {
+            apps: components["schemas"]["App"][];
         };
         User: {
             /** Format: uuid */
@@ -513,11 +582,11 @@ export interface components {
             /**
              * @description The first sign-in; a later one; signed out; one other session ended, of which `ended`
              *     says the browser and `reason` why; all others ended; the name changed; the address
-             *     changed, from `old_email` to `new_email`; the data taken out. There may be others one
-             *     day.
+             *     changed, from `old_email` to `new_email`; the data taken out; an app, `app`, opened for
+             *     the first time from this browser. There may be others one day.
              * @enum {string}
              */
-            kind: "account_created" | "signed_in" | "signed_out" | "session_ended" | "sessions_ended" | "name_changed" | "email_changed" | "exported";
+            kind: "account_created" | "signed_in" | "signed_out" | "session_ended" | "sessions_ended" | "name_changed" | "email_changed" | "exported" | "app_opened";
             /** Format: date-time */
             at: string;
             /** @description That did it, e.g. Firefox; empty where nobody knows or none did. */
@@ -535,6 +604,11 @@ export interface components {
             reason?: "ended_elsewhere" | "too_many_sessions" | "ended_by_operator";
             old_email?: string;
             new_email?: string;
+            /**
+             * @description With `app_opened`: its name.
+             * @example Wiki
+             */
+            app?: string;
         };
         /**
          * @description For people to keep, with `notes` in words on what is not in it; members may be added.
@@ -579,6 +653,7 @@ export interface components {
             session: components["schemas"]["Session"];
             /** @description True at the first sign-in with this address. */
             created: boolean;
+            app?: components["schemas"]["Destination"];
         };
         Health: {
             /** @enum {string} */
@@ -753,6 +828,7 @@ export interface operations {
                      * @example ada@example.org
                      */
                     email: string;
+                    arrival?: components["schemas"]["Arrival"];
                 };
             };
         };
@@ -1253,6 +1329,55 @@ export interface operations {
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listApps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In the operator's order; none if there is no gate. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Apps"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example wiki.example.org */
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The app. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["App"];
+                };
+            };
+            404: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };

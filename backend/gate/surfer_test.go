@@ -1,0 +1,177 @@
+package gate_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"sana/backend/test/harness"
+)
+
+// surfer is a browser that keeps cookies for each host and follows redirects, through a proxy that
+// asks the gate as Caddy does.
+type surfer struct {
+	t      *testing.T
+	i      *instance
+	client *http.Client
+	jar    *cookiejar.Jar
+	ip     string
+
+	mu    sync.Mutex
+	lost  func(url *url.URL, cookie *http.Cookie) bool // cookies that the browser does not keep
+	steps []string                                     // "host path" of each request
+}
+
+func newSurfer(t *testing.T, i *instance) *surfer {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &surfer{t: t, i: i, jar: jar, ip: "198.51.100.7"}
+	s.client = &http.Client{Jar: lossyJar{s}, Transport: s, Timeout: harness.Deadline}
+	return s
+}
+
+// lossyJar is the surfer's jar without the cookies that it loses.
+type lossyJar struct{ s *surfer }
+
+func (j lossyJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
+	for _, cookie := range cookies {
+		if j.s.lost == nil || !j.s.lost(u, cookie) {
+			j.s.jar.SetCookies(u, []*http.Cookie{cookie})
+		}
+	}
+}
+
+func (j lossyJar) Cookies(u *url.URL) []*http.Cookie { return j.s.jar.Cookies(u) }
+
+// RoundTrip is the proxy: what is not Sana's goes to the app if the gate allows it.
+func (s *surfer) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	s.steps = append(s.steps, r.URL.Host+" "+r.URL.Path)
+	s.mu.Unlock()
+	if r.URL.Host == "sana.example" || strings.HasPrefix(r.URL.Path, "/_sana/") {
+		return s.forward(r, s.i.URL+r.URL.RequestURI(), r.URL.Host)
+	}
+	ask := r.Clone(r.Context())
+	ask.Header.Set("X-Forwarded-Host", r.URL.Host)
+	ask.Header.Set("X-Forwarded-Uri", r.URL.RequestURI())
+	ask.Header.Set("X-Forwarded-Method", r.Method)
+	ask.Method, ask.Body, ask.ContentLength = http.MethodGet, http.NoBody, 0
+	app, _, _ := strings.Cut(r.URL.Host, ".")
+	answer, err := s.forward(ask, s.i.gate+"/gate/forward/"+app, "sana-gate")
+	if err != nil || answer.StatusCode != http.StatusOK {
+		return answer, err
+	}
+	answer.Body.Close()
+	answer.Body = io.NopCloser(strings.NewReader("page for " + answer.Header.Get("Remote-User")))
+	return answer, nil
+}
+
+func (s *surfer) forward(r *http.Request, to, host string) (*http.Response, error) {
+	u, err := url.Parse(to)
+	if err != nil {
+		return nil, err
+	}
+	sent := r.Clone(r.Context())
+	sent.URL, sent.Host = u, host
+	sent.Header.Set("X-Forwarded-For", s.ip)
+	if host != "sana-gate" {
+		sent.Header.Set("X-Forwarded-For", s.ip)
+	} else {
+		sent.Header.Set("X-Forwarded-Proto", "https")
+	}
+	answer, err := http.DefaultTransport.RoundTrip(sent)
+	if answer != nil {
+		answer.Request = r
+	}
+	return answer, err
+}
+
+// page is where a browser ended.
+type page struct {
+	url    *url.URL
+	status int
+	body   string
+	header http.Header
+}
+
+// open opens a page and follows its redirects.
+func (s *surfer) open(address string) page {
+	s.t.Helper()
+	return s.send(http.MethodGet, address, "navigate")
+}
+
+func (s *surfer) send(method, address, mode string, changes ...func(*http.Request)) page {
+	s.t.Helper()
+	request, err := http.NewRequest(method, address, http.NoBody)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Sec-Fetch-Mode", mode)
+	request.Header.Set("Accept", "text/html")
+	request.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+	if method == http.MethodPost {
+		request.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	for _, change := range changes {
+		change(request)
+	}
+	answer, err := s.client.Do(request)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, address, err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if host := answer.Request.URL.Host; host != "sana.example" {
+		for _, name := range []string{"Strict-Transport-Security", "Clear-Site-Data"} {
+			if answer.Header.Get(name) != "" {
+				s.t.Errorf("%s has %s at an app's host", address, name)
+			}
+		}
+	}
+	return page{answer.Request.URL, answer.StatusCode, string(body), answer.Header}
+}
+
+// signIn signs the browser in at Sana's own host.
+func (s *surfer) signIn(email string) (b *harness.Browser) {
+	s.t.Helper()
+	b = s.i.Open(s.t)
+	b.SignIn(s.i.w, email)
+	s.take(b)
+	return b
+}
+
+// take gives the browser the cookies that another one has at Sana's host.
+func (s *surfer) take(b *harness.Browser) {
+	var cookies []*http.Cookie
+	for name, value := range b.Cookies() {
+		cookies = append(cookies, &http.Cookie{Name: name, Value: value, Path: "/", Secure: true})
+	}
+	s.jar.SetCookies(&url.URL{Scheme: "https", Host: "sana.example", Path: "/"}, cookies)
+}
+
+// cookieAt returns the value of a cookie at a host.
+func (s *surfer) cookieAt(host, name string) string {
+	for _, cookie := range s.jar.Cookies(&url.URL{Scheme: "https", Host: host, Path: "/"}) {
+		if cookie.Name == name {
+			return cookie.Value
+		}
+	}
+	return ""
+}
+
+func (s *surfer) wantPage(p page, address, body string) {
+	s.t.Helper()
+	if p.url.String() != address || !strings.Contains(p.body, body) {
+		s.t.Fatalf("at %s (%d), want %s with %q; the body is %.300s; steps: %v", p.url, p.status, address, body, p.body, s.steps)
+	}
+}

@@ -1,0 +1,317 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"sana/backend/apps"
+	"sana/backend/fault"
+	"sana/backend/gate"
+	"sana/backend/gate/appcookie"
+	gatepages "sana/backend/gate/pages"
+	"sana/backend/session"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
+	"github.com/valyala/fasthttp"
+)
+
+// enterPath is where browsers come to from the hosts of apps, on Sana's own host.
+const enterPath = "/enter"
+
+// enterCookie is the name, without its prefix, of the cookie that holds a browser's nonce at an app's
+// host, and when a handoff finished last: NONCE or NONCE.SECONDS.
+const enterCookie = "sana_enter"
+
+const (
+	enterAge = 10 * time.Minute // of enterCookie
+	// loopTime is how soon after a finished handoff a browser without an app cookie is one that does
+	// not keep it.
+	loopTime = 10 * time.Second
+)
+
+// atApps is what Server needs for apps; see Options.Gate.
+type atApps struct {
+	cookie cookieSettings // the app cookie
+	enter  cookieSettings
+	maker  *appcookie.Maker
+}
+
+// appRoutes are those of the gate's handoffs: the first one at Sana's own host, the others at the
+// hosts of apps.
+func (s *Server) appRoutes() []route {
+	return []route{
+		{fiber.MethodGet, enterPath, s.handle(s.enter)},
+		{fiber.MethodGet, apps.ReservedPath + "start", s.handle(s.atApp(s.startHandoff))},
+		{fiber.MethodGet, apps.ReservedPath + "finish", s.handle(s.atApp(s.finishHandoff))},
+		{fiber.MethodGet, apps.ReservedPath + "me", s.handle(s.atApp(s.appUser))},
+		{fiber.MethodGet, apps.ReservedPath + "sign-out", s.handle(s.atApp(s.askToSignOut))},
+		{fiber.MethodPost, apps.ReservedPath + "sign-out", s.handle(s.atApp(s.signOutFromApp))},
+		{fiber.MethodGet, apps.ReservedPath + "refused", s.handle(s.atApp(s.explainRefusal))},
+		{fiber.MethodGet, apps.ReservedPath + "away", s.handle(s.atApp(s.explainAbsence))},
+	}
+}
+
+// visit is a request at an app's host.
+type visit struct {
+	app  *apps.App
+	host string
+}
+
+// atApp finds the app of a request's host; at Sana's own host there is nothing.
+func (s *Server) atApp(do func(ctx context.Context, c *fiber.Ctx, at visit) error) func(context.Context, *fiber.Ctx) error {
+	return func(ctx context.Context, c *fiber.Ctx) error {
+		app, host, ok := s.appOf(&c.Context().Request)
+		if !ok {
+			return fault.New(fault.NotFound, "There is nothing at this address.")
+		}
+		return do(ctx, c, visit{app, host})
+	}
+}
+
+// appOf returns the app with the host of a request.
+func (s *Server) appOf(request *fasthttp.Request) (app *apps.App, host string, ok bool) {
+	if s.Apps == nil {
+		return nil, "", false
+	}
+	if host, ok = apps.NormalizeHost(request.Header.Host()); !ok {
+		return nil, "", false
+	}
+	app, ok = s.Apps.Load().FindHost(strings.TrimSuffix(host, s.hosts.defaultPort))
+	return app, strings.TrimSuffix(host, s.hosts.defaultPort), ok
+}
+
+// isAtApp reports whether an answer is for a browser at an app's host: nothing in it may bind other
+// hosts of the operator, or clear what the app has stored.
+func (s *Server) isAtApp(request *fasthttp.Request) bool {
+	if s.Apps == nil {
+		return false
+	}
+	_, _, ok := s.appOf(request)
+	return ok
+}
+
+// enter is where a browser from an app gets the ticket for its app cookie, after a sign-in if it
+// needs one: the page that asks for it keeps the query and comes back here.
+func (s *Server) enter(ctx context.Context, c *fiber.Ctx) error {
+	from, ok := apps.ParseArrival(query(c, "host"), query(c, "path"), query(c, "nonce_hash"))
+	app, isKnown := s.Auth.ArrivalApp(from)
+	if !ok || !isKnown {
+		return sendGatePage(c, fiber.StatusNotFound, gatepages.Page{Kind: gatepages.Unknown})
+	}
+	current, err := s.findSession(ctx, c)
+	if errors.Is(err, session.ErrNone) {
+		return redirect(c, "/?"+from.Query())
+	}
+	if err != nil {
+		return s.sendGateFault(c, app, err)
+	}
+
+	handoff, err := s.Auth.OpenHandoff(ctx, s.visitor(c), current, from)
+	if fault.Is(err, fault.ReauthenticationRequired) {
+		return redirect(c, "/?"+from.Query()+"&fresh=1")
+	}
+	if err != nil {
+		return s.sendGateFault(c, app, err)
+	}
+	return redirect(c, s.PublicURL.Scheme+"://"+handoff.Host+apps.ReservedPath+"finish?ticket="+handoff.Ticket)
+}
+
+// startHandoff gives the browser a nonce, unless it has one: all its tabs share it.
+func (s *Server) startHandoff(ctx context.Context, c *fiber.Ctx, at visit) error {
+	path := apps.ReturnPath(query(c, "path"))
+	nonce, finished := parseEnterCookie(s.apps.enter.token(c))
+	cookie := s.apps.cookie.token(c)
+	d := s.Gate.Decide(ctx, at.app, at.host, cookie)
+	switch {
+	case d.Outcome == gate.Allowed, d.Outcome == gate.NotAllowed:
+		return redirect(c, path) // another tab was faster; the gate says the rest
+	case d.Outcome == gate.Unavailable:
+		return sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
+	case d.Outcome == gate.SignInRequired && d.Ended == nil && time.Since(finished).Abs() < loopTime:
+		return s.sendCookiesPage(c, at, path)
+	}
+	if nonce == "" {
+		nonce = apps.NewNonce()
+	}
+	s.apps.enter.set(c, nonce, enterAge)
+	from := apps.Arrival{Host: at.host, Path: path, NonceHash: apps.HashNonce(nonce)}
+	return redirect(c, s.PublicURL.Scheme+"://"+s.PublicURL.Host+enterPath+"?"+from.Query())
+}
+
+// finishHandoff spends the ticket and gives the browser its app cookie. A ticket that is not good
+// here leads to a new start: of ten first tabs, nine have a nonce that the tenth has replaced.
+func (s *Server) finishHandoff(ctx context.Context, c *fiber.Ctx, at visit) error {
+	nonce, _ := parseEnterCookie(s.apps.enter.token(c))
+	finished, err := s.Auth.FinishHandoff(ctx, s.visitor(c), at.app, at.host, query(c, "ticket"), nonce)
+	switch {
+	case err != nil:
+		return s.sendGateFault(c, at.app, err)
+	case nonce == "":
+		return s.sendCookiesPage(c, at, finished.Path)
+	case finished.Session.ID == "":
+		return redirect(c, gate.StartURL(s.PublicURL, at.host, finished.Path))
+	}
+	now := time.Now()
+	value := s.apps.maker.Make(at.host, finished.Session.ID, finished.Session.Seed, now)
+	s.apps.cookie.set(c, value, session.KeepFor(finished.Session.ExpiresAt.Sub(now)))
+	s.apps.enter.set(c, nonce+"."+strconv.FormatInt(now.Unix(), 10), enterAge)
+	return redirect(c, finished.Path)
+}
+
+// parseEnterCookie splits the value of enterCookie. It returns "" for one that is malformed.
+func parseEnterCookie(value string) (nonce string, finished time.Time) {
+	nonce, note, _ := strings.Cut(value, ".")
+	if !apps.IsNonce(nonce) {
+		return "", time.Time{}
+	}
+	if seconds, err := strconv.ParseInt(note, 10, 64); err == nil {
+		finished = time.Unix(seconds, 0)
+	}
+	return nonce, finished
+}
+
+// appUserAnswer is the user of an app cookie.
+type appUserAnswer struct {
+	ID        string    `json:"id"`
+	Email     string    `json:"email"`
+	Name      string    `json:"name"`
+	Groups    []string  `json:"groups"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// appUser answers who the user is, for scripts of the app.
+func (s *Server) appUser(ctx context.Context, c *fiber.Ctx, at visit) error {
+	d := s.Gate.Decide(ctx, at.app, at.host, s.apps.cookie.token(c))
+	if d.Outcome != gate.Allowed {
+		return sendGateProblem(c, d)
+	}
+	user, expires := d.Person.User(), d.Person.ExpiresAt()
+	if until := at.app.Until; !until.IsZero() && until.Before(expires) {
+		expires = until
+	}
+	return sendJSON(c, contentTypeJSON, appUserAnswer{
+		ID: user.ID, Email: user.Email, Name: user.Name, Groups: d.Person.Groups(), ExpiresAt: expires.UTC(),
+	})
+}
+
+// askToSignOut shows a page with a button: an image in a page of the app must sign nobody out.
+func (s *Server) askToSignOut(ctx context.Context, c *fiber.Ctx, at visit) error {
+	d := s.Gate.Decide(ctx, at.app, at.host, s.apps.cookie.token(c))
+	switch {
+	case d.Outcome == gate.Unavailable:
+		return sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
+	case d.Person == nil:
+		return sendGatePage(c, fiber.StatusOK, gatepages.Page{Kind: gatepages.SignedOut, App: at.app.Name, Link: "/"})
+	}
+	return sendGatePage(c, fiber.StatusOK, gatepages.Page{
+		Kind: gatepages.SignOut, App: at.app.Name, Email: d.Person.User().Email, Link: apps.ReservedPath + "sign-out",
+	})
+}
+
+// signOutFromApp ends the session behind the app cookie: at all apps, and at Sana.
+func (s *Server) signOutFromApp(ctx context.Context, c *fiber.Ctx, at visit) error {
+	d := s.Gate.Decide(ctx, at.app, at.host, s.apps.cookie.token(c))
+	if d.Outcome == gate.Unavailable {
+		return sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
+	}
+	if d.Person != nil {
+		err := s.Auth.SignOutFromApp(ctx, s.visitor(c), d.Person.User().ID, d.Person.SessionID())
+		if err != nil {
+			return s.sendGateFault(c, at.app, err)
+		}
+	}
+	s.apps.cookie.clear(c)
+	s.apps.enter.clear(c)
+	return sendGatePage(c, fiber.StatusOK, gatepages.Page{Kind: gatepages.SignedOut, App: at.app.Name, Link: "/"})
+}
+
+// explainRefusal is for a proxy that cannot show the gate's own answer. It decides anew what the
+// browser is told.
+func (s *Server) explainRefusal(ctx context.Context, c *fiber.Ctx, at visit) error {
+	d := s.Gate.Decide(ctx, at.app, at.host, s.apps.cookie.token(c))
+	if d.Outcome == gate.Allowed {
+		d = gate.Decision{Outcome: gate.Misconfigured}
+	}
+	if d.Outcome == gate.Misconfigured || !gate.IsNavigation(&c.Context().Request.Header) {
+		return sendGateProblem(c, d)
+	}
+	_, status := gate.ProblemOf(d)
+	return sendGatePage(c, status, gate.PageOf(at.app.Name, gate.StartURL(s.PublicURL, at.host, "/"), d))
+}
+
+// explainAbsence is for a proxy whose question got no answer that it could use.
+func (s *Server) explainAbsence(_ context.Context, c *fiber.Ctx, at visit) error {
+	d := gate.Decision{Outcome: gate.Unavailable}
+	c.Set(fiber.HeaderRetryAfter, "2")
+	if !gate.IsNavigation(&c.Context().Request.Header) {
+		return sendGateProblem(c, d)
+	}
+	return sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
+}
+
+func (s *Server) sendCookiesPage(c *fiber.Ctx, at visit, path string) error {
+	return sendGatePage(c, fiber.StatusBadRequest, gatepages.Page{
+		Kind: gatepages.Cookies, App: at.app.Name, Link: gate.StartURL(s.PublicURL, at.host, path),
+	})
+}
+
+// sendGateFault shows a fault of a handoff to a person.
+func (s *Server) sendGateFault(c *fiber.Ctx, app *apps.App, err error) error {
+	f := fault.From(err)
+	status := statusOf[f.Code]
+	page := gatepages.Page{Kind: gatepages.Away, App: app.Name}
+	if f.Code == fault.TooManyRequests {
+		page.Kind = gatepages.TooMany
+	}
+	if status >= fiber.StatusInternalServerError {
+		s.Log.Error("handoff failed", "request_id", requestID(c), "app", app.ID, "error", err)
+	}
+	if f.RetryAfter > 0 {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(seconds(f.RetryAfter)))
+	}
+	return sendGatePage(c, status, page)
+}
+
+func sendGatePage(c *fiber.Ctx, status int, page gatepages.Page) error {
+	c.Set(fiber.HeaderContentSecurityPolicy, gatepages.Policy())
+	c.Set("X-Robots-Tag", "noindex")
+	c.Status(status).Context().SetContentType(gatepages.ContentType)
+	return c.Send(page.Render(c.Get(fiber.HeaderAcceptLanguage)))
+}
+
+func sendGateProblem(c *fiber.Ctx, d gate.Decision) error {
+	problem, status := gate.ProblemOf(d)
+	return sendJSON(c.Status(status), gate.ProblemContentType, problem)
+}
+
+// redirect leads to a location that this server has built.
+func redirect(c *fiber.Ctx, location string) error {
+	c.Set(fiber.HeaderLocation, location)
+	c.Status(fiber.StatusSeeOther)
+	return nil
+}
+
+// query returns a parameter of the query, "" if it is there more than once.
+func query(c *fiber.Ctx, name string) string {
+	values := c.Context().QueryArgs().PeekMulti(name)
+	if len(values) != 1 {
+		return ""
+	}
+	return utils.CopyString(string(values[0]))
+}
+
+// newAtApps returns the cookies at the hosts of apps.
+func newAtApps(publicURL *url.URL, maker *appcookie.Maker) atApps {
+	https := publicURL.Scheme == "https"
+	name := gate.CookieName(publicURL)
+	return atApps{
+		cookie: cookieSettings{name: name, secure: https},
+		enter:  newCookieSettings(enterCookie, https),
+		maker:  maker,
+	}
+}
