@@ -98,7 +98,7 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 		"no codes for anybody":               {production("CODES_PER_NETWORK=0"), "CODES_PER_NETWORK is 0; it must be 1 to 1000000"},
 		"too many wrong codes":               {production("WRONG_CODES_PER_NETWORK=1000001"), "WRONG_CODES_PER_NETWORK is 1000001; it must be 1 to 1000000"},
 		"an alarm below zero":                {production("MAIL_ALARM=-1"), "MAIL_ALARM is -1; it must be 1 to 1000000"},
-		"a sign-up for a word":               {production("SIGN_UP=nobody"), `SIGN_UP has "nobody" in it; it must be open, closed, or domains`},
+		"a sign-up for a word":               {production("SIGN_UP=nobody"), `SIGN_UP has "nobody" in it; it must be open, closed, apps, or domains`},
 		"a negative number of proxies":       {production("TRUSTED_PROXY_HOPS=-1"), "TRUSTED_PROXY_HOPS cannot be read as a number from 0 to 255: how many proxies"},
 		"a log level that does not exist":    {production("LOG_LEVEL=loud"), "LOG_LEVEL cannot be read as a log level: debug, info, warn or error"},
 		"a log format that does not exist":   {production("LOG_FORMAT=xml"), `LOG_FORMAT is "xml"; it must be json or text`},
