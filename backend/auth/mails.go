@@ -52,9 +52,13 @@ func (s *Service) writeCode(ctx context.Context, c challenge.Challenge) (outbox.
 	if err != nil {
 		return outbox.Composed{}, err
 	}
+	name := ""
+	if app, ok := s.ArrivalApp(c.Arrival); ok {
+		name = app.Name
+	}
 	message, err := s.Mail.Templates.SignInCode(c.Email, s.Mail.From, templates.SignInCode{
 		Language: c.Language, Browser: c.Platform, Code: challenge.Code(key, c), PublicURL: s.Mail.PublicURL,
-		ExpiresAt: c.ExpiresAt, ForChange: c.Purpose == challenge.ChangeEmail,
+		ExpiresAt: c.ExpiresAt, App: name, ForChange: c.Purpose == challenge.ChangeEmail,
 	})
 	return outbox.Composed{Message: message, UsefulFor: c.ExpiresAt.Sub(c.Now)}, err
 }

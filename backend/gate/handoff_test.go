@@ -71,6 +71,10 @@ func TestHandoff_ChallengeKeepsWhereTheBrowserCameFrom(t *testing.T) {
 	ask(wiki, "/", "short").Want(http.StatusBadRequest, "invalid_request")
 	ask(q.Get("host"), q.Get("path"), q.Get("nonce_hash")).Want(http.StatusAccepted)
 
+	mail := i.w.Mails(t, "sign_in_code", ada, 1)[0]
+	if !strings.Contains(mail.Text, "Use it to continue to Wiki.") || strings.Contains(mail.Text, wiki) || strings.Contains(mail.Subject, "Wiki") {
+		t.Errorf("the mail does not name the app, or its host, or names it in its subject: %s\n%s", mail.Subject, mail.Text)
+	}
 	type arrival struct {
 		App struct{ ID, Name, Enter string }
 	}

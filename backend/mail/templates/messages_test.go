@@ -60,7 +60,10 @@ func everyMessage(t *testing.T, language string) map[string]mail.Message {
 	code.Language, code.Browser = language, "Firefox on Linux"
 	m, err := write.SignInCode(oldAddress, from, code)
 	keep("sign_in_code", m, err)
-	code.ForChange = true
+	code.App = "Team & Wiki"
+	m, err = write.SignInCode(oldAddress, from, code)
+	keep("sign_in_code_for_app", m, err)
+	code.App, code.ForChange = "", true
 	m, err = write.SignInCode(oldAddress, from, code)
 	keep("sign_in_code_for_change", m, err)
 	code.ForChange = false
@@ -154,6 +157,7 @@ func TestTheHTMLLoadsNothingAndStaysSmall(t *testing.T) {
 	links := map[string]string{
 		"sign_in_code":            "https://sana.example/verify#c=123456",
 		"sign_in_code_for_change": "https://sana.example/verify#c=123456",
+		"sign_in_code_for_app":    "https://sana.example/verify#c=123456",
 		"sign_in_code_of_letters": "https://sana.example/verify#c=ABCDEFGHJKMNP",
 		"new_device":              "https://sana.example/sessions",
 		"new_device_unknown":      "https://sana.example/sessions",

@@ -16,6 +16,7 @@ type SignInCode struct {
 	Code      string    // 6 to 16 ASCII digits or letters
 	PublicURL *url.URL  // where Sana is reached, http or https with a host; a path is kept, query and fragment are not
 	ExpiresAt time.Time // shown in UTC, rounded down to the minute: never later than the code really ends
+	App       string    // name of the app to which the sign-in leads; left out if it is ""
 	ForChange bool      // it signs nobody in: it makes the recipient's address that of an account
 }
 
@@ -35,6 +36,7 @@ func (t *Set) SignInCode(to, from string, c SignInCode) (mail.Message, error) {
 	l.Code, l.ForChange = c.Code, c.ForChange
 	l.Link = link(c.PublicURL, "verify", "c="+c.Code)
 	l.values["code"] = c.Code
+	l.values["app"] = c.App
 	l.values["grouped"] = group(c.Code)
 	return t.write(to, from, "sign_in_code", "sign_in_code", l)
 }
