@@ -261,7 +261,7 @@ func (g *Gate) report(ctx context.Context, c *fasthttp.RequestCtx, a asked, d De
 	g.Metrics.GateDecided(app, string(d.Outcome), time.Since(c.Time()))
 	switch d.Outcome {
 	case NotAllowed:
-		g.Log.InfoContext(ctx, "gate: user not allowed", "app", app, "host", a.host, "user", d.Person.User().ID)
+		g.Log.InfoContext(ctx, "gate: user not allowed", "app", app, "host", a.host)
 	case Unavailable:
 		g.Log.ErrorContext(ctx, "gate: decision failed", "app", app, "error", d.err)
 	case Misconfigured:

@@ -27,11 +27,11 @@ var mayImport = map[string][]string{
 	},
 	"apps": {"account"}, // for the canonical form of addresses
 	"auth": {
-		"account", "challenge", "fault", "keyring", "mail", "mail/templates", "observe/metrics",
+		"account", "apps", "challenge", "fault", "keyring", "mail", "mail/templates", "observe/metrics",
 		"observe/tracing", "outbox", "postgres", "session", "throttle", "visitor",
 	},
 	"backend":   {"cli"},
-	"challenge": {"fault", "fold", "keyring", "outbox", "postgres", "throttle", "visitor"},
+	"challenge": {"apps", "fault", "fold", "keyring", "outbox", "postgres", "throttle", "visitor"},
 	"cli": {
 		"account", "app", "auth", "challenge", "config", "diagnose", "diagnose/check",
 		"diagnose/doctor", "fault", "keyring", "mail", "mail/mailgun", "mail/smtp",
@@ -74,7 +74,8 @@ var mayImport = map[string][]string{
 	"throttle":          {"keyring", "postgres"},
 	"visitor":           {},
 	"web": {
-		"account", "auth", "challenge", "fault", "inbox", "mail", "mail/mailgun",
+		"account", "apps", "auth", "challenge", "fault", "gate", "gate/appcookie", "gate/pages",
+		"inbox", "mail", "mail/mailgun",
 		"observe/metrics", "observe/tracing", "outbox", "session", "visitor", "web/harden",
 		"web/static",
 	},
