@@ -53,6 +53,7 @@ type commands struct {
 	People   peopleCommand   `cmd:"" help:"Manage accounts."`
 	Sessions sessionsCommand `cmd:"" help:"See where users are signed in, and sign them out."`
 	Mail     mailCommand     `cmd:"" help:"Help with mail that does not arrive."`
+	Apps     appsCommand     `cmd:"" help:"Check the apps behind the gate, and print the configuration of their proxy."`
 	Keys     keysCommand     `cmd:"" help:"Make secret keys."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }

@@ -205,6 +205,18 @@ func LoadListenAddr(environ []string) (string, error) {
 	return net.JoinHostPort(host, port), faults.err()
 }
 
+// GateSettings are what commands about apps read. Each may be empty.
+type GateSettings struct{ AppsFile, GateAddr, PublicURL, Env string }
+
+// LoadGate reads APPS_FILE, GATE_ADDR, PUBLIC_URL and APP_ENV only.
+func LoadGate(environ []string) GateSettings {
+	values := env.ToMap(environ)
+	return GateSettings{
+		AppsFile: values["APPS_FILE"], GateAddr: values["GATE_ADDR"],
+		PublicURL: origin(first(values["PUBLIC_URL"], values["RENDER_EXTERNAL_URL"])), Env: values["APP_ENV"],
+	}
+}
+
 // loopback is the interface that other machines do not reach.
 const loopback = "127.0.0.1"
 

@@ -201,7 +201,22 @@ func TestTicket_IsGoodOnceThereAndThen(t *testing.T) {
 		},
 		"a browser without a nonce": func(_, other *surfer, finish string) (page, *surfer) { return other.open(finish), other },
 		"another host": func(s, _ *surfer, finish string) (page, *surfer) {
+			// With the same nonce there, only the host tells them apart.
+			same := &http.Cookie{Name: "__Host-sana_enter", Value: s.cookieAt(wiki, "__Host-sana_enter"), Path: "/", Secure: true}
+			s.jar.SetCookies(&url.URL{Scheme: "https", Host: bank, Path: "/"}, []*http.Cookie{same})
 			return s.open(strings.Replace(finish, wiki, bank, 1)), nil
+		},
+		"another host of the same app": func(s, _ *surfer, finish string) (page, *surfer) {
+			const other = "a.preview.example.net"
+			same := &http.Cookie{Name: "__Host-sana_enter", Value: s.cookieAt(wiki, "__Host-sana_enter"), Path: "/", Secure: true}
+			s.jar.SetCookies(&url.URL{Scheme: "https", Host: other, Path: "/"}, []*http.Cookie{same})
+			s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			p := s.open(strings.Replace(finish, wiki, other, 1))
+			s.client.CheckRedirect = nil
+			if s.cookieAt(other, "__Host-sana_app") == "" {
+				s.steps = append(s.steps, other+" /_sana/start")
+			}
+			return p, nil
 		},
 		"after more than a minute": func(s, _ *surfer, finish string) (page, *surfer) {
 			i.w.Exec(t, `UPDATE handoffs SET made_at = made_at - interval '61 seconds'`)
@@ -225,7 +240,11 @@ func TestTicket_IsGoodOnceThereAndThen(t *testing.T) {
 			s, other := newSurfer(t, i), newSurfer(t, i)
 			s.signIn(ada)
 			finish := ticketFor(t, s, address)
-			_, victim := use(s, other, finish)
+			used := len(s.steps)
+			got, victim := use(s, other, finish)
+			if victim == nil && !slices.ContainsFunc(s.steps[used:], func(step string) bool { return strings.HasSuffix(step, "/_sana/start") }) {
+				t.Errorf("it was good: at %s, %v", got.url, s.steps[used:])
+			}
 			if victim != nil && victim.cookieAt(wiki, "__Host-sana_app") != "" {
 				t.Error("it got an app cookie")
 			}

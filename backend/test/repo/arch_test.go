@@ -33,8 +33,8 @@ var mayImport = map[string][]string{
 	"backend":   {"cli"},
 	"challenge": {"apps", "fault", "fold", "keyring", "outbox", "postgres", "throttle", "visitor"},
 	"cli": {
-		"account", "app", "auth", "challenge", "config", "diagnose", "diagnose/check",
-		"diagnose/doctor", "fault", "keyring", "mail", "mail/mailgun", "mail/smtp",
+		"account", "app", "apps", "auth", "challenge", "config", "diagnose", "diagnose/check",
+		"diagnose/doctor", "fault", "gate/proxies", "keyring", "mail", "mail/mailgun", "mail/smtp",
 		"mail/templates", "observe/logging", "outbox", "postgres", "session", "visitor", "web",
 	},
 	"config":          {"keyring"},
@@ -49,6 +49,7 @@ var mayImport = map[string][]string{
 	},
 	"gate/appcookie":    {"keyring"},
 	"gate/pages":        {},
+	"gate/proxies":      {"apps"},
 	"inbox":             {"mail", "postgres"},
 	"keyring":           {},
 	"mail":              {},

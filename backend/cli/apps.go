@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"sana/backend/app"
+	"sana/backend/apps"
+	"sana/backend/config"
+	"sana/backend/gate/proxies"
+)
+
+type appsCommand struct {
+	Check   appsCheckCommand `cmd:"" help:"Read an apps file and print its apps, or every mistake with its line."`
+	Nginx   nginxCommand     `cmd:"" help:"Print the configuration of nginx for an app."`
+	Caddy   caddyCommand     `cmd:"" help:"Print the configuration of Caddy for an app."`
+	Traefik traefikCommand   `cmd:"" help:"Print the dynamic configuration of Traefik for an app."`
+}
+
+type appsCheckCommand struct {
+	File string `arg:"" help:"The file. With PUBLIC_URL and APP_ENV it is judged as at the start."`
+}
+
+// Run prints the apps, one a line: id, name, hosts.
+func (c appsCheckCommand) Run(in invocation) error {
+	settings := config.LoadGate(in.environ)
+	set, err := app.ReadAppsFile(c.File, settings.PublicURL, settings.Env)
+	if err != nil {
+		return err
+	}
+	for _, one := range set.List() {
+		var hosts []string
+		for _, host := range one.Hosts {
+			hosts = append(hosts, host.String())
+		}
+		if _, err := fmt.Fprintf(in.stdout, "%s\t%s\t%s\n", one.ID, one.Name, strings.Join(hosts, " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// proxyFlags are those of the commands that print the configuration of a proxy.
+type proxyFlags struct {
+	App      string `arg:"" help:"The id of the app in the apps file."`
+	File     string `help:"The apps file; default: APPS_FILE." placeholder:"FILE"`
+	Upstream string `help:"Where the app itself answers, host:port." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	Sana     string `help:"Where Sana answers browsers; default: LISTEN_ADDR, else PORT." placeholder:"HOST:PORT"`
+	Gate     string `help:"Where Sana answers proxies; default: GATE_ADDR." placeholder:"HOST:PORT"`
+}
+
+type (
+	nginxCommand   struct{ proxyFlags }
+	caddyCommand   struct{ proxyFlags }
+	traefikCommand struct{ proxyFlags }
+)
+
+// Run prints the configuration.
+func (c nginxCommand) Run(in invocation) error { return c.print(in, proxies.Nginx) }
+
+// Run prints the configuration.
+func (c caddyCommand) Run(in invocation) error { return c.print(in, proxies.Caddy) }
+
+// Run prints the configuration.
+func (c traefikCommand) Run(in invocation) error { return c.print(in, proxies.Traefik) }
+
+func (c proxyFlags) print(in invocation, kind proxies.Kind) error {
+	settings := config.LoadGate(in.environ)
+	if c.File == "" {
+		c.File = settings.AppsFile
+	}
+	if c.Gate == "" {
+		c.Gate = settings.GateAddr
+	}
+	if c.File == "" || c.Gate == "" {
+		return errors.New("set APPS_FILE and GATE_ADDR, or use --file and --gate")
+	}
+	if c.Sana == "" {
+		address, err := config.LoadListenAddr(in.environ)
+		if err != nil {
+			return err
+		}
+		c.Sana = address
+	}
+	set, err := app.ReadAppsFile(c.File, settings.PublicURL, settings.Env)
+	if err != nil {
+		return err
+	}
+	one, err := findApp(set, c.App)
+	if err != nil {
+		return err
+	}
+	return proxies.Write(in.stdout, kind, proxies.Site{App: one, Upstream: c.Upstream, Sana: c.Sana, Gate: c.Gate})
+}
+
+func findApp(set *apps.Set, id string) (*apps.App, error) {
+	if one, ok := set.Find(id); ok {
+		return one, nil
+	}
+	var known []string
+	for _, one := range set.List() {
+		known = append(known, one.ID)
+	}
+	return nil, fmt.Errorf("there is no app %q in the file; known are %s", id, strings.Join(known, ", "))
+}

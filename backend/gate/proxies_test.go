@@ -1,0 +1,345 @@
+package gate_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"sana/backend/apps"
+	"sana/backend/gate/proxies"
+	"sana/backend/test/harness"
+)
+
+// realProxy is how a real proxy is run with the configuration that sana apps prints, but for ports
+// and certificates.
+type realProxy struct {
+	kind     proxies.Kind
+	variable string // of the environment, names its program
+	wrap     func(printed, dir string, port int) string
+	run      func(program, file, dir string) *exec.Cmd
+}
+
+var realProxies = []realProxy{
+	{
+		kind: proxies.Nginx, variable: "SANA_NGINX",
+		wrap: func(printed, dir string, port int) string {
+			printed = strings.NewReplacer("listen 443", fmt.Sprintf("listen 127.0.0.1:%d", port), "/etc/sana/tls", dir).Replace(printed)
+			paths := ""
+			for _, name := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+				paths += name + "_temp_path " + dir + "/" + name + ";\n"
+			}
+			return "user root;\ndaemon off;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" +
+				"client_max_body_size 200m;\nlarge_client_header_buffers 8 64k;\n" + paths + printed + "\n}\n"
+		},
+		run: func(program, file, dir string) *exec.Cmd {
+			return exec.Command(program, "-e", "stderr", "-c", file, "-p", dir)
+		},
+	},
+	{
+		kind: proxies.Caddy, variable: "SANA_CADDY",
+		wrap: func(printed, dir string, port int) string {
+			certificate := fmt.Sprintf("{\n\ttls %s/fullchain.pem %s/privkey.pem", dir, dir)
+			return fmt.Sprintf("{\n\tadmin off\n\tauto_https disable_redirects\n\thttps_port %d\n}\n", port) +
+				strings.Replace(printed, " {", " "+certificate, 1)
+		},
+		run: func(program, file, dir string) *exec.Cmd {
+			command := exec.Command(program, "run", "--adapter", "caddyfile", "--config", file)
+			command.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+			return command
+		},
+	},
+}
+
+// upstream is an app that says what reached it.
+type upstream struct {
+	*httptest.Server
+	requests atomic.Int64
+	body     atomic.Int64 // bytes of the newest body
+}
+
+func newUpstream(t *testing.T) *upstream {
+	t.Helper()
+	u := &upstream{}
+	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u.requests.Add(1)
+		n, _ := io.Copy(io.Discard, r.Body)
+		u.body.Store(n)
+		for name, values := range r.Header {
+			if strings.HasPrefix(strings.ReplaceAll(name, "_", "-"), "Remote-") {
+				fmt.Fprintf(w, "%s: %s\n", name, strings.Join(values, " and "))
+			}
+		}
+		fmt.Fprintf(w, "%s %s\n", r.Method, r.URL.RequestURI())
+	}))
+	t.Cleanup(u.Close)
+	return u
+}
+
+// start runs the proxy in front of an app until the test ends, and returns where it listens.
+func (p realProxy) start(t *testing.T, i *instance, site proxies.Site, roots *x509.CertPool, dir string) (address string) {
+	t.Helper()
+	program := os.Getenv(p.variable)
+	if program == "" {
+		t.Skip(p.variable + " does not name a program; npm test installs one where it can, and says where it cannot")
+	}
+	var printed strings.Builder
+	if err := proxies.Write(&printed, p.kind, site); err != nil {
+		t.Fatal(err)
+	}
+	port, file := harness.FreePort(t), filepath.Join(dir, "proxy.conf")
+	if err := os.WriteFile(file, []byte(p.wrap(printed.String(), dir, port)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := &harness.Log{}
+	command := p.run(program, file, dir)
+	command.Stdout, command.Stderr = log, log
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		_ = command.Wait()
+		if t.Failed() {
+			t.Logf("%s says:\n%.6000s", p.kind, log)
+		}
+	})
+	address = fmt.Sprintf("127.0.0.1:%d", port)
+	harness.Eventually(t, string(p.kind)+" does not listen", func() error {
+		conn, err := tls.Dial("tcp", address, &tls.Config{ServerName: wiki, RootCAs: roots})
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	})
+	return address
+}
+
+// certificate writes one for the hosts of the tests into a folder and returns who trusts it.
+func certificate(t *testing.T, dir string) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{wiki, "*.preview.example.net", vault}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for name, content := range map[string][]byte{
+		"fullchain.pem": chain, "privkey.pem": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(chain)
+	return roots
+}
+
+// behind is a surfer whose requests for an app go through a real proxy.
+type behind struct {
+	*surfer
+	through http.RoundTripper
+}
+
+func (b behind) RoundTrip(r *http.Request) (*http.Response, error) {
+	b.mu.Lock()
+	b.steps = append(b.steps, r.URL.Host+" "+r.URL.Path)
+	b.mu.Unlock()
+	if r.URL.Host == "sana.example" {
+		return b.forward(r, b.i.URL+r.URL.RequestURI(), r.URL.Host)
+	}
+	return b.through.RoundTrip(r)
+}
+
+func newBehind(t *testing.T, i *instance, address string, roots *x509.CertPool) behind {
+	t.Helper()
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: roots}, // HTTP/1.1, for attacks with Connection
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	b := behind{newSurfer(t, i), transport}
+	b.client.Transport = b
+	return b
+}
+
+// What sana apps prints, run as printed: every state of a browser, and what clients try.
+func TestProxies_RunAsPrinted(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	i := run(t, w, appsFile)
+	for _, p := range realProxies {
+		t.Run(string(p.kind), func(t *testing.T) {
+			w.Pass(t, 24*time.Hour) // limits on mails
+			site := proxies.Site{
+				Sana: strings.TrimPrefix(i.URL, "http://"), Gate: strings.TrimPrefix(i.gate, "http://"),
+			}
+			app := newUpstream(t)
+			site.Upstream = strings.TrimPrefix(app.URL, "http://")
+			set, err := apps.Parse([]byte(appsFile), apps.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			site.App, _ = set.Find("wiki")
+			dir := t.TempDir()
+			roots := certificate(t, dir)
+			b := newBehind(t, i, p.start(t, i, site, roots, dir), roots)
+			walkThrough(t, b, app)
+		})
+	}
+}
+
+func walkThrough(t *testing.T, b behind, app *upstream) {
+	t.Helper()
+	const address = "https://wiki.example.org/deep?a=b&c=%2f"
+	want := func(what string, p page, status int, text string) {
+		t.Helper()
+		if p.status != status || !strings.Contains(p.body, text) {
+			t.Errorf("%s: %d at %s, want %d with %q; the body is %.400s", what, p.status, p.url, status, text, p.body)
+		}
+	}
+	nothing := func(what string) {
+		t.Helper()
+		if n := app.requests.Load(); n != 0 {
+			t.Errorf("%s: %d requests reached the app", what, n)
+		}
+		app.requests.Store(0)
+	}
+
+	// New: a page leads to the sign-in, anything else is 401, and a form that was sent gets a page.
+	p := b.open(address)
+	if p.url.Host != "sana.example" || p.url.Query().Get("path") != "/deep?a=b&c=%2f" {
+		t.Fatalf("new: at %s (%d), want the sign-in page; %.300s", p.url, p.status, p.body)
+	}
+	want("XHR", b.send(http.MethodGet, address, "cors"), 401, "sign_in_required")
+	want("POST as a page", b.send(http.MethodPost, address, "navigate"), 401, "You need to sign in again")
+	want("POST", b.send(http.MethodPost, address, "cors"), 401, "sign_in_required")
+	want("_sana/me", b.send(http.MethodGet, "https://wiki.example.org/_sana/me", "cors"), 401, "sign_in_required")
+	nothing("without a session")
+
+	// In: the app is told who it is, whatever clients say, and a large body comes to the app alone.
+	b.signIn(ada)
+	want("in", b.open(address), 200, "GET /deep?a=b&c=%2f")
+	lies := all(set("Remote-User", "root"), alias("Remote_User", "root"), alias("remote_groups", "admin"), set("Remote-Name", "Root"),
+		set("X-Forwarded-User", "root"))
+	got := b.send(http.MethodGet, address, "cors", lies)
+	want("in, with lies", got, 200, "Remote-User: "+ada+"\n")
+	if strings.Contains(got.body, "root") || strings.Contains(got.body, "admin") || strings.Contains(got.body, "Root") ||
+		!strings.Contains(got.body, "Remote-Groups: ops,staff\n") || !strings.Contains(got.body, "Remote-Name: "+ada+"\n") {
+		t.Errorf("the app was told lies: %s", got.body)
+	}
+	want("If-None-Match", b.send(http.MethodGet, address, "cors", set("If-None-Match", "*")), 200, "GET")
+	large := func(r *http.Request) {
+		r.Method, r.Body, r.ContentLength = http.MethodPut, io.NopCloser(io.LimitReader(zeros{}, 100<<20)), 100<<20
+	}
+	want("PUT", b.send(http.MethodPut, address, "cors", large), 200, "PUT /deep")
+	if n := app.body.Load(); n != 100<<20 {
+		t.Errorf("%d bytes of the body reached the app", n)
+	}
+	if p := b.open("https://a.preview.example.net/x"); p.status != 200 {
+		t.Errorf("host with *: %d at %s: %.300s", p.status, p.url, p.body)
+	}
+
+	// Attacks on what the proxy asks: nothing of them is answered as if it were asked properly.
+	app.requests.Store(0)
+	stranger := newSurfer(t, b.i)
+	for name, change := range map[string]func(*http.Request){
+		"X-Original-URL":                     all(set("X-Original-URL", "https://"+wiki+"/"), set("X-Original-Method", "GET")),
+		"X-Forwarded-Host":                   all(set("X-Forwarded-Host", wiki), set("X-Forwarded-Uri", "/")),
+		"X_Forwarded_Host":                   alias("X_Forwarded_Host", wiki),
+		"Connection: X-Forwarded-Host":       set("Connection", "X-Forwarded-Host, close"),
+		"Connection: X-Original-URL, Cookie": set("Connection", "X-Original-URL, Remote-User"),
+		"OPTIONS":                            func(r *http.Request) { r.Method = http.MethodOptions },
+		"robot":                              set("User-Agent", "GoogleHC/1.0"),
+	} {
+		fresh := behind{stranger, b.through}
+		fresh.client.Transport = fresh
+		p := fresh.send(http.MethodGet, "https://wiki.example.org/secret", "cors", change)
+		if p.status == http.StatusOK {
+			t.Errorf("%s: a stranger is let in: %s", name, p.body)
+		}
+	}
+	for _, path := range []string{"/%2e%2e/_sana/../secret", "/_sana/..%2fsecret", "/_sana%2f..%2fsecret", "/_sana/../secret", "//secret", "/_SANA/x"} {
+		u := &url.URL{Scheme: "https", Host: wiki, Opaque: "//" + wiki + path}
+		request := &http.Request{Method: http.MethodGet, URL: u, Host: wiki, Header: http.Header{"Sec-Fetch-Mode": {"cors"}}}
+		before := app.requests.Load()
+		answer, err := b.through.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if app.requests.Load() != before {
+			t.Errorf("%s: a stranger's request reached the app: %d", path, answer.StatusCode)
+		}
+	}
+
+	// Signed out: as new.
+	want("sign-out", b.send(http.MethodPost, "https://wiki.example.org/_sana/sign-out", "navigate"), 200, "You&#39;re signed out")
+	app.requests.Store(0)
+	if p := b.open(address); p.url.Host != "sana.example" {
+		t.Errorf("signed out: %d at %s", p.status, p.url)
+	}
+	nothing("signed out")
+
+	// Not for them.
+	b.signIn("eve@other.example")
+	want("not for them", b.open(address), 403, "You can&#39;t use Wiki")
+	want("not for them, XHR", b.send(http.MethodGet, address, "cors"), 403, "not_allowed")
+	nothing("not for them")
+
+	// Without a database.
+	b.i.w.TakeAway(t)
+	harness.Eventually(t, "the gate answers without a database", func() error {
+		if p := b.send(http.MethodGet, address, "cors"); p.status != http.StatusServiceUnavailable {
+			return fmt.Errorf("got %d: %.200s", p.status, p.body)
+		}
+		return nil
+	})
+	want("without a database", b.open(address), 503, "Wiki can&#39;t be opened right now")
+	b.i.w.BringBack(t)
+	harness.Eventually(t, "the gate does not recover", func() error {
+		if p := b.send(http.MethodGet, address, "cors"); p.status != http.StatusForbidden {
+			return fmt.Errorf("got %d", p.status)
+		}
+		return nil
+	})
+	nothing("without a database")
+}
+
+// zeros is an endless reader.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
