@@ -31,7 +31,11 @@ func (s *Service) DeleteAccount(ctx context.Context, v visitor.Visitor, current 
 		}
 		if s.inPostgres() {
 			why := session.Ended{Reason: session.AccountDeleted, By: v.Platform}
-			if _, err := s.Shared.RevokeOthers(ctx, tx, userID, "", why); err != nil {
+			ended, err := s.Shared.RevokeOthers(ctx, tx, userID, "", why)
+			if err != nil {
+				return err
+			}
+			if err := dropHandoffs(ctx, tx, ended); err != nil {
 				return err
 			}
 		}

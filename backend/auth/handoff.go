@@ -180,6 +180,19 @@ func (s *Service) recordOpening(
 	return postgres.Error("record opening of app", err)
 }
 
+// dropHandoffs deletes the handoffs of sessions that have ended with their user's account.
+func dropHandoffs(ctx context.Context, tx pgx.Tx, ended []session.Session) error {
+	var ids []string
+	for _, e := range ended {
+		ids = append(ids, e.ID)
+	}
+	_, err := tx.Exec(ctx, `
+		DELETE FROM handoffs
+		WHERE session_id = ANY(@sessions::uuid[])`,
+		pgx.NamedArgs{"sessions": ids})
+	return postgres.Error("drop handoffs", err)
+}
+
 // SignOutFromApp ends the session behind an app cookie, for all apps and Sana itself. A session that
 // is not valid any more is no error.
 func (s *Service) SignOutFromApp(ctx context.Context, v visitor.Visitor, userID, sessionID string) error {

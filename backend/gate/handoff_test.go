@@ -464,3 +464,34 @@ func TestLimits_HandoffsOfASessionAreBounded(t *testing.T) {
 		t.Errorf("one too many: %d %s", p.status, p.body)
 	}
 }
+
+// A deleted account leaves no way to an app, and no path of one.
+func TestDeletion_EndsAppsAndHandoffs(t *testing.T) {
+	t.Parallel()
+	i := run(t, harness.NewWorld(t), appsFile)
+	s := newSurfer(t, i)
+	b := s.signIn(ada)
+	s.open("https://wiki.example.org/")
+	ticketFor(t, s, "https://bank.example.com/private")
+	b.Delete("/api/account").Want(http.StatusNoContent)
+	harness.WantEqual(t, "handoffs", i.w.Count(t, `SELECT count(*) FROM handoffs`), 0)
+	if p := s.open("https://wiki.example.org/"); p.url.Host != "sana.example" {
+		t.Errorf("after the deletion: %d at %s", p.status, p.url)
+	}
+}
+
+// What a ticket was for is not kept longer than it can be used.
+func TestSweep_DeletesHandoffsAfterAMinute(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	i := run(t, w, appsFile)
+	s := newSurfer(t, i)
+	s.signIn(ada)
+	ticketFor(t, s, "https://wiki.example.org/private")
+	w.Exec(t, `UPDATE handoffs SET made_at = made_at - interval '61 seconds'`)
+	w.Exec(t, `UPDATE periodic SET period = period - interval '1 hour'`)
+	run(t, w, appsFile) // takes the turn at its start
+	harness.Eventually(t, "the handoff is not deleted", func() error {
+		return harness.CountError(w.Count(t, `SELECT count(*) FROM handoffs`), 0)
+	})
+}
