@@ -241,7 +241,7 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 
 	// New: a page leads to the sign-in, anything else is 401, and a form that was sent gets a page.
 	p := b.open(address)
-	if p.url.Host != "sana.example" || p.url.Query().Get("path") != "/deep?a=b&c=%2f" {
+	if p.url.Host != "sana.example" || !strings.HasPrefix(p.url.Query().Get("next"), "/enter?host="+wiki) {
 		t.Fatalf("new: at %s (%d), want the sign-in page; %.300s", p.url, p.status, p.body)
 	}
 	want("XHR", b.send(http.MethodGet, address, "cors"), 401, "sign_in_required")

@@ -96,7 +96,8 @@ func (s *Server) isAtApp(request *fasthttp.Request) bool {
 }
 
 // enter is where a browser from an app gets the ticket for its app cookie, after a sign-in if it
-// needs one: the page that asks for it keeps the query and comes back here.
+// needs one: the page that asks for it has the way back in its own address. With fresh=1 that page asks
+// someone who is signed in for a code.
 func (s *Server) enter(ctx context.Context, c *fiber.Ctx) error {
 	from, ok := apps.ParseArrival(query(c, "host"), query(c, "path"), query(c, "nonce_hash"))
 	app, isKnown := s.Auth.ArrivalApp(from)
@@ -105,7 +106,7 @@ func (s *Server) enter(ctx context.Context, c *fiber.Ctx) error {
 	}
 	current, err := s.findSession(ctx, c)
 	if errors.Is(err, session.ErrNone) {
-		return redirect(c, "/?"+from.Query())
+		return redirect(c, signInAt(from))
 	}
 	if err != nil {
 		return s.sendGateFault(c, app, err)
@@ -113,12 +114,17 @@ func (s *Server) enter(ctx context.Context, c *fiber.Ctx) error {
 
 	handoff, err := s.Auth.OpenHandoff(ctx, s.visitor(c), current, from)
 	if fault.Is(err, fault.ReauthenticationRequired) {
-		return redirect(c, "/?"+from.Query()+"&fresh=1")
+		return redirect(c, signInAt(from)+"&fresh=1")
 	}
 	if err != nil {
 		return s.sendGateFault(c, app, err)
 	}
 	return redirect(c, s.PublicURL.Scheme+"://"+handoff.Host+apps.ReservedPath+"finish?ticket="+handoff.Ticket)
+}
+
+// signInAt returns the address of the page that signs in and then comes back to enter.
+func signInAt(from apps.Arrival) string {
+	return "/?next=" + url.QueryEscape(enterPath+"?"+from.Query())
 }
 
 // startHandoff gives the browser a nonce, unless it has one: all its tabs share it.

@@ -17,12 +17,14 @@ interface Props {
   onCodeRequested: (request: CodeRequest) => void
   /** Goes on to another page, where the sign-in was asked for. */
   onSignedIn: (() => void) | undefined
+  /** The same, for what wants a fresh code of whoever is signed in already. */
+  onProved: (() => void) | undefined
   /** Goes to the sign-in form, which is at `/`, and from there back to this page, unless that is over `forGood`. */
   onNotSignedIn: (forGood: boolean) => void
 }
 
 /** The pages of whoever is signed in; the sign-in form for everybody else. */
-export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, onNotSignedIn }: Props) {
+export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, onProved, onNotSignedIn }: Props) {
   const { read, reload, reset } = useRead('/api/auth/session')
   const [deleted, setDeleted] = useState(false)
   const wasSignedIn = useRef(false)
@@ -77,6 +79,7 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
         onRecheck={reload}
         onSignedOut={() => leaveEverywhere('signed_out')}
         onDeleted={() => leaveEverywhere('account_deleted')}
+        cameFor={onProved}
       />
     )
   }

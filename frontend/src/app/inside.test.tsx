@@ -32,6 +32,30 @@ afterEach(() => {
   document.body.hidden = false
 })
 
+describe('a way that wants a fresh code', () => {
+  const enter = '/enter?host=wiki.example.org&path=%2F'
+  const open = (replies: Record<string, Reply | Reply[]>) =>
+    openInside(`/?next=${encodeURIComponent(enter)}&fresh=1`, replies)
+
+  test('asks whoever is signed in, and goes on with it', async () => {
+    await open({
+      'POST /api/auth/code': json(codeRequest(), 202),
+      'GET /api/auth/code': json(pendingCode()),
+      'POST /api/auth/verify': json({ ...signedIn, created: false }),
+    })
+    expect(screen.getByRole('dialog')).toBeTruthy()
+    expect(location.pathname).toBe('/')
+    await type('6-digit code', '123456')
+    expect(location.pathname + location.search).toBe(enter)
+  })
+
+  test('is any way for whoever has to sign in first', async () => {
+    await open({ [session]: notSignedIn() })
+    expect(heading().textContent).toBe('Sign in')
+    expect(screen.queryByRole('dialog')).toBeNull()
+  })
+})
+
 describe('whoever is not signed in', () => {
   test('is led to the form, and knows the way back', async () => {
     await openInside('/account?tab=name', { [session]: notSignedIn() })

@@ -23,12 +23,14 @@ interface Props {
   onRecheck: () => void
   onSignedOut: () => void
   onDeleted: () => void
+  /** What the person came for, once they have proved who they are. */
+  cameFor: (() => void) | undefined
 }
 
-export function InsidePages({ path, current, stale, onRecheck, onSignedOut, onDeleted }: Props) {
-  /** What waits for the person to prove who they are, and when they last had. */
-  const [waiting, setWaiting] = useState<{ goOn: () => void; provedAt: string }>()
+export function InsidePages({ path, current, stale, onRecheck, onSignedOut, onDeleted, cameFor }: Props) {
   const provedAt = current.session.signed_in_at
+  /** What waits for the person to prove who they are, and when they last had. */
+  const [waiting, setWaiting] = useState(cameFor && { goOn: cameFor, provedAt })
   const inside = useMemo(
     () => ({
       current,

@@ -15,3 +15,8 @@ export function nextPath(search: string): string | undefined {
 export function queryFor(next: string | undefined): string {
   return next ? `?next=${encodeURIComponent(next)}` : ''
 }
+
+/** Whether what `next` names wants a fresh code, also of whoever is signed in. */
+export function wantsProof(search: string): boolean {
+  return new URLSearchParams(search).has('fresh')
+}
