@@ -1,5 +1,5 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/preact'
-import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
 import type { SignedOut } from '../shared/api/http'
 import {
   codeRequest,
@@ -105,6 +105,80 @@ test('a sign-in leads back to where it was asked for, also over a reload of the 
   expect(location.pathname + location.search).toBe('/verify?next=%2Faccount%3Ftab%3Dmail')
   await type('6-digit code', '123456')
   expect(location.pathname + location.search).toBe('/account?tab=mail')
+})
+
+describe('whoever comes from an app', () => {
+  const enter = '/enter?host=wiki.example.org&path=%2Fpage&nonce_hash=abc'
+  const fromWiki = `/?next=${encodeURIComponent(enter)}`
+  const app = { 'GET /api/apps/{host}': json({ id: 'wiki', name: 'Wiki' }) }
+  let left: MockInstance<(url: string | URL) => void>
+  beforeEach(() => {
+    left = vi.spyOn(location, 'replace').mockImplementation(() => {})
+  })
+  afterEach(() => left.mockRestore())
+
+  test('reads its name, asks for a code for it, and is led back there', async () => {
+    const server = await open(fromWiki, {
+      ...app,
+      [session]: [notSignedIn(), json(signedIn)],
+      'POST /api/auth/code': json(codeRequest(), 202),
+      'GET /api/auth/code': json(pendingCode()),
+      'POST /api/auth/verify': json({ ...signedIn, created: true }),
+    })
+    await settled()
+    expect(screen.getByText('Sign in to continue to Wiki.')).toBeTruthy()
+    await type('E-mail address', 'grace@example.org')
+    await press('Send me a code')
+    expect(server.requests.find(({ call }) => call === 'POST /api/auth/code')?.body).toEqual({
+      email: 'grace@example.org',
+      arrival: { host: 'wiki.example.org', path: '/page', nonce_hash: 'abc' },
+    })
+    await type('6-digit code', '123456')
+    expect(left).toHaveBeenCalledWith(enter)
+  })
+
+  test('and is signed in goes on at once', async () => {
+    await open(fromWiki, { [session]: json(signedIn) })
+    expect(left).toHaveBeenCalledWith(enter)
+  })
+
+  test('which wants a newer sign-in proves who they are first', async () => {
+    await open(`${fromWiki}&fresh=1`, {
+      [session]: json(signedIn),
+      'POST /api/auth/code': json(codeRequest(), 202),
+      'GET /api/auth/code': json(pendingCode()),
+      'POST /api/auth/verify': json({ ...signedIn, created: false }),
+    })
+    expect(left).not.toHaveBeenCalled()
+    await type('6-digit code', '123456')
+    expect(left).toHaveBeenCalledWith(enter)
+  })
+
+  test('is led back by the link of the mail, which knows the app too', async () => {
+    await open('/verify#c=123456', {
+      [session]: [notSignedIn(), json(signedIn)],
+      'GET /api/auth/code': json(pendingCode({ app: { id: 'wiki', name: 'Wiki', enter } })),
+      'POST /api/auth/verify': json({ ...signedIn, created: false }),
+    })
+    expect(screen.getByText('Sign in to continue to Wiki.')).toBeTruthy()
+    await press('Sign in')
+    expect(left).toHaveBeenCalledWith(enter)
+  })
+})
+
+test('the apps that a person may open are on the start page', async () => {
+  await open('/', {
+    [session]: json(signedIn),
+    'GET /api/apps': json({
+      apps: [
+        { id: 'wiki', name: 'Wiki', host: 'wiki.example.org' },
+        { id: 'previews', name: 'Previews' },
+      ],
+    }),
+  })
+  expect(screen.getByRole('heading', { name: 'Your apps' })).toBeTruthy()
+  expect(screen.getByRole<HTMLAnchorElement>('link', { name: 'Wiki' }).host).toBe('wiki.example.org')
+  expect(screen.getByText('Previews').closest('a')).toBeNull()
 })
 
 test('A-27: a sign-in leads nowhere outside', async () => {

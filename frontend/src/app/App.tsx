@@ -8,7 +8,7 @@ import { tellOtherTabs } from '../shared/tabs'
 import { TroublePage } from '../shared/ui/TroublePage'
 import { Frame } from './Frame'
 import { Gate } from './Gate'
-import { nextPath, queryFor, wantsProof } from './next'
+import { nextPath, queryFor } from './next'
 import { Offline } from './Offline'
 import { CodePageLater, NotFoundPageLater, pagesInFiles } from './pagesLater'
 
@@ -91,17 +91,13 @@ function Pages() {
   useEffect(forgetArrival, [])
 
   if (inside.includes(path)) {
-    const leadsOn = path === '/' && next ? goOn : undefined
-    const leadingOn = wantsProof(location.search)
-      ? { onSignedIn: undefined, onProved: leadsOn }
-      : { onSignedIn: leadsOn, onProved: undefined }
     return (
       <Gate
         path={path}
         arrival={arrival}
         onArrival={setArrival}
         onCodeRequested={enterCode}
-        {...leadingOn}
+        onSignedIn={path === '/' && next ? goOn : undefined}
         onNotSignedIn={signIn}
       />
     )

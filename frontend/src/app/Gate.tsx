@@ -7,7 +7,8 @@ import { text } from '../shared/i18n/text'
 import { type News, tellOtherTabs, useOtherTabs } from '../shared/tabs'
 import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
-import { DeletedPageLater, InsideLater, WhySignedOutLater } from './pagesLater'
+import { appOf, nextPath } from './next'
+import { DeletedPageLater, InsideLater, WhyHereLater } from './pagesLater'
 import { useRestored } from './useRestored'
 
 interface Props {
@@ -17,14 +18,12 @@ interface Props {
   onCodeRequested: (request: CodeRequest) => void
   /** Goes on to another page, where the sign-in was asked for. */
   onSignedIn: (() => void) | undefined
-  /** The same, for what wants a fresh code of whoever is signed in already. */
-  onProved: (() => void) | undefined
   /** Goes to the sign-in form, which is at `/`, and from there back to this page, unless that is over `forGood`. */
   onNotSignedIn: (forGood: boolean) => void
 }
 
 /** The pages of whoever is signed in; the sign-in form for everybody else. */
-export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, onProved, onNotSignedIn }: Props) {
+export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, onNotSignedIn }: Props) {
   const { read, reload, reset } = useRead('/api/auth/session')
   const [deleted, setDeleted] = useState(false)
   const wasSignedIn = useRef(false)
@@ -55,19 +54,17 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
   )
   useRestored(read.state === 'ready', reset)
 
-  const goesOn = read.state === 'ready' && onSignedIn
   const isOut = deleted || (read.state === 'refused' && read.refusal.problem.code === 'not_signed_in')
   const goesOut = isOut && path !== '/'
   useEffect(() => {
-    if (goesOn) goesOn()
     if (goesOut) onNotSignedIn(deleted)
-  }, [goesOn, goesOut, deleted, onNotSignedIn])
+  }, [goesOut, deleted, onNotSignedIn])
 
   if (deleted) return <DeletedPageLater onDone={() => setDeleted(false)} />
   if (read.state === 'loading') {
     return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
   }
-  if (goesOn || goesOut) return <Loading />
+  if (goesOut) return <Loading />
   if (read.state === 'ready') {
     return (
       // Nothing that one user has begun goes on for another one.
@@ -76,10 +73,10 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
         path={path}
         current={read.value}
         stale={read.trouble}
+        onArrived={onSignedIn}
         onRecheck={reload}
         onSignedOut={() => leaveEverywhere('signed_out')}
         onDeleted={() => leaveEverywhere('account_deleted')}
-        cameFor={onProved}
       />
     )
   }
@@ -90,17 +87,20 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
 }
 
 /**
- * The sign-in form, with the reason why a session ended. The form waits for the reason's file, so that it does not move
- * afterwards; without that file it stands alone.
+ * The sign-in form, with the app that it leads to and the reason why a session ended. The form waits for the file of both, so that
+ * it does not move afterwards; without that file it stands alone.
  */
-function SignIn(props: ComponentProps<typeof SignInPage>) {
+function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app'>) {
   const { ended } = props.arrival
-  const [file, setFile] = useState<'loading' | 'loaded' | 'failed'>('loading')
+  const app = appOf(nextPath(location.search))
+  /** Whether the file could be had; undefined until that is known. */
+  const [isThere, setThere] = useState<boolean>()
   useEffect(() => {
-    WhySignedOutLater.load().then((trouble) => setFile(trouble ? 'failed' : 'loaded'))
+    WhyHereLater.load().then((trouble) => setThere(!trouble))
   }, [])
-  if (ended && file === 'loading') return <Loading />
-  return <SignInPage {...props} reason={ended && file === 'loaded' && <WhySignedOutLater ended={ended} />} />
+  const isLed = ended ?? app
+  if (isLed && isThere === undefined) return <Loading />
+  return <SignInPage {...props} app={app} reason={isLed && isThere && <WhyHereLater ended={ended} app={app} />} />
 }
 
 /** For whoever was signed in on this very page a moment ago. */

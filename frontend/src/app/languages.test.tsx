@@ -198,7 +198,16 @@ const states: Record<string, State> = {
   'signed out everywhere long ago': ended({ reason: 'ended_everywhere', at: '2001-02-03T04:05:06Z', by }),
   'a session that ended for nobody knows why': home({ [session]: [json(signedIn), notSignedIn()] }, back),
 
+  'the sign-in form of an app': {
+    url: '/?next=%2Fenter%3Fhost%3Dwiki.example.org%26path%3D%252F%26nonce_hash%3Dabc',
+    replies: { [session]: notSignedIn(), 'GET /api/apps/{host}': json({ id: 'wiki', name: 'Wiki' }) },
+    act: () => settled(),
+  },
+
   'the home page': home({}),
+  'the home page with apps': home({
+    'GET /api/apps': json({ apps: [{ id: 'w', name: 'Wiki', host: 'wiki.example' }] }),
+  }),
   'a home page that may be old': home({ [session]: [json(signedIn), unavailable()] }, back),
   'signing out': home({ 'POST /api/auth/sign-out': 'never' }, press),
   'a sign-out that fails': home({ 'POST /api/auth/sign-out': 'lost' }, press),
@@ -253,7 +262,7 @@ const states: Record<string, State> = {
 
 /** What is in every language as it is. */
 const names =
-  /grace@example\.org|example\.(org|net)|Sana|Firefox|Linux|Safari|iOS|request-1|VN5QDLZ7T2K4H6WJ3XRM|(a-long-name\.)+ada@|ada@|grace@|2001:[\da-f:]+|sun risen/g
+  /grace@example\.org|example\.(org|net)|Sana|Firefox|Linux|Safari|iOS|request-1|VN5QDLZ7T2K4H6WJ3XRM|(a-long-name\.)+ada@|ada@|grace@|2001:[\da-f:]+|sun risen|Wiki|wiki\.example(\.org)?/g
 const spokenAttributes = ['aria-label', 'title', 'alt', 'placeholder', 'data-what', 'data-next']
 
 /** All that can be read or heard on the page, without the names. */

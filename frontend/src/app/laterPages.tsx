@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useState } from 'preact/hooks'
 import { AccountPage } from '../features/account/AccountPage'
 import { DeletedPage } from '../features/account/DeletedPage'
 import { ActivityPage } from '../features/activity/ActivityPage'
@@ -7,30 +7,35 @@ import { NotFoundPage } from '../features/not-found/NotFoundPage'
 import { ProofDialog } from '../features/proof/ProofDialog'
 import { SessionsPage } from '../features/sessions/SessionsPage'
 import { CodePage } from '../features/sign-in/CodePage'
-import { WhySignedOut } from '../features/sign-in/WhySignedOut'
+import { WhyHere } from '../features/sign-in/WhyHere'
 import { type CurrentSession, post, type Trouble } from '../shared/api/http'
 import { InsideContext } from '../shared/api/inside'
 import { tellOtherTabs } from '../shared/tabs'
+import { Loading } from '../shared/ui/Loading'
 import { Navigation } from './Navigation'
 
-export { CodePage, DeletedPage, NotFoundPage, WhySignedOut }
+export { CodePage, DeletedPage, NotFoundPage, WhyHere }
 
 interface Props {
   path: string
   current: CurrentSession
   /** Why it is not known whether this is still so. */
   stale: Trouble | undefined
+  /** Goes on to where the sign-in was asked for. */
+  onArrived: (() => void) | undefined
   onRecheck: () => void
   onSignedOut: () => void
   onDeleted: () => void
-  /** What the person came for, once they have proved who they are. */
-  cameFor: (() => void) | undefined
 }
 
-export function InsidePages({ path, current, stale, onRecheck, onSignedOut, onDeleted, cameFor }: Props) {
-  const provedAt = current.session.signed_in_at
+export function InsidePages({ path, current, stale, onArrived, onRecheck, onSignedOut, onDeleted }: Props) {
   /** What waits for the person to prove who they are, and when they last had. */
-  const [waiting, setWaiting] = useState(cameFor && { goOn: cameFor, provedAt })
+  const provedAt = current.session.signed_in_at
+  // An app may want a newer sign-in than this one.
+  const [isStale] = useState(location.search.endsWith('&fresh=1'))
+  const [waiting, setWaiting] = useState(isStale && onArrived ? { goOn: onArrived, provedAt } : undefined)
+  const goesOn = isStale ? undefined : onArrived
+  useEffect(() => goesOn?.(), [goesOn])
   const inside = useMemo(
     () => ({
       current,
@@ -52,6 +57,7 @@ export function InsidePages({ path, current, stale, onRecheck, onSignedOut, onDe
     waiting?.goOn()
   }
 
+  if (goesOn) return <Loading />
   return (
     <InsideContext.Provider value={inside}>
       <Navigation path={path} />

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { nextPath, queryFor } from './next'
+import { appOf, nextPath, queryFor } from './next'
 
 const read = (next: string) => nextPath(`?next=${encodeURIComponent(next)}`)
 
@@ -73,4 +73,12 @@ test('A-27: whatever is accepted stays on this origin, over 2 000 made-up values
     expect(path).toMatch(/^\/(?!\/)/)
   }
   expect(accepted).toBeGreaterThan(50)
+})
+
+test('whoever comes from an app is led back to it, and says so when they ask for a code', () => {
+  const enter = '/enter?host=wiki.example.org&path=%2Fpage%3Fa%3Db&nonce_hash=abc'
+  expect(read(enter)).toBe(enter)
+  expect(appOf(enter)).toEqual({ host: 'wiki.example.org', path: '/page?a=b', nonce_hash: 'abc' })
+  expect(appOf('/account?host=wiki.example.org')).toBeUndefined()
+  expect(appOf(undefined)).toBeUndefined()
 })

@@ -1,3 +1,5 @@
+import type { CameFrom } from '../shared/api/http'
+
 /**
  * Where a sign-in leads back to: `next` of a query, if it is a path of this origin, as the browser itself would read it;
  * undefined for everything else, so that no link to Sana leads away from it.
@@ -16,7 +18,8 @@ export function queryFor(next: string | undefined): string {
   return next ? `?next=${encodeURIComponent(next)}` : ''
 }
 
-/** Whether what `next` names wants a fresh code, also of whoever is signed in. */
-export function wantsProof(search: string): boolean {
-  return new URLSearchParams(search).has('fresh')
+/** From which app the browser came, if a sign-in leads back to `/enter`. */
+export function appOf(next: string | undefined): CameFrom | undefined {
+  const [page, query] = next?.split('?') ?? []
+  return page === '/enter' ? (Object.fromEntries(new URLSearchParams(query)) as unknown as CameFrom) : undefined
 }

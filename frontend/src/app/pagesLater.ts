@@ -7,7 +7,7 @@ export const CodePageLater = later(async () => (await pages()).CodePage)
 export const DeletedPageLater = later(async () => (await pages()).DeletedPage)
 export const InsideLater = later(async () => (await pages()).InsidePages)
 export const NotFoundPageLater = later(async () => (await pages()).NotFoundPage)
-export const WhySignedOutLater = later(async () => (await pages()).WhySignedOut)
+export const WhyHereLater = later(async () => (await pages()).WhyHere)
 
 /** All of them, to be loaded before somebody needs one. */
-export const pagesInFiles = [CodePageLater, DeletedPageLater, InsideLater, NotFoundPageLater, WhySignedOutLater]
+export const pagesInFiles = [CodePageLater, DeletedPageLater, InsideLater, NotFoundPageLater, WhyHereLater]

@@ -15,8 +15,9 @@ const events = [
   event(7, 'session_ended', { browser: '' }),
   event(8, 'signed_out'),
   event(9, 'signed_in', { browser: '', system: '' }),
-  event(10, 'sun_risen' as AccountEvent['kind'], nobody),
-  event(11, 'account_created'),
+  event(10, 'app_opened', { app: 'Wiki' }),
+  event(11, 'sun_risen' as AccountEvent['kind'], nobody),
+  event(12, 'account_created'),
 ]
 const first = { events: events.slice(0, 6), next: '995' }
 

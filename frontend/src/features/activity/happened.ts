@@ -3,12 +3,13 @@ import { hasText, text } from '../../shared/i18n/text'
 import { browserByName } from '../../shared/ui/browser'
 
 /** What happened, in words. A later server may know more kinds, and more reasons: their names are better than nothing. */
-export function happened({ kind, reason, ended, old_email, new_email }: AccountEvent): string {
+export function happened({ kind, reason, ended, old_email, new_email, app }: AccountEvent): string {
   const key = reason ? `activity.${reason}` : `activity.${kind}`
   if (!hasText(key)) return text('activity.other', { kind: kind.replaceAll('_', ' ') })
   return text(key, {
     browser: ended ? browserByName(ended) : text('browser.unknown'),
     old: old_email ?? '…',
     new: new_email ?? '…',
+    app: app ?? '…',
   })
 }

@@ -16,6 +16,15 @@ export const states: State[] = [
   home('with a long address', 'home.title', {
     'GET /api/auth/session': { ...signedIn, user: { ...signedIn.user, email: longest } },
   }),
+  home('with apps', 'home.apps', {
+    'GET /api/apps': {
+      apps: [
+        { id: 'wiki', name: 'Wiki', host: 'wiki.example.org' },
+        { id: 'grafana', name: 'Grafana of the operations team', host: 'grafana.monitoring.internal.example.net' },
+        { id: 'previews', name: 'Previews' },
+      ],
+    },
+  }),
   home('signing out', 'home.signingOut', { 'POST /api/auth/sign-out': 'never' }, signOut),
   home('sign-out without an answer', 'trouble.weRetry', { 'POST /api/auth/sign-out': 'lost' }, signOut),
   home(

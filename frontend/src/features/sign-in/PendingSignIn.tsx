@@ -5,7 +5,7 @@ import { codeOf, type Requested } from '../../shared/code/received'
 import { signInFlow } from '../../shared/code/signInFlow'
 import { type ReadCode, type Reading, usePendingCode } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
-import { useOtherTabs } from '../../shared/tabs'
+import { tellOtherTabs, useOtherTabs } from '../../shared/tabs'
 import { Heading } from '../../shared/ui/Heading'
 import { Loading } from '../../shared/ui/Loading'
 import { TroublePage } from '../../shared/ui/TroublePage'
@@ -76,6 +76,13 @@ interface StepsProps extends Pick<Props, 'requested' | 'linked' | 'onSignedIn' |
 function Steps({ reading, received, requested, linked, onSignedIn, onLost, onSignIn }: StepsProps) {
   useShownCode(received.value.id)
   const [closed, setClosed] = useState<Problem>()
+  const { app } = received.value
+  // The link of the mail does not know where the sign-in was to lead; the code does.
+  const goOn = () => {
+    if (!app || location.search) return onSignedIn()
+    tellOtherTabs('signed_in')
+    location.replace(app.enter)
+  }
   if (closed) return <SignUpClosed problem={closed} pending={received.value} onSignIn={onSignIn} />
   return (
     <CodeSteps
@@ -86,9 +93,10 @@ function Steps({ reading, received, requested, linked, onSignedIn, onLost, onSig
       linked={linked}
       title={Heading}
       action={text('code.signIn')}
-      onVerified={onSignedIn}
+      onVerified={goOn}
       onLost={onLost}
     >
+      {app && <p>{text('signIn.continueTo', { app: app.name })}</p>}
       <AnotherAddress pending={received.value} onSignIn={onSignIn} />
     </CodeSteps>
   )

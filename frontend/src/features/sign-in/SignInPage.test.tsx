@@ -8,7 +8,7 @@ const call = 'POST /api/auth/code'
 
 function open(arrival: Arrival = {}) {
   const onCodeRequested = vi.fn()
-  render(<SignInPage arrival={arrival} stale={undefined} onCodeRequested={onCodeRequested} />)
+  render(<SignInPage arrival={arrival} app={undefined} stale={undefined} onCodeRequested={onCodeRequested} />)
   return { onCodeRequested }
 }
 const field = () => screen.getByLabelText<HTMLInputElement>('E-mail address')

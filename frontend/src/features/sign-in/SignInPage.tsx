@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { type CodeRequest, requestCode, type SignedOut, type Trouble } from '../../shared/api/http'
+import { type CameFrom, type CodeRequest, requestCode, type SignedOut, type Trouble } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
 import { EmailForm } from '../../shared/code/EmailForm'
 import { text } from '../../shared/i18n/text'
@@ -18,14 +18,16 @@ export interface Arrival {
 
 interface Props {
   arrival: Arrival
-  /** How a session ended, in words. */
+  /** The app that the browser came from. */
+  app: CameFrom | undefined
+  /** Where the sign-in leads, and how a session ended, in words. */
   reason?: ComponentChildren
   /** Why it is not known whether someone is signed in by now. */
   stale: Trouble | undefined
   onCodeRequested: (request: CodeRequest) => void
 }
 
-export function SignInPage({ arrival: { notice, ended, email = '' }, stale, onCodeRequested, reason }: Props) {
+export function SignInPage({ arrival: { notice, ended, email = '' }, app, stale, onCodeRequested, reason }: Props) {
   // Decided once: a later answer of the server must not take the focus from whoever is typing.
   const [hearFirst] = useState(notice !== undefined || ended !== undefined)
   const writing = useWrite()
@@ -44,7 +46,7 @@ export function SignInPage({ arrival: { notice, ended, email = '' }, stale, onCo
         initial={email}
         focus={!hearFirst}
         writing={writing}
-        send={(email) => requestCode('/api/auth/code', { email })}
+        send={(email) => requestCode('/api/auth/code', { email, ...(app && { arrival: app }) })}
         onSent={onCodeRequested}
       />
       {stale && <TroubleNotice role="status" trouble={stale} next={text('trouble.weRetry')} />}

@@ -45,6 +45,10 @@ export const states: State[] = [
     { 'GET /api/auth/session': [refused(401, 'not_signed_in'), 'lost'] },
     [{ comesBack: true }],
   ),
+  {
+    ...form('from an app', 'signIn.continueTo', { 'GET /api/apps/{host}': { id: 'wiki', name: 'Wiki of the staff' } }),
+    path: '/?next=%2Fenter%3Fhost%3Dwiki.example.org%26path%3D%252F%26nonce_hash%3Dabc',
+  },
   ended({ reason: 'idle' }),
   ended({ reason: 'max_age', at: ago(50) }),
   ended({ reason: 'ended_elsewhere', at: ago(1), by: 'Mobile Safari on iOS' }),

@@ -8,6 +8,8 @@ export type Account = components['schemas']['Account']
 export type ListedSession = components['schemas']['ListedSession']
 export type AccountEvent = components['schemas']['AccountEvent']
 export type CurrentSession = components['schemas']['CurrentSession']
+export type CameFrom = components['schemas']['Arrival']
+export type Destination = components['schemas']['Destination']
 
 /** The server answered, and said no: an RFC 9457 problem of ours. */
 export class Refused extends Error {
@@ -97,14 +99,14 @@ export function patch<Path extends PathsWith<'patch'>>(
   return send('PATCH', path, body) as Promise<AnswerOf<paths[Path]['patch']>>
 }
 
-/** `id` goes where the path has `{id}`, or else into the query. Throws Refused or Unreachable. */
+/** `id`, encoded, goes where the path has a `{name}`, or else into the query. Throws Refused or Unreachable. */
 export function del(path: PathsWith<'delete'>, id?: string): Promise<undefined> {
   return send('DELETE', withId(path, id)) as Promise<undefined>
 }
 
 function withId(path: string, id: string | undefined): string {
   if (id === undefined) return path
-  return path.includes('{id}') ? path.replace('{id}', id) : `${path}?id=${id}`
+  return path.includes('{') ? path.replace(/{.+}/, id) : `${path}?id=${id}`
 }
 
 type CodePath = {

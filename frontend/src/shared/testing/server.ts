@@ -21,7 +21,8 @@ export class FakeServer {
   readonly requests: { call: string; body: unknown; init: RequestInit }[] = []
 
   constructor(replies: Replies = {}) {
-    this.replies = replies
+    // Most deployments are in front of no app.
+    this.replies = { 'GET /api/apps': json({ apps: [] }), ...replies }
     // The page before this one is gone, and what it waited for with it.
     for (const end of unanswered.splice(0)) end(new DOMException('the page is gone', 'AbortError'))
     const answer = (path: string, init: RequestInit) => this.answer(path, init)
