@@ -481,7 +481,7 @@ export interface components {
             app?: components["schemas"]["Destination"];
         };
         /**
-         * @description The query with which `/enter` has sent the browser to the sign-in page: from which app it
+         * @description The query of `/enter`, to which the sign-in page leads back: from which app the browser
          *     came. The code keeps it, for pages that do not know it. It is ignored if the app is gone.
          */
         Arrival: {
