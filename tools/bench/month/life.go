@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"sana/backend/apps"
 	"sana/backend/challenge"
 	"sana/backend/fault"
 	"sana/backend/postgres"
@@ -118,7 +119,7 @@ func (w *world) replace(ctx context.Context, random *rand.Rand, s *slot) error {
 func (w *world) signIn(ctx context.Context, random *rand.Rand, s *slot) error {
 	s.id = ""
 	s.visitor = newVisitor(random.IntN(networks), s.visitor.Device)
-	requested, err := w.auth.RequestCode(ctx, s.visitor, session.Session{}, s.email)
+	requested, err := w.auth.RequestCode(ctx, s.visitor, session.Session{}, s.email, apps.Arrival{})
 	if err != nil || !requested.Queued {
 		return err
 	}
