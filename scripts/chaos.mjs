@@ -49,7 +49,7 @@ async function main() {
 async function test(which, env) {
   const args = ['test', '-count=1', '-v', '-timeout=60m', which, 'sana/backend/test/chaos']
   const output = await mustRun('The chaos', 'go', args, { env })
-  const lines = output.match(/^\s*--- .*$|^\s+\w+_test\.go:\d+: (?!testdbconf).*$/gm)
+  const lines = output.match(/^\s*--- .*$|^\s+\w+_test\.go:\d+: (?!database: ).*$/gm)
   return lines?.join('\n') ?? output
 }
 
