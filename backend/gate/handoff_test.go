@@ -71,8 +71,18 @@ func TestHandoff_ChallengeKeepsWhereTheBrowserCameFrom(t *testing.T) {
 		b.Post("/api/auth/code", body) // may get the browser token only
 		return b.Post("/api/auth/code", body)
 	}
-	ask("evil example", "/", q.Get("nonce_hash")).Want(http.StatusBadRequest, "invalid_request")
-	ask(wiki, "/", "short").Want(http.StatusBadRequest, "invalid_request")
+	for _, spoilt := range [][2]string{{"evil example", q.Get("nonce_hash")}, {"evil.example", q.Get("nonce_hash")}, {wiki, "short"}} {
+		var pending map[string]any
+		ask(spoilt[0], "/", spoilt[1]).Want(http.StatusAccepted)
+		b.Get("/api/auth/code").Want(http.StatusOK).JSON(&pending)
+		if pending["app"] != nil {
+			t.Errorf("%v is taken for an app: %v", spoilt, pending["app"])
+		}
+		b.Delete("/api/auth/code").Want(http.StatusNoContent)
+		i.w.Pass(t, 24*time.Hour) // limits on mails
+	}
+	i.w.AwaitMails(t)
+	i.w.Mailgun.Forget()
 	ask(q.Get("host"), q.Get("path"), q.Get("nonce_hash")).Want(http.StatusAccepted)
 
 	mail := i.w.Mails(t, "sign_in_code", ada, 1)[0]

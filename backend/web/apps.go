@@ -58,17 +58,17 @@ func (s *Server) getApp(_ context.Context, c *fiber.Ctx) error {
 	return fault.New(fault.NotFound, "There is no app at this host.")
 }
 
-// arrivalOf reads an arrival, a zero one if there is none.
-func arrivalOf(request *arrivalRequest) (apps.Arrival, error) {
+// arrivalOf reads an arrival, a zero one if there is none: a link that was spoilt must not keep people
+// from signing in.
+func arrivalOf(request *arrivalRequest) apps.Arrival {
 	if request == nil {
-		return apps.Arrival{}, nil
+		return apps.Arrival{}
 	}
 	from, ok := apps.ParseArrival(request.Host, request.Path, request.NonceHash)
 	if !ok {
-		return apps.Arrival{}, fault.New(fault.InvalidRequest,
-			"An arrival has the host, the path and the nonce_hash with which the browser came to /enter.")
+		return apps.Arrival{}
 	}
-	return from, nil
+	return from
 }
 
 // arrivalAnswerOf is nil if the browser came from no app that exists.

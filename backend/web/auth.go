@@ -83,15 +83,11 @@ func (s *Server) requestCode(ctx context.Context, c *fiber.Ctx) error {
 	if err := readJSON(c, &request); err != nil {
 		return err
 	}
-	from, err := arrivalOf(request.Arrival)
-	if err != nil {
-		return err
-	}
 	current, err := s.readSession(ctx, c)
 	if err != nil {
 		return err
 	}
-	made, err := s.Auth.RequestCode(ctx, s.visitor(c), current, request.Email, from)
+	made, err := s.Auth.RequestCode(ctx, s.visitor(c), current, request.Email, arrivalOf(request.Arrival))
 	return s.sendCodeRequest(c, made, err)
 }
 

@@ -482,7 +482,7 @@ export interface components {
         };
         /**
          * @description The query of `/enter`, to which the sign-in page leads back: from which app the browser
-         *     came. The code keeps it, for pages that do not know it. It is ignored if the app is gone.
+         *     came. The code keeps it, for pages that do not know it. It is ignored if it is malformed or the app is gone.
          */
         Arrival: {
             /** @example wiki.example.org */
