@@ -44,11 +44,14 @@ TEST_DATABASE_URL names a Postgres server for the tests, as its superuser; witho
 
 const parts = ['web', 'go', 'states', 'e2e']
 const goPackages = ['./backend/...', './frontend/...', './migrations/...']
+const inBackend = (/** @type {string} */ name) => `sana/backend/${name}`
+/** Packages that take minutes; most of their instances are processes of their own. */
+const slow = ['diagnose/check', 'test/drill', 'test/system'].map(inBackend)
 /**
- * Packages whose instances are processes of their own: with the race detector they take twice as long, and what it could find
- * there the tests of the other packages pass through.
+ * Packages that are tested without the race detector, with which they take twice as long: what it could find in the programs that
+ * they start the tests of the other packages pass through, and test/repo reads sources.
  */
-const processes = ['sana/backend/diagnose/check', 'sana/backend/test/drill', 'sana/backend/test/system']
+const unraced = [...slow, ...['gate', 'test/repo'].map(inBackend)]
 const chaos = 'sana/backend/test/chaos'
 /** Most of their time tests wait: for an answer, for an instance to end, for a database to come back. go vet is a step of its own. */
 const goTest = ['test', '-vet=off', '-p=3', '-parallel=6']
@@ -209,7 +212,7 @@ function lastSteps(options) {
       form: 'long',
       name: 'go test of whole programs',
       needs: [postgres],
-      run: () => go([...goTest, ...processes]),
+      run: () => go([...goTest, ...unraced]),
     },
     { parts: ['go'], form: 'long', name: 'go test of faults', needs: [postgres], run: () => go([...goTest, chaos]) },
     { parts: ['states', 'e2e'], name: 'Chromium', run: chooseChromium },
@@ -320,17 +323,18 @@ async function chooseProxies() {
   return 'both'
 }
 
-/** The tests in their short form: the packages that need no instance of their own as a process, without the race detector. */
+/** The tests in their short form, without the slow packages and without the race detector. */
 async function testGoQuickly() {
-  const { first, rest } = await packagesOfGoTest()
-  await go([...goTest, '-short', first, ...rest])
+  await go([...goTest, '-short', ...(await packagesBut([chaos, ...slow]))])
 }
 
-/** The packages of the step `go test`; first the one that takes longest. */
-async function packagesOfGoTest() {
-  const packages = await mustRun('go list', 'go', ['list', ...goPackages])
-  const apart = [longest, chaos, ...processes]
-  return { first: longest, rest: packages.split('\n').filter((name) => name && !apart.includes(name)) }
+/**
+ * @param {string[]} apart
+ * @returns {Promise<string[]>} all other packages; first the one that takes longest
+ */
+async function packagesBut(apart) {
+  const packages = (await mustRun('go list', 'go', ['list', ...goPackages])).trim().split('\n')
+  return [longest, ...packages.filter((name) => name !== longest && !apart.includes(name))]
 }
 
 async function testGo() {
@@ -339,8 +343,7 @@ async function testGo() {
   const flags = `${process.env.GOFLAGS ?? ''} -gcflags=all=-dwarf=false`.trim()
   const env = { ...process.env, GOFLAGS: flags, ...(compiler ? { CC: compiler, CGO_ENABLED: '1' } : {}) }
   const race = compiler ? ['-race'] : []
-  const { first, rest } = await packagesOfGoTest()
-  const raced = [first, ...rest]
+  const raced = await packagesBut([chaos, ...unraced])
   await mustRun('go build', 'go', ['build', ...race, ...raced], { env: { ...env, ...reading } })
   await mustRun('go test', 'go', [...goTest, ...race, ...raced], { env })
   return compiler ? undefined : 'but WITHOUT THE RACE DETECTOR, which needs a C compiler such as gcc'
