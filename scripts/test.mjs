@@ -51,7 +51,7 @@ const slow = ['diagnose/check', 'test/drill', 'test/system'].map(inBackend)
  * Packages that are tested without the race detector, with which they take twice as long: what it could find in the programs that
  * they start the tests of the other packages pass through, and test/repo reads sources.
  */
-const unraced = [...slow, ...['gate', 'test/repo'].map(inBackend)]
+const unraced = [...slow, ...['gate', 'gate/appcookie', 'test/repo'].map(inBackend)]
 const chaos = 'sana/backend/test/chaos'
 /** Most of their time tests wait: for an answer, for an instance to end, for a database to come back. go vet is a step of its own. */
 const goTest = ['test', '-vet=off', '-p=3', '-parallel=6']

@@ -10,11 +10,14 @@ import (
 	"time"
 
 	"sana/backend/gate/pages"
+	"sana/backend/web/harden"
 
 	"github.com/valyala/fasthttp"
 )
 
 const (
+	maxConnections = 4096
+
 	maxHeader     = 64 << 10 // bytes of a request's line and headers: the cookies of apps come along
 	maxBody       = 1 << 10  // bytes of a body, which is refused
 	readTimeout   = 10 * time.Second
@@ -48,8 +51,15 @@ type quiet struct{ log *slog.Logger }
 // Printf implements fasthttp.Logger.
 func (q quiet) Printf(format string, _ ...any) { q.log.Debug("fasthttp", "message", format) }
 
-// Serve answers proxies on l until Shutdown. It may be called once.
-func (g *Gate) Serve(l net.Listener) error { return g.server.Serve(l) }
+// Serve answers proxies on l until Shutdown. It may be called once. A connection more than
+// maxConnections is closed: proxies keep theirs, and have few.
+func (g *Gate) Serve(l net.Listener) error {
+	refuse := func(conn net.Conn) {
+		_ = conn.Close()
+		g.Log.Warn("gate: connection refused, too many are open", "limit", maxConnections)
+	}
+	return g.server.Serve(&harden.Listener{Listener: l, Max: maxConnections, Refuse: refuse})
+}
 
 // Retire makes each answer the last one on its connection.
 func (g *Gate) Retire() { g.retiring.Do(func() { close(g.retired) }) }
@@ -245,6 +255,7 @@ func sendProblem(c *fasthttp.RequestCtx, status int, d Decision) {
 func (g *Gate) answerBroken(c *fasthttp.RequestCtx, _ error) {
 	d := Decision{Outcome: Misconfigured}
 	c.SetConnectionClose()
+	harden.LingerOn(c.Conn()) // what nobody has read of the request would throw the answer away
 	g.refuse(c, nil, asked{}, d)
 	g.report(context.Background(), c, asked{}, d, "the request is not valid HTTP, or its headers are larger than 64 kB")
 }

@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 	"frontend":        {},
 	"gate": {
 		"apps", "gate/appcookie", "gate/pages", "observe/metrics", "observe/tracing", "session",
+		"web/harden",
 	},
 	"gate/appcookie":    {"keyring"},
 	"gate/pages":        {},
