@@ -275,7 +275,7 @@ var accountScenarios = []scenario{
 			"/api/auth/session", "/api/sessions", "/api/account", "/api/account/events", "/api/account/export",
 			"/auth/session-debug", "/", "/api/auth/code",
 		} {
-			laptop.MoveTo(s.app.Instance)
+			laptop.MoveTo(s.app)
 			answers = append(answers, laptop.Get(path))
 			laptop.MoveTo(development.Instance)
 			answers = append(answers, laptop.Get(path), laptop.Get(path, harness.With("Accept", "text/html")))

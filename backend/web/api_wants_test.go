@@ -12,7 +12,7 @@ import (
 type scene struct {
 	*testing.T
 	world *harness.World
-	app   *harness.Process
+	app   *harness.Instance
 	b     *harness.Browser
 	// sealed is true if sessions are in cookies: then a copy of one outlives its end, and there is no list.
 	sealed bool

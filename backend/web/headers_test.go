@@ -156,7 +156,7 @@ func TestTheHeadersOfASignInAreThese(t *testing.T) {
 	see("a code that has expired", 410, b.Verify(code))
 	see("a new code", 202, b.Resend())
 	see("the code is forgotten", 204, b.Do(http.MethodDelete, "/api/auth/code", ""))
-	scene{t, w, app, b, false}.fillNetwork("192.0.2.1")
+	scene{t, w, app.Instance, b, false}.fillNetwork("192.0.2.1")
 	see("a network that asks too often", 429, b.RequestCode(ada))
 
 	b = closed.Open(t)

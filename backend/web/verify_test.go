@@ -164,7 +164,7 @@ func TestVerify_ClosedSignUpCanBeRepeated(t *testing.T) {
 			w := harness.NewWorld(t)
 			app := w.Run(t, "SIGN_UP=closed", "SESSION_STORE="+store)
 			b := app.Open(t)
-			s := scene{t, w, app, b, store == "cookie"}
+			s := scene{t, w, app.Instance, b, store == "cookie"}
 			code := b.GetCode(w, ada)
 			for range 2 {
 				a := b.Verify(code).Want(403, "sign_up_closed")
