@@ -32,7 +32,6 @@ export function HomePage({ current: { user, session }, stale, onSignedOut }: Pro
           <Moment at={new Date(session.signed_in_at)} show="calendar" />
         </dd>
       </dl>
-      <Apps />
       <WriteTrouble writing={writing} next={text('home.stillSignedIn')} />
       <Button
         look="plain"
@@ -42,11 +41,12 @@ export function HomePage({ current: { user, session }, stale, onSignedOut }: Pro
         {text('home.signOut')}
       </Button>
       {stale && <TroubleNotice role="status" trouble={stale} next={text('trouble.weRetry')} />}
+      <Apps />
     </>
   )
 }
 
-/** The apps that this person may open; nothing where there are none, and where it is not known yet. */
+/** The apps that this person may open; nothing where there are none, and where it is not known yet. Last, so that nothing moves. */
 function Apps() {
   const { read } = useRead('/api/apps')
   if (read.state !== 'ready' || read.value.apps.length === 0) return null

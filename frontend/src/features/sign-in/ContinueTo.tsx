@@ -1,6 +1,7 @@
 import { useRef } from 'preact/hooks'
 import { useRead } from '../../shared/api/useRead'
 import { text } from '../../shared/i18n/text'
+import styles from './ContinueTo.module.css'
 
 interface Props {
   /** Of the app that the browser came from. */
@@ -11,6 +12,5 @@ interface Props {
 export function ContinueTo({ host }: Props) {
   const id = useRef(encodeURIComponent(host))
   const { read } = useRead('/api/apps/{host}', { id })
-  // The line is there before its words, so that the form does not move.
-  return <p>{read.state === 'ready' ? text('signIn.continueTo', { app: read.value.name }) : '\u00a0'}</p>
+  return <p class={styles.where}>{read.state === 'ready' && text('signIn.continueTo', { app: read.value.name })}</p>
 }
