@@ -48,10 +48,15 @@ const inBackend = (/** @type {string} */ name) => `sana/backend/${name}`
 /** Packages that take minutes; most of their instances are processes of their own. */
 const slow = ['diagnose/check', 'test/drill', 'test/system'].map(inBackend)
 /**
- * Packages that are tested without the race detector, with which they take twice as long: what it could find in the programs that
- * they start the tests of the other packages pass through, and test/repo reads sources.
+ * Packages that are tested without the race detector, with which they take several times as long: what it could find in the programs
+ * that they start the tests of the other packages pass through, and the rest has one goroutine.
  */
-const unraced = [...slow, ...['gate', 'gate/appcookie', 'test/repo'].map(inBackend)]
+const unraced = [
+  ...slow,
+  ...['challenge', 'cli', 'diagnose/doctor', 'fold', 'gate', 'gate/appcookie', 'mail/templates', 'test/repo'].map(
+    inBackend,
+  ),
+]
 const chaos = 'sana/backend/test/chaos'
 /** Most of their time tests wait: for an answer, for an instance to end, for a database to come back. go vet is a step of its own. */
 const goTest = ['test', '-vet=off', '-p=3', '-parallel=6']
@@ -210,7 +215,7 @@ function lastSteps(options) {
     {
       parts: ['go'],
       form: 'long',
-      name: 'go test of whole programs',
+      name: 'go test without the race detector',
       needs: [postgres],
       run: () => go([...goTest, ...unraced]),
     },

@@ -90,7 +90,7 @@ func (k proxyKind) start(t testing.TB, one, two string) *proxy {
 	}
 	dir, secure, plain := t.TempDir(), harness.FreePort(t), harness.FreePort(t)
 	p := &proxy{secure: fmt.Sprintf("127.0.0.1:%d", secure), plain: fmt.Sprintf("127.0.0.1:%d", plain), roots: certificate(t, dir)}
-	original, err := os.ReadFile(filepath.Join("..", "..", "ops", k.file))
+	original, err := os.ReadFile(filepath.Join("..", "..", "..", "ops", k.file))
 	if err != nil {
 		t.Fatal(err)
 	}
