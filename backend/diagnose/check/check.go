@@ -30,7 +30,8 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// limit is no limit of ours: each request has its own, and somebody may have to find a mail and type its code.
+// limit bounds one check. Each request has a timeout of its own, and the operator needs time to read a mail and type its
+// code.
 const limit = time.Hour
 
 // checks is the list of all, in the order in which they run.
