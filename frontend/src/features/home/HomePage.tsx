@@ -51,7 +51,7 @@ function Apps() {
   const { read } = useRead('/api/apps')
   if (read.state !== 'ready' || read.value.apps.length === 0) return null
   return (
-    <section>
+    <section class={apps.apps}>
       <Subheading>{text('home.apps')}</Subheading>
       <ul class={apps.list}>
         {read.value.apps.map(({ id, name, host }) => (
