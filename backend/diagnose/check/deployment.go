@@ -71,7 +71,7 @@ func (r *run) https(ctx context.Context) diagnose.Result {
 	case r.URL.Scheme == "http" && isThisMachine(r.URL.Hostname()):
 		return diagnose.OK("plain http, on this machine only")
 	case r.URL.Scheme == "http":
-		return diagnose.Fail("plain http: whoever is on the way reads codes and cookies", "put a proxy that speaks TLS in front, and check its https address")
+		return diagnose.Fail("plain http: anyone on the network path can read codes and cookies", "put a proxy that speaks TLS in front, and check its https address")
 	case !isDefaultPort(r.URL):
 		return diagnose.OK("TLS; another port than 443 has no plain twin to look at")
 	}
