@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"time"
 
 	"sana/backend/postgres"
@@ -79,11 +80,14 @@ func (s *Service) Record(ctx context.Context, tx pgx.Tx, by visitor.Visitor, ent
 // Events returns up to limit events of an account, newest first: those before the event `before`, or the
 // newest ones if that is 0.
 func (s *Service) Events(ctx context.Context, userID string, before int64, limit int) ([]Event, error) {
+	if before == 0 {
+		before = math.MaxInt64 // an OR in the statement would keep the index from beginning there
+	}
 	rows, err := s.db.Query(ctx, `
 		SELECT id, kind, at, platform, ip, details
 		FROM account_events
 		WHERE user_id = @user
-		  AND (@before::bigint = 0 OR id < @before)
+		  AND id < @before
 		ORDER BY id DESC
 		LIMIT @limit`,
 		pgx.NamedArgs{"user": userID, "before": before, "limit": limit})

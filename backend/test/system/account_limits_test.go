@@ -104,7 +104,7 @@ func TestExport_OfManyEventsNeedsLittleMemory(t *testing.T) {
 	app.MetricsURL = "http://" + metrics
 	b := app.Open(t)
 	b.SignIn(w, "ada@sana.example")
-	const events = 200_000
+	const events = 80_000
 	fill(t, w, events)
 
 	const heap = "go_memstats_heap_sys_bytes"
@@ -121,7 +121,7 @@ func TestExport_OfManyEventsNeedsLittleMemory(t *testing.T) {
 		WHERE datname = current_database()
 		  AND state LIKE 'idle in transaction%'`), 0)
 	size, err := io.Copy(io.Discard, answer.Body)
-	if err != nil || size < 20e6 {
+	if err != nil || size < 12e6 {
 		t.Errorf("got %d bytes (%v), want all events", size, err)
 	}
 	if grown := scrape(t, app.Instance)[heap] - before; grown > 16e6 {
