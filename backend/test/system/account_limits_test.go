@@ -136,7 +136,7 @@ func TestExport_ThatBreaksOffIsNoWholeFile(t *testing.T) {
 	app := w.Run(t)
 	b := app.Open(t)
 	b.SignIn(w, "ada@sana.example")
-	fill(t, w, 100_000) // more than is on its way to the client at a time
+	fill(t, w, 40_000) // more than is on its way to the client at a time
 	answer := b.Open("/api/account/export")
 	defer answer.Body.Close()
 	w.Exec(t, `ALTER TABLE account_events RENAME TO away`)
