@@ -4,7 +4,7 @@ import { chromium } from './e2e/support/chromium'
 export default defineConfig({
   outputDir: 'test-results',
   fullyParallel: true,
-  workers: 3,
+  workers: 4,
   forbidOnly: Boolean(process.env.CI),
   // Chromium itself has crashed once in some hundred tests, and machines stand still; the report then says "flaky", and not that all passed.
   retries: process.env.CI ? 2 : 0,

@@ -1,7 +1,7 @@
 // Every mail in every language, as the golden files have it, on the narrowest screen and in both colour schemes.
 import { readdirSync, readFileSync } from 'node:fs'
-import AxeBuilder from '@axe-core/playwright'
 import { expect, type Page, test } from '@playwright/test'
+import { axeFaults } from './support/axe'
 
 const folder = new URL('../backend/mail/templates/testdata/', import.meta.url)
 const languages = ['en', 'de', 'fr', 'es', 'ja']
@@ -30,23 +30,13 @@ for (const language of languages) {
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme })
         expect.soft(await cutOff(page), `${name}, ${colorScheme}`).toEqual([])
-        expect.soft(await faults(page), `${name}, ${colorScheme}`).toEqual([])
+        expect.soft(await axeFaults(page), `${name}, ${colorScheme}`).toEqual([])
         backgrounds.add(await page.evaluate(() => getComputedStyle(document.body).backgroundColor))
       }
       expect.soft(backgrounds.size, `${name}: colours for light and for dark`).toBe(2)
     }
     expect(requests).toEqual([])
   })
-}
-
-/** What axe finds, and any contrast that it cannot tell. */
-async function faults(page: Page): Promise<string[]> {
-  const { violations, incomplete } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-    .setLegacyMode() // there are no frames, and without them axe needs no second page
-    .analyze()
-  const unclear = incomplete.filter(({ id }) => id === 'color-contrast')
-  return [...violations, ...unclear].map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
 }
 
 /** What makes the page scroll sideways, sticks out of the window, or does not fit into its box. */

@@ -1,72 +1,14 @@
-// Every page, in light and in dark: no fault that axe can find, and (through the fixture) no complaint in the console.
-import AxeBuilder from '@axe-core/playwright'
+// The pages of development: no fault that axe can find, in light and in dark. The other pages are looked at in every state, in
+// e2e/states.
 import { expect, type Page } from '@playwright/test'
-import { otherCode, readCode } from './support/mail'
+import { axeFaults } from './support/axe'
+import { readCode } from './support/mail'
 import type { Server } from './support/server'
 import { test } from './support/test'
-import { address, askForCode, button, codeField, heading, signIn } from './support/walk'
+import { address, askForCode, heading, signIn } from './support/walk'
 
-const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
-
-/** Every page, and how to get to it. */
+/** And how to get to them. */
 const pages: Record<string, (page: Page, sana: Server) => Promise<void>> = {
-  'the sign-in form': async (page) => {
-    await page.goto('/')
-    await expect(heading(page, 'Sign in')).toBeVisible()
-  },
-  'the sign-in form with a fault': async (page) => {
-    await page.goto('/')
-    await page.getByLabel('E-mail address').fill('ada')
-    await page.keyboard.press('Enter')
-    await expect(page.getByRole('alert')).toBeVisible()
-  },
-  'the code page': (page) => askForCode(page),
-  'the code page after a wrong code': async (page, sana) => {
-    await askForCode(page)
-    const { code } = await readCode(sana.url, address)
-    await codeField(page).fill(otherCode(code))
-    await expect(page.getByRole('alert')).toBeVisible()
-  },
-  'the code page of a mail that came back': async (page) => {
-    await page.route(/\/api\/auth\/code(\?|$)/, async (route) => {
-      if (route.request().method() !== 'GET') return route.continue()
-      const response = await route.fetch()
-      const failed = { delivery: 'failed', delivery_reason: 'no_such_mailbox' }
-      return route.fulfill({ response, json: { ...(await response.json()), ...failed } })
-    })
-    await askForCode(page)
-    await expect(button(page, 'Change the address')).toBeVisible()
-  },
-  'the code page while the server is away': async (page, sana) => {
-    await askForCode(page)
-    await sana.kill()
-    await codeField(page).fill('123456')
-    await expect(page.getByRole('alert')).toContainText('cannot be reached')
-  },
-  'the link opened elsewhere': async (page) => {
-    await page.goto('/verify#c=123456')
-    await expect(heading(page, 'Your code for another browser')).toBeVisible()
-  },
-  'the page of whoever is signed in': (page, sana) => signIn(page, sana.url),
-  'the account': async (page, sana) => {
-    await signIn(page, sana.url)
-    await page.goto('/account')
-    await expect(page.getByLabel('Name')).toBeVisible()
-  },
-  'the sessions': async (page, sana) => {
-    await signIn(page, sana.url)
-    await page.goto('/sessions')
-    await expect(page.getByText('This browser', { exact: true })).toBeVisible()
-  },
-  'the activity': async (page, sana) => {
-    await signIn(page, sana.url)
-    await page.goto('/activity')
-    await expect(page.getByText('Account made')).toBeVisible()
-  },
-  'a page that does not exist': async (page) => {
-    await page.goto('/no/such/page')
-    await expect(heading(page, 'Page not found')).toBeVisible()
-  },
   'the development inbox': async (page, sana) => {
     await signIn(page, sana.url)
     await page.goto('/dev/inbox')
@@ -88,10 +30,7 @@ for (const [name, open] of Object.entries(pages)) {
     await open(page, sana)
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme })
-      // A mail in its frame runs no scripts, axe's neither, which would wait for it: letters.spec.ts looks at mails.
-      const { violations } = await new AxeBuilder({ page }).exclude('iframe').withTags(tags).analyze()
-      const faults = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
-      expect(faults, colorScheme).toEqual([])
+      expect(await axeFaults(page), colorScheme).toEqual([])
     }
   })
 }
