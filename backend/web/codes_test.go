@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -214,9 +213,8 @@ func resend(b *harness.Browser, id string) *harness.Answer {
 func wantOneCode(s scene) {
 	s.Helper()
 	const requests = 8
-	answers := make([]harness.CodeRequest, requests)
-	together(requests, func(i int) {
-		answers[i] = s.b.Clone().RequestCode(ada).Want(202).CodeRequest()
+	answers := harness.Together(requests, func(int) harness.CodeRequest {
+		return s.b.Clone().RequestCode(ada).Want(202).CodeRequest()
 	})
 	for _, r := range answers {
 		if r.Mail != "queued" || r.Code == nil {
@@ -227,13 +225,4 @@ func wantOneCode(s scene) {
 	}
 	s.wantEqual("challenges", s.count(`SELECT count(*) FROM challenges`), 1)
 	s.wantEqual("mails", s.count(`SELECT count(*) FROM mails`), 1)
-}
-
-// together runs do for each number below n at once and waits.
-func together(n int, do func(i int)) {
-	var group sync.WaitGroup
-	for i := range n {
-		group.Go(func() { do(i) })
-	}
-	group.Wait()
 }

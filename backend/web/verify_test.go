@@ -88,10 +88,9 @@ var verifyScenarios = []scenario{
 		code := s.b.GetCode(s.world, ada)
 		const requests = 8
 		browsers := make([]*harness.Browser, requests)
-		answers := make([]harness.SignedIn, requests)
-		together(requests, func(i int) {
+		answers := harness.Together(requests, func(i int) harness.SignedIn {
 			browsers[i] = s.b.Clone()
-			answers[i] = browsers[i].Verify(code).Want(200).SignedIn()
+			return browsers[i].Verify(code).Want(200).SignedIn()
 		})
 		for i, b := range browsers {
 			s.wantEqual("answer", answers[i], answers[0])

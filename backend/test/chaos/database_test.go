@@ -117,12 +117,12 @@ func TestASlowDatabaseGathersNoRequests(t *testing.T) {
 		x.slow(delay)
 		const atOnce = 300
 		var most int
-		counts := together(atOnce, func(n int) int {
+		counts := countsOf(harness.Together(atOnce, func(n int) int {
 			if n == atOnce/2 {
 				most = runtime.NumGoroutine()
 			}
 			return in.session(app.URL).status
-		})
+		}))
 		wantOnly(t, counts, http.StatusOK, http.StatusServiceUnavailable)
 		t.Logf("%v for each statement: %v; %d goroutines, before %d", delay, counts, most, before)
 		if counts[http.StatusOK] == 0 {
@@ -140,20 +140,11 @@ func TestASlowDatabaseGathersNoRequests(t *testing.T) {
 	in.want(in.session(app.URL), http.StatusOK)
 }
 
-// together calls n times at once and counts what was returned.
-func together(n int, call func(n int) int) map[int]int {
-	var all sync.WaitGroup
-	var mu sync.Mutex
+func countsOf(statuses []int) map[int]int {
 	counts := map[int]int{}
-	for i := range n {
-		all.Go(func() {
-			got := call(i)
-			mu.Lock()
-			counts[got]++
-			mu.Unlock()
-		})
+	for _, status := range statuses {
+		counts[status]++
 	}
-	all.Wait()
 	return counts
 }
 
@@ -212,7 +203,7 @@ func TestTenInstancesOnFortyConnectionsAllServe(t *testing.T) {
 		app.WaitReady(t) // fails when it has ended
 	}
 	in := signedIn(t, w, fleet[0].URL)
-	counts := together(200, func(n int) int { return in.session(fleet[n%len(fleet)].URL).status })
+	counts := countsOf(harness.Together(200, func(n int) int { return in.session(fleet[n%len(fleet)].URL).status }))
 	wantOnly(t, counts, allowed...)
 	t.Logf("answers: %v", counts)
 	for _, app := range fleet {

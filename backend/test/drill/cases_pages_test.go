@@ -92,7 +92,9 @@ func playTwoTabs(s *scene) {
 
 	before := s.sessionOf(in)
 	s.world.Pass(s.t, time.Minute) // so that the next mail may be sent
-	twice := func(call func() *answer) []*answer { return together([]func() *answer{call, call}) }
+	twice := func(call func() *answer) []*answer {
+		return harness.Together(2, func(int) *answer { return call() })
+	}
 	for _, a := range twice(func() *answer { return in.RequestCode(in.email) }) {
 		a.Want(http.StatusAccepted)
 	}

@@ -3,7 +3,6 @@ package drill
 import (
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"sana/backend/keyring"
@@ -238,7 +237,7 @@ func playTenTabs(s *scene) {
 	for range 10 {
 		tabs = append(tabs, func() *answer { return in.Get("/api/auth/session") })
 	}
-	answers := together(tabs)
+	answers := harness.Together(len(tabs), func(i int) *answer { return tabs[i]() })
 	if s.finished(answers[0]) {
 		s.look(waiting)
 	}
@@ -250,20 +249,4 @@ func playTenTabs(s *scene) {
 		}
 	}
 	s.look(in)
-}
-
-// together makes all calls as nearly at once as goroutines behind a barrier can.
-func together(calls []func() *answer) []*answer {
-	answers := make([]*answer, len(calls))
-	barrier := make(chan struct{})
-	var group sync.WaitGroup
-	for i, call := range calls {
-		group.Go(func() {
-			<-barrier
-			answers[i] = call()
-		})
-	}
-	close(barrier)
-	group.Wait()
-	return answers
 }

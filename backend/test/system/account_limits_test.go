@@ -29,7 +29,7 @@ func TestRename_IsLimitedByAccount(t *testing.T) {
 	}
 	harness.WantEqual(t, "counted", w.Count(t, `SELECT count(*) FROM uses`)-sentUses, 0)
 
-	answers := together(30, func(i int) *harness.Answer {
+	answers := harness.Together(30, func(i int) *harness.Answer {
 		return []*harness.Browser{b, other}[i%2].Rename(fmt.Sprint("Ada ", i))
 	})
 	renamed := 0
@@ -69,7 +69,7 @@ func TestExport_RunsOnceAtATime(t *testing.T) {
 	b.Get("/api/account/export", crossSite).Want(http.StatusForbidden, "cross_origin_request")
 	harness.WantEqual(t, "events after HEAD and a link", exported(), 0)
 
-	answers := together(8, func(i int) *harness.Answer {
+	answers := harness.Together(8, func(i int) *harness.Answer {
 		return []*harness.Browser{b, other}[i%2].Get("/api/account/export")
 	})
 	files := 0

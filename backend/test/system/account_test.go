@@ -27,7 +27,7 @@ func TestOfTwoAccountsThatChangeToOneAddressTogetherOneGetsIt(t *testing.T) {
 			w.Pass(t, time.Minute)
 		}
 
-		answers := together(2, func(i int) *harness.Answer { return browsers[i].VerifyChange(codes[i]) })
+		answers := harness.Together(2, func(i int) *harness.Answer { return browsers[i].VerifyChange(codes[i]) })
 
 		harness.WantEqual(t, "answers", tally(answers), map[string]int{"200": 1, "409 email_taken": 1})
 		loser := slices.IndexFunc(answers, func(a *harness.Answer) bool { return a.Status == http.StatusConflict })
@@ -54,7 +54,7 @@ func TestAFirstSignInAndAChangeToItsAddressMakeOneAccountOfIt(t *testing.T) {
 		w.Pass(t, time.Minute)
 		in := newcomer.GetCode(w, wanted)
 
-		answers := together(2, func(i int) *harness.Answer {
+		answers := harness.Together(2, func(i int) *harness.Answer {
 			if i == 0 {
 				return person.VerifyChange(change)
 			}
@@ -98,7 +98,7 @@ func TestADeletionLeavesNothingWhateverIsUnderWay(t *testing.T) {
 		w.Exec(t, `TRUNCATE uses`)
 
 		deleter := browsers[len(calls)-1].Clone()
-		answers := together(len(calls)+2, func(i int) *harness.Answer {
+		answers := harness.Together(len(calls)+2, func(i int) *harness.Answer {
 			switch i {
 			case len(calls):
 				return late.Verify(code)
@@ -158,7 +158,7 @@ func TestEndedSession_StaysEndedBesideItsCodes(t *testing.T) {
 				harness.WantEqual(t, "purpose", pending.Purpose, "step_up")
 				before := phone.Clone()
 
-				answers := together(2, func(i int) *harness.Answer {
+				answers := harness.Together(2, func(i int) *harness.Answer {
 					if i == 0 {
 						return call(phone, code)
 					}

@@ -113,7 +113,7 @@ func raceOverManyCodes(t *testing.T, f fleet) {
 		browsers := strangers(t, w, email, 5, one.Instance, two.Instance)
 		w.Exec(t, `DELETE FROM uses`)
 
-		counts := tally(together(60, func(i int) *harness.Answer {
+		counts := tally(harness.Together(60, func(i int) *harness.Answer {
 			return browsers[i%5].Verify(longWrong)
 		}))
 
@@ -255,7 +255,7 @@ func spray(t *testing.T, processes []*harness.Process, from, to int) map[int]int
 	lengths := map[int]int{}
 	for ; from < to; from += atOnce {
 		var length [atOnce]int
-		answers := together(atOnce, func(i int) *harness.Answer {
+		answers := harness.Together(atOnce, func(i int) *harness.Answer {
 			b := processes[i%len(processes)].Open(t)
 			length[i] = codeLength(b, fmt.Sprintf("person%d@sana.example", from+i))
 			return b.Verify(strings.Repeat("0", length[i]))
@@ -283,7 +283,7 @@ func TestANetworkMaySendSixtyWrongCodesAnHour(t *testing.T) {
 	owner := processes[0].Open(t).At("2001:db8:1::1")
 	code := owner.GetCode(w, ada)
 
-	answers := together(5*len(browsers), func(i int) *harness.Answer {
+	answers := harness.Together(5*len(browsers), func(i int) *harness.Answer {
 		return browsers[i%len(browsers)].Verify("000000")
 	})
 

@@ -120,7 +120,7 @@ func TestVerifyCode_NeverSignsInAsAnotherTabsAddress(t *testing.T) {
 			for i := range browsers {
 				codes[i] = w.Code(t, fmt.Sprintf("a%d@sana.example", round+i), 1)
 			}
-			answers := together(2*atOnce, func(n int) *harness.Answer {
+			answers := harness.Together(2*atOnce, func(n int) *harness.Answer {
 				i := n / 2
 				other := browsers[i].Clone()
 				other.MoveTo(instances[(i+n)%2].Instance)
@@ -164,7 +164,7 @@ func TestStepUp_RevivesNothingThatEndsMeanwhile(t *testing.T) {
 			proving, ending := b.Clone(), b.Clone()
 			proving.MoveTo(instances[0].Instance)
 			ending.MoveTo(instances[1].Instance)
-			answers := together(2, func(i int) *harness.Answer {
+			answers := harness.Together(2, func(i int) *harness.Answer {
 				if i == 0 {
 					return proving.VerifyFor(email, code)
 				}
@@ -238,7 +238,7 @@ func TestVerifyCode_OneTokenDuringAKeyRotation(t *testing.T) {
 		email := fmt.Sprintf("round%d@sana.example", round)
 		b := old.Open(t)
 		code := b.GetCode(w, email)
-		answers := together(8, func(i int) *harness.Answer {
+		answers := harness.Together(8, func(i int) *harness.Answer {
 			clone := b.Clone()
 			clone.MoveTo([]*harness.Process{old, rolled}[i%2].Instance)
 			return clone.VerifyFor(email, code)

@@ -83,7 +83,7 @@ func TestANetworkMaySendSixtyCodesAnHour(t *testing.T) {
 		"Forwarded", "X-Client-Ip", "X-Cluster-Client-Ip",
 	}
 
-	answers := together(100, func(n int) *harness.Answer {
+	answers := harness.Together(100, func(n int) *harness.Answer {
 		elsewhere := fmt.Sprintf("203.0.113.%d", n)
 		return processes[n%2].Open(t).RequestCode(fmt.Sprintf("person%d@sana.example", n),
 			harness.With("X-Forwarded-For", elsewhere+", 192.0.2.1"),
@@ -367,7 +367,7 @@ func parallelAttack(
 		browsers[i] = processes[i%len(processes)].Open(t)
 		browsers[i].RequestCode(email).Want(http.StatusAccepted)
 	}
-	answers := together(5*len(browsers), func(i int) *harness.Answer {
+	answers := harness.Together(5*len(browsers), func(i int) *harness.Answer {
 		return browsers[i%len(browsers)].Verify("000000")
 	})
 	for _, a := range answers {

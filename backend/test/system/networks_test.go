@@ -56,7 +56,7 @@ func inWaves(n int, call func(i int) *harness.Answer) []*harness.Answer {
 	const atOnce = 40
 	answers, order := make([]*harness.Answer, n), rand.Perm(n)
 	for wave := range slices.Chunk(order, atOnce) {
-		together(len(wave), func(i int) *harness.Answer {
+		harness.Together(len(wave), func(i int) *harness.Answer {
 			answers[wave[i]] = call(wave[i])
 			return nil
 		})

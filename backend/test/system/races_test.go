@@ -3,29 +3,11 @@ package system_test
 import (
 	"fmt"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
 	"sana/backend/test/harness"
 )
-
-// together runs n calls as nearly at once as goroutines behind a barrier can be, and returns what
-// they returned.
-func together(n int, call func(i int) *harness.Answer) []*harness.Answer {
-	answers := make([]*harness.Answer, n)
-	barrier := make(chan struct{})
-	var group sync.WaitGroup
-	for i := range n {
-		group.Go(func() {
-			<-barrier
-			answers[i] = call(i)
-		})
-	}
-	close(barrier)
-	group.Wait()
-	return answers
-}
 
 // tally counts answers by status and problem code.
 func tally(answers []*harness.Answer) map[string]int {
@@ -54,7 +36,7 @@ func raceWrongCodes(t *testing.T, f fleet) {
 	browsers := [2]*harness.Browser{browser, browser.Clone()}
 	browsers[1].MoveTo(processes[1].Instance)
 
-	answers := together(100, func(i int) *harness.Answer {
+	answers := harness.Together(100, func(i int) *harness.Answer {
 		return browsers[i%2].Verify(harness.WrongCode(code))
 	})
 
@@ -93,7 +75,7 @@ func raceRightCodes(t *testing.T, f fleet) {
 		browsers[17] = processes[1].Open(t)
 		browsers[17].Get("/").Want(http.StatusOK) // gives it a browser token of its own
 
-		answers := together(18, func(i int) *harness.Answer {
+		answers := harness.Together(18, func(i int) *harness.Answer {
 			switch i {
 			case 16:
 				return browsers[i].VerifyFor(email, harness.WrongCode(code))
@@ -145,7 +127,7 @@ func raceAgainstFullBudget(t *testing.T, f fleet) {
 	elsewhere := owner.Clone()
 	elsewhere.MoveTo(two.Instance)
 
-	answers := together(16, func(i int) *harness.Answer {
+	answers := harness.Together(16, func(i int) *harness.Answer {
 		b := [2]*harness.Browser{owner, elsewhere}[i%2]
 		if i < 8 {
 			return b.Verify(code)
@@ -179,7 +161,7 @@ func raceAtTheEdge(t *testing.T, f fleet) {
 			}
 		}
 
-		answers := together(6, func(i int) *harness.Answer {
+		answers := harness.Together(6, func(i int) *harness.Answer {
 			if i == 0 {
 				return owner.Verify(code)
 			}
@@ -222,7 +204,7 @@ func raceFirstSignIns(t *testing.T, f fleet) {
 		w.Pass(t, time.Minute)
 	}
 
-	answers := together(4, func(i int) *harness.Answer { return browsers[i].Verify(codes[i]) })
+	answers := harness.Together(4, func(i int) *harness.Answer { return browsers[i].Verify(codes[i]) })
 
 	created := 0
 	for _, a := range answers {
@@ -248,7 +230,7 @@ func raceResends(t *testing.T, f fleet) {
 	second := browser.Clone()
 	second.MoveTo(processes[1].Instance)
 
-	answers := together(16, func(i int) *harness.Answer {
+	answers := harness.Together(16, func(i int) *harness.Answer {
 		return [2]*harness.Browser{browser, second}[i%2].Resend()
 	})
 
@@ -273,7 +255,7 @@ func raceRequestSentTwice(t *testing.T, f fleet) {
 		second.MoveTo(processes[1].Instance)
 		email := fmt.Sprintf("round%d@sana.example", round)
 
-		answers := together(16, func(i int) *harness.Answer {
+		answers := harness.Together(16, func(i int) *harness.Answer {
 			return [2]*harness.Browser{browser, second}[i%2].RequestCode(email)
 		})
 
@@ -310,7 +292,7 @@ func raceBrowsers(t *testing.T, f fleet) {
 		name := fmt.Sprintf("round%d", round)
 		addresses := [2]string{name + "@sana.example", name + "+tag@sana.example"}
 
-		answers := together(16, func(i int) *harness.Answer {
+		answers := harness.Together(16, func(i int) *harness.Answer {
 			return browsers[i].RequestCode(addresses[i/2%2])
 		})
 
@@ -342,7 +324,7 @@ func raceSignIns(t *testing.T, f fleet) {
 		f.w.Exec(t, `TRUNCATE uses`)
 	}
 
-	answers := together(n, func(i int) *harness.Answer { return browsers[i].Verify(codes[i]) })
+	answers := harness.Together(n, func(i int) *harness.Answer { return browsers[i].Verify(codes[i]) })
 
 	sessions := map[string]bool{}
 	for _, a := range answers {
@@ -371,7 +353,7 @@ func raceStepUp(t *testing.T, f fleet) {
 		code := owner.GetCode(f.w, email)
 		browsers := f.clones(owner, 17)
 
-		answers := together(17, func(i int) *harness.Answer {
+		answers := harness.Together(17, func(i int) *harness.Answer {
 			if i == 16 {
 				return browsers[i].Verify(harness.WrongCode(code))
 			}
@@ -434,14 +416,14 @@ func raceChange(t *testing.T, f fleet) {
 		in := owner.SignIn(f.w, old)
 		browsers := f.clones(owner, 16)
 
-		answers := together(16, func(i int) *harness.Answer {
+		answers := harness.Together(16, func(i int) *harness.Answer {
 			return browsers[i].RequestChange(moved)
 		})
 		harness.WantEqual(t, "requests", tally(answers), map[string]int{"202": 16})
 		harness.WantEqual(t, "mails of requests", mails(moved), 1)
 
 		f.w.Pass(t, time.Minute)
-		answers = together(16, func(i int) *harness.Answer {
+		answers = harness.Together(16, func(i int) *harness.Answer {
 			return browsers[i].Post("/api/account/email/resend", `{}`)
 		})
 		harness.WantEqual(t, "resends", tally(answers), map[string]int{"202": 16})
@@ -449,7 +431,7 @@ func raceChange(t *testing.T, f fleet) {
 		code := f.w.Code(t, moved, 1)
 		harness.WantEqual(t, "code of the resend", f.w.Code(t, moved, 2), code)
 
-		answers = together(16, func(i int) *harness.Answer {
+		answers = harness.Together(16, func(i int) *harness.Answer {
 			if i == 15 {
 				return browsers[i].VerifyChange(harness.WrongCode(code))
 			}
@@ -468,7 +450,7 @@ func raceChange(t *testing.T, f fleet) {
 		f.w.Exec(t, `TRUNCATE uses`)
 		owner.ChangeCode(f.w, "other-"+moved)
 		browsers = f.clones(owner, 20)
-		answers = together(20, func(i int) *harness.Answer {
+		answers = harness.Together(20, func(i int) *harness.Answer {
 			return browsers[i].VerifyChange(longWrong)
 		})
 		harness.WantEqual(t, "wrong codes", tally(answers),

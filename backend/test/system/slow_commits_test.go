@@ -60,7 +60,7 @@ func TestVerifyCode_BusyNetworkAnswersRightAndWrongAlike(t *testing.T) {
 	finish := stall(t, w, attacked, func() {
 		attacker.Try(http.MethodPost, "/api/auth/verify", `{"code":"`+wrong+`"}`)
 	})
-	answers := together(len(victims), func(i int) *harness.Answer {
+	answers := harness.Together(len(victims), func(i int) *harness.Answer {
 		return victims[i].Verify(typed(i))
 	})
 	for i, a := range answers {
@@ -112,7 +112,7 @@ func TestVerifyCode_SlowCommitsCountWhatIsAnswered(t *testing.T) {
 		DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()`)
 
 	const each = 2 // guesses of an attacker
-	answers := together(len(attackers)*each+2*len(victims), func(i int) *harness.Answer {
+	answers := harness.Together(len(attackers)*each+2*len(victims), func(i int) *harness.Answer {
 		g, code := attackers[i%len(attackers)], ""
 		if i >= len(attackers)*each {
 			g = victims[i%len(victims)]
