@@ -9,13 +9,11 @@ CREATE TABLE uses (
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX uses_key_at ON uses (key, at);
 
--- Attempts and wrong codes of the whole service, a few rows a minute, so that no row is a bottleneck.
+-- Attempts and wrong codes of the whole service. Each instance adds to the row of the minute once a second.
 CREATE TABLE service_attempts (
-    minute   timestamptz NOT NULL,
-    shard    smallint    NOT NULL,
+    minute   timestamptz PRIMARY KEY,
     attempts integer     NOT NULL,
-    wrong    integer     NOT NULL,
-    PRIMARY KEY (minute, shard)
+    wrong    integer     NOT NULL
 ) WITH (fillfactor = 80);
 
 -- +goose Down

@@ -3,7 +3,6 @@ package throttle
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -13,9 +12,8 @@ import (
 )
 
 const (
-	serviceShards = 16              // rows a minute, so that instances rarely wait for each other
-	serviceFresh  = 5 * time.Second // how long an instance uses the counts that it has read
-	serviceFlush  = time.Second     // how often an instance writes its own counts
+	serviceFresh = 5 * time.Second // how long an instance uses the counts that it has read
+	serviceFlush = time.Second     // how often an instance writes its own counts
 )
 
 // serviceState is what an instance has read about the whole service.
@@ -26,7 +24,7 @@ type serviceState struct {
 
 // serviceCounts are attempts that this instance has counted and not written yet. The limit of the
 // whole service covers an hour and need not be exact to the second. If each attempt were written by
-// itself, all attempts would wait for the few rows of the minute.
+// itself, all attempts would wait for the row of the minute.
 type serviceCounts struct {
 	mu              sync.Mutex
 	attempts, wrong int
@@ -121,12 +119,12 @@ func (t *Throttle) writeService(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	_, err := t.db.Exec(ctx, `
-		INSERT INTO service_attempts AS s (minute, shard, attempts, wrong)
-		VALUES (date_trunc('minute', now()), @shard::smallint, @attempts::integer, @wrong::integer)
-		ON CONFLICT (minute, shard) DO UPDATE
+		INSERT INTO service_attempts AS s (minute, attempts, wrong)
+		VALUES (date_trunc('minute', now()), @attempts::integer, @wrong::integer)
+		ON CONFLICT (minute) DO UPDATE
 		SET attempts = s.attempts + excluded.attempts,
 		    wrong = s.wrong + excluded.wrong`,
-		pgx.NamedArgs{"shard": rand.IntN(serviceShards), "attempts": attempts, "wrong": wrong})
+		pgx.NamedArgs{"attempts": attempts, "wrong": wrong})
 	if err != nil {
 		t.unwritten.add(attempts, wrong)
 		if postgres.Away(err) {

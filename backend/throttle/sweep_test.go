@@ -75,8 +75,8 @@ func TestSweep_DeletesOldCountsOfTheService(t *testing.T) {
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := open(t, db, oldKey)
 	_, err := db.Exec(t.Context(), `
-		INSERT INTO service_attempts (minute, shard, attempts, wrong)
-		SELECT now() - interval '90 minutes' - n * interval '1 minute', 0, 1, 1
+		INSERT INTO service_attempts (minute, attempts, wrong)
+		SELECT now() - interval '90 minutes' - n * interval '1 minute', 1, 1
 		FROM generate_series(1, $1::integer) AS n`, sweepBatch+100)
 	if err != nil {
 		t.Fatal(err)

@@ -111,8 +111,8 @@ var onlyIn = map[string][]string{
 	"github.com/valyala/fasthttp":   {"gate", "web", "web/harden"},
 	"github.com/wneessen/go-mail":   {"mail/smtp"},
 	"go.opentelemetry.io/":          {"observe/tracing"},
-	// To spread retries, ports and counts, and for the names of requests; nothing that must not be guessed.
-	"math/rand/v2": {"app", "outbox", "postgres", "test/harness", "throttle", "web"},
+	// To spread retries and ports, and for the names of requests; nothing that must not be guessed.
+	"math/rand/v2": {"app", "outbox", "postgres", "test/harness", "web"},
 	"testing":      {"test/harness", "test/mailtest", "test/postgrestest"},
 }
 

@@ -21,8 +21,8 @@ func TestRowsThatNobodyNeedsAnyMoreGo(t *testing.T) {
 		        now() - interval '3 days', now() - interval '3 days')`)
 	w.Exec(t, `INSERT INTO uses (key, ends_at) VALUES ('x', now() - interval '1 second')`)
 	w.Exec(t, `
-		INSERT INTO service_attempts (minute, shard, attempts, wrong)
-		VALUES (now() - interval '2 days', 0, 1, 1)`)
+		INSERT INTO service_attempts (minute, attempts, wrong)
+		VALUES (now() - interval '2 days', 1, 1)`)
 	w.Exec(t, `INSERT INTO event_tokens (token, seen_at) VALUES ('x', now() - interval '2 days')`)
 	w.Exec(t, `
 		INSERT INTO sessions (k, v, e, id, user_id, idle_seconds, sweep_at)
