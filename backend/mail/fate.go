@@ -22,6 +22,10 @@ type Event struct {
 	Fate Fate      // what became of the mail
 	At   time.Time // when, by the provider's clock
 
+	// Words are what the recipient's server answered, for the log: one line without addresses and
+	// codes. They are empty if the event has no answer.
+	Words string
+
 	SignedAt time.Time // when the provider signed the message that brought it
 	Token    string    // of that message, 50 letters and digits; a message with a known token is a replay
 }

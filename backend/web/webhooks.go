@@ -34,6 +34,6 @@ func (s *Server) takeMailgunEvent(ctx context.Context, c *fiber.Ctx) error {
 	if err := s.TakeMailEvent(ctx, event); err != nil {
 		return err
 	}
-	s.Log.InfoContext(ctx, "mail event", "request_id", requestID(c), "ref", event.Ref, "fate", event.Fate)
+	s.Log.InfoContext(ctx, "mail event", "request_id", requestID(c), "ref", event.Ref, "fate", event.Fate, "words", event.Words)
 	return c.SendStatus(fiber.StatusOK)
 }

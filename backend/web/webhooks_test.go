@@ -58,7 +58,7 @@ var (
 
 // about is an event about a mail, some time after now.
 func about(e mailgunfake.Event, ref string, after time.Duration) mailgunfake.Event {
-	e.Ref, e.To, e.At = ref, ada, time.Now().Add(after)
+	e.Ref, e.To, e.At, e.Subject = ref, ada, time.Now().Add(after), "Your code"
 	return e
 }
 
@@ -84,8 +84,12 @@ func TestWhatMailgunTellsIsOnThePage(t *testing.T) {
 		wantDelivery(t, b, c.state, c.reason)
 		forget(t, w)
 	}
-	if strings.Contains(app.Log.String(), ada) {
+	logged := app.Log.String()
+	if strings.Contains(logged, ada) {
 		t.Error("the log holds the address")
+	}
+	if !strings.Contains(logged, `"words":"550 5.1.1 what the server of […] said"`) {
+		t.Error("the log does not hold the server's words")
 	}
 }
 

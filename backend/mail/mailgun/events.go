@@ -2,6 +2,7 @@ package mailgun
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -54,8 +55,18 @@ type mailgunEventData struct {
 	Severity       scalar          `json:"severity"`
 	Reason         scalar          `json:"reason"`
 	Timestamp      scalar          `json:"timestamp"`
+	Recipient      scalar          `json:"recipient"`
+	Message        json.RawMessage `json:"message"`
 	DeliveryStatus json.RawMessage `json:"delivery-status"`
 	UserVariables  json.RawMessage `json:"user-variables"`
+}
+
+// mailgunDelivery is the answer of the recipient's server, as Mailgun reports it.
+type mailgunDelivery struct {
+	Code        scalar `json:"code"`
+	Enhanced    scalar `json:"enhanced-code"`
+	Message     scalar `json:"message"`
+	Description scalar `json:"description"`
 }
 
 // scalar is the text of a JSON string or number, "" of anything else: Mailgun writes some values now as one, now as the other.
@@ -96,10 +107,11 @@ func (m *Events) Read(body []byte) (mail.Event, error) {
 		return mail.Event{}, ErrUnreadable
 	}
 	return mail.Event{
-		ID:   string(posted.Data.ID),
-		Ref:  posted.Data.ref(),
-		Fate: posted.Data.fate(),
-		At:   at, SignedAt: signedAt, Token: string(s.Token),
+		ID:    string(posted.Data.ID),
+		Ref:   posted.Data.ref(),
+		Fate:  posted.Data.fate(),
+		Words: posted.Data.words(),
+		At:    at, SignedAt: signedAt, Token: string(s.Token),
 	}, nil
 }
 
@@ -140,11 +152,7 @@ func (e mailgunEventData) fate() mail.Fate {
 // failure says why a mail failed for good: by Mailgun's own reason, by the class of the enhanced status code (RFC 3463: X.1
 // is about the address, of which 7 and 8 are the sender's), or, where the server gave none, by its reply.
 func (e mailgunEventData) failure() mail.Fate {
-	var status struct {
-		Code     scalar `json:"code"`
-		Enhanced scalar `json:"enhanced-code"`
-	}
-	_ = json.Unmarshal(e.DeliveryStatus, &status)
+	status := e.delivery()
 	switch {
 	case strings.HasPrefix(string(e.Reason), "suppress-"):
 		return mail.Blocked
@@ -157,4 +165,29 @@ func (e mailgunEventData) failure() mail.Fate {
 	default:
 		return mail.Rejected
 	}
+}
+
+// delivery is empty if the event has no answer of a server.
+func (e mailgunEventData) delivery() (status mailgunDelivery) {
+	_ = json.Unmarshal(e.DeliveryStatus, &status)
+	return status
+}
+
+// words returns the answer of the recipient's server for the log: the codes, and the text with the
+// recipient's address and the words of the subject struck out. A text is left out if the event does
+// not say the subject, because the text could quote the code in it.
+func (e mailgunEventData) words() string {
+	status := e.delivery()
+	answer := []string{string(status.Code), string(status.Enhanced)}
+	var message struct {
+		Headers struct {
+			Subject scalar `json:"subject"`
+		} `json:"headers"`
+	}
+	_ = json.Unmarshal(e.Message, &message)
+	if message.Headers.Subject != "" {
+		answer = append(answer, string(cmp.Or(status.Message, status.Description)))
+	}
+	sent := mail.Message{To: string(e.Recipient), Subject: string(message.Headers.Subject)}
+	return mail.Quote(strings.Join(answer, " "), sent.Secrets()...)
 }

@@ -135,3 +135,24 @@ func TestAnEventIsReadHoweverItsScalarsAreWritten(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
+
+// The log gets the server's answer, without the address and the code that it may quote.
+func TestMailgunEvents_KeepServersWordsWithoutAddressAndCode(t *testing.T) {
+	t.Parallel()
+	const words = `no mailbox <ada@example.org> (user Ada), subject "123456 is your code"`
+	for _, c := range []struct {
+		subject, want string
+	}{
+		{"123456 is your code", `550 5.1.1 no mailbox <[…]> (user […]), subject "[…] is your code"`},
+		{"", "550 5.1.1"}, // the text may quote a code that cannot be recognised
+	} {
+		bounce := mailgunfake.Event{
+			Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550, Enhanced: "5.1.1",
+			Words: words, Subject: c.subject, To: "ada@example.org", At: time.Now(),
+		}
+		got, err := mailgun.NewEvents(signingKey).Read([]byte(bounce.Body(signingKey)))
+		if err != nil || got.Words != c.want {
+			t.Errorf("subject %q: got %q, %v; want %q", c.subject, got.Words, err, c.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package mailgunfake
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -18,6 +19,8 @@ type Event struct {
 	Code     int    // the server's reply, 550
 	Enhanced string // its enhanced status code, "5.1.1"
 	Ref      string // the message's
+	Words    string // the text of the reply; empty is one that quotes the address
+	Subject  string // of the mail
 	To       string
 	At       time.Time
 
@@ -66,10 +69,10 @@ func (e Event) data() map[string]any {
 		"campaigns":      []string{},
 		"flags":          map[string]any{"is-test-mode": false, "is-routed": false, "is-authenticated": true},
 		"envelope":       map[string]any{"sender": "sign-in@mg.sana.example", "targets": e.To, "transport": "smtp"},
-		"message":        map[string]any{"headers": map[string]any{"to": e.To, "message-id": "1@mg.sana.example"}, "size": 5120},
+		"message":        map[string]any{"headers": map[string]any{"to": e.To, "subject": e.Subject, "message-id": "1@mg.sana.example"}, "size": 5120},
 		"delivery-status": map[string]any{
 			"tls": true, "mx-host": "mx.example", "attempt-no": 1, "certificate-verified": true, "utf8": true,
-			"code": e.Code, "enhanced-code": e.Enhanced, "message": "what the server of " + e.To + " said",
+			"code": e.Code, "enhanced-code": e.Enhanced, "message": cmp.Or(e.Words, "what the server of "+e.To+" said"),
 		},
 	}
 }
