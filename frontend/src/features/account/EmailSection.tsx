@@ -8,6 +8,7 @@ import type { Reading } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
 import { tellOtherTabs } from '../../shared/tabs'
 import { Button } from '../../shared/ui/Button'
+import { Changing } from '../../shared/ui/Changing'
 import { Notice } from '../../shared/ui/Notice'
 import section from '../../shared/ui/Section.module.css'
 import { StepHeading, Subheading } from '../../shared/ui/Subheading'
@@ -104,7 +105,7 @@ export function EmailSection({ email, change, onChanged }: Props) {
             onSent={take}
           />
           <Button look="plain" onClick={keep}>
-            {text('account.keepEmail')}
+            <Changing>{text('account.keepEmail')}</Changing>
           </Button>
         </>
       )
@@ -115,7 +116,7 @@ export function EmailSection({ email, change, onChanged }: Props) {
         <>
           <NoMail title={StepHeading} requested={noCode} send={() => send(email)} onSent={take} />
           <Button look="plain" onClick={() => ask({ email })}>
-            {text('address.another')}
+            <Changing>{text('address.another')}</Changing>
           </Button>
         </>
       )
@@ -136,7 +137,9 @@ export function EmailSection({ email, change, onChanged }: Props) {
       <>
         {notice && <Notice role="status">{notice}</Notice>}
         <div class={section.row}>
-          <strong>{email}</strong>
+          <strong>
+            <Changing>{email}</Changing>
+          </strong>
           <Button look="small" onClick={() => ask({ email: '' })}>
             {text('account.change')}
           </Button>

@@ -4,6 +4,7 @@ import { useRead } from '../../shared/api/useRead'
 import { useWrite } from '../../shared/api/useWrite'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
+import { Changing } from '../../shared/ui/Changing'
 import styles from '../../shared/ui/Facts.module.css'
 import { Heading } from '../../shared/ui/Heading'
 import { Moment } from '../../shared/ui/Moment'
@@ -26,7 +27,9 @@ export function HomePage({ current: { user, session }, stale, onSignedOut }: Pro
       <Heading>{text('home.title')}</Heading>
       <dl class={styles.facts}>
         <dt>{text('home.email')}</dt>
-        <dd class={styles.who}>{user.email}</dd>
+        <dd class={styles.who}>
+          <Changing>{user.email}</Changing>
+        </dd>
         <dt>{text('home.since')}</dt>
         <dd>
           <Moment at={new Date(session.signed_in_at)} show="calendar" />

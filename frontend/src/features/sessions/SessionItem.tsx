@@ -21,6 +21,7 @@ export function SessionItem({ session, refusals, onEnded }: Props) {
   const writing = useOwnWrite(repeatUntilAnswered)
   const name = useId()
   const used = new Date(session.last_seen_at)
+  const since = ago(used)
   const end = () => writing.write(() => del('/api/sessions/{id}', session.id), onEnded, refusals)
   return (
     <li class={styles.session}>
@@ -37,7 +38,8 @@ export function SessionItem({ session, refusals, onEnded }: Props) {
         )}
       </div>
       <p class={styles.facts}>
-        {richText('sessions.used', { when: ago(used) })} (<Moment at={used} show="short" />)
+        {/* Replaced as a whole, as Changing does. */}
+        <span key={since}>{richText('sessions.used', { when: since })}</span> (<Moment at={used} show="short" />)
         <br />
         {text('home.since')} <Moment at={new Date(session.signed_in_at)} show="short" />
         <br />

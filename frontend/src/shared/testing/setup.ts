@@ -1,9 +1,11 @@
 import { cleanup } from '@testing-library/preact'
-import { afterEach, beforeEach, vi } from 'vitest'
+import { afterEach, beforeEach, expect, vi } from 'vitest'
 import { use } from '../i18n/text'
 import { allTexts } from './catalogues'
+import { recordRewrites } from './rewrites'
 
 use(allTexts.en, 'en-GB')
+const rewrites = recordRewrites()
 
 beforeEach(() => {
   globalThis.fetch = () => Promise.reject(new Error('this test has no server'))
@@ -15,4 +17,5 @@ beforeEach(() => {
 afterEach(() => {
   cleanup()
   vi.useRealTimers()
+  expect(rewrites.splice(0), 'texts that a translated page would keep').toEqual([])
 })

@@ -34,5 +34,11 @@ interface Props {
 
 /** A moment in the person's own time zone, in the manner of the page's language. */
 export function Moment({ at, show }: Props) {
-  return <time dateTime={at.toISOString()}>{forms[show](at)}</time>
+  const words = forms[show](at)
+  // Replaced as a whole, as Changing does.
+  return (
+    <time key={words} dateTime={at.toISOString()}>
+      {words}
+    </time>
+  )
 }

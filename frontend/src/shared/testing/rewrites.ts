@@ -1,0 +1,34 @@
+/**
+ * Records each text of the page that is changed or removed in place from now on. A browser that translates a page puts
+ * elements of its own in the place of texts, so that such a change is never seen: see Changing.
+ * @returns the records, which the caller may empty
+ */
+export function recordRewrites(): string[] {
+  const records: string[] = []
+  const data = descriptorOf('data')
+  const remove = descriptorOf('remove')
+  const isShown = (text: Text) => text.data.trim() !== '' && document.body.contains(text)
+  Object.defineProperty(Text.prototype, 'data', {
+    ...data,
+    set(this: Text, words: string) {
+      if (isShown(this) && this.data !== words) records.push(`"${this.data}" became "${words}"`)
+      data.set?.call(this, words)
+    },
+  })
+  Object.defineProperty(Text.prototype, 'remove', {
+    ...remove,
+    value(this: Text) {
+      if (isShown(this)) records.push(`"${this.data}" was removed`)
+      remove.value.call(this)
+    },
+  })
+  return records
+}
+
+function descriptorOf(name: 'data' | 'remove'): PropertyDescriptor {
+  for (let owner = Text.prototype; owner; owner = Object.getPrototypeOf(owner)) {
+    const found = Object.getOwnPropertyDescriptor(owner, name)
+    if (found) return found
+  }
+  throw new Error(`Text has no ${name}`)
+}
