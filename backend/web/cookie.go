@@ -20,6 +20,7 @@ const (
 	SessionCookieBase = "sana_session"
 	deviceCookie      = "sana_device"
 	browserCookie     = "sana_browser"
+	movedCookie       = "sana_moved" // the browser was just redirected to PUBLIC_URL
 )
 
 // deviceAge is how long a browser counts as known after a sign-in: what browsers allow (RFC 6265bis, 5.5).

@@ -18,7 +18,14 @@ var pages = map[string]bool{"/": true, "/verify": true, "/account": true, "/sess
 // (404, or 405 where another method is answered). Below /api, /auth and /dev there are no files and no pages.
 func (s *Server) serveFile(c *fiber.Ctx) error {
 	name := c.Path()
-	if c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead || isReserved(name) {
+	if isReserved(name) {
+		return c.Next()
+	}
+	if c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead {
+		if _, ok := s.files[name]; ok || pages[name] {
+			c.Set(fiber.HeaderAllow, "GET, HEAD")
+			return fiber.ErrMethodNotAllowed
+		}
 		return c.Next()
 	}
 	if f, ok := s.files[name]; ok {

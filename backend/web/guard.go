@@ -35,13 +35,18 @@ func (s *Server) refusalOf(request *fasthttp.Request) *fault.Error {
 	if reason := harden.HeadFault(request); reason != "" {
 		return fault.New(fault.InvalidRequest, "The request is not valid HTTP. "+reason)
 	}
-	if !slices.Contains(fiber.DefaultMethods, string(request.Header.Method())) {
+	if !slices.Contains(fiber.DefaultMethods, string(request.Header.Method())) || asksForNoPath(request) {
 		return fault.New(fault.MethodNotAllowed, "Sana does not know this method.")
 	}
 	if !s.answers(request) {
 		return fault.New(fault.MisdirectedRequest, "This is not the address of this site.")
 	}
 	return nil
+}
+
+// asksForNoPath reports whether the target is the asterisk of OPTIONS, which is about the server.
+func asksForNoPath(request *fasthttp.Request) bool {
+	return string(request.Header.RequestURI()) == "*"
 }
 
 // answers reports whether a request is for us: for Sana's own host, or for the part of an app's host

@@ -2,9 +2,11 @@ package web
 
 import (
 	"bytes"
+	"html/template"
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -53,9 +55,19 @@ func asksForPage(c *fiber.Ctx) bool {
 	return isRead && !isReserved(c.Path()) && wantsPage(c, c.Path())
 }
 
+// movedFor is how long a browser keeps that it was redirected to PUBLIC_URL.
+const movedFor = 10 * time.Second
+
 // sendHome redirects a person who came by another name of this host to the same page at PUBLIC_URL.
 // Nothing of the request but its path and query gets into the address.
+//
+// Behind a proxy that changes the Host header, PUBLIC_URL leads to another name, too. A browser that was
+// just redirected at the host that it sees therefore gets a page, or it would be redirected for ever.
 func (s *Server) sendHome(c *fiber.Ctx) error {
+	if s.moved.token(c) != "" {
+		return s.sendWrongHostPage(c)
+	}
+	s.moved.set(c, "redirected", movedFor)
 	uri := c.Request().URI()
 	home := s.PublicURL.Scheme + "://" + s.PublicURL.Host + string(uri.PathOriginal())
 	if query := uri.QueryString(); len(query) > 0 {
@@ -63,4 +75,23 @@ func (s *Server) sendHome(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderLocation, home)
 	return c.SendStatus(fiber.StatusPermanentRedirect)
+}
+
+// wrongHostPage is for people: who sees it can do nothing but try PUBLIC_URL, and tell the operator.
+var wrongHostPage = template.Must(template.New("").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>This site is not set up correctly</title>
+<h1>This site is not set up correctly</h1>
+<p>It should be at <a href="{{.Home}}">{{.Home}}</a>.
+<p>If that leads here again, tell the people who run this site: the proxy in front of Sana must pass the Host header on unchanged.
+<p><small>misdirected_request, request {{.RequestID}}</small>
+`))
+
+func (s *Server) sendWrongHostPage(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderContentType, "text/html; charset=utf-8")
+	return wrongHostPage.Execute(c.Status(fiber.StatusMisdirectedRequest), struct{ Home, RequestID string }{
+		s.PublicURL.Scheme + "://" + s.PublicURL.Host + "/", requestID(c),
+	})
 }

@@ -16,12 +16,20 @@ func (s *Server) originOf(c *fiber.Ctx) string {
 	return s.PublicURL.Scheme + "://" + host
 }
 
+// isWrite reports whether a method is not safe (RFC 9110, 9.2.1).
+func isWrite(method string) bool {
+	switch method {
+	case fiber.MethodGet, fiber.MethodHead, fiber.MethodOptions, fiber.MethodTrace:
+		return false
+	}
+	return true
+}
+
 // refuseCrossOrigin lets a write through only from our own pages: the browser says so itself (Sec-Fetch-Site, which no
 // page can set), or the Origin is PUBLIC_URL. It is the algorithm of Go's http.CrossOriginProtection, but a write that
 // says neither is refused too: programs can set Origin. (ASVS 5.0, 3.5.1.)
 func (s *Server) refuseCrossOrigin(c *fiber.Ctx) error {
-	switch c.Method() {
-	case fiber.MethodGet, fiber.MethodHead, fiber.MethodOptions:
+	if !isWrite(c.Method()) {
 		return c.Next()
 	}
 	if c.Path() == mailgunWebhook {

@@ -82,6 +82,7 @@ type Server struct {
 	cookie       cookieSettings // of the session
 	device       cookieSettings // makes a browser known for an address
 	browser      cookieSettings // identifies a browser
+	moved        cookieSettings // of a redirection to PUBLIC_URL
 	hosts        hosts
 	apps         atApps
 	always       *fasthttp.ResponseHeader // see headersOfAll
@@ -110,6 +111,7 @@ func New(o Options) (*Server, error) {
 		cookie:       newCookieSettings(SessionCookieBase, https),
 		device:       newCookieSettings(deviceCookie, https),
 		browser:      newCookieSettings(browserCookie, https),
+		moved:        newCookieSettings(movedCookie, https),
 		hosts:        newHosts(o.PublicURL, o.Inbox != nil),
 		apps:         newAtApps(o.PublicURL, o.AppCookies),
 		always:       headersOfAll(https),
