@@ -38,8 +38,8 @@ func TestEveryConnectionHasItsLimits(t *testing.T) {
 	pool := open(t, postgrestest.EmptyURL(t))
 	for name, want := range map[string]string{
 		"application_name":                    "sana",
-		"statement_timeout":                   "3s",
-		"lock_timeout":                        "1s",
+		"statement_timeout":                   "4s",
+		"lock_timeout":                        "4s",
 		"idle_in_transaction_session_timeout": "10s",
 		"plan_cache_mode":                     "force_generic_plan",
 		"enable_seqscan":                      "off",
@@ -56,7 +56,7 @@ func TestEveryConnectionHasItsLimits(t *testing.T) {
 func TestTheAddressCanSetOtherLimits(t *testing.T) {
 	t.Parallel()
 	pool := open(t, postgrestest.EmptyURL(t)+"&pool_max_conns=3&statement_timeout=7s&application_name=other")
-	for name, want := range map[string]string{"statement_timeout": "7s", "application_name": "other", "lock_timeout": "1s"} {
+	for name, want := range map[string]string{"statement_timeout": "7s", "application_name": "other", "lock_timeout": "4s"} {
 		if got := show(t, pool, name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}

@@ -183,7 +183,7 @@ func judgePooler(between, told bool, unlimited []string) diagnose.Result {
 		return diagnose.Warn("one stands in between; in transaction mode it breaks prepared statements and LISTEN", "set MIGRATE_DATABASE_URL to the address of the database itself")
 	case between && len(unlimited) > 0:
 		return diagnose.Warn("one stands in between, and the role has no "+strings.Join(unlimited, ", "),
-			"ALTER ROLE … SET statement_timeout = '3s'; … lock_timeout = '1s'; … idle_in_transaction_session_timeout = '10s'")
+			"ALTER ROLE … SET statement_timeout = '4s'; … lock_timeout = '4s'; … idle_in_transaction_session_timeout = '10s'")
 	case between:
 		return diagnose.OK("one stands in between, and the role has the limits that cannot be set through it")
 	case told:

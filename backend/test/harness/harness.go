@@ -47,11 +47,10 @@ type World struct {
 	Program     string // the file that Run and Spawn start; "" for Sana, built from these sources
 }
 
-// NewWorld makes a world with a migrated database. Programs wait there for locks and statements nearly as long as a request
-// may take, and not only as long as in production: a machine that runs many tests at once may stand still for seconds.
+// NewWorld makes a world with a migrated database.
 func NewWorld(t testing.TB) *World {
 	t.Helper()
-	return WorldOn(t, postgrestest.URL(t)+"&lock_timeout=4s&statement_timeout=4s")
+	return WorldOn(t, postgrestest.URL(t))
 }
 
 // NewEmptyWorld makes a world whose database has nothing in it yet.

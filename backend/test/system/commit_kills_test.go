@@ -157,7 +157,7 @@ var killedWrites = map[string]func(k commitKills, b *harness.Browser){
 func TestKillAfterCommit_RepeatElsewhereSucceeds(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, store string) {
-		w := plainWorld(t)
+		w := harness.NewWorld(t)
 		stallCommits(t, w, "challenges", "true")
 		stallCommits(t, w, "account_events", "NEW.kind = 'signed_out'")
 		other := w.Run(t, store, "DATABASE_URL="+w.DatabaseURL+patientLimits)

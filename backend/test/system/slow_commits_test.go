@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -42,7 +43,7 @@ func withoutID(a *harness.Answer) harness.Problem {
 // get the same 503, and no wrong one is counted. Afterwards each gets its own answer.
 func TestVerifyCode_BusyNetworkAnswersRightAndWrongAlike(t *testing.T) {
 	t.Parallel()
-	w := plainWorld(t)
+	w := harness.NewWorld(t)
 	stallCommits(t, w, "challenges", "NEW.tries > 0 AND NEW.email LIKE 'attacker%'")
 	attacked := w.Run(t, "DATABASE_URL="+w.DatabaseURL+patientLimits)
 	quick := w.Run(t, "DATABASE_URL="+w.DatabaseURL+"&lock_timeout=500ms&statement_timeout=10s")
@@ -94,7 +95,7 @@ func TestVerifyCode_BusyNetworkAnswersRightAndWrongAlike(t *testing.T) {
 // answered with 503 was not done, and everything else was done as the answer says.
 func TestVerifyCode_SlowCommitsCountWhatIsAnswered(t *testing.T) {
 	t.Parallel()
-	w := plainWorld(t)
+	w := harness.NewWorld(t)
 	limits := "DATABASE_URL=" + w.DatabaseURL + "&lock_timeout=300ms&statement_timeout=10s"
 	processes := []*harness.Process{w.Run(t, limits), w.Run(t, limits)}
 	const network = "2001:db8:1:100:"
@@ -153,5 +154,43 @@ func TestVerifyCode_SlowCommitsCountWhatIsAnswered(t *testing.T) {
 	w.Exec(t, `DROP TRIGGER slow ON challenges`)
 	for _, v := range victims {
 		v.Verify(v.code).Want(http.StatusOK)
+	}
+}
+
+// A lock that is held for more than a second, as by a migration or an operator, delays a code and
+// does not refuse it: what its first statement reads and what it writes later wait alike.
+func TestVerifyCode_WaitsForLocksLongerThanOneSecond(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t)
+	for _, table := range []string{"challenges", "users"} {
+		b := app.Open(t)
+		code := b.GetCode(w, table+"@sana.example")
+		tx, err := w.DB.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback(t.Context()) }()
+		if _, err := tx.Exec(t.Context(), `LOCK TABLE `+table); err != nil {
+			t.Fatal(err)
+		}
+		answers := make(chan *harness.Answer, 1)
+		go func() { answers <- b.Verify(code) }()
+		harness.Eventually(t, "no statement waits for "+table+" longer than a second", func() error {
+			if w.Count(t, `
+				SELECT count(*)
+				FROM pg_stat_activity
+				WHERE datname = current_database()
+				  AND application_name = 'sana'
+				  AND wait_event_type = 'Lock'
+				  AND clock_timestamp() - query_start > interval '1.2 seconds'`) == 0 {
+				return errors.New("none does")
+			}
+			return nil
+		})
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		(<-answers).Want(http.StatusOK)
 	}
 }

@@ -5,18 +5,11 @@ import (
 	"testing"
 
 	"sana/backend/test/harness"
-	"sana/backend/test/postgrestest"
 )
 
 // patientLimits are appended to a world's database URL for programs whose statements wait as long as
 // a test holds them up.
 const patientLimits = "&lock_timeout=60s&statement_timeout=60s"
-
-// plainWorld is a world whose database URL sets no limits for locks and statements.
-func plainWorld(t *testing.T) *harness.World {
-	t.Helper()
-	return harness.WorldOn(t, postgrestest.URL(t))
-}
 
 // stallCommits lets each commit wait, with all its locks, that has written rows of a table for which
 // the condition holds, while stall holds commits up.
