@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"testing"
+	"time"
 
 	"sana/backend/postgres"
 	"sana/backend/test/postgrestest"
@@ -39,6 +40,18 @@ func TestEnqueueNotice_WakesAfterTheCommit(t *testing.T) {
 		}
 		for range got {
 			<-o.wake
+		}
+	}
+}
+
+func TestPollAfter_IsRareWithoutMails(t *testing.T) {
+	t.Parallel()
+	for idle, want := range map[time.Duration]time.Duration{
+		0: time.Second, 59 * time.Second: time.Second,
+		time.Minute: 10 * time.Second, 24 * time.Hour: 10 * time.Second,
+	} {
+		if got := pollAfter(idle); got != want {
+			t.Errorf("after %v without a mail: got %v, want %v", idle, got, want)
 		}
 	}
 }

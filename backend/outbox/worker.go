@@ -16,9 +16,13 @@ const (
 	// maxLeased is how many mails one instance has leased at most. With a provider that takes 200 ms
 	// for a mail these are 1,000 a second. How many mails are sent at a time follows the provider's
 	// latency.
-	maxLeased  = 300
-	pollEvery  = time.Second
-	claimEvery = 50 * time.Millisecond // at most; a claim takes all mails that have come
+	maxLeased = 300
+	pollEvery = time.Second
+	// Without a mail for idleAfter the queue is polled every idlePollEvery only: nearly all mails are
+	// handed over or announced by Wake. Polls find those that another instance has left behind.
+	idleAfter     = time.Minute
+	idlePollEvery = 10 * time.Second
+	claimEvery    = 50 * time.Millisecond // at most; a claim takes all mails that have come
 	// claimTimeout is longer than the server's statement_timeout: a claim that is given up here could
 	// still be committed there, and its mails would wait for the end of their leases.
 	claimTimeout = 10 * time.Second
@@ -102,17 +106,20 @@ func outlasting(ctx context.Context, d time.Duration) (context.Context, context.
 // claimUntil claims mails until ctx ends: when woken, when a place is free and more mails may be
 // due, and with each poll.
 func (w *worker) claimUntil(ctx context.Context) {
-	poll := time.NewTicker(pollEvery)
+	poll := time.NewTimer(pollEvery)
 	defer poll.Stop()
+	began, busy := time.Now(), time.Now() // the last claim, and the last sign of a mail
 	more := false
 	for {
-		var freed <-chan struct{}
-		if more {
-			freed = w.freed
-		}
+		poll.Reset(time.Until(began.Add(pollAfter(time.Since(busy)))))
 		select {
 		case <-w.wake:
-		case <-freed:
+			busy = time.Now()
+		case <-w.freed:
+			busy = time.Now()
+			if !more {
+				continue
+			}
 		case <-poll.C:
 		case <-ctx.Done():
 		}
@@ -120,16 +127,28 @@ func (w *worker) claimUntil(ctx context.Context) {
 			return
 		}
 
+		began = time.Now()
 		free := maxLeased - int(w.leased.Load())
 		if free <= 0 {
 			more = true
 			continue
 		}
-		began := time.Now()
-		more = w.claim(ctx, free) == free
+		claimed := w.claim(ctx, free)
+		if claimed > 0 {
+			busy = time.Now()
+		}
+		more = claimed == free
 		took := time.Since(began)
 		pause(ctx, max(claimEvery-took, rest(took)))
 	}
+}
+
+// pollAfter is the time between two polls if there was no sign of a mail for the given time.
+func pollAfter(idle time.Duration) time.Duration {
+	if idle < idleAfter {
+		return pollEvery
+	}
+	return idlePollEvery
 }
 
 // claim leases at most limit mails and begins to send them. It returns how many there are. The
