@@ -1,0 +1,86 @@
+// npm run firefox: walks through bin/sana in a real Firefox, with settings that only a real one has: one that blocks
+// cookies, and one whose language is no language tag. No part of npm test, which has Chromium alone.
+import { build } from './lib/builds.mjs'
+import { installDependencies } from './lib/dependencies.mjs'
+import { Firefox, provideFirefox } from './lib/firefox.mjs'
+import { listenForInterrupts, waitFor } from './lib/interrupt.mjs'
+import { freePort } from './lib/ports.mjs'
+import { Problem, runMain } from './lib/problem.mjs'
+import { startServer } from './lib/server.mjs'
+import { startTestPostgres } from './lib/test-postgres.mjs'
+import { checkVersions } from './lib/versions.mjs'
+
+const fieldHasFocus = `document.activeElement instanceof HTMLInputElement`
+const says = (/** @type {string} */ words) => `document.body.innerText.includes(${JSON.stringify(words)})`
+
+/** @type {Record<string, { preferences: Record<string, unknown>, walk: (firefox: Firefox, url: string) => Promise<void> }>} */
+const walks = {
+  'blocked cookies are said before a mail is sent': {
+    preferences: { 'network.cookie.cookieBehavior': 2 },
+    walk: async (firefox, url) => {
+      await firefox.open(url)
+      await firefox.until(fieldHasFocus)
+      await firefox.type('blocked@example.org')
+      await firefox.until(says('Your browser is blocking cookies.'))
+      if (await readCode(url, 'blocked@example.org')) throw new Problem('A mail was sent all the same.')
+    },
+  },
+  'a language that is no language tag signs in': {
+    preferences: { 'intl.accept_languages': 'en-US@posix' },
+    walk: async (firefox, url) => {
+      await firefox.open(url)
+      const language = await firefox.evaluate('navigator.language')
+      if (language !== 'en-US@posix') throw new Problem(`Firefox has the language ${language}: nothing was tested.`)
+      await firefox.until(fieldHasFocus)
+      await firefox.type('posix@example.org')
+      await firefox.until(`${says('Enter your code')} && ${fieldHasFocus}`)
+      const code = await waitFor(() => readCode(url, 'posix@example.org'), { timeout: 15_000 })
+      if (!code) throw new Problem('No code came.')
+      await firefox.type(code)
+      await firefox.until(says('You are signed in'))
+    },
+  },
+}
+
+/**
+ * @param {string} url
+ * @param {string} address
+ * @returns {Promise<string | undefined>}
+ */
+async function readCode(url, address) {
+  /** @type {{ to: string, subject: string }[]} */
+  const mails = await (await fetch(`${url}/dev/inbox.json`)).json()
+  return mails.find(({ to }) => to === address)?.subject.match(/^\d{6,8}/)?.[0]
+}
+
+async function main() {
+  listenForInterrupts()
+  checkVersions()
+  await installDependencies()
+  await build()
+  const program = await provideFirefox()
+  const postgres = await startTestPostgres()
+  try {
+    const port = await freePort()
+    const url = `http://localhost:${port}`
+    const server = await startServer({ port, publicUrl: url, databaseUrl: postgres.url })
+    try {
+      for (const [name, { preferences, walk }] of Object.entries(walks)) {
+        const firefox = await Firefox.start(program, preferences)
+        try {
+          await walk(firefox, url)
+        } finally {
+          await firefox.close()
+        }
+        console.log(`ok  ${name}`)
+      }
+    } finally {
+      await server.stop()
+    }
+  } finally {
+    await postgres.stop()
+  }
+  return 0
+}
+
+await runMain(main)
