@@ -2,7 +2,7 @@
 import { expect, type Page } from '@playwright/test'
 import { readCode } from './support/mail'
 import { RoundRobinProxy } from './support/proxy'
-import { startAnotherRelease } from './support/release'
+import { buildAnotherRelease } from './support/release'
 import { Server } from './support/server'
 import { test } from './support/test'
 import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
@@ -63,33 +63,65 @@ test('a page whose file stays missing is said to be out of date, after one reloa
   expect(seen.pages).toBe(2)
 })
 
-test('no visit ends on a blank page while two releases are served side by side', async ({
-  browser,
-  database,
-  folder,
-}) => {
-  const proxy = await RoundRobinProxy.start()
-  const sana = await Server.start({ databaseUrl: database.url, folder, publicUrl: proxy.url, hops: 1 })
-  const another = await startAnotherRelease(sana.url)
-  proxy.add(sana.url)
-  proxy.add(another.url)
-  const outcomes: string[] = []
-  for (let visit = 0; visit < 12; visit++) {
-    const page = await browser.newPage()
-    await page.goto(proxy.url)
-    const form = heading(page, 'Sign in')
-    await expect(form.or(page.getByRole('alert').filter({ hasText: missing }))).toBeVisible()
-    outcomes.push((await form.isVisible()) ? 'form' : 'said')
-    await page.close()
-  }
-  expect(outcomes.filter((outcome) => outcome === 'form').length).toBeGreaterThan(outcomes.length / 2)
-  const scripts = proxy.seen.filter(({ call }) => call.includes('/assets/index-')).map(({ call }) => call)
-  expect(new Set(scripts).size, 'pages of both releases were served').toBe(2)
+test.describe('two releases side by side', () => {
+  test.setTimeout(300_000)
 
-  const page = await browser.newPage({ baseURL: proxy.url })
-  await signIn(page, sana.url)
-  await page.close()
-  await another.close()
-  await proxy.close()
-  await sana.kill()
+  test('no visit ends on a blank page, and pages of each work with the API of the other', async ({
+    browser,
+    database,
+    folder,
+  }) => {
+    const proxy = await RoundRobinProxy.start()
+    const options = { databaseUrl: database.url, folder, publicUrl: proxy.url, hops: 1 }
+    const release = await buildAnotherRelease()
+    const sana = await Server.start(options)
+    const another = await Server.start({ ...options, program: release.program })
+    proxy.add(sana.url)
+    proxy.add(another.url)
+
+    const outcomes: string[] = []
+    for (let visit = 0; visit < 12; visit++) {
+      const page = await browser.newPage()
+      await page.goto(proxy.url)
+      const form = heading(page, 'Sign in')
+      await expect(form.or(page.getByRole('alert').filter({ hasText: missing }))).toBeVisible()
+      outcomes.push((await form.isVisible()) ? 'form' : 'said')
+      await page.close()
+    }
+    expect(outcomes.filter((outcome) => outcome === 'form').length).toBeGreaterThan(outcomes.length / 2)
+    const scripts = proxy.seen.filter(({ call }) => call.includes('/assets/index-')).map(({ call }) => call)
+    expect(new Set(scripts).size, 'pages of both releases were served').toBe(2)
+
+    for (const [pages, api] of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
+      proxy.instanceFor = (path) => (path.startsWith('/api/') ? api : pages)
+      const page = await browser.newPage({ baseURL: proxy.url })
+      await walkEverywhere(page, [sana, another][api]?.url ?? '', `release${pages}@example.org`)
+      await page.close()
+    }
+
+    await another.kill()
+    await sana.kill()
+    await proxy.close()
+    release.remove()
+  })
 })
+
+/** Signs in, looks at every page, changes something, and signs out. */
+async function walkEverywhere(page: Page, api: string, email: string): Promise<void> {
+  const link = (name: string) => page.getByRole('navigation').getByRole('link', { name })
+  await signIn(page, api, email)
+  await link('Account').click()
+  await page.getByLabel('Name').fill('Mary')
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('status').filter({ hasText: 'Saved.' })).toBeVisible()
+  await link('Sessions').click()
+  await expect(page.getByText('This browser', { exact: true })).toBeVisible()
+  await link('Activity').click()
+  await expect(page.getByRole('listitem').first()).toBeVisible()
+  await link('Home').click()
+  await button(page, 'Sign out').click()
+  await expect(heading(page, 'Sign in')).toBeVisible()
+}

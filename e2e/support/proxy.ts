@@ -12,6 +12,8 @@ export interface Proxied {
 export class RoundRobinProxy {
   /** Every request and who answered it. */
   readonly seen: Proxied[] = []
+  /** Which instance gets a request, if they do not take turns. */
+  instanceFor: ((path: string) => number) | undefined
   readonly #instances: string[] = []
   readonly #server: Server
   /** Writes take turns, and so do the reads of each address: the second of anything is somewhere else than the first. */
@@ -41,7 +43,8 @@ export class RoundRobinProxy {
   }
 
   #pass(incoming: IncomingMessage, outgoing: ServerResponse): void {
-    const instance = this.#turnOf(incoming.method === 'GET' ? (incoming.url ?? '') : 'write')
+    const path = incoming.url ?? ''
+    const instance = this.instanceFor?.(path) ?? this.#turnOf(incoming.method === 'GET' ? path : 'write')
     this.seen.push({ call: `${incoming.method} ${incoming.url}`, instance })
     const headers = { ...incoming.headers, 'x-forwarded-for': incoming.socket.remoteAddress }
     const onward = request(`${this.#instances[instance]}${incoming.url}`, { method: incoming.method, headers })

@@ -15,6 +15,8 @@ interface Options {
   host?: string
   /** Proxies in front of it. */
   hops?: number
+  /** Another one than bin/sana. */
+  program?: string
 }
 
 export class Server {
@@ -41,7 +43,7 @@ export class Server {
 
   /** Starts it, at the same address as before, and waits until it is ready. */
   async start(): Promise<void> {
-    const { databaseUrl, folder, hops = 0 } = this.options
+    const { databaseUrl, folder, hops = 0, program = binary } = this.options
     const env = {
       PATH: process.env.PATH,
       APP_ENV: 'development',
@@ -50,7 +52,7 @@ export class Server {
       DATABASE_URL: databaseUrl,
       TRUSTED_PROXY_HOPS: String(hops),
     }
-    const child = spawn(binary, ['serve'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, ['serve'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (this.log += text))
     const ready = await waitFor(() => child.exitCode !== null || this.#isReady(), { timeout: 30_000 })

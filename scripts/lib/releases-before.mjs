@@ -17,14 +17,15 @@ const sources = ['go.mod', 'go.sum', 'backend', 'frontend', 'migrations']
 export async function buildReleasesBefore() {
   const dir = mkdtempSync(join(tmpdir(), 'sana-releases-'))
   const missing = []
-  for (const commit of commits()) {
+  for (const commit of releasesBefore()) {
     const reason = await buildCommit(commit, dir)
     if (reason) missing.push(`${commit.slice(0, 7)} ${reason}`)
   }
   return { dir, missing, remove: async () => rmSync(dir, { recursive: true }) }
 }
 
-function commits() {
+/** @returns {string[]} */
+export function releasesBefore() {
   const lines = readFileSync(join(root, 'backend/test/chaos/testdata/releases-before'), 'utf8').split('\n')
   return lines.filter((line) => line && !line.startsWith('#')).map((line) => line.split(' ')[0])
 }
@@ -37,18 +38,29 @@ function commits() {
 async function buildCommit(commit, dir) {
   const work = mkdtempSync(join(tmpdir(), 'sana-release-'))
   try {
-    const tar = join(work, 'sources.tar')
-    // git answers nobody but the folder's owner, unless it is told that this one is meant.
-    const git = ['-c', `safe.directory=${root}`, 'archive', '-o', tar, commit, ...sources]
-    const archived = await run('git', git).catch(() => ({ ok: false }))
-    if (!archived.ok) return 'is not in the history that is here (git fetch --unshallow brings it)'
     const tree = join(work, 'tree')
-    mkdirSync(tree)
-    await mustRun('tar', 'tar', ['-xf', tar, '-C', tree])
+    if (!(await checkOut(commit, sources, tree)))
+      return 'is not in the history that is here (git fetch --unshallow brings it)'
     const libraries = await run('go', ['list', '-deps', './backend'], { cwd: tree })
     if (!libraries.ok) return `has libraries that cannot be had: ${libraries.output.trim().split('\n').at(-1)}`
     await compile(`Building the release before this one, ${commit}`, join(dir, commit), commit.slice(0, 7), tree)
   } finally {
     rmSync(work, { recursive: true })
   }
+}
+
+/**
+ * @param {string} commit
+ * @param {string[]} paths what is wanted of it
+ * @param {string} tree the folder for them, which is made
+ * @returns {Promise<boolean>} whether the history that is here has the commit
+ */
+export async function checkOut(commit, paths, tree) {
+  mkdirSync(tree)
+  const tar = join(tree, 'sources.tar')
+  // git answers nobody but the folder's owner, unless it is told that this one is meant.
+  const git = ['-c', `safe.directory=${root}`, 'archive', '-o', tar, commit, ...paths]
+  const archived = await run('git', git).catch(() => ({ ok: false }))
+  if (archived.ok) await mustRun('tar', 'tar', ['-xf', tar, '-C', tree])
+  return archived.ok
 }
