@@ -230,10 +230,13 @@ func TestARollingRestartBehindAProxyFailsNoRequest(t *testing.T) {
 			w := harness.NewWorld(t)
 			ports := []int{harness.FreePort(t), harness.FreePort(t)}
 			var fleet []*harness.Process
-			for _, port := range ports {
-				app := w.SpawnAt(t, port)
+			spawn := func(port int) *harness.Process { // as the files of ops want it
+				app := w.SpawnAt(t, port, fmt.Sprintf("LISTEN_ADDR=127.0.0.1:%d", port), "TRUSTED_PROXY_HOPS=1")
 				app.WaitReady(t)
-				fleet = append(fleet, app)
+				return app
+			}
+			for _, port := range ports {
+				fleet = append(fleet, spawn(port))
 			}
 			d := k.start(t, fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1]))
 			var in []*person
@@ -250,8 +253,7 @@ func TestARollingRestartBehindAProxyFailsNoRequest(t *testing.T) {
 						t.Errorf("after SIGTERM: %v", err)
 					}
 					load.await(t, http.StatusOK, 200)
-					fleet[i] = w.SpawnAt(t, port)
-					fleet[i].WaitReady(t)
+					fleet[i] = spawn(port)
 				}
 			}
 			load.await(t, http.StatusOK, 200)
