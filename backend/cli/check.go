@@ -16,7 +16,7 @@ import (
 )
 
 type checkCommand struct {
-	URL      *url.URL `arg:"" help:"Where people reach the deployment, e.g. https://sana.example.org."`
+	URL      *url.URL `arg:"" help:"Where people reach the deployment, e.g. https://sana.example.org, or an app behind its gate, e.g. https://wiki.example.org."`
 	To       string   `placeholder:"ADDRESS" help:"Send the code to this address, ask for it here, and finish the sign-in."`
 	Requests int      `short:"n" default:"20" help:"How many requests, each on a new connection, ask what every instance must know."`
 	CACert   []byte   `name:"cacert" type:"filecontent" placeholder:"FILE" help:"Trust the certificate authorities in this PEM file too."`
@@ -29,7 +29,10 @@ func (checkCommand) Help() string {
 
 Without --to, a code is asked for an address in the domain check.invalid, which never receives mail: the mail provider gets one mail that it cannot deliver. ` +
 		`The pending sign-in is forgotten at the end. One network can request 60 codes an hour, and each check requests one: ` +
-		`in cron, leave ten minutes or more between two checks.`
+		`in cron, leave ten minutes or more between two checks.
+
+At the address of an app it attacks the proxy in front: it asks without a session, by other spellings of paths and hosts, and with the headers by which a client would pass for the proxy or for a user. ` +
+		`No code is asked for without --to. With it, the check signs in, opens the app, and looks on its front page for names that only a client has sent.`
 }
 
 // Validate refuses what is not the address of a deployment.

@@ -1,73 +1,22 @@
 package gate_test
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"sana/backend/apps"
 	"sana/backend/gate/proxies"
 	"sana/backend/test/harness"
+	"sana/backend/test/proxytest"
 )
-
-// realProxy is how a real proxy is run with the configuration that sana apps prints, but for ports
-// and certificates.
-type realProxy struct {
-	kind     proxies.Kind
-	variable string // of the environment, names its program
-	wrap     func(printed, dir string, port int) string
-	run      func(program, file, dir string) *exec.Cmd
-}
-
-var realProxies = []realProxy{
-	{
-		kind: proxies.Nginx, variable: "SANA_NGINX",
-		wrap: func(printed, dir string, port int) string {
-			printed = strings.NewReplacer("listen 443", fmt.Sprintf("listen 127.0.0.1:%d", port), "/etc/sana/tls", dir).Replace(printed)
-			paths := ""
-			for _, name := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-				paths += name + "_temp_path " + dir + "/" + name + ";\n"
-			}
-			return "user root;\ndaemon off;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" +
-				"client_max_body_size 200m;\nlarge_client_header_buffers 8 64k;\n" + paths + printed + "\n}\n"
-		},
-		run: func(program, file, dir string) *exec.Cmd {
-			return exec.Command(program, "-e", "stderr", "-c", file, "-p", dir)
-		},
-	},
-	{
-		kind: proxies.Caddy, variable: "SANA_CADDY",
-		wrap: func(printed, dir string, port int) string {
-			certificate := fmt.Sprintf("{\n\ttls %s/fullchain.pem %s/privkey.pem", dir, dir)
-			return fmt.Sprintf("{\n\tadmin off\n\tauto_https disable_redirects\n\thttps_port %d\n}\n", port) +
-				strings.Replace(printed, " {", " "+certificate, 1)
-		},
-		run: func(program, file, dir string) *exec.Cmd {
-			command := exec.Command(program, "run", "--adapter", "caddyfile", "--config", file)
-			command.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
-			return command
-		},
-	},
-}
 
 // upstream is an app that says what reached it.
 type upstream struct {
@@ -94,78 +43,6 @@ func newUpstream(t *testing.T) *upstream {
 	return u
 }
 
-// start runs the proxy in front of an app until the test ends, and returns where it listens.
-func (p realProxy) start(t *testing.T, i *instance, site proxies.Site, roots *x509.CertPool, dir string) (address string) {
-	t.Helper()
-	program := os.Getenv(p.variable)
-	if program == "" {
-		t.Skip(p.variable + " does not name a program; npm test installs one where it can, and says where it cannot")
-	}
-	var printed strings.Builder
-	if err := proxies.Write(&printed, p.kind, site); err != nil {
-		t.Fatal(err)
-	}
-	port, file := harness.FreePort(t), filepath.Join(dir, "proxy.conf")
-	if err := os.WriteFile(file, []byte(p.wrap(printed.String(), dir, port)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log := &harness.Log{}
-	command := p.run(program, file, dir)
-	command.Stdout, command.Stderr = log, log
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		_ = command.Wait()
-		if t.Failed() {
-			t.Logf("%s says:\n%.6000s", p.kind, log)
-		}
-	})
-	address = fmt.Sprintf("127.0.0.1:%d", port)
-	harness.Eventually(t, string(p.kind)+" does not listen", func() error {
-		conn, err := tls.Dial("tcp", address, &tls.Config{ServerName: wiki, RootCAs: roots})
-		if err == nil {
-			err = conn.Close()
-		}
-		return err
-	})
-	return address
-}
-
-// certificate writes one for the hosts of the tests into a folder and returns who trusts it.
-func certificate(t *testing.T, dir string) *x509.CertPool {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{wiki, "*.preview.example.net", vault}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	for name, content := range map[string][]byte{
-		"fullchain.pem": chain, "privkey.pem": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(chain)
-	return roots
-}
-
 // behind is a surfer whose requests for an app go through a real proxy.
 type behind struct {
 	*surfer
@@ -182,13 +59,11 @@ func (b behind) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.through.RoundTrip(r)
 }
 
-func newBehind(t *testing.T, i *instance, address string, roots *x509.CertPool) behind {
+func newBehind(t *testing.T, i *instance, proxy proxytest.Running) behind {
 	t.Helper()
 	transport := &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: roots}, // HTTP/1.1, for attacks with Connection
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, address)
-		},
+		TLSClientConfig: &tls.Config{RootCAs: proxy.Roots}, // HTTP/1.1, for attacks with Connection
+		DialContext:     proxy.Dial,
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	b := behind{newSurfer(t, i), transport}
@@ -201,25 +76,36 @@ func TestProxies_RunAsPrinted(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	i := run(t, w, appsFile)
-	for _, p := range realProxies {
-		t.Run(string(p.kind), func(t *testing.T) {
+	for _, p := range proxytest.All() {
+		t.Run(p.Kind, func(t *testing.T) {
 			w.Pass(t, 24*time.Hour) // limits on mails
-			site := proxies.Site{
-				Sana: strings.TrimPrefix(i.URL, "http://"), Gate: strings.TrimPrefix(i.gate, "http://"),
-			}
 			app := newUpstream(t)
-			site.Upstream = strings.TrimPrefix(app.URL, "http://")
-			set, err := apps.Parse([]byte(appsFile), apps.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			site.App, _ = set.Find("wiki")
-			dir := t.TempDir()
-			roots := certificate(t, dir)
-			b := newBehind(t, i, p.start(t, i, site, roots, dir), roots)
-			walkThrough(t, b, app)
+			walkThrough(t, newBehind(t, i, i.putBehind(t, p, "wiki", app.URL)), app)
 		})
 	}
+}
+
+// putBehind runs a proxy in front of an app, with the configuration that sana apps prints.
+func (i *instance) putBehind(t *testing.T, p proxytest.Proxy, app, upstream string) proxytest.Running {
+	t.Helper()
+	set, err := apps.Parse([]byte(appsFile), apps.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := proxies.Site{
+		Upstream: strings.TrimPrefix(upstream, "http://"),
+		Sana:     strings.TrimPrefix(i.URL, "http://"), Gate: strings.TrimPrefix(i.gate, "http://"),
+	}
+	site.App, _ = set.Find(app)
+	var hosts []string
+	for _, host := range site.App.Hosts {
+		hosts = append(hosts, host.String())
+	}
+	var printed strings.Builder
+	if err := proxies.Write(&printed, proxies.Kind(p.Kind), site); err != nil {
+		t.Fatal(err)
+	}
+	return p.Start(t, printed.String(), hosts...)
 }
 
 func walkThrough(t *testing.T, b behind, app *upstream) {

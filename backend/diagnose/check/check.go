@@ -16,7 +16,7 @@ import (
 
 // Options say what to look at.
 type Options struct {
-	URL      *url.URL       // of the deployment: a scheme and a host
+	URL      *url.URL       // of the deployment, or of an app behind its gate: a scheme and a host
 	Requests int            // how often to repeat what each instance must answer alike
 	Roots    *x509.CertPool // nil for the system's
 	Version  string         // of this program, for User-Agent
@@ -61,6 +61,11 @@ func (r *run) checks() []diagnose.Check {
 		)
 	}
 	list = append(list, diagnose.Check{Name: "cleanup", Needs: []string{"code-request"}, Always: true, Do: r.cleanup})
+	return bounded(list)
+}
+
+// bounded gives every check its limit, and lets nothing run that needs a doubtful one.
+func bounded(list []diagnose.Check) []diagnose.Check {
 	for i, check := range list {
 		list[i].Limit = limit
 		list[i].Do = func(ctx context.Context) diagnose.Result { return stopping(check.Do(ctx)) }
@@ -90,12 +95,17 @@ type run struct {
 	old       map[string]string // the cookies before the sign-out
 }
 
-// Run runs all checks and tells each result as soon as it is there. When ctx ends, what follows is reported as not run;
-// what was begun is cleaned up all the same.
+// Run runs all checks and tells each result as soon as it is there: those of a deployment, or those of
+// an app if the address is of one behind the gate. When ctx ends, the rest is reported as not run; what
+// was begun is cleaned up all the same.
 func Run(ctx context.Context, o Options, tell func(diagnose.Result)) diagnose.Report {
 	r := &run{Options: o, client: newClient(o), email: o.To}
 	if r.email == "" {
 		r.email = "sana-check-" + strings.ToLower(rand.Text()[:12]) + "@check.invalid"
 	}
-	return diagnose.Run(ctx, r.checks(), nil, tell)
+	checks := r.checks()
+	if r.isApp(ctx) {
+		checks = (&appRun{run: r}).checks()
+	}
+	return diagnose.Run(ctx, checks, nil, tell)
 }

@@ -103,7 +103,11 @@ func (c *client) send(ctx context.Context, method, address, body string, header 
 		request.Header.Set("Content-Type", "application/json")
 	}
 	for name, value := range header {
-		request.Header.Set(name, value)
+		if name == "Host" {
+			request.Host = value
+			continue
+		}
+		request.Header[name] = []string{value} // as it is spelt, with _ too
 	}
 	for name, value := range c.cookies {
 		request.AddCookie(&http.Cookie{Name: name, Value: value})
@@ -138,7 +142,7 @@ const (
 func (c *client) keep(cookies []*http.Cookie) {
 	for _, cookie := range cookies {
 		switch strings.TrimPrefix(cookie.Name, hostPrefix) {
-		case sessionCookie, browserCookie, deviceCookie:
+		case sessionCookie, browserCookie, deviceCookie, appCookie, enterCookie:
 			c.cookies[cookie.Name] = cookie.Value
 			if cookie.MaxAge < 0 || cookie.Value == "" {
 				delete(c.cookies, cookie.Name)

@@ -29,7 +29,11 @@ func (a answer) health() (health, bool) {
 func (r *run) reachable(ctx context.Context) diagnose.Result {
 	a := r.client.get(ctx, "/livez")
 	if _, good := a.health(); !good {
-		return r.unexpected(a)
+		result := r.unexpected(a)
+		if a.err == nil && a.problem.Code == "" {
+			result.Hint += "; if this is an app behind the gate, its proxy asks nobody: " + hintGate
+		}
+		return result
 	}
 	return diagnose.OK("Sana answers at " + r.client.origin)
 }

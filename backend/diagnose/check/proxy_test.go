@@ -19,8 +19,8 @@ func inCookies(old, replacement string) func(*front) {
 	}
 }
 
-// proxies are what stands in front of Sana and breaks it, and the check that sees it.
-var proxies = []struct {
+// breakingProxies are what stands in front of Sana and breaks it, and the check that sees it.
+var breakingProxies = []struct {
 	name   string
 	set    func(*front)
 	check  string
@@ -146,7 +146,7 @@ func TestWhatAProxyBreaksIsSeen(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	instance := w.Run(t, atHome)
-	for _, p := range proxies {
+	for _, p := range breakingProxies {
 		t.Run(p.name, func(t *testing.T) {
 			f := newFront(instance)
 			p.set(f)

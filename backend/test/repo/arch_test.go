@@ -70,6 +70,7 @@ var mayImport = map[string][]string{
 	"test/mailgunfake":  {},
 	"test/mailtest":     {"mail"},
 	"test/postgrestest": {"migrations", "postgres"},
+	"test/proxytest":    {"test/harness"},
 	"test/repo":         {},
 	"test/smtpfake":     {},
 	"test/system":       {},
@@ -113,7 +114,7 @@ var onlyIn = map[string][]string{
 	"go.opentelemetry.io/":          {"observe/tracing"},
 	// To spread retries and ports, and for the names of requests; nothing that must not be guessed.
 	"math/rand/v2": {"app", "outbox", "postgres", "test/harness", "web"},
-	"testing":      {"test/harness", "test/mailtest", "test/postgrestest"},
+	"testing":      {"test/harness", "test/mailtest", "test/postgrestest", "test/proxytest"},
 }
 
 // forbidden is what no file imports, tests included, and why.

@@ -1,0 +1,379 @@
+package check
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"sana/backend/diagnose"
+)
+
+// Paths at an app's host that the proxy leads to Sana, and the cookies that Sana sets there.
+const (
+	reservedPath = "/_sana/"
+	startPath    = reservedPath + "start"
+	signOutPath  = reservedPath + "sign-out"
+	appCookie    = "sana_app"
+	enterCookie  = "sana_enter"
+)
+
+const (
+	hintLog   = "look for \"proxy misconfigured\" in Sana's log; " + hintGate
+	hintGate  = "compare the proxy's configuration with what sana apps nginx, caddy or traefik prints for this app"
+	hintSana  = "lead " + reservedPath + " at this host to Sana's main port, outside of the check, with the Host header unchanged"
+	hintClean = "let the proxy set or remove this header itself, as the configuration that sana apps prints does"
+)
+
+// appRun is what the checks of an app know of each other: run is for the app's host, sana for
+// Sana's own host.
+type appRun struct {
+	*run
+	sana *run
+}
+
+// navigation is what a browser sends that asks for a page.
+func navigation() map[string]string {
+	return map[string]string{"Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
+}
+
+// isApp reports whether the address is of an app behind the gate: Sana's pages are there, or the gate
+// leads to them.
+func (r *run) isApp(ctx context.Context) bool {
+	if me := r.client.get(ctx, reservedPath+"me"); me.is(http.StatusUnauthorized, "sign_in_required") {
+		return true
+	}
+	front := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "", navigation())
+	return strings.HasPrefix(front.header.Get("Location"), r.client.origin+startPath+"?")
+}
+
+// checks is the list for an app behind the gate.
+func (r *appRun) checks() []diagnose.Check {
+	list := []diagnose.Check{
+		{Name: "pages", Do: r.pages},
+		{Name: "cookie", Needs: []string{"pages"}, Do: r.enterCookie},
+		{Name: "sana", Needs: []string{"pages"}, Do: r.sanaAnswers},
+		{Name: "https", Do: r.https},
+		{Name: "closed", Do: r.closed},
+		{Name: "start", Needs: []string{"closed"}, Do: r.leadsToStart},
+		{Name: "forged", Needs: []string{"start"}, Do: r.forgedQuestions},
+		{Name: "forged-names", Needs: []string{"closed"}, Do: r.forgedNames},
+		{Name: "paths", Needs: []string{"closed"}, Do: r.paths},
+		{Name: "hosts", Needs: []string{"closed"}, Do: r.hosts},
+	}
+	if r.To != "" {
+		list = append(list,
+			diagnose.Check{Name: "code-request", Needs: []string{"sana", "closed"}, Do: r.requestCode},
+			diagnose.Check{Name: "sign-in", Needs: []string{"code-request"}, Do: r.signInAtSana},
+			diagnose.Check{Name: "handoff", Needs: []string{"sign-in"}, Do: r.handoff},
+			diagnose.Check{Name: "identity", Needs: []string{"handoff"}, Do: r.identity},
+			diagnose.Check{Name: "sign-out", Needs: []string{"handoff"}, Do: r.signOutAtApp},
+			diagnose.Check{Name: "cleanup", Needs: []string{"code-request"}, Always: true, Do: r.cleanUpAtSana},
+		)
+	}
+	return bounded(list)
+}
+
+// pages asks Sana's pages at the app's host for what they answer there alone.
+func (r *appRun) pages(ctx context.Context) diagnose.Result {
+	a := r.client.send(ctx, http.MethodGet, r.client.origin+startPath+"?path=%2Fsana-check", "", navigation())
+	enter, err := url.Parse(a.header.Get("Location"))
+	host := strings.TrimPrefix(strings.TrimPrefix(r.client.origin, "https://"), "http://")
+	switch {
+	case a.err != nil:
+		return noAnswer(a.err)
+	case a.status != http.StatusSeeOther || err != nil || enter.Path != "/enter":
+		return diagnose.Fail(startPath+" is not Sana's: "+described(a), hintSana)
+	case enter.Query().Get("host") != host || enter.Query().Get("path") != "/sana-check":
+		return diagnose.Fail("the proxy changes Host: Sana takes this host for "+printable(enter.Query().Get("host")), hintSana)
+	}
+	r.accepted = a
+	r.sana = &run{Options: r.Options, email: r.To}
+	r.sana.URL = &url.URL{Scheme: enter.Scheme, Host: enter.Host}
+	r.sana.client = newClient(r.sana.Options)
+
+	// Another site must not end sessions by a form.
+	a = r.client.send(ctx, http.MethodPost, r.client.origin+signOutPath, "",
+		map[string]string{"Origin": "https://check.invalid", "Sec-Fetch-Site": "cross-site"})
+	if !a.is(http.StatusForbidden, "cross_origin_request") {
+		return diagnose.Fail("a sign-out from another site is not refused: "+described(a), "let the proxy pass Origin and Sec-Fetch-Site on unchanged")
+	}
+	return diagnose.OK("Sana's pages are below " + reservedPath + "; they lead to " + r.sana.client.origin)
+}
+
+func (r *appRun) enterCookie(context.Context) diagnose.Result {
+	return r.judgeCookie(r.accepted.cookies, enterCookie)
+}
+
+func (r *appRun) sanaAnswers(ctx context.Context) diagnose.Result { return r.sana.reachable(ctx) }
+
+// closed asks without a session, by every method and as often as asked for: each proxy and each
+// instance must refuse.
+func (r *appRun) closed(ctx context.Context) diagnose.Result {
+	result := r.often(ctx, "/", r.wantClosed)
+	if result.State != diagnose.Passed {
+		return result
+	}
+	for _, method := range []string{"HEAD", "POST", "PUT", "DELETE", "PROPFIND"} {
+		a := r.client.send(ctx, method, r.client.origin+"/", "", nil)
+		if a.err != nil || a.status != http.StatusUnauthorized {
+			result := r.wantClosed(a)
+			result.Detail = method + ": " + result.Detail
+			return result
+		}
+	}
+	form := r.client.send(ctx, http.MethodPost, r.client.origin+"/", "", navigation())
+	if form.status != http.StatusUnauthorized {
+		return diagnose.Fail("a form that is sent without a session is not answered 401: "+described(form), hintGate)
+	}
+	if a := r.client.send(ctx, http.MethodOptions, r.client.origin+"/", "", nil); a.status != http.StatusUnauthorized {
+		return diagnose.Warn(fmt.Sprintf("OPTIONS passes without a session: %d", a.status),
+			"that is right for CORS preflights only; nothing else of the app may answer OPTIONS")
+	}
+	return diagnose.OK(fmt.Sprintf("401 without a session, to %s and to other methods", diagnose.Counted(r.Requests, "request", "requests")))
+}
+
+func (r *appRun) wantClosed(a answer) diagnose.Result {
+	switch {
+	case a.err != nil:
+		return noAnswer(a.err)
+	case a.is(http.StatusUnauthorized, "sign_in_required"):
+		return diagnose.OK("")
+	case a.is(http.StatusForbidden, "gate_misconfigured"):
+		return diagnose.Fail("the proxy does not ask as the gate needs it (403 gate_misconfigured)", hintLog)
+	case a.problem.Code == "unavailable":
+		return diagnose.Fail("Sana is unavailable: "+described(a), hintDatabase)
+	case isLetThrough(a):
+		return diagnose.Fail("without a session a request is let through: "+described(a), hintGate)
+	}
+	return diagnose.Fail("without a session the answer is not the gate's: "+described(a), "check that the proxy reaches GATE_ADDR; "+hintGate)
+}
+
+// isLetThrough reports whether an answer to a request without a session is the app's. Refusals of
+// proxies are 4xx and 5xx.
+func isLetThrough(a answer) bool { return a.err == nil && a.status < 400 }
+
+// leadsToStart asks for a page without a session: it leads to the sign-in and back to this very page.
+func (r *appRun) leadsToStart(ctx context.Context) diagnose.Result {
+	a := r.ask(ctx, nil)
+	if a.err != nil {
+		return noAnswer(a.err)
+	}
+	if !r.isStart(a) {
+		return diagnose.Fail(fmt.Sprintf("a page does not lead to the sign-in: %d to %q", a.status, printable(a.header.Get("Location"))), hintLog)
+	}
+	return diagnose.OK("a page leads to the sign-in, and from there back to itself")
+}
+
+// ask asks for a page without a session, with more headers.
+func (r *appRun) ask(ctx context.Context, more map[string]string) answer {
+	header := navigation()
+	for name, value := range more {
+		header[name] = value
+	}
+	return r.client.with(nil).send(ctx, http.MethodGet, r.client.origin+"/sana-check?a=b%2fc", "", header)
+}
+
+// isStart reports whether an answer is what ask gets from a proxy that asks as it should.
+func (r *appRun) isStart(a answer) bool {
+	want := r.client.origin + startPath + "?path=%2Fsana-check%3Fa%3Db%252fc"
+	return (a.status == http.StatusFound || a.status == http.StatusSeeOther) && a.header.Get("Location") == want
+}
+
+// questions are headers by which a client would change what the proxy asks, or pass for a program
+// that needs no sign-in.
+var questions = []struct{ name, value string }{
+	{"X-Forwarded-Host", "check.invalid"},
+	{"X-Forwarded-Uri", "/forged"},
+	{"X-Forwarded-Method", "POST"},
+	{"X-Original-URL", "https://check.invalid/forged"},
+	{"X-Original-Method", "POST"},
+	{"X_Forwarded_Host", "check.invalid"},
+	{"X_Forwarded_Uri", "/forged"},
+	{"X_Original_URL", "https://check.invalid/forged"},
+	{"Connection", "X-Forwarded-Host, X-Forwarded-Uri, X-Forwarded-Method"},
+	{"Connection", "X-Original-URL, X-Original-Method"},
+	{"If-None-Match", "*"},
+	{"User-Agent", "GoogleHC/1.0"},
+	{"Authorization", "Basic c2FuYTpjaGVjaw=="},
+}
+
+// forgedQuestions sends each of questions: the answer must be the same as without.
+func (r *appRun) forgedQuestions(ctx context.Context) diagnose.Result {
+	var reached []string
+	for _, q := range questions {
+		a := r.ask(ctx, map[string]string{q.name: q.value})
+		sent := q.name + ": " + q.value
+		switch {
+		case a.err != nil:
+			return noAnswer(a.err)
+		case r.isStart(a):
+		case isLetThrough(a):
+			return diagnose.Fail(fmt.Sprintf("a client's %s changes the answer: %d to %q", sent, a.status, printable(a.header.Get("Location"))), hintClean)
+		default:
+			reached = append(reached, sent)
+		}
+	}
+	if len(reached) > 0 {
+		return diagnose.Warn("a client's headers reach the gate, which refuses them: "+strings.Join(reached, "; "), hintClean)
+	}
+	return diagnose.OK("the headers of both families, aliases and Connection change nothing")
+}
+
+// names returns the identity headers in both spellings: they are one variable to CGI and WSGI.
+func names() (list []string) {
+	for _, name := range []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Id"} {
+		list = append(list, name, strings.ReplaceAll(name, "-", "_"))
+	}
+	return list
+}
+
+// forgedNames says without a session who one is.
+func (r *appRun) forgedNames(ctx context.Context) diagnose.Result {
+	for _, name := range append(names(), "X-Forwarded-User", "X-Remote-User", "X-Webauth-User") {
+		a := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "", map[string]string{name: "admin"})
+		if result := r.wantClosed(a); result.State != diagnose.Passed {
+			result.Detail = "with " + name + ": " + result.Detail
+			return result
+		}
+	}
+	if r.To == "" {
+		return diagnose.OK("a name that a client sends lets nobody in; see with --to whether the app is told it")
+	}
+	return diagnose.OK("a name that a client sends lets nobody in")
+}
+
+// paths are spellings of the front page, some of which begin like Sana's pages.
+func (r *appRun) paths(ctx context.Context) diagnose.Result {
+	for _, path := range []string{
+		"/_sana/../", "/_sana/..%2f", "/_sana/%2e%2e/", "/_sana%2f..%2f", "/_sana/..;/", "/_SANA/../", "//", "/./",
+		"/%2f", "/%2e/", "/?/_sana/", "/index.html;/_sana/",
+	} {
+		if result := r.wantRefused(ctx, path, nil); result.State != diagnose.Passed {
+			return result
+		}
+	}
+	return diagnose.OK("other spellings of a path do not lead around the gate")
+}
+
+// hosts are other spellings of the app's host.
+func (r *appRun) hosts(ctx context.Context) diagnose.Result {
+	host := r.URL.Hostname()
+	for _, spelling := range []string{strings.ToUpper(host), host + ".", host + ":8443", host + ".:443"} {
+		if result := r.wantRefused(ctx, "/", map[string]string{"Host": spelling}); result.State != diagnose.Passed {
+			return result
+		}
+	}
+	return diagnose.OK("upper case, a trailing dot and a port in Host do not lead around the gate")
+}
+
+// wantRefused wants a request without a session refused, by the gate, by Sana or by the proxy.
+func (r *appRun) wantRefused(ctx context.Context, path string, header map[string]string) diagnose.Result {
+	a := r.client.with(nil).send(ctx, http.MethodGet, r.client.origin+path, "", header)
+	isNoSite := a.status == http.StatusOK && len(a.body) == 0 && header != nil // so Caddy answers for a host that it does not know
+	switch {
+	case a.err != nil:
+		return noAnswer(a.err)
+	case !isLetThrough(a), isNoSite, strings.HasPrefix(a.header.Get("Location"), r.client.origin+startPath):
+		return diagnose.OK("")
+	}
+	what := path
+	if host := header["Host"]; host != "" {
+		what = "Host: " + host
+	}
+	return diagnose.Fail("without a session "+what+" is let through: "+described(a), hintGate)
+}
+
+func (r *appRun) requestCode(ctx context.Context) diagnose.Result { return r.sana.codeRequest(ctx) }
+
+func (r *appRun) signInAtSana(ctx context.Context) diagnose.Result { return r.sana.signIn(ctx) }
+
+func (r *appRun) cleanUpAtSana(ctx context.Context) diagnose.Result { return r.sana.cleanup(ctx) }
+
+// handoff walks the way that gives the browser its app cookie, and opens the app with it.
+func (r *appRun) handoff(ctx context.Context) diagnose.Result {
+	a := r.client.send(ctx, http.MethodGet, r.client.origin+startPath+"?path=%2F", "", navigation())
+	for _, hop := range []struct {
+		client *client
+		path   string
+	}{{r.sana.client, "/enter"}, {r.client, reservedPath + "finish"}} {
+		next, err := url.Parse(a.header.Get("Location"))
+		if a.err != nil {
+			return noAnswer(a.err)
+		}
+		if err != nil || a.status != http.StatusSeeOther || originOf(next) != hop.client.origin || next.Path != hop.path {
+			return diagnose.Fail(fmt.Sprintf("the way to %s ends: %d to %q", hop.path, a.status, printable(a.header.Get("Location"))), hintSana)
+		}
+		a = hop.client.send(ctx, http.MethodGet, next.String(), "", navigation())
+	}
+	if result := r.judgeCookie(a.cookies, appCookie); result.State != diagnose.Passed {
+		return result
+	}
+	a = r.client.get(ctx, "/")
+	switch {
+	case a.is(http.StatusForbidden, "not_allowed"):
+		return diagnose.Warn("the app is not for "+printable(r.To), "use an address that the app's rule allows")
+	case a.problem.Code != "":
+		return r.wantClosed(a)
+	}
+	return diagnose.OK(fmt.Sprintf("the app answers %d to %s", a.status, printable(r.To)))
+}
+
+// identity says with a session who one is, by each header. It sees what the app shows.
+func (r *appRun) identity(ctx context.Context) diagnose.Result {
+	shows := func(a answer, text string) bool {
+		return strings.Contains(string(a.body), text) || slices.ContainsFunc(a.header.Values("Set-Cookie"), func(value string) bool {
+			return strings.Contains(value, text)
+		})
+	}
+	var believed []string
+	for _, name := range names() {
+		forged := "forged-" + strings.ToLower(rand.Text()[:12])
+		a := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "", map[string]string{name: forged})
+		if a.err != nil {
+			return noAnswer(a.err)
+		}
+		if shows(a, forged) {
+			believed = append(believed, name)
+		}
+	}
+	switch {
+	case len(believed) > 0:
+		return diagnose.Fail("the app is told what a client sends as "+strings.Join(believed, ", "), hintClean)
+	case !shows(r.client.get(ctx, "/"), r.To):
+		return diagnose.Warn("the front page shows nobody's address, so that it cannot be seen what the app is told",
+			"put an app that shows its headers in place of yours, and check again")
+	}
+	return diagnose.OK("the app is told the user's address, and nothing that a client sends")
+}
+
+func (r *appRun) signOutAtApp(ctx context.Context) diagnose.Result {
+	thief := *r.run
+	thief.client = r.client.with(r.client.cookies)
+	a := r.client.write(ctx, http.MethodPost, signOutPath, "")
+	if a.err != nil || a.status != http.StatusOK {
+		return r.unexpected(a)
+	}
+	r.sana.signedIn = false
+	result := thief.often(ctx, "/", r.wantClosed)
+	if result.State != diagnose.Passed {
+		select {
+		case <-time.After(staleness):
+		case <-ctx.Done():
+			return noAnswer(ctx.Err())
+		}
+		result = thief.often(ctx, "/", r.wantClosed)
+	}
+	if result.State != diagnose.Passed {
+		result.Detail = "with the cookie from before the sign-out: " + result.Detail
+		return result
+	}
+	if a := r.sana.client.get(ctx, "/api/auth/session"); !a.is(http.StatusUnauthorized, "not_signed_in") {
+		return r.unexpected(a)
+	}
+	return diagnose.OK("signed out at the app and at " + r.sana.client.origin)
+}

@@ -1,0 +1,185 @@
+package check_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sana/backend/apps"
+	"sana/backend/diagnose/check"
+	"sana/backend/gate/proxies"
+	"sana/backend/test/harness"
+	"sana/backend/test/proxytest"
+)
+
+const wikiFile = `apps: {wiki: {name: Wiki, hosts: [wiki.example.org], allow: [group:everyone]}}`
+
+// wikiWorld is a deployment with an app that shows the identity headers that reach it.
+type wikiWorld struct {
+	w        *harness.World
+	front    *front
+	site     proxies.Site
+	sanaURL  check.Options // leads to Sana's own host
+	visitors int
+}
+
+func newWiki(t *testing.T) *wikiWorld {
+	t.Helper()
+	w := harness.NewWorld(t)
+	file, gate := filepath.Join(t.TempDir(), "apps.yaml"), fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+	if err := os.WriteFile(file, []byte(wikiFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	instance := w.Run(t, atHome, "APPS_FILE="+file, "GATE_ADDR="+gate)
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, values := range r.Header {
+			if strings.HasPrefix(strings.ReplaceAll(name, "_", "-"), "Remote-") {
+				fmt.Fprintf(w, "%s: %s\n", name, values)
+			}
+		}
+		fmt.Fprintln(w, "the app")
+	}))
+	t.Cleanup(app.Close)
+	set, err := apps.Parse([]byte(wikiFile), apps.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, _ := set.Find("wiki")
+	f := newFront(instance)
+	return &wikiWorld{w: w, front: f, sanaURL: f.options(t), site: proxies.Site{
+		App: one, Upstream: strings.TrimPrefix(app.URL, "http://"), Sana: strings.TrimPrefix(instance.URL, "http://"), Gate: gate,
+	}}
+}
+
+// options runs a proxy in front of the app and returns what leads a check to both. spoil changes the
+// configuration that sana apps prints. With signIn the check signs a new visitor in.
+func (w *wikiWorld) options(t *testing.T, p proxytest.Proxy, spoil func(string) string, signIn bool) check.Options {
+	t.Helper()
+	var printed strings.Builder
+	if err := proxies.Write(&printed, proxies.Kind(p.Kind), w.site); err != nil {
+		t.Fatal(err)
+	}
+	config := printed.String()
+	if spoil != nil {
+		if config = spoil(config); config == printed.String() {
+			t.Fatal("the configuration was not changed")
+		}
+	}
+	running := p.Start(t, config, "wiki.example.org")
+	o := w.sanaURL
+	o.URL, o.Requests, o.Roots = &url.URL{Scheme: "https", Host: "wiki.example.org"}, 3, o.Roots.Clone()
+	o.Roots.AppendCertsFromPEM(running.Chain)
+	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if address == "wiki.example.org:443" {
+			return running.Dial(ctx, network, address)
+		}
+		return w.sanaURL.Dial(ctx, network, address)
+	}
+	if signIn {
+		w.visitors++
+		o.To = fmt.Sprintf("visitor%d@sana.example", w.visitors)
+		o.AskCode = func(context.Context, string) (string, error) { return w.w.Code(t, o.To, 1), nil }
+	}
+	return o
+}
+
+func replace(old, replacement string) func(string) string {
+	return func(config string) string { return strings.ReplaceAll(config, old, replacement) }
+}
+
+func remove(pattern string) func(string) string {
+	return func(config string) string { return regexp.MustCompile(pattern).ReplaceAllString(config, "") }
+}
+
+// bypass lets requests through whose variable matches, as rules by path in a proxy do.
+func bypass(variable, pattern string) func(string) string {
+	return func(config string) string {
+		upstream := regexp.MustCompile(`(?s)location / .*?proxy_pass (\S+);`).FindStringSubmatch(config)[1]
+		return strings.Replace(config, "    location / {", "    location = /open { internal; proxy_pass "+upstream+"/; }\n"+
+			"    if ("+variable+" ~ \""+pattern+"\") { rewrite ^ /open last; }\n    location / {", 1)
+	}
+}
+
+// closedOff is what does not run when the app is not closed.
+func closedOff(others map[string]string) map[string]string {
+	for _, name := range []string{"forged-names", "paths", "hosts", "start"} {
+		others[name] = "warn not run: needs closed"
+	}
+	others["forged"] = "warn not run: needs start"
+	return others
+}
+
+// spoilt are mistakes in the configuration of a proxy, and what the check says about them.
+var spoilt = []struct {
+	name, proxy string
+	spoil       func(string) string
+	signIn      bool
+	want        map[string]string
+}{
+	{"asks nobody", "nginx", replace("auth_request /_sana_gate;", ""), false, closedOff(map[string]string{
+		"closed": "fail 3 of 3 requests: without a session a request is let through: 200",
+	})},
+	{"asks nobody", "caddy", remove(`(?s)forward_auth.*?\n\t\t}`), false, closedOff(map[string]string{
+		"closed": "fail 3 of 3 requests: without a session a request is let through: 200",
+	})},
+	{"leads Sana's pages elsewhere", "nginx", replace("location ^~ /_sana/ {", "location ^~ /_none/ {"), false, map[string]string{
+		"pages": "fail /_sana/start is not Sana's", "cookie": "warn not run: needs pages", "sana": "warn not run: needs pages",
+	}},
+	{"leads Sana's pages elsewhere", "caddy", replace("handle /_sana/* {", "handle /_none/* {"), false, map[string]string{
+		"pages": "fail /_sana/start is not Sana's", "cookie": "warn not run: needs pages", "sana": "warn not run: needs pages",
+	}},
+	{"does not set what it asks", "nginx", remove(`proxy_set_header X-Original-URL .*`), false, map[string]string{
+		"start": "fail a page does not lead to the sign-in: 401", "forged": "warn not run: needs start",
+	}},
+	{"does not send what it asks about", "caddy", replace("uri /gate/forward/wiki", "uri /gate/nginx/wiki"), false, closedOff(map[string]string{
+		"closed": "fail 3 of 3 requests: the proxy does not ask as the gate needs it (403 gate_misconfigured)",
+	})},
+	{"passes the other family on", "caddy", remove(`request_header -X-Original-\*`), false, map[string]string{
+		"forged": "warn a client's headers reach the gate, which refuses them: X-Original-URL",
+	}},
+	{"has a rule by path", "nginx", bypass("$request_uri", `^/_sana/[.][.]`), false, map[string]string{
+		"paths": "fail without a session /_sana/../ is let through: 200",
+	}},
+	{"has a rule by host", "nginx", bypass("$http_host", ":"), false, map[string]string{
+		"hosts": "fail without a session Host: wiki.example.org:8443 is let through: 200",
+	}},
+	{"passes the client's name on", "nginx", remove(`proxy_set_header Remote-User .*`), true, map[string]string{
+		"identity": "fail the app is told what a client sends as Remote-User",
+	}},
+	{"passes the alias on", "caddy", remove(`request_header -Remote_\*`), true, map[string]string{
+		"identity": "fail the app is told what a client sends as Remote_User, Remote_Email, Remote_Name, Remote_Groups, Remote_Id",
+	}},
+}
+
+func TestApp_HealthyProxiesAreToldToBe(t *testing.T) {
+	t.Parallel()
+	w := newWiki(t)
+	for _, p := range proxytest.All() {
+		t.Run(p.Kind, func(t *testing.T) {
+			wantAllBut(t, results(t, w.options(t, p, nil, true)), nil)
+			wantNothingLeft(t, w.w)
+		})
+	}
+}
+
+func TestApp_MistakesOfProxiesAreNamed(t *testing.T) {
+	t.Parallel()
+	w := newWiki(t)
+	for _, p := range proxytest.All() {
+		for _, s := range spoilt {
+			if s.proxy == p.Kind {
+				t.Run(s.name+" "+p.Kind, func(t *testing.T) {
+					wantAllBut(t, results(t, w.options(t, p, s.spoil, s.signIn)), s.want)
+				})
+			}
+		}
+	}
+}

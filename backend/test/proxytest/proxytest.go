@@ -1,0 +1,163 @@
+// Package proxytest runs real reverse proxies for tests: nginx, Caddy and the parts of Traefik that
+// npm run proxies builds.
+package proxytest
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sana/backend/test/harness"
+)
+
+// Proxy is a real proxy. Its configuration is run as operators get it, but for the port and the
+// certificates.
+type Proxy struct {
+	Kind     string // as sana apps names it
+	variable string // of the environment, names its program
+	wrap     func(config, dir string, port int) string
+	command  func(program, file, dir string, port int) *exec.Cmd
+}
+
+// All returns the proxies: nginx and Caddy, and Traefik if SANA_TRAEFIK names its program.
+func All() []Proxy {
+	if os.Getenv(traefik.variable) == "" {
+		return []Proxy{nginx, caddy}
+	}
+	return []Proxy{nginx, caddy, traefik}
+}
+
+var nginx = Proxy{
+	Kind: "nginx", variable: "SANA_NGINX",
+	wrap: func(config, dir string, port int) string {
+		listen := fmt.Sprintf("listen 127.0.0.1:%d", port)
+		config = strings.NewReplacer("listen 443", listen, "/etc/sana/tls", dir).Replace(config)
+		paths := ""
+		for _, name := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+			paths += name + "_temp_path " + dir + "/" + name + ";\n"
+		}
+		return "user root;\ndaemon off;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" +
+			"client_max_body_size 200m;\nlarge_client_header_buffers 8 64k;\n" + paths + config + "\n}\n"
+	},
+	command: func(program, file, dir string, _ int) *exec.Cmd {
+		return exec.Command(program, "-e", "stderr", "-c", file, "-p", dir)
+	},
+}
+
+var caddy = Proxy{
+	Kind: "caddy", variable: "SANA_CADDY",
+	wrap: func(config, dir string, port int) string {
+		certificate := fmt.Sprintf("{\n\ttls %s/fullchain.pem %s/privkey.pem", dir, dir)
+		return fmt.Sprintf("{\n\tadmin off\n\tauto_https disable_redirects\n\thttps_port %d\n}\n", port) +
+			strings.Replace(config, " {", " "+certificate, 1)
+	},
+	command: func(program, file, dir string, _ int) *exec.Cmd {
+		command := exec.Command(program, "run", "--adapter", "caddyfile", "--config", file)
+		command.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+		return command
+	},
+}
+
+var traefik = Proxy{
+	Kind: "traefik", variable: "SANA_TRAEFIK",
+	wrap: func(config, _ string, _ int) string { return config },
+	command: func(program, file, dir string, port int) *exec.Cmd {
+		return exec.Command(program, file, fmt.Sprintf("127.0.0.1:%d", port), dir)
+	},
+}
+
+// Running is a proxy that runs until the test ends.
+type Running struct {
+	Address string // host:port, of TLS
+	Chain   []byte // its certificate, PEM
+	Roots   *x509.CertPool
+}
+
+// Start runs the proxy with a configuration, for hosts. The test is skipped, with the reason, if the
+// proxy is not installed: npm test installs it where it can, and says where it cannot.
+func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
+	t.Helper()
+	program := os.Getenv(p.variable)
+	if program == "" {
+		t.Skip(p.variable + " does not name a program; npm test installs one where it can, and says where it cannot")
+	}
+	dir := t.TempDir()
+	chain := writeCertificate(t, dir, hosts)
+	port, file := harness.FreePort(t), filepath.Join(dir, "proxy.conf")
+	if err := os.WriteFile(file, []byte(p.wrap(config, dir, port)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := &harness.Log{}
+	command := p.command(program, file, dir, port)
+	command.Stdout, command.Stderr = log, log
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		_ = command.Wait()
+		if t.Failed() {
+			t.Logf("%s says:\n%.6000s", p.Kind, log)
+		}
+	})
+	r := Running{fmt.Sprintf("127.0.0.1:%d", port), chain, x509.NewCertPool()}
+	r.Roots.AppendCertsFromPEM(chain)
+	harness.Eventually(t, p.Kind+" does not listen", func() error {
+		conn, err := tls.Dial("tcp", r.Address, &tls.Config{ServerName: strings.Replace(hosts[0], "*", "x", 1), RootCAs: r.Roots})
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	})
+	return r
+}
+
+// Dial opens a connection to the proxy, whatever the address.
+func (r Running) Dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, r.Address)
+}
+
+// writeCertificate writes a certificate for hosts and its key into a folder and returns the certificate.
+func writeCertificate(t testing.TB, dir string, hosts []string) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: hosts, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for name, content := range map[string][]byte{
+		"fullchain.pem": chain, "privkey.pem": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return chain
+}
