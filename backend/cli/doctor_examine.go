@@ -15,6 +15,7 @@ import (
 
 	"sana/backend/account"
 	"sana/backend/app"
+	"sana/backend/apps"
 	"sana/backend/config"
 	"sana/backend/diagnose"
 	"sana/backend/diagnose/doctor"
@@ -59,6 +60,7 @@ type patient struct {
 	db        *pgxpool.Pool
 	direct    *pgxpool.Pool // of MIGRATE_DATABASE_URL, where that is another address
 	publicURL *url.URL
+	apps      *apps.Set // nil without APPS_FILE
 	mailgun   *mailgun.Sender
 	smtp      *smtp.Sender
 }
@@ -76,6 +78,10 @@ func newPatient(ctx context.Context, d doctorCommand, in invocation) (*patient, 
 	}
 	p.connect(ctx)
 	p.prepareMail()
+	if p.cfg.AppsFile != "" && p.is("APPS_FILE") {
+		p.apps, err = app.ReadAppsFile(p.cfg.AppsFile, p.cfg.PublicURL, p.cfg.Env)
+		p.fault("APPS_FILE", err)
+	}
 	return p, nil
 }
 
@@ -141,6 +147,9 @@ func (p *patient) checks() (checks []diagnose.Check, broken []string) {
 		public.Cookie = web.SessionCookieName(p.publicURL)
 	}
 	checks = append(checks, public.Checks()...)
+	if p.cfg.AppsFile != "" {
+		checks = append(checks, p.gate(public).Checks()...)
+	}
 	if p.recipient != "" {
 		checks = append(checks, p.roundTrip(letters)...)
 	}
@@ -157,6 +166,16 @@ func (p *patient) mail() doctor.Mail {
 		SMTP:          p.smtp,
 		SMTPServer:    net.JoinHostPort(p.cfg.SMTPServer.Host, fmt.Sprint(p.cfg.SMTPServer.Port)),
 	}
+}
+
+func (p *patient) gate(public doctor.Public) doctor.Gate {
+	g := doctor.Gate{Public: public, Addr: p.cfg.GateAddr, Apps: len(p.apps.List()), Lookup: net.DefaultResolver.LookupHost}
+	for _, one := range p.apps.List() {
+		for _, host := range one.Hosts {
+			g.Hosts = append(g.Hosts, host.String())
+		}
+	}
+	return g
 }
 
 func (p *patient) roundTrip(letters doctor.Mail) []diagnose.Check {

@@ -1,0 +1,99 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"sana/backend/diagnose"
+)
+
+// Gate is what the checks of the apps behind the gate need.
+type Gate struct {
+	Public Public
+	Addr   string   // GATE_ADDR
+	Hosts  []string // of all apps, as the apps file has them
+	Apps   int      // how many there are
+
+	// Lookup returns the addresses of a host, as net.Resolver.LookupHost does.
+	Lookup func(ctx context.Context, host string) ([]string, error)
+}
+
+// Checks are those of the gate.
+func (g Gate) Checks() []diagnose.Check {
+	return []diagnose.Check{
+		{Name: "apps", Needs: []string{"APPS_FILE", "PUBLIC_URL"}, Do: g.apps},
+		{Name: "app-hosts", Needs: []string{"apps"}, Do: g.resolve},
+		{Name: "gate", Needs: []string{"GATE_ADDR", "public-url"}, Do: g.address},
+	}
+}
+
+// apps judges the hosts of the apps. An app on Sana's own host would receive the session's cookie.
+func (g Gate) apps(context.Context) diagnose.Result {
+	own := strings.ToLower(g.Public.URL.Host)
+	found := fmt.Sprintf("%s at %s", diagnose.Counted(g.Apps, "app", "apps"), diagnose.Counted(len(g.Hosts), "host", "hosts"))
+	if slices.ContainsFunc(g.Hosts, func(host string) bool { return coversHost(host, own) }) {
+		return diagnose.Fail(found+"; one of them is the host of PUBLIC_URL", "give the app a host of its own in APPS_FILE")
+	}
+	return diagnose.OK(found + ", none of them PUBLIC_URL's")
+}
+
+// coversHost reports whether a host of the apps file, which may begin with *, is or covers another.
+func coversHost(pattern, host string) bool {
+	suffix, isWild := strings.CutPrefix(pattern, "*")
+	label, ok := strings.CutSuffix(host, suffix)
+	return pattern == host || isWild && ok && label != "" && !strings.Contains(label, ".")
+}
+
+// resolve looks every host up. For one with * it looks up a name that the * covers.
+func (g Gate) resolve(ctx context.Context) diagnose.Result {
+	var missing []string
+	for _, host := range g.Hosts {
+		name, _, _ := strings.Cut(strings.Replace(host, "*", "sana-doctor", 1), ":") // development allows ports
+		if _, err := g.Lookup(ctx, name); err != nil {
+			missing = append(missing, host)
+		}
+	}
+	if len(missing) > 0 {
+		return diagnose.Warn("from here these hosts do not resolve: "+strings.Join(missing, ", "),
+			"add DNS records that lead to the proxy, or correct the hosts in APPS_FILE")
+	}
+	return diagnose.OK("every host resolves")
+}
+
+const hintGateAddr = "set GATE_ADDR=127.0.0.1:%s where the proxy is on the same machine; else bind it to a private " +
+	"address, and let only the proxy reach it"
+
+// address judges who can reach the gate. A client that asks it itself learns whether a stolen cookie
+// is valid, and can send identity headers in the proxy's place to an app that trusts its network.
+func (g Gate) address(ctx context.Context) diagnose.Result {
+	host, port, err := net.SplitHostPort(g.Addr)
+	if err != nil {
+		return diagnose.Fail("GATE_ADDR is "+g.Addr, "set host:port, e.g. 127.0.0.1:3001")
+	}
+	hint := fmt.Sprintf(hintGateAddr, port)
+	if direct := net.JoinHostPort(g.Public.URL.Hostname(), port); g.answers(ctx, direct) {
+		return diagnose.Fail(direct+" answers as the gate: everyone can ask it, not only the proxy", hint)
+	}
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case host == "" || err == nil && ip.IsUnspecified():
+		return diagnose.Warn(g.Addr+" is on all interfaces of this machine", hint)
+	case err == nil && !ip.IsLoopback() && !ip.IsPrivate() && !ip.IsLinkLocalUnicast():
+		return diagnose.Warn(g.Addr+" is a public address", hint)
+	}
+	return diagnose.OK(g.Addr + " is reached from this machine or its private network only")
+}
+
+// answers reports whether the gate answers at an address.
+func (g Gate) answers(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(ctx, portTimeout)
+	defer cancel()
+	answer, err := g.Public.getFrom(ctx, &url.URL{Scheme: "http", Host: address}, "/gate/", nil)
+	return err == nil && answer.status == http.StatusForbidden && strings.Contains(string(answer.body), `"gate_misconfigured"`)
+}

@@ -1,0 +1,85 @@
+package doctor_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sana/backend/diagnose/doctor"
+	"sana/backend/test/harness"
+)
+
+// knows returns a resolver that knows these names.
+func knows(names ...string) func(context.Context, string) ([]string, error) {
+	return func(_ context.Context, host string) ([]string, error) {
+		for _, name := range names {
+			if name == host {
+				return []string{"192.0.2.1"}, nil
+			}
+		}
+		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	}
+}
+
+func TestGate_AddressAndHostsAreJudged(t *testing.T) {
+	t.Parallel()
+	names := knows("wiki.example.org", "sana-doctor.preview.example.net")
+	for name, c := range map[string]struct {
+		addr, public string
+		hosts        []string
+		check, want  string
+	}{
+		"loopback":           {"127.0.0.1:3001", "127.0.0.1", nil, "gate", "ok 127.0.0.1:3001 is reached from this machine"},
+		"private":            {"10.1.2.3:3001", "127.0.0.1", nil, "gate", "ok 10.1.2.3:3001"},
+		"name of container":  {"sana:3001", "127.0.0.1", nil, "gate", "ok sana:3001"},
+		"all interfaces":     {":1", "127.0.0.1", nil, "gate", "warn :1 is on all interfaces"},
+		"all of IPv6":        {"[::]:1", "127.0.0.1", nil, "gate", "warn [::]:1 is on all interfaces"},
+		"public":             {"203.0.113.7:1", "127.0.0.1", nil, "gate", "warn 203.0.113.7:1 is a public address"},
+		"resolved":           {"127.0.0.1:1", "127.0.0.1", []string{"wiki.example.org", "*.preview.example.net"}, "app-hosts", "ok every host"},
+		"port":               {"127.0.0.1:1", "127.0.0.1", []string{"wiki.example.org:8443"}, "app-hosts", "ok every host"},
+		"unresolved":         {"127.0.0.1:1", "127.0.0.1", []string{"wiki.example.org", "*.example.net"}, "app-hosts", "warn from here these hosts do not resolve: *.example.net"},
+		"other hosts":        {"127.0.0.1:1", "sana.example.org", []string{"wiki.example.org"}, "apps", "ok 2 apps at 1 host, none"},
+		"own host":           {"127.0.0.1:1", "sana.example.org", []string{"sana.example.org"}, "apps", "fail 2 apps at 1 host; one of them is"},
+		"own host under *":   {"127.0.0.1:1", "sana.example.org", []string{"*.example.org"}, "apps", "fail 2 apps at 1 host; one of them is"},
+		"below own host's *": {"127.0.0.1:1", "a.sana.example.org", []string{"*.example.org"}, "apps", "ok"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := doctor.Gate{Public: doctor.Public{URL: parse(t, "https://"+c.public)}, Addr: c.addr, Hosts: c.hosts, Apps: 2, Lookup: names}
+			wantCheck(t, g, c.check, c.want)
+		})
+	}
+}
+
+func wantCheck(t *testing.T, g doctor.Gate, name, want string) {
+	t.Helper()
+	for _, check := range g.Checks() {
+		if check.Name != name {
+			continue
+		}
+		r := check.Do(t.Context())
+		if got := string(r.State) + " " + r.Detail; !strings.HasPrefix(got, want) {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+		return
+	}
+	t.Errorf("there is no check %s", name)
+}
+
+// A gate that answers at the public host is open to everyone.
+func TestGate_ThatEveryoneReachesFails(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "apps.yaml")
+	apps := "apps: {wiki: {name: Wiki, hosts: [wiki.example.org], allow: [group:everyone]}}"
+	if err := os.WriteFile(file, []byte(apps), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+	harness.NewWorld(t).Run(t, "APPS_FILE="+file, "GATE_ADDR="+address)
+	g := doctor.Gate{Public: doctor.Public{URL: parse(t, "https://127.0.0.1")}, Addr: address}
+	wantCheck(t, g, "gate", "fail "+address+" answers as the gate")
+}
