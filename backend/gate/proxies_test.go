@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -229,3 +231,56 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// The examples are what sana apps prints, and run as committed but for the ports.
+func TestExamples_RunAsCommitted(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	read := func(path string) string {
+		text, err := os.ReadFile(filepath.Join("../../examples", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	file := strings.Replace(read("nginx/apps.yaml"), "@example.org", "@sana.example", 1)
+	i := run(t, w, file, "PUBLIC_URL=https://sana.example")
+	set, err := apps.Parse([]byte(file), apps.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := proxies.Site{Upstream: "127.0.0.1:8080", Sana: "127.0.0.1:3000", Gate: "127.0.0.1:3001"}
+	site.App, _ = set.Find("wiki")
+	for kind, name := range map[proxies.Kind]string{
+		proxies.Nginx: "nginx/sana.conf", proxies.Caddy: "caddy/Caddyfile", proxies.Traefik: "traefik/wiki.yaml",
+	} {
+		var printed strings.Builder
+		if err := proxies.Write(&printed, kind, site); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(read(name), printed.String()) {
+			t.Errorf("examples/%s does not begin with what sana apps %s prints", name, kind)
+		}
+		if read(string(kind)+"/apps.yaml") != read("nginx/apps.yaml") {
+			t.Errorf("examples/%s has another apps file", kind)
+		}
+		for _, p := range proxytest.All() {
+			if p.Kind != string(kind) || kind == proxies.Traefik {
+				continue
+			}
+			config := strings.NewReplacer(
+				"127.0.0.1:3000", strings.TrimPrefix(i.URL, "http://"), "127.0.0.1:3001", strings.TrimPrefix(i.gate, "http://"),
+				":8080", fmt.Sprintf(":%d", harness.FreePort(t)), "sana.example.org", "sana.example",
+			).Replace(read(name))
+			t.Run(p.Kind, func(t *testing.T) {
+				w.Pass(t, 24*time.Hour) // limits on mails
+				b := newBehind(t, i, p.Start(t, config, wiki, "sana.example"))
+				if page := b.open("https://wiki.example.org/"); page.url.Host != "sana.example" {
+					t.Fatalf("at %s (%d), want the sign-in page", page.url, page.status)
+				}
+				b.signIn(ada)
+				b.wantPage(b.open("https://wiki.example.org/"), "https://wiki.example.org/", "Hello, "+ada+".")
+			})
+		}
+	}
+}

@@ -62,7 +62,7 @@ var caddy = Proxy{
 	Kind: "caddy", variable: "SANA_CADDY",
 	wrap: func(config, dir string, port int) string {
 		certificate := fmt.Sprintf("{\n\ttls %s/fullchain.pem %s/privkey.pem", dir, dir)
-		return fmt.Sprintf("{\n\tadmin off\n\tauto_https disable_redirects\n\thttps_port %d\n}\n", port) +
+		return fmt.Sprintf("{\n\tadmin off\n\tauto_https disable_redirects\n\tlocal_certs\n\tskip_install_trust\n\thttps_port %d\n}\n", port) +
 			strings.Replace(config, " {", " "+certificate, 1)
 	},
 	command: func(program, file, dir string, _ int) *exec.Cmd {
