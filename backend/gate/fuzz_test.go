@@ -26,8 +26,14 @@ const (
 	fuzzHost = "wiki.example.org"
 )
 
-// newFuzzed returns a gate with one app, and the app cookie of the one session that there is.
-func newFuzzed(f *testing.F) (g *Gate, cookie string) {
+// fuzzApps has an app for the one user, and one that is not for them.
+const fuzzApps = `apps:
+  wiki:  {name: Wiki, hosts: [wiki.example.org], allow: ["@sana.example"]}
+  vault: {name: Vault, hosts: [vault.example.org], allow: [grace@sana.example]}`
+
+// newFuzzed returns a gate, and the app cookies of the one session that there is: for the app that
+// allows its user, and for the other one.
+func newFuzzed(f *testing.F) (g *Gate, cookie, refused string) {
 	f.Helper()
 	address := postgrestest.URL(f)
 	db := postgrestest.Pool(f, address)
@@ -53,7 +59,7 @@ func newFuzzed(f *testing.F) (g *Gate, cookie string) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	set, err := apps.Parse([]byte(`apps: {wiki: {name: Wiki, hosts: [wiki.example.org], allow: ["@sana.example"]}}`), apps.Options{})
+	set, err := apps.Parse([]byte(fuzzApps), apps.Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -63,14 +69,15 @@ func newFuzzed(f *testing.F) (g *Gate, cookie string) {
 	g = New(Options{
 		Apps: known, Cookies: maker, Sessions: shared, PublicURL: &url.URL{Scheme: "https", Host: "sana.example"}, Log: silent,
 	})
-	return g, maker.Make(fuzzHost, fuzzID, []byte(fuzzSeed), time.Unix(1_800_000_000, 0))
+	issued := time.Unix(1_800_000_000, 0)
+	return g, maker.Make(fuzzHost, fuzzID, []byte(fuzzSeed), issued), maker.Make("vault.example.org", fuzzID, []byte(fuzzSeed), issued)
 }
 
-// Laws: whatever comes, 200 is for the one cookie that Sana made, at the app's host, asked by one
-// family; it comes with all identity headers, and no other answer has any. No answer carries what
+// Laws: whatever comes, 200 is for a person whom the app's rule allows: with the one cookie that Sana
+// made, at the app's host, asked by one family. It comes with all identity headers, and no other answer has any. No answer carries what
 // would act on an app's browser.
 func FuzzGate(f *testing.F) {
-	g, good := newFuzzed(f)
+	g, good, refused := newFuzzed(f)
 	const nginxAsks = "X-Original-URL: https://wiki.example.org/\r\nX-Original-Method: GET\r\n"
 	const forwardAsks = "X-Forwarded-Host: wiki.example.org\r\nX-Forwarded-Method: GET\r\nX-Forwarded-Uri: /\r\n"
 	for _, seed := range []struct{ path, headers string }{
@@ -78,6 +85,8 @@ func FuzzGate(f *testing.F) {
 		{"/gate/forward/wiki", forwardAsks + "Cookie: __Host-sana_app=GOOD\r\nSec-Fetch-Mode: navigate\r\n"},
 		{"/gate/forward/wiki", forwardAsks + "Cookie: a=b; __Host-sana_app=v1.k1." + fuzzID + ".1800000000.AAAA\r\n"},
 		{"/gate/forward/wiki", forwardAsks + "Accept: text/html\r\nCookie: __Host-sana_app=GOOD; __Host-sana_app=GOOD\r\n"},
+		{"/gate/nginx/vault", "X-Original-URL: https://vault.example.org/\r\nX-Original-Method: GET\r\nCookie: __Host-sana_app=REFUSED\r\n"},
+		{"/gate/nginx/vault", nginxAsks + "Cookie: __Host-sana_app=GOOD\r\n"},
 		{"/gate/nginx/wiki", forwardAsks}, {"/gate/nginx/wiki", nginxAsks + forwardAsks}, {"/gate/nginx/../forward/wiki", ""},
 		{"/gate/nginx/wiki", "X-Original-URL: https://wiki.example.org@evil/\r\nX-Original-Method: GET\r\nCookie: __Host-sana_app=GOOD\r\n"},
 		{"/gate/forward/wiki", "x-forwarded-host: WIKI.example.org\r\nX-Forwarded-Method: PUT\r\nCookie: __Host-sana_app=GOOD\r\nContent-Length: 0\r\n"},
@@ -85,7 +94,7 @@ func FuzzGate(f *testing.F) {
 		f.Add(seed.path, seed.headers)
 	}
 	f.Fuzz(func(t *testing.T, path, headers string) {
-		headers = strings.ReplaceAll(headers, "GOOD", good)
+		headers = strings.NewReplacer("GOOD", good, "REFUSED", refused).Replace(headers)
 		var c fasthttp.RequestCtx
 		raw := "GET " + path + " HTTP/1.1\r\nHost: gate\r\n" + headers + "\r\n"
 		if c.Request.Read(bufio.NewReader(strings.NewReader(raw))) != nil {
@@ -114,11 +123,15 @@ func checkLaws(t *testing.T, c *fasthttp.RequestCtx, raw, good string) {
 		t.Errorf("%d with a cookie\n%q", c.Response.StatusCode(), raw)
 	}
 	if location := string(h.Peek("Location")) + string(h.Peek(StartHeader)); location != "" &&
-		!strings.HasPrefix(location, "https://wiki.example.org/_sana/start?path=%2F") {
+		!strings.HasPrefix(location, "https://wiki.example.org/_sana/start?path=%2F") &&
+		!strings.HasPrefix(location, "https://vault.example.org/_sana/start?path=%2F") {
 		t.Errorf("leads to %s\n%q", location, raw)
 	}
 	if !isAllowed {
 		return
+	}
+	if path := string(c.URI().PathOriginal()); path != "/gate/nginx/wiki" && path != "/gate/forward/wiki" {
+		t.Errorf("200 at %s, whose rule does not allow the user\n%q", path, raw)
 	}
 	n := 0
 	for key, value := range c.Request.Header.Cookies() {
