@@ -14,6 +14,7 @@ import { interrupted, listenForInterrupts } from './lib/interrupt.mjs'
 import { binary, dataDir, root } from './lib/paths.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
 import { mustRun, start } from './lib/processes.mjs'
+import { provideProxies } from './lib/proxies.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
 
@@ -47,6 +48,7 @@ async function main() {
   await installDependencies()
   await provideWrk()
   const gunicorn = await provideGunicorn()
+  if (measuresGate(chosen.only)) await provideProxies()
   await build()
   console.log('Building what Sana is compared with …')
   const programs = await buildPrograms(!chosen['without-growth'])
@@ -67,6 +69,8 @@ async function main() {
       chosen.only ? ['-only', chosen.only] : [],
       chosen.quick ? ['-quick'] : [],
       chosen['without-growth'] ? [] : ['-growth', programs.growth],
+      measuresGate(chosen.only) ? ['-oauth2-proxy', await buildOAuth2Proxy()] : [],
+      process.env.SANA_NGINX ? ['-nginx', process.env.SANA_NGINX] : [],
     ]
     const running = await start(programs.bench, args.flat())
     interrupted.addEventListener('abort', () => running.stop())
@@ -76,6 +80,26 @@ async function main() {
   } finally {
     await postgres.stop()
   }
+}
+
+/** @param {string | undefined} only */
+function measuresGate(only) {
+  return !only || only.split(',').includes('gate')
+}
+
+/** oauth2-proxy of the module in tools/proxies, and beside it the program that makes its cookies. Returns its path. */
+async function buildOAuth2Proxy() {
+  const output = join(dataDir, 'proxies', 'oauth2-proxy')
+  const module = join(root, 'tools/proxies/oauth2-proxy')
+  const env = { ...process.env, CGO_ENABLED: '0' }
+  for (const [of, to] of [
+    ['github.com/oauth2-proxy/oauth2-proxy/v7', output],
+    ['./cookie', `${output}-cookie`],
+  ]) {
+    const flags = ['-buildvcs=false', '-trimpath', '-ldflags', '-s -w']
+    await mustRun('Building oauth2-proxy', 'go', ['build', '-C', module, ...flags, '-o', to, of], { env })
+  }
+  return output
 }
 
 function choose() {

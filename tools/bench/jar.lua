@@ -1,9 +1,13 @@
--- For wrk: GET with the cookies of a file, one after the other. Every server gets the same headers: Host and Cookie.
--- Arguments: the file, and the Host.
+-- For wrk: GET with the cookies of a file, one after the other. Every server gets Host and Cookie.
+-- Arguments: the file, the Host, and further headers.
 local requests, at = {}, 0
 
 function init(args)
   wrk.headers["Host"] = args[2]
+  for n = 3, #args do
+    local name, value = args[n]:match("^(.-): (.*)$")
+    wrk.headers[name] = value
+  end
   for line in io.lines(args[1]) do
     wrk.headers["Cookie"] = line
     requests[#requests + 1] = wrk.format("GET")

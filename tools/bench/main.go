@@ -25,6 +25,8 @@ type options struct {
 	image    string // bytes of the container image, or why nobody knows
 	gunicorn string // path, "" where there is none
 	missing  string // why there is no gunicorn
+	oauth2   string // path of oauth2-proxy, beside which is oauth2-proxy-cookie; "" where there is none
+	nginx    string // path, "" where there is none
 	growth   string // path of the program that measures growth, "" to leave it out
 	only     string // parts to run, separated by commas; "" for all
 	quick    bool   // too short for figures that mean something
@@ -53,8 +55,10 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.image, "image", "not looked for", "size of the container image")
 	flags.StringVar(&o.gunicorn, "gunicorn", "", "path of gunicorn, with Flask")
 	flags.StringVar(&o.missing, "no-gunicorn", "no path was given", "why there is no gunicorn")
+	flags.StringVar(&o.oauth2, "oauth2-proxy", "", "path of oauth2-proxy")
+	flags.StringVar(&o.nginx, "nginx", "", "path of nginx")
 	flags.StringVar(&o.growth, "growth", "", "path of the program that measures growth")
-	flags.StringVar(&o.only, "only", "", "parts to run: reads, start, signins, endings, growth")
+	flags.StringVar(&o.only, "only", "", "parts to run: reads, start, gate, signins, endings, growth")
 	flags.BoolVar(&o.quick, "quick", false, "a short form, while developing")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -80,7 +84,7 @@ type part struct {
 // and the run fails in the end.
 func (b *bench) run(ctx context.Context) error {
 	parts := []part{
-		{"start", measureStart}, {"reads", measureReads}, {"signins", measureSignIns}, {"endings", measureEndings}, {"growth", measureGrowth},
+		{"start", measureStart}, {"reads", measureReads}, {"gate", measureGate}, {"signins", measureSignIns}, {"endings", measureEndings}, {"growth", measureGrowth},
 	}
 	var failed error
 	for _, p := range parts {

@@ -39,14 +39,17 @@ func (l load) fault() error {
 	return fmt.Errorf("wrk counted %d requests, %d broken connections or timeouts and %d refusals", l.Requests, l.Errors, l.Refused)
 }
 
-// wrk reads with the cookies of a file for so long.
-func (b *bench) wrk(ctx context.Context, url, cookies string, length time.Duration) (load, error) {
+// wrk reads with the cookies of a file for so long. headers are further ones, "Name: value".
+func (b *bench) wrk(ctx context.Context, url, cookies string, length time.Duration, headers ...string) (load, error) {
 	script := b.path("jar.lua")
 	if err := os.WriteFile(script, jarScript, 0o600); err != nil {
 		return load{}, err
 	}
-	cmd := exec.CommandContext(ctx, "wrk", fmt.Sprint("-t", threads), fmt.Sprint("-c", connections),
-		fmt.Sprintf("-d%.0f", max(1, length.Seconds())), "--timeout", "5", "-s", filepath.Base(script), url, "--", cookies, publicHost)
+	args := []string{
+		fmt.Sprint("-t", threads), fmt.Sprint("-c", connections), fmt.Sprintf("-d%.0f", max(1, length.Seconds())),
+		"--timeout", "5", "-s", filepath.Base(script), url, "--", cookies, publicHost,
+	}
+	cmd := exec.CommandContext(ctx, "wrk", append(args, headers...)...)
 	cmd.Dir = b.dir
 	output, err := cmd.CombinedOutput()
 	if err != nil {

@@ -1,5 +1,4 @@
-// Package proxytest runs real reverse proxies for tests: nginx, Caddy and the parts of Traefik that
-// npm run proxies builds.
+// Package proxytest runs real reverse proxies for tests.
 package proxytest
 
 import (
@@ -30,16 +29,11 @@ type Proxy struct {
 	Kind     string // as sana apps names it
 	variable string // of the environment, names its program
 	wrap     func(config, dir string, port int) string
-	command  func(program, file, dir string, port int) *exec.Cmd
+	command  func(program, file, dir string) *exec.Cmd
 }
 
-// All returns the proxies: nginx and Caddy, and Traefik if SANA_TRAEFIK names its program.
-func All() []Proxy {
-	if os.Getenv(traefik.variable) == "" {
-		return []Proxy{nginx, caddy}
-	}
-	return []Proxy{nginx, caddy, traefik}
-}
+// All returns the proxies.
+func All() []Proxy { return []Proxy{nginx, caddy} }
 
 var nginx = Proxy{
 	Kind: "nginx", variable: "SANA_NGINX",
@@ -53,7 +47,7 @@ var nginx = Proxy{
 		return "user root;\ndaemon off;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" +
 			"client_max_body_size 200m;\nlarge_client_header_buffers 8 64k;\n" + paths + config + "\n}\n"
 	},
-	command: func(program, file, dir string, _ int) *exec.Cmd {
+	command: func(program, file, dir string) *exec.Cmd {
 		return exec.Command(program, "-e", "stderr", "-c", file, "-p", dir)
 	},
 }
@@ -65,18 +59,10 @@ var caddy = Proxy{
 		return fmt.Sprintf("{\n\tadmin off\n\tauto_https disable_redirects\n\tlocal_certs\n\tskip_install_trust\n\thttps_port %d\n}\n", port) +
 			strings.Replace(config, " {", " "+certificate, 1)
 	},
-	command: func(program, file, dir string, _ int) *exec.Cmd {
+	command: func(program, file, dir string) *exec.Cmd {
 		command := exec.Command(program, "run", "--adapter", "caddyfile", "--config", file)
 		command.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 		return command
-	},
-}
-
-var traefik = Proxy{
-	Kind: "traefik", variable: "SANA_TRAEFIK",
-	wrap: func(config, _ string, _ int) string { return config },
-	command: func(program, file, dir string, port int) *exec.Cmd {
-		return exec.Command(program, file, fmt.Sprintf("127.0.0.1:%d", port), dir)
 	},
 }
 
@@ -102,7 +88,7 @@ func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
 		t.Fatal(err)
 	}
 	log := &harness.Log{}
-	command := p.command(program, file, dir, port)
+	command := p.command(program, file, dir)
 	command.Stdout, command.Stderr = log, log
 	if err := command.Start(); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sana/backend/gate/appcookie"
+	"sana/backend/keyring"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	appHost      = "wiki.example.org"
+	oauth2Secret = "0123456789abcdef0123456789abcdef"
+	gatePeople   = 1000 // who are signed in, and use the app in turns
+)
+
+// gateTarget is what decides, or has others decide, whether a visitor may use an app.
+type gateTarget struct {
+	name, url, cookies string
+	headers            []string
+	status             int // of a visitor who may
+}
+
+// measureGate compares the gate's decisions with those of oauth2-proxy, and nginx asking the gate with
+// nginx asking a server that always answers 204.
+func measureGate(ctx context.Context, b *bench) error {
+	if b.oauth2 == "" || b.nginx == "" {
+		return errors.New("it needs oauth2-proxy and nginx; npm run bench brings them where it can")
+	}
+	targets, stop, err := b.gateTargets(ctx)
+	defer stop()
+	if err != nil {
+		return err
+	}
+	best := map[string][]load{}
+	for r := range b.rounds {
+		for _, t := range targets {
+			for _, length := range []time.Duration{b.warm, b.lengths.read} {
+				counted, err := b.wrk(ctx, t.url, t.cookies, length, t.headers...)
+				if err == nil {
+					err = counted.fault()
+				}
+				if err != nil {
+					return fmt.Errorf("%s: %w", t.name, err)
+				}
+				if length == b.lengths.read {
+					best[t.name] = append(best[t.name], counted)
+					b.progress("round %d of %d: %-26s %8.0f decisions/s, p50 %.2f ms", r+1, b.rounds, t.name, counted.perSecond(), counted.P50/1000)
+				}
+			}
+		}
+	}
+	b.report.addGate(best)
+	return nil
+}
+
+// gateTargets starts everything that is compared, and asks each once. stop ends what was started.
+func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop func(), err error) {
+	var servers []*server
+	stop = func() {
+		for _, s := range servers {
+			s.stop()
+		}
+	}
+	list := people(gatePeople)
+	database, err := b.migrated(ctx, "gate")
+	if err != nil {
+		return nil, stop, err
+	}
+	if _, err = sharedJar(ctx, database, list); err != nil {
+		return nil, stop, err
+	}
+	file, gatePort := b.path("apps.yaml"), freePort()
+	apps := "apps: {wiki: {name: Wiki, hosts: [" + appHost + "], allow: [group:everyone]}}"
+	if err = os.WriteFile(file, []byte(apps), 0o600); err != nil {
+		return nil, stop, err
+	}
+	sana, err := b.startSana(ctx, "gate", database, freePort(), "APPS_FILE="+file, fmt.Sprintf("GATE_ADDR=127.0.0.1:%d", gatePort))
+	if err != nil {
+		return nil, stop, err
+	}
+	servers = append(servers, sana)
+	if err = appJar(ctx, database, b.path("app-cookies")); err != nil {
+		return nil, stop, err
+	}
+
+	// The peer, with its sessions in cookies as well.
+	var addresses []string
+	for _, p := range list {
+		addresses = append(addresses, p.User.Email)
+	}
+	made, err := exec.CommandContext(ctx, b.oauth2+"-cookie", append([]string{oauth2Secret}, addresses...)...).Output()
+	if err != nil {
+		return nil, stop, fmt.Errorf("cookies of oauth2-proxy: %w", err)
+	}
+	if err = os.WriteFile(b.path("oauth2-cookies"), made, 0o600); err != nil {
+		return nil, stop, err
+	}
+	port := freePort()
+	peer, err := b.startServer(ctx, "oauth2-proxy", "/ping", port, nil, b.oauth2, "--provider=google", "--client-id=bench",
+		"--client-secret=bench", "--email-domain=*", "--cookie-secret="+oauth2Secret, "--reverse-proxy=true", "--upstream=static://202",
+		"--request-logging=false", "--auth-logging=false", fmt.Sprintf("--http-address=127.0.0.1:%d", port))
+	if err != nil {
+		return nil, stop, err
+	}
+	servers = append(servers, peer)
+
+	front, err := b.startNginx(ctx, gatePort)
+	if err != nil {
+		return nil, stop, err
+	}
+	servers = append(servers, front)
+	atApp := []string{"Host: " + appHost}
+	asked := []string{"X-Original-URL: https://" + appHost + "/", "X-Original-Method: GET"}
+	gateURL := fmt.Sprintf("http://127.0.0.1:%d/gate/nginx/wiki", gatePort)
+	app, other := b.path("app-cookies"), b.path("oauth2-cookies")
+	targets = []gateTarget{
+		{"gate", gateURL, app, asked, http.StatusOK},
+		{"oauth2-proxy", peer.url("/oauth2/auth"), other, nil, http.StatusAccepted},
+		{"nginx, no check", front.url("/open"), app, atApp, http.StatusOK},
+		{"nginx, constant", front.url("/constant"), app, atApp, http.StatusOK},
+		{"nginx, gate", front.url("/gate"), app, atApp, http.StatusOK},
+	}
+	for _, t := range targets {
+		if err = t.check(ctx); err != nil {
+			return nil, stop, err
+		}
+	}
+	return targets, stop, b.settle(ctx)
+}
+
+// appJar writes the app cookies of everyone who is signed in into a file for wrk.
+func appJar(ctx context.Context, database, file string) error {
+	ring, err := keyring.Parse(secretKeys)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, database)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	rows, err := conn.Query(ctx, `
+		SELECT replace(id::text, '-', ''), decode(convert_from(v, 'UTF8')::jsonb ->> 'seed', 'base64')
+		FROM sessions`)
+	if err != nil {
+		return err
+	}
+	maker, now := appcookie.New(ring), time.Now()
+	var lines strings.Builder
+	var id string
+	var seed []byte
+	_, err = pgx.ForEachRow(rows, []any{&id, &seed}, func() error {
+		_, err := fmt.Fprintln(&lines, "__Host-sana_app="+maker.Make(appHost, id, seed, now))
+		return err
+	})
+	return errors.Join(err, os.WriteFile(file, []byte(lines.String()), 0o600))
+}
+
+// check asks a target once with its first cookie, and once without: that must be refused.
+func (t gateTarget) check(ctx context.Context) error {
+	text, err := os.ReadFile(t.cookies)
+	if err != nil {
+		return err
+	}
+	cookie, _, _ := strings.Cut(string(text), "\n")
+	for _, value := range []string{cookie, ""} {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url, http.NoBody)
+		if err != nil {
+			return err
+		}
+		for _, header := range t.headers {
+			if name, content, _ := strings.Cut(header, ": "); name != "Host" {
+				request.Header.Set(name, content)
+			}
+		}
+		request.Host = appHost
+		request.Header.Set("Cookie", value)
+		answer, err := http.DefaultTransport.RoundTrip(request)
+		if err != nil {
+			return err
+		}
+		answer.Body.Close()
+		decides := t.name != "nginx, no check" && t.name != "nginx, constant"
+		want := t.status
+		if value == "" && decides {
+			want = http.StatusUnauthorized
+		}
+		if answer.StatusCode != want {
+			return fmt.Errorf("%s answers %d to cookie %.20q, want %d", t.name, answer.StatusCode, value, want)
+		}
+	}
+	return nil
+}
+
+// nginxConfig serves one static file, with a check by the gate, by a constant answer, and without.
+const nginxConfig = `
+worker_processes auto; daemon off; pid %[1]s/nginx.pid; error_log %[1]s/nginx.err warn;
+events { worker_connections 4096; }
+http {
+    access_log off; keepalive_requests 1000000; default_type text/plain;
+    client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
+    upstream gate { server 127.0.0.1:%[3]d; keepalive 64; keepalive_requests 1000000; }
+    upstream constant { server 127.0.0.1:%[4]d; keepalive 64; keepalive_requests 1000000; }
+    server { listen 127.0.0.1:%[4]d; location / { return 204; } }
+    server {
+        listen 127.0.0.1:%[2]d;
+        location = /_gate {
+            internal; proxy_pass http://gate/gate/nginx/wiki; proxy_http_version 1.1; proxy_pass_request_body off;
+            proxy_set_header Connection ""; proxy_set_header Content-Length "";
+            proxy_set_header X-Original-URL https://$host$request_uri; proxy_set_header X-Original-Method $request_method;
+        }
+        location = /_constant {
+            internal; proxy_pass http://constant/; proxy_http_version 1.1; proxy_pass_request_body off;
+            proxy_set_header Connection ""; proxy_set_header Content-Length "";
+        }
+        location /open { alias %[1]s/page; }
+        location /constant { auth_request /_constant; alias %[1]s/page; }
+        location /gate { auth_request /_gate; alias %[1]s/page; }
+    }
+}
+`
+
+func (b *bench) startNginx(ctx context.Context, gatePort int) (*server, error) {
+	port, config := freePort(), b.path("nginx.conf")
+	text := fmt.Sprintf(nginxConfig, b.dir, port, gatePort, freePort())
+	err := errors.Join(os.WriteFile(config, []byte(text), 0o600), os.WriteFile(filepath.Join(b.dir, "page"), []byte("a page\n"), 0o644))
+	if err != nil {
+		return nil, err
+	}
+	// Its workers must read the page, which is in a folder of this user.
+	return b.startServer(ctx, "nginx", "", port, nil, b.nginx, "-e", b.path("nginx.err"), "-g", userOfWorkers(), "-c", config, "-p", b.dir)
+}
+
+// userOfWorkers is a directive for nginx: as root it would take another user than this one.
+func userOfWorkers() string {
+	if os.Getuid() == 0 {
+		return "user root;"
+	}
+	return ""
+}
+
+func (r *report) addGate(all map[string][]load) {
+	perSecond := map[string]float64{}
+	p50 := map[string]float64{}
+	for name, rounds := range all {
+		var speeds, halves []float64
+		for _, counted := range rounds {
+			speeds, halves = append(speeds, counted.perSecond()), append(halves, counted.P50/1000)
+		}
+		perSecond[name], p50[name] = median(speeds), median(halves)
+	}
+	r.add("gate: decisions", "gate_decisions", perSecond["gate"], "/s", "")
+	r.add("gate: decisions of oauth2-proxy 7.15.6, cookie sessions", "gate_oauth2_proxy", perSecond["oauth2-proxy"], "/s", "")
+	r.add("gate: as many times oauth2-proxy's", "gate_ratio_oauth2_proxy", perSecond["gate"]/perSecond["oauth2-proxy"], "x", "at least 3")
+	r.add("gate: through nginx, of auth_request to a constant", "gate_ratio_constant", perSecond["nginx, gate"]/perSecond["nginx, constant"], "x", "at least 0.8")
+	r.add("gate: p50 added to a static file of nginx", "gate_p50_added_ms", p50["nginx, gate"]-p50["nginx, no check"], "ms", "under 0.3")
+}
