@@ -32,6 +32,15 @@ func newUpstream(t *testing.T) *upstream {
 	u := &upstream{}
 	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u.requests.Add(1)
+		switch {
+		case r.Header.Get("Upgrade") == "websocket":
+			echo(w)
+			return
+		case r.URL.Path == "/download":
+			w.Header().Set("Content-Disposition", "attachment")
+			_, _ = io.CopyN(w, zeros{}, downloadSize)
+			return
+		}
 		n, _ := io.Copy(io.Discard, r.Body)
 		u.body.Store(n)
 		for name, values := range r.Header {
@@ -43,6 +52,53 @@ func newUpstream(t *testing.T) *upstream {
 	}))
 	t.Cleanup(u.Close)
 	return u
+}
+
+// downloadSize is more than proxies buffer.
+const downloadSize = 20 << 20
+
+// echo accepts a websocket and sends back what comes over it. What is in the frames is not looked at.
+func echo(w http.ResponseWriter) {
+	conn, both, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+	_, _ = io.Copy(conn, both)
+}
+
+// openSocket opens a websocket at the app with the browser's cookie. say sends a text and returns what
+// comes back.
+func (b behind) openSocket() (status int, say func(string) string) {
+	b.t.Helper()
+	request, err := http.NewRequest(http.MethodGet, "https://"+wiki+"/socket", http.NoBody)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	request.Header = http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
+		"Sec-Websocket-Key": {"c2FuYS10ZXN0LXNvY2tldA=="}, "Sec-Fetch-Mode": {"websocket"},
+	}
+	for _, cookie := range b.jar.Cookies(request.URL) {
+		request.AddCookie(cookie)
+	}
+	answer, err := b.through.RoundTrip(request)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = answer.Body.Close() })
+	return answer.StatusCode, func(text string) string {
+		b.t.Helper()
+		got := make([]byte, len(text))
+		if _, err := io.WriteString(answer.Body.(io.Writer), text); err != nil {
+			b.t.Fatal(err)
+		}
+		if _, err := io.ReadFull(answer.Body, got); err != nil {
+			b.t.Fatal(err)
+		}
+		return string(got)
+	}
 }
 
 // behind is a surfer whose requests for an app go through a real proxy.
@@ -90,24 +146,35 @@ func TestProxies_RunAsPrinted(t *testing.T) {
 // putBehind runs a proxy in front of an app, with the configuration that sana apps prints.
 func (i *instance) putBehind(t *testing.T, p proxytest.Proxy, app, upstream string) proxytest.Running {
 	t.Helper()
+	var hosts []string
+	for _, host := range i.app(t, app).Hosts {
+		hosts = append(hosts, host.String())
+	}
+	return p.Start(t, i.printed(t, p, app, upstream), hosts...)
+}
+
+func (i *instance) app(t *testing.T, id string) *apps.App {
+	t.Helper()
 	set, err := apps.Parse([]byte(appsFile), apps.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	app, _ := set.Find(id)
+	return app
+}
+
+// printed returns what sana apps prints for an app.
+func (i *instance) printed(t *testing.T, p proxytest.Proxy, app, upstream string) string {
+	t.Helper()
 	site := proxies.Site{
-		Upstream: strings.TrimPrefix(upstream, "http://"),
-		Sana:     strings.TrimPrefix(i.URL, "http://"), Gate: strings.TrimPrefix(i.gate, "http://"),
-	}
-	site.App, _ = set.Find(app)
-	var hosts []string
-	for _, host := range site.App.Hosts {
-		hosts = append(hosts, host.String())
+		App: i.app(t, app), Upstream: strings.TrimPrefix(upstream, "http://"),
+		Sana: strings.TrimPrefix(i.URL, "http://"), Gate: strings.TrimPrefix(i.gate, "http://"),
 	}
 	var printed strings.Builder
 	if err := proxies.Write(&printed, proxies.Kind(p.Kind), site); err != nil {
 		t.Fatal(err)
 	}
-	return p.Start(t, printed.String(), hosts...)
+	return printed.String()
 }
 
 func walkThrough(t *testing.T, b behind, app *upstream) {
@@ -161,6 +228,18 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 		t.Errorf("host with *: %d at %s: %.300s", p.status, p.url, p.body)
 	}
 
+	// A download, and a websocket that is open when the user signs out.
+	if got := b.send(http.MethodGet, "https://wiki.example.org/download", "navigate"); got.status != 200 || len(got.body) != downloadSize {
+		t.Errorf("download: %d with %d bytes", got.status, len(got.body))
+	}
+	status, say := b.openSocket()
+	if status != http.StatusSwitchingProtocols {
+		t.Fatalf("websocket: %d, want 101", status)
+	}
+	if got := say("before"); got != "before" {
+		t.Errorf("the websocket says %q", got)
+	}
+
 	// Attacks on what the proxy asks: nothing of them is answered as if it were asked properly.
 	app.requests.Store(0)
 	stranger := newSurfer(t, b.i)
@@ -196,6 +275,12 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 
 	// Signed out: as new.
 	want("sign-out", b.send(http.MethodPost, "https://wiki.example.org/_sana/sign-out", "navigate"), 200, "You&#39;re signed out")
+	if got := say("after"); got != "after" {
+		t.Errorf("a websocket that was open at the sign-out says %q; no check before a request can end it", got)
+	}
+	if status, _ := b.openSocket(); status != http.StatusUnauthorized {
+		t.Errorf("a websocket after the sign-out: %d, want 401", status)
+	}
 	app.requests.Store(0)
 	if p := b.open(address); p.url.Host != "sana.example" {
 		t.Errorf("signed out: %d at %s", p.status, p.url)
