@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -149,7 +148,10 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 			disturb()
 			b.Post("/api/auth/sign-out", `{}`).Want(http.StatusNoContent)
 			revoked := time.Now()
-			there.Signal(t, syscall.SIGCONT)
+			if name == "instance stopped" {
+				<-time.After(time.Until(revoked.Add(2 * time.Second))) // it resumes when the promise is due
+				there.Resume(t)
+			}
 			refused := load.refused.Load()
 			harness.Eventually(t, "the session is not refused", func() error {
 				if n := load.refused.Load() - refused; n < 20 {
