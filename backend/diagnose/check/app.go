@@ -42,13 +42,14 @@ func navigation() map[string]string {
 }
 
 // isApp reports whether the address is of an app behind the gate: Sana's pages are there, or the gate
-// leads to them.
+// leads to them. The client that finds out is another one: the checks begin without a cookie.
 func (r *run) isApp(ctx context.Context) bool {
-	if me := r.client.get(ctx, reservedPath+"me"); me.is(http.StatusUnauthorized, "sign_in_required") {
+	visitor := newClient(r.Options)
+	if me := visitor.get(ctx, reservedPath+"me"); me.is(http.StatusUnauthorized, "sign_in_required") {
 		return true
 	}
-	front := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "", navigation())
-	return strings.HasPrefix(front.header.Get("Location"), r.client.origin+startPath+"?")
+	front := visitor.send(ctx, http.MethodGet, visitor.origin+"/", "", navigation())
+	return strings.HasPrefix(front.header.Get("Location"), visitor.origin+startPath+"?")
 }
 
 // checks is the list for an app behind the gate.
