@@ -30,9 +30,10 @@ func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Se
 		return mail.NewConsole(output, mails.Keep), nil
 	case config.SMTP:
 		return NewSMTP(cfg.SMTPServer)
-	default:
+	case config.Mailgun:
 		return NewMailgun(cfg)
 	}
+	return nil, fmt.Errorf("no sender for MAIL_TRANSPORT=%s", cfg.MailTransport)
 }
 
 // NewSMTP returns the sender of SMTP_URL.

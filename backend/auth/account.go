@@ -74,7 +74,7 @@ func (s *Service) Rename(
 	if err != nil || owner.Name == name {
 		return owner, err
 	}
-	if err := s.spend(ctx, throttle.ChangesByAccount.Of(owner.ID)); err != nil {
+	if err := s.spend(ctx, throttle.RenamesByAccount.Of(owner.ID)); err != nil {
 		return account.Account{}, err
 	}
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {

@@ -215,13 +215,6 @@ func (s *Service) moveAccount(ctx context.Context, tx pgx.Tx, g guess, owner acc
 	return nil
 }
 
-// notify queues a notice about what a visitor has just done.
-func (s *Service) notify(ctx context.Context, tx pgx.Tx, v visitor.Visitor, n outbox.Notice) error {
-	b := &postgres.Batch{}
-	s.Outbox.EnqueueNotice(ctx, b, noticeOf(v, n))
-	return postgres.Error("queue notice", b.SendTo(ctx, tx))
-}
-
 // changedEmail is the answer to a spent code.
 func (s *Service) changedEmail(ctx context.Context, g guess, outcome challenge.Outcome, current session.Session) (EmailChange, error) {
 	switch outcome {

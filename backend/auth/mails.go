@@ -10,7 +10,10 @@ import (
 	"sana/backend/mail"
 	"sana/backend/mail/templates"
 	"sana/backend/outbox"
+	"sana/backend/postgres"
 	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // The templates' names in the outbox. The ref of a mail with a code is the challenge's id; the others
@@ -31,6 +34,13 @@ func (s *Service) registerMails() {
 	for name, write := range s.noticeWriters() {
 		s.Outbox.Handle(name, outbox.Template{Compose: composeNotice(write)})
 	}
+}
+
+// notify queues a notice about what a visitor has just done.
+func (s *Service) notify(ctx context.Context, tx pgx.Tx, v visitor.Visitor, n outbox.Notice) error {
+	b := &postgres.Batch{}
+	s.Outbox.EnqueueNotice(ctx, b, noticeOf(v, n))
+	return postgres.Error("queue notice", b.SendTo(ctx, tx))
 }
 
 // composeCode writes the newest mail of a challenge, if its code is still valid.

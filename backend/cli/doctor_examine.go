@@ -158,6 +158,7 @@ func (p *patient) checks() (checks []diagnose.Check, broken []string) {
 
 func (p *patient) mail() doctor.Mail {
 	return doctor.Mail{
+		Console:       p.cfg.MailTransport == config.Console,
 		From:          p.cfg.MailFrom,
 		PublicURL:     p.publicURL,
 		Mailgun:       p.mailgun,

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/mail"
 	"net/netip"
 	"net/url"
 	"reflect"
@@ -383,33 +382,6 @@ func (c *Config) checkGate(f *faultList) {
 	f.when(err != nil, "GATE_ADDR", "is %q; it must be host:port, e.g. 127.0.0.1:3001, or :3001 for all interfaces", c.GateAddr)
 	isTaken := port != 0 && (port == c.Port || c.GateAddr == c.MetricsAddr)
 	f.when(isTaken, "GATE_ADDR", "is %q, which PORT or METRICS_ADDR has too; the gate needs a port of its own", c.GateAddr)
-}
-
-// isSender reports whether mail servers take an address as a sender: ASCII, with a domain of two labels
-// or more, but for development.
-func isSender(address, environment string) bool {
-	domain := address[strings.LastIndexByte(address, '@')+1:]
-	isASCII := !strings.ContainsFunc(address, func(r rune) bool { return r > '~' || r <= ' ' })
-	return isASCII && (environment == Development || strings.Contains(strings.Trim(domain, "."), "."))
-}
-
-func (c *Config) checkMail(f *faultList) {
-	f.oneOf("MAIL_TRANSPORT", c.MailTransport, Mailgun, SMTP, Console)
-	f.when(c.MailTransport == Console && c.Env == Production,
-		"MAIL_TRANSPORT", "is console, which writes codes to the output; in production it must be mailgun or smtp")
-	sender, err := mail.ParseAddress(c.MailFrom)
-	f.when(c.MailFrom == "", "MAIL_FROM", "is not set; it is the sender of the mails, e.g. %s", exampleSender)
-	f.when(err != nil, "MAIL_FROM", "is %q; it must be an address, e.g. %s", c.MailFrom, exampleSender)
-	f.when(err == nil && !isSender(sender.Address, c.Env), "MAIL_FROM",
-		"is %q; mail needs an address in ASCII with a whole domain, e.g. %s", c.MailFrom, exampleSender)
-	if c.MailTransport == Mailgun {
-		f.when(c.MailgunDomain == "", "MAILGUN_DOMAIN", "is not set; MAIL_TRANSPORT=mailgun needs it")
-		f.when(c.MailgunAPIKey == "", "MAILGUN_API_KEY", "is not set; MAIL_TRANSPORT=mailgun needs it")
-		f.when(c.MailgunDomain != "" && !isHostOfURL(strings.ToLower(c.MailgunDomain)), "MAILGUN_DOMAIN",
-			"is %q; it must be the name of a domain alone, e.g. mg.example.org", c.MailgunDomain)
-	}
-	c.readSMTPURL(f)
-	c.checkOtherTransport(f)
 }
 
 // isPort reports whether the port of a URL can be connected to; none stands for the scheme's own.

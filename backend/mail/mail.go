@@ -1,11 +1,11 @@
-// Package mail says what Sana's messages say, and hands them to whoever delivers them.
+// Package mail has the message, what its senders have in common, and the states of a mail. Package
+// mail/templates writes messages; mail/mailgun and mail/smtp send them.
 //
-// Templates writes messages; a Sender takes them. Whether and when a failed message is tried again is the
-// caller's to decide: the error tells it whether trying again can help (see Sender).
+// The caller decides whether and when a failed message is sent again: the error tells whether that can
+// help (see Sender).
 package mail
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	netmail "net/mail"
@@ -23,16 +23,6 @@ type Message struct {
 	Headers map[string]string // further mail headers, name to value
 	Ref     string            // what the provider's events call it; "" for nothing. It travels with the mail: nothing personal
 	Kind    string            // what sort of message it is, "sign_in_code": a tag for counting, without personal data
-}
-
-// Sender hands a message to whoever delivers it.
-//
-// Send returns nil when the message was accepted, which does not mean delivered. An error for which IsPermanent is
-// true must not be retried; any other error may be, and one that holds a *Throttled not before its time. No error
-// carries an address, a subject, a code, a key or a provider's answer, so that it can be logged as it is.
-// Send returns soon after ctx ends. It is safe for concurrent use.
-type Sender interface {
-	Send(ctx context.Context, m Message) error
 }
 
 // String names the message by its kind alone, so that printing one gives away neither person nor code.

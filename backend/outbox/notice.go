@@ -17,7 +17,7 @@ type Notice struct {
 	Email    string `json:"email"`               // the recipient
 	OldEmail string `json:"old_email,omitempty"` // of a changed address
 	NewEmail string `json:"new_email,omitempty"` // likewise
-	Language string `json:"language"`            // one of mail.Languages
+	Language string `json:"language"`            // one of templates.Languages
 	Platform string `json:"platform,omitempty"`  // browser and system, in words
 	IP       string `json:"ip,omitempty"`
 }

@@ -84,7 +84,7 @@ var (
 			"not counted in a browser that signed in with the address before",
 		Reached: "429 `too_many_requests` with Retry-After",
 	}
-	ChangesByAccount = Limit{
+	RenamesByAccount = Limit{
 		Name:    "changes by account",
 		Windows: []Window{{20, time.Hour}},
 		Key:     "account; changes of the name, not if the name stays the same",
@@ -141,7 +141,7 @@ func Limits() []Limit {
 	return []Limit{
 		WrongByAddress, WrongByDevice, WrongInARow, WrongByNetwork,
 		SentByAddress, SentByDevice, SentToDevices, SentByNetwork,
-		ChangesByAccount, ExportsByAccount, HandoffsBySession, HandoffsByNetwork,
+		RenamesByAccount, ExportsByAccount, HandoffsBySession, HandoffsByNetwork,
 	}
 }
 

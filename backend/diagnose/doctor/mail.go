@@ -19,6 +19,7 @@ import (
 // Mail is what the checks of mail need. Of Mailgun and SMTP one is not nil where mail is sent; both are nil where it goes to
 // the console.
 type Mail struct {
+	Console   bool   // MAIL_TRANSPORT is console
 	From      string // MAIL_FROM
 	PublicURL *url.URL
 
@@ -45,8 +46,11 @@ func (m Mail) Checks() []diagnose.Check {
 	case m.SMTP != nil:
 		return append(checks, diagnose.Check{Name: "mail-provider", Needs: []string{"MAIL_TRANSPORT", "SMTP_URL", "MAIL_FROM"}, Limit: 2 * diagnose.UsualLimit, Do: m.logIn})
 	}
-	// In development, or where a variable is wrong, which is then what keeps this from running.
+	// If a variable is wrong, this check does not run.
 	return append(checks, diagnose.Check{Name: "mail-provider", Needs: append(mailgun, "SMTP_URL"), Do: func(context.Context) diagnose.Result {
+		if !m.Console {
+			return diagnose.Fail("there is no check for this MAIL_TRANSPORT", "report this as a bug of Sana")
+		}
 		return diagnose.OK("none: mail goes to the console, and nobody gets it")
 	}})
 }

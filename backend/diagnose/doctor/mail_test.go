@@ -155,7 +155,11 @@ func TestTheSenderIsOfTheSameOrganisationAsSignatureAndSite(t *testing.T) {
 		m.From, m.PublicURL = test.from, &url.URL{Scheme: "https", Host: test.site}
 		assert(t, name, results(t, m.Checks())["mail-sender"], test.state, test.found, test.do)
 	}
-	assert(t, "console", results(t, doctor.Mail{From: "sana@localhost", PublicURL: &url.URL{Host: "localhost"}}.Checks())["mail-sender"], diagnose.Passed, "", "")
+	console := doctor.Mail{Console: true, From: "sana@localhost", PublicURL: &url.URL{Host: "localhost"}}
+	assert(t, "console", results(t, console.Checks())["mail-sender"], diagnose.Passed, "", "")
+	assert(t, "console", results(t, console.Checks())["mail-provider"], diagnose.Passed, "nobody gets it", "")
+	unknown := doctor.Mail{From: "sana@localhost", PublicURL: &url.URL{Host: "localhost"}}
+	assert(t, "a provider without a check", results(t, unknown.Checks())["mail-provider"], diagnose.Failed, "no check", "bug")
 }
 
 // trip sends a mail, with little patience.
@@ -210,7 +214,7 @@ func TestAnSMTPServerMustLetUsIn(t *testing.T) {
 	assert(t, "nobody", results(t, bySMTP(t, "127.0.0.1:1", "", "").Checks())["mail-provider"], diagnose.Failed, "connection refused", "SMTP_URL")
 	got := results(t, trip(t, bySMTP(t, address, "", "")))["roundtrip"]
 	assert(t, "a mail", got, diagnose.Passed, address+" took the mail K7QX2M to "+ada, "")
-	assert(t, "console", results(t, trip(t, doctor.Mail{PublicURL: &url.URL{}}))["roundtrip"], diagnose.Warned, "goes to the console", "MAIL_TRANSPORT")
+	assert(t, "console", results(t, trip(t, doctor.Mail{Console: true, PublicURL: &url.URL{}}))["roundtrip"], diagnose.Warned, "goes to the console", "MAIL_TRANSPORT")
 	if strings.Contains(got.Detail, "canary") {
 		t.Error("the password is shown")
 	}

@@ -126,7 +126,7 @@ var forbidden = map[string]string{
 	"github.com/gofiber/fiber/v2/middleware/csrf":          "web/origin.go refuses cross-origin writes without a token",
 	"github.com/gofiber/fiber/v2/middleware/encryptcookie": "takes the value of one cookie for another's",
 	"github.com/gofiber/fiber/v2/middleware/expvar":        "shows the command line and memory to everybody",
-	"github.com/gofiber/fiber/v2/middleware/filesystem":    "web/static.go serves an exact list of files",
+	"github.com/gofiber/fiber/v2/middleware/filesystem":    "web/files.go serves an exact list of files",
 	"github.com/gofiber/fiber/v2/middleware/helmet":        "web/headers.go sets the headers",
 	"github.com/gofiber/fiber/v2/middleware/idempotency":   "keeps answers, cookies included, and hands them to whoever sends the key",
 	"github.com/gofiber/fiber/v2/middleware/limiter":       "counts in one instance, by an address that clients can forge",

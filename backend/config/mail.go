@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/mail"
 	"net/url"
 	"strconv"
 	"strings"
@@ -63,4 +64,31 @@ func (c *Config) checkOtherTransport(f *faultList) {
 	f.when(c.MailTransport == SMTP && c.MailgunAPIKey != "", "MAILGUN_API_KEY", unused, SMTP, Mailgun)
 	f.when(c.MailTransport == SMTP && c.MailgunAPIBase != defaultOf("MAILGUN_API_BASE"), "MAILGUN_API_BASE", unused, SMTP, Mailgun)
 	f.when(c.MailTransport == SMTP && c.MailgunWebhookKey != "", "MAILGUN_WEBHOOK_KEY", unused, SMTP, Mailgun)
+}
+
+func (c *Config) checkMail(f *faultList) {
+	f.oneOf("MAIL_TRANSPORT", c.MailTransport, Mailgun, SMTP, Console)
+	f.when(c.MailTransport == Console && c.Env == Production,
+		"MAIL_TRANSPORT", "is console, which writes codes to the output; in production it must be mailgun or smtp")
+	sender, err := mail.ParseAddress(c.MailFrom)
+	f.when(c.MailFrom == "", "MAIL_FROM", "is not set; it is the sender of the mails, e.g. %s", exampleSender)
+	f.when(err != nil, "MAIL_FROM", "is %q; it must be an address, e.g. %s", c.MailFrom, exampleSender)
+	f.when(err == nil && !isSender(sender.Address, c.Env), "MAIL_FROM",
+		"is %q; mail needs an address in ASCII with a whole domain, e.g. %s", c.MailFrom, exampleSender)
+	if c.MailTransport == Mailgun {
+		f.when(c.MailgunDomain == "", "MAILGUN_DOMAIN", "is not set; MAIL_TRANSPORT=mailgun needs it")
+		f.when(c.MailgunAPIKey == "", "MAILGUN_API_KEY", "is not set; MAIL_TRANSPORT=mailgun needs it")
+		f.when(c.MailgunDomain != "" && !isHostOfURL(strings.ToLower(c.MailgunDomain)), "MAILGUN_DOMAIN",
+			"is %q; it must be the name of a domain alone, e.g. mg.example.org", c.MailgunDomain)
+	}
+	c.readSMTPURL(f)
+	c.checkOtherTransport(f)
+}
+
+// isSender reports whether mail servers take an address as a sender: ASCII, with a domain of two labels
+// or more, but for development.
+func isSender(address, environment string) bool {
+	domain := address[strings.LastIndexByte(address, '@')+1:]
+	isASCII := !strings.ContainsFunc(address, func(r rune) bool { return r > '~' || r <= ' ' })
+	return isASCII && (environment == Development || strings.Contains(strings.Trim(domain, "."), "."))
 }
