@@ -50,8 +50,8 @@ func (d doctorCommand) examine(in invocation) error {
 	return errors.Join(told(report), failures("failed", report))
 }
 
-// patient is what the doctor looks at: the parts of the program that can be made of the configuration. What cannot is nil, and
-// a fault of its variable is what keeps its checks from running.
+// patient is what the doctor looks at: the parts of the program that can be made of the configuration. A
+// part whose variable is wrong is nil, and its checks do not run.
 type patient struct {
 	recipient string // of --roundtrip, "" without
 	cfg       config.Config
