@@ -57,13 +57,13 @@ const compressed: Plugin = {
   },
 }
 
-/** start.js is sent as it is written, without its comments: browsers that are too old for what a minifier writes read it. */
-const withoutComments: Plugin = {
-  name: 'without-comments',
+/** start.js is sent without comments and indents only: browsers that are too old for what a minifier writes read it. */
+const withoutIndents: Plugin = {
+  name: 'without-indents',
   apply: 'build',
   writeBundle: ({ dir = '' }) => {
     const file = join(dir, 'start.js')
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/^\s*\/[/*].*\n/gm, ''))
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/^\s*(?:\/[/*].*\n)?/gm, ''))
   },
 }
 
@@ -77,7 +77,7 @@ export default defineConfig({
     styleInside,
     scriptsAfterPaint,
     compressed,
-    withoutComments,
+    withoutIndents,
     preact({ reactAliasesEnabled: false }),
   ],
   css: {

@@ -1,0 +1,43 @@
+package repo_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// reasonConstant matches a constant of type Reason in session/session.go: its name and its text.
+var reasonConstant = regexp.MustCompile(`(?m)^\t(\w+)\s+Reason = "(\w+)"`)
+
+// A reason that one of these did not know would reach a person as "unknown", or not at all.
+func TestReasons_AreExplainedWhereverTheyAreRead(t *testing.T) {
+	reasons := reasonConstant.FindAllStringSubmatch(read(t, "../../session/session.go"), -1)
+	if len(reasons) < 10 {
+		t.Fatalf("found %d reasons, want at least 10", len(reasons))
+	}
+	contract := read(t, "../../web/openapi.yaml")
+	operations := read(t, "../../../docs/operations.md")
+	explained := read(t, "../../cli/sessions.go")
+	var texts map[string]string
+	err := json.Unmarshal([]byte(read(t, "../../../frontend/src/shared/i18n/later/en.json")), &texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reason := range reasons {
+		name, text := reason[1], reason[2]
+		if !strings.Contains(contract, "            - "+text+"\n") {
+			t.Errorf("%s: not in the contract's list of reasons (web/openapi.yaml)", text)
+		}
+		if !strings.Contains(operations, "`"+text+"`") {
+			t.Errorf("%s: not in the table of docs/operations.md", text)
+		}
+		if !strings.Contains(explained, "session."+name+":") {
+			t.Errorf("%s: sana sessions explain has no words for it (cli/sessions.go)", text)
+		}
+		// A page that signed out itself says so without the server.
+		if _, ok := texts["signedOut."+text]; !ok && text != "signed_out" {
+			t.Errorf("%s: the pages have no text signedOut.%[1]s (shared/i18n/later)", text)
+		}
+	}
+}
