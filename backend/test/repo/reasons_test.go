@@ -19,7 +19,7 @@ func TestReasons_AreExplainedWhereverTheyAreRead(t *testing.T) {
 	contract := read(t, "../../web/openapi.yaml")
 	operations := read(t, "../../../docs/operations.md")
 	explained := read(t, "../../cli/sessions.go")
-	var texts map[string]string
+	var texts map[string]any
 	err := json.Unmarshal([]byte(read(t, "../../../frontend/src/shared/i18n/later/en.json")), &texts)
 	if err != nil {
 		t.Fatal(err)
