@@ -52,7 +52,7 @@ test('too many requests from a network: the form says when to try again, in hour
   await page.goto('/')
   await page.getByLabel('E-mail address').fill(address)
   await button(page, 'Send me a code').click()
-  await expect(page.getByRole('alert')).toContainText('too many requests from your network')
+  await expect(page.getByRole('alert')).toContainText('There have been too many requests.')
   await expect(button(page, 'Send me a code')).toHaveAccessibleDescription(/^Try again at (14:0\d|2:0\d\sPM)\.$/)
   await expect(button(page, 'Send me a code')).toHaveAttribute('aria-disabled', 'true')
 })

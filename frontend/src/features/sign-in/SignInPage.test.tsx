@@ -119,7 +119,7 @@ test('a limit turns the button off and says when it is over', async () => {
   open()
   type('ada@example.org')
   await press()
-  expect(screen.getByRole('alert').textContent).toBe('There have been too many requests from your network.')
+  expect(screen.getByRole('alert').textContent).toBe('There have been too many requests.')
   const button = screen.getByRole('button', { name: 'Send me a code' })
   expect(button.getAttribute('aria-disabled')).toBe('true')
   const described = button.getAttribute('aria-describedby') ?? ''
