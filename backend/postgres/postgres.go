@@ -65,7 +65,7 @@ func open(ctx context.Context, url string, further []func(*pgx.ConnConfig), chan
 	}
 	setPoolDefaults(cfg, url)
 	cfg.PingTimeout = time.Second
-	setConnectTimeout(cfg.ConnConfig, 3*time.Second)
+	setConnectTimeout(cfg.ConnConfig, 4*time.Second)
 	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{"application_name": "sana"})
 	change(cfg)
 	for _, more := range further {

@@ -84,8 +84,8 @@ func TestOpen_KeepsWhatTheURLSays(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", name, got[0], got[1])
 		}
 	}
-	if got := open(t, "postgres://127.0.0.1:1/sana").Config().ConnConfig.ConnectTimeout; got != 3*time.Second {
-		t.Errorf("connect_timeout by default: got %s, want 3s", got)
+	if got := open(t, "postgres://127.0.0.1:1/sana").Config().ConnConfig.ConnectTimeout; got != 4*time.Second {
+		t.Errorf("connect_timeout by default: got %s, want 4s", got)
 	}
 }
 

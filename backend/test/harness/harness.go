@@ -67,12 +67,25 @@ func WorldOn(t testing.TB, url string) *World {
 	return &World{DatabaseURL: url, DB: postgrestest.Pool(t, url), Mailgun: mailgun}
 }
 
+// poolSize is how many connections an instance has at most, unless DatabaseURL says it: enough that its
+// requests meet in the database, and fewer than it has in production, because a test is often over
+// before the server has begun that many.
+const poolSize = 6
+
 // Environ is production's configuration for this world; further NAME=value pairs override it.
 func (w *World) Environ(override ...string) []string {
+	database := w.DatabaseURL
+	if !strings.Contains(database, "pool_max_conns=") {
+		separator := "&"
+		if !strings.Contains(database, "?") {
+			separator = "?"
+		}
+		database += fmt.Sprintf("%spool_max_conns=%d", separator, poolSize)
+	}
 	return append([]string{
 		"APP_ENV=production",
 		"PUBLIC_URL=" + PublicURL,
-		"DATABASE_URL=" + w.DatabaseURL,
+		"DATABASE_URL=" + database,
 		"SECRET_KEYS=" + SecretKeys,
 		"MAIL_FROM=Sana <sign-in@mg.sana.example>",
 		"MAILGUN_DOMAIN=" + mailgunDomain,

@@ -99,7 +99,7 @@ func TestTheMetricsCountWhatPeopleDoAndWhatTheLimitsRefuse(t *testing.T) {
 		`sana_http_request_duration_seconds_count{method="GET",route="/api/auth/session"}`: 2,
 		`sana_database_up`:                   1,
 		`sana_mails_waiting{state="queued"}`: 0,
-		`sana_db_pool_max_connections`:       16,
+		`sana_db_pool_max_connections`:       6,
 	})
 	found := scrape(t, app)
 	store := found[`sana_session_reads_total{source="store"}`]
