@@ -139,7 +139,7 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 			var load traffic
 			stop := load.start(one.through, cookie)
 			defer stop()
-			harness.Eventually(t, "nobody is let in", func() error {
+			harness.Eventually(t, "no request is allowed", func() error {
 				if load.newestAllowed.Load() == 0 {
 					return fmt.Errorf("%d answers", load.answers.Load())
 				}

@@ -243,9 +243,9 @@ func (r *appRun) forgedNames(ctx context.Context) diagnose.Result {
 		}
 	}
 	if r.To == "" {
-		return diagnose.OK("a name that a client sends lets nobody in; see with --to whether the app is told it")
+		return diagnose.OK("a request with a forged name is refused; run it with --to to see whether a forged name reaches the app")
 	}
-	return diagnose.OK("a name that a client sends lets nobody in")
+	return diagnose.OK("a request with a forged name is refused")
 }
 
 // paths are spellings of the front page, some of which begin like Sana's pages.
@@ -346,7 +346,7 @@ func (r *appRun) identity(ctx context.Context) diagnose.Result {
 	case len(believed) > 0:
 		return diagnose.Fail("the app is told what a client sends as "+strings.Join(believed, ", "), hintClean)
 	case !shows(r.client.get(ctx, "/"), r.To):
-		return diagnose.Warn("the front page shows nobody's address, so that it cannot be seen what the app is told",
+		return diagnose.Warn("the front page does not show the user's address, so this check cannot see what the app is told",
 			"put an app that shows its headers in place of yours, and check again")
 	}
 	return diagnose.OK("the app is told the user's address, and nothing that a client sends")

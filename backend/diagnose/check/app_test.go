@@ -124,10 +124,10 @@ var spoilt = []struct {
 	signIn      bool
 	want        map[string]string
 }{
-	{"asks nobody", "nginx", replace("auth_request /_sana_gate;", ""), false, closedOff(map[string]string{
+	{"does not ask the gate", "nginx", replace("auth_request /_sana_gate;", ""), false, closedOff(map[string]string{
 		"closed": "fail 3 of 3 requests: without a session a request is let through: 200",
 	})},
-	{"asks nobody", "caddy", remove(`(?s)forward_auth.*?\n\t\t}`), false, closedOff(map[string]string{
+	{"does not ask the gate", "caddy", remove(`(?s)forward_auth.*?\n\t\t}`), false, closedOff(map[string]string{
 		"closed": "fail 3 of 3 requests: without a session a request is let through: 200",
 	})},
 	{"leads Sana's pages elsewhere", "nginx", replace("location ^~ /_sana/ {", "location ^~ /_none/ {"), false, map[string]string{

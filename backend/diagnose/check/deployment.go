@@ -31,7 +31,7 @@ func (r *run) reachable(ctx context.Context) diagnose.Result {
 	if _, good := a.health(); !good {
 		result := r.unexpected(a)
 		if a.err == nil && a.problem.Code == "" {
-			result.Hint += "; if this is an app behind the gate, its proxy asks nobody: " + hintGate
+			result.Hint += "; if this is an app behind the gate, its proxy does not ask the gate: " + hintGate
 		}
 		return result
 	}

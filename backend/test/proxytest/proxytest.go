@@ -82,7 +82,7 @@ func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
 		t.Skip(p.variable + " does not name a program; npm test installs one where it can, and says where it cannot")
 	}
 	dir := t.TempDir()
-	chain := writeCertificate(t, dir, hosts)
+	chain := WriteCertificate(t, dir, hosts)
 	port, file := harness.FreePort(t), filepath.Join(dir, "proxy.conf")
 	if err := os.WriteFile(file, []byte(p.wrap(config, dir, port)), 0o600); err != nil {
 		t.Fatal(err)
@@ -117,8 +117,9 @@ func (r Running) Dial(ctx context.Context, network, _ string) (net.Conn, error) 
 	return new(net.Dialer).DialContext(ctx, network, r.Address)
 }
 
-// writeCertificate writes a certificate for hosts and its key into a folder and returns the certificate.
-func writeCertificate(t testing.TB, dir string, hosts []string) []byte {
+// WriteCertificate writes a certificate for hosts, fullchain.pem, and its key, privkey.pem, into a folder. It
+// returns the certificate as PEM.
+func WriteCertificate(t testing.TB, dir string, hosts []string) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
