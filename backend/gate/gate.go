@@ -114,7 +114,7 @@ func (g *Gate) Decide(ctx context.Context, app *apps.App, host, cookie string) D
 	var current session.Session
 	if cached := g.Sessions.ReadCachedByID([]byte(c.SessionID)); cached != nil {
 		current = cached.Session()
-	} else if current, err = g.Sessions.ReadByID(ctx, c.SessionID); err != nil {
+	} else if current, err = g.readSession(ctx, c.SessionID); err != nil {
 		return withoutSession(err)
 	}
 	if g.Cookies.Check(c, host, current.Seed) != nil {
@@ -131,6 +131,17 @@ func (g *Gate) Decide(ctx context.Context, app *apps.App, host, cookie string) D
 	default:
 		return Decision{Outcome: Allowed, Person: person}
 	}
+}
+
+// readSessionTimeout is for reading one session from the database.
+const readSessionTimeout = 5 * time.Second
+
+// readSession reads a session that is not cached. Only this waits for the database: a timer of each
+// decision would cost as much as reading the cookie.
+func (g *Gate) readSession(ctx context.Context, id string) (session.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, readSessionTimeout)
+	defer cancel()
+	return g.Sessions.ReadByID(ctx, id)
 }
 
 // withoutSession decides if the store returned an error instead of a session.

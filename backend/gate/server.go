@@ -18,12 +18,11 @@ import (
 const (
 	maxConnections = 4096
 
-	maxHeader     = 64 << 10 // bytes of a request's line and headers: the cookies of apps come along
-	maxBody       = 1 << 10  // bytes of a body, which is refused
-	readTimeout   = 10 * time.Second
-	writeTimeout  = 10 * time.Second
-	idleTimeout   = 75 * time.Second
-	decideTimeout = 5 * time.Second // of one decision, database included
+	maxHeader    = 64 << 10 // bytes of a request's line and headers: the cookies of apps come along
+	maxBody      = 1 << 10  // bytes of a body, which is refused
+	readTimeout  = 10 * time.Second
+	writeTimeout = 10 * time.Second
+	idleTimeout  = 75 * time.Second
 )
 
 func newServer(g *Gate) *fasthttp.Server {
@@ -78,9 +77,6 @@ func (g *Gate) answer(c *fasthttp.RequestCtx) {
 	default:
 	}
 	ctx, span := g.Tracer.StartRequest(context.Background())
-	ctx, cancel := context.WithTimeout(ctx, decideTimeout)
-	defer cancel()
-
 	f, a, problem := g.read(c)
 	var d Decision
 	if problem != "" {

@@ -41,12 +41,19 @@ func (l load) fault() error {
 
 // wrk reads with the cookies of a file for so long. headers are further ones, "Name: value".
 func (b *bench) wrk(ctx context.Context, url, cookies string, length time.Duration, headers ...string) (load, error) {
+	return b.wrkOver(ctx, connections, url, cookies, length, headers...)
+}
+
+// wrkOver is wrk over so many connections, each of which has one request under way.
+func (b *bench) wrkOver(
+	ctx context.Context, connections int, url, cookies string, length time.Duration, headers ...string,
+) (load, error) {
 	script := b.path("jar.lua")
 	if err := os.WriteFile(script, jarScript, 0o600); err != nil {
 		return load{}, err
 	}
 	args := []string{
-		fmt.Sprint("-t", threads), fmt.Sprint("-c", connections), fmt.Sprintf("-d%.0f", max(1, length.Seconds())),
+		fmt.Sprint("-t", min(threads, connections)), fmt.Sprint("-c", connections), fmt.Sprintf("-d%.0f", max(1, length.Seconds())),
 		"--timeout", "5", "-s", filepath.Base(script), url, "--", cookies, publicHost,
 	}
 	cmd := exec.CommandContext(ctx, "wrk", append(args, headers...)...)
