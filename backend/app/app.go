@@ -117,7 +117,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 	started = true
-	log.Info("serving", "address", p.Addr, "metrics", p.MetricsAddr, "public_url", cfg.PublicURL,
+	log.Info("serving", "address", p.Addr, "metrics", p.MetricsAddr, "gate", cfg.GateAddr, "public_url", cfg.PublicURL,
 		"version", o.Version, "environment", cfg.Env, "store", cfg.SessionStore)
 	return p, nil
 }

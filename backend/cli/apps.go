@@ -19,12 +19,18 @@ type appsCommand struct {
 }
 
 type appsCheckCommand struct {
-	File string `arg:"" help:"The file. With PUBLIC_URL and APP_ENV it is judged as at the start."`
+	File string `arg:"" optional:"" help:"The file; default: APPS_FILE. With PUBLIC_URL and APP_ENV it is judged as at the start."`
 }
 
 // Run prints the apps, one a line: id, name, hosts.
 func (c appsCheckCommand) Run(in invocation) error {
 	settings := config.LoadGate(in.environ)
+	if c.File == "" {
+		c.File = settings.AppsFile
+	}
+	if c.File == "" {
+		return errors.New("name the apps file, or set APPS_FILE")
+	}
 	set, err := app.ReadAppsFile(c.File, settings.PublicURL, settings.Env)
 	if err != nil {
 		return err
@@ -45,7 +51,7 @@ func (c appsCheckCommand) Run(in invocation) error {
 type proxyFlags struct {
 	App      string `arg:"" help:"The id of the app in the apps file."`
 	File     string `help:"The apps file; default: APPS_FILE." placeholder:"FILE"`
-	Upstream string `help:"Where the app itself answers, host:port." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	Upstream string `help:"Where the app itself answers; default: ${default}." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	Sana     string `help:"Where Sana answers browsers; default: LISTEN_ADDR, else PORT." placeholder:"HOST:PORT"`
 	Gate     string `help:"Where Sana answers proxies; default: GATE_ADDR." placeholder:"HOST:PORT"`
 }

@@ -18,6 +18,7 @@ func (newKeyCommand) Run(in invocation) error {
 	if _, err := fmt.Fprintln(in.stdout, keyring.New(time.Now())); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(in.stderr, "Put it first in SECRET_KEYS, before a comma, and keep the old one behind it for a day.")
+	_, err := fmt.Fprintln(in.stderr, "If it is the first key, SECRET_KEYS is this line. Else put it first in SECRET_KEYS, before a comma, "+
+		"and keep the old one behind it for a day.")
 	return err
 }

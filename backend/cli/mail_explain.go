@@ -36,7 +36,8 @@ func errNoCodesTo(address string) error {
 
 func printCodes(out io.Writer, email string, list []challenge.Stored) error {
 	if len(list) == 0 {
-		_, err := fmt.Fprintf(out, "Nobody asked for a code for %s in the last day. Was it another address, or did the page show an error?\n", email)
+		_, err := fmt.Fprintf(out, "No code for %s is stored. Either nobody asked for one in the last day: was it another address, or did "+
+			"the page show an error? Or the code was given up, or used and followed by a sign-out at once.\n", email)
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -40,7 +40,8 @@ func TestOperatorsAreToldWhatBecameOfACode(t *testing.T) {
 	w := harness.NewWorld(t)
 	o := operator{t, w.Environ()}
 	harness.WantEqual(t, "nobody asked", o.types(0, "", "mail", "explain", ada),
-		"Nobody asked for a code for ada@sana.example in the last day. Was it another address, or did the page show an error?\n")
+		"No code for ada@sana.example is stored. Either nobody asked for one in the last day: was it another address, or did "+
+			"the page show an error? Or the code was given up, or used and followed by a sign-out at once.\n")
 	harness.WantEqual(t, "no address", o.types(1, "", "mail", "explain", "ada"), "sana: ada is not an address that Sana sends codes to\n")
 
 	app := w.Start(t)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sana/backend/apps"
+	"sana/backend/session"
 
 	"github.com/valyala/fasthttp"
 )
@@ -13,10 +14,15 @@ import (
 type asked struct {
 	app    *apps.App
 	host   string // one of the app's
+	// sentHost is what was sent instead, printable: for the log.
+	sentHost string
 	target string // as it came; decides nothing but where to return
 	method string
 	isPage bool // a browser navigates
 }
+
+// maxSentHost is the length of the longest name in DNS (RFC 1035, 2.3.4).
+const maxSentHost = 255
 
 // family is a way to ask. A proxy that sends headers of another family than its address names would
 // pass on what its client has sent.
@@ -96,6 +102,7 @@ func (g *Gate) read(ctx *fasthttp.RequestCtx) (f *family, a asked, problem strin
 	}
 	normal, ok := apps.NormalizeHost(host)
 	if !ok || !a.app.Serves(normal) {
+		a.sentHost = session.Printable(string(host), maxSentHost)
 		return f, a, foreignHost
 	}
 	a.host = normal

@@ -273,7 +273,7 @@ func (g *Gate) report(ctx context.Context, c *fasthttp.RequestCtx, a asked, d De
 		g.Log.ErrorContext(ctx, "gate: decision failed", "app", app, "error", d.err)
 	case Misconfigured:
 		if g.mayLog(app + " " + problem) {
-			g.Log.WarnContext(ctx, "gate: proxy misconfigured", "app", app, "reason", problem)
+			g.Log.WarnContext(ctx, "gate: proxy misconfigured", "app", app, "host", a.sentHost, "reason", problem)
 		}
 	}
 }

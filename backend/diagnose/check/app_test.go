@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"context"
+	"debug/buildinfo"
 	"fmt"
 	"net"
 	"net/http"
@@ -154,10 +155,13 @@ var spoilt = []struct {
 	{"passes the client's name on", "nginx", remove(`proxy_set_header Remote-User .*`), true, map[string]string{
 		"identity": "fail the app is told what a client sends as Remote-User",
 	}},
-	{"passes the alias on", "caddy", remove(`request_header -Remote_\*`), true, map[string]string{
+	{aliases, "caddy", remove(`request_header -Remote_\*`), true, map[string]string{
 		"identity": "fail the app is told what a client sends as Remote_User, Remote_Email, Remote_Name, Remote_Groups, Remote_Id",
 	}},
 }
+
+// aliases is a mistake that Caddy has made good itself since 2.11: it drops headers with underscores.
+const aliases = "passes the alias on"
 
 func TestApp_HealthyProxiesAreToldToBe(t *testing.T) {
 	t.Parallel()
@@ -177,9 +181,31 @@ func TestApp_MistakesOfProxiesAreNamed(t *testing.T) {
 		for _, s := range spoilt {
 			if s.proxy == p.Kind {
 				t.Run(s.name+" "+p.Kind, func(t *testing.T) {
+					if s.name == aliases && dropsUnderscores(t) {
+						s.want = nil
+					}
 					wantAllBut(t, results(t, w.options(t, p, s.spoil, s.signIn)), s.want)
 				})
 			}
 		}
 	}
+}
+
+// dropsUnderscores reports whether the Caddy of the tests is known to be 2.11 or newer.
+func dropsUnderscores(t *testing.T) bool {
+	t.Helper()
+	build, err := buildinfo.ReadFile(os.Getenv("SANA_CADDY"))
+	if err != nil {
+		return false // without a Caddy the test is skipped where it starts one
+	}
+	for _, module := range append(build.Deps, &build.Main) {
+		var major, minor int
+		if module.Path == "github.com/caddyserver/caddy/v2" {
+			if _, err := fmt.Sscanf(module.Version, "v%d.%d.", &major, &minor); err != nil {
+				t.Fatalf("Caddy was built from version %q", module.Version)
+			}
+			return major > 2 || minor >= 11
+		}
+	}
+	return false
 }

@@ -77,10 +77,11 @@ func (g Gate) address(ctx context.Context) diagnose.Result {
 		return diagnose.Fail("GATE_ADDR is "+g.Addr, "set host:port, e.g. 127.0.0.1:3001")
 	}
 	hint := fmt.Sprintf(hintGateAddr, port)
-	if direct := net.JoinHostPort(g.Public.URL.Hostname(), port); g.answers(ctx, direct) {
+	ip, err := netip.ParseAddr(host)
+	direct := net.JoinHostPort(g.Public.URL.Hostname(), port)
+	if answers, isLoopback := g.answers(ctx, direct); answers && !(isLoopback && IsLoopback(g.Addr)) {
 		return diagnose.Fail(direct+" answers as the gate: everyone can ask it, not only the proxy", hint)
 	}
-	ip, err := netip.ParseAddr(host)
 	switch {
 	case host == "" || err == nil && ip.IsUnspecified():
 		return diagnose.Warn(g.Addr+" is on all interfaces of this machine", hint)
@@ -90,10 +91,17 @@ func (g Gate) address(ctx context.Context) diagnose.Result {
 	return diagnose.OK(g.Addr + " is reached from this machine or its private network only")
 }
 
-// answers reports whether the gate answers at an address.
-func (g Gate) answers(ctx context.Context, address string) bool {
+// IsLoopback reports whether an address, host:port, is of the loopback interface.
+func IsLoopback(address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	return err == nil && at.Addr().IsLoopback()
+}
+
+// answers reports whether the gate answers at an address, and whether over the loopback interface.
+func (g Gate) answers(ctx context.Context, address string) (answers, isLoopback bool) {
 	ctx, cancel := context.WithTimeout(ctx, portTimeout)
 	defer cancel()
 	answer, err := g.Public.getFrom(ctx, &url.URL{Scheme: "http", Host: address}, "/gate/", nil)
-	return err == nil && answer.status == http.StatusForbidden && strings.Contains(string(answer.body), `"gate_misconfigured"`)
+	isGate := answer.status == http.StatusForbidden && strings.Contains(string(answer.body), `"gate_misconfigured"`)
+	return err == nil && isGate, answer.isLoopback
 }

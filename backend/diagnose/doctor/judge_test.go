@@ -3,6 +3,7 @@ package doctor
 import (
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -32,6 +33,20 @@ func TestAConnectionToAPublicAddressWantsTLSAndACertificateThatIsChecked(t *test
 		if got := judgeTLS(test.to, test.state, test.checked); got.State != test.want || (got.Hint == "") != (got.State == diagnose.Passed) {
 			t.Errorf("%s: got %+v, want %s", name, got, test.want)
 		}
+	}
+}
+
+// From inside: the tests have no interface with an address for documentation. Some labs do.
+func TestJudgeClientAddress_BelievesAForgedEntryOnlyIfItChangesTheAddress(t *testing.T) {
+	t.Parallel()
+	from := func(address string) arrived {
+		return arrived{Address: netip.MustParseAddr(address), Entries: 1, Hops: 1}
+	}
+	if got := judgeClientAddress(from("192.0.2.2"), from("192.0.2.2")); got.State != diagnose.Passed {
+		t.Errorf("the client's own address: %+v", got)
+	}
+	if got := judgeClientAddress(from("203.0.113.7"), from("192.0.2.2")); got.State != diagnose.Failed {
+		t.Errorf("a forged address: %+v", got)
 	}
 }
 

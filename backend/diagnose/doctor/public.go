@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -30,6 +31,7 @@ type Public struct {
 	Roots   *x509.CertPool // nil for the system's
 
 	Port          uint16 // where the program itself listens
+	IsOnLoopback  bool   // it listens on the loopback interface only
 	IsBehindProxy bool   // TRUSTED_PROXY_HOPS is not 0
 }
 
@@ -60,9 +62,10 @@ const maxAnswer = 64 << 10
 
 // response is an answer, as far as it is looked at.
 type response struct {
-	status int
-	header http.Header
-	body   []byte
+	status     int
+	header     http.Header
+	body       []byte
+	isLoopback bool // it came over the loopback interface, so that it shows nothing about other machines
 }
 
 func (p Public) get(ctx context.Context, path string, header http.Header) (response, error) {
@@ -89,7 +92,12 @@ func (p Public) getFrom(
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	answer, err := client.Do(request)
+	isLoopback := false
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+		remote, err := netip.ParseAddrPort(got.Conn.RemoteAddr().String())
+		isLoopback = err == nil && remote.Addr().Unmap().IsLoopback()
+	}})
+	answer, err := client.Do(request.WithContext(traced))
 	if err != nil {
 		if outer, is := errors.AsType[*url.Error](err); is {
 			err = outer.Err
@@ -98,7 +106,7 @@ func (p Public) getFrom(
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	return response{answer.StatusCode, answer.Header, body}, err
+	return response{answer.StatusCode, answer.Header, body, isLoopback}, err
 }
 
 // reachable is never a failure: some networks do not let a machine reach its own public address.
@@ -107,6 +115,10 @@ func (p Public) reachable(ctx context.Context) diagnose.Result {
 	answer, err := p.get(ctx, "/livez", nil)
 	if err != nil {
 		r := diagnose.Warn("from here nothing answers: "+err.Error(), remedy+p.URL.String()+" from outside")
+		if errors.As(err, new(*tls.CertificateVerificationError)) {
+			r = diagnose.Warn("the certificate is refused: "+err.Error(),
+				"renew the certificate, or name the file of its authority in SSL_CERT_FILE")
+		}
 		r.Stops = true
 		return r
 	}
@@ -147,6 +159,9 @@ func (p Public) port(ctx context.Context) diagnose.Result {
 	answer, err := p.getFrom(ctx, &direct, "/livez", nil)
 	if _, isSana := answer.health(); err != nil || !isSana {
 		return diagnose.OK(direct.Host + " does not lead around the proxy")
+	}
+	if answer.isLoopback && p.IsOnLoopback {
+		return diagnose.OK(direct.Host + " is reached from this machine only")
 	}
 	return diagnose.Fail(direct.Host+" answers without the proxy: a client that connects there forges "+
 		"X-Forwarded-For and speaks plain http",
@@ -227,7 +242,7 @@ func judgeClientAddress(plain, lied arrived) diagnose.Result {
 	found := fmt.Sprintf("the server saw you as %s; TRUSTED_PROXY_HOPS=%d, and %s to X-Forwarded-For", plain.Address, plain.Hops, proxies)
 	remedy := fmt.Sprintf("set TRUSTED_PROXY_HOPS=%d for every instance", plain.Entries)
 	switch {
-	case forged.Contains(lied.Address):
+	case forged.Contains(lied.Address) && lied.Address != plain.Address:
 		return diagnose.Fail(found+". It believed a forged entry: whoever forges one gets around every limit by network",
 			remedy+"; if people come by another way than this machine, run the doctor where they are")
 	case plain.Hops < plain.Entries:

@@ -127,16 +127,18 @@ func TestPort_FailsIfItLeadsAroundTheProxy(t *testing.T) {
 	for name, test := range map[string]struct {
 		port        uint16
 		behindProxy bool
+		onLoopback  bool
 		state       diagnose.State
 		found, do   string
 	}{
-		"open":      {c.port, true, diagnose.Failed, "answers without the proxy", "set LISTEN_ADDR=127.0.0.1:"},
-		"closed":    {1, true, diagnose.Passed, "127.0.0.1:1 does not lead around the proxy", ""},
-		"no proxy":  {c.port, false, diagnose.Passed, "clients connect without a proxy", ""},
-		"same port": {portOf(t, c.url), true, diagnose.Passed, "the proxy has the same port", ""},
+		"open":      {c.port, true, false, diagnose.Failed, "answers without the proxy", "set LISTEN_ADDR=127.0.0.1:"},
+		"closed":    {1, true, false, diagnose.Passed, "127.0.0.1:1 does not lead around the proxy", ""},
+		"no proxy":  {c.port, false, false, diagnose.Passed, "clients connect without a proxy", ""},
+		"loopback":  {c.port, true, true, diagnose.Passed, "is reached from this machine only", ""},
+		"same port": {portOf(t, c.url), true, false, diagnose.Passed, "the proxy has the same port", ""},
 	} {
 		p := c.public(t)
-		p.Port, p.IsBehindProxy = test.port, test.behindProxy
+		p.Port, p.IsBehindProxy, p.IsOnLoopback = test.port, test.behindProxy, test.onLoopback
 		assert(t, name, results(t, p.Checks())["port"], test.state, test.found, test.do)
 	}
 }
@@ -179,7 +181,7 @@ func TestWhatDoesNotLeadToTheDeploymentIsTold(t *testing.T) {
 	strangers := c.public(t)
 	strangers.Roots = nil
 	got = results(t, strangers.Checks())
-	assert(t, "a certificate of nobody", got["reachable"], diagnose.Warned, "certificate", "sana check "+c.url.String())
+	assert(t, "a certificate of nobody", got["reachable"], diagnose.Warned, "certificate", "SSL_CERT_FILE")
 	assert(t, "a certificate of nobody", got["host"], diagnose.Warned, "not run: needs reachable", "")
 
 	stranger := httptest.NewServer(http.NotFoundHandler())
