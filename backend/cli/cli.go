@@ -196,7 +196,7 @@ func (s serveCommand) Run(in invocation) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE) // when nobody reads the log any more
-	output := logging.NewUnblocked(in.stdout)
+	output := logging.NewAsyncWriter(in.stdout)
 	defer output.Close()
 	program, err := app.Start(ctx, cfg, app.Options{Version: in.version, Output: output, Migrate: s.Migrate})
 	if err != nil {

@@ -44,13 +44,14 @@ export async function buildServer() {
  * @param {string} target the file to be written
  * @param {string} version what the program calls itself
  * @param {string} [sources] the folder that go.mod is in
+ * @param {NodeJS.ProcessEnv} [platform] GOOS and GOARCH, if not this machine's
  */
-export async function compile(doing, target, version, sources = root) {
+export async function compile(doing, target, version, sources = root, platform = {}) {
   // Without -buildvcs=false Go asks git, and fails where git does not trust the folder's owner.
   const flags = ['-buildvcs=false', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, '-o', target]
   await mustRun(doing, 'go', ['build', ...flags, './backend'], {
     cwd: sources,
-    env: { ...process.env, CGO_ENABLED: '0' },
+    env: { ...process.env, CGO_ENABLED: '0', ...platform },
   })
 }
 

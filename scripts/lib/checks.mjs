@@ -17,7 +17,10 @@ export const webChecks = [
 ]
 
 /** @type {import('./steps.mjs').Step[]} */
-export const goChecks = [{ name: 'gofmt', run: checkGoFormat }]
+export const goChecks = [
+  { name: 'gofmt', run: checkGoFormat },
+  { name: 'workflows', run: checkWorkflows },
+]
 
 /** @param {string[]} args */
 async function node(...args) {
@@ -50,6 +53,12 @@ async function checkContractTypes() {
   } finally {
     rmSync(dir, { recursive: true })
   }
+}
+
+/** actionlint has a module of its own, so that go.mod lists no library of it. */
+async function checkWorkflows() {
+  const lint = ['tool', '-modfile=tools/lint/go.mod', 'actionlint', '-shellcheck=', '-pyflakes=']
+  await mustRun('actionlint', 'go', lint)
 }
 
 async function checkGoFormat() {

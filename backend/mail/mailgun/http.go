@@ -65,7 +65,7 @@ func (t *answerNoter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	var body io.Reader = io.LimitReader(response.Body, maxAnswer)
+	body := io.LimitReader(response.Body, maxAnswer)
 	if noted, ok := r.Context().Value(answerKey{}).(*answer); ok {
 		noted.status, noted.retryAfter = response.StatusCode, retryAfter(response.Header)
 		body = io.TeeReader(body, &noted.body)

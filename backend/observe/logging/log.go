@@ -1,3 +1,4 @@
+// Package logging has the writers and handlers of the log.
 package logging
 
 import (
@@ -9,58 +10,58 @@ import (
 )
 
 const (
-	waitingLines = 10_000          // of the log, for whoever reads it to catch up
-	flushTimeout = time.Second / 4 // for the last ones, at the end
+	maxQueuedLines = 10_000
+	flushTimeout   = time.Second / 4
 )
 
-// unblocked passes what is written on to another writer in the background: where nobody reads the log, or it has no room,
-// requests are answered all the same. What finds no place to wait is dropped, and a line says how much. It is for lines
-// that are written whole.
-type Unblocked struct {
+// AsyncWriter passes lines to another writer in the background, so that a blocked log never blocks
+// requests. Lines that do not fit into its queue are dropped and counted. Each Write has to hold
+// whole lines.
+type AsyncWriter struct {
 	lines   chan []byte
 	dropped atomic.Int64
 	done    chan struct{}
 }
 
-// newUnblocked passes on to out until Close.
-func NewUnblocked(out io.Writer) *Unblocked {
-	u := &Unblocked{lines: make(chan []byte, waitingLines), done: make(chan struct{})}
+// NewAsyncWriter returns a writer that writes to out until Close.
+func NewAsyncWriter(out io.Writer) *AsyncWriter {
+	w := &AsyncWriter{lines: make(chan []byte, maxQueuedLines), done: make(chan struct{})}
 	go func() {
-		defer close(u.done)
-		for line := range u.lines {
+		defer close(w.done)
+		for line := range w.lines {
 			if line == nil { // by Close
 				return
 			}
-			if n := u.dropped.Swap(0); n > 0 {
-				fmt.Fprintf(out, "{\"level\":\"ERROR\",\"msg\":\"log lines were dropped, nobody took them\",\"lines\":%d}\n", n)
+			if n := w.dropped.Swap(0); n > 0 {
+				fmt.Fprintf(out, "{\"level\":\"ERROR\",\"msg\":\"log lines dropped: the log is blocked\",\"lines\":%d}\n", n)
 			}
-			_, _ = out.Write(line) // there is nowhere to say that it failed
+			_, _ = out.Write(line) // an error cannot be logged anywhere
 		}
 	}()
-	return u
+	return w
 }
 
 // Write implements io.Writer and never fails.
-func (u *Unblocked) Write(p []byte) (int, error) {
+func (w *AsyncWriter) Write(p []byte) (int, error) {
 	select {
-	case u.lines <- bytes.Clone(p):
+	case w.lines <- bytes.Clone(p):
 	default:
-		u.dropped.Add(1)
+		w.dropped.Add(1)
 	}
 	return len(p), nil
 }
 
-// Close waits a moment for what is not written yet. What comes later is dropped: something may still be at work on a
-// database that does not answer.
-func (u *Unblocked) Close() {
-	patience := time.After(flushTimeout)
+// Close waits up to 250 ms until the queue is written. Lines that are written after Close are
+// dropped: a goroutine may still wait for a database that does not answer.
+func (w *AsyncWriter) Close() {
+	timeout := time.After(flushTimeout)
 	select {
-	case u.lines <- nil:
-	case <-patience:
+	case w.lines <- nil:
+	case <-timeout:
 		return
 	}
 	select {
-	case <-u.done:
-	case <-patience:
+	case <-w.done:
+	case <-timeout:
 	}
 }

@@ -10,21 +10,22 @@ import (
 	"sync"
 )
 
-// textHandler writes log lines for a person at a terminal: time of day, level and message in columns, then what belongs
-// to it as slog's own text does, the request's own things first.
+// textHandler writes log lines for a terminal: time of day, level and message in columns, then the
+// attributes in the format of slog.TextHandler, those of the request first.
 type textHandler struct {
 	attributes slog.Handler // writes to shared.line
 	last       []slog.Attr  // of With
 	*shared
 }
 
-// shared is what a handler and those made from it by With have in common.
+// shared is the state that a handler shares with those that With makes of it.
 type shared struct {
 	mu     sync.Mutex
 	line   bytes.Buffer
 	output io.Writer
 }
 
+// NewTextHandler returns a handler that writes lines from this level on to output.
 func NewTextHandler(output io.Writer, level slog.Leveler) *textHandler {
 	s := &shared{output: output}
 	inColumns := func(groups []string, a slog.Attr) slog.Attr {
