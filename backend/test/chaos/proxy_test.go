@@ -46,7 +46,7 @@ var proxies = []proxyKind{
 				"/run/nginx.pid", dir + "/nginx.pid",
 				"/var/log/nginx/error.log", "stderr",
 				"/var/log/nginx/access.log", dir + "/access.log",
-				"/etc/sana/tls", dir,
+				"/etc/letsencrypt/live/sana.example", dir,
 				"listen 443", fmt.Sprintf("listen 127.0.0.1:%d", secure),
 				"listen 80", fmt.Sprintf("listen 127.0.0.1:%d", plain),
 				"listen [::]:443", "# ", "listen [::]:80", "# ",

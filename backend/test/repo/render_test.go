@@ -25,6 +25,7 @@ type blueprint struct {
 		Region           string        `yaml:"region"`
 		NumInstances     int           `yaml:"numInstances"`
 		PreDeployCommand string        `yaml:"preDeployCommand"`
+		DockerCommand    string        `yaml:"dockerCommand"`
 		HealthCheckPath  string        `yaml:"healthCheckPath"`
 		MaxShutdownDelay int           `yaml:"maxShutdownDelaySeconds"`
 		EnvVars          []setVariable `yaml:"envVars"`
@@ -50,28 +51,43 @@ type setVariable struct {
 	} `yaml:"fromDatabase"`
 }
 
-func readBlueprint(t *testing.T) blueprint {
+// blueprints are the files that operators can apply.
+var blueprints = []string{"render.yaml", "ops/render-one.yaml"}
+
+func readBlueprint(t *testing.T, file string) blueprint {
 	t.Helper()
 	var b blueprint
-	if err := yaml.Unmarshal([]byte(read(t, "../../../render.yaml")), &b); err != nil {
+	if err := yaml.Unmarshal([]byte(read(t, "../../../"+file)), &b); err != nil {
 		t.Fatal(err)
 	}
 	if len(b.Services) != 1 || len(b.Databases) != 1 {
-		t.Fatalf("got %d services and %d databases, want one of each", len(b.Services), len(b.Databases))
+		t.Fatalf("%s: got %d services and %d databases, want one of each", file, len(b.Services), len(b.Databases))
 	}
 	return b
 }
 
-// answers is what an operator types where Render asks.
-var answers = map[string]string{
-	"MAIL_FROM":       "Sana <sign-in@mg.example.org>",
-	"MAILGUN_DOMAIN":  "mg.example.org",
-	"MAILGUN_API_KEY": "0123456789abcdef0123456789abcdef-01234567-89abcdef",
+// answers are the values that an operator enters in the prompts of Render, by kind of mail.
+var answers = map[string]map[string]string{
+	"mailgun": {
+		"MAIL_FROM":       "Sana <sign-in@mg.example.org>",
+		"MAIL_TRANSPORT":  "mailgun",
+		"SMTP_URL":        "",
+		"MAILGUN_DOMAIN":  "mg.example.org",
+		"MAILGUN_API_KEY": "0123456789abcdef0123456789abcdef-01234567-89abcdef",
+	},
+	"smtp": {
+		"MAIL_FROM":       "Sana <sign-in@example.org>",
+		"MAIL_TRANSPORT":  "smtp",
+		"SMTP_URL":        "smtps://sana:a-password@mail.example.org:465",
+		"MAILGUN_DOMAIN":  "",
+		"MAILGUN_API_KEY": "",
+	},
 }
 
-// value is what the service gets, as Render documents it.
-func (v setVariable) value(t *testing.T, database string) string {
+// value returns the value that the service gets, as Render documents it.
+func (v setVariable) value(t *testing.T, database, mail string) string {
 	t.Helper()
+	answer, asked := answers[mail][v.Key]
 	switch {
 	case v.Value != nil:
 		return *v.Value
@@ -81,20 +97,20 @@ func (v setVariable) value(t *testing.T, database string) string {
 		return base64.StdEncoding.EncodeToString(secret[:])
 	case v.FromDatabase.Name == database && v.FromDatabase.Property == "connectionString": // by the internal name
 		return "postgresql://sana_user:Zu7BqTbU9i5Wgf@dpg-d4a1b2c3d4e5f6g7h8i9-a/sana_db_x1y2"
-	case v.Sync != nil && !*v.Sync && answers[v.Key] != "":
-		return answers[v.Key]
+	case v.Sync != nil && !*v.Sync && asked:
+		return answer
 	}
 	t.Fatalf("%s gets no value", v.Key)
 	return ""
 }
 
-// environ is the environment that Render makes of the blueprint, without one variable.
-func (b blueprint) environ(t *testing.T, without string) []string {
+// environ returns the environment that Render makes of the blueprint, without one variable.
+func (b blueprint) environ(t *testing.T, mail, without string) []string {
 	t.Helper()
 	list := []string{"RENDER=true", "PORT=10000", "RENDER_EXTERNAL_URL=https://sana-x1y2.onrender.com"}
 	for _, v := range b.Services[0].EnvVars {
 		if v.Key != without {
-			list = append(list, v.Key+"="+v.value(t, b.Databases[0].Name))
+			list = append(list, v.Key+"="+v.value(t, b.Databases[0].Name, mail))
 		}
 	}
 	return list
@@ -120,12 +136,14 @@ func TestTheRenderBlueprintFitsRendersSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var content any
-	if err := yaml.Unmarshal([]byte(read(t, "../../../render.yaml")), &content); err != nil {
-		t.Fatal(err)
-	}
-	if err := schema.Validate(content); err != nil {
-		t.Error(err)
+	for _, name := range blueprints {
+		var content any
+		if err := yaml.Unmarshal([]byte(read(t, "../../../"+name)), &content); err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(content); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -133,7 +151,7 @@ func TestTheRenderBlueprintFitsRendersSchema(t *testing.T) {
 // default of the others is right until an operator sets them in the dashboard, which a blueprint would overwrite.
 var leftToDefault = []string{
 	"PORT", "LISTEN_ADDR", "PUBLIC_URL", "MIGRATE_DATABASE_URL", "SESSION_STORE", "SESSION_CACHE", "SESSION_CACHE_MB", "SESSION_IDLE_TIMEOUT", "SESSION_MAX_AGE",
-	"CODE_LENGTH", "SIGN_UP", "CODES_PER_NETWORK", "WRONG_CODES_PER_NETWORK", "MAIL_ALARM", "MAIL_TRANSPORT", "MAILGUN_API_BASE", "MAILGUN_WEBHOOK_KEY", "SMTP_URL", "APPS_FILE", "GATE_ADDR", "LOG_LEVEL", "LOG_FORMAT",
+	"CODE_LENGTH", "SIGN_UP", "CODES_PER_NETWORK", "WRONG_CODES_PER_NETWORK", "MAIL_ALARM", "MAILGUN_API_BASE", "MAILGUN_WEBHOOK_KEY", "APPS_FILE", "GATE_ADDR", "LOG_LEVEL", "LOG_FORMAT",
 	"METRICS_ADDR", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS",
 }
 
@@ -143,34 +161,45 @@ func TestTheRenderBlueprintAndTheConfigurationKnowTheSameVariables(t *testing.T)
 	for _, v := range config.Variables() {
 		known = append(known, v.Name)
 	}
-	named := slices.Clone(leftToDefault)
-	for _, v := range readBlueprint(t).Services[0].EnvVars {
-		named = append(named, v.Key)
-	}
-	if diff := cmp.Diff(known, named, cmpopts.SortSlices(strings.Compare)); diff != "" {
-		t.Errorf("variables of the configuration, and those that render.yaml names or leaves to their default (-want +got):\n%s", diff)
+	for _, file := range blueprints {
+		named := slices.Clone(leftToDefault)
+		for _, v := range readBlueprint(t, file).Services[0].EnvVars {
+			named = append(named, v.Key)
+		}
+		if diff := cmp.Diff(known, named, cmpopts.SortSlices(strings.Compare)); diff != "" {
+			t.Errorf("variables of the configuration, and those that %s names or leaves to their default (-want +got):\n%s", file, diff)
+		}
 	}
 }
 
 func TestTheRenderBlueprintIsAConfigurationThatProductionStartsWith(t *testing.T) {
 	t.Parallel()
-	b := readBlueprint(t)
-	got, err := config.Load(b.environ(t, ""))
-	if err != nil {
-		t.Fatalf("what Render makes of render.yaml is refused:\n%v", err)
-	}
-	if got.Env != config.Production || got.PublicURL != "https://sana-x1y2.onrender.com" || got.Port != 10000 || got.TrustedProxyHops != 2 {
-		t.Errorf("got %s at %s, port %d, %d proxies", got.Env, got.PublicURL, got.Port, got.TrustedProxyHops)
-	}
-	if keys := got.Keys.All(); len(keys) != 1 || keys[0].ID == "" {
-		t.Errorf("a generated key makes %d keys", len(keys))
-	}
-	if _, err := config.LoadMigrateDatabaseURL(b.environ(t, "")); err != nil {
-		t.Errorf("the migration is refused: %v", err)
-	}
-	for _, v := range b.Services[0].EnvVars {
-		if _, err := config.Load(b.environ(t, v.Key)); err == nil && v.Key != "APP_ENV" { // which says what it is about
-			t.Errorf("%s need not be in render.yaml", v.Key)
+	for _, file := range blueprints {
+		b := readBlueprint(t, file)
+		needed := map[string]bool{"APP_ENV": true} // production is the default; it is there to be seen
+		for mail := range answers {
+			got, err := config.Load(b.environ(t, mail, ""))
+			if err != nil {
+				t.Fatalf("%s with %s: rejected:\n%v", file, mail, err)
+			}
+			if got.Env != config.Production || got.PublicURL != "https://sana-x1y2.onrender.com" || got.Port != 10000 || got.TrustedProxyHops != 2 {
+				t.Errorf("%s with %s: got %s at %s, port %d, %d proxies", file, mail, got.Env, got.PublicURL, got.Port, got.TrustedProxyHops)
+			}
+			if keys := got.Keys.All(); len(keys) != 1 || keys[0].ID == "" {
+				t.Errorf("%s with %s: a generated key makes %d keys", file, mail, len(keys))
+			}
+			if _, err := config.LoadMigrateDatabaseURL(b.environ(t, mail, "")); err != nil {
+				t.Errorf("%s with %s: the migration is rejected: %v", file, mail, err)
+			}
+			for _, v := range b.Services[0].EnvVars {
+				_, err := config.Load(b.environ(t, mail, v.Key))
+				needed[v.Key] = needed[v.Key] || err != nil
+			}
+		}
+		for _, v := range b.Services[0].EnvVars {
+			if !needed[v.Key] {
+				t.Errorf("%s: %s is not needed", file, v.Key)
+			}
 		}
 	}
 }
@@ -178,33 +207,42 @@ func TestTheRenderBlueprintIsAConfigurationThatProductionStartsWith(t *testing.T
 func TestTheRenderBlueprintHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[config.Config]()) {
-		for _, v := range readBlueprint(t).Services[0].EnvVars {
-			asked := strings.HasPrefix(v.Key, "MAIL")
-			secret := field.Type == reflect.TypeFor[config.Secret]() && v.Key == field.Tag.Get("env")
-			if (secret || asked) && (v.Value != nil || v.PreviewValue != nil) {
-				t.Errorf("the value of %s is in render.yaml", v.Key)
+		for _, file := range blueprints {
+			for _, v := range readBlueprint(t, file).Services[0].EnvVars {
+				_, asked := answers["smtp"][v.Key]
+				secret := field.Type == reflect.TypeFor[config.Secret]() && v.Key == field.Tag.Get("env")
+				if (secret || asked) && (v.Value != nil || v.PreviewValue != nil) {
+					t.Errorf("%s has the value of %s", file, v.Key)
+				}
 			}
 		}
 	}
 }
 
-func TestTheRenderBlueprintMigratesBeforeTwoInstancesServe(t *testing.T) {
+func TestTheRenderBlueprintMigratesBeforeItServes(t *testing.T) {
 	t.Parallel()
-	b := readBlueprint(t)
-	service, database := b.Services[0], b.Databases[0]
-	if service.Runtime != "docker" || service.NumInstances != 2 || service.HealthCheckPath != "/readyz" {
-		t.Errorf("got %d instances of %s, asked at %s; want 2 of docker, at /readyz", service.NumInstances, service.Runtime, service.HealthCheckPath)
+	two, one := readBlueprint(t, "render.yaml").Services[0], readBlueprint(t, "ops/render-one.yaml").Services[0]
+	// Commands are the image's program and its words, without anything that a shell would read.
+	if two.NumInstances != 2 || two.PreDeployCommand != "/sana migrate" || two.DockerCommand != "" {
+		t.Errorf("render.yaml: got %d instances of %q after %q", two.NumInstances, two.DockerCommand, two.PreDeployCommand)
 	}
-	if service.PreDeployCommand != "/sana migrate" {
-		t.Errorf("before a deploy: got %q, want the image's program and its command, without anything that a shell would read", service.PreDeployCommand)
+	if one.NumInstances != 0 || one.PreDeployCommand != "" || one.DockerCommand != "/sana serve --migrate" {
+		t.Errorf("ops/render-one.yaml: got %d instances of %q after %q", one.NumInstances, one.DockerCommand, one.PreDeployCommand)
 	}
-	if service.MaxShutdownDelay < 15 {
-		t.Errorf("an instance gets %d s to end, want more than the 10 it may need", service.MaxShutdownDelay)
-	}
-	if database.Version != "18" || database.Region == "" || database.Region != service.Region {
-		t.Errorf("got Postgres %s in %q for a service in %q", database.Version, database.Region, service.Region)
-	}
-	if database.IPAllowList == nil || len(*database.IPAllowList) > 0 {
-		t.Error("the database can be reached from outside")
+	for _, file := range blueprints {
+		b := readBlueprint(t, file)
+		service, database := b.Services[0], b.Databases[0]
+		if service.Runtime != "docker" || service.HealthCheckPath != "/readyz" {
+			t.Errorf("%s: got %s, asked at %s; want docker, at /readyz", file, service.Runtime, service.HealthCheckPath)
+		}
+		if service.MaxShutdownDelay < 15 {
+			t.Errorf("%s: an instance gets %d s to stop, want more than the 10 it may need", file, service.MaxShutdownDelay)
+		}
+		if database.Version != "18" || database.Region == "" || database.Region != service.Region {
+			t.Errorf("%s: got Postgres %s in %q for a service in %q", file, database.Version, database.Region, service.Region)
+		}
+		if database.IPAllowList == nil || len(*database.IPAllowList) > 0 {
+			t.Errorf("%s: the database can be reached from outside", file)
+		}
 	}
 }
