@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "rewrite the limits in SECURITY.md")
+var update = flag.Bool("update", false, "rewrite the limits in docs/security/claims.md")
 
-// SECURITY.md has the table between these lines.
+// docs/security/claims.md has the table between these lines.
 const (
-	securityPage = "../../SECURITY.md"
+	securityPage = "../../docs/security/claims.md"
 	tableBegin   = "<!-- limits: made by go test ./backend/throttle -update -->\n"
 	tableEnd     = "<!-- /limits -->\n"
 )
@@ -27,13 +27,13 @@ func TestLimits_SecurityPageStatesTheLimitsOfTheCode(t *testing.T) {
 	before, rest, begun := strings.Cut(string(content), tableBegin)
 	got, after, ended := strings.Cut(rest, tableEnd)
 	if !begun || !ended {
-		t.Fatalf("SECURITY.md has no place for the limits: %q and %q", tableBegin, tableEnd)
+		t.Fatalf("claims.md has no place for the limits: %q and %q", tableBegin, tableEnd)
 	}
 	if got == table() {
 		return
 	}
 	if !*update {
-		t.Fatalf("SECURITY.md has\n%s\nwant\n%s\nrun: go test ./backend/throttle -update", got, table())
+		t.Fatalf("claims.md has\n%s\nwant\n%s\nrun: go test ./backend/throttle -update", got, table())
 	}
 	page := before + tableBegin + table() + tableEnd + after
 	if err := os.WriteFile(securityPage, []byte(page), 0o644); err != nil {

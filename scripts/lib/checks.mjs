@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { checkLinks } from './documents.mjs'
 import { root, tools } from './paths.mjs'
 import { Problem } from './problem.mjs'
 import { mustRun } from './processes.mjs'
@@ -13,6 +14,7 @@ export const webChecks = [
   { name: 'types of the API contract', run: checkContractTypes },
   { name: 'TypeScript: the app', run: () => node(tools.tsc, '--noEmit', '-p', 'tsconfig.json') },
   { name: 'TypeScript: scripts and e2e', run: () => node(tools.tsc, '-p', 'scripts/tsconfig.json') },
+  { name: 'links of the documents', run: checkLinks },
   { name: 'Biome', run: () => node(tools.biome, 'ci') },
 ]
 

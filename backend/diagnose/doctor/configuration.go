@@ -33,7 +33,7 @@ func Configuration(faults []string, environment string) (checks []diagnose.Check
 // rotateAfter is the age of a key, in days, after which we remind of rotating it.
 const rotateAfter = 365
 
-const howToRotate = "put the output of sana keys new and a comma in front of SECRET_KEYS; SECURITY.md, How to rotate them, has the rest"
+const howToRotate = "put the output of sana keys new and a comma in front of SECRET_KEYS; docs/security/keys.md has the other steps"
 
 // Keys looks at the current key's age, which only its id can tell: nobody else keeps it.
 func Keys(ring keyring.Ring, now func() time.Time) diagnose.Check {

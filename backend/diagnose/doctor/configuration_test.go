@@ -37,7 +37,7 @@ func TestTheAgeOfAKeyIsTheOneThatItsIdTells(t *testing.T) {
 		"of today":            {keyring.New(now), diagnose.Passed, "1 key; the first, 20261122-", ""},
 		"of today, its age":   {keyring.New(now), diagnose.Passed, "is 0 days old", ""},
 		"a year old":          {"20251122-aaaa" + secret, diagnose.Passed, "is 365 days old", ""},
-		"a day older":         {"20251121-aaaa" + secret, diagnose.Warned, "is 366 days old", "SECURITY.md"},
+		"a day older":         {"20251121-aaaa" + secret, diagnose.Warned, "is 366 days old", "docs/security/keys.md"},
 		"rotated":             {"20261101-aaaa" + secret + "," + old, diagnose.Passed, "2 keys; the first, 20261101-aaaa, makes what is new and is 21 days old", ""},
 		"with another id":     {"k1" + secret, diagnose.Passed, "age unknown: its id holds no date", ""},
 		"without an id":       {secret[1:], diagnose.Passed, "age unknown", ""},

@@ -17,7 +17,7 @@ var asvsLevels string
 // asvsHolds are the ways in which a requirement can hold, in the order of the summary.
 var asvsHolds = []string{"yes", "partly", "not yet", "no", "operator", "n/a"}
 
-// asvsRow is one line of docs/asvs.md.
+// asvsRow is one line of docs/security/asvs.md.
 type asvsRow struct{ id, level, gist, holds, how, shown string }
 
 // noTest begins the reason why a row names no test.
@@ -46,7 +46,7 @@ func (r asvsRow) check(t *testing.T, found evidence) {
 // Every requirement of the levels 1 and 2 has one row, in order and with its level, whose tests exist.
 func TestEvidenceOfASVS(t *testing.T) {
 	t.Parallel()
-	content, err := os.ReadFile("../../../docs/asvs.md")
+	content, err := os.ReadFile("../../../docs/security/asvs.md")
 	if err != nil {
 		t.Fatal(err)
 	}

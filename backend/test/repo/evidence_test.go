@@ -254,10 +254,10 @@ func idsIn(text string, pattern *regexp.Regexp, form string) []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// wantPage compares a page of docs with what it should be, or writes it.
+// wantPage compares a page of docs/security with what it should be, or writes it.
 func wantPage(t *testing.T, name, want string) {
 	t.Helper()
-	file := filepath.Join("../../..", "docs", name)
+	file := filepath.Join("../../../docs/security", name)
 	if *update {
 		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -268,6 +268,6 @@ func wantPage(t *testing.T, name, want string) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("docs/%s is not as the tests are; go test ./backend/test/repo -run Evidence -update makes it", name)
+		t.Errorf("docs/security/%s is not as the tests are; go test ./backend/test/repo -run Evidence -update makes it", name)
 	}
 }

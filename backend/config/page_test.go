@@ -10,37 +10,37 @@ import (
 	"sana/backend/config"
 )
 
-var update = flag.Bool("update", false, "rewrite the table in README.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/configuration.md")
 
-// The table stands between these lines of README.md.
+// The table is between these lines of docs/configuration.md.
 const (
-	readme     = "../../README.md"
+	page       = "../../docs/configuration.md"
 	tableBegin = "<!-- configuration: made by go test ./backend/config -update -->\n"
 	tableEnd   = "<!-- /configuration -->\n"
 )
 
-func TestREADMEHasTheConfigurationAsItIs(t *testing.T) {
-	content, err := os.ReadFile(readme)
+func TestConfigurationPage_MatchesTheCode(t *testing.T) {
+	content, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before, rest, begun := strings.Cut(string(content), tableBegin)
 	got, after, ended := strings.Cut(rest, tableEnd)
 	if !begun || !ended {
-		t.Fatalf("README.md has no place for the table: %q and %q", tableBegin, tableEnd)
+		t.Fatalf("configuration.md has no place for the table: %q and %q", tableBegin, tableEnd)
 	}
 	if got == table() {
 		return
 	}
 	if !*update {
-		t.Fatalf("README.md has\n%s\nwant\n%s\nrun: go test ./backend/config -update", got, table())
+		t.Fatalf("configuration.md has\n%s\nwant\n%s\nrun: go test ./backend/config -update", got, table())
 	}
-	if err := os.WriteFile(readme, []byte(before+tableBegin+table()+tableEnd+after), 0o644); err != nil {
+	if err := os.WriteFile(page, []byte(before+tableBegin+table()+tableEnd+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// table is the configuration in Markdown.
+// table returns the configuration in Markdown.
 func table() string {
 	var b strings.Builder
 	b.WriteString("| variable | default | meaning |\n| --- | --- | --- |\n")
