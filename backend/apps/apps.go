@@ -16,15 +16,42 @@ type App struct {
 	Hosts      []Host
 	Fresh      time.Duration // how old a sign-in may be; 0 for any age
 	Until      time.Time     // from then on nobody may use the app; zero if there is none
+	Since      time.Time     // app cookies issued before it are void; zero if there is none
 	AccessKeys bool          // programs may use keys
 
-	allow rule
+	allow rule   // all of rules together
+	rules []Rule // in the order of the file
+}
+
+// Rule is an entry of an app's allow list.
+type Rule struct {
+	Text string // as the file has it
+	Line int    // of the file
+
+	members rule
 }
 
 // Allows reports whether the app is open to the user with an address, which must be canonical (see
 // account.ParseAddress), at a time.
 func (a *App) Allows(email string, now time.Time) bool {
 	return a.isOpen(now) && a.allow.matches(email)
+}
+
+// Matching returns the entries of the app's allow list that name the user with a canonical address, in
+// the order of the file. Any one of them is enough.
+func (a *App) Matching(email string) (matching []Rule) {
+	for _, r := range a.rules {
+		if r.members.matches(email) {
+			matching = append(matching, r)
+		}
+	}
+	return matching
+}
+
+// IsVoid reports whether an app cookie that was issued at a time is void by the app's Since. A Since
+// that is still ahead voids nothing: the cookie that replaces a void one has to be good.
+func (a *App) IsVoid(issuedAt, now time.Time) bool {
+	return issuedAt.Before(a.Since) && !now.Before(a.Since)
 }
 
 func (a *App) isOpen(now time.Time) bool { return a.Until.IsZero() || now.Before(a.Until) }

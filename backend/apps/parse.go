@@ -244,7 +244,7 @@ func (p *parser) parseApp(e entry) {
 	if !idPattern.MatchString(e.key) {
 		p.fail(e.node, "%s must have an id of a to z, 0 to 9 and -, at most 40 characters", what)
 	}
-	fields := p.mapping(e.value, what, "name", "hosts", "allow", "fresh", "until", "access_keys")
+	fields := p.mapping(e.value, what, "name", "hosts", "allow", "fresh", "until", "since", "access_keys")
 	if e.value.Kind != yaml.MappingNode {
 		return
 	}
@@ -259,7 +259,8 @@ func (p *parser) parseApp(e entry) {
 		parse func(app *App, n *yaml.Node, what string)
 	}{
 		{"name", p.parseName}, {"hosts", p.parseHosts}, {"allow", p.parseAllow},
-		{"fresh", p.parseFresh}, {"until", p.parseUntil}, {"access_keys", p.parseAccessKeys},
+		{"fresh", p.parseFresh}, {"until", p.parseUntil}, {"since", p.parseSince},
+		{"access_keys", p.parseAccessKeys},
 	} {
 		if n := fields[field.key]; n != nil {
 			field.parse(app, n, fmt.Sprintf("%s of %s", field.key, what))
@@ -334,18 +335,20 @@ func (p *parser) parseAllow(app *App, n *yaml.Node, what string) {
 		p.fail(n, "%s is empty; group:everyone lets in all who are signed in", what)
 	}
 	for _, element := range p.strings(n, what) {
-		name, isGroup := strings.CutPrefix(element.Value, "group:")
-		if !isGroup {
-			p.addTo(app.allow, element, what)
-			continue
-		}
-		members, ok := p.members[name]
-		if !ok {
-			p.fail(element, "%s has %q, and there is no such group", what, element.Value)
+		members := newRule()
+		if name, isGroup := strings.CutPrefix(element.Value, "group:"); isGroup {
+			known, ok := p.members[name]
+			if !ok {
+				p.fail(element, "%s has %q, and there is no such group", what, element.Value)
+			}
+			members = known
+		} else {
+			p.addTo(members, element, what)
 		}
 		app.allow.everyone = app.allow.everyone || members.everyone
 		maps.Copy(app.allow.addresses, members.addresses)
 		maps.Copy(app.allow.domains, members.domains)
+		app.rules = append(app.rules, Rule{element.Value, element.Line, members})
 	}
 }
 
@@ -379,6 +382,22 @@ func (p *parser) parseUntil(app *App, n *yaml.Node, what string) {
 			what, text)
 	}
 	app.Until = until
+}
+
+func (p *parser) parseSince(app *App, n *yaml.Node, what string) {
+	text, ok := p.string(n, what)
+	if !ok {
+		return
+	}
+	since, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		since, err = time.Parse(time.RFC3339, text)
+	}
+	if err != nil {
+		p.fail(n, "%s is %q; it must be a first day such as 2027-01-31 (in UTC), or a time such as 2027-01-31T18:00:00Z",
+			what, text)
+	}
+	app.Since = since
 }
 
 func (p *parser) parseAccessKeys(app *App, n *yaml.Node, what string) {

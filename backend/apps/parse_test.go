@@ -196,3 +196,23 @@ func TestParse_EmptyListOfAppsIsAFile(t *testing.T) {
 		t.Error("it has apps")
 	}
 }
+
+// A time that is still ahead voids nothing: the cookie that replaces a void one has to be good.
+func TestApp_SinceVoidsOlderCookiesOnceItHasCome(t *testing.T) {
+	t.Parallel()
+	const file = `apps: {a: {name: A, hosts: [a.example.org], allow: [group:everyone], since: 2027-01-31}}`
+	app, _ := mustParse(t, file, production).Find("a")
+	since := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		issued, now time.Time
+		want        bool
+	}{
+		{since.Add(-time.Second), since, true},
+		{since, since, false},
+		{since.Add(-time.Hour), since.Add(-time.Second), false},
+	} {
+		if got := app.IsVoid(c.issued, c.now); got != c.want {
+			t.Errorf("issued at %s, at %s: %v, want %v", c.issued, c.now, got, c.want)
+		}
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
+	"sana/backend/account"
 	"sana/backend/app"
 	"sana/backend/apps"
 	"sana/backend/config"
@@ -12,10 +14,11 @@ import (
 )
 
 type appsCommand struct {
-	Check   appsCheckCommand `cmd:"" help:"Read an apps file and print its apps, or every mistake with its line."`
-	Nginx   nginxCommand     `cmd:"" help:"Print the configuration of nginx for an app."`
-	Caddy   caddyCommand     `cmd:"" help:"Print the configuration of Caddy for an app."`
-	Traefik traefikCommand   `cmd:"" help:"Print the dynamic configuration of Traefik for an app."`
+	Check   appsCheckCommand   `cmd:"" help:"Read an apps file and print its apps, or every mistake with its line."`
+	Explain appsExplainCommand `cmd:"" help:"Say whether a user may open an app, and which rule decides. Ends with 1 if they may not."`
+	Nginx   nginxCommand       `cmd:"" help:"Print the configuration of nginx for an app."`
+	Caddy   caddyCommand       `cmd:"" help:"Print the configuration of Caddy for an app."`
+	Traefik traefikCommand     `cmd:"" help:"Print the dynamic configuration of Traefik for an app."`
 }
 
 type appsCheckCommand struct {
@@ -43,6 +46,46 @@ func (c appsCheckCommand) Run(in invocation) error {
 		if _, err := fmt.Fprintf(in.stdout, "%s\t%s\t%s\n", one.ID, one.Name, strings.Join(hosts, " ")); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+type appsExplainCommand struct {
+	App     string `arg:"" help:"The id of the app in the apps file."`
+	Address string `arg:"" help:"Address of the user. They need no account."`
+	File    string `help:"The apps file; default: APPS_FILE." placeholder:"FILE"`
+}
+
+// errMayNotOpen ends apps explain for a user to whom the app is not open, after the explanation.
+var errMayNotOpen = errors.New("the app is not open to this user")
+
+// Run explains by the file alone: it does not know whether the user is blocked or signed in.
+func (c appsExplainCommand) Run(in invocation) error {
+	settings := config.LoadGate(in.environ)
+	if c.File == "" {
+		c.File = settings.AppsFile
+	}
+	if c.File == "" {
+		return errors.New("set APPS_FILE, or use --file")
+	}
+	set, err := app.ReadAppsFile(c.File, settings.PublicURL, settings.Env)
+	if err != nil {
+		return err
+	}
+	one, err := findApp(set, c.App)
+	if err != nil {
+		return err
+	}
+	email, err := account.ParseAddress(c.Address)
+	if err != nil {
+		return errNoCodesTo(c.Address)
+	}
+	text, isOpen := set.Explain(one, email, time.Now())
+	if _, err := fmt.Fprint(in.stdout, text); err != nil {
+		return err
+	}
+	if !isOpen {
+		return errMayNotOpen
 	}
 	return nil
 }

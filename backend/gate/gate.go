@@ -121,8 +121,12 @@ func (g *Gate) Decide(ctx context.Context, app *apps.App, host, cookie string) D
 		return Decision{Outcome: SignInRequired}
 	}
 
-	person := &Person{session: current, groups: g.Apps.Load().Groups(current.User.Email)}
 	now := time.Now()
+	if app.IsVoid(c.IssuedAt, now) {
+		return Decision{Outcome: SignInRequired}
+	}
+
+	person := &Person{session: current, groups: g.Apps.Load().Groups(current.User.Email)}
 	switch {
 	case !app.Serves(host) || !app.Allows(current.User.Email, now):
 		return Decision{Outcome: NotAllowed, Person: person}

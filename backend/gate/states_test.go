@@ -62,8 +62,14 @@ func (i *instance) signIn(t *testing.T, email string) (id string, b *harness.Bro
 	return b.SignIn(i.w, email).Session.ID, b
 }
 
-// cookie returns the app cookie of a session at a host.
+// cookie returns the app cookie of a session at a host, issued now.
 func (i *instance) cookie(t *testing.T, host, id string) string {
+	t.Helper()
+	return i.cookieOf(t, host, id, time.Now())
+}
+
+// cookieOf is cookie, issued at another time.
+func (i *instance) cookieOf(t *testing.T, host, id string, issued time.Time) string {
 	t.Helper()
 	var seed string
 	err := i.w.DB.QueryRow(t.Context(), `
@@ -77,7 +83,7 @@ func (i *instance) cookie(t *testing.T, host, id string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return i.maker.Make(host, id, raw, time.Now())
+	return i.maker.Make(host, id, raw, issued)
 }
 
 // question is what a proxy asks.
@@ -371,4 +377,32 @@ func (s state) check(t *testing.T, family string, page bool, a answer) {
 	if got := a.header.Get("Remote-Email"); got != s.identityEmail {
 		t.Errorf("%s: Remote-Email is %q, want %q", what, got, s.identityEmail)
 	}
+}
+
+// An app whose cookies may have leaked gets a since: older cookies are void, and a browser whose
+// session is valid gets a new one without seeing anything.
+func TestSince_VoidsOlderCookiesOfTheApp(t *testing.T) {
+	t.Parallel()
+	since := time.Now().Add(-time.Hour).UTC()
+	file := strings.Replace(appsFile, "allow: [group:staff]}", "allow: [group:staff], since: "+since.Format(time.RFC3339)+"}", 1)
+	i := run(t, harness.NewWorld(t), file)
+	id, _ := i.signIn(t, ada)
+	for _, c := range []struct {
+		name, app, host string
+		issued          time.Time
+		want            int
+	}{
+		{"issued before", "wiki", wiki, since.Add(-time.Minute), http.StatusUnauthorized},
+		{"issued after", "wiki", wiki, since.Add(time.Minute), http.StatusOK},
+		{"issued before, at another app", "bank", bank, since.Add(-time.Minute), http.StatusOK},
+	} {
+		q := question{family: "forward", app: c.app, host: c.host, cookie: i.cookieOf(t, c.host, id, c.issued)}
+		if got := i.ask(t, q); got.status != c.want {
+			t.Errorf("%s: %d %s, want %d", c.name, got.status, got.body, c.want)
+		}
+	}
+
+	s := newSurfer(t, i)
+	s.signIn(bob)
+	s.wantPage(s.open("https://wiki.example.org/deep"), "https://wiki.example.org/deep", "page for "+bob)
 }
