@@ -102,12 +102,12 @@ func (s *Service) Add(ctx context.Context, address string) (user Account, added 
 		    RETURNING `+columns+`, users.id AS user_id
 		), event AS (
 		    INSERT INTO account_events (user_id, kind, platform, ip, details)
-		    SELECT user_id, @kind, '', '', '{}'
+		    SELECT user_id, @kind, '', '', @details::jsonb
 		    FROM created
 		)
 		SELECT `+columns+`
 		FROM created`,
-		pgx.NamedArgs{"email": email, "kind": Created})
+		pgx.NamedArgs{"email": email, "kind": Created, "details": Details{By: Operator}})
 	if fault.Is(err, fault.NotSignedIn) { // no row: the address is taken
 		user, _, err = s.FindByAddress(ctx, email)
 		return user, false, err
@@ -220,6 +220,26 @@ func (s *Service) ChangeEmail(ctx context.Context, tx pgx.Tx, account Account, e
 	return s.Record(ctx, tx, by, Entry{
 		UserID: account.ID, Kind: EmailChanged, Details: Details{OldEmail: account.Email, NewEmail: email},
 	})
+}
+
+// SetBlocked blocks an account or unblocks it, and records the event of an operator, as part of tx, which
+// holds the lock on the user's row. It returns false if the account was blocked, or not, already.
+func (s *Service) SetBlocked(ctx context.Context, tx pgx.Tx, userID string, blocked bool) (changed bool, err error) {
+	tag, err := tx.Exec(ctx, `
+		UPDATE users
+		SET blocked_at = CASE WHEN @blocked THEN now() END
+		WHERE id = @user
+		  AND (blocked_at IS NOT NULL) <> @blocked`,
+		pgx.NamedArgs{"user": userID, "blocked": blocked})
+	if err != nil || tag.RowsAffected() == 0 {
+		return false, postgres.Error("block account", err)
+	}
+	kind := Unblocked
+	if blocked {
+		kind = Blocked
+	}
+	entry := Entry{UserID: userID, Kind: kind, Details: Details{By: Operator}}
+	return true, s.Record(ctx, tx, visitor.Visitor{}, entry)
 }
 
 // Delete deletes an account with its events, as part of tx, which holds LockForDeletion.

@@ -26,7 +26,12 @@ const (
 	EmailChanged  Kind = "email_changed"
 	Exported      Kind = "exported"
 	AppOpened     Kind = "app_opened" // for the first time from a browser on a system
+	Blocked       Kind = "blocked"
+	Unblocked     Kind = "unblocked"
 )
+
+// Operator is the author of events that a command of an operator has caused.
+const Operator = "operator"
 
 // Details are what an event says beyond its kind. They are stored as they are here.
 type Details struct {
@@ -35,6 +40,7 @@ type Details struct {
 	OldEmail string `json:"old_email,omitempty"`
 	NewEmail string `json:"new_email,omitempty"`
 	App      string `json:"app,omitempty"` // name of the app that was opened
+	By       string `json:"by,omitempty"`  // Operator, or "" for the user
 }
 
 // Entry is an event to be recorded.

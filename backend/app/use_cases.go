@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sana/backend/account"
+	"sana/backend/apps"
 	"sana/backend/auth"
 	"sana/backend/config"
 	"sana/backend/mail/templates"
@@ -45,8 +46,13 @@ func OpenUseCases(ctx context.Context, cfg config.Config, log *slog.Logger) (use
 	if err != nil {
 		return nil, nil, err
 	}
+	known, err := newApps(cfg)
+	if err != nil { // an operator who ends a session now must not have to mend a file first
+		log.Warn("apps file not read: no app is open to anybody for this command", "error", err)
+		known = &apps.Current{}
+	}
 	return auth.New(auth.Parts{
-		DB: db, Keys: cfg.Keys, Accounts: account.New(db), Shared: shared, Sealed: sealed,
+		Apps: known, DB: db, Keys: cfg.Keys, Accounts: account.New(db), Shared: shared, Sealed: sealed,
 		Limits: throttle.New(db, cfg.Keys, limitOptions(cfg), silent),
 		Outbox: outbox.New(db, nil, outbox.Options{Log: silent}),
 	}, auth.Settings{}), db.Close, nil

@@ -23,7 +23,12 @@ func (s *Service) DeleteAccount(ctx context.Context, v visitor.Visitor, current 
 	if _, err := s.recentOwner(ctx, current); err != nil {
 		return ignoreDeleted(err)
 	}
-	return ignoreDeleted(postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+	return ignoreDeleted(s.deleteAccount(ctx, v, userID))
+}
+
+// deleteAccount deletes an account. It returns fault.NotSignedIn if that was deleted already.
+func (s *Service) deleteAccount(ctx context.Context, v visitor.Visitor, userID string) error {
+	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		// A statement of its own: the next ones see everything that was committed before it got the lock.
 		owner, err := s.Accounts.LockForDeletion(ctx, tx, userID)
 		if err != nil {
@@ -50,7 +55,7 @@ func (s *Service) DeleteAccount(ctx context.Context, v visitor.Visitor, current 
 			return err
 		}
 		return s.Accounts.Delete(ctx, tx, userID)
-	}))
+	})
 }
 
 // ignoreDeleted makes a success of the error that the account was deleted already.

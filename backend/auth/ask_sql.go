@@ -43,8 +43,20 @@ const createChallenge = `
 	    SELECT id, 1, '` + codeTemplate + `', @trace, @attempts::smallint, now() + @lease::interval
 	    FROM granted
 	)
-	SELECT 1, now(), sent_at, resend_at, expires_at
+	SELECT 1, now(), sent_at, resend_at, expires_at, ` + isBlocked + `
 	FROM granted`
+
+// isBlocked is challenge.IsBlocked for the address and the user of a request.
+const isBlocked = `(EXISTS (
+	        SELECT
+	        FROM users
+	        WHERE users.email = @email
+	          AND users.blocked_at IS NOT NULL)
+	    OR EXISTS (
+	        SELECT
+	        FROM users
+	        WHERE users.id = nullif(@user, '')::uuid
+	          AND users.blocked_at IS NOT NULL))`
 
 // create creates a challenge. Its ID is "" if another request was faster.
 func (s *Service) create(
@@ -99,7 +111,7 @@ const resendChallenge = `
 	    FROM granted
 	    RETURNING number
 	)
-	SELECT queued.number, now(), sent_at, resend_at, expires_at
+	SELECT queued.number, now(), sent_at, resend_at, expires_at, ` + isBlocked + `
 	FROM granted
 	CROSS JOIN queued`
 
@@ -107,7 +119,7 @@ const resendChallenge = `
 func (s *Service) sendAgain(
 	ctx context.Context, c challenge.Challenge, limits sendLimits, resendIn time.Duration,
 ) (challenge.Challenge, error) {
-	args := pgx.NamedArgs{"id": c.ID, "resend_in": resendIn}
+	args := pgx.NamedArgs{"id": c.ID, "email": c.Email, "user": c.UserID, "resend_in": resendIn}
 	return s.writeRequest(ctx, "resend code", resendChallenge, c, args, limits)
 }
 
@@ -129,7 +141,7 @@ func (s *Service) writeRequest(
 			queueUserLock(b, c.UserID) // what follows sees a deletion that this waits for
 		}
 		b.Queue(sql, args).QueryRow(func(row pgx.Row) error {
-			err := row.Scan(&c.Mails, &c.Now, &c.SentAt, &c.ResendAt, &c.ExpiresAt)
+			err := row.Scan(&c.Mails, &c.Now, &c.SentAt, &c.ResendAt, &c.ExpiresAt, &c.Blocked)
 			granted = err == nil
 			return ignoreNoRows(err)
 		})

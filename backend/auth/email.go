@@ -148,6 +148,7 @@ const spendChange = `
 	    WHERE id = @id
 	      AND key_id = @key
 	      AND ` + string(challenge.IsOpen) + `
+	      AND NOT ` + string(challenge.IsBlocked) + `
 	      AND ` + string(throttle.NotFull) + `
 	    RETURNING outcome
 	)

@@ -58,7 +58,7 @@ func (s *Service) budgetsFor(l guessLimits, format challenge.Format) throttle.Bu
 }
 
 // compare reads the challenge that q means and compares a code with it, unless a limit refuses the
-// guess. Nothing is written, and the caller answers nothing before it has written.
+// guess. A blocked user has no right code. Nothing is written, and the caller answers nothing before it has written.
 func (s *Service) compare(ctx context.Context, v visitor.Visitor, q challenge.Query, input string) (guess, error) {
 	if err := s.Limits.CanCount(ctx); err != nil {
 		return guess{}, err
@@ -90,6 +90,7 @@ func (s *Service) compare(ctx context.Context, v visitor.Visitor, q challenge.Qu
 		return guess{}, errLimit(verdict)
 	}
 	g.right, err = s.isRight(v.Browser, c, code)
+	g.right = g.right && !c.Blocked
 	return g, err
 }
 
@@ -108,11 +109,14 @@ func (s *Service) isRight(browser visitor.Browser, c challenge.Challenge, code s
 // lock queues the locks of a guess. Right and wrong guesses take the same ones in the same first
 // statements of their transactions, so that whatever makes one fail makes both fail.
 func (g guess) lock(b *postgres.Batch) {
-	g.budgets.Lock(b, "address "+g.challenge.Email)
+	g.budgets.Lock(b, guessLock(g.challenge.Email))
 	if g.challenge.UserID != "" {
 		queueUserLock(b, g.challenge.UserID)
 	}
 }
+
+// guessLock is the name of the lock that every guess at a code for an address takes.
+func guessLock(email string) string { return "address " + email }
 
 // queueUserLock queues the lock of a user's row.
 func queueUserLock(b *postgres.Batch, userID string) {

@@ -58,6 +58,9 @@ func (s *Service) composeCode(ctx context.Context, m outbox.Mail) (outbox.Compos
 // writeCode writes a mail with the code of a challenge. The code exists only from here to the mail
 // provider. Address, code and language are those of one row, as it was read or written.
 func (s *Service) writeCode(ctx context.Context, c challenge.Challenge) (outbox.Composed, error) {
+	if c.Blocked {
+		return s.writeBlocked(c)
+	}
 	key, err := s.keyFor(ctx, c)
 	if err != nil {
 		return outbox.Composed{}, err
@@ -69,6 +72,14 @@ func (s *Service) writeCode(ctx context.Context, c challenge.Challenge) (outbox.
 	message, err := s.Mail.Templates.SignInCode(c.Email, s.Mail.From, templates.SignInCode{
 		Language: c.Language, Browser: c.Platform, Code: challenge.Code(key, c), PublicURL: s.Mail.PublicURL,
 		ExpiresAt: c.ExpiresAt, App: name, ForChange: c.Purpose == challenge.ChangeEmail,
+	})
+	return outbox.Composed{Message: message, UsefulFor: c.ExpiresAt.Sub(c.Now)}, err
+}
+
+// writeBlocked writes what a blocked user gets instead of a code.
+func (s *Service) writeBlocked(c challenge.Challenge) (outbox.Composed, error) {
+	message, err := s.Mail.Templates.AccountBlocked(c.Email, s.Mail.From, templates.AccountBlocked{
+		Language: c.Language, Browser: c.Platform, When: c.SentAt, PublicURL: s.Mail.PublicURL,
 	})
 	return outbox.Composed{Message: message, UsefulFor: c.ExpiresAt.Sub(c.Now)}, err
 }

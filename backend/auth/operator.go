@@ -5,7 +5,6 @@ import (
 
 	"sana/backend/account"
 	"sana/backend/challenge"
-	"sana/backend/fault"
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/visitor"
@@ -52,9 +51,17 @@ func (s *Service) endAsOperator(
 		if err != nil {
 			return err
 		}
-		return s.Accounts.Record(ctx, tx, visitor.Visitor{}, entriesOf(byOperator.Reason, ended...)...)
+		return s.recordByOperator(ctx, tx, entriesOf(byOperator.Reason, ended...))
 	})
 	return n, err
+}
+
+// recordByOperator records events that an operator has caused.
+func (s *Service) recordByOperator(ctx context.Context, tx pgx.Tx, entries []account.Entry) error {
+	for i := range entries {
+		entries[i].By = account.Operator
+	}
+	return s.Accounts.Record(ctx, tx, visitor.Visitor{}, entries...)
 }
 
 // WithdrawAllCodes makes all pending codes invalid and returns how many there were.
@@ -73,7 +80,7 @@ func (s *Service) EndAllSessions(ctx context.Context) (n int, err error) {
 			if err != nil {
 				return err
 			}
-			return s.Accounts.Record(ctx, tx, visitor.Visitor{}, entriesOf(byOperator.Reason, ended...)...)
+			return s.recordByOperator(ctx, tx, entriesOf(byOperator.Reason, ended...))
 		})
 		if err != nil {
 			return n, err
@@ -98,7 +105,7 @@ func (s *Service) CodesFor(ctx context.Context, address string) (email string, l
 func (s *Service) FindUser(ctx context.Context, address string) (account.Account, error) {
 	found, ok, err := s.Accounts.FindByAddress(ctx, address)
 	if err == nil && !ok {
-		err = fault.New(fault.NotFound, "There is no account with this address.")
+		err = errNoAccount()
 	}
 	return found, err
 }

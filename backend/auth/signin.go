@@ -19,7 +19,7 @@ import (
 // signInStatement returns the statement that spends a code, finds or creates the user, creates the
 // session if sessions are rows, records the event and, with notice, queues the mail about a new browser
 // if the user existed before. If signUp is false, it finds the user only. The statement returns no row if
-// the challenge or a budget changed since it was read; then nothing is written.
+// the challenge or a budget changed since it was read, or the user was blocked; then nothing is written.
 //
 // There are several texts because each part costs time even where a condition keeps it from writing.
 func signInStatement(signUp, notice bool) string {
@@ -74,6 +74,7 @@ const (
 	    WHERE id = @id
 	      AND key_id = @key
 	      AND ` + string(challenge.IsOpen) + `
+	      AND NOT ` + string(challenge.IsBlocked) + `
 	      AND ` + string(throttle.NotFull)
 
 	signIn = `

@@ -28,6 +28,7 @@ const stepUpStatement = `
 	    WHERE id = @id
 	      AND key_id = @key
 	      AND ` + string(challenge.IsOpen) + `
+	      AND NOT ` + string(challenge.IsBlocked) + `
 	      AND ` + string(throttle.NotFull) + `
 	    RETURNING email, user_id, session_id
 	),

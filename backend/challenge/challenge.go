@@ -59,6 +59,7 @@ type Challenge struct {
 	ConsumedAt   time.Time // zero before the right code
 	Outcome      Outcome
 	OutcomeKeyID string // of the secret key that the session's token and id are derived with
+	Blocked      bool   // see IsBlocked
 
 	Mails    int          // how many were queued
 	Delivery outbox.State // of the newest mail

@@ -57,6 +57,18 @@ const (
 	// IsRenewable is true if the code can be sent again.
 	IsRenewable postgres.SQL = `(consumed_at IS NULL AND tries < 5
 	      AND expires_at > now() + interval '2 minutes' AND expires_at <= now() + interval '11 minutes')`
+	// IsBlocked is true if the address, or the user of the session, belongs to a blocked user. Then
+	// no code is mailed, and the right one is a wrong one.
+	IsBlocked postgres.SQL = `(EXISTS (
+	          SELECT
+	          FROM users
+	          WHERE users.email = challenges.email
+	            AND users.blocked_at IS NOT NULL)
+	      OR EXISTS (
+	          SELECT
+	          FROM users
+	          WHERE users.id = challenges.user_id
+	            AND users.blocked_at IS NOT NULL))`
 )
 
 // found is a challenge as a statement returns it, with the counts of the budgets that were read with
@@ -81,6 +93,7 @@ type found struct {
 	ConsumedAt     *time.Time
 	Outcome        Outcome
 	OutcomeKeyID   string
+	Blocked        bool
 	Mails          int
 	Delivery       outbox.State
 	DeliveryReason outbox.Reason
@@ -96,7 +109,7 @@ func (f found) challenge() Challenge {
 		Language: f.Language, Platform: f.Platform,
 		SentAt: f.SentAt, ResendAt: f.ResendAt, ExpiresAt: f.ExpiresAt,
 		Outcome: f.Outcome, OutcomeKeyID: f.OutcomeKeyID,
-		Mails: f.Mails, Delivery: f.Delivery, Reason: f.DeliveryReason, Now: f.Now,
+		Blocked: f.Blocked, Mails: f.Mails, Delivery: f.Delivery, Reason: f.DeliveryReason, Now: f.Now,
 	}
 	if f.Arrival != nil {
 		c.Arrival = *f.Arrival
@@ -129,13 +142,14 @@ const find = `
 	       c.consumed_at,
 	       coalesce(c.outcome, '') AS outcome,
 	       coalesce(c.outcome_key_id, '') AS outcome_key_id,
+	       coalesce(c.blocked, false) AS blocked,
 	       coalesce(m.number, 0) AS mails,
 	       coalesce(m.state, 'queued') AS delivery,
 	       coalesce(m.reason, '') AS delivery_reason,
 	       ` + string(throttle.State) + `
 	FROM (VALUES (true)) AS always
 	LEFT JOIN LATERAL (
-	    SELECT *
+	    SELECT *, ` + string(IsBlocked) + ` AS blocked
 	    FROM challenges
 	    WHERE `
 

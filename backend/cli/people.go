@@ -2,35 +2,306 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
 
+	"sana/backend/account"
 	"sana/backend/auth"
 	"sana/backend/fault"
+	"sana/backend/visitor"
 )
 
 type peopleCommand struct {
-	Add addPersonCommand `cmd:"" help:"Create an account, so that its owner can sign in although SIGN_UP is closed."`
+	List    listPeopleCommand    `cmd:"" help:"All accounts, in the order of their addresses."`
+	Show    showPersonCommand    `cmd:"" help:"What a user is, where they are signed in, which apps they may open, and what happened."`
+	Add     addPersonCommand     `cmd:"" help:"Create an account, so that its owner can sign in although SIGN_UP is closed."`
+	End     endPersonCommand     `cmd:"" help:"Sign a user out everywhere, within two seconds."`
+	Block   blockPersonCommand   `cmd:"" help:"Sign a user out everywhere and let them sign in no more. Strangers do not notice."`
+	Unblock unblockPersonCommand `cmd:"" help:"Let a blocked user sign in again."`
+	Delete  deletePersonCommand  `cmd:"" help:"Delete an account with everything that belongs to it, as its owner can."`
 }
 
-type addPersonCommand struct {
+// person is the arguments of a command about one user.
+type person struct {
 	Address string `arg:"" help:"Address of the user."`
+	JSON    bool   `name:"json" help:"Print a JSON object."`
 }
 
-// Run creates an account, or says that there is one. It sends no mail.
-func (a addPersonCommand) Run(in invocation) error {
+// do calls a use case with the address, and prints what it returns: value as JSON, or the text.
+func (p person) do(
+	in invocation, do func(ctx context.Context, useCases *auth.Service) (value any, text string, err error),
+) error {
 	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
-		user, isNew, err := useCases.AddUser(ctx, a.Address)
-		if fault.Is(err, fault.InvalidEmail) {
-			return errNoCodesTo(a.Address)
+		value, text, err := do(ctx, useCases)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			return fmt.Errorf("there is no account with the address %s", p.Address)
+		case fault.Is(err, fault.InvalidEmail):
+			return errNoCodesTo(p.Address)
+		case err != nil:
+			return err
+		case p.JSON:
+			return printJSON(in.stdout, value)
 		}
+		_, err = fmt.Fprintln(in.stdout, text)
+		return err
+	})
+}
+
+func printJSON(out io.Writer, value any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}
+
+// personJSON is a user in JSON. Times are in UTC.
+type personJSON struct {
+	ID             string     `json:"id"`
+	Email          string     `json:"email"`
+	Name           string     `json:"name"`
+	CreatedAt      time.Time  `json:"created_at"`
+	LastSignedInAt time.Time  `json:"last_signed_in_at"`
+	BlockedAt      *time.Time `json:"blocked_at"`
+	Sessions       int        `json:"sessions"`
+}
+
+func personJSONOf(p auth.Person) personJSON {
+	blockedAt := p.BlockedAt
+	if blockedAt != nil {
+		at := blockedAt.UTC()
+		blockedAt = &at
+	}
+	return personJSON{
+		ID: p.ID, Email: p.Email, Name: p.Name, CreatedAt: p.CreatedAt.UTC(),
+		LastSignedInAt: p.LastSignedInAt.UTC(), BlockedAt: blockedAt, Sessions: p.Sessions,
+	}
+}
+
+type listPeopleCommand struct {
+	Blocked bool `help:"Only those who are blocked."`
+	JSON    bool `name:"json" help:"Print a JSON object on a line for each user."`
+}
+
+// peoplePage is how many users are read at once.
+const peoplePage = 1000
+
+// Run prints a line for each user, while they are read.
+func (l listPeopleCommand) Run(in invocation) error {
+	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
+		if !l.JSON {
+			fmt.Fprintln(in.stdout, "ADDRESS\tNAME\tSESSIONS\tLAST SIGNED IN\tSTATE")
+		}
+		for after := ""; ; {
+			page, err := useCases.People(ctx, after, peoplePage)
+			if err != nil {
+				return err
+			}
+			for _, p := range page {
+				after = p.Email
+				if l.Blocked && p.BlockedAt == nil {
+					continue
+				}
+				if err := l.print(in.stdout, p); err != nil {
+					return err
+				}
+			}
+			if len(page) < peoplePage {
+				return nil
+			}
+		}
+	})
+}
+
+func (l listPeopleCommand) print(out io.Writer, p auth.Person) error {
+	if l.JSON {
+		line, err := json.Marshal(personJSONOf(p))
 		if err != nil {
 			return err
 		}
+		_, err = fmt.Fprintf(out, "%s\n", line)
+		return err
+	}
+	_, err := fmt.Fprintf(out, "%s\t%s\t%d\t%s\t%s\n", p.Email, p.Name, p.Sessions, minute(p.LastSignedInAt), signInState(p))
+	return err
+}
+
+// signInState says in words whether a user can sign in.
+func signInState(p auth.Person) string {
+	if p.BlockedAt == nil {
+		return "can sign in"
+	}
+	return "blocked at " + minute(*p.BlockedAt)
+}
+
+type showPersonCommand struct{ person }
+
+// personDetailsJSON is what show prints.
+type personDetailsJSON struct {
+	personJSON
+	SignedIn []deviceJSON `json:"signed_in"`
+	Apps     []string     `json:"apps"` // ids of those that are open to the user
+	Events   []eventJSON  `json:"events"`
+}
+
+type deviceJSON struct {
+	ID         string    `json:"id"`
+	Browser    string    `json:"browser"` // with its system, "" if unknown
+	IP         string    `json:"ip"`
+	SignedInAt time.Time `json:"signed_in_at"`
+	LastUsedAt time.Time `json:"last_used_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+}
+
+type eventJSON struct {
+	Kind    account.Kind `json:"kind"`
+	At      time.Time    `json:"at"`
+	Browser string       `json:"browser"`
+	IP      string       `json:"ip"`
+	account.Details
+}
+
+// Run prints everything that an operator can know about a user.
+func (s showPersonCommand) Run(in invocation) error {
+	return s.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
+		found, err := useCases.FindPerson(ctx, s.Address)
+		if err != nil {
+			return nil, "", err
+		}
+		details := personDetailsJSONOf(found)
+		return details, personText(found, details), nil
+	})
+}
+
+func personDetailsJSONOf(found auth.PersonDetails) personDetailsJSON {
+	d := personDetailsJSON{
+		personJSON: personJSONOf(found.Person),
+		SignedIn:   []deviceJSON{}, Apps: []string{}, Events: []eventJSON{},
+	}
+	for _, l := range found.Devices {
+		d.SignedIn = append(d.SignedIn, deviceJSON{
+			ID: l.ID, Browser: visitor.PlatformOf(l.UserAgent).String(), IP: l.IP,
+			SignedInAt: l.User.SignedInAt.UTC(), LastUsedAt: l.LastUsedAt.UTC(), ExpiresAt: l.ExpiresAt.UTC(),
+		})
+	}
+	for _, app := range found.Apps {
+		d.Apps = append(d.Apps, app.ID)
+	}
+	for _, e := range found.Events {
+		d.Events = append(d.Events, eventJSON{e.Kind, e.At.UTC(), e.Platform, e.IP, e.Details})
+	}
+	return d
+}
+
+// personText is details in words.
+func personText(found auth.PersonDetails, d personDetailsJSON) string {
+	var b strings.Builder
+	name := d.Name
+	if name == "" {
+		name = "no name"
+	}
+	fmt.Fprintf(&b, "%s (%s), %s. Created %s, last signed in %s. Id %s.\n",
+		d.Email, name, signInState(found.Person), minute(d.CreatedAt), minute(d.LastSignedInAt), d.ID)
+	apps := "none"
+	if len(d.Apps) > 0 {
+		apps = strings.Join(d.Apps, ", ")
+	}
+	fmt.Fprintf(&b, "Apps that are open to them: %s.\n", apps)
+
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "\nSigned in: %d\n", len(d.SignedIn))
+	for _, s := range d.SignedIn {
+		fmt.Fprintf(table, "%s\t%s\t%s\tlast used %s\n", s.ID, s.Browser, s.IP, minute(s.LastUsedAt))
+	}
+	fmt.Fprintf(table, "\nThe newest events: %d\n", len(d.Events))
+	for _, e := range d.Events {
+		details, _ := json.Marshal(e.Details) // made of strings
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", minute(e.At), e.Kind, e.Browser, e.IP, details)
+	}
+	_ = table.Flush() // writes into memory
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+type addPersonCommand struct{ person }
+
+// Run creates an account, or says that there is one. It sends no mail.
+func (a addPersonCommand) Run(in invocation) error {
+	return a.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
+		user, isNew, err := useCases.AddUser(ctx, a.Address)
 		outcome := "has an account already; nothing to do"
 		if isNew {
 			outcome = "can sign in now"
 		}
-		_, err = fmt.Fprintf(in.stdout, "%s %s.\n", user.Email, outcome)
-		return err
+		return map[string]any{"email": user.Email, "changed": isNew}, user.Email + " " + outcome + ".", err
+	})
+}
+
+type endPersonCommand struct{ person }
+
+// Run ends the sessions of a user and says how many there were.
+func (e endPersonCommand) Run(in invocation) error {
+	return e.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
+		if useCases.Shared == nil {
+			return nil, "", errNoList
+		}
+		user, err := useCases.FindUser(ctx, e.Address)
+		if err != nil {
+			return nil, "", err
+		}
+		n, err := useCases.EndSessionsOfUser(ctx, user.ID)
+		return map[string]any{"email": user.Email, "sessions": n},
+			fmt.Sprintf("Sessions of %s that were ended: %d", user.Email, n), err
+	})
+}
+
+// blockingJSON is what block and unblock print.
+type blockingJSON struct {
+	Email    string `json:"email"`
+	Changed  bool   `json:"changed"`
+	Sessions int    `json:"sessions"`
+}
+
+type blockPersonCommand struct{ person }
+
+// Run blocks a user and says what ended with it.
+func (c blockPersonCommand) Run(in invocation) error {
+	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
+		b, err := useCases.BlockUser(ctx, c.Address)
+		text := fmt.Sprintf("%s is blocked. Sessions that were ended: %d.", b.Email, b.Sessions)
+		switch {
+		case !b.Changed:
+			text = b.Email + " is blocked already; nothing to do."
+		case useCases.Shared == nil:
+			text = b.Email + " is blocked. Sessions are kept in cookies (SESSION_STORE=cookie) and stay valid until they expire."
+		}
+		return blockingJSON{b.Email, b.Changed, b.Sessions}, text, err
+	})
+}
+
+type unblockPersonCommand struct{ person }
+
+// Run unblocks a user. What ended with the block stays ended.
+func (c unblockPersonCommand) Run(in invocation) error {
+	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
+		b, err := useCases.UnblockUser(ctx, c.Address)
+		text := b.Email + " can sign in again."
+		if !b.Changed {
+			text = b.Email + " is not blocked; nothing to do."
+		}
+		return blockingJSON{b.Email, b.Changed, b.Sessions}, text, err
+	})
+}
+
+type deletePersonCommand struct{ person }
+
+// Run deletes an account. Its owner is told by mail.
+func (c deletePersonCommand) Run(in invocation) error {
+	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
+		email, err := useCases.DeleteUser(ctx, c.Address)
+		return map[string]any{"email": email, "deleted": true}, "The account of " + email + " is deleted.", err
 	})
 }

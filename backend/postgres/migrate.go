@@ -18,7 +18,7 @@ import (
 
 // Head is the version of the schema that this program needs. A newer one is fine: every migration leaves the schema
 // usable by the release before it.
-const Head = 7
+const Head = 9
 
 const (
 	schemaTable      = "goose_db_version"

@@ -87,6 +87,16 @@ func everyMessage(t *testing.T, language string) map[string]mail.Message {
 
 	m, err = write.AccountDeleted(oldAddress, from, templates.AccountDeleted{Language: language, When: aTime(), PublicURL: code.PublicURL})
 	keep("account_deleted", m, err)
+
+	m, err = write.AccountBlocked(oldAddress, from, templates.AccountBlocked{
+		Language: language, Browser: "Firefox on Linux", When: aTime(), PublicURL: code.PublicURL,
+	})
+	keep("account_blocked", m, err)
+	m, err = write.AccessKeyMade(oldAddress, from, templates.AccessKeyMade{
+		Language: language, Browser: "Firefox on Linux", IP: "203.0.113.7", App: "Team & Wiki",
+		ExpiresAt: aTime().AddDate(0, 0, 90), When: aTime(), PublicURL: code.PublicURL,
+	})
+	keep("access_key_made", m, err)
 	return all
 }
 

@@ -32,6 +32,25 @@ type AccountDeleted struct {
 	PublicURL *url.URL  // as in SignInCode
 }
 
+// AccountBlocked tells somebody who asked for a code that their account is blocked.
+type AccountBlocked struct {
+	Language  string    // one of Languages; anything else is English
+	Browser   string    // which one asked, as in NewDevice
+	When      time.Time // shown in UTC, to the minute
+	PublicURL *url.URL  // as in SignInCode
+}
+
+// AccessKeyMade tells somebody of a new access key. Its name is left out: who made the key has chosen it.
+type AccessKeyMade struct {
+	Language  string    // one of Languages; anything else is English
+	Browser   string    // as in NewDevice
+	IP        string    // as in NewDevice
+	App       string    // name of the app that the key is for
+	ExpiresAt time.Time // of the key; shown as When
+	When      time.Time // shown in UTC, to the minute
+	PublicURL *url.URL  // as in SignInCode
+}
+
 // NewDevice writes the message about a sign-in from a new browser. It returns an error when time or URL is missing.
 func (t *Set) NewDevice(to, from string, d NewDevice) (mail.Message, error) {
 	l, err := t.letter("new_device", circumstances{d.Language, d.Browser, d.When, d.PublicURL})
@@ -73,4 +92,31 @@ func (t *Set) AccountDeleted(to, from string, a AccountDeleted) (mail.Message, e
 		return mail.Message{}, err
 	}
 	return t.write(to, from, "account_deleted", "notice", l)
+}
+
+// AccountBlocked writes the message that a blocked user gets instead of a code. It returns an error when time or URL is
+// missing.
+func (t *Set) AccountBlocked(to, from string, b AccountBlocked) (mail.Message, error) {
+	l, err := t.letter("account_blocked", circumstances{b.Language, b.Browser, b.When, b.PublicURL})
+	if err != nil {
+		return mail.Message{}, err
+	}
+	return t.write(to, from, "account_blocked", "notice", l)
+}
+
+// AccessKeyMade writes the message about a new access key. It returns an error when a time, the URL or the app is
+// missing.
+func (t *Set) AccessKeyMade(to, from string, k AccessKeyMade) (mail.Message, error) {
+	if k.App == "" || k.ExpiresAt.IsZero() {
+		return mail.Message{}, errors.New("mail: the access key has no app or no end")
+	}
+	l, err := t.letter("access_key_made", circumstances{k.Language, k.Browser, k.When, k.PublicURL})
+	if err != nil {
+		return mail.Message{}, err
+	}
+	l.values["ip"], l.values["app"] = plainIP(k.IP), k.App
+	if l.values["until"], err = l.messages.dateTime(k.ExpiresAt); err != nil {
+		return mail.Message{}, err
+	}
+	return t.write(to, from, "access_key_made", "notice", l)
 }

@@ -67,6 +67,14 @@ func TestNoNoticeIsWrittenOfWhatIsMissing(t *testing.T) {
 		"account deleted": func(to string, a templates.AddressChanged) (mail.Message, error) {
 			return write.AccountDeleted(to, from, templates.AccountDeleted{When: a.When, PublicURL: a.PublicURL})
 		},
+		"account blocked": func(to string, a templates.AddressChanged) (mail.Message, error) {
+			return write.AccountBlocked(to, from, templates.AccountBlocked{When: a.When, PublicURL: a.PublicURL})
+		},
+		"access key made": func(to string, a templates.AddressChanged) (mail.Message, error) {
+			return write.AccessKeyMade(to, from, templates.AccessKeyMade{
+				App: "Wiki", ExpiresAt: aTime(), When: a.When, PublicURL: a.PublicURL,
+			})
+		},
 	} {
 		noTime, noURL := good, good
 		noTime.When, noURL.PublicURL = time.Time{}, nil

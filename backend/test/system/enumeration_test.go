@@ -32,7 +32,7 @@ func face(a *harness.Answer) string {
 }
 
 // A-10, A-11 and A-45: until a code was right, somebody with an account, somebody without, and
-// somebody who could not make one are answered alike, byte for byte, and the same is done for them.
+// somebody who could not make one, and a blocked user are answered alike, byte for byte, and the same is done for them.
 func TestNobodyCanTellWhoHasAnAccountOrCouldMakeOne(t *testing.T) {
 	t.Parallel()
 	for _, signUp := range []string{"open", "closed", "sana.example"} {
@@ -40,14 +40,16 @@ func TestNobodyCanTellWhoHasAnAccountOrCouldMakeOne(t *testing.T) {
 			t.Parallel()
 			w := harness.NewWorld(t)
 			w.Run(t).Open(t).SignIn(w, "known@sana.example")
+			w.Exec(t, `INSERT INTO users (email, blocked_at) VALUES ('blocked@sana.example', now())`)
 			w.Pass(t, 24*time.Hour)
 			app := w.Run(t, "SIGN_UP="+signUp)
 			var faces []string
-			for _, email := range []string{"known@sana.example", "other@sana.example", "other@else.example"} {
+			for _, email := range []string{"known@sana.example", "other@sana.example", "other@else.example", "blocked@sana.example"} {
 				faces = append(faces, walkToTheLimits(t, w, app.Instance, email))
 			}
 			harness.WantEqual(t, "somebody without an account", faces[1], faces[0])
 			harness.WantEqual(t, "somebody at another domain", faces[2], faces[0])
+			harness.WantEqual(t, "a blocked user", faces[3], faces[0])
 		})
 	}
 }

@@ -583,10 +583,10 @@ export interface components {
              * @description The first sign-in; a later one; signed out; one other session ended, of which `ended`
              *     says the browser and `reason` why; all others ended; the name changed; the address
              *     changed, from `old_email` to `new_email`; the data taken out; an app, `app`, opened for
-             *     the first time from this browser. There may be others one day.
+             *     the first time from this browser; blocked, and unblocked. There may be others one day.
              * @enum {string}
              */
-            kind: "account_created" | "signed_in" | "signed_out" | "session_ended" | "sessions_ended" | "name_changed" | "email_changed" | "exported" | "app_opened";
+            kind: "account_created" | "signed_in" | "signed_out" | "session_ended" | "sessions_ended" | "name_changed" | "email_changed" | "exported" | "app_opened" | "blocked" | "unblocked";
             /** Format: date-time */
             at: string;
             /** @description That did it, e.g. Firefox; empty where nobody knows or none did. */
@@ -609,6 +609,11 @@ export interface components {
              * @example Wiki
              */
             app?: string;
+            /**
+             * @description Who did it, if that was not the user.
+             * @enum {string}
+             */
+            by?: "operator";
         };
         /**
          * @description For people to keep, with `notes` in words on what is not in it; members may be added.

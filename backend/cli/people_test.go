@@ -1,0 +1,164 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sana/backend/test/harness"
+)
+
+// A block ends what there is and lets nothing new begin, on every instance. Strangers see nothing of
+// it: only the mail says so.
+func TestPeopleBlock_EndsEverythingAndStaysUnnoticed(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	here, there := w.Start(t), w.Start(t)
+	o := operator{t, w.Environ()}
+	laptop := here.Open(t)
+	laptop.SignIn(w, ada)
+	laptop.MoveTo(there)
+	laptop.Get("/api/auth/session").Want(http.StatusOK) // is cached there
+	w.Pass(t, time.Minute)
+	waiting := there.Open(t)
+	code := waiting.GetCode(w, ada)
+
+	harness.WantEqual(t, "output", o.types(0, "", "people", "block", " Ada@SANA.example"),
+		ada+" is blocked. Sessions that were ended: 1.\n")
+	awaitSignedOut(t, laptop)
+	harness.WantEqual(t, "reason",
+		laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_by_operator")
+
+	// The code of before is a wrong one, and counted as such.
+	right := waiting.Verify(code).Want(http.StatusUnauthorized, "wrong_code").Problem()
+	wrong := waiting.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
+	harness.WantEqual(t, "tries left", fmt.Sprint(*right.TriesLeft, *wrong.TriesLeft), "4 3")
+
+	// A new one is never mailed.
+	w.Pass(t, time.Minute)
+	next := here.Open(t)
+	next.RequestCode(ada).Want(http.StatusAccepted)
+	if mail := w.Mails(t, "account_blocked", ada, 1)[0]; strings.ContainsAny(mail.Subject, "0123456789") {
+		t.Errorf("the mail says %q", mail.Subject)
+	}
+	harness.WantEqual(t, "users signed in", w.Count(t, `SELECT count(*) FROM sessions`), 0)
+
+	harness.WantEqual(t, "again", o.types(0, "", "people", "block", ada), ada+" is blocked already; nothing to do.\n")
+	harness.WantEqual(t, "unblock", o.types(0, "", "people", "unblock", ada), ada+" can sign in again.\n")
+	w.Pass(t, time.Minute)
+	harness.WantEqual(t, "created", next.SignIn(w, ada).Created, false)
+	harness.WantEqual(t, "events of the operator", w.Count(t, `
+		SELECT count(*)
+		FROM account_events
+		WHERE details ->> 'by' = 'operator'
+		  AND kind IN ('blocked', 'unblocked', 'session_ended')`), 3)
+	next.Get("/api/account/events").Want(http.StatusOK) // is as the contract says
+}
+
+// The account of a blocked user changes hands by no other way: not by a step-up, not by a change of
+// another account's address.
+func TestPeopleBlock_HoldsForStepUpsAndChangesOfAddress(t *testing.T) {
+	t.Parallel()
+	const bob = "bob@sana.example"
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	o := operator{t, w.Environ()}
+	b := app.Open(t)
+	b.SignIn(w, ada)
+	w.Pass(t, time.Minute)
+	stepUp := b.GetCode(w, ada)
+	w.Exec(t, `UPDATE sessions SET e = 0`) // an expired session's step-up begins a new one
+	o.types(0, "", "people", "block", ada)
+	b.Verify(stepUp).Want(http.StatusUnauthorized, "wrong_code")
+
+	other := app.Open(t)
+	other.SignIn(w, bob)
+	other.RequestChange(ada).Want(http.StatusAccepted)
+	w.Mails(t, "account_blocked", ada, 1)
+	harness.WantEqual(t, "accounts of the address", w.Count(t, `SELECT count(*) FROM users WHERE email = $1`, ada), 1)
+}
+
+// A right code and a block at the same moment: whichever is first, nobody who is blocked is signed in.
+func TestPeopleBlock_RacesWithSignIns(t *testing.T) {
+	t.Parallel()
+	const people = 12
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	o := operator{t, w.Environ()}
+	email := func(i int) string { return fmt.Sprintf("person%d@sana.example", i) }
+	browsers, codes := make([]*harness.Browser, people), make([]string, people)
+	for i := range people {
+		o.types(0, "", "people", "add", email(i))
+		browsers[i] = app.Open(t)
+		codes[i] = browsers[i].GetCode(w, email(i))
+	}
+	var group sync.WaitGroup
+	for i := range people {
+		group.Go(func() { browsers[i].Verify(codes[i]) })
+		if i%2 == 0 {
+			group.Go(func() { o.types(0, "", "people", "block", email(i)) })
+		}
+	}
+	group.Wait()
+	for i := range people {
+		want := 1 - (i+1)%2
+		harness.WantEqual(t, "sessions of "+email(i), w.Count(t, `
+			SELECT count(*)
+			FROM sessions
+			JOIN users ON users.id = user_id
+			WHERE email = $1`, email(i)), want)
+	}
+}
+
+func TestPeople_ListShowEndAndDelete(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	o := operator{t, w.Environ()}
+	b := app.Open(t)
+	b.SignIn(w, ada)
+	o.types(0, "", "people", "add", "bob@sana.example")
+	o.types(0, "", "people", "block", "bob@sana.example")
+
+	list := strings.Split(strings.TrimSpace(o.types(0, "", "people", "list")), "\n")
+	harness.WantEqual(t, "lines", len(list), 3)
+	harness.WantEqual(t, "ada", list[1], ada+"\t\t1\tTIME\tcan sign in")
+	harness.WantEqual(t, "bob", list[2], "bob@sana.example\t\t0\tTIME\tblocked at TIME")
+	var listed struct {
+		Email     string
+		BlockedAt *time.Time `json:"blocked_at"`
+	}
+	if err := json.Unmarshal([]byte(o.types(0, "", "people", "list", "--blocked", "--json")), &listed); err != nil || listed.BlockedAt == nil {
+		t.Errorf("%+v, %v", listed, err)
+	}
+
+	var shown struct {
+		Email    string
+		SignedIn []struct{ ID string } `json:"signed_in"`
+		Apps     []string
+		Events   []struct{ Kind string }
+	}
+	if err := json.Unmarshal([]byte(o.types(0, "", "people", "show", ada, "--json")), &shown); err != nil {
+		t.Fatal(err)
+	}
+	if shown.Email != ada || len(shown.SignedIn) != 1 || shown.Events[0].Kind != "account_created" || shown.Apps == nil {
+		t.Errorf("shown: %+v", shown)
+	}
+	text := o.types(0, "", "people", "show", ada)
+	if !strings.Contains(text, "Signed in: 1\nID  ") || !strings.Contains(text, "can sign in. Created TIME") {
+		t.Errorf("shown:\n%s", text)
+	}
+
+	harness.WantEqual(t, "end", o.types(0, "", "people", "end", ada), "Sessions of ada@sana.example that were ended: 1\n")
+	awaitSignedOut(t, b)
+	harness.WantEqual(t, "delete", o.types(0, "", "people", "delete", ada), "The account of ada@sana.example is deleted.\n")
+	w.Mails(t, "account_deleted", ada, 1)
+	for _, command := range []string{"show", "end", "block", "unblock", "delete"} {
+		harness.WantEqual(t, command+" of a deleted account", o.types(1, "", "people", command, ada),
+			"sana: there is no account with the address ada@sana.example\n")
+	}
+}
