@@ -21,9 +21,9 @@ test('a browser that blocks storage and channels between tabs signs in and out',
 })
 
 for (const { languages, title } of [
-  { languages: ['en-US@posix'], title: 'Enter your code' },
+  { languages: ['en-US@posix'], title: 'Check your email' },
   { languages: ['de_DE.UTF-8@euro', 'en'], title: 'Code eingeben' },
-  { languages: [], title: 'Enter your code' },
+  { languages: [], title: 'Check your email' },
 ]) {
   test(`the code page comes with its field in a browser with the languages ${JSON.stringify(languages)}`, async ({
     page,

@@ -47,15 +47,15 @@ test('what becomes of the mail is seen live, and whoever types keeps the place',
   play({ delivery: 'sent' })
   await expect(said).toContainText('Look in the spam folder')
   play({ delivery: 'failed', delivery_reason: 'no_such_mailbox' })
-  await expect(said).toContainText('There is no mailbox')
+  await expect(said).toContainText('doesn’t exist')
 
   await expect(codeField(page)).toBeFocused()
   await expect(codeField(page)).toHaveValue('123')
   expect(await codeField(page).boundingBox(), 'nothing moves').toEqual(place)
 
-  await button(page, 'Change the address').click()
+  await button(page, 'Change email address').click()
   await expect(heading(page, 'Sign in')).toBeVisible()
-  await expect(page.getByLabel('E-mail address')).toHaveValue(address)
+  await expect(page.getByLabel('Email address')).toHaveValue(address)
 })
 
 const languages = {
@@ -63,7 +63,7 @@ const languages = {
   'fr-FR': { title: 'Saisissez votre code – Sana', field: 'Code à 6 chiffres' },
   'es-MX': { title: 'Escriba su código – Sana', field: 'Código de 6 cifras' },
   'ja-JP': { title: 'コードを入力 – Sana', field: '6桁のコード' },
-  'it-IT': { title: 'Enter your code – Sana', field: '6-digit code' },
+  'it-IT': { title: 'Check your email – Sana', field: '6-digit code' },
 }
 
 for (const [locale, words] of Object.entries(languages)) {

@@ -29,9 +29,9 @@ test('a session that is ended from another browser says so, until its user signs
   await page.reload()
   await expect(why).toBeVisible()
 
-  await page.getByLabel('E-mail address').fill(address)
-  await button(page, 'Send me a code').click()
-  await expect(heading(page, 'Enter your code')).toBeVisible()
+  await page.getByLabel('Email address').fill(address)
+  await button(page, 'Email me a code').click()
+  await expect(heading(page, 'Check your email')).toBeVisible()
   await codeField(page).fill((await readCode(sana.url, address, 3)).code)
   await expectSignedIn(page)
   await button(page, 'Sign out').click()

@@ -18,9 +18,9 @@ async function nextMail(page: Page, what: string): Promise<void> {
 test('a mail that bounces is told of on the code page, and the next one arrives', async ({ page }) => {
   await nextMail(page, 'is taken, then bounces')
   await askForCode(page)
-  await expect(said(page)).toContainText('There is no mailbox')
-  await button(page, 'Change the address').click()
-  await expect(page.getByLabel('E-mail address')).toHaveValue(address)
+  await expect(said(page)).toContainText('doesn’t exist')
+  await button(page, 'Change email address').click()
+  await expect(page.getByLabel('Email address')).toHaveValue(address)
 
   await askForCode(page, 'marie@example.org')
   await expect(said(page, 'marie@example.org')).toContainText('has arrived at')

@@ -7,7 +7,7 @@ import { Server } from './support/server'
 import { test } from './support/test'
 import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
 
-const missing = 'A part of this page could not be loaded.'
+const missing = 'A part of this page couldn’t be loaded.'
 
 /** Answers requests for such files with 404 on the first `pages` pages. @returns how many pages were asked for */
 async function withhold(page: Page, files: RegExp, pages: number) {
@@ -59,7 +59,7 @@ test('a page whose file stays missing is said to be out of date, after one reloa
   const seen = await withhold(page, later, 1000)
   await page.goto('/verify')
   await expect(page.getByRole('alert')).toContainText('do not understand each other')
-  await expect(button(page, 'Try again now')).toBeVisible()
+  await expect(button(page, 'Try again')).toBeVisible()
   expect(seen.pages).toBe(2)
 })
 

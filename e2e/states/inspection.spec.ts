@@ -4,11 +4,11 @@ import { allFaults, arrivalFaults, open, phone, test } from './stage'
 
 /** Styles that break a page, and what is then said of it. */
 const breaks: Record<string, [css: string, fault: RegExp]> = {
-  'text on text': ['dd { margin-block-start: -1.5rem }', /dt "E-mail address" lies on span "grace@example.org"/],
+  'text on text': ['dd { margin-block-start: -1.5rem }', /dt "Email address" lies on span "grace@example.org"/],
   'a button on text': ['#root button { translate: 0 -3rem }', /lies on button "Sign out"/],
   'a page that scrolls sideways': ['dl { width: 400px }', /the page scrolls sideways: \d+ px in 360 px/],
   'text that leaves the page': ['dd { translate: -3rem }', /span "grace@example.org" leaves the page/],
-  'text that is cut off': ['dl { width: 4rem; overflow: hidden; white-space: nowrap }', /"E-mail address" is cut off/],
+  'text that is cut off': ['dl { width: 4rem; overflow: hidden; white-space: nowrap }', /"Email address" is cut off/],
   'text that sticks out': [
     'dd { width: 3rem; overflow-wrap: normal }',
     /what is in dd "grace@example.org" is wider than it/,

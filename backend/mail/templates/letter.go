@@ -25,7 +25,6 @@ type letter struct {
 	Language string
 	Link     string
 	Code     string // "" in messages that carry none
-	Hostname string // where people reach Sana, without the port
 	// ForChange is that of SignInCode.
 	ForChange bool
 
@@ -38,6 +37,9 @@ func (l *letter) Say(message string) (string, error) { return l.messages.say(mes
 
 // Parts is a message with its values apart, for templates that make them stand out.
 func (l *letter) Parts(message string) ([]part, error) { return l.messages.fill(message, l.values) }
+
+// Brand is the name that people know the site by.
+func (l *letter) Brand() string { return l.values["brand"] }
 
 // Knows reports whether a value is known.
 func (l *letter) Knows(value string) bool { return l.values[value] != "" }
@@ -55,7 +57,12 @@ func (t *Set) letter(name string, about circumstances) (*letter, error) {
 		about.language = languages[0]
 		messages = t.languages[about.language]
 	}
+	about.when = about.when.UTC()
 	when, err := messages.dateTime(about.when)
+	if err != nil {
+		return nil, err
+	}
+	clock, err := messages.clock(about.when)
 	if err != nil {
 		return nil, err
 	}
@@ -64,9 +71,10 @@ func (t *Set) letter(name string, about circumstances) (*letter, error) {
 		Name:     name,
 		Language: about.language,
 		Link:     link(u, "/", ""),
-		Hostname: u.Hostname(),
 		messages: messages,
-		values:   map[string]string{"site": u.Host, "when": when, "browser": browser},
+		values: map[string]string{
+			"brand": "Sana", "site": u.Host, "when": when, "clock": clock, "browser": browser,
+		},
 	}, err
 }
 

@@ -10,7 +10,7 @@ const sessions = 'GET /api/sessions'
 
 test('this session is the first, is marked, and cannot be ended here', async () => {
   await openInside('/sessions', { [sessions]: both })
-  expect(items()[0]).toContain('Firefox on LinuxThis browser')
+  expect(items()[0]).toContain('Firefox on LinuxThis device')
   expect(items()[1]).toContain('Safari on iOS')
   expect(screen.getAllByRole('button', { name: 'Sign out' })).toHaveLength(1)
   const described = screen.getByRole('button', { name: 'Sign out' }).getAttribute('aria-describedby') ?? ''
@@ -25,13 +25,13 @@ test.each<[string, Reply[]]>([
   await press('Sign out')
   await pass(1000)
   expect(items()).toHaveLength(1)
-  expect(screen.getByText('Signed out: Safari on iOS.').closest('[role=status]')).toBeTruthy()
+  expect(screen.getByText('Signed out Safari on iOS.').closest('[role=status]')).toBeTruthy()
 })
 
 test('a store that knows this session only says so, and offers nothing that it cannot do', async () => {
   await openInside('/sessions', { [sessions]: json({ complete: false, sessions: [thisSession] }) })
-  expect(screen.getByText(/only the browsers themselves know of their sessions/)).toBeTruthy()
-  expect(screen.queryByText('You are signed in nowhere else.')).toBeNull()
+  expect(screen.getByText(/You can manage only this device here/)).toBeTruthy()
+  expect(screen.queryByText('You’re not signed in on any other device.')).toBeNull()
   expect(screen.queryByRole('button')).toBeNull()
 })
 

@@ -76,7 +76,7 @@ function LastStep({ email, onDeleted, onKeep }: Props & { onKeep: () => void }) 
         {text('account.deleteNow')}
       </Button>
       <Button look="plain" onClick={onKeep}>
-        {text('account.deleteKeep')}
+        {text('action.cancel')}
       </Button>
     </form>
   )

@@ -105,7 +105,7 @@ export function EmailSection({ email, change, onChanged }: Props) {
             onSent={take}
           />
           <Button look="plain" onClick={keep}>
-            <Changing>{text('account.keepEmail')}</Changing>
+            <Changing>{text('action.cancel')}</Changing>
           </Button>
         </>
       )

@@ -60,7 +60,7 @@ export const states: State[] = [
   tried('checking', 'code.checking', 'never'),
   tried('wrong code', 'code.wrong', refused(401, 'wrong_code', { tries_left: 4 })),
   tried('wrong code, one try left', 'code.wrong', refused(401, 'wrong_code', { tries_left: 1 })),
-  tried('locked', 'spent.tooManyTries', refused(401, 'wrong_code', { tries_left: 0 })),
+  tried('locked', 'problem.too_many_tries', refused(401, 'wrong_code', { tries_left: 0 })),
   tried(
     'too many wrong codes',
     'problem.too_many_wrong_codes',

@@ -16,9 +16,11 @@ const enter = (email: string) => [{ type: email }, { press: 0 }]
 const asked = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/auth/code']>): State =>
   form(name, shows, { 'POST /api/auth/code': answer }, enter('ada@example.org'))
 const ended = (signed_out: SignedOut): State =>
-  form(`signed out: ${signed_out.reason}`, signed_out.at ? 'signedOut.becauseAt' : 'signedOut.because', {
+  form(`signed out: ${signed_out.reason}`, signedOut(signed_out.reason), {
     'GET /api/auth/session': refused(401, 'not_signed_in', { signed_out }),
   })
+const signedOut = (reason: SignedOut['reason']): Shows =>
+  `signedOut.${reason as Exclude<SignedOut['reason'], 'signed_out'>}`
 const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString()
 
 export const states: State[] = [

@@ -61,7 +61,6 @@ export function EmailForm({ label, initial, focus, initialFault, faults = {}, wr
     <form class={styles.form} noValidate onSubmit={submit}>
       <TextField
         label={label}
-        hint={text('signIn.emailHint')}
         fault={fault}
         inputRef={input}
         input={{
@@ -79,7 +78,7 @@ export function EmailForm({ label, initial, focus, initialFault, faults = {}, wr
       {blocksCookies ? (
         <Notice role="alert">{text('problem.browser_token_missing')}</Notice>
       ) : (
-        <WriteTrouble writing={writing} next={text('signIn.kept')} waitId={limit.waitId} />
+        <WriteTrouble writing={writing} next={text('trouble.kept')} waitId={limit.waitId} />
       )}
       <Button type="submit" busy={busy && text('signIn.sending')} {...limit.button}>
         {text('signIn.send')}

@@ -8,10 +8,10 @@ const forms = {
   clock: clockTime,
   calendar: (at: Date) => at.toLocaleString(locale(), { dateStyle: 'long', timeStyle: 'short' }),
   short: (at: Date) => at.toLocaleString(locale(), { dateStyle: 'medium', timeStyle: 'short' }),
-  /** To stand in a sentence: "today at 14:05", "yesterday at 14:05", "on 14 March 2026 at 14:05". */
-  sentence: (at: Date) => {
+  /** "today, 14:05", "yesterday, 14:05", "14 March 2026 at 14:05". */
+  day: (at: Date) => {
     const ago = dayNumber(new Date()) - dayNumber(at)
-    if (ago !== 0 && ago !== 1) return text('moment.date', { date: forms.calendar(at) })
+    if (ago !== 0 && ago !== 1) return forms.calendar(at)
     const day = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(-ago, 'day')
     return text('moment.day', { day, time: clockTime(at) })
   },

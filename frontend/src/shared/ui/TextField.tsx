@@ -4,7 +4,7 @@ import styles from './TextField.module.css'
 
 interface Props {
   label: string
-  hint: string
+  hint?: string
   /** What is wrong with what was typed; takes the place of the hint. */
   fault: string | undefined
   /** Further text that belongs to the field. */
@@ -14,9 +14,10 @@ interface Props {
   input: InputHTMLAttributes<HTMLInputElement>
 }
 
-export function TextField({ label, hint, fault, describedBy, digits = false, inputRef, input }: Props) {
+export function TextField({ label, hint = '', fault, describedBy, digits = false, inputRef, input }: Props) {
   const id = useId()
   const note = `${id}-note`
+  const words = fault ?? hint
   return (
     <div class={styles.field}>
       <label for={id} class={styles.label}>
@@ -32,8 +33,8 @@ export function TextField({ label, hint, fault, describedBy, digits = false, inp
       />
       <p id={note} class={styles.note}>
         {/* Replaced as a whole, as Changing does. */}
-        <span key={fault ?? hint} role={fault ? 'alert' : undefined} class={fault ? styles.fault : ''}>
-          {fault ?? hint}
+        <span key={words} role={fault ? 'alert' : undefined} class={fault ? styles.fault : ''}>
+          {words}
         </span>
       </p>
     </div>
