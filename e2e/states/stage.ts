@@ -44,7 +44,8 @@ export function arrivalFaults(page: Page): Promise<string[]> {
     // What has moved is told a frame later.
     for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame)
     const { shifts, violations } = window.workbench
-    return [...shifts.map((shift) => `the page moves by ${shift}`), ...violations]
+    const lost = document.activeElement === document.body ? ['nothing has the focus'] : []
+    return [...shifts.map((shift) => `the page moves by ${shift}`), ...violations, ...lost]
   })
 }
 

@@ -1,21 +1,22 @@
 import type { ComponentChildren } from 'preact'
 import styles from './Frame.module.css'
-import { Mark } from './Mark'
+import { Offline } from './Offline'
+import './Mark.module.css'
 
 interface Props {
   children: ComponentChildren
 }
 
+/** What stands around each page, which is in a Main of its own, below the header that index.html has. */
 export function Frame({ children }: Props) {
   return (
-    <div class={styles.frame}>
-      <header>
-        <a href="/" class={styles.brand}>
-          <Mark />
-          Sana
-        </a>
-      </header>
-      <main class={styles.page}>{children}</main>
-    </div>
+    <>
+      <Offline />
+      {children}
+    </>
   )
+}
+
+export function Main({ children }: Props) {
+  return <main class={styles.page}>{children}</main>
 }

@@ -1,4 +1,4 @@
-import { fireEvent, screen } from '@testing-library/preact'
+import { fireEvent, screen, within } from '@testing-library/preact'
 import { describe, expect, test, vi } from 'vitest'
 import {
   account,
@@ -153,6 +153,10 @@ describe('a change of the address that no mail was sent for', () => {
 })
 
 describe('what wants a fresh code', () => {
+  const cancelDialog = async () => {
+    fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Cancel' }))
+    await settled()
+  }
   const code = {
     'POST /api/auth/code': json(codeRequest(), 202),
     'GET /api/auth/code': json(pendingCode()),
@@ -178,7 +182,7 @@ describe('what wants a fresh code', () => {
   })
 
   test.each([
-    ['Cancel', () => pressInDialog('Cancel')],
+    ['Cancel', () => cancelDialog()],
     [
       'Escape',
       async () => {

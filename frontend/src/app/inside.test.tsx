@@ -137,7 +137,7 @@ describe('the code page, when another tab signs in', () => {
 
   test('with its code, leads to the pages of whoever is signed in', async () => {
     await openCode(noPendingCode())
-    await shownAfter('signed_in', title('Your account'))
+    await shownAfter('signed_in', title('Hello, Grace'))
     expect(location.pathname).toBe('/')
   })
 

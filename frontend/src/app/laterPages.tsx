@@ -7,14 +7,18 @@ import { NotFoundPage } from '../features/not-found/NotFoundPage'
 import { ProofDialog } from '../features/proof/ProofDialog'
 import { SessionsPage } from '../features/sessions/SessionsPage'
 import { CodePage } from '../features/sign-in/CodePage'
+import { NotYou } from '../features/sign-in/NotYou'
 import { WhyHere } from '../features/sign-in/WhyHere'
 import { type CurrentSession, post, type Trouble } from '../shared/api/http'
 import { InsideContext } from '../shared/api/inside'
 import { tellOtherTabs } from '../shared/tabs'
 import { Loading } from '../shared/ui/Loading'
+import { Foot } from './Foot'
+import { Main } from './Frame'
 import { Navigation } from './Navigation'
+import { Visitor } from './Visitor'
 
-export { CodePage, DeletedPage, NotFoundPage, WhyHere }
+export { CodePage, DeletedPage, Foot, NotFoundPage, NotYou, WhyHere }
 
 interface Props {
   path: string
@@ -57,14 +61,23 @@ export function InsidePages({ path, current, stale, onArrived, onRecheck, onSign
     waiting?.goOn()
   }
 
-  if (goesOn) return <Loading />
+  if (goesOn) {
+    return (
+      <Main>
+        <Loading />
+      </Main>
+    )
+  }
   return (
     <InsideContext.Provider value={inside}>
+      <Visitor email={current.user.email} onSignedOut={onSignedOut} />
       <Navigation path={path} />
-      {path === '/' && <HomePage current={current} stale={stale} onSignedOut={onSignedOut} />}
-      {path === '/account' && <AccountPage onDeleted={onDeleted} />}
-      {path === '/sessions' && <SessionsPage />}
-      {path === '/activity' && <ActivityPage />}
+      <Main>
+        {path === '/' && <HomePage current={current} stale={stale} />}
+        {path === '/account' && <AccountPage onDeleted={onDeleted} />}
+        {path === '/sessions' && <SessionsPage />}
+        {path === '/activity' && <ActivityPage />}
+      </Main>
       {waiting && (
         <ProofDialog
           email={current.user.email}

@@ -1,3 +1,4 @@
+import { Main } from './Frame'
 import { later } from './later'
 
 // One file for all of them: what they share is most of it.
@@ -5,8 +6,10 @@ const pages = () => import('./laterPages')
 
 export const CodePageLater = later(async () => (await pages()).CodePage)
 export const DeletedPageLater = later(async () => (await pages()).DeletedPage)
-export const InsideLater = later(async () => (await pages()).InsidePages)
+export const FootLater = later(async () => (await pages()).Foot)
+export const InsideLater = later(async () => (await pages()).InsidePages, Main)
 export const NotFoundPageLater = later(async () => (await pages()).NotFoundPage)
+export const NotYouLater = later(async () => (await pages()).NotYou)
 export const WhyHereLater = later(async () => (await pages()).WhyHere)
 
 /** All of them, to be loaded before somebody needs one. */

@@ -34,8 +34,12 @@ export async function take(step: Step): Promise<void> {
 
 function controls<Name extends 'button' | 'input'>(name: Name) {
   // A dialog that is open lies over all others.
-  const page = document.querySelector('dialog[open]') ?? document
-  return [...page.querySelectorAll(name)]
+  const dialog = document.querySelector('dialog[open]')
+  if (dialog) return [...dialog.querySelectorAll(name)]
+  // What stands around the page comes after what is on it.
+  const isOnPage = (control: Element) => control.closest('main') !== null
+  const all = [...document.querySelectorAll(name)]
+  return [...all.filter(isOnPage), ...all.filter((control) => !isOnPage(control))]
 }
 
 /** Waits until a text stands on the page, whatever its values. */

@@ -1,3 +1,4 @@
+import { locale } from '../i18n/text'
 import type { components, paths } from './contract'
 
 export type Problem = components['schemas']['Problem']
@@ -136,7 +137,11 @@ export function isRefusal(error: unknown, code: Problem['code']): error is Refus
 
 async function send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<unknown> {
   const timeout = AbortSignal.timeout(patience)
-  const headers: Record<string, string> = { Accept: 'application/json, application/problem+json' }
+  const headers: Record<string, string> = {
+    Accept: 'application/json, application/problem+json',
+    // Mails are in the language of the page that they were requested on.
+    'Accept-Language': locale(),
+  }
   if (body) headers['Content-Type'] = 'application/json'
   // Made before the request: what fails here is a fault of this program, and not one of the network.
   const init: RequestInit = {

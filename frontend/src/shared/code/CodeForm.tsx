@@ -109,11 +109,12 @@ export function CodeForm<Answer>(props: Props<Answer>) {
         hint={initial && text('code.hintLinked')}
         fault={fault}
         describedBy={describedBy}
-        digits
+        slots={length}
         inputRef={input}
         input={{
           type: 'text',
           name: 'code',
+          enterKeyHint: 'go',
           inputMode: kind === 'digits' ? 'numeric' : 'text',
           autocomplete: 'one-time-code',
           autocapitalize: kind === 'digits' ? 'off' : 'characters',

@@ -65,6 +65,7 @@ export function EmailForm({ label, initial, focus, initialFault, faults = {}, wr
         inputRef={input}
         input={{
           type: 'email',
+          enterKeyHint: 'send',
           name: 'email',
           autocomplete: 'email',
           autocapitalize: 'off',

@@ -1,9 +1,7 @@
 import type { ComponentChildren } from 'preact'
+import { brand } from '../brand'
 import en from './en.json'
 import type laterEn from './later/en.json'
-
-/** The name that the pages go by. */
-export const brand = 'Sana'
 
 type English = typeof en & typeof laterEn
 export type Key = keyof English

@@ -10,11 +10,16 @@ const forms = {
   short: (at: Date) => at.toLocaleString(locale(), { dateStyle: 'medium', timeStyle: 'short' }),
   /** "today, 14:05", "yesterday, 14:05", "14 March 2026 at 14:05". */
   day: (at: Date) => {
-    const ago = dayNumber(new Date()) - dayNumber(at)
-    if (ago !== 0 && ago !== 1) return forms.calendar(at)
-    const day = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(-ago, 'day')
-    return text('moment.day', { day, time: clockTime(at) })
+    const day = dayInWords(at)
+    return day ? text('moment.day', { day, time: clockTime(at) }) : forms.calendar(at)
   },
+}
+
+/** "today" or "yesterday", by the person's own calendar; undefined for other days. */
+export function dayInWords(at: Date): string | undefined {
+  const ago = dayNumber(new Date()) - dayNumber(at)
+  if (ago !== 0 && ago !== 1) return undefined
+  return new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(-ago, 'day')
 }
 
 /** Whether a moment is on this day of the person's own calendar. */

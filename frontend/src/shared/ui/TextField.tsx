@@ -9,12 +9,13 @@ interface Props {
   fault: string | undefined
   /** Further text that belongs to the field. */
   describedBy?: string
-  digits?: boolean
+  /** How many digits or letters a code has that is typed into the field. */
+  slots?: number
   inputRef: Ref<HTMLInputElement>
   input: InputHTMLAttributes<HTMLInputElement>
 }
 
-export function TextField({ label, hint = '', fault, describedBy, digits = false, inputRef, input }: Props) {
+export function TextField({ label, hint = '', fault, describedBy, slots, inputRef, input }: Props) {
   const id = useId()
   const note = `${id}-note`
   const words = fault ?? hint
@@ -27,7 +28,8 @@ export function TextField({ label, hint = '', fault, describedBy, digits = false
         {...input}
         id={id}
         ref={inputRef}
-        class={`${styles.input} ${digits ? styles.digits : ''}`}
+        class={`${styles.input} ${slots ? styles.code : ''}`}
+        style={slots ? { '--slots': slots } : undefined}
         aria-invalid={fault !== undefined}
         aria-describedby={describedBy ? `${note} ${describedBy}` : note}
       />
