@@ -12,6 +12,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"sana/backend/brand"
+
 	"github.com/go-json-experiment/json"
 )
 
@@ -149,7 +151,7 @@ func TestEveryMessageOfTheCatalogueIsUsed(t *testing.T) {
 
 func TestEveryMonthAndTheFirstOfItReadAsTheLanguageWritesThem(t *testing.T) {
 	t.Parallel()
-	parsed, err := Parse()
+	parsed, err := Parse(brand.Default)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +174,7 @@ func TestEveryMonthAndTheFirstOfItReadAsTheLanguageWritesThem(t *testing.T) {
 // Values are checked before they get here; this is for the day on which one is not.
 func TestTheHTMLShowsWhateverIsForeignAsText(t *testing.T) {
 	t.Parallel()
-	parsed, err := Parse()
+	parsed, err := Parse(brand.Default)
 	if err != nil {
 		t.Fatal(err)
 	}

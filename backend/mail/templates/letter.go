@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sana/backend/brand"
 	"sana/backend/mail"
 )
 
@@ -28,9 +29,14 @@ type letter struct {
 	// ForChange is that of SignInCode.
 	ForChange bool
 
+	Brand brand.Brand
+
 	messages catalogue
 	values   map[string]string
 }
+
+// footLink is a link below a message.
+type footLink struct{ Message, URL string }
 
 // Say is a message of the catalogue with its values.
 func (l *letter) Say(message string) (string, error) { return l.messages.say(message, l.values) }
@@ -38,8 +44,18 @@ func (l *letter) Say(message string) (string, error) { return l.messages.say(mes
 // Parts is a message with its values apart, for templates that make them stand out.
 func (l *letter) Parts(message string) ([]part, error) { return l.messages.fill(message, l.values) }
 
-// Brand is the name that people know the site by.
-func (l *letter) Brand() string { return l.values["brand"] }
+// Links are the operator's links that there are, with the messages that name them.
+func (l *letter) Links() []footLink {
+	var links []footLink
+	for _, each := range []footLink{
+		{"help", l.Brand.HelpURL}, {"privacy", l.Brand.PrivacyURL}, {"terms", l.Brand.TermsURL},
+	} {
+		if each.URL != "" {
+			links = append(links, each)
+		}
+	}
+	return links
+}
 
 // Knows reports whether a value is known.
 func (l *letter) Knows(value string) bool { return l.values[value] != "" }
@@ -71,9 +87,10 @@ func (t *Set) letter(name string, about circumstances) (*letter, error) {
 		Name:     name,
 		Language: about.language,
 		Link:     link(u, "/", ""),
+		Brand:    t.brand,
 		messages: messages,
 		values: map[string]string{
-			"brand": "Sana", "site": u.Host, "when": when, "clock": clock, "browser": browser,
+			"brand": t.brand.Name, "support": t.brand.SupportEmail, "site": u.Host, "when": when, "clock": clock, "browser": browser,
 		},
 	}, err
 }

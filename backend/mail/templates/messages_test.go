@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sana/backend/brand"
 	"sana/backend/mail"
 	"sana/backend/mail/templates"
 )
@@ -24,7 +25,7 @@ const (
 
 func parsed(t *testing.T) *templates.Set {
 	t.Helper()
-	parsed, err := templates.Parse()
+	parsed, err := templates.Parse(brand.Default)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,13 +31,14 @@ var mayImport = map[string][]string{
 		"observe/tracing", "outbox", "postgres", "session", "throttle", "visitor",
 	},
 	"backend":   {"cli"},
+	"brand":     {},
 	"challenge": {"apps", "fault", "fold", "keyring", "outbox", "postgres", "throttle", "visitor"},
 	"cli": {
 		"account", "app", "apps", "auth", "challenge", "config", "diagnose", "diagnose/check",
 		"diagnose/doctor", "fault", "gate/proxies", "keyring", "mail", "mail/mailgun", "mail/smtp",
 		"mail/templates", "observe/logging", "outbox", "postgres", "session", "visitor", "web",
 	},
-	"config":          {"keyring"},
+	"config":          {"brand", "keyring"},
 	"diagnose":        {},
 	"diagnose/check":  {"diagnose"},
 	"diagnose/doctor": {"diagnose", "keyring", "mail", "mail/mailgun", "mail/smtp", "postgres"},
@@ -56,7 +57,7 @@ var mayImport = map[string][]string{
 	"mail":              {},
 	"mail/mailgun":      {"mail"},
 	"mail/smtp":         {"mail"},
-	"mail/templates":    {"mail", "visitor"},
+	"mail/templates":    {"brand", "mail", "visitor"},
 	"migrations":        {},
 	"observe/logging":   {},
 	"observe/metrics":   {},
@@ -77,13 +78,13 @@ var mayImport = map[string][]string{
 	"throttle":          {"keyring", "postgres"},
 	"visitor":           {},
 	"web": {
-		"account", "apps", "auth", "challenge", "fault", "gate", "gate/appcookie", "gate/pages",
+		"account", "apps", "auth", "brand", "challenge", "fault", "gate", "gate/appcookie", "gate/pages",
 		"inbox", "mail", "mail/mailgun",
 		"observe/metrics", "observe/tracing", "outbox", "session", "visitor", "web/harden",
 		"web/static",
 	},
 	"web/harden": {},
-	"web/static": {},
+	"web/static": {"brand"},
 }
 
 // onlyIn says which of our packages may import what begins so, tests aside.
