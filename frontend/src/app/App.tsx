@@ -6,9 +6,10 @@ import { type CodeRequest, refusalOfFault } from '../shared/api/http'
 import { type Requested, received } from '../shared/code/received'
 import { tellOtherTabs } from '../shared/tabs'
 import { TroublePage } from '../shared/ui/TroublePage'
-import { Frame, Main } from './Frame'
+import { Main } from './Frame'
 import { Gate } from './Gate'
 import { nextPath, queryFor } from './next'
+import { Offline } from './Offline'
 import { CodePageLater, FootLater, NotFoundPageLater, pagesInFiles } from './pagesLater'
 
 /** The pages that want somebody who is signed in; the first one is the sign-in form for everybody else. */
@@ -20,10 +21,9 @@ const isOurs = (path: string) => inside.includes(path) || path === '/verify'
 export function App() {
   return (
     <LocationProvider>
-      <Frame>
-        <Safely />
-        <Below />
-      </Frame>
+      <Offline />
+      <Safely />
+      <Below />
     </LocationProvider>
   )
 }
@@ -32,7 +32,8 @@ export function App() {
 function Below() {
   const [isThere, setThere] = useState(false)
   useEffect(() => {
-    FootLater.load().then((trouble) => setThere(!trouble))
+    // Nobody should have to wait for the page that comes next, either.
+    Promise.all(pagesInFiles.map(({ load }) => load())).then(([trouble]) => setThere(!trouble))
   }, [])
   return isThere ? <FootLater /> : null
 }
@@ -96,10 +97,6 @@ function Pages() {
     [route],
   )
 
-  // Nobody should have to wait for the page that comes next.
-  useEffect(() => {
-    for (const { load } of pagesInFiles) load()
-  }, [])
   // The pages within have read it by now, if they wanted to.
   useEffect(forgetArrival, [])
 

@@ -1,12 +1,14 @@
 import { render } from '@testing-library/preact'
 import { expect, test } from 'vitest'
 import page from '../../index.html?raw'
-import { Frame, Main } from './Frame'
+import { Main } from './Frame'
+import { Offline } from './Offline'
 
 const first = (
-  <Frame>
+  <>
+    <Offline />
     <Main>{null}</Main>
-  </Frame>
+  </>
 )
 const shell = /<div id="root" class="Frame-root">(.*)<\/div><\/div>/.exec(page)?.[1] ?? ''
 /** Without the names of the files, which classes do not have here. */

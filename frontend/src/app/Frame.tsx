@@ -1,22 +1,12 @@
 import type { ComponentChildren } from 'preact'
 import styles from './Frame.module.css'
-import { Offline } from './Offline'
 import './Mark.module.css'
 
 interface Props {
   children: ComponentChildren
 }
 
-/** What stands around each page, which is in a Main of its own, below the header that index.html has. */
-export function Frame({ children }: Props) {
-  return (
-    <>
-      <Offline />
-      {children}
-    </>
-  )
-}
-
+/** The place of a page, in the frame that index.html has. */
 export function Main({ children }: Props) {
   return <main class={styles.page}>{children}</main>
 }

@@ -4,6 +4,7 @@ import { type Arrival, SignInPage } from '../features/sign-in/SignInPage'
 import type { CodeRequest, SignedOut } from '../shared/api/http'
 import { useRead } from '../shared/api/useRead'
 import { text } from '../shared/i18n/text'
+import { kept } from '../shared/kept'
 import { type News, tellOtherTabs, useOtherTabs } from '../shared/tabs'
 import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
@@ -106,12 +107,10 @@ function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app' | 'NotYou'>
   const isLed = ended ?? app
   if (isLed && isThere === undefined) return <Loading />
   return (
-    <SignInPage
-      {...props}
-      NotYou={isThere ? NotYouLater : undefined}
-      app={app}
-      reason={isLed && isThere && <WhyHereLater ended={ended} app={app} />}
-    />
+    <>
+      <SignInPage {...props} app={app} reason={isLed && isThere && <WhyHereLater ended={ended} app={app} />} />
+      {isThere && !props.arrival.email && kept('email') && <NotYouLater />}
+    </>
   )
 }
 

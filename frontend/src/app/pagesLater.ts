@@ -13,4 +13,12 @@ export const NotYouLater = later(async () => (await pages()).NotYou)
 export const WhyHereLater = later(async () => (await pages()).WhyHere)
 
 /** All of them, to be loaded before somebody needs one. */
-export const pagesInFiles = [CodePageLater, DeletedPageLater, InsideLater, NotFoundPageLater, WhyHereLater]
+export const pagesInFiles = [
+  FootLater,
+  CodePageLater,
+  DeletedPageLater,
+  InsideLater,
+  NotFoundPageLater,
+  NotYouLater,
+  WhyHereLater,
+]

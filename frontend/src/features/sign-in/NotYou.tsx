@@ -3,10 +3,10 @@ import { keep } from '../../shared/keep'
 import { Button } from '../../shared/ui/Button'
 
 /** For somebody else than who signed in on this browser last. */
-export function NotYou({ onForgotten }: { onForgotten: () => void }) {
+export function NotYou() {
   const forget = () => {
     keep('email', '')
-    onForgotten()
+    location.reload()
   }
   return (
     <div>

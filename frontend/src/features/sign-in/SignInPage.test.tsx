@@ -23,7 +23,7 @@ const press = async () => {
 test.each([
   ['', 'Enter your email address.'],
   ['   ', 'Enter your email address.'],
-  ['ada', 'Enter an email address like name@example.com.'],
+  ['ada', 'Enter an address like name@example.com.'],
 ])('%j is refused in words, at the field, and costs no request', async (typed, words) => {
   const server = new FakeServer()
   open()
@@ -56,7 +56,7 @@ test('an address is folded, and shown so when it was refused', async () => {
 
 describe('a browser', () => {
   const missing = () => refusal(409, 'browser_token_missing')
-  const blocked = 'Your browser is blocking cookies. Allow them for this site to sign in.'
+  const blocked = 'Your browser is blocking cookies. Allow them to sign in.'
 
   test('without cookies is told what to do before it sends anything', () => {
     vi.spyOn(navigator, 'cookieEnabled', 'get').mockReturnValue(false)

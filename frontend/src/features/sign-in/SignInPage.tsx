@@ -1,4 +1,4 @@
-import type { ComponentChildren, FunctionComponent } from 'preact'
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { type CameFrom, type CodeRequest, requestCode, type SignedOut, type Trouble } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
@@ -26,16 +26,12 @@ interface Props {
   /** Why it is not known whether someone is signed in by now. */
   stale: Trouble | undefined
   onCodeRequested: (request: CodeRequest) => void
-  /** Clears the address of whoever signed in here last. */
-  NotYou?: FunctionComponent<{ onForgotten: () => void }> | undefined
 }
 
-export function SignInPage({ arrival: { notice, ended, email }, app, stale, onCodeRequested, reason, NotYou }: Props) {
+export function SignInPage({ arrival: { notice, ended, email }, app, stale, onCodeRequested, reason }: Props) {
   // Decided once: a later answer of the server must not take the focus from whoever is typing.
   const [hearFirst] = useState(notice !== undefined || ended !== undefined)
   const writing = useWrite()
-  /** The address that signed in here last, until it is somebody else's turn. */
-  const [last, setLast] = useState(() => kept('email') || undefined)
   return (
     <>
       <Heading focus={hearFirst}>{text('signIn.title')}</Heading>
@@ -48,14 +44,12 @@ export function SignInPage({ arrival: { notice, ended, email }, app, stale, onCo
       <p>{text('signIn.intro')}</p>
       <EmailForm
         label={text('signIn.email')}
-        key={last}
-        initial={email ?? last ?? ''}
-        focus={!hearFirst || last === ''}
+        initial={email ?? kept('email')}
+        focus={!hearFirst}
         writing={writing}
         send={(email) => requestCode('/api/auth/code', { email, ...(app && { arrival: app }) })}
         onSent={onCodeRequested}
       />
-      {NotYou && last && !email && <NotYou onForgotten={() => setLast('')} />}
       {stale && <TroubleNotice role="status" trouble={stale} next={text('trouble.weRetry')} />}
     </>
   )

@@ -109,12 +109,13 @@ export function CodeForm<Answer>(props: Props<Answer>) {
         hint={initial && text('code.hintLinked')}
         fault={fault}
         describedBy={describedBy}
-        slots={length}
+        isCode
         inputRef={input}
         input={{
           type: 'text',
           name: 'code',
           enterKeyHint: 'go',
+          size: length,
           inputMode: kind === 'digits' ? 'numeric' : 'text',
           autocomplete: 'one-time-code',
           autocapitalize: kind === 'digits' ? 'off' : 'characters',

@@ -93,7 +93,7 @@ export function richText(key: Key, values: Values<ComponentChildren>): Component
     inPlural(found(key), values.count)
       .split(/\{(\w+)\}/)
       .map((part, index) =>
-        index % 2 === 0 ? part : written(values[part] ?? (part === 'brand' ? brand : `{${part}}`)),
+        index % 2 === 0 ? part : written(values[part] ?? (part === 'brand' ? brand() : `{${part}}`)),
       )
       // Preact writes an empty text anew with each drawing, and a live region takes that for news.
       .filter((part) => part !== '')

@@ -16,7 +16,7 @@ interface Props {
 export function Heading({ children, focus = true }: Props) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
-    document.title = `${children} – ${brand}`
+    document.title = `${children} – ${brand()}`
     if (focus) heading.current?.focus()
   }, [children, focus])
   return (

@@ -9,13 +9,13 @@ interface Props {
   fault: string | undefined
   /** Further text that belongs to the field. */
   describedBy?: string
-  /** How many digits or letters a code has that is typed into the field. */
-  slots?: number
+  /** A code is typed into it, of as many digits or letters as the input's size says. */
+  isCode?: boolean
   inputRef: Ref<HTMLInputElement>
   input: InputHTMLAttributes<HTMLInputElement>
 }
 
-export function TextField({ label, hint = '', fault, describedBy, slots, inputRef, input }: Props) {
+export function TextField({ label, hint = '', fault, describedBy, isCode, inputRef, input }: Props) {
   const id = useId()
   const note = `${id}-note`
   const words = fault ?? hint
@@ -28,8 +28,7 @@ export function TextField({ label, hint = '', fault, describedBy, slots, inputRe
         {...input}
         id={id}
         ref={inputRef}
-        class={`${styles.input} ${slots ? styles.code : ''}`}
-        style={slots ? { '--slots': slots } : undefined}
+        class={`${styles.input} ${isCode ? styles.code : ''}`}
         aria-invalid={fault !== undefined}
         aria-describedby={describedBy ? `${note} ${describedBy}` : note}
       />
