@@ -271,7 +271,7 @@ test('a session that ended elsewhere is noticed on return, and said', async () =
   await open('/', { [session]: [json(signedIn), notSignedIn()] })
   await show('visible')
   expect(heading().textContent).toBe('Sign in')
-  expect(screen.getByText('Your session has ended. Sign in again.')).toBeTruthy()
+  expect(screen.getByText('Your session has ended.')).toBeTruthy()
   expect(document.body.textContent).not.toContain('grace@example.org')
 })
 

@@ -109,7 +109,7 @@ function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app' | 'NotYou'>
   return (
     <>
       <SignInPage {...props} app={app} reason={isLed && isThere && <WhyHereLater ended={ended} app={app} />} />
-      {isThere && !props.arrival.email && kept('email') && <NotYouLater />}
+      {isThere && kept('email') && <NotYouLater />}
     </>
   )
 }

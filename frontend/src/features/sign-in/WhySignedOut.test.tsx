@@ -26,7 +26,7 @@ test.each<[SignedOut['reason'], string]>([
 
 test('a reason that a later server may have is not guessed at', () => {
   const later = { reason: 'moved_house', at: november(22, 14) } as unknown as SignedOut
-  expect(tell(later)).toBe('Your session has ended. Sign in again.')
+  expect(tell(later)).toBe('Your session has ended.')
 })
 
 test.each([
