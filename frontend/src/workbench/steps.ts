@@ -1,5 +1,6 @@
 // The person in the workbench: does what a state says, and sees when it is reached.
 import { type Key, text } from '../shared/i18n/text'
+import { controls } from '../shared/testing/controls'
 import type { State, Step } from '../shared/testing/states'
 
 /** Takes from this browser what a state has it without. */
@@ -30,16 +31,6 @@ export async function take(step: Step): Promise<void> {
   }
   // What follows from it is drawn before the next step.
   await nextFrame()
-}
-
-function controls<Name extends 'button' | 'input'>(name: Name) {
-  // A dialog that is open lies over all others.
-  const dialog = document.querySelector('dialog[open]')
-  if (dialog) return [...dialog.querySelectorAll(name)]
-  // What stands around the page comes after what is on it.
-  const isOnPage = (control: Element) => control.closest('main') !== null
-  const all = [...document.querySelectorAll(name)]
-  return [...all.filter(isOnPage), ...all.filter((control) => !isOnPage(control))]
 }
 
 /** Waits until a text stands on the page, whatever its values. */

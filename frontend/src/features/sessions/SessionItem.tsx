@@ -8,6 +8,7 @@ import { Button } from '../../shared/ui/Button'
 import { browserInWords, deviceOf } from '../../shared/ui/browser'
 import { Changing } from '../../shared/ui/Changing'
 import { Icon } from '../../shared/ui/Icon'
+import { calendarTime } from '../../shared/ui/Moment'
 import rows from '../../shared/ui/Rows.module.css'
 import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 
@@ -34,7 +35,7 @@ export function SessionItem({ session, refusals, onEnded }: Props) {
           {session.current && <span class={rows.pill}>{text('sessions.this')}</span>}
         </h2>
         <p class={rows.key}>
-          <time dateTime={session.last_seen_at} title={used.toLocaleString()}>
+          <time dateTime={session.last_seen_at} title={calendarTime(used)}>
             <Changing>{when}</Changing>
           </time>
           {session.ip && ` · ${session.ip}`}

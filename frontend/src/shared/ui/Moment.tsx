@@ -4,14 +4,17 @@ export function clockTime(at: Date): string {
   return at.toLocaleTimeString(locale(), { timeStyle: 'short' })
 }
 
+/** "14 March 2026 at 14:05". */
+export function calendarTime(at: Date): string {
+  return at.toLocaleString(locale(), { dateStyle: 'long', timeStyle: 'short' })
+}
+
 const forms = {
   clock: clockTime,
-  calendar: (at: Date) => at.toLocaleString(locale(), { dateStyle: 'long', timeStyle: 'short' }),
-  short: (at: Date) => at.toLocaleString(locale(), { dateStyle: 'medium', timeStyle: 'short' }),
   /** "today, 14:05", "yesterday, 14:05", "14 March 2026 at 14:05". */
   day: (at: Date) => {
     const day = dayInWords(at)
-    return day ? text('moment.day', { day, time: clockTime(at) }) : forms.calendar(at)
+    return day ? text('moment.day', { day, time: clockTime(at) }) : calendarTime(at)
   },
 }
 
