@@ -34,7 +34,7 @@ test('a name is saved, said calmly, and there after a reload', async ({ page, sa
 
   await page.getByLabel('Name').fill('m'.repeat(101))
   await button(page, 'Save').click()
-  await expect(page.getByRole('alert')).toContainText('at most 100 characters')
+  await expect(page.getByRole('alert')).toContainText('up to 100 characters')
   await expect(page.getByLabel('Name')).toBeFocused()
 })
 
@@ -50,7 +50,7 @@ test('the address changes by a code to the new one, over a reload; the old one i
   await signInToo(page, sana)
   await page.goto('/account')
   await askForChange(page, address)
-  await expect(page.getByRole('alert')).toContainText('your address already')
+  await expect(page.getByRole('alert')).toContainText('already your email address')
   await page.getByLabel('New email address').fill(newAddress)
   await button(page, 'Email me a code').click()
   await expect(page.getByRole('status').filter({ hasText: newAddress })).toBeVisible()
@@ -67,11 +67,11 @@ test('the address changes by a code to the new one, over a reload; the old one i
   expect(told.text).toContain('m•••@example.net')
   await elsewhere.reload()
   await expect(heading(elsewhere, 'Sign in')).toBeVisible()
-  await expect(elsewhere.getByText('because the address of the account was changed')).toBeVisible()
+  await expect(elsewhere.getByText('because your email address was changed')).toBeVisible()
   await other.close()
 
   await link(page, 'Overview').click()
-  await expect(page.getByText(newAddress)).toBeVisible()
+  await expect(page.getByRole('main').getByText(newAddress).first()).toBeVisible()
 })
 
 test('the link in the mail to the new address fills in the code on the account page and waits for a click', async ({
@@ -85,7 +85,7 @@ test('the link in the mail to the new address fills in the code on the account p
   await expect(page).toHaveURL(/\/account$/)
   await expect(codeField(page)).toHaveValue(/^\d{6}$/)
   await button(page, 'Change email address').click()
-  await expect(page.getByText(`Your address is now ${newAddress}.`)).toBeVisible()
+  await expect(page.getByText(`Your email address is now ${newAddress}.`)).toBeVisible()
 })
 
 test('an address of somebody else is refused after the right code, and the form is there again', async ({
@@ -101,10 +101,10 @@ test('an address of somebody else is refused after the right code, and the form 
   await askForChange(page)
   const { code } = await readCode(sana.url, newAddress, 2)
   await codeField(page).fill(code)
-  await expect(page.getByRole('alert')).toContainText('Another account has this address')
+  await expect(page.getByRole('alert')).toContainText('Another account already uses this address')
   await expect(page.getByLabel('New email address')).toHaveValue(newAddress)
   await button(page, 'Cancel').click()
-  await expect(page.getByText(address)).toBeVisible()
+  await expect(page.getByRole('main').getByText(address)).toBeVisible()
 })
 
 test('a change is given up, and the address stays', async ({ page, sana }) => {
@@ -115,7 +115,7 @@ test('a change is given up, and the address stays', async ({ page, sana }) => {
   await button(page, 'Cancel').click()
   await page.reload()
   await expect(button(page, 'Change')).toBeVisible()
-  await expect(page.getByText(address)).toBeVisible()
+  await expect(page.getByRole('main').getByText(address)).toBeVisible()
 })
 
 test('all that is held comes as a file', async ({ page, sana }) => {
@@ -143,7 +143,7 @@ test('an account is deleted after a clear last step, and another tab sees it at 
   await button(page, 'Delete account…').click()
   await page.getByLabel('Type your email address to confirm').fill('somebody@example.org')
   await button(page, 'Delete account permanently').click()
-  await expect(page.getByRole('alert')).toContainText('not the address of this account')
+  await expect(page.getByRole('alert')).toContainText('doesn’t match your email address')
   await page.getByLabel('Type your email address to confirm').fill(address)
   await button(page, 'Delete account permanently').click()
   await expect(heading(page, 'Your account has been deleted')).toBeFocused()
@@ -182,7 +182,7 @@ test.describe('with a sign-in of a while ago', () => {
     await expect(page.getByLabel('Name')).toHaveValue('half a na')
     const { code: second } = await readCode(sana.url, newAddress)
     await codeField(page).fill(second)
-    await expect(page.getByText(`Your address is now ${newAddress}.`)).toBeVisible()
+    await expect(page.getByText(`Your email address is now ${newAddress}.`)).toBeVisible()
   })
 
   test('deletion goes on by itself', async ({ page, sana }) => {

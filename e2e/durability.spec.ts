@@ -99,7 +99,7 @@ test('a server that is unavailable is called so, never a sign-out, and the code 
   await sana.kill()
 
   await codeField(page).fill(code)
-  await expect(page.getByRole('alert')).toContainText('cannot be reached')
+  await expect(page.getByRole('alert')).toContainText('can’t reach')
   await expect(codeField(page)).toHaveValue(code)
   await expect(page.getByRole('alert')).toContainText('We’ll keep trying')
   // As when the person comes back to this tab.
@@ -117,7 +117,7 @@ test('a user stays signed in while the server is unavailable, and a sign-out is 
   await signIn(page, sana.url)
   await sana.kill()
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
-  await expect(page.getByText('cannot be reached')).toBeVisible()
+  await expect(page.getByText('can’t reach')).toBeVisible()
   await expectSignedIn(page)
   await button(page, 'Sign out').click()
   await expect(page.getByRole('alert')).toContainText('We’ll keep trying')

@@ -24,8 +24,8 @@ test('a session that is ended from another browser says so, until its user signs
 
   await page.reload()
   await expect(heading(page, 'Sign in')).toBeVisible()
-  const why = page.getByRole('status').filter({ hasText: 'You were signed out' })
-  await expect(why).toContainText('from Firefox on Linux')
+  const why = page.getByRole('status').filter({ hasText: 'You signed out of all your devices' })
+  await expect(why).toContainText('using Firefox on Linux')
   await page.reload()
   await expect(why).toBeVisible()
 
@@ -38,5 +38,5 @@ test('a session that is ended from another browser says so, until its user signs
   await expect(heading(page, 'Sign in')).toBeVisible()
   await page.reload()
   await expect(heading(page, 'Sign in')).toBeVisible()
-  await expect(page.getByText('You were signed out')).toHaveCount(0)
+  await expect(page.getByText('You signed out of all your devices')).toHaveCount(0)
 })

@@ -60,7 +60,7 @@ test('too many requests from a network: the form says when to try again, in hour
 test('a request without a mail keeps the field if a code works', async ({ page, sana }) => {
   await page.route(ask, (route) => withoutMail(route, 60, true))
   await askForCode(page)
-  await expect(page.getByText('the last one still works')).toBeVisible()
+  await expect(page.getByText('The last code still works')).toBeVisible()
   await expect(button(page, 'Resend code')).toHaveAccessibleDescription(/^in (1:00|0:\d\d)$/)
   const { code } = await readCode(sana.url, address)
   await codeField(page).fill(code)

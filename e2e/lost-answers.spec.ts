@@ -117,6 +117,6 @@ test('a change of the address whose answer is lost is repeated', async ({ page, 
   const { code } = await readCode(sana.url, newAddress)
   const { lost } = await loseAnswers(page, '**/api/account/email/verify')
   await codeField(page).fill(code)
-  await expect(page.getByText(`Your address is now ${newAddress}.`)).toBeVisible()
+  await expect(page.getByText(`Your email address is now ${newAddress}.`)).toBeVisible()
   expect(lost).toEqual([200])
 })

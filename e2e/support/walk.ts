@@ -19,7 +19,7 @@ export async function askForCode(page: Page, email = address): Promise<void> {
 
 export async function expectSignedIn(page: Page, email = address, timeout?: number): Promise<void> {
   await expect(heading(page, 'Your account')).toBeVisible({ ...(timeout && { timeout }) })
-  await expect(page.getByText(email)).toBeVisible()
+  await expect(page.getByRole('main').getByText(email).first()).toBeVisible()
 }
 
 /** Signs in with another browser of the same person. */

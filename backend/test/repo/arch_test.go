@@ -46,11 +46,11 @@ var mayImport = map[string][]string{
 	"fold":            {},
 	"frontend":        {},
 	"gate": {
-		"apps", "gate/appcookie", "gate/pages", "observe/metrics", "observe/tracing", "session",
+		"apps", "brand", "gate/appcookie", "gate/pages", "observe/metrics", "observe/tracing", "session",
 		"web/harden",
 	},
 	"gate/appcookie":    {"keyring"},
-	"gate/pages":        {},
+	"gate/pages":        {"brand"},
 	"gate/proxies":      {"apps"},
 	"inbox":             {"mail", "postgres"},
 	"keyring":           {},
