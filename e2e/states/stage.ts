@@ -8,7 +8,7 @@ declare global {
       geometryFaults: () => string[]
       contrastFaults: () => string[]
       axeFaults: () => Promise<string[]>
-      shifts: number[]
+      shifts: string[]
       violations: string[]
     }
   }

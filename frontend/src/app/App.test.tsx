@@ -19,7 +19,7 @@ import {
 } from '../shared/testing/server'
 import { pass, settled, show } from '../shared/testing/time'
 import { App } from './App'
-import { pagesInFiles } from './pagesLater'
+import { loadPages } from './pagesLater'
 
 const session = 'GET /api/auth/session'
 
@@ -47,7 +47,7 @@ const type = async (label: string, value: string) => {
 }
 
 beforeAll(async () => {
-  await Promise.all(pagesInFiles.map(({ load }) => load()))
+  await loadPages()
 })
 
 beforeEach(() => {

@@ -10,7 +10,7 @@ import { Main } from './Frame'
 import { Gate } from './Gate'
 import { nextPath, queryFor } from './next'
 import { Offline } from './Offline'
-import { CodePageLater, FootLater, NotFoundPageLater, pagesInFiles } from './pagesLater'
+import { CodePageLater, FootLater, loadPages, NotFoundPageLater } from './pagesLater'
 
 /** The pages that want somebody who is signed in; the first one is the sign-in form for everybody else. */
 const inside = ['/', '/account', '/sessions', '/activity']
@@ -33,7 +33,7 @@ function Below() {
   const [isThere, setThere] = useState(false)
   useEffect(() => {
     // Nobody should have to wait for the page that comes next, either.
-    Promise.all(pagesInFiles.map(({ load }) => load())).then(([trouble]) => setThere(!trouble))
+    loadPages().then(setThere)
   }, [])
   return isThere ? <FootLater /> : null
 }

@@ -10,7 +10,7 @@ import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
 import { Main } from './Frame'
 import { appOf, nextPath } from './next'
-import { DeletedPageLater, InsideLater, NotYouLater, WhyHereLater } from './pagesLater'
+import { DeletedPageLater, InsideLater, loadPages, NotYouLater, TypoHintLater, WhyHereLater } from './pagesLater'
 import { useRestored } from './useRestored'
 
 interface Props {
@@ -96,19 +96,26 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
  * The sign-in form, with the app that it leads to and the reason why a session ended. The form waits for the file of both, so that
  * it does not move afterwards; without that file it stands alone.
  */
-function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app' | 'NotYou'>) {
+function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app' | 'leadsOn' | 'Hint'>) {
   const { ended } = props.arrival
-  const app = appOf(nextPath(location.search))
+  const next = nextPath(location.search)
+  const app = appOf(next)
   /** Whether the file could be had; undefined until that is known. */
   const [isThere, setThere] = useState<boolean>()
   useEffect(() => {
-    WhyHereLater.load().then((trouble) => setThere(!trouble))
+    loadPages().then(setThere)
   }, [])
   const isLed = ended ?? app
   if (isLed && isThere === undefined) return <Loading />
   return (
     <>
-      <SignInPage {...props} app={app} reason={isLed && isThere && <WhyHereLater ended={ended} app={app} />} />
+      <SignInPage
+        {...props}
+        app={app}
+        leadsOn={next !== undefined && !app}
+        Hint={isThere ? TypoHintLater : undefined}
+        reason={isLed && isThere && <WhyHereLater ended={ended} app={app} />}
+      />
       {isThere && kept('email') && <NotYouLater />}
     </>
   )

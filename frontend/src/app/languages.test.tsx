@@ -26,7 +26,7 @@ import {
 import { type State as Listed, repliesOf, type Step } from '../shared/testing/states'
 import { pass, settled, show } from '../shared/testing/time'
 import { App } from './App'
-import { pagesInFiles } from './pagesLater'
+import { loadPages } from './pagesLater'
 
 interface State {
   url: string
@@ -177,6 +177,8 @@ const states: Record<string, State> = {
     kept: 'ada@example.org',
     act: () => settled(),
   },
+  'an address with a slip': { url: '/', replies: { [session]: notSignedIn() }, act: () => type('ada@gmial.com') },
+  'the sign-in form that leads on': { url: '/?next=%2Factivity', replies: { [session]: notSignedIn() } },
   'no address': { url: '/', replies: { [session]: notSignedIn() }, act: () => press() },
   'no address that could be one': { url: '/', replies: { [session]: notSignedIn() }, act: enter('ada') },
   'an address on its way': signIn('never'),
@@ -233,6 +235,7 @@ const states: Record<string, State> = {
   'late because of the provider': delivered({ delivery: 'delayed', delivery_reason: 'provider_away' }),
   sent: delivered({}),
   arrived: delivered({ delivery: 'delivered' }),
+  'a mail at a known provider': delivered({ email: 'ada@gmail.com' }),
   failed: delivered({ delivery: 'failed' }),
   'no such mailbox': delivered({ delivery: 'failed', delivery_reason: 'no_such_mailbox' }),
   blocked: delivered({ delivery: 'failed', delivery_reason: 'blocked' }),
@@ -275,7 +278,7 @@ const states: Record<string, State> = {
 
 /** What is in every language as it is. */
 const names =
-  /grace@example\.org|example\.(org|net)|Sana|Firefox|Linux|Safari|iOS|request-1|VN5QDLZ7T2K4H6WJ3XRM|^[A-Z]$|English|Deutsch|Français|Español|日本語|(a-long-name\.)+ada@|ada@|grace@|Grace|2001:[\da-f:]+|sun risen|Wiki|wiki\.example(\.org)?/g
+  /grace@example\.org|example\.(org|net)|Sana|Firefox|Linux|Safari|iOS|request-1|VN5QDLZ7T2K4H6WJ3XRM|^[A-Z]$|English|Deutsch|Français|Español|日本語|(a-long-name\.)+ada@|gmail\.com|Gmail|ada@|grace@|Grace|2001:[\da-f:]+|sun risen|Wiki|wiki\.example(\.org)?/g
 const spokenAttributes = ['aria-label', 'title', 'alt', 'placeholder', 'data-what', 'data-next']
 
 /** All that can be read or heard on the page, without the names. */
@@ -328,7 +331,7 @@ beforeAll(async () => {
   // An operator who has all of these.
   for (const rel of ['help', 'privacy-policy', 'terms-of-service', 'author'])
     document.head.append(Object.assign(document.createElement('link'), { rel, href: `https://example.org/${rel}` }))
-  await Promise.all(pagesInFiles.map(({ load }) => load()))
+  await loadPages()
   vi.useFakeTimers()
   for (const [name, state] of Object.entries(states)) inEnglish.set(name, await wordsIn(state))
 })

@@ -11,6 +11,7 @@ import { NotYou } from '../features/sign-in/NotYou'
 import { WhyHere } from '../features/sign-in/WhyHere'
 import { type CurrentSession, post, type Trouble } from '../shared/api/http'
 import { InsideContext } from '../shared/api/inside'
+import { TypoHint } from '../shared/code/TypoHint'
 import { tellOtherTabs } from '../shared/tabs'
 import { Loading } from '../shared/ui/Loading'
 import { Foot } from './Foot'
@@ -18,7 +19,7 @@ import { Main } from './Frame'
 import { Navigation } from './Navigation'
 import { Visitor } from './Visitor'
 
-export { CodePage, DeletedPage, Foot, NotFoundPage, NotYou, WhyHere }
+export { CodePage, DeletedPage, Foot, NotFoundPage, NotYou, TypoHint, WhyHere }
 
 interface Props {
   path: string

@@ -10,15 +10,22 @@ export const FootLater = later(async () => (await pages()).Foot)
 export const InsideLater = later(async () => (await pages()).InsidePages, Main)
 export const NotFoundPageLater = later(async () => (await pages()).NotFoundPage)
 export const NotYouLater = later(async () => (await pages()).NotYou)
+export const TypoHintLater = later(async () => (await pages()).TypoHint)
 export const WhyHereLater = later(async () => (await pages()).WhyHere)
 
-/** All of them, to be loaded before somebody needs one. */
-export const pagesInFiles = [
+const pagesInFiles = [
   FootLater,
   CodePageLater,
   DeletedPageLater,
   InsideLater,
   NotFoundPageLater,
   NotYouLater,
+  TypoHintLater,
   WhyHereLater,
 ]
+
+/** Loads all of them, before somebody needs one. @returns whether they could be had */
+export async function loadPages(): Promise<boolean> {
+  const [trouble] = await Promise.all(pagesInFiles.map(({ load }) => load()))
+  return !trouble
+}

@@ -4,6 +4,7 @@ import { InsideContext, useOwnWrite } from '../../shared/api/inside'
 import { EmailForm } from '../../shared/code/EmailForm'
 import { NoMail } from '../../shared/code/NoMail'
 import { type Requested, received } from '../../shared/code/received'
+import { TypoHint } from '../../shared/code/TypoHint'
 import type { Reading } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
 import { keep } from '../../shared/keep'
@@ -100,10 +101,11 @@ export function EmailSection({ email, change, onChanged }: Props) {
             initial={asking.email}
             initialFault={asking.fault}
             focus
-            faults={{
-              email_unchanged: text('problem.email_unchanged'),
-              sign_up_closed: text('account.domainClosed'),
-            }}
+            Hint={TypoHint}
+            refusals={(refuse) => ({
+              email_unchanged: () => refuse(text('problem.email_unchanged')),
+              sign_up_closed: () => refuse(text('account.domainClosed')),
+            })}
             writing={writing}
             send={send}
             onSent={take}

@@ -1,5 +1,5 @@
 import type { AccountEvent } from '../../shared/api/http'
-import { locale } from '../../shared/i18n/text'
+import { locale, text } from '../../shared/i18n/text'
 import { browserInWords } from '../../shared/ui/browser'
 import { happened } from '../../shared/ui/happened'
 import { Icon, type IconName } from '../../shared/ui/Icon'
@@ -23,7 +23,15 @@ export function Day({ events }: Props) {
             <Icon name={iconOf(event)} />
             <div class={rows.grow}>
               <p>{happened(event)}</p>
-              <p class={styles.by}>{by(event)}</p>
+              <p class={styles.by}>
+                {by(event)}
+                {event.kind === 'signed_in' && (
+                  <>
+                    {' · '}
+                    <a href="/sessions">{text('activity.notYou')}</a>
+                  </>
+                )}
+              </p>
             </div>
             <span class={styles.time}>
               <Moment at={new Date(event.at)} show="clock" />

@@ -29,8 +29,8 @@ export function HomePage({ current: { user }, stale }: Props) {
   const account = useOwnRead('/api/account').read
   const sessions = useOwnRead('/api/sessions').read
   const events = useOwnRead('/api/account/events').read
-  // The name belongs to the heading from the beginning; without an answer the page does not wait for it.
-  if (account.state === 'loading' && !account.trouble) return <Loading />
+  // All of it comes at once, so that nothing moves; without an answer the page does not wait for it.
+  if ([account, sessions, events].some(({ state, trouble }) => state === 'loading' && !trouble)) return <Loading />
   const name = account.state === 'ready' ? account.value.name : ''
   return (
     <>

@@ -6,6 +6,7 @@ import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { browserInWords } from '../../shared/ui/browser'
 import { Done } from '../../shared/ui/Done'
+import { Empty } from '../../shared/ui/Empty'
 import { Notice } from '../../shared/ui/Notice'
 import { OwnPage } from '../../shared/ui/OwnPage'
 import rows from '../../shared/ui/Rows.module.css'
@@ -69,7 +70,7 @@ export function SessionsPage() {
                 <SessionItem key={session.id} session={session} refusals={refusals} onEnded={() => ended(session)} />
               ))}
             </ul>
-            {complete && others.length === 0 && !done && <p class={section.soft}>{text('sessions.only')}</p>}
+            {complete && others.length === 0 && !done && <Empty icon="laptop">{text('sessions.only')}</Empty>}
             {others.length > 0 && !sure && (
               <div>
                 <Button look="danger" onClick={() => setSure(true)}>

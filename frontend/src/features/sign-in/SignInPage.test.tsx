@@ -1,5 +1,6 @@
 import { fireEvent, render, screen } from '@testing-library/preact'
 import { describe, expect, test, vi } from 'vitest'
+import { TypoHint } from '../../shared/code/TypoHint'
 import { codeRequest, FakeServer, html, json, refusal, unavailable } from '../../shared/testing/server'
 import { settled } from '../../shared/testing/time'
 import { type Arrival, SignInPage } from './SignInPage'
@@ -146,4 +147,19 @@ test('whoever comes without a reason can type at once', () => {
   open()
   expect(document.activeElement).toBe(field())
   expect(document.title).toBe('Sign in – Sana')
+})
+
+test('a slip in the domain is asked about, and mended by a press', async () => {
+  render(
+    <SignInPage arrival={{}} app={undefined} Hint={TypoHint} stale={undefined} onCodeRequested={vi.fn()} />,
+  )
+  type('ada@gmial.com')
+  fireEvent.click(screen.getByRole('button', { name: 'ada@gmail.com' }))
+  expect(field().value).toBe('ada@gmail.com')
+  expect(screen.queryByRole('button', { name: 'ada@gmail.com' })).toBeNull()
+})
+
+test('a sign-in that leads back to a page says so', () => {
+  render(<SignInPage arrival={{}} app={undefined} leadsOn stale={undefined} onCodeRequested={vi.fn()} />)
+  expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Sign in to continue')
 })

@@ -48,6 +48,7 @@ export const states: State[] = [
   mail('mail refused', 'delivery.refused.next', { delivery: failed, delivery_reason: 'refused' }),
   mail('provider away', 'delivery.provider_away.next', { delivery: failed, delivery_reason: provider }),
   mail('code for a long address', 'delivery.sent.next', { email: `${'a-long-name.'.repeat(9)}ada@example.org` }),
+  mail('code for a known provider', 'code.openMail', { email: 'ada@gmail.com', delivery: 'delivered' }),
   mail('alphanumeric code', 'code.label.alphanumeric', alphanumeric),
   page('alphanumeric code typed', 'code.length.alphanumeric', { 'GET /api/auth/code': alphanumeric }, [
     { type: '7QK2M9XWV4RT' },

@@ -28,6 +28,8 @@ export const states: State[] = [
   form('without an address', 'signIn.emailEmpty', {}, [{ press: 0 }]),
   form('no address', 'signIn.emailFault', {}, enter('ada')),
   form('with a very long address', 'signIn.intro', {}, [{ type: `${'a-long-name.'.repeat(9)}ada@example.org` }]),
+  form('with a slip in the domain', 'signIn.didYouMean', {}, [{ type: 'ada@gmial.com' }]),
+  { ...form('that leads on', 'signIn.continue'), path: '/?next=%2Fsessions' },
   asked('asking for a code', 'signIn.sending', 'never'),
   asked('address refused', 'problem.invalid_email', refused(400, 'invalid_email')),
   asked('too many requests', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 754 })),

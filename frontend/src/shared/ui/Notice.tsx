@@ -5,11 +5,13 @@ interface Props {
   children: ComponentChildren
   /** `alert` interrupts and needs attention; `status` waits its turn. */
   role?: 'alert' | 'status'
+  /** Something takes longer, or is not known: nothing is lost, and it passes. */
+  warns?: boolean
 }
 
-export function Notice({ children, role }: Props) {
+export function Notice({ children, role, warns }: Props) {
   return (
-    <div role={role} class={`${styles.notice} ${role === 'alert' ? styles.alert : ''}`}>
+    <div role={role} class={`${styles.notice} ${warns ? styles.warning : role === 'alert' ? styles.alert : ''}`}>
       {children}
     </div>
   )

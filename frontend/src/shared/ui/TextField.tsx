@@ -1,4 +1,4 @@
-import type { InputHTMLAttributes, Ref } from 'preact'
+import type { ComponentChildren, InputHTMLAttributes, Ref } from 'preact'
 import { useId } from 'preact/hooks'
 import styles from './TextField.module.css'
 
@@ -7,6 +7,8 @@ interface Props {
   hint?: string
   /** What is wrong with what was typed; takes the place of the hint. */
   fault: string | undefined
+  /** What else may be below the field while nothing is wrong. */
+  below?: ComponentChildren
   /** Further text that belongs to the field. */
   describedBy?: string
   /** A code is typed into it, of as many digits or letters as the input's size says. */
@@ -15,7 +17,7 @@ interface Props {
   input: InputHTMLAttributes<HTMLInputElement>
 }
 
-export function TextField({ label, hint = '', fault, describedBy, isCode, inputRef, input }: Props) {
+export function TextField({ label, hint = '', fault, below, describedBy, isCode, inputRef, input }: Props) {
   const id = useId()
   const note = `${id}-note`
   const words = fault ?? hint
@@ -37,6 +39,7 @@ export function TextField({ label, hint = '', fault, describedBy, isCode, inputR
         <span key={words} role={fault ? 'alert' : undefined} class={fault ? styles.fault : ''}>
           {words}
         </span>
+        {!words && below}
       </p>
     </div>
   )
