@@ -1,5 +1,5 @@
 import type { PendingCode } from '../../shared/api/http'
-import { codeRequest, noMail, pendingCode, serverTime } from '../../shared/testing/server'
+import { codeRequest, noMail, pendingCode, serverTime, signedIn } from '../../shared/testing/server'
 import { type Answers, refused, type State } from '../../shared/testing/states'
 
 type Shows = State['shows']
@@ -59,6 +59,12 @@ export const states: State[] = [
   page('incomplete code', 'code.length.digits', {}, [{ type: '1234' }, { press: 0 }]),
   page('code with letters', 'code.strange.digits', {}, [{ type: '12345x' }, { press: 0 }]),
   tried('checking', 'code.checking', 'never'),
+  page(
+    'right for the first time',
+    'home.welcome',
+    { 'GET /api/auth/session': signedIn, 'POST /api/auth/verify': { ...signedIn, created: true } },
+    [{ type: '123456' }],
+  ),
   tried('wrong code', 'code.wrong', refused(401, 'wrong_code', { tries_left: 4 })),
   tried('wrong code, one try left', 'code.wrong', refused(401, 'wrong_code', { tries_left: 1 })),
   tried('locked', 'problem.too_many_tries', refused(401, 'wrong_code', { tries_left: 0 })),

@@ -28,6 +28,7 @@ export const states: State[] = [
   form('without an address', 'signIn.emailEmpty', {}, [{ press: 0 }]),
   form('no address', 'signIn.emailFault', {}, enter('ada')),
   form('with a very long address', 'signIn.intro', {}, [{ type: `${'a-long-name.'.repeat(9)}ada@example.org` }]),
+  { ...form('of the last visit', 'signIn.notYou'), kept: 'ada@example.org' },
   form('with a slip in the domain', 'signIn.didYouMean', {}, [{ type: 'ada@gmial.com' }]),
   { ...form('that leads on', 'signIn.continue'), path: '/?next=%2Fsessions' },
   asked('asking for a code', 'signIn.sending', 'never'),
