@@ -97,7 +97,7 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
  * it does not move afterwards; without that file it stands alone.
  */
 function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app' | 'leadsOn' | 'Hint'>) {
-  const { ended } = props.arrival
+  const { ended, notice } = props.arrival
   const next = nextPath(location.search)
   const app = appOf(next)
   /** Whether the file could be had; undefined until that is known. */
@@ -112,7 +112,7 @@ function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app' | 'leadsOn'
       <SignInPage
         {...props}
         app={app}
-        leadsOn={next !== undefined && !app}
+        leadsOn={!!next && !app && !notice}
         Hint={isThere ? TypoHintLater : undefined}
         reason={isLed && isThere && <WhyHereLater ended={ended} app={app} />}
       />

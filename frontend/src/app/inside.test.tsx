@@ -60,7 +60,7 @@ describe('whoever is not signed in', () => {
   test('is led to the form, and knows the way back', async () => {
     await openInside('/account?tab=name', { [session]: notSignedIn() })
     expect(location.pathname + location.search).toBe('/?next=%2Faccount%3Ftab%3Dname')
-    expect(heading().textContent).toBe('Sign in')
+    expect(heading().textContent).toBe('Sign in to continue')
   })
 
   test('since a moment ago is told why, wherever a call has found it out', async () => {
