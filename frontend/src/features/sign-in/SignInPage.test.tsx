@@ -149,10 +149,8 @@ test('whoever comes without a reason can type at once', () => {
   expect(document.title).toBe('Sign in – Sana')
 })
 
-test('a slip in the domain is asked about, and mended by a press', async () => {
-  render(
-    <SignInPage arrival={{}} app={undefined} Hint={TypoHint} stale={undefined} onCodeRequested={vi.fn()} />,
-  )
+test('a slip in the domain is asked about, and mended by a press', () => {
+  render(<SignInPage arrival={{}} app={undefined} Hint={TypoHint} stale={undefined} onCodeRequested={vi.fn()} />)
   type('ada@gmial.com')
   fireEvent.click(screen.getByRole('button', { name: 'ada@gmail.com' }))
   expect(field().value).toBe('ada@gmail.com')

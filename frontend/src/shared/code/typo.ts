@@ -1,5 +1,13 @@
 /** Where most people have their mail, by names that are long enough for a slip to be told from another name. */
-const common = ['gmail.com', 'googlemail.com', 'hotmail.com', 'icloud.com', 'outlook.com', 'protonmail.com', 'yahoo.com']
+const common = [
+  'gmail.com',
+  'googlemail.com',
+  'hotmail.com',
+  'icloud.com',
+  'outlook.com',
+  'protonmail.com',
+  'yahoo.com',
+]
 
 /** Providers whose names are as near as a slip. */
 const others = ['email.com', 'mail.com', 'ymail.com']
@@ -7,7 +15,7 @@ const others = ['email.com', 'mail.com', 'ymail.com']
 /** The address that was probably meant, where its domain is one slip away from a common one: "ada@gmial.com". */
 export function probablyMeant(email: string): string | undefined {
   const [, name, typed] = /^(.+@)([^@]+)$/.exec(email.trim().toLowerCase()) ?? []
-  if (!name || !typed || common.includes(typed) || others.includes(typed)) return undefined
+  if (!(name && typed) || common.includes(typed) || others.includes(typed)) return undefined
   // Who is still typing has made no slip.
   const meant = common.find((domain) => isOneSlip(typed, domain) && !domain.startsWith(typed))
   return meant && email.trim().slice(0, name.length) + meant

@@ -10,8 +10,9 @@ interface Props {
 }
 
 export function Notice({ children, role, warns }: Props) {
+  const tone = warns ? styles.warning : role === 'alert' && styles.alert
   return (
-    <div role={role} class={`${styles.notice} ${warns ? styles.warning : role === 'alert' ? styles.alert : ''}`}>
+    <div role={role} class={`${styles.notice} ${tone || ''}`}>
       {children}
     </div>
   )
