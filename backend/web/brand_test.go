@@ -22,14 +22,14 @@ func TestBrand_LogoOfThePageIsServed(t *testing.T) {
 	}
 	own := brand.Default
 	own.Name, own.Logo = "Müller's Bäckerei", logo
-	page := `<html lang="en"><head><title>Sana</title></head><header><a><svg class="Mark-mark"></svg>Sana</a></header>`
+	page := `<html lang="en"><head><title>Sana</title></head><header><a><svg class="Frame-mark"></svg>Sana</a></header>`
 	b := serve(t, newServerWith(t, func(o *web.Options) {
 		o.SPA = fstest.MapFS{"index.html": {Data: []byte(page)}}
 		o.Brand = own
 	})).Open(t)
 	identity := harness.With("Accept-Encoding", "identity")
 	body := string(b.Get("/", identity).Want(http.StatusOK).Body)
-	found := regexp.MustCompile(`<img class="Mark-mark" src="([^"]+)"`).FindStringSubmatch(body)
+	found := regexp.MustCompile(`<img class="Frame-mark" src="([^"]+)"`).FindStringSubmatch(body)
 	if found == nil || !strings.Contains(body, "<title>Müller&#39;s Bäckerei</title>") {
 		t.Fatalf("got a page without the name or the logo:\n%s", body)
 	}

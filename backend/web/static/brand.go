@@ -11,14 +11,14 @@ import (
 
 // What the built page has of Sana's own look.
 var (
-	ownMark    = regexp.MustCompile(`(?s)<svg class="Mark-mark".*?</svg>`)
+	ownMark    = regexp.MustCompile(`(?s)<svg class="Frame-mark".*?</svg>`)
 	ownPicture = regexp.MustCompile(`\s*<meta (?:property="og:image[^"]*"|name="twitter:card")[^>]*>`)
 )
 
 // withBrand replaces Sana's look in a page by that of b. The program of the page reads it there.
 func withBrand(page []byte, b brand.Brand) []byte {
 	if b.Logo != nil {
-		page = ownMark.ReplaceAllLiteral(page, []byte(`<img class="Mark-mark" src="`+b.Logo.Path+`" alt="">`))
+		page = ownMark.ReplaceAllLiteral(page, []byte(`<img class="Frame-mark" src="`+b.Logo.Path+`" alt="">`))
 	}
 	if b.Name != brand.Default.Name {
 		page = ownPicture.ReplaceAllLiteral(page, nil)

@@ -11,7 +11,7 @@ import (
 
 const builtPage = `<html lang="en"><head><title>Sana</title><style>a{}</style>
 <meta property="og:site_name" content="Sana" /><meta property="og:image" content="/social-card.png" />
-</head><body><header><a><svg class="Mark-mark"><circle></circle></svg>Sana</a></header></body></html>`
+</head><body><header><a><svg class="Frame-mark"><circle></circle></svg>Sana</a></header></body></html>`
 
 func TestRead_GivesPagesTheBrandOfTheOperator(t *testing.T) {
 	t.Parallel()
@@ -34,7 +34,7 @@ func TestRead_GivesPagesTheBrandOfTheOperator(t *testing.T) {
 	const name = `Müller&#39;s &#34;Bäckerei&#34; &lt;&amp;&gt;`
 	for _, want := range []string{
 		"<title>" + name + "</title>", `content="` + name + `"`, name + "</a>",
-		`<img class="Mark-mark" src="` + logo.Path + `" alt="">`,
+		`<img class="Frame-mark" src="` + logo.Path + `" alt="">`,
 		"--pine:light-dark(#717171,", "--on-pine:light-dark(#ffffff,",
 		`<link rel="help" href="https://example.org/help?a=1&amp;b=2" />`, `<link rel="author" href="mailto:help@example.org" />`,
 	} {

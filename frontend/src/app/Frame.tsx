@@ -1,6 +1,5 @@
 import type { ComponentChildren } from 'preact'
 import styles from './Frame.module.css'
-import './Mark.module.css'
 
 interface Props {
   children: ComponentChildren
