@@ -13,6 +13,7 @@ import { type CurrentSession, post, type Trouble } from '../shared/api/http'
 import { InsideContext } from '../shared/api/inside'
 import { TypoHint } from '../shared/code/TypoHint'
 import { tellOtherTabs } from '../shared/tabs'
+import { keepFocus } from '../shared/ui/keepFocus'
 import { Loading } from '../shared/ui/Loading'
 import { Foot } from './Foot'
 import { Main } from './Frame'
@@ -55,6 +56,7 @@ export function InsidePages({ path, current, stale, onArrived, onRecheck, onSign
     }),
     [current, onRecheck, onDeleted, provedAt],
   )
+  useEffect(keepFocus, [])
   const proved = () => {
     setWaiting(undefined)
     tellOtherTabs('signed_in')

@@ -31,8 +31,8 @@ await speak([query.get('language') ?? 'en'])
 await learn()
 render(<App />, document.getElementById('root') as HTMLElement)
 
+if (state.does?.length) await settled()
 for (const step of state.does ?? []) {
-  await settled()
   stepTaken()
   await take(step)
 }

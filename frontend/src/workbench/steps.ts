@@ -9,9 +9,9 @@ export function takeAway(what: State['without']): void {
   if (what === 'cookies') Object.defineProperty(navigator, 'cookieEnabled', { get: () => false })
 }
 
-/** Waits until the page that a person would act on is there. */
+/** Waits until the page that a person would act on is there, with all that is on it. */
 export async function settled(): Promise<void> {
-  await until(() => document.querySelector('h1'))
+  await until(() => document.querySelector('h1') && !document.querySelector('[class*="Loading-loading"]'))
   await nextFrame()
 }
 

@@ -29,8 +29,10 @@ export function HomePage({ current: { user }, stale }: Props) {
   const account = useOwnRead('/api/account').read
   const sessions = useOwnRead('/api/sessions').read
   const events = useOwnRead('/api/account/events').read
+  const apps = useRead('/api/apps').read
   // All of it comes at once, so that nothing moves; without an answer the page does not wait for it.
-  if ([account, sessions, events].some(({ state, trouble }) => state === 'loading' && !trouble)) return <Loading />
+  if ([account, sessions, events, apps].some(({ state, trouble }) => state === 'loading' && !trouble))
+    return <Loading />
   const name = account.state === 'ready' ? account.value.name : ''
   return (
     <>
@@ -56,7 +58,7 @@ export function HomePage({ current: { user }, stale }: Props) {
         </Row>
       </ul>
       {stale && <TroubleNotice role="status" trouble={stale} next={text('trouble.weRetry')} />}
-      <Apps />
+      {apps.state === 'ready' && apps.value.apps.length > 0 && <Apps apps={apps.value.apps} />}
     </>
   )
 }
@@ -95,15 +97,17 @@ function Row({ icon, name, href, action, children }: RowProps) {
   )
 }
 
-/** The apps that this person may open; nothing where there are none, and where it is not known yet. Last, so that nothing moves. */
-function Apps() {
-  const { read } = useRead('/api/apps')
-  if (read.state !== 'ready' || read.value.apps.length === 0) return null
+interface AppsProps {
+  apps: { id: string; name: string; host?: string }[]
+}
+
+/** The apps that this person may open. */
+function Apps({ apps }: AppsProps) {
   return (
     <section class={styles.apps}>
       <Subheading>{text('home.apps')}</Subheading>
       <ul class={rows.card}>
-        {read.value.apps.map(({ id, name, host }) => (
+        {apps.map(({ id, name, host }) => (
           <li key={id} class={rows.row}>
             <span class={rows.tile}>
               <Icon name="globe" />
