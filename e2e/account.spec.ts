@@ -19,8 +19,8 @@ async function openAccount(page: Page, sana: Server): Promise<void> {
 
 async function askForChange(page: Page, email = newAddress): Promise<void> {
   await button(page, 'Change').click()
-  await page.getByLabel('New e-mail address').fill(email)
-  await button(page, 'Send me a code').click()
+  await page.getByLabel('New email address').fill(email)
+  await button(page, 'Email me a code').click()
 }
 
 test('a name is saved, said calmly, and there after a reload', async ({ page, sana }) => {
@@ -34,7 +34,7 @@ test('a name is saved, said calmly, and there after a reload', async ({ page, sa
 
   await page.getByLabel('Name').fill('m'.repeat(101))
   await button(page, 'Save').click()
-  await expect(page.getByRole('alert')).toContainText('at most 100 characters')
+  await expect(page.getByRole('alert')).toContainText('up to 100 characters')
   await expect(page.getByLabel('Name')).toBeFocused()
 })
 
@@ -50,26 +50,28 @@ test('the address changes by a code to the new one, over a reload; the old one i
   await signInToo(page, sana)
   await page.goto('/account')
   await askForChange(page, address)
-  await expect(page.getByRole('alert')).toContainText('your address already')
-  await page.getByLabel('New e-mail address').fill(newAddress)
-  await button(page, 'Send me a code').click()
+  await expect(page.getByRole('alert')).toContainText('already your email address')
+  await page.getByLabel('New email address').fill(newAddress)
+  await button(page, 'Email me a code').click()
   await expect(page.getByRole('status').filter({ hasText: newAddress })).toBeVisible()
   const { code } = await readCode(sana.url, newAddress)
   await page.reload()
   await codeField(page).fill(otherCode(code))
   await expect(page.getByRole('alert')).toContainText('4 tries left')
   await codeField(page).fill(code)
-  await expect(page.getByText(`Your address is now ${newAddress}. You were signed out everywhere else.`)).toBeVisible()
+  await expect(
+    page.getByText(`Your email address is now ${newAddress}. All other devices were signed out.`),
+  ).toBeVisible()
 
   const told = await readMail(sana.url, address, 'address')
   expect(told.text).toContain('m•••@example.net')
   await elsewhere.reload()
   await expect(heading(elsewhere, 'Sign in')).toBeVisible()
-  await expect(elsewhere.getByText('because the address of the account was changed')).toBeVisible()
+  await expect(elsewhere.getByText('because your email address was changed')).toBeVisible()
   await other.close()
 
-  await link(page, 'Home').click()
-  await expect(page.getByText(newAddress)).toBeVisible()
+  await link(page, 'Overview').click()
+  await expect(page.getByRole('main').getByText(newAddress).first()).toBeVisible()
 })
 
 test('the link in the mail to the new address fills in the code on the account page and waits for a click', async ({
@@ -82,8 +84,8 @@ test('the link in the mail to the new address fills in the code on the account p
   await page.goto(link)
   await expect(page).toHaveURL(/\/account$/)
   await expect(codeField(page)).toHaveValue(/^\d{6}$/)
-  await button(page, 'Change the address').click()
-  await expect(page.getByText(`Your address is now ${newAddress}.`)).toBeVisible()
+  await button(page, 'Change email address').click()
+  await expect(page.getByText(`Your email address is now ${newAddress}.`)).toBeVisible()
 })
 
 test('an address of somebody else is refused after the right code, and the form is there again', async ({
@@ -99,21 +101,21 @@ test('an address of somebody else is refused after the right code, and the form 
   await askForChange(page)
   const { code } = await readCode(sana.url, newAddress, 2)
   await codeField(page).fill(code)
-  await expect(page.getByRole('alert')).toContainText('Another account has this address')
-  await expect(page.getByLabel('New e-mail address')).toHaveValue(newAddress)
-  await button(page, 'Keep the address as it is').click()
-  await expect(page.getByText(address)).toBeVisible()
+  await expect(page.getByRole('alert')).toContainText('Another account already uses this address')
+  await expect(page.getByLabel('New email address')).toHaveValue(newAddress)
+  await button(page, 'Cancel').click()
+  await expect(page.getByRole('main').getByText(address)).toBeVisible()
 })
 
 test('a change is given up, and the address stays', async ({ page, sana }) => {
   await openAccount(page, sana)
   await askForChange(page)
-  await button(page, 'Use another address').click()
-  await expect(page.getByLabel('New e-mail address')).toHaveValue(newAddress)
-  await button(page, 'Keep the address as it is').click()
+  await button(page, 'Use a different email address').click()
+  await expect(page.getByLabel('New email address')).toHaveValue(newAddress)
+  await button(page, 'Cancel').click()
   await page.reload()
   await expect(button(page, 'Change')).toBeVisible()
-  await expect(page.getByText(address)).toBeVisible()
+  await expect(page.getByRole('main').getByText(address)).toBeVisible()
 })
 
 test('all that is held comes as a file', async ({ page, sana }) => {
@@ -125,7 +127,7 @@ test('all that is held comes as a file', async ({ page, sana }) => {
   const content = JSON.parse(readFileSync(await file.path(), 'utf8'))
   expect(content.account.email).toBe(address)
   expect(content.events.map(({ kind }: { kind: string }) => kind)).toContain('account_created')
-  await expect(page.getByText('The file is among your downloads.')).toBeVisible()
+  await expect(page.getByText('Downloaded.')).toBeVisible()
 })
 
 test('an account is deleted after a clear last step, and another tab sees it at once', async ({
@@ -136,24 +138,24 @@ test('an account is deleted after a clear last step, and another tab sees it at 
   await openAccount(page, sana)
   const tab = await context.newPage()
   await tab.goto('/sessions')
-  await expect(heading(tab, 'Where you are signed in')).toBeVisible()
+  await expect(heading(tab, 'Your devices')).toBeVisible()
 
-  await button(page, 'Delete the account…').click()
-  await page.getByLabel('Type your e-mail address to confirm').fill('somebody@example.org')
-  await button(page, 'Delete for ever').click()
-  await expect(page.getByRole('alert')).toContainText('not the address of this account')
-  await page.getByLabel('Type your e-mail address to confirm').fill(address)
-  await button(page, 'Delete for ever').click()
-  await expect(heading(page, 'Your account is deleted')).toBeFocused()
+  await button(page, 'Delete account…').click()
+  await page.getByLabel('Type your email address to confirm').fill('somebody@example.org')
+  await button(page, 'Delete account permanently').click()
+  await expect(page.getByRole('alert')).toContainText('doesn’t match your email address')
+  await page.getByLabel('Type your email address to confirm').fill(address)
+  await button(page, 'Delete account permanently').click()
+  await expect(heading(page, 'Your account has been deleted')).toBeFocused()
   await expect(page).toHaveURL('/')
   await expect(page.getByText(address)).toHaveCount(0)
-  await expect(heading(tab, 'Your account is deleted')).toBeVisible()
+  await expect(heading(tab, 'Your account has been deleted')).toBeVisible()
   await button(page, 'Go to the start page').click()
-  await expect(page.getByLabel('E-mail address')).toHaveValue('')
+  await expect(page.getByLabel('Email address')).toHaveValue('')
 })
 
 test.describe('with a sign-in of a while ago', () => {
-  const dialog = (page: Page) => page.getByRole('dialog', { name: 'Is it you?' })
+  const dialog = (page: Page) => page.getByRole('dialog', { name: 'Confirm it’s you' })
 
   test.beforeEach(async ({ page, sana, database }) => {
     await openAccount(page, sana)
@@ -168,7 +170,7 @@ test.describe('with a sign-in of a while ago', () => {
     await dialog(page).getByLabel('6-digit code').fill(code)
     await download
     await expect(dialog(page)).toHaveCount(0)
-    await expect(page.getByText('The file is among your downloads.')).toBeVisible()
+    await expect(page.getByText('Downloaded.')).toBeVisible()
   })
 
   test('a change of the address goes on by itself, and nothing typed is lost', async ({ page, sana }) => {
@@ -180,16 +182,16 @@ test.describe('with a sign-in of a while ago', () => {
     await expect(page.getByLabel('Name')).toHaveValue('half a na')
     const { code: second } = await readCode(sana.url, newAddress)
     await codeField(page).fill(second)
-    await expect(page.getByText(`Your address is now ${newAddress}.`)).toBeVisible()
+    await expect(page.getByText(`Your email address is now ${newAddress}.`)).toBeVisible()
   })
 
   test('deletion goes on by itself', async ({ page, sana }) => {
-    await button(page, 'Delete the account…').click()
-    await page.getByLabel('Type your e-mail address to confirm').fill(address)
-    await button(page, 'Delete for ever').click()
+    await button(page, 'Delete account…').click()
+    await page.getByLabel('Type your email address to confirm').fill(address)
+    await button(page, 'Delete account permanently').click()
     const { code } = await readCode(sana.url, address, 2)
     await dialog(page).getByLabel('6-digit code').fill(code)
-    await expect(heading(page, 'Your account is deleted')).toBeVisible()
+    await expect(heading(page, 'Your account has been deleted')).toBeVisible()
   })
 
   test('whoever presses Escape finds everything as it was, and the focus where it was', async ({ page, sana }) => {
@@ -205,8 +207,8 @@ test.describe('with a sign-in of a while ago', () => {
     }
     await page.keyboard.press('Escape')
     await expect(dialog(page)).toHaveCount(0)
-    await expect(button(page, 'Send me a code')).toBeFocused()
-    await expect(page.getByLabel('New e-mail address')).toHaveValue(newAddress)
+    await expect(button(page, 'Email me a code')).toBeFocused()
+    await expect(page.getByLabel('New email address')).toHaveValue(newAddress)
     const mails = await (await fetch(`${sana.url}/dev/inbox.json`)).json()
     expect(mails.filter(({ to }: { to: string }) => to === newAddress)).toEqual([])
   })

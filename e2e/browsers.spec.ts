@@ -21,9 +21,9 @@ test('a browser that blocks storage and channels between tabs signs in and out',
 })
 
 for (const { languages, title } of [
-  { languages: ['en-US@posix'], title: 'Enter your code' },
-  { languages: ['de_DE.UTF-8@euro', 'en'], title: 'Code eingeben' },
-  { languages: [], title: 'Enter your code' },
+  { languages: ['en-US@posix'], title: 'Check your email' },
+  { languages: ['de_DE.UTF-8@euro', 'en'], title: 'Prüfen Sie Ihr Postfach' },
+  { languages: [], title: 'Check your email' },
 ]) {
   test(`the code page comes with its field in a browser with the languages ${JSON.stringify(languages)}`, async ({
     page,
@@ -49,7 +49,7 @@ for (const [name, lacks] of Object.entries({
     await page.addInitScript(lacks)
     await page.goto('/')
     await expect(page.getByRole('alert')).toHaveText(/^This browser is too old for Sana\./)
-    await expect(page.getByText('cannot be reached')).toHaveCount(0)
+    await expect(page.getByText('can’t reach')).toHaveCount(0)
     await expect(page.getByRole('textbox')).toHaveCount(0)
   })
 }

@@ -38,32 +38,32 @@ test('what becomes of the mail is seen live, and whoever types keeps the place',
   const play = await playMail(page, { delivery: 'queued' })
   await askForCode(page)
   const said = page.getByRole('status').filter({ hasText: address })
-  await expect(said).toContainText('We are sending a code to')
+  await expect(said).toContainText('We’re sending a code to')
   await codeField(page).pressSequentially('123')
   const place = await codeField(page).boundingBox()
 
   play({ delivery: 'delayed', delivery_reason: 'provider_away' })
-  await expect(said).toContainText('Our mail provider does not answer.')
+  await expect(said).toContainText('Our email provider isn’t responding.')
   play({ delivery: 'sent' })
-  await expect(said).toContainText('Look in the spam folder')
+  await expect(said).toContainText('Check your spam folder')
   play({ delivery: 'failed', delivery_reason: 'no_such_mailbox' })
-  await expect(said).toContainText('There is no mailbox')
+  await expect(said).toContainText('doesn’t exist')
 
   await expect(codeField(page)).toBeFocused()
   await expect(codeField(page)).toHaveValue('123')
   expect(await codeField(page).boundingBox(), 'nothing moves').toEqual(place)
 
-  await button(page, 'Change the address').click()
+  await button(page, 'Change email address').click()
   await expect(heading(page, 'Sign in')).toBeVisible()
-  await expect(page.getByLabel('E-mail address')).toHaveValue(address)
+  await expect(page.getByLabel('Email address')).toHaveValue(address)
 })
 
 const languages = {
-  'de-AT': { title: 'Code eingeben – Sana', field: '6-stelliger Code' },
-  'fr-FR': { title: 'Saisissez votre code – Sana', field: 'Code à 6 chiffres' },
-  'es-MX': { title: 'Escriba su código – Sana', field: 'Código de 6 cifras' },
-  'ja-JP': { title: 'コードを入力 – Sana', field: '6桁のコード' },
-  'it-IT': { title: 'Enter your code – Sana', field: '6-digit code' },
+  'de-AT': { title: 'Prüfen Sie Ihr Postfach – Sana', field: '6-stelliger Code' },
+  'fr-FR': { title: 'Consultez vos e‑mails – Sana', field: 'Code à 6 chiffres' },
+  'es-MX': { title: 'Revisa tu correo – Sana', field: 'Código de 6 dígitos' },
+  'ja-JP': { title: 'メールを確認してください – Sana', field: '6桁の確認コード' },
+  'it-IT': { title: 'Check your email – Sana', field: '6-digit code' },
 }
 
 for (const [locale, words] of Object.entries(languages)) {

@@ -72,7 +72,7 @@ test.describe('two instances that take turns', () => {
     expect(new Set(reads.map(({ instance }) => instance)), 'both know the session').toEqual(new Set([0, 1]))
 
     await button(page, 'Sign out').click()
-    await expect(page.getByText('You are signed out.')).toBeVisible()
+    await expect(page.getByText('You’ve signed out.')).toBeVisible()
     for (let reload = 0; reload < 2; reload++) {
       await page.reload()
       await expect(heading(page, 'Sign in')).toBeVisible()
@@ -99,9 +99,9 @@ test('a server that is unavailable is called so, never a sign-out, and the code 
   await sana.kill()
 
   await codeField(page).fill(code)
-  await expect(page.getByRole('alert')).toContainText('cannot be reached')
+  await expect(page.getByRole('alert')).toContainText('can’t reach')
   await expect(codeField(page)).toHaveValue(code)
-  await expect(page.getByRole('alert')).toContainText('We keep trying by ourselves')
+  await expect(page.getByRole('alert')).toContainText('We’ll keep trying')
   // As when the person comes back to this tab.
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
   await expect(page.locator('body')).not.toContainText(/signed out|session has ended|start over|expired/i)
@@ -117,13 +117,13 @@ test('a user stays signed in while the server is unavailable, and a sign-out is 
   await signIn(page, sana.url)
   await sana.kill()
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
-  await expect(page.getByText('cannot be reached')).toBeVisible()
+  await expect(page.getByText('can’t reach')).toBeVisible()
   await expectSignedIn(page)
   await button(page, 'Sign out').click()
-  await expect(page.getByRole('alert')).toContainText('We keep trying by ourselves')
+  await expect(page.getByRole('alert')).toContainText('We’ll keep trying')
   await expectSignedIn(page)
   await sana.start()
-  await expect(page.getByText('You are signed out.')).toBeVisible({ timeout: 40_000 })
+  await expect(page.getByText('You’ve signed out.')).toBeVisible({ timeout: 40_000 })
   await page.reload()
   await expect(heading(page, 'Sign in')).toBeVisible()
 })

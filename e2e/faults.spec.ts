@@ -18,19 +18,19 @@ async function nextMail(page: Page, what: string): Promise<void> {
 test('a mail that bounces is told of on the code page, and the next one arrives', async ({ page }) => {
   await nextMail(page, 'is taken, then bounces')
   await askForCode(page)
-  await expect(said(page)).toContainText('There is no mailbox')
-  await button(page, 'Change the address').click()
-  await expect(page.getByLabel('E-mail address')).toHaveValue(address)
+  await expect(said(page)).toContainText('doesn’t exist')
+  await button(page, 'Change email address').click()
+  await expect(page.getByLabel('Email address')).toHaveValue(address)
 
   await askForCode(page, 'marie@example.org')
-  await expect(said(page, 'marie@example.org')).toContainText('has arrived at')
+  await expect(said(page, 'marie@example.org')).toContainText('Delivered.')
 })
 
 test('a mail that is late is told of while it is, and its code works', async ({ page, sana }) => {
   await nextMail(page, 'is late')
   await askForCode(page)
-  await expect(said(page)).toContainText('We keep trying until')
-  await expect(said(page)).toContainText('has arrived at', { timeout: 40_000 })
+  await expect(said(page)).toContainText('We’ll keep trying until')
+  await expect(said(page)).toContainText('Delivered.', { timeout: 40_000 })
   const mails: { subject: string }[] = await (await fetch(`${sana.url}/dev/inbox.json`)).json()
   await codeField(page).fill(mails[0]?.subject.slice(0, 6) ?? '')
   await expectSignedIn(page)
@@ -39,5 +39,5 @@ test('a mail that is late is told of while it is, and its code works', async ({ 
 test('a mail that the provider refuses is told of', async ({ page }) => {
   await nextMail(page, 'is refused')
   await askForCode(page)
-  await expect(said(page)).toContainText('was not accepted')
+  await expect(said(page)).toContainText('was rejected')
 })

@@ -7,7 +7,7 @@ import { Server } from './support/server'
 import { test } from './support/test'
 import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
 
-const missing = 'A part of this page could not be loaded.'
+const missing = 'A part of this page couldn’t be loaded.'
 
 /** Answers requests for such files with 404 on the first `pages` pages. @returns how many pages were asked for */
 async function withhold(page: Page, files: RegExp, pages: number) {
@@ -58,8 +58,8 @@ test('a page whose file is missing comes after one reload, and the code still wo
 test('a page whose file stays missing is said to be out of date, after one reload', async ({ page }) => {
   const seen = await withhold(page, later, 1000)
   await page.goto('/verify')
-  await expect(page.getByRole('alert')).toContainText('do not understand each other')
-  await expect(button(page, 'Try again now')).toBeVisible()
+  await expect(page.getByRole('alert')).toContainText('This page is out of date')
+  await expect(button(page, 'Try again')).toBeVisible()
   expect(seen.pages).toBe(2)
 })
 
@@ -117,11 +117,11 @@ async function walkEverywhere(page: Page, api: string, email: string): Promise<v
   await page.getByLabel('Name').fill('Mary')
   await page.keyboard.press('Enter')
   await expect(page.getByRole('status').filter({ hasText: 'Saved.' })).toBeVisible()
-  await link('Sessions').click()
-  await expect(page.getByText('This browser', { exact: true })).toBeVisible()
+  await link('Devices').click()
+  await expect(page.getByText('This device', { exact: true })).toBeVisible()
   await link('Activity').click()
   await expect(page.getByRole('listitem').first()).toBeVisible()
-  await link('Home').click()
+  await link('Overview').click()
   await button(page, 'Sign out').click()
   await expect(heading(page, 'Sign in')).toBeVisible()
 }

@@ -9,9 +9,9 @@ test('a person asks for a code, types it, is in, and signs out', async ({ page, 
 
   await button(page, 'Sign out').click()
   await expect(heading(page, 'Sign in')).toBeVisible()
-  await expect(page.getByText('You are signed out.')).toBeVisible()
+  await expect(page.getByText('You’ve signed out.')).toBeVisible()
   await page.reload()
-  await expect(page.getByLabel('E-mail address')).toBeVisible()
+  await expect(page.getByLabel('Email address')).toBeVisible()
 })
 
 test('nothing of the account is left for whoever presses Back after a sign-out', async ({ page, sana }) => {
@@ -20,14 +20,14 @@ test('nothing of the account is left for whoever presses Back after a sign-out',
   await page.goto('/')
   await expectSignedIn(page)
   await button(page, 'Sign out').click()
-  await expect(page.getByText('You are signed out.')).toBeVisible()
+  await expect(page.getByText('You’ve signed out.')).toBeVisible()
   await page.goto('/')
 
   for (let step = 0; step < 3; step++) {
     await page.goBack()
     await expect(page.locator('h1')).toBeVisible()
     await expect(page.getByText(address)).toHaveCount(0)
-    await expect(heading(page, 'You are signed in')).toHaveCount(0)
+    await expect(heading(page, 'Your account')).toHaveCount(0)
   }
 })
 
@@ -35,7 +35,7 @@ test('a reload of the code page loses nothing', async ({ page, sana }) => {
   await askForCode(page)
   const { code } = await readCode(sana.url, address)
   await page.reload()
-  await expect(heading(page, 'Enter your code')).toBeVisible()
+  await expect(heading(page, 'Check your email')).toBeVisible()
   await expect(page.getByText(address)).toBeVisible()
   await codeField(page).fill(code)
   await expectSignedIn(page)
@@ -60,7 +60,7 @@ test('five wrong codes lock the code, and the page says so', async ({ page, sana
     await expect(page.getByRole('alert')).toContainText(`${left} left`)
   }
   await codeField(page).fill(otherCode(wrong))
-  await expect(heading(page, 'This code is locked')).toBeVisible()
+  await expect(heading(page, 'Too many wrong tries')).toBeVisible()
   await expect(codeField(page)).toHaveCount(0)
 })
 
@@ -100,7 +100,7 @@ test('the link opened in another browser shows the code and signs nobody in', as
   const { code, link } = await readCode(sana.url, address)
   const other = await browser.newPage()
   await other.goto(link)
-  await expect(heading(other, 'Your code for another browser')).toBeVisible()
+  await expect(heading(other, 'Your sign-in code')).toBeVisible()
   await expect(other.getByText(`${code.slice(0, 3)} ${code.slice(3)}`)).toBeVisible()
   await expect(other.getByText(address)).toHaveCount(0)
   await other.close()
@@ -132,9 +132,9 @@ test('a sign-in leads back to the page of another program on the same host', asy
   const app = `${sana.publicUrl}/app/dashboard?tab=2`
   await page.route(app, (route) => route.fulfill({ contentType: 'text/html', body: '<h1>Dashboard</h1>' }))
   await page.goto(`/?next=${encodeURIComponent('/app/dashboard?tab=2#part')}`)
-  await page.getByLabel('E-mail address').fill(address)
-  await button(page, 'Send me a code').click()
-  await expect(heading(page, 'Enter your code')).toBeVisible()
+  await page.getByLabel('Email address').fill(address)
+  await button(page, 'Email me a code').click()
+  await expect(heading(page, 'Check your email')).toBeVisible()
   const { code } = await readCode(sana.url, address)
   await codeField(page).fill(code)
   await expect(heading(page, 'Dashboard')).toBeVisible()

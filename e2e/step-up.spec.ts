@@ -47,7 +47,7 @@ async function prove(page: Page, code: string): Promise<void> {
   const quickly = { timeout: 5000 }
   await expect(async () => {
     if ((await dialog(page).count()) === 0) return
-    if (await proved.isVisible()) await dialog(page).getByRole('button', { name: 'Go on' }).press('Enter', quickly)
+    if (await proved.isVisible()) await dialog(page).getByRole('button', { name: 'Continue' }).press('Enter', quickly)
     else if ((await codeIn(page).inputValue(quickly)) !== code) await codeIn(page).fill(code, quickly)
     await expect(dialog(page)).toHaveCount(0, quickly)
   }).toPass({ timeout: 60_000 })
@@ -127,10 +127,10 @@ test('a step-up in one tab and a sign-out in another: the sign-out holds, and ot
   for (let round = 0; round < rounds; round++) {
     const atSignIn = (await mailsTo(sana.url)).length
     await page.goto('/')
-    await page.getByLabel('E-mail address').fill(address)
-    await button(page, 'Send me a code').click()
+    await page.getByLabel('Email address').fill(address)
+    await button(page, 'Email me a code').click()
     await page.getByLabel('6-digit code').fill(await newCode(sana.url, atSignIn))
-    await expect(heading(page, 'You are signed in')).toBeVisible()
+    await expect(heading(page, 'Your account')).toBeVisible()
     await letTimePass(database.url, page)
     await Promise.all([page.goto('/account'), tab.goto('/')])
     const before = (await mailsTo(sana.url)).length
@@ -138,7 +138,7 @@ test('a step-up in one tab and a sign-out in another: the sign-out holds, and ot
     const code = await newCode(sana.url, before)
     // Every other round the code is wrong at first: the sign-out then meets a challenge that was tried.
     if (round % 2 === 1) await codeIn(page).fill(otherCode(code))
-    await expect(heading(tab, 'You are signed in')).toBeVisible()
+    await expect(heading(tab, 'Your account')).toBeVisible()
 
     await Promise.all([codeIn(page).fill(code), button(tab, 'Sign out').click()])
     await expect(heading(tab, 'Sign in'), `round ${round}`).toBeVisible()
@@ -148,7 +148,7 @@ test('a step-up in one tab and a sign-out in another: the sign-out holds, and ot
     await expect(heading(page, 'Sign in'), `round ${round}`).toBeVisible()
   }
   await elsewhere.reload()
-  await expect(heading(elsewhere, 'You are signed in')).toBeVisible()
+  await expect(heading(elsewhere, 'Your account')).toBeVisible()
   const { sessions } = await (await elsewhere.request.get('/api/sessions')).json()
   expect(sessions, 'only that browser is left').toHaveLength(1)
   await other.close()

@@ -29,7 +29,7 @@ test('a sign-in in one tab is seen in the others at once, wherever they are, and
   await button(page, 'Sign out').click()
   for (const tab of [page, code, form]) {
     await expect(heading(tab, 'Sign in')).toBeVisible()
-    await expect(tab.getByText('You are signed out.')).toBeVisible()
+    await expect(tab.getByText('You’ve signed out.')).toBeVisible()
     await expect(tab.getByText(address)).toHaveCount(0)
   }
 })
@@ -64,7 +64,7 @@ test('another address in one tab leaves the code of another tab as it is', async
   await askForCode(page)
   await askForCode(tab, 'ada@example.net')
   const { code } = await readCode(sana.url, address)
-  await button(tab, 'Use another address').click()
+  await button(tab, 'Use a different email address').click()
   await expect(heading(tab, 'Sign in')).toBeVisible()
   await codeField(page).fill(code)
   await expectSignedIn(page)
@@ -74,8 +74,8 @@ test('whoever is not signed in comes back to the page that was asked for', async
   await page.goto('/activity')
   await expect(heading(page, 'Sign in')).toBeVisible()
   await expect(page).toHaveURL('/?next=%2Factivity')
-  await page.getByLabel('E-mail address').fill(address)
-  await button(page, 'Send me a code').click()
+  await page.getByLabel('Email address').fill(address)
+  await button(page, 'Email me a code').click()
   await expect(page).toHaveURL('/verify?next=%2Factivity')
   const { code } = await readCode(sana.url, address)
   await codeField(page).fill(code)
@@ -108,13 +108,13 @@ test('a page that the browser kept shows nothing of the person after a sign-out'
 test('a network that goes is said, and what waits for it goes on by itself', async ({ page, context, sana }) => {
   await signIn(page, sana.url)
   await context.setOffline(true)
-  await expect(page.getByText('You seem to be offline. We keep trying by ourselves.')).toBeVisible()
-  await link(page, 'Sessions').click()
-  await expect(heading(page, 'Where you are signed in')).toBeVisible()
+  await expect(page.getByText('You’re offline. We’ll keep trying.')).toBeVisible()
+  await link(page, 'Devices').click()
+  await expect(heading(page, 'Your devices')).toBeVisible()
   await expect(page.getByRole('listitem')).toHaveCount(0)
   await context.setOffline(false)
-  await expect(page.getByText('This browser', { exact: true })).toBeVisible()
-  await expect(page.getByText('You seem to be offline.')).toHaveCount(0)
+  await expect(page.getByText('This device', { exact: true })).toBeVisible()
+  await expect(page.getByText('You’re offline.')).toHaveCount(0)
 })
 
 test('a server that is killed and comes back is waited for, and signs nobody out', async ({ page, sana }) => {
@@ -123,15 +123,15 @@ test('a server that is killed and comes back is waited for, and signs nobody out
   await page.getByLabel('Name').fill('Mary')
   await sana.kill()
   await button(page, 'Save').click()
-  await expect(page.getByRole('alert')).toContainText('cannot be reached')
+  await expect(page.getByRole('alert')).toContainText('can’t reach')
   await link(page, 'Activity').click()
-  await expect(page.getByRole('alert')).toContainText('We keep trying by ourselves.')
+  await expect(page.getByRole('alert')).toContainText('We’ll keep trying.')
   await sana.start()
-  await expect(page.getByText('Account made')).toBeVisible({ timeout: 40_000 })
+  await expect(page.getByText('Account created')).toBeVisible({ timeout: 40_000 })
 })
 
 for (const [status, code, words] of [
-  [503, 'unavailable', 'Sana does not work at the moment.'],
+  [503, 'unavailable', 'Sana is temporarily unavailable.'],
   [429, 'too_many_requests', 'Try again in 0:30.'],
 ] as const) {
   test(`a ${status} is said, keeps the page, and passes`, async ({ page, sana }) => {
@@ -151,19 +151,19 @@ for (const [status, code, words] of [
         },
       }),
     )
-    await link(page, 'Sessions').click()
+    await link(page, 'Devices').click()
     await expect(page.getByText(words)).toBeVisible()
-    await expect(heading(page, 'Where you are signed in')).toBeVisible()
+    await expect(heading(page, 'Your devices')).toBeVisible()
     await page.unroute('**/api/sessions')
-    await button(page, 'Try again now').click()
-    await expect(page.getByText('This browser', { exact: true })).toBeVisible()
+    await button(page, 'Try again').click()
+    await expect(page.getByText('This device', { exact: true })).toBeVisible()
   })
 }
 
 test('a tab that slept looks anew when it is seen again', async ({ page, context, sana, address: url }) => {
   await signIn(page, sana.url)
   await link(page, 'Activity').click()
-  await expect(page.getByText('Account made')).toBeVisible()
+  await expect(page.getByText('Account created')).toBeVisible()
   const name = { method: 'PATCH', headers: { Origin: url }, data: { name: 'Mary' } }
   expect((await context.request.fetch(`${url}/api/account`, name)).status()).toBe(200)
   await expect(page.getByText('Name changed')).toHaveCount(0)
@@ -175,13 +175,13 @@ test('everything goes by the keyboard alone', async ({ page, sana, database }) =
   const key = page.keyboard
   const focused = (name: string) => expect(page.locator(':focus')).toHaveAccessibleName(name)
   await page.goto('/')
-  await focused('E-mail address')
+  await focused('Email address')
   await key.type(address)
   await key.press('Enter')
   await focused('6-digit code')
   const { code } = await readCode(sana.url, address)
   await key.type(code)
-  await focused('You are signed in')
+  await focused('Your account')
   await letTimePass(database.url, page)
 
   await key.press('Shift+Tab')
@@ -201,7 +201,7 @@ test('everything goes by the keyboard alone', async ({ page, sana, database }) =
   await key.press('Tab')
   await focused('Change')
   await key.press('Enter')
-  await focused('New e-mail address')
+  await focused('New email address')
   await key.type('mary@example.net')
   await key.press('Enter')
   await focused('6-digit code')
@@ -209,6 +209,6 @@ test('everything goes by the keyboard alone', async ({ page, sana, database }) =
   await expect(page.getByRole('dialog')).toHaveCount(0)
   await focused('6-digit code')
   await key.type((await readCode(sana.url, 'mary@example.net')).code)
-  await expect(page.getByText('Your address is now mary@example.net.')).toBeVisible()
-  await focused('E-mail address')
+  await expect(page.getByText('Your email address is now mary@example.net.')).toBeVisible()
+  await focused('Email address')
 })

@@ -33,11 +33,11 @@ const walks = {
       if (language !== 'en-US@posix') throw new Problem(`Firefox has the language ${language}: nothing was tested.`)
       await firefox.until(fieldHasFocus)
       await firefox.type('posix@example.org')
-      await firefox.until(`${says('Enter your code')} && ${fieldHasFocus}`)
+      await firefox.until(`${says('Check your email')} && ${fieldHasFocus}`)
       const code = await waitFor(() => readCode(url, 'posix@example.org'), { timeout: 15_000 })
       if (!code) throw new Problem('No code came.')
       await firefox.type(code)
-      await firefox.until(says('You are signed in'))
+      await firefox.until(says('Your account'))
     },
   },
 }

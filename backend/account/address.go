@@ -23,7 +23,7 @@ const (
 // become lower case. ParseAddress of a canonical address is that address.
 // Anything else is fault.InvalidEmail: quoted parts, comments, several addresses, control characters.
 func ParseAddress(input string) (string, error) {
-	invalid := fault.New(fault.InvalidEmail, "This is not an e-mail address that Sana can write to. It looks like ada@example.org.")
+	invalid := fault.New(fault.InvalidEmail, "Mail cannot be sent to this address. An email address looks like ada@example.org.")
 	if len(input) > 8*maxAddress || !utf8.ValidString(input) {
 		return "", invalid
 	}

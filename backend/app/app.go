@@ -137,6 +137,7 @@ func newServer(
 		},
 		Proven:           func(proof string) bool { return cfg.Keys.ValidProof(proof, time.Now()) },
 		SPA:              frontend.Files(),
+		Brand:            cfg.Brand,
 		PublicURL:        publicURL,
 		Apps:             useCases.Apps,
 		Gate:             behind,

@@ -71,7 +71,7 @@ func newGate(
 	}
 	return gate.New(gate.Options{
 		Apps: known, Cookies: appcookie.New(cfg.Keys), Sessions: shared, PublicURL: publicURL,
-		Log: log, Metrics: counts, Tracer: tracer,
+		Brand: cfg.Brand, Log: log, Metrics: counts, Tracer: tracer,
 	})
 }
 

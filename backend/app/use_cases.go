@@ -60,7 +60,7 @@ func OpenUseCases(ctx context.Context, cfg config.Config, log *slog.Logger) (use
 
 // settingsOf returns what the operator decides about signing in.
 func settingsOf(cfg config.Config, publicURL *url.URL) (auth.Settings, error) {
-	letters, err := templates.Parse()
+	letters, err := templates.Parse(cfg.Brand)
 	if err != nil {
 		return auth.Settings{}, err
 	}

@@ -181,7 +181,7 @@ func (p *patient) gate(public doctor.Public) doctor.Gate {
 
 func (p *patient) roundTrip(letters doctor.Mail) []diagnose.Check {
 	trip := doctor.RoundTrip{Mail: letters, To: p.recipient, Word: rand.Text()[:6], Patience: roundtripPatience, Pause: roundtripPause}
-	set, err := templates.Parse()
+	set, err := templates.Parse(p.cfg.Brand)
 	if err != nil {
 		panic("cli: the templates are wrong: " + err.Error())
 	}

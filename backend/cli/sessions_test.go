@@ -177,7 +177,7 @@ func TestPeopleAdd_LetsAUserInWhenSignUpIsClosed(t *testing.T) {
 		ada+" has an account already; nothing to do.\n")
 	o.types(1, "", "people", "add", "ada")
 	harness.WantEqual(t, "no address", o.types(1, "", "sessions", "list", "ada"),
-		"sana: This is not an e-mail address that Sana can write to. It looks like ada@example.org.\n")
+		"sana: Mail cannot be sent to this address. An email address looks like ada@example.org.\n")
 	b := app.Open(t)
 	harness.WantEqual(t, "address", b.SignIn(w, ada).User.Email, ada)
 	harness.WantEqual(t, "accounts", w.Count(t, `SELECT count(*) FROM users`), 1)

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"sana/backend/brand"
 	"sana/backend/keyring"
 
 	"github.com/caarlos0/env/v11"
@@ -83,6 +84,14 @@ type Config struct {
 	TrustedProxyHops   uint8         `env:"TRUSTED_PROXY_HOPS" help:"how many proxies in front append to X-Forwarded-For: 2 on Render, 1 behind one nginx, 0 without a proxy (required in production)"`
 	AppsFile           string        `env:"APPS_FILE" help:"path of the YAML file that describes the apps behind the gate and who may use them; read at the start and on SIGHUP; default: no apps"`
 	GateAddr           string        `env:"GATE_ADDR" help:"host:port on which reverse proxies ask whether a visitor may use an app, e.g. 127.0.0.1:3001, and which only they should reach; required with APPS_FILE"`
+	BrandName          string        `env:"BRAND_NAME" envDefault:"Sana" help:"name that people see on pages and in mails, at most 40 characters"`
+	BrandColor         string        `env:"BRAND_COLOR" help:"color of buttons and links in the light theme, e.g. #1d5a4c, with a contrast of at least 4.5 to the page; default: Sana's green"`
+	BrandColorDark     string        `env:"BRAND_COLOR_DARK" help:"the same in the dark theme; default: BRAND_COLOR, as light as it must be"`
+	BrandLogoFile      string        `env:"BRAND_LOGO_FILE" help:"path of a PNG or SVG file of at most 64 kB that stands beside the name on pages; default: Sana's mark"`
+	HelpURL            string        `env:"HELP_URL" help:"where people get help, linked on every page and in mails"`
+	PrivacyURL         string        `env:"PRIVACY_URL" help:"privacy notice, linked likewise"`
+	TermsURL           string        `env:"TERMS_URL" help:"terms of use, linked likewise"`
+	SupportEmail       string        `env:"SUPPORT_EMAIL" help:"address that people can write to, shown likewise"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 	LogFormat          string        `env:"LOG_FORMAT" help:"json or text; default: text in development, json in production"`
 	MetricsAddr        string        `env:"METRICS_ADDR" help:"host:port on which Prometheus gets /metrics, e.g. 127.0.0.1:9090, and which only it should reach; default: no metrics"`
@@ -91,6 +100,7 @@ type Config struct {
 
 	Keys          keyring.Ring `env:"-"` // read from SecretKeys
 	SignUpDomains []string     `env:"-"` // read from SignUp, in punycode; nil when it is open or closed
+	Brand         brand.Brand  `env:"-"` // read from BrandName and what follows it
 	SMTPServer    SMTPServer   `env:"-"` // read from SMTPURL; zero with another transport
 }
 
@@ -325,6 +335,7 @@ func (c *Config) check(f *faultList) {
 	c.readSignUp(f)
 	c.checkObservers(f)
 	c.checkGate(f)
+	c.readBrand(f)
 	f.when(c.DatabaseURL == "", "DATABASE_URL", "is not set; it looks like %s", exampleDatabaseURL)
 	f.when(c.CodeLength < 6 || c.CodeLength > 8, "CODE_LENGTH", "is %d; it must be 6, 7 or 8", c.CodeLength)
 	f.atLeastOne("CODES_PER_NETWORK", c.CodesPerNetwork)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sana/backend/brand"
 	"sana/backend/config"
 )
 
@@ -54,6 +55,8 @@ func TestProductionNeedsEightVariablesAndTheRestHasDefaults(t *testing.T) {
 	got.Keys = config.Config{}.Keys
 	want := config.Config{
 		Env:                "production",
+		BrandName:          "Sana",
+		Brand:              brand.Default,
 		Port:               3000,
 		ListenAddr:         ":3000",
 		PublicURL:          "https://sana.example.org",
@@ -89,6 +92,8 @@ func TestDevelopmentNeedsADatabaseOnly(t *testing.T) {
 	got.Keys = config.Config{}.Keys
 	want := config.Config{
 		Env:                "development",
+		BrandName:          "Sana",
+		Brand:              brand.Default,
 		Port:               4321,
 		ListenAddr:         "127.0.0.1:4321",
 		PublicURL:          "http://localhost:4321",

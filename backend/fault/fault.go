@@ -75,7 +75,7 @@ func Wrap(code Code, message string, cause error) *Error {
 func StoreAway(cause error) *Error {
 	return &Error{
 		Code:       Unavailable,
-		Message:    "Sana cannot reach its database at the moment. Nothing is lost; try again in a few seconds.",
+		Message:    "The database cannot be reached at the moment. Nothing is lost; try again in a few seconds.",
 		RetryAfter: 2 * time.Second,
 		cause:      cause,
 	}

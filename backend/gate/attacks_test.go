@@ -322,7 +322,7 @@ func TestGate_WithoutDatabaseIsUnavailable(t *testing.T) {
 		}
 	}
 	q.page = true
-	if a := i.ask(t, q); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "Wiki can&#39;t be opened right now") {
+	if a := i.ask(t, q); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "Wiki can’t be opened right now") {
 		t.Errorf("as a page: %d %s", a.status, a.body)
 	}
 	i.w.BringBack(t)

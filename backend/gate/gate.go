@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sana/backend/apps"
+	"sana/backend/brand"
 	"sana/backend/gate/appcookie"
 	"sana/backend/observe/metrics"
 	"sana/backend/observe/tracing"
@@ -26,6 +27,7 @@ type Options struct {
 	Cookies   *appcookie.Maker
 	Sessions  *session.Shared
 	PublicURL *url.URL
+	Brand     brand.Brand // what pages show of the operator; brand.Default if it has no name
 	Log       *slog.Logger
 	Metrics   *metrics.Metrics
 	Tracer    *tracing.Tracer // nil without a collector
@@ -44,6 +46,9 @@ type Gate struct {
 
 // New returns a gate; Serve starts its listener.
 func New(o Options) *Gate {
+	if o.Brand.Name == "" {
+		o.Brand = brand.Default
+	}
 	g := &Gate{Options: o, retired: make(chan struct{}), logged: map[string]time.Time{}}
 	g.server = newServer(g)
 	return g

@@ -109,15 +109,15 @@ func TestHandoff_UsersWithoutAccessGetAPageAndCanChangeAccounts(t *testing.T) {
 	s := newSurfer(t, i)
 	s.signIn(ada)
 	p := s.open("https://vault.example.org/x")
-	s.wantPage(p, "https://vault.example.org/x", "You can&#39;t use Vault")
+	s.wantPage(p, "https://vault.example.org/x", "You can’t use Vault")
 	if p.status != http.StatusForbidden || !strings.Contains(p.body, ada) || !strings.Contains(p.body, `href="/_sana/sign-out"`) {
 		t.Errorf("%d without who they are and a way out: %s", p.status, p.body)
 	}
-	s.wantPage(s.open("https://vault.example.org/_sana/refused"), "https://vault.example.org/_sana/refused", "You can&#39;t use Vault")
+	s.wantPage(s.open("https://vault.example.org/_sana/refused"), "https://vault.example.org/_sana/refused", "You can’t use Vault")
 
 	s.wantPage(s.open("https://vault.example.org/_sana/sign-out"), "https://vault.example.org/_sana/sign-out", `<form method="post"`)
 	s.wantPage(s.send(http.MethodPost, "https://vault.example.org/_sana/sign-out", "navigate"),
-		"https://vault.example.org/_sana/sign-out", "You&#39;re signed out")
+		"https://vault.example.org/_sana/sign-out", "You’re signed out")
 	if p := s.open("https://vault.example.org/x"); p.url.Host != "sana.example" || p.url.Path != "/" {
 		t.Errorf("after the sign-out at %s, want the sign-in page", p.url)
 	}

@@ -274,7 +274,7 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 	}
 
 	// Signed out: as new.
-	want("sign-out", b.send(http.MethodPost, "https://wiki.example.org/_sana/sign-out", "navigate"), 200, "You&#39;re signed out")
+	want("sign-out", b.send(http.MethodPost, "https://wiki.example.org/_sana/sign-out", "navigate"), 200, "You’re signed out")
 	if got := say("after"); got != "after" {
 		t.Errorf("a websocket that was open at the sign-out says %q; no check before a request can end it", got)
 	}
@@ -289,7 +289,7 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 
 	// Not for them.
 	b.signIn("eve@other.example")
-	want("not for them", b.open(address), 403, "You can&#39;t use Wiki")
+	want("not for them", b.open(address), 403, "You can’t use Wiki")
 	want("not for them, XHR", b.send(http.MethodGet, address, "cors"), 403, "not_allowed")
 	nothing("not for them")
 
@@ -301,7 +301,7 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 		}
 		return nil
 	})
-	want("without a database", b.open(address), 503, "Wiki can&#39;t be opened right now")
+	want("without a database", b.open(address), 503, "Wiki can’t be opened right now")
 	b.i.w.BringBack(t)
 	harness.Eventually(t, "the gate does not recover", func() error {
 		if p := b.send(http.MethodGet, address, "cors"); p.status != http.StatusForbidden {

@@ -146,7 +146,7 @@ var details = map[Outcome]string{
 	ReauthenticationRequired: "Your sign-in is too old for this app. Sign in again.",
 	NotAllowed:               "You are signed in, and you may not use this app.",
 	Misconfigured:            "The proxy in front of this app is not configured as Sana needs it.",
-	Unavailable:              "Sana cannot reach its database at the moment. Try again in a few seconds.",
+	Unavailable:              "The database cannot be reached at the moment. Try again in a few seconds.",
 }
 
 // retryAfter is what an answer without a database asks for.
@@ -186,7 +186,9 @@ func (g *Gate) refuse(c *fasthttp.RequestCtx, f *family, a asked, d Decision) {
 
 // sendPage shows a refusal to a person.
 func (g *Gate) sendPage(c *fasthttp.RequestCtx, a asked, d Decision, start string) {
-	body := PageOf(a.app.Name, start, d).Render(string(c.Request.Header.Peek("Accept-Language")))
+	page := PageOf(a.app.Name, start, d)
+	page.Brand = g.Brand
+	body := page.Render(string(c.Request.Header.Peek("Accept-Language")))
 	c.SetContentType(pages.ContentType)
 	c.SetBody(body)
 }

@@ -255,11 +255,11 @@ var states = []state{
 	},
 	{
 		name: "not for them", app: "vault", host: vault, cookie: signedIn(ada, vault, nil),
-		page: 403, other: 403, says: "You can&#39;t use Vault", code: "not_allowed",
+		page: 403, other: 403, says: "You can’t use Vault", code: "not_allowed",
 	},
 	{
 		name: "the app's time is over", app: "trial", host: "trial.example.org", cookie: signedIn(ada, "trial.example.org", nil),
-		page: 403, other: 403, says: "You can&#39;t use Trial", code: "not_allowed",
+		page: 403, other: 403, says: "You can’t use Trial", code: "not_allowed",
 	},
 	{
 		name: "signed out", app: "wiki", host: wiki,

@@ -102,7 +102,7 @@ func (s *Server) enter(ctx context.Context, c *fiber.Ctx) error {
 	from, ok := apps.ParseArrival(query(c, "host"), query(c, "path"), query(c, "nonce_hash"))
 	app, isKnown := s.Auth.ArrivalApp(from)
 	if !ok || !isKnown {
-		return sendGatePage(c, fiber.StatusNotFound, gatepages.Page{Kind: gatepages.Unknown})
+		return s.sendGatePage(c, fiber.StatusNotFound, gatepages.Page{Kind: gatepages.Unknown})
 	}
 	current, err := s.findSession(ctx, c)
 	if errors.Is(err, session.ErrNone) {
@@ -137,7 +137,7 @@ func (s *Server) startHandoff(ctx context.Context, c *fiber.Ctx, at visit) error
 	case d.Outcome == gate.Allowed, d.Outcome == gate.NotAllowed:
 		return redirect(c, path) // another tab was faster; the gate says the rest
 	case d.Outcome == gate.Unavailable:
-		return sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
+		return s.sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
 	case d.Outcome == gate.SignInRequired && d.Ended == nil && time.Since(finished).Abs() < loopTime:
 		return s.sendCookiesPage(c, at, path)
 	}
@@ -210,11 +210,11 @@ func (s *Server) askToSignOut(ctx context.Context, c *fiber.Ctx, at visit) error
 	d := s.Gate.Decide(ctx, at.app, at.host, s.apps.cookie.token(c))
 	switch {
 	case d.Outcome == gate.Unavailable:
-		return sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
+		return s.sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
 	case d.Person == nil:
-		return sendGatePage(c, fiber.StatusOK, gatepages.Page{Kind: gatepages.SignedOut, App: at.app.Name, Link: "/"})
+		return s.sendGatePage(c, fiber.StatusOK, gatepages.Page{Kind: gatepages.SignedOut, App: at.app.Name, Link: "/"})
 	}
-	return sendGatePage(c, fiber.StatusOK, gatepages.Page{
+	return s.sendGatePage(c, fiber.StatusOK, gatepages.Page{
 		Kind: gatepages.SignOut, App: at.app.Name, Email: d.Person.User().Email, Link: apps.ReservedPath + "sign-out",
 	})
 }
@@ -223,7 +223,7 @@ func (s *Server) askToSignOut(ctx context.Context, c *fiber.Ctx, at visit) error
 func (s *Server) signOutFromApp(ctx context.Context, c *fiber.Ctx, at visit) error {
 	d := s.Gate.Decide(ctx, at.app, at.host, s.apps.cookie.token(c))
 	if d.Outcome == gate.Unavailable {
-		return sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
+		return s.sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
 	}
 	if d.Person != nil {
 		err := s.Auth.SignOutFromApp(ctx, s.visitor(c), d.Person.User().ID, d.Person.SessionID())
@@ -233,7 +233,7 @@ func (s *Server) signOutFromApp(ctx context.Context, c *fiber.Ctx, at visit) err
 	}
 	s.apps.cookie.clear(c)
 	s.apps.enter.clear(c)
-	return sendGatePage(c, fiber.StatusOK, gatepages.Page{Kind: gatepages.SignedOut, App: at.app.Name, Link: "/"})
+	return s.sendGatePage(c, fiber.StatusOK, gatepages.Page{Kind: gatepages.SignedOut, App: at.app.Name, Link: "/"})
 }
 
 // explainRefusal is for a proxy that cannot show the gate's own answer. It decides anew what the
@@ -247,7 +247,7 @@ func (s *Server) explainRefusal(ctx context.Context, c *fiber.Ctx, at visit) err
 		return sendGateProblem(c, d)
 	}
 	_, status := gate.ProblemOf(d)
-	return sendGatePage(c, status, gate.PageOf(at.app.Name, gate.StartURL(s.PublicURL, at.host, "/"), d))
+	return s.sendGatePage(c, status, gate.PageOf(at.app.Name, gate.StartURL(s.PublicURL, at.host, "/"), d))
 }
 
 // explainAbsence is for a proxy whose question got no answer that it could use.
@@ -257,11 +257,11 @@ func (s *Server) explainAbsence(_ context.Context, c *fiber.Ctx, at visit) error
 	if !gate.IsNavigation(&c.Context().Request.Header) {
 		return sendGateProblem(c, d)
 	}
-	return sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
+	return s.sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
 }
 
 func (s *Server) sendCookiesPage(c *fiber.Ctx, at visit, path string) error {
-	return sendGatePage(c, fiber.StatusBadRequest, gatepages.Page{
+	return s.sendGatePage(c, fiber.StatusBadRequest, gatepages.Page{
 		Kind: gatepages.Cookies, App: at.app.Name, Link: gate.StartURL(s.PublicURL, at.host, path),
 	})
 }
@@ -280,11 +280,12 @@ func (s *Server) sendGateFault(c *fiber.Ctx, app *apps.App, err error) error {
 	if f.RetryAfter > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(seconds(f.RetryAfter)))
 	}
-	return sendGatePage(c, status, page)
+	return s.sendGatePage(c, status, page)
 }
 
-func sendGatePage(c *fiber.Ctx, status int, page gatepages.Page) error {
-	c.Set(fiber.HeaderContentSecurityPolicy, gatepages.Policy())
+func (s *Server) sendGatePage(c *fiber.Ctx, status int, page gatepages.Page) error {
+	page.Brand = s.Brand
+	c.Set(fiber.HeaderContentSecurityPolicy, page.Policy())
 	c.Set("X-Robots-Tag", "noindex")
 	c.Status(status).Context().SetContentType(gatepages.ContentType)
 	return c.Send(page.Render(c.Get(fiber.HeaderAcceptLanguage)))

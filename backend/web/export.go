@@ -64,7 +64,7 @@ var exportNotes = []string{
 	"Times are in UTC. Events are kept for 90 days, the reasons why sessions ended for a week, codes for a day, " +
 		"and what a mail is to say until it has been sent.",
 	"Codes themselves are not stored, nor is what your browsers sign in with.",
-	"Against guessing and floods of mail Sana counts by address, browser and network. It keeps those counts under keyed hashes, " +
+	"Against guessing and floods of mail, requests are counted by address, browser and network. The counts are kept under keyed hashes, " +
 		"from which nobody can tell whose they are; so they cannot be in this file. They go within a day, one of them with your next sign-in.",
 }
 
@@ -72,7 +72,7 @@ var exportNotes = []string{
 // cannot cause one, nor can HEAD: both would only leave an event.
 func (s *Server) exportAccount(ctx context.Context, c *fiber.Ctx) error {
 	if c.Get("Sec-Fetch-Site") == "cross-site" {
-		return fault.New(fault.CrossOriginRequest, "Your data is downloaded from Sana's own pages only.")
+		return fault.New(fault.CrossOriginRequest, "Your data can be downloaded only from the pages of this site.")
 	}
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {

@@ -36,7 +36,7 @@ func (s *Server) refusalOf(request *fasthttp.Request) *fault.Error {
 		return fault.New(fault.InvalidRequest, "The request is not valid HTTP. "+reason)
 	}
 	if !slices.Contains(fiber.DefaultMethods, string(request.Header.Method())) || asksForNoPath(request) {
-		return fault.New(fault.MethodNotAllowed, "Sana does not know this method.")
+		return fault.New(fault.MethodNotAllowed, "This method is not known.")
 	}
 	if !s.answers(request) {
 		return fault.New(fault.MisdirectedRequest, "This is not the address of this site.")

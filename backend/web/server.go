@@ -14,6 +14,7 @@ import (
 	"sana/backend/account"
 	"sana/backend/apps"
 	"sana/backend/auth"
+	"sana/backend/brand"
 	"sana/backend/gate"
 	"sana/backend/gate/appcookie"
 	"sana/backend/inbox"
@@ -60,6 +61,7 @@ type Options struct {
 	Ready            func(ctx context.Context) error // nil when traffic may come
 	Proven           func(proof string) bool         // whether whoever sends it holds the secret keys; nil where nobody does
 	SPA              fs.FS                           // index.html at its root
+	Brand            brand.Brand                     // what pages show of the operator; brand.Default if it has no name
 	PublicURL        *url.URL
 	Apps             *apps.Current // behind the gate; nil without a gate, as the next two
 	Gate             *gate.Gate
@@ -97,7 +99,10 @@ type Server struct {
 
 // New builds the server; Serve starts it.
 func New(o Options) (*Server, error) {
-	files, err := static.Read(o.SPA, o.PublicURL)
+	if o.Brand.Name == "" {
+		o.Brand = brand.Default
+	}
+	files, err := static.Read(o.SPA, o.PublicURL, o.Brand)
 	if err != nil {
 		return nil, err
 	}

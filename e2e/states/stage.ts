@@ -8,7 +8,7 @@ declare global {
       geometryFaults: () => string[]
       contrastFaults: () => string[]
       axeFaults: () => Promise<string[]>
-      shifts: number[]
+      shifts: string[]
       violations: string[]
     }
   }
@@ -44,7 +44,10 @@ export function arrivalFaults(page: Page): Promise<string[]> {
     // What has moved is told a frame later.
     for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame)
     const { shifts, violations } = window.workbench
-    return [...shifts.map((shift) => `the page moves by ${shift}`), ...violations]
+    // While a page is on its way there is nothing yet to focus.
+    const isLost = document.querySelector('h1') && document.activeElement === document.body
+    const lost = isLost ? ['nothing has the focus'] : []
+    return [...shifts.map((shift) => `the page moves by ${shift}`), ...violations, ...lost]
   })
 }
 

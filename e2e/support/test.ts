@@ -66,10 +66,10 @@ function watchForComplaints(page: Page): string[] {
   return complaints
 }
 
-/** What the page has stored where scripts could read it. */
+/** What the page has stored where scripts could read it, besides the address that signed in last. */
 export function keptInBrowser(page: Page): Promise<string[]> {
   return page.evaluate(async () => [
-    ...Object.keys(localStorage),
+    ...Object.keys(localStorage).filter((name) => name !== 'email'),
     ...Object.keys(sessionStorage),
     ...(await indexedDB.databases()).map(({ name }) => name ?? ''),
     ...(await caches.keys()),

@@ -12,14 +12,14 @@ export const button = (page: Page, name: string) => page.getByRole('button', { n
 
 export async function askForCode(page: Page, email = address): Promise<void> {
   await page.goto('/')
-  await page.getByLabel('E-mail address').fill(email)
-  await button(page, 'Send me a code').click()
-  await expect(heading(page, 'Enter your code')).toBeVisible()
+  await page.getByLabel('Email address').fill(email)
+  await button(page, 'Email me a code').click()
+  await expect(heading(page, 'Check your email')).toBeVisible()
 }
 
 export async function expectSignedIn(page: Page, email = address, timeout?: number): Promise<void> {
-  await expect(heading(page, 'You are signed in')).toBeVisible({ ...(timeout && { timeout }) })
-  await expect(page.getByText(email)).toBeVisible()
+  await expect(heading(page, 'Your account')).toBeVisible({ ...(timeout && { timeout }) })
+  await expect(page.getByRole('main').getByText(email).first()).toBeVisible()
 }
 
 /** Signs in with another browser of the same person. */

@@ -2,10 +2,11 @@ import { render } from 'preact'
 import { App } from './app/App'
 import { restoreFragment } from './app/encodedLink'
 import { speak } from './shared/i18n/text'
+import { kept } from './shared/kept'
 import './shared/ui/base.css'
 
 restoreFragment()
 const root = document.getElementById('root')
 // Nothing is drawn before its language is there, so that no other one flashes up.
-await speak(navigator.languages)
+await speak([kept('language'), ...navigator.languages])
 if (root) render(<App />, root)

@@ -9,7 +9,7 @@ import { Problem } from './problem.mjs'
 const knownFile = join(root, 'scripts/sizes.json')
 const assets = join(spaDir, 'assets')
 
-const limits = { 'JavaScript of the first page': 14_000, 'JavaScript of the whole app': 42_000, CSS: 6000 }
+const limits = { 'JavaScript of the first page': 14_000, 'JavaScript of the whole app': 48_000, CSS: 8000 }
 
 /** @returns {string} the sizes in words; a Problem where one is over its limit */
 export function checkSizes() {

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 
+	"sana/backend/brand"
+
 	"golang.org/x/text/language"
 )
 
@@ -35,6 +37,7 @@ type Page struct {
 	App   string // the app's name
 	Email string // of the user; on Refused and SignOut
 	Link  string // where the action leads; "" for none
+	Brand brand.Brand
 }
 
 // ContentType is the media type of pages.
@@ -42,6 +45,9 @@ const ContentType = "text/html; charset=utf-8"
 
 //go:embed page.html
 var text string
+
+//go:embed page.css
+var style string
 
 //go:embed texts/*.json
 var files embed.FS
@@ -97,7 +103,7 @@ func match(acceptLanguage string) string {
 	return languages[index]
 }
 
-// part is a stretch of a text: words, or a value among them.
+// part is a stretch of a text: words, or a value among them that stands out.
 type part struct {
 	Text    string
 	IsValue bool
@@ -107,10 +113,10 @@ var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
 
 // fill puts the page's values into a text.
 func (p Page) fill(text string) (parts []part) {
-	values := map[string]string{"{app}": p.App, "{email}": p.Email}
+	values := map[string]string{"{app}": p.App, "{email}": p.Email, "{brand}": p.Brand.Name}
 	end := 0
 	for _, at := range placeholder.FindAllStringIndex(text, -1) {
-		parts = append(parts, part{Text: text[end:at[0]]}, part{values[text[at[0]:at[1]]], true})
+		parts = append(parts, part{Text: text[end:at[0]]}, part{values[text[at[0]:at[1]]], text[at[0]:at[1]] != "{brand}"})
 		end = at[1]
 	}
 	return append(parts, part{Text: text[end:]})
@@ -119,6 +125,8 @@ func (p Page) fill(text string) (parts []part) {
 // view is what the template shows.
 type view struct {
 	Language   string
+	Style      template.CSS
+	Site       string
 	Title      []part
 	Paragraphs [][]part
 	Action     []part
@@ -132,7 +140,7 @@ func (p Page) Render(acceptLanguage string) []byte {
 	name := match(acceptLanguage)
 	say := func(what string) []part { return p.fill(texts[name][string(p.Kind)+"_"+what]) }
 	v := view{
-		Language: name, Title: say("title"), Paragraphs: [][]part{say("text")},
+		Language: name, Style: p.style(), Site: p.Brand.Name, Title: say("title"), Paragraphs: [][]part{say("text")},
 		Link: p.Link, IsForm: p.Kind == SignOut, NewTab: p.Kind == SendAgain,
 	}
 	if _, ok := texts[name][string(p.Kind)+"_next"]; ok {
@@ -148,12 +156,18 @@ func (p Page) Render(acceptLanguage string) []byte {
 	return b.Bytes()
 }
 
-// style is the page's own style, between its tags.
-var style = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
+// style returns the page's style with the brand's accents.
+func (p Page) style() template.CSS {
+	own := brand.Default
+	return template.CSS(strings.NewReplacer(
+		own.Light.Color, p.Brand.Light.Color, own.Light.On, p.Brand.Light.On,
+		own.Dark.Color, p.Brand.Dark.Color, own.Dark.On, p.Brand.Dark.On,
+	).Replace(style))
+}
 
-// Policy returns the Content-Security-Policy that fits every page.
-func Policy() string {
-	digest := sha256.Sum256([]byte(style.FindStringSubmatch(text)[1]))
+// Policy returns the Content-Security-Policy that fits the page.
+func (p Page) Policy() string {
+	digest := sha256.Sum256([]byte(p.style()))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) +
 		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 }

@@ -1,9 +1,13 @@
 package pages
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"slices"
 	"strings"
 	"testing"
+
+	"sana/backend/brand"
 )
 
 var kinds = []Kind{Refused, SendAgain, Away, Cookies, SignOut, SignedOut, TooMany, Unknown}
@@ -39,7 +43,7 @@ func TestRender_EveryPageInEveryLanguage(t *testing.T) {
 	t.Parallel()
 	for _, kind := range kinds {
 		for _, name := range languages {
-			page := string(Page{Kind: kind, App: "Wiki", Email: "ada@example.org", Link: "/there?a=b&c"}.Render(name))
+			page := string(Page{Kind: kind, App: "Wiki", Email: "ada@example.org", Link: "/there?a=b&c", Brand: brand.Default}.Render(name))
 			if !strings.Contains(page, `<html lang="`+name+`">`) || strings.Count(page, "<h1>") != 1 ||
 				strings.Contains(page, "<h1></h1>") || strings.Contains(page, "<script") || strings.ContainsAny(page, "{}") == false {
 				t.Errorf("%s in %s:\n%s", kind, name, page)
@@ -55,7 +59,7 @@ func TestRender_EveryPageInEveryLanguage(t *testing.T) {
 func TestRender_ValuesAreText(t *testing.T) {
 	t.Parallel()
 	const evil = `<img src=x onerror=1>"{{.}}`
-	page := string(Page{Kind: Refused, App: evil, Email: evil, Link: "javascript:alert(1)"}.Render("en"))
+	page := string(Page{Kind: Refused, App: evil, Email: evil, Link: "javascript:alert(1)", Brand: brand.Default}.Render("en"))
 	if strings.Contains(page, "<img") || strings.Contains(page, "href=\"javascript:") {
 		t.Errorf("it was not escaped:\n%s", page)
 	}
@@ -72,14 +76,37 @@ func TestRender_LanguageFallsBackToEnglish(t *testing.T) {
 	}
 }
 
+func TestRender_HasTheNameAndTheColorsOfTheOperator(t *testing.T) {
+	t.Parallel()
+	const name = `Müller's "Bäckerei"`
+	page := Page{Kind: Away, App: "Wiki", Brand: brand.Brand{
+		Name: name, Light: brand.Accent{Color: "#717171", On: "#fefefe"}, Dark: brand.Accent{Color: "#cccccc", On: "#010101"},
+	}}
+	for _, language := range languages {
+		rendered := string(page.Render(language))
+		for _, want := range []string{"M\u00fcller&#39;s", "#717171", "#fefefe", "#cccccc", "#010101"} {
+			if !strings.Contains(rendered, want) {
+				t.Errorf("in %s: got a page without %s:\n%s", language, want, rendered)
+			}
+		}
+		for _, own := range []string{"Sana", brand.Default.Light.Color, brand.Default.Dark.Color} {
+			if strings.Contains(rendered, own) {
+				t.Errorf("in %s: got a page with %s:\n%s", language, own, rendered)
+			}
+		}
+	}
+}
+
 // Browsers refuse the page's style unless its hash is the one in the policy.
 func TestPolicy_HasTheHashOfTheStyle(t *testing.T) {
 	t.Parallel()
-	rendered := Page{Kind: Away, App: "Wiki"}.Render("en")
-	if got, want := style.FindSubmatch(rendered), style.FindStringSubmatch(text); string(got[1]) != want[1] {
-		t.Error("the template changes the style")
-	}
-	if !strings.Contains(Policy(), "style-src 'sha256-") || strings.Contains(Policy(), "unsafe") {
-		t.Errorf("the policy is %s", Policy())
+	for _, b := range []brand.Brand{brand.Default, {Name: "Acme", Light: brand.Accent{Color: "#717171", On: "#ffffff"}}} {
+		page := Page{Kind: Away, App: "Wiki", Brand: b}
+		_, after, _ := strings.Cut(string(page.Render("en")), "<style>")
+		rendered, _, _ := strings.Cut(after, "</style>")
+		digest := sha256.Sum256([]byte(rendered))
+		if want := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'"; !strings.Contains(page.Policy(), want) {
+			t.Errorf("%s: got the policy %s, want %s in it", b.Name, page.Policy(), want)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -59,16 +60,38 @@ func (c catalogue) say(message string, values map[string]string) (string, error)
 	return whole.String(), err
 }
 
-// dateTime writes a time in UTC, rounded down to the minute, as the language does.
+// dateTime writes a time with its day and zone, rounded down to the minute, as the language does.
 func (c catalogue) dateTime(at time.Time) (string, error) {
-	at = at.UTC()
 	day := at.Format("2")
 	if day == "1" {
 		day = c["first_day"]
 	}
 	return c.say("date_time", map[string]string{
 		"time": at.Format("15:04"), "day": day, "month": c.months()[at.Month()-1], "year": at.Format("2006"),
+		"zone": zone(at),
 	})
+}
+
+// clock writes a time of day with its zone, rounded down to the minute, as the language does.
+func (c catalogue) clock(at time.Time) (string, error) {
+	return c.say("clock", map[string]string{"time": at.Format("15:04"), "zone": zone(at)})
+}
+
+// zone names the zone of a time by its offset, which reads the same in every language: "UTC", "UTC+1", "UTC−3:30".
+func zone(at time.Time) string {
+	_, seconds := at.Zone()
+	if seconds == 0 {
+		return "UTC"
+	}
+	sign := "+"
+	if seconds < 0 {
+		sign, seconds = "−", -seconds
+	}
+	name := "UTC" + sign + strconv.Itoa(seconds/3600)
+	if minutes := seconds / 60 % 60; minutes > 0 {
+		name += fmt.Sprintf(":%02d", minutes)
+	}
+	return name
 }
 
 func (c catalogue) months() []string { return strings.Split(c["months"], ", ") }

@@ -12,6 +12,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"sana/backend/brand"
+
 	"github.com/go-json-experiment/json"
 )
 
@@ -137,7 +139,7 @@ func TestEveryMessageOfTheCatalogueIsUsed(t *testing.T) {
 			}
 		}
 	}
-	ofANotice := regexp.MustCompile(`^(.+)(_subject|_what|_not_you)$`)
+	ofANotice := regexp.MustCompile(`^(.+)(_subject|_what|_not_you|_title|_line|_link)$`)
 	messages, _ := englishNotes(t)
 	for name := range messages {
 		whole := strings.Contains(used.String(), `"`+name+`"`) || strings.Contains(used.String(), `["`+name+`"]`)
@@ -149,16 +151,16 @@ func TestEveryMessageOfTheCatalogueIsUsed(t *testing.T) {
 
 func TestEveryMonthAndTheFirstOfItReadAsTheLanguageWritesThem(t *testing.T) {
 	t.Parallel()
-	parsed, err := Parse()
+	parsed, err := Parse(brand.Default)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for language, want := range map[string][]string{
-		"en": {"00:00 UTC on 1 January 2027", "23:59 UTC on 31 December 2026", "01:05 UTC on 9 March 2027"},
-		"de": {"00:00 UTC am 1. Januar 2027", "23:59 UTC am 31. Dezember 2026", "01:05 UTC am 9. März 2027"},
-		"fr": {"1er janvier 2027 à 00:00 UTC", "31 décembre 2026 à 23:59 UTC", "9 mars 2027 à 01:05 UTC"},
-		"es": {"1 de enero de 2027 (00:00 UTC)", "31 de diciembre de 2026 (23:59 UTC)", "9 de marzo de 2027 (01:05 UTC)"},
-		"ja": {"2027年1月1日 00:00（UTC）", "2026年12月31日 23:59（UTC）", "2027年3月9日 01:05（UTC）"},
+		"en": {"1 January 2027, 00:00 (UTC)", "31 December 2026, 23:59 (UTC)", "9 March 2027, 03:05 (UTC+2)"},
+		"de": {"1. Januar 2027, 00:00 Uhr (UTC)", "31. Dezember 2026, 23:59 Uhr (UTC)", "9. März 2027, 03:05 Uhr (UTC+2)"},
+		"fr": {"1er janvier 2027 à 00:00 (UTC)", "31 décembre 2026 à 23:59 (UTC)", "9 mars 2027 à 03:05 (UTC+2)"},
+		"es": {"1 de enero de 2027, 00:00 (UTC)", "31 de diciembre de 2026, 23:59 (UTC)", "9 de marzo de 2027, 03:05 (UTC+2)"},
+		"ja": {"2027年1月1日 00:00（UTC）", "2026年12月31日 23:59（UTC）", "2027年3月9日 03:05（UTC+2）"},
 	} {
 		midnight := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 		for i, at := range []time.Time{midnight, midnight.Add(-1), time.Date(2027, 3, 9, 3, 5, 0, 0, time.FixedZone("", 2*60*60))} {
@@ -172,13 +174,13 @@ func TestEveryMonthAndTheFirstOfItReadAsTheLanguageWritesThem(t *testing.T) {
 // Values are checked before they get here; this is for the day on which one is not.
 func TestTheHTMLShowsWhateverIsForeignAsText(t *testing.T) {
 	t.Parallel()
-	parsed, err := Parse()
+	parsed, err := Parse(brand.Default)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const foreign = `<script>alert("1")</script>'&`
 	for _, name := range []string{"sign_in_code", "notice"} {
-		l := &letter{Name: "new_device", Language: foreign, Link: "javascript:alert(1)", Code: foreign, messages: catalogue{}, values: map[string]string{}}
+		l := &letter{Name: map[string]string{"sign_in_code": "code", "notice": "new_device"}[name], Language: foreign, Link: "javascript:alert(1)", Code: foreign, messages: catalogue{}, values: map[string]string{}}
 		for message, text := range parsed.languages["en"] {
 			l.messages[message] = text + foreign
 			for _, place := range places(text) {

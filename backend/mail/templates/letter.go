@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sana/backend/brand"
 	"sana/backend/mail"
 )
 
@@ -25,19 +26,36 @@ type letter struct {
 	Language string
 	Link     string
 	Code     string // "" in messages that carry none
-	Hostname string // where people reach Sana, without the port
 	// ForChange is that of SignInCode.
 	ForChange bool
+
+	Brand brand.Brand
 
 	messages catalogue
 	values   map[string]string
 }
+
+// footLink is a link below a message.
+type footLink struct{ Message, URL string }
 
 // Say is a message of the catalogue with its values.
 func (l *letter) Say(message string) (string, error) { return l.messages.say(message, l.values) }
 
 // Parts is a message with its values apart, for templates that make them stand out.
 func (l *letter) Parts(message string) ([]part, error) { return l.messages.fill(message, l.values) }
+
+// Links are the operator's links that there are, with the messages that name them.
+func (l *letter) Links() []footLink {
+	var links []footLink
+	for _, each := range []footLink{
+		{"help", l.Brand.HelpURL}, {"privacy", l.Brand.PrivacyURL}, {"terms", l.Brand.TermsURL},
+	} {
+		if each.URL != "" {
+			links = append(links, each)
+		}
+	}
+	return links
+}
 
 // Knows reports whether a value is known.
 func (l *letter) Knows(value string) bool { return l.values[value] != "" }
@@ -55,7 +73,12 @@ func (t *Set) letter(name string, about circumstances) (*letter, error) {
 		about.language = languages[0]
 		messages = t.languages[about.language]
 	}
+	about.when = about.when.UTC()
 	when, err := messages.dateTime(about.when)
+	if err != nil {
+		return nil, err
+	}
+	clock, err := messages.clock(about.when)
 	if err != nil {
 		return nil, err
 	}
@@ -64,9 +87,11 @@ func (t *Set) letter(name string, about circumstances) (*letter, error) {
 		Name:     name,
 		Language: about.language,
 		Link:     link(u, "/", ""),
-		Hostname: u.Hostname(),
+		Brand:    t.brand,
 		messages: messages,
-		values:   map[string]string{"site": u.Host, "when": when, "browser": browser},
+		values: map[string]string{
+			"brand": t.brand.Name, "support": t.brand.SupportEmail, "site": u.Host, "when": when, "clock": clock, "browser": browser,
+		},
 	}, err
 }
 

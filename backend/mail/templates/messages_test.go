@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sana/backend/brand"
 	"sana/backend/mail"
 	"sana/backend/mail/templates"
 )
@@ -24,7 +25,7 @@ const (
 
 func parsed(t *testing.T) *templates.Set {
 	t.Helper()
-	parsed, err := templates.Parse()
+	parsed, err := templates.Parse(brand.Default)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,26 +216,30 @@ func TestTheHTMLSaysItsLanguageAndKnowsDarkMode(t *testing.T) {
 	})
 }
 
-// shown is a time as each language writes it.
-var shown = map[string]string{
-	"en": "14:05 UTC on 22 November 2026",
-	"de": "14:05 UTC am 22. November 2026",
-	"fr": "22 novembre 2026 à 14:05 UTC",
-	"es": "22 de noviembre de 2026 (14:05 UTC)",
-	"ja": "2026年11月22日 14:05（UTC）",
+// clock is a time of day as each language writes it, and day what stands before it where the day is told too.
+var clock, day = map[string]string{
+	"en": "14:05 (UTC)", "de": "14:05 Uhr (UTC)", "fr": "14:05 (UTC)", "es": "14:05 (UTC)", "ja": "14:05（UTC）",
+}, map[string]string{
+	"en": "22 November 2026, ", "de": "22. November 2026, ", "fr": "22 novembre 2026 à ", "es": "22 de noviembre de 2026, ",
+	"ja": "2026年11月22日 ",
 }
 
 func TestEveryMessageSaysWhereAndWhenAndWhatToDo(t *testing.T) {
 	t.Parallel()
-	forEveryMessage(t, func(t *testing.T, _, language string, m mail.Message) {
-		for _, want := range []string{shown[language], "sana.example"} {
+	forEveryMessage(t, func(t *testing.T, name, language string, m mail.Message) {
+		when := clock[language]
+		if !strings.HasPrefix(name, "sign_in_code") {
+			when = day[language] + when
+		}
+		for _, want := range []string{when, "sana.example"} {
 			if !strings.Contains(m.Text, want) || !strings.Contains(m.HTML, "<strong>"+want+"</strong>") {
 				t.Errorf("got no %q in both text and HTML:\n%s", want, m.Text)
 			}
 		}
 		if wrong := map[string]string{
-			"en": "If it was not you|You did not ask", "de": "Wenn Sie das nicht waren|Sie haben keinen", "fr": "Si ce n’était pas vous|Vous n’avez pas",
-			"es": "Si no ha sido usted|¿No lo ha", "ja": "お心当たりがない場合は",
+			"en": "Not you\\?|Didn’t (try|ask)", "de": "Das waren nicht Sie\\?|Sie (wollten|haben)",
+			"fr": "Ce n’était pas vous|Vous n’(essayez pas|avez rien)", "es": "¿No (has sido|has intentado|lo has)",
+			"ja": "お心当たりがない場合は",
 		}[language]; !regexp.MustCompile(wrong).MatchString(m.Text) || !regexp.MustCompile(wrong).MatchString(m.HTML) {
 			t.Errorf("got no %q in both text and HTML:\n%s", wrong, m.Text)
 		}

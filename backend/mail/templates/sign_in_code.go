@@ -23,13 +23,16 @@ type SignInCode struct {
 // SignInCode writes the message with a sign-in code: from one mailbox, to one bare address. It returns an error,
 // which holds neither address nor code, when the code, the URL or the time is not as SignInCode asks.
 //
-// The link carries the code in its fragment, which no server and no log gets to see. The text ends with the line
-// "@host #code" by which a mail client fills the code in on that host only (draft-wells-origin-bound-one-time-codes).
+// The link carries the code in its fragment, which no server and no log gets to see.
 func (t *Set) SignInCode(to, from string, c SignInCode) (mail.Message, error) {
 	if len(c.Code) < 6 || len(c.Code) > 16 || strings.ContainsFunc(c.Code, mail.IsNotDigitOrLetter) {
 		return mail.Message{}, errors.New("mail: the sign-in code is not 6 to 16 digits or letters")
 	}
-	l, err := t.letter("code", circumstances{c.Language, c.Browser, c.ExpiresAt, c.PublicURL})
+	name := "code"
+	if c.ForChange {
+		name = "code_change"
+	}
+	l, err := t.letter(name, circumstances{c.Language, c.Browser, c.ExpiresAt, c.PublicURL})
 	if err != nil {
 		return mail.Message{}, err
 	}
@@ -37,18 +40,5 @@ func (t *Set) SignInCode(to, from string, c SignInCode) (mail.Message, error) {
 	l.Link = link(c.PublicURL, "verify", "c="+c.Code)
 	l.values["code"] = c.Code
 	l.values["app"] = c.App
-	l.values["grouped"] = group(c.Code)
 	return t.write(to, from, "sign_in_code", "sign_in_code", l)
-}
-
-// group splits a code into as few groups of at most four as will do, evenly, the shorter ones first:
-// 6 is 3+3, 7 is 3+4, 8 is 4+4.
-func group(code string) string {
-	var groups []string
-	for left := (len(code) + 3) / 4; left > 0; left-- {
-		size := len(code) / left
-		groups = append(groups, code[:size])
-		code = code[size:]
-	}
-	return strings.Join(groups, " ")
 }

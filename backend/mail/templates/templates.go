@@ -7,6 +7,8 @@ import (
 	htmltemplate "html/template"
 	"io/fs"
 	texttemplate "text/template"
+
+	"sana/backend/brand"
 )
 
 //go:embed *.txt *.html
@@ -14,14 +16,15 @@ var templateFiles embed.FS
 
 // Set writes Sana's messages in all its languages. It is safe for concurrent use.
 type Set struct {
+	brand     brand.Brand
 	text      *texttemplate.Template
 	html      *htmltemplate.Template
 	languages map[string]catalogue
 }
 
-// Parse reads the embedded templates and the messages of every language. An error means that the binary was
-// built from broken ones.
-func Parse() (*Set, error) {
+// Parse reads the embedded templates and the messages of every language, for mails with the name, palette and links of b.
+// An error means that the binary was built from broken ones.
+func Parse(b brand.Brand) (*Set, error) {
 	text, err := texttemplate.ParseFS(templateFiles, "*.txt")
 	if err != nil {
 		return nil, fmt.Errorf("mail: parse text templates: %w", err)
@@ -38,5 +41,5 @@ func Parse() (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Set{text: text, html: html, languages: messages}, nil
+	return &Set{brand: b, text: text, html: html, languages: messages}, nil
 }

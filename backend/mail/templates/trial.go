@@ -34,6 +34,7 @@ func (t *Set) TestMail(to, from string, m TestMail) (mail.Message, error) {
 		return mail.Message{}, err
 	}
 	l.messages = testMessages
+	l.Brand.HelpURL, l.Brand.PrivacyURL, l.Brand.TermsURL, l.values["support"] = "", "", "", ""
 	l.values["word"] = m.Word
 	return t.write(to, from, "test", "test_mail", l)
 }

@@ -240,7 +240,7 @@ func TestTheMailSaysWhetherItsCodeSignsInOrChangesAnAddress(t *testing.T) {
 	b := w.Start(t).Open(t)
 	b.SignIn(w, "ada@sana.example")
 	b.RequestChange("grace@sana.example").Want(http.StatusAccepted)
-	const changes = "makes this the e-mail address of an account"
+	const changes = "confirm this address for your account"
 	for address, want := range map[string]bool{"ada@sana.example": false, "grace@sana.example": true} {
 		text := w.Mails(t, "sign_in_code", address, 1)[0].Text
 		if got := strings.Contains(text, changes); got != want {

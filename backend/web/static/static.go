@@ -15,6 +15,8 @@ import (
 	"regexp"
 	"strings"
 
+	"sana/backend/brand"
+
 	"github.com/andybalholm/brotli"
 )
 
@@ -47,13 +49,26 @@ const policySPA = "default-src 'none'; script-src 'self'; style-src 'self'; conn
 	"manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
+// policyLogo keeps a logo that is opened by itself from running anything.
+const policyLogo = "default-src 'none'; sandbox"
+
+const forEver = "public, max-age=31536000, immutable"
+
 // hashedPrefix is where Vite puts files whose name contains a hash of their content.
 const hashedPrefix = "/assets/"
 
 // Read makes the exact map of what is served: nothing outside it is ever opened. Vite has compressed what is large; a
 // page is compressed here, because it names PUBLIC_URL.
-func Read(spa fs.FS, publicURL *url.URL) (map[string]*File, error) {
+//
+// A page has the name, colors, logo and links of b.
+func Read(spa fs.FS, publicURL *url.URL, b brand.Brand) (map[string]*File, error) {
 	files := map[string]*File{}
+	if b.Logo != nil {
+		logo := newFile(b.Logo.Path, b.Logo.Body)
+		logo.CacheControl = forEver
+		logo.Policy = policyLogo
+		files[b.Logo.Path] = logo
+	}
 	err := fs.WalkDir(spa, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
 			return err
@@ -69,7 +84,7 @@ func Read(spa fs.FS, publicURL *url.URL) (map[string]*File, error) {
 		case ".gz":
 			files["/"+strings.TrimSuffix(name, extension)].Gzip = newContent(body)
 		case ".html":
-			files["/"+name], err = newPage(name, withAddress(body, publicURL))
+			files["/"+name], err = newPage(name, withAddress(withBrand(body, b), publicURL))
 		default:
 			files["/"+name] = newFile(name, body)
 		}
@@ -156,7 +171,7 @@ func contentTypeOf(name string) string {
 func cacheControlOf(name string) string {
 	switch {
 	case strings.HasPrefix(name, hashedPrefix):
-		return "public, max-age=31536000, immutable"
+		return forEver
 	case path.Ext(name) == ".html":
 		return "no-store"
 	default:

@@ -6,11 +6,11 @@ import { type CodeRequest, refusalOfFault } from '../shared/api/http'
 import { type Requested, received } from '../shared/code/received'
 import { tellOtherTabs } from '../shared/tabs'
 import { TroublePage } from '../shared/ui/TroublePage'
-import { Frame } from './Frame'
+import { Main } from './Frame'
 import { Gate } from './Gate'
 import { nextPath, queryFor } from './next'
 import { Offline } from './Offline'
-import { CodePageLater, NotFoundPageLater, pagesInFiles } from './pagesLater'
+import { CodePageLater, FootLater, loadPages, NotFoundPageLater } from './pagesLater'
 
 /** The pages that want somebody who is signed in; the first one is the sign-in form for everybody else. */
 const inside = ['/', '/account', '/sessions', '/activity']
@@ -21,19 +21,33 @@ const isOurs = (path: string) => inside.includes(path) || path === '/verify'
 export function App() {
   return (
     <LocationProvider>
-      <Frame>
-        <Offline />
-        <Safely />
-      </Frame>
+      <Offline />
+      <Safely />
+      <Below />
     </LocationProvider>
   )
+}
+
+/** The foot of the page, as soon as its file is there: no page waits for it. */
+function Below() {
+  const [isThere, setThere] = useState(false)
+  useEffect(() => {
+    // Nobody should have to wait for the page that comes next, either.
+    loadPages().then(setThere)
+  }, [])
+  return isThere ? <FootLater /> : null
 }
 
 /** The page, or that it has a fault: nothing that it has drawn by then can be used. */
 function Safely() {
   const [fault] = useErrorBoundary()
   const trouble = useMemo(() => fault && refusalOfFault(fault), [fault])
-  return trouble ? <TroublePage trouble={trouble} onRetry={() => location.reload()} /> : <Pages />
+  if (!trouble) return <Pages />
+  return (
+    <Main>
+      <TroublePage trouble={trouble} onRetry={() => location.reload()} />
+    </Main>
+  )
 }
 
 function Pages() {
@@ -83,10 +97,6 @@ function Pages() {
     [route],
   )
 
-  // Nobody should have to wait for the page that comes next.
-  useEffect(() => {
-    for (const { load } of pagesInFiles) load()
-  }, [])
   // The pages within have read it by now, if they wanted to.
   useEffect(forgetArrival, [])
 
@@ -104,7 +114,15 @@ function Pages() {
   }
   if (path === '/verify') {
     const fillIn = (code: string) => route(`/account#c=${code}`, true)
-    return <CodePageLater requested={requested} onSignedIn={signedIn} onNewAddress={fillIn} onSignIn={start} />
+    return (
+      <Main>
+        <CodePageLater requested={requested} onSignedIn={signedIn} onNewAddress={fillIn} onSignIn={start} />
+      </Main>
+    )
   }
-  return <NotFoundPageLater />
+  return (
+    <Main>
+      <NotFoundPageLater />
+    </Main>
+  )
 }

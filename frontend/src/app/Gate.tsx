@@ -4,11 +4,13 @@ import { type Arrival, SignInPage } from '../features/sign-in/SignInPage'
 import type { CodeRequest, SignedOut } from '../shared/api/http'
 import { useRead } from '../shared/api/useRead'
 import { text } from '../shared/i18n/text'
+import { kept } from '../shared/kept'
 import { type News, tellOtherTabs, useOtherTabs } from '../shared/tabs'
 import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
+import { Main } from './Frame'
 import { appOf, nextPath } from './next'
-import { DeletedPageLater, InsideLater, WhyHereLater } from './pagesLater'
+import { DeletedPageLater, InsideLater, loadPages, NotYouLater, TypoHintLater, WhyHereLater } from './pagesLater'
 import { useRestored } from './useRestored'
 
 interface Props {
@@ -60,12 +62,7 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
     if (goesOut) onNotSignedIn(deleted)
   }, [goesOut, deleted, onNotSignedIn])
 
-  if (deleted) return <DeletedPageLater onDone={() => setDeleted(false)} />
-  if (read.state === 'loading') {
-    return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
-  }
-  if (goesOut) return <Loading />
-  if (read.state === 'ready') {
+  if (read.state === 'ready' && !deleted) {
     return (
       // Nothing that one user has begun goes on for another one.
       <InsideLater
@@ -80,27 +77,48 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
       />
     )
   }
-  const { code, signed_out: ended } = read.refusal.problem
-  if (code !== 'not_signed_in') return <TroublePage trouble={read.refusal} onRetry={reload} />
-  const led = wasSignedIn.current ? arrivalAfter(ended) : arrivalWith(arrival, ended)
-  return <SignIn arrival={led} stale={read.trouble} onCodeRequested={onCodeRequested} />
+  return <Main>{outside()}</Main>
+
+  function outside() {
+    if (deleted) return <DeletedPageLater onDone={() => setDeleted(false)} />
+    if (goesOut || read.state === 'ready') return <Loading />
+    if (read.state === 'loading') {
+      return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
+    }
+    const { code, signed_out: ended } = read.refusal.problem
+    if (code !== 'not_signed_in') return <TroublePage trouble={read.refusal} onRetry={reload} />
+    const led = wasSignedIn.current ? arrivalAfter(ended) : arrivalWith(arrival, ended)
+    return <SignIn arrival={led} stale={read.trouble} onCodeRequested={onCodeRequested} />
+  }
 }
 
 /**
  * The sign-in form, with the app that it leads to and the reason why a session ended. The form waits for the file of both, so that
  * it does not move afterwards; without that file it stands alone.
  */
-function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app'>) {
-  const { ended } = props.arrival
-  const app = appOf(nextPath(location.search))
+function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app' | 'leadsOn' | 'Hint'>) {
+  const { ended, notice } = props.arrival
+  const next = nextPath(location.search)
+  const app = appOf(next)
   /** Whether the file could be had; undefined until that is known. */
   const [isThere, setThere] = useState<boolean>()
   useEffect(() => {
-    WhyHereLater.load().then((trouble) => setThere(!trouble))
+    loadPages().then(setThere)
   }, [])
   const isLed = ended ?? app
   if (isLed && isThere === undefined) return <Loading />
-  return <SignInPage {...props} app={app} reason={isLed && isThere && <WhyHereLater ended={ended} app={app} />} />
+  return (
+    <>
+      <SignInPage
+        {...props}
+        app={app}
+        leadsOn={!!next && !app && !notice}
+        Hint={isThere ? TypoHintLater : undefined}
+        reason={isLed && isThere && <WhyHereLater ended={ended} app={app} />}
+      />
+      {isThere && kept('email') && <NotYouLater />}
+    </>
+  )
 }
 
 /** For whoever was signed in on this very page a moment ago. */

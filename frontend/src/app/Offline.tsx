@@ -18,7 +18,7 @@ export function Offline() {
   return (
     <div role="status" class={styles.offline}>
       {offline && (
-        <Notice>
+        <Notice warns>
           {text('trouble.offline')} {text('trouble.weRetry')}
         </Notice>
       )}

@@ -1,4 +1,4 @@
-import { fireEvent, screen } from '@testing-library/preact'
+import { fireEvent, screen, within } from '@testing-library/preact'
 import { describe, expect, test, vi } from 'vitest'
 import {
   account,
@@ -46,7 +46,7 @@ describe('the name', () => {
     await type('Name', 'Ada')
     await press('Save')
     expect(field('Name').value).toBe('Ada')
-    expect(screen.getByRole('alert').textContent).toContain('Sana does not work at the moment.')
+    expect(screen.getByRole('alert').textContent).toContain('Sana is temporarily unavailable.')
   })
 })
 
@@ -54,11 +54,11 @@ describe('a change of the address', () => {
   const ask = 'POST /api/account/email'
   const verify = 'POST /api/account/email/verify'
   const read = 'GET /api/account/email'
-  const open = 'New e-mail address'
+  const open = 'New email address'
 
   test('that was asked for before a reload goes on where it was', async () => {
     await openInside('/account', { [read]: pending })
-    expect(screen.getByText('We sent a code to')).toBeTruthy()
+    expect(screen.getByText(/We sent a code to/)).toBeTruthy()
     expect(screen.getByText('grace@example.net')).toBeTruthy()
   })
 
@@ -72,15 +72,15 @@ describe('a change of the address', () => {
       code: '123456',
       email: 'grace@example.net',
     })
-    expect(screen.getByText(/Your address is now grace@example.net/).closest('[role=status]')).toBeTruthy()
+    expect(screen.getByText(/Your email address is now grace@example.net/).closest('[role=status]')).toBeTruthy()
     expect(screen.queryByLabelText('6-digit code')).toBeNull()
-    expect(document.activeElement?.textContent).toBe('E-mail address')
+    expect(document.activeElement?.textContent).toBe('Email address')
     expect(server.count(session)).toBe(2)
   })
 
   test.each([
-    ['of another account', refusal(409, 'email_taken'), 'Another account has this address.'],
-    ['that is not taken here', refusal(403, 'sign_up_closed'), 'Addresses like this one are not taken here.'],
+    ['of another account', refusal(409, 'email_taken'), 'Another account already uses this address.'],
+    ['that is not taken here', refusal(403, 'sign_up_closed'), 'You can’t use an address at this domain here.'],
   ])('to an address %s leads back to the form, with the reason at the field', async (_, reply, words) => {
     await openInside('/account', { [read]: [pending, noPendingCode()], [verify]: reply })
     await type('6-digit code', '123456')
@@ -92,17 +92,17 @@ describe('a change of the address', () => {
   test('that another code took the place of can be asked for anew', async () => {
     await openInside('/account', { [read]: [pending, noPendingCode()] })
     await show('visible')
-    expect(screen.getByText(/This change no longer waits for a code/)).toBeTruthy()
+    expect(screen.getByText(/This change has expired/)).toBeTruthy()
     expect(field(open).value).toBe('grace@example.net')
   })
 
   test('that was given up here is not called lost', async () => {
     await openInside('/account', { [read]: [pending, noPendingCode()], 'DELETE /api/account/email': noContent() })
-    await press('Use another address')
-    expect(screen.queryByText(/no longer waits/)).toBeNull()
-    await press('Keep the address as it is')
+    await press('Use a different email address')
+    expect(screen.queryByText(/This change has expired/)).toBeNull()
+    await press('Cancel')
     expect(screen.getByRole('button', { name: 'Change' })).toBeTruthy()
-    expect(document.activeElement?.textContent).toBe('E-mail address')
+    expect(document.activeElement?.textContent).toBe('Email address')
   })
 
   test('that is being typed stays on the page when another tab asks for one', async () => {
@@ -119,8 +119,8 @@ describe('a change of the address that no mail was sent for', () => {
   const newAddress = { email: 'grace@example.net' }
   const change = async () => {
     await press('Change')
-    await type('New e-mail address', newAddress.email)
-    await press('Send me a code')
+    await type('New email address', newAddress.email)
+    await press('Email me a code')
   }
 
   test('shows no field if no code works, and asks again by a press', async () => {
@@ -132,7 +132,7 @@ describe('a change of the address that no mail was sent for', () => {
     expect(screen.queryByLabelText('6-digit code')).toBeNull()
     await pass(42_000)
     expect(server.count(ask)).toBe(1)
-    await press('Send a new code')
+    await press('Get a new code')
     expect(server.count(ask)).toBe(2)
     expect(document.activeElement).toBe(field('6-digit code'))
   })
@@ -141,18 +141,22 @@ describe('a change of the address that no mail was sent for', () => {
     await openInside('/account', { [ask]: json(noMail({ ...newAddress, code: pendingCode(newAddress) }), 202) })
     await change()
     expect(field('6-digit code')).toBeTruthy()
-    expect(screen.getByText(/the last one still works/)).toBeTruthy()
+    expect(screen.getByText(/The last code still works/)).toBeTruthy()
   })
 
   test('leads back to the form, with the address', async () => {
     await openInside('/account', { [ask]: json(noMail(newAddress), 202) })
     await change()
-    await press('Use another address')
-    expect(field('New e-mail address').value).toBe(newAddress.email)
+    await press('Use a different email address')
+    expect(field('New email address').value).toBe(newAddress.email)
   })
 })
 
 describe('what wants a fresh code', () => {
+  const cancelDialog = async () => {
+    fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Cancel' }))
+    await settled()
+  }
   const code = {
     'POST /api/auth/code': json(codeRequest(), 202),
     'GET /api/auth/code': json(pendingCode()),
@@ -173,12 +177,12 @@ describe('what wants a fresh code', () => {
     await type('6-digit code', '123456')
     expect(dialog()).toBeNull()
     expect(server.count(exported)).toBe(2)
-    expect(screen.getByText('The file is among your downloads.')).toBeTruthy()
+    expect(screen.getByText('Downloaded.')).toBeTruthy()
     expect(field('Name').value).toBe('half a na')
   })
 
   test.each([
-    ['Cancel', () => press('Cancel')],
+    ['Cancel', () => cancelDialog()],
     [
       'Escape',
       async () => {
@@ -189,12 +193,12 @@ describe('what wants a fresh code', () => {
   ])('is left undone by %s, and all is as it was', async (_, leave) => {
     const server = await openInside('/account', { ...code, 'POST /api/account/email': stale() })
     await press('Change')
-    await type('New e-mail address', 'ada@example.net')
-    await press('Send me a code')
+    await type('New email address', 'ada@example.net')
+    await press('Email me a code')
     await leave()
     expect(dialog()).toBeNull()
     expect(server.count('POST /api/account/email')).toBe(1)
-    expect(field('New e-mail address').value).toBe('ada@example.net')
+    expect(field('New email address').value).toBe('ada@example.net')
     expect(screen.queryByRole('alert')).toBeNull()
   })
 
@@ -206,11 +210,11 @@ describe('what wants a fresh code', () => {
       'GET /api/auth/code': [noPendingCode(), json(pendingCode())],
     })
     await press('Download')
-    expect(screen.getByRole('alert').textContent).toContain('Sana cannot be reached right now.')
-    await press('Send me a code')
+    expect(screen.getByRole('alert').textContent).toContain('We can’t reach Sana right now.')
+    await press('Email me a code')
     await pass(1000)
     expect(screen.getByText(/no longer valid in this browser/)).toBeTruthy()
-    await press('Send me a code')
+    await press('Email me a code')
     expect(field('6-digit code')).toBeTruthy()
     expect(server.count('POST /api/auth/code')).toBe(3)
   })
@@ -225,10 +229,10 @@ describe('what wants a fresh code', () => {
     })
     await press('Download')
     await show('visible')
-    expect(screen.getByText("You've confirmed that it's you in another tab.")).toBeTruthy()
+    expect(screen.getByText('You’ve confirmed that it’s you in another tab.')).toBeTruthy()
     expect(screen.queryByLabelText('6-digit code')).toBeNull()
     expect(server.count(exported)).toBe(1)
-    await press('Go on')
+    await press('Continue')
     expect(dialog()).toBeNull()
     expect(server.count(exported)).toBe(2)
   })
@@ -256,7 +260,7 @@ describe('what wants a fresh code', () => {
     expect(screen.getByText('No new code yet')).toBeTruthy()
     await pass(42_000)
     expect(server.count('POST /api/auth/code')).toBe(1)
-    await press('Send a new code')
+    await press('Get a new code')
     expect(field('6-digit code')).toBeTruthy()
   })
 
@@ -267,14 +271,14 @@ describe('what wants a fresh code', () => {
       [remove]: [stale(), noContent()],
       [session]: [json(signedIn), json(signedIn), notSignedIn()],
     })
-    await press('Delete the account…')
-    await press('Delete for ever')
+    await press('Delete account…')
+    await press('Delete account permanently')
     expect(server.count(remove)).toBe(0)
-    await type('Type your e-mail address to confirm', ' Grace@example.org ')
-    await press('Delete for ever')
+    await type('Type your email address to confirm', ' Grace@example.org ')
+    await press('Delete account permanently')
     await type('6-digit code', '123456')
     expect(server.count(remove)).toBe(2)
-    expect(heading().textContent).toBe('Your account is deleted')
+    expect(heading().textContent).toBe('Your account has been deleted')
     expect(document.activeElement).toBe(heading())
     expect(document.body.textContent).not.toContain('grace@example.org')
   })

@@ -60,7 +60,7 @@ describe('whoever is not signed in', () => {
   test('is led to the form, and knows the way back', async () => {
     await openInside('/account?tab=name', { [session]: notSignedIn() })
     expect(location.pathname + location.search).toBe('/?next=%2Faccount%3Ftab%3Dname')
-    expect(heading().textContent).toBe('Sign in')
+    expect(heading().textContent).toBe('Sign in to continue')
   })
 
   test('since a moment ago is told why, wherever a call has found it out', async () => {
@@ -72,7 +72,7 @@ describe('whoever is not signed in', () => {
     expect(server.count(session)).toBe(2)
     expect(location.search).toBe('?next=%2Faccount')
     expect(
-      screen.getByText('You were signed out because the address of the account was changed from Firefox on Linux.'),
+      screen.getByText('You were signed out because your email address was changed, using Firefox on Linux.'),
     ).toBeTruthy()
     expect(document.body.textContent).not.toContain('grace@example.org')
   })
@@ -82,7 +82,7 @@ describe('whoever is not signed in', () => {
       'GET /api/sessions': [notSignedIn(), json({ complete: true, sessions: [thisSession] })],
     })
     await settled()
-    expect(screen.getByText('This browser')).toBeTruthy()
+    expect(screen.getByText('This device')).toBeTruthy()
     expect(server.count(session)).toBe(2)
   })
 })
@@ -91,8 +91,8 @@ test('a server that is away keeps the page and its title, and is asked again', a
   const server = await openInside('/sessions', {
     'GET /api/sessions': [unavailable(), json({ complete: true, sessions: [] })],
   })
-  expect(heading().textContent).toBe('Where you are signed in')
-  expect(screen.getByRole('alert').textContent).toContain('We keep trying by ourselves.')
+  expect(heading().textContent).toBe('Your devices')
+  expect(screen.getByRole('alert').textContent).toContain('We’ll keep trying.')
   await pass(1000)
   expect(server.count('GET /api/sessions')).toBe(2)
   expect(screen.queryByRole('alert')).toBeNull()
@@ -107,7 +107,7 @@ describe('another tab', () => {
 
   test('that deletes the account is believed', async () => {
     await openInside('/account', { [session]: [json(signedIn), notSignedIn()] })
-    await shownAfter('account_deleted', title('Your account is deleted'))
+    await shownAfter('account_deleted', title('Your account has been deleted'))
     expect(location.pathname + location.search).toBe('/')
     await press('Go to the start page')
     expect(heading().textContent).toBe('Sign in')
@@ -131,20 +131,20 @@ describe('the code page, when another tab signs in', () => {
   }
   const openCode = async (reply: Reply) => {
     await openInside('/', { ...request, [code]: reply })
-    await type('E-mail address', 'grace@example.org')
-    await press('Send me a code')
+    await type('Email address', 'grace@example.org')
+    await press('Email me a code')
   }
 
   test('with its code, leads to the pages of whoever is signed in', async () => {
     await openCode(noPendingCode())
-    await shownAfter('signed_in', title('You are signed in'))
+    await shownAfter('signed_in', title('Hello, Grace'))
     expect(location.pathname).toBe('/')
   })
 
   test('with another address, stays', async () => {
     const arrived = pendingCode({ delivery: 'failed' })
     await openCode(json(arrived))
-    await shownAfter('signed_in', () => document.body.textContent.includes('We could not deliver the mail'))
+    await shownAfter('signed_in', () => document.body.textContent.includes('We couldn’t deliver the email'))
     expect(location.pathname).toBe('/verify')
   })
 })
@@ -195,19 +195,19 @@ test('no network is said once, on every page, and is over by itself', async () =
   const online = vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false)
   dispatchEvent(new Event('offline'))
   await show('visible')
-  expect(screen.getAllByText(/You seem to be offline/)).toHaveLength(1)
+  expect(screen.getAllByText(/You’re offline/)).toHaveLength(1)
   online.mockReturnValue(true)
   dispatchEvent(new Event('online'))
   await settled()
-  expect(screen.queryByText(/You seem to be offline/)).toBeNull()
+  expect(screen.queryByText(/You’re offline/)).toBeNull()
 })
 
 test('a sign-out leads to the form, from wherever the other pages are', async () => {
   await openInside('/', { [session]: [json(signedIn), notSignedIn()], 'POST /api/auth/sign-out': noContent() })
-  expect(screen.getByRole('link', { name: 'Home' }).getAttribute('aria-current')).toBe('page')
+  expect(screen.getByRole('link', { name: 'Overview' }).getAttribute('aria-current')).toBe('page')
   await press('Sign out')
   expect(screen.queryByRole('navigation')).toBeNull()
-  expect(screen.getByText('You are signed out.')).toBeTruthy()
+  expect(screen.getByText('You’ve signed out.')).toBeTruthy()
 })
 
 describe('an account that is gone while its session, in a cookie, does not know it', () => {
@@ -219,7 +219,7 @@ describe('an account that is gone while its session, in a cookie, does not know 
   ])('%s ends the session and says so', async (path, read) => {
     const server = await openInside(path, { [read]: gone(), 'POST /api/auth/sign-out': noContent() })
     await settled()
-    expect(heading().textContent).toBe('Your account is deleted')
+    expect(heading().textContent).toBe('Your account has been deleted')
     expect(server.calls.filter((call) => call === 'POST /api/auth/sign-out')).toHaveLength(1)
   })
 
@@ -227,6 +227,6 @@ describe('an account that is gone while its session, in a cookie, does not know 
     await openInside('/account', { 'PATCH /api/account': gone(), 'POST /api/auth/sign-out': unavailable() })
     await type('Name', 'Ada')
     await press('Save')
-    expect(heading().textContent).toBe('Your account is deleted')
+    expect(heading().textContent).toBe('Your account has been deleted')
   })
 })

@@ -6,7 +6,9 @@ import { states as sessionsStates } from '../features/sessions/sessions.states'
 import { states as codeStates } from '../features/sign-in/code.states'
 import type { Problem, SignedOut } from '../shared/api/http'
 import { type Catalogue, use } from '../shared/i18n/text'
+import { keep } from '../shared/keep'
 import { allTexts, firstTexts } from '../shared/testing/catalogues'
+import { controls } from '../shared/testing/controls'
 import {
   codeRequest,
   FakeServer,
@@ -24,11 +26,13 @@ import {
 import { type State as Listed, repliesOf, type Step } from '../shared/testing/states'
 import { pass, settled, show } from '../shared/testing/time'
 import { App } from './App'
-import { CodePageLater, DeletedPageLater, InsideLater } from './pagesLater'
+import { loadPages } from './pagesLater'
 
 interface State {
   url: string
   replies?: Record<string, Reply | Reply[]>
+  /** The address that signed in on this browser before. */
+  kept?: string
   /** What the person does there. */
   act?: () => void | Promise<void>
 }
@@ -127,12 +131,11 @@ const by = 'Firefox on Linux'
 
 /** As it is listed beside its page; what a person does there happens to the page in front. */
 function listed({ path, answers, does = [], without }: Listed): State {
-  const front = () => document.querySelector('dialog[open]') ?? document
   const take = (step: Step) => {
     if ('comesBack' in step) return back()
-    if ('press' in step) fireEvent.click(front().querySelectorAll('button')[step.press] as HTMLElement)
+    if ('press' in step) fireEvent.click(controls('button')[step.press] as HTMLElement)
     else
-      fireEvent.input(front().querySelectorAll('input')[step.into ?? 0] as HTMLElement, {
+      fireEvent.input(controls('input')[step.into ?? 0] as HTMLElement, {
         target: { value: step.type },
       })
     return settled()
@@ -168,6 +171,14 @@ const states: Record<string, State> = {
   'no page': { url: '/nowhere' },
 
   'the sign-in form': { url: '/', replies: { [session]: notSignedIn() } },
+  'the sign-in form of a browser that was signed in': {
+    url: '/',
+    replies: { [session]: notSignedIn() },
+    kept: 'ada@example.org',
+    act: () => settled(),
+  },
+  'an address with a slip': { url: '/', replies: { [session]: notSignedIn() }, act: () => type('ada@gmial.com') },
+  'the sign-in form that leads on': { url: '/?next=%2Factivity', replies: { [session]: notSignedIn() } },
   'no address': { url: '/', replies: { [session]: notSignedIn() }, act: () => press() },
   'no address that could be one': { url: '/', replies: { [session]: notSignedIn() }, act: enter('ada') },
   'an address on its way': signIn('never'),
@@ -205,6 +216,10 @@ const states: Record<string, State> = {
   },
 
   'the home page': home({}),
+  'the home page after the first sign-in': code(
+    { [verify]: json({ ...signedIn, created: true }), [session]: json(signedIn) },
+    () => type('123456'),
+  ),
   'the home page with apps': home({
     'GET /api/apps': json({ apps: [{ id: 'w', name: 'Wiki', host: 'wiki.example' }] }),
   }),
@@ -220,6 +235,7 @@ const states: Record<string, State> = {
   'late because of the provider': delivered({ delivery: 'delayed', delivery_reason: 'provider_away' }),
   sent: delivered({}),
   arrived: delivered({ delivery: 'delivered' }),
+  'a mail at a known provider': delivered({ email: 'ada@gmail.com' }),
   failed: delivered({ delivery: 'failed' }),
   'no such mailbox': delivered({ delivery: 'failed', delivery_reason: 'no_such_mailbox' }),
   blocked: delivered({ delivery: 'failed', delivery_reason: 'blocked' }),
@@ -262,7 +278,7 @@ const states: Record<string, State> = {
 
 /** What is in every language as it is. */
 const names =
-  /grace@example\.org|example\.(org|net)|Sana|Firefox|Linux|Safari|iOS|request-1|VN5QDLZ7T2K4H6WJ3XRM|(a-long-name\.)+ada@|ada@|grace@|2001:[\da-f:]+|sun risen|Wiki|wiki\.example(\.org)?/g
+  /grace@example\.org|example\.(org|net)|Sana|Firefox|Linux|Safari|iOS|request-1|VN5QDLZ7T2K4H6WJ3XRM|^[A-Z]$|English|Deutsch|Français|Español|日本語|(a-long-name\.)+ada@|gmail\.com|Gmail|ada@|grace@|Grace|2001:[\da-f:]+|sun risen|Wiki|wiki\.example(\.org)?/g
 const spokenAttributes = ['aria-label', 'title', 'alt', 'placeholder', 'data-what', 'data-next']
 
 /** All that can be read or heard on the page, without the names. */
@@ -278,9 +294,10 @@ function wordsOnPage(): string[] {
     .filter((words) => /\p{L}|[{}]/u.test(words))
 }
 
-async function wordsIn({ url, replies = {}, act }: State): Promise<string[]> {
+async function wordsIn({ url, replies = {}, kept, act }: State): Promise<string[]> {
   history.replaceState(null, '', url)
   vi.setSystemTime(new Date().setHours(12, 0, 0, 0))
+  if (kept) keep('email', kept)
   // A list of replies is used up by its server.
   new FakeServer(Object.fromEntries(Object.entries(replies).map(([call, reply]) => [call, [reply].flat()])))
   render(<App />)
@@ -290,6 +307,7 @@ async function wordsIn({ url, replies = {}, act }: State): Promise<string[]> {
   cleanup()
   vi.restoreAllMocks()
   vi.clearAllTimers()
+  localStorage.clear()
   globalThis.scrollTo = () => {}
   return words
 }
@@ -310,7 +328,10 @@ const inEnglish = new Map<string, string[]>()
 
 beforeAll(async () => {
   globalThis.scrollTo = () => {}
-  await Promise.all([CodePageLater, DeletedPageLater, InsideLater].map(({ load }) => load()))
+  // An operator who has all of these.
+  for (const rel of ['help', 'privacy-policy', 'terms-of-service', 'author'])
+    document.head.append(Object.assign(document.createElement('link'), { rel, href: `https://example.org/${rel}` }))
+  await loadPages()
   vi.useFakeTimers()
   for (const [name, state] of Object.entries(states)) inEnglish.set(name, await wordsIn(state))
 })

@@ -31,6 +31,6 @@ test('a program that cannot be loaded ahead is no trouble yet; shown, the page s
 
   const Never = later<{ name: string }>(() => Promise.reject(new TypeError('Failed to fetch')))
   render(<Never name="never" />)
-  await vi.waitFor(() => expect(screen.getByRole('alert').textContent).toContain('Sana cannot be reached right now.'))
-  expect(screen.getByRole('button', { name: 'Try again now' })).toBeTruthy()
+  await vi.waitFor(() => expect(screen.getByRole('alert').textContent).toContain('We can’t reach Sana right now.'))
+  expect(screen.getByRole('button', { name: 'Try again' })).toBeTruthy()
 })

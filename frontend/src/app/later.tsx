@@ -1,4 +1,4 @@
-import type { FunctionComponent } from 'preact'
+import { type ComponentChildren, Fragment, type FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { get, ownRefusal, type Trouble, Unreachable } from '../shared/api/http'
 import { untilAnswered } from '../shared/api/retry'
@@ -11,7 +11,11 @@ import { TroublePage } from '../shared/ui/TroublePage'
  * throws. If it cannot be loaded, the page says so until the server answers. A file that is missing then belongs to a
  * release that is not served any more: the page is reloaded, but once.
  */
-export function later<Props extends object>(importPage: () => Promise<FunctionComponent<Props>>) {
+export function later<Props extends object>(
+  importPage: () => Promise<FunctionComponent<Props>>,
+  /** What is around the page's place while there is no page. */
+  Around: FunctionComponent<{ children: ComponentChildren }> = Fragment,
+) {
   let Page: FunctionComponent<Props> | undefined
 
   /** @returns why there is no page, if so */
@@ -42,7 +46,9 @@ export function later<Props extends object>(importPage: () => Promise<FunctionCo
     }, [])
     if (Page) return <Page {...props} />
     // A browser may remember that a file could not be had, until its page is loaded anew.
-    return trouble ? <TroublePage trouble={trouble} onRetry={() => location.reload()} /> : <Loading />
+    return (
+      <Around>{trouble ? <TroublePage trouble={trouble} onRetry={() => location.reload()} /> : <Loading />}</Around>
+    )
   }
   return Object.assign(Later, { load })
 }

@@ -7,14 +7,20 @@ import { NotFoundPage } from '../features/not-found/NotFoundPage'
 import { ProofDialog } from '../features/proof/ProofDialog'
 import { SessionsPage } from '../features/sessions/SessionsPage'
 import { CodePage } from '../features/sign-in/CodePage'
+import { NotYou } from '../features/sign-in/NotYou'
 import { WhyHere } from '../features/sign-in/WhyHere'
 import { type CurrentSession, post, type Trouble } from '../shared/api/http'
 import { InsideContext } from '../shared/api/inside'
+import { TypoHint } from '../shared/code/TypoHint'
 import { tellOtherTabs } from '../shared/tabs'
+import { keepFocus } from '../shared/ui/keepFocus'
 import { Loading } from '../shared/ui/Loading'
+import { Foot } from './Foot'
+import { Main } from './Frame'
 import { Navigation } from './Navigation'
+import { Visitor } from './Visitor'
 
-export { CodePage, DeletedPage, NotFoundPage, WhyHere }
+export { CodePage, DeletedPage, Foot, NotFoundPage, NotYou, TypoHint, WhyHere }
 
 interface Props {
   path: string
@@ -50,6 +56,7 @@ export function InsidePages({ path, current, stale, onArrived, onRecheck, onSign
     }),
     [current, onRecheck, onDeleted, provedAt],
   )
+  useEffect(keepFocus, [])
   const proved = () => {
     setWaiting(undefined)
     tellOtherTabs('signed_in')
@@ -57,14 +64,23 @@ export function InsidePages({ path, current, stale, onArrived, onRecheck, onSign
     waiting?.goOn()
   }
 
-  if (goesOn) return <Loading />
+  if (goesOn) {
+    return (
+      <Main>
+        <Loading />
+      </Main>
+    )
+  }
   return (
     <InsideContext.Provider value={inside}>
+      <Visitor email={current.user.email} onSignedOut={onSignedOut} />
       <Navigation path={path} />
-      {path === '/' && <HomePage current={current} stale={stale} onSignedOut={onSignedOut} />}
-      {path === '/account' && <AccountPage onDeleted={onDeleted} />}
-      {path === '/sessions' && <SessionsPage />}
-      {path === '/activity' && <ActivityPage />}
+      <Main>
+        {path === '/' && <HomePage current={current} stale={stale} />}
+        {path === '/account' && <AccountPage onDeleted={onDeleted} />}
+        {path === '/sessions' && <SessionsPage />}
+        {path === '/activity' && <ActivityPage />}
+      </Main>
       {waiting && (
         <ProofDialog
           email={current.user.email}

@@ -1,7 +1,7 @@
-import { screen } from '@testing-library/preact'
+import { fireEvent, screen, within } from '@testing-library/preact'
 import { expect, test } from 'vitest'
 import { event, json, noContent, otherSession, type Reply, thisSession } from '../shared/testing/server'
-import { pass, show } from '../shared/testing/time'
+import { pass, settled, show } from '../shared/testing/time'
 import { openInside, press } from './openInside'
 
 const items = () => screen.getAllByRole('listitem').map(({ textContent }) => textContent)
@@ -10,11 +10,11 @@ const sessions = 'GET /api/sessions'
 
 test('this session is the first, is marked, and cannot be ended here', async () => {
   await openInside('/sessions', { [sessions]: both })
-  expect(items()[0]).toContain('Firefox on LinuxThis browser')
+  expect(items()[0]).toContain('Firefox on LinuxThis device')
   expect(items()[1]).toContain('Safari on iOS')
-  expect(screen.getAllByRole('button', { name: 'Sign out' })).toHaveLength(1)
-  const described = screen.getByRole('button', { name: 'Sign out' }).getAttribute('aria-describedby') ?? ''
-  expect(document.getElementById(described)?.textContent).toBe('Safari on iOS')
+  expect(
+    screen.getAllByRole('button', { name: /^Sign out ./ }).map((button) => button.getAttribute('aria-label')),
+  ).toEqual(['Sign out Safari on iOS', null])
 })
 
 test.each<[string, Reply[]]>([
@@ -22,17 +22,31 @@ test.each<[string, Reply[]]>([
   ['after a repeat, if the answer was lost', ['lost', noContent()]],
 ])('a session that is ended is gone from the list %s', async (_, replies) => {
   await openInside('/sessions', { [sessions]: [both, 'never'], 'DELETE /api/sessions/{id}': replies })
-  await press('Sign out')
+  await press('Sign out Safari on iOS')
   await pass(1000)
   expect(items()).toHaveLength(1)
-  expect(screen.getByText('Signed out: Safari on iOS.').closest('[role=status]')).toBeTruthy()
+  // The button is gone: who uses the keyboard goes on from the heading.
+  expect(document.activeElement).toBe(screen.getByRole('heading', { level: 1 }))
+  expect(screen.getByText('Signed out Safari on iOS.').closest('[role=status]')).toBeTruthy()
 })
 
 test('a store that knows this session only says so, and offers nothing that it cannot do', async () => {
   await openInside('/sessions', { [sessions]: json({ complete: false, sessions: [thisSession] }) })
-  expect(screen.getByText(/only the browsers themselves know of their sessions/)).toBeTruthy()
-  expect(screen.queryByText('You are signed in nowhere else.')).toBeNull()
-  expect(screen.queryByRole('button')).toBeNull()
+  expect(screen.getByText(/You can manage only this device here/)).toBeTruthy()
+  expect(screen.queryByText('You’re not signed in on any other device.')).toBeNull()
+  expect(within(screen.getByRole('main')).queryByRole('button')).toBeNull()
+})
+
+test('all others are signed out only after a second press, which the first one leads to', async () => {
+  const server = await openInside('/sessions', { [sessions]: [both, 'never'], 'DELETE /api/sessions': noContent() })
+  await press('Sign out of all other devices')
+  expect(document.activeElement?.textContent).toBe('Sign out of 1 other device?')
+  expect(server.count('DELETE /api/sessions')).toBe(0)
+  fireEvent.click(within(screen.getByRole('main')).getByRole('button', { name: 'Sign out' }))
+  await settled()
+  expect(server.count('DELETE /api/sessions')).toBe(1)
+  expect(screen.getByText('All other devices are signed out.')).toBeTruthy()
+  expect(document.activeElement).toBe(screen.getByRole('heading', { level: 1 }))
 })
 
 test('what was read of the activity stays when the tab is seen again, without gaps and without repeats', async () => {

@@ -2,13 +2,13 @@ import { fireEvent, render, screen } from '@testing-library/preact'
 import { account, FakeServer, json, noPendingCode, type Reply, signedIn } from '../shared/testing/server'
 import { settled } from '../shared/testing/time'
 import { App } from './App'
-import { pagesInFiles } from './pagesLater'
+import { loadPages } from './pagesLater'
 
 export const session = 'GET /api/auth/session'
 
 /** Opens one of the pages of somebody who is signed in, with the name and address of Grace. */
 export async function openInside(path: string, replies: Record<string, Reply | Reply[]> = {}): Promise<FakeServer> {
-  await Promise.all(pagesInFiles.map(({ load }) => load()))
+  await loadPages()
   // happy-dom has no layout to scroll.
   globalThis.scrollTo = () => {}
   history.replaceState(null, '', path)

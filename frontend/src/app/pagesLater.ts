@@ -1,3 +1,4 @@
+import { Main } from './Frame'
 import { later } from './later'
 
 // One file for all of them: what they share is most of it.
@@ -5,9 +6,26 @@ const pages = () => import('./laterPages')
 
 export const CodePageLater = later(async () => (await pages()).CodePage)
 export const DeletedPageLater = later(async () => (await pages()).DeletedPage)
-export const InsideLater = later(async () => (await pages()).InsidePages)
+export const FootLater = later(async () => (await pages()).Foot)
+export const InsideLater = later(async () => (await pages()).InsidePages, Main)
 export const NotFoundPageLater = later(async () => (await pages()).NotFoundPage)
+export const NotYouLater = later(async () => (await pages()).NotYou)
+export const TypoHintLater = later(async () => (await pages()).TypoHint)
 export const WhyHereLater = later(async () => (await pages()).WhyHere)
 
-/** All of them, to be loaded before somebody needs one. */
-export const pagesInFiles = [CodePageLater, DeletedPageLater, InsideLater, NotFoundPageLater, WhyHereLater]
+const pagesInFiles = [
+  FootLater,
+  CodePageLater,
+  DeletedPageLater,
+  InsideLater,
+  NotFoundPageLater,
+  NotYouLater,
+  TypoHintLater,
+  WhyHereLater,
+]
+
+/** Loads all of them, before somebody needs one. @returns whether they could be had */
+export async function loadPages(): Promise<boolean> {
+  const [trouble] = await Promise.all(pagesInFiles.map(({ load }) => load()))
+  return !trouble
+}

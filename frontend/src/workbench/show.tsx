@@ -3,6 +3,7 @@
 import { render } from 'preact'
 import { App } from '../app/App'
 import { learn, speak } from '../shared/i18n/text'
+import { keep } from '../shared/keep'
 import { FakeServer } from '../shared/testing/server'
 import { repliesOf } from '../shared/testing/states'
 import { axeFaults } from './inspect/access'
@@ -20,6 +21,9 @@ if (!state) throw new Error(`there is no state ${query.get('state')}`)
 watch()
 new FakeServer(repliesOf(state.answers))
 takeAway(state.without)
+// What other states have left is not this one's.
+localStorage.clear()
+if (state.kept) keep('email', state.kept)
 history.replaceState(null, '', state.path)
 document.documentElement.style.colorScheme = query.get('theme') ?? ''
 await speak([query.get('language') ?? 'en'])
@@ -27,8 +31,8 @@ await speak([query.get('language') ?? 'en'])
 await learn()
 render(<App />, document.getElementById('root') as HTMLElement)
 
+if (state.does?.length) await settled()
 for (const step of state.does ?? []) {
-  await settled()
   stepTaken()
   await take(step)
 }

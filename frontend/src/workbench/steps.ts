@@ -1,5 +1,6 @@
 // The person in the workbench: does what a state says, and sees when it is reached.
 import { type Key, text } from '../shared/i18n/text'
+import { controls } from '../shared/testing/controls'
 import type { State, Step } from '../shared/testing/states'
 
 /** Takes from this browser what a state has it without. */
@@ -8,9 +9,9 @@ export function takeAway(what: State['without']): void {
   if (what === 'cookies') Object.defineProperty(navigator, 'cookieEnabled', { get: () => false })
 }
 
-/** Waits until the page that a person would act on is there. */
+/** Waits until the page that a person would act on is there, with all that is on it. */
 export async function settled(): Promise<void> {
-  await until(() => document.querySelector('h1'))
+  await until(() => document.querySelector('h1') && !document.querySelector('[class*="Loading-loading"]'))
   await nextFrame()
 }
 
@@ -30,12 +31,6 @@ export async function take(step: Step): Promise<void> {
   }
   // What follows from it is drawn before the next step.
   await nextFrame()
-}
-
-function controls<Name extends 'button' | 'input'>(name: Name) {
-  // A dialog that is open lies over all others.
-  const page = document.querySelector('dialog[open]') ?? document
-  return [...page.querySelectorAll(name)]
 }
 
 /** Waits until a text stands on the page, whatever its values. */

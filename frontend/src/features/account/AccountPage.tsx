@@ -2,6 +2,7 @@ import { useOwnRead } from '../../shared/api/inside'
 import { usePendingCode } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
 import { OwnPage } from '../../shared/ui/OwnPage'
+import section from '../../shared/ui/Section.module.css'
 import { DeleteSection } from './DeleteSection'
 import { EmailSection } from './EmailSection'
 import { ExportSection } from './ExportSection'
@@ -23,7 +24,7 @@ export function AccountPage({ onDeleted }: Props) {
   return (
     <OwnPage title={text('nav.account')} read={whole} onRetry={retry}>
       {(account) => (
-        <div>
+        <div class={section.sections}>
           <NameForm name={account.name} onSaved={put} />
           <EmailSection email={account.email} change={change} onChanged={put} />
           <ExportSection />

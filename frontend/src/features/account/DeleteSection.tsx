@@ -20,12 +20,12 @@ export function DeleteSection({ email, onDeleted }: Props) {
   return (
     <section class={section.section}>
       <Subheading focus={sure === false}>{text('account.delete')}</Subheading>
-      <p>{text('account.deleteText')}</p>
+      <p class={section.soft}>{text('account.deleteText')}</p>
       {sure ? (
         <LastStep email={email} onDeleted={onDeleted} onKeep={() => setSure(false)} />
       ) : (
         <div>
-          <Button look="small" onClick={() => setSure(true)}>
+          <Button look="danger" onClick={() => setSure(true)}>
             {text('account.delete')}…
           </Button>
         </div>
@@ -76,7 +76,7 @@ function LastStep({ email, onDeleted, onKeep }: Props & { onKeep: () => void }) 
         {text('account.deleteNow')}
       </Button>
       <Button look="plain" onClick={onKeep}>
-        {text('account.deleteKeep')}
+        {text('action.cancel')}
       </Button>
     </form>
   )

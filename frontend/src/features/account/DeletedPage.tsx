@@ -1,4 +1,6 @@
+import { useEffect } from 'preact/hooks'
 import { text } from '../../shared/i18n/text'
+import { keep } from '../../shared/keep'
 import { Button } from '../../shared/ui/Button'
 import { Heading } from '../../shared/ui/Heading'
 
@@ -7,6 +9,7 @@ interface Props {
 }
 
 export function DeletedPage({ onDone }: Props) {
+  useEffect(() => keep('email', ''), [])
   return (
     <>
       <Heading>{text('deleted.title')}</Heading>

@@ -4,8 +4,10 @@ import { InsideContext, useOwnWrite } from '../../shared/api/inside'
 import { EmailForm } from '../../shared/code/EmailForm'
 import { NoMail } from '../../shared/code/NoMail'
 import { type Requested, received } from '../../shared/code/received'
+import { TypoHint } from '../../shared/code/TypoHint'
 import type { Reading } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
+import { keep } from '../../shared/keep'
 import { tellOtherTabs } from '../../shared/tabs'
 import { Button } from '../../shared/ui/Button'
 import { Changing } from '../../shared/ui/Changing'
@@ -13,6 +15,7 @@ import { Notice } from '../../shared/ui/Notice'
 import section from '../../shared/ui/Section.module.css'
 import { StepHeading, Subheading } from '../../shared/ui/Subheading'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { useUntilNextAction } from '../../shared/ui/useUntilNextAction'
 import { NewAddressCode } from './NewAddressCode'
 
 interface Props {
@@ -35,6 +38,7 @@ export function EmailSection({ email, change, onChanged }: Props) {
   const [asking, setAsking] = useState<Asking>()
   const [requested, setRequested] = useState<Requested>()
   const [notice, setNotice] = useState<string>()
+  const done = useUntilNextAction(notice)
   /** The id of a change that has ended here. */
   const [over, setOver] = useState<string>()
   const noCode = requested && !requested.value.code ? requested : undefined
@@ -69,11 +73,12 @@ export function EmailSection({ email, change, onChanged }: Props) {
     end()
     release()
     setNotice(text('account.changed', { email: account.email }))
+    keep('email', account.email)
     onChanged(account)
     recheck()
     tellOtherTabs('signed_in')
   }
-  const keep = () => {
+  const cancel = () => {
     setAsking(undefined)
     setNotice('')
   }
@@ -96,16 +101,17 @@ export function EmailSection({ email, change, onChanged }: Props) {
             initial={asking.email}
             initialFault={asking.fault}
             focus
-            faults={{
-              email_unchanged: text('problem.email_unchanged'),
-              sign_up_closed: text('account.domainClosed'),
-            }}
+            Hint={TypoHint}
+            refusals={(refuse) => ({
+              email_unchanged: () => refuse(text('problem.email_unchanged')),
+              sign_up_closed: () => refuse(text('account.domainClosed')),
+            })}
             writing={writing}
             send={send}
             onSent={take}
           />
-          <Button look="plain" onClick={keep}>
-            <Changing>{text('account.keepEmail')}</Changing>
+          <Button look="plain" onClick={cancel}>
+            <Changing>{text('action.cancel')}</Changing>
           </Button>
         </>
       )
@@ -135,7 +141,7 @@ export function EmailSection({ email, change, onChanged }: Props) {
     }
     return (
       <>
-        {notice && <Notice role="status">{notice}</Notice>}
+        {done && <Notice role="status">{done}</Notice>}
         <div class={section.row}>
           <strong>
             <Changing>{email}</Changing>

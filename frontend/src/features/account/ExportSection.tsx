@@ -24,7 +24,7 @@ export function ExportSection() {
   return (
     <section class={section.section}>
       <Subheading>{text('account.data')}</Subheading>
-      <p>{text('account.dataText')}</p>
+      <p class={section.soft}>{text('account.dataText')}</p>
       <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
       <div class={section.row}>
         <Button look="small" busy={writing.busy && text('trouble.working')} onClick={download}>

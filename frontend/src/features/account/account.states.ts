@@ -98,7 +98,7 @@ export const states: State[] = [
   asked('asking for the change', 'signIn.sending', 'never'),
   asked('the same address', 'problem.email_unchanged', refused(400, 'email_unchanged')),
   asked('new address refused', 'account.domainClosed', refused(403, 'sign_up_closed')),
-  asked('change with the server away', 'signIn.kept', refused(503, 'unavailable')),
+  asked('change with the server away', 'trouble.kept', refused(503, 'unavailable')),
   asked('too many changes', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 754 })),
   asked('code for the new address', 'delivery.sent.next', codeRequest(fresh())),
   asked('no mail to the new address', 'noMail.next', noMail({ email: 'grace@example.net' })),
@@ -112,7 +112,7 @@ export const states: State[] = [
   }),
   pending(
     'change cancelled',
-    'account.keepEmail',
+    'action.cancel',
     { 'DELETE /api/account/email': 'done', 'GET /api/account/email': [fresh(), nothingPending] },
     [{ press: 3 }],
   ),

@@ -3,6 +3,7 @@ import { type AccountEvent, type Answer, getEventsBefore } from '../../shared/ap
 import { useOwnRead, useOwnWrite } from '../../shared/api/inside'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
+import { Empty } from '../../shared/ui/Empty'
 import { OwnPage } from '../../shared/ui/OwnPage'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 import styles from './ActivityPage.module.css'
@@ -32,7 +33,11 @@ export function ActivityPage() {
         const { events, next } = known ?? first
         return (
           <>
-            <p class={styles.intro}>{text(events.length > 0 ? 'activity.intro' : 'activity.none')}</p>
+            {events.length > 0 ? (
+              <p class={styles.intro}>{text('activity.intro')}</p>
+            ) : (
+              <Empty icon="clock">{text('activity.none')}</Empty>
+            )}
             {byDay(events).map((events) => (
               <Day key={events[0]?.id} events={events} />
             ))}

@@ -1,9 +1,11 @@
 import type { AccountEvent } from '../../shared/api/http'
-import { locale } from '../../shared/i18n/text'
+import { locale, text } from '../../shared/i18n/text'
 import { browserInWords } from '../../shared/ui/browser'
-import { Moment } from '../../shared/ui/Moment'
+import { happened } from '../../shared/ui/happened'
+import { Icon, type IconName } from '../../shared/ui/Icon'
+import { dayInWords, Moment } from '../../shared/ui/Moment'
+import rows from '../../shared/ui/Rows.module.css'
 import styles from './ActivityPage.module.css'
-import { happened } from './happened'
 
 interface Props {
   /** At least one, all of the same day. */
@@ -11,25 +13,46 @@ interface Props {
 }
 
 export function Day({ events }: Props) {
-  const date = new Date(events[0]?.at ?? 0).toLocaleDateString(locale(), { dateStyle: 'full' })
+  const day = new Date(events[0]?.at ?? 0)
   return (
     <section>
-      <h2 class={styles.day}>{date}</h2>
-      <ul class={styles.events}>
+      <h2 class={styles.day}>{dayInWords(day) ?? day.toLocaleDateString(locale(), { dateStyle: 'full' })}</h2>
+      <ul class={rows.card}>
         {events.map((event) => (
-          <li key={event.id} class={styles.event}>
+          <li key={event.id} class={`${rows.row} ${styles.event}`}>
+            <Icon name={iconOf(event)} />
+            <div class={rows.grow}>
+              <p>{happened(event)}</p>
+              <p class={styles.by}>
+                {by(event)}
+                {event.kind === 'signed_in' && (
+                  <>
+                    {' · '}
+                    <a href="/sessions">{text('activity.notYou')}</a>
+                  </>
+                )}
+              </p>
+            </div>
             <span class={styles.time}>
               <Moment at={new Date(event.at)} show="clock" />
             </span>
-            <div>
-              <p>{happened(event)}</p>
-              <p class={styles.by}>{by(event)}</p>
-            </div>
           </li>
         ))}
       </ul>
     </section>
   )
+}
+
+const icons: Partial<Record<AccountEvent['kind'], IconName>> = {
+  account_created: 'user',
+  name_changed: 'user',
+  email_changed: 'mail',
+  signed_in: 'key',
+  app_opened: 'globe',
+}
+
+function iconOf({ kind }: AccountEvent): IconName {
+  return icons[kind] ?? 'clock'
 }
 
 /** Which browser did it and from where, as far as that is known; nothing where no browser did. */

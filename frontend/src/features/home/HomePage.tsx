@@ -1,66 +1,121 @@
-import { type CurrentSession, post, type Trouble } from '../../shared/api/http'
-import { repeatUntilAnswered } from '../../shared/api/repeat'
+import { useState } from 'preact/hooks'
+import type { CurrentSession, Trouble } from '../../shared/api/http'
+import { useOwnRead } from '../../shared/api/inside'
 import { useRead } from '../../shared/api/useRead'
-import { useWrite } from '../../shared/api/useWrite'
+import { wasJustCreated } from '../../shared/code/welcome'
 import { text } from '../../shared/i18n/text'
-import { Button } from '../../shared/ui/Button'
+import { ago } from '../../shared/ui/ago'
 import { Changing } from '../../shared/ui/Changing'
-import styles from '../../shared/ui/Facts.module.css'
 import { Heading } from '../../shared/ui/Heading'
-import { Moment } from '../../shared/ui/Moment'
+import { happened } from '../../shared/ui/happened'
+import { Icon, type IconName } from '../../shared/ui/Icon'
+import { Loading } from '../../shared/ui/Loading'
+import { Monogram } from '../../shared/ui/Monogram'
+import { Notice } from '../../shared/ui/Notice'
+import rows from '../../shared/ui/Rows.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
-import { WriteTrouble } from '../../shared/ui/WriteTrouble'
-import apps from './HomePage.module.css'
+import styles from './HomePage.module.css'
 
 interface Props {
   current: CurrentSession
   /** Why it is not known whether this is still so. */
   stale: Trouble | undefined
-  onSignedOut: () => void
 }
 
-export function HomePage({ current: { user, session }, stale, onSignedOut }: Props) {
-  const writing = useWrite(repeatUntilAnswered)
+/** Who is signed in, and the way to all the rest. */
+export function HomePage({ current: { user }, stale }: Props) {
+  const [isNew] = useState(wasJustCreated)
+  const account = useOwnRead('/api/account').read
+  const sessions = useOwnRead('/api/sessions').read
+  const events = useOwnRead('/api/account/events').read
+  const apps = useRead('/api/apps').read
+  // All of it comes at once, so that nothing moves; without an answer the page does not wait for it.
+  if ([account, sessions, events, apps].some(({ state, trouble }) => state === 'loading' && !trouble))
+    return <Loading />
+  const name = account.state === 'ready' ? account.value.name : ''
   return (
     <>
-      <Heading>{text('home.title')}</Heading>
-      <dl class={styles.facts}>
-        <dt>{text('home.email')}</dt>
-        <dd class={styles.who}>
-          <Changing>{user.email}</Changing>
-        </dd>
-        <dt>{text('home.since')}</dt>
-        <dd>
-          <Moment at={new Date(session.signed_in_at)} show="calendar" />
-        </dd>
-      </dl>
-      <WriteTrouble writing={writing} next={text('home.stillSignedIn')} />
-      <Button
-        look="plain"
-        busy={writing.busy && text('home.signingOut')}
-        onClick={() => writing.write(() => post('/api/auth/sign-out', {}), onSignedOut)}
-      >
-        {text('home.signOut')}
-      </Button>
+      <div class={styles.who}>
+        <Monogram of={name || user.email} large />
+        <div class={rows.grow}>
+          <Heading>{name ? text('home.hello', { name }) : text('home.title')}</Heading>
+          <p class={rows.key}>
+            <Changing>{user.email}</Changing>
+          </p>
+        </div>
+      </div>
+      {isNew && <Notice role="status">{text('home.welcome')}</Notice>}
+      <ul class={rows.card}>
+        <Row icon="mail" name={text('home.email')} href="/account" action={text('account.change')}>
+          {user.email}
+        </Row>
+        <Row icon="laptop" name={text('nav.sessions')} href="/sessions" action={text('home.manage')}>
+          {sessions.state === 'ready' && devices(sessions.value)}
+        </Row>
+        <Row icon="clock" name={text('home.lastActivity')} href="/activity" action={text('home.viewAll')}>
+          {events.state === 'ready' && latest(events.value.events)}
+        </Row>
+      </ul>
       {stale && <TroubleNotice role="status" trouble={stale} next={text('trouble.weRetry')} />}
-      <Apps />
+      {apps.state === 'ready' && apps.value.apps.length > 0 && <Apps apps={apps.value.apps} />}
     </>
   )
 }
 
-/** The apps that this person may open; nothing where there are none, and where it is not known yet. Last, so that nothing moves. */
-function Apps() {
-  const { read } = useRead('/api/apps')
-  if (read.state !== 'ready' || read.value.apps.length === 0) return null
+function devices({ complete, sessions }: { complete: boolean; sessions: unknown[] }): string {
+  return complete ? text('home.devices', { count: sessions.length }) : text('sessions.this')
+}
+
+function latest([event]: Parameters<typeof happened>[0][]): string {
+  return event ? `${happened(event)} · ${ago(new Date(event.at))}` : text('activity.none')
+}
+
+interface RowProps {
+  icon: IconName
+  name: string
+  href: string
+  action: string
+  /** What is known, once it is. */
+  children: string | false
+}
+
+function Row({ icon, name, href, action, children }: RowProps) {
   return (
-    <section class={apps.apps}>
+    <li class={rows.row}>
+      <span class={rows.tile}>
+        <Icon name={icon} />
+      </span>
+      <div class={rows.grow}>
+        <p class={rows.key}>{name}</p>
+        <p class={rows.value}>{children && <Changing>{children}</Changing>}</p>
+      </div>
+      <a href={href} aria-label={`${action}: ${name}`}>
+        {action}
+      </a>
+    </li>
+  )
+}
+
+interface AppsProps {
+  apps: { id: string; name: string; host?: string }[]
+}
+
+/** The apps that this person may open. */
+function Apps({ apps }: AppsProps) {
+  return (
+    <section class={styles.apps}>
       <Subheading>{text('home.apps')}</Subheading>
-      <ul class={apps.list}>
-        {read.value.apps.map(({ id, name, host }) => (
-          <li key={id}>
-            {host ? <a href={`${location.protocol}//${host}/`}>{name}</a> : name}
-            {host && <span class={apps.host}>{host}</span>}
+      <ul class={rows.card}>
+        {apps.map(({ id, name, host }) => (
+          <li key={id} class={rows.row}>
+            <span class={rows.tile}>
+              <Icon name="globe" />
+            </span>
+            <div class={rows.grow}>
+              {host ? <a href={`${location.protocol}//${host}/`}>{name}</a> : name}
+              {host && <p class={rows.key}>{host}</p>}
+            </div>
           </li>
         ))}
       </ul>

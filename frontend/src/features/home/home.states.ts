@@ -1,4 +1,4 @@
-import { signedIn } from '../../shared/testing/server'
+import { account, signedIn } from '../../shared/testing/server'
 import { type Answers, refused, type State } from '../../shared/testing/states'
 
 const home = (name: string, shows: State['shows'], later: Answers = {}, does: State['does'] = []): State => ({
@@ -12,8 +12,10 @@ const longest = `${'longest.of.all.'.repeat(4)}name@${'a-very-long-name.'.repeat
 const signOut = [{ press: 0 }]
 
 export const states: State[] = [
-  home('signed in', 'home.title'),
-  home('with a long address', 'home.title', {
+  home('signed in', 'home.hello'),
+  home('without a name', 'home.title', { 'GET /api/account': { ...account, name: '' } }),
+  home('taking its time', 'page.loading', { 'GET /api/account': 'never' }),
+  home('with a long address', 'home.hello', {
     'GET /api/auth/session': { ...signedIn, user: { ...signedIn.user, email: longest } },
   }),
   home('with apps', 'home.apps', {

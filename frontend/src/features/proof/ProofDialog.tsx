@@ -65,7 +65,7 @@ export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Pr
       <p class={styles.why}>{text('proof.why')}</p>
       {body()}
       <Button look="plain" onClick={onCancel}>
-        {text('proof.cancel')}
+        {text('action.cancel')}
       </Button>
     </dialog>
   )

@@ -1,15 +1,16 @@
-import { useId } from 'preact/hooks'
 import { del, type ListedSession } from '../../shared/api/http'
 import { useOwnWrite } from '../../shared/api/inside'
 import { repeatUntilAnswered } from '../../shared/api/repeat'
 import type { Refusals } from '../../shared/api/useWrite'
-import { richText, text } from '../../shared/i18n/text'
+import { text } from '../../shared/i18n/text'
 import { ago } from '../../shared/ui/ago'
 import { Button } from '../../shared/ui/Button'
-import { browserInWords } from '../../shared/ui/browser'
-import { Moment } from '../../shared/ui/Moment'
+import { browserInWords, deviceOf } from '../../shared/ui/browser'
+import { Changing } from '../../shared/ui/Changing'
+import { Icon } from '../../shared/ui/Icon'
+import { calendarTime } from '../../shared/ui/Moment'
+import rows from '../../shared/ui/Rows.module.css'
 import { WriteTrouble } from '../../shared/ui/WriteTrouble'
-import styles from './SessionsPage.module.css'
 
 interface Props {
   session: ListedSession
@@ -19,33 +20,38 @@ interface Props {
 
 export function SessionItem({ session, refusals, onEnded }: Props) {
   const writing = useOwnWrite(repeatUntilAnswered)
-  const name = useId()
   const used = new Date(session.last_seen_at)
-  const since = ago(used)
+  const when = session.current ? text('sessions.now') : text('sessions.used', { when: ago(used) })
+  const browser = browserInWords(session)
   const end = () => writing.write(() => del('/api/sessions/{id}', session.id), onEnded, refusals)
   return (
-    <li class={styles.session}>
-      <div class={styles.head}>
-        <h2 id={name} class={styles.name}>
-          {browserInWords(session)}
+    <li class={rows.row}>
+      <span class={rows.tile}>
+        <Icon name={deviceOf(session)} />
+      </span>
+      <div class={rows.grow}>
+        <h2 class={rows.value}>
+          {browser}
+          {session.current && <span class={rows.pill}>{text('sessions.this')}</span>}
         </h2>
-        {session.current ? (
-          <span class={styles.current}>{text('sessions.this')}</span>
-        ) : (
-          <Button look="small" describedBy={name} busy={writing.busy && text('trouble.working')} onClick={end}>
-            {text('home.signOut')}
-          </Button>
-        )}
+        <p class={rows.key}>
+          <time dateTime={session.last_seen_at} title={calendarTime(used)}>
+            <Changing>{when}</Changing>
+          </time>
+          {session.ip && ` · ${session.ip}`}
+        </p>
+        <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
       </div>
-      <p class={styles.facts}>
-        {/* Replaced as a whole, as Changing does. */}
-        <span key={since}>{richText('sessions.used', { when: since })}</span> (<Moment at={used} show="short" />)
-        <br />
-        {text('home.since')} <Moment at={new Date(session.signed_in_at)} show="short" />
-        <br />
-        {session.ip}
-      </p>
-      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
+      {!session.current && (
+        <Button
+          look="small"
+          name={text('sessions.signOutOf', { browser })}
+          busy={writing.busy && text('trouble.working')}
+          onClick={end}
+        >
+          {text('home.signOut')}
+        </Button>
+      )}
     </li>
   )
 }

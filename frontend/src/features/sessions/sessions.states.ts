@@ -19,7 +19,8 @@ const page = (name: string, shows: State['shows'], answers: Answers = {}, does: 
   shows,
 })
 const one = { press: 0 }
-const all = { press: 2 }
+const ask = { press: 2 }
+const all = { press: 2, on: 'sessions.endOthersSure' } as const
 
 export const states: State[] = [
   page('several', 'sessions.this'),
@@ -29,7 +30,7 @@ export const states: State[] = [
     'ending is not for this store',
     'sessions.incomplete',
     { 'DELETE /api/sessions': refused(409, 'not_with_this_store') },
-    [all],
+    [ask, all],
   ),
   page('taking their time', 'page.loading', { 'GET /api/sessions': 'never' }),
   page('server away', 'trouble.weRetry', { 'GET /api/sessions': refused(503, 'unavailable') }),
@@ -40,18 +41,19 @@ export const states: State[] = [
   page('one ended', 'sessions.ended', { 'DELETE /api/sessions/{id}': 'done', 'GET /api/sessions': [both, alone] }, [
     one,
   ]),
-  page('ending all others', 'trouble.working', { 'DELETE /api/sessions': 'never' }, [all]),
-  page('others not ended', 'trouble.pressAgain', { 'DELETE /api/sessions': refused(503, 'unavailable') }, [all]),
+  page('ending all others, to confirm', 'sessions.endOthersSure', {}, [ask]),
+  page('ending all others', 'trouble.working', { 'DELETE /api/sessions': 'never' }, [ask, all]),
+  page('others not ended', 'trouble.pressAgain', { 'DELETE /api/sessions': refused(503, 'unavailable') }, [ask, all]),
   page(
     'all others ended',
     'sessions.othersEnded',
     { 'DELETE /api/sessions': 'done', 'GET /api/sessions': [both, alone] },
-    [all],
+    [ask, all],
   ),
   page(
     'ending wants a fresh code',
     'page.loading',
     { 'DELETE /api/sessions': refused(403, 'reauthentication_required'), 'POST /api/auth/code': 'never' },
-    [all],
+    [ask, all],
   ),
 ]

@@ -33,11 +33,11 @@ import {
 describe('a code that is typed', () => {
   test('is asked for where it was sent to, and can be typed at once', async () => {
     await open({})
-    expect(document.title).toBe('Enter your code – Sana')
+    expect(document.title).toBe('Check your email – Sana')
     expect(document.activeElement).toBe(field())
     const described = field().getAttribute('aria-describedby')?.split(' ') ?? []
     expect(described.map((id) => document.getElementById(id)?.textContent).join(' ')).toContain(
-      'We sent a code to grace@example.org',
+      'We sent a code to grace@example.org.',
     )
   })
 
@@ -106,7 +106,7 @@ describe('a code that is typed', () => {
     const { server } = await open({})
     await type('1234')
     await press('Sign in')
-    expect(screen.getByRole('alert').textContent).toBe('The code has 6 digits. You have entered 4.')
+    expect(screen.getByRole('alert').textContent).toBe('Enter all 6 digits. You’ve entered 4.')
     expect(server.count(verify)).toBe(0)
   })
 })
@@ -141,30 +141,30 @@ describe('a wrong code', () => {
   test('without tries left locks the code and offers a new one', async () => {
     await open({ [verify]: wrong(0) })
     await type('123456')
-    expect(heading().textContent).toBe('This code is locked')
+    expect(heading().textContent).toBe('Too many wrong tries')
     expect(document.activeElement).toBe(heading())
     expect(screen.queryByLabelText('6-digit code')).toBeNull()
-    expect(screen.getByRole('button', { name: 'Send a new code' })).toBeTruthy()
+    expect(screen.getByRole('button', { name: 'Get a new code' })).toBeTruthy()
   })
 
   test('and too many of them lock the code', async () => {
     await open({ [verify]: refusal(429, 'too_many_tries') })
     await type('123456')
-    expect(heading().textContent).toBe('This code is locked')
-    expect(screen.getByText('There were too many wrong tries.')).toBeTruthy()
+    expect(heading().textContent).toBe('Too many wrong tries')
+    expect(screen.getByText('For your security, this code no longer works.')).toBeTruthy()
   })
 
   test('and too many of them: the page goes on with what the server says next', async () => {
     const due = json(pendingCode({ resend_at: serverTime(0) }))
     await open({ [read]: due, [verify]: refusal(429, 'too_many_tries'), [resend]: sent() })
     await type('123456')
-    await press('Send a new code')
-    expect(heading().textContent).toBe('Enter your code')
+    await press('Get a new code')
+    expect(heading().textContent).toBe('Check your email')
   })
 
   test('that was locked before is still locked after a reload', async () => {
     await open({ [read]: json(pendingCode({ tries_left: 0 })) })
-    expect(heading().textContent).toBe('This code is locked')
+    expect(heading().textContent).toBe('Too many wrong tries')
   })
 })
 
@@ -172,7 +172,7 @@ describe('an expired code', () => {
   test('is noticed on the page without a request', async () => {
     const { server } = await open({ [read]: json(pendingCode({ delivery: 'delivered', expires_at: serverTime(90) })) })
     await pass(89_999)
-    expect(heading().textContent).toBe('Enter your code')
+    expect(heading().textContent).toBe('Check your email')
     await pass(1)
     expect(heading().textContent).toBe('This code has expired')
     expect(document.title).toBe('This code has expired – Sana')
@@ -189,9 +189,9 @@ describe('an expired code', () => {
   test('gives way to the form once a new one was sent', async () => {
     const old = json(pendingCode({ expires_at: serverTime(-1), resend_at: serverTime(-1) }))
     const { server } = await open({ [read]: old, [resend]: sent() })
-    await press('Send a new code')
+    await press('Get a new code')
     expect(server.requests.at(-1)).toMatchObject({ call: resend, body: { id: pendingCode().id } })
-    expect(heading().textContent).toBe('Enter your code')
+    expect(heading().textContent).toBe('Check your email')
     expect(document.activeElement).toBe(field())
   })
 
@@ -228,10 +228,10 @@ describe("a code from the mail's link", () => {
   test('can be typed elsewhere when it was asked for elsewhere', async () => {
     const replies = { [read]: noPendingCode(), 'GET /api/auth/session': notSignedIn() }
     const { onSignIn } = await open(replies, '/verify#c=123456')
-    expect(screen.getByText('This code belongs to the browser that asked for it — type it there:')).toBeTruthy()
+    expect(screen.getByText('Enter it in the browser where you started signing in:')).toBeTruthy()
     expect(screen.getByText('123 456')).toBeTruthy()
     expect(onSignIn).not.toHaveBeenCalled()
-    await press('Sign in here instead')
+    await press('Sign in here')
     expect(onSignIn).toHaveBeenCalledExactlyOnceWith({})
   })
 
@@ -272,7 +272,7 @@ describe('a code that was just requested', () => {
     expect(document.activeElement).toBe(field())
     await pass(1000)
     expect(server.calls).toEqual([`${read}?id=${pendingCode().id}`])
-    expect(screen.getByText('The code has arrived at')).toBeTruthy()
+    expect(screen.getByText(/We sent a code to/)).toBeTruthy()
   })
 })
 
@@ -302,9 +302,9 @@ describe('beside another tab with another address', () => {
       '/verify',
       codeRequest(pendingCode({ resend_at: serverTime(0) })),
     )
-    await press('Send the code again')
+    await press('Resend code')
     await type('123456')
-    await press('Use another address')
+    await press('Use a different email address')
     const { id, email } = pendingCode()
     expect(server.requests.map(({ call, body }) => [call, body])).toEqual([
       [resend, { id }],
@@ -317,7 +317,7 @@ describe('beside another tab with another address', () => {
     const renewed = pendingCode({ id: 'b1b2c3d4-0000-4000-8000-000000000000', delivery: 'queued' })
     const expired = json(pendingCode({ expires_at: serverTime(-1), resend_at: serverTime(-1) }))
     const { server } = await open({ [read]: [expired, json(renewed)], [resend]: sent(codeRequest(renewed)) })
-    await press('Send a new code')
+    await press('Get a new code')
     await pass(1000)
     expect(server.calls.at(-1)).toBe(`${read}?id=${renewed.id}`)
   })
@@ -334,7 +334,7 @@ describe('a right code whose answer is lost', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const { server, onSignedIn } = await open({ [verify]: ['lost', html(502), verified] })
     await type('123456')
-    expect(screen.getByRole('alert').textContent).toBe('Sana cannot be reached right now. We keep trying by ourselves.')
+    expect(screen.getByRole('alert').textContent).toBe('We can’t reach Sana right now. We’ll keep trying.')
     expect(field().readOnly).toBe(true)
     await pass(1000)
     await pass(2000)
@@ -371,7 +371,7 @@ describe('a right code whose answer is lost', () => {
     const { server } = await open({ [verify]: 'lost' })
     await type('123456')
     await pass(120_000)
-    expect(screen.getByRole('alert').textContent).toContain('Your code is still here')
+    expect(screen.getByRole('alert').textContent).toContain('Nothing was lost')
     expect(field().readOnly).toBe(false)
     const tries = server.count(verify)
     await pass(600_000)

@@ -26,67 +26,67 @@ describe('what became of the mail is said, with the next step', () => {
   test.each<[Mail, string, string]>([
     [
       { delivery: 'queued' },
-      'We are sending a code to grace@example.org',
-      'It should be there within a minute, and works until HH:MM.',
+      'We’re sending a code to grace@example.org.',
+      'It should arrive within a minute and expires at HH:MM.',
     ],
     [
       { delivery: 'sent' },
-      'We sent a code to grace@example.org',
-      'It is on its way, and works until HH:MM. No mail? Look in the spam folder too.',
+      'We sent a code to grace@example.org.',
+      'It should arrive within a minute and expires at HH:MM. Can’t find it? Check your spam folder.',
     ],
     [
       { delivery: 'delivered' },
-      'The code has arrived at grace@example.org',
-      'It works until HH:MM. If you do not see the mail, look in the spam folder.',
+      'We sent a code to grace@example.org.',
+      'Delivered. It expires at HH:MM. Can’t find it? Check your spam folder.',
     ],
     [
       { delivery: 'delayed' },
-      'We are still trying to reach grace@example.org',
-      'The mail is late. We keep trying until HH:MM; there is nothing for you to do.',
+      'The email to grace@example.org is taking longer than usual.',
+      'We’ll keep trying until HH:MM. You don’t need to do anything.',
     ],
     [
       { delivery: 'delayed', delivery_reason: 'provider_away' },
-      'We are still trying to reach grace@example.org',
-      'Our mail provider does not answer. We keep trying until HH:MM; there is nothing for you to do.',
+      'The email to grace@example.org is taking longer than usual.',
+      'Our email provider isn’t responding. We’ll keep trying until HH:MM. You don’t need to do anything.',
     ],
     [
       { delivery: 'failed' },
-      'We could not deliver the mail to grace@example.org',
-      'Check the address, or have the code sent again.',
+      'We couldn’t deliver the email to grace@example.org.',
+      'Check the address, or resend the code.',
     ],
     [
       { delivery: 'failed', delivery_reason: 'no_such_mailbox' },
-      'There is no mailbox grace@example.org',
-      'Our mail came back. Check the address for a slip, and change it.',
+      'grace@example.org doesn’t exist.',
+      'The email bounced. Check the address for typos.',
     ],
     [
       { delivery: 'failed', delivery_reason: 'blocked' },
-      'We cannot send mail to grace@example.org',
-      'An earlier mail came back, so our provider sends no more. Use another address, or ask the operator of this site.',
+      'We can’t send email to grace@example.org.',
+      'An earlier email to this address bounced, so our provider has blocked it. Use another address, or contact support.',
     ],
     [
       { delivery: 'failed', delivery_reason: 'refused' },
-      'Our mail was not accepted for grace@example.org',
-      'The mail server of example.org did not take it. Try another address.',
+      'Our email to grace@example.org was rejected.',
+      'example.org didn’t accept it. Try another address.',
     ],
     [
       { delivery: 'failed', delivery_reason: 'provider_away' },
-      'We could not send the mail to grace@example.org',
-      'Our mail provider did not answer. Your address is fine: have the code sent again.',
+      'We couldn’t send the email to grace@example.org.',
+      'Our email provider isn’t responding. Your address is fine. Resend the code.',
     ],
   ])('%j', async (mail, what, next) => {
     await open({ [read]: about(mail) })
     expect(said()).toEqual([what, next])
-    expect(heading().textContent).toBe('Enter your code')
+    expect(heading().textContent).toBe('Check your email')
     expect(field()).toBeTruthy()
   })
 
   test.each<[Mail, string]>([
-    [{ delivery: 'failed' }, 'Send the code again'],
-    [{ delivery: 'failed', delivery_reason: 'provider_away' }, 'Send the code again'],
-    [{ delivery: 'failed', delivery_reason: 'no_such_mailbox' }, 'Change the address'],
-    [{ delivery: 'failed', delivery_reason: 'blocked' }, 'Use another address'],
-    [{ delivery: 'failed', delivery_reason: 'refused' }, 'Use another address'],
+    [{ delivery: 'failed' }, 'Resend code'],
+    [{ delivery: 'failed', delivery_reason: 'provider_away' }, 'Resend code'],
+    [{ delivery: 'failed', delivery_reason: 'no_such_mailbox' }, 'Change email address'],
+    [{ delivery: 'failed', delivery_reason: 'blocked' }, 'Use a different email address'],
+    [{ delivery: 'failed', delivery_reason: 'refused' }, 'Use a different email address'],
   ])('that has failed makes the remedy the main action, and folds the field away: %j', async (mail, remedy) => {
     await open({ [read]: about(mail) })
     const main = screen.getAllByRole('button').filter((button) => button.classList.contains('main'))
@@ -101,7 +101,7 @@ describe('what became of the mail is said, with the next step', () => {
     await open({ [read]: [queued(), about({ delivery: 'failed' })] })
     await type('123')
     await pass(1000)
-    expect(said()[0]).toContain('could not')
+    expect(said()[0]).toContain('couldn’t')
     expect(document.activeElement).toBe(field())
     expect(field().value).toBe('123')
     expect(screen.getByRole('textbox')).toBe(field())
@@ -119,7 +119,7 @@ describe('what became of the mail is said, with the next step', () => {
       [read]: about({ delivery: 'failed', delivery_reason: 'no_such_mailbox' }),
       'DELETE /api/auth/code': noContent(),
     })
-    await press('Change the address')
+    await press('Change email address')
     expect(onSignIn).toHaveBeenCalledExactlyOnceWith({ email: 'grace@example.org' })
   })
 })
@@ -141,7 +141,7 @@ describe('news of the mail', () => {
   test('is asked for ever less often, and after news quickly again', async () => {
     const sent = about({ delivery: 'sent' })
     await times([queued(), queued(), queued(), queued(), sent], [1000, 2000, 4000, 8000, 1000, 2000, 4000])
-    expect(said()[0]).toBe('We sent a code to grace@example.org')
+    expect(said()[0]).toBe('We sent a code to grace@example.org.')
   })
 
   test.each<Mail>([{ delivery: 'delivered' }, { delivery: 'failed', delivery_reason: 'refused' }])(
@@ -155,7 +155,7 @@ describe('news of the mail', () => {
 
   test('of a mail that is late is asked for too', async () => {
     await times([about({ delivery: 'delayed' }), about({ delivery: 'delivered' })], [1000])
-    expect(said()[0]).toBe('The code has arrived at grace@example.org')
+    expect(said()[0]).toBe('We sent a code to grace@example.org.')
   })
 
   test('is not asked for when the code has expired or is locked', async () => {
@@ -176,7 +176,7 @@ describe('news of the mail', () => {
   test('is asked for again once a new code was sent', async () => {
     const failed = about({ delivery: 'failed' }, { resend_at: serverTime(0) })
     const { server } = await open({ [read]: failed, [resend]: sent(codeRequest(pendingCode({ delivery: 'queued' }))) })
-    await press('Send the code again')
+    await press('Resend code')
     await pass(1000)
     expect(server.count(read)).toBe(2)
   })
@@ -188,7 +188,7 @@ describe('news of the mail', () => {
     expect(server.count(read)).toBe(1)
     await show('visible')
     expect(server.count(read)).toBe(2)
-    expect(said()[0]).toBe('The code has arrived at grace@example.org')
+    expect(said()[0]).toBe('We sent a code to grace@example.org.')
   })
 
   test('still comes after trouble, which is said, but is not fought while nobody looks', async () => {
@@ -197,7 +197,7 @@ describe('news of the mail', () => {
       [read]: [queued(), unavailable(), 'lost', queued(), about({ delivery: 'sent' })],
     })
     await pass(1000)
-    expect(screen.getByText(/Sana does not work at the moment/)).toBeTruthy()
+    expect(screen.getByText(/Sana is temporarily unavailable/)).toBeTruthy()
     await show('hidden')
     await pass(120_000)
     expect(server.count(read)).toBe(2)
@@ -206,7 +206,7 @@ describe('news of the mail', () => {
     await pass(1000)
     expect(screen.queryByText(/Sana does not work/)).toBeNull()
     await pass(2000)
-    expect(said()[0]).toBe('We sent a code to grace@example.org')
+    expect(said()[0]).toBe('We sent a code to grace@example.org.')
   })
 
   test('is announced once, whatever the line does to the times, and takes nothing from whoever types', async () => {

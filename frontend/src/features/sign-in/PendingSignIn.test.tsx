@@ -22,11 +22,11 @@ describe('sending again', () => {
     expect(screen.getByText('in 1:00')).toBeTruthy()
     await pass(18_000)
     expect(screen.getByText('in 0:42')).toBeTruthy()
-    await press('Send the code again')
+    await press('Resend code')
     expect(server.count(resend)).toBe(0)
     await pass(42_000)
-    expect(screen.getByRole('button', { name: 'Send the code again' }).getAttribute('aria-disabled')).toBe('false')
-    await press('Send the code again')
+    expect(screen.getByRole('button', { name: 'Resend code' }).getAttribute('aria-disabled')).toBe('false')
+    await press('Resend code')
     expect(server.count(resend)).toBe(1)
     expect(screen.getByText('in 1:00')).toBeTruthy()
     expect(screen.getByText('Your request was received.').closest('[role=status]')).toBeTruthy()
@@ -35,14 +35,14 @@ describe('sending again', () => {
   test('keeps what is being typed', async () => {
     await open({ [read]: json(pendingCode({ resend_at: serverTime(0) })), [resend]: sent() })
     await type('123')
-    await press('Send the code again')
+    await press('Resend code')
     expect(field().value).toBe('123')
   })
 
   test('that fails says why', async () => {
     await open({ [read]: json(pendingCode({ resend_at: serverTime(0) })), [resend]: unavailable() })
-    await press('Send the code again')
-    expect(screen.getByRole('alert').textContent).toContain('Sana does not work at the moment.')
+    await press('Resend code')
+    expect(screen.getByRole('alert').textContent).toContain('Sana is temporarily unavailable.')
   })
 
   test('a sign-in that is gone leads to the form', async () => {
@@ -50,7 +50,7 @@ describe('sending again', () => {
       [read]: json(pendingCode({ resend_at: serverTime(0) })),
       [resend]: noPendingCode(),
     })
-    await press('Send the code again')
+    await press('Resend code')
     expect(onSignIn).toHaveBeenCalledWith(expect.objectContaining({ email: 'grace@example.org' }))
   })
 
@@ -62,10 +62,10 @@ describe('sending again', () => {
     const due = pendingCode({ resend_at: serverTime(0) })
     await open({ [read]: [json(due), late], [resend]: sent(codeRequest(pendingCode({ delivery: 'queued' }))) })
     await show('visible')
-    await press('Send the code again')
+    await press('Resend code')
     answer(json(due))
     await settled()
-    expect(screen.getByText('We are sending a code to')).toBeTruthy()
+    expect(screen.getByText(/We’re sending a code to/)).toBeTruthy()
     expect(screen.getByText('in 1:00')).toBeTruthy()
   })
 
@@ -102,7 +102,7 @@ describe('trouble', () => {
   test('of the server keeps the code, which is sent again only by a press', async () => {
     const { server, onSignedIn } = await open({ [verify]: [unavailable(), verified] })
     await type('123456')
-    expect(screen.getByRole('alert').textContent).toContain('Your code is still here')
+    expect(screen.getByRole('alert').textContent).toContain('Nothing was lost')
     expect(field().value).toBe('123456')
     await pass(120_000)
     expect(server.count(verify)).toBe(1)
@@ -114,27 +114,27 @@ describe('trouble', () => {
     const { server } = await open({ [read]: [json(pendingCode()), unavailable(), json(pendingCode())] })
     await type('123')
     await show('visible')
-    expect(screen.getByText(/Sana does not work at the moment/)).toBeTruthy()
+    expect(screen.getByText(/Sana is temporarily unavailable/)).toBeTruthy()
     expect(field().value).toBe('123')
     await pass(1000)
     expect(server.count(read)).toBe(3)
-    expect(screen.queryByText(/Sana does not work at the moment/)).toBeNull()
+    expect(screen.queryByText(/Sana is temporarily unavailable/)).toBeNull()
     expect(field().value).toBe('123')
   })
 
   test('before the first answer is said, and the page comes by itself', async () => {
     await open({ [read]: [unavailable({ retry_after: 7 }), json(pendingCode())] })
-    expect(screen.getByRole('alert').textContent).toContain('Sana does not work at the moment.')
+    expect(screen.getByRole('alert').textContent).toContain('Sana is temporarily unavailable.')
     await pass(6999)
-    expect(heading().textContent).toBe('One moment, please')
+    expect(heading().textContent).toBe('Something went wrong')
     await pass(1)
-    expect(heading().textContent).toBe('Enter your code')
+    expect(heading().textContent).toBe('Check your email')
   })
 })
 
 test('another address: the pending sign-in is given up and the address is there to be mended', async () => {
   const { server, onSignIn } = await open({ 'DELETE /api/auth/code': noContent() })
-  await press('Use another address')
+  await press('Use a different email address')
   expect(server.calls.at(-1)).toBe(`DELETE /api/auth/code?id=${pendingCode().id}`)
   expect(onSignIn).toHaveBeenCalledExactlyOnceWith({ email: 'grace@example.org' })
 })

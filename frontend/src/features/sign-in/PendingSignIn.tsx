@@ -4,7 +4,9 @@ import { CodeSteps } from '../../shared/code/CodeSteps'
 import { codeOf, type Requested } from '../../shared/code/received'
 import { signInFlow } from '../../shared/code/signInFlow'
 import { type ReadCode, type Reading, usePendingCode } from '../../shared/code/usePendingCode'
+import { rememberCreated } from '../../shared/code/welcome'
 import { text } from '../../shared/i18n/text'
+import { keep } from '../../shared/keep'
 import { tellOtherTabs, useOtherTabs } from '../../shared/tabs'
 import { Heading } from '../../shared/ui/Heading'
 import { Loading } from '../../shared/ui/Loading'
@@ -78,7 +80,9 @@ function Steps({ reading, received, requested, linked, onSignedIn, onLost, onSig
   const [closed, setClosed] = useState<Problem>()
   const { app } = received.value
   // The link of the mail does not know where the sign-in was to lead; the code does.
-  const goOn = () => {
+  const goOn = ({ created }: { created: boolean }) => {
+    rememberCreated(created)
+    keep('email', received.value.email)
     if (!app || location.search) return onSignedIn()
     tellOtherTabs('signed_in')
     location.replace(app.enter)

@@ -1,5 +1,6 @@
 import { fireEvent, render, screen } from '@testing-library/preact'
 import { describe, expect, test, vi } from 'vitest'
+import { TypoHint } from '../../shared/code/TypoHint'
 import { codeRequest, FakeServer, html, json, refusal, unavailable } from '../../shared/testing/server'
 import { settled } from '../../shared/testing/time'
 import { type Arrival, SignInPage } from './SignInPage'
@@ -11,19 +12,19 @@ function open(arrival: Arrival = {}) {
   render(<SignInPage arrival={arrival} app={undefined} stale={undefined} onCodeRequested={onCodeRequested} />)
   return { onCodeRequested }
 }
-const field = () => screen.getByLabelText<HTMLInputElement>('E-mail address')
+const field = () => screen.getByLabelText<HTMLInputElement>('Email address')
 const type = (value: string) => fireEvent.input(field(), { target: { value } })
 const press = async () => {
-  const button = screen.getByRole('button', { name: 'Send me a code' })
+  const button = screen.getByRole('button', { name: 'Email me a code' })
   button.focus()
   fireEvent.click(button)
   await settled()
 }
 
 test.each([
-  ['', 'Enter your e-mail address.'],
-  ['   ', 'Enter your e-mail address.'],
-  ['ada', 'An e-mail address looks like ada@example.org, with one @ in it.'],
+  ['', 'Enter your email address.'],
+  ['   ', 'Enter your email address.'],
+  ['ada', 'Enter an address like name@example.com.'],
 ])('%j is refused in words, at the field, and costs no request', async (typed, words) => {
   const server = new FakeServer()
   open()
@@ -56,8 +57,7 @@ test('an address is folded, and shown so when it was refused', async () => {
 
 describe('a browser', () => {
   const missing = () => refusal(409, 'browser_token_missing')
-  const blocked =
-    "Your browser is blocking cookies. Allow cookies for this site in the browser's settings, then try again."
+  const blocked = 'Your browser is blocking cookies. Allow them to sign in.'
 
   test('without cookies is told what to do before it sends anything', () => {
     vi.spyOn(navigator, 'cookieEnabled', 'get').mockReturnValue(false)
@@ -92,15 +92,15 @@ test("the server's view of an address is shown at the field", async () => {
   const { onCodeRequested } = open()
   type('ada@example')
   await press()
-  expect(screen.getByRole('alert').textContent).toContain('that Sana can write to')
+  expect(screen.getByRole('alert').textContent).toContain('Check it for typos')
   expect(field().getAttribute('aria-invalid')).toBe('true')
   expect(onCodeRequested).not.toHaveBeenCalled()
 })
 
 test.each([
-  ['a 503', unavailable(), 'Sana does not work at the moment.'],
-  ['a proxy that answers for the server', html(502), 'Sana cannot be reached right now.'],
-  ['a lost network', 'lost' as const, 'Sana cannot be reached right now.'],
+  ['a 503', unavailable(), 'Sana is temporarily unavailable.'],
+  ['a proxy that answers for the server', html(502), 'We can’t reach Sana right now.'],
+  ['a lost network', 'lost' as const, 'We can’t reach Sana right now.'],
 ])('%s is said in words, nothing typed is lost, and the next press works', async (_, reply, words) => {
   const server = new FakeServer({ [call]: [reply, json(codeRequest(), 202)] })
   const { onCodeRequested } = open()
@@ -120,7 +120,7 @@ test('a limit turns the button off and says when it is over', async () => {
   type('ada@example.org')
   await press()
   expect(screen.getByRole('alert').textContent).toBe('There have been too many requests.')
-  const button = screen.getByRole('button', { name: 'Send me a code' })
+  const button = screen.getByRole('button', { name: 'Email me a code' })
   expect(button.getAttribute('aria-disabled')).toBe('true')
   const described = button.getAttribute('aria-describedby') ?? ''
   expect(document.getElementById(described)?.textContent).toBe('Try again in 9:01.')
@@ -147,4 +147,17 @@ test('whoever comes without a reason can type at once', () => {
   open()
   expect(document.activeElement).toBe(field())
   expect(document.title).toBe('Sign in – Sana')
+})
+
+test('a slip in the domain is asked about, and mended by a press', () => {
+  render(<SignInPage arrival={{}} app={undefined} Hint={TypoHint} stale={undefined} onCodeRequested={vi.fn()} />)
+  type('ada@gmial.com')
+  fireEvent.click(screen.getByRole('button', { name: 'ada@gmail.com' }))
+  expect(field().value).toBe('ada@gmail.com')
+  expect(screen.queryByRole('button', { name: 'ada@gmail.com' })).toBeNull()
+})
+
+test('a sign-in that leads back to a page says so', () => {
+  render(<SignInPage arrival={{}} app={undefined} leadsOn stale={undefined} onCodeRequested={vi.fn()} />)
+  expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Sign in to continue')
 })

@@ -1,9 +1,10 @@
-import type { ComponentChildren } from 'preact'
+import type { ComponentChildren, ComponentProps } from 'preact'
 import { useState } from 'preact/hooks'
 import { type CameFrom, type CodeRequest, requestCode, type SignedOut, type Trouble } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
 import { EmailForm } from '../../shared/code/EmailForm'
 import { text } from '../../shared/i18n/text'
+import { kept } from '../../shared/kept'
 import { Changing } from '../../shared/ui/Changing'
 import { Heading } from '../../shared/ui/Heading'
 import { Notice } from '../../shared/ui/Notice'
@@ -22,18 +23,22 @@ interface Props {
   app: CameFrom | undefined
   /** Where the sign-in leads, and how a session ended, in words. */
   reason?: ComponentChildren
+  /** Whether it leads to a page that wanted somebody who is signed in. */
+  leadsOn?: boolean
+  Hint?: ComponentProps<typeof EmailForm>['Hint']
   /** Why it is not known whether someone is signed in by now. */
   stale: Trouble | undefined
   onCodeRequested: (request: CodeRequest) => void
 }
 
-export function SignInPage({ arrival: { notice, ended, email = '' }, app, stale, onCodeRequested, reason }: Props) {
+export function SignInPage({ arrival, app, leadsOn, Hint, stale, onCodeRequested, reason }: Props) {
+  const { notice, ended, email } = arrival
   // Decided once: a later answer of the server must not take the focus from whoever is typing.
   const [hearFirst] = useState(notice !== undefined || ended !== undefined)
   const writing = useWrite()
   return (
     <>
-      <Heading focus={hearFirst}>{text('signIn.title')}</Heading>
+      <Heading focus={hearFirst}>{text(leadsOn ? 'signIn.continue' : 'signIn.title')}</Heading>
       {notice && (
         <Notice role="status">
           <Changing>{notice}</Changing>
@@ -43,8 +48,9 @@ export function SignInPage({ arrival: { notice, ended, email = '' }, app, stale,
       <p>{text('signIn.intro')}</p>
       <EmailForm
         label={text('signIn.email')}
-        initial={email}
+        initial={email ?? kept('email')}
         focus={!hearFirst}
+        Hint={Hint}
         writing={writing}
         send={(email) => requestCode('/api/auth/code', { email, ...(app && { arrival: app }) })}
         onSent={onCodeRequested}

@@ -1,5 +1,5 @@
 import type { PendingCode } from '../../shared/api/http'
-import { codeRequest, noMail, pendingCode, serverTime } from '../../shared/testing/server'
+import { codeRequest, noMail, pendingCode, serverTime, signedIn } from '../../shared/testing/server'
 import { type Answers, refused, type State } from '../../shared/testing/states'
 
 type Shows = State['shows']
@@ -48,6 +48,7 @@ export const states: State[] = [
   mail('mail refused', 'delivery.refused.next', { delivery: failed, delivery_reason: 'refused' }),
   mail('provider away', 'delivery.provider_away.next', { delivery: failed, delivery_reason: provider }),
   mail('code for a long address', 'delivery.sent.next', { email: `${'a-long-name.'.repeat(9)}ada@example.org` }),
+  mail('code for a known provider', 'code.openMail', { email: 'ada@gmail.com', delivery: 'delivered' }),
   mail('alphanumeric code', 'code.label.alphanumeric', alphanumeric),
   page('alphanumeric code typed', 'code.length.alphanumeric', { 'GET /api/auth/code': alphanumeric }, [
     { type: '7QK2M9XWV4RT' },
@@ -58,9 +59,15 @@ export const states: State[] = [
   page('incomplete code', 'code.length.digits', {}, [{ type: '1234' }, { press: 0 }]),
   page('code with letters', 'code.strange.digits', {}, [{ type: '12345x' }, { press: 0 }]),
   tried('checking', 'code.checking', 'never'),
+  page(
+    'right for the first time',
+    'home.welcome',
+    { 'GET /api/auth/session': signedIn, 'POST /api/auth/verify': { ...signedIn, created: true } },
+    [{ type: '123456' }],
+  ),
   tried('wrong code', 'code.wrong', refused(401, 'wrong_code', { tries_left: 4 })),
   tried('wrong code, one try left', 'code.wrong', refused(401, 'wrong_code', { tries_left: 1 })),
-  tried('locked', 'spent.tooManyTries', refused(401, 'wrong_code', { tries_left: 0 })),
+  tried('locked', 'problem.too_many_tries', refused(401, 'wrong_code', { tries_left: 0 })),
   tried(
     'too many wrong codes',
     'problem.too_many_wrong_codes',

@@ -38,7 +38,7 @@ describe('a limit on codes that are tried', () => {
     const { server, onSignedIn } = await open({ [verify]: [tooMany(541), verified] })
     await type('123456')
     expect(screen.getByRole('alert').textContent).toBe(
-      'There were too many wrong codes for this address. By the time you can go on, you may need a new code.',
+      'There have been too many wrong codes for this address. You can then get a new code and try again.',
     )
     expect(button().getAttribute('aria-disabled')).toBe('true')
     expect(describes()).toBe('Try again in 9:01.')
@@ -48,7 +48,7 @@ describe('a limit on codes that are tried', () => {
     await pass(61_000)
     expect(describes()).toBe('Try again in 8:00.')
     await pass(480_000)
-    expect(screen.getByText('You can try again now.')).toBeTruthy()
+    expect(screen.getByText('Try again now.')).toBeTruthy()
     expect(button().getAttribute('aria-disabled')).toBe('false')
     await press('Sign in')
     expect(onSignedIn).toHaveBeenCalledOnce()
@@ -77,27 +77,29 @@ describe('a limit on codes that are tried', () => {
 describe('a request without a mail', () => {
   const none = (seconds: number, code?: PendingCode) =>
     noMail({ resend_at: serverTime(seconds), ...(code && { code }) })
-  const again = () => screen.getByRole('button', { name: 'Send a new code' })
+  const again = () => screen.getByRole('button', { name: 'Get a new code' })
   const request = 'POST /api/auth/code'
-  const notSent = "We haven't sent another code to grace@example.org"
+  const notSent = 'We haven’t sent another code to grace@example.org'
 
   test('keeps the field if a code works, and says when the next mail can be sent', async () => {
     await open({ [read]: 'never' }, '/verify', none(60, pendingCode()))
     expect(field()).toBeTruthy()
-    expect(screen.getByText(/We haven't sent another code/).textContent).toBe(`${notSent}: the last one still works.`)
+    expect(screen.getByText(/We’ve sent enough emails/).textContent).toBe(
+      'We’ve sent enough emails to grace@example.org for now. The last code still works.',
+    )
     expect(screen.getByText('in 1:00')).toBeTruthy()
   })
 
   test('is no claim about a code whose mail has failed', async () => {
     await open({}, '/verify', none(60, pendingCode({ delivery: 'failed' })))
-    expect(screen.getByText(/We haven't sent another code/).textContent).toBe(`${notSent} yet.`)
+    expect(screen.getByText(/We haven’t sent another code/).textContent).toBe(`${notSent} yet.`)
   })
 
   test('after a resend is announced where it was pressed', async () => {
     const due = pendingCode({ resend_at: serverTime(0) })
     await open({ [read]: json(due), [resend]: json(none(3000, pendingCode({ resend_at: serverTime(3000) })), 202) })
-    await press('Send the code again')
-    expect(screen.getByText(/We haven't sent another code/).closest('[role=status]')).toBeTruthy()
+    await press('Resend code')
+    expect(screen.getByText(/We’ve sent enough emails/).closest('[role=status]')).toBeTruthy()
     expect(screen.queryByText('Your request was received.')).toBeNull()
     expect(screen.getByText('in 50:00')).toBeTruthy()
     expect(field()).toBeTruthy()
@@ -106,9 +108,9 @@ describe('a request without a mail', () => {
   test('after a resend of a locked code moves the time of the next try', async () => {
     const locked = json(pendingCode({ tries_left: 0, resend_at: serverTime(0) }))
     await open({ [read]: locked, [resend]: json(none(3000), 202) })
-    await press('Send a new code')
-    expect(heading().textContent).toBe('This code is locked')
-    expect(screen.getByText(/We haven't sent another code/).textContent).toBe(`${notSent} yet.`)
+    await press('Get a new code')
+    expect(heading().textContent).toBe('Too many wrong tries')
+    expect(screen.getByText(/We haven’t sent another code/).textContent).toBe(`${notSent} yet.`)
     expect(screen.getByText('available in 50:00')).toBeTruthy()
     expect(again().getAttribute('aria-disabled')).toBe('true')
   })
@@ -117,13 +119,13 @@ describe('a request without a mail', () => {
     const { server } = await open({ [request]: sent() }, '/verify', none(42))
     expect(heading().textContent).toBe('No new code yet')
     expect(screen.queryByRole('textbox')).toBeNull()
-    expect(screen.getByText("Earlier codes don't work in this browser.")).toBeTruthy()
+    expect(screen.getByText('Earlier codes don’t work in this browser.')).toBeTruthy()
     expect(screen.getByText('available in 0:42')).toBeTruthy()
-    await press('Send a new code')
+    await press('Get a new code')
     await pass(600_000)
     expect(server.calls).toEqual([])
     expect(screen.queryByText(/available in/)).toBeNull()
-    await press('Send a new code')
+    await press('Get a new code')
     expect(server.requests.map(({ body }) => body)).toEqual([{ email: 'grace@example.org' }])
     expect(field()).toBeTruthy()
     expect(document.activeElement).toBe(field())
@@ -131,13 +133,13 @@ describe('a request without a mail', () => {
 
   test('can be without a mail again', async () => {
     await open({ [request]: json(none(600), 202) }, '/verify', none(0))
-    await press('Send a new code')
+    await press('Get a new code')
     expect(screen.getByText('available in 10:00')).toBeTruthy()
   })
 
   test('leads back to the form with the address, and so does a reload, without it', async () => {
     const { onSignIn } = await open({}, '/verify', none(42))
-    await press('Use another address')
+    await press('Use a different email address')
     expect(onSignIn).toHaveBeenCalledExactlyOnceWith({ email: 'grace@example.org' })
     cleanup()
     const reloaded = await openAgain({})
@@ -150,11 +152,11 @@ test('a sign-up that is closed has a page of its own, whose way out is another a
   const replies = { [verify]: refusal(403, 'sign_up_closed'), 'DELETE /api/auth/code': noContent() }
   const { onSignIn } = await open(replies)
   await type('123456')
-  expect(heading().textContent).toBe('No account with this address')
+  expect(heading().textContent).toBe('No account for this address')
   expect(document.activeElement).toBe(heading())
-  expect(screen.getByText(/nobody has an account with this address/)).toBeTruthy()
+  expect(screen.getByText(/There’s no account for this address/)).toBeTruthy()
   expect(screen.queryByRole('textbox')).toBeNull()
-  expect(screen.getAllByRole('button').map(({ textContent }) => textContent)).toEqual(['Use another address'])
-  await press('Use another address')
+  expect(screen.getAllByRole('button').map(({ textContent }) => textContent)).toEqual(['Use a different email address'])
+  await press('Use a different email address')
   expect(onSignIn).toHaveBeenCalledExactlyOnceWith({ email: 'grace@example.org' })
 })

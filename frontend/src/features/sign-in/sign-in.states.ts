@@ -16,9 +16,11 @@ const enter = (email: string) => [{ type: email }, { press: 0 }]
 const asked = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/auth/code']>): State =>
   form(name, shows, { 'POST /api/auth/code': answer }, enter('ada@example.org'))
 const ended = (signed_out: SignedOut): State =>
-  form(`signed out: ${signed_out.reason}`, signed_out.at ? 'signedOut.becauseAt' : 'signedOut.because', {
+  form(`signed out: ${signed_out.reason}`, signedOut(signed_out.reason), {
     'GET /api/auth/session': refused(401, 'not_signed_in', { signed_out }),
   })
+const signedOut = (reason: SignedOut['reason']): Shows =>
+  `signedOut.${reason as Exclude<SignedOut['reason'], 'signed_out'>}`
 const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString()
 
 export const states: State[] = [
@@ -26,6 +28,9 @@ export const states: State[] = [
   form('without an address', 'signIn.emailEmpty', {}, [{ press: 0 }]),
   form('no address', 'signIn.emailFault', {}, enter('ada')),
   form('with a very long address', 'signIn.intro', {}, [{ type: `${'a-long-name.'.repeat(9)}ada@example.org` }]),
+  { ...form('of the last visit', 'signIn.notYou'), kept: 'ada@example.org' },
+  form('with a slip in the domain', 'signIn.didYouMean', {}, [{ type: 'ada@gmial.com' }]),
+  { ...form('that leads on', 'signIn.continue'), path: '/?next=%2Fsessions' },
   asked('asking for a code', 'signIn.sending', 'never'),
   asked('address refused', 'problem.invalid_email', refused(400, 'invalid_email')),
   asked('too many requests', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 754 })),

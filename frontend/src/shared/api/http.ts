@@ -1,3 +1,4 @@
+import { locale } from '../i18n/text'
 import type { components, paths } from './contract'
 
 export type Problem = components['schemas']['Problem']
@@ -29,7 +30,7 @@ export class Unreachable extends Error {
   readonly retryAfter: number | undefined
 
   constructor(cause: unknown, retryAfter?: number) {
-    super('no answer from Sana', { cause })
+    super('no answer', { cause })
     this.retryAfter = retryAfter
   }
 }
@@ -52,7 +53,7 @@ export function refusalOfFault(error: unknown): Refused {
 
 /** A refusal that this page makes itself, in the words for one of the server. */
 export function ownRefusal(code: Problem['code']): Refused {
-  return new Refused({ type: `urn:sana:problem:${code}`, title: '', status: 0, code, detail: '', request_id: '' })
+  return new Refused({ code } as Problem)
 }
 
 const patience = 15_000
@@ -136,7 +137,11 @@ export function isRefusal(error: unknown, code: Problem['code']): error is Refus
 
 async function send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<unknown> {
   const timeout = AbortSignal.timeout(patience)
-  const headers: Record<string, string> = { Accept: 'application/json, application/problem+json' }
+  const headers: Record<string, string> = {
+    Accept: 'application/json, application/problem+json',
+    // Mails are in the language of the page that they were requested on.
+    'Accept-Language': locale(),
+  }
   if (body) headers['Content-Type'] = 'application/json'
   // Made before the request: what fails here is a fault of this program, and not one of the network.
   const init: RequestInit = {
@@ -162,23 +167,10 @@ async function read(response: Response): Promise<unknown> {
   const type = response.headers.get('Content-Type')?.split(';')[0]?.trim()
   if (response.ok && type === 'application/json') return response.json()
   if (!response.ok && type === 'application/problem+json') {
-    const problem: unknown = await response.json()
-    if (isProblem(problem)) throw new Refused(problem)
+    const problem: Partial<Problem> | null = await response.json()
+    if (problem?.code && problem.status) throw new Refused(problem as Problem)
   }
   throw new Unreachable(`${response.status} ${type}`, seconds(response.headers.get('Retry-After')))
-}
-
-function isProblem(value: unknown): value is Problem {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'code' in value &&
-    typeof value.code === 'string' &&
-    'detail' in value &&
-    typeof value.detail === 'string' &&
-    'status' in value &&
-    typeof value.status === 'number'
-  )
 }
 
 function seconds(header: string | null): number | undefined {

@@ -6,6 +6,7 @@ import type { Title } from './CodeSteps'
 import { Delivery } from './Delivery'
 import { needsAnotherAddress } from './delivery'
 import type { Flow } from './flow'
+import { OpenMail } from './OpenMail'
 import { Resend, type ResendProps } from './Resend'
 import type { Received } from './received'
 import type { Reading } from './usePendingCode'
@@ -53,6 +54,7 @@ export function CodeEntry<Answer>(props: Props<Answer>) {
           onLost={resend.onLost}
         />
       </div>
+      {!hasFailed && <OpenMail email={pending.email} />}
       {isFolded && (
         <div>
           <Button look="quiet" onClick={() => setWanted(true)}>

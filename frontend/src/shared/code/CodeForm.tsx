@@ -106,14 +106,16 @@ export function CodeForm<Answer>(props: Props<Answer>) {
     <form class={styles.form} noValidate onSubmit={submit}>
       <TextField
         label={text(`code.label.${kind}`, { length })}
-        hint={text(initial ? 'code.hintLinked' : 'code.hint')}
+        hint={initial && text('code.hintLinked')}
         fault={fault}
         describedBy={describedBy}
-        digits
+        isCode
         inputRef={input}
         input={{
           type: 'text',
           name: 'code',
+          enterKeyHint: 'go',
+          size: length,
           inputMode: kind === 'digits' ? 'numeric' : 'text',
           autocomplete: 'one-time-code',
           autocapitalize: kind === 'digits' ? 'off' : 'characters',
@@ -131,7 +133,7 @@ export function CodeForm<Answer>(props: Props<Answer>) {
           },
         }}
       />
-      <WriteTrouble writing={writing} next={text('code.kept')} waitId={limit.waitId} />
+      <WriteTrouble writing={writing} next={text('trouble.kept')} waitId={limit.waitId} />
       <Button type="submit" look={look} busy={writing.busy && text('code.checking')} {...limit.button}>
         {action}
       </Button>

@@ -26,7 +26,7 @@ export function CodeSpent({ title: Title, expired, problem, noMail, ...resend }:
   return (
     <>
       <Title>{text(expired ? 'spent.expired' : 'spent.locked')}</Title>
-      <p>{refused ?? (expired ? ofTime : text('spent.tooManyTries'))}</p>
+      <p>{refused ?? (expired ? ofTime : text('problem.too_many_tries'))}</p>
       <p>{richText('spent.offer', { email: <strong>{pending.email}</strong> })}</p>
       <Resend look="main" note={noMail && 'noMail.notSent'} {...resend}>
         {text('resend.new')}

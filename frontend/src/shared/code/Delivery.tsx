@@ -1,16 +1,28 @@
 import { richText, text } from '../i18n/text'
+import { Icon, type IconName } from '../ui/Icon'
 import { clockTime, Moment } from '../ui/Moment'
 import styles from './Delivery.module.css'
-import { outcomeOf, outcomes } from './delivery'
+import { type Outcome, outcomeOf } from './delivery'
 import type { Received } from './received'
 import { useOnThisClock } from './useTimeLeft'
+
+/** The states that follow each other while all goes well: room is kept for the longest of them. */
+const usual = ['queued', 'sent', 'delivered'] as const
+
+const signs: Partial<Record<Outcome, IconName>> = {
+  queued: 'spinner',
+  sent: 'spinner',
+  delivered: 'check',
+  delayed: 'clock',
+  provider_late: 'clock',
+}
 
 interface Props {
   id: string
   received: Received
 }
 
-/** What became of the mail, and what to do next. It is as high as its longest text, so that nothing below ever moves. */
+/** What became of the mail, and what to do next. While all goes well, nothing below it moves. */
 export function Delivery({ id, received }: Props) {
   const { value: pending } = received
   const { email, delivery } = pending
@@ -19,21 +31,22 @@ export function Delivery({ id, received }: Props) {
   const server = email.slice(email.lastIndexOf('@') + 1)
   return (
     <div class={styles.delivery}>
-      <div role="status" id={id}>
+      <div role="status" id={id} class={delivery === 'failed' ? styles.failed : ''}>
         {/* Replaced as a whole when the state changes, as Changing does. */}
-        <p key={`${outcome} what`} class={delivery === 'failed' ? styles.failed : ''}>
+        <p key={`${outcome} what`} class={styles.what}>
           {richText(`delivery.${outcome}.what`, { email: <strong class={styles.address}>{email}</strong> })}
         </p>
-        <p key={`${outcome} next`} class={styles.next}>
-          {richText(`delivery.${outcome}.next`, { server, time: <Moment at={until} show="clock" /> })}
-        </p>
+        <div key={`${outcome} next`} class={styles.next}>
+          <Icon name={signs[outcome] ?? 'alert'} />
+          <p>{richText(`delivery.${outcome}.next`, { server, time: <Moment at={until} show="clock" /> })}</p>
+        </div>
       </div>
-      {outcomes.map((each) => (
+      {usual.map((each) => (
         <div
           key={each}
           aria-hidden="true"
           class={styles.room}
-          data-what={text(`delivery.${each}.what`, { email: `\n${email}\n` }).trim()}
+          data-what={text(`delivery.${each}.what`, { email })}
           data-next={text(`delivery.${each}.next`, { server, time: clockTime(until) })}
         />
       ))}

@@ -1,7 +1,7 @@
-import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
+import type { FunctionComponent, TargetedInputEvent, TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { type CodeRequest, isRefusal, type Problem } from '../api/http'
-import type { Writing } from '../api/useWrite'
+import { type CodeRequest, isRefusal } from '../api/http'
+import type { Refusals, Writing } from '../api/useWrite'
 import { refusalInWords } from '../api/words'
 import { foldText } from '../fold'
 import { text } from '../i18n/text'
@@ -17,15 +17,23 @@ interface Props {
   focus: boolean
   /** What is wrong with the address, as it was found out before. */
   initialFault?: string | undefined
-  /** Refusals that are said at the field, besides that of an address that cannot be one, and their words. */
-  faults?: Partial<Record<Problem['code'], string>>
+  /** Refusals that are said at the field, besides that of an address that cannot be one. */
+  refusals?: (refuse: (words: string) => void) => Refusals
+  /** What may be said below the field of an address that is being typed. */
+  Hint?: FunctionComponent<HintProps> | undefined
   writing: Writing
   /** Requests a code to the address. */
   send: (email: string) => Promise<CodeRequest>
   onSent: (request: CodeRequest) => void
 }
 
-export function EmailForm({ label, initial, focus, initialFault, faults = {}, writing, send, onSent }: Props) {
+export interface HintProps {
+  email: string
+  /** Puts another address into the field. */
+  onTake: (email: string) => void
+}
+
+export function EmailForm({ label, initial, focus, initialFault, refusals, Hint, writing, send, onSent }: Props) {
   const [email, setEmail] = useState(initial)
   const [fault, setFault] = useState(initialFault)
   const { busy, trouble, write } = writing
@@ -50,10 +58,9 @@ export function EmailForm({ label, initial, focus, initialFault, faults = {}, wr
     const wrong = emailFault(folded)
     if (wrong) return refuse(wrong)
     setFault(undefined)
-    const own = Object.entries(faults).map(([code, words]) => [code, () => refuse(words)])
     return write(() => send(folded), onSent, {
       invalid_email: (problem) => refuse(refusalInWords(problem)),
-      ...Object.fromEntries(own),
+      ...refusals?.(refuse),
     })
   }
 
@@ -61,11 +68,12 @@ export function EmailForm({ label, initial, focus, initialFault, faults = {}, wr
     <form class={styles.form} noValidate onSubmit={submit}>
       <TextField
         label={label}
-        hint={text('signIn.emailHint')}
         fault={fault}
+        below={Hint && <Hint email={email} onTake={setEmail} />}
         inputRef={input}
         input={{
           type: 'email',
+          enterKeyHint: 'send',
           name: 'email',
           autocomplete: 'email',
           autocapitalize: 'off',
@@ -79,7 +87,7 @@ export function EmailForm({ label, initial, focus, initialFault, faults = {}, wr
       {blocksCookies ? (
         <Notice role="alert">{text('problem.browser_token_missing')}</Notice>
       ) : (
-        <WriteTrouble writing={writing} next={text('signIn.kept')} waitId={limit.waitId} />
+        <WriteTrouble writing={writing} next={text('trouble.kept')} waitId={limit.waitId} />
       )}
       <Button type="submit" busy={busy && text('signIn.sending')} {...limit.button}>
         {text('signIn.send')}

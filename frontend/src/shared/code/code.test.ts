@@ -15,10 +15,10 @@ test.each([
 })
 
 test('what is wrong with a code is said in words', () => {
-  expect(codeFault('', 'digits', 6)).toBe('Enter the 6 digits from the mail.')
-  expect(codeFault('12345x', 'digits', 6)).toBe('The code is made of digits only.')
-  expect(codeFault('1234', 'digits', 6)).toBe('The code has 6 digits. You have entered 4.')
-  expect(codeFault('12345678', 'digits', 6)).toBe('The code has 6 digits. You have entered 8.')
+  expect(codeFault('', 'digits', 6)).toBe('Enter the 6-digit code from the email.')
+  expect(codeFault('12345x', 'digits', 6)).toBe('Use numbers only.')
+  expect(codeFault('1234', 'digits', 6)).toBe('Enter all 6 digits. You’ve entered 4.')
+  expect(codeFault('12345678', 'digits', 6)).toBe('Enter all 6 digits. You’ve entered 8.')
   expect(codeFault('123456', 'digits', 6)).toBeUndefined()
   expect(codeFault('12345678', 'digits', 8)).toBeUndefined()
 })
@@ -33,9 +33,9 @@ test.each([
 })
 
 test('what is wrong with an alphanumeric code is said in words', () => {
-  expect(codeFault('', 'alphanumeric', 13)).toBe('Enter the 13 letters and digits from the mail.')
-  expect(codeFault('ABC!', 'alphanumeric', 13)).toBe('The code is made of letters and digits only.')
-  expect(codeFault('123456', 'alphanumeric', 13)).toBe('The code has 13 letters and digits. You have entered 6.')
+  expect(codeFault('', 'alphanumeric', 13)).toBe('Enter the code of 13 letters and digits from the email.')
+  expect(codeFault('ABC!', 'alphanumeric', 13)).toBe('Use letters and digits only.')
+  expect(codeFault('123456', 'alphanumeric', 13)).toBe('Enter all 13 letters and digits. You’ve entered 6.')
   expect(codeFault('0123456789ABC', 'alphanumeric', 13)).toBeUndefined()
 })
 

@@ -15,7 +15,7 @@ describe('the language', () => {
     ],
     [
       ['it', 'pt-BR', 'fr-CA', 'en-US'],
-      ['fr', 'fr-CA', 'Se connecter'],
+      ['fr', 'fr-CA', 'Connexion'],
     ],
     [['JA'], ['ja', 'JA', 'ログイン']],
     [['es-419'], ['es', 'es-419', 'Iniciar sesión']],
@@ -83,14 +83,14 @@ describe('a text', () => {
     expect(text('code.wrong', { count: 1 })).toContain('1 try ')
     expect(text('code.wrong', { count: 0 })).toContain('0 tries ')
     use(allTexts.fr, 'fr-FR')
-    expect(text('code.wrong', { count: 0 })).toContain('0 essai.')
-    expect(text('code.wrong', { count: 2 })).toContain('2 essais.')
-    expect(text('code.wrong', { count: 1234 })).toContain('1\u202f234 essais.')
+    expect(text('code.wrong', { count: 0 })).toContain('0 tentative.')
+    expect(text('code.wrong', { count: 2 })).toContain('2 tentatives.')
+    expect(text('code.wrong', { count: 1234 })).toContain('1\u202f234 tentatives.')
   })
 
   test('may have elements for values', () => {
     const { container } = render(<p>{richText('spent.offer', { email: <strong>ada</strong> })}</p>)
-    expect(container.innerHTML).toBe('<p>We can send a new one to <strong>ada</strong>.</p>')
+    expect(container.innerHTML).toBe('<p>We can send a new code to <strong>ada</strong>.</p>')
   })
 
   test('shows that a value is missing', () => {

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { brand } from '../brand'
 import en from './en.json'
 import type laterEn from './later/en.json'
 
@@ -81,7 +82,7 @@ export function hasText(key: string): key is Key {
   return key in texts
 }
 
-/** The text of `key`, each {name} in it replaced by the value of that name. */
+/** The text of `key`, each {name} in it replaced by the value of that name; {brand} is the operator's name. */
 export function text(key: Key, values: Values<string | number> = {}): string {
   return richText(key, values).join('')
 }
@@ -91,7 +92,9 @@ export function richText(key: Key, values: Values<ComponentChildren>): Component
   return (
     inPlural(found(key), values.count)
       .split(/\{(\w+)\}/)
-      .map((part, index) => (index % 2 === 0 ? part : written(values[part] ?? `{${part}}`)))
+      .map((part, index) =>
+        index % 2 === 0 ? part : written(values[part] ?? (part === 'brand' ? brand() : `{${part}}`)),
+      )
       // Preact writes an empty text anew with each drawing, and a live region takes that for news.
       .filter((part) => part !== '')
   )

@@ -21,8 +21,14 @@ export class FakeServer {
   readonly requests: { call: string; body: unknown; init: RequestInit }[] = []
 
   constructor(replies: Replies = {}) {
-    // Most deployments are in front of no app.
-    this.replies = { 'GET /api/apps': json({ apps: [] }), ...replies }
+    // What the overview reads; most deployments are in front of no app.
+    this.replies = {
+      'GET /api/apps': json({ apps: [] }),
+      'GET /api/account': json(account),
+      'GET /api/sessions': json({ complete: true, sessions: [thisSession, otherSession] }),
+      'GET /api/account/events': json({ events: [event(0, 'signed_in')] }),
+      ...replies,
+    }
     // The page before this one is gone, and what it waited for with it.
     for (const end of unanswered.splice(0)) end(new DOMException('the page is gone', 'AbortError'))
     const answer = (path: string, init: RequestInit) => this.answer(path, init)

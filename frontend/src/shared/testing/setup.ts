@@ -12,6 +12,7 @@ beforeEach(() => {
   vi.useFakeTimers()
   history.replaceState(null, '', '/')
   document.title = 'Sana'
+  localStorage.clear()
 })
 
 afterEach(() => {

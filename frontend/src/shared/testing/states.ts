@@ -16,6 +16,8 @@ export interface State {
   does?: readonly Step[]
   /** What the browser has not. */
   without?: 'network' | 'cookies'
+  /** The address that signed in on this browser before. */
+  kept?: string
   /** A text that is on the page when the state is reached, and not before. */
   shows: Key
 }

@@ -6,17 +6,28 @@ import hidden from './hidden.module.css'
 interface Props {
   children: ComponentChildren
   type?: 'button' | 'submit'
-  /** `small` is as wide as its words; `grave` is for what cannot be undone. */
-  look?: 'main' | 'plain' | 'quiet' | 'small' | 'grave'
+  /** `small` and `danger` are as wide as their words; `danger` leads to what cannot be undone, and `grave` does it. */
+  look?: 'main' | 'plain' | 'quiet' | 'small' | 'danger' | 'grave'
   /** What is going on, said while it goes on; a press then does nothing. */
   busy?: string | false
   /** Shown as not available yet; it keeps the focus and can be read out. */
   unavailable?: boolean
   describedBy?: string | undefined
+  /** Its name, where its words alone do not say what it is about. */
+  name?: string
   onClick?: () => void
 }
 
-export function Button({ children, type = 'button', look = 'main', busy, unavailable, describedBy, onClick }: Props) {
+export function Button({
+  children,
+  type = 'button',
+  look = 'main',
+  busy,
+  unavailable,
+  describedBy,
+  name,
+  onClick,
+}: Props) {
   const off = Boolean(busy || unavailable)
   // aria-disabled and not disabled: a disabled button loses the focus of whoever has just pressed it.
   const pressed = (event: TargetedMouseEvent<HTMLButtonElement>) => {
@@ -30,6 +41,7 @@ export function Button({ children, type = 'button', look = 'main', busy, unavail
         class={`${styles.button} ${styles[look]} ${busy ? styles.busy : ''}`}
         aria-disabled={off}
         aria-describedby={describedBy}
+        aria-label={name}
         onClick={pressed}
       >
         {children}

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks'
+import { brand } from '../brand'
 import { Changing } from './Changing'
 import styles from './Heading.module.css'
 
@@ -15,7 +16,7 @@ interface Props {
 export function Heading({ children, focus = true }: Props) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
-    document.title = `${children} – Sana`
+    document.title = `${children} – ${brand()}`
     if (focus) heading.current?.focus()
   }, [children, focus])
   return (

@@ -1,11 +1,12 @@
 import { useEffect, useState } from 'preact/hooks'
 import { text } from '../i18n/text'
 import { Changing } from './Changing'
+import hidden from './hidden.module.css'
 import styles from './Loading.module.css'
 
 const noticeable = 300
 
-/** Nothing for a moment; a calm sign when it takes longer. */
+/** Nothing for a moment; three empty rows when it takes longer. */
 export function Loading() {
   const [slow, setSlow] = useState(false)
   useEffect(() => {
@@ -13,8 +14,10 @@ export function Loading() {
     return () => clearTimeout(timer)
   }, [])
   return (
-    <p role="status" class={styles.loading}>
-      {slow && <Changing>{text('page.loading')}</Changing>}
-    </p>
+    <div class={`${styles.loading} ${slow ? styles.slow : ''}`}>
+      <p role="status" class={hidden.hidden}>
+        {slow && <Changing>{text('page.loading')}</Changing>}
+      </p>
+    </div>
   )
 }

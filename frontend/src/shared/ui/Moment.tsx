@@ -4,17 +4,25 @@ export function clockTime(at: Date): string {
   return at.toLocaleTimeString(locale(), { timeStyle: 'short' })
 }
 
+/** "14 March 2026 at 14:05". */
+export function calendarTime(at: Date): string {
+  return at.toLocaleString(locale(), { dateStyle: 'long', timeStyle: 'short' })
+}
+
 const forms = {
   clock: clockTime,
-  calendar: (at: Date) => at.toLocaleString(locale(), { dateStyle: 'long', timeStyle: 'short' }),
-  short: (at: Date) => at.toLocaleString(locale(), { dateStyle: 'medium', timeStyle: 'short' }),
-  /** To stand in a sentence: "today at 14:05", "yesterday at 14:05", "on 14 March 2026 at 14:05". */
-  sentence: (at: Date) => {
-    const ago = dayNumber(new Date()) - dayNumber(at)
-    if (ago !== 0 && ago !== 1) return text('moment.date', { date: forms.calendar(at) })
-    const day = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(-ago, 'day')
-    return text('moment.day', { day, time: clockTime(at) })
+  /** "today, 14:05", "yesterday, 14:05", "14 March 2026 at 14:05". */
+  day: (at: Date) => {
+    const day = dayInWords(at)
+    return day ? text('moment.day', { day, time: clockTime(at) }) : calendarTime(at)
   },
+}
+
+/** "today" or "yesterday", by the person's own calendar; undefined for other days. */
+export function dayInWords(at: Date): string | undefined {
+  const ago = dayNumber(new Date()) - dayNumber(at)
+  if (ago !== 0 && ago !== 1) return undefined
+  return new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(-ago, 'day')
 }
 
 /** Whether a moment is on this day of the person's own calendar. */

@@ -1,22 +1,26 @@
-import type { InputHTMLAttributes, Ref } from 'preact'
+import type { ComponentChildren, InputHTMLAttributes, Ref } from 'preact'
 import { useId } from 'preact/hooks'
 import styles from './TextField.module.css'
 
 interface Props {
   label: string
-  hint: string
+  hint?: string
   /** What is wrong with what was typed; takes the place of the hint. */
   fault: string | undefined
+  /** What else may be below the field while nothing is wrong. */
+  below?: ComponentChildren
   /** Further text that belongs to the field. */
   describedBy?: string
-  digits?: boolean
+  /** A code is typed into it, of as many digits or letters as the input's size says. */
+  isCode?: boolean
   inputRef: Ref<HTMLInputElement>
   input: InputHTMLAttributes<HTMLInputElement>
 }
 
-export function TextField({ label, hint, fault, describedBy, digits = false, inputRef, input }: Props) {
+export function TextField({ label, hint = '', fault, below, describedBy, isCode, inputRef, input }: Props) {
   const id = useId()
   const note = `${id}-note`
+  const words = fault ?? hint
   return (
     <div class={styles.field}>
       <label for={id} class={styles.label}>
@@ -26,15 +30,16 @@ export function TextField({ label, hint, fault, describedBy, digits = false, inp
         {...input}
         id={id}
         ref={inputRef}
-        class={`${styles.input} ${digits ? styles.digits : ''}`}
+        class={`${styles.input} ${isCode ? styles.code : ''}`}
         aria-invalid={fault !== undefined}
         aria-describedby={describedBy ? `${note} ${describedBy}` : note}
       />
       <p id={note} class={styles.note}>
         {/* Replaced as a whole, as Changing does. */}
-        <span key={fault ?? hint} role={fault ? 'alert' : undefined} class={fault ? styles.fault : ''}>
-          {fault ?? hint}
+        <span key={words} role={fault ? 'alert' : undefined} class={fault ? styles.fault : ''}>
+          {words}
         </span>
+        {!words && below}
       </p>
     </div>
   )

@@ -20,7 +20,7 @@ export function TroubleNotice({ trouble, next, role = 'alert', waitId }: Props) 
   const quote = reference(trouble)
   return (
     <>
-      <Notice role={role}>
+      <Notice role={role} warns={role === 'status'}>
         <Changing>
           {[inWords(trouble), next, quote && text('trouble.quote', { reference: quote })].filter(Boolean).join(' ')}
         </Changing>

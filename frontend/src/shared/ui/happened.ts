@@ -1,6 +1,6 @@
-import type { AccountEvent } from '../../shared/api/http'
-import { hasText, text } from '../../shared/i18n/text'
-import { browserByName } from '../../shared/ui/browser'
+import type { AccountEvent } from '../api/http'
+import { hasText, text } from '../i18n/text'
+import { browserByName } from './browser'
 
 /** What happened, in words. A later server may know more kinds, and more reasons: their names are better than nothing. */
 export function happened({ kind, reason, ended, old_email, new_email, app }: AccountEvent): string {

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"fmt"
+	"net/mail"
+	"os"
+
+	"sana/backend/brand"
+)
+
+// readBrand reads what people see of the operator. It reads the file of the logo.
+func (c *Config) readBrand(f *faultList) {
+	c.Brand = brand.Default
+	c.Brand.Name = c.BrandName
+	c.Brand.HelpURL, c.Brand.PrivacyURL, c.Brand.TermsURL = c.HelpURL, c.PrivacyURL, c.TermsURL
+	c.Brand.SupportEmail = c.SupportEmail
+
+	if err := brand.CheckName(c.BrandName); err != nil {
+		f.when(true, "BRAND_NAME", "%v", err)
+	}
+	c.readAccents(f)
+	if c.BrandLogoFile != "" {
+		var err error
+		if c.Brand.Logo, err = readLogo(c.BrandLogoFile); err != nil {
+			f.when(true, "BRAND_LOGO_FILE", "%v", err)
+		}
+	}
+	for _, link := range []struct{ name, address string }{
+		{"HELP_URL", c.HelpURL}, {"PRIVACY_URL", c.PrivacyURL}, {"TERMS_URL", c.TermsURL},
+	} {
+		if err := brand.CheckLink(link.address, c.Env == Development); link.address != "" && err != nil {
+			f.when(true, link.name, "is %q; it %v", link.address, err)
+		}
+	}
+	parsed, err := mail.ParseAddress(c.SupportEmail)
+	f.when(c.SupportEmail != "" && (err != nil || parsed.Address != c.SupportEmail), "SUPPORT_EMAIL",
+		"is %q; it must be an address like support@example.org", c.SupportEmail)
+}
+
+func (c *Config) readAccents(f *faultList) {
+	var err error
+	if c.BrandColor != "" {
+		c.Brand.IsOwn = true
+		if c.Brand.Light, err = brand.LightAccent(c.BrandColor); err != nil {
+			f.when(true, "BRAND_COLOR", "is %q; it %v", c.BrandColor, err)
+			return
+		}
+		c.Brand.Dark = brand.DarkAccentFor(c.Brand.Light)
+	}
+	if c.BrandColorDark != "" {
+		c.Brand.IsOwn = true
+		if c.Brand.Dark, err = brand.DarkAccent(c.BrandColorDark); err != nil {
+			f.when(true, "BRAND_COLOR_DARK", "is %q; it %v", c.BrandColorDark, err)
+		}
+	}
+}
+
+func readLogo(path string) (*brand.Logo, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	defer file.Close()
+	return brand.ParseLogo(file)
+}

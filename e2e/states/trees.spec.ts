@@ -1,0 +1,27 @@
+// What assistive technology gets of each page, as files beside this one. They are written anew by
+// npm test -- states -g "accessibility tree" --update-snapshots
+import { expect } from '@playwright/test'
+import { given } from '../support/chromium'
+import { desktop, open, test } from './stage'
+
+const pages = [
+  'sign-in/form',
+  'sign-in/of-the-last-visit',
+  'code/code-from-the-link',
+  'code/no-such-mailbox',
+  'home/signed-in',
+  'account/account',
+  'sessions/several',
+  'activity/everything-that-can-happen',
+  'not-found/no-such-page',
+]
+
+for (const id of pages) {
+  test(`the accessibility tree of ${id}`, async ({ browser }) => {
+    const page = await browser.newPage({ baseURL: given('SANA_WORKBENCH'), reducedMotion: 'reduce', timezoneId: 'UTC' })
+    await page.clock.setFixedTime('2026-04-01T12:00:30Z')
+    await open(page, id, desktop, 'light')
+    await expect(page.locator('body')).toMatchAriaSnapshot({ name: `${id.replace('/', '-')}.aria.yml` })
+    await page.close()
+  })
+}

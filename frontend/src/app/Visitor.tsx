@@ -1,0 +1,36 @@
+import { post } from '../shared/api/http'
+import { repeatUntilAnswered } from '../shared/api/repeat'
+import { useWrite } from '../shared/api/useWrite'
+import { text } from '../shared/i18n/text'
+import { Button } from '../shared/ui/Button'
+import { Monogram } from '../shared/ui/Monogram'
+import { WriteTrouble } from '../shared/ui/WriteTrouble'
+import styles from './Visitor.module.css'
+
+interface Props {
+  email: string
+  onSignedOut: () => void
+}
+
+/** Who is signed in, and the way out, on every page: others may use this device. */
+export function Visitor({ email, onSignedOut }: Props) {
+  const writing = useWrite(repeatUntilAnswered)
+  return (
+    <>
+      <section class={styles.visitor} aria-label={email}>
+        <Monogram of={email} />
+        <span class={styles.email}>{email}</span>
+        <Button
+          look="small"
+          busy={writing.busy && text('home.signingOut')}
+          onClick={() => writing.write(() => post('/api/auth/sign-out', {}), onSignedOut)}
+        >
+          {text('home.signOut')}
+        </Button>
+      </section>
+      <div class={styles.trouble}>
+        <WriteTrouble writing={writing} next={text('home.stillSignedIn')} />
+      </div>
+    </>
+  )
+}

@@ -1,0 +1,16 @@
+import { useEffect, useState } from 'preact/hooks'
+
+/** Words that say what was just done: they are over as soon as the person does something else. */
+export function useUntilNextAction(words: string | false | undefined): string | false | undefined {
+  const [over, setOver] = useState<string>()
+  useEffect(() => {
+    setOver(undefined)
+    if (!words) return
+    const act = ({ target }: Event) => {
+      if (target instanceof Element && target.closest('button, a')) setOver(words)
+    }
+    document.addEventListener('click', act, true)
+    return () => document.removeEventListener('click', act, true)
+  }, [words])
+  return words === over ? undefined : words
+}
