@@ -181,7 +181,7 @@ func (s *Service) requestOnce(
 
 	// A network that has asked too often is told so.
 	if verdict := limits.networks.Judge(counts); verdict.Refused != nil {
-		s.Metrics.CodeAsked()
+		s.Metrics.CodeRequested()
 		s.Metrics.Refused(verdict.Refused.Label())
 		return CodeRequest{}, false, errNetwork("requests for codes came", verdict.Wait)
 	}
@@ -203,7 +203,7 @@ func (s *Service) requestOnce(
 
 	// An address that has had enough mail gets none. That is not told: anybody could have caused it.
 	if verdict := limits.own.Judge(counts); verdict.Refused != nil {
-		s.Metrics.CodeAsked()
+		s.Metrics.CodeRequested()
 		s.Metrics.Refused(verdict.Refused.Label())
 		done, err := s.count(ctx, limits.networks)
 		return noMail(t, known, verdict.Next), done, err
@@ -218,7 +218,7 @@ func (s *Service) requestOnce(
 	if err != nil || made.ID == "" {
 		return CodeRequest{}, false, err
 	}
-	s.Metrics.CodeAsked()
+	s.Metrics.CodeRequested()
 	return CodeRequest{Email: t.email, Queued: true, Now: made.Now, ResendAt: made.ResendAt, Code: made}, true, nil
 }
 

@@ -115,7 +115,7 @@ func (s *Service) VerifyEmailChange(
 				return EmailChange{}, err
 			}
 			s.Limits.CountAttempt(true)
-			s.Metrics.CodeTried(true)
+			s.Metrics.CodeCompared(true)
 		}
 		return s.changedEmail(ctx, g, outcome, current)
 	}

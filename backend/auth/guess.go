@@ -70,7 +70,7 @@ func (s *Service) compare(ctx context.Context, v visitor.Visitor, q challenge.Qu
 	}
 	if err := c.Refusal(); err != nil {
 		if c.TriesLeft() == 0 {
-			s.Metrics.Refused(throttle.TriesLabel)
+			s.Metrics.Refused(throttle.AttemptsLabel)
 		}
 		return guess{}, err
 	}
@@ -191,6 +191,6 @@ func (s *Service) refuse(ctx context.Context, g guess) error {
 		return nil
 	}
 	s.Limits.CountAttempt(false)
-	s.Metrics.CodeTried(false)
+	s.Metrics.CodeCompared(false)
 	return errWrongCode(throttle.MaxTries - tries)
 }

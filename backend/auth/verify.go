@@ -109,7 +109,7 @@ func (s *Service) accept(ctx context.Context, g guess, current session.Session) 
 		return SignedIn{}, err
 	}
 	s.Limits.CountAttempt(true)
-	s.Metrics.CodeTried(true)
+	s.Metrics.CodeCompared(true)
 	if err != nil {
 		return SignedIn{}, err
 	}

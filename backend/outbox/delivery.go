@@ -86,7 +86,7 @@ func (d delivery) try(ctx context.Context) (outcome, error) {
 	}
 	d.brake.release()
 	waited := d.mail.Age + time.Since(d.mail.since)
-	d.options.Metrics.MailTried(d.mail.Template, metrics.Sent, waited)
+	d.options.Metrics.MailAttempted(d.mail.Template, metrics.Sent, waited)
 	d.log.InfoContext(ctx, "mail sent", "waited_ms", waited.Milliseconds())
 	return outcome{mail: d.mail, state: Sent, done: true}, nil
 }
@@ -169,7 +169,7 @@ func (d delivery) delay(
 	if time.Now().Add(wait).After(usefulUntil) {
 		return d.failPermanently(ctx, reasonFor(cause), cause)
 	}
-	d.options.Metrics.MailTried(d.mail.Template, metrics.Delayed, 0)
+	d.options.Metrics.MailAttempted(d.mail.Template, metrics.Delayed, 0)
 	d.log.Log(ctx, level, "mail delayed", "seconds", wait.Seconds(), "error", cause)
 	return outcome{mail: d.mail, state: Delayed, reason: reasonFor(cause), wait: wait}
 }
@@ -185,7 +185,7 @@ func reasonFor(cause error) Reason {
 
 // failPermanently ends the mail.
 func (d delivery) failPermanently(ctx context.Context, reason Reason, cause error) outcome {
-	d.options.Metrics.MailTried(d.mail.Template, metrics.Failed, 0)
+	d.options.Metrics.MailAttempted(d.mail.Template, metrics.Failed, 0)
 	d.log.WarnContext(ctx, "mail delivery failed permanently", "reason", reason, "error", cause)
 	return outcome{mail: d.mail, state: Failed, reason: reason, done: true}
 }

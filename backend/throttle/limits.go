@@ -130,8 +130,8 @@ const (
 	serviceShare  = 10
 )
 
-// TriesLabel is the name of the limit MaxTries in metrics.
-const TriesLabel = "tries_of_a_code"
+// AttemptsLabel is the name of the limit MaxTries in metrics.
+const AttemptsLabel = "attempts_at_a_code"
 
 // Label returns the name of the limit in metrics.
 func (l Limit) Label() string { return strings.ReplaceAll(l.Name, " ", "_") }

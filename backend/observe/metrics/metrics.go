@@ -1,5 +1,5 @@
-// Package metrics counts what this process does, for Prometheus: it has a registry of its own and a
-// method for each event. No label holds what a client has sent.
+// Package metrics counts events of this process for Prometheus. It has its own registry and a method
+// for each event. No label contains data that a client sent.
 package metrics
 
 import (
@@ -14,11 +14,11 @@ import (
 // for commands that do not serve.
 type Metrics struct {
 	registry *prometheus.Registry
-	ours     []prometheus.Collector // the registered ones, without those of Go and of the process
+	ours     []prometheus.Collector // without those of Go and of the process
 
 	requests     *prometheus.CounterVec
 	durations    *prometheus.HistogramVec
-	codesAsked   prometheus.Counter
+	codeRequests prometheus.Counter
 	codesRight   prometheus.Counter
 	codesWrong   prometheus.Counter
 	refused      *prometheus.CounterVec
@@ -39,7 +39,7 @@ const (
 	Cookie               // the cookie that came with the request
 )
 
-// sources are their names in labels.
+// sources are the names of sources in labels.
 var sources = [...]string{Store: "store", Cache: "cache", Cookie: "cookie"}
 
 // Bounds of histograms, in seconds. A request takes at most 5 s, and the code in a mail is valid for 600.
@@ -57,25 +57,25 @@ func New(version string) *Metrics {
 		"Requests, by method, declared route and status of the answer.", "method", "route", "status")
 	m.durations = m.histograms("sana_http_request_duration_seconds",
 		"Time from a request's arrival to its answer.", requestBuckets, "method", "route")
-	m.codesAsked = m.counters("sana_codes_asked_total",
+	m.codeRequests = m.counters("sana_code_requests_total",
 		"Code requests, including rate-limited ones. Early resends are not counted.").WithLabelValues()
-	tries := m.counters("sana_code_tries_total", "Codes that were entered and compared, by result: right or wrong.", "result")
-	m.codesRight, m.codesWrong = tries.WithLabelValues("right"), tries.WithLabelValues("wrong")
+	attempts := m.counters("sana_code_attempts_total", "Codes that were entered and compared, by result: right or wrong.", "result")
+	m.codesRight, m.codesWrong = attempts.WithLabelValues("right"), attempts.WithLabelValues("wrong")
 	m.refused = m.counters("sana_limit_refusals_total",
-		"Code requests, entered codes and mails that a limit refused, by limit.", "limit")
+		"Rate-limited code requests, entered codes and mails, by limit.", "limit")
 	m.mails = m.counters("sana_mails_total",
-		"Attempts to send a mail, by template and outcome: sent (the provider accepted it), delayed (it is attempted again),"+
+		"Attempts to send a mail, by template and outcome: sent (the provider accepted it), delayed (to be retried),"+
 			" failed (permanently).", "template", "outcome")
 	m.mailLatency = m.histograms("sana_mail_latency_seconds",
-		"Time from the queueing of a mail until the provider accepted it.", mailBuckets, "template")
+		"Time from enqueuing a mail until the provider accepted it.", mailBuckets, "template")
 	reads := m.counters("sana_session_reads_total", "Session lookups, by source: store, cache or cookie.", "source")
 	for source, name := range sources {
 		m.sessionReads[source] = reads.WithLabelValues(name)
 	}
 	m.decisions = m.counters("sana_gate_decisions_total",
-		"Decisions of the gate, by app and outcome. The app is empty if the proxy named none that exists.", "app", "outcome")
+		"Decisions of the gate, by app and outcome. The app is empty if the proxy named an unknown one.", "app", "outcome")
 	m.decisionTime = m.histograms("sana_gate_decision_duration_seconds",
-		"Time from a proxy's question to the gate's answer.", gateBuckets).WithLabelValues()
+		"Time from a proxy's request to the gate's decision.", gateBuckets).WithLabelValues()
 	m.gauges("sana_build_info", "Always 1, with the versions of this program and of Go.", "version", "go_version").
 		WithLabelValues(version, runtime.Version()).Set(1)
 	return m
@@ -104,15 +104,15 @@ func (m *Metrics) histograms(name, help string, buckets []float64, labels ...str
 	return v
 }
 
-// CodeAsked counts a request for a code.
-func (m *Metrics) CodeAsked() {
+// CodeRequested counts a code request.
+func (m *Metrics) CodeRequested() {
 	if m != nil {
-		m.codesAsked.Inc()
+		m.codeRequests.Inc()
 	}
 }
 
-// CodeTried counts a code that was entered and compared.
-func (m *Metrics) CodeTried(right bool) {
+// CodeCompared counts a code that was entered and compared.
+func (m *Metrics) CodeCompared(right bool) {
 	switch {
 	case m == nil:
 	case right:
@@ -147,8 +147,8 @@ const (
 	Failed  Outcome = "failed"
 )
 
-// MailTried counts an attempt to send a mail. waited is the time since a mail that was sent was queued.
-func (m *Metrics) MailTried(template string, outcome Outcome, waited time.Duration) {
+// MailAttempted counts an attempt to send a mail that was enqueued the time waited ago.
+func (m *Metrics) MailAttempted(template string, outcome Outcome, waited time.Duration) {
 	if m == nil {
 		return
 	}

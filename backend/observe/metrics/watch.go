@@ -38,27 +38,27 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	databaseUp = describe("sana_database_up",
-		"1 if the database answered this scrape, else 0; then the metrics of the mail queue are missing.")
-	mailsWaiting = describe("sana_mails_waiting",
-		"Mails in the queue of all instances, by state: queued or being sent, delayed after a failed attempt.", "state")
-	mailsOldest = describe("sana_mails_waiting_oldest_age_seconds",
+		"1 if the database answered this scrape. If 0, the metrics of the mail queue are missing.")
+	queueSize = describe("sana_mail_queue_size",
+		"Mails in the shared queue, by state: queued (or being sent), delayed (after a failed attempt).", "state")
+	queueOldest = describe("sana_mail_queue_oldest_age_seconds",
 		"Age of the oldest mail in the queue, by state; 0 if there is none.", "state")
 	poolSize     = describe("sana_db_pool_connections", "Database connections of this process, by state.", "state")
 	poolMax      = describe("sana_db_pool_max_connections", "Database connections that this process may open.")
 	poolAcquires = describe("sana_db_pool_acquires_total", "Connections taken from the pool.")
-	poolEmpty    = describe("sana_db_pool_empty_acquires_total", "Connections that had to be waited for, as none was idle.")
-	poolCanceled = describe("sana_db_pool_canceled_acquires_total", "Waits for a connection that ended without one.")
+	poolEmpty    = describe("sana_db_pool_empty_acquires_total", "Acquires that waited because no connection was idle.")
+	poolCanceled = describe("sana_db_pool_canceled_acquires_total", "Acquires that were canceled before a connection was available.")
 	poolWait     = describe("sana_db_pool_acquire_wait_seconds_total", "Time spent waiting for connections from the pool.")
 	mailAlarm    = describe("sana_mail_alarm",
-		"1 if more than MAIL_ALARM mails were queued in the last hour, by all instances, else 0.")
+		"1 if all instances together enqueued more than MAIL_ALARM mails in the last hour, else 0.")
 	underAttack = describe("sana_under_attack",
-		"1 while new codes are longer because the whole service gets many wrong ones, else 0.")
+		"1 while new codes are longer because of many wrong codes in the whole service, else 0.")
 )
 
 // Describe implements prometheus.Collector.
 func (*watcher) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		databaseUp, mailsWaiting, mailsOldest,
+		databaseUp, queueSize, queueOldest,
 		poolSize, poolMax, poolAcquires, poolEmpty, poolCanceled, poolWait,
 		underAttack, mailAlarm,
 	} {
@@ -76,8 +76,8 @@ func (w *watcher) Collect(to chan<- prometheus.Metric) {
 	waiting, err := w.Mails(ctx)
 	send(to, databaseUp, truth(err == nil))
 	for _, mails := range waiting {
-		send(to, mailsWaiting, float64(mails.Mails), mails.State)
-		send(to, mailsOldest, max(0, mails.Oldest.Seconds()), mails.State)
+		send(to, queueSize, float64(mails.Mails), mails.State)
+		send(to, queueOldest, max(0, mails.Oldest.Seconds()), mails.State)
 	}
 }
 

@@ -84,22 +84,22 @@ func TestTheMetricsCountWhatPeopleDoAndWhatTheLimitsRefuse(t *testing.T) {
 	w.AwaitMails(t)
 
 	scrape(t, app).want(t, series{
-		`sana_codes_asked_total`:                                                           3,
+		`sana_code_requests_total`:                                                         3,
 		`sana_mails_total{outcome="sent",template="sign_in_code"}`:                         2,
 		`sana_mail_latency_seconds_count{template="sign_in_code"}`:                         2,
-		`sana_code_tries_total{result="wrong"}`:                                            6,
-		`sana_code_tries_total{result="right"}`:                                            1,
+		`sana_code_attempts_total{result="wrong"}`:                                         6,
+		`sana_code_attempts_total{result="right"}`:                                         1,
 		`sana_limit_refusals_total{limit="codes_sent_by_address"}`:                         1,
-		`sana_limit_refusals_total{limit="tries_of_a_code"}`:                               1,
+		`sana_limit_refusals_total{limit="attempts_at_a_code"}`:                            1,
 		`sana_http_requests_total{method="POST",route="/api/auth/code",status="202"}`:      3,
 		`sana_http_requests_total{method="POST",route="/api/auth/code",status="409"}`:      3,
 		`sana_http_requests_total{method="POST",route="/api/auth/verify",status="401"}`:    6,
 		`sana_http_requests_total{method="POST",route="/api/auth/verify",status="429"}`:    1,
 		`sana_http_requests_total{method="GET",route="/api/auth/session",status="200"}`:    2,
 		`sana_http_request_duration_seconds_count{method="GET",route="/api/auth/session"}`: 2,
-		`sana_database_up`:                   1,
-		`sana_mails_waiting{state="queued"}`: 0,
-		`sana_db_pool_max_connections`:       6,
+		`sana_database_up`:                     1,
+		`sana_mail_queue_size{state="queued"}`: 0,
+		`sana_db_pool_max_connections`:         6,
 	})
 	found := scrape(t, app)
 	store := found[`sana_session_reads_total{source="store"}`]
@@ -135,10 +135,10 @@ func TestMailThatWaitsIsSeenInTheQueueWithItsAge(t *testing.T) {
 		FROM generate_series(1, 3) AS i`)
 	found := scrape(t, app)
 	found.want(t, series{
-		`sana_mails_waiting{state="delayed"}`: 3,
-		`sana_mails_waiting{state="queued"}`:  0,
+		`sana_mail_queue_size{state="delayed"}`: 3,
+		`sana_mail_queue_size{state="queued"}`:  0,
 	})
-	age := found[`sana_mails_waiting_oldest_age_seconds{state="delayed"}`]
+	age := found[`sana_mail_queue_oldest_age_seconds{state="delayed"}`]
 	if age < 180 || age > 180+harness.Deadline.Seconds() {
 		t.Errorf("the oldest is %v s old, want about 180", age)
 	}
@@ -157,7 +157,7 @@ func TestTheScrapeWorksWhileTheDatabaseIsAwayAndSaysSo(t *testing.T) {
 		`sana_http_requests_total{method="GET",route="/*",status="200"}`: 1,
 	})
 	for name := range found {
-		if strings.HasPrefix(name, "sana_mails_waiting") {
+		if strings.HasPrefix(name, "sana_mail_queue_size") {
 			t.Errorf("%s has a value, though it is unknown", name)
 		}
 	}
