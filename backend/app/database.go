@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	databasePatience = 30 * time.Second       // of a start, with a database that is not up yet
-	databaseRetry    = 500 * time.Millisecond // between two tries, on average
+	databaseTimeout = 30 * time.Second       // of a start, with a database that is not up yet
+	databaseRetry   = 500 * time.Millisecond // between two tries, on average
 )
 
 // openDatabase returns the pool of a database that is ready for this version, and one connection beside it that asks whether
@@ -76,9 +76,9 @@ func prepareDatabase(ctx context.Context, cfg config.Config, o Options, db, prob
 
 // awaitDatabase calls do until it succeeds, or fails for a reason that does not pass: not while the
 // database that variable names is starting, or has all its connections taken by instances that start
-// together with this one. It waits for databasePatience at most.
+// together with this one. It waits for databaseTimeout at most.
 func awaitDatabase(ctx context.Context, log *slog.Logger, variable string, do func() error) error {
-	waiting, cancel := context.WithTimeout(ctx, databasePatience)
+	waiting, cancel := context.WithTimeout(ctx, databaseTimeout)
 	defer cancel()
 	for warned := false; ; warned = true {
 		err := do()
@@ -93,7 +93,7 @@ func awaitDatabase(ctx context.Context, log *slog.Logger, variable string, do fu
 		case !postgres.Away(err):
 			return err
 		case !warned:
-			log.Warn("database does not answer, waiting", "patience", databasePatience, "error", err)
+			log.Warn("database unavailable: retrying", "timeout", databaseTimeout, "error", err)
 		}
 		select {
 		case <-time.After(databaseRetry/2 + rand.N(databaseRetry)): // not all instances at once

@@ -99,7 +99,7 @@ func (p *Program) stopGate(ctx context.Context) error {
 func (p *Program) ReloadApps() {
 	set, err := readApps(p.config)
 	if err != nil {
-		p.log.Error("apps file not reloaded, the old one stays in use", "error", err)
+		p.log.Error("apps file not reloaded: the previous one stays in use", "error", err)
 		return
 	}
 	p.apps.Store(set)

@@ -96,7 +96,7 @@ func (p *Program) Wait(ctx context.Context) error {
 // Retire says by /readyz that this instance is going, answers for a moment as before, and ends each connection with its next
 // answer: so a proxy has left by the time that Stop takes no new connections.
 func (p *Program) Retire() {
-	p.log.Info("retiring")
+	p.log.Info("draining")
 	p.server.Retire()
 	if p.gate != nil {
 		p.gate.Retire()
@@ -123,7 +123,7 @@ func (p *Program) Stop() error {
 	case closing := <-closed:
 		err = errors.Join(err, closing)
 	case <-time.After(closeTimeout):
-		p.log.Warn("connections to the database are left open, it does not answer")
+		p.log.Warn("database unavailable: connections not closed")
 	}
 	p.tracer.Close(ctx)
 	p.log.Info("stopped")

@@ -184,7 +184,7 @@ func TestCommands_WaitForADatabaseAsServeDoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, stdout, stderr := runCommand(lateDatabase(t, postgrestest.URL(t), 3), args...)
-			if strings.Count(stderr, "database does not answer, waiting") != 1 {
+			if strings.Count(stderr, "database unavailable: retrying") != 1 {
 				t.Errorf("got %q, want a line that says that it waits", stderr)
 			}
 			if strings.Contains(stderr, "connect to database") {
@@ -203,7 +203,7 @@ func TestCommands_WaitForADatabaseAsServeDoes(t *testing.T) {
 // assertWaited fails the test unless the log says once that the program waits.
 func assertWaited(t *testing.T, log *harness.Log) {
 	t.Helper()
-	if got := strings.Count(log.String(), "database does not answer, waiting"); got != 1 {
+	if got := strings.Count(log.String(), "database unavailable: retrying"); got != 1 {
 		t.Errorf("the log says %d times that the program waits, want once:\n%s", got, log)
 	}
 }

@@ -259,7 +259,7 @@ func TestReload_TakesGoodFilesAndKeepsTheOldOneOverBadOnes(t *testing.T) {
 	want("at the start", http.StatusOK, "")
 
 	write("apps: {wiki: {name: Wiki}")
-	i.reload(t, "apps file not reloaded, the old one stays in use", 1)
+	i.reload(t, "apps file not reloaded: the previous one stays in use", 1)
 	want("a file with a mistake", http.StatusOK, "")
 
 	write(strings.Replace(appsFile, "allow: [group:staff]}\n  bank", "allow: [grace@sana.example]}\n  bank", 1))

@@ -55,7 +55,7 @@ func (q quiet) Printf(format string, _ ...any) { q.log.Debug("fasthttp", "messag
 func (g *Gate) Serve(l net.Listener) error {
 	refuse := func(conn net.Conn) {
 		_ = conn.Close()
-		g.Log.Warn("gate: connection refused, too many are open", "limit", maxConnections)
+		g.Log.Warn("gate: connection refused: too many open", "limit", maxConnections)
 	}
 	return g.server.Serve(&harden.Listener{Listener: l, Max: maxConnections, Refuse: refuse})
 }

@@ -70,7 +70,7 @@ func (o *Outbox) attempt(ctx context.Context, m leased) (result outcome) {
 func (d delivery) try(ctx context.Context) (outcome, error) {
 	composed, err := d.compose(ctx)
 	if errors.Is(err, ErrObsolete) {
-		d.log.InfoContext(ctx, "mail dropped, it is not needed any more")
+		d.log.InfoContext(ctx, "mail dropped: no longer needed")
 		return outcome{mail: d.mail, state: Failed, done: true}, err
 	}
 	if err != nil {
@@ -124,13 +124,13 @@ func (d delivery) send(ctx context.Context, m mail.Message, usefulUntil time.Tim
 }
 
 // failed decides when a mail that was not sent is attempted again. Rejected credentials can be
-// mended while the mail is useful, so they are no permanent failure of it.
+// corrected while the mail is useful, so they do not fail it permanently.
 func (d delivery) failed(ctx context.Context, usefulUntil time.Time, err error) outcome {
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
 		if d.refused.rings(time.Now()) {
-			d.Outbox.log.ErrorContext(ctx, "mail provider rejected the credentials, no mail is sent;"+
-				" check the key and the domain", "error", err)
+			d.Outbox.log.ErrorContext(ctx, "mail provider rejected the credentials: check key and domain",
+				"error", err)
 		}
 	case errors.Is(err, mail.ErrNoSuchMailbox):
 		return d.failPermanently(ctx, NoSuchMailbox, err)
@@ -200,7 +200,7 @@ func (d delivery) retry(ctx context.Context, cause error) outcome {
 		return d.failPermanently(ctx, "", cause)
 	}
 	wait := d.backoff()
-	d.log.WarnContext(ctx, "mail attempt failed, trying again",
+	d.log.WarnContext(ctx, "mail attempt failed: retrying",
 		"seconds", wait.Seconds(), "error", cause)
 	return outcome{mail: d.mail, wait: wait}
 }
@@ -212,6 +212,6 @@ func isInterrupted(ctx context.Context) bool {
 
 // interrupted makes the mail due again at once.
 func (d delivery) interrupted(ctx context.Context) outcome {
-	d.log.InfoContext(ctx, "mail interrupted, another attempt can begin at once")
+	d.log.InfoContext(ctx, "mail interrupted: returned to the queue")
 	return outcome{mail: d.mail}
 }

@@ -59,7 +59,7 @@ func (r *recorder) run(ctx context.Context) {
 		pause(writing, recordRetry)
 	}
 	if n := len(r.take()); n > 0 {
-		r.log.Warn("outcomes of mails are lost, these mails may be sent twice", "mails", n)
+		r.log.Warn("mail outcomes lost: mails may be sent twice", "mails", n)
 	}
 }
 
@@ -74,7 +74,7 @@ func (r *recorder) record(ctx context.Context) bool {
 	if err := r.write(ctx, outcomes); err != nil {
 		r.putBack(outcomes)
 		if r.failing.rings(time.Now()) {
-			r.log.WarnContext(ctx, "outcomes of mails cannot be recorded, trying again", "error", err)
+			r.log.WarnContext(ctx, "mail outcomes not recorded: retrying", "error", err)
 		}
 		return false
 	}

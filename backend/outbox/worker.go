@@ -160,7 +160,7 @@ func (w *worker) claim(ctx context.Context, limit int) int {
 	mails, err := w.lease(claiming, limit)
 	if err != nil {
 		if ctx.Err() == nil && w.failing.rings(time.Now()) {
-			w.log.WarnContext(ctx, "mails cannot be claimed, trying again", "error", err)
+			w.log.WarnContext(ctx, "mails cannot be claimed: retrying", "error", err)
 		}
 		return 0
 	}
@@ -241,7 +241,7 @@ func (w *worker) finish() {
 	select {
 	case <-finished:
 	case <-time.After(interruptGrace):
-		w.log.Warn("mails are left behind, the sender does not return")
+		w.log.Warn("mails abandoned at shutdown: the sender does not return")
 	}
 }
 

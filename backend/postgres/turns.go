@@ -85,7 +85,7 @@ func (t *Turns) Run(ctx context.Context) {
 // logFailure logs the first one of several failures to take a turn.
 func (t *Turns) logFailure(ctx context.Context, again bool, err error) {
 	if !again && ctx.Err() == nil {
-		t.log.WarnContext(ctx, "periodic work waits, its turns cannot be taken", "error", err)
+		t.log.WarnContext(ctx, "periodic work not scheduled: turn cannot be claimed", "error", err)
 	}
 }
 
@@ -127,7 +127,7 @@ func (t *Turns) do(ctx context.Context, w work) {
 		}
 	}()
 	if err := w.do(working); err != nil && ctx.Err() == nil {
-		t.log.WarnContext(ctx, "periodic work failed, it runs again in its next period",
+		t.log.WarnContext(ctx, "periodic work failed: retrying in its next period",
 			"name", w.name, "error", err)
 	}
 }

@@ -208,7 +208,7 @@ func (s *Shared) confirm(ctx context.Context, k key, session *Session) bool {
 		return true
 	}
 	if _, err := s.db.Exec(ctx, confirmToken, pgx.NamedArgs{"key": k.text()}); err != nil {
-		s.log.WarnContext(ctx, "session token not confirmed, the token before it stays valid",
+		s.log.WarnContext(ctx, "session token not confirmed: the replaced token stays valid",
 			"session", session.ID, "error", err)
 		return false
 	}

@@ -187,5 +187,5 @@ func (t *Throttle) logSwitch(ctx context.Context, underAttack bool, attempts, wr
 			append(counts, slog.Int("digits", AttackLength))...)
 		return
 	}
-	t.log.WarnContext(ctx, "few wrong codes again: new codes have their usual length", counts...)
+	t.log.WarnContext(ctx, "few wrong codes: new codes have their usual length again", counts...)
 }

@@ -63,7 +63,7 @@ func (s *Server) answers(request *fasthttp.Request) bool {
 // is used. The time to write is set again: that of the connection's last answer may be over, and this one then lost.
 func (s *Server) answerBroken(request *fasthttp.RequestCtx, err error) {
 	if err := request.Conn().SetWriteDeadline(time.Now().Add(s.Bounds.Write)); err != nil {
-		s.Log.Debug("time to write not set", "error", err)
+		s.Log.Debug("write deadline not set", "error", err)
 	}
 	s.refuse(request, brokenBy(err))
 }
@@ -123,5 +123,5 @@ func (s *Server) refuseConnection(conn net.Conn) {
 	if err != nil {
 		s.Log.Debug("refusal not sent", "error", err)
 	}
-	s.Log.Warn("connection refused, too many are open", "request_id", requestID(c), "limit", s.Bounds.Connections)
+	s.Log.Warn("connection refused: too many open", "request_id", requestID(c), "limit", s.Bounds.Connections)
 }

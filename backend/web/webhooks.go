@@ -25,7 +25,7 @@ func (s *Server) takeMailgunEvent(ctx context.Context, c *fiber.Ctx) error {
 	}
 	event, err := s.MailEvents.Read(c.BodyRaw())
 	if errors.Is(err, mailgun.ErrForged) {
-		s.Log.WarnContext(ctx, "mail event refused: its signature is not Mailgun's, or MAILGUN_WEBHOOK_KEY is not the account's", "request_id", requestID(c))
+		s.Log.WarnContext(ctx, "mail event rejected: wrong signature or MAILGUN_WEBHOOK_KEY", "request_id", requestID(c))
 		return fault.New(fault.InvalidSignature, "The signature is not Mailgun's.")
 	}
 	if err != nil {

@@ -73,7 +73,7 @@ func (t *Tracer) Close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
 	if err := t.provider.Shutdown(ctx); err != nil {
-		t.log.WarnContext(ctx, "the last spans were not sent", "error", err)
+		t.log.WarnContext(ctx, "spans not sent at shutdown", "error", err)
 	}
 }
 

@@ -67,7 +67,7 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	app := w.Run(t)
 	app.Signal(t, syscall.SIGTERM)
 	harness.Eventually(t, "the instance does not retire", func() error {
-		return harness.CountError(strings.Count(app.Log.String(), `"retiring"`), 1)
+		return harness.CountError(strings.Count(app.Log.String(), `"draining"`), 1)
 	})
 	app.Signal(t, syscall.SIGTERM)
 	if err := app.AwaitEnd(t); err == nil || !strings.Contains(err.Error(), "terminated") {
