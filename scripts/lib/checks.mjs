@@ -11,6 +11,7 @@ import { mustRun } from './processes.mjs'
 /** @type {import('./steps.mjs').Step[]} */
 export const webChecks = [
   { name: 'package-lock.json', run: checkLockFile },
+  { name: 'API contract', run: checkContract },
   { name: 'types of the API contract', run: checkContractTypes },
   { name: 'TypeScript: the app', run: () => node(tools.tsc, '--noEmit', '-p', 'tsconfig.json') },
   { name: 'TypeScript: scripts and e2e', run: () => node(tools.tsc, '-p', 'scripts/tsconfig.json') },
@@ -42,6 +43,18 @@ async function checkLockFile() {
   })
   if (faults.length > 0) throw new Problem(faults.join('\n'))
   await mustRun('npm ci --dry-run', 'npm', ['ci', '--dry-run', '--prefer-offline', '--no-audit', '--no-fund'])
+}
+
+/** The contract keeps all recommended rules of Redocly, warnings too: other tools read it as these want it. */
+async function checkContract() {
+  const { createConfig, lint } = await import('@redocly/openapi-core')
+  const config = await createConfig({ extends: ['recommended'] })
+  const problems = await lint({ ref: join(root, 'backend/web/openapi.yaml'), config })
+  if (problems.length === 0) return
+  const words = problems.map(({ severity, ruleId, message, location: [place] }) => {
+    return `${severity} ${ruleId} at ${place?.pointer}: ${message}`
+  })
+  throw new Problem(`backend/web/openapi.yaml breaks rules of Redocly:\n${words.join('\n')}`)
 }
 
 async function checkContractTypes() {

@@ -628,9 +628,17 @@ export interface components {
             account: components["schemas"]["Account"];
             sessions: components["schemas"]["ListedSession"][];
             sessions_complete: boolean;
-            ended_sessions: Record<string, never>[];
-            codes: Record<string, never>[];
-            mails: Record<string, never>[];
+            ended_sessions: {
+                id: string;
+                reason: string;
+            }[];
+            codes: {
+                email: string;
+                purpose: string;
+            }[];
+            mails: {
+                email: string;
+            }[];
             events: components["schemas"]["AccountEvent"][];
         };
         SignedOut: {
@@ -1398,7 +1406,11 @@ export interface operations {
             content: {
                 "application/json": {
                     /** @description `signature` is HMAC-SHA-256 over `timestamp` and `token`, in hexadecimal digits. */
-                    signature: Record<string, never>;
+                    signature: {
+                        timestamp: string | number;
+                        token: string;
+                        signature: string;
+                    };
                     "event-data": Record<string, never>;
                 };
             };
@@ -1463,6 +1475,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            400: components["responses"]["Problem"];
         };
     };
     ready: {
@@ -1483,6 +1496,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            400: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };
     };
@@ -1495,7 +1509,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OpenAPI 3.0 as JSON. */
+            /** @description OpenAPI 3.1 as JSON. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1504,6 +1518,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
+            400: components["responses"]["Problem"];
         };
     };
 }
