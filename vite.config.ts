@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { preact } from '@preact/preset-vite'
 import { defineConfig, type Plugin } from 'vite'
+import { faultsInSight } from './frontend/src/workbench/faults.ts'
 import { builtWorkbench, workbench } from './frontend/src/workbench/plugin.ts'
 
 const api = process.env.SANA_API ?? 'http://127.0.0.1:3001'
@@ -73,6 +74,7 @@ export default defineConfig({
   plugins: [
     workbench,
     builtWorkbench,
+    faultsInSight,
     plainImports,
     styleInside,
     scriptsAfterPaint,

@@ -230,6 +230,29 @@ test('npm run dev: the server follows its sources, and a broken one changes noth
   const second = await waitFor(async () => [await instance()].find((now) => now && now !== first), { timeout: 60_000 })
   expect(second, 'a new one has taken its place').toBeTruthy()
 
+  // What Go embeds counts as its source.
+  const english = join(checkout.folder, 'backend/mail/templates/languages/en.arb')
+  const texts = readFileSync(english, 'utf8')
+  writeFileSync(english, texts.replace(/^{/, '{{'))
+  await run.says('The server did not start')
+  writeFileSync(english, texts)
+  await waitFor(async () => [await instance()].find((now) => now && now !== second), { timeout: 60_000 })
+
+  writeFileSync(join(checkout.folder, 'frontend/src/broken.ts'), "export const broken: number = 'text'\n")
+  await run.says('frontend/src/broken.ts(1,14): error TS2322')
+
   expect(await run.signal('SIGINT')).toBe(0)
   expect(await listens(port)).toBe(false)
+})
+
+test('npm run dev says why there is no server, and ends', async ({ place }) => {
+  const { checkout, env } = place
+  const database = await createDatabase()
+  const url = new URL(database.url)
+  url.password = 'wrong'
+  const run = checkout.run('dev', { ...env, DATABASE_URL: url.href })
+  expect(await run.exitCode()).toBe(1)
+  expect(run.output).toContain('password authentication failed')
+  expect(run.output).not.toContain('Sana is running')
+  await database.drop()
 })

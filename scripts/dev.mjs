@@ -11,7 +11,7 @@ import { Problem, runMain } from './lib/problem.mjs'
 import { start } from './lib/processes.mjs'
 import { announce, answersOk, choosePort, startServer, untilTheEnd } from './lib/server.mjs'
 import { checkVersions } from './lib/versions.mjs'
-import { watchSources } from './lib/watch.mjs'
+import { isSource, watchSources } from './lib/watch.mjs'
 
 async function main() {
   listenForInterrupts()
@@ -23,11 +23,15 @@ async function main() {
   try {
     const publicUrl = process.env.PUBLIC_URL || `http://localhost:${port}`
     const options = { port: await freePort(), publicUrl, databaseUrl: database.url }
-    const server = keepServerCurrent(options)
+    const env = { ...process.env, VITE_PORT: String(port), SANA_API: `http://127.0.0.1:${options.port}` }
+    const args = [tools.vite, '--clearScreen', 'false', '--logLevel', 'warn']
+    const vite = await start(process.execPath, args, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    note(vite)
+    const server = keepServerCurrent(options, (fault) => vite.send({ serverFault: fault }))
     try {
-      return await runVite({ port, publicUrl, api: `http://127.0.0.1:${options.port}`, server, database })
+      return await untilStopped({ port, publicUrl, vite, server, database })
     } finally {
-      await server.stop()
+      await Promise.all([vite.stop(3000), server.stop()])
     }
   } finally {
     await database.release()
@@ -35,30 +39,24 @@ async function main() {
 }
 
 /**
- * @param {{ port: number, publicUrl: string, api: string, server: { first: Promise<void> },
- *   database: import('./lib/database.mjs').Database }} options
+ * @param {{ port: number, publicUrl: string, vite: import('./lib/processes.mjs').Child,
+ *   server: { first: Promise<void> }, database: import('./lib/database.mjs').Database }} options
  * @returns {Promise<number>} the exit code
  */
-async function runVite({ port, publicUrl, api, server, database }) {
-  const env = { ...process.env, VITE_PORT: String(port), SANA_API: api }
-  const vite = await start(process.execPath, [tools.vite, '--clearScreen', 'false', '--logLevel', 'warn'], { env })
-  note(vite)
-  try {
-    const isUp = async () => !vite.isRunning() || (await answersOk(`http://127.0.0.1:${port}/`))
-    await Promise.all([server.first, waitFor(isUp, { timeout: 60_000, signal: interrupted })])
-    if (!interrupted.aborted) announce(publicUrl)
-    return await untilTheEnd('Vite', vite, database)
-  } finally {
-    await vite.stop(3000)
-  }
+async function untilStopped({ port, publicUrl, vite, server, database }) {
+  const isUp = async () => !vite.isRunning() || (await answersOk(`http://127.0.0.1:${port}/`))
+  await Promise.all([server.first, waitFor(isUp, { timeout: 60_000, signal: interrupted })])
+  if (!interrupted.aborted) announce(publicUrl)
+  return await untilTheEnd('Vite', vite, database)
 }
 
 /**
- * Builds and starts the server now and after every change of its sources. A build that fails leaves the old server
- * running; a server that does not start is waiting for the next change.
+ * Builds and starts the server now and after every change of its sources. `first` rejects if the first start fails. After
+ * that, a build that fails leaves the old server running, and a server that does not start waits for the next change.
  * @param {Parameters<typeof startServer>[0]} options
+ * @param {(fault: string) => void} tell is called with what is wrong, and with '' when a server runs
  */
-function keepServerCurrent(options) {
+function keepServerCurrent(options, tell) {
   /** @type {import('./lib/processes.mjs').Child | undefined} */
   let server
   const stop = async () => {
@@ -67,36 +65,38 @@ function keepServerCurrent(options) {
     await old?.stop()
   }
   const renew = async () => {
+    await buildServer()
+    await stop()
+    const fresh = await startServer(options)
+    server = fresh
+    fresh.exited.then((how) => {
+      if (server === fresh) report(`The server stopped by itself (${how}).`)
+    })
+    tell('')
+  }
+  const report = (/** @type {string} */ fault) => {
+    console.error(`\n${fault}\nWaiting for a change …\n`)
+    tell(fault)
+  }
+  const renewOrReport = async () => {
     if (interrupted.aborted) return
     try {
-      await buildServer()
-      await stop()
-      const fresh = await startServer(options)
-      server = fresh
-      fresh.exited.then((how) => {
-        if (server === fresh) console.error(`\nThe server stopped by itself (${how}). Waiting for a change …\n`)
-      })
+      await renew()
     } catch (error) {
-      if (interrupted.aborted) return
-      console.error(`\n${error instanceof Problem ? error.message : error.stack}\nWaiting for a change …\n`)
+      if (!interrupted.aborted) report(error instanceof Problem ? error.message : error.stack)
     }
   }
-  let last = renew()
-  const first = last
+  const first = renew()
+  let last = first.catch(() => {})
   watchSources({ trees: ['backend', 'migrations'], folders: ['.', 'frontend'], matters: isSource }, () => {
     console.log('Building the server again …')
-    last = last.then(renew)
+    last = last.then(renewOrReport)
   })
   const stopForGood = async () => {
     await last
     await stop()
   }
   return { first, stop: stopForGood }
-}
-
-/** @param {string} path */
-function isSource(path) {
-  return /\.(go|sql|yaml|html|txt|tmpl)$|^go\.(mod|sum)$/.test(path) && !path.endsWith('_test.go')
 }
 
 await runMain(main, 0)

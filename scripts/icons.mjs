@@ -1,21 +1,24 @@
 // npm run icons: the pictures that others show of Sana, drawn from frontend/public/favicon.svg: favicon.ico for what knows
-// no SVG, the icon of a phone's home screen, and the card that a link to Sana gets in a message.
-import { readFileSync, writeFileSync } from 'node:fs'
+// no SVG, the icon of a phone's home screen, and the card that a link to Sana gets in a message. They are put in .data/icons, to
+// be looked at; with -- --write in frontend/public, where the pages have them from.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { provideChromium } from './lib/chromium.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
-import { root } from './lib/paths.mjs'
+import { dataDir, root } from './lib/paths.mjs'
 import { runMain } from './lib/problem.mjs'
 import { checkVersions } from './lib/versions.mjs'
 
-const folder = join(root, 'frontend/public')
+const published = join(root, 'frontend/public')
+const folder = process.argv.includes('--write') ? published : join(dataDir, 'icons')
 
 async function main() {
   listenForInterrupts()
   checkVersions()
   await installDependencies()
-  const icon = readFileSync(join(folder, 'favicon.svg'), 'utf8')
+  const icon = readFileSync(join(published, 'favicon.svg'), 'utf8')
+  mkdirSync(folder, { recursive: true })
   // A phone rounds the corners itself.
   const square = icon.replace(' rx="8"', '')
   const mark = icon.replace(/<rect .*\/>/, '')
@@ -39,6 +42,7 @@ async function main() {
   } finally {
     await browser.close()
   }
+  console.log(`The icons are in ${folder}.`)
   return 0
 }
 

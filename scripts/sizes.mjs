@@ -1,4 +1,5 @@
-// npm run sizes: says what people load, and writes down the size of each file in scripts/sizes.json.
+// npm run sizes: says what people load. With -- --write it also writes down the size of each file in scripts/sizes.json,
+// so that a failure later on can tell what has grown.
 import { buildSpa } from './lib/builds.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
@@ -12,7 +13,7 @@ async function main() {
   await installDependencies()
   await buildSpa()
   console.log(checkSizes())
-  keepSizes()
+  if (process.argv.includes('--write')) keepSizes()
   return 0
 }
 

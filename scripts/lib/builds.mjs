@@ -24,7 +24,15 @@ export async function buildSpa() {
   console.log('Building the single-page app …')
   // A NODE_ENV from outside would decide about the kind of build.
   const env = { ...process.env, NODE_ENV: 'production' }
-  await mustRun('Building the single-page app', process.execPath, [tools.vite, 'build'], { env })
+  await Promise.all([
+    mustRun('Checking the types of the single-page app', process.execPath, [
+      tools.tsc,
+      '--noEmit',
+      '-p',
+      'tsconfig.json',
+    ]),
+    mustRun('Building the single-page app', process.execPath, [tools.vite, 'build'], { env }),
+  ])
   mkdirSync(dirname(stampFile), { recursive: true })
   writeFileSync(stampFile, spaStamp())
 }

@@ -13,6 +13,7 @@ import { Problem } from './problem.mjs'
  * @property {Promise<string>} exited resolves to how it ended: "exit code 1", "SIGKILL"
  * @property {() => boolean} isRunning
  * @property {(grace?: number) => Promise<void>} stop asks it to stop, and makes it after `grace` milliseconds
+ * @property {(message: object) => void} send sends a message to a child that was started with an IPC channel
  */
 
 /**
@@ -39,7 +40,10 @@ export async function start(command, args, options = {}) {
     if (running) signalGroup(pid, 'SIGKILL')
     await exited
   }
-  return { pid, exited, isRunning: () => running, stop }
+  const send = (/** @type {object} */ message) => {
+    if (child.connected) child.send(message)
+  }
+  return { pid, exited, isRunning: () => running, stop, send }
 }
 
 /**

@@ -5,7 +5,7 @@ import { brotliCompressSync } from 'node:zlib'
 import { root, spaDir } from './paths.mjs'
 import { Problem } from './problem.mjs'
 
-/** What the files came to when somebody last had a reason to write it down: npm run sizes. */
+/** What the files came to when somebody last had a reason to write it down: npm run sizes -- --write. */
 const knownFile = join(root, 'scripts/sizes.json')
 const assets = join(spaDir, 'assets')
 

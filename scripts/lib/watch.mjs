@@ -38,6 +38,16 @@ export function watchSources({ trees, folders, matters }, onChange) {
   for (const dir of folders) add(dir, false)
 }
 
+/**
+ * Whether a change of a file can change bin/sana: Go and what it embeds, whatever its kind, but neither tests nor what
+ * editors leave beside a file while they write it.
+ * @param {string} path
+ */
+export function isSource(path) {
+  if (/_test\.go$|(^|\/)(testdata\/|\.|#)|~$|\.(md|swp|tmp)$/.test(path)) return false
+  return /^(backend|migrations)\//.test(path) || /^(frontend\/embed\.go|go\.(mod|sum))$/.test(path)
+}
+
 /** @param {string} dir */
 function foldersIn(dir) {
   try {

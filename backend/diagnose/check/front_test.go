@@ -206,6 +206,6 @@ func wantGolden(t *testing.T, name string, list []diagnose.Result) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), printed.String()); diff != "" {
-		t.Errorf("%s (-want +got); go test ./backend/check -update writes it:\n%s", file, diff)
+		t.Errorf("%s (-want +got); npm run golden writes it:\n%s", file, diff)
 	}
 }

@@ -139,7 +139,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs (go test ./backend/mail -update rewrites it); got:\n%s", file, got)
+		t.Errorf("%s differs (npm run golden writes it); got:\n%s", file, got)
 	}
 }
 

@@ -105,7 +105,7 @@ func without(list, others []string) []string {
 }
 
 const (
-	summaryBegin = "<!-- summary: made by go test ./backend -run Evidence -update -->\n"
+	summaryBegin = "<!-- summary: made by npm run golden -->\n"
 	summaryEnd   = "<!-- /summary -->"
 )
 

@@ -268,6 +268,6 @@ func wantPage(t *testing.T, name, want string) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("docs/security/%s is not as the tests are; go test ./backend/test/repo -run Evidence -update makes it", name)
+		t.Errorf("docs/security/%s is not as the tests are; npm run golden makes it", name)
 	}
 }
