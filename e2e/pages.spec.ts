@@ -18,6 +18,14 @@ const pages: Record<string, (page: Page, sana: Server) => Promise<void>> = {
     await page.goto('/dev/inbox')
     await expect(page.getByText('No mail yet.')).toBeVisible()
   },
+  'the index of development': async (page) => {
+    await page.goto('/dev')
+    await expect(heading(page, 'Development')).toBeVisible()
+  },
+  'the mails in all languages': async (page) => {
+    await page.goto('/dev/mails?kind=new-device')
+    await expect(page.locator('section:visible')).toHaveCount(5)
+  },
   'the session page of development': async (page, sana) => {
     await signIn(page, sana.url)
     await page.goto('/auth/session-debug')
@@ -37,7 +45,7 @@ for (const [name, open] of Object.entries(pages)) {
 
 test('the development inbox shows a mail by itself, for a person to copy the code', async ({ page, context, sana }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
-  await page.goto('/dev/inbox')
+  await page.goto(`/dev/inbox?filter=${address.split('@')[0]}`)
   await expect(page.getByText('No mail yet.')).toBeVisible()
 
   const other = await context.newPage()
@@ -50,6 +58,34 @@ test('the development inbox shows a mail by itself, for a person to copy the cod
   await page.getByRole('button', { name: 'Copy' }).click()
   await expect(page.getByRole('button', { name: 'Copied' })).toBeVisible()
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(code)
+})
+
+test('what is open in the development inbox stays open when a mail comes, and both are found', async ({
+  page,
+  sana,
+}) => {
+  await signIn(page, sana.url)
+  await page.goto('/dev/inbox')
+  const headers = page.getByText('Headers')
+  await headers.click()
+  await expect(page.getByText(`Subject:`)).toBeVisible()
+
+  const other = await page.context().newPage()
+  await other.goto('/dev')
+  await other.getByLabel('Address').fill('grace@example.org')
+  await other.getByRole('button', { name: 'Sign in' }).click()
+  await expect(other.getByText('You are signed in as grace@example.org.')).toBeVisible()
+  await other.close()
+
+  await expect(page.getByRole('article')).not.toHaveCount(1)
+  await expect(page.getByText(`To: ${address}`)).toBeVisible()
+  await page.getByLabel('Filter').fill('grace')
+  await expect(page.getByRole('article').filter({ visible: true }).first()).toContainText('grace@example.org')
+  await expect(page.getByText(`to ${address}`)).toBeHidden()
+  await page.reload()
+  await expect(page.getByText(`to ${address}`), 'the choice is in the address').toBeHidden()
+  await page.getByRole('button', { name: 'Clear the inbox' }).click()
+  await expect(page.getByText('No mail yet.')).toBeVisible()
 })
 
 test('the session page of development says what the server sees', async ({ page, sana }) => {

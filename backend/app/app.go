@@ -17,7 +17,6 @@ import (
 	"sana/backend/config"
 	"sana/backend/gate"
 	"sana/backend/gate/appcookie"
-	"sana/backend/inbox"
 	"sana/backend/observe/metrics"
 	"sana/backend/observe/tracing"
 	"sana/backend/outbox"
@@ -96,7 +95,8 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 
 	// HTTP, and the gate.
 	behind := newGate(cfg, known, publicURL, shared, counts, tracer, log)
-	server, err := newServer(cfg, o, instance, publicURL, useCases, behind, probe, mails, tracer, log)
+	server, err := newServer(cfg, o, instance, publicURL, useCases, behind, probe,
+		developmentOf(mails, db, settings.Mail.Templates), tracer, log)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 
 func newServer(
 	cfg config.Config, o Options, instance string, publicURL *url.URL, useCases *auth.Service,
-	behind *gate.Gate, probe *pgxpool.Pool, mails *inbox.Inbox, tracer *tracing.Tracer, log *slog.Logger,
+	behind *gate.Gate, probe *pgxpool.Pool, development *web.Development, tracer *tracing.Tracer, log *slog.Logger,
 ) (*web.Server, error) {
 	return web.New(web.Options{
 		Auth:           useCases,
@@ -145,7 +145,7 @@ func newServer(
 		TrustedProxyHops: int(cfg.TrustedProxyHops),
 		MailEvents:       newMailEvents(cfg),
 		TakeMailEvent:    useCases.Outbox.TakeEvent,
-		Inbox:            mails,
+		Development:      development,
 		Version:          o.Version,
 		Instance:         instance,
 		Log:              log,

@@ -12,6 +12,9 @@ import (
 	"sana/backend/mail"
 	"sana/backend/mail/mailgun"
 	"sana/backend/mail/smtp"
+	"sana/backend/mail/templates"
+	"sana/backend/timetravel"
+	"sana/backend/web"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -22,6 +25,14 @@ func developmentInbox(cfg config.Config, db *pgxpool.Pool) *inbox.Inbox {
 		return nil
 	}
 	return inbox.New(db)
+}
+
+// developmentOf is what only the development pages need: nil without an inbox, in production.
+func developmentOf(mails *inbox.Inbox, db *pgxpool.Pool, letters *templates.Set) *web.Development {
+	if mails == nil {
+		return nil
+	}
+	return &web.Development{Inbox: mails, Machine: timetravel.New(db), Mails: letters}
 }
 
 func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Sender, error) {

@@ -5,6 +5,9 @@ package inbox
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"sana/backend/mail"
@@ -36,6 +39,7 @@ type Mail struct {
 	Subject string    `json:"subject"`
 	Text    string    `json:"text"`
 	HTML    string    `json:"html"`
+	Headers string    `json:"headers"` // one a line, "Subject: Your code"
 	State   State     `json:"state"`
 	Fault   Fault     `json:"fault"` // that was played with it
 	SentAt  time.Time `json:"sent_at"`
@@ -89,12 +93,13 @@ func (i *Inbox) keepNew(ctx context.Context, m mail.Message) (state State, err e
 			RETURNING fault, seconds
 		),
 		added AS (
-			INSERT INTO dev_inbox ("to", subject, text, html, ref, fault, state, due_at)
+			INSERT INTO dev_inbox ("to", subject, text, html, headers, ref, fault, state, due_at)
 			SELECT
 				@to,
 				@subject,
 				@text,
 				@html,
+				@headers,
 				@ref,
 				coalesce(fault, 'none'),
 				CASE fault WHEN 'fail' THEN 'failed' WHEN 'delay' THEN 'delayed' ELSE 'sent' END,
@@ -110,9 +115,25 @@ func (i *Inbox) keepNew(ctx context.Context, m mail.Message) (state State, err e
 		SELECT state
 		FROM added`,
 		pgx.NamedArgs{
-			"to": m.To, "subject": m.Subject, "text": m.Text, "html": m.HTML, "ref": m.Ref, "travel": travel, "kept": kept,
+			"to": m.To, "subject": m.Subject, "text": m.Text, "html": m.HTML, "headers": headersOf(m), "ref": m.Ref,
+			"travel": travel, "kept": kept,
 		}).Scan(&state)
 	return state, err
+}
+
+// headersOf lists the headers of a message, as a mail program would show them.
+func headersOf(m mail.Message) string {
+	lines := []string{"From: " + m.From, "To: " + m.To, "Subject: " + m.Subject}
+	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
+		lines = append(lines, name+": "+m.Headers[name])
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Clear deletes all mails.
+func (i *Inbox) Clear(ctx context.Context) error {
+	_, err := i.db.Exec(ctx, `DELETE FROM dev_inbox`)
+	return postgres.Error("clear the development inbox", err)
 }
 
 // List returns the mails, newest first; an empty list, not nil, when there are none.
@@ -152,6 +173,7 @@ const columns = `
 	subject,
 	text,
 	html,
+	headers,
 	state,
 	fault,
 	sent_at`

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"sana/backend/inbox"
 	"sana/backend/test/harness"
 	"sana/backend/web"
 )
@@ -19,7 +18,7 @@ func newServer(t *testing.T, spa fs.FS, development bool) *web.Server {
 	return newServerWith(t, func(o *web.Options) {
 		o.SPA = spa
 		if development {
-			o.Inbox = inbox.New(nil)
+			o.Development = &web.Development{}
 		}
 	})
 }
@@ -77,14 +76,32 @@ func TestTheRoutesAreThese(t *testing.T) {
 		"GET /readyz",
 	}
 	development := append(production[:len(production):len(production)],
+		"GET /dev",
 		"GET /dev/inbox",
 		"GET /dev/inbox.json",
 		"GET /dev/inbox/:id",
+		"DELETE /dev/inbox",
 		"POST /dev/inbox/faults",
+		"GET /dev/mails",
+		"GET /dev/mails/:kind/:language",
+		"DELETE /dev/limits",
+		"POST /dev/session",
 		"GET /auth/session-debug",
+		"GET /dev/states",
+		"GET /dev/api",
 	)
 	harness.WantEqual(t, "production", routesOf(t, false), production)
 	harness.WantEqual(t, "development", routesOf(t, true), development)
+
+	b := serve(t, newServer(t, fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}}, false)).Open(t)
+	for _, route := range development[len(production):] {
+		method, path, _ := strings.Cut(route, " ")
+		body := ""
+		if method == http.MethodPost {
+			body = "{}"
+		}
+		b.Do(method, path, body, harness.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found")
+	}
 }
 
 // Static files come from an exact map, with the headers that their kind wants; nothing else is a page (A-29, P-19).

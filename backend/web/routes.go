@@ -1,6 +1,12 @@
 package web
 
-import "github.com/gofiber/fiber/v2"
+import (
+	"context"
+
+	"sana/backend/web/dev"
+
+	"github.com/gofiber/fiber/v2"
+)
 
 // route is one line of the list of all that Sana answers.
 type route struct {
@@ -58,16 +64,32 @@ func (s *Server) routes() []route {
 	if s.Gate != nil {
 		routes = append(routes, s.appRoutes()...)
 	}
-	if s.Inbox == nil {
-		return routes
+	if s.Development != nil {
+		routes = append(routes, s.developmentRoutes()...)
 	}
-	return append(routes,
-		route{fiber.MethodGet, "/dev/inbox", s.handle(s.inboxPage)},
-		route{fiber.MethodGet, "/dev/inbox.json", s.handle(s.inboxJSON)},
-		route{fiber.MethodGet, "/dev/inbox/:id", s.handle(s.inboxMail)},
-		route{fiber.MethodPost, "/dev/inbox/faults", s.handle(s.playFault)},
-		route{fiber.MethodGet, "/auth/session-debug", s.handle(s.sessionDebug)},
-	)
+	return routes
+}
+
+// developmentRoutes are those of the development pages.
+func (s *Server) developmentRoutes() (routes []route) {
+	pages := dev.New(dev.Options{
+		Inbox:     s.Development.Inbox,
+		Machine:   s.Development.Machine,
+		Mails:     s.Development.Mails,
+		PublicURL: s.PublicURL,
+		Instance:  s.Instance,
+		Store:     s.Store,
+		Cookie:    s.cookie.name,
+		ReadJSON:  readJSON,
+		Caller: func(ctx context.Context, c *fiber.Ctx) (dev.Caller, error) {
+			current, err := s.readSession(ctx, c)
+			return dev.Caller{Visitor: s.visitor(c), Session: current}, err
+		},
+	})
+	for _, r := range pages.Routes() {
+		routes = append(routes, route{r.Method, r.Path, s.handle(r.Handle)})
+	}
+	return routes
 }
 
 // Routes lists "METHOD /path" of everything that is not a file of the SPA.

@@ -20,9 +20,11 @@ import (
 	"sana/backend/inbox"
 	"sana/backend/mail"
 	"sana/backend/mail/mailgun"
+	"sana/backend/mail/templates"
 	"sana/backend/observe/metrics"
 	"sana/backend/observe/tracing"
 	"sana/backend/session"
+	"sana/backend/timetravel"
 	"sana/backend/web/harden"
 	"sana/backend/web/static"
 
@@ -67,13 +69,20 @@ type Options struct {
 	Gate             *gate.Gate
 	AppCookies       *appcookie.Maker
 	TrustedProxyHops int
-	Inbox            *inbox.Inbox // nil in production: then there are no development pages
+	Development      *Development // nil in production: then there are no development pages
 	Bounds           Bounds       // the zero value stands for DefaultBounds
 	Version          string
 	Instance         string // name of this process, in logs and health answers
 	Log              *slog.Logger
 	Metrics          *metrics.Metrics
 	Tracer           *tracing.Tracer // nil where no traces are wanted
+}
+
+// Development is what only the development pages need.
+type Development struct {
+	Inbox   *inbox.Inbox
+	Machine *timetravel.Machine
+	Mails   *templates.Set
 }
 
 // Server answers requests.
@@ -117,7 +126,7 @@ func New(o Options) (*Server, error) {
 		device:       newCookieSettings(deviceCookie, https),
 		browser:      newCookieSettings(browserCookie, https),
 		moved:        newCookieSettings(movedCookie, https),
-		hosts:        newHosts(o.PublicURL, o.Inbox != nil),
+		hosts:        newHosts(o.PublicURL, o.Development != nil),
 		apps:         newAtApps(o.PublicURL, o.AppCookies),
 		always:       headersOfAll(https),
 		alwaysAtApps: headersOfAll(false),

@@ -29,6 +29,7 @@ export function announce(url) {
   console.log(`
   Sana is running:  ${url}
   Mail goes to:     ${url}/dev/inbox
+  For developers:   ${url}/dev
   Stop with Ctrl-C.
 `)
 }

@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 		"account", "apps", "auth", "challenge", "config", "frontend", "gate", "gate/appcookie",
 		"inbox", "mail", "mail/mailgun",
 		"mail/smtp", "mail/templates", "observe/logging", "observe/metrics", "observe/tracing",
-		"outbox", "postgres", "session", "throttle", "web",
+		"outbox", "postgres", "session", "throttle", "timetravel", "web",
 	},
 	"apps": {"account"}, // for the canonical form of addresses
 	"auth": {
@@ -76,12 +76,16 @@ var mayImport = map[string][]string{
 	"test/smtpfake":     {},
 	"test/system":       {},
 	"throttle":          {"keyring", "postgres"},
+	"timetravel":        {"postgres", "session", "visitor"},
 	"visitor":           {},
 	"web": {
 		"account", "apps", "auth", "brand", "challenge", "fault", "gate", "gate/appcookie", "gate/pages",
-		"inbox", "mail", "mail/mailgun",
-		"observe/metrics", "observe/tracing", "outbox", "session", "visitor", "web/harden",
-		"web/static",
+		"inbox", "mail", "mail/mailgun", "mail/templates",
+		"observe/metrics", "observe/tracing", "outbox", "session", "timetravel", "visitor", "web/dev",
+		"web/harden", "web/static",
+	},
+	"web/dev": {
+		"brand", "fault", "inbox", "mail", "mail/templates", "session", "timetravel", "visitor",
 	},
 	"web/harden": {},
 	"web/static": {"brand"},
@@ -94,12 +98,12 @@ var onlyIn = map[string][]string{
 	"github.com/caarlos0/env/":       {"config"},
 	"github.com/fxamacker/cbor/":     {"session"},
 	"github.com/getkin/kin-openapi/": {"test/harness"},
-	"github.com/gofiber/fiber/":      {"web"},
+	"github.com/gofiber/fiber/":      {"web", "web/dev"},
 	"github.com/gofiber/storage/":    {"session"},
 	"github.com/jackc/pgx/v5": { // not web: a handler has no database
 		"account", "app", "auth", "challenge", "cli", "diagnose/doctor", "inbox",
 		"observe/metrics", "observe/tracing", "outbox", "postgres", "session", "test/harness",
-		"test/postgrestest", "throttle",
+		"test/postgrestest", "throttle", "timetravel",
 	},
 	"github.com/jackc/pgx/v5/pgxpool": { // what has a pool can begin a transaction; see opensTransactions
 		"account", "app", "auth", "cli", "diagnose/doctor", "observe/metrics", "outbox",

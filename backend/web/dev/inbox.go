@@ -1,9 +1,11 @@
-package web
+package dev
 
 import (
 	"context"
 	"errors"
+	"html"
 	"regexp"
+	"strings"
 
 	"sana/backend/fault"
 	"sana/backend/inbox"
@@ -14,6 +16,7 @@ import (
 var (
 	codePattern = regexp.MustCompile(`\b(?:[0-9]{6,8}|[0-9A-HJKMNP-TV-Z]{13})\b`)
 	linkPattern = regexp.MustCompile(`https?://\S+/verify#c=\S+`)
+	markup      = regexp.MustCompile(`(?s)<style.*?</style>|<title.*?</title>|<[^>]*>`)
 )
 
 // codeIn finds the code in a subject, so that the inbox can offer it for copying.
@@ -22,63 +25,86 @@ func codeIn(subject string) string { return codePattern.FindString(subject) }
 // linkIn finds the link that fills in the code: in the box that shows a mail's HTML it leads nowhere.
 func linkIn(text string) string { return linkPattern.FindString(text) }
 
-func (s *Server) inboxJSON(ctx context.Context, c *fiber.Ctx) error {
-	mails, err := s.Inbox.List(ctx)
-	if err != nil {
-		return err
+// maxPreview is how many characters of a mail a lock screen shows.
+const maxPreview = 140
+
+// previewOf is what a lock screen shows of a mail below its subject: the first words of its HTML.
+func previewOf(page string) string {
+	words := strings.Join(strings.Fields(html.UnescapeString(markup.ReplaceAllString(page, " "))), " ")
+	if runes := []rune(words); len(runes) > maxPreview {
+		return string(runes[:maxPreview]) + "…"
 	}
-	return sendJSON(c, contentTypeJSON, mails)
+	return words
 }
 
-func (s *Server) inboxPage(ctx context.Context, c *fiber.Ctx) error {
-	mails, err := s.Inbox.List(ctx)
+func (p *Pages) listInbox(ctx context.Context, c *fiber.Ctx) error {
+	mails, err := p.Inbox.List(ctx)
 	if err != nil {
 		return err
 	}
-	next, err := s.Inbox.Next(ctx)
+	return c.JSON(mails)
+}
+
+func (p *Pages) showInbox(ctx context.Context, c *fiber.Ctx) error {
+	mails, err := p.Inbox.List(ctx)
 	if err != nil {
 		return err
 	}
-	return sendDevelopmentPage(c, "inbox.html", struct {
+	next, err := p.Inbox.Next(ctx)
+	if err != nil {
+		return err
+	}
+	return send(c, "inbox.html", struct {
 		Mails []inbox.Mail
 		Next  inbox.Next
 	}{mails, next})
+}
+
+func (p *Pages) clearInbox(ctx context.Context, c *fiber.Ctx) error {
+	if err := p.Inbox.Clear(ctx); err != nil {
+		return err
+	}
+	return c.SendStatus(fiber.StatusNoContent)
 }
 
 // policyMail is the policy of a mail's HTML: its own style and nothing else, no script, nothing loaded, and an origin of
 // its own. It is a document, not the srcdoc of the inbox's page, whose policy it would have to live with or to soften.
 const policyMail = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
 
-func (s *Server) inboxMail(ctx context.Context, c *fiber.Ctx) error {
+func sendMail(c *fiber.Ctx, page string) error {
+	c.Set(fiber.HeaderContentSecurityPolicy, policyMail)
+	c.Set(fiber.HeaderContentType, "text/html; charset=utf-8")
+	return c.SendString(page)
+}
+
+func (p *Pages) showMail(ctx context.Context, c *fiber.Ctx) error {
 	id, err := c.ParamsInt("id")
 	if err != nil {
 		return errNoSuchMail
 	}
-	found, ok, err := s.Inbox.Find(ctx, int64(id))
+	found, ok, err := p.Inbox.Find(ctx, int64(id))
 	if err != nil {
 		return err
 	}
 	if !ok {
 		return errNoSuchMail
 	}
-	c.Set(fiber.HeaderContentSecurityPolicy, policyMail)
-	c.Set(fiber.HeaderContentType, "text/html; charset=utf-8")
-	return c.SendString(found.HTML)
+	return sendMail(c, found.HTML)
 }
 
 var errNoSuchMail = fault.New(fault.NotFound, "No mail in the inbox has this number.")
 
-func (s *Server) playFault(ctx context.Context, c *fiber.Ctx) error {
+func (p *Pages) playFault(ctx context.Context, c *fiber.Ctx) error {
 	var asked inbox.Next
-	if err := readJSON(c, &asked); err != nil {
+	if err := p.ReadJSON(c, &asked); err != nil {
 		return err
 	}
-	next, err := s.Inbox.Play(ctx, asked)
+	next, err := p.Inbox.Play(ctx, asked)
 	if errors.Is(err, inbox.ErrNoSuchFault) {
 		return fault.Wrap(fault.InvalidRequest, `Send {"fault": "fail"}, "delay", "bounce" or "none"; a delay can have "seconds", 1 to 600.`, err)
 	}
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, next)
+	return c.JSON(next)
 }

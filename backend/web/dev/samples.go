@@ -1,0 +1,87 @@
+package dev
+
+import (
+	"context"
+	"time"
+
+	"sana/backend/fault"
+	"sana/backend/mail"
+	"sana/backend/mail/templates"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// sample is a mail as an example, in one language.
+type sample struct {
+	Kind, Language string
+	mail.Message
+}
+
+// sampleKinds are the mails that there are, by the names that their addresses here have.
+var sampleKinds = []string{"sign-in", "sign-in-to-app", "change-email", "new-device", "address-changed-old", "address-changed-new", "account-deleted"}
+
+// Whom the examples are about.
+const (
+	sampleFrom, sampleTo, sampleNew = "Sana <no-reply@sana.example>", "ada@example.org", "grace@example.org"
+	samplePlatform                  = "Firefox on Linux"
+)
+
+// write makes an example; ok is false if there is no such kind.
+func (p *Pages) write(kind, language string) (m mail.Message, ok bool, err error) {
+	now := time.Now()
+	code := templates.SignInCode{
+		Language: language, Browser: samplePlatform, Code: "042137", PublicURL: p.PublicURL, ExpiresAt: now.Add(10 * time.Minute),
+	}
+	changed := templates.AddressChanged{Language: language, Old: sampleTo, New: sampleNew, When: now, PublicURL: p.PublicURL}
+	switch kind {
+	case "sign-in":
+		m, err = p.Mails.SignInCode(sampleTo, sampleFrom, code)
+	case "sign-in-to-app":
+		code.App = "Wiki"
+		m, err = p.Mails.SignInCode(sampleTo, sampleFrom, code)
+	case "change-email":
+		code.ForChange = true
+		m, err = p.Mails.SignInCode(sampleNew, sampleFrom, code)
+	case "new-device":
+		m, err = p.Mails.NewDevice(sampleTo, sampleFrom, templates.NewDevice{
+			Language: language, Browser: samplePlatform, IP: "192.0.2.7", When: now, PublicURL: p.PublicURL,
+		})
+	case "address-changed-old":
+		m, err = p.Mails.AddressChanged(sampleTo, sampleFrom, changed)
+	case "address-changed-new":
+		m, err = p.Mails.AddressChanged(sampleNew, sampleFrom, changed)
+	case "account-deleted":
+		m, err = p.Mails.AccountDeleted(sampleTo, sampleFrom, templates.AccountDeleted{Language: language, When: now, PublicURL: p.PublicURL})
+	default:
+		return mail.Message{}, false, nil
+	}
+	return m, true, err
+}
+
+func (p *Pages) showSamples(_ context.Context, c *fiber.Ctx) error {
+	var all []sample
+	for _, kind := range sampleKinds {
+		for _, language := range templates.Languages() {
+			m, _, err := p.write(kind, language)
+			if err != nil {
+				return err
+			}
+			all = append(all, sample{kind, language, m})
+		}
+	}
+	return send(c, "mails.html", struct {
+		Kinds   []string
+		Samples []sample
+	}{sampleKinds, all})
+}
+
+func (p *Pages) showSample(_ context.Context, c *fiber.Ctx) error {
+	m, ok, err := p.write(c.Params("kind"), c.Params("language"))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fault.New(fault.NotFound, "There is no mail of this kind; /dev/mails has all of them.")
+	}
+	return sendMail(c, m.HTML)
+}
