@@ -242,6 +242,17 @@ func (s *Service) SetBlocked(ctx context.Context, tx pgx.Tx, userID string, bloc
 	return true, s.Record(ctx, tx, visitor.Visitor{}, entry)
 }
 
+// IsBlocked reports whether an account is blocked.
+func (s *Service) IsBlocked(ctx context.Context, db postgres.Querier, userID string) (blocked bool, err error) {
+	err = db.QueryRow(ctx, `
+		SELECT EXISTS (
+		    SELECT
+		    FROM users
+		    WHERE id = @user
+		      AND blocked_at IS NOT NULL)`, pgx.NamedArgs{"user": userID}).Scan(&blocked)
+	return blocked, postgres.Error("read account", err)
+}
+
 // Delete deletes an account with its events, as part of tx, which holds LockForDeletion.
 func (s *Service) Delete(ctx context.Context, tx pgx.Tx, userID string) error {
 	_, err := tx.Exec(ctx, `

@@ -28,6 +28,8 @@ const (
 	AppOpened     Kind = "app_opened" // for the first time from a browser on a system
 	Blocked       Kind = "blocked"
 	Unblocked     Kind = "unblocked"
+	KeyMade       Kind = "access_key_made"
+	KeyEnded      Kind = "access_key_ended"
 )
 
 // Operator is the author of events that a command of an operator has caused.
@@ -39,7 +41,8 @@ type Details struct {
 	Reason   string `json:"reason,omitempty"` // why it ended; one of the API contract's
 	OldEmail string `json:"old_email,omitempty"`
 	NewEmail string `json:"new_email,omitempty"`
-	App      string `json:"app,omitempty"` // name of the app that was opened
+	App      string `json:"app,omitempty"` // name of the app that was opened, or that a key is for
+	Key      string `json:"key,omitempty"` // name of the access key
 	By       string `json:"by,omitempty"`  // Operator, or "" for the user
 }
 

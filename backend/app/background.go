@@ -60,8 +60,10 @@ func newTurns(
 	sweep("account_events", accounts.Sweep)
 	sweep("uses", limits.Sweep)
 	sweep("handoffs", useCases.SweepHandoffs)
+	sweep("session_apps", useCases.SweepSessionApps)
 	if shared != nil {
 		sweep("sessions", shared.Sweep)
+		sweep("access_keys", shared.SweepAccessKeys)
 	}
 	return turns
 }

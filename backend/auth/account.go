@@ -43,6 +43,9 @@ func (s *Service) deleteAccount(ctx context.Context, v visitor.Visitor, userID s
 			if err := dropHandoffs(ctx, tx, ended); err != nil {
 				return err
 			}
+			if _, err := s.Shared.RevokeAccessKeys(ctx, tx, userID, ""); err != nil {
+				return err
+			}
 		}
 		if err := challenge.DropOfUser(ctx, tx, userID, owner.Email); err != nil {
 			return err

@@ -24,6 +24,7 @@ type Export struct {
 	Sessions         []session.Listed
 	SessionsComplete bool // see Sessions
 	Ended            []session.Past
+	Keys             []session.AccessKey
 	Codes            []challenge.Stored
 	Notices          []outbox.StoredNotice // that were not sent yet
 
@@ -53,6 +54,9 @@ func (s *Service) Export(ctx context.Context, v visitor.Visitor, current session
 	}
 	if s.inPostgres() {
 		if e.Ended, err = s.Shared.ListEnded(ctx, owner.ID); err != nil {
+			return nil, err
+		}
+		if e.Keys, err = s.Shared.ListAccessKeys(ctx, s.DB, owner.ID); err != nil {
 			return nil, err
 		}
 	}

@@ -121,6 +121,9 @@ func (s *Service) FinishHandoff(
 			return nil
 		}
 		sessionID = found.sessionID
+		if err := recordAppOfSession(ctx, tx, app, sessionID); err != nil {
+			return err
+		}
 		return s.recordOpening(ctx, tx, v, app, sessionID)
 	})
 	if err != nil || sessionID == "" {
@@ -180,7 +183,49 @@ func (s *Service) recordOpening(
 	return postgres.Error("record opening of app", err)
 }
 
-// dropHandoffs deletes the handoffs of sessions that have ended with their user's account.
+// recordAppOfSession records that a session opens an app.
+func recordAppOfSession(ctx context.Context, tx pgx.Tx, app *apps.App, sessionID string) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO session_apps (session_id, app)
+		VALUES (@session::uuid, @app)
+		ON CONFLICT (session_id, app) DO UPDATE SET opened_at = now()`,
+		pgx.NamedArgs{"session": sessionID, "app": app.ID})
+	return postgres.Error("record app of session", err)
+}
+
+// appsOfSessions returns the ids of the apps that each of a user's sessions has opened, by the
+// session's public id, in alphabetical order.
+func (s *Service) appsOfSessions(ctx context.Context, userID string) (map[string][]string, error) {
+	rows, err := s.DB.Query(ctx, `
+		SELECT replace(session_id::text, '-', ''), app
+		FROM session_apps
+		JOIN sessions ON sessions.id = session_id
+		WHERE user_id = @user
+		ORDER BY app`, pgx.NamedArgs{"user": userID})
+	if err != nil {
+		return nil, postgres.Error("list apps of sessions", err)
+	}
+	found := map[string][]string{}
+	var id, app string
+	_, err = pgx.ForEachRow(rows, []any{&id, &app}, func() error {
+		found[id] = append(found[id], app)
+		return nil
+	})
+	return found, postgres.Error("list apps of sessions", err)
+}
+
+// SweepSessionApps deletes what sessions that are gone have opened, and returns how many rows. A minute
+// is longer than any transaction that creates a session or opens an app.
+func (s *Service) SweepSessionApps(ctx context.Context) (deleted int, err error) {
+	tag, err := s.DB.Exec(ctx, `
+		DELETE FROM session_apps
+		WHERE opened_at < now() - interval '1 minute'
+		  AND NOT EXISTS (SELECT FROM sessions WHERE sessions.id = session_id)`)
+	return int(tag.RowsAffected()), postgres.Error("sweep apps of sessions", err)
+}
+
+// dropHandoffs deletes the handoffs of sessions that have ended with their user's account, and what they
+// have opened.
 func dropHandoffs(ctx context.Context, tx pgx.Tx, ended []session.Session) error {
 	var ids []string
 	for _, e := range ended {
@@ -190,7 +235,14 @@ func dropHandoffs(ctx context.Context, tx pgx.Tx, ended []session.Session) error
 		DELETE FROM handoffs
 		WHERE session_id = ANY(@sessions::uuid[])`,
 		pgx.NamedArgs{"sessions": ids})
-	return postgres.Error("drop handoffs", err)
+	if err != nil {
+		return postgres.Error("drop handoffs", err)
+	}
+	_, err = tx.Exec(ctx, `
+		DELETE FROM session_apps
+		WHERE session_id = ANY(@sessions::uuid[])`,
+		pgx.NamedArgs{"sessions": ids})
+	return postgres.Error("drop apps of sessions", err)
 }
 
 // SignOutFromApp ends the session behind an app cookie, for all apps and Sana itself. A session that

@@ -23,6 +23,7 @@ const (
 	newDeviceTemplate      = "new_device"
 	addressChangedTemplate = "address_changed"
 	accountDeletedTemplate = "account_deleted"
+	accessKeyMadeTemplate  = "access_key_made"
 )
 
 // noticeUse is how long a notice is worth sending.
@@ -128,6 +129,12 @@ func (s *Service) noticeWriters() map[string]noticeWriter {
 		},
 		accountDeletedTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
 			return write.AccountDeleted(n.Email, from, templates.AccountDeleted{Language: n.Language, When: at, PublicURL: site})
+		},
+		accessKeyMadeTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
+			return write.AccessKeyMade(n.Email, from, templates.AccessKeyMade{
+				Language: n.Language, Browser: n.Platform, IP: n.IP, App: n.App, ExpiresAt: n.ExpiresAt,
+				When: at, PublicURL: site,
+			})
 		},
 	}
 }

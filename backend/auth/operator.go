@@ -39,6 +39,16 @@ func (s *Service) EndSessionsOfUser(ctx context.Context, userID string) (ended i
 	})
 }
 
+// EndKeysOfUser ends all access keys of a user and returns how many there were. Sessions must be rows.
+func (s *Service) EndKeysOfUser(ctx context.Context, userID string) (ended int, err error) {
+	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		keys, err := s.revokeKeys(ctx, tx, visitor.Visitor{}, userID, "", account.Operator)
+		ended = len(keys)
+		return err
+	})
+	return ended, err
+}
+
 func (s *Service) endAsOperator(
 	ctx context.Context, userID string, revoke func(tx pgx.Tx) ([]session.Session, error),
 ) (n int, err error) {

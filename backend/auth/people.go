@@ -24,6 +24,7 @@ type Person struct {
 	LastSignedInAt time.Time  // when the account was created, if they never signed in
 	BlockedAt      *time.Time // nil if they are not blocked
 	Sessions       int        // that are valid; 0 if sessions are in cookies
+	AccessKeys     int        // that are valid
 }
 
 const selectPeople = `
@@ -33,7 +34,8 @@ const selectPeople = `
 	       created_at,
 	       last_signed_in_at,
 	       blocked_at,
-	       (SELECT count(*) FROM sessions WHERE user_id = users.id AND ` + string(session.IsLive) + `) AS sessions
+	       (SELECT count(*) FROM sessions WHERE user_id = users.id AND ` + string(session.IsLive) + `) AS sessions,
+	       (SELECT count(*) FROM access_keys WHERE user_id = users.id AND expires_at > now()) AS access_keys
 	FROM users `
 
 // People returns up to limit users in the order of their addresses: those after an address, "" for the
@@ -58,8 +60,9 @@ func (s *Service) queryPeople(ctx context.Context, condition string, args pgx.Na
 type PersonDetails struct {
 	Person
 	Devices []session.Listed // the one used last first
-	Apps    []*apps.App      // that are open to them, by the apps file of this process
-	Events  []account.Event  // the newest ones
+	Keys    []session.AccessKey
+	Apps    []*apps.App     // that are open to them, by the apps file of this process
+	Events  []account.Event // the newest ones
 }
 
 // shownEvents is how many events PersonDetails has.
@@ -84,7 +87,10 @@ func (s *Service) FindPerson(ctx context.Context, address string) (PersonDetails
 		d.Apps = s.apps().For(user.Email, time.Now())
 	}
 	if s.inPostgres() {
-		if d.Devices, err = s.Shared.List(ctx, user.ID); err != nil {
+		if d.Devices, err = s.listSessions(ctx, user.ID); err != nil {
+			return PersonDetails{}, err
+		}
+		if d.Keys, err = s.Shared.ListAccessKeys(ctx, s.DB, user.ID); err != nil {
 			return PersonDetails{}, err
 		}
 	}
@@ -101,9 +107,10 @@ type Blocking struct {
 	Email    string
 	Changed  bool // false if the user was blocked, or not, already
 	Sessions int  // that were ended
+	Keys     int  // access keys that were ended
 }
 
-// BlockUser ends all sessions of the user with an address, however it is typed, and keeps them from
+// BlockUser ends all sessions and access keys of the user with an address, however it is typed, and keeps them from
 // signing in. Requests for codes are answered as ever; the mail says that the account is blocked, and the
 // right code is a wrong one. Sessions in cookies stay valid until they expire. It returns fault.NotFound.
 func (s *Service) BlockUser(ctx context.Context, address string) (Blocking, error) {
@@ -163,7 +170,12 @@ func (s *Service) setBlockedTx(
 	if err := dropHandoffs(ctx, tx, ended); err != nil {
 		return Blocking{}, err
 	}
-	return b, s.recordByOperator(ctx, tx, entriesOf(byOperator.Reason, ended...))
+	if err := s.recordByOperator(ctx, tx, entriesOf(byOperator.Reason, ended...)); err != nil {
+		return Blocking{}, err
+	}
+	keys, err := s.revokeKeys(ctx, tx, visitor.Visitor{}, owner.ID, "", account.Operator)
+	b.Keys = len(keys)
+	return b, err
 }
 
 // DeleteUser deletes the account with an address, however it is typed, as DeleteAccount does. It returns

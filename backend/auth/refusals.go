@@ -42,8 +42,11 @@ func errNetwork(what string, wait time.Duration) error {
 // errAccount is the error of an account that has used up a limit.
 func errAccount(v throttle.Verdict) error {
 	what := "Your account was changed too often."
-	if v.Refused.Name == throttle.ExportsByAccount.Name {
+	switch v.Refused.Name {
+	case throttle.ExportsByAccount.Name:
 		what = "Your data was downloaded a moment ago, or often today."
+	case throttle.KeysByAccount.Name:
+		what = "Too many access keys were made."
 	}
 	err := fault.New(fault.TooManyRequests, fmt.Sprintf("%s Try again in %s.", what, inWords(v.Wait)))
 	err.RetryAfter = v.Wait

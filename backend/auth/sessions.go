@@ -16,11 +16,24 @@ import (
 // cookies: then only the current one is known.
 func (s *Service) Sessions(ctx context.Context, v visitor.Visitor, current session.Session) (_ []session.Listed, complete bool, err error) {
 	if s.inPostgres() {
-		list, err := s.Shared.List(ctx, current.User.ID)
+		list, err := s.listSessions(ctx, current.User.ID)
 		return list, true, err
 	}
 	current.UserAgent, current.Platform, current.IP = v.UserAgent, v.Platform, v.IP
 	return []session.Listed{{Session: current, LastUsedAt: s.Sealed.Now()}}, false, nil
+}
+
+// listSessions lists the sessions of a user with the apps that they have opened. Sessions must be rows.
+func (s *Service) listSessions(ctx context.Context, userID string) ([]session.Listed, error) {
+	list, err := s.Shared.List(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := s.appsOfSessions(ctx, userID)
+	for i := range list {
+		list[i].Apps = opened[list[i].ID]
+	}
+	return list, err
 }
 
 // EndSession ends a session of the current user by its public id. The current one is signed out, which
@@ -46,15 +59,20 @@ func (s *Service) EndSession(ctx context.Context, v visitor.Visitor, current ses
 	})
 }
 
-// EndOtherSessions ends all sessions of the current user but the current one. Errors are those of
-// EndSession.
-func (s *Service) EndOtherSessions(ctx context.Context, v visitor.Visitor, current session.Session) error {
+// EndOtherSessions ends all sessions of the current user but the current one and, if keys is true, all
+// their access keys. Errors are those of EndSession.
+func (s *Service) EndOtherSessions(ctx context.Context, v visitor.Visitor, current session.Session, keys bool) error {
 	if err := s.mayEndOthers(ctx, current); err != nil {
 		return err
 	}
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if _, err := s.Accounts.Lock(ctx, tx, current.User.ID); err != nil {
 			return err
+		}
+		if keys {
+			if _, err := s.revokeKeys(ctx, tx, v, current.User.ID, "", ""); err != nil {
+				return err
+			}
 		}
 		why := session.Ended{Reason: session.EndedEverywhere, By: v.Platform}
 		ended, err := s.Shared.RevokeOthers(ctx, tx, current.User.ID, current.ID, why)

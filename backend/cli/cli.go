@@ -46,16 +46,17 @@ func (in invocation) operatorLog() *slog.Logger {
 }
 
 type commands struct {
-	Serve    serveCommand    `cmd:"" help:"Answer requests and send mail until SIGTERM or SIGINT."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring the database's schema to this version. Safe to run on several machines at once."`
-	Check    checkCommand    `cmd:"" help:"Look at a deployment from outside, over HTTP only, and say what is wrong with it."`
-	Doctor   doctorCommand   `cmd:"" help:"Look at this deployment from inside."`
-	People   peopleCommand   `cmd:"" help:"Manage accounts."`
-	Sessions sessionsCommand `cmd:"" help:"See where users are signed in, and sign them out."`
-	Mail     mailCommand     `cmd:"" help:"Help with mail that does not arrive."`
-	Apps     appsCommand     `cmd:"" help:"Check the apps behind the gate, and print the configuration of their proxy."`
-	Keys     keysCommand     `cmd:"" help:"Make secret keys."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Serve      serveCommand      `cmd:"" help:"Answer requests and send mail until SIGTERM or SIGINT."`
+	Migrate    migrateCommand    `cmd:"" help:"Bring the database's schema to this version. Safe to run on several machines at once."`
+	Check      checkCommand      `cmd:"" help:"Look at a deployment from outside, over HTTP only, and say what is wrong with it."`
+	Doctor     doctorCommand     `cmd:"" help:"Look at this deployment from inside."`
+	People     peopleCommand     `cmd:"" help:"Manage accounts."`
+	Sessions   sessionsCommand   `cmd:"" help:"See where users are signed in, and sign them out."`
+	AccessKeys accessKeysCommand `cmd:"" help:"See, make and end the keys with which programs use apps."`
+	Mail       mailCommand       `cmd:"" help:"Help with mail that does not arrive."`
+	Apps       appsCommand       `cmd:"" help:"Check the apps behind the gate, and print the configuration of their proxy."`
+	Keys       keysCommand       `cmd:"" help:"Make secret keys."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
 // Run runs one command and returns the process's exit code.

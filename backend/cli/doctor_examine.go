@@ -170,10 +170,13 @@ func (p *patient) mail() doctor.Mail {
 }
 
 func (p *patient) gate(public doctor.Public) doctor.Gate {
-	g := doctor.Gate{Public: public, Addr: p.cfg.GateAddr, Apps: len(p.apps.List()), Lookup: net.DefaultResolver.LookupHost}
+	g := doctor.Gate{Public: public, Addr: p.cfg.GateAddr, Apps: len(p.apps.List()), Lookup: net.DefaultResolver.LookupHost, Pool: p.db}
 	for _, one := range p.apps.List() {
 		for _, host := range one.Hosts {
 			g.Hosts = append(g.Hosts, host.String())
+		}
+		if one.AccessKeys {
+			g.KeyApps = append(g.KeyApps, one.ID)
 		}
 	}
 	return g

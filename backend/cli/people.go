@@ -68,6 +68,7 @@ type personJSON struct {
 	LastSignedInAt time.Time  `json:"last_signed_in_at"`
 	BlockedAt      *time.Time `json:"blocked_at"`
 	Sessions       int        `json:"sessions"`
+	AccessKeys     int        `json:"access_keys"`
 }
 
 func personJSONOf(p auth.Person) personJSON {
@@ -78,7 +79,7 @@ func personJSONOf(p auth.Person) personJSON {
 	}
 	return personJSON{
 		ID: p.ID, Email: p.Email, Name: p.Name, CreatedAt: p.CreatedAt.UTC(),
-		LastSignedInAt: p.LastSignedInAt.UTC(), BlockedAt: blockedAt, Sessions: p.Sessions,
+		LastSignedInAt: p.LastSignedInAt.UTC(), BlockedAt: blockedAt, Sessions: p.Sessions, AccessKeys: p.AccessKeys,
 	}
 }
 
@@ -143,9 +144,10 @@ type showPersonCommand struct{ person }
 // personDetailsJSON is what show prints.
 type personDetailsJSON struct {
 	personJSON
-	SignedIn []deviceJSON `json:"signed_in"`
-	Apps     []string     `json:"apps"` // ids of those that are open to the user
-	Events   []eventJSON  `json:"events"`
+	SignedIn []deviceJSON    `json:"signed_in"`
+	Keys     []accessKeyJSON `json:"keys"`
+	Apps     []string        `json:"apps"` // ids of those that are open to the user
+	Events   []eventJSON     `json:"events"`
 }
 
 type deviceJSON struct {
@@ -155,6 +157,7 @@ type deviceJSON struct {
 	SignedInAt time.Time `json:"signed_in_at"`
 	LastUsedAt time.Time `json:"last_used_at"`
 	ExpiresAt  time.Time `json:"expires_at"`
+	Apps       []string  `json:"apps"` // ids of those that it has opened
 }
 
 type eventJSON struct {
@@ -180,12 +183,13 @@ func (s showPersonCommand) Run(in invocation) error {
 func personDetailsJSONOf(found auth.PersonDetails) personDetailsJSON {
 	d := personDetailsJSON{
 		personJSON: personJSONOf(found.Person),
-		SignedIn:   []deviceJSON{}, Apps: []string{}, Events: []eventJSON{},
+		SignedIn:   []deviceJSON{}, Keys: accessKeysJSONOf(found.Keys), Apps: []string{}, Events: []eventJSON{},
 	}
 	for _, l := range found.Devices {
 		d.SignedIn = append(d.SignedIn, deviceJSON{
 			ID: l.ID, Browser: visitor.PlatformOf(l.UserAgent).String(), IP: l.IP,
 			SignedInAt: l.User.SignedInAt.UTC(), LastUsedAt: l.LastUsedAt.UTC(), ExpiresAt: l.ExpiresAt.UTC(),
+			Apps: append([]string{}, l.Apps...),
 		})
 	}
 	for _, app := range found.Apps {
@@ -215,14 +219,21 @@ func personText(found auth.PersonDetails, d personDetailsJSON) string {
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\nSigned in: %d\n", len(d.SignedIn))
 	for _, s := range d.SignedIn {
-		fmt.Fprintf(table, "%s\t%s\t%s\tlast used %s\n", s.ID, s.Browser, s.IP, minute(s.LastUsedAt))
+		fmt.Fprintf(table, "%s\t%s\t%s\tlast used %s\t%s\n",
+			s.ID, s.Browser, s.IP, minute(s.LastUsedAt), strings.Join(s.Apps, ", "))
 	}
+	_ = table.Flush() // writes into memory, as the other one
+	fmt.Fprintf(table, "\nAccess keys: %d\n", len(d.Keys))
+	if len(d.Keys) > 0 {
+		fmt.Fprintln(table, accessKeysText(found.Keys))
+	}
+	_ = table.Flush()
 	fmt.Fprintf(table, "\nThe newest events: %d\n", len(d.Events))
 	for _, e := range d.Events {
 		details, _ := json.Marshal(e.Details) // made of strings
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", minute(e.At), e.Kind, e.Browser, e.IP, details)
 	}
-	_ = table.Flush() // writes into memory
+	_ = table.Flush()
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
@@ -240,7 +251,10 @@ func (a addPersonCommand) Run(in invocation) error {
 	})
 }
 
-type endPersonCommand struct{ person }
+type endPersonCommand struct {
+	person
+	Keys bool `help:"End their access keys, too."`
+}
 
 // Run ends the sessions of a user and says how many there were.
 func (e endPersonCommand) Run(in invocation) error {
@@ -253,8 +267,15 @@ func (e endPersonCommand) Run(in invocation) error {
 			return nil, "", err
 		}
 		n, err := useCases.EndSessionsOfUser(ctx, user.ID)
-		return map[string]any{"email": user.Email, "sessions": n},
-			fmt.Sprintf("Sessions of %s that were ended: %d", user.Email, n), err
+		if err != nil {
+			return nil, "", err
+		}
+		text, keys := fmt.Sprintf("Sessions of %s that were ended: %d", user.Email, n), 0
+		if e.Keys {
+			keys, err = useCases.EndKeysOfUser(ctx, user.ID)
+			text += fmt.Sprintf("\nAccess keys that were ended: %d", keys)
+		}
+		return map[string]any{"email": user.Email, "sessions": n, "access_keys": keys}, text, err
 	})
 }
 
@@ -263,6 +284,7 @@ type blockingJSON struct {
 	Email    string `json:"email"`
 	Changed  bool   `json:"changed"`
 	Sessions int    `json:"sessions"`
+	Keys     int    `json:"access_keys"`
 }
 
 type blockPersonCommand struct{ person }
@@ -271,14 +293,14 @@ type blockPersonCommand struct{ person }
 func (c blockPersonCommand) Run(in invocation) error {
 	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		b, err := useCases.BlockUser(ctx, c.Address)
-		text := fmt.Sprintf("%s is blocked. Sessions that were ended: %d.", b.Email, b.Sessions)
+		text := fmt.Sprintf("%s is blocked. Sessions that were ended: %d. Access keys: %d.", b.Email, b.Sessions, b.Keys)
 		switch {
 		case !b.Changed:
 			text = b.Email + " is blocked already; nothing to do."
 		case useCases.Shared == nil:
 			text = b.Email + " is blocked. Sessions are kept in cookies (SESSION_STORE=cookie) and stay valid until they expire."
 		}
-		return blockingJSON{b.Email, b.Changed, b.Sessions}, text, err
+		return blockingJSON{b.Email, b.Changed, b.Sessions, b.Keys}, text, err
 	})
 }
 
@@ -292,7 +314,7 @@ func (c unblockPersonCommand) Run(in invocation) error {
 		if !b.Changed {
 			text = b.Email + " is not blocked; nothing to do."
 		}
-		return blockingJSON{b.Email, b.Changed, b.Sessions}, text, err
+		return blockingJSON{b.Email, b.Changed, b.Sessions, b.Keys}, text, err
 	})
 }
 

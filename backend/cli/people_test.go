@@ -28,7 +28,7 @@ func TestPeopleBlock_EndsEverythingAndStaysUnnoticed(t *testing.T) {
 	code := waiting.GetCode(w, ada)
 
 	harness.WantEqual(t, "output", o.types(0, "", "people", "block", " Ada@SANA.example"),
-		ada+" is blocked. Sessions that were ended: 1.\n")
+		ada+" is blocked. Sessions that were ended: 1. Access keys: 0.\n")
 	awaitSignedOut(t, laptop)
 	harness.WantEqual(t, "reason",
 		laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_by_operator")

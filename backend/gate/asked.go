@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bytes"
+	"net/netip"
 	"strings"
 
 	"sana/backend/apps"
@@ -18,7 +19,8 @@ type asked struct {
 	sentHost string
 	target string // as it came; decides nothing but where to return
 	method string
-	isPage bool // a browser navigates
+	isPage bool   // a browser navigates
+	ip     string // where the proxy's client is; "" if the proxy does not say
 }
 
 // maxSentHost is the length of the longest name in DNS (RFC 1035, 2.3.4).
@@ -32,6 +34,7 @@ type family struct {
 	host   string // header with its host, else
 	uri    string // header with its target, else
 	method string // header with its method
+	addr   string // header whose last entry is the proxy's client
 	// showsAnswers is false for nginx: it turns all answers but 2xx, 401 and 403 into 500, and shows none of them to the
 	// client. The others show every answer that is not 2xx.
 	showsAnswers bool
@@ -39,18 +42,19 @@ type family struct {
 
 // The families. Their headers are written as fasthttp normalizes them.
 var (
-	nginx   = family{prefix: "/gate/nginx/", url: "X-Original-Url", method: "X-Original-Method"}
+	nginx = family{
+		prefix: "/gate/nginx/", url: "X-Original-Url", method: "X-Original-Method", addr: "X-Original-Addr",
+	}
 	forward = family{
 		prefix: "/gate/forward/", host: "X-Forwarded-Host", uri: "X-Forwarded-Uri", method: "X-Forwarded-Method",
-		showsAnswers: true,
+		addr: "X-Forwarded-For", showsAnswers: true,
 	}
 	families = []*family{&nginx, &forward}
 )
 
-// familyHeaders are the headers of each family; X-Forwarded-For and -Proto are of forward, and not
-// used.
+// familyHeaders are the headers of each family; X-Forwarded-Proto is of forward, and not used.
 var familyHeaders = map[string]*family{
-	"X-Original-Url": &nginx, "X-Original-Method": &nginx,
+	"X-Original-Url": &nginx, "X-Original-Method": &nginx, "X-Original-Addr": &nginx,
 	"X-Forwarded-Host": &forward, "X-Forwarded-Uri": &forward, "X-Forwarded-Method": &forward,
 	"X-Forwarded-For": &forward, "X-Forwarded-Proto": &forward,
 }
@@ -107,7 +111,18 @@ func (g *Gate) read(ctx *fasthttp.RequestCtx) (f *family, a asked, problem strin
 	}
 	a.host = normal
 	a.isPage = IsNavigation(header)
+	a.ip = lastAddress(header.Peek(f.addr))
 	return f, a, ""
+}
+
+// lastAddress returns the address that the proxy itself has added: what stands before it is the client's.
+func lastAddress(list []byte) string {
+	last := bytes.TrimSpace(list[bytes.LastIndexByte(list, ',')+1:])
+	address, err := netip.ParseAddr(string(last))
+	if err != nil {
+		return ""
+	}
+	return address.Unmap().WithZone("").String()
 }
 
 // judge looks for headers of the other family, and for headers that are there twice.

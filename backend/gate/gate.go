@@ -74,12 +74,13 @@ const (
 	Allowed                  Outcome = "allowed"
 	SignInRequired           Outcome = "sign_in_required"
 	ReauthenticationRequired Outcome = "reauthentication_required" // the sign-in is older than the app's Fresh
+	AccessKeyInvalid         Outcome = "access_key_invalid"        // unknown, expired, revoked or of another app
 	NotAllowed               Outcome = "not_allowed"               // the app's rule does not name the user
 	Unavailable              Outcome = "unavailable"               // nothing is known: the database is away
 	Misconfigured            Outcome = "gate_misconfigured"        // the proxy does not ask as it should
 )
 
-// Person is a user whose session is valid. Only Decide makes one.
+// Person is a user whose session or access key is valid. Only Decide and DecideByKey make one.
 type Person struct {
 	session session.Session
 	groups  []string
@@ -88,13 +89,13 @@ type Person struct {
 // User returns the user.
 func (p Person) User() session.User { return p.session.User }
 
-// SessionID returns the public id of the user's session.
+// SessionID returns the public id of the user's session, "" if they came with an access key.
 func (p Person) SessionID() string { return p.session.ID }
 
 // Groups returns the names of the user's groups; there is always one.
 func (p Person) Groups() []string { return p.groups }
 
-// ExpiresAt returns when the session expires, however it is used.
+// ExpiresAt returns when the session or access key expires, however it is used.
 func (p Person) ExpiresAt() time.Time { return p.session.ExpiresAt }
 
 // Decision is the result of Decide.
@@ -106,7 +107,8 @@ type Decision struct {
 	// checked whether the cookie belongs to that session, so that it names no browser.
 	Ended *session.Ended
 
-	err error // with Unavailable
+	byKey bool  // with Allowed: an access key proved who the user is
+	err   error // with Unavailable
 }
 
 // Decide decides whether the visitor with this app cookie may use an app at one of its hosts. cookie

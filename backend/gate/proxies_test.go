@@ -139,6 +139,8 @@ func TestProxies_RunAsPrinted(t *testing.T) {
 			w.Pass(t, 24*time.Hour) // limits on mails
 			app := newUpstream(t)
 			walkThrough(t, newBehind(t, i, i.putBehind(t, p, "wiki", app.URL)), app)
+			blockOnTheWay(t, newBehind(t, i, i.putBehind(t, p, "wiki", app.URL)))
+			keyThrough(t, newBehind(t, i, i.putBehind(t, p, "wiki", app.URL)), app)
 		})
 	}
 }

@@ -81,6 +81,9 @@ func (g *Gate) answer(c *fasthttp.RequestCtx) {
 	var d Decision
 	if problem != "" {
 		d.Outcome = Misconfigured
+	} else if key, ok := AccessKeyIn(&c.Request.Header); ok {
+		a.isPage = false // a program gets a status, and no way to a sign-in
+		d = g.DecideByKey(ctx, a.app, a.host, key, a.ip)
 	} else {
 		d = g.Decide(ctx, a.app, a.host, g.cookie(c))
 	}
@@ -135,6 +138,7 @@ func allow(c *fasthttp.RequestCtx, p Person) {
 var statuses = map[Outcome]int{
 	SignInRequired:           http.StatusUnauthorized,
 	ReauthenticationRequired: http.StatusUnauthorized,
+	AccessKeyInvalid:         http.StatusUnauthorized,
 	NotAllowed:               http.StatusForbidden,
 	Misconfigured:            http.StatusForbidden,
 	Unavailable:              http.StatusServiceUnavailable,
@@ -144,6 +148,7 @@ var statuses = map[Outcome]int{
 var details = map[Outcome]string{
 	SignInRequired:           "You are not signed in.",
 	ReauthenticationRequired: "Your sign-in is too old for this app. Sign in again.",
+	AccessKeyInvalid:         "This access key is unknown here, has expired or was deleted.",
 	NotAllowed:               "You are signed in, and you may not use this app.",
 	Misconfigured:            "The proxy in front of this app is not configured as Sana needs it.",
 	Unavailable:              "The database cannot be reached at the moment. Try again in a few seconds.",
@@ -267,7 +272,11 @@ func (g *Gate) report(ctx context.Context, c *fasthttp.RequestCtx, a asked, d De
 	if a.app != nil {
 		app = a.app.ID
 	}
-	g.Metrics.GateDecided(app, string(d.Outcome), time.Since(c.Time()))
+	outcome := string(d.Outcome)
+	if d.byKey {
+		outcome += "_by_key"
+	}
+	g.Metrics.GateDecided(app, outcome, time.Since(c.Time()))
 	switch d.Outcome {
 	case NotAllowed:
 		g.Log.InfoContext(ctx, "gate: user not allowed", "app", app, "host", a.host)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"sana/backend/observe/tracing"
 	"sana/backend/postgres"
@@ -20,6 +21,9 @@ type Notice struct {
 	Language string `json:"language"`            // one of templates.Languages
 	Platform string `json:"platform,omitempty"`  // browser and system, in words
 	IP       string `json:"ip,omitempty"`
+	App      string `json:"app,omitempty"` // name of the app that an access key is for
+
+	ExpiresAt time.Time `json:"expires_at,omitzero"` // of the access key
 }
 
 // Content returns what column content holds of the notice, as JSON.

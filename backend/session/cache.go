@@ -210,10 +210,14 @@ func (c *cache) beginFill(k key) (f fill, ok bool) {
 // keep ends a fill: it caches the session that the database returned, unless it may have been
 // evicted since the fill began.
 func (c *cache) keep(f fill, s Session, left timeLeft) {
-	c.reach("fill: row read")
 	kept := &CachedSession{session: s, expires: f.began + left.age}
 	kept.extend(f.began, left)
+	c.keepEntry(f, kept)
+}
 
+// keepEntry ends a fill, see keep.
+func (c *cache) keepEntry(f fill, kept *CachedSession) {
+	c.reach("fill: row read")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	moment := c.elapsed(c.now())

@@ -15,6 +15,7 @@ type CachedSession struct {
 	recordFrom atomic.Int64  // a time.Duration: from then on a use is to be recorded
 	usePending atomic.Bool   // a use was recorded and is not written yet
 	session    Session
+	keyFor     string // of an access key: its app. Then session has the key's id and user
 }
 
 // Session returns the session without its Token.
@@ -53,7 +54,7 @@ const (
 func (c *CachedSession) weight() uint32 {
 	s := c.session
 	texts := len(s.ID) + len(s.User.ID) + len(s.User.Email) + len(s.User.Name) +
-		len(s.UserAgent) + len(s.Platform) + len(s.IP) + len(s.Seed)
+		len(s.UserAgent) + len(s.Platform) + len(s.IP) + len(s.Seed) + len(c.keyFor)
 	return uint32(sessionBytes + maxMemo + texts)
 }
 

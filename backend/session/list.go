@@ -18,6 +18,7 @@ var idPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
 type Listed struct {
 	Session
 	LastUsedAt time.Time // at most 75 seconds old for a session in use
+	Apps       []string  // ids of the apps that it has opened; set by package auth
 }
 
 // List returns the valid sessions of a user, the one used last first. They have no Token.

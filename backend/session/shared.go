@@ -35,6 +35,8 @@ type Shared struct {
 
 	mu    sync.Mutex
 	inUse map[publicID]use // sessions that were used since the last flush
+	// keysInUse are the access keys that were used since the last flush, with the address.
+	keysInUse map[string]string
 }
 
 // CacheOptions configure the cache of NewCached.
@@ -89,6 +91,8 @@ func NewShared(
 		log:    log,
 		onRead: counts.SessionRead,
 		inUse:  map[publicID]use{},
+
+		keysInUse: map[string]string{},
 	}, nil
 }
 

@@ -54,7 +54,7 @@ func (s *Shared) recordCachedUse(k key, cached *CachedSession) {
 	s.recordUse(k, cached.session, cached)
 }
 
-// Run writes the uses of sessions every few seconds, and once more when ctx ends; then it returns.
+// Run writes the uses of sessions and access keys every few seconds, and once more when ctx ends; then it returns.
 // It also follows the revocation log for the cache.
 func (s *Shared) Run(ctx context.Context) {
 	var following sync.WaitGroup
@@ -72,10 +72,12 @@ func (s *Shared) Run(ctx context.Context) {
 		select {
 		case <-tick.C:
 			s.flush(ctx)
+			s.flushKeys(ctx)
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
 			s.flush(last)
+			s.flushKeys(last)
 			return
 		}
 	}

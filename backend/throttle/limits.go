@@ -102,6 +102,12 @@ var (
 		Key:     "IPv4 address or IPv6 /64; a /56 has twice the budget, a /48 six times",
 		Reached: "a page with status 429",
 	}
+	KeysByAccount = Limit{
+		Name:    "access keys made by account",
+		Windows: []Window{{10, time.Hour}, {30, 24 * time.Hour}},
+		Key:     "account; keys that its user makes. An account has at most 20",
+		Reached: "429 `too_many_requests` with Retry-After",
+	}
 	ExportsByAccount = Limit{
 		Name:    "exports by account",
 		Windows: []Window{{1, ExportTime}, {10, 24 * time.Hour}},
@@ -141,7 +147,7 @@ func Limits() []Limit {
 	return []Limit{
 		WrongByAddress, WrongByDevice, WrongInARow, WrongByNetwork,
 		SentByAddress, SentByDevice, SentToDevices, SentByNetwork,
-		RenamesByAccount, ExportsByAccount, HandoffsBySession, HandoffsByNetwork,
+		RenamesByAccount, KeysByAccount, ExportsByAccount, HandoffsBySession, HandoffsByNetwork,
 	}
 }
 

@@ -240,10 +240,15 @@ func (s *Server) signOutFromApp(ctx context.Context, c *fiber.Ctx, at visit) err
 // browser is told.
 func (s *Server) explainRefusal(ctx context.Context, c *fiber.Ctx, at visit) error {
 	d := s.Gate.Decide(ctx, at.app, at.host, s.apps.cookie.token(c))
+	header := &c.Context().Request.Header
+	key, isKey := gate.AccessKeyIn(header)
+	if isKey {
+		d = s.Gate.DecideByKey(ctx, at.app, at.host, key, s.visitor(c).IP)
+	}
 	if d.Outcome == gate.Allowed {
 		d = gate.Decision{Outcome: gate.Misconfigured}
 	}
-	if d.Outcome == gate.Misconfigured || !gate.IsNavigation(&c.Context().Request.Header) {
+	if d.Outcome == gate.Misconfigured || isKey || !gate.IsNavigation(header) {
 		return sendGateProblem(c, d)
 	}
 	_, status := gate.ProblemOf(d)

@@ -27,6 +27,7 @@ type exportFile struct {
 	Sessions         []listedSession `json:"sessions"`
 	SessionsComplete bool            `json:"sessions_complete"`
 	EndedSessions    []endedSession  `json:"ended_sessions"`
+	AccessKeys       []accessKey     `json:"access_keys"`
 	Codes            []storedCode    `json:"codes"`
 	Mails            []storedMail    `json:"mails"`
 	Events           []accountEvent  `json:"events"` // the last; see exportStream
@@ -63,7 +64,7 @@ type storedMail struct {
 var exportNotes = []string{
 	"Times are in UTC. Events are kept for 90 days, the reasons why sessions ended for a week, codes for a day, " +
 		"and what a mail is to say until it has been sent.",
-	"Codes themselves are not stored, nor is what your browsers sign in with.",
+	"Codes themselves are not stored, nor are access keys, nor is what your browsers sign in with.",
 	"Against guessing and floods of mail, requests are counted by address, browser and network. The counts are kept under keyed hashes, " +
 		"from which nobody can tell whose they are; so they cannot be in this file. They go within a day, one of them with your next sign-in.",
 }
@@ -86,7 +87,7 @@ func (s *Server) exportAccount(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	file, err := newExportStream(stored, current)
+	file, err := newExportStream(stored, s.exportFileOf(stored, current))
 	if err != nil {
 		return err
 	}
@@ -109,8 +110,8 @@ type exportStream struct {
 	log    *slog.Logger
 }
 
-func newExportStream(stored *auth.Export, current session.Session) (*exportStream, error) {
-	head, err := json.MarshalIndent(exportFileOf(stored, current), "", "  ")
+func newExportStream(stored *auth.Export, file exportFile) (*exportStream, error) {
+	head, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {
 		return nil, err
 	}
@@ -169,14 +170,15 @@ func (s *exportStream) readPage() error {
 	return nil
 }
 
-func exportFileOf(stored *auth.Export, current session.Session) exportFile {
+func (s *Server) exportFileOf(stored *auth.Export, current session.Session) exportFile {
 	file := exportFile{
 		ExportedAt:       stored.At.UTC(),
 		Notes:            exportNotes,
 		Account:          accountAnswerOf(stored.Account),
-		Sessions:         listedSessionsOf(stored.Sessions, current),
+		Sessions:         s.listedSessionsOf(stored.Sessions, current),
 		SessionsComplete: stored.SessionsComplete,
 		EndedSessions:    []endedSession{},
+		AccessKeys:       s.accessKeysOf(stored.Keys),
 		Codes:            []storedCode{},
 		Mails:            []storedMail{},
 		Events:           []accountEvent{},

@@ -27,6 +27,7 @@ type listedSession struct {
 	SignedInAt time.Time `json:"signed_in_at"`
 	LastSeenAt time.Time `json:"last_seen_at"`
 	ExpiresAt  time.Time `json:"expires_at"`
+	Apps       []string  `json:"apps"` // names of those that it has opened
 }
 
 func (s *Server) listSessions(ctx context.Context, c *fiber.Ctx) error {
@@ -38,7 +39,7 @@ func (s *Server) listSessions(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, sessionsAnswer{Complete: complete, Sessions: listedSessionsOf(list, current)})
+	return sendJSON(c, contentTypeJSON, sessionsAnswer{Complete: complete, Sessions: s.listedSessionsOf(list, current)})
 }
 
 // sessionID is how the public id of a session is written.
@@ -68,16 +69,20 @@ func (s *Server) endOtherSessions(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Auth.EndOtherSessions(ctx, s.visitor(c), current); err != nil {
+	keys := query(c, "access_keys") == "true"
+	if err := s.Auth.EndOtherSessions(ctx, s.visitor(c), current, keys); err != nil {
 		return err
 	}
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-func listedSessionsOf(list []session.Listed, current session.Session) []listedSession {
+func (s *Server) listedSessionsOf(list []session.Listed, current session.Session) []listedSession {
 	listed := make([]listedSession, len(list))
 	for i, l := range list {
 		listed[i] = listedSessionOf(l, current.ID)
+		for _, id := range l.Apps {
+			listed[i].Apps = append(listed[i].Apps, s.Auth.AppName(id))
+		}
 	}
 	return listed
 }
@@ -93,5 +98,6 @@ func listedSessionOf(l session.Listed, currentID string) listedSession {
 		SignedInAt: l.User.SignedInAt.UTC(),
 		LastSeenAt: l.LastUsedAt.UTC(),
 		ExpiresAt:  l.ExpiresAt.UTC(),
+		Apps:       []string{},
 	}
 }

@@ -63,6 +63,7 @@ func (r *appRun) checks() []diagnose.Check {
 		{Name: "start", Needs: []string{"closed"}, Do: r.leadsToStart},
 		{Name: "forged", Needs: []string{"start"}, Do: r.forgedQuestions},
 		{Name: "forged-names", Needs: []string{"closed"}, Do: r.forgedNames},
+		{Name: "access-keys", Needs: []string{"closed"}, Do: r.accessKeys},
 		{Name: "paths", Needs: []string{"closed"}, Do: r.paths},
 		{Name: "hosts", Needs: []string{"closed"}, Do: r.hosts},
 	}
@@ -136,6 +137,21 @@ func (r *appRun) closed(ctx context.Context) diagnose.Result {
 			"that is right for CORS preflights only; nothing else of the app may answer OPTIONS")
 	}
 	return diagnose.OK(fmt.Sprintf("401 without a session, to %s and to other methods", diagnose.Counted(r.Requests, "request", "requests")))
+}
+
+// accessKeys sends a key that nobody has: the gate says so, if it gets to see it.
+func (r *appRun) accessKeys(ctx context.Context) diagnose.Result {
+	header := map[string]string{"Authorization": "Bearer sana_key_" + rand.Text() + strings.Repeat("A", 17)}
+	a := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "", header)
+	switch {
+	case a.is(http.StatusUnauthorized, "access_key_invalid"):
+		return diagnose.OK("Authorization reaches the gate, and an unknown access key is refused")
+	case a.is(http.StatusUnauthorized, "sign_in_required"):
+		return diagnose.Warn("Authorization does not reach the gate: programs with access keys get 401",
+			"pass the header on to the gate, if the app takes access keys")
+	default:
+		return r.wantClosed(a)
+	}
 }
 
 func (r *appRun) wantClosed(a answer) diagnose.Result {

@@ -11,6 +11,9 @@ import (
 	"strings"
 
 	"sana/backend/diagnose"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Gate is what the checks of the apps behind the gate need.
@@ -19,6 +22,9 @@ type Gate struct {
 	Addr   string   // GATE_ADDR
 	Hosts  []string // of all apps, as the apps file has them
 	Apps   int      // how many there are
+
+	Pool    *pgxpool.Pool // nil without DATABASE_URL
+	KeyApps []string      // ids of the apps that take access keys
 
 	// Lookup returns the addresses of a host, as net.Resolver.LookupHost does.
 	Lookup func(ctx context.Context, host string) ([]string, error)
@@ -30,6 +36,7 @@ func (g Gate) Checks() []diagnose.Check {
 		{Name: "apps", Needs: []string{"APPS_FILE", "PUBLIC_URL"}, Do: g.apps},
 		{Name: "app-hosts", Needs: []string{"apps"}, Do: g.resolve},
 		{Name: "gate", Needs: []string{"GATE_ADDR", "public-url"}, Do: g.address},
+		{Name: "access-keys", Needs: []string{"APPS_FILE", "schema"}, Do: g.accessKeys},
 	}
 }
 
@@ -41,6 +48,47 @@ func (g Gate) apps(context.Context) diagnose.Result {
 		return diagnose.Fail(found+"; one of them is the host of PUBLIC_URL", "give the app a host of its own in APPS_FILE")
 	}
 	return diagnose.OK(found + ", none of them PUBLIC_URL's")
+}
+
+// accessKeys looks for keys of apps that take none, and for keys that are about to expire.
+func (g Gate) accessKeys(ctx context.Context) diagnose.Result {
+	rows, err := g.Pool.Query(ctx, `
+		SELECT app,
+		       count(*),
+		       count(*) FILTER (WHERE expires_at < now() + interval '7 days')
+		FROM access_keys
+		WHERE expires_at > now()
+		GROUP BY app
+		ORDER BY app`)
+	if err != nil {
+		return diagnose.Fail("access keys cannot be read: "+err.Error(), "run: sana migrate")
+	}
+	var app string
+	var all, expiring, keys, soon int
+	var stray []string
+	_, err = pgx.ForEachRow(rows, []any{&app, &all, &expiring}, func() error {
+		keys, soon = keys+all, soon+expiring
+		if !slices.Contains(g.KeyApps, app) {
+			stray = append(stray, app)
+		}
+		return nil
+	})
+	if err != nil {
+		return diagnose.Fail("access keys cannot be read: "+err.Error(), "run: sana migrate")
+	}
+	return judgeAccessKeys(keys, soon, stray)
+}
+
+func judgeAccessKeys(keys, soon int, stray []string) diagnose.Result {
+	found := diagnose.Counted(keys, "access key", "access keys")
+	if len(stray) > 0 {
+		return diagnose.Warn(found+"; some are for apps that APPS_FILE does not have, or that take none: "+strings.Join(stray, ", "),
+			"such keys are refused: set access_keys: true for the app, or end them with sana access-keys end")
+	}
+	if soon > 0 {
+		found += fmt.Sprintf(", %d of them to expire within a week", soon)
+	}
+	return diagnose.OK(found)
 }
 
 // coversHost reports whether a host of the apps file, which may begin with *, is or covers another.

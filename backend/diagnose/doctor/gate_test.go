@@ -88,3 +88,23 @@ func TestGate_ThatEveryoneReachesFails(t *testing.T) {
 	g.Addr = address
 	wantCheck(t, g, "gate", "ok "+address+" is reached from this machine")
 }
+
+func TestGate_AccessKeysOfAppsThatTakeNoneAreNamed(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	w.Exec(t, `INSERT INTO users (email) VALUES ('ada@sana.example')`)
+	g := doctor.Gate{Pool: w.DB, KeyApps: []string{"wiki"}}
+	wantCheck(t, g, "access-keys", "ok 0 access keys")
+	add := func(app, valid string) {
+		w.Exec(t, `
+			INSERT INTO access_keys (k, user_id, app, name, by_operator, expires_at)
+			SELECT gen_random_uuid()::text, id, $1, 'x', false, now() + $2::interval
+			FROM users`, app, valid)
+	}
+	add("wiki", "90 days")
+	add("wiki", "1 day")
+	add("old", "-1 day")
+	wantCheck(t, g, "access-keys", "ok 2 access keys, 1 of them to expire within a week")
+	add("old", "90 days")
+	wantCheck(t, g, "access-keys", "warn 3 access keys; some are for apps that APPS_FILE does not have, or that take none: old")
+}

@@ -54,6 +54,7 @@ const exported = {
   sessions: [],
   sessions_complete: true,
   ended_sessions: [],
+  access_keys: [],
   events: [],
   codes: [],
   mails: [],

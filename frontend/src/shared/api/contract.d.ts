@@ -157,6 +157,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/account/access-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The access keys of the current user, and the apps for which they can make some. */
+        get: operations["listAccessKeys"];
+        put?: never;
+        /**
+         * Make an access key, with which a program uses one app as the current user.
+         * @description The key is in this answer and nowhere else. 403 `reauthentication_required`: the sign-in is too
+         *     old for this; step up. 404 `not_found`: the app is not open to the user, or takes no keys. 429
+         *     `too_many_requests`: too many were made, or the account has 20.
+         */
+        post: operations["makeAccessKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/access-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete an access key of the current user. Every instance refuses it within two seconds.
+         * @description 404 `not_found` only for an id that no key can have.
+         */
+        delete: operations["endAccessKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/account": {
         parameters: {
             query?: never;
@@ -562,6 +605,34 @@ export interface components {
              * @description Its absolute end, whatever its use.
              */
             expires_at: string;
+            /** @description Names of the apps that it has opened. They end with it. */
+            apps: string[];
+        };
+        AccessKey: {
+            /** @description Public name of the key; not a credential. */
+            id: string;
+            /**
+             * @description Id of the app that it is for.
+             * @example wiki
+             */
+            app: string;
+            /** @example Wiki */
+            app_name: string;
+            /** @example Backup */
+            name: string;
+            /** @description Whether an operator made it. */
+            by_operator: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /**
+             * Format: date-time
+             * @description Exact to about a minute; absent before the first use.
+             */
+            last_used_at?: string;
+            /** @description Empty before the first use, and if it is unknown. */
+            last_used_ip: string;
         };
         Account: {
             /** Format: uuid */
@@ -583,10 +654,11 @@ export interface components {
              * @description The first sign-in; a later one; signed out; one other session ended, of which `ended`
              *     says the browser and `reason` why; all others ended; the name changed; the address
              *     changed, from `old_email` to `new_email`; the data taken out; an app, `app`, opened for
-             *     the first time from this browser; blocked, and unblocked. There may be others one day.
+             *     the first time from this browser; blocked, and unblocked; an access key,
+             *     `key`, for `app` made, and ended. There may be others one day.
              * @enum {string}
              */
-            kind: "account_created" | "signed_in" | "signed_out" | "session_ended" | "sessions_ended" | "name_changed" | "email_changed" | "exported" | "app_opened" | "blocked" | "unblocked";
+            kind: "account_created" | "signed_in" | "signed_out" | "session_ended" | "sessions_ended" | "name_changed" | "email_changed" | "exported" | "app_opened" | "blocked" | "unblocked" | "access_key_made" | "access_key_ended";
             /** Format: date-time */
             at: string;
             /** @description That did it, e.g. Firefox; empty where nobody knows or none did. */
@@ -605,10 +677,15 @@ export interface components {
             old_email?: string;
             new_email?: string;
             /**
-             * @description With `app_opened`: its name.
+             * @description Name of the app that was opened, or that the key is for.
              * @example Wiki
              */
             app?: string;
+            /**
+             * @description Name of the access key.
+             * @example Backup
+             */
+            key?: string;
             /**
              * @description Who did it, if that was not the user.
              * @enum {string}
@@ -632,6 +709,7 @@ export interface components {
                 id: string;
                 reason: string;
             }[];
+            access_keys: components["schemas"]["AccessKey"][];
             codes: {
                 email: string;
                 purpose: string;
@@ -1021,7 +1099,10 @@ export interface operations {
     };
     endOtherSessions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description With `true`, all access keys end, too. */
+                access_keys?: "true";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1064,6 +1145,109 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listAccessKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The valid keys, the newest first. A key itself is not among them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        access_keys: components["schemas"]["AccessKey"][];
+                        apps: {
+                            /** @example wiki */
+                            id: string;
+                            /** @example Wiki */
+                            name: string;
+                        }[];
+                    };
+                };
+            };
+            401: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    makeAccessKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Its id.
+                     * @example wiki
+                     */
+                    app: string;
+                    /**
+                     * @description 1 to 100 characters, else `invalid_name`.
+                     * @example Backup
+                     */
+                    name: string;
+                    /** @description How long the key is valid; 90 without it. */
+                    days?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description The key. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        key: string;
+                        access_key: components["schemas"]["AccessKey"];
+                    };
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    endAccessKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The current user has no key with this id, or no longer has. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };

@@ -163,6 +163,7 @@ export const thisSession: ListedSession = {
   signed_in_at: signedIn.session.signed_in_at,
   last_seen_at: '2026-03-20T10:00:00Z',
   expires_at: signedIn.session.expires_at,
+  apps: [],
 }
 export const otherSession: ListedSession = {
   ...thisSession,

@@ -1,0 +1,203 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sana/backend/account"
+	"sana/backend/apps"
+	"sana/backend/fault"
+	"sana/backend/outbox"
+	"sana/backend/postgres"
+	"sana/backend/session"
+	"sana/backend/throttle"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// How long access keys are valid.
+const (
+	KeyLifetime    = 90 * 24 * time.Hour // unless another one is asked for
+	MaxKeyLifetime = 365 * 24 * time.Hour
+)
+
+// KeyRequest is what an access key is made of.
+type KeyRequest struct {
+	App      string        // id of the app
+	Name     string        // what the user calls the key
+	Lifetime time.Duration // 0 for KeyLifetime
+}
+
+// NewAccessKey is an access key with its text, which is nowhere else.
+type NewAccessKey struct {
+	session.AccessKey
+	Text string
+}
+
+// AccessKeys returns the access keys of the current user, the newest first.
+func (s *Service) AccessKeys(ctx context.Context, current session.Session) ([]session.AccessKey, error) {
+	if !s.inPostgres() {
+		return nil, nil
+	}
+	return s.Shared.ListAccessKeys(ctx, s.DB, current.User.ID)
+}
+
+// KeyApps returns the apps for which a user can make access keys.
+func (s *Service) KeyApps(current session.Session) (list []*apps.App) {
+	for _, app := range s.MyApps(current) {
+		if app.AccessKeys {
+			list = append(list, app)
+		}
+	}
+	return list
+}
+
+// AppName returns the name of an app, its id if it is not in the apps file any more.
+func (s *Service) AppName(id string) string {
+	if app, ok := s.apps().Find(id); ok {
+		return app.Name
+	}
+	return id
+}
+
+// MakeAccessKey makes an access key for the current user, and queues the mail about it. It returns
+// fault.ReauthenticationRequired, fault.NotFound if the app is not open to the user or takes no keys,
+// fault.InvalidName, fault.InvalidRequest for a lifetime that is too long, and fault.TooManyRequests, also
+// if the user has session.MaxAccessKeys.
+func (s *Service) MakeAccessKey(
+	ctx context.Context, v visitor.Visitor, current session.Session, r KeyRequest,
+) (NewAccessKey, error) {
+	owner, err := s.recentOwner(ctx, current)
+	if err != nil {
+		return NewAccessKey{}, err
+	}
+	if r, err = s.judgeKeyRequest(owner, r); err != nil {
+		return NewAccessKey{}, err
+	}
+	if err := s.spend(ctx, throttle.KeysByAccount.Of(owner.ID)); err != nil {
+		return NewAccessKey{}, err
+	}
+	return s.makeKey(ctx, v, owner, r, "")
+}
+
+// MakeAccessKeyAsOperator is MakeAccessKey for the user with an address. It also returns fault.NotFound if
+// there is no such account.
+func (s *Service) MakeAccessKeyAsOperator(ctx context.Context, address string, r KeyRequest) (NewAccessKey, error) {
+	owner, err := s.FindUser(ctx, address)
+	if err != nil {
+		return NewAccessKey{}, err
+	}
+	if r, err = s.judgeKeyRequest(owner, r); err != nil {
+		return NewAccessKey{}, err
+	}
+	return s.makeKey(ctx, visitor.Visitor{}, owner, r, account.Operator)
+}
+
+// judgeKeyRequest returns the request in its final form.
+func (s *Service) judgeKeyRequest(owner account.Account, r KeyRequest) (KeyRequest, error) {
+	app, ok := s.apps().Find(r.App)
+	if !ok || !app.AccessKeys || !app.Allows(owner.Email, time.Now()) || !s.inPostgres() {
+		return r, fault.New(fault.NotFound, "There is no app of this name that is open to the account and takes access keys.")
+	}
+	name, err := account.ParseName(r.Name)
+	if err != nil {
+		return r, err
+	}
+	if name == "" {
+		return r, fault.New(fault.InvalidName, "Give the key a name, so that you know it again.")
+	}
+	if r.Lifetime == 0 {
+		r.Lifetime = KeyLifetime
+	}
+	if r.Lifetime < 0 || r.Lifetime > MaxKeyLifetime {
+		return r, fault.New(fault.InvalidRequest, "An access key is valid for 1 to 365 days.")
+	}
+	r.Name = name
+	return r, nil
+}
+
+func (s *Service) makeKey(
+	ctx context.Context, v visitor.Visitor, owner account.Account, r KeyRequest, by string,
+) (made NewAccessKey, err error) {
+	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		current, err := s.Accounts.Lock(ctx, tx, owner.ID)
+		if err != nil {
+			return err
+		}
+		isBlocked, err := s.Accounts.IsBlocked(ctx, tx, owner.ID)
+		if err != nil {
+			return err
+		}
+		if isBlocked {
+			return fault.New(fault.NotSignedIn, "This account is blocked.")
+		}
+		var ok bool
+		made.Text, made.AccessKey, ok, err = s.Shared.MakeAccessKey(
+			ctx, tx, owner.ID, r.App, r.Name, r.Lifetime, by != "")
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fault.New(fault.TooManyRequests,
+				fmt.Sprintf("There are %d access keys already. Delete one first.", session.MaxAccessKeys))
+		}
+		err = s.notify(ctx, tx, v, outbox.Notice{
+			Template: accessKeyMadeTemplate, Email: current.Email, App: s.AppName(r.App), ExpiresAt: made.ExpiresAt,
+		})
+		if err != nil {
+			return err
+		}
+		return s.Accounts.Record(ctx, tx, v, s.entryOfKey(account.KeyMade, owner.ID, made.AccessKey, by))
+	})
+	return made, err
+}
+
+// EndAccessKey ends an access key of the current user by its public id. A key that is gone is no error. It
+// needs no fresh sign-in: a key that has leaked is to end at once.
+func (s *Service) EndAccessKey(ctx context.Context, v visitor.Visitor, current session.Session, id string) error {
+	if !s.inPostgres() {
+		return nil
+	}
+	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		_, err := s.revokeKeys(ctx, tx, v, current.User.ID, id, "")
+		return err
+	})
+}
+
+// EndAccessKeyAsOperator ends an access key by its public id. It returns false if there is none.
+func (s *Service) EndAccessKeyAsOperator(ctx context.Context, id string) (ended bool, err error) {
+	userID, err := s.Shared.AccessKeyOwner(ctx, id)
+	if err != nil || userID == "" {
+		return false, err
+	}
+	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		keys, err := s.revokeKeys(ctx, tx, visitor.Visitor{}, userID, id, account.Operator)
+		ended = len(keys) > 0
+		return err
+	})
+	return ended, err
+}
+
+// revokeKeys ends the access key with a public id, or all keys of a user if id is "", and records the
+// events.
+func (s *Service) revokeKeys(
+	ctx context.Context, tx pgx.Tx, v visitor.Visitor, userID, id, by string,
+) ([]session.AccessKey, error) {
+	keys, err := s.Shared.RevokeAccessKeys(ctx, tx, userID, id)
+	if err != nil {
+		return nil, err
+	}
+	var entries []account.Entry
+	for _, key := range keys {
+		entries = append(entries, s.entryOfKey(account.KeyEnded, userID, key, by))
+	}
+	return keys, s.Accounts.Record(ctx, tx, v, entries...)
+}
+
+func (s *Service) entryOfKey(kind account.Kind, userID string, key session.AccessKey, by string) account.Entry {
+	return account.Entry{UserID: userID, Kind: kind, Details: account.Details{
+		App: s.AppName(key.App), Key: key.Name, By: by,
+	}}
+}

@@ -1,0 +1,63 @@
+package gate
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"sana/backend/apps"
+	"sana/backend/session"
+
+	"github.com/valyala/fasthttp"
+)
+
+// AccessKeyIn returns the access key that a request presents, as a Bearer token or as the password of
+// Basic. ok is false without one: any other Authorization is the app's own, and so are two of them.
+func AccessKeyIn(header *fasthttp.RequestHeader) (key string, ok bool) {
+	values := header.PeekAll("Authorization")
+	if len(values) != 1 {
+		return "", false
+	}
+	scheme, rest, _ := strings.Cut(string(values[0]), " ")
+	rest = strings.Trim(rest, " ")
+	switch strings.ToLower(scheme) {
+	case "bearer":
+		key = rest
+	case "basic":
+		raw, err := base64.StdEncoding.DecodeString(rest)
+		if err != nil {
+			return "", false
+		}
+		_, key, _ = strings.Cut(string(raw), ":")
+	}
+	return key, strings.HasPrefix(key, session.AccessKeyPrefix)
+}
+
+// DecideByKey decides whether a program with an access key may use an app at one of its hosts. ip is
+// where it is, "" if that is unknown. Every key that is not good here gets the same answer. A key has an
+// end of its own, and is no sign-in: the app's Fresh is about people.
+func (g *Gate) DecideByKey(ctx context.Context, app *apps.App, host, key, ip string) Decision {
+	if !app.AccessKeys {
+		return Decision{Outcome: AccessKeyInvalid}
+	}
+	holder, err := g.Sessions.ReadAccessKey(ctx, key, ip)
+	if err != nil {
+		d := withoutSession(err)
+		if d.Outcome == SignInRequired {
+			d.Outcome = AccessKeyInvalid
+		}
+		return d
+	}
+	if holder.App != app.ID {
+		return Decision{Outcome: AccessKeyInvalid}
+	}
+	person := &Person{
+		session: session.Session{User: holder.User, ExpiresAt: holder.ExpiresAt},
+		groups:  g.Apps.Load().Groups(holder.User.Email),
+	}
+	if !app.Serves(host) || !app.Allows(holder.User.Email, time.Now()) {
+		return Decision{Outcome: NotAllowed, Person: person}
+	}
+	return Decision{Outcome: Allowed, Person: person, byKey: true}
+}

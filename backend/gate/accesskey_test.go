@@ -1,0 +1,326 @@
+package gate_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/cli"
+	"sana/backend/test/harness"
+)
+
+// newKey is the answer to a request for an access key.
+type newKey struct {
+	Key       string
+	AccessKey struct {
+		ID         string
+		LastUsedIP string `json:"last_used_ip"`
+	} `json:"access_key"`
+}
+
+// makeKey makes an access key in a browser that has just signed in.
+func makeKey(b *harness.Browser, app string) (made newKey) {
+	b.Post("/api/account/access-keys", `{"app":"`+app+`","name":"Backup"}`).Want(http.StatusCreated).JSON(&made)
+	return made
+}
+
+func bearer(key string) string { return "Bearer " + key }
+
+func basic(key string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte("anybody:"+key))
+}
+
+// askWith asks with an Authorization header.
+func (i *instance) askWith(t *testing.T, q question, authorization string) answer {
+	t.Helper()
+	q.change = func(r *http.Request) { r.Header.Set("Authorization", authorization) }
+	return i.ask(t, q)
+}
+
+// An access key is good for its app, at its hosts and nowhere else, and its answers lead no program to a
+// sign-in.
+func TestAccessKey_OpensItsAppAlone(t *testing.T) {
+	t.Parallel()
+	i := run(t, harness.NewWorld(t), appsFile)
+	id, b := i.signIn(t, ada)
+	made := makeKey(b, "wiki")
+	i.w.Mails(t, "access_key_made", ada, 1)
+	b.Post("/api/account/access-keys", `{"app":"bank","name":"x"}`).Want(http.StatusNotFound, "not_found")
+	b.Post("/api/account/access-keys", `{"app":"wiki","name":" "}`).Want(http.StatusBadRequest, "invalid_name")
+	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x","days":366}`).Want(http.StatusBadRequest, "invalid_request")
+
+	cookie := i.cookie(t, wiki, id)
+	wrong := made.Key[:len(made.Key)-4] + "AAAA"
+	for _, family := range []string{"nginx", "forward"} {
+		for _, c := range []struct {
+			name, app, host, authorization, cookie string
+			want                                   int
+		}{
+			{"bearer", "wiki", wiki, bearer(made.Key), "", 200},
+			{"bearer in capitals", "wiki", wiki, strings.Replace(bearer(made.Key), "Bearer", "BEARER", 1), "", 200},
+			{"basic", "wiki", wiki, basic(made.Key), "", 200},
+			{"wrong key", "wiki", wiki, bearer(wrong), "", 401},
+			{"wrong key beside a good cookie", "wiki", wiki, bearer(wrong), cookie, 401},
+			{"short key", "wiki", wiki, bearer("sana_key_x"), "", 401},
+			{"session token", "wiki", wiki, bearer("sana_key_" + b.Cookies()["__Host-sana_session"]), "", 401},
+			{"another app", "bank", bank, bearer(made.Key), "", 401},
+			{"the app's own", "wiki", wiki, bearer("their-token"), cookie, 200},
+			{"the app's own, without a cookie", "wiki", wiki, "Basic YTpi", "", 401},
+		} {
+			q := question{family: family, app: c.app, host: c.host, cookie: c.cookie, page: true}
+			got := i.askWith(t, q, c.authorization)
+			isKey := strings.Contains(c.authorization, "sana_key_") || c.name == "basic"
+			switch {
+			case c.name == "the app's own, without a cookie" && family == "forward":
+				c.want = http.StatusFound // a browser is asked to sign in, as without the header
+			case isKey && c.want == 401 && got.code(t) != "access_key_invalid":
+				t.Errorf("%s %s: code %s", family, c.name, got.code(t))
+			case isKey && got.header.Get("X-Sana-Start")+got.header.Get("Location") != "":
+				t.Errorf("%s %s: leads to a sign-in", family, c.name)
+			}
+			if got.status != c.want {
+				t.Errorf("%s %s: %d %s, want %d", family, c.name, got.status, got.body, c.want)
+			}
+			if got.status == 200 && got.header.Get("Remote-User") != ada {
+				t.Errorf("%s %s: user %s", family, c.name, got.header.Get("Remote-User"))
+			}
+		}
+	}
+
+	// At Sana's own host it is nothing.
+	stranger := i.Open(t)
+	for _, value := range []string{bearer(made.Key), basic(made.Key)} {
+		stranger.Get("/api/auth/session", harness.With("Authorization", value)).Want(http.StatusUnauthorized)
+	}
+	stranger.Keep("__Host-sana_session", made.Key)
+	stranger.Get("/api/auth/session").Want(http.StatusUnauthorized)
+
+	// Neither the key nor its hash is in the list, and the list says when and where it was used.
+	harness.Eventually(t, "the use is not recorded", func() error {
+		return harness.CountError(i.w.Count(t, `
+			SELECT count(*)
+			FROM access_keys
+			WHERE last_used_ip = '192.0.2.1'`), 1)
+	})
+	if body := string(b.Get("/api/account/access-keys").Want(http.StatusOK).Body); strings.Contains(body, made.Key[9:]) ||
+		!strings.Contains(body, `"last_used_ip":"192.0.2.1"`) {
+		t.Errorf("the list is %s", body)
+	}
+	if export := string(b.Get("/api/account/export").Want(http.StatusOK).Body); !strings.Contains(export, made.AccessKey.ID) {
+		t.Error("the export lacks the key")
+	}
+	b.Get("/api/account/events").Want(http.StatusOK)
+
+	// A sign-in that is not fresh makes none, and ends one.
+	i.w.Exec(t, `
+		UPDATE sessions
+		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}',
+		        to_jsonb(now() - interval '11 minutes'))::text, 'UTF8')`)
+	b.MoveTo(run(t, i.w, appsFile).Instance) // where the session is not cached
+	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusForbidden, "reauthentication_required")
+	b.Delete("/api/account/access-keys/" + made.AccessKey.ID).Want(http.StatusNoContent)
+	b.Delete("/api/account/access-keys/" + made.AccessKey.ID).Want(http.StatusNoContent)
+}
+
+// keyTraffic is requests of a program with a key, about a thousand a second over both instances.
+type keyTraffic struct{ traffic }
+
+func (tr *keyTraffic) sendKey(ctx context.Context, i *instance, key string) {
+	for ctx.Err() == nil {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, i.gate+"/gate/forward/wiki", http.NoBody)
+		if err != nil {
+			panic(err)
+		}
+		request.Header = http.Header{
+			"X-Forwarded-Host": {wiki}, "X-Forwarded-Uri": {"/"}, "X-Forwarded-Method": {"GET"},
+			"Authorization": {bearer(key)},
+		}
+		sent := time.Now().UnixNano()
+		answer, err := client.Do(request)
+		tr.answers.Add(1)
+		if err != nil {
+			continue
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			tr.newestAllowed.Store(max(sent, tr.newestAllowed.Load()))
+		} else {
+			tr.refused.Add(1)
+		}
+	}
+}
+
+// A key that ends is refused by every instance within two seconds, whatever ended it and however busy
+// they are.
+func TestAccessKey_EndsEverywhereWithinTwoSeconds(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	here, there := run(t, w, appsFile), run(t, w, appsFile)
+	for _, c := range []struct {
+		name string
+		end  func(b *harness.Browser, id string)
+	}{
+		{"deleted", func(b *harness.Browser, id string) {
+			b.Delete("/api/account/access-keys/" + id).Want(http.StatusNoContent)
+		}},
+		{"signed out everywhere", func(b *harness.Browser, _ string) {
+			b.Delete("/api/sessions?access_keys=true").Want(http.StatusNoContent)
+		}},
+		{"blocked by hand", func(*harness.Browser, string) {
+			w.Exec(t, `UPDATE users SET blocked_at = now()`)
+			w.Exec(t, `DELETE FROM sessions`)
+		}},
+		{"account deleted", func(b *harness.Browser, _ string) {
+			b.Delete("/api/account").Want(http.StatusNoContent)
+		}},
+	} {
+		w.Exec(t, `UPDATE users SET blocked_at = NULL`)
+		w.Pass(t, 24*time.Hour) // limits on mails
+		_, b := here.signIn(t, ada)
+		made := makeKey(b, "wiki")
+		var tr keyTraffic
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{}, 4)
+		for n := range 4 {
+			go func() {
+				tr.sendKey(ctx, []*instance{here, there}[n%2], made.Key)
+				done <- struct{}{}
+			}()
+		}
+		tr.await(t, 200)
+		c.end(b, made.AccessKey.ID)
+		ended := time.Now().UnixNano()
+		harness.Eventually(t, "the key is still good after it was "+c.name, func() error {
+			before := tr.refused.Load()
+			if tr.await(t, 50); tr.refused.Load()-before < 50 {
+				return fmt.Errorf("%d of 50 requests refused", tr.refused.Load()-before)
+			}
+			return nil
+		})
+		cancel()
+		for range 4 {
+			<-done
+		}
+		if late := time.Duration(tr.newestAllowed.Load() - ended); late > 2*time.Second {
+			t.Errorf("%s: allowed to a request that was sent %s later", c.name, late)
+		}
+	}
+}
+
+// An account has at most 20 keys, and makes 10 an hour.
+func TestAccessKey_MakingIsBounded(t *testing.T) {
+	t.Parallel()
+	i := run(t, harness.NewWorld(t), appsFile)
+	_, b := i.signIn(t, ada)
+	for range 10 {
+		makeKey(b, "wiki")
+	}
+	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusTooManyRequests, "too_many_requests")
+	i.w.Exec(t, `
+		INSERT INTO access_keys (k, user_id, app, name, by_operator, expires_at)
+		SELECT i, users.id, 'wiki', 'x', false, now() + interval '1 day'
+		FROM users, generate_series(1, 10) AS i`)
+	i.w.Exec(t, `TRUNCATE uses`)
+	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusTooManyRequests, "too_many_requests")
+	harness.WantEqual(t, "keys", i.w.Count(t, `SELECT count(*) FROM access_keys`), 20)
+}
+
+// The list of devices says which apps a session has opened.
+func TestSessions_SayWhichAppsTheyOpened(t *testing.T) {
+	t.Parallel()
+	i := run(t, harness.NewWorld(t), appsFile)
+	s := newSurfer(t, i)
+	b := s.signIn(ada)
+	s.open("https://wiki.example.org/")
+	s.open("https://bank.example.com/")
+	s.open("https://wiki.example.org/")
+	if body := string(b.Get("/api/sessions").Want(http.StatusOK).Body); !strings.Contains(body, `"apps":["Bank","Wiki"]`) {
+		t.Errorf("got %s", body)
+	}
+}
+
+// keyThrough uses a key through a real proxy.
+func keyThrough(t *testing.T, b behind, app *upstream) {
+	t.Helper()
+	_, browser := b.i.signIn(t, bob)
+	made := makeKey(browser, "wiki")
+	ask := func(authorization string) (status int, body string) {
+		t.Helper()
+		request, err := http.NewRequest(http.MethodPut, "https://"+wiki+"/backup", strings.NewReader("content"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", authorization)
+		answer, err := b.through.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(text)
+	}
+	app.requests.Store(0)
+	for _, authorization := range []string{bearer(made.Key), basic(made.Key)} {
+		if status, body := ask(authorization); status != http.StatusOK {
+			t.Errorf("with a key: %d %s", status, body)
+		}
+	}
+	harness.WantEqual(t, "requests that reached the app", app.requests.Load(), int64(2))
+	browser.Delete("/api/account/access-keys/" + made.AccessKey.ID).Want(http.StatusNoContent)
+	harness.Eventually(t, "the key is still good", func() error {
+		status, body := ask(bearer(made.Key))
+		if status != http.StatusUnauthorized || !strings.Contains(body, "access_key_invalid") {
+			return fmt.Errorf("%d %s", status, body)
+		}
+		return nil
+	})
+}
+
+// block runs sana people block.
+func block(t *testing.T, w *harness.World, address string) {
+	t.Helper()
+	var out strings.Builder
+	args := []string{"people", "block", address}
+	if code := cli.Run(args, w.Environ(), strings.NewReader(""), &out, &out, "test"); code != 0 {
+		t.Fatalf("block: %d, %s", code, &out)
+	}
+}
+
+// A user who is blocked on the way to an app does not arrive. A page that has a websocket open learns of
+// it by the next request, and the next websocket is refused.
+func blockOnTheWay(t *testing.T, b behind) {
+	t.Helper()
+	const carol = "carol@sana.example"
+	b.i.w.Exec(t, `TRUNCATE uses`) // limits on mails
+	b.i.w.Exec(t, `UPDATE users SET blocked_at = NULL WHERE email = $1`, carol)
+	b.signIn(carol)
+	b.open("https://wiki.example.org/")
+	status, say := b.openSocket()
+	if status != http.StatusSwitchingProtocols || say("hello") != "hello" {
+		t.Fatalf("no websocket: %d", status)
+	}
+	ticket := ticketFor(t, b.surfer, "https://x.preview.example.net/private")
+
+	block(t, b.i.w, carol)
+	harness.Eventually(t, "the app is still open", func() error {
+		if p := b.open("https://wiki.example.org/_sana/me"); p.status != http.StatusUnauthorized {
+			return fmt.Errorf("%d", p.status)
+		}
+		return nil
+	})
+	if status, _ := b.openSocket(); status != http.StatusUnauthorized {
+		t.Errorf("another websocket: %d", status)
+	}
+	if p := b.open(ticket); p.url.Host != "sana.example" {
+		t.Errorf("the ticket leads to %s (%d)", p.url, p.status)
+	}
+}

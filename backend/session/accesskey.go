@@ -1,0 +1,265 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"math"
+	"strings"
+	"time"
+
+	"sana/backend/observe/metrics"
+	"sana/backend/postgres"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// AccessKeyPrefix begins every access key; a token as sessions have them follows. So nobody takes a key
+// for a session's token, or the other way round, and scanners for secrets find keys.
+const AccessKeyPrefix = "sana_key_"
+
+// MaxAccessKeys is how many access keys a user may have.
+const MaxAccessKeys = 20
+
+// AccessKey is a key with which programs use one app as a user. The key itself is not stored.
+type AccessKey struct {
+	ID         string // public; in lists, exports and events
+	App        string // id of the app in the apps file
+	Name       string // what its user calls it
+	ByOperator bool   // an operator made it
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	LastUsedAt *time.Time // at most 75 seconds old for a key in use; nil before the first use
+	LastUsedIP string     // "" if unknown
+}
+
+// columns are those of AccessKey.
+const accessKeyColumns = `
+	replace(id::text, '-', '') AS id,
+	app,
+	name,
+	by_operator,
+	created_at,
+	expires_at,
+	last_used_at,
+	last_used_ip`
+
+// KeyHolder is whom a valid access key stands for, and where.
+type KeyHolder struct {
+	KeyID     string // public id of the key
+	App       string
+	User      User // without SignedInAt: a key is no sign-in
+	ExpiresAt time.Time
+}
+
+// accessKeyOf returns under which key an access key is stored. ok is false if text has not the form of
+// one.
+func accessKeyOf(text string) (k key, ok bool) {
+	token, ok := strings.CutPrefix(text, AccessKeyPrefix)
+	if !ok {
+		return key{}, false
+	}
+	if _, ok := keyOf(token); !ok {
+		return key{}, false
+	}
+	return sha256.Sum256([]byte(text)), true
+}
+
+// ReadAccessKey returns whom an access key stands for, and records that it was used from an address, ""
+// if that is unknown. It returns ErrNone for every key that is not valid. It keeps the promise of the
+// cache.
+func (s *Shared) ReadAccessKey(ctx context.Context, text, ip string) (KeyHolder, error) {
+	k, ok := accessKeyOf(text)
+	if !ok {
+		return KeyHolder{}, ErrNone
+	}
+	if s.cache != nil {
+		if found := s.cache.read(k); found != nil {
+			s.onRead(metrics.Cache)
+			holder := found.keyHolder()
+			s.recordKeyUse(holder.KeyID, ip)
+			return holder, nil
+		}
+	}
+
+	var f fill
+	mayKeep := false
+	if s.cache != nil {
+		f, mayKeep = s.cache.beginFill(k)
+	}
+	s.onRead(metrics.Store)
+	var holder KeyHolder
+	var left float64
+	err := s.db.QueryRow(ctx, `
+		SELECT replace(access_keys.id::text, '-', ''), app, users.id::text, email, users.name, expires_at,
+		       extract(epoch FROM expires_at - now())::float8
+		FROM access_keys
+		JOIN users ON users.id = user_id
+		WHERE k = @key
+		  AND expires_at > now()
+		  AND blocked_at IS NULL`,
+		pgx.NamedArgs{"key": k.text()},
+	).Scan(&holder.KeyID, &holder.App, &holder.User.ID, &holder.User.Email, &holder.User.Name, &holder.ExpiresAt, &left)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return KeyHolder{}, ErrNone
+	}
+	if err != nil {
+		return KeyHolder{}, postgres.Error("read access key", err)
+	}
+	if mayKeep {
+		s.cache.keepAccessKey(f, holder, seconds(left))
+	}
+	s.recordKeyUse(holder.KeyID, ip)
+	return holder, nil
+}
+
+// keepAccessKey is keep for an access key. It never becomes idle, and its use is recorded elsewhere.
+func (c *cache) keepAccessKey(f fill, holder KeyHolder, left time.Duration) {
+	kept := &CachedSession{
+		session: Session{ID: holder.KeyID, User: holder.User, ExpiresAt: holder.ExpiresAt},
+		keyFor:  holder.App,
+		expires: f.began + left,
+	}
+	kept.idleAt.Store(math.MaxInt64)
+	kept.recordFrom.Store(math.MaxInt64)
+	c.keepEntry(f, kept)
+}
+
+func (c *CachedSession) keyHolder() KeyHolder {
+	return KeyHolder{
+		KeyID: c.session.ID, App: c.keyFor, User: c.session.User, ExpiresAt: c.session.ExpiresAt,
+	}
+}
+
+// recordKeyUse has the next flush write that an access key was used.
+func (s *Shared) recordKeyUse(id, ip string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keysInUse[id] = ip
+}
+
+// flushKeys writes the recorded uses of access keys, each at most once a minute unless the address is
+// another one.
+func (s *Shared) flushKeys(ctx context.Context) {
+	s.mu.Lock()
+	uses := s.keysInUse
+	s.keysInUse = map[string]string{}
+	s.mu.Unlock()
+	if len(uses) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	ids, ips := make([]string, 0, len(uses)), make([]string, 0, len(uses))
+	for id, ip := range uses {
+		ids, ips = append(ids, id), append(ips, ip)
+	}
+	_, err := s.db.Exec(ctx, `
+		UPDATE access_keys
+		SET last_used_at = now(),
+		    last_used_ip = used.ip
+		FROM unnest(@ids::uuid[], @ips::text[]) AS used (id, ip)
+		WHERE access_keys.id = used.id
+		  AND (last_used_at IS NULL
+		       OR last_used_at < now() - @interval::interval
+		       OR last_used_at > now() + interval '1 minute'
+		       OR last_used_ip <> used.ip)`,
+		pgx.NamedArgs{"ids": ids, "ips": ips, "interval": maxUseInterval})
+	if err != nil {
+		s.log.WarnContext(ctx, "access key use not recorded", "keys", len(ids), "error", err)
+	}
+}
+
+// MakeAccessKey makes an access key, as part of tx, which holds the lock on the user's row. text is the
+// key itself, which is nowhere else. ok is false if the user has MaxAccessKeys already.
+func (s *Shared) MakeAccessKey(
+	ctx context.Context, tx pgx.Tx, userID, app, name string, lifetime time.Duration, byOperator bool,
+) (text string, made AccessKey, ok bool, err error) {
+	text = AccessKeyPrefix + NewToken()
+	k, _ := accessKeyOf(text)
+	rows, err := tx.Query(ctx, `
+		INSERT INTO access_keys (k, user_id, app, name, by_operator, expires_at)
+		SELECT @key, @user, @app, @name, @by_operator, now() + @lifetime::interval
+		WHERE (SELECT count(*) FROM access_keys WHERE user_id = @user AND expires_at > now()) < @most
+		RETURNING `+accessKeyColumns,
+		pgx.NamedArgs{
+			"key": k.text(), "user": userID, "app": app, "name": name, "by_operator": byOperator,
+			"lifetime": lifetime, "most": MaxAccessKeys,
+		})
+	if err != nil {
+		return "", AccessKey{}, false, postgres.Error("make access key", err)
+	}
+	made, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[AccessKey])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", AccessKey{}, false, nil
+	}
+	return text, made, err == nil, postgres.Error("make access key", err)
+}
+
+// ListAccessKeys returns the valid access keys of a user, the newest first.
+func (s *Shared) ListAccessKeys(ctx context.Context, db postgres.Querier, userID string) ([]AccessKey, error) {
+	rows, err := db.Query(ctx, `
+		SELECT `+accessKeyColumns+`
+		FROM access_keys
+		WHERE user_id = @user
+		  AND expires_at > now()
+		ORDER BY created_at DESC, id`, pgx.NamedArgs{"user": userID})
+	if err != nil {
+		return nil, postgres.Error("list access keys", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[AccessKey])
+	return list, postgres.Error("list access keys", err)
+}
+
+// AccessKeyOwner returns the user of an access key by its public id, "" if there is no such key.
+func (s *Shared) AccessKeyOwner(ctx context.Context, id string) (userID string, err error) {
+	if !idPattern.MatchString(id) {
+		return "", nil
+	}
+	err = s.db.QueryRow(ctx, `
+		SELECT user_id::text
+		FROM access_keys
+		WHERE id = @id::uuid`, pgx.NamedArgs{"id": id}).Scan(&userID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return userID, postgres.Error("find owner of access key", err)
+}
+
+// RevokeAccessKeys deletes access keys of a user, as part of tx, and returns them: the one with a public
+// id, or all if id is "". Every instance refuses them within two seconds.
+func (s *Shared) RevokeAccessKeys(ctx context.Context, tx pgx.Tx, userID, id string) ([]AccessKey, error) {
+	rows, err := tx.Query(ctx, `
+		DELETE FROM access_keys
+		WHERE user_id = @user
+		  AND (@id = '' OR id = nullif(@id, '')::uuid)
+		RETURNING k, `+accessKeyColumns, pgx.NamedArgs{"user": userID, "id": id})
+	if err != nil {
+		return nil, postgres.Error("revoke access keys", err)
+	}
+	type row struct {
+		K string
+		AccessKey
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[row])
+	if err != nil {
+		return nil, postgres.Error("revoke access keys", err)
+	}
+	var list []AccessKey
+	for _, r := range found {
+		s.Evict(r.K)
+		list = append(list, r.AccessKey)
+	}
+	if len(list) > 0 {
+		postgres.AfterCommit(tx, s.Announce)
+	}
+	return list, nil
+}
+
+// SweepAccessKeys deletes expired access keys and returns how many.
+func (s *Shared) SweepAccessKeys(ctx context.Context) (deleted int, err error) {
+	tag, err := s.db.Exec(ctx, `
+		DELETE FROM access_keys
+		WHERE expires_at <= now()`)
+	return int(tag.RowsAffected()), postgres.Error("sweep access keys", err)
+}

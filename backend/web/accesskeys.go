@@ -1,0 +1,121 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"sana/backend/auth"
+	"sana/backend/fault"
+	"sana/backend/session"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
+)
+
+type accessKey struct {
+	ID         string     `json:"id"`
+	App        string     `json:"app"`
+	AppName    string     `json:"app_name"`
+	Name       string     `json:"name"`
+	ByOperator bool       `json:"by_operator"`
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  time.Time  `json:"expires_at"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	LastUsedIP string     `json:"last_used_ip"`
+}
+
+type keyApp struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+type accessKeysAnswer struct {
+	AccessKeys []accessKey `json:"access_keys"`
+	Apps       []keyApp    `json:"apps"` // for which the user can make keys
+}
+
+type newAccessKeyAnswer struct {
+	Key       string    `json:"key"`
+	AccessKey accessKey `json:"access_key"`
+}
+
+func (s *Server) listAccessKeys(ctx context.Context, c *fiber.Ctx) error {
+	current, err := s.readSignedIn(ctx, c)
+	if err != nil {
+		return err
+	}
+	list, err := s.Auth.AccessKeys(ctx, current)
+	if err != nil {
+		return err
+	}
+	answer := accessKeysAnswer{AccessKeys: s.accessKeysOf(list), Apps: []keyApp{}}
+	for _, app := range s.Auth.KeyApps(current) {
+		answer.Apps = append(answer.Apps, keyApp{app.ID, app.Name})
+	}
+	return sendJSON(c, contentTypeJSON, answer)
+}
+
+// makeAccessKey answers the key itself, once.
+func (s *Server) makeAccessKey(ctx context.Context, c *fiber.Ctx) error {
+	var request struct {
+		App  string `json:"app"`
+		Name string `json:"name"`
+		Days *int   `json:"days"`
+	}
+	if err := readJSON(c, &request); err != nil {
+		return err
+	}
+	wanted := auth.KeyRequest{App: request.App, Name: request.Name}
+	if request.Days != nil {
+		if *request.Days < 1 || *request.Days > 365 {
+			return fault.New(fault.InvalidRequest, "An access key is valid for 1 to 365 days.")
+		}
+		wanted.Lifetime = time.Duration(*request.Days) * 24 * time.Hour
+	}
+	current, err := s.readSignedIn(ctx, c)
+	if err != nil {
+		return err
+	}
+	made, err := s.Auth.MakeAccessKey(ctx, s.visitor(c), current, wanted)
+	if err != nil {
+		return err
+	}
+	return sendJSON(c.Status(fiber.StatusCreated), contentTypeJSON,
+		newAccessKeyAnswer{made.Text, s.accessKeyOf(made.AccessKey)})
+}
+
+// endAccessKey deletes a key. One that is gone already is no error.
+func (s *Server) endAccessKey(ctx context.Context, c *fiber.Ctx) error {
+	id := utils.CopyString(c.Params("id"))
+	if !sessionID.MatchString(id) { // public ids of keys are written alike
+		return fault.New(fault.NotFound, "There is nothing at this address.")
+	}
+	current, err := s.readSignedIn(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := s.Auth.EndAccessKey(ctx, s.visitor(c), current, id); err != nil {
+		return err
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}
+
+func (s *Server) accessKeysOf(list []session.AccessKey) []accessKey {
+	keys := []accessKey{}
+	for _, k := range list {
+		keys = append(keys, s.accessKeyOf(k))
+	}
+	return keys
+}
+
+func (s *Server) accessKeyOf(k session.AccessKey) accessKey {
+	key := accessKey{
+		ID: k.ID, App: k.App, AppName: s.Auth.AppName(k.App), Name: k.Name, ByOperator: k.ByOperator,
+		CreatedAt: k.CreatedAt.UTC(), ExpiresAt: k.ExpiresAt.UTC(), LastUsedIP: k.LastUsedIP,
+	}
+	if k.LastUsedAt != nil {
+		used := k.LastUsedAt.UTC()
+		key.LastUsedAt = &used
+	}
+	return key
+}
