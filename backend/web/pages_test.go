@@ -69,6 +69,7 @@ func TestTheRoutesAreThese(t *testing.T) {
 		"GET /api/account", "PATCH /api/account", "DELETE /api/account", "GET /api/account/export", "GET /api/account/events",
 		"GET /api/account/email", "POST /api/account/email", "DELETE /api/account/email",
 		"POST /api/account/email/resend", "POST /api/account/email/verify",
+		"GET /api/account/access-keys", "POST /api/account/access-keys", "DELETE /api/account/access-keys/:id",
 		"GET /api/apps", "GET /api/apps/:host",
 		"POST /api/webhooks/mailgun",
 		"GET /api/openapi.json",

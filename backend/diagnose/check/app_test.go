@@ -111,7 +111,7 @@ func bypass(variable, pattern string) func(string) string {
 
 // closedOff is what does not run when the app is not closed.
 func closedOff(others map[string]string) map[string]string {
-	for _, name := range []string{"forged-names", "paths", "hosts", "start"} {
+	for _, name := range []string{"forged-names", "access-keys", "paths", "hosts", "start"} {
 		others[name] = "warn not run: needs closed"
 	}
 	others["forged"] = "warn not run: needs start"
@@ -125,6 +125,8 @@ var spoilt = []struct {
 	signIn      bool
 	want        map[string]string
 }{
+	{"drops Authorization", "caddy", replace("uri /gate/forward/wiki", "uri /gate/forward/wiki\n\t\t\theader_up -Authorization"),
+		false, map[string]string{"access-keys": "warn Authorization does not reach the gate"}},
 	{"does not ask the gate", "nginx", replace("auth_request /_sana_gate;", ""), false, closedOff(map[string]string{
 		"closed": "fail 3 of 3 requests: without a session a request is let through: 200",
 	})},
