@@ -76,6 +76,7 @@ function smallTargets(): string[] {
 }
 
 function isInSentence(element: Element): boolean {
-  const isInline = getComputedStyle(element).display === 'inline'
+  // A button itself is never inline, wherever it stands.
+  const isInline = [element, element.parentElement].some((each) => each && getComputedStyle(each).display === 'inline')
   return isInline && element.parentElement?.textContent?.trim() !== element.textContent?.trim()
 }
