@@ -1,11 +1,11 @@
 import type { ComponentChildren } from 'preact'
-import styles from './Frame.module.css'
+import './Frame.css'
 
 interface Props {
   children: ComponentChildren
 }
 
-/** The place of a page, in the frame that index.html has. */
+/** The place of a page, in the frame that index.html has; that knows these classes by name. */
 export function Main({ children }: Props) {
-  return <main class={styles.page}>{children}</main>
+  return <main class="Frame-page">{children}</main>
 }
