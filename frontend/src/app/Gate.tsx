@@ -93,8 +93,8 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
 }
 
 /**
- * The sign-in form, with the app that it leads to and the reason why a session ended. The form waits for the file of both, so that
- * it does not move afterwards; without that file it stands alone.
+ * The sign-in form, with the app that it leads to, the reason why a session ended, and what is for whoever has been here before.
+ * The form waits for the file of these, so that nothing moves afterwards; without that file it stands alone.
  */
 function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app' | 'leadsOn' | 'Hint'>) {
   const { ended, notice } = props.arrival
@@ -106,7 +106,8 @@ function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app' | 'leadsOn'
     loadPages().then(setThere)
   }, [])
   const isLed = ended ?? app
-  if (isLed && isThere === undefined) return <Loading />
+  const isKnown = kept('email')
+  if ((isLed || isKnown) && isThere === undefined) return <Loading />
   return (
     <>
       <SignInPage
@@ -116,7 +117,7 @@ function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app' | 'leadsOn'
         Hint={isThere ? TypoHintLater : undefined}
         reason={isLed && isThere && <WhyHereLater ended={ended} app={app} />}
       />
-      {isThere && kept('email') && <NotYouLater />}
+      {isThere && isKnown && <NotYouLater />}
     </>
   )
 }
