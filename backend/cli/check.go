@@ -16,26 +16,26 @@ import (
 )
 
 type checkCommand struct {
-	URL      *url.URL `arg:"" help:"Where people reach the deployment, e.g. https://sana.example.org, or an app behind its gate, e.g. https://wiki.example.org."`
+	URL      *url.URL `arg:"" help:"Public address of the deployment, e.g. https://sana.example.org, or an app behind its gate, e.g. https://wiki.example.org."`
 	To       string   `placeholder:"ADDRESS" help:"Send the code to this address, ask for it here, and finish the sign-in."`
-	Requests int      `short:"n" default:"20" help:"How many requests, each on a new connection, ask what every instance must know."`
+	Requests int      `short:"n" default:"20" help:"Requests for a pending sign-in, each on a new connection, to reach every instance."`
 	CACert   []byte   `name:"cacert" type:"filecontent" placeholder:"FILE" help:"Trust the certificate authorities in this PEM file too."`
 	JSON     bool     `name:"json" help:"Print a JSON object {ok, checks: [{name, state, detail, hint}]}."`
 }
 
 // Help is the long text of --help.
 func (checkCommand) Help() string {
-	return `It needs no configuration. Each check is a line: ok, warn or FAIL, what was seen, and what to do. The exit code is 1 when one failed, else 0.
+	return `It needs no configuration. Each check is a line: ok, warn or FAIL, the result, and what to do. The exit code is 1 if a check failed, else 0.
 
-Without --to, a code is asked for an address in the domain check.invalid, which never receives mail: the mail provider gets one mail that it cannot deliver. ` +
-		`The pending sign-in is forgotten at the end. One network can request 60 codes an hour, and each check requests one: ` +
+Without --to, a code is requested for an address in the domain check.invalid, which never receives mail: the mail provider gets one mail that it cannot deliver. ` +
+		`The pending sign-in is cancelled at the end. One network can request 60 codes an hour, and each check requests one: ` +
 		`in cron, leave ten minutes or more between two checks.
 
-At the address of an app it attacks the proxy in front: it asks without a session, by other spellings of paths and hosts, and with the headers by which a client would pass for the proxy or for a user. ` +
-		`No code is asked for without --to. With it, the check signs in, opens the app, and looks on its front page for names that only a client has sent.`
+At the address of an app it attacks the proxy in front: it sends requests without a session, with other spellings of paths and hosts, and with headers that impersonate the proxy or a user. ` +
+		`Without --to no code is requested. With it, the check signs in, opens the app, and searches its front page for identities that only a client has sent.`
 }
 
-// Validate refuses what is not the address of a deployment.
+// Validate accepts a URL that is a scheme and a host only.
 func (c checkCommand) Validate() error {
 	u := c.URL
 	if u == nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {

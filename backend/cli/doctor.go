@@ -19,17 +19,17 @@ const (
 )
 
 type doctorCommand struct {
-	Probe     bool   `xor:"probe,probe-json" help:"Ask the sana serve on this machine, or in this container, whether it is ready, and nothing else; needs no variable but PORT or LISTEN_ADDR."`
-	Roundtrip string `xor:"probe" placeholder:"ADDRESS" help:"Send a test mail to this address as codes are sent, and say what became of it; takes up to a minute."`
+	Probe     bool   `xor:"probe,probe-json" help:"Only ask sana serve on this machine or in this container whether it is ready; needs no variable but PORT or LISTEN_ADDR."`
+	Roundtrip string `xor:"probe" placeholder:"ADDRESS" help:"Send a test mail to this address in the way of codes, and print its delivery status; takes up to a minute."`
 	JSON      bool   `name:"json" xor:"probe-json" help:"Print a JSON object {ok, checks: [{name, state, detail, hint}]}."`
 }
 
 // Help is the long text of --help.
 func (doctorCommand) Help() string {
-	return `It wants the configuration of sana serve, and looks at what that depends on: the database, the keys, the mail provider, PUBLIC_URL and the proxies in front. ` +
-		`Each check is a line: ok, warn or FAIL, what was found, and what to do. The exit code is 1 when one failed, else 0. It changes nothing, and sends no mail but the one of --roundtrip.
+	return `It needs the configuration of sana serve, and checks the database, the keys, the mail provider, PUBLIC_URL and the proxies in front. ` +
+		`Each check is a line: ok, warn or FAIL, the result, and what to do. The exit code is 1 if a check failed, else 0. It changes nothing, and sends no mail except with --roundtrip.
 
-Run it where sana serve runs, with the same variables. From outside, sana check looks at the same deployment and needs none.`
+Run it where sana serve runs, with the same variables. sana check examines the deployment from outside and needs none.`
 }
 
 // Run looks at everything, or with --probe at one thing.

@@ -14,8 +14,8 @@ import (
 )
 
 type mailCommand struct {
-	Explain    explainMailCommand `cmd:"" help:"Say what became of the codes that were asked for an address in the last day."`
-	Unsuppress unsuppressCommand  `cmd:"" help:"Have Mailgun write to an address again that it blocks after a bounce, a complaint or an unsubscribe."`
+	Explain    explainMailCommand `cmd:"" help:"Print the codes that were requested for an address in the last day, with their delivery status."`
+	Unsuppress unsuppressCommand  `cmd:"" help:"Remove an address from the suppressions of Mailgun after a bounce, a complaint or an unsubscribe."`
 }
 
 type unsuppressCommand struct {

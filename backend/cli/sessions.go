@@ -21,9 +21,9 @@ import (
 )
 
 type sessionsCommand struct {
-	List    listSessionsCommand   `cmd:"" help:"Where a user is signed in."`
-	End     endSessionsCommand    `cmd:"" help:"Sign a user out, from one session or from all, on every instance within two seconds."`
-	Explain explainSessionCommand `cmd:"" help:"Say what the server says to a session cookie, read from standard input."`
+	List    listSessionsCommand   `cmd:"" help:"List where a user is signed in."`
+	End     endSessionsCommand    `cmd:"" help:"Revoke one session or all sessions of a user, on every instance within two seconds."`
+	Explain explainSessionCommand `cmd:"" help:"Read a session cookie from standard input, and print how the server judges it."`
 }
 
 // withUseCases calls do with the use cases, as the configuration has them. They send no mail.
@@ -97,8 +97,8 @@ func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") 
 
 type endSessionsCommand struct {
 	ID   string `arg:"" optional:"" help:"Id of the session, from sana sessions list."`
-	User string `help:"Address of a user whose sessions all end." placeholder:"ADDRESS"`
-	All  bool   `help:"End the sessions of all users, and withdraw the codes under way: after a backup was restored, which brings back what had ended since."`
+	User string `help:"Revoke all sessions of this user." placeholder:"ADDRESS"`
+	All  bool   `help:"Revoke the sessions of all users and withdraw pending codes, after a restored backup: it contains sessions that were revoked since."`
 }
 
 // Run ends what it is told to and says how many sessions that were.
