@@ -128,7 +128,7 @@ func TestStart_DoesNotWaitForWhatNeverPasses(t *testing.T) {
 				!strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
-			if strings.Contains(log.String(), "waiting") {
+			if strings.Contains(log.String(), "database unavailable") {
 				t.Errorf("the program waits:\n%s", log)
 			}
 		})

@@ -37,7 +37,7 @@ func TestOutbox_KeepsOutcomesThatItCannotRecord(t *testing.T) {
 		FROM generate_series(1, $1)`, mails)
 	i.start(t)
 	postgrestest.Eventually(t, "no failure is logged", func() error {
-		if log := i.log.String(); !strings.Contains(log, "outcomes of mails cannot be recorded") {
+		if log := i.log.String(); !strings.Contains(log, "mail outcomes not recorded") {
 			return fmt.Errorf("log:\n%s", log)
 		}
 		return nil
