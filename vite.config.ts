@@ -9,7 +9,7 @@ import { builtWorkbench, workbench } from './frontend/src/workbench/plugin.ts'
 
 const api = process.env.SANA_API ?? 'http://127.0.0.1:3001'
 
-/** What Vite puts around each import() waits for styles and preloads modules: ours have neither, and all pages pay for it. */
+/** Removes Vite's wrapper of import(), which waits for styles and preloads modules: ours have neither. */
 const plainImports: Plugin = {
   name: 'plain-imports',
   enforce: 'pre',
@@ -44,7 +44,7 @@ const scriptsAfterPaint: Plugin = {
   },
 }
 
-/** Beside each script the same after brotli and after gzip, which the server sends to whoever takes it. */
+/** Writes each script compressed with brotli and gzip too; the server sends what the client accepts. */
 const compressed: Plugin = {
   name: 'compressed',
   apply: 'build',

@@ -1,9 +1,9 @@
-// npm run bench: Sana beside what else keeps people signed in; prints one table, with the method above it. All of it takes about
+// npm run bench: compares Sana with other ways to keep users signed in; prints one table, with the method above it. All of it takes about
 // half an hour, of which the growth to ten million sessions is the greater part.
 //   npm run bench -- --json FILE         writes the figures for programs, too
 //   npm run bench -- --without-growth    leaves that part out, and says so
 //   npm run bench -- --only reads,start  measures these parts only
-//   npm run bench -- --quick             a short form, for whoever develops: no figures to be quoted
+//   npm run bench -- --quick             a short form while developing: no figures to be quoted
 import { totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'

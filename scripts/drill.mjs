@@ -1,5 +1,6 @@
-// npm run drill: does to both session stores, and to what the predecessor had, what a cloud does to an app; prints what
-// became of the people and writes docs/contrast.md. npm run drill -- --json FILE writes it for programs, too.
+// npm run drill: restarts, kills and replaces instances with both session stores and with the
+// predecessor's, prints which users lost what, and writes docs/contrast.md. npm run drill -- --json FILE
+// writes it for programs, too.
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildSpa } from './lib/builds.mjs'

@@ -1,5 +1,5 @@
-// npm start: from a fresh clone to a running Sana. What is missing is installed, what has changed is built, and the
-// data of the last start is there again, however that one ended.
+// npm start: from a fresh clone to a running Sana. It installs missing
+// packages, builds changed sources, and keeps the data of the last start.
 //
 // PORT (3000) is where it listens; DATABASE_URL, if set, is used instead of a Postgres of our own in .data/.
 // Ctrl-C stops the server and then Postgres, unless another start in this folder still uses it (lib/database.mjs).

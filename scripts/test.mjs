@@ -268,8 +268,8 @@ async function read(...args) {
 }
 
 /**
- * What a runner says at its end about how much it ran, so that "ok" for an empty run would be seen, and for one that left something
- * out or needed a second try, and for which test.
+ * Returns the runner's last lines about the number of tests, so that an empty run, skipped tests and
+ * retries are visible.
  * @param {string} output
  * @returns {string | undefined}
  */
@@ -305,7 +305,7 @@ async function checkVulnerabilities() {
   throw new Problem(`${output.trimEnd()}\n\ngovulncheck found what is above, or could not look.`)
 }
 
-/** What govulncheck would find out too, once it is compiled. Only Go's own client knows the way through a proxy. */
+/** Finds out early what govulncheck would find out once it is compiled. Only Go's own client knows the way through a proxy. */
 async function vulnerabilitiesAreThere() {
   const { GOVULNDB = 'https://vuln.go.dev', HTTPS_PROXY, https_proxy } = process.env
   if (HTTPS_PROXY || https_proxy || !GOVULNDB.startsWith('http')) return true
@@ -344,7 +344,7 @@ async function packagesBut(apart) {
 
 async function testGo() {
   const compiler = await provideCompiler()
-  // Nobody debugs these: the compiler need not describe every variable. In the environment it holds for what tests build, too.
+  // These are not debugged: the compiler need not describe every variable. In the environment it holds for what tests build, too.
   const flags = `${process.env.GOFLAGS ?? ''} -gcflags=all=-dwarf=false`.trim()
   const env = { ...process.env, GOFLAGS: flags, ...(compiler ? { CC: compiler, CGO_ENABLED: '1' } : {}) }
   const race = compiler ? ['-race'] : []

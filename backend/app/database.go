@@ -58,7 +58,7 @@ func OpenDirect(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 }
 
 // Migrate brings the schema of the database at address to this version and returns the migrations that
-// it applied. It waits for a database that is starting, and log hears of it.
+// it applied. It waits for a database that is starting, and logs that.
 func Migrate(ctx context.Context, address config.Secret, log *slog.Logger) (applied []int64, err error) {
 	err = awaitDatabase(ctx, log, "MIGRATE_DATABASE_URL, else DATABASE_URL,", func() error {
 		applied, err = postgres.Migrate(ctx, address.Reveal())

@@ -89,7 +89,7 @@ func NewMailgun(cfg config.Config) (*mailgun.Sender, error) {
 	return sender, nil
 }
 
-// newMailEvents is nil where Mailgun is not to tell what became of mails.
+// newMailEvents returns nil if Mailgun sends no delivery events.
 func newMailEvents(cfg config.Config) *mailgun.Events {
 	if cfg.MailgunWebhookKey == "" {
 		return nil

@@ -21,8 +21,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// OpenUseCases returns the use cases for a command of an operator. They send no mail. log hears of
-// waiting for the database; the caller calls closeAll.
+// OpenUseCases returns the use cases for a command of an operator. They send no mail. Waiting for the
+// database is logged; the caller calls closeAll.
 func OpenUseCases(ctx context.Context, cfg config.Config, log *slog.Logger) (useCases *auth.Service, closeAll func(), err error) {
 	publicURL, err := url.Parse(cfg.PublicURL)
 	if err != nil {

@@ -15,7 +15,7 @@ type App struct {
 	Name       string // for people
 	Hosts      []Host
 	Fresh      time.Duration // how old a sign-in may be; 0 for any age
-	Until      time.Time     // from then on nobody may use the app; zero if there is none
+	Until      time.Time     // end of access for all users; zero if there is none
 	Since      time.Time     // app cookies issued before it are void; zero if there is none
 	AccessKeys bool          // programs may use keys
 

@@ -156,7 +156,7 @@ func fields[T any]() []reflect.StructField {
 	return list
 }
 
-// What a fault shows to copy from.
+// Examples in error messages.
 const (
 	exampleDatabaseURL = "postgres://user:password@host:5432/name"
 	exampleSender      = "Sana <sign-in@mg.example.org>"
@@ -169,7 +169,7 @@ const keyFile = ".data/secret_keys"
 // do.
 func Load(environ []string) (Config, error) { return load(environ, keyring.ReadOrCreateFile) }
 
-// Look is Load for whoever is to change nothing: that development has not made its key file yet is a fault.
+// Look is Load without side effects: a key file of development that does not exist yet is a fault.
 func Look(environ []string) (Config, error) { return load(environ, keyring.ReadFile) }
 
 func load(environ []string, readKeyFile func(path string) (string, error)) (Config, error) {
@@ -278,8 +278,8 @@ func (c *Config) fillDefaults(values map[string]string) {
 }
 
 // origin returns a URL as browsers write its origin (WHATWG URL, 4.7): in small letters, the host in
-// punycode, without the scheme's own port and without a slash at the end. What is no such URL stays as
-// it is, for checkPublicURL.
+// punycode, without the scheme's own port and without a slash at the end. Any other text is returned
+// unchanged, for checkPublicURL.
 func origin(given string) string {
 	text := strings.ToLower(strings.TrimSuffix(given, "/"))
 	u, err := url.Parse(text)

@@ -55,8 +55,8 @@ func (c *Config) readSMTPURL(f *faultList) {
 	c.SMTPServer = server
 }
 
-// checkOtherTransport refuses what another transport would use: whoever set it believes that mail goes there. The console
-// takes no mail away from anybody, so that a developer can leave all of it in place.
+// checkOtherTransport rejects settings of a transport that is not used: the operator may believe that
+// mails are sent there. With the console transport they are allowed, so that developers can keep them.
 func (c *Config) checkOtherTransport(f *faultList) {
 	const unused = "is set, but MAIL_TRANSPORT is %s, which does not use it; take it away, or set MAIL_TRANSPORT=%s"
 	f.when(c.MailTransport == Mailgun && c.SMTPURL != "", "SMTP_URL", unused, Mailgun, SMTP)

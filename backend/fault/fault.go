@@ -53,11 +53,11 @@ type Error struct {
 	cause error
 }
 
-// SignedOut says why somebody who was signed in is not any more.
+// SignedOut says why a session is no longer valid.
 type SignedOut struct {
 	Reason string    // one of the contract's
-	At     time.Time // zero where nobody knows
-	By     string    // browser and system that did it, "" where nobody knows
+	At     time.Time // zero if unknown
+	By     string    // browser and system that did it, "" if unknown
 }
 
 // New returns a fault without a cause.

@@ -21,7 +21,7 @@ const (
 	None   Fault = "none"   // the mail arrives
 	Fail   Fault = "fail"   // it is refused for good
 	Delay  Fault = "delay"  // it is not taken for some seconds, however often it is tried
-	Bounce Fault = "bounce" // it is taken, and then it turns out that nobody has the address
+	Bounce Fault = "bounce" // it is accepted, and then bounces: no such mailbox
 )
 
 // Next is what is to become of the next mail, on whichever instance it is sent.

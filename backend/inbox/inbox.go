@@ -21,7 +21,7 @@ const (
 	travel = 1 * time.Second // from the sender to the mailbox, so that a page sees both states
 )
 
-// State is what became of a mail. The words are those of the API.
+// State is the delivery status of a mail, as in the API.
 type State string
 
 // The states of a mail.

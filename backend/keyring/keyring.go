@@ -197,8 +197,8 @@ func ReadableBy(path string, bits fs.FileMode) bool {
 	return err == nil && info.Mode().Perm()&bits != 0 && runtime.GOOS != "windows"
 }
 
-// createOnce publishes the whole content under path unless path exists: link(2) is atomic and refuses to replace, so
-// nobody ever reads half a key or a key that is replaced a moment later.
+// createOnce publishes the whole content under path unless path exists: link(2) is atomic and does not
+// replace, so readers see neither half a key nor one that is replaced a moment later.
 func createOnce(path, content string) error {
 	draft, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
 	if err != nil {

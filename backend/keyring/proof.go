@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// ProofLifetime is how long a proof is good, by the clock of whoever checks it, and how far ahead its maker's may be.
+// ProofLifetime is how long a proof is valid by the verifier's clock, and how far ahead the maker's
+// clock may be.
 const ProofLifetime = time.Minute
 
 // NewProof returns id:seconds:HMAC, made with the current key. It shows another holder of the keys, sana doctor to sana
-// serve, that the sender is one, without showing a key. It carries nothing: somebody who reads it on the way can ask the
-// same question within ProofLifetime, and no more.
+// serve, that the sender is one, without showing a key. A party that intercepts it can repeat the same
+// request within ProofLifetime only.
 func (r Ring) NewProof(now time.Time) string {
 	return sealProof(r.Current(), strconv.FormatInt(now.Unix(), 10))
 }

@@ -10,7 +10,7 @@ import (
 // Every message fails until an operator acts.
 var ErrCredentials = errors.New("credentials refused")
 
-// ErrNoSuchMailbox is in the chain of an error when it is known that nobody can get mail under the recipient's address.
+// ErrNoSuchMailbox is in the chain of an error if the recipient's mailbox is known not to exist.
 var ErrNoSuchMailbox = errors.New("no such mailbox")
 
 // ErrDeferred is in the chain of a temporary error that concerns this recipient alone: its server takes no mail for it now.

@@ -10,7 +10,7 @@ const (
 	Unchanged     Fate = ""                // the event is about something else: opened, clicked, accepted
 	Delivered     Fate = "delivered"       // the recipient's server has it
 	Deferred      Fate = "deferred"        // not yet; the provider tries again
-	NoSuchMailbox Fate = "no_such_mailbox" // for good: nobody has this address
+	NoSuchMailbox Fate = "no_such_mailbox" // final: the mailbox does not exist
 	Blocked       Fate = "blocked"         // for good: the provider does not send to it after an earlier bounce or complaint
 	Rejected      Fate = "rejected"        // for good, for another reason
 )
@@ -19,7 +19,7 @@ const (
 type Event struct {
 	ID   string    // the provider's name for it
 	Ref  string    // of the Message, "" where it had none
-	Fate Fate      // what became of the mail
+	Fate Fate      // delivery status of the mail
 	At   time.Time // when, by the provider's clock
 
 	// Words are what the recipient's server answered, for the log: one line without addresses and

@@ -2,7 +2,7 @@ package mail
 
 import "context"
 
-// Sender hands a message to whoever delivers it.
+// Sender hands a message to a mail provider.
 //
 // Send returns nil when the message was accepted, which does not mean delivered. An error for which IsPermanent is
 // true must not be retried; any other error may be, and one that holds a *Throttled not before its time. No error

@@ -119,7 +119,7 @@ var (
 // ExportTime is how long the transfer of an export may take.
 const ExportTime = 2 * time.Minute
 
-// handoffsPerNetwork is far more than an office needs when everybody opens every app.
+// handoffsPerNetwork is far more than an office needs if all users open every app.
 const handoffsPerNetwork = 3000
 
 // networkFactors multiply a limit by network for wider networks: /64, /56, /48.

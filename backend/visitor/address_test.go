@@ -55,7 +55,7 @@ func TestAnEntryOfAProxyIsReadInEveryForm(t *testing.T) {
 	}
 }
 
-// who changes addresses inside his own network stays in the same groups; IPv4 in IPv6's clothes is IPv4.
+// other addresses of a network belong to the same groups; IPv4-mapped IPv6 is IPv4.
 func TestAddressesOfOneNetworkShareTheirGroups(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{

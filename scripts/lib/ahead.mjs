@@ -1,5 +1,5 @@
-// What a new machine lacks is fetched while the first steps of `npm test` keep the processors busy. Whatever could not be
-// had is asked for again where it is needed, and missed there.
+// Fetches missing tools while the first steps of `npm test` use the processors. A failed download is
+// repeated by the step that needs it, and reported there.
 import { missingCompiler } from './c-compiler.mjs'
 import { missingChromium } from './chromium.mjs'
 import { missingPgBouncer } from './pgbouncer.mjs'

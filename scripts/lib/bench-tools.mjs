@@ -1,5 +1,5 @@
-// What `npm run bench` needs from the system: wrk, which makes the load, and Flask with gunicorn, one of those that Sana is
-// compared with.
+// Tools of the system for `npm run bench`: wrk, which makes the load, and Flask with gunicorn, one of the
+// peers.
 import { spawnSync } from 'node:child_process'
 import { Problem } from './problem.mjs'
 import { canInstallPackages, installPackages } from './system-packages.mjs'

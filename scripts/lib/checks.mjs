@@ -1,12 +1,13 @@
-// What can be said of the sources without building or running them: the steps of `npm run check`, which are also the first ones of
-// `npm test`.
+// Checks of the sources without building or running them: the steps of `npm run check`, which are also
+// the first ones of `npm test`.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkLinks } from './documents.mjs'
+import { checkLinks, checkWidth } from './documents.mjs'
 import { root, tools } from './paths.mjs'
 import { Problem } from './problem.mjs'
 import { mustRun } from './processes.mjs'
+import { checkWords } from './words.mjs'
 
 /** @type {import('./steps.mjs').Step[]} */
 export const webChecks = [
@@ -16,6 +17,8 @@ export const webChecks = [
   { name: 'TypeScript: the app', run: () => node(tools.tsc, '--noEmit', '-p', 'tsconfig.json') },
   { name: 'TypeScript: scripts and e2e', run: () => node(tools.tsc, '-p', 'scripts/tsconfig.json') },
   { name: 'links of the documents', run: checkLinks },
+  { name: 'lines of the documents', run: checkWidth },
+  { name: 'words', run: checkWords },
   { name: 'Biome', run: () => node(tools.biome, 'ci') },
 ]
 
@@ -32,7 +35,7 @@ async function node(...args) {
 
 /**
  * The lock file must be complete for every platform (npm writes it from what it can see here and now), must pin what
- * it names, and must not send anybody to a registry of somebody's own.
+ * it names, and must not name a private registry.
  */
 async function checkLockFile() {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))

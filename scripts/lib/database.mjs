@@ -1,7 +1,7 @@
 // The database of `npm start` and `npm run dev`: one Postgres per folder, shared by all that run there.
 //
-// The rule: whoever uses it keeps a connection open for as long as it does, and whoever leaves stops Postgres if no
-// other connection is left, no matter who had started it. The connection of a script that was killed ends with it, so
+// The rule: each script keeps a connection open while it uses Postgres, and stops Postgres at its end if
+// no other connection is left, whichever script had started it. The connection of a script that was killed ends with it, so
 // nothing has to be counted or cleaned up; and a server that outlived its script still has connections of its own,
 // so Postgres is never taken from under it. Coming and going happen under one lock.
 import { readFileSync } from 'node:fs'
@@ -119,7 +119,7 @@ export async function connect(url) {
  * @param {import('pg').Client} client
  */
 async function release(cluster, client) {
-  // Before the lock, so that of several who leave together the first to get it finds nobody and need not wait.
+  // Before the lock: if several scripts end together, the first one with the lock finds no connection.
   await client.end().catch(() => {})
   await withLock(
     lockFile,

@@ -13,7 +13,7 @@ export const forced = second.signal
 
 setMaxListeners(0, interrupted, forced)
 
-// npm passes on the SIGINT that the terminal has already sent to everybody, so that one Ctrl-C arrives twice.
+// The terminal sends SIGINT to all processes, and npm forwards its own, so one Ctrl-C arrives twice.
 const oneKeyPress = 700
 
 /** Makes SIGINT, SIGTERM, SIGHUP and the death of npm abort `interrupted`; what comes later aborts `forced`. */
@@ -41,7 +41,7 @@ export function untilInterrupted() {
 
 /**
  * `npm start` is one thing to the person who kills it, although npm and this script are two processes: when npm is
- * gone (kill -9, or a shell between the two that did not pass a signal on), there is nobody left to press Ctrl-C.
+ * gone (kill -9, or a shell between the two that did not pass a signal on), Ctrl-C reaches no process.
  * @param {() => void} onOrphaned
  */
 function watchParent(onOrphaned) {

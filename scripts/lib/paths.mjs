@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
-/** What must last between two starts: the database, its password, the development keys. */
+/** Data that is kept between two starts: the database, its password, the development keys. */
 export const dataDir = join(root, '.data')
 
 export const binary = join(root, 'bin', 'sana')

@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
 /**
- * A port that nobody uses, from below those that systems give to outgoing connections: among those it could be gone
+ * An unused port, from below those that systems give to outgoing connections: among those it could be gone
  * again before it is put to use, and on a busy machine often is.
  * @returns {Promise<number>}
  */
@@ -15,8 +15,8 @@ export async function freePort() {
 }
 
 /**
- * Tries whether a server could listen on a port, at each address under which browsers would look for it: whoever
- * listens on only one of them would get the requests of those that try that one first.
+ * Tries whether a server could listen on a port, at each address that browsers try: another server on
+ * only one of them would get the requests of browsers that try that one first.
  * @param {number} port
  * @returns {Promise<'EADDRINUSE' | 'EACCES' | undefined>} what is in the way
  */

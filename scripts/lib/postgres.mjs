@@ -96,13 +96,13 @@ export async function startPostgres(cluster, { port, log, settings = {} }) {
 }
 
 /**
- * The Postgres that runs on this cluster, whoever started it.
+ * The Postgres that runs on this cluster, whichever script started it.
  * @param {Cluster} cluster
  * @returns {{ pid: number, port: number } | undefined}
  */
 export function runningPostgres(cluster) {
   const [pid, , , port] = pidFileLines(cluster)
-  // A pid file that outlived a kill -9 names a pid that may have been given to somebody else since.
+  // A pid file that outlived a kill -9 names a pid that another process may have since.
   if (!(pid && port && commandLineOf(Number(pid)).includes(cluster.data))) return undefined
   return { pid: Number(pid), port: Number(port) }
 }
@@ -158,7 +158,7 @@ async function runner(dir, name) {
 }
 
 /**
- * Who Postgres runs as: nobody in particular unless this is root. A cluster keeps its owner.
+ * The user of Postgres: the current one unless this is root. A cluster keeps its owner.
  * @param {string} dir
  * @returns {{ uid: number, gid: number } | undefined}
  */

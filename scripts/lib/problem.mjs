@@ -1,4 +1,4 @@
-// What a person can do something about is told in one line; only what nobody expected keeps its stack.
+// Errors that the developer can correct are one line; unexpected errors keep their stack.
 
 import { interrupted } from './interrupt.mjs'
 

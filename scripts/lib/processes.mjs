@@ -65,7 +65,7 @@ export async function run(command, args, options = {}) {
   try {
     const code = await new Promise((resolve, reject) => child.once('close', resolve).once('error', reject))
     interrupted.throwIfAborted()
-    // Some tools colour what they print even into a pipe, letter by letter, and then nobody can read it in a log.
+    // Some tools colour what they print even into a pipe, letter by letter, which makes logs unreadable.
     return { ok: code === 0, output: stripVTControlCharacters(output) }
   } finally {
     interrupted.removeEventListener('abort', onInterrupt)

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
 
-/** What the tests call them, and how they tell their version. */
+/** The variables of the tests, and the arguments that print the version. */
 const proxies = [
   { variable: 'SANA_NGINX', name: 'nginx', paths: ['nginx', '/usr/sbin/nginx'], asked: '-v' },
   { variable: 'SANA_CADDY', name: 'caddy', paths: ['caddy', '/usr/bin/caddy'], asked: 'version' },

@@ -6,7 +6,7 @@ import { compile } from './builds.mjs'
 import { root } from './paths.mjs'
 import { mustRun, run } from './processes.mjs'
 
-/** What a build needs of a commit. Its pages are not built: nobody looks at them here. */
+/** The files of a commit that a build needs. Its pages are not built: no test uses them. */
 const sources = ['go.mod', 'go.sum', 'backend', 'frontend', 'migrations']
 
 /**
@@ -58,7 +58,7 @@ async function buildCommit(commit, dir) {
 export async function checkOut(commit, paths, tree) {
   mkdirSync(tree)
   const tar = join(tree, 'sources.tar')
-  // git answers nobody but the folder's owner, unless it is told that this one is meant.
+  // git serves the folder's owner only, unless the folder is named as safe.
   const git = ['-c', `safe.directory=${root}`, 'archive', '-o', tar, commit, ...paths]
   const archived = await run('git', git).catch(() => ({ ok: false }))
   if (archived.ok) await mustRun('tar', 'tar', ['-xf', tar, '-C', tree])

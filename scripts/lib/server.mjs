@@ -35,7 +35,7 @@ export function announce(url) {
 }
 
 /**
- * Waits until somebody wants to stop, or something has stopped by itself.
+ * Waits for an interrupt, or until the process or the database has stopped.
  * @param {string} name of the process
  * @param {import('./processes.mjs').Child} child
  * @param {import('./database.mjs').Database} database

@@ -1,11 +1,11 @@
-// What people load, in bytes after brotli, and what it may come to.
+// The sizes of downloads in bytes after brotli, and their limits.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { brotliCompressSync } from 'node:zlib'
 import { root, spaDir } from './paths.mjs'
 import { Problem } from './problem.mjs'
 
-/** What the files came to when somebody last had a reason to write it down: npm run sizes -- --write. */
+/** The sizes when `npm run sizes -- --write` last recorded them. */
 const knownFile = join(root, 'scripts/sizes.json')
 const assets = join(spaDir, 'assets')
 

@@ -1,4 +1,4 @@
-// Runs steps, all of them, and says at the end what became of each. The last line is "N passed, N failed".
+// Runs all steps and prints the result of each. The last line is "N passed, N failed".
 import { interrupted } from './interrupt.mjs'
 import { Problem } from './problem.mjs'
 

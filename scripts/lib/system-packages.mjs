@@ -1,8 +1,8 @@
-// What the tests need from the system, where the system lets itself be asked: as root on Debian and its relatives.
+// Installs packages of the system for the tests: as root on Debian and its derivatives.
 import { spawnSync } from 'node:child_process'
 import { run } from './processes.mjs'
 
-/** Whether packages can be installed here without asking anybody. */
+/** Whether packages can be installed here without a prompt. */
 export function canInstallPackages() {
   return process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0
 }

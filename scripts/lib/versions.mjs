@@ -1,4 +1,4 @@
-// What has to be on the machine beforehand: Node and Go. Only Node's own modules are imported here, because this
+// Checks the prerequisites: Node and Go. Only Node's own modules are imported here, because this
 // runs before anything is installed.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

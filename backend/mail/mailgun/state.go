@@ -105,8 +105,8 @@ func (s *Sender) Suppressed(ctx context.Context, address string) (lists []string
 	return lists, nil
 }
 
-// Fate asks what became of a message that Post has handed over; Unchanged as long as nothing did. A passing failure is
-// reported only while nothing is final.
+// Fate returns the delivery status of a message that Post has sent, Unchanged if there is none. A
+// temporary failure is reported only while no status is final.
 func (s *Sender) Fate(ctx context.Context, id string) (mail.Fate, error) {
 	var answer struct {
 		Items []mailgunEventData `json:"items"`

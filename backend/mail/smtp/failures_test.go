@@ -121,7 +121,7 @@ func TestNoPasswordAndNoMessageGoOverAnUnencryptedConnection(t *testing.T) {
 	}
 }
 
-// Without a password too, a message is not for everybody on the way. The name is one that only the resolver knows to be this
+// Messages without a password are encrypted too. Only the resolver knows that the name is this
 // machine's.
 func TestNoMessageLeavesThisMachineUnencrypted(t *testing.T) {
 	t.Parallel()
@@ -267,7 +267,7 @@ func TestASMTPServerThatHangsUpIsATemporaryFailure(t *testing.T) {
 	}
 }
 
-// What comes after the server's consent is no reason to send the mail again.
+// Failures after the server accepted the mail do not send it again.
 func TestAMessageThatWasTakenIsSentWhateverComesAfter(t *testing.T) {
 	t.Parallel()
 	answers := []string{"250 mail", "250 sender", "250 recipient", "354 go on", "250 taken", "250 reset"}
@@ -297,7 +297,7 @@ func TestAMessageThatWasTakenIsSentWhateverComesAfter(t *testing.T) {
 	}
 }
 
-// freePort is one where nobody listens.
+// freePort returns a port without a listener.
 func freePort(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -19,13 +19,13 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
-// Sender is the mail.Sender for whoever has a mail server: a relay, or a provider that is not Mailgun. A connection is kept for
-// further messages for a few seconds, and there are as many as messages under way at a time.
+// Sender is the mail.Sender for SMTP servers: a relay, or a provider other than Mailgun. It keeps a
+// connection for a few seconds for further messages, and opens one for each concurrent message.
 //
-// The connection is encrypted before anything is said on it that matters, with a certificate that is checked. Plain text
-// is spoken with a loopback address, or if Plain says so, and only without a password.
+// The connection is encrypted, with a verified certificate, before credentials or messages are sent.
+// Plain text is used with a loopback address, or if Plain is set, and only without a password.
 //
-// A message's Kind and Ref stay here: SMTP has nothing that gives them back.
+// A message's Kind and Ref are not sent: SMTP does not return them.
 type Sender struct {
 	config Config
 	idle   idle
@@ -59,7 +59,7 @@ func New(c Config) (*Sender, error) {
 	return &Sender{config: c}, nil
 }
 
-// What an answer that takes no message means, besides the errors that callers look for.
+// Meanings of answers that reject a message, besides the errors of package mail.
 var (
 	errNotNow         = errors.New("not now")
 	errMessageRefused = errors.New("message refused")
@@ -221,7 +221,8 @@ func (t *conversation) forbids(code int) bool {
 	return t.loggingIn || code == 530 || code == 534 || code == 535 || code == 538
 }
 
-// hasNoMailbox reads RFC 3463's codes: 5.1.1, nobody has the address, and 5.1.10, its domain takes no mail (RFC 7505).
+// hasNoMailbox reports the codes 5.1.1 (no such mailbox, RFC 3463) and 5.1.10 (the domain accepts no
+// mail, RFC 7505).
 func (r reply) hasNoMailbox() bool { return r.enhanced == "5.1.1" || r.enhanced == "5.1.10" }
 
 func (t *conversation) reason(err error) string {

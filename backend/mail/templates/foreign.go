@@ -7,9 +7,9 @@ import (
 	"sana/backend/visitor"
 )
 
-// platform says "Firefox on Linux" in the language, or as much of it as is known by name, or "". What a browser calls
-// itself is written by whoever asked for the code, and the mail goes to somebody else: any other name could be a text or a
-// link of an attacker's in our mail.
+// platform returns "Firefox on Linux" in the language, or the part that is a known name, or "". A client
+// chooses its User-Agent and the recipient of the mail: an unknown name could be an attacker's text or
+// link in our mail.
 func (c catalogue) platform(browser string) (string, error) {
 	p := visitor.ParsePlatform(browser)
 	if p.System == "" {

@@ -7,11 +7,10 @@ import (
 	"golang.org/x/text/language"
 )
 
-// maxAcceptLanguage is how much of such a header is read. Browsers send less; the rest is somebody's attempt to make us
-// work.
+// maxAcceptLanguage bounds the bytes of the header that are parsed. Browsers send less.
 const maxAcceptLanguage = 200
 
-// languages are those that messages are written in; English, the first, is for whoever reads none of them.
+// languages are the languages of the messages; the first, English, is the fallback.
 var languages = []string{"en", "de", "fr", "es", "ja"}
 
 // Languages returns the languages (BCP 47) that messages are written in, "en" first.

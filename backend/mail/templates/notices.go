@@ -8,7 +8,7 @@ import (
 	"sana/backend/mail"
 )
 
-// NewDevice tells somebody of a sign-in from a browser that had not signed in for him before.
+// NewDevice notifies a user of a sign-in from a browser that had not signed in with the account before.
 type NewDevice struct {
 	Language  string    // one of Languages; anything else is English
 	Browser   string    // "Firefox on Linux" or "Firefox"; left out where it is no known name
@@ -17,7 +17,7 @@ type NewDevice struct {
 	PublicURL *url.URL  // as in SignInCode
 }
 
-// AddressChanged tells somebody that an account has another address now.
+// AddressChanged notifies a user that the address of the account was changed.
 type AddressChanged struct {
 	Language  string    // one of Languages; anything else is English
 	Old, New  string    // bare addresses
@@ -25,7 +25,7 @@ type AddressChanged struct {
 	PublicURL *url.URL  // as in SignInCode
 }
 
-// AccountDeleted tells somebody that the account is gone.
+// AccountDeleted notifies a user that the account was deleted.
 type AccountDeleted struct {
 	Language  string    // one of Languages; anything else is English
 	When      time.Time // shown in UTC, to the minute

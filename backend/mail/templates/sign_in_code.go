@@ -17,7 +17,7 @@ type SignInCode struct {
 	PublicURL *url.URL  // where Sana is reached, http or https with a host; a path is kept, query and fragment are not
 	ExpiresAt time.Time // shown in UTC, rounded down to the minute: never later than the code really ends
 	App       string    // name of the app to which the sign-in leads; left out if it is ""
-	ForChange bool      // it signs nobody in: it makes the recipient's address that of an account
+	ForChange bool      // it does not sign in: it confirms the new address of an account
 }
 
 // SignInCode writes the message with a sign-in code: from one mailbox, to one bare address. It returns an error,

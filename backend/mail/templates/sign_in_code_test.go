@@ -76,7 +76,7 @@ func TestTheCodeSaysWhichBrowserAskedAsTheLanguageDoes(t *testing.T) {
 	}
 }
 
-// What a browser is called comes from whoever asked, and he may have asked for somebody else's code.
+// The client that requested the code chooses the browser's name, and may not be the recipient.
 func TestABrowserOrSystemOfNoKnownNameIsLeftOut(t *testing.T) {
 	t.Parallel()
 	foreign := []string{

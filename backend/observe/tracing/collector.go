@@ -14,9 +14,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// collector sends spans by OTLP over HTTP as binary protobuf. It is an otlptrace.Client of ours, because the library's own
-// links gRPC, which is never spoken here and makes the program larger by an eighth. What it could not send is lost: spans
-// are not worth a queue.
+// collector sends spans by OTLP over HTTP as binary protobuf. It implements otlptrace.Client, because the
+// library's own client links gRPC, which is not used here and enlarges the program by an eighth. Spans
+// that cannot be sent are lost: they are not worth a queue.
 type collector struct {
 	url     string
 	headers http.Header

@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Statements is a pgx.QueryTracer and pgx.BatchTracer: a span for each statement and batch that belongs to a trace. What
-// the queue asks by itself every second belongs to none. Of a nil Tracer it is nil, which pgx never asks.
+// Statements returns a pgx.QueryTracer and pgx.BatchTracer that makes a span for each statement and batch
+// of a trace. Polls of the queue belong to no trace. For a nil Tracer it is nil, which pgx ignores.
 func (t *Tracer) Statements() pgx.QueryTracer {
 	if t == nil {
 		return nil

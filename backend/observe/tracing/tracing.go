@@ -34,8 +34,8 @@ type Tracer struct {
 	log      *slog.Logger
 }
 
-// New returns a tracer that sends in the background. What else can be set, such as samplers and the service's
-// name, the library reads from OTEL_*. The caller closes it.
+// New returns a tracer that sends in the background. The library reads other settings, such
+// as samplers and the service's name, from OTEL_*. The caller closes it.
 func New(ctx context.Context, o Options) (*Tracer, error) {
 	to, err := newCollector(o.Endpoint, o.Headers)
 	if err != nil {
@@ -62,7 +62,7 @@ func New(ctx context.Context, o Options) (*Tracer, error) {
 	return &Tracer{provider: provider, tracer: provider.Tracer("sana"), log: o.Log}, nil
 }
 
-// closeTimeout is for a collector to take what is left: nobody waits longer for it to end.
+// closeTimeout bounds sending the last spans at shutdown.
 const closeTimeout = time.Second
 
 // Close sends what is left, until ctx ends. A collector that is away is logged and is no error.

@@ -109,8 +109,8 @@ reason. Tests are named by their package below ` + "`backend`" + ` or by their f
 table.
 
 Tests of ` + "`web` and `system`" + ` run the attack over HTTP or on the connection against a process of the
-built program on a real Postgres, races against two of them; those of ` + "`e2e`" + ` use a real browser. Tests
-below the table run in the test's own process. All others cover one package.
+built program on a real Postgres, races against two of them; those of ` + "`e2e`" + ` use a real browser.
+Tests below the table run in the test's own process. All others cover one package.
 
 | id | attack | shown by |
 | --- | --- | --- |

@@ -56,7 +56,7 @@ func (l *Listener) admit(conn net.Conn) *connection {
 // CloseUnused closes the connections on which nothing has come yet.
 func (l *Listener) CloseUnused() {
 	l.unused.Range(func(c, _ any) bool {
-		_ = c.(*connection).Close() // whoever reads from it notices
+		_ = c.(*connection).Close() // pending reads return
 		return true
 	})
 }
@@ -130,8 +130,8 @@ func (c *connection) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Close closes the connection. After lingerOn it first lets the client take the answer: bytes of the request that nobody
-// has read would make the system send a reset, which throws the answer away (RFC 9112, 9.6).
+// Close closes the connection. After lingerOn it first lets the client read the answer: unread bytes of
+// the request would make the system send a reset, which discards the answer (RFC 9112, 9.6).
 func (c *connection) Close() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.lingers.Load() && half.CloseWrite() == nil {
 		if c.Conn.SetReadDeadline(time.Now().Add(LingerTime)) == nil {

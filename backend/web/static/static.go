@@ -97,7 +97,7 @@ func newFile(name string, body []byte) *File {
 	return &File{Plain: newContent(body), ContentType: contentTypeOf(name), CacheControl: cacheControlOf("/" + name)}
 }
 
-// newPage makes both kinds of a page: for whoever may have a session, and for whoever has none.
+// newPage makes both variants of a page: for browsers with the cookie of a session, and without.
 func newPage(name string, body []byte) (*File, error) {
 	page := newFile(name, body)
 	stranger := newFile(name, bytes.Replace(body, []byte("<html "), []byte(`<html data-session="none" `), 1))
@@ -191,7 +191,7 @@ func (f *File) TakenBy(accepted string) (sent Content, coding string) {
 	}
 }
 
-// takes reads an Accept-Encoding header (RFC 9110, 12.5.3). Whoever names no coding gets none.
+// takes reads an Accept-Encoding header (RFC 9110, 12.5.3). Without the header no coding is used.
 func takes(accepted, wanted string) bool {
 	for coding := range strings.SplitSeq(accepted, ",") {
 		name, weight, isWeighed := strings.Cut(coding, ";")
