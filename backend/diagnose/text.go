@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// words are the states as they stand at the beginning of a line; what needs somebody stands out.
+// words are the states at the beginning of a line; failures are in capitals.
 var words = map[State]string{Passed: "ok", Warned: "warn", Failed: "FAIL"}
 
 // width is how many columns a line of text may have.

@@ -13,14 +13,14 @@ import (
 
 // asked is what a proxy says about the request of a visitor.
 type asked struct {
-	app    *apps.App
-	host   string // one of the app's
+	app  *apps.App
+	host string // one of the app's
 	// sentHost is what was sent instead, printable: for the log.
 	sentHost string
-	target string // as it came; decides nothing but where to return
-	method string
-	isPage bool   // a browser navigates
-	ip     string // where the proxy's client is; "" if the proxy does not say
+	target   string // as it came; decides nothing but where to return
+	method   string
+	isPage   bool   // a browser navigates
+	ip       string // where the proxy's client is; "" if the proxy does not say
 }
 
 // maxSentHost is the length of the longest name in DNS (RFC 1035, 2.3.4).

@@ -12,7 +12,7 @@ import (
 
 // Diagnosis says why a database could not be used, for an operator. It never has a password.
 type Diagnosis struct {
-	IsPermanent bool   // waiting does not help: somebody must change something
+	IsPermanent bool   // waiting does not help: the operator must act
 	Cause       string // what happened
 	Hint        string // what to do
 }

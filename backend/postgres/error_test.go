@@ -18,7 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// refusing is an address at which nothing listens: port 1 needs root and nobody uses it.
+// refusing is an address without a listener: port 1 needs root and is unused.
 const refusing = "postgres://sana:canary@127.0.0.1:1/sana?sslmode=disable"
 
 func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {

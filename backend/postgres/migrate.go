@@ -17,7 +17,7 @@ import (
 )
 
 // Head is the version of the schema that this program needs. A newer one is fine: every migration leaves the schema
-// usable by the release before it.
+// usable by the previous release.
 const Head = 9
 
 const (

@@ -98,8 +98,8 @@ func setConnectTimeout(cfg *pgx.ConnConfig, timeout time.Duration) {
 	}
 }
 
-// OpenProbe is Open with a single connection, of its own, for asking whether the database is there: the answer must not
-// wait behind whoever uses the other ones up.
+// OpenProbe is Open with a single connection of its own for readiness probes, which must not wait if all
+// other connections are in use.
 func OpenProbe(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	return open(ctx, url, nil, func(cfg *pgxpool.Config) {
 		cfg.MaxConns, cfg.MinConns, cfg.MinIdleConns = 1, 0, 0

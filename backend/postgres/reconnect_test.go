@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// F-05: whatever ended while nobody used it costs no statement: it is replaced before.
+// F-05: a connection that ended while it was idle fails no statement: it is replaced first.
 func TestAConnectionThatHasEndedIsNotUsed(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.EmptyURL(t)
@@ -32,8 +32,8 @@ func TestAConnectionThatHasEndedIsNotUsed(t *testing.T) {
 	}
 }
 
-// A read that nobody waits for any more, as the driver leaves one on a connection after a slow write, must not keep the
-// connection from being used.
+// A pending read without a reader, which the driver leaves on a connection after a slow write, must not
+// make the connection unusable.
 func TestAReadThatWasLeftOnAConnectionKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	pool := open(t, postgrestest.EmptyURL(t)+"&pool_max_conns=1")

@@ -148,7 +148,7 @@ func TestTurns_StartSkipsATakenPeriod(t *testing.T) {
 	first := newInstance(t, url)
 	first.Add("work", longPeriod, workTimeout, func(context.Context) error {
 		hangs <- struct{}{}
-		<-hanging // like an instance that was killed: nobody hears of it again
+		<-hanging // like an instance that was killed
 		return nil
 	})
 	go first.Run(t.Context())
@@ -164,7 +164,7 @@ func TestTurns_StartSkipsATakenPeriod(t *testing.T) {
 		t.Error("a period that was taken is done again")
 	}
 
-	// The next period comes for everybody else.
+	// The next period comes for all other instances.
 	must(t, run(t.Context(), second.db, "UPDATE periodic SET period = period - interval '1000 hours'"))
 	third := newInstance(t, url)
 	third.Add("work", longPeriod, workTimeout, signal(again))

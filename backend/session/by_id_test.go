@@ -102,7 +102,7 @@ func TestReadByID_KeepsSessionFromBecomingIdle(t *testing.T) {
 	})
 }
 
-// What the cache promises of tokens it promises of ids: orders 2, 3 and 7 of its comment.
+// The cache keeps its promise for ids as for tokens: orders 2, 3 and 7 of its comment.
 func TestReadByID_RevocationCountsHereAtOnceThereAfterAPoll(t *testing.T) {
 	t.Parallel()
 	here, there, _ := twoInstances(t)

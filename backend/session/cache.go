@@ -50,8 +50,8 @@ import (
 //     the session for blockFor, not only those that began earlier. If the transaction is rolled
 //     back, the session is merely read from the database for so long.
 //  8. The database confirms that a session is valid after a use was recorded, then the session is
-//     revoked, and then its cached idle timeout is extended. What is extended is not in the cache
-//     any more.
+//     revoked, and then its cached idle timeout is extended. The extended entry is no longer in the
+//     cache.
 //
 // # Clocks
 //

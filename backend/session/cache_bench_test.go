@@ -8,7 +8,7 @@ import (
 	"sana/backend/observe/metrics"
 )
 
-// What a read costs that finds its session in the cache.
+// The cost of a read from the cache.
 func BenchmarkCacheRead(b *testing.B) {
 	c, err := newCache(CacheOptions{Bytes: 64 << 20}, func(key, *CachedSession) {})
 	if err != nil {

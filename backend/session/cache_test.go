@@ -57,7 +57,7 @@ func TestCache_RevocationCountsHereAtOnceThereAfterAPoll(t *testing.T) {
 	}
 }
 
-// The triggers write the log, whoever changes the table: another release, an operator with psql.
+// The triggers write the log for every client: another release, an operator with psql.
 func TestCache_FollowsEveryWriter(t *testing.T) {
 	t.Parallel()
 	here := newCached(t)

@@ -43,8 +43,8 @@ func (c *CachedSession) extend(moment time.Duration, left timeLeft) {
 	c.recordFrom.Store(int64(moment + useInterval(left.idle+left.unused) - left.unused))
 }
 
-// What a cached session takes without its texts, and what its Memo may take. The first was measured
-// and includes the cache's own entry.
+// Sizes of a cached session without its texts, and of its Memo at most. The first was measured and
+// includes the cache's own entry.
 const (
 	sessionBytes = 424
 	maxMemo      = 288

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// What both stores promise.
+// Promises of both stores.
 
 func TestStore_ReadReturnsWhatWasStored(t *testing.T) {
 	t.Parallel()

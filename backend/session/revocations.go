@@ -75,8 +75,8 @@ type logAnswer struct {
 	sent time.Time // when the poll was sent
 }
 
-// run polls until ctx ends. While nobody reads a session it has no connection and no lease, so that a
-// database that sleeps when it is idle can; the next read is answered by the database and wakes it.
+// run polls until ctx ends. While no session is read it has no connection and no lease, so that a
+// database that suspends when idle can; the next read goes to the database and starts polling again.
 func (l *revocationListener) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := l.follow(ctx)

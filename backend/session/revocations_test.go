@@ -200,8 +200,8 @@ func TestRun_FollowsRevocations(t *testing.T) {
 	there.wantNone(t, session.Token, "revoked")
 }
 
-// While nobody reads a session an instance asks the database nothing. The next read is answered by the
-// database, so that it misses no revocation, and has the cache go on.
+// While no session is read, an instance sends the database no statement. The next read goes to the
+// database, so that it misses no revocation, and starts the cache again.
 func TestRun_RestsWithoutReads(t *testing.T) {
 	t.Parallel()
 	here, there, session := twoInstances(t)

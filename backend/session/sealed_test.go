@@ -13,7 +13,7 @@ import (
 )
 
 // sealedV1 is a cookie as version 1 sealed it. If TestSealed_ReadsVersion1Forever fails, an upgrade
-// would sign everybody out: give a new format a new version, and read this one too.
+// would sign all users out: give a new format a new version, and read this one too.
 const sealedV1 = "AQJrMXBOQoaXigx4g6XNUWQPGI-cFI2pt6eckZ1N0oAgnZBfhFNxlPykI8UsdVmltzgBEhWu" +
 	"HpKL7DU9tin0DoM1NYS_AcLr_vMewo7brkGG4vA5iMfrezppVZ6SfNgv0YqJy0pLJ56xR7PH" +
 	"F2s2Hsl5dAZR_-Korplb4CNuWOOJVRn9_BhvSd0mGnjqFAJ-VsSJ0nEnWhiNFbhS9RqDSY8"
@@ -111,7 +111,7 @@ func TestSealed_IsValidUnderItsNameOnly(t *testing.T) {
 	other.wantNone(t, token, "under another name")
 }
 
-// What a later version seals must not be read as this one, also with the same key.
+// Cookies of a later version must not be read as this one, even with the same key.
 func TestSealed_OtherVersionsAreNone(t *testing.T) {
 	t.Parallel()
 	s, store := sealedSubject(t, "k1:"+secret1)
@@ -164,7 +164,7 @@ func TestSealed_LongestSessionFitsIntoAKilobyte(t *testing.T) {
 	s.wantSession(t, token, "the longest")
 }
 
-// A clock that is wrong by less than the timeouts signs nobody out.
+// A clock that is wrong by less than the timeouts signs no user out.
 func TestSealed_ToleratesAClockThatIsBehind(t *testing.T) {
 	t.Parallel()
 	s, _ := sealedSubject(t, "k1:"+secret1)

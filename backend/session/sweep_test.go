@@ -76,8 +76,8 @@ func TestSweep_LooksWhenASessionMayHaveExpired(t *testing.T) {
 	}
 }
 
-// F-18: the database's clock was 40 days ahead and is set back. What was written meanwhile is valid no longer
-// than if it were written now.
+// F-18: the database's clock was 40 days ahead and is set back. Rows that were written meanwhile are
+// valid no longer than rows that are written now.
 func TestSweep_ClockSetBackLengthensNoSession(t *testing.T) {
 	t.Parallel()
 	s := newShared(t)

@@ -26,7 +26,7 @@ func Key(token string) (text string, ok bool) {
 	return k.text(), true
 }
 
-// key is a Key before encoding. The database never holds a token, so that a dump signs nobody in.
+// key is a Key before encoding. The database never holds a token, so that a dump signs no one in.
 type key [sha256.Size]byte
 
 // text returns the key as column k holds it.

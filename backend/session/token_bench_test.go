@@ -2,7 +2,7 @@ package session
 
 import "testing"
 
-// What every request with a cookie costs before a session is looked up.
+// The cost of every request with a cookie before its session is looked up.
 func BenchmarkKeyOf(b *testing.B) {
 	token := NewToken()
 	b.ReportAllocs()
@@ -13,7 +13,7 @@ func BenchmarkKeyOf(b *testing.B) {
 	}
 }
 
-// What a read of a sealed cookie costs altogether.
+// The cost of a read of a sealed cookie.
 func BenchmarkSealedRead(b *testing.B) {
 	_, store := sealedSubject(b, "k1:"+secret1)
 	b.ReportAllocs()

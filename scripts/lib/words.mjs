@@ -39,8 +39,6 @@ const oldComments = [
   'backend/cli',
   'backend/diagnose',
   'backend/gate',
-  'backend/postgres',
-  'backend/session',
   'backend/test',
   'backend/web',
   'e2e',

@@ -21,8 +21,8 @@ type Options struct {
 	Roots    *x509.CertPool // nil for the system's
 	Version  string         // of this program, for User-Agent
 
-	// To is the address of somebody who can read its mail: then the sign-in is finished, with the code that AskCode returns
-	// for a prompt. Empty for an address that nobody has.
+	// To is an address whose mail the operator can read: the sign-in is then finished with the code that
+	// AskCode returns for a prompt. Empty for an address without a mailbox.
 	To      string
 	AskCode func(ctx context.Context, prompt string) (string, error)
 

@@ -40,7 +40,7 @@ const publicURL = "https://example.com"
 type front struct {
 	targets  []*url.URL
 	next     atomic.Int64
-	address  string               // of everybody who comes through it
+	address  string               // of all clients that come through it
 	request  func(*http.Request)  // changes what goes in
 	response func(*http.Response) // changes what comes back
 	ownMu    sync.Mutex

@@ -15,7 +15,7 @@ type account struct {
 	Email string `json:"email"`
 }
 
-// account reads an answer as that of somebody who is signed in.
+// account reads an answer to a signed-in user.
 func (a answer) account() (account, bool) {
 	var body struct {
 		User account `json:"user"`
@@ -100,7 +100,7 @@ func (r *run) signOut(ctx context.Context) diagnose.Result {
 // everywhere.
 const staleness = 3 * time.Second
 
-// oldCookie shows a cookie from before the sign-out, as somebody would who had copied it.
+// oldCookie presents a cookie from before the sign-out, like a copy of it.
 func (r *run) oldCookie(ctx context.Context) diagnose.Result {
 	thief := *r
 	thief.client = r.client.with(r.old)

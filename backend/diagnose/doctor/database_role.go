@@ -101,7 +101,7 @@ func (d Database) migrateRights(ctx context.Context) diagnose.Result {
 // room is what the server has for us.
 type room struct {
 	most     int // connections that a role without special rights may have
-	others   int // taken by somebody else
+	others   int // taken by other clients
 	perRole  int // -1 for no limit
 	database int // -1 for no limit
 }

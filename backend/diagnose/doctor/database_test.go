@@ -71,7 +71,7 @@ func TestADatabaseAsItShouldBeIsFineInEveryCheck(t *testing.T) {
 func TestADatabaseThatLetsNobodyInOrDoesNotAnswerIsNamedWithoutThePassword(t *testing.T) {
 	t.Parallel()
 	good := postgrestest.EmptyURL(t)
-	taken, err := net.Listen("tcp", "127.0.0.1:0") // the system takes connections, nobody reads from them
+	taken, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts connections, and no program reads from them
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestARoleThatLacksARightIsToldWhichOne(t *testing.T) {
 	assert(t, "another migrates", got["migrate-rights"], diagnose.Passed, w.DB.Config().ConnConfig.User+" may migrate", "")
 }
 
-// What doctor calls enough, the program can work with.
+// The program works with the number of connections that the doctor accepts.
 func TestARoleWithTheRightsThatTheDoctorWantsServesTheWholeWalk(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -221,7 +221,7 @@ func TestThePoolIsHeldAgainstWhatPostgresHas(t *testing.T) {
 	assert(t, "behind a pooler", got["connections"], diagnose.Passed, "a pooler's to say", "")
 }
 
-// What the doctor counts on is what an instance takes.
+// The doctor and an instance count the same connections.
 func TestAnInstanceHasTwoConnectionsBesidesItsPool(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)

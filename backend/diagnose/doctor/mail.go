@@ -64,7 +64,7 @@ func bare(mailbox string) string {
 	return parsed.Address
 }
 
-// organisation is the domain that somebody has registered, for one below it: example.org for mg.example.org.
+// organisation returns the registered domain of a subdomain: example.org for mg.example.org.
 func organisation(domain string) string {
 	registered, err := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(domain))
 	if err != nil {
