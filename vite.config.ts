@@ -4,7 +4,9 @@ import { basename, join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { preact } from '@preact/preset-vite'
 import { defineConfig, type Plugin } from 'vite'
+import { apiPage } from './frontend/src/workbench/api.ts'
 import { faultsInSight } from './frontend/src/workbench/faults.ts'
+import { chosenAtDev, englishMeanwhile, liveTexts } from './frontend/src/workbench/live.ts'
 import { builtWorkbench, workbench } from './frontend/src/workbench/plugin.ts'
 
 const api = process.env.SANA_API ?? 'http://127.0.0.1:3001'
@@ -75,6 +77,10 @@ export default defineConfig({
     workbench,
     builtWorkbench,
     faultsInSight,
+    apiPage,
+    englishMeanwhile,
+    liveTexts,
+    chosenAtDev,
     plainImports,
     styleInside,
     scriptsAfterPaint,
@@ -106,6 +112,8 @@ export default defineConfig({
   },
   server: {
     host: '127.0.0.1',
+    // A tunnel, for a phone.
+    allowedHosts: process.env.PUBLIC_URL ? [new URL(process.env.PUBLIC_URL).hostname] : [],
     ...(process.env.VITE_PORT ? { port: Number(process.env.VITE_PORT), strictPort: true } : {}),
     proxy: {
       // An expression with an end, since '/dev' alone would also take every file of ours that starts with it.

@@ -1,7 +1,7 @@
 import { render } from 'preact'
 import { App } from './app/App'
 import { restoreFragment } from './app/encodedLink'
-import { speak } from './shared/i18n/text'
+import { replaceTexts, speak } from './shared/i18n/text'
 import { kept } from './shared/kept'
 import './shared/ui/base.css'
 
@@ -10,3 +10,7 @@ const root = document.getElementById('root')
 // Nothing is drawn before its language is there, so that no other one flashes up.
 await speak([kept('language'), ...navigator.languages])
 if (root) render(<App />, root)
+
+import.meta.hot?.on('sana:texts', ({ language, texts }) => {
+  if (root && replaceTexts(language, texts)) render(<App />, root)
+})

@@ -4,14 +4,18 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkLinks, checkWidth } from './documents.mjs'
+import { examineLists } from './lists.mjs'
 import { root, tools } from './paths.mjs'
 import { Problem } from './problem.mjs'
 import { mustRun } from './processes.mjs'
+import { examineTexts } from './texts.mjs'
 import { checkWords } from './words.mjs'
 
 /** @type {import('./steps.mjs').Step[]} */
 export const webChecks = [
   { name: 'package-lock.json', run: checkLockFile },
+  { name: 'lists of pages and features', run: checkLists },
+  { name: 'texts in all languages', run: checkTexts },
   { name: 'API contract', run: checkContract },
   { name: 'types of the API contract', run: checkContractTypes },
   { name: 'TypeScript: the app', run: () => node(tools.tsc, '--noEmit', '-p', 'tsconfig.json') },
@@ -46,6 +50,17 @@ async function checkLockFile() {
   })
   if (faults.length > 0) throw new Problem(faults.join('\n'))
   await mustRun('npm ci --dry-run', 'npm', ['ci', '--dry-run', '--prefer-offline', '--no-audit', '--no-fund'])
+}
+
+function checkLists() {
+  const faults = examineLists()
+  if (faults.length > 0) throw new Problem(faults.join('\n'))
+}
+
+function checkTexts() {
+  const { faults, untranslated } = examineTexts()
+  if (faults.length > 0) throw new Problem(faults.join('\n'))
+  return untranslated.length > 0 ? `but NOT TRANSLATED YET, so shown in English: ${untranslated.join(', ')}` : undefined
 }
 
 /** The contract keeps all recommended rules of Redocly, warnings too: other tools read it as these want it. */

@@ -1,14 +1,11 @@
 // One state: the app as it is, before a server that gives canned answers. In place of main.tsx (see ./plugin.ts);
-// the query says `state`, and may say `language` and `theme` (light, dark).
+// the query says `state`, and may say `language`, `theme` (light, dark) and `text` (the size of the text).
 import { render } from 'preact'
 import { App } from '../app/App'
 import { learn, speak } from '../shared/i18n/text'
 import { keep } from '../shared/keep'
 import { FakeServer } from '../shared/testing/server'
 import { repliesOf } from '../shared/testing/states'
-import { axeFaults } from './inspect/access'
-import { contrastFaults } from './inspect/contrast'
-import { geometryFaults } from './inspect/geometry'
 import { shifts, stepTaken, violations, watch } from './inspect/witness'
 import { found } from './registry'
 import { settled, take, takeAway, untilShown } from './steps'
@@ -26,6 +23,7 @@ localStorage.clear()
 if (state.kept) keep('email', state.kept)
 history.replaceState(null, '', state.path)
 document.documentElement.style.colorScheme = query.get('theme') ?? ''
+document.documentElement.style.fontSize = query.get('text') ?? ''
 await speak([query.get('language') ?? 'en'])
 // So that what a state shows can be looked for from the beginning.
 await learn()
@@ -37,6 +35,13 @@ for (const step of state.does ?? []) {
   await take(step)
 }
 await untilShown(state.shows)
-// For the tests, and for the console.
-Object.assign(window, { workbench: { contrastFaults, geometryFaults, axeFaults, shifts, violations } })
+// For the tests, and for the console; a frame in the list of states is only looked at, and is there sooner without.
+if (window === window.top) {
+  const [{ axeFaults }, { contrastFaults }, { geometryFaults }] = await Promise.all([
+    import('./inspect/access'),
+    import('./inspect/contrast'),
+    import('./inspect/geometry'),
+  ])
+  Object.assign(window, { workbench: { contrastFaults, geometryFaults, axeFaults, shifts, violations } })
+}
 document.documentElement.dataset.state = 'reached'

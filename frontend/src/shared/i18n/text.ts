@@ -10,17 +10,19 @@ type Plural = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string }
 export type Catalogue = { readonly [K in Key]: English[K] extends string ? string : Plural }
 /** The texts of the first page, and of those that are loaded later. */
 type First = { readonly [K in keyof typeof en]: Catalogue[K] }
-type Later = { readonly [K in keyof typeof laterEn]: Catalogue[K] }
 type Values<Value> = Readonly<Record<string, Value>>
 
+/** The content of a file is examined by `npm run check`, which names the language and the key; the compiler would not. */
+type Files = Readonly<Record<string, () => Promise<{ default: object }>>>
+
 /** English is here at once; the others are loaded when somebody reads them. */
-const others: Readonly<Record<string, () => Promise<{ default: First }>>> = {
+const others: Files = {
   de: () => import('./de.json'),
   fr: () => import('./fr.json'),
   es: () => import('./es.json'),
   ja: () => import('./ja.json'),
 }
-const later: Readonly<Record<string, () => Promise<{ default: Later }>>> = {
+const later: Files = {
   en: () => import('./later/en.json'),
   de: () => import('./later/de.json'),
   fr: () => import('./later/fr.json'),
@@ -47,7 +49,7 @@ export async function speak(wanted: readonly string[]): Promise<void> {
   const tag = isForIntl(known) ? known : languageOf(known)
   try {
     const loaded = await others[languageOf(tag)]?.()
-    use(loaded?.default ?? en, tag)
+    use((loaded?.default as First | undefined) ?? en, tag)
   } catch {
     use(en, english)
   }
@@ -57,6 +59,13 @@ export async function speak(wanted: readonly string[]): Promise<void> {
 export async function learn(): Promise<void> {
   const more = await later[languageOf(inUse)]?.()
   texts = { ...more?.default, ...texts }
+}
+
+/** In development: takes changed texts, if they are of the language that is spoken. Returns whether they are. */
+export function replaceTexts(language: string, changed: Partial<Catalogue>): boolean {
+  if (language !== languageOf(inUse)) return false
+  texts = { ...texts, ...changed }
+  return true
 }
 
 export function use(catalogue: Partial<Catalogue>, tag: string): void {

@@ -1,25 +1,23 @@
-import de from '../i18n/de.json'
-import en from '../i18n/en.json'
-import es from '../i18n/es.json'
-import fr from '../i18n/fr.json'
-import ja from '../i18n/ja.json'
-import laterDe from '../i18n/later/de.json'
-import laterEn from '../i18n/later/en.json'
-import laterEs from '../i18n/later/es.json'
-import laterFr from '../i18n/later/fr.json'
-import laterJa from '../i18n/later/ja.json'
+import type { Catalogue } from '../i18n/text'
+
+/** By language; tests name some. */
+type Texts<Content> = Readonly<Record<string, Content>> & { readonly [Named in 'en' | 'de' | 'fr']: Content }
+
+const first = import.meta.glob<Catalogue>('../i18n/*.json', { eager: true, import: 'default' })
+const later = import.meta.glob<Catalogue>('../i18n/later/*.json', { eager: true, import: 'default' })
 
 /** The texts of the first page, by language. */
-export const firstTexts = { en, de, fr, es, ja }
+export const firstTexts = byLanguage(first)
 
 /** The texts of the pages that are loaded later. */
-export const laterTexts = { en: laterEn, de: laterDe, fr: laterFr, es: laterEs, ja: laterJa }
+export const laterTexts = byLanguage(later)
 
 /** All texts. */
-export const allTexts = {
-  en: { ...en, ...laterEn },
-  de: { ...de, ...laterDe },
-  fr: { ...fr, ...laterFr },
-  es: { ...es, ...laterEs },
-  ja: { ...ja, ...laterJa },
+export const allTexts = Object.fromEntries(
+  Object.entries(firstTexts).map(([language, texts]) => [language, { ...texts, ...laterTexts[language] }]),
+) as Texts<Catalogue>
+
+function byLanguage(files: Record<string, Catalogue>): Texts<Catalogue> {
+  const entries = Object.entries(files).map(([file, texts]) => [file.replace(/.*\/|\.json$/g, ''), texts])
+  return Object.fromEntries(entries) as Texts<Catalogue>
 }
