@@ -48,7 +48,7 @@ func OpenUseCases(ctx context.Context, cfg config.Config, log *slog.Logger) (use
 	}
 	known, err := newApps(cfg)
 	if err != nil { // an operator who ends a session now must not have to mend a file first
-		log.Warn("apps file not read: no app is open to anybody for this command", "error", err)
+		log.Warn("apps file not read: this command treats every app as closed", "error", err)
 		known = &apps.Current{}
 	}
 	return auth.New(auth.Parts{

@@ -30,7 +30,7 @@ func (s *Set) Explain(a *App, email string, now time.Time) (text string, isOpen 
 		say("Nothing in allow names them: %s.", strings.Join(all, ", "))
 	}
 
-	// What else decides, whoever it is.
+	// These rules apply to every user.
 	switch {
 	case !a.isOpen(now):
 		say("until: the app closed for everyone at %s.", moment(a.Until))

@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// AccessKeyPrefix begins every access key; a token as sessions have them follows. So nobody takes a key
-// for a session's token, or the other way round, and scanners for secrets find keys.
+// AccessKeyPrefix begins every access key; a token as sessions have them follows. So a key is never
+// taken for a session's token, or the other way round, and scanners for secrets find keys.
 const AccessKeyPrefix = "sana_key_"
 
 // MaxAccessKeys is how many access keys a user may have.

@@ -11,7 +11,7 @@ export function examineLists() {
   return [...pageFaults(), ...featureFaults(), ...languageFaults()]
 }
 
-/** A page that somebody sees who is signed in is named in App.tsx, and that leads to the other places. */
+/** A page that signed-in users see is named in App.tsx, and that leads to the other places. */
 function pageFaults() {
   const inside = named(`${app}/App.tsx`, /const inside = \[([^\]]*)\]/, /'(\/[^']*)'/g)
   const all = [...inside, '/verify']

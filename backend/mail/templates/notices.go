@@ -32,7 +32,7 @@ type AccountDeleted struct {
 	PublicURL *url.URL  // as in SignInCode
 }
 
-// AccountBlocked tells somebody who asked for a code that their account is blocked.
+// AccountBlocked tells a user who asked for a code that their account is blocked.
 type AccountBlocked struct {
 	Language  string    // one of Languages; anything else is English
 	Browser   string    // which one asked, as in NewDevice
@@ -40,7 +40,7 @@ type AccountBlocked struct {
 	PublicURL *url.URL  // as in SignInCode
 }
 
-// AccessKeyMade tells somebody of a new access key. Its name is left out: who made the key has chosen it.
+// AccessKeyMade tells a user of a new access key. Its name is left out: who made the key has chosen it.
 type AccessKeyMade struct {
 	Language  string    // one of Languages; anything else is English
 	Browser   string    // as in NewDevice
