@@ -85,7 +85,7 @@ var mayImport = map[string][]string{
 		"web/harden", "web/static",
 	},
 	"web/dev": {
-		"brand", "fault", "inbox", "mail", "mail/templates", "session", "timetravel", "visitor",
+		"fault", "inbox", "mail", "mail/templates", "session", "timetravel", "visitor",
 	},
 	"web/harden": {},
 	"web/static": {"brand"},
