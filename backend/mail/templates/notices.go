@@ -115,7 +115,7 @@ func (t *Set) AccessKeyMade(to, from string, k AccessKeyMade) (mail.Message, err
 		return mail.Message{}, err
 	}
 	l.values["ip"], l.values["app"] = plainIP(k.IP), k.App
-	if l.values["until"], err = l.messages.dateTime(k.ExpiresAt); err != nil {
+	if l.values["until"], err = l.messages.dateTime(k.ExpiresAt.UTC()); err != nil {
 		return mail.Message{}, err
 	}
 	return t.write(to, from, "access_key_made", "notice", l)
