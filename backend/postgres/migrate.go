@@ -66,15 +66,12 @@ func MigrateDevelopment(ctx context.Context, url string) error {
 // had no browser.
 func Version(ctx context.Context, db Querier) (int64, error) {
 	var exists, isUnreleased bool
+	// One scan: to_regclass sees a table that another instance has committed since the statement began,
+	// and the rows of pg_attribute are as they were at its beginning.
 	err := db.QueryRow(ctx, `
-		SELECT
-			to_regclass($1) IS NOT NULL,
-			to_regclass('challenges') IS NOT NULL
-				AND NOT EXISTS (
-					SELECT
-					FROM pg_attribute
-					WHERE attrelid = to_regclass('challenges')
-					  AND attname = 'browser')`, schemaTable).Scan(&exists, &isUnreleased)
+		SELECT to_regclass($1) IS NOT NULL, count(*) > 0 AND count(*) FILTER (WHERE attname = 'browser') = 0
+		FROM pg_attribute
+		WHERE attrelid = to_regclass('challenges')`, schemaTable).Scan(&exists, &isUnreleased)
 	switch {
 	case err != nil:
 		return 0, Error("read schema version", err)
