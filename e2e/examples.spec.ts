@@ -45,7 +45,7 @@ const programs: Record<string, [command: string, args: string[], folder: string]
 
 for (const [name, [command, args, folder]] of Object.entries(programs)) {
   // biome-ignore lint/correctness/noEmptyPattern: the pattern is where Playwright reads what a test needs.
-  test(`an app in ${name} knows who the gate has let in, and answers nobody else`, async ({}) => {
+  test(`an app in ${name} knows its user from the headers, and refuses requests without them`, async ({}) => {
     const port = await freePort()
     const env = { ...process.env, PORT: String(port) }
     const cwd = join(root, 'examples/your-app', folder)

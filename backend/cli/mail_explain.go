@@ -36,8 +36,9 @@ func errNoCodesTo(address string) error {
 
 func printCodes(out io.Writer, email string, list []challenge.Stored) error {
 	if len(list) == 0 {
-		_, err := fmt.Fprintf(out, "No code for %s is stored. Either nobody asked for one in the last day: was it another address, or did "+
-			"the page show an error? Or the code was given up, or used and followed by a sign-out at once.\n", email)
+		_, err := fmt.Fprintf(out, "No code for %s is stored: none was requested in the last day, it was canceled, "+
+			"or the user signed out right after using it.\n"+
+			"If the user did request one: was it for another address, or did the page show an error?\n", email)
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -40,8 +40,9 @@ func TestOperatorsAreToldWhatBecameOfACode(t *testing.T) {
 	w := harness.NewWorld(t)
 	o := operator{t, w.Environ()}
 	harness.WantEqual(t, "nobody asked", o.types(0, "", "mail", "explain", ada),
-		"No code for ada@sana.example is stored. Either nobody asked for one in the last day: was it another address, or did "+
-			"the page show an error? Or the code was given up, or used and followed by a sign-out at once.\n")
+		"No code for ada@sana.example is stored: none was requested in the last day, it was canceled, "+
+			"or the user signed out right after using it.\n"+
+			"If the user did request one: was it for another address, or did the page show an error?\n")
 	harness.WantEqual(t, "no address", o.types(1, "", "mail", "explain", "ada"), "sana: ada is not an address that Sana sends codes to\n")
 
 	app := w.Start(t)

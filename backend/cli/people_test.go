@@ -82,7 +82,7 @@ func TestPeopleBlock_HoldsForStepUpsAndChangesOfAddress(t *testing.T) {
 	harness.WantEqual(t, "accounts of the address", w.Count(t, `SELECT count(*) FROM users WHERE email = $1`, ada), 1)
 }
 
-// A right code and a block at the same moment: whichever is first, nobody who is blocked is signed in.
+// A right code and a block at the same moment: whichever is first, the blocked user is not signed in.
 func TestPeopleBlock_RacesWithSignIns(t *testing.T) {
 	t.Parallel()
 	const people = 12

@@ -139,7 +139,7 @@ func (r *appRun) closed(ctx context.Context) diagnose.Result {
 	return diagnose.OK(fmt.Sprintf("401 without a session, to %s and to other methods", diagnose.Counted(r.Requests, "request", "requests")))
 }
 
-// accessKeys sends a key that nobody has: the gate says so, if it gets to see it.
+// accessKeys sends an invalid key. The gate rejects it as one, if the proxy passes it on.
 func (r *appRun) accessKeys(ctx context.Context) diagnose.Result {
 	header := map[string]string{"Authorization": "Bearer sana_key_" + rand.Text() + strings.Repeat("A", 17)}
 	a := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "", header)

@@ -84,7 +84,7 @@ func TestGate_ThatEveryoneReachesFails(t *testing.T) {
 	g := doctor.Gate{Public: doctor.Public{URL: parse(t, "https://127.0.0.1")}, Addr: "0.0.0.0:" + port}
 	wantCheck(t, g, "gate", "fail "+address+" answers as the gate")
 
-	// Where the public name leads to this machine itself, its loopback interface is nobody else's.
+	// Other machines do not reach the loopback interface, although the public name leads there here.
 	g.Addr = address
 	wantCheck(t, g, "gate", "ok "+address+" is reached from this machine")
 }

@@ -31,8 +31,8 @@ func face(a *harness.Answer) string {
 	return varying.ReplaceAllString(b.String(), "*")
 }
 
-// until a code was right, somebody with an account, somebody without, and
-// somebody who could not make one, and a blocked user are answered alike, byte for byte, and the same is done for them.
+// until a code was right, a user with an account, one without, one who cannot
+// create one, and a blocked one get the same answers, byte for byte, and cause the same work.
 func TestNobodyCanTellWhoHasAnAccountOrCouldMakeOne(t *testing.T) {
 	t.Parallel()
 	for _, signUp := range []string{"open", "closed", "sana.example"} {
