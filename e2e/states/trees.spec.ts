@@ -11,6 +11,7 @@ const pages = [
   'code/no-such-mailbox',
   'home/signed-in',
   'account/account',
+  'account/access-keys',
   'sessions/several',
   'activity/everything-that-can-happen',
   'not-found/no-such-page',

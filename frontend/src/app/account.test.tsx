@@ -12,6 +12,8 @@ import {
   refusal,
   signedIn,
   unavailable,
+  unusedKey,
+  usedKey,
 } from '../shared/testing/server'
 import { pass, settled, show } from '../shared/testing/time'
 import { field, heading, openInside, press, session, type } from './openInside'
@@ -149,6 +151,137 @@ describe('a change of the address that no mail was sent for', () => {
     await change()
     await press('Use a different email address')
     expect(field('New email address').value).toBe(newAddress.email)
+  })
+})
+
+describe('access keys', () => {
+  const read = 'GET /api/account/access-keys'
+  const make = 'POST /api/account/access-keys'
+  const end = 'DELETE /api/account/access-keys/{id}'
+  const apps = [
+    { id: 'wiki', name: 'Wiki' },
+    { id: 'grafana', name: 'Grafana' },
+  ]
+  const none = json({ access_keys: [], apps })
+  const both = json({ access_keys: [usedKey, unusedKey], apps })
+  const key = `sana_key_${'a1-_Z'.repeat(8)}abc`
+  const made = json({ key, access_key: unusedKey }, 201)
+  const withKey = json({ access_keys: [unusedKey], apps })
+  const create = async () => {
+    await press('Create access key')
+    await type('Name of the key', 'Script')
+    await press('Create access key')
+  }
+  const deletes = () =>
+    screen
+      .queryAllByRole('button', { name: /^Delete the access key / })
+      .map((button) => button.getAttribute('aria-label'))
+
+  test('are not spoken of if there are none and no app takes any', async () => {
+    await openInside('/account')
+    expect(screen.queryByText('Access keys')).toBeNull()
+  })
+
+  test('that are unavailable leave the rest of the page usable', async () => {
+    await openInside('/account', { [read]: [unavailable(), both] })
+    expect(screen.getByText(/Sana is temporarily unavailable/)).toBeTruthy()
+    expect(field('Name').value).toBe('Grace')
+    await press('Try again')
+    expect(deletes()).toHaveLength(2)
+  })
+
+  test('say what they are for, when and where they were used, and when they end', async () => {
+    await openInside('/account', { [read]: both })
+    const [used, unused] = screen.getAllByRole('listitem').map(({ textContent }) => textContent)
+    expect(used).toMatch(/Backup.*Wiki · Last used .* ago · 2001:db8::17.*Expires on 12 June 2026/)
+    expect(unused).toMatch(/Script.*Wiki · Never used.*By an administrator/)
+  })
+
+  test('are made for an app and a time, shown once, and gone from the page after that', async () => {
+    const copied = vi.spyOn(navigator.clipboard, 'writeText').mockResolvedValue()
+    const server = await openInside('/account', { [read]: [none, withKey], [make]: made })
+    await press('Create access key')
+    expect(document.activeElement).toBe(field('Name of the key'))
+    fireEvent.change(field('Which app?'), { target: { value: 'grafana' } })
+    fireEvent.change(field('Expires after'), { target: { value: '30' } })
+    await type('Name of the key', ' Script')
+    await press('Create access key')
+    expect(server.requests.find(({ call }) => call === make)?.body).toEqual({
+      app: 'grafana',
+      name: ' Script',
+      days: 30,
+    })
+    expect(document.activeElement?.textContent).toBe('Your new access key')
+    expect(screen.getByText(key)).toBeTruthy()
+    await press('Copy')
+    expect(copied).toHaveBeenCalledWith(key)
+    expect(screen.getByText('Copied.')).toBeTruthy()
+    await press('Done')
+    expect(document.body.textContent).not.toContain(key)
+    expect(document.activeElement?.textContent).toBe('Access keys')
+    expect(deletes()).toEqual(['Delete the access key Script'])
+  })
+
+  test('are selected if the browser does not copy them', async () => {
+    vi.spyOn(navigator.clipboard, 'writeText').mockRejectedValue(new DOMException('no', 'NotAllowedError'))
+    await openInside('/account', { [read]: [none, withKey], [make]: made })
+    await create()
+    await press('Copy')
+    expect(screen.getByRole('alert').textContent).toContain('We couldn’t copy the key.')
+    expect(getSelection()?.toString()).toBe(key)
+  })
+
+  test('have a name, which the page asks for before the server does', async () => {
+    const server = await openInside('/account', { [read]: none })
+    await press('Create access key')
+    await type('Name of the key', '  ')
+    await press('Create access key')
+    expect(screen.getByRole('alert').textContent).toBe('Give the key a name.')
+    expect(document.activeElement).toBe(field('Name of the key'))
+    expect(server.count(make)).toBe(0)
+  })
+
+  test('that are too many are told from too many requests', async () => {
+    const waits = refusal(429, 'too_many_requests', 'Later', { retry_after: 60 })
+    await openInside('/account', { [read]: none, [make]: [refusal(429, 'too_many_requests'), waits] })
+    await create()
+    expect(screen.getByRole('alert').textContent).toBe('You have too many access keys. Delete one first.')
+    await press('Create access key')
+    expect(screen.getByRole('alert').textContent).toBe('There have been too many requests.')
+    expect(screen.getByText(/Try again in 1:00/)).toBeTruthy()
+  })
+
+  test('whose answer was lost are in the list, and the form stays', async () => {
+    await openInside('/account', { [read]: [none, withKey], [make]: 'lost' })
+    await create()
+    expect(deletes()).toEqual(['Delete the access key Script'])
+    expect(field('Name of the key').value).toBe('Script')
+  })
+
+  test('that are deleted leave the list at once, and the focus goes to the next one', async () => {
+    const server = await openInside('/account', { [read]: [both, 'never'], [end]: ['lost', noContent()] })
+    await press('Delete the access key Backup')
+    await pass(1000)
+    expect(server.calls).toContain(`DELETE /api/account/access-keys/${usedKey.id}`)
+    expect(deletes()).toEqual(['Delete the access key Script'])
+    expect(document.activeElement?.getAttribute('aria-label')).toBe('Delete the access key Script')
+    expect(screen.getByText('Deleted the access key Backup.').closest('[role=status]')).toBeTruthy()
+  })
+
+  test('are made after a fresh code, once', async () => {
+    const server = await openInside('/account', {
+      [read]: [none, withKey],
+      [make]: [stale(), made],
+      'POST /api/auth/code': json(codeRequest(), 202),
+      'GET /api/auth/code': json(pendingCode()),
+      'POST /api/auth/verify': json({ ...signedIn, created: false }),
+    })
+    await create()
+    expect(dialog()).toBeTruthy()
+    await type('6-digit code', '123456')
+    expect(dialog()).toBeNull()
+    expect(server.count(make)).toBe(2)
+    expect(screen.getByText(key)).toBeTruthy()
   })
 })
 

@@ -1,6 +1,15 @@
 import { fireEvent, screen, within } from '@testing-library/preact'
 import { expect, test } from 'vitest'
-import { event, json, noContent, otherSession, type Reply, thisSession } from '../shared/testing/server'
+import {
+  event,
+  json,
+  noContent,
+  otherSession,
+  type Reply,
+  thisSession,
+  unusedKey,
+  usedKey,
+} from '../shared/testing/server'
 import { pass, settled, show } from '../shared/testing/time'
 import { openInside, press } from './openInside'
 
@@ -47,6 +56,59 @@ test('all others are signed out only after a second press, which the first one l
   expect(server.count('DELETE /api/sessions')).toBe(1)
   expect(screen.getByText('All other devices are signed out.')).toBeTruthy()
   expect(document.activeElement).toBe(screen.getByRole('heading', { level: 1 }))
+})
+
+test('a session names the apps that it has opened', async () => {
+  const withApps = { ...otherSession, apps: ['Wiki', 'Grafana'] }
+  await openInside('/sessions', { [sessions]: json({ complete: true, sessions: [withApps, thisSession] }) })
+  expect(items()[0]).not.toContain('Opened apps')
+  expect(items()[1]).toContain('Opened apps: Wiki, Grafana')
+})
+
+test('access keys can end with all other sessions', async () => {
+  const server = await openInside('/sessions', {
+    [sessions]: [both, 'never'],
+    'GET /api/account/access-keys': [json({ access_keys: [usedKey, unusedKey], apps: [] }), 'never'],
+    'DELETE /api/sessions': noContent(),
+  })
+  await press('Sign out of all other devices')
+  await press('Sign out and delete 2 access keys')
+  expect(server.calls).toContain('DELETE /api/sessions?access_keys=true')
+  expect(screen.getByText('All other devices are signed out. Your access keys are deleted.')).toBeTruthy()
+  expect(items()).toHaveLength(1)
+})
+
+test('access keys stay if only the other sessions end', async () => {
+  const server = await openInside('/sessions', {
+    [sessions]: [both, 'never'],
+    'GET /api/account/access-keys': json({ access_keys: [usedKey], apps: [] }),
+    'DELETE /api/sessions': noContent(),
+  })
+  await press('Sign out of all other devices')
+  fireEvent.click(within(screen.getByRole('main')).getByRole('button', { name: 'Sign out' }))
+  await settled()
+  expect(server.calls).toContain('DELETE /api/sessions')
+  expect(items().join()).toContain('Backup')
+})
+
+test('a question about all others that is cancelled leaves the focus on its button', async () => {
+  await openInside('/sessions', { [sessions]: both })
+  await press('Sign out of all other devices')
+  await press('Cancel')
+  expect(document.activeElement?.textContent).toBe('Sign out of all other devices')
+})
+
+test('an event of an administrator says so, and one of an access key names it', async () => {
+  await openInside('/activity', {
+    'GET /api/account/events': json({
+      events: [
+        event(0, 'blocked', { by: 'operator', browser: '', system: '', ip: '' }),
+        event(1, 'access_key_made', { app: 'Wiki', key: 'Backup' }),
+      ],
+    }),
+  })
+  expect(items()[0]).toContain('Account blockedBy an administrator')
+  expect(items()[1]).toContain('Access key for Wiki created: Backup')
 })
 
 test('what was read of the activity stays when the tab is seen again, without gaps and without repeats', async () => {

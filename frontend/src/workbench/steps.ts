@@ -6,6 +6,7 @@ import type { State, Step } from '../shared/testing/states'
 /** Takes from this browser what a state has it without. */
 export function takeAway(what: State['without']): void {
   if (what === 'network') Object.defineProperty(navigator, 'onLine', { get: () => false })
+  if (what === 'clipboard') Object.defineProperty(navigator, 'clipboard', { get: () => undefined })
   if (what === 'cookies') Object.defineProperty(navigator, 'cookieEnabled', { get: () => false })
 }
 

@@ -6,6 +6,7 @@ import section from '../../shared/ui/Section.module.css'
 import { DeleteSection } from './DeleteSection'
 import { EmailSection } from './EmailSection'
 import { ExportSection } from './ExportSection'
+import { KeysSection } from './KeysSection'
 import { NameForm } from './NameForm'
 
 interface Props {
@@ -15,18 +16,21 @@ interface Props {
 export function AccountPage({ onDeleted }: Props) {
   const { read, reload, put } = useOwnRead('/api/account')
   const change = usePendingCode('/api/account/email')
+  const keys = useOwnRead('/api/account/access-keys')
   const retry = () => {
     reload()
     change.reload()
   }
-  // A code that is waited for belongs on the page from the beginning.
-  const whole = read.state === 'ready' && change.read.state === 'loading' ? change.read : read
+  // A code that is waited for and the keys belong on the page from the beginning; without keys the rest works, too.
+  const rest = keys.read.trouble || change.read.state === 'loading' ? change.read : keys.read
+  const whole = read.state === 'ready' && rest.state === 'loading' ? rest : read
   return (
     <OwnPage title={text('nav.account')} read={whole} onRetry={retry}>
       {(account) => (
         <div class={section.sections}>
           <NameForm name={account.name} onSaved={put} />
           <EmailSection email={account.email} change={change} onChanged={put} />
+          <KeysSection keys={keys} />
           <ExportSection />
           <DeleteSection email={account.email} onDeleted={onDeleted} />
         </div>

@@ -49,14 +49,18 @@ const icons: Partial<Record<AccountEvent['kind'], IconName>> = {
   email_changed: 'mail',
   signed_in: 'key',
   app_opened: 'globe',
+  access_key_made: 'key',
+  access_key_ended: 'key',
+  blocked: 'alert',
 }
 
 function iconOf({ kind }: AccountEvent): IconName {
   return icons[kind] ?? 'clock'
 }
 
-/** Which browser did it and from where, as far as that is known; nothing where no browser did. */
+/** Which browser did it and from where, or that an administrator did, as far as that is known. */
 function by(event: AccountEvent): string {
+  if (event.by === 'operator') return text('activity.byOperator')
   const browser = event.browser || event.system ? [browserInWords(event)] : []
   return [...browser, ...(event.ip ? [event.ip] : [])].join(' · ')
 }

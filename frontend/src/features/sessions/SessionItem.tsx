@@ -2,7 +2,7 @@ import { del, type ListedSession } from '../../shared/api/http'
 import { useOwnWrite } from '../../shared/api/inside'
 import { repeatUntilAnswered } from '../../shared/api/repeat'
 import type { Refusals } from '../../shared/api/useWrite'
-import { text } from '../../shared/i18n/text'
+import { locale, text } from '../../shared/i18n/text'
 import { ago } from '../../shared/ui/ago'
 import { Button } from '../../shared/ui/Button'
 import { browserInWords, deviceOf } from '../../shared/ui/browser'
@@ -40,6 +40,11 @@ export function SessionItem({ session, refusals, onEnded }: Props) {
           </time>
           {session.ip && ` · ${session.ip}`}
         </p>
+        {session.apps.length > 0 && (
+          <p class={rows.key}>
+            <Changing>{text('sessions.apps', { apps: inOneLine(session.apps) })}</Changing>
+          </p>
+        )}
         <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
       </div>
       {!session.current && (
@@ -54,4 +59,9 @@ export function SessionItem({ session, refusals, onEnded }: Props) {
       )}
     </li>
   )
+}
+
+/** "Grafana, Wiki". */
+function inOneLine(names: string[]): string {
+  return new Intl.ListFormat(locale(), { type: 'unit' }).format(names)
 }

@@ -1,101 +1,85 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { del, type ListedSession } from '../../shared/api/http'
-import { useOwnRead, useOwnWrite } from '../../shared/api/inside'
-import { repeatUntilAnswered } from '../../shared/api/repeat'
+import { useState } from 'preact/hooks'
+import type { AccessKey, ListedSession } from '../../shared/api/http'
+import { useOwnRead } from '../../shared/api/inside'
 import { text } from '../../shared/i18n/text'
-import { Button } from '../../shared/ui/Button'
+import { KeyList } from '../../shared/keys/KeyList'
 import { browserInWords } from '../../shared/ui/browser'
 import { Done } from '../../shared/ui/Done'
 import { Empty } from '../../shared/ui/Empty'
 import { Notice } from '../../shared/ui/Notice'
-import { OwnPage } from '../../shared/ui/OwnPage'
+import { OwnPage, OwnPart } from '../../shared/ui/OwnPage'
 import rows from '../../shared/ui/Rows.module.css'
 import section from '../../shared/ui/Section.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
-import { WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { useNextButton } from '../../shared/ui/useNextButton'
+import { EndOthers } from './EndOthers'
 import { SessionItem } from './SessionItem'
 
 export function SessionsPage() {
   const { read, reload, put } = useOwnRead('/api/sessions')
-  const writing = useOwnWrite(repeatUntilAnswered)
+  const keys = useOwnRead('/api/account/access-keys')
   const [done, setDone] = useState<string>()
   const [alone, setAlone] = useState(false)
-  const [sure, setSure] = useState(false)
   const refusals = { not_with_this_store: () => setAlone(true) }
-  const list = useRef<HTMLUListElement>(null)
-  /** The place in the list of the session whose button is gone with it. */
-  const gone = useRef<number>(undefined)
-  useEffect(() => {
-    if (gone.current === undefined) return
-    const buttons = list.current?.querySelectorAll('button') ?? []
-    const next = buttons[Math.min(gone.current, buttons.length - 1)]
-    gone.current = undefined
-    ;(next ?? document.querySelector('h1'))?.focus()
-  })
+  const { list, removed } = useNextButton()
+  // The keys belong on the page from the beginning; without them the rest works, too.
+  const rest = keys.read.trouble ? read : keys.read
+  const whole = read.state === 'ready' && rest.state === 'loading' ? rest : read
+  const known = keys.read.state === 'ready' ? keys.read.value : undefined
+  const accessKeys = known?.access_keys ?? []
+  const leftKeys = (access_keys: AccessKey[]) => {
+    if (known) keys.put({ ...known, access_keys })
+    keys.reload()
+  }
 
   return (
-    <OwnPage title={text('sessions.title')} read={read} onRetry={reload}>
+    <OwnPage title={text('sessions.title')} read={whole} onRetry={reload}>
       {({ complete, sessions }) => {
+        const own = sessions.filter(({ current }) => current)
         const others = sessions.filter(({ current }) => !current)
         const left = (place: number, sessions: ListedSession[], words: string) => {
-          gone.current = place
-          setSure(false)
+          removed(place)
           setDone(words)
           put({ complete, sessions })
           reload()
         }
-        const endOthers = () =>
-          writing.write(
-            () => del('/api/sessions'),
-            () =>
-              left(
-                0,
-                sessions.filter(({ current }) => current),
-                text('sessions.othersEnded'),
-              ),
-            refusals,
-          )
         const ended = (session: ListedSession) =>
           left(
             others.indexOf(session),
             sessions.filter((each) => each !== session),
             text('sessions.ended', { browser: browserInWords(session) }),
           )
+        const othersEnded = (withKeys: boolean) => {
+          left(0, own, text(withKeys ? 'sessions.othersEndedWithKeys' : 'sessions.othersEnded'))
+          if (withKeys) leftKeys([])
+        }
         return (
           <>
             <Done>{done}</Done>
             {!complete || alone ? <Notice role="status">{text('sessions.incomplete')}</Notice> : null}
             <ul ref={list} class={rows.card}>
-              {[...sessions.filter(({ current }) => current), ...others].map((session) => (
+              {[...own, ...others].map((session) => (
                 <SessionItem key={session.id} session={session} refusals={refusals} onEnded={() => ended(session)} />
               ))}
             </ul>
             {complete && others.length === 0 && !done && <Empty icon="laptop">{text('sessions.only')}</Empty>}
-            {others.length > 0 && !sure && (
-              <div>
-                <Button look="danger" onClick={() => setSure(true)}>
-                  {text('sessions.endOthers')}
-                </Button>
-              </div>
+            {others.length > 0 && (
+              <EndOthers count={others.length} keys={accessKeys.length} refusals={refusals} onEnded={othersEnded} />
             )}
-            {others.length > 0 && sure && (
+            {(!known || accessKeys.length > 0) && (
               <section class={section.section}>
-                <Subheading focus>{text('sessions.endOthersSure', { count: others.length })}</Subheading>
-                <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
-                <div class={section.actions}>
-                  <Button look="danger" busy={writing.busy && text('trouble.working')} onClick={endOthers}>
-                    {text('home.signOut')}
-                  </Button>
-                  <Button
-                    look="small"
-                    onClick={() => {
-                      gone.current = others.length
-                      setSure(false)
-                    }}
-                  >
-                    {text('action.cancel')}
-                  </Button>
-                </div>
+                <Subheading>{text('keys.title')}</Subheading>
+                <OwnPart read={keys.read} onRetry={keys.reload}>
+                  {() => (
+                    <KeyList
+                      keys={accessKeys}
+                      onDeleted={({ name }, left) => {
+                        setDone(text('keys.deleted', { name }))
+                        leftKeys(left)
+                      }}
+                    />
+                  )}
+                </OwnPart>
               </section>
             )}
           </>

@@ -1,4 +1,4 @@
-import { otherSession, signedIn, thisSession } from '../../shared/testing/server'
+import { otherSession, signedIn, thisSession, unusedKey, usedKey } from '../../shared/testing/server'
 import { type Answers, refused, type State } from '../../shared/testing/states'
 
 const unknown = {
@@ -9,6 +9,9 @@ const unknown = {
   ip: '2001:db8:1234:5678:9abc:def0:1234:5678',
 }
 const both = { complete: true, sessions: [otherSession, thisSession, unknown] }
+const withApps = { complete: true, sessions: [{ ...otherSession, apps: ['Wiki', 'Grafana'] }, thisSession, unknown] }
+const keys = { access_keys: [usedKey, unusedKey], apps: [] }
+const noKeys = { access_keys: [], apps: [] }
 const alone = { complete: true, sessions: [thisSession] }
 
 const page = (name: string, shows: State['shows'], answers: Answers = {}, does: State['does'] = []): State => ({
@@ -18,9 +21,13 @@ const page = (name: string, shows: State['shows'], answers: Answers = {}, does: 
   does,
   shows,
 })
+const withKeys = (name: string, shows: State['shows'], answers: Answers = {}, does: State['does'] = []): State =>
+  page(name, shows, { 'GET /api/account/access-keys': keys, ...answers }, does)
 const one = { press: 0 }
 const ask = { press: 2 }
 const all = { press: 2, on: 'sessions.endOthersSure' } as const
+const allAndKeys = { press: 3, on: 'sessions.endOthersSure' } as const
+const oneKey = { press: 3 }
 
 export const states: State[] = [
   page('several', 'sessions.this'),
@@ -55,5 +62,27 @@ export const states: State[] = [
     'page.loading',
     { 'DELETE /api/sessions': refused(403, 'reauthentication_required'), 'POST /api/auth/code': 'never' },
     [ask, all],
+  ),
+  page('apps that were opened', 'sessions.apps', { 'GET /api/sessions': withApps }),
+  withKeys('with access keys', 'keys.title'),
+  page('access keys unavailable', 'trouble.weRetry', {
+    'GET /api/account/access-keys': refused(503, 'unavailable'),
+  }),
+  withKeys('access key deleted', 'keys.deleted', { 'DELETE /api/account/access-keys/{id}': 'done' }, [oneKey]),
+  withKeys('ending all others and the keys, to confirm', 'sessions.endWithKeys', {}, [ask]),
+  withKeys('ending all others and the keys', 'trouble.working', { 'DELETE /api/sessions': 'never' }, [ask, allAndKeys]),
+  withKeys('others and keys not ended', 'trouble.pressAgain', { 'DELETE /api/sessions': refused(503, 'unavailable') }, [
+    ask,
+    allAndKeys,
+  ]),
+  withKeys(
+    'all others and the keys ended',
+    'sessions.othersEndedWithKeys',
+    {
+      'DELETE /api/sessions': 'done',
+      'GET /api/sessions': [both, alone],
+      'GET /api/account/access-keys': [keys, noKeys],
+    },
+    [ask, allAndKeys],
   ),
 ]

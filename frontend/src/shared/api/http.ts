@@ -7,6 +7,7 @@ export type PendingCode = components['schemas']['PendingCode']
 export type CodeRequest = components['schemas']['CodeRequest']
 export type Account = components['schemas']['Account']
 export type ListedSession = components['schemas']['ListedSession']
+export type AccessKey = components['schemas']['AccessKey']
 export type AccountEvent = components['schemas']['AccountEvent']
 export type CurrentSession = components['schemas']['CurrentSession']
 export type CameFrom = components['schemas']['Arrival']
@@ -58,7 +59,7 @@ export function ownRefusal(code: Problem['code']): Refused {
 
 const patience = 15_000
 
-type Success = 200 | 202
+type Success = 200 | 201 | 202
 type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : never
 /** What a call answers with when it succeeds; undefined when that is only 204. */
 type AnswerOf<Op> = Op extends { responses: infer All }
@@ -101,7 +102,7 @@ export function patch<Path extends PathsWith<'patch'>>(
 }
 
 /** `id`, encoded, goes where the path has a `{name}`, or else into the query. Throws Refused or Unreachable. */
-export function del(path: PathsWith<'delete'>, id?: string): Promise<undefined> {
+export function del(path: PathsWith<'delete'> | '/api/sessions?access_keys=true', id?: string): Promise<undefined> {
   return send('DELETE', withId(path, id)) as Promise<undefined>
 }
 

@@ -1,4 +1,5 @@
 import type {
+  AccessKey,
   Account,
   AccountEvent,
   CodeRequest,
@@ -25,6 +26,7 @@ export class FakeServer {
     this.replies = {
       'GET /api/apps': json({ apps: [] }),
       'GET /api/account': json(account),
+      'GET /api/account/access-keys': json({ access_keys: [], apps: [] }),
       'GET /api/sessions': json({ complete: true, sessions: [thisSession, otherSession] }),
       'GET /api/account/events': json({ events: [event(0, 'signed_in')] }),
       ...replies,
@@ -173,6 +175,20 @@ export const otherSession: ListedSession = {
   system: 'iOS',
   ip: '2001:db8::17',
 }
+
+export const usedKey: AccessKey = {
+  id: id('a'),
+  app: 'wiki',
+  app_name: 'Wiki',
+  name: 'Backup',
+  by_operator: false,
+  created_at: '2026-03-14T09:26:00Z',
+  expires_at: '2026-06-12T09:26:00Z',
+  last_used_at: '2026-03-20T10:00:00Z',
+  last_used_ip: '2001:db8::17',
+}
+export const unusedKey: AccessKey = { ...usedKey, id: id('b'), name: 'Script', by_operator: true, last_used_ip: '' }
+delete unusedKey.last_used_at
 
 export function event(number: number, kind: AccountEvent['kind'], more: Partial<AccountEvent> = {}): AccountEvent {
   const at = new Date(Date.parse('2026-03-20T10:00:00Z') - number * 3_600_000 * 9).toISOString()

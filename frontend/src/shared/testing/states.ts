@@ -15,7 +15,7 @@ export interface State {
   /** What the person does there, one after the other. */
   does?: readonly Step[]
   /** What the browser has not. */
-  without?: 'network' | 'cookies'
+  without?: 'network' | 'cookies' | 'clipboard'
   /** The address that signed in on this browser before. */
   kept?: string
   /** A text that is on the page when the state is reached, and not before. */
@@ -52,6 +52,7 @@ type Canned<Operation> =
   | 'never'
 type Success<All> =
   | (All extends { 200: Json<infer Body> } ? Body : never)
+  | (All extends { 201: Json<infer Body> } ? Body : never)
   | (All extends { 202: Json<infer Body> } ? Body : never)
   | (All extends { 204: unknown } ? 'done' : never)
 interface Json<Body> {

@@ -19,14 +19,15 @@ export function OwnPage<Value>({ title, read, onRetry, children }: Props<Value>)
   return (
     <>
       <Heading>{title}</Heading>
-      <Body read={read} onRetry={onRetry}>
+      <OwnPart read={read} onRetry={onRetry}>
         {children}
-      </Body>
+      </OwnPart>
     </>
   )
 }
 
-function Body<Value>({ read, onRetry, children }: Omit<Props<Value>, 'title'>) {
+/** Part of such a page: what was read, or why it cannot be shown. */
+export function OwnPart<Value>({ read, onRetry, children }: Omit<Props<Value>, 'title'>) {
   const { trouble } = read
   if (read.state === 'ready') {
     return (

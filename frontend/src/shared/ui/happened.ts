@@ -3,7 +3,7 @@ import { hasText, text } from '../i18n/text'
 import { browserByName } from './browser'
 
 /** What happened, in words. A later server may know more kinds, and more reasons: their names are better than nothing. */
-export function happened({ kind, reason, ended, old_email, new_email, app }: AccountEvent): string {
+export function happened({ kind, reason, ended, old_email, new_email, app, key: accessKey }: AccountEvent): string {
   const key = reason ? `activity.${reason}` : `activity.${kind}`
   if (!hasText(key)) return text('activity.other', { kind: kind.replaceAll('_', ' ') })
   return text(key, {
@@ -11,5 +11,6 @@ export function happened({ kind, reason, ended, old_email, new_email, app }: Acc
     old: old_email ?? '…',
     new: new_email ?? '…',
     app: app ?? '…',
+    key: accessKey ?? '…',
   })
 }
