@@ -1,6 +1,8 @@
 // bin/sana as a process of its own, which a test can kill and start again.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { waitFor } from '../../scripts/lib/interrupt.mjs'
 import { binary } from '../../scripts/lib/paths.mjs'
 import { freePort } from '../../scripts/lib/ports.mjs'
@@ -15,6 +17,8 @@ interface Options {
   host?: string
   /** Proxies in front of it. */
   hops?: number
+  /** The text of its apps file, which makes it open a gate. */
+  apps?: string | undefined
   /** Another one than bin/sana. */
   program?: string
 }
@@ -23,27 +27,31 @@ export class Server {
   readonly url: string
   /** Where the browser finds it. */
   readonly publicUrl: string
+  /** Where proxies ask its gate, if it has apps. */
+  readonly gateUrl: string
   /** All that it has printed, over all its lives. */
   log = ''
   #child: ChildProcess | undefined
 
   private constructor(
     private readonly port: number,
+    private readonly gatePort: number,
     private readonly options: Options,
   ) {
     this.url = `http://127.0.0.1:${port}`
+    this.gateUrl = `http://127.0.0.1:${gatePort}`
     this.publicUrl = options.publicUrl ?? `http://${options.host ?? '127.0.0.1'}:${port}`
   }
 
   static async start(options: Options): Promise<Server> {
-    const server = new Server(await freePort(), options)
+    const server = new Server(await freePort(), await freePort(), options)
     await server.start()
     return server
   }
 
   /** Starts it, at the same address as before, and waits until it is ready. */
   async start(): Promise<void> {
-    const { databaseUrl, folder, hops = 0, program = binary } = this.options
+    const { databaseUrl, folder, hops = 0, apps, program = binary } = this.options
     const env = {
       PATH: process.env.PATH,
       APP_ENV: 'development',
@@ -51,7 +59,9 @@ export class Server {
       PUBLIC_URL: this.publicUrl,
       DATABASE_URL: databaseUrl,
       TRUSTED_PROXY_HOPS: String(hops),
+      ...(apps && { APPS_FILE: 'apps.yaml', GATE_ADDR: `127.0.0.1:${this.gatePort}` }),
     }
+    if (apps) writeFileSync(join(folder, 'apps.yaml'), apps)
     const child = spawn(program, ['serve'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (this.log += text))

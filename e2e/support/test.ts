@@ -13,6 +13,8 @@ interface Fixtures {
   database: Database
   /** The name by which the browser finds Sana. */
   host: string
+  /** The text of the apps file, for tests that need apps. */
+  apps: string | undefined
   sana: Server
   /** Where the browser finds Sana. */
   address: string
@@ -35,8 +37,10 @@ export const test = base.extend<Fixtures>({
 
   host: ['127.0.0.1', { option: true }],
 
-  sana: async ({ database, folder, host }, use, info) => {
-    const server = await Server.start({ databaseUrl: database.url, folder, host })
+  apps: [undefined, { option: true }],
+
+  sana: async ({ database, folder, host, apps }, use, info) => {
+    const server = await Server.start({ databaseUrl: database.url, folder, host, apps })
     await use(server)
     await server.kill()
     if (info.status !== info.expectedStatus) await info.attach('log of the server', { body: server.log })

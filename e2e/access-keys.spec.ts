@@ -1,0 +1,69 @@
+// An access key from the account page to the gate and back: what it opens, what is seen of its use, and its end.
+import { expect } from '@playwright/test'
+import { letTimePass } from './support/database'
+import { readCode, readMail } from './support/mail'
+import type { Server } from './support/server'
+import { test } from './support/test'
+import { address, button, heading, signIn } from './support/walk'
+
+const host = 'wiki.example.org'
+test.use({
+  apps: `
+apps:
+  wiki: {name: Wiki, hosts: [${host}], allow: [${address}], access_keys: true}
+`,
+})
+
+/** Asks the gate as a reverse proxy does for a program that sends the key. */
+function ask(sana: Server, key: string): Promise<Response> {
+  return fetch(`${sana.gateUrl}/gate/forward/wiki`, {
+    headers: {
+      'X-Forwarded-Host': host,
+      'X-Forwarded-Uri': '/api/pages',
+      'X-Forwarded-Method': 'GET',
+      'X-Forwarded-Proto': 'https',
+      'X-Forwarded-For': '192.0.2.1',
+      Authorization: `Bearer ${key}`,
+    },
+  })
+}
+
+test('an access key is made after a fresh code, opens its app, shows its use, and opens nothing once deleted', async ({
+  page,
+  sana,
+  database,
+}) => {
+  await signIn(page, sana.url)
+  await letTimePass(database.url, page)
+  await page.goto('/account')
+  await button(page, 'Create access key').click()
+  await page.getByLabel('Name of the key').fill('Backup')
+  await page.getByLabel('Expires after').selectOption('30 days')
+  await button(page, 'Create access key').click()
+  const { code } = await readCode(sana.url, address, 2)
+  await page.getByRole('dialog').getByLabel('6-digit code').fill(code)
+
+  await expect(page.getByRole('heading', { name: 'Your new access key' })).toBeFocused()
+  const key = await page.locator('code').innerText()
+  expect(key).toMatch(/^sana_key_[\w-]{43}$/)
+  await readMail(sana.url, address, 'New access key')
+  const allowed = await ask(sana, key)
+  expect(allowed.status).toBe(200)
+  expect(allowed.headers.get('Remote-User')).toBe(address)
+
+  await page.reload()
+  await expect(heading(page, 'Account')).toBeVisible()
+  expect(await page.content()).not.toContain(key)
+  await expect(async () => {
+    await page.goto('/sessions')
+    await expect(page.getByRole('listitem').filter({ hasText: 'Backup' })).toContainText('192.0.2.1', { timeout: 1000 })
+  }).toPass({ timeout: 15_000 })
+
+  await button(page, 'Delete the access key Backup').click()
+  await expect(page.getByRole('status').filter({ hasText: 'Deleted the access key Backup.' })).toBeVisible()
+  await expect.poll(async () => (await ask(sana, key)).status, { timeout: 2000 }).toBe(401)
+
+  await page.getByRole('link', { name: 'Activity' }).click()
+  await expect(page.getByText('Access key for Wiki deleted: Backup')).toBeVisible()
+  await expect(page.getByText('Access key for Wiki created: Backup')).toBeVisible()
+})
