@@ -46,6 +46,11 @@ test('an access key is made after a fresh code, opens its app, shows its use, an
   await expect(page.getByRole('heading', { name: 'Your new access key' })).toBeFocused()
   const key = await page.locator('code').innerText()
   expect(key).toMatch(/^sana_key_[\w-]{43}$/)
+  // Without a window the browser cannot ask its user.
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+  await button(page, 'Copy').click()
+  await expect(page.getByText('Copied.')).toBeVisible()
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(key)
   await readMail(sana.url, address, 'New access key')
   const allowed = await ask(sana, key)
   expect(allowed.status).toBe(200)

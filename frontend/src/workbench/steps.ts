@@ -5,8 +5,10 @@ import type { State, Step } from '../shared/testing/states'
 
 /** Takes from this browser what a state has it without. */
 export function takeAway(what: State['without']): void {
+  // Browsers copy nothing unless a person presses.
+  const clipboard = what === 'clipboard' ? undefined : { writeText: () => Promise.resolve() }
+  Object.defineProperty(navigator, 'clipboard', { get: () => clipboard })
   if (what === 'network') Object.defineProperty(navigator, 'onLine', { get: () => false })
-  if (what === 'clipboard') Object.defineProperty(navigator, 'clipboard', { get: () => undefined })
   if (what === 'cookies') Object.defineProperty(navigator, 'cookieEnabled', { get: () => false })
 }
 
