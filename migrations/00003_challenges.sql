@@ -15,6 +15,7 @@ CREATE TABLE challenges (
     verifier       bytea,                            -- proves the code to its browser once the key is gone; NULL after a rekey
     tries          smallint    NOT NULL DEFAULT 0,   -- wrong guesses
     language       text        NOT NULL,             -- of the mail; see mail.Languages
+    utc_offset     smallint    NOT NULL DEFAULT 0,   -- of times in the mail, in minutes east of UTC
     platform       text        NOT NULL,             -- browser and system that asked, in words
     created_at     timestamptz NOT NULL DEFAULT now(),
     sent_at        timestamptz NOT NULL DEFAULT now(), -- when a mail was last queued

@@ -23,10 +23,11 @@ const createChallenge = `
 	granted AS (
 	    INSERT INTO challenges (
 	        id, browser, email, purpose, session_id, user_id, key_id, code_kind, code_length, verifier,
-	        language, platform, arrival, resend_at, expires_at)
+	        language, utc_offset, platform, arrival, resend_at, expires_at)
 	    SELECT @id::uuid, @browser, @email, @purpose, nullif(@session, '')::uuid, nullif(@user, '')::uuid,
 	           @key, @kind, @length::smallint, @verifier::bytea,
-	           @language, @platform, @arrival::jsonb, now() + @resend_in::interval, now() + @lifetime::interval
+	           @language, @utc_offset::smallint, @platform, @arrival::jsonb,
+	           now() + @resend_in::interval, now() + @lifetime::interval
 	    WHERE ` + string(throttle.NotFull) + `
 	      AND (@user = '' OR EXISTS (SELECT FROM users WHERE users.id = nullif(@user, '')::uuid))
 	      AND NOT EXISTS (
@@ -67,14 +68,15 @@ func (s *Service) create(
 		ID: challenge.NewID(), Email: t.email, Purpose: t.purpose,
 		SessionID: t.sessionID, UserID: t.userID,
 		Format: format, KeyID: key.ID,
-		Language: templates.MatchLanguage(v.AcceptLanguage), Platform: v.Platform,
-		Arrival: t.from,
+		Language: templates.MatchLanguage(v.AcceptLanguage), UTCOffset: v.UTCOffset,
+		Platform: v.Platform, Arrival: t.from,
 	}
 	args := pgx.NamedArgs{
 		"id": c.ID, "email": t.email, "purpose": t.purpose, "session": t.sessionID, "user": t.userID,
 		"key": key.ID, "kind": format.Kind, "length": format.Length,
 		"verifier": challenge.Verifier(v.Browser, c.ID, challenge.Code(key, c)),
-		"language": c.Language, "platform": c.Platform, "arrival": arrivalOrNull(t.from),
+		"language": c.Language, "utc_offset": c.UTCOffset, "platform": c.Platform,
+		"arrival":   arrivalOrNull(t.from),
 		"resend_in": resendIn, "lifetime": throttle.CodeLifetime,
 	}
 	t.query(v).Args(args)

@@ -71,8 +71,9 @@ func (s *Service) writeCode(ctx context.Context, c challenge.Challenge) (outbox.
 		name = app.Name
 	}
 	message, err := s.Mail.Templates.SignInCode(c.Email, s.Mail.From, templates.SignInCode{
-		Language: c.Language, Browser: c.Platform, Code: challenge.Code(key, c), PublicURL: s.Mail.PublicURL,
-		ExpiresAt: c.ExpiresAt, App: name, ForChange: c.Purpose == challenge.ChangeEmail,
+		Language: c.Language, Browser: c.Platform, Code: challenge.Code(key, c),
+		PublicURL: s.Mail.PublicURL, ExpiresAt: c.ExpiresAt, UTCOffset: c.UTCOffset,
+		App: name, ForChange: c.Purpose == challenge.ChangeEmail,
 	})
 	return outbox.Composed{Message: message, UsefulFor: c.ExpiresAt.Sub(c.Now)}, err
 }
@@ -80,7 +81,8 @@ func (s *Service) writeCode(ctx context.Context, c challenge.Challenge) (outbox.
 // writeBlocked writes what a blocked user gets instead of a code.
 func (s *Service) writeBlocked(c challenge.Challenge) (outbox.Composed, error) {
 	message, err := s.Mail.Templates.AccountBlocked(c.Email, s.Mail.From, templates.AccountBlocked{
-		Language: c.Language, Browser: c.Platform, When: c.SentAt, PublicURL: s.Mail.PublicURL,
+		Language: c.Language, Browser: c.Platform, When: c.SentAt,
+		PublicURL: s.Mail.PublicURL, UTCOffset: c.UTCOffset,
 	})
 	return outbox.Composed{Message: message, UsefulFor: c.ExpiresAt.Sub(c.Now)}, err
 }
@@ -106,7 +108,8 @@ func (s *Service) keyFor(ctx context.Context, c challenge.Challenge) (keyring.Ke
 
 // noticeOf completes a notice about what a visitor has just done.
 func noticeOf(v visitor.Visitor, n outbox.Notice) outbox.Notice {
-	n.Language, n.Platform, n.IP = templates.MatchLanguage(v.AcceptLanguage), v.Platform, v.IP
+	n.Language, n.UTCOffset = templates.MatchLanguage(v.AcceptLanguage), v.UTCOffset
+	n.Platform, n.IP = v.Platform, v.IP
 	return n
 }
 
@@ -120,20 +123,24 @@ func (s *Service) noticeWriters() map[string]noticeWriter {
 		newDeviceTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
 			return write.NewDevice(n.Email, from, templates.NewDevice{
 				Language: n.Language, Browser: n.Platform, IP: n.IP, When: at, PublicURL: site,
+				UTCOffset: n.UTCOffset,
 			})
 		},
 		addressChangedTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
 			return write.AddressChanged(n.Email, from, templates.AddressChanged{
 				Language: n.Language, Old: n.OldEmail, New: n.NewEmail, When: at, PublicURL: site,
+				UTCOffset: n.UTCOffset,
 			})
 		},
 		accountDeletedTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
-			return write.AccountDeleted(n.Email, from, templates.AccountDeleted{Language: n.Language, When: at, PublicURL: site})
+			return write.AccountDeleted(n.Email, from, templates.AccountDeleted{
+				Language: n.Language, When: at, PublicURL: site, UTCOffset: n.UTCOffset,
+			})
 		},
 		accessKeyMadeTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
 			return write.AccessKeyMade(n.Email, from, templates.AccessKeyMade{
 				Language: n.Language, Browser: n.Platform, IP: n.IP, App: n.App, ExpiresAt: n.ExpiresAt,
-				When: at, PublicURL: site,
+				When: at, PublicURL: site, UTCOffset: n.UTCOffset,
 			})
 		},
 	}

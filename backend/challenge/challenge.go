@@ -51,6 +51,7 @@ type Challenge struct {
 	Verifier     []byte       // see Verifier; nil if the challenge was rekeyed
 	Tries        int          // wrong guesses
 	Language     string       // of the mail
+	UTCOffset    int          // minutes east of UTC of the zone of the browser that asked
 	Platform     string       // browser and system that asked, in words
 	Arrival      apps.Arrival // the app from which the browser came when it asked; zero for none
 	SentAt       time.Time

@@ -85,6 +85,7 @@ type found struct {
 	Verifier       []byte
 	Tries          int
 	Language       string
+	UTCOffset      int
 	Platform       string
 	Arrival        *apps.Arrival
 	SentAt         time.Time
@@ -106,7 +107,7 @@ func (f found) challenge() Challenge {
 	c := Challenge{
 		ID: f.ID, Email: f.Email, Purpose: f.Purpose, SessionID: f.SessionID, UserID: f.UserID,
 		Format: Format{f.CodeKind, f.CodeLength}, KeyID: f.KeyID, Verifier: f.Verifier, Tries: f.Tries,
-		Language: f.Language, Platform: f.Platform,
+		Language: f.Language, UTCOffset: f.UTCOffset, Platform: f.Platform,
 		SentAt: f.SentAt, ResendAt: f.ResendAt, ExpiresAt: f.ExpiresAt,
 		Outcome: f.Outcome, OutcomeKeyID: f.OutcomeKeyID,
 		Blocked: f.Blocked, Mails: f.Mails, Delivery: f.Delivery, Reason: f.DeliveryReason, Now: f.Now,
@@ -134,6 +135,7 @@ const find = `
 	       c.verifier,
 	       coalesce(c.tries, 0) AS tries,
 	       coalesce(c.language, '') AS language,
+	       coalesce(c.utc_offset, 0) AS utc_offset,
 	       coalesce(c.platform, '') AS platform,
 	       c.arrival,
 	       coalesce(c.sent_at, now()) AS sent_at,

@@ -103,6 +103,7 @@ type Stored struct {
 	Purpose   Purpose
 	Platform  string // browser and system that asked, "" if unknown
 	Language  string
+	UTCOffset int
 	Mails     int          // how many were queued
 	Delivery  outbox.State // of the newest mail
 	Reason    outbox.Reason
@@ -125,6 +126,7 @@ func List(ctx context.Context, db postgres.Querier, userID, email string) ([]Sto
 		       c.purpose,
 		       c.platform,
 		       c.language,
+		       c.utc_offset,
 		       coalesce(m.number, 0) AS mails,
 		       coalesce(m.state, 'queued') AS delivery,
 		       coalesce(m.reason, '') AS reason,

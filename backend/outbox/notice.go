@@ -14,14 +14,15 @@ import (
 
 // Notice is a mail about something that happened. Its content is in the queue until it is done.
 type Notice struct {
-	Template string `json:"-"`
-	Email    string `json:"email"`               // the recipient
-	OldEmail string `json:"old_email,omitempty"` // of a changed address
-	NewEmail string `json:"new_email,omitempty"` // likewise
-	Language string `json:"language"`            // one of templates.Languages
-	Platform string `json:"platform,omitempty"`  // browser and system, in words
-	IP       string `json:"ip,omitempty"`
-	App      string `json:"app,omitempty"` // name of the app that an access key is for
+	Template  string `json:"-"`
+	Email     string `json:"email"`                // the recipient
+	OldEmail  string `json:"old_email,omitempty"`  // of a changed address
+	NewEmail  string `json:"new_email,omitempty"`  // likewise
+	Language  string `json:"language"`             // one of templates.Languages
+	UTCOffset int    `json:"utc_offset,omitempty"` // as in visitor.Visitor
+	Platform  string `json:"platform,omitempty"`   // browser and system, in words
+	IP        string `json:"ip,omitempty"`
+	App       string `json:"app,omitempty"` // name of the app that an access key is for
 
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // of the access key
 }

@@ -15,6 +15,7 @@ type Visitor struct {
 	UserAgent      string   // the header as it came
 	Platform       string   // browser and system in words, "" if they are unknown
 	AcceptLanguage string   // the header as it came
+	UTCOffset      int      // minutes east of UTC of the browser's zone, 0 if it is unknown
 	Device         string   // the device token that the browser holds, "" for none; see package auth
 	Browser        Browser  // the browser token, "" for none
 }

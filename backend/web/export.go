@@ -43,6 +43,7 @@ type storedCode struct {
 	Purpose   challenge.Purpose `json:"purpose"`
 	Browser   string            `json:"asked_with"`
 	Language  string            `json:"language"`
+	UTCOffset int               `json:"utc_offset"`
 	Delivery  outbox.State      `json:"delivery"`
 	Tries     int               `json:"tries"`
 	SentAt    time.Time         `json:"sent_at"`
@@ -55,6 +56,7 @@ type storedMail struct {
 	OldEmail  string    `json:"old_email,omitempty"`
 	NewEmail  string    `json:"new_email,omitempty"`
 	Language  string    `json:"language"`
+	UTCOffset int       `json:"utc_offset"`
 	Browser   string    `json:"caused_with"`
 	IP        string    `json:"ip"`
 	CreatedAt time.Time `json:"created_at"`
@@ -190,15 +192,19 @@ func (s *Server) exportFileOf(stored *auth.Export, current session.Session) expo
 		file.Codes = append(file.Codes, storedCodeOf(code))
 	}
 	for _, n := range stored.Notices {
-		file.Mails = append(file.Mails, storedMail{n.Email, n.OldEmail, n.NewEmail, n.Language, n.Platform, n.IP, n.CreatedAt.UTC()})
+		file.Mails = append(file.Mails, storedMail{
+			n.Email, n.OldEmail, n.NewEmail, n.Language, n.UTCOffset, n.Platform, n.IP,
+			n.CreatedAt.UTC(),
+		})
 	}
 	return file
 }
 
 func storedCodeOf(stored challenge.Stored) storedCode {
 	code := storedCode{
-		Email: stored.Email, Purpose: stored.Purpose, Browser: stored.Platform, Language: stored.Language,
-		Delivery: stored.Delivery, Tries: stored.Tries, SentAt: stored.SentAt.UTC(), ExpiresAt: stored.ExpiresAt.UTC(),
+		Email: stored.Email, Purpose: stored.Purpose, Browser: stored.Platform,
+		Language: stored.Language, UTCOffset: stored.UTCOffset, Delivery: stored.Delivery,
+		Tries: stored.Tries, SentAt: stored.SentAt.UTC(), ExpiresAt: stored.ExpiresAt.UTC(),
 	}
 	if stored.UsedAt != nil {
 		used := stored.UsedAt.UTC()

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"sana/backend/visitor"
@@ -18,6 +19,7 @@ func (s *Server) visitor(c *fiber.Ctx) visitor.Visitor {
 		UserAgent:      userAgent,
 		Platform:       visitor.PlatformOf(userAgent).String(),
 		AcceptLanguage: utils.CopyString(c.Get(fiber.HeaderAcceptLanguage)),
+		UTCOffset:      parseUTCOffset(c.Get("UTC-Offset")),
 		Device:         s.device.token(c),
 		Browser:        visitor.ParseBrowser(s.browser.token(c)),
 	}
@@ -25,6 +27,16 @@ func (s *Server) visitor(c *fiber.Ctx) visitor.Visitor {
 		v.Networks = append(v.Networks, group.String())
 	}
 	return v
+}
+
+// parseUTCOffset returns the minutes in a header UTC-Offset, 0 if no time zone has that offset.
+func parseUTCOffset(header string) int {
+	const west, east = -12 * 60, 14 * 60
+	minutes, err := strconv.Atoi(header)
+	if err != nil || minutes < west || minutes > east {
+		return 0
+	}
+	return minutes
 }
 
 // clientAddr returns the address of the client, folded: with n trusted proxies in front, the n-th entry

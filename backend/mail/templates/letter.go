@@ -18,6 +18,7 @@ type circumstances struct {
 	browser   string
 	when      time.Time
 	publicURL *url.URL
+	utcOffset int // as in SignInCode
 }
 
 // letter is what the templates may use.
@@ -32,6 +33,7 @@ type letter struct {
 	Brand brand.Brand
 
 	messages catalogue
+	zone     *time.Location // of the times in it
 	values   map[string]string
 }
 
@@ -73,12 +75,12 @@ func (t *Set) letter(name string, about circumstances) (*letter, error) {
 		about.language = languages[0]
 		messages = t.languages[about.language]
 	}
-	about.when = about.when.UTC()
-	when, err := messages.dateTime(about.when)
+	zone := time.FixedZone("", 60*about.utcOffset)
+	when, err := messages.dateTime(about.when.In(zone))
 	if err != nil {
 		return nil, err
 	}
-	clock, err := messages.clock(about.when)
+	clock, err := messages.clock(about.when.In(zone))
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +91,10 @@ func (t *Set) letter(name string, about circumstances) (*letter, error) {
 		Link:     link(u, "/", ""),
 		Brand:    t.brand,
 		messages: messages,
+		zone:     zone,
 		values: map[string]string{
-			"brand": t.brand.Name, "support": t.brand.SupportEmail, "site": u.Host, "when": when, "clock": clock, "browser": browser,
+			"brand": t.brand.Name, "support": t.brand.SupportEmail, "site": u.Host,
+			"when": when, "clock": clock, "browser": browser,
 		},
 	}, err
 }

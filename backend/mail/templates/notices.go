@@ -13,31 +13,35 @@ type NewDevice struct {
 	Language  string    // one of Languages; anything else is English
 	Browser   string    // "Firefox on Linux" or "Firefox"; left out where it is no known name
 	IP        string    // where the sign-in came from, "203.0.113.7"; "" where it is unknown
-	When      time.Time // shown in UTC, to the minute
+	When      time.Time // shown to the minute
 	PublicURL *url.URL  // as in SignInCode
+	UTCOffset int       // as in SignInCode
 }
 
 // AddressChanged notifies a user that the address of the account was changed.
 type AddressChanged struct {
 	Language  string    // one of Languages; anything else is English
 	Old, New  string    // bare addresses
-	When      time.Time // shown in UTC, to the minute
+	When      time.Time // shown to the minute
 	PublicURL *url.URL  // as in SignInCode
+	UTCOffset int       // as in SignInCode
 }
 
 // AccountDeleted notifies a user that the account was deleted.
 type AccountDeleted struct {
 	Language  string    // one of Languages; anything else is English
-	When      time.Time // shown in UTC, to the minute
+	When      time.Time // shown to the minute
 	PublicURL *url.URL  // as in SignInCode
+	UTCOffset int       // as in SignInCode
 }
 
 // AccountBlocked tells a user who asked for a code that their account is blocked.
 type AccountBlocked struct {
 	Language  string    // one of Languages; anything else is English
 	Browser   string    // which one asked, as in NewDevice
-	When      time.Time // shown in UTC, to the minute
+	When      time.Time // shown to the minute
 	PublicURL *url.URL  // as in SignInCode
+	UTCOffset int       // as in SignInCode
 }
 
 // AccessKeyMade tells a user of a new access key. Its name is left out: who made the key has chosen it.
@@ -47,13 +51,16 @@ type AccessKeyMade struct {
 	IP        string    // as in NewDevice
 	App       string    // name of the app that the key is for
 	ExpiresAt time.Time // of the key; shown as When
-	When      time.Time // shown in UTC, to the minute
+	When      time.Time // shown to the minute
 	PublicURL *url.URL  // as in SignInCode
+	UTCOffset int       // as in SignInCode
 }
 
 // NewDevice writes the message about a sign-in from a new browser. It returns an error when time or URL is missing.
 func (t *Set) NewDevice(to, from string, d NewDevice) (mail.Message, error) {
-	l, err := t.letter("new_device", circumstances{d.Language, d.Browser, d.When, d.PublicURL})
+	l, err := t.letter("new_device", circumstances{
+		d.Language, d.Browser, d.When, d.PublicURL, d.UTCOffset,
+	})
 	if err != nil {
 		return mail.Message{}, err
 	}
@@ -77,7 +84,9 @@ func (t *Set) AddressChanged(to, from string, a AddressChanged) (mail.Message, e
 	default:
 		return mail.Message{}, errors.New("mail: the recipient has neither the old address nor the new one")
 	}
-	l, err := t.letter(name, circumstances{language: a.Language, when: a.When, publicURL: a.PublicURL})
+	l, err := t.letter(name, circumstances{
+		language: a.Language, when: a.When, publicURL: a.PublicURL, utcOffset: a.UTCOffset,
+	})
 	if err != nil {
 		return mail.Message{}, err
 	}
@@ -87,7 +96,9 @@ func (t *Set) AddressChanged(to, from string, a AddressChanged) (mail.Message, e
 
 // AccountDeleted writes the message about a deleted account. It returns an error when time or URL is missing.
 func (t *Set) AccountDeleted(to, from string, a AccountDeleted) (mail.Message, error) {
-	l, err := t.letter("account_deleted", circumstances{language: a.Language, when: a.When, publicURL: a.PublicURL})
+	l, err := t.letter("account_deleted", circumstances{
+		language: a.Language, when: a.When, publicURL: a.PublicURL, utcOffset: a.UTCOffset,
+	})
 	if err != nil {
 		return mail.Message{}, err
 	}
@@ -97,7 +108,9 @@ func (t *Set) AccountDeleted(to, from string, a AccountDeleted) (mail.Message, e
 // AccountBlocked writes the message that a blocked user gets instead of a code. It returns an error when time or URL is
 // missing.
 func (t *Set) AccountBlocked(to, from string, b AccountBlocked) (mail.Message, error) {
-	l, err := t.letter("account_blocked", circumstances{b.Language, b.Browser, b.When, b.PublicURL})
+	l, err := t.letter("account_blocked", circumstances{
+		b.Language, b.Browser, b.When, b.PublicURL, b.UTCOffset,
+	})
 	if err != nil {
 		return mail.Message{}, err
 	}
@@ -110,12 +123,14 @@ func (t *Set) AccessKeyMade(to, from string, k AccessKeyMade) (mail.Message, err
 	if k.App == "" || k.ExpiresAt.IsZero() {
 		return mail.Message{}, errors.New("mail: the access key has no app or no end")
 	}
-	l, err := t.letter("access_key_made", circumstances{k.Language, k.Browser, k.When, k.PublicURL})
+	l, err := t.letter("access_key_made", circumstances{
+		k.Language, k.Browser, k.When, k.PublicURL, k.UTCOffset,
+	})
 	if err != nil {
 		return mail.Message{}, err
 	}
 	l.values["ip"], l.values["app"] = plainIP(k.IP), k.App
-	if l.values["until"], err = l.messages.dateTime(k.ExpiresAt.UTC()); err != nil {
+	if l.values["until"], err = l.messages.dateTime(k.ExpiresAt.In(l.zone)); err != nil {
 		return mail.Message{}, err
 	}
 	return t.write(to, from, "access_key_made", "notice", l)

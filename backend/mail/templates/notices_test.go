@@ -100,3 +100,51 @@ func TestNoNoticeIsWrittenOfWhatIsMissing(t *testing.T) {
 		}
 	}
 }
+
+// Every time of every message is in the zone of the browser; without one it is in UTC.
+func TestMails_ShowTimesInTheZoneOfTheBrowser(t *testing.T) {
+	t.Parallel()
+	const from = "sana@sana.example"
+	set, site := parsed(t), parseURL(t, "https://sana.example")
+	for offset, want := range map[int]struct{ day, clock string }{
+		0:    {"22 November 2026, 14:05 (UTC)", "14:05 (UTC)"},
+		330:  {"22 November 2026, 19:35 (UTC+5:30)", "19:35 (UTC+5:30)"},
+		-210: {"22 November 2026, 10:35 (UTC−3:30)", "10:35 (UTC−3:30)"},
+		840:  {"23 November 2026, 04:05 (UTC+14)", "04:05 (UTC+14)"},
+	} {
+		check := func(m mail.Message, err error, times int, want string) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Count(m.Text, want); got != times || !strings.Contains(m.HTML, want) {
+				t.Errorf("%d minutes: %s has %q %d times, want %d:\n%s",
+					offset, m.Kind, want, got, times, m.Text)
+			}
+		}
+		m, err := set.SignInCode(oldAddress, from, templates.SignInCode{
+			Code: "123456", ExpiresAt: aTime(), PublicURL: site, UTCOffset: offset,
+		})
+		check(m, err, 1, want.clock)
+		m, err = set.NewDevice(oldAddress, from, templates.NewDevice{
+			When: aTime(), PublicURL: site, UTCOffset: offset,
+		})
+		check(m, err, 1, want.day)
+		m, err = set.AddressChanged(oldAddress, from, templates.AddressChanged{
+			Old: oldAddress, New: newAddress, When: aTime(), PublicURL: site, UTCOffset: offset,
+		})
+		check(m, err, 1, want.day)
+		m, err = set.AccountDeleted(oldAddress, from, templates.AccountDeleted{
+			When: aTime(), PublicURL: site, UTCOffset: offset,
+		})
+		check(m, err, 1, want.day)
+		m, err = set.AccountBlocked(oldAddress, from, templates.AccountBlocked{
+			When: aTime(), PublicURL: site, UTCOffset: offset,
+		})
+		check(m, err, 1, want.day)
+		m, err = set.AccessKeyMade(oldAddress, from, templates.AccessKeyMade{
+			App: "Wiki", ExpiresAt: aTime(), When: aTime(), PublicURL: site, UTCOffset: offset,
+		})
+		check(m, err, 2, want.day)
+	}
+}

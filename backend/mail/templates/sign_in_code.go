@@ -15,7 +15,8 @@ type SignInCode struct {
 	Browser   string    // which one asked, "Firefox on Linux" or "Firefox"; left out where it is no known name
 	Code      string    // 6 to 16 ASCII digits or letters
 	PublicURL *url.URL  // where Sana is reached, http or https with a host; a path is kept, query and fragment are not
-	ExpiresAt time.Time // shown in UTC, rounded down to the minute: never later than the code really ends
+	ExpiresAt time.Time // shown rounded down to the minute: never later than the code really ends
+	UTCOffset int       // minutes east of UTC of the zone that the time is shown in
 	App       string    // name of the app to which the sign-in leads; left out if it is ""
 	ForChange bool      // it does not sign in: it confirms the new address of an account
 }
@@ -32,7 +33,9 @@ func (t *Set) SignInCode(to, from string, c SignInCode) (mail.Message, error) {
 	if c.ForChange {
 		name = "code_change"
 	}
-	l, err := t.letter(name, circumstances{c.Language, c.Browser, c.ExpiresAt, c.PublicURL})
+	l, err := t.letter(name, circumstances{
+		c.Language, c.Browser, c.ExpiresAt, c.PublicURL, c.UTCOffset,
+	})
 	if err != nil {
 		return mail.Message{}, err
 	}

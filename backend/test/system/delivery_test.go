@@ -316,3 +316,36 @@ func TestNoNoticeGoesOutForAWrongCode(t *testing.T) {
 		t.Error("the log holds the address")
 	}
 }
+
+// Times in mails are in the zone that the page sent with the request that caused them: those of
+// codes, of notices, and of what a blocked user gets. Anything else in the header counts as UTC.
+func TestMails_HaveTheTimeOfTheBrowsersZone(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Start(t)
+	w.Exec(t, `INSERT INTO users (email, blocked_at) VALUES ('blocked@sana.example', now())`)
+	for i, c := range []struct{ header, zone string }{
+		{"330", "(UTC+5:30)"}, {"-720", "(UTC−12)"},
+		{"841", "(UTC)"}, {"Europe/Berlin", "(UTC)"}, {"", "(UTC)"},
+	} {
+		check := func(kind, address string) {
+			t.Helper()
+			if text := w.Mails(t, kind, address, 1)[0].Text; !strings.Contains(text, c.zone) {
+				t.Errorf("UTC-Offset %q: got no %s in:\n%s", c.header, c.zone, text)
+			}
+		}
+		address := fmt.Sprintf("ada%d@sana.example", i)
+		w.Exec(t, `INSERT INTO users (email) VALUES ('`+address+`')`)
+		zone, b := harness.With("UTC-Offset", c.header), app.Open(t)
+		b.RequestCode(address, zone).Want(http.StatusAccepted)
+		check("sign_in_code", address)
+		b.Post("/api/auth/verify", `{"code":"`+w.Code(t, address, 1)+`"}`, zone).Want(http.StatusOK)
+		check("new_device", address)
+	}
+	app.Open(t).RequestCode("blocked@sana.example", harness.With("UTC-Offset", "330")).
+		Want(http.StatusAccepted)
+	text := w.Mails(t, "account_blocked", "blocked@sana.example", 1)[0].Text
+	if !strings.Contains(text, "(UTC+5:30)") {
+		t.Errorf("got no (UTC+5:30) in what a blocked user gets:\n%s", text)
+	}
+}

@@ -142,6 +142,8 @@ async function send(method: string, path: string, body?: object, signal?: AbortS
     Accept: 'application/json, application/problem+json',
     // Mails are in the language of the page that they were requested on.
     'Accept-Language': locale(),
+    // So are the times in them.
+    'UTC-Offset': `${-new Date().getTimezoneOffset()}`,
   }
   if (body) headers['Content-Type'] = 'application/json'
   // Made before the request: what fails here is a fault of this program, and not one of the network.
