@@ -1,6 +1,7 @@
 package templates_test
 
 import (
+	"html"
 	"strings"
 	"testing"
 	"time"
@@ -117,7 +118,7 @@ func TestMails_ShowTimesInTheZoneOfTheBrowser(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Count(m.Text, want); got != times || !strings.Contains(m.HTML, want) {
+			if got := strings.Count(m.Text, want); got != times || !strings.Contains(html.UnescapeString(m.HTML), want) {
 				t.Errorf("%d minutes: %s has %q %d times, want %d:\n%s",
 					offset, m.Kind, want, got, times, m.Text)
 			}
