@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"sana/backend/account"
 	"sana/backend/challenge"
@@ -97,19 +98,27 @@ func (s *Service) Rename(
 
 // spend counts one use of a limit by account, or returns fault.TooManyRequests.
 func (s *Service) spend(ctx context.Context, use throttle.Use) error {
-	budgets := s.Limits.Budgets(use)
+	_, err := s.spendAll(ctx, s.Limits.Budgets(use), errAccount)
+	return err
+}
+
+// spendAll counts one use of each budget, or returns what refused makes of the verdict. now is the
+// time by the database's clock.
+func (s *Service) spendAll(
+	ctx context.Context, budgets throttle.Budgets, refused func(throttle.Verdict) error,
+) (now time.Time, err error) {
 	for range maxRounds {
 		counts, err := throttle.Read(ctx, s.DB, budgets)
 		if err != nil {
-			return err
+			return time.Time{}, err
 		}
 		if verdict := budgets.Judge(counts); verdict.Refused != nil {
 			s.Metrics.Refused(verdict.Refused.Label())
-			return errAccount(verdict)
+			return time.Time{}, refused(verdict)
 		}
 		if counted, err := s.count(ctx, budgets); err != nil || counted {
-			return err
+			return counts.Now, err
 		}
 	}
-	return errContended("count use")
+	return time.Time{}, errContended("count use")
 }

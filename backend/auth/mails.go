@@ -121,10 +121,14 @@ func (s *Service) noticeWriters() map[string]noticeWriter {
 	write, from, site := s.Mail.Templates, s.Mail.From, s.Mail.PublicURL
 	return map[string]noticeWriter{
 		newDeviceTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
-			return write.NewDevice(n.Email, from, templates.NewDevice{
+			d := templates.NewDevice{
 				Language: n.Language, Browser: n.Platform, IP: n.IP, When: at, PublicURL: site,
 				UTCOffset: n.UTCOffset,
-			})
+			}
+			if n.SessionID != "" {
+				d.NotYou = notYouToken(s.Keys.Current(), n.SessionID, at)
+			}
+			return write.NewDevice(n.Email, from, d)
 		},
 		addressChangedTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
 			return write.AddressChanged(n.Email, from, templates.AddressChanged{

@@ -192,7 +192,7 @@ func (s *Service) signIn(ctx context.Context, g guess, keyID string, current ses
 	}
 	args := s.sessionArgs(g, next, keyID)
 	args["in_postgres"], args["current"] = s.inPostgres(), current.ID
-	args["notice"], args["trace"] = s.newDeviceNotice(g), tracing.Traceparent(ctx)
+	args["notice"], args["trace"] = s.newDeviceNotice(g, next.ID), tracing.Traceparent(ctx)
 	statement := signInStatement(s.allowsSignUp(g.challenge.Email), g.device == "")
 
 	var spent, created bool
@@ -294,13 +294,17 @@ func (s *Service) finish(next session.Session, at time.Time) (session.Session, e
 	return s.Sealed.Seal(next)
 }
 
-// newDeviceNotice is the content of the mail about a browser that is new to the user, nil if the
-// browser is known.
-func (s *Service) newDeviceNotice(g guess) []byte {
+// newDeviceNotice is the content of the mail about a browser that is new to the user and has got the
+// session with this public id, nil if the browser is known.
+func (s *Service) newDeviceNotice(g guess, sessionID string) []byte {
 	if g.device != "" {
 		return nil
 	}
-	return noticeOf(g.visitor, outbox.Notice{Template: newDeviceTemplate, Email: g.challenge.Email}).Content()
+	n := outbox.Notice{Template: newDeviceTemplate, Email: g.challenge.Email}
+	if s.inPostgres() {
+		n.SessionID = sessionID
+	}
+	return noticeOf(g.visitor, n).Content()
 }
 
 // collectInto reads keys of sessions.

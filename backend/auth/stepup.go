@@ -99,7 +99,10 @@ const stepUpStatement = `
 	),
 	notice AS (
 	    INSERT INTO mails (ref, number, template, content, trace)
-	    SELECT gen_random_uuid(), 1, '` + newDeviceTemplate + `', @notice::jsonb, @trace
+	    SELECT gen_random_uuid(), 1, '` + newDeviceTemplate + `',
+	           jsonb_strip_nulls(@notice::jsonb || jsonb_build_object('session_id',
+	               (SELECT convert_from(v, 'UTF8')::jsonb ->> 'id' FROM proven))),
+	           @trace
 	    FROM person
 	    WHERE EXISTS (SELECT FROM proven)
 	      AND @notice::jsonb IS NOT NULL
@@ -116,7 +119,7 @@ func (s *Service) renewSession(ctx context.Context, g guess, keyID string) (Sign
 	}
 	args := s.sessionArgs(g, next, keyID)
 	args["in_postgres"] = s.inPostgres()
-	args["notice"], args["trace"] = s.newDeviceNotice(g), tracing.Traceparent(ctx)
+	args["notice"], args["trace"] = s.newDeviceNotice(g, ""), tracing.Traceparent(ctx)
 
 	var spent, proven bool
 	var value []byte

@@ -216,6 +216,7 @@ func whyEnded(e *session.Ended) string {
 		session.MaxAge:          "the sign-in is too long ago",
 		session.SignedOut:       "somebody signed out with it",
 		session.EndedElsewhere:  "it was ended from another browser",
+		session.EndedByLink:     "it was ended with the link in the mail about its sign-in",
 		session.EndedEverywhere: "all sessions were ended from another browser",
 		session.TooManySessions: "the user signed in in too many browsers, and this session was the oldest",
 		session.EndedByOperator: "an operator ended it",

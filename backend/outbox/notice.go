@@ -22,7 +22,8 @@ type Notice struct {
 	UTCOffset int    `json:"utc_offset,omitempty"` // as in visitor.Visitor
 	Platform  string `json:"platform,omitempty"`   // browser and system, in words
 	IP        string `json:"ip,omitempty"`
-	App       string `json:"app,omitempty"` // name of the app that an access key is for
+	SessionID string `json:"session_id,omitempty"` // public id of the session that a new device has
+	App       string `json:"app,omitempty"`        // name of the app that an access key is for
 
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // of the access key
 }

@@ -36,6 +36,7 @@ const (
 	MaxAge          Reason = "max_age"           // older than Limits.MaxAge
 	SignedOut       Reason = "signed_out"        // in its own browser
 	EndedElsewhere  Reason = "ended_elsewhere"   // revoked alone, from another browser
+	EndedByLink     Reason = "ended_by_link"     // revoked alone, with the link in the mail about it
 	EndedEverywhere Reason = "ended_everywhere"  // revoked with all others, from another browser
 	TooManySessions Reason = "too_many_sessions" // the oldest of more than MaxPerUser
 	EndedByOperator Reason = "ended_by_operator"

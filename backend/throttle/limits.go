@@ -102,6 +102,13 @@ var (
 		Key:     "IPv4 address or IPv6 /64; a /56 has twice the budget, a /48 six times",
 		Reached: "a page with status 429",
 	}
+	DisownedByNetwork = Limit{
+		Name:    "disowned sessions by network",
+		Windows: []Window{{disownedPerNetwork, time.Hour}},
+		Key: "IPv4 address or IPv6 /64; a /56 has twice the budget, a /48 six times; " +
+			"uses of the link in mails about new devices, whatever they end",
+		Reached: "429 `too_many_requests` with Retry-After",
+	}
 	KeysByAccount = Limit{
 		Name:    "access keys made by account",
 		Windows: []Window{{10, time.Hour}, {30, 24 * time.Hour}},
@@ -121,6 +128,9 @@ const ExportTime = 2 * time.Minute
 
 // handoffsPerNetwork is far more than an office needs if all users open every app.
 const handoffsPerNetwork = 3000
+
+// disownedPerNetwork is far more than an office needs.
+const disownedPerNetwork = 60
 
 // networkFactors multiply a limit by network for wider networks: /64, /56, /48.
 var networkFactors = []int{1, 2, 6}
@@ -148,6 +158,7 @@ func Limits() []Limit {
 		WrongByAddress, WrongByDevice, WrongInARow, WrongByNetwork,
 		SentByAddress, SentByDevice, SentToDevices, SentByNetwork,
 		RenamesByAccount, KeysByAccount, ExportsByAccount, HandoffsBySession, HandoffsByNetwork,
+		DisownedByNetwork,
 	}
 }
 

@@ -100,6 +100,12 @@ func (t *Throttle) HandoffsByNetworks(networks []string) []Use {
 	return byNetworks(HandoffsByNetwork, handoffsPerNetwork, networks)
 }
 
+// DisownedByNetworks returns the uses of DisownedByNetwork for a link that is used on a request from
+// these networks, the narrowest first.
+func (t *Throttle) DisownedByNetworks(networks []string) []Use {
+	return byNetworks(DisownedByNetwork, disownedPerNetwork, networks)
+}
+
 func byNetworks(limit Limit, hourly int, networks []string) []Use {
 	if hourly <= 0 {
 		return nil

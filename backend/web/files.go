@@ -12,7 +12,10 @@ import (
 )
 
 // pages are the paths that the SPA knows; on others it says that there is no such page, with status 404.
-var pages = map[string]bool{"/": true, "/verify": true, "/account": true, "/sessions": true, "/activity": true}
+var pages = map[string]bool{
+	"/": true, "/verify": true, "/not-you": true,
+	"/account": true, "/sessions": true, "/activity": true,
+}
 
 // serveFile is the last handler: a file of the SPA, or its page for a browser that asks for one, else what Fiber says
 // (404, or 405 where another method is answered). Below /api, /auth and /dev there are no files and no pages.
@@ -50,11 +53,16 @@ func (s *Server) serveFile(c *fiber.Ctx) error {
 	return s.sendFile(c, index)
 }
 
-// isEncodedLink reports whether a path is that of the link in a mail with its # as %23, as programs that rewrite links leave
-// it. The page reads the code out of its address and removes it there.
+// isEncodedLink reports whether a path is that of the link in a mail with its # as %23, as programs
+// that rewrite links leave it. The page reads the code or token out of its address and removes it
+// there.
 func isEncodedLink(name string) bool {
-	const link = "/verify%23"
-	return len(name) > len(link) && strings.EqualFold(name[:len(link)], link)
+	for _, link := range []string{"/verify%23", "/not-you%23"} {
+		if len(name) > len(link) && strings.EqualFold(name[:len(link)], link) {
+			return true
+		}
+	}
+	return false
 }
 
 func isReserved(name string) bool {

@@ -41,6 +41,7 @@ func (s *Server) routes() []route {
 		{fiber.MethodPost, "/api/auth/verify", s.handle(s.verifyCode)},
 		{fiber.MethodGet, sessionPath, s.currentSession},
 		{fiber.MethodPost, "/api/auth/sign-out", s.handle(s.signOut)},
+		{fiber.MethodPost, "/api/auth/not-you", s.handle(s.endDisownedSession)},
 		{fiber.MethodGet, "/api/sessions", s.handle(s.listSessions)},
 		{fiber.MethodDelete, "/api/sessions", s.handle(s.endOtherSessions)},
 		{fiber.MethodDelete, "/api/sessions/:id", s.handle(s.endSession)},

@@ -76,6 +76,23 @@ func (s *Server) endOtherSessions(ctx context.Context, c *fiber.Ctx) error {
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
+type notYouRequest struct {
+	Token string `json:"token"`
+}
+
+// endDisownedSession ends the session that the link in a mail is for. The answer is the same for
+// every token, and the caller's own cookies stay as they are.
+func (s *Server) endDisownedSession(ctx context.Context, c *fiber.Ctx) error {
+	var request notYouRequest
+	if err := readJSON(c, &request); err != nil {
+		return err
+	}
+	if err := s.Auth.EndDisownedSession(ctx, s.visitor(c), request.Token); err != nil {
+		return err
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}
+
 func (s *Server) listedSessionsOf(list []session.Listed, current session.Session) []listedSession {
 	listed := make([]listedSession, len(list))
 	for i, l := range list {

@@ -149,6 +149,67 @@ var sessionScenarios = []scenario{
 		list, _ := laptop.Get("/api/sessions").Want(http.StatusOK).Sessions()
 		harness.WantEqual(s, "sessions left", len(list), 1)
 	}},
+	{"the link of the mail about a new device ends its session and does nothing else (A-58)", func(s scene) {
+		laptop, onLaptop := s.signInWith(firefox)
+		phone, onPhone := s.signInWith(iphone)
+		text := s.world.Mails(s, "new_device", ada, 1)[0].Text
+		stranger := s.app.Open(s)
+		end := func(token string) *harness.Answer {
+			return stranger.Post("/api/auth/not-you", `{"token":"`+token+`"}`, harness.With("User-Agent", firefox)).
+				Want(http.StatusNoContent)
+		}
+		_, link, isThere := strings.Cut(text, harness.PublicURL+"/not-you#t=")
+		if s.sealed {
+			harness.WantEqual(s, "a link in the mail", isThere, false)
+			end("anything")
+			phone.Get("/api/auth/session").Want(http.StatusOK)
+			return
+		}
+		token, _, _ := strings.Cut(link, "\n")
+		for _, wrong := range []string{
+			"", "x", token + "x", token[1:], onPhone.Session.ID,
+			strings.Replace(token, onPhone.Session.ID, onLaptop.Session.ID, 1),
+		} {
+			end(wrong)
+		}
+		phone.Get("/not-you", harness.With("Accept", "text/html")).Want(http.StatusOK) // a scanner does so too
+		phone.Get("/api/auth/session").Want(http.StatusOK)
+
+		harness.WantEqual(s, "cookies set", len(end(token).Set), 0)
+		why := phone.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in").Problem().SignedOut
+		if why.Reason != "ended_by_link" || why.By != "Firefox on Linux" {
+			s.Errorf("the phone is told %+v", why)
+		}
+		laptop.Get("/api/auth/session").Want(http.StatusOK)
+		stranger.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+		end(token) // again, although it is gone
+		harness.WantEqual(s, "events", kindsOf(s, laptop), []string{"account_created", "signed_in", "session_ended"})
+		events, _ := laptop.Get("/api/account/events").Want(http.StatusOK).Events()
+		harness.WantEqual(s, "reason", events[0].Reason, "ended_by_link")
+		harness.WantEqual(s, "ended", events[0].Ended, "Safari on iOS")
+	}},
+	{"the link of the mail about a proof in an unknown browser ends the session that goes on", func(s scene) {
+		if s.sealed {
+			return // there is no such link
+		}
+		s.b.SignIn(s.world, ada)
+		s.b.Keep(device, "")
+		s.world.Pass(s, time.Minute)
+		s.b.SignIn(s.world, ada)
+		text := s.world.Mails(s, "new_device", ada, 1)[0].Text
+		_, link, _ := strings.Cut(text, "/not-you#t=")
+		token, _, _ := strings.Cut(link, "\n")
+		s.app.Open(s).Post("/api/auth/not-you", `{"token":"`+token+`"}`).Want(http.StatusNoContent)
+		s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+	}},
+	{"a network may use sixty links an hour, good or not", func(s scene) {
+		eve := s.app.Open(s)
+		for range 60 {
+			eve.Post("/api/auth/not-you", `{"token":"x"}`).Want(http.StatusNoContent)
+		}
+		eve.Post("/api/auth/not-you", `{"token":"x"}`).Want(http.StatusTooManyRequests, "too_many_requests")
+		s.app.Open(s).Post("/api/auth/not-you", `{"token":"x"}`).Want(http.StatusNoContent)
+	}},
 	{"a mailed code outlives its key, and without a verifier it has expired", func(s scene) {
 		code := s.b.GetCode(s.world, ada)
 		s.world.Exec(s, `UPDATE challenges SET key_id = 'withdrawn'`)

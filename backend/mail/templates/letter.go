@@ -26,6 +26,7 @@ type letter struct {
 	Name     string // what its messages begin with, "new_device"
 	Language string
 	Link     string
+	LinkName string // the message that names Link, in mails that have a button for it
 	Code     string // "" in messages that carry none
 	// ForChange is that of SignInCode.
 	ForChange bool

@@ -32,6 +32,10 @@ func parsed(t *testing.T) *templates.Set {
 	return parsed
 }
 
+// notYou has the form of the token of a link that ends a session.
+const notYou = "20261122-3f9a.00112233445566778899aabbccddeeff.1795961159." +
+	"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+
 // aTime is 14:05 in UTC.
 func aTime() time.Time {
 	return time.Date(2026, 11, 22, 16, 5, 59, 0, time.FixedZone("somewhere", 2*60*60))
@@ -73,10 +77,10 @@ func everyMessage(t *testing.T, language string) map[string]mail.Message {
 	keep("sign_in_code_of_letters", m, err)
 
 	device := templates.NewDevice{Language: language, Browser: "Samsung Browser on Android", IP: "2001:db8:85a3:8d3:1319:8a2e:370:7348",
-		When: aTime(), PublicURL: code.PublicURL}
+		NotYou: notYou, When: aTime(), PublicURL: code.PublicURL}
 	m, err = write.NewDevice(oldAddress, from, device)
 	keep("new_device", m, err)
-	device.Browser, device.IP = "", ""
+	device.Browser, device.IP, device.NotYou = "", "", ""
 	m, err = write.NewDevice(oldAddress, from, device)
 	keep("new_device_unknown", m, err)
 
@@ -170,7 +174,7 @@ func TestTheHTMLLoadsNothingAndStaysSmall(t *testing.T) {
 		"sign_in_code_for_change": "https://sana.example/verify#c=123456",
 		"sign_in_code_for_app":    "https://sana.example/verify#c=123456",
 		"sign_in_code_of_letters": "https://sana.example/verify#c=ABCDEFGHJKMNP",
-		"new_device":              "https://sana.example/sessions",
+		"new_device":              "https://sana.example/not-you#t=" + notYou,
 		"new_device_unknown":      "https://sana.example/sessions",
 	}
 	forEveryMessage(t, func(t *testing.T, name, _ string, m mail.Message) {

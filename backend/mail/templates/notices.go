@@ -13,6 +13,7 @@ type NewDevice struct {
 	Language  string    // one of Languages; anything else is English
 	Browser   string    // "Firefox on Linux" or "Firefox"; left out where it is no known name
 	IP        string    // where the sign-in came from, "203.0.113.7"; "" where it is unknown
+	NotYou    string    // token of the link that ends the session; "" for a link to all devices
 	When      time.Time // shown to the minute
 	PublicURL *url.URL  // as in SignInCode
 	UTCOffset int       // as in SignInCode
@@ -64,7 +65,10 @@ func (t *Set) NewDevice(to, from string, d NewDevice) (mail.Message, error) {
 	if err != nil {
 		return mail.Message{}, err
 	}
-	l.Link = link(d.PublicURL, "sessions", "")
+	l.Link, l.LinkName = link(d.PublicURL, "sessions", ""), "new_device_link"
+	if d.NotYou != "" {
+		l.Link, l.LinkName = link(d.PublicURL, "not-you", "t="+d.NotYou), "new_device_end_link"
+	}
 	l.values["ip"] = plainIP(d.IP)
 	return t.write(to, from, "new_device", "notice", l)
 }

@@ -44,7 +44,8 @@ func (p *Pages) write(kind, language string) (m mail.Message, ok bool, err error
 		m, err = p.Mails.SignInCode(sampleNew, sampleFrom, code)
 	case "new-device":
 		m, err = p.Mails.NewDevice(sampleTo, sampleFrom, templates.NewDevice{
-			Language: language, Browser: samplePlatform, IP: "192.0.2.7", When: now, PublicURL: p.PublicURL,
+			Language: language, Browser: samplePlatform, IP: "192.0.2.7", NotYou: "example",
+			When: now, PublicURL: p.PublicURL,
 		})
 	case "address-changed-old":
 		m, err = p.Mails.AddressChanged(sampleTo, sampleFrom, changed)

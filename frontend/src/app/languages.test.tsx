@@ -117,6 +117,7 @@ const reasons = [
   'idle',
   'max_age',
   'ended_elsewhere',
+  'ended_by_link',
   'ended_everywhere',
   'too_many_sessions',
   'ended_by_operator',

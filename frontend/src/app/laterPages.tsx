@@ -4,6 +4,7 @@ import { DeletedPage } from '../features/account/DeletedPage'
 import { ActivityPage } from '../features/activity/ActivityPage'
 import { HomePage } from '../features/home/HomePage'
 import { NotFoundPage } from '../features/not-found/NotFoundPage'
+import { NotYouPage } from '../features/not-you/NotYouPage'
 import { ProofDialog } from '../features/proof/ProofDialog'
 import { SessionsPage } from '../features/sessions/SessionsPage'
 import { CodePage } from '../features/sign-in/CodePage'
@@ -20,7 +21,7 @@ import { Main } from './Frame'
 import { Navigation } from './Navigation'
 import { Visitor } from './Visitor'
 
-export { CodePage, DeletedPage, Foot, NotFoundPage, NotYou, TypoHint, WhyHere }
+export { CodePage, DeletedPage, Foot, NotFoundPage, NotYou, NotYouPage, TypoHint, WhyHere }
 
 interface Props {
   path: string

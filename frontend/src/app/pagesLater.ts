@@ -10,6 +10,7 @@ export const FootLater = later(async () => (await pages()).Foot)
 export const InsideLater = later(async () => (await pages()).InsidePages, Main)
 export const NotFoundPageLater = later(async () => (await pages()).NotFoundPage)
 export const NotYouLater = later(async () => (await pages()).NotYou)
+export const NotYouPageLater = later(async () => (await pages()).NotYouPage)
 export const TypoHintLater = later(async () => (await pages()).TypoHint)
 export const WhyHereLater = later(async () => (await pages()).WhyHere)
 
@@ -20,6 +21,7 @@ const pagesInFiles = [
   InsideLater,
   NotFoundPageLater,
   NotYouLater,
+  NotYouPageLater,
   TypoHintLater,
   WhyHereLater,
 ]

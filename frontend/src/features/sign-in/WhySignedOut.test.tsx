@@ -14,6 +14,7 @@ test.each<[SignedOut['reason'], string]>([
   ['idle', 'You were signed out because you hadn’t used this browser for a while.'],
   ['max_age', 'For your security, you need to sign in again from time to time.'],
   ['ended_elsewhere', 'You were signed out from another device (an unknown browser).'],
+  ['ended_by_link', 'You were signed out with the link in our email about this sign-in.'],
   ['ended_everywhere', 'You signed out of all your devices, using an unknown browser.'],
   ['too_many_sessions', 'You were signed in on too many devices, so the oldest one was signed out.'],
   ['ended_by_operator', 'An administrator signed you out.'],

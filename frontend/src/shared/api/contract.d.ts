@@ -114,6 +114,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/not-you": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End the session that the link in an email about a new device is for.
+         * @description The link is `/not-you#t=TOKEN`, good for seven days after the sign-in. It ends that session
+         *     and does nothing else; who sends it is not signed in. With `SESSION_STORE=cookie` emails
+         *     have no such link.
+         */
+        post: operations["endDisownedSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions": {
         parameters: {
             query?: never;
@@ -673,7 +695,7 @@ export interface components {
              */
             ended?: string;
             /** @enum {string} */
-            reason?: "ended_elsewhere" | "too_many_sessions" | "ended_by_operator";
+            reason?: "ended_elsewhere" | "ended_by_link" | "too_many_sessions" | "ended_by_operator";
             old_email?: string;
             new_email?: string;
             /**
@@ -722,12 +744,12 @@ export interface components {
         SignedOut: {
             /**
              * @description Not used for too long; too old; signed out here; ended from another session; ended with
-             *     all others from another session; the oldest when one too many began; ended by the
+             *     the link in the email about its sign-in; ended with all others from another session; the oldest when one too many began; ended by the
              *     operator; sealed with a key that Sana no longer has; the address of the account was
              *     changed from another session; the account was deleted. There may be others one day.
              * @enum {string}
              */
-            reason: "idle" | "max_age" | "signed_out" | "ended_elsewhere" | "ended_everywhere" | "too_many_sessions" | "ended_by_operator" | "key_withdrawn" | "email_changed" | "account_deleted";
+            reason: "idle" | "max_age" | "signed_out" | "ended_elsewhere" | "ended_by_link" | "ended_everywhere" | "too_many_sessions" | "ended_by_operator" | "key_withdrawn" | "email_changed" | "account_deleted";
             /**
              * Format: date-time
              * @description When it ended, if that is known.
@@ -1070,6 +1092,41 @@ export interface operations {
             403: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    endDisownedSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description What follows `#t=` in the link. */
+                    token: string;
+                };
+            };
+        };
+        responses: {
+            /**
+             * @description The session is not valid any more, or the token is not genuine or too old, which the
+             *     answer does not tell.
+             */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };

@@ -15,6 +15,19 @@ describe('what is asked', () => {
     expect(init?.credentials).toBe('same-origin')
   })
 
+  test('it says how far the clock is from UTC, for the times in mails', async () => {
+    const server = new FakeServer({ [`GET ${path}`]: json({}) })
+    for (const [behind, header] of [
+      [-330, '330'],
+      [0, '0'],
+      [210, '-210'],
+    ] as const) {
+      vi.spyOn(Date.prototype, 'getTimezoneOffset').mockReturnValue(behind)
+      await get(path, patient())
+      expect(new Headers(server.requests.at(-1)?.init.headers).get('UTC-Offset')).toBe(header)
+    }
+  })
+
   test('a GET and a DELETE have no body and no content type', async () => {
     const server = new FakeServer({ 'GET /api/auth/session': json({}), 'DELETE /api/auth/code': noContent() })
     await get(path, patient())

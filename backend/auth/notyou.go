@@ -1,0 +1,95 @@
+package auth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+
+	"sana/backend/keyring"
+	"sana/backend/postgres"
+	"sana/backend/session"
+	"sana/backend/throttle"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// notYouLabel separates the use of the secret keys here from all others.
+const notYouLabel = "not you link"
+
+// notYouLifetime is how long after a sign-in the link in the mail about it can end its session.
+const notYouLifetime = 7 * 24 * time.Hour
+
+var notYouEncoding = base64.RawURLEncoding.Strict()
+
+// notYouToken returns the token of the link in the mail about a sign-in, KEY.SESSION.UNTIL.MAC. No
+// row is stored for it, and it is good for EndDisownedSession only. A key's id may have dots.
+func notYouToken(key keyring.Key, sessionID string, signedInAt time.Time) string {
+	until := strconv.FormatInt(signedInAt.Add(notYouLifetime).Unix(), 10)
+	mac := notYouMAC(key, sessionID, until)
+	return strings.Join([]string{key.ID, sessionID, until, notYouEncoding.EncodeToString(mac)}, ".")
+}
+
+// openNotYouToken returns the session that a token is for; ok is false if it was not made with one
+// of the keys, or its time is over.
+func openNotYouToken(keys keyring.Ring, token string, now time.Time) (sessionID string, ok bool) {
+	rest, encoded := cutLast(token)
+	rest, until := cutLast(rest)
+	keyID, sessionID := cutLast(rest)
+	key, known := keys.Find(keyID)
+	mac, err := notYouEncoding.DecodeString(encoded)
+	if !known || err != nil || !hmac.Equal(mac, notYouMAC(key, sessionID, until)) {
+		return "", false
+	}
+	seconds, err := strconv.ParseInt(until, 10, 64)
+	return sessionID, err == nil && now.Unix() < seconds
+}
+
+// notYouMAC is over the session's id and the end, neither of which has a dot.
+func notYouMAC(key keyring.Key, sessionID, until string) []byte {
+	mac := hmac.New(sha256.New, key.Derive(notYouLabel))
+	mac.Write([]byte(sessionID + "." + until))
+	return mac.Sum(nil)
+}
+
+// cutLast cuts around the last dot; without one, before is empty.
+func cutLast(s string) (before, after string) {
+	at := strings.LastIndexByte(s, '.')
+	return s[:max(at, 0)], s[at+1:]
+}
+
+// EndDisownedSession ends the session that the link in a new-device mail is for, and nothing else.
+// Neither a token that is forged or too old nor a session that is not valid any more is an error:
+// the result tells nothing. It returns fault.TooManyRequests.
+func (s *Service) EndDisownedSession(ctx context.Context, v visitor.Visitor, token string) error {
+	budgets := s.Limits.Budgets(s.Limits.DisownedByNetworks(v.Networks)...)
+	now, err := s.spendAll(ctx, budgets, func(verdict throttle.Verdict) error {
+		return errNetwork("requests to end a session", verdict.Wait)
+	})
+	if err != nil {
+		return err
+	}
+	id, ok := openNotYouToken(s.Keys, token, now)
+	if !ok || !s.inPostgres() {
+		return nil
+	}
+	userID, err := s.Shared.Owner(ctx, id)
+	if err != nil || userID == "" {
+		return err
+	}
+	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := s.lockIfThere(ctx, tx, userID); err != nil {
+			return err
+		}
+		why := session.Ended{Reason: session.EndedByLink, By: v.Platform}
+		ended, found, err := s.Shared.Revoke(ctx, tx, userID, id, why)
+		if err != nil || !found {
+			return err
+		}
+		return s.Accounts.Record(ctx, tx, v, entriesOf(why.Reason, ended)...)
+	})
+}

@@ -1,0 +1,56 @@
+import { useState } from 'preact/hooks'
+import { post } from '../../shared/api/http'
+import { repeatUntilAnswered } from '../../shared/api/repeat'
+import { useWrite } from '../../shared/api/useWrite'
+import { text } from '../../shared/i18n/text'
+import { Button } from '../../shared/ui/Button'
+import { Heading } from '../../shared/ui/Heading'
+import { useLimit, WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { useLinked } from '../../shared/useLinked'
+import { isOver, tokenInFragment } from './token'
+
+/** For whoever was told by mail of a sign-in that was not theirs. The link alone ends nothing: programs open links too. */
+export function NotYouPage() {
+  const token = useLinked(tokenInFragment)
+  const [ended, setEnded] = useState<string>()
+  if (!token || isOver(token)) return <Outcome of="over" />
+  if (token === ended) return <Outcome of="ended" />
+  return <EndIt key={token} token={token} onEnded={() => setEnded(token)} />
+}
+
+interface Props {
+  token: string
+  onEnded: () => void
+}
+
+function EndIt({ token, onEnded }: Props) {
+  const writing = useWrite(repeatUntilAnswered)
+  const { waitId, button } = useLimit(writing)
+  return (
+    <>
+      <Heading>{text('notYou.title')}</Heading>
+      <p>{text('notYou.text')}</p>
+      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={waitId} />
+      <Button
+        {...button}
+        busy={writing.busy && text('trouble.working')}
+        onClick={() => writing.write(() => post('/api/auth/not-you', { token }), onEnded)}
+      >
+        {text('notYou.end')}
+      </Button>
+    </>
+  )
+}
+
+/** What is left to do is elsewhere. */
+function Outcome({ of }: { of: 'ended' | 'over' }) {
+  return (
+    <>
+      <Heading key={of}>{text(`notYou.${of}`)}</Heading>
+      <p>{text(`notYou.${of}Text`)}</p>
+      <p>
+        <a href="/sessions">{text('notYou.devices')}</a>
+      </p>
+    </>
+  )
+}
