@@ -172,7 +172,7 @@ var sessionScenarios = []scenario{
 		} {
 			end(wrong)
 		}
-		phone.Get("/not-you", harness.With("Accept", "text/html")).Want(http.StatusOK) // a scanner does so too
+		stranger.Get("/not-you", harness.With("Accept", "text/html")) // as a scanner of links does
 		phone.Get("/api/auth/session").Want(http.StatusOK)
 
 		harness.WantEqual(s, "cookies set", len(end(token).Set), 0)

@@ -16,12 +16,12 @@ const events = [
   event(8, 'signed_out'),
   event(9, 'signed_in', { browser: '', system: '' }),
   event(10, 'app_opened', { app: 'Wiki' }),
-  event(11, 'access_key_made', { app: 'Wiki', key: 'Backup' }),
-  event(12, 'access_key_ended', { app: 'Wiki', key: 'Backup' }),
-  event(13, 'blocked', { by: 'operator', ...nobody }),
-  event(14, 'unblocked', { by: 'operator', ...nobody }),
-  event(15, 'session_ended', { ended, reason: 'ended_by_link' }),
-  event(16, 'sun_risen' as AccountEvent['kind'], nobody),
+  event(11, 'sun_risen' as AccountEvent['kind'], nobody),
+  event(12, 'access_key_made', { app: 'Wiki', key: 'Backup' }),
+  event(13, 'access_key_ended', { app: 'Wiki', key: 'Backup' }),
+  event(14, 'blocked', { by: 'operator', ...nobody }),
+  event(15, 'unblocked', { by: 'operator', ...nobody }),
+  event(16, 'session_ended', { ended, reason: 'ended_by_link' }),
   event(17, 'account_created'),
 ]
 const first = { events: events.slice(0, 6), next: '995' }
