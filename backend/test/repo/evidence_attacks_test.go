@@ -10,7 +10,7 @@ import (
 )
 
 // attackCount is how many attacks there are: and so on.
-const attackCount = 57
+const attackCount = 58
 
 // attack is one entry of testdata/attacks.txt, or a fault of testdata/faults.txt.
 type attack struct {

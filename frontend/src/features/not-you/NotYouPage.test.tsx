@@ -43,7 +43,10 @@ test.each<[string, Reply[]]>([
 })
 
 test('a limit keeps the button off until it lets another try through', async () => {
-  const server = await open(`#t=${good}`, [refusal(429, 'too_many_requests', 'Later', { retry_after: 60 }), noContent()])
+  const server = await open(`#t=${good}`, [
+    refusal(429, 'too_many_requests', 'Later', { retry_after: 60 }),
+    noContent(),
+  ])
   await press()
   await press()
   expect(server.count(call)).toBe(1)
