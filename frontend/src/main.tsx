@@ -1,11 +1,9 @@
 import { render } from 'preact'
 import { App } from './app/App'
-import { restoreFragment } from './app/encodedLink'
 import { replaceTexts, speak } from './shared/i18n/text'
 import { kept } from './shared/kept'
 import './shared/ui/base.css'
 
-restoreFragment()
 const root = document.getElementById('root')
 // Nothing is drawn before its language is there, so that no other one flashes up.
 await speak([kept('language'), ...navigator.languages])

@@ -10,7 +10,7 @@ import { Main } from './Frame'
 import { Gate } from './Gate'
 import { nextPath, queryFor } from './next'
 import { Offline } from './Offline'
-import { CodePageLater, FootLater, loadPages, NotFoundPageLater, NotYouPageLater } from './pagesLater'
+import { CodePageLater, FootLater, loadPages, OtherPagesLater } from './pagesLater'
 
 /** The pages that want somebody who is signed in; the first one is the sign-in form for everybody else. */
 const inside = ['/', '/account', '/sessions', '/activity']
@@ -120,5 +120,9 @@ function Pages() {
       </Main>
     )
   }
-  return <Main>{path === '/not-you' ? <NotYouPageLater /> : <NotFoundPageLater />}</Main>
+  return (
+    <Main>
+      <OtherPagesLater path={path} />
+    </Main>
+  )
 }

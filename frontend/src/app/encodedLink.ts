@@ -1,8 +1,8 @@
 /**
- * Reads a mail's link whose # has become %23 on its way as the link that it was, and so takes the secret out of the path.
- * Mail gateways that rewrite links leave them so.
+ * The link of a mail whose # has become %23 on its way, as it was: undefined for other paths. Mail gateways that rewrite
+ * links leave them so, and then the path holds the secret.
  */
-export function restoreFragment(): void {
-  const [, page, fragment] = /^\/(verify|not-you)%23(.+)$/i.exec(location.pathname) ?? []
-  if (fragment) history.replaceState(null, '', `/${page}#${fragment.replace(/%3d/i, '=')}`)
+export function restoredLink(path: string): string | undefined {
+  const [, page, fragment] = /^\/(verify|not-you)%23(.+)$/i.exec(path) ?? []
+  return fragment && `/${page}#${fragment.replace(/%3d/i, '=')}`
 }

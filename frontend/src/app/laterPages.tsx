@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useLocation } from 'preact-iso'
 import { AccountPage } from '../features/account/AccountPage'
 import { DeletedPage } from '../features/account/DeletedPage'
 import { ActivityPage } from '../features/activity/ActivityPage'
@@ -16,12 +17,13 @@ import { TypoHint } from '../shared/code/TypoHint'
 import { tellOtherTabs } from '../shared/tabs'
 import { keepFocus } from '../shared/ui/keepFocus'
 import { Loading } from '../shared/ui/Loading'
+import { restoredLink } from './encodedLink'
 import { Foot } from './Foot'
 import { Main } from './Frame'
 import { Navigation } from './Navigation'
 import { Visitor } from './Visitor'
 
-export { CodePage, DeletedPage, Foot, NotFoundPage, NotYou, NotYouPage, TypoHint, WhyHere }
+export { CodePage, DeletedPage, Foot, NotYou, TypoHint, WhyHere }
 
 interface Props {
   path: string
@@ -92,4 +94,16 @@ export function InsidePages({ path, current, stale, onArrived, onRecheck, onSign
       )}
     </InsideContext.Provider>
   )
+}
+
+/** The pages that no user comes to on the way through the first ones. */
+export function OtherPages({ path }: { path: string }) {
+  const { route } = useLocation()
+  const link = restoredLink(path)
+  useEffect(() => {
+    if (link) route(link, true)
+  }, [link, route])
+
+  if (link) return <Loading />
+  return path === '/not-you' ? <NotYouPage /> : <NotFoundPage />
 }

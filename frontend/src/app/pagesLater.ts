@@ -8,9 +8,8 @@ export const CodePageLater = later(async () => (await pages()).CodePage)
 export const DeletedPageLater = later(async () => (await pages()).DeletedPage)
 export const FootLater = later(async () => (await pages()).Foot)
 export const InsideLater = later(async () => (await pages()).InsidePages, Main)
-export const NotFoundPageLater = later(async () => (await pages()).NotFoundPage)
 export const NotYouLater = later(async () => (await pages()).NotYou)
-export const NotYouPageLater = later(async () => (await pages()).NotYouPage)
+export const OtherPagesLater = later(async () => (await pages()).OtherPages)
 export const TypoHintLater = later(async () => (await pages()).TypoHint)
 export const WhyHereLater = later(async () => (await pages()).WhyHere)
 
@@ -19,9 +18,8 @@ const pagesInFiles = [
   CodePageLater,
   DeletedPageLater,
   InsideLater,
-  NotFoundPageLater,
   NotYouLater,
-  NotYouPageLater,
+  OtherPagesLater,
   TypoHintLater,
   WhyHereLater,
 ]
