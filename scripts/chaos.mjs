@@ -3,6 +3,7 @@
 import { buildSpa } from './lib/builds.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
+import { providePatroni } from './lib/patroni.mjs'
 import { postgresBinaries } from './lib/postgres.mjs'
 import { runMain } from './lib/problem.mjs'
 import { mustRun } from './lib/processes.mjs'
@@ -16,7 +17,7 @@ async function main() {
   checkVersions()
   await installDependencies()
   await buildSpa()
-  const missing = await provideProxies()
+  const missing = [...(await provideProxies()), ...(await providePatroni())]
   if (missing.length > 0) console.log(`Without ${missing.join(' and ')}, which cannot be had here.`)
   const before = await buildReleasesBefore()
   if (before.missing.length > 0) console.log(`Of the releases before this one, ${before.missing.join('; ')}.`)

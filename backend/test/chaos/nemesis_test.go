@@ -102,11 +102,16 @@ func (n *nemesis) spawn(i int) {
 
 // hold waits between so many milliseconds.
 func (n *nemesis) hold(least, most int) {
-	pause := time.NewTimer(time.Duration(least+n.random.IntN(most-least)) * time.Millisecond)
-	defer pause.Stop()
+	pause(n, n.random, least, most)
+}
+
+// pause waits between so many milliseconds, or until the test ends.
+func pause(t testing.TB, random *rand.Rand, least, most int) {
+	timer := time.NewTimer(time.Duration(least+random.IntN(most-least)) * time.Millisecond)
+	defer timer.Stop()
 	select {
-	case <-pause.C:
-	case <-n.Context().Done():
+	case <-timer.C:
+	case <-t.Context().Done():
 	}
 }
 

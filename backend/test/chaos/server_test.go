@@ -158,9 +158,7 @@ func (s *server) stop(how syscall.Signal) {
 
 // kill ends all of the server at once, as the end of its machine does.
 func (s *server) kill() {
-	for _, pid := range append(s.children(), s.process.Process.Pid) {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
+	killAll(s.t, s.process.Process.Pid)
 	<-s.exited
 	s.process = nil
 }
@@ -169,7 +167,7 @@ func (s *server) kill() {
 func (s *server) freeze() {
 	s.t.Helper()
 	s.must(s.process.Process.Signal(syscall.SIGSTOP)) // first: it would make new ones
-	for _, pid := range s.children() {
+	for _, pid := range children(s.t, s.process.Process.Pid) {
 		_ = syscall.Kill(pid, syscall.SIGSTOP)
 	}
 }
@@ -178,22 +176,31 @@ func (s *server) thaw() {
 	if s.process == nil {
 		return
 	}
-	for _, pid := range append(s.children(), s.process.Process.Pid) {
+	for _, pid := range append(children(s.t, s.process.Process.Pid), s.process.Process.Pid) {
 		_ = syscall.Kill(pid, syscall.SIGCONT)
 	}
 }
 
-// children lists the processes of the server besides the one that was started: each has a session of its own, so that no
-// group holds them all.
-func (s *server) children() []int {
+// killAll kills a Postgres server by the id of its first process.
+func killAll(t testing.TB, postmaster int) {
+	t.Helper()
+	for _, pid := range append(children(t, postmaster), postmaster) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// children lists the processes of a Postgres server besides the first: each has a session of its own, so that no group
+// holds them all.
+func children(t testing.TB, postmaster int) []int {
+	t.Helper()
 	output, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
 	if err != nil {
-		s.t.Errorf("ps: %v", err)
+		t.Errorf("ps: %v", err)
 	}
 	var list []int
 	for line := range strings.Lines(string(output)) {
 		var pid, parent int
-		if _, err := fmt.Sscan(line, &pid, &parent); err == nil && parent == s.process.Process.Pid {
+		if _, err := fmt.Sscan(line, &pid, &parent); err == nil && parent == postmaster {
 			list = append(list, pid)
 		}
 	}
@@ -231,10 +238,14 @@ func (s *server) query(sql string, args ...any) (string, error) {
 	return fmt.Sprint(value), err
 }
 
-// asPostgres is a command of Postgres'. It refuses to be root, and then is nobody, with the one capability to get into
-// the folder that its program is in.
+// asPostgres is a command of Postgres'.
 func asPostgres(name string, args ...string) *exec.Cmd {
-	path := filepath.Join(os.Getenv(binariesVariable), name)
+	return asNobody(filepath.Join(os.Getenv(binariesVariable), name), args...)
+}
+
+// asNobody is a command that refuses to be root, and then is nobody, with the one capability to get into the folder that
+// its program is in.
+func asNobody(path string, args ...string) *exec.Cmd {
 	if os.Getuid() == 0 {
 		// Postgres asks access(2) whether it may run itself, which forgets capabilities unless no_setuid_fixup is set.
 		args = append([]string{

@@ -1,0 +1,43 @@
+// Patroni, etcd and the Postgres that Patroni runs, for the test of a failover: the machine's own, or the system's packages.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { canInstallPackages, installPackages } from './system-packages.mjs'
+
+/**
+ * Puts the paths into the environment of the tests, and installs what is missing where that can be done.
+ * @returns {Promise<string[]>} the packages that cannot be had
+ */
+export async function providePatroni() {
+  const absent = missing()
+  if (absent.length > 0 && canInstallPackages()) await installPackages(...absent)
+  const { patroni, etcd, binaries } = find()
+  if (missing().length === 0) {
+    Object.assign(process.env, { SANA_PATRONI: patroni, SANA_ETCD: etcd, SANA_PATRONI_POSTGRES_BIN: binaries })
+  }
+  return missing()
+}
+
+function missing() {
+  const { patroni, etcd, binaries } = find()
+  return [
+    ...(patroni ? [] : ['patroni', 'python3-psycopg2']),
+    ...(etcd ? [] : ['etcd-server']),
+    ...(binaries ? [] : ['postgresql']),
+  ]
+}
+
+function find() {
+  const runs = (/** @type {string} */ path) => spawnSync(path, ['--version']).status === 0
+  return {
+    patroni: ['/usr/bin/patroni'].find(runs),
+    etcd: ['/usr/bin/etcd'].find(runs),
+    binaries: binaries(),
+  }
+}
+
+/** @returns {string | undefined} the folder with pg_rewind and pg_basebackup, which the Postgres of npm lacks */
+function binaries() {
+  const all = '/usr/lib/postgresql'
+  const versions = existsSync(all) ? readdirSync(all).sort((a, b) => Number(b) - Number(a)) : []
+  return versions.map((version) => `${all}/${version}/bin`).find((dir) => existsSync(`${dir}/pg_rewind`))
+}
