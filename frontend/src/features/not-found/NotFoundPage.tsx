@@ -1,15 +1,13 @@
 import { text } from '../../shared/i18n/text'
 import { Heading } from '../../shared/ui/Heading'
-import styles from './NotFoundPage.module.css'
+import { LonelyLink } from '../../shared/ui/LonelyLink'
 
 export function NotFoundPage() {
   return (
     <>
       <Heading>{text('page.notFound')}</Heading>
       <p>{text('page.notFoundText')}</p>
-      <a href="/" class={styles.way}>
-        {text('page.toStart')}
-      </a>
+      <LonelyLink href="/">{text('page.toStart')}</LonelyLink>
     </>
   )
 }

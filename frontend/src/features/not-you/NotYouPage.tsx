@@ -5,6 +5,7 @@ import { useWrite } from '../../shared/api/useWrite'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { Heading } from '../../shared/ui/Heading'
+import { LonelyLink } from '../../shared/ui/LonelyLink'
 import { useLimit, WriteTrouble } from '../../shared/ui/WriteTrouble'
 import { useLinked } from '../../shared/useLinked'
 import { isOver, tokenInFragment } from './token'
@@ -48,9 +49,7 @@ function Outcome({ of }: { of: 'ended' | 'over' }) {
     <>
       <Heading key={of}>{text(`notYou.${of}`)}</Heading>
       <p>{text(`notYou.${of}Text`)}</p>
-      <p>
-        <a href="/sessions">{text('notYou.devices')}</a>
-      </p>
+      <LonelyLink href="/sessions">{text('notYou.devices')}</LonelyLink>
     </>
   )
 }
