@@ -30,6 +30,15 @@ const (
 	Unblocked     Kind = "unblocked"
 	KeyMade       Kind = "access_key_made"
 	KeyEnded      Kind = "access_key_ended"
+
+	PasskeyAdded   Kind = "passkey_added"
+	PasskeyRemoved Kind = "passkey_removed"
+
+	CodesForSignIn   Kind = "codes_for_sign_in"
+	CodesForRecovery Kind = "codes_for_recovery"
+	RecoveryBegun    Kind = "recovery_begun"
+	RecoveryStopped  Kind = "recovery_stopped"
+	Recovered        Kind = "recovered"
 )
 
 // Operator is the author of events that a command of an operator has caused.
@@ -41,9 +50,10 @@ type Details struct {
 	Reason   string `json:"reason,omitempty"` // why it ended; one of the API contract's
 	OldEmail string `json:"old_email,omitempty"`
 	NewEmail string `json:"new_email,omitempty"`
-	App      string `json:"app,omitempty"` // name of the app that was opened, or that a key is for
-	Key      string `json:"key,omitempty"` // name of the access key
-	By       string `json:"by,omitempty"`  // Operator, or "" for the user
+	App      string `json:"app,omitempty"`     // name of the app that was opened, or that a key is for
+	Key      string `json:"key,omitempty"`     // name of the access key
+	Passkey  string `json:"passkey,omitempty"` // name of the passkey, also of one that signed in
+	By       string `json:"by,omitempty"`      // Operator, or "" for the user
 }
 
 // Entry is an event to be recorded.

@@ -10,6 +10,7 @@ import (
 	"sana/backend/challenge"
 	"sana/backend/inbox"
 	"sana/backend/outbox"
+	"sana/backend/passkey"
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/throttle"
@@ -20,6 +21,8 @@ import (
 const (
 	sweepInterval = 10 * time.Minute
 	sweepTimeout  = 5 * time.Minute
+
+	recoveryInterval = time.Minute
 )
 
 // background is work beside the requests. run returns soon after its context ends.
@@ -60,10 +63,25 @@ func newTurns(
 	sweep("account_events", accounts.Sweep)
 	sweep("uses", limits.Sweep)
 	sweep("handoffs", useCases.SweepHandoffs)
+	sweep("passkey_challenges", func(ctx context.Context) (int, error) { return passkey.Sweep(ctx, db) })
+	turns.Add("end recovery only", sweepInterval, sweepTimeout, func(ctx context.Context) error {
+		n, err := useCases.LetStrandedCodesSignIn(ctx)
+		if n > 0 {
+			log.WarnContext(ctx, "codes sign in again where no passkey works at this PUBLIC_URL", "accounts", n)
+		}
+		return err
+	})
 	sweep("session_apps", useCases.SweepSessionApps)
 	if shared != nil {
 		sweep("sessions", shared.Sweep)
 		sweep("access_keys", shared.SweepAccessKeys)
+		turns.Add("finish recoveries", recoveryInterval, sweepTimeout, func(ctx context.Context) error {
+			n, err := useCases.FinishRecoveries(ctx)
+			if n > 0 {
+				log.InfoContext(ctx, "accounts recovered", "accounts", n)
+			}
+			return err
+		})
 	}
 	return turns
 }

@@ -13,6 +13,7 @@ import (
 	"sana/backend/mail/templates"
 	"sana/backend/observe/metrics"
 	"sana/backend/outbox"
+	"sana/backend/passkey"
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/throttle"
@@ -69,7 +70,8 @@ func settingsOf(cfg config.Config, publicURL *url.URL) (auth.Settings, error) {
 		SignUp: auth.SignUp{
 			Open: cfg.SignUp == config.Open, ByApps: cfg.SignUp == config.ByApps, Domains: cfg.SignUpDomains,
 		},
-		Mail: auth.MailSettings{Templates: letters, From: cfg.MailFrom, PublicURL: publicURL},
+		Mail:     auth.MailSettings{Templates: letters, From: cfg.MailFrom, PublicURL: publicURL},
+		Passkeys: passkey.RelyingPartyOf(publicURL),
 	}, nil
 }
 

@@ -2,7 +2,7 @@
 // address, signing out, and what they do with their account. An exported method is one thing that a
 // person does, and at most one transaction. It is the only package that opens a transaction over the
 // tables of several others, so its statements name the tables of packages account, challenge, outbox,
-// session and throttle.
+// passkey, session and throttle.
 //
 // # Order of locks
 //
@@ -19,6 +19,7 @@ import (
 	"sana/backend/mail/templates"
 	"sana/backend/observe/metrics"
 	"sana/backend/outbox"
+	"sana/backend/passkey"
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/throttle"
@@ -31,6 +32,7 @@ type Settings struct {
 	CodeLength int // digits, 6 to 8
 	SignUp     SignUp
 	Mail       MailSettings
+	Passkeys   passkey.RelyingParty // zero if PUBLIC_URL can have none
 }
 
 // MailSettings is what every mail needs.

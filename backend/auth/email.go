@@ -196,6 +196,9 @@ func (s *Service) moveAccount(ctx context.Context, tx pgx.Tx, g guess, owner acc
 	if err != nil {
 		return err
 	}
+	if _, err := dropRecovery(ctx, tx, owner.ID); err != nil { // who reads the old mailbox has begun it
+		return err
+	}
 	if s.inPostgres() {
 		if err := s.Shared.SetEmail(ctx, tx, owner.ID, current.ID, email); err != nil {
 			return err

@@ -27,6 +27,7 @@ type Export struct {
 	Keys             []session.AccessKey
 	Codes            []challenge.Stored
 	Notices          []outbox.StoredNotice // that were not sent yet
+	Passkeys         PasskeyList
 
 	accounts *account.Service
 	before   int64 // the id of the oldest event that was read, 0 before the first page
@@ -50,6 +51,9 @@ func (s *Service) Export(ctx context.Context, v visitor.Visitor, current session
 	}
 	e := &Export{Ends: time.Now().Add(throttle.ExportTime), accounts: s.Accounts}
 	if e.Sessions, e.SessionsComplete, err = s.Sessions(ctx, v, current); err != nil {
+		return nil, err
+	}
+	if e.Passkeys, err = s.ListPasskeys(ctx, current); err != nil {
 		return nil, err
 	}
 	if s.inPostgres() {

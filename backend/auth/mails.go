@@ -24,6 +24,14 @@ const (
 	addressChangedTemplate = "address_changed"
 	accountDeletedTemplate = "account_deleted"
 	accessKeyMadeTemplate  = "access_key_made"
+
+	passkeyAddedTemplate     = "passkey_added"
+	passkeyRemovedTemplate   = "passkey_removed"
+	codesForSignInTemplate   = "codes_for_sign_in"
+	codesForRecoveryTemplate = "codes_for_recovery"
+	recoveryBegunTemplate    = "recovery_begun"
+	recoveryStoppedTemplate  = "recovery_stopped"
+	recoveredTemplate        = "recovered"
 )
 
 // noticeUse is how long a notice is worth sending.
@@ -119,7 +127,7 @@ type noticeWriter func(n outbox.Notice, at time.Time) (mail.Message, error)
 // noticeWriters are the writers of notices by template.
 func (s *Service) noticeWriters() map[string]noticeWriter {
 	write, from, site := s.Mail.Templates, s.Mail.From, s.Mail.PublicURL
-	return map[string]noticeWriter{
+	writers := map[string]noticeWriter{
 		newDeviceTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
 			d := templates.NewDevice{
 				Language: n.Language, Browser: n.Platform, IP: n.IP, When: at, PublicURL: site,
@@ -148,6 +156,20 @@ func (s *Service) noticeWriters() map[string]noticeWriter {
 			})
 		},
 	}
+	for _, name := range templates.SignInChanges() {
+		writers[name] = func(n outbox.Notice, at time.Time) (mail.Message, error) {
+			change := templates.SignInChange{
+				Name: name, Language: n.Language, Browser: n.Platform, IP: n.IP, Passkey: n.Passkey, When: at,
+				PublicURL: site, UTCOffset: n.UTCOffset,
+			}
+			if n.Recovery != "" {
+				change.StopToken = s.stopToken(s.Keys.Current(), n.Recovery)
+				change.Until, _ = time.Parse(time.RFC3339, n.Until)
+			}
+			return write.SignInChange(n.Email, from, change)
+		}
+	}
+	return writers
 }
 
 // composeNotice writes a notice from its content in the queue.

@@ -25,6 +25,9 @@ type Person struct {
 	BlockedAt      *time.Time // nil if they are not blocked
 	Sessions       int        // that are valid; 0 if sessions are in cookies
 	AccessKeys     int        // that are valid
+	Passkeys       int        // also those that were made at another host of PUBLIC_URL
+	CodesFor       CodesFor
+	RecoveryEndsAt *time.Time // nil if no recovery is under way
 }
 
 const selectPeople = `
@@ -35,7 +38,10 @@ const selectPeople = `
 	       last_signed_in_at,
 	       blocked_at,
 	       (SELECT count(*) FROM sessions WHERE user_id = users.id AND ` + string(session.IsLive) + `) AS sessions,
-	       (SELECT count(*) FROM access_keys WHERE user_id = users.id AND expires_at > now()) AS access_keys
+	       (SELECT count(*) FROM access_keys WHERE user_id = users.id AND expires_at > now()) AS access_keys,
+	       (SELECT count(*) FROM passkeys WHERE user_id = users.id) AS passkeys,
+	       codes_for,
+	       (SELECT ends_at FROM recoveries WHERE user_id = users.id) AS recovery_ends_at
 	FROM users `
 
 // People returns up to limit users in the order of their addresses: those after an address, "" for the

@@ -69,6 +69,11 @@ func errSignUpClosed() error {
 			"Sign in with the address of your account, or ask the operator for one.")
 }
 
+func errRecoveryRequired() error {
+	return fault.New(fault.RecoveryRequired,
+		"Your code was right, but this account signs in with a passkey. Without one it can be recovered in 24 hours.")
+}
+
 func errEmailTaken() error {
 	return fault.New(fault.EmailTaken,
 		"Your code was right, but another account has this address. Sign in to that account with it, or choose another address for this one.")

@@ -18,6 +18,9 @@ func (s *Service) repeat(ctx context.Context, g guess) (in SignedIn, err error) 
 	if g.challenge.Outcome == challenge.SignUpClosed {
 		return SignedIn{}, errSignUpClosed()
 	}
+	if g.challenge.Outcome == challenge.RecoveryRequired {
+		return SignedIn{}, errRecoveryRequired()
+	}
 	next, err := s.newSession(g, g.challenge.OutcomeKeyID)
 	if err != nil {
 		return SignedIn{}, err

@@ -12,6 +12,7 @@ import (
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/throttle"
+	"sana/backend/visitor"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -40,14 +41,15 @@ const (
 	granted AS (
 	    UPDATE challenges
 	    SET consumed_at = now(),
-	        outcome = 'signed_in',
+	        outcome = CASE WHEN ` + recoveryRequired + ` THEN 'recovery_required' ELSE 'signed_in' END,
 	        outcome_key_id = @outcome_key` + whereOpen + `
-	    RETURNING email
+	    RETURNING email, outcome
 	),
 	person AS (
 	    INSERT INTO users (email)
 	    SELECT email
 	    FROM granted
+	    WHERE outcome = 'signed_in'
 	    ON CONFLICT (email) DO UPDATE SET last_signed_in_at = now()
 	    RETURNING id, email, name, created_at
 	),`
@@ -57,16 +59,18 @@ const (
 	granted AS (
 	    UPDATE challenges
 	    SET consumed_at = now(),
-	        outcome = CASE WHEN EXISTS (SELECT FROM users WHERE users.email = challenges.email)
+	        outcome = CASE WHEN ` + recoveryRequired + ` THEN 'recovery_required'
+	                       WHEN EXISTS (SELECT FROM users WHERE users.email = challenges.email)
 	                       THEN 'signed_in' ELSE 'sign_up_closed' END,
 	        outcome_key_id = @outcome_key` + whereOpen + `
-	    RETURNING email
+	    RETURNING email, outcome
 	),
 	person AS (
 	    UPDATE users
 	    SET last_signed_in_at = now()
 	    FROM granted
 	    WHERE users.email = granted.email
+	      AND granted.outcome = 'signed_in'
 	    RETURNING users.id, users.email, users.name, users.created_at
 	),`
 
@@ -83,7 +87,7 @@ const (
 	),
 	event AS (
 	    INSERT INTO account_events (user_id, kind, platform, ip, details)
-	    SELECT id, CASE WHEN created_at = now() THEN 'account_created' ELSE 'signed_in' END, @platform, @ip, '{}'
+	    SELECT id, CASE WHEN created_at = now() THEN 'account_created' ELSE 'signed_in' END, @platform, @ip, @details::jsonb
 	    FROM person
 	)`
 
@@ -96,10 +100,19 @@ const (
 	)`
 
 	signedIn = `
-	SELECT coalesce(person.id::text, ''), coalesce(person.created_at = now(), false), now()
+	SELECT coalesce(person.id::text, ''), coalesce(person.created_at = now(), false), now(), granted.outcome
 	FROM granted
 	LEFT JOIN person ON true`
 )
+
+// recoveryRequired is true for a challenge whose right code does not sign its user in.
+const recoveryRequired = `EXISTS (
+	            SELECT
+	            FROM users
+	            JOIN passkeys ON passkeys.user_id = users.id
+	            WHERE users.email = challenges.email
+	              AND users.codes_for = 'recovery'
+	              AND passkeys.rp_id = @rp_id)`
 
 // insertSession inserts the session of the CTE `person`. The names in the JSON are those of
 // session.Session.
@@ -190,48 +203,85 @@ func (s *Service) signIn(ctx context.Context, g guess, keyID string, current ses
 	if err != nil {
 		return SignedIn{}, err
 	}
-	args := s.sessionArgs(g, next, keyID)
-	args["in_postgres"], args["current"] = s.inPostgres(), current.ID
-	args["notice"], args["trace"] = s.newDeviceNotice(g, next.ID), tracing.Traceparent(ctx)
+	args := g.args()
+	args["outcome_key"], args["current"] = keyID, current.ID
+	s.sessionArgs(args, g.visitor, next)
+	args["notice"] = s.newDeviceNotice(g.visitor, g.device, g.challenge.Email, next.ID)
+	args["trace"] = tracing.Traceparent(ctx)
 	statement := signInStatement(s.allowsSignUp(g.challenge.Email), g.device == "")
 
-	var spent, created bool
-	var sessions int
+	wrote, err := s.writeSignIn(ctx, signInWrites{
+		statement: statement, args: args, lock: g.lock, after: g.queueForget, notice: g.device == "",
+	}, current)
+	switch {
+	case err != nil:
+		return SignedIn{}, err
+	case !wrote.spent:
+		return SignedIn{}, errTooSlow
+	case wrote.outcome == challenge.RecoveryRequired:
+		return SignedIn{}, errRecoveryRequired()
+	case wrote.userID == "":
+		return SignedIn{}, errSignUpClosed()
+	}
+	return s.finishSignIn(ctx, next, wrote, args)
+}
+
+// signInWrites are the statements of a sign-in.
+type signInWrites struct {
+	statement   string // ends in signedIn
+	args        pgx.NamedArgs
+	lock, after func(b *postgres.Batch) // queue what comes before and after the statement
+	notice      bool                    // the statement may queue a mail
+}
+
+// signInResult is what a sign-in wrote.
+type signInResult struct {
+	spent    bool   // the proof; else nothing was written
+	userID   string // "" if the proof leads to nobody
+	created  bool   // the user
+	at       time.Time
+	outcome  challenge.Outcome
+	sessions int // that the user has now
+}
+
+// writeSignIn sends the statements of a sign-in as one transaction.
+func (s *Service) writeSignIn(ctx context.Context, w signInWrites, current session.Session) (signInResult, error) {
+	var r signInResult
 	var gone []string
-	err = postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
-		spent, gone = false, nil
-		g.lock(b)
-		b.Queue(statement, args).QueryRow(func(row pgx.Row) error {
-			err := row.Scan(&next.User.ID, &created, &next.CreatedAt)
-			spent = err == nil
+	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
+		r, gone = signInResult{}, nil
+		w.lock(b)
+		b.Queue(w.statement, w.args).QueryRow(func(row pgx.Row) error {
+			err := row.Scan(&r.userID, &r.created, &r.at, &r.outcome)
+			r.spent = err == nil
 			return ignoreNoRows(err)
 		})
-		g.queueForget(b)
+		w.after(b)
 		if s.inPostgres() {
-			b.Queue(countSessions, args).QueryRow(func(row pgx.Row) error { return row.Scan(&sessions) })
+			b.Queue(countSessions, w.args).QueryRow(func(row pgx.Row) error { return row.Scan(&r.sessions) })
 		}
 		if s.inPostgres() && current.ID != "" {
-			b.Queue(endCurrent, args).Query(collectInto(&gone))
+			b.Queue(endCurrent, w.args).Query(collectInto(&gone))
 			b.AfterCommit(func() { s.announce(gone) })
 		}
-		if g.device == "" {
+		if w.notice {
 			b.AfterCommit(s.Outbox.Wake)
 		}
 		return nil
 	})
-	switch {
-	case err != nil:
-		return SignedIn{}, postgres.Error("sign in", err)
-	case !spent:
-		return SignedIn{}, errTooSlow
-	case next.User.ID == "":
-		return SignedIn{}, errSignUpClosed()
-	}
-	if err := s.endSurplus(ctx, next.User.ID, sessions, args); err != nil {
+	return r, postgres.Error("sign in", err)
+}
+
+// finishSignIn completes the session of a sign-in that was written.
+func (s *Service) finishSignIn(
+	ctx context.Context, next session.Session, wrote signInResult, args pgx.NamedArgs,
+) (SignedIn, error) {
+	next.User.ID, next.CreatedAt = wrote.userID, wrote.at
+	if err := s.endSurplus(ctx, wrote.userID, wrote.sessions, args); err != nil {
 		return SignedIn{}, err
 	}
-	next, err = s.finish(next, next.CreatedAt)
-	return SignedIn{Session: next, Created: created}, err
+	next, err := s.finish(next, wrote.at)
+	return SignedIn{Session: next, Created: wrote.created}, err
 }
 
 // endSurplus ends the oldest sessions of a user who has too many after a sign-in. It is a transaction of
@@ -264,16 +314,17 @@ func (s *Service) newSession(g guess, keyID string) (session.Session, error) {
 	return session.Session{ID: id, Token: token, User: session.User{ID: c.UserID, Email: c.Email}}, err
 }
 
-// sessionArgs are those of the statements that create or renew a session.
-func (s *Service) sessionArgs(g guess, next session.Session, keyID string) pgx.NamedArgs {
+// sessionArgs adds the arguments of the statements that create or renew a session.
+func (s *Service) sessionArgs(args pgx.NamedArgs, v visitor.Visitor, next session.Session) {
 	limits := s.sessionLimits()
-	args := g.args()
 	args["token_key"], _ = session.Key(next.Token)
-	args["session_id"], args["outcome_key"] = next.ID, keyID
-	args["user_agent"] = session.Printable(g.visitor.UserAgent, 256)
+	args["session_id"] = next.ID
+	args["user_agent"] = session.Printable(v.UserAgent, 256)
+	args["platform"], args["ip"] = v.Platform, v.IP
 	args["seed"] = newSeed()
 	args["idle"], args["max_age"] = int(limits.Idle.Seconds()), limits.MaxAge
-	return args
+	args["in_postgres"] = s.inPostgres()
+	args["details"], args["rp_id"] = "{}", s.recoveryHost()
 }
 
 // newSeed returns the seed of a session: 16 random bytes, as its JSON has them.
@@ -295,16 +346,16 @@ func (s *Service) finish(next session.Session, at time.Time) (session.Session, e
 }
 
 // newDeviceNotice is the content of the mail about a browser that is new to the user and has got the
-// session with this public id, nil if the browser is known.
-func (s *Service) newDeviceNotice(g guess, sessionID string) []byte {
-	if g.device != "" {
+// session with this public id. It is nil if the browser is known: if device is not "".
+func (s *Service) newDeviceNotice(v visitor.Visitor, device, email, sessionID string) []byte {
+	if device != "" {
 		return nil
 	}
-	n := outbox.Notice{Template: newDeviceTemplate, Email: g.challenge.Email}
+	n := outbox.Notice{Template: newDeviceTemplate, Email: email}
 	if s.inPostgres() {
 		n.SessionID = sessionID
 	}
-	return noticeOf(g.visitor, n).Content()
+	return noticeOf(v, n).Content()
 }
 
 // collectInto reads keys of sessions.

@@ -18,26 +18,32 @@ import (
 // created. If the session was revoked, or the user is gone or has another address, the code is spent and
 // leads to nothing. It never creates a user. The user's row is locked by an earlier statement, so that
 // this one sees every revocation that it waited for.
-const stepUpStatement = `
+const stepUpStatement = stepUpByCode + stepUp
+
+const stepUpByCode = `
 	WITH ` + string(throttle.Full) + `,
 	granted AS (
 	    UPDATE challenges
 	    SET consumed_at = now(),
-	        outcome = 'signed_in',
+	        outcome = CASE WHEN ` + recoveryRequired + ` THEN 'recovery_required' ELSE 'signed_in' END,
 	        outcome_key_id = @outcome_key
 	    WHERE id = @id
 	      AND key_id = @key
 	      AND ` + string(challenge.IsOpen) + `
 	      AND NOT ` + string(challenge.IsBlocked) + `
 	      AND ` + string(throttle.NotFull) + `
-	    RETURNING email, user_id, session_id
-	),
+	    RETURNING email, user_id, session_id, outcome
+	),`
+
+// stepUp renews the session of the CTE granted for its user.
+const stepUp = `
 	person AS (
 	    UPDATE users
 	    SET last_signed_in_at = now()
 	    FROM granted
 	    WHERE users.id = granted.user_id
 	      AND users.email = granted.email
+	      AND granted.outcome = 'signed_in'
 	    RETURNING users.id, users.email, users.name
 	),
 	current AS (
@@ -93,7 +99,7 @@ const stepUpStatement = `
 	),
 	event AS (
 	    INSERT INTO account_events (user_id, kind, platform, ip, details)
-	    SELECT person.id, 'signed_in', @platform, @ip, '{}'
+	    SELECT person.id, 'signed_in', @platform, @ip, @details::jsonb
 	    FROM person
 	    WHERE EXISTS (SELECT FROM proven)
 	),
@@ -107,7 +113,7 @@ const stepUpStatement = `
 	    WHERE EXISTS (SELECT FROM proven)
 	      AND @notice::jsonb IS NOT NULL
 	)
-	SELECT EXISTS (SELECT FROM proven), (SELECT v FROM proven), coalesce((SELECT k FROM current), ''), now()
+	SELECT EXISTS (SELECT FROM proven), (SELECT v FROM proven), coalesce((SELECT k FROM current), ''), now(), outcome
 	FROM granted`
 
 // renewSession spends the code of a step-up. It returns errTooSlow if another request was faster, and
@@ -117,25 +123,45 @@ func (s *Service) renewSession(ctx context.Context, g guess, keyID string) (Sign
 	if err != nil {
 		return SignedIn{}, err
 	}
-	args := s.sessionArgs(g, next, keyID)
-	args["in_postgres"] = s.inPostgres()
-	args["notice"], args["trace"] = s.newDeviceNotice(g, ""), tracing.Traceparent(ctx)
+	args := g.args()
+	args["outcome_key"] = keyID
+	s.sessionArgs(args, g.visitor, next)
+	args["notice"] = s.newDeviceNotice(g.visitor, g.device, g.challenge.Email, "")
+	args["trace"] = tracing.Traceparent(ctx)
+	return s.renew(ctx, renewal{
+		next: next, userID: g.challenge.UserID, sessionID: g.challenge.SessionID,
+		statement: stepUpStatement, args: args, lock: g.lock, after: g.queueForget, errUseless: challenge.ErrExpired,
+	})
+}
 
+// renewal is a session that is to be renewed.
+type renewal struct {
+	next              session.Session // as newSession returns it
+	userID, sessionID string
+	statement         string // ends in stepUp
+	args              pgx.NamedArgs
+	lock, after       func(b *postgres.Batch) // queue what comes before and after the statement
+	errUseless        func() error            // is the error if the proof leads to nothing
+}
+
+// renew renews a session. It returns errTooSlow if the statement did not find what the caller had read.
+func (s *Service) renew(ctx context.Context, r renewal) (SignedIn, error) {
 	var spent, proven bool
 	var value []byte
 	var old string
+	var outcome challenge.Outcome
 	var sessions int
-	err = postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
+	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
 		spent = false
-		g.lock(b)
-		b.Queue(stepUpStatement, args).QueryRow(func(row pgx.Row) error {
-			err := row.Scan(&proven, &value, &old, &next.User.SignedInAt)
+		r.lock(b)
+		b.Queue(r.statement, r.args).QueryRow(func(row pgx.Row) error {
+			err := row.Scan(&proven, &value, &old, &r.next.User.SignedInAt, &outcome)
 			spent = err == nil
 			return ignoreNoRows(err)
 		})
-		g.queueForget(b)
+		r.after(b)
 		if s.inPostgres() {
-			b.Queue(countSessions, args).QueryRow(func(row pgx.Row) error { return row.Scan(&sessions) })
+			b.Queue(countSessions, r.args).QueryRow(func(row pgx.Row) error { return row.Scan(&sessions) })
 			b.AfterCommit(func() { s.Shared.Evict(old) }) // others follow the log; no user waits for that
 		}
 		b.AfterCommit(s.Outbox.Wake)
@@ -146,21 +172,23 @@ func (s *Service) renewSession(ctx context.Context, g guess, keyID string) (Sign
 		return SignedIn{}, postgres.Error("step up", err)
 	case !spent:
 		return SignedIn{}, errTooSlow
+	case outcome == challenge.RecoveryRequired:
+		return SignedIn{}, errRecoveryRequired()
 	case !proven:
-		return SignedIn{}, challenge.ErrExpired()
+		return SignedIn{}, r.errUseless()
 	}
-	if err := s.endSurplus(ctx, g.challenge.UserID, sessions, args); err != nil {
+	if err := s.endSurplus(ctx, r.userID, sessions, r.args); err != nil {
 		return SignedIn{}, err
 	}
 	if !s.inPostgres() {
-		next.ID, next.CreatedAt = g.challenge.SessionID, next.User.SignedInAt
-		next, err = s.finish(next, next.User.SignedInAt)
+		r.next.ID, r.next.CreatedAt = r.sessionID, r.next.User.SignedInAt
+		next, err := s.finish(r.next, r.next.User.SignedInAt)
 		return SignedIn{Session: next}, err
 	}
 	renewed := session.Session{}
 	if err := json.Unmarshal(value, &renewed); err != nil {
 		return SignedIn{}, err
 	}
-	renewed.Token, renewed.Keep = next.Token, session.KeepFor(s.sessionLimits().MaxAge)
+	renewed.Token, renewed.Keep = r.next.Token, session.KeepFor(s.sessionLimits().MaxAge)
 	return SignedIn{Session: renewed}, nil
 }

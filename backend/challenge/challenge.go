@@ -36,7 +36,9 @@ const (
 	SignUpClosed Outcome = "sign_up_closed"
 	EmailChanged Outcome = "email_changed"
 	EmailTaken   Outcome = "email_taken"
-	Revoked      Outcome = "revoked" // the session of a change of address was not valid any more
+	// RecoveryRequired is the outcome of a code that does not sign in: the user has codes for recovery only.
+	RecoveryRequired Outcome = "recovery_required"
+	Revoked          Outcome = "revoked" // the session of a change of address was not valid any more
 )
 
 // Challenge is a challenge with the state of its newest mail. All times are the database's.

@@ -22,6 +22,7 @@ import (
 	"sana/backend/mail/mailgun"
 	"sana/backend/mail/smtp"
 	"sana/backend/mail/templates"
+	"sana/backend/passkey"
 	"sana/backend/web"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -147,6 +148,7 @@ func (p *patient) checks() (checks []diagnose.Check, broken []string) {
 		public.Cookie = web.SessionCookieName(p.publicURL)
 	}
 	checks = append(checks, public.Checks()...)
+	checks = append(checks, p.passkeys().Checks()...)
 	if p.cfg.AppsFile != "" {
 		checks = append(checks, p.gate(public).Checks()...)
 	}
@@ -167,6 +169,13 @@ func (p *patient) mail() doctor.Mail {
 		SMTP:          p.smtp,
 		SMTPServer:    net.JoinHostPort(p.cfg.SMTPServer.Host, fmt.Sprint(p.cfg.SMTPServer.Port)),
 	}
+}
+
+func (p *patient) passkeys() doctor.Passkeys {
+	if p.publicURL == nil {
+		return doctor.Passkeys{Pool: p.db}
+	}
+	return doctor.Passkeys{Pool: p.db, Host: passkey.RelyingPartyOf(p.publicURL).ID}
 }
 
 func (p *patient) gate(public doctor.Public) doctor.Gate {

@@ -52,6 +52,8 @@ ok    host            the server is at home under H:P
 ok    client-address  the server saw you as 127.0.0.1; TRUSTED_PROXY_HOPS=1, and 1 proxy adds to
                       X-Forwarded-For; a forged entry changes nothing
 ok    port            H:P does not lead around the proxy
+warn  passkeys        there are no passkeys at this PUBLIC_URL
+                      -> use https and a host name, not an IP address
 `
 
 // steady replaces what differs from run to run.

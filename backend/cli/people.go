@@ -16,13 +16,14 @@ import (
 )
 
 type peopleCommand struct {
-	List    listPeopleCommand    `cmd:"" help:"All accounts, in the order of their addresses."`
-	Show    showPersonCommand    `cmd:"" help:"What a user is, where they are signed in, which apps they may open, and what happened."`
-	Add     addPersonCommand     `cmd:"" help:"Create an account, so that its owner can sign in although SIGN_UP is closed."`
-	End     endPersonCommand     `cmd:"" help:"Sign a user out everywhere, within two seconds."`
-	Block   blockPersonCommand   `cmd:"" help:"Sign a user out everywhere and let them sign in no more. Strangers do not notice."`
-	Unblock unblockPersonCommand `cmd:"" help:"Let a blocked user sign in again."`
-	Delete  deletePersonCommand  `cmd:"" help:"Delete an account with everything that belongs to it, as its owner can."`
+	List       listPeopleCommand    `cmd:"" help:"All accounts, in the order of their addresses."`
+	Show       showPersonCommand    `cmd:"" help:"What a user is, where they are signed in, which apps they may open, and what happened."`
+	Add        addPersonCommand     `cmd:"" help:"Create an account, so that its owner can sign in although SIGN_UP is closed."`
+	End        endPersonCommand     `cmd:"" help:"Sign a user out everywhere, within two seconds."`
+	Block      blockPersonCommand   `cmd:"" help:"Sign a user out everywhere and let them sign in no more. Strangers do not notice."`
+	Unblock    unblockPersonCommand `cmd:"" help:"Let a blocked user sign in again."`
+	AllowCodes allowCodesCommand    `cmd:"" help:"Let codes sign in again for a user who has them for recovery only."`
+	Delete     deletePersonCommand  `cmd:"" help:"Delete an account with everything that belongs to it, as its owner can."`
 }
 
 // person is the arguments of a command about one user.
@@ -69,18 +70,26 @@ type personJSON struct {
 	BlockedAt      *time.Time `json:"blocked_at"`
 	Sessions       int        `json:"sessions"`
 	AccessKeys     int        `json:"access_keys"`
+	Passkeys       int        `json:"passkeys"`
+	CodesFor       string     `json:"codes_for"`
+	RecoveryEndsAt *time.Time `json:"recovery_ends_at"`
 }
 
 func personJSONOf(p auth.Person) personJSON {
-	blockedAt := p.BlockedAt
-	if blockedAt != nil {
-		at := blockedAt.UTC()
-		blockedAt = &at
-	}
 	return personJSON{
 		ID: p.ID, Email: p.Email, Name: p.Name, CreatedAt: p.CreatedAt.UTC(),
-		LastSignedInAt: p.LastSignedInAt.UTC(), BlockedAt: blockedAt, Sessions: p.Sessions, AccessKeys: p.AccessKeys,
+		LastSignedInAt: p.LastSignedInAt.UTC(), BlockedAt: inUTC(p.BlockedAt), Sessions: p.Sessions, AccessKeys: p.AccessKeys,
+		Passkeys: p.Passkeys, CodesFor: string(p.CodesFor), RecoveryEndsAt: inUTC(p.RecoveryEndsAt),
 	}
+}
+
+// inUTC returns nil for nil.
+func inUTC(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	utc := at.UTC()
+	return &utc
 }
 
 type listPeopleCommand struct {
@@ -215,6 +224,7 @@ func personText(found auth.PersonDetails, d personDetailsJSON) string {
 		apps = strings.Join(d.Apps, ", ")
 	}
 	fmt.Fprintf(&b, "Apps that are open to them: %s.\n", apps)
+	fmt.Fprintf(&b, "Passkeys: %d. %s\n", d.Passkeys, codesText(found.Person))
 
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\nSigned in: %d\n", len(d.SignedIn))
@@ -235,6 +245,17 @@ func personText(found auth.PersonDetails, d personDetailsJSON) string {
 	}
 	_ = table.Flush()
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// codesText says in words what the codes of a user are for.
+func codesText(p auth.Person) string {
+	switch {
+	case p.CodesFor == auth.CodesForSignIn:
+		return "Codes sign them in."
+	case p.RecoveryEndsAt == nil:
+		return "Codes are for recovery only."
+	}
+	return "Codes are for recovery only; one is under way until " + minute(*p.RecoveryEndsAt) + "."
 }
 
 type addPersonCommand struct{ person }
@@ -315,6 +336,20 @@ func (c unblockPersonCommand) Run(in invocation) error {
 			text = b.Email + " is not blocked; nothing to do."
 		}
 		return blockingJSON{b.Email, b.Changed, b.Sessions, b.Keys}, text, err
+	})
+}
+
+type allowCodesCommand struct{ person }
+
+// Run ends "codes for recovery only" for a user, and a recovery that waits. Its owner is told by mail.
+func (c allowCodesCommand) Run(in invocation) error {
+	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
+		email, changed, err := useCases.LetCodesSignIn(ctx, c.Address)
+		text := "Codes sign " + email + " in. Passkeys stay."
+		if !changed {
+			text = "Codes sign " + email + " in already; nothing to do."
+		}
+		return map[string]any{"email": email, "changed": changed}, text, err
 	})
 }
 

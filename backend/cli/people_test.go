@@ -141,11 +141,13 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 		SignedIn []struct{ ID string } `json:"signed_in"`
 		Apps     []string
 		Events   []struct{ Kind string }
+		CodesFor string `json:"codes_for"`
 	}
 	if err := json.Unmarshal([]byte(o.types(0, "", "people", "show", ada, "--json")), &shown); err != nil {
 		t.Fatal(err)
 	}
-	if shown.Email != ada || len(shown.SignedIn) != 1 || shown.Events[0].Kind != "account_created" || shown.Apps == nil {
+	if shown.Email != ada || len(shown.SignedIn) != 1 || shown.Events[0].Kind != "account_created" || shown.Apps == nil ||
+		shown.CodesFor != "sign_in" {
 		t.Errorf("shown: %+v", shown)
 	}
 	text := o.types(0, "", "people", "show", ada)
@@ -153,11 +155,26 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 		t.Errorf("shown:\n%s", text)
 	}
 
+	w.Exec(t, `
+		WITH restricted AS (
+		    UPDATE users SET codes_for = 'recovery' WHERE email = $1 RETURNING id
+		)
+		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
+		SELECT 'a'::bytea, id, 'sana.example', ''::bytea, 0, false, false, gen_random_uuid(), 'Laptop' FROM restricted`, ada)
+	if text := o.types(0, "", "people", "show", ada); !strings.Contains(text, "Passkeys: 1. Codes are for recovery only.\n") {
+		t.Errorf("shown:\n%s", text)
+	}
+	harness.WantEqual(t, "allow-codes", o.types(0, "", "people", "allow-codes", ada),
+		"Codes sign ada@sana.example in. Passkeys stay.\n")
+	harness.WantEqual(t, "allow-codes again", o.types(0, "", "people", "allow-codes", ada),
+		"Codes sign ada@sana.example in already; nothing to do.\n")
+	w.Mails(t, "codes_for_sign_in", ada, 1)
+
 	harness.WantEqual(t, "end", o.types(0, "", "people", "end", ada), "Sessions of ada@sana.example that were ended: 1\n")
 	awaitSignedOut(t, b)
 	harness.WantEqual(t, "delete", o.types(0, "", "people", "delete", ada), "The account of ada@sana.example is deleted.\n")
 	w.Mails(t, "account_deleted", ada, 1)
-	for _, command := range []string{"show", "end", "block", "unblock", "delete"} {
+	for _, command := range []string{"show", "end", "block", "unblock", "allow-codes", "delete"} {
 		harness.WantEqual(t, command+" of a deleted account", o.types(1, "", "people", command, ada),
 			"sana: there is no account with the address ada@sana.example\n")
 	}

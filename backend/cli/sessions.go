@@ -222,6 +222,7 @@ func whyEnded(e *session.Ended) string {
 		session.EndedByOperator: "an operator ended it",
 		session.EmailChanged:    "the address of the account was changed from another browser",
 		session.AccountDeleted:  "the account was deleted",
+		session.Recovered:       "the account was recovered without a passkey",
 		session.KeyWithdrawn:    "the key that it was sealed with is not in SECRET_KEYS any more",
 	}[e.Reason]
 	if e.By != "" {

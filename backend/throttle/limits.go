@@ -115,6 +115,18 @@ var (
 		Key:     "account; keys that its user makes. An account has at most 20",
 		Reached: "429 `too_many_requests` with Retry-After",
 	}
+	PasskeysByNetwork = Limit{
+		Name:    "refused passkeys by network",
+		Windows: []Window{{passkeysPerNetwork, time.Hour}},
+		Key:     "IPv4 address or IPv6 /64; a /56 has twice the budget, a /48 six times; sign-ins that succeed do not count",
+		Reached: "429 `too_many_requests` with Retry-After",
+	}
+	PasskeysByAccount = Limit{
+		Name:    "passkeys by account",
+		Windows: []Window{{20, time.Hour}},
+		Key:     "account; passkeys that are added, renamed or removed, and changes of what codes are for",
+		Reached: "429 `too_many_requests` with Retry-After",
+	}
 	ExportsByAccount = Limit{
 		Name:    "exports by account",
 		Windows: []Window{{1, ExportTime}, {10, 24 * time.Hour}},
@@ -131,6 +143,9 @@ const handoffsPerNetwork = 3000
 
 // disownedPerNetwork is far more than an office needs.
 const disownedPerNetwork = 60
+
+// passkeysPerNetwork bounds the work of verifying wrong signatures; a right one cannot be guessed.
+const passkeysPerNetwork = 300
 
 // networkFactors multiply a limit by network for wider networks: /64, /56, /48.
 var networkFactors = []int{1, 2, 6}
@@ -159,6 +174,7 @@ func Limits() []Limit {
 		SentByAddress, SentByDevice, SentToDevices, SentByNetwork,
 		RenamesByAccount, KeysByAccount, ExportsByAccount, HandoffsBySession, HandoffsByNetwork,
 		DisownedByNetwork,
+		PasskeysByNetwork, PasskeysByAccount,
 	}
 }
 

@@ -106,6 +106,12 @@ func (t *Throttle) DisownedByNetworks(networks []string) []Use {
 	return byNetworks(DisownedByNetwork, disownedPerNetwork, networks)
 }
 
+// PasskeysByNetworks returns the uses of PasskeysByNetwork for a refused passkey from these networks, the
+// narrowest first.
+func (t *Throttle) PasskeysByNetworks(networks []string) []Use {
+	return byNetworks(PasskeysByNetwork, passkeysPerNetwork, networks)
+}
+
 func byNetworks(limit Limit, hourly int, networks []string) []Use {
 	if hourly <= 0 {
 		return nil

@@ -28,6 +28,7 @@ type exportFile struct {
 	SessionsComplete bool            `json:"sessions_complete"`
 	EndedSessions    []endedSession  `json:"ended_sessions"`
 	AccessKeys       []accessKey     `json:"access_keys"`
+	Passkeys         passkeysAnswer  `json:"passkeys"`
 	Codes            []storedCode    `json:"codes"`
 	Mails            []storedMail    `json:"mails"`
 	Events           []accountEvent  `json:"events"` // the last; see exportStream
@@ -181,6 +182,7 @@ func (s *Server) exportFileOf(stored *auth.Export, current session.Session) expo
 		SessionsComplete: stored.SessionsComplete,
 		EndedSessions:    []endedSession{},
 		AccessKeys:       s.accessKeysOf(stored.Keys),
+		Passkeys:         passkeysAnswerOf(stored.Passkeys),
 		Codes:            []storedCode{},
 		Mails:            []storedMail{},
 		Events:           []accountEvent{},

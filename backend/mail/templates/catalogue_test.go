@@ -139,7 +139,7 @@ func TestEveryMessageOfTheCatalogueIsUsed(t *testing.T) {
 			}
 		}
 	}
-	ofANotice := regexp.MustCompile(`^(.+)(_subject|_what|_not_you|_title|_line|_link)$`)
+	ofANotice := regexp.MustCompile(`^(.+?)(_subject|_what|_not_you|_title|_link_line|_line|_link)$`)
 	messages, _ := englishNotes(t)
 	for name := range messages {
 		whole := strings.Contains(used.String(), `"`+name+`"`) || strings.Contains(used.String(), `["`+name+`"]`)

@@ -102,6 +102,13 @@ func everyMessage(t *testing.T, language string) map[string]mail.Message {
 		ExpiresAt: aTime().AddDate(0, 0, 90), When: aTime(), PublicURL: code.PublicURL,
 	})
 	keep("access_key_made", m, err)
+	for _, name := range templates.SignInChanges() {
+		m, err = write.SignInChange(oldAddress, from, templates.SignInChange{
+			Name: name, Language: language, Browser: "Firefox on Linux", IP: "203.0.113.7", Passkey: "1Password",
+			Until: aTime().Add(24 * time.Hour), StopToken: "0c6b3a52.1a2b", When: aTime(), PublicURL: code.PublicURL,
+		})
+		keep(name, m, err)
+	}
 	return all
 }
 
@@ -176,6 +183,7 @@ func TestTheHTMLLoadsNothingAndStaysSmall(t *testing.T) {
 		"sign_in_code_of_letters": "https://sana.example/verify#c=ABCDEFGHJKMNP",
 		"new_device":              "https://sana.example/not-you#t=" + notYou,
 		"new_device_unknown":      "https://sana.example/sessions",
+		"recovery_begun":          "https://sana.example/recovery#stop=0c6b3a52.1a2b",
 	}
 	forEveryMessage(t, func(t *testing.T, name, _ string, m mail.Message) {
 		if size := len(m.Subject) + len(m.Text) + len(m.HTML); size > 20_000 {

@@ -3,6 +3,7 @@ package templates
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"time"
 
 	"sana/backend/mail"
@@ -55,6 +56,56 @@ type AccessKeyMade struct {
 	When      time.Time // shown to the minute
 	PublicURL *url.URL  // as in SignInCode
 	UTCOffset int       // as in SignInCode
+}
+
+// signInChanges are the names of the messages about how an account signs in.
+var signInChanges = []string{
+	"passkey_added", "passkey_removed", "codes_for_sign_in", "codes_for_recovery",
+	"recovery_begun", "recovery_stopped", "recovered",
+}
+
+// SignInChanges lists the names that SignInChange can have.
+func SignInChanges() []string { return slices.Clone(signInChanges) }
+
+// SignInChange notifies a user of a change of how their account signs in.
+type SignInChange struct {
+	Name      string    // one of SignInChanges
+	Language  string    // one of Languages; anything else is English
+	Browser   string    // as in NewDevice
+	IP        string    // as in NewDevice
+	Passkey   string    // its name; of passkey_added and passkey_removed
+	Until     time.Time // when the recovery ends; of recovery_begun
+	StopToken string    // what stops the recovery; of recovery_begun
+	When      time.Time // shown to the minute
+	UTCOffset int       // as in SignInCode
+	PublicURL *url.URL  // as in SignInCode
+}
+
+// SignInChange writes the message about a change of how an account signs in. It returns an error for an unknown name,
+// and when time, URL or what belongs to the name is missing.
+func (t *Set) SignInChange(to, from string, c SignInChange) (mail.Message, error) {
+	isBegun := c.Name == "recovery_begun"
+	isAboutPasskey := c.Name == "passkey_added" || c.Name == "passkey_removed"
+	switch {
+	case !slices.Contains(signInChanges, c.Name):
+		return mail.Message{}, errors.New("mail: there is no such change")
+	case isAboutPasskey && c.Passkey == "", isBegun && (c.Until.IsZero() || c.StopToken == ""):
+		return mail.Message{}, errors.New("mail: a change without what belongs to it")
+	}
+	l, err := t.letter(c.Name, circumstances{
+		c.Language, c.Browser, c.When, c.PublicURL, c.UTCOffset,
+	})
+	if err != nil {
+		return mail.Message{}, err
+	}
+	l.values["ip"], l.values["passkey"] = plainIP(c.IP), c.Passkey
+	if isBegun {
+		l.Link, l.LinkName = link(c.PublicURL, "recovery", "stop="+c.StopToken), "recovery_begun_link"
+		if l.values["until"], err = l.messages.dateTime(c.Until.In(l.zone)); err != nil {
+			return mail.Message{}, err
+		}
+	}
+	return t.write(to, from, c.Name, "notice", l)
 }
 
 // NewDevice writes the message about a sign-in from a new browser. It returns an error when time or URL is missing.

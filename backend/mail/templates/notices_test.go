@@ -76,6 +76,9 @@ func TestNoNoticeIsWrittenOfWhatIsMissing(t *testing.T) {
 				App: "Wiki", ExpiresAt: aTime(), When: a.When, PublicURL: a.PublicURL,
 			})
 		},
+		"sign-in change": func(to string, a templates.AddressChanged) (mail.Message, error) {
+			return write.SignInChange(to, from, templates.SignInChange{Name: "recovered", When: a.When, PublicURL: a.PublicURL})
+		},
 	} {
 		noTime, noURL := good, good
 		noTime.When, noURL.PublicURL = time.Time{}, nil

@@ -21,6 +21,7 @@ type Metrics struct {
 	codeRequests prometheus.Counter
 	codesRight   prometheus.Counter
 	codesWrong   prometheus.Counter
+	passkeys     *prometheus.CounterVec
 	refused      *prometheus.CounterVec
 	mails        *prometheus.CounterVec
 	mailLatency  *prometheus.HistogramVec
@@ -61,6 +62,8 @@ func New(version string) *Metrics {
 		"Code requests, including rate-limited ones. Early resends are not counted.").WithLabelValues()
 	attempts := m.counters("sana_code_attempts_total", "Codes that were entered and compared, by result: right or wrong.", "result")
 	m.codesRight, m.codesWrong = attempts.WithLabelValues("right"), attempts.WithLabelValues("wrong")
+	m.passkeys = m.counters("sana_passkey_sign_ins_total",
+		"Passkeys that browsers presented to sign in, by result: right, wrong (nothing was proven) or unknown.", "result")
 	m.refused = m.counters("sana_limit_refusals_total",
 		"Rate-limited code requests, entered codes and mails, by limit.", "limit")
 	m.mails = m.counters("sana_mails_total",
@@ -119,6 +122,23 @@ func (m *Metrics) CodeCompared(right bool) {
 		m.codesRight.Inc()
 	default:
 		m.codesWrong.Inc()
+	}
+}
+
+// PasskeyResult is the outcome of a passkey that was presented.
+type PasskeyResult string
+
+// The results of passkeys.
+const (
+	RightPasskey   PasskeyResult = "right"
+	WrongPasskey   PasskeyResult = "wrong"
+	UnknownPasskey PasskeyResult = "unknown"
+)
+
+// PasskeyTried counts a passkey that a browser presented to sign in.
+func (m *Metrics) PasskeyTried(result PasskeyResult) {
+	if m != nil {
+		m.passkeys.WithLabelValues(string(result)).Inc()
 	}
 }
 

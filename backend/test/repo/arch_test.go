@@ -23,12 +23,12 @@ var mayImport = map[string][]string{
 		"account", "apps", "auth", "challenge", "config", "frontend", "gate", "gate/appcookie",
 		"inbox", "mail", "mail/mailgun",
 		"mail/smtp", "mail/templates", "observe/logging", "observe/metrics", "observe/tracing",
-		"outbox", "postgres", "session", "throttle", "timetravel", "web",
+		"outbox", "passkey", "postgres", "session", "throttle", "timetravel", "web",
 	},
 	"apps": {"account"}, // for the canonical form of addresses
 	"auth": {
 		"account", "apps", "challenge", "fault", "keyring", "mail", "mail/templates", "observe/metrics",
-		"observe/tracing", "outbox", "postgres", "session", "throttle", "visitor",
+		"observe/tracing", "outbox", "passkey", "postgres", "session", "throttle", "visitor",
 	},
 	"backend":   {"cli"},
 	"brand":     {},
@@ -36,7 +36,8 @@ var mayImport = map[string][]string{
 	"cli": {
 		"account", "app", "apps", "auth", "challenge", "config", "diagnose", "diagnose/check",
 		"diagnose/doctor", "fault", "gate/proxies", "keyring", "mail", "mail/mailgun", "mail/smtp",
-		"mail/templates", "observe/logging", "outbox", "postgres", "session", "visitor", "web",
+		"mail/templates", "observe/logging", "outbox", "passkey", "postgres", "session", "visitor",
+		"web",
 	},
 	"config":          {"brand", "keyring"},
 	"diagnose":        {},
@@ -63,6 +64,7 @@ var mayImport = map[string][]string{
 	"observe/metrics":   {},
 	"observe/tracing":   {},
 	"outbox":            {"fault", "mail", "observe/metrics", "observe/tracing", "postgres"},
+	"passkey":           {"fault", "keyring", "postgres", "visitor"},
 	"postgres":          {"fault", "migrations"},
 	"session":           {"keyring", "observe/metrics", "postgres"},
 	"test/chaos":        {},
@@ -81,8 +83,8 @@ var mayImport = map[string][]string{
 	"web": {
 		"account", "apps", "auth", "brand", "challenge", "fault", "gate", "gate/appcookie", "gate/pages",
 		"inbox", "mail", "mail/mailgun", "mail/templates",
-		"observe/metrics", "observe/tracing", "outbox", "session", "timetravel", "visitor", "web/dev",
-		"web/harden", "web/static",
+		"observe/metrics", "observe/tracing", "outbox", "passkey", "session", "timetravel", "visitor",
+		"web/dev", "web/harden", "web/static",
 	},
 	"web/dev": {
 		"fault", "inbox", "mail", "mail/templates", "session", "timetravel", "visitor",
@@ -98,12 +100,13 @@ var onlyIn = map[string][]string{
 	"github.com/caarlos0/env/":       {"config"},
 	"github.com/fxamacker/cbor/":     {"session"},
 	"github.com/getkin/kin-openapi/": {"test/harness"},
+	"github.com/go-webauthn/":        {"passkey"},
 	"github.com/gofiber/fiber/":      {"web", "web/dev"},
 	"github.com/gofiber/storage/":    {"session"},
 	"github.com/jackc/pgx/v5": { // not web: a handler has no database
 		"account", "app", "auth", "challenge", "cli", "diagnose/doctor", "inbox",
-		"observe/metrics", "observe/tracing", "outbox", "postgres", "session", "test/harness",
-		"test/postgrestest", "throttle", "timetravel",
+		"observe/metrics", "observe/tracing", "outbox", "passkey", "postgres", "session",
+		"test/harness", "test/postgrestest", "throttle", "timetravel",
 	},
 	"github.com/jackc/pgx/v5/pgxpool": { // what has a pool can begin a transaction; see opensTransactions
 		"account", "app", "auth", "cli", "diagnose/doctor", "observe/metrics", "outbox",

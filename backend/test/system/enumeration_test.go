@@ -54,6 +54,29 @@ func TestNobodyCanTellWhoHasAnAccountOrCouldMakeOne(t *testing.T) {
 	}
 }
 
+// The same for accounts with passkeys, and for those whose codes are for recovery only.
+func TestNobodyCanTellWhoHasPasskeys(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	app := w.Run(t)
+	w.Exec(t, `
+		WITH known AS (
+		    INSERT INTO users (email, codes_for)
+		    VALUES ('codes@sana.example', 'sign_in'), ('passkey@sana.example', 'sign_in'),
+		           ('recovery@sana.example', 'recovery')
+		    RETURNING id, email
+		)
+		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
+		SELECT convert_to(email || n, 'UTF8'), id, 'sana.example', 'key', 0, false, false, gen_random_uuid(), 'Passkey'
+		FROM known
+		CROSS JOIN generate_series(1, 2) AS n
+		WHERE email <> 'codes@sana.example'`)
+	codes := walkToTheLimits(t, w, app.Instance, "codes@sana.example")
+	for _, email := range []string{"passkey@sana.example", "recovery@sana.example"} {
+		harness.WantEqual(t, email, walkToTheLimits(t, w, app.Instance, email), codes)
+	}
+}
+
 // walkToTheLimits does with an address all that needs no right code, until each limit by address is
 // reached, and returns the faces of the answers and the numbers of rows that they left.
 func walkToTheLimits(t *testing.T, w *harness.World, app *harness.Instance, email string) string {

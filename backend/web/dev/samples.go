@@ -2,6 +2,8 @@ package dev
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"sana/backend/fault"
@@ -18,7 +20,16 @@ type sample struct {
 }
 
 // sampleKinds are the mails that there are, by the names that their addresses here have.
-var sampleKinds = []string{"sign-in", "sign-in-to-app", "change-email", "new-device", "address-changed-old", "address-changed-new", "account-deleted"}
+var sampleKinds = append([]string{
+	"sign-in", "sign-in-to-app", "change-email", "new-device", "address-changed-old", "address-changed-new", "account-deleted",
+}, signInChangeKinds()...)
+
+func signInChangeKinds() (kinds []string) {
+	for _, name := range templates.SignInChanges() {
+		kinds = append(kinds, strings.ReplaceAll(name, "_", "-"))
+	}
+	return kinds
+}
 
 // Whom the examples are about.
 const (
@@ -54,7 +65,13 @@ func (p *Pages) write(kind, language string) (m mail.Message, ok bool, err error
 	case "account-deleted":
 		m, err = p.Mails.AccountDeleted(sampleTo, sampleFrom, templates.AccountDeleted{Language: language, When: now, PublicURL: p.PublicURL})
 	default:
-		return mail.Message{}, false, nil
+		if !slices.Contains(signInChangeKinds(), kind) {
+			return mail.Message{}, false, nil
+		}
+		m, err = p.Mails.SignInChange(sampleTo, sampleFrom, templates.SignInChange{
+			Name: strings.ReplaceAll(kind, "-", "_"), Language: language, Browser: samplePlatform, IP: "192.0.2.7",
+			Passkey: "1Password", Until: now.Add(24 * time.Hour), StopToken: "sample", When: now, PublicURL: p.PublicURL,
+		})
 	}
 	return m, true, err
 }

@@ -77,7 +77,7 @@ func keysOf(s session.Session) []string {
 // reasons are those for which a session can be ended here. One that a browser gives has a browser that gave it.
 var reasons = []session.Reason{
 	session.Idle, session.MaxAge, session.EndedElsewhere, session.EndedEverywhere, session.TooManySessions,
-	session.EndedByOperator, session.KeyWithdrawn, session.EmailChanged, session.AccountDeleted,
+	session.EndedByOperator, session.KeyWithdrawn, session.EmailChanged, session.AccountDeleted, session.Recovered,
 }
 
 // fromElsewhere are the reasons that another browser gives.

@@ -110,6 +110,7 @@ const exported = {
   sessions_complete: true,
   ended_sessions: [],
   access_keys: [],
+  passkeys: { passkeys: [], codes_for: 'sign_in' as const, can_restrict: true },
   events: [],
   codes: [],
   mails: [],

@@ -22,7 +22,14 @@ const events = [
   event(14, 'blocked', { by: 'operator', ...nobody }),
   event(15, 'unblocked', { by: 'operator', ...nobody }),
   event(16, 'session_ended', { ended, reason: 'ended_by_link' }),
-  event(17, 'account_created'),
+  event(17, 'passkey_added', { passkey: '1Password' }),
+  event(18, 'passkey_removed', { passkey: '1Password' }),
+  event(19, 'codes_for_recovery'),
+  event(20, 'codes_for_sign_in'),
+  event(21, 'recovery_begun'),
+  event(22, 'recovery_stopped'),
+  event(23, 'recovered', nobody),
+  event(24, 'account_created'),
 ]
 const first = { events: events.slice(0, 6), next: '995' }
 

@@ -21,6 +21,7 @@ test.each<[SignedOut['reason'], string]>([
   ['key_withdrawn', 'Please sign in again after a security update. Your account is fine.'],
   ['email_changed', 'You were signed out because your email address was changed, using an unknown browser.'],
   ['account_deleted', 'You were signed out because your account was deleted.'],
+  ['recovered', 'You were signed out because your account was recovered without a passkey.'],
 ])('%s is said in a sentence of its own', (reason, words) => {
   expect(tell({ reason })).toBe(words)
 })

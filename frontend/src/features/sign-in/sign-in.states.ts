@@ -63,6 +63,7 @@ export const states: State[] = [
   ended({ reason: 'key_withdrawn' }),
   ended({ reason: 'email_changed' }),
   ended({ reason: 'account_deleted' }),
+  ended({ reason: 'recovered' }),
   {
     ...form('code lost', 'signIn.lost', { 'GET /api/auth/code': refused(404, 'no_pending_code') }),
     path: '/verify',

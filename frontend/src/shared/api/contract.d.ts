@@ -76,6 +76,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a browser needs to sign in or step up with a passkey.
+         * @description Without a session the passkey may be any user's: `allowCredentials` is empty. With a session it
+         *     lists the passkeys of the current user, one of which renews this session. The challenge is good
+         *     for five minutes, in this browser, for one sign-in. 404: the current user has no passkey, or
+         *     Sana's address can have none.
+         */
+        get: operations["requestPasskey"];
+        put?: never;
+        /**
+         * Sign in or step up with a passkey.
+         * @description It never creates an account. 401 `unknown_passkey`: there is no such passkey here, or not any
+         *     more; the browser may be told so (`signalUnknownCredential`). 401 `passkey_refused`: the answer
+         *     is not one to a good challenge of this browser, or was used before; a repeat needs a new
+         *     challenge. 429 `too_many_requests`: too many passkeys from the network were refused.
+         */
+        post: operations["signInWithPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/recovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The recovery that this browser has begun, or that is under way for the current user. */
+        get: operations["getRecovery"];
+        put?: never;
+        /**
+         * Recover the account without a passkey, in 24 hours.
+         * @description For a browser whose right code was 409 `recovery_required` within the last ten minutes; else 404
+         *     `no_recovery`. The address is told at once and at the end. Then all passkeys, sessions and access
+         *     keys of the account end, and codes sign in again. A sign-in with a passkey stops it, and so does
+         *     the link in the mail. A repeat gets the recovery that waits.
+         */
+        post: operations["beginRecovery"];
+        /** Stop the recovery that this browser has begun. */
+        delete: operations["cancelRecovery"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/recovery/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a recovery by the link in the mail about it. */
+        post: operations["stopRecovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/session": {
         parameters: {
             query?: never;
@@ -353,6 +425,97 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/account/codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Decide what codes are for.
+         * @description With `recovery`, passkeys alone sign in: a right code is 409 `recovery_required` and begins
+         *     nothing but `/api/auth/recovery`. 403 `reauthentication_required`: the sign-in is too old for
+         *     this; step up. 409 `two_passkeys_needed`, or `not_with_this_store` if sessions are in cookies.
+         */
+        put: operations["setCodesFor"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The passkeys of the account, and what its codes are for. */
+        get: operations["listPasskeys"];
+        put?: never;
+        /**
+         * Add a passkey to the account.
+         * @description 403 `reauthentication_required`: the sign-in is too old for this; step up. 401 `passkey_refused`:
+         *     the answer is not one to a good challenge of this session. 409 `too_many_passkeys`: there are 20.
+         *     429 `too_many_requests`: 20 changes within an hour. A repeat gets the same passkey.
+         */
+        post: operations["addPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a browser needs to create a passkey.
+         * @description 403 `reauthentication_required`, 404 and 409 `too_many_passkeys` as for adding it and for
+         *     `/api/auth/passkey`.
+         */
+        get: operations["requestNewPasskey"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a passkey.
+         * @description 403 `reauthentication_required`: the sign-in is too old for this; step up. Without the last
+         *     passkey codes sign in again. 404 `not_found` only for an id that no passkey can have.
+         */
+        delete: operations["removePasskey"];
+        options?: never;
+        head?: never;
+        /**
+         * Name a passkey.
+         * @description 403 `reauthentication_required`: the sign-in is too old for this; step up.
+         */
+        patch: operations["renamePasskey"];
         trace?: never;
     };
     "/api/apps": {
@@ -665,6 +828,89 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
+        Passkey: {
+            /** @description Of the credential, in base64url. */
+            id: string;
+            /** @description The user's, else that of its maker or of the browser. */
+            name: string;
+            /** @description Its maker keeps it on other devices too, as it said last. */
+            synced: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Its last sign-in; absent before the first.
+             */
+            used_at?: string;
+        };
+        Passkeys: {
+            passkeys: components["schemas"]["Passkey"][];
+            /**
+             * @description `recovery`: passkeys alone sign in, and a code begins a recovery.
+             * @enum {string}
+             */
+            codes_for: "sign_in" | "recovery";
+            /** @description False if codes cannot be for recovery only here. */
+            can_restrict: boolean;
+            /** @description A recovery that is under way. A sign-in with a passkey stops it. */
+            recovery?: components["schemas"]["Recovery"];
+        };
+        Recovery: {
+            /**
+             * Format: date-time
+             * @description The database's time of this answer; count down from it.
+             */
+            now: string;
+            /**
+             * Format: date-time
+             * @description When codes sign in again, within a minute or two.
+             */
+            ends_at: string;
+        };
+        PasskeyReference: {
+            /** @enum {string} */
+            type: "public-key";
+            id: string;
+        };
+        /** @description PublicKeyCredentialRequestOptionsJSON of Web Authentication Level 3. */
+        PasskeyRequestOptions: {
+            challenge: string;
+            /** @example sana.example */
+            rpId: string;
+            timeout: number;
+            /** @enum {string} */
+            userVerification: "required";
+            allowCredentials: components["schemas"]["PasskeyReference"][];
+        };
+        /** @description PublicKeyCredentialCreationOptionsJSON of Web Authentication Level 3. */
+        PasskeyCreationOptions: {
+            challenge: string;
+            rp: {
+                id: string;
+                name: string;
+            };
+            user: {
+                id: string;
+                name: string;
+                displayName: string;
+            };
+            pubKeyCredParams: {
+                /** @enum {string} */
+                type: "public-key";
+                alg: number;
+            }[];
+            timeout: number;
+            excludeCredentials: components["schemas"]["PasskeyReference"][];
+            authenticatorSelection: {
+                /** @enum {string} */
+                residentKey: "required";
+                requireResidentKey: boolean;
+                /** @enum {string} */
+                userVerification: "required";
+            };
+            /** @enum {string} */
+            attestation: "none";
+        };
         AccountEvents: {
             events: components["schemas"]["AccountEvent"][];
             /** @description What `before` is to be for the page after this one; absent on the last. */
@@ -673,14 +919,16 @@ export interface components {
         AccountEvent: {
             id: string;
             /**
-             * @description The first sign-in; a later one; signed out; one other session ended, of which `ended`
-             *     says the browser and `reason` why; all others ended; the name changed; the address
+             * @description The first sign-in; a later one, with `passkey` if one was used; signed out; one other
+             *     session ended, of which `ended` says the browser and `reason` why; all others ended; the name changed; the address
              *     changed, from `old_email` to `new_email`; the data taken out; an app, `app`, opened for
              *     the first time from this browser; blocked, and unblocked; an access key,
-             *     `key`, for `app` made, and ended. There may be others one day.
+             *     `key`, for `app` made, and ended; a passkey, `passkey`, added; one removed; codes sign
+             *     in again; codes are for recovery only; a recovery begun; stopped; ended. There may be
+             *     others one day.
              * @enum {string}
              */
-            kind: "account_created" | "signed_in" | "signed_out" | "session_ended" | "sessions_ended" | "name_changed" | "email_changed" | "exported" | "app_opened" | "blocked" | "unblocked" | "access_key_made" | "access_key_ended";
+            kind: "account_created" | "signed_in" | "signed_out" | "session_ended" | "sessions_ended" | "name_changed" | "email_changed" | "exported" | "app_opened" | "blocked" | "unblocked" | "access_key_made" | "access_key_ended" | "passkey_added" | "passkey_removed" | "codes_for_sign_in" | "codes_for_recovery" | "recovery_begun" | "recovery_stopped" | "recovered";
             /** Format: date-time */
             at: string;
             /** @description That did it, e.g. Firefox; empty where nobody knows or none did. */
@@ -709,6 +957,11 @@ export interface components {
              */
             key?: string;
             /**
+             * @description The name that the passkey had.
+             * @example 1Password
+             */
+            passkey?: string;
+            /**
              * @description Who did it, if that was not the user.
              * @enum {string}
              */
@@ -732,6 +985,7 @@ export interface components {
                 reason: string;
             }[];
             access_keys: components["schemas"]["AccessKey"][];
+            passkeys: components["schemas"]["Passkeys"];
             codes: {
                 email: string;
                 purpose: string;
@@ -746,10 +1000,10 @@ export interface components {
              * @description Not used for too long; too old; signed out here; ended from another session; ended with
              *     the link in the email about its sign-in; ended with all others from another session; the oldest when one too many began; ended by the
              *     operator; sealed with a key that Sana no longer has; the address of the account was
-             *     changed from another session; the account was deleted. There may be others one day.
+             *     changed from another session; the account was deleted; it was recovered without a passkey. There may be others one day.
              * @enum {string}
              */
-            reason: "idle" | "max_age" | "signed_out" | "ended_elsewhere" | "ended_by_link" | "ended_everywhere" | "too_many_sessions" | "ended_by_operator" | "key_withdrawn" | "email_changed" | "account_deleted";
+            reason: "idle" | "max_age" | "signed_out" | "ended_elsewhere" | "ended_by_link" | "ended_everywhere" | "too_many_sessions" | "ended_by_operator" | "key_withdrawn" | "email_changed" | "account_deleted" | "recovered";
             /**
              * Format: date-time
              * @description When it ended, if that is known.
@@ -783,7 +1037,7 @@ export interface components {
             /** @description What happened and what to do, for people. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "invalid_email" | "invalid_name" | "email_unchanged" | "invalid_code" | "not_signed_in" | "wrong_code" | "cross_origin_request" | "invalid_signature" | "sign_up_closed" | "reauthentication_required" | "not_found" | "no_pending_code" | "method_not_allowed" | "event_refused" | "request_timeout" | "browser_token_missing" | "not_with_this_store" | "email_taken" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "too_many_wrong_codes" | "too_many_requests" | "header_too_large" | "internal_error" | "unavailable";
+            code: "invalid_request" | "invalid_email" | "invalid_name" | "email_unchanged" | "invalid_code" | "not_signed_in" | "wrong_code" | "unknown_passkey" | "passkey_refused" | "cross_origin_request" | "invalid_signature" | "sign_up_closed" | "reauthentication_required" | "not_found" | "no_pending_code" | "no_recovery" | "method_not_allowed" | "event_refused" | "request_timeout" | "browser_token_missing" | "not_with_this_store" | "email_taken" | "too_many_passkeys" | "two_passkeys_needed" | "recovery_required" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "too_many_wrong_codes" | "too_many_requests" | "header_too_large" | "internal_error" | "unavailable";
             request_id: string;
             /** @description Seconds to wait, as in Retry-After. */
             retry_after?: number;
@@ -843,6 +1097,8 @@ export interface components {
         };
     };
     parameters: {
+        /** @description The id of the credential, in base64url. */
+        PasskeyId: string;
         /**
          * @description The `id` of a pending code of this browser; without it, the newest one. Any other value
          *     finds none.
@@ -863,6 +1119,21 @@ export interface components {
                      * @description The `id` of a pending code of this browser; without it, the newest one.
                      */
                     id?: string;
+                };
+            };
+        };
+        Credential: {
+            content: {
+                "application/json": {
+                    /** @description What `PublicKeyCredential.toJSON` returns. Browsers may add members. */
+                    credential: {
+                        id: string;
+                        rawId: string;
+                        response: {
+                            [key: string]: unknown;
+                        };
+                        type: string;
+                    };
                 };
             };
         };
@@ -1028,10 +1299,180 @@ export interface operations {
             401: components["responses"]["WrongCode"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            /**
+             * @description `recovery_required`, only after the right code, which is then used up: this account signs in
+             *     with a passkey. `/api/auth/recovery` can begin a recovery for ten minutes.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             410: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    requestPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description For `PublicKeyCredential.parseRequestOptionsFromJSON`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyRequestOptions"];
+                };
+            };
+            404: components["responses"]["Problem"];
+            409: components["responses"]["BrowserTokenMissing"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    signInWithPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Credential"];
+        responses: {
+            /** @description Signed in. A step-up keeps its session, with a new `signed_in_at`. */
+            200: {
+                headers: {
+                    "Set-Cookie": components["headers"]["SessionCookie"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getRecovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It waits. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recovery"];
+                };
+            };
+            404: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    beginRecovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Empty"];
+        responses: {
+            /** @description It waits. The browser keeps its token for two days. */
+            202: {
+                headers: {
+                    "Set-Cookie": components["headers"]["BrowserToken"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recovery"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    cancelRecovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was stopped, or there was none. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    stopRecovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description What comes after `#stop=` in the link. */
+                    token: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Stopped. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };
@@ -1580,6 +2021,185 @@ export interface operations {
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    setCodesFor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @enum {string} */
+                    for: "sign_in" | "recovery";
+                };
+            };
+        };
+        responses: {
+            /** @description It is so, now or before. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listPasskeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkeys"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    addPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Credential"];
+        responses: {
+            /** @description The passkey, with a name that can be changed. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    requestNewPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description For `PublicKeyCredential.parseCreationOptionsFromJSON`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyCreationOptions"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["BrowserTokenMissing"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    removePasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the credential, in base64url. */
+                id: components["parameters"]["PasskeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The account has no such passkey, or no longer has. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    renamePasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the credential, in base64url. */
+                id: components["parameters"]["PasskeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description 1 to 100 characters; else `invalid_name`. */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The passkey as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
             429: components["responses"]["Problem"];

@@ -3,7 +3,8 @@ import { hasText, text } from '../i18n/text'
 import { browserByName } from './browser'
 
 /** What happened, in words. A later server may know more kinds, and more reasons: their names are better than nothing. */
-export function happened({ kind, reason, ended, old_email, new_email, app, key: accessKey }: AccountEvent): string {
+export function happened(event: AccountEvent): string {
+  const { kind, reason, ended, old_email, new_email, app, passkey, key: accessKey } = event
   const key = reason ? `activity.${reason}` : `activity.${kind}`
   if (!hasText(key)) return text('activity.other', { kind: kind.replaceAll('_', ' ') })
   return text(key, {
@@ -12,5 +13,6 @@ export function happened({ kind, reason, ended, old_email, new_email, app, key: 
     new: new_email ?? '…',
     app: app ?? '…',
     key: accessKey ?? '…',
+    passkey: passkey ?? '…',
   })
 }

@@ -1,0 +1,308 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"sana/backend/account"
+	"sana/backend/fault"
+	"sana/backend/observe/metrics"
+	"sana/backend/observe/tracing"
+	"sana/backend/outbox"
+	"sana/backend/passkey"
+	"sana/backend/postgres"
+	"sana/backend/session"
+	"sana/backend/throttle"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// PasskeyRequest is what a browser needs to ask its authenticators for a passkey.
+type PasskeyRequest struct {
+	Challenge []byte
+	RPID      string
+	Allowed   [][]byte // ids of the passkeys that can prove it; empty for a sign-in, which tells nobody anything
+}
+
+// RequestPasskey makes a challenge for a browser. Without a session it is for a sign-in, whoever it will
+// be; with one it is for a step-up with a passkey of the session's user. Nothing is written.
+//
+// It returns fault.BrowserTokenMissing, and fault.NotFound if there can be no passkey: at this
+// PUBLIC_URL, or of the session's user.
+func (s *Service) RequestPasskey(ctx context.Context, v visitor.Visitor, current session.Session) (PasskeyRequest, error) {
+	if !s.Passkeys.Exists() {
+		return PasskeyRequest{}, errNoPasskeysHere()
+	}
+	if v.Browser == "" {
+		return PasskeyRequest{}, errBrowserTokenMissing()
+	}
+	binding := passkey.Binding{Purpose: passkey.SignIn, Browser: v.Browser}
+	request := PasskeyRequest{RPID: s.Passkeys.ID}
+	if current.ID != "" {
+		own, err := s.ownPasskeys(ctx, current.User.ID)
+		switch {
+		case fault.Is(err, fault.NotSignedIn): // a session in a cookie can outlive its account
+		case err != nil:
+			return PasskeyRequest{}, err
+		case len(own) == 0:
+			return PasskeyRequest{}, fault.New(fault.NotFound, "Your account has no passkey.")
+		default:
+			binding.Purpose, binding.SessionID, request.Allowed = passkey.StepUp, current.ID, own
+		}
+	}
+	var err error
+	request.Challenge, err = s.newPasskeyChallenge(ctx, binding)
+	return request, err
+}
+
+func errNoPasskeysHere() error {
+	return fault.New(fault.NotFound, "There are no passkeys here: they need https and a host name.")
+}
+
+// ownPasskeys returns the ids of a user's passkeys that work at this host, or fault.NotSignedIn.
+func (s *Service) ownPasskeys(ctx context.Context, userID string) (ids [][]byte, err error) {
+	list, err := passkey.List(ctx, s.DB, userID)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range list {
+		if p.RPID == s.Passkeys.ID {
+			ids = append(ids, p.ID)
+		}
+	}
+	if len(ids) == 0 {
+		_, err = s.Accounts.Find(ctx, userID)
+	}
+	return ids, err
+}
+
+func (s *Service) newPasskeyChallenge(ctx context.Context, b passkey.Binding) ([]byte, error) {
+	var now time.Time
+	if err := s.DB.QueryRow(ctx, `SELECT now()`).Scan(&now); err != nil {
+		return nil, postgres.Error("read the time", err)
+	}
+	return passkey.NewChallenge(s.Keys.Current(), b, now), nil
+}
+
+// passkeyProof is an assertion that was verified, before anything was written.
+type passkeyProof struct {
+	visitor   visitor.Visitor
+	purpose   passkey.Purpose
+	passkey   passkey.Passkey
+	state     passkey.State
+	email     string // of the passkey's user
+	device    string // id of the browser if it is known for the address, else ""
+	challenge []byte
+	madeAt    time.Time
+}
+
+// SignInWithPasskey verifies the answer of an authenticator, credential, to a challenge of
+// RequestPasskey in the same browser. It signs in the user of the passkey, or renews the session that
+// the challenge was made for. All of it is one transaction. A challenge leads to one session; a repeat
+// is refused.
+//
+// It returns fault.InvalidRequest, fault.UnknownPasskey, fault.PasskeyRefused and fault.TooManyRequests.
+func (s *Service) SignInWithPasskey(
+	ctx context.Context, v visitor.Visitor, current session.Session, credential []byte,
+) (SignedIn, error) {
+	if !s.Passkeys.Exists() {
+		return SignedIn{}, errNoPasskeysHere()
+	}
+	assertion, err := passkey.ParseAssertion(credential)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	budgets := s.Limits.Budgets(s.Limits.PasskeysByNetworks(v.Networks)...)
+	counts, err := throttle.Read(ctx, s.DB, budgets)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	if verdict := budgets.Judge(counts); verdict.Refused != nil {
+		s.Metrics.Refused(verdict.Refused.Label())
+		return SignedIn{}, errNetwork("refused passkeys came", verdict.Wait)
+	}
+	proof, err := s.verifyPasskey(ctx, v, current, assertion)
+	var in SignedIn
+	if err == nil {
+		in, err = s.acceptPasskey(ctx, proof, current)
+	}
+	switch {
+	case err == nil:
+		s.Metrics.PasskeyTried(metrics.RightPasskey)
+	case fault.Is(err, fault.UnknownPasskey):
+		s.Metrics.PasskeyTried(metrics.UnknownPasskey)
+	case fault.Is(err, fault.PasskeyRefused):
+		s.Metrics.PasskeyTried(metrics.WrongPasskey)
+	default:
+		return SignedIn{}, err
+	}
+	if err != nil {
+		if _, counting := s.count(ctx, budgets); counting != nil {
+			return SignedIn{}, counting
+		}
+		return SignedIn{}, err
+	}
+	in.Device = s.newDevice(proof.device, proof.email)
+	return in, nil
+}
+
+// verifyPasskey checks whatever needs no transaction.
+func (s *Service) verifyPasskey(
+	ctx context.Context, v visitor.Visitor, current session.Session, a passkey.Assertion,
+) (passkeyProof, error) {
+	proof := passkeyProof{visitor: v, challenge: a.Challenge}
+	var ok bool
+	for _, b := range []passkey.Binding{
+		{Purpose: passkey.SignIn, Browser: v.Browser},
+		{Purpose: passkey.StepUp, Browser: v.Browser, SessionID: current.ID},
+	} {
+		if proof.madeAt, ok = passkey.CheckChallenge(s.Keys, b, a.Challenge); ok {
+			proof.purpose = b.Purpose
+			break
+		}
+	}
+	if !ok {
+		return passkeyProof{}, passkey.ErrRefused(errors.New("auth: the challenge is not this browser's"))
+	}
+	var err error
+	if proof.passkey, proof.email, err = passkey.Find(ctx, s.DB, a.ID); err != nil {
+		return passkeyProof{}, err
+	}
+	proof.state, err = a.Verify(proof.passkey, passkey.UserHandle(proof.passkey.UserID), s.Passkeys)
+	if err != nil {
+		return passkeyProof{}, err
+	}
+	if proof.purpose == passkey.StepUp && proof.passkey.UserID != current.User.ID {
+		return passkeyProof{}, passkey.ErrRefused(errors.New("auth: the passkey is another user's"))
+	}
+	proof.device = s.deviceID(v.Device, proof.email)
+	return proof, nil
+}
+
+// provenByPasskey spends the challenge and records the use of the passkey, unless it was removed or
+// changed since it was read, or its user is blocked. It leads to the CTE granted, as a code does. A passkey stops a recovery.
+const provenByPasskey = `
+	WITH ` + string(passkey.Spent) + `,
+	granted AS (
+	    UPDATE passkeys
+	    SET sign_count = @sign_count,
+	        backup_eligible = @backup_eligible,
+	        backed_up = @backed_up,
+	        used_at = now()
+	    FROM spent
+	    CROSS JOIN users
+	    WHERE passkeys.id = @passkey
+	      AND passkeys.public_key = @public_key
+	      AND (NOT passkeys.backup_eligible OR @backup_eligible)
+	      AND users.id = passkeys.user_id
+	      AND users.id = @user
+	      AND users.blocked_at IS NULL
+	    RETURNING users.email, users.id AS user_id, @step_up_session::uuid AS session_id, 'signed_in' AS outcome
+	),
+	stopped AS (
+	    DELETE FROM recoveries
+	    USING granted
+	    WHERE recoveries.user_id = granted.user_id
+	    RETURNING recoveries.user_id
+	),
+	stopped_event AS (
+	    INSERT INTO account_events (user_id, kind, platform, ip, details)
+	    SELECT user_id, 'recovery_stopped', @platform, @ip, '{}'
+	    FROM stopped
+	),
+	stopped_notice AS (
+	    INSERT INTO mails (ref, number, template, content, trace)
+	    SELECT gen_random_uuid(), 1, '` + recoveryStoppedTemplate + `', @stopped_notice::jsonb, @trace
+	    FROM stopped
+	),`
+
+const (
+	passkeySignIn = provenByPasskey + `
+	person AS (
+	    UPDATE users
+	    SET last_signed_in_at = now()
+	    FROM granted
+	    WHERE users.id = granted.user_id
+	    RETURNING users.id, users.email, users.name, users.created_at
+	),` + signIn
+
+	passkeySignInStatement           = passkeySignIn + signedIn
+	passkeySignInWithNoticeStatement = passkeySignIn + `,` + queueNotice + signedIn
+	passkeyStepUpStatement           = provenByPasskey + stepUp
+)
+
+// acceptPasskey writes what a proof leads to.
+func (s *Service) acceptPasskey(ctx context.Context, p passkeyProof, current session.Session) (SignedIn, error) {
+	next := session.Session{
+		ID: session.NewID(), Token: session.NewToken(), User: session.User{ID: p.passkey.UserID, Email: p.email},
+	}
+	args, err := s.passkeyArgs(ctx, p, next)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	var in SignedIn
+	if p.purpose == passkey.StepUp {
+		args["step_up_session"] = current.ID
+		in, err = s.renew(ctx, renewal{
+			next: next, userID: p.passkey.UserID, sessionID: current.ID,
+			statement: passkeyStepUpStatement, args: args, lock: p.lock, after: func(*postgres.Batch) {},
+			errUseless: errPasskeyTooLate,
+		})
+	} else {
+		in, err = s.signInWithPasskey(ctx, p, next, current, args)
+	}
+	if errors.Is(err, errTooSlow) {
+		return SignedIn{}, errPasskeyTooLate()
+	}
+	return in, err
+}
+
+// errPasskeyTooLate is the error of a challenge that has expired or was spent, of a passkey, user or
+// session that was removed meanwhile, and of a user who is blocked.
+func errPasskeyTooLate() error {
+	return passkey.ErrRefused(errors.New("auth: the challenge is spent or too old, the passkey or session is gone, or the user is blocked"))
+}
+
+func (p passkeyProof) lock(b *postgres.Batch) { queueUserLock(b, p.passkey.UserID) }
+
+func (s *Service) passkeyArgs(ctx context.Context, p passkeyProof, next session.Session) (pgx.NamedArgs, error) {
+	details, err := json.Marshal(account.Details{Passkey: p.passkey.Name})
+	if err != nil {
+		return nil, err
+	}
+	args := pgx.NamedArgs{
+		"user": p.passkey.UserID, "passkey": p.passkey.ID, "public_key": p.passkey.PublicKey,
+		"sign_count": p.state.SignCount, "backup_eligible": p.state.BackupEligible, "backed_up": p.state.BackedUp,
+		"step_up_session": nil,
+		"notice":          s.newDeviceNotice(p.visitor, p.device, p.email, next.ID),
+		"stopped_notice":  noticeOf(p.visitor, outbox.Notice{Template: recoveryStoppedTemplate, Email: p.email}).Content(),
+		"trace":           tracing.Traceparent(ctx),
+	}
+	passkey.SpendArgs(args, p.challenge, p.madeAt)
+	s.sessionArgs(args, p.visitor, next)
+	args["details"] = string(details)
+	return args, nil
+}
+
+func (s *Service) signInWithPasskey(
+	ctx context.Context, p passkeyProof, next, current session.Session, args pgx.NamedArgs,
+) (SignedIn, error) {
+	statement := passkeySignInStatement
+	if p.device == "" {
+		statement = passkeySignInWithNoticeStatement
+	}
+	args["current"] = current.ID
+	wrote, err := s.writeSignIn(ctx, signInWrites{
+		statement: statement, args: args, lock: p.lock, after: func(*postgres.Batch) {}, notice: true,
+	}, current)
+	switch {
+	case err != nil:
+		return SignedIn{}, err
+	case !wrote.spent:
+		return SignedIn{}, errTooSlow
+	}
+	return s.finishSignIn(ctx, next, wrote, args)
+}

@@ -1,0 +1,128 @@
+package passkey_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"sana/backend/fault"
+	"sana/backend/keyring"
+	"sana/backend/passkey"
+	"sana/backend/visitor"
+
+	"github.com/descope/virtualwebauthn"
+)
+
+func newRing(t testing.TB, list string) keyring.Ring {
+	t.Helper()
+	ring, err := keyring.Parse(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ring
+}
+
+const (
+	oldKey = "old:c2FuYS10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnaCEh"
+	newKey = "new:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ=="
+)
+
+// A challenge is good for its purpose, browser and session, and survives a new key.
+func TestCheckChallenge_CoversItsBinding(t *testing.T) {
+	t.Parallel()
+	made := time.UnixMicro(1700000000123456)
+	good := passkey.Binding{Purpose: passkey.StepUp, Browser: visitor.NewBrowser(), SessionID: "s1"}
+	challenge := passkey.NewChallenge(newRing(t, oldKey).Current(), good, made)
+	rolled := newRing(t, newKey+","+oldKey)
+	if at, ok := passkey.CheckChallenge(rolled, good, challenge); !ok || !at.Equal(made) {
+		t.Errorf("got %v %v, want the time that it was made at", at, ok)
+	}
+	if _, ok := passkey.CheckChallenge(newRing(t, newKey), good, challenge); ok {
+		t.Error("it is good without its key")
+	}
+	for _, change := range []func(b *passkey.Binding){
+		func(b *passkey.Binding) { b.Purpose = passkey.Add },
+		func(b *passkey.Binding) { b.Browser = visitor.NewBrowser() },
+		func(b *passkey.Binding) { b.Browser = "" },
+		func(b *passkey.Binding) { b.SessionID = "s2" },
+	} {
+		other := good
+		change(&other)
+		if _, ok := passkey.CheckChallenge(rolled, other, challenge); ok {
+			t.Errorf("it is good for %+v too", other)
+		}
+	}
+	for i := range challenge {
+		changed := append([]byte{}, challenge...)
+		changed[i] ^= 1
+		if _, ok := passkey.CheckChallenge(rolled, good, changed); ok {
+			t.Errorf("it is good with another byte %d", i)
+		}
+	}
+}
+
+func TestRelyingPartyOf_NeedsANameAndASecureContext(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"https://sana.example":      "sana.example",
+		"https://sana.example:8443": "sana.example",
+		"http://localhost:3000":     "localhost",
+		"http://sana.localhost":     "sana.localhost",
+		"http://sana.example":       "",
+		"https://192.0.2.1":         "",
+		"https://[2001:db8::1]":     "",
+	} {
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rp := passkey.RelyingPartyOf(u)
+		if rp.ID != want || rp.Exists() != (want != "") || want != "" && rp.Origin != strings.TrimSuffix(address, "/") {
+			t.Errorf("%s: got %+v, want %q", address, rp, want)
+		}
+	}
+}
+
+// Whatever a client sends as an authenticator's answer is refused, and nothing panics.
+func FuzzCeremonies_NothingButTheRightAnswerPasses(f *testing.F) {
+	site := passkey.RelyingParty{ID: "sana.example", Origin: "https://sana.example"}
+	rp := virtualwebauthn.RelyingParty{ID: site.ID, Origin: site.Origin}
+	device, credential := virtualwebauthn.NewAuthenticator(), virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeRSA)
+	challenge := make([]byte, 56)
+	assertion := virtualwebauthn.CreateAssertionResponse(rp, device, credential,
+		virtualwebauthn.AssertionOptions{Challenge: challenge})
+	f.Add([]byte(assertion))
+	f.Add([]byte(virtualwebauthn.CreateAttestationResponse(rp, device, credential,
+		virtualwebauthn.AttestationOptions{Challenge: challenge})))
+	f.Add([]byte(`{"id":"AA","rawId":"AA","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":""}}`))
+	stored := passkey.Passkey{ID: credential.ID, RPID: site.ID, PublicKey: credential.Key.AttestationData()}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if a, err := passkey.ParseAssertion(body); err == nil {
+			_, err := a.Verify(stored, nil, site)
+			if err == nil && !sameSignature(body, []byte(assertion)) {
+				t.Errorf("accepted: %s", body)
+			}
+			if err != nil && !fault.Is(err, fault.PasskeyRefused) {
+				t.Errorf("got %v", err)
+			}
+		} else if !fault.Is(err, fault.InvalidRequest) {
+			t.Errorf("got %v", err)
+		}
+		if a, err := passkey.ParseAttestation(body); err == nil {
+			if p, err := a.Verify(site); err == nil && (len(p.ID) == 0 || len(p.PublicKey) == 0) {
+				t.Errorf("added without id or key: %s", body)
+			}
+		}
+	})
+}
+
+// sameSignature reports whether two assertions have the same signature: what is not signed may differ.
+func sameSignature(a, b []byte) bool {
+	var parsed [2]struct {
+		Response struct{ Signature string }
+	}
+	return json.Unmarshal(a, &parsed[0]) == nil && json.Unmarshal(b, &parsed[1]) == nil &&
+		parsed[0].Response.Signature == parsed[1].Response.Signature
+}
