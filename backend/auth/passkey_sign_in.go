@@ -171,7 +171,7 @@ func (s *Service) verifyPasskey(
 	if proof.passkey, proof.email, err = passkey.Find(ctx, s.DB, a.ID); err != nil {
 		return passkeyProof{}, err
 	}
-	proof.state, err = a.Verify(proof.passkey, passkey.UserHandle(proof.passkey.UserID), s.Passkeys)
+	proof.state, err = a.Verify(proof.passkey, passkey.UserHandle(proof.passkey.UserID), proof.purpose, s.Passkeys)
 	if err != nil {
 		return passkeyProof{}, err
 	}

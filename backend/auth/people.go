@@ -116,9 +116,10 @@ type Blocking struct {
 	Keys     int  // access keys that were ended
 }
 
-// BlockUser ends all sessions and access keys of the user with an address, however it is typed, and keeps them from
-// signing in. Requests for codes are answered as ever; the mail says that the account is blocked, and the
-// right code is a wrong one. Sessions in cookies stay valid until they expire. It returns fault.NotFound.
+// BlockUser ends all sessions and access keys of the user with an address, however it is typed, stops a
+// recovery, and keeps them from signing in. Requests for codes are answered as ever; the mail says that
+// the account is blocked, and the right code is a wrong one. Sessions in cookies stay valid until they
+// expire. It returns fault.NotFound.
 func (s *Service) BlockUser(ctx context.Context, address string) (Blocking, error) {
 	return s.setBlocked(ctx, address, true)
 }
@@ -176,7 +177,15 @@ func (s *Service) setBlockedTx(
 	if err := dropHandoffs(ctx, tx, ended); err != nil {
 		return Blocking{}, err
 	}
-	if err := s.recordByOperator(ctx, tx, entriesOf(byOperator.Reason, ended...)); err != nil {
+	events := entriesOf(byOperator.Reason, ended...)
+	stopped, err := dropRecovery(ctx, tx, owner.ID) // its end would let codes sign in after an unblock
+	if err != nil {
+		return Blocking{}, err
+	}
+	if stopped {
+		events = append(events, account.Entry{UserID: owner.ID, Kind: account.RecoveryStopped})
+	}
+	if err := s.recordByOperator(ctx, tx, events); err != nil {
 		return Blocking{}, err
 	}
 	keys, err := s.revokeKeys(ctx, tx, visitor.Visitor{}, owner.ID, "", account.Operator)

@@ -26,10 +26,15 @@ func TestPeopleBlock_EndsEverythingAndStaysUnnoticed(t *testing.T) {
 	w.Pass(t, time.Minute)
 	waiting := there.Open(t)
 	code := waiting.GetCode(w, ada)
+	w.Exec(t, `
+		INSERT INTO recoveries (user_id, browser, language, ends_at)
+		SELECT id, '', 'en', now() + interval '24 hours'
+		FROM users`)
 
 	harness.WantEqual(t, "output", o.types(0, "", "people", "block", " Ada@SANA.example"),
 		ada+" is blocked. Sessions that were ended: 1. Access keys: 0.\n")
 	awaitSignedOut(t, laptop)
+	harness.WantEqual(t, "recoveries", w.Count(t, `SELECT count(*) FROM recoveries`), 0)
 	harness.WantEqual(t, "reason",
 		laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_by_operator")
 
@@ -55,7 +60,7 @@ func TestPeopleBlock_EndsEverythingAndStaysUnnoticed(t *testing.T) {
 		SELECT count(*)
 		FROM account_events
 		WHERE details ->> 'by' = 'operator'
-		  AND kind IN ('blocked', 'unblocked', 'session_ended')`), 3)
+		  AND kind IN ('blocked', 'unblocked', 'session_ended', 'recovery_stopped')`), 4)
 	next.Get("/api/account/events").Want(http.StatusOK) // is as the contract says
 }
 

@@ -62,11 +62,13 @@ type State struct {
 
 // Verify checks an assertion against the passkey with its id, whose user has this handle: type, origin,
 // relying party, presence and verification of the user, and the signature. The challenge is the
-// caller's to check. Flags may turn from "cannot be synced" to "can be", as Apple's do, and never back.
-// It returns fault.PasskeyRefused.
-func (a Assertion) Verify(p Passkey, userHandle []byte, rp RelyingParty) (State, error) {
-	if len(a.UserHandle) > 0 && !bytes.Equal(a.UserHandle, userHandle) {
-		return State{}, ErrRefused(errors.New("passkey: the user handle is another user's"))
+// caller's to check. An authenticator that was asked for certain passkeys may leave the handle out, and
+// only then (Web Authentication Level 3, 7.2, step 6). Flags may turn from "cannot be synced" to "can be",
+// as Apple's do, and never back. It returns fault.PasskeyRefused.
+func (a Assertion) Verify(p Passkey, userHandle []byte, purpose Purpose, rp RelyingParty) (State, error) {
+	isLeftOut := len(a.UserHandle) == 0 && purpose == StepUp
+	if !isLeftOut && !bytes.Equal(a.UserHandle, userHandle) {
+		return State{}, ErrRefused(errors.New("passkey: the user handle is missing or another user's"))
 	}
 	if p.RPID != rp.ID {
 		return State{}, ErrRefused(errors.New("passkey: it was made for another host"))
@@ -121,6 +123,9 @@ func (a Attestation) Verify(rp RelyingParty) (Passkey, error) {
 		return Passkey{}, ErrRefused(withDetails(err))
 	}
 	data := a.parsed.Response.AttestationObject.AuthData
+	if _, err := webauthncose.ParsePublicKey(data.AttData.CredentialPublicKey); err != nil {
+		return Passkey{}, ErrRefused(withDetails(err)) // it could never sign anybody in
+	}
 	if data.Flags.HasBackupState() && !data.Flags.HasBackupEligible() {
 		return Passkey{}, ErrRefused(errors.New("passkey: its flags about synchronisation contradict"))
 	}

@@ -124,7 +124,7 @@ var (
 	PasskeysByAccount = Limit{
 		Name:    "passkeys by account",
 		Windows: []Window{{20, time.Hour}},
-		Key:     "account; passkeys that are added, renamed or removed, and changes of what codes are for",
+		Key:     "account; passkeys that are added or renamed, and changes of what codes are for",
 		Reached: "429 `too_many_requests` with Retry-After",
 	}
 	ExportsByAccount = Limit{

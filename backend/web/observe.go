@@ -122,6 +122,7 @@ func (s *Server) report(c *fiber.Ctx, o *observed, err error, took time.Duration
 // docs/metrics.md shows the line.
 var signInFailures = []fault.Code{
 	fault.WrongCode, fault.TooManyTries, fault.TooManyWrongCodes, fault.TooManyRequests, fault.CodeExpired, fault.SignUpClosed,
+	fault.UnknownPasskey, fault.PasskeyRefused,
 }
 
 // codeOf is "" where there is no error.
