@@ -47,6 +47,12 @@ func (m *Machine) ExpireCodes(ctx context.Context, browser visitor.Browser) (boo
 	return m.call(ctx, "expire codes", `SELECT dev_expire_codes(@browser)`, pgx.NamedArgs{"browser": browser.Hash()})
 }
 
+// EndRecovery ends the wait of a recovery that a browser has begun; an instance finishes it within a
+// minute. It returns false if there is none.
+func (m *Machine) EndRecovery(ctx context.Context, browser visitor.Browser) (bool, error) {
+	return m.call(ctx, "end recovery", `SELECT dev_end_recovery(@browser)`, pgx.NamedArgs{"browser": browser.Hash()})
+}
+
 // ForgetLimits forgets all that was counted against limits.
 func (m *Machine) ForgetLimits(ctx context.Context) error {
 	_, err := m.db.Exec(ctx, `SELECT dev_forget_limits()`)

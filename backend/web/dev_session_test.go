@@ -53,7 +53,18 @@ func TestDev_TravelsInTime(t *testing.T) {
 	do(b, `{"do":"expire_code"}`).Want(http.StatusNoContent)
 	b.Verify(code).Want(http.StatusGone, "code_expired")
 
+	do(b, `{"do":"end_recovery"}`).Want(http.StatusNotFound, "not_found")
+
 	signInByInbox(t, app, b, ada)
+	w.Exec(t, `
+		INSERT INTO recoveries (user_id, browser, language, ends_at)
+		SELECT users.id, challenges.browser, 'en', now() + interval '24 hours'
+		FROM users
+		JOIN challenges USING (email)
+		LIMIT 1`)
+	do(b, `{"do":"end_recovery"}`).Want(http.StatusNoContent)
+	harness.WantEqual(t, "recoveries that wait", w.Count(t, `SELECT count(*) FROM recoveries WHERE ends_at > now()`), 0)
+
 	for _, body := range []string{`{}`, `{"do":"fly"}`, `{"do":"end_session"}`, `{"do":"end_session","reason":"signed_out"}`, `{"do":"age_sign_in","x":1}`} {
 		do(b, body).Want(http.StatusBadRequest, "invalid_request")
 	}

@@ -126,6 +126,21 @@ CREATE FUNCTION dev_expire_codes(asking bytea) RETURNS boolean
 $$;
 -- +goose StatementEnd
 
+-- Ends the wait of a recovery that a browser has begun.
+-- +goose StatementBegin
+CREATE FUNCTION dev_end_recovery(asking bytea) RETURNS boolean
+    LANGUAGE sql
+    AS $$
+    WITH ended AS (
+        UPDATE recoveries
+        SET ends_at = now()
+        WHERE browser = asking
+        RETURNING user_id
+    )
+    SELECT count(*) > 0 FROM ended
+$$;
+-- +goose StatementEnd
+
 -- Forgets all that was counted against limits.
 -- +goose StatementBegin
 CREATE FUNCTION dev_forget_limits() RETURNS void
@@ -140,6 +155,7 @@ $$;
 -- +goose Down
 
 DROP FUNCTION dev_forget_limits();
+DROP FUNCTION dev_end_recovery(bytea);
 DROP FUNCTION dev_expire_codes(bytea);
 DROP FUNCTION dev_add_activity(uuid);
 DROP FUNCTION dev_add_devices(uuid);

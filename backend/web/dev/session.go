@@ -106,15 +106,18 @@ func (p *Pages) changeSession(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if !done {
-		return fault.New(fault.NotFound, "There is nothing to change: this browser has no session in Postgres, or waits for no code.")
+		return fault.New(fault.NotFound, "There is nothing to change: this browser has no session in Postgres, or waits for no code and no recovery.")
 	}
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
 func (p *Pages) travel(ctx context.Context, caller Caller, asked change) (done bool, err error) {
 	id := caller.Session.ID
-	if asked.Do == "expire_code" {
+	switch asked.Do {
+	case "expire_code":
 		return p.Machine.ExpireCodes(ctx, caller.Visitor.Browser)
+	case "end_recovery":
+		return p.Machine.EndRecovery(ctx, caller.Visitor.Browser)
 	}
 	if id == "" {
 		return false, nil
@@ -133,6 +136,6 @@ func (p *Pages) travel(ctx context.Context, caller Caller, asked change) (done b
 		}
 		return p.Machine.EndSession(ctx, id, why)
 	}
-	return false, fault.New(fault.InvalidRequest, `Send {"do": "age_sign_in"}, "expire_code", "add_devices", "add_activity", `+
-		`or {"do": "end_session", "reason": "idle"} with one of the reasons for which sessions end.`)
+	return false, fault.New(fault.InvalidRequest, `Send {"do": "age_sign_in"}, "expire_code", "end_recovery", "add_devices", `+
+		`"add_activity", or {"do": "end_session", "reason": "idle"} with one of the reasons for which sessions end.`)
 }
