@@ -76,12 +76,15 @@ func keysOf(s session.Session) []string {
 
 // reasons are those for which a session can be ended here. One that a browser gives has a browser that gave it.
 var reasons = []session.Reason{
-	session.Idle, session.MaxAge, session.EndedElsewhere, session.EndedEverywhere, session.TooManySessions,
-	session.EndedByOperator, session.KeyWithdrawn, session.EmailChanged, session.AccountDeleted, session.Recovered,
+	session.Idle, session.MaxAge, session.EndedElsewhere, session.EndedEverywhere, session.EndedByLink,
+	session.TooManySessions, session.EndedByOperator, session.KeyWithdrawn, session.EmailChanged,
+	session.AccountDeleted, session.Recovered,
 }
 
 // fromElsewhere are the reasons that another browser gives.
-var fromElsewhere = []session.Reason{session.EndedElsewhere, session.EndedEverywhere, session.EmailChanged}
+var fromElsewhere = []session.Reason{
+	session.EndedElsewhere, session.EndedByLink, session.EndedEverywhere, session.EmailChanged,
+}
 
 // change is what is to happen to the session of the caller.
 type change struct {
