@@ -334,7 +334,7 @@ func (s *Service) parseStopToken(token string) (id string, ok bool) {
 	return "", false
 }
 
-// recoveryBatch is how many users FinishRecoveries reads at once.
+// recoveryBatch is how many users are read at once.
 const recoveryBatch = 100
 
 // FinishRecoveries ends the waits that are over, each in a transaction of its own, and returns how many.
@@ -417,6 +417,15 @@ func (s *Service) finishRecovery(ctx context.Context, userID string) (done bool,
 // because PUBLIC_URL has another host or sessions are in cookies now, and tells them. Until then their
 // codes sign in too. It returns how many there were.
 func (s *Service) LetStrandedCodesSignIn(ctx context.Context) (n int, err error) {
+	for batch := recoveryBatch; batch == recoveryBatch; n += batch {
+		if batch, err = s.letSomeStrandedCodesSignIn(ctx); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (s *Service) letSomeStrandedCodesSignIn(ctx context.Context) (n int, err error) {
 	users, err := s.usersOf(ctx, `
 		SELECT id::text
 		FROM users

@@ -43,6 +43,11 @@ func (r *refusal) Error() string { return r.words }
 
 // post sends JSON, takes the cookies of the answer, and reads its body where that is wanted.
 func (c *client) post(path string, body any, wanted int, into any) error {
+	return c.send(http.MethodPost, path, body, wanted, into)
+}
+
+// send is post with another method; a GET has no body.
+func (c *client) send(method, path string, body any, wanted int, into any) error {
 	content, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -51,8 +56,7 @@ func (c *client) post(path string, body any, wanted int, into any) error {
 	defer fasthttp.ReleaseRequest(request)
 	defer fasthttp.ReleaseResponse(response)
 	request.SetRequestURI("http://" + publicHost + path)
-	request.Header.SetMethod(http.MethodPost)
-	request.Header.SetContentType("application/json")
+	request.Header.SetMethod(method)
 	request.Header.Set("Origin", "https://"+publicHost)
 	request.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
 	if c.address != "" {
@@ -61,12 +65,15 @@ func (c *client) post(path string, body any, wanted int, into any) error {
 	for name, value := range c.cookies {
 		request.Header.SetCookie(name, value)
 	}
-	request.SetBody(content)
+	if method != http.MethodGet {
+		request.Header.SetContentType("application/json")
+		request.SetBody(content)
+	}
 	if err := c.http.Do(request, response); err != nil {
 		return err
 	}
 	if got := response.StatusCode(); got != wanted {
-		return &refusal{got, fmt.Sprintf("POST %s: got %d %s, want %d", path, got, response.Body(), wanted)}
+		return &refusal{got, fmt.Sprintf("%s %s: got %d %s, want %d", method, path, got, response.Body(), wanted)}
 	}
 	for _, line := range response.Header.PeekAll("Set-Cookie") {
 		pair, _, _ := strings.Cut(string(line), ";")

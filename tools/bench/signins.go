@@ -39,12 +39,14 @@ type kind struct {
 	known   bool // has an account
 	at      bool // in a browser that it has signed in with before
 	notices int  // further mails that come with it
+	passkey bool // instead of a code
 }
 
 var kinds = []kind{
 	{name: "known, in a browser of theirs", known: true, at: true},
 	{name: "new", known: false},
 	{name: "known, in a new browser: a notice is mailed, too", known: true, notices: 1},
+	{name: "known, with a passkey in a browser of theirs", known: true, at: true, passkey: true},
 }
 
 // signingIn is what the clients of one measurement share.
@@ -54,6 +56,8 @@ type signingIn struct {
 	sink *sink
 	away atomic.Int64
 	next *atomic.Int64 // person, with an account or without, of the whole run
+
+	passkeys authenticator
 
 	mu    sync.Mutex
 	asked []string
@@ -71,6 +75,10 @@ func measureSignIns(ctx context.Context, b *bench) error {
 	if err == nil {
 		err = addUsers(ctx, database, b.known)
 	}
+	passkeys := newAuthenticator()
+	if err == nil {
+		err = passkeys.enroll(ctx, database, b.known)
+	}
 	if err != nil {
 		return err
 	}
@@ -86,7 +94,9 @@ func measureSignIns(ctx context.Context, b *bench) error {
 			if err := b.settle(ctx); err != nil {
 				return err
 			}
-			result, err := b.signIn(ctx, s, &signingIn{kind: k, port: s.port, sink: mails, next: next[k.known]})
+			result, err := b.signIn(ctx, s, &signingIn{
+				kind: k, port: s.port, sink: mails, next: next[k.known], passkeys: passkeys,
+			})
 			if err == nil && next[true].Load() > int64(b.known) {
 				err = fmt.Errorf("there are only %d users with an account: this machine needs more", b.known)
 			}
@@ -109,7 +119,10 @@ func addUsers(ctx context.Context, database string, n int) error {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, `INSERT INTO users (email) SELECT 'known' || lpad(i::text, 7, '0') || '@sana.example' FROM generate_series(1, $1) AS i`, n)
+	_, err = conn.Exec(ctx, `
+		INSERT INTO users (id, email)
+		SELECT md5(i::text)::uuid, 'known' || lpad(i::text, 7, '0') || '@sana.example'
+		FROM generate_series(1, $1) AS i`, n)
 	if err == nil {
 		_, err = conn.Exec(ctx, "VACUUM ANALYZE")
 	}
@@ -185,45 +198,58 @@ func (s *signingIn) once(c *client, begin, end time.Time) error {
 	if s.at {
 		c.cookies[deviceCookie] = deviceToken(address)
 	}
-	code := s.sink.expect(address)
-	s.mu.Lock()
-	s.asked = append(s.asked, address)
-	s.mu.Unlock()
-	start := time.Now()
-	if err := s.post(c, "/api/auth/code", map[string]string{"email": address}, http.StatusAccepted, nil); err != nil {
+	with := s.withCode
+	if s.passkey {
+		with = s.withPasskey
+	}
+	who, took, err := with(c, n, address)
+	if err != nil {
 		return err
-	}
-	var who struct {
-		User    user `json:"user"`
-		Created bool `json:"created"`
-	}
-	asked := time.Now()
-	var mailed time.Time
-	select {
-	case code := <-code:
-		mailed = time.Now()
-		if err := s.post(c, "/api/auth/verify", map[string]string{"code": code, "email": address}, http.StatusOK, &who); err != nil {
-			return err
-		}
-	case <-time.After(mailPatience):
-		return fmt.Errorf("no mail came to %s within %s", address, mailPatience)
 	}
 	if who.User.Email != address || who.Created == s.known {
 		return fmt.Errorf("got %+v, want %s with created = %t", who, address, !s.known)
 	}
 	if now := time.Now(); now.After(begin) && now.Before(end) {
 		s.mu.Lock()
-		s.took = append(s.took, steps{asked.Sub(start), mailed.Sub(asked), now.Sub(mailed)})
+		s.took = append(s.took, took)
 		s.mu.Unlock()
 	}
 	return nil
 }
 
-// post does as the pages do: what is answered with 503 is sent again, a moment later. That takes the person's time, and is
+// signedIn is what Sana answers.
+type signedIn struct {
+	User    user `json:"user"`
+	Created bool `json:"created"`
+}
+
+func (s *signingIn) withCode(c *client, _ int, address string) (who signedIn, took steps, err error) {
+	code := s.sink.expect(address)
+	s.mu.Lock()
+	s.asked = append(s.asked, address)
+	s.mu.Unlock()
+	start := time.Now()
+	err = s.send(c, http.MethodPost, "/api/auth/code", map[string]string{"email": address}, http.StatusAccepted, nil)
+	if err != nil {
+		return who, took, err
+	}
+	asked := time.Now()
+	select {
+	case code := <-code:
+		mailed := time.Now()
+		body := map[string]string{"code": code, "email": address}
+		err = s.send(c, http.MethodPost, "/api/auth/verify", body, http.StatusOK, &who)
+		return who, steps{asked.Sub(start), mailed.Sub(asked), time.Since(mailed)}, err
+	case <-time.After(mailPatience):
+		return who, took, fmt.Errorf("no mail came to %s within %s", address, mailPatience)
+	}
+}
+
+// send does as the pages do: what is answered with 503 is sent again, a moment later. That takes the person's time, and is
 // counted.
-func (s *signingIn) post(c *client, path string, body any, wanted int, into any) error {
+func (s *signingIn) send(c *client, method, path string, body any, wanted int, into any) error {
 	for tries := 1; ; tries++ {
-		err := c.post(path, body, wanted, into)
+		err := c.send(method, path, body, wanted, into)
 		refused, ok := errors.AsType[*refusal](err)
 		if !ok || refused.status != http.StatusServiceUnavailable || tries == 5 {
 			return err

@@ -192,8 +192,15 @@ func TestRecovery_IsSuspendedAtAnotherHost(t *testing.T) {
 	s.world.Exec(t, `UPDATE passkeys SET rp_id = 'old.example'`)
 	s.second.Open(t).SignIn(s.world, ada)
 	s.first.Open(t).UsePasskey(s.authenticator).Want(401, "passkey_refused")
+	s.world.Exec(t, `
+		INSERT INTO users (email, codes_for)
+		SELECT 'user' || i || '@sana.example', 'recovery'
+		FROM generate_series(1, 100) AS i`) // more than are read at once
 	s.wait(t, 0)
 	s.world.Mails(t, "codes_for_sign_in", ada, 1)
+	harness.Eventually(t, "some still have codes for recovery only", func() error {
+		return harness.CountError(s.world.Count(t, `SELECT count(*) FROM users WHERE codes_for = 'recovery'`), 0)
+	})
 	harness.WantEqual(t, "codes are", codesFor(s.owner), "sign_in")
 }
 
