@@ -13,7 +13,7 @@ import (
 
 // pages are the paths that the SPA knows; on others it says that there is no such page, with status 404.
 var pages = map[string]bool{
-	"/": true, "/verify": true, "/not-you": true,
+	"/": true, "/verify": true, "/not-you": true, "/recovery": true,
 	"/account": true, "/sessions": true, "/activity": true,
 }
 
@@ -57,7 +57,7 @@ func (s *Server) serveFile(c *fiber.Ctx) error {
 // that rewrite links leave it. The page reads the code or token out of its address and removes it
 // there.
 func isEncodedLink(name string) bool {
-	for _, link := range []string{"/verify%23", "/not-you%23"} {
+	for _, link := range []string{"/verify%23", "/not-you%23", "/recovery%23"} {
 		if len(name) > len(link) && strings.EqualFold(name[:len(link)], link) {
 			return true
 		}

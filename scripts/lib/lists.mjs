@@ -14,7 +14,7 @@ export function examineLists() {
 /** A page that signed-in users see is named in App.tsx, and that leads to the other places. */
 function pageFaults() {
   const inside = named(`${app}/App.tsx`, /const inside = \[([^\]]*)\]/, /'(\/[^']*)'/g)
-  const all = [...inside, '/verify', '/not-you']
+  const all = [...inside, '/verify', '/not-you', '/recovery']
   const places = [
     {
       file: 'backend/web/files.go',

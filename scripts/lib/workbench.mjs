@@ -37,7 +37,8 @@ export async function serveWorkbench() {
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
-  return { url: `http://127.0.0.1:${port}`, close: () => server.close() }
+  // A name, since passkeys belong to one.
+  return { url: `http://localhost:${port}`, close: () => server.close() }
 }
 
 /**

@@ -85,6 +85,7 @@ function Pages() {
     tellOtherTabs('signed_in')
     welcome()
   }, [welcome])
+  const recover = useCallback(() => route(`/recovery?begin${query.replace('?', '&')}`, true), [route, query])
   const goOn = useCallback(() => {
     if (!next) return
     const [path = ''] = next.split(/[?#]/)
@@ -116,7 +117,13 @@ function Pages() {
     const fillIn = (code: string) => route(`/account#c=${code}`, true)
     return (
       <Main>
-        <CodePageLater requested={requested} onSignedIn={signedIn} onNewAddress={fillIn} onSignIn={start} />
+        <CodePageLater
+          requested={requested}
+          onSignedIn={signedIn}
+          onRecovery={recover}
+          onNewAddress={fillIn}
+          onSignIn={start}
+        />
       </Main>
     )
   }

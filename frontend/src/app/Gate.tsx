@@ -10,7 +10,15 @@ import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
 import { Main } from './Frame'
 import { appOf, nextPath } from './next'
-import { DeletedPageLater, InsideLater, loadPages, NotYouLater, TypoHintLater, WhyHereLater } from './pagesLater'
+import {
+  DeletedPageLater,
+  InsideLater,
+  loadPages,
+  NotYouLater,
+  PasskeySignInLater,
+  TypoHintLater,
+  WhyHereLater,
+} from './pagesLater'
 import { useRestored } from './useRestored'
 
 interface Props {
@@ -44,6 +52,10 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
   const leaveEverywhere = (news: News) => {
     tellOtherTabs(news)
     leave(news)
+  }
+  const passkeyIn = () => {
+    tellOtherTabs('signed_in')
+    reload()
   }
   useOtherTabs(
     useCallback(
@@ -88,15 +100,20 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
     const { code, signed_out: ended } = read.refusal.problem
     if (code !== 'not_signed_in') return <TroublePage trouble={read.refusal} onRetry={reload} />
     const led = wasSignedIn.current ? arrivalAfter(ended) : arrivalWith(arrival, ended)
-    return <SignIn arrival={led} stale={read.trouble} onCodeRequested={onCodeRequested} />
+    return <SignIn arrival={led} stale={read.trouble} onCodeRequested={onCodeRequested} onSignedIn={passkeyIn} />
   }
+}
+
+interface SignInProps extends Omit<ComponentProps<typeof SignInPage>, 'app' | 'leadsOn' | 'Hint'> {
+  /** A passkey has signed in. */
+  onSignedIn: () => void
 }
 
 /**
  * The sign-in form, with the app that it leads to, the reason why a session ended, and what is for whoever has been here before.
  * The form waits for the file of these, so that nothing moves afterwards; without that file it stands alone.
  */
-function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app' | 'leadsOn' | 'Hint'>) {
+function SignIn({ onSignedIn, ...props }: SignInProps) {
   const { ended, notice } = props.arrival
   const next = nextPath(location.search)
   const app = appOf(next)
@@ -117,6 +134,7 @@ function SignIn(props: Omit<ComponentProps<typeof SignInPage>, 'app' | 'leadsOn'
         Hint={isThere ? TypoHintLater : undefined}
         reason={isLed && isThere && <WhyHereLater ended={ended} app={app} />}
       />
+      {isThere && <PasskeySignInLater onSignedIn={onSignedIn} />}
       {isThere && isKnown && <NotYouLater />}
     </>
   )

@@ -3,6 +3,6 @@
  * links leave them so, and then the path holds the secret.
  */
 export function restoredLink(path: string): string | undefined {
-  const [, page, fragment] = /^\/(verify|not-you)%23(.+)$/i.exec(path) ?? []
+  const [, page, fragment] = /^\/(verify|not-you|recovery)%23(.+)$/i.exec(path) ?? []
   return fragment && `/${page}#${fragment.replace(/%3d/i, '=')}`
 }

@@ -5,6 +5,7 @@ import { type Catalogue, type Key, use } from '../shared/i18n/text'
 import { keep } from '../shared/keep'
 import { allTexts, firstTexts } from '../shared/testing/catalogues'
 import { controls } from '../shared/testing/controls'
+import { type Ceremony, standInForPasskeys } from '../shared/testing/passkeys'
 import {
   codeRequest,
   FakeServer,
@@ -30,6 +31,7 @@ interface State {
   replies?: Record<string, Reply | Reply[]>
   /** The address that signed in on this browser before. */
   kept?: string
+  passkeys?: Ceremony | undefined
   /** What the person does there. */
   act?: () => void | Promise<void>
 }
@@ -135,7 +137,7 @@ const reasons = [
 const by = 'Firefox on Linux'
 
 /** As it is listed beside its page; what a person does there happens to the page in front. */
-function listed({ path, answers, does = [], without }: Listed): State {
+function listed({ path, answers, does = [], without, passkeys }: Listed): State {
   const take = (step: Step) => {
     if ('comesBack' in step) return back()
     if ('press' in step) fireEvent.click(controls('button')[step.press] as HTMLElement)
@@ -154,7 +156,7 @@ function listed({ path, answers, does = [], without }: Listed): State {
     // Until a page says that it is loading.
     await pass(300)
   }
-  return { url: path, replies: repliesOf(answers), act }
+  return { url: path, replies: repliesOf(answers), passkeys, act }
 }
 const pages = found.map((state) => [state.id, listed(state)])
 const later = 8100
@@ -282,10 +284,12 @@ const states: Record<string, State> = {
 
 /** What is in every language as it is. */
 const names =
-  /[\w.+-]+@[\w.-]+|example\.(org|net)|Sana|Firefox|Linux|Safari|iOS|request-1|VN5QDLZ7T2K4H6WJ3XRM|^[A-Z]$|English|Deutsch|Français|Español|日本語|gmail\.com|Gmail|Grace|(a-long-name\.)+ada@|ada@|grace@|2001:[\da-f:]+|7 ?Q ?K ?2 ?M ?9 ?X ?W ?V ?4 ?R ?T ?B|sana_key_[\w-]+|sun risen|grafana\.monitoring\.[\w.-]*|Wiki|wiki\.example(\.org)?/g
+  /[\w.+-]+@[\w.-]+|example\.(org|net)|Sana|Firefox|Linux|Safari|iOS|request-1|VN5QDLZ7T2K4H6WJ3XRM|^[A-Z]$|English|Deutsch|Français|Español|日本語|gmail\.com|Gmail|Grace|(a-long-name\.)+ada@|ada@|grace@|2001:[\da-f:]+|7 ?Q ?K ?2 ?M ?9 ?X ?W ?V ?4 ?R ?T ?B|sana_key_[\w-]+|sun risen|1Password|grafana\.monitoring\.[\w.-]*|Wiki|wiki\.example(\.org)?/g
 /** The names that people, apps, browsers and systems have in the states, the longest first. */
 const givenNames = found
-  .flatMap(({ answers }) => [...JSON.stringify(answers).matchAll(/"(?:name|by|browser|system|ended)":"([^"]+)"/g)])
+  .flatMap(({ answers }) => [
+    ...JSON.stringify(answers).matchAll(/"(?:name|by|browser|system|ended|passkey)":"([^"]+)"/g),
+  ])
   .flatMap(([, name]) => name?.split(' on ') ?? [])
   .sort((a, b) => b.length - a.length)
 const withoutNames = (words: string) =>
@@ -305,7 +309,8 @@ function wordsOnPage(): string[] {
     .filter((words) => /\p{L}|[{}]/u.test(words))
 }
 
-async function wordsIn({ url, replies = {}, kept, act }: State): Promise<string[]> {
+async function wordsIn({ url, replies = {}, kept, passkeys, act }: State): Promise<string[]> {
+  standInForPasskeys(passkeys)
   history.replaceState(null, '', url)
   vi.setSystemTime(new Date().setHours(12, 0, 0, 0))
   if (kept) keep('email', kept)
@@ -332,7 +337,7 @@ function marked<Text>(text: Text): Text {
 }
 
 // Each test walks over all states.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 })
 
 const { en } = allTexts
 
@@ -372,7 +377,8 @@ test('whoever is not signed in needs no text of the pages that are loaded later'
   use(firstTexts.en, 'en-GB')
   const leadsNowhere = (reply: Reply) => !(reply instanceof Response && reply.ok)
   const first = Object.values(states).filter(
-    ({ url, replies = {} }) => url === '/' && [replies[session] ?? [], replies[ask] ?? []].flat().every(leadsNowhere),
+    ({ url, passkeys, replies = {} }) =>
+      url === '/' && !passkeys && [replies[session] ?? [], replies[ask] ?? []].flat().every(leadsNowhere),
   )
   expect(first.length).toBeGreaterThan(30)
   for (const state of first) await wordsIn(state)
@@ -383,11 +389,13 @@ test.each(Object.entries(allTexts).filter(([language]) => language !== 'en'))(
   'no text in %s is the English one',
   (_, catalogue) => {
     const wordsOf = (text: Catalogue[Key]) => (typeof text === 'string' ? [text] : Object.values(text))
-    const same = Object.entries(catalogue).filter(([key, text]) =>
-      wordsOf(text).some(
-        (words) =>
-          wordsOf(en[key as keyof typeof en]).includes(words) && /\p{L}{3}/u.test(words.replace(/\{\w+\}/g, '')),
-      ),
+    const same = Object.entries(catalogue).filter(
+      ([key, text]) =>
+        key !== 'passkeys.title' &&
+        wordsOf(text).some(
+          (words) =>
+            wordsOf(en[key as keyof typeof en]).includes(words) && /\p{L}{3}/u.test(words.replace(/\{\w+\}/g, '')),
+        ),
     )
     expect(same).toEqual([])
   },

@@ -7,9 +7,11 @@ import { HomePage } from '../features/home/HomePage'
 import { NotFoundPage } from '../features/not-found/NotFoundPage'
 import { NotYouPage } from '../features/not-you/NotYouPage'
 import { ProofDialog } from '../features/proof/ProofDialog'
+import { RecoveryPage } from '../features/recovery/RecoveryPage'
 import { SessionsPage } from '../features/sessions/SessionsPage'
 import { CodePage } from '../features/sign-in/CodePage'
 import { NotYou } from '../features/sign-in/NotYou'
+import { PasskeySignIn } from '../features/sign-in/PasskeySignIn'
 import { WhyHere } from '../features/sign-in/WhyHere'
 import { type CurrentSession, post, type Trouble } from '../shared/api/http'
 import { InsideContext } from '../shared/api/inside'
@@ -23,7 +25,7 @@ import { Main } from './Frame'
 import { Navigation } from './Navigation'
 import { Visitor } from './Visitor'
 
-export { CodePage, DeletedPage, Foot, NotYou, TypoHint, WhyHere }
+export { CodePage, DeletedPage, Foot, NotYou, PasskeySignIn, TypoHint, WhyHere }
 
 interface Props {
   path: string
@@ -105,5 +107,7 @@ export function OtherPages({ path }: { path: string }) {
   }, [link, route])
 
   if (link) return <Loading />
-  return path === '/not-you' ? <NotYouPage /> : <NotFoundPage />
+  if (path === '/not-you') return <NotYouPage />
+  if (path === '/recovery') return <RecoveryPage />
+  return <NotFoundPage />
 }

@@ -10,6 +10,7 @@ export const FootLater = later(async () => (await pages()).Foot)
 export const InsideLater = later(async () => (await pages()).InsidePages, Main)
 export const NotYouLater = later(async () => (await pages()).NotYou)
 export const OtherPagesLater = later(async () => (await pages()).OtherPages)
+export const PasskeySignInLater = later(async () => (await pages()).PasskeySignIn)
 export const TypoHintLater = later(async () => (await pages()).TypoHint)
 export const WhyHereLater = later(async () => (await pages()).WhyHere)
 
@@ -20,6 +21,7 @@ const pagesInFiles = [
   InsideLater,
   NotYouLater,
   OtherPagesLater,
+  PasskeySignInLater,
   TypoHintLater,
   WhyHereLater,
 ]

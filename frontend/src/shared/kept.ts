@@ -1,5 +1,8 @@
-/** What this browser keeps for the next visit: the address that signed in last, and the language that was chosen. */
-export type Kept = 'email' | 'language'
+/**
+ * What this browser keeps for the next visit: the address that signed in last, the language that was chosen, and whether its
+ * user wants to hear no more of passkeys.
+ */
+export type Kept = 'email' | 'language' | 'passkeys'
 
 /** '' where nothing is kept. */
 export function kept(what: Kept): string {

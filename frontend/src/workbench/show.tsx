@@ -4,6 +4,7 @@ import { render } from 'preact'
 import { App } from '../app/App'
 import { learn, speak } from '../shared/i18n/text'
 import { keep } from '../shared/keep'
+import { standInForPasskeys } from '../shared/testing/passkeys'
 import { FakeServer } from '../shared/testing/server'
 import { repliesOf } from '../shared/testing/states'
 import { shifts, stepTaken, violations, watch } from './inspect/witness'
@@ -18,6 +19,7 @@ if (!state) throw new Error(`there is no state ${query.get('state')}`)
 watch()
 new FakeServer(repliesOf(state.answers))
 takeAway(state.without)
+standInForPasskeys(state.passkeys)
 // What other states have left is not this one's.
 localStorage.clear()
 if (state.kept) keep('email', state.kept)

@@ -1,3 +1,4 @@
+import { patch } from '../../shared/api/http'
 import { useOwnRead } from '../../shared/api/inside'
 import { usePendingCode } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
@@ -8,6 +9,7 @@ import { EmailSection } from './EmailSection'
 import { ExportSection } from './ExportSection'
 import { KeysSection } from './KeysSection'
 import { NameForm } from './NameForm'
+import { PasskeysSection } from './PasskeysSection'
 
 interface Props {
   onDeleted: () => void
@@ -17,19 +19,28 @@ export function AccountPage({ onDeleted }: Props) {
   const { read, reload, put } = useOwnRead('/api/account')
   const change = usePendingCode('/api/account/email')
   const keys = useOwnRead('/api/account/access-keys')
+  const passkeys = useOwnRead('/api/account/passkeys')
   const retry = () => {
     reload()
     change.reload()
   }
-  // A code that is waited for and the keys belong on the page from the beginning; without keys the rest works, too.
-  const rest = keys.read.trouble || change.read.state === 'loading' ? change.read : keys.read
-  const whole = read.state === 'ready' && rest.state === 'loading' ? rest : read
+  // A code that is waited for and all keys belong on the page from the beginning; without keys the rest works, too.
+  const rest = [keys.read, passkeys.read].find(({ state, trouble }) => state === 'loading' && !trouble)
+  const missing = change.read.state === 'loading' ? change.read : rest
+  const whole = read.state === 'ready' && missing?.state === 'loading' ? missing : read
   return (
     <OwnPage title={text('nav.account')} read={whole} onRetry={retry}>
       {(account) => (
         <div class={section.sections}>
-          <NameForm name={account.name} onSaved={put} />
+          <NameForm
+            name={account.name}
+            field="name"
+            hint={text('account.nameHint')}
+            save={(name) => patch('/api/account', { name })}
+            onSaved={put}
+          />
           <EmailSection email={account.email} change={change} onChanged={put} />
+          <PasskeysSection passkeys={passkeys} />
           <KeysSection keys={keys} />
           <ExportSection />
           <DeleteSection email={account.email} onDeleted={onDeleted} />

@@ -1,6 +1,5 @@
 import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
-import { useRef, useState } from 'preact/hooks'
-import { type Account, patch } from '../../shared/api/http'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { useOwnWrite } from '../../shared/api/inside'
 import { refusalInWords } from '../../shared/api/words'
 import { text } from '../../shared/i18n/text'
@@ -10,29 +9,39 @@ import section from '../../shared/ui/Section.module.css'
 import { TextField } from '../../shared/ui/TextField'
 import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 
-interface Props {
+interface Props<Named> {
   name: string
-  onSaved: (account: Account) => void
+  /** Of the field, for the browser. */
+  field: string
+  hint?: string
+  save: (name: string) => Promise<Named>
+  onSaved: (named: Named) => void
+  /** Closes a form that was opened for the name; it takes the focus. */
+  onCancel?: () => void
 }
 
-export function NameForm({ name, onSaved }: Props) {
+export function NameForm<Named>({ name, field, hint = '', save, onSaved, onCancel }: Props<Named>) {
   /** Absent while the field shows what is saved. */
   const [typed, setTyped] = useState<string>()
   const [fault, setFault] = useState<string>()
   const [saved, setSaved] = useState(false)
   const writing = useOwnWrite()
   const input = useRef<HTMLInputElement>(null)
+  const isOpened = onCancel !== undefined
+  useEffect(() => {
+    if (isOpened) input.current?.select()
+  }, [isOpened])
 
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
     setSaved(false)
     setFault(undefined)
-    const done = (account: Account) => {
+    const done = (named: Named) => {
       setTyped(undefined)
       setSaved(true)
-      onSaved(account)
+      onSaved(named)
     }
-    return writing.write(() => patch('/api/account', { name: typed ?? name }), done, {
+    return writing.write(() => save(typed ?? name), done, {
       invalid_name: (problem) => {
         setFault(refusalInWords(problem))
         input.current?.focus()
@@ -49,13 +58,13 @@ export function NameForm({ name, onSaved }: Props) {
     <form class={section.section} noValidate onSubmit={submit}>
       <TextField
         label={text('account.name')}
-        hint={text('account.nameHint')}
+        hint={hint}
         fault={fault}
         inputRef={input}
         input={{
           type: 'text',
-          name: 'name',
-          autocomplete: 'name',
+          name: field,
+          autocomplete: isOpened ? 'off' : 'name',
           spellcheck: false,
           readOnly: writing.busy,
           value: typed ?? name,
@@ -63,11 +72,17 @@ export function NameForm({ name, onSaved }: Props) {
         }}
       />
       <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
-      <div class={section.row}>
+      <div class={isOpened ? section.actions : section.row}>
         <Button type="submit" look="small" busy={writing.busy && text('trouble.working')}>
           {text('account.save')}
         </Button>
-        <Done>{saved && text('account.saved')}</Done>
+        {onCancel ? (
+          <Button look="small" onClick={onCancel}>
+            {text('action.cancel')}
+          </Button>
+        ) : (
+          <Done>{saved && text('account.saved')}</Done>
+        )}
       </div>
     </form>
   )

@@ -3,10 +3,12 @@ import {
   account,
   codeRequest,
   noMail,
+  passkey,
   pendingCode,
   serverTime,
   signedIn,
   unusedKey,
+  unusedPasskey,
   usedKey,
 } from '../../shared/testing/server'
 import { type Answers, refused, type State } from '../../shared/testing/states'
@@ -102,6 +104,59 @@ const deletingKey = (
     [deleteKey],
   )
 
+const one = { passkeys: [passkey], codes_for: 'sign_in' as const, can_restrict: true }
+const two = { ...one, passkeys: [passkey, unusedPasskey] }
+const restricted = { ...two, codes_for: 'recovery' as const }
+const withPasskeys = (
+  name: string,
+  shows: Shows,
+  list: NonNullable<Answers['GET /api/account/passkeys']>,
+  answers: Answers = {},
+  does: State['does'] = [],
+): State => ({
+  ...page(name, shows, { 'GET /api/account/passkeys': list, ...answers }, does),
+  passkeys: 'given',
+})
+const rename = { press: 2 }
+const removePasskey = { press: 3 }
+const addPasskey = { press: 2 }
+const none = { ...one, passkeys: [] }
+const adding = (
+  name: string,
+  shows: Shows,
+  passkeys: NonNullable<State['passkeys']>,
+  answers: Answers = {},
+): State => ({
+  ...withPasskeys(name, shows, none, { 'POST /api/account/passkeys': passkey, ...answers }, [addPasskey]),
+  passkeys,
+})
+const renaming = (
+  name: string,
+  shows: Shows,
+  answer: NonNullable<Answers['PATCH /api/account/passkeys/{id}']>,
+): State =>
+  withPasskeys(name, shows, one, { 'PATCH /api/account/passkeys/{id}': answer }, [
+    rename,
+    { type: 'Phone', into: 1 },
+    { press: 2, on: 'action.cancel' },
+  ])
+const removing = (
+  name: string,
+  shows: Shows,
+  answer: NonNullable<Answers['DELETE /api/account/passkeys/{id}']>,
+): State =>
+  withPasskeys(
+    name,
+    shows,
+    [two, { ...one, passkeys: [unusedPasskey] }],
+    { 'DELETE /api/account/passkeys/{id}': answer },
+    [removePasskey],
+  )
+const codesFor = (name: string, shows: Shows, answer: NonNullable<Answers['PUT /api/account/codes']>): State =>
+  withPasskeys(name, shows, answer === 'done' ? [two, restricted] : two, { 'PUT /api/account/codes': answer }, [
+    { press: 7 },
+  ])
+
 const exported = {
   exported_at: '2026-03-20T10:00:00Z',
   notes: [],
@@ -188,6 +243,44 @@ export const states: State[] = [
     ...tried('address changed', 'account.changed', { ...account, email: 'grace@example.net' }),
   },
 
+  withPasskeys('no passkey yet', 'passkeys.intro', none),
+  withPasskeys('one passkey', 'passkeys.synced', one),
+  withPasskeys('passkeys', 'codes.restrict', two),
+  withPasskeys('codes for recovery only', 'codes.allow', restricted),
+  withPasskeys('recovery under way', 'recovery.notYou', {
+    ...restricted,
+    recovery: { now: serverTime(0), ends_at: serverTime(80_000) },
+  }),
+  { ...withPasskeys('passkeys in a browser without', 'passkeys.synced', two), passkeys: undefined },
+  withPasskeys('passkey with a long name', 'passkeys.synced', {
+    ...one,
+    passkeys: [{ ...passkey, name: 'Wolfeschlegelsteinhausenbergerdorff'.repeat(2) }],
+  }),
+  withPasskeys('passkeys unavailable', 'trouble.weRetry', refused(503, 'unavailable')),
+  adding('adding a passkey', 'trouble.working', 'waits'),
+  adding('passkey added', 'activity.passkey_added', 'given', { 'GET /api/account/passkeys': [none, one] }),
+  adding('passkey not made', 'passkeys.add', 'cancelled'),
+  adding('passkey that is there already', 'passkeys.known', 'known'),
+  adding('too many passkeys', 'problem.too_many_passkeys', 'given', {
+    'GET /api/account/passkeys/options': refused(409, 'too_many_passkeys'),
+  }),
+  adding('passkey that wants a fresh sign-in', 'proof.title', 'waits', {
+    'GET /api/account/passkeys/options': stale,
+  }),
+  withPasskeys('renaming a passkey', 'action.cancel', one, {}, [rename]),
+  renaming('saving the name of a passkey', 'trouble.working', 'never'),
+  renaming('name of the passkey refused', 'problem.invalid_name', refused(400, 'invalid_name')),
+  withPasskeys('passkey not renamed after all', 'passkeys.rename', one, {}, [
+    rename,
+    { press: 3, on: 'action.cancel' },
+  ]),
+  removing('removing a passkey', 'trouble.working', 'never'),
+  removing('passkey removed', 'activity.passkey_removed', 'done'),
+  removing('passkey not removed', 'trouble.pressAgain', refused(503, 'unavailable')),
+  codesFor('keeping codes for recovery', 'trouble.working', 'never'),
+  codesFor('codes kept for recovery', 'codes.allow', 'done'),
+  codesFor('codes not kept for recovery', 'problem.out_of_step', refused(409, 'two_passkeys_needed')),
+
   withoutKeys('no access keys', 'keys.none'),
   withKeys('access keys', 'keys.used'),
   withKeys('access keys of an app that takes no more', 'keys.used', {
@@ -252,6 +345,21 @@ export const states: State[] = [
 
   proof('proof: sending the code', 'page.loading', { 'POST /api/auth/code': 'never' }),
   proof('proof: code sent', 'proof.goOn', code),
+  { ...proof('proof: with a passkey or a code', 'passkeys.signIn', {}), passkeys: 'waits' },
+  {
+    ...proof('proof: passkey not given', 'passkeys.signIn', {}, [{ press: 0, inDialog: true }]),
+    passkeys: 'cancelled',
+  },
+  { ...proof('proof: code beside a passkey', 'proof.goOn', code, [{ press: 1, inDialog: true }]), passkeys: 'waits' },
+  {
+    ...proof(
+      'proof: gone on with a passkey',
+      'account.downloaded',
+      { 'POST /api/auth/passkey': { ...signedIn, created: false } },
+      [{ press: 0, inDialog: true }],
+    ),
+    passkeys: 'given',
+  },
   proof('proof: server away', 'trouble.unreachable', { 'POST /api/auth/code': 'lost' }),
   proof('proof: too many codes', 'problem.too_many_requests', {
     'POST /api/auth/code': refused(429, 'too_many_requests', { retry_after: 754 }),

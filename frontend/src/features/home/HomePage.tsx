@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import type { CurrentSession, Trouble } from '../../shared/api/http'
 import { useOwnRead } from '../../shared/api/inside'
 import { useRead } from '../../shared/api/useRead'
-import { wasJustCreated } from '../../shared/code/welcome'
+import { takeSignIn } from '../../shared/code/welcome'
 import { text } from '../../shared/i18n/text'
 import { ago } from '../../shared/ui/ago'
 import { Changing } from '../../shared/ui/Changing'
@@ -16,6 +16,7 @@ import rows from '../../shared/ui/Rows.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 import styles from './HomePage.module.css'
+import { PasskeyOffer } from './PasskeyOffer'
 
 interface Props {
   current: CurrentSession
@@ -25,7 +26,7 @@ interface Props {
 
 /** Who is signed in, and the way to all the rest. */
 export function HomePage({ current: { user }, stale }: Props) {
-  const [isNew] = useState(wasJustCreated)
+  const [signIn] = useState(takeSignIn)
   const account = useOwnRead('/api/account').read
   const sessions = useOwnRead('/api/sessions').read
   const events = useOwnRead('/api/account/events').read
@@ -45,7 +46,7 @@ export function HomePage({ current: { user }, stale }: Props) {
           </p>
         </div>
       </div>
-      {isNew && <Notice role="status">{text('home.welcome')}</Notice>}
+      {signIn?.created && <Notice role="status">{text('home.welcome')}</Notice>}
       <ul class={rows.card}>
         <Row icon="mail" name={text('home.email')} href="/account" action={text('account.change')}>
           {user.email}
@@ -59,6 +60,7 @@ export function HomePage({ current: { user }, stale }: Props) {
       </ul>
       {stale && <TroubleNotice role="status" trouble={stale} next={text('trouble.weRetry')} />}
       {apps.state === 'ready' && apps.value.apps.length > 0 && <Apps apps={apps.value.apps} />}
+      {signIn && <PasskeyOffer />}
     </>
   )
 }

@@ -3,10 +3,9 @@ import { post } from '../../shared/api/http'
 import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { useWrite } from '../../shared/api/useWrite'
 import { text } from '../../shared/i18n/text'
-import { Button } from '../../shared/ui/Button'
 import { Heading } from '../../shared/ui/Heading'
 import { LonelyLink } from '../../shared/ui/LonelyLink'
-import { useLimit, WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { WriteButton } from '../../shared/ui/WriteButton'
 import { useLinked } from '../../shared/useLinked'
 import { isOver, tokenInFragment } from './token'
 
@@ -26,19 +25,13 @@ interface Props {
 
 function EndIt({ token, onEnded }: Props) {
   const writing = useWrite(repeatUntilAnswered)
-  const { waitId, button } = useLimit(writing)
   return (
     <>
       <Heading>{text('notYou.title')}</Heading>
       <p>{text('notYou.text')}</p>
-      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={waitId} />
-      <Button
-        {...button}
-        busy={writing.busy && text('trouble.working')}
-        onClick={() => writing.write(() => post('/api/auth/not-you', { token }), onEnded)}
-      >
+      <WriteButton writing={writing} onClick={() => writing.write(() => post('/api/auth/not-you', { token }), onEnded)}>
         {text('notYou.end')}
-      </Button>
+      </WriteButton>
     </>
   )
 }

@@ -1,14 +1,16 @@
 import { useCallback, useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { type CodeRequest, requestCode } from '../../shared/api/http'
+import { type CodeRequest, get, requestCode } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
 import { NoMail } from '../../shared/code/NoMail'
 import { type Requested, received } from '../../shared/code/received'
 import { text } from '../../shared/i18n/text'
+import { hasPasskeys } from '../../shared/passkeys/ceremony'
 import { Button } from '../../shared/ui/Button'
 import { Loading } from '../../shared/ui/Loading'
 import { Notice } from '../../shared/ui/Notice'
 import { StepHeading, Subheading } from '../../shared/ui/Subheading'
 import { useLimit, WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { PasskeyProof } from './PasskeyProof'
 import { ProofCode } from './ProofCode'
 import styles from './ProofDialog.module.css'
 
@@ -21,7 +23,7 @@ interface Props {
   onCancel: () => void
 }
 
-/** Asks for a fresh code in front of the page, which stays as it is. */
+/** Asks for a passkey or a fresh code in front of the page, which stays as it is. */
 export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
   const title = useId()
@@ -46,10 +48,14 @@ export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Pr
     setLost(true)
     setRequested(undefined)
   }, [])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the dialog requests one code when it opens.
+  /** Whether the account has a passkey; then the code is sent only if its user wants it. */
+  const [hasPasskey, setHasPasskey] = useState(false)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the dialog finds out once, when it opens.
   useEffect(() => {
-    send()
+    if (hasPasskeys()) get('/api/auth/passkey').then(() => setHasPasskey(true), send)
+    else send()
   }, [])
+  const isAsked = requested || isLost || writing.busy || writing.trouble
 
   return (
     <dialog
@@ -62,7 +68,8 @@ export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Pr
       }}
     >
       <Subheading id={title}>{text('proof.title')}</Subheading>
-      <p class={styles.why}>{text('proof.why')}</p>
+      {(!hasPasskey || requested) && <p class={styles.why}>{text('proof.why')}</p>}
+      {hasPasskey && !isProvedElsewhere && <PasskeyProof isMain={!isAsked} onProved={onProved} />}
       {body()}
       <Button look="plain" onClick={onCancel}>
         {text('action.cancel')}
@@ -82,12 +89,17 @@ export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Pr
     }
     if (requested?.value.code) return <ProofCode requested={requested} onProved={onProved} onLost={lose} />
     if (requested) return <NoMail title={StepHeading} requested={requested} send={request} onSent={take} />
-    if (!(isLost || writing.trouble)) return <Loading />
+    if (!(isLost || writing.trouble || hasPasskey)) return <Loading />
     return (
       <>
         {isLost && <Notice role="status">{text('problem.no_pending_code')}</Notice>}
         <WriteTrouble writing={writing} next="" waitId={limit.waitId} />
-        <Button busy={writing.busy && text('signIn.sending')} onClick={send} {...limit.button}>
+        <Button
+          look={hasPasskey ? 'plain' : 'main'}
+          busy={writing.busy && text('signIn.sending')}
+          onClick={send}
+          {...limit.button}
+        >
           {text('signIn.send')}
         </Button>
       </>

@@ -11,6 +11,8 @@ interface Props {
   /** The answer to the request that led here; undefined after a reload, and for a link. */
   requested: Requested | undefined
   onSignedIn: () => void
+  /** The code was right, but only a passkey signs in. */
+  onRecovery: () => void
   onNewAddress: (code: string) => void
   onSignIn: (arrival: Arrival) => void
 }

@@ -4,7 +4,7 @@ import { CodeSteps } from '../../shared/code/CodeSteps'
 import { codeOf, type Requested } from '../../shared/code/received'
 import { signInFlow } from '../../shared/code/signInFlow'
 import { type ReadCode, type Reading, usePendingCode } from '../../shared/code/usePendingCode'
-import { rememberCreated } from '../../shared/code/welcome'
+import { rememberSignIn } from '../../shared/code/welcome'
 import { text } from '../../shared/i18n/text'
 import { keep } from '../../shared/keep'
 import { tellOtherTabs, useOtherTabs } from '../../shared/tabs'
@@ -24,12 +24,13 @@ interface Props {
   /** The code of the mail's link. */
   linked: string | undefined
   onSignedIn: () => void
+  onRecovery: () => void
   onNewAddress: (code: string) => void
   onSignIn: (arrival: Arrival) => void
 }
 
 /** The code page of a browser with a pending code, as far as it is known. */
-export function PendingSignIn({ requested, shown, linked, onSignedIn, onNewAddress, onSignIn }: Props) {
+export function PendingSignIn({ requested, shown, linked, onSignedIn, onRecovery, onNewAddress, onSignIn }: Props) {
   const reading = usePendingCode('/api/auth/code', { id: shown, code: codeOf(requested) })
   const { read, reload } = reading
   const email = useRef<string>(undefined)
@@ -55,6 +56,7 @@ export function PendingSignIn({ requested, shown, linked, onSignedIn, onNewAddre
         requested={requested}
         linked={linked}
         onSignedIn={onSignedIn}
+        onRecovery={onRecovery}
         onLost={lose}
         onSignIn={onSignIn}
       />
@@ -69,19 +71,19 @@ export function PendingSignIn({ requested, shown, linked, onSignedIn, onNewAddre
   return <TroublePage trouble={read.refusal} onRetry={reload} />
 }
 
-interface StepsProps extends Pick<Props, 'requested' | 'linked' | 'onSignedIn' | 'onSignIn'> {
+interface StepsProps extends Pick<Props, 'requested' | 'linked' | 'onSignedIn' | 'onRecovery' | 'onSignIn'> {
   reading: Reading
   received: ReadCode
   onLost: () => void
 }
 
-function Steps({ reading, received, requested, linked, onSignedIn, onLost, onSignIn }: StepsProps) {
+function Steps({ reading, received, requested, linked, onSignedIn, onRecovery, onLost, onSignIn }: StepsProps) {
   useShownCode(received.value.id)
   const [closed, setClosed] = useState<Problem>()
   const { app } = received.value
   // The link of the mail does not know where the sign-in was to lead; the code does.
   const goOn = ({ created }: { created: boolean }) => {
-    rememberCreated(created)
+    rememberSignIn(created)
     keep('email', received.value.email)
     if (!app || location.search) return onSignedIn()
     tellOtherTabs('signed_in')
@@ -90,7 +92,7 @@ function Steps({ reading, received, requested, linked, onSignedIn, onLost, onSig
   if (closed) return <SignUpClosed problem={closed} pending={received.value} onSignIn={onSignIn} />
   return (
     <CodeSteps
-      flow={{ ...signInFlow, refusals: { sign_up_closed: setClosed } }}
+      flow={{ ...signInFlow, refusals: { sign_up_closed: setClosed, recovery_required: onRecovery } }}
       reading={reading}
       received={received}
       request={requested?.value}

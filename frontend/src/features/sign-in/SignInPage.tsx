@@ -50,6 +50,7 @@ export function SignInPage({ arrival, app, leadsOn, Hint, stale, onCodeRequested
         label={text('signIn.email')}
         initial={email ?? kept('email')}
         focus={!hearFirst}
+        autocomplete="username webauthn"
         Hint={Hint}
         writing={writing}
         send={(email) => requestCode('/api/auth/code', { email, ...(app && { arrival: app }) })}

@@ -65,6 +65,26 @@ export const states: State[] = [
     { 'GET /api/auth/session': signedIn, 'POST /api/auth/verify': { ...signedIn, created: true } },
     [{ type: '123456' }],
   ),
+  {
+    ...page(
+      'right, with a passkey offered',
+      'passkeys.notNow',
+      { 'GET /api/auth/session': signedIn, 'POST /api/auth/verify': { ...signedIn, created: false } },
+      [{ type: '123456' }],
+    ),
+    passkeys: 'given',
+  },
+  {
+    ...page(
+      'right, but only a passkey signs in',
+      'recovery.begin',
+      {
+        'POST /api/auth/verify': refused(409, 'recovery_required'),
+        'GET /api/auth/recovery': refused(404, 'no_recovery'),
+      },
+      [{ type: '123456' }],
+    ),
+  },
   tried('wrong code', 'code.wrong', refused(401, 'wrong_code', { tries_left: 4 })),
   tried('wrong code, one try left', 'code.wrong', refused(401, 'wrong_code', { tries_left: 1 })),
   tried('locked', 'problem.too_many_tries', refused(401, 'wrong_code', { tries_left: 0 })),

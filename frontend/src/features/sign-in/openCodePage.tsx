@@ -24,12 +24,21 @@ export async function open(replies: Record<string, Reply | Reply[]>, url = '/ver
 export async function openAgain(replies: Record<string, Reply | Reply[]>, request?: CodeRequest) {
   const server = new FakeServer({ [read]: json(pendingCode()), ...replies })
   const onSignedIn = vi.fn()
+  const onRecovery = vi.fn()
   const onSignIn = vi.fn()
   const onNewAddress = vi.fn()
   const requested = request && received(request)
-  render(<CodePage requested={requested} onSignedIn={onSignedIn} onNewAddress={onNewAddress} onSignIn={onSignIn} />)
+  render(
+    <CodePage
+      requested={requested}
+      onSignedIn={onSignedIn}
+      onRecovery={onRecovery}
+      onNewAddress={onNewAddress}
+      onSignIn={onSignIn}
+    />,
+  )
   await settled()
-  return { server, onSignedIn, onNewAddress, onSignIn }
+  return { server, onSignedIn, onRecovery, onNewAddress, onSignIn }
 }
 export const field = () => screen.getByLabelText<HTMLInputElement>('6-digit code')
 /** As a keyboard does. */

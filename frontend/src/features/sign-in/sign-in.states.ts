@@ -23,8 +23,32 @@ const signedOut = (reason: SignedOut['reason']): Shows =>
   `signedOut.${reason as Exclude<SignedOut['reason'], 'signed_out'>}`
 const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString()
 
+const passkey = (
+  name: string,
+  shows: Shows,
+  passkeys: NonNullable<State['passkeys']>,
+  answers: Answers = {},
+): State => ({
+  ...form(name, shows, answers, [{ press: 1 }]),
+  passkeys,
+})
+
 export const states: State[] = [
   form('form', 'signIn.intro'),
+  { ...form('with passkeys', 'passkeys.signIn'), passkeys: 'waits' },
+  { ...form('with passkeys, of the last visit', 'signIn.notYou'), passkeys: 'waits', kept: 'ada@example.org' },
+  passkey('asking for a passkey', 'trouble.working', 'waits'),
+  passkey('passkey not given', 'passkeys.signIn', 'cancelled'),
+  passkey('passkey refused', 'problem.passkey_refused', 'given', {
+    'POST /api/auth/passkey': refused(401, 'passkey_refused'),
+  }),
+  passkey('passkey not known', 'problem.unknown_passkey', 'given', {
+    'POST /api/auth/passkey': refused(401, 'unknown_passkey'),
+  }),
+  passkey('passkey with the server away', 'trouble.unreachable', 'given', { 'POST /api/auth/passkey': 'lost' }),
+  passkey('too many passkeys refused', 'problem.too_many_requests', 'given', {
+    'POST /api/auth/passkey': refused(429, 'too_many_requests', { retry_after: 754 }),
+  }),
   form('without an address', 'signIn.emailEmpty', {}, [{ press: 0 }]),
   form('no address', 'signIn.emailFault', {}, enter('ada')),
   form('with a very long address', 'signIn.intro', {}, [{ type: `${'a-long-name.'.repeat(9)}ada@example.org` }]),

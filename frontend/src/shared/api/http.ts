@@ -7,6 +7,9 @@ export type PendingCode = components['schemas']['PendingCode']
 export type CodeRequest = components['schemas']['CodeRequest']
 export type Account = components['schemas']['Account']
 export type ListedSession = components['schemas']['ListedSession']
+export type Passkey = components['schemas']['Passkey']
+export type Passkeys = components['schemas']['Passkeys']
+export type Recovery = components['schemas']['Recovery']
 export type AccessKey = components['schemas']['AccessKey']
 export type AccountEvent = components['schemas']['AccountEvent']
 export type CurrentSession = components['schemas']['CurrentSession']
@@ -93,12 +96,18 @@ export function post<Path extends PathsWith<'post'>>(
   return send('POST', path, body) as Promise<AnswerOf<paths[Path]['post']>>
 }
 
-/** Throws Refused or Unreachable. */
+/** `id` is as for `del`. Throws Refused or Unreachable. */
 export function patch<Path extends PathsWith<'patch'>>(
   path: Path,
   body: BodyOf<paths[Path]['patch']>,
+  id?: string,
 ): Promise<AnswerOf<paths[Path]['patch']>> {
-  return send('PATCH', path, body) as Promise<AnswerOf<paths[Path]['patch']>>
+  return send('PATCH', withId(path, id), body) as Promise<AnswerOf<paths[Path]['patch']>>
+}
+
+/** Throws Refused or Unreachable. */
+export function put<Path extends PathsWith<'put'>>(path: Path, body: BodyOf<paths[Path]['put']>): Promise<undefined> {
+  return send('PUT', path, body) as Promise<undefined>
 }
 
 /** `id`, encoded, goes where the path has a `{name}`, or else into the query. Throws Refused or Unreachable. */
@@ -115,15 +124,19 @@ type CodePath = {
   [Path in PathsWith<'post'>]: AnswerOf<paths[Path]['post']> extends CodeRequest ? Path : never
 }[PathsWith<'post'>]
 
-/**
- * Posts a request for a code. A browser without a token gets one with the refusal, so the request is repeated once; if
- * the repeat is refused too, the browser blocks cookies. Throws Refused or Unreachable.
- */
-export async function requestCode<Path extends CodePath>(
+/** Posts a request for a code, as withToken makes calls. */
+export function requestCode<Path extends CodePath>(
   path: Path,
   body: BodyOf<paths[Path]['post']>,
 ): Promise<CodeRequest> {
-  const ask = () => post(path, body) as Promise<CodeRequest>
+  return withToken(() => post(path, body) as Promise<CodeRequest>)
+}
+
+/**
+ * Makes a call that wants the browser token. A browser without a token gets one with the refusal, so the call is repeated
+ * once; if the repeat is refused too, the browser blocks cookies. Throws Refused or Unreachable.
+ */
+export async function withToken<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask()
   } catch (error) {

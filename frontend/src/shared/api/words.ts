@@ -9,6 +9,7 @@ const outOfStep = [
   'not_found',
   'method_not_allowed',
   'not_with_this_store',
+  'two_passkeys_needed',
   'reauthentication_required',
   'request_too_large',
   'unsupported_media_type',

@@ -15,6 +15,8 @@ interface Props {
   label: string
   initial: string
   focus: boolean
+  /** What the browser may fill in; passkeys too, where the page offers some. */
+  autocomplete?: 'username webauthn'
   /** What is wrong with the address, as it was found out before. */
   initialFault?: string | undefined
   /** Refusals that are said at the field, besides that of an address that cannot be one. */
@@ -33,7 +35,18 @@ export interface HintProps {
   onTake: (email: string) => void
 }
 
-export function EmailForm({ label, initial, focus, initialFault, refusals, Hint, writing, send, onSent }: Props) {
+export function EmailForm({
+  label,
+  initial,
+  focus,
+  autocomplete,
+  initialFault,
+  refusals,
+  Hint,
+  writing,
+  send,
+  onSent,
+}: Props) {
   const [email, setEmail] = useState(initial)
   const [fault, setFault] = useState(initialFault)
   const { busy, trouble, write } = writing
@@ -75,7 +88,7 @@ export function EmailForm({ label, initial, focus, initialFault, refusals, Hint,
           type: 'email',
           enterKeyHint: 'send',
           name: 'email',
-          autocomplete: 'email',
+          autocomplete: autocomplete ?? 'email',
           autocapitalize: 'off',
           spellcheck: false,
           required: true,

@@ -13,7 +13,7 @@ export function useSecondsUntil(time: string, received: Received<{ now: string }
 }
 
 /** Whether one of the answer's own times has passed; notices by itself when it does. */
-export function usePassed(time: string, received: Received): boolean {
+export function usePassed(time: string, received: Received<{ now: string }>): boolean {
   const [, notice] = useState(0)
   const left = Math.max(0, millisecondsUntil(time, received))
   useEffect(() => {
@@ -28,7 +28,7 @@ export function usePassed(time: string, received: Received): boolean {
  * One of the answer's own times, as the person's own clock will show it. Later answers that name the same time do not
  * change it: they take longer or shorter to come, and what is on the page would jump by a minute.
  */
-export function useOnThisClock(time: string, received: Received): Date {
+export function useOnThisClock(time: string, received: Received<{ now: string }>): Date {
   const kept = useRef<{ time: string; at: Date }>(undefined)
   if (kept.current?.time !== time) {
     kept.current = { time, at: new Date(Date.now() + millisecondsUntil(time, received)) }

@@ -1,13 +1,18 @@
-let created = false
-
-/** Remembers, until it is read, that the sign-in just now was the first one. */
-export function rememberCreated(isNew: boolean): void {
-  created = isNew
+interface SignIn {
+  /** It was the first one. */
+  created: boolean
 }
 
-/** Whether the sign-in just now was the first one; true once. */
-export function wasJustCreated(): boolean {
-  const isNew = created
-  created = false
-  return isNew
+let last: SignIn | undefined
+
+/** Remembers, until it is read, a sign-in by code. */
+export function rememberSignIn(created: boolean): void {
+  last = { created }
+}
+
+/** The sign-in by code of just now, once. */
+export function takeSignIn(): SignIn | undefined {
+  const signIn = last
+  last = undefined
+  return signIn
 }

@@ -2,9 +2,11 @@ import type {
   AccessKey,
   Account,
   AccountEvent,
+  Answer,
   CodeRequest,
   CurrentSession,
   ListedSession,
+  Passkey,
   PendingCode,
   Problem,
 } from '../api/http'
@@ -27,6 +29,9 @@ export class FakeServer {
       'GET /api/apps': json({ apps: [] }),
       'GET /api/account': json(account),
       'GET /api/account/access-keys': json({ access_keys: [], apps: [] }),
+      'GET /api/account/passkeys': json({ passkeys: [], codes_for: 'sign_in', can_restrict: true }),
+      'GET /api/auth/passkey': json(passkeyRequest),
+      'GET /api/account/passkeys/options': json({}),
       'GET /api/sessions': json({ complete: true, sessions: [thisSession, otherSession] }),
       'GET /api/account/events': json({ events: [event(0, 'signed_in')] }),
       ...replies,
@@ -189,6 +194,24 @@ export const usedKey: AccessKey = {
 }
 export const unusedKey: AccessKey = { ...usedKey, id: id('b'), name: 'Script', by_operator: true, last_used_ip: '' }
 delete unusedKey.last_used_at
+
+export const passkey: Passkey = {
+  id: 'cGFzc2tleQ',
+  name: 'iCloud Keychain',
+  synced: true,
+  created_at: '2026-03-14T09:26:00Z',
+  used_at: '2026-03-20T10:00:00Z',
+}
+export const unusedPasskey: Passkey = { ...passkey, id: 'b3RoZXI', name: 'YubiKey 5', synced: false }
+delete unusedPasskey.used_at
+
+const passkeyRequest: Answer<'/api/auth/passkey'> = {
+  challenge: 'Y2hhbGxlbmdl',
+  rpId: 'localhost',
+  timeout: 300_000,
+  userVerification: 'required',
+  allowCredentials: [],
+}
 
 export function event(number: number, kind: AccountEvent['kind'], more: Partial<AccountEvent> = {}): AccountEvent {
   const at = new Date(Date.parse('2026-03-20T10:00:00Z') - number * 3_600_000 * 9).toISOString()

@@ -4,6 +4,7 @@
 import type { paths } from '../api/contract'
 import { type Problem, Refused } from '../api/http'
 import type { Key } from '../i18n/text'
+import type { Ceremony } from './passkeys'
 import { json, noContent, type Reply, refusal } from './server'
 
 /** A page as it can be met: the real app at a path, with canned answers of the server. */
@@ -16,6 +17,8 @@ export interface State {
   does?: readonly Step[]
   /** What the browser has not. */
   without?: 'network' | 'cookies' | 'clipboard'
+  /** What comes of asking for a passkey; a browser knows none if it is not said. */
+  passkeys?: Ceremony | undefined
   /** The address that signed in on this browser before. */
   kept?: string
   /** A text that is on the page when the state is reached, and not before. */

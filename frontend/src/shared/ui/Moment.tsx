@@ -10,6 +10,7 @@ export function calendarTime(at: Date): string {
 }
 
 const forms = {
+  calendar: calendarTime,
   clock: clockTime,
   /** "today, 14:05", "yesterday, 14:05", "14 March 2026 at 14:05". */
   day: (at: Date) => {

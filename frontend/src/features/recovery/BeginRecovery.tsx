@@ -1,0 +1,69 @@
+import { useEffect, useState } from 'preact/hooks'
+import { del, post } from '../../shared/api/http'
+import { repeatUntilAnswered } from '../../shared/api/repeat'
+import { useRead } from '../../shared/api/useRead'
+import { useWrite } from '../../shared/api/useWrite'
+import { text } from '../../shared/i18n/text'
+import { Heading } from '../../shared/ui/Heading'
+import { Loading } from '../../shared/ui/Loading'
+import { Subheading } from '../../shared/ui/Subheading'
+import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { TroublePage } from '../../shared/ui/TroublePage'
+import { WriteButton } from '../../shared/ui/WriteButton'
+import { Outcome } from './Outcome'
+import { canBegin, toSignIn } from './toSignIn'
+import { Wait } from './Wait'
+
+/** The recovery of this browser: to begin it, to wait for its end, and to stop it. */
+export function BeginRecovery() {
+  const { read, reload, put } = useRead('/api/auth/recovery')
+  const writing = useWrite(repeatUntilAnswered)
+  const [isStopped, setStopped] = useState(false)
+  const [isLost, setLost] = useState(false)
+  const isNone = read.state === 'refused' && read.refusal.problem.code === 'no_recovery'
+  // Another browser may have begun it: only a passkey or the mail stops that one.
+  useEffect(() => {
+    if (isStopped) reload()
+  }, [isStopped, reload])
+
+  if (read.state === 'loading') {
+    return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
+  }
+  if (read.state === 'ready') {
+    const stop = () =>
+      writing.write(
+        () => del('/api/auth/recovery'),
+        () => setStopped(true),
+      )
+    return (
+      <Wait received={read}>
+        {!isStopped && (
+          <WriteButton writing={writing} look="plain" onClick={stop}>
+            {text('recovery.stop')}
+          </WriteButton>
+        )}
+        {read.trouble && <TroubleNotice role="status" trouble={read.trouble} next={text('trouble.weRetry')} />}
+      </Wait>
+    )
+  }
+  if (!isNone) return <TroublePage trouble={read.refusal} onRetry={reload} />
+  if (isStopped || isLost || !canBegin()) return <Outcome of={isStopped ? 'stopped' : 'none'} />
+  return (
+    <>
+      <Heading>{text('passkeys.signIn')}</Heading>
+      <p>{text('problem.recovery_required')}</p>
+      <p>
+        <a href={toSignIn()}>{text('signIn.title')}</a>
+      </p>
+      <Subheading>{text('recovery.lost')}</Subheading>
+      <p>{text('recovery.lostText')}</p>
+      <WriteButton
+        writing={writing}
+        look="plain"
+        onClick={() => writing.write(() => post('/api/auth/recovery', {}), put, { no_recovery: () => setLost(true) })}
+      >
+        {text('recovery.begin')}
+      </WriteButton>
+    </>
+  )
+}

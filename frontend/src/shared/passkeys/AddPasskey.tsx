@@ -1,0 +1,43 @@
+import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
+import type { Passkey } from '../api/http'
+import { useOwnWrite } from '../api/inside'
+import { text } from '../i18n/text'
+import { Button } from '../ui/Button'
+import { Notice } from '../ui/Notice'
+import section from '../ui/Section.module.css'
+import { useLimit, WriteTrouble } from '../ui/WriteTrouble'
+import { addPasskey, hasPasskeys } from './ceremony'
+
+interface Props {
+  onAdded: (passkey: Passkey) => void
+  /** What else may be done. */
+  children?: ComponentChildren
+}
+
+/** The button that adds a passkey; nothing in a browser without passkeys. */
+export function AddPasskey({ onAdded, children }: Props) {
+  const writing = useOwnWrite()
+  const limit = useLimit(writing)
+  const [isKnown, setKnown] = useState(false)
+  if (!hasPasskeys()) return null
+  const add = () => {
+    setKnown(false)
+    return writing.write(addPasskey, (added) => {
+      if (added === 'known') setKnown(true)
+      else if (added) onAdded(added)
+    })
+  }
+  return (
+    <>
+      {isKnown && <Notice role="status">{text('passkeys.known')}</Notice>}
+      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={limit.waitId} />
+      <div class={section.actions}>
+        <Button look="small" busy={writing.busy && text('trouble.working')} onClick={add} {...limit.button}>
+          {text('passkeys.add')}
+        </Button>
+        {children}
+      </div>
+    </>
+  )
+}

@@ -1,0 +1,23 @@
+import type { ComponentProps } from 'preact'
+import type { Writing } from '../api/useWrite'
+import { text } from '../i18n/text'
+import { Button } from './Button'
+import { useLimit, WriteTrouble } from './WriteTrouble'
+
+interface Props extends Pick<ComponentProps<typeof Button>, 'children' | 'look'> {
+  writing: Writing
+  onClick: () => void
+}
+
+/** A button that makes a call, and above it why the last one failed. A limit keeps it off. */
+export function WriteButton({ writing, ...button }: Props) {
+  const limit = useLimit(writing)
+  return (
+    <>
+      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={limit.waitId} />
+      <div>
+        <Button {...button} {...limit.button} busy={writing.busy && text('trouble.working')} />
+      </div>
+    </>
+  )
+}
