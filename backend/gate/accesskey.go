@@ -12,8 +12,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// AccessKeyIn returns the access key that a request presents, as a Bearer token or as the password of
-// Basic. ok is false without one: any other Authorization is the app's own, and so are two of them.
+// AccessKeyIn returns the access key that a request presents, as a Bearer token or as the password
+// of Basic authentication. ok is false without a key: any other Authorization header belongs to the
+// app, and so do two of them.
 func AccessKeyIn(header *fasthttp.RequestHeader) (key string, ok bool) {
 	values := header.PeekAll("Authorization")
 	if len(values) != 1 {
@@ -34,9 +35,9 @@ func AccessKeyIn(header *fasthttp.RequestHeader) (key string, ok bool) {
 	return key, strings.HasPrefix(key, session.AccessKeyPrefix)
 }
 
-// DecideByKey decides whether a program with an access key may use an app at one of its hosts. ip is
-// where it is, "" if that is unknown. Every key that is not good here gets the same answer. A key has an
-// end of its own, and is no sign-in: the app's Fresh is about people.
+// DecideByKey decides whether a program with an access key may use an app at one of its hosts. ip
+// is its address, "" if unknown. Every invalid key gets the same answer. The app's Fresh does not
+// apply: a key has its own expiry and is not a sign-in.
 func (g *Gate) DecideByKey(ctx context.Context, app *apps.App, host, key, ip string) Decision {
 	if !app.AccessKeys {
 		return Decision{Outcome: AccessKeyInvalid}

@@ -42,8 +42,8 @@ func (i *instance) askWith(t *testing.T, q question, authorization string) answe
 	return i.ask(t, q)
 }
 
-// An access key is good for its app, at its hosts and nowhere else, and its answers lead no program to a
-// sign-in.
+// An access key is valid for its app, at its hosts and nowhere else. Its answers never redirect a
+// program to the sign-in page.
 func TestAccessKey_OpensItsAppAlone(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -92,7 +92,7 @@ func TestAccessKey_OpensItsAppAlone(t *testing.T) {
 		}
 	}
 
-	// At Sana's own host it is nothing.
+	// Sana's own host ignores it.
 	stranger := i.Open(t)
 	for _, value := range []string{bearer(made.Key), basic(made.Key)} {
 		stranger.Get("/api/auth/session", harness.With("Authorization", value)).Want(http.StatusUnauthorized)
@@ -116,12 +116,12 @@ func TestAccessKey_OpensItsAppAlone(t *testing.T) {
 	}
 	b.Get("/api/account/events").Want(http.StatusOK)
 
-	// A sign-in that is not fresh makes none, and ends one.
+	// A sign-in that is not fresh can revoke keys, but not create them.
 	i.w.Exec(t, `
 		UPDATE sessions
 		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}',
 		        to_jsonb(now() - interval '11 minutes'))::text, 'UTF8')`)
-	b.MoveTo(run(t, i.w, appsFile).Instance) // where the session is not cached
+	b.MoveTo(run(t, i.w, appsFile).Instance) // does not have the session in its cache
 	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusForbidden, "reauthentication_required")
 	b.Delete("/api/account/access-keys/" + made.AccessKey.ID).Want(http.StatusNoContent)
 	b.Delete("/api/account/access-keys/" + made.AccessKey.ID).Want(http.StatusNoContent)
@@ -157,9 +157,9 @@ func (tr *keyTraffic) sendKey(ctx context.Context, i *instance, key string) {
 	}
 }
 
-// A key that ends is refused by every instance within two seconds, whatever ended it and however busy
-// they are.
-func TestAccessKey_EndsEverywhereWithinTwoSeconds(t *testing.T) {
+// Every instance refuses a revoked or expired key within two seconds, for each cause and under
+// load.
+func TestAccessKey_RevokedEverywhereWithinTwoSeconds(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	here, there := run(t, w, appsFile), run(t, w, appsFile)
@@ -213,7 +213,7 @@ func TestAccessKey_EndsEverywhereWithinTwoSeconds(t *testing.T) {
 	}
 }
 
-// An account has at most 20 keys, and makes 10 an hour.
+// An account has at most 20 keys, and creates at most 10 an hour.
 func TestAccessKey_MakingIsBounded(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -295,8 +295,8 @@ func block(t *testing.T, w *harness.World, address string) {
 	}
 }
 
-// A user who is blocked on the way to an app does not arrive. A page that has a websocket open learns of
-// it by the next request, and the next websocket is refused.
+// A user who is blocked during the handoff does not reach the app. An open websocket stays open;
+// the app sees the block with the next request, and the next websocket is refused.
 func blockOnTheWay(t *testing.T, b behind) {
 	t.Helper()
 	const carol = "carol@sana.example"

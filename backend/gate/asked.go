@@ -11,32 +11,32 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// asked is what a proxy says about the request of a visitor.
+// asked is a proxy's description of a visitor's request.
 type asked struct {
 	app  *apps.App
 	host string // one of the app's
-	// sentHost is what was sent instead, printable: for the log.
+	// sentHost is the host that was sent instead, printable: for the log.
 	sentHost string
-	target   string // as it came; decides nothing but where to return
+	target   string // as sent; used only as the path to return to
 	method   string
-	isPage   bool   // a browser navigates
-	ip       string // where the proxy's client is; "" if the proxy does not say
+	isPage   bool   // the request is a browser's navigation
+	ip       string // address of the proxy's client; "" if the proxy does not send it
 }
 
 // maxSentHost is the length of the longest name in DNS (RFC 1035, 2.3.4).
 const maxSentHost = 255
 
-// family is a way to ask. A proxy that sends headers of another family than its address names would
-// pass on what its client has sent.
+// family is a set of headers that a proxy describes a request with. Headers of another family than
+// the path names are refused: a proxy would pass them on from its client.
 type family struct {
 	prefix string // of the path; the app's id follows
-	url    string // header with the address of the request, if it is in one
+	url    string // header with the URL of the request, if the family has one
 	host   string // header with its host, else
 	uri    string // header with its target, else
 	method string // header with its method
 	addr   string // header whose last entry is the proxy's client
-	// showsAnswers is false for nginx: it turns all answers but 2xx, 401 and 403 into 500, and shows none of them to the
-	// client. The others show every answer that is not 2xx.
+	// showsAnswers is false for nginx: it turns all answers but 2xx, 401 and 403 into 500, and
+	// shows none of them to the client. The others forward every answer that is not 2xx.
 	showsAnswers bool
 }
 
@@ -52,14 +52,15 @@ var (
 	families = []*family{&nginx, &forward}
 )
 
-// familyHeaders are the headers of each family; X-Forwarded-Proto is of forward, and not used.
+// familyHeaders maps the headers to their family. X-Forwarded-Proto belongs to forward and is not
+// used.
 var familyHeaders = map[string]*family{
 	"X-Original-Url": &nginx, "X-Original-Method": &nginx, "X-Original-Addr": &nginx,
 	"X-Forwarded-Host": &forward, "X-Forwarded-Uri": &forward, "X-Forwarded-Method": &forward,
 	"X-Forwarded-For": &forward, "X-Forwarded-Proto": &forward,
 }
 
-// Reasons of Misconfigured, for the log.
+// Reasons of Misconfigured, as logged.
 const (
 	wrongPath    = "the address is not /gate/nginx/APP or /gate/forward/APP"
 	unknownApp   = "no app has this name"
@@ -70,7 +71,7 @@ const (
 	bodyCameHere = "a body came along; the proxy must send none"
 )
 
-// read reads what a proxy asks. problem is a reason of Misconfigured, "" for none; the family and
+// read reads a proxy's request. problem is a reason of Misconfigured, "" for none; the family and
 // the app are set as far as they are known.
 func (g *Gate) read(ctx *fasthttp.RequestCtx) (f *family, a asked, problem string) {
 	path := string(ctx.URI().PathOriginal())
@@ -115,7 +116,8 @@ func (g *Gate) read(ctx *fasthttp.RequestCtx) (f *family, a asked, problem strin
 	return f, a, ""
 }
 
-// lastAddress returns the address that the proxy itself has added: what stands before it is the client's.
+// lastAddress returns the address that the proxy itself has appended. Earlier entries are the
+// client's.
 func lastAddress(list []byte) string {
 	last := bytes.TrimSpace(list[bytes.LastIndexByte(list, ',')+1:])
 	address, err := netip.ParseAddr(string(last))
@@ -125,7 +127,7 @@ func lastAddress(list []byte) string {
 	return address.Unmap().WithZone("").String()
 }
 
-// judge looks for headers of the other family, and for headers that are there twice.
+// judge rejects headers of the other family and duplicate headers.
 func (f *family) judge(header *fasthttp.RequestHeader) (problem string) {
 	var seen [8]string
 	n := 0
@@ -165,8 +167,8 @@ func splitURL(url []byte) (host []byte, target string) {
 	return rest, ""
 }
 
-// IsNavigation reports whether a browser asks for a page that it will show: the browser says so
-// itself, and old ones are known by what they accept. The user agent says nothing about it.
+// IsNavigation reports whether a browser requests a page to show. Browsers say so in Sec-Fetch
+// headers; old ones are recognised by their Accept header. The user agent does not matter.
 func IsNavigation(header *fasthttp.RequestHeader) bool {
 	if mode := header.Peek("Sec-Fetch-Mode"); len(mode) > 0 {
 		return string(mode) == "navigate"

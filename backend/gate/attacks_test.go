@@ -15,12 +15,12 @@ import (
 	"sana/backend/test/harness"
 )
 
-// set returns a change of a request that replaces a header.
+// set returns a function that replaces a header of a request.
 func set(name, value string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set(name, value) }
 }
 
-// without returns a change of a request that removes headers.
+// without returns a function that removes headers of a request.
 func without(names ...string) func(*http.Request) {
 	return func(r *http.Request) {
 		for _, name := range names {
@@ -42,7 +42,7 @@ func alias(name, value string) func(*http.Request) {
 	return func(r *http.Request) { r.Header[name] = []string{value} }
 }
 
-// Each is a way to pass for a proxy that asks as it should, by a visitor with a good cookie.
+// Each entry imitates a correctly configured proxy, by a visitor with a valid cookie.
 var misconfigurations = []struct {
 	name   string
 	family string
@@ -110,15 +110,15 @@ func TestGate_RefusesProxiesThatDoNotAskAsTheyShould(t *testing.T) {
 		}
 	}
 
-	// One line says it, and not one for each request.
+	// The log has one line about it, not one for each request.
 	log := i.Log.String()
 	if n := strings.Count(log, "a header of the other family came along"); n != 1 {
 		t.Errorf("the log says %d times that a header of the other family came along, want once", n)
 	}
 }
 
-// What clients send besides has no effect.
-func TestGate_BelievesNothingThatClientsSend(t *testing.T) {
+// Other headers of clients have no effect.
+func TestGate_IgnoresClientHeaders(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	id, _ := i.signIn(t, ada)
@@ -152,7 +152,7 @@ func TestGate_BelievesNothingThatClientsSend(t *testing.T) {
 	}
 }
 
-// The target decides nothing but where to return, and that never on another host.
+// The target is used only as the path to return to, and never leads to another host.
 func TestGate_TargetLeadsToItsOwnHostOnly(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -190,8 +190,9 @@ func TestGate_TwoCookiesAreNone(t *testing.T) {
 	}
 }
 
-// The cookies of apps come along: 40 kB of them are usual for some, and more than 64 kB are refused.
-func TestGate_TakesHeadersOf64kB(t *testing.T) {
+// The cookies of apps are sent along: 40 kB of them are usual for some apps. More than 64 kB are
+// refused.
+func TestGate_AcceptsHeadersOf64kB(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	id, _ := i.signIn(t, ada)
@@ -204,7 +205,7 @@ func TestGate_TakesHeadersOf64kB(t *testing.T) {
 	}
 }
 
-// A name is the user's own choice; it comes to the app as they wrote it.
+// Users choose their names. The app receives a name as the user wrote it.
 func TestGate_IdentityHeadersFollowTheAccount(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -239,7 +240,7 @@ func (i *instance) reload(t *testing.T, line string, n int) {
 	})
 }
 
-func TestReload_TakesGoodFilesAndKeepsTheOldOneOverBadOnes(t *testing.T) {
+func TestReload_AppliesValidFilesAndKeepsTheOldOneOtherwise(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	id, _ := i.signIn(t, ada)
@@ -299,7 +300,7 @@ func TestGate_RevokedSessionsAreRefusedAtEveryInstance(t *testing.T) {
 	}
 }
 
-// No lease and no database: nobody gets in, and nobody is called signed out.
+// Without a lease and without a database, requests are refused, and no user is called signed out.
 func TestGate_WithoutDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -335,7 +336,7 @@ func TestGate_WithoutDatabaseIsUnavailable(t *testing.T) {
 	})
 }
 
-// Bytes that are no HTTP request get an answer that quotes none of them.
+// Bytes that are not an HTTP request get an answer that does not quote them.
 func TestGate_AnswersWhatIsNotHTTP(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -367,7 +368,7 @@ func TestGate_AnswersWhatIsNotHTTP(t *testing.T) {
 	}
 }
 
-// Configurations that cannot work do not start.
+// Sana does not start with a gate configuration that cannot work.
 func TestStart_RefusesGatesThatCannotWork(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)

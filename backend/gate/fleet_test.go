@@ -15,13 +15,13 @@ import (
 	"sana/backend/test/proxytest"
 )
 
-// traffic is what an app's browser sends, over and over.
+// traffic repeats the requests of an app's browser.
 type traffic struct {
 	answers, refused atomic.Int64
-	newestAllowed    atomic.Int64 // when the newest request that was answered 200 was sent, in nanoseconds
+	newestAllowed    atomic.Int64 // time of sending of the newest request that was answered 200, in nanoseconds
 }
 
-// send requests pages of the app with the cookie of a surfer through a proxy until ctx ends.
+// send requests pages of the app with a surfer's cookie through a proxy until ctx ends.
 func (tr *traffic) send(ctx context.Context, through http.RoundTripper, cookie string) {
 	for ctx.Err() == nil {
 		request, err := http.NewRequest(http.MethodGet, "https://"+wiki+"/page", http.NoBody)
@@ -56,7 +56,7 @@ func (tr *traffic) start(through http.RoundTripper, cookie string) (stop func())
 	return func() { cancel(); group.Wait() }
 }
 
-// await waits for so many more answers.
+// await waits for n more answers.
 func (tr *traffic) await(t *testing.T, n int64) {
 	t.Helper()
 	want := tr.answers.Load() + n
@@ -83,7 +83,8 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 	for _, p := range proxytest.All() {
 		if p.Kind == "nginx" {
 			config := here.printed(t, p, "wiki", app.URL)
-			// As docs/your-app.md says: with max_fails, nginx would take both for dead after a fast restart.
+			// docs/your-app.md sets max_fails=0: otherwise nginx would treat both as dead after a
+			// fast restart.
 			config = strings.ReplaceAll(config, "server "+hereGate+";", "server "+hereGate+" max_fails=0; server "+thereGate+" max_fails=0;")
 			config = "upstream sana { server " + hereSana + " max_fails=0; server " + thereSana + " max_fails=0; }\n" +
 				strings.ReplaceAll(config, "http://"+hereSana, "http://sana")
@@ -122,8 +123,8 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 		t.Errorf("%d of %d requests failed during a rolling restart", n, rolling.answers.Load())
 	}
 
-	// Revoked at one instance, under load through the other proxy: also if the other instance cannot be
-	// notified, or stands still meanwhile.
+	// The session is revoked at one instance, under load through the other proxy. In the subtests
+	// the other instance cannot be notified, or is stalled.
 	for name, disturb := range map[string]func(){
 		"undisturbed": func() {},
 		"LISTEN cut": func() {
@@ -152,7 +153,7 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 			b.Post("/api/auth/sign-out", `{}`).Want(http.StatusNoContent)
 			revoked := time.Now()
 			if name == "instance stopped" {
-				<-time.After(time.Until(revoked.Add(2 * time.Second))) // it resumes when the promise is due
+				<-time.After(time.Until(revoked.Add(2 * time.Second))) // it resumes when two seconds have passed
 				there.Resume(t)
 			}
 			refused := load.refused.Load()

@@ -31,8 +31,8 @@ const fuzzApps = `apps:
   wiki:  {name: Wiki, hosts: [wiki.example.org], allow: ["@sana.example"]}
   vault: {name: Vault, hosts: [vault.example.org], allow: [grace@sana.example]}`
 
-// newFuzzed returns a gate, and the app cookies of the one session that there is: for the app that
-// allows its user, and for the other one.
+// newFuzzed returns a gate, and the app cookies of its only session: for the app that allows its
+// user, and for the other one.
 func newFuzzed(f *testing.F) (g *Gate, cookie, refused string) {
 	f.Helper()
 	address := postgrestest.URL(f)
@@ -73,9 +73,9 @@ func newFuzzed(f *testing.F) (g *Gate, cookie, refused string) {
 	return g, maker.Make(fuzzHost, fuzzID, []byte(fuzzSeed), issued), maker.Make("vault.example.org", fuzzID, []byte(fuzzSeed), issued)
 }
 
-// Laws: whatever comes, 200 is for a person whom the app's rule allows: with the one cookie that Sana
-// made, at the app's host, asked by one family. It comes with all identity headers, and no other answer has any. No answer carries what
-// would act on an app's browser.
+// Only a user whom the app's rule allows gets 200: with the one cookie that Sana made, at the app's
+// host, asked by one family. That answer has all identity headers, and no other answer has any. No
+// answer has headers that act on an app's browser.
 func FuzzGate(f *testing.F) {
 	g, good, refused := newFuzzed(f)
 	const nginxAsks = "X-Original-URL: https://wiki.example.org/\r\nX-Original-Method: GET\r\n"

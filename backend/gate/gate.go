@@ -21,16 +21,16 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Options are the parts that the gate works with.
+// Options are the dependencies and settings of the gate.
 type Options struct {
 	Apps      *apps.Current
 	Cookies   *appcookie.Maker
 	Sessions  *session.Shared
 	PublicURL *url.URL
-	Brand     brand.Brand // what pages show of the operator; brand.Default if it has no name
+	Brand     brand.Brand // the operator's brand on pages; brand.Default if it has no name
 	Log       *slog.Logger
 	Metrics   *metrics.Metrics
-	Tracer    *tracing.Tracer // nil without a collector
+	Tracer    *tracing.Tracer // nil without a trace collector
 }
 
 // Gate decides who may use an app, and answers proxies. It is safe for concurrent use.
@@ -38,7 +38,7 @@ type Gate struct {
 	Options
 	server   *fasthttp.Server
 	retiring sync.Once
-	retired  chan struct{} // closed once this instance is going
+	retired  chan struct{} // closed when this instance shuts down
 
 	mu     sync.Mutex
 	logged map[string]time.Time // when a misconfiguration was last logged
@@ -57,8 +57,9 @@ func New(o Options) *Gate {
 // cookieBase is the name of app cookies without its prefix.
 const cookieBase = "sana_app"
 
-// CookieName returns the name of app cookies. Over https it has the prefix that binds a cookie to one
-// host and to TLS (RFC 6265bis, 4.1.3.2); over http, which only development allows, it cannot.
+// CookieName returns the name of app cookies. Over https it has the __Host- prefix, which binds a
+// cookie to one host and to TLS (RFC 6265bis, 4.1.3.2). Over http, which only development allows,
+// it has none.
 func CookieName(publicURL *url.URL) string {
 	if publicURL.Scheme == "https" {
 		return "__Host-" + cookieBase
@@ -66,7 +67,7 @@ func CookieName(publicURL *url.URL) string {
 	return cookieBase
 }
 
-// Outcome is what was decided about a request. Its text is in answers, logs and metrics.
+// Outcome is the result of a decision. Answers, logs and metrics use its text.
 type Outcome string
 
 // The outcomes. All but Allowed are refusals.
@@ -76,8 +77,8 @@ const (
 	ReauthenticationRequired Outcome = "reauthentication_required" // the sign-in is older than the app's Fresh
 	AccessKeyInvalid         Outcome = "access_key_invalid"        // unknown, expired, revoked or of another app
 	NotAllowed               Outcome = "not_allowed"               // the app's rule does not name the user
-	Unavailable              Outcome = "unavailable"               // nothing is known: the database is away
-	Misconfigured            Outcome = "gate_misconfigured"        // the proxy does not ask as it should
+	Unavailable              Outcome = "unavailable"               // the database is unavailable, and no lease is valid
+	Misconfigured            Outcome = "gate_misconfigured"        // the proxy's request is not as specified
 )
 
 // Person is a user whose session or access key is valid. Only Decide and DecideByKey make one.
@@ -103,16 +104,16 @@ type Decision struct {
 	Outcome Outcome
 	// Person is set with Allowed, NotAllowed and ReauthenticationRequired.
 	Person *Person
-	// Ended is set with SignInRequired if the session has ended and its reason is known. It was not
-	// checked whether the cookie belongs to that session, so that it names no browser.
+	// Ended is set with SignInRequired if the session was revoked or has expired and the reason is
+	// known. The cookie is not verified for that session, so that Ended names no browser.
 	Ended *session.Ended
 
 	byKey bool  // with Allowed: an access key proved who the user is
 	err   error // with Unavailable
 }
 
-// Decide decides whether the visitor with this app cookie may use an app at one of its hosts. cookie
-// is the value of the one cookie of this name, "" if there is none.
+// Decide decides whether the visitor with this app cookie may use an app at one of its hosts.
+// cookie is the value of the only cookie of this name, "" if there is none.
 func (g *Gate) Decide(ctx context.Context, app *apps.App, host, cookie string) Decision {
 	c, err := appcookie.Parse(cookie)
 	if err != nil {
@@ -144,10 +145,10 @@ func (g *Gate) Decide(ctx context.Context, app *apps.App, host, cookie string) D
 	}
 }
 
-// readSessionTimeout is for reading one session from the database.
+// readSessionTimeout bounds reading one session from the database.
 const readSessionTimeout = 5 * time.Second
 
-// readSession reads a session that is not cached. Only this waits for the database: a timer of each
+// readSession reads a session that is not cached. Only this waits for the database: a timer in each
 // decision would cost as much as reading the cookie.
 func (g *Gate) readSession(ctx context.Context, id string) (session.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, readSessionTimeout)
@@ -155,7 +156,7 @@ func (g *Gate) readSession(ctx context.Context, id string) (session.Session, err
 	return g.Sessions.ReadByID(ctx, id)
 }
 
-// withoutSession decides if the store returned an error instead of a session.
+// withoutSession returns the decision for an error of the store.
 func withoutSession(err error) Decision {
 	if !errors.Is(err, session.ErrNone) {
 		return Decision{Outcome: Unavailable, err: err}
@@ -167,8 +168,9 @@ func withoutSession(err error) Decision {
 	return d
 }
 
-// StartURL returns where a browser begins to get the app cookie of a host: absolute, because proxies
-// would resolve a relative one against the gate's address. target is the path to come back to.
+// StartURL returns the address at which a browser begins to get the app cookie of a host. It is
+// absolute, because proxies would resolve a relative one against the gate's address. target is the
+// path to return to.
 func StartURL(publicURL *url.URL, host, target string) string {
 	path := apps.ReturnPath(target)
 	return publicURL.Scheme + "://" + host + apps.ReservedPath + "start?path=" + url.QueryEscape(path)

@@ -15,8 +15,7 @@ import (
 
 const bob = "bob@sana.example"
 
-// Two apps on domains that have nothing in common: one sign-in opens both, and nothing is to be seen
-// on the way.
+// One sign-in opens two apps on unrelated domains, and the handoff shows no page.
 func TestHandoff_OneSignInOpensAppsOnUnrelatedDomains(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -42,8 +41,8 @@ func TestHandoff_OneSignInOpensAppsOnUnrelatedDomains(t *testing.T) {
 		  AND details ->> 'app' IN ('Wiki', 'Bank')`), 2)
 }
 
-// A browser without a session lands on the sign-in page, whose address says where it goes on.
-func TestHandoff_SignInPageKnowsWhereToGoOn(t *testing.T) {
+// A browser without a session gets the sign-in page, whose address has the destination.
+func TestHandoff_SignInPageHasTheDestination(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	s := newSurfer(t, i)
@@ -55,7 +54,8 @@ func TestHandoff_SignInPageKnowsWhereToGoOn(t *testing.T) {
 	s.wantPage(s.open("https://sana.example"+p.url.Query().Get("next")), "https://wiki.example.org/deep?a=b", "page for "+ada)
 }
 
-// The challenge keeps from which app the browser came, for the page that the link in the mail opens.
+// The challenge records from which app the browser came, for the page that the link in the mail
+// opens.
 func TestHandoff_ChallengeKeepsWhereTheBrowserCameFrom(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -102,7 +102,8 @@ func TestHandoff_ChallengeKeepsWhereTheBrowserCameFrom(t *testing.T) {
 	s.wantPage(s.open("https://sana.example"+in.App.Enter), "https://wiki.example.org/deep?a=b", "page for "+ada)
 }
 
-// The rule decides at the app, whoever comes: a page says who they are, and lets them sign out.
+// The app's rule decides. A page tells refused users which account they use, and lets them sign
+// out.
 func TestHandoff_UsersWithoutAccessGetAPageAndCanChangeAccounts(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -125,8 +126,9 @@ func TestHandoff_UsersWithoutAccessGetAPageAndCanChangeAccounts(t *testing.T) {
 	s.wantPage(s.open("https://vault.example.org/x"), "https://vault.example.org/x", "page for grace@sana.example")
 }
 
-// Signing out at one app ends the session: at every app, and at Sana. Only the app's own page can ask.
-func TestSignOut_AtOneAppEndsItEverywhere(t *testing.T) {
+// A sign-out at one app revokes the session at every app and at Sana. Only the app's own page can
+// request it.
+func TestSignOut_AtOneAppRevokesEverywhere(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	s := newSurfer(t, i)
@@ -159,7 +161,8 @@ func TestSignOut_AtOneAppEndsItEverywhere(t *testing.T) {
 	harness.WantEqual(t, "reason", reason, "signed_out")
 }
 
-// A sign-in that is too old for the app leads to a fresh code and, with the same session, to the app.
+// A sign-in that is too old for the app leads to a fresh code and, with the same session, to the
+// app.
 func TestHandoff_FreshSignInIsAskedForOnTheWay(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -184,7 +187,7 @@ func TestHandoff_FreshSignInIsAskedForOnTheWay(t *testing.T) {
 	s.wantPage(s.open("https://sana.example"+p.url.Query().Get("next")), "https://bank.example.com/a", "page for "+ada)
 }
 
-// ticketFor walks a browser to the door of finish and returns the address of it, unused.
+// ticketFor takes a browser through the handoff up to finish and returns that address, unused.
 func ticketFor(t *testing.T, s *surfer, address string) string {
 	t.Helper()
 	finish := ""
@@ -203,8 +206,8 @@ func ticketFor(t *testing.T, s *surfer, address string) string {
 	return finish
 }
 
-// A ticket is good once, for a minute, at its host, in the browser that began.
-func TestTicket_IsGoodOnceThereAndThen(t *testing.T) {
+// A ticket is valid once, for a minute, at its host, in the browser that began.
+func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	const address = "https://wiki.example.org/secret"
@@ -215,7 +218,7 @@ func TestTicket_IsGoodOnceThereAndThen(t *testing.T) {
 		},
 		"a browser without a nonce": func(_, other *surfer, finish string) (page, *surfer) { return other.open(finish), other },
 		"another host": func(s, _ *surfer, finish string) (page, *surfer) {
-			// With the same nonce there, only the host tells them apart.
+			// With the same nonce, only the host differs.
 			same := &http.Cookie{Name: "__Host-sana_enter", Value: s.cookieAt(wiki, "__Host-sana_enter"), Path: "/", Secure: true}
 			s.jar.SetCookies(&url.URL{Scheme: "https", Host: bank, Path: "/"}, []*http.Cookie{same})
 			return s.open(strings.Replace(finish, wiki, bank, 1)), nil
@@ -270,7 +273,7 @@ func TestTicket_IsGoodOnceThereAndThen(t *testing.T) {
 	}
 }
 
-// Nothing that a browser brings along leads to another host.
+// Nothing that a browser sends makes the handoff lead to another host.
 func TestHandoff_LeadsNowhereElse(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -300,7 +303,7 @@ func TestHandoff_LeadsNowhereElse(t *testing.T) {
 	}
 }
 
-// Ten first tabs at once all arrive.
+// Ten tabs that open an app at once all arrive.
 func TestHandoff_TenTabsAtOnceArrive(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -319,7 +322,7 @@ func TestHandoff_TenTabsAtOnceArrive(t *testing.T) {
 }
 
 // A browser that does not keep cookies gets a page that says so, and no loop.
-func TestHandoff_BlockedCookiesAreSaid(t *testing.T) {
+func TestHandoff_BlockedCookiesGetAPage(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	for name, lost := range map[string]func(u *url.URL, cookie *http.Cookie) bool{
@@ -338,7 +341,7 @@ func TestHandoff_BlockedCookiesAreSaid(t *testing.T) {
 	}
 }
 
-// What Sana answers at an app's host is the part below /_sana/, and nothing of that at its own.
+// Sana answers only paths below /_sana/ at an app's host, and none of those at its own.
 func TestHosts_AppsHaveTheirPartOnly(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -380,7 +383,8 @@ func TestHosts_AppsHaveTheirPartOnly(t *testing.T) {
 	}
 }
 
-// Large cookies of an app must not keep people out, and too large ones must not clear what it stored.
+// Large cookies of an app must not lock users out, and too large ones must not clear the app's
+// storage.
 func TestHosts_LargeCookiesOfAppsAreTheirOwn(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -403,7 +407,7 @@ func TestHosts_LargeCookiesOfAppsAreTheirOwn(t *testing.T) {
 	}
 }
 
-func TestMe_SaysWhoIsThere(t *testing.T) {
+func TestMe_ReturnsTheCurrentUser(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	s := newSurfer(t, i)
@@ -419,7 +423,7 @@ func TestMe_SaysWhoIsThere(t *testing.T) {
 	}
 }
 
-func TestApps_AreListedForWhomTheyAreOpen(t *testing.T) {
+func TestApps_AreListedForAllowedUsers(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	b := i.Open(t)
@@ -445,7 +449,7 @@ func TestApps_AreListedForWhomTheyAreOpen(t *testing.T) {
 	stranger.Get("/api/apps/evil.example").Want(http.StatusNotFound, "not_found")
 }
 
-// With SIGN_UP=apps the users of the apps may sign up, and nobody else.
+// With SIGN_UP=apps only users of the apps may sign up.
 func TestSignUp_IsOpenToUsersOfApps(t *testing.T) {
 	t.Parallel()
 	file := strings.Replace(appsFile, "allow: [group:everyone], until", "allow: [\"@old.example\"], until", 1)
@@ -458,7 +462,7 @@ func TestSignUp_IsOpenToUsersOfApps(t *testing.T) {
 	}
 }
 
-// A session that opens apps without end is stopped, and told how long.
+// Handoffs of one session are rate-limited, and the answer says for how long.
 func TestLimits_HandoffsOfASessionAreBounded(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -479,8 +483,8 @@ func TestLimits_HandoffsOfASessionAreBounded(t *testing.T) {
 	}
 }
 
-// A deleted account leaves no way to an app, and no path of one.
-func TestDeletion_EndsAppsAndHandoffs(t *testing.T) {
+// Deleting an account removes its app cookies' sessions and its pending handoffs.
+func TestDeletion_RemovesAppSessionsAndHandoffs(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	s := newSurfer(t, i)
@@ -494,7 +498,7 @@ func TestDeletion_EndsAppsAndHandoffs(t *testing.T) {
 	}
 }
 
-// What a ticket was for is not kept longer than it can be used.
+// The sweep deletes a ticket's destination soon after the ticket has expired.
 func TestSweep_DeletesHandoffsAfterAMinute(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -504,7 +508,7 @@ func TestSweep_DeletesHandoffsAfterAMinute(t *testing.T) {
 	ticketFor(t, s, "https://wiki.example.org/private")
 	w.Exec(t, `UPDATE handoffs SET made_at = made_at - interval '61 seconds'`)
 	w.Exec(t, `UPDATE periodic SET period = period - interval '1 hour'`)
-	run(t, w, appsFile) // takes the turn at its start
+	run(t, w, appsFile) // runs the sweep at its start
 	harness.Eventually(t, "the handoff is not deleted", func() error {
 		return harness.CountError(w.Count(t, `SELECT count(*) FROM handoffs`), 0)
 	})

@@ -20,7 +20,7 @@ import (
 	"sana/backend/test/proxytest"
 )
 
-// upstream is an app that says what reached it.
+// upstream is an app that returns the request that reached it.
 type upstream struct {
 	*httptest.Server
 	requests atomic.Int64
@@ -54,10 +54,10 @@ func newUpstream(t *testing.T) *upstream {
 	return u
 }
 
-// downloadSize is more than proxies buffer.
+// downloadSize is larger than the buffers of proxies.
 const downloadSize = 20 << 20
 
-// echo accepts a websocket and sends back what comes over it. What is in the frames is not looked at.
+// echo accepts a websocket and sends every byte back. It does not parse frames.
 func echo(w http.ResponseWriter) {
 	conn, both, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -68,8 +68,8 @@ func echo(w http.ResponseWriter) {
 	_, _ = io.Copy(conn, both)
 }
 
-// openSocket opens a websocket at the app with the browser's cookie. say sends a text and returns what
-// comes back.
+// openSocket opens a websocket at the app with the browser's cookie. say sends a text and returns
+// what comes back.
 func (b behind) openSocket() (status int, say func(string) string) {
 	b.t.Helper()
 	request, err := http.NewRequest(http.MethodGet, "https://"+wiki+"/socket", http.NoBody)
@@ -129,7 +129,8 @@ func newBehind(t *testing.T, i *instance, proxy proxytest.Running) behind {
 	return b
 }
 
-// What sana apps prints, run as printed: every state of a browser, and what clients try.
+// Runs the output of sana apps, unchanged, through every state of a browser and the attacks of
+// clients.
 func TestProxies_RunAsPrinted(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -196,7 +197,8 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 		app.requests.Store(0)
 	}
 
-	// New: a page leads to the sign-in, anything else is 401, and a form that was sent gets a page.
+	// A browser without a session: a page leads to the sign-in, a fetch gets 401, and a form gets a
+	// page.
 	p := b.open(address)
 	if p.url.Host != "sana.example" || !strings.HasPrefix(p.url.Query().Get("next"), "/enter?host="+wiki) {
 		t.Fatalf("new: at %s (%d), want the sign-in page; %.300s", p.url, p.status, p.body)
@@ -207,7 +209,8 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 	want("_sana/me", b.send(http.MethodGet, "https://wiki.example.org/_sana/me", "cors"), 401, "sign_in_required")
 	nothing("without a session")
 
-	// In: the app is told who it is, whatever clients say, and a large body comes to the app alone.
+	// Signed in: the app receives the user's identity whatever the client sends, and a large body
+	// reaches the app only.
 	b.signIn(ada)
 	want("in", b.open(address), 200, "GET /deep?a=b&c=%2f")
 	lies := all(set("Remote-User", "root"), alias("Remote_User", "root"), alias("remote_groups", "admin"), set("Remote-Name", "Root"),
@@ -230,7 +233,7 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 		t.Errorf("host with *: %d at %s: %.300s", p.status, p.url, p.body)
 	}
 
-	// A download, and a websocket that is open when the user signs out.
+	// A download, and a websocket that is open while the user signs out.
 	if got := b.send(http.MethodGet, "https://wiki.example.org/download", "navigate"); got.status != 200 || len(got.body) != downloadSize {
 		t.Errorf("download: %d with %d bytes", got.status, len(got.body))
 	}
@@ -242,7 +245,7 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 		t.Errorf("the websocket says %q", got)
 	}
 
-	// Attacks on what the proxy asks: nothing of them is answered as if it were asked properly.
+	// Attacks on the proxy's request to the gate: none is answered like a valid request.
 	app.requests.Store(0)
 	stranger := newSurfer(t, b.i)
 	for name, change := range map[string]func(*http.Request){
@@ -275,7 +278,7 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 		}
 	}
 
-	// Signed out: as new.
+	// Signed out: as without a session.
 	want("sign-out", b.send(http.MethodPost, "https://wiki.example.org/_sana/sign-out", "navigate"), 200, "You’re signed out")
 	if got := say("after"); got != "after" {
 		t.Errorf("a websocket that was open at the sign-out says %q; no check before a request can end it", got)
@@ -289,13 +292,13 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 	}
 	nothing("signed out")
 
-	// Not for them.
+	// A user whom the rule does not allow.
 	b.signIn("eve@other.example")
 	want("not for them", b.open(address), 403, "You can’t use Wiki")
 	want("not for them, XHR", b.send(http.MethodGet, address, "cors"), 403, "not_allowed")
 	nothing("not for them")
 
-	// Without a database.
+	// The database is unavailable.
 	b.i.w.TakeAway(t)
 	harness.Eventually(t, "the gate answers without a database", func() error {
 		if p := b.send(http.MethodGet, address, "cors"); p.status != http.StatusServiceUnavailable {
@@ -319,7 +322,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
-// The examples are what sana apps prints, and run as committed but for the ports.
+// The examples equal the output of sana apps, and run as committed except for the ports.
 func TestExamples_RunAsCommitted(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)

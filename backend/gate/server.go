@@ -18,8 +18,8 @@ import (
 const (
 	maxConnections = 4096
 
-	maxHeader    = 64 << 10 // bytes of a request's line and headers: the cookies of apps come along
-	maxBody      = 1 << 10  // bytes of a body, which is refused
+	maxHeader    = 64 << 10 // bytes of a request's line and headers, which include the cookies of apps
+	maxBody      = 1 << 10  // bytes of a body; a body is refused
 	readTimeout  = 10 * time.Second
 	writeTimeout = 10 * time.Second
 	idleTimeout  = 75 * time.Second
@@ -44,14 +44,15 @@ func newServer(g *Gate) *fasthttp.Server {
 	}
 }
 
-// quiet reduces the log lines of fasthttp, which may hold what a client sent, to their form.
+// quiet logs only the format string of fasthttp's log lines: their arguments may contain what a
+// client sent.
 type quiet struct{ log *slog.Logger }
 
 // Printf implements fasthttp.Logger.
 func (q quiet) Printf(format string, _ ...any) { q.log.Debug("fasthttp", "message", format) }
 
-// Serve answers proxies on l until Shutdown. It may be called once. A connection more than
-// maxConnections is closed: proxies keep theirs, and have few.
+// Serve answers proxies on l until Shutdown. It may be called once. Connections beyond
+// maxConnections are closed: proxies reuse a few.
 func (g *Gate) Serve(l net.Listener) error {
 	refuse := func(conn net.Conn) {
 		_ = conn.Close()
@@ -69,7 +70,7 @@ func (g *Gate) Shutdown(ctx context.Context) error {
 	return g.server.ShutdownWithContext(ctx)
 }
 
-// answer answers one question of a proxy.
+// answer answers one request of a proxy.
 func (g *Gate) answer(c *fasthttp.RequestCtx) {
 	select {
 	case <-g.retired:
@@ -82,7 +83,7 @@ func (g *Gate) answer(c *fasthttp.RequestCtx) {
 	if problem != "" {
 		d.Outcome = Misconfigured
 	} else if key, ok := AccessKeyIn(&c.Request.Header); ok {
-		a.isPage = false // a program gets a status, and no way to a sign-in
+		a.isPage = false // a program gets a status, never a redirect to the sign-in
 		d = g.DecideByKey(ctx, a.app, a.host, key, a.ip)
 	} else {
 		d = g.Decide(ctx, a.app, a.host, g.cookie(c))
@@ -100,8 +101,8 @@ func (g *Gate) answer(c *fasthttp.RequestCtx) {
 	span.EndRequest("GET", pattern, c.Response.StatusCode())
 }
 
-// cookie returns the value of the app cookie. Of two cookies of this name one was planted, and it is
-// unknown which: neither counts.
+// cookie returns the value of the app cookie. If there are two of this name, one was planted and it
+// is unknown which: both are ignored.
 func (g *Gate) cookie(c *fasthttp.RequestCtx) (value string) {
 	name, n := CookieName(g.PublicURL), 0
 	for key, found := range c.Request.Header.Cookies() {
@@ -116,8 +117,8 @@ func (g *Gate) cookie(c *fasthttp.RequestCtx) (value string) {
 	return value
 }
 
-// allow is the only function that answers 200. It takes a person, and sends all identity headers,
-// none of them empty: some proxies pass a client's own header on if ours is absent or empty.
+// allow is the only function that answers 200. It sends all identity headers, none of them empty:
+// some proxies pass on a client's own header if ours is absent or empty.
 func allow(c *fasthttp.RequestCtx, p Person) {
 	user := p.User()
 	name := user.Name
@@ -134,7 +135,7 @@ func allow(c *fasthttp.RequestCtx, p Person) {
 	c.SetStatusCode(http.StatusOK)
 }
 
-// statuses of refusals.
+// statuses maps refusals to HTTP statuses.
 var statuses = map[Outcome]int{
 	SignInRequired:           http.StatusUnauthorized,
 	ReauthenticationRequired: http.StatusUnauthorized,
@@ -144,7 +145,7 @@ var statuses = map[Outcome]int{
 	Unavailable:              http.StatusServiceUnavailable,
 }
 
-// details are what problems say.
+// details are the texts of problems.
 var details = map[Outcome]string{
 	SignInRequired:           "You are not signed in.",
 	ReauthenticationRequired: "Your sign-in is too old for this app. Sign in again.",
@@ -154,14 +155,14 @@ var details = map[Outcome]string{
 	Unavailable:              "The database cannot be reached at the moment. Try again in a few seconds.",
 }
 
-// retryAfter is what an answer without a database asks for.
+// retryAfter is the Retry-After value while the database is unavailable, in seconds.
 const retryAfter = "2"
 
-// StartHeader tells nginx where a browser that asks for a page is to go. Other proxies hand the
-// redirect itself on.
+// StartHeader tells nginx where to redirect a browser that requests a page. Other proxies pass on
+// the redirect itself.
 const StartHeader = "X-Sana-Start"
 
-// refuse answers everything but Allowed.
+// refuse answers every outcome but Allowed.
 func (g *Gate) refuse(c *fasthttp.RequestCtx, f *family, a asked, d Decision) {
 	status := statuses[d.Outcome]
 	if status == 0 || status == http.StatusOK {
@@ -189,7 +190,7 @@ func (g *Gate) refuse(c *fasthttp.RequestCtx, f *family, a asked, d Decision) {
 	sendProblem(c, status, d)
 }
 
-// sendPage shows a refusal to a person.
+// sendPage shows a refusal to a visitor.
 func (g *Gate) sendPage(c *fasthttp.RequestCtx, a asked, d Decision, start string) {
 	page := PageOf(a.app.Name, start, d)
 	page.Brand = g.Brand
@@ -205,7 +206,7 @@ func PageOf(appName, start string, d Decision) pages.Page {
 	case NotAllowed:
 		page.Kind, page.Email, page.Link = pages.Refused, d.Person.User().Email, "/_sana/sign-out"
 	case Unavailable:
-		page.Kind, page.Link = pages.Away, ""
+		page.Kind, page.Link = pages.Unavailable, ""
 	}
 	return page
 }
@@ -220,7 +221,7 @@ type Problem struct {
 	SignedOut *SignedOut `json:"signed_out,omitempty"`
 }
 
-// SignedOut says why a session has ended.
+// SignedOut gives the reason why a session was revoked or has expired.
 type SignedOut struct {
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at,omitzero"`
@@ -253,20 +254,20 @@ func sendProblem(c *fasthttp.RequestCtx, status int, d Decision) {
 	c.SetBody(body)
 }
 
-// answerBroken answers a request that fasthttp could not read. Its errors can quote the request: none
-// of their text is used.
+// answerBroken answers a request that fasthttp could not parse. It uses no text of fasthttp's
+// errors, because they can quote the request.
 func (g *Gate) answerBroken(c *fasthttp.RequestCtx, _ error) {
 	d := Decision{Outcome: Misconfigured}
 	c.SetConnectionClose()
-	harden.LingerOn(c.Conn()) // what nobody has read of the request would throw the answer away
+	harden.LingerOn(c.Conn()) // otherwise unread bytes of the request would make the kernel discard the answer
 	g.refuse(c, nil, asked{}, d)
 	g.report(context.Background(), c, asked{}, d, "the request is not valid HTTP, or its headers are larger than 64 kB")
 }
 
-// logInterval is how often a misconfiguration is logged at most.
+// logInterval is the shortest interval between two log lines about the same misconfiguration.
 const logInterval = time.Minute
 
-// report counts a decision, and logs what an operator wants to know.
+// report counts a decision and logs those that operators need to see.
 func (g *Gate) report(ctx context.Context, c *fasthttp.RequestCtx, a asked, d Decision, problem string) {
 	app := ""
 	if a.app != nil {
@@ -289,7 +290,8 @@ func (g *Gate) report(ctx context.Context, c *fasthttp.RequestCtx, a asked, d De
 	}
 }
 
-// mayLog reports whether a line was not logged lately. Lines are few: apps by reasons.
+// mayLog reports whether a line was not logged within logInterval. The number of distinct lines is
+// bounded: apps times reasons.
 func (g *Gate) mayLog(line string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

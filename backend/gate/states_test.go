@@ -55,7 +55,7 @@ func run(t *testing.T, w *harness.World, file string, override ...string) *insta
 	return &instance{process, w, "http://" + address, path, appcookie.New(ring)}
 }
 
-// signIn signs a new browser in and returns the public id of its session.
+// signIn signs in a new browser and returns the public id of its session.
 func (i *instance) signIn(t *testing.T, email string) (id string, b *harness.Browser) {
 	t.Helper()
 	b = i.Open(t)
@@ -68,7 +68,7 @@ func (i *instance) cookie(t *testing.T, host, id string) string {
 	return i.cookieOf(t, host, id, time.Now())
 }
 
-// cookieOf is cookie, issued at another time.
+// cookieOf is cookie with a given time of issue.
 func (i *instance) cookieOf(t *testing.T, host, id string, issued time.Time) string {
 	t.Helper()
 	var seed string
@@ -86,7 +86,7 @@ func (i *instance) cookieOf(t *testing.T, host, id string, issued time.Time) str
 	return i.maker.Make(host, id, raw, issued)
 }
 
-// question is what a proxy asks.
+// question is a proxy's request.
 type question struct {
 	family string // nginx or forward
 	app    string
@@ -94,11 +94,11 @@ type question struct {
 	target string
 	method string
 	cookie string // app cookie, "" for none
-	page   bool   // a browser navigates
+	page   bool   // a browser's navigation
 	change func(*http.Request)
 }
 
-// answer is what the gate says.
+// answer is the gate's response.
 type answer struct {
 	status int
 	header http.Header
@@ -177,8 +177,8 @@ func do(t *testing.T, request *http.Request) answer {
 
 var identity = []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Id"}
 
-// checkAnswer holds what every answer of the gate keeps: proxies hand it to the browsers of apps, and
-// take identity headers for the truth.
+// checkAnswer checks the promises of every answer: proxies hand it to the browsers of apps, and
+// trust its identity headers.
 func checkAnswer(t *testing.T, a answer) {
 	t.Helper()
 	for _, name := range []string{
@@ -200,14 +200,15 @@ func checkAnswer(t *testing.T, a answer) {
 	}
 }
 
-// state is a row of the table of states: how a browser is, and what it gets.
+// state is a row of the table of states: the state of a browser, and its answers.
 type state struct {
 	name   string
 	app    string
 	host   string
 	method string
 	cookie func(t *testing.T, i *instance) string
-	// What a page and any other request get: the status, and a code or a text of the page.
+	// page and other are the expected answers to a page and to any other request: the status, and a
+	// code or a text of the page.
 	page, other   int
 	says, code    string
 	startsSignIn  bool
@@ -216,7 +217,7 @@ type state struct {
 
 func none(*testing.T, *instance) string { return "" }
 
-// signedIn returns the cookie of a new session; with follows what happens to it then.
+// signedIn returns the cookie of a new session; then is called with it.
 func signedIn(email, host string, then func(t *testing.T, i *instance, id string, b *harness.Browser)) func(t *testing.T, i *instance) string {
 	return func(t *testing.T, i *instance) string {
 		id, b := i.signIn(t, email)
@@ -326,7 +327,7 @@ var states = []state{
 	},
 }
 
-// Every row of the table of states, as nginx and as Caddy and Traefik ask.
+// The test covers every row of the table of states, as nginx and as Caddy and Traefik ask.
 func TestGate_AnswersEveryStateAsDesigned(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -361,7 +362,7 @@ func (s state) check(t *testing.T, family string, page bool, a answer) {
 	if family == "nginx" {
 		location = a.header.Get("X-Sana-Start")
 		if want == http.StatusFound {
-			want = http.StatusUnauthorized // nginx makes 500 of a redirect
+			want = http.StatusUnauthorized // nginx turns a redirect into 500
 		}
 	}
 	if a.status != want || location != start {
@@ -379,8 +380,8 @@ func (s state) check(t *testing.T, family string, page bool, a answer) {
 	}
 }
 
-// An app whose cookies may have leaked gets a since: older cookies are void, and a browser whose
-// session is valid gets a new one without seeing anything.
+// The app's since invalidates older cookies after a leak. A browser whose session is valid gets a
+// new cookie without seeing a page.
 func TestSince_VoidsOlderCookiesOfTheApp(t *testing.T) {
 	t.Parallel()
 	since := time.Now().Add(-time.Hour).UTC()

@@ -37,7 +37,7 @@ func newSurfer(t *testing.T, i *instance) *surfer {
 	return s
 }
 
-// lossyJar is the surfer's jar without the cookies that it loses.
+// lossyJar is the surfer's jar without the lost cookies.
 type lossyJar struct{ s *surfer }
 
 func (j lossyJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
@@ -50,7 +50,8 @@ func (j lossyJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 
 func (j lossyJar) Cookies(u *url.URL) []*http.Cookie { return j.s.jar.Cookies(u) }
 
-// RoundTrip is the proxy: what is not Sana's goes to the app if the gate allows it.
+// RoundTrip acts as the proxy: requests outside of Sana's pages reach the app if the gate allows
+// them.
 func (s *surfer) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	s.steps = append(s.steps, r.URL.Host+" "+r.URL.Path)
@@ -93,7 +94,7 @@ func (s *surfer) forward(r *http.Request, to, host string) (*http.Response, erro
 	return answer, err
 }
 
-// page is where a browser ended.
+// page is the last page of a navigation.
 type page struct {
 	url    *url.URL
 	status int
@@ -150,7 +151,7 @@ func (s *surfer) signIn(email string) (b *harness.Browser) {
 	return b
 }
 
-// take gives the browser the cookies that another one has at Sana's host.
+// take copies another browser's cookies of Sana's host.
 func (s *surfer) take(b *harness.Browser) {
 	var cookies []*http.Cookie
 	for name, value := range b.Cookies() {

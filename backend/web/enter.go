@@ -275,7 +275,7 @@ func (s *Server) sendCookiesPage(c *fiber.Ctx, at visit, path string) error {
 func (s *Server) sendGateFault(c *fiber.Ctx, app *apps.App, err error) error {
 	f := fault.From(err)
 	status := statusOf[f.Code]
-	page := gatepages.Page{Kind: gatepages.Away, App: app.Name}
+	page := gatepages.Page{Kind: gatepages.Unavailable, App: app.Name}
 	if f.Code == fault.TooManyRequests {
 		page.Kind = gatepages.TooMany
 	}

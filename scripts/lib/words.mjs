@@ -38,7 +38,6 @@ const oldComments = [
   'backend/auth',
   'backend/cli',
   'backend/diagnose',
-  'backend/gate',
   'backend/test',
   'backend/web',
   'e2e',

@@ -1,5 +1,6 @@
-// Package appcookie makes and opens app cookies. An app cookie is good at one host of an app. It
-// names the session behind it, and proves that Sana issued it there: no row is stored for it.
+// Package appcookie makes and opens app cookies. An app cookie is valid at one host of an app. It
+// names the session behind it, and its MAC proves that Sana issued it for that host; no row is
+// stored.
 package appcookie
 
 import (
@@ -16,11 +17,11 @@ import (
 	"sana/backend/keyring"
 )
 
-// ErrInvalid is returned for everything that is not the form of an app cookie, and for one that was
-// not made here: with one of the keys, for this host and this seed.
+// ErrInvalid is returned for a value that is not an app cookie, and for a cookie that was not made
+// here with one of the keys, for this host and this seed.
 var ErrInvalid = errors.New("appcookie: invalid")
 
-// label separates the use of the secret keys here from all others.
+// label separates this use of the secret keys from all others.
 const label = "app cookie"
 
 // version begins a cookie: version.KEYID.SESSION_ID.ISSUED.MAC. A key's id may have dots.
@@ -29,7 +30,7 @@ const version = "v1."
 const (
 	idLength  = 32 // of a session's public id
 	macLength = 43 // base64url of 32 bytes, without padding
-	// maxLength is the longest cookie that is looked at.
+	// maxLength is the longest value that Parse reads.
 	maxLength = 128
 )
 
@@ -57,7 +58,7 @@ func New(keys keyring.Ring) *Maker {
 	return m
 }
 
-// Cookie is an app cookie in its parts. It was not checked yet: see Maker.Check.
+// Cookie holds the parts of an app cookie. Parse does not verify it: see Maker.Check.
 type Cookie struct {
 	SessionID string
 	IssuedAt  time.Time // in whole seconds
@@ -74,8 +75,8 @@ func (m *Maker) Make(host, sessionID string, seed []byte, now time.Time) string 
 	return version + c.keyID + "." + c.SessionID + "." + c.issued + "." + encoding.EncodeToString(mac[:])
 }
 
-// Parse splits a cookie's value. It returns ErrInvalid for a value that Make does not return for any
-// argument.
+// Parse splits a cookie's value. It returns ErrInvalid for a value that Make does not return for
+// any argument.
 func Parse(value string) (Cookie, error) {
 	rest, ok := strings.CutPrefix(value, version)
 	if !ok || len(value) > maxLength {
@@ -110,15 +111,15 @@ func cutLast(s string) (before, after string, found bool) {
 	return s[:at], s[at+1:], true
 }
 
-// isID reports whether a text is what session.NewID returns.
+// isID reports whether text has the form of session.NewID.
 func isID(text string) bool {
 	return len(text) == idLength && !strings.ContainsFunc(text, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'a' || r > 'f')
 	})
 }
 
-// Check returns nil if the cookie was made for a host and the session with this seed, else
-// ErrInvalid. The comparison takes constant time.
+// Check returns nil if the cookie was made for the host and the session with this seed, else
+// ErrInvalid. It compares in constant time.
 func (m *Maker) Check(c Cookie, host string, seed []byte) error {
 	hashes, ok := m.hashes[c.keyID]
 	if !ok || len(seed) == 0 {
@@ -131,8 +132,8 @@ func (m *Maker) Check(c Cookie, host string, seed []byte) error {
 	return nil
 }
 
-// sum returns the MAC: over label, host, session id and time of issue, each followed by a zero byte,
-// which none of them has, and the seed.
+// sum returns the MAC over label, host, session id and time of issue, each followed by a zero byte
+// (none of them contains one), and the seed.
 func (m *Maker) sum(hashes *sync.Pool, host string, c Cookie, seed []byte) (mac [sha256.Size]byte) {
 	h := hashes.Get().(*hasher)
 	defer hashes.Put(h)

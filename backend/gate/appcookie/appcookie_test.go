@@ -40,7 +40,7 @@ func opens(m *Maker, value, host string, seed []byte) bool {
 	return err == nil && m.Check(c, host, seed) == nil
 }
 
-// A cookie that was set must stay good through any number of releases.
+// An issued cookie must stay valid through any number of releases.
 func TestMake_ReadsVersion1Forever(t *testing.T) {
 	t.Parallel()
 	const value = "v1.k1.0123456789abcdef0123456789abcdef.1800000000.MAC"
@@ -96,7 +96,8 @@ func TestCheck_RefusesOtherHostSeedAndSession(t *testing.T) {
 	}
 }
 
-// Every change of one character, and every cut, is refused: base64 has spare bits at its end.
+// Every change of one character and every truncation is refused. (Base64 has spare bits at its
+// end.)
 func TestCheck_RefusesEveryChangeOfOneCharacter(t *testing.T) {
 	t.Parallel()
 	m := newMaker(t, key1)
@@ -144,7 +145,7 @@ func TestCheck_AllocatesNothing(t *testing.T) {
 	}
 }
 
-// Laws: only what Make returned opens, at its host and with its seed alone; and no change of one
+// Only values that Make returned open, at their host and with their seed alone. No change of one
 // character leaves a cookie that opens.
 func FuzzCookie(f *testing.F) {
 	m := newMaker(f, key1, key2)
@@ -175,5 +176,5 @@ func FuzzCookie(f *testing.F) {
 	})
 }
 
-// goldenMAC is HMAC-SHA-256 as another program computes it; see TestMake_ReadsVersion1Forever.
+// goldenMAC is the HMAC-SHA-256 as another program computes it; see TestMake_ReadsVersion1Forever.
 const goldenMAC = "KwAvUnTnEm_AJvwnhWabKn0kLwFfTN_zn9A-S6Y_uPc"

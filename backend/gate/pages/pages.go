@@ -1,4 +1,5 @@
-// Package pages renders the pages that the gate shows to people: in five languages, without scripts.
+// Package pages renders the pages that the gate shows to visitors: in five languages, without
+// scripts.
 package pages
 
 import (
@@ -21,14 +22,14 @@ type Kind string
 
 // The pages.
 const (
-	Refused   Kind = "refused"    // the user may not use the app
-	SendAgain Kind = "send_again" // a form was sent without a session
-	Away      Kind = "away"       // the database is unavailable
-	Cookies   Kind = "cookies"    // the browser does not keep the app cookie
-	SignOut   Kind = "sign_out"   // asks before it signs out
-	SignedOut Kind = "signed_out"
-	TooMany   Kind = "too_many" // a limit is reached
-	Unknown   Kind = "unknown"  // no app has this host
+	Refused     Kind = "refused"    // the user may not use the app
+	SendAgain   Kind = "send_again" // a form was sent without a session
+	Unavailable Kind = "away"       // the database is unavailable
+	Cookies     Kind = "cookies"    // the browser does not keep the app cookie
+	SignOut     Kind = "sign_out"   // asks before it signs out
+	SignedOut   Kind = "signed_out"
+	TooMany     Kind = "too_many" // a limit is reached
+	Unknown     Kind = "unknown"  // no app has this host
 )
 
 // Page is a page with its values.
@@ -36,7 +37,7 @@ type Page struct {
 	Kind  Kind
 	App   string // the app's name
 	Email string // of the user; on Refused and SignOut
-	Link  string // where the action leads; "" for none
+	Link  string // target of the action; "" for none
 	Brand brand.Brand
 }
 
@@ -52,7 +53,7 @@ var style string
 //go:embed texts/*.json
 var files embed.FS
 
-// languages are those that pages are written in; the first one is the default.
+// languages are the languages of the pages; the first one is the default.
 var languages = []string{"en", "de", "fr", "es", "ja"}
 
 var (
@@ -86,7 +87,7 @@ func newMatcher() language.Matcher {
 	return language.NewMatcher(tags)
 }
 
-// maxAcceptLanguage is how much of such a header is read. Browsers send less.
+// maxAcceptLanguage is the number of bytes of the header that are read. Browsers send fewer.
 const maxAcceptLanguage = 200
 
 // match returns the language that suits an Accept-Language header best.
@@ -103,7 +104,7 @@ func match(acceptLanguage string) string {
 	return languages[index]
 }
 
-// part is a stretch of a text: words, or a value among them that stands out.
+// part is a section of a text: words, or an emphasised value.
 type part struct {
 	Text    string
 	IsValue bool
@@ -122,7 +123,7 @@ func (p Page) fill(text string) (parts []part) {
 	return append(parts, part{Text: text[end:]})
 }
 
-// view is what the template shows.
+// view is the template's data.
 type view struct {
 	Language   string
 	Style      template.CSS
@@ -151,7 +152,7 @@ func (p Page) Render(acceptLanguage string) []byte {
 	}
 	var b bytes.Buffer
 	if err := page.Execute(&b, v); err != nil {
-		panic("pages: " + err.Error()) // a buffer takes everything, and the template has only texts
+		panic("pages: " + err.Error()) // a buffer accepts every write, and the template has only texts
 	}
 	return b.Bytes()
 }

@@ -10,7 +10,7 @@ import (
 	"sana/backend/brand"
 )
 
-var kinds = []Kind{Refused, SendAgain, Away, Cookies, SignOut, SignedOut, TooMany, Unknown}
+var kinds = []Kind{Refused, SendAgain, Unavailable, Cookies, SignOut, SignedOut, TooMany, Unknown}
 
 func TestTexts_AreCompleteInEveryLanguage(t *testing.T) {
 	t.Parallel()
@@ -76,10 +76,10 @@ func TestRender_LanguageFallsBackToEnglish(t *testing.T) {
 	}
 }
 
-func TestRender_HasTheNameAndTheColorsOfTheOperator(t *testing.T) {
+func TestRender_ShowsTheOperatorsBrand(t *testing.T) {
 	t.Parallel()
 	const name = `Müller's "Bäckerei"`
-	page := Page{Kind: Away, App: "Wiki", Brand: brand.Brand{
+	page := Page{Kind: Unavailable, App: "Wiki", Brand: brand.Brand{
 		Name: name, Light: brand.Accent{Color: "#717171", On: "#fefefe"}, Dark: brand.Accent{Color: "#cccccc", On: "#010101"},
 	}}
 	for _, language := range languages {
@@ -101,7 +101,7 @@ func TestRender_HasTheNameAndTheColorsOfTheOperator(t *testing.T) {
 func TestPolicy_HasTheHashOfTheStyle(t *testing.T) {
 	t.Parallel()
 	for _, b := range []brand.Brand{brand.Default, {Name: "Acme", Light: brand.Accent{Color: "#717171", On: "#ffffff"}}} {
-		page := Page{Kind: Away, App: "Wiki", Brand: b}
+		page := Page{Kind: Unavailable, App: "Wiki", Brand: b}
 		_, after, _ := strings.Cut(string(page.Render("en")), "<style>")
 		rendered, _, _ := strings.Cut(after, "</style>")
 		digest := sha256.Sum256([]byte(rendered))

@@ -1,4 +1,5 @@
-// Package proxies writes the configuration that a reverse proxy needs to put an app behind the gate.
+// Package proxies writes the configuration that a reverse proxy needs to put an app behind the
+// gate.
 package proxies
 
 import (
@@ -22,12 +23,12 @@ const (
 	Traefik Kind = "traefik"
 )
 
-// Site is an app with the addresses that its proxy leads to, each host:port.
+// Site is an app and the addresses that its proxy forwards to, each host:port.
 type Site struct {
 	App      *apps.App
 	Upstream string // of the app itself
-	Sana     string // where Sana answers browsers (LISTEN_ADDR)
-	Gate     string // where it answers proxies (GATE_ADDR)
+	Sana     string // address of Sana for browsers (LISTEN_ADDR)
+	Gate     string // address of the gate (GATE_ADDR)
 }
 
 //go:embed nginx.conf.tmpl Caddyfile.tmpl traefik.yaml.tmpl

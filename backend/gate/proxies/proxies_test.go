@@ -20,8 +20,9 @@ func aSite(t *testing.T) Site {
 	return Site{App: app, Upstream: "127.0.0.1:8080", Sana: "127.0.0.1:3000", Gate: "127.0.0.1:3001"}
 }
 
-// What Traefik would read, by its documentation; the other two are run by the tests of the gate.
-func TestWrite_TraefikConfigurationIsYAMLWithTheGateInFrontOfTheApp(t *testing.T) {
+// Traefik itself is not run here: the test checks the configuration against its documentation. The
+// tests of the gate run the other two proxies.
+func TestWrite_TraefikConfigurationPutsTheGateInFrontOfTheApp(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	if err := Write(&b, Traefik, aSite(t)); err != nil {
