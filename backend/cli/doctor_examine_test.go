@@ -26,32 +26,30 @@ func (d deployment) examine(t *testing.T, wantCode int, args []string, override 
 }
 
 // healthy is what is printed of a deployment as it should be, but for what differs from run to run.
-const healthy = `ok    configuration   every variable can be used; APP_ENV is production
+const healthy = `ok    configuration   every variable is valid; APP_ENV is production
 ok    database        PostgreSQL V at H:P, database D as U
 ok    database-tls    without TLS, on this machine or a private network
-ok    primary         takes writes
+ok    primary         accepts writes
 ok    schema          at version N, the newest
 ok    rights          the role may read and write every table
 ok    migrate-rights  U may migrate
 ok    clock           this machine's clock is T the database's
-ok    connections     up to 3 of an instance; Postgres has N for us, enough for N instances
-ok    pooler          none in between
-ok    keys            1 key; the first, k1, makes what is new; age unknown: its id holds no date
-warn  mail-sender     sign-in@mg.sana.example is of another domain than the site, 127.0.0.1: people
-                      and filters may take it for a fraud
+ok    connections     up to 3 an instance; Postgres has N free, enough for N instances
+ok    pooler          none
+ok    keys            1 key; the current one is k1; age unknown: its id has no date
+warn  mail-sender     sign-in@mg.sana.example is of another domain than the site, 127.0.0.1: users
+                      and filters may treat it as fraud
                       -> send from a domain below 127.0.0.1, or serve PUBLIC_URL below sana.example
 ok    mail-provider   Mailgun: mg.sana.example is active
-ok    mail-events     Mailgun posts what became of mails to
-                      https://H:P/api/webhooks/mailgun
+ok    mail-events     Mailgun posts delivery events to https://H:P/api/webhooks/mailgun
 ok    suppression     sign-in@mg.sana.example is on none of Mailgun's lists of blocked addresses
 ok    public-url      https://H:P, with the cookie __Host-sana_session
 warn  reachable       instance I answers with version test, and this is 1.2.3
-                      -> wait for the deploy that is under way, or run the doctor of the same
-                         version
-ok    host            the server is at home under H:P
-ok    client-address  the server saw you as 127.0.0.1; TRUSTED_PROXY_HOPS=1, and 1 proxy adds to
-                      X-Forwarded-For; a forged entry changes nothing
-ok    port            H:P does not lead around the proxy
+                      -> wait for the running deployment, or run the doctor of the same version
+ok    host            the server accepts the host H:P
+ok    client-address  the server received the address 127.0.0.1; TRUSTED_PROXY_HOPS=1, and 1 proxy
+                      adds to X-Forwarded-For; a forged entry is ignored
+ok    port            H:P does not bypass the proxy
 warn  passkeys        there are no passkeys at this PUBLIC_URL
                       -> use https and a host name, not an IP address
 `
@@ -60,12 +58,12 @@ warn  passkeys        there are no passkeys at this PUBLIC_URL
 func steady(output string) string {
 	for pattern, replacement := range map[string]string{
 		`PostgreSQL [0-9.]+ at \S+, database\s+\S+\s+as\s+\S+`: "PostgreSQL V at H:P, database D as U",
-		`\S+ may migrate`:                      "U may migrate",
-		`at version [0-9]+,`:                   "at version N,",
-		`clock is \S+ (behind|ahead of)`:       "clock is T",
-		`has [0-9]+ for us, enough for [0-9]+`: "has N for us, enough for N",
-		`127\.0\.0\.1:[0-9]+`:                  "H:P",
-		`instance [a-z0-9]+ answers`:           "instance I answers",
+		`\S+ may migrate`:                    "U may migrate",
+		`at version [0-9]+,`:                 "at version N,",
+		`clock is \S+ (behind|ahead of)`:     "clock is T",
+		`has [0-9]+ free, enough for [0-9]+`: "has N free, enough for N",
+		`127\.0\.0\.1:[0-9]+`:                "H:P",
+		`instance [a-z0-9]+ answers`:         "instance I answers",
 	} {
 		output = regexp.MustCompile(pattern).ReplaceAllString(output, replacement)
 	}

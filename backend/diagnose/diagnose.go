@@ -1,5 +1,5 @@
-// Package diagnose runs lists of checks of a deployment and reports them. Package doctor looks from inside, with the
-// configuration; package check looks from outside, as a browser would.
+// Package diagnose runs lists of checks of a deployment and reports them. Package doctor examines a
+// deployment from inside, with its configuration; package check from outside, as a browser would.
 package diagnose
 
 import (
@@ -11,54 +11,55 @@ import (
 // State is the outcome of a check.
 type State string
 
-// Warned is for what an operator should know and what keeps nothing from working, a check that could not run included.
+// Warned is for facts that an operator should know and that break nothing, and for checks that
+// could not run.
 const (
 	Passed State = "ok"
 	Warned State = "warn"
 	Failed State = "fail"
 )
 
-// Result is what one check has found. Names are stable: programs may look for them.
+// Result is the result of a check. Names are stable: programs may depend on them.
 type Result struct {
 	Name   string `json:"name"`
 	State  State  `json:"state"`
-	Detail string `json:"detail"` // what was seen
-	Hint   string `json:"hint"`   // what to do; empty where nothing is
+	Detail string `json:"detail"` // observed fact
+	Hint   string `json:"hint"`   // remedy; empty if none is needed
 
-	Stops bool `json:"-"` // checks that need this one do not run, although it did not fail
+	Stops bool `json:"-"` // dependent checks do not run, although this one did not fail
 }
 
 // OK is the result of a check that passed.
 func OK(detail string) Result { return Result{State: Passed, Detail: detail} }
 
-// Warn is the result of a check that keeps nothing from working.
+// Warn is the result of a check that found something, but nothing broken.
 func Warn(detail, hint string) Result { return Result{State: Warned, Detail: detail, Hint: hint} }
 
 // Fail is the result of a check that failed.
 func Fail(detail, hint string) Result { return Result{State: Failed, Detail: detail, Hint: hint} }
 
-// Check is one line of a list. It runs unless one of what it needs, checks or variables, is broken.
+// Check is one check of a list. It runs unless one of its needs, a check or a variable, is broken.
 type Check struct {
 	Name   string
 	Needs  []string
-	Limit  time.Duration // how long it may take; 0 is UsualLimit
-	Always bool          // it runs after an interruption too, because it puts things back
+	Limit  time.Duration // time limit; 0 means UsualLimit
+	Always bool          // it also runs after an interruption, because it cleans up
 	Do     func(context.Context) Result
 }
 
-// UsualLimit is more than the longest that one question to a database or a provider takes.
+// UsualLimit is longer than one request to a database or a provider may take.
 const UsualLimit = 10 * time.Second
 
-// maxText is how many bytes a detail or a hint may have.
+// maxText is the maximum length of a detail or a hint in bytes.
 const maxText = 400
 
-// Report is what a list of checks has found. Its JSON is what --json prints.
+// Report is the result of a list of checks. --json prints it as JSON.
 type Report struct {
 	OK     bool     `json:"ok"` // nothing failed
 	Checks []Result `json:"checks"`
 }
 
-// Failures returns the names of the checks that failed, each once.
+// Failures returns the names of the failed checks, each once.
 func (r Report) Failures() []string {
 	var names []string
 	for _, result := range r.Checks {
@@ -69,8 +70,9 @@ func (r Report) Failures() []string {
 	return names
 }
 
-// Run runs the checks one after the other and tells each result as soon as it is there. broken are the variables that
-// cannot be used. When ctx ends, what follows is reported as not run.
+// Run runs the checks one after the other and calls tell with each result as soon as it is known.
+// broken are the variables with invalid values. When ctx ends, the remaining checks are reported as
+// not run.
 func Run(ctx context.Context, checks []Check, broken []string, tell func(Result)) Report {
 	broken = slices.Clone(broken)
 	report := Report{OK: true, Checks: []Result{}}

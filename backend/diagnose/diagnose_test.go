@@ -10,7 +10,7 @@ import (
 	"sana/backend/diagnose"
 )
 
-// results runs checks and returns what each came to.
+// results runs checks and returns their results by name.
 func results(t *testing.T, checks []diagnose.Check, broken ...string) map[string]diagnose.Result {
 	t.Helper()
 	all := map[string]diagnose.Result{}
@@ -23,7 +23,7 @@ func results(t *testing.T, checks []diagnose.Check, broken ...string) map[string
 	return all
 }
 
-// assert fails the test unless a check came to this, with these words in its detail.
+// assert fails the test unless a check has this state, and this text in its detail.
 func assert(t *testing.T, name string, got diagnose.Result, state diagnose.State, detail string) {
 	t.Helper()
 	if got.State != state || !strings.Contains(got.Detail, detail) {
@@ -35,7 +35,7 @@ func comesTo(r diagnose.Result) func(context.Context) diagnose.Result {
 	return func(context.Context) diagnose.Result { return r }
 }
 
-func TestACheckRunsUnlessWhatItNeedsIsBroken(t *testing.T) {
+func TestRun_SkipsChecksWithBrokenNeeds(t *testing.T) {
 	t.Parallel()
 	got := results(t, []diagnose.Check{
 		{Name: "fine", Do: comesTo(diagnose.Result{State: diagnose.Passed})},
@@ -52,7 +52,7 @@ func TestACheckRunsUnlessWhatItNeedsIsBroken(t *testing.T) {
 	assert(t, "with a faulty variable", got["with a faulty variable"], diagnose.Warned, "not run: needs PORT")
 }
 
-func TestACheckThatHangsEndsAtItsOwnLimitAndTheNextOneRuns(t *testing.T) {
+func TestRun_EndsHangingChecksAtTheirLimit(t *testing.T) {
 	t.Parallel()
 	got := results(t, []diagnose.Check{
 		{Name: "hangs", Limit: time.Millisecond, Do: func(ctx context.Context) diagnose.Result {
@@ -65,7 +65,7 @@ func TestACheckThatHangsEndsAtItsOwnLimitAndTheNextOneRuns(t *testing.T) {
 	assert(t, "next", got["next"], diagnose.Passed, "")
 }
 
-func TestAnInterruptedRunSaysWhatDidNotRun(t *testing.T) {
+func TestRun_ReportsChecksAfterInterruption(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	var got []diagnose.Result
@@ -79,7 +79,7 @@ func TestAnInterruptedRunSaysWhatDidNotRun(t *testing.T) {
 	assert(t, "two", got[1], diagnose.Warned, "not run: interrupted")
 }
 
-func TestWhatOthersSaidStaysOnItsLinesOfAHundredColumns(t *testing.T) {
+func TestWriteText_WrapsRemoteTextAt100Columns(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	diagnose.Run(t.Context(), []diagnose.Check{{Name: "schema", Do: comesTo(diagnose.Result{

@@ -12,10 +12,11 @@ import (
 // words are the states at the beginning of a line; failures are in capitals.
 var words = map[State]string{Passed: "ok", Warned: "warn", Failed: "FAIL"}
 
-// width is how many columns a line of text may have.
+// width is the maximum number of columns of a line of text.
 const width = 100
 
-// WriteText writes a result in lines of at most width columns: what was seen, and behind an arrow what to do.
+// WriteText writes a result in lines of at most width columns: the detail, and the hint after an
+// arrow.
 func WriteText(w io.Writer, r Result) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%-4s  %-14s  ", words[r.State], r.Name)
@@ -37,7 +38,7 @@ func (r Report) WriteJSON(w io.Writer) error {
 	return encoder.Encode(r)
 }
 
-// writeWrapped goes on at column indent of a line, and begins further lines there.
+// writeWrapped continues a line at column indent, and indents further lines to it.
 func writeWrapped(text *strings.Builder, content string, indent int) {
 	column := indent
 	for i, word := range strings.Fields(content) {
@@ -56,7 +57,8 @@ func writeWrapped(text *strings.Builder, content string, indent int) {
 	text.WriteByte('\n')
 }
 
-// Printable makes a line of what others sent: without control characters, and of at most so many bytes.
+// Printable returns text from outside as one line: without control characters, and of at most the
+// given number of bytes.
 func Printable(s string, most int) string {
 	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -70,7 +72,7 @@ func Printable(s string, most int) string {
 	return s
 }
 
-// Counted is a number with its noun: 1 proxy, 2 proxies.
+// Counted returns a number with its noun: 1 proxy, 2 proxies.
 func Counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -127,7 +127,7 @@ func TestAccessKey_OpensItsAppAlone(t *testing.T) {
 	b.Delete("/api/account/access-keys/" + made.AccessKey.ID).Want(http.StatusNoContent)
 }
 
-// keyTraffic is requests of a program with a key, more than a thousand a second over both instances
+// keyTraffic sends requests of a program with a key, more than a thousand a second over both instances
 // where the machine is quiet.
 type keyTraffic struct{ traffic }
 

@@ -26,8 +26,8 @@ const (
 )
 
 // ErrUnreleased is returned for a database that a version before 0.1.0 has made.
-var ErrUnreleased = errors.New("this database was made by an unreleased version of Sana, " +
-	"whose data cannot be taken over: use an empty database; in development, delete the folder .data")
+var ErrUnreleased = errors.New("this database was created by an unreleased version of Sana; " +
+	"its data cannot be migrated: use an empty database; in development, delete the folder .data")
 
 // Migrate brings the schema to Head. Any number of instances may call it together: one migrates,
 // the others wait. It needs a direct connection (no pooler in transaction mode): the lock belongs

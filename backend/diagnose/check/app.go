@@ -13,7 +13,7 @@ import (
 	"sana/backend/diagnose"
 )
 
-// Paths at an app's host that the proxy leads to Sana, and the cookies that Sana sets there.
+// Sana's paths at an app's host, and the cookies that it sets there.
 const (
 	reservedPath = "/_sana/"
 	startPath    = reservedPath + "start"
@@ -25,24 +25,24 @@ const (
 const (
 	hintLog   = "look for \"proxy misconfigured\" in Sana's log; " + hintGate
 	hintGate  = "compare the proxy's configuration with what sana apps nginx, caddy or traefik prints for this app"
-	hintSana  = "lead " + reservedPath + " at this host to Sana's main port, outside of the check, with the Host header unchanged"
+	hintSana  = "forward " + reservedPath + " at this host to Sana's main port without asking the gate, with the Host header unchanged"
 	hintClean = "let the proxy set or remove this header itself, as the configuration that sana apps prints does"
 )
 
-// appRun is what the checks of an app know of each other: run is for the app's host, sana for
-// Sana's own host.
+// appRun is the shared state of the checks of an app: run is for the app's host, sana for Sana's
+// own host.
 type appRun struct {
 	*run
 	sana *run
 }
 
-// navigation is what a browser sends that asks for a page.
+// navigation returns the headers of a browser's page request.
 func navigation() map[string]string {
 	return map[string]string{"Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
 }
 
-// isApp reports whether the address is of an app behind the gate: Sana's pages are there, or the gate
-// leads to them. The client that finds out is another one: the checks begin without a cookie.
+// isApp reports whether the address is of an app behind the gate: it has Sana's pages, or the gate
+// redirects to them. It uses a client of its own, so that the checks begin without a cookie.
 func (r *run) isApp(ctx context.Context) bool {
 	visitor := newClient(r.Options)
 	if me := visitor.get(ctx, reservedPath+"me"); me.is(http.StatusUnauthorized, "sign_in_required") {
@@ -52,7 +52,7 @@ func (r *run) isApp(ctx context.Context) bool {
 	return strings.HasPrefix(front.header.Get("Location"), visitor.origin+startPath+"?")
 }
 
-// checks is the list for an app behind the gate.
+// checks returns the checks of an app behind the gate.
 func (r *appRun) checks() []diagnose.Check {
 	list := []diagnose.Check{
 		{Name: "pages", Do: r.pages},
@@ -80,7 +80,7 @@ func (r *appRun) checks() []diagnose.Check {
 	return bounded(list)
 }
 
-// pages asks Sana's pages at the app's host for what they answer there alone.
+// pages checks the answers of Sana's pages at the app's host.
 func (r *appRun) pages(ctx context.Context) diagnose.Result {
 	a := r.client.send(ctx, http.MethodGet, r.client.origin+startPath+"?path=%2Fsana-check", "", navigation())
 	enter, err := url.Parse(a.header.Get("Location"))
@@ -91,20 +91,20 @@ func (r *appRun) pages(ctx context.Context) diagnose.Result {
 	case a.status != http.StatusSeeOther || err != nil || enter.Path != "/enter":
 		return diagnose.Fail(startPath+" is not Sana's: "+described(a), hintSana)
 	case enter.Query().Get("host") != host || enter.Query().Get("path") != "/sana-check":
-		return diagnose.Fail("the proxy changes Host: Sana takes this host for "+printable(enter.Query().Get("host")), hintSana)
+		return diagnose.Fail("the proxy changes Host: Sana received the host "+printable(enter.Query().Get("host")), hintSana)
 	}
 	r.accepted = a
 	r.sana = &run{Options: r.Options, email: r.To}
 	r.sana.URL = &url.URL{Scheme: enter.Scheme, Host: enter.Host}
 	r.sana.client = newClient(r.sana.Options)
 
-	// Another site must not end sessions by a form.
+	// A form on another site must not be able to sign users out.
 	a = r.client.send(ctx, http.MethodPost, r.client.origin+signOutPath, "",
 		map[string]string{"Origin": "https://check.invalid", "Sec-Fetch-Site": "cross-site"})
 	if !a.is(http.StatusForbidden, "cross_origin_request") {
 		return diagnose.Fail("a sign-out from another site is not refused: "+described(a), "let the proxy pass Origin and Sec-Fetch-Site on unchanged")
 	}
-	return diagnose.OK("Sana's pages are below " + reservedPath + "; they lead to " + r.sana.client.origin)
+	return diagnose.OK("Sana's pages are below " + reservedPath + "; they redirect to " + r.sana.client.origin)
 }
 
 func (r *appRun) enterCookie(context.Context) diagnose.Result {
@@ -113,8 +113,8 @@ func (r *appRun) enterCookie(context.Context) diagnose.Result {
 
 func (r *appRun) sanaAnswers(ctx context.Context) diagnose.Result { return r.sana.reachable(ctx) }
 
-// closed asks without a session, by every method and as often as asked for: each proxy and each
-// instance must refuse.
+// closed sends requests without a session, with every method and Requests times: each proxy and
+// each instance must refuse them.
 func (r *appRun) closed(ctx context.Context) diagnose.Result {
 	result := r.often(ctx, "/", r.wantClosed)
 	if result.State != diagnose.Passed {
@@ -134,12 +134,12 @@ func (r *appRun) closed(ctx context.Context) diagnose.Result {
 	}
 	if a := r.client.send(ctx, http.MethodOptions, r.client.origin+"/", "", nil); a.status != http.StatusUnauthorized {
 		return diagnose.Warn(fmt.Sprintf("OPTIONS passes without a session: %d", a.status),
-			"that is right for CORS preflights only; nothing else of the app may answer OPTIONS")
+			"allow OPTIONS without a session for CORS preflights only")
 	}
 	return diagnose.OK(fmt.Sprintf("401 without a session, to %s and to other methods", diagnose.Counted(r.Requests, "request", "requests")))
 }
 
-// accessKeys sends an invalid key. The gate rejects it as one, if the proxy passes it on.
+// accessKeys sends an invalid key. If the proxy passes it on, the gate rejects it as an access key.
 func (r *appRun) accessKeys(ctx context.Context) diagnose.Result {
 	header := map[string]string{"Authorization": "Bearer sana_key_" + rand.Text() + strings.Repeat("A", 17)}
 	a := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "", header)
@@ -161,7 +161,7 @@ func (r *appRun) wantClosed(a answer) diagnose.Result {
 	case a.is(http.StatusUnauthorized, "sign_in_required"):
 		return diagnose.OK("")
 	case a.is(http.StatusForbidden, "gate_misconfigured"):
-		return diagnose.Fail("the proxy does not ask as the gate needs it (403 gate_misconfigured)", hintLog)
+		return diagnose.Fail("the gate rejects the proxy's request (403 gate_misconfigured)", hintLog)
 	case a.problem.Code == "unavailable":
 		return diagnose.Fail("Sana is unavailable: "+described(a), hintDatabase)
 	case isLetThrough(a):
@@ -170,23 +170,24 @@ func (r *appRun) wantClosed(a answer) diagnose.Result {
 	return diagnose.Fail("without a session the answer is not the gate's: "+described(a), "check that the proxy reaches GATE_ADDR; "+hintGate)
 }
 
-// isLetThrough reports whether an answer to a request without a session is the app's. Refusals of
+// isLetThrough reports whether the app itself answered a request without a session. Refusals of
 // proxies are 4xx and 5xx.
 func isLetThrough(a answer) bool { return a.err == nil && a.status < 400 }
 
-// leadsToStart asks for a page without a session: it leads to the sign-in and back to this very page.
+// leadsToStart requests a page without a session. It must redirect to the sign-in and back to the
+// same page.
 func (r *appRun) leadsToStart(ctx context.Context) diagnose.Result {
 	a := r.ask(ctx, nil)
 	if a.err != nil {
 		return noAnswer(a.err)
 	}
 	if !r.isStart(a) {
-		return diagnose.Fail(fmt.Sprintf("a page does not lead to the sign-in: %d to %q", a.status, printable(a.header.Get("Location"))), hintLog)
+		return diagnose.Fail(fmt.Sprintf("a page does not redirect to the sign-in: %d to %q", a.status, printable(a.header.Get("Location"))), hintLog)
 	}
-	return diagnose.OK("a page leads to the sign-in, and from there back to itself")
+	return diagnose.OK("a page redirects to the sign-in, and from there back to itself")
 }
 
-// ask asks for a page without a session, with more headers.
+// ask requests a page without a session, with more headers.
 func (r *appRun) ask(ctx context.Context, more map[string]string) answer {
 	header := navigation()
 	for name, value := range more {
@@ -195,14 +196,14 @@ func (r *appRun) ask(ctx context.Context, more map[string]string) answer {
 	return r.client.with(nil).send(ctx, http.MethodGet, r.client.origin+"/sana-check?a=b%2fc", "", header)
 }
 
-// isStart reports whether an answer is what ask gets from a proxy that asks as it should.
+// isStart reports whether an answer is a correct redirect to the sign-in.
 func (r *appRun) isStart(a answer) bool {
 	want := r.client.origin + startPath + "?path=%2Fsana-check%3Fa%3Db%252fc"
 	return (a.status == http.StatusFound || a.status == http.StatusSeeOther) && a.header.Get("Location") == want
 }
 
-// questions are headers by which a client would change what the proxy asks, or pass for a program
-// that needs no sign-in.
+// questions are headers by which a client could change the proxy's request to the gate, or pass for
+// a program that needs no sign-in.
 var questions = []struct{ name, value string }{
 	{"X-Forwarded-Host", "check.invalid"},
 	{"X-Forwarded-Uri", "/forged"},
@@ -219,7 +220,7 @@ var questions = []struct{ name, value string }{
 	{"Authorization", "Basic c2FuYTpjaGVjaw=="},
 }
 
-// forgedQuestions sends each of questions: the answer must be the same as without.
+// forgedQuestions sends each of questions. The answer must not change.
 func (r *appRun) forgedQuestions(ctx context.Context) diagnose.Result {
 	var reached []string
 	for _, q := range questions {
@@ -238,10 +239,10 @@ func (r *appRun) forgedQuestions(ctx context.Context) diagnose.Result {
 	if len(reached) > 0 {
 		return diagnose.Warn("a client's headers reach the gate, which refuses them: "+strings.Join(reached, "; "), hintClean)
 	}
-	return diagnose.OK("the headers of both families, aliases and Connection change nothing")
+	return diagnose.OK("forged headers, aliases and Connection do not change the answer")
 }
 
-// names returns the identity headers in both spellings: they are one variable to CGI and WSGI.
+// names returns the identity headers in both spellings: CGI and WSGI treat both as one variable.
 func names() (list []string) {
 	for _, name := range []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Id"} {
 		list = append(list, name, strings.ReplaceAll(name, "-", "_"))
@@ -249,7 +250,7 @@ func names() (list []string) {
 	return list
 }
 
-// forgedNames says without a session who one is.
+// forgedNames sends identity headers without a session.
 func (r *appRun) forgedNames(ctx context.Context) diagnose.Result {
 	for _, name := range append(names(), "X-Forwarded-User", "X-Remote-User", "X-Webauth-User") {
 		a := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "", map[string]string{name: "admin"})
@@ -259,12 +260,12 @@ func (r *appRun) forgedNames(ctx context.Context) diagnose.Result {
 		}
 	}
 	if r.To == "" {
-		return diagnose.OK("a request with a forged name is refused; run it with --to to see whether a forged name reaches the app")
+		return diagnose.OK("a request with a forged identity is refused; use --to to check whether a forged identity reaches the app")
 	}
-	return diagnose.OK("a request with a forged name is refused")
+	return diagnose.OK("a request with a forged identity is refused")
 }
 
-// paths are spellings of the front page, some of which begin like Sana's pages.
+// paths sends other spellings of the front page's path, some of which begin like Sana's pages.
 func (r *appRun) paths(ctx context.Context) diagnose.Result {
 	for _, path := range []string{
 		"/_sana/../", "/_sana/..%2f", "/_sana/%2e%2e/", "/_sana%2f..%2f", "/_sana/..;/", "/_SANA/../", "//", "/./",
@@ -274,10 +275,10 @@ func (r *appRun) paths(ctx context.Context) diagnose.Result {
 			return result
 		}
 	}
-	return diagnose.OK("other spellings of a path do not lead around the gate")
+	return diagnose.OK("other spellings of a path do not bypass the gate")
 }
 
-// hosts are other spellings of the app's host.
+// hosts sends other spellings of the app's host.
 func (r *appRun) hosts(ctx context.Context) diagnose.Result {
 	host := r.URL.Hostname()
 	for _, spelling := range []string{strings.ToUpper(host), host + ".", host + ":8443", host + ".:443"} {
@@ -285,13 +286,13 @@ func (r *appRun) hosts(ctx context.Context) diagnose.Result {
 			return result
 		}
 	}
-	return diagnose.OK("upper case, a trailing dot and a port in Host do not lead around the gate")
+	return diagnose.OK("upper case, a trailing dot and a port in Host do not bypass the gate")
 }
 
-// wantRefused wants a request without a session refused, by the gate, by Sana or by the proxy.
+// wantRefused expects the gate, Sana or the proxy to refuse a request without a session.
 func (r *appRun) wantRefused(ctx context.Context, path string, header map[string]string) diagnose.Result {
 	a := r.client.with(nil).send(ctx, http.MethodGet, r.client.origin+path, "", header)
-	isNoSite := a.status == http.StatusOK && len(a.body) == 0 && header != nil // so Caddy answers for a host that it does not know
+	isNoSite := a.status == http.StatusOK && len(a.body) == 0 && header != nil // Caddy's answer for an unknown host
 	switch {
 	case a.err != nil:
 		return noAnswer(a.err)
@@ -311,7 +312,7 @@ func (r *appRun) signInAtSana(ctx context.Context) diagnose.Result { return r.sa
 
 func (r *appRun) cleanUpAtSana(ctx context.Context) diagnose.Result { return r.sana.cleanup(ctx) }
 
-// handoff walks the way that gives the browser its app cookie, and opens the app with it.
+// handoff follows the redirects that set the app cookie, and opens the app with it.
 func (r *appRun) handoff(ctx context.Context) diagnose.Result {
 	a := r.client.send(ctx, http.MethodGet, r.client.origin+startPath+"?path=%2F", "", navigation())
 	for _, hop := range []struct {
@@ -323,7 +324,7 @@ func (r *appRun) handoff(ctx context.Context) diagnose.Result {
 			return noAnswer(a.err)
 		}
 		if err != nil || a.status != http.StatusSeeOther || originOf(next) != hop.client.origin || next.Path != hop.path {
-			return diagnose.Fail(fmt.Sprintf("the way to %s ends: %d to %q", hop.path, a.status, printable(a.header.Get("Location"))), hintSana)
+			return diagnose.Fail(fmt.Sprintf("the redirect to %s is missing: %d to %q", hop.path, a.status, printable(a.header.Get("Location"))), hintSana)
 		}
 		a = hop.client.send(ctx, http.MethodGet, next.String(), "", navigation())
 	}
@@ -333,14 +334,14 @@ func (r *appRun) handoff(ctx context.Context) diagnose.Result {
 	a = r.client.get(ctx, "/")
 	switch {
 	case a.is(http.StatusForbidden, "not_allowed"):
-		return diagnose.Warn("the app is not for "+printable(r.To), "use an address that the app's rule allows")
+		return diagnose.Warn("the app does not allow "+printable(r.To), "use an address that the app's rule allows")
 	case a.problem.Code != "":
 		return r.wantClosed(a)
 	}
 	return diagnose.OK(fmt.Sprintf("the app answers %d to %s", a.status, printable(r.To)))
 }
 
-// identity says with a session who one is, by each header. It sees what the app shows.
+// identity sends each identity header with a session, and checks what the app shows.
 func (r *appRun) identity(ctx context.Context) diagnose.Result {
 	shows := func(a answer, text string) bool {
 		return strings.Contains(string(a.body), text) || slices.ContainsFunc(a.header.Values("Set-Cookie"), func(value string) bool {
@@ -360,12 +361,12 @@ func (r *appRun) identity(ctx context.Context) diagnose.Result {
 	}
 	switch {
 	case len(believed) > 0:
-		return diagnose.Fail("the app is told what a client sends as "+strings.Join(believed, ", "), hintClean)
+		return diagnose.Fail("a client's header reaches the app: "+strings.Join(believed, ", "), hintClean)
 	case !shows(r.client.get(ctx, "/"), r.To):
-		return diagnose.Warn("the front page does not show the user's address, so this check cannot see what the app is told",
-			"put an app that shows its headers in place of yours, and check again")
+		return diagnose.Warn("the front page does not show the user's address, so this check cannot see the identity headers",
+			"run the check with an app that shows its request headers")
 	}
-	return diagnose.OK("the app is told the user's address, and nothing that a client sends")
+	return diagnose.OK("the app receives the user's address, and no forged header")
 }
 
 func (r *appRun) signOutAtApp(ctx context.Context) diagnose.Result {

@@ -28,7 +28,7 @@ type wikiWorld struct {
 	w        *harness.World
 	front    *front
 	site     proxies.Site
-	sanaURL  check.Options // leads to Sana's own host
+	sanaURL  check.Options // directs a check to Sana's own host
 	visitors int
 }
 
@@ -60,8 +60,8 @@ func newWiki(t *testing.T) *wikiWorld {
 	}}
 }
 
-// options runs a proxy in front of the app and returns what leads a check to both. spoil changes the
-// configuration that sana apps prints. With signIn the check signs a new visitor in.
+// options runs a proxy in front of the app and returns options that direct a check to both. spoil
+// changes the configuration that sana apps prints. With signIn the check signs in a new user.
 func (w *wikiWorld) options(t *testing.T, p proxytest.Proxy, spoil func(string) string, signIn bool) check.Options {
 	t.Helper()
 	var printed strings.Builder
@@ -100,7 +100,8 @@ func remove(pattern string) func(string) string {
 	return func(config string) string { return regexp.MustCompile(pattern).ReplaceAllString(config, "") }
 }
 
-// bypass lets requests through whose variable matches, as rules by path in a proxy do.
+// bypass returns a spoil function that allows requests whose variable matches, like a proxy's rules
+// by path.
 func bypass(variable, pattern string) func(string) string {
 	return func(config string) string {
 		upstream := regexp.MustCompile(`(?s)location / .*?proxy_pass (\S+);`).FindStringSubmatch(config)[1]
@@ -109,7 +110,7 @@ func bypass(variable, pattern string) func(string) string {
 	}
 }
 
-// closedOff is what does not run when the app is not closed.
+// closedOff adds the checks that do not run if the app is not closed.
 func closedOff(others map[string]string) map[string]string {
 	for _, name := range []string{"forged-names", "access-keys", "paths", "hosts", "start"} {
 		others[name] = "warn not run: needs closed"
@@ -118,7 +119,7 @@ func closedOff(others map[string]string) map[string]string {
 	return others
 }
 
-// spoilt are mistakes in the configuration of a proxy, and what the check says about them.
+// spoilt are mistakes in a proxy's configuration, and the results of the check.
 var spoilt = []struct {
 	name, proxy string
 	spoil       func(string) string
@@ -140,10 +141,10 @@ var spoilt = []struct {
 		"pages": "fail /_sana/start is not Sana's", "cookie": "warn not run: needs pages", "sana": "warn not run: needs pages",
 	}},
 	{"does not set what it asks", "nginx", remove(`proxy_set_header X-Original-URL .*`), false, map[string]string{
-		"start": "fail a page does not lead to the sign-in: 401", "forged": "warn not run: needs start",
+		"start": "fail a page does not redirect to the sign-in: 401", "forged": "warn not run: needs start",
 	}},
 	{"does not send what it asks about", "caddy", replace("uri /gate/forward/wiki", "uri /gate/nginx/wiki"), false, closedOff(map[string]string{
-		"closed": "fail 3 of 3 requests: the proxy does not ask as the gate needs it (403 gate_misconfigured)",
+		"closed": "fail 3 of 3 requests: the gate rejects the proxy's request (403 gate_misconfigured)",
 	})},
 	{"passes the other family on", "caddy", remove(`request_header -X-Original-\*`), false, map[string]string{
 		"forged": "warn a client's headers reach the gate, which refuses them: X-Original-URL",
@@ -155,17 +156,17 @@ var spoilt = []struct {
 		"hosts": "fail without a session Host: wiki.example.org:8443 is let through: 200",
 	}},
 	{"passes the client's name on", "nginx", remove(`proxy_set_header Remote-User .*`), true, map[string]string{
-		"identity": "fail the app is told what a client sends as Remote-User",
+		"identity": "fail a client's header reaches the app: Remote-User",
 	}},
 	{aliases, "caddy", remove(`request_header -Remote_\*`), true, map[string]string{
-		"identity": "fail the app is told what a client sends as Remote_User, Remote_Email, Remote_Name, Remote_Groups, Remote_Id",
+		"identity": "fail a client's header reaches the app: Remote_User, Remote_Email, Remote_Name, Remote_Groups, Remote_Id",
 	}},
 }
 
-// aliases is a mistake that Caddy has made good itself since 2.11: it drops headers with underscores.
+// aliases is a mistake that Caddy prevents since 2.11: it drops headers with underscores.
 const aliases = "passes the alias on"
 
-func TestApp_HealthyProxiesAreToldToBe(t *testing.T) {
+func TestApp_HealthyProxiesPassEveryCheck(t *testing.T) {
 	t.Parallel()
 	w := newWiki(t)
 	for _, p := range proxytest.All() {
@@ -176,7 +177,7 @@ func TestApp_HealthyProxiesAreToldToBe(t *testing.T) {
 	}
 }
 
-func TestApp_MistakesOfProxiesAreNamed(t *testing.T) {
+func TestApp_DetectsMistakesOfProxies(t *testing.T) {
 	t.Parallel()
 	w := newWiki(t)
 	for _, p := range proxytest.All() {
@@ -193,12 +194,12 @@ func TestApp_MistakesOfProxiesAreNamed(t *testing.T) {
 	}
 }
 
-// dropsUnderscores reports whether the Caddy of the tests is known to be 2.11 or newer.
+// dropsUnderscores reports whether the Caddy of the tests is 2.11 or newer.
 func dropsUnderscores(t *testing.T) bool {
 	t.Helper()
 	build, err := buildinfo.ReadFile(os.Getenv("SANA_CADDY"))
 	if err != nil {
-		return false // without a Caddy the test is skipped where it starts one
+		return false // the test skips itself if there is no Caddy
 	}
 	for _, module := range append(build.Deps, &build.Main) {
 		var major, minor int

@@ -1,5 +1,5 @@
-// Package check looks at a deployment of Sana from outside, over HTTP only, as a browser would. It knows the contract and
-// nothing of the server's code: what it says holds for whatever answers at the address.
+// Package check examines a deployment of Sana from outside, over HTTP only, as a browser would. It
+// depends on the contract, not on the server's code, and works for every server at the address.
 package check
 
 import (
@@ -14,27 +14,27 @@ import (
 	"sana/backend/diagnose"
 )
 
-// Options say what to look at.
+// Options configure a check.
 type Options struct {
 	URL      *url.URL       // of the deployment, or of an app behind its gate: a scheme and a host
-	Requests int            // how often to repeat what each instance must answer alike
+	Requests int            // number of requests of the checks that cover every instance
 	Roots    *x509.CertPool // nil for the system's
 	Version  string         // of this program, for User-Agent
 
-	// To is an address whose mail the operator can read: the sign-in is then finished with the code that
-	// AskCode returns for a prompt. Empty for an address without a mailbox.
+	// To is an address whose mail the operator can read. The sign-in is then completed with the
+	// code that AskCode returns for a prompt. Empty for an address without a mailbox.
 	To      string
 	AskCode func(ctx context.Context, prompt string) (string, error)
 
-	// Dial opens connections; nil for the network's.
+	// Dial opens connections; nil for the network.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// limit bounds one check. Each request has a timeout of its own, and the operator needs time to read a mail and type its
-// code.
+// limit bounds one check. Each request has a timeout of its own, and the operator needs time to
+// read a mail and type its code.
 const limit = time.Hour
 
-// checks is the list of all, in the order in which they run.
+// checks returns all checks in the order in which they run.
 func (r *run) checks() []diagnose.Check {
 	list := []diagnose.Check{
 		{Name: "reachable", Do: r.reachable},
@@ -64,7 +64,7 @@ func (r *run) checks() []diagnose.Check {
 	return bounded(list)
 }
 
-// bounded gives every check its limit, and lets nothing run that needs a doubtful one.
+// bounded gives every check its limit, and stops the checks that depend on one that warned.
 func bounded(list []diagnose.Check) []diagnose.Check {
 	for i, check := range list {
 		list[i].Limit = limit
@@ -73,31 +73,31 @@ func bounded(list []diagnose.Check) []diagnose.Check {
 	return list
 }
 
-// stopping keeps what needs a doubtful result from running: from outside, a doubt may be about anything.
+// stopping stops the checks that depend on a warning: seen from outside, its cause is unknown.
 func stopping(r diagnose.Result) diagnose.Result {
 	r.Stops = r.State != diagnose.Passed
 	return r
 }
 
-// run is what the checks know of each other.
+// run is the shared state of the checks.
 type run struct {
 	Options
 	client *client
-	email  string // that codes are asked for
+	email  string // the address that requests codes
 
-	versions  []string // that /readyz told
+	versions  []string // from /readyz
 	instances []string
-	accepted  answer // of the request for a code
+	accepted  answer // the answer to the code request
 	pending   pendingCode
-	isShared  bool // every instance that was asked knows the pending code
+	isShared  bool // every requested instance knows the pending code
 	signedIn  bool
 	account   account
-	old       map[string]string // the cookies before the sign-out
+	old       map[string]string // cookies from before the sign-out
 }
 
-// Run runs all checks and tells each result as soon as it is there: those of a deployment, or those of
-// an app if the address is of one behind the gate. When ctx ends, the rest is reported as not run; what
-// was begun is cleaned up all the same.
+// Run runs all checks and calls tell with each result as soon as it is known: the checks of a
+// deployment, or those of an app if the address is of an app behind the gate. When ctx ends, the
+// remaining checks are reported as not run; cleanup runs nevertheless.
 func Run(ctx context.Context, o Options, tell func(diagnose.Result)) diagnose.Report {
 	r := &run{Options: o, client: newClient(o), email: o.To}
 	if r.email == "" {

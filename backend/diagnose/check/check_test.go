@@ -17,7 +17,7 @@ import (
 
 const atHome = "PUBLIC_URL=" + publicURL
 
-func TestAHealthyDeploymentIsToldToBe(t *testing.T) {
+func TestCheck_HealthyDeploymentPasses(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	list := results(t, newFront(w.Run(t, atHome)).options(t))
@@ -25,15 +25,16 @@ func TestAHealthyDeploymentIsToldToBe(t *testing.T) {
 	wantGolden(t, "healthy.txt", list)
 }
 
-func TestTwoInstancesBehindAProxyAreBothAsked(t *testing.T) {
+func TestCheck_ReachesBothInstancesBehindAProxy(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	list := results(t, newFront(w.Run(t, atHome), w.Run(t, atHome)).options(t))
 	wantAllBut(t, list, map[string]string{"ready": "ok instances seen in 20 requests: 2"})
 }
 
-// A balancer may decide by connection, or by a cookie of its own: neither must tie the check to one instance.
-func TestEachRequestComesOnAConnectionOfItsOwnWithNoCookieButSanas(t *testing.T) {
+// A load balancer may decide by connection or by a cookie of its own. Neither must tie the check to
+// one instance.
+func TestCheck_UsesNewConnectionsAndSanasCookiesOnly(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	f := newFront(w.Run(t, atHome))
@@ -53,8 +54,8 @@ func TestEachRequestComesOnAConnectionOfItsOwnWithNoCookieButSanas(t *testing.T)
 	wantAllBut(t, results(t, f.options(t)), map[string]string{"no-session": "warn which is not Sana's"})
 }
 
-// The predecessor's defect: each instance keeps what the others do not have.
-func TestInstancesWithDatabasesOfTheirOwnLoseThePendingSignInAndItIsCalledThat(t *testing.T) {
+// Each instance has its own database, as in the predecessor of Sana.
+func TestCheck_DetectsInstancesWithSeparateDatabases(t *testing.T) {
 	t.Parallel()
 	here, there := harness.NewWorld(t), harness.NewWorld(t)
 	list := results(t, newFront(here.Run(t, atHome), there.Run(t, atHome)).options(t))
@@ -72,7 +73,7 @@ func TestInstancesWithDatabasesOfTheirOwnLoseThePendingSignInAndItIsCalledThat(t
 	}
 }
 
-// afterPublicURL is what does not run when PUBLIC_URL is wrong.
+// afterPublicURL adds the checks that do not run if PUBLIC_URL is wrong.
 func afterPublicURL(others map[string]string) map[string]string {
 	for _, name := range []string{"other-sites", "contract", "headers", "no-session", "code-request"} {
 		others[name] = "warn not run: needs public-url"
@@ -86,7 +87,7 @@ func afterPublicURL(others map[string]string) map[string]string {
 	return others
 }
 
-func TestAWrongHostInPublicURLIsNamed(t *testing.T) {
+func TestCheck_DetectsWrongHostInPublicURL(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	list := results(t, newFront(w.Run(t, "PUBLIC_URL=https://sana.example")).options(t))
@@ -94,22 +95,22 @@ func TestAWrongHostInPublicURLIsNamed(t *testing.T) {
 	wantGolden(t, "wrong-public-url.txt", list)
 }
 
-func TestAWrongSchemeInPublicURLIsNamed(t *testing.T) {
+func TestCheck_DetectsWrongSchemeInPublicURL(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	list := results(t, newFront(w.Run(t, "APP_ENV=development", "PUBLIC_URL=http://example.com")).options(t))
 	wantAllBut(t, list, afterPublicURL(map[string]string{"public-url": "fail wrong PUBLIC_URL: its own origin is refused (403 cross_origin_request)"}))
 }
 
-// One instance of two was forgotten when PUBLIC_URL changed: half of the answers are its own.
-func TestAWrongPublicURLOfOneInstanceIsNamedByTheCookieOrTheAnswers(t *testing.T) {
+// One of two instances still has the old PUBLIC_URL: half of the answers are its.
+func TestCheck_DetectsWrongPublicURLOfOneInstance(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	f := newFront(w.Run(t, atHome), w.Run(t, "APP_ENV=development", "PUBLIC_URL=http://example.com"))
 	f.own = func(r *http.Request) *own {
 		switch {
 		case r.Method == http.MethodDelete && r.Header.Get("Sec-Fetch-Site") == "", r.URL.Path == "/api/auth/session":
-			f.next.Store(1) // to the first instance: the other would be named at once
+			f.next.Store(1) // to the first instance: the other one would be reported at once
 		case r.URL.Path == "/api/auth/code" && r.Method == http.MethodPost:
 			f.next.Store(0) // to the other
 		}
@@ -124,13 +125,13 @@ func TestAWrongPublicURLOfOneInstanceIsNamedByTheCookieOrTheAnswers(t *testing.T
 	})
 }
 
-func TestADatabaseThatIsAwayIsCalledThat(t *testing.T) {
+func TestCheck_ReportsUnavailableDatabase(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	o := newFront(w.Run(t, atHome)).options(t)
 	w.TakeAway(t)
 	wantAllBut(t, results(t, o), map[string]string{
-		"ready":        "fail 20 of 20 requests: database away: 503 unavailable",
+		"ready":        "fail 20 of 20 requests: database unavailable: 503 unavailable",
 		"version":      "warn not run: needs ready",
 		"code-request": "warn not run: needs ready",
 		"cookie":       "warn not run: needs code-request",
@@ -141,7 +142,7 @@ func TestADatabaseThatIsAwayIsCalledThat(t *testing.T) {
 	})
 }
 
-func TestADatabaseThatGoesAwayMeanwhileIsNoLostSignIn(t *testing.T) {
+func TestCheck_DatabaseLossIsNotALostSignIn(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	o := newFront(w.Run(t, atHome)).options(t)
@@ -153,10 +154,10 @@ func TestADatabaseThatGoesAwayMeanwhileIsNoLostSignIn(t *testing.T) {
 		}
 	})
 	wantAllBut(t, list, map[string]string{
-		"pending":    "fail 20 of 20 requests: database away: 503 unavailable",
+		"pending":    "fail 20 of 20 requests: database unavailable: 503 unavailable",
 		"wrong-code": "warn not run: needs pending",
 		"mail":       "warn not run: needs pending",
-		"cleanup":    "fail database away",
+		"cleanup":    "fail database unavailable",
 	})
 }
 
@@ -183,7 +184,7 @@ func wantNothingLeft(t *testing.T, w *harness.World) {
 	harness.WantEqual(t, "pending codes", w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NULL`), 0)
 }
 
-func TestARateLimitIsNoFaultOfTheDeployment(t *testing.T) {
+func TestCheck_RateLimitIsAWarning(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	instance := w.Run(t, atHome)
@@ -208,7 +209,7 @@ func TestARateLimitIsNoFaultOfTheDeployment(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoSanaIsCalledThat(t *testing.T) {
+func TestCheck_RecognisesOtherServers(t *testing.T) {
 	t.Parallel()
 	page := http.Header{"Content-Type": {"text/html"}}
 	for name, c := range map[string]struct {
@@ -242,7 +243,7 @@ func wantUnreachable(t *testing.T, list []diagnose.Result, detail string) {
 	wantAllBut(t, list, others)
 }
 
-func TestWhereNothingAnswersTheReasonIsNamed(t *testing.T) {
+func TestCheck_ReportsWhyNothingAnswers(t *testing.T) {
 	t.Parallel()
 	f := newFront()
 	f.own = func(*http.Request) *own { return &own{status: 200} }
@@ -261,10 +262,10 @@ func TestWhereNothingAnswersTheReasonIsNamed(t *testing.T) {
 		return f.dialPlain(ctx, stranger, network)
 	}
 	for want, o := range map[string]check.Options{
-		"certificate refused: ":   stranger,
-		"nothing listens there: ": closed,
-		"unknown name: ":          unknown,
-		"no TLS here":             noTLS,
+		"certificate refused: ": stranger,
+		"connection refused: ":  closed,
+		"unknown host: ":        unknown,
+		"no TLS here":           noTLS,
 	} {
 		wantUnreachable(t, results(t, o), want)
 	}
@@ -275,7 +276,7 @@ func (f *front) dialPlain(ctx context.Context, o check.Options, network string) 
 	return o.Dial(ctx, network, "example.com:80")
 }
 
-func TestWhatWasBegunIsCleanedUpAlsoWhenInterrupted(t *testing.T) {
+func TestCheck_CleansUpAfterInterruption(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	o := newFront(w.Run(t, atHome)).options(t)
@@ -295,8 +296,8 @@ func TestWhatWasBegunIsCleanedUpAlsoWhenInterrupted(t *testing.T) {
 	wantNothingLeft(t, w)
 }
 
-// A developer's own: plain http on the loopback interface is as safe as it has to be.
-func TestPlainHTTPOnThisMachineIsFineAndElsewhereIsNot(t *testing.T) {
+// Plain http on the loopback interface is safe enough for development.
+func TestCheck_AllowsPlainHTTPOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	instance := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=mailgun", "PUBLIC_URL=http://localhost:8000", "TRUSTED_PROXY_HOPS=0")

@@ -17,9 +17,9 @@ const (
 	maxAnswer      = 1 << 20 // bytes of an answer's body
 )
 
-// client sends what a page of the deployment would send, each request on a connection of its own, so that a balancer
-// may lead each to another instance. It follows no redirect, and keeps Sana's cookies only: a balancer's would tie it
-// to one instance.
+// client sends the requests of a deployment's pages. Each request has a connection of its own, so
+// that a load balancer may choose another instance. It follows no redirect, and stores Sana's
+// cookies only: a load balancer's cookie would tie it to one instance.
 type client struct {
 	origin  string
 	agent   string
@@ -45,7 +45,8 @@ func newClient(o Options) *client {
 	}
 }
 
-// originOf writes an origin as browsers do: in small letters, without the scheme's own port.
+// originOf returns an origin as browsers write it: in lower case, without the scheme's default
+// port.
 func originOf(u *url.URL) string {
 	host := strings.ToLower(u.Host)
 	switch u.Scheme {
@@ -57,17 +58,17 @@ func originOf(u *url.URL) string {
 	return u.Scheme + "://" + host
 }
 
-// answer is what a request came to: err when nothing readable came back.
+// answer is the result of a request: err is set if no readable answer arrived.
 type answer struct {
 	err     error
 	status  int
 	header  http.Header
-	cookies []*http.Cookie // that it sets
+	cookies []*http.Cookie // Set-Cookie headers
 	body    []byte
 	problem problem // empty unless the answer is problem+json
 }
 
-// problem is what the contract calls Problem, as far as it matters here.
+// problem has the fields of the contract's Problem that the checks use.
 type problem struct {
 	Code      string `json:"code"`
 	Detail    string `json:"detail"`
@@ -88,7 +89,7 @@ func (c *client) get(ctx context.Context, path string) answer {
 	return c.send(ctx, http.MethodGet, c.origin+path, "", nil)
 }
 
-// write sends a change as our own page would.
+// write sends a write request with the headers of Sana's own pages.
 func (c *client) write(ctx context.Context, method, path, body string) answer {
 	return c.send(ctx, method, c.origin+path, body, map[string]string{"Origin": c.origin, "Sec-Fetch-Site": "same-origin"})
 }
@@ -107,7 +108,7 @@ func (c *client) send(ctx context.Context, method, address, body string, header 
 			request.Host = value
 			continue
 		}
-		request.Header[name] = []string{value} // as it is spelt, with _ too
+		request.Header[name] = []string{value} // exact spelling: net/http would change names with _
 	}
 	for name, value := range c.cookies {
 		request.AddCookie(&http.Cookie{Name: name, Value: value})
@@ -151,7 +152,7 @@ func (c *client) keep(cookies []*http.Cookie) {
 	}
 }
 
-// session is the value of the session's cookie, "" when there is none.
+// session returns the value of the session cookie, "" if there is none.
 func (c *client) session() string {
 	for name, value := range c.cookies {
 		if strings.TrimPrefix(name, hostPrefix) == sessionCookie {

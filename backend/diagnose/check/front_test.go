@@ -32,29 +32,30 @@ var update = flag.Bool("update", false, "rewrite testdata")
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// publicURL is where the deployments of these tests are reached; the certificates of httptest are for this name.
+// publicURL is the address of the deployments in these tests; the certificates of httptest have
+// this name.
 const publicURL = "https://example.com"
 
-// front is a proxy in front of instances that leads each request to the next one, as a balancer would, and a server for
-// plain http beside it.
+// front is a load balancer in front of instances, which sends each request to the next one, and a
+// server for plain http beside it.
 type front struct {
 	targets  []*url.URL
 	next     atomic.Int64
 	address  string               // of all clients that come through it
-	request  func(*http.Request)  // changes what goes in
-	response func(*http.Response) // changes what comes back
+	request  func(*http.Request)  // changes requests
+	response func(*http.Response) // changes answers
 	ownMu    sync.Mutex
 	own      func(*http.Request) *own // answers instead of the instances
-	plain    http.HandlerFunc         // on port 80; nil leads to https
+	plain    http.HandlerFunc         // on port 80; nil redirects to https
 
 	connections atomic.Int64
 }
 
-// connection is the key of a request's connection in its context. A client's port does not name one: the system gives it to
-// the next connection as soon as this one is closed.
+// connection is the context key of a request's connection. The client's port does not identify one:
+// the system reuses it as soon as this one is closed.
 type connection struct{}
 
-// own is an answer of the proxy's own.
+// own is an answer of the proxy itself.
 type own struct {
 	status int
 	header http.Header
@@ -75,7 +76,7 @@ func newFront(instances ...*harness.Process) *front {
 	return f
 }
 
-// options starts the proxy until the test ends, and returns what leads a check to it.
+// options starts the proxy until the test ends, and returns options that direct a check to it.
 func (f *front) options(t *testing.T) check.Options {
 	t.Helper()
 	public, err := url.Parse(publicURL)
@@ -86,7 +87,7 @@ func (f *front) options(t *testing.T) check.Options {
 	secure.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, connection{}, f.connections.Add(1))
 	}
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that a test wants to fail
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail on purpose
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	if f.plain == nil {
@@ -110,7 +111,7 @@ func (f *front) options(t *testing.T) check.Options {
 	}
 }
 
-// ServeHTTP leads a request on.
+// ServeHTTP forwards a request.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if answer := f.ownAnswer(r); answer != nil {
 		maps.Copy(w.Header(), answer.header)
@@ -146,8 +147,8 @@ func (f *front) ownAnswer(r *http.Request) *own {
 	return f.own(r)
 }
 
-// results runs the checks. It begins again where some of the requests for readiness came while the machine stood still: that is
-// asked before anything is done.
+// results runs the checks. It starts again if the machine was stalled during some of the requests
+// for readiness: those are sent before anything is changed.
 func results(t *testing.T, o check.Options) []diagnose.Result {
 	t.Helper()
 	for tries := 1; ; tries++ {
@@ -162,7 +163,8 @@ func results(t *testing.T, o check.Options) []diagnose.Result {
 	}
 }
 
-// wantAllBut fails the test unless every check is ok but these: each with its status and a part of its detail.
+// wantAllBut fails the test unless every check is ok except for others: each with its status and a
+// part of its detail.
 func wantAllBut(t *testing.T, list []diagnose.Result, others map[string]string) {
 	t.Helper()
 	seen := 0
@@ -186,7 +188,7 @@ func wantAllBut(t *testing.T, list []diagnose.Result, others map[string]string) 
 	}
 }
 
-// wantGolden compares what is printed with a file of testdata, or writes it.
+// wantGolden compares the printed output with a file of testdata, or writes the file.
 func wantGolden(t *testing.T, name string, list []diagnose.Result) {
 	t.Helper()
 	var printed strings.Builder

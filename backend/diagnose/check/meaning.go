@@ -15,16 +15,16 @@ import (
 	"sana/backend/diagnose"
 )
 
-// Hints that more than one answer leads to.
+// Hints of more than one answer.
 const (
-	hintServer = "check the address, that sana serve runs, and what stands in between"
+	hintServer = "check the address, that sana serve runs, and the proxies in between"
 	hintLost   = "give all instances the same DATABASE_URL and the same SECRET_KEYS; " +
 		"let the proxy pass Host, Cookie and Set-Cookie on unchanged"
 	hintCookies  = "let the proxy pass Cookie and Set-Cookie on unchanged"
 	hintDatabase = "check that Postgres runs, DATABASE_URL on every instance, and that sana migrate has run"
 )
 
-// unexpected says what an answer means that is not the one a check wants.
+// unexpected returns the result for an answer that a check does not expect.
 func (r *run) unexpected(a answer) diagnose.Result {
 	if a.err != nil {
 		return noAnswer(a.err)
@@ -37,7 +37,7 @@ func (r *run) unexpected(a answer) diagnose.Result {
 		return diagnose.Fail("wrong PUBLIC_URL: its own origin is refused (403 cross_origin_request)",
 			"set PUBLIC_URL="+r.client.origin+" on every instance, scheme and port included; if it is, let the proxy pass Origin on unchanged")
 	case "unavailable":
-		return diagnose.Fail(fmt.Sprintf("database away: %s%s", described(a), retryAfter(a)), hintDatabase)
+		return diagnose.Fail(fmt.Sprintf("database unavailable: %s%s", described(a), retryAfter(a)), hintDatabase)
 	case "browser_token_missing":
 		return diagnose.Fail("cookies do not arrive: "+described(a), hintCookies)
 	case "no_pending_code", "code_expired":
@@ -49,18 +49,18 @@ func (r *run) unexpected(a answer) diagnose.Result {
 	}
 	switch {
 	case a.status == http.StatusTooManyRequests:
-		return diagnose.Warn("rate limit: "+described(a)+retryAfter(a), "run this check less often from one network; the limit itself is as it should be")
+		return diagnose.Warn("rate limit: "+described(a)+retryAfter(a), "run this check less often from one network; the limit is not a fault")
 	case a.problem.Code != "":
 		return diagnose.Fail("refused: "+described(a), "look for request id "+printable(a.problem.RequestID)+" in the log of the instances")
 	case a.status >= 300 && a.status < 400:
-		return diagnose.Fail(fmt.Sprintf("leads elsewhere: %d to %s", a.status, printable(a.header.Get("Location"))), "check the address that it leads to")
+		return diagnose.Fail(fmt.Sprintf("redirects elsewhere: %d to %s", a.status, printable(a.header.Get("Location"))), "check the address that it redirects to")
 	case a.status >= 502 && a.status <= 504:
-		return diagnose.Fail(fmt.Sprintf("the proxy in front answers %d, not Sana", a.status), "check that sana serve runs and that the proxy finds it (PORT)")
+		return diagnose.Fail(fmt.Sprintf("the proxy in front answers %d, not Sana", a.status), "check that sana serve runs and that the proxy forwards to its PORT")
 	}
 	return diagnose.Fail("not Sana's answer: "+described(a), hintServer)
 }
 
-// noAnswer names why nothing came back.
+// noAnswer returns the result for a failed request.
 func noAnswer(err error) diagnose.Result {
 	if outer, is := errors.AsType[*url.Error](err); is {
 		err = outer.Err
@@ -74,16 +74,16 @@ func noAnswer(err error) diagnose.Result {
 	case errors.As(err, new(tls.RecordHeaderError)), errors.Is(err, http.ErrSchemeMismatch):
 		return diagnose.Fail("no TLS here", "check the port, or begin the address with http://")
 	case errors.As(err, new(*net.DNSError)):
-		return diagnose.Fail("unknown name: "+printable(err.Error()), "check the address and its DNS record")
+		return diagnose.Fail("unknown host: "+printable(err.Error()), "check the address and its DNS record")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return diagnose.Fail("nothing listens there: "+printable(err.Error()), hintServer)
+		return diagnose.Fail("connection refused: "+printable(err.Error()), hintServer)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return diagnose.Fail(fmt.Sprintf("no answer within %s", requestTimeout), hintServer)
 	}
 	return diagnose.Fail("no answer: "+printable(err.Error()), hintServer)
 }
 
-// described is an answer in a few words: its status, and what it says of itself.
+// described describes an answer in a few words: its status, and its code or title.
 func described(a answer) string {
 	if a.problem.Code != "" {
 		return fmt.Sprintf("%d %s: %s", a.status, printable(a.problem.Code), printable(a.problem.Detail))
@@ -95,20 +95,21 @@ func described(a answer) string {
 	return fmt.Sprintf("%d with %s", a.status, printable(kind))
 }
 
-// retryAfter tells when to come again, where the answer says so.
+// retryAfter returns the text of the answer's Retry-After, "" if there is none.
 func retryAfter(a answer) string {
 	seconds, err := strconv.Atoi(a.header.Get("Retry-After"))
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf(" Come again in %s.", time.Duration(seconds)*time.Second)
+	return fmt.Sprintf(" Retry in %s.", time.Duration(seconds)*time.Second)
 }
 
-// printable makes a short line of what a stranger sent.
+// printable shortens text from a remote server to one line.
 func printable(s string) string { return diagnose.Printable(s, 200) }
 
-// often sends a GET as often as asked for, each on a connection of its own. judge returns an diagnose.Passed for an answer as it should
-// be; of the others the first of the gravest kind is the result. Where nothing answers, it gives up.
+// often sends a GET Requests times, each on a connection of its own. judge returns diagnose.Passed
+// for a correct answer. often returns the first result of the worst state. It stops if there is no
+// answer.
 func (r *run) often(ctx context.Context, path string, judge func(answer) diagnose.Result) diagnose.Result {
 	worst := diagnose.Result{State: diagnose.Passed}
 	wrong, asked := 0, 0

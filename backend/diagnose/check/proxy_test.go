@@ -8,7 +8,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-// inCookies changes every Set-Cookie.
+// inCookies returns a function that changes every Set-Cookie.
 func inCookies(old, replacement string) func(*front) {
 	return func(f *front) {
 		f.response = func(r *http.Response) {
@@ -19,7 +19,7 @@ func inCookies(old, replacement string) func(*front) {
 	}
 }
 
-// breakingProxies are what stands in front of Sana and breaks it, and the check that sees it.
+// breakingProxies are proxies that break Sana, and the check that detects each.
 var breakingProxies = []struct {
 	name   string
 	set    func(*front)
@@ -30,7 +30,7 @@ var breakingProxies = []struct {
 	{"takes Secure away", inCookies(" secure;", ""), "cookie", "fail Secure is missing", nil},
 	{"takes HttpOnly away", inCookies(" HttpOnly;", ""), "cookie", "fail HttpOnly is missing", nil},
 	{"takes SameSite away", inCookies("SameSite=Lax", ""), "cookie", "fail SameSite is not Lax or Strict", nil},
-	{"adds a Domain", inCookies("SameSite=Lax", "SameSite=Lax; Domain=example.com"), "cookie", "fail there is a Domain", nil},
+	{"adds a Domain", inCookies("SameSite=Lax", "SameSite=Lax; Domain=example.com"), "cookie", "fail Domain is set", nil},
 	{"moves the Path", inCookies("path=/", "path=/api"), "cookie", "fail Path is not /", nil},
 	{
 		"drops cookies", func(f *front) { f.response = func(r *http.Response) { r.Header.Del("Set-Cookie") } },
@@ -53,7 +53,7 @@ var breakingProxies = []struct {
 		"makes every request our own", func(f *front) {
 			f.request = func(r *http.Request) { r.Header.Set("Origin", publicURL); r.Header.Del("Sec-Fetch-Site") }
 		},
-		"other-sites", "fail a write from another site was taken", nil,
+		"other-sites", "fail a write from another site was accepted", nil,
 	},
 	{
 		"sets a cookie for stickiness", func(f *front) {
@@ -69,11 +69,11 @@ var breakingProxies = []struct {
 				}
 			}
 		},
-		"no-session", "fail a visitor who only looks gets a session", nil,
+		"no-session", "fail a new visitor gets a session", nil,
 	},
 	{
 		"answers plain http itself", func(f *front) { f.plain = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) } },
-		"https", "warn http://example.com/ answers 200 and does not lead to https", nil,
+		"https", "warn http://example.com/ answers 200 and does not redirect to https", nil,
 	},
 	{
 		"leads plain http to another host", func(f *front) {
@@ -97,7 +97,7 @@ var breakingProxies = []struct {
 		"hands out what it has kept of somebody", func(f *front) {
 			f.own = only(http.MethodGet, "/api/auth/session", own{200, http.Header{"Content-Type": {"application/json"}}, `{}`})
 		},
-		"no-session", "fail somebody is signed in without a cookie", map[string]string{"headers": "fail missing: Cache-Control: no-store"},
+		"no-session", "fail signed in without a cookie", map[string]string{"headers": "fail missing: Cache-Control: no-store"},
 	},
 	{
 		"finds a fault of ours", func(f *front) {
@@ -116,7 +116,7 @@ var breakingProxies = []struct {
 		"takes every code for right", func(f *front) {
 			f.own = only(http.MethodPost, "/api/auth/verify", own{200, http.Header{"Content-Type": {"application/json"}}, `{}`})
 		},
-		"wrong-code", "fail a code that was made up signed in", nil,
+		"wrong-code", "fail a random code signed in", nil,
 	},
 	{
 		"says no session to a wrong code", func(f *front) {
@@ -128,11 +128,11 @@ var breakingProxies = []struct {
 		"counts no tries", func(f *front) {
 			f.own = only(http.MethodPost, "/api/auth/verify", own{401, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"wrong_code","tries_left":4}`})
 		},
-		"wrong-code", "fail tries left before, in the answer and after: 5, 4, 5", nil,
+		"wrong-code", "fail attempts left before, in the answer and after: 5, 4, 5", nil,
 	},
 }
 
-// only returns what answers one call.
+// only returns a function that answers one path and method.
 func only(method, path string, answer own) func(*http.Request) *own {
 	return func(r *http.Request) *own {
 		if r.Method != method || r.URL.Path != path {
@@ -142,7 +142,7 @@ func only(method, path string, answer own) func(*http.Request) *own {
 	}
 }
 
-func TestWhatAProxyBreaksIsSeen(t *testing.T) {
+func TestCheck_DetectsBreakingProxies(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	instance := w.Run(t, atHome)

@@ -9,13 +9,13 @@ import (
 	"sana/backend/diagnose"
 )
 
-// account is who is signed in.
+// account is the current user.
 type account struct {
 	ID    string `json:"id"`
 	Email string `json:"email"`
 }
 
-// account reads an answer to a signed-in user.
+// account parses the answer to a signed-in user.
 func (a answer) account() (account, bool) {
 	var body struct {
 		User account `json:"user"`
@@ -24,7 +24,7 @@ func (a answer) account() (account, bool) {
 	return body.User, good
 }
 
-// signIn asks for the code until it is right or no try is left.
+// signIn prompts for the code until it is right or no attempt is left.
 func (r *run) signIn(ctx context.Context) diagnose.Result {
 	before := r.client.session()
 	prompt := "Code from the mail to " + printable(r.pending.Email) + ": "
@@ -40,7 +40,7 @@ func (r *run) signIn(ctx context.Context) diagnose.Result {
 		}
 		return r.signedInBy(a, before)
 	}
-	return diagnose.Fail("the code was not typed right", "run the check again")
+	return diagnose.Fail("all typed codes were wrong", "run the check again")
 }
 
 // signedInBy judges the answer to the last code. before is the cookie from before it.
@@ -49,13 +49,13 @@ func (r *run) signedInBy(a answer, before string) diagnose.Result {
 	r.signedIn, r.account = good, who
 	switch {
 	case a.is(http.StatusForbidden, "sign_up_closed"):
-		return diagnose.Warn("the code was right, and SIGN_UP does not let this address in", "use the address of somebody who has an account")
+		return diagnose.Warn("the code was right, but SIGN_UP does not allow this address", "use the address of an existing account")
 	case !good:
 		return r.unexpected(a)
 	case who.Email != r.pending.Email:
-		return diagnose.Fail("somebody else is signed in: "+printable(who.Email), "switch caching of /api off in the proxy or CDN")
+		return diagnose.Fail("another user is signed in: "+printable(who.Email), "disable caching of /api in the proxy or CDN")
 	case r.client.session() == "" || r.client.session() == before:
-		return diagnose.Fail("the sign-in brought no new session cookie", hintCookies)
+		return diagnose.Fail("the sign-in set no new session cookie", hintCookies)
 	}
 	if result := r.judgeCookie(a.cookies, sessionCookie); result.State != diagnose.Passed {
 		return result
@@ -70,7 +70,7 @@ func (r *run) sessionKept(ctx context.Context) diagnose.Result {
 		case !good:
 			return r.unexpected(a)
 		case who != r.account:
-			return diagnose.Fail("somebody else is signed in: "+printable(who.Email), "switch caching of /api off in the proxy or CDN")
+			return diagnose.Fail("another user is signed in: "+printable(who.Email), "disable caching of /api in the proxy or CDN")
 		}
 		return diagnose.OK("")
 	})
@@ -87,7 +87,7 @@ func (r *run) signOut(ctx context.Context) diagnose.Result {
 		return r.unexpected(a)
 	}
 	if r.client.session() != "" {
-		return diagnose.Fail("the sign-out left the cookie", hintCookies)
+		return diagnose.Fail("the sign-out did not clear the cookie", hintCookies)
 	}
 	r.signedIn = false
 	if a := r.client.get(ctx, "/api/auth/session"); !a.is(http.StatusUnauthorized, "not_signed_in") {
@@ -96,11 +96,10 @@ func (r *run) signOut(ctx context.Context) diagnose.Result {
 	return diagnose.OK("signed out, and the cookie is cleared")
 }
 
-// staleness is what instances are granted that keep for a moment what they read: after it a session that ended is over
-// everywhere.
+// staleness is the time after which no instance may serve a revoked session from its cache.
 const staleness = 3 * time.Second
 
-// oldCookie presents a cookie from before the sign-out, like a copy of it.
+// oldCookie sends a cookie from before the sign-out, like an attacker with a copy of it.
 func (r *run) oldCookie(ctx context.Context) diagnose.Result {
 	thief := *r
 	thief.client = r.client.with(r.old)
@@ -129,11 +128,11 @@ func (r *run) oldCookie(ctx context.Context) diagnose.Result {
 	case result.State != diagnose.Passed:
 		return result
 	case accepted == 0:
-		return diagnose.OK("refused after the sign-out, as it must be")
+		return diagnose.OK("refused after the sign-out")
 	case accepted < r.Requests:
-		return diagnose.Fail(fmt.Sprintf("taken by some instances after the sign-out: %d of %d requests", accepted, r.Requests),
+		return diagnose.Fail(fmt.Sprintf("accepted by some instances after the sign-out: %d of %d requests", accepted, r.Requests),
 			"give all instances the same DATABASE_URL and SESSION_STORE")
 	}
 	return diagnose.Warn("a copied cookie stays valid after the sign-out, until it expires",
-		"that is what SESSION_STORE=cookie cannot do; SESSION_STORE=postgres can. If it is postgres, this is a fault")
+		"SESSION_STORE=cookie cannot revoke cookies; use SESSION_STORE=postgres. If it is postgres, this is a fault")
 }

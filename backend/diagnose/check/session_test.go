@@ -17,7 +17,7 @@ var (
 	refusedMail = mailgunfake.Answer{Status: http.StatusBadRequest}
 )
 
-// typing returns a person who types these codes, and the one from the mail where one is empty.
+// typing returns a user who types these codes; an empty code stands for the one from the mail.
 func typing(t *testing.T, w *harness.World, address string, codes ...string) func(context.Context, string) (string, error) {
 	return func(_ context.Context, prompt string) (string, error) {
 		if len(codes) == 0 {
@@ -35,7 +35,7 @@ func typing(t *testing.T, w *harness.World, address string, codes ...string) fun
 	}
 }
 
-// to returns options for a whole sign-in.
+// to returns options for a complete sign-in.
 func to(t *testing.T, w *harness.World, f *front, codes ...string) check.Options {
 	t.Helper()
 	o := f.options(t)
@@ -44,7 +44,7 @@ func to(t *testing.T, w *harness.World, f *front, codes ...string) check.Options
 	return o
 }
 
-func TestWithAnAddressTheWholeSignInIsWalkedOverEveryInstance(t *testing.T) {
+func TestCheck_SignsInOverEveryInstance(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	list := results(t, to(t, w, newFront(w.Run(t, atHome), w.Run(t, atHome)), "nonsense", ""))
@@ -55,7 +55,7 @@ func TestWithAnAddressTheWholeSignInIsWalkedOverEveryInstance(t *testing.T) {
 	wantNothingLeft(t, w)
 }
 
-func TestACodeThatNobodyTypesIsNoFaultElsewhere(t *testing.T) {
+func TestCheck_MissingCodeFailsOnlyTheSignIn(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	wantAllBut(t, results(t, to(t, w, newFront(w.Run(t, atHome)))), map[string]string{
@@ -67,25 +67,25 @@ func TestACodeThatNobodyTypesIsNoFaultElsewhere(t *testing.T) {
 	wantNothingLeft(t, w)
 }
 
-func TestWhoMayNotComeInIsToldSoAndThatIsNoFault(t *testing.T) {
+func TestCheck_SignUpRefusalIsAWarning(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	wantAllBut(t, results(t, to(t, w, newFront(w.Run(t, atHome, "SIGN_UP=closed")), "")), map[string]string{
-		"sign-in":    "warn SIGN_UP does not let this address in",
+		"sign-in":    "warn SIGN_UP does not allow this address",
 		"session":    "warn not run: needs sign-in",
 		"sign-out":   "warn not run: needs sign-in",
 		"old-cookie": "warn not run: needs sign-out",
 	})
 }
 
-func TestAnAddressThatHasGotEnoughMailIsToldWhenToComeAgain(t *testing.T) {
+func TestCheck_MailLimitHintsWhenToRetry(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	instance := w.Run(t, atHome)
 	request(visitor(t, instance), "ada@sana.example").Want(http.StatusAccepted)
 	list := results(t, to(t, w, newFront(instance), ""))
 	wantAllBut(t, list, map[string]string{
-		"code-request": "warn no mail: this address has had enough mail for now",
+		"code-request": "warn no mail: the rate limit of this address is reached",
 		"cookie":       "warn not run: needs code-request",
 		"pending":      "warn not run: needs code-request",
 		"wrong-code":   "warn not run: needs pending",
@@ -103,8 +103,8 @@ func TestAnAddressThatHasGotEnoughMailIsToldWhenToComeAgain(t *testing.T) {
 	}
 }
 
-// forgetful answers sign-outs itself and tells the server nothing: so the cookie is as good as before, as a session is that
-// is kept in the cookie alone.
+// forgetful answers sign-outs itself and does not forward them. The cookie stays valid, as with a
+// session that is stored in the cookie alone.
 func forgetful(f *front) *front {
 	f.own = only(http.MethodPost, "/api/auth/sign-out", own{
 		http.StatusNoContent, http.Header{"Set-Cookie": {"__Host-sana_session=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax"}}, "",
@@ -112,7 +112,7 @@ func forgetful(f *front) *front {
 	return f
 }
 
-func TestACopiedCookieThatStaysValidIsToldAndExplained(t *testing.T) {
+func TestCheck_WarnsOfCookiesValidAfterSignOut(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	list := results(t, to(t, w, newFront(w.Run(t, atHome, "SESSION_STORE=cookie")), ""))
@@ -122,8 +122,8 @@ func TestACopiedCookieThatStaysValidIsToldAndExplained(t *testing.T) {
 	}
 }
 
-// One instance of two believes the old cookie: of the two stores one has it, or one of the databases.
-func TestACookieThatSomeInstancesStillTakeIsAFault(t *testing.T) {
+// One of two instances accepts the old cookie, as with two session stores or databases.
+func TestCheck_FailsIfSomeInstancesAcceptOldCookies(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	f := forgetful(newFront(w.Run(t, atHome)))
@@ -139,15 +139,15 @@ func TestACookieThatSomeInstancesStillTakeIsAFault(t *testing.T) {
 		}
 		return nil
 	}
-	wantAllBut(t, results(t, to(t, w, f, "")), map[string]string{"old-cookie": "fail taken by some instances after the sign-out: 10 of 20 requests"})
+	wantAllBut(t, results(t, to(t, w, f, "")), map[string]string{"old-cookie": "fail accepted by some instances after the sign-out: 10 of 20 requests"})
 }
 
-func TestAMailThatTheProviderRefusesIsNamed(t *testing.T) {
+func TestCheck_ReportsRefusedMail(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	w.Mailgun.Script(refusedMail, refusedMail)
 	instance := w.Run(t, atHome)
-	wantAllBut(t, results(t, newFront(instance).options(t)), map[string]string{"mail": "warn to an address that nobody has"})
+	wantAllBut(t, results(t, newFront(instance).options(t)), map[string]string{"mail": "warn to an address that does not exist"})
 	wantAllBut(t, results(t, to(t, w, newFront(instance))), map[string]string{
 		"mail":       "fail the mail provider refused the mail",
 		"sign-in":    "warn not run: needs mail",

@@ -13,7 +13,7 @@ import (
 	"sana/backend/diagnose"
 )
 
-// pendingCode is what the contract calls PendingCode, as far as the checks need it.
+// pendingCode has the fields of the contract's PendingCode that the checks use.
 type pendingCode struct {
 	ID         string    `json:"id"`
 	Email      string    `json:"email"`
@@ -24,10 +24,10 @@ type pendingCode struct {
 	Delivery   string    `json:"delivery"`
 }
 
-// isComplete reports whether an answer had what a pending code must have.
+// isComplete reports whether an answer had the required fields.
 func (p pendingCode) isComplete() bool { return p.ID != "" && p.Email != "" && p.CodeLength > 0 }
 
-// codeRequest is what the contract calls CodeRequest, likewise.
+// codeRequest has the fields of the contract's CodeRequest that the checks use.
 type codeRequest struct {
 	Email    string       `json:"email"`
 	Mail     string       `json:"mail"`
@@ -35,24 +35,24 @@ type codeRequest struct {
 	Code     *pendingCode `json:"code"`
 }
 
-// pendingCode reads an answer as a pending code.
+// pendingCode parses an answer as a pending code.
 func (a answer) pendingCode() (pendingCode, bool) {
 	var p pendingCode
 	good := a.status == http.StatusOK && a.json(&p) && p.isComplete()
 	return p, good
 }
 
-// codeRequest reads an answer as that to a request for a code.
+// codeRequest parses the answer to a code request.
 func (a answer) codeRequest() (codeRequest, bool) {
 	var c codeRequest
 	good := a.status == http.StatusAccepted && a.json(&c) && c.Email != "" && (c.Code == nil || c.Code.isComplete())
 	return c, good
 }
 
-// codePath is the address of the pending code that was requested.
+// codePath returns the path of the requested pending code.
 func (r *run) codePath() string { return "/api/auth/code?id=" + url.QueryEscape(r.pending.ID) }
 
-// verify types a code for the address that codes are requested for.
+// verify sends a code for the address that requested codes.
 func (r *run) verify(ctx context.Context, code string) answer {
 	body := jsonOf(map[string]string{"code": code, "email": r.pending.Email})
 	return r.client.write(ctx, http.MethodPost, "/api/auth/verify", body)
@@ -63,7 +63,7 @@ func jsonOf(body map[string]string) string {
 	return string(text)
 }
 
-// codeRequest requests a code as a page does: once more if the browser token was missing.
+// codeRequest requests a code as a page does: it retries once if the browser token was missing.
 func (r *run) codeRequest(ctx context.Context) diagnose.Result {
 	body := jsonOf(map[string]string{"email": r.email})
 	a := r.client.write(ctx, http.MethodPost, "/api/auth/code", body)
@@ -75,15 +75,15 @@ func (r *run) codeRequest(ctx context.Context) diagnose.Result {
 	case !good:
 		return r.unexpected(a)
 	case request.Code == nil:
-		return diagnose.Warn("no mail: this address has had enough mail for now",
+		return diagnose.Warn("no mail: the rate limit of this address is reached",
 			"run the check again after "+request.ResendAt.UTC().Format(time.DateTime)+" UTC")
 	}
 	r.accepted, r.pending = a, *request.Code
-	return diagnose.OK(fmt.Sprintf("accepted for %s: %d %s, %d tries",
+	return diagnose.OK(fmt.Sprintf("accepted for %s: %d %s, %d attempts",
 		printable(addressee(r.pending.Email)), r.pending.CodeLength, printable(r.pending.CodeKind), r.pending.TriesLeft))
 }
 
-// addressee is an address as it is told: without what is random in it.
+// addressee returns an address for output, without its random part.
 func addressee(email string) string {
 	if strings.HasSuffix(email, "@check.invalid") {
 		return "an address at check.invalid"
@@ -91,7 +91,7 @@ func addressee(email string) string {
 	return email
 }
 
-// cookie judges the browser token, which each request for a code sends again.
+// cookie judges the browser token, which each code request sets again.
 func (r *run) cookie(context.Context) diagnose.Result {
 	return r.judgeCookie(r.accepted.cookies, browserCookie)
 }
@@ -106,8 +106,7 @@ func ofName(cookies []*http.Cookie, base string) (found []*http.Cookie) {
 	return found
 }
 
-// judgeCookie judges the cookie of this name by the scheme that it came over (RFC 6265bis,
-// 4.1.3.2).
+// judgeCookie judges the cookie of this name by the scheme of the request (RFC 6265bis, 4.1.3.2).
 func (r *run) judgeCookie(cookies []*http.Cookie, base string) diagnose.Result {
 	found := ofName(cookies, base)
 	if len(found) != 1 {
@@ -131,7 +130,7 @@ func (r *run) judgeCookie(cookies []*http.Cookie, base string) diagnose.Result {
 		{"HttpOnly is missing", c.HttpOnly},
 		{"Path is not /", c.Path == "/"},
 		{"SameSite is not Lax or Strict", c.SameSite == http.SameSiteLaxMode || c.SameSite == http.SameSiteStrictMode},
-		{"there is a Domain", c.Domain == ""},
+		{"Domain is set", c.Domain == ""},
 	} {
 		if !attribute.good {
 			wrong = append(wrong, attribute.what)
@@ -140,11 +139,10 @@ func (r *run) judgeCookie(cookies []*http.Cookie, base string) diagnose.Result {
 	if len(wrong) > 0 {
 		return diagnose.Fail(name+": "+strings.Join(wrong, ", "), hintCookies)
 	}
-	return diagnose.OK(name + " with the attributes it must have")
+	return diagnose.OK(name + " with the required attributes")
 }
 
-// pendingKept checks what the predecessor could not do: every instance knows the code that the
-// browser waits for.
+// pendingKept checks that every instance knows the code that the browser waits for.
 func (r *run) pendingKept(ctx context.Context) diagnose.Result {
 	result := r.often(ctx, r.codePath(), func(a answer) diagnose.Result {
 		pending, good := a.pendingCode()
@@ -153,7 +151,7 @@ func (r *run) pendingKept(ctx context.Context) diagnose.Result {
 			return r.unexpected(a)
 		case pending.ID != r.pending.ID, pending.Email != r.pending.Email,
 			!pending.ExpiresAt.Equal(r.pending.ExpiresAt), pending.TriesLeft != r.pending.TriesLeft:
-			return diagnose.Fail("pending sign-in lost: the answer is about another one", hintLost)
+			return diagnose.Fail("pending sign-in lost: the answer is about another sign-in", hintLost)
 		}
 		return diagnose.OK("")
 	})
@@ -168,7 +166,7 @@ func (r *run) wrongCode(ctx context.Context) diagnose.Result {
 	a := r.verify(ctx, guess(r.pending.CodeKind, r.pending.CodeLength))
 	if a.status == http.StatusOK {
 		r.signedIn = true
-		return diagnose.Fail("a code that was made up signed in", "run the check again: a guess is right once in a million; twice means that codes are not compared")
+		return diagnose.Fail("a random code signed in", "run the check again: a random code is right once in a million; if it is right twice, codes are not compared")
 	}
 	if !a.is(http.StatusUnauthorized, "wrong_code") || a.problem.TriesLeft == nil {
 		return r.unexpected(a)
@@ -180,12 +178,12 @@ func (r *run) wrongCode(ctx context.Context) diagnose.Result {
 	case !good:
 		return r.unexpected(again)
 	case left != r.pending.TriesLeft-1, pending.TriesLeft != left:
-		return diagnose.Fail(fmt.Sprintf("tries left before, in the answer and after: %d, %d, %d", r.pending.TriesLeft, left, pending.TriesLeft), hintLost)
+		return diagnose.Fail(fmt.Sprintf("attempts left before, in the answer and after: %d, %d, %d", r.pending.TriesLeft, left, pending.TriesLeft), hintLost)
 	}
-	return diagnose.OK(fmt.Sprintf("refused as wrong (401 wrong_code), %d tries left", left))
+	return diagnose.OK(fmt.Sprintf("refused as wrong (401 wrong_code), %d attempts left", left))
 }
 
-// guess makes up a code of this kind and length.
+// guess returns a random code of this kind and length.
 func guess(kind string, length int) string {
 	alphabet := "0123456789"
 	if kind == "alphanumeric" {
@@ -200,7 +198,7 @@ func guess(kind string, length int) string {
 }
 
 const (
-	mailPatience = 20 * time.Second // for the provider to take a mail
+	mailPatience = 20 * time.Second // for the provider to accept a mail
 	mailInterval = 500 * time.Millisecond
 )
 
@@ -223,7 +221,7 @@ func (r *run) mail(ctx context.Context) diagnose.Result {
 		case <-again.C:
 		case <-enough.C:
 			return diagnose.Warn(fmt.Sprintf("still %s after %s", pending.Delivery, mailPatience),
-				"look for the mail provider's answers in the log; the mail is tried again by itself")
+				"look for the mail provider's answers in the log; Sana retries the mail")
 		case <-ctx.Done():
 			return noAnswer(ctx.Err())
 		}
@@ -233,29 +231,29 @@ func (r *run) mail(ctx context.Context) diagnose.Result {
 func (r *run) delivered(delivery string) diagnose.Result {
 	switch {
 	case delivery == "sent":
-		return diagnose.OK("the mail provider took the mail")
+		return diagnose.OK("the mail provider accepted the mail")
 	case delivery == "delivered":
-		return diagnose.OK("the recipient's server took the mail")
+		return diagnose.OK("the recipient's server accepted the mail")
 	case delivery != "failed":
 		return diagnose.Warn("the mail is in a state that this version does not know: "+printable(delivery),
 			"run the check of the deployment's version")
 	case r.To == "":
-		return diagnose.Warn("the mail provider refused a mail to an address that nobody has", "see with --to whether it takes others")
+		return diagnose.Warn("the mail provider refused a mail to an address that does not exist", "use --to to check whether it accepts others")
 	}
 	return diagnose.Fail("the mail provider refused the mail", "check MAIL_FROM, MAILGUN_DOMAIN and MAILGUN_API_KEY, and the provider's answer in the log")
 }
 
-// cleanup withdraws the pending code, and ends the session if a check failed half-way. Instances
-// that do not share a database are all asked.
+// cleanup cancels the pending code, and signs out if a check failed half-way. It sends the requests
+// to every instance, because they may not share a database.
 func (r *run) cleanup(ctx context.Context) diagnose.Result {
 	if r.signedIn {
 		if a := r.client.write(ctx, http.MethodPost, "/api/auth/sign-out", "{}"); a.status != http.StatusNoContent {
 			return r.unexpected(a)
 		}
 		if r.client.session() != "" {
-			return diagnose.Fail("the sign-out left the cookie", hintCookies)
+			return diagnose.Fail("the sign-out did not clear the cookie", hintCookies)
 		}
-		return diagnose.OK("the sign-in is forgotten")
+		return diagnose.OK("the sign-in is cancelled")
 	}
 	times := 1
 	if !r.isShared {
@@ -268,10 +266,10 @@ func (r *run) cleanup(ctx context.Context) diagnose.Result {
 	}
 	a := r.client.get(ctx, r.codePath())
 	if _, isThere := a.pendingCode(); isThere {
-		return diagnose.Fail("the pending code is still there", hintLost)
+		return diagnose.Fail("the pending code still exists", hintLost)
 	}
 	if !a.is(http.StatusNotFound, "no_pending_code") {
 		return r.unexpected(a)
 	}
-	return diagnose.OK("the sign-in is forgotten")
+	return diagnose.OK("the sign-in is cancelled")
 }

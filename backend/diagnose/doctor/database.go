@@ -15,18 +15,18 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// oldestPostgres is the oldest release that Sana is made for, as server_version_num.
+// oldestPostgres is the oldest supported release, as server_version_num.
 const oldestPostgres = 15_00_00
 
-// Database is what the checks of the database need.
+// Database has the inputs of the database checks.
 type Database struct {
-	Pool        *pgxpool.Pool // as the program opens it; nil when DATABASE_URL cannot be used
-	Direct      *pgxpool.Pool // of MIGRATE_DATABASE_URL; nil when that is the same address
-	CookieStore bool          // then sessions end by this machine's clock
+	Pool        *pgxpool.Pool // opened as the program opens it; nil if DATABASE_URL is invalid
+	Direct      *pgxpool.Pool // of MIGRATE_DATABASE_URL; nil if that is the same address
+	CookieStore bool          // sessions then expire by this machine's clock
 	Now         func() time.Time
 }
 
-// Checks are those of the database.
+// Checks returns the checks of the database.
 func (d Database) Checks() []diagnose.Check {
 	needs := []string{"database"}
 	return []diagnose.Check{
@@ -55,14 +55,14 @@ func (d Database) reachable(ctx context.Context) diagnose.Result {
 		return unreachable(err, "DATABASE_URL")
 	}
 	to := d.Pool.Config().ConnConfig
-	found := fmt.Sprintf("PostgreSQL %s at %s, database %s as %s", version, net.JoinHostPort(to.Host, fmt.Sprint(to.Port)), name, role)
+	detail := fmt.Sprintf("PostgreSQL %s at %s, database %s as %s", version, net.JoinHostPort(to.Host, fmt.Sprint(to.Port)), name, role)
 	if number < oldestPostgres {
-		return diagnose.Fail(found, "upgrade Postgres to 15 or newer")
+		return diagnose.Fail(detail, "upgrade Postgres to 15 or newer")
 	}
-	return diagnose.OK(found)
+	return diagnose.OK(detail)
 }
 
-// unreachable says why there was no answer.
+// unreachable returns the result for a connection error.
 func unreachable(err error, variable string) diagnose.Result {
 	d := postgres.Diagnose(err, variable)
 	return diagnose.Fail(d.Cause, d.Hint)
@@ -84,21 +84,21 @@ func (d Database) encrypted(ctx context.Context) diagnose.Result {
 	return judgeTLS(wire.RemoteAddr(), nil, false)
 }
 
-// judgeTLS says whether a connection is safe where it goes; state is nil without TLS.
+// judgeTLS judges whether a connection is safe for its destination; state is nil without TLS.
 func judgeTLS(to net.Addr, state *tls.ConnectionState, checked bool) diagnose.Result {
 	private := isPrivate(to)
 	switch {
 	case state != nil && checked:
-		return diagnose.OK(tls.VersionName(state.Version) + ", and the certificate is checked")
+		return diagnose.OK(tls.VersionName(state.Version) + ", and the certificate is verified")
 	case state != nil && private:
-		return diagnose.OK(tls.VersionName(state.Version) + " on a private network; the certificate is not checked")
+		return diagnose.OK(tls.VersionName(state.Version) + " on a private network; the certificate is not verified")
 	case state != nil:
-		return diagnose.Warn(tls.VersionName(state.Version)+" to a public address, and the certificate is not checked: anybody on the way can pose as the database",
-			"set sslmode=verify-full in DATABASE_URL, with sslrootcert where the authority is the provider's own")
+		return diagnose.Warn(tls.VersionName(state.Version)+" to a public address, and the certificate is not verified: an attacker on the network path can pose as the database",
+			"set sslmode=verify-full in DATABASE_URL, with sslrootcert if the provider has its own certificate authority")
 	case private:
 		return diagnose.OK("without TLS, on this machine or a private network")
 	}
-	return diagnose.Warn("without TLS to a public address: addresses of people can be read on the way", "set sslmode=verify-full in DATABASE_URL")
+	return diagnose.Warn("without TLS to a public address: an attacker on the network path can read users' addresses", "set sslmode=verify-full in DATABASE_URL")
 }
 
 func isPrivate(to net.Addr) bool {
@@ -110,7 +110,7 @@ func isPrivate(to net.Addr) bool {
 	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || cgnat.Contains(ip)
 }
 
-// cgnat is the shared address space (RFC 6598), which some platforms use for their private networks.
+// cgnat is the shared address space (RFC 6598), which some platforms use for private networks.
 var cgnat = netip.MustParsePrefix("100.64.0.0/10")
 
 func (d Database) primary(ctx context.Context) diagnose.Result {
@@ -128,38 +128,39 @@ func (d Database) primary(ctx context.Context) diagnose.Result {
 	case err != nil:
 		return unreachable(err, "DATABASE_URL")
 	case standby:
-		return diagnose.Fail("this is a standby: it can be read only", "name all hosts in DATABASE_URL and add target_session_attrs=read-write")
+		return diagnose.Fail("this is a standby: it is read-only", "name all hosts in DATABASE_URL and add target_session_attrs=read-write")
 	case readOnly:
-		return diagnose.Fail("transactions are read-only here", "take default_transaction_read_only off the server, the database or the role")
+		return diagnose.Fail("transactions are read-only here", "reset default_transaction_read_only of the server, the database or the role")
 	}
 	switch {
 	case replicas > 0 && !synchronous:
-		return diagnose.Warn("takes writes, but no commit waits for a replica: a failover can bring back sessions that were revoked, and lose sign-ins",
-			"set synchronous_standby_names and leave synchronous_commit on, or know what docs/operations.md says about failover")
+		return diagnose.Warn("accepts writes, but commits do not wait for a replica: a failover can restore revoked sessions and lose sign-ins",
+			"set synchronous_standby_names and leave synchronous_commit on, or see docs/operations.md about failover")
 	case replicas > 0:
-		return diagnose.OK("takes writes, and a replica has each of them before it is answered")
+		return diagnose.OK("accepts writes, and each commit waits for a replica")
 	}
-	return diagnose.OK("takes writes")
+	return diagnose.OK("accepts writes")
 }
 
 func (d Database) schema(ctx context.Context) diagnose.Result {
 	version, err := postgres.Version(ctx, d.Pool)
 	switch {
 	case errors.Is(err, postgres.ErrUnreleased):
-		return diagnose.Fail("made by an unreleased version of Sana, whose data cannot be taken over",
+		return diagnose.Fail("created by an unreleased version of Sana; its data cannot be migrated",
 			"use an empty database, and run: sana migrate")
 	case err != nil:
 		return diagnose.Fail("the version cannot be read: "+err.Error(), "let the role read goose_db_version")
 	case version < postgres.Head:
 		return diagnose.Fail(fmt.Sprintf("at version %d, and this program needs %d", version, postgres.Head), "run: sana migrate")
 	case version > postgres.Head:
-		return diagnose.OK(fmt.Sprintf("at version %d, ahead of this program's %d: a newer release has migrated, and this one may go on", version, postgres.Head))
+		return diagnose.OK(fmt.Sprintf("at version %d, ahead of this program's %d: a newer release has migrated, and this one still works", version, postgres.Head))
 	}
 	return diagnose.OK(fmt.Sprintf("at version %d, the newest", version))
 }
 
-// How far this machine's clock may be off. Limits and sessions in Postgres go by the database's; what goes by this
-// machine's are sealed sessions, the time in Mailgun's signatures and when a failed mail is tried again.
+// Limits of the skew of this machine's clock. Limits and sessions in Postgres use the database's
+// clock. Sealed sessions, the timestamps in Mailgun's signatures and the retries of mails use this
+// machine's.
 const (
 	skewToMention = 2 * time.Second
 	skewToFail    = 2 * time.Minute
@@ -186,12 +187,12 @@ func judgeClock(skew time.Duration, cookieStore bool) diagnose.Result {
 	if skew < 0 {
 		direction = "behind"
 	}
-	found := fmt.Sprintf("this machine's clock is %s %s the database's", skew.Abs().Round(time.Millisecond), direction)
+	detail := fmt.Sprintf("this machine's clock is %s %s the database's", skew.Abs().Round(time.Millisecond), direction)
 	switch {
 	case skew.Abs() <= skewToMention:
-		return diagnose.OK(found)
+		return diagnose.OK(detail)
 	case cookieStore && skew.Abs() > skewToFail:
-		return diagnose.Fail(found+", and with SESSION_STORE=cookie sessions end by it", "let NTP set the clocks of all machines")
+		return diagnose.Fail(detail+", and with SESSION_STORE=cookie sessions expire by it", "let NTP set the clocks of all machines")
 	}
-	return diagnose.Warn(found, "let NTP set the clocks of both machines")
+	return diagnose.Warn(detail, "let NTP set the clocks of both machines")
 }

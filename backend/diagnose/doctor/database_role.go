@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// rights checks every table and view beside goose_db_version: Sana's schema is Sana's own. The
-// sequences behind identity columns need no right of their own.
+// rights checks the privileges on every table and view except goose_db_version: Sana's schema is
+// its own. The sequences of identity columns need no privileges.
 func (d Database) rights(ctx context.Context) diagnose.Result {
 	rows, err := d.Pool.Query(ctx, `
 		WITH ours AS (
@@ -51,13 +51,13 @@ func (d Database) rights(ctx context.Context) diagnose.Result {
 	return diagnose.OK("the role may read and write every table")
 }
 
-// migrator is who migrates, and whether it can.
+// migrator is the role that migrates, and its privileges.
 type migrator struct {
 	role   string
-	create bool   // may make tables
-	own    bool   // is, or may act as, the owner of the tables that there are
-	server int64  // when it was started
-	oid    uint32 // of the database
+	create bool   // may create tables
+	own    bool   // is the owner of the existing tables, or may act as the owner
+	server int64  // start time of the server
+	oid    uint32 // object id of the database
 }
 
 func readMigrator(ctx context.Context, db postgres.Querier) (m migrator, err error) {
@@ -72,7 +72,7 @@ func readMigrator(ctx context.Context, db postgres.Querier) (m migrator, err err
 	return m, err
 }
 
-// migrateRights looks at who runs sana migrate: MIGRATE_DATABASE_URL, else DATABASE_URL.
+// migrateRights checks the role of sana migrate: MIGRATE_DATABASE_URL, else DATABASE_URL.
 func (d Database) migrateRights(ctx context.Context) diagnose.Result {
 	here, err := readMigrator(ctx, d.Pool)
 	if err != nil {
@@ -84,39 +84,40 @@ func (d Database) migrateRights(ctx context.Context) diagnose.Result {
 			return unreachable(err, "MIGRATE_DATABASE_URL")
 		}
 		if who.server != here.server || who.oid != here.oid {
-			return diagnose.Fail("MIGRATE_DATABASE_URL leads to another database than DATABASE_URL", "let both name the same server and the same database")
+			return diagnose.Fail("MIGRATE_DATABASE_URL names another database than DATABASE_URL", "set both to the same server and the same database")
 		}
 	}
 	const remedy = "run sana migrate with MIGRATE_DATABASE_URL as the owner of the tables"
 	switch {
 	case !who.own:
-		return diagnose.Warn(fmt.Sprintf("%s does not own the tables, so that sana migrate as this role fails at the next change", who.role), remedy)
+		return diagnose.Warn(fmt.Sprintf("%s does not own the tables: sana migrate as this role fails at the next migration", who.role), remedy)
 	case !who.create:
-		return diagnose.Warn(fmt.Sprintf("%s may not make tables, so that sana migrate as this role fails", who.role),
+		return diagnose.Warn(fmt.Sprintf("%s may not create tables: sana migrate as this role fails", who.role),
 			remedy+", or: GRANT CREATE ON SCHEMA … TO "+who.role)
 	}
 	return diagnose.OK(fmt.Sprintf("%s may migrate", who.role))
 }
 
-// room is what the server has for us.
+// room is the number of connections that the server has for Sana.
 type room struct {
-	most     int // connections that a role without special rights may have
-	others   int // taken by other clients
+	most     int // connections for roles without special privileges
+	others   int // in use by other clients
 	perRole  int // -1 for no limit
 	database int // -1 for no limit
 }
 
-// wantedInstances is how many should fit: two, and on a deploy two more beside them.
+// wantedInstances is the number of instances that should fit: two, and two more during a rolling
+// deployment.
 const wantedInstances = 4
 
-// besidePool is how many connections an instance has besides its pool: one for health checks, one
-// to receive revocations.
+// besidePool is the number of connections of an instance outside of its pool: one for health
+// checks, one to receive revocations.
 const besidePool = 2
 
 func (d Database) connections(ctx context.Context) diagnose.Result {
 	pool := int(d.Pool.Config().MaxConns) + besidePool
 	if d.Direct != nil {
-		return diagnose.OK(fmt.Sprintf("up to %d of an instance, at the address of DATABASE_URL; how many reach Postgres is a pooler's to say", pool))
+		return diagnose.OK(fmt.Sprintf("up to %d an instance to the address of DATABASE_URL; a pooler decides how many reach Postgres", pool))
 	}
 	var r room
 	err := d.Pool.QueryRow(ctx, `
@@ -135,7 +136,7 @@ func (d Database) connections(ctx context.Context) diagnose.Result {
 	return r.judge(pool)
 }
 
-// judge says how many instances fit that have so many connections each.
+// judge judges how many instances fit with each connections an instance.
 func (r room) judge(each int) diagnose.Result {
 	free := r.most - r.others
 	for _, limit := range []int{r.perRole, r.database} {
@@ -144,19 +145,19 @@ func (r room) judge(each int) diagnose.Result {
 		}
 	}
 	fit := max(free, 0) / each
-	found := fmt.Sprintf("up to %d of an instance; Postgres has %d for us, enough for %s", each, max(free, 0), diagnose.Counted(fit, "instance", "instances"))
+	detail := fmt.Sprintf("up to %d an instance; Postgres has %d free, enough for %s", each, max(free, 0), diagnose.Counted(fit, "instance", "instances"))
 	remedy := fmt.Sprintf("add pool_max_conns=%d to DATABASE_URL, raise max_connections, or put a pooler in between", max(free/wantedInstances-besidePool, 1))
 	switch {
 	case fit < 1:
-		return diagnose.Fail(found, remedy)
+		return diagnose.Fail(detail, remedy)
 	case fit < wantedInstances:
-		return diagnose.Warn(found+"; a deploy of two runs four for a while", remedy)
+		return diagnose.Warn(detail+"; a rolling deployment of two runs four for a while", remedy)
 	}
-	return diagnose.OK(found)
+	return diagnose.OK(detail)
 }
 
-// pooler knows one by the process that the connection claims to have: a pooler makes the number up, because it hands
-// the statements to one after the other.
+// pooler detects a pooler by the backend process id: a pooler invents one, because it distributes
+// the statements over several connections.
 func (d Database) pooler(ctx context.Context) diagnose.Result {
 	conn, err := d.Pool.Acquire(ctx)
 	if err != nil {
@@ -180,14 +181,14 @@ func (d Database) pooler(ctx context.Context) diagnose.Result {
 func judgePooler(between, told bool, unlimited []string) diagnose.Result {
 	switch {
 	case between && !told:
-		return diagnose.Warn("one stands in between; in transaction mode it breaks prepared statements and LISTEN", "set MIGRATE_DATABASE_URL to the address of the database itself")
+		return diagnose.Warn("found; in transaction mode it breaks prepared statements and LISTEN", "set MIGRATE_DATABASE_URL to the address of the database itself")
 	case between && len(unlimited) > 0:
-		return diagnose.Warn("one stands in between, and the role has no "+strings.Join(unlimited, ", "),
+		return diagnose.Warn("found, and the role has no "+strings.Join(unlimited, ", "),
 			"ALTER ROLE … SET statement_timeout = '4s'; … lock_timeout = '4s'; … idle_in_transaction_session_timeout = '10s'")
 	case between:
-		return diagnose.OK("one stands in between, and the role has the limits that cannot be set through it")
+		return diagnose.OK("found, and the role has the limits that cannot be set through it")
 	case told:
-		return diagnose.OK("none in between; since MIGRATE_DATABASE_URL is another address, revocations are polled all the same")
+		return diagnose.OK("none; since MIGRATE_DATABASE_URL is another address, revocations are polled nevertheless")
 	}
-	return diagnose.OK("none in between")
+	return diagnose.OK("none")
 }

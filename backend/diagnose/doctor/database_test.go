@@ -21,13 +21,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// open is the program's own pool on an address, for tests that the database refuses too.
+// open opens the program's own pool on an address.
 func open(t *testing.T, address string) *pgxpool.Pool {
 	t.Helper()
 	return postgrestest.Pool(t, address)
 }
 
-// with changes a database's address.
+// with returns a database's address with a change.
 func with(t *testing.T, address string, change func(*url.URL)) string {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -46,7 +46,7 @@ func parameter(name, value string) func(*url.URL) {
 	}
 }
 
-// look is what the checks of a database come to.
+// look runs the checks of a database.
 func look(t *testing.T, d doctor.Database) map[string]diagnose.Result {
 	t.Helper()
 	if d.Now == nil {
@@ -55,11 +55,11 @@ func look(t *testing.T, d doctor.Database) map[string]diagnose.Result {
 	return results(t, d.Checks())
 }
 
-func TestADatabaseAsItShouldBeIsFineInEveryCheck(t *testing.T) {
+func TestDatabase_HealthyPassesEveryCheck(t *testing.T) {
 	t.Parallel()
 	got := look(t, doctor.Database{Pool: open(t, with(t, postgrestest.URL(t), parameter("pool_max_conns", "2")))})
 	for name, result := range got {
-		if name != "connections" { // how many are free is other tests' to say
+		if name != "connections" { // other tests check the number of free connections
 			assert(t, name, result, diagnose.Passed, "", "")
 		}
 	}
@@ -68,17 +68,17 @@ func TestADatabaseAsItShouldBeIsFineInEveryCheck(t *testing.T) {
 	assert(t, "schema", got["schema"], diagnose.Passed, fmt.Sprintf("at version %d, the newest", postgres.Head), "")
 }
 
-func TestADatabaseThatLetsNobodyInOrDoesNotAnswerIsNamedWithoutThePassword(t *testing.T) {
+func TestDatabase_ReportsConnectionErrorsWithoutPassword(t *testing.T) {
 	t.Parallel()
 	good := postgrestest.EmptyURL(t)
-	taken, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts connections, and no program reads from them
+	taken, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts connections, but no program reads from them
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
 	for name, test := range map[string]struct {
-		change    func(*url.URL)
-		found, do string
+		change       func(*url.URL)
+		detail, hint string
 	}{
 		"wrong password":   {func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "canary") }, "the credentials were rejected: password authentication failed", "password"},
 		"wrong name":       {func(u *url.URL) { u.Path = "/no_such_database" }, "does not exist", "check user, password and name in DATABASE_URL"},
@@ -87,7 +87,7 @@ func TestADatabaseThatLetsNobodyInOrDoesNotAnswerIsNamedWithoutThePassword(t *te
 		"no TLS there":     {parameter("sslmode", "require"), "offers no TLS", "sslmode"},
 	} {
 		got := look(t, doctor.Database{Pool: open(t, with(t, good, test.change))})
-		assert(t, name, got["database"], diagnose.Failed, test.found, test.do)
+		assert(t, name, got["database"], diagnose.Failed, test.detail, test.hint)
 		assert(t, name, got["schema"], diagnose.Warned, "not run: needs database", "")
 		if strings.Contains(fmt.Sprint(got), "canary") {
 			t.Errorf("%s: the password is shown: %v", name, got)
@@ -95,7 +95,7 @@ func TestADatabaseThatLetsNobodyInOrDoesNotAnswerIsNamedWithoutThePassword(t *te
 	}
 }
 
-func TestASchemaThatIsBehindAheadOrNotThereIsTold(t *testing.T) {
+func TestDatabase_ReportsSchemaVersion(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	w.Exec(t, `INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true)`, postgres.Head+1)
@@ -108,17 +108,17 @@ func TestASchemaThatIsBehindAheadOrNotThereIsTold(t *testing.T) {
 	assert(t, "empty", empty["schema"], diagnose.Failed, "at version 0", "run: sana migrate")
 	w.Exec(t, `ALTER TABLE challenges DROP COLUMN browser`)
 	unreleased := look(t, doctor.Database{Pool: w.DB})
-	assert(t, "unreleased", unreleased["schema"], diagnose.Failed, "made by an unreleased version", "use an empty database")
+	assert(t, "unreleased", unreleased["schema"], diagnose.Failed, "created by an unreleased version", "use an empty database")
 }
 
-func TestADatabaseThatCanOnlyBeReadIsTold(t *testing.T) {
+func TestDatabase_ReportsReadOnly(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	w.Exec(t, fmt.Sprintf(`ALTER DATABASE %q SET default_transaction_read_only = on`, w.DB.Config().ConnConfig.Database))
 	assert(t, "read-only", look(t, doctor.Database{Pool: open(t, w.DatabaseURL)})["primary"], diagnose.Failed, "read-only", "default_transaction_read_only")
 }
 
-// newRole makes a role that may log in, with these rights after LOGIN, and returns its address.
+// newRole creates a role with LOGIN and these privileges, and returns its address.
 func newRole(t *testing.T, w *harness.World, rights string) (role, address string) {
 	t.Helper()
 	role = "sana_test_role_" + strings.ToLower(rand.Text()[:12])
@@ -136,7 +136,7 @@ func newRole(t *testing.T, w *harness.World, rights string) (role, address strin
 	return role, with(t, w.DatabaseURL, func(u *url.URL) { u.User = url.UserPassword(role, "canary") })
 }
 
-func TestARoleThatLacksARightIsToldWhichOne(t *testing.T) {
+func TestDatabase_ReportsMissingPrivileges(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	role, address := newRole(t, w, "")
@@ -156,8 +156,8 @@ func TestARoleThatLacksARightIsToldWhichOne(t *testing.T) {
 	assert(t, "another migrates", got["migrate-rights"], diagnose.Passed, w.DB.Config().ConnConfig.User+" may migrate", "")
 }
 
-// The program works with the number of connections that the doctor accepts.
-func TestARoleWithTheRightsThatTheDoctorWantsServesTheWholeWalk(t *testing.T) {
+// The program works with the privileges and connections that the doctor accepts.
+func TestDatabase_AcceptedRoleServesASignIn(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	role, address := newRole(t, w, "")
@@ -167,26 +167,26 @@ func TestARoleWithTheRightsThatTheDoctorWantsServesTheWholeWalk(t *testing.T) {
 	app.Open(t).SignIn(w, "ada@sana.example")
 }
 
-func TestWhoMigratesMustBeAbleToAndInTheSameDatabase(t *testing.T) {
+func TestDatabase_MigratingRoleNeedsPrivilegesAndSameDatabase(t *testing.T) {
 	t.Parallel()
 	w := harness.NewEmptyWorld(t)
 	_, address := newRole(t, w, "")
 	got := look(t, doctor.Database{Pool: open(t, address)})
-	assert(t, "may make no tables", got["migrate-rights"], diagnose.Warned, "may not make tables", "GRANT CREATE ON SCHEMA")
+	assert(t, "may make no tables", got["migrate-rights"], diagnose.Warned, "may not create tables", "GRANT CREATE ON SCHEMA")
 	other := look(t, doctor.Database{Pool: w.DB, Direct: open(t, postgrestest.EmptyURL(t))})
-	assert(t, "another database", other["migrate-rights"], diagnose.Failed, "leads to another database", "the same database")
+	assert(t, "another database", other["migrate-rights"], diagnose.Failed, "names another database", "the same database")
 	away := look(t, doctor.Database{Pool: w.DB, Direct: open(t, "postgres://sana:canary@127.0.0.1:1/sana")})
 	assert(t, "nobody there", away["migrate-rights"], diagnose.Failed, "connection refused", "MIGRATE_DATABASE_URL")
 }
 
-func TestAClockThatIsOffIsToldAndFailsWhereSessionsEndByIt(t *testing.T) {
+func TestDatabase_ReportsClockSkew(t *testing.T) {
 	t.Parallel()
 	db := open(t, postgrestest.EmptyURL(t))
 	for name, test := range map[string]struct {
-		off       time.Duration
-		cookie    bool
-		state     diagnose.State
-		found, do string
+		off          time.Duration
+		cookie       bool
+		state        diagnose.State
+		detail, hint string
 	}{
 		"right":                       {0, true, diagnose.Passed, "this machine's clock is ", ""},
 		"a little off":                {time.Second, true, diagnose.Passed, "ahead of the database's", ""},
@@ -197,32 +197,32 @@ func TestAClockThatIsOffIsToldAndFailsWhereSessionsEndByIt(t *testing.T) {
 	} {
 		now := func() time.Time { return time.Now().Add(test.off) }
 		got := look(t, doctor.Database{Pool: db, CookieStore: test.cookie, Now: now})
-		assert(t, name, got["clock"], test.state, test.found, test.do)
+		assert(t, name, got["clock"], test.state, test.detail, test.hint)
 	}
 }
 
-func TestThePoolIsHeldAgainstWhatPostgresHas(t *testing.T) {
+func TestDatabase_ComparesPoolWithConnectionLimits(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	for size, want := range map[string]struct {
-		state     diagnose.State
-		found, do string
+		state        diagnose.State
+		detail, hint string
 	}{
-		"1":    {diagnose.Passed, "up to 3 of an instance", ""},
+		"1":    {diagnose.Passed, "up to 3 an instance", ""},
 		"1000": {diagnose.Failed, "enough for 0 instances", "add pool_max_conns="},
 	} {
 		got := look(t, doctor.Database{Pool: open(t, with(t, w.DatabaseURL, parameter("pool_max_conns", size)))})
-		assert(t, size, got["connections"], want.state, want.found, want.do)
+		assert(t, size, got["connections"], want.state, want.detail, want.hint)
 	}
 	_, address := newRole(t, w, "CONNECTION LIMIT 15")
 	got := look(t, doctor.Database{Pool: open(t, with(t, address, parameter("pool_max_conns", "2")))})
-	assert(t, "a role's limit", got["connections"], diagnose.Warned, "Postgres has 15 for us, enough for 3 instances; a deploy of two", "pool_max_conns=1")
+	assert(t, "a role's limit", got["connections"], diagnose.Warned, "Postgres has 15 free, enough for 3 instances; a rolling deployment", "pool_max_conns=1")
 	got = look(t, doctor.Database{Pool: w.DB, Direct: w.DB})
-	assert(t, "behind a pooler", got["connections"], diagnose.Passed, "a pooler's to say", "")
+	assert(t, "behind a pooler", got["connections"], diagnose.Passed, "a pooler decides how many", "")
 }
 
 // The doctor and an instance count the same connections.
-func TestAnInstanceHasTwoConnectionsBesidesItsPool(t *testing.T) {
+func TestDatabase_InstanceUsesTwoConnectionsBesidesItsPool(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	small := with(t, w.DatabaseURL, parameter("pool_max_conns", "1"))

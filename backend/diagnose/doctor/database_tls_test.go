@@ -17,15 +17,16 @@ import (
 	"sana/backend/test/postgrestest"
 )
 
-// encrypt puts TLS, as Postgres begins it, in front of a database, and returns its address and a file with the authority.
+// encrypt puts Postgres's TLS in front of a database. It returns the address and a file with the
+// certificate authority.
 func encrypt(t *testing.T, address string) (encrypted, authority string) {
 	t.Helper()
 	encrypted, authority, _ = encryptFor(t, address, tls.NoClientCert)
 	return encrypted, authority
 }
 
-// encryptFor is encrypt with a rule about certificates of clients. It also returns a file with the
-// key of the authority's certificate, which serves as a client's too.
+// encryptFor is encrypt with a rule about client certificates. It also returns a file with the key
+// of the authority's certificate, which is also used as a client's.
 func encryptFor(t *testing.T, address string, clients tls.ClientAuthType) (encrypted, authority, key string) {
 	t.Helper()
 	borrowed := httptest.NewTLSServer(nil) // for its certificate
@@ -66,7 +67,7 @@ func writePEM(t *testing.T, kind string, content []byte) (path string) {
 	return path
 }
 
-// unwrap says yes to an SSLRequest (eight bytes) and passes on what comes inside.
+// unwrap answers an SSLRequest (eight bytes) with yes and forwards the decrypted bytes.
 func unwrap(client net.Conn, config *tls.Config, target string) {
 	defer client.Close()
 	if _, err := io.ReadFull(client, make([]byte, 8)); err != nil {
@@ -87,25 +88,25 @@ func unwrap(client net.Conn, config *tls.Config, target string) {
 	_, _ = io.Copy(inner, database)
 }
 
-func TestWhetherTheConnectionIsEncryptedAndCheckedIsSeenOnIt(t *testing.T) {
+func TestDatabase_ReportsTLSOfTheConnection(t *testing.T) {
 	t.Parallel()
 	plain := postgrestest.EmptyURL(t)
 	encrypted, authority := encrypt(t, plain)
 	assert(t, "plain", look(t, doctor.Database{Pool: open(t, plain)})["database-tls"], diagnose.Passed, "without TLS, on this machine", "")
 	unchecked := with(t, encrypted, parameter("sslmode", "require"))
-	assert(t, "unchecked", look(t, doctor.Database{Pool: open(t, unchecked)})["database-tls"], diagnose.Passed, "TLS 1.3 on a private network; the certificate is not checked", "")
+	assert(t, "unchecked", look(t, doctor.Database{Pool: open(t, unchecked)})["database-tls"], diagnose.Passed, "TLS 1.3 on a private network; the certificate is not verified", "")
 	checked := with(t, with(t, encrypted, parameter("sslmode", "verify-full")), parameter("sslrootcert", authority))
-	assert(t, "checked", look(t, doctor.Database{Pool: open(t, checked)})["database-tls"], diagnose.Passed, "TLS 1.3, and the certificate is checked", "")
+	assert(t, "checked", look(t, doctor.Database{Pool: open(t, checked)})["database-tls"], diagnose.Passed, "TLS 1.3, and the certificate is verified", "")
 	ofNobody := with(t, encrypted, parameter("sslmode", "verify-full"))
 	assert(t, "of nobody", look(t, doctor.Database{Pool: open(t, ofNobody)})["database"], diagnose.Failed, "is not trusted", "sslrootcert")
 }
 
-// ASVS 5.0, 13.2.1: Postgres can recognise Sana by a certificate.
-func TestAConnectionShowsTheClientCertificateOfItsURL(t *testing.T) {
+// ASVS 5.0, 13.2.1: Postgres can authenticate Sana by a certificate.
+func TestDatabase_SendsClientCertificate(t *testing.T) {
 	t.Parallel()
 	address, certificate, key := encryptFor(t, postgrestest.EmptyURL(t), tls.RequireAnyClientCert)
 	without := with(t, with(t, address, parameter("sslmode", "verify-full")), parameter("sslrootcert", certificate))
 	assert(t, "without one", look(t, doctor.Database{Pool: open(t, without)})["database"], diagnose.Failed, "certificate required", "DATABASE_URL")
 	shown := with(t, with(t, without, parameter("sslcert", certificate)), parameter("sslkey", key))
-	assert(t, "with one", look(t, doctor.Database{Pool: open(t, shown)})["database-tls"], diagnose.Passed, "TLS 1.3, and the certificate is checked", "")
+	assert(t, "with one", look(t, doctor.Database{Pool: open(t, shown)})["database-tls"], diagnose.Passed, "TLS 1.3, and the certificate is verified", "")
 }

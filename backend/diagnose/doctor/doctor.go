@@ -1,3 +1,3 @@
-// Package doctor looks at a deployment of Sana from inside: with its configuration, at what the program
-// depends on.
+// Package doctor examines a deployment of Sana from inside: with its configuration, it checks the
+// dependencies of the program.
 package doctor

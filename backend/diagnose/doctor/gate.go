@@ -16,21 +16,21 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Gate is what the checks of the apps behind the gate need.
+// Gate has the inputs of the gate's checks.
 type Gate struct {
 	Public Public
 	Addr   string   // GATE_ADDR
 	Hosts  []string // of all apps, as the apps file has them
-	Apps   int      // how many there are
+	Apps   int      // number of apps
 
 	Pool    *pgxpool.Pool // nil without DATABASE_URL
-	KeyApps []string      // ids of the apps that take access keys
+	KeyApps []string      // ids of the apps that accept access keys
 
 	// Lookup returns the addresses of a host, as net.Resolver.LookupHost does.
 	Lookup func(ctx context.Context, host string) ([]string, error)
 }
 
-// Checks are those of the gate.
+// Checks returns the checks of the gate.
 func (g Gate) Checks() []diagnose.Check {
 	return []diagnose.Check{
 		{Name: "apps", Needs: []string{"APPS_FILE", "PUBLIC_URL"}, Do: g.apps},
@@ -43,14 +43,14 @@ func (g Gate) Checks() []diagnose.Check {
 // apps judges the hosts of the apps. An app on Sana's own host would receive the session's cookie.
 func (g Gate) apps(context.Context) diagnose.Result {
 	own := strings.ToLower(g.Public.URL.Host)
-	found := fmt.Sprintf("%s at %s", diagnose.Counted(g.Apps, "app", "apps"), diagnose.Counted(len(g.Hosts), "host", "hosts"))
+	detail := fmt.Sprintf("%s at %s", diagnose.Counted(g.Apps, "app", "apps"), diagnose.Counted(len(g.Hosts), "host", "hosts"))
 	if slices.ContainsFunc(g.Hosts, func(host string) bool { return coversHost(host, own) }) {
-		return diagnose.Fail(found+"; one of them is the host of PUBLIC_URL", "give the app a host of its own in APPS_FILE")
+		return diagnose.Fail(detail+"; one host is that of PUBLIC_URL", "give the app a host of its own in APPS_FILE")
 	}
-	return diagnose.OK(found + ", none of them PUBLIC_URL's")
+	return diagnose.OK(detail + ", none of them PUBLIC_URL's")
 }
 
-// accessKeys looks for keys of apps that take none, and for keys that are about to expire.
+// accessKeys finds keys of apps that accept none, and keys that expire soon.
 func (g Gate) accessKeys(ctx context.Context) diagnose.Result {
 	rows, err := g.Pool.Query(ctx, `
 		SELECT app,
@@ -80,15 +80,15 @@ func (g Gate) accessKeys(ctx context.Context) diagnose.Result {
 }
 
 func judgeAccessKeys(keys, soon int, stray []string) diagnose.Result {
-	found := diagnose.Counted(keys, "access key", "access keys")
+	detail := diagnose.Counted(keys, "access key", "access keys")
 	if len(stray) > 0 {
-		return diagnose.Warn(found+"; some are for apps that APPS_FILE does not have, or that take none: "+strings.Join(stray, ", "),
-			"such keys are refused: set access_keys: true for the app, or end them with sana access-keys end")
+		return diagnose.Warn(detail+"; some are for apps that APPS_FILE does not define, or that do not accept keys: "+strings.Join(stray, ", "),
+			"such keys are refused: set access_keys: true for the app, or revoke them with sana access-keys end")
 	}
 	if soon > 0 {
-		found += fmt.Sprintf(", %d of them to expire within a week", soon)
+		detail += fmt.Sprintf(", %d of them expire within a week", soon)
 	}
-	return diagnose.OK(found)
+	return diagnose.OK(detail)
 }
 
 // coversHost reports whether a host of the apps file, which may begin with *, is or covers another.
@@ -98,7 +98,7 @@ func coversHost(pattern, host string) bool {
 	return pattern == host || isWild && ok && label != "" && !strings.Contains(label, ".")
 }
 
-// resolve looks every host up. For one with * it looks up a name that the * covers.
+// resolve looks up every host. For a host with * it looks up a name that the * covers.
 func (g Gate) resolve(ctx context.Context) diagnose.Result {
 	var missing []string
 	for _, host := range g.Hosts {
@@ -108,17 +108,18 @@ func (g Gate) resolve(ctx context.Context) diagnose.Result {
 		}
 	}
 	if len(missing) > 0 {
-		return diagnose.Warn("from here these hosts do not resolve: "+strings.Join(missing, ", "),
-			"add DNS records that lead to the proxy, or correct the hosts in APPS_FILE")
+		return diagnose.Warn("these hosts do not resolve from here: "+strings.Join(missing, ", "),
+			"add DNS records for the proxy's address, or correct the hosts in APPS_FILE")
 	}
 	return diagnose.OK("every host resolves")
 }
 
-const hintGateAddr = "set GATE_ADDR=127.0.0.1:%s where the proxy is on the same machine; else bind it to a private " +
+const hintGateAddr = "set GATE_ADDR=127.0.0.1:%s if the proxy is on the same machine; else bind it to a private " +
 	"address, and let only the proxy reach it"
 
-// address judges who can reach the gate. A client that asks it itself learns whether a stolen cookie
-// is valid, and can send identity headers in the proxy's place to an app that trusts its network.
+// address checks which clients can reach the gate. A client that reaches it can learn whether a
+// stolen cookie is valid, and can send identity headers in the proxy's place to an app that trusts
+// its network.
 func (g Gate) address(ctx context.Context) diagnose.Result {
 	host, port, err := net.SplitHostPort(g.Addr)
 	if err != nil {
@@ -128,7 +129,7 @@ func (g Gate) address(ctx context.Context) diagnose.Result {
 	ip, err := netip.ParseAddr(host)
 	direct := net.JoinHostPort(g.Public.URL.Hostname(), port)
 	if answers, isLoopback := g.answers(ctx, direct); answers && !(isLoopback && IsLoopback(g.Addr)) {
-		return diagnose.Fail(direct+" answers as the gate: everyone can ask it, not only the proxy", hint)
+		return diagnose.Fail(direct+" answers as the gate: every client can reach it, not only the proxy", hint)
 	}
 	switch {
 	case host == "" || err == nil && ip.IsUnspecified():
@@ -136,7 +137,7 @@ func (g Gate) address(ctx context.Context) diagnose.Result {
 	case err == nil && !ip.IsLoopback() && !ip.IsPrivate() && !ip.IsLinkLocalUnicast():
 		return diagnose.Warn(g.Addr+" is a public address", hint)
 	}
-	return diagnose.OK(g.Addr + " is reached from this machine or its private network only")
+	return diagnose.OK(g.Addr + " is reachable from this machine or its private network only")
 }
 
 // IsLoopback reports whether an address, host:port, is of the loopback interface.

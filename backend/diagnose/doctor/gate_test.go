@@ -33,7 +33,7 @@ func TestGate_AddressAndHostsAreJudged(t *testing.T) {
 		hosts        []string
 		check, want  string
 	}{
-		"loopback":           {"127.0.0.1:3001", "127.0.0.1", nil, "gate", "ok 127.0.0.1:3001 is reached from this machine"},
+		"loopback":           {"127.0.0.1:3001", "127.0.0.1", nil, "gate", "ok 127.0.0.1:3001 is reachable from this machine"},
 		"private":            {"10.1.2.3:3001", "127.0.0.1", nil, "gate", "ok 10.1.2.3:3001"},
 		"name of container":  {"sana:3001", "127.0.0.1", nil, "gate", "ok sana:3001"},
 		"all interfaces":     {":1", "127.0.0.1", nil, "gate", "warn :1 is on all interfaces"},
@@ -41,10 +41,10 @@ func TestGate_AddressAndHostsAreJudged(t *testing.T) {
 		"public":             {"203.0.113.7:1", "127.0.0.1", nil, "gate", "warn 203.0.113.7:1 is a public address"},
 		"resolved":           {"127.0.0.1:1", "127.0.0.1", []string{"wiki.example.org", "*.preview.example.net"}, "app-hosts", "ok every host"},
 		"port":               {"127.0.0.1:1", "127.0.0.1", []string{"wiki.example.org:8443"}, "app-hosts", "ok every host"},
-		"unresolved":         {"127.0.0.1:1", "127.0.0.1", []string{"wiki.example.org", "*.example.net"}, "app-hosts", "warn from here these hosts do not resolve: *.example.net"},
+		"unresolved":         {"127.0.0.1:1", "127.0.0.1", []string{"wiki.example.org", "*.example.net"}, "app-hosts", "warn these hosts do not resolve from here: *.example.net"},
 		"other hosts":        {"127.0.0.1:1", "sana.example.org", []string{"wiki.example.org"}, "apps", "ok 2 apps at 1 host, none"},
-		"own host":           {"127.0.0.1:1", "sana.example.org", []string{"sana.example.org"}, "apps", "fail 2 apps at 1 host; one of them is"},
-		"own host under *":   {"127.0.0.1:1", "sana.example.org", []string{"*.example.org"}, "apps", "fail 2 apps at 1 host; one of them is"},
+		"own host":           {"127.0.0.1:1", "sana.example.org", []string{"sana.example.org"}, "apps", "fail 2 apps at 1 host; one host is"},
+		"own host under *":   {"127.0.0.1:1", "sana.example.org", []string{"*.example.org"}, "apps", "fail 2 apps at 1 host; one host is"},
 		"below own host's *": {"127.0.0.1:1", "a.sana.example.org", []string{"*.example.org"}, "apps", "ok"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,8 +70,8 @@ func wantCheck(t *testing.T, g doctor.Gate, name, want string) {
 	t.Errorf("there is no check %s", name)
 }
 
-// A gate that answers at the public host is open to everyone.
-func TestGate_ThatEveryoneReachesFails(t *testing.T) {
+// A gate that answers at the public host is reachable for every client.
+func TestGate_PubliclyReachableFails(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "apps.yaml")
 	apps := "apps: {wiki: {name: Wiki, hosts: [wiki.example.org], allow: [group:everyone]}}"
@@ -84,12 +84,13 @@ func TestGate_ThatEveryoneReachesFails(t *testing.T) {
 	g := doctor.Gate{Public: doctor.Public{URL: parse(t, "https://127.0.0.1")}, Addr: "0.0.0.0:" + port}
 	wantCheck(t, g, "gate", "fail "+address+" answers as the gate")
 
-	// Other machines do not reach the loopback interface, although the public name leads there here.
+	// Other machines cannot reach the loopback interface, although the public name resolves to it
+	// here.
 	g.Addr = address
 	wantCheck(t, g, "gate", "ok "+address+" is reached from this machine")
 }
 
-func TestGate_AccessKeysOfAppsThatTakeNoneAreNamed(t *testing.T) {
+func TestGate_ReportsKeysOfAppsWithoutAccessKeys(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	w.Exec(t, `INSERT INTO users (email) VALUES ('ada@sana.example')`)
@@ -106,5 +107,5 @@ func TestGate_AccessKeysOfAppsThatTakeNoneAreNamed(t *testing.T) {
 	add("old", "-1 day")
 	wantCheck(t, g, "access-keys", "ok 2 access keys, 1 of them to expire within a week")
 	add("old", "90 days")
-	wantCheck(t, g, "access-keys", "warn 3 access keys; some are for apps that APPS_FILE does not have, or that take none: old")
+	wantCheck(t, g, "access-keys", "warn 3 access keys; some are for apps that APPS_FILE does not define, or that do not accept keys: old")
 }

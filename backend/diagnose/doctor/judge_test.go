@@ -10,8 +10,8 @@ import (
 	"sana/backend/diagnose"
 )
 
-// From inside: no test has a connection to a public address.
-func TestAConnectionToAPublicAddressWantsTLSAndACertificateThatIsChecked(t *testing.T) {
+// The test calls judgeTLS itself, because no test has a connection to a public address.
+func TestJudgeTLS_PublicAddressNeedsVerifiedCertificate(t *testing.T) {
 	t.Parallel()
 	state := &tls.ConnectionState{Version: tls.VersionTLS13}
 	for name, test := range map[string]struct {
@@ -36,8 +36,9 @@ func TestAConnectionToAPublicAddressWantsTLSAndACertificateThatIsChecked(t *test
 	}
 }
 
-// From inside: the tests have no interface with an address for documentation. Some labs do.
-func TestJudgeClientAddress_BelievesAForgedEntryOnlyIfItChangesTheAddress(t *testing.T) {
+// The test calls the function itself, because the tests have no interface with an address for
+// documentation. Some labs do.
+func TestJudgeClientAddress_DetectsAcceptedForgeries(t *testing.T) {
 	t.Parallel()
 	from := func(address string) arrived {
 		return arrived{Address: netip.MustParseAddr(address), Entries: 1, Hops: 1}
@@ -50,8 +51,9 @@ func TestJudgeClientAddress_BelievesAForgedEntryOnlyIfItChangesTheAddress(t *tes
 	}
 }
 
-// From inside: the Postgres of the tests is new enough, and nobody else's connections can be counted on.
-func TestOnlyTheConnectionsThatNobodyElseHasAreOurs(t *testing.T) {
+// The test calls judge itself, because the number of other clients' connections is not known in
+// tests.
+func TestRoom_SubtractsOtherClientsConnections(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		room room
@@ -62,10 +64,10 @@ func TestOnlyTheConnectionsThatNobodyElseHasAreOurs(t *testing.T) {
 		"four fit":               {room{most: 97, others: 33, perRole: -1, database: -1}, 16, diagnose.Passed, "enough for 4 instances"},
 		"three fit":              {room{most: 97, others: 34, perRole: -1, database: -1}, 16, diagnose.Warned, "enough for 3 instances"},
 		"one fits":               {room{most: 20, others: 0, perRole: -1, database: -1}, 16, diagnose.Warned, "enough for 1 instance;"},
-		"none":                   {room{most: 97, others: 90, perRole: -1, database: -1}, 16, diagnose.Failed, "has 7 for us, enough for 0"},
-		"the others have all":    {room{most: 97, others: 99, perRole: -1, database: -1}, 16, diagnose.Failed, "has 0 for us"},
-		"the database has fewer": {room{most: 97, others: 0, perRole: -1, database: 20}, 16, diagnose.Warned, "has 20 for us"},
-		"the role has none":      {room{most: 97, others: 0, perRole: 0, database: -1}, 16, diagnose.Failed, "has 0 for us"},
+		"none":                   {room{most: 97, others: 90, perRole: -1, database: -1}, 16, diagnose.Failed, "has 7 free, enough for 0"},
+		"the others have all":    {room{most: 97, others: 99, perRole: -1, database: -1}, 16, diagnose.Failed, "has 0 free"},
+		"the database has fewer": {room{most: 97, others: 0, perRole: -1, database: 20}, 16, diagnose.Warned, "has 20 free"},
+		"the role has none":      {room{most: 97, others: 0, perRole: 0, database: -1}, 16, diagnose.Failed, "has 0 free"},
 	} {
 		if got := test.room.judge(test.pool); got.State != test.want || !strings.Contains(got.Detail, test.says) {
 			t.Errorf("%s: got %+v, want %s, %q", name, got, test.want, test.says)

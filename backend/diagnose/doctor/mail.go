@@ -16,8 +16,8 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// Mail is what the checks of mail need. Of Mailgun and SMTP one is not nil where mail is sent; both are nil where it goes to
-// the console.
+// Mail has the inputs of the mail checks. Exactly one of Mailgun and SMTP is set if mail is sent;
+// both are nil if it goes to the console.
 type Mail struct {
 	Console   bool   // MAIL_TRANSPORT is console
 	From      string // MAIL_FROM
@@ -31,7 +31,7 @@ type Mail struct {
 	SMTPServer string // host:port
 }
 
-// Checks are those of the transport that is used.
+// Checks returns the checks of the configured transport.
 func (m Mail) Checks() []diagnose.Check {
 	checks := []diagnose.Check{{Name: "mail-sender", Needs: []string{"MAIL_FROM", "PUBLIC_URL", "MAILGUN_DOMAIN"}, Do: m.sender}}
 	mailgun := []string{"MAIL_TRANSPORT", "MAILGUN_DOMAIN", "MAILGUN_API_KEY", "MAILGUN_API_BASE", "MAIL_FROM"}
@@ -51,11 +51,11 @@ func (m Mail) Checks() []diagnose.Check {
 		if !m.Console {
 			return diagnose.Fail("there is no check for this MAIL_TRANSPORT", "report this as a bug of Sana")
 		}
-		return diagnose.OK("none: mail goes to the console, and nobody gets it")
+		return diagnose.OK("none: mail goes to the console and is not sent")
 	}})
 }
 
-// bare is the address of a mailbox.
+// bare returns the address of a mailbox.
 func bare(mailbox string) string {
 	parsed, err := netmail.ParseAddress(mailbox)
 	if err != nil {
@@ -73,20 +73,21 @@ func organisation(domain string) string {
 	return registered
 }
 
-// sender compares the domains that people and mail servers see. DMARC wants the sender's and the signature's to be of one
-// organisation (RFC 7489, 3.1.1); people want it to be the one whose site they are on.
+// sender compares the domains of MAIL_FROM, the signature and the site. DMARC requires the sender's
+// and the signature's to be of one organisation (RFC 7489, 3.1.1). Users expect the domain of the
+// site.
 func (m Mail) sender(context.Context) diagnose.Result {
 	from := bare(m.From)
 	domain := from[strings.LastIndexByte(from, '@')+1:]
 	site := m.PublicURL.Hostname()
 	switch {
 	case m.Mailgun != nil && organisation(domain) != organisation(m.MailgunDomain):
-		return diagnose.Fail(fmt.Sprintf("%s is of another domain than %s, which signs: mail servers take it for forged (DMARC)", from, m.MailgunDomain),
+		return diagnose.Fail(fmt.Sprintf("%s is of another domain than %s, which signs: mail servers treat it as forged (DMARC)", from, m.MailgunDomain),
 			"set MAIL_FROM to an address below "+organisation(m.MailgunDomain)+", or MAILGUN_DOMAIN to a domain below "+organisation(domain))
 	case m.Mailgun == nil && m.SMTP == nil:
 		return diagnose.OK(from)
 	case organisation(domain) != organisation(site):
-		return diagnose.Warn(fmt.Sprintf("%s is of another domain than the site, %s: people and filters may take it for a fraud", from, site),
+		return diagnose.Warn(fmt.Sprintf("%s is of another domain than the site, %s: users and filters may treat it as fraud", from, site),
 			"send from a domain below "+organisation(site)+", or serve PUBLIC_URL below "+organisation(domain))
 	}
 	return diagnose.OK(fmt.Sprintf("%s, of the same domain as the site", from))
@@ -102,16 +103,16 @@ func (m Mail) domain(ctx context.Context) diagnose.Result {
 	case err != nil:
 		return m.refused(err)
 	}
-	found := fmt.Sprintf("Mailgun: %s is %s", m.MailgunDomain, domain.State)
+	detail := fmt.Sprintf("Mailgun: %s is %s", m.MailgunDomain, domain.State)
 	switch {
 	case domain.State == "disabled":
-		return diagnose.Fail(found+" "+domain.Reason, "ask Mailgun's support why; until then no mail is sent")
+		return diagnose.Fail(detail+" "+domain.Reason, "ask Mailgun's support why; until then no mail is sent")
 	case domain.State != "active":
-		return diagnose.Fail(found+missingRecords(domain), "make the DNS records that Mailgun names, then Verify at Domain settings")
+		return diagnose.Fail(detail+missingRecords(domain), "create the DNS records that Mailgun lists, then choose Verify in its domain settings")
 	case len(domain.Faulty) > 0:
-		return diagnose.Warn(found+missingRecords(domain), "mend the DNS records: mail without them ends up in spam folders")
+		return diagnose.Warn(detail+missingRecords(domain), "correct the DNS records: mail without them is treated as spam")
 	}
-	return diagnose.OK(found)
+	return diagnose.OK(detail)
 }
 
 func missingRecords(d mailgun.Domain) string {
@@ -121,16 +122,16 @@ func missingRecords(d mailgun.Domain) string {
 	return "; it does not find " + strings.Join(d.Faulty, ", ")
 }
 
-// sendingKey goes on after Mailgun refused to speak about the domain, which a wrong key leads to as well.
+// sendingKey follows a refusal of Mailgun's domain query, which a wrong key causes as well.
 func (m Mail) sendingKey(ctx context.Context) diagnose.Result {
 	if err := m.Mailgun.MaySend(ctx); err != nil {
 		return m.refused(err)
 	}
-	return diagnose.Warn("Mailgun: the key may send for "+m.MailgunDomain+" and ask nothing, so its state is not known",
-		"that is as it should be; to see the state, run this once with MAILGUN_API_KEY set to a key of the account")
+	return diagnose.Warn("Mailgun: the key may only send for "+m.MailgunDomain+", so the domain's state is unknown",
+		"this is not a fault; to see the state, run this once with MAILGUN_API_KEY set to a key of the account")
 }
 
-// refused says what stops every question, and every mail.
+// refused returns the result for an error that prevents every query and every mail.
 func (m Mail) refused(err error) diagnose.Result {
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
@@ -138,9 +139,9 @@ func (m Mail) refused(err error) diagnose.Result {
 	case errors.Is(err, mailgun.ErrUnknownDomain):
 		return diagnose.Fail("Mailgun does not know "+m.MailgunDomain, "check MAILGUN_DOMAIN; for a domain of the EU region set MAILGUN_API_BASE=https://api.eu.mailgun.net/v3")
 	case errors.As(err, new(*mail.Throttled)):
-		return diagnose.Warn("Mailgun: too many questions for now", "run this again in a few minutes")
+		return diagnose.Warn("Mailgun: rate limit reached", "run this again in a few minutes")
 	}
-	return diagnose.Fail("Mailgun: "+err.Error(), "check MAILGUN_API_BASE, and that this machine may connect to it; status.mailgun.com tells of trouble there")
+	return diagnose.Fail("Mailgun: "+err.Error(), "check MAILGUN_API_BASE, and that this machine may connect to it; status.mailgun.com lists incidents")
 }
 
 // wantedEvents are Mailgun's names of the events that the code page shows.
@@ -148,12 +149,12 @@ var wantedEvents = []string{"delivered", "permanent_fail", "temporary_fail"}
 
 func (m Mail) webhooks(ctx context.Context) diagnose.Result {
 	if !m.Webhook {
-		return diagnose.OK("not used: MAILGUN_WEBHOOK_KEY is not set, and the code page cannot tell what became of a mail")
+		return diagnose.OK("not used: MAILGUN_WEBHOOK_KEY is not set, and the code page cannot show the delivery status")
 	}
 	hooks, err := m.Mailgun.Webhooks(ctx)
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
-		return diagnose.Warn("not known: a sending key may not ask", "to see it, run this once with MAILGUN_API_KEY set to a key of the account")
+		return diagnose.Warn("unknown: a sending key has no access", "to see it, run this once with MAILGUN_API_KEY set to a key of the account")
 	case err != nil:
 		return m.refused(err)
 	}
@@ -167,7 +168,7 @@ func (m Mail) webhooks(ctx context.Context) diagnose.Result {
 	if len(missing) > 0 {
 		return diagnose.Warn("Mailgun does not post "+strings.Join(missing, ", ")+" to "+target, "add the URL for these events at Mailgun: Sending, Webhooks, of the domain or the account")
 	}
-	return diagnose.OK("Mailgun posts what became of mails to " + target)
+	return diagnose.OK("Mailgun posts delivery events to " + target)
 }
 
 func contains(list []string, address string) bool {
@@ -183,7 +184,7 @@ func (m Mail) suppressed(ctx context.Context, address string) diagnose.Result {
 	lists, err := m.Mailgun.Suppressed(ctx, address)
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
-		return diagnose.Warn("not known: a sending key may not ask", "to see it, run this once with MAILGUN_API_KEY set to a key of the account")
+		return diagnose.Warn("unknown: a sending key has no access", "to see it, run this once with MAILGUN_API_KEY set to a key of the account")
 	case err != nil:
 		return m.refused(err)
 	case len(lists) > 0:
@@ -196,9 +197,9 @@ func (m Mail) logIn(ctx context.Context) diagnose.Result {
 	err := m.SMTP.LogIn(ctx, m.From)
 	switch {
 	case err == nil:
-		return diagnose.OK(m.SMTPServer + " lets us in")
+		return diagnose.OK(m.SMTPServer + " accepts the login")
 	case errors.Is(err, mail.ErrCredentials):
 		return diagnose.Fail(m.SMTPServer+": "+err.Error(), "check user and password in SMTP_URL")
 	}
-	return diagnose.Fail(m.SMTPServer+": "+err.Error(), "check host, port and smtps or smtp in SMTP_URL, and that this machine may connect to it")
+	return diagnose.Fail(m.SMTPServer+": "+err.Error(), "check scheme, host and port in SMTP_URL, and that this machine may connect to it")
 }

@@ -31,7 +31,8 @@ func startMailgun(t *testing.T) *mailgunfake.Server {
 	return fake
 }
 
-// byMailgun is a configuration for a Mailgun; the changes are made before the sender is.
+// byMailgun returns a configuration for a Mailgun at base; change is applied before the sender is
+// created.
 func byMailgun(t *testing.T, base string, change ...func(*mailgun.Config)) doctor.Mail {
 	t.Helper()
 	c := mailgun.Config{Domain: domain, APIKey: apiKey, APIBase: base}
@@ -72,30 +73,30 @@ func webhooksAt(address string, kinds ...string) map[string][]string {
 	return hooks
 }
 
-func TestMailgunIsAskedForTheDomainTheWebhooksAndTheSender(t *testing.T) {
+func TestMail_ChecksMailgunDomainWebhooksAndSender(t *testing.T) {
 	t.Parallel()
 	const ours = "https://sana.example/api/webhooks/mailgun"
 	all := webhooksAt(ours, "delivered", "permanent_fail", "temporary_fail")
 	for name, test := range map[string]struct {
-		set       mailgunfake.State
-		change    func(*mailgun.Config)
-		check     string
-		state     diagnose.State
-		found, do string
+		set          mailgunfake.State
+		change       func(*mailgun.Config)
+		check        string
+		state        diagnose.State
+		detail, hint string
 	}{
 		"active":                   {mailgunfake.State{}, nil, "mail-provider", diagnose.Passed, "Mailgun: mg.sana.example is active", ""},
 		"unverified":               {mailgunfake.State{State: "unverified", FaultyDNS: true}, nil, "mail-provider", diagnose.Failed, "is unverified; it does not find TXT mx._domainkey.", "DNS records"},
 		"disabled":                 {mailgunfake.State{State: "disabled", Reason: "too many bounces"}, nil, "mail-provider", diagnose.Failed, "is disabled too many bounces", "support"},
 		"a record that went away":  {mailgunfake.State{FaultyDNS: true}, nil, "mail-provider", diagnose.Warned, "is active; it does not find", "spam"},
-		"a sending key":            {mailgunfake.State{SendingOnly: true}, nil, "mail-provider", diagnose.Warned, "the key may send for mg.sana.example and ask nothing", "a key of the account"},
+		"a sending key":            {mailgunfake.State{SendingOnly: true}, nil, "mail-provider", diagnose.Warned, "the key may only send for mg.sana.example", "a key of the account"},
 		"a wrong key":              {mailgunfake.State{}, func(c *mailgun.Config) { c.APIKey = "guess" }, "mail-provider", diagnose.Failed, "the key is refused", "MAILGUN_API_KEY"},
 		"another domain":           {mailgunfake.State{}, func(c *mailgun.Config) { c.Domain = "other.sana.example" }, "mail-provider", diagnose.Failed, "does not know other.sana.example", "api.eu.mailgun.net"},
 		"webhooks":                 {mailgunfake.State{Webhooks: all}, nil, "mail-events", diagnose.Passed, ours, ""},
 		"a webhook too few":        {mailgunfake.State{Webhooks: webhooksAt(ours, "delivered", "permanent_fail")}, nil, "mail-events", diagnose.Warned, "does not post temporary_fail to " + ours, "Webhooks"},
 		"webhooks to another host": {mailgunfake.State{Webhooks: webhooksAt("https://x.example/api/webhooks/mailgun", "delivered")}, nil, "mail-events", diagnose.Warned, "does not post delivered, permanent_fail, temporary_fail", "Webhooks"},
-		"webhooks, a sending key":  {mailgunfake.State{SendingOnly: true}, nil, "mail-events", diagnose.Warned, "may not ask", "a key of the account"},
+		"webhooks, a sending key":  {mailgunfake.State{SendingOnly: true}, nil, "mail-events", diagnose.Warned, "has no access", "a key of the account"},
 		"the sender":               {mailgunfake.State{}, nil, "suppression", diagnose.Passed, "sign-in@mg.sana.example is on none", ""},
-		"the sender, sending key":  {mailgunfake.State{SendingOnly: true}, nil, "suppression", diagnose.Warned, "may not ask", "a key of the account"},
+		"the sender, sending key":  {mailgunfake.State{SendingOnly: true}, nil, "suppression", diagnose.Warned, "has no access", "a key of the account"},
 	} {
 		fake := startMailgun(t)
 		fake.SetState(test.set)
@@ -104,7 +105,7 @@ func TestMailgunIsAskedForTheDomainTheWebhooksAndTheSender(t *testing.T) {
 			change = func(*mailgun.Config) {}
 		}
 		got := results(t, byMailgun(t, fake.URL(), change).Checks())
-		assert(t, name, got[test.check], test.state, test.found, test.do)
+		assert(t, name, got[test.check], test.state, test.detail, test.hint)
 		if got["mail-provider"].State == diagnose.Failed {
 			assert(t, name, got["suppression"], diagnose.Warned, "not run: needs mail-provider", "")
 		}
@@ -112,7 +113,7 @@ func TestMailgunIsAskedForTheDomainTheWebhooksAndTheSender(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatMailgunBlocksIsNamedWithItsLists(t *testing.T) {
+func TestMail_ReportsSuppressionLists(t *testing.T) {
 	t.Parallel()
 	fake := startMailgun(t)
 	fake.Suppress("bounces", "sign-in@mg.sana.example")
@@ -126,23 +127,23 @@ func TestAnAddressThatMailgunBlocksIsNamedWithItsLists(t *testing.T) {
 	harness.WantEqual(t, "mails", len(fake.Messages()), 0)
 }
 
-func TestAMailgunThatIsAwayOrInTroubleIsTold(t *testing.T) {
+func TestMail_ReportsUnavailableMailgun(t *testing.T) {
 	t.Parallel()
 	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }))
 	t.Cleanup(busy.Close)
 	away := startMailgun(t)
 	away.Close()
-	assert(t, "throttled", results(t, byMailgun(t, busy.URL+"/v3").Checks())["mail-provider"], diagnose.Warned, "too many questions", "again")
+	assert(t, "throttled", results(t, byMailgun(t, busy.URL+"/v3").Checks())["mail-provider"], diagnose.Warned, "rate limit reached", "again")
 	assert(t, "away", results(t, byMailgun(t, away.URL()).Checks())["mail-provider"], diagnose.Failed, "connection refused", "MAILGUN_API_BASE")
 }
 
-func TestTheSenderIsOfTheSameOrganisationAsSignatureAndSite(t *testing.T) {
+func TestMail_ComparesSenderDomains(t *testing.T) {
 	t.Parallel()
 	fake := startMailgun(t)
 	for name, test := range map[string]struct {
 		from, domain, site string
 		state              diagnose.State
-		found, do          string
+		detail, hint       string
 	}{
 		"all alike":                       {"Sana <a@mg.sana.example>", "mg.sana.example", "sana.example", diagnose.Passed, "a@mg.sana.example", ""},
 		"siblings":                        {"a@sana.example", "mg.sana.example", "www.sana.example:8443", diagnose.Passed, "a@sana.example", ""},
@@ -153,16 +154,16 @@ func TestTheSenderIsOfTheSameOrganisationAsSignatureAndSite(t *testing.T) {
 	} {
 		m := byMailgun(t, fake.URL(), func(c *mailgun.Config) { c.Domain = test.domain })
 		m.From, m.PublicURL = test.from, &url.URL{Scheme: "https", Host: test.site}
-		assert(t, name, results(t, m.Checks())["mail-sender"], test.state, test.found, test.do)
+		assert(t, name, results(t, m.Checks())["mail-sender"], test.state, test.detail, test.hint)
 	}
 	console := doctor.Mail{Console: true, From: "sana@localhost", PublicURL: &url.URL{Host: "localhost"}}
 	assert(t, "console", results(t, console.Checks())["mail-sender"], diagnose.Passed, "", "")
-	assert(t, "console", results(t, console.Checks())["mail-provider"], diagnose.Passed, "nobody gets it", "")
+	assert(t, "console", results(t, console.Checks())["mail-provider"], diagnose.Passed, "is not sent", "")
 	unknown := doctor.Mail{From: "sana@localhost", PublicURL: &url.URL{Host: "localhost"}}
 	assert(t, "a provider without a check", results(t, unknown.Checks())["mail-provider"], diagnose.Failed, "no check", "bug")
 }
 
-// trip sends a mail, with little patience.
+// trip sends a mail and waits only briefly for its delivery.
 func trip(t *testing.T, m doctor.Mail) []diagnose.Check {
 	t.Helper()
 	message := mail.Message{To: ada, From: m.From, Subject: "Sana test mail K7QX2M", Text: "K7QX2M", Kind: "test"}
@@ -170,23 +171,23 @@ func trip(t *testing.T, m doctor.Mail) []diagnose.Check {
 	return append(m.Checks(), r.Checks()...)
 }
 
-func TestARoundTripSaysWhatMailgunAnsweredAndWhatBecameOfTheMail(t *testing.T) {
+func TestRoundTrip_ReportsDeliveryStatus(t *testing.T) {
 	t.Parallel()
-	const taken = "Mailgun took the mail K7QX2M to ada@people.example (1@mg.sana.example)"
+	const taken = "Mailgun accepted the mail K7QX2M to ada@people.example (1@mg.sana.example)"
 	late := []mailgunfake.Event{{Event: "failed", Severity: "temporary"}}
 	for name, test := range map[string]struct {
-		events    []mailgunfake.Event
-		answer    mailgunfake.Answer
-		sending   bool
-		state     diagnose.State
-		found, do string
+		events       []mailgunfake.Event
+		answer       mailgunfake.Answer
+		sending      bool
+		state        diagnose.State
+		detail, hint string
 	}{
-		"delivered":     {[]mailgunfake.Event{{Event: "accepted"}, {Event: "delivered"}}, mailgunfake.Answer{}, false, diagnose.Passed, taken + ", and the recipient's server took it", ""},
+		"delivered":     {[]mailgunfake.Event{{Event: "accepted"}, {Event: "delivered"}}, mailgunfake.Answer{}, false, diagnose.Passed, taken + ", and the recipient's server accepted it", ""},
 		"late":          {append(late, mailgunfake.Event{Event: "delivered"}), mailgunfake.Answer{}, false, diagnose.Passed, taken, ""},
-		"put off":       {late, mailgunfake.Answer{}, false, diagnose.Warned, taken + ", but the recipient's server has put it off", "tries again"},
-		"bounced":       {[]mailgunfake.Event{{Event: "failed", Severity: "permanent", Enhanced: "5.1.1"}}, mailgunfake.Answer{}, false, diagnose.Failed, taken + ", and it failed for good: no_such_mailbox", "Logs"},
-		"nothing":       {nil, mailgunfake.Answer{}, false, diagnose.Warned, taken + ", and nothing is known of it after 50ms", "mailbox"},
-		"a sending key": {nil, mailgunfake.Answer{}, true, diagnose.Warned, taken + "; what became of it a sending key may not ask", "mailbox"},
+		"put off":       {late, mailgunfake.Answer{}, false, diagnose.Warned, taken + ", but the recipient's server has deferred it", "retries"},
+		"bounced":       {[]mailgunfake.Event{{Event: "failed", Severity: "permanent", Enhanced: "5.1.1"}}, mailgunfake.Answer{}, false, diagnose.Failed, taken + ", and it failed permanently: no_such_mailbox", "Logs"},
+		"nothing":       {nil, mailgunfake.Answer{}, false, diagnose.Warned, taken + ", and its delivery status is unknown after 50ms", "mailbox"},
+		"a sending key": {nil, mailgunfake.Answer{}, true, diagnose.Warned, taken + "; a sending key cannot read the delivery status", "mailbox"},
 		"not taken":     {nil, mailgunfake.Answer{Status: 400}, false, diagnose.Failed, "400 message refused", "MAILGUN_API_BASE"},
 	} {
 		fake := startMailgun(t)
@@ -198,22 +199,22 @@ func TestARoundTripSaysWhatMailgunAnsweredAndWhatBecameOfTheMail(t *testing.T) {
 			fake.SetState(mailgunfake.State{SendingOnly: true})
 		}
 		got := results(t, trip(t, byMailgun(t, fake.URL())))
-		assert(t, name, got["roundtrip"], test.state, test.found, test.do)
-		if test.sending { // whether the address is blocked cannot be asked either, and is no reason not to send
-			assert(t, name, got["recipient"], diagnose.Warned, "may not ask", "a key of the account")
+		assert(t, name, got["roundtrip"], test.state, test.detail, test.hint)
+		if test.sending { // the suppression state is unknown too, which does not prevent sending
+			assert(t, name, got["recipient"], diagnose.Warned, "has no access", "a key of the account")
 		}
 		harness.WantEqual(t, name+": mails", len(fake.Messages()), 1)
 	}
 }
 
-func TestAnSMTPServerMustLetUsIn(t *testing.T) {
+func TestMail_ReportsSMTPLogin(t *testing.T) {
 	t.Parallel()
 	address := startRelay(t)
-	assert(t, "a relay", results(t, bySMTP(t, address, "", "").Checks())["mail-provider"], diagnose.Passed, address+" lets us in", "")
+	assert(t, "a relay", results(t, bySMTP(t, address, "", "").Checks())["mail-provider"], diagnose.Passed, address+" accepts the login", "")
 	assert(t, "a relay with a password", results(t, bySMTP(t, address, "sana", "canary").Checks())["mail-provider"], diagnose.Failed, "no encryption", "SMTP_URL")
 	assert(t, "nobody", results(t, bySMTP(t, "127.0.0.1:1", "", "").Checks())["mail-provider"], diagnose.Failed, "connection refused", "SMTP_URL")
 	got := results(t, trip(t, bySMTP(t, address, "", "")))["roundtrip"]
-	assert(t, "a mail", got, diagnose.Passed, address+" took the mail K7QX2M to "+ada, "")
+	assert(t, "a mail", got, diagnose.Passed, address+" accepted the mail K7QX2M to "+ada, "")
 	assert(t, "console", results(t, trip(t, doctor.Mail{Console: true, PublicURL: &url.URL{}}))["roundtrip"], diagnose.Warned, "goes to the console", "MAIL_TRANSPORT")
 	if strings.Contains(got.Detail, "canary") {
 		t.Error("the password is shown")

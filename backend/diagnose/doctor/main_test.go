@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// results runs checks and returns what each came to.
+// results runs checks and returns their results by name.
 func results(t *testing.T, checks []diagnose.Check, broken ...string) map[string]diagnose.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Deadline)
@@ -21,10 +21,11 @@ func results(t *testing.T, checks []diagnose.Check, broken ...string) map[string
 	return all
 }
 
-// assert fails the test unless a check came to this, with these words in what it found, and where it is not ok in what to do.
-func assert(t *testing.T, name string, got diagnose.Result, state diagnose.State, found, do string) {
+// assert fails the test unless a check has this state, this text in its detail, and, if it is not
+// ok, this text in its hint.
+func assert(t *testing.T, name string, got diagnose.Result, state diagnose.State, detail, hint string) {
 	t.Helper()
-	if got.State != state || !strings.Contains(got.Detail, found) || !strings.Contains(got.Hint, do) || (do == "") != (got.Hint == "") {
-		t.Errorf("%s: got %+v\nwant %s, %q, %q", name, got, state, found, do)
+	if got.State != state || !strings.Contains(got.Detail, detail) || !strings.Contains(got.Hint, hint) || (hint == "") != (got.Hint == "") {
+		t.Errorf("%s: got %+v\nwant %s, %q, %q", name, got, state, detail, hint)
 	}
 }

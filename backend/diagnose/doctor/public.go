@@ -21,7 +21,7 @@ import (
 	"sana/backend/keyring"
 )
 
-// Public is what the checks of PUBLIC_URL need.
+// Public has the inputs of the checks of PUBLIC_URL.
 type Public struct {
 	URL     *url.URL
 	Keys    keyring.Ring
@@ -30,12 +30,12 @@ type Public struct {
 	Now     func() time.Time
 	Roots   *x509.CertPool // nil for the system's
 
-	Port          uint16 // where the program itself listens
+	Port          uint16 // the program's own port
 	IsOnLoopback  bool   // it listens on the loopback interface only
 	IsBehindProxy bool   // TRUSTED_PROXY_HOPS is not 0
 }
 
-// Checks are those of PUBLIC_URL.
+// Checks returns the checks of PUBLIC_URL.
 func (p Public) Checks() []diagnose.Check {
 	return []diagnose.Check{
 		{Name: "public-url", Needs: []string{"PUBLIC_URL"}, Do: p.address},
@@ -46,10 +46,10 @@ func (p Public) Checks() []diagnose.Check {
 	}
 }
 
-// address looks at what cookies need: __Host- is for https only (RFC 6265bis, 4.1.3.2).
+// address checks the scheme: __Host- cookies require https (RFC 6265bis, 4.1.3.2).
 func (p Public) address(context.Context) diagnose.Result {
 	if p.URL.Scheme != "https" {
-		return diagnose.Warn(p.URL.String()+" is plain http, and cookies cannot have Secure and __Host-", "for development on this machine it will do; else begin PUBLIC_URL with https://")
+		return diagnose.Warn(p.URL.String()+" is plain http, and cookies cannot have Secure and __Host-", "use it for development on this machine only; else begin PUBLIC_URL with https://")
 	}
 	return diagnose.OK(p.URL.String() + ", with the cookie " + p.Cookie)
 }
@@ -57,15 +57,15 @@ func (p Public) address(context.Context) diagnose.Result {
 // portTimeout is short, because firewalls drop packets without an answer.
 const portTimeout = 3 * time.Second
 
-// maxAnswer is how many bytes of an answer are read.
+// maxAnswer is the maximum number of bytes read of an answer.
 const maxAnswer = 64 << 10
 
-// response is an answer, as far as it is looked at.
+// response has the parts of an answer that the checks use.
 type response struct {
 	status     int
 	header     http.Header
 	body       []byte
-	isLoopback bool // it came over the loopback interface, so that it shows nothing about other machines
+	isLoopback bool // it came over the loopback interface, and does not show whether other machines can connect
 }
 
 func (p Public) get(ctx context.Context, path string, header http.Header) (response, error) {
@@ -88,7 +88,7 @@ func (p Public) getFrom(
 		Transport: &http.Transport{
 			Proxy:             http.ProxyFromEnvironment,
 			TLSClientConfig:   &tls.Config{RootCAs: p.Roots, MinVersion: tls.VersionTLS12},
-			DisableKeepAlives: true, // each request may meet another instance
+			DisableKeepAlives: true, // each request may reach another instance
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -109,26 +109,26 @@ func (p Public) getFrom(
 	return response{answer.StatusCode, answer.Header, body, isLoopback}, err
 }
 
-// reachable is never a failure: some networks do not let a machine reach its own public address.
+// reachable never fails: some networks do not let a machine reach its own public address.
 func (p Public) reachable(ctx context.Context) diagnose.Result {
 	const remedy = "start sana serve, then run: sana check "
 	answer, err := p.get(ctx, "/livez", nil)
 	if err != nil {
-		r := diagnose.Warn("from here nothing answers: "+err.Error(), remedy+p.URL.String()+" from outside")
+		r := diagnose.Warn("no answer from here: "+err.Error(), remedy+p.URL.String()+" from outside")
 		if errors.As(err, new(*tls.CertificateVerificationError)) {
 			r = diagnose.Warn("the certificate is refused: "+err.Error(),
-				"renew the certificate, or name the file of its authority in SSL_CERT_FILE")
+				"renew the certificate, or set SSL_CERT_FILE to the file of its authority")
 		}
 		r.Stops = true
 		return r
 	}
 	health, isSana := answer.health()
 	if !isSana {
-		return diagnose.Fail(fmt.Sprintf("what answers is not Sana: %d", answer.status), remedy+p.URL.String())
+		return diagnose.Fail(fmt.Sprintf("the answer is not Sana's: %d", answer.status), remedy+p.URL.String())
 	}
 	if health.Version != p.Version {
 		return diagnose.Warn(fmt.Sprintf("instance %s answers with version %s, and this is %s", health.Instance, health.Version, p.Version),
-			"wait for the deploy that is under way, or run the doctor of the same version")
+			"wait for the running deployment, or run the doctor of the same version")
 	}
 	return diagnose.OK(fmt.Sprintf("instance %s answers, version %s", health.Instance, health.Version))
 }
@@ -136,14 +136,14 @@ func (p Public) reachable(ctx context.Context) diagnose.Result {
 // health is the answer of /livez.
 type health struct{ Status, Version, Instance string }
 
-// health returns the answer of /livez, and whether it is one of Sana.
+// health parses the answer of /livez. isSana reports whether it is Sana's.
 func (r response) health() (h health, isSana bool) {
 	err := json.Unmarshal(r.body, &h)
 	return h, r.status == http.StatusOK && err == nil && h.Instance != ""
 }
 
-// port connects to the program's own port at the public host. A client that reaches it there is not
-// behind the proxy: it can forge X-Forwarded-For, and it speaks plain http.
+// port connects to the program's own port at the public host. A client that reaches it bypasses the
+// proxy: it can forge X-Forwarded-For, and uses plain http.
 func (p Public) port(ctx context.Context) diagnose.Result {
 	direct := url.URL{
 		Scheme: "http", Host: net.JoinHostPort(p.URL.Hostname(), strconv.Itoa(int(p.Port))),
@@ -158,18 +158,18 @@ func (p Public) port(ctx context.Context) diagnose.Result {
 	defer cancel()
 	answer, err := p.getFrom(ctx, &direct, "/livez", nil)
 	if _, isSana := answer.health(); err != nil || !isSana {
-		return diagnose.OK(direct.Host + " does not lead around the proxy")
+		return diagnose.OK(direct.Host + " does not bypass the proxy")
 	}
 	if answer.isLoopback && p.IsOnLoopback {
-		return diagnose.OK(direct.Host + " is reached from this machine only")
+		return diagnose.OK(direct.Host + " is reachable from this machine only")
 	}
-	return diagnose.Fail(direct.Host+" answers without the proxy: a client that connects there forges "+
-		"X-Forwarded-For and speaks plain http",
-		fmt.Sprintf("set LISTEN_ADDR=127.0.0.1:%d where the proxy is on the same machine, publish a "+
+	return diagnose.Fail(direct.Host+" answers without the proxy: a client that connects there can forge "+
+		"X-Forwarded-For and uses plain http",
+		fmt.Sprintf("set LISTEN_ADDR=127.0.0.1:%d if the proxy is on the same machine, publish a "+
 			"container's port as 127.0.0.1:%[1]d:%[1]d; else let only the proxy reach it", p.Port))
 }
 
-// host asks for what is answered under PUBLIC_URL's host alone.
+// host requests a page that is served for PUBLIC_URL's host only.
 func (p Public) host(ctx context.Context) diagnose.Result {
 	answer, err := p.get(ctx, "/api/openapi.json", nil)
 	switch {
@@ -181,10 +181,11 @@ func (p Public) host(ctx context.Context) diagnose.Result {
 	case answer.status != http.StatusOK:
 		return diagnose.Warn(fmt.Sprintf("got %d instead of the contract", answer.status), "run: sana check "+p.URL.String())
 	}
-	return diagnose.OK("the server is at home under " + p.URL.Host)
+	return diagnose.OK("the server accepts the host " + p.URL.Host)
 }
 
-// arrived is what the server shows a holder of the keys: X-Sana-Seen of package web.
+// arrived is the server's view of a request, which it shows to a holder of the keys: X-Sana-Seen of
+// package web.
 type arrived struct {
 	Address    netip.Addr `json:"address"`
 	Connection netip.Addr `json:"connection"`
@@ -192,8 +193,8 @@ type arrived struct {
 	Hops       int        `json:"hops"`
 }
 
-// forged are addresses for documentation (RFC 5737), which no client has. There are several, because a server that counts
-// too many proxies believes one of them.
+// forged are addresses for documentation (RFC 5737), which no client has. There are several,
+// because a server that counts too many proxies accepts one of them.
 var forged = netip.MustParsePrefix("192.0.2.0/24")
 
 const forgedEntries = "192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 192.0.2.5, 192.0.2.6, 192.0.2.7, 192.0.2.8"
@@ -210,7 +211,7 @@ func (p Public) clientAddress(ctx context.Context) diagnose.Result {
 	return judgeClientAddress(plain, lied)
 }
 
-// ask returns how a request arrived, or why that is not known.
+// ask returns the server's view of a request, or why it is unknown.
 func (p Public) ask(ctx context.Context, forwardedFor string) (arrived, *diagnose.Result) {
 	header := http.Header{"X-Sana-Proof": {p.Keys.NewProof(p.Now())}}
 	if forwardedFor != "" {
@@ -224,7 +225,7 @@ func (p Public) ask(ctx context.Context, forwardedFor string) (arrived, *diagnos
 	var seen arrived
 	shown := strings.TrimSpace(answer.header.Get("X-Sana-Seen"))
 	if shown == "" {
-		r := diagnose.Warn("the server does not show it: it has other SECRET_KEYS, is an older version, or its clock is a minute off",
+		r := diagnose.Warn("the server does not show the client address: it has other SECRET_KEYS, is an older version, or its clock is a minute off",
 			"run the doctor with the variables and the version of the deployment")
 		return arrived{}, &r
 	}
@@ -235,20 +236,20 @@ func (p Public) ask(ctx context.Context, forwardedFor string) (arrived, *diagnos
 	return seen, nil
 }
 
-// judgeClientAddress compares a request with one that claims to come from elsewhere. Each proxy adds an entry, so that the
-// plain one has as many as there are proxies.
+// judgeClientAddress compares a plain request with one that forges an address. Each proxy adds an
+// entry, so the plain one has as many entries as there are proxies.
 func judgeClientAddress(plain, lied arrived) diagnose.Result {
 	proxies := diagnose.Counted(plain.Entries, "proxy adds", "proxies add")
-	found := fmt.Sprintf("the server saw you as %s; TRUSTED_PROXY_HOPS=%d, and %s to X-Forwarded-For", plain.Address, plain.Hops, proxies)
+	detail := fmt.Sprintf("the server received the address %s; TRUSTED_PROXY_HOPS=%d, and %s to X-Forwarded-For", plain.Address, plain.Hops, proxies)
 	remedy := fmt.Sprintf("set TRUSTED_PROXY_HOPS=%d for every instance", plain.Entries)
 	switch {
 	case forged.Contains(lied.Address) && lied.Address != plain.Address:
-		return diagnose.Fail(found+". It believed a forged entry: whoever forges one gets around every limit by network",
-			remedy+"; if people come by another way than this machine, run the doctor where they are")
+		return diagnose.Fail(detail+". It accepted a forged entry: clients can bypass every limit by network",
+			remedy+"; if users connect through other proxies than this machine, run the doctor from their network")
 	case plain.Hops < plain.Entries:
-		return diagnose.Fail(found+". That is a proxy's address: everybody behind it shares one client's limits", remedy)
+		return diagnose.Fail(detail+". That is a proxy's address: all clients behind it share one client's limits", remedy)
 	case plain.Hops > plain.Entries:
-		return diagnose.Fail(found+". That is the last proxy's address: everybody behind it shares one client's limits", remedy)
+		return diagnose.Fail(detail+". That is the last proxy's address: all clients behind it share one client's limits", remedy)
 	}
-	return diagnose.OK(found + "; a forged entry changes nothing")
+	return diagnose.OK(detail + "; a forged entry is ignored")
 }

@@ -18,22 +18,24 @@ import (
 	"sana/backend/test/harness"
 )
 
-// chain is an instance behind proxies, the first of which speaks TLS. Each appends to X-Forwarded-For whom it saw.
+// chain is an instance behind proxies, the first of which terminates TLS. Each appends the address
+// of its client to X-Forwarded-For.
 type chain struct {
 	url   *url.URL
 	roots *x509.CertPool
 	port  uint16 // of the instance itself
 }
 
-// appending is a proxy that appends; replacing is one that throws away what the client says first.
+// appending is a proxy that appends; replacing is one that discards the client's header first.
 func appending(*http.Request)   {}
 func replacing(r *http.Request) { r.Header.Del("X-Forwarded-For") }
 
-// startChain starts an instance with further variables behind proxies, outermost first; there is at least one.
+// startChain starts an instance with further variables behind proxies, outermost first; there is at
+// least one.
 func startChain(t *testing.T, w *harness.World, variables []string, proxies ...func(*http.Request)) chain {
 	t.Helper()
 	front := httptest.NewUnstartedServer(nil)
-	front.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that a test wants to fail
+	front.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail on purpose
 	publicURL := "https://" + front.Listener.Addr().String()
 	behind := w.Start(t, append([]string{"PUBLIC_URL=" + publicURL}, variables...)...).URL
 	port := portOf(t, parse(t, behind))
@@ -80,7 +82,7 @@ func ring(t *testing.T, list string) keyring.Ring {
 	return keys
 }
 
-// public looks at a chain with the keys of all tested programs.
+// public returns the checks' inputs for a chain, with the keys of all tested programs.
 func (c chain) public(t *testing.T) doctor.Public {
 	t.Helper()
 	return doctor.Public{
@@ -88,58 +90,58 @@ func (c chain) public(t *testing.T) doctor.Public {
 	}
 }
 
-func TestADeploymentIsReachedUnderItsPublicURL(t *testing.T) {
+func TestPublic_HealthyDeploymentPasses(t *testing.T) {
 	t.Parallel()
 	c := startChain(t, harness.NewWorld(t), nil, appending)
 	got := results(t, c.public(t).Checks())
 	assert(t, "address", got["public-url"], diagnose.Passed, "with the cookie __Host-sana_session", "")
 	assert(t, "reachable", got["reachable"], diagnose.Passed, "answers, version test", "")
-	assert(t, "host", got["host"], diagnose.Passed, "at home under "+c.url.Host, "")
-	assert(t, "client", got["client-address"], diagnose.Passed, "saw you as 127.0.0.1; TRUSTED_PROXY_HOPS=1, and 1 proxy adds to X-Forwarded-For; a forged entry changes nothing", "")
+	assert(t, "host", got["host"], diagnose.Passed, "accepts the host "+c.url.Host, "")
+	assert(t, "client", got["client-address"], diagnose.Passed, "received the address 127.0.0.1; TRUSTED_PROXY_HOPS=1, and 1 proxy adds to X-Forwarded-For; a forged entry is ignored", "")
 }
 
-func TestANumberOfProxiesThatIsWrongIsFoundByForging(t *testing.T) {
+func TestPublic_DetectsWrongProxyCount(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	for name, test := range map[string]struct {
-		hops      string
-		proxies   []func(*http.Request)
-		state     diagnose.State
-		found, do string
+		hops         string
+		proxies      []func(*http.Request)
+		state        diagnose.State
+		detail, hint string
 	}{
-		"two of two":               {"2", []func(*http.Request){appending, appending}, diagnose.Passed, "a forged entry changes nothing", ""},
+		"two of two":               {"2", []func(*http.Request){appending, appending}, diagnose.Passed, "a forged entry is ignored", ""},
 		"one of two":               {"1", []func(*http.Request){appending, appending}, diagnose.Failed, "That is a proxy's address", "set TRUSTED_PROXY_HOPS=2"},
 		"none of one":              {"0", []func(*http.Request){appending}, diagnose.Failed, "That is a proxy's address", "set TRUSTED_PROXY_HOPS=1"},
-		"two of one":               {"2", []func(*http.Request){appending}, diagnose.Failed, "It believed a forged entry", "set TRUSTED_PROXY_HOPS=1"},
-		"four of one":              {"4", []func(*http.Request){appending}, diagnose.Failed, "It believed a forged entry", "set TRUSTED_PROXY_HOPS=1"},
-		"one of one that replaces": {"1", []func(*http.Request){replacing}, diagnose.Passed, "a forged entry changes nothing", ""},
+		"two of one":               {"2", []func(*http.Request){appending}, diagnose.Failed, "It accepted a forged entry", "set TRUSTED_PROXY_HOPS=1"},
+		"four of one":              {"4", []func(*http.Request){appending}, diagnose.Failed, "It accepted a forged entry", "set TRUSTED_PROXY_HOPS=1"},
+		"one of one that replaces": {"1", []func(*http.Request){replacing}, diagnose.Passed, "a forged entry is ignored", ""},
 		"two of one that replaces": {"2", []func(*http.Request){replacing}, diagnose.Failed, "That is the last proxy's address", "set TRUSTED_PROXY_HOPS=1"},
 		"far too many":             {"20", []func(*http.Request){appending}, diagnose.Failed, "That is the last proxy's address", "set TRUSTED_PROXY_HOPS=1"},
 	} {
 		c := startChain(t, w, []string{"TRUSTED_PROXY_HOPS=" + test.hops}, test.proxies...)
-		assert(t, name, results(t, c.public(t).Checks())["client-address"], test.state, test.found, test.do)
+		assert(t, name, results(t, c.public(t).Checks())["client-address"], test.state, test.detail, test.hint)
 	}
 }
 
-func TestPort_FailsIfItLeadsAroundTheProxy(t *testing.T) {
+func TestPort_FailsIfItBypassesTheProxy(t *testing.T) {
 	t.Parallel()
 	c := startChain(t, harness.NewWorld(t), nil, appending)
 	for name, test := range map[string]struct {
-		port        uint16
-		behindProxy bool
-		onLoopback  bool
-		state       diagnose.State
-		found, do   string
+		port         uint16
+		behindProxy  bool
+		onLoopback   bool
+		state        diagnose.State
+		detail, hint string
 	}{
 		"open":      {c.port, true, false, diagnose.Failed, "answers without the proxy", "set LISTEN_ADDR=127.0.0.1:"},
-		"closed":    {1, true, false, diagnose.Passed, "127.0.0.1:1 does not lead around the proxy", ""},
+		"closed":    {1, true, false, diagnose.Passed, "127.0.0.1:1 does not bypass the proxy", ""},
 		"no proxy":  {c.port, false, false, diagnose.Passed, "clients connect without a proxy", ""},
-		"loopback":  {c.port, true, true, diagnose.Passed, "is reached from this machine only", ""},
+		"loopback":  {c.port, true, true, diagnose.Passed, "is reachable from this machine only", ""},
 		"same port": {portOf(t, c.url), true, false, diagnose.Passed, "the proxy has the same port", ""},
 	} {
 		p := c.public(t)
 		p.Port, p.IsBehindProxy, p.IsOnLoopback = test.port, test.behindProxy, test.onLoopback
-		assert(t, name, results(t, p.Checks())["port"], test.state, test.found, test.do)
+		assert(t, name, results(t, p.Checks())["port"], test.state, test.detail, test.hint)
 	}
 }
 
@@ -152,18 +154,18 @@ func portOf(t *testing.T, u *url.URL) uint16 {
 	return uint16(port)
 }
 
-func TestTheClientAddressIsNotKnownWithoutTheServersKeyAndClock(t *testing.T) {
+func TestPublic_ClientAddressNeedsServersKeyAndClock(t *testing.T) {
 	t.Parallel()
 	c := startChain(t, harness.NewWorld(t), nil, appending)
 	other, late := c.public(t), c.public(t)
 	other.Keys = ring(t, keyring.New(time.Now()))
 	late.Now = func() time.Time { return time.Now().Add(-2 * time.Minute) }
 	for name, p := range map[string]doctor.Public{"another key": other, "a clock that is behind": late} {
-		assert(t, name, results(t, p.Checks())["client-address"], diagnose.Warned, "the server does not show it", "the variables and the version of the deployment")
+		assert(t, name, results(t, p.Checks())["client-address"], diagnose.Warned, "the server does not show the client address", "the variables and the version of the deployment")
 	}
 }
 
-func TestWhatDoesNotLeadToTheDeploymentIsTold(t *testing.T) {
+func TestPublic_ReportsOtherServersAndHosts(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	c := startChain(t, w, []string{"PUBLIC_URL=https://other.example"}, appending)
@@ -189,7 +191,7 @@ func TestWhatDoesNotLeadToTheDeploymentIsTold(t *testing.T) {
 	other := doctor.Public{URL: parse(t, stranger.URL), Keys: c.public(t).Keys, Version: "test", Now: time.Now}
 	got = results(t, other.Checks())
 	assert(t, "plain http", got["public-url"], diagnose.Warned, "is plain http", "https://")
-	assert(t, "another server", got["reachable"], diagnose.Failed, "what answers is not Sana: 404", "sana check")
+	assert(t, "another server", got["reachable"], diagnose.Failed, "the answer is not Sana's: 404", "sana check")
 	stranger.Close()
 	got = results(t, other.Checks())
 	assert(t, "nobody", got["reachable"], diagnose.Warned, "connection refused", "from outside")

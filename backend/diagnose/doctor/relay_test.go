@@ -8,7 +8,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// relay is a mail server of this machine that takes everything.
+// relay is a local mail server that accepts everything.
 type relay struct{}
 
 func (relay) Mail(string, *smtp.MailOptions) error { return nil }
@@ -20,7 +20,7 @@ func (relay) Data(r io.Reader) error {
 	return err
 }
 
-// startRelay returns where it listens.
+// startRelay returns the address of a relay.
 func startRelay(t *testing.T) string {
 	t.Helper()
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return relay{}, nil }))

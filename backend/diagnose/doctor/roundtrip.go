@@ -10,17 +10,17 @@ import (
 	"sana/backend/mail"
 )
 
-// RoundTrip is what sending a test mail needs besides Mail.
+// RoundTrip has the inputs of a test mail besides Mail.
 type RoundTrip struct {
 	Mail
 	To       string
 	Message  mail.Message
-	Word     string        // that is in the message
-	Patience time.Duration // with what becomes of it
-	Pause    time.Duration // between two questions
+	Word     string        // marks the message
+	Patience time.Duration // how long to wait for the delivery status
+	Pause    time.Duration // between two queries
 }
 
-// Checks send the mail, unless Mailgun blocks the address.
+// Checks returns the check that sends the mail, unless Mailgun suppresses the address.
 func (r RoundTrip) Checks() []diagnose.Check {
 	needs := []string{"mail-provider"}
 	var checks []diagnose.Check
@@ -41,7 +41,7 @@ func (r RoundTrip) send(ctx context.Context) diagnose.Result {
 		if err := r.SMTP.Send(ctx, r.Message); err != nil {
 			return r.notTaken(err)
 		}
-		return diagnose.OK(fmt.Sprintf("%s took the mail %s to %s; look for it there", r.SMTPServer, r.Word, r.To))
+		return diagnose.OK(fmt.Sprintf("%s accepted the mail %s to %s; look for it there", r.SMTPServer, r.Word, r.To))
 	}
 	return diagnose.Warn("not sent: mail goes to the console", "set MAIL_TRANSPORT to mailgun or smtp")
 }
@@ -51,22 +51,22 @@ func (r RoundTrip) byMailgun(ctx context.Context) diagnose.Result {
 	if err != nil {
 		return r.notTaken(err)
 	}
-	taken := fmt.Sprintf("Mailgun took the mail %s to %s (%s)", r.Word, r.To, id)
+	taken := fmt.Sprintf("Mailgun accepted the mail %s to %s (%s)", r.Word, r.To, id)
 	fate, err := r.await(ctx, id)
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
-		return diagnose.Warn(taken+"; what became of it a sending key may not ask", "look for it in the mailbox, or at Mailgun: Sending, Logs")
+		return diagnose.Warn(taken+"; a sending key cannot read the delivery status", "look for it in the mailbox, or at Mailgun: Sending, Logs")
 	case fate == mail.Delivered:
-		return diagnose.OK(taken + ", and the recipient's server took it; look for it there, in the spam folder too")
+		return diagnose.OK(taken + ", and the recipient's server accepted it; look for it there, also in the spam folder")
 	case fate == mail.Deferred:
-		return diagnose.Warn(taken+", but the recipient's server has put it off", "Mailgun tries again for hours; its log (Sending, Logs) has the server's words")
+		return diagnose.Warn(taken+", but the recipient's server has deferred it", "Mailgun retries for hours; its log (Sending, Logs) has the server's answer")
 	case fate == mail.Unchanged:
-		return diagnose.Warn(fmt.Sprintf("%s, and nothing is known of it after %s", taken, r.Patience), "look for it in the mailbox, then at Mailgun: Sending, Logs")
+		return diagnose.Warn(fmt.Sprintf("%s, and its delivery status is unknown after %s", taken, r.Patience), "look for it in the mailbox, then at Mailgun: Sending, Logs")
 	}
-	return diagnose.Fail(fmt.Sprintf("%s, and it failed for good: %s", taken, fate), "Mailgun's log (Sending, Logs) has the server's words")
+	return diagnose.Fail(fmt.Sprintf("%s, and it failed permanently: %s", taken, fate), "Mailgun's log (Sending, Logs) has the server's answer")
 }
 
-// await asks until something final is known or the patience is over, and returns what was known last.
+// await polls until the status is final or Patience has passed, and returns the last known status.
 func (r RoundTrip) await(ctx context.Context, id string) (mail.Fate, error) {
 	again, over := time.NewTicker(r.Pause), time.NewTimer(r.Patience)
 	defer again.Stop()
@@ -95,10 +95,10 @@ func (r RoundTrip) await(ctx context.Context, id string) (mail.Fate, error) {
 
 func (r RoundTrip) notTaken(err error) diagnose.Result {
 	if errors.Is(err, mail.ErrNoSuchMailbox) {
-		return diagnose.Fail("not taken: "+err.Error(), "check the address "+r.To)
+		return diagnose.Fail("not accepted: "+err.Error(), "check the address "+r.To)
 	}
 	if r.Mailgun != nil {
 		return r.refused(err)
 	}
-	return diagnose.Fail(r.SMTPServer+": "+err.Error(), "check SMTP_URL, and that the server lets this user send as MAIL_FROM")
+	return diagnose.Fail(r.SMTPServer+": "+err.Error(), "check SMTP_URL, and that the server allows this user to send as MAIL_FROM")
 }
