@@ -99,7 +99,7 @@ func (s *Service) MakeAccessKeyAsOperator(ctx context.Context, address string, r
 func (s *Service) judgeKeyRequest(owner account.Account, r KeyRequest) (KeyRequest, error) {
 	app, ok := s.apps().Find(r.App)
 	if !ok || !app.AccessKeys || !app.Allows(owner.Email, time.Now()) || !s.inPostgres() {
-		return r, fault.New(fault.NotFound, "There is no app of this name that is open to the account and takes access keys.")
+		return r, fault.New(fault.NotFound, "There is no app of this name that the account may use and that accepts access keys.")
 	}
 	name, err := account.ParseName(r.Name)
 	if err != nil {

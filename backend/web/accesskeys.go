@@ -31,7 +31,7 @@ type keyApp struct {
 
 type accessKeysAnswer struct {
 	AccessKeys []accessKey `json:"access_keys"`
-	Apps       []keyApp    `json:"apps"` // for which the user can make keys
+	Apps       []keyApp    `json:"apps"` // for which the user can create keys
 }
 
 type newAccessKeyAnswer struct {
@@ -55,7 +55,7 @@ func (s *Server) listAccessKeys(ctx context.Context, c *fiber.Ctx) error {
 	return sendJSON(c, contentTypeJSON, answer)
 }
 
-// makeAccessKey answers the key itself, once.
+// makeAccessKey creates an access key and returns it. It is not shown again.
 func (s *Server) makeAccessKey(ctx context.Context, c *fiber.Ctx) error {
 	var request struct {
 		App  string `json:"app"`
@@ -84,10 +84,10 @@ func (s *Server) makeAccessKey(ctx context.Context, c *fiber.Ctx) error {
 		newAccessKeyAnswer{made.Text, s.accessKeyOf(made.AccessKey)})
 }
 
-// endAccessKey deletes a key. One that is gone already is no error.
+// endAccessKey deletes a key. An unknown key is not an error.
 func (s *Server) endAccessKey(ctx context.Context, c *fiber.Ctx) error {
 	id := utils.CopyString(c.Params("id"))
-	if !sessionID.MatchString(id) { // public ids of keys are written alike
+	if !sessionID.MatchString(id) { // public ids of keys have the same form
 		return fault.New(fault.NotFound, "There is nothing at this address.")
 	}
 	current, err := s.readSignedIn(ctx, c)

@@ -38,8 +38,8 @@ type accountEvent struct {
 	account.Details
 }
 
-// readAccount returns the account of a signed-in request, or fault.NotSignedIn. A session in a cookie can
-// outlive its account; here it does not count.
+// readAccount returns the account of a signed-in request, or fault.NotSignedIn. A session in a
+// cookie can outlive its account; it is then treated as not signed in.
 func (s *Server) readAccount(ctx context.Context, c *fiber.Ctx) (account.Account, error) {
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Server) updateAccount(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if request.Name == nil {
-		return fault.New(fault.InvalidRequest, "The field name is missing; an empty name is none.")
+		return fault.New(fault.InvalidRequest, "The field name is missing; send an empty one to remove the name.")
 	}
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
@@ -77,7 +77,8 @@ func (s *Server) updateAccount(ctx context.Context, c *fiber.Ctx) error {
 	return sendJSON(c, contentTypeJSON, accountAnswerOf(renamed))
 }
 
-// deleteAccount deletes the account. Repeated, it answers the same to a session that ended by that.
+// deleteAccount deletes the account. It is idempotent: a session that the deletion revoked gets the
+// same answer.
 func (s *Server) deleteAccount(ctx context.Context, c *fiber.Ctx) error {
 	current, err := s.findSession(ctx, c)
 	if err == nil {
@@ -91,7 +92,7 @@ func (s *Server) deleteAccount(ctx context.Context, c *fiber.Ctx) error {
 	return s.forgetSession(c)
 }
 
-// eventsPage is how many events a page has.
+// eventsPage is the number of events of a page.
 const eventsPage = 50
 
 var eventID = regexp.MustCompile(`^[0-9]{1,18}$`)

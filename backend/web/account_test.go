@@ -15,8 +15,8 @@ import (
 	"sana/backend/test/harness"
 )
 
-// makeOld makes every sign-in ten minutes older, and waits until the program sees that of a browser.
-// Sealed sessions cannot be made older.
+// makeOld makes every sign-in ten minutes older, and waits until the program reads the change for a
+// browser. The time in sealed sessions cannot be changed.
 func makeOld(s scene, b *harness.Browser) {
 	s.Helper()
 	if s.sealed {
@@ -46,7 +46,7 @@ func kindsOf(s scene, b *harness.Browser) []string {
 	return kinds
 }
 
-// accountCalls are all calls on an account that a person can make, with bodies that are in order.
+// accountCalls are all calls on an account, with valid bodies.
 var accountCalls = [][3]string{
 	{http.MethodGet, "/api/account", ""}, {http.MethodPatch, "/api/account", `{"name":"Ada"}`}, {http.MethodDelete, "/api/account", ""},
 	{http.MethodGet, "/api/account/export", ""}, {http.MethodGet, "/api/account/events", ""},
@@ -55,7 +55,7 @@ var accountCalls = [][3]string{
 	{http.MethodPost, "/api/account/email/verify", `{"code":"123456"}`},
 }
 
-// accountScenarios are the promises about a person's account.
+// accountScenarios test the promises about accounts.
 var accountScenarios = []scenario{
 	{"an account has an address, a name and the time of its first sign-in", func(s scene) {
 		in := s.b.SignIn(s.world, ada)
@@ -105,7 +105,7 @@ var accountScenarios = []scenario{
 		ended := []harness.Event{}
 		if !s.sealed {
 			laptop.Do(http.MethodDelete, "/api/sessions/"+onPhone.Session.ID, "", harness.With("User-Agent", firefox)).Want(http.StatusNoContent)
-			laptop.Delete("/api/sessions").Want(http.StatusNoContent) // there is none, so nothing happened
+			laptop.Delete("/api/sessions").Want(http.StatusNoContent) // there is no account, so nothing changes
 			s.signInWith(iphone)
 			laptop.Do(http.MethodDelete, "/api/sessions", "").Want(http.StatusNoContent)
 			ended = []harness.Event{
@@ -130,7 +130,7 @@ var accountScenarios = []scenario{
 	}},
 	{"the oldest session that ends for the eleventh is told", func(s scene) {
 		if s.sealed {
-			return // none ends
+			return // none is revoked
 		}
 		for range 11 {
 			s.signInWith(iphone)
@@ -181,7 +181,7 @@ var accountScenarios = []scenario{
 	}},
 	{"exporting, deleting and changing the address want a sign-in of the last ten minutes", func(s scene) {
 		if s.sealed {
-			return // its time cannot be moved here; the rule is the same
+			return // its time cannot be changed; the rule is the same
 		}
 		s.b.SignIn(s.world, ada)
 		makeOld(s, s.b)
@@ -240,7 +240,7 @@ var accountScenarios = []scenario{
 				phone.Do(call[0], call[1], call[2]).Want(http.StatusUnauthorized, "not_signed_in")
 			}
 		}
-		if s.sealed { // what the cookie cannot do
+		if s.sealed { // a session in the cookie cannot be revoked
 			phone.Get("/api/auth/session").Want(http.StatusOK)
 		} else {
 			harness.WantEqual(s, "by", why.By, "Firefox on Linux")
@@ -305,8 +305,8 @@ func TestAccountAPI(t *testing.T) { play(t, "postgres", accountScenarios) }
 
 func TestAccountAPIWithSealedSessions(t *testing.T) { play(t, "cookie", accountScenarios) }
 
-// The contract names no field of a person's that an answer does not have, and no answer has one that it does not name.
-func TestAnExportHasNothingThatTheContractDoesNotName(t *testing.T) {
+// The contract and the answer name the same fields of a user's data.
+func TestExport_HasTheFieldsOfTheContract(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b := w.Run(t).Open(t)

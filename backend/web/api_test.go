@@ -18,7 +18,7 @@ const (
 	browserToken = "__Host-sana_browser"
 )
 
-// scenarios are the promises of every call, one walk each, on a database of its own.
+// scenarios test the promises of every call. Each has a database of its own.
 var scenarios = []scenario{
 	{"asking for a code answers 202, sets a cookie and sends one mail", func(s scene) {
 		a := s.b.RequestCode(ada).Want(http.StatusAccepted)
@@ -92,7 +92,7 @@ var scenarios = []scenario{
 		wantNothingKept(s)
 	}},
 	{"the right code signs in with a new session, and the old cookie is worth nothing", func(s scene) {
-		s.b.Keep(cookie, strings.Repeat("A", 43)) // planted, as the browser token can be
+		s.b.Keep(cookie, strings.Repeat("A", 43)) // planted, as a browser token can be
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		before := s.b.Clone()
 		in := s.b.Verify(s.world.Code(s, ada, 1)).Want(http.StatusOK).SignedIn()
@@ -195,7 +195,7 @@ var scenarios = []scenario{
 		copied := s.b.Clone()
 		s.b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 		harness.WantEqual(s, "session cookie", s.b.Cookies()[cookie], "")
-		if s.sealed { // what the cookie cannot do
+		if s.sealed { // a session in the cookie cannot be revoked
 			copied.Get("/api/auth/session").Want(http.StatusOK)
 		} else {
 			copied.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
@@ -297,7 +297,7 @@ var scenarios = []scenario{
 			waiting.Do(http.MethodDelete, "/api/auth/code", ""),
 			s.b.Get("/readyz"),
 		}
-		if s.sealed { // what the cookie can do
+		if s.sealed { // a session in the cookie needs no database
 			s.b.Get("/api/auth/session").Want(http.StatusOK)
 			leaving := s.b.Clone()
 			leaving.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
@@ -323,7 +323,8 @@ var scenarios = []scenario{
 
 func TestAPI(t *testing.T) { play(t, "postgres", scenarios) }
 
-// The same promises hold when the session is in the cookie; scenarios that a cookie cannot keep say so.
+// The same promises hold when the session is in the cookie. Scenarios that such a session cannot
+// keep return early.
 func TestAPIWithSealedSessions(t *testing.T) { play(t, "cookie", scenarios) }
 
 func play(t *testing.T, store string, scenarios []scenario) {
@@ -335,7 +336,8 @@ func play(t *testing.T, store string, scenarios []scenario) {
 		t.Run(scenario.promise, func(t *testing.T) {
 			t.Parallel()
 			w := harness.NewWorld(t)
-			// With one store against the built program, with the other where the race detector looks.
+			// One store is tested against the built program, the other one in this process under
+			// the race detector.
 			var app *harness.Instance
 			if store == "cookie" {
 				app = w.Run(t, "SESSION_STORE="+store).Instance

@@ -8,13 +8,14 @@ import (
 	"sana/backend/visitor"
 )
 
-// scene is what a scenario plays in.
+// scene is the environment of a scenario.
 type scene struct {
 	*testing.T
 	world *harness.World
 	app   *harness.Instance
 	b     *harness.Browser
-	// sealed is true if sessions are in cookies: then a copy of one outlives its end, and there is no list.
+	// sealed is true if sessions are in cookies: a copy of one stays valid after its revocation,
+	// and there is no list of sessions.
 	sealed bool
 }
 
@@ -35,7 +36,7 @@ func current(b *harness.Browser) harness.SignedIn {
 	return b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
 }
 
-// scenario is a promise of the API.
+// scenario tests a promise of the API.
 type scenario struct {
 	promise string
 	play    func(s scene)
@@ -57,7 +58,7 @@ func wantNobodySignedIn(s scene) {
 	s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 }
 
-// wantSessions counts the rows, of which sealed sessions have none.
+// wantSessions counts the rows of sessions. Sealed sessions have none.
 func wantSessions(s scene, want int) {
 	s.Helper()
 	if s.sealed {

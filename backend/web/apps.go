@@ -13,28 +13,28 @@ import (
 type appAnswer struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
-	Host string `json:"host,omitempty"` // one at which a person can open the app; "" if all hosts have a *
+	Host string `json:"host,omitempty"` // a host at which the user can open the app; "" if all hosts have a *
 }
 
 type appsAnswer struct {
 	Apps []appAnswer `json:"apps"`
 }
 
-// arrivalAnswer is the app from which a browser came, and where it goes on once it is signed in.
+// arrivalAnswer is the app from which a browser came, and where it continues after the sign-in.
 type arrivalAnswer struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Enter string `json:"enter"` // path and query at Sana's own host
 }
 
-// arrivalRequest is an arrival as a page has it from its own address.
+// arrivalRequest is an arrival as a page reads it from its address.
 type arrivalRequest struct {
 	Host      string `json:"host"`
 	Path      string `json:"path"`
 	NonceHash string `json:"nonce_hash"`
 }
 
-// listApps answers the apps that are open to the current user.
+// listApps returns the apps that the current user may use.
 func (s *Server) listApps(ctx context.Context, c *fiber.Ctx) error {
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
@@ -47,7 +47,8 @@ func (s *Server) listApps(ctx context.Context, c *fiber.Ctx) error {
 	return sendJSON(c, contentTypeJSON, answer)
 }
 
-// getApp answers the name of the app at a host, for a page that says where a sign-in leads.
+// getApp returns the name of the app at a host, for the page that shows the destination of a
+// sign-in.
 func (s *Server) getApp(_ context.Context, c *fiber.Ctx) error {
 	host, ok := apps.NormalizeHost([]byte(utils.CopyString(c.Params("host"))))
 	if ok {
@@ -58,8 +59,8 @@ func (s *Server) getApp(_ context.Context, c *fiber.Ctx) error {
 	return fault.New(fault.NotFound, "There is no app at this host.")
 }
 
-// arrivalOf reads an arrival, a zero one if there is none: a link that was spoilt must not keep people
-// from signing in.
+// arrivalOf parses an arrival. It returns the zero value if there is none or if it is malformed: a
+// damaged link must not prevent a sign-in.
 func arrivalOf(request *arrivalRequest) apps.Arrival {
 	if request == nil {
 		return apps.Arrival{}
@@ -71,7 +72,7 @@ func arrivalOf(request *arrivalRequest) apps.Arrival {
 	return from
 }
 
-// arrivalAnswerOf is nil if the browser came from no app that exists.
+// arrivalAnswerOf returns nil if the browser came from no known app.
 func (s *Server) arrivalAnswerOf(from apps.Arrival) *arrivalAnswer {
 	app, ok := s.Auth.ArrivalApp(from)
 	if !ok {

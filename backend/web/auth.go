@@ -139,8 +139,8 @@ func (s *Server) verifyCode(ctx context.Context, c *fiber.Ctx) error {
 	return sendJSON(c, contentTypeJSON, signedInAnswer{currentAnswerOf(in.Session), in.Created, s.arrivalAnswerOf(in.Arrival)})
 }
 
-// signOut ends the session of the request's cookie. Sessions in cookies are forgotten even if the
-// database is unavailable; only the event is missing then.
+// signOut revokes the session of the request's cookie. A session in a cookie is forgotten even if
+// the database is unavailable; only the event is missing then.
 func (s *Server) signOut(ctx context.Context, c *fiber.Ctx) error {
 	if err := readEmptyJSON(c); err != nil {
 		return err
@@ -155,15 +155,15 @@ func (s *Server) signOut(ctx context.Context, c *fiber.Ctx) error {
 	return s.forgetSession(c)
 }
 
-// forgetSession answers 204, has the browser forget its session, and gives it a new browser token: who
-// uses it next has nothing to do with the codes of the last user.
+// forgetSession answers 204, deletes the session cookie and sets a new browser token: the next user
+// of the browser must not see the codes of the last one.
 func (s *Server) forgetSession(c *fiber.Ctx) error {
 	s.cookie.clear(c)
 	s.giveBrowser(c)
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-// sendCodeRequest answers 202 and has the browser keep its token as long as the code.
+// sendCodeRequest answers 202 and extends the browser token to the lifetime of the code.
 func (s *Server) sendCodeRequest(c *fiber.Ctx, made auth.CodeRequest, err error) error {
 	if err != nil {
 		return err
@@ -180,7 +180,7 @@ func (s *Server) sendCodeRequest(c *fiber.Ctx, made auth.CodeRequest, err error)
 	return sendJSON(c.Status(fiber.StatusAccepted), contentTypeJSON, answer)
 }
 
-// challengeID is how the id of a challenge is written.
+// challengeID is the form of a challenge's id.
 var challengeID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // readResend reads the id in the body of a resend, "" if it has none.
@@ -195,13 +195,13 @@ func readResend(c *fiber.Ctx) (string, error) {
 	case request.ID == nil:
 		return "", nil
 	case !challengeID.MatchString(*request.ID):
-		return "", fault.New(fault.InvalidRequest, "The id of a pending code is a UUID, as the answers have it.")
+		return "", fault.New(fault.InvalidRequest, "The id of a pending code is a UUID, as in the answers.")
 	}
 	return *request.ID, nil
 }
 
-// queryID reads the parameter id, "" if there is none. It returns false for a value that no code has
-// as its id.
+// queryID reads the parameter id, "" if there is none. It returns false for a value that is not the
+// form of an id.
 func queryID(c *fiber.Ctx) (id string, ok bool) {
 	if !c.Context().QueryArgs().Has("id") {
 		return "", true

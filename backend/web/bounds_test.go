@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	brief = 200 * time.Millisecond // a bound that a test need not wait for
-	soon  = 9 * time.Second        // less than any of production's bounds, and longer than a machine may stand still
+	brief = 200 * time.Millisecond // short enough for a test to wait
+	soon  = 9 * time.Second        // less than any of production's bounds, and longer than the machine may be stalled
 )
 
 // bounded changes one of production's bounds.
@@ -27,7 +27,7 @@ func bounded(change func(b *web.Bounds)) func(*web.Options) {
 	}
 }
 
-// spy is a listener that tells when the server has closed a connection.
+// spy is a listener that reports when the server has closed a connection.
 type spy struct {
 	net.Listener
 	closed chan struct{}
@@ -52,15 +52,15 @@ func (c *spiedConn) Close() error {
 	return c.TCPConn.Close()
 }
 
-// wantAlive fails the test unless the server answers others.
+// wantAlive fails the test unless the server answers other clients.
 func wantAlive(t *testing.T, app *harness.Instance) {
 	t.Helper()
 	app.Open(t).Get("/livez").Want(http.StatusOK)
 }
 
-// A-38 and P-16: whoever sends slowly gets as long as everybody for the whole request, however the bytes come; meanwhile
-// the others are served.
-func TestSlowSendersAreCutOffAndOthersAreServedMeanwhile(t *testing.T) {
+// A-38 and P-16: a slow sender gets the same time for the whole request as every client, however
+// the bytes arrive. Other clients are served meanwhile.
+func TestBounds_SlowSendersAreClosedAndOthersServed(t *testing.T) {
 	t.Parallel()
 	app := serve(t, newServerWith(t, bounded(func(b *web.Bounds) { b.Read = brief })))
 	for promise, opening := range map[string]string{
@@ -75,7 +75,7 @@ func TestSlowSendersAreCutOffAndOthersAreServedMeanwhile(t *testing.T) {
 		t.Run(promise, func(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
-			slow := make([]*wire, 5) // few, so that each answer is read before the server stops waiting for that
+			slow := make([]*wire, 5) // few, so that each answer is read before the server's write timeout
 			for i := range slow {
 				slow[i] = openWire(t, app).send(opening)
 			}
@@ -97,7 +97,7 @@ func TestSlowSendersAreCutOffAndOthersAreServedMeanwhile(t *testing.T) {
 	}
 }
 
-// drip sends a digit on every connection every 10 ms, until stop is called or the other side is gone.
+// drip sends a digit on every connection every 10 ms, until stop is called or the peer has closed.
 func drip(t *testing.T, slow []*wire, active bool) (stop func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -122,8 +122,8 @@ func drip(t *testing.T, slow []*wire, active bool) (stop func()) {
 	})
 }
 
-// between two requests a connection may be idle for a while, and is then closed without a word.
-func TestAnIdleConnectionIsClosed(t *testing.T) {
+// a connection that is idle between two requests is closed after a time, without an answer.
+func TestBounds_IdleConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	app := serve(t, newServerWith(t, bounded(func(b *web.Bounds) { b.Idle = brief })))
 	w := openWire(t, app).send(plain)
@@ -135,10 +135,10 @@ func TestAnIdleConnectionIsClosed(t *testing.T) {
 	}
 }
 
-// Deadlines are for what hangs, not for what goes on.
-func TestAConnectionInUseOutlivesItsDeadlines(t *testing.T) {
+// Deadlines end stalled connections, not active ones.
+func TestBounds_ActiveConnectionOutlivesItsDeadlines(t *testing.T) {
 	t.Parallel()
-	const deadline = 3 * time.Second // longer than a machine may stand still between two requests
+	const deadline = 3 * time.Second // longer than the machine may be stalled between two requests
 	w := openWire(t, serve(t, newServerWith(t, bounded(func(b *web.Bounds) {
 		b.Read, b.Write, b.Idle = deadline, deadline, deadline
 	}))))
@@ -147,8 +147,8 @@ func TestAConnectionInUseOutlivesItsDeadlines(t *testing.T) {
 	}
 }
 
-// who does not take his answers is cut off.
-func TestASlowReaderIsCutOff(t *testing.T) {
+// the connection of a client that does not read its answers is closed.
+func TestBounds_SlowReaderIsClosed(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -176,9 +176,9 @@ func TestASlowReaderIsCutOff(t *testing.T) {
 	wantAlive(t, app)
 }
 
-// the number of connections is bounded. One too many is told so, with all headers, and there is room again as soon
-// as one has gone.
-func TestOneConnectionTooManyIsToldToComeBack(t *testing.T) {
+// the number of connections is bounded. One connection too many gets 503 with all headers. It
+// is accepted again as soon as another one has closed.
+func TestBounds_ExcessConnectionGets503(t *testing.T) {
 	t.Parallel()
 	app := serve(t, newServerWith(t, bounded(func(b *web.Bounds) { b.Connections = 3 })))
 	var open []*wire
@@ -207,8 +207,8 @@ func TestOneConnectionTooManyIsToldToComeBack(t *testing.T) {
 	})
 }
 
-// F-29: a handler that panics costs its request an answer of 500, and nobody else anything.
-func TestAPanicIsOneAnswerOf500(t *testing.T) {
+// F-29: a handler that panics answers 500 to its own request, and no other request is affected.
+func TestPanic_IsOneAnswerOf500(t *testing.T) {
 	t.Parallel()
 	app := serve(t, newServerWith(t, func(o *web.Options) { o.Ready = func(context.Context) error { panic("ours") } }))
 	for range 3 {

@@ -12,7 +12,7 @@ import (
 	"sana/backend/web"
 )
 
-// The page names the picture. Opened by itself, the picture runs nothing.
+// The page names the picture. A picture that is opened by itself runs nothing.
 func TestBrand_LogoOfThePageIsServed(t *testing.T) {
 	t.Parallel()
 	const picture = `<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`

@@ -26,7 +26,8 @@ func malformedTokens() []string {
 	}
 }
 
-// Every page gives a browser its token. A page that sets the cookie must not be kept or be a 304.
+// Every page sets a browser token. A page that sets the cookie must not be cached, and must not be
+// a 304.
 func TestBrowserToken_IsSetByPages(t *testing.T) {
 	t.Parallel()
 	spa := fstest.MapFS{
@@ -66,7 +67,7 @@ func TestBrowserToken_IsSetByPages(t *testing.T) {
 	}
 }
 
-// browserScenarios are the promises about browser tokens.
+// browserScenarios test the promises about browser tokens.
 var browserScenarios = []scenario{
 	{"the 401 of the session sets a browser token if it is missing or malformed", func(s scene) {
 		for _, cookies := range malformedTokens() {
@@ -129,7 +130,7 @@ var browserScenarios = []scenario{
 			if len(a.Set) != 1 {
 				s.Fatalf("got the cookies %v, want one", a.Set)
 			}
-			wantBrowserCookie(s, a.Set[0]) // again, with its full age
+			wantBrowserCookie(s, a.Set[0]) // again, with its full lifetime
 			s.wantEqual("browser token", a.Set[0].Value, token)
 		}
 		wantKept(s.b.RequestCode(ada))
@@ -164,7 +165,7 @@ var browserScenarios = []scenario{
 		s.wantEqual("challenges", s.count(`SELECT count(*) FROM challenges`), 1)
 		copied.Get("/api/auth/code").Want(404, "no_pending_code")
 		copied.VerifyFor(grace, s.world.Code(s, grace, 1)).Want(404, "no_pending_code")
-		used := s.world.Code(s, ada, 1) // cannot be repeated either
+		used := s.world.Code(s, ada, 1) // a verification cannot be repeated either
 		copied.VerifyFor(ada, used).Want(404, "no_pending_code")
 		other.Verify(theirs).Want(200)
 	}},

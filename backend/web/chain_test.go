@@ -26,19 +26,19 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 )
 
-// chainRequest is what a browser sends for a file; nothing behind the chain has work with it.
+// chainRequest is a browser's request for a file; the handler does almost nothing.
 const chainRequest = "GET /favicon.svg HTTP/1.1\r\nHost: sana.example\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0\r\n" +
 	"Accept: image/svg+xml\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\nSec-Fetch-Site: same-origin\r\n" +
 	"Cookie: __Host-sana_session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n\r\n"
 
-// startChain returns a call that sends chainRequest on one connection in memory and reads the answer, without an
-// allocation of its own.
+// startChain returns a function that sends chainRequest on one connection in memory and reads the
+// answer. The function itself allocates nothing.
 func startChain(t testing.TB) func() {
 	t.Helper()
 	return startCalls(t, func(*web.Options) {}, chainRequest, "<svg/>")
 }
 
-// startCalls is startChain for another request, whose answer has this end.
+// startCalls is startChain for another request, whose answer ends with end.
 func startCalls(t testing.TB, change func(*web.Options), request, end string) func() {
 	t.Helper()
 	options := web.Options{
@@ -134,11 +134,11 @@ func addSession(t testing.TB, pool *pgxpool.Pool, limits session.Limits) (token 
 	return token
 }
 
-func TestARequestThatOnlyPassesThroughAllocatesNothing(t *testing.T) {
+func TestChain_AllocatesNothing(t *testing.T) {
 	wantNoAllocations(t, startChain(t), "BenchmarkChain")
 }
 
-func TestAReadOfASessionFromTheCacheAllocatesNothing(t *testing.T) {
+func TestCachedSession_ReadAllocatesNothing(t *testing.T) {
 	wantNoAllocations(t, startReads(t), "BenchmarkSessionRead")
 }
 
@@ -146,9 +146,9 @@ func wantNoAllocations(t *testing.T, send func(), benchmark string) {
 	t.Helper()
 	want, least := 0.0, math.Inf(1)
 	if harness.RaceEnabled {
-		want = 1 // its own
+		want = 1 // of the test itself
 	}
-	for range 500 { // with the race detector pools lose some of what they hold, on purpose
+	for range 500 { // with the race detector, pools drop some of their values on purpose
 		least = min(least, testing.AllocsPerRun(1, send))
 	}
 	if least > want {
@@ -156,7 +156,7 @@ func wantNoAllocations(t *testing.T, send func(), benchmark string) {
 	}
 }
 
-// BenchmarkChain is what a request costs that only passes through: the guard, counting, headers, a file.
+// BenchmarkChain measures a request through the whole chain: the guard, counting, headers, a file.
 //
 //	go test ./backend/web -run xxx -bench Chain -benchmem
 func BenchmarkChain(b *testing.B) {
@@ -168,7 +168,7 @@ func BenchmarkChain(b *testing.B) {
 	}
 }
 
-// BenchmarkSessionRead is what the answer costs to who is signed in, where the session is in the cache.
+// BenchmarkSessionRead measures the answer to a signed-in user whose session is cached.
 func BenchmarkSessionRead(b *testing.B) {
 	send := startReads(b)
 	send()

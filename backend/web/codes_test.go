@@ -8,7 +8,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-// codeScenarios are the promises about requesting codes and about those that a browser waits for.
+// codeScenarios test the promises about code requests and about the code that a browser waits for.
 var codeScenarios = []scenario{
 	{"two addresses in one browser do not disturb each other", func(s scene) {
 		first := s.b.RequestCode(ada).Want(202).CodeRequest().Code
@@ -27,7 +27,7 @@ var codeScenarios = []scenario{
 		s.wantEqual("newest", pending("/api/auth/code"), grace)
 		s.b.VerifyFor(grace, codes[grace]).Want(200)
 		s.wantEqual("user", current(s.b).User.Email, grace)
-		wantSessions(s, 1) // the second sign-in ended the first session
+		wantSessions(s, 1) // the second sign-in revoked the first session
 	}},
 	{"a reload finds the pending sign-in as it was left", func(s scene) {
 		asked := s.b.RequestCode(ada).Want(202).CodeRequest().Code
@@ -93,11 +93,11 @@ var codeScenarios = []scenario{
 		s.wantEqual("newest", s.b.Get("/api/auth/code").Want(200).Pending().Email, grace)
 		s.b.Delete("/api/auth/code").Want(204)
 		copied.Get("/api/auth/code").Want(404, "no_pending_code")
-		s.b.Delete("/api/auth/code").Want(204) // there is none
+		s.b.Delete("/api/auth/code").Want(204) // no code is pending
 		wantNobodySignedIn(s)
 	}},
 	{"a request that is sent twice at once makes one code and one mail", func(s scene) {
-		for i := range 2 { // in a new browser, then in a known one: it has no limit by the minute
+		for i := range 2 { // in a new browser, then in a known one, which has no limit per minute
 			s.b.Get("/api/auth/session").Want(401)
 			s.world.Exec(s, `DELETE FROM challenges`)
 			s.world.Exec(s, `DELETE FROM mails`)
@@ -209,7 +209,7 @@ func resend(b *harness.Browser, id string) *harness.Answer {
 	return b.Post("/api/auth/code/resend", `{"id":"`+id+`"}`)
 }
 
-// wantOneCode fails the test unless one code and one mail come of parallel requests of a browser.
+// wantOneCode fails the test unless parallel requests of a browser create one code and one mail.
 func wantOneCode(s scene) {
 	s.Helper()
 	const requests = 8

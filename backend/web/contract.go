@@ -12,10 +12,10 @@ import (
 //go:embed openapi.yaml
 var contractYAML []byte
 
-// ContractYAML is openapi.yaml.
+// ContractYAML returns openapi.yaml.
 func ContractYAML() []byte { return contractYAML }
 
-// contractJSON turns the contract into JSON when it is first asked for.
+// contractJSON converts the contract to JSON on the first request.
 var contractJSON = sync.OnceValues(func() ([]byte, error) {
 	var document any
 	if err := yaml.Unmarshal(contractYAML, &document); err != nil {

@@ -8,14 +8,15 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// cookieSettings are the name and attributes of a cookie. Over https it has the __Host- prefix, which binds it to this
-// host and to TLS (RFC 6265bis, 4.1.3.2); over http, which only development allows, it cannot.
+// cookieSettings are the name and attributes of a cookie. Over https it has the __Host- prefix,
+// which binds it to this host and to TLS (RFC 6265bis, 4.1.3.2). Over http, which only development
+// allows, it has none.
 type cookieSettings struct {
 	name   string
 	secure bool
 }
 
-// Our cookies, without the prefix.
+// The names of our cookies, without the prefix.
 const (
 	SessionCookieBase = "sana_session"
 	deviceCookie      = "sana_device"
@@ -23,10 +24,11 @@ const (
 	movedCookie       = "sana_moved" // the browser was just redirected to PUBLIC_URL
 )
 
-// deviceAge is how long a browser counts as known after a sign-in: what browsers allow (RFC 6265bis, 5.5).
+// deviceAge is how long a browser counts as known after a sign-in: the maximum that browsers allow
+// (RFC 6265bis, 5.5).
 const deviceAge = 400 * 24 * time.Hour
 
-// SessionCookieName is the name of the cookie that holds the session's token.
+// SessionCookieName returns the name of the cookie with the session's token.
 func SessionCookieName(publicURL *url.URL) string {
 	return newCookieSettings(SessionCookieBase, publicURL.Scheme == "https").name
 }
@@ -38,11 +40,11 @@ func newCookieSettings(name string, https bool) cookieSettings {
 	return cookieSettings{name: name}
 }
 
-// token returns the cookie's value in a request, "" when there is none.
+// token returns the cookie's value in a request, "" if there is none.
 func (k cookieSettings) token(c *fiber.Ctx) string { return string(k.value(c)) }
 
-// value is token for as long as the handler runs. With two cookies of our name one of them was planted, and nobody can say
-// which: neither counts.
+// value is token without a copy; it is valid while the handler runs. If there are two cookies of
+// this name, one was planted and it is unknown which: both are ignored.
 func (k cookieSettings) value(c *fiber.Ctx) []byte {
 	var found []byte
 	n := 0

@@ -8,7 +8,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// What finding our cookie costs among those that a browser sends, once for the session and once for the device.
+// BenchmarkCookieOfTheSession measures finding our cookie among those of a browser, once for the
+// session and once for the device.
 func BenchmarkCookieOfTheSession(b *testing.B) {
 	app := fiber.New()
 	c := app.AcquireCtx(&fasthttp.RequestCtx{})

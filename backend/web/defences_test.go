@@ -15,9 +15,10 @@ import (
 	"sana/backend/test/harness"
 )
 
-// cookies that a neighbour host has set for the whole domain, too large to be read, do not lock a person out: the
-// page comes through even if much more was sent than is read, and deletes them.
-func TestTooManyCookiesAreAnsweredWithAPageThatDeletesThem(t *testing.T) {
+// cookies that a neighbour host has set for the whole domain, too large to be read, do not
+// lock a user out. The page arrives even if much more was sent than the server reads, and deletes
+// them.
+func TestTooLarge_PageDeletesTooManyCookies(t *testing.T) {
 	t.Parallel()
 	app := harness.NewWorld(t).Run(t).Instance
 	for _, size := range []int{16 << 10, 17 << 10, 200 << 10} {
@@ -38,8 +39,9 @@ func TestTooManyCookiesAreAnsweredWithAPageThatDeletesThem(t *testing.T) {
 	harness.WantEqual(t, "status of the next good request", openWire(t, app).send(plain).receive().status, 200)
 }
 
-// the answer is not lost to a reset when the client is still sending (RFC 9112, 9.6).
-func TestARefusedClientMaySendTheRestOfItsRequest(t *testing.T) {
+// the answer is not lost to a connection reset if the client is still sending (RFC 9112,
+// 9.6).
+func TestTooLarge_ClientMaySendTheRestOfItsRequest(t *testing.T) {
 	t.Parallel()
 	app := harness.NewWorld(t).Run(t).Instance
 	for promise, request := range map[string]string{
@@ -59,8 +61,8 @@ func TestARefusedClientMaySendTheRestOfItsRequest(t *testing.T) {
 	}
 }
 
-// A link with a long address is no way to sign somebody out.
-func TestAnAddressThatIsTooLongDeletesNoCookie(t *testing.T) {
+// A link with a long address cannot sign a user out.
+func TestTooLarge_LongAddressDeletesNoCookie(t *testing.T) {
 	t.Parallel()
 	app := harness.NewWorld(t).Run(t).Instance
 	for _, address := range []string{strings.Repeat("x", 17<<10), strings.Repeat("x", 15<<10)} {
@@ -74,9 +76,10 @@ func TestAnAddressThatIsTooLongDeletesNoCookie(t *testing.T) {
 	}
 }
 
-// Sign-out leaves nothing of the user in the browser (ASVS 5.0, 14.3.1): the session cookie is cleared and the browser
-// token replaced. Answers need no Clear-Site-Data, which is slow: no answer with a user's data may be stored at all.
-func TestSignOutClearsWhatTheBrowserKeeps(t *testing.T) {
+// Sign-out removes the user's data from the browser (ASVS 5.0, 14.3.1): the session cookie is
+// cleared and the browser token replaced. Answers need no Clear-Site-Data, which is slow: answers
+// with a user's data must not be stored at all.
+func TestSignOut_ClearsCookies(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b := w.Run(t).Open(t)
@@ -93,12 +96,12 @@ func TestSignOutClearsWhatTheBrowserKeeps(t *testing.T) {
 	if _, signedIn := after[cookie]; signedIn || after[browserToken] == before[browserToken] || after[browserToken] == "" {
 		t.Errorf("got the cookies %v after %v", after, before)
 	}
-	harness.WantEqual(t, "device token", after[device], before[device]) // it signs in nobody
+	harness.WantEqual(t, "device token", after[device], before[device]) // a device token signs in no one
 }
 
-// only our own name leads here. Probes come by address, to their two paths; in development this machine has more
-// names, since Vite and tests stand in between.
-func TestOnlyOurOwnHostIsAnswered(t *testing.T) {
+// only our own host name is answered. Probes use the address, for their two paths. In
+// development this machine has more names, because Vite and tests are in between.
+func TestHosts_OnlyOwnHostIsAnswered(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	production, development := w.Run(t), w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
@@ -142,7 +145,8 @@ func TestOnlyOurOwnHostIsAnswered(t *testing.T) {
 	b.Get("/api/auth/session", forwarded).Want(http.StatusUnauthorized, "not_signed_in")
 }
 
-// A person who comes by another name gets to the page; programs, files and writes do not.
+// A visitor who uses another host name is redirected to the page. Programs, files and writes are
+// refused.
 func TestOtherHost_PagesLeadToPublicURL(t *testing.T) {
 	t.Parallel()
 	app := harness.NewWorld(t).Run(t)
@@ -174,8 +178,8 @@ func TestOtherHost_PagesLeadToPublicURL(t *testing.T) {
 	b.Get("/", other).Want(http.StatusMisdirectedRequest, "misdirected_request")
 }
 
-// Behind a proxy that writes another Host, PUBLIC_URL leads to the other name again: the browser gets a
-// page that says so, instead of redirections without end.
+// Behind a proxy that rewrites Host, a redirect to PUBLIC_URL arrives with the other name again.
+// The browser gets a page that explains it, instead of endless redirects.
 func TestOtherHost_ProxyThatRewritesHostMakesNoLoop(t *testing.T) {
 	t.Parallel()
 	b := harness.NewWorld(t).Run(t).Open(t)
@@ -196,11 +200,12 @@ func TestOtherHost_ProxyThatRewritesHostMakesNoLoop(t *testing.T) {
 			t.Errorf("the page does not have %q:\n%s", words, body)
 		}
 	}
-	b.Get("/account?a=1", page).Want(http.StatusOK) // the name that is right stays so
+	b.Get("/account?a=1", page).Want(http.StatusOK) // the correct name is not redirected
 }
 
-// several headers are one list, and an entry may have a port; what stands left of the trusted hops does not count.
-func TestSeveralForwardingHeadersAreOneList(t *testing.T) {
+// several headers are one list, and an entry may have a port. Entries to the left of the
+// trusted hops are ignored.
+func TestClientAddress_SeveralHeadersAreOneList(t *testing.T) {
 	t.Parallel()
 	app := harness.NewWorld(t).Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console", "TRUSTED_PROXY_HOPS=2").Instance
 	for lines, want := range map[string]string{
@@ -222,8 +227,8 @@ func TestSeveralForwardingHeadersAreOneList(t *testing.T) {
 	}
 }
 
-// what fetches the link before the person does consumes nothing.
-func TestFetchingTheLinkOfAMailConsumesNothing(t *testing.T) {
+// programs that fetch the link before the user does consume nothing.
+func TestMailLink_FetchConsumesNothing(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -240,9 +245,9 @@ func TestFetchingTheLinkOfAMailConsumesNothing(t *testing.T) {
 	b.Verify(code).Want(http.StatusOK)
 }
 
-// P-05, P-14, P-15, P-25, A-08 and A-26: of Fiber, nothing is used that believes forwarding headers, inflates or guesses
-// bodies, or redirects to where a request says.
-func TestNoUnsafePartOfFiberIsUsed(t *testing.T) {
+// P-05, P-14, P-15, P-25, A-08 and A-26: the code uses no part of Fiber that trusts forwarding
+// headers, inflates or guesses bodies, or redirects to an address of the request.
+func TestFiber_NoUnsafePartIsUsed(t *testing.T) {
 	t.Parallel()
 	unsafe := map[string]bool{
 		"IP": true, "IPs": true, "Hostname": true, "Protocol": true, "BaseURL": true, "Secure": true, "Subdomains": true,

@@ -19,7 +19,8 @@ func signInByInbox(t *testing.T, app *harness.Instance, b *harness.Browser, emai
 	b.Verify(codeFromInbox(t, app, email)).Want(http.StatusOK)
 }
 
-// codeFromInbox waits for the newest mail to be to an address, deletes it, and returns its code.
+// codeFromInbox waits for a mail to this address to be the newest one, deletes it, and returns its
+// code.
 func codeFromInbox(t *testing.T, app *harness.Instance, email string) string {
 	t.Helper()
 	reader := app.Open(t)
@@ -38,7 +39,8 @@ func codeFromInbox(t *testing.T, app *harness.Instance, email string) string {
 	return mails[0].Subject[:6]
 }
 
-// What takes an hour, ten minutes, a month or another person elsewhere takes one press here.
+// The development pages do at once what otherwise needs an hour, ten minutes, a month or another
+// user.
 func TestDev_TravelsInTime(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -93,7 +95,7 @@ func TestDev_TravelsInTime(t *testing.T) {
 	}
 }
 
-// Every reason that the pages explain can be seen by hand.
+// Developers can see every reason that the pages explain.
 func TestDev_EndsASessionForEveryReason(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -104,7 +106,7 @@ func TestDev_EndsASessionForEveryReason(t *testing.T) {
 	}
 	reasons := contract.Components.Schemas["SignedOut"].Value.Properties["reason"].Value.Enum
 	for _, reason := range reasons {
-		if reason == "signed_out" { // that is the button of the pages
+		if reason == "signed_out" { // the pages have their own button for that
 			continue
 		}
 		b := app.Open(t)

@@ -16,7 +16,7 @@ func startDevelopment(t *testing.T, w *harness.World) *harness.Instance {
 	return w.Start(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
 }
 
-// awaitPending waits until the page that waits for a code would show this.
+// awaitPending waits until the code page would show this delivery status.
 func awaitPending(t *testing.T, b *harness.Browser, delivery, reason string) {
 	t.Helper()
 	harness.Eventually(t, "the state of the mail", func() error {
@@ -46,7 +46,7 @@ func awaitNewest(t *testing.T, app *harness.Instance, state inbox.State) inbox.M
 	return mails[0]
 }
 
-func TestTheInboxPlaysEveryStateOfAMailOnEveryInstance(t *testing.T) {
+func TestInbox_PlaysEveryMailState(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		fault, answer    string
@@ -84,7 +84,7 @@ func TestTheInboxPlaysEveryStateOfAMailOnEveryInstance(t *testing.T) {
 	}
 }
 
-func TestAFaultThatDoesNotExistIsRefused(t *testing.T) {
+func TestInbox_RefusesUnknownFaults(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b := startDevelopment(t, w).Open(t)
@@ -103,8 +103,9 @@ func TestAFaultThatDoesNotExistIsRefused(t *testing.T) {
 	production.Get("/dev/inbox/1", harness.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found")
 }
 
-// The HTML of a mail is shown beside its text, and can neither run nor load anything, in the page or on its own.
-func TestTheInboxShowsTheHTMLOfAMailInABoxOfItsOwn(t *testing.T) {
+// The HTML of a mail is shown beside its text. It cannot run or load anything, in the page or on
+// its own.
+func TestInbox_IsolatesTheHTMLOfMails(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := startDevelopment(t, w)

@@ -10,7 +10,7 @@ import (
 	"sana/backend/test/mailgunfake"
 )
 
-// emailScenarios are the promises about changing the address of an account.
+// emailScenarios test the promises about changing the address of an account.
 var emailScenarios = []scenario{
 	{"the code from the new address changes it, tells both addresses, and ends all other sessions", func(s scene) {
 		phone, _ := s.signInWith(iphone)
@@ -38,7 +38,7 @@ var emailScenarios = []scenario{
 		if e := events[0]; e.Kind != "email_changed" || e.OldEmail != ada || e.NewEmail != grace || e.Browser != "Firefox" {
 			s.Errorf("got the event %+v", e)
 		}
-		if s.sealed { // what the cookie cannot do
+		if s.sealed { // a session in the cookie cannot be revoked
 			if laptop.Cookies()[cookie] == old.Cookies()[cookie] {
 				s.Error("the session's cookie is the one from before")
 			}
@@ -54,7 +54,7 @@ var emailScenarios = []scenario{
 	{"with the old address one signs in to a new account, with the new one to this", func(s scene) {
 		in := s.b.SignIn(s.world, ada)
 		s.world.Pass(s, time.Minute)
-		reader := s.app.Open(s) // somebody else at the old mailbox, who has asked before
+		reader := s.app.Open(s) // another person with access to the old mailbox, who has requested a code
 		waiting := reader.GetCode(s.world, ada)
 		s.b.VerifyChange(s.b.ChangeCode(s.world, grace)).Want(http.StatusOK)
 		other := reader.VerifyFor(ada, waiting).Want(http.StatusOK).SignedIn()
@@ -83,7 +83,7 @@ var emailScenarios = []scenario{
 		s.b.SignIn(s.world, ada)
 		change := s.b.ChangeCode(s.world, grace)
 		pending := s.b.Get("/api/account/email").Want(http.StatusOK).Pending().ID
-		s.world.Pass(s, 2*time.Minute) // the sign-in cannot be repeated any more
+		s.world.Pass(s, 2*time.Minute) // too late to repeat the sign-in
 		s.b.VerifyFor("", change).Want(http.StatusGone, "code_expired")
 		s.b.VerifyFor(ada, change).Want(http.StatusGone, "code_expired")
 		s.b.VerifyFor(grace, change).Want(http.StatusNotFound, "no_pending_code")
@@ -206,7 +206,7 @@ var emailScenarios = []scenario{
 		harness.WantEqual(s, "tries left", *wrong.TriesLeft, 4)
 		harness.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 2)
 		harness.WantEqual(s, "events", s.world.Count(s, `SELECT count(*) FROM account_events WHERE kind = 'email_changed'`), 1)
-		if s.sealed { // its session did not end, but the code is for one session
+		if s.sealed { // its session was not revoked, but the code is bound to one session
 			phone.VerifyChange(code).Want(http.StatusNotFound, "no_pending_code")
 		}
 		s.world.Pass(s, 2*time.Minute)
@@ -240,7 +240,7 @@ var emailScenarios = []scenario{
 		s.b.SignIn(s.world, ada)
 		code := s.b.ChangeCode(s.world, grace)
 		s.world.AwaitMails(s)
-		away := make(chan struct{}) // the provider does not answer, and then takes nothing
+		away := make(chan struct{}) // the provider does not answer, and then refuses mails
 		s.world.Mailgun.Script(mailgunfake.Answer{Status: 500, Stall: away}, mailgunfake.Answer{Status: 500, Stall: away})
 		s.b.VerifyChange(code).Want(http.StatusOK)
 		s.b.Delete("/api/account").Want(http.StatusNoContent)
@@ -256,7 +256,7 @@ func TestEmailChangeAPI(t *testing.T) { play(t, "postgres", emailScenarios) }
 
 func TestEmailChangeAPIWithSealedSessions(t *testing.T) { play(t, "cookie", emailScenarios) }
 
-func TestSignUpDecidesWhichAddressAnAccountMayHave(t *testing.T) {
+func TestEmailChange_FollowsSignUp(t *testing.T) {
 	t.Parallel()
 	for signUp, want := range map[string]int{"open": http.StatusAccepted, "closed": http.StatusAccepted, "sana.example": http.StatusForbidden} {
 		t.Run(signUp, func(t *testing.T) {

@@ -20,29 +20,29 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// enterPath is where browsers come to from the hosts of apps, on Sana's own host.
+// enterPath is the path on Sana's own host to which the hosts of apps redirect browsers.
 const enterPath = "/enter"
 
-// enterCookie is the name, without its prefix, of the cookie that holds a browser's nonce at an app's
-// host, and when a handoff finished last: NONCE or NONCE.SECONDS.
+// enterCookie is the name, without its prefix, of the cookie at an app's host with a browser's
+// nonce and the time of the last finished handoff: NONCE or NONCE.SECONDS.
 const enterCookie = "sana_enter"
 
 const (
 	enterAge = 10 * time.Minute // of enterCookie
-	// loopTime is how soon after a finished handoff a browser without an app cookie is one that does
-	// not keep it.
+	// loopTime bounds the time after a finished handoff in which a browser without an app cookie
+	// counts as one that does not store it.
 	loopTime = 10 * time.Second
 )
 
-// atApps is what Server needs for apps; see Options.Gate.
+// atApps has the parts of Server for apps; see Options.Gate.
 type atApps struct {
 	cookie cookieSettings // the app cookie
 	enter  cookieSettings
 	maker  *appcookie.Maker
 }
 
-// appRoutes are those of the gate's handoffs: the first one at Sana's own host, the others at the
-// hosts of apps.
+// appRoutes are the routes of the gate's handoffs: the first one at Sana's own host, the others at
+// the hosts of apps.
 func (s *Server) appRoutes() []route {
 	return []route{
 		{fiber.MethodGet, enterPath, s.handle(s.enter)},
@@ -62,7 +62,7 @@ type visit struct {
 	host string
 }
 
-// atApp finds the app of a request's host; at Sana's own host there is nothing.
+// atApp finds the app of a request's host. At Sana's own host it answers 404.
 func (s *Server) atApp(do func(ctx context.Context, c *fiber.Ctx, at visit) error) func(context.Context, *fiber.Ctx) error {
 	return func(ctx context.Context, c *fiber.Ctx) error {
 		app, host, ok := s.appOf(&c.Context().Request)
@@ -85,8 +85,8 @@ func (s *Server) appOf(request *fasthttp.Request) (app *apps.App, host string, o
 	return app, strings.TrimSuffix(host, s.hosts.defaultPort), ok
 }
 
-// isAtApp reports whether an answer is for a browser at an app's host: nothing in it may bind other
-// hosts of the operator, or clear what the app has stored.
+// isAtApp reports whether an answer is for a browser at an app's host. Such an answer must not bind
+// other hosts of the operator, or clear the app's storage.
 func (s *Server) isAtApp(request *fasthttp.Request) bool {
 	if s.Apps == nil {
 		return false
@@ -95,9 +95,9 @@ func (s *Server) isAtApp(request *fasthttp.Request) bool {
 	return ok
 }
 
-// enter is where a browser from an app gets the ticket for its app cookie, after a sign-in if it
-// needs one: the page that asks for it has the way back in its own address. With fresh=1 that page asks
-// someone who is signed in for a code.
+// enter creates the ticket for a browser's app cookie and redirects back to the app. If a sign-in
+// is needed, it redirects to the sign-in page, whose address has the way back. With fresh=1 that
+// page requests a code from signed-in users too.
 func (s *Server) enter(ctx context.Context, c *fiber.Ctx) error {
 	from, ok := apps.ParseArrival(query(c, "host"), query(c, "path"), query(c, "nonce_hash"))
 	app, isKnown := s.Auth.ArrivalApp(from)
@@ -122,12 +122,12 @@ func (s *Server) enter(ctx context.Context, c *fiber.Ctx) error {
 	return redirect(c, s.PublicURL.Scheme+"://"+handoff.Host+apps.ReservedPath+"finish?ticket="+handoff.Ticket)
 }
 
-// signInAt returns the address of the page that signs in and then comes back to enter.
+// signInAt returns the address of the page that signs in and then returns to enter.
 func signInAt(from apps.Arrival) string {
 	return "/?next=" + url.QueryEscape(enterPath+"?"+from.Query())
 }
 
-// startHandoff gives the browser a nonce, unless it has one: all its tabs share it.
+// startHandoff sets a nonce, unless the browser has one: all its tabs share it.
 func (s *Server) startHandoff(ctx context.Context, c *fiber.Ctx, at visit) error {
 	path := apps.ReturnPath(query(c, "path"))
 	nonce, finished := parseEnterCookie(s.apps.enter.token(c))
@@ -135,7 +135,7 @@ func (s *Server) startHandoff(ctx context.Context, c *fiber.Ctx, at visit) error
 	d := s.Gate.Decide(ctx, at.app, at.host, cookie)
 	switch {
 	case d.Outcome == gate.Allowed, d.Outcome == gate.NotAllowed:
-		return redirect(c, path) // another tab was faster; the gate says the rest
+		return redirect(c, path) // another tab was faster; the gate decides
 	case d.Outcome == gate.Unavailable:
 		return s.sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
 	case d.Outcome == gate.SignInRequired && d.Ended == nil && time.Since(finished).Abs() < loopTime:
@@ -149,8 +149,8 @@ func (s *Server) startHandoff(ctx context.Context, c *fiber.Ctx, at visit) error
 	return redirect(c, s.PublicURL.Scheme+"://"+s.PublicURL.Host+enterPath+"?"+from.Query())
 }
 
-// finishHandoff spends the ticket and gives the browser its app cookie. A ticket that is not good
-// here leads to a new start: of ten first tabs, nine have a nonce that the tenth has replaced.
+// finishHandoff consumes the ticket and sets the app cookie. With an invalid ticket it starts
+// again: of ten first tabs, nine have a nonce that the tenth has replaced.
 func (s *Server) finishHandoff(ctx context.Context, c *fiber.Ctx, at visit) error {
 	nonce, _ := parseEnterCookie(s.apps.enter.token(c))
 	finished, err := s.Auth.FinishHandoff(ctx, s.visitor(c), at.app, at.host, query(c, "ticket"), nonce)
@@ -190,7 +190,7 @@ type appUserAnswer struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// appUser answers who the user is, for scripts of the app.
+// appUser returns the current user, for scripts of the app.
 func (s *Server) appUser(ctx context.Context, c *fiber.Ctx, at visit) error {
 	d := s.Gate.Decide(ctx, at.app, at.host, s.apps.cookie.token(c))
 	if d.Outcome != gate.Allowed {
@@ -205,7 +205,7 @@ func (s *Server) appUser(ctx context.Context, c *fiber.Ctx, at visit) error {
 	})
 }
 
-// askToSignOut shows a page with a button: an image in a page of the app must sign nobody out.
+// askToSignOut shows a page with a button: an image in a page of the app must not sign users out.
 func (s *Server) askToSignOut(ctx context.Context, c *fiber.Ctx, at visit) error {
 	d := s.Gate.Decide(ctx, at.app, at.host, s.apps.cookie.token(c))
 	switch {
@@ -219,7 +219,7 @@ func (s *Server) askToSignOut(ctx context.Context, c *fiber.Ctx, at visit) error
 	})
 }
 
-// signOutFromApp ends the session behind the app cookie: at all apps, and at Sana.
+// signOutFromApp revokes the session behind the app cookie: at all apps, and at Sana.
 func (s *Server) signOutFromApp(ctx context.Context, c *fiber.Ctx, at visit) error {
 	d := s.Gate.Decide(ctx, at.app, at.host, s.apps.cookie.token(c))
 	if d.Outcome == gate.Unavailable {
@@ -236,8 +236,8 @@ func (s *Server) signOutFromApp(ctx context.Context, c *fiber.Ctx, at visit) err
 	return s.sendGatePage(c, fiber.StatusOK, gatepages.Page{Kind: gatepages.SignedOut, App: at.app.Name, Link: "/"})
 }
 
-// explainRefusal is for a proxy that cannot show the gate's own answer. It decides anew what the
-// browser is told.
+// explainRefusal serves a proxy that cannot forward the gate's own answer. It decides again and
+// shows the page.
 func (s *Server) explainRefusal(ctx context.Context, c *fiber.Ctx, at visit) error {
 	d := s.Gate.Decide(ctx, at.app, at.host, s.apps.cookie.token(c))
 	header := &c.Context().Request.Header
@@ -255,7 +255,7 @@ func (s *Server) explainRefusal(ctx context.Context, c *fiber.Ctx, at visit) err
 	return s.sendGatePage(c, status, gate.PageOf(at.app.Name, gate.StartURL(s.PublicURL, at.host, "/"), d))
 }
 
-// explainAbsence is for a proxy whose question got no answer that it could use.
+// explainAbsence serves a proxy that got no usable answer from the gate.
 func (s *Server) explainAbsence(_ context.Context, c *fiber.Ctx, at visit) error {
 	d := gate.Decision{Outcome: gate.Unavailable}
 	c.Set(fiber.HeaderRetryAfter, "2")
@@ -271,7 +271,7 @@ func (s *Server) sendCookiesPage(c *fiber.Ctx, at visit, path string) error {
 	})
 }
 
-// sendGateFault shows a fault of a handoff to a person.
+// sendGateFault shows a fault of a handoff as a page.
 func (s *Server) sendGateFault(c *fiber.Ctx, app *apps.App, err error) error {
 	f := fault.From(err)
 	status := statusOf[f.Code]
@@ -301,14 +301,14 @@ func sendGateProblem(c *fiber.Ctx, d gate.Decision) error {
 	return sendJSON(c.Status(status), gate.ProblemContentType, problem)
 }
 
-// redirect leads to a location that this server has built.
+// redirect redirects to a location that this server has built.
 func redirect(c *fiber.Ctx, location string) error {
 	c.Set(fiber.HeaderLocation, location)
 	c.Status(fiber.StatusSeeOther)
 	return nil
 }
 
-// query returns a parameter of the query, "" if it is there more than once.
+// query returns a parameter of the query, "" if it is missing or duplicated.
 func query(c *fiber.Ctx, name string) string {
 	values := c.Context().QueryArgs().PeekMulti(name)
 	if len(values) != 1 {

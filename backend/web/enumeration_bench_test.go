@@ -21,9 +21,9 @@ const (
 	untimedPairs = 50  // before them, while caches and connections are cold
 )
 
-// how long a request for a code and a wrong code take for addresses with an account, of each kind, and without, as
-// medians, their ratio, and the p of the Mann-Whitney test. It prints and never fails: what should hold is a ratio
-// within 5 % and a p above 0.01, on a quiet machine.
+// the duration of a code request and of a wrong code, for addresses with an account of each
+// kind, blocked or not, and without one. It prints medians, their ratio, and the p of the Mann-Whitney test, and
+// never fails. On a quiet machine the ratio should be within 5 % and p above 0.01.
 //
 //	go test ./backend/web -run xxx -bench KnownAndUnknown -benchtime 1x
 func BenchmarkKnownAndUnknown(b *testing.B) {
@@ -65,7 +65,7 @@ func BenchmarkKnownAndUnknown(b *testing.B) {
 	}
 }
 
-// samples are times of one call, for known and for unknown addresses.
+// samples are durations of one call, for known and for unknown addresses.
 type samples struct{ known, unknown []time.Duration }
 
 func (s *samples) add(known bool, took time.Duration) {
@@ -84,8 +84,8 @@ func (s *samples) report(b *testing.B, call string) {
 	b.ReportMetric(mannWhitney(s.known, s.unknown), call+"-p")
 }
 
-// timePairs takes the times of a request for a code and of a wrong code. Each sample has an address, a browser and an IP
-// address of its own.
+// timePairs measures a code request and a wrong code. Each sample has its own email address,
+// browser and IP address.
 func timePairs(b *testing.B, app *harness.Instance) (asked, wrong samples) {
 	b.Helper()
 	client := &http.Client{Timeout: harness.Deadline}
@@ -109,7 +109,7 @@ func timePairs(b *testing.B, app *harness.Instance) (asked, wrong samples) {
 	return asked, wrong
 }
 
-// person requests a code and types a wrong one.
+// person requests a code and sends a wrong one.
 type person struct {
 	client          *http.Client
 	base, email, ip string
@@ -162,8 +162,8 @@ func median(times []time.Duration) time.Duration {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// mannWhitney is the two-sided p of the hypothesis that neither sample tends to be larger, by the normal approximation
-// with the correction for ties.
+// mannWhitney returns the two-sided p of the hypothesis that neither sample tends to be larger, by
+// the normal approximation with the correction for ties.
 func mannWhitney(a, b []time.Duration) float64 {
 	all := slices.Sorted(slices.Values(slices.Concat(a, b)))
 	n, rankOf, ties := float64(len(all)), map[time.Duration]float64{}, 0.0
@@ -186,8 +186,8 @@ func mannWhitney(a, b []time.Duration) float64 {
 	return math.Erfc(math.Abs(u-na*nb/2) / deviation / math.Sqrt2)
 }
 
-// A benchmark that never fails is only worth something when its statistics tell a difference from none.
-func TestTheStatisticsOfTheBenchmarkTellADifference(t *testing.T) {
+// The benchmark never fails, so this tests that its statistics detect a difference.
+func TestMannWhitney_DetectsADifference(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	draw := func(shift time.Duration) []time.Duration {

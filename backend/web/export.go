@@ -31,7 +31,7 @@ type exportFile struct {
 	Passkeys         passkeysAnswer  `json:"passkeys"`
 	Codes            []storedCode    `json:"codes"`
 	Mails            []storedMail    `json:"mails"`
-	Events           []accountEvent  `json:"events"` // the last; see exportStream
+	Events           []accountEvent  `json:"events"` // must be last; see exportStream
 }
 
 type endedSession struct {
@@ -63,7 +63,7 @@ type storedMail struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// exportNotes say in the file what is not in it, and why.
+// exportNotes explain in the file what it omits, and why.
 var exportNotes = []string{
 	"Times are in UTC. Events are kept for 90 days, the reasons why sessions ended for a week, codes for a day, " +
 		"and what a mail is to say until it has been sent.",
@@ -72,8 +72,8 @@ var exportNotes = []string{
 		"from which nobody can tell whose they are; so they cannot be in this file. They go within a day, one of them with your next sign-in.",
 }
 
-// exportAccount answers a file with everything that is stored about the user. A link on another site
-// cannot cause one, nor can HEAD: both would only leave an event.
+// exportAccount returns a file with everything that is stored about the user. Requests from other
+// sites and HEAD requests are refused: both would only record an event.
 func (s *Server) exportAccount(ctx context.Context, c *fiber.Ctx) error {
 	if c.Get("Sec-Fetch-Site") == "cross-site" {
 		return fault.New(fault.CrossOriginRequest, "Your data can be downloaded only from the pages of this site.")
@@ -100,15 +100,15 @@ func (s *Server) exportAccount(ctx context.Context, c *fiber.Ctx) error {
 	return nil
 }
 
-// exportStream is the text of an exportFile. It is made while it is read: a page of events at a time, and
-// nothing is held in the database meanwhile. If it cannot be completed, Read returns an error, and the
-// connection is closed, so that the client does not take the beginning for the whole.
+// exportStream is the text of an exportFile. It is generated while it is read, a page of events at
+// a time, without an open transaction. If it cannot be completed, Read returns an error and the
+// connection is closed, so that the client notices that the file is incomplete.
 type exportStream struct {
 	stored *auth.Export
 	conn   net.Conn
-	write  time.Duration // that the client may take for each part of it
-	text   []byte        // what is to be read next
-	events int           // that were written
+	write  time.Duration // timeout for the client to receive each part
+	text   []byte        // to be read next
+	events int           // number of events written
 	closed bool          // the end of the text was written
 	log    *slog.Logger
 }
@@ -118,12 +118,12 @@ func newExportStream(stored *auth.Export, file exportFile) (*exportStream, error
 	if err != nil {
 		return nil, err
 	}
-	// The list of events is the last member, and empty yet.
+	// The list of events is the last member, and still empty.
 	head = bytes.TrimSuffix(head, []byte("]\n}"))
 	return &exportStream{stored: stored, text: head}, nil
 }
 
-// Read is called by fasthttp, which writes to the connection what it returns before it calls it again.
+// Read is called by fasthttp, which writes the result to the connection before the next call.
 func (s *exportStream) Read(p []byte) (int, error) {
 	for len(s.text) == 0 {
 		if s.closed {
@@ -145,7 +145,7 @@ func (s *exportStream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// readPage makes the text of the next events, or of the end.
+// readPage generates the text of the next events, or the end of the file.
 func (s *exportStream) readPage() error {
 	ctx, cancel := context.WithTimeout(context.Background(), handleTimeout)
 	defer cancel()

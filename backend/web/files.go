@@ -11,14 +11,15 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// pages are the paths that the SPA knows; on others it says that there is no such page, with status 404.
+// pages are the paths that the SPA knows; for others it shows a not-found page, with status 404.
 var pages = map[string]bool{
 	"/": true, "/verify": true, "/not-you": true, "/recovery": true,
 	"/account": true, "/sessions": true, "/activity": true,
 }
 
-// serveFile is the last handler: a file of the SPA, or its page for a browser that asks for one, else what Fiber says
-// (404, or 405 where another method is answered). Below /api, /auth and /dev there are no files and no pages.
+// serveFile is the last handler. It sends a file of the SPA, or its page to a browser that
+// navigates; otherwise Fiber's error (404, or 405 if another method has a route). Below /api, /auth
+// and /dev there are no files and no pages.
 func (s *Server) serveFile(c *fiber.Ctx) error {
 	name := c.Path()
 	if isReserved(name) {
@@ -47,15 +48,15 @@ func (s *Server) serveFile(c *fiber.Ctx) error {
 		c.Status(fiber.StatusNotFound)
 	}
 	if isEncoded {
-		// The code stands in the page's address until its script runs: the requests for its files must not repeat it.
+		// The page's address has the code until its script runs: the requests for its files must
+		// not send it as the referrer.
 		c.Set(fiber.HeaderReferrerPolicy, "strict-origin")
 	}
 	return s.sendFile(c, index)
 }
 
-// isEncodedLink reports whether a path is that of the link in a mail with its # as %23, as programs
-// that rewrite links leave it. The page reads the code or token out of its address and removes it
-// there.
+// isEncodedLink reports whether a path is the link of a mail whose # has become %23, as programs
+// that rewrite links do. The page reads the code or token from its address and removes it there.
 func isEncodedLink(name string) bool {
 	for _, link := range []string{"/verify%23", "/not-you%23", "/recovery%23"} {
 		if len(name) > len(link) && strings.EqualFold(name[:len(link)], link) {
@@ -70,13 +71,15 @@ func isReserved(name string) bool {
 	return top == "api" || top == "auth" || top == "dev"
 }
 
-// wantsPage reports whether a browser navigates: it accepts HTML, and the last part of the path is not a file's name.
+// wantsPage reports whether a browser navigates: it accepts HTML, and the last part of the path has
+// no extension.
 func wantsPage(c *fiber.Ctx, name string) bool {
 	return !strings.Contains(path.Base(name), ".") && strings.Contains(c.Get(fiber.HeaderAccept), "text/html")
 }
 
-// sendFile sends a file as this browser takes it, or says that the browser has it already. Whoever comes without a session is
-// told so by the page itself, which then need not ask for what nobody has. Search engines are to know the front door alone.
+// sendFile sends a file in a coding that the browser accepts, or 304. A page for a browser without
+// a session says so, and saves its first request for the session. Search engines may index the
+// sign-in page only.
 func (s *Server) sendFile(c *fiber.Ctx, f *static.File) error {
 	if f.Policy != "" {
 		c.Set(fiber.HeaderContentSecurityPolicy, f.Policy)
@@ -94,7 +97,8 @@ func (s *Server) sendFile(c *fiber.Ctx, f *static.File) error {
 	}
 	c.Set(fiber.HeaderCacheControl, f.CacheControl)
 	if f.Policy != "" && s.needsBrowser(c) {
-		// The answer sets a cookie: nothing may keep it, and it must not become a 304 without that.
+		// The answer sets a cookie: it must not be cached, and must not become a 304 without the
+		// cookie.
 		s.giveBrowser(c)
 		return sendContent(c, f.ContentType, sent, coding)
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/andybalholm/brotli"
 )
 
-// What Vite has left after compression goes to whoever takes that, under the name and the kind of the file itself; the page,
-// which the server compresses, too.
-func TestAFileGoesCompressedToWhoeverTakesIt(t *testing.T) {
+// A file that Vite has compressed is sent to clients that accept the coding, with the name and the
+// type of the file itself. The same holds for the page, which the server compresses.
+func TestFiles_AreCompressedByAcceptEncoding(t *testing.T) {
 	t.Parallel()
 	spa := fstest.MapFS{
 		"index.html":              {Data: []byte(`<html lang="en">`)},
@@ -58,7 +58,7 @@ func TestAFileGoesCompressedToWhoeverTakesIt(t *testing.T) {
 	b.Get(script+".br", harness.With("Accept-Encoding", "br")).Want(http.StatusNotFound, "not_found")
 }
 
-// inflated undoes a coding.
+// inflated decodes a coding.
 func inflated(t *testing.T, coding string, body []byte) string {
 	t.Helper()
 	reader := io.Reader(bytes.NewReader(body))
@@ -79,7 +79,7 @@ func inflated(t *testing.T, coding string, body []byte) string {
 	return string(plain)
 }
 
-// A file that the browser has in this coding is 304. A page that does not exist is never 304.
+// A file that the browser has in this coding is 304. The page for unknown paths is never 304.
 func TestETag_UnchangedFilesAre304(t *testing.T) {
 	t.Parallel()
 	spa := fstest.MapFS{"index.html": {Data: []byte("<html >")}, "favicon.svg": {Data: []byte("<svg/>")}}
@@ -106,8 +106,8 @@ func TestETag_UnchangedFilesAre304(t *testing.T) {
 	b.Get("/none", html, harness.With("If-None-Match", tag)).Want(http.StatusNotFound)
 }
 
-// The page's own style is allowed by its hash, and no other one.
-func TestThePolicyAllowsThePagesOwnStyle(t *testing.T) {
+// The policy allows the page's own style by its hash, and no other one.
+func TestPolicy_AllowsThePagesOwnStyle(t *testing.T) {
 	t.Parallel()
 	for page, want := range map[string]string{
 		"<html ><style>a{color:red}</style><style>b{}</style>": "style-src 'self' 'sha256-6hWWMOcF+mJesSJGYhmK2lkIIEw9Xc5XKGLPVzh8yxs=';",

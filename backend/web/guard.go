@@ -16,8 +16,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// guard stands before Fiber and takes what fasthttp lets through but should not (headFault), what is for another host,
-// and what Fiber would answer by itself, past every middleware: methods that it does not know (RFC 9110, 15.5.6).
+// guard runs before Fiber. It refuses requests that fasthttp accepts but should not (headFault),
+// requests for other hosts, and unknown methods, which Fiber would answer past every middleware
+// (RFC 9110, 15.5.6).
 func (s *Server) guard(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(request *fasthttp.RequestCtx) {
 		if s.retiring.Load() {
@@ -44,13 +45,13 @@ func (s *Server) refusalOf(request *fasthttp.Request) *fault.Error {
 	return nil
 }
 
-// asksForNoPath reports whether the target is the asterisk of OPTIONS, which is about the server.
+// asksForNoPath reports whether the target is the asterisk of OPTIONS, which concerns the whole
+// server.
 func asksForNoPath(request *fasthttp.Request) bool {
 	return string(request.Header.RequestURI()) == "*"
 }
 
-// answers reports whether a request is for us: for Sana's own host, or for the part of an app's host
-// that is Sana's.
+// answers reports whether a request is for Sana's own host, or for Sana's paths at an app's host.
 func (s *Server) answers(request *fasthttp.Request) bool {
 	path := request.URI().PathOriginal()
 	if s.Gate != nil && s.isAtApp(request) {
@@ -59,8 +60,9 @@ func (s *Server) answers(request *fasthttp.Request) bool {
 	return s.hosts.answers(request.Header.Host(), path)
 }
 
-// answerBroken answers what fasthttp could not read as a request. Its errors can quote the request: none of their text
-// is used. The time to write is set again: that of the connection's last answer may be over, and this one then lost.
+// answerBroken answers a request that fasthttp could not parse. It uses no text of fasthttp's
+// errors, because they can quote the request. It sets the write deadline again: that of the
+// connection's last answer may have passed.
 func (s *Server) answerBroken(request *fasthttp.RequestCtx, err error) {
 	if err := request.Conn().SetWriteDeadline(time.Now().Add(s.Bounds.Write)); err != nil {
 		s.Log.Debug("write deadline not set", "error", err)
@@ -76,15 +78,15 @@ func brokenBy(err error) *fault.Error {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		return fault.New(fault.RequestTooLarge, "The request's body is larger than 8 kB, or than 32 kB for an event of Mailgun's.")
 	case errors.As(err, &network) && network.Timeout(), strings.HasSuffix(err.Error(), "i/o timeout"):
-		// Errors of chunked bodies hide their cause; the text stands at their end.
+		// Errors of chunked bodies hide their cause; the text ends with it.
 		return fault.New(fault.RequestTimeout, "The request took too long to arrive. Send it again.")
 	default:
 		return fault.New(fault.InvalidRequest, "The request is not valid HTTP.")
 	}
 }
 
-// refuse answers before Fiber. Where it is unsure what the bytes mean, those behind them mean nothing either: the
-// connection ends.
+// refuse answers before Fiber. If the meaning of the bytes is unclear, later bytes on the
+// connection cannot be trusted either, and it is closed.
 func (s *Server) refuse(request *fasthttp.RequestCtx, refusal *fault.Error) {
 	c := s.app.AcquireCtx(request)
 	defer s.app.ReleaseCtx(c)
@@ -103,8 +105,8 @@ func (s *Server) refuse(request *fasthttp.RequestCtx, refusal *fault.Error) {
 	s.report(c, s.broken, refusal, 0)
 }
 
-// refuseConnection answers 503, whatever the request is, and closes the connection. It must not wait: nobody else is let in
-// meanwhile.
+// refuseConnection answers 503, without reading the request, and closes the connection. It must not
+// wait, because it runs in the accept loop.
 func (s *Server) refuseConnection(conn net.Conn) {
 	defer conn.Close()
 	var request fasthttp.RequestCtx

@@ -16,8 +16,8 @@ const policyData = "default-src 'none'; base-uri 'none'; form-action 'none'; fra
 
 const headerRequestID = "X-Request-Id"
 
-// headersOfAll are the headers that every answer has besides its request's id; a handler that serves a page or a file
-// replaces two of them. (ASVS 5.0, 3.4 and 14.3.2.)
+// headersOfAll returns the headers of every answer except the request id. A handler that serves a
+// page or a file replaces two of them. (ASVS 5.0, 3.4 and 14.3.2.)
 func headersOfAll(https bool) *fasthttp.ResponseHeader {
 	h := &fasthttp.ResponseHeader{}
 	h.Set(fiber.HeaderCacheControl, "no-store")
@@ -34,7 +34,8 @@ func headersOfAll(https bool) *fasthttp.ResponseHeader {
 }
 
 // headersFor returns the headers of all answers to requests for this host. HSTS at an app's host
-// would bind the operator's other hosts. A request without a host was not read: it may be for an app.
+// would bind the operator's other hosts. The host of a request that could not be parsed is unknown:
+// it may be an app's.
 func (s *Server) headersFor(request *fasthttp.Request) *fasthttp.ResponseHeader {
 	if s.Gate != nil && (len(request.Header.Host()) == 0 || s.isAtApp(request)) {
 		return s.alwaysAtApps
@@ -42,8 +43,9 @@ func (s *Server) headersFor(request *fasthttp.Request) *fasthttp.ResponseHeader 
 	return s.always
 }
 
-// setHeaders puts the security headers and the request id on every answer. No header is set yet, so they are copied as a
-// whole, which costs a quarter of setting each; what the guard has said about the connection stays.
+// setHeaders sets the security headers and the request id. No other header is set yet, so they are
+// copied as a whole, at a quarter of the cost of setting each. Connection, which the guard may have
+// set, stays.
 func (s *Server) setHeaders(c *fiber.Ctx) error {
 	h := &c.Response().Header
 	closes := h.ConnectionClose()
@@ -55,8 +57,8 @@ func (s *Server) setHeaders(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// writeHeaders does the same to an answer that may have headers already: they stay, where they are others. Its Content-Type
-// is still to be set.
+// writeHeaders does the same for an answer that may have other headers; they stay. Its Content-Type
+// must be set afterwards.
 func (s *Server) writeHeaders(c *fiber.Ctx) {
 	setRequestID(c)
 	for name, value := range s.headersFor(&c.Context().Request).All() {
@@ -64,14 +66,14 @@ func (s *Server) writeHeaders(c *fiber.Ctx) {
 	}
 }
 
-// setRequestID gives the request its id, unless it has one. The answer's header is where it stands from then on.
+// setRequestID gives the request an id, unless it has one. It is stored in the answer's header.
 func setRequestID(c *fiber.Ctx) {
 	if len(c.Response().Header.Peek(headerRequestID)) == 0 {
 		putRequestID(c)
 	}
 }
 
-// putRequestID takes the client's or proxy's where it is harmless, else a new one.
+// putRequestID keeps the client's or proxy's id if it is harmless, else sets a new one.
 func putRequestID(c *fiber.Ctx) {
 	if id := c.Request().Header.Peek(headerRequestID); isHarmlessID(id) {
 		c.Response().Header.SetBytesV(headerRequestID, id)
@@ -81,8 +83,8 @@ func putRequestID(c *fiber.Ctx) {
 	c.Response().Header.SetBytesV(headerRequestID, id[:])
 }
 
-// newRequestID returns 128 random bits in base32. They are to be no other request's; that nobody can guess them is not asked
-// of them, and would be a call of the system for each request.
+// newRequestID returns 128 random bits in base32. Request ids must be unique, but not unguessable,
+// which would cost a system call for each request.
 func newRequestID() (id [26]byte) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 	high, low := rand.Uint64(), rand.Uint64()
@@ -107,7 +109,7 @@ func isHarmlessID(id []byte) bool {
 	return len(id) > 0 && len(id) <= 64
 }
 
-// recoverPanic turns a panic into a 500 for one request.
+// recoverPanic turns a panic into a 500 for its request.
 func (s *Server) recoverPanic(c *fiber.Ctx) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

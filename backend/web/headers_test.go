@@ -23,9 +23,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
-// A-28 to A-30, ASVS 5.0, 3.4 and 14.3.2: the headers of every status, all of them, are those in the golden file; so is
-// no-store on all but files with a name of their own.
-func TestTheHeadersOfEveryStatusAreThese(t *testing.T) {
+// A-28 to A-30, ASVS 5.0, 3.4 and 14.3.2: the headers of every status equal the golden file. All
+// answers but files with a hash in their name have no-store.
+func TestHeaders_OfEveryStatus(t *testing.T) {
 	t.Parallel()
 	spa := fstest.MapFS{
 		"index.html":           {Data: []byte("<!doctype html>")},
@@ -81,12 +81,12 @@ func TestTheHeadersOfEveryStatusAreThese(t *testing.T) {
 
 var dayInName = regexp.MustCompile(`\d{4}-\d\d-\d\d`)
 
-// timeLeft matches the Max-Age of a session that is seconds old: 37 days without them.
+// timeLeft matches the Max-Age of a session that is seconds old: 37 days minus some seconds.
 var timeLeft = regexp.MustCompile(`max-age=31967\d\d\b`)
 
 var cookieValue = regexp.MustCompile(`^([^=]+)=[^;]+`)
 
-// headersOf writes all headers of an answer, with … for what is never twice the same.
+// headersOf prints all headers of an answer, with … for random values.
 func headersOf(what string, status int, header http.Header) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s\n", status, what)
@@ -106,8 +106,9 @@ func headersOf(what string, status int, header http.Header) string {
 	return b.String()
 }
 
-// A-30, ASVS 5.0, 3.4 and 14.3.2: the same for all that a sign-in can be answered with, above all for what sets a cookie.
-func TestTheHeadersOfASignInAreThese(t *testing.T) {
+// A-30, ASVS 5.0, 3.4 and 14.3.2: the same for all answers of a sign-in, in particular for those
+// that set a cookie.
+func TestHeaders_OfASignIn(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app, closed := w.Run(t), w.Run(t, "SIGN_UP=closed")
@@ -181,9 +182,9 @@ func wantGolden(t *testing.T, path, got string) {
 	harness.WantEqual(t, path, strings.Split(got, "\n"), strings.Split(string(want), "\n"))
 }
 
-// P-07 and A-32: what is refused below Fiber is quoted nowhere, neither in the answer nor, at the most talkative level, in
-// the log.
-func TestWhatIsRefusedIsQuotedNowhere(t *testing.T) {
+// P-07 and A-32: a request that is refused below Fiber is not quoted in the answer, nor in the log
+// at debug level.
+func TestRefusals_QuoteNothing(t *testing.T) {
 	t.Parallel()
 	log := &harness.Log{}
 	app := serve(t, newServerWith(t, func(o *web.Options) {

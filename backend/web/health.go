@@ -11,7 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// readyTimeout is what the database gets to answer a readiness probe.
+// readyTimeout bounds the database query of a readiness probe.
 const readyTimeout = time.Second
 
 type healthAnswer struct {
@@ -20,21 +20,22 @@ type healthAnswer struct {
 	Instance string `json:"instance"`
 }
 
-// What sana doctor sends to /livez, and what it alone gets with the answer.
+// Request and answer headers of sana doctor's /livez request.
 const (
 	headerProof = "X-Sana-Proof"
 	headerSeen  = "X-Sana-Seen"
 )
 
-// seen is how a request arrived, for an operator who sets TRUSTED_PROXY_HOPS.
+// seen is the server's view of a request, for an operator who sets TRUSTED_PROXY_HOPS.
 type seen struct {
-	Address    netip.Addr `json:"address"`    // what limits would count
+	Address    netip.Addr `json:"address"`    // the address that limits count
 	Connection netip.Addr `json:"connection"` // of the last proxy, or of the client
 	Entries    int        `json:"entries"`    // in X-Forwarded-For
 	Hops       int        `json:"hops"`       // TRUSTED_PROXY_HOPS
 }
 
-// live shows whoever holds the secret keys how the request arrived, and nobody else.
+// live answers liveness probes. A client that proves possession of the secret keys also gets the
+// server's view of its request.
 func (s *Server) live(c *fiber.Ctx) error {
 	if proof := c.Get(headerProof); proof != "" && s.Proven != nil && s.Proven(proof) {
 		arrived, err := json.Marshal(seen{s.clientAddr(c), connectionAddr(c), len(forwardedFor(c)), s.TrustedProxyHops})

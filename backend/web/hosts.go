@@ -11,8 +11,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// hosts says which hosts Sana answers: PUBLIC_URL's alone, and in development, where Vite and tests come in between, this
-// machine's names on any port. So nobody else's name leads here, be it in a cache or by DNS rebinding.
+// hosts are the hosts that Sana answers: that of PUBLIC_URL, and in development, with Vite and
+// tests in between, this machine's names on any port. Other names are refused, so that caches and
+// DNS rebinding cannot use them.
 type hosts struct {
 	public      string
 	defaultPort string
@@ -31,8 +32,8 @@ func newHosts(publicURL *url.URL, development bool) hosts {
 	}
 }
 
-// answers reports whether a request with this Host header and path is for us. Probes of the platform come to the
-// container's address, so their two paths answer any host.
+// answers reports whether a request with this Host header and path is served. Probes of the
+// platform use the container's address, so their two paths allow any host.
 func (h hosts) answers(host, path []byte) bool {
 	if p := string(path); p == "/livez" || p == "/readyz" {
 		return true
@@ -55,14 +56,14 @@ func asksForPage(c *fiber.Ctx) bool {
 	return isRead && !isReserved(c.Path()) && wantsPage(c, c.Path())
 }
 
-// movedFor is how long a browser keeps that it was redirected to PUBLIC_URL.
+// movedFor is the lifetime of the cookie that records a redirect to PUBLIC_URL.
 const movedFor = 10 * time.Second
 
-// sendHome redirects a person who came by another name of this host to the same page at PUBLIC_URL.
-// Nothing of the request but its path and query gets into the address.
+// sendHome redirects a visitor from another name of this host to the same page at PUBLIC_URL. The
+// address takes only path and query of the request.
 //
-// Behind a proxy that changes the Host header, PUBLIC_URL leads to another name, too. A browser that was
-// just redirected at the host that it sees therefore gets a page, or it would be redirected for ever.
+// Behind a proxy that changes the Host header, PUBLIC_URL arrives with another name, too. A browser
+// that was just redirected therefore gets a page instead of an endless loop.
 func (s *Server) sendHome(c *fiber.Ctx) error {
 	if s.moved.token(c) != "" {
 		return s.sendWrongHostPage(c)
@@ -77,7 +78,7 @@ func (s *Server) sendHome(c *fiber.Ctx) error {
 	return c.SendStatus(fiber.StatusPermanentRedirect)
 }
 
-// wrongHostPage is for people: who sees it can do nothing but try PUBLIC_URL, and tell the operator.
+// wrongHostPage tells a visitor to try PUBLIC_URL or to tell the operator.
 var wrongHostPage = template.Must(template.New("").Parse(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

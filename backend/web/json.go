@@ -11,13 +11,14 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// readJSON reads a request's body strictly into target: Content-Type application/json, no Content-Encoding, exactly one
-// value, no key that is unknown, written in another case, or there twice (ASVS 5.0, 1.5.3 and 15.3.7).
+// readJSON decodes a request's body strictly into target: Content-Type application/json, no
+// Content-Encoding, exactly one value, no key that is unknown, in another case, or duplicated (ASVS
+// 5.0, 1.5.3 and 15.3.7).
 func readJSON(c *fiber.Ctx, target any) error {
 	if err := requireJSON(c); err != nil {
 		return err
 	}
-	// BodyRaw, because Body would inflate without a limit.
+	// BodyRaw, because Body would decompress without a limit.
 	if err := jsonv2.Unmarshal(c.BodyRaw(), target, jsonv2.RejectUnknownMembers(true)); err != nil {
 		return fault.Wrap(fault.InvalidRequest,
 			"The body must be one JSON object with the fields that /api/openapi.json names, each at most once.", err)
@@ -25,12 +26,12 @@ func readJSON(c *fiber.Ctx, target any) error {
 	return nil
 }
 
-// requireJSON refuses a body that is said to be something else, or compressed.
+// requireJSON refuses a body of another type, or a compressed one.
 func requireJSON(c *fiber.Ctx) error {
 	if c.Request().Header.Peek(fiber.HeaderContentEncoding) != nil {
-		return fault.New(fault.UnsupportedMediaType, "Send the body as it is, without Content-Encoding.")
+		return fault.New(fault.UnsupportedMediaType, "Send the body without Content-Encoding.")
 	}
-	// A charset may stand in quotes (RFC 9110, 8.3.1); JSON is UTF-8 whether or not one is named (RFC 8259, 8.1).
+	// A charset may be quoted (RFC 9110, 8.3.1); JSON is UTF-8 with or without one (RFC 8259, 8.1).
 	mediaType, parameters, err := mime.ParseMediaType(string(c.Request().Header.ContentType()))
 	charset, isNamed := parameters["charset"]
 	if err != nil || mediaType != "application/json" || isNamed && !strings.EqualFold(charset, "utf-8") {
@@ -39,7 +40,7 @@ func requireJSON(c *fiber.Ctx) error {
 	return nil
 }
 
-// readEmptyJSON reads the body of a call that takes nothing: {}.
+// readEmptyJSON reads the body of a call without parameters: {}.
 func readEmptyJSON(c *fiber.Ctx) error {
 	var nothing *struct{}
 	if err := readJSON(c, &nothing); err != nil {
@@ -51,7 +52,7 @@ func readEmptyJSON(c *fiber.Ctx) error {
 	return nil
 }
 
-// sendJSON answers with a value as JSON.
+// sendJSON sends a value as JSON.
 func sendJSON(c *fiber.Ctx, contentType string, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {
@@ -60,7 +61,7 @@ func sendJSON(c *fiber.Ctx, contentType string, value any) error {
 	return sendEncoded(c, contentType, body)
 }
 
-// sendEncoded answers with a body that nobody changes any more.
+// sendEncoded sends a body that must not be modified afterwards.
 func sendEncoded(c *fiber.Ctx, contentType string, body []byte) error {
 	c.Context().SetContentType(contentType)
 	return c.Send(body)

@@ -19,12 +19,12 @@ import (
 	"sana/backend/test/harness"
 )
 
-// flatHeap is how much more the heap may hold after the run than before.
+// flatHeap is the allowed growth of the heap during the run.
 const flatHeap = 16 << 20
 
-// A-32, A-36, A-37, A-39 and A-48: whatever comes over the wire, it is never our own fault, nothing of it stays, and the
-// program lives on. SANA_FUZZ_REQUESTS says how many, SANA_FUZZ_SEED which.
-func TestMalformedRequestsNeverCauseA5xxNorALeak(t *testing.T) { // not parallel: it counts goroutines
+// A-32, A-36, A-37, A-39 and A-48: no input causes a 5xx, a leak or a crash. SANA_FUZZ_REQUESTS is
+// the number of requests, SANA_FUZZ_SEED the seed.
+func TestMalformedRequests_CauseNo5xxAndNoLeak(t *testing.T) { // not parallel: it counts goroutines
 	requests, seed := setting(t, "SANA_FUZZ_REQUESTS", 5000), setting(t, "SANA_FUZZ_SEED", 1)
 	t.Logf("SANA_FUZZ_REQUESTS=%d SANA_FUZZ_SEED=%d", requests, seed)
 	t.Run("warm-up", func(t *testing.T) { storm(t, 100, seed+1) })
@@ -38,8 +38,8 @@ func TestMalformedRequestsNeverCauseA5xxNorALeak(t *testing.T) { // not parallel
 	})
 }
 
-// goroutines counts them without those that fasthttp leaves for ten seconds, asleep, to clean up behind a server that has
-// ended.
+// goroutines counts goroutines, without those that fasthttp leaves asleep for ten seconds after a
+// server has shut down.
 func goroutines() (count int) {
 	stacks := make([]byte, 4<<20)
 	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
@@ -94,7 +94,8 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// send sends mutated requests on four connections at a time and returns how often each status was answered.
+// send sends mutated requests on four connections at a time and returns the number of answers of
+// each status.
 func send(t *testing.T, app *harness.Instance, valid []string, requests int, seed uint64) map[string]int {
 	t.Helper()
 	var (
@@ -127,12 +128,12 @@ func send(t *testing.T, app *harness.Instance, valid []string, requests int, see
 
 var statusLine = regexp.MustCompile(`HTTP/1\.1 ([0-9]{3}) `)
 
-// exchange sends one request from one of this machine's many addresses, so that ports last, and returns all that was
-// answered.
+// exchange sends one request from one of this machine's many addresses, so that ports suffice, and
+// returns the answers.
 func exchange(app *harness.Instance, request string, host int) ([]string, error) {
 	dialer := net.Dialer{Timeout: harness.Deadline, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(host))}}
 	if runtime.GOOS != "linux" {
-		dialer.LocalAddr = nil // elsewhere 127.0.0.1 is the only one
+		dialer.LocalAddr = nil // other systems have 127.0.0.1 only
 	}
 	conn, err := dialer.Dial("tcp", strings.TrimPrefix(app.URL, "http://"))
 	if err != nil {
@@ -142,7 +143,7 @@ func exchange(app *harness.Instance, request string, host int) ([]string, error)
 	if err := conn.SetDeadline(time.Now().Add(harness.Deadline)); err != nil {
 		return nil, err
 	}
-	// The server may close first; what it said until then counts.
+	// The server may close first; its answers until then count.
 	_, _ = io.WriteString(conn, request)
 	_ = conn.(*net.TCPConn).CloseWrite()
 	answers, err := io.ReadAll(conn)

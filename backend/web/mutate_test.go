@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// nasty are pieces that parsers trip over.
+// nasty are fragments that parsers mishandle.
 var nasty = []string{
 	"\x00", "\r", "\n", "\r\n", "\r\n\r\n", "\n\n", "\t", " ", ":", ";", ",", "=", "%", "%00", "%2f", "..", "//", "\\", "\"", "'", "{", "[",
 	"\x7f", "\x80", "\xff\xfe", "\xc0\xaf", "\u202e", "\ufeff", "0x", "-1", "+1", "18446744073709551616", "1e9", "null", "chunked", "://", "@", "#", "?",
@@ -35,7 +35,7 @@ var bodies = []string{
 
 var lengthLine = regexp.MustCompile(`(?i)Content-Length: [0-9]+`)
 
-// mutate takes one or two valid requests and breaks them in up to three places.
+// mutate takes one or two valid requests and changes up to three places.
 func mutate(random *rand.Rand, valid []string) string {
 	request := pick(random, valid)
 	if random.IntN(5) == 0 {
@@ -49,7 +49,7 @@ func mutate(random *rand.Rand, valid []string) string {
 
 func pick(random *rand.Rand, list []string) string { return list[random.IntN(len(list))] }
 
-// cut returns two places in a text, in order.
+// cut returns two positions in a text, in order.
 func cut(random *rand.Rand, s string) (from, to int) {
 	from = random.IntN(len(s) + 1)
 	return from, min(len(s), from+random.IntN(20))
@@ -63,19 +63,19 @@ var mutations = []func(random *rand.Rand, s string) string{
 		at := random.IntN(len(s))
 		return s[:at] + string([]byte{s[at] ^ byte(1<<random.IntN(8))}) + s[at+1:]
 	},
-	func(random *rand.Rand, s string) string { // a piece comes in
+	func(random *rand.Rand, s string) string { // a fragment is inserted
 		at, _ := cut(random, s)
 		return s[:at] + pick(random, nasty) + s[at:]
 	},
-	func(random *rand.Rand, s string) string { // a piece goes
+	func(random *rand.Rand, s string) string { // a part is removed
 		from, to := cut(random, s)
 		return s[:from] + s[to:]
 	},
-	func(random *rand.Rand, s string) string { // a piece is there twice
+	func(random *rand.Rand, s string) string { // a part is duplicated
 		from, to := cut(random, s)
 		return s[:to] + s[from:]
 	},
-	func(random *rand.Rand, s string) string { // it ends too early
+	func(random *rand.Rand, s string) string { // it is truncated
 		at, _ := cut(random, s)
 		return s[:at]
 	},
@@ -95,14 +95,14 @@ var mutations = []func(random *rand.Rand, s string) string{
 		first, rest, _ := strings.Cut(s, "\r\n")
 		return first + "\r\n" + pick(random, lines) + "\r\n" + rest
 	},
-	func(random *rand.Rand, s string) string { // a header many times
+	func(random *rand.Rand, s string) string { // a repeated header
 		first, rest, _ := strings.Cut(s, "\r\n")
 		return first + "\r\n" + strings.Repeat(pick(random, lines)+"\r\n", random.IntN(60)) + rest
 	},
-	func(_ *rand.Rand, s string) string { // another end of lines
+	func(_ *rand.Rand, s string) string { // another line ending
 		return strings.ReplaceAll(s, "\r\n", "\n")
 	},
-	func(random *rand.Rand, s string) string { // another body, of the length that it says or not
+	func(random *rand.Rand, s string) string { // another body, with a right or wrong length
 		before, _, _ := strings.Cut(s, "\r\n\r\n")
 		body := pick(random, bodies)
 		if random.IntN(3) > 0 {

@@ -16,18 +16,18 @@ import (
 // endpoint is a method and a route as Fiber knows it.
 type endpoint struct{ method, path string }
 
-// observed is what is told of an endpoint's requests. All of it is made before the first one comes.
+// observed are the labels of an endpoint's requests. They are built before the first request.
 type observed struct {
-	method  string // "other" where it is the client's word
-	pattern string // the route as it is declared, never the path as it was sent
+	method  string // "other" for unknown methods
+	pattern string // the route as declared, never the path as sent
 	counts  *metrics.Route
-	quiet   bool // success is counted and not logged: it comes with every page, and says nothing
+	quiet   bool // successes are counted and not logged: they come with every page
 }
 
-// filesPattern stands for the SPA's files and pages, which Fiber knows as "/".
+// filesPattern is the pattern of the SPA's files and pages, which Fiber knows as "/".
 const filesPattern = "/*"
 
-// observeRoutes makes what is told of every route.
+// observeRoutes builds the labels of every route.
 func (s *Server) observeRoutes() {
 	s.routed = map[endpoint]*observed{}
 	s.other, s.broken = s.newObserved("other", "other"), s.newObserved("other", "refused")
@@ -73,10 +73,10 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	return nil
 }
 
-// traced is where a request's context stands, where it has a span.
+// traced is the key of a request's context with a span.
 type traced struct{}
 
-// contextOf is the context of a request, which ends with nothing: handle gives it a deadline.
+// contextOf returns the context of a request, without a deadline: handle adds one.
 func (s *Server) contextOf(c *fiber.Ctx) context.Context {
 	if s.Tracer != nil {
 		if ctx, ok := c.Locals(traced{}).(context.Context); ok {
@@ -86,7 +86,7 @@ func (s *Server) contextOf(c *fiber.Ctx) context.Context {
 	return context.Background()
 }
 
-// report counts a request and writes its line.
+// report counts a request and writes its log line.
 func (s *Server) report(c *fiber.Ctx, o *observed, err error, took time.Duration) {
 	status := c.Response().StatusCode()
 	o.counts.Answered(status, took)
@@ -118,14 +118,14 @@ func (s *Server) report(c *fiber.Ctx, o *observed, err error, took time.Duration
 	s.Log.LogAttrs(context.Background(), level, "request", attributes...)
 }
 
-// signInFailures are the faults that a program which bans addresses may count: somebody guesses, or asks for too much.
-// docs/metrics.md shows the line.
+// signInFailures are the faults that a program which bans addresses may count: wrong codes and rate
+// limits. docs/metrics.md shows the line.
 var signInFailures = []fault.Code{
 	fault.WrongCode, fault.TooManyTries, fault.TooManyWrongCodes, fault.TooManyRequests, fault.CodeExpired, fault.SignUpClosed,
 	fault.UnknownPasskey, fault.PasskeyRefused,
 }
 
-// codeOf is "" where there is no error.
+// codeOf returns the fault's code, "" without an error.
 func codeOf(err error) fault.Code {
 	if err == nil {
 		return ""

@@ -6,8 +6,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// originOf returns the origin of the pages that may send this request: of PUBLIC_URL, or of the app's
-// host for the part of it that is Sana's.
+// originOf returns the origin whose pages may send this request: PUBLIC_URL's, or the app host's
+// for Sana's paths there.
 func (s *Server) originOf(c *fiber.Ctx) string {
 	host := s.PublicURL.Host
 	if _, appHost, ok := s.appOf(&c.Context().Request); ok && s.Gate != nil {
@@ -25,15 +25,15 @@ func isWrite(method string) bool {
 	return true
 }
 
-// refuseCrossOrigin lets a write through only from our own pages: the browser says so itself (Sec-Fetch-Site, which no
-// page can set), or the Origin is PUBLIC_URL. It is the algorithm of Go's http.CrossOriginProtection, but a write that
-// says neither is refused too: programs can set Origin. (ASVS 5.0, 3.5.1.)
+// refuseCrossOrigin allows writes from our own pages only: Sec-Fetch-Site says so (no page can set
+// it), or Origin is PUBLIC_URL. It is the algorithm of Go's http.CrossOriginProtection, except that
+// a write without either header is refused too: programs can set Origin. (ASVS 5.0, 3.5.1.)
 func (s *Server) refuseCrossOrigin(c *fiber.Ctx) error {
 	if !isWrite(c.Method()) {
 		return c.Next()
 	}
 	if c.Path() == mailgunWebhook {
-		return c.Next() // no browser: its body is signed, and no cookie counts
+		return c.Next() // not a browser: its body is signed, and cookies are ignored
 	}
 	if site := c.Get("Sec-Fetch-Site"); site != "" {
 		if site == "same-origin" {

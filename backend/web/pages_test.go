@@ -23,7 +23,8 @@ func newServer(t *testing.T, spa fs.FS, development bool) *web.Server {
 	})
 }
 
-// newServerWith makes a server without a database and without pages, changed by change.
+// newServerWith creates a server without a database and without pages; change may modify its
+// options.
 func newServerWith(t *testing.T, change func(*web.Options)) *web.Server {
 	t.Helper()
 	options := web.Options{
@@ -52,8 +53,8 @@ func setOf(list []string) map[string]bool {
 	return set
 }
 
-// The routes of production and of development, all of them.
-func TestTheRoutesAreThese(t *testing.T) {
+// The test lists all routes of production and of development.
+func TestRoutes_AreComplete(t *testing.T) {
 	t.Parallel()
 	production := []string{
 		"POST /api/auth/code",
@@ -110,8 +111,9 @@ func TestTheRoutesAreThese(t *testing.T) {
 	}
 }
 
-// Static files come from an exact map, with the headers that their kind wants; nothing else is a page (A-29, P-19).
-func TestFilesAndPagesOfTheSPA(t *testing.T) {
+// Static files come from an exact map, with the headers of their kind. No other file is served
+// (A-29, P-19).
+func TestFiles_OfTheSPA(t *testing.T) {
 	t.Parallel()
 	spa := fstest.MapFS{
 		"index.html":             {Data: []byte("<!doctype html><title>Sana</title>")},
@@ -174,8 +176,9 @@ func TestFilesAndPagesOfTheSPA(t *testing.T) {
 	}
 }
 
-// A preview of the page, made by another site, needs whole addresses: they are PUBLIC_URL's, whoever asks under whichever host.
-func TestThePageNamesItsPictureByPublicURL(t *testing.T) {
+// Sites that show a preview of the page need absolute addresses: those of PUBLIC_URL, whatever the
+// request's host.
+func TestPage_PictureHasPublicURL(t *testing.T) {
 	t.Parallel()
 	spa := fstest.MapFS{"index.html": {Data: []byte(`<html lang="en"><meta property="og:image" content="/card.png">`)}}
 	server := newServerWith(t, func(o *web.Options) { o.SPA = spa })
@@ -186,8 +189,9 @@ func TestThePageNamesItsPictureByPublicURL(t *testing.T) {
 	}
 }
 
-// Only a browser that shows no cookie of a session is told by the page that it has none; whether a cookie is good, the API says.
-func TestThePageSaysWhoComesWithoutASession(t *testing.T) {
+// The page tells only browsers without a session cookie that they have no session. The API decides
+// whether a cookie is valid.
+func TestPage_KnowsBrowsersWithoutSession(t *testing.T) {
 	t.Parallel()
 	spa := fstest.MapFS{"index.html": {Data: []byte(`<html lang="en">`)}}
 	server := newServerWith(t, func(o *web.Options) { o.SPA = spa })
@@ -205,8 +209,8 @@ func TestThePageSaysWhoComesWithoutASession(t *testing.T) {
 	}
 }
 
-// Search engines may show where people sign in, and nothing that lies behind it.
-func TestOnlyTheFrontDoorMayBeFound(t *testing.T) {
+// Search engines may index the sign-in page, and no other page.
+func TestPage_OnlySignInIsIndexed(t *testing.T) {
 	t.Parallel()
 	b := serve(t, newServer(t, fstest.MapFS{"index.html": {Data: []byte("<html >")}}, false)).Open(t)
 	for path, want := range map[string]string{"/": "", "/verify": "noindex", "/index.html": "noindex"} {
@@ -214,7 +218,7 @@ func TestOnlyTheFrontDoorMayBeFound(t *testing.T) {
 	}
 }
 
-func TestABinaryWithoutThePagesSaysHowToGetThem(t *testing.T) {
+func TestPage_MissingBuildIsExplained(t *testing.T) {
 	t.Parallel()
 	b := serve(t, newServer(t, fstest.MapFS{}, false)).Open(t)
 	detail := b.Get("/", harness.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found").Problem().Detail
@@ -224,7 +228,7 @@ func TestABinaryWithoutThePagesSaysHowToGetThem(t *testing.T) {
 }
 
 // The contract is served as JSON, the same document.
-func TestTheContractIsServed(t *testing.T) {
+func TestContract_IsServed(t *testing.T) {
 	t.Parallel()
 	b := serve(t, newServer(t, fstest.MapFS{}, false)).Open(t)
 	var served struct {
@@ -242,7 +246,7 @@ func TestTheContractIsServed(t *testing.T) {
 }
 
 // In development the console sender fills an inbox that every instance shows.
-func TestTheDevelopmentInboxShowsEveryMailOnEveryInstance(t *testing.T) {
+func TestInbox_ShowsEveryMailOnEveryInstance(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	here, there := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console"), w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
@@ -268,7 +272,7 @@ func TestTheDevelopmentInboxShowsEveryMailOnEveryInstance(t *testing.T) {
 	}
 }
 
-func TestSessionDebugShowsWhatTheServerSeesAndNoToken(t *testing.T) {
+func TestDev_SessionShowsNoToken(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=mailgun", "TRUSTED_PROXY_HOPS=1")
@@ -314,8 +318,8 @@ func TestSessionDebugShowsWhatTheServerSeesAndNoToken(t *testing.T) {
 	}
 }
 
-// A-08: what a client writes into forwarding headers changes nothing beyond the trusted hops.
-func TestTheClientAddressComesFromTheRightOfXForwardedFor(t *testing.T) {
+// A-08: forwarding headers of clients have no effect beyond the trusted hops.
+func TestClientAddress_IsTakenFromTheRight(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	address := func(app *harness.Process, header, value string) string {

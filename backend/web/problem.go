@@ -14,7 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// statusOf is the one place where a fault gets its HTTP status.
+// statusOf is the only place that maps faults to HTTP statuses.
 var statusOf = map[fault.Code]int{
 	fault.InvalidRequest:           http.StatusBadRequest,
 	fault.InvalidEmail:             http.StatusBadRequest,
@@ -69,14 +69,14 @@ type problem struct {
 	SignedOut  *signedOut `json:"signed_out,omitempty"`
 }
 
-// signedOut says why somebody is not signed in any more.
+// signedOut is the reason why the session of a browser was revoked or has expired.
 type signedOut struct {
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at,omitzero"`
 	By     string    `json:"by,omitempty"`
 }
 
-// answerError turns every error into problem+json (and 431 into a page), and logs what is our own fault.
+// answerError turns every error into problem+json (and 431 into a page), and logs internal ones.
 func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	f := faultOf(err)
 	if status := statusOf[f.Code]; status >= http.StatusInternalServerError {
@@ -85,7 +85,8 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	return s.writeProblem(c, f)
 }
 
-// writeProblem also answers what has not passed the middleware, so the headers are set again.
+// writeProblem also answers requests that did not pass the middleware, so it sets the headers
+// again.
 func (s *Server) writeProblem(c *fiber.Ctx, f *fault.Error) error {
 	s.writeHeaders(c)
 	c.Response().Header.DelAllCookies()
@@ -118,7 +119,8 @@ func (s *Server) writeProblem(c *fiber.Ctx, f *fault.Error) error {
 	return sendJSON(c.Status(status), "application/problem+json", p)
 }
 
-// faultOf also translates what Fiber refuses by itself. Its texts can quote the request.
+// faultOf also translates Fiber's own refusals. It uses none of their texts, because they can quote
+// the request.
 func faultOf(err error) *fault.Error {
 	refused, ok := errors.AsType[*fiber.Error](err)
 	if !ok {

@@ -42,15 +42,15 @@ func (w *wire) send(bytes string) *wire {
 	return w
 }
 
-// answer is one answer as it came over the wire.
+// answer is one answer as received.
 type answer struct {
 	status int
 	header http.Header
 	body   string
-	closes bool // says that the connection ends
+	closes bool // has Connection: close
 }
 
-// receive reads the next answer; those of 100 are not counted.
+// receive reads the next answer, ignoring 100 Continue.
 func (w *wire) receive() answer {
 	w.t.Helper()
 	for {
@@ -68,7 +68,7 @@ func (w *wire) receive() answer {
 	}
 }
 
-// wantClosed fails the test unless the server ends the connection, with nothing more on it.
+// wantClosed fails the test unless the server closes the connection without sending more.
 func (w *wire) wantClosed() {
 	w.t.Helper()
 	rest, err := io.ReadAll(w.in)
@@ -83,7 +83,7 @@ func (w *wire) wantClosed() {
 const (
 	head  = "Host: sana.example\r\nSec-Fetch-Site: same-origin\r\n"
 	plain = "GET /livez HTTP/1.1\r\nHost: sana.example\r\n\r\n"
-	// out is a write without a database: nobody is signed in.
+	// out is a write without a database: the browser is not signed in.
 	out = "POST /api/auth/sign-out HTTP/1.1\r\n" + head + "Content-Type: application/json\r\n"
 )
 
@@ -92,7 +92,7 @@ func get(lines string) string {
 	return "GET /livez HTTP/1.1\r\nHost: sana.example\r\n" + lines + "\r\n\r\n"
 }
 
-// clean are requests that are answered, whatever stands behind them.
+// clean are valid requests, which are answered whatever bytes follow.
 var clean = []struct {
 	promise, request string
 	status           int
@@ -122,7 +122,7 @@ var clean = []struct {
 	{"another port", "GET / HTTP/1.1\r\nHost: sana.example:8080\r\n\r\n", 421},
 }
 
-// unclean are requests that are refused with 400, after which nothing on the connection is believed.
+// unclean are requests that are refused with 400 and close the connection.
 var unclean = map[string]string{
 	"length and chunks":                     out + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	"chunks and length":                     out + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
@@ -199,9 +199,10 @@ var unclean = map[string]string{
 	"the start of TLS":                      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
 }
 
-// P-18, A-26 and A-39: what two servers could read differently is refused, and the request that was smuggled behind it in
-// the same write is never answered. What is clean is answered, and the connection stays.
-func TestOnlyCleanRequestsAreAnsweredAndAConnectionEndsWithTheFirstOther(t *testing.T) {
+// P-18, A-26 and A-39: a request that two servers could parse differently is refused, and a request
+// that was smuggled behind it in the same write is never answered. Valid requests are answered, and
+// the connection stays open.
+func TestRawRequests_AmbiguousOnesCloseTheConnection(t *testing.T) {
 	t.Parallel()
 	app := harness.NewWorld(t).Run(t).Instance
 	for _, c := range clean {

@@ -11,8 +11,8 @@ import (
 	"sana/backend/web"
 )
 
-// P-14: one JSON value, of the exact content type, with known keys, each once.
-func TestABodyIsReadStrictly(t *testing.T) {
+// P-14: a body is one JSON value, of the exact content type, with known keys, each once.
+func TestBody_IsReadStrictly(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b := w.Run(t).Open(t)
@@ -64,8 +64,9 @@ func TestABodyIsReadStrictly(t *testing.T) {
 	harness.WantEqual(t, "challenges", w.Count(t, `SELECT count(*) FROM challenges`), 1)
 }
 
-// ASVS 5.0, 3.5.1 to 3.5.3: a write comes from our own page, or from a program that names our origin.
-func TestAWriteFromAnotherOriginIsRefused(t *testing.T) {
+// ASVS 5.0, 3.5.1 to 3.5.3: a write comes from our own page, or from a program that sends our
+// origin.
+func TestOrigin_ForeignWritesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b := w.Run(t).Open(t)
@@ -91,8 +92,8 @@ func TestAWriteFromAnotherOriginIsRefused(t *testing.T) {
 	}
 }
 
-// Nothing but what is declared is answered: other methods are 405 with Allow, other paths 404 (A-43).
-func TestOnlyDeclaredMethodsAndPathsAreAnswered(t *testing.T) {
+// Only declared routes are answered: other methods are 405 with Allow, other paths 404 (A-43).
+func TestRoutes_OnlyDeclaredOnesAreAnswered(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b := w.Run(t).Open(t)
@@ -138,8 +139,8 @@ func sortedList(s string) map[string]bool {
 	return set
 }
 
-// A request id from outside is kept where it is harmless and replaced where it is not (P-22).
-func TestARequestIDFromOutsideIsKeptOnlyWhereItIsHarmless(t *testing.T) {
+// A request id of a client is kept if it is harmless, and replaced otherwise (P-22).
+func TestRequestID_FromOutsideIsKeptIfHarmless(t *testing.T) {
 	t.Parallel()
 	b := harness.NewWorld(t).Run(t).Open(t)
 	for given, kept := range map[string]bool{
@@ -155,7 +156,7 @@ func TestARequestIDFromOutsideIsKeptOnlyWhereItIsHarmless(t *testing.T) {
 }
 
 // Every fault has a status, and the contract knows every fault.
-func TestTheContractKnowsEveryFault(t *testing.T) {
+func TestContract_HasEveryFault(t *testing.T) {
 	t.Parallel()
 	contract, err := harness.Contract()
 	if err != nil {
@@ -169,8 +170,8 @@ func TestTheContractKnowsEveryFault(t *testing.T) {
 	harness.WantEqual(t, "codes in the contract", named, web.FaultCodes())
 }
 
-// The contract names exactly the calls that production answers.
-func TestTheContractNamesEveryRoute(t *testing.T) {
+// The contract has exactly the routes of production.
+func TestContract_HasEveryRoute(t *testing.T) {
 	t.Parallel()
 	contract, err := harness.Contract()
 	if err != nil {

@@ -8,17 +8,17 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// route is one line of the list of all that Sana answers.
+// route is an entry of the list of all routes.
 type route struct {
 	method  string
 	path    string
 	handler fiber.Handler
 }
 
-// sessionPath is what every page asks first: who is signed in.
+// sessionPath is the first request of every page: the current user.
 const sessionPath = "/api/auth/session"
 
-// addRoutes adds what every request passes, then the routes, then the files of the SPA.
+// addRoutes adds the middleware, then the routes, then the files of the SPA.
 func (s *Server) addRoutes() {
 	s.app.Use(s.observe, s.recoverPanic, s.setHeaders, s.refuseCrossOrigin)
 	for _, r := range s.routes() {
@@ -86,7 +86,7 @@ func (s *Server) routes() []route {
 	return routes
 }
 
-// developmentRoutes are those of the development pages.
+// developmentRoutes are the routes of the development pages.
 func (s *Server) developmentRoutes() (routes []route) {
 	pages := dev.New(dev.Options{
 		Inbox:     s.Development.Inbox,
@@ -108,7 +108,7 @@ func (s *Server) developmentRoutes() (routes []route) {
 	return routes
 }
 
-// Routes lists "METHOD /path" of everything that is not a file of the SPA.
+// Routes lists "METHOD /path" of every route except files of the SPA.
 func (s *Server) Routes() []string {
 	var list []string
 	for _, r := range s.routes() {

@@ -9,8 +9,9 @@ import (
 	"sana/backend/test/harness"
 )
 
-// whoever could read how a request arrived could try out which address of his is believed.
-func TestOnlyAHolderOfTheKeysIsShownHowARequestArrived(t *testing.T) {
+// a client that could read the server's view of its request could find out which forged
+// address is accepted.
+func TestLive_ShowsRequestToHoldersOfKeysOnly(t *testing.T) {
 	t.Parallel()
 	ours, err := keyring.Parse(harness.SecretKeys)
 	if err != nil {
@@ -21,7 +22,7 @@ func TestOnlyAHolderOfTheKeysIsShownHowARequestArrived(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := harness.NewWorld(t).Run(t, "TRUSTED_PROXY_HOPS=2").Open(t)
-	now := time.Now() // a proof is short-lived, and the program may have to be built first
+	now := time.Now() // the MAC is short-lived, and the program may have to be built first
 	for name, proof := range map[string]string{
 		"nothing":          "",
 		"another key":      strangers.NewProof(now),

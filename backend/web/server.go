@@ -1,5 +1,6 @@
-// Package web is Sana over HTTP: routes, cookies, headers, faults as problem+json, the single-page app and the
-// development pages. It is the only package that knows Fiber, and a *fiber.Ctx never leaves it.
+// Package web serves Sana over HTTP: routes, cookies, headers, faults as problem+json, the
+// single-page app and the development pages. It is the only package that uses Fiber, and a
+// *fiber.Ctx never leaves it.
 package web
 
 import (
@@ -34,16 +35,16 @@ import (
 
 const (
 	maxBody         = 8 << 10         // bytes of a request's body
-	maxEvent        = 32 << 10        // likewise, of Mailgun's events: they quote what servers say
+	maxEvent        = 32 << 10        // the same for Mailgun's events: they quote servers' answers
 	maxHeader       = 16 << 10        // bytes of a request's line and headers
 	maxHeaderAtApps = 64 << 10        // likewise, with a gate
-	handleTimeout   = 5 * time.Second // of one request in our hands, database included
+	handleTimeout   = 5 * time.Second // for handling one request, database included
 )
 
-// Bounds are what one client may take of us.
+// Bounds limit the resources that one client may use.
 type Bounds struct {
-	Read        time.Duration // for a whole request to arrive, from its first byte
-	Write       time.Duration // for an answer to be taken
+	Read        time.Duration // timeout for a whole request to arrive, from its first byte
+	Write       time.Duration // timeout for the client to receive an answer
 	Idle        time.Duration // between two requests on a connection
 	Connections int           // open at once, of all clients together
 }
@@ -51,34 +52,34 @@ type Bounds struct {
 // DefaultBounds fit a container with 512 MB: a connection holds up to 30 kB.
 var DefaultBounds = Bounds{Read: 10 * time.Second, Write: 10 * time.Second, Idle: 75 * time.Second, Connections: 4096}
 
-// Options are the parts that package web puts on the wire.
+// Options are the dependencies and settings of the server.
 type Options struct {
 	Auth             *auth.Service
 	Account          *account.Service
 	Sessions         session.Store
-	SharedSessions   *session.Shared // Sessions again if they are rows, else nil
+	SharedSessions   *session.Shared // Sessions if they are rows, else nil
 	MailEvents       *mailgun.Events // nil without MAILGUN_WEBHOOK_KEY
 	TakeMailEvent    func(ctx context.Context, event mail.Event) error
 	Store            string                          // the store's name, for the development pages
-	Ready            func(ctx context.Context) error // nil when traffic may come
-	Proven           func(proof string) bool         // whether whoever sends it holds the secret keys; nil where nobody does
+	Ready            func(ctx context.Context) error // nil if the instance can serve
+	Proven           func(proof string) bool         // whether the proof shows possession of the secret keys; nil disables it
 	SPA              fs.FS                           // index.html at its root
-	Brand            brand.Brand                     // what pages show of the operator; brand.Default if it has no name
+	Brand            brand.Brand                     // the operator's brand on pages; brand.Default if it has no name
 	PublicURL        *url.URL
-	Apps             *apps.Current // behind the gate; nil without a gate, as the next two
+	Apps             *apps.Current // behind the gate; nil without a gate, like the next two
 	Gate             *gate.Gate
 	AppCookies       *appcookie.Maker
 	TrustedProxyHops int
-	Development      *Development // nil in production: then there are no development pages
-	Bounds           Bounds       // the zero value stands for DefaultBounds
+	Development      *Development // nil in production: there are no development pages
+	Bounds           Bounds       // the zero value means DefaultBounds
 	Version          string
 	Instance         string // name of this process, in logs and health answers
 	Log              *slog.Logger
 	Metrics          *metrics.Metrics
-	Tracer           *tracing.Tracer // nil where no traces are wanted
+	Tracer           *tracing.Tracer // nil without a trace collector
 }
 
-// Development is what only the development pages need.
+// Development has the dependencies of the development pages.
 type Development struct {
 	Inbox   *inbox.Inbox
 	Machine *timetravel.Machine
@@ -93,14 +94,14 @@ type Server struct {
 	cookie       cookieSettings // of the session
 	device       cookieSettings // makes a browser known for an address
 	browser      cookieSettings // identifies a browser
-	moved        cookieSettings // of a redirection to PUBLIC_URL
+	moved        cookieSettings // records a redirect to PUBLIC_URL
 	hosts        hosts
 	apps         atApps
 	always       *fasthttp.ResponseHeader // see headersOfAll
 	alwaysAtApps *fasthttp.ResponseHeader // the same for the hosts of apps
 	routed       map[endpoint]*observed
-	other        *observed // what no route answers
-	broken       *observed // what has come to none
+	other        *observed // requests that match no route
+	broken       *observed // requests that could not be parsed
 
 	listener atomic.Pointer[harden.Listener]
 	retiring atomic.Bool
@@ -155,8 +156,8 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// maxHeader is how large a request's line and headers may be. At the hosts of apps the cookies of the
-// apps come along.
+// maxHeader returns the maximum size of a request's line and headers. At the hosts of apps,
+// requests include the cookies of the apps.
 func (s *Server) maxHeader() int {
 	if s.Gate != nil {
 		return maxHeaderAtApps
@@ -179,14 +180,15 @@ func (s *Server) Serve(l net.Listener) error {
 	return s.app.Listener(bounded)
 }
 
-// Retire makes /readyz say that this instance is going, and each answer the last one on its connection.
+// Retire makes /readyz fail, and each answer the last one on its connection.
 func (s *Server) Retire() { s.retiring.Store(true) }
 
-// firstRequestGrace is how long, at the end, a connection may take to begin its first request.
+// firstRequestGrace is the time that an unused connection has, during shutdown, to begin its first
+// request.
 const firstRequestGrace = time.Second
 
-// Shutdown takes no new connections and waits for the requests in flight until ctx ends. fasthttp waits for connections
-// that were opened and never used too, as if a request were under way: balancers keep such in stock.
+// Shutdown accepts no new connections and waits for the requests in flight until ctx ends. fasthttp
+// also waits for connections that were opened and never used, of which load balancers keep some.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if l := s.listener.Load(); l != nil {
 		defer time.AfterFunc(firstRequestGrace, l.CloseUnused).Stop()
@@ -203,7 +205,8 @@ func (s *Server) handle(do func(ctx context.Context, c *fiber.Ctx) error) fiber.
 	}
 }
 
-// quiet takes fasthttp's own log lines, which may hold what a client sent, down to their existence.
+// quiet logs only the format string of fasthttp's log lines: their arguments may contain what a
+// client sent.
 type quiet struct{ log *slog.Logger }
 
 // Printf implements fasthttp.Logger.

@@ -11,8 +11,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// currentSession answers who the current user is: from this process' cache if it has the session, which
-// needs no deadline, else from the store.
+// currentSession returns the current user: from this process's cache, which needs no deadline, else
+// from the store.
 func (s *Server) currentSession(c *fiber.Ctx) error {
 	if s.SharedSessions != nil {
 		if known := s.SharedSessions.ReadCached(s.cookie.value(c)); known != nil {
@@ -43,8 +43,8 @@ func (s *Server) readCurrentSession(ctx context.Context, c *fiber.Ctx) error {
 	return sendJSON(c, contentTypeJSON, currentAnswerOf(current))
 }
 
-// findSession returns the session of a request, or session.ErrNone, and gives the browser the new token
-// if the store has renewed it.
+// findSession returns the session of a request, or session.ErrNone. If the store has renewed the
+// token, it sets the new one.
 func (s *Server) findSession(ctx context.Context, c *fiber.Ctx) (session.Session, error) {
 	token := s.cookie.token(c)
 	if token == "" {
@@ -60,7 +60,7 @@ func (s *Server) findSession(ctx context.Context, c *fiber.Ctx) (session.Session
 	return found, nil
 }
 
-// readSession returns the session of a request, an empty one if there is none.
+// readSession returns the session of a request, the zero value if there is none.
 func (s *Server) readSession(ctx context.Context, c *fiber.Ctx) (session.Session, error) {
 	found, err := s.findSession(ctx, c)
 	if errors.Is(err, session.ErrNone) {
@@ -69,14 +69,15 @@ func (s *Server) readSession(ctx context.Context, c *fiber.Ctx) (session.Session
 	return found, err
 }
 
-// readSignedIn returns the session of a request, or fault.NotSignedIn with the reason, if one is known.
+// readSignedIn returns the session of a request, or fault.NotSignedIn with the reason if it is
+// known.
 func (s *Server) readSignedIn(ctx context.Context, c *fiber.Ctx) (session.Session, error) {
 	found, err := s.findSession(ctx, c)
 	return found, notSignedIn(err)
 }
 
-// notSignedIn makes fault.NotSignedIn of a session.ErrNone, with the reason if one is known. It returns
-// other errors unchanged.
+// notSignedIn converts a session.ErrNone to fault.NotSignedIn, with the reason if it is known. It
+// returns other errors unchanged.
 func notSignedIn(err error) error {
 	if !errors.Is(err, session.ErrNone) {
 		return err

@@ -27,7 +27,7 @@ type listedSession struct {
 	SignedInAt time.Time `json:"signed_in_at"`
 	LastSeenAt time.Time `json:"last_seen_at"`
 	ExpiresAt  time.Time `json:"expires_at"`
-	Apps       []string  `json:"apps"` // names of those that it has opened
+	Apps       []string  `json:"apps"` // names of the opened apps
 }
 
 func (s *Server) listSessions(ctx context.Context, c *fiber.Ctx) error {
@@ -42,10 +42,10 @@ func (s *Server) listSessions(ctx context.Context, c *fiber.Ctx) error {
 	return sendJSON(c, contentTypeJSON, sessionsAnswer{Complete: complete, Sessions: s.listedSessionsOf(list, current)})
 }
 
-// sessionID is how the public id of a session is written.
+// sessionID is the form of a session's public id.
 var sessionID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// endSession ends one session of the user. A session that is gone already is no error.
+// endSession revokes one session of the user. An unknown session is not an error.
 func (s *Server) endSession(ctx context.Context, c *fiber.Ctx) error {
 	id := utils.CopyString(c.Params("id"))
 	if !sessionID.MatchString(id) {
@@ -80,8 +80,8 @@ type notYouRequest struct {
 	Token string `json:"token"`
 }
 
-// endDisownedSession ends the session that the link in a mail is for. The answer is the same for
-// every token, and the caller's own cookies stay as they are.
+// endDisownedSession revokes the session that the link in a mail is for. The answer is the same for
+// every token, and the caller's own cookies stay unchanged.
 func (s *Server) endDisownedSession(ctx context.Context, c *fiber.Ctx) error {
 	var request notYouRequest
 	if err := readJSON(c, &request); err != nil {

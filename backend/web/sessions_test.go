@@ -28,7 +28,7 @@ func (s scene) signInWith(userAgent string) (*harness.Browser, harness.SignedIn)
 	return b, in
 }
 
-// sessionScenarios are the promises about a person's sessions.
+// sessionScenarios test the promises about a user's sessions.
 var sessionScenarios = []scenario{
 	{"the list says where a person is signed in, without a token", func(s scene) {
 		phone, onPhone := s.signInWith(iphone)
@@ -62,7 +62,7 @@ var sessionScenarios = []scenario{
 		s.b.Get("/api/sessions").Want(http.StatusUnauthorized, "not_signed_in")
 		s.b.Do(http.MethodDelete, "/api/sessions", "").Want(http.StatusUnauthorized, "not_signed_in")
 		s.b.Do(http.MethodDelete, "/api/sessions/"+strings.Repeat("0", 32), "").Want(http.StatusUnauthorized, "not_signed_in")
-		s.b.RequestCode(ada).Want(http.StatusAccepted) // whoever waits for a code is not signed in either
+		s.b.RequestCode(ada).Want(http.StatusAccepted) // a browser that waits for a code is not signed in either
 		s.b.Get("/api/sessions").Want(http.StatusUnauthorized, "not_signed_in")
 	}},
 	{"a session ended from elsewhere is told when and from where", func(s scene) {
@@ -87,7 +87,7 @@ var sessionScenarios = []scenario{
 		laptop.Get("/api/auth/session").Want(http.StatusOK)
 		phone.Delete("/api/account").Want(http.StatusUnauthorized, "not_signed_in") // its account was not deleted
 
-		end().Want(http.StatusNoContent) // again, although it is gone
+		end().Want(http.StatusNoContent) // again, although it is revoked
 		harness.WantEqual(s, "events", kindsOf(s, laptop), []string{"account_created", "signed_in", "session_ended"})
 	}},
 	{"all other sessions are ended together, and this one stays", func(s scene) {
@@ -121,7 +121,7 @@ var sessionScenarios = []scenario{
 		other := s.app.Open(s)
 		other.SignIn(s.world, grace)
 		if s.sealed {
-			return // there is nothing to look in
+			return // sealed sessions have no list
 		}
 		hers := other.Delete("/api/sessions/" + in.Session.ID).Want(http.StatusNoContent)
 		nobodys := other.Delete("/api/sessions/" + strings.Repeat("0", 32)).Want(http.StatusNoContent)
@@ -134,7 +134,7 @@ var sessionScenarios = []scenario{
 	}},
 	{"ending others wants a sign-in of the last ten minutes, and a new one is enough", func(s scene) {
 		if s.sealed {
-			return // nothing can be ended
+			return // sealed sessions cannot be revoked
 		}
 		_, onPhone := s.signInWith(iphone)
 		laptop, first := s.signInWith(firefox)
@@ -182,7 +182,7 @@ var sessionScenarios = []scenario{
 		}
 		laptop.Get("/api/auth/session").Want(http.StatusOK)
 		stranger.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
-		end(token) // again, although it is gone
+		end(token) // again, although it is revoked
 		harness.WantEqual(s, "events", kindsOf(s, laptop), []string{"account_created", "signed_in", "session_ended"})
 		events, _ := laptop.Get("/api/account/events").Want(http.StatusOK).Events()
 		harness.WantEqual(s, "reason", events[0].Reason, "ended_by_link")

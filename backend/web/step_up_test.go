@@ -16,13 +16,13 @@ const (
 // stepUpCode requests a code for the session's own address and returns it.
 func (s scene) stepUpCode(b *harness.Browser, email string) string {
 	s.Helper()
-	s.world.Pass(s, 2*time.Minute) // until the code before it cannot be repeated
+	s.world.Pass(s, 2*time.Minute) // until the code before it is too old to be repeated
 	code := b.GetCode(s.world, email)
 	s.wantEqual("purpose", b.Get("/api/auth/code").Want(200).Pending().Purpose, "step_up")
 	return code
 }
 
-// wantRefusedStepUp fails the test unless a right code leads to nothing.
+// wantRefusedStepUp fails the test unless a right code has no effect.
 func wantRefusedStepUp(s scene, b *harness.Browser, email, code string) {
 	s.Helper()
 	before := s.written()
@@ -39,7 +39,7 @@ func wantRefusedStepUp(s scene, b *harness.Browser, email, code string) {
 	s.wantEqual("written", after, before)
 }
 
-// stepUpScenarios are the promises about users who prove again who they are.
+// stepUpScenarios test the promises about step-ups.
 var stepUpScenarios = []scenario{
 	{"a step-up keeps the session and its creation, and renews everything else", func(s scene) {
 		first := s.b.SignIn(s.world, ada)
@@ -77,7 +77,7 @@ var stepUpScenarios = []scenario{
 	}},
 	{"a replaced token is the session as it was, and later can only end it", func(s scene) {
 		if s.sealed {
-			return // its cookies know nothing of each other
+			return // sealed sessions do not share the time of a step-up
 		}
 		s.b.SignIn(s.world, ada)
 		makeOld(s, s.b)
@@ -121,7 +121,7 @@ var stepUpScenarios = []scenario{
 		}
 		s.wantEqual("written by repeats", s.written(), before)
 		if s.sealed {
-			return // its cookies know nothing of each other
+			return // sealed sessions do not share the time of a step-up
 		}
 		s.wantEqual("session cookie", lost.Cookies()[cookie], s.b.Cookies()[cookie])
 
@@ -139,13 +139,13 @@ var stepUpScenarios = []scenario{
 	}},
 	{"a step-up of a session that was revoked leads to nothing", func(s scene) {
 		if s.sealed {
-			return // nothing can be revoked
+			return // sealed sessions cannot be revoked
 		}
 		phone, onPhone := s.signInWith(iphone)
 		code := s.stepUpCode(phone, ada)
 		laptop, _ := s.signInWith(firefox)
 		laptop.Delete("/api/sessions/" + onPhone.Session.ID).Want(204)
-		phone.Get("/api/auth/code").Want(404, "no_pending_code") // it is not shown
+		phone.Get("/api/auth/code").Want(404, "no_pending_code") // the code is not shown
 		phone.Resend().Want(404, "no_pending_code")
 		before := s.written()
 		phone.VerifyFor(ada, code).Want(410, "code_expired") // as the code of the sign-in before it
@@ -167,7 +167,7 @@ var stepUpScenarios = []scenario{
 		first := s.b.SignIn(s.world, ada)
 		if s.sealed {
 			code := s.stepUpCode(s.b, ada)
-			s.b.Keep(cookie, "") // as after its end
+			s.b.Keep(cookie, "") // as after its revocation
 			s.wantEqual("user", s.b.Verify(code).Want(200).SignedIn().User, first.User)
 			return
 		}
@@ -220,9 +220,9 @@ var stepUpScenarios = []scenario{
 		laptop, _ := s.signInWith(firefox)
 		s.world.Exec(s, `CREATE TABLE kept AS SELECT * FROM challenges WHERE purpose = 'step_up'`)
 		laptop.Delete("/api/account").Want(204)
-		s.b.VerifyFor(ada, code).Want(404, "no_pending_code") // the code went with the account
+		s.b.VerifyFor(ada, code).Want(404, "no_pending_code") // the code was deleted with the account
 		wantNoUser(s)
-		// As if it had been verified at that moment:
+		// The rows are as if the code had been verified at that moment.
 		s.world.Exec(s, `INSERT INTO challenges SELECT * FROM kept`)
 		wantRefusedStepUp(s, s.b, ada, code)
 		wantNoUser(s)

@@ -8,7 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// tooLargePage is for people: a browser that comes with too many cookies gets nothing else from this site.
+// tooLargePage is for visitors: a browser with too many cookies gets no other page of this site.
 var tooLargePage = template.Must(template.New("").Parse(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -23,11 +23,13 @@ var tooLargePage = template.Must(template.New("").Parse(`<!doctype html>
 {{end}}<p><small>header_too_large, request {{.RequestID}}</small>
 `))
 
-// sendTooLargePage is the 431: nothing of the request could be read, so that it is a page whatever the client accepts.
+// sendTooLargePage answers 431. The request could not be parsed, so the answer is a page whatever
+// the client accepts.
 //
-// The cookies go when they must be the reason, the line of the request being short: our own under both names, and with
-// Clear-Site-Data those that a neighbour host has set for the whole domain, which are the ones that are large. With a
-// long line they stay, or any link with a long address would sign people out.
+// If the request line is short, cookies must be the reason, and they are deleted: our own under
+// both names, and with Clear-Site-Data those that a neighbour host has set for the whole domain,
+// which are the large ones. With a long line the cookies stay, because otherwise any link with a
+// long address would sign users out.
 func (s *Server) sendTooLargePage(c *fiber.Ctx) error {
 	cleared := harden.LineIsShort(c.Context().Conn())
 	if cleared {
@@ -36,7 +38,7 @@ func (s *Server) sendTooLargePage(c *fiber.Ctx) error {
 				newCookieSettings(name, https).clear(c)
 			}
 		}
-		if s.Gate == nil { // with one, the host may be an app's
+		if s.Gate == nil { // with a gate, the host may be an app's
 			c.Set("Clear-Site-Data", `"cookies"`)
 		}
 	}

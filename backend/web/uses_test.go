@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// limits counts as the programs do, which have the same secret keys.
+// limits returns a throttle with the programs' secret keys.
 func (s scene) limits() *throttle.Throttle {
 	s.Helper()
 	ring, err := keyring.Parse(harness.SecretKeys)
@@ -32,13 +32,13 @@ func networksOf(address string) (networks []string) {
 	return networks
 }
 
-// sentFrom returns how many codes were counted against the network of an IPv4 address.
+// sentFrom returns the number of codes counted against the network of an IPv4 address.
 func (s scene) sentFrom(address string) int {
 	s.Helper()
 	return s.countUses(s.limits().SentByNetworks(networksOf(address)))
 }
 
-// wrongFrom returns how many wrong codes were counted against the network of an IPv4 address.
+// wrongFrom returns the number of wrong codes counted against the network of an IPv4 address.
 func (s scene) wrongFrom(address string) int {
 	s.Helper()
 	return s.countUses(s.limits().WrongByNetworks(networksOf(address)))
@@ -49,7 +49,7 @@ func (s scene) countUses(uses []throttle.Use) int {
 	return s.world.Count(s, `SELECT count(*) FROM uses WHERE key = ANY($1)`, s.keysOf(uses))
 }
 
-// fillNetwork uses up what a network may send in this hour.
+// fillNetwork uses up a network's hourly budget.
 func (s scene) fillNetwork(address string) {
 	s.Helper()
 	s.world.Exec(s, `

@@ -7,7 +7,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-// written counts everything that a verification can write.
+// written counts all rows that a verification can write.
 func (s scene) written() map[string]int {
 	s.Helper()
 	counts := map[string]int{}
@@ -20,16 +20,16 @@ func (s scene) written() map[string]int {
 	return counts
 }
 
-// verifyScenarios are the promises about repeated and parallel verifications.
+// verifyScenarios test the promises about repeated and parallel verifications.
 var verifyScenarios = []scenario{
 	{"a right code repeated within two minutes is answered alike and writes nothing", func(s scene) {
 		s.app.Open(s).SignIn(s.world, ada)
 		s.world.Pass(s, time.Minute)
-		code := s.b.GetCode(s.world, ada) // in another browser, which its user is told of
+		code := s.b.GetCode(s.world, ada) // in another browser; the user is notified by mail
 		lost := s.b.Clone()
 		first := s.b.Verify(code).Want(200).SignedIn()
 		before := s.written()
-		// After an answer that was lost, after one that arrived, and again.
+		// The answer was lost, then arrived, then is repeated.
 		for _, b := range []*harness.Browser{lost, s.b, lost} {
 			s.wantEqual("repeat", b.Verify(code).Want(200).SignedIn(), first)
 			s.wantEqual("session", current(b).Session, first.Session)
@@ -126,7 +126,7 @@ var verifyScenarios = []scenario{
 		lost := s.b.Clone()
 		phone := s.b.Verify(phoneCode).Want(200).SignedIn()
 		if s.sealed {
-			return // nothing can be revoked
+			return // sealed sessions cannot be revoked
 		}
 		laptop, _ := s.signInWith(firefox)
 		laptop.Delete("/api/sessions/" + phone.Session.ID).Want(204)
@@ -142,7 +142,7 @@ var verifyScenarios = []scenario{
 		in := s.b.SignIn(s.world, grace)
 		s.wantEqual("user", current(s.b).User, in.User)
 		wantSessions(s, 1)
-		if s.sealed { // what the cookie cannot do
+		if s.sealed { // a session in the cookie cannot be revoked
 			old.Get("/api/auth/session").Want(200)
 			return
 		}
@@ -154,7 +154,7 @@ func TestVerifyAPI(t *testing.T) { play(t, "postgres", verifyScenarios) }
 
 func TestVerifyAPIWithSealedSessions(t *testing.T) { play(t, "cookie", verifyScenarios) }
 
-// What a right code has led to is told again, even if it led to nothing.
+// The result of a right code is repeated, even if it is a refusal.
 func TestVerify_ClosedSignUpCanBeRepeated(t *testing.T) {
 	t.Parallel()
 	for _, store := range []string{"postgres", "cookie"} {
@@ -170,7 +170,7 @@ func TestVerify_ClosedSignUpCanBeRepeated(t *testing.T) {
 				harness.WantEqual(t, "cookies set", len(a.Set), 0)
 			}
 			b.Verify(harness.WrongCode(code)).Want(401, "wrong_code")
-			b.MoveTo(w.Run(t, "SESSION_STORE="+store).Instance) // where sign-up is open by now
+			b.MoveTo(w.Run(t, "SESSION_STORE="+store).Instance) // an instance with open sign-up
 			b.Verify(code).Want(403, "sign_up_closed")
 			w.Pass(t, 2*time.Minute)
 			b.Verify(code).Want(410, "code_expired")

@@ -11,7 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2/utils"
 )
 
-// visitor describes who sent a request. Its strings outlive the request.
+// visitor describes the sender of a request. Its strings remain valid after the request.
 func (s *Server) visitor(c *fiber.Ctx) visitor.Visitor {
 	address, userAgent := s.clientAddr(c), utils.CopyString(c.Get(fiber.HeaderUserAgent))
 	v := visitor.Visitor{
@@ -39,10 +39,10 @@ func parseUTCOffset(header string) int {
 	return minutes
 }
 
-// clientAddr returns the address of the client, folded: with n trusted proxies in front, the n-th entry
-// of X-Forwarded-For from the right, over all headers of that name, because each proxy appends the
-// address that it saw and the client wrote everything to the left. With fewer or unreadable entries it
-// is the address of the connection.
+// clientAddr returns the address of the client, normalized: with n trusted proxies, the n-th entry
+// of X-Forwarded-For from the right, over all headers of that name. Each proxy appends the address
+// of its client, and the client wrote everything to the left. With fewer or invalid entries it is
+// the address of the connection.
 func (s *Server) clientAddr(c *fiber.Ctx) netip.Addr {
 	if s.TrustedProxyHops > 0 {
 		entries := forwardedFor(c)
@@ -64,7 +64,7 @@ func forwardedFor(c *fiber.Ctx) []string {
 	return entries
 }
 
-// connectionAddr is the address at the other end of the connection, folded: the client's, or the last
+// connectionAddr is the peer address of the connection, normalized: the client's, or the last
 // proxy's.
 func connectionAddr(c *fiber.Ctx) netip.Addr {
 	ip, _ := netip.AddrFromSlice(c.Context().RemoteIP())

@@ -10,12 +10,13 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// mailgunWebhook is the one path that takes writes from outside: from Mailgun's servers.
+// mailgunWebhook is the only path that accepts writes from outside of our pages: from Mailgun's
+// servers.
 const mailgunWebhook = "/api/webhooks/mailgun"
 
-// takeMailgunEvent keeps what Mailgun tells about a mail. To Mailgun 200 says that it was taken, 406 that it must not come
-// again, and everything else that it is to come later; so the latter is what it gets while the database is away, and
-// while the key here is not Mailgun's, which an operator may mend.
+// takeMailgunEvent records Mailgun's event about a mail. For Mailgun 200 means accepted, 406 means
+// do not retry, and every other status means retry. Mailgun is therefore told to retry while the
+// database is unavailable, and while the signing key here is wrong, which an operator may correct.
 func (s *Server) takeMailgunEvent(ctx context.Context, c *fiber.Ctx) error {
 	if s.MailEvents == nil {
 		return fault.New(fault.NotFound, "There is nothing at this address.")

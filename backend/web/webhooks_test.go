@@ -12,12 +12,12 @@ import (
 	"sana/backend/test/mailgunfake"
 )
 
-// told posts an event as Mailgun does: from no browser.
+// told posts an event as Mailgun does, without browser headers.
 func told(b *harness.Browser, body string) *harness.Answer {
 	return b.Post("/api/webhooks/mailgun", body, harness.With("Sec-Fetch-Site", ""), harness.With("Origin", ""), harness.With("Cookie", ""))
 }
 
-// waiting is a browser that waits for a code whose mail Mailgun has taken.
+// waiting returns a browser that waits for a code whose mail Mailgun has accepted.
 func waiting(t testing.TB, w *harness.World, app *harness.Instance) (b *harness.Browser, ref string) {
 	t.Helper()
 	b = app.Open(t)
@@ -44,7 +44,7 @@ func wantDelivery(t testing.TB, b *harness.Browser, state, reason string) {
 	harness.WantEqual(t, "delivery and its reason", [2]string{p.Delivery, p.Reason}, [2]string{state, reason})
 }
 
-// forget sets the delivery status back to that of a mail about which no event has come.
+// forget resets the delivery status to that of a mail without events.
 func forget(t testing.TB, w *harness.World) {
 	t.Helper()
 	w.Exec(t, `UPDATE mails SET state = 'sent', reason = NULL, event_at = NULL`)
@@ -56,13 +56,13 @@ var (
 	bounced   = mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550, Enhanced: "5.1.1"}
 )
 
-// about is an event about a mail, some time after now.
+// about returns an event about a mail, the given time after now.
 func about(e mailgunfake.Event, ref string, after time.Duration) mailgunfake.Event {
 	e.Ref, e.To, e.At, e.Subject = ref, ada, time.Now().Add(after), "Your code"
 	return e
 }
 
-func TestWhatMailgunTellsIsOnThePage(t *testing.T) {
+func TestMailEvent_IsShownOnThePage(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t)
@@ -93,8 +93,8 @@ func TestWhatMailgunTellsIsOnThePage(t *testing.T) {
 	}
 }
 
-// Whatever the order in which events come, and however often, the page says the same in the end.
-func TestEventsOutOfOrderAndTwiceLeadToTheSameState(t *testing.T) {
+// The page shows the same final status for every order and repetition of events.
+func TestMailEvent_OrderAndRepetitionDoNotMatter(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
@@ -145,7 +145,7 @@ func permutations(n int) [][]int {
 	return all
 }
 
-func TestAnEventAboutAnEarlierMailChangesNothing(t *testing.T) {
+func TestMailEvent_OfEarlierMailChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b, first := waiting(t, w, w.Start(t))
@@ -165,12 +165,13 @@ func TestAnEventAboutAnEarlierMailChangesNothing(t *testing.T) {
 	wantDelivery(t, b, "delivered", "")
 }
 
-// A request that gets no mail says so by itself; the delivery status stays that of the newest mail that was queued.
+// A request that gets no mail says so itself; the delivery status stays that of the newest queued
+// mail.
 func TestMailEvent_IsShownBesideARequestWithoutMail(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
-	w.Pass(t, 30*time.Second) // a sooner request is taken for a repeat
+	w.Pass(t, 30*time.Second) // an earlier request counts as a repeat
 	for _, c := range []struct {
 		event         mailgunfake.Event
 		state, reason string
@@ -185,7 +186,7 @@ func TestMailEvent_IsShownBesideARequestWithoutMail(t *testing.T) {
 	}
 }
 
-func TestAnEventAboutAnUnknownMailIsTakenAndChangesNothing(t *testing.T) {
+func TestMailEvent_OfUnknownMailIsAccepted(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
@@ -197,7 +198,7 @@ func TestAnEventAboutAnUnknownMailIsTakenAndChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAForgedEventIsRefusedAndChangesNothing(t *testing.T) {
+func TestMailEvent_ForgedIsRefused(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
@@ -217,13 +218,13 @@ func TestAForgedEventIsRefusedAndChangesNothing(t *testing.T) {
 	told(b, good).Want(http.StatusOK)
 }
 
-// By the database's clock, from which this test's must not differ by more than seconds.
-func TestAnEventSignedLongAgoOrInTheFutureIsRefused(t *testing.T) {
+// The server uses the database's clock, from which this test's may differ by seconds only.
+func TestMailEvent_OldOrFutureIsRefused(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
 	for age, status := range map[time.Duration]int{
-		// Mailgun repeats for 8 h 5 min, with the first signature.
+		// Mailgun retries for 8 h 5 min, with the first signature.
 		9*time.Hour + time.Minute: 406, 24 * time.Hour: 406, 8*time.Hour + 10*time.Minute: 200, 0: 200,
 		-4 * time.Minute: 200, -6 * time.Minute: 406, -24 * time.Hour: 406,
 	} {
@@ -237,7 +238,7 @@ func TestAnEventSignedLongAgoOrInTheFutureIsRefused(t *testing.T) {
 	harness.WantEqual(t, "tokens kept", w.Count(t, `SELECT count(*) FROM event_tokens`), 3)
 }
 
-func TestAnEventPlayedBackIsRefusedAndChangesNothing(t *testing.T) {
+func TestMailEvent_ReplayIsRefused(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
@@ -245,14 +246,15 @@ func TestAnEventPlayedBackIsRefusedAndChangesNothing(t *testing.T) {
 	event.Token = strings.Repeat("0a", 25)
 	told(b, event.Body(harness.WebhookKey)).Want(http.StatusOK)
 	told(b, event.Body(harness.WebhookKey)).Want(http.StatusNotAcceptable, "event_refused")
-	// The signature is not about the event: whoever has seen one could put his own under it.
+	// The signature does not cover the event: an attacker who has seen one could attach another
+	// event.
 	other := about(bounced, ref, time.Minute)
 	other.Token = event.Token
 	told(b, other.Body(harness.WebhookKey)).Want(http.StatusNotAcceptable, "event_refused")
 	wantDelivery(t, b, "delivered", "")
 }
 
-func TestWhileTheDatabaseIsAwayMailgunIsToComeAgain(t *testing.T) {
+func TestMailEvent_WithoutDatabaseIsRetried(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
@@ -264,7 +266,7 @@ func TestWhileTheDatabaseIsAwayMailgunIsToComeAgain(t *testing.T) {
 	wantDelivery(t, b, "delivered", "")
 }
 
-func TestWithoutAKeyThereIsNoWebhook(t *testing.T) {
+func TestWebhook_NeedsAKey(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b := w.Start(t, "MAILGUN_WEBHOOK_KEY=").Open(t)
@@ -273,8 +275,9 @@ func TestWithoutAKeyThereIsNoWebhook(t *testing.T) {
 	}
 }
 
-// Nothing but this path takes a write that no page of ours has sent, and it takes no more than it needs.
-func TestTheWebhookIsForOnePathOneTypeAndALimitedSize(t *testing.T) {
+// No other path accepts a write from outside of our pages, and this one accepts only the size and
+// type that it needs.
+func TestWebhook_LimitsPathTypeAndSize(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b := w.Start(t).Open(t)
@@ -286,14 +289,14 @@ func TestTheWebhookIsForOnePathOneTypeAndALimitedSize(t *testing.T) {
 	b.Post("/api/webhooks/mailgun", body, harness.With("Content-Encoding", "gzip")).Want(http.StatusUnsupportedMediaType)
 	b.Post("/api/webhooks/mailgun", strings.Repeat(" ", 33_000)+body).Want(http.StatusRequestEntityTooLarge)
 	b.Post("/api/webhooks/mailgun", `{`).Want(http.StatusBadRequest, "invalid_request")
-	// Mailgun's events are of one to three kB; what the server of an address says may be long.
+	// Mailgun's events have one to three kB; a server's answer may be long.
 	long := strings.Replace(body, "what the server of", strings.Repeat("what the server said ", 1400), 1)
 	told(b, long).Want(http.StatusOK)
 	b.Post("/api/auth/verify", long).Want(http.StatusRequestEntityTooLarge)
 }
 
-// The law: nothing without a right signature changes anything, and nothing at all is our own fault.
-func FuzzNothingWithoutARightSignatureChangesAnything(f *testing.F) {
+// An event without a valid signature changes nothing, and no event causes a 5xx.
+func FuzzMailEvent_NeedsAValidSignature(f *testing.F) {
 	w := harness.NewWorld(f)
 	app := w.Start(f, "LOG_LEVEL=error")
 	_, ref := waiting(f, w, app)
@@ -328,7 +331,7 @@ func FuzzNothingWithoutARightSignatureChangesAnything(f *testing.F) {
 	})
 }
 
-// state is all that an event can change.
+// state returns all data that an event can change.
 func state(t testing.TB, w *harness.World) (all string) {
 	t.Helper()
 	err := w.DB.QueryRow(t.Context(), `

@@ -37,9 +37,7 @@ const exempt = new Map([
 const oldComments = [
   'backend/auth',
   'backend/cli',
-  'backend/diagnose',
   'backend/test',
-  'backend/web',
   'e2e',
   'frontend',
   'tools',

@@ -152,12 +152,12 @@ func TestTheDoctorKnowsAPoolerAndWhatTheRoleMustHaveBehindIt(t *testing.T) {
 	d.Direct = w.DB
 	without := pooler(d)
 	harness.WantEqual(t, "without limits", string(without.State)+" "+without.Detail,
-		"warn one stands in between, and the role has no idle_in_transaction_session_timeout, lock_timeout, statement_timeout")
+		"warn found, and the role has no idle_in_transaction_session_timeout, lock_timeout, statement_timeout")
 	for _, limit := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
 		w.Exec(t, fmt.Sprintf(`ALTER DATABASE %q SET %s = '3s'`, w.DB.Config().ConnConfig.Database, limit))
 	}
 	again := doctor.Database{Pool: open(postgres.OpenPooled, startPgBouncer(t, w)), Direct: w.DB}
-	harness.WantEqual(t, "with limits", pooler(again).Detail, "one stands in between, and the role has the limits that cannot be set through it")
+	harness.WantEqual(t, "with limits", pooler(again).Detail, "found, and the role has the limits that cannot be set through it")
 	none := pooler(doctor.Database{Pool: w.DB, Direct: w.DB})
 	harness.WantEqual(t, "told, and none there", none.Detail,
 		"none in between; since MIGRATE_DATABASE_URL is another address, "+

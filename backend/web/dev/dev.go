@@ -1,5 +1,6 @@
-// Package dev has the development pages: the inbox, this session, all mails in all languages. No server in production
-// has them, and the data that they change is in tables and functions that only a development database has.
+// Package dev has the development pages: the inbox, the session, and samples of all mails in all
+// languages. Production servers do not have them. The data that they change is in tables and
+// functions that exist only in development databases.
 package dev
 
 import (
@@ -20,7 +21,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Options are what the pages need of the rest of the server.
+// Options are the parts of the server that the pages use.
 type Options struct {
 	Inbox     *inbox.Inbox
 	Machine   *timetravel.Machine
@@ -48,14 +49,14 @@ type Pages struct{ Options }
 // New returns the pages.
 func New(o Options) *Pages { return &Pages{o} }
 
-// Route is one thing that Pages answer.
+// Route is a method, a path and their handler.
 type Route struct {
 	Method string
 	Path   string
 	Handle func(ctx context.Context, c *fiber.Ctx) error
 }
 
-// Routes lists all that Pages answer.
+// Routes lists all routes of the pages.
 func (p *Pages) Routes() []Route {
 	return []Route{
 		{fiber.MethodGet, "/dev", p.index},
@@ -69,7 +70,7 @@ func (p *Pages) Routes() []Route {
 		{fiber.MethodDelete, "/dev/limits", p.forgetLimits},
 		{fiber.MethodPost, "/dev/session", p.changeSession},
 		{fiber.MethodGet, "/auth/session-debug", p.showSession},
-		// Vite's dev server has these; it asks for nothing of what is here.
+		// Vite's dev server has these pages; they request nothing from this server.
 		{fiber.MethodGet, "/dev/states", p.onlyWithVite},
 		{fiber.MethodGet, "/dev/api", p.onlyWithVite},
 	}
@@ -86,7 +87,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 }).ParseFS(files, "pages/*.html"))
 
-// send renders a page; its inline style and script carry a nonce made for this answer.
+// send renders a page. Its inline style and script have a nonce of their own.
 func send(c *fiber.Ctx, name string, data any) error {
 	nonce := rand.Text()
 	var page bytes.Buffer

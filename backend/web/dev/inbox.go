@@ -19,16 +19,17 @@ var (
 	markup      = regexp.MustCompile(`(?s)<style.*?</style>|<title.*?</title>|<[^>]*>`)
 )
 
-// codeIn finds the code in a subject, so that the inbox can offer it for copying.
+// codeIn returns the code in a subject, so that the inbox can copy it.
 func codeIn(subject string) string { return codePattern.FindString(subject) }
 
-// linkIn finds the link that fills in the code: in the box that shows a mail's HTML it leads nowhere.
+// linkIn returns the link that fills in the code: the box with a mail's HTML cannot open links.
 func linkIn(text string) string { return linkPattern.FindString(text) }
 
-// maxPreview is how many characters of a mail a lock screen shows.
+// maxPreview is the number of characters of a mail that a lock screen shows.
 const maxPreview = 140
 
-// previewOf is what a lock screen shows of a mail below its subject: the first words of its HTML.
+// previewOf returns the text that a lock screen shows below a mail's subject: the first words of
+// its HTML.
 func previewOf(page string) string {
 	words := strings.Join(strings.Fields(html.UnescapeString(markup.ReplaceAllString(page, " "))), " ")
 	if runes := []rune(words); len(runes) > maxPreview {
@@ -67,8 +68,9 @@ func (p *Pages) clearInbox(ctx context.Context, c *fiber.Ctx) error {
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-// policyMail is the policy of a mail's HTML: its own style and nothing else, no script, nothing loaded, and an origin of
-// its own. It is a document, not the srcdoc of the inbox's page, whose policy it would have to live with or to soften.
+// policyMail is the policy of a mail's HTML: its own style, no script, nothing loaded, and an
+// opaque origin. The mail is a document and not a srcdoc, because a srcdoc inherits the policy of
+// the inbox's page.
 const policyMail = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
 
 func sendMail(c *fiber.Ctx, page string) error {

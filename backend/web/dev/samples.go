@@ -13,13 +13,13 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// sample is a mail as an example, in one language.
+// sample is an example of a mail in one language.
 type sample struct {
 	Kind, Language string
 	mail.Message
 }
 
-// sampleKinds are the mails that there are, by the names that their addresses here have.
+// sampleKinds are the kinds of mails, as named in the addresses of this page.
 var sampleKinds = append([]string{
 	"sign-in", "sign-in-to-app", "change-email", "new-device", "address-changed-old", "address-changed-new", "account-deleted",
 }, signInChangeKinds()...)
@@ -31,13 +31,13 @@ func signInChangeKinds() (kinds []string) {
 	return kinds
 }
 
-// Whom the examples are about.
+// The user and the sender's site in the examples.
 const (
 	sampleFrom, sampleTo, sampleNew = "Sana <no-reply@sana.example>", "ada@example.org", "grace@example.org"
 	samplePlatform                  = "Firefox on Linux"
 )
 
-// write makes an example; ok is false if there is no such kind.
+// write renders an example; ok is false for an unknown kind.
 func (p *Pages) write(kind, language string) (m mail.Message, ok bool, err error) {
 	now := time.Now()
 	code := templates.SignInCode{

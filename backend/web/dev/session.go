@@ -15,7 +15,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// sessionAnswer is what the server sees of a session. Its token and its seed are not part of it.
+// sessionAnswer is the server's view of a session, without its token and its seed.
 type sessionAnswer struct {
 	Instance    string           `json:"instance"`
 	Store       string           `json:"store"`
@@ -61,7 +61,7 @@ func (p *Pages) showSession(ctx context.Context, c *fiber.Ctx) error {
 	}{answer, reasons})
 }
 
-// keysOf lists what a session holds.
+// keysOf returns the names of the fields of a session.
 func keysOf(s session.Session) []string {
 	var fields map[string]json.RawMessage
 	encoded, err := json.Marshal(s)
@@ -74,25 +74,27 @@ func keysOf(s session.Session) []string {
 	return slices.Sorted(maps.Keys(fields))
 }
 
-// reasons are those for which a session can be ended here. One that a browser gives has a browser that gave it.
+// reasons are the reasons with which a session can be revoked here. A reason that is another
+// browser's comes with that browser.
 var reasons = []session.Reason{
 	session.Idle, session.MaxAge, session.EndedElsewhere, session.EndedEverywhere, session.EndedByLink,
 	session.TooManySessions, session.EndedByOperator, session.KeyWithdrawn, session.EmailChanged,
 	session.AccountDeleted, session.Recovered,
 }
 
-// fromElsewhere are the reasons that another browser gives.
+// fromElsewhere are the reasons that another browser causes.
 var fromElsewhere = []session.Reason{
 	session.EndedElsewhere, session.EndedByLink, session.EndedEverywhere, session.EmailChanged,
 }
 
-// change is what is to happen to the session of the caller.
+// change is a requested change of the caller's session.
 type change struct {
 	Do     string         `json:"do"`
 	Reason session.Reason `json:"reason"` // of end_session
 }
 
-// oldSignIn is how old age_sign_in makes a sign-in: sensitive calls want one of the last ten minutes.
+// oldSignIn is the age that age_sign_in gives a sign-in. Sensitive calls require a sign-in of the
+// last ten minutes.
 const oldSignIn = time.Hour
 
 func (p *Pages) changeSession(ctx context.Context, c *fiber.Ctx) error {
@@ -109,7 +111,7 @@ func (p *Pages) changeSession(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if !done {
-		return fault.New(fault.NotFound, "There is nothing to change: this browser has no session in Postgres, or waits for no code and no recovery.")
+		return fault.New(fault.NotFound, "There is nothing to change: this browser has no session in Postgres, or has no pending code and no recovery.")
 	}
 	return c.SendStatus(fiber.StatusNoContent)
 }

@@ -1,5 +1,5 @@
-// Package harden does what fasthttp needs before it is safe to face clients: it bounds connections, lets the
-// last answer on one arrive, and refuses requests that another server may read otherwise.
+// Package harden makes fasthttp safe for untrusted clients: it bounds connections, ensures that the
+// last answer on one arrives, and refuses requests that another server may parse differently.
 package harden
 
 import (
@@ -14,11 +14,11 @@ import (
 const (
 	LingerTime  = time.Second // for a client to take the last answer on a connection
 	lingerBytes = 256 << 10   // that it may still send meanwhile
-	longLine    = 4 << 10     // bytes of a request's line beyond which it is no link of ours
+	longLine    = 4 << 10     // bytes of a request line; links of ours are shorter
 )
 
-// Listener bounds how many connections are open at once; one more is told to come back, and closed. It knows which ones
-// were never used.
+// Listener bounds the number of open connections. Connections beyond the bound get 503 and are
+// closed. It tracks which connections were never used.
 type Listener struct {
 	net.Listener
 	Max    int64
@@ -27,7 +27,7 @@ type Listener struct {
 	unused sync.Map // of *connection
 }
 
-// Accept returns the next connection that there is room for.
+// Accept returns the next connection within the bound.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
@@ -53,7 +53,7 @@ func (l *Listener) admit(conn net.Conn) *connection {
 	return c
 }
 
-// CloseUnused closes the connections on which nothing has come yet.
+// CloseUnused closes the connections on which no byte has arrived.
 func (l *Listener) CloseUnused() {
 	l.unused.Range(func(c, _ any) bool {
 		_ = c.(*connection).Close() // pending reads return
@@ -61,40 +61,41 @@ func (l *Listener) CloseUnused() {
 	})
 }
 
-// connection knows two things that fasthttp does not tell: how long a request's line was, and whether its last answer
-// must wait for the client. And it spares the timers: fasthttp sets three deadlines for each request, all of which stay
-// where they are while requests follow each other closely. One goroutine at a time reads, writes and sets deadlines.
+// connection records two facts that fasthttp does not report: the length of a request line, and
+// whether its last answer must wait for the client. It also saves timers: fasthttp sets three
+// deadlines for each request, and they are left unchanged while requests follow each other closely.
+// One goroutine at a time reads, writes and sets deadlines.
 type connection struct {
 	net.Conn
-	use     func() // notes that something has come
+	use     func() // records that a byte has arrived
 	release func()
 
-	readBy    time.Time // as fasthttp wants it
-	readTimer time.Time // as it is set
-	writeBy   time.Time // as it is set
+	readBy    time.Time // requested by fasthttp
+	readTimer time.Time // set on the connection
+	writeBy   time.Time // set on the connection
 
 	sinceAnswer int // bytes read since the last answer
-	lineLength  int // of the first line among them, 0 while it has no end
+	lineLength  int // of the first line among them, 0 while it is incomplete
 
 	lingers atomic.Bool
 }
 
-// deadlineSlack is how much too early a deadline may come.
+// deadlineSlack is how much too early a deadline may expire.
 const deadlineSlack = 100 * time.Millisecond
 
-// serves reports whether a timer that is set is as good as another deadline.
+// serves reports whether a timer that is set can serve another deadline.
 func serves(timer, deadline time.Time) bool {
 	late := deadline.Sub(timer)
 	return late >= 0 && late < deadlineSlack
 }
 
-// SetReadDeadline is for the next Read: what has arrived is read without.
+// SetReadDeadline applies to the next Read that has to wait.
 func (c *connection) SetReadDeadline(t time.Time) error {
 	c.readBy = t
 	return nil
 }
 
-// SetWriteDeadline sets it as exactly as deadlineSlack says.
+// SetWriteDeadline sets the deadline to within deadlineSlack.
 func (c *connection) SetWriteDeadline(t time.Time) error {
 	if serves(c.writeBy, t) {
 		return nil
@@ -103,7 +104,7 @@ func (c *connection) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// Read reads, and looks for the end of the first line since the last answer.
+// Read reads, and measures the first line since the last answer.
 func (c *connection) Read(p []byte) (int, error) {
 	if !serves(c.readTimer, c.readBy) {
 		c.readTimer = c.readBy
@@ -130,8 +131,9 @@ func (c *connection) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Close closes the connection. After lingerOn it first lets the client read the answer: unread bytes of
-// the request would make the system send a reset, which discards the answer (RFC 9112, 9.6).
+// Close closes the connection. After LingerOn it first gives the client time to read the answer:
+// unread bytes of the request would make the system send a reset, which discards the answer (RFC
+// 9112, 9.6).
 func (c *connection) Close() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.lingers.Load() && half.CloseWrite() == nil {
 		if c.Conn.SetReadDeadline(time.Now().Add(LingerTime)) == nil {
@@ -142,14 +144,14 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// LingerOn makes the end of a connection wait for the client.
+// LingerOn makes Close wait for the client.
 func LingerOn(conn net.Conn) {
 	if c, ok := conn.(*connection); ok {
 		c.lingers.Store(true)
 	}
 }
 
-// LineIsShort reports whether the request that is being read has a line of ordinary length.
+// LineIsShort reports whether the line of the current request is of ordinary length.
 func LineIsShort(conn net.Conn) bool {
 	c, ok := conn.(*connection)
 	return ok && c.lineLength > 0 && c.lineLength <= longLine

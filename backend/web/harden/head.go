@@ -7,29 +7,30 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Every request comes through here, so nothing is allocated for one that is in order.
+// Every request passes through this code, so it allocates nothing for a valid one.
 
-// single are the fields that may stand in a request once: of two of them, two readers may choose differently (RFC 9112,
-// 11.2). Cookie is not one of them: a proxy from HTTP/2 may leave several lines, which count as one (RFC 6265bis, 4.2.2).
+// single are the fields that a request may have only once: of two of them, two servers may choose
+// differently (RFC 9112, 11.2). Cookie is not one of them: a proxy from HTTP/2 may send several
+// lines, which count as one (RFC 6265bis, 4.2.2).
 var single = [...][]byte{
 	contentLength: []byte("content-length"), transferEncoding: []byte("transfer-encoding"),
 	[]byte("host"), []byte("content-type"), []byte("content-encoding"), []byte("origin"), []byte("sec-fetch-site"), []byte("expect"),
 }
 
-// The places in single of those that say where the body ends.
+// The indexes in single of the fields that define where the body ends.
 const (
 	contentLength = iota
 	transferEncoding
 )
 
-// head is what is known of a header block.
+// head is the result of parsing a header block.
 type head struct {
 	has    [len(single)]bool
-	twice  bool   // one of single is there more than once
+	twice  bool   // one of single is duplicated
 	coding []byte // of Transfer-Encoding
 }
 
-// add takes a field into it.
+// add records a field.
 func (h *head) add(name, value []byte) {
 	for i := range single {
 		if len(name) != len(single[i]) || !bytes.EqualFold(name, single[i]) {
@@ -43,8 +44,9 @@ func (h *head) add(name, value []byte) {
 	}
 }
 
-// HeadFault says what is wrong with a request's line and header block as they came over the wire, "" when nothing is. It
-// refuses what fasthttp takes and another server on the way may read otherwise; fasthttp has refused the rest before.
+// HeadFault returns the fault of a request's line and header block as received, "" if there is
+// none. It refuses requests that fasthttp accepts and another server on the way may parse
+// differently; fasthttp has refused the rest before.
 func HeadFault(request *fasthttp.Request) string {
 	header := &request.Header
 	var known head
@@ -63,8 +65,9 @@ func HeadFault(request *fasthttp.Request) string {
 	return targetFault(request)
 }
 
-// eachField reads a header block: lines that end in CRLF and do not continue the line before, names that are tokens,
-// values without control characters (RFC 9112, 2.2 and 5; RFC 9110, 5.5 and 5.6.2).
+// eachField parses a header block: lines that end in CRLF and do not continue the line before,
+// names that are tokens, values without control characters (RFC 9112, 2.2 and 5; RFC 9110, 5.5 and
+// 5.6.2).
 func eachField(block []byte, do func(name, value []byte)) (fault string) {
 	for len(block) > 0 {
 		var line []byte
@@ -99,7 +102,7 @@ func hasControl(value []byte) bool {
 	return false
 }
 
-// inToken are the characters of a token.
+// inToken are the characters of a token (RFC 9110, 5.6.2).
 var inToken = func() (in [256]bool) {
 	for _, b := range []byte("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
 		in[b] = true
@@ -116,8 +119,8 @@ func isToken(name []byte) bool {
 	return len(name) > 0
 }
 
-// framingFault is about where the body ends: by Content-Length, or by chunks and nothing else, and chunks only since
-// HTTP/1.1 (RFC 9112, 6.1 and 6.3).
+// framingFault checks where the body ends: by Content-Length, or by chunks and nothing else, and
+// chunks only since HTTP/1.1 (RFC 9112, 6.1 and 6.3).
 func framingFault(protocol []byte, known head) string {
 	version, isCoded := string(protocol), known.has[transferEncoding]
 	switch {
@@ -131,8 +134,8 @@ func framingFault(protocol []byte, known head) string {
 	return ""
 }
 
-// hasTrailer reports whether fields have come behind a chunked body: fasthttp puts them among those before it, where they
-// could pass for what a proxy has checked (RFC 9110, 6.5.1).
+// hasTrailer reports whether fields followed a chunked body. fasthttp adds them to those before it,
+// where they could pass for fields that a proxy has checked (RFC 9110, 6.5.1).
 func hasTrailer(header *fasthttp.RequestHeader) bool {
 	before := map[string]int{}
 	eachField(header.RawHeaders(), func(name, _ []byte) { before[strings.ToLower(string(name))]++ })
@@ -146,8 +149,9 @@ func hasTrailer(header *fasthttp.RequestHeader) bool {
 	return false
 }
 
-// targetFault is about the request's target: a path, or an absolute address whose host is the Host header's, or the
-// asterisk of OPTIONS; without a person's name or a fragment (RFC 9112, 3.2; RFC 9110, 4.2.4).
+// targetFault checks the request's target: a path, or an absolute address whose host is the Host
+// header's, or the asterisk of OPTIONS; without user information or a fragment (RFC 9112, 3.2; RFC
+// 9110, 4.2.4).
 func targetFault(request *fasthttp.Request) string {
 	target, uri := request.Header.RequestURI(), request.URI()
 	isPath := bytes.HasPrefix(target, []byte("/"))

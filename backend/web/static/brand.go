@@ -9,13 +9,13 @@ import (
 	"sana/backend/brand"
 )
 
-// What the built page has of Sana's own look.
+// The parts of the built page that show Sana's own brand.
 var (
 	ownMark    = regexp.MustCompile(`(?s)<svg class="Frame-mark".*?</svg>`)
 	ownPicture = regexp.MustCompile(`\s*<meta (?:property="og:image[^"]*"|name="twitter:card")[^>]*>`)
 )
 
-// withBrand replaces Sana's look in a page by that of b. The program of the page reads it there.
+// withBrand replaces Sana's brand in a page by b. The page's script reads it there.
 func withBrand(page []byte, b brand.Brand) []byte {
 	if b.Logo != nil {
 		page = ownMark.ReplaceAllLiteral(page, []byte(`<img class="Frame-mark" src="`+b.Logo.Path+`" alt="">`))

@@ -13,7 +13,7 @@ const builtPage = `<html lang="en"><head><title>Sana</title><style>a{}</style>
 <meta property="og:site_name" content="Sana" /><meta property="og:image" content="/social-card.png" />
 </head><body><header><a><svg class="Frame-mark"><circle></circle></svg>Sana</a></header></body></html>`
 
-func TestRead_GivesPagesTheBrandOfTheOperator(t *testing.T) {
+func TestRead_AppliesTheOperatorsBrand(t *testing.T) {
 	t.Parallel()
 	logo, err := brand.ParseLogo(strings.NewReader(`<svg xmlns="http://www.w3.org/2000/svg"/>`))
 	if err != nil {
@@ -55,7 +55,7 @@ func TestRead_GivesPagesTheBrandOfTheOperator(t *testing.T) {
 	}
 }
 
-func TestRead_LeavesThePageAsItIsForTheDefaultBrand(t *testing.T) {
+func TestRead_DefaultBrandChangesNothing(t *testing.T) {
 	t.Parallel()
 	files, err := Read(fstest.MapFS{"index.html": {Data: []byte(builtPage)}}, &url.URL{Scheme: "https", Host: "sana.example"}, brand.Default)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package static prepares the files of the single-page app to be sent: compressed, with their headers.
+// Package static prepares the files of the single-page app to be sent: compressed, with their
+// headers.
 package static
 
 import (
@@ -23,17 +24,17 @@ import (
 // File is one file of the SPA, ready to be sent.
 type File struct {
 	Plain        Content
-	Brotli, Gzip Content // the same after compression, where that was worth it
+	Brotli, Gzip Content // compressed variants; empty if compression saves too little
 	ContentType  string
 	CacheControl string
 	Policy       string // Content-Security-Policy of a page, "" for other files
-	Stranger     *File  // a page as it is for a browser without a session
+	Stranger     *File  // the variant of a page for browsers without a session
 }
 
 // Content is a body in one coding.
 type Content struct {
 	Body []byte
-	ETag string // of this body alone: a cache must not take one coding for another (RFC 9110, 8.8.3.3)
+	ETag string // of this body alone: a cache must not mix codings (RFC 9110, 8.8.3.3)
 }
 
 func newContent(body []byte) Content {
@@ -41,7 +42,7 @@ func newContent(body []byte) Content {
 	return Content{Body: body, ETag: `"` + base64.RawURLEncoding.EncodeToString(digest[:12]) + `"`}
 }
 
-// IndexPath is the SPA's page; every page of it is this file.
+// IndexPath is the SPA's only page, which serves all its paths.
 const IndexPath = "/index.html"
 
 // policySPA is the Content-Security-Policy of the pages.
@@ -49,16 +50,16 @@ const policySPA = "default-src 'none'; script-src 'self'; style-src 'self'; conn
 	"manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-// policyLogo keeps a logo that is opened by itself from running anything.
+// policyLogo prevents scripts in a logo that is opened by itself.
 const policyLogo = "default-src 'none'; sandbox"
 
 const forEver = "public, max-age=31536000, immutable"
 
-// hashedPrefix is where Vite puts files whose name contains a hash of their content.
+// hashedPrefix is the path of files whose name contains a hash of their content.
 const hashedPrefix = "/assets/"
 
-// Read makes the exact map of what is served: nothing outside it is ever opened. Vite has compressed what is large; a
-// page is compressed here, because it names PUBLIC_URL.
+// Read builds the exact map of served files: no other file is ever opened. Vite has compressed
+// large files; pages are compressed here, because they name PUBLIC_URL.
 //
 // A page has the name, colors, logo and links of b.
 func Read(spa fs.FS, publicURL *url.URL, b brand.Brand) (map[string]*File, error) {
@@ -77,7 +78,8 @@ func Read(spa fs.FS, publicURL *url.URL, b brand.Brand) (map[string]*File, error
 		if err != nil {
 			return err
 		}
-		// The name of what is compressed is the longer one, so the file itself was read before.
+		// The name of a compressed file sorts after the file's own, so the file itself was read
+		// before.
 		switch extension := path.Ext(name); extension {
 		case ".br":
 			files["/"+strings.TrimSuffix(name, extension)].Brotli = newContent(body)
@@ -97,7 +99,7 @@ func newFile(name string, body []byte) *File {
 	return &File{Plain: newContent(body), ContentType: contentTypeOf(name), CacheControl: cacheControlOf("/" + name)}
 }
 
-// newPage makes both variants of a page: for browsers with the cookie of a session, and without.
+// newPage creates both variants of a page: for browsers with a session cookie, and without.
 func newPage(name string, body []byte) (*File, error) {
 	page := newFile(name, body)
 	stranger := newFile(name, bytes.Replace(body, []byte("<html "), []byte(`<html data-session="none" `), 1))
@@ -112,7 +114,8 @@ func newPage(name string, body []byte) (*File, error) {
 	return page, nil
 }
 
-// quickBrotli is for pages: a tenth larger than the best, and done within a millisecond of the start and little memory.
+// quickBrotli is for pages: a tenth larger than the best level, but done within a millisecond at
+// startup and with little memory.
 var quickBrotli = brotli.WriterOptions{Quality: 5, LGWin: 14}
 
 func (f *File) compress() error {
@@ -130,10 +133,10 @@ func (f *File) compress() error {
 	return nil
 }
 
-// ownStyle is the style that the build has put into the page.
+// ownStyle matches the style that the build has put into the page.
 var ownStyle = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
 
-// policyOf is policySPA with the hash of the page's own style: what else stands in the page as a style is not one.
+// policyOf returns policySPA with the hash of the page's own style: no other style is allowed.
 func policyOf(page []byte) string {
 	found := ownStyle.FindSubmatch(page)
 	if found == nil {
@@ -143,14 +146,15 @@ func policyOf(page []byte) string {
 	return strings.Replace(policySPA, "style-src 'self'", "style-src 'self' 'sha256-"+base64.StdEncoding.EncodeToString(digest[:])+"'", 1)
 }
 
-// withAddress makes the paths in a page's metadata addresses: who reads those for a preview knows no page to start from
-// (https://ogp.me).
+// withAddress makes the paths in a page's metadata absolute: sites that read them for a preview do
+// not resolve relative ones (https://ogp.me).
 func withAddress(page []byte, publicURL *url.URL) []byte {
 	address := `content="` + html.EscapeString(publicURL.String()) + "/"
 	return bytes.ReplaceAll(page, []byte(`content="/`), []byte(address))
 }
 
-// contentTypeOf goes by the name alone and not by the machine's own table, so that every machine answers alike.
+// contentTypeOf uses the extension and not the machine's own table, so that every machine answers
+// alike.
 func contentTypeOf(name string) string {
 	switch path.Ext(name) {
 	case ".ico":
@@ -179,7 +183,7 @@ func cacheControlOf(name string) string {
 	}
 }
 
-// TakenBy chooses by an Accept-Encoding header.
+// TakenBy chooses a variant by an Accept-Encoding header.
 func (f *File) TakenBy(accepted string) (sent Content, coding string) {
 	switch {
 	case takes(accepted, "br"):
@@ -191,7 +195,7 @@ func (f *File) TakenBy(accepted string) (sent Content, coding string) {
 	}
 }
 
-// takes reads an Accept-Encoding header (RFC 9110, 12.5.3). Without the header no coding is used.
+// takes parses an Accept-Encoding header (RFC 9110, 12.5.3). Without the header no coding is used.
 func takes(accepted, wanted string) bool {
 	for coding := range strings.SplitSeq(accepted, ",") {
 		name, weight, isWeighed := strings.Cut(coding, ";")
@@ -202,7 +206,7 @@ func takes(accepted, wanted string) bool {
 	return false
 }
 
-// Matches reads an If-None-Match header (RFC 9110, 13.1.2).
+// Matches parses an If-None-Match header (RFC 9110, 13.1.2).
 func Matches(known, etag string) bool {
 	for one := range strings.SplitSeq(known, ",") {
 		if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == etag {

@@ -18,7 +18,7 @@ export interface paths {
          * Request a code by email.
          * @description The answer does not depend on whether the address is known or may sign up. A request for the
          *     address of the session that sends it is a step-up: its code renews this session. A request
-         *     for an address with a code that is still good in this browser is a resend of that code.
+         *     for an address with a code that is still valid in this browser is a resend of that code.
          */
         post: operations["requestCode"];
         /** Cancel the pending code, to use another address. */
@@ -39,8 +39,8 @@ export interface paths {
         put?: never;
         /**
          * Send the code again.
-         * @description It sends the same code while that can still be used, and a new one (with an `id` of its own)
-         *     when it has expired, is about to, or has no tries left. At most once a minute: before
+         * @description It sends the same code if that is still valid, and a new one (with a new `id`)
+         *     if it has expired, is about to, or has no attempts left. At most once a minute: before
          *     `resend_at`, `mail` is `none`.
          */
         post: operations["resendCode"];
@@ -178,7 +178,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End this session on every instance, and cancel the codes that this browser waits for. */
+        /** Revoke this session on every instance, and cancel the codes that this browser waits for. */
         post: operations["signOut"];
         delete?: never;
         options?: never;
@@ -196,9 +196,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End the session that the link in an email about a new device is for.
-         * @description The link is `/not-you#t=TOKEN`, good for seven days after the sign-in. It ends that session
-         *     and does nothing else; who sends it is not signed in. With `SESSION_STORE=cookie` emails
+         * Revoke the session that the link in an email about a new device is for.
+         * @description The link is `/not-you#t=TOKEN`, valid for seven days after the sign-in. It revokes that session
+         *     and does nothing else; the caller is not signed in. With `SESSION_STORE=cookie` emails
          *     have no such link.
          */
         post: operations["endDisownedSession"];
@@ -220,9 +220,9 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * End all other sessions of the current user, on every instance.
+         * Revoke all other sessions of the current user, on every instance.
          * @description 403 `reauthentication_required`: the sign-in is too old for this; step up. 409
-         *     `not_with_this_store`: the store knows no session but the one that asks.
+         *     `not_with_this_store`: the store knows only the caller's session.
          */
         delete: operations["endOtherSessions"];
         options?: never;
@@ -241,7 +241,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * End one session of the current user, on every instance.
+         * Revoke one session of the current user, on every instance.
          * @description 404 `not_found` only for an id that no session can have. 403 `reauthentication_required` and
          *     409 `not_with_this_store` as for all others.
          */
@@ -258,14 +258,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The access keys of the current user, and the apps for which they can make some. */
+        /** The access keys of the current user, and the apps for which they can create some. */
         get: operations["listAccessKeys"];
         put?: never;
         /**
-         * Make an access key, with which a program uses one app as the current user.
-         * @description The key is in this answer and nowhere else. 403 `reauthentication_required`: the sign-in is too
-         *     old for this; step up. 404 `not_found`: the app is not open to the user, or takes no keys. 429
-         *     `too_many_requests`: too many were made, or the account has 20.
+         * Create an access key, with which a program uses one app as the current user.
+         * @description The key is in this answer only. 403 `reauthentication_required`: the sign-in is too
+         *     old for this; step up. 404 `not_found`: the user may not use the app, or it accepts no keys. 429
+         *     `too_many_requests`: too many were created, or the account has 20.
          */
         post: operations["makeAccessKey"];
         delete?: never;
@@ -306,7 +306,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete the account and everything stored about it, and end all its sessions. It cannot be restored.
+         * Delete the account and everything stored about it, and revoke all its sessions. It cannot be restored.
          * @description 403 `reauthentication_required`: the sign-in is too old for this; step up.
          */
         delete: operations["deleteAccount"];
@@ -315,7 +315,7 @@ export interface paths {
         /**
          * Change the name.
          * @description 429 `too_many_requests`: the name was changed 20 times within an hour. The name that the account
-         *     already has is no change.
+         *     already has does not count.
          */
         patch: operations["updateAccount"];
         trace?: never;
@@ -330,7 +330,7 @@ export interface paths {
         /**
          * Everything that is stored about the current user, as a file.
          * @description 403 `reauthentication_required`: the sign-in is too old for this; step up. 403
-         *     `cross_origin_request`: a page of another site asked. 429 `too_many_requests`: another export
+         *     `cross_origin_request`: a page of another site sent the request. 429 `too_many_requests`: another export
          *     began less than two minutes ago, or ten did within 24 hours.
          *
          *     The transfer takes at most two minutes. If it cannot be completed, the connection is closed
@@ -353,7 +353,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What happened on this account during the last 90 days, newest first. */
+        /** The events of this account during the last 90 days, newest first. */
         get: operations["listAccountEvents"];
         put?: never;
         post?: never;
@@ -370,7 +370,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The change of the address that waits for its code. */
+        /** The pending change of the address. */
         get: operations["getEmailChange"];
         put?: never;
         /**
@@ -381,7 +381,7 @@ export interface paths {
          *     this account.
          */
         post: operations["requestEmailChange"];
-        /** Cancel the change; the address stays. */
+        /** Cancel the change of the address. */
         delete: operations["cancelEmailChange"];
         options?: never;
         head?: never;
@@ -416,9 +416,9 @@ export interface paths {
         put?: never;
         /**
          * Change the address with the code that was sent to the new one.
-         * @description The old address gets a notice, and all other sessions end (`email_changed`). Refusals and
+         * @description The old address gets a notice, and all other sessions are revoked (`email_changed`). Refusals and
          *     repeats as for signing in; also 409 `email_taken`, only after the right code, which is then
-         *     used up: another account has this address.
+         *     consumed: another account has this address.
          */
         post: operations["verifyEmailChange"];
         delete?: never;
@@ -525,7 +525,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The apps that are open to the current user. */
+        /** The apps that the current user may use. */
         get: operations["listApps"];
         put?: never;
         post?: never;
@@ -542,7 +542,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The name of the app at a host, for a page that says where a sign-in leads. */
+        /** The name of the app at a host, for a page that shows the destination of a sign-in. */
         get: operations["getApp"];
         put?: never;
         post?: never;
@@ -562,10 +562,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Mailgun tells what became of a mail.
-         * @description For Mailgun's servers alone: `event-data` as its documentation has it, of which more than is
-         *     named here is ignored, with a signature under the key MAILGUN_WEBHOOK_KEY. An event about a
-         *     mail that is not known here is taken and changes nothing. Mailgun comes again after every
+         * Receive a delivery event from Mailgun.
+         * @description For Mailgun's servers only: `event-data` as documented by Mailgun; fields that are not
+         *     named here are ignored. It is signed with the key MAILGUN_WEBHOOK_KEY. An event about an
+         *     unknown mail is accepted and changes nothing. Mailgun retries after every
          *     answer but 200 and 406.
          */
         post: operations["takeMailgunEvent"];
@@ -582,7 +582,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The process answers. Asks nothing of the database. */
+        /** The process answers. It does not use the database. */
         get: operations["live"];
         put?: never;
         post?: never;
@@ -599,7 +599,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The database answers and its schema is the one this version wants. */
+        /** The database answers and has the schema of this version. */
         get: operations["ready"];
         put?: never;
         post?: never;
@@ -634,8 +634,8 @@ export interface components {
             /** @description The address in its canonical form. */
             email: string;
             /**
-             * @description `none`: the address has had enough mail, and none was queued. `resend_at` says when the
-             *     next one can be.
+             * @description `none`: the mail limit of the address is reached, and none was queued. `resend_at` is when the
+             *     next one can be sent.
              * @enum {string}
              */
             mail: "queued" | "none";
@@ -650,8 +650,8 @@ export interface components {
              */
             resend_at: string;
             /**
-             * @description The code of this browser for this address. With `mail` `none` it is there only while it
-             *     can be used.
+             * @description The code of this browser for this address. With `mail` `none` it is present only while it
+             *     is valid.
              */
             code?: components["schemas"]["PendingCode"];
         };
@@ -687,15 +687,15 @@ export interface components {
             expires_at: string;
             /**
              * Format: date-time
-             * @description Earliest time at which a resend can send a mail; up to a day ahead when the address has
-             *     had enough mail.
+             * @description Earliest time at which a resend can send a mail; up to a day ahead if the mail limit of
+             *     the address is reached.
              */
             resend_at: string;
             /**
              * @description Delivery status of the newest mail with this code. `queued`: not sent yet. `delayed`:
              *     not sent or not delivered yet, and retried. `sent`: accepted by the mail provider.
              *     `delivered`: accepted by the mail server of the address. `failed`: failed permanently,
-             *     for `delivery_reason`. There may be others one day.
+             *     for `delivery_reason`. Later versions may add values.
              * @enum {string}
              */
             delivery: "queued" | "delayed" | "sent" | "delivered" | "failed";
@@ -709,8 +709,9 @@ export interface components {
             app?: components["schemas"]["Destination"];
         };
         /**
-         * @description The query of `/enter`, to which the sign-in page leads back: from which app the browser
-         *     came. The code keeps it, for pages that do not know it. It is ignored if it is malformed or the app is gone.
+         * @description The query of `/enter`, to which the sign-in page returns: the app from which the browser
+         *     came. The code stores it, for pages that do not have it. It is ignored if it is malformed or
+         *     the app does not exist.
          */
         Arrival: {
             /** @example wiki.example.org */
@@ -719,13 +720,13 @@ export interface components {
             path: string;
             nonce_hash: string;
         };
-        /** @description The app from which the browser came when it asked for the code, if it came from one. */
+        /** @description The app from which the browser came when it requested the code, if any. */
         Destination: {
             /** @example wiki */
             id: string;
             /** @example Wiki */
             name: string;
-            /** @description Where the browser goes on: a path at Sana's own host. */
+            /** @description Where the browser continues: a path at Sana's own host. */
             enter: string;
         };
         App: {
@@ -734,7 +735,7 @@ export interface components {
             /** @example Wiki */
             name: string;
             /**
-             * @description At which a person opens it; absent if it has no single one.
+             * @description Where users open it; absent if it has no single host.
              * @example wiki.example.org
              */
             host?: string;
@@ -754,7 +755,7 @@ export interface components {
             signed_in_at: string;
             /**
              * Format: date-time
-             * @description Its absolute end, whatever its use.
+             * @description Its absolute expiry.
              */
             expires_at: string;
         };
@@ -770,13 +771,13 @@ export interface components {
         ListedSession: {
             /** @description Public name of the session; not a credential. */
             id: string;
-            /** @description True for the session that asks. */
+            /** @description True for the caller's session. */
             current: boolean;
-            /** @description As its user agent says, e.g. Firefox; empty where that says nothing. */
+            /** @description From its user agent, e.g. Firefox; empty if unknown. */
             browser: string;
-            /** @description As its user agent says, e.g. Linux; empty where that says nothing. */
+            /** @description From its user agent, e.g. Linux; empty if unknown. */
             system: string;
-            /** @description The address it was last seen at. */
+            /** @description The IP address of its last use. */
             ip: string;
             /** Format: date-time */
             signed_in_at: string;
@@ -787,10 +788,10 @@ export interface components {
             last_seen_at: string;
             /**
              * Format: date-time
-             * @description Its absolute end, whatever its use.
+             * @description Its absolute expiry.
              */
             expires_at: string;
-            /** @description Names of the apps that it has opened. They end with it. */
+            /** @description Names of the apps that it has opened. Revoking it signs out of them. */
             apps: string[];
         };
         AccessKey: {
@@ -805,7 +806,7 @@ export interface components {
             app_name: string;
             /** @example Backup */
             name: string;
-            /** @description Whether an operator made it. */
+            /** @description Whether an operator created it. */
             by_operator: boolean;
             /** Format: date-time */
             created_at: string;
@@ -823,7 +824,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             email: string;
-            /** @description Empty where none was given. */
+            /** @description Empty if the user gave none. */
             name: string;
             /** Format: date-time */
             created_at: string;
@@ -913,29 +914,29 @@ export interface components {
         };
         AccountEvents: {
             events: components["schemas"]["AccountEvent"][];
-            /** @description What `before` is to be for the page after this one; absent on the last. */
+            /** @description The value of `before` for the next page; absent on the last one. */
             next?: string;
         };
         AccountEvent: {
             id: string;
             /**
              * @description The first sign-in; a later one, with `passkey` if one was used; signed out; one other
-             *     session ended, of which `ended` says the browser and `reason` why; all others ended; the name changed; the address
-             *     changed, from `old_email` to `new_email`; the data taken out; an app, `app`, opened for
-             *     the first time from this browser; blocked, and unblocked; an access key,
-             *     `key`, for `app` made, and ended; a passkey, `passkey`, added; one removed; codes sign
-             *     in again; codes are for recovery only; a recovery begun; stopped; ended. There may be
-             *     others one day.
+             *     session revoked, with `ended` for its browser and `reason`; all others revoked; the name
+             *     changed; the address changed, from `old_email` to `new_email`; the data exported; an
+             *     app, `app`, opened for the first time from this browser; blocked, and unblocked; an
+             *     access key, `key`, for `app` created, and revoked; a passkey, `passkey`, added; one
+             *     removed; codes allowed for signing in; codes kept for recovery only; a recovery started;
+             *     stopped; completed. Later versions may add values.
              * @enum {string}
              */
             kind: "account_created" | "signed_in" | "signed_out" | "session_ended" | "sessions_ended" | "name_changed" | "email_changed" | "exported" | "app_opened" | "blocked" | "unblocked" | "access_key_made" | "access_key_ended" | "passkey_added" | "passkey_removed" | "codes_for_sign_in" | "codes_for_recovery" | "recovery_begun" | "recovery_stopped" | "recovered";
             /** Format: date-time */
             at: string;
-            /** @description That did it, e.g. Firefox; empty where nobody knows or none did. */
+            /** @description The browser that did it, e.g. Firefox; empty if unknown or none. */
             browser: string;
-            /** @description That it ran on, e.g. Linux; empty where nobody knows. */
+            /** @description The system of the browser, e.g. Linux; empty if unknown. */
             system: string;
-            /** @description The client's address; empty where there was none. */
+            /** @description The client's address; empty if there was none. */
             ip: string;
             /**
              * @description With `session_ended`: the browser that was signed out.
@@ -957,19 +958,19 @@ export interface components {
              */
             key?: string;
             /**
-             * @description The name that the passkey had.
+             * @description Name of the passkey.
              * @example 1Password
              */
             passkey?: string;
             /**
-             * @description Who did it, if that was not the user.
+             * @description The actor, if it was not the user.
              * @enum {string}
              */
             by?: "operator";
         };
         /**
-         * @description For people to keep, with `notes` in words on what is not in it; members may be added.
-         *     `sessions_complete` is false if the store knows no session but this one. `codes` are
+         * @description For users, with `notes` about omitted data; later versions may add members.
+         *     `sessions_complete` is false if the store knows only this session. `codes` are
          *     those of the last day, not the code itself; `mails` those about this account that have not
          *     been sent yet.
          */
@@ -997,20 +998,22 @@ export interface components {
         };
         SignedOut: {
             /**
-             * @description Not used for too long; too old; signed out here; ended from another session; ended with
-             *     the link in the email about its sign-in; ended with all others from another session; the oldest when one too many began; ended by the
-             *     operator; sealed with a key that Sana no longer has; the address of the account was
-             *     changed from another session; the account was deleted; it was recovered without a passkey. There may be others one day.
+             * @description Not used for too long; too old; signed out here; revoked from another session; revoked
+             *     with the link in the email about its sign-in; revoked with all others from another
+             *     session; the oldest when a new one exceeded the limit; revoked by the operator; sealed
+             *     with a key that Sana no longer has; the address of the account was changed from another
+             *     session; the account was deleted; the account was recovered without a passkey. Later
+             *     versions may add values.
              * @enum {string}
              */
             reason: "idle" | "max_age" | "signed_out" | "ended_elsewhere" | "ended_by_link" | "ended_everywhere" | "too_many_sessions" | "ended_by_operator" | "key_withdrawn" | "email_changed" | "account_deleted" | "recovered";
             /**
              * Format: date-time
-             * @description When it ended, if that is known.
+             * @description When it was revoked or expired, if known.
              */
             at?: string;
             /**
-             * @description The browser that ended it, if one did.
+             * @description The browser that revoked it, if any.
              * @example Firefox on Linux
              */
             by?: string;
@@ -1034,7 +1037,7 @@ export interface components {
             /** @description The status in words. */
             title: string;
             status: number;
-            /** @description What happened and what to do, for people. */
+            /** @description What happened and what to do, for users. */
             detail: string;
             /** @enum {string} */
             code: "invalid_request" | "invalid_email" | "invalid_name" | "email_unchanged" | "invalid_code" | "not_signed_in" | "wrong_code" | "unknown_passkey" | "passkey_refused" | "cross_origin_request" | "invalid_signature" | "sign_up_closed" | "reauthentication_required" | "not_found" | "no_pending_code" | "no_recovery" | "method_not_allowed" | "event_refused" | "request_timeout" | "browser_token_missing" | "not_with_this_store" | "email_taken" | "too_many_passkeys" | "two_passkeys_needed" | "recovery_required" | "code_expired" | "request_too_large" | "unsupported_media_type" | "misdirected_request" | "too_many_tries" | "too_many_wrong_codes" | "too_many_requests" | "header_too_large" | "internal_error" | "unavailable";
@@ -1050,7 +1053,7 @@ export interface components {
     responses: {
         /**
          * @description Accepted; `mail` says whether a mail was queued. It sets the browser token again, with its
-         *     full age.
+         *     full lifetime.
          */
         CodeRequested: {
             headers: {
@@ -1063,7 +1066,7 @@ export interface components {
         };
         /**
          * @description `browser_token_missing`: the request had no browser token, or a malformed one, and nothing
-         *     was written. The answer sets one: repeat the request once. A second 409 means that the
+         *     was stored. The answer sets one: repeat the request once. A second 409 means that the
          *     browser blocks cookies.
          */
         BrowserTokenMissing: {
@@ -1087,7 +1090,7 @@ export interface components {
         /** @description RFC 9457 problem details. */
         Problem: {
             headers: {
-                /** @description Seconds, where waiting helps. */
+                /** @description Seconds to wait before a retry. */
                 "Retry-After"?: number;
                 [name: string]: unknown;
             };
@@ -1101,7 +1104,7 @@ export interface components {
         PasskeyId: string;
         /**
          * @description The `id` of a pending code of this browser; without it, the newest one. Any other value
-         *     finds none.
+         *     matches none.
          */
         CodeId: string;
     };
@@ -1142,12 +1145,12 @@ export interface components {
                 "application/json": {
                     /**
                      * @description The digits, or letters and digits; spaces and dashes between them are ignored.
-                     *     Anything else is 400 `invalid_code` and costs no try.
+                     *     Anything else is 400 `invalid_code` and costs no attempt.
                      * @example 123456
                      */
                     code: string;
                     /**
-                     * @description The address that the code was sent to. It chooses the newest pending code of this
+                     * @description The address that the code was sent to. It selects the newest pending code of this
                      *     browser for it; without it, the newest of all.
                      * @example ada@example.org
                      */
@@ -1173,7 +1176,7 @@ export interface operations {
             query?: {
                 /**
                  * @description The `id` of a pending code of this browser; without it, the newest one. Any other value
-                 *     finds none.
+                 *     matches none.
                  */
                 id?: components["parameters"]["CodeId"];
             };
@@ -1183,7 +1186,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description There is one. It may have expired, or have no tries left. */
+            /** @description The pending code. It may have expired, or have no attempts left. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1233,7 +1236,7 @@ export interface operations {
             query?: {
                 /**
                  * @description The `id` of a pending code of this browser; without it, the newest one. Any other value
-                 *     finds none.
+                 *     matches none.
                  */
                 id?: components["parameters"]["CodeId"];
             };
@@ -1547,15 +1550,15 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description What follows `#t=` in the link. */
+                    /** @description The part of the link after `#t=`. */
                     token: string;
                 };
             };
         };
         responses: {
             /**
-             * @description The session is not valid any more, or the token is not genuine or too old, which the
-             *     answer does not tell.
+             * @description The session is no longer valid, or the token is forged or too old; the
+             *     answer does not say which.
              */
             204: {
                 headers: {
@@ -1581,7 +1584,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The sessions that are valid, this one among them. */
+            /** @description The valid sessions, including this one. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1598,7 +1601,7 @@ export interface operations {
     endOtherSessions: {
         parameters: {
             query?: {
-                /** @description With `true`, all access keys end, too. */
+                /** @description With `true`, all access keys are revoked too. */
                 access_keys?: "true";
             };
             header?: never;
@@ -1632,7 +1635,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The current user has no session with this id, or no longer has. */
+            /** @description Revoked, or the current user has no session with this id. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1656,7 +1659,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The valid keys, the newest first. A key itself is not among them. */
+            /** @description The valid keys, the newest first, without the keys themselves. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1737,7 +1740,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The current user has no key with this id, or no longer has. */
+            /** @description Deleted, or the current user has no key with this id. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1807,7 +1810,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description At most 100 characters, none of them a control character; spaces around it are
+                     * @description At most 100 characters, no control characters; spaces around it are
                      *     dropped. Empty: no name. Anything else is `invalid_name`.
                      */
                     name: string;
@@ -1815,7 +1818,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The account as it is now. */
+            /** @description The changed account. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1843,7 +1846,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A JSON file to keep. */
+            /** @description A JSON file. */
             200: {
                 headers: {
                     /** @description `attachment`, with a name for the file. */
@@ -1893,7 +1896,7 @@ export interface operations {
             query?: {
                 /**
                  * @description The `id` of a pending code of this browser; without it, the newest one. Any other value
-                 *     finds none.
+                 *     matches none.
                  */
                 id?: components["parameters"]["CodeId"];
             };
@@ -1951,7 +1954,7 @@ export interface operations {
             query?: {
                 /**
                  * @description The `id` of a pending code of this browser; without it, the newest one. Any other value
-                 *     finds none.
+                 *     matches none.
                  */
                 id?: components["parameters"]["CodeId"];
             };
@@ -2005,7 +2008,7 @@ export interface operations {
         };
         requestBody: components["requestBodies"]["Verify"];
         responses: {
-            /** @description Changed; this session stays. With SESSION_STORE=cookie its cookie is set anew. */
+            /** @description Changed; this session stays valid. With SESSION_STORE=cookie its cookie is set again. */
             200: {
                 headers: {
                     "Set-Cookie": components["headers"]["SessionCookie"];
@@ -2215,7 +2218,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description In the operator's order; none if there is no gate. */
+            /** @description The apps in the operator's order; empty without a gate. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2276,7 +2279,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Taken. */
+            /** @description Accepted. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2302,7 +2305,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `event_refused`: signed more than 9 hours ago or in the future, or played back. */
+            /** @description `event_refused`: signed more than 9 hours ago or in the future, or replayed. */
             406: {
                 headers: {
                     [name: string]: unknown;
