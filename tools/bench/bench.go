@@ -13,17 +13,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// lengths are how long and how often things are measured.
+// lengths are the durations and numbers of the measurements.
 type lengths struct {
 	rounds       int           // of everything that is compared
 	warm         time.Duration // before each measurement of reads
 	read         time.Duration
-	signIns      time.Duration // of each kind, a round
+	signIns      time.Duration // of each kind in a round
 	signInRounds int
 	endings      int
 	starts       int
-	people       int // who are signed in, in each store
-	known        int // people with an account, each of whom signs in at most once: an address gets one code a minute
+	people       int // signed-in users in each store
+	known        int // users with an account, each of whom signs in at most once: an address gets one code a minute
 }
 
 var (
@@ -31,12 +31,12 @@ var (
 	quickLengths = lengths{rounds: 3, warm: time.Second, read: 2 * time.Second, signIns: 5 * time.Second, signInRounds: 1, endings: 100, starts: 3, people: 1000, known: 50_000}
 )
 
-// bench is one run.
+// bench is one run of the benchmark.
 type bench struct {
 	options
 	lengths
 	dir        string // for jars and logs, removed at the end unless something failed
-	postmaster int    // of the server that all share
+	postmaster int    // of the database server
 	report     report
 	failed     bool
 }
@@ -67,15 +67,15 @@ func (b *bench) close() {
 	}
 }
 
-// path is a file of this run.
+// path returns the path of a file of this run.
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
-// progress tells who waits where the run is.
+// progress reports the progress of the run.
 func (*bench) progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 }
 
-// newDatabase makes an empty database and returns its URL.
+// newDatabase creates an empty database and returns its URL.
 func (b *bench) newDatabase(ctx context.Context, name string) (string, error) {
 	conn, err := pgx.Connect(ctx, b.database)
 	if err != nil {
@@ -93,7 +93,7 @@ func (b *bench) newDatabase(ctx context.Context, name string) (string, error) {
 	return u.String(), nil
 }
 
-// measureSizes looks at what is built.
+// measureSizes measures the built files.
 func (b *bench) measureSizes() error {
 	info, err := os.Stat(b.sana)
 	if err != nil {
@@ -104,7 +104,8 @@ func (b *bench) measureSizes() error {
 	return nil
 }
 
-// settle waits until Postgres has written what the last part left to write, so that the next one does not pay for it.
+// settle waits until Postgres has written the changes of the last part, so that they do not slow
+// down the next one.
 func (b *bench) settle(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, b.database)
 	if err != nil {

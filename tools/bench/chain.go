@@ -12,9 +12,10 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// serveBehindTheChain is Sana, whole and as it ships, but for one handler: GET /api/auth/session answers a constant. What
-// every request passes is the same to the letter: the guard, counting, headers, recovery, the router. Sana has no door for
-// that, so the handler is changed from outside, by reflection, in the memory of this process only.
+// serveBehindTheChain serves the whole of Sana with one changed handler: GET /api/auth/session
+// answers a constant. The rest of each request is unchanged: the guard, counting, headers,
+// recovery, the router. Sana has no option for that, so the handler is replaced by reflection, in
+// the memory of this process only.
 func serveBehindTheChain(ctx context.Context) error {
 	cfg, err := config.Load(os.Environ())
 	if err != nil {

@@ -13,11 +13,11 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// client is a browser as far as Sana looks at one. It keeps one connection.
+// client imitates a browser. It keeps one connection.
 type client struct {
 	http    *fasthttp.HostClient
 	cookies map[string]string
-	address string // from which it seems to come
+	address string // its simulated IP address
 }
 
 func newClient(port int) *client {
@@ -26,14 +26,14 @@ func newClient(port int) *client {
 	}}
 }
 
-// anew makes it another user's browser, which has loaded a page before, at an IP address of its
-// own: the benchmark does not measure the limits by network.
+// anew makes it another user's browser, which has loaded a page before, with its own IP address:
+// the benchmark does not measure the limits by network.
 func (c *client) anew(n int) {
 	c.cookies = map[string]string{browserCookie: base64.RawURLEncoding.EncodeToString(random(32))}
 	c.address = netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 0x0b_00_00_00+uint32(n)))).String()
 }
 
-// refusal is another status than the wanted one.
+// refusal is an unexpected status.
 type refusal struct {
 	status int
 	words  string
@@ -41,7 +41,7 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.words }
 
-// post sends JSON, takes the cookies of the answer, and reads its body where that is wanted.
+// post sends JSON, stores the cookies of the answer, and decodes its body if into is set.
 func (c *client) post(path string, body any, wanted int, into any) error {
 	return c.send(http.MethodPost, path, body, wanted, into)
 }
@@ -86,7 +86,7 @@ func (c *client) send(method, path string, body any, wanted int, into any) error
 	return json.Unmarshal(response.Body(), into)
 }
 
-// read asks who is signed in with a cookie and returns the status.
+// read requests the current user with a cookie and returns the status.
 func (c *client) read(cookie string) (status int, err error) {
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(request)

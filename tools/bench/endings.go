@@ -51,8 +51,8 @@ func measureEndings(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// endSessions runs two instances. If the database has another URL for migrations, here the same one
-// with a parameter more, instances assume a pooler, behind which LISTEN does not work, and only
+// endSessions runs two instances. If the database has another URL for migrations (here the same one
+// with another parameter), instances assume a pooler, behind which LISTEN does not work, and only
 // poll.
 func (b *bench) endSessions(ctx context.Context, name, migrations string) (delays []float64, late int, speed float64, err error) {
 	name = "endings-" + strings.ReplaceAll(name, " ", "-")
@@ -128,7 +128,7 @@ func (b *bench) endWhileRead(ctx context.Context, here, there *server, toEnd, ot
 	}
 }
 
-// endAll signs every session out by its own cookie, and reads all of them again in the end.
+// endAll signs every session out by its own cookie, and reads all of them again afterwards.
 func endAll(ctx context.Context, here, there *server, toEnd jar) ([]ended, error) {
 	all := make([]ended, len(toEnd))
 	faults := make(chan error, endingWorkers)
@@ -188,7 +188,7 @@ func endOne(ending, reading *client, t ticket) (e ended, err error) {
 	return e, fmt.Errorf("a session was read for %s after its end", endingPatience)
 }
 
-// lookAgain reads once more, when no request may be answered as signed in any more.
+// lookAgain reads once more, after the time when requests must no longer be answered as signed in.
 func (e *ended) lookAgain(reading *client, t ticket) error {
 	time.Sleep(time.Until(e.at.Add(lateAfter)))
 	status, err := reading.read(t.cookie)

@@ -20,18 +20,19 @@ import (
 const (
 	appHost      = "wiki.example.org"
 	oauth2Secret = "0123456789abcdef0123456789abcdef"
-	gatePeople   = 1000 // who are signed in, and use the app in turns
+	gatePeople   = 1000 // signed-in users who use the app in turns
 )
 
-// gateTarget is what decides, or has others decide, whether a visitor may use an app.
+// gateTarget is a server that decides, itself or through another one, whether a visitor may use an
+// app.
 type gateTarget struct {
 	name, url, cookies string
 	headers            []string
-	status             int // of a visitor who may
+	status             int // for an allowed visitor
 }
 
-// measureGate compares the gate's decisions with those of oauth2-proxy, and nginx asking the gate with
-// nginx asking a server that always answers 204.
+// measureGate compares the gate's decisions with those of oauth2-proxy, and nginx with the gate to
+// nginx with a server that always answers 204.
 func measureGate(ctx context.Context, b *bench) error {
 	if b.oauth2 == "" || b.nginx == "" {
 		return errors.New("it needs oauth2-proxy and nginx; npm run bench brings them where it can")
@@ -59,7 +60,7 @@ func measureGate(ctx context.Context, b *bench) error {
 // gateRound has the figures of one round by the targets' names.
 type gateRound struct {
 	perSecond map[string]float64 // with both processors busy
-	p50       map[string]float64 // ms, with one request at a time: a full machine's is the length of its queue
+	p50       map[string]float64 // ms, with one request at a time: on a saturated machine it would be the length of the queue
 }
 
 func (b *bench) measureTarget(ctx context.Context, t gateTarget, round gateRound) error {
@@ -81,7 +82,7 @@ func (b *bench) measureTarget(ctx context.Context, t gateTarget, round gateRound
 	return nil
 }
 
-// gateTargets starts everything that is compared, and asks each once. stop ends what was started.
+// gateTargets starts every compared server, and requests each once. stop stops them.
 func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop func(), err error) {
 	var servers []*server
 	stop = func() {
@@ -111,7 +112,7 @@ func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop fun
 		return nil, stop, err
 	}
 
-	// The peer, with its sessions in cookies as well.
+	// The compared proxy, also with its sessions in cookies.
 	var addresses []string
 	for _, p := range list {
 		addresses = append(addresses, p.User.Email)
@@ -156,7 +157,7 @@ func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop fun
 	return targets, stop, b.settle(ctx)
 }
 
-// appJar writes the app cookies of everyone who is signed in into a file for wrk.
+// appJar writes the app cookies of all signed-in users into a file for wrk.
 func appJar(ctx context.Context, database, file string) error {
 	ring, err := keyring.Parse(secretKeys)
 	if err != nil {
@@ -184,7 +185,7 @@ func appJar(ctx context.Context, database, file string) error {
 	return errors.Join(err, os.WriteFile(file, []byte(lines.String()), 0o600))
 }
 
-// check asks a target once with its first cookie, and once without: that must be refused.
+// check requests a target once with its first cookie, and once without, which must be refused.
 func (t gateTarget) check(ctx context.Context) error {
 	text, err := os.ReadFile(t.cookies)
 	if err != nil {
@@ -220,7 +221,7 @@ func (t gateTarget) check(ctx context.Context) error {
 	return nil
 }
 
-// nginxConfig serves one static file, with a check by the gate, by a constant answer, and without.
+// nginxConfig serves one static file: checked by the gate, by a constant answer, and unchecked.
 const nginxConfig = `
 worker_processes auto; daemon off; pid %[1]s/nginx.pid; error_log %[1]s/nginx.err warn;
 events { worker_connections 4096; }
@@ -255,11 +256,11 @@ func (b *bench) startNginx(ctx context.Context, gatePort int) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Its workers must read the page, which is in a folder of this user.
+	// nginx's workers must be able to read the page, which is in a folder of this user.
 	return b.startServer(ctx, "nginx", "", port, nil, b.nginx, "-e", b.path("nginx.err"), "-g", userOfWorkers(), "-c", config, "-p", b.dir)
 }
 
-// userOfWorkers is a directive for nginx: as root it would take another user than this one.
+// userOfWorkers returns a directive for nginx, which as root would switch to another user.
 func userOfWorkers() string {
 	if os.Getuid() == 0 {
 		return "user root;"

@@ -8,7 +8,8 @@ import (
 	"os/exec"
 )
 
-// measureGrowth has package growth compare 10^7 sessions with 10^4, on the same Postgres. It prints tables of its own.
+// measureGrowth makes package growth compare 10^7 sessions with 10^4, on the same Postgres. It
+// prints its own tables.
 func measureGrowth(ctx context.Context, b *bench) error {
 	if b.growth == "" {
 		b.report.leaveOut("growth to 10^7 sessions", "--without-growth was given")

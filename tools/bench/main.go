@@ -1,7 +1,8 @@
-// Command bench compares Sana with what else keeps people signed in, on this machine and beside its own load. npm run bench
-// builds it, gives it a Postgres and a wrk, and runs it; docs/benchmarks.md says what it measures and how.
+// Command bench compares Sana with other session stores and proxies, on one machine together with
+// its own load. npm run bench builds it and runs it with a Postgres and wrk; docs/benchmarks.md
+// describes the measurements.
 //
-// With a first argument "serve" it is one of the servers that Sana is compared with.
+// With a first argument "serve" it is one of the compared servers.
 package main
 
 import (
@@ -16,20 +17,20 @@ import (
 	"time"
 )
 
-// options are what npm run bench says.
+// options are the arguments of npm run bench.
 type options struct {
 	sana     string // path of the built binary
-	database string // URL of a superuser, on a server that nobody else uses
-	settings string // of that server, in words
-	json     string // where the figures go besides the output, "" for nowhere
-	image    string // bytes of the container image, or why nobody knows
-	gunicorn string // path, "" where there is none
+	database string // URL of a superuser, on a server that serves nothing else
+	settings string // the server's settings as text
+	json     string // file for the figures besides the output, "" for none
+	image    string // bytes of the container image, or why they are unknown
+	gunicorn string // path, "" if it is missing
 	missing  string // why there is no gunicorn
-	oauth2   string // path of oauth2-proxy, beside which is oauth2-proxy-cookie; "" where there is none
-	nginx    string // path, "" where there is none
-	growth   string // path of the program that measures growth, "" to leave it out
+	oauth2   string // path of oauth2-proxy, beside which is oauth2-proxy-cookie; "" if it is missing
+	nginx    string // path, "" if it is missing
+	growth   string // path of the program that measures growth, "" to omit it
 	only     string // parts to run, separated by commas; "" for all
-	quick    bool   // too short for figures that mean something
+	quick    bool   // too short for meaningful figures
 }
 
 func main() {
@@ -80,8 +81,8 @@ type part struct {
 	run  func(context.Context, *bench) error
 }
 
-// run measures everything and prints it. Where a part fails, because an answer was wrong or a mail was lost, it has no figures,
-// and the run fails in the end.
+// run measures everything and prints it. If a part fails, because an answer was wrong or a mail was
+// lost, it has no figures, and the run fails at the end.
 func (b *bench) run(ctx context.Context) error {
 	parts := []part{
 		{"start", measureStart}, {"reads", measureReads}, {"gate", measureGate}, {"signins", measureSignIns}, {"endings", measureEndings}, {"growth", measureGrowth},

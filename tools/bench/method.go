@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// printMethod says what the figures below it are worth.
+// printMethod prints the environment of the figures.
 func (b *bench) printMethod(ctx context.Context) {
 	if b.quick {
 		fmt.Println("A QUICK RUN, for whoever develops: too short for figures to be quoted.")
@@ -35,7 +35,7 @@ func (b *bench) printMethod(ctx context.Context) {
 		b.rounds, b.warm, b.lengths.read, poolSize, b.people, b.signIns, b.settings, b.commitTime(ctx))
 }
 
-// processor is the name of the first one.
+// processor returns the name of the first processor.
 func processor() string {
 	content, _ := os.ReadFile("/proc/cpuinfo")
 	for line := range strings.Lines(string(content)) {
@@ -51,7 +51,8 @@ func kernel(ctx context.Context) string {
 	return strings.TrimSpace(string(output))
 }
 
-// commitTime says how long a commit takes to be on the disk here: where that is nothing, fsync is none.
+// commitTime measures how long a commit takes to be on the disk. If it is close to nothing, fsync
+// has no effect here.
 func (b *bench) commitTime(ctx context.Context) string {
 	conn, err := pgx.Connect(ctx, b.database)
 	if err != nil {

@@ -20,13 +20,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// A peer answers GET / with who is signed in, as Sana's GET /api/auth/session does, and with nothing around that: no headers,
-// no log, no metrics, no recovery. It keeps sessions as its documentation shows, reads them, and writes nothing.
+// A peer answers GET / with the current user, as Sana's GET /api/auth/session does, and with
+// nothing around it: no headers, no log, no metrics, no recovery. It stores sessions as its
+// documentation recommends, reads them, and writes nothing.
 
-// poolSize is how many connections a peer has to the database: as many as Sana.
+// poolSize is the number of a peer's database connections: the same as Sana's.
 const poolSize = 16
 
-// Keys of the signed cookie, of this run and nobody else's.
+// Keys of the signed cookie, for this run only.
 var (
 	hashKey  = []byte("0123456789abcdef0123456789abcdef")
 	blockKey = []byte("fedcba9876543210fedcba9876543210")
@@ -60,7 +61,7 @@ func serve(ctx context.Context, name string, args []string) error {
 	return errors.New("no such peer: " + name)
 }
 
-// constantAnswer is as long as everybody's.
+// constantAnswer has the same length as the other answers.
 func constantAnswer() answer {
 	who := people(1)[0]
 	who.Session.SignedInAt = time.Date(2026, 11, 22, 14, 5, 7, 123_456_000, time.UTC)
@@ -121,7 +122,7 @@ func openPool(ctx context.Context, database string) (*pgxpool.Pool, error) {
 
 const fiberKey = "who"
 
-// fiberStore is Fiber's session middleware on the storage that Sana uses too.
+// fiberStore is Fiber's session middleware on the storage that Sana also uses.
 func fiberStore(ctx context.Context, database string) (*fibersession.Store, *pgxpool.Pool, error) {
 	db, err := openPool(ctx, database)
 	if err != nil {
@@ -146,7 +147,7 @@ func answerStored(store *fibersession.Store) fiber.Handler {
 	}
 }
 
-// fiberJar signs people in by the peer's own code.
+// fiberJar signs users in by the peer's own code.
 func fiberJar(ctx context.Context, database string, list []answer) (jar, error) {
 	store, db, err := fiberStore(ctx, database)
 	if err != nil {
@@ -179,7 +180,7 @@ func fiberJar(ctx context.Context, database string, list []answer) (jar, error) 
 	return j, analyze(ctx, db)
 }
 
-// scsTable is what pgxstore's documentation has people create.
+// scsTable is the table that pgxstore's documentation recommends.
 const scsTable = `CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL);
 CREATE INDEX IF NOT EXISTS sessions_expiry_idx ON sessions (expiry);`
 
@@ -218,7 +219,7 @@ func serveSCS(ctx context.Context, database string) error {
 	return nil
 }
 
-// scsJar signs people in by the peer's own code.
+// scsJar signs users in by the peer's own code.
 func scsJar(ctx context.Context, database string, list []answer) (jar, error) {
 	manager, db, err := openSCS(ctx, database)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// answer is what every server says of who is signed in: what Sana's GET /api/auth/session says.
+// answer is every server's answer about the current user: that of Sana's GET /api/auth/session.
 type answer struct {
 	User    user    `json:"user"`
 	Session visible `json:"session"`
@@ -24,10 +24,10 @@ type visible struct {
 	ExpiresAt  time.Time `json:"expires_at"`
 }
 
-// maxAge is Sana's default; the others keep a session as long.
+// maxAge is Sana's default; the others use the same.
 const maxAge = 720 * time.Hour
 
-// people are n users who have just signed in.
+// people returns n users who have just signed in.
 func people(n int) []answer {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	list := make([]answer, n)
@@ -40,16 +40,16 @@ func people(n int) []answer {
 	return list
 }
 
-// ticket is a cookie, and what a server must say to whoever sends it.
+// ticket is a cookie, and the expected answer to it.
 type ticket struct {
 	cookie string // name=value
 	want   answer
 }
 
-// jar is one ticket for each person.
+// jar has one ticket for each user.
 type jar []ticket
 
-// write leaves the cookies in a file, one a line, for wrk.
+// write writes the cookies to a file for wrk, one a line.
 func (j jar) write(file string) error {
 	var lines strings.Builder
 	for _, t := range j {

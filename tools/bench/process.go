@@ -12,22 +12,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// tick is the unit of /proc/PID/stat, which Linux has fixed for programs: USER_HZ.
+// tick is the unit of /proc/PID/stat, which is fixed for programs on Linux: USER_HZ.
 const tick = 10 * time.Millisecond
 
-// stat is what /proc says of a process.
+// stat is the content of a process's stat file.
 type stat struct {
 	parent        int
-	own, children time.Duration // of a processor; children are those that have ended and were waited for
+	own, children time.Duration // processor time; children are the ended ones that were waited for
 }
 
-// statOf is false where there is no such process, or no /proc.
+// statOf returns false if there is no such process, or no /proc.
 func statOf(pid string) (stat, bool) {
 	content, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
 		return stat{}, false
 	}
-	// The second field is the program's name in brackets and may hold anything.
+	// The second field is the program's name in brackets and may contain anything.
 	_, rest, _ := strings.Cut(string(content[strings.LastIndexByte(string(content), ')'):]), " ")
 	fields := strings.Fields(rest)
 	number := func(field int) int {
@@ -41,13 +41,13 @@ func statOf(pid string) (stat, bool) {
 	}, true
 }
 
-// ownUse is how much of a processor this process has used so far, without those that it has started.
+// ownUse returns the processor time that this process has used so far, without its children.
 func ownUse() time.Duration {
 	of, _ := statOf("self")
 	return of.own
 }
 
-// usedBy is how much of a processor a process and its children have used so far.
+// usedBy returns the processor time that a process and its children have used so far.
 func usedBy(pid int) time.Duration {
 	of, _ := statOf(strconv.Itoa(pid))
 	sum := of.own + of.children
@@ -60,7 +60,7 @@ func usedBy(pid int) time.Duration {
 	return sum
 }
 
-// residentMB is a process's memory, VmRSS, in megabytes of 10^6 bytes.
+// residentMB returns a process's memory, VmRSS, in megabytes of 10^6 bytes.
 func residentMB(pid int) (float64, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -75,7 +75,7 @@ func residentMB(pid int) (float64, error) {
 	return 0, fmt.Errorf("/proc/%d/status has no VmRSS", pid)
 }
 
-// postmasterOf is the process number of the server behind a connection.
+// postmasterOf returns the process id of the server behind a connection.
 func postmasterOf(ctx context.Context, conn *pgx.Conn) (int, error) {
 	var backend int
 	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&backend); err != nil {

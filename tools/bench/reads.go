@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// target is a server that is read from, with a jar.
+// target is a server under test, with a jar.
 type target struct {
 	name   string
 	path   string
-	jar    func() (jar, error) // anew for each measurement
+	jar    func() (jar, error) // called for each measurement
 	start  func(context.Context) (*server, error)
 	server *server
 }
@@ -21,10 +21,10 @@ type target struct {
 // reading is one measurement of a target.
 type reading struct {
 	load
-	server, database time.Duration // of processors, a request
+	server, database time.Duration // processor time for a request
 }
 
-// measureReads compares GET of the signed-in user, round by round.
+// measureReads compares GET of the current user, round by round.
 func measureReads(ctx context.Context, b *bench) error {
 	targets, err := b.readTargets(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func measureReads(ctx context.Context, b *bench) error {
 	for r := range rounds {
 		rounds[r] = map[string]reading{}
 		for i := range targets {
-			t := &targets[(i+2*r)%len(targets)] // not always behind the same one
+			t := &targets[(i+2*r)%len(targets)] // the order of the targets changes
 			measured, peak, err := b.read(ctx, t)
 			if err != nil {
 				b.failed = true
@@ -66,7 +66,7 @@ func measureReads(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// read warms a target up and measures it. peak is its memory in megabytes, at most.
+// read warms up a target and measures it. peak is the maximum of its memory in megabytes.
 func (b *bench) read(ctx context.Context, t *target) (measured reading, peak float64, err error) {
 	cookies := b.path("cookies")
 	j, err := t.jar()
@@ -93,7 +93,7 @@ func (b *bench) read(ctx context.Context, t *target) (measured reading, peak flo
 	return reading{counted, server / n, database / n}, <-peaks, err
 }
 
-// watchMemory returns the most that a process held until ctx ended.
+// watchMemory returns the maximum memory of a process until ctx ends.
 func watchMemory(ctx context.Context, pid int) (peak float64) {
 	for ctx.Err() == nil {
 		if now, err := residentMB(pid); err == nil {
@@ -107,7 +107,8 @@ func watchMemory(ctx context.Context, pid int) (peak float64) {
 	return peak
 }
 
-// checkAnswers reads with every cookie of a jar once: each answer must be 200, and about whom the cookie is.
+// checkAnswers reads with every cookie of a jar once. Each answer must be 200 and about the
+// cookie's user.
 func (b *bench) checkAnswers(ctx context.Context, t *target) error {
 	j, err := t.jar()
 	if err != nil {

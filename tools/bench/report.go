@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// ratio is one of the figures that hold on another machine, too.
+// ratio is a figure that also holds on other machines.
 type ratio struct {
 	key, of, against string
 	aim              string
@@ -24,26 +24,27 @@ var readRatios = []ratio{
 	{"uncached_vs_fiber_storage", sanaUncached, fiberStorage, "1.1"},
 }
 
-// growthRatios are those that package growth measures, with what is wanted.
+// growthRatios are those that package growth measures, with their targets.
 var growthRatios = map[string]string{"cached_1e7_vs_1e4": "0.95", "uncached_1e7_vs_1e4": "0.75"}
 
-// keys are those of the JSON; "ratios." stands before the ratios. revocation_ms is an object of its own.
+// keys are the keys of the JSON; ratios have the prefix "ratios.". revocation_ms is an object of
+// its own.
 var keys = []string{"signins_per_s", "ready_ms", "rss_idle_mb", "rss_load_mb", "binary_mb"}
 
-// report gathers what was measured, and why something was not.
+// report collects the measurements, and the reasons for missing ones.
 type report struct {
 	values map[string]float64 // by key of the JSON, with "ratios." and "revocation_ms." in front
 	tables [][]string         // lines of each
-	single []string           // rows of the last table, of what is compared with nothing
+	single []string           // rows of the last table, of figures without a comparison
 }
 
-// add puts a figure into the last table and, where it has a key, into the JSON.
+// add adds a figure to the last table and, if it has a key, to the JSON.
 func (r *report) add(what, key string, value float64, unit, aim string) {
 	r.set(key, value)
 	r.single = append(r.single, cells(what, digits(value)+" "+unit, aim))
 }
 
-// note puts words where a figure would be.
+// note adds a text in place of a figure.
 func (r *report) note(what, words string) { r.single = append(r.single, cells(what, words, "")) }
 
 func (r *report) set(key string, value float64) {
@@ -55,12 +56,12 @@ func (r *report) set(key string, value float64) {
 	}
 }
 
-// leaveOut says why a part has no figures.
+// leaveOut records why a part has no figures.
 func (r *report) leaveOut(part, reason string) {
 	r.note(part, "NOT MEASURED: "+strings.Join(strings.Fields(reason), " "))
 }
 
-// begin begins a table, to which row adds.
+// begin begins a table, to which row adds rows.
 func (r *report) begin(title string, columns ...string) {
 	r.tables = append(r.tables, head(title, columns...))
 }
@@ -76,7 +77,7 @@ func head(title string, columns ...string) []string {
 
 func cells(values ...string) string { return "| " + strings.Join(values, " | ") + " |" }
 
-// digits writes a value with three of them.
+// digits formats a value with three significant digits.
 func digits(value float64) string {
 	switch {
 	case value >= 100:
@@ -94,7 +95,7 @@ func (r *report) print(to io.Writer) {
 	}
 }
 
-// addReads writes the table of the reads, and the ratios: each is the median of the rounds' own.
+// addReads adds the table of the reads and the ratios: each is the median of the rounds' ratios.
 func (r *report) addReads(targets []target, rounds []map[string]reading) {
 	over := func(name string, value func(reading) float64) float64 {
 		var all []float64
@@ -125,7 +126,7 @@ func (r *report) addReads(targets []target, rounds []map[string]reading) {
 	}
 }
 
-// writeJSON writes every key that there is; what was not measured is null.
+// writeJSON writes every key; missing measurements are null.
 func (r *report) writeJSON(file string) error {
 	value := func(key string) *float64 {
 		if v, ok := r.values[key]; ok {

@@ -21,7 +21,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// secretKeys are for this run's cookies and nobody else's.
+// secretKeys are for the cookies of this run only.
 var secretKeys = "bench:" + base64.StdEncoding.EncodeToString(random(32))
 
 func random(n int) []byte {
@@ -53,7 +53,7 @@ func (b *bench) startSana(ctx context.Context, name, database string, smtpPort i
 	return b.startServer(ctx, name, "/readyz", freePort(), sanaEnviron(database, smtpPort, further...), b.sana, "serve")
 }
 
-// migrated makes a database with Sana's schema.
+// migrated creates a database with Sana's schema.
 func (b *bench) migrated(ctx context.Context, name string) (database string, err error) {
 	if database, err = b.newDatabase(ctx, name); err != nil {
 		return "", err
@@ -66,7 +66,7 @@ func (b *bench) migrated(ctx context.Context, name string) (database string, err
 	return database, nil
 }
 
-// cookieOf is the cookie with a token.
+// cookieOf returns the cookie with a token.
 func cookieOf(token string) string {
 	return web.SessionCookieName(&url.URL{Scheme: "https", Host: publicHost}) + "=" + token
 }
@@ -90,7 +90,7 @@ func deviceToken(address string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(id))
 }
 
-// ticketOf is what Sana answers to whoever has this session.
+// ticketOf returns a session's ticket with Sana's expected answer.
 func ticketOf(s session.Session) ticket {
 	return ticket{cookie: cookieOf(s.Token), want: answer{
 		User:    user{ID: s.User.ID, Email: s.User.Email},
@@ -117,9 +117,9 @@ func rowOf(s session.Session) (row []any, token string, err error) {
 	return row, base64.RawURLEncoding.EncodeToString(raw), err
 }
 
-// sharedJar signs people in, in Sana's table. The rows are written past Sana's own store, so that
-// the benchmark can be taken to another checkout; that Sana reads them as it should, checkAnswers
-// sees.
+// sharedJar signs users in, in Sana's table. The rows are written without Sana's own store, so that
+// the benchmark also works with another checkout. checkAnswers tests that Sana reads them
+// correctly.
 func sharedJar(ctx context.Context, database string, list []answer) (jar, error) {
 	conn, err := pgx.Connect(ctx, database)
 	if err != nil {
@@ -146,8 +146,8 @@ func sharedJar(ctx context.Context, database string, list []answer) (jar, error)
 	return j, err
 }
 
-// sealedJar signs people in with cookies that hold everything. After a minute of use Sana renews
-// one, and wrk would not take the new one: a jar is good for a minute.
+// sealedJar signs users in with cookies that contain the session. After a minute of use Sana renews
+// one, and wrk would ignore the new one: a jar is valid for a minute.
 func sealedJar(ctx context.Context, list []answer) (jar, error) {
 	keys, err := keyring.Parse(secretKeys)
 	if err != nil {
@@ -161,7 +161,7 @@ func sealedJar(ctx context.Context, list []answer) (jar, error) {
 		if err != nil {
 			return nil, err
 		}
-		read, err := store.Read(ctx, issued.Token) // it holds whole seconds
+		read, err := store.Read(ctx, issued.Token) // it has whole seconds
 		if err != nil {
 			return nil, err
 		}

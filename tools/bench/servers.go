@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// publicHost is whom every request is for.
+// publicHost is the host of every request.
 const publicHost = "sana.example"
 
 // server is a running program.
@@ -24,15 +24,15 @@ type server struct {
 	port int
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
-	log  string        // file with what it wrote
+	log  string        // file with its output
 }
 
 func (s *server) url(path string) string { return fmt.Sprintf("http://127.0.0.1:%d%s", s.port, path) }
 
 func (s *server) pid() int { return s.cmd.Process.Pid }
 
-// startServer starts a command that listens on PORT, and returns when it answers GET of the path ready with 200, or, where
-// that is "", when it takes connections.
+// startServer starts a command that listens on PORT. It returns when the command answers GET of the
+// path ready with 200, or, if ready is "", when it accepts connections.
 func (b *bench) startServer(ctx context.Context, name, ready string, port int, environ []string, command ...string) (*server, error) {
 	s := &server{name: name, port: port, done: make(chan struct{}), log: b.path(name + ".log")}
 	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -82,7 +82,7 @@ func (s *server) awaitReady(ctx context.Context, path string) error {
 	}
 }
 
-// stop ends the program, and makes it end where it does not.
+// stop ends the program, and kills it if it does not end.
 func (s *server) stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -93,7 +93,7 @@ func (s *server) stop() {
 	}
 }
 
-// get reads an address with a cookie, "" for none.
+// get requests an address with a cookie, "" for none.
 func get(ctx context.Context, client *http.Client, url, cookie string) (status int, body []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -112,7 +112,7 @@ func get(ctx context.Context, client *http.Client, url, cookie string) (status i
 	return response.StatusCode, body, err
 }
 
-// freePort is one that nobody uses, from below those that systems give to outgoing connections.
+// freePort returns a free port, below those that systems use for outgoing connections.
 func freePort() int {
 	for {
 		port := 20_000 + rand.IntN(12_000)

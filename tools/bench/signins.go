@@ -19,26 +19,26 @@ const (
 	drainPatience = time.Minute
 )
 
-// signIns is one measurement of whole sign-ins.
+// signIns is one measurement of complete sign-ins.
 type signIns struct {
 	perSecond              float64
-	server, database, load time.Duration // of processors, a sign-in
-	p50, p99               float64       // milliseconds of a whole one
+	server, database, load time.Duration // processor time for a sign-in
+	p50, p99               float64       // milliseconds of a complete sign-in
 	ask, mail, verify      float64       // milliseconds of its steps, medians
 	away                   float64       // answers of 503
 }
 
-// steps are how long one sign-in took.
+// steps are the durations of one sign-in.
 type steps struct{ ask, mail, verify time.Duration }
 
 func (s steps) whole() time.Duration { return s.ask + s.mail + s.verify }
 
-// kind is who signs in.
+// kind is the kind of users who sign in.
 type kind struct {
 	name    string
 	known   bool // has an account
-	at      bool // in a browser that it has signed in with before
-	notices int  // further mails that come with it
+	at      bool // in a browser that has signed in with the address before
+	notices int  // further mails that the sign-in causes
 	passkey bool // instead of a code
 }
 
@@ -49,13 +49,13 @@ var kinds = []kind{
 	{name: "known, with a passkey in a browser of theirs", known: true, at: true, passkey: true},
 }
 
-// signingIn is what the clients of one measurement share.
+// signingIn is the shared state of the clients of one measurement.
 type signingIn struct {
 	kind
 	port int
 	sink *sink
 	away atomic.Int64
-	next *atomic.Int64 // person, with an account or without, of the whole run
+	next *atomic.Int64 // next user, with an account or without, of the whole run
 
 	passkeys authenticator
 
@@ -64,7 +64,7 @@ type signingIn struct {
 	took  []steps // of those that ended within the time
 }
 
-// measureSignIns has people ask for codes, read their mail and type them.
+// measureSignIns makes users request codes, read their mail and enter the codes.
 func measureSignIns(ctx context.Context, b *bench) error {
 	mails, err := startSink()
 	if err != nil {
@@ -112,7 +112,7 @@ func measureSignIns(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// addUsers makes people who have an account.
+// addUsers creates users with an account.
 func addUsers(ctx context.Context, database string, n int) error {
 	conn, err := pgx.Connect(ctx, database+unhurried)
 	if err != nil {
@@ -129,7 +129,8 @@ func addUsers(ctx context.Context, database string, n int) error {
 	return err
 }
 
-// signIn has all clients at work: a tenth of the time to warm up, then what counts, then until every mail is there.
+// signIn runs all clients: a tenth of the time to warm up, then the measurement, then until every
+// mail has arrived.
 func (b *bench) signIn(ctx context.Context, s *server, shared *signingIn) (signIns, error) {
 	warm := b.signIns / 10
 	begin := time.Now().Add(warm)
@@ -179,7 +180,7 @@ func (b *bench) signIn(ctx context.Context, s *server, shared *signingIn) (signI
 	}, nil
 }
 
-// address is a person's.
+// address returns a user's address.
 func (k kind) address(n int) string {
 	if k.known {
 		return fmt.Sprintf("known%07d@sana.example", n)
@@ -187,7 +188,7 @@ func (k kind) address(n int) string {
 	return fmt.Sprintf("new%07d@sana.example", n)
 }
 
-// once signs one person in.
+// once signs one user in.
 func (s *signingIn) once(c *client, begin, end time.Time) error {
 	n := int(s.next.Add(1))
 	address := s.address(n)
@@ -245,8 +246,7 @@ func (s *signingIn) withCode(c *client, _ int, address string) (who signedIn, to
 	}
 }
 
-// send does as the pages do: what is answered with 503 is sent again, a moment later. That takes the person's time, and is
-// counted.
+// send retries answers of 503 after a moment, as the pages do. The time of the retries counts.
 func (s *signingIn) send(c *client, method, path string, body any, wanted int, into any) error {
 	for tries := 1; ; tries++ {
 		err := c.send(method, path, body, wanted, into)
@@ -259,7 +259,7 @@ func (s *signingIn) send(c *client, method, path string, body any, wanted int, i
 	}
 }
 
-// drain waits until every mail is there, and holds that none came twice and none that nobody asked for.
+// drain waits until every mail has arrived, and fails if one arrived twice or was not requested.
 func (s *signingIn) drain(ctx context.Context) error {
 	deadline := time.Now().Add(drainPatience)
 	for {

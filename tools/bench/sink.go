@@ -12,7 +12,8 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// sink is a mail server on 127.0.0.1 that takes everything, gives each code to whoever waits for it, and keeps count.
+// sink is a mail server on 127.0.0.1 that accepts everything, passes each code to its waiting user,
+// and counts mails.
 type sink struct {
 	port int
 	smtp *smtp.Server
@@ -22,7 +23,7 @@ type sink struct {
 	waiting map[string]chan string // codes by recipient
 }
 
-// mails counts those of one person.
+// mails counts the mails of one user.
 type mails struct{ codes, notices int }
 
 func startSink() (*sink, error) {
@@ -42,7 +43,7 @@ func startSink() (*sink, error) {
 
 func (s *sink) close() { _ = s.smtp.Close() }
 
-// expect returns where the code for an address will come.
+// expect returns the channel for the code of an address.
 func (s *sink) expect(address string) <-chan string {
 	code := make(chan string, 1)
 	s.mu.Lock()
@@ -68,7 +69,8 @@ func (s *sink) take(address, code string) {
 	}
 }
 
-// tally tells how many of some people have what they should, one code and so many notices, how many less and how many more.
+// tally returns how many of some users have the expected mails, one code and the given number of
+// notices, how many have fewer and how many more.
 func (s *sink) tally(people []string, notices int) (right, fewer, more int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +87,7 @@ func (s *sink) tally(people []string, notices int) (right, fewer, more int) {
 	return right, fewer, more
 }
 
-// delivery is one conversation.
+// delivery is one SMTP session.
 type delivery struct {
 	sink *sink
 	to   string
@@ -98,7 +100,7 @@ func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
-// Data finds the code where a person does: at the beginning of the subject.
+// Data reads the code where a user does: at the beginning of the subject.
 func (d *delivery) Data(content io.Reader) error {
 	lines, code := bufio.NewScanner(content), ""
 	for lines.Scan() {

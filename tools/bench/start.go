@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// idleFor is how long an instance does nothing before its memory is looked at.
+// idleFor is how long an instance is idle before its memory is measured.
 const idleFor = 10 * time.Second
 
-// measureStart takes the time from the start of the process to the first 200 of /readyz, on a migrated database, and the memory
-// of an instance that nobody asks anything.
+// measureStart measures the time from the start of the process to the first 200 of /readyz, on a
+// migrated database, and the memory of an idle instance.
 func measureStart(ctx context.Context, b *bench) error {
 	if err := b.measureSizes(); err != nil {
 		return err

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// median is the middle of some values, none of which may be missing.
+// median returns the median of some values, none of which may be missing.
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// quantile is the value below which so much of the sorted ones lies.
+// quantile returns the value below which the fraction q of the sorted values lies.
 func quantile(sorted []float64, q float64) float64 {
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }

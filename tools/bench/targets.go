@@ -9,7 +9,7 @@ import (
 	"os/exec"
 )
 
-// The names of what is read from, as the table has them.
+// The names of the targets in the table.
 const (
 	fiberConstant = "Fiber, constant JSON"
 	sameChain     = "Sana's chain, constant JSON"
@@ -25,7 +25,7 @@ const (
 //go:embed flask_peer.py
 var flaskPeer []byte
 
-// readTargets makes the tables and jars of everybody.
+// readTargets creates the tables and jars of all targets.
 func (b *bench) readTargets(ctx context.Context) ([]target, error) {
 	list := people(b.people)
 	database, err := b.migrated(ctx, "reads")
@@ -36,13 +36,14 @@ func (b *bench) readTargets(ctx context.Context) ([]target, error) {
 	if err != nil {
 		return nil, err
 	}
-	smtp := freePort() // where nobody listens: no mail is sent here
+	smtp := freePort() // an unused port: no mail is sent here
 	targets := []target{
 		b.sanaTarget(sanaCached, database, smtp, kept(shared)),
 		b.sanaTarget(sanaUncached, database, smtp, kept(shared), "SESSION_CACHE=off"),
 		b.sanaTarget(sanaSealed, database, smtp, func() (jar, error) { return sealedJar(ctx, list) }, "SESSION_STORE=cookie"),
 		{name: sameChain, path: sessionPath, jar: kept(withConstant(shared)), start: func(ctx context.Context) (*server, error) {
-			// Without a cookie only the constant is 200: Sana is ready a moment before its handler is replaced.
+			// Without a cookie only the constant answer is 200: Sana is ready a moment before its
+			// handler is replaced.
 			return b.startPeer(ctx, "same-chain", sessionPath, sanaEnviron(database, smtp))
 		}},
 		b.peerTarget(fiberConstant, "constant", withConstant(shared)),
@@ -74,13 +75,13 @@ func (b *bench) readTargets(ctx context.Context) ([]target, error) {
 	return append(targets, flask), err
 }
 
-// unhurried is for filling tables: their rows need not be on the disk one by one.
+// unhurried is for filling tables: their rows need not be flushed one by one.
 const unhurried = "&synchronous_commit=off"
 
-// kept is a jar that is good for the whole run.
+// kept returns a jar that is valid for the whole run.
 func kept(j jar) func() (jar, error) { return func() (jar, error) { return j, nil } }
 
-// withConstant has the same cookies sent to whoever does not look at them.
+// withConstant returns the same cookies with the constant answer.
 func withConstant(j jar) jar {
 	same := make(jar, len(j))
 	for i := range j {
@@ -101,7 +102,7 @@ func (b *bench) peerTarget(name, command string, j jar, args ...string) target {
 	}}
 }
 
-// startPeer runs this program as one of the others.
+// startPeer runs this program as one of the compared servers.
 func (b *bench) startPeer(ctx context.Context, name, ready string, environ []string, args ...string) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -110,8 +111,8 @@ func (b *bench) startPeer(ctx context.Context, name, ready string, environ []str
 	return b.startServer(ctx, name, ready, freePort(), environ, append([]string{self, "serve", name}, args...)...)
 }
 
-// flaskTarget has as many processes as Sana has processors, and threads for all connections: its other kinds of worker, of
-// Debian's package, close the connection with every answer.
+// flaskTarget has as many processes as Sana has processors, and threads for all connections: the
+// other kinds of worker of Debian's gunicorn package close the connection with every answer.
 func (b *bench) flaskTarget(ctx context.Context, list []answer) (target, error) {
 	if err := os.WriteFile(b.path("flask_peer.py"), flaskPeer, 0o600); err != nil {
 		return target{}, err

@@ -20,7 +20,7 @@ const (
 //go:embed jar.lua
 var jarScript []byte
 
-// load is what wrk counted.
+// load is wrk's result.
 type load struct {
 	Requests     int
 	Microseconds float64
@@ -31,7 +31,7 @@ type load struct {
 
 func (l load) perSecond() float64 { return float64(l.Requests) / (l.Microseconds / 1e6) }
 
-// fault is why the figures do not count, nil where they do.
+// fault returns why the figures are invalid, nil if they are valid.
 func (l load) fault() error {
 	if l.Errors == 0 && l.Refused == 0 && l.Requests > 0 {
 		return nil
@@ -39,12 +39,12 @@ func (l load) fault() error {
 	return fmt.Errorf("wrk counted %d requests, %d broken connections or timeouts and %d refusals", l.Requests, l.Errors, l.Refused)
 }
 
-// wrk reads with the cookies of a file for so long. headers are further ones, "Name: value".
+// wrk reads with the cookies of a file for the given time. headers are further ones, "Name: value".
 func (b *bench) wrk(ctx context.Context, url, cookies string, length time.Duration, headers ...string) (load, error) {
 	return b.wrkOver(ctx, connections, url, cookies, length, headers...)
 }
 
-// wrkOver is wrk over so many connections, each of which has one request under way.
+// wrkOver is wrk over the given number of connections, each of which has one request in flight.
 func (b *bench) wrkOver(
 	ctx context.Context, connections int, url, cookies string, length time.Duration, headers ...string,
 ) (load, error) {

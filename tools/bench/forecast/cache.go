@@ -8,36 +8,35 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// people is what is assumed of them: so many visits a day, each of so many requests in so many
-// seconds.
+// people is the assumed load: visits a day, each with a number of requests in a number of seconds.
 type people struct {
 	visits   float64
 	requests int
 	seconds  int
 }
 
-// perSecond is how many requests there are on an average of the day.
+// perSecond returns the number of requests a second, as an average of the day.
 func (p people) perSecond(sessions float64) float64 {
 	return sessions * p.visits * float64(p.requests) / 86_400
 }
 
-// inUse is how many sessions are in the middle of a visit.
+// inUse returns the number of sessions that are in the middle of a visit.
 func (p people) inUse(sessions float64) float64 {
 	return sessions * p.visits * float64(p.seconds) / 86_400
 }
 
-// setting is one instance among instances that share the requests.
+// setting is one of several instances that share the requests.
 type setting struct {
 	people
 	sessions  float64
 	instances int
 	megabytes int
-	sticky    bool    // a session's requests all come to the same instance; else each to any
-	zipf      float64 // visits are by few sessions, by Zipf's law; 0: by all alike
+	sticky    bool    // all requests of a session reach the same instance; otherwise any
+	zipf      float64 // exponent of Zipf's law, by which few sessions have most visits; 0: all have the same number
 }
 
-// weight is what backend/session/cached.go counts for a cached session: sessionBytes, maxMemo and
-// the texts, which are id, user id, address, user agent, platform, IP address and seed.
+// weight is the size that backend/session/cached.go counts for a cached session: sessionBytes,
+// maxMemo and the texts: id, user id, address, user agent, platform, IP address and seed.
 const weight = 424 + 288 + 32 + 36 + 26 + 111 + 15 + 12 + 16
 
 func simulateCache(args []string) error {
@@ -78,16 +77,17 @@ func (s setting) show(hits float64) {
 		s.inUse(s.sessions), s.instances, where, who, s.megabytes, 100*hits, s.perSecond(s.sessions)*(1-hits), s.touches())
 }
 
-// touches is how many uses all instances record in a second: one a minute of each session in use.
+// touches returns the number of uses that all instances record in a second: one a minute of each
+// session in use.
 func (s setting) touches() float64 { return s.inUse(s.sessions) / 60 }
 
-// Of the simulated time, the first part fills the cache, and in the second hits are counted.
+// The first part of the simulated time fills the cache; hits are counted in the second.
 const (
-	fillVisits  = 2 // times a visit's length
+	fillVisits  = 2 // multiples of a visit's length
 	countVisits = 1
-	// most is how many requests of the whole time are simulated: with more, sessions, instance and
-	// cache are made smaller together. That changes no share where all are alike; by Zipf's law it
-	// makes that of the few larger.
+	// most is the maximum number of simulated requests. With more, sessions, instance and cache are
+	// scaled down together. That does not change the share of hits if all sessions are alike; by
+	// Zipf's law it makes the share of the few larger.
 	most = 2e6
 )
 
@@ -95,7 +95,7 @@ const (
 func (s setting) hits() float64 {
 	share := 1 / float64(s.instances)
 	population := s.sessions
-	if s.sticky { // the instance sees its own sessions only, and all that they ask
+	if s.sticky { // the instance gets its own sessions only, and all their requests
 		population, share = population/float64(s.instances), 1
 	}
 	length := (fillVisits + countVisits) * s.seconds
@@ -112,7 +112,7 @@ func (s setting) hits() float64 {
 		zipf := rand.NewZipf(random, s.zipf, 1, uint64(population)-1)
 		pick = zipf.Uint64
 	}
-	calendar := make([][]uint64, length+s.seconds+1) // sessions that ask in each second
+	calendar := make([][]uint64, length+s.seconds+1) // sessions that send a request in each second
 	begin := population * s.visits / 86_400
 	var due, read, hit float64
 	for second := range length {

@@ -1,11 +1,11 @@
-// Forecast computes what more sessions than fit on one machine would ask of Sana.
+// Forecast estimates the load of more sessions than fit on one machine.
 //
-//	go run ./forecast cache                        how often a session is found in a cache
-//	go run ./forecast revocations -postgres URL    what it costs to follow the revocation log
+//	go run ./forecast cache                        share of sessions found in a cache
+//	go run ./forecast revocations -postgres URL    cost of polling the revocation log
 //
-// The first is a simulation, with the cache's own library and weights, of one instance among many.
-// The second measures: stores of backend/session with their cache, as many as there would be
-// instances, on one server.
+// The first simulates one of several instances, with the cache's own library and weights. The
+// second measures: as many stores of backend/session with their cache as there would be instances,
+// on one server.
 package main
 
 import (

@@ -19,7 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// measureRevocations revokes sessions at several rates while several numbers of stores follow the
+// measureRevocations revokes sessions at several rates while several numbers of stores poll the
 // revocation log.
 func measureRevocations(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("revocations", flag.ExitOnError)
@@ -114,8 +114,8 @@ func (c counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.Trac
 
 func (counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// revoke writes so many revocations a second to the log, each in a transaction of its own and
-// followed by the notification that a store sends, as separate users would.
+// revoke writes the given number of revocations a second to the log, each in its own transaction
+// and followed by the notification that a store sends, as separate users would.
 func revoke(ctx context.Context, db *pgx.Conn, rate int, length time.Duration) error {
 	if rate == 0 {
 		return wait(ctx, length)
@@ -146,8 +146,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// serverCPU is the time that the processes of the server that serve connections have computed so
-// far.
+// serverCPU returns the processor time that the server's backend processes have used so far.
 func serverCPU(ctx context.Context, db *pgx.Conn) (total time.Duration, err error) {
 	rows, err := db.Query(ctx, `SELECT pid FROM pg_stat_activity WHERE datname = current_database()`)
 	if err != nil {

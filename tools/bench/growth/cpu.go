@@ -13,10 +13,10 @@ import (
 // tick is the unit of times in /proc: USER_HZ is 100.
 const tick = 10 * time.Millisecond
 
-// used is what processes have computed so far: Sana, and all that belong to Postgres.
+// used is the processor time used so far: by Sana, and by all processes of Postgres.
 type used struct{ sana, postgres time.Duration }
 
-// cpu reads it from /proc; the server has to be on this machine.
+// cpu reads it from /proc, so the server must be on this machine.
 func (i *instance) cpu(ctx context.Context, d *database) (used, error) {
 	var backend int
 	if err := d.db.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&backend); err != nil {
@@ -39,13 +39,13 @@ func (i *instance) cpu(ctx context.Context, d *database) (used, error) {
 	return u, err
 }
 
-// process returns the parent of a process and the time that it has computed.
+// process returns the parent of a process and its used processor time.
 func process(pid string) (parent int, computed time.Duration, err error) {
 	text, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
 		return 0, 0, err
 	}
-	_, after, _ := strings.Cut(string(text), ") ") // the name before may hold anything
+	_, after, _ := strings.Cut(string(text), ") ") // the name before it may contain anything
 	fields := strings.Fields(after)
 	var ticks [2]int
 	if parent, err = strconv.Atoi(fields[1]); err == nil {

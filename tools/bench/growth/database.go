@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// database is a migrated database with so many sessions.
+// database is a migrated database with a number of sessions.
 type database struct {
 	name string
 	url  string
@@ -27,10 +27,10 @@ type database struct {
 	db   *pgxpool.Pool
 }
 
-// fillBatch is how many sessions one statement inserts.
+// fillBatch is the number of sessions that one statement inserts.
 const fillBatch = 100_000
 
-// openDatabase makes the database, unless it is there from a run before.
+// openDatabase creates the database, unless an earlier run has created it.
 func openDatabase(ctx context.Context, server string, n int) (*database, error) {
 	u, err := url.Parse(server)
 	if err != nil {
@@ -81,7 +81,7 @@ func (d *database) drop(server string) {
 // user. If $4 is positive, they have expired in the last $4 seconds. If it is 0, they are valid:
 // those with an odd number were used now, so that no use of them is recorded for hours, and the
 // others were used in the last twelve hours. They were signed in over the last 29 days. There are
-// no rows of users: no read of a session looks at them. Column v is as backend/auth/signin.go
+// no rows of users: reads of a session do not need them. Column v is as backend/auth/signin.go
 // writes it.
 const rows = `
 	INSERT INTO sessions (k, v, e, id, user_id, idle_seconds, last_used_at, sweep_at)
@@ -109,8 +109,8 @@ const rows = `
 	                          WHEN n % 2 = 1 THEN now() + interval '12 hours'
 	                          ELSE now() - random() * interval '12 hours' END AS used) AS b`
 
-// indexes are created after the rows, which is faster, and as full as they get row by row: two
-// thirds.
+// indexes are created after the rows, which is faster, and with the fill factor that row-by-row
+// inserts lead to: two thirds.
 var indexes = [][2]string{
 	{`DROP INDEX sessions_sweep_at`, `CREATE INDEX sessions_sweep_at ON sessions (sweep_at) WITH (fillfactor = 70)`},
 	{`DROP INDEX sessions_id`, `CREATE UNIQUE INDEX sessions_id ON sessions (id) WITH (fillfactor = 70)`},
@@ -138,7 +138,7 @@ func (d *database) fill(ctx context.Context) error {
 	return err
 }
 
-// What tokens begin with.
+// Prefixes of tokens.
 const (
 	living  = "growth-"
 	expired = "expired-"
@@ -156,7 +156,7 @@ func (d *database) insert(ctx context.Context, n int, prefix string, expiredSeco
 	return group.Wait()
 }
 
-// settle has what a fill has left behind done before anything is measured.
+// settle waits for the work that a fill has caused before a measurement.
 func (d *database) settle(ctx context.Context) error {
 	for _, sql := range []string{`VACUUM (ANALYZE) sessions`, `CHECKPOINT`} {
 		if _, err := d.db.Exec(ctx, sql); err != nil {
@@ -166,18 +166,18 @@ func (d *database) settle(ctx context.Context) error {
 	return nil
 }
 
-// token is the cookie's value of the session with a number.
+// token returns the cookie's value of the session with a number.
 func token(n int) string {
 	raw := sha256.Sum256(fmt.Append(nil, living, n))
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
-// maxTokens is how many sessions wrk knows at most: more than a round can read, and few enough for
-// its memory.
+// maxTokens is the maximum number of sessions that wrk uses: more than a round can read, and few
+// enough for its memory.
 const maxTokens = 1_000_000
 
-// tokens writes those of at most count sessions to a file, one after the other: of every step-th
-// number from first on, at random, none twice.
+// tokens writes the tokens of at most count sessions to a file, one after the other: of every
+// step-th number from first on, in random order, without duplicates.
 func (d *database) tokens(count, first, step int) (file string, err error) {
 	numbers := (d.n-first)/step + 1
 	count = min(count, numbers, maxTokens)

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// disk is what sessions take up, bytes for each.
+// disk is the space that sessions use, in bytes for each.
 type disk struct {
 	Sessions int                `json:"sessions"`
 	Table    float64            `json:"table"`
@@ -60,7 +60,7 @@ func printDisk(sizes []disk) {
 	}
 }
 
-// shown are the settings of the server that have a say in what is measured.
+// shown are the server settings that affect the measurements.
 var shown = []string{
 	"server_version", "shared_buffers", "max_wal_size", "checkpoint_timeout", "wal_compression", "synchronous_commit", "fsync",
 	"full_page_writes", "random_page_cost", "effective_cache_size", "work_mem", "max_connections", "jit", "autovacuum_naptime",

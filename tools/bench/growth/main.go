@@ -1,10 +1,10 @@
-// Growth measures how Sana reads, sweeps and takes up disk as its sessions become many.
+// Growth measures the reads, the sweep and the disk space of Sana as the number of sessions grows.
 //
 //	go run ./growth -postgres URL -sana ../../bin/sana -sizes 1e4,1e5,1e6,1e7 -json growth.json
 //
-// URL is that of a superuser of a server that is there for nothing else. Each size gets a database
-// of its own, filled with the same kind of rows; all of them are there at once, and rounds of load
-// go from one to the next. The load is wrk's.
+// URL is that of a superuser of a server that serves nothing else. Each size gets its own database,
+// filled with the same kind of rows; all of them exist at once, and each round measures them one
+// after the other. wrk generates the load.
 package main
 
 import (
@@ -34,7 +34,7 @@ type options struct {
 	keep     bool
 }
 
-// report is what -json writes. Ratios are of medians, the largest size against the smallest.
+// report is the output of -json. Ratios are of medians, the largest size against the smallest.
 type report struct {
 	Settings map[string]string  `json:"settings"`
 	Ratios   map[string]float64 `json:"ratios"`

@@ -13,8 +13,8 @@ import (
 type kind struct {
 	name        string
 	cache       string // SESSION_CACHE
-	count       int    // how many sessions are read
-	first, step int    // of the numbers of sessions that they are taken from
+	count       int    // number of sessions that are read
+	first, step int    // numbers of the sessions that are used
 	means       string
 }
 
@@ -39,7 +39,7 @@ type reads struct {
 	Rounds   []load `json:"rounds"`
 }
 
-// median is that of the reads per second.
+// median returns the median of the reads per second.
 func (r reads) median() float64 {
 	var list []float64
 	for _, l := range r.Rounds {
@@ -49,8 +49,9 @@ func (r reads) median() float64 {
 	return list[len(list)/2]
 }
 
-// computed is the median of what Sana and Postgres together compute for one read, microseconds.
-// Other work on the machine makes reads fewer; this it hardly changes.
+// computed returns the median of the processor time of Sana and Postgres together for one read, in
+// microseconds. Other work on the machine reduces the number of reads, but hardly changes this
+// value.
 func (r reads) computed() float64 {
 	var list []float64
 	for _, l := range r.Rounds {
@@ -63,8 +64,8 @@ func (r reads) computed() float64 {
 // warmUp is long enough to read 10,000 sessions once.
 const warmUp = 3 * time.Second
 
-// readAll goes through kinds and sizes once in each round, so that whatever else the machine does
-// meets all alike.
+// readAll measures every kind and size once in each round, so that other work on the machine
+// affects all alike.
 func readAll(ctx context.Context, o options, databases []*database) ([]reads, error) {
 	var list []reads
 	for range o.kinds {
@@ -108,7 +109,7 @@ func (o options) readOnce(ctx context.Context, k kind, d *database) (load, error
 	return l, err
 }
 
-// measure is read with what it costs.
+// measure is read with the processor time that it uses.
 func (i *instance) measure(ctx context.Context, d *database, tokens string, length time.Duration) (load, error) {
 	before, err := i.cpu(ctx, d)
 	if err != nil {
@@ -125,7 +126,7 @@ func (i *instance) measure(ctx context.Context, d *database, tokens string, leng
 	return l, err
 }
 
-// ratios are those of the largest size to the smallest.
+// ratios returns the ratios of the largest size to the smallest.
 func ratios(list []reads) map[string]float64 {
 	smallest, largest := map[string]reads{}, map[string]reads{}
 	for _, r := range list {
@@ -146,7 +147,7 @@ func ratios(list []reads) map[string]float64 {
 	return result
 }
 
-// short writes a power of ten as 1e4.
+// short formats a power of ten as 1e4.
 func short(n int) string {
 	zeros := 0
 	for ; n >= 10 && n%10 == 0; n /= 10 {

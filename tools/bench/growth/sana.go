@@ -70,7 +70,7 @@ func (i *instance) awaitReady(ctx context.Context) error {
 	return fmt.Errorf("sana does not get ready, its log is %s: %w", i.log.Name(), last)
 }
 
-// stop ends the process as a deploy does: it records the last uses of sessions.
+// stop ends the process as a deployment does: it records the last uses of sessions.
 func (i *instance) stop() error {
 	defer os.Remove(i.log.Name())
 	defer i.log.Close()

@@ -13,7 +13,7 @@ import (
 	"sana/backend/session"
 )
 
-// sweepResult is what a sweep does to reads that go on beside it.
+// sweepResult is the effect of a sweep on concurrent reads.
 type sweepResult struct {
 	Kind    string  `json:"kind"`
 	Living  int     `json:"living"`
@@ -23,10 +23,10 @@ type sweepResult struct {
 	During  []load  `json:"during"`
 }
 
-// sweepWindow is how long wrk reads for each figure before the sweep and during it.
+// sweepWindow is how long wrk reads for each figure, before the sweep and during it.
 const sweepWindow = 5 * time.Second
 
-// sweepAll sweeps once beside reads from the cache, and once beside reads without it.
+// sweepAll sweeps once during reads from the cache, and once during reads without it.
 func sweepAll(ctx context.Context, o options, d *database) ([]sweepResult, error) {
 	var list []sweepResult
 	for _, k := range o.kinds {
@@ -87,7 +87,7 @@ func (o options) sweepBeside(ctx context.Context, k kind, d *database) (r sweepR
 			return r, err
 		}
 		select {
-		case err := <-swept: // the last window is not wholly beside it
+		case err := <-swept: // the sweep ended during the last window
 			_, _ = d.db.Exec(ctx, `TRUNCATE ended_sessions`)
 			return r, err
 		default:

@@ -11,7 +11,7 @@ import (
 	"sana/backend/session"
 )
 
-// touches is what it costs to record that sessions were used.
+// touches is the cost of recording the use of sessions.
 type touches struct {
 	Sessions  int     `json:"sessions"`
 	Batch     int     `json:"batch"`
@@ -32,8 +32,8 @@ const touchLive = `
 	      make_interval(secs => idle_seconds / 4.0))
 	  AND ` + string(session.IsLive)
 
-// touches records for a while, over one connection, that sessions were used: those whose last use
-// is some time ago.
+// touches records for a while, over one connection, the use of sessions whose last use is some time
+// ago.
 func (d *database) touches(ctx context.Context, length time.Duration) (touches, error) {
 	conn, err := d.db.Acquire(ctx)
 	if err != nil {
@@ -74,7 +74,7 @@ func (d *database) touches(ctx context.Context, length time.Duration) (touches, 
 	}, err
 }
 
-// id is the public id of the session with a number.
+// id returns the public id of the session with a number.
 func id(n int) string {
 	sum := md5.Sum(fmt.Append(nil, living, n))
 	return hex.EncodeToString(sum[:])

@@ -11,25 +11,25 @@ import (
 	"time"
 )
 
-// script has wrk ask for the session of one of many tokens with each request, and say what came of
-// it.
+// script makes wrk request the session of one of many tokens with each request, and print the
+// result.
 //
 //go:embed reads.lua
 var script string
 
-// load is what wrk saw in one round.
+// load is wrk's result of one round.
 type load struct {
 	PerSecond float64 `json:"per_second"`
 	P50       float64 `json:"p50_ms"`
 	P99       float64 `json:"p99_ms"`
 	Failed    int     `json:"failed"`
-	Sana      float64 `json:"sana_us"`     // what Sana computes for one read, microseconds
-	Postgres  float64 `json:"postgres_us"` // and what Postgres does
+	Sana      float64 `json:"sana_us"`     // processor time of Sana for one read, microseconds
+	Postgres  float64 `json:"postgres_us"` // the same of Postgres
 }
 
 const connections = 32
 
-// read has wrk read the sessions of the tokens in a file, on two threads.
+// read makes wrk read the sessions of the tokens in a file, on two threads.
 func (i *instance) read(ctx context.Context, tokens string, length time.Duration) (load, error) {
 	lua, err := os.CreateTemp("", "growth-*.lua")
 	if err != nil {

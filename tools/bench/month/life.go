@@ -35,10 +35,10 @@ type slot struct {
 	id      string          // of the session
 	token   string
 	until   time.Time
-	signOut bool // at the end; otherwise the user gives up the browser, and the session becomes idle
+	signOut bool // the user signs out at the end; otherwise the session becomes idle
 }
 
-// pass lets the days pass over a fresh database.
+// pass simulates the days on an empty database.
 func (o options) pass(ctx context.Context, name string, sql []string) (result, error) {
 	w, err := open(ctx, o.postgres, name, sql)
 	if err != nil {
@@ -114,8 +114,8 @@ func (w *world) replace(ctx context.Context, random *rand.Rand, s *slot) error {
 	return w.signIn(ctx, random, s)
 }
 
-// signIn has a user request a code, receive the mail and enter the code. If the address has had
-// enough mail, the slot has no session until the next minute.
+// signIn makes a user request a code, receive the mail and enter the code. If the mail limit of the
+// address is reached, the slot has no session until the next minute.
 func (w *world) signIn(ctx context.Context, random *rand.Rand, s *slot) error {
 	s.id = ""
 	s.visitor = newVisitor(random.IntN(networks), s.visitor.Device)
@@ -127,7 +127,7 @@ func (w *world) signIn(ctx context.Context, random *rand.Rand, s *slot) error {
 		return err
 	}
 
-	// One in four mistypes the code once.
+	// One user in four mistypes the code once.
 	code := challenge.Code(w.keys.Current(), requested.Code)
 	if random.IntN(4) == 0 {
 		_, err := w.auth.VerifyCode(ctx, s.visitor, session.Session{}, s.email, mistyped(code))
@@ -163,7 +163,7 @@ func mistyped(code string) string {
 	return code[:last] + string('0'+(code[last]-'0'+1)%10)
 }
 
-// sweep deletes expired rows of all tables, as an instance does from time to time.
+// sweep deletes expired rows of all tables, as an instance does periodically.
 func (w *world) sweep(ctx context.Context) error {
 	for _, sweep := range []func(context.Context) (int, error){
 		w.store.Sweep, w.limits.Sweep, w.outbox.Sweep,

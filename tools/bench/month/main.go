@@ -1,12 +1,12 @@
-// Month lets a month of sessions pass over Sana's tables in minutes, and prints how large tables
-// and indexes get.
+// Month simulates a month of sessions on Sana's tables in minutes, and prints the sizes of tables
+// and indexes.
 //
 //	go run ./month -postgres URL -sessions 10000 -days 30 -json month.json
 //
-// URL is that of a superuser of a server that serves nothing else: its autovacuum is set to look
-// every second, which is the most often that it can. Where a month passes in ten real minutes, that
-// is every 72 simulated minutes. So vacuum comes later than in production, and the figures are no
-// better than what an operator sees.
+// URL is that of a superuser of a server that serves nothing else: its autovacuum runs every
+// second, which is the shortest interval. If a month takes ten real minutes, that is every 72
+// simulated minutes. Vacuum therefore runs later than in production, and the figures are no better
+// than an operator's.
 //
 // The same month passes over three databases: with Postgres' own settings, with Sana's, and with
 // Sana's and an index on last_used_at, which Sana does not have. Users sign in and out by the use
@@ -34,7 +34,7 @@ type options struct {
 	json     string
 }
 
-// variants are what is compared.
+// variants are the compared settings.
 var variants = []struct {
 	name string
 	sql  []string // after the migration

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// tables are those whose rows are updated and deleted.
+// tables are the tables whose rows are updated and deleted.
 var tables = []string{
 	"sessions", "challenges", "mails", "uses", "ended_sessions", "session_revocations", "users",
 }
@@ -54,8 +54,7 @@ func (w *world) measure(ctx context.Context, r *result, day int) error {
 	return nil
 }
 
-// show prints the sizes of tables and indexes at some days, and how the updates of the month were
-// done.
+// show prints the sizes of tables and indexes on some days, and the kinds of updates of the month.
 func show(o options, results []result) {
 	days := slices.Compact([]int{0, 1, o.days / 3, 2 * o.days / 3, o.days})
 	fmt.Printf("\n%d sessions, %d days; kB of table + indexes at the end of days %v\n", o.sessions, o.days, days)

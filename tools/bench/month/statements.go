@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// touchInterval is how often the use of a session is recorded: a minute, less a second because the
-// clock moves by whole minutes.
+// touchInterval is the interval at which the use of a session is recorded: a minute, less a second
+// because the clock advances by whole minutes.
 const touchInterval = time.Minute - time.Second
 
 // touchLive is as in backend/session/use.go.
@@ -22,7 +22,7 @@ const touchLive = `
 	      make_interval(secs => idle_seconds / 4.0))
 	  AND ` + string(session.IsLive)
 
-// leaseMails is as in backend/outbox/worker.go, but for the columns that it returns.
+// leaseMails is as in backend/outbox/worker.go, except for the returned columns.
 const leaseMails = `
 	WITH due AS MATERIALIZED (
 	    SELECT ref, number

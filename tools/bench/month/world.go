@@ -35,8 +35,8 @@ type world struct {
 	slots  []slot
 }
 
-// hurryAutovacuum has the server look every second for what is to be vacuumed, and take no breaks
-// while it vacuums: the breaks would be minutes of the simulated time.
+// hurryAutovacuum makes autovacuum run every second and without pauses, which would be minutes of
+// the simulated time.
 func hurryAutovacuum(ctx context.Context, server string) (restore func(), err error) {
 	conn, err := pgx.Connect(ctx, server)
 	if err != nil {
@@ -68,8 +68,8 @@ func hurryAutovacuum(ctx context.Context, server string) (restore func(), err er
 	}, nil
 }
 
-// open creates a database anew. Its clock is created before Sana's tables, so that their defaults,
-// views and triggers use it too.
+// open creates a database. Its clock is created before Sana's tables, so that their defaults, views
+// and triggers use it too.
 func open(ctx context.Context, server, name string, then []string) (*world, error) {
 	database, err := create(ctx, server, "month_"+name)
 	if err != nil {
@@ -124,8 +124,8 @@ func create(ctx context.Context, server, name string) (string, error) {
 	return u.String(), nil
 }
 
-// assemble creates the parts of Sana that the users need. Nothing of it runs in the background, and
-// mails go nowhere.
+// assemble creates the parts of Sana that the users need. Nothing runs in the background, and mails
+// are not sent.
 func (w *world) assemble(ctx context.Context) error {
 	quiet := slog.New(slog.DiscardHandler)
 	secret := make([]byte, 32)

@@ -1,4 +1,4 @@
-// Command cookie prints Cookie headers of people who are signed in at an oauth2-proxy with cookie
+// Command cookie prints Cookie headers of users who are signed in at an oauth2-proxy with cookie
 // sessions, one a line, made by oauth2-proxy's own store.
 //
 //	cookie SECRET ADDRESS...
