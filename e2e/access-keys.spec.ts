@@ -1,4 +1,5 @@
-// An access key from the account page to the gate and back: what it opens, what is seen of its use, and its end.
+// An access key from its creation on the account page to its deletion: the access that it gives,
+// and the record of its use.
 import { expect } from '@playwright/test'
 import { letTimePass } from './support/database'
 import { readCode, readMail } from './support/mail'
@@ -46,7 +47,7 @@ test('an access key is made after a fresh code, opens its app, shows its use, an
   await expect(page.getByRole('heading', { name: 'Your new access key' })).toBeFocused()
   const key = await page.locator('code').innerText()
   expect(key).toMatch(/^sana_key_[\w-]{43}$/)
-  // Without a window the browser cannot ask its user.
+  // Without a window the browser cannot ask its user for the permission.
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
   await button(page, 'Copy').click()
   await expect(page.getByText('Copied.')).toBeVisible()

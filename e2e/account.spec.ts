@@ -1,4 +1,5 @@
-// The account page on the real thing: the name, the address, the data, the end of it all, and the fresh code in between.
+// The account page with a real server: the name, the address, the export, the deletion, and the
+// step-up between them.
 import { readFileSync } from 'node:fs'
 import { expect, type Page } from '@playwright/test'
 import { letTimePass } from './support/database'
@@ -38,7 +39,7 @@ test('a name is saved, said calmly, and there after a reload', async ({ page, sa
   await expect(page.getByLabel('Name')).toBeFocused()
 })
 
-test('the address changes by a code to the new one, over a reload; the old one is told, other browsers are signed out', async ({
+test('a code to the new address changes it, over a reload; the old one gets a notice, other browsers are signed out', async ({
   page,
   browser,
   sana,
@@ -88,7 +89,7 @@ test('the link in the mail to the new address fills in the code on the account p
   await expect(page.getByText(`Your email address is now ${newAddress}.`)).toBeVisible()
 })
 
-test('an address of somebody else is refused after the right code, and the form is there again', async ({
+test('an address of another account is refused after the right code, and the form is shown again', async ({
   page,
   browser,
   sana,
@@ -118,7 +119,7 @@ test('a change is given up, and the address stays', async ({ page, sana }) => {
   await expect(page.getByRole('main').getByText(address)).toBeVisible()
 })
 
-test('all that is held comes as a file', async ({ page, sana }) => {
+test('the export is a file with all stored data', async ({ page, sana }) => {
   await openAccount(page, sana)
   const download = page.waitForEvent('download')
   await button(page, 'Download').click()
@@ -162,7 +163,7 @@ test.describe('with a sign-in of a while ago', () => {
     await letTimePass(database.url, page)
   })
 
-  test('a download goes on by itself after a fresh code', async ({ page, sana }) => {
+  test('a download continues after a fresh code', async ({ page, sana }) => {
     const download = page.waitForEvent('download')
     await button(page, 'Download').click()
     await expect(dialog(page)).toBeVisible()
@@ -173,7 +174,7 @@ test.describe('with a sign-in of a while ago', () => {
     await expect(page.getByText('Downloaded.')).toBeVisible()
   })
 
-  test('a change of the address goes on by itself, and nothing typed is lost', async ({ page, sana }) => {
+  test('a change of the address continues after a step-up, and keeps what was typed', async ({ page, sana }) => {
     await page.getByLabel('Name').fill('half a na')
     await askForChange(page)
     const { code } = await readCode(sana.url, address, 2)
@@ -185,7 +186,7 @@ test.describe('with a sign-in of a while ago', () => {
     await expect(page.getByText(`Your email address is now ${newAddress}.`)).toBeVisible()
   })
 
-  test('deletion goes on by itself', async ({ page, sana }) => {
+  test('deletion continues after a step-up', async ({ page, sana }) => {
     await button(page, 'Delete account…').click()
     await page.getByLabel('Type your email address to confirm').fill(address)
     await button(page, 'Delete account permanently').click()
@@ -194,7 +195,7 @@ test.describe('with a sign-in of a while ago', () => {
     await expect(heading(page, 'Your account has been deleted')).toBeVisible()
   })
 
-  test('whoever presses Escape finds everything as it was, and the focus where it was', async ({ page, sana }) => {
+  test('Escape closes the dialog, changes nothing and restores the focus', async ({ page, sana }) => {
     await askForChange(page)
     await expect(dialog(page).getByLabel('6-digit code')).toBeFocused()
     for (let step = 0; step < 8; step++) {

@@ -1,4 +1,5 @@
-// Browsers that lack something, or hand over what the APIs of others reject. Each condition is simulated in Chromium.
+// Browsers without a feature, or whose extensions reject the values of other APIs. Each condition
+// is simulated in Chromium.
 import { expect } from '@playwright/test'
 import { test } from './support/test'
 import { address, button, heading, signIn } from './support/walk'
@@ -16,7 +17,7 @@ test('a browser that blocks storage and channels between tabs signs in and out',
   await signIn(page, sana.url)
   await button(page, 'Sign out').click()
   await expect(heading(page, 'Sign in')).toBeVisible()
-  // The page of the fixture looks into the storage at the end.
+  // The fixture's page reads the storage at the end.
   await page.goto('about:blank')
 })
 
@@ -54,7 +55,7 @@ for (const [name, lacks] of Object.entries({
   })
 }
 
-test('a browser that is too old is told so in its own language', async ({ browser, address }) => {
+test('an outdated browser gets a message in its own language', async ({ browser, address }) => {
   const page = await browser.newPage({ locale: 'ja-JP', baseURL: address })
   await page.addInitScript(() => Reflect.deleteProperty(AbortSignal, 'any'))
   await page.goto('/')

@@ -1,24 +1,20 @@
-// What our answers tell a browser to throw away: no other test sees whether one obeys.
+// Only these tests see whether a browser obeys the answers that delete its data.
 import { expect, type Page } from '@playwright/test'
 import { test } from './support/test'
 import { heading, signIn } from './support/walk'
 
 const sharedDomain = 'sana.localhost'
 
-/** Cookies that are more than the 16 kB of headers that the server takes. */
+/** Sets cookies of more than the 16 kB of headers that the server accepts. */
 async function tossCookies(page: Page, domain: string): Promise<void> {
-  await page.goto('about:blank') // so that no request of a page is the first to meet them
+  await page.goto('about:blank') // so that no request of a page sends them first
   const value = 'x'.repeat(3800)
   await page
     .context()
     .addCookies(Array.from({ length: 6 }, (_, n) => ({ name: `tossed${n}`, value, domain, path: '/' })))
 }
 
-test('a browser that is over-full with cookies is told so, and has none of them after that (A-19)', async ({
-  page,
-  context,
-  sana,
-}) => {
+test('a browser with too many cookies gets a page that deletes them (A-19)', async ({ page, context, sana }) => {
   await signIn(page, sana.url)
   await tossCookies(page, '127.0.0.1')
   expect(await context.cookies(), 'ours are three').toHaveLength(9)

@@ -1,4 +1,4 @@
-// Programs of others: a client that a common generator makes from the contract signs in.
+// A client that a common generator builds from the contract signs in.
 import { join } from 'node:path'
 import { createClient } from '@hey-api/openapi-ts'
 import { expect } from '@playwright/test'
@@ -22,7 +22,7 @@ interface Client {
   createClient: (options: object) => unknown
 }
 
-/** fetch of a browser, as far as cookies go. */
+/** A browser's fetch, as far as cookies are concerned. */
 function fetchWithCookies(): typeof fetch {
   const cookies = new Map<string, string>()
   return async (input, init) => {

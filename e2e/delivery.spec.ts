@@ -1,4 +1,5 @@
-// The code page while the mail is on its way: the real page and server, with what became of the mail played to it.
+// The code page while the mail is being delivered: the real page and server, with simulated
+// delivery statuses.
 import { expect, type Page } from '@playwright/test'
 import { test } from './support/test'
 import { address, askForCode, button, codeField, heading } from './support/walk'
@@ -21,7 +22,7 @@ const mails: Mail[] = [
   { delivery: 'delivered' },
 ]
 
-/** Has the server's answers about the pending sign-in say what is put in here. */
+/** Replaces the delivery status in the server's answers about the pending sign-in. */
 async function playMail(page: Page, mail: Mail): Promise<(mail: Mail) => void> {
   let played = mail
   await page.route(/\/api\/auth\/code(\?|$)/, async (route) => {
@@ -34,7 +35,7 @@ async function playMail(page: Page, mail: Mail): Promise<(mail: Mail) => void> {
   }
 }
 
-test('what becomes of the mail is seen live, and whoever types keeps the place', async ({ page, sana: _ }) => {
+test('the delivery status is updated live without moving the typed text', async ({ page, sana: _ }) => {
   const play = await playMail(page, { delivery: 'queued' })
   await askForCode(page)
   const said = page.getByRole('status').filter({ hasText: address })

@@ -1,4 +1,4 @@
-// What Sana is for: nobody loses a sign-in, begun or done, because a server went away.
+// No sign-in, begun or completed, is lost when a server goes down.
 import { expect } from '@playwright/test'
 import { readCode } from './support/mail'
 import { RoundRobinProxy } from './support/proxy'
@@ -102,7 +102,7 @@ test('a server that is unavailable is called so, never a sign-out, and the code 
   await expect(page.getByRole('alert')).toContainText('can’t reach')
   await expect(codeField(page)).toHaveValue(code)
   await expect(page.getByRole('alert')).toContainText('We’ll keep trying')
-  // As when the person comes back to this tab.
+  // As when the user returns to this tab.
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
   await expect(page.locator('body')).not.toContainText(/signed out|session has ended|start over|expired/i)
 

@@ -5,7 +5,7 @@ import { address, askForCode, button, codeField, expectSignedIn, heading, signIn
 
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
 
-test('a session that is ended from another browser says so, until its user signs in again', async ({
+test('a browser whose session was revoked elsewhere says so, until its user signs in again', async ({
   page,
   browser,
   sana,

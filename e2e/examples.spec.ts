@@ -1,4 +1,4 @@
-// What docs/your-app.md shows to those who build on Sana runs as it stands in examples/.
+// The examples of docs/your-app.md run unchanged from examples/.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ test('a front end of your own, on the same host, signs in and out', async ({ pag
     logLevel: 'warn',
     build: { outDir: dist, target: 'es2022' },
   })
-  // The files are where a proxy would have them: at the same host, beside Sana's /api/.
+  // The files are served as a proxy would: at the same host, beside Sana's /api/.
   await page.route('**/mine/**', (route) => {
     const path = new URL(route.request().url()).pathname.replace('/mine/', '') || 'index.html'
     return route.fulfill({ path: join(dist, path) })

@@ -4,7 +4,7 @@ import { address, askForCode, button, codeField, expectSignedIn } from './suppor
 
 const said = (page: Page, email = address) => page.getByRole('status').filter({ hasText: email })
 
-// The buttons of the development inbox let a front-end developer see every state of the code page.
+// The buttons of the development inbox show front-end developers every state of the code page.
 
 async function nextMail(page: Page, what: string): Promise<void> {
   const inbox = await page.context().newPage()
@@ -15,7 +15,7 @@ async function nextMail(page: Page, what: string): Promise<void> {
   await inbox.close()
 }
 
-test('a mail that bounces is told of on the code page, and the next one arrives', async ({ page }) => {
+test('the code page reports a bounced mail, and the next one arrives', async ({ page }) => {
   await nextMail(page, 'is taken, then bounces')
   await askForCode(page)
   await expect(said(page)).toContainText('doesn’t exist')
@@ -26,7 +26,7 @@ test('a mail that bounces is told of on the code page, and the next one arrives'
   await expect(said(page, 'marie@example.org')).toContainText('Delivered.')
 })
 
-test('a mail that is late is told of while it is, and its code works', async ({ page, sana }) => {
+test('the code page reports a late mail until it arrives, and its code works', async ({ page, sana }) => {
   await nextMail(page, 'is late')
   await askForCode(page)
   await expect(said(page)).toContainText('We’ll keep trying until')
@@ -36,7 +36,7 @@ test('a mail that is late is told of while it is, and its code works', async ({ 
   await expectSignedIn(page)
 })
 
-test('a mail that the provider refuses is told of', async ({ page }) => {
+test('the code page reports a mail that the provider refuses', async ({ page }) => {
   await nextMail(page, 'is refused')
   await askForCode(page)
   await expect(said(page)).toContainText('was rejected')

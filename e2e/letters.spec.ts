@@ -1,4 +1,5 @@
-// Every mail in every language, as the golden files have it, on the narrowest screen and in both colour schemes.
+// Every mail in every language, from the golden files, on the narrowest screen and in both colour
+// schemes.
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, type Page, test } from '@playwright/test'
 import { axeFaults } from './support/axe'
@@ -6,7 +7,7 @@ import { axeFaults } from './support/axe'
 const folder = new URL('../backend/mail/templates/testdata/', import.meta.url)
 const languages = ['en', 'de', 'fr', 'es', 'ja']
 
-/** The letters in a language: their names, without language and ending. */
+/** The mails in a language: their names, without language and extension. */
 function letters(language: string): string[] {
   const ending = `.${language}.html`
   return readdirSync(folder)
@@ -17,9 +18,7 @@ function letters(language: string): string[] {
 test.use({ viewport: { width: 320, height: 800 } })
 
 for (const language of languages) {
-  test(`letters in ${language} hold in a window of 320 px, in light and in dark, and load nothing`, async ({
-    page,
-  }) => {
+  test(`mails in ${language} fit into a window of 320 px, in light and in dark, and load nothing`, async ({ page }) => {
     expect(letters(language)).toContain('sign_in_code')
     expect(letters(language)).toEqual(letters('en'))
     const requests: string[] = []
@@ -39,7 +38,10 @@ for (const language of languages) {
   })
 }
 
-/** What makes the page scroll sideways, sticks out of the window, or does not fit into its box. */
+/**
+ * Elements that make the page scroll sideways, extend beyond the window, or do not fit into their
+ * box.
+ */
 function cutOff(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const root = document.documentElement

@@ -1,5 +1,5 @@
-// What a person reads when a limit is reached. In development limits are wide, so the answers are played. The browser's
-// clock is wrong: the times come from the server.
+// The messages of the pages when a limit is reached. In development limits are wide, so the answers
+// are simulated. The browser's clock is wrong: the times come from the server.
 import { expect, type Page, type Route } from '@playwright/test'
 import { readCode } from './support/mail'
 import { test } from './support/test'
@@ -8,7 +8,7 @@ import { address, askForCode, button, codeField, expectSignedIn, heading } from 
 const ask = '**/api/auth/code'
 const again = '**/api/auth/code/resend'
 
-/** Has the next calls refused as a limit does. */
+/** Refuses the next calls as a limit does. */
 async function refuse(page: Page, url: string, code: string, seconds: number): Promise<void> {
   const problem = { type: `urn:sana:problem:${code}`, title: '', status: 429, detail: '', code, request_id: 'R1' }
   const json = { ...problem, retry_after: seconds }
@@ -57,7 +57,7 @@ test('too many requests from a network: the form says when to try again, in hour
   await expect(button(page, 'Email me a code')).toHaveAttribute('aria-disabled', 'true')
 })
 
-test('a request without a mail keeps the field if a code works', async ({ page, sana }) => {
+test('a request without a mail keeps the field if a code is valid', async ({ page, sana }) => {
   await page.route(ask, (route) => withoutMail(route, 60, true))
   await askForCode(page)
   await expect(page.getByText('The last code still works')).toBeVisible()

@@ -1,4 +1,5 @@
-// Answers that never arrive: the pages repeat what the server has done already, and nobody is signed out by it.
+// Lost answers: the pages repeat requests that the server has already executed, and users stay
+// signed in.
 import { expect, type Page } from '@playwright/test'
 import { letTimePass } from './support/database'
 import { loseAnswers } from './support/loss'
@@ -50,7 +51,7 @@ test('a wrong code whose answer is lost is still a wrong code', async ({ page, s
   await expectSignedIn(page)
 })
 
-test('a step-up whose answer is lost is repeated, and goes on', async ({ page, sana, database }) => {
+test('a step-up whose answer is lost is repeated, and continues', async ({ page, sana, database }) => {
   await signIn(page, sana.url)
   await page.goto('/account')
   await letTimePass(database.url, page)
@@ -64,7 +65,11 @@ test('a step-up whose answer is lost is repeated, and goes on', async ({ page, s
   expect((await session(page)).id, 'the session keeps its name').toBe(before.id)
 })
 
-test('a step-up whose answer is lost for good signs nobody out, over reloads too', async ({ page, sana, database }) => {
+test('a step-up without an answer signs users out neither then nor after a reload', async ({
+  page,
+  sana,
+  database,
+}) => {
   await signIn(page, sana.url)
   await page.goto('/account')
   await letTimePass(database.url, page)
@@ -80,7 +85,7 @@ test('a step-up whose answer is lost for good signs nobody out, over reloads too
     await expect(page.getByLabel('Name')).toBeVisible()
   }
   expect((await session(page)).id).toBe(before.id)
-  // It is the session as it was: what wants a fresh proof still does.
+  // The session is unchanged: sensitive calls still require a fresh sign-in.
   await page.unroute(verify)
   await button(page, 'Download').click()
   await expect(dialog(page)).toBeVisible()

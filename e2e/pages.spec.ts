@@ -1,5 +1,5 @@
-// The pages of development: no fault that axe can find, in light and in dark. The other pages are looked at in every state, in
-// e2e/states.
+// The development pages have no fault that axe can find, in light and in dark. e2e/states checks
+// the other pages in every state.
 import { expect, type Page } from '@playwright/test'
 import { axeFaults } from './support/axe'
 import { readCode } from './support/mail'
@@ -7,7 +7,7 @@ import type { Server } from './support/server'
 import { test } from './support/test'
 import { address, askForCode, heading, signIn } from './support/walk'
 
-/** And how to get to them. */
+/** How to open each page. */
 const pages: Record<string, (page: Page, sana: Server) => Promise<void>> = {
   'the development inbox': async (page, sana) => {
     await signIn(page, sana.url)
@@ -60,7 +60,7 @@ test('the development inbox shows a mail by itself, for a person to copy the cod
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(code)
 })
 
-test('what is open in the development inbox stays open when a mail comes, and both are found', async ({
+test('an open mail in the development inbox stays open when another one arrives', async ({
   page,
   sana,
 }) => {
@@ -88,7 +88,7 @@ test('what is open in the development inbox stays open when a mail comes, and bo
   await expect(page.getByText('No mail yet.')).toBeVisible()
 })
 
-test('the session page of development says what the server sees', async ({ page, sana }) => {
+test('the development session page shows the server's view', async ({ page, sana }) => {
   await page.goto('/auth/session-debug')
   await expect(page.getByText('absent, or no session behind it')).toBeVisible()
   await signIn(page, sana.url, 'grace@example.org')

@@ -1,4 +1,5 @@
-// Files that are missing, as during a deployment, when a page of one release is served beside the files of another.
+// Missing files, as during a deployment, when a page of one release is served together with the
+// files of another.
 import { expect, type Page } from '@playwright/test'
 import { readCode } from './support/mail'
 import { RoundRobinProxy } from './support/proxy'
@@ -9,7 +10,10 @@ import { address, askForCode, button, codeField, expectSignedIn, heading, signIn
 
 const missing = 'A part of this page couldn’t be loaded.'
 
-/** Answers requests for such files with 404 on the first `pages` pages. @returns how many pages were asked for */
+/**
+ * Answers requests for such files with 404 on the first `pages` pages. @returns how many pages were
+ * requested
+ */
 async function withhold(page: Page, files: RegExp, pages: number) {
   const seen = { pages: 0 }
   page.on('request', (request) => {
@@ -24,7 +28,7 @@ async function withhold(page: Page, files: RegExp, pages: number) {
 }
 
 const index = /\/assets\/index-[^/]+\.js$/
-/** What the page's script imports. */
+/** Imports of the page's script. */
 const imported = /\/assets\/(?!index|laterPages|[a-z]{2}-)[^/]+\.js$/
 const later = /\/assets\/laterPages-[^/]+\.js$/
 
@@ -109,7 +113,7 @@ test.describe('two releases side by side', () => {
   })
 })
 
-/** Signs in, looks at every page, changes something, and signs out. */
+/** Signs in, opens every page, changes something, and signs out. */
 async function walkEverywhere(page: Page, api: string, email: string): Promise<void> {
   const link = (name: string) => page.getByRole('navigation').getByRole('link', { name })
   await signIn(page, api, email)

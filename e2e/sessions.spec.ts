@@ -1,4 +1,4 @@
-// Where somebody is signed in, and what happened.
+// The list of sessions and the events of an account.
 import { expect, type Page } from '@playwright/test'
 import { letTimePass } from './support/database'
 import { readCode } from './support/mail'
@@ -8,7 +8,7 @@ import { address, button, heading, signIn, signInToo } from './support/walk'
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
 const items = (page: Page) => page.getByRole('main').getByRole('listitem')
 
-/** With another browser that is signed in too, where a test asks for it. */
+/** With another browser that is signed in too, if a test uses it. */
 const test = base.extend<{ other: Page }>({
   other: async ({ browser, sana, address: baseURL }, use) => {
     const context = await browser.newContext({ userAgent: firefox, baseURL })
@@ -53,7 +53,7 @@ test('all others are signed out after a fresh code, by itself', async ({ page, o
   await expect(heading(other, 'Sign in')).toBeVisible()
 })
 
-test('what happened is told by days, the newest first, page by page', async ({ page, sana }) => {
+test('events are listed by day, newest first, page by page', async ({ page, sana }) => {
   await signIn(page, sana.url)
   for (let count = 0; count < 51; count++) {
     await page.evaluate(

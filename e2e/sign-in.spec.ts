@@ -14,7 +14,7 @@ test('a person asks for a code, types it, is in, and signs out', async ({ page, 
   await expect(page.getByLabel('Email address')).toBeVisible()
 })
 
-test('nothing of the account is left for whoever presses Back after a sign-out', async ({ page, sana }) => {
+test('the Back button shows nothing of the account after a sign-out', async ({ page, sana }) => {
   await signIn(page, sana.url)
   await page.goto('/somewhere-else')
   await page.goto('/')
@@ -41,7 +41,7 @@ test('a reload of the code page loses nothing', async ({ page, sana }) => {
   await expectSignedIn(page)
 })
 
-test('a wrong code says how many tries are left, and the right one still works', async ({ page, sana }) => {
+test('a wrong code shows the remaining attempts, and the right one still works', async ({ page, sana }) => {
   await askForCode(page)
   const { code } = await readCode(sana.url, address)
   await codeField(page).fill(otherCode(code))
@@ -95,7 +95,7 @@ test('the link in the mail fills in the code and waits for a click', async ({ pa
   await expectSignedIn(page)
 })
 
-test('the link opened in another browser shows the code and signs nobody in', async ({ page, browser, sana }) => {
+test('the link shows the code in another browser, and does not sign in there', async ({ page, browser, sana }) => {
   await askForCode(page)
   const { code, link } = await readCode(sana.url, address)
   const other = await browser.newPage()
@@ -109,10 +109,7 @@ test('the link opened in another browser shows the code and signs nobody in', as
   await expectSignedIn(page)
 })
 
-test('a link whose # was encoded on its way fills in the code, which leaves the address bar', async ({
-  page,
-  sana,
-}) => {
+test('a link with an encoded # fills in the code, which leaves the address bar', async ({ page, sana }) => {
   await askForCode(page)
   const { code, link } = await readCode(sana.url, address)
   const referers: string[] = []

@@ -1,4 +1,5 @@
-// npm start and npm run dev, on a real folder: what they start is stopped, and what was there is there again.
+// npm start and npm run dev in a real folder: they stop every process that they started, and keep
+// their data.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -35,7 +36,7 @@ const test = base.extend<{ place: Place }, { checkout: Checkout }>({
   },
 })
 
-// They share a folder, and the first one makes the database there.
+// The tests share a folder, and the first one creates the database there.
 test.describe.configure({ mode: 'serial', timeout: 180_000 })
 
 const listens = async (port: number) =>
@@ -47,7 +48,7 @@ async function started({ checkout, env }: Place): Promise<Run> {
   return run
 }
 
-test('a start says where, Ctrl-C stops all of it, and the next start finds who was signed in', async ({ place }) => {
+test('a start prints the address, Ctrl-C stops everything, and sessions survive the next start', async ({ place }) => {
   const { checkout, port, env, visitor } = place
   const first = checkout.npmStart(env)
   await first.isReady()
@@ -57,7 +58,7 @@ test('a start says where, Ctrl-C stops all of it, and the next start finds who w
   const { postgresPid } = checkout
   expect(isAlive(postgresPid)).toBe(true)
 
-  // npm gets it and passes it on, and the script has had it by then.
+  // npm receives the signal and passes it on; by then the script has received it too.
   expect(await first.signalGroup('SIGINT')).toBe(0)
   expect(await listens(port)).toBe(false)
   expect(isAlive(postgresPid)).toBe(false)
@@ -80,7 +81,7 @@ test('SIGTERM to npm alone stops all of it too', async ({ place }) => {
   expect(isAlive(postgresPid)).toBe(false)
 })
 
-test('after kill -9 of everything, a start finds who was signed in', async ({ place }) => {
+test('sessions survive kill -9 of everything', async ({ place }) => {
   const { checkout, visitor } = place
   const run = await started(place)
   await visitor.signIn()
@@ -93,7 +94,7 @@ test('after kill -9 of everything, a start finds who was signed in', async ({ pl
   expect(await visitor.whoAmI()).toBe(visitor.address)
 })
 
-test('after kill -9 of the script alone, a start takes over from what it had left', async ({ place }) => {
+test('after kill -9 of the script alone, a start takes over its processes', async ({ place }) => {
   const { checkout, port, visitor } = place
   const run = await started(place)
   await visitor.signIn()
@@ -109,7 +110,7 @@ test('after kill -9 of the script alone, a start takes over from what it had lef
   expect(isAlive(postgresPid), 'and stopped at the end').toBe(false)
 })
 
-test('kill -9 of npm alone is the end of all of it', async ({ place }) => {
+test('kill -9 of npm alone stops everything', async ({ place }) => {
   const { checkout, port, env } = place
   const run = checkout.npmStart(env)
   await run.isReady()
@@ -127,7 +128,8 @@ test('the pid file of a killed Postgres may name a stranger by now', async ({ pl
   const pids = [...checkout.serverPids, checkout.postgresPid]
   await run.signal('SIGKILL')
   await Promise.all(pids.map(killAndWait))
-  // One of the same user: Postgres itself knows that a process of another one cannot be its own.
+  // The process must be of the same user: Postgres knows that another user's process cannot be its
+  // own.
   const pidFile = join(checkout.folder, '.data/postgres/data/postmaster.pid')
   const { uid, gid } = statSync(pidFile)
   const stranger = spawn('sleep', ['600'], { stdio: 'ignore', ...(process.getuid?.() === 0 && { uid, gid }) })
@@ -166,7 +168,7 @@ test('a making of the database that was cut short is begun anew', async ({ place
   expect(existsSync(join(checkout.folder, '.data/postgres/data/PG_VERSION'))).toBe(true)
 })
 
-test('a port that is taken is told in one line', async ({ place }) => {
+test('a port in use is reported in one line', async ({ place }) => {
   const { checkout, port, env } = place
   const squatter = createServer().listen(port, '127.0.0.1')
   const run = checkout.run('start', env)
@@ -176,7 +178,7 @@ test('a port that is taken is told in one line', async ({ place }) => {
   expect(run.output).not.toContain('    at ')
 })
 
-test('a server that dies is told, and Postgres is stopped', async ({ place }) => {
+test('a crash of the server is reported and stops Postgres', async ({ place }) => {
   const { checkout } = place
   const run = await started(place)
   const { postgresPid, serverPids } = checkout
@@ -186,7 +188,7 @@ test('a server that dies is told, and Postgres is stopped', async ({ place }) =>
   expect(isAlive(postgresPid)).toBe(false)
 })
 
-test('a Postgres that dies is told, and the server is stopped', async ({ place }) => {
+test('a crash of Postgres is reported and stops the server', async ({ place }) => {
   const { checkout, port } = place
   const run = await started(place)
   await killAndWait(checkout.postgresPid)
@@ -230,7 +232,7 @@ test('npm run dev: the server follows its sources, and a broken one changes noth
   const second = await waitFor(async () => [await instance()].find((now) => now && now !== first), { timeout: 60_000 })
   expect(second, 'a new one has taken its place').toBeTruthy()
 
-  // What Go embeds counts as its source.
+  // Files that Go embeds count as sources.
   const english = join(checkout.folder, 'backend/mail/templates/languages/en.arb')
   const texts = readFileSync(english, 'utf8')
   writeFileSync(english, texts.replace(/^{/, '{{'))
@@ -245,7 +247,7 @@ test('npm run dev: the server follows its sources, and a broken one changes noth
   expect(await listens(port)).toBe(false)
 })
 
-test('npm run dev says why there is no server, and ends', async ({ place }) => {
+test('npm run dev reports why there is no server, and ends', async ({ place }) => {
   const { checkout, env } = place
   const database = await createDatabase()
   const url = new URL(database.url)

@@ -1,5 +1,6 @@
-// Two tabs of one browser that prove who their user is at the same time, with reads and writes beside it, and with a
-// sign-out beside it. Requests cross each other differently each time, so each is done many times.
+// Two tabs of one browser that step up at the same time, with concurrent reads and writes, and with
+// a concurrent sign-out. The requests interleave differently each time, so each test repeats them
+// many times.
 import { expect, type Page } from '@playwright/test'
 import { waitFor } from '../scripts/lib/interrupt.mjs'
 import { letTimePass } from './support/database'
@@ -13,7 +14,7 @@ const codeIn = (page: Page) => dialog(page).getByLabel('6-digit code')
 
 test.describe.configure({ timeout: 600_000 })
 
-// Chromium asks people before it takes many downloads of one site.
+// Chromium asks users before it starts many downloads from one site.
 test.beforeEach(({ context }) => context.addInitScript(() => (HTMLAnchorElement.prototype.click = () => {})))
 
 async function mailsTo(serverUrl: string): Promise<Mail[]> {
@@ -33,15 +34,15 @@ async function newCode(serverUrl: string, before: number): Promise<string> {
 }
 
 /**
- * Has the page ask for what wants a fresh proof, and waits until it can take the code. By the keyboard: a click waits for
- * frames, which a tab in the background draws seldom.
+ * Makes the page request a step-up, and waits until it can accept the code. It uses the keyboard: a
+ * click waits for frames, which a background tab seldom draws.
  */
 async function askForProof(page: Page): Promise<void> {
   await button(page, 'Download').press('Enter')
   await expect(codeIn(page)).toBeVisible()
 }
 
-/** Enters the code, or presses on where the other tab was faster, until the dialog is gone. */
+/** Enters the code, or continues if the other tab was faster, until the dialog is closed. */
 async function prove(page: Page, code: string): Promise<void> {
   const proved = dialog(page).getByText('in another tab')
   const quickly = { timeout: 5000 }
@@ -53,7 +54,10 @@ async function prove(page: Page, code: string): Promise<void> {
   }).toPass({ timeout: 60_000 })
 }
 
-/** Reads and writes as a busy page would, until `stop` is called. @returns every status but 200, with its call */
+/**
+ * Reads and writes as a busy page would, until `stop` is called. @returns every status but 200,
+ * with its call
+ */
 async function keepBusy(page: Page): Promise<{ stop: () => Promise<string[]> }> {
   await page.evaluate(() => {
     const busy = { stopped: false, failures: [] as string[], done: Promise.resolve() }
@@ -82,7 +86,7 @@ async function keepBusy(page: Page): Promise<{ stop: () => Promise<string[]> }> 
   return { stop }
 }
 
-test('two tabs step up at once, with reads and writes beside it, and nobody is signed out', async ({
+test('two tabs step up at once, with concurrent reads and writes, and stay signed in', async ({
   page,
   context,
   sana,
@@ -111,7 +115,7 @@ test('two tabs step up at once, with reads and writes beside it, and nobody is s
   expect(sessions).toHaveLength(1)
 })
 
-test('a step-up in one tab and a sign-out in another: the sign-out holds, and other browsers are left alone', async ({
+test('a step-up in one tab and a sign-out in another: the sign-out holds, and other browsers stay signed in', async ({
   page,
   context,
   browser,
@@ -136,7 +140,8 @@ test('a step-up in one tab and a sign-out in another: the sign-out holds, and ot
     const before = (await mailsTo(sana.url)).length
     await askForProof(page)
     const code = await newCode(sana.url, before)
-    // Every other round the code is wrong at first: the sign-out then meets a challenge that was tried.
+    // In every other round the first code is wrong: the sign-out then meets a challenge with a used
+    // attempt.
     if (round % 2 === 1) await codeIn(page).fill(otherCode(code))
     await expect(heading(tab, 'Your account')).toBeVisible()
 

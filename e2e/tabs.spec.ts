@@ -1,4 +1,4 @@
-// What else happens around a page: other tabs, a network that goes, a server that goes, a browser that goes back.
+// Events around a page: other tabs, a lost network, a lost server, and the browser's back button.
 import { expect, type Page } from '@playwright/test'
 import { letTimePass } from './support/database'
 import { otherCode, readCode } from './support/mail'
@@ -70,7 +70,7 @@ test('another address in one tab leaves the code of another tab as it is', async
   await expectSignedIn(page)
 })
 
-test('whoever is not signed in comes back to the page that was asked for', async ({ page, sana }) => {
+test('a visitor who signs in returns to the requested page', async ({ page, sana }) => {
   await page.goto('/activity')
   await expect(heading(page, 'Sign in')).toBeVisible()
   await expect(page).toHaveURL('/?next=%2Factivity')
@@ -92,11 +92,11 @@ test('a page that the browser kept shows nothing of the person after a sign-out'
   await signIn(page, sana.url)
   await link(page, 'Account').click()
   await expect(page.getByText(address)).toBeVisible()
-  // What the browser does when it leaves the page for another one, and keeps it as it is.
+  // Simulates the browser leaving the page and storing it in the back/forward cache.
   await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })))
   await expect(page.locator('body')).toBeHidden()
 
-  // A page that is kept hears nothing of this, and neither does this one.
+  // A stored page receives no notification of this, and neither does this one.
   const signOut = await context.request.post(`${url}/api/auth/sign-out`, { headers: { Origin: url }, data: {} })
   expect(signOut.status()).toBe(204)
   await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })))
@@ -105,7 +105,7 @@ test('a page that the browser kept shows nothing of the person after a sign-out'
   await expect(heading(page, 'Sign in')).toBeVisible()
 })
 
-test('a network that goes is said, and what waits for it goes on by itself', async ({ page, context, sana }) => {
+test('a lost network is reported, and pending requests continue when it is back', async ({ page, context, sana }) => {
   await signIn(page, sana.url)
   await context.setOffline(true)
   await expect(page.getByText('You’re offline. We’ll keep trying.')).toBeVisible()
@@ -117,7 +117,7 @@ test('a network that goes is said, and what waits for it goes on by itself', asy
   await expect(page.getByText('You’re offline.')).toHaveCount(0)
 })
 
-test('a server that is killed and comes back is waited for, and signs nobody out', async ({ page, sana }) => {
+test('the page waits for a restarted server, and users stay signed in', async ({ page, sana }) => {
   await signIn(page, sana.url)
   await link(page, 'Account').click()
   await page.getByLabel('Name').fill('Mary')
@@ -171,7 +171,7 @@ test('a tab that slept looks anew when it is seen again', async ({ page, context
   await expect(page.getByText('Name changed')).toBeVisible()
 })
 
-test('everything goes by the keyboard alone', async ({ page, sana, database }) => {
+test('everything works with the keyboard only', async ({ page, sana, database }) => {
   const key = page.keyboard
   const focused = (name: string) => expect(page.locator(':focus')).toHaveAccessibleName(name)
   await page.goto('/')

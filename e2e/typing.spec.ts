@@ -1,10 +1,11 @@
-// What keyboards, input methods, copied text, password managers and translators do to the fields and texts of the pages.
+// The effects of keyboards, input methods, pasted text, password managers and translators on the
+// fields and texts of the pages.
 import { expect } from '@playwright/test'
 import { otherCode, readCode } from './support/mail'
 import { test } from './support/test'
 import { address, askForCode, button, codeField, expectSignedIn, heading } from './support/walk'
 
-/** Digits as an input method in full-width mode writes them. */
+/** Digits as a full-width input method writes them. */
 const inFullWidth = (digits: string) => digits.replace(/\d/g, (digit) => String.fromCharCode(0xff10 + Number(digit)))
 
 test('a code that an input method composes is sent when it is done, and not before', async ({ page, sana }) => {
@@ -27,7 +28,7 @@ test('a code that an input method composes is sent when it is done, and not befo
   expect(sent).toEqual([JSON.stringify({ code, email: address })])
 })
 
-test('an address in full width, with characters that nobody sees, is the address', async ({ page, sana }) => {
+test('a full-width address with invisible characters is normalized', async ({ page, sana }) => {
   await page.goto('/')
   await page.getByLabel('Email address').fill('\u200b\uff4d\uff41\uff52\uff59\uff20example\u3002org\u3000')
   await button(page, 'Email me a code').click()

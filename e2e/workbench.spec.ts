@@ -1,4 +1,4 @@
-// The workbench of the pages is for those who work on them: nobody else gets anything of it.
+// The workbench is for developers of the pages: users receive nothing of it.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from '@playwright/test'
@@ -11,7 +11,7 @@ test('neither the built pages nor the binary have anything of the workbench', as
   )
   expect(files.length).toBeGreaterThan(3)
   for (const name of files) {
-    // What it says, what it is called, and who is signed in there.
+    // The texts, names and example user of the workbench.
     expect(readFileSync(join(spaDir, name), 'utf8'), name).not.toMatch(
       /there is no state|workbench|swagger|grace@example\.org/,
     )

@@ -142,7 +142,7 @@ func TestHeaders_OfASignIn(t *testing.T) {
 	see("an export", 200, b.Get("/api/account/export"))
 	change := b.ChangeCode(w, "new@sana.example")
 	see("another address", 200, b.VerifyChange(change))
-	w.Pass(t, time.Minute) // for the next mail to her
+	w.Pass(t, time.Minute) // for the next mail to ada
 	change = b.ChangeCode(w, ada)
 	see("an address that somebody has", 409, b.VerifyChange(change))
 	copied := b.Clone()

@@ -1,8 +1,8 @@
-// The inspection that every state passes finds what it is there to find.
+// The inspection of the states detects the faults that it should detect.
 import { expect } from '@playwright/test'
 import { allFaults, arrivalFaults, open, phone, test } from './stage'
 
-/** Styles that break a page, and what is then said of it. */
+/** Styles that break a page, and the expected fault. */
 const breaks: Record<string, [css: string, fault: RegExp]> = {
   'text on text': ['li p + p { margin-block-start: -1.5rem }', /p "Email address" lies on span "grace@example.org"/],
   'a button on text': ['#root button { translate: 0 3rem }', /button "Sign out" lies on/],

@@ -1,4 +1,4 @@
-// A page of the workbench for tests, and what it says of itself.
+// A page of the workbench for tests, and the faults that it reports.
 import { test as base, type Page } from '@playwright/test'
 import { given } from '../support/chromium'
 
@@ -16,10 +16,10 @@ declare global {
 
 export const phone = { width: 360, height: 740 }
 export const desktop = { width: 1280, height: 800 }
-/** The width that pages are to be read at without scrolling sideways (WCAG 2.2, 1.4.10). */
+/** The width at which pages must be readable without scrolling sideways (WCAG 2.2, 1.4.10). */
 export const narrow = { width: 320, height: 640 }
 
-// One page for all tests of a worker: a new one takes longer than what is looked at in it.
+// One page for all tests of a worker: opening a new one takes longer than the test.
 export const test = base.extend<object, { stage: Page }>({
   stage: [
     async ({ browser }, use) => {
@@ -38,13 +38,13 @@ export async function open(page: Page, id: string, size: typeof phone, colorSche
   await page.locator('html[data-state=reached]').waitFor()
 }
 
-/** What happened while the page came about. */
+/** Faults while the page was loading. */
 export function arrivalFaults(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
-    // What has moved is told a frame later.
+    // Layout shifts are reported a frame later.
     for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame)
     const { shifts, violations } = window.workbench
-    // While a page is on its way there is nothing yet to focus.
+    // While a page is loading, there is nothing to focus.
     const isLost = document.querySelector('h1') && document.activeElement === document.body
     const lost = isLost ? ['nothing has the focus'] : []
     return [...shifts.map((shift) => `the page moves by ${shift}`), ...violations, ...lost]
@@ -62,7 +62,7 @@ export function allFaults(page: Page): Promise<string[]> {
   })
 }
 
-/** The same page in other colours. axe has looked at these on the other device. */
+/** The contrast of the same page in other colours. axe has checked these on the other device. */
 export async function colourFaults(page: Page, colorScheme: 'light' | 'dark'): Promise<string[]> {
   await page.emulateMedia({ colorScheme })
   return page.evaluate(() => [...window.workbench.geometryFaults(), ...window.workbench.contrastFaults()])

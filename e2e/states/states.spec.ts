@@ -1,6 +1,6 @@
-// Every page in every state, in light and in dark, on a phone and on a desktop: no fault that axe can find, nothing that
-// overlaps, is cut off, too small to be hit or too pale to be read, nothing that moves while the page comes about, and
-// nothing that the page's policies do not allow.
+// Every page in every state, in light and in dark, on a phone and on a desktop: no fault that axe
+// can find, nothing that overlaps, is cut off, too small to click or too pale to read, no layout
+// shift while the page loads, and nothing that the page's policies forbid.
 import { expect } from '@playwright/test'
 import { given } from '../support/chromium'
 import {

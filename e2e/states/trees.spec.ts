@@ -1,5 +1,5 @@
-// What assistive technology gets of each page, as files beside this one. They are written anew by
-// npm test -- states -g "accessibility tree" --update-snapshots
+// The accessibility tree of each page, as files beside this one. To update them: npm test -- states
+// -g "accessibility tree" --update-snapshots
 import { expect } from '@playwright/test'
 import { given } from '../support/chromium'
 import { desktop, open, test } from './stage'

@@ -1,11 +1,15 @@
-// What axe finds on a page. @axe-core/playwright would load axe again before each look, which takes longer than the look.
+// The faults that axe finds on a page. @axe-core/playwright would load axe again before each check,
+// which takes longer than the check.
 
 import type { Page } from '@playwright/test'
 import axe from 'axe-core'
 
 const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 
-/** The violations, and any contrast that axe cannot tell. Frames are left out: scripts, axe too, do not run in those of mails. */
+/**
+ * The violations, and any contrast that axe cannot determine. Frames are skipped: scripts,
+ * including axe, do not run in those of mails.
+ */
 export async function axeFaults(page: Page): Promise<string[]> {
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source)
   const { violations, incomplete } = await page.evaluate((values) => {

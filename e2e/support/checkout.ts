@@ -1,4 +1,4 @@
-// A copy of the repository in a folder of its own, as a fresh clone would be, in which `npm start` is run for real.
+// A copy of the repository in its own folder, like a fresh clone, in which `npm start` is run.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { startTimeOf } from '../../scripts/lib/processes.mjs'
 
 const left = ['.git', '.data', 'bin', 'node_modules', 'test-results']
 
-/** What npm and Go need; nothing that would tell Sana which database or mail to use. */
+/** The variables that npm and Go need; none that tells Sana which database or mail to use. */
 const tools = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => /^(PATH|HOME|TMPDIR|XDG_\w+|C?GO\w+)$/.test(name)),
 )
@@ -42,25 +42,25 @@ export class Checkout {
     return run
   }
 
-  /** @returns 0 when there is none */
+  /** @returns 0 if there is none */
   get postgresPid(): number {
     const file = join(this.folder, '.data/postgres/data/postmaster.pid')
     return existsSync(file) ? Number.parseInt(readFileSync(file, 'utf8'), 10) : 0
   }
 
-  /** The servers that were started here and have not been seen to end. */
+  /** The servers that were started here and have not ended yet. */
   get serverPids(): number[] {
     return this.#notes.map(({ child }) => child.pid)
   }
 
-  /** What the scripts have noted about what they run. */
+  /** The scripts' records of the processes that they run. */
   get #notes(): { child: { pid: number } }[] {
     const notes = join(this.folder, '.data/running')
     if (!existsSync(notes)) return []
     return readdirSync(notes).map((name) => JSON.parse(readFileSync(join(notes, name), 'utf8')))
   }
 
-  /** Moves something out of the way, as if it had never been made here. */
+  /** Moves a file or folder away, as if it had never been created here. */
   setAside(path: string): void {
     renameSync(join(this.folder, path), join(this.folder, `${path}.before-${Date.now()}`))
   }
@@ -69,7 +69,10 @@ export class Checkout {
     for (const run of this.#started) await run.end()
   }
 
-  /** Ends what still runs, also where a test was broken off after a kill -9, and removes the folder. */
+  /**
+   * Ends the remaining processes, also if a test was aborted after a kill -9, and removes the
+   * folder.
+   */
   async remove(): Promise<void> {
     await this.endAll()
     await Promise.all([...this.serverPids, this.postgresPid].filter(isAlive).map(killAndWait))
@@ -89,7 +92,7 @@ export class Run {
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (text) => (this.output += text))
   }
 
-  /** Waits until it has printed `words`. */
+  /** Waits until the output has `words`. */
   async says(words: string, timeout = 90_000): Promise<void> {
     await waitFor(() => this.output.includes(words) || this.#hasEnded(), { timeout })
     if (!this.output.includes(words)) throw new Error(`"${words}" was not said:\n${this.output}`)
@@ -105,7 +108,7 @@ export class Run {
     return await this.exitCode()
   }
 
-  /** What Ctrl-C does in a terminal. @returns the exit code */
+  /** Sends the signal to the process group, as Ctrl-C does in a terminal. @returns the exit code */
   async signalGroup(signal: NodeJS.Signals): Promise<number | null> {
     process.kill(-(this.#child.pid ?? 0), signal)
     return await this.exitCode()
@@ -125,7 +128,7 @@ export class Run {
   }
 }
 
-/** kill -9, and wait until it is gone. */
+/** Sends SIGKILL, and waits until the process has ended. */
 export async function killAndWait(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL')
   await waitFor(() => !isAlive(pid), { timeout: 10_000 })

@@ -1,6 +1,6 @@
-// The browser of all tests, as `npm test` has found it.
+// The browser of all tests, found by `npm test`.
 
-/** `npm test` says here what it has found and started. */
+/** Returns a variable in which `npm test` passes what it has found and started. */
 export function given(name: string): string {
   const value = process.env[name]
   if (!value) throw new Error(`${name} is not set: run these tests with npm test`)

@@ -1,5 +1,5 @@
-// A database of its own for every test, on the Postgres that TEST_DATABASE_URL names: a copy of one that is migrated, which
-// is there sooner than one that has to be.
+// A database for every test, on the Postgres of TEST_DATABASE_URL: a copy of a migrated one, which
+// is faster than a migration.
 
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -24,7 +24,7 @@ export async function createDatabase(): Promise<Database> {
   return { url, drop: () => query(`DROP DATABASE ${name} WITH (FORCE)`) }
 }
 
-/** The migrated one of this worker; it goes with the server of the tests. */
+/** The migrated database of this worker; it is deleted with the server of the tests. */
 let template: Promise<string> | undefined
 
 async function create(options = ''): Promise<{ name: string; url: string }> {

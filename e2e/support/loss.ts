@@ -1,8 +1,11 @@
-// Answers that are lost: the server gets a request and acts on it, and the browser gets no answer.
+// Lost answers: the server receives a request and executes it, but the browser gets no answer.
 import { request } from 'node:http'
 import type { Page, Request } from '@playwright/test'
 
-/** Loses the answers to the next requests to `url`, and counts them. No cookie of theirs reaches the browser. */
+/**
+ * Drops the answers to the next requests to `url`, and counts them. Their cookies do not reach the
+ * browser.
+ */
 export async function loseAnswers(page: Page, url: string, count = 1): Promise<{ lost: number[] }> {
   const lost: number[] = []
   await page.route(url, async (route) => {
@@ -13,7 +16,7 @@ export async function loseAnswers(page: Page, url: string, count = 1): Promise<{
   return { lost }
 }
 
-/** Sends the request on by another connection. @returns the status of the answer */
+/** Sends the request on another connection. @returns the status of the answer */
 async function pass(original: Request): Promise<number> {
   const headers = await original.allHeaders()
   const sent = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith(':')))

@@ -1,4 +1,4 @@
-// What a person finds in the mail, read from the development inbox.
+// The mails of a user, read from the development inbox.
 import { waitFor } from '../../scripts/lib/interrupt.mjs'
 
 export interface Mail {
@@ -17,7 +17,7 @@ export interface CodeMail {
 
 const codeFirst = /^\d{6,8}/
 
-/** Waits until there is a mail to `address` whose subject has `words` in it. */
+/** Waits for a mail to `address` whose subject contains `words`. */
 export async function readMail(serverUrl: string, address: string, words: string): Promise<Mail> {
   const find = async () => {
     const answer = await fetch(`${serverUrl}/dev/inbox.json`)
@@ -44,7 +44,7 @@ export async function readCode(serverUrl: string, address: string, count = 1): P
   return { code, link }
 }
 
-/** A code of the same length that is surely another one. */
+/** Returns a code of the same length that differs. */
 export function otherCode(code: string): string {
   return `${(Number(code[0]) + 1) % 10}${code.slice(1)}`
 }

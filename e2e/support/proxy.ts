@@ -1,5 +1,5 @@
-// A load balancer that sends every request to another instance than the one before: nothing that an instance keeps to
-// itself can be relied on behind it.
+// A load balancer that sends every request to another instance than the one before, so that state
+// in an instance's memory cannot be relied on.
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,13 +10,16 @@ export interface Proxied {
 }
 
 export class RoundRobinProxy {
-  /** Every request and who answered it. */
+  /** Every request and the instance that answered it. */
   readonly seen: Proxied[] = []
-  /** Which instance gets a request, if they do not take turns. */
+  /** The instance of a request, if they do not take turns. */
   instanceFor: ((path: string) => number) | undefined
   readonly #instances: string[] = []
   readonly #server: Server
-  /** Writes take turns, and so do the reads of each address: the second of anything is somewhere else than the first. */
+  /**
+   * Writes take turns, and so do the reads of each path: the second request of a kind reaches
+   * another instance than the first.
+   */
   readonly #turns = new Map<string, number>()
 
   private constructor() {

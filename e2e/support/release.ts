@@ -1,5 +1,6 @@
-// Another release of Sana, pages and program, built for real: the newest that is recorded in backend/test/chaos, or while
-// none is, the present sources with other names for all scripts of the pages.
+// Another release of Sana, pages and program, built from source: the newest one recorded in
+// backend/test/chaos, or, while there is none, the present sources with other names for all scripts
+// of the pages.
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

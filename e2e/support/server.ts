@@ -1,4 +1,4 @@
-// bin/sana as a process of its own, which a test can kill and start again.
+// bin/sana as a process, which a test can kill and restart.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -9,27 +9,27 @@ import { freePort } from '../../scripts/lib/ports.mjs'
 
 interface Options {
   databaseUrl: string
-  /** Where it runs: its development key is kept there, as it is in a checkout. */
+  /** Its working directory, which has its development key, as in a checkout. */
   folder: string
-  /** Where the browser finds it, if not at its own address. */
+  /** The browser's address of the server, if it is not the server's own. */
   publicUrl?: string
-  /** Or the name by which the browser finds it there. */
+  /** Or the host name in the browser's address. */
   host?: string
-  /** Proxies in front of it. */
+  /** The number of proxies in front of it. */
   hops?: number
-  /** The text of its apps file, which makes it open a gate. */
+  /** The text of its apps file; with one it opens a gate. */
   apps?: string | undefined
-  /** Another one than bin/sana. */
+  /** A program other than bin/sana. */
   program?: string
 }
 
 export class Server {
   readonly url: string
-  /** Where the browser finds it. */
+  /** The browser's address of the server. */
   readonly publicUrl: string
-  /** Where proxies ask its gate, if it has apps. */
+  /** The proxies' address of its gate, if it has apps. */
   readonly gateUrl: string
-  /** All that it has printed, over all its lives. */
+  /** Its whole output, over all its starts. */
   log = ''
   #child: ChildProcess | undefined
 
@@ -74,7 +74,7 @@ export class Server {
     return answer?.ok ?? false
   }
 
-  /** kill -9: it has no time for anything. */
+  /** Sends SIGKILL: it cannot shut down gracefully. */
   async kill(): Promise<void> {
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return

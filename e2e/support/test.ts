@@ -1,5 +1,6 @@
-// The test function of this folder: a database, a server and a page for every test, and some promises that each test
-// keeps besides its own: no error in the console, and nothing kept in the browser but the cookie.
+// The test function of this folder: a database, a server and a page for every test, and promises
+// that every test checks: no error in the console, and nothing stored in the browser but the
+// cookie.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,15 +9,15 @@ import { createDatabase, type Database } from './database'
 import { Server } from './server'
 
 interface Fixtures {
-  /** An empty folder of this test's own. */
+  /** An empty folder of this test. */
   folder: string
   database: Database
-  /** The name by which the browser finds Sana. */
+  /** The host name in the browser's address of Sana. */
   host: string
   /** The text of the apps file, for tests that need apps. */
   apps: string | undefined
   sana: Server
-  /** Where the browser finds Sana. */
+  /** The browser's address of Sana. */
   address: string
 }
 
@@ -58,19 +59,22 @@ export const test = base.extend<Fixtures>({
   },
 })
 
-/** What the browser complains about: errors of scripts, and whatever the page's policies do not allow. */
+/** Records the browser's complaints: errors of scripts, and violations of the page's policies. */
 function watchForComplaints(page: Page): string[] {
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error)))
   page.on('console', (message) => {
-    // The browser itself notes every answer of 400 and above, and every lost connection; both are part of the tests.
+    // The browser logs every answer of 400 and above, and every lost connection; tests cause both
+    // on purpose.
     if (message.text().startsWith('Failed to load resource')) return
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
   })
   return complaints
 }
 
-/** What the page has stored where scripts could read it, besides the address that signed in last. */
+/**
+ * The data that the page has stored for scripts to read, except the address that signed in last.
+ */
 export function keptInBrowser(page: Page): Promise<string[]> {
   return page.evaluate(async () => [
     ...Object.keys(localStorage).filter((name) => name !== 'email'),

@@ -1,11 +1,11 @@
-// A person without a browser: signs in over HTTP and keeps the cookies.
+// A visitor without a browser, who signs in over HTTP and stores the cookies.
 import { randomUUID } from 'node:crypto'
 import { readCode } from './mail'
 
 export class Visitor {
   readonly #cookies = new Map<string, string>()
 
-  /** Nobody else's: a minute has to pass before another code goes to the same address. */
+  /** A unique address: the same address gets another code only after a minute. */
   readonly address = `mary-${randomUUID()}@example.org`
 
   constructor(private readonly url: string) {}
@@ -18,7 +18,7 @@ export class Visitor {
     await this.#call('POST', '/api/auth/verify', { code })
   }
 
-  /** The address that this visitor is signed in with, if so. */
+  /** The address that this visitor is signed in with, if any. */
   async whoAmI(): Promise<string | undefined> {
     const answer = await this.#call('GET', '/api/auth/session')
     return answer.ok ? (await answer.json()).user.email : undefined

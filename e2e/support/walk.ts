@@ -1,9 +1,9 @@
-// The steps that people take, in the words of the pages.
+// The steps of users, with the words of the pages.
 import { expect, type Page } from '@playwright/test'
 import { readCode } from './mail'
 import type { Server } from './server'
 
-/** Not the example that the form shows. */
+/** It differs from the example in the form. */
 export const address = 'mary@example.org'
 
 export const codeField = (page: Page) => page.getByLabel('6-digit code')
@@ -22,7 +22,7 @@ export async function expectSignedIn(page: Page, email = address, timeout?: numb
   await expect(page.getByRole('main').getByText(email).first()).toBeVisible()
 }
 
-/** Signs in with another browser of the same person. */
+/** Signs in with another browser of the same user. */
 export async function signInToo(page: Page, server: Server, mails = 2): Promise<void> {
   await askForCode(page)
   const { code } = await readCode(server.url, address, mails)
@@ -30,7 +30,7 @@ export async function signInToo(page: Page, server: Server, mails = 2): Promise<
   await expectSignedIn(page)
 }
 
-/** The whole walk; it ends signed in. */
+/** The complete sign-in; the page is signed in afterwards. */
 export async function signIn(page: Page, serverUrl: string, email = address): Promise<void> {
   await askForCode(page, email)
   const { code } = await readCode(serverUrl, email)

@@ -38,9 +38,7 @@ const oldComments = [
   'backend/auth',
   'backend/cli',
   'backend/test',
-  'e2e',
   'frontend',
-  'tools',
 ]
 
 export async function checkWords() {
