@@ -60,10 +60,7 @@ test('the development inbox shows a mail by itself, for a person to copy the cod
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(code)
 })
 
-test('an open mail in the development inbox stays open when another one arrives', async ({
-  page,
-  sana,
-}) => {
+test('an open mail in the development inbox stays open when another one arrives', async ({ page, sana }) => {
   await signIn(page, sana.url)
   await page.goto('/dev/inbox')
   const headers = page.getByText('Headers')
@@ -88,7 +85,7 @@ test('an open mail in the development inbox stays open when another one arrives'
   await expect(page.getByText('No mail yet.')).toBeVisible()
 })
 
-test('the development session page shows the server's view', async ({ page, sana }) => {
+test('the development session page shows the view of the server', async ({ page, sana }) => {
   await page.goto('/auth/session-debug')
   await expect(page.getByText('absent, or no session behind it')).toBeVisible()
   await signIn(page, sana.url, 'grace@example.org')

@@ -37,7 +37,6 @@ const exempt = new Map([
 const oldComments = [
   'backend/auth',
   'backend/cli',
-  'backend/test',
   'frontend',
 ]
 

@@ -203,8 +203,8 @@ func TestCheck_RateLimitIsAWarning(t *testing.T) {
 		"cleanup":      "warn not run: needs code-request",
 	})
 	for _, r := range list {
-		if r.Name == "code-request" && !strings.Contains(r.Detail, "Come again in ") {
-			t.Errorf("the detail does not say when to come again: %s", r.Detail)
+		if r.Name == "code-request" && !strings.Contains(r.Detail, "Retry in ") {
+			t.Errorf("the detail does not say when to retry: %s", r.Detail)
 		}
 	}
 }
@@ -220,7 +220,7 @@ func TestCheck_RecognisesOtherServers(t *testing.T) {
 		"another program's health":   {own{200, http.Header{"Content-Type": {"application/json"}}, `{"status":"ok"}`}, "not Sana's answer: 200 with application/json"},
 		"nothing here":               {own{404, page, "no"}, "not Sana's answer: 404 with text/html"},
 		"a proxy with nobody behind": {own{502, page, "bad gateway"}, "the proxy in front answers 502, not Sana"},
-		"moved":                      {own{301, http.Header{"Location": {"https://sana.example/livez"}}, ""}, "leads elsewhere: 301 to https://sana.example/livez"},
+		"moved":                      {own{301, http.Header{"Location": {"https://sana.example/livez"}}, ""}, "redirects elsewhere: 301 to https://sana.example/livez"},
 		"control characters":         {own{418, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"red","detail":"\u001b[31m"}`}, "refused: 418 red: [31m"},
 	} {
 		t.Run(name, func(t *testing.T) {

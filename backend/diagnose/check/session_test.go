@@ -98,7 +98,7 @@ func TestCheck_MailLimitHintsWhenToRetry(t *testing.T) {
 	})
 	for _, r := range list {
 		if r.Name == "code-request" && !strings.HasPrefix(r.Hint, "run the check again after 2") {
-			t.Errorf("the hint does not say when to come again: %s", r.Hint)
+			t.Errorf("the hint does not say when to retry: %s", r.Hint)
 		}
 	}
 }

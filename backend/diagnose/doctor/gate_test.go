@@ -87,7 +87,7 @@ func TestGate_PubliclyReachableFails(t *testing.T) {
 	// Other machines cannot reach the loopback interface, although the public name resolves to it
 	// here.
 	g.Addr = address
-	wantCheck(t, g, "gate", "ok "+address+" is reached from this machine")
+	wantCheck(t, g, "gate", "ok "+address+" is reachable from this machine")
 }
 
 func TestGate_ReportsKeysOfAppsWithoutAccessKeys(t *testing.T) {
@@ -105,7 +105,7 @@ func TestGate_ReportsKeysOfAppsWithoutAccessKeys(t *testing.T) {
 	add("wiki", "90 days")
 	add("wiki", "1 day")
 	add("old", "-1 day")
-	wantCheck(t, g, "access-keys", "ok 2 access keys, 1 of them to expire within a week")
+	wantCheck(t, g, "access-keys", "ok 2 access keys, 1 of them expire within a week")
 	add("old", "90 days")
 	wantCheck(t, g, "access-keys", "warn 3 access keys; some are for apps that APPS_FILE does not define, or that do not accept keys: old")
 }

@@ -19,7 +19,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-// deployment is two instances behind a proxy, each reached over a network that can be watched.
+// deployment is two instances behind a proxy, each reached over a network that can be observed.
 type deployment struct {
 	*proxy
 	w         *harness.World
@@ -39,7 +39,7 @@ func deploy(t *testing.T, k proxyKind) *deployment {
 	return d
 }
 
-// get sends a request through the proxy that no person would.
+// get sends a request through the proxy that no browser would send.
 func (d *deployment) get(t *testing.T, method, path, body string, headers ...string) *http.Response {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, harness.PublicURL+path, strings.NewReader(body))
@@ -59,8 +59,9 @@ func (d *deployment) get(t *testing.T, method, path, body string, headers ...str
 	return response
 }
 
-// P-18 and A-08: the configurations of ops are right for Sana, seen with the proxies as Debian has them.
-func TestTheProxiesOfOpsAreRightForSana(t *testing.T) {
+// P-18 and A-08: the configurations of ops are correct for Sana. The test runs Debian's versions of
+// the proxies.
+func TestOps_ProxyConfigurationsWork(t *testing.T) {
 	t.Parallel()
 	for _, k := range proxies {
 		t.Run(k.name, func(t *testing.T) {
@@ -86,7 +87,7 @@ func (d *deployment) isFine(t *testing.T) {
 	seen := 0
 	check.Run(t.Context(), check.Options{URL: public, Requests: 20, Roots: d.roots, Version: "test", Dial: d.dial}, func(r diagnose.Result) {
 		seen++
-		if r.State != diagnose.Passed && r.Name != "https" { // whose port is another one in this test
+		if r.State != diagnose.Passed && r.Name != "https" { // the port of plain http differs in this test
 			t.Errorf("%s: %s: %s", r.Name, r.State, r.Detail)
 		}
 	})
@@ -107,7 +108,7 @@ func (d *deployment) isFine(t *testing.T) {
 }
 
 func (d *deployment) knowsAddresses(t *testing.T) {
-	p := d.person(t) // sends an X-Forwarded-For of its own, as somebody would who wants another address
+	p := d.person(t) // sends a forged X-Forwarded-For
 	p.want(p.requestCode(harness.PublicURL), http.StatusAccepted)
 	p.want(p.verify(harness.PublicURL, d.w.Code(t, p.email, 1)), http.StatusOK)
 	var list struct{ Sessions []struct{ IP string } }
@@ -154,8 +155,7 @@ func (d *deployment) changesNothing(t *testing.T) {
 
 var browserToken = regexp.MustCompile(`sana_browser=[^;]+`)
 
-// withoutTokens replaces the browser token of a header's values, which each visitor gets another
-// one of.
+// withoutTokens replaces the browser token of a header's values, which differs for each visitor.
 func withoutTokens(values []string) []string {
 	masked := slices.Clone(values)
 	for i, value := range masked {
@@ -213,12 +213,13 @@ func (d *deployment) passesUnavailability(t *testing.T) {
 	})
 }
 
-// pace makes 200 requests a second.
+// pace is 200 requests a second.
 const pace = 5 * time.Millisecond
 
-// F-28: two instances are restarted, one after the other, on the ports that they had, while 200 requests a second come
-// through a proxy that learns of it by refused connections alone. None fails, and nobody is signed out.
-func TestARollingRestartBehindAProxyFailsNoRequest(t *testing.T) {
+// F-28: two instances are restarted, one after the other, on the same ports, during 200 requests a
+// second through a proxy that notices by refused connections only. No request fails, and no user is
+// signed out.
+func TestRollingRestart_FailsNoRequest(t *testing.T) {
 	t.Parallel()
 	rounds := 1
 	if isLong() {
@@ -230,7 +231,7 @@ func TestARollingRestartBehindAProxyFailsNoRequest(t *testing.T) {
 			w := harness.NewWorld(t)
 			ports := []int{harness.FreePort(t), harness.FreePort(t)}
 			var fleet []*harness.Process
-			spawn := func(port int) *harness.Process { // as the files of ops want it
+			spawn := func(port int) *harness.Process { // as the files of ops require
 				app := w.SpawnAt(t, port, fmt.Sprintf("LISTEN_ADDR=127.0.0.1:%d", port), "TRUSTED_PROXY_HOPS=1")
 				app.WaitReady(t)
 				return app
@@ -264,9 +265,9 @@ func TestARollingRestartBehindAProxyFailsNoRequest(t *testing.T) {
 	}
 }
 
-// steadily sends requests at a pace until it is stopped. Most read a session. One of ten is a POST,
-// which no proxy may repeat, if there are to be POSTs; its answer is 404, because no code was
-// requested for its address.
+// steadily sends requests at a pace until it is stopped. Most read a session. With posts, one of
+// ten is a POST, which proxies must not repeat; its answer is 404, because no code was requested
+// for its address.
 func steadily(t *testing.T, people []*person, posts bool) *crowd {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &crowd{cancel: cancel, counts: map[int]int{}}

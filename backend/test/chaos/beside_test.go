@@ -22,7 +22,8 @@ import (
 // releasesVariable names the folder with the programs of testdata/releases-before.
 const releasesVariable = "SANA_RELEASES_BEFORE"
 
-// eachReleaseBefore calls do with the program of each release that may be deployed while this one is rolled out.
+// eachReleaseBefore calls do with the program of each previous release that may be deployed while
+// this one is rolled out.
 func eachReleaseBefore(t *testing.T, do func(t *testing.T, program string)) {
 	t.Helper()
 	if len(releasesBefore(t)) == 0 {
@@ -64,7 +65,7 @@ func releasesBefore(t *testing.T) (commits []string) {
 var releaseHeading = regexp.MustCompile(`(?m)^## \[?v?(\d+\.\d+\.\d+)\b`)
 
 // wantNoReleaseYet is for tests that have no release to test. It fails the test once CHANGELOG.md
-// has a release: from then on it must be recorded where.
+// has a release, which must then be recorded in where.
 func wantNoReleaseYet(t *testing.T, where string) {
 	t.Helper()
 	changes, err := os.ReadFile("../../../CHANGELOG.md")
@@ -77,18 +78,19 @@ func wantNoReleaseYet(t *testing.T, where string) {
 	t.Log("There is no release yet, so nothing was tested.")
 }
 
-// rollout is a release that is replaced by this one, on one database.
+// rollout replaces a previous release by this one, on one database.
 type rollout struct {
 	*testing.T
-	now, before *harness.World // the same, but for the program that runs in it
+	now, before *harness.World // the same, except for the program that runs in it
 	old, new    *harness.Process
 	logs        []*harness.Log
 }
 
-// F-20: the program of a release before this one and this one, from an empty database on: the schema is migrated under the
-// old one's feet, both serve side by side, each is left alone, as by a deploy and by the way back, and both serve again.
-// Nobody is signed out, no code is lost, and whom the one signs out is so for the other.
-func TestAReleaseBeforeAndThisOneServeSideBySide(t *testing.T) {
+// F-20: a previous release and this one, beginning with an empty database. The schema is migrated
+// while the old one serves, both serve side by side, each serves alone, as during a deployment and
+// during a rollback, and both serve again. No user is signed out, no code is lost, and a sign-out
+// at one holds at the other.
+func TestReleases_ServeSideBySide(t *testing.T) {
 	t.Parallel()
 	eachReleaseBefore(t, func(t *testing.T, program string) {
 		r := newRollout(t, program)
@@ -138,7 +140,7 @@ func newRollout(t *testing.T, program string) *rollout {
 	return r
 }
 
-// run starts a release, which migrates first, as far as it knows.
+// run starts a release, which migrates first, up to the version that it knows.
 func (r *rollout) run(w *harness.World, override ...string) *harness.Process {
 	r.Helper()
 	app := w.Run(r, override...)
@@ -146,8 +148,8 @@ func (r *rollout) run(w *harness.World, override ...string) *harness.Process {
 	return app
 }
 
-// migrate brings the schema to this version, while people type their codes at the old release, and has the old one try the
-// same afterwards, as it does when it is rolled back.
+// migrate migrates the schema to this version, while users type their codes at the old release.
+// Then the old release migrates, as it does after a rollback.
 func (r *rollout) migrate() {
 	r.Helper()
 	from := r.version()
@@ -179,7 +181,8 @@ func (r *rollout) version() int {
 	return r.now.Count(r, `SELECT max(version_id) FROM goose_db_version`)
 }
 
-// crossing is a sign-in that is begun on the one and finished on the other, with a wrong code on each and another mail between.
+// crossing is a sign-in that begins at one release and finishes at the other, with a wrong code at
+// each and another mail in between.
 func (r *rollout) crossing(begun, finished *harness.Process) *person {
 	r.Helper()
 	p, code := waiting(r, r.now, begun.URL)
@@ -202,7 +205,8 @@ func (r *rollout) crossing(begun, finished *harness.Process) *person {
 	return p
 }
 
-// endings ends sessions on each of the two in every way that both know, and makes sure that it holds on the other too.
+// endings revokes sessions at each release in every way that both support, and checks that the
+// revocation holds at the other too.
 func (r *rollout) endings() {
 	r.Helper()
 	type ended struct {
@@ -242,7 +246,7 @@ func (r *rollout) endings() {
 	}
 }
 
-// again is another browser of the same person, signed in at an instance.
+// again returns another browser of the same user, signed in at an instance.
 func (r *rollout) again(p *person, at *harness.Process) *person {
 	r.Helper()
 	r.now.AwaitMails(r)
@@ -260,7 +264,7 @@ type listedSession struct {
 	Current bool
 }
 
-// sessions are those that an instance lists for somebody.
+// sessions returns the sessions that an instance lists for a user.
 func (p *person) sessions(t testing.TB, at string) []listedSession {
 	t.Helper()
 	var list struct{ Sessions []listedSession }
@@ -270,7 +274,7 @@ func (p *person) sessions(t testing.TB, at string) []listedSession {
 	return list.Sessions
 }
 
-// current is the id of somebody's own session.
+// current returns the id of the browser's own session.
 func (p *person) current(t testing.TB, at string) string {
 	t.Helper()
 	for _, s := range p.sessions(t, at) {
@@ -282,7 +286,7 @@ func (p *person) current(t testing.TB, at string) string {
 	return ""
 }
 
-// accounts begins changes to accounts on the one and finishes them on the other.
+// accounts begins changes of accounts at one release and finishes them at the other.
 func (r *rollout) accounts() {
 	r.Helper()
 	for _, d := range []struct{ begun, finished *harness.Process }{{r.old, r.new}, {r.new, r.old}} {
@@ -304,7 +308,8 @@ func (r *rollout) accounts() {
 	}
 }
 
-// handover ends one of the two while a mail waits that it has queued: the other one sends it, and takes its code.
+// handover stops one release while a mail that it has queued waits. The other one sends the mail
+// and accepts its code.
 func (r *rollout) handover(from, to *harness.Process) *person {
 	r.Helper()
 	r.now.AwaitMails(r)
@@ -322,8 +327,9 @@ func (r *rollout) handover(from, to *harness.Process) *person {
 	return p
 }
 
-// F-20, with sessions in the cookie: what one release has sealed the other opens, and a code waits for both.
-func TestAReleaseBeforeAndThisOneReadEachOthersCookies(t *testing.T) {
+// F-20, with sessions in the cookie: each release opens the cookies that the other has sealed, and
+// both know a pending code.
+func TestReleases_ReadEachOthersCookies(t *testing.T) {
 	t.Parallel()
 	eachReleaseBefore(t, func(t *testing.T, program string) {
 		r := newRollout(t, program)

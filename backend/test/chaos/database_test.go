@@ -14,9 +14,10 @@ import (
 
 const ready, live = "/readyz", "/livez"
 
-// F-05: while the database restarts, requests fail with 503 and Retry-After; once /readyz is green again, none fails any
-// more, on whatever old connection it might have gone. Nobody is signed out, and who waits for a code can type it.
-func TestADatabaseThatRestartsCostsErrorsWhileItIsAwayAndNobodyHisSession(t *testing.T) {
+// F-05: while the database restarts, requests fail with 503 and Retry-After. Once /readyz is 200
+// again, no request fails, even on an old connection. No user is signed out, and pending codes stay
+// valid.
+func TestDatabaseRestart_KeepsSessionsAndCodes(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]syscall.Signal{"fast": syscall.SIGINT, "immediate": syscall.SIGQUIT} {
 		t.Run(name, func(t *testing.T) {
@@ -37,7 +38,8 @@ func TestADatabaseThatRestartsCostsErrorsWhileItIsAwayAndNobodyHisSession(t *tes
 				crowd.await(t, http.StatusServiceUnavailable, 8)
 				s.start()
 				app.WaitReady(t)
-				// What was under way when /readyz was red may still fail; of each reader, one.
+				// Requests that were in flight when /readyz changed may still fail: one of each
+				// reader.
 				failed := crowd.count(http.StatusServiceUnavailable)
 				crowd.await(t, http.StatusOK, 300)
 				if more := crowd.count(http.StatusServiceUnavailable) - failed; more > len(in) {
@@ -50,9 +52,9 @@ func TestADatabaseThatRestartsCostsErrorsWhileItIsAwayAndNobodyHisSession(t *tes
 	}
 }
 
-// F-07: a database that is there and says nothing takes no request longer than its deadline. The instance is alive, not
-// ready, and recovers by itself.
-func TestAFrozenDatabaseIsAnsweredWith503UntilItThaws(t *testing.T) {
+// F-07: with a database that accepts connections but does not answer, no request takes longer than
+// its deadline. The instance is alive, not ready, and recovers on its own.
+func TestFrozenDatabase_Answers503(t *testing.T) {
 	t.Parallel()
 	for name, freeze := range map[string]func(*server, *toxic) (thaw func()){
 		"its processes are stopped": func(s *server, _ *toxic) func() {
@@ -95,15 +97,15 @@ func TestAFrozenDatabaseIsAnsweredWith503UntilItThaws(t *testing.T) {
 			harness.Eventually(t, "the instance does not recover", func() error {
 				return harness.CountError(in.session(app.URL).status, http.StatusOK)
 			})
-			// The code may have been accepted without an answer: then the same session is the
-			// answer to its repetition.
+			// The code may have been accepted without an answer: then a repetition returns the same
+			// session.
 			late.want(late.verify(app.URL, code), http.StatusOK)
 		})
 	}
 }
 
-// F-08: when every statement is slow, requests are served or refused with 503, and none is left behind.
-func TestASlowDatabaseGathersNoRequests(t *testing.T) {
+// F-08: if every statement is slow, requests are served or refused with 503, and none accumulates.
+func TestSlowDatabase_AccumulatesNoRequests(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	w := s.world()
@@ -132,7 +134,7 @@ func TestASlowDatabaseGathersNoRequests(t *testing.T) {
 	x.pass()
 	direct.CloseIdleConnections()
 	harness.Eventually(t, "goroutines are left behind", func() error {
-		if now := runtime.NumGoroutine(); now > before+100 { // those of kept connections, and of other tests
+		if now := runtime.NumGoroutine(); now > before+100 { // those of kept-alive connections, and of other tests
 			return fmt.Errorf("%d, before %d", now, before)
 		}
 		return nil
@@ -148,8 +150,9 @@ func countsOf(statuses []int) map[int]int {
 	return counts
 }
 
-// F-09: who uses all connections up does not make the instance look as if its database were away.
-func TestWithAllConnectionsInUseTheInstanceIsStillReady(t *testing.T) {
+// F-09: if clients use up all connections, the instance still does not report its database as
+// unavailable.
+func TestConnectionsInUse_InstanceStaysReady(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	w.DatabaseURL += "&pool_max_conns=2"
@@ -182,10 +185,11 @@ func TestWithAllConnectionsInUseTheInstanceIsStillReady(t *testing.T) {
 	wantOnly(t, crowd.stop(), http.StatusOK, http.StatusServiceUnavailable)
 }
 
-// F-10: ten instances that start at once on a database with 40 connections, each with as many as fit, a pool of one and the two
-// beside it that it has without a cache: all get up and serve. SANA_CHAOS_LONG leaves the pools as large as they are by default, four times what there is: then what there is no
-// connection for is 503, and nobody gives up.
-func TestTenInstancesOnFortyConnectionsAllServe(t *testing.T) {
+// F-10: ten instances start at once on a database with 40 connections, each with as many as fit: a
+// pool of one, and the two connections outside of it. All start and serve. With SANA_CHAOS_LONG the
+// pools keep their default size, four times the available connections: requests without a
+// connection get 503, and no instance exits.
+func TestTenInstances_ServeOnFortyConnections(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, "max_connections=40")
 	w := s.world()
@@ -200,7 +204,7 @@ func TestTenInstancesOnFortyConnectionsAllServe(t *testing.T) {
 		fleet = append(fleet, w.Spawn(t, "SESSION_CACHE=off"))
 	}
 	for _, app := range fleet {
-		app.WaitReady(t) // fails when it has ended
+		app.WaitReady(t) // fails if it has exited
 	}
 	in := signedIn(t, w, fleet[0].URL)
 	counts := countsOf(harness.Together(200, func(n int) int { return in.session(fleet[n%len(fleet)].URL).status }))

@@ -1,4 +1,5 @@
-// Package chaos does to Sana, its database and its proxies what operation does: restarts, failovers, freezes, full disks,
-// slow and cut networks, all while people sign in. It has Postgres servers, an nginx and a Caddy of its own, and is all
-// tests; npm run chaos runs their long forms.
+// Package chaos exposes Sana, its database and its proxies to the events of operation: restarts,
+// failovers, freezes, full disks, slow and cut networks, all while users sign in. It runs its own
+// Postgres servers, an nginx and a Caddy. It consists of tests; npm run chaos runs their long
+// forms.
 package chaos

@@ -15,7 +15,8 @@ import (
 	"sana/backend/test/postgrestest"
 )
 
-// newPair runs a primary and its replica. If that is synchronous, a commit on the one is acknowledged when the other has it.
+// newPair runs a primary and its replica. If it is synchronous, a commit is acknowledged once the
+// replica has it.
 func newPair(t *testing.T, synchronous bool) (primary, replica *server) {
 	t.Helper()
 	replicating, state := "synchronous_standby_names=", "async"
@@ -41,10 +42,10 @@ func newPair(t *testing.T, synchronous bool) (primary, replica *server) {
 	return primary, replica
 }
 
-// F-06: when the primary is lost and the replica promoted, the instance goes on there, without a restart: every session
-// that was acknowledged lives, and people sign in. So it does when the primary was demoted and still answers: what it
-// says to a write is not said twice.
-func TestAFailoverLosesNoSessionAndNeedsNoRestart(t *testing.T) {
+// F-06: when the primary is lost and the replica promoted, the instance continues there, without a
+// restart: every acknowledged session stays valid, and users sign in. The same holds if the primary
+// was demoted and still answers: a write that it has refused once is not sent to it again.
+func TestFailover_LosesNoSessionAndNeedsNoRestart(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(primary *server){
 		"the primary is killed": func(primary *server) { primary.kill() },
@@ -96,9 +97,10 @@ func TestAFailoverLosesNoSessionAndNeedsNoRestart(t *testing.T) {
 	}
 }
 
-// F-06: a revocation that was answered survives the loss of the primary if a replica must have every commit. If it need not, a
-// session that was revoked just before can be valid again afterwards: docs/operations.md says so, and the doctor warns.
-func TestAFailoverBringsNoRevokedSessionBackUnlessTheReplicaIsAsynchronous(t *testing.T) {
+// F-06: an acknowledged revocation survives the loss of the primary if a replica must have every
+// commit. Otherwise a session that was revoked just before can be valid again afterwards:
+// docs/operations.md says so, and the doctor warns.
+func TestFailover_KeepsRevocationsIfSynchronous(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		synchronous     bool
@@ -144,7 +146,7 @@ func TestAFailoverBringsNoRevokedSessionBackUnlessTheReplicaIsAsynchronous(t *te
 	}
 }
 
-// doctorOf has the doctor look at a server.
+// doctorOf runs the doctor's checks of a server.
 func doctorOf(t *testing.T, s *server) map[string]diagnose.Result {
 	t.Helper()
 	db := postgrestest.Pool(t, s.url())

@@ -7,7 +7,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-// invariants are what holds whatever has happened, as numbers of rows that break them.
+// invariants hold after every fault. They are queries that count the rows that violate them.
 var invariants = []struct{ id, what, count string }{
 	{"I1, I2", "addresses whose sessions are not as many as their spent codes", `
 		SELECT count(*)
@@ -40,8 +40,8 @@ var invariants = []struct{ id, what, count string }{
 		  AND state NOT IN ('sent', 'delivered')`},
 }
 
-// checkInvariants holds what can be seen in the database, when no mail is under way. People sign in once with each address,
-// ask for one code at a time, and no other session takes the place of theirs.
+// checkInvariants checks the database once no mail is in flight. Users sign in once with each
+// address and request one code at a time, and no other session replaces theirs.
 func checkInvariants(t testing.TB, w *harness.World) {
 	t.Helper()
 	for _, i := range invariants {
@@ -49,7 +49,7 @@ func checkInvariants(t testing.TB, w *harness.World) {
 	}
 }
 
-// checkLogs holds I8: no address, code, cookie or key in what the processes print.
+// checkLogs checks I8: the output of the processes has no address, code, cookie or key.
 func checkLogs(t testing.TB, secrets []string, logs ...*harness.Log) {
 	t.Helper()
 	secrets = append(secrets, "@sana.example", "key-canary", strings.TrimPrefix(harness.SecretKeys, "k1:"))

@@ -18,10 +18,11 @@ import (
 	"sana/backend/test/postgrestest"
 )
 
-// endsWithin is how long a platform waits after SIGTERM before it kills: nothing here may need longer.
+// endsWithin is how long a platform waits between SIGTERM and SIGKILL: every shutdown must be
+// faster.
 const endsWithin = 10 * time.Second
 
-// wantEnd fails the test unless the process ends by itself in time.
+// wantEnd fails the test unless the process exits on its own in time.
 func wantEnd(t *testing.T, app *harness.Process) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), endsWithin)
@@ -33,9 +34,9 @@ func wantEnd(t *testing.T, app *harness.Process) {
 	}
 }
 
-// F-28: told to end, an instance is not ready from then on, answers what comes all the same, each time as the last on its
-// connection, and finishes what is under way.
-func TestAnInstanceThatIsToldToEndIsNotReadyAndAnswersAllTheSame(t *testing.T) {
+// F-28: after SIGTERM an instance is not ready, still answers new requests, each as the last on its
+// connection, and finishes those in flight.
+func TestShutdown_IsNotReadyAndStillAnswers(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -60,8 +61,8 @@ func TestAnInstanceThatIsToldToEndIsNotReadyAndAnswersAllTheSame(t *testing.T) {
 	}
 }
 
-// F-28: a second signal ends the process at once, whatever it was waiting for.
-func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
+// F-28: a second signal ends the process at once.
+func TestShutdown_SecondSignalExitsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -78,8 +79,9 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	}
 }
 
-// F-28: with its database gone or frozen, and a mail under way that is never answered, an instance still ends in time.
-func TestAnInstanceEndsInTimeWhateverIsAway(t *testing.T) {
+// F-28: with its database gone or frozen, and a mail in flight that is never answered, an instance
+// still exits in time.
+func TestShutdown_EndsInTimeWithoutDependencies(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*server){
 		"the database is stopped": func(s *server) { s.stop(syscall.SIGQUIT) },
@@ -108,8 +110,8 @@ func TestAnInstanceEndsInTimeWhateverIsAway(t *testing.T) {
 	}
 }
 
-// F-13: when whoever reads the log has stopped, or has gone, requests are answered all the same.
-func TestALogThatNobodyReadsStopsNobody(t *testing.T) {
+// F-13: a log reader that has stopped or exited does not block requests.
+func TestLog_BlockedReaderBlocksNoRequest(t *testing.T) {
 	t.Parallel()
 	for name, stopReading := range map[string]func(from *os.File) error{
 		"it has no room": func(*os.File) error { return nil },
@@ -140,9 +142,9 @@ func TestALogThatNobodyReadsStopsNobody(t *testing.T) {
 	}
 }
 
-// F-30: an instance that gets no time of the processor takes nobody with it: the others serve, its mail is sent by them,
-// and what it had begun and goes on with later is not done twice.
-func TestAStarvedInstanceCorruptsNothing(t *testing.T) {
+// F-30: an instance without processor time blocks nothing: the other instances serve and send its
+// mail, and it does not repeat its work when it continues.
+func TestStarvedInstance_CorruptsNothing(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	starved, other := w.Run(t), w.Run(t)
@@ -167,7 +169,7 @@ func TestAStarvedInstanceCorruptsNothing(t *testing.T) {
 }
 
 // wantSameSession fails the test unless the late answer to a code that was typed twice is the
-// session of the first one. It may have come too late for its client.
+// session of the first one. The answer may arrive after the client's timeout.
 func wantSameSession(t *testing.T, a answer, late, first *person) {
 	t.Helper()
 	if a.status != 0 && (a.status != http.StatusOK || late.sessionToken() != first.sessionToken()) {
@@ -175,15 +177,15 @@ func wantSameSession(t *testing.T, a answer, late, first *person) {
 	}
 }
 
-// F-30: an instance that is stopped in the middle of a sign-in holds no lock for long. It has sent
+// F-30: an instance that is paused in the middle of a sign-in holds no lock for long. It has sent
 // one batch, which the database executes and commits without it. The same code at another instance
-// leads to the same session.
-func TestASignInThatAStarvedInstanceHasBegunIsDoneByAnother(t *testing.T) {
+// returns the same session.
+func TestStarvedInstance_SignInIsDoneByAnother(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	starved := w.Run(t, "DATABASE_URL="+w.DatabaseURL+"&lock_timeout=30s&statement_timeout=30s&pool_max_conns=1")
 	other := w.Run(t)
-	signedIn(t, w, starved.URL) // so that its one connection has prepared the statements
+	signedIn(t, w, starved.URL) // so that its only connection has prepared the statements
 	p, code := waiting(t, w, starved.URL)
 	w.AwaitMails(t)
 	unlock := lock(t, w, `LOCK TABLE users IN SHARE MODE`)
@@ -209,9 +211,9 @@ func TestASignInThatAStarvedInstanceHasBegunIsDoneByAnother(t *testing.T) {
 	checkInvariants(t, w)
 }
 
-// F-30: an instance that is stopped in the middle of a longer transaction keeps its locks until the
+// F-30: an instance that is paused in the middle of a longer transaction keeps its locks until the
 // database ends the transaction, at the latest after idle_in_transaction_session_timeout. Until
-// then the same elsewhere is answered with 503 and Retry-After; then it is done, once.
+// then the same request at another instance gets 503 and Retry-After; then it succeeds, once.
 func TestStarvedInstance_SignOutIsDoneByAnother(t *testing.T) {
 	t.Parallel()
 	w := harness.WorldOn(t, postgrestest.URL(t))
@@ -247,7 +249,7 @@ func TestStarvedInstance_SignOutIsDoneByAnother(t *testing.T) {
 	checkInvariants(t, w)
 }
 
-// lock takes a lock in a transaction of the test's own, and returns what releases it.
+// lock takes a lock in a transaction of the test's own. unlock releases it.
 func lock(t *testing.T, w *harness.World, sql string) (unlock func()) {
 	t.Helper()
 	tx, err := w.DB.Begin(t.Context())
@@ -268,7 +270,7 @@ func lock(t *testing.T, w *harness.World, sql string) (unlock func()) {
 	}
 }
 
-// awaitLock waits until a statement of somebody else waits for a table.
+// awaitLock waits until another client's statement waits for a table.
 func awaitLock(t *testing.T, w *harness.World, table string) {
 	t.Helper()
 	harness.Eventually(t, "nobody waits for "+table, func() error {
@@ -280,9 +282,9 @@ func awaitLock(t *testing.T, w *harness.World, table string) {
 	})
 }
 
-// F-13: with a full disk what has to be written is refused with 503 and what can be read is read; the log goes on. When
-// there is room again, all works.
-func TestAFullDiskRefusesWritesAndServesReads(t *testing.T) {
+// F-13: with a full disk, writes are refused with 503, reads work, and the log continues. With free
+// space, everything works again.
+func TestFullDisk_RefusesWritesAndServesReads(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	w := s.world()
@@ -305,9 +307,8 @@ func TestAFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	checkInvariants(t, w)
 }
 
-// fillDisk puts the sessions and the challenges on a full file system. If this machine does not allow
-// a test to mount one, triggers raise the error that Postgres would. fillDisk returns a function that
-// makes room.
+// fillDisk puts the sessions and the challenges on a full file system. If this machine does not
+// allow a test to mount one, triggers raise Postgres's error. makeRoom frees space.
 func fillDisk(t *testing.T, s *server, w *harness.World) (makeRoom func()) {
 	t.Helper()
 	dir := t.TempDir()
@@ -334,7 +335,7 @@ func fillDisk(t *testing.T, s *server, w *harness.World) (makeRoom func()) {
 		}
 	}
 	fill(`INSERT INTO filler SELECT repeat(md5(n::text), 60) FROM generate_series(1, 4) AS n`)
-	// What has room on the pages that are there would still find it.
+	// Rows that fit into existing pages would still be written.
 	fill(`
 		INSERT INTO sessions (k, v, e, id, user_id, idle_seconds, sweep_at)
 		SELECT gen_random_uuid()::text, '', 0, gen_random_uuid(), gen_random_uuid(), 1, 0
@@ -350,9 +351,9 @@ func fillDisk(t *testing.T, s *server, w *harness.World) (makeRoom func()) {
 	}
 }
 
-// F-32: the sweep of very many sessions that have expired lets people sign in and be signed in meanwhile, whatever the
+// F-32: the sweep of very many expired sessions does not block sign-ins and requests, within the
 // database's limits on locks and statements. SANA_CHAOS_LONG makes it a million.
-func TestTheSweepOfVeryManySessionsKeepsNobodyWaiting(t *testing.T) {
+func TestSweep_OfManySessionsBlocksNoRequest(t *testing.T) {
 	t.Parallel()
 	rows := 100_000
 	if isLong() {
@@ -374,10 +375,10 @@ func TestTheSweepOfVeryManySessionsKeepsNobodyWaiting(t *testing.T) {
 		s.must(err)
 	}
 	s.must(app.Terminate(t))
-	w.Exec(t, `DELETE FROM periodic`) // this period's sweep was done by that instance
+	w.Exec(t, `DELETE FROM periodic`) // that instance has run this period's sweep
 	fleet := []*harness.Process{w.Run(t), w.Run(t)}
 	crowd := readers(t, func(n int) string { return fleet[n%2].URL }, in, in, in, in)
-	count := func(sql string) string { // without the limit on statements that Sana has
+	count := func(sql string) string { // without Sana's statement timeout
 		t.Helper()
 		n, err := s.query(sql)
 		s.must(err)

@@ -15,7 +15,8 @@ import (
 	"sana/backend/test/harness"
 )
 
-// nemesis does one random thing after the other to the database, the network in front of it and the instances.
+// nemesis causes one random fault after the other: in the database, the network in front of it and
+// the instances.
 type nemesis struct {
 	*testing.T
 	random *rand.Rand
@@ -24,11 +25,11 @@ type nemesis struct {
 	w      *harness.World
 	ports  []int
 	fleet  []*harness.Process
-	logs   []*harness.Log // of all instances that ever were
+	logs   []*harness.Log // of all instances ever started
 	done   map[string]int
 }
 
-// number reads a setting of the environment.
+// number reads a number from the environment.
 func number(t *testing.T, name string, otherwise int) int {
 	t.Helper()
 	text := os.Getenv(name)
@@ -42,9 +43,10 @@ func number(t *testing.T, name string, otherwise int) int {
 	return n
 }
 
-// F-33: under random faults, one after the other, people sign in, mistype, read who they are and sign out, on whichever
-// instance; the invariants I1 to I8 hold. SANA_CHAOS_SECONDS says for how long, SANA_CHAOS_SEED which faults.
-func TestTheInvariantsHoldUnderRandomFaults(t *testing.T) {
+// F-33: under random faults, one after the other, users sign in, mistype, read their session and
+// sign out, at any instance. The invariants I1 to I8 hold. SANA_CHAOS_SECONDS is the duration,
+// SANA_CHAOS_SEED the seed.
+func TestRandomFaults_KeepTheInvariants(t *testing.T) {
 	t.Parallel()
 	seed, seconds := number(t, "SANA_CHAOS_SEED", int(rand.Uint32())), number(t, "SANA_CHAOS_SECONDS", 10)
 	t.Logf("SANA_CHAOS_SEED=%d SANA_CHAOS_SECONDS=%d", seed, seconds)
@@ -100,7 +102,7 @@ func (n *nemesis) spawn(i int) {
 	n.fleet[i].WaitReady(n)
 }
 
-// hold waits between so many milliseconds.
+// hold waits a random number of milliseconds between least and most.
 func (n *nemesis) hold(least, most int) {
 	pause(n, n.random, least, most)
 }
@@ -115,7 +117,7 @@ func pause(t testing.TB, random *rand.Rand, least, most int) {
 	}
 }
 
-// strike does one thing and undoes it.
+// strike causes one fault and ends it.
 func (n *nemesis) strike() {
 	n.Helper()
 	strikes := map[string]func(){

@@ -17,7 +17,8 @@ import (
 	"sana/backend/test/harness"
 )
 
-// person is somebody with a browser, who bears that requests fail; what no fault excuses fails the test.
+// person is a user with a browser. Failed requests are tolerated; answers that no fault excuses
+// fail the test.
 type person struct {
 	t       testing.TB
 	email   string
@@ -30,7 +31,7 @@ type person struct {
 
 var people atomic.Int64
 
-// impatience is when somebody has waited longer than any request may take: its deadline is 5 seconds.
+// impatience is longer than any request may take: its deadline is 5 seconds.
 const impatience = 20 * time.Second
 
 var direct = &http.Client{Timeout: impatience, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
@@ -43,13 +44,13 @@ func newPerson(t testing.TB) *person {
 	}
 }
 
-// answer is what came back; its status is 0 where nothing did.
+// answer is the result of a request; its status is 0 if there was no answer.
 type answer struct {
 	status int
 	code   string // of the problem
 	header http.Header
 	body   []byte
-	closes bool // the connection
+	closes bool // has Connection: close
 }
 
 // ask sends a request.
@@ -87,7 +88,7 @@ func (p *person) askWith(ctx context.Context, at, method, path, body string) ans
 	return a
 }
 
-// take keeps the cookies of an answer, and holds what every answer must.
+// take stores the cookies of an answer, and checks the promises of every answer.
 func (p *person) take(name string, a *answer, cookies []*http.Cookie) {
 	if a.status >= 400 {
 		var problem struct{ Code string }
@@ -116,12 +117,12 @@ func (p *person) take(name string, a *answer, cookies []*http.Cookie) {
 	}
 }
 
-// isLost reports whether nothing is known of what the request did.
+// isLost reports whether the effect of the request is unknown.
 func (a answer) isLost() bool { return a.status == 0 || a.status == http.StatusServiceUnavailable }
 
 func (p *person) session(at string) answer { return p.ask(at, http.MethodGet, "/api/auth/session", "") }
 
-// requestCode requests a code as the page does: once more if the browser had no token yet.
+// requestCode requests a code as the page does: it retries once if the browser had no token yet.
 func (p *person) requestCode(at string) answer {
 	body := `{"email":"` + p.email + `"}`
 	a := p.ask(at, http.MethodPost, "/api/auth/code", body)
@@ -137,14 +138,14 @@ func (p *person) verifyFor(at, email, code string) answer {
 	return p.ask(at, http.MethodPost, "/api/auth/verify", `{"code":"`+code+`","email":"`+email+`"}`)
 }
 
-// sessionToken is the value of the session's cookie.
+// sessionToken returns the value of the session cookie.
 func (p *person) sessionToken() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cookies["__Host-sana_session"]
 }
 
-// copied is another browser with the same cookies.
+// copied returns another browser with the same cookies.
 func (p *person) copied() *person {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -160,7 +161,7 @@ func (p *person) want(a answer, status int) answer {
 	return a
 }
 
-// waiting is a person with a code that was not typed yet.
+// waiting returns a user with a code that was not typed yet.
 func waiting(t testing.TB, w *harness.World, at string) (*person, string) {
 	t.Helper()
 	p := newPerson(t)
@@ -168,7 +169,7 @@ func waiting(t testing.TB, w *harness.World, at string) (*person, string) {
 	return p, w.Code(t, p.email, 1)
 }
 
-// signedIn is a person who is signed in.
+// signedIn returns a user who is signed in.
 func signedIn(t testing.TB, w *harness.World, at string) *person {
 	t.Helper()
 	p, code := waiting(t, w, at)
@@ -176,7 +177,7 @@ func signedIn(t testing.TB, w *harness.World, at string) *person {
 	return p
 }
 
-// crowd is people who ask who they are, over and over.
+// crowd is a number of users who read their session repeatedly.
 type crowd struct {
 	cancel context.CancelFunc
 	group  sync.WaitGroup
@@ -184,7 +185,7 @@ type crowd struct {
 	counts map[int]int
 }
 
-// readers lets as many people read as there are, each at the address that where returns for its number.
+// readers starts a reader for each user, at the address that where returns for its number.
 func readers(t testing.TB, where func(n int) string, people ...*person) *crowd {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &crowd{cancel: cancel, counts: map[int]int{}}
@@ -202,7 +203,7 @@ func readers(t testing.TB, where func(n int) string, people ...*person) *crowd {
 	return c
 }
 
-// count is how many answers had a status so far.
+// count returns the number of answers with a status so far.
 func (c *crowd) count(status int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -227,14 +228,14 @@ func (c *crowd) all() map[int]int {
 	return maps.Clone(c.counts)
 }
 
-// stop ends the reading and returns how many answers had which status.
+// stop stops the readers and returns the number of answers by status.
 func (c *crowd) stop() map[int]int {
 	c.cancel()
 	c.group.Wait()
 	return c.all()
 }
 
-// wantOnly fails the test when there were answers of another status than these.
+// wantOnly fails the test if there were answers of another status.
 func wantOnly(t testing.TB, counts map[int]int, allowed ...int) {
 	t.Helper()
 	left := maps.Clone(counts)
@@ -246,14 +247,14 @@ func wantOnly(t testing.TB, counts map[int]int, allowed ...int) {
 	}
 }
 
-// at returns the address of an instance, whoever asks.
+// at returns a function that returns the address of an instance for every number.
 func at(url string) func(int) string { return func(int) string { return url } }
 
-// ready asks /readyz, livez /livez.
+// status returns the status of a GET.
 func status(t testing.TB, at, path string) int {
 	t.Helper()
 	return newPerson(t).ask(at, http.MethodGet, path, "").status
 }
 
-// isLong reports whether the long forms are to run: npm run chaos.
+// isLong reports whether the long forms are to run (npm run chaos).
 func isLong() bool { return os.Getenv("SANA_CHAOS_LONG") != "" }

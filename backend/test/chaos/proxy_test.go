@@ -21,12 +21,12 @@ import (
 
 // proxy is a real nginx or Caddy with the configuration of folder ops, in front of two addresses.
 type proxy struct {
-	secure, plain string // where it listens
+	secure, plain string // its addresses
 	roots         *x509.CertPool
 	client        *http.Client
 }
 
-// proxyKind is how one kind of proxy is run with its file in a folder of a test.
+// proxyKind describes how to run one kind of proxy with its file in a folder of a test.
 type proxyKind struct {
 	name     string
 	variable string // of the environment, names its program
@@ -129,7 +129,7 @@ func (k proxyKind) start(t testing.TB, one, two string) *proxy {
 	return p
 }
 
-// dial leads the name of the deployment to the proxy.
+// dial connects the name of the deployment to the proxy.
 func (p *proxy) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	at := p.secure
 	if strings.HasSuffix(address, ":80") {
@@ -138,14 +138,15 @@ func (p *proxy) dial(ctx context.Context, network, address string) (net.Conn, er
 	return new(net.Dialer).DialContext(ctx, network, at)
 }
 
-// person is somebody who comes through the proxy.
+// person returns a user who connects through the proxy.
 func (p *proxy) person(t testing.TB) *person {
 	somebody := newPerson(t)
 	somebody.client = p.client
 	return somebody
 }
 
-// certificate writes one for the deployment's name into a folder and returns a pool that trusts it.
+// certificate writes a certificate for the deployment's name into a folder and returns a pool that
+// trusts it.
 func certificate(t testing.TB, dir string) *x509.CertPool {
 	t.Helper()
 	host := strings.TrimPrefix(harness.PublicURL, "https://")

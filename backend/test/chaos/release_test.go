@@ -25,7 +25,8 @@ import (
 
 var record = flag.Bool("record", false, "write what this release needs of the schema into testdata, for the tests of the next one")
 
-// release is what a release needs of the schema, as it was recorded: testdata/release-N.json, N the schema's version.
+// release is the recorded use of the schema by a release: testdata/release-N.json, N the schema's
+// version.
 type release struct {
 	Statements []string          `json:"statements"` // that it sends, with parameters
 	Columns    map[string]column `json:"columns"`    // of all tables and views, by "table.column"
@@ -37,10 +38,10 @@ type column struct {
 	Optional bool   `json:"optional"` // a row may be inserted without it
 }
 
-// F-20: while a release is rolled out, and after it was rolled back, the one before works on the new schema: every
-// statement that it sends can be prepared, and nothing that it reads or writes has gone, changed its type or become
-// obligatory.
-func TestTheReleaseBeforeThisOneWorksOnThisSchema(t *testing.T) {
+// F-20: the previous release works on the new schema, during the rollout and after a rollback:
+// every statement that it sends can be prepared, and no column that it uses has been dropped,
+// changed its type or become mandatory.
+func TestPreviousRelease_WorksOnThisSchema(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	now := columns(t, w)
@@ -69,7 +70,7 @@ func TestTheReleaseBeforeThisOneWorksOnThisSchema(t *testing.T) {
 	}
 }
 
-// canSend fails the test unless everything that the release sends can be prepared.
+// canSend fails the test unless every statement of the release can be prepared.
 func (r release) canSend(t *testing.T, w *harness.World) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), w.DatabaseURL)
@@ -84,7 +85,7 @@ func (r release) canSend(t *testing.T, w *harness.World) {
 	}
 }
 
-// canUse fails the test unless the release finds its columns in those of now, and may leave out the others.
+// canUse fails the test unless now has the release's columns, and its other columns are optional.
 func (r release) canUse(t *testing.T, now map[string]column) {
 	t.Helper()
 	tables := map[string]bool{}
@@ -109,7 +110,8 @@ func (r release) canUse(t *testing.T, now map[string]column) {
 	}
 }
 
-// columns describes the schema of a world, without what belongs to development or to a library's migrations.
+// columns describes the schema of a world, without the parts of development and of a library's
+// migrations.
 func columns(t *testing.T, w *harness.World) map[string]column {
 	t.Helper()
 	rows, err := w.DB.Query(t.Context(), `
@@ -135,9 +137,10 @@ func columns(t *testing.T, w *harness.World) map[string]column {
 	return all
 }
 
-// With -record this is not a test: it walks through the program and writes down what it needs of the schema. To be run for
-// each release: go test ./backend/chaos -run TestThisReleaseIsRecorded -record
-func TestThisReleaseIsRecorded(t *testing.T) {
+// With -record the test records the release: it uses the whole program and writes its use of the
+// schema. Run it for each release: go test ./backend/test/chaos -run TestRelease_IsRecorded
+// -record
+func TestRelease_IsRecorded(t *testing.T) {
 	if !*record {
 		t.Skip("only with -record")
 	}
@@ -167,7 +170,7 @@ func TestThisReleaseIsRecorded(t *testing.T) {
 // recorded is the name under which the programs of a recording connect.
 const recorded = "recorded"
 
-// walk uses all that the program can do.
+// walk uses every function of the program.
 func walk(t *testing.T, w *harness.World) {
 	t.Helper()
 	app := w.Run(t)
@@ -227,7 +230,7 @@ func walk(t *testing.T, w *harness.World) {
 
 var logged = regexp.MustCompile(`(?s)^(?:execute [^:]+|statement): (\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b.*)$`)
 
-// statementsIn lists what the program has sent, each statement once.
+// statementsIn lists the statements that the program has sent, each once.
 func statementsIn(t *testing.T, log []byte) []string {
 	t.Helper()
 	all := map[string]bool{}
@@ -239,7 +242,7 @@ func statementsIn(t *testing.T, log []byte) []string {
 			Message     string `json:"message"`
 		}
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			continue // the last one may be cut
+			continue // the last one may be truncated
 		}
 		if match := logged.FindStringSubmatch(line.Message); match != nil && line.Application == recorded {
 			all[strings.TrimSpace(match[1])] = true

@@ -12,9 +12,9 @@ import (
 	"sana/backend/test/harness"
 )
 
-// F-31: a restored backup knows sessions and codes that have ended since it was made. The step of the runbook, before
-// people are let in again, makes an end of all of them.
-func TestAfterARestoreAndItsStepNothingLivesThatHadEnded(t *testing.T) {
+// F-31: a restored backup has sessions and codes that were revoked or consumed after it was made.
+// The step of the runbook, before the service is opened again, revokes all of them.
+func TestRestore_StepRevokesAllSessions(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	w := s.world()
@@ -34,7 +34,7 @@ func TestAfterARestoreAndItsStepNothingLivesThatHadEnded(t *testing.T) {
 	backup.start()
 	restored := harness.WorldOn(t, backup.url())
 	app = restored.Run(t)
-	ended.want(ended.session(app.URL), http.StatusOK) // which is why there is a step
+	ended.want(ended.session(app.URL), http.StatusOK) // which is why the step exists
 
 	var out bytes.Buffer
 	if exit := cli.Run([]string{"sessions", "end", "--all"}, restored.Environ(), strings.NewReader(""), &out, &out, "test"); exit != 0 {

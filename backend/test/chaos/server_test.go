@@ -19,7 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// server is a Postgres of a test's own, which it may stop, freeze and fill.
+// server is a Postgres of one test, which may stop, freeze and fill it.
 type server struct {
 	t        testing.TB
 	data     string // its folder
@@ -34,7 +34,7 @@ type server struct {
 // binariesVariable names the folder with the programs initdb and postgres.
 const binariesVariable = "SANA_POSTGRES_BIN"
 
-// cluster is a fresh data folder that all servers of a run are copied from.
+// cluster is an initialized data folder that all servers of a run are copied from.
 var cluster = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "sana-chaos-")
 	if err == nil {
@@ -78,7 +78,7 @@ func newServer(t testing.TB, settings ...string) *server {
 	return s
 }
 
-// prepare copies a data folder for a server that is not started yet.
+// prepare copies a data folder for a server that has not started yet.
 func prepare(t testing.TB, from string, settings []string) *server {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sana-chaos-")
@@ -113,7 +113,7 @@ func (s *server) must(err error) {
 	}
 }
 
-// launch starts the server and does not wait for it.
+// launch starts the server without waiting for it.
 func (s *server) launch() {
 	s.t.Helper()
 	args := []string{"-D", s.data, "-p", strconv.Itoa(s.port)}
@@ -131,7 +131,7 @@ func (s *server) launch() {
 	}()
 }
 
-// start starts the server and waits until it lets people in.
+// start starts the server and waits until it accepts connections.
 func (s *server) start() {
 	s.t.Helper()
 	s.launch()
@@ -156,17 +156,17 @@ func (s *server) stop(how syscall.Signal) {
 	s.process = nil
 }
 
-// kill ends all of the server at once, as the end of its machine does.
+// kill ends all processes of the server at once, as a power loss does.
 func (s *server) kill() {
 	killAll(s.t, s.process.Process.Pid)
 	<-s.exited
 	s.process = nil
 }
 
-// freeze stops all of the server's processes where they are, until thaw.
+// freeze pauses all of the server's processes until thaw.
 func (s *server) freeze() {
 	s.t.Helper()
-	s.must(s.process.Process.Signal(syscall.SIGSTOP)) // first: it would make new ones
+	s.must(s.process.Process.Signal(syscall.SIGSTOP)) // first: it would start new ones
 	for _, pid := range children(s.t, s.process.Process.Pid) {
 		_ = syscall.Kill(pid, syscall.SIGSTOP)
 	}
@@ -189,8 +189,8 @@ func killAll(t testing.TB, postmaster int) {
 	}
 }
 
-// children lists the processes of a Postgres server besides the first: each has a session of its own, so that no group
-// holds them all.
+// children lists the processes of a Postgres server except the first: each has a session of its own,
+// so that no process group contains them all.
 func children(t testing.TB, postmaster int) []int {
 	t.Helper()
 	output, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
@@ -210,12 +210,12 @@ func children(t testing.TB, postmaster int) []int {
 // address is the server's host and port.
 func (s *server) address() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
 
-// url leads to the database that a world is in.
+// url returns the address of the world's database.
 func (s *server) url(parameters ...string) string {
 	return "postgres://postgres@" + s.address() + "/postgres?" + strings.Join(append([]string{"sslmode=disable"}, parameters...), "&")
 }
 
-// world is one whose database is on this server.
+// world returns a world whose database is on this server.
 func (s *server) world() *harness.World {
 	s.t.Helper()
 	return harness.WorldOn(s.t, s.url())
@@ -238,16 +238,17 @@ func (s *server) query(sql string, args ...any) (string, error) {
 	return fmt.Sprint(value), err
 }
 
-// asPostgres is a command of Postgres'.
+// asPostgres returns a command that runs one of Postgres's programs.
 func asPostgres(name string, args ...string) *exec.Cmd {
 	return asNobody(filepath.Join(os.Getenv(binariesVariable), name), args...)
 }
 
-// asNobody is a command that refuses to be root, and then is nobody, with the one capability to get into the folder that
-// its program is in.
+// asNobody returns a command for a program that refuses to run as root: it then runs as the user
+// "nobody", with the one capability to enter its program's folder.
 func asNobody(path string, args ...string) *exec.Cmd {
 	if os.Getuid() == 0 {
-		// Postgres asks access(2) whether it may run itself, which forgets capabilities unless no_setuid_fixup is set.
+		// Postgres uses access(2) to check whether it may execute itself, which ignores
+		// capabilities unless no_setuid_fixup is set.
 		args = append([]string{
 			"--reuid=nobody", "--regid=" + strconv.Itoa(nobody().gid), "--clear-groups", "--securebits=+no_setuid_fixup",
 			"--inh-caps=+dac_override", "--ambient-caps=+dac_override", path,
@@ -264,7 +265,7 @@ func asNobody(path string, args ...string) *exec.Cmd {
 	return command
 }
 
-// giveAway makes a folder that of the user whom Postgres runs as.
+// giveAway changes the owner of a folder to the user whom Postgres runs as.
 func giveAway(dir string) error {
 	if os.Getuid() != 0 {
 		return nil

@@ -12,10 +12,11 @@ import (
 	"sana/backend/test/harness"
 )
 
-// endedWithin is how long an ended session may still be served by an instance that has not heard of its end.
+// endedWithin is how long a revoked session may still be served by an instance that has not
+// received the revocation.
 const endedWithin = 2 * time.Second
 
-// strangers live one after the other: sign in, read, sign out.
+// strangers are users who sign in, read and sign out, one after the other.
 type strangers struct {
 	n *nemesis
 
@@ -25,10 +26,10 @@ type strangers struct {
 	accepted   []string          // addresses whose request for a code was accepted
 	entered    []string          // addresses that signed in
 	left       map[string]bool   // addresses that signed out
-	wrong      map[string]int    // wrong guesses that were answered, by address
+	wrong      map[string]int    // answered wrong codes, by address
 	codes      map[string]string // that were mailed, by address
 	arrived    map[string]time.Time
-	secrets    []string // that no log may have
+	secrets    []string // which must not be in the log
 }
 
 func newStrangers(n *nemesis) *strangers {
@@ -40,7 +41,7 @@ func newStrangers(n *nemesis) *strangers {
 	return c
 }
 
-// takeMail notes what is mailed, and when.
+// takeMail records the mails and the time of each.
 func (c *strangers) takeMail() {
 	for seen := 0; ; {
 		all, err := c.n.w.Mailgun.Wait(c.n.Context(), seen+1)
@@ -90,7 +91,7 @@ func (c *strangers) anywhere(random *rand.Rand) string {
 	return fmt.Sprintf("http://127.0.0.1:%d", c.n.ports[random.IntN(len(c.n.ports))])
 }
 
-// live is one life. Of those whose request for a code is lost, half never come back.
+// live runs one user. If the code request is lost, half of the users do not return.
 func (c *strangers) live(random *rand.Rand) {
 	p := newPerson(c.n)
 	a := p.requestCode(c.anywhere(random))
@@ -121,7 +122,7 @@ func (c *strangers) live(random *rand.Rand) {
 	}
 }
 
-// codeFor waits for somebody's code.
+// codeFor waits for the code of an address.
 func (c *strangers) codeFor(email string) string {
 	c.mu.Lock()
 	c.accepted = append(c.accepted, email)
@@ -140,11 +141,11 @@ func (c *strangers) codeFor(email string) string {
 	return ""
 }
 
-// repeatable is how long the browser that has spent a code may repeat it.
+// repeatable is how long the browser that has used a code may repeat it.
 const repeatable = 2 * time.Minute
 
-// enter mistypes the code now and then, and types it until it is answered: a lost answer costs no
-// sign-in. It reports whether the person is in.
+// enter sometimes sends a wrong code, and repeats the right one until it is answered: a lost answer
+// must not cost a sign-in. It reports whether the user is signed in.
 func (c *strangers) enter(random *rand.Rand, p *person, code string) bool {
 	if random.IntN(3) == 0 {
 		a := p.verify(c.anywhere(random), harness.WrongCode(code))
@@ -180,7 +181,7 @@ func (c *strangers) countWrong(email string) {
 	c.wrong[email]++
 }
 
-// leave signs out and makes sure that it holds, everywhere.
+// leave signs out and checks that the revocation holds at every instance.
 func (c *strangers) leave(random *rand.Rand, p *person) {
 	thief, leaver := p.copied(), p.copied()
 	if a := c.until(random, func(at string) answer { return leaver.ask(at, http.MethodPost, "/api/auth/sign-out", "{}") }); a.status != http.StatusNoContent {
@@ -202,7 +203,7 @@ func (c *strangers) leave(random *rand.Rand, p *person) {
 	}
 }
 
-// check holds what the people know against the database and the logs.
+// check compares the users' observations with the database and the logs.
 func (c *strangers) check(n *nemesis) {
 	n.Helper()
 	c.mu.Lock()

@@ -11,7 +11,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-// toxic is a network between Sana and its Postgres that can be made slow, cut, or swallow everything.
+// toxic is a network between Sana and its Postgres that can be slow, cut, or stalled.
 type toxic struct {
 	listener net.Listener
 	target   string
@@ -19,11 +19,11 @@ type toxic struct {
 
 	mu    sync.Mutex
 	delay time.Duration // of each answer
-	open  chan struct{} // closed while bytes pass
+	open  chan struct{} // closed while bytes may pass
 	conns map[*net.TCPConn]bool
 }
 
-// newToxic leads to an address until the test ends, at first without doing anything to what passes.
+// newToxic forwards to an address until the test ends, at first without changes.
 func newToxic(t testing.TB, target string) *toxic {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -41,7 +41,8 @@ func newToxic(t testing.TB, target string) *toxic {
 	return x
 }
 
-// through is a world whose programs reach the database through the network; its own pool does not.
+// through makes a world's programs reach the database through the network; the world's own pool
+// does not.
 func (x *toxic) through(w *harness.World, s *server) {
 	w.DatabaseURL = strings.Replace(w.DatabaseURL, s.address(), x.listener.Addr().String(), 1)
 }
@@ -58,7 +59,7 @@ func (x *toxic) accept() {
 }
 
 func (x *toxic) join(client *net.TCPConn) {
-	x.wait() // a swallowed connection does not even reach the other side
+	x.wait() // a stalled connection does not reach the target
 	conn, err := net.Dial("tcp", x.target)
 	if err != nil {
 		_ = client.Close()
@@ -76,7 +77,7 @@ func (x *toxic) join(client *net.TCPConn) {
 	x.mu.Unlock()
 }
 
-// copy passes bytes on until one side ends, and then ends the other.
+// copy forwards bytes until one side closes, and then closes the other.
 func (x *toxic) copy(to, from *net.TCPConn, isAnswer bool) {
 	defer to.Close()
 	defer from.Close()
@@ -98,7 +99,7 @@ func (x *toxic) copy(to, from *net.TCPConn, isAnswer bool) {
 	}
 }
 
-// wait returns when bytes may pass, and how late answers are.
+// wait returns when bytes may pass, and returns the delay of answers.
 func (x *toxic) wait() time.Duration {
 	x.mu.Lock()
 	open, delay := x.open, x.delay
@@ -107,7 +108,7 @@ func (x *toxic) wait() time.Duration {
 	return delay
 }
 
-// swallow lets nothing through any more, and says nothing about it.
+// swallow stalls the network: nothing passes, and no connection is closed.
 func (x *toxic) swallow() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -121,7 +122,7 @@ func (x *toxic) slow(delay time.Duration) {
 	x.delay = delay
 }
 
-// cut ends all connections with a reset.
+// cut resets all connections.
 func (x *toxic) cut() {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -9,29 +9,29 @@ import (
 	"sana/backend/test/harness"
 )
 
-// playLostAnswers loses each kind of write, one person's requests and the other's answers. The
-// pages repeat what they get no answer to.
+// playLostAnswers loses each kind of write: one user's requests and the other's answers. The pages
+// repeat requests without an answer.
 func playLostAnswers(s *scene) {
 	s.open()
 	for _, what := range []loss{lostRequest, lostAnswer} {
 		p := s.visitor(s.browser())
 		p.Get("/api/auth/session").Want(http.StatusUnauthorized)
 
-		// The request for a code: it is mailed once.
+		// The code request is mailed once.
 		s.lose(p, what, "/api/auth/code", fmt.Sprintf(`{"email":%q}`, p.email))
 		p.RequestCode(p.email).Want(http.StatusAccepted)
 		s.world.AwaitMails(s.t)
 		harness.WantEqual(s.t, "mails", len(s.world.Mails(s.t, "sign_in_code", p.email, 1)), 1)
 		p.code = s.world.Code(s.t, p.email, 1)
 
-		// The code: it leads to one session.
+		// The code creates one session.
 		s.lose(p, what, "/api/auth/verify", fmt.Sprintf(`{"email":%q,"code":%q}`, p.email, p.code))
 		if !s.finished(p.verify()) {
 			continue
 		}
 		s.look(p)
 
-		// The code of a step-up: meanwhile the session is what it was, and it stays the same one.
+		// During the step-up the session is unchanged; it stays the same one afterwards.
 		before := s.sessionOf(p)
 		s.world.Pass(s.t, time.Minute) // so that the next mail may be sent
 		p.RequestCode(p.email).Want(http.StatusAccepted)
@@ -43,7 +43,7 @@ func playLostAnswers(s *scene) {
 		}
 		harness.WantEqual(s.t, "session after the step-up", s.sessionOf(p), before)
 
-		// The sign-out: it holds.
+		// The sign-out holds.
 		copied := p.Clone()
 		s.lose(p, what, "/api/auth/sign-out", "{}")
 		p.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
@@ -55,7 +55,7 @@ func playLostAnswers(s *scene) {
 	}
 }
 
-// wantEvents fails the test unless these events, each once, are all that is recorded of a person.
+// wantEvents fails the test unless these events, each once, are all events of a user.
 func (s *scene) wantEvents(p *person, kinds ...string) {
 	s.t.Helper()
 	var found []string
@@ -72,7 +72,7 @@ func (s *scene) wantEvents(p *person, kinds ...string) {
 	harness.WantEqual(s.t, "events of "+p.email, found, kinds)
 }
 
-// sessionOf returns the public id of a person's session, "" if they have none.
+// sessionOf returns the public id of a user's session, "" if there is none.
 func (s *scene) sessionOf(p *person) string {
 	s.t.Helper()
 	if a := p.Get("/api/auth/session"); a.Status == http.StatusOK {
@@ -81,8 +81,8 @@ func (s *scene) sessionOf(p *person) string {
 	return ""
 }
 
-// playTwoTabs has two people wait for their codes in two tabs of one browser; the second one to
-// type theirs stays signed in. A third person proves again who they are, in two tabs at once.
+// playTwoTabs makes two users wait for their codes in two tabs of one browser; the second one to
+// type a code stays signed in. A third user steps up in two tabs at once.
 func playTwoTabs(s *scene) {
 	s.open()
 	in, first := s.signedIn(), s.waiting()
@@ -112,8 +112,7 @@ func playTwoTabs(s *scene) {
 	s.look(in)
 }
 
-// playOlderToken has a person sign out with the cookies from before a step-up, as a window can that
-// was restored.
+// playOlderToken signs a user out with the cookies from before a step-up, as a restored window can.
 func playOlderToken(s *scene) {
 	s.open()
 	in, waiting := s.signedIn(), s.waiting()

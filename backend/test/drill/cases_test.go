@@ -9,7 +9,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-// The stores.
+// The session stores.
 const (
 	postgres     = "postgres"
 	cookie       = "cookie"
@@ -26,13 +26,13 @@ var stores = []drillStore{
 
 type drillStore struct{ id, title string }
 
-// drillCase is one thing that is done to people who are signed in and to people between code and typing.
+// drillCase is an event for users who are signed in and for users between the code and the sign-in.
 type drillCase struct {
 	id     string
 	title  string
-	people int // that it is done to
+	people int // number of users in it
 	play   func(*scene)
-	ends   bool // it is about ending a session
+	ends   bool // the case revokes a session
 }
 
 var cases = []drillCase{
@@ -71,7 +71,7 @@ func playRestart(s *scene, end func(*harness.Process)) {
 	s.look(in)
 }
 
-// playSecondInstance brings one more person, who asks for a code at one instance and types it at the other.
+// playSecondInstance adds a user who requests a code at one instance and types it at the other.
 func playSecondInstance(s *scene) {
 	first := s.open()
 	in, waiting := s.signedIn(), s.waiting()
@@ -81,11 +81,12 @@ func playSecondInstance(s *scene) {
 	s.finish(s.waiting())
 }
 
-// betweenSteps is how many requests of the load are answered from one step of a rolling restart to the next.
+// betweenSteps is the number of answered requests between the steps of a rolling restart.
 const betweenSteps = 50
 
-// playRollingRestart replaces two instances, one after the other: the new one is started, gets the traffic when it is
-// ready, and then the old one is told to end. The predecessor has one instance: two are its ruin anyhow.
+// playRollingRestart replaces two instances, one after the other: the new one is started, gets the
+// traffic when it is ready, and then the old one is stopped. The predecessor has one instance,
+// because two already break it.
 func playRollingRestart(s *scene) {
 	count := 2
 	if s.store == randomSecret || s.store == localFiles {
@@ -114,7 +115,7 @@ func playRollingRestart(s *scene) {
 	s.look(in...)
 }
 
-// playNewKey deploys an instance with other keys, without a gap.
+// playNewKey deploys an instance with other keys, without an interruption.
 func playNewKey(s *scene, keys string) {
 	first := s.open()
 	in, waiting := s.signedIn(), s.waiting()
@@ -124,7 +125,7 @@ func playNewKey(s *scene, keys string) {
 	s.look(in)
 }
 
-// playEndedElsewhere has one person with two devices, who ends the session of the one from the other.
+// playEndedElsewhere has a user with two devices, who revokes the session of one from the other.
 func playEndedElsewhere(s *scene) {
 	s.open()
 	laptop, waiting := s.signedIn(), s.waiting()
@@ -143,8 +144,9 @@ func playEndedElsewhere(s *scene) {
 	s.look(laptop)
 }
 
-// playReplay has a thief with copies of cookies: of a session that is signed out, and of a sign-in that was finished.
-// Who has a browser's token and its code shares its session, but gets none of their own.
+// playReplay has an attacker with copies of cookies: of a session that is signed out, and of a
+// finished sign-in. A browser with a browser token and its code shares the session, but gets none
+// of its own.
 func playReplay(s *scene) {
 	s.open()
 	in, waiting := s.signedIn(), s.waiting()
@@ -156,7 +158,7 @@ func playReplay(s *scene) {
 	harness.WantEqual(s.t, "session of a repeated code", again.Session.ID, s.sessionOf(waiting))
 }
 
-// The database is away for awayRounds rounds, each awayRound long: for 5 seconds.
+// The database is unavailable for awayRounds rounds, each awayRound long: for 5 seconds.
 const (
 	awayRounds = 10
 	awayRound  = 500 * time.Millisecond
@@ -183,7 +185,7 @@ func playDatabaseAway(s *scene) {
 	s.look(in)
 }
 
-// answeredWhileAway wants the answer, or 503 with the time to try again, and no cookie in either.
+// answeredWhileAway expects the answer, or 503 with Retry-After, and no cookie in either.
 func (s *scene) answeredWhileAway(a *answer) {
 	s.t.Helper()
 	switch {
@@ -199,8 +201,9 @@ func (s *scene) answeredWhileAway(a *answer) {
 	}
 }
 
-// playClockAhead adds an instance whose clock is 45 minutes ahead, where sessions end when they are not used for 30.
-// Whoever signed in at the one goes on at the other, and at last all is done by the one that is ahead.
+// playClockAhead adds an instance whose clock is 45 minutes ahead, with an idle timeout of 30
+// minutes. Users who signed in at one instance continue at the other, and finally all requests
+// reach the one that is ahead.
 func playClockAhead(s *scene) {
 	const idle = "SESSION_IDLE_TIMEOUT=30m"
 	first := s.open(idle)
@@ -218,8 +221,8 @@ func playClockAhead(s *scene) {
 	s.finish(s.waiting())
 }
 
-// playTenTabs has both people do ten things at the very same time, with one cookie each. A code that is typed in one tab
-// is no code to wait for in the others, so that those may be told so.
+// playTenTabs has both users send ten requests at the same time, with one cookie each. A code that
+// is typed in one tab is no longer pending in the others, so that their answers may say so.
 func playTenTabs(s *scene) {
 	s.open()
 	in, waiting := s.signedIn(), s.waiting()

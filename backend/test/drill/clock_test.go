@@ -15,11 +15,11 @@ import (
 
 const ahead = 45 * time.Minute
 
-// linkAhead makes this test binary once more, in dir, with a package time whose clock is ahead, and
-// returns its path. It is ahead for everything in the process, also for what asks the time by
-// itself, as the log and the mail queue do. A build with -overlay would compile again whatever uses
-// time, which takes a hundred seconds of a processor; as only the body of one function changes, it
-// is enough to compile that package and to link all.
+// linkAhead links this test binary again, in dir, with a package time whose clock is ahead, and
+// returns its path. The clock is ahead for the whole process, including the log and the mail queue.
+// A build with -overlay would compile every package that uses time again, which takes a hundred
+// seconds of a processor. Only the body of one function changes, so compiling that package and
+// linking is enough.
 func linkAhead(dir string) (string, error) {
 	const self = "sana/backend/test/drill"
 	list, err := goTool("list", "-trimpath", "-test", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", self)
@@ -29,10 +29,10 @@ func linkAhead(dir string) (string, error) {
 	var compile, link strings.Builder
 	var main string
 	for line := range strings.Lines(list) {
-		fields := strings.Fields(line) // a package that is compiled for this test has its name behind its path
+		fields := strings.Fields(line) // a package that is compiled for this test has a suffix after its path
 		path, archive := fields[0], fields[len(fields)-1]
 		switch {
-		case archive == path: // unsafe has none
+		case archive == path: // package unsafe has none
 			continue
 		case path == self+".test":
 			main = archive
@@ -55,7 +55,7 @@ func linkAhead(dir string) (string, error) {
 	return program, err
 }
 
-// compileTime makes dir/time.a, whose Now is ahead.
+// compileTime compiles dir/time.a, whose Now is ahead.
 func compileTime(dir, imports string) error {
 	output, err := goTool("list", "-f", "{{.Dir}}\n{{range .GoFiles}}{{.}}\n{{end}}", "time")
 	if err != nil {
@@ -66,7 +66,7 @@ func compileTime(dir, imports string) error {
 	if err := os.WriteFile(config, []byte(imports), 0o600); err != nil {
 		return err
 	}
-	// The places in the files stay what they were, or the linker would take it for another package than the others know.
+	// The file positions must not change, or the linker would treat it as a different package.
 	args := []string{"tool", "compile", "-std", "-pack", "-p", "time", "-importcfg", config,
 		"-trimpath", dir + "=>time;" + from + "=>time", "-o", filepath.Join(dir, "time.a")}
 	for _, name := range lines[1:] {
@@ -96,7 +96,7 @@ func patchNow(from, to string) error {
 	return os.WriteFile(to, []byte(patched), 0o600)
 }
 
-// goTool runs go with the settings of the build of bin/sana, whatever those of this test are.
+// goTool runs go with the settings of the build of bin/sana.
 func goTool(args ...string) (string, error) {
 	command := exec.Command("go", args...)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -109,7 +109,7 @@ func goTool(args ...string) (string, error) {
 	return string(output), nil
 }
 
-// wantAhead fails the test unless the process's clock is ahead of ours.
+// wantAhead fails the test unless the process's clock is ahead of this one.
 func wantAhead(t *testing.T, p *harness.Process) {
 	t.Helper()
 	answer := p.Open(t).Get("/livez").Want(http.StatusOK)

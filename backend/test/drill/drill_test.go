@@ -19,18 +19,18 @@ var (
 	show     = flag.Bool("show", false, "print what happened")
 )
 
-// page is where the contrast is shown.
+// page is the document with the comparison.
 const page = "../../../docs/contrast.md"
 
-// report is what happened, by store and case, and what was measured, by store.
+// report has the outcomes by store and case, and the measurements by store.
 type report struct {
 	mu       sync.Mutex
 	outcomes map[string]map[string]outcome
 	figures  map[string]figures
 }
 
-// Nobody who uses the shared store loses a code or a session, whatever a cloud does; what the sealed cookie and the
-// predecessor lose is what docs/contrast.md says.
+// No user of the shared store loses a code or a session. The losses of the sealed cookie and of the
+// predecessor are those of docs/contrast.md.
 func TestDrill(t *testing.T) {
 	dir := t.TempDir()
 	ahead := sync.OnceValues(func() (string, error) { return linkAhead(dir) })
@@ -82,7 +82,7 @@ func (r *report) isComplete() bool {
 	return len(r.figures) == len(stores)
 }
 
-// publish writes and prints what the flags ask for, and compares the page with what happened.
+// publish writes and prints the report as the flags request, and compares the page with it.
 func (r *report) publish(t *testing.T) {
 	t.Helper()
 	if *show {
@@ -114,7 +114,7 @@ func (r *report) publish(t *testing.T) {
 	}
 }
 
-// row is what happened in one case to one store, for programs.
+// row is the outcome of one case with one store, as JSON.
 type row struct {
 	Store     string `json:"store"`
 	Case      string `json:"case"`
@@ -137,7 +137,7 @@ func (r *report) rows() []row {
 	return rows
 }
 
-// note says in a sentence what happened, and with which refusals.
+// note describes an outcome in a sentence, with its refusals.
 func (r *report) note(store drillStore, c drillCase) string {
 	o := r.outcomes[store.id][c.id]
 	note := c.of(store.id).note

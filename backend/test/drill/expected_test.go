@@ -1,7 +1,7 @@
 package drill
 
-// expectation is what a case does to the people of one store. A store that does better than that fails the test too: then
-// docs/contrast.md is wrong.
+// expectation is the outcome of a case for the users of one store. A store with a better outcome
+// fails the test too: docs/contrast.md is then wrong.
 type expectation struct {
 	lostCodes int
 	signedOut int
@@ -10,16 +10,16 @@ type expectation struct {
 	note      string
 }
 
-// many is a number of failed requests above 0 that depends on the machine.
+// many stands for any number of failed requests above 0, which depends on the machine.
 const many = -1
 
-// What people are told whose cookie an instance cannot read.
+// The refusals of users whose cookie an instance cannot read.
 const (
 	startOver = "404 no_pending_code, 401 not_signed_in"
 	noCookies = startOver + ", 409 browser_token_missing"
 )
 
-// expectations is by case and store.
+// expectations are by case and store.
 var expectations = map[string]map[string]expectation{
 	"restart": {
 		postgres:     {0, 0, 2, "", "Nobody is answered while nothing runs; then both go on where they were."},
@@ -107,10 +107,11 @@ var expectations = map[string]map[string]expectation{
 	},
 }
 
-// of returns what is expected of a store in a case.
+// of returns the expected outcome of a case for a store.
 func (c drillCase) of(store string) expectation { return expectations[c.id][store] }
 
-// wants is the outcome that is expected; failed is what happened, which counts where many were expected.
+// wants returns the expected outcome; failed is the actual number of failures, which counts if many
+// are expected.
 func (c drillCase) wants(store string, failed int) outcome {
 	e := c.of(store)
 	if e.failed == many && failed > 0 {

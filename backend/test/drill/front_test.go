@@ -15,8 +15,8 @@ import (
 	"sana/backend/test/harness"
 )
 
-// front is the proxy that people come through. It sends requests to its instances in turn. One that cannot be connected
-// to is passed over, as proxies do.
+// front is the load balancer of the users. It sends requests to its instances in turn, and skips
+// those that refuse connections.
 type front struct {
 	URL string
 
@@ -26,12 +26,12 @@ type front struct {
 	loss      loss // of the next request
 }
 
-// loss is what happens to a request on its way.
+// loss is the kind of loss of a request.
 type loss string
 
 const (
 	lostRequest loss = "request" // it does not reach the instance
-	lostAnswer  loss = "answer"  // the instance has done what it says, and its answer does not reach the browser
+	lostAnswer  loss = "answer"  // the instance has executed the request, and its answer does not reach the browser
 )
 
 var errLost = errors.New("drill: lost on the way")
@@ -43,7 +43,7 @@ func newFront(t *testing.T) *front {
 	server := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.Host = r.In.Host
-			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"] // browsers here name their own address
+			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"] // these browsers set their own address
 		},
 		Transport: roundTripper(func(r *http.Request) (*http.Response, error) { return f.send(transport, r) }),
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
@@ -66,21 +66,21 @@ type roundTripper func(*http.Request) (*http.Response, error)
 // RoundTrip implements http.RoundTripper.
 func (send roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return send(r) }
 
-// to lets all further requests go to these instances, the next one to the first of them.
+// to sends all further requests to these instances, the next one to the first of them.
 func (f *front) to(instances ...*harness.Process) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.instances, f.next = slices.Clone(instances), 0 // the caller may change his
+	f.instances, f.next = slices.Clone(instances), 0 // the caller may change its slice
 }
 
-// lose has the next request or its answer lost.
+// lose loses the next request or its answer.
 func (f *front) lose(what loss) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.loss = what
 }
 
-// send sends a request on, unless it or its answer is to be lost.
+// send forwards a request, unless it or its answer is to be lost.
 func (f *front) send(transport http.RoundTripper, r *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	what := f.loss
@@ -97,7 +97,7 @@ func (f *front) send(transport http.RoundTripper, r *http.Request) (*http.Respon
 	return response, err
 }
 
-// sendOn tries as many instances as there are.
+// sendOn tries each instance once.
 func (f *front) sendOn(transport http.RoundTripper, r *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	count := len(f.instances)
@@ -112,7 +112,7 @@ func (f *front) sendOn(transport http.RoundTripper, r *http.Request) (*http.Resp
 	}
 }
 
-// turn returns the address of the instance whose turn it is.
+// turn returns the address of the next instance.
 func (f *front) turn() *url.URL {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-// storeVariable makes this test binary the program: with the store that it names.
+// storeVariable makes this test binary run as the program, with the store of the variable.
 const storeVariable = "SANA_DRILL_STORE"
 
 func TestMain(m *testing.M) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// text is the report for a terminal, less than 120 columns wide.
+// text returns the report for a terminal, less than 120 columns wide.
 func (r *report) text() string {
 	var b strings.Builder
 	line := func(format string, columns ...any) {
@@ -111,7 +111,7 @@ clock, and more bytes with every request. Codes are in Postgres with both stores
 and no restart loses one, their tries are counted there, and no copied cookie gives more of them.
 `
 
-// markdown is docs/contrast.md.
+// markdown returns docs/contrast.md.
 func (r *report) markdown() string {
 	var b strings.Builder
 	b.WriteString(introduction)
@@ -155,7 +155,7 @@ func (r *report) writeStore(b *strings.Builder, store drillStore) {
 	}
 }
 
-// failed is the number of failed requests as the page shows it, the same on every machine.
+// failed returns the number of failed requests for the page, which is the same on every machine.
 func (r *report) failed(store drillStore, c drillCase) string {
 	if c.of(store.id).failed == many {
 		return "many"
@@ -163,7 +163,7 @@ func (r *report) failed(store drillStore, c drillCase) string {
 	return fmt.Sprint(r.outcomes[store.id][c.id].Failed)
 }
 
-// cell is an outcome at a glance, on the page.
+// cell returns an outcome as a table cell of the page.
 func (r *report) cell(store drillStore, c drillCase) string {
 	cell := "✓"
 	if losses := glance(c, r.outcomes[store.id][c.id]); losses != "" {
@@ -175,7 +175,7 @@ func (r *report) cell(store drillStore, c drillCase) string {
 	return cell
 }
 
-// glance is what was lost, in a few words, "" for nothing.
+// glance returns the losses in a few words, "" for none.
 func glance(c drillCase, o outcome) string {
 	var losses []string
 	if o.LostCodes > 0 {

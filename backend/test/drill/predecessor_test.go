@@ -26,23 +26,23 @@ import (
 	"sana/backend/config"
 )
 
-// The predecessor had one cookie. What stood behind it were the pending sign-in and the session.
-// Sana has a cookie for each; for the drill they are what stands behind the predecessor's.
+// The predecessor had one cookie for the pending sign-in and the session. Sana has a cookie for
+// each; the drill stores both behind the predecessor's.
 
 // predecessorCookie is the name of the predecessor's cookie.
 const predecessorCookie = "__Host-session"
 
-// predecessorAge is how long a browser keeps it.
+// predecessorAge is the lifetime of the cookie in the browser.
 const predecessorAge = 30 * 24 * time.Hour
 
-// jars keep cookies of Sana's in place of browsers.
+// jars store Sana's cookies in place of browsers.
 type jars interface {
-	// open returns the cookies behind a value of the predecessor's cookie, none if the value is not
-	// known.
+	// open returns the cookies behind a value of the predecessor's cookie, none if the value is
+	// unknown.
 	open(value string) map[string]string
 
-	// keep sets and deletes ("" as a value) some of the cookies behind a value, and returns the
-	// value from then on.
+	// keep sets and deletes ("" as a value) some of the cookies behind a value, and returns the new
+	// value.
 	keep(value string, changes map[string]string) (string, error)
 }
 
@@ -58,8 +58,8 @@ func openJars(store string) (jars, error) {
 	return nil, fmt.Errorf("%s: there is no store %q", storeVariable, store)
 }
 
-// sealedJars keep the cookies in the predecessor's cookie itself, with a secret that is made when
-// the program starts, and is gone when it ends.
+// sealedJars store the cookies in the predecessor's cookie itself, sealed with a secret that is
+// created when the program starts and lost when it exits.
 type sealedJars struct{ aead cipher.AEAD }
 
 func newSealedJars() (jars, error) {
@@ -91,7 +91,7 @@ func (j *sealedJars) keep(value string, changes map[string]string) (string, erro
 	return base64.RawURLEncoding.EncodeToString(j.aead.Seal(nil, nil, plain, nil)), err
 }
 
-// fileJars keep the cookies in files of one folder, on the disk of one instance.
+// fileJars store the cookies in files of one folder, on the disk of one instance.
 type fileJars struct {
 	dir string
 	mu  sync.Mutex
@@ -135,7 +135,7 @@ func (j *fileJars) path(value string) string {
 	return filepath.Join(j.dir, "session-"+hex.EncodeToString(sum[:]))
 }
 
-// changed returns cookies after changes.
+// changed returns the cookies with changes applied.
 func changed(cookies, changes map[string]string) map[string]string {
 	cookies = maps.Clone(cookies)
 	maps.Copy(cookies, changes)
@@ -143,8 +143,8 @@ func changed(cookies, changes map[string]string) map[string]string {
 	return cookies
 }
 
-// newSwap returns a proxy in front of an instance that keeps the instance's cookies in jars, and
-// gives browsers the predecessor's cookie instead.
+// newSwap returns a proxy in front of an instance that stores the instance's cookies in jars, and
+// sends browsers the predecessor's cookie instead.
 func newSwap(instance string, kept jars) http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -174,8 +174,8 @@ func newSwap(instance string, kept jars) http.Handler {
 	}
 }
 
-// changesOf returns what an answer changes in cookies. A token that is only sent again changes
-// nothing.
+// changesOf returns the changes of cookies in an answer. A token that is sent again unchanged is
+// none.
 func changesOf(r *http.Response, cookies map[string]string) map[string]string {
 	changes := map[string]string{}
 	for _, c := range r.Cookies() {
@@ -190,8 +190,7 @@ func changesOf(r *http.Response, cookies map[string]string) map[string]string {
 	return changes
 }
 
-// predecessorKey is the key of the context's value of a request: that of the predecessor's cookie
-// as it came.
+// predecessorKey is the context key of the value of the predecessor's cookie in a request.
 type predecessorKey struct{}
 
 func predecessorValue(r *http.Request) string {

@@ -15,17 +15,17 @@ import (
 	"sana/backend/test/harness"
 )
 
-// outcome is what one case did to the people in it.
+// outcome is the effect of one case on its users.
 type outcome struct {
 	People    int
-	LostCodes int    // people between code and typing who could not finish with the code that they were mailed
-	SignedOut int    // people signed in before and not after; where a case is about ending, ended and still signed in
-	Failed    int    // requests without the answer that was due, because of what was done
-	Away401   int    // answers of 401 while the database was away
-	Refusals  string // which ones those people saw who lost something, or were ended
+	LostCodes int    // users between the code and the sign-in whose mailed code did not work
+	SignedOut int    // users signed in before and not after; if the case revokes a session, users still signed in
+	Failed    int    // requests without the expected answer, because of the case
+	Away401   int    // answers of 401 while the database was unavailable
+	Refusals  string // refusals that the affected users saw
 }
 
-// scene is one case with one store: a world of its own, and the proxy that its people come through.
+// scene is one case with one store: its own world, and the load balancer of its users.
 type scene struct {
 	t       *testing.T
 	store   string
@@ -57,7 +57,7 @@ func (s *scene) start(override ...string) *harness.Process {
 	return s.world.Run(s.t, append([]string{storeVariable + "=" + s.store, "SESSION_STORE=" + store}, override...)...)
 }
 
-// open starts the first instance and lets people in.
+// open starts the first instance and directs the load balancer to it.
 func (s *scene) open(override ...string) *harness.Process {
 	s.t.Helper()
 	p := s.start(override...)
@@ -65,7 +65,7 @@ func (s *scene) open(override ...string) *harness.Process {
 	return p
 }
 
-// end ends an instance as a platform does, which must be a clean end.
+// end stops an instance as a platform does, and expects a clean exit.
 func (s *scene) end(p *harness.Process) {
 	s.t.Helper()
 	if err := p.Terminate(s.t); err != nil {
@@ -73,36 +73,36 @@ func (s *scene) end(p *harness.Process) {
 	}
 }
 
-// person is one of the people, with a browser.
+// person is a user with a browser.
 type person struct {
 	*harness.Browser
 	email string
-	code  string  // that was mailed, "" if none could be requested
-	lost  *answer // to the request for a code, if none could be requested
+	code  string  // from the mail, "" if none could be requested
+	lost  *answer // the answer to the code request, if it was refused
 }
 
-// answer is short for what the instances answer.
+// answer is an answer of an instance.
 type answer = harness.Answer
 
-// verify types the person's code for their address.
+// verify sends the user's code for their address.
 func (p *person) verify() *answer { return p.VerifyFor(p.email, p.code) }
 
 // browser opens a new browser.
 func (s *scene) browser() *harness.Browser { return (&harness.Instance{URL: s.front.URL}).Open(s.t) }
 
-// visitor adds a person who has opened the page in a browser and done nothing yet.
+// visitor adds a user who has opened the page in a browser and done nothing yet.
 func (s *scene) visitor(b *harness.Browser) *person {
 	s.outcome.People++
 	return &person{Browser: b, email: fmt.Sprintf("person%d@sana.example", s.outcome.People)}
 }
 
-// waiting adds a person who has a code and has not typed it.
+// waiting adds a user who has a code and has not typed it.
 func (s *scene) waiting() *person {
 	s.t.Helper()
 	return s.waitingIn(s.browser())
 }
 
-// waitingIn is waiting for a browser that may be another person's too.
+// waitingIn is waiting for a browser that may be another user's too.
 func (s *scene) waitingIn(b *harness.Browser) *person {
 	s.t.Helper()
 	p := s.visitor(b)
@@ -114,7 +114,7 @@ func (s *scene) waitingIn(b *harness.Browser) *person {
 	return p
 }
 
-// signedIn adds a person who is signed in.
+// signedIn adds a user who is signed in.
 func (s *scene) signedIn() *person {
 	s.t.Helper()
 	p := s.waiting()
@@ -122,7 +122,7 @@ func (s *scene) signedIn() *person {
 	return p
 }
 
-// finish lets people type their codes, and returns who is in now.
+// finish makes users type their codes, and returns those who are signed in then.
 func (s *scene) finish(people ...*person) (in []*person) {
 	s.t.Helper()
 	for _, p := range people {
@@ -148,7 +148,8 @@ func (s *scene) finished(a *answer) bool {
 	return false
 }
 
-// look counts who is not signed in any more. Everybody asks twice, so that both of two instances are asked.
+// look counts the users who are no longer signed in. Each user asks twice, so that both of two
+// instances are asked.
 func (s *scene) look(people ...*person) {
 	s.t.Helper()
 	for _, p := range people {
@@ -161,7 +162,7 @@ func (s *scene) look(people ...*person) {
 	}
 }
 
-// lookEnded counts somebody who was ended and is still signed in.
+// lookEnded counts a user whose session was revoked and who is still signed in.
 func (s *scene) lookEnded(p *person) {
 	s.t.Helper()
 	a := p.Get("/api/auth/session")
@@ -171,7 +172,7 @@ func (s *scene) lookEnded(p *person) {
 	s.refuse(a)
 }
 
-// refuse notes which refusal it is, if the answer is one. Nothing in a drill may be answered with an internal error.
+// refuse records the refusal, if the answer is one. No answer in a drill may be an internal error.
 func (s *scene) refuse(a *answer) {
 	s.t.Helper()
 	if a.Status < 400 {
@@ -195,14 +196,14 @@ func (s *scene) refuse(a *answer) {
 	s.outcome.Refusals = strings.Join(s.refused, ", ")
 }
 
-// lose sends a request of a person that is lost on its way, or whose answer is.
+// lose sends a request of a user that is lost, or whose answer is.
 func (s *scene) lose(p *person, what loss, path, body string) {
 	s.front.lose(what)
 	p.Try(http.MethodPost, path, body)
 	s.outcome.Failed++
 }
 
-// tryWhileDown sends a request of everybody when no instance is there.
+// tryWhileDown sends a request of every user while no instance runs.
 func (s *scene) tryWhileDown(people ...*person) {
 	for _, p := range people {
 		if s.ask(s.t.Context(), p) != http.StatusOK {
@@ -211,7 +212,7 @@ func (s *scene) tryWhileDown(people ...*person) {
 	}
 }
 
-// ask sends GET /api/auth/session, which anything may become of. It returns the status, 0 when there is no answer.
+// ask sends GET /api/auth/session, which may fail. It returns the status, 0 if there is no answer.
 func (s *scene) ask(ctx context.Context, p *person) int {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.front.URL+"/api/auth/session", nil)
 	if err != nil {
@@ -232,12 +233,12 @@ func (s *scene) ask(ctx context.Context, p *person) int {
 	return response.StatusCode
 }
 
-// stall is longer than any limit of these programs for a statement, a lock or a connection: a 503
-// that took longer says that the machine stalled.
+// stall is longer than any timeout of these programs for a statement, a lock or a connection: a 503
+// that took longer means that the machine was stalled.
 const stall = 2500 * time.Millisecond
 
-// askPatiently is ask that asks again after a 503 that took longer than a stall, as browsers of
-// package system do.
+// askPatiently is ask that retries after a 503 that took longer than a stall, as browsers of
+// package harness do.
 func (s *scene) askPatiently(ctx context.Context, p *person) (status int) {
 	for range 5 {
 		began := time.Now()
@@ -251,14 +252,14 @@ func (s *scene) askPatiently(ctx context.Context, p *person) (status int) {
 
 var client = &http.Client{Timeout: harness.Deadline, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 
-// loadInterval makes 100 requests a second.
+// loadInterval is 100 requests a second.
 const loadInterval = 10 * time.Millisecond
 
-// load is signed-in people who ask who they are, 100 times a second in all.
+// load is a number of signed-in users who read their session, 100 times a second in all.
 type load struct {
 	cancel   context.CancelFunc
 	group    sync.WaitGroup
-	answered chan bool // one value for each answer, whether it was the right one
+	answered chan bool // one value for each answer: whether it was the right one
 	failed   int
 }
 
@@ -291,7 +292,7 @@ func (l *load) await(n int) {
 	}
 }
 
-// stop ends the load and returns how many requests were not answered with 200.
+// stop ends the load and returns the number of answers other than 200.
 func (l *load) stop() (failed int) {
 	l.cancel()
 	l.group.Wait()

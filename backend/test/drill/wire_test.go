@@ -8,22 +8,23 @@ import (
 	"sana/backend/test/harness"
 )
 
-// figures are what a store costs, in bytes on the wire and in round trips to the database.
+// figures are the costs of a store, in bytes on the wire and in round trips to the database.
 type figures struct {
-	CookieHeader int // bytes of the Cookie line of a request, with the session's cookie alone
+	CookieHeader int // bytes of the Cookie line of a request, with the session cookie only
 	SetCookie    int // bytes of the session's Set-Cookie line at sign-in
 
 	Anonymous, SignedIn, Code, Verify int // round trips of GET session (twice), POST code, POST verify
 }
 
-// measured is how many requests of each kind are sent.
+// measured is the number of requests of each kind.
 const measured = 12
 
-// measure has people sign in, with a proxy between the program and the database that counts.
+// measure makes users sign in, with a counting proxy between the program and the database.
 func measure(s *scene) figures {
 	s.t.Helper()
 	counted := harness.CountRoundTrips(s.t, s.world.DatabaseURL)
-	// A connection prepares each statement once, which is a round trip more: few, so that they have done it.
+	// A connection prepares each statement once, which costs a round trip: with few connections,
+	// all of them have done so.
 	s.open("DATABASE_URL=" + counted.URL + "&pool_max_conns=2")
 	letGo := s.world.HoldMails(s.t)
 
@@ -31,7 +32,7 @@ func measure(s *scene) figures {
 	var people []*person
 	for i := range measured {
 		people = append(people, &person{
-			Browser: (&harness.Instance{URL: s.front.URL}).Open(s.t), email: fmt.Sprintf("person%x@sana.example", i), // all as long
+			Browser: (&harness.Instance{URL: s.front.URL}).Open(s.t), email: fmt.Sprintf("person%x@sana.example", i), // all of the same length
 		})
 	}
 	name := cookieOf(s.store)
@@ -56,7 +57,7 @@ func measure(s *scene) figures {
 	return f
 }
 
-// cookieOf is the name of the cookie that holds, or names, a session of a store.
+// cookieOf returns the name of a store's session cookie.
 func cookieOf(store string) string {
 	if store == postgres || store == cookie {
 		return "__Host-sana_session"

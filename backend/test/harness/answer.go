@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Answer is what came back.
+// Answer is the answer to a request.
 type Answer struct {
 	t      testing.TB
 	name   string
@@ -17,8 +17,8 @@ type Answer struct {
 	Set    []*http.Cookie // by this answer
 }
 
-// Want fails the test unless the answer has this status, and this problem code where one is given. It returns the
-// answer.
+// Want fails the test unless the answer has this status, and this problem code if one is given. It
+// returns the answer.
 func (a *Answer) Want(status int, code ...string) *Answer {
 	a.t.Helper()
 	got := ""
@@ -48,7 +48,7 @@ type Problem struct {
 	} `json:"signed_out"`
 }
 
-// Problem reads the body as problem details.
+// Problem decodes the body as problem details.
 func (a *Answer) Problem() Problem {
 	a.t.Helper()
 	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
@@ -59,7 +59,7 @@ func (a *Answer) Problem() Problem {
 	return p
 }
 
-// PendingCode is the body of GET /api/auth/code, and what a CodeRequest has of it.
+// PendingCode is the body of GET /api/auth/code, and a part of a CodeRequest.
 type PendingCode struct {
 	ID         string    `json:"id"`
 	Email      string    `json:"email"`
@@ -74,7 +74,7 @@ type PendingCode struct {
 	Reason     string    `json:"delivery_reason"`
 }
 
-// Pending reads the body as a pending code.
+// Pending decodes the body as a pending code.
 func (a *Answer) Pending() PendingCode {
 	a.t.Helper()
 	var p PendingCode
@@ -91,7 +91,7 @@ type CodeRequest struct {
 	Code     *PendingCode `json:"code"`
 }
 
-// CodeRequest reads the body as the answer to a request for a code.
+// CodeRequest decodes the body as the answer to a code request.
 func (a *Answer) CodeRequest() CodeRequest {
 	a.t.Helper()
 	var r CodeRequest
@@ -113,7 +113,7 @@ type SignedIn struct {
 	Created bool `json:"created"`
 }
 
-// SignedIn reads the body as a signed-in person.
+// SignedIn decodes the body as a signed-in user.
 func (a *Answer) SignedIn() SignedIn {
 	a.t.Helper()
 	var s SignedIn
@@ -133,7 +133,8 @@ type Listed struct {
 	ExpiresAt  time.Time `json:"expires_at"`
 }
 
-// Sessions reads the body as the list of a person's sessions; complete is false where the store knows of one only.
+// Sessions decodes the body as the list of a user's sessions; complete is false if the store knows
+// only one.
 func (a *Answer) Sessions() (list []Listed, complete bool) {
 	a.t.Helper()
 	var body struct {
@@ -144,7 +145,7 @@ func (a *Answer) Sessions() (list []Listed, complete bool) {
 	return body.Sessions, body.Complete
 }
 
-// JSON reads the body into target.
+// JSON decodes the body into target.
 func (a *Answer) JSON(target any) {
 	a.t.Helper()
 	if err := json.Unmarshal(a.Body, target); err != nil {
@@ -160,7 +161,7 @@ type Account struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// Account reads the body as an account.
+// Account decodes the body as an account.
 func (a *Answer) Account() Account {
 	a.t.Helper()
 	var account Account
@@ -168,7 +169,7 @@ func (a *Answer) Account() Account {
 	return account
 }
 
-// Event is something that happened on an account.
+// Event is an event of an account.
 type Event struct {
 	ID       string    `json:"id"`
 	Kind     string    `json:"kind"`
@@ -182,7 +183,7 @@ type Event struct {
 	NewEmail string    `json:"new_email"`
 }
 
-// Events reads the body as a page of events; next is "" on the last.
+// Events decodes the body as a page of events; next is "" on the last page.
 func (a *Answer) Events() (list []Event, next string) {
 	a.t.Helper()
 	var body struct {

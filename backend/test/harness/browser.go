@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Browser sends requests as a page of ours would, keeps cookies, and checks every answer against the contract and
-// against what must hold for all of them. Safe for concurrent use.
+// Browser sends requests as Sana's pages do, stores cookies, and checks every answer against the
+// contract and the promises of all answers. It is safe for concurrent use.
 type Browser struct {
 	t      testing.TB
 	client *http.Client
@@ -24,10 +24,10 @@ type Browser struct {
 	mu       sync.Mutex
 	base     string
 	address  string // that the proxy in front sees
-	asked    string // the address that the page of the browser shows
+	asked    string // the address that the browser's page shows
 	lossy    *Lossy // nil unless answers are lost
 	cookies  map[string]string
-	everSeen map[string]bool // every cookie value the server ever set
+	everSeen map[string]bool // every cookie value that the server ever set
 }
 
 // Open returns a new browser on an instance.
@@ -44,7 +44,7 @@ func (i *Instance) Open(t testing.TB) *Browser {
 
 var addresses atomic.Uint32
 
-// newAddress returns an IP address that no browser has had, from the network for benchmarks (RFC 2544).
+// newAddress returns an unused IP address from the network for benchmarks (RFC 2544).
 func newAddress() string {
 	n := addresses.Add(1)
 	return fmt.Sprintf("198.%d.%d.%d", 18+n>>16&1, n>>8&255, n&255)
@@ -58,14 +58,14 @@ func (b *Browser) At(address string) *Browser {
 	return b
 }
 
-// Keep gives the browser a cookie.
+// Keep stores a cookie in the browser.
 func (b *Browser) Keep(name, value string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.cookies[name] = value
 }
 
-// MoveTo lets the next requests go to another instance, as a load balancer would.
+// MoveTo sends the next requests to another instance, as a load balancer would.
 func (b *Browser) MoveTo(i *Instance) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -118,12 +118,12 @@ func (b *Browser) Post(path, body string, headers ...Header) *Answer {
 	return b.Do(http.MethodPost, path, body, headers...)
 }
 
-// stall is less than any limit of these programs for a statement, a lock or a connection: a 503 that takes longer may say no
-// more than that the machine stood still. One that comes sooner was meant.
+// stall is less than any timeout of these programs for a statement, a lock or a connection: a 503
+// that takes longer may only mean that the machine was stalled. A faster one was intended.
 const stall = 2500 * time.Millisecond
 
-// Do sends any request. It fails the test when the answer breaks the contract. As the pages do, it asks again after a 503, a few
-// times, if that was for a stall.
+// Do sends any request. It fails the test if the answer breaks the contract. As the pages do, it
+// retries after a 503, a few times, if the machine was stalled.
 func (b *Browser) Do(method, path, body string, headers ...Header) *Answer {
 	b.t.Helper()
 	for tries := 1; ; tries++ {
@@ -162,7 +162,7 @@ func (b *Browser) do(method, path, body string, headers []Header) *Answer {
 	return answer
 }
 
-// Open sends a GET and returns the answer before its body was read. It must be closed.
+// Open sends a GET and returns the answer with an unread body, which must be closed.
 func (b *Browser) Open(path string, headers ...Header) *http.Response {
 	b.t.Helper()
 	response, err := b.client.Do(b.request(http.MethodGet, path, "", headers))
@@ -172,7 +172,7 @@ func (b *Browser) Open(path string, headers ...Header) *http.Response {
 	return response
 }
 
-// Try sends a request whose answer may never come, and drops it.
+// Try sends a request that may get no answer, and drops the answer.
 func (b *Browser) Try(method, path, body string) {
 	if response, err := b.client.Do(b.request(method, path, body, nil)); err == nil {
 		response.Body.Close()
@@ -216,8 +216,8 @@ func (b *Browser) keepCookies(response *http.Response) {
 	}
 }
 
-// checkAlways holds what no answer may break: the security headers, no caching beside a cookie, and no token anywhere
-// but in Set-Cookie.
+// checkAlways checks the promises of every answer: the security headers, no caching of an answer
+// with a cookie, and no token outside of Set-Cookie.
 func (b *Browser) checkAlways(a *Answer) {
 	b.t.Helper()
 	for _, name := range []string{
@@ -243,7 +243,7 @@ func (b *Browser) checkAlways(a *Answer) {
 	}
 }
 
-// WantEqual fails the test when got differs from want.
+// WantEqual fails the test if got differs from want.
 func WantEqual(t testing.TB, what string, got, want any) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {

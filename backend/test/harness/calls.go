@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// RequestCode requests a code, as the page does: if the browser had no token yet, it repeats the
-// request with the one that it was given.
+// RequestCode requests a code as the page does: if the browser had no token yet, it repeats the
+// request with the new one.
 func (b *Browser) RequestCode(email string, headers ...Header) *Answer {
 	b.t.Helper()
 	b.show(email)
@@ -18,7 +18,7 @@ func (b *Browser) RequestCode(email string, headers ...Header) *Answer {
 	return answer
 }
 
-// show sets the address that the page of the browser shows.
+// show sets the address that the browser's page shows.
 func (b *Browser) show(email string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -31,7 +31,7 @@ func (b *Browser) Resend() *Answer {
 	return b.Post("/api/auth/code/resend", `{}`)
 }
 
-// Verify types a code for the address that the page shows, if it shows one.
+// Verify types a code for the address that the page shows, if any.
 func (b *Browser) Verify(code string) *Answer {
 	b.t.Helper()
 	b.mu.Lock()
@@ -40,7 +40,7 @@ func (b *Browser) Verify(code string) *Answer {
 	return b.VerifyFor(email, code)
 }
 
-// VerifyFor types a code for an address; "" stands for the newest code.
+// VerifyFor types a code for an address; "" selects the newest code.
 func (b *Browser) VerifyFor(email, code string) *Answer {
 	b.t.Helper()
 	if email == "" {
@@ -49,7 +49,7 @@ func (b *Browser) VerifyFor(email, code string) *Answer {
 	return b.Post("/api/auth/verify", `{"code":`+quote(code)+`,"email":`+quote(email)+`}`)
 }
 
-// GetCode asks for a code and returns it from the mail, which must be the next one to this address.
+// GetCode requests a code and returns it from the mail, which must be the next one to this address.
 func (b *Browser) GetCode(w *World, email string) string {
 	b.t.Helper()
 	w.AwaitMails(b.t)
@@ -58,14 +58,14 @@ func (b *Browser) GetCode(w *World, email string) string {
 	return w.Code(b.t, email, mailed+1)
 }
 
-// SignIn walks the whole way and returns who is signed in.
+// SignIn signs in and returns the user.
 func (b *Browser) SignIn(w *World, email string) SignedIn {
 	b.t.Helper()
 	return b.Verify(b.GetCode(w, email)).Want(http.StatusOK).SignedIn()
 }
 
-// ChangeCode asks for a code to the address that the account is to have, and returns it from the mail, which must be the next
-// one to this address.
+// ChangeCode requests a code for a change of the account's address, and returns it from the mail,
+// which must be the next one to this address.
 func (b *Browser) ChangeCode(w *World, email string) string {
 	b.t.Helper()
 	w.AwaitMails(b.t)
@@ -74,19 +74,19 @@ func (b *Browser) ChangeCode(w *World, email string) string {
 	return w.Code(b.t, email, mailed+1)
 }
 
-// RequestChange asks for a code to the address that the account is to have.
+// RequestChange requests a code for a change of the account's address.
 func (b *Browser) RequestChange(email string) *Answer {
 	b.t.Helper()
 	return b.Post("/api/account/email", `{"email":`+quote(email)+`}`)
 }
 
-// VerifyChange types the code of a change.
+// VerifyChange sends the code of a change.
 func (b *Browser) VerifyChange(code string) *Answer {
 	b.t.Helper()
 	return b.Post("/api/account/email/verify", `{"code":`+quote(code)+`}`)
 }
 
-// Rename gives the account a name.
+// Rename changes the name of the account.
 func (b *Browser) Rename(name string) *Answer {
 	b.t.Helper()
 	return b.Do(http.MethodPatch, "/api/account", `{"name":`+quote(name)+`}`)

@@ -25,15 +25,16 @@ var Contract = sync.OnceValues(func() (*openapi3.T, error) {
 	return document, document.Validate(context.Background())
 })
 
-// checkContract fails the test when a request that the contract forbids was accepted, or when an answer is not one that
-// the contract allows. What the contract does not name is a problem, or the page that says so.
+// checkContract fails the test if a request that the contract forbids was accepted, or if the
+// contract does not allow the answer. The answer to an undocumented path must be a problem, or the
+// not-found page.
 func checkContract(t testing.TB, request *http.Request, body []byte, a *Answer) {
 	t.Helper()
 	document, err := Contract()
 	if err != nil {
 		t.Fatalf("openapi.yaml: %v", err)
 	}
-	if a.Status == http.StatusMisdirectedRequest { // whatever the call
+	if a.Status == http.StatusMisdirectedRequest { // for every call
 		a.Problem()
 		return
 	}
@@ -54,7 +55,7 @@ func checkContract(t testing.TB, request *http.Request, body []byte, a *Answer) 
 		Route: &routers.Route{
 			Spec: document, Path: name, PathItem: path, Method: request.Method, Operation: path.GetOperation(request.Method),
 		},
-		// Tests also send requests without the cookies that a call wants; the answer is what counts.
+		// Tests also send requests without required cookies; only the answer is checked.
 		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
 	}
 	if err := openapi3filter.ValidateRequest(t.Context(), input); err != nil && a.Status < 400 {
@@ -72,8 +73,8 @@ func checkContract(t testing.TB, request *http.Request, body []byte, a *Answer) 
 	}
 }
 
-// findPath returns the contract's path that an address belongs to, with the values of its parameters; nil where there is
-// none.
+// findPath returns the contract's path of an address, with the values of its parameters; nil if
+// there is none.
 func findPath(document *openapi3.T, address string) (name string, item *openapi3.PathItem, parameters map[string]string) {
 	if item := document.Paths.Value(address); item != nil {
 		return address, item, nil
@@ -89,7 +90,8 @@ func findPath(document *openapi3.T, address string) (name string, item *openapi3
 	return "", nil, nil
 }
 
-// fits reports whether the parts of an address are those of a path, and puts the values of {parameters} into the map.
+// fits reports whether the parts of an address match a path, and stores the values of {parameters}
+// in the map.
 func fits(pattern, parts []string, parameters map[string]string) bool {
 	for i, want := range pattern {
 		if inner, ok := strings.CutPrefix(want, "{"); ok {

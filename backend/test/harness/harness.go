@@ -1,5 +1,6 @@
-// Package harness runs the whole program for tests: in this process or as processes of its own, on a real Postgres,
-// with a Mailgun that listens on loopback, and browsers that check every answer against the contract.
+// Package harness runs the whole program for tests: in this process or as other processes, on a
+// real Postgres, with a fake Mailgun on loopback, and browsers that check every answer against the
+// contract.
 package harness
 
 import (
@@ -23,10 +24,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// PublicURL is where the tested program believes to be reached. Browsers of this package send it as their origin.
+// PublicURL is the PUBLIC_URL of the tested program. Browsers of this package send it as their
+// origin.
 const PublicURL = "https://sana.example"
 
-// Deadline bounds every wait in a test; it is far longer than anything should take.
+// Deadline bounds every wait in a test; it is far longer than any wait should take.
 const Deadline = 60 * time.Second
 
 const (
@@ -36,10 +38,10 @@ const (
 	SecretKeys = "k1:c2FuYS10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnaCEh"
 )
 
-// WebhookKey is what Mailgun signs its events with.
+// WebhookKey is the key of Mailgun's event signatures.
 const WebhookKey = "key-canary-webhook"
 
-// World is what programs under test share: a database, and a Mailgun.
+// World is the environment of the programs under test: a database and a Mailgun.
 type World struct {
 	DatabaseURL string
 	DB          *pgxpool.Pool
@@ -47,19 +49,19 @@ type World struct {
 	Program     string // the file that Run and Spawn start; "" for Sana, built from these sources
 }
 
-// NewWorld makes a world with a migrated database.
+// NewWorld returns a world with a migrated database.
 func NewWorld(t testing.TB) *World {
 	t.Helper()
 	return WorldOn(t, postgrestest.URL(t))
 }
 
-// NewEmptyWorld makes a world whose database has nothing in it yet.
+// NewEmptyWorld returns a world with an empty database.
 func NewEmptyWorld(t testing.TB) *World {
 	t.Helper()
 	return WorldOn(t, postgrestest.EmptyURL(t))
 }
 
-// WorldOn makes a world with the database at an address.
+// WorldOn returns a world with the database at an address.
 func WorldOn(t testing.TB, url string) *World {
 	t.Helper()
 	mailgun := mailgunfake.Start(mailgunDomain, mailgunKey)
@@ -67,12 +69,12 @@ func WorldOn(t testing.TB, url string) *World {
 	return &World{DatabaseURL: url, DB: postgrestest.Pool(t, url), Mailgun: mailgun}
 }
 
-// poolSize is how many connections an instance has at most, unless DatabaseURL says it: enough that its
-// requests meet in the database, and fewer than it has in production, because a test is often over
-// before the server has begun that many.
+// poolSize is the maximum number of an instance's connections, unless DatabaseURL sets it: enough
+// for concurrent requests to meet in the database, and fewer than in production, because a test is
+// often over before the server has opened that many.
 const poolSize = 6
 
-// Environ is production's configuration for this world; further NAME=value pairs override it.
+// Environ returns production's configuration for this world; further NAME=value pairs override it.
 func (w *World) Environ(override ...string) []string {
 	database := w.DatabaseURL
 	if !strings.Contains(database, "pool_max_conns=") {
@@ -92,19 +94,19 @@ func (w *World) Environ(override ...string) []string {
 		"MAILGUN_API_KEY=" + mailgunKey,
 		"MAILGUN_API_BASE=" + w.Mailgun.URL(),
 		"MAILGUN_WEBHOOK_KEY=" + WebhookKey,
-		"TRUSTED_PROXY_HOPS=1", // each Browser has an address of its own
+		"TRUSTED_PROXY_HOPS=1", // each Browser has its own IP address
 	}, override...)
 }
 
 // Instance is one running program.
 type Instance struct {
 	URL        string // of its own address, without a slash at the end
-	MetricsURL string // likewise, "" without METRICS_ADDR; not known of a Process
+	MetricsURL string // the same for metrics, "" without METRICS_ADDR; unknown for a Process
 	Log        *Log
 }
 
-// Start runs the program in this process until the test ends, in production's configuration with further NAME=value
-// pairs.
+// Start runs the program in this process until the test ends, in production's configuration with
+// further NAME=value pairs.
 func (w *World) Start(t testing.TB, override ...string) *Instance {
 	t.Helper()
 	cfg, err := config.Load(w.Environ(append([]string{"PORT=0"}, override...)...))
@@ -133,7 +135,7 @@ func (w *World) Start(t testing.TB, override ...string) *Instance {
 	return instance
 }
 
-// StartError is Start for a program that must refuse to start; it returns why.
+// StartError is Start for a program that must refuse to start; it returns the error.
 func (w *World) StartError(t testing.TB, override ...string) error {
 	t.Helper()
 	cfg, err := config.Load(w.Environ(append([]string{"PORT=0"}, override...)...))
@@ -147,7 +149,7 @@ func (w *World) StartError(t testing.TB, override ...string) error {
 	return err
 }
 
-// Log gathers a program's output; safe for concurrent use.
+// Log collects a program's output. It is safe for concurrent use.
 type Log struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
@@ -160,7 +162,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.buffer.Write(p)
 }
 
-// String is the log so far.
+// String returns the log so far.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -169,7 +171,8 @@ func (l *Log) String() string {
 
 var codeAtStart = regexp.MustCompile(`^[0-9A-Z]{6,13}\b`)
 
-// Code waits until Mailgun has accepted n mails with a code to an address and returns the code of the n-th.
+// Code waits until Mailgun has accepted n mails with a code to an address and returns the code of
+// the n-th.
 func (w *World) Code(t testing.TB, address string, n int) string {
 	t.Helper()
 	mails := w.Mails(t, "sign_in_code", address, n)
@@ -183,7 +186,8 @@ func (w *World) Code(t testing.TB, address string, n int) string {
 // CodeIn returns the code of a mail, "" if it has none.
 func CodeIn(m mailgunfake.Message) string { return codeAtStart.FindString(m.Subject) }
 
-// Mails waits until Mailgun has accepted at least n mails of a kind to an address and returns all of them, oldest first.
+// Mails waits until Mailgun has accepted at least n mails of a kind to an address and returns all
+// of them, oldest first.
 func (w *World) Mails(t testing.TB, kind, address string, n int) []mailgunfake.Message {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Deadline)
@@ -210,7 +214,7 @@ func acceptedFor(all []mailgunfake.Message, kind, address string) []mailgunfake.
 	return list
 }
 
-// AwaitMails waits until no mail is under way.
+// AwaitMails waits until no mail is queued or in flight.
 func (w *World) AwaitMails(t testing.TB) {
 	t.Helper()
 	Eventually(t, "mails are still under way", func() error {
@@ -218,7 +222,8 @@ func (w *World) AwaitMails(t testing.TB) {
 	})
 }
 
-// Pass lets time pass for everything in the database that has to do with codes and limits: all of it becomes d older.
+// Pass simulates the passing of time for codes and limits in the database: their times become d
+// older.
 func (w *World) Pass(t testing.TB, d time.Duration) {
 	t.Helper()
 	w.Exec(t, `
@@ -232,7 +237,7 @@ func (w *World) Pass(t testing.TB, d time.Duration) {
 		UPDATE uses
 		SET at = at - $1::interval,
 		    ends_at = ends_at - $1::interval`, d)
-	// One by one, the oldest first: moved together they would meet.
+	// One by one, the oldest first: a single UPDATE could violate the unique key.
 	w.Exec(t, fmt.Sprintf(`
 		DO $$
 		DECLARE old tid;
@@ -243,7 +248,7 @@ func (w *World) Pass(t testing.TB, d time.Duration) {
 		END $$`, int(d.Seconds())))
 }
 
-// Eventually waits until check returns nil, asking again as fast as it answers, at most Deadline.
+// Eventually polls check until it returns nil, at most Deadline.
 func Eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
 	var err error
@@ -260,7 +265,7 @@ func Eventually(t testing.TB, what string, check func() error) {
 	t.Fatalf("%s: %v", what, err)
 }
 
-// StatusError is nil when an answer has this status, for use with Eventually.
+// StatusError returns nil if an answer has this status, for use with Eventually.
 func StatusError(a *Answer, status int) error {
 	if a.Status != status {
 		return fmt.Errorf("%s: got %d, want %d", a.name, a.Status, status)
@@ -268,7 +273,7 @@ func StatusError(a *Answer, status int) error {
 	return nil
 }
 
-// CountError is nil when got is want, for use with Eventually.
+// CountError returns nil if got is want, for use with Eventually.
 func CountError(got, want int) error {
 	if got != want {
 		return fmt.Errorf("got %d, want %d", got, want)
@@ -276,14 +281,14 @@ func CountError(got, want int) error {
 	return nil
 }
 
-// TakeAway makes the database refuse everybody: no new connection, and the open ones are closed.
+// TakeAway makes the database unavailable: it refuses new connections and closes the open ones.
 func (w *World) TakeAway(t testing.TB) {
 	t.Helper()
 	w.onServer(t, `ALTER DATABASE %s ALLOW_CONNECTIONS false`)
 	w.onServer(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%s'`)
 }
 
-// BringBack ends TakeAway.
+// BringBack reverts TakeAway.
 func (w *World) BringBack(t testing.TB) {
 	t.Helper()
 	w.onServer(t, `ALTER DATABASE %s ALLOW_CONNECTIONS true`)

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Lossy loses answers to writes of a browser, as a bad line does. Half of the lost ones never reach the
-// server; the others are lost after the server has answered, with their cookies.
+// Lossy loses answers to a browser's writes, as a bad network does. Half of the lost requests never
+// reach the server; the others are lost after the server has answered, with their cookies.
 type Lossy struct {
 	mu     sync.Mutex
 	random *rand.Rand
@@ -18,8 +18,8 @@ type Lossy struct {
 	Lost int // so far
 }
 
-// LoseAnswers makes the browser lose a share of its answers to writes, by a seed. What is lost is sent
-// again, as the pages do: see Do.
+// LoseAnswers makes the browser lose a share of its answers to writes, chosen by a seed. Lost
+// requests are sent again, as the pages do: see Do.
 func (b *Browser) LoseAnswers(share float64, seed uint64) *Lossy {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -31,7 +31,7 @@ func (b *Browser) LoseAnswers(share float64, seed uint64) *Lossy {
 	return l
 }
 
-// errLost is what a client sees of an answer that was lost.
+// errLost is the client's error for a lost answer.
 type errLost struct{}
 
 func (errLost) Error() string { return "harness: the answer was lost" }

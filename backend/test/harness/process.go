@@ -16,16 +16,16 @@ import (
 	"time"
 )
 
-// Process is the program as a process of its own.
+// Process is the program as another process.
 type Process struct {
 	*Instance
 	command *exec.Cmd
-	exited  chan struct{} // closed when the process is gone
-	err     error         // of waiting for it; read after exited
+	exited  chan struct{} // closed when the process has exited
+	err     error         // of Wait; read after exited is closed
 }
 
-// Run starts the built program in production's configuration with further NAME=value pairs, waits until it is ready,
-// and kills it when the test ends.
+// Run starts the built program in production's configuration with further NAME=value pairs, waits
+// until it is ready, and kills it when the test ends.
 func (w *World) Run(t testing.TB, override ...string) *Process {
 	t.Helper()
 	p := w.Spawn(t, override...)
@@ -45,7 +45,7 @@ func (w *World) SpawnAt(t testing.TB, port int, override ...string) *Process {
 	return w.spawn(t, port, nil, override...)
 }
 
-// SpawnInto is Spawn with the log going to a file; Log stays empty.
+// SpawnInto is Spawn with the log written to a file; Log stays empty.
 func (w *World) SpawnInto(t testing.TB, log *os.File, override ...string) *Process {
 	t.Helper()
 	return w.spawn(t, FreePort(t), log, override...)
@@ -110,10 +110,10 @@ func (p *Process) Signal(t testing.TB, signal os.Signal) {
 	}
 }
 
-// Exited is closed when the process is gone.
+// Exited returns a channel that is closed when the process has exited.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Kill ends the process at once (SIGKILL) and waits until it is gone.
+// Kill sends SIGKILL and waits until the process has exited.
 func (p *Process) Kill(t testing.TB) {
 	t.Helper()
 	if err := p.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -122,8 +122,9 @@ func (p *Process) Kill(t testing.TB) {
 	<-p.exited
 }
 
-// Pause stops the process where it is (SIGSTOP) until Resume: its connections stay open and say nothing. The signal alone stops
-// nothing yet: until a thread has got to it, the others go on, and take what comes in the meantime.
+// Pause stops the process (SIGSTOP) until Resume: its connections stay open without answers. The
+// signal takes effect with a delay: until every thread has stopped, the others continue and accept
+// requests.
 func (p *Process) Pause(t testing.TB) {
 	t.Helper()
 	p.Signal(t, syscall.SIGSTOP)
@@ -137,17 +138,19 @@ func (p *Process) Pause(t testing.TB) {
 	})
 }
 
-// Resume ends Pause.
+// Resume reverts Pause.
 func (p *Process) Resume(t testing.TB) { p.Signal(t, syscall.SIGCONT) }
 
-// Terminate sends SIGTERM and waits until the process has ended. It returns its error, nil for exit code 0.
+// Terminate sends SIGTERM and waits until the process has exited. It returns its error, nil for
+// exit code 0.
 func (p *Process) Terminate(t testing.TB) error {
 	t.Helper()
 	p.Signal(t, syscall.SIGTERM)
 	return p.AwaitEnd(t)
 }
 
-// AwaitEnd waits until the process has ended by itself. It returns its error, nil for exit code 0.
+// AwaitEnd waits until the process has exited on its own. It returns its error, nil for exit code
+// 0.
 func (p *Process) AwaitEnd(t testing.TB) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
@@ -161,7 +164,7 @@ func (p *Process) AwaitEnd(t testing.TB) error {
 	}
 }
 
-// FreePort returns a port that nobody listens on, below those that the system gives to outgoing connections.
+// FreePort returns a free port, below those that the system uses for outgoing connections.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
@@ -175,14 +178,14 @@ func FreePort(t testing.TB) int {
 	return 0
 }
 
-// built is where the program was built for this test run.
+// built is the program that was built for this test run.
 var built struct {
 	sync.Once
 	dir string
 	err error
 }
 
-// program is the file that Spawn runs.
+// program returns the file that Spawn runs.
 func (w *World) program(t testing.TB) string {
 	t.Helper()
 	if w.Program != "" {
@@ -191,8 +194,8 @@ func (w *World) program(t testing.TB) string {
 	return builtProgram(t)
 }
 
-// builtProgram builds the program once, as it is released: the race detector looks at the instances in
-// the processes of the tests.
+// builtProgram builds the program once, as it is released. The race detector runs in the instances
+// of the test processes only.
 func builtProgram(t testing.TB) string {
 	t.Helper()
 	built.Do(func() {
@@ -201,7 +204,7 @@ func builtProgram(t testing.TB) string {
 		}
 		args := []string{"build", "-ldflags", "-X main.version=test", "-o", filepath.Join(built.dir, "sana")}
 		command := exec.Command("go", append(args, "sana/backend")...)
-		// The settings of npm run build, which has compiled the same then.
+		// These are the settings of npm run build, so that its build cache is used.
 		command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath")
 		output, err := command.CombinedOutput()
 		if err != nil {
@@ -214,10 +217,10 @@ func builtProgram(t testing.TB) string {
 	return filepath.Join(built.dir, "sana")
 }
 
-// Main runs a package's tests, removes the program that they built, and ends the process.
+// Main runs a package's tests, removes the program that they built, and exits.
 func Main(m *testing.M) { os.Exit(RunTests(m)) }
 
-// RunTests is Main that returns the exit code.
+// RunTests is Main without the exit; it returns the exit code.
 func RunTests(m *testing.M) (code int) {
 	code = m.Run()
 	if built.dir != "" {

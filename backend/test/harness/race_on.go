@@ -2,5 +2,5 @@
 
 package harness
 
-// RaceEnabled reports whether the race detector looks on, which costs time and memory.
+// RaceEnabled reports whether the race detector is on, which costs time and memory.
 const RaceEnabled = true

@@ -13,16 +13,16 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// RoundTrips is a proxy in front of the database that counts how often a client waits for an
-// answer, and what it has the database execute.
+// RoundTrips is a proxy in front of the database that counts the round trips of its clients and the
+// statements that they execute.
 type RoundTrips struct {
 	URL        string // of the database, behind the proxy
 	count      atomic.Int64
 	statements atomic.Int64
 }
 
-// Statements returns how many statements were executed so far, without those that come by the
-// clock: polls for revoked sessions, counts of the whole service, and turns of periodic work.
+// Statements returns the number of executed statements so far, without periodic ones: polls for
+// revoked sessions, counts of the whole service, and turns of periodic work.
 func (r *RoundTrips) Statements() int { return int(r.statements.Load()) }
 
 // CountRoundTrips puts a proxy in front of a database.
@@ -40,7 +40,7 @@ func CountRoundTrips(t testing.TB, database string) *RoundTrips {
 }
 
 // ProxyDatabase puts a proxy in front of a database until the test ends, and returns the database's
-// address behind it. carry carries one connection and returns when that is over.
+// address behind it. carry serves one connection and returns when it is closed.
 func ProxyDatabase(t testing.TB, database string, carry func(client, server net.Conn)) string {
 	t.Helper()
 	address, err := url.Parse(database)
@@ -74,8 +74,8 @@ func ProxyDatabase(t testing.TB, database string, carry func(client, server net.
 	return address.String()
 }
 
-// Fewest does something n times and returns the smallest number of round trips that one led to.
-// Those are its own: what else the program asks meanwhile can only add to them.
+// Fewest calls do n times and returns the smallest number of round trips of one call. That is the
+// call's own number: concurrent statements of the program can only add to it.
 func (r *RoundTrips) Fewest(n int, do func(i int)) int {
 	fewest := int64(-1)
 	for i := range n {
@@ -88,13 +88,12 @@ func (r *RoundTrips) Fewest(n int, do func(i int)) int {
 	return int(fewest)
 }
 
-// forward counts what the server answers with ReadyForQuery (PostgreSQL documentation, 54.2): Sync
-// and Query, and so BEGIN and COMMIT too. It counts before it passes on: an answer is never ahead
-// of its count.
+// forward counts ReadyForQuery (PostgreSQL documentation, 54.2), the server's answer to Sync and
+// Query, including BEGIN and COMMIT. It counts before it forwards, so that the count is complete
+// when an answer arrives.
 //
-// It leaves out what no request asks for: a Sync that only prepares statements, which a connection
-// does once for each, and one that only runs statements of the outbox, which come beside any
-// request.
+// It does not count a Sync that only prepares statements, which a connection does once for each,
+// and one that only runs statements of the outbox, which run concurrently with requests.
 func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
 	startup, err := readMessage(from) // the first message has no type
 	if err != nil {
@@ -104,7 +103,7 @@ func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
 		return err
 	}
 	prepared := map[string]string{} // SQL, by the statement's name
-	bound := ""                     // what the next Execute runs: pgx has no portal but the unnamed one
+	bound := ""                     // the statement of the next Execute: pgx uses only the unnamed portal
 	ours := false                   // whether a request's statement ran since the last Sync
 	for {
 		var kind [1]byte
@@ -148,7 +147,7 @@ func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
 	}
 }
 
-// readMessage reads a message from its length on, which counts itself.
+// readMessage reads a message from its length field on, which counts itself.
 func readMessage(from io.Reader) ([]byte, error) {
 	var length [4]byte
 	if _, err := io.ReadFull(from, length[:]); err != nil {
@@ -160,7 +159,7 @@ func readMessage(from io.Reader) ([]byte, error) {
 	return message, err
 }
 
-// isPeriodic reports whether a statement comes by the clock, however many requests there are.
+// isPeriodic reports whether a statement runs periodically, independent of requests.
 func isPeriodic(statement string) bool {
 	for _, table := range []string{"session_revocations", "service_attempts", "periodic"} {
 		if strings.Contains(statement, table) {
@@ -170,12 +169,11 @@ func isPeriodic(statement string) bool {
 	return false
 }
 
-// ofOutbox reports whether a statement is one with which the outbox claims mails or records
-// outcomes.
+// ofOutbox reports whether a statement claims mails or records outcomes.
 func ofOutbox(statement string) bool { return strings.Contains(statement, "UPDATE mails AS m") }
 
-// HoldMails has mails wait until they are released: otherwise sending them would be counted with
-// the requests.
+// HoldMails delays all mails until release: otherwise the requests' counts would include sending
+// them.
 func (w *World) HoldMails(t testing.TB) (release func()) {
 	t.Helper()
 	w.Exec(t, `

@@ -2,8 +2,8 @@ package harness
 
 import "sync"
 
-// Together makes n calls as nearly at once as goroutines behind a barrier can, waits for all, and returns
-// what they returned, in their order.
+// Together makes n calls at the same time, as far as a barrier for goroutines allows, waits for
+// all, and returns their results in order.
 func Together[T any](n int, call func(i int) T) []T {
 	results := make([]T, n)
 	barrier := make(chan struct{})

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Event is what Mailgun posts to a webhook about one mail, as its documentation has it.
+// Event is Mailgun's webhook event about one mail, as documented by Mailgun.
 type Event struct {
 	Event    string // "delivered", "failed", "opened"
 	Severity string // of "failed": "temporary" or "permanent"
@@ -19,13 +19,13 @@ type Event struct {
 	Code     int    // the server's reply, 550
 	Enhanced string // its enhanced status code, "5.1.1"
 	Ref      string // the message's
-	Words    string // the text of the reply; empty is one that quotes the address
+	Words    string // the text of the reply; empty for one that quotes the address
 	Subject  string // of the mail
 	To       string
 	At       time.Time
 
-	SignedAt time.Time // zero is now
-	Token    string    // empty is a fresh one
+	SignedAt time.Time // zero means now
+	Token    string    // empty means a fresh one
 }
 
 // Body returns the event as JSON, signed with a key.
@@ -46,7 +46,7 @@ func (e Event) Body(signingKey string) string {
 		"event-data": e.data(),
 	})
 	if err != nil {
-		panic(err) // strings and numbers
+		panic(err) // only strings and numbers
 	}
 	return string(body)
 }

@@ -1,6 +1,6 @@
-// Package mailgunfake is a stand-in for Mailgun's message API that can fail on demand: it answers by a script, stalls,
-// never ends, and drops the connection. mailgun-go brings a mock server of its own, which always succeeds; what a
-// sender does when it does not is what our tests are about.
+// Package mailgunfake imitates Mailgun's message API and can fail on demand: it answers by a
+// script, stalls, sends endless answers, and drops the connection. mailgun-go has a mock server,
+// which always succeeds; our tests need the failures.
 package mailgunfake
 
 import (
@@ -17,9 +17,9 @@ import (
 	"sync"
 )
 
-// Message is one message as it was posted, whatever it was answered.
+// Message is one message as posted, including refused ones.
 type Message struct {
-	To      []string // split on commas, as Mailgun does: more than one means that an address got out of hand
+	To      []string // split on commas, as Mailgun does: more than one means that an address was not quoted
 	From    string
 	Subject string
 	Text    string
@@ -27,17 +27,17 @@ type Message struct {
 	Tags    []string
 	Options map[string]string // the o: fields but o:tag, without their prefix: "tracking", "require-tls"
 	Headers map[string]string // the h: fields, without their prefix
-	Ref     string            // the field v:ref, which comes back in events
-	Status  int               // what the fake answered, or would have, had nothing interrupted it
+	Ref     string            // the field v:ref, which events return
+	Status  int               // the status of the fake's answer, even if it was interrupted
 }
 
-// Answer is what the fake does with one message.
+// Answer is the fake's answer to one message.
 type Answer struct {
-	Status  int             // zero is 200
+	Status  int             // zero means 200
 	Header  http.Header     // added to the answer
-	Body    string          // empty is Mailgun's JSON, with a fresh id
-	Stall   <-chan struct{} // if not nil, nothing is answered until it is closed or the client has gone
-	Endless bool            // the body is repeated until the client has gone
+	Body    string          // empty means Mailgun's JSON, with a fresh id
+	Stall   <-chan struct{} // if not nil, the answer waits until it is closed or the client has disconnected
+	Endless bool            // the body is repeated until the client has disconnected
 	Reset   bool            // the connection is reset after the first half of the body
 }
 
@@ -56,12 +56,12 @@ type Fake struct {
 	events     []Event
 }
 
-// New returns a Fake that takes messages for domain from whoever knows apiKey.
+// New returns a Fake that accepts messages for domain with apiKey.
 func New(domain, apiKey string) *Fake {
 	return &Fake{domain: domain, apiKey: apiKey, arrived: make(chan struct{})}
 }
 
-// Script appends answers, each for one message, in the order in which messages arrive. After the last one every
+// Script appends answers, each for one message, in the order of arrival. After the last one every
 // message is accepted.
 func (f *Fake) Script(answers ...Answer) {
 	f.mu.Lock()
@@ -69,23 +69,23 @@ func (f *Fake) Script(answers ...Answer) {
 	f.script = append(f.script, answers...)
 }
 
-// Messages returns what was posted so far, in order. Requests without the right key or for another domain are not
-// among them.
+// Messages returns the messages posted so far, in order. It omits requests without the right key or
+// for another domain.
 func (f *Fake) Messages() []Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.messages)
 }
 
-// Forget drops all messages: Messages and Wait begin anew.
+// Forget drops all messages: Messages and Wait start again from zero.
 func (f *Fake) Forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.messages = nil
 }
 
-// Wait returns as soon as n messages or more were posted since the start, with all of them, or with ctx's error.
-// A message counts as posted before it is answered.
+// Wait returns all messages as soon as n messages or more were posted, or ctx's error. A message
+// counts as posted before it is answered.
 func (f *Fake) Wait(ctx context.Context, n int) ([]Message, error) {
 	for {
 		f.mu.Lock()
@@ -102,7 +102,8 @@ func (f *Fake) Wait(ctx context.Context, n int) ([]Message, error) {
 	}
 }
 
-// ServeHTTP answers POST /v3/{domain}/messages, and what operators ask of the domain and of suppressed addresses.
+// ServeHTTP answers POST /v3/{domain}/messages, and operators' queries about the domain and
+// suppressed addresses.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	user, key, _ := r.BasicAuth()
 	switch {
@@ -131,7 +132,7 @@ func (f *Fake) take(w http.ResponseWriter, r *http.Request) {
 	f.record(r.PostForm).write(w, r)
 }
 
-// record keeps the message and returns how to answer it.
+// record stores the message and returns its answer.
 func (f *Fake) record(form url.Values) Answer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -151,7 +152,7 @@ func (f *Fake) record(form url.Values) Answer {
 	return answer
 }
 
-// id is the id of the n-th message.
+// id returns the id of the n-th message.
 func (f *Fake) id(n int) string { return fmt.Sprintf("%d@%s", n, f.domain) }
 
 func read(form url.Values, status int) Message {
@@ -201,7 +202,7 @@ func (a Answer) write(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// repeat writes body until the client has gone.
+// repeat writes body until the client has disconnected.
 func repeat(w io.Writer, body string) {
 	for {
 		if _, err := io.WriteString(w, body); err != nil {
@@ -210,14 +211,14 @@ func repeat(w io.Writer, body string) {
 	}
 }
 
-// reset sends body, unfinished, and a TCP reset after it.
+// reset sends part of body, and then a TCP reset.
 func reset(w http.ResponseWriter, body string) {
 	_, _ = io.WriteString(w, body)
 	control := http.NewResponseController(w)
 	_ = control.Flush()
 	conn, _, err := control.Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler) // HTTP/2: what comes closest
+		panic(http.ErrAbortHandler) // HTTP/2: the closest equivalent
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
@@ -231,7 +232,7 @@ func refuse(w http.ResponseWriter, status int, reason string) {
 	_, _ = fmt.Fprintf(w, `{"message":%q}`, reason)
 }
 
-// Server is a Fake that listens on a free port of 127.0.0.1, so that another process can be pointed at it too.
+// Server is a Fake that listens on a free port of 127.0.0.1, for use from other processes.
 type Server struct {
 	*Fake
 	http *httptest.Server
@@ -243,10 +244,10 @@ func Start(domain, apiKey string) *Server {
 	return &Server{Fake: fake, http: httptest.NewServer(fake)}
 }
 
-// URL is the API base to configure: http://127.0.0.1:port/v3.
+// URL returns the API base to configure: http://127.0.0.1:port/v3.
 func (s *Server) URL() string { return s.http.URL + "/v3" }
 
-// Close stops the server, with whatever still stalls.
+// Close stops the server and ends stalled answers.
 func (s *Server) Close() {
 	s.http.CloseClientConnections()
 	s.http.Close()

@@ -35,7 +35,7 @@ func post(t *testing.T, address, key string, form url.Values) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-func TestOnlyTheRightKeyAndDomainGetAMessageIn(t *testing.T) {
+func TestFake_ChecksKeyAndDomain(t *testing.T) {
 	t.Parallel()
 	fake := mailgunfake.Start("mg.example", "secret")
 	t.Cleanup(fake.Close)
@@ -64,7 +64,7 @@ func TestOnlyTheRightKeyAndDomainGetAMessageIn(t *testing.T) {
 	}
 }
 
-func TestTheScriptIsFollowedInOrderAndRecordedWithIt(t *testing.T) {
+func TestFake_FollowsTheScript(t *testing.T) {
 	t.Parallel()
 	fake := mailgunfake.Start("mg.example", "secret")
 	t.Cleanup(fake.Close)
@@ -86,7 +86,7 @@ func TestTheScriptIsFollowedInOrderAndRecordedWithIt(t *testing.T) {
 	}
 }
 
-func TestWaitEndsWithItsContext(t *testing.T) {
+func TestWait_EndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()

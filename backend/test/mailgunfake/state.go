@@ -7,32 +7,33 @@ import (
 	"time"
 )
 
-// State is what the fake says of its domain, and what it posts events to. It starts as a domain that is active, without
+// State is the state of the fake's domain and its webhooks. It starts as an active domain without
 // webhooks.
 type State struct {
 	State       string              // "active", "unverified", "disabled"
 	Reason      string              // of "disabled"
 	FaultyDNS   bool                // the record for DKIM is not found
 	Webhooks    map[string][]string // event type to URLs
-	SendingOnly bool                // the key is a domain's sending key: it may post messages and nothing else
+	SendingOnly bool                // the key is a domain's sending key: it may only post messages
 }
 
-// SetState replaces what the fake says of its domain.
+// SetState replaces the state of the domain.
 func (f *Fake) SetState(s State) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.state = s
 }
 
-// Happens lets an event happen to every message that was or will be taken; events of a message are listed in this order.
+// Happens adds an event to every accepted message, past and future. The events of a message are
+// listed in this order.
 func (f *Fake) Happens(e Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.events = append(f.events, e)
 }
 
-// tell answers what a domain's sending key may not ask: GET /v4/domains/{domain}, GET /v3/domains/{domain}/webhooks, GET
-// /v3/{domain}/events; what is another path it leaves.
+// tell answers the queries that a domain's sending key may not make: GET /v4/domains/{domain}, GET
+// /v3/domains/{domain}/webhooks, GET /v3/{domain}/events. It ignores other paths.
 func (f *Fake) tell(w http.ResponseWriter, r *http.Request) (answered bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,7 +54,7 @@ func (f *Fake) tell(w http.ResponseWriter, r *http.Request) (answered bool) {
 	return true
 }
 
-// mayOnlySend reports whether the key is a sending key and the request no message.
+// mayOnlySend reports whether the key is a sending key and the request is not a message.
 func (f *Fake) mayOnlySend(r *http.Request) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -96,7 +97,7 @@ func (f *Fake) webhooks() map[string]any {
 	return all
 }
 
-// happened lists the events of a message that was taken, newest first as Mailgun does.
+// happened lists the events of an accepted message, newest first as Mailgun does.
 func (f *Fake) happened(id string) map[string]any {
 	items := []any{}
 	if f.taken(id) {
@@ -119,5 +120,5 @@ func (f *Fake) taken(id string) bool {
 
 func answer(w http.ResponseWriter, body map[string]any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(body) // a client that has gone
+	_ = json.NewEncoder(w).Encode(body) // fails if the client has disconnected
 }

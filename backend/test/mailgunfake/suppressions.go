@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// notListed is how Mailgun says, for each list, that an address is not on it.
+// notListed is Mailgun's message, for each list, about an address that is not on it.
 var notListed = map[string]string{
 	"bounces":      "Address not found in bounces table",
 	"complaints":   "No spam complaints found for this address",
 	"unsubscribes": "Address not found in unsubscribers table",
 }
 
-// Suppress puts an address on one of Mailgun's lists: "bounces", "complaints" or "unsubscribes". Messages to it are still
-// accepted, as Mailgun accepts them.
+// Suppress puts an address on one of Mailgun's lists: "bounces", "complaints" or "unsubscribes".
+// Messages to it are still accepted, as Mailgun accepts them.
 func (f *Fake) Suppress(list, address string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -24,14 +24,14 @@ func (f *Fake) Suppress(list, address string) {
 	f.suppressed[list] = append(f.suppressed[list], address)
 }
 
-// Suppressed returns what is on a list.
+// Suppressed returns the addresses on a list.
 func (f *Fake) Suppressed(list string) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.suppressed[list])
 }
 
-// unsuppress answers DELETE /v3/{domain}/{list}/{address}; what is another path it leaves.
+// unsuppress answers DELETE /v3/{domain}/{list}/{address}. It ignores other paths.
 func (f *Fake) unsuppress(w http.ResponseWriter, r *http.Request) (answered bool) {
 	parts := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/v3/"), "/")
 	if r.Method != http.MethodDelete || len(parts) != 3 || notListed[parts[1]] == "" {
@@ -53,7 +53,7 @@ func (f *Fake) unsuppress(w http.ResponseWriter, r *http.Request) (answered bool
 	return true
 }
 
-// isSuppressed answers GET /v3/{domain}/{list}/{address}; what is another path it leaves.
+// isSuppressed answers GET /v3/{domain}/{list}/{address}. It ignores other paths.
 func (f *Fake) isSuppressed(w http.ResponseWriter, r *http.Request) (answered bool) {
 	parts := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/v3/"), "/")
 	if r.Method != http.MethodGet || len(parts) != 3 || notListed[parts[1]] == "" {

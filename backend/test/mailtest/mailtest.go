@@ -1,4 +1,4 @@
-// Package mailtest has what the tests of all senders of mail share.
+// Package mailtest has helpers for the tests of all mail senders.
 package mailtest
 
 import (
@@ -12,13 +12,13 @@ import (
 	"sana/backend/mail"
 )
 
-// What is personal and secret in Message.
+// The personal and secret parts of Message.
 const (
 	Address = "canary-4711@people.example"
 	Code    = "918273"
 )
 
-// Message is good in every field, and every field that is personal or secret holds a canary.
+// Message returns a message with valid fields. Every personal or secret field contains a canary.
 func Message() mail.Message {
 	return mail.Message{
 		To:      Address,
@@ -31,7 +31,8 @@ func Message() mail.Message {
 	}
 }
 
-// WithDeadline is the context of a test that waits: far longer than the wait, so that only a failure meets it.
+// WithDeadline returns the context of a test that waits. Its deadline is far longer than the wait,
+// so that only a failure reaches it.
 func WithDeadline(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -39,7 +40,7 @@ func WithDeadline(t *testing.T) context.Context {
 	return ctx
 }
 
-// BadMessages are refused before anything leaves the process.
+// BadMessages returns messages that a sender must refuse before it sends anything.
 func BadMessages() map[string]mail.Message {
 	bad := map[string]mail.Message{}
 	for _, to := range []string{
@@ -74,10 +75,10 @@ func BadMessages() map[string]mail.Message {
 	return bad
 }
 
-// Retry is what an error tells the caller to do.
+// Retry is the retry advice of an error.
 type Retry string
 
-// What a caller may be told.
+// The possible retry advice.
 const (
 	Never     Retry = "never"
 	Later     Retry = "later"
@@ -85,7 +86,7 @@ const (
 	Accepted  Retry = "accepted"
 )
 
-// RetryOf says what an error of a sender tells its caller.
+// RetryOf returns the retry advice of a sender's error.
 func RetryOf(err error) Retry {
 	var held *mail.Throttled
 	switch {
@@ -100,7 +101,8 @@ func RetryOf(err error) Retry {
 	}
 }
 
-// NoSecretIn fails the test if err, or an error that it wraps, has a secret of Message or one of more in its text.
+// NoSecretIn fails the test if the text of err, or of an error that it wraps, contains a secret of
+// Message or one of more.
 func NoSecretIn(t *testing.T, err error, more ...string) {
 	t.Helper()
 	for ; err != nil; err = errors.Unwrap(err) {

@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// Deadline bounds every wait in a test. It is far longer than anything should take.
+// Deadline bounds every wait in a test. It is far longer than any wait should take.
 const Deadline = 60 * time.Second
 
-// Eventually waits until check returns nil. It asks again and again, and fails the test after
-// Deadline.
+// Eventually polls check until it returns nil, and fails the test after Deadline.
 func Eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
 	var err error

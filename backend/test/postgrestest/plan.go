@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// GenericPlan returns the plan that a connection of the application's pool caches for a statement with
-// named arguments.
+// GenericPlan returns the plan that a connection of the application's pool caches for a statement
+// with named arguments.
 func GenericPlan(t testing.TB, db *pgxpool.Pool, sql string) string {
 	t.Helper()
 	conn, err := db.Acquire(t.Context())

@@ -1,5 +1,6 @@
-// Package postgrestest gives each test a database that no other test uses meanwhile, on the server that TEST_DATABASE_URL
-// names. A database whose test failed is kept; its address is in the test's log.
+// Package postgrestest gives each test a database that no other test uses at the same time, on the
+// server of TEST_DATABASE_URL. The database of a failed test is kept; its address is in the test's
+// log.
 package postgrestest
 
 import (
@@ -16,12 +17,12 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // pgtestdb opens the driver "pgx"
 )
 
-// patience is what a test has with the database, where that is not what it is about: a machine that runs many of them at once
-// may stand still for seconds.
+// patience is the timeout for database operations that a test does not measure: a machine that runs
+// many of them at once may be stalled for seconds.
 const patience = 30 * time.Second
 
-// URL returns the address of a database at the newest schema, with the development tables, that no
-// other test uses until this one ends.
+// URL returns the address of a database at the newest schema, with the development tables, for this
+// test only.
 func URL(t testing.TB) string {
 	t.Helper()
 	taken := takeSlot(t)
@@ -31,7 +32,7 @@ func URL(t testing.TB) string {
 	return address
 }
 
-// EmptyURL returns the address of a fresh database with nothing in it.
+// EmptyURL returns the address of an empty database.
 func EmptyURL(t testing.TB) string {
 	t.Helper()
 	name := "sana_empty_" + strings.ToLower(rand.Text()[:12])
@@ -46,7 +47,8 @@ func EmptyURL(t testing.TB) string {
 	return address
 }
 
-// Open returns the application's own kind of pool on a database, with more patience. The caller closes it.
+// Open opens the application's own kind of pool on a database, with longer timeouts. The caller
+// closes it.
 func Open(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
 	pool, err := postgres.Open(t.Context(), url, func(c *pgx.ConnConfig) {

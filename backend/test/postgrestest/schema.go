@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// digest returns a digest of all that a schema consists of, and of what the planner knows about it.
+// digest returns a digest of a whole schema, and of the planner's statistics about it.
 func digest(ctx context.Context, conn *pgx.Conn) (sum string, err error) {
 	err = conn.QueryRow(ctx, `
 		SELECT md5(string_agg(line, E'\n' ORDER BY line))
@@ -65,7 +65,7 @@ func digest(ctx context.Context, conn *pgx.Conn) (sum string, err error) {
 	return sum, err
 }
 
-// rowsOf returns the rows of all tables that have any, but goose's own.
+// rowsOf returns the rows of all tables that have any, except goose's own.
 func rowsOf(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT relname
@@ -91,7 +91,7 @@ func rowsOf(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {
 	return found, nil
 }
 
-// schemaVersion identifies the migrations: with others, other slots.
+// schemaVersion identifies the migrations: other migrations use other slots.
 var schemaVersion = func() func(t testing.TB) int32 {
 	version := sync.OnceValues(func() (int32, error) {
 		sum := fnv.New32a()

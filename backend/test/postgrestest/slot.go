@@ -16,36 +16,36 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The role that owns the databases of tests: no superuser, as in production.
+// The role that owns the databases of tests is not a superuser, as in production.
 const (
 	role         = "sana_test"
 	rolePassword = "sana-test-password"
 )
 
-// server is the connection of this process to the server of the tests, as its superuser. It holds the
-// lock of each slot that this process uses, so that a process that dies gives them back.
+// server is this process's connection to the server of the tests, as its superuser. It holds the
+// lock of each slot that this process uses, so that a crashed process releases them.
 var server struct {
 	sync.Mutex
 	conn  *pgx.Conn
-	taken map[int32]bool // by the tests of this process: a session gets its own locks again
+	taken map[int32]bool // by the tests of this process: advisory locks are reentrant in a session
 }
 
-// A slot is a migrated database that one test after the other uses, in any process: to make one costs
-// more than most tests. Its comment is the state that it had when it was made, as JSON. A database with
-// another comment was kept, because a test failed on it.
+// A slot is a migrated database that one test after the other uses, in any process: creating one
+// costs more than most tests. Its comment is its state at creation, as JSON. A database with
+// another comment was kept after a failed test.
 type slot struct {
 	number int32
 	name   string
 	state  state
 }
 
-// state is what a test may not change about its database, if another test is to use it.
+// state is the part of a database that a test must not change if another test is to use it.
 type state struct {
-	Schema string            `json:"schema"` // digest of what the schema consists of
-	Rows   map[string]string `json:"rows"`   // by table: the rows that the migrations wrote, as JSON
+	Schema string            `json:"schema"` // digest of the schema
+	Rows   map[string]string `json:"rows"`   // by table: the rows that the migrations inserted, as JSON
 }
 
-// withServer calls do with the connection of this process to the server.
+// withServer calls do with this process's connection to the server.
 func withServer(t testing.TB, do func(ctx context.Context, conn *pgx.Conn) error) {
 	t.Helper()
 	server.Lock()
@@ -87,9 +87,9 @@ func urlOf(t testing.TB, database string, superuser bool) string {
 	return address.String()
 }
 
-// createRole creates the role, which several processes may want at once.
+// createRole creates the role. Several processes may do so at once.
 func createRole(ctx context.Context, conn *pgx.Conn) error {
-	const lock = 0x73616e61 // any number that nothing else here locks
+	const lock = 0x73616e61 // an arbitrary number that only this function locks
 	_, err := conn.Exec(ctx, fmt.Sprintf(`
 		DO $$
 		BEGIN
@@ -101,7 +101,7 @@ func createRole(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// takeSlot returns a slot that no other test uses, with the rows that the migrations wrote.
+// takeSlot returns a free slot with the rows that the migrations inserted.
 func takeSlot(t testing.TB) *slot {
 	t.Helper()
 	version := schemaVersion(t)
@@ -149,7 +149,7 @@ func (s *slot) lock(ctx context.Context, conn *pgx.Conn, version int32) (bool, e
 	return false, err
 }
 
-// reset returns false if the slot has no database yet, or if a test has changed the schema of it.
+// reset returns false if the slot has no database yet, or if a test has changed its schema.
 func (s *slot) reset(t testing.TB) bool {
 	t.Helper()
 	if s.state.Schema == "" {
@@ -159,13 +159,13 @@ func (s *slot) reset(t testing.TB) bool {
 	defer cancel()
 	conn, err := pgx.Connect(ctx, urlOf(t, s.name, true))
 	if err != nil {
-		return false // a test has closed the database, and did not mend it
+		return false // a test has made the database unavailable without reverting it
 	}
 	defer conn.Close(ctx)
 	if schema, err := digest(ctx, conn); err != nil || schema != s.state.Schema {
 		return false
 	}
-	// Triggers, which forbid some of it or log it, are off.
+	// Triggers, which forbid or log some of these changes, are off.
 	_, err = conn.Exec(ctx, `
 		SET session_replication_role = replica;
 		DO $$
@@ -208,7 +208,7 @@ func (s *slot) reset(t testing.TB) bool {
 	return true
 }
 
-// resetStatistics sets to zero what the server has counted: some tests look at what statements read.
+// resetStatistics resets the server's counters: some tests check the reads of statements.
 func resetStatistics(ctx context.Context, t testing.TB, conn *pgx.Conn) {
 	t.Helper()
 	for _, statement := range []string{`SELECT pg_stat_force_next_flush()`, `SELECT pg_stat_reset()`} {
@@ -218,7 +218,7 @@ func resetStatistics(ctx context.Context, t testing.TB, conn *pgx.Conn) {
 	}
 }
 
-// make makes the database of the slot, in the place of one whose schema was changed.
+// make creates the database of the slot, replacing one with a changed schema.
 func (s *slot) make(t testing.TB) {
 	t.Helper()
 	withServer(t, func(ctx context.Context, conn *pgx.Conn) error {
@@ -260,8 +260,8 @@ func (s *slot) comment(t testing.TB, text string) {
 	})
 }
 
-// giveBack ends the slot's connections, which the server may hold for a process that was killed, and
-// lets another test use it. If the test failed, the database is kept.
+// giveBack closes the slot's connections, which the server may keep for a killed process, and
+// releases it to other tests. If the test failed, the database is kept.
 func (s *slot) giveBack(t testing.TB) {
 	t.Helper()
 	if t.Failed() {
@@ -290,7 +290,7 @@ func dropDatabase(ctx context.Context, conn *pgx.Conn, name string) error {
 	return err
 }
 
-// endConnections waits until the connections to a database have ended, and ends them.
+// endConnections waits until the connections to a database are closed, and terminates them.
 func endConnections(ctx context.Context, conn *pgx.Conn, name string) error {
 	for {
 		var left int

@@ -23,7 +23,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-// Proxy is a real proxy. Its configuration is run as operators get it, but for the port and the
+// Proxy is a real proxy. It runs with the operators' configuration, except for the port and the
 // certificates.
 type Proxy struct {
 	Kind     string // as sana apps names it
@@ -73,8 +73,8 @@ type Running struct {
 	Roots   *x509.CertPool
 }
 
-// Start runs the proxy with a configuration, for hosts. The test is skipped, with the reason, if the
-// proxy is not installed: npm test installs it where it can, and says where it cannot.
+// Start runs the proxy with a configuration, for hosts. The test is skipped, with the reason, if
+// the proxy is not installed: npm test installs it if it can, and reports if it cannot.
 func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
 	t.Helper()
 	program := os.Getenv(p.variable)
@@ -112,13 +112,13 @@ func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
 	return r
 }
 
-// Dial opens a connection to the proxy, whatever the address.
+// Dial opens a connection to the proxy for every address.
 func (r Running) Dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, network, r.Address)
 }
 
-// WriteCertificate writes a certificate for hosts, fullchain.pem, and its key, privkey.pem, into a folder. It
-// returns the certificate as PEM.
+// WriteCertificate writes a certificate for hosts, fullchain.pem, and its key, privkey.pem, into a
+// folder. It returns the certificate as PEM.
 func WriteCertificate(t testing.TB, dir string, hosts []string) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -10,15 +10,16 @@ import (
 	"testing"
 )
 
-// statement matches the beginning of an SQL statement, in capital letters as everywhere here.
+// statement matches the beginning of an SQL statement in capital letters, as this repository writes
+// them.
 var statement = regexp.MustCompile(`^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|LOCK TABLE|SET|NOTIFY|LISTEN) `)
 
-// fragment matches a piece of SQL, as one package could offer it to another.
+// fragment matches a part of an SQL statement, as one package could export it to another.
 var fragment = regexp.MustCompile(
 	`\b(SELECT|INSERT INTO|UPDATE \w+|DELETE FROM|FROM|WHERE|RETURNING|EXISTS|IS NULL|IS NOT NULL|AND NOT|ORDER BY|CASE WHEN)\b|\bnow\(\)|::\w`)
 
-// text returns the value of an expression that consists of string literals, and whether it has any.
-// Other operands, such as the names of constants, are left out.
+// text returns the value of an expression of string literals, and whether it has any. Other
+// operands, such as the names of constants, are omitted.
 func text(e ast.Expr) (value string, hasText bool) {
 	ast.Inspect(e, func(n ast.Node) bool {
 		if literal, is := n.(*ast.BasicLit); is && literal.Kind == token.STRING {
@@ -30,9 +31,8 @@ func text(e ast.Expr) (value string, hasText bool) {
 	return value, hasText
 }
 
-// Web and cli decode, call one use case, and encode. What they would store belongs into another
-// package.
-func TestWebHasNoSQL(t *testing.T) {
+// Web and cli decode, call one use case, and encode. SQL belongs to other packages.
+func TestArch_WebHasNoSQL(t *testing.T) {
 	t.Parallel()
 	for _, s := range program(t) {
 		if s.pkg != "web" && s.pkg != "web/dev" && s.pkg != "gate" && s.pkg != "cli" {
@@ -57,11 +57,11 @@ func TestWebHasNoSQL(t *testing.T) {
 	}
 }
 
-// joinsTransactions is what package postgres offers for transactions.
+// joinsTransactions are the transaction functions of package postgres.
 var joinsTransactions = []string{"InTx", "InBatch", "Batch", "AfterCommit"}
 
 // opensTransactions are the packages that open transactions. Only auth opens them over the tables
-// of several packages: the others may not import a package that stores something.
+// of several packages: the others may not import a package that has tables.
 var opensTransactions = []string{"auth", "outbox", "throttle"}
 
 // storing are the packages that have tables.
@@ -92,8 +92,8 @@ func TestArch_OnlyAuthOpensTransactionsOverPackages(t *testing.T) {
 	}
 }
 
-// A piece of SQL that another package can use is a constant of type postgres.SQL, never a string:
-// so it cannot be made of input, and a reader sees what it is.
+// SQL that another package can use is a constant of type postgres.SQL, never a string, so that it
+// cannot contain input.
 func TestArch_SQLCrossesPackagesTyped(t *testing.T) {
 	t.Parallel()
 	typed := 0
@@ -131,8 +131,8 @@ func isSQL(e ast.Expr) bool {
 	return is && of.Name == "postgres"
 }
 
-// checkValues fails the test for an exported value that holds SQL without being a constant of type
-// postgres.SQL. It returns how many such constants there are.
+// checkValues fails the test for an exported value with SQL that is not a constant of type
+// postgres.SQL. It returns the number of such constants.
 func (s source) checkValues(t *testing.T, d *ast.GenDecl) (typed int) {
 	t.Helper()
 	for _, spec := range d.Specs {
@@ -159,8 +159,8 @@ func (s source) checkValues(t *testing.T, d *ast.GenDecl) (typed int) {
 	return typed
 }
 
-// checkFunction fails the test for an exported function that takes or returns SQL as a string, or
-// takes a function that would run in its transaction.
+// checkFunction fails the test for an exported function that accepts or returns SQL as a string, or
+// accepts a function that would run in its transaction.
 func (s source) checkFunction(t *testing.T, f *ast.FuncDecl) {
 	t.Helper()
 	if !f.Name.IsExported() {
@@ -194,7 +194,7 @@ func (s source) checkFunction(t *testing.T, f *ast.FuncDecl) {
 	})
 }
 
-// isText reports whether an expression is a string, put together of literals and other values.
+// isText reports whether an expression is a string built from literals and other values.
 func isText(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.BasicLit:
@@ -205,7 +205,7 @@ func isText(e ast.Expr) bool {
 	return false
 }
 
-// joinsTransaction reports whether a function takes a transaction or a batch.
+// joinsTransaction reports whether a function accepts a transaction or a batch.
 func joinsTransaction(f *ast.FuncType) bool {
 	joins := false
 	ast.Inspect(f.Params, func(n ast.Node) bool {

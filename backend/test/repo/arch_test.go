@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// mayImport says which of our packages each of our packages may import, tests aside. A package has the name of its
-// folder, below backend where it is there.
+// mayImport lists the packages of this repository that each package may import, except in tests. A
+// package has the name of its folder, relative to backend if it is there.
 var mayImport = map[string][]string{
 	"account": {"fault", "fold", "postgres", "visitor"},
 	"app": {
@@ -93,7 +93,7 @@ var mayImport = map[string][]string{
 	"web/static": {"brand"},
 }
 
-// onlyIn says which of our packages may import what begins so, tests aside.
+// onlyIn lists the packages that may import paths with a prefix, except in tests.
 var onlyIn = map[string][]string{
 	"github.com/alecthomas/kong":     {"cli"},
 	"github.com/andybalholm/brotli":  {"web/static"},
@@ -108,7 +108,7 @@ var onlyIn = map[string][]string{
 		"observe/metrics", "observe/tracing", "outbox", "passkey", "postgres", "session",
 		"test/harness", "test/postgrestest", "throttle", "timetravel",
 	},
-	"github.com/jackc/pgx/v5/pgxpool": { // what has a pool can begin a transaction; see opensTransactions
+	"github.com/jackc/pgx/v5/pgxpool": { // a package with a pool can begin a transaction; see opensTransactions
 		"account", "app", "auth", "cli", "diagnose/doctor", "observe/metrics", "outbox",
 		"postgres", "session", "test/harness", "test/postgrestest", "throttle",
 	},
@@ -120,12 +120,12 @@ var onlyIn = map[string][]string{
 	"github.com/valyala/fasthttp":   {"gate", "web", "web/harden"},
 	"github.com/wneessen/go-mail":   {"mail/smtp"},
 	"go.opentelemetry.io/":          {"observe/tracing"},
-	// To spread retries and ports, and for the names of requests; nothing that must not be guessed.
+	// For jitter, ports and request ids; never for secrets.
 	"math/rand/v2": {"app", "outbox", "postgres", "test/harness", "web"},
 	"testing":      {"test/harness", "test/mailtest", "test/postgrestest", "test/proxytest"},
 }
 
-// forbidden is what no file imports, tests included, and why.
+// forbidden lists the imports that no file may have, tests included, with the reasons.
 var forbidden = map[string]string{
 	"math/rand": "crypto/rand for what must not be guessed, else math/rand/v2",
 	"unsafe":    "nothing here is worth it",
@@ -145,16 +145,17 @@ var forbidden = map[string]string{
 	"github.com/gofiber/fiber/v2/middleware/timeout":       "races with the handler; handlers have a context with a deadline",
 }
 
-// unsafeInFiber are methods of *fiber.Ctx that believe what a client says, or inflate what it sent without a limit.
+// unsafeInFiber are methods of *fiber.Ctx that trust the client, or decompress input without a
+// limit.
 var unsafeInFiber = []string{"BaseURL", "Body", "BodyParser", "Hostname", "IP", "IPs", "Protocol", "RedirectBack", "Secure"}
 
-// vague are names under which anything could be put.
+// vague are names that say nothing about a package's content.
 var vague = []string{"common", "core", "helper", "helpers", "lib", "misc", "model", "models", "service", "services", "shared", "types", "util", "utils"}
 
 // source is one Go file of the repository.
 type source struct {
 	path string // below the repository
-	pkg  string // its package in the tables
+	pkg  string // name of its package in the tables
 	test bool
 	*ast.File
 }
@@ -169,7 +170,8 @@ func (s source) imports() []string {
 	return list
 }
 
-// sources parses every Go file of the repository, but for modules of their own: what Sana is compared with is not Sana.
+// sources parses every Go file of the repository, except other modules: the programs that Sana is
+// compared with are not part of it.
 func sources(t *testing.T) []source {
 	t.Helper()
 	const root = "../../.."
@@ -202,19 +204,19 @@ func isModule(dir string) bool {
 	return err == nil
 }
 
-// program is sources without the tests.
+// program returns sources without the tests.
 func program(t *testing.T) []source {
 	t.Helper()
 	return slices.DeleteFunc(sources(t), func(s source) bool { return s.test })
 }
 
-// packageName turns a folder below the repository into a package's name in the tables.
+// packageName converts a folder of the repository to a package's name in the tables.
 func packageName(folder string) string { return strings.TrimPrefix(folder, "backend/") }
 
-// uses gathers which entries of a table are needed, as "key value".
+// uses collects the needed entries of a table, as "key value".
 type uses map[string]bool
 
-// assertAll fails the test for each entry of the table that nothing needs.
+// assertAll fails the test for each unneeded entry of the table.
 func (u uses) assertAll(t *testing.T, table map[string][]string) {
 	t.Helper()
 	for _, key := range slices.Sorted(maps.Keys(table)) {
@@ -226,7 +228,7 @@ func (u uses) assertAll(t *testing.T, table map[string][]string) {
 	}
 }
 
-func TestPackagesImportWhatTheTableAllows(t *testing.T) {
+func TestArch_ImportsFollowTheTable(t *testing.T) {
 	t.Parallel()
 	used, present := uses{}, map[string]bool{}
 	for _, s := range program(t) {
@@ -255,7 +257,7 @@ func TestPackagesImportWhatTheTableAllows(t *testing.T) {
 	}
 }
 
-func TestLibrariesStayInTheirPackages(t *testing.T) {
+func TestArch_LibrariesStayInTheirPackages(t *testing.T) {
 	t.Parallel()
 	used := uses{}
 	for _, s := range program(t) {
@@ -274,7 +276,7 @@ func TestLibrariesStayInTheirPackages(t *testing.T) {
 	used.assertAll(t, onlyIn)
 }
 
-func TestNothingForbiddenIsImported(t *testing.T) {
+func TestArch_NoForbiddenImports(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
 		for _, imported := range s.imports() {
@@ -285,7 +287,7 @@ func TestNothingForbiddenIsImported(t *testing.T) {
 	}
 }
 
-func TestNoPackageHasAVagueNameAndNoneRunsCodeWhenImported(t *testing.T) {
+func TestArch_NoVagueNamesAndNoInit(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
 		name := strings.TrimSuffix(s.Name.Name, "_test")
@@ -300,8 +302,8 @@ func TestNoPackageHasAVagueNameAndNoneRunsCodeWhenImported(t *testing.T) {
 	}
 }
 
-// selectors lists what a file takes of a name, so that keyring.Parse is "keyring Parse"; of an expression that is no
-// name, "" comes first.
+// selectors lists the selectors of a file: keyring.Parse is "keyring Parse"; if the expression is
+// not a name, "" comes first.
 func (s source) selectors() []string {
 	var list []string
 	ast.Inspect(s.File, func(n ast.Node) bool {
@@ -317,7 +319,7 @@ func (s source) selectors() []string {
 	return list
 }
 
-func TestSecretsAreReadInConfigAndHandedOutInApp(t *testing.T) {
+func TestArch_SecretsStayInConfigAndApp(t *testing.T) {
 	t.Parallel()
 	places := map[string]map[string]bool{}
 	for _, s := range program(t) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// contexts lists the names under which a file's functions take a *fiber.Ctx.
+// contexts lists the parameter names of type *fiber.Ctx in a file.
 func (s source) contexts() []string {
 	var list []string
 	ast.Inspect(s.File, func(n ast.Node) bool {
@@ -29,7 +29,7 @@ func (s source) contexts() []string {
 	return list
 }
 
-func TestWebBelievesNoClientAndInflatesNothing(t *testing.T) {
+func TestArch_WebUsesNoUnsafeFiberMethods(t *testing.T) {
 	t.Parallel()
 	found := false
 	for _, s := range program(t) {

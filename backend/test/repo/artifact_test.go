@@ -28,7 +28,7 @@ func buildAsReleased(t *testing.T) (program string, canaries []string) {
 		arguments = append(arguments, strings.ReplaceAll(quoted[1:len(quoted)-1], "${version}", "test"))
 	}
 	command := exec.CommandContext(t.Context(), "go", append(arguments, "-o", program, "sana/backend")...)
-	// The flags of the tests must not replace one that the build lacks.
+	// The flags of the tests must not replace one that is missing in the build.
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	for _, variable := range config.Variables() {
 		canary := "canary-of-" + variable.Name
@@ -52,8 +52,8 @@ func goEnv(t *testing.T, name string) string {
 }
 
 // The program contains nothing of the machine that built it and nothing of the tests (A-34). It
-// lists every module that it was built from, with its version and its checksum (ASVS 5.0, 15.1.2).
-func TestTheProgramHoldsNothingOfItsBuildMachine(t *testing.T) {
+// lists every module in it, with version and checksum (ASVS 5.0, 15.1.2).
+func TestProgram_HasNoTraceOfTheBuildMachine(t *testing.T) {
 	t.Parallel()
 	program, canaries := buildAsReleased(t)
 	content, err := os.ReadFile(program)
@@ -97,9 +97,9 @@ func TestTheProgramHoldsNothingOfItsBuildMachine(t *testing.T) {
 	}
 }
 
-// The program embeds frontend/dist as a whole. Where the pages were built it is read here (A-34);
-// that their configuration builds no source maps is another test.
-func TestTheEmbeddedPagesHaveNoSourceMapsAndNoHiddenFiles(t *testing.T) {
+// The program embeds the whole of frontend/dist. If the pages are built, the test reads them
+// (A-34); another test checks that their configuration builds no source maps.
+func TestPages_HaveNoSourceMapsAndNoHiddenFiles(t *testing.T) {
 	t.Parallel()
 	err := fs.WalkDir(frontend.Files(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() && name == "." {
@@ -124,7 +124,7 @@ func TestTheEmbeddedPagesHaveNoSourceMapsAndNoHiddenFiles(t *testing.T) {
 
 // Vite puts variables of the environment and of .env files into the pages if a source reads
 // import.meta.env, or if the configuration says so (A-34).
-func TestThePagesAreBuiltWithoutSourceMapsAndEnvironment(t *testing.T) {
+func TestPages_AreBuiltWithoutSourceMapsAndEnvironment(t *testing.T) {
 	t.Parallel()
 	configuration := read(t, "../../../vite.config.ts")
 	if got := submatch(t, `\bsourcemap: (\S+),`, configuration); got != "false" {

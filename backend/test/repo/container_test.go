@@ -11,10 +11,11 @@ import (
 	"sana/backend/config"
 )
 
-// instruction is one of the Dockerfile, with its lines joined.
+// instruction is an instruction of the Dockerfile, with its lines joined.
 type instruction struct{ name, arguments string }
 
-// stages reads the Dockerfile: what stands before the first FROM, then one list for each stage.
+// stages parses the Dockerfile: the instructions before the first FROM, then one list for each
+// stage.
 func stages(t *testing.T) [][]instruction {
 	t.Helper()
 	text := regexp.MustCompile(`(?m)^#.*\n`).ReplaceAllString(read(t, "../../../Dockerfile"), "")
@@ -33,7 +34,7 @@ func stages(t *testing.T) [][]instruction {
 	return list
 }
 
-// only returns the arguments of a stage's one instruction of this name.
+// only returns the arguments of a stage's only instruction of this name.
 func only(t *testing.T, stage []instruction, name string) string {
 	t.Helper()
 	var found []string
@@ -57,7 +58,7 @@ func read(t *testing.T, path string) string {
 	return string(content)
 }
 
-// submatch returns what the one group of the pattern matches.
+// submatch returns the match of the pattern's only group.
 func submatch(t *testing.T, pattern, text string) string {
 	t.Helper()
 	match := regexp.MustCompile(pattern).FindStringSubmatch(text)
@@ -67,7 +68,7 @@ func submatch(t *testing.T, pattern, text string) string {
 	return match[1]
 }
 
-func TestTheImageIsBuiltWithTheVersionsThatTheSourcesAskFor(t *testing.T) {
+func TestImage_UsesTheVersionsOfTheSources(t *testing.T) {
 	t.Parallel()
 	var images []string
 	for _, stage := range stages(t)[1:] {
@@ -90,7 +91,7 @@ func TestTheImageIsBuiltWithTheVersionsThatTheSourcesAskFor(t *testing.T) {
 	}
 }
 
-func TestTheImageHasTheBinaryOfNpmRunBuild(t *testing.T) {
+func TestImage_HasTheBinaryOfNpmRunBuild(t *testing.T) {
 	t.Parallel()
 	builds := read(t, "../../../scripts/lib/builds.mjs")
 	list := submatch(t, `const flags = \[(.+), '-o', target\]`, builds)
@@ -109,7 +110,7 @@ func TestTheImageHasTheBinaryOfNpmRunBuild(t *testing.T) {
 	}
 }
 
-func TestTheImageHasNoShellAndNoRoot(t *testing.T) {
+func TestImage_HasNoShellAndNoRoot(t *testing.T) {
 	t.Parallel()
 	all := stages(t)
 	last := all[len(all)-1]
@@ -128,7 +129,7 @@ func TestTheImageHasNoShellAndNoRoot(t *testing.T) {
 		}
 	}
 	want := []string{
-		"--from=program /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/", // where crypto/x509 looks first
+		"--from=program /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/", // the first path of crypto/x509
 		"--from=program /usr/local/go/lib/time/zoneinfo.zip /usr/local/go/lib/time/",
 		"--from=program /sana /sana",
 	}
@@ -149,7 +150,7 @@ func TestTheImageHasNoShellAndNoRoot(t *testing.T) {
 	}
 }
 
-func TestTheImageSaysWhatItIs(t *testing.T) {
+func TestImage_HasLabels(t *testing.T) {
 	t.Parallel()
 	all := stages(t)
 	last := all[len(all)-1]
@@ -168,8 +169,8 @@ func TestTheImageSaysWhatItIs(t *testing.T) {
 	}
 }
 
-// Render hands every variable of the service to its builds.
-func TestNoVariableOfTheConfigurationIsABuildArgument(t *testing.T) {
+// Render passes every variable of the service to its builds.
+func TestImage_HasNoVariableAsBuildArgument(t *testing.T) {
 	t.Parallel()
 	variables := config.Variables()
 	for _, i := range slices.Concat(stages(t)...) {
@@ -180,8 +181,8 @@ func TestNoVariableOfTheConfigurationIsABuildArgument(t *testing.T) {
 	}
 }
 
-// ignored reports whether .dockerignore keeps a path out of the build: the last of its lines that matches the path or a
-// folder above it decides.
+// ignored reports whether .dockerignore excludes a path from the build: the last line that matches
+// the path or a parent folder decides.
 func ignored(lines []string, path string) bool {
 	out := false
 	for _, line := range lines {
@@ -194,7 +195,7 @@ func ignored(lines []string, path string) bool {
 	return out
 }
 
-func TestNothingSecretGetsIntoTheBuildOfTheImage(t *testing.T) {
+func TestImage_BuildContextHasNoSecrets(t *testing.T) {
 	t.Parallel()
 	var lines []string
 	for line := range strings.Lines(read(t, "../../../.dockerignore")) {

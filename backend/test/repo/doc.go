@@ -1,3 +1,3 @@
-// Package repo tests what no package can test about itself: which package may import which, that the
-// documents are true, and what is built: the program, the image and render.yaml. It consists of tests.
+// Package repo tests the repository as a whole: the imports of packages, the truth of the
+// documents, and the build results: the program, the image and render.yaml. It consists of tests.
 package repo

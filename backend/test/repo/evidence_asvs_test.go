@@ -14,17 +14,17 @@ import (
 //go:embed testdata/asvs-5.0-levels.txt
 var asvsLevels string
 
-// asvsHolds are the ways in which a requirement can hold, in the order of the summary.
+// asvsHolds are the possible states of a requirement, in the order of the summary.
 var asvsHolds = []string{"yes", "partly", "not yet", "no", "operator", "n/a"}
 
-// asvsRow is one line of docs/security/asvs.md.
+// asvsRow is one row of docs/security/asvs.md.
 type asvsRow struct{ id, level, gist, holds, how, shown string }
 
-// noTest begins the reason why a row names no test.
+// noTest begins the reason why a row has no test.
 const noTest = "no test: "
 
-// check fails the test unless the row is complete: a row shows itself by tests of the tree, or says why there is none; one
-// that does not apply says why it does not.
+// check fails the test unless the row is complete: it quotes existing tests, or says why there is
+// none. A row that does not apply says why.
 func (r asvsRow) check(t *testing.T, found evidence) {
 	t.Helper()
 	if !slices.Contains(asvsHolds, r.holds) || r.gist == "" || r.how == "" {
@@ -43,7 +43,8 @@ func (r asvsRow) check(t *testing.T, found evidence) {
 	}
 }
 
-// Every requirement of the levels 1 and 2 has one row, in order and with its level, whose tests exist.
+// Every requirement of the levels 1 and 2 has one row, in order and with its level, whose tests
+// exist.
 func TestEvidenceOfASVS(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile("../../../docs/security/asvs.md")

@@ -9,23 +9,23 @@ import (
 	"testing"
 )
 
-// attackCount is how many attacks there are: A-01, A-02 and so on.
+// attackCount is the number of attacks: A-01, A-02 and so on.
 const attackCount = 58
 
 // attack is one entry of testdata/attacks.txt, or a fault of testdata/faults.txt.
 type attack struct {
 	id, gist string
-	proofs   []proof // named there, besides those that name the attack
+	proofs   []proof // quoted in the entry, besides the tests that mention the attack
 	reason   string  // why no test shows that the attack fails
-	note     string  // what the tests leave open
+	note     string  // the limits of the tests
 }
 
-// readAttacks reads entries of this form, indented lines in any number and order:
+// readAttacks parses entries of this form, with indented lines in any number and order:
 //
-//	A-01 what is tried
+//	A-01 the attack
 //	    `package.Test`
 //	    none: why there is no test
-//	    note: what the tests leave open
+//	    note: the limits of the tests
 func readAttacks(t *testing.T, text string) []attack {
 	t.Helper()
 	var list []attack
@@ -61,8 +61,8 @@ func readAttacks(t *testing.T, text string) []attack {
 //go:embed testdata/attacks.txt
 var attacks string
 
-// Every attack of the list has tests that show that it fails, or a reason, and never both; docs/security/attacks.md says
-// which.
+// Every attack of the list has tests that show that it fails, or a reason, and never both;
+// docs/security/attacks.md lists them.
 func TestEvidenceOfAttacks(t *testing.T) {
 	t.Parallel()
 	found := gather(t)
@@ -116,8 +116,8 @@ Tests below the table run in the test's own process. All others cover one packag
 | --- | --- | --- |
 `
 
-// allOf lists the tests of the tree for an attack, those that it names and those that name it, without the rows of a
-// table whose test stands there anyway.
+// allOf lists the tests for an attack: those that its entry quotes and those that mention it,
+// without the rows of a table whose whole test is listed.
 func (e evidence) allOf(a attack) []proof {
 	proofs := map[proof]bool{}
 	for _, p := range a.proofs {
@@ -165,8 +165,8 @@ These do not start the built binary, each for its reason:
 
 `
 
-// inProcess lists the tests of the packages that run the whole program, among those that show something, which start no
-// process of it. testdata/in-process.txt must name exactly these, with a reason.
+// inProcess lists the tests of the packages that run the whole program which are evidence and start
+// no other process. testdata/in-process.txt must list exactly these, with a reason.
 func (e evidence) inProcess(t *testing.T, shown []proof) string {
 	t.Helper()
 	want := map[string]bool{}

@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-// faultCount is how many faults there are: F-01, F-02 and so on.
+// faultCount is the number of faults: F-01, F-02 and so on.
 const faultCount = 33
 
 //go:embed testdata/faults.txt
 var faults string
 
-// Every fault of the list has tests that show what is promised under it, or a reason, and never both; docs/security/faults.md says
-// which.
+// Every fault of the list has tests that show its promise, or a reason, and never both;
+// docs/security/faults.md lists them.
 func TestEvidenceOfFaults(t *testing.T) {
 	t.Parallel()
 	found := gather(t)

@@ -21,13 +21,13 @@ import (
 
 var update = flag.Bool("update", false, "write the pages that are made from the tests instead of comparing with them")
 
-// proof is a test that shows something, or one row of its table.
+// proof is a test that is evidence, or one row of its table.
 type proof struct {
 	test  string // package and function, or the file of a test in TypeScript
 	title string // of the row, or of the test in TypeScript; "" for a whole function
 }
 
-// String is what the data and the pages call a proof.
+// String returns the form of a proof in the data and on the pages.
 func (p proof) String() string {
 	if p.title == "" {
 		return "`" + p.test + "`"
@@ -38,7 +38,7 @@ func (p proof) String() string {
 // written matches a proof as String writes it.
 var written = regexp.MustCompile("`([^`]+)`(?: “([^”]+)”)?")
 
-// proofsIn reads all proofs that a text names.
+// proofsIn parses all proofs in a text.
 func proofsIn(text string) []proof {
 	var list []proof
 	for _, match := range written.FindAllStringSubmatch(text, -1) {
@@ -47,16 +47,16 @@ func proofsIn(text string) []proof {
 	return list
 }
 
-// evidence is what each test of the tree says of itself.
+// evidence has the mentions of each test of the tree.
 type evidence map[proof]said
 
 type said struct {
-	attacks []string // that it names, above it or in it
-	faults  []string // as well
+	attacks []string // that the test or its comment mentions
+	faults  []string // the same
 	process bool     // it starts a process of the built binary
 }
 
-// wantKnown fails the test for each proof that the tree does not have.
+// wantKnown fails the test for each proof that does not exist.
 func (e evidence) wantKnown(t *testing.T, where string, proofs []proof) {
 	t.Helper()
 	for _, p := range proofs {
@@ -66,7 +66,7 @@ func (e evidence) wantKnown(t *testing.T, where string, proofs []proof) {
 	}
 }
 
-// gather finds the tests of the whole tree.
+// gather finds the tests of the whole repository.
 func gather(t *testing.T) evidence {
 	t.Helper()
 	found := evidence{}
@@ -101,8 +101,8 @@ var (
 	startProcess = regexp.MustCompile(`\.(Run|Spawn)\([tb][,)]`) // of a harness.World
 )
 
-// addGo adds the test functions of a file, and the rows of the tables that they walk through: the elements of a
-// variable of the file that begin with a text.
+// addGo adds the test functions of a file, and the rows of their tables: the elements of a variable
+// of the file that begin with a text.
 func (e evidence) addGo(name, pkg string) error {
 	content, err := os.ReadFile(name)
 	if err != nil {
@@ -144,8 +144,8 @@ func (e evidence) addGo(name, pkg string) error {
 	return nil
 }
 
-// startersIn names the functions in the test files of a folder that start a process for the tests that
-// call them.
+// startersIn returns the functions in the test files of a folder that start a process for the tests
+// that call them.
 func startersIn(folder string) (map[string]bool, error) {
 	starters := map[string]bool{}
 	names, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
@@ -169,7 +169,7 @@ func startersIn(folder string) (map[string]bool, error) {
 // topLevelFunction matches a function as gofmt writes it.
 var topLevelFunction = regexp.MustCompile(`(?ms)^func (\w+)\([^\n]*\{\n.*?^}`)
 
-// tablesOf lists the file's variables that hold a list.
+// tablesOf returns the file's variables whose values are lists.
 func tablesOf(file *ast.File) map[string]*ast.CompositeLit {
 	tables := map[string]*ast.CompositeLit{}
 	for _, declaration := range file.Decls {
@@ -236,10 +236,10 @@ var (
 	faultIDs  = regexp.MustCompile(`\bF-([0-9]{2})(?: to F-([0-9]{2}))?\b`)
 )
 
-// attacksIn lists the ids in a text; "A-28 to A-30" are three.
+// attacksIn lists the attack ids in a text; "A-28 to A-30" are three.
 func attacksIn(text string) []string { return idsIn(text, attackIDs, "A-%02d") }
 
-// faultsIn does so with F-05 and its like.
+// faultsIn lists the fault ids in a text.
 func faultsIn(text string) []string { return idsIn(text, faultIDs, "F-%02d") }
 
 func idsIn(text string, pattern *regexp.Regexp, form string) []string {
@@ -254,7 +254,7 @@ func idsIn(text string, pattern *regexp.Regexp, form string) []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// wantPage compares a page of docs/security with what it should be, or writes it.
+// wantPage compares a page of docs/security with the wanted text, or writes it.
 func wantPage(t *testing.T, name, want string) {
 	t.Helper()
 	file := filepath.Join("../../../docs/security", name)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// logMethods are the methods of slog.Logger that write a line: the position of its message among
-// their arguments, and its level if they have a fixed one.
+// logMethods are the methods of slog.Logger that write a line: the position of the message among
+// their arguments, and the level if it is fixed.
 var logMethods = map[string]struct {
 	message int
 	level   string
@@ -23,7 +23,7 @@ var logMethods = map[string]struct {
 	"Log": {2, "INFO or WARN"}, "LogAttrs": {2, "INFO or WARN"},
 }
 
-// logged lists the lines that a file writes, as "message (level)".
+// logged lists the log lines of a file, as "message (level)".
 func (s source) logged(t *testing.T) []string {
 	t.Helper()
 	var list []string
@@ -50,7 +50,7 @@ func (s source) logged(t *testing.T) []string {
 	return list
 }
 
-// isLogger reports whether an expression is called log, as all loggers here are.
+// isLogger reports whether an expression is named log, as all loggers of this repository are.
 func isLogger(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.Ident:
@@ -61,7 +61,7 @@ func isLogger(x ast.Expr) bool {
 	return false
 }
 
-// constantText returns the text of a string literal, or of several that are added.
+// constantText returns the text of a string literal, or of a concatenation of several.
 func constantText(x ast.Expr) (text string, ok bool) {
 	switch x := x.(type) {
 	case *ast.BasicLit:
@@ -75,12 +75,12 @@ func constantText(x ast.Expr) (text string, ok bool) {
 	return "", false
 }
 
-// loggedRow is a row of docs/metrics.md about a line of the log.
+// loggedRow matches a row of docs/metrics.md about a log line.
 var loggedRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ((?:DEBUG|INFO|WARN|ERROR)[^|]*) \\|")
 
 // docs/metrics.md lists every line that the program logs, each once, and no other (ASVS 5.0,
 // 16.1.1).
-func TestTheDocumentHasEveryLineOfTheLog(t *testing.T) {
+func TestLog_DocumentHasEveryLine(t *testing.T) {
 	t.Parallel()
 	var want, got []string
 	for _, s := range program(t) {

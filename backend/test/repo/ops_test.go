@@ -110,7 +110,7 @@ func TestOps_ComposePublishesOnlyCaddy(t *testing.T) {
 	}
 }
 
-// TestOps_SystemdUnitIsValidAndHardened asks systemd itself, without running a service manager.
+// TestOps_SystemdUnitIsValidAndHardened runs systemd-analyze, without a service manager.
 func TestOps_SystemdUnitIsValidAndHardened(t *testing.T) {
 	t.Parallel()
 	program, err := exec.LookPath("systemd-analyze")
@@ -121,7 +121,7 @@ func TestOps_SystemdUnitIsValidAndHardened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The path of the program has to exist.
+	// The program's path must exist.
 	unit := filepath.Join(t.TempDir(), "sana.service")
 	text := strings.ReplaceAll(read(t, "../../../ops/sana.service"), "/usr/local/bin/sana", self)
 	if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {

@@ -10,8 +10,8 @@ import (
 // reasonConstant matches a constant of type Reason in session/session.go: its name and its text.
 var reasonConstant = regexp.MustCompile(`(?m)^\t(\w+)\s+Reason = "(\w+)"`)
 
-// A reason that one of these did not know would reach a person as "unknown", or not at all.
-func TestReasons_AreExplainedWhereverTheyAreRead(t *testing.T) {
+// A reason without a text would be shown as "unknown", or not at all.
+func TestReasons_HaveTextsEverywhere(t *testing.T) {
 	reasons := reasonConstant.FindAllStringSubmatch(read(t, "../../session/session.go"), -1)
 	if len(reasons) < 10 {
 		t.Fatalf("found %d reasons, want at least 10", len(reasons))
@@ -35,7 +35,7 @@ func TestReasons_AreExplainedWhereverTheyAreRead(t *testing.T) {
 		if !strings.Contains(explained, "session."+name+":") {
 			t.Errorf("%s: sana sessions explain has no words for it (cli/sessions.go)", text)
 		}
-		// A page that signed out itself says so without the server.
+		// A page that signed out itself shows this reason without the server.
 		if _, ok := texts["signedOut."+text]; !ok && text != "signed_out" {
 			t.Errorf("%s: the pages have no text signedOut.%[1]s (shared/i18n/later)", text)
 		}

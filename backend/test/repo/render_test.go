@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// blueprint is what the tests read of render.yaml.
+// blueprint has the parts of render.yaml that the tests read.
 type blueprint struct {
 	Services []struct {
 		Name             string        `yaml:"name"`
@@ -38,7 +38,7 @@ type blueprint struct {
 	} `yaml:"databases"`
 }
 
-// setVariable says where Render takes a variable from.
+// setVariable is the source of a variable's value at Render.
 type setVariable struct {
 	Key           string  `yaml:"key"`
 	Value         *string `yaml:"value"`
@@ -51,7 +51,7 @@ type setVariable struct {
 	} `yaml:"fromDatabase"`
 }
 
-// blueprints are the files that operators can apply.
+// blueprints are the blueprints for operators.
 var blueprints = []string{"render.yaml", "ops/render-one.yaml"}
 
 func readBlueprint(t *testing.T, file string) blueprint {
@@ -104,7 +104,7 @@ func (v setVariable) value(t *testing.T, database, mail string) string {
 	return ""
 }
 
-// environ returns the environment that Render makes of the blueprint, without one variable.
+// environ returns the environment of the blueprint's service, except for one variable.
 func (b blueprint) environ(t *testing.T, mail, without string) []string {
 	t.Helper()
 	list := []string{"RENDER=true", "PORT=10000", "RENDER_EXTERNAL_URL=https://sana-x1y2.onrender.com"}
@@ -116,8 +116,8 @@ func (b blueprint) environ(t *testing.T, mail, without string) []string {
 	return list
 }
 
-// The schema in testdata is the one that Render publishes at https://render.com/schema/render.yaml.json.
-func TestTheRenderBlueprintFitsRendersSchema(t *testing.T) {
+// The schema in testdata is a copy of https://render.com/schema/render.yaml.json.
+func TestBlueprint_FitsRendersSchema(t *testing.T) {
 	t.Parallel()
 	file, err := os.Open("testdata/render.schema.json")
 	if err != nil {
@@ -147,8 +147,9 @@ func TestTheRenderBlueprintFitsRendersSchema(t *testing.T) {
 	}
 }
 
-// leftToDefault are the variables that the blueprint does not name: Render sets PORT and the address by itself, and the
-// default of the others is right until an operator sets them in the dashboard, which a blueprint would overwrite.
+// leftToDefault are the variables that the blueprint does not set: Render sets PORT and the address
+// itself, and the default of the others is right until an operator sets them in the dashboard,
+// which a blueprint would overwrite.
 var leftToDefault = []string{
 	"PORT", "LISTEN_ADDR", "PUBLIC_URL", "MIGRATE_DATABASE_URL", "SESSION_STORE", "SESSION_CACHE", "SESSION_CACHE_MB", "SESSION_IDLE_TIMEOUT", "SESSION_MAX_AGE",
 	"CODE_LENGTH", "SIGN_UP", "CODES_PER_NETWORK", "WRONG_CODES_PER_NETWORK", "MAIL_ALARM", "MAILGUN_API_BASE", "MAILGUN_WEBHOOK_KEY", "APPS_FILE", "GATE_ADDR", "LOG_LEVEL", "LOG_FORMAT",
@@ -156,7 +157,7 @@ var leftToDefault = []string{
 	"METRICS_ADDR", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS",
 }
 
-func TestTheRenderBlueprintAndTheConfigurationKnowTheSameVariables(t *testing.T) {
+func TestBlueprint_HasTheVariablesOfTheConfiguration(t *testing.T) {
 	t.Parallel()
 	var known []string
 	for _, v := range config.Variables() {
@@ -173,11 +174,11 @@ func TestTheRenderBlueprintAndTheConfigurationKnowTheSameVariables(t *testing.T)
 	}
 }
 
-func TestTheRenderBlueprintIsAConfigurationThatProductionStartsWith(t *testing.T) {
+func TestBlueprint_StartsInProduction(t *testing.T) {
 	t.Parallel()
 	for _, file := range blueprints {
 		b := readBlueprint(t, file)
-		needed := map[string]bool{"APP_ENV": true} // production is the default; it is there to be seen
+		needed := map[string]bool{"APP_ENV": true} // production is the default; the blueprint sets it for clarity
 		for mail := range answers {
 			got, err := config.Load(b.environ(t, mail, ""))
 			if err != nil {
@@ -205,7 +206,7 @@ func TestTheRenderBlueprintIsAConfigurationThatProductionStartsWith(t *testing.T
 	}
 }
 
-func TestTheRenderBlueprintHoldsNoSecret(t *testing.T) {
+func TestBlueprint_HasNoSecret(t *testing.T) {
 	t.Parallel()
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[config.Config]()) {
 		for _, file := range blueprints {
@@ -220,10 +221,11 @@ func TestTheRenderBlueprintHoldsNoSecret(t *testing.T) {
 	}
 }
 
-func TestTheRenderBlueprintMigratesBeforeItServes(t *testing.T) {
+func TestBlueprint_MigratesBeforeItServes(t *testing.T) {
 	t.Parallel()
 	two, one := readBlueprint(t, "render.yaml").Services[0], readBlueprint(t, "ops/render-one.yaml").Services[0]
-	// Commands are the image's program and its words, without anything that a shell would read.
+	// Commands are the image's program and its arguments, without anything that a shell would
+	// interpret.
 	if two.NumInstances != 2 || two.PreDeployCommand != "/sana migrate" || two.DockerCommand != "" {
 		t.Errorf("render.yaml: got %d instances of %q after %q", two.NumInstances, two.DockerCommand, two.PreDeployCommand)
 	}

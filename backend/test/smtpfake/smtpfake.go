@@ -1,4 +1,5 @@
-// Package smtpfake is a real SMTP server on 127.0.0.1 for tests, which records what it takes and refuses what it is told to.
+// Package smtpfake is a real SMTP server on 127.0.0.1 for tests. It records what it accepts, and
+// refuses commands on demand.
 package smtpfake
 
 import (
@@ -21,23 +22,23 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// Who may log in.
+// The credentials of the server.
 const (
 	User     = "sana@mg.sana.example"
 	Password = "canary pass:wörd@/%"
 )
 
-// Server is one server. Set what it is to do, then Start it, and Close it in the end.
+// Server is one server. Configure it, then Start it, and Close it.
 type Server struct {
-	Mechanisms  []string // offered for logging in
+	Mechanisms  []string // offered for authentication
 	RefuseLogin error
 	RefuseFrom  error
 	RefuseTo    error
 	RefuseData  error
-	AtData      func(*smtp.Conn) // called when the whole message is there
+	AtData      func(*smtp.Conn) // called when the whole message has arrived
 
 	Port      int
-	Authority []byte // PEM of the certificate that signed the server's, which is itself
+	Authority []byte // PEM of the certificate authority: the server's own, self-signed certificate
 
 	smtp *smtp.Server
 
@@ -45,16 +46,17 @@ type Server struct {
 	recorded Record
 }
 
-// Record is what a server was told.
+// Record is what clients have sent to a server.
 type Record struct {
 	Sessions int
 	Logins   []string // "MECHANISM user password"
-	Names    []string // as which the clients introduced themselves
+	Names    []string // of the clients, in EHLO
 	From, To []string
 	Messages []string
 }
 
-// Start lets the server listen: with TLS from the first byte ("tls"), with STARTTLS ("starttls"), or with neither.
+// Start starts the server: with TLS from the first byte ("tls"), with STARTTLS ("starttls"), or
+// with neither.
 func (s *Server) Start(encryption string) error {
 	s.smtp = smtp.NewServer(smtp.BackendFunc(s.session))
 	s.smtp.Domain = "mail.sana.example"
@@ -78,16 +80,16 @@ func (s *Server) Start(encryption string) error {
 	case "starttls":
 		s.smtp.TLSConfig = config
 	default:
-		s.smtp.AllowInsecureAuth = true // it asks for the password in the clear: the client must not
+		s.smtp.AllowInsecureAuth = true // it requests the password over plain text: the client must refuse
 	}
 	go func() { _ = s.smtp.Serve(listener) }()
 	return nil
 }
 
-// Close ends the server.
+// Close stops the server.
 func (s *Server) Close() error { return s.smtp.Close() }
 
-// newCertificate returns a certificate for 127.0.0.1 and localhost that signed itself.
+// newCertificate returns a self-signed certificate for 127.0.0.1 and localhost.
 func newCertificate() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -117,7 +119,7 @@ func (s *Server) note(what func(*Record)) {
 	what(&s.recorded)
 }
 
-// Told is what the server was told so far.
+// Told returns what clients have sent so far.
 func (s *Server) Told() Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +156,7 @@ func (s *conversation) Auth(mechanism string) (sasl.Server, error) {
 	}
 }
 
-// loginServer is the mechanism LOGIN, which the library has for clients only.
+// loginServer is the mechanism LOGIN, which the library supports for clients only.
 type loginServer struct {
 	check func(user, password string) error
 	said  []string

@@ -14,8 +14,8 @@ import (
 	"sana/backend/test/harness"
 )
 
-// No account writes without a limit, over two processes: the 21st name within an hour is refused, and
-// what changes nothing is neither counted nor recorded.
+// Writes of an account are limited, over two processes: the 21st name within an hour is refused. A
+// write that changes nothing is neither counted nor recorded.
 func TestRename_IsLimitedByAccount(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -25,7 +25,7 @@ func TestRename_IsLimitedByAccount(t *testing.T) {
 	other := b.Clone()
 	other.MoveTo(processes[1].Instance)
 	for range 30 {
-		b.Rename("").Want(http.StatusOK) // as it is
+		b.Rename("").Want(http.StatusOK) // unchanged
 	}
 	harness.WantEqual(t, "counted", w.Count(t, `SELECT count(*) FROM uses`)-sentUses, 0)
 
@@ -49,10 +49,10 @@ func TestRename_IsLimitedByAccount(t *testing.T) {
 	b.Rename("Ada").Want(http.StatusOK)
 }
 
-// sentUses is what the request for one code counts: by address and by network.
+// sentUses is the number of counts of one code request: by address and by network.
 const sentUses = 2
 
-// Over two processes one export of an account runs at a time, and what only looks at it leaves no event.
+// Over two processes one export of an account runs at a time, and a HEAD request leaves no event.
 func TestExport_RunsOnceAtATime(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -84,7 +84,7 @@ func TestExport_RunsOnceAtATime(t *testing.T) {
 	harness.WantEqual(t, "events", exported(), 1)
 }
 
-// fill gives the only user many events.
+// fill adds many events to the only user.
 func fill(t *testing.T, w *harness.World, events int) {
 	t.Helper()
 	w.Exec(t, `
@@ -94,8 +94,8 @@ func fill(t *testing.T, w *harness.World, events int) {
 		CROSS JOIN generate_series(1, $1)`, events)
 }
 
-// However many events there are, an export holds a page of them in memory, and none of the database
-// while its client is slow.
+// An export holds one page of events in memory, and no transaction while its client is slow,
+// whatever the number of events.
 func TestExport_OfManyEventsNeedsLittleMemory(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -129,14 +129,14 @@ func TestExport_OfManyEventsNeedsLittleMemory(t *testing.T) {
 	}
 }
 
-// An export that cannot be completed does not look complete.
-func TestExport_ThatBreaksOffIsNoWholeFile(t *testing.T) {
+// An incomplete export is recognisable as incomplete.
+func TestExport_InterruptedIsIncomplete(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
 	b := app.Open(t)
 	b.SignIn(w, "ada@sana.example")
-	fill(t, w, 40_000) // more than is on its way to the client at a time
+	fill(t, w, 40_000) // more than the connection buffers
 	answer := b.Open("/api/account/export")
 	defer answer.Body.Close()
 	w.Exec(t, `ALTER TABLE account_events RENAME TO away`)

@@ -11,8 +11,8 @@ import (
 	"sana/backend/test/harness"
 )
 
-// Two accounts that are given the same address at the same moment, by two processes.
-func TestOfTwoAccountsThatChangeToOneAddressTogetherOneGetsIt(t *testing.T) {
+// Two accounts are changed to the same address at the same time, by two processes.
+func TestEmailChange_OneOfTwoAccountsGetsTheAddress(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	processes := []*harness.Process{w.Run(t), w.Run(t)}
@@ -41,8 +41,8 @@ func TestOfTwoAccountsThatChangeToOneAddressTogetherOneGetsIt(t *testing.T) {
 		w.Count(t, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 20)
 }
 
-// A first sign-in with the address that an account is given at the same moment.
-func TestAFirstSignInAndAChangeToItsAddressMakeOneAccountOfIt(t *testing.T) {
+// A first sign-in with an address, while an account is changed to it.
+func TestEmailChange_BesideFirstSignInMakesOneAccount(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	processes := []*harness.Process{w.Run(t), w.Run(t)}
@@ -70,9 +70,9 @@ func TestAFirstSignInAndAChangeToItsAddressMakeOneAccountOfIt(t *testing.T) {
 	}
 }
 
-// An account is deleted while its user's browsers do other things, over two processes: nothing of
-// it is left, and no request fails because of that.
-func TestADeletionLeavesNothingWhateverIsUnderWay(t *testing.T) {
+// An account is deleted while its user's browsers send other requests, over two processes: no data
+// of it is left, and no request fails because of that.
+func TestDeletion_LeavesNothingBesideOtherRequests(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	processes := []*harness.Process{w.Run(t), w.Run(t)}
@@ -114,7 +114,7 @@ func TestADeletionLeavesNothingWhateverIsUnderWay(t *testing.T) {
 			}
 		}
 		answers[len(calls)-1].Want(http.StatusNoContent)
-		answers[len(calls)+1].Want(http.StatusNoContent) // a repeat of it
+		answers[len(calls)+1].Want(http.StatusNoContent) // a repeat of the deletion
 		harness.WantEqual(t, "mails about deletions",
 			w.Count(t, `SELECT count(*) FROM mails WHERE template = 'account_deleted'`), round+1)
 		for _, table := range []string{"sessions", "account_events", "challenges"} {
@@ -129,9 +129,9 @@ func TestADeletionLeavesNothingWhateverIsUnderWay(t *testing.T) {
 	}
 }
 
-// A session that is ended stays ended, although its browser requests a code at the same moment, or
-// types the code of a step-up, which gives the session another token.
-func TestEndedSession_StaysEndedBesideItsCodes(t *testing.T) {
+// A revoked session stays revoked, although its browser requests a code at the same time, or enters
+// the code of a step-up, which replaces the session's token.
+func TestRevokedSession_StaysRevokedBesideItsCodes(t *testing.T) {
 	t.Parallel()
 	type call func(b *harness.Browser, code string) *harness.Answer
 	for name, call := range map[string]call{
@@ -152,7 +152,7 @@ func TestEndedSession_StaysEndedBesideItsCodes(t *testing.T) {
 				phone.SignIn(w, email)
 				w.Pass(t, time.Minute)
 				laptop.SignIn(w, email)
-				w.Pass(t, 3*time.Minute) // no code of a sign-in can be repeated
+				w.Pass(t, 3*time.Minute) // too late to repeat the code of a sign-in
 				code := phone.GetCode(w, email)
 				pending := phone.Get("/api/auth/code").Pending()
 				harness.WantEqual(t, "purpose", pending.Purpose, "step_up")
@@ -185,9 +185,9 @@ func TestEndedSession_StaysEndedBesideItsCodes(t *testing.T) {
 	}
 }
 
-// A-10, A-11 and A-45, for the other way to send a code: until a code was right, the address of an
-// account and an unknown one are answered alike, byte for byte, and the same rows are written.
-func TestNobodyCanTellWhoHasAnAccountByChangingHisAddress(t *testing.T) {
+// A-10, A-11 and A-45, for codes of address changes: until a code was right, the address of an
+// account and an unknown one get the same answers, byte for byte, and cause the same rows.
+func TestEnumeration_EmailChangeRevealsNoAccount(t *testing.T) {
 	t.Parallel()
 	for _, signUp := range []string{"open", "closed", "sana.example"} {
 		t.Run(signUp, func(t *testing.T) {
@@ -204,8 +204,8 @@ func TestNobodyCanTellWhoHasAnAccountByChangingHisAddress(t *testing.T) {
 	}
 }
 
-// changeInVain does all that needs no right code, and returns the faces of the answers and the
-// numbers of rows that they left.
+// changeInVain sends all requests that need no right code. It returns the answers and the numbers
+// of rows.
 func changeInVain(t *testing.T, w *harness.World, b *harness.Browser, email string) (faces []string) {
 	t.Helper()
 	rows := func() (counts string) {
@@ -233,8 +233,8 @@ func changeInVain(t *testing.T, w *harness.World, b *harness.Browser, email stri
 		rows())
 }
 
-// The mail must say what its code does: whether it signs in, or gives an account this address.
-func TestTheMailSaysWhetherItsCodeSignsInOrChangesAnAddress(t *testing.T) {
+// The mail must say whether its code signs in or changes the address of an account.
+func TestMail_SaysWhatItsCodeIsFor(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b := w.Start(t).Open(t)

@@ -9,20 +9,20 @@ import (
 	"sana/backend/test/harness"
 )
 
-// commitKills kills processes with SIGKILL after the database has committed what they wrote, and
-// before they have answered. Another process goes on.
+// commitKills kills processes with SIGKILL after the database has committed their writes, and
+// before they have answered. Another process continues.
 type commitKills struct {
 	*testing.T
 	w     *harness.World
 	store string
 	other *harness.Process
 
-	email, moved string // addresses that no other test of this world has
+	email, moved string // addresses that no other test of this world uses
 }
 
 // kill runs a process, sends it a POST of the browser, kills it after the commit, and moves the
-// browser to the other process. The browser gets no answer. written is what a row was then written
-// to: a table with a condition that exactly one row fulfils.
+// browser to the other process. The browser gets no answer. written is the written row: a table
+// with a condition that exactly one row fulfils.
 func (k commitKills) kill(b *harness.Browser, path, body, written string) {
 	k.Helper()
 	p := k.w.Run(k, k.store, "DATABASE_URL="+k.w.DatabaseURL+patientLimits)
@@ -35,13 +35,13 @@ func (k commitKills) kill(b *harness.Browser, path, body, written string) {
 	k.wantRows(map[string]int{written: 1})
 }
 
-// releaseMails ends the leases of killed processes.
+// releaseMails expires the leases of killed processes.
 func (k commitKills) releaseMails() {
 	k.Helper()
 	k.w.Exec(k, `UPDATE mails SET next_at = now() WHERE done_at IS NULL`)
 }
 
-// wantRows fails the test unless each of the queries counts so many rows.
+// wantRows fails the test unless each query returns its number.
 func (k commitKills) wantRows(want map[string]int) {
 	k.Helper()
 	for from, n := range want {
@@ -56,7 +56,7 @@ func (k commitKills) wantSession(b *harness.Browser, in harness.SignedIn) {
 	harness.WantEqual(k, "session", got.Session.ID, in.Session.ID)
 }
 
-// killedWrites are the writes of signing in. After each the process is killed, and the browser
+// killedWrites are the writes of a sign-in. After each the process is killed, and the browser
 // repeats the request at the other one.
 var killedWrites = map[string]func(k commitKills, b *harness.Browser){
 	"a code is requested": func(k commitKills, b *harness.Browser) {
@@ -152,8 +152,8 @@ var killedWrites = map[string]func(k commitKills, b *harness.Browser){
 }
 
 // F-04: a process is killed between the commit of a write and its answer, and the browser repeats
-// the request at another process. No user is signed out by that, no right code is refused, and
-// nothing is done twice.
+// the request at another process. No user is signed out, no right code is refused, and no write is
+// done twice.
 func TestKillAfterCommit_RepeatElsewhereSucceeds(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, store string) {

@@ -15,15 +15,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// These bound what a sign-in may cost the database, from the request for the code to the session,
-// with its mail.
+// The budget of a sign-in in the database, from the code request to the session, with its mail.
 const (
 	maxStatements   = 11
-	maxTransactions = 2.3  // that write
+	maxTransactions = 2.3  // with writes
 	maxWAL          = 4500 // bytes, without full-page images
 )
 
-// Sixteen people at a time sign in for the first time, and later once more in their own browsers.
+// Sixteen users at a time sign in for the first time, and later once more in their own browsers.
 func TestSignIn_StaysWithinItsDatabaseBudget(t *testing.T) {
 	w := harness.NewWorld(t)
 	wire := harness.CountRoundTrips(t, w.DatabaseURL)
@@ -47,14 +46,14 @@ func TestSignIn_StaysWithinItsDatabaseBudget(t *testing.T) {
 		p.Verify(w.Code(t, p.email, 2)).Want(http.StatusOK)
 	})
 
-	// A request for a code writes no session, in a browser that is signed in or not. A right code
-	// counts nothing.
+	// A code request writes no session, in a browser that is signed in or not. A right code counts
+	// nothing.
 	w.Exec(t, `UPDATE sessions SET last_used_at = now()`) // for a minute no use is recorded
 	sixteenAtOnce(people[:16], func(p *someone) {
 		p.RequestCode(p.email).Want(http.StatusAccepted)
 		p.RequestCode("other-" + p.email).Want(http.StatusAccepted)
 	})
-	if err := app.Terminate(t); err != nil { // then the statistics have all of its writes
+	if err := app.Terminate(t); err != nil { // flushes the statistics of all writes
 		t.Fatal(err)
 	}
 	n := len(people)
@@ -64,7 +63,7 @@ func TestSignIn_StaysWithinItsDatabaseBudget(t *testing.T) {
 	wantWrites(t, w, "uses", writes{inserted: 2 * (2*n + 2*16)})
 }
 
-// wantCheap has sixteen people at a time sign in, and checks what one sign-in costs.
+// wantCheap makes sixteen users at a time sign in, and checks the cost of one sign-in.
 func wantCheap(
 	t *testing.T, w *harness.World, wire *harness.RoundTrips, log *walLog, what string,
 	people []*someone, signIn func(*someone),
@@ -86,7 +85,7 @@ func wantCheap(
 	}
 }
 
-// sixteenAtOnce calls do for everybody, for sixteen people at a time.
+// sixteenAtOnce calls do for every user, sixteen at a time.
 func sixteenAtOnce(people []*someone, do func(*someone)) {
 	queue := make(chan *someone)
 	var group sync.WaitGroup
@@ -104,10 +103,11 @@ func sixteenAtOnce(people []*someone, do func(*someone)) {
 	group.Wait()
 }
 
-// writes are rows of a table.
+// writes are numbers of rows of a table.
 type writes struct{ inserted, updated, deleted int }
 
-// wantWrites checks how many rows of a table were ever written. It waits for statistics.
+// wantWrites checks the number of rows of a table that were ever written. It waits for the
+// statistics.
 func wantWrites(t *testing.T, w *harness.World, table string, want writes) {
 	t.Helper()
 	harness.Eventually(t, "writes of table "+table, func() error {
@@ -124,10 +124,10 @@ func wantWrites(t *testing.T, w *harness.World, table string, want writes) {
 }
 
 // walLog reads the write-ahead log of a world's database. Other databases write to the same log, so
-// differences of its positions and of transaction numbers would be theirs too.
+// positions and transaction numbers alone would include their writes.
 type walLog struct{ conn *pgx.Conn }
 
-// walCost is what was written to the tables of a database and their indexes.
+// walCost is the log volume of the tables of a database and their indexes.
 type walCost struct {
 	transactions int
 	bytes        int64 // without full-page images: those depend on checkpoints
@@ -154,7 +154,7 @@ func openLog(t *testing.T, w *harness.World) *walLog {
 	}
 	for _, sql := range []string{
 		`CREATE EXTENSION pg_walinspect`,
-		// Keeps the log from being recycled, until the connection ends.
+		// The slot keeps the log from being recycled until the connection is closed.
 		`SELECT pg_create_physical_replication_slot('system_' || pg_backend_pid(), true, true)`,
 	} {
 		if _, err := conn.Exec(t.Context(), sql); err != nil {
@@ -164,7 +164,7 @@ func openLog(t *testing.T, w *harness.World) *walLog {
 	return &walLog{conn}
 }
 
-// measure begins a measurement; end returns what was written since.
+// measure begins a measurement; end returns the cost since then.
 func (l *walLog) measure(t *testing.T) (end func() walCost) {
 	t.Helper()
 	if l == nil {
@@ -187,7 +187,7 @@ func (l *walLog) measure(t *testing.T) (end func() walCost) {
 }
 
 // cost sums up the log between two positions: each record about the application's tables, and all
-// others of the transactions that wrote those, such as their commits.
+// others of their transactions, such as commits.
 func (l *walLog) cost(t *testing.T, from, to string) (cost walCost) {
 	t.Helper()
 	err := l.conn.QueryRow(t.Context(), `

@@ -11,7 +11,7 @@ import (
 	"sana/backend/test/mailgunfake"
 )
 
-// awaitDelivery waits until the page that waits for a code says this of its mail.
+// awaitDelivery waits until the code page shows this delivery status.
 func awaitDelivery(t *testing.T, b *harness.Browser, state, reason string) {
 	t.Helper()
 	harness.Eventually(t, "the page is not told", func() error {
@@ -23,9 +23,10 @@ func awaitDelivery(t *testing.T, b *harness.Browser, state, reason string) {
 	})
 }
 
-// F-14: whatever the provider does, asking for a code is answered, the page says that the mail is late and why, and the
-// mail comes when the provider is itself again. The first try may have been taken: then there are two, with one code.
-func TestAMailSurvivesWhateverTheProviderDoes(t *testing.T) {
+// F-14: a code request is answered whatever the provider does, the page reports that the mail is
+// late and why, and the mail arrives when the provider works again. If the provider accepted the
+// first attempt, two mails arrive with one code.
+func TestMail_SurvivesProviderFaults(t *testing.T) {
 	t.Parallel()
 	stalled := make(chan struct{})
 	t.Cleanup(func() { close(stalled) })
@@ -67,8 +68,8 @@ func TestAMailSurvivesWhateverTheProviderDoes(t *testing.T) {
 	}
 }
 
-// F-14: a Retry-After is for everybody's mail, and none is lost by it.
-func TestA429HoldsBackEverybodysMailAndLosesNone(t *testing.T) {
+// F-14: a Retry-After delays all mails, and none is lost.
+func TestMail_RetryAfterDelaysAllAndLosesNone(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t)
@@ -90,10 +91,11 @@ func TestA429HoldsBackEverybodysMailAndLosesNone(t *testing.T) {
 
 	harness.WantEqual(t, "tries", len(w.Mailgun.Messages()), 1)
 
-	// The wait is the instance's own: another one, whose provider takes mail, sends both when their time has come.
+	// The delay applies to one instance: another one, whose provider accepts mail, sends both when
+	// they are due.
 	w.Start(t)
 	harness.Eventually(t, "the mails are not sent", func() error {
-		// A mail with a lease has no later time than its lease: it is being sent.
+		// A leased mail is due no later than the end of its lease: it is being sent.
 		w.Exec(t, `
 			UPDATE mails
 			SET next_at = now()
@@ -105,8 +107,9 @@ func TestA429HoldsBackEverybodysMailAndLosesNone(t *testing.T) {
 	harness.WantEqual(t, "mails accepted", len(accepted(w)), 2)
 }
 
-// F-14: a mail that was never taken while its code lived is given up, and the page says whose fault it is.
-func TestAMailThatTheProviderNeverTookIsGivenUpWithItsCode(t *testing.T) {
+// F-14: a mail that the provider never accepts while its code is valid fails permanently, and the
+// page shows the cause.
+func TestMail_NeverAcceptedFailsWithItsCode(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t)
@@ -119,8 +122,9 @@ func TestAMailThatTheProviderNeverTookIsGivenUpWithItsCode(t *testing.T) {
 	harness.WantEqual(t, "mails accepted", len(accepted(w)), 0)
 }
 
-// F-15: a mail that Mailgun takes and loses stays sent; what Mailgun tells is shown; and a resend brings the same code.
-func TestAMailThatIsTakenAndLostCanBeSentAgainWithTheSameCode(t *testing.T) {
+// F-15: a mail that Mailgun accepts and loses stays sent; Mailgun's event is shown; and a resend
+// sends the same code.
+func TestMail_LostByProviderIsResentWithItsCode(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t)
@@ -140,8 +144,8 @@ func TestAMailThatIsTakenAndLostCanBeSentAgainWithTheSameCode(t *testing.T) {
 	b.Verify(code).Want(http.StatusOK)
 }
 
-// An event can be faster than the answer to the request that it is about.
-func TestWhatTheOutboxNotesDoesNotReplaceAnEvent(t *testing.T) {
+// An event can arrive before the answer to the request that it is about.
+func TestMail_OutboxDoesNotReplaceAnEvent(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t)
@@ -160,8 +164,9 @@ func TestWhatTheOutboxNotesDoesNotReplaceAnEvent(t *testing.T) {
 	awaitDelivery(t, b, "delivered", "")
 }
 
-// F-16, A-44: one address's mail that is refused, and one whose answer never comes, do not keep the others.
-func TestAPoisonedMailDoesNotKeepTheOthers(t *testing.T) {
+// F-16, A-44: a mail that is refused, and one whose request is never answered, do not delay other
+// mails.
+func TestMail_PoisonedOneDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -187,8 +192,8 @@ func TestAPoisonedMailDoesNotKeepTheOthers(t *testing.T) {
 	harness.WantEqual(t, "tries of the refused mail", wantTries, 1)
 }
 
-// What the page says of a mail depends on the mail alone, not on whether the address is known.
-func TestWhatBecameOfAMailIsToldAlikeToEverybody(t *testing.T) {
+// The delivery status depends on the mail only, not on whether the address has an account.
+func TestMail_DeliveryStatusRevealsNoAccount(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t)
@@ -211,7 +216,7 @@ func TestWhatBecameOfAMailIsToldAlikeToEverybody(t *testing.T) {
 	harness.WantEqual(t, "answers for an unknown address", faces[1], faces[0])
 }
 
-// acceptedFor lists the mails to an address that Mailgun has taken.
+// acceptedFor lists the mails to an address that Mailgun has accepted.
 func acceptedFor(w *harness.World, address string) []mailgunfake.Message {
 	var list []mailgunfake.Message
 	for _, m := range accepted(w) {
@@ -224,16 +229,16 @@ func acceptedFor(w *harness.World, address string) []mailgunfake.Message {
 
 const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
-// What a mail names is the browser that asked, in the language that it asked in. Whatever a stranger calls
-// his browser, he gets his answer; that no mail repeats it is package mail's.
-func TestTheBrowserAndTheLanguageOfARequestAreKeptForItsMail(t *testing.T) {
+// A mail names the browser that sent the request, in the request's language. A user agent of any
+// form is accepted; package mail tests that no mail repeats it.
+func TestMail_HasTheBrowserAndLanguageOfItsRequest(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t)
 	for agent, want := range map[string]string{
 		firefox:   "Firefox on Linux",
 		"harness": "",
-		"Mozilla/5.0 (X11; Linux x86_64) Caf\xe9/1.0 Chrome/140.0 Safari/537.36": "", // a name that we do not know
+		"Mozilla/5.0 (X11; Linux x86_64) Caf\xe9/1.0 Chrome/140.0 Safari/537.36": "", // an unknown name
 	} {
 		app.Open(t).RequestCode(ada, harness.With("User-Agent", agent),
 			harness.With("Accept-Language", "de-CH,de;q=0.9,en;q=0.5")).Want(http.StatusAccepted)
@@ -247,8 +252,9 @@ func TestTheBrowserAndTheLanguageOfARequestAreKeptForItsMail(t *testing.T) {
 	}
 }
 
-// Who signs in from a browser that has not before is told by mail; who is new, or known there, is not.
-func TestASignInFromANewBrowserIsToldByMail(t *testing.T) {
+// A user who signs in with a new browser gets a mail about it; a new user, or a known browser, gets
+// none.
+func TestNotice_IsSentForNewBrowsers(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t)
@@ -276,14 +282,15 @@ func TestASignInFromANewBrowserIsToldByMail(t *testing.T) {
 		w.Count(t, `SELECT count(*) FROM mails WHERE mails::text LIKE '%@%'`), 0)
 }
 
-// notices counts the mails about new browsers that were ever queued.
+// notices counts the queued mails about new browsers.
 func notices(t *testing.T, w *harness.World) int {
 	t.Helper()
 	return w.Count(t, `SELECT count(*) FROM mails WHERE template = 'new_device'`)
 }
 
-// The notice is part of the sign-in: where it cannot be made nobody is signed in, and the code still works.
-func TestASignInAndItsNoticeExistTogetherOrNotAtAll(t *testing.T) {
+// The notice is part of the sign-in: if it cannot be created, the sign-in fails and the code stays
+// valid.
+func TestNotice_IsAtomicWithItsSignIn(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t)
@@ -302,8 +309,8 @@ func TestASignInAndItsNoticeExistTogetherOrNotAtAll(t *testing.T) {
 	w.Mails(t, "new_device", ada, 1)
 }
 
-// A wrong code tells nobody anything.
-func TestNoNoticeGoesOutForAWrongCode(t *testing.T) {
+// A wrong code sends no notice.
+func TestNotice_IsNotSentForWrongCodes(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t)
@@ -317,8 +324,8 @@ func TestNoNoticeGoesOutForAWrongCode(t *testing.T) {
 	}
 }
 
-// Times in mails are in the zone that the page sent with the request that caused them: those of
-// codes, of notices, and of what a blocked user gets. Anything else in the header counts as UTC.
+// Times in mails are in the time zone that the page sent with the request: in mails with codes, in
+// notices, and in mails to blocked users. Any other value of the header counts as UTC.
 func TestMails_HaveTheTimeOfTheBrowsersZone(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)

@@ -1,3 +1,3 @@
-// Package system tests whole instances of Sana, most of them processes of their own, over HTTP: what
-// holds over restarts, kills, several instances and a database that misbehaves. It consists of tests.
+// Package system tests whole instances of Sana, most of them as separate processes, over HTTP:
+// restarts, kills, several instances and a failing database. It consists of tests.
 package system

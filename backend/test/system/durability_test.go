@@ -13,9 +13,8 @@ import (
 	"sana/backend/test/mailgunfake"
 )
 
-// What the predecessor could not do: a pending sign-in survives the end of the process, however
-// sudden.
-func TestAPendingSignInSurvivesKillMinusNine(t *testing.T) {
+// A pending sign-in survives the end of the process, even by SIGKILL. The predecessor lost it.
+func TestKill_PendingSignInSurvives(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	first := w.Run(t)
@@ -33,7 +32,7 @@ func TestAPendingSignInSurvivesKillMinusNine(t *testing.T) {
 	b.Verify(code).Want(http.StatusOK)
 }
 
-func TestASignedInPersonStaysSoOverKillMinusNine(t *testing.T) {
+func TestKill_SignedInUserStaysSignedIn(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	first := w.Run(t)
@@ -48,7 +47,7 @@ func TestASignedInPersonStaysSoOverKillMinusNine(t *testing.T) {
 	harness.WantEqual(t, "user", after.User, before.User)
 }
 
-func TestEveryStepMayReachAnotherInstance(t *testing.T) {
+func TestSignIn_EveryStepMayReachAnotherInstance(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	instances := []*harness.Process{w.Run(t), w.Run(t)}
@@ -72,9 +71,8 @@ func TestEveryStepMayReachAnotherInstance(t *testing.T) {
 	signedOut.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 }
 
-// An ended session is gone for every instance with the next request, whoever still holds its
-// cookie.
-func TestSignOutIsFinalOnEveryInstance(t *testing.T) {
+// A revoked session is refused by every instance with the next request.
+func TestSignOut_IsFinalOnEveryInstance(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	here, there := w.Run(t), w.Run(t)
@@ -94,7 +92,7 @@ func TestSignOutIsFinalOnEveryInstance(t *testing.T) {
 	copied.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 }
 
-func TestWithoutTheCacheSignOutIsFinalOnEveryInstanceAtOnce(t *testing.T) {
+func TestSignOut_WithoutCacheIsFinalAtOnce(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	here, there := w.Run(t, "SESSION_CACHE=off"), w.Run(t, "SESSION_CACHE=off")
@@ -110,7 +108,7 @@ func TestWithoutTheCacheSignOutIsFinalOnEveryInstanceAtOnce(t *testing.T) {
 	}
 }
 
-func TestAMailArrivesOnceAndWithTheSameCodeAfterMailgunFailedTwice(t *testing.T) {
+func TestMail_ArrivesOnceAfterTwoFailures(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -135,8 +133,8 @@ func TestAMailArrivesOnceAndWithTheSameCodeAfterMailgunFailedTwice(t *testing.T)
 	harness.WantEqual(t, "mails queued", w.Count(t, `SELECT count(*) FROM mails`), 1)
 }
 
-// The server is killed while a mail cannot be delivered; after the start, the mail goes out.
-func TestAMailThatIsQueuedWhenTheServerIsKilledStillGoesOut(t *testing.T) {
+// The server is killed while a mail cannot be delivered; after the restart it is sent.
+func TestKill_QueuedMailIsSent(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	first := w.Run(t)
@@ -172,8 +170,8 @@ func accepted(w *harness.World) []mailgunfake.Message {
 	return list
 }
 
-// A mail that Mailgun refuses for good is given up at once, and the page says so.
-func TestARefusedMailIsGivenUpAndThePageIsTold(t *testing.T) {
+// A mail that Mailgun refuses permanently is not retried, and the page says so.
+func TestMail_RefusedFailsPermanently(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -190,15 +188,15 @@ func TestARefusedMailIsGivenUpAndThePageIsTold(t *testing.T) {
 	harness.WantEqual(t, "tries", len(w.Mailgun.Messages()), 1)
 }
 
-// I5: a mail whose code has expired, was used or is locked when its turn comes is not even
-// attempted; one whose code would expire before the next attempt has failed permanently.
-func TestACodeThatCannotBeUsedIsNeverMailed(t *testing.T) {
+// I5: a mail is not attempted if its code has expired, was used or is locked when it is due. It
+// fails permanently if its code would expire before the next attempt.
+func TestMail_UnusableCodeIsNeverSent(t *testing.T) {
 	t.Parallel()
 	for spoiled, attempts := range map[string]int{
 		"expires_at = now() - interval '1 second'":                            1,
 		"consumed_at = now(), outcome = 'signed_in', outcome_key_id = key_id": 1,
 		"tries = 5": 1,
-		"expires_at = now() + interval '1 minute'": 2, // the provider accepts mail in five
+		"expires_at = now() + interval '1 minute'": 2, // the provider accepts mail in five minutes
 	} {
 		t.Run(spoiled, func(t *testing.T) {
 			t.Parallel()
@@ -228,9 +226,9 @@ func TestACodeThatCannotBeUsedIsNeverMailed(t *testing.T) {
 	}
 }
 
-// F-28: balancers and browsers open connections in stock. One on which nothing ever comes must not
-// keep the program.
-func TestAnInstanceStopsInOrderBesideAConnectionThatIsNeverUsed(t *testing.T) {
+// F-28: load balancers and browsers open connections in advance. An unused connection must not
+// delay the shutdown.
+func TestShutdown_IgnoresUnusedConnections(t *testing.T) {
 	t.Parallel()
 	app := harness.NewWorld(t).Run(t)
 	unused, err := net.Dial("tcp", strings.TrimPrefix(app.URL, "http://"))
@@ -238,14 +236,14 @@ func TestAnInstanceStopsInOrderBesideAConnectionThatIsNeverUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unused.Close()
-	app.Open(t).Get("/livez").Want(http.StatusOK) // connections are taken in turn
+	app.Open(t).Get("/livez").Want(http.StatusOK) // connections are accepted in order
 	if err := app.Terminate(t); err != nil {
 		t.Errorf("after SIGTERM: %v, want exit code 0", err)
 	}
 }
 
-// F-22: instances that start together on an empty database do not get into each other's way.
-func TestTenInstancesStartedAtOnceOnAnEmptyDatabaseMigrateItOnce(t *testing.T) {
+// F-22: instances that start together on an empty database do not interfere with each other.
+func TestMigrate_TenInstancesMigrateOnce(t *testing.T) {
 	t.Parallel()
 	w := harness.NewEmptyWorld(t)
 	var processes []*harness.Process
@@ -266,8 +264,8 @@ func TestTenInstancesStartedAtOnceOnAnEmptyDatabaseMigrateItOnce(t *testing.T) {
 	b.SignIn(w, "ada@sana.example")
 }
 
-// The schema is a matter of deployment: without it, production says which command to run.
-func TestProductionRefusesASchemaThatIsTooOldAndNamesTheCommand(t *testing.T) {
+// Deployments migrate the schema: without it, production exits with the command to run.
+func TestStart_RefusesAnOldSchema(t *testing.T) {
 	t.Parallel()
 	w := harness.NewEmptyWorld(t)
 	err := w.StartError(t)
@@ -276,9 +274,9 @@ func TestProductionRefusesASchemaThatIsTooOldAndNamesTheCommand(t *testing.T) {
 	}
 }
 
-// F-21: nothing but the migrations changes the schema, the storage library of sessions included; a
-// role that may not change it is enough to serve.
-func TestServingChangesNothingInTheSchema(t *testing.T) {
+// F-21: only the migrations change the schema; the storage library of sessions does not. A role
+// without DDL privileges can serve.
+func TestServe_ChangesNoSchema(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	schema := func() (text string) {

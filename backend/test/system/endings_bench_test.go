@@ -10,14 +10,16 @@ import (
 	"sana/backend/test/harness"
 )
 
-// How long it takes until another instance refuses a session, from when its end was confirmed, while clients read:
-// go test ./backend/test/system -run - -bench Ending -benchtime 500x
-func BenchmarkAnEndingElsewhere(b *testing.B) {
+// BenchmarkRevocationElsewhere measures the time from the confirmation of a revocation until another
+// instance refuses the session, while clients read:
+//
+//	go test ./backend/test/system -run - -bench Revocation -benchtime 500x
+func BenchmarkRevocationElsewhere(b *testing.B) {
 	for name, listens := range map[string]bool{"with LISTEN": true, "without": false} {
 		b.Run(name, func(b *testing.B) {
 			w := harness.NewWorld(b)
 			direct := w.DatabaseURL
-			if !listens { // another address for migrations stands for a pooler
+			if !listens { // another address for migrations indicates a pooler
 				direct += "&application_name=direct"
 			}
 			one := w.Run(b, "MIGRATE_DATABASE_URL="+direct)
@@ -45,7 +47,7 @@ func BenchmarkAnEndingElsewhere(b *testing.B) {
 	}
 }
 
-// load has eight clients read sessions on all instances until stop.
+// load makes eight clients read sessions on all instances until stop.
 func load(b *testing.B, sessions []*seeded, instances ...*harness.Instance) (stop func()) {
 	done := make(chan struct{})
 	var group sync.WaitGroup

@@ -17,16 +17,16 @@ import (
 	"sana/backend/test/harness"
 )
 
-// promised is how long after its end a session may still be taken for a living one by another instance.
+// promised is how long after its revocation another instance may still accept a session.
 const promised = 2 * time.Second
 
-// seeded is one of many sessions that were put into the table.
+// seeded is one of many sessions that were inserted into the table.
 type seeded struct {
 	cookie string
-	ended  atomic.Pointer[time.Time] // when its end was confirmed; nil before
+	ended  atomic.Pointer[time.Time] // when its revocation was confirmed; nil before
 }
 
-// seed puts n signed-in sessions of n people into the table.
+// seed inserts n signed-in sessions of n users into the table.
 func seed(t testing.TB, w *harness.World, n int) []*seeded {
 	t.Helper()
 	list, keys := make([]*seeded, n), make([]string, n)
@@ -61,7 +61,7 @@ func seed(t testing.TB, w *harness.World, n int) []*seeded {
 
 var client = &http.Client{Timeout: harness.Deadline, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 
-// send sends a request of a session and returns the answer's status.
+// send sends a request with a session and returns the answer's status.
 func (s *seeded) send(t testing.TB, i *harness.Instance, method, path, body string) int {
 	request, err := http.NewRequest(method, i.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *seeded) read(t testing.TB, i *harness.Instance) int {
 	return s.send(t, i, http.MethodGet, "/api/auth/session", "")
 }
 
-// end signs a session out and notes when that was confirmed.
+// end signs a session out and records when that was confirmed.
 func (s *seeded) end(t testing.TB, i *harness.Instance) {
 	status := decided(func() int { return s.send(t, i, http.MethodPost, "/api/auth/sign-out", "{}") })
 	if status != http.StatusNoContent {
@@ -100,7 +100,8 @@ func (s *seeded) end(t testing.TB, i *harness.Instance) {
 	s.noteEnd()
 }
 
-// decided asks again while the answer is 503, a few times: a machine that stands still for seconds is not what it is about.
+// decided retries a few times after a 503: these tests are not about a machine that is stalled for
+// seconds.
 func decided(ask func() int) int {
 	status := ask()
 	for tries := 1; status == http.StatusServiceUnavailable && tries < 5; tries++ {
@@ -114,7 +115,7 @@ func (s *seeded) noteEnd() {
 	s.ended.Store(&now)
 }
 
-// each does something with every session, by so many at a time.
+// each calls do for every session, with a number of workers.
 func each(sessions []*seeded, workers int, do func(*seeded)) {
 	queue := make(chan *seeded)
 	var group sync.WaitGroup
@@ -132,7 +133,7 @@ func each(sessions []*seeded, workers int, do func(*seeded)) {
 	group.Wait()
 }
 
-// copyAll has an instance make its copies.
+// copyAll makes an instance cache the sessions.
 func copyAll(t *testing.T, i *harness.Instance, sessions []*seeded) {
 	t.Helper()
 	each(sessions, 8, func(s *seeded) {
@@ -142,7 +143,8 @@ func copyAll(t *testing.T, i *harness.Instance, sessions []*seeded) {
 	})
 }
 
-// wantEnded asks about every session as soon as its end is so long ago that no answer may say otherwise.
+// wantEnded reads every session as soon as its revocation is so old that every answer must be a
+// refusal.
 func wantEnded(t *testing.T, i *harness.Instance, sessions []*seeded) {
 	t.Helper()
 	each(sessions, len(sessions), func(s *seeded) {
@@ -153,8 +155,8 @@ func wantEnded(t *testing.T, i *harness.Instance, sessions []*seeded) {
 	})
 }
 
-// What keeps an instance from hearing of endings must not keep it from knowing that it does not.
-func TestNoInstanceTakesAnEndedSessionForALivingOneWhateverKeepsItFromHearing(t *testing.T) {
+// An instance that cannot receive revocations must detect that and stop using its cache.
+func TestCache_NeverServesRevokedSessions(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(t *testing.T, w *harness.World, deaf *harness.Process, wire *wire) (end func()){
 		"stopped and continued": func(t *testing.T, _ *harness.World, deaf *harness.Process, _ *wire) func() {
@@ -201,7 +203,7 @@ func TestNoInstanceTakesAnEndedSessionForALivingOneWhateverKeepsItFromHearing(t 
 	}
 }
 
-// pause is how long a process is stopped: longer than a copy may be used without a proof.
+// pause is how long a process is paused: longer than a cached session may be used without a lease.
 func pause() time.Duration {
 	if os.Getenv(wholeVariable) != "" {
 		return 10 * time.Second
@@ -209,7 +211,7 @@ func pause() time.Duration {
 	return promised + time.Second
 }
 
-// repeat does something again and again until stop.
+// repeat calls do repeatedly until stop.
 func repeat(do func()) (stop func()) {
 	tick, done := time.NewTicker(50*time.Millisecond), make(chan struct{})
 	var group sync.WaitGroup
@@ -230,8 +232,8 @@ func repeat(do func()) (stop func()) {
 	}
 }
 
-// An instance that cannot ask says so, rather than anything about the person.
-func TestASessionThatEndedJustBeforeTheDatabaseWentAwayIsOver(t *testing.T) {
+// An instance that cannot reach the database answers 503, neither 200 nor 401.
+func TestCache_RevocationBeforeDatabaseLossHolds(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	instance := w.Run(t)
@@ -251,8 +253,8 @@ func TestASessionThatEndedJustBeforeTheDatabaseWentAwayIsOver(t *testing.T) {
 	})
 }
 
-// Behind a pooler nothing is listened for.
-func TestAnEndingIsHeardBehindPgBouncer(t *testing.T) {
+// Behind a pooler LISTEN does not work.
+func TestRevocation_IsReceivedBehindPgBouncer(t *testing.T) {
 	t.Parallel()
 	w := harness.NewEmptyWorld(t)
 	pooled := startPgBouncer(t, w)
@@ -269,12 +271,13 @@ func TestAnEndingIsHeardBehindPgBouncer(t *testing.T) {
 		  AND query LIKE 'LISTEN session_revocations%'`), 0)
 }
 
-// wholeVariable makes the race below as large as promised; npm test plays a small one.
+// wholeVariable makes the race below as large as documented; npm test runs a small one.
 const wholeVariable = "SANA_WHOLE_RACES"
 
-// Ten thousand sessions end on two instances while sixty-four clients read them on both. Where a session was ended it is
-// over with the answer; on the other instance at last when the promise says.
-func TestNoReadFindsASessionThatHasEnded(t *testing.T) {
+// Ten thousand sessions are revoked on two instances while sixty-four clients read them on both.
+// The revoking instance refuses a session from its answer on, the other one after two seconds at
+// the latest.
+func TestRevocation_HoldsUnderConcurrentReads(t *testing.T) {
 	t.Parallel()
 	count, clients := 400, 16
 	if os.Getenv(wholeVariable) != "" {

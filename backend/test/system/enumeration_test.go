@@ -11,12 +11,12 @@ import (
 	"sana/backend/test/harness"
 )
 
-// varying matches what differs between any two answers: ids, times and spans, the address itself,
-// and the value of a cookie.
+// varying matches the parts that differ between any two answers: ids, times and durations, the
+// address itself, and the value of a cookie.
 var varying = regexp.MustCompile(`"(?:request_id|id|email)":"[^"]+"|"\d{4}-\d\d-\d\dT[^"]+"|` +
 	`sana_(?:session|browser)=[^;]+|Retry-After: \d+|"retry_after":\d+`)
 
-// face is all that a client can tell of an answer.
+// face returns the parts of an answer that a client can compare.
 func face(a *harness.Answer) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, a.Status)
@@ -33,7 +33,7 @@ func face(a *harness.Answer) string {
 
 // A-10, A-11 and A-45: until a code was right, a user with an account, one without, one who cannot
 // create one, and a blocked one get the same answers, byte for byte, and cause the same work.
-func TestNobodyCanTellWhoHasAnAccountOrCouldMakeOne(t *testing.T) {
+func TestEnumeration_SignInRevealsNoAccount(t *testing.T) {
 	t.Parallel()
 	for _, signUp := range []string{"open", "closed", "sana.example"} {
 		t.Run(signUp, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestNobodyCanTellWhoHasAnAccountOrCouldMakeOne(t *testing.T) {
 }
 
 // The same for accounts with passkeys, and for those whose codes are for recovery only.
-func TestNobodyCanTellWhoHasPasskeys(t *testing.T) {
+func TestEnumeration_SignInRevealsNoPasskey(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -77,8 +77,8 @@ func TestNobodyCanTellWhoHasPasskeys(t *testing.T) {
 	}
 }
 
-// walkToTheLimits does with an address all that needs no right code, until each limit by address is
-// reached, and returns the faces of the answers and the numbers of rows that they left.
+// walkToTheLimits sends all requests that need no right code with an address, until each limit by
+// address is reached. It returns the answers and the numbers of rows.
 func walkToTheLimits(t *testing.T, w *harness.World, app *harness.Instance, email string) string {
 	t.Helper()
 	rows := func() string {
@@ -103,11 +103,11 @@ func walkToTheLimits(t *testing.T, w *harness.World, app *harness.Instance, emai
 		faces = append(faces, face(b.Verify("nonsense")), face(b.Get("/api/auth/session")),
 			face(b.Get("/api/auth/code")), face(b.Delete("/api/auth/code")))
 	}
-	for range 3 { // the third finds the budget of wrong codes full
+	for range 3 { // the third one exceeds the budget of wrong codes
 		walk()
 		w.Pass(t, time.Minute)
 	}
-	for range 3 { // the third finds the budget of mails full, whatever time has passed
+	for range 3 { // the third one exceeds the budget of mails, whatever time has passed
 		walk()
 		w.Pass(t, time.Minute)
 	}
@@ -122,15 +122,15 @@ func walkToTheLimits(t *testing.T, w *harness.World, app *harness.Instance, emai
 	return text + "\n" + rows()
 }
 
-// A proven address that may not come in gets to know it, and nothing is made.
-func TestAClosedSignUpSaysSoAfterTheRightCodeAndMakesNothing(t *testing.T) {
+// A verified address that may not sign up is told so, and no account is created.
+func TestSignUp_ClosedIsSaidAfterTheRightCode(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	w.Run(t).Open(t).SignIn(w, grace)
 	app := w.Run(t, "SIGN_UP=closed")
 	b := app.Open(t)
 	code := b.GetCode(w, ada)
-	for range 2 { // a repeat is answered alike
+	for range 2 { // a repeat gets the same answer
 		a := b.Verify(code).Want(http.StatusForbidden, "sign_up_closed")
 		harness.WantEqual(t, "cookies set", len(a.Set), 0)
 	}
@@ -143,7 +143,7 @@ func TestAClosedSignUpSaysSoAfterTheRightCodeAndMakesNothing(t *testing.T) {
 	harness.WantEqual(t, "who has an account is new", app.Open(t).SignIn(w, grace).Created, false)
 }
 
-func TestASignUpForSomeDomainsTakesTheirAddressesOnly(t *testing.T) {
+func TestSignUp_AllowsListedDomainsOnly(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t, "SIGN_UP=else.example, Bücher.example")
@@ -157,8 +157,8 @@ func TestASignUpForSomeDomainsTakesTheirAddressesOnly(t *testing.T) {
 	}
 }
 
-// A-24: a tag makes another identity, though not another mailbox.
-func TestATaggedAddressIsSomebodyElse(t *testing.T) {
+// A-24: a tag makes another account, though not another mailbox.
+func TestSignUp_TaggedAddressIsAnotherAccount(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -170,8 +170,8 @@ func TestATaggedAddressIsSomebodyElse(t *testing.T) {
 	}
 }
 
-// A-41: where nothing can be counted, nothing is compared and nothing is sent.
-func TestWithoutItsCountsNothingIsComparedAndNothingSent(t *testing.T) {
+// A-41: if attempts cannot be counted, no code is compared and no mail is sent.
+func TestCounts_WithoutThemNothingIsComparedOrSent(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -190,8 +190,9 @@ func TestWithoutItsCountsNothingIsComparedAndNothingSent(t *testing.T) {
 	b.Verify(code).Want(http.StatusOK)
 }
 
-// An instance writes once a second what was tried at it. As soon as it cannot, it compares nothing.
-func TestWithoutTheCountsOfTheServiceNothingIsComparedAndNothingSent(t *testing.T) {
+// An instance writes its counts of attempts once a second. As soon as it cannot, it compares no
+// codes.
+func TestCounts_WithoutServiceCountsNothingIsComparedOrSent(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -214,7 +215,7 @@ func TestWithoutTheCountsOfTheServiceNothingIsComparedAndNothingSent(t *testing.
 	}
 	harness.WantEqual(t, "tries", w.Count(t, `SELECT sum(tries) FROM challenges`), tries)
 	mails := w.Count(t, `SELECT count(*) FROM mails`)
-	if a := w.Run(t).Open(t).RequestCode(grace); a.Status < 500 { // what it knows of the service it has to ask for
+	if a := w.Run(t).Open(t).RequestCode(grace); a.Status < 500 { // it must read the service's counts
 		t.Errorf("got %d for a new code, want an error: %s", a.Status, a.Body)
 	}
 	harness.WantEqual(t, "mails", w.Count(t, `SELECT count(*) FROM mails`), mails)
@@ -228,10 +229,9 @@ func TestWithoutTheCountsOfTheServiceNothingIsComparedAndNothingSent(t *testing.
 	})
 }
 
-// A-42: the rows that an attack leaves in the table of counts do not grow with its length: there
-// are no more for each subject than its limit allows, and they are deleted once no limit needs
-// them.
-func TestTheCountsOfAnAttackAreAFewRows(t *testing.T) {
+// A-42: the number of rows of an attack in the table of counts does not grow with its length: each
+// subject has no more than its limit, and they are deleted when no limit needs them.
+func TestCounts_OfAnAttackAreFewRows(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -243,7 +243,7 @@ func TestTheCountsOfAnAttackAreAFewRows(t *testing.T) {
 		}
 		w.Pass(t, time.Hour)
 	}
-	w.Exec(t, `DELETE FROM periodic`) // another instance sweeps at once
+	w.Exec(t, `DELETE FROM periodic`) // another instance runs the sweep at once
 	w.Start(t)
 	harness.Eventually(t, "expired counts are not deleted", func() error {
 		return harness.CountError(w.Count(t, `SELECT count(*) FROM uses WHERE ends_at < now()`), 0)

@@ -12,16 +12,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// fleet is two processes on one database, between which races are run.
+// fleet is two processes on one database, on which races are run.
 type fleet struct {
 	w          *harness.World
 	on         []*harness.Process
-	inPostgres bool // the sessions; otherwise they are in cookies
+	inPostgres bool // of the sessions; otherwise they are in cookies
 	rounds     int  // of a race
 }
 
-// longWrong is a wrong code of a fleet, but for one in a hundred million. Its codes have eight
-// digits from the start: those of six would become longer after so many wrong ones.
+// longWrong is a code of a fleet that is wrong with a probability of all but one in a hundred
+// million. Codes have eight digits from the start: those of six would become longer after so many
+// wrong ones.
 const longWrong = "00000000"
 
 // newFleet starts a fleet with sessions in Postgres, and further NAME=value pairs.
@@ -34,7 +35,7 @@ func newFleet(t *testing.T, w *harness.World, override ...string) fleet {
 	}
 }
 
-// rows returns how many rows n sessions have.
+// rows returns the number of rows of n sessions.
 func (f fleet) rows(n int) int {
 	if f.inPostgres {
 		return n
@@ -42,7 +43,7 @@ func (f fleet) rows(n int) int {
 	return 0
 }
 
-// clear removes what a race has left.
+// clear removes the rows of a race.
 func (f fleet) clear(t *testing.T) {
 	t.Helper()
 	f.w.AwaitMails(t)
@@ -51,10 +52,10 @@ func (f fleet) clear(t *testing.T) {
 	f.w.Exec(t, `TRUNCATE sessions, replaced_tokens, ended_sessions, challenges, uses, mails`)
 }
 
-// oneWay is how long a distant database takes in each direction.
+// oneWay is the latency to a distant database in each direction.
 const oneWay = time.Millisecond
 
-// distant puts a database far away: all that passes comes later by oneWay, in each direction.
+// distant adds latency to a database: oneWay in each direction.
 func distant(t *testing.T, database string) string {
 	t.Helper()
 	url := harness.ProxyDatabase(t, database, func(client, server net.Conn) {
@@ -78,8 +79,7 @@ func distant(t *testing.T, database string) string {
 	return url
 }
 
-// delay passes on what it reads, each piece by oneWay later, until one side ends. Pieces do not
-// wait for each other.
+// delay forwards bytes oneWay later, until one side closes. Pieces do not wait for each other.
 func delay(from, to net.Conn) {
 	type piece struct {
 		bytes []byte
@@ -109,8 +109,8 @@ func delay(from, to net.Conn) {
 	}
 }
 
-// A-03, A-04 and F-19: every race has the same results with sessions in cookies, and with a database
-// that is 2 ms away. There more requests read before one of them writes.
+// A-03, A-04 and F-19: every race has the same results with sessions in cookies, and with a
+// database that is 2 ms away. There more requests read before one of them writes.
 func TestRaces_StayExactInEverySetting(t *testing.T) {
 	t.Parallel()
 	races := map[string]func(*testing.T, fleet){

@@ -18,7 +18,7 @@ const (
 	browserCookie = "__Host-sana_browser"
 )
 
-// strangers opens n browsers at IP addresses of their own, in turn over the instances, and has each
+// strangers opens n browsers with their own IP addresses, in turn at each instance, and makes each
 // request a code for an address. A minute passes before each request: an address gets one mail a
 // minute, five an hour and ten a day.
 func strangers(
@@ -35,7 +35,7 @@ func strangers(
 	return list
 }
 
-// guess types a wrong code of six digits six times in each browser, and returns how many were
+// guess sends a wrong code of six digits six times in each browser, and returns how many were
 // compared.
 func guess(t *testing.T, browsers []*harness.Browser) (compared int) {
 	t.Helper()
@@ -55,8 +55,8 @@ func guessWith(t *testing.T, browsers []*harness.Browser, code string) (compared
 	return compared
 }
 
-// attack guesses in three new browsers, which have fifteen tries, and returns how many guesses were
-// compared.
+// attack guesses in three new browsers, which have fifteen attempts, and returns the number of
+// compared ones.
 func attack(
 	t *testing.T, w *harness.World, email string, instances ...*harness.Instance,
 ) (compared int) {
@@ -65,8 +65,8 @@ func attack(
 }
 
 // A-01, and NIST SP 800-63B-4, 3.1.3.2: new codes, cookies, IP addresses, a restart and another
-// instance reset nothing. The 21st wrong code in 24 hours is refused, and so is the right one.
-func TestAfterTwentyWrongCodesInADayEvenTheRightOneIsRefused(t *testing.T) {
+// instance reset no count. The 21st wrong code in 24 hours is refused, and so is the right one.
+func TestGuessing_TwentyWrongCodesADay(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	first, second := w.Run(t), w.Run(t)
@@ -99,9 +99,9 @@ func TestAfterTwentyWrongCodesInADayEvenTheRightOneIsRefused(t *testing.T) {
 	harness.WantEqual(t, "compared after a success", attack(t, w, ada, third.Instance), 10)
 }
 
-// Microsoft, 2021: parallel guesses get no more than serial ones, over many challenges and
-// processes.
-func TestOfParallelGuessesOverManyChallengesAndTwoProcessesTenAreCompared(t *testing.T) {
+// Parallel attempts get no more comparisons than serial ones, over many challenges and processes
+// (an attack on Microsoft in 2021).
+func TestGuessing_ParallelAttemptsTenAreCompared(t *testing.T) {
 	t.Parallel()
 	raceOverManyCodes(t, newFleet(t, harness.NewWorld(t)))
 }
@@ -131,9 +131,9 @@ func raceOverManyCodes(t *testing.T, f fleet) {
 	}
 }
 
-// After fifty wrong codes without a success codes cannot be guessed any more, and nobody is locked
+// After fifty wrong codes without a success codes cannot be guessed any more, and no user is locked
 // out.
-func TestAfterFiftyWrongCodesInARowCodesCannotBeGuessedUntilASuccess(t *testing.T) {
+func TestGuessing_FiftyInARowMakeCodesUnguessable(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -154,7 +154,7 @@ func TestAfterFiftyWrongCodesInARowCodesCannotBeGuessedUntilASuccess(t *testing.
 	harness.WantEqual(t, "its length", pending.CodeLength, 13)
 	harness.WantEqual(t, "length of the mailed one", len(code), 13)
 	owner.Verify("123456").Want(http.StatusBadRequest, "invalid_code")
-	// These are more guesses than codes of digits would allow.
+	// These are more attempts than codes of digits would allow.
 	for _, stranger := range strangers(t, w, ada, 4, app.Instance) {
 		for range 5 {
 			stranger.Verify("0000000000000").Want(http.StatusUnauthorized, "wrong_code")
@@ -172,7 +172,7 @@ func TestAfterFiftyWrongCodesInARowCodesCannotBeGuessedUntilASuccess(t *testing.
 	harness.WantEqual(t, "kind after the success", after.Code.CodeKind, "digits")
 }
 
-// asTyped returns an alphanumeric code as a person types it who takes 0 for O and 1 for l.
+// asTyped returns an alphanumeric code as a user types it who reads 0 as O and 1 as l.
 func asTyped(code string) string {
 	typed := []byte(" " + code[:3] + "-" + code[3:])
 	for i, c := range typed {
@@ -188,9 +188,9 @@ func asTyped(code string) string {
 	return string(typed)
 }
 
-// A code of digits that is pending when the fiftieth wrong one comes is refused with a reason, and
-// a resend brings a longer one.
-func TestACodeOfDigitsIsReplacedWhenGuessingIsOver(t *testing.T) {
+// A pending code of digits is refused with a reason after the fiftieth wrong one, and a resend
+// sends a longer one.
+func TestGuessing_PendingCodeOfDigitsIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -213,9 +213,9 @@ func TestACodeOfDigitsIsReplacedWhenGuessingIsOver(t *testing.T) {
 	owner.Verify(w.Code(t, ada, mails+1)).Want(http.StatusOK)
 }
 
-// A-06: one guess at each of a thousand addresses, from as many networks, is noticed. As soon as
-// both instances know, within seconds, the guesses are at codes of eight digits.
-func TestSprayingMakesNewCodesLongerAndIsLoggedOnce(t *testing.T) {
+// A-06: one attempt at each of a thousand addresses, from as many networks, is detected. As soon as
+// both instances know, within seconds, new codes have eight digits.
+func TestSpraying_MakesCodesLongerAndIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	processes := []*harness.Process{w.Run(t), w.Run(t)}
@@ -231,7 +231,7 @@ func TestSprayingMakesNewCodesLongerAndIsLoggedOnce(t *testing.T) {
 	harness.WantEqual(t, "lengths of the codes guessed at", spray(t, processes, 60, 1000), map[int]int{8: 940})
 	harness.WantEqual(t, "tries", w.Count(t, `SELECT sum(tries) FROM challenges`), 1000)
 
-	fresh := w.Run(t) // it knows of the service what the database knows
+	fresh := w.Run(t) // it reads the service's counts from the database
 	person := fresh.Open(t)
 	harness.WantEqual(t, "length of a person's code", codeLength(person, grace), 8)
 	person.Verify(w.Code(t, grace, 1)).Want(http.StatusOK)
@@ -247,8 +247,9 @@ func codeLength(b *harness.Browser, email string) int {
 	return b.RequestCode(email).Want(http.StatusAccepted).CodeRequest().Code.CodeLength
 }
 
-// spray guesses once at each of the addresses from..to-1, twenty at a time, each in a browser at an
-// IP address of its own, and returns how many codes had which length. Every guess must be compared.
+// spray sends a wrong code for each of the addresses from..to-1, twenty at a time, each in a
+// browser with its own IP address. It returns the number of codes by length. Every code must be
+// compared.
 func spray(t *testing.T, processes []*harness.Process, from, to int) map[int]int {
 	t.Helper()
 	const atOnce = 20
@@ -268,9 +269,9 @@ func spray(t *testing.T, processes []*harness.Process, from, to int) map[int]int
 	return lengths
 }
 
-// A-40 and A-08: a network has a budget of its own over all addresses, and more IP addresses in it
-// do not help.
-func TestANetworkMaySendSixtyWrongCodesAnHour(t *testing.T) {
+// A-40 and A-08: a network has its own budget over all addresses, and more IP addresses in it do
+// not help.
+func TestNetworkBudget_SixtyWrongCodesAnHour(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	processes := []*harness.Process{w.Run(t), w.Run(t)}
@@ -296,8 +297,8 @@ func TestANetworkMaySendSixtyWrongCodesAnHour(t *testing.T) {
 	owner.At("192.0.2.1").Verify(code).Want(http.StatusOK)
 }
 
-// A right code does not count against the network: everybody in an office can sign in.
-func TestRightCodesDoNotUseUpANetwork(t *testing.T) {
+// A right code does not count against the network: all users in an office can sign in.
+func TestNetworkBudget_RightCodesAreNotCounted(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)

@@ -21,7 +21,7 @@ func eachStore(t *testing.T, test func(t *testing.T, store string)) {
 	}
 }
 
-// stepUp proves again who is signed in, in a browser whose limits are reset before.
+// stepUp steps up in a browser whose limits are reset before.
 func stepUp(t testing.TB, w *harness.World, b *harness.Browser, email string) harness.SignedIn {
 	t.Helper()
 	w.Pass(t, 2*time.Minute)
@@ -29,8 +29,8 @@ func stepUp(t testing.TB, w *harness.World, b *harness.Browser, email string) ha
 	return b.SignIn(w, email)
 }
 
-// A line that loses answers before and after the commit signs nobody out, refuses no right code and
-// begins no sign-in anew: the client only sends again what was not answered.
+// Lost answers, before and after the commit, sign no user out, cause no refusal of a right code and
+// no new sign-in: the client only repeats unanswered requests.
 func TestSession_SurvivesLostAnswers(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, store string) {
@@ -80,7 +80,7 @@ func TestSession_SurvivesLostAnswers(t *testing.T) {
 	})
 }
 
-// The answer to a step-up is lost, and the browser reloads instead of repeating it.
+// The answer to a step-up is lost, and the browser reloads instead of repeating the request.
 func TestStepUp_LostAnswerThenReloadStaysSignedIn(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, store string) {
@@ -92,7 +92,7 @@ func TestStepUp_LostAnswerThenReloadStaysSignedIn(t *testing.T) {
 			w.Pass(t, 2*time.Minute)
 			w.Exec(t, `TRUNCATE uses`)
 			code := b.GetCode(w, "ada@sana.example")
-			elsewhere := b.Clone() // receives the answer that b never gets
+			elsewhere := b.Clone() // receives the answer in place of b
 			elsewhere.Verify(code).Want(http.StatusOK)
 			for i := range 6 {
 				b.MoveTo(instances[i%2].Instance)
@@ -103,7 +103,7 @@ func TestStepUp_LostAnswerThenReloadStaysSignedIn(t *testing.T) {
 	})
 }
 
-// In one browser at once: the right code for one address, and a request for a code for another.
+// In one browser at the same time: the right code for one address, and a code request for another.
 func TestVerifyCode_NeverSignsInAsAnotherTabsAddress(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, store string) {
@@ -139,9 +139,9 @@ func TestVerifyCode_NeverSignsInAsAnotherTabsAddress(t *testing.T) {
 	})
 }
 
-// The code of a step-up at the same moment as a change of address, a deletion and a sign-out of the same
-// session: no account appears, and no session comes back.
-func TestStepUp_RevivesNothingThatEndsMeanwhile(t *testing.T) {
+// The code of a step-up at the same time as a change of address, a deletion and a sign-out of the
+// same session: no account is created, and no session becomes valid again.
+func TestStepUp_RestoresNoRevokedSession(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	instances := []*harness.Process{w.Run(t), w.Run(t)}
@@ -184,8 +184,8 @@ func TestStepUp_RevivesNothingThatEndsMeanwhile(t *testing.T) {
 	}
 }
 
-// Each thing that the owner can do ends a stolen session on both instances, under all its tokens.
-func TestSession_StolenTokensEndWithIt(t *testing.T) {
+// Each way of revoking revokes a stolen session on both instances, under all its tokens.
+func TestSession_RevocationCoversStolenTokens(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	instances := []*harness.Process{w.Run(t), w.Run(t)}
@@ -207,7 +207,7 @@ func TestSession_StolenTokensEndWithIt(t *testing.T) {
 		email := map[string]string{"sign-out": "sign-out@sana.example", "by id": "by-id@sana.example", "all others": "all-others@sana.example"}[name]
 		owner := instances[0].Open(t)
 		in := owner.SignIn(w, email)
-		thief := owner.Clone() // holds the first token
+		thief := owner.Clone() // has the first token
 		thief.MoveTo(instances[1].Instance)
 		before := thief.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
 		fresh := stepUp(t, w, owner, email)
@@ -216,7 +216,7 @@ func TestSession_StolenTokensEndWithIt(t *testing.T) {
 		if stale.Status == http.StatusOK && !stale.SignedIn().Session.SignedInAt.Equal(before.Session.SignedInAt) {
 			t.Errorf("%s: the thief's old token became fresh", name)
 		}
-		second := owner.Clone() // holds the current token
+		second := owner.Clone() // has the current token
 		second.MoveTo(instances[1].Instance)
 		second.Get("/api/auth/session").Want(http.StatusOK)
 		end(t, owner, in.Session.ID)
@@ -228,7 +228,7 @@ func TestSession_StolenTokensEndWithIt(t *testing.T) {
 	}
 }
 
-// While a new key is rolled out, instances with different rings never make two tokens of one code.
+// During a key rotation, instances with different rings never derive two tokens from one code.
 func TestVerifyCode_OneTokenDuringAKeyRotation(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)

@@ -7,9 +7,9 @@ import (
 	"sana/backend/test/harness"
 )
 
-// A table that is small today is large some day. Postgres counts each scan of a whole table,
-// however few rows that has.
-func TestNoStatementWalksThroughAWholeTable(t *testing.T) {
+// Every table may become large. Postgres counts each sequential scan, even of a table with few
+// rows.
+func TestIndexes_NoSequentialScans(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -26,11 +26,11 @@ func TestNoStatementWalksThroughAWholeTable(t *testing.T) {
 	b.Verify(code).Want(http.StatusOK)
 	b.Verify(code).Want(http.StatusOK) // a repeat
 	b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
-	b.SignIn(w, ada) // again, from a browser that is known
+	b.SignIn(w, ada) // again, from a known browser
 	stepUp := b.GetCode(w, ada)
 	before := b.Clone()
 	b.Verify(stepUp).Want(http.StatusOK)
-	before.Get("/api/auth/session").Want(http.StatusOK) // by a replaced token
+	before.Get("/api/auth/session").Want(http.StatusOK) // with a replaced token
 	for _, path := range []string{"/api/auth/session", "/api/sessions", "/api/account", "/api/account/export", "/api/account/events"} {
 		b.Get(path).Want(http.StatusOK)
 	}
@@ -42,7 +42,7 @@ func TestNoStatementWalksThroughAWholeTable(t *testing.T) {
 	other.Delete("/api/sessions/" + session).Want(http.StatusNoContent)
 	b.Delete("/api/account").Want(http.StatusNoContent)
 	w.AwaitMails(t)
-	if err := app.Terminate(t); err != nil { // then all of its statements are counted
+	if err := app.Terminate(t); err != nil { // flushes the statistics of all statements
 		t.Fatal(err)
 	}
 

@@ -8,13 +8,13 @@ import (
 	"sana/backend/test/mailgunfake"
 )
 
-// Another key than harness.SecretKeys.
+// newKey differs from harness.SecretKeys.
 const newKey = "k2:YW5vdGhlci10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnIQ=="
 
-// The predecessor made a new secret key at every start, and lost every pending code with it. A code
-// that was mailed does not depend on the key, nor does a session in Postgres. A session in a cookie
-// does, and the page says so.
-func TestANewSecretKeyWithoutTheOldOneLosesNeitherACodeNorASession(t *testing.T) {
+// A mailed code does not depend on the key, nor does a session in Postgres. A session in a cookie
+// does, and the page says so. The predecessor had a new key at every start and lost every pending
+// code.
+func TestKeys_ReplacingKeepsCodesAndSessions(t *testing.T) {
 	t.Parallel()
 	for _, store := range []string{"postgres", "cookie"} {
 		t.Run(store, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestANewSecretKeyWithoutTheOldOneLosesNeitherACodeNorASession(t *testing.T)
 	}
 }
 
-func TestANewSecretKeyInFrontOfTheOldOneLosesNothingInEitherStore(t *testing.T) {
+func TestKeys_RotationLosesNothing(t *testing.T) {
 	t.Parallel()
 	for _, store := range []string{"postgres", "cookie"} {
 		t.Run(store, func(t *testing.T) {
@@ -61,9 +61,9 @@ func TestANewSecretKeyInFrontOfTheOldOneLosesNothingInEitherStore(t *testing.T) 
 	}
 }
 
-// Nobody can derive a code whose key has gone for a mail that was not sent yet: it carries another
-// one, which works.
-func TestAMailWhoseKeyHasGoneBringsACodeThatWorks(t *testing.T) {
+// A code whose key was removed cannot be derived for an unsent mail: the mail has another one,
+// which works.
+func TestKeys_MailOfRemovedKeyGetsAWorkingCode(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	w.Mailgun.Script(mailgunfake.Answer{Status: 500})

@@ -9,9 +9,9 @@ import (
 	"sana/backend/test/mailgunfake"
 )
 
-// F-02: killed between Mailgun's acceptance and the record of it, the mail comes a second time,
-// with the same code.
-func TestAMailWhoseSendingWasNotNotedComesAgainWithTheSameCode(t *testing.T) {
+// F-02: if the process is killed between Mailgun's acceptance and the record of it, the mail is
+// sent a second time, with the same code.
+func TestKill_UnrecordedMailIsSentAgainWithItsCode(t *testing.T) {
 	t.Parallel()
 	w, b, _ := killedWhileSending(t)
 	b.MoveTo(w.Run(t).Instance)
@@ -23,9 +23,9 @@ func TestAMailWhoseSendingWasNotNotedComesAgainWithTheSameCode(t *testing.T) {
 	harness.WantEqual(t, "mails", len(accepted(w)), 2)
 }
 
-// F-02: killed after the outcome was recorded, the mail does not come again, although its lease has
-// ended.
-func TestAMailWhoseSendingWasNotedDoesNotComeAgain(t *testing.T) {
+// F-02: if the process is killed after the outcome was recorded, the mail is not sent again,
+// although its lease has expired.
+func TestKill_RecordedMailIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	first := w.Run(t)
@@ -37,7 +37,7 @@ func TestAMailWhoseSendingWasNotedDoesNotComeAgain(t *testing.T) {
 	w.Exec(t, `UPDATE mails SET next_at = now() - interval '1 second'`)
 	b.MoveTo(w.Run(t).Instance)
 	other := b.Clone()
-	other.RequestCode(grace).Want(http.StatusAccepted) // ada's mail would come before this one
+	other.RequestCode(grace).Want(http.StatusAccepted) // ada's mail would be sent before this one
 	w.Code(t, grace, 1)
 	w.AwaitMails(t)
 	harness.WantEqual(t, "mails", len(accepted(w)), 2)
@@ -45,9 +45,9 @@ func TestAMailWhoseSendingWasNotedDoesNotComeAgain(t *testing.T) {
 	awaitDelivery(t, b, "sent", "")
 }
 
-// F-03: another instance takes over the mail that a killed one was sending, once its lease of 20
-// seconds has ended. No instance has a special part in that.
-func TestALivingInstanceTakesOverTheMailOfAKilledOne(t *testing.T) {
+// F-03: another instance takes over the mail of a killed one once its lease of 20 seconds has
+// expired. Every instance can.
+func TestKill_MailIsTakenOver(t *testing.T) {
 	t.Parallel()
 	w, b, living := killedWhileSending(t)
 	b.MoveTo(living.Instance)
@@ -55,8 +55,8 @@ func TestALivingInstanceTakesOverTheMailOfAKilledOne(t *testing.T) {
 	awaitDelivery(t, b, "sent", "")
 }
 
-// killedWhileSending kills a process while Mailgun has its mail and has not answered, and lets its
-// lease end. Another process runs on; b waits for the code.
+// killedWhileSending kills a process while Mailgun has its mail and has not answered, and expires
+// its lease. Another process keeps running; b waits for the code.
 func killedWhileSending(t *testing.T) (w *harness.World, b *harness.Browser, living *harness.Process) {
 	t.Helper()
 	w = harness.NewWorld(t)
@@ -75,9 +75,9 @@ func killedWhileSending(t *testing.T) (w *harness.World, b *harness.Browser, liv
 	return w, b, living
 }
 
-// F-04: killed while a right code is being turned into a session, there is both a spent code and a
-// session, or neither. Either way the person types the code again and is signed in.
-func TestACodeIsNotLostByASignInThatWasKilled(t *testing.T) {
+// F-04: if the process is killed while it creates a session for a right code, there is both a used
+// code and a session, or neither. In both cases the user types the code again and is signed in.
+func TestKill_CodeSurvivesInterruptedSignIn(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	killed := w.Run(t)
@@ -122,8 +122,8 @@ func TestACodeIsNotLostByASignInThatWasKilled(t *testing.T) {
 	}
 }
 
-// F-17: however many mails are queued, each is sent once, though two instances send them.
-func TestOfManyMailsOverTwoInstancesEachIsSentOnce(t *testing.T) {
+// F-17: many queued mails are each sent once by two instances.
+func TestMails_TwoInstancesSendEachOnce(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	for range 2 {

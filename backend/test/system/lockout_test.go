@@ -10,9 +10,9 @@ import (
 	"sana/backend/test/harness"
 )
 
-// A-07 and A-24: whatever tags requests use, a mailbox gets ten codes a day and five an hour, and
-// the answers are those of requests that send a mail, or say when the next one can be sent.
-func TestAMailboxGetsTenCodesADayUnderAllItsTags(t *testing.T) {
+// A-07 and A-24: a mailbox gets ten codes a day and five an hour over all its tags. The answers are
+// those of requests that send a mail, or say when the next one can be sent.
+func TestMailbox_TenCodesADayOverAllTags(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -49,7 +49,7 @@ func TestAMailboxGetsTenCodesADayUnderAllItsTags(t *testing.T) {
 	harness.WantEqual(t, "mail when the time has come", after.Mail, "queued")
 }
 
-// A resend that sends no mail says when the next one can be sent, and leaves the code as it is.
+// A resend without a mail says when the next one can be sent, and keeps the code.
 func TestResendCode_WithoutMailKeepsTheCode(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -71,9 +71,9 @@ func TestResendCode_WithoutMailKeepsTheCode(t *testing.T) {
 	b.Verify(code).Want(http.StatusOK)
 }
 
-// A-07 and A-08: one network cannot write to everybody, whatever its requests say about their
-// origin.
-func TestANetworkMaySendSixtyCodesAnHour(t *testing.T) {
+// A-07 and A-08: the mails that one network can cause are limited, whatever its requests claim as
+// their origin.
+func TestNetworkBudget_SixtyCodesAnHour(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	processes := []*harness.Process{w.Run(t), w.Run(t)}
@@ -121,7 +121,7 @@ func TestNetworkBudget_IsASetting(t *testing.T) {
 	b.RequestCode("eve@sana.example").Want(http.StatusTooManyRequests, "too_many_requests")
 }
 
-// Requests for an address that gets no mail count against the network too.
+// Code requests that send no mail count against the network too.
 func TestNetworkBudget_CountsRequestsWithoutMail(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -134,8 +134,8 @@ func TestNetworkBudget_CountsRequestsWithoutMail(t *testing.T) {
 		Want(http.StatusTooManyRequests, "too_many_requests")
 }
 
-// A browser that is known for an address is not counted by network: it gets in from a network whose
-// budgets strangers have used up, and uses none of them itself.
+// A browser that is known for an address is not counted by network: it signs in from a network
+// whose budgets strangers have used up, and uses none of them.
 func TestKnownBrowser_IsNotCountedByNetwork(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -163,7 +163,7 @@ func TestKnownBrowser_IsNotCountedByNetwork(t *testing.T) {
 		colleagues = append(colleagues, b)
 	}
 	colleagues[0].Verify("000000").Want(http.StatusTooManyRequests, "too_many_requests")
-	for _, b := range []*harness.Browser{app.Open(t).At(office), owner} { // not known for that one
+	for _, b := range []*harness.Browser{app.Open(t).At(office), owner} { // not known for that address
 		b.RequestCode(grace).Want(http.StatusTooManyRequests, "too_many_requests")
 	}
 
@@ -172,8 +172,8 @@ func TestKnownBrowser_IsNotCountedByNetwork(t *testing.T) {
 	owner.Verify(code).Want(http.StatusOK)
 }
 
-// zeros returns a wrong code of the length that was requested: codes get longer while there are many
-// wrong ones.
+// zeros returns a wrong code of the requested length: codes get longer while there are many wrong
+// ones.
 func zeros(requested *harness.Answer) string {
 	var answer struct {
 		Code struct {
@@ -184,9 +184,9 @@ func zeros(requested *harness.Answer) string {
 	return strings.Repeat("0", answer.Code.Length)
 }
 
-// A-09: strangers use up all that they can. A browser that has signed in before gets its code and
-// gets in.
-func TestStrangersCannotLockOutABrowserThatSignedInBefore(t *testing.T) {
+// A-09: strangers use up all budgets. A browser that has signed in before gets its code and signs
+// in.
+func TestKnownBrowser_IsNotLockedOutByStrangers(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -210,8 +210,8 @@ func TestStrangersCannotLockOutABrowserThatSignedInBefore(t *testing.T) {
 	owner.Verify(code).Want(http.StatusOK)
 }
 
-// The budgets of a known browser are limited too: a stolen device cookie is no way to guess.
-func TestAKnownBrowserMayBeWrongFiveTimesAnHourAndGetFiveCodes(t *testing.T) {
+// The budgets of a known browser are limited too: a stolen device cookie does not allow guessing.
+func TestKnownBrowser_HasItsOwnBudgets(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -234,7 +234,7 @@ func TestAKnownBrowserMayBeWrongFiveTimesAnHourAndGetFiveCodes(t *testing.T) {
 	harness.WantEqual(t, "compared", compared, 5)
 	harness.WantEqual(t, "sent", sent, 5)
 	w.Pass(t, time.Minute)
-	app.Open(t).SignIn(w, ada) // the address's own budgets are as they were
+	app.Open(t).SignIn(w, ada) // the address's own budgets are unchanged
 }
 
 // All known browsers of a mailbox together get thirty codes a day, whatever tags they use.
@@ -259,10 +259,10 @@ func TestKnownBrowsers_ShareThirtyCodesADay(t *testing.T) {
 		}
 	}
 	harness.WantEqual(t, "codes sent to both", sent, 30)
-	app.Open(t).SignIn(w, ada) // a stranger's budget is another one
+	app.Open(t).SignIn(w, ada) // a stranger has another budget
 }
 
-func TestTheDeviceCookieIsMadeBySigningInAndNamesNobody(t *testing.T) {
+func TestDeviceCookie_IsSetBySignInAndNamesNoUser(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -278,9 +278,9 @@ func TestTheDeviceCookieIsMadeBySigningInAndNamesNobody(t *testing.T) {
 	t.Errorf("no cookie %s of 64 characters; HttpOnly; Secure; Path=/; SameSite=Lax; Max-Age of 400 days", deviceCookie)
 }
 
-// A-47: a device cookie cannot be guessed, made for another address, or planted beside the real
+// A-47: a device cookie cannot be guessed, created for another address, or planted beside the real
 // one.
-func TestADeviceCookieThatWasNotMadeForTheAddressGivesNothing(t *testing.T) {
+func TestDeviceCookie_IsBoundToItsAddress(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -289,7 +289,7 @@ func TestADeviceCookieThatWasNotMadeForTheAddressGivesNothing(t *testing.T) {
 	real := eve.Cookies()[deviceCookie]
 	attackers := strangers(t, w, ada, 4, app.Instance)
 	harness.WantEqual(t, "compared", guess(t, attackers), 10)
-	b := attackers[3] // its code is still good
+	b := attackers[3] // its code is still valid
 	last := "A"
 	if real[63] == 'A' {
 		last = "B"
@@ -311,15 +311,15 @@ func TestADeviceCookieThatWasNotMadeForTheAddressGivesNothing(t *testing.T) {
 		WHERE email = $1`, ada), 4)
 }
 
-// 11.1.1: a device cookie that was made with an older key is valid while the key is in the ring.
-func TestAllKeysOfTheRingVerifyADeviceCookie(t *testing.T) {
+// ASVS 5.0, 11.1.1: a device cookie of an older key is valid while the key is in the ring.
+func TestDeviceCookie_IsVerifiedByAllKeys(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	old := w.Run(t)
 	owner := old.Open(t)
 	owner.SignIn(w, ada)
 	w.AwaitMails(t) // a mail that the killed instance has leased would be sent 20 s later
-	old.Kill(t)     // it could not compose mails with codes under the new key
+	old.Kill(t)     // it could not render mails with codes under the new key
 	const newKey = "k2:YW5vdGhlci10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnIQ=="
 	rotated := w.Run(t, "SECRET_KEYS="+newKey+","+harness.SecretKeys)
 	harness.WantEqual(t, "compared", attack(t, w, ada, rotated.Instance), 10)
@@ -327,17 +327,17 @@ func TestAllKeysOfTheRingVerifyADeviceCookie(t *testing.T) {
 	owner.SignIn(w, ada)
 }
 
-// A whole day in which strangers with any number of IP addresses request codes and guess, each hour
-// and in parallel. Without the owner twenty guesses are compared. Through another such day the
-// owner signs in each hour, and at most twenty are compared between two sign-ins.
-func TestThroughADayOfAttackTwentyGuessesAreComparedAndTheOwnerSignsIn(t *testing.T) {
+// For a whole day strangers with any number of IP addresses request codes and guess, each hour and
+// in parallel. Without the owner twenty attempts are compared. During another such day the owner
+// signs in each hour, and at most twenty are compared between two sign-ins.
+func TestGuessing_DayOfAttackLeavesTheOwnerIn(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	processes := []*harness.Process{w.Run(t), w.Run(t)}
 	owner := processes[0].Open(t)
 	owner.SignIn(w, ada)
 	const steps = 24
-	const step = 24*time.Hour/steps - 4*time.Minute // and four minutes that an attack takes
+	const step = 24*time.Hour/steps - 4*time.Minute // minus four minutes that an attack takes
 	total := 0
 	for range steps {
 		total += parallelAttack(t, w, ada, processes)
@@ -355,8 +355,8 @@ func TestThroughADayOfAttackTwentyGuessesAreComparedAndTheOwnerSignsIn(t *testin
 	}
 }
 
-// parallelAttack has four new browsers request codes, a minute apart, and guess at once. Not all of
-// them get one.
+// parallelAttack makes four new browsers request codes, a minute apart, and guess at the same time.
+// Not all of them get a code.
 func parallelAttack(
 	t *testing.T, w *harness.World, email string, processes []*harness.Process,
 ) (compared int) {

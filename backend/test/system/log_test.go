@@ -12,7 +12,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-// lines are the log's lines with this message, as JSON.
+// lines returns the log's lines with this message, as JSON.
 func lines(t *testing.T, log *harness.Log, message string) []map[string]any {
 	t.Helper()
 	var found []map[string]any
@@ -28,7 +28,7 @@ func lines(t *testing.T, log *harness.Log, message string) []map[string]any {
 	return found
 }
 
-func TestARequestIsOneLineWithItsRouteAndNeverItsPath(t *testing.T) {
+func TestLog_RequestHasRouteAndNoPath(t *testing.T) {
 	t.Parallel()
 	app := harness.NewWorld(t).Start(t)
 	id := app.Open(t).Do("DELETE", "/api/sessions/ffffffffffffffffffffffffffffffff", "").Header.Get("X-Request-Id")
@@ -46,7 +46,7 @@ func TestARequestIsOneLineWithItsRouteAndNeverItsPath(t *testing.T) {
 	}
 }
 
-func TestSuccessfulSessionReadsAndFilesAreNotLogged(t *testing.T) {
+func TestLog_OmitsSuccessfulReadsAndFiles(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t)
@@ -54,7 +54,7 @@ func TestSuccessfulSessionReadsAndFilesAreNotLogged(t *testing.T) {
 	b.SignIn(w, "ada@sana.example")
 	b.Get("/api/auth/session").Want(http.StatusOK)
 	b.Get("/").Want(http.StatusOK)
-	b.Get("/livez").Want(http.StatusOK) // the lines of the others would stand before it
+	b.Get("/livez").Want(http.StatusOK) // otherwise the lines of the other requests would come before it
 	b.Get("/missing.js").Want(http.StatusNotFound)
 	harness.Eventually(t, "the last request has its line", func() error {
 		if !strings.Contains(app.Log.String(), `"route":"/*","status":404`) {
@@ -67,7 +67,7 @@ func TestSuccessfulSessionReadsAndFilesAreNotLogged(t *testing.T) {
 	}
 }
 
-// failregex is what docs/metrics.md gives to fail2ban, with a group where fail2ban finds the address.
+// failregex returns the fail2ban pattern of docs/metrics.md, with a group for the address.
 func failregex(t *testing.T) *regexp.Regexp {
 	t.Helper()
 	document, err := os.ReadFile("../../../docs/metrics.md")
@@ -79,7 +79,7 @@ func failregex(t *testing.T) *regexp.Regexp {
 	return regexp.MustCompile(strings.Replace(pattern, "<ADDR>", `([0-9a-f:.]+)`, 1))
 }
 
-func TestFailuresToSignInAreFoundByOneAttributeWithTheClientsAddress(t *testing.T) {
+func TestLog_SignInFailuresHaveTheClientsAddress(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t, "LOG_LEVEL=warn")
@@ -111,11 +111,12 @@ func TestFailuresToSignInAreFoundByOneAttributeWithTheClientsAddress(t *testing.
 	}
 }
 
-// atTerminal is a line for people: time of day, level, message, and the request's own things before the instance's.
+// atTerminal matches a line in text format: time of day, level, message, and the request's
+// attributes before the instance's.
 var atTerminal = regexp.MustCompile(
 	`(?m)^\d\d:\d\d:\d\d\.\d{3} INFO  request          method=GET route=/livez status=200 duration_ms=[\d.]+ request_id=\w+ instance=\w+$`)
 
-func TestALineAtATerminalCanBeRead(t *testing.T) {
+func TestLog_TextFormatIsReadable(t *testing.T) {
 	t.Parallel()
 	app := harness.NewWorld(t).Start(t, "LOG_FORMAT=text")
 	app.Open(t).Get("/livez").Want(http.StatusOK)

@@ -11,10 +11,10 @@ import (
 	"sana/backend/test/harness"
 )
 
-// series are the lines of a scrape: a metric with its labels, and its value.
+// series are the lines of a scrape: metrics with labels, and their values.
 type series map[string]float64
 
-// scrape asks for the metrics as Prometheus does.
+// scrape requests the metrics as Prometheus does.
 func scrape(t *testing.T, app *harness.Instance) series {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, app.MetricsURL+"/metrics", nil)
@@ -45,7 +45,7 @@ func scrape(t *testing.T, app *harness.Instance) series {
 	return found
 }
 
-// want compares what is there with what should be.
+// want compares the series with the expected ones.
 func (s series) want(t *testing.T, want series) {
 	t.Helper()
 	for name, value := range want {
@@ -60,7 +60,7 @@ func startWithMetrics(t *testing.T, w *harness.World, override ...string) *harne
 	return w.Start(t, append([]string{"METRICS_ADDR=127.0.0.1:0"}, override...)...)
 }
 
-func TestTheMetricsCountWhatPeopleDoAndWhatTheLimitsRefuse(t *testing.T) {
+func TestMetrics_CountRequestsAndRefusals(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := startWithMetrics(t, w)
@@ -109,7 +109,7 @@ func TestTheMetricsCountWhatPeopleDoAndWhatTheLimitsRefuse(t *testing.T) {
 	}
 }
 
-func TestSessionsInTheCookieAreCountedToo(t *testing.T) {
+func TestMetrics_CountSealedSessions(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := startWithMetrics(t, w, "SESSION_STORE=cookie")
@@ -124,7 +124,7 @@ func TestSessionsInTheCookieAreCountedToo(t *testing.T) {
 	})
 }
 
-func TestMailThatWaitsIsSeenInTheQueueWithItsAge(t *testing.T) {
+func TestMetrics_ShowQueuedMailAndAge(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := startWithMetrics(t, w)
@@ -144,7 +144,7 @@ func TestMailThatWaitsIsSeenInTheQueueWithItsAge(t *testing.T) {
 	}
 }
 
-func TestTheScrapeWorksWhileTheDatabaseIsAwayAndSaysSo(t *testing.T) {
+func TestMetrics_WorkWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := startWithMetrics(t, w)
@@ -163,7 +163,7 @@ func TestTheScrapeWorksWhileTheDatabaseIsAwayAndSaysSo(t *testing.T) {
 	}
 }
 
-func TestMetricsAreOnTheirOwnAddressAndNothingElseIs(t *testing.T) {
+func TestMetrics_HaveTheirOwnAddress(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := startWithMetrics(t, w)
@@ -183,11 +183,11 @@ func TestMetricsAreOnTheirOwnAddressAndNothingElseIs(t *testing.T) {
 	}
 }
 
-// harmlessLabel is what labels look like: our own words, routes as they are declared, versions and numbers.
+// harmlessLabel matches labels: fixed words, declared routes, versions and numbers.
 var harmlessLabel = regexp.MustCompile(`^([a-z_]+|GET|HEAD|POST|DELETE|/[a-z/*:.-]*|[0-9.e+-]+|\+Inf|go[0-9.]+|test)$`)
 
-// Whatever a client sends, it does not become a label.
-func TestNoLabelHoldsWhatAClientHasSent(t *testing.T) {
+// Client input never becomes a label.
+func TestMetrics_LabelsHaveNoClientInput(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := startWithMetrics(t, w)
@@ -212,7 +212,7 @@ func TestNoLabelHoldsWhatAClientHasSent(t *testing.T) {
 	}
 }
 
-func TestAPortThatTheMetricsCannotHaveIsNamed(t *testing.T) {
+func TestMetrics_PortInUseIsReported(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	taken := startWithMetrics(t, w)

@@ -10,21 +10,21 @@ import (
 	"sana/backend/test/harness"
 )
 
-// network is one of IPv6 whose budget all /64s in it use up together.
+// network is an IPv6 network whose /64s share its budget.
 type network struct {
 	bits   int
 	within []string // the /64s in use, such as "2001:db8:1:100"
 	budget int      // of the network, for codes sent and for wrong codes
-	times  int      // that each use is counted, before the race
-	around int      // how many networks have the same uses: this one, and wider ones
+	times  int      // how often each use is counted before the race
+	around int      // number of networks with the same uses: this one, and wider ones
 }
 
-// left is how many uses the budget has left, after one use in each /64.
+// left returns the rest of the budget, after one use in each /64.
 func (n network) left() int { return n.budget - len(n.within)*n.times }
 
 // A-40: visitors with IPv6 are counted by three networks. Each network's budget is exact, while
-// right codes, wrong codes and requests for codes come from many hosts at once. At most five wrong
-// guesses at a code are answered.
+// right codes, wrong codes and code requests come from many hosts at once. At most five wrong codes
+// of a challenge are answered.
 func TestNetworks_BudgetsOfIPv6AreExact(t *testing.T) {
 	t.Parallel()
 	raceNetworks(t, newFleet(t, harness.NewWorld(t)))
@@ -37,7 +37,7 @@ func raceNetworks(t *testing.T, f fleet) {
 		}
 		return list
 	}
-	// Narrower networks have room for all that the widest one has left.
+	// Narrower networks have room for the whole rest of the widest one.
 	for _, n := range []network{
 		{bits: 64, budget: 60, times: 50, around: 3, within: within(1, "100")},
 		{bits: 56, budget: 120, times: 37, around: 2, within: within(2, "100", "101", "1ff")},
@@ -49,8 +49,8 @@ func raceNetworks(t *testing.T, f fleet) {
 	}
 }
 
-// inWaves is together for calls in a random order, forty at once. If many more waited for one
-// lock, a slow machine would reach the deadline of a request, after which no answer says what was
+// inWaves is together for calls in a random order, forty at once. If many more waited for one lock,
+// requests on a slow machine would reach their deadline, and their answers would not say what was
 // counted.
 func inWaves(n int, call func(i int) *harness.Answer) []*harness.Answer {
 	const atOnce = 40
@@ -64,13 +64,13 @@ func inWaves(n int, call func(i int) *harness.Answer) []*harness.Answer {
 	return answers
 }
 
-// raceNetwork lets a network have few uses left, and then tries to have many more.
+// raceNetwork uses up a network's budget except for a few uses, and then tries many more.
 func raceNetwork(t *testing.T, f fleet, n network) {
 	what := func(text string) string { return fmt.Sprintf("/%d: %s", n.bits, text) }
 	host := func(i int) string { return fmt.Sprintf("%s::%x", n.within[i%len(n.within)], i+1) }
 
-	// The codes are requested elsewhere. Before the race each /64 sends one code and a wrong one,
-	// which are then counted many times: all but few uses of the widest network are gone.
+	// The codes are requested from elsewhere. Before the race each /64 sends one code and a wrong
+	// one, which are then counted many times: all but a few uses of the widest network are gone.
 	guessed := make([]guesser, n.left()/2)
 	for i := range guessed {
 		email := fmt.Sprintf("guessed%d@sana.example", i)
@@ -94,8 +94,8 @@ func raceNetwork(t *testing.T, f fleet, n network) {
 		CROSS JOIN generate_series(2, $1)`, n.times)
 	mailed := f.w.Count(t, `SELECT count(*) FROM mails`)
 
-	// Of each code seven wrong guesses and the right one, and as many requests as wrong guesses
-	// have room.
+	// For each code seven wrong attempts and the right one, and as many requests as wrong attempts
+	// fit.
 	const perCode = 8
 	guesses, requests := perCode*len(guessed), 2*n.left()
 	right := func(i int) bool { return i < guesses && i/len(guessed) == 3 }

@@ -22,8 +22,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// startPgBouncer puts a PgBouncer in transaction mode in front of a world's database and returns the URL through it. It
-// has two connections for all that the program does, so that hardly two statements outside a transaction share one.
+// startPgBouncer puts a PgBouncer in transaction mode in front of a world's database and returns
+// the URL through it. It has two connections for the whole program, so that consecutive statements
+// outside of a transaction rarely share one.
 func startPgBouncer(t *testing.T, w *harness.World) string {
 	t.Helper()
 	program := os.Getenv("SANA_PGBOUNCER")
@@ -59,7 +60,7 @@ max_client_conn = 100
 		t.Fatal(err)
 	}
 	args := []string{settings}
-	if os.Getuid() == 0 { // it refuses to be root
+	if os.Getuid() == 0 { // it refuses to run as root
 		args = []string{"-u", "nobody", settings}
 	}
 	log := &harness.Log{}
@@ -86,8 +87,8 @@ max_client_conn = 100
 	return "postgres://sana@" + address + "/pooled?sslmode=disable"
 }
 
-// F-24: nothing depends on two transactions having the same connection.
-func TestTheWholeWalkWorksBehindPgBouncerInTransactionMode(t *testing.T) {
+// F-24: no function depends on two transactions using the same connection.
+func TestPgBouncer_TransactionModeWorks(t *testing.T) {
 	t.Parallel()
 	w := harness.NewEmptyWorld(t)
 	pooled := startPgBouncer(t, w)
@@ -119,7 +120,7 @@ func TestTheWholeWalkWorksBehindPgBouncerInTransactionMode(t *testing.T) {
 	}
 }
 
-func TestTheDoctorKnowsAPoolerAndWhatTheRoleMustHaveBehindIt(t *testing.T) {
+func TestPgBouncer_DoctorDetectsIt(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	pooled := startPgBouncer(t, w)

@@ -22,8 +22,8 @@ func tally(answers []*harness.Answer) map[string]int {
 	return counts
 }
 
-// A-03: whatever the timing, five guesses are compared.
-func TestOfAHundredParallelWrongCodesOverTwoProcessesFiveAreCompared(t *testing.T) {
+// A-03: five wrong codes are compared, whatever the timing.
+func TestVerifyCode_ParallelWrongCodesFiveAreCompared(t *testing.T) {
 	t.Parallel()
 	raceWrongCodes(t, newFleet(t, harness.NewWorld(t)))
 }
@@ -52,10 +52,10 @@ func raceWrongCodes(t *testing.T, f fleet) {
 	harness.WantEqual(t, "tries counted", w.Count(t, `SELECT tries FROM challenges`), 5)
 }
 
-// A-04: of parallel submissions of the right code by one browser, one uses the code up. All get the
+// A-04: of parallel submissions of the right code by one browser, one uses the code. All get the
 // same answer with the same session, as a repeat does. A wrong code among them is refused, and so
 // is the right one of another browser.
-func TestOfSixteenParallelRightCodesOverTwoProcessesOneSignsIn(t *testing.T) {
+func TestVerifyCode_ParallelRightCodesCreateOneSession(t *testing.T) {
 	t.Parallel()
 	raceRightCodes(t, newFleet(t, harness.NewWorld(t)))
 }
@@ -112,7 +112,7 @@ func raceRightCodes(t *testing.T, f fleet) {
 	}
 }
 
-// A full budget refuses the right code as it does a wrong one, on every instance.
+// An exhausted budget refuses the right code like a wrong one, on every instance.
 func TestVerifyCode_FullBudgetRefusesParallelRightCodes(t *testing.T) {
 	t.Parallel()
 	raceAgainstFullBudget(t, newFleet(t, harness.NewWorld(t)))
@@ -142,7 +142,7 @@ func raceAgainstFullBudget(t *testing.T, f fleet) {
 }
 
 // Nine wrong codes are counted. Among five more wrong ones the right one is either refused, after
-// the tenth, or accepted before any of them was counted; then the budget begins anew.
+// the tenth, or accepted before any of them was counted; then the budget restarts.
 func TestVerifyCode_RightCodeAtTheEdgeOfTheBudget(t *testing.T) {
 	t.Parallel()
 	raceAtTheEdge(t, newFleet(t, harness.NewWorld(t)))
@@ -187,8 +187,8 @@ func raceAtTheEdge(t *testing.T, f fleet) {
 	t.Logf("answers to the right code: %v", outcomes)
 }
 
-// Two first sign-ins with one address at the same time make one user.
-func TestParallelFirstSignInsWithOneAddressMakeOneUser(t *testing.T) {
+// Two first sign-ins with one address at the same time create one user.
+func TestSignUp_ParallelFirstSignInsMakeOneUser(t *testing.T) {
 	t.Parallel()
 	raceFirstSignIns(t, newFleet(t, harness.NewWorld(t)))
 }
@@ -216,7 +216,7 @@ func raceFirstSignIns(t *testing.T, f fleet) {
 	harness.WantEqual(t, "users", w.Count(t, `SELECT count(*) FROM users`), 1)
 }
 
-func TestOfParallelResendsOneSendsAMail(t *testing.T) {
+func TestResendCode_ParallelOnesSendOneMail(t *testing.T) {
 	t.Parallel()
 	raceResends(t, newFleet(t, harness.NewWorld(t)))
 }
@@ -239,8 +239,8 @@ func raceResends(t *testing.T, f fleet) {
 	harness.WantEqual(t, "mails queued", w.Count(t, `SELECT count(*) FROM mails`), 2)
 }
 
-// A request for a code that is sent many times at once makes one challenge and one mail, and all
-// get the same answer.
+// Simultaneous copies of a code request create one challenge and one mail, and all get the same
+// answer.
 func TestRequestCode_SentTwiceMakesOneChallenge(t *testing.T) {
 	t.Parallel()
 	raceRequestSentTwice(t, newFleet(t, harness.NewWorld(t)))
@@ -274,8 +274,8 @@ func raceRequestSentTwice(t *testing.T, f fleet) {
 	}
 }
 
-// Requests for one address from many browsers at once: the address gets one mail, and one browser a
-// code.
+// Simultaneous requests for one address from many browsers: the address gets one mail, and one
+// browser a code.
 func TestRequestCode_ParallelBrowsersGetOneMail(t *testing.T) {
 	t.Parallel()
 	raceBrowsers(t, newFleet(t, harness.NewWorld(t)))
@@ -303,7 +303,7 @@ func raceBrowsers(t *testing.T, f fleet) {
 	}
 }
 
-// mailsIn counts the answers to requests for codes that say that a mail was queued.
+// mailsIn counts the answers to code requests that report a queued mail.
 func mailsIn(answers []*harness.Answer) (n int) {
 	for _, a := range answers {
 		if a.CodeRequest().Mail == "queued" {
@@ -313,7 +313,7 @@ func mailsIn(answers []*harness.Answer) (n int) {
 	return n
 }
 
-// Of parallel sign-ins of one user in many browsers each gets its session, and ten sessions stay.
+// Parallel sign-ins of one user in many browsers each create a session, and ten sessions stay.
 func raceSignIns(t *testing.T, f fleet) {
 	const n = 16
 	var browsers [n]*harness.Browser
@@ -394,8 +394,8 @@ func (f fleet) clones(b *harness.Browser, n int) []*harness.Browser {
 	return list
 }
 
-// A change of address is requested, sent again and confirmed, each many times at once: there is one
-// code, one mail more and one change. Of wrong codes five are compared.
+// A change of address is requested, resent and confirmed, each many times at once: there is one
+// code, one more mail and one change. Of the wrong codes five are compared.
 func TestEmailChange_ParallelRequestsAndCodesCountOnce(t *testing.T) {
 	t.Parallel()
 	raceChange(t, newFleet(t, harness.NewWorld(t)))

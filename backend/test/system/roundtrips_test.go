@@ -9,13 +9,13 @@ import (
 	"sana/backend/test/harness"
 )
 
-// someone is a browser of a person.
+// someone is a user with a browser.
 type someone struct {
 	*harness.Browser
 	email, code string
 }
 
-// wantRoundTrips calls do for everybody.
+// wantRoundTrips calls do for every user.
 func wantRoundTrips(t *testing.T, wire *harness.RoundTrips, what string, want int, people []*someone, do func(*someone)) {
 	t.Helper()
 	if fewest := wire.Fewest(len(people), func(i int) { do(people[i]) }); fewest != want {
@@ -34,7 +34,7 @@ func TestSignIn_CostsFourRoundTripsToTheDatabase(t *testing.T) {
 	for i := range 12 {
 		people = append(people, &someone{Browser: instance.Open(t), email: fmt.Sprintf("person%d@sana.example", i)})
 	}
-	collect := func() { // the newest code of each person
+	collect := func() { // the newest code of each user
 		release()
 		w.AwaitMails(t)
 		for _, p := range people {
@@ -71,12 +71,12 @@ func TestSignIn_CostsFourRoundTripsToTheDatabase(t *testing.T) {
 
 	w.Pass(t, 2*time.Minute)
 	for _, p := range people {
-		p.Browser = instance.Open(t) // one that is not known, so that a second mail goes
+		p.Browser = instance.Open(t) // an unknown one, so that a second mail is sent
 	}
 	signIn("a known user")
 }
 
-func TestAReadFromTheCacheCostsNoRoundTrip(t *testing.T) {
+func TestCache_ReadCostsNoRoundTrip(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	wire := harness.CountRoundTrips(t, w.DatabaseURL)

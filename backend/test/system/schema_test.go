@@ -16,8 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// newWorldInSchema makes a world whose tables are in a schema of their own, which only its search_path
-// names. Programs connect as a role that owns nothing and has only the privileges that
+// newWorldInSchema returns a world whose tables are in a schema of their own, which only its
+// search_path names. Programs connect as a role that owns nothing and has only the privileges that
 // docs/operations.md lists. The world's pool is the owner's.
 func newWorldInSchema(t *testing.T) *harness.World {
 	t.Helper()

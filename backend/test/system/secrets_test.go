@@ -54,9 +54,10 @@ func dump(t *testing.T, w *harness.World) []string {
 	return values
 }
 
-// ASVS 5.0, 6.5.2, and A-20: who holds a dump of the database can neither sign in with it nor find a code by trying.
-// The mail is on its way when the dump is taken: Mailgun has it and does not answer.
-func TestADumpTakenMidWalkHoldsNoCodeAndNoToken(t *testing.T) {
+// ASVS 5.0, 6.5.2, and A-20: an attacker with a dump of the database can neither sign in with it
+// nor find a code by trying all. The mail is in flight when the dump is taken: Mailgun has it and
+// does not answer.
+func TestDump_HasNoCodeAndNoToken(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Run(t)
@@ -103,7 +104,7 @@ func TestADumpTakenMidWalkHoldsNoCodeAndNoToken(t *testing.T) {
 	wantNoHashOfACode(t, text)
 }
 
-// digitsIn reports whether code stands in value, not as part of a longer number.
+// digitsIn reports whether value contains code, not as part of a longer number.
 func digitsIn(value, code string) bool {
 	isDigit := func(i int) bool { return i >= 0 && i < len(value) && value[i] >= '0' && value[i] <= '9' }
 	for start := 0; ; {
@@ -119,7 +120,7 @@ func digitsIn(value, code string) bool {
 	}
 }
 
-// wantNoHashOfACode tries all codes of six digits under the usual hashes.
+// wantNoHashOfACode compares all codes of six digits under the usual hashes.
 func wantNoHashOfACode(t *testing.T, text string) {
 	t.Helper()
 	known := decodedWords(text)
@@ -141,7 +142,8 @@ func wantNoHashOfACode(t *testing.T, text string) {
 	}
 }
 
-// decodedWords is every run of characters in text that could be a hash, decoded from hex and from base64.
+// decodedWords returns every run of characters in text that could be a hash, decoded from hex and
+// from base64.
 func decodedWords(text string) map[string]bool {
 	known := map[string]bool{text: true}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool {
@@ -158,8 +160,8 @@ func decodedWords(text string) map[string]bool {
 	return known
 }
 
-// The search above finds what it looks for.
-func TestTheSearchForHashesFindsOne(t *testing.T) {
+// The search above finds a planted hash.
+func TestDump_SearchFindsAPlantedHash(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{
 		fmt.Sprintf("x:%x;", md5.Sum([]byte("000123"))),
@@ -178,8 +180,8 @@ func TestTheSearchForHashesFindsOne(t *testing.T) {
 	}
 }
 
-// canaries walk through the program at the most talkative log level, and none of them comes out.
-func TestTheLogOfTheWholeWalkHoldsNoCodeTokenOrAddress(t *testing.T) {
+// canaries pass through the program at debug level, and the log contains none of them.
+func TestLog_HasNoCodeTokenOrAddress(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	p := w.Run(t, "LOG_LEVEL=debug")
@@ -204,7 +206,7 @@ func TestTheLogOfTheWholeWalkHoldsNoCodeTokenOrAddress(t *testing.T) {
 	addTokens()
 	b.Get("/api/auth/session?canary-query=1").Want(http.StatusOK)
 	b.Get("/canary-path/x.js").Want(http.StatusNotFound)
-	b.Get("/verify%23c=" + code) // the link of the mail, as programs that rewrite links leave it
+	b.Get("/verify%23c=" + code) // the link of the mail, as programs that rewrite links change it
 	b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 	addTokens()
 	b.Do("CANARYMETHOD", "/", "")

@@ -15,8 +15,8 @@ type guesser struct {
 	email, code string
 }
 
-// guessers opens n browsers in a network of IPv6, which have codes for addresses of their own.
-// network is a prefix such as "2001:db8:1:100:".
+// guessers opens n browsers in an IPv6 network, each with a code for its own address. network is a
+// prefix such as "2001:db8:1:100:".
 func guessers(
 	t *testing.T, w *harness.World, i *harness.Instance, name, network string, n int,
 ) []guesser {
@@ -31,16 +31,16 @@ func guessers(
 	return list
 }
 
-// withoutID is the body of an answer without the id of its request.
+// withoutID returns the body of an answer without the request id.
 func withoutID(a *harness.Answer) harness.Problem {
 	p := a.Problem()
 	p.RequestID = ""
 	return p
 }
 
-// An attacker whose commit does not end keeps the lock of a network busy, here the /48 that all
-// guesses have in common. Nobody can tell a right code by what happens then: right and wrong ones
-// get the same 503, and no wrong one is counted. Afterwards each gets its own answer.
+// An attacker whose commit does not end holds the lock of a network, here the /48 of all guessers.
+// The attacker cannot distinguish a right code: right and wrong ones get the same 503, and no wrong
+// one is counted. Afterwards each gets its own answer.
 func TestVerifyCode_BusyNetworkAnswersRightAndWrongAlike(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -91,8 +91,8 @@ func TestVerifyCode_BusyNetworkAnswersRightAndWrongAlike(t *testing.T) {
 	}
 }
 
-// Each commit takes 100 ms, and attackers guess all the time in the network of others. What is
-// answered with 503 was not done, and everything else was done as the answer says.
+// Each commit takes 100 ms, and attackers guess all the time in the network of others. A request
+// that gets 503 had no effect, and every other one had the effect that its answer reports.
 func TestVerifyCode_SlowCommitsCountWhatIsAnswered(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -112,12 +112,12 @@ func TestVerifyCode_SlowCommitsCountWhatIsAnswered(t *testing.T) {
 		CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON challenges
 		DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()`)
 
-	const each = 2 // guesses of an attacker
+	const each = 2 // attempts of an attacker
 	answers := harness.Together(len(attackers)*each+2*len(victims), func(i int) *harness.Answer {
 		g, code := attackers[i%len(attackers)], ""
 		if i >= len(attackers)*each {
 			g = victims[i%len(victims)]
-			code = g.code // of every victim a right and a wrong code
+			code = g.code // a right and a wrong code for every victim
 		}
 		if i < len(attackers)*each+len(victims) {
 			code = harness.WrongCode(g.code)
@@ -158,7 +158,7 @@ func TestVerifyCode_SlowCommitsCountWhatIsAnswered(t *testing.T) {
 }
 
 // A lock that is held for more than a second, as by a migration or an operator, delays a code and
-// does not refuse it: what its first statement reads and what it writes later wait alike.
+// does not refuse it: the reads of its first statement and its later writes wait alike.
 func TestVerifyCode_WaitsForLocksLongerThanOneSecond(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)

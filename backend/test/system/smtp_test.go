@@ -14,9 +14,9 @@ import (
 	"sana/backend/test/smtpfake"
 )
 
-// The whole way of a code by SMTP: encrypted, to a server whose certificate is signed by somebody that only this process
-// trusts, logged in with a password of odd characters, into the server and from there into the page.
-func TestACodeGoesBySMTPFromTheProgramToTheServer(t *testing.T) {
+// A code by SMTP: encrypted, to a server with a private certificate authority, with a login whose
+// password has unusual characters, up to the page.
+func TestSMTP_DeliversACode(t *testing.T) {
 	t.Parallel()
 	for encryption, scheme := range map[string]string{"starttls": "smtp", "tls": "smtps"} {
 		t.Run(encryption, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestACodeGoesBySMTPFromTheProgramToTheServer(t *testing.T) {
 				"MAIL_TRANSPORT=smtp", "SMTP_URL=" + address.String(),
 				"MAILGUN_DOMAIN=", "MAILGUN_API_KEY=", "MAILGUN_API_BASE=", "MAILGUN_WEBHOOK_KEY=",
 			}
-			stranger := w.Run(t, bySMTP...) // it does not trust the server, and says its password to nobody
+			stranger := w.Run(t, bySMTP...) // it does not trust the server, and does not send its password
 			b := stranger.Open(t)
 			b.RequestCode("ada@sana.example").Want(http.StatusAccepted)
 			harness.Eventually(t, "the mail is not delayed", func() error {

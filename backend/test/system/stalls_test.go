@@ -7,12 +7,12 @@ import (
 	"sana/backend/test/harness"
 )
 
-// patientLimits are appended to a world's database URL for programs whose statements wait as long as
-// a test holds them up.
+// patientLimits are appended to a world's database URL for programs whose statements wait as long
+// as a test blocks them.
 const patientLimits = "&lock_timeout=60s&statement_timeout=60s"
 
-// stallCommits lets each commit wait, with all its locks, that has written rows of a table for which
-// the condition holds, while stall holds commits up.
+// stallCommits makes every commit that has written rows of a table with this condition wait,
+// holding its locks, while stall blocks commits.
 func stallCommits(t *testing.T, w *harness.World, table, condition string) {
 	t.Helper()
 	w.Exec(t, `
@@ -28,8 +28,8 @@ func stallCommits(t *testing.T, w *harness.World, table, condition string) {
 }
 
 // stall sends a request to a process and returns when its commit has begun and the process is
-// stopped. finish lets the commit end, and returns when it has. Only then the process can be killed
-// or go on: what it does not know until then is that it has committed.
+// paused. finish lets the commit end, and returns when it has. Only then the process can be killed
+// or resumed: it does not know yet that it has committed.
 func stall(t *testing.T, w *harness.World, p *harness.Process, send func()) (finish func()) {
 	t.Helper()
 	tx, err := w.DB.Begin(t.Context())

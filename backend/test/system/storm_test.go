@@ -16,7 +16,7 @@ import (
 	"sana/backend/visitor"
 )
 
-// storm asks two processes for codes while they are killed.
+// storm requests codes from two processes while they are killed.
 type storm struct {
 	*testing.T
 	w      *harness.World
@@ -25,8 +25,8 @@ type storm struct {
 	on     []*harness.Process
 
 	next     atomic.Int64 // number of the next request
-	accepted sync.Map     // addresses whose request was answered 202
-	done     atomic.Int64 // how many they are
+	accepted sync.Map     // addresses with an accepted request (202)
+	done     atomic.Int64 // number of accepted requests
 }
 
 // setting reads a number from the environment.
@@ -44,12 +44,11 @@ func setting(t *testing.T, name string, otherwise int) int {
 }
 
 // F-01, F-02, F-03 and F-17: two instances are killed at random times while codes are requested.
-// Every request that was accepted has exactly one mail in the queue, which is done in the end. A
-// mail comes twice only if a kill fell between sending it and recording that, and then with the
-// same code. None is sent after its code has expired. A request that was not answered has a
-// challenge and its mail, or neither. SANA_KILLS and SANA_MAILS say how many, SANA_KILLS_SEED
-// which.
-func TestNoMailIsLostOrSentWithoutNeedOverKillsAtRandomTimes(t *testing.T) {
+// Every accepted request has exactly one mail in the queue, which is done in the end. A mail is
+// sent twice only if a kill fell between sending and recording it, and then with the same code.
+// None is sent after its code has expired. A request without an answer has a challenge and its
+// mail, or neither. SANA_KILLS and SANA_MAILS are the numbers, SANA_KILLS_SEED is the seed.
+func TestKills_LoseNoMailAndSendNoneNeedlessly(t *testing.T) {
 	t.Parallel()
 	kills, mails := setting(t, "SANA_KILLS", 6), setting(t, "SANA_MAILS", 60)
 	seed := setting(t, "SANA_KILLS_SEED", int(rand.Uint32()))
@@ -70,7 +69,7 @@ func TestNoMailIsLostOrSentWithoutNeedOverKillsAtRandomTimes(t *testing.T) {
 	expired := s.expireSome()
 	before := s.mailsTo(expired)
 
-	// No instance runs now. Their leases end.
+	// No instance runs now. Their leases expire.
 	leased := s.w.Count(t, `SELECT count(*) FROM mails WHERE done_at IS NULL AND attempts > 0`)
 	s.w.Exec(t, `UPDATE mails SET next_at = now() WHERE done_at IS NULL`)
 	s.w.Run(t)
@@ -83,7 +82,7 @@ func TestNoMailIsLostOrSentWithoutNeedOverKillsAtRandomTimes(t *testing.T) {
 		s.next.Load(), s.done.Load(), kills+2, leased, duplicates, len(expired))
 }
 
-// ask requests codes until so many requests were accepted, from several clients.
+// ask requests codes from several clients until the given number was accepted.
 func (s *storm) ask(mails int) *sync.WaitGroup {
 	var clients sync.WaitGroup
 	for range 4 {
@@ -96,8 +95,7 @@ func (s *storm) ask(mails int) *sync.WaitGroup {
 	return &clients
 }
 
-// askOnce requests a code in a new browser, with an address and from a network that no other has
-// used.
+// askOnce requests a code in a new browser, with an unused address and from an unused network.
 func (s *storm) askOnce() {
 	n := s.next.Add(1)
 	email := fmt.Sprintf("storm%d@sana.example", n)
@@ -129,8 +127,8 @@ func (s *storm) askOnce() {
 	}
 }
 
-// awaitShare waits until as large a share of the mails was accepted as kills are done, and a moment
-// of random length more.
+// awaitShare waits until the share of accepted mails equals the share of kills, and a random moment
+// longer.
 func (s *storm) awaitShare(kill, kills, mails int) {
 	s.Helper()
 	harness.Eventually(s, "codes are not asked for any more", func() error {
@@ -146,7 +144,7 @@ func (s *storm) awaitShare(kill, kills, mails int) {
 	}
 }
 
-// kill ends one of the processes and starts another in its place.
+// kill kills one of the processes and starts another in its place.
 func (s *storm) kill() {
 	s.Helper()
 	which := s.random.IntN(2)
@@ -157,8 +155,7 @@ func (s *storm) kill() {
 	s.on[which] = fresh
 }
 
-// expireSome lets the codes of half of the mails expire that are not finished, and returns their
-// addresses.
+// expireSome expires the codes of half of the unfinished mails, and returns their addresses.
 func (s *storm) expireSome() map[string]bool {
 	s.Helper()
 	rows, err := s.w.DB.Query(s.Context(), `
@@ -238,8 +235,8 @@ func (s *storm) addresses(sql string) []string {
 }
 
 // checkMails checks that a mail that was leased once was sent once, and one that a kill interrupted
-// at most once more for each lease, with the same code. It returns how many were sent more than
-// once.
+// at most once more for each lease, with the same code. It returns the number of mails sent more
+// than once.
 func (s *storm) checkMails(expired map[string]bool) (duplicates int) {
 	s.Helper()
 	codes, sent := map[string]string{}, map[string]int{}

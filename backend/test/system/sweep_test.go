@@ -6,7 +6,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-func TestRowsThatNobodyNeedsAnyMoreGo(t *testing.T) {
+func TestSweep_DeletesExpiredRows(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	w.Exec(t, `

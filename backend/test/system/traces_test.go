@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// collector is what OpenTelemetry's collector is to the program.
+// collector is an OpenTelemetry collector.
 type collector struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -70,14 +70,14 @@ func (c *collector) find(t *testing.T, name string) *tracepb.Span {
 	return found
 }
 
-func TestATraceLeadsFromTheRequestOverItsStatementsToTheMail(t *testing.T) {
+func TestTraces_ConnectRequestStatementsAndMail(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	to := startCollector(t)
 	p := w.Run(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+to.URL, "OTEL_EXPORTER_OTLP_HEADERS=x-key=canary%20header", "OTEL_SERVICE_NAME=sana-here", "OTEL_BSP_SCHEDULE_DELAY=50")
 	b := p.Open(t)
 	b.Get("/").Want(http.StatusOK) // gives it a browser token
-	b.Get("/verify%23c=canary")    // the link of the mail, as programs that rewrite links leave it
+	b.Get("/verify%23c=canary")    // the link of the mail, as programs that rewrite links change it
 	b.RequestCode("canary@sana.example").Want(http.StatusAccepted)
 	w.Code(t, "canary@sana.example", 1)
 
@@ -104,7 +104,7 @@ func TestATraceLeadsFromTheRequestOverItsStatementsToTheMail(t *testing.T) {
 	}
 }
 
-func TestACollectorThatIsAwayHoldsNothingUp(t *testing.T) {
+func TestTraces_UnavailableCollectorBlocksNothing(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	away := startCollector(t)

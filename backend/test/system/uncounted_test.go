@@ -7,9 +7,9 @@ import (
 	"sana/backend/test/harness"
 )
 
-// Counts can be read and cannot be written, as on a disk that is full. A wrong code is then answered
-// 503 and is not counted, so a right one must not be told apart: otherwise an attacker guesses as
-// often as they like.
+// Counts can be read but not written, as with a full disk. A wrong code is then answered 503 and is
+// not counted, so a right one must get the same answer: otherwise attackers could guess without a
+// limit.
 func TestVerifyCode_WithoutRoomForCountsAnswersRightAndWrongAlike(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, store string) {

@@ -8,7 +8,8 @@ import (
 	"sana/backend/test/harness"
 )
 
-// wire is a proxy in front of the database that can swallow everything: connections stay open, and nothing comes through.
+// wire is a proxy in front of the database that can stall: connections stay open, and nothing
+// passes.
 type wire struct {
 	url   string
 	mu    sync.Mutex
@@ -30,7 +31,7 @@ func newWire(t *testing.T, database string) *wire {
 	return w
 }
 
-// swallow stops what comes, or lets it come again.
+// swallow stalls the proxy or ends the stall.
 func (w *wire) swallow(mute bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
