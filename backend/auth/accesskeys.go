@@ -17,20 +17,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// How long access keys are valid.
+// The lifetimes of access keys.
 const (
-	KeyLifetime    = 90 * 24 * time.Hour // unless another one is asked for
+	KeyLifetime    = 90 * 24 * time.Hour // default
 	MaxKeyLifetime = 365 * 24 * time.Hour
 )
 
-// KeyRequest is what an access key is made of.
+// KeyRequest is a request for an access key.
 type KeyRequest struct {
 	App      string        // id of the app
 	Name     string        // what the user calls the key
 	Lifetime time.Duration // 0 for KeyLifetime
 }
 
-// NewAccessKey is an access key with its text, which is nowhere else.
+// NewAccessKey is an access key with its text, which is not stored.
 type NewAccessKey struct {
 	session.AccessKey
 	Text string
@@ -44,7 +44,7 @@ func (s *Service) AccessKeys(ctx context.Context, current session.Session) ([]se
 	return s.Shared.ListAccessKeys(ctx, s.DB, current.User.ID)
 }
 
-// KeyApps returns the apps for which a user can make access keys.
+// KeyApps returns the apps for which a user can create access keys.
 func (s *Service) KeyApps(current session.Session) (list []*apps.App) {
 	for _, app := range s.MyApps(current) {
 		if app.AccessKeys {
@@ -54,7 +54,7 @@ func (s *Service) KeyApps(current session.Session) (list []*apps.App) {
 	return list
 }
 
-// AppName returns the name of an app, its id if it is not in the apps file any more.
+// AppName returns the name of an app, or its id if the apps file no longer has it.
 func (s *Service) AppName(id string) string {
 	if app, ok := s.apps().Find(id); ok {
 		return app.Name
@@ -62,10 +62,10 @@ func (s *Service) AppName(id string) string {
 	return id
 }
 
-// MakeAccessKey makes an access key for the current user, and queues the mail about it. It returns
-// fault.ReauthenticationRequired, fault.NotFound if the app is not open to the user or takes no keys,
-// fault.InvalidName, fault.InvalidRequest for a lifetime that is too long, and fault.TooManyRequests, also
-// if the user has session.MaxAccessKeys.
+// MakeAccessKey creates an access key for the current user, and queues the mail about it. It
+// returns fault.ReauthenticationRequired, fault.NotFound if the user may not use the app or it
+// accepts no keys, fault.InvalidName, fault.InvalidRequest for a lifetime that is too long, and
+// fault.TooManyRequests, also if the user has session.MaxAccessKeys.
 func (s *Service) MakeAccessKey(
 	ctx context.Context, v visitor.Visitor, current session.Session, r KeyRequest,
 ) (NewAccessKey, error) {
@@ -95,7 +95,7 @@ func (s *Service) MakeAccessKeyAsOperator(ctx context.Context, address string, r
 	return s.makeKey(ctx, visitor.Visitor{}, owner, r, account.Operator)
 }
 
-// judgeKeyRequest returns the request in its final form.
+// judgeKeyRequest validates a request and returns it with defaults.
 func (s *Service) judgeKeyRequest(owner account.Account, r KeyRequest) (KeyRequest, error) {
 	app, ok := s.apps().Find(r.App)
 	if !ok || !app.AccessKeys || !app.Allows(owner.Email, time.Now()) || !s.inPostgres() {
@@ -154,8 +154,8 @@ func (s *Service) makeKey(
 	return made, err
 }
 
-// EndAccessKey ends an access key of the current user by its public id. A key that is gone is no error. It
-// needs no fresh sign-in: a key that has leaked is to end at once.
+// EndAccessKey revokes an access key of the current user by its public id. An unknown key is not an
+// error. It needs no fresh sign-in, so that a leaked key can be revoked at once.
 func (s *Service) EndAccessKey(ctx context.Context, v visitor.Visitor, current session.Session, id string) error {
 	if !s.inPostgres() {
 		return nil
@@ -166,7 +166,7 @@ func (s *Service) EndAccessKey(ctx context.Context, v visitor.Visitor, current s
 	})
 }
 
-// EndAccessKeyAsOperator ends an access key by its public id. It returns false if there is none.
+// EndAccessKeyAsOperator revokes an access key by its public id. It returns false if there is none.
 func (s *Service) EndAccessKeyAsOperator(ctx context.Context, id string) (ended bool, err error) {
 	userID, err := s.Shared.AccessKeyOwner(ctx, id)
 	if err != nil || userID == "" {
@@ -180,8 +180,8 @@ func (s *Service) EndAccessKeyAsOperator(ctx context.Context, id string) (ended 
 	return ended, err
 }
 
-// revokeKeys ends the access key with a public id, or all keys of a user if id is "", and records the
-// events.
+// revokeKeys revokes the access key with a public id, or all keys of a user if id is "", and
+// records the events.
 func (s *Service) revokeKeys(
 	ctx context.Context, tx pgx.Tx, v visitor.Visitor, userID, id, by string,
 ) ([]session.AccessKey, error) {

@@ -16,9 +16,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// DeleteAccount deletes the current user's account with everything that is stored about it, ends all
-// its sessions, and queues the mail that says so, in one transaction. That mail stays until it is
-// sent. An account that was deleted already is no error. It returns fault.ReauthenticationRequired.
+// DeleteAccount deletes the current user's account with all its data, revokes all its sessions, and
+// queues the mail about it, in one transaction. That mail is kept until it is sent. Deleting a
+// deleted account is not an error. It returns fault.ReauthenticationRequired.
 func (s *Service) DeleteAccount(ctx context.Context, v visitor.Visitor, current session.Session) error {
 	userID := current.User.ID
 	if _, err := s.recentOwner(ctx, current); err != nil {
@@ -27,10 +27,11 @@ func (s *Service) DeleteAccount(ctx context.Context, v visitor.Visitor, current 
 	return ignoreDeleted(s.deleteAccount(ctx, v, userID))
 }
 
-// deleteAccount deletes an account. It returns fault.NotSignedIn if that was deleted already.
+// deleteAccount deletes an account. It returns fault.NotSignedIn if it was already deleted.
 func (s *Service) deleteAccount(ctx context.Context, v visitor.Visitor, userID string) error {
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		// A statement of its own: the next ones see everything that was committed before it got the lock.
+		// The lock is a separate statement, so that the next ones see everything committed before
+		// it.
 		owner, err := s.Accounts.LockForDeletion(ctx, tx, userID)
 		if err != nil {
 			return err
@@ -62,7 +63,7 @@ func (s *Service) deleteAccount(ctx context.Context, v visitor.Visitor, userID s
 	})
 }
 
-// ignoreDeleted makes a success of the error that the account was deleted already.
+// ignoreDeleted returns nil for the error of an already deleted account.
 func ignoreDeleted(err error) error {
 	if fault.Is(err, fault.NotSignedIn) {
 		return nil
@@ -70,8 +71,8 @@ func ignoreDeleted(err error) error {
 	return err
 }
 
-// Rename gives the account of a session a name and returns the account. The name that it already has is
-// no change: nothing is written or counted. It returns fault.InvalidName and fault.TooManyRequests.
+// Rename sets the name of a session's account and returns the account. If the name is unchanged,
+// nothing is written or counted. It returns fault.InvalidName and fault.TooManyRequests.
 func (s *Service) Rename(
 	ctx context.Context, v visitor.Visitor, current session.Session, input string,
 ) (account.Account, error) {
@@ -102,7 +103,7 @@ func (s *Service) spend(ctx context.Context, use throttle.Use) error {
 	return err
 }
 
-// spendAll counts one use of each budget, or returns what refused makes of the verdict. now is the
+// spendAll counts one use of each budget, or returns refused's error for the verdict. now is the
 // time by the database's clock.
 func (s *Service) spendAll(
 	ctx context.Context, budgets throttle.Budgets, refused func(throttle.Verdict) error,

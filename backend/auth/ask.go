@@ -13,37 +13,37 @@ import (
 	"sana/backend/visitor"
 )
 
-// CodeRequest is the result of a request for a code. It does not depend on whether the address is
-// known.
+// CodeRequest is the result of a code request. It does not depend on whether the address has an
+// account.
 type CodeRequest struct {
 	Email    string
-	Queued   bool // a mail was queued, now or a moment ago; if not, the address has had enough mail for now
+	Queued   bool // a mail was queued, now or a moment ago; if not, the mail limit of the address is reached
 	Now      time.Time
 	ResendAt time.Time           // when the next mail can be requested
 	Code     challenge.Challenge // the browser's valid code for the address; its ID is "" if there is none
 }
 
-// target is what a code is requested for.
+// target is the purpose of a requested code.
 type target struct {
 	email     string
 	purpose   challenge.Purpose
 	sessionID string       // of a step-up and a change of address
-	userID    string       // likewise
+	userID    string       // the same
 	from      apps.Arrival // the app from which the browser came; zero for none
 }
 
-// query means the challenges of a browser for this target.
+// query returns the query for the challenges of a browser for this target.
 func (t target) query(v visitor.Visitor) challenge.Query {
 	return challenge.Query{Browser: v.Browser, Email: t.email, Purpose: t.purpose, SessionID: t.sessionID}
 }
 
-// RequestCode creates a challenge for an address and queues its mail. If a valid code of this browser
-// for the address exists, that one is sent again. A request from a session for its own address is a
-// step-up. current is the session of the request, if any; from is the app from which the browser came,
-// which the challenge keeps if there is such an app.
+// RequestCode creates a challenge for an address and queues its mail. If a valid code of this
+// browser for the address exists, that one is sent again. A request from a session for its own
+// address is a step-up. current is the session of the request, if any. from is the app from which
+// the browser came; the challenge stores it if the app exists.
 //
 // It returns fault.InvalidEmail, fault.BrowserTokenMissing (nothing was written) and
-// fault.TooManyRequests. An address that has had enough mail is no error: see CodeRequest.
+// fault.TooManyRequests. A reached mail limit of the address is not an error: see CodeRequest.
 func (s *Service) RequestCode(ctx context.Context, v visitor.Visitor, current session.Session, address string, from apps.Arrival) (CodeRequest, error) {
 	email, err := account.ParseAddress(address)
 	if err != nil {
@@ -61,8 +61,8 @@ func (s *Service) RequestCode(ctx context.Context, v visitor.Visitor, current se
 	return s.request(ctx, v, t)
 }
 
-// stepUp is the target of a session for its own address. A session in a cookie can outlive its
-// account; it can only sign in anew.
+// stepUp returns the target of a session for its own address. A session in a cookie can outlive its
+// account; a code then signs in.
 func (s *Service) stepUp(ctx context.Context, current session.Session) (target, error) {
 	email := current.User.Email
 	owner, err := s.Accounts.Find(ctx, current.User.ID)
@@ -105,8 +105,8 @@ func (s *Service) pending(ctx context.Context, q challenge.Query) (challenge.Cha
 	return challenge.Pending(ctx, s.DB, q)
 }
 
-// CancelCode withdraws a pending challenge of the browser: the one with this id, or the newest if id is
-// "". If there is none, nothing happens.
+// CancelCode cancels a pending challenge of the browser: the one with this id, or the newest if id
+// is "". It does nothing if there is none.
 func (s *Service) CancelCode(ctx context.Context, v visitor.Visitor, id string) error {
 	return s.cancel(ctx, challenge.Query{Browser: v.Browser, ID: id, Purpose: challenge.SignIn})
 }
@@ -147,11 +147,11 @@ func (s *Service) sendLimits(v visitor.Visitor, email string) sendLimits {
 	}
 }
 
-// sentTwice is how soon after a request the same one is taken for its repeat, by a page whose answer was
-// lost or by a second tab: it gets the answer of the first.
+// sentTwice is how soon after a request an identical one counts as its repeat, from a page that got
+// no answer or from a second tab: it gets the same answer.
 const sentTwice = 30 * time.Second
 
-// request reads, decides and writes, and starts again if another request was faster.
+// request reads, decides and writes, and retries if a concurrent request interfered.
 func (s *Service) request(ctx context.Context, v visitor.Visitor, t target) (CodeRequest, error) {
 	if v.Browser == "" {
 		return CodeRequest{}, errBrowserTokenMissing()
@@ -164,7 +164,7 @@ func (s *Service) request(ctx context.Context, v visitor.Visitor, t target) (Cod
 		}
 		if t.userID != "" {
 			if _, err := s.Accounts.Find(ctx, t.userID); err != nil {
-				return CodeRequest{}, err // it may have been deleted meanwhile
+				return CodeRequest{}, err // the account may have been deleted meanwhile
 			}
 		}
 	}
@@ -179,7 +179,7 @@ func (s *Service) requestOnce(
 		return CodeRequest{}, false, err
 	}
 
-	// A network that has asked too often is told so.
+	// The limit of a network is reported.
 	if verdict := limits.networks.Judge(counts); verdict.Refused != nil {
 		s.Metrics.CodeRequested()
 		s.Metrics.Refused(verdict.Refused.Label())
@@ -201,7 +201,7 @@ func (s *Service) requestOnce(
 		return request, true, nil
 	}
 
-	// An address that has had enough mail gets none. That is not told: anybody could have caused it.
+	// A reached mail limit of the address is not reported: any visitor could have caused it.
 	if verdict := limits.own.Judge(counts); verdict.Refused != nil {
 		s.Metrics.CodeRequested()
 		s.Metrics.Refused(verdict.Refused.Label())
@@ -222,14 +222,14 @@ func (s *Service) requestOnce(
 	return CodeRequest{Email: t.email, Queued: true, Now: made.Now, ResendAt: made.ResendAt, Code: made}, true, nil
 }
 
-// noMail is the result if no mail was queued; known is the browser's valid code, if any.
+// noMail returns the result without a queued mail; known is the browser's valid code, if any.
 func noMail(t target, known challenge.Challenge, resendAt time.Time) CodeRequest {
 	known.ResendAt = resendAt
 	return CodeRequest{Email: t.email, Now: known.Now, ResendAt: resendAt, Code: known}
 }
 
-// format is that of new codes: longer ones while the service is under attack, and codes that cannot be
-// guessed after too many wrong ones in a row.
+// format returns the format of new codes: longer ones while the service is under attack, and
+// unguessable ones after too many wrong codes in a row.
 func (s *Service) format(ctx context.Context, unguessable bool) (challenge.Format, error) {
 	if unguessable {
 		return challenge.Format{Kind: challenge.Alphanumeric, Length: throttle.AlphanumericLength}, nil

@@ -59,7 +59,7 @@ const isBlocked = `(EXISTS (
 	        WHERE users.id = nullif(@user, '')::uuid
 	          AND users.blocked_at IS NOT NULL))`
 
-// create creates a challenge. Its ID is "" if another request was faster.
+// create creates a challenge. Its ID is "" if a concurrent request interfered.
 func (s *Service) create(
 	ctx context.Context, v visitor.Visitor, t target, format challenge.Format, limits sendLimits, resendIn time.Duration,
 ) (challenge.Challenge, error) {
@@ -83,7 +83,7 @@ func (s *Service) create(
 	return s.writeRequest(ctx, "create challenge", createChallenge, c, args, limits)
 }
 
-// arrivalOrNull is what the database stores of an arrival: NULL for none.
+// arrivalOrNull returns the stored form of an arrival: NULL for none.
 func arrivalOrNull(from apps.Arrival) *apps.Arrival {
 	if from == (apps.Arrival{}) {
 		return nil
@@ -91,8 +91,8 @@ func arrivalOrNull(from apps.Arrival) *apps.Arrival {
 	return &from
 }
 
-// resendChallenge checks and counts the limits and queues the next mail of a challenge. It returns the
-// row, or none if a limit is reached or the challenge changed meanwhile.
+// resendChallenge checks and counts the limits and queues the next mail of a challenge. It returns
+// the row, or none if a limit is reached or the challenge has changed.
 const resendChallenge = `
 	WITH ` + string(throttle.Full) + `,
 	granted AS (
@@ -117,7 +117,7 @@ const resendChallenge = `
 	FROM granted
 	CROSS JOIN queued`
 
-// sendAgain queues the mail of a challenge again. ID is "" if another request was faster.
+// sendAgain queues the mail of a challenge again. ID is "" if a concurrent request interfered.
 func (s *Service) sendAgain(
 	ctx context.Context, c challenge.Challenge, limits sendLimits, resendIn time.Duration,
 ) (challenge.Challenge, error) {
@@ -125,9 +125,9 @@ func (s *Service) sendAgain(
 	return s.writeRequest(ctx, "resend code", resendChallenge, c, args, limits)
 }
 
-// writeRequest runs a statement that queues a mail for c, under the locks of its limits, and has
-// the mail sent. It returns c as it then is, or an empty challenge if the statement returned no
-// row.
+// writeRequest runs a statement that queues a mail for c, under the locks of its limits, and wakes
+// the worker that sends it. It returns the changed c, or an empty challenge if the statement
+// returned no row.
 func (s *Service) writeRequest(
 	ctx context.Context, operation, sql string, c challenge.Challenge, args pgx.NamedArgs, limits sendLimits,
 ) (challenge.Challenge, error) {
@@ -140,7 +140,7 @@ func (s *Service) writeRequest(
 		granted = false
 		limits.both.Lock(b, limits.lock)
 		if c.UserID != "" {
-			queueUserLock(b, c.UserID) // what follows sees a deletion that this waits for
+			queueUserLock(b, c.UserID) // the next statements see a deletion that this waits for
 		}
 		b.Queue(sql, args).QueryRow(func(row pgx.Row) error {
 			err := row.Scan(&c.Mails, &c.Now, &c.SentAt, &c.ResendAt, &c.ExpiresAt, &c.Blocked)
@@ -160,7 +160,7 @@ func (s *Service) writeRequest(
 	return c, nil
 }
 
-// count counts one use of each budget. It returns false if another request was faster.
+// count counts one use of each budget. It returns false if a concurrent request interfered.
 func (s *Service) count(ctx context.Context, budgets throttle.Budgets) (counted bool, err error) {
 	if budgets.Empty() {
 		return true, nil
@@ -182,7 +182,7 @@ func (s *Service) count(ctx context.Context, budgets throttle.Budgets) (counted 
 	return counted, postgres.Error("count use", err)
 }
 
-// ignoreNoRows is for statements that may return no row.
+// ignoreNoRows returns nil for pgx.ErrNoRows.
 func ignoreNoRows(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil

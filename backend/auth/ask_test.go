@@ -8,7 +8,8 @@ import (
 	"sana/backend/test/postgrestest"
 )
 
-// A request for a code that names a user waits for the deletion of that user and leaves nothing after it.
+// A code request for a user waits for the concurrent deletion of that user, and leaves no data
+// behind.
 func TestRequest_NamesNoUserWhoIsBeingDeleted(t *testing.T) {
 	t.Parallel()
 	s, db := newService(t, postgrestest.URL(t)+"&lock_timeout=60s&statement_timeout=60s")

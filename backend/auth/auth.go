@@ -1,13 +1,13 @@
-// Package auth has the use cases of people: signing in, proving again who they are, changing their
-// address, signing out, and what they do with their account. An exported method is one thing that a
-// person does, and at most one transaction. It is the only package that opens a transaction over the
-// tables of several others, so its statements name the tables of packages account, challenge, outbox,
-// passkey, session and throttle.
+// Package auth has the use cases of users: signing in, stepping up, changing the address, signing
+// out, and managing the account. An exported method is one action of a user, in at most one
+// transaction. It is the only package that opens transactions over the tables of several packages,
+// so its statements name the tables of packages account, challenge, outbox, passkey, session and
+// throttle.
 //
 // # Order of locks
 //
 // Advisory locks of limits come first, then the row of a challenge, then the row of its user, then
-// those of the user's sessions. A challenge that belongs to a session has its user locked before it.
+// those of the user's sessions. If a challenge belongs to a session, its user is locked before it.
 package auth
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Settings are what the operator decides.
+// Settings are the operator's settings.
 type Settings struct {
 	CodeLength int // digits, 6 to 8
 	SignUp     SignUp
@@ -35,14 +35,14 @@ type Settings struct {
 	Passkeys   passkey.RelyingParty // zero if PUBLIC_URL can have none
 }
 
-// MailSettings is what every mail needs.
+// MailSettings are the settings of every mail.
 type MailSettings struct {
 	Templates *templates.Set
-	From      string   // one mailbox
-	PublicURL *url.URL // where people reach Sana
+	From      string   // a mailbox
+	PublicURL *url.URL // public address of Sana
 }
 
-// Parts are what the use cases work with. Exactly one of Shared and Sealed is set.
+// Parts are the dependencies of the use cases. Exactly one of Shared and Sealed is set.
 type Parts struct {
 	DB       *pgxpool.Pool
 	Keys     keyring.Ring
@@ -52,7 +52,7 @@ type Parts struct {
 	Shared   *session.Shared // sessions in Postgres
 	Sealed   *session.Sealed // sessions in cookies
 	Metrics  *metrics.Metrics
-	Apps     *apps.Current // behind the gate; nil for none
+	Apps     *apps.Current // behind the gate; nil without a gate
 }
 
 // Service runs the use cases. It is safe for concurrent use.
@@ -61,14 +61,14 @@ type Service struct {
 	Settings
 }
 
-// New returns the service and registers the mails that it writes with the outbox.
+// New returns the service and registers its mail templates with the outbox.
 func New(parts Parts, settings Settings) *Service {
 	s := &Service{Parts: parts, Settings: settings}
 	s.registerMails()
 	return s
 }
 
-// Store returns the store of sessions that is open.
+// Store returns the configured store of sessions.
 func (p Parts) Store() session.Store {
 	if p.Shared != nil {
 		return p.Shared
@@ -76,10 +76,10 @@ func (p Parts) Store() session.Store {
 	return p.Sealed
 }
 
-// maxRounds is how often a use case reads and decides again after another request was faster.
+// maxRounds is how often a use case is tried if concurrent requests interfere.
 const maxRounds = 8
 
-// errContended is the error of a request that was too slow in every round.
+// errContended is the error after interference in every round.
 func errContended(operation string) error {
 	return postgres.Error(operation, postgres.ErrContended)
 }

@@ -10,8 +10,8 @@ import (
 	"sana/backend/test/postgrestest"
 )
 
-// BenchmarkSignIn requests and verifies a code, for another address and from another network each
-// time, one after the other. No mail is sent.
+// BenchmarkSignIn measures a code request and its verification, for another address and from
+// another network each time, one after the other. No mail is sent.
 func BenchmarkSignIn(b *testing.B) {
 	s, _ := newService(b, postgrestest.URL(b))
 	n := 0

@@ -11,8 +11,8 @@ import (
 	"sana/backend/keyring"
 )
 
-// A device token says that somebody signed in with an address in this browser: 128 random bits and
-// their HMAC with the address. It signs nobody in; it gives the browser budgets of its own, so that
+// A device token shows that a user signed in with an address in this browser: 128 random bits and
+// their HMAC with the address. It does not sign in; it gives the browser its own budgets, so that
 // strangers cannot use them up ("device cookies", OWASP).
 const (
 	deviceLabel   = "sana/device/v1"
@@ -20,8 +20,8 @@ const (
 	deviceBytes   = deviceIDBytes + sha256.Size
 )
 
-// deviceID returns the id of the device that holds token, "" unless the token was made for this
-// address with a key of the ring.
+// deviceID returns the id in a device token, "" unless the token was created for this address with
+// a key of the ring.
 func (s *Service) deviceID(token, email string) string {
 	if len(token) != base64.RawURLEncoding.EncodedLen(deviceBytes) {
 		return ""
@@ -39,13 +39,13 @@ func (s *Service) deviceID(token, email string) string {
 	return ""
 }
 
-// newDevice makes a token for an address. A browser that has a valid one keeps its id, and with it
-// the budgets that it has used up.
+// newDevice returns a new token for an address. A browser with a valid token keeps its id, and
+// thereby the used part of its budgets.
 func (s *Service) newDevice(id, email string) string {
 	raw, err := hex.DecodeString(id)
 	if err != nil || len(raw) != deviceIDBytes {
 		raw = make([]byte, deviceIDBytes)
-		rand.Read(raw) // never fails: it ends the program when the system has no randomness
+		rand.Read(raw) // never fails: crypto/rand ends the program if the system has no randomness
 	}
 	return base64.RawURLEncoding.EncodeToString(append(raw, deviceMAC(s.Keys.Current(), raw, email)...))
 }
@@ -57,8 +57,8 @@ func deviceMAC(key keyring.Key, id []byte, email string) []byte {
 	return mac.Sum(nil)
 }
 
-// mailbox is the address that mails to this one arrive at, for counting only: ada+shop@example.org is
-// ada's. As identities the two are different people.
+// mailbox returns the address without its tag, for counting only: ada+shop@example.org is delivered
+// to ada. Both are different accounts.
 func mailbox(email string) string {
 	local, domain, _ := strings.Cut(email, "@")
 	name, _, _ := strings.Cut(local, "+")

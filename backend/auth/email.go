@@ -19,12 +19,12 @@ import (
 // EmailChange is the result of a change of address.
 type EmailChange struct {
 	Account account.Account
-	Session session.Session // the current one, with the new address; Token is another one for a session in a cookie
+	Session session.Session // the current one, with the new address; in a cookie it has another Token
 	Device  string          // the token that makes the browser known for the new address
 }
 
-// RequestEmailChange sends a code to the address that the account of a session is to have. Whether
-// another account has that address is not looked at before the code is right.
+// RequestEmailChange sends a code to the new address of a session's account. It does not check
+// whether another account has the address: the right code comes first.
 //
 // It returns fault.ReauthenticationRequired, fault.InvalidEmail, fault.EmailUnchanged,
 // fault.SignUpClosed for an address that no account may have, and the errors of RequestCode.
@@ -50,7 +50,7 @@ func (s *Service) RequestEmailChange(
 	})
 }
 
-// changeQuery means the browser's pending change of address of a session.
+// changeQuery returns the query for the browser's pending change of a session's address.
 func changeQuery(v visitor.Visitor, current session.Session, id string) challenge.Query {
 	return challenge.Query{Browser: v.Browser, ID: id, Purpose: challenge.ChangeEmail, SessionID: current.ID}
 }
@@ -78,11 +78,11 @@ func (s *Service) CancelEmailChange(ctx context.Context, v visitor.Visitor, curr
 	return s.cancel(ctx, changeQuery(v, current, id))
 }
 
-// VerifyEmailChange compares a code with the pending change of address of a session, for one address or
-// the newest if address is "". The right code gives the account its new address, revokes all other
-// sessions of the user, since one of them may be of somebody who reads the old mailbox, and tells both
-// addresses by mail. It is no fresh sign-in. Errors are those of VerifyCode, fault.NotSignedIn, and
-// fault.EmailTaken, which is told after the right code only. Like VerifyCode it can be repeated.
+// VerifyEmailChange compares a code with the pending change of a session's address, for one address
+// or the newest if address is "". The right code changes the address, revokes all other sessions of
+// the user, because a reader of the old mailbox may have one, and sends a mail to both addresses.
+// It is not a fresh sign-in. Errors are those of VerifyCode, fault.NotSignedIn, and
+// fault.EmailTaken, after the right code only. Like VerifyCode it can be repeated.
 func (s *Service) VerifyEmailChange(
 	ctx context.Context, v visitor.Visitor, current session.Session, address, code string,
 ) (EmailChange, error) {
@@ -132,7 +132,7 @@ func (s *Service) pendingChange(ctx context.Context, v visitor.Visitor, current 
 	return s.newest(ctx, q)
 }
 
-// spendChange spends the code of a change of address.
+// spendChange consumes the code of a change of address.
 const spendChange = `
 	WITH ` + string(throttle.Full) + `,
 	granted AS (
@@ -155,8 +155,8 @@ const spendChange = `
 	SELECT outcome
 	FROM granted`
 
-// changeEmail spends a code and changes the address, in one transaction. It returns errTooSlow if
-// another request was faster.
+// changeEmail consumes a code and changes the address, in one transaction. It returns errTooSlow if
+// a concurrent request interfered.
 func (s *Service) changeEmail(
 	ctx context.Context, g guess, owner account.Account, current session.Session,
 ) (outcome challenge.Outcome, err error) {
@@ -182,7 +182,7 @@ func (s *Service) changeEmail(
 	return outcome, err
 }
 
-// moveAccount gives the account its new address and does what follows from it.
+// moveAccount changes the account's address, revokes its other sessions and queues the mails.
 func (s *Service) moveAccount(ctx context.Context, tx pgx.Tx, g guess, owner account.Account, current session.Session) error {
 	email := g.challenge.Email
 	before, err := s.Accounts.Lock(ctx, tx, owner.ID)
@@ -219,7 +219,7 @@ func (s *Service) moveAccount(ctx context.Context, tx pgx.Tx, g guess, owner acc
 	return nil
 }
 
-// changedEmail is the answer to a spent code.
+// changedEmail returns the answer to a used code.
 func (s *Service) changedEmail(ctx context.Context, g guess, outcome challenge.Outcome, current session.Session) (EmailChange, error) {
 	switch outcome {
 	case challenge.EmailTaken:

@@ -15,18 +15,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Export is everything that is stored about a user. There can be any number of events, so they are read
-// in pages while the export is sent.
+// Export is all stored data of a user. The number of events is not bounded, so they are read in
+// pages while the export is sent.
 type Export struct {
 	At               time.Time // by the database's clock
-	Ends             time.Time // when the transfer must be complete, by this process's clock
+	Ends             time.Time // deadline of the transfer, by this process's clock
 	Account          account.Account
 	Sessions         []session.Listed
 	SessionsComplete bool // see Sessions
 	Ended            []session.Past
 	Keys             []session.AccessKey
 	Codes            []challenge.Stored
-	Notices          []outbox.StoredNotice // that were not sent yet
+	Notices          []outbox.StoredNotice // not sent yet
 	Passkeys         PasskeyList
 
 	accounts *account.Service
@@ -34,13 +34,12 @@ type Export struct {
 	complete bool  // all events were read
 }
 
-// exportPage is how many events are read at once.
+// exportPage is the number of events of one query.
 const exportPage = 1000
 
-// Export begins an export of what is stored about the current user. The event about it is recorded before
-// anything can be sent, so that a transfer that is ended early is noticed, too. It returns
-// fault.ReauthenticationRequired, and fault.TooManyRequests while another export of the account may be
-// under way.
+// Export begins an export of the current user's data. It records the event before anything is sent,
+// so that an interrupted transfer is recorded too. It returns fault.ReauthenticationRequired, and
+// fault.TooManyRequests while another export of the account may be running.
 func (s *Service) Export(ctx context.Context, v visitor.Visitor, current session.Session) (*Export, error) {
 	owner, err := s.recentOwner(ctx, current)
 	if err != nil {
@@ -82,8 +81,8 @@ func (s *Service) Export(ctx context.Context, v visitor.Visitor, current session
 	return e, err
 }
 
-// NextEvents returns the next events, newest first, and none after the last. The newest is that of the
-// export itself.
+// NextEvents returns the next events, newest first, and none after the last. The newest is that of
+// the export itself.
 func (e *Export) NextEvents(ctx context.Context) ([]account.Event, error) {
 	if e.complete {
 		return nil, nil

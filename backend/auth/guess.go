@@ -12,17 +12,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// guess is a code that was typed, after it was compared and before anything was written or answered.
+// guess is a typed code after its comparison, before anything is written or answered.
 type guess struct {
 	visitor   visitor.Visitor
 	challenge challenge.Challenge
 	right     bool
 	device    string           // id of the browser if it is known for the address, else ""
-	budgets   throttle.Budgets // that a wrong code counts against
-	forget    throttle.Budgets // whose counts a right code deletes; empty if nothing was counted
+	budgets   throttle.Budgets // counted for a wrong code
+	forget    throttle.Budgets // reset by a right code; empty if nothing was counted
 }
 
-// guessLimits are the budgets of guesses at codes for an address.
+// guessLimits are the budgets of attempts at codes for an address.
 type guessLimits struct {
 	device   string
 	own      []throttle.Use // of the address, or of a known browser
@@ -48,7 +48,7 @@ func (s *Service) guessLimits(v visitor.Visitor, email string) guessLimits {
 	return l
 }
 
-// budgetsFor are the budgets of a guess at a code of this format: a code that nobody can guess needs
+// budgetsFor returns the budgets of an attempt at a code of this format: an unguessable code needs
 // none by address.
 func (s *Service) budgetsFor(l guessLimits, format challenge.Format) throttle.Budgets {
 	if format.Kind == challenge.Alphanumeric {
@@ -57,8 +57,9 @@ func (s *Service) budgetsFor(l guessLimits, format challenge.Format) throttle.Bu
 	return s.Limits.Budgets(append(append([]throttle.Use{}, l.own...), l.networks...)...)
 }
 
-// compare reads the challenge that q means and compares a code with it, unless a limit refuses the
-// guess. A blocked user has no right code. Nothing is written, and the caller answers nothing before it has written.
+// compare reads the challenge of q and compares a code with it, unless a limit refuses the attempt.
+// A blocked user has no right code. Nothing is written, and the caller must write before it
+// answers.
 func (s *Service) compare(ctx context.Context, v visitor.Visitor, q challenge.Query, input string) (guess, error) {
 	if err := s.Limits.CanCount(ctx); err != nil {
 		return guess{}, err
@@ -94,8 +95,8 @@ func (s *Service) compare(ctx context.Context, v visitor.Visitor, q challenge.Qu
 	return g, err
 }
 
-// isRight compares in constant time. If the key of the code is gone, the verifier under the browser's
-// token is compared instead; without it the code is void, fault.CodeExpired.
+// isRight compares in constant time. If the key of the code was removed, the verifier under the
+// browser's token is compared instead; without it the code is invalid: fault.CodeExpired.
 func (s *Service) isRight(browser visitor.Browser, c challenge.Challenge, code string) (bool, error) {
 	if key, ok := s.Keys.Find(c.KeyID); ok {
 		return subtle.ConstantTimeCompare([]byte(code), []byte(challenge.Code(key, c))) == 1, nil
@@ -106,8 +107,8 @@ func (s *Service) isRight(browser visitor.Browser, c challenge.Challenge, code s
 	return subtle.ConstantTimeCompare(challenge.Verifier(browser, c.ID, code), c.Verifier) == 1, nil
 }
 
-// lock queues the locks of a guess. Right and wrong guesses take the same ones in the same first
-// statements of their transactions, so that whatever makes one fail makes both fail.
+// lock queues the locks of an attempt. Right and wrong attempts take the same locks in the same
+// first statements of their transactions, so that a failure affects both alike.
 func (g guess) lock(b *postgres.Batch) {
 	g.budgets.Lock(b, guessLock(g.challenge.Email))
 	if g.challenge.UserID != "" {
@@ -115,7 +116,7 @@ func (g guess) lock(b *postgres.Batch) {
 	}
 }
 
-// guessLock is the name of the lock that every guess at a code for an address takes.
+// guessLock returns the name of the lock of every attempt at a code for an address.
 func guessLock(email string) string { return "address " + email }
 
 // queueUserLock queues the lock of a user's row.
@@ -128,7 +129,7 @@ func queueUserLock(b *postgres.Batch, userID string) {
 		pgx.NamedArgs{"user": userID})
 }
 
-// args are those of statements that write a guess.
+// args returns the arguments of statements that write an attempt.
 func (g guess) args() pgx.NamedArgs {
 	args := pgx.NamedArgs{
 		"id": g.challenge.ID, "key": g.challenge.KeyID,
@@ -138,7 +139,7 @@ func (g guess) args() pgx.NamedArgs {
 	return args
 }
 
-// forgetWrong deletes the counts of wrong guesses if this transaction has spent the code.
+// forgetWrong deletes the counts of wrong attempts if this transaction has consumed the code.
 const forgetWrong = string(throttle.Forget) + `
 		  AND EXISTS (
 		      SELECT
@@ -146,7 +147,7 @@ const forgetWrong = string(throttle.Forget) + `
 		      WHERE id = @id
 		        AND consumed_at = now())`
 
-// queueForget queues forgetWrong, which most right guesses do not need: nothing was counted.
+// queueForget queues forgetWrong, unless nothing was counted, as for most right codes.
 func (g guess) queueForget(b *postgres.Batch) {
 	if g.forget.Empty() {
 		return
@@ -156,9 +157,9 @@ func (g guess) queueForget(b *postgres.Batch) {
 	b.Queue(forgetWrong, args)
 }
 
-// countWrong counts a wrong guess against the challenge and every budget, or nothing at all if another
-// request changed one of them so that the guess is refused now; then it returns false. A spent
-// challenge that its browser may still repeat counts wrong guesses too.
+// countWrong counts a wrong attempt against the challenge and every budget. It counts nothing and
+// returns false if a concurrent request changed one of them so that the attempt is now refused. A
+// used challenge that its browser may still repeat counts wrong attempts too.
 const countWrong = `
 	WITH ` + string(throttle.Full) + `,
 	granted AS (
@@ -174,7 +175,7 @@ const countWrong = `
 	SELECT tries
 	FROM granted`
 
-// refuse counts a wrong guess and returns its error, nil if another request was faster.
+// refuse counts a wrong attempt and returns its error, nil if a concurrent request interfered.
 func (s *Service) refuse(ctx context.Context, g guess) error {
 	tries := 0
 	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {

@@ -21,7 +21,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// openHandoff checks and counts the limits and writes a handoff. It returns whether it did.
+// openHandoff checks and counts the limits and inserts a handoff. It returns whether it did.
 const openHandoff = `
 	WITH ` + string(throttle.Full) + `,
 	granted AS (
@@ -36,14 +36,14 @@ const openHandoff = `
 // Handoff is a ticket with which a browser gets the app cookie of a host.
 type Handoff struct {
 	Host   string
-	Ticket string // good once, for a minute
+	Ticket string // valid once, for a minute
 }
 
-// OpenHandoff gives a browser that has a session, and came from an app, a ticket for that app's host.
-// The ticket is good whether or not the app is open to the user: the gate says so at the app.
+// OpenHandoff creates a ticket for an app's host, for a browser with a session that came from the
+// app. It does so even if the user may not use the app: the gate refuses them at the app.
 //
-// It returns fault.NotFound if no app has the host, fault.ReauthenticationRequired if the app is open
-// to the user and wants a newer sign-in, and fault.TooManyRequests.
+// It returns fault.NotFound if no app has the host, fault.ReauthenticationRequired if the user may
+// use the app and it requires a newer sign-in, and fault.TooManyRequests.
 func (s *Service) OpenHandoff(
 	ctx context.Context, v visitor.Visitor, current session.Session, from apps.Arrival,
 ) (Handoff, error) {
@@ -96,13 +96,13 @@ func (s *Service) OpenHandoff(
 
 // FinishedHandoff is the result of a ticket.
 type FinishedHandoff struct {
-	Path    string          // where the browser goes; "/" if the ticket is unknown at this host
-	Session session.Session // for which the browser gets an app cookie; its ID is "" if it gets none
+	Path    string          // where the browser continues; "/" if the ticket is unknown at this host
+	Session session.Session // for the app cookie; its ID is "" if the browser gets none
 }
 
-// FinishHandoff spends a ticket, whatever else is wrong with it. The browser gets an app cookie if the
-// ticket was made within the last minute, for this app and host and for the browser with this nonce,
-// and if its session is valid. If not, the browser may begin anew.
+// FinishHandoff consumes a ticket in every case. The browser gets an app cookie if the ticket was
+// created within the last minute, for this app and host and for the browser with this nonce, and if
+// its session is valid. Otherwise the browser may start again.
 func (s *Service) FinishHandoff(
 	ctx context.Context, v visitor.Visitor, app *apps.App, host, ticket, nonce string,
 ) (FinishedHandoff, error) {
@@ -157,8 +157,8 @@ func spendTicket(ctx context.Context, tx pgx.Tx, ticket string) (r handoffRow, e
 	return r, ignoreNoRows(err)
 }
 
-// recordOpening records the first time that a user opened an app from a browser on a system, as far
-// as events are kept.
+// recordOpening records the first time that a user opened an app from a browser on a system, within
+// the retention of events.
 func (s *Service) recordOpening(
 	ctx context.Context, tx pgx.Tx, v visitor.Visitor, app *apps.App, sessionID string,
 ) error {
@@ -214,8 +214,9 @@ func (s *Service) appsOfSessions(ctx context.Context, userID string) (map[string
 	return found, postgres.Error("list apps of sessions", err)
 }
 
-// SweepSessionApps deletes what sessions that are gone have opened, and returns how many rows. A minute
-// is longer than any transaction that creates a session or opens an app.
+// SweepSessionApps deletes the openings of sessions that no longer exist, and returns the number of
+// rows. It waits a minute, which is longer than any transaction that creates a session or opens an
+// app.
 func (s *Service) SweepSessionApps(ctx context.Context) (deleted int, err error) {
 	tag, err := s.DB.Exec(ctx, `
 		DELETE FROM session_apps
@@ -224,8 +225,8 @@ func (s *Service) SweepSessionApps(ctx context.Context) (deleted int, err error)
 	return int(tag.RowsAffected()), postgres.Error("sweep apps of sessions", err)
 }
 
-// dropHandoffs deletes the handoffs of sessions that have ended with their user's account, and what they
-// have opened.
+// dropHandoffs deletes the handoffs and openings of sessions that were revoked with their user's
+// account.
 func dropHandoffs(ctx context.Context, tx pgx.Tx, ended []session.Session) error {
 	var ids []string
 	for _, e := range ended {
@@ -245,8 +246,8 @@ func dropHandoffs(ctx context.Context, tx pgx.Tx, ended []session.Session) error
 	return postgres.Error("drop apps of sessions", err)
 }
 
-// SignOutFromApp ends the session behind an app cookie, for all apps and Sana itself. A session that
-// is not valid any more is no error.
+// SignOutFromApp revokes the session behind an app cookie, for all apps and Sana itself. A session
+// that is no longer valid is not an error.
 func (s *Service) SignOutFromApp(ctx context.Context, v visitor.Visitor, userID, sessionID string) error {
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := s.lockIfThere(ctx, tx, userID); err != nil {
@@ -256,17 +257,17 @@ func (s *Service) SignOutFromApp(ctx context.Context, v visitor.Visitor, userID,
 	})
 }
 
-// MyApps returns the apps that are open to the user of a session.
+// MyApps returns the apps that the user of a session may use.
 func (s *Service) MyApps(current session.Session) []*apps.App {
 	return s.apps().For(current.User.Email, time.Now())
 }
 
-// ArrivalApp returns the app from which a browser came, false if it came from none.
+// ArrivalApp returns the app from which a browser came, false if there is none.
 func (s *Service) ArrivalApp(from apps.Arrival) (*apps.App, bool) {
 	return s.apps().FindHost(from.Host)
 }
 
-// apps returns the set in use, nil without one.
+// apps returns the current set of apps, nil without a gate.
 func (s *Service) apps() *apps.Set {
 	if s.Apps == nil {
 		return nil
@@ -279,17 +280,17 @@ var ticketEncoding = base64.RawURLEncoding.Strict()
 // newTicket returns 256 random bits in base64url.
 func newTicket() string {
 	var raw [32]byte
-	rand.Read(raw[:]) // never fails: it ends the program if the system has no randomness
+	rand.Read(raw[:]) // never fails: crypto/rand ends the program if the system has no randomness
 	return ticketEncoding.EncodeToString(raw[:])
 }
 
-// hashTicket is what the database stores of a ticket, so that a dump has none.
+// hashTicket returns the stored form of a ticket, so that a dump has no tickets.
 func hashTicket(ticket string) []byte {
 	sum := sha256.Sum256([]byte(ticket))
 	return sum[:]
 }
 
-// SweepHandoffs deletes handoffs whose tickets are not good any more, and returns how many.
+// SweepHandoffs deletes handoffs whose tickets have expired, and returns their number.
 func (s *Service) SweepHandoffs(ctx context.Context) (deleted int, err error) {
 	tag, err := s.DB.Exec(ctx, `
 		DELETE FROM handoffs

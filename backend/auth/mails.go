@@ -34,10 +34,10 @@ const (
 	recoveredTemplate        = "recovered"
 )
 
-// noticeUse is how long a notice is worth sending.
+// noticeUse is how long after its event a notice is still sent.
 const noticeUse = 24 * time.Hour
 
-// registerMails gives the outbox the templates of all mails.
+// registerMails registers the templates of all mails with the outbox.
 func (s *Service) registerMails() {
 	s.Outbox.Handle(codeTemplate, outbox.Template{Compose: s.composeCode})
 	for name, write := range s.noticeWriters() {
@@ -45,14 +45,14 @@ func (s *Service) registerMails() {
 	}
 }
 
-// notify queues a notice about what a visitor has just done.
+// notify queues a notice about a visitor's action.
 func (s *Service) notify(ctx context.Context, tx pgx.Tx, v visitor.Visitor, n outbox.Notice) error {
 	b := &postgres.Batch{}
 	s.Outbox.EnqueueNotice(ctx, b, noticeOf(v, n))
 	return postgres.Error("queue notice", b.SendTo(ctx, tx))
 }
 
-// composeCode writes the newest mail of a challenge, if its code is still valid.
+// composeCode renders the newest mail of a challenge, if its code is still valid.
 func (s *Service) composeCode(ctx context.Context, m outbox.Mail) (outbox.Composed, error) {
 	c, err := challenge.ByID(ctx, s.DB, m.Ref)
 	if err != nil {
@@ -64,8 +64,8 @@ func (s *Service) composeCode(ctx context.Context, m outbox.Mail) (outbox.Compos
 	return s.writeCode(ctx, c)
 }
 
-// writeCode writes a mail with the code of a challenge. The code exists only from here to the mail
-// provider. Address, code and language are those of one row, as it was read or written.
+// writeCode renders a mail with the code of a challenge. The code exists only between here and the
+// mail provider. Address, code and language come from one row, as read or written.
 func (s *Service) writeCode(ctx context.Context, c challenge.Challenge) (outbox.Composed, error) {
 	if c.Blocked {
 		return s.writeBlocked(c)
@@ -86,7 +86,7 @@ func (s *Service) writeCode(ctx context.Context, c challenge.Challenge) (outbox.
 	return outbox.Composed{Message: message, UsefulFor: c.ExpiresAt.Sub(c.Now)}, err
 }
 
-// writeBlocked writes what a blocked user gets instead of a code.
+// writeBlocked renders the mail that a blocked user gets instead of a code.
 func (s *Service) writeBlocked(c challenge.Challenge) (outbox.Composed, error) {
 	message, err := s.Mail.Templates.AccountBlocked(c.Email, s.Mail.From, templates.AccountBlocked{
 		Language: c.Language, Browser: c.Platform, When: c.SentAt,
@@ -95,14 +95,13 @@ func (s *Service) writeBlocked(c challenge.Challenge) (outbox.Composed, error) {
 	return outbox.Composed{Message: message, UsefulFor: c.ExpiresAt.Sub(c.Now)}, err
 }
 
-// rekeyAfter is how long a mail waits for an instance that has its key: while a new key is rolled out
-// there may be some.
+// rekeyAfter is how long a mail waits for an instance that has its key, as during a key rotation.
 const rekeyAfter = 5 * time.Second
 
 var errUnknownKey = errors.New("auth: the code's key is not in this instance's ring; another instance may have it")
 
-// keyFor returns the key of a challenge's code. A key that no instance has any more is replaced by the
-// current one, and the code with it: the old code cannot be derived for a mail.
+// keyFor returns the key of a challenge's code. If no instance has the key any more, it replaces
+// the key by the current one, and the code with it: the old code cannot be derived for a mail.
 func (s *Service) keyFor(ctx context.Context, c challenge.Challenge) (keyring.Key, error) {
 	if key, ok := s.Keys.Find(c.KeyID); ok {
 		return key, nil
@@ -114,17 +113,17 @@ func (s *Service) keyFor(ctx context.Context, c challenge.Challenge) (keyring.Ke
 	return key, challenge.Rekey(ctx, s.DB, c, key)
 }
 
-// noticeOf completes a notice about what a visitor has just done.
+// noticeOf completes a notice about a visitor's action.
 func noticeOf(v visitor.Visitor, n outbox.Notice) outbox.Notice {
 	n.Language, n.UTCOffset = templates.MatchLanguage(v.AcceptLanguage), v.UTCOffset
 	n.Platform, n.IP = v.Platform, v.IP
 	return n
 }
 
-// noticeWriter writes out a notice about something that happened at a time.
+// noticeWriter renders a notice about an event at a time.
 type noticeWriter func(n outbox.Notice, at time.Time) (mail.Message, error)
 
-// noticeWriters are the writers of notices by template.
+// noticeWriters returns the renderers of notices by template.
 func (s *Service) noticeWriters() map[string]noticeWriter {
 	write, from, site := s.Mail.Templates, s.Mail.From, s.Mail.PublicURL
 	writers := map[string]noticeWriter{
@@ -172,7 +171,7 @@ func (s *Service) noticeWriters() map[string]noticeWriter {
 	return writers
 }
 
-// composeNotice writes a notice from its content in the queue.
+// composeNotice renders a notice from its content in the queue.
 func composeNotice(write noticeWriter) func(context.Context, outbox.Mail) (outbox.Composed, error) {
 	return func(_ context.Context, m outbox.Mail) (outbox.Composed, error) {
 		n, err := m.Notice()

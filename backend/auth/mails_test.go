@@ -35,7 +35,7 @@ func read(t *testing.T, s *Service, id string) challenge.Challenge {
 	return c
 }
 
-// During a rollout another instance may have the key: its mail is the one with the right code.
+// During a key rotation another instance may have the key: its mail has the right code.
 func TestKeyFor_WaitsForTheKeyBeforeReplacingTheCode(t *testing.T) {
 	t.Parallel()
 	ring, err := keyring.Parse("here:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ==")
@@ -45,7 +45,7 @@ func TestKeyFor_WaitsForTheKeyBeforeReplacingTheCode(t *testing.T) {
 	s := &Service{Parts: Parts{DB: postgrestest.Pool(t, postgrestest.URL(t)), Keys: ring}}
 
 	fresh := addForeign(t, s, 4*time.Second)
-	fresh.Now = fresh.SentAt.Add(4 * time.Second) // however long the insert took
+	fresh.Now = fresh.SentAt.Add(4 * time.Second) // independent of the duration of the insert
 	if _, err := s.keyFor(t.Context(), fresh); !errors.Is(err, errUnknownKey) {
 		t.Errorf("queued just now: got %v, want errUnknownKey", err)
 	}

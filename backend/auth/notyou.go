@@ -18,24 +18,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// notYouLabel separates the use of the secret keys here from all others.
+// notYouLabel separates this use of the secret keys from all others.
 const notYouLabel = "not you link"
 
-// notYouLifetime is how long after a sign-in the link in the mail about it can end its session.
+// notYouLifetime is how long after a sign-in the link in the mail about it can revoke its session.
 const notYouLifetime = 7 * 24 * time.Hour
 
 var notYouEncoding = base64.RawURLEncoding.Strict()
 
 // notYouToken returns the token of the link in the mail about a sign-in, KEY.SESSION.UNTIL.MAC. No
-// row is stored for it, and it is good for EndDisownedSession only. A key's id may have dots.
+// row is stored for it, and it is valid for EndDisownedSession only. A key's id may have dots.
 func notYouToken(key keyring.Key, sessionID string, signedInAt time.Time) string {
 	until := strconv.FormatInt(signedInAt.Add(notYouLifetime).Unix(), 10)
 	mac := notYouMAC(key, sessionID, until)
 	return strings.Join([]string{key.ID, sessionID, until, notYouEncoding.EncodeToString(mac)}, ".")
 }
 
-// openNotYouToken returns the session that a token is for; ok is false if it was not made with one
-// of the keys, or its time is over.
+// openNotYouToken returns the session that a token is for; ok is false if it was not created with
+// one of the keys, or has expired.
 func openNotYouToken(keys keyring.Ring, token string, now time.Time) (sessionID string, ok bool) {
 	rest, encoded := cutLast(token)
 	rest, until := cutLast(rest)
@@ -49,7 +49,7 @@ func openNotYouToken(keys keyring.Ring, token string, now time.Time) (sessionID 
 	return sessionID, err == nil && now.Unix() < seconds
 }
 
-// notYouMAC is over the session's id and the end, neither of which has a dot.
+// notYouMAC returns the MAC over the session's id and the expiry, neither of which has a dot.
 func notYouMAC(key keyring.Key, sessionID, until string) []byte {
 	mac := hmac.New(sha256.New, key.Derive(notYouLabel))
 	mac.Write([]byte(sessionID + "." + until))
@@ -62,9 +62,9 @@ func cutLast(s string) (before, after string) {
 	return s[:max(at, 0)], s[at+1:]
 }
 
-// EndDisownedSession ends the session that the link in a new-device mail is for, and nothing else.
-// Neither a token that is forged or too old nor a session that is not valid any more is an error:
-// the result tells nothing. It returns fault.TooManyRequests.
+// EndDisownedSession revokes the session that the link in a new-device mail is for, and nothing
+// else. A forged or expired token, and a session that is no longer valid, are not errors, so that
+// the result reveals nothing. It returns fault.TooManyRequests.
 func (s *Service) EndDisownedSession(ctx context.Context, v visitor.Visitor, token string) error {
 	budgets := s.Limits.Budgets(s.Limits.DisownedByNetworks(v.Networks)...)
 	now, err := s.spendAll(ctx, budgets, func(verdict throttle.Verdict) error {

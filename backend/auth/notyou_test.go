@@ -19,7 +19,7 @@ func notYouRing(t *testing.T, list string) keyring.Ring {
 	return ring
 }
 
-// The link is good for seven days and for one session, while its key is in the ring.
+// The link is valid for seven days and for one session, while its key is in the ring.
 func TestNotYouToken_NamesOneSessionForSevenDays(t *testing.T) {
 	t.Parallel()
 	const old = "old.1:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ=="
@@ -45,7 +45,7 @@ func TestNotYouToken_NamesOneSessionForSevenDays(t *testing.T) {
 	}
 }
 
-// Nobody can change a link: not to another session, and not to a later end.
+// A link cannot be changed to another session or a later expiry.
 func TestNotYouToken_RefusesEveryChangeOfOneCharacter(t *testing.T) {
 	t.Parallel()
 	ring := notYouRing(t, "key:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ==")

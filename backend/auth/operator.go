@@ -12,11 +12,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// byOperator is why a session ends that an operator ends.
+// byOperator is the reason of sessions that an operator revokes.
 var byOperator = session.Ended{Reason: session.EndedByOperator}
 
-// EndSessionAsOperator ends a session by its public id. It returns false if no valid session has it.
-// Sessions must be rows.
+// EndSessionAsOperator revokes a session by its public id. It returns false if no valid session has
+// it. Sessions must be rows.
 func (s *Service) EndSessionAsOperator(ctx context.Context, id string) (ended bool, err error) {
 	userID, err := s.Shared.Owner(ctx, id)
 	if err != nil || userID == "" {
@@ -32,14 +32,14 @@ func (s *Service) EndSessionAsOperator(ctx context.Context, id string) (ended bo
 	return n > 0, err
 }
 
-// EndSessionsOfUser ends all sessions of a user and returns how many there were. Sessions must be rows.
+// EndSessionsOfUser revokes all sessions of a user and returns their number. Sessions must be rows.
 func (s *Service) EndSessionsOfUser(ctx context.Context, userID string) (ended int, err error) {
 	return s.endAsOperator(ctx, userID, func(tx pgx.Tx) ([]session.Session, error) {
 		return s.Shared.RevokeOthers(ctx, tx, userID, "", byOperator)
 	})
 }
 
-// EndKeysOfUser ends all access keys of a user and returns how many there were. Sessions must be rows.
+// EndKeysOfUser revokes all access keys of a user and returns their number. Sessions must be rows.
 func (s *Service) EndKeysOfUser(ctx context.Context, userID string) (ended int, err error) {
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		keys, err := s.revokeKeys(ctx, tx, visitor.Visitor{}, userID, "", account.Operator)
@@ -74,14 +74,14 @@ func (s *Service) recordByOperator(ctx context.Context, tx pgx.Tx, entries []acc
 	return s.Accounts.Record(ctx, tx, visitor.Visitor{}, entries...)
 }
 
-// WithdrawAllCodes makes all pending codes invalid and returns how many there were.
+// WithdrawAllCodes cancels all pending codes and returns their number.
 func (s *Service) WithdrawAllCodes(ctx context.Context) (int, error) {
 	return challenge.WithdrawAll(ctx, s.DB)
 }
 
-// EndAllSessions ends the sessions of all users, in batches of one transaction each, and returns how
-// many there were. Call WithdrawAllCodes first: a pending code could lead to a session behind it.
-// Sessions must be rows.
+// EndAllSessions revokes the sessions of all users, in batches of one transaction each, and returns
+// their number. Call WithdrawAllCodes first: otherwise a pending code could create a session in an
+// earlier batch. Sessions must be rows.
 func (s *Service) EndAllSessions(ctx context.Context) (n int, err error) {
 	for batch := 1; batch > 0; n += batch {
 		err := postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
@@ -99,7 +99,7 @@ func (s *Service) EndAllSessions(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// CodesFor lists the codes that were requested for an address, however it is typed, the newest first:
+// CodesFor lists the codes that were requested for an address, in any spelling, the newest first:
 // those that expired less than a day ago. It returns fault.InvalidEmail.
 func (s *Service) CodesFor(ctx context.Context, address string) (email string, list []challenge.Stored, err error) {
 	email, err = account.ParseAddress(address)
@@ -110,7 +110,7 @@ func (s *Service) CodesFor(ctx context.Context, address string) (email string, l
 	return email, list, err
 }
 
-// FindUser returns the account with an address, however it is typed. It returns fault.NotFound if there
+// FindUser returns the account with an address, in any spelling. It returns fault.NotFound if there
 // is none.
 func (s *Service) FindUser(ctx context.Context, address string) (account.Account, error) {
 	found, ok, err := s.Accounts.FindByAddress(ctx, address)
@@ -120,8 +120,8 @@ func (s *Service) FindUser(ctx context.Context, address string) (account.Account
 	return found, err
 }
 
-// AddUser creates an account for an address, however it is typed, whatever sign-up allows. isNew is
-// false if there is one. It returns fault.InvalidEmail.
+// AddUser creates an account for an address, in any spelling and independent of SIGN_UP. isNew is
+// false if the account exists. It returns fault.InvalidEmail.
 func (s *Service) AddUser(ctx context.Context, address string) (user account.Account, isNew bool, err error) {
 	return s.Accounts.Add(ctx, address)
 }

@@ -62,19 +62,19 @@ func (s *Service) queryPeople(ctx context.Context, condition string, args pgx.Na
 	return list, postgres.Error("list people", err)
 }
 
-// PersonDetails is what an operator can know about a user.
+// PersonDetails is all that an operator can know about a user.
 type PersonDetails struct {
 	Person
 	Devices []session.Listed // the one used last first
 	Keys    []session.AccessKey
-	Apps    []*apps.App     // that are open to them, by the apps file of this process
+	Apps    []*apps.App     // that they may use, by the apps file of this process
 	Events  []account.Event // the newest ones
 }
 
 // shownEvents is how many events PersonDetails has.
 const shownEvents = 50
 
-// FindPerson returns what is known about the user with an address, however it is typed. It returns
+// FindPerson returns the details of the user with an address, in any spelling. It returns
 // fault.NotFound.
 func (s *Service) FindPerson(ctx context.Context, address string) (PersonDetails, error) {
 	user, err := s.FindUser(ctx, address)
@@ -111,15 +111,15 @@ func errNoAccount() error {
 // Blocking is the result of BlockUser and UnblockUser.
 type Blocking struct {
 	Email    string
-	Changed  bool // false if the user was blocked, or not, already
-	Sessions int  // that were ended
-	Keys     int  // access keys that were ended
+	Changed  bool // false if the state was already the requested one
+	Sessions int  // number of revoked ones
+	Keys     int  // number of revoked access keys
 }
 
-// BlockUser ends all sessions and access keys of the user with an address, however it is typed, stops a
-// recovery, and keeps them from signing in. Requests for codes are answered as ever; the mail says that
-// the account is blocked, and the right code is a wrong one. Sessions in cookies stay valid until they
-// expire. It returns fault.NotFound.
+// BlockUser revokes all sessions and access keys of the user with an address, in any spelling, stops
+// a recovery, and prevents new sign-ins. Code requests get the same answers as before; the mail says
+// that the account is blocked, and no code is right. Sessions in cookies stay valid until they expire.
+// It returns fault.NotFound.
 func (s *Service) BlockUser(ctx context.Context, address string) (Blocking, error) {
 	return s.setBlocked(ctx, address, true)
 }
@@ -146,12 +146,12 @@ func (s *Service) setBlocked(ctx context.Context, address string, blocked bool) 
 	return Blocking{}, errContended("block account")
 }
 
-// setBlockedTx returns errTooSlow if the account has got another address, and fault.NotSignedIn if it was
-// deleted.
+// setBlockedTx returns errTooSlow if the account has another address now, and fault.NotSignedIn if
+// it was deleted.
 func (s *Service) setBlockedTx(
 	ctx context.Context, tx pgx.Tx, user account.Account, blocked bool,
 ) (Blocking, error) {
-	// A guess takes the same lock first: it is done, or sees that the user is blocked.
+	// An attempt takes the same lock first: it is complete, or sees the block.
 	lock := &postgres.Batch{}
 	s.Limits.Budgets().Lock(lock, guessLock(user.Email))
 	if err := lock.SendTo(ctx, tx); err != nil {

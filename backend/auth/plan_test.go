@@ -11,9 +11,9 @@ import (
 // ofChallenges matches a scan of the table in a plan, with its condition.
 var ofChallenges = regexp.MustCompile(`(?:Scan|Bitmap Index Scan)[^\n]* (?:on challenges|using challenges_\w+)[^\n]*\n[^\n]*`)
 
-// P-35: a plan is cached for as long as a connection lives, so it must suit every state of the table.
-// With an index on expires_at Postgres would use that one when nearly all codes have expired, and read
-// every valid code for each guess.
+// P-35: a plan is cached for the lifetime of a connection, so it must suit every state of the
+// table. With an index on expires_at Postgres would use that one when nearly all codes have
+// expired, and read every valid code for each attempt.
 func TestStatements_FindChallengesByIDOrBrowser(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))

@@ -12,12 +12,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// recentFor is how long a sign-in is good for sensitive calls.
+// recentFor is how long after a sign-in sensitive calls are allowed.
 const recentFor = 10 * time.Minute
 
-// requireRecent returns fault.ReauthenticationRequired unless the user of a session has proven who they
-// are in the last ten minutes, by the database's clock. A time that is more than a minute ahead is of
-// before that clock was set back, and counts as long ago.
+// requireRecent returns fault.ReauthenticationRequired unless the user of a session has signed in
+// or stepped up in the last ten minutes, by the database's clock. A time more than a minute ahead
+// was recorded before that clock was set back, and counts as old.
 func (s *Service) requireRecent(ctx context.Context, current session.Session) error {
 	var recent bool
 	err := s.DB.QueryRow(ctx, `

@@ -9,8 +9,8 @@ import (
 	"sana/backend/test/postgrestest"
 )
 
-// F-18: a proof that seems to be ahead is not recent.
-func TestRecent_IsAProofOfTheLastTenMinutes(t *testing.T) {
+// F-18: a sign-in that seems to be in the future is not recent.
+func TestRecent_IsASignInOfTheLastTenMinutes(t *testing.T) {
 	t.Parallel()
 	s, db := newService(t, postgrestest.URL(t))
 	var now time.Time
@@ -19,7 +19,7 @@ func TestRecent_IsAProofOfTheLastTenMinutes(t *testing.T) {
 	}
 	for ago, recent := range map[time.Duration]bool{
 		5 * time.Minute: true, 10 * time.Minute: false,
-		-time.Hour: false, // of before the database's clock was set back
+		-time.Hour: false, // recorded before the database's clock was set back
 	} {
 		current := session.Session{User: session.User{SignedInAt: now.Add(-ago)}}
 		err := s.requireRecent(t.Context(), current)

@@ -16,7 +16,7 @@ func errBrowserTokenMissing() error {
 		"Your browser sent no cookie. Try again; if this happens twice, allow cookies for this site.")
 }
 
-// errLimit is the error of a guess that a limit refused.
+// errLimit is the error of an attempt that a limit refused.
 func errLimit(v throttle.Verdict) error {
 	switch v.Refused.Name {
 	case throttle.WrongInARow.Name:
@@ -79,7 +79,7 @@ func errEmailTaken() error {
 		"Your code was right, but another account has this address. Sign in to that account with it, or choose another address for this one.")
 }
 
-// inWords rounds up to whole minutes or hours, so that the time it names is long enough.
+// inWords rounds up to whole minutes or hours, so that the wait is long enough.
 func inWords(d time.Duration) string {
 	count := func(n float64, unit string) string {
 		if n == 1 {

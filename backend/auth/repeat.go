@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// repeat returns what a spent code has led to, to the browser that spent it. Nothing is written. It
-// returns fault.CodeExpired if that session is not valid any more, or has another token meanwhile.
+// repeat returns the result of a used code to the browser that used it. It writes nothing. It
+// returns fault.CodeExpired if that session is no longer valid, or has another token now.
 func (s *Service) repeat(ctx context.Context, g guess) (in SignedIn, err error) {
 	if g.challenge.Outcome == challenge.SignUpClosed {
 		return SignedIn{}, errSignUpClosed()

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Sessions lists the sessions of a user, the one used last first. complete is false if sessions are in
-// cookies: then only the current one is known.
+// Sessions lists the sessions of a user, the most recently used first. complete is false if
+// sessions are in cookies: then only the current one is known.
 func (s *Service) Sessions(ctx context.Context, v visitor.Visitor, current session.Session) (_ []session.Listed, complete bool, err error) {
 	if s.inPostgres() {
 		list, err := s.listSessions(ctx, current.User.ID)
@@ -36,8 +36,8 @@ func (s *Service) listSessions(ctx context.Context, userID string) ([]session.Li
 	return list, err
 }
 
-// EndSession ends a session of the current user by its public id. The current one is signed out, which
-// needs no fresh sign-in. A session that is not valid any more is no error. It returns
+// EndSession revokes a session of the current user by its public id. The current one is signed out,
+// which needs no fresh sign-in. A session that is no longer valid is not an error. It returns
 // fault.ReauthenticationRequired, and fault.NotWithThisStore if sessions are in cookies.
 func (s *Service) EndSession(ctx context.Context, v visitor.Visitor, current session.Session, id string) error {
 	if id == current.ID {
@@ -59,8 +59,8 @@ func (s *Service) EndSession(ctx context.Context, v visitor.Visitor, current ses
 	})
 }
 
-// EndOtherSessions ends all sessions of the current user but the current one and, if keys is true, all
-// their access keys. Errors are those of EndSession.
+// EndOtherSessions revokes all sessions of the current user but the current one and, if keys is
+// true, all their access keys. Errors are those of EndSession.
 func (s *Service) EndOtherSessions(ctx context.Context, v visitor.Visitor, current session.Session, keys bool) error {
 	if err := s.mayEndOthers(ctx, current); err != nil {
 		return err
@@ -83,7 +83,8 @@ func (s *Service) EndOtherSessions(ctx context.Context, v visitor.Visitor, curre
 	})
 }
 
-// mayEndOthers returns why the user of a session cannot end their other sessions now, nil if they can.
+// mayEndOthers returns the error if the user of a session cannot revoke their other sessions now,
+// nil if they can.
 func (s *Service) mayEndOthers(ctx context.Context, current session.Session) error {
 	if !s.inPostgres() {
 		return fault.New(fault.NotWithThisStore,
@@ -92,7 +93,7 @@ func (s *Service) mayEndOthers(ctx context.Context, current session.Session) err
 	return s.requireRecent(ctx, current)
 }
 
-// entriesOf are the events of ended sessions.
+// entriesOf returns the events of revoked sessions.
 func entriesOf(reason session.Reason, ended ...session.Session) []account.Entry {
 	entries := make([]account.Entry, len(ended))
 	for i, e := range ended {

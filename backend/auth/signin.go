@@ -17,12 +17,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// signInStatement returns the statement that spends a code, finds or creates the user, creates the
-// session if sessions are rows, records the event and, with notice, queues the mail about a new browser
-// if the user existed before. If signUp is false, it finds the user only. The statement returns no row if
-// the challenge or a budget changed since it was read, or the user was blocked; then nothing is written.
+// signInStatement returns the statement that consumes a code, finds or creates the user, creates
+// the session if sessions are rows, records the event and, with notice, queues the mail about a new
+// browser if the user existed before. If signUp is false, it only finds the user. The statement
+// returns no row if the challenge or a budget changed since it was read, or the user was blocked;
+// then nothing is written.
 //
-// There are several texts because each part costs time even where a condition keeps it from writing.
+// There are several texts because each part costs time even if a condition keeps it from writing.
 func signInStatement(signUp, notice bool) string {
 	text := findUser
 	if signUp {
@@ -135,19 +136,20 @@ const insertSession = `
 	           ` + sweepAt + `
 	    FROM person`
 
-// sweepAt is when the sweep first looks at a session: no later than it may expire.
+// sweepAt is when the sweep first checks a session: no later than it may expire.
 const sweepAt = `least(floor(extract(epoch FROM now() + @max_age::interval)), ceil(extract(epoch FROM now())) + @idle::integer)::bigint`
 
-// countSessions counts the valid sessions of the user who has signed in. It is a statement of its own: it
-// must see the sessions that were created while the one before it waited for the user's row.
+// countSessions counts the valid sessions of the user who has signed in. It is a separate
+// statement, so that it sees sessions created while the one before it waited for the user's row.
 const countSessions = `
 	SELECT count(*)
 	FROM sessions
 	WHERE user_id = (SELECT user_id FROM sessions WHERE k = @token_key)
 	  AND ` + string(session.IsLive)
 
-// revokeSurplus revokes the oldest sessions of a user who has more than MaxPerUser, the new one last, and
-// records why. Another sign-in may have revoked that one already. It returns their keys.
+// revokeSurplus revokes the oldest sessions of a user who has more than MaxPerUser, the new one
+// last, and records the reason. Another sign-in may have revoked that one already. It returns their
+// keys.
 const revokeSurplus = `
 	WITH surplus AS (
 	    SELECT k
@@ -179,7 +181,7 @@ const revokeSurplus = `
 	SELECT k
 	FROM gone`
 
-// endCurrent ends the session that the browser had before it signed in anew, if it did.
+// endCurrent revokes the session that the browser had before the sign-in, if any.
 const endCurrent = `
 	WITH gone AS (
 	    DELETE FROM sessions
@@ -197,7 +199,7 @@ const endCurrent = `
 	SELECT k
 	FROM gone`
 
-// signIn spends the code of a sign-in. It returns errTooSlow if another request was faster.
+// signIn consumes the code of a sign-in. It returns errTooSlow if a concurrent request interfered.
 func (s *Service) signIn(ctx context.Context, g guess, keyID string, current session.Session) (SignedIn, error) {
 	next, err := s.newSession(g, keyID)
 	if err != nil {
@@ -284,8 +286,8 @@ func (s *Service) finishSignIn(
 	return SignedIn{Session: next, Created: wrote.created}, err
 }
 
-// endSurplus ends the oldest sessions of a user who has too many after a sign-in. It is a transaction of
-// its own, since hardly anybody has: if it does not happen, the next sign-in makes up for it. args are
+// endSurplus revokes the oldest sessions of a user who has too many after a sign-in. It is a
+// separate transaction, because few users have: if it fails, the next sign-in repeats it. args are
 // those of the sign-in.
 func (s *Service) endSurplus(ctx context.Context, userID string, sessions int, args pgx.NamedArgs) error {
 	if sessions <= session.MaxPerUser {
@@ -303,7 +305,7 @@ func (s *Service) endSurplus(ctx context.Context, userID string, sessions int, a
 	return postgres.Error("end sessions", err)
 }
 
-// newSession is the session that a code leads to, without what only the database knows.
+// newSession returns the session that a code creates, without the values of the database.
 func (s *Service) newSession(g guess, keyID string) (session.Session, error) {
 	c := g.challenge
 	token, err := s.sessionToken(g.visitor.Browser, c.ID, keyID)
@@ -327,14 +329,14 @@ func (s *Service) sessionArgs(args pgx.NamedArgs, v visitor.Visitor, next sessio
 	args["details"], args["rp_id"] = "{}", s.recoveryHost()
 }
 
-// newSeed returns the seed of a session: 16 random bytes, as its JSON has them.
+// newSeed returns the seed of a session: 16 random bytes, encoded as in its JSON.
 func newSeed() string {
 	var seed [16]byte
-	rand.Read(seed[:]) // never fails: it ends the program when the system has no randomness
+	rand.Read(seed[:]) // never fails: crypto/rand ends the program if the system has no randomness
 	return base64.StdEncoding.EncodeToString(seed[:])
 }
 
-// finish sets what follows from the time of a proof: in a cookie it seals the session.
+// finish sets the times that depend on the time of the sign-in; in a cookie it seals the session.
 func (s *Service) finish(next session.Session, at time.Time) (session.Session, error) {
 	limits := s.sessionLimits()
 	next.User.SignedInAt, next.ExpiresAt = at, at.Add(limits.MaxAge)
@@ -345,8 +347,8 @@ func (s *Service) finish(next session.Session, at time.Time) (session.Session, e
 	return s.Sealed.Seal(next)
 }
 
-// newDeviceNotice is the content of the mail about a browser that is new to the user and has got the
-// session with this public id. It is nil if the browser is known: if device is not "".
+// newDeviceNotice returns the content of the mail about a browser that is new to the user, for the
+// session with this public id; nil if the browser is known: if device is not "".
 func (s *Service) newDeviceNotice(v visitor.Visitor, device, email, sessionID string) []byte {
 	if device != "" {
 		return nil
@@ -358,7 +360,7 @@ func (s *Service) newDeviceNotice(v visitor.Visitor, device, email, sessionID st
 	return noticeOf(v, n).Content()
 }
 
-// collectInto reads keys of sessions.
+// collectInto returns a function that reads keys of sessions.
 func collectInto(keys *[]string) func(rows pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
@@ -367,7 +369,7 @@ func collectInto(keys *[]string) func(rows pgx.Rows) error {
 	}
 }
 
-// announce has every instance drop its cached copies of sessions that were revoked.
+// announce makes every instance evict its cached copies of revoked sessions.
 func (s *Service) announce(keys []string) {
 	if s.Shared != nil && len(keys) > 0 {
 		s.Shared.Evict(keys...)

@@ -24,7 +24,7 @@ import (
 
 const ada = "ada@sana.example"
 
-// newService returns the use cases as one instance has them, without anybody who sends its mails.
+// newService returns the use cases of one instance, without a worker that sends its mails.
 func newService(t testing.TB, url string) (*Service, *pgxpool.Pool) {
 	t.Helper()
 	db := postgrestest.Open(t, url) // closed by the store
@@ -84,7 +84,7 @@ func awaitLock(t *testing.T, db *pgxpool.Pool) {
 	})
 }
 
-func TestSignIn_KeepsTenSessionsAndEndsTheOldest(t *testing.T) {
+func TestSignIn_KeepsTenSessionsAndRevokesTheOldest(t *testing.T) {
 	t.Parallel()
 	s, db := newService(t, postgrestest.URL(t))
 	var ids []string
@@ -95,7 +95,7 @@ func TestSignIn_KeepsTenSessionsAndEndsTheOldest(t *testing.T) {
 			t.Fatal(err)
 		}
 		ids = append(ids, in.Session.ID)
-		// A second passes: ends are whole seconds.
+		// A second passes, because expiries are whole seconds.
 		if _, err := db.Exec(t.Context(), `UPDATE sessions SET e = e - 1`); err != nil {
 			t.Fatal(err)
 		}
@@ -142,8 +142,8 @@ func TestSignIn_ParallelSignInsKeepTenSessions(t *testing.T) {
 	}
 }
 
-// A sign-in whose event cannot be written leaves nothing, and its code can be used afterwards.
-func TestSignIn_HappensAsAWholeOrNotAtAll(t *testing.T) {
+// A sign-in whose event cannot be written writes nothing, and its code stays valid.
+func TestSignIn_IsAtomic(t *testing.T) {
 	t.Parallel()
 	s, db := newService(t, postgrestest.URL(t))
 	v := newVisitor("Firefox on Linux")
@@ -172,8 +172,8 @@ func TestSignIn_HappensAsAWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-// A step-up's guess locks the user's row and then the challenge. A sign-out in the other order would
-// wait for the guess while the guess waits for it.
+// An attempt of a step-up locks the user's row and then the challenge. A sign-out in the other
+// order would deadlock with it.
 func TestSignOut_LocksTheUserBeforeTheChallenges(t *testing.T) {
 	t.Parallel()
 	s, db := newService(t, postgrestest.URL(t)+"&lock_timeout=60s&statement_timeout=60s")
@@ -215,9 +215,9 @@ func TestSignOut_LocksTheUserBeforeTheChallenges(t *testing.T) {
 	}
 }
 
-// The session of a token ends under all its tokens, whichever of them signs out, and no other
-// session does.
-func TestSignOut_EndsAllTokensOfOneSession(t *testing.T) {
+// The session of a token is revoked under all its tokens, whichever of them signs out, and no other
+// session is.
+func TestSignOut_RevokesAllTokensOfOneSession(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t, postgrestest.URL(t))
 	for _, which := range []string{"first", "current"} {

@@ -14,12 +14,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// SignOut ends the session that a token belongs to, its current token or a replaced one, and withdraws
-// the browser's pending codes, in one transaction. A token without a session is no error. With
-// sessions in cookies only the codes and the event are written: the caller forgets the cookie.
+// SignOut revokes the session of a token, its current token or a replaced one, and cancels the
+// browser's pending codes, in one transaction. A token without a session is not an error. With
+// sessions in cookies only the codes and the event are written: the caller deletes the cookie.
 func (s *Service) SignOut(ctx context.Context, v visitor.Visitor, token string) error {
 	if v.Browser == "" && token == "" {
-		return nil // there is nothing to end, so that a stranger costs no transaction
+		return nil // nothing to revoke; strangers cost no transaction
 	}
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		id, userID, err := s.sessionBehind(ctx, tx, token)
@@ -27,7 +27,8 @@ func (s *Service) SignOut(ctx context.Context, v visitor.Visitor, token string) 
 			return err
 		}
 
-		// The user's row is locked before the challenges, as by a guess: neither waits for the other.
+		// The user's row is locked before the challenges, in the order of an attempt, to avoid a
+		// deadlock.
 		if id != "" {
 			if err := s.lockIfThere(ctx, tx, userID); err != nil {
 				return err
@@ -45,7 +46,7 @@ func (s *Service) SignOut(ctx context.Context, v visitor.Visitor, token string) 
 	})
 }
 
-// signOut ends a session for its own user, and records the event if it was valid until now.
+// signOut revokes a session for its own user, and records the event if it was valid until now.
 func (s *Service) signOut(ctx context.Context, tx pgx.Tx, v visitor.Visitor, id, userID string) error {
 	if s.inPostgres() {
 		_, found, err := s.Shared.Revoke(ctx, tx, userID, id, session.Ended{Reason: session.SignedOut})
@@ -56,7 +57,7 @@ func (s *Service) signOut(ctx context.Context, tx pgx.Tx, v visitor.Visitor, id,
 	return s.Accounts.Record(ctx, tx, v, account.Entry{UserID: userID, Kind: account.SignedOut})
 }
 
-// sessionBehind returns the session that a token belongs to, "" if there is none.
+// sessionBehind returns the session of a token, "" if there is none.
 func (s *Service) sessionBehind(ctx context.Context, tx pgx.Tx, token string) (id, userID string, err error) {
 	if s.inPostgres() {
 		id, userID, _, err = s.Shared.FindByToken(ctx, tx, token)
@@ -69,7 +70,7 @@ func (s *Service) sessionBehind(ctx context.Context, tx pgx.Tx, token string) (i
 	return found.ID, found.User.ID, err
 }
 
-// lockIfThere locks the row of a user, if the account was not deleted.
+// lockIfThere locks the row of a user if the account exists.
 func (s *Service) lockIfThere(ctx context.Context, tx pgx.Tx, userID string) error {
 	_, err := s.Accounts.Lock(ctx, tx, userID)
 	if fault.Is(err, fault.NotSignedIn) {

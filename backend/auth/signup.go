@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// SignUp says who may sign in for the first time. Existing users can always sign in.
+// SignUp decides who may sign in for the first time. Existing users can always sign in.
 type SignUp struct {
 	Open    bool
-	Domains []string // if not open: only addresses at these, in canonical form
-	ByApps  bool     // if not open: only users to whom some app is open
+	Domains []string // if not open: the allowed domains, in canonical form
+	ByApps  bool     // if not open: only users whom an app allows
 }
 
 // allowsSignUp reports whether a first sign-in with an address creates a user.

@@ -13,11 +13,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// stepUpStatement spends the code of a step-up. A valid session goes on under a new token, with the old
-// token beside it (see session.Shared); for one that has only expired a new session of the same user is
-// created. If the session was revoked, or the user is gone or has another address, the code is spent and
-// leads to nothing. It never creates a user. The user's row is locked by an earlier statement, so that
-// this one sees every revocation that it waited for.
+// stepUpStatement consumes the code of a step-up. A valid session gets a new token, with the old
+// token beside it (see session.Shared); for an expired one it creates a new session of the same
+// user. If the session was revoked, or the user was deleted or has another address, the code is
+// consumed without a result. It never creates a user. An earlier statement locks the user's row, so
+// that this one sees every revocation that it waited for.
 const stepUpStatement = stepUpByCode + stepUp
 
 const stepUpByCode = `
@@ -116,8 +116,8 @@ const stepUp = `
 	SELECT EXISTS (SELECT FROM proven), (SELECT v FROM proven), coalesce((SELECT k FROM current), ''), now(), outcome
 	FROM granted`
 
-// renewSession spends the code of a step-up. It returns errTooSlow if another request was faster, and
-// fault.CodeExpired if the code leads to nothing.
+// renewSession consumes the code of a step-up. It returns errTooSlow if a concurrent request
+// interfered, and fault.CodeExpired if the code has no result.
 func (s *Service) renewSession(ctx context.Context, g guess, keyID string) (SignedIn, error) {
 	next, err := s.newSession(g, keyID)
 	if err != nil {
@@ -162,7 +162,7 @@ func (s *Service) renew(ctx context.Context, r renewal) (SignedIn, error) {
 		r.after(b)
 		if s.inPostgres() {
 			b.Queue(countSessions, r.args).QueryRow(func(row pgx.Row) error { return row.Scan(&sessions) })
-			b.AfterCommit(func() { s.Shared.Evict(old) }) // others follow the log; no user waits for that
+			b.AfterCommit(func() { s.Shared.Evict(old) }) // other instances follow the log; no request waits
 		}
 		b.AfterCommit(s.Outbox.Wake)
 		return nil

@@ -17,26 +17,26 @@ import (
 	"sana/backend/visitor"
 )
 
-// SignedIn is what a right code leads to.
+// SignedIn is the result of a right code.
 type SignedIn struct {
 	Session session.Session // with Token and Keep set
 	Created bool            // the user was created
 	Device  string          // the token that makes the browser known for the address
-	Arrival apps.Arrival    // the app from which the browser came when it asked for the code; zero for none
+	Arrival apps.Arrival    // the app from which the browser came when it requested the code; zero for none
 }
 
-// VerifyCode compares a code with the browser's pending challenge for an address, or with the newest if
-// address is "". The right code of a sign-in consumes the challenge, finds or creates the user and
-// creates the session; that of a step-up renews the session under a new token. All of it is one
-// transaction, and nothing is answered before its commit. current is the session of the request, if
-// any; a sign-in ends it.
+// VerifyCode compares a code with the browser's pending challenge for an address, or with the
+// newest if address is "". The right code of a sign-in consumes the challenge, finds or creates the
+// user and creates the session; that of a step-up renews the session under a new token. All of it
+// is one transaction, and nothing is answered before its commit. current is the session of the
+// request, if any; a sign-in revokes it.
 //
-// For two minutes the browser that spent a code may repeat it: the answer is the same, and nothing is
-// written. Of parallel right codes one consumes the challenge and all get its session.
+// For two minutes the browser that used a code may repeat it: the answer is the same, and nothing
+// is written. Of parallel right codes one consumes the challenge and all get its session.
 //
-// It returns fault.InvalidCode (no try was counted), fault.WrongCode with the tries left,
+// It returns fault.InvalidCode (no attempt was counted), fault.WrongCode with the attempts left,
 // fault.NoPendingCode, fault.CodeExpired, fault.TooManyTries, fault.TooManyWrongCodes,
-// fault.TooManyRequests, and fault.SignUpClosed for the right code of somebody who may not sign up.
+// fault.TooManyRequests, and fault.SignUpClosed for the right code of a user who may not sign up.
 func (s *Service) VerifyCode(
 	ctx context.Context, v visitor.Visitor, current session.Session, address, code string,
 ) (SignedIn, error) {
@@ -63,7 +63,8 @@ func (s *Service) VerifyCode(
 	return SignedIn{}, errContended("verify code")
 }
 
-// pendingQuery means the browser's challenge for an address, which is found first if it is not given.
+// pendingQuery returns the query for the browser's challenge for an address; without an address it
+// finds the newest challenge first.
 func (s *Service) pendingQuery(ctx context.Context, v visitor.Visitor, address string) (challenge.Query, error) {
 	q := challenge.Query{Browser: v.Browser, Purpose: challenge.SignIn}
 	if v.Browser == "" {
@@ -77,7 +78,7 @@ func (s *Service) pendingQuery(ctx context.Context, v visitor.Visitor, address s
 	return s.newest(ctx, q)
 }
 
-// newest completes a query by the address of the challenge that it means.
+// newest completes a query with the address of its challenge.
 func (s *Service) newest(ctx context.Context, q challenge.Query) (challenge.Query, error) {
 	c, _, err := challenge.FindForGuess(ctx, s.DB, q, s.Limits.Budgets())
 	if err == nil && c.ID == "" {
@@ -87,10 +88,10 @@ func (s *Service) newest(ctx context.Context, q challenge.Query) (challenge.Quer
 	return q, err
 }
 
-// errTooSlow says that another request changed what a guess was compared with.
+// errTooSlow means that a concurrent request changed the data that an attempt was compared with.
 var errTooSlow = errors.New("auth: another request was faster")
 
-// accept writes what a right guess leads to, or reads what it has led to before.
+// accept writes the result of a right attempt, or reads an earlier result.
 func (s *Service) accept(ctx context.Context, g guess, current session.Session) (SignedIn, error) {
 	if g.challenge.IsSpent() {
 		in, err := s.repeat(ctx, g)
@@ -117,15 +118,15 @@ func (s *Service) accept(ctx context.Context, g guess, current session.Session) 
 	return in, nil
 }
 
-// Labels of what is derived for the session that a challenge leads to.
+// Labels of the values that are derived for a challenge's session.
 const (
 	tokenLabel = "sana/session token/v1"
 	idLabel    = "sana/session id/v1"
 )
 
-// sessionToken returns the token of the session that a challenge of a browser leads to: a function of
-// both, so that a repeat finds the same session. keyID names the secret key; the database keeps it from
-// the moment that the code is spent. An instance without that key returns fault.Unavailable.
+// sessionToken returns the token of a challenge's session: a function of the challenge and the
+// browser, so that a repeat finds the same session. keyID names the secret key; the database stores
+// it from the consumption of the code on. An instance without that key returns fault.Unavailable.
 func (s *Service) sessionToken(browser visitor.Browser, challengeID, keyID string) (string, error) {
 	key, err := s.outcomeKey(keyID)
 	if err != nil {
@@ -134,7 +135,8 @@ func (s *Service) sessionToken(browser visitor.Browser, challengeID, keyID strin
 	return session.TokenOf(derive(key, tokenLabel, browser, challengeID)), nil
 }
 
-// sessionID returns the public id of the session that a first sign-in creates, likewise.
+// sessionID returns the public id of the session that a first sign-in creates, derived in the same
+// way.
 func (s *Service) sessionID(browser visitor.Browser, challengeID, keyID string) (string, error) {
 	key, err := s.outcomeKey(keyID)
 	if err != nil {
@@ -147,7 +149,7 @@ func (s *Service) sessionID(browser visitor.Browser, challengeID, keyID string) 
 func (s *Service) outcomeKey(keyID string) (keyring.Key, error) {
 	key, ok := s.Keys.Find(keyID)
 	if !ok {
-		// Another instance has the key: while a new one is rolled out, or an old one withdrawn.
+		// Another instance has the key, as during a key rotation.
 		err := fault.New(fault.Unavailable, "This code was accepted a moment ago by a server with newer keys. Try again in a few seconds.")
 		err.RetryAfter = 2 * time.Second
 		return keyring.Key{}, err
