@@ -1,11 +1,15 @@
-// Runs before the program and says on the page why that cannot run. Browsers of any age read this file, and so
-// does the page of every release: its name and what it looks for in the page stay as they are.
+// Runs before the program and shows on the page why the program cannot run. Browsers of any age
+// read this file, and so does the page of every release: its name and the elements that it uses
+// must not change.
 ;(function () {
   'use strict'
   var root = document.getElementById('root')
   var main = root.querySelector('main')
 
-  /** Shows one of the page's texts, in the browser's language where there is one in it, in place of the program. */
+  /**
+   * Shows one of the page's texts, in the browser's language if the page has it, in place of the
+   * program.
+   */
   function say(what) {
     var texts = document.querySelectorAll('[data-when="' + what + '"]')
     var language = (navigator.language || '').slice(0, 2).toLowerCase()
@@ -16,21 +20,24 @@
     main.appendChild(chosen)
   }
 
-  /** A file of the page is not there, as during a deployment: another release may have a page whose files are. */
+  /**
+   * A file of the page is missing, as during a deployment: the page of another release may have its
+   * files.
+   */
   function reloadOnce() {
     var entry = performance.getEntriesByType('navigation')[0]
     if (navigator.onLine && entry && entry.type !== 'reload') location.reload()
     else say('missing')
   }
 
-  // What the program needs and browsers got last.
+  // The newest browser APIs that the program needs.
   if (!(window.AbortSignal && AbortSignal.any && AbortSignal.timeout && window.URL && URL.canParse)) return say('old')
 
   addEventListener(
     'error',
     function (event) {
       if (event.target.nodeName === 'SCRIPT') reloadOnce()
-      // A fault of the program, and not of an extension, before it has drawn anything.
+      // An error of the program, not of an extension, before it has rendered anything.
       else if (!main.firstChild && String(event.filename).indexOf(location.origin + '/') === 0) say('broken')
     },
     true,

@@ -30,25 +30,12 @@ const exempt = new Map([
   ['scripts/lib/words.mjs', 'states the forms'],
 ])
 
-/**
- * Folders whose comments still have such forms; their log messages are checked. Remove an entry once
- * its folder is clean, and add none.
- */
-const oldComments = [
-  'backend/auth',
-  'backend/cli',
-  'frontend',
-]
-
 export async function checkWords() {
   const documents = (await trackedFiles('*.md')).filter((file) => !exempt.has(relative(root, file))).flatMap(paragraphs)
   const sources = (await trackedFiles('*.go', '*.ts', '*.tsx', '*.mjs')).filter(
     (file) => !exempt.has(relative(root, file)),
   )
-  const isClean = (/** @type {string} */ file) =>
-    !oldComments.some((folder) => relative(root, file).startsWith(`${folder}/`))
-  const commented = sources.filter(isClean).flatMap(comments)
-  const found = [...documents, ...commented, ...sources.flatMap(logMessages)].flatMap(faults)
+  const found = [...documents, ...sources.flatMap(comments), ...sources.flatMap(logMessages)].flatMap(faults)
   if (found.length > 0) throw new Problem(`${found.join('\n')}\n${found.length} in all`)
 }
 

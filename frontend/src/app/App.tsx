@@ -12,7 +12,10 @@ import { nextPath, queryFor } from './next'
 import { Offline } from './Offline'
 import { CodePageLater, FootLater, loadPages, OtherPagesLater } from './pagesLater'
 
-/** The pages that want somebody who is signed in; the first one is the sign-in form for everybody else. */
+/**
+ * The pages for signed-in users; for others they show the sign-in form, the first one at its own
+ * path.
+ */
 const inside = ['/', '/account', '/sessions', '/activity']
 
 /** The SPA's pages; other paths of this host may belong to other programs. */
@@ -28,17 +31,17 @@ export function App() {
   )
 }
 
-/** The foot of the page, as soon as its file is there: no page waits for it. */
+/** The footer, once its file is loaded: no page waits for it. */
 function Below() {
   const [isThere, setThere] = useState(false)
   useEffect(() => {
-    // Nobody should have to wait for the page that comes next, either.
+    // Preloads the next pages, too.
     loadPages().then(setThere)
   }, [])
   return isThere ? <FootLater /> : null
 }
 
-/** The page, or that it has a fault: nothing that it has drawn by then can be used. */
+/** The page, or an error page if rendering failed: partly rendered pages cannot be used. */
 function Safely() {
   const [fault] = useErrorBoundary()
   const trouble = useMemo(() => fault && refusalOfFault(fault), [fault])
@@ -66,7 +69,7 @@ function Pages() {
     },
     [route, query],
   )
-  // Replaced, not pushed: going back to a code that was used or cancelled would lead nowhere.
+  // Replaced, not pushed: going back to a used or cancelled code would be useless.
   const start = useCallback(
     (arrival: Arrival) => {
       setRequested(undefined)
@@ -75,7 +78,7 @@ function Pages() {
     },
     [route, query],
   )
-  // The start page finds out who is signed in, and goes on to where the sign-in was asked for.
+  // The start page finds out the current user, and continues to the requested page.
   const welcome = useCallback(() => {
     setArrival({})
     setRequested(undefined)
@@ -98,7 +101,7 @@ function Pages() {
     [route],
   )
 
-  // The pages within have read it by now, if they wanted to.
+  // Pages that need it have read it by now.
   useEffect(forgetArrival, [])
 
   if (inside.includes(path)) {

@@ -2,10 +2,10 @@ import { type Key, locale, text } from '../shared/i18n/text'
 import { keep } from '../shared/keep'
 import styles from './Foot.module.css'
 
-/** Each in itself, for whoever reads no other. */
+/** Each in its own language. */
 const languages = { en: 'English', de: 'Deutsch', fr: 'Français', es: 'Español', ja: '日本語' }
 
-/** By what the server calls them in the head of the page. */
+/** By the names that the server uses in the page's head. */
 const links: [string, Key][] = [
   ['help', 'foot.help'],
   ['privacy-policy', 'foot.privacy'],
@@ -13,7 +13,10 @@ const links: [string, Key][] = [
   ['author', 'foot.contact'],
 ]
 
-/** The operator's links, and the language of the pages and of the mails that are requested on them. */
+/**
+ * The operator's links, and the choice of the language of the pages and of the mails that they
+ * request.
+ */
 export function Foot() {
   const choose = (language: string) => {
     keep('language', language)

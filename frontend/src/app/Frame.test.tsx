@@ -11,7 +11,7 @@ const first = (
   </>
 )
 const shell = /<div id="root" class="Frame-root">(.*)<\/div><\/div>/.exec(page)?.[1] ?? ''
-/** Without the names of CSS modules, which classes do not have here. */
+/** Removes the prefixes of CSS modules, which classes do not have here. */
 const drawn = (html: string) => html.replace(/class="Offline-/g, 'class="')
 
 test('the page that comes is the frame as the program draws it, so that nothing changes when that is there', () => {

@@ -5,7 +5,7 @@ interface Props {
   children: ComponentChildren
 }
 
-/** The place of a page, in the frame that index.html has; that knows these classes by name. */
+/** The place of a page, in the frame of index.html, which uses these class names. */
 export function Main({ children }: Props) {
   return <main class="Frame-page">{children}</main>
 }

@@ -26,20 +26,23 @@ interface Props {
   arrival: Arrival
   onArrival: (arrival: Arrival) => void
   onCodeRequested: (request: CodeRequest) => void
-  /** Goes on to another page, where the sign-in was asked for. */
+  /** Continues to the page that required the sign-in. */
   onSignedIn: (() => void) | undefined
-  /** Goes to the sign-in form, which is at `/`, and from there back to this page, unless that is over `forGood`. */
+  /**
+   * Continues to the sign-in form at `/`, and from there back to this page, unless `forGood` is
+   * true.
+   */
   onNotSignedIn: (forGood: boolean) => void
 }
 
-/** The pages of whoever is signed in; the sign-in form for everybody else. */
+/** The pages of signed-in users, or the sign-in form. */
 export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, onNotSignedIn }: Props) {
   const { read, reload, reset } = useRead('/api/auth/session')
   const [deleted, setDeleted] = useState(false)
   const wasSignedIn = useRef(false)
   if (read.state === 'ready') wasSignedIn.current = true
 
-  /** Nothing of the person stays on the page, from now on, whatever the server answers. */
+  /** Hides the user's data at once, whatever the server answers. */
   const leave = useCallback(
     (news: News) => {
       wasSignedIn.current = false
@@ -76,7 +79,7 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
 
   if (read.state === 'ready' && !deleted) {
     return (
-      // Nothing that one user has begun goes on for another one.
+      // State of one user is not kept for another one.
       <InsideLater
         key={read.value.user.id}
         path={path}
@@ -110,14 +113,15 @@ interface SignInProps extends Omit<ComponentProps<typeof SignInPage>, 'app' | 'l
 }
 
 /**
- * The sign-in form, with the app that it leads to, the reason why a session ended, and what is for whoever has been here before.
- * The form waits for the file of these, so that nothing moves afterwards; without that file it stands alone.
+ * The sign-in form, with its destination, the reason why a session was revoked or has expired, and
+ * texts for returning users. The form waits for the file of these, so that nothing moves
+ * afterwards; without that file it is shown alone.
  */
 function SignIn({ onSignedIn, ...props }: SignInProps) {
   const { ended, notice } = props.arrival
   const next = nextPath(location.search)
   const app = appOf(next)
-  /** Whether the file could be had; undefined until that is known. */
+  /** Whether the file could be loaded; undefined until that is known. */
   const [isThere, setThere] = useState<boolean>()
   useEffect(() => {
     loadPages().then(setThere)
@@ -140,19 +144,19 @@ function SignIn({ onSignedIn, ...props }: SignInProps) {
   )
 }
 
-/** For whoever was signed in on this very page a moment ago. */
+/** For a user who was signed in on this page a moment ago. */
 function arrivalAfter(ended: SignedOut | undefined): Arrival {
   if (!ended) return { notice: text('signedOut.unknown') }
   return isNews(ended) ? { ended } : {}
 }
 
-/** Why the last session ended is past for whoever has asked for a code, and for whoever is here for another reason. */
+/** The reason is dropped once a code was requested, or if the visitor came for another reason. */
 function arrivalWith(arrival: Arrival, ended: SignedOut | undefined): Arrival {
   const comesAnew = arrival.notice === undefined && arrival.email === undefined
   return ended && isNews(ended) && comesAnew ? { ended } : arrival
 }
 
-/** Nobody needs to be told that they have signed out themselves. */
+/** A user who has signed out is not told about it. */
 function isNews(ended: SignedOut): boolean {
   return ended.reason !== 'signed_out'
 }

@@ -3,7 +3,10 @@ import { text } from '../shared/i18n/text'
 import { Notice } from '../shared/ui/Notice'
 import styles from './Offline.module.css'
 
-/** Says on every page that there is no network, for as long. What was under way goes on by itself. */
+/**
+ * Shows on every page that there is no network, while there is none. Pending requests continue on
+ * their own.
+ */
 export function Offline() {
   const [offline, setOffline] = useState(!navigator.onLine)
   useEffect(() => {

@@ -12,7 +12,10 @@ interface Props {
   onSignedOut: () => void
 }
 
-/** Who is signed in, and the way out, on every page: others may use this device. */
+/**
+ * The current user and the sign-out button, on every page, because several users may share the
+ * device.
+ */
 export function Visitor({ email, onSignedOut }: Props) {
   const writing = useWrite(repeatUntilAnswered)
   return (

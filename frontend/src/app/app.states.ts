@@ -13,7 +13,7 @@ const arrival = (
   ...(without && { without }),
 })
 
-/** What any page can come to before the server has answered. */
+/** The states of any page before the server has answered. */
 export const states: State[] = [
   arrival('taking its time', 'never', 'page.loading'),
   arrival('server away', 'lost', 'trouble.unreachable'),

@@ -18,7 +18,7 @@ import { heading, openInside, press, session, type } from './openInside'
 const otherTab = new BroadcastChannel('sana')
 const shownAfter = async (news: string, reached: () => boolean) => {
   otherTab.postMessage(news)
-  // It comes by another way than the fake clock.
+  // The event does not use the fake clock.
   vi.useRealTimers()
   await vi.waitFor(() => {
     if (!reached()) throw new Error('not yet')

@@ -43,7 +43,7 @@ const verify = 'POST /api/auth/verify'
 const resend = 'POST /api/auth/code/resend'
 const cancel = 'DELETE /api/auth/code'
 
-/** Buttons by their place, since each language has its own name for them. */
+/** Buttons are selected by position, because their names depend on the language. */
 const press = async (place = 0) => {
   fireEvent.click(screen.getAllByRole('button')[place] as HTMLElement)
   await settled()
@@ -148,12 +148,12 @@ function listed({ path, answers, does = [], without, passkeys }: Listed): State 
     return settled()
   }
   const act = async () => {
-    // happy-dom would go where a download comes from.
+    // happy-dom would navigate to a download's address.
     vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
     if (without === 'network') await goOffline()
     if (without === 'clipboard') vi.spyOn(navigator, 'clipboard', 'get').mockReturnValue(undefined as never)
     for (const step of does) await take(step)
-    // Until a page says that it is loading.
+    // Until a page shows that it is loading.
     await pass(300)
   }
   return { url: path, replies: repliesOf(answers), passkeys, act }
@@ -282,7 +282,7 @@ const states: Record<string, State> = {
   'a link opened elsewhere': { ...code({ [pending]: noPendingCode() }), url: '/verify#c=123456' },
 }
 
-/** What is in every language as it is. */
+/** Names that are the same in every language. */
 const names =
   /[\w.+-]+@[\w.-]+|example\.(org|net)|Sana|Firefox|Linux|Safari|iOS|request-1|VN5QDLZ7T2K4H6WJ3XRM|^[A-Z]$|English|Deutsch|Français|Español|日本語|gmail\.com|Gmail|Grace|(a-long-name\.)+ada@|ada@|grace@|2001:[\da-f:]+|7 ?Q ?K ?2 ?M ?9 ?X ?W ?V ?4 ?R ?T ?B|sana_key_[\w-]+|sun risen|1Password|grafana\.monitoring\.[\w.-]*|Wiki|wiki\.example(\.org)?/g
 /** The names that people, apps, browsers and systems have in the states, the longest first. */
@@ -296,7 +296,7 @@ const withoutNames = (words: string) =>
   givenNames.reduce((left, name) => left.replaceAll(name, ''), words).replace(names, '')
 const spokenAttributes = ['aria-label', 'title', 'alt', 'placeholder', 'data-what', 'data-next']
 
-/** All that can be read or heard on the page, without the names. */
+/** All visible and accessible texts of the page, without the names. */
 function wordsOnPage(): string[] {
   const attributes = [...document.querySelectorAll('*')].flatMap((element) =>
     spokenAttributes.map((name) => element.getAttribute(name) ?? ''),
@@ -314,7 +314,7 @@ async function wordsIn({ url, replies = {}, kept, passkeys, act }: State): Promi
   history.replaceState(null, '', url)
   vi.setSystemTime(new Date().setHours(12, 0, 0, 0))
   if (kept) keep('email', kept)
-  // A list of replies is used up by its server.
+  // The server uses up a list of replies.
   new FakeServer(Object.fromEntries(Object.entries(replies).map(([call, reply]) => [call, [reply].flat()])))
   render(<App />)
   await settled()
@@ -328,7 +328,7 @@ async function wordsIn({ url, replies = {}, kept, passkeys, act }: State): Promi
   return words
 }
 
-/** English in letters that nobody would type into a program: what is not in them has not come from the catalogue. */
+/** Texts in marked letters: text without them does not come from the catalogue. */
 function marked<Text>(text: Text): Text {
   if (typeof text !== 'string') return text
   const wide = (letters: string) =>
@@ -343,7 +343,7 @@ const { en } = allTexts
 
 beforeAll(async () => {
   globalThis.scrollTo = () => {}
-  // An operator who has all of these.
+  // An operator with all links.
   for (const rel of ['help', 'privacy-policy', 'terms-of-service', 'author'])
     document.head.append(Object.assign(document.createElement('link'), { rel, href: `https://example.org/${rel}` }))
   await loadPages()
@@ -360,7 +360,7 @@ test('every word on every page is from the catalogue, and every text of the cata
       return typeof found === 'string' ? marked(found) : { one: marked(found.one), other: marked(found.other) }
     },
   })
-  // Japanese dates have no letters of ours either.
+  // Japanese dates have no Latin letters either.
   use(texts, 'ja')
   for (const [name, state] of Object.entries(states)) {
     const words = await wordsIn(state)
@@ -384,7 +384,7 @@ test('whoever is not signed in needs no text of the pages that are loaded later'
   for (const state of first) await wordsIn(state)
 })
 
-// With the test above: a page has no words but those of the catalogue.
+// With the test above: a page has no texts but those of the catalogue.
 test.each(Object.entries(allTexts).filter(([language]) => language !== 'en'))(
   'no text in %s is the English one',
   (_, catalogue) => {

@@ -6,7 +6,7 @@ import { later } from './later'
 const Page = ({ name }: { name: string }) => <h1>{name}</h1>
 const heading = () => screen.getByRole('heading', { level: 1 }).textContent
 
-// Loading them is not what takes time here.
+// The tests do not measure the loading of texts.
 beforeAll(learn)
 
 test('a page is shown when its program is there, at once where that was loaded before, and loaded once', async () => {

@@ -7,18 +7,18 @@ import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
 
 /**
- * A page whose program and texts are files of their own, loaded when the page is shown, or before that by `load`, which never
- * throws. If it cannot be loaded, the page says so until the server answers. A file that is missing then belongs to a
- * release that is not served any more: the page is reloaded, but once.
+ * A page whose program and texts are separate files, loaded when the page is shown, or earlier by
+ * `load`, which never throws. If loading fails, the page says so until the server answers. A file
+ * that is missing then belongs to an old release: the page is reloaded once.
  */
 export function later<Props extends object>(
   importPage: () => Promise<FunctionComponent<Props>>,
-  /** What is around the page's place while there is no page. */
+  /** The frame around the page while the page is missing. */
   Around: FunctionComponent<{ children: ComponentChildren }> = Fragment,
 ) {
   let Page: FunctionComponent<Props> | undefined
 
-  /** @returns why there is no page, if so */
+  /** @returns the reason if there is no page */
   async function load(): Promise<Unreachable | undefined> {
     try {
       Page ??= (await Promise.all([importPage(), learn()]))[0]
@@ -45,7 +45,7 @@ export function later<Props extends object>(
       return () => unmounted.abort()
     }, [])
     if (Page) return <Page {...props} />
-    // A browser may remember that a file could not be had, until its page is loaded anew.
+    // Browsers may cache the failed import until the page is reloaded.
     return (
       <Around>{trouble ? <TroublePage trouble={trouble} onRetry={() => location.reload()} /> : <Loading />}</Around>
     )

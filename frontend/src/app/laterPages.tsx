@@ -30,9 +30,9 @@ export { CodePage, DeletedPage, Foot, NotYou, PasskeySignIn, TypoHint, WhyHere }
 interface Props {
   path: string
   current: CurrentSession
-  /** Why it is not known whether this is still so. */
+  /** The error because of which the data may be out of date. */
   stale: Trouble | undefined
-  /** Goes on to where the sign-in was asked for. */
+  /** Continues to the page that required the sign-in. */
   onArrived: (() => void) | undefined
   onRecheck: () => void
   onSignedOut: () => void
@@ -40,9 +40,9 @@ interface Props {
 }
 
 export function InsidePages({ path, current, stale, onArrived, onRecheck, onSignedOut, onDeleted }: Props) {
-  /** What waits for the person to prove who they are, and when they last had. */
+  /** The action that waits for the step-up, and the time of the user's last sign-in. */
   const provedAt = current.session.signed_in_at
-  // An app may want a newer sign-in than this one.
+  // An app may require a newer sign-in than this one.
   const [isStale] = useState(location.search.endsWith('&fresh=1'))
   const [waiting, setWaiting] = useState(isStale && onArrived ? { goOn: onArrived, provedAt } : undefined)
   const goesOn = isStale ? undefined : onArrived
@@ -51,7 +51,7 @@ export function InsidePages({ path, current, stale, onArrived, onRecheck, onSign
     () => ({
       current,
       recheck: onRecheck,
-      // The pages are left even if the server is not reached: there is nothing more to see on them.
+      // The pages are closed even if the server is not reached: they have nothing more to show.
       end: () => {
         post('/api/auth/sign-out', {})
           .catch(() => {})

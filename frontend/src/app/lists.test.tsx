@@ -34,7 +34,7 @@ test.each<[string, Reply[]]>([
   await press('Sign out Safari on iOS')
   await pass(1000)
   expect(items()).toHaveLength(1)
-  // The button is gone: who uses the keyboard goes on from the heading.
+  // The button is gone: keyboard users continue from the heading.
   expect(document.activeElement).toBe(screen.getByRole('heading', { level: 1 }))
   expect(screen.getByText('Signed out Safari on iOS.').closest('[role=status]')).toBeTruthy()
 })

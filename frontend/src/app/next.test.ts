@@ -68,7 +68,7 @@ test('A-27: whatever is accepted stays on this origin, over 2 000 made-up values
     const path = read(value)
     if (path === undefined) continue
     accepted++
-    // As a link, and as an argument of the router, which resolves it against the page.
+    // As a link, and as an argument of the router, which resolves it relative to the page.
     expect(new URL(path, location.origin).origin, JSON.stringify(value)).toBe(location.origin)
     expect(path).toMatch(/^\/(?!\/)/)
   }

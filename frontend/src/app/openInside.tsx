@@ -6,7 +6,7 @@ import { loadPages } from './pagesLater'
 
 export const session = 'GET /api/auth/session'
 
-/** Opens one of the pages of somebody who is signed in, with the name and address of Grace. */
+/** Opens one of the pages of signed-in users, with the name and address of Grace. */
 export async function openInside(path: string, replies: Record<string, Reply | Reply[]> = {}): Promise<FakeServer> {
   await loadPages()
   // happy-dom has no layout to scroll.

@@ -1,7 +1,7 @@
 import { Main } from './Frame'
 import { later } from './later'
 
-// One file for all of them: what they share is most of it.
+// One file for all of them, because they share most of their code.
 const pages = () => import('./laterPages')
 
 export const CodePageLater = later(async () => (await pages()).CodePage)
@@ -26,7 +26,7 @@ const pagesInFiles = [
   WhyHereLater,
 ]
 
-/** Loads all of them, before somebody needs one. @returns whether they could be had */
+/** Preloads all of them. @returns whether they could be loaded */
 export async function loadPages(): Promise<boolean> {
   const [trouble] = await Promise.all(pagesInFiles.map(({ load }) => load()))
   return !trouble

@@ -1,8 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks'
 
 /**
- * A page that the browser has kept as it was (back/forward cache) comes back as it was too, also after a sign-out. Where
- * it has something to hide, it is kept blank, and forgets what it shows before it is seen.
+ * The back/forward cache restores a page in its old state, even after a sign-out. A page with data
+ * to hide is stored blank, and its data is dropped before it is shown.
  */
 export function useRestored(hides: boolean, forget: () => void): void {
   const hidesNow = useRef(hides)
@@ -14,7 +14,7 @@ export function useRestored(hides: boolean, forget: () => void): void {
     const restored = ({ persisted }: PageTransitionEvent) => {
       if (!(persisted && document.body.hidden)) return
       forget()
-      // What is drawn anew is drawn by then.
+      // The new state has been rendered by then.
       setTimeout(() => {
         document.body.hidden = false
       })

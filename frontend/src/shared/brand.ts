@@ -1,2 +1,2 @@
-/** The name that people know the site by, as the server has put it into the page. */
+/** The operator's name for the site, from the server's page. */
 export const brand = () => document.querySelector('header')?.textContent || 'Sana'

@@ -1,6 +1,7 @@
 /**
- * Folds what keyboards and copied text bring along, as the server does (backend/fold): white space and
- * default-ignorable characters go, full-width characters and full stops become ASCII. Nothing else does.
+ * Normalizes text from keyboards and the clipboard, as the server does (backend/fold): white space
+ * and default-ignorable characters are removed, full-width characters and full stops become ASCII.
+ * Nothing else changes.
  */
 export function foldText(typed: string): string {
   return typed

@@ -1,10 +1,10 @@
 import type { Kept } from './kept'
 
-/** Keeps what `kept` reads; '' forgets it. */
+/** Stores the value that `kept` reads; '' removes it. */
 export function keep(what: Kept, value: string): void {
   try {
     localStorage[what] = value
   } catch {
-    // Without it everything works, only with more to type.
+    // Without storage everything works, with more typing.
   }
 }

@@ -4,12 +4,12 @@
  */
 export type Kept = 'email' | 'language' | 'passkeys'
 
-/** '' where nothing is kept. */
+/** '' if nothing is stored. */
 export function kept(what: Kept): string {
   try {
     return localStorage[what] ?? ''
   } catch {
-    // A browser that blocks cookies may allow no storage either.
+    // A browser that blocks cookies may block storage too.
     return ''
   }
 }

@@ -1,16 +1,16 @@
 import { useEffect } from 'preact/hooks'
 
-/** What one tab of a browser tells the others: they have the same cookie, and so the same session. */
+/** The messages between the tabs of a browser, which share the cookie and the session. */
 export type News = 'signed_in' | 'signed_out' | 'account_deleted'
 
 let channel: BroadcastChannel | undefined
 
-/** A browser that blocks cookies may allow no channel either; then each tab finds out by itself. */
+/** A browser that blocks cookies may block channels too; then each tab finds out on its own. */
 function openChannel(): BroadcastChannel | undefined {
   try {
     channel ??= new BroadcastChannel('sana')
   } catch {
-    // Without it everything works, only later.
+    // Without a channel everything works, but later.
   }
   return channel
 }

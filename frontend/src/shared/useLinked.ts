@@ -1,8 +1,9 @@
 import { useLayoutEffect, useState } from 'preact/hooks'
 
 /**
- * What `read` finds in the fragment of the mail's link that led here. It leaves the address bar, and so the history, at
- * once; a second link opened in the same tab changes only the fragment and is taken too.
+ * The value that `read` finds in the fragment of the opened mail's link. It is removed from the
+ * address bar, and so from the history, at once; a second link opened in the same tab changes only
+ * the fragment and is read too.
  */
 export function useLinked(read: (hash: string) => string | undefined): string | undefined {
   const [linked, setLinked] = useState(() => read(location.hash))

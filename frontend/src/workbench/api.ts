@@ -24,14 +24,16 @@ const page = `<!doctype html>
     <div id="viewer"></div>
     <script src="/dev/api/swagger-ui-bundle.js"></script>
     <script>
-      // The browser sends its own cookies: what is called here is called as whoever is signed in.
+      // The browser sends its own cookies: calls are made as the current user.
       SwaggerUIBundle({ url: '/api/openapi.json', dom_id: '#viewer', deepLinking: true, tryItOutEnabled: true, filter: true })
     </script>
   </body>
 </html>
 `
 
-/** /dev/api of Vite's dev server: the contract, to read and to call. The build has nothing of it. */
+/**
+ * /dev/api of Vite's dev server: the contract, to read and to call. It is not part of the build.
+ */
 export const apiPage: Plugin = {
   name: 'api-page',
   apply: 'serve',

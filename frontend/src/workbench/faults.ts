@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import type { Plugin } from 'vite'
 
 /**
- * Shows over the page, in development, what the TypeScript compiler finds and why the server could not be built or started.
- * The compiler's words are in the terminal too.
+ * In development, shows the errors of the TypeScript compiler and of the server's build and start
+ * over the page. The compiler's output is in the terminal too.
  */
 export const faultsInSight: Plugin = {
   name: 'faults-in-sight',
@@ -30,7 +30,10 @@ export const faultsInSight: Plugin = {
   },
 }
 
-/** Runs the compiler beside Vite, in whose process group it ends with it. Calls back after each round, '' where all is well. */
+/**
+ * Runs the compiler beside Vite, in its process group. Calls back after each round, with '' if
+ * there are no errors.
+ */
 function watchTypes(root: string, onRound: (fault: string) => void): void {
   const flags = ['--noEmit', '--watch', '--preserveWatchOutput', '--pretty', 'false', '-p', 'tsconfig.json']
   const tsc = spawn(process.execPath, ['node_modules/typescript-native/bin/tsc', ...flags], {

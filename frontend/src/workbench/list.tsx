@@ -1,5 +1,5 @@
-// The workbench: every page in every state. One state stands in a large frame, and only that one is loaded; the list beside it
-// is searched by words. Every choice is in the address.
+// The workbench: every page in every state. One state is loaded, in a large frame; the list beside
+// it can be searched. Every choice is in the address.
 import { render } from 'preact'
 import { useState } from 'preact/hooks'
 import { type Found, found } from './registry'
@@ -125,7 +125,10 @@ function Jump({ groups }: { groups: string[] }) {
   )
 }
 
-/** The address keeps its choices, which a fragment would not disturb but the back button would then walk through. */
+/**
+ * The address keeps its choices. A fragment would not change them, but would add entries to the
+ * history.
+ */
 function jump(event: Event, group: string): void {
   event.preventDefault()
   document.getElementById(group)?.scrollIntoView()

@@ -4,7 +4,7 @@ import type { Plugin } from 'vite'
 
 const catalogue = /\/shared\/i18n\/.*\.json$/
 
-/** The texts of a file, with those of English in place of what is not translated yet. Throws if a file is no JSON. */
+/** The texts of a file, completed with English. Throws if a file is not JSON. */
 function textsIn(file: string): object {
   const read = (path: string): Record<string, unknown> => JSON.parse(readFileSync(path, 'utf8'))
   const english = read(join(dirname(file), 'en.json'))
@@ -12,14 +12,19 @@ function textsIn(file: string): object {
   return { ...english, ...Object.fromEntries(translated) }
 }
 
-/** A text that is null, or missing, is shown in English: in the build too. `npm run check` names it. */
+/**
+ * A text that is null or missing is shown in English, in the build too. `npm run check` reports it.
+ */
 export const englishMeanwhile: Plugin = {
   name: 'english-meanwhile',
   enforce: 'pre',
   load: (id) => (catalogue.test(id) ? JSON.stringify(textsIn(id)) : undefined),
 }
 
-/** A changed text is shown at once, and what was typed stays: the page is sent the texts instead of being reloaded. */
+/**
+ * A changed text is shown at once, and typed text stays: the page receives the texts instead of
+ * being reloaded.
+ */
 export const liveTexts: Plugin = {
   name: 'live-texts',
   apply: 'serve',

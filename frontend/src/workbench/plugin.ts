@@ -8,7 +8,10 @@ const pages: Readonly<Record<string, string>> = {
   '/dev/states/show': '/src/workbench/show.tsx',
 }
 
-/** The workbench of Vite's dev server, which it shows at /dev/states before the rest of /dev is passed on to Sana. */
+/**
+ * The workbench of Vite's dev server, which it shows at /dev/states before the rest of /dev is
+ * passed on to Sana.
+ */
 export const workbench: Plugin = {
   name: 'workbench',
   apply: 'serve',
@@ -26,7 +29,10 @@ export const workbench: Plugin = {
   },
 }
 
-/** With `vite build --mode states`, the page that is built shows one state; the app's own build has nothing of it. */
+/**
+ * With `vite build --mode states`, the built page shows one state; the app's own build does not
+ * include it.
+ */
 export const builtWorkbench: Plugin = {
   name: 'built-workbench',
   apply: (_, { command, mode }) => command === 'build' && mode === 'states',

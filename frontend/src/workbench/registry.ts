@@ -7,7 +7,7 @@ export interface Found extends State {
 
 const files = import.meta.glob<State[]>('../**/*.states.{ts,tsx}', { eager: true, import: 'states' })
 
-/** All states that there are, those of one file together, in the order that it has them in. */
+/** All states, those of one file together, in its order. */
 export const found: Found[] = Object.entries(files).flatMap(([file, states]) => {
   const group = file.split('/').at(-1)?.split('.')[0]
   return states.map((state) => ({ ...state, id: `${group}/${asWord(state.name)}` }))

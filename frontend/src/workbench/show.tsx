@@ -1,5 +1,6 @@
-// One state: the app as it is, before a server that gives canned answers. In place of main.tsx (see ./plugin.ts);
-// the query says `state`, and may say `language`, `theme` (light, dark) and `text` (the size of the text).
+// One state: the real app, with a fake server that gives canned answers. It replaces main.tsx (see
+// ./plugin.ts); the query has `state`, and optionally `language`, `theme` (light, dark) and `text`
+// (the size of the text).
 import { render } from 'preact'
 import { App } from '../app/App'
 import { learn, speak } from '../shared/i18n/text'
@@ -27,7 +28,7 @@ history.replaceState(null, '', state.path)
 document.documentElement.style.colorScheme = query.get('theme') ?? ''
 document.documentElement.style.fontSize = query.get('text') ?? ''
 await speak([query.get('language') ?? 'en'])
-// So that what a state shows can be looked for from the beginning.
+// All texts are loaded, so that a state's text can be searched from the beginning.
 await learn()
 render(<App />, document.getElementById('root') as HTMLElement)
 
@@ -37,7 +38,7 @@ for (const step of state.does ?? []) {
   await take(step)
 }
 await untilShown(state.shows)
-// For the tests, and for the console; a frame in the list of states is only looked at, and is there sooner without.
+// For the tests, and for the console; a frame in the list of states loads faster without.
 if (window === window.top) {
   const [{ axeFaults }, { contrastFaults }, { geometryFaults }] = await Promise.all([
     import('./inspect/access'),

@@ -1,24 +1,24 @@
-// The person in the workbench: does what a state says, and sees when it is reached.
+// The user in the workbench: performs a state's steps, and detects when it is reached.
 import { type Key, text } from '../shared/i18n/text'
 import { controls } from '../shared/testing/controls'
 import type { State, Step } from '../shared/testing/states'
 
-/** Takes from this browser what a state has it without. */
+/** Removes the missing features of a state from this browser. */
 export function takeAway(what: State['without']): void {
-  // Browsers copy nothing unless a person presses.
+  // Browsers allow writing to the clipboard only after a press.
   const clipboard = what === 'clipboard' ? undefined : { writeText: () => Promise.resolve() }
   Object.defineProperty(navigator, 'clipboard', { get: () => clipboard })
   if (what === 'network') Object.defineProperty(navigator, 'onLine', { get: () => false })
   if (what === 'cookies') Object.defineProperty(navigator, 'cookieEnabled', { get: () => false })
 }
 
-/** Waits until the page that a person would act on is there, with all that is on it. */
+/** Waits until the next page is complete. */
 export async function settled(): Promise<void> {
   await until(() => document.querySelector('h1') && !document.querySelector('[class*="Loading-loading"]'))
   await nextFrame()
 }
 
-/** Does a step as soon as what it is about is there. */
+/** Performs a step as soon as its element exists. */
 export async function take(step: Step): Promise<void> {
   if (step.inDialog) await until(() => document.querySelector('dialog[open]'))
   if (step.on) await untilShown(step.on)
@@ -32,13 +32,13 @@ export async function take(step: Step): Promise<void> {
     field.value = step.type
     field.dispatchEvent(new InputEvent('input', { bubbles: true }))
   }
-  // What follows from it is drawn before the next step.
+  // Its effects are rendered before the next step.
   await nextFrame()
 }
 
-/** Waits until a text stands on the page, whatever its values. */
+/** Waits until a text is on the page, with any values. */
 export async function untilShown(key: Key): Promise<void> {
-  // In the singular and in the plural, where it has both.
+  // In singular and plural, if it has both.
   const forms = [1, 2].map((count) => text(key, { count }).split(/\{\w+\}|\d+/))
   await until(() => {
     const words = document.querySelector('#root')?.textContent ?? ''
@@ -54,7 +54,7 @@ async function until<T>(find: () => T): Promise<NonNullable<T>> {
   }
 }
 
-/** A frame may not come for a page that is not seen. */
+/** A hidden page may get no frames. */
 function nextFrame(): Promise<unknown> {
   return new Promise((resolve) => {
     requestAnimationFrame(resolve)

@@ -24,7 +24,7 @@ interface Props {
   onChanged: (account: Account) => void
 }
 
-/** What the form for the new address begins with, and why it is there again. */
+/** The initial content of the form for the new address, and the reason why it is shown again. */
 interface Asking {
   email: string
   notice?: string
@@ -39,11 +39,11 @@ export function EmailSection({ email, change, onChanged }: Props) {
   const [requested, setRequested] = useState<Requested>()
   const [notice, setNotice] = useState<string>()
   const done = useUntilNextAction(notice)
-  /** The id of a change that has ended here. */
+  /** The id of a change that was completed or cancelled here. */
   const [over, setOver] = useState<string>()
   const noCode = requested && !requested.value.code ? requested : undefined
   const pending = read.state === 'ready' && read.value.id !== over && !asking && !noCode ? read : undefined
-  /** The address that the change is to, until it ends here. */
+  /** The new address of the pending change. */
   const awaited = useRef<string>(undefined)
   if (pending) awaited.current = pending.value.email
 

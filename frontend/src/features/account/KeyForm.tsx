@@ -18,12 +18,12 @@ interface Props {
   /** At least one. */
   apps: Keys['apps']
   onMade: (key: NewKey) => void
-  /** There was no key, or its answer was lost. */
+  /** No key was created, or the answer was lost. */
   onTrouble: () => void
   onCancel: () => void
 }
 
-/** In days. The server allows up to 365, and takes 90 if nothing is chosen. */
+/** In days. The server allows up to 365, and its default is 90. */
 const lifetimes = [7, 30, 90, 180, 365]
 
 export function KeyForm({ apps, onMade, onTrouble, onCancel }: Props) {
@@ -40,7 +40,7 @@ export function KeyForm({ apps, onMade, onTrouble, onCancel }: Props) {
   useEffect(() => {
     if (trouble) onTrouble()
   }, [trouble])
-  // The limit of an account does not pass by waiting.
+  // Waiting does not help with the limit of an account.
   const isFull = isRefusal(trouble, 'too_many_requests') && timeToWait(trouble) === undefined
 
   const refuse = (words: string) => {

@@ -14,7 +14,7 @@ interface Props {
   keys: ReturnType<typeof useOwnRead<'/api/account/access-keys'>>
 }
 
-/** The access keys of the user; nothing if there are none and no app takes any. */
+/** The access keys of the user; nothing if there are none and no app accepts any. */
 export function KeysSection({ keys: { read, reload, put } }: Props) {
   const [isAsking, setAsking] = useState<boolean>()
   const [made, setMade] = useState<NewKey>()

@@ -15,15 +15,15 @@ import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 interface Props {
   reading: Reading
   received: ReadCode
-  /** The request that led here, if it was made on this page. */
+  /** The request for the code, if it was made on this page. */
   request: CodeRequest | undefined
   onChanged: (account: Account) => void
   onLost: () => void
-  /** Back to the form, with the address there to be mended, and what is wrong with it. */
+  /** Back to the form, with the address to correct and its fault. */
   onAnother: (asking: { email: string; fault?: string }) => void
 }
 
-/** The code that was sent to the new address. */
+/** The form for the code that was sent to the new address. */
 export function NewAddressCode({ reading, received, request, onAnother, ...on }: Props) {
   const { recheck } = useContext(InsideContext)
   const cancelling = useOwnWrite(repeatUntilAnswered)

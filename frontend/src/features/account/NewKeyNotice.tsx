@@ -12,7 +12,7 @@ interface Props {
   onDone: () => void
 }
 
-/** Shows a new key, which no later answer has. */
+/** Shows a new key. No later answer has it. */
 export function NewKeyNotice({ made, onDone }: Props) {
   const [isCopied, setCopied] = useState<boolean>()
   const key = useRef<HTMLElement>(null)
@@ -22,7 +22,7 @@ export function NewKeyNotice({ made, onDone }: Props) {
       await navigator.clipboard.writeText(made)
       setCopied(true)
     } catch {
-      // The browser or its user refuses, or the page has no https.
+      // The browser or its user refuses, or the page is not served over https.
       if (key.current) getSelection()?.selectAllChildren(key.current)
       setCopied(false)
     }

@@ -17,7 +17,7 @@ export function ActivityPage() {
   const { busy, trouble, write } = useOwnWrite()
   const [known, setKnown] = useState<Page>()
   const newest = read.state === 'ready' ? read.value : undefined
-  // What was read before stays: events are only ever added, at the front.
+  // Events that were read stay valid: new events are only added at the front.
   useEffect(() => {
     if (newest) setKnown((known) => (known ? { ...known, events: joined(newest.events, known.events) } : newest))
   }, [newest])

@@ -58,7 +58,7 @@ function iconOf({ kind }: AccountEvent): IconName {
   return icons[kind] ?? 'clock'
 }
 
-/** Which browser did it and from where, or that an administrator did, as far as that is known. */
+/** The browser and its address, or that an administrator did it, as far as known. */
 function by(event: AccountEvent): string {
   if (event.by === 'operator') return text('activity.byOperator')
   const browser = event.browser || event.system ? [browserInWords(event)] : []

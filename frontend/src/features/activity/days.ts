@@ -1,6 +1,6 @@
 import type { AccountEvent } from '../../shared/api/http'
 
-/** The events of each day of the person's own calendar, in the order they came in. */
+/** The events of each day of the user's own calendar, in their order. */
 export function byDay(events: AccountEvent[]): AccountEvent[][] {
   const days = new Map<string, AccountEvent[]>()
   for (const event of events) {

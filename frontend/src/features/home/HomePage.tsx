@@ -20,18 +20,18 @@ import { PasskeyOffer } from './PasskeyOffer'
 
 interface Props {
   current: CurrentSession
-  /** Why it is not known whether this is still so. */
+  /** The error because of which the data may be out of date. */
   stale: Trouble | undefined
 }
 
-/** Who is signed in, and the way to all the rest. */
+/** The current user, and links to all other pages. */
 export function HomePage({ current: { user }, stale }: Props) {
   const [signIn] = useState(takeSignIn)
   const account = useOwnRead('/api/account').read
   const sessions = useOwnRead('/api/sessions').read
   const events = useOwnRead('/api/account/events').read
   const apps = useRead('/api/apps').read
-  // All of it comes at once, so that nothing moves; without an answer the page does not wait for it.
+  // All sections appear together, so that nothing moves; the page does not wait for failed reads.
   if ([account, sessions, events, apps].some(({ state, trouble }) => state === 'loading' && !trouble))
     return <Loading />
   const name = account.state === 'ready' ? account.value.name : ''
@@ -78,7 +78,7 @@ interface RowProps {
   name: string
   href: string
   action: string
-  /** What is known, once it is. */
+  /** The content, once it is known. */
   children: string | false
 }
 
@@ -103,7 +103,7 @@ interface AppsProps {
   apps: { id: string; name: string; host?: string }[]
 }
 
-/** The apps that this person may open. */
+/** The apps that the user may open. */
 function Apps({ apps }: AppsProps) {
   return (
     <section class={styles.apps}>

@@ -9,7 +9,10 @@ import { WriteButton } from '../../shared/ui/WriteButton'
 import { useLinked } from '../../shared/useLinked'
 import { isOver, tokenInFragment } from './token'
 
-/** For whoever was told by mail of a sign-in that was not theirs. The link alone ends nothing: programs open links too. */
+/**
+ * For users who got a mail about a sign-in that was not theirs. Opening the link alone revokes
+ * nothing, because programs open links too.
+ */
 export function NotYouPage() {
   const token = useLinked(tokenInFragment)
   const [ended, setEnded] = useState<string>()
@@ -36,7 +39,7 @@ function EndIt({ token, onEnded }: Props) {
   )
 }
 
-/** What is left to do is elsewhere. */
+/** Links to the next steps on other pages. */
 function Outcome({ of }: { of: 'ended' | 'over' }) {
   return (
     <>

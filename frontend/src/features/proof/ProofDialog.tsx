@@ -15,9 +15,9 @@ import { ProofCode } from './ProofCode'
 import styles from './ProofDialog.module.css'
 
 interface Props {
-  /** The address of whoever is signed in: the code goes there. */
+  /** The address of the current user, to which the code is sent. */
   email: string
-  /** The person has proved who they are in another tab since the dialog opened. */
+  /** The user has stepped up in another tab since the dialog opened. */
   isProvedElsewhere: boolean
   onProved: () => void
   onCancel: () => void
@@ -30,7 +30,7 @@ export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Pr
   useLayoutEffect(() => {
     const element = dialog.current
     element?.showModal()
-    // Closed before it goes: only then does the focus return to where it was.
+    // Closed before it is removed: otherwise the focus would not return to its place.
     return () => element?.close()
   }, [])
 
@@ -78,7 +78,7 @@ export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Pr
   )
 
   function body() {
-    // What waits may be grave: it does not go on without a press here.
+    // The pending action may be irreversible: it needs another press here.
     if (isProvedElsewhere) {
       return (
         <>

@@ -11,9 +11,9 @@ import { Subheading } from '../../shared/ui/Subheading'
 import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 
 interface Props {
-  /** How many other devices there are, at least one. */
+  /** The number of other devices, at least one. */
   count: number
-  /** How many access keys there are; deleting them is offered if there are any. */
+  /** The number of access keys; deleting them is offered if there are any. */
   keys: number
   refusals: Refusals
   onEnded: (withKeys: boolean) => void
@@ -22,7 +22,7 @@ interface Props {
 /** Asks before all other devices are signed out. */
 export function EndOthers({ count, keys, refusals, onEnded }: Props) {
   const [isSure, setSure] = useState<boolean>()
-  /** Whether the keys were to go, too, at the last press. */
+  /** Whether the last press included the keys. */
   const [withKeys, setWithKeys] = useState(false)
   const writing = useOwnWrite(repeatUntilAnswered)
   const end = (withKeys: boolean) => {

@@ -22,7 +22,7 @@ export function SessionsPage() {
   const [alone, setAlone] = useState(false)
   const refusals = { not_with_this_store: () => setAlone(true) }
   const { list, removed } = useNextButton()
-  // The keys belong on the page from the beginning; without them the rest works, too.
+  // The keys are shown from the beginning; if they cannot be read, the rest is shown.
   const rest = keys.read.trouble ? read : keys.read
   const whole = read.state === 'ready' && rest.state === 'loading' ? rest : read
   const known = keys.read.state === 'ready' ? keys.read.value : undefined

@@ -10,12 +10,12 @@ import type { Arrival } from './SignInPage'
 
 interface Props {
   pending: PendingCode
-  /** No account can be made for this address. */
+  /** Sign-up is closed for this address. */
   isClosed?: boolean
   onSignIn: (arrival: Arrival) => void
 }
 
-/** Cancels the code and leads back to the form, with the address there to be mended. */
+/** Cancels the code and returns to the form, with the address to correct. */
 export function AnotherAddress({ pending, isClosed = false, onSignIn }: Props) {
   const { id, email, delivery_reason } = pending
   const wrong = delivery_reason === 'no_such_mailbox'

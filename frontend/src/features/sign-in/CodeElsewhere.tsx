@@ -11,12 +11,15 @@ import styles from './CodeElsewhere.module.css'
 interface Props {
   code: string
   onSignedIn: () => void
-  /** It is the code for the new address of the account that is signed in here. */
+  /** It is the code for the new address of the signed-in account. */
   onNewAddress: (code: string) => void
   onSignIn: () => void
 }
 
-/** The mail's link was opened where nobody asked for a code: it is there to be typed where someone did. */
+/**
+ * Shows the code of a mail's link that was opened in another browser than the one that requested
+ * it, so that the user can type it there.
+ */
 export function CodeElsewhere({ code, onSignedIn, onNewAddress, onSignIn }: Props) {
   const { read } = useRead('/api/auth/session')
   if (read.state === 'ready') return <SignedInAlready code={code} onSignedIn={onSignedIn} onNewAddress={onNewAddress} />
@@ -38,7 +41,10 @@ export function CodeElsewhere({ code, onSignedIn, onNewAddress, onSignIn }: Prop
   )
 }
 
-/** It may be the code for a new address. Whoever has typed it already and opens the link afterwards is simply in. */
+/**
+ * It may be the code for a new address. A user who has typed it and opens the link afterwards is
+ * signed in already.
+ */
 function SignedInAlready({ code, onSignedIn, onNewAddress }: Omit<Props, 'onSignIn'>) {
   const { read } = useRead('/api/account/email')
   useEffect(() => {

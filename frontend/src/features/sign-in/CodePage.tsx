@@ -8,7 +8,7 @@ import type { Arrival } from './SignInPage'
 import { shownCode } from './shownCode'
 
 interface Props {
-  /** The answer to the request that led here; undefined after a reload, and for a link. */
+  /** The answer to the code request; undefined after a reload, and for a link. */
   requested: Requested | undefined
   onSignedIn: () => void
   /** The code was right, but only a passkey signs in. */
@@ -20,7 +20,7 @@ interface Props {
 export function CodePage({ requested: arrivedWith, ...on }: Props) {
   const linked = useLinkedCode()
   const [shown] = useState(shownCode)
-  // What led here may be out of date when the page is shown again.
+  // The request may be out of date when the page is shown again.
   const [requested, setRequested] = useState(shown ? undefined : arrivedWith)
   const isOver = shown === '' && !requested && !linked
   useEffect(() => {

@@ -8,7 +8,7 @@ interface Props {
   host: string
 }
 
-/** Says where a sign-in leads: to the app by its name, as the operator gave it. */
+/** Shows the destination of a sign-in: the app's name, as the operator set it. */
 export function ContinueTo({ host }: Props) {
   const id = useRef(encodeURIComponent(host))
   const { read } = useRead('/api/apps/{host}', { id })

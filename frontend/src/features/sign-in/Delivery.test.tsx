@@ -18,7 +18,7 @@ type Mail = Pick<PendingCode, 'delivery' | 'delivery_reason'>
 
 const about = (mail: Mail, more: Partial<PendingCode> = {}) => json(pendingCode({ ...mail, ...more }))
 const queued = () => about({ delivery: 'queued' })
-/** What is said of the mail, with the address in its place. */
+/** The text about the mail, with a placeholder for the address. */
 const said = () => [...(screen.getByText('grace@example.org').closest('[role=status]')?.children ?? [])].map(textOf)
 const textOf = (element: Element) => element.textContent.replace(/\d+:\d\d( [AP]M)?/, 'HH:MM')
 
@@ -212,7 +212,7 @@ describe('news of the mail', () => {
   test('is announced once, whatever the line does to the times, and takes nothing from whoever types', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     vi.setSystemTime(new Date(2026, 2, 14, 9, 49, 59, 990))
-    // Late by half a second, this one would have the code work until another minute.
+    // Half a second later, the code would seem valid for another minute.
     const jumping = about({ delivery: 'queued' }, { now: serverTime(0.5) })
     await open({ [read]: [queued(), jumping, about({ delivery: 'delivered' })] })
     const region = screen.getByText('grace@example.org').closest('[role=status]')

@@ -15,11 +15,11 @@ interface Props {
   onSignIn: (arrival: Arrival) => void
 }
 
-/** The code page of a browser that no code was sent to. */
+/** The code page of a browser without a pending code. */
 export function NoCode({ requested, onRequested, onSignIn }: Props) {
   const { email } = requested.value
   useShownCode('')
-  // The start page knows who is signed in by now.
+  // The start page knows the current user by now.
   const follow = useCallback(
     (news: News) => {
       if (news === 'signed_in') onSignIn({ email })

@@ -2,7 +2,7 @@ import { text } from '../../shared/i18n/text'
 import { keep } from '../../shared/keep'
 import { Button } from '../../shared/ui/Button'
 
-/** For somebody else than who signed in on this browser last. */
+/** For another user than the one who signed in on this browser last. */
 export function NotYou() {
   const forget = () => {
     keep('email', '')

@@ -35,7 +35,8 @@ export function PendingSignIn({ requested, shown, linked, onSignedIn, onRecovery
   const { read, reload } = reading
   const email = useRef<string>(undefined)
   if (read.state === 'ready') email.current = read.value.email
-  // A sign-in with this code ends it, and so does a sign-out. One with another address leaves it as it is.
+  // A sign-in with this code or a sign-out in another tab consumes it. A sign-in with another
+  // address does not.
   useOtherTabs(reload)
 
   const nothingPending = read.state === 'refused' && read.refusal.problem.code === 'no_pending_code'
@@ -81,7 +82,7 @@ function Steps({ reading, received, requested, linked, onSignedIn, onRecovery, o
   useShownCode(received.value.id)
   const [closed, setClosed] = useState<Problem>()
   const { app } = received.value
-  // The link of the mail does not know where the sign-in was to lead; the code does.
+  // The link of the mail does not have the destination of the sign-in; the code does.
   const goOn = ({ created }: { created: boolean }) => {
     rememberSignIn(created)
     keep('email', received.value.email)

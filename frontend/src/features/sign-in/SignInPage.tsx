@@ -10,7 +10,9 @@ import { Heading } from '../../shared/ui/Heading'
 import { Notice } from '../../shared/ui/Notice'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 
-/** What led to the sign-in form, where something did: why, or how a session ended, and the address that was in use. */
+/**
+ * The context of the sign-in form: the reason for it, or how a session ended, and the used address.
+ */
 export interface Arrival {
   notice?: string
   ended?: SignedOut
@@ -21,19 +23,19 @@ interface Props {
   arrival: Arrival
   /** The app that the browser came from. */
   app: CameFrom | undefined
-  /** Where the sign-in leads, and how a session ended, in words. */
+  /** The destination of the sign-in, and how a session ended, as text. */
   reason?: ComponentChildren
-  /** Whether it leads to a page that wanted somebody who is signed in. */
+  /** Whether the destination is a page for signed-in users. */
   leadsOn?: boolean
   Hint?: ComponentProps<typeof EmailForm>['Hint']
-  /** Why it is not known whether someone is signed in by now. */
+  /** The error because of which the user may be signed in without the page knowing it. */
   stale: Trouble | undefined
   onCodeRequested: (request: CodeRequest) => void
 }
 
 export function SignInPage({ arrival, app, leadsOn, Hint, stale, onCodeRequested, reason }: Props) {
   const { notice, ended, email } = arrival
-  // Decided once: a later answer of the server must not take the focus from whoever is typing.
+  // Decided once: a later answer of the server must not take the focus from a user who is typing.
   const [hearFirst] = useState(notice !== undefined || ended !== undefined)
   const writing = useWrite()
   return (

@@ -11,7 +11,10 @@ interface Props {
   onSignIn: (arrival: Arrival) => void
 }
 
-/** The code was right, but its address has no account and sign-up is closed: another code would not help. */
+/**
+ * The code was right, but its address has no account and sign-up is closed: another code does not
+ * help.
+ */
 export function SignUpClosed({ problem, pending, onSignIn }: Props) {
   return (
     <>

@@ -7,7 +7,7 @@ interface Props {
   app: CameFrom | undefined
 }
 
-/** What led to the sign-in form: an app, the end of a session, or both. */
+/** The reason for the sign-in form: an app, the end of a session, or both. */
 export function WhyHere({ ended, app }: Props) {
   return (
     <>

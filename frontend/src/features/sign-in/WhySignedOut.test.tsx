@@ -7,7 +7,7 @@ const tell = (ended: SignedOut) => {
   render(<WhySignedOut ended={ended} />)
   return screen.getByRole('status').textContent?.replace('  ', ' ')
 }
-/** At this hour of this day of November 2026, as the person's own calendar has it. */
+/** At this hour of this day of November 2026, in the user's time zone. */
 const november = (day: number, hour: number) => new Date(2026, 10, day, hour, 5).toISOString()
 
 test.each<[SignedOut['reason'], string]>([

@@ -9,7 +9,7 @@ interface Props {
   ended: SignedOut
 }
 
-/** Says to whoever comes back why there is no session any more. */
+/** Shows a returning user why the session was revoked or has expired. */
 export function WhySignedOut({ ended: { reason, at, by } }: Props) {
   const why = sentenceOf(reason, by)
   return (
@@ -24,7 +24,10 @@ export function WhySignedOut({ ended: { reason, at, by } }: Props) {
   )
 }
 
-/** How long a session may last is the server's to know: no text has a number. A later server may know more reasons. */
+/**
+ * The timeouts of sessions are the server's: no text has a number. Later servers may have more
+ * reasons.
+ */
 function sentenceOf(reason: SignedOut['reason'], by: string | undefined): string | undefined {
   const key = `signedOut.${reason}`
   return hasText(key) ? text(key, { browser: by ? browserByName(by) : text('signedOut.anotherBrowser') }) : undefined

@@ -19,7 +19,7 @@ const tried = (name: string, shows: Shows, answer: NonNullable<Answers[Code]>): 
   page(name, shows, { 'POST /api/auth/verify': answer }, [{ type: '123456' }])
 const again = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/auth/code/resend']>): State =>
   page(name, shows, { 'POST /api/auth/code/resend': answer }, [{ press: 1 }])
-/** As it comes from the form. */
+/** As the form sends it. */
 const requested = (
   name: string,
   shows: Shows,

@@ -20,7 +20,7 @@ export async function open(replies: Record<string, Reply | Reply[]>, url = '/ver
   return await openAgain(replies, request)
 }
 
-/** As after a reload of the tab: the entry of its history is the same. */
+/** As after a reload of the tab, which keeps its history entry. */
 export async function openAgain(replies: Record<string, Reply | Reply[]>, request?: CodeRequest) {
   const server = new FakeServer({ [read]: json(pendingCode()), ...replies })
   const onSignedIn = vi.fn()
@@ -41,14 +41,14 @@ export async function openAgain(replies: Record<string, Reply | Reply[]>, reques
   return { server, onSignedIn, onRecovery, onNewAddress, onSignIn }
 }
 export const field = () => screen.getByLabelText<HTMLInputElement>('6-digit code')
-/** As a keyboard does. */
+/** Types like a keyboard. */
 export const type = async (value: string) => {
   const event = createEvent.input(field(), { target: { value } })
   Object.defineProperties(event, { isTrusted: { value: true }, inputType: { value: 'insertText' } })
   fireEvent(field(), event)
   await settled()
 }
-/** As a program does that fills in forms. */
+/** Fills in the value like a password manager. */
 export const fill = async (value: string) => {
   fireEvent.input(field(), { target: { value } })
   await settled()

@@ -1,8 +1,9 @@
 import { ownRefusal, type Refused } from './http'
 
 /**
- * That nobody is signed in, where the server has said so with the page itself: it does for a browser that came without the
- * cookie of a session. Good once, and only for the page that is drawn first; who signs in afterwards has one.
+ * The server's answer that the browser is not signed in, if it came with the page itself: it does
+ * for a browser without a session cookie. Valid once, and only for the first page; a user who signs
+ * in afterwards has a session.
  */
 export function refusalOnArrival(): Refused | undefined {
   const { dataset } = document.documentElement
@@ -11,7 +12,7 @@ export function refusalOnArrival(): Refused | undefined {
   return ownRefusal('not_signed_in')
 }
 
-/** From now on somebody may have signed in, in this tab or in another one. */
+/** From now on a user may have signed in, in this tab or in another one. */
 export function forgetArrival(): void {
   delete document.documentElement.dataset.session
 }

@@ -16,7 +16,7 @@ export type CurrentSession = components['schemas']['CurrentSession']
 export type CameFrom = components['schemas']['Arrival']
 export type Destination = components['schemas']['Destination']
 
-/** The server answered, and said no: an RFC 9457 problem of ours. */
+/** The server answered with an RFC 9457 problem. */
 export class Refused extends Error {
   readonly problem: Problem
   /** performance.now() when the answer arrived, to count down from `retry_after`. */
@@ -28,9 +28,12 @@ export class Refused extends Error {
   }
 }
 
-/** No answer of ours came: no network, no answer in time, or something else (a proxy's page) in its place. */
+/**
+ * No answer of Sana arrived: no network, a timeout, or another answer (a proxy's page) in its
+ * place.
+ */
 export class Unreachable extends Error {
-  /** Seconds after which whoever answered wants to be asked again. */
+  /** Retry-After of the other answer, in seconds. */
   readonly retryAfter: number | undefined
 
   constructor(cause: unknown, retryAfter?: number) {
@@ -41,21 +44,21 @@ export class Unreachable extends Error {
 
 export type Trouble = Refused | Unreachable
 
-/** Whether what was thrown is an outcome of a call, and not a fault of this program. */
+/** Whether a thrown value is an outcome of a call, and not a bug of this program. */
 export function isTrouble(error: unknown): error is Trouble {
   return error instanceof Refused || error instanceof Unreachable
 }
 
 /**
- * A fault of this program, as a page can show it: in the words for one of the server, which is ours too. It is reported
- * to the console, and never shown as a fault of the network.
+ * A bug of this program, in the form of a server error. It is reported to the console, and never
+ * shown as a network error.
  */
 export function refusalOfFault(error: unknown): Refused {
   reportError(error)
   return ownRefusal('internal_error')
 }
 
-/** A refusal that this page makes itself, in the words for one of the server. */
+/** A refusal by the page itself, in the form of one by the server. */
 export function ownRefusal(code: Problem['code']): Refused {
   return new Refused({ code } as Problem)
 }
@@ -64,7 +67,7 @@ const patience = 15_000
 
 type Success = 200 | 201 | 202
 type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : never
-/** What a call answers with when it succeeds; undefined when that is only 204. */
+/** The body of a success; undefined if that is only 204. */
 type AnswerOf<Op> = Op extends { responses: infer All }
   ? Success & keyof All extends never
     ? undefined
@@ -78,12 +81,14 @@ type PathsWith<Method extends string> = {
 export type GetPath = PathsWith<'get'>
 export type Answer<Path extends GetPath> = AnswerOf<paths[Path]['get']>
 
-/** `id` is as for `del`. Throws Refused or Unreachable; when `signal` aborts, the signal's reason. */
+/**
+ * `id` is as for `del`. Throws Refused or Unreachable; when `signal` aborts, the signal's reason.
+ */
 export function get<Path extends GetPath>(path: Path, signal?: AbortSignal, id?: string): Promise<Answer<Path>> {
   return send('GET', withId(path, id), undefined, signal) as Promise<Answer<Path>>
 }
 
-/** The page of events that comes after the one whose `next` this is. Throws Refused or Unreachable. */
+/** The next page of events, by the `next` of the page before. Throws Refused or Unreachable. */
 export function getEventsBefore(next: string): Promise<Answer<'/api/account/events'>> {
   return send('GET', `/api/account/events?before=${next}`) as Promise<Answer<'/api/account/events'>>
 }
@@ -110,7 +115,10 @@ export function put<Path extends PathsWith<'put'>>(path: Path, body: BodyOf<path
   return send('PUT', path, body) as Promise<undefined>
 }
 
-/** `id`, encoded, goes where the path has a `{name}`, or else into the query. Throws Refused or Unreachable. */
+/**
+ * `id`, encoded, replaces `{name}` of the path, or else goes into the query. Throws Refused or
+ * Unreachable.
+ */
 export function del(path: PathsWith<'delete'> | '/api/sessions?access_keys=true', id?: string): Promise<undefined> {
   return send('DELETE', withId(path, id)) as Promise<undefined>
 }
@@ -153,20 +161,20 @@ async function send(method: string, path: string, body?: object, signal?: AbortS
   const timeout = AbortSignal.timeout(patience)
   const headers: Record<string, string> = {
     Accept: 'application/json, application/problem+json',
-    // Mails are in the language of the page that they were requested on.
+    // Mails are in the language of the requesting page.
     'Accept-Language': locale(),
-    // So are the times in them.
+    // Times in mails are in the browser's time zone.
     'UTC-Offset': `${-new Date().getTimezoneOffset()}`,
   }
   if (body) headers['Content-Type'] = 'application/json'
-  // Made before the request: what fails here is a fault of this program, and not one of the network.
+  // Built before the request, because an error here is a bug of this program, not a network error.
   const init: RequestInit = {
     method,
     headers,
     body: body ? JSON.stringify(body) : null,
     credentials: 'same-origin',
     cache: 'no-store',
-    // The API redirects nowhere: whoever does is not the API.
+    // The API never redirects: a redirect comes from another server.
     redirect: 'error',
     signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
   }

@@ -4,15 +4,17 @@ import type { CurrentSession, GetPath, Problem } from './http'
 import { useRead } from './useRead'
 import { type Attempt, type Refusals, useWrite, type Writing } from './useWrite'
 
-/** What the pages of whoever is signed in have in common. */
+/** The context of the pages of signed-in users. */
 export interface Inside {
-  /** What the server said last of who is signed in. */
+  /** The server's last answer about the current user. */
   current: CurrentSession | undefined
-  /** The server knows no session any more, it seems: finds out, and why. */
+  /** The session seems to be revoked: checks it, and the reason. */
   recheck: () => void
-  /** The account is gone and the session does not know it, as one in a cookie cannot: ends it. */
+  /**
+   * The account was deleted and the session is still valid, as one in a cookie may be: signs out.
+   */
   end: () => void
-  /** Has the person prove who they are by a fresh code, then calls `goOn`; never, where they do not want to. */
+  /** Makes the user step up with a fresh code, then calls `goOn`; never, if the user cancels. */
   prove: (goOn: () => void) => void
 }
 
@@ -23,7 +25,7 @@ export const InsideContext = createContext<Inside>({
   prove: () => {},
 })
 
-/** As useRead, for what only somebody who is signed in can read. */
+/** useRead for data of signed-in users. */
 export function useOwnRead<Path extends GetPath>(path: Path) {
   const own = useRead(path)
   const { current, recheck, end } = useContext(InsideContext)
@@ -33,7 +35,7 @@ export function useOwnRead<Path extends GetPath>(path: Path) {
   const doubted = useRef<CurrentSession>(undefined)
   useEffect(() => {
     if (isOut && doubted.current !== current) {
-      // Asked about before, and somebody is signed in all the same: two answers have crossed each other.
+      // The session was checked before and is valid: two answers have crossed.
       if (!doubted.current) recheck()
       else if (isGone) end()
       else reload()
@@ -48,7 +50,9 @@ function isDeleted({ signed_out }: Problem): boolean {
   return signed_out?.reason === 'account_deleted'
 }
 
-/** As useWrite, for somebody who is signed in. A call that wants a fresh sign-in is made again after that. */
+/**
+ * useWrite for signed-in users. A call that requires a fresh sign-in is repeated after a step-up.
+ */
 export function useOwnWrite(attempt?: Attempt): Writing {
   const { busy, trouble, write } = useWrite(attempt)
   const { recheck, end, prove } = useContext(InsideContext)

@@ -1,13 +1,14 @@
 import { type Trouble, Unreachable } from './http'
 import { pause, sleep } from './retry'
 
-/** For as long the server gives a repeated request the answer of the first one. */
+/** The time in which the server gives a repeated request the answer of the first one. */
 const repeatable = 120_000
 
 /**
- * Makes an idempotent call, and repeats it while no answer arrives: the first request may have reached the server. Each
- * failure is passed to `onTrouble`. Throws what is refused, the last failure when a repeat could get another answer,
- * and the signal's reason when `signal` aborts between two requests.
+ * Makes an idempotent call, and repeats it until an answer arrives: the first request may have
+ * reached the server. Each failure is passed to `onTrouble`. Throws a refusal, the last failure
+ * once a repeat could get another answer, and the signal's reason if `signal` aborts between two
+ * requests.
  */
 export async function repeatUntilAnswered<T>(
   call: () => Promise<T>,

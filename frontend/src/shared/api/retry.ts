@@ -2,7 +2,7 @@ import { isTrouble, Refused, type Trouble, Unreachable } from './http'
 
 const longestPause = 30_000
 
-/** Whether asking again later can help: no answer, a server in trouble, or one that asks for patience. */
+/** Whether a retry can help: no answer, a server error, or a Retry-After. */
 export function passes(trouble: Trouble): boolean {
   if (trouble instanceof Unreachable) return true
   const { status } = trouble.problem
@@ -10,8 +10,8 @@ export function passes(trouble: Trouble): boolean {
 }
 
 /**
- * Milliseconds before the next try: 1 s, 2 s, 4 s … up to 30 s, each shortened by up to half by chance so that
- * many browsers do not come back at once. Never sooner than the server asked for.
+ * Milliseconds before the next attempt: 1 s, 2 s, 4 s … up to 30 s, each with a random reduction of
+ * up to half as jitter. Never less than the server's Retry-After.
  */
 export function pause(tries: number, trouble?: Trouble): number {
   const backoff = Math.min(1000 * 2 ** tries, longestPause) * (1 - Math.random() / 2)
@@ -20,9 +20,9 @@ export function pause(tries: number, trouble?: Trouble): number {
 }
 
 /**
- * Reads until there is an answer. What will pass is told to `onTrouble` and tried again, unless nobody sees the page by
- * then: whoever reads for a page begins anew when it comes back to sight. What will not pass is thrown. Ends with the
- * signal's reason when `signal` aborts.
+ * Reads until an answer arrives. A transient failure is passed to `onTrouble` and retried, unless
+ * the page is hidden by then: pages read again when they become visible. Other failures are thrown.
+ * Throws the signal's reason if `signal` aborts.
  */
 export async function untilAnswered<T>(
   read: (signal: AbortSignal) => Promise<T>,
@@ -42,7 +42,7 @@ export async function untilAnswered<T>(
   }
 }
 
-/** Ends sooner when the network comes back. */
+/** Ends early if the network comes back. */
 export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = () => {
@@ -58,7 +58,7 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
   })
 }
 
-/** Never comes to a good end. */
+/** Never resolves; rejects if the signal aborts. */
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
 }

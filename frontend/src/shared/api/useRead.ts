@@ -5,8 +5,8 @@ import { type Answer, type GetPath, get, Refused, refusalOfFault, type Trouble }
 import { untilAnswered } from './retry'
 
 /**
- * What is known of a thing on the server. `trouble` is set while the server is asked again by itself: what was read
- * before stays. `receivedAt` is performance.now() at the answer, to count on from the server's own time.
+ * The state of a resource on the server. `trouble` is set while reads are retried; the last value
+ * stays. `receivedAt` is performance.now() at the answer, to continue the server's clock.
  */
 export type Read<T> =
   | { state: 'loading'; trouble?: Trouble }
@@ -14,20 +14,20 @@ export type Read<T> =
   | { state: 'refused'; refusal: Refused; trouble?: Trouble }
 
 interface ReadOptions<T> {
-  /** Which of several things to read, as `get` takes it. */
+  /** The id of the resource, as `get` accepts it. */
   id?: RefObject<string | undefined>
-  /** What the answer of a write has said already, so that it need not be read at first. */
+  /** A value from the answer of a write, so that it need not be read at first. */
   start?: { value: T; receivedAt: number } | undefined
 }
 
-/** Reads `path` now, and again whenever the person comes back to the page or the network comes back. */
+/** Reads `path` now, and again when the page becomes visible or the network comes back. */
 export function useRead<Path extends GetPath>(path: Path, { id, start }: ReadOptions<Answer<Path>> = {}) {
   const [read, setRead] = useState<Read<Answer<Path>>>(start ? { state: 'ready', ...start } : { state: 'loading' })
   const running = useRef<AbortController>(undefined)
   const isMounted = useRef(false)
-  /** How many writes hold the reads back. */
+  /** The number of writes that block reads. */
   const holds = useRef(0)
-  /** Whether something is to be read that has not been read yet. */
+  /** Whether a read is pending. */
   const isDue = useRef(start === undefined)
 
   const reload = useCallback(() => {
@@ -56,26 +56,28 @@ export function useRead<Path extends GetPath>(path: Path, { id, start }: ReadOpt
     )
   }, [path, id])
 
-  /** Takes the answer of a write to the same thing; a read under way would bring an older one. */
+  /**
+   * Stores the answer of a write to the same resource; a read in flight would return an older one.
+   */
   const put = useCallback((value: Answer<Path>) => {
     running.current?.abort()
     isDue.current = false
     setRead({ state: 'ready', value, receivedAt: performance.now() })
   }, [])
 
-  /** Forgets what was read, at once, and reads anew. */
+  /** Drops the value at once, and reads again. */
   const reset = useCallback(() => {
     setRead({ state: 'loading' })
     reload()
   }, [reload])
 
-  /** Reads nothing until `release`: a write is under way whose answer matters more. */
+  /** Blocks reads until `release`: a write is in flight whose answer takes precedence. */
   const hold = useCallback(() => {
     running.current?.abort()
     holds.current++
   }, [])
 
-  /** Reads again, at once if something was to be read meanwhile. */
+  /** Allows reads, and reads at once if a read was blocked. */
   const release = useCallback(() => {
     holds.current--
     if (isDue.current && isMounted.current) reload()

@@ -1,18 +1,18 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { isTrouble, type Problem, Refused, refusalOfFault, type Trouble } from './http'
 
-/** The refusals that a form answers itself, by code; every other one becomes its `trouble`. */
+/** The refusals that a form handles itself, by code; every other one becomes its `trouble`. */
 export type Refusals = Partial<Record<Problem['code'], (problem: Problem) => void>>
 
 export interface Writing {
   busy: boolean
-  /** Why the last call failed; while `busy`, the call is being repeated. */
+  /** The error of the last call; while `busy`, the call is being repeated. */
   trouble: Trouble | undefined
-  /** Makes the call, unless another one is under way. */
+  /** Makes the call, unless another one is in flight. */
   write: <T>(call: () => Promise<T>, done: (answer: T) => void, refusals?: Refusals) => Promise<void>
 }
 
-/** Makes a call in its own way, as repeatUntilAnswered does for an idempotent one. */
+/** Makes a call with its own retries, as repeatUntilAnswered does for an idempotent one. */
 export type Attempt = <T>(
   call: () => Promise<T>,
   onTrouble: (trouble: Trouble) => void,
@@ -21,7 +21,9 @@ export type Attempt = <T>(
 
 const once: Attempt = (call) => call()
 
-/** One write at a time, never repeated by itself unless `attempt` does: after a failure the person tries again. */
+/**
+ * One write at a time, not repeated unless `attempt` does: after a failure the user tries again.
+ */
 export function useWrite(attempt = once): Writing {
   const [busy, setBusy] = useState(false)
   const [trouble, setTrouble] = useState<Trouble>()

@@ -3,7 +3,7 @@ import { type Problem, Refused, type Trouble } from './http'
 
 type Code = Problem['code']
 
-/** Refusals that no page of this release ever gets: there are no words of their own for them. */
+/** Refusals that pages of this release never get: they have no texts. */
 const outOfStep = [
   'invalid_request',
   'not_found',
@@ -18,25 +18,29 @@ const outOfStep = [
   'event_refused',
 ] as const satisfies readonly Code[]
 
-/** What happened, in a sentence or two for people. */
+/** Describes the error for users, in a sentence or two. */
 export function inWords(trouble: Trouble): string {
   if (trouble instanceof Refused) return refusalInWords(trouble.problem)
   return text(navigator.onLine ? 'trouble.unreachable' : 'trouble.offline')
 }
 
-/** Why the server refused; its own English words where it is newer than this page and has a code that is not known here. */
+/**
+ * Describes why the server refused; in the server's own English words if the code is unknown here.
+ */
 export function refusalInWords({ code, detail }: Problem): string {
   if ((outOfStep as readonly Code[]).includes(code)) return text('problem.out_of_step')
   const key: Key = `problem.${code as Exclude<Code, (typeof outOfStep)[number]>}`
   return hasText(key) ? text(key) : detail
 }
 
-/** What to quote when asking for help, for faults that are the server's. */
+/** The request id to quote when asking for help, for errors of the server. */
 export function reference(trouble: Trouble): string | undefined {
   return trouble instanceof Refused && trouble.problem.status >= 500 ? trouble.problem.request_id : undefined
 }
 
-/** For a limit that was reached: the milliseconds until it allows another try; 0 once they are over. */
+/**
+ * For a reached limit: the milliseconds until it allows another attempt; 0 once they have passed.
+ */
 export function timeToWait(trouble: Trouble | undefined): number | undefined {
   if (!(trouble instanceof Refused) || trouble.problem.status !== 429) return undefined
   const { retry_after: seconds } = trouble.problem

@@ -29,10 +29,11 @@ export function CodeEntry<Answer>(props: Props<Answer>) {
   const prefilled = linked !== undefined
   const { value: pending } = received
   const hasFailed = pending.delivery === 'failed'
-  // The remedy comes first. An earlier mail may have brought a code all the same, and who has begun to type goes on.
+  // The remedy comes first. An earlier mail may have brought a code, and a user who types it can
+  // continue.
   const [wanted, setWanted] = useState(false)
   const isFolded = hasFailed && !(wanted || prefilled)
-  // A code whose mail has failed works too, but it has not arrived.
+  // A code whose mail has failed is valid too, but it has not arrived.
   const noMailNote = hasFailed ? 'noMail.notSent' : 'noMail.codeWorks'
   return (
     <>

@@ -13,10 +13,10 @@ import type { Flow } from './flow'
 import styles from './form.module.css'
 import type { Reading } from './usePendingCode'
 
-/** What can come of a code. */
+/** The possible results of a code. */
 export interface Outcomes<Answer> {
   onVerified: (answer: Answer) => void
-  /** Nothing more can come of this code: `problem` says why. */
+  /** The code can no longer be used: `problem` says why. */
   onSpent: (problem: Problem) => void
 }
 
@@ -26,7 +26,7 @@ interface Props<Answer> extends Outcomes<Answer> {
   pending: PendingCode
   /** From the mail's link; it waits for a press of the button. */
   initial: string
-  /** Becomes true when a form that was hidden is shown; then it takes the focus. */
+  /** Becomes true when a hidden form is shown; it then takes the focus. */
   isShown: boolean
   describedBy: string
   action: string
@@ -43,9 +43,12 @@ export function CodeForm<Answer>(props: Props<Answer>) {
   const limit = useLimit(writing)
   const input = useRef<HTMLInputElement>(null)
   const tried = useRef(new Set<string>())
-  /** An input method is at work: what it has written is not the person's word yet. */
+  /** An input method is composing: its text is not final yet. */
   const composing = useRef(false)
-  /** After a wrong code, only one that is typed is sent by itself: a password manager may fill in one after the other. */
+  /**
+   * After a wrong code, only a typed one is sent automatically: a password manager may fill in one
+   * after the other.
+   */
   const waitsForTyping = useRef(false)
 
   useEffect(() => {
@@ -62,7 +65,8 @@ export function CodeForm<Answer>(props: Props<Answer>) {
     if (wrong) return refuse(wrong)
     tried.current.add(value)
     setFault(undefined)
-    // The right code ends the pending code: before its answer is here, nothing may be concluded from that.
+    // The right code consumes the pending code: until its answer arrives, a missing code means
+    // nothing.
     reading.hold()
     let isRight = false
     const succeed = (answer: Answer) => {
@@ -90,7 +94,7 @@ export function CodeForm<Answer>(props: Props<Answer>) {
     if (composing.current) return setCode(currentTarget.value)
     if (isTyped(event)) waitsForTyping.current = false
     const value = cleanCode(currentTarget.value, kind)
-    // The state may be the same as before ("123" after "123-"), and then nothing would be drawn anew.
+    // The state may be unchanged ("123" after "123-"), and would then not be rendered again.
     currentTarget.value = value
     setCode(value)
     const isComplete = codeFault(value, kind, length) === undefined
@@ -141,7 +145,7 @@ export function CodeForm<Answer>(props: Props<Answer>) {
   )
 }
 
-/** Whether a person has typed or pasted this. Programs that fill in forms make events of their own. */
+/** Whether a user has typed or pasted this. Programs that fill in forms create their own events. */
 function isTyped(event: InputEvent | CompositionEvent): boolean {
   if (!event.isTrusted) return false
   return (

@@ -13,11 +13,11 @@ interface Props extends ResendProps {
   expired: boolean
   /** No mail was sent for the last request. */
   noMail: boolean
-  /** What the server said about the last try, where there was one. */
+  /** The server's answer to the last attempt, if any. */
   problem: Problem | undefined
 }
 
-/** The code cannot be used any more; a new one can be had. */
+/** The code is no longer usable; a new one can be requested. */
 export function CodeSpent({ title: Title, expired, problem, noMail, ...resend }: Props) {
   const { value: pending } = resend.received
   const until = useOnThisClock(pending.expires_at, resend.received)

@@ -16,23 +16,23 @@ interface Props<Answer> {
   flow: Flow<Answer>
   reading: Reading
   received: ReadCode
-  /** The request that led here, if the page knows it. */
+  /** The code request, if the page knows it. */
   request?: CodeRequest | undefined
   linked?: string | undefined
   title: Title
-  /** What the button says that sends the code. */
+  /** The label of the button that sends the code. */
   action: string
   onVerified: (answer: Answer) => void
   onLost: () => void
-  /** The way out. */
+  /** The links to leave the page. */
   children: ComponentChildren
 }
 
-/** From the mail that is on its way to the code that is right, or spent and to be sent anew. */
+/** The steps from a queued mail to the right code, or to a used one and a new request. */
 export function CodeSteps<Answer>({ flow, reading, received, children, ...rest }: Props<Answer>) {
   const { value: pending, trouble } = received
   const [request, setRequest] = useState(rest.request)
-  // What the last try was told, if that was final for the code.
+  // The answer to the last attempt, if it was final for the code.
   const [verdict, setVerdict] = useState<{ problem: Problem; id: string }>()
   const final = verdict?.id === pending.id ? verdict.problem : undefined
   const expired = usePassed(pending.expires_at, received) || final?.code === 'code_expired'
@@ -44,7 +44,7 @@ export function CodeSteps<Answer>({ flow, reading, received, children, ...rest }
       const { code, now, resend_at } = request
       setRequest(request)
       if (code) setVerdict(undefined)
-      // Without a new code the spent one stays, and the time of the next mail is new.
+      // Without a new code the used one stays, and the time of the next mail is new.
       reading.put(code ?? { ...pending, now, resend_at })
     },
     onLost: rest.onLost,

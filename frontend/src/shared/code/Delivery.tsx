@@ -6,7 +6,7 @@ import { type Outcome, outcomeOf } from './delivery'
 import type { Received } from './received'
 import { useOnThisClock } from './useTimeLeft'
 
-/** The states that follow each other while all goes well: room is kept for the longest of them. */
+/** The statuses of a successful delivery: space is reserved for the longest text. */
 const usual = ['queued', 'sent', 'delivered'] as const
 
 const signs: Partial<Record<Outcome, IconName>> = {
@@ -22,7 +22,10 @@ interface Props {
   received: Received
 }
 
-/** What became of the mail, and what to do next. While all goes well, nothing below it moves. */
+/**
+ * The delivery status of the mail, and what to do next. During a successful delivery nothing below
+ * it moves.
+ */
 export function Delivery({ id, received }: Props) {
   const { value: pending } = received
   const { email, delivery } = pending

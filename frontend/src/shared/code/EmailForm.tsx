@@ -19,9 +19,9 @@ interface Props {
   autocomplete?: 'username webauthn'
   /** What is wrong with the address, as it was found out before. */
   initialFault?: string | undefined
-  /** Refusals that are said at the field, besides that of an address that cannot be one. */
+  /** Refusals that are shown at the field, besides that of an invalid address. */
   refusals?: (refuse: (words: string) => void) => Refusals
-  /** What may be said below the field of an address that is being typed. */
+  /** The hint below the field while an address is typed. */
   Hint?: FunctionComponent<HintProps> | undefined
   writing: Writing
   /** Requests a code to the address. */
@@ -109,7 +109,7 @@ export function EmailForm({
   )
 }
 
-/** Only what is surely a slip; the server decides what an address is. */
+/** Only obvious mistakes; the server decides whether an address is valid. */
 function emailFault(email: string): string | undefined {
   if (email === '') return text('signIn.emailEmpty')
   if (!/^[^@]+@[^@]+$/.test(email)) return text('signIn.emailFault')

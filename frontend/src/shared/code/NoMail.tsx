@@ -12,7 +12,7 @@ interface Props {
   onSent: (request: CodeRequest) => void
 }
 
-/** No code was sent, and this browser has none that works: says so, and when one can be requested. */
+/** No code was sent, and this browser has no valid one: says so, and when one can be requested. */
 export function NoMail({ title: Title, requested, send, onSent }: Props) {
   return (
     <>

@@ -2,7 +2,7 @@ import { text } from '../i18n/text'
 import styles from './OpenMail.module.css'
 import { webmailOf } from './webmail'
 
-/** The way to the mail, on a desktop and for known providers; a phone has an app for it. */
+/** A link to the mailbox, on a desktop and for known providers; a phone has an app for it. */
 export function OpenMail({ email }: { email: string }) {
   const known = webmailOf(email)
   if (!known) return null

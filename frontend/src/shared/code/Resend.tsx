@@ -14,7 +14,7 @@ import type { Received } from './received'
 import { useSecondsUntil } from './useTimeLeft'
 
 export interface ResendProps {
-  /** Says from when on another mail can be sent. */
+  /** The answer with the time at which another mail can be sent. */
   received: Received<{ email: string; now: string; resend_at: string }>
   send: () => Promise<CodeRequest>
   onSent: (request: CodeRequest) => void
@@ -24,14 +24,17 @@ export interface ResendProps {
 interface Props extends ResendProps {
   children: ComponentChildren
   look?: 'main' | 'quiet'
-  /** What became of the last request, where that is to be said. */
+  /** The result of the last request, if it is to be shown. */
   note?: Note | false
   noteId?: string
 }
 
 type Note = 'noMail.codeWorks' | 'noMail.notSent'
 
-/** The button that has a code sent, off until that is possible. It never sends one without a press. */
+/**
+ * The button that requests a code, disabled until that is possible. It never sends one without a
+ * press.
+ */
 export function Resend({ children, look = 'quiet', received, send, onSent, onLost, note, noteId }: Props) {
   const { email, resend_at } = received.value
   const seconds = useSecondsUntil(resend_at, received)
@@ -69,7 +72,7 @@ export function Resend({ children, look = 'quiet', received, send, onSent, onLos
   )
 }
 
-/** Beside a small button there is room for a timer only. */
+/** A small button has space for a timer only. */
 function inWords(look: Props['look'], seconds: number): string {
   if (look === 'quiet' && seconds < long) return text('resend.in', { timer: asTimer(seconds) })
   return untilThen('resend.available', seconds)

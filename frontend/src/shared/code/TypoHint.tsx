@@ -3,7 +3,7 @@ import type { HintProps } from './EmailForm'
 import styles from './TypoHint.module.css'
 import { probablyMeant } from './typo'
 
-/** Asks whether another address was meant, and puts that into the field. */
+/** Suggests another address, and puts it into the field. */
 export function TypoHint({ email, onTake }: HintProps) {
   const meant = probablyMeant(email)
   return (

@@ -8,20 +8,24 @@ const separators = /[\t\r\n\p{Pd}\u2212]/gu
 const lookalikes: Record<string, string> = { O: '0', I: '1', L: '1' }
 
 /**
- * The code as the server wants it: folded with the digits of every script, dashes and line ends dropped, letters made
- * large and those that look like a digit that digit, the rest as typed.
+ * Normalizes the code as the server does: digits of every script become ASCII, dashes and line ends
+ * are dropped, letters become upper case, letters that look like a digit become that digit, the
+ * rest stays.
  */
 export function cleanCode(typed: string, kind: CodeKind): string {
   const plain = foldDigits(typed).replace(separators, '')
   return kind === 'digits' ? plain : plain.toUpperCase().replace(/[OIL]/g, (letter) => lookalikes[letter] ?? letter)
 }
 
-/** As foldText, and 0 to 9 for the decimal digits of every script. */
+/** foldText, and 0 to 9 for the decimal digits of every script. */
 export function foldDigits(typed: string): string {
   return foldText(typed.replace(/\p{Nd}/gu, valueOfDigit))
 }
 
-/** Digits stand in runs of 0 to 9 (Unicode Standard, 4.6), which may follow each other. */
+/**
+ * Decimal digits are encoded in runs of 0 to 9 (Unicode Standard, 4.6), which may follow each
+ * other.
+ */
 function valueOfDigit(digit: string): string {
   const point = digit.codePointAt(0) ?? 0
   let first = point
@@ -29,7 +33,9 @@ function valueOfDigit(digit: string): string {
   return String((point - first) % 10)
 }
 
-/** What is wrong with a code of `length` characters, in words; undefined when it is worth asking the server. */
+/**
+ * The fault of a code of `length` characters, as text; undefined if it is complete enough to send.
+ */
 export function codeFault(code: string, kind: CodeKind, length: number): string | undefined {
   if (code === '') return text(`code.empty.${kind}`, { length })
   if (kind === 'digits' ? /\D/.test(code) : /[^0-9A-HJKMNP-TV-Z]/.test(code)) return text(`code.strange.${kind}`)
@@ -37,13 +43,13 @@ export function codeFault(code: string, kind: CodeKind, length: number): string 
   return undefined
 }
 
-/** "123456" as "123 456", for people to copy by eye. */
+/** "123456" as "123 456", so that users can copy it by eye. */
 export function inGroups(code: string): string {
   const size = code.length > 6 ? 4 : 3
   return code.match(new RegExp(`.{1,${size}}`, 'g'))?.join(' ') ?? ''
 }
 
-/** The code that a mail's link carries after the `#`, where there is one. */
+/** The code in the fragment of a mail's link, if any. */
 export function codeInFragment(fragment: string): string | undefined {
   return /^#c=(\d{6,8}|[0-9A-HJKMNP-TV-Z]{13})$/.exec(fragment)?.[1]
 }

@@ -5,6 +5,6 @@ import type { Refusals } from '../api/useWrite'
 export interface Flow<Answer> {
   verify: (code: string, pending: PendingCode) => Promise<Answer>
   resend: (pending: PendingCode) => Promise<CodeRequest>
-  /** The refusals of `verify` that are answered outside the code's own steps. */
+  /** The refusals of `verify` that are handled outside of the code's own steps. */
   refusals?: Refusals
 }

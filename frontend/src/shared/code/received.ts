@@ -1,12 +1,15 @@
 import type { CodeRequest, PendingCode } from '../api/http'
 
-/** An answer, and performance.now() when it arrived. The person's clock may be wrong; how long it runs is not. */
+/**
+ * An answer, and performance.now() when it arrived. The browser's clock may be wrong, but it
+ * measures durations correctly.
+ */
 export interface Received<Value = PendingCode> {
   value: Value
   receivedAt: number
 }
 
-/** The answer to a request for a code. */
+/** The answer to a code request. */
 export type Requested = Received<CodeRequest>
 
 export function received<Value>(value: Value): Received<Value> {

@@ -1,7 +1,7 @@
 import { post, requestCode } from '../api/http'
 import type { Flow } from './flow'
 
-/** To sign in, and to step up: the server knows by the address which of them it is. */
+/** To sign in, and to step up: the server decides by the address which of them it is. */
 export const signInFlow = {
   verify: (code, { email }) => post('/api/auth/verify', { code, email }),
   resend: ({ id }) => requestCode('/api/auth/code/resend', { id }),

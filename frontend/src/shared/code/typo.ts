@@ -1,4 +1,4 @@
-/** Where most people have their mail, by names that are long enough for a slip to be told from another name. */
+/** Common mail domains whose names are long enough to tell a typing mistake from another name. */
 const common = [
   'gmail.com',
   'googlemail.com',
@@ -9,19 +9,22 @@ const common = [
   'yahoo.com',
 ]
 
-/** Providers whose names are as near as a slip. */
+/** Providers whose names differ by one typing mistake. */
 const others = ['email.com', 'mail.com', 'ymail.com']
 
-/** The address that was probably meant, where its domain is one slip away from a common one: "ada@gmial.com". */
+/**
+ * The probably intended address, if its domain is one typing mistake away from a common one:
+ * "ada@gmial.com".
+ */
 export function probablyMeant(email: string): string | undefined {
   const [, name, typed] = /^(.+@)([^@]+)$/.exec(email.trim().toLowerCase()) ?? []
   if (!(name && typed) || common.includes(typed) || others.includes(typed)) return undefined
-  // Who is still typing has made no slip.
+  // An incomplete domain is not a mistake.
   const meant = common.find((domain) => isOneSlip(typed, domain) && !domain.startsWith(typed))
   return meant && email.trim().slice(0, name.length) + meant
 }
 
-/** Whether one letter is missing, too many or another one, or two letters have changed places. */
+/** Whether one letter is missing, additional or different, or two letters are swapped. */
 function isOneSlip(typed: string, meant: string): boolean {
   let start = 0
   while (start < typed.length && typed[start] === meant[start]) start++

@@ -1,5 +1,5 @@
 import { useLinked } from '../useLinked'
 import { codeInFragment } from './code'
 
-/** The code of the mail's link that led here. */
+/** The code of the mail's link that was opened. */
 export const useLinkedCode = () => useLinked(codeInFragment)

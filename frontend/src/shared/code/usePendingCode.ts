@@ -8,13 +8,14 @@ import { millisecondsUntil } from './useTimeLeft'
 interface Start {
   /** The pending code that was shown before; without it, the newest one. */
   id?: string | undefined
-  /** The pending code as a request for it was answered. */
+  /** The pending code in the answer to a code request. */
   code?: Received | undefined
 }
 
 /**
- * A pending code, always the same one until `put` brings another. It is read again, ever less often, for as long as
- * there may be news of its mail and the code works. News begins the pauses anew.
+ * A pending code, always the same one until `put` stores another. It is polled with growing
+ * intervals while its delivery status may change and the code is valid. A change restarts the
+ * intervals.
  */
 export function usePendingCode(path: '/api/auth/code' | '/api/account/email', start: Start = {}) {
   const id = useRef(start.code?.value.id ?? start.id)
@@ -22,7 +23,7 @@ export function usePendingCode(path: '/api/auth/code' | '/api/account/email', st
   const { read, reload } = reading
   if (read.state === 'ready') id.current = read.value.id
   const last = useRef({ state: '', polls: 0 })
-  // While there is trouble the read asks again by itself; when the page comes back to sight it asks at once.
+  // After an error the read retries on its own, and when the page becomes visible.
   const current = read.state === 'ready' && !read.trouble ? read : undefined
 
   useEffect(() => {
@@ -43,5 +44,5 @@ export function usePendingCode(path: '/api/auth/code' | '/api/account/email', st
 }
 
 export type Reading = ReturnType<typeof usePendingCode>
-/** What was read, once there is a pending code. */
+/** The read once there is a pending code. */
 export type ReadCode = Extract<Reading['read'], { state: 'ready' }>

@@ -2,12 +2,12 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { useCountdown } from '../ui/useCountdown'
 import type { Received } from './received'
 
-/** How long it is until one of the answer's own times; negative when it has passed. */
+/** The time until one of the answer's own times; negative if it has passed. */
 export function millisecondsUntil(time: string, { value, receivedAt }: Received<{ now: string }>): number {
   return Date.parse(time) - Date.parse(value.now) - (performance.now() - receivedAt)
 }
 
-/** Whole seconds until one of the answer's own times, by the server's clock; counts down to 0 by itself. */
+/** Whole seconds until one of the answer's own times, by the server's clock; counts down to 0. */
 export function useSecondsUntil(time: string, received: Received<{ now: string }>): number {
   return useCountdown(millisecondsUntil(time, received))
 }
@@ -25,8 +25,8 @@ export function usePassed(time: string, received: Received<{ now: string }>): bo
 }
 
 /**
- * One of the answer's own times, as the person's own clock will show it. Later answers that name the same time do not
- * change it: they take longer or shorter to come, and what is on the page would jump by a minute.
+ * One of the answer's own times, by the browser's clock. Later answers with the same time do not
+ * change it: their latency varies, and the shown time would jump by a minute.
  */
 export function useOnThisClock(time: string, received: Received<{ now: string }>): Date {
   const kept = useRef<{ time: string; at: Date }>(undefined)

@@ -1,4 +1,4 @@
-/** Where people with addresses of common providers read their mail in a browser. */
+/** The webmail pages of common providers. */
 const pages: [provider: string, page: string, domains: string[]][] = [
   ['Gmail', 'https://mail.google.com/', ['gmail.com', 'googlemail.com']],
   ['Outlook', 'https://outlook.live.com/mail/', ['outlook.com', 'hotmail.com', 'live.com', 'msn.com']],
@@ -7,7 +7,7 @@ const pages: [provider: string, page: string, domains: string[]][] = [
   ['Proton Mail', 'https://mail.proton.me/', ['proton.me', 'protonmail.com']],
 ]
 
-/** The page on which the mail to an address is read, where that is known. */
+/** The webmail page of an address, if known. */
 export function webmailOf(email: string): { provider: string; page: string } | undefined {
   const domain = email.slice(email.lastIndexOf('@') + 1).toLowerCase()
   const [provider, page] = pages.find(([, , domains]) => domains.includes(domain)) ?? []

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { allTexts, firstTexts, laterTexts } from '../testing/catalogues'
 
-// What each language must have, npm run check says.
+// `npm run check` checks that each language is complete.
 test('no text is loaded both at first and later', () => {
   expect(Object.keys(allTexts.en).length).toBe(Object.keys(firstTexts.en).length + Object.keys(laterTexts.en).length)
 })

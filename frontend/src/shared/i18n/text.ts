@@ -6,16 +6,19 @@ import type laterEn from './later/en.json'
 type English = typeof en & typeof laterEn
 export type Key = keyof English
 type Plural = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string }
-/** The texts of one language by key; one for each of its plural categories where a text depends on `count`. */
+/** The texts of one language by key; one for each plural category if a text depends on `count`. */
 export type Catalogue = { readonly [K in Key]: English[K] extends string ? string : Plural }
-/** The texts of the first page, and of those that are loaded later. */
+/** The texts of the first page, and of the pages that are loaded later. */
 type First = { readonly [K in keyof typeof en]: Catalogue[K] }
 type Values<Value> = Readonly<Record<string, Value>>
 
-/** The content of a file is examined by `npm run check`, which names the language and the key; the compiler would not. */
+/**
+ * `npm run check` checks the content of the files, and reports language and key; the compiler would
+ * not.
+ */
 type Files = Readonly<Record<string, () => Promise<{ default: object }>>>
 
-/** English is here at once; the others are loaded when somebody reads them. */
+/** English is built in; the others are loaded on demand. */
 const others: Files = {
   de: () => import('./de.json'),
   fr: () => import('./fr.json'),
@@ -34,15 +37,15 @@ const english = 'en-GB'
 let texts: Partial<Catalogue> = en
 let inUse = english
 
-/** The language (BCP 47, often with a region) that the pages speak, for what Intl writes. */
+/** The language of the pages (BCP 47, often with a region), for Intl. */
 export function locale(): string {
   return inUse
 }
 
 /**
- * Has the pages speak the first of the wanted languages (BCP 47) that there are texts in, in the manner of its region.
- * English where there is none, or where the texts cannot be loaded. A tag that Intl rejects, such as "de_DE@euro", counts
- * as its language alone.
+ * Loads the first of the requested languages (BCP 47) that has texts, with its region's formats.
+ * English if there is none, or if the texts cannot be loaded. A tag that Intl rejects, such as
+ * "de_DE@euro", counts as its language only.
  */
 export async function speak(wanted: readonly string[]): Promise<void> {
   const known = wanted.find((tag) => languageOf(tag) === 'en' || others[languageOf(tag)]) ?? english
@@ -55,13 +58,19 @@ export async function speak(wanted: readonly string[]): Promise<void> {
   }
 }
 
-/** Learns the texts of the pages that are loaded later, in the language that is spoken. Throws where they cannot be had. */
+/**
+ * Loads the texts of the lazily loaded pages in the current language. Throws if they cannot be
+ * loaded.
+ */
 export async function learn(): Promise<void> {
   const more = await later[languageOf(inUse)]?.()
   texts = { ...more?.default, ...texts }
 }
 
-/** In development: takes changed texts, if they are of the language that is spoken. Returns whether they are. */
+/**
+ * In development: replaces changed texts, if they are in the current language. Returns whether they
+ * are.
+ */
 export function replaceTexts(language: string, changed: Partial<Catalogue>): boolean {
   if (language !== languageOf(inUse)) return false
   texts = { ...texts, ...changed }
@@ -78,7 +87,7 @@ function languageOf(tag: string): string {
   return /^[a-z]*/i.exec(tag)?.[0].toLowerCase() ?? ''
 }
 
-/** Browsers and systems also give tags that no API of Intl takes (ECMA-402, 9.2.1). */
+/** Browsers and systems also use tags that Intl rejects (ECMA-402, 9.2.1). */
 function isForIntl(tag: string): boolean {
   try {
     return Intl.getCanonicalLocales(tag).length > 0
@@ -91,12 +100,14 @@ export function hasText(key: string): key is Key {
   return key in texts
 }
 
-/** The text of `key`, each {name} in it replaced by the value of that name; {brand} is the operator's name. */
+/**
+ * The text of `key` with its {placeholders} replaced by the values; {brand} is the operator's name.
+ */
 export function text(key: Key, values: Values<string | number> = {}): string {
   return richText(key, values).join('')
 }
 
-/** As text, with values that are more than text. */
+/** text, with values that may be elements. */
 export function richText(key: Key, values: Values<ComponentChildren>): ComponentChildren[] {
   return (
     inPlural(found(key), values.count)
@@ -104,7 +115,7 @@ export function richText(key: Key, values: Values<ComponentChildren>): Component
       .map((part, index) =>
         index % 2 === 0 ? part : written(values[part] ?? (part === 'brand' ? brand() : `{${part}}`)),
       )
-      // Preact writes an empty text anew with each drawing, and a live region takes that for news.
+      // Preact rewrites an empty text with each rendering, and a live region would announce that.
       .filter((part) => part !== '')
   )
 }

@@ -14,7 +14,7 @@ export type Keys = Answer<'/api/account/access-keys'>
 
 interface ListProps {
   keys: AccessKey[]
-  /** Whether the list is in a card already, and needs none of its own. */
+  /** Whether the list is in a card already. */
   isInCard?: boolean
   /** A key is deleted; `left` are the others. */
   onDeleted: (key: AccessKey, left: AccessKey[]) => void

@@ -1,6 +1,6 @@
 import type { Catalogue } from '../i18n/text'
 
-/** By language; tests name some. */
+/** By language; tests use some of them by name. */
 type Texts<Content> = Readonly<Record<string, Content>> & { readonly [Named in 'en' | 'de' | 'fr']: Content }
 
 const first = import.meta.glob<Catalogue>('../i18n/*.json', { eager: true, import: 'default' })
@@ -9,7 +9,7 @@ const later = import.meta.glob<Catalogue>('../i18n/later/*.json', { eager: true,
 /** The texts of the first page, by language. */
 export const firstTexts = byLanguage(first)
 
-/** The texts of the pages that are loaded later. */
+/** The texts of the lazily loaded pages. */
 export const laterTexts = byLanguage(later)
 
 /** All texts. */

@@ -1,6 +1,7 @@
 /**
- * Records each text of the page that is changed or removed in place from now on. A browser that translates a page puts
- * elements of its own in the place of texts, so that such a change is never seen: see Changing.
+ * Records each text of the page that is changed or removed in place from now on. Browser
+ * translation replaces texts by its own elements, so that such a change would not be visible: see
+ * Changing.
  * @returns the records, which the caller may empty
  */
 export function recordRewrites(): string[] {

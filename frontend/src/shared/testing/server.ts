@@ -13,18 +13,18 @@ import type {
 
 export type Reply = Response | Promise<Response> | 'lost' | 'never'
 /**
- * By "METHOD /path", with its query or for every query, or "METHOD /path/{id}" for each of many. Of several replies each
- * is given once, and the last one again and again.
+ * By "METHOD /path", with its query or for every query, or "METHOD /path/{id}" for each of many.
+ * Several replies are given once each, and the last one repeatedly.
  */
 type Replies = Record<string, Reply | Reply[]>
 
-/** The server as the page sees it: stands in for fetch, and keeps what it was asked. */
+/** A fake server for the page: it replaces fetch, and records the requests. */
 export class FakeServer {
   replies: Replies
   readonly requests: { call: string; body: unknown; init: RequestInit }[] = []
 
   constructor(replies: Replies = {}) {
-    // What the overview reads; most deployments are in front of no app.
+    // The reads of the overview; most deployments have no apps.
     this.replies = {
       'GET /api/apps': json({ apps: [] }),
       'GET /api/account': json(account),
@@ -36,7 +36,7 @@ export class FakeServer {
       'GET /api/account/events': json({ events: [event(0, 'signed_in')] }),
       ...replies,
     }
-    // The page before this one is gone, and what it waited for with it.
+    // The last test's page is gone, with its pending requests.
     for (const end of unanswered.splice(0)) end(new DOMException('the page is gone', 'AbortError'))
     const answer = (path: string, init: RequestInit) => this.answer(path, init)
     globalThis.fetch = answer as typeof fetch
@@ -114,7 +114,7 @@ export function refusal(
   })
 }
 
-/** The server's clock, as far from the person's as it likes to be. */
+/** The server's clock, which may differ from the browser's. */
 const serverNow = Date.parse('2031-05-01T12:00:00Z')
 
 export function serverTime(seconds: number): string {
@@ -137,13 +137,13 @@ export function pendingCode(change: Partial<PendingCode> = {}): PendingCode {
   }
 }
 
-/** The answer to a request that a mail was queued for. */
+/** The answer to a request with a queued mail. */
 export function codeRequest(code: PendingCode = pendingCode()): CodeRequest {
   const { email, now, resend_at } = code
   return { email, mail: 'queued', now, resend_at, code }
 }
 
-/** The answer to a request that no mail was queued for; with the code that works all the same, if there is one. */
+/** The answer to a request without a queued mail; with the code that is still valid, if any. */
 export function noMail(change: Partial<CodeRequest> = {}): CodeRequest {
   return { email: 'grace@example.org', mail: 'none', now: serverTime(0), resend_at: serverTime(42), ...change }
 }

@@ -1,5 +1,5 @@
-// What there is to see in the workbench, and what its tests look at: each feature lists its pages in all their states
-// in a file `*.states.ts` beside them, which exports `states: State[]`.
+// The states of the workbench and its tests: each feature lists its pages in all their states in a
+// file `*.states.ts`, which exports `states: State[]`.
 
 import type { paths } from '../api/contract'
 import { type Problem, Refused } from '../api/http'
@@ -7,15 +7,15 @@ import type { Key } from '../i18n/text'
 import type { Ceremony } from './passkeys'
 import { json, noContent, type Reply, refusal } from './server'
 
-/** A page as it can be met: the real app at a path, with canned answers of the server. */
+/** A page in a state: the real app at a path, with canned answers of the server. */
 export interface State {
-  /** What is to be seen, unique within the feature. */
+  /** A description, unique within the feature. */
   name: string
   path: string
   answers: Answers
-  /** What the person does there, one after the other. */
+  /** The user's actions, in order. */
   does?: readonly Step[]
-  /** What the browser has not. */
+  /** A missing feature of the browser. */
   without?: 'network' | 'cookies' | 'clipboard'
   /** What comes of asking for a passkey; a browser knows none if it is not said. */
   passkeys?: Ceremony | undefined
@@ -25,20 +25,26 @@ export interface State {
   shows: Key
 }
 
-/** Fields and buttons are named by their place on the page, from 0: their names differ between languages. */
+/**
+ * Fields and buttons are selected by their position on the page, from 0: their names depend on the
+ * language.
+ */
 export type Step = (
   | { type: string; into?: number }
   | { press: number }
-  /** Comes back to the page from another tab. */
+  /** Returns to the page from another tab. */
   | { comesBack: true }
 ) & {
-  /** In a dialog, which may still have to open. */
+  /** In a dialog, which may open late. */
   inDialog?: true
-  /** A text of the page that the step is for, if another one comes before it. */
+  /** A text of the step's page, if another page comes before it. */
   on?: Key
 }
 
-/** By "METHOD /path" as the contract has it; of several answers each is given once, and the last for ever. */
+/**
+ * By "METHOD /path" as in the contract; several answers are given once each, and the last one
+ * repeatedly.
+ */
 export type Answers = Calls<'get'> & Calls<'post'> & Calls<'put'> & Calls<'patch'> & Calls<'delete'>
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
@@ -47,7 +53,10 @@ type Calls<M extends Method> = {
     | Canned<paths[Path][M]>
     | Canned<paths[Path][M]>[]
 }
-/** The body of a success, `done` where it has none, a refusal, or no answer: the network fails, or nothing comes. */
+/**
+ * The body of a success, `done` if it has none, a refusal, or no answer: the network fails, or the
+ * server does not answer.
+ */
 type Canned<Operation> =
   | (Operation extends { responses: infer All } ? Success<All> : never)
   | Refused
@@ -62,13 +71,13 @@ interface Json<Body> {
   content: { 'application/json': Body }
 }
 
-/** As the server refuses; its own words are seen only where the page has none. */
+/** A refusal of the server; its own text is shown only if the page has none. */
 export function refused(status: number, code: Problem['code'], more: Partial<Problem> = {}): Refused {
   const request_id = 'VN5QDLZ7T2K4H6WJ3XRM'
   return new Refused({ type: `urn:sana:problem:${code}`, title: 'No', status, code, detail: code, request_id, ...more })
 }
 
-/** The answers as the stand-in for the server gives them. */
+/** The answers as replies of FakeServer. */
 export function repliesOf(answers: Answers): Record<string, Reply[]> {
   const calls = Object.entries(answers).map(([call, canned]) => [call, [canned].flat().map(replyOf)] as const)
   return Object.fromEntries(calls)

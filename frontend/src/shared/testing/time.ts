@@ -1,7 +1,7 @@
 import { act } from '@testing-library/preact'
 import { vi } from 'vitest'
 
-/** Lets `milliseconds` pass on the fake clock, and everything that follows from it happen. */
+/** Advances the fake clock by `milliseconds`, and runs everything that follows. */
 export async function pass(milliseconds: number): Promise<void> {
   await act(async () => {
     await vi.advanceTimersByTimeAsync(milliseconds)
@@ -9,9 +9,10 @@ export async function pass(milliseconds: number): Promise<void> {
   await settled()
 }
 
-/** Lets what is under way come to its end; no time passes. */
+/** Finishes pending work; no time passes. */
 export async function settled(): Promise<void> {
-  // Effects run at the end of act(), so an answer whose page asks for something itself takes more than one.
+  // Effects run at the end of act(), so an answer whose page sends a request itself needs more than
+  // one round.
   for (let round = 0; round < 3; round++) {
     await act(async () => {
       await vi.advanceTimersByTimeAsync(0)
@@ -19,7 +20,7 @@ export async function settled(): Promise<void> {
   }
 }
 
-/** The person leaves the page for another tab, or comes back to it. */
+/** The user leaves the page for another tab, or returns to it. */
 export async function show(visibility: DocumentVisibilityState): Promise<void> {
   vi.spyOn(document, 'visibilityState', 'get').mockReturnValue(visibility)
   document.dispatchEvent(new Event('visibilitychange'))

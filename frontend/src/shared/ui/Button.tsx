@@ -6,14 +6,17 @@ import hidden from './hidden.module.css'
 interface Props {
   children: ComponentChildren
   type?: 'button' | 'submit'
-  /** `small` and `danger` are as wide as their words; `danger` leads to what cannot be undone, and `grave` does it. */
+  /**
+   * `small` and `danger` are as wide as their labels; `danger` opens something irreversible, and
+   * `grave` does it.
+   */
   look?: 'main' | 'plain' | 'quiet' | 'small' | 'danger' | 'grave'
-  /** What is going on, said while it goes on; a press then does nothing. */
+  /** The label while the action runs; a press then does nothing. */
   busy?: string | false
-  /** Shown as not available yet; it keeps the focus and can be read out. */
+  /** Shown as not available yet; it keeps the focus and can be read by screen readers. */
   unavailable?: boolean
   describedBy?: string | undefined
-  /** Its name, where its words alone do not say what it is about. */
+  /** The accessible name, if the label alone is ambiguous. */
   name?: string
   onClick?: () => void
 }
@@ -29,7 +32,8 @@ export function Button({
   onClick,
 }: Props) {
   const off = Boolean(busy || unavailable)
-  // aria-disabled and not disabled: a disabled button loses the focus of whoever has just pressed it.
+  // aria-disabled instead of disabled: a disabled button would lose the focus of the user who has
+  // just pressed it.
   const pressed = (event: TargetedMouseEvent<HTMLButtonElement>) => {
     if (off) event.preventDefault()
     else onClick?.()

@@ -10,7 +10,7 @@ import { TextField } from './TextField'
 
 afterEach(() => document.body.replaceChildren())
 
-/** As browsers translate a page: elements of their own take the place of each text. */
+/** Imitates browser translation: new elements replace each text. */
 function translate(): void {
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   const found: Text[] = []

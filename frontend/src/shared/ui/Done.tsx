@@ -3,11 +3,11 @@ import styles from './Done.module.css'
 import { useUntilNextAction } from './useUntilNextAction'
 
 interface Props {
-  /** What was done; nothing as long as nothing was. */
+  /** A description of the completed action; nothing if there is none. */
   children: string | false | undefined
 }
 
-/** Says calmly that something was done, until the person does something else. */
+/** Confirms an action, until the user does something else. */
 export function Done({ children }: Props) {
   const words = useUntilNextAction(children)
   return (

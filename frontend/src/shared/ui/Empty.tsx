@@ -6,7 +6,7 @@ interface Props {
   children: string
 }
 
-/** In place of a list that has nothing in it. */
+/** Shown in place of an empty list. */
 export function Empty({ icon, children }: Props) {
   return (
     <div class={styles.empty}>

@@ -5,13 +5,13 @@ import styles from './Heading.module.css'
 
 interface Props {
   children: string
-  /** False where something else on the page takes the focus. */
+  /** False if another element of the page takes the focus. */
   focus?: boolean
 }
 
 /**
- * The page's h1 and, with it, the document's title. It takes the focus when it appears, so that whoever listens
- * hears where they are and whoever uses the keyboard goes on from there.
+ * The page's h1 and the document's title. It takes the focus when it appears, so that screen
+ * readers announce the page and keyboard users continue from there.
  */
 export function Heading({ children, focus = true }: Props) {
   const heading = useRef<HTMLHeadingElement>(null)

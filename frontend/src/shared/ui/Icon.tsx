@@ -1,6 +1,6 @@
 import styles from './Icon.module.css'
 
-/** Each as the paths of a 24-pixel square. */
+/** The paths of each icon in a 24-pixel square. */
 const icons = {
   alert: 'M12 8v5M12 16.5v.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18',
   check: 'M5 13l4 4L19 7',
@@ -18,7 +18,7 @@ const icons = {
 
 export type IconName = keyof typeof icons
 
-/** A picture beside words that say the same. */
+/** An icon beside a text of the same meaning. */
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg class={`${styles.icon} ${name === 'spinner' ? styles.spinner : ''}`} viewBox="0 0 24 24" aria-hidden="true">

@@ -6,7 +6,7 @@ import styles from './Loading.module.css'
 
 const noticeable = 300
 
-/** Nothing for a moment; three empty rows when it takes longer. */
+/** Nothing for a moment; three empty rows if loading takes longer. */
 export function Loading() {
   const [slow, setSlow] = useState(false)
   useEffect(() => {

@@ -19,19 +19,19 @@ const forms = {
   },
 }
 
-/** "today" or "yesterday", by the person's own calendar; undefined for other days. */
+/** "today" or "yesterday", by the user's calendar; undefined for other days. */
 export function dayInWords(at: Date): string | undefined {
   const ago = dayNumber(new Date()) - dayNumber(at)
   if (ago !== 0 && ago !== 1) return undefined
   return new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(-ago, 'day')
 }
 
-/** Whether a moment is on this day of the person's own calendar. */
+/** Whether a time is today in the user's calendar. */
 export function isToday(at: Date): boolean {
   return dayNumber(at) === dayNumber(new Date())
 }
 
-/** Counts the days of the person's own calendar, which are not all 24 hours long. */
+/** Counts the days of the user's calendar, which are not all 24 hours long. */
 function dayNumber(at: Date): number {
   return Date.UTC(at.getFullYear(), at.getMonth(), at.getDate()) / 86_400_000
 }
@@ -41,7 +41,7 @@ interface Props {
   show: keyof typeof forms
 }
 
-/** A moment in the person's own time zone, in the manner of the page's language. */
+/** A time in the user's time zone, in the format of the page's language. */
 export function Moment({ at, show }: Props) {
   const words = forms[show](at)
   // Replaced as a whole, as Changing does.

@@ -3,9 +3,9 @@ import styles from './Notice.module.css'
 
 interface Props {
   children: ComponentChildren
-  /** `alert` interrupts and needs attention; `status` waits its turn. */
+  /** `alert` interrupts and needs attention; `status` does not interrupt. */
   role?: 'alert' | 'status'
-  /** Something takes longer, or is not known: nothing is lost, and it passes. */
+  /** A transient problem: something takes longer, or is unknown. */
   warns?: boolean
 }
 

@@ -14,7 +14,7 @@ interface Props<Value> {
   children: (value: Value) => ComponentChildren
 }
 
-/** A page of somebody who is signed in: its title at once, and the rest as soon as it is known. */
+/** A page of a signed-in user: its title at once, and the rest once it is loaded. */
 export function OwnPage<Value>({ title, read, onRetry, children }: Props<Value>) {
   return (
     <>
@@ -26,7 +26,7 @@ export function OwnPage<Value>({ title, read, onRetry, children }: Props<Value>)
   )
 }
 
-/** Part of such a page: what was read, or why it cannot be shown. */
+/** A part of such a page: the value, or the error. */
 export function OwnPart<Value>({ read, onRetry, children }: Omit<Props<Value>, 'title'>) {
   const { trouble } = read
   if (read.state === 'ready') {
@@ -38,7 +38,7 @@ export function OwnPart<Value>({ read, onRetry, children }: Omit<Props<Value>, '
     )
   }
   const reason = read.state === 'refused' ? read.refusal : trouble
-  // Who is not signed in is about to see the sign-in form.
+  // The sign-in form is about to replace the page.
   const isOut = read.state === 'refused' && read.refusal.problem.code === 'not_signed_in'
   if (!reason || isOut) return <Loading />
   return (

@@ -4,7 +4,7 @@ import styles from './TextField.module.css'
 interface Props {
   label: string
   name: string
-  /** The values that there are, each with its words. */
+  /** The values, each with its label. */
   options: [value: string, words: string][]
   value: string
   onChoose: (value: string) => void

@@ -9,7 +9,7 @@ interface Props {
   focus?: boolean
 }
 
-/** Of a part of a page. */
+/** The heading of a part of a page. */
 export function Subheading({ children, id, focus = false }: Props) {
   const heading = useFocused<HTMLHeadingElement>(focus)
   return (
@@ -19,7 +19,7 @@ export function Subheading({ children, id, focus = false }: Props) {
   )
 }
 
-/** Of what a part of a page shows for now; the focus goes to it. */
+/** The heading of a temporary part of a page; it takes the focus. */
 export function StepHeading({ children, focus = true }: Props) {
   const heading = useFocused<HTMLHeadingElement>(focus)
   return (

@@ -5,13 +5,13 @@ import styles from './TextField.module.css'
 interface Props {
   label: string
   hint?: string
-  /** What is wrong with what was typed; takes the place of the hint. */
+  /** The fault of the input; replaces the hint. */
   fault: string | undefined
-  /** What else may be below the field while nothing is wrong. */
+  /** Other content below the field while the input has no fault. */
   below?: ComponentChildren
   /** Further text that belongs to the field. */
   describedBy?: string
-  /** A code is typed into it, of as many digits or letters as the input's size says. */
+  /** The field is for a code, with the length of the input's size. */
   isCode?: boolean
   inputRef: Ref<HTMLInputElement>
   input: InputHTMLAttributes<HTMLInputElement>

@@ -10,7 +10,10 @@ interface Props {
   trouble: Trouble
 }
 
-/** When a limit allows another try; it counts down by itself. Not announced: the words beside it are. */
+/**
+ * The time until a limit allows another attempt, counting down. It is not announced: the text
+ * beside it is.
+ */
 export function TimeToWait({ id, trouble }: Props) {
   const seconds = useCountdown(timeToWait(trouble) ?? 0)
   return (

@@ -7,15 +7,15 @@ import { TimeToWait } from './TimeToWait'
 
 interface Props {
   trouble: Trouble
-  /** What happens next, or what to do. */
+  /** The next step of the page or the user. */
   next: string
   role?: 'alert' | 'status'
-  /** The id of the words that say when a limit allows another try. */
+  /** The id of the text that says when a limit allows another attempt. */
   waitId?: string
 }
 
 export function TroubleNotice({ trouble, next, role = 'alert', waitId }: Props) {
-  // What is only stale while there is no network is said on every page already.
+  // Every page already shows that there is no network.
   if (role === 'status' && !navigator.onLine) return null
   const quote = reference(trouble)
   return (

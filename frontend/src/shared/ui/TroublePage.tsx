@@ -10,7 +10,7 @@ interface Props {
   onRetry: () => void
 }
 
-/** In place of a page that cannot be shown before the server has answered. */
+/** Shown in place of a page that needs an answer of the server. */
 export function TroublePage({ trouble, onRetry }: Props) {
   return (
     <>

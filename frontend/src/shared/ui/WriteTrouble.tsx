@@ -8,12 +8,12 @@ import { useCountdown } from './useCountdown'
 
 interface Props {
   writing: Writing
-  /** What to do when another try can help. */
+  /** The remedy if another attempt can help. */
   next: string
   waitId?: string
 }
 
-/** Why a write failed; and that it is repeated, or what to do. Nothing while nothing has failed. */
+/** The error of a write, and that it is repeated, or what to do. Nothing if there is no error. */
 export function WriteTrouble({ writing: { busy, trouble }, next, ...rest }: Props) {
   if (!trouble) return null
   const canHelp = passes(trouble) && timeToWait(trouble) === undefined
@@ -21,7 +21,7 @@ export function WriteTrouble({ writing: { busy, trouble }, next, ...rest }: Prop
   return <TroubleNotice trouble={trouble} next={words || ''} {...rest} />
 }
 
-/** Keeps the button of a write off for as long as a limit refuses it. */
+/** Disables the button of a write while a limit refuses it. */
 export function useLimit({ trouble }: Writing) {
   const waitId = useId()
   const isReached = useCountdown(timeToWait(trouble) ?? 0) > 0

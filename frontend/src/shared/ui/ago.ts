@@ -7,7 +7,7 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
   ['month', 30],
 ]
 
-/** "5 minutes ago", in the page's language; "this minute" for what is newer. */
+/** "5 minutes ago", in the page's language; "this minute" for newer times. */
 export function ago(at: Date): string {
   return relative(Date.now() - at.getTime(), (count) => -Math.floor(count))
 }

@@ -7,7 +7,7 @@ export function browserInWords({ browser, system }: { browser: string; system: s
   return browser || system || text('browser.unknown')
 }
 
-/** The same where the server names it, which it does in English. */
+/** The same for a name from the server, which is English. */
 export function browserByName(name: string): string {
   const [browser = name, system] = name.split(' on ')
   return system ? text('signedOut.browserOn', { browser, system }) : browser

@@ -1,6 +1,7 @@
 /**
- * Moves the focus to the heading of what is shown whenever the focused element leaves the page and nothing else takes its place:
- * a person with a keyboard or a screen reader would be at the top of the document otherwise. It returns what ends it.
+ * Moves the focus to the current heading whenever the focused element is removed and no other takes
+ * the focus. Otherwise users of a keyboard or a screen reader would be at the top of the document.
+ * Returns the function that stops it.
  */
 export function keepFocus(): () => void {
   let last: Element | undefined
@@ -13,7 +14,7 @@ export function keepFocus(): () => void {
     const shown = document.querySelector('dialog[open]') ?? document
     shown.querySelector<HTMLElement>('h1, [tabindex="-1"]')?.focus()
   }
-  // What is drawn anew may take the focus itself, in its effects: these run first.
+  // New elements may take the focus in their effects, which run first.
   const observer = new MutationObserver(() => requestAnimationFrame(() => setTimeout(look)))
   document.addEventListener('focusin', remember)
   observer.observe(document.body, { childList: true, subtree: true })

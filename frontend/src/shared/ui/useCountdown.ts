@@ -1,6 +1,9 @@
 import { useEffect, useState } from 'preact/hooks'
 
-/** The whole seconds that `left` milliseconds are. The component is drawn again each second, until they are over. */
+/**
+ * `left` milliseconds in whole seconds. The component is rendered again each second, until they
+ * have passed.
+ */
 export function useCountdown(left: number): number {
   const [, tick] = useState(0)
   const rest = Math.max(0, left)

@@ -1,8 +1,9 @@
 import { useEffect, useRef } from 'preact/hooks'
 
 /**
- * Keeps the focus in a list whose rows have a button that removes them: after `removed(place)` the button that has moved
- * to that place gets it, or the last one, or the heading of the page if no button is left.
+ * Manages the focus in a list whose rows have a button that removes them: after `removed(place)`
+ * the button that has moved to that place gets it, or the last one, or the heading of the page if
+ * no button is left.
  */
 export function useNextButton() {
   const list = useRef<HTMLUListElement>(null)

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 
-/** Words that say what was just done: they are over as soon as the person does something else. */
+/** A text about the last action, which disappears with the user's next action. */
 export function useUntilNextAction(words: string | false | undefined): string | false | undefined {
   const [over, setOver] = useState<string>()
   useEffect(() => {

@@ -2,7 +2,10 @@ import { nameOf, seenElements, seenLines } from './seen'
 
 type Colour = [red: number, green: number, blue: number, alpha: number]
 
-/** Text has 4.5:1, also where it is large; the border or the face of a control 3:1 (WCAG 2.2, 1.4.3 and 1.4.11). */
+/**
+ * Text needs 4.5:1, large text too; the border or the background of a control needs 3:1 (WCAG 2.2,
+ * 1.4.3 and 1.4.11).
+ */
 export function contrastFaults(): string[] {
   const texts = new Set(seenLines().map(({ element }) => element))
   return [...[...texts].flatMap(textFaults), ...seenElements('button, input, select, textarea').flatMap(controlFaults)]
@@ -15,12 +18,12 @@ function textFaults(element: Element): string[] {
 }
 
 function controlFaults(element: Element): string[] {
-  // What cannot be used need not be told from its surroundings, but can be read all the same.
+  // Disabled controls need no contrast with their surroundings, but their text does.
   if (element.matches(':disabled, [aria-disabled=true]')) return []
   const { borderTopWidth, borderTopColor, backgroundColor } = getComputedStyle(element)
   const around = backgroundOf(element.parentElement)
   const faces = [colour(backgroundColor), ...(borderTopWidth === '0px' ? [] : [colour(borderTopColor)])]
-  // A button of nothing but words is known by them.
+  // A button without border and background is recognised by its text.
   if (faces.every(([, , , alpha]) => alpha === 0)) return []
   const ratio = Math.max(...faces.map((face) => contrast(over(face, around), around)))
   return ratio < 3 ? [`the border of ${nameOf(element)} has a contrast of ${ratio.toFixed(2)}`] : []

@@ -1,8 +1,8 @@
 import { controls, nameOf, type Piece, seenElements, seenLines } from './seen'
 
-/** WCAG 2.2 wants 24 px (2.5.8); this is its AAA (2.5.5). */
+/** WCAG 2.2 requires 24 px (2.5.8); this is its AAA (2.5.5). */
 const target = 44
-/** Boxes are laid out in fractions of a pixel. */
+/** The layout uses fractions of a pixel. */
 const slack = 1
 
 export function geometryFaults(): string[] {
@@ -35,7 +35,7 @@ function mayNotMeet(a: Piece, b: Piece): boolean {
   return !(a.element.contains(b.element) || b.element.contains(a.element))
 }
 
-/** A line's box is higher than what is written in it. */
+/** A line's box is higher than its glyphs. */
 function meet(a: DOMRect, b: DOMRect): boolean {
   const low = Math.min(a.bottom - a.height / 8, b.bottom - b.height / 8)
   const high = Math.max(a.top + a.height / 8, b.top + b.height / 8)
@@ -56,8 +56,8 @@ function cutOff({ element, box }: Piece): string[] {
 }
 
 /**
- * A field may be shorter than what is typed into it, and scrolls by itself; a code is looked at as a whole. One of letters
- * is too long for that where text is twice as large.
+ * A field may be shorter than its text, and scrolls; a code must be visible as a whole. An
+ * alphanumeric one is too long for that if text is twice as large.
  */
 function stickingOut(): string[] {
   const isLarge = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) > 16
@@ -76,7 +76,7 @@ function smallTargets(): string[] {
 }
 
 function isInSentence(element: Element): boolean {
-  // A button itself is never inline, wherever it stands.
+  // A button itself is never inline.
   const isInline = [element, element.parentElement].some((each) => each && getComputedStyle(each).display === 'inline')
   return isInline && element.parentElement?.textContent?.trim() !== element.textContent?.trim()
 }

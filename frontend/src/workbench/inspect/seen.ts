@@ -1,6 +1,6 @@
-// What is to be seen on a page, in pieces.
+// The visible parts of a page.
 
-/** A line of text, a control or a picture, and where it is. */
+/** A line of text, a control or a picture, and its position. */
 export interface Piece {
   element: Element
   text?: Text
@@ -9,7 +9,7 @@ export interface Piece {
 
 export const controls = 'a[href], button, input, select, textarea, summary, [role=button]'
 
-/** For a finding: which element, in words. */
+/** A description of the element for a finding. */
 export function nameOf(element: Element): string {
   const words = (element.textContent || element.getAttribute('name') || '').trim().slice(0, 40)
   return `${element.tagName.toLowerCase()} "${words}"`
@@ -18,7 +18,7 @@ export function nameOf(element: Element): string {
 export function isSeen(element: Element): boolean {
   if (!element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) return false
   for (let at: Element | null = element; at; at = at.parentElement) {
-    // What is only read out.
+    // Texts for screen readers only.
     if (getComputedStyle(at).clipPath === 'inset(50%)') return false
   }
   return true
@@ -42,7 +42,7 @@ export function seenLines(): Required<Piece>[] {
   return lines
 }
 
-/** A dialog that is open lies over the page by design. */
+/** An open dialog covers the page by design. */
 function frontmost(): Element {
   return document.querySelector('dialog[open]') ?? document.body
 }

@@ -1,14 +1,17 @@
-// What happens on the page while it comes about, for whoever asks afterwards.
+// Records events of the page while it loads.
 import { nameOf } from './seen'
 
-/** What moved without anybody having done anything, before the first step: how much, and what. */
+/** Layout shifts without a user action, before the first step: their size and elements. */
 export const shifts: string[] = []
-/** What the page's policies did not allow. */
+/** Violations of the page's policies. */
 export const violations: string[] = []
 
 let isAlone = true
 
-/** As browsers tell it (https://wicg.github.io/layout-instability/), which TypeScript does not know. */
+/**
+ * The browser's entry type (https://wicg.github.io/layout-instability/), which TypeScript does not
+ * have.
+ */
 type Shift = PerformanceEntry & { value: number; sources: { node: Node | null }[] }
 
 export function watch(): void {
@@ -24,7 +27,7 @@ export function watch(): void {
   }).observe({ type: 'layout-shift', buffered: true })
 }
 
-/** From here on things move because of what the person does. */
+/** From now on shifts are caused by the user's actions. */
 export function stepTaken(): void {
   isAlone = false
 }
