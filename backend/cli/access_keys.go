@@ -12,9 +12,9 @@ import (
 )
 
 type accessKeysCommand struct {
-	List listAccessKeysCommand `cmd:"" help:"The access keys of a user."`
-	Make makeAccessKeyCommand  `cmd:"" help:"Make a key with which a program uses one app as a user, and print it once. The user is told by mail."`
-	End  endAccessKeyCommand   `cmd:"" help:"End an access key, on every instance within two seconds."`
+	List listAccessKeysCommand `cmd:"" help:"List the access keys of a user."`
+	Make makeAccessKeyCommand  `cmd:"" help:"Create a key with which a program uses one app as a user, and print it once. The user gets a mail about it."`
+	End  endAccessKeyCommand   `cmd:"" help:"Revoke an access key, on every instance within two seconds."`
 }
 
 // accessKeyJSON is an access key in JSON. Times are in UTC.
@@ -44,7 +44,7 @@ func accessKeysJSONOf(list []session.AccessKey) []accessKeyJSON {
 	return keys
 }
 
-// accessKeysText is a line for each key.
+// accessKeysText returns a line for each key.
 func accessKeysText(list []session.AccessKey) string {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -73,7 +73,7 @@ func (l listAccessKeysCommand) Run(in invocation) error {
 type makeAccessKeyCommand struct {
 	Address string `arg:"" help:"Address of the user."`
 	App     string `arg:"" help:"The id of the app in the apps file, which must have access_keys: true."`
-	Name    string `required:"" help:"What the key is for."`
+	Name    string `required:"" help:"Name of the key."`
 	Days    int    `default:"90" help:"How long it is valid, 1 to 365 days."`
 	JSON    bool   `name:"json" help:"Print a JSON object."`
 }
@@ -104,7 +104,7 @@ type endAccessKeyCommand struct {
 	ID string `arg:"" help:"Id of the key, from sana access-keys list."`
 }
 
-// Run ends a key.
+// Run revokes a key.
 func (e endAccessKeyCommand) Run(in invocation) error {
 	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
 		if useCases.Shared == nil {
@@ -115,9 +115,9 @@ func (e endAccessKeyCommand) Run(in invocation) error {
 			return err
 		}
 		if !ended {
-			return fmt.Errorf("no access key has the id %s; sana access-keys list ADDRESS names them", e.ID)
+			return fmt.Errorf("no access key has the id %s; sana access-keys list ADDRESS lists them", e.ID)
 		}
-		_, err = fmt.Fprintln(in.stdout, "Ended.")
+		_, err = fmt.Fprintln(in.stdout, "Revoked.")
 		return err
 	})
 }

@@ -15,14 +15,14 @@ import (
 
 type appsCommand struct {
 	Check   appsCheckCommand   `cmd:"" help:"Read an apps file and print its apps, or every mistake with its line."`
-	Explain appsExplainCommand `cmd:"" help:"Say whether a user may open an app, and which rule decides. Ends with 1 if they may not."`
+	Explain appsExplainCommand `cmd:"" help:"Print whether a user may open an app, and which rule decides. Exits with 1 if they may not."`
 	Nginx   nginxCommand       `cmd:"" help:"Print the configuration of nginx for an app."`
 	Caddy   caddyCommand       `cmd:"" help:"Print the configuration of Caddy for an app."`
 	Traefik traefikCommand     `cmd:"" help:"Print the dynamic configuration of Traefik for an app."`
 }
 
 type appsCheckCommand struct {
-	File string `arg:"" optional:"" help:"The file; default: APPS_FILE. With PUBLIC_URL and APP_ENV it is judged as at the start."`
+	File string `arg:"" optional:"" help:"The file; default: APPS_FILE. With PUBLIC_URL and APP_ENV it is checked as at startup."`
 }
 
 // Run prints the apps, one a line: id, name, hosts.
@@ -56,10 +56,10 @@ type appsExplainCommand struct {
 	File    string `help:"The apps file; default: APPS_FILE." placeholder:"FILE"`
 }
 
-// errMayNotOpen ends apps explain for a user to whom the app is not open, after the explanation.
-var errMayNotOpen = errors.New("the app is not open to this user")
+// errMayNotOpen makes apps explain exit with 1 for a user who may not open the app.
+var errMayNotOpen = errors.New("this user may not open the app")
 
-// Run explains by the file alone: it does not know whether the user is blocked or signed in.
+// Run uses the file only: it does not know whether the user is blocked or signed in.
 func (c appsExplainCommand) Run(in invocation) error {
 	settings := config.LoadGate(in.environ)
 	if c.File == "" {
@@ -90,13 +90,13 @@ func (c appsExplainCommand) Run(in invocation) error {
 	return nil
 }
 
-// proxyFlags are those of the commands that print the configuration of a proxy.
+// proxyFlags are the flags of the commands that print the configuration of a proxy.
 type proxyFlags struct {
 	App      string `arg:"" help:"The id of the app in the apps file."`
 	File     string `help:"The apps file; default: APPS_FILE." placeholder:"FILE"`
-	Upstream string `help:"Where the app itself answers; default: ${default}." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
-	Sana     string `help:"Where Sana answers browsers; default: LISTEN_ADDR, else PORT." placeholder:"HOST:PORT"`
-	Gate     string `help:"Where Sana answers proxies; default: GATE_ADDR." placeholder:"HOST:PORT"`
+	Upstream string `help:"Address of the app itself; default: ${default}." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	Sana     string `help:"Address of Sana for browsers; default: LISTEN_ADDR, else PORT." placeholder:"HOST:PORT"`
+	Gate     string `help:"Address of Sana for proxies; default: GATE_ADDR." placeholder:"HOST:PORT"`
 }
 
 type (

@@ -17,13 +17,13 @@ import (
 
 type checkCommand struct {
 	URL      *url.URL `arg:"" help:"Public address of the deployment, e.g. https://sana.example.org, or an app behind its gate, e.g. https://wiki.example.org."`
-	To       string   `placeholder:"ADDRESS" help:"Send the code to this address, ask for it here, and finish the sign-in."`
+	To       string   `placeholder:"ADDRESS" help:"Send the code to this address, prompt for it, and complete the sign-in."`
 	Requests int      `short:"n" default:"20" help:"Requests for a pending sign-in, each on a new connection, to reach every instance."`
 	CACert   []byte   `name:"cacert" type:"filecontent" placeholder:"FILE" help:"Trust the certificate authorities in this PEM file too."`
 	JSON     bool     `name:"json" help:"Print a JSON object {ok, checks: [{name, state, detail, hint}]}."`
 }
 
-// Help is the long text of --help.
+// Help returns the long text of --help.
 func (checkCommand) Help() string {
 	return `It needs no configuration. Each check is a line: ok, warn or FAIL, the result, and what to do. The exit code is 1 if a check failed, else 0.
 
@@ -35,11 +35,11 @@ At the address of an app it attacks the proxy in front: it sends requests withou
 		`Without --to no code is requested. With it, the check signs in, opens the app, and searches its front page for identities that only a client has sent.`
 }
 
-// Validate accepts a URL that is a scheme and a host only.
+// Validate allows a URL of a scheme and a host only.
 func (c checkCommand) Validate() error {
 	u := c.URL
 	if u == nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("the address must be a scheme and a host and nothing more, e.g. https://sana.example.org")
+		return errors.New("the address must be only a scheme and a host, e.g. https://sana.example.org")
 	}
 	if c.Requests < 1 || c.Requests > 1000 {
 		return errors.New("--requests must be 1 to 1000")
@@ -47,7 +47,7 @@ func (c checkCommand) Validate() error {
 	return nil
 }
 
-// Run checks, and returns an error that names the checks that failed.
+// Run runs the checks, and returns an error with the names of failed checks.
 func (c checkCommand) Run(in invocation) error {
 	roots, err := c.roots()
 	if err != nil {
@@ -63,7 +63,8 @@ func (c checkCommand) Run(in invocation) error {
 	return errors.Join(told(report), failures(c.URL.String()+" failed", report))
 }
 
-// roots returns the system's certificate authorities and those of --cacert; nil is the system's alone.
+// roots returns the system's certificate authorities and those of --cacert; nil means the system's
+// only.
 func (c checkCommand) roots() (*x509.CertPool, error) {
 	if len(c.CACert) == 0 {
 		return nil, nil
@@ -78,7 +79,7 @@ func (c checkCommand) roots() (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// asker returns a function that writes a prompt and reads a line, and gives up when its context ends.
+// asker returns a function that writes a prompt and reads a line. It returns when its context ends.
 func asker(from io.Reader, to io.Writer) func(context.Context, string) (string, error) {
 	lines := bufio.NewScanner(from)
 	return func(ctx context.Context, prompt string) (string, error) {
@@ -92,7 +93,7 @@ func asker(from io.Reader, to io.Writer) func(context.Context, string) (string, 
 			if more {
 				return lines.Text(), nil
 			}
-			return "", errors.Join(errors.New("the input has ended"), lines.Err())
+			return "", errors.Join(errors.New("end of input"), lines.Err())
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-// deployment is an instance behind a proxy that speaks TLS.
+// deployment is an instance behind a proxy with TLS.
 type deployment struct {
 	world  *harness.World
 	url    string
@@ -30,7 +30,7 @@ func deploy(t *testing.T) deployment {
 	t.Helper()
 	w := harness.NewWorld(t)
 	proxy := httptest.NewUnstartedServer(nil)
-	proxy.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that a test wants to fail
+	proxy.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail on purpose
 	publicURL := "https://" + proxy.Listener.Addr().String()
 	target, err := url.Parse(w.Start(t, "PUBLIC_URL="+publicURL).URL)
 	if err != nil {
@@ -51,8 +51,9 @@ func deploy(t *testing.T) deployment {
 	return deployment{world: w, url: publicURL, caFile: caFile}
 }
 
-// The program of the scripts, as a process with a pipe for its input: what an operator does who has the code at hand.
-func TestCheckAsksForTheCodeOnItsInputAndFinishesTheSignIn(t *testing.T) {
+// The program runs as a process with a pipe for its input, as an operator uses it who has the code
+// at hand.
+func TestCheck_ReadsTheCodeFromItsInput(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	command := exec.Command("sana", "check", d.url, "--cacert", d.caFile, "--to", "ada@sana.example")
@@ -91,7 +92,7 @@ func TestCheckAsksForTheCodeOnItsInputAndFinishesTheSignIn(t *testing.T) {
 	}
 }
 
-func TestCheckPrintsJSONForPrograms(t *testing.T) {
+func TestCheck_PrintsJSON(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	output, err := exec.Command("sana", "check", d.url, "--cacert", d.caFile, "--json", "-n", "2").Output()
@@ -111,7 +112,7 @@ func TestCheckPrintsJSONForPrograms(t *testing.T) {
 	}
 }
 
-func TestCheckEndsWithOneAndNamesWhatFailed(t *testing.T) {
+func TestCheck_ExitsWithOneAndNamesFailedChecks(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	command := exec.Command("sana", "check", d.url, "--json") // the certificate is unknown

@@ -1,4 +1,4 @@
-// Package cli is the program: its commands, and in serve.go how its parts are put together.
+// Package cli has the program's commands; serve.go assembles its parts.
 package cli
 
 import (
@@ -22,16 +22,16 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Exit codes: of a command that failed, and of a command line that cannot be understood.
+// Exit codes: of a failed command, and of an invalid command line.
 const (
 	exitFailed = 1
 	exitUsage  = 2
 )
 
-// commandPatience bounds a command that asks the database or the mail provider something.
+// commandPatience bounds a command that queries the database or the mail provider.
 const commandPatience = 30 * time.Second
 
-// invocation is what every command gets.
+// invocation is the input and output of a command.
 type invocation struct {
 	environ []string
 	stdin   io.Reader
@@ -47,15 +47,15 @@ func (in invocation) operatorLog() *slog.Logger {
 
 type commands struct {
 	Serve      serveCommand      `cmd:"" help:"Answer requests and send mail until SIGTERM or SIGINT."`
-	Migrate    migrateCommand    `cmd:"" help:"Bring the database's schema to this version. Safe to run on several machines at once."`
-	Check      checkCommand      `cmd:"" help:"Look at a deployment from outside, over HTTP only, and say what is wrong with it."`
-	Doctor     doctorCommand     `cmd:"" help:"Look at this deployment from inside."`
+	Migrate    migrateCommand    `cmd:"" help:"Migrate the database's schema to this version. Safe to run on several machines at once."`
+	Check      checkCommand      `cmd:"" help:"Check a deployment from outside, over HTTP only."`
+	Doctor     doctorCommand     `cmd:"" help:"Check this deployment from inside."`
 	People     peopleCommand     `cmd:"" help:"Manage accounts."`
-	Sessions   sessionsCommand   `cmd:"" help:"See where users are signed in, and sign them out."`
-	AccessKeys accessKeysCommand `cmd:"" help:"See, make and end the keys with which programs use apps."`
-	Mail       mailCommand       `cmd:"" help:"Help with mail that does not arrive."`
+	Sessions   sessionsCommand   `cmd:"" help:"List users' sessions, and revoke them."`
+	AccessKeys accessKeysCommand `cmd:"" help:"List, create and revoke the keys with which programs use apps."`
+	Mail       mailCommand       `cmd:"" help:"Find out why mail does not arrive."`
 	Apps       appsCommand       `cmd:"" help:"Check the apps behind the gate, and print the configuration of their proxy."`
-	Keys       keysCommand       `cmd:"" help:"Make secret keys."`
+	Keys       keysCommand       `cmd:"" help:"Create secret keys."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
@@ -87,8 +87,8 @@ func Run(args, environ []string, stdin io.Reader, stdout, stderr io.Writer, vers
 	return 0
 }
 
-// inWords returns the text of an error for an operator: what a fault says to people if nothing else
-// caused it, for its name alone does not help.
+// inWords returns the text of an error for an operator. For a fault without another cause it is the
+// fault's message, because its code alone does not help.
 func inWords(err error) string {
 	if found, ok := errors.AsType[*fault.Error](err); ok && found.Unwrap() == nil {
 		return found.Message
@@ -96,12 +96,12 @@ func inWords(err error) string {
 	return err.Error()
 }
 
-// helpWidth is the width of --help in columns, also in a wider terminal.
+// helpWidth is the width of --help in columns, also on a wider terminal.
 const helpWidth = 80
 
-// variablesInHelp lists the configuration for --help: names on the left, what they mean on the right.
+// variablesInHelp lists the configuration for --help: names on the left, descriptions on the right.
 func variablesInHelp() string {
-	const nameWidth, indent = 22, 4 // kong indents what begins with a space, and does not reflow it
+	const nameWidth, indent = 22, 4 // kong indents lines that begin with a space, and does not reflow them
 	var b strings.Builder
 	b.WriteString("Configuration comes from the environment; a secret can also be given as NAME_FILE, the path of a file with it:\n")
 	for _, v := range config.Variables() {
@@ -122,7 +122,8 @@ func variablesInHelp() string {
 	return b.String()
 }
 
-// wrap breaks a text between words into lines of at most width characters; a longer word stays whole.
+// wrap breaks a text between words into lines of at most width characters; a longer word stays
+// whole.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
@@ -136,7 +137,7 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-// reloadOnHangup reads APPS_FILE again on each SIGHUP, until the function that it returns is called.
+// reloadOnHangup reads APPS_FILE again on each SIGHUP, until stop is called.
 func reloadOnHangup(cfg config.Config, program *app.Program) (stop func()) {
 	if cfg.AppsFile == "" {
 		return func() {}
@@ -164,7 +165,7 @@ func (versionCommand) Run(in invocation) error {
 
 type migrateCommand struct{}
 
-// Run migrates and says what it did.
+// Run migrates and prints the applied migrations.
 func (migrateCommand) Run(in invocation) error {
 	url, err := config.LoadMigrateDatabaseURL(in.environ)
 	if err != nil {
@@ -188,7 +189,7 @@ type serveCommand struct {
 	Migrate bool `help:"Migrate first, in production too. In development this happens anyway."`
 }
 
-// Run serves until a signal comes. A second signal ends the process at once.
+// Run serves until a signal arrives. A second signal ends the process at once.
 func (s serveCommand) Run(in invocation) error {
 	cfg, err := config.Load(in.environ)
 	if err != nil {
@@ -196,7 +197,7 @@ func (s serveCommand) Run(in invocation) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	signal.Ignore(syscall.SIGPIPE) // when nobody reads the log any more
+	signal.Ignore(syscall.SIGPIPE) // the log's reader may have exited
 	output := logging.NewAsyncWriter(in.stdout)
 	defer output.Close()
 	program, err := app.Start(ctx, cfg, app.Options{Version: in.version, Output: output, Migrate: s.Migrate})

@@ -8,8 +8,8 @@ import (
 	"sana/backend/diagnose"
 )
 
-// teller returns how results of checks are printed: each in lines as soon as it is told, or all at the
-// end as JSON. finish returns what kept them from being printed.
+// teller returns a function that prints results: each in lines as soon as it is told, or all at the
+// end as JSON. finish returns the error of printing.
 func (in invocation) teller(asJSON bool) (finish func(diagnose.Report) error, tell func(diagnose.Result)) {
 	if asJSON {
 		return func(r diagnose.Report) error { return r.WriteJSON(in.stdout) }, func(diagnose.Result) {}
@@ -20,7 +20,7 @@ func (in invocation) teller(asJSON bool) (finish func(diagnose.Report) error, te
 	}
 }
 
-// failures is the error of a command whose checks failed, nil if none did.
+// failures returns the error of a command with failed checks, nil if none failed.
 func failures(what string, r diagnose.Report) error {
 	if r.OK {
 		return nil

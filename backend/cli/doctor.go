@@ -19,12 +19,12 @@ const (
 )
 
 type doctorCommand struct {
-	Probe     bool   `xor:"probe,probe-json" help:"Only ask sana serve on this machine or in this container whether it is ready; needs no variable but PORT or LISTEN_ADDR."`
-	Roundtrip string `xor:"probe" placeholder:"ADDRESS" help:"Send a test mail to this address in the way of codes, and print its delivery status; takes up to a minute."`
+	Probe     bool   `xor:"probe,probe-json" help:"Only check whether sana serve on this machine or in this container is ready; needs no variable but PORT or LISTEN_ADDR."`
+	Roundtrip string `xor:"probe" placeholder:"ADDRESS" help:"Send a test mail to this address as codes are sent, and print its delivery status; takes up to a minute."`
 	JSON      bool   `name:"json" xor:"probe-json" help:"Print a JSON object {ok, checks: [{name, state, detail, hint}]}."`
 }
 
-// Help is the long text of --help.
+// Help returns the long text of --help.
 func (doctorCommand) Help() string {
 	return `It needs the configuration of sana serve, and checks the database, the keys, the mail provider, PUBLIC_URL and the proxies in front. ` +
 		`Each check is a line: ok, warn or FAIL, the result, and what to do. The exit code is 1 if a check failed, else 0. It changes nothing, and sends no mail except with --roundtrip.
@@ -32,7 +32,7 @@ func (doctorCommand) Help() string {
 Run it where sana serve runs, with the same variables. sana check examines the deployment from outside and needs none.`
 }
 
-// Run looks at everything, or with --probe at one thing.
+// Run runs all checks, or with --probe one request.
 func (d doctorCommand) Run(in invocation) error {
 	if d.Probe {
 		return runProbe(in)
@@ -40,7 +40,8 @@ func (d doctorCommand) Run(in invocation) error {
 	return d.examine(in)
 }
 
-// runProbe asks once. It prints a line when the server is ready, and returns an error that says why when it is not.
+// runProbe sends one request. It prints a line if the server is ready, and otherwise returns the
+// reason as an error.
 func runProbe(in invocation) error {
 	listening, err := config.LoadListenAddr(in.environ)
 	if err != nil {
@@ -56,13 +57,13 @@ func runProbe(in invocation) error {
 	return err
 }
 
-// probe returns nil when the address answers 200.
+// probe returns nil if the address answers 200.
 func probe(ctx context.Context, address string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
-	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request) // no proxy, no redirect: nobody else is asked
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request) // no proxy, no redirect: only this server is asked
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s", probeTimeout)
 	}
@@ -74,6 +75,6 @@ func probe(ctx context.Context, address string) error {
 		return nil
 	}
 	var problem struct{ Detail string }
-	_ = json.NewDecoder(io.LimitReader(answer.Body, maxProbeAnswer)).Decode(&problem) // the status alone says enough
+	_ = json.NewDecoder(io.LimitReader(answer.Body, maxProbeAnswer)).Decode(&problem) // the status alone is enough
 	return errors.New(strings.Join(strings.Fields(answer.Status+" "+problem.Detail), " "))
 }

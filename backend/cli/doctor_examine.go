@@ -29,12 +29,12 @@ import (
 )
 
 const (
-	doctorPatience    = 3 * time.Minute  // with everything
-	roundtripPatience = 60 * time.Second // with what becomes of the mail
+	doctorPatience    = 3 * time.Minute  // of all checks
+	roundtripPatience = 60 * time.Second // of waiting for the delivery status
 	roundtripPause    = 2 * time.Second
 )
 
-// examine runs the checks, and returns an error that names those that failed.
+// examine runs the checks, and returns an error with the names of failed ones.
 func (d doctorCommand) examine(in invocation) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -51,15 +51,15 @@ func (d doctorCommand) examine(in invocation) error {
 	return errors.Join(told(report), failures("failed", report))
 }
 
-// patient is what the doctor looks at: the parts of the program that can be made of the configuration. A
-// part whose variable is wrong is nil, and its checks do not run.
+// patient has the parts of the program that the checks examine, built from the configuration. A
+// part with an invalid variable is nil, and its checks do not run.
 type patient struct {
-	recipient string // of --roundtrip, "" without
+	recipient string // of --roundtrip, "" without it
 	cfg       config.Config
 	version   string
 	faults    []string
 	db        *pgxpool.Pool
-	direct    *pgxpool.Pool // of MIGRATE_DATABASE_URL, where that is another address
+	direct    *pgxpool.Pool // of MIGRATE_DATABASE_URL, if that is another address
 	publicURL *url.URL
 	apps      *apps.Set // nil without APPS_FILE
 	mailgun   *mailgun.Sender
@@ -70,7 +70,7 @@ func newPatient(ctx context.Context, d doctorCommand, in invocation) (*patient, 
 	p := &patient{version: in.version}
 	var err error
 	if d.Roundtrip != "" {
-		if p.recipient, err = account.ParseAddress(d.Roundtrip); err != nil { // as the codes are sent
+		if p.recipient, err = account.ParseAddress(d.Roundtrip); err != nil { // normalized as for codes
 			return nil, fmt.Errorf("%s is not an address that Sana sends codes to", d.Roundtrip)
 		}
 	}
@@ -86,12 +86,12 @@ func newPatient(ctx context.Context, d doctorCommand, in invocation) (*patient, 
 	return p, nil
 }
 
-// is reports whether a variable can be used.
+// is reports whether a variable is valid.
 func (p *patient) is(variable string) bool {
 	return !slices.ContainsFunc(p.faults, func(fault string) bool { return strings.HasPrefix(fault, variable+" ") })
 }
 
-// fault notes what only shows when a part of the program is made.
+// fault records a fault that appears only when a part of the program is built.
 func (p *patient) fault(variable string, err error) {
 	if err != nil && p.is(variable) {
 		p.faults = append(p.faults, fmt.Sprintf("%s cannot be used: %v", variable, err))
@@ -132,7 +132,7 @@ func (p *patient) close() {
 	}
 }
 
-// checks are all, in the order in which they run, and the variables that keep some from running.
+// checks returns all checks in their order, and the invalid variables.
 func (p *patient) checks() (checks []diagnose.Check, broken []string) {
 	checks, broken = doctor.Configuration(p.faults, p.cfg.Env)
 	database := doctor.Database{Pool: p.db, Direct: p.direct, CookieStore: p.cfg.SessionStore == config.StoreCookie, Now: time.Now}
@@ -197,7 +197,7 @@ func (p *patient) roundTrip(letters doctor.Mail) []diagnose.Check {
 	if err != nil {
 		panic("cli: the templates are wrong: " + err.Error())
 	}
-	// Without PUBLIC_URL or MAIL_FROM there is no letter, and no check that would send it.
+	// Without PUBLIC_URL or MAIL_FROM there is no message, and no check that would send it.
 	trip.Message, _ = set.TestMail(trip.To, p.cfg.MailFrom, templates.TestMail{Word: trip.Word, When: time.Now(), PublicURL: p.publicURL})
 	return trip.Checks()
 }

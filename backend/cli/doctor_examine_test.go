@@ -12,7 +12,8 @@ import (
 	"sana/backend/test/mailgunfake"
 )
 
-// examine runs sana doctor with the variables of a deployment; the certificate of its proxy is trusted.
+// examine runs sana doctor with the variables of a deployment and trusts the certificate of its
+// proxy.
 func (d deployment) examine(t *testing.T, wantCode int, args []string, override ...string) (stdout, stderr string) {
 	t.Helper()
 	command := exec.Command("sana", append([]string{"doctor"}, args...)...)
@@ -25,7 +26,7 @@ func (d deployment) examine(t *testing.T, wantCode int, args []string, override 
 	return out.String(), errs.String()
 }
 
-// healthy is what is printed of a deployment as it should be, but for what differs from run to run.
+// healthy is the output for a healthy deployment, with placeholders for varying parts.
 const healthy = `ok    configuration   every variable is valid; APP_ENV is production
 ok    database        PostgreSQL V at H:P, database D as U
 ok    database-tls    without TLS, on this machine or a private network
@@ -54,7 +55,7 @@ warn  passkeys        there are no passkeys at this PUBLIC_URL
                       -> use https and a host name, not an IP address
 `
 
-// steady replaces what differs from run to run.
+// steady replaces the varying parts with placeholders.
 func steady(output string) string {
 	for pattern, replacement := range map[string]string{
 		`PostgreSQL [0-9.]+ at \S+, database\s+\S+\s+as\s+\S+`: "PostgreSQL V at H:P, database D as U",
@@ -70,7 +71,7 @@ func steady(output string) string {
 	return output
 }
 
-func TestTheDoctorFindsNothingWrongWithADeploymentAsItShouldBe(t *testing.T) {
+func TestDoctor_HealthyDeploymentPasses(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	d.world.DatabaseURL += "&pool_max_conns=1"
@@ -85,7 +86,7 @@ func TestTheDoctorFindsNothingWrongWithADeploymentAsItShouldBe(t *testing.T) {
 	harness.WantEqual(t, "mails", len(d.world.Mailgun.Messages()), 0)
 }
 
-// report is what --json prints.
+// report is the output of --json.
 type report struct {
 	Checks []diagnose.Result `json:"checks"`
 	OK     bool              `json:"ok"`
@@ -110,14 +111,14 @@ func readReport(t *testing.T, output string) (r report) {
 	return r
 }
 
-func TestARoundTripSendsOneMailAsCodesAreSent(t *testing.T) {
+func TestDoctor_RoundTripSendsOneMail(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	d.world.Mailgun.Happens(mailgunfake.Event{Event: "delivered"})
 	stdout, _ := d.examine(t, 0, []string{"--json", "--roundtrip", " Ada@sana.EXAMPLE"})
 	r := readReport(t, stdout)
 	trip := r.find(t, "roundtrip")
-	if !r.OK || trip.State != diagnose.Passed || !strings.Contains(trip.Detail, "to ada@sana.example (1@mg.sana.example), and the recipient's server took it") {
+	if !r.OK || trip.State != diagnose.Passed || !strings.Contains(trip.Detail, "to ada@sana.example (1@mg.sana.example), and the recipient's server accepted it") {
 		t.Errorf("got %t, %+v", r.OK, trip)
 	}
 	mails := d.world.Mails(t, "test", "ada@sana.example", 1)
@@ -127,7 +128,7 @@ func TestARoundTripSendsOneMailAsCodesAreSent(t *testing.T) {
 	}
 }
 
-func TestTheDoctorEndsWithOneAndNamesWhatFailed(t *testing.T) {
+func TestDoctor_ExitsWithOneAndNamesFailedChecks(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	d.world.Mailgun.SetState(mailgunfake.State{State: "unverified"})
@@ -139,8 +140,8 @@ func TestTheDoctorEndsWithOneAndNamesWhatFailed(t *testing.T) {
 	harness.WantEqual(t, "what does not depend on it", r.find(t, "client-address").State, diagnose.Passed)
 }
 
-// Whoever starts the doctor where the deployment's secrets are should not find them in its output.
-func TestTheDoctorShowsNoSecret(t *testing.T) {
+// The doctor runs where the deployment's secrets are; its output must not have them.
+func TestDoctor_PrintsNoSecret(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	for _, override := range [][]string{nil, {"MAILGUN_API_KEY=key-canary-wrong"}, {"DATABASE_URL=postgres://sana:canary@127.0.0.1:1/sana"}} {

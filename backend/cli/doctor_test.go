@@ -34,7 +34,7 @@ func assertProbe(t *testing.T, address string, wantCode int, wantOut, wantErr st
 	}
 }
 
-func TestAProbeSaysInOneLineWhetherTheServerIsReady(t *testing.T) {
+func TestProbe_PrintsOneLine(t *testing.T) {
 	t.Parallel()
 	world := harness.NewWorld(t)
 	app := world.Start(t)
@@ -44,7 +44,7 @@ func TestAProbeSaysInOneLineWhetherTheServerIsReady(t *testing.T) {
 		"Not ready: the database does not answer or takes no writes, or its schema is older than this version needs.\n")
 }
 
-func TestAProbeBelievesNobodyElse(t *testing.T) {
+func TestProbe_AcceptsSanasAnswerOnly(t *testing.T) {
 	t.Parallel()
 	ready := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(ready.Close)
@@ -70,9 +70,9 @@ func problem(w http.ResponseWriter, detail string) {
 	_, _ = fmt.Fprintf(w, `{"detail":%q}`, detail)
 }
 
-func TestAProbeDoesNotWaitForAServerThatHangs(t *testing.T) {
+func TestProbe_DoesNotWaitForAHangingServer(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // the system takes connections, nobody reads from them
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts connections, but no program reads from them
 	if err != nil {
 		t.Fatal(err)
 	}

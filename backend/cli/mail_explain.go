@@ -13,10 +13,11 @@ import (
 )
 
 type explainMailCommand struct {
-	Address string `arg:"" help:"Address of whoever waits."`
+	Address string `arg:"" help:"Address of the user who gets no code."`
 }
 
-// Run prints a line for each code that was asked for the address, the newest first, and what to do about that one.
+// Run prints a line for each code that was requested for the address, the newest first, and advice
+// about the newest.
 func (e explainMailCommand) Run(in invocation) error {
 	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
 		email, list, err := useCases.CodesFor(ctx, e.Address)
@@ -42,7 +43,7 @@ func printCodes(out io.Writer, email string, list []challenge.Stored) error {
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SENT\tASKED FROM\tMAILS\tNEWEST MAIL\tCODE\tREF IN THE LOG")
+	fmt.Fprintln(table, "SENT\tREQUESTED FROM\tMAILS\tNEWEST MAIL\tCODE\tREF IN THE LOG")
 	for _, a := range list {
 		from := a.Platform
 		if from == "" {
@@ -61,50 +62,50 @@ func printCodes(out io.Writer, email string, list []challenge.Stored) error {
 	return err
 }
 
-// stateOf says what a code is good for.
+// stateOf describes the state of a code.
 func stateOf(a challenge.Stored) string {
 	switch {
 	case a.UsedAt != nil:
 		return "used at " + minute(*a.UsedAt)
 	case a.IsLocked():
-		return fmt.Sprintf("locked after %d tries", a.Tries)
+		return fmt.Sprintf("locked after %d attempts", a.Tries)
 	case a.Expired:
 		return "expired"
 	default:
-		return fmt.Sprintf("good, %d tries", a.Tries)
+		return fmt.Sprintf("valid, %d attempts", a.Tries)
 	}
 }
 
-// adviceFor says what became of the newest mail of a code, and what can be done.
+// adviceFor describes the delivery status of a code's newest mail, and what to do.
 func adviceFor(email string, a challenge.Stored) string {
 	if a.UsedAt != nil {
-		return "The newest code arrived: somebody typed it."
+		return "The newest code arrived: it was used."
 	}
 	switch a.Delivery {
 	case outbox.Queued:
-		return "The mail waits to be sent. If that takes longer than seconds, no instance runs, or none sends: see the log for mail."
+		return "The mail is queued. If it stays so for more than seconds, no instance runs, or none can send: look for mail in the log."
 	case outbox.Delayed:
-		return "The mail provider did not take the mail yet, or cannot deliver it yet; it is tried again while the code is good. The log has the reason."
+		return "The mail provider has not accepted or delivered the mail yet; it is retried while the code is valid. The log has the reason."
 	case outbox.Sent:
-		return "The mail provider has taken the mail, and has told nothing since (with Mailgun it tells where MAILGUN_WEBHOOK_KEY is set). " +
-			"Look at its log, and into the spam folder."
+		return "The mail provider has accepted the mail, and has sent no event since (Mailgun sends events if MAILGUN_WEBHOOK_KEY is set). " +
+			"Look at the provider's log, and into the spam folder."
 	case outbox.Delivered:
-		return "The server of the address has taken the mail. It is in the mailbox, in its spam folder, or a filter has it."
+		return "The mail server of the address has accepted the mail. It is in the mailbox, in its spam folder, or was filtered."
 	case outbox.Failed:
 		return failedAdvice(email, a.Reason)
 	}
-	return "Sana does not know this state of a mail: " + string(a.Delivery)
+	return "Unknown delivery status: " + string(a.Delivery)
 }
 
 func failedAdvice(email string, reason outbox.Reason) string {
 	switch reason {
 	case outbox.NoSuchMailbox:
-		return "Nobody has this address, says its server. Was it typed wrong?"
+		return "The mail server says that the address does not exist. Was it mistyped?"
 	case outbox.Blocked:
-		return "The mail provider sends nothing to this address after an earlier bounce or complaint. If it is good again: sana mail unsuppress " + email
+		return "The mail provider suppresses this address after an earlier bounce or complaint. If it works again: sana mail unsuppress " + email
 	case outbox.ProviderAway:
-		return "The mail provider could not be reached for as long as the code was good, or took nothing. The log has the reason; sana doctor tries it."
+		return "The mail provider was unavailable while the code was valid, or accepted nothing. The log has the reason; sana doctor checks the provider."
 	default:
-		return "The mail provider, or the server of the address, did not take this mail. The log has the reason."
+		return "The mail provider, or the mail server of the address, rejected this mail. The log has the reason."
 	}
 }

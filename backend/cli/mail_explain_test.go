@@ -12,19 +12,20 @@ import (
 	"sana/backend/test/mailgunfake"
 )
 
-// explains returns what sana mail explain says of Ada's codes: the table without its heading, and the advice.
+// explains returns the output of sana mail explain for Ada's codes: the table without its heading,
+// and the advice.
 func (o operator) explains() (rows []string, advice string) {
 	o.Helper()
 	table, advice, _ := strings.Cut(o.types(0, "", "mail", "explain", " Ada@SANA.example"), "\n\n")
 	table = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`).ReplaceAllString(table, "REF")
 	lines := strings.Split(table, "\n")
-	if lines[0] != "SENT  ASKED FROM  MAILS  NEWEST MAIL  CODE  REF IN THE LOG" {
+	if lines[0] != "SENT  REQUESTED FROM  MAILS  NEWEST MAIL  CODE  REF IN THE LOG" {
 		o.Errorf("the table begins with %q", lines[0])
 	}
 	return lines[1:], strings.TrimSpace(advice)
 }
 
-// awaits waits until sana mail explain says this of Ada's codes.
+// awaits waits for this output of sana mail explain for Ada's codes.
 func (o operator) awaits(want string) {
 	o.Helper()
 	harness.Eventually(o, "the mail's state is not known", func() error {
@@ -35,7 +36,7 @@ func (o operator) awaits(want string) {
 	})
 }
 
-func TestOperatorsAreToldWhatBecameOfACode(t *testing.T) {
+func TestMailExplain_PrintsDeliveryStatus(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	o := operator{t, w.Environ()}
@@ -51,14 +52,14 @@ func TestOperatorsAreToldWhatBecameOfACode(t *testing.T) {
 	code := w.Code(t, ada, 1)
 	o.awaits("  sent  ")
 	rows, advice := o.explains()
-	harness.WantEqual(t, "a mail that is sent", rows, []string{"TIME  Firefox on Linux  1  sent  good, 0 tries  REF"})
+	harness.WantEqual(t, "a mail that is sent", rows, []string{"TIME  Firefox on Linux  1  sent  valid, 0 attempts  REF"})
 	if !strings.Contains(advice, "spam folder") {
 		t.Errorf("the advice is %q, want the spam folder in it", advice)
 	}
 	b.Verify(code).Want(http.StatusOK)
 	rows, advice = o.explains()
 	harness.WantEqual(t, "a code that was used", rows, []string{"TIME  Firefox on Linux  1  sent  used at TIME  REF"})
-	harness.WantEqual(t, "its advice", advice, "The newest code arrived: somebody typed it.")
+	harness.WantEqual(t, "its advice", advice, "The newest code arrived: it was used.")
 
 	w.Pass(t, time.Hour)
 	w.Mailgun.Script(mailgunfake.Answer{Status: http.StatusBadRequest})
@@ -66,8 +67,8 @@ func TestOperatorsAreToldWhatBecameOfACode(t *testing.T) {
 	o.awaits("  failed (")
 	rows, advice = o.explains()
 	harness.WantEqual(t, "a mail that failed, the newest first", rows, []string{
-		"TIME  unknown  1  failed (refused)  good, 0 tries  REF",
+		"TIME  unknown  1  failed (refused)  valid, 0 attempts  REF",
 		"TIME  Firefox on Linux  1  sent  used at TIME  REF",
 	})
-	harness.WantEqual(t, "its advice", advice, "The mail provider, or the server of the address, did not take this mail. The log has the reason.")
+	harness.WantEqual(t, "its advice", advice, "The mail provider, or the mail server of the address, rejected this mail. The log has the reason.")
 }

@@ -16,23 +16,23 @@ import (
 )
 
 type peopleCommand struct {
-	List       listPeopleCommand    `cmd:"" help:"All accounts, in the order of their addresses."`
-	Show       showPersonCommand    `cmd:"" help:"What a user is, where they are signed in, which apps they may open, and what happened."`
+	List       listPeopleCommand    `cmd:"" help:"List all accounts, in the order of their addresses."`
+	Show       showPersonCommand    `cmd:"" help:"Print a user's account, sessions, apps and newest events."`
 	Add        addPersonCommand     `cmd:"" help:"Create an account, so that its owner can sign in although SIGN_UP is closed."`
 	End        endPersonCommand     `cmd:"" help:"Sign a user out everywhere, within two seconds."`
-	Block      blockPersonCommand   `cmd:"" help:"Sign a user out everywhere and let them sign in no more. Strangers do not notice."`
+	Block      blockPersonCommand   `cmd:"" help:"Sign a user out everywhere and refuse further sign-ins. Other visitors do not notice."`
 	Unblock    unblockPersonCommand `cmd:"" help:"Let a blocked user sign in again."`
-	AllowCodes allowCodesCommand    `cmd:"" help:"Let codes sign in again for a user who has them for recovery only."`
-	Delete     deletePersonCommand  `cmd:"" help:"Delete an account with everything that belongs to it, as its owner can."`
+	AllowCodes allowCodesCommand    `cmd:"" help:"Allow codes for signing in again, for a user who keeps them for recovery only."`
+	Delete     deletePersonCommand  `cmd:"" help:"Delete an account with all its data, as its user can."`
 }
 
-// person is the arguments of a command about one user.
+// person has the arguments of a command about one user.
 type person struct {
 	Address string `arg:"" help:"Address of the user."`
 	JSON    bool   `name:"json" help:"Print a JSON object."`
 }
 
-// do calls a use case with the address, and prints what it returns: value as JSON, or the text.
+// do calls a use case with the address, and prints its result: value as JSON, or the text.
 func (p person) do(
 	in invocation, do func(ctx context.Context, useCases *auth.Service) (value any, text string, err error),
 ) error {
@@ -97,10 +97,10 @@ type listPeopleCommand struct {
 	JSON    bool `name:"json" help:"Print a JSON object on a line for each user."`
 }
 
-// peoplePage is how many users are read at once.
+// peoplePage is the number of users of one query.
 const peoplePage = 1000
 
-// Run prints a line for each user, while they are read.
+// Run prints a line for each user while reading them.
 func (l listPeopleCommand) Run(in invocation) error {
 	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
 		if !l.JSON {
@@ -140,7 +140,7 @@ func (l listPeopleCommand) print(out io.Writer, p auth.Person) error {
 	return err
 }
 
-// signInState says in words whether a user can sign in.
+// signInState describes whether a user can sign in.
 func signInState(p auth.Person) string {
 	if p.BlockedAt == nil {
 		return "can sign in"
@@ -150,12 +150,12 @@ func signInState(p auth.Person) string {
 
 type showPersonCommand struct{ person }
 
-// personDetailsJSON is what show prints.
+// personDetailsJSON is the output of show as JSON.
 type personDetailsJSON struct {
 	personJSON
 	SignedIn []deviceJSON    `json:"signed_in"`
 	Keys     []accessKeyJSON `json:"keys"`
-	Apps     []string        `json:"apps"` // ids of those that are open to the user
+	Apps     []string        `json:"apps"` // ids of the apps that the user may open
 	Events   []eventJSON     `json:"events"`
 }
 
@@ -166,7 +166,7 @@ type deviceJSON struct {
 	SignedInAt time.Time `json:"signed_in_at"`
 	LastUsedAt time.Time `json:"last_used_at"`
 	ExpiresAt  time.Time `json:"expires_at"`
-	Apps       []string  `json:"apps"` // ids of those that it has opened
+	Apps       []string  `json:"apps"` // ids of the apps that it has opened
 }
 
 type eventJSON struct {
@@ -177,7 +177,7 @@ type eventJSON struct {
 	account.Details
 }
 
-// Run prints everything that an operator can know about a user.
+// Run prints all that an operator can know about a user.
 func (s showPersonCommand) Run(in invocation) error {
 	return s.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		found, err := useCases.FindPerson(ctx, s.Address)
@@ -210,7 +210,7 @@ func personDetailsJSONOf(found auth.PersonDetails) personDetailsJSON {
 	return d
 }
 
-// personText is details in words.
+// personText returns the details as text.
 func personText(found auth.PersonDetails, d personDetailsJSON) string {
 	var b strings.Builder
 	name := d.Name
@@ -223,7 +223,7 @@ func personText(found auth.PersonDetails, d personDetailsJSON) string {
 	if len(d.Apps) > 0 {
 		apps = strings.Join(d.Apps, ", ")
 	}
-	fmt.Fprintf(&b, "Apps that are open to them: %s.\n", apps)
+	fmt.Fprintf(&b, "Apps that they may open: %s.\n", apps)
 	fmt.Fprintf(&b, "Passkeys: %d. %s\n", d.Passkeys, codesText(found.Person))
 
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -232,7 +232,7 @@ func personText(found auth.PersonDetails, d personDetailsJSON) string {
 		fmt.Fprintf(table, "%s\t%s\t%s\tlast used %s\t%s\n",
 			s.ID, s.Browser, s.IP, minute(s.LastUsedAt), strings.Join(s.Apps, ", "))
 	}
-	_ = table.Flush() // writes into memory, as the other one
+	_ = table.Flush() // a write to memory cannot fail
 	fmt.Fprintf(table, "\nAccess keys: %d\n", len(d.Keys))
 	if len(d.Keys) > 0 {
 		fmt.Fprintln(table, accessKeysText(found.Keys))
@@ -251,20 +251,20 @@ func personText(found auth.PersonDetails, d personDetailsJSON) string {
 func codesText(p auth.Person) string {
 	switch {
 	case p.CodesFor == auth.CodesForSignIn:
-		return "Codes sign them in."
+		return "Codes are for signing in."
 	case p.RecoveryEndsAt == nil:
 		return "Codes are for recovery only."
 	}
-	return "Codes are for recovery only; one is under way until " + minute(*p.RecoveryEndsAt) + "."
+	return "Codes are for recovery only; one is in progress until " + minute(*p.RecoveryEndsAt) + "."
 }
 
 type addPersonCommand struct{ person }
 
-// Run creates an account, or says that there is one. It sends no mail.
+// Run creates an account, or prints that it exists. It sends no mail.
 func (a addPersonCommand) Run(in invocation) error {
 	return a.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		user, isNew, err := useCases.AddUser(ctx, a.Address)
-		outcome := "has an account already; nothing to do"
+		outcome := "has an account; nothing to do"
 		if isNew {
 			outcome = "can sign in now"
 		}
@@ -274,10 +274,10 @@ func (a addPersonCommand) Run(in invocation) error {
 
 type endPersonCommand struct {
 	person
-	Keys bool `help:"End their access keys, too."`
+	Keys bool `help:"Revoke their access keys too."`
 }
 
-// Run ends the sessions of a user and says how many there were.
+// Run revokes the sessions of a user and prints their number.
 func (e endPersonCommand) Run(in invocation) error {
 	return e.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		if useCases.Shared == nil {
@@ -291,16 +291,16 @@ func (e endPersonCommand) Run(in invocation) error {
 		if err != nil {
 			return nil, "", err
 		}
-		text, keys := fmt.Sprintf("Sessions of %s that were ended: %d", user.Email, n), 0
+		text, keys := fmt.Sprintf("Revoked sessions of %s: %d", user.Email, n), 0
 		if e.Keys {
 			keys, err = useCases.EndKeysOfUser(ctx, user.ID)
-			text += fmt.Sprintf("\nAccess keys that were ended: %d", keys)
+			text += fmt.Sprintf("\nRevoked access keys: %d", keys)
 		}
 		return map[string]any{"email": user.Email, "sessions": n, "access_keys": keys}, text, err
 	})
 }
 
-// blockingJSON is what block and unblock print.
+// blockingJSON is the output of block and unblock.
 type blockingJSON struct {
 	Email    string `json:"email"`
 	Changed  bool   `json:"changed"`
@@ -310,14 +310,14 @@ type blockingJSON struct {
 
 type blockPersonCommand struct{ person }
 
-// Run blocks a user and says what ended with it.
+// Run blocks a user and prints the numbers of revoked sessions and keys.
 func (c blockPersonCommand) Run(in invocation) error {
 	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		b, err := useCases.BlockUser(ctx, c.Address)
-		text := fmt.Sprintf("%s is blocked. Sessions that were ended: %d. Access keys: %d.", b.Email, b.Sessions, b.Keys)
+		text := fmt.Sprintf("%s is blocked. Revoked sessions: %d. Revoked access keys: %d.", b.Email, b.Sessions, b.Keys)
 		switch {
 		case !b.Changed:
-			text = b.Email + " is blocked already; nothing to do."
+			text = b.Email + " is already blocked; nothing to do."
 		case useCases.Shared == nil:
 			text = b.Email + " is blocked. Sessions are kept in cookies (SESSION_STORE=cookie) and stay valid until they expire."
 		}
@@ -327,7 +327,7 @@ func (c blockPersonCommand) Run(in invocation) error {
 
 type unblockPersonCommand struct{ person }
 
-// Run unblocks a user. What ended with the block stays ended.
+// Run unblocks a user. Sessions and keys that the block revoked stay revoked.
 func (c unblockPersonCommand) Run(in invocation) error {
 	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		b, err := useCases.UnblockUser(ctx, c.Address)
@@ -345,9 +345,9 @@ type allowCodesCommand struct{ person }
 func (c allowCodesCommand) Run(in invocation) error {
 	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		email, changed, err := useCases.LetCodesSignIn(ctx, c.Address)
-		text := "Codes sign " + email + " in. Passkeys stay."
+		text := "Codes are for signing in again for " + email + ". The passkeys stay."
 		if !changed {
-			text = "Codes sign " + email + " in already; nothing to do."
+			text = "Codes are for signing in already for " + email + "; nothing to do."
 		}
 		return map[string]any{"email": email, "changed": changed}, text, err
 	})
@@ -355,7 +355,7 @@ func (c allowCodesCommand) Run(in invocation) error {
 
 type deletePersonCommand struct{ person }
 
-// Run deletes an account. Its owner is told by mail.
+// Run deletes an account. Its user gets a mail about it.
 func (c deletePersonCommand) Run(in invocation) error {
 	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		email, err := useCases.DeleteUser(ctx, c.Address)

@@ -12,9 +12,9 @@ import (
 	"sana/backend/test/harness"
 )
 
-// A block ends what there is and lets nothing new begin, on every instance. Strangers see nothing of
-// it: only the mail says so.
-func TestPeopleBlock_EndsEverythingAndStaysUnnoticed(t *testing.T) {
+// A block revokes all sessions and keys and prevents new ones, on every instance. Other visitors
+// cannot notice it: only the mail says so.
+func TestPeopleBlock_RevokesEverythingUnnoticed(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	here, there := w.Start(t), w.Start(t)
@@ -32,18 +32,18 @@ func TestPeopleBlock_EndsEverythingAndStaysUnnoticed(t *testing.T) {
 		FROM users`)
 
 	harness.WantEqual(t, "output", o.types(0, "", "people", "block", " Ada@SANA.example"),
-		ada+" is blocked. Sessions that were ended: 1. Access keys: 0.\n")
+		ada+" is blocked. Revoked sessions: 1. Revoked access keys: 0.\n")
 	awaitSignedOut(t, laptop)
 	harness.WantEqual(t, "recoveries", w.Count(t, `SELECT count(*) FROM recoveries`), 0)
 	harness.WantEqual(t, "reason",
 		laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_by_operator")
 
-	// The code of before is a wrong one, and counted as such.
+	// The code from before the block is a wrong one, and is counted as such.
 	right := waiting.Verify(code).Want(http.StatusUnauthorized, "wrong_code").Problem()
 	wrong := waiting.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
 	harness.WantEqual(t, "tries left", fmt.Sprint(*right.TriesLeft, *wrong.TriesLeft), "4 3")
 
-	// A new one is never mailed.
+	// New codes are never mailed.
 	w.Pass(t, time.Minute)
 	next := here.Open(t)
 	next.RequestCode(ada).Want(http.StatusAccepted)
@@ -52,7 +52,7 @@ func TestPeopleBlock_EndsEverythingAndStaysUnnoticed(t *testing.T) {
 	}
 	harness.WantEqual(t, "users signed in", w.Count(t, `SELECT count(*) FROM sessions`), 0)
 
-	harness.WantEqual(t, "again", o.types(0, "", "people", "block", ada), ada+" is blocked already; nothing to do.\n")
+	harness.WantEqual(t, "again", o.types(0, "", "people", "block", ada), ada+" is already blocked; nothing to do.\n")
 	harness.WantEqual(t, "unblock", o.types(0, "", "people", "unblock", ada), ada+" can sign in again.\n")
 	w.Pass(t, time.Minute)
 	harness.WantEqual(t, "created", next.SignIn(w, ada).Created, false)
@@ -64,8 +64,7 @@ func TestPeopleBlock_EndsEverythingAndStaysUnnoticed(t *testing.T) {
 	next.Get("/api/account/events").Want(http.StatusOK) // is as the contract says
 }
 
-// The account of a blocked user changes hands by no other way: not by a step-up, not by a change of
-// another account's address.
+// A blocked user cannot evade the block by a step-up, nor by changing another account's address.
 func TestPeopleBlock_HoldsForStepUpsAndChangesOfAddress(t *testing.T) {
 	t.Parallel()
 	const bob = "bob@sana.example"
@@ -76,7 +75,7 @@ func TestPeopleBlock_HoldsForStepUpsAndChangesOfAddress(t *testing.T) {
 	b.SignIn(w, ada)
 	w.Pass(t, time.Minute)
 	stepUp := b.GetCode(w, ada)
-	w.Exec(t, `UPDATE sessions SET e = 0`) // an expired session's step-up begins a new one
+	w.Exec(t, `UPDATE sessions SET e = 0`) // the step-up of an expired session would create a new one
 	o.types(0, "", "people", "block", ada)
 	b.Verify(stepUp).Want(http.StatusUnauthorized, "wrong_code")
 
@@ -87,7 +86,7 @@ func TestPeopleBlock_HoldsForStepUpsAndChangesOfAddress(t *testing.T) {
 	harness.WantEqual(t, "accounts of the address", w.Count(t, `SELECT count(*) FROM users WHERE email = $1`, ada), 1)
 }
 
-// A right code and a block at the same moment: whichever is first, the blocked user is not signed in.
+// A right code and a block at the same time: in either order the blocked user is not signed in.
 func TestPeopleBlock_RacesWithSignIns(t *testing.T) {
 	t.Parallel()
 	const people = 12
@@ -170,9 +169,9 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 		t.Errorf("shown:\n%s", text)
 	}
 	harness.WantEqual(t, "allow-codes", o.types(0, "", "people", "allow-codes", ada),
-		"Codes sign ada@sana.example in. Passkeys stay.\n")
+		"Codes are for signing in again for ada@sana.example. The passkeys stay.\n")
 	harness.WantEqual(t, "allow-codes again", o.types(0, "", "people", "allow-codes", ada),
-		"Codes sign ada@sana.example in already; nothing to do.\n")
+		"Codes are for signing in already for ada@sana.example; nothing to do.\n")
 	w.Mails(t, "codes_for_sign_in", ada, 1)
 
 	harness.WantEqual(t, "end", o.types(0, "", "people", "end", ada), "Sessions of ada@sana.example that were ended: 1\n")

@@ -20,21 +20,21 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what the scripts in testdata expect to see")
 
-// TestMain makes the program a command of the scripts.
+// TestMain registers the program as a command of the scripts.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"sana": func() { os.Exit(cli.Run(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr, "1.2.3")) },
 	})
 }
 
-// Each script in testdata is the specification of a command: what is typed, what is printed, how it ends.
+// Each script in testdata is the specification of a command: input, output, exit code.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
-		Deadline:            time.Now().Add(5 * harness.Deadline), // for a serve that should have refused, and all scripts together
+		Deadline:            time.Now().Add(5 * harness.Deadline), // for a serve that should have failed, and all scripts together
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":               exits,
 			"empty-database":      emptyDatabase,
@@ -47,7 +47,7 @@ func TestCommands(t *testing.T) {
 	})
 }
 
-// exits is `exits 2 sana …`: the program must end with this code.
+// exits is `exits 2 sana …`: the program must exit with this code.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: exits code program [argument…]")
@@ -66,8 +66,8 @@ func emptyDatabase(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("DATABASE_URL", postgrestest.EmptyURL(ts.Value("t").(testing.TB)))
 }
 
-// unreleasedDatabase is `unreleased-database`: DATABASE_URL names a new database as the last
-// unreleased version left it, as far as that can be told.
+// unreleasedDatabase is `unreleased-database`: DATABASE_URL names a new database with the schema of
+// the last unreleased version, as far as it is known.
 func unreleasedDatabase(ts *testscript.TestScript, _ bool, _ []string) {
 	url := postgrestest.EmptyURL(ts.Value("t").(testing.TB))
 	ctx := context.Background()

@@ -21,12 +21,12 @@ import (
 )
 
 type sessionsCommand struct {
-	List    listSessionsCommand   `cmd:"" help:"List where a user is signed in."`
+	List    listSessionsCommand   `cmd:"" help:"List the sessions of a user."`
 	End     endSessionsCommand    `cmd:"" help:"Revoke one session or all sessions of a user, on every instance within two seconds."`
 	Explain explainSessionCommand `cmd:"" help:"Read a session cookie from standard input, and print how the server judges it."`
 }
 
-// withUseCases calls do with the use cases, as the configuration has them. They send no mail.
+// withUseCases calls do with the configured use cases. They send no mail.
 func withUseCases(in invocation, do func(ctx context.Context, useCases *auth.Service) error) error {
 	cfg, err := config.Load(in.environ)
 	if err != nil {
@@ -42,9 +42,9 @@ func withUseCases(in invocation, do func(ctx context.Context, useCases *auth.Ser
 	return do(ctx, useCases)
 }
 
-var errNoList = errors.New("sessions are kept in the cookies (SESSION_STORE=cookie): there is no list of them, and they end only where they are")
+var errNoList = errors.New("sessions are in cookies (SESSION_STORE=cookie): they cannot be listed, and only their own browser can sign out")
 
-// findUser returns the user of an address as an operator types it.
+// findUser returns the user with an address as typed by an operator.
 func findUser(ctx context.Context, useCases *auth.Service, address string) (account.Account, error) {
 	user, err := useCases.FindUser(ctx, address)
 	if fault.Is(err, fault.NotFound) {
@@ -77,7 +77,7 @@ func (l listSessionsCommand) Run(in invocation) error {
 
 func printSessions(out io.Writer, email string, list []session.Listed) error {
 	if len(list) == 0 {
-		_, err := fmt.Fprintf(out, "%s is signed in nowhere.\n", email)
+		_, err := fmt.Fprintf(out, "%s has no sessions.\n", email)
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -92,16 +92,16 @@ func printSessions(out io.Writer, email string, list []session.Listed) error {
 	return table.Flush()
 }
 
-// minute is a time as operators read it beside their logs.
+// minute formats a time as in the logs.
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 type endSessionsCommand struct {
 	ID   string `arg:"" optional:"" help:"Id of the session, from sana sessions list."`
 	User string `help:"Revoke all sessions of this user." placeholder:"ADDRESS"`
-	All  bool   `help:"Revoke the sessions of all users and withdraw pending codes, after a restored backup: it contains sessions that were revoked since."`
+	All  bool   `help:"Revoke the sessions of all users and cancel pending codes, after restoring a backup, which has sessions that were revoked since."`
 }
 
-// Run ends what it is told to and says how many sessions that were.
+// Run revokes the sessions and prints their number.
 func (e endSessionsCommand) Run(in invocation) error {
 	named := 0
 	for _, is := range []bool{e.ID != "", e.User != "", e.All} {
@@ -129,18 +129,19 @@ func (e endSessionsCommand) Run(in invocation) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(in.stdout, "Sessions of %s that were ended: %d\n", user.Email, n)
+		_, err = fmt.Fprintf(in.stdout, "Revoked sessions of %s: %d\n", user.Email, n)
 		return err
 	})
 }
 
-// endAll withdraws the codes first: none of them can lead to a session after the end of all.
+// endAll cancels the codes first: otherwise one of them could create a session after all were
+// revoked.
 func (endSessionsCommand) endAll(ctx context.Context, out io.Writer, useCases *auth.Service) error {
 	codes, err := useCases.WithdrawAllCodes(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Codes that were withdrawn: %d\n", codes)
+	fmt.Fprintf(out, "Cancelled codes: %d\n", codes)
 	if useCases.Shared == nil {
 		return errNoList
 	}
@@ -148,7 +149,7 @@ func (endSessionsCommand) endAll(ctx context.Context, out io.Writer, useCases *a
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "Sessions that were ended: %d\n", ended)
+	_, err = fmt.Fprintf(out, "Revoked sessions: %d\n", ended)
 	return err
 }
 
@@ -158,15 +159,16 @@ func (e endSessionsCommand) endOne(ctx context.Context, out io.Writer, useCases 
 		return err
 	}
 	if !ended {
-		return fmt.Errorf("no valid session has the id %s; sana sessions list ADDRESS names them", e.ID)
+		return fmt.Errorf("no valid session has the id %s; sana sessions list ADDRESS lists them", e.ID)
 	}
-	_, err = fmt.Fprintln(out, "Ended.")
+	_, err = fmt.Fprintln(out, "Revoked.")
 	return err
 }
 
 type explainSessionCommand struct{}
 
-// Run reads the cookie from standard input, because command lines are seen by everybody on the machine.
+// Run reads the cookie from standard input, because other users of the machine can see command
+// lines.
 func (explainSessionCommand) Run(in invocation) error {
 	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
 		line, err := bufio.NewReader(in.stdin).ReadString('\n')
@@ -183,7 +185,8 @@ func (explainSessionCommand) Run(in invocation) error {
 	})
 }
 
-// cookieValue takes a cookie as people copy it: its value, with its name, or a whole Cookie header with only that one.
+// cookieValue accepts a cookie as operators copy it: its value, with its name, or a whole Cookie
+// header with only that one.
 func cookieValue(line string) string {
 	line = strings.TrimSpace(line)
 	if i := strings.LastIndex(line, web.SessionCookieBase+"="); i >= 0 {
@@ -193,15 +196,15 @@ func cookieValue(line string) string {
 	return value
 }
 
-// explain says what the server makes of a token, from what the store said.
+// explain describes how the server judges a token, from the store's result.
 func explain(found session.Session, err error) (string, error) {
 	ended, known := errors.AsType[*session.Ended](err)
 	switch {
 	case known:
 		return "The server answers 401 not_signed_in: " + whyEnded(ended), nil
 	case errors.Is(err, session.ErrNone):
-		return "The server answers 401 not_signed_in without a reason: no session has this token. It was never one, " +
-			"a later code in the same browser has replaced it, or its session ended more than a week ago.", nil
+		return "The server answers 401 not_signed_in without a reason: no session has this token. It was never valid, " +
+			"a later code in the same browser has replaced it, or its session was revoked or expired more than a week ago.", nil
 	case err != nil:
 		return "", err
 	}
@@ -213,17 +216,17 @@ func explain(found session.Session, err error) (string, error) {
 func whyEnded(e *session.Ended) string {
 	reason := map[session.Reason]string{
 		session.Idle:            "the session was not used for too long",
-		session.MaxAge:          "the sign-in is too long ago",
-		session.SignedOut:       "somebody signed out with it",
-		session.EndedElsewhere:  "it was ended from another browser",
-		session.EndedByLink:     "it was ended with the link in the mail about its sign-in",
-		session.EndedEverywhere: "all sessions were ended from another browser",
-		session.TooManySessions: "the user signed in in too many browsers, and this session was the oldest",
-		session.EndedByOperator: "an operator ended it",
+		session.MaxAge:          "the sign-in is too old",
+		session.SignedOut:       "it was signed out",
+		session.EndedElsewhere:  "it was revoked from another browser",
+		session.EndedByLink:     "it was revoked with the link in the mail about its sign-in",
+		session.EndedEverywhere: "all sessions were revoked from another browser",
+		session.TooManySessions: "the user had too many sessions, and this one was the oldest",
+		session.EndedByOperator: "an operator revoked it",
 		session.EmailChanged:    "the address of the account was changed from another browser",
 		session.AccountDeleted:  "the account was deleted",
 		session.Recovered:       "the account was recovered without a passkey",
-		session.KeyWithdrawn:    "the key that it was sealed with is not in SECRET_KEYS any more",
+		session.KeyWithdrawn:    "the key that sealed it is no longer in SECRET_KEYS",
 	}[e.Reason]
 	if e.By != "" {
 		reason += ", " + e.By

@@ -17,13 +17,13 @@ const (
 	ada     = "ada@sana.example"
 )
 
-// operator runs a command as an operator of a world does.
+// operator runs commands like an operator of a world.
 type operator struct {
 	*testing.T
 	environ []string
 }
 
-// types returns what a command prints; it must end with this code.
+// types returns a command's output; the command must exit with this code.
 func (o operator) types(code int, input string, args ...string) string {
 	o.Helper()
 	for tries := 1; ; tries++ {
@@ -31,7 +31,7 @@ func (o operator) types(code int, input string, args ...string) string {
 		switch got := cli.Run(args, o.environ, strings.NewReader(input), &out, &out, "test"); {
 		case got == code:
 			return masked(out.String())
-		case tries == 3 || !strings.Contains(out.String(), "deadline exceeded"): // a machine may stand still for longer than that
+		case tries == 3 || !strings.Contains(out.String(), "deadline exceeded"): // the machine may be stalled for longer than the command's deadline
 			o.Fatalf("sana %v ends with %d, want %d:\n%s", args, got, code, &out)
 		}
 	}
@@ -53,7 +53,7 @@ func masked(text string) string {
 	return regexp.MustCompile(`  +`).ReplaceAllString(text, "  ")
 }
 
-// awaitSignedOut waits until the server has heard of what an operator did.
+// awaitSignedOut waits until the server has received an operator's revocation.
 func awaitSignedOut(t *testing.T, b *harness.Browser) {
 	t.Helper()
 	harness.Eventually(t, "the server does not hear of it", func() error {
@@ -61,7 +61,7 @@ func awaitSignedOut(t *testing.T, b *harness.Browser) {
 	})
 }
 
-func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
+func TestSessions_ListEndAndExplain(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := w.Start(t)
@@ -86,27 +86,27 @@ func TestOperatorsSeeEndAndExplainSessions(t *testing.T) {
 	harness.WantEqual(t, "a living session", o.types(0, cookie+"\n", "sessions", "explain"),
 		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest (session ID).\n")
 
-	harness.WantEqual(t, "ending one", o.types(0, "", "sessions", "end", in.Session.ID), "Ended.\n")
+	harness.WantEqual(t, "ending one", o.types(0, "", "sessions", "end", in.Session.ID), "Revoked.\n")
 	awaitSignedOut(t, laptop)
 	harness.WantEqual(t, "reason", laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_by_operator")
 	harness.WantEqual(t, "ending it again", o.types(1, "", "sessions", "end", in.Session.ID),
-		"sana: no valid session has the id ID; sana sessions list ADDRESS names them\n")
+		"sana: no valid session has the id ID; sana sessions list ADDRESS lists them\n")
 	harness.WantEqual(t, "an ended session", o.types(0, "Cookie: x=y; "+cookie, "sessions", "explain"),
-		"The server answers 401 not_signed_in: an operator ended it, at TIME.\n")
+		"The server answers 401 not_signed_in: an operator revoked it, at TIME.\n")
 
 	phone.Get("/api/auth/session").Want(http.StatusOK)
-	harness.WantEqual(t, "ending all", o.types(0, "", "sessions", "end", "--user", ada), "Sessions of ada@sana.example that were ended: 1\n")
+	harness.WantEqual(t, "ending all", o.types(0, "", "sessions", "end", "--user", ada), "Revoked sessions of ada@sana.example: 1\n")
 	awaitSignedOut(t, phone)
 	told := w.Count(t, `SELECT count(*) FROM account_events
 		WHERE kind = 'session_ended' AND platform = '' AND ip = '' AND details->>'reason' = 'ended_by_operator'`)
 	harness.WantEqual(t, "ends that the user is told of", told, 2)
-	harness.WantEqual(t, "an empty list", o.types(0, "", "sessions", "list", ada), "ada@sana.example is signed in nowhere.\n")
+	harness.WantEqual(t, "an empty list", o.types(0, "", "sessions", "list", ada), "ada@sana.example has no sessions.\n")
 }
 
-const noReason = "The server answers 401 not_signed_in without a reason: no session has this token. It was never one, " +
-	"a later code in the same browser has replaced it, or its session ended more than a week ago.\n"
+const noReason = "The server answers 401 not_signed_in without a reason: no session has this token. It was never valid, " +
+	"a later code in the same browser has replaced it, or its session was revoked or expired more than a week ago.\n"
 
-func TestWhatOperatorsMistakeIsSaid(t *testing.T) {
+func TestSessions_ReportInvalidArguments(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	o := operator{t, w.Environ()}
@@ -123,13 +123,13 @@ func TestWhatOperatorsMistakeIsSaid(t *testing.T) {
 		noReason)
 }
 
-func TestTheCookieStoreTellsOperatorsWhatItCannotDo(t *testing.T) {
+func TestSessions_CookieStoreReportsItsLimits(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	b := w.Start(t, "SESSION_STORE=cookie").Open(t)
 	b.SignIn(w, ada)
 	o := operator{t, w.Environ("SESSION_STORE=cookie")}
-	cannot := "sana: sessions are kept in the cookies (SESSION_STORE=cookie): there is no list of them, and they end only where they are\n"
+	cannot := "sana: sessions are in cookies (SESSION_STORE=cookie): they cannot be listed, and only their own browser can sign out\n"
 	harness.WantEqual(t, "list", o.types(1, "", "sessions", "list", ada), cannot)
 	harness.WantEqual(t, "end", o.types(1, "", "sessions", "end", "--user", ada), cannot)
 	token := b.Cookies()["__Host-sana_session"]
@@ -137,12 +137,12 @@ func TestTheCookieStoreTellsOperatorsWhatItCannotDo(t *testing.T) {
 		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest (session ID).\n")
 	rolled := operator{t, w.Environ("SESSION_STORE=cookie", "SECRET_KEYS=k2:YW5vdGhlci10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnIQ==")}
 	harness.WantEqual(t, "without its key", rolled.types(0, token, "sessions", "explain"),
-		"The server answers 401 not_signed_in: the key that it was sealed with is not in SECRET_KEYS any more.\n")
+		"The server answers 401 not_signed_in: the key that sealed it is no longer in SECRET_KEYS.\n")
 }
 
-// The id that an operator has read stays good: a step-up changes the token only, and the end is
-// that of all tokens.
-func TestSessionsEnd_EndsEveryTokenOfSession(t *testing.T) {
+// A session id that an operator has read stays valid: a step-up changes the token only, and the
+// revocation covers all tokens.
+func TestSessionsEnd_RevokesEveryTokenOfASession(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	o := operator{t, w.Environ()}
@@ -157,11 +157,11 @@ func TestSessionsEnd_EndsEveryTokenOfSession(t *testing.T) {
 		t.Fatal("the step-up did not change the token")
 	}
 
-	harness.WantEqual(t, "ending it", o.types(0, "", "sessions", "end", id), "Ended.\n")
+	harness.WantEqual(t, "ending it", o.types(0, "", "sessions", "end", id), "Revoked.\n")
 	awaitSignedOut(t, b)
 	awaitSignedOut(t, older)
 	harness.WantEqual(t, "the older token", o.types(0, token, "sessions", "explain"),
-		"The server answers 401 not_signed_in: an operator ended it, at TIME.\n")
+		"The server answers 401 not_signed_in: an operator revoked it, at TIME.\n")
 }
 
 func TestPeopleAdd_LetsAUserInWhenSignUpIsClosed(t *testing.T) {
@@ -174,7 +174,7 @@ func TestPeopleAdd_LetsAUserInWhenSignUpIsClosed(t *testing.T) {
 
 	harness.WantEqual(t, "output", o.types(0, "", "people", "add", " Ada@SANA.example"), ada+" can sign in now.\n")
 	harness.WantEqual(t, "output again", o.types(0, "", "people", "add", ada),
-		ada+" has an account already; nothing to do.\n")
+		ada+" has an account; nothing to do.\n")
 	o.types(1, "", "people", "add", "ada")
 	harness.WantEqual(t, "no address", o.types(1, "", "sessions", "list", "ada"),
 		"sana: Mail cannot be sent to this address. An email address looks like ada@example.org.\n")

@@ -21,8 +21,8 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// start starts the program in production's configuration with further NAME=value pairs; it is stopped when the test
-// ends.
+// start starts the program in production's configuration with further NAME=value pairs; it is
+// stopped when the test ends.
 func start(ctx context.Context, t *testing.T, log io.Writer, override ...string) error {
 	t.Helper()
 	cfg, err := config.Load(append([]string{
@@ -48,7 +48,7 @@ func start(ctx context.Context, t *testing.T, log io.Writer, override ...string)
 	return err
 }
 
-func TestStartEndsWithItsContextWhenNoDatabaseAnswers(t *testing.T) {
+func TestStart_EndsWithItsContextWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
@@ -63,7 +63,7 @@ func TestStartEndsWithItsContextWhenNoDatabaseAnswers(t *testing.T) {
 	}
 }
 
-func TestStartDoesNotWaitForADatabaseThatLetsNobodyIn(t *testing.T) {
+func TestStart_DoesNotWaitForRejectedCredentials(t *testing.T) {
 	t.Parallel()
 	good, err := url.Parse(postgrestest.EmptyURL(t))
 	if err != nil {
@@ -85,7 +85,7 @@ func TestStartDoesNotWaitForADatabaseThatLetsNobodyIn(t *testing.T) {
 	}
 }
 
-func TestStartNamesTheVariablesOfAMailgunThatCannotBe(t *testing.T) {
+func TestStart_NamesInvalidMailgunVariables(t *testing.T) {
 	t.Parallel()
 	err := start(t.Context(), t, &harness.Log{}, "DATABASE_URL="+postgrestest.URL(t), "MAILGUN_API_BASE=https://api.mailgun.net")
 	if err == nil || !strings.Contains(err.Error(), "MAILGUN_API_BASE") {
@@ -93,7 +93,7 @@ func TestStartNamesTheVariablesOfAMailgunThatCannotBe(t *testing.T) {
 	}
 }
 
-func TestStartWaitsForADatabaseThatComesUpLater(t *testing.T) {
+func TestStart_WaitsForAStartingDatabase(t *testing.T) {
 	t.Parallel()
 	log := &harness.Log{}
 	if err := start(t.Context(), t, log, "DATABASE_URL="+lateDatabase(t, postgrestest.URL(t), 10)); err != nil {
@@ -105,8 +105,8 @@ func TestStartWaitsForADatabaseThatComesUpLater(t *testing.T) {
 	}
 }
 
-// What an operator must change is said at once, not after half a minute.
-func TestStart_DoesNotWaitForWhatNeverPasses(t *testing.T) {
+// Errors that an operator must correct are reported at once, not after half a minute.
+func TestStart_DoesNotWaitForPermanentErrors(t *testing.T) {
 	t.Parallel()
 	address := postgrestest.EmptyURL(t)
 	for name, test := range map[string]struct{ address, want string }{
@@ -175,7 +175,8 @@ func runCommand(database string, args ...string) (code int, stdout, stderr strin
 	return code, out.String(), errors.String()
 }
 
-// Every command waits for a database that is starting, and says at once what waiting does not cure.
+// Every command waits for a database that is starting, and reports at once an error that waiting
+// does not solve.
 func TestCommands_WaitForADatabaseAsServeDoes(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
@@ -208,7 +209,8 @@ func assertWaited(t *testing.T, log *harness.Log) {
 	}
 }
 
-// lateDatabase returns an address at which the first connections are dropped, and all others are the database's.
+// lateDatabase returns the address of a proxy that drops the first connections and forwards all
+// others to the database.
 func lateDatabase(t *testing.T, address string, drop int) string {
 	t.Helper()
 	target, err := url.Parse(address)
@@ -238,7 +240,7 @@ func lateDatabase(t *testing.T, address string, drop int) string {
 	return late.String()
 }
 
-// join copies both ways until one side ends.
+// join copies in both directions until one side closes.
 func join(client net.Conn, host string) {
 	defer client.Close()
 	server, err := net.Dial("tcp", host)
@@ -253,7 +255,7 @@ func join(client net.Conn, host string) {
 	_, _ = io.Copy(client, server)
 }
 
-func TestAPortThatIsTakenIsNamed(t *testing.T) {
+func TestStart_ReportsAPortInUse(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", ":0")
 	if err != nil {
@@ -279,7 +281,7 @@ func TestListenAddr_OtherInterfacesDoNotAnswer(t *testing.T) {
 	}
 }
 
-// Otherwise every mail would be late until its code expires.
+// Otherwise every mail would be delayed until its code expires.
 func TestStart_RefusesAnSMTPServerWithoutEncryption(t *testing.T) {
 	t.Parallel()
 	server := &smtpfake.Server{}
@@ -289,7 +291,7 @@ func TestStart_RefusesAnSMTPServerWithoutEncryption(t *testing.T) {
 	t.Cleanup(func() { _ = server.Close() })
 	database := "DATABASE_URL=" + postgrestest.URL(t)
 	for query, want := range map[string]string{"": "smtp://relay:25?tls=off", "?tls=off": ""} {
-		// A name that only the resolver knows to be this machine's.
+		// Only the resolver knows that this name is the local machine.
 		address := "SMTP_URL=smtp://LOCALHOST:" + strconv.Itoa(server.Port) + query
 		err := start(t.Context(), t, io.Discard, database, "MAIL_TRANSPORT=smtp", address, "MAILGUN_DOMAIN=", "MAILGUN_API_KEY=")
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	errTyping   = errors.New("the input has ended")
+	errTyping   = errors.New("end of input")
 	refusedMail = mailgunfake.Answer{Status: http.StatusBadRequest}
 )
 
@@ -59,7 +59,7 @@ func TestCheck_MissingCodeFailsOnlyTheSignIn(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	wantAllBut(t, results(t, to(t, w, newFront(w.Run(t, atHome)))), map[string]string{
-		"sign-in":    "fail no code was typed: the input has ended",
+		"sign-in":    "fail no code was typed: end of input",
 		"session":    "warn not run: needs sign-in",
 		"sign-out":   "warn not run: needs sign-in",
 		"old-cookie": "warn not run: needs sign-out",

@@ -41,7 +41,7 @@ func TestRestore_StepRevokesAllSessions(t *testing.T) {
 		t.Fatalf("sana sessions end --all: %s", &out)
 	}
 
-	harness.WantEqual(t, "what it says", out.String(), "Codes that were withdrawn: 1\nSessions that were ended: 2\n")
+	harness.WantEqual(t, "what it says", out.String(), "Cancelled codes: 1\nRevoked sessions: 2\n")
 	for _, p := range []*person{stays, ended} {
 		harness.Eventually(t, "the instance has not heard of the end", func() error {
 			if a := p.session(app.URL); a.status != http.StatusUnauthorized {
