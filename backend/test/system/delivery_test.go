@@ -274,8 +274,8 @@ func TestNotice_IsSentForNewBrowsers(t *testing.T) {
 		FROM mails
 		WHERE template = 'new_device'
 		  AND ref || '/' || number = $1`, m.Ref), 1)
-	if !strings.Contains(m.Text, "IP address: 192.0.2.7\n") || !strings.Contains(m.Text, harness.PublicURL+"/sessions\n") {
-		t.Errorf("got no address that the sign-in came from, or no way to the list:\n%s", m.Text)
+	if !strings.Contains(m.Text, "IP address: 192.0.2.7\n") || !strings.Contains(m.Text, harness.PublicURL+"/not-you#t=") {
+		t.Errorf("got no address that the sign-in came from, or no link that ends it:\n%s", m.Text)
 	}
 	w.AwaitMails(t)
 	harness.WantEqual(t, "addresses in the queue once the mails are sent",
