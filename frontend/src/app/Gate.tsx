@@ -11,6 +11,7 @@ import { TroublePage } from '../shared/ui/TroublePage'
 import { Main } from './Frame'
 import { appOf, nextPath } from './next'
 import {
+  arePagesThere,
   DeletedPageLater,
   InsideLater,
   loadPages,
@@ -122,7 +123,7 @@ function SignIn({ onSignedIn, ...props }: SignInProps) {
   const next = nextPath(location.search)
   const app = appOf(next)
   /** Whether the file could be loaded; undefined until that is known. */
-  const [isThere, setThere] = useState<boolean>()
+  const [isThere, setThere] = useState<boolean | undefined>(arePagesThere)
   useEffect(() => {
     loadPages().then(setThere)
   }, [])

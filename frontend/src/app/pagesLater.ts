@@ -26,8 +26,14 @@ const pagesInFiles = [
   WhyHereLater,
 ]
 
+let areLoaded: true | undefined
+
+/** true once all of them are loaded. */
+export const arePagesThere = () => areLoaded
+
 /** Preloads all of them. @returns whether they could be loaded */
 export async function loadPages(): Promise<boolean> {
   const [trouble] = await Promise.all(pagesInFiles.map(({ load }) => load()))
+  if (!trouble) areLoaded = true
   return !trouble
 }

@@ -180,6 +180,19 @@ const deleting = (name: string, shows: Shows, answer: NonNullable<Answers['DELET
 const provedSince = { ...signedIn, session: { ...signedIn.session, signed_in_at: '2026-03-20T10:00:00Z' } }
 const proof = (name: string, shows: Shows, answers: Answers, does: State['does'] = []): State =>
   page(name, shows, { 'GET /api/account/export': [stale, exported], ...answers }, [download, ...(does ?? [])])
+const proofWithPasskey = (
+  name: string,
+  shows: Shows,
+  passkeys: NonNullable<State['passkeys']>,
+  answers: Answers = {},
+  does: NonNullable<State['does']> = [],
+): State => ({
+  ...withPasskeys(name, shows, one, { 'GET /api/account/export': [stale, exported], ...answers }, [
+    { press: 5 },
+    ...does,
+  ]),
+  passkeys,
+})
 const code = { 'POST /api/auth/code': codeRequest(), 'GET /api/auth/code': pendingCode() }
 
 export const states: State[] = [
@@ -345,21 +358,16 @@ export const states: State[] = [
 
   proof('proof: sending the code', 'page.loading', { 'POST /api/auth/code': 'never' }),
   proof('proof: code sent', 'proof.goOn', code),
-  { ...proof('proof: with a passkey or a code', 'passkeys.signIn', {}), passkeys: 'waits' },
-  {
-    ...proof('proof: passkey not given', 'passkeys.signIn', {}, [{ press: 0, inDialog: true }]),
-    passkeys: 'cancelled',
-  },
-  { ...proof('proof: code beside a passkey', 'proof.goOn', code, [{ press: 1, inDialog: true }]), passkeys: 'waits' },
-  {
-    ...proof(
-      'proof: gone on with a passkey',
-      'account.downloaded',
-      { 'POST /api/auth/passkey': { ...signedIn, created: false } },
-      [{ press: 0, inDialog: true }],
-    ),
-    passkeys: 'given',
-  },
+  proofWithPasskey('proof: with a passkey or a code', 'passkeys.signIn', 'waits'),
+  proofWithPasskey('proof: passkey not given', 'passkeys.signIn', 'cancelled', {}, [{ press: 0, inDialog: true }]),
+  proofWithPasskey('proof: code beside a passkey', 'proof.goOn', 'waits', code, [{ press: 1, inDialog: true }]),
+  proofWithPasskey(
+    'proof: gone on with a passkey',
+    'account.downloaded',
+    'given',
+    { 'POST /api/auth/passkey': { ...signedIn, created: false } },
+    [{ press: 0, inDialog: true }],
+  ),
   proof('proof: server away', 'trouble.unreachable', { 'POST /api/auth/code': 'lost' }),
   proof('proof: too many codes', 'problem.too_many_requests', {
     'POST /api/auth/code': refused(429, 'too_many_requests', { retry_after: 754 }),

@@ -11,7 +11,7 @@ import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 import { TroublePage } from '../../shared/ui/TroublePage'
 import { WriteButton } from '../../shared/ui/WriteButton'
 import { Outcome } from './Outcome'
-import { canBegin, toSignIn } from './toSignIn'
+import { canBegin, ToSignIn } from './ToSignIn'
 import { Wait } from './Wait'
 
 /** The recovery of this browser: to begin it, to wait for its end, and to stop it. */
@@ -52,9 +52,7 @@ export function BeginRecovery() {
     <>
       <Heading>{text('passkeys.signIn')}</Heading>
       <p>{text('problem.recovery_required')}</p>
-      <p>
-        <a href={toSignIn()}>{text('signIn.title')}</a>
-      </p>
+      <ToSignIn />
       <Subheading>{text('recovery.lost')}</Subheading>
       <p>{text('recovery.lostText')}</p>
       <WriteButton

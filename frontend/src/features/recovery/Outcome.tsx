@@ -1,6 +1,6 @@
 import { text } from '../../shared/i18n/text'
 import { Heading } from '../../shared/ui/Heading'
-import { toSignIn } from './toSignIn'
+import { ToSignIn } from './ToSignIn'
 
 interface Props {
   of: 'stopped' | 'none'
@@ -13,9 +13,7 @@ export function Outcome({ of }: Props) {
       <Heading>{text(of === 'stopped' ? 'activity.recovery_stopped' : 'recovery.none')}</Heading>
       <p>{text(of === 'none' ? 'problem.no_recovery' : 'recovery.stopText')}</p>
       {of === 'stopped' && <p>{text('recovery.notYou')}</p>}
-      <p>
-        <a href={toSignIn()}>{text('signIn.title')}</a>
-      </p>
+      <ToSignIn look="plain" />
     </>
   )
 }

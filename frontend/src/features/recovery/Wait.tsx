@@ -5,7 +5,7 @@ import { usePassed } from '../../shared/code/useTimeLeft'
 import { text } from '../../shared/i18n/text'
 import { Heading } from '../../shared/ui/Heading'
 import { RecoveryEnd } from '../../shared/ui/RecoveryEnd'
-import { toSignIn } from './toSignIn'
+import { ToSignIn } from './ToSignIn'
 
 interface Props {
   received: Received<Recovery>
@@ -21,9 +21,7 @@ export function Wait({ received, children }: Props) {
       <Heading>{text('activity.recovery_begun')}</Heading>
       {isOver ? <p>{text('recovery.overText')}</p> : <RecoveryEnd received={received} />}
       {!isOver && <p>{text('recovery.meanwhile')}</p>}
-      <p>
-        <a href={toSignIn()}>{text('signIn.title')}</a>
-      </p>
+      <ToSignIn />
       {!isOver && children}
     </>
   )

@@ -13,8 +13,9 @@ const page = (name: string, shows: Shows, answers: Answers = {}, does: State['do
   shows,
 })
 const first = [{ press: 0 }]
+const second = [{ press: 1 }]
 const begun = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/auth/recovery']>): State =>
-  page(name, shows, { 'POST /api/auth/recovery': answer }, first)
+  page(name, shows, { 'POST /api/auth/recovery': answer }, second)
 const waiting = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State =>
   page(name, shows, { 'GET /api/auth/recovery': waits, ...answers }, does)
 const link = (name: string, shows: Shows, answer?: Answers['POST /api/auth/recovery/stop']): State => ({
@@ -36,15 +37,15 @@ export const states: State[] = [
     'GET /api/auth/recovery': { now: serverTime(0), ends_at: serverTime(0) },
   }),
   waiting('perhaps old', 'trouble.weRetry', { 'GET /api/auth/recovery': [waits, 'lost'] }, [{ comesBack: true }]),
-  waiting('stopping', 'trouble.working', { 'DELETE /api/auth/recovery': 'never' }, first),
+  waiting('stopping', 'trouble.working', { 'DELETE /api/auth/recovery': 'never' }, second),
   waiting(
     'stopped',
     'activity.recovery_stopped',
     { 'DELETE /api/auth/recovery': 'done', 'GET /api/auth/recovery': [waits, none] },
-    first,
+    second,
   ),
-  waiting('not stopped', 'trouble.pressAgain', { 'DELETE /api/auth/recovery': refused(503, 'unavailable') }, first),
-  waiting('of another browser', 'recovery.until', { 'DELETE /api/auth/recovery': 'done' }, first),
+  waiting('not stopped', 'trouble.pressAgain', { 'DELETE /api/auth/recovery': refused(503, 'unavailable') }, second),
+  waiting('of another browser', 'recovery.until', { 'DELETE /api/auth/recovery': 'done' }, second),
   { ...page('none', 'recovery.none'), path: '/recovery' },
   page('taking its time', 'page.loading', { 'GET /api/auth/recovery': 'never' }),
   page('server away', 'trouble.unreachable', { 'GET /api/auth/recovery': 'lost' }),
