@@ -174,7 +174,7 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 		"Codes are for signing in already for ada@sana.example; nothing to do.\n")
 	w.Mails(t, "codes_for_sign_in", ada, 1)
 
-	harness.WantEqual(t, "end", o.types(0, "", "people", "end", ada), "Sessions of ada@sana.example that were ended: 1\n")
+	harness.WantEqual(t, "end", o.types(0, "", "people", "end", ada), "Revoked sessions of ada@sana.example: 1\n")
 	awaitSignedOut(t, b)
 	harness.WantEqual(t, "delete", o.types(0, "", "people", "delete", ada), "The account of ada@sana.example is deleted.\n")
 	w.Mails(t, "account_deleted", ada, 1)
