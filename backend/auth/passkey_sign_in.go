@@ -24,11 +24,11 @@ import (
 type PasskeyRequest struct {
 	Challenge []byte
 	RPID      string
-	Allowed   [][]byte // ids of the passkeys that can prove it; empty for a sign-in, which tells nobody anything
+	Allowed   [][]byte // ids of the passkeys that can prove it; empty for a sign-in, which reveals nothing
 }
 
-// RequestPasskey makes a challenge for a browser. Without a session it is for a sign-in, whoever it will
-// be; with one it is for a step-up with a passkey of the session's user. Nothing is written.
+// RequestPasskey makes a challenge for a browser. Without a session it is for a sign-in of
+// any user; with one it is for a step-up with a passkey of the session's user. Nothing is written.
 //
 // It returns fault.BrowserTokenMissing, and fault.NotFound if there can be no passkey: at this
 // PUBLIC_URL, or of the session's user.

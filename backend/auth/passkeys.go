@@ -137,8 +137,8 @@ func (s *Service) insertPasskey(
 	return s.recordPasskey(ctx, tx, v, owner, account.PasskeyAdded, passkeyAddedTemplate, *added)
 }
 
-// recordPasskey records an event about a passkey and queues its mail. The mail has no name that somebody
-// chose: whoever holds a session could write to the owner with it.
+// recordPasskey records an event about a passkey and queues its mail. The mail has no name
+// that a user chose: with a stolen session it would be a text to the owner.
 func (s *Service) recordPasskey(
 	ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account, kind account.Kind, template string,
 	p passkey.Passkey,

@@ -39,7 +39,7 @@ const passkeysForRecovery = 2
 
 // Recovery is the wait of a user who has no passkey any more. At its end all their passkeys, sessions and
 // access keys end, and codes sign in again. Until then a passkey or the link in the mail stops it. Without the wait,
-// whoever reads the mailbox could do without passkeys.
+// a reader of the mailbox would need no passkey.
 type Recovery struct {
 	Now    time.Time
 	EndsAt time.Time
@@ -57,8 +57,8 @@ func (s *Service) recoveryHost() string {
 	return s.Passkeys.ID
 }
 
-// SetCodesFor decides what the codes of the current user are for. What they are for already is no
-// change. It returns fault.ReauthenticationRequired, fault.TwoPasskeysNeeded, fault.TooManyRequests, and
+// SetCodesFor sets the purpose of the current user's codes. Setting the present one changes nothing.
+// It returns fault.ReauthenticationRequired, fault.TwoPasskeysNeeded, fault.TooManyRequests, and
 // fault.NotWithThisStore if sessions are in cookies.
 func (s *Service) SetCodesFor(ctx context.Context, v visitor.Visitor, current session.Session, codes CodesFor) error {
 	if codes == CodesForRecovery && !s.inPostgres() {

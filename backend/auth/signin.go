@@ -239,7 +239,7 @@ type signInWrites struct {
 // signInResult is what a sign-in wrote.
 type signInResult struct {
 	spent    bool   // the proof; else nothing was written
-	userID   string // "" if the proof leads to nobody
+	userID   string // "" if the proof belongs to no user
 	created  bool   // the user
 	at       time.Time
 	outcome  challenge.Outcome

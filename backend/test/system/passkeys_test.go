@@ -15,7 +15,7 @@ import (
 	"github.com/descope/virtualwebauthn"
 )
 
-// passkeyScene is somebody with a passkey, at two instances.
+// passkeyScene is a user with a passkey, at two instances.
 type passkeyScene struct {
 	world          *harness.World
 	first, second  *harness.Instance
@@ -112,7 +112,7 @@ func TestPasskeys_StepUpKeepsTheSession(t *testing.T) {
 	lonely.Get("/api/auth/passkey").Want(404, "not_found")
 }
 
-// Whatever is not the answer of the right authenticator to this browser's challenge signs nobody in.
+// Only an answer of the right authenticator to this browser's challenge signs a user in.
 func TestPasskeys_RefuseForgedAndSwappedCeremonies(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)

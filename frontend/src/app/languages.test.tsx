@@ -32,7 +32,7 @@ interface State {
   /** The address that signed in on this browser before. */
   kept?: string
   passkeys?: Ceremony | undefined
-  /** What the person does there. */
+  /** The user's actions. */
   act?: () => void | Promise<void>
 }
 

@@ -107,7 +107,12 @@ export function OtherPages({ path }: { path: string }) {
   }, [link, route])
 
   if (link) return <Loading />
-  if (path === '/not-you') return <NotYouPage />
-  if (path === '/recovery') return <RecoveryPage />
-  return <NotFoundPage />
+  switch (path) {
+    case '/not-you':
+      return <NotYouPage />
+    case '/recovery':
+      return <RecoveryPage />
+    default:
+      return <NotFoundPage />
+  }
 }

@@ -1,7 +1,4 @@
-/**
- * What this browser keeps for the next visit: the address that signed in last, the language that was chosen, and whether its
- * user wants to hear no more of passkeys.
- */
+/** Values for the next visit: the last address, the chosen language, and whether passkeys are offered no more. */
 export type Kept = 'email' | 'language' | 'passkeys'
 
 /** '' if nothing is stored. */

@@ -21,7 +21,7 @@ watch()
 new FakeServer(repliesOf(state.answers))
 takeAway(state.without)
 standInForPasskeys(state.passkeys)
-// What other states have left is not this one's.
+// Other states' values are not this one's.
 localStorage.clear()
 if (state.kept) keep('email', state.kept)
 history.replaceState(null, '', state.path)

@@ -11,7 +11,7 @@ interface Props {
   onChanged: () => void
 }
 
-/** What codes are for. With one passkey, each lost device would be a recovery: the choice begins with two. */
+/** The purpose of codes. With one passkey, each lost device would be a recovery: the choice begins with two. */
 export function CodesFor({ all: { passkeys, codes_for, can_restrict }, onChanged }: Props) {
   const writing = useOwnWrite(repeatUntilAnswered)
   const isRestricted = codes_for === 'recovery'

@@ -15,7 +15,7 @@ interface Props {
   onStopped: () => void
 }
 
-/** Whoever began it has the mail only: a passkey stops it. */
+/** A recovery in progress. It was started with the mail only: a passkey stops it. */
 export function RecoveryUnderWay({ recovery, onStopped }: Props) {
   const begun = useMemo(() => received(recovery), [recovery])
   const writing = useWrite()

@@ -84,7 +84,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What a browser needs to sign in or step up with a passkey.
+         * The options to sign in or step up with a passkey.
          * @description Without a session the passkey may be any user's: `allowCredentials` is empty. With a session it
          *     lists the passkeys of the current user, one of which renews this session. The challenge is good
          *     for five minutes, in this browser, for one sign-in. 404: the current user has no passkey, or
@@ -480,7 +480,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What a browser needs to create a passkey.
+         * The options to create a passkey.
          * @description 403 `reauthentication_required`, 404 and 409 `too_many_passkeys` as for adding it and for
          *     `/api/auth/passkey`.
          */

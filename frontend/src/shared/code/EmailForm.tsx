@@ -15,9 +15,9 @@ interface Props {
   label: string
   initial: string
   focus: boolean
-  /** What the browser may fill in; passkeys too, where the page offers some. */
+  /** The `autocomplete` of a page that offers passkeys. */
   autocomplete?: 'username webauthn'
-  /** What is wrong with the address, as it was found out before. */
+  /** A fault of the address that is known already. */
   initialFault?: string | undefined
   /** Refusals that are shown at the field, besides that of an invalid address. */
   refusals?: (refuse: (words: string) => void) => Refusals

@@ -11,7 +11,7 @@ import { addPasskey, hasPasskeys } from './ceremony'
 
 interface Props {
   onAdded: (passkey: Passkey) => void
-  /** What else may be done. */
+  /** Further buttons. */
   children?: ComponentChildren
 }
 

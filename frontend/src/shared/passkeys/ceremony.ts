@@ -3,7 +3,7 @@ import { type Answer, get, isRefusal, post, withToken } from '../api/http'
 type SignedIn = Awaited<ReturnType<typeof post<'/api/auth/passkey'>>>
 type NewPasskey = Awaited<ReturnType<typeof post<'/api/account/passkeys'>>>
 
-/** What TypeScript does not know yet; some browsers do not either. */
+/** Methods that are missing in TypeScript and in some browsers. */
 interface Signals {
   signalUnknownCredential?: (unknown: { rpId: string; credentialId: string }) => Promise<void>
 }

@@ -1,4 +1,4 @@
-/** What comes of asking for a passkey: one, nothing yet, nothing at all, or that the authenticator has one already. */
+/** The result of a ceremony: a passkey, none yet, none at all, or that the authenticator has one already. */
 export type Ceremony = 'given' | 'waits' | 'cancelled' | 'known'
 
 const credential = {

@@ -17,7 +17,7 @@ export interface State {
   does?: readonly Step[]
   /** A missing feature of the browser. */
   without?: 'network' | 'cookies' | 'clipboard'
-  /** What comes of asking for a passkey; a browser knows none if it is not said. */
+  /** The result of ceremonies; without it the browser has no passkeys. */
   passkeys?: Ceremony | undefined
   /** The address that signed in on this browser before. */
   kept?: string

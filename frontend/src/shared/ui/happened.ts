@@ -2,7 +2,7 @@ import type { AccountEvent } from '../api/http'
 import { hasText, text } from '../i18n/text'
 import { browserByName } from './browser'
 
-/** What happened, in words. A later server may know more kinds, and more reasons: their names are better than nothing. */
+/** Describes an event. Kinds and reasons of a later server are shown by their names. */
 export function happened(event: AccountEvent): string {
   const { kind, reason, ended, old_email, new_email, app, passkey, key: accessKey } = event
   const key = reason ? `activity.${reason}` : `activity.${kind}`
