@@ -124,7 +124,7 @@ func (a Attestation) Verify(rp RelyingParty) (Passkey, error) {
 	}
 	data := a.parsed.Response.AttestationObject.AuthData
 	if _, err := webauthncose.ParsePublicKey(data.AttData.CredentialPublicKey); err != nil {
-		return Passkey{}, ErrRefused(withDetails(err)) // it could never sign a user in
+		return Passkey{}, ErrRefused(withDetails(err)) // no signature could be checked with it
 	}
 	if data.Flags.HasBackupState() && !data.Flags.HasBackupEligible() {
 		return Passkey{}, ErrRefused(errors.New("passkey: its flags about synchronisation contradict"))
