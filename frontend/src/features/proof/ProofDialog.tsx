@@ -67,7 +67,9 @@ export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Pr
         onCancel()
       }}
     >
-      <Subheading id={title}>{text('proof.title')}</Subheading>
+      <Subheading id={title} focus={hasPasskey}>
+        {text('proof.title')}
+      </Subheading>
       {(!hasPasskey || requested) && <p class={styles.why}>{text('proof.why')}</p>}
       {hasPasskey && !isProvedElsewhere && <PasskeyProof isMain={!isAsked} onProved={onProved} />}
       {body()}

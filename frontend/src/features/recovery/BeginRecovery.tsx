@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { del, post } from '../../shared/api/http'
+import { del, post, type Recovery } from '../../shared/api/http'
 import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { useRead } from '../../shared/api/useRead'
 import { useWrite } from '../../shared/api/useWrite'
@@ -11,7 +11,7 @@ import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 import { TroublePage } from '../../shared/ui/TroublePage'
 import { WriteButton } from '../../shared/ui/WriteButton'
 import { Outcome } from './Outcome'
-import { canBegin, ToSignIn } from './ToSignIn'
+import { afterBegin, canBegin, ToSignIn } from './ToSignIn'
 import { Wait } from './Wait'
 
 /** The recovery of this browser: to begin it, to wait for its end, and to stop it. */
@@ -47,6 +47,11 @@ export function BeginRecovery() {
     )
   }
   if (!isNone) return <TroublePage trouble={read.refusal} onRetry={reload} />
+  const begin = (recovery: Recovery) => {
+    // Once it is over, the code that has begun it begins no other.
+    history.replaceState(null, '', location.pathname + afterBegin())
+    put(recovery)
+  }
   if (isStopped || isLost || !canBegin()) return <Outcome of={isStopped ? 'stopped' : 'none'} />
   return (
     <>
@@ -58,7 +63,7 @@ export function BeginRecovery() {
       <WriteButton
         writing={writing}
         look="plain"
-        onClick={() => writing.write(() => post('/api/auth/recovery', {}), put, { no_recovery: () => setLost(true) })}
+        onClick={() => writing.write(() => post('/api/auth/recovery', {}), begin, { no_recovery: () => setLost(true) })}
       >
         {text('recovery.begin')}
       </WriteButton>
