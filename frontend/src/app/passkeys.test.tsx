@@ -1,0 +1,101 @@
+import { cleanup, screen } from '@testing-library/preact'
+import { expect, test } from 'vitest'
+import { standInForPasskeys } from '../shared/testing/passkeys'
+import {
+  json,
+  noContent,
+  notSignedIn,
+  passkey,
+  pendingCode,
+  refusal,
+  signedIn,
+  unusedPasskey,
+} from '../shared/testing/server'
+import { settled } from '../shared/testing/time'
+import { heading, openInside, press, session, type } from './openInside'
+
+const list = 'GET /api/account/passkeys'
+const none = json({ passkeys: [], codes_for: 'sign_in', can_restrict: true })
+const two = json({ passkeys: [passkey, unusedPasskey], codes_for: 'sign_in', can_restrict: true })
+const query = (name: string) => screen.queryByRole('button', { name })
+
+const signInWithCode = async (passkeys = none) => {
+  await openInside('/verify', {
+    [session]: json(signedIn),
+    'GET /api/auth/code': json(pendingCode()),
+    'POST /api/auth/verify': json({ ...signedIn, created: false }),
+    [list]: passkeys,
+  })
+  await type('6-digit code', '123456')
+  // Of the overview, then of what is offered there.
+  await settled()
+}
+
+test('a passkey is offered after a sign-in by code, and never again after "not now"', async () => {
+  standInForPasskeys('given')
+  await signInWithCode()
+  expect(query('Add a passkey')).toBeTruthy()
+  await press('Not now')
+  expect(query('Add a passkey')).toBeNull()
+  cleanup()
+  await signInWithCode()
+  expect(query('Add a passkey')).toBeNull()
+})
+
+test('no passkey is offered without a sign-in by code, nor to whoever has one', async () => {
+  standInForPasskeys('given')
+  await openInside('/', { [list]: none })
+  expect(query('Add a passkey')).toBeNull()
+  cleanup()
+  await signInWithCode(two)
+  expect(query('Add a passkey')).toBeNull()
+})
+
+test('after the removal of a passkey, the button that removes the next one has the focus', async () => {
+  standInForPasskeys('given')
+  await openInside('/account', {
+    [list]: [two, json({ passkeys: [unusedPasskey], codes_for: 'sign_in', can_restrict: true })],
+    'DELETE /api/account/passkeys/{id}': noContent(),
+  })
+  expect(query('Use codes for recovery only')).toBeTruthy()
+  await press('Remove: iCloud Keychain')
+  expect(document.activeElement).toBe(query('Remove: YubiKey 5'))
+  expect(query('Use codes for recovery only')).toBeNull()
+})
+
+test('codes cannot be for recovery only where sessions cannot be ended', async () => {
+  standInForPasskeys('given')
+  await openInside('/account', {
+    [list]: json({ passkeys: [passkey, unusedPasskey], codes_for: 'sign_in', can_restrict: false }),
+  })
+  expect(query('Use codes for recovery only')).toBeNull()
+})
+
+test('with a passkey, the dialog sends no code before its user asks for one', async () => {
+  standInForPasskeys('given')
+  const server = await openInside('/account', {
+    [list]: two,
+    'GET /api/account/export': [refusal(403, 'reauthentication_required'), 'never'],
+    'POST /api/auth/passkey': json({ ...signedIn, created: false }),
+  })
+  await press('Download')
+  expect(document.activeElement?.textContent).toBe('Confirm it’s you')
+  expect(server.count('POST /api/auth/code')).toBe(0)
+  await press('Sign in with a passkey')
+  expect(screen.queryByRole('dialog')).toBeNull()
+  expect(server.count('GET /api/account/export')).toBe(2)
+})
+
+test('a code that is right but does not sign in leads to the recovery, and from there to where the sign-in was to lead', async () => {
+  await openInside('/verify?next=%2Factivity', {
+    [session]: notSignedIn(),
+    'GET /api/auth/code': json(pendingCode()),
+    'POST /api/auth/verify': refusal(409, 'recovery_required'),
+    'GET /api/auth/recovery': refusal(404, 'no_recovery'),
+  })
+  await type('6-digit code', '123456')
+  expect(heading().textContent).toBe('Sign in with a passkey')
+  expect(query('Start the recovery')).toBeTruthy()
+  await press('Sign in')
+  expect(location.pathname + location.search).toBe('/?next=%2Factivity')
+})
