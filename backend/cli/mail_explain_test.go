@@ -40,7 +40,7 @@ func TestMailExplain_PrintsDeliveryStatus(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	o := operator{t, w.Environ()}
-	harness.WantEqual(t, "nobody asked", o.types(0, "", "mail", "explain", ada),
+	harness.WantEqual(t, "no request", o.types(0, "", "mail", "explain", ada),
 		"No code for ada@sana.example is stored: none was requested in the last day, it was canceled, "+
 			"or the user signed out right after using it.\n"+
 			"If the user did request one: was it for another address, or did the page show an error?\n")

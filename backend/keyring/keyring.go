@@ -104,7 +104,7 @@ func parseKey(entry string) (Key, error) {
 	case len(secret) < MinBytes:
 		return Key{}, fmt.Errorf("has %d bytes, at least %d are needed; make one with: sana keys new", len(secret), MinBytes)
 	case isExample(secret):
-		return Key{}, errors.New("is an example that everybody knows; make one with: sana keys new")
+		return Key{}, errors.New("is a published example; make one with: sana keys new")
 	}
 	if id == "" {
 		sum := sha256.Sum256(append([]byte("sana key id"), secret...))

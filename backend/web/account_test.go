@@ -74,7 +74,7 @@ var accountScenarios = []scenario{
 			waiting.Do(call[0], call[1], call[2]).Want(http.StatusUnauthorized, "not_signed_in")
 		}
 	}},
-	{"a name is kept as it is meant, and what is no name is refused", func(s scene) {
+	{"a name is stored normalized, and an invalid one is refused", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		harness.WantEqual(s, "name", s.b.Rename("  Zoe\u0308 <b>").Want(http.StatusOK).Account().Name, "Zoë <b>")
 		s.b.Rename("Zoë <b>").Want(http.StatusOK)
@@ -98,7 +98,7 @@ var accountScenarios = []scenario{
 		}
 		s.b.Get("/api/account").Want(http.StatusOK)
 	}},
-	{"what happened is told with the browser and the address that did it, and to nobody else", func(s scene) {
+	{"events have their browser and address, and are shown to their user only", func(s scene) {
 		s.b.SignIn(s.world, grace)
 		phone, onPhone := s.signInWith(iphone)
 		laptop, _ := s.signInWith(firefox)
@@ -128,7 +128,7 @@ var accountScenarios = []scenario{
 		harness.WantEqual(s, "grace's", kindsOf(s, phone), []string{"account_created", "signed_in"})
 		harness.WantEqual(s, "sign-outs", s.world.Count(s, `SELECT count(*) FROM account_events WHERE kind = 'signed_out'`), 1)
 	}},
-	{"the oldest session that ends for the eleventh is told", func(s scene) {
+	{"the oldest session that the eleventh revokes is an event", func(s scene) {
 		if s.sealed {
 			return // none is revoked
 		}
@@ -152,7 +152,7 @@ var accountScenarios = []scenario{
 			s.b.Get("/api/account/events?before="+before).Want(http.StatusBadRequest, "invalid_request")
 		}
 	}},
-	{"an export is a file with all that is held, no secret in it, and is itself told", func(s scene) {
+	{"an export has all stored data, no secrets, and is an event", func(s scene) {
 		s.signInWith(iphone)
 		laptop, _ := s.signInWith(firefox)
 		laptop.Rename("Ada").Want(http.StatusOK)
@@ -179,7 +179,7 @@ var accountScenarios = []scenario{
 		}
 		harness.WantEqual(s, "newest event", file.Events[0].Kind, "exported")
 	}},
-	{"exporting, deleting and changing the address want a sign-in of the last ten minutes", func(s scene) {
+	{"exports, deletions and address changes require a sign-in of the last ten minutes", func(s scene) {
 		if s.sealed {
 			return // its time cannot be changed; the rule is the same
 		}
@@ -194,7 +194,7 @@ var accountScenarios = []scenario{
 		s.b.SignIn(s.world, ada)
 		s.b.Get("/api/account/export").Want(http.StatusOK)
 	}},
-	{"a deleted account is gone with all that was held, everywhere, and its person is told", func(s scene) {
+	{"a deleted account is gone with all its data, everywhere, and its user gets a mail", func(s scene) {
 		phone, _ := s.signInWith(iphone)
 		laptop, before := s.signInWith(firefox)
 		laptop.ChangeCode(s.world, grace)

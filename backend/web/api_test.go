@@ -20,7 +20,7 @@ const (
 
 // scenarios test the promises of every call. Each has a database of its own.
 var scenarios = []scenario{
-	{"asking for a code answers 202, sets a cookie and sends one mail", func(s scene) {
+	{"a code request answers 202, sets a cookie and sends one mail", func(s scene) {
 		a := s.b.RequestCode(ada).Want(http.StatusAccepted)
 		r := a.CodeRequest()
 		harness.WantEqual(s, "address", r.Email, ada)
@@ -43,13 +43,13 @@ var scenarios = []scenario{
 		s.world.AwaitMails(s)
 		harness.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails`), 1)
 	}},
-	{"the code goes to the canonical address, however it was typed", func(s scene) {
+	{"the code is sent to the canonical address", func(s scene) {
 		r := s.b.RequestCode("  Ada@SANA.Example ").Want(http.StatusAccepted).CodeRequest()
 		harness.WantEqual(s, "addresses", [2]string{r.Email, r.Code.Email}, [2]string{ada, ada})
 		code := s.world.Code(s, ada, 1)
 		s.b.VerifyFor("ADA@sana.example ", code).Want(http.StatusOK)
 	}},
-	{"what is not an address is refused, and nothing is kept", func(s scene) {
+	{"an invalid address is refused, and nothing is stored", func(s scene) {
 		for _, email := range []string{"", "ada", "ada@", "@sana.example", "ada@localhost", "a,b@sana.example", "Ada <ada@sana.example>", "ada@sana.example\r\nBcc: eve@sana.example"} {
 			s.b.RequestCode(email).Want(http.StatusBadRequest, "invalid_email")
 		}
@@ -68,7 +68,7 @@ var scenarios = []scenario{
 		harness.WantEqual(s, "answers", a, b)
 		harness.WantEqual(s, "names of headers", namesOf(known.Header), namesOf(unknown.Header))
 	}},
-	{"asked again for the same address, the same code waits and no second mail goes out", func(s scene) {
+	{"a repeated request for an address keeps the code and sends no second mail", func(s scene) {
 		first := s.b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest()
 		repeat := s.b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest() // as if the answer was lost
 		harness.WantEqual(s, "mail", repeat.Mail, "queued")
@@ -80,7 +80,7 @@ var scenarios = []scenario{
 		harness.WantEqual(s, "codes", [2]string{repeat.Code.ID, again.Code.ID}, [2]string{first.Code.ID, first.Code.ID})
 		harness.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails`), 1)
 	}},
-	{"without a pending sign-in every call that needs one says so", func(s scene) {
+	{"every call that needs a pending sign-in reports its absence", func(s scene) {
 		for range 2 { // without a browser token, and with one
 			s.b.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
 			s.b.Verify("123456").Want(http.StatusNotFound, "no_pending_code")
@@ -91,7 +91,7 @@ var scenarios = []scenario{
 		s.b.Resend().Want(http.StatusNotFound, "no_pending_code")
 		wantNothingKept(s)
 	}},
-	{"the right code signs in with a new session, and the old cookie is worth nothing", func(s scene) {
+	{"the right code signs in with a new session, and the old cookie is invalid", func(s scene) {
 		s.b.Keep(cookie, strings.Repeat("A", 43)) // planted, as a browser token can be
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		before := s.b.Clone()
@@ -129,14 +129,14 @@ var scenarios = []scenario{
 			s.world.Pass(s, time.Minute)
 		}
 	}},
-	{"what is not a code is refused and costs no try", func(s scene) {
+	{"an invalid code is refused and costs no attempt", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		for _, code := range []string{"", "12345", "1234567", "abcdef", "12345a", "１２３４５６７", strings.Repeat("1", 5000)} {
 			s.b.Verify(code).Want(http.StatusBadRequest, "invalid_code")
 		}
 		harness.WantEqual(s, "tries left", s.b.Get("/api/auth/code").Pending().TriesLeft, 5)
 	}},
-	{"five wrong codes lock the code, also for the right one, and say how many tries are left", func(s scene) {
+	{"five wrong codes lock the code, also for the right one, and answers have the attempts left", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		code := s.world.Code(s, ada, 1)
 		for left := 4; left >= 0; left-- {
@@ -173,7 +173,7 @@ var scenarios = []scenario{
 		wantSessions(s, 1)
 		harness.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created"})
 	}},
-	{"a code works only in the browser that asked for it (A-13)", func(s scene) {
+	{"a code works only in the browser that requested it (A-13)", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		code := s.world.Code(s, ada, 1)
 		other := s.app.Open(s)
@@ -182,7 +182,7 @@ var scenarios = []scenario{
 		other.Verify(code).Want(http.StatusUnauthorized, "wrong_code")
 		s.b.Verify(code).Want(http.StatusOK)
 	}},
-	{"a challenge that is gone is no pending sign-in, not an error", func(s scene) {
+	{"a deleted challenge is no pending sign-in, not an error", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		s.world.Exec(s, `DELETE FROM challenges`)
 		s.b.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
@@ -190,7 +190,7 @@ var scenarios = []scenario{
 		s.b.Resend().Want(http.StatusNotFound, "no_pending_code")
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 	}},
-	{"sign-out ends the session for every copy of its cookie and clears it", func(s scene) {
+	{"sign-out revokes the session for every copy of its cookie and clears it", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		copied := s.b.Clone()
 		s.b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
@@ -220,13 +220,13 @@ var scenarios = []scenario{
 		}
 		wantSessions(s, 1)
 	}},
-	{"garbage in the cookie is nobody, and costs no 500 (A-48)", func(s scene) {
+	{"garbage in the cookie is not signed in, and causes no 500 (A-48)", func(s scene) {
 		for _, value := range []string{"x", strings.Repeat("A", 43), strings.Repeat("A", 3000), "%00", "\xff\xfe", `"quoted"`} {
 			s.b.Get("/api/auth/session", harness.With("Cookie", cookie+"="+value)).Want(http.StatusUnauthorized, "not_signed_in")
 			s.b.Get("/api/auth/code", harness.With("Cookie", browserToken+"="+value)).Want(http.StatusNotFound, "no_pending_code")
 		}
 	}},
-	{"of two cookies with our name neither counts (A-19)", func(s scene) {
+	{"two cookies with our name are both ignored (A-19)", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		token := s.b.Cookies()[cookie]
 		s.b.Get("/api/auth/session", harness.With("Cookie", cookie+"="+token+"; other=1")).Want(http.StatusOK)
@@ -284,7 +284,7 @@ var scenarios = []scenario{
 		s.b.Get("/readyz").Want(http.StatusServiceUnavailable, "unavailable")
 		s.b.Get("/livez").Want(http.StatusOK)
 	}},
-	{"a database that is away is 503 with Retry-After everywhere, never 401, and no cookie is touched", func(s scene) {
+	{"an unavailable database is 503 with Retry-After everywhere, never 401, and no cookie changes", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		waiting := s.app.Open(s)
 		waiting.RequestCode(grace).Want(http.StatusAccepted)

@@ -154,7 +154,7 @@ var browserScenarios = []scenario{
 			s.Errorf("the browser token after sign-out is %q", after)
 		}
 	}},
-	{"sign-out withdraws the codes of the browser", func(s scene) {
+	{"sign-out cancels the codes of the browser", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		s.b.ChangeCode(s.world, "new@sana.example")
 		s.b.GetCode(s.world, grace)

@@ -47,7 +47,7 @@ var codeScenarios = []scenario{
 		s.wantEqual("time of the next resend", resent.ResendAt, asked.ResendAt.Add(-30*time.Second))
 		s.wantEqual("mails", s.count(`SELECT count(*) FROM mails`), 1)
 	}},
-	{"a resend after a minute carries the same code, and gives no new tries", func(s scene) {
+	{"a resend after a minute sends the same code, without new attempts", func(s scene) {
 		asked := s.b.RequestCode(ada).Want(202).CodeRequest().Code
 		code := s.world.Code(s, ada, 1)
 		s.b.Verify(harness.WrongCode(code)).Want(401)
@@ -108,7 +108,7 @@ var codeScenarios = []scenario{
 			s.world.Pass(s, time.Minute)
 		}
 	}},
-	{"an address that has had enough mail gets none, and a good code stays", func(s scene) {
+	{"an address at its mail limit gets no mail, and a valid code stays", func(s scene) {
 		first := s.b.RequestCode(ada).Want(202).CodeRequest().Code
 		other := s.app.Open(s)
 		none := other.RequestCode(ada).Want(202) // within a minute of the first mail
@@ -141,7 +141,7 @@ var codeScenarios = []scenario{
 			s.count(`SELECT count(*) FROM mails`)+s.count(`SELECT count(*) FROM challenges`), rows)
 		s.b.Verify(s.world.Code(s, ada, 1)).Want(200)
 	}},
-	{"a request that gets no mail counts against the network alone", func(s scene) {
+	{"a request that sends no mail counts against the network only", func(s scene) {
 		s.b.RequestCode(ada).Want(202)
 		before := s.count(`SELECT count(*) FROM uses`)
 		other := s.app.Open(s).At("192.0.2.7")

@@ -12,7 +12,7 @@ import (
 
 // emailScenarios test the promises about changing the address of an account.
 var emailScenarios = []scenario{
-	{"the code from the new address changes it, tells both addresses, and ends all other sessions", func(s scene) {
+	{"the code from the new address changes it, notifies both addresses, and revokes all other sessions", func(s scene) {
 		phone, _ := s.signInWith(iphone)
 		laptop, before := s.signInWith(firefox)
 		r := laptop.RequestChange(" Grace@SANA.Example ").Want(http.StatusAccepted).CodeRequest()
@@ -51,7 +51,7 @@ var emailScenarios = []scenario{
 		why := phone.Get("/api/auth/session").Problem().SignedOut
 		harness.WantEqual(s, "reason", why.Reason+" by "+why.By, "email_changed by Firefox on Linux")
 	}},
-	{"with the old address one signs in to a new account, with the new one to this", func(s scene) {
+	{"the old address signs in to a new account, the new one to this", func(s scene) {
 		in := s.b.SignIn(s.world, ada)
 		s.world.Pass(s, time.Minute)
 		reader := s.app.Open(s) // another person with access to the old mailbox, who has requested a code
@@ -127,7 +127,7 @@ var emailScenarios = []scenario{
 		harness.WantEqual(s, "account", s.b.Get("/api/account").Account().ID, in.User.ID)
 		s.b.Delete("/api/account/email").Want(http.StatusNoContent)
 	}},
-	{"what is not another address is refused, and nothing is sent", func(s scene) {
+	{"the current or an invalid address is refused, and nothing is sent", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		s.b.RequestChange("ADA@sana.example").Want(http.StatusBadRequest, "email_unchanged")
 		for _, email := range []string{"", "grace", "grace@sana.example\nBcc: eve@sana.example"} {
@@ -178,7 +178,7 @@ var emailScenarios = []scenario{
 			s.Errorf("got %+v, want no code", none)
 		}
 	}},
-	{"that somebody has the address is told only after the right code, which is then spent", func(s scene) {
+	{"an address in use is reported only after the right code, which is then used", func(s scene) {
 		s.app.Open(s).SignIn(s.world, grace)
 		s.world.Pass(s, time.Hour)
 		s.b.SignIn(s.world, ada)
@@ -228,7 +228,7 @@ var emailScenarios = []scenario{
 		s.b.VerifyChange(fresh).Want(http.StatusNotFound, "no_pending_code")
 		harness.WantEqual(s, "address", s.b.Get("/api/account").Account().Email, in.User.Email)
 	}},
-	{"a change that was under way when the account was deleted changes nothing", func(s scene) {
+	{"a pending change of a deleted account changes nothing", func(s scene) {
 		phone, _ := s.signInWith(iphone)
 		code := phone.ChangeCode(s.world, grace)
 		laptop, _ := s.signInWith(firefox)
@@ -236,7 +236,7 @@ var emailScenarios = []scenario{
 		phone.VerifyChange(code).Want(http.StatusUnauthorized, "not_signed_in")
 		harness.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 0)
 	}},
-	{"the old address is told of a change, even if the account is deleted right after it", func(s scene) {
+	{"the old address is notified of a change, even if the account is deleted right after it", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		code := s.b.ChangeCode(s.world, grace)
 		s.world.AwaitMails(s)

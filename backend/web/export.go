@@ -69,7 +69,7 @@ var exportNotes = []string{
 		"and what a mail is to say until it has been sent.",
 	"Codes themselves are not stored, nor are access keys, nor is what your browsers sign in with.",
 	"Against guessing and floods of mail, requests are counted by address, browser and network. The counts are kept under keyed hashes, " +
-		"from which nobody can tell whose they are; so they cannot be in this file. They go within a day, one of them with your next sign-in.",
+		"which cannot be assigned to a user, so they are not in this file. They go within a day, one of them with your next sign-in.",
 }
 
 // exportAccount returns a file with everything that is stored about the user. Requests from other

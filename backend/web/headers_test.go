@@ -57,7 +57,7 @@ func TestHeaders_OfEveryStatus(t *testing.T) {
 		{"a body that is not JSON", app, out + "Content-Length: 2\r\n\r\n{]", 400},
 		{"not clean HTTP, seen by the guard", app, get("Origin: a\r\nOrigin: b"), 400},
 		{"not clean HTTP, seen by fasthttp", app, get("Content-Length: x"), 400},
-		{"nobody signed in", app, "GET /api/auth/session " + page, 401},
+		{"not signed in", app, "GET /api/auth/session " + page, 401},
 		{"from another site", app, strings.Replace(out, "same-origin", "cross-site", 1) + "Content-Length: 2\r\n\r\n{}", 403},
 		{"no such call", app, "GET /api/none " + page, 404},
 		{"no such page", app, "GET /none " + page, 404},

@@ -30,7 +30,7 @@ func (s scene) signInWith(userAgent string) (*harness.Browser, harness.SignedIn)
 
 // sessionScenarios test the promises about a user's sessions.
 var sessionScenarios = []scenario{
-	{"the list says where a person is signed in, without a token", func(s scene) {
+	{"the list has the user's sessions, without tokens", func(s scene) {
 		phone, onPhone := s.signInWith(iphone)
 		_, onLaptop := s.signInWith(firefox)
 		list, complete := phone.Get("/api/sessions", harness.With("User-Agent", iphone)).Want(http.StatusOK).Sessions()
@@ -58,14 +58,14 @@ var sessionScenarios = []scenario{
 			}
 		}
 	}},
-	{"nobody who is not signed in lists or ends anything", func(s scene) {
+	{"only signed-in users can list or revoke sessions", func(s scene) {
 		s.b.Get("/api/sessions").Want(http.StatusUnauthorized, "not_signed_in")
 		s.b.Do(http.MethodDelete, "/api/sessions", "").Want(http.StatusUnauthorized, "not_signed_in")
 		s.b.Do(http.MethodDelete, "/api/sessions/"+strings.Repeat("0", 32), "").Want(http.StatusUnauthorized, "not_signed_in")
 		s.b.RequestCode(ada).Want(http.StatusAccepted) // a browser that waits for a code is not signed in either
 		s.b.Get("/api/sessions").Want(http.StatusUnauthorized, "not_signed_in")
 	}},
-	{"a session ended from elsewhere is told when and from where", func(s scene) {
+	{"a session revoked from another browser is told when and from where", func(s scene) {
 		phone, onPhone := s.signInWith(iphone)
 		laptop, _ := s.signInWith(firefox)
 		end := func() *harness.Answer {
@@ -90,7 +90,7 @@ var sessionScenarios = []scenario{
 		end().Want(http.StatusNoContent) // again, although it is revoked
 		harness.WantEqual(s, "events", kindsOf(s, laptop), []string{"account_created", "signed_in", "session_ended"})
 	}},
-	{"all other sessions are ended together, and this one stays", func(s scene) {
+	{"all other sessions are revoked together, and this one stays", func(s scene) {
 		phone, _ := s.signInWith(iphone)
 		laptop, _ := s.signInWith(firefox)
 		s.b.SignIn(s.world, grace)
@@ -104,7 +104,7 @@ var sessionScenarios = []scenario{
 		laptop.Get("/api/auth/session").Want(http.StatusOK)
 		s.b.Get("/api/auth/session").Want(http.StatusOK)
 	}},
-	{"ending this session by its name signs out, however old the sign-in is", func(s scene) {
+	{"revoking this session by its id signs out, however old the sign-in is", func(s scene) {
 		in := s.b.SignIn(s.world, ada)
 		s.world.Pass(s, time.Hour)
 		makeOld(s, s.b)
@@ -116,7 +116,7 @@ var sessionScenarios = []scenario{
 		}
 		s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 	}},
-	{"another person's session cannot be ended, not even found out", func(s scene) {
+	{"another user's session can neither be revoked nor detected", func(s scene) {
 		in := s.b.SignIn(s.world, ada)
 		other := s.app.Open(s)
 		other.SignIn(s.world, grace)
@@ -132,7 +132,7 @@ var sessionScenarios = []scenario{
 		s.b.Get("/api/auth/session").Want(http.StatusOK)
 		harness.WantEqual(s, "events", kindsOf(s, other), []string{"account_created"})
 	}},
-	{"ending others wants a sign-in of the last ten minutes, and a new one is enough", func(s scene) {
+	{"revoking others requires a sign-in of the last ten minutes, and a new one is enough", func(s scene) {
 		if s.sealed {
 			return // sealed sessions cannot be revoked
 		}
@@ -149,7 +149,7 @@ var sessionScenarios = []scenario{
 		list, _ := laptop.Get("/api/sessions").Want(http.StatusOK).Sessions()
 		harness.WantEqual(s, "sessions left", len(list), 1)
 	}},
-	{"the link of the mail about a new device ends its session and does nothing else (A-58)", func(s scene) {
+	{"the link of the mail about a new device revokes its session and does nothing else (A-58)", func(s scene) {
 		laptop, onLaptop := s.signInWith(firefox)
 		phone, onPhone := s.signInWith(iphone)
 		text := s.world.Mails(s, "new_device", ada, 1)[0].Text
@@ -188,7 +188,7 @@ var sessionScenarios = []scenario{
 		harness.WantEqual(s, "reason", events[0].Reason, "ended_by_link")
 		harness.WantEqual(s, "ended", events[0].Ended, "Safari on iOS")
 	}},
-	{"the link of the mail about a proof in an unknown browser ends the session that goes on", func(s scene) {
+	{"the link of the mail about a step-up in an unknown browser revokes the renewed session", func(s scene) {
 		if s.sealed {
 			return // there is no such link
 		}
@@ -202,7 +202,7 @@ var sessionScenarios = []scenario{
 		s.app.Open(s).Post("/api/auth/not-you", `{"token":"`+token+`"}`).Want(http.StatusNoContent)
 		s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 	}},
-	{"a network may use sixty links an hour, good or not", func(s scene) {
+	{"a network may use sixty links an hour, valid or not", func(s scene) {
 		eve := s.app.Open(s)
 		for range 60 {
 			eve.Post("/api/auth/not-you", `{"token":"x"}`).Want(http.StatusNoContent)
@@ -220,7 +220,7 @@ var sessionScenarios = []scenario{
 		s.world.Exec(s, `UPDATE challenges SET key_id = 'withdrawn', verifier = NULL`)
 		s.b.Verify(code).Want(http.StatusGone, "code_expired")
 	}},
-	{"a replayed cookie gives no new tries", func(s scene) {
+	{"a replayed cookie gives no new attempts", func(s scene) {
 		code := s.b.GetCode(s.world, ada)
 		kept := s.b.Clone()
 		for range 5 {

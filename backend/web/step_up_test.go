@@ -75,7 +75,7 @@ var stepUpScenarios = []scenario{
 			s.wantEqual("creation of the session", s.count(created), began)
 		}
 	}},
-	{"a replaced token is the session as it was, and later can only end it", func(s scene) {
+	{"a replaced token is the old state of the session, and later can only revoke it", func(s scene) {
 		if s.sealed {
 			return // sealed sessions do not share the time of a step-up
 		}
@@ -137,7 +137,7 @@ var stepUpScenarios = []scenario{
 		s.wantEqual("cookies set", len(a.Set), 0)
 		s.b.Get("/api/auth/session").Want(200)
 	}},
-	{"a step-up of a session that was revoked leads to nothing", func(s scene) {
+	{"a step-up of a revoked session has no result", func(s scene) {
 		if s.sealed {
 			return // sealed sessions cannot be revoked
 		}
@@ -163,7 +163,7 @@ var stepUpScenarios = []scenario{
 			s.Error("the sign-in has the session that was revoked")
 		}
 	}},
-	{"a step-up of a session that has only expired begins a new one of the same user", func(s scene) {
+	{"a step-up of an expired session begins a new one of the same user", func(s scene) {
 		first := s.b.SignIn(s.world, ada)
 		if s.sealed {
 			code := s.stepUpCode(s.b, ada)
@@ -200,7 +200,7 @@ var stepUpScenarios = []scenario{
 			s.world.Exec(s, `DELETE FROM sessions WHERE id <> $1::uuid`, in.Session.ID)
 		}
 	}},
-	{"a step-up of a user who has another address now leads to nothing", func(s scene) {
+	{"a step-up of a user with another address now has no result", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		code := s.stepUpCode(s.b, ada)
 		s.b.VerifyChange(s.b.ChangeCode(s.world, grace)).Want(200)
@@ -208,7 +208,7 @@ var stepUpScenarios = []scenario{
 		s.wantEqual("users", s.count(`SELECT count(*) FROM users`), 1)
 		s.wantEqual("address", s.b.Get("/api/account").Want(200).Account().Email, grace)
 	}},
-	{"a step-up of an account that was deleted leads to nothing", func(s scene) {
+	{"a step-up of a deleted account has no result", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		code := s.stepUpCode(s.b, ada)
 		if s.sealed {

@@ -59,7 +59,7 @@ var verifyScenarios = []scenario{
 		s.wantEqual("session", current(s.b).Session, in.Session)
 		lost.Get("/api/auth/session").Want(401, "not_signed_in")
 	}},
-	{"a wrong code at a code that was used is a wrong guess", func(s scene) {
+	{"a wrong code for a used challenge counts as a wrong attempt", func(s scene) {
 		s.b.At("192.0.2.11")
 		code := s.b.GetCode(s.world, ada)
 		lost := s.b.Clone() // not known for the address yet
@@ -77,7 +77,7 @@ var verifyScenarios = []scenario{
 		s.b.Get("/api/auth/session").Want(200)
 		wantSessions(s, 1)
 	}},
-	{"what is not a code costs no try at a code that was used", func(s scene) {
+	{"an invalid code costs no attempt at a used challenge", func(s scene) {
 		code := s.b.GetCode(s.world, ada)
 		s.b.Verify(code).Want(200)
 		s.b.Verify("nonsense").Want(400, "invalid_code")
@@ -121,7 +121,7 @@ var verifyScenarios = []scenario{
 		found := lost.Verify(code).Want(200).SignedIn()
 		s.wantEqual("session", found.Session.ID, in.Session.ID)
 	}},
-	{"a repeat does not bring back a session that was revoked", func(s scene) {
+	{"a repeat does not restore a revoked session", func(s scene) {
 		phoneCode := s.b.GetCode(s.world, ada)
 		lost := s.b.Clone()
 		phone := s.b.Verify(phoneCode).Want(200).SignedIn()
@@ -136,7 +136,7 @@ var verifyScenarios = []scenario{
 		}
 		wantSessions(s, 1)
 	}},
-	{"a sign-in with another address ends the session that the browser had", func(s scene) {
+	{"a sign-in with another address revokes the browser's session", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		old := s.b.Clone()
 		in := s.b.SignIn(s.world, grace)

@@ -216,12 +216,12 @@ func TestCheck_RecognisesOtherServers(t *testing.T) {
 		answer own
 		want   string
 	}{
-		"a page for everything":      {own{200, page, "<h1>hello</h1>"}, "not Sana's answer: 200 with text/html"},
-		"another program's health":   {own{200, http.Header{"Content-Type": {"application/json"}}, `{"status":"ok"}`}, "not Sana's answer: 200 with application/json"},
-		"nothing here":               {own{404, page, "no"}, "not Sana's answer: 404 with text/html"},
-		"a proxy with nobody behind": {own{502, page, "bad gateway"}, "the proxy in front answers 502, not Sana"},
-		"moved":                      {own{301, http.Header{"Location": {"https://sana.example/livez"}}, ""}, "redirects elsewhere: 301 to https://sana.example/livez"},
-		"control characters":         {own{418, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"red","detail":"\u001b[31m"}`}, "refused: 418 red: [31m"},
+		"a page for everything":              {own{200, page, "<h1>hello</h1>"}, "not Sana's answer: 200 with text/html"},
+		"another program's health":           {own{200, http.Header{"Content-Type": {"application/json"}}, `{"status":"ok"}`}, "not Sana's answer: 200 with application/json"},
+		"nothing here":                       {own{404, page, "no"}, "not Sana's answer: 404 with text/html"},
+		"a proxy without a server behind it": {own{502, page, "bad gateway"}, "the proxy in front answers 502, not Sana"},
+		"moved":                              {own{301, http.Header{"Location": {"https://sana.example/livez"}}, ""}, "redirects elsewhere: 301 to https://sana.example/livez"},
+		"control characters":                 {own{418, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"red","detail":"\u001b[31m"}`}, "refused: 418 red: [31m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

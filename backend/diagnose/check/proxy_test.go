@@ -94,7 +94,7 @@ var breakingProxies = []struct {
 		"version", "warn different versions answer: ", nil,
 	},
 	{
-		"hands out what it has kept of somebody", func(f *front) {
+		"serves a cached answer of another user", func(f *front) {
 			f.own = only(http.MethodGet, "/api/auth/session", own{200, http.Header{"Content-Type": {"application/json"}}, `{}`})
 		},
 		"no-session", "fail signed in without a cookie", map[string]string{"headers": "fail missing: Cache-Control: no-store"},

@@ -80,11 +80,11 @@ func TestDatabase_ReportsConnectionErrorsWithoutPassword(t *testing.T) {
 		change       func(*url.URL)
 		detail, hint string
 	}{
-		"wrong password":   {func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "canary") }, "the credentials were rejected: password authentication failed", "password"},
-		"wrong name":       {func(u *url.URL) { u.Path = "/no_such_database" }, "does not exist", "check user, password and name in DATABASE_URL"},
-		"nobody there":     {func(u *url.URL) { u.Host = "127.0.0.1:1"; u.User = url.UserPassword("sana", "canary") }, "connection refused", "check DATABASE_URL, that Postgres runs"},
-		"nobody answering": {func(u *url.URL) { u.Host = taken.Addr().String() }, "no answer: ", "check DATABASE_URL"},
-		"no TLS there":     {parameter("sslmode", "require"), "offers no TLS", "sslmode"},
+		"wrong password":  {func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "canary") }, "the credentials were rejected: password authentication failed", "password"},
+		"wrong name":      {func(u *url.URL) { u.Path = "/no_such_database" }, "does not exist", "check user, password and name in DATABASE_URL"},
+		"nothing listens": {func(u *url.URL) { u.Host = "127.0.0.1:1"; u.User = url.UserPassword("sana", "canary") }, "connection refused", "check DATABASE_URL, that Postgres runs"},
+		"no answer":       {func(u *url.URL) { u.Host = taken.Addr().String() }, "no answer: ", "check DATABASE_URL"},
+		"no TLS there":    {parameter("sslmode", "require"), "offers no TLS", "sslmode"},
 	} {
 		got := look(t, doctor.Database{Pool: open(t, with(t, good, test.change))})
 		assert(t, name, got["database"], diagnose.Failed, test.detail, test.hint)
@@ -176,7 +176,7 @@ func TestDatabase_MigratingRoleNeedsPrivilegesAndSameDatabase(t *testing.T) {
 	other := look(t, doctor.Database{Pool: w.DB, Direct: open(t, postgrestest.EmptyURL(t))})
 	assert(t, "another database", other["migrate-rights"], diagnose.Failed, "names another database", "the same database")
 	away := look(t, doctor.Database{Pool: w.DB, Direct: open(t, "postgres://sana:canary@127.0.0.1:1/sana")})
-	assert(t, "nobody there", away["migrate-rights"], diagnose.Failed, "connection refused", "MIGRATE_DATABASE_URL")
+	assert(t, "nothing listens", away["migrate-rights"], diagnose.Failed, "connection refused", "MIGRATE_DATABASE_URL")
 }
 
 func TestDatabase_ReportsClockSkew(t *testing.T) {

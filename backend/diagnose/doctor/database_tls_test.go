@@ -98,7 +98,7 @@ func TestDatabase_ReportsTLSOfTheConnection(t *testing.T) {
 	checked := with(t, with(t, encrypted, parameter("sslmode", "verify-full")), parameter("sslrootcert", authority))
 	assert(t, "checked", look(t, doctor.Database{Pool: open(t, checked)})["database-tls"], diagnose.Passed, "TLS 1.3, and the certificate is verified", "")
 	ofNobody := with(t, encrypted, parameter("sslmode", "verify-full"))
-	assert(t, "of nobody", look(t, doctor.Database{Pool: open(t, ofNobody)})["database"], diagnose.Failed, "is not trusted", "sslrootcert")
+	assert(t, "untrusted", look(t, doctor.Database{Pool: open(t, ofNobody)})["database"], diagnose.Failed, "is not trusted", "sslrootcert")
 }
 
 // ASVS 5.0, 13.2.1: Postgres can authenticate Sana by a certificate.

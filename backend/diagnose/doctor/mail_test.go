@@ -212,7 +212,7 @@ func TestMail_ReportsSMTPLogin(t *testing.T) {
 	address := startRelay(t)
 	assert(t, "a relay", results(t, bySMTP(t, address, "", "").Checks())["mail-provider"], diagnose.Passed, address+" accepts the login", "")
 	assert(t, "a relay with a password", results(t, bySMTP(t, address, "sana", "canary").Checks())["mail-provider"], diagnose.Failed, "no encryption", "SMTP_URL")
-	assert(t, "nobody", results(t, bySMTP(t, "127.0.0.1:1", "", "").Checks())["mail-provider"], diagnose.Failed, "connection refused", "SMTP_URL")
+	assert(t, "nothing listens", results(t, bySMTP(t, "127.0.0.1:1", "", "").Checks())["mail-provider"], diagnose.Failed, "connection refused", "SMTP_URL")
 	got := results(t, trip(t, bySMTP(t, address, "", "")))["roundtrip"]
 	assert(t, "a mail", got, diagnose.Passed, address+" accepted the mail K7QX2M to "+ada, "")
 	assert(t, "console", results(t, trip(t, doctor.Mail{Console: true, PublicURL: &url.URL{}}))["roundtrip"], diagnose.Warned, "goes to the console", "MAIL_TRANSPORT")

@@ -183,8 +183,8 @@ func TestPublic_ReportsOtherServersAndHosts(t *testing.T) {
 	strangers := c.public(t)
 	strangers.Roots = nil
 	got = results(t, strangers.Checks())
-	assert(t, "a certificate of nobody", got["reachable"], diagnose.Warned, "certificate", "SSL_CERT_FILE")
-	assert(t, "a certificate of nobody", got["host"], diagnose.Warned, "not run: needs reachable", "")
+	assert(t, "an untrusted certificate", got["reachable"], diagnose.Warned, "certificate", "SSL_CERT_FILE")
+	assert(t, "an untrusted certificate", got["host"], diagnose.Warned, "not run: needs reachable", "")
 
 	stranger := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(stranger.Close)
@@ -194,6 +194,6 @@ func TestPublic_ReportsOtherServersAndHosts(t *testing.T) {
 	assert(t, "another server", got["reachable"], diagnose.Failed, "the answer is not Sana's: 404", "sana check")
 	stranger.Close()
 	got = results(t, other.Checks())
-	assert(t, "nobody", got["reachable"], diagnose.Warned, "connection refused", "from outside")
-	assert(t, "nobody", got["client-address"], diagnose.Warned, "not run: needs reachable", "")
+	assert(t, "nothing listens", got["reachable"], diagnose.Warned, "connection refused", "from outside")
+	assert(t, "nothing listens", got["client-address"], diagnose.Warned, "not run: needs reachable", "")
 }

@@ -68,7 +68,7 @@ func TestOps_ProxyConfigurationsWork(t *testing.T) {
 			t.Parallel()
 			d := deploy(t, k)
 			t.Run("sana check finds nothing", d.isFine)
-			t.Run("nobody chooses his own address", d.knowsAddresses)
+			t.Run("clients cannot choose their address", d.knowsAddresses)
 			t.Run("an id of a request is the proxy's own", d.namesRequests)
 			t.Run("answers are as Sana sends them, over HTTP/2", d.changesNothing)
 			t.Run("what is too large is refused by Sana, in words", d.leavesLimitsToSana)

@@ -128,7 +128,7 @@ func TestSlowDatabase_AccumulatesNoRequests(t *testing.T) {
 		wantOnly(t, counts, http.StatusOK, http.StatusServiceUnavailable)
 		t.Logf("%v for each statement: %v; %d goroutines, before %d", delay, counts, most, before)
 		if counts[http.StatusOK] == 0 {
-			t.Errorf("with %v for each statement nobody is served", delay)
+			t.Errorf("with %v for each statement no request is served", delay)
 		}
 	}
 	x.pass()

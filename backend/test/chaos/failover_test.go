@@ -82,7 +82,7 @@ func TestFailover_LosesNoSessionAndNeedsNoRestart(t *testing.T) {
 				t.Fatal(err)
 			}
 			app.WaitReady(t)
-			harness.Eventually(t, "nobody can ask for a code", func() error {
+			harness.Eventually(t, "code requests still fail", func() error {
 				return harness.CountError(newPerson(t).requestCode(app.URL).status, http.StatusAccepted)
 			})
 
@@ -136,7 +136,7 @@ func TestFailover_KeepsRevocationsIfSynchronous(t *testing.T) {
 				t.Fatal(err)
 			}
 			app.WaitReady(t)
-			harness.Eventually(t, "nobody can ask for a code", func() error {
+			harness.Eventually(t, "code requests still fail", func() error {
 				return harness.CountError(newPerson(t).requestCode(app.URL).status, http.StatusAccepted)
 			})
 			thief.want(thief.session(app.URL), http.StatusOK) // it was not revoked, or that is lost

@@ -229,7 +229,7 @@ func TestStarvedInstance_SignOutIsDoneByAnother(t *testing.T) {
 	awaitLock(t, w, "account_events")
 	starved.Pause(t)
 	unlock()
-	harness.Eventually(t, "nobody can sign out", func() error {
+	harness.Eventually(t, "sign-outs still fail", func() error {
 		a := signOut(p.copied(), other.URL)
 		if a.isLost() {
 			return harness.CountError(a.status, http.StatusNoContent)
@@ -273,7 +273,7 @@ func lock(t *testing.T, w *harness.World, sql string) (unlock func()) {
 // awaitLock waits until another client's statement waits for a table.
 func awaitLock(t *testing.T, w *harness.World, table string) {
 	t.Helper()
-	harness.Eventually(t, "nobody waits for "+table, func() error {
+	harness.Eventually(t, "no statement waits for "+table, func() error {
 		return harness.CountError(w.Count(t, `
 			SELECT count(*)
 			FROM pg_locks

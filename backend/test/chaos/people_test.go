@@ -214,7 +214,7 @@ func (c *crowd) count(status int) int {
 func (c *crowd) await(t testing.TB, status, n int) {
 	t.Helper()
 	from := c.count(status)
-	harness.Eventually(t, fmt.Sprintf("nobody is answered %d any more", status), func() error {
+	harness.Eventually(t, fmt.Sprintf("no more answers of %d", status), func() error {
 		if got := c.count(status) - from; got < n {
 			return fmt.Errorf("%d of %d; all answers: %v", got, n, c.all())
 		}

@@ -140,9 +140,9 @@ func (p *proxy) dial(ctx context.Context, network, address string) (net.Conn, er
 
 // person returns a user who connects through the proxy.
 func (p *proxy) person(t testing.TB) *person {
-	somebody := newPerson(t)
-	somebody.client = p.client
-	return somebody
+	visitor := newPerson(t)
+	visitor.client = p.client
+	return visitor
 }
 
 // certificate writes a certificate for the deployment's name into a folder and returns a pool that

@@ -199,7 +199,7 @@ func TestEnumeration_EmailChangeRevealsNoAccount(t *testing.T) {
 			person.SignIn(w, "ada@sana.example")
 			w.Pass(t, 24*time.Hour)
 			person.MoveTo(w.Run(t, "SIGN_UP="+signUp).Instance)
-			harness.WantEqual(t, "somebody without an account", changeInVain(t, w, person, "other@sana.example"), changeInVain(t, w, person, "known@sana.example"))
+			harness.WantEqual(t, "a user without an account", changeInVain(t, w, person, "other@sana.example"), changeInVain(t, w, person, "known@sana.example"))
 		})
 	}
 }

@@ -47,8 +47,8 @@ func TestEnumeration_SignInRevealsNoAccount(t *testing.T) {
 			for _, email := range []string{"known@sana.example", "other@sana.example", "other@else.example", "blocked@sana.example"} {
 				faces = append(faces, walkToTheLimits(t, w, app.Instance, email))
 			}
-			harness.WantEqual(t, "somebody without an account", faces[1], faces[0])
-			harness.WantEqual(t, "somebody at another domain", faces[2], faces[0])
+			harness.WantEqual(t, "a user without an account", faces[1], faces[0])
+			harness.WantEqual(t, "a user at another domain", faces[2], faces[0])
 			harness.WantEqual(t, "a blocked user", faces[3], faces[0])
 		})
 	}
@@ -166,7 +166,7 @@ func TestSignUp_TaggedAddressIsAnotherAccount(t *testing.T) {
 	w.Pass(t, time.Minute)
 	tagged := app.Open(t).SignIn(w, "ada+shop@sana.example")
 	if tagged.User.ID == plain.User.ID || !tagged.Created {
-		t.Errorf("ada+shop signed in as %+v, want somebody new", tagged.User)
+		t.Errorf("ada+shop signed in as %+v, want a new user", tagged.User)
 	}
 }
 

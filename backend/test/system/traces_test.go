@@ -115,6 +115,6 @@ func TestTraces_UnavailableCollectorBlocksNothing(t *testing.T) {
 		t.Errorf("after SIGTERM: %v", err)
 	}
 	if !strings.Contains(p.Log.String(), "spans") {
-		t.Errorf("nobody is told that spans are lost:\n%s", p.Log)
+		t.Errorf("lost spans are not reported:\n%s", p.Log)
 	}
 }
