@@ -38,8 +38,14 @@ At the address of an app it attacks the proxy in front: it sends requests withou
 // Validate allows a URL of a scheme and a host only.
 func (c checkCommand) Validate() error {
 	u := c.URL
-	if u == nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("the address must be only a scheme and a host, e.g. https://sana.example.org")
+	if u == nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" ||
+		u.User != nil ||
+		strings.Trim(u.Path, "/") != "" ||
+		u.RawQuery != "" ||
+		u.Fragment != "" {
+		return errors.New(
+			"the address must be only a scheme and a host, e.g. https://sana.example.org",
+		)
 	}
 	if c.Requests < 1 || c.Requests > 1000 {
 		return errors.New("--requests must be 1 to 1000")

@@ -10,7 +10,9 @@ import (
 
 // teller returns a function that prints results: each in lines as soon as it is told, or all at the
 // end as JSON. finish returns the error of printing.
-func (in invocation) teller(asJSON bool) (finish func(diagnose.Report) error, tell func(diagnose.Result)) {
+func (in invocation) teller(
+	asJSON bool,
+) (finish func(diagnose.Report) error, tell func(diagnose.Result)) {
 	if asJSON {
 		return func(r diagnose.Report) error { return r.WriteJSON(in.stdout) }, func(diagnose.Result) {}
 	}

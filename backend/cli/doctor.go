@@ -63,7 +63,9 @@ func probe(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request) // no proxy, no redirect: only this server is asked
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(
+		request,
+	) // no proxy, no redirect: only this server is asked
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s", probeTimeout)
 	}
@@ -75,6 +77,8 @@ func probe(ctx context.Context, address string) error {
 		return nil
 	}
 	var problem struct{ Detail string }
-	_ = json.NewDecoder(io.LimitReader(answer.Body, maxProbeAnswer)).Decode(&problem) // the status alone is enough
+	_ = json.NewDecoder(io.LimitReader(answer.Body, maxProbeAnswer)).
+		Decode(&problem)
+		// the status alone is enough
 	return errors.New(strings.Join(strings.Fields(answer.Status+" "+problem.Detail), " "))
 }

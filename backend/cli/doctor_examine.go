@@ -88,7 +88,10 @@ func newPatient(ctx context.Context, d doctorCommand, in invocation) (*patient, 
 
 // is reports whether a variable is valid.
 func (p *patient) is(variable string) bool {
-	return !slices.ContainsFunc(p.faults, func(fault string) bool { return strings.HasPrefix(fault, variable+" ") })
+	return !slices.ContainsFunc(
+		p.faults,
+		func(fault string) bool { return strings.HasPrefix(fault, variable+" ") },
+	)
 }
 
 // fault records a fault that appears only when a part of the program is built.
@@ -135,7 +138,12 @@ func (p *patient) close() {
 // checks returns all checks in their order, and the invalid variables.
 func (p *patient) checks() (checks []diagnose.Check, broken []string) {
 	checks, broken = doctor.Configuration(p.faults, p.cfg.Env)
-	database := doctor.Database{Pool: p.db, Direct: p.direct, CookieStore: p.cfg.SessionStore == config.StoreCookie, Now: time.Now}
+	database := doctor.Database{
+		Pool:        p.db,
+		Direct:      p.direct,
+		CookieStore: p.cfg.SessionStore == config.StoreCookie,
+		Now:         time.Now,
+	}
 	checks = append(checks, database.Checks()...)
 	checks = append(checks, doctor.Keys(p.cfg.Keys, time.Now))
 	letters := p.mail()
@@ -179,7 +187,13 @@ func (p *patient) passkeys() doctor.Passkeys {
 }
 
 func (p *patient) gate(public doctor.Public) doctor.Gate {
-	g := doctor.Gate{Public: public, Addr: p.cfg.GateAddr, Apps: len(p.apps.List()), Lookup: net.DefaultResolver.LookupHost, Pool: p.db}
+	g := doctor.Gate{
+		Public: public,
+		Addr:   p.cfg.GateAddr,
+		Apps:   len(p.apps.List()),
+		Lookup: net.DefaultResolver.LookupHost,
+		Pool:   p.db,
+	}
 	for _, one := range p.apps.List() {
 		for _, host := range one.Hosts {
 			g.Hosts = append(g.Hosts, host.String())
@@ -192,12 +206,22 @@ func (p *patient) gate(public doctor.Public) doctor.Gate {
 }
 
 func (p *patient) roundTrip(letters doctor.Mail) []diagnose.Check {
-	trip := doctor.RoundTrip{Mail: letters, To: p.recipient, Word: rand.Text()[:6], Patience: roundtripPatience, Pause: roundtripPause}
+	trip := doctor.RoundTrip{
+		Mail:     letters,
+		To:       p.recipient,
+		Word:     rand.Text()[:6],
+		Patience: roundtripPatience,
+		Pause:    roundtripPause,
+	}
 	set, err := templates.Parse(p.cfg.Brand)
 	if err != nil {
 		panic("cli: the templates are wrong: " + err.Error())
 	}
 	// Without PUBLIC_URL or MAIL_FROM there is no message, and no check that would send it.
-	trip.Message, _ = set.TestMail(trip.To, p.cfg.MailFrom, templates.TestMail{Word: trip.Word, When: time.Now(), PublicURL: p.publicURL})
+	trip.Message, _ = set.TestMail(
+		trip.To,
+		p.cfg.MailFrom,
+		templates.TestMail{Word: trip.Word, When: time.Now(), PublicURL: p.publicURL},
+	)
 	return trip.Checks()
 }

@@ -34,7 +34,8 @@ type person struct {
 
 // do calls a use case with the address, and prints its result: value as JSON, or the text.
 func (p person) do(
-	in invocation, do func(ctx context.Context, useCases *auth.Service) (value any, text string, err error),
+	in invocation,
+	do func(ctx context.Context, useCases *auth.Service) (value any, text string, err error),
 ) error {
 	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
 		value, text, err := do(ctx, useCases)
@@ -136,7 +137,15 @@ func (l listPeopleCommand) print(out io.Writer, p auth.Person) error {
 		_, err = fmt.Fprintf(out, "%s\n", line)
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%s\t%s\t%d\t%s\t%s\n", p.Email, p.Name, p.Sessions, minute(p.LastSignedInAt), signInState(p))
+	_, err := fmt.Fprintf(
+		out,
+		"%s\t%s\t%d\t%s\t%s\n",
+		p.Email,
+		p.Name,
+		p.Sessions,
+		minute(p.LastSignedInAt),
+		signInState(p),
+	)
 	return err
 }
 
@@ -217,8 +226,16 @@ func personText(found auth.PersonDetails, d personDetailsJSON) string {
 	if name == "" {
 		name = "no name"
 	}
-	fmt.Fprintf(&b, "%s (%s), %s. Created %s, last signed in %s. Id %s.\n",
-		d.Email, name, signInState(found.Person), minute(d.CreatedAt), minute(d.LastSignedInAt), d.ID)
+	fmt.Fprintf(
+		&b,
+		"%s (%s), %s. Created %s, last signed in %s. Id %s.\n",
+		d.Email,
+		name,
+		signInState(found.Person),
+		minute(d.CreatedAt),
+		minute(d.LastSignedInAt),
+		d.ID,
+	)
 	apps := "none"
 	if len(d.Apps) > 0 {
 		apps = strings.Join(d.Apps, ", ")
@@ -268,7 +285,10 @@ func (a addPersonCommand) Run(in invocation) error {
 		if isNew {
 			outcome = "can sign in now"
 		}
-		return map[string]any{"email": user.Email, "changed": isNew}, user.Email + " " + outcome + ".", err
+		return map[string]any{
+			"email":   user.Email,
+			"changed": isNew,
+		}, user.Email + " " + outcome + ".", err
 	})
 }
 
@@ -314,7 +334,12 @@ type blockPersonCommand struct{ person }
 func (c blockPersonCommand) Run(in invocation) error {
 	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		b, err := useCases.BlockUser(ctx, c.Address)
-		text := fmt.Sprintf("%s is blocked. Revoked sessions: %d. Revoked access keys: %d.", b.Email, b.Sessions, b.Keys)
+		text := fmt.Sprintf(
+			"%s is blocked. Revoked sessions: %d. Revoked access keys: %d.",
+			b.Email,
+			b.Sessions,
+			b.Keys,
+		)
 		switch {
 		case !b.Changed:
 			text = b.Email + " is already blocked; nothing to do."
@@ -359,6 +384,9 @@ type deletePersonCommand struct{ person }
 func (c deletePersonCommand) Run(in invocation) error {
 	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		email, err := useCases.DeleteUser(ctx, c.Address)
-		return map[string]any{"email": email, "deleted": true}, "The account of " + email + " is deleted.", err
+		return map[string]any{
+			"email":   email,
+			"deleted": true,
+		}, "The account of " + email + " is deleted.", err
 	})
 }

@@ -131,7 +131,7 @@ func TestHeaders_OfASignIn(t *testing.T) {
 	see("who is signed in", 200, b.Get("/api/auth/session"))
 	see("sign-out", 204, b.Post("/api/auth/sign-out", "{}"))
 	see("no pending code", 404, b.Verify(code))
-	see("nobody signed in", 401, b.Get("/api/auth/session", harness.With("Cookie", "")))
+	see("not signed in", 401, b.Get("/api/auth/session", harness.With("Cookie", "")))
 
 	b = app.Open(t)
 	b.SignIn(w, "lin@sana.example")

@@ -60,7 +60,15 @@ func (r *run) checks() []diagnose.Check {
 			diagnose.Check{Name: "old-cookie", Needs: []string{"sign-out"}, Do: r.oldCookie},
 		)
 	}
-	list = append(list, diagnose.Check{Name: "cleanup", Needs: []string{"code-request"}, Always: true, Do: r.cleanup})
+	list = append(
+		list,
+		diagnose.Check{
+			Name:   "cleanup",
+			Needs:  []string{"code-request"},
+			Always: true,
+			Do:     r.cleanup,
+		},
+	)
 	return bounded(list)
 }
 

@@ -77,11 +77,17 @@ type problem struct {
 }
 
 // is reports whether the answer is this problem.
-func (a answer) is(status int, code string) bool { return a.status == status && a.problem.Code == code }
+func (a answer) is(
+	status int,
+	code string,
+) bool {
+	return a.status == status && a.problem.Code == code
+}
 
 // json reads the body into target and reports whether it is JSON of that shape.
 func (a answer) json(target any) bool {
-	return strings.HasPrefix(a.header.Get("Content-Type"), "application/json") && json.Unmarshal(a.body, target) == nil
+	return strings.HasPrefix(a.header.Get("Content-Type"), "application/json") &&
+		json.Unmarshal(a.body, target) == nil
 }
 
 // get sends a GET.
@@ -91,10 +97,20 @@ func (c *client) get(ctx context.Context, path string) answer {
 
 // write sends a write request with the headers of Sana's own pages.
 func (c *client) write(ctx context.Context, method, path, body string) answer {
-	return c.send(ctx, method, c.origin+path, body, map[string]string{"Origin": c.origin, "Sec-Fetch-Site": "same-origin"})
+	return c.send(
+		ctx,
+		method,
+		c.origin+path,
+		body,
+		map[string]string{"Origin": c.origin, "Sec-Fetch-Site": "same-origin"},
+	)
 }
 
-func (c *client) send(ctx context.Context, method, address, body string, header map[string]string) answer {
+func (c *client) send(
+	ctx context.Context,
+	method, address, body string,
+	header map[string]string,
+) answer {
 	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
 	if err != nil {
 		return answer{err: err}
@@ -123,7 +139,12 @@ func (c *client) send(ctx context.Context, method, address, body string, header 
 		return answer{err: err}
 	}
 	c.keep(response.Cookies())
-	a := answer{status: response.StatusCode, header: response.Header, cookies: response.Cookies(), body: content}
+	a := answer{
+		status:  response.StatusCode,
+		header:  response.Header,
+		cookies: response.Cookies(),
+		body:    content,
+	}
 	if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
 		if json.Unmarshal(content, &a.problem) != nil {
 			a.problem = problem{}

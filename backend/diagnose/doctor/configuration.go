@@ -25,7 +25,13 @@ func Configuration(faults []string, environment string) (checks []diagnose.Check
 			do = "correct " + variable
 		}
 		broken = append(broken, variable)
-		checks = append(checks, diagnose.Check{Name: "configuration", Do: func(context.Context) diagnose.Result { return diagnose.Fail(detail, do) }})
+		checks = append(
+			checks,
+			diagnose.Check{
+				Name: "configuration",
+				Do:   func(context.Context) diagnose.Result { return diagnose.Fail(detail, do) },
+			},
+		)
 	}
 	return checks, broken
 }
@@ -37,21 +43,34 @@ const howToRotate = "put the output of sana keys new and a comma before the valu
 
 // Keys checks the age of the current key. The key's id is the only record of it.
 func Keys(ring keyring.Ring, now func() time.Time) diagnose.Check {
-	return diagnose.Check{Name: "keys", Needs: []string{"SECRET_KEYS"}, Do: func(context.Context) diagnose.Result { return judgeKeys(ring, now()) }}
+	return diagnose.Check{
+		Name:  "keys",
+		Needs: []string{"SECRET_KEYS"},
+		Do:    func(context.Context) diagnose.Result { return judgeKeys(ring, now()) },
+	}
 }
 
 func judgeKeys(ring keyring.Ring, now time.Time) diagnose.Result {
 	current := ring.Current()
-	detail := fmt.Sprintf("%s; the current one is %s", diagnose.Counted(len(ring.All()), "key", "keys"), current.ID)
+	detail := fmt.Sprintf(
+		"%s; the current one is %s",
+		diagnose.Counted(len(ring.All()), "key", "keys"),
+		current.ID,
+	)
 	day, known := current.Day()
 	age := int(now.Sub(day).Hours() / 24)
 	switch {
 	case !known:
 		return diagnose.OK(detail + "; age unknown: its id has no date")
 	case age < -1:
-		return diagnose.Warn(detail+" and is dated "+day.Format(time.DateOnly)+", which is in the future", "check the clock of this machine")
+		return diagnose.Warn(
+			detail+" and is dated "+day.Format(time.DateOnly)+", which is in the future",
+			"check the clock of this machine",
+		)
 	case age > rotateAfter:
 		return diagnose.Warn(fmt.Sprintf("%s and is %d days old", detail, age), howToRotate)
 	}
-	return diagnose.OK(fmt.Sprintf("%s and is %s old", detail, diagnose.Counted(max(age, 0), "day", "days")))
+	return diagnose.OK(
+		fmt.Sprintf("%s and is %s old", detail, diagnose.Counted(max(age, 0), "day", "days")),
+	)
 }

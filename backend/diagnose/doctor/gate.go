@@ -43,9 +43,16 @@ func (g Gate) Checks() []diagnose.Check {
 // apps judges the hosts of the apps. An app on Sana's own host would receive the session's cookie.
 func (g Gate) apps(context.Context) diagnose.Result {
 	own := strings.ToLower(g.Public.URL.Host)
-	detail := fmt.Sprintf("%s at %s", diagnose.Counted(g.Apps, "app", "apps"), diagnose.Counted(len(g.Hosts), "host", "hosts"))
+	detail := fmt.Sprintf(
+		"%s at %s",
+		diagnose.Counted(g.Apps, "app", "apps"),
+		diagnose.Counted(len(g.Hosts), "host", "hosts"),
+	)
 	if slices.ContainsFunc(g.Hosts, func(host string) bool { return coversHost(host, own) }) {
-		return diagnose.Fail(detail+"; one host is that of PUBLIC_URL", "give the app a host of its own in APPS_FILE")
+		return diagnose.Fail(
+			detail+"; one host is that of PUBLIC_URL",
+			"give the app a host of its own in APPS_FILE",
+		)
 	}
 	return diagnose.OK(detail + ", none of them PUBLIC_URL's")
 }
@@ -82,8 +89,13 @@ func (g Gate) accessKeys(ctx context.Context) diagnose.Result {
 func judgeAccessKeys(keys, soon int, stray []string) diagnose.Result {
 	detail := diagnose.Counted(keys, "access key", "access keys")
 	if len(stray) > 0 {
-		return diagnose.Warn(detail+"; some are for apps that APPS_FILE does not define, or that do not accept keys: "+strings.Join(stray, ", "),
-			"such keys are refused: set access_keys: true for the app, or revoke them with sana access-keys end")
+		return diagnose.Warn(
+			detail+"; some are for apps that APPS_FILE does not define, or that do not accept keys: "+strings.Join(
+				stray,
+				", ",
+			),
+			"such keys are refused: set access_keys: true for the app, or revoke them with sana access-keys end",
+		)
 	}
 	if soon > 0 {
 		detail += fmt.Sprintf(", %d of them expire within a week", soon)
@@ -102,7 +114,10 @@ func coversHost(pattern, host string) bool {
 func (g Gate) resolve(ctx context.Context) diagnose.Result {
 	var missing []string
 	for _, host := range g.Hosts {
-		name, _, _ := strings.Cut(strings.Replace(host, "*", "sana-doctor", 1), ":") // development allows ports
+		name, _, _ := strings.Cut(
+			strings.Replace(host, "*", "sana-doctor", 1),
+			":",
+		) // development allows ports
 		if _, err := g.Lookup(ctx, name); err != nil {
 			missing = append(missing, host)
 		}
@@ -128,8 +143,12 @@ func (g Gate) address(ctx context.Context) diagnose.Result {
 	hint := fmt.Sprintf(hintGateAddr, port)
 	ip, err := netip.ParseAddr(host)
 	direct := net.JoinHostPort(g.Public.URL.Hostname(), port)
-	if answers, isLoopback := g.answers(ctx, direct); answers && !(isLoopback && IsLoopback(g.Addr)) {
-		return diagnose.Fail(direct+" answers as the gate: every client can reach it, not only the proxy", hint)
+	if answers, isLoopback := g.answers(ctx, direct); answers &&
+		!(isLoopback && IsLoopback(g.Addr)) {
+		return diagnose.Fail(
+			direct+" answers as the gate: every client can reach it, not only the proxy",
+			hint,
+		)
 	}
 	switch {
 	case host == "" || err == nil && ip.IsUnspecified():
@@ -151,6 +170,7 @@ func (g Gate) answers(ctx context.Context, address string) (answers, isLoopback 
 	ctx, cancel := context.WithTimeout(ctx, portTimeout)
 	defer cancel()
 	answer, err := g.Public.getFrom(ctx, &url.URL{Scheme: "http", Host: address}, "/gate/", nil)
-	isGate := answer.status == http.StatusForbidden && strings.Contains(string(answer.body), `"gate_misconfigured"`)
+	isGate := answer.status == http.StatusForbidden &&
+		strings.Contains(string(answer.body), `"gate_misconfigured"`)
 	return err == nil && isGate, answer.isLoopback
 }

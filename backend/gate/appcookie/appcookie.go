@@ -53,7 +53,9 @@ func New(keys keyring.Ring) *Maker {
 	m := &Maker{current: keys.Current().ID, hashes: map[string]*sync.Pool{}}
 	for _, key := range keys.All() {
 		derived := key.Derive(label)
-		m.hashes[key.ID] = &sync.Pool{New: func() any { return &hasher{Hash: hmac.New(sha256.New, derived)} }}
+		m.hashes[key.ID] = &sync.Pool{
+			New: func() any { return &hasher{Hash: hmac.New(sha256.New, derived)} },
+		}
 	}
 	return m
 }
@@ -72,7 +74,9 @@ type Cookie struct {
 func (m *Maker) Make(host, sessionID string, seed []byte, now time.Time) string {
 	c := Cookie{SessionID: sessionID, keyID: m.current, issued: strconv.FormatInt(now.Unix(), 10)}
 	mac := m.sum(m.hashes[m.current], host, c, seed)
-	return version + c.keyID + "." + c.SessionID + "." + c.issued + "." + encoding.EncodeToString(mac[:])
+	return version + c.keyID + "." + c.SessionID + "." + c.issued + "." + encoding.EncodeToString(
+		mac[:],
+	)
 }
 
 // Parse splits a cookie's value. It returns ErrInvalid for a value that Make does not return for

@@ -45,7 +45,11 @@ var templates = template.Must(template.New("").Delims("<<", ">>").Funcs(template
 // identity are the headers that the gate sends with 200.
 var identity = []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Id"}
 
-var names = map[Kind]string{Nginx: "nginx.conf.tmpl", Caddy: "Caddyfile.tmpl", Traefik: "traefik.yaml.tmpl"}
+var names = map[Kind]string{
+	Nginx:   "nginx.conf.tmpl",
+	Caddy:   "Caddyfile.tmpl",
+	Traefik: "traefik.yaml.tmpl",
+}
 
 // Write writes the configuration of a site.
 func Write(w io.Writer, kind Kind, s Site) error {
