@@ -117,8 +117,8 @@ func TestWhatIsNoKeyIsRefusedInWordsWithoutQuotingIt(t *testing.T) {
 		"a key as the id":     {canaryBase64 + ":" + otherBase64, "key 1: has an id that is not 1 to 20 of the characters"},
 		"an id of no letters": {"k\x00:" + canaryBase64, "key 1: has an id that is not 1 to 20 of the characters"},
 		"32 times A":          {strings.Repeat("A", 43) + "=", "key 1: is a published example"},
-		"one byte repeated":   {base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{'x'}, 40)), "key 1: is an example"},
-		"0, 1, 2 and so on":   {"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "key 1: is an example"},
+		"one byte repeated":   {base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{'x'}, 40)), "key 1: is a published example"},
+		"0, 1, 2 and so on":   {"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "key 1: is a published example"},
 	} {
 		ring, err := keyring.Parse(test.list)
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
