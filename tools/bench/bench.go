@@ -27,8 +27,28 @@ type lengths struct {
 }
 
 var (
-	fullLengths  = lengths{rounds: 5, warm: 2 * time.Second, read: 6 * time.Second, signIns: 30 * time.Second, signInRounds: 3, endings: 500, starts: 9, people: 10_000, known: 500_000}
-	quickLengths = lengths{rounds: 3, warm: time.Second, read: 2 * time.Second, signIns: 5 * time.Second, signInRounds: 1, endings: 100, starts: 3, people: 1000, known: 50_000}
+	fullLengths = lengths{
+		rounds:       5,
+		warm:         2 * time.Second,
+		read:         6 * time.Second,
+		signIns:      30 * time.Second,
+		signInRounds: 3,
+		endings:      500,
+		starts:       9,
+		people:       10_000,
+		known:        500_000,
+	}
+	quickLengths = lengths{
+		rounds:       3,
+		warm:         time.Second,
+		read:         2 * time.Second,
+		signIns:      5 * time.Second,
+		signInRounds: 1,
+		endings:      100,
+		starts:       3,
+		people:       1000,
+		known:        50_000,
+	}
 )
 
 // bench is one run of the benchmark.
@@ -72,7 +92,12 @@ func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // progress reports the progress of the run.
 func (*bench) progress(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
+	fmt.Fprintf(
+		os.Stderr,
+		"%s  %s\n",
+		time.Now().Format(time.TimeOnly),
+		fmt.Sprintf(format, args...),
+	)
 }
 
 // newDatabase creates an empty database and returns its URL.

@@ -18,7 +18,8 @@ func (b *bench) printMethod(ctx context.Context) {
 		fmt.Println("A QUICK RUN, for whoever develops: too short for figures to be quoted.")
 		fmt.Println()
 	}
-	fmt.Printf(`Method, %s
+	fmt.Printf(
+		`Method, %s
 - Machine: %s, %d processors, %s; everything on it, over loopback: server, Postgres and load share the processors.
 - Load: wrk, %d connections, %d threads, the cookies of %d people one after the other, only Host and Cookie as headers.
 - Reads: %d rounds, each server in each round, in another order each time, after %s of warming up, for %s; then the median of the
@@ -31,8 +32,23 @@ func (b *bench) printMethod(ctx context.Context) {
 - CPU is user and system time of the server's processes, and of all processes of Postgres; a ratio by CPU is what one read costs of
   both together, which other work on the machine changes less.
 - Postgres: %s. %s
-`, time.Now().UTC().Format("2006-01-02 15:04 UTC"), processor(), runtime.NumCPU(), kernel(ctx), connections, threads, b.people,
-		b.rounds, b.warm, b.lengths.read, poolSize, b.people, b.signIns, b.settings, b.commitTime(ctx))
+`,
+		time.Now().UTC().Format("2006-01-02 15:04 UTC"),
+		processor(),
+		runtime.NumCPU(),
+		kernel(ctx),
+		connections,
+		threads,
+		b.people,
+		b.rounds,
+		b.warm,
+		b.lengths.read,
+		poolSize,
+		b.people,
+		b.signIns,
+		b.settings,
+		b.commitTime(ctx),
+	)
 }
 
 // processor returns the name of the first processor.
@@ -70,5 +86,9 @@ func (b *bench) commitTime(ctx context.Context) string {
 		}
 		times = append(times, float64(time.Since(began).Microseconds())/1000)
 	}
-	return fmt.Sprintf("A commit of one row takes %s ms here (median of %d).", digits(median(times)), len(times))
+	return fmt.Sprintf(
+		"A commit of one row takes %s ms here (median of %d).",
+		digits(median(times)),
+		len(times),
+	)
 }

@@ -128,7 +128,9 @@ func fiberStore(ctx context.Context, database string) (*fibersession.Store, *pgx
 	if err != nil {
 		return nil, nil, err
 	}
-	store := fibersession.New(fibersession.Config{Expiration: maxAge, Storage: storage.New(storage.Config{DB: db})})
+	store := fibersession.New(
+		fibersession.Config{Expiration: maxAge, Storage: storage.New(storage.Config{DB: db})},
+	)
 	store.RegisterType(answer{})
 	return store, db, nil
 }
@@ -167,7 +169,12 @@ func fiberJar(ctx context.Context, database string, list []answer) (jar, error) 
 		return s.Save()
 	})
 	for n := range list {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprint("http://127.0.0.1/", n), nil)
+		request, err := http.NewRequestWithContext(
+			ctx,
+			http.MethodGet,
+			fmt.Sprint("http://127.0.0.1/", n),
+			nil,
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -210,7 +217,11 @@ func serveSCS(ctx context.Context, database string) error {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(who)
 	})
-	server := &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT"), Handler: manager.LoadAndSave(answering), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{
+		Addr:              "127.0.0.1:" + os.Getenv("PORT"),
+		Handler:           manager.LoadAndSave(answering),
+		ReadHeaderTimeout: 10 * time.Second,
+	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {

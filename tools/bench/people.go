@@ -33,8 +33,15 @@ func people(n int) []answer {
 	list := make([]answer, n)
 	for i := range list {
 		list[i] = answer{
-			User:    user{ID: fmt.Sprintf("%08x-7d1c-4a3e-9c55-%012x", i, i), Email: fmt.Sprintf("person%06d@sana.example", i)},
-			Session: visible{ID: fmt.Sprintf("%032x", i), SignedInAt: now, ExpiresAt: now.Add(maxAge)},
+			User: user{
+				ID:    fmt.Sprintf("%08x-7d1c-4a3e-9c55-%012x", i, i),
+				Email: fmt.Sprintf("person%06d@sana.example", i),
+			},
+			Session: visible{
+				ID:         fmt.Sprintf("%032x", i),
+				SignedInAt: now,
+				ExpiresAt:  now.Add(maxAge),
+			},
 		}
 	}
 	return list

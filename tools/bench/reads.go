@@ -58,11 +58,23 @@ func measureReads(ctx context.Context, b *bench) error {
 			if t.name == sanaCached {
 				resident = max(resident, peak)
 			}
-			b.progress("round %d of %d: %-26s %8.0f reads/s", r+1, b.rounds, t.name, measured.perSecond())
+			b.progress(
+				"round %d of %d: %-26s %8.0f reads/s",
+				r+1,
+				b.rounds,
+				t.name,
+				measured.perSecond(),
+			)
 		}
 	}
 	b.report.addReads(targets, rounds)
-	b.report.add("memory under the read load (VmRSS, highest)", "rss_load_mb", resident, "MB", "at most 80")
+	b.report.add(
+		"memory under the read load (VmRSS, highest)",
+		"rss_load_mb",
+		resident,
+		"MB",
+		"at most 80",
+	)
 	return nil
 }
 
@@ -114,7 +126,10 @@ func (b *bench) checkAnswers(ctx context.Context, t *target) error {
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}, Timeout: 10 * time.Second}
+	client := &http.Client{
+		Transport: &http.Transport{MaxIdleConnsPerHost: 8},
+		Timeout:   10 * time.Second,
+	}
 	defer client.CloseIdleConnections()
 	faults := make(chan error, 8)
 	var group sync.WaitGroup

@@ -49,8 +49,21 @@ func sanaEnviron(database string, smtpPort int, further ...string) []string {
 }
 
 // startSana starts bin/sana.
-func (b *bench) startSana(ctx context.Context, name, database string, smtpPort int, further ...string) (*server, error) {
-	return b.startServer(ctx, name, "/readyz", freePort(), sanaEnviron(database, smtpPort, further...), b.sana, "serve")
+func (b *bench) startSana(
+	ctx context.Context,
+	name, database string,
+	smtpPort int,
+	further ...string,
+) (*server, error) {
+	return b.startServer(
+		ctx,
+		name,
+		"/readyz",
+		freePort(),
+		sanaEnviron(database, smtpPort, further...),
+		b.sana,
+		"serve",
+	)
 }
 
 // migrated creates a database with Sana's schema.
@@ -93,15 +106,23 @@ func deviceToken(address string) string {
 // ticketOf returns a session's ticket with Sana's expected answer.
 func ticketOf(s session.Session) ticket {
 	return ticket{cookie: cookieOf(s.Token), want: answer{
-		User:    user{ID: s.User.ID, Email: s.User.Email},
-		Session: visible{ID: s.ID, SignedInAt: s.User.SignedInAt.UTC(), ExpiresAt: s.ExpiresAt.UTC()},
+		User: user{ID: s.User.ID, Email: s.User.Email},
+		Session: visible{
+			ID:         s.ID,
+			SignedInAt: s.User.SignedInAt.UTC(),
+			ExpiresAt:  s.ExpiresAt.UTC(),
+		},
 	}}
 }
 
 func sessionOf(p answer) session.Session {
 	return session.Session{
 		ID: p.Session.ID, CreatedAt: p.Session.SignedInAt, ExpiresAt: p.Session.ExpiresAt,
-		User:      session.User{ID: p.User.ID, Email: p.User.Email, SignedInAt: p.Session.SignedInAt},
+		User: session.User{
+			ID:         p.User.ID,
+			Email:      p.User.Email,
+			SignedInAt: p.Session.SignedInAt,
+		},
 		UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Platform: "Firefox, Linux",
 		IP: "192.0.2.1", Seed: random(16),
 	}
@@ -139,7 +160,12 @@ func sharedJar(ctx context.Context, database string, list []answer) (jar, error)
 	if _, err := conn.CopyFrom(ctx, pgx.Identifier{"users"}, []string{"id", "email"}, pgx.CopyFromRows(users)); err != nil {
 		return nil, err
 	}
-	_, err = conn.CopyFrom(ctx, pgx.Identifier{"sessions"}, []string{"k", "v", "e", "id", "user_id", "idle_seconds", "sweep_at"}, pgx.CopyFromRows(rows))
+	_, err = conn.CopyFrom(
+		ctx,
+		pgx.Identifier{"sessions"},
+		[]string{"k", "v", "e", "id", "user_id", "idle_seconds", "sweep_at"},
+		pgx.CopyFromRows(rows),
+	)
 	if err == nil {
 		_, err = conn.Exec(ctx, "VACUUM ANALYZE")
 	}

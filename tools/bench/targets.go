@@ -40,12 +40,23 @@ func (b *bench) readTargets(ctx context.Context) ([]target, error) {
 	targets := []target{
 		b.sanaTarget(sanaCached, database, smtp, kept(shared)),
 		b.sanaTarget(sanaUncached, database, smtp, kept(shared), "SESSION_CACHE=off"),
-		b.sanaTarget(sanaSealed, database, smtp, func() (jar, error) { return sealedJar(ctx, list) }, "SESSION_STORE=cookie"),
-		{name: sameChain, path: sessionPath, jar: kept(withConstant(shared)), start: func(ctx context.Context) (*server, error) {
-			// Without a cookie only the constant answer is 200: Sana is ready a moment before its
-			// handler is replaced.
-			return b.startPeer(ctx, "same-chain", sessionPath, sanaEnviron(database, smtp))
-		}},
+		b.sanaTarget(
+			sanaSealed,
+			database,
+			smtp,
+			func() (jar, error) { return sealedJar(ctx, list) },
+			"SESSION_STORE=cookie",
+		),
+		{
+			name: sameChain,
+			path: sessionPath,
+			jar:  kept(withConstant(shared)),
+			start: func(ctx context.Context) (*server, error) {
+				// Without a cookie only the constant answer is 200: Sana is ready a moment before its
+				// handler is replaced.
+				return b.startPeer(ctx, "same-chain", sessionPath, sanaEnviron(database, smtp))
+			},
+		},
 		b.peerTarget(fiberConstant, "constant", withConstant(shared)),
 	}
 	peers := []struct {
@@ -90,25 +101,51 @@ func withConstant(j jar) jar {
 	return same
 }
 
-func (b *bench) sanaTarget(name, database string, smtp int, j func() (jar, error), further ...string) target {
-	return target{name: name, path: sessionPath, jar: j, start: func(ctx context.Context) (*server, error) {
-		return b.startSana(ctx, name, database, smtp, further...)
-	}}
+func (b *bench) sanaTarget(
+	name, database string,
+	smtp int,
+	j func() (jar, error),
+	further ...string,
+) target {
+	return target{
+		name: name,
+		path: sessionPath,
+		jar:  j,
+		start: func(ctx context.Context) (*server, error) {
+			return b.startSana(ctx, name, database, smtp, further...)
+		},
+	}
 }
 
 func (b *bench) peerTarget(name, command string, j jar, args ...string) target {
-	return target{name: name, path: "/", jar: kept(j), start: func(ctx context.Context) (*server, error) {
-		return b.startPeer(ctx, command, "", nil, args...)
-	}}
+	return target{
+		name: name,
+		path: "/",
+		jar:  kept(j),
+		start: func(ctx context.Context) (*server, error) {
+			return b.startPeer(ctx, command, "", nil, args...)
+		},
+	}
 }
 
 // startPeer runs this program as one of the compared servers.
-func (b *bench) startPeer(ctx context.Context, name, ready string, environ []string, args ...string) (*server, error) {
+func (b *bench) startPeer(
+	ctx context.Context,
+	name, ready string,
+	environ []string,
+	args ...string,
+) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return b.startServer(ctx, name, ready, freePort(), environ, append([]string{self, "serve", name}, args...)...)
+	return b.startServer(
+		ctx,
+		name,
+		ready,
+		freePort(),
+		environ,
+		append([]string{self, "serve", name}, args...)...)
 }
 
 // flaskTarget has as many processes as Sana has processors, and threads for all connections: the
@@ -139,9 +176,29 @@ func (b *bench) flaskTarget(ctx context.Context, list []answer) (target, error) 
 	for i, p := range list {
 		j = append(j, ticket{cookies[i], p})
 	}
-	return target{name: flaskCookie, path: "/", jar: kept(j), start: func(ctx context.Context) (*server, error) {
-		port := freePort()
-		return b.startServer(ctx, "flask", "", port, nil, b.gunicorn, "--worker-class=gthread", fmt.Sprint("--workers=", threads),
-			fmt.Sprint("--threads=", connections/threads), "--keep-alive=75", fmt.Sprint("--bind=127.0.0.1:", port), "flask_peer:app")
-	}}, nil
+	return target{
+		name: flaskCookie,
+		path: "/",
+		jar:  kept(j),
+		start: func(ctx context.Context) (*server, error) {
+			port := freePort()
+			return b.startServer(
+				ctx,
+				"flask",
+				"",
+				port,
+				nil,
+				b.gunicorn,
+				"--worker-class=gthread",
+				fmt.Sprint("--workers=", threads),
+				fmt.Sprint(
+					"--threads=",
+					connections/threads,
+				),
+				"--keep-alive=75",
+				fmt.Sprint("--bind=127.0.0.1:", port),
+				"flask_peer:app",
+			)
+		},
+	}, nil
 }

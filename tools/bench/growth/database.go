@@ -59,7 +59,8 @@ func (d *database) create(ctx context.Context, server string) (made bool, err er
 	}
 	defer conn.Close(ctx)
 	var exists bool
-	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, d.name).Scan(&exists)
+	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, d.name).
+		Scan(&exists)
 	if err != nil || exists {
 		return false, err
 	}
@@ -112,10 +113,22 @@ const rows = `
 // indexes are created after the rows, which is faster, and with the fill factor that row-by-row
 // inserts lead to: two thirds.
 var indexes = [][2]string{
-	{`DROP INDEX sessions_sweep_at`, `CREATE INDEX sessions_sweep_at ON sessions (sweep_at) WITH (fillfactor = 70)`},
-	{`DROP INDEX sessions_id`, `CREATE UNIQUE INDEX sessions_id ON sessions (id) WITH (fillfactor = 70)`},
-	{`DROP INDEX sessions_user_id`, `CREATE INDEX sessions_user_id ON sessions (user_id) WITH (fillfactor = 70)`},
-	{`ALTER TABLE sessions DROP CONSTRAINT sessions_pkey`, `ALTER TABLE sessions ADD PRIMARY KEY (k) WITH (fillfactor = 70)`},
+	{
+		`DROP INDEX sessions_sweep_at`,
+		`CREATE INDEX sessions_sweep_at ON sessions (sweep_at) WITH (fillfactor = 70)`,
+	},
+	{
+		`DROP INDEX sessions_id`,
+		`CREATE UNIQUE INDEX sessions_id ON sessions (id) WITH (fillfactor = 70)`,
+	},
+	{
+		`DROP INDEX sessions_user_id`,
+		`CREATE INDEX sessions_user_id ON sessions (user_id) WITH (fillfactor = 70)`,
+	},
+	{
+		`ALTER TABLE sessions DROP CONSTRAINT sessions_pkey`,
+		`ALTER TABLE sessions ADD PRIMARY KEY (k) WITH (fillfactor = 70)`,
+	},
 }
 
 func (d *database) fill(ctx context.Context) error {

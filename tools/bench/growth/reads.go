@@ -20,9 +20,23 @@ type kind struct {
 
 var kinds = []kind{
 	{"cached", "on", 10_000, 1, 1, "SESSION_CACHE=on, 10,000 of the sessions in use"},
-	{"uncached", "off", maxTokens, 1, 2, "SESSION_CACHE=off, all sessions alike; no use has to be recorded"},
+	{
+		"uncached",
+		"off",
+		maxTokens,
+		1,
+		2,
+		"SESSION_CACHE=off, all sessions alike; no use has to be recorded",
+	},
 	{"uncached_in_use", "off", 10_000, 1, 1, "SESSION_CACHE=off, 10,000 of the sessions in use"},
-	{"uncached_and_written", "off", maxTokens, 2, 2, "SESSION_CACHE=off, all sessions alike; every use is the first in an hour and is recorded"},
+	{
+		"uncached_and_written",
+		"off",
+		maxTokens,
+		2,
+		2,
+		"SESSION_CACHE=off, all sessions alike; every use is the first in an hour and is recorded",
+	},
 }
 
 func kindNames() (names []string) {
@@ -110,7 +124,12 @@ func (o options) readOnce(ctx context.Context, k kind, d *database) (load, error
 }
 
 // measure is read with the processor time that it uses.
-func (i *instance) measure(ctx context.Context, d *database, tokens string, length time.Duration) (load, error) {
+func (i *instance) measure(
+	ctx context.Context,
+	d *database,
+	tokens string,
+	length time.Duration,
+) (load, error) {
 	before, err := i.cpu(ctx, d)
 	if err != nil {
 		return load{}, err
@@ -157,7 +176,10 @@ func short(n int) string {
 }
 
 func printReads(list []reads) {
-	fmt.Printf("\nreads a second, wrk with %d connections beside it, medians\n| sessions | reads | a second | rounds | p99, ms | Sana + Postgres compute, us | failed |\n", connections)
+	fmt.Printf(
+		"\nreads a second, wrk with %d connections beside it, medians\n| sessions | reads | a second | rounds | p99, ms | Sana + Postgres compute, us | failed |\n",
+		connections,
+	)
 	for _, r := range list {
 		var rounds, p99, cpu []string
 		failed := 0
@@ -167,7 +189,16 @@ func printReads(list []reads) {
 			cpu = append(cpu, fmt.Sprintf("%.0f+%.0f", l.Sana, l.Postgres))
 			failed += l.Failed
 		}
-		fmt.Printf("| %d | %s | %.0f | %v | %v | %v | %d |\n", r.Sessions, r.Kind, r.median(), rounds, p99, cpu, failed)
+		fmt.Printf(
+			"| %d | %s | %.0f | %v | %v | %v | %d |\n",
+			r.Sessions,
+			r.Kind,
+			r.median(),
+			rounds,
+			p99,
+			cpu,
+			failed,
+		)
 	}
 	for _, k := range kinds {
 		fmt.Printf("%s: %s\n", k.name, k.means)

@@ -47,7 +47,13 @@ func (o options) pass(ctx context.Context, name string, sql []string) (result, e
 	defer w.store.Close()
 	random := rand.New(rand.NewPCG(1, 2)) // the same month for all
 	for n := range o.sessions {
-		w.slots = append(w.slots, slot{email: fmt.Sprintf("person.%d@mail.example.org", n), offset: random.IntN(visitEvery)})
+		w.slots = append(
+			w.slots,
+			slot{
+				email:  fmt.Sprintf("person.%d@mail.example.org", n),
+				offset: random.IntN(visitEvery),
+			},
+		)
 		if err := w.signIn(ctx, random, &w.slots[n]); err != nil {
 			return result{}, err
 		}

@@ -30,7 +30,11 @@ func main() {
 	}
 	for _, address := range os.Args[2:] {
 		answer := httptest.NewRecorder()
-		state := &sessions.SessionState{Email: address, User: address, AccessToken: strings.Repeat("t", 32)}
+		state := &sessions.SessionState{
+			Email:       address,
+			User:        address,
+			AccessToken: strings.Repeat("t", 32),
+		}
 		if err := store.Save(answer, httptest.NewRequest(http.MethodGet, "https://sana.example/", nil), state); err != nil {
 			log.Fatal(err)
 		}
