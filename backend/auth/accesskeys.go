@@ -82,8 +82,8 @@ func (s *Service) MakeAccessKey(
 	return s.makeKey(ctx, v, owner, r, "")
 }
 
-// MakeAccessKeyAsOperator is MakeAccessKey for the user with an address. It also returns fault.NotFound if
-// there is no such account.
+// MakeAccessKeyAsOperator is MakeAccessKey for the user with an address. It also returns
+// fault.NotFound if there is no such account.
 func (s *Service) MakeAccessKeyAsOperator(ctx context.Context, address string, r KeyRequest) (NewAccessKey, error) {
 	owner, err := s.FindUser(ctx, address)
 	if err != nil {

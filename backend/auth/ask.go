@@ -75,8 +75,8 @@ func (s *Service) stepUp(ctx context.Context, current session.Session) (target, 
 	return target{email: email, purpose: challenge.StepUp, sessionID: current.ID, userID: owner.ID}, nil
 }
 
-// ResendCode requests the code of a pending challenge of the browser again: the one with this id, or
-// the newest if id is "". Errors are those of RequestCode, and fault.NoPendingCode.
+// ResendCode requests the code of a pending challenge of the browser again: the one with this id,
+// or the newest if id is "". Errors are those of RequestCode, and fault.NoPendingCode.
 func (s *Service) ResendCode(ctx context.Context, v visitor.Visitor, id string) (CodeRequest, error) {
 	return s.resend(ctx, v, challenge.Query{Browser: v.Browser, ID: id, Purpose: challenge.SignIn})
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The templates' names in the outbox. The ref of a mail with a code is the challenge's id; the others
-// are notices.
+// The templates' names in the outbox. The ref of a mail with a code is the challenge's id; the
+// others are notices.
 const (
 	codeTemplate           = "sign_in_code"
 	newDeviceTemplate      = "new_device"

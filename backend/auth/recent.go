@@ -35,8 +35,8 @@ func errReauthenticationRequired() error {
 		"For this you must have signed in more recently. Request a code for your address and type it; you stay signed in.")
 }
 
-// recentOwner returns the account of a session that requireRecent accepts, or fault.NotSignedIn if the
-// account was deleted: a session in a cookie can outlive it.
+// recentOwner returns the account of a session that requireRecent accepts, or fault.NotSignedIn if
+// the account was deleted: a session in a cookie can outlive it.
 func (s *Service) recentOwner(ctx context.Context, current session.Session) (account.Account, error) {
 	owner, err := s.Accounts.Find(ctx, current.User.ID)
 	if err != nil {

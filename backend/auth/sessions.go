@@ -23,7 +23,8 @@ func (s *Service) Sessions(ctx context.Context, v visitor.Visitor, current sessi
 	return []session.Listed{{Session: current, LastUsedAt: s.Sealed.Now()}}, false, nil
 }
 
-// listSessions lists the sessions of a user with the apps that they have opened. Sessions must be rows.
+// listSessions lists the sessions of a user with the apps that they have opened. Sessions must be
+// rows.
 func (s *Service) listSessions(ctx context.Context, userID string) ([]session.Listed, error) {
 	list, err := s.Shared.List(ctx, userID)
 	if err != nil {
