@@ -180,6 +180,7 @@ const deleting = (name: string, shows: Shows, answer: NonNullable<Answers['DELET
 const provedSince = { ...signedIn, session: { ...signedIn.session, signed_in_at: '2026-03-20T10:00:00Z' } }
 const proof = (name: string, shows: Shows, answers: Answers, does: State['does'] = []): State =>
   page(name, shows, { 'GET /api/account/export': [stale, exported], ...answers }, [download, ...(does ?? [])])
+const usePasskey = { press: 0, inDialog: true, on: 'passkeys.signIn' } as const
 const proofWithPasskey = (
   name: string,
   shows: Shows,
@@ -359,14 +360,14 @@ export const states: State[] = [
   proof('proof: sending the code', 'page.loading', { 'POST /api/auth/code': 'never' }),
   proof('proof: code sent', 'proof.goOn', code),
   proofWithPasskey('proof: with a passkey or a code', 'passkeys.signIn', 'waits'),
-  proofWithPasskey('proof: passkey not given', 'passkeys.signIn', 'cancelled', {}, [{ press: 0, inDialog: true }]),
-  proofWithPasskey('proof: code beside a passkey', 'proof.goOn', 'waits', code, [{ press: 1, inDialog: true }]),
+  proofWithPasskey('proof: passkey not given', 'passkeys.signIn', 'cancelled', {}, [usePasskey]),
+  proofWithPasskey('proof: code beside a passkey', 'proof.goOn', 'waits', code, [{ ...usePasskey, press: 1 }]),
   proofWithPasskey(
     'proof: gone on with a passkey',
     'account.downloaded',
     'given',
     { 'POST /api/auth/passkey': { ...signedIn, created: false } },
-    [{ press: 0, inDialog: true }],
+    [usePasskey],
   ),
   proof('proof: server away', 'trouble.unreachable', { 'POST /api/auth/code': 'lost' }),
   proof('proof: too many codes', 'problem.too_many_requests', {
