@@ -10,7 +10,7 @@ import (
 )
 
 // attackCount is the number of attacks: and so on.
-const attackCount = 58
+const attackCount = 61
 
 // attack is one entry of testdata/attacks.txt, or a fault of testdata/faults.txt.
 type attack struct {

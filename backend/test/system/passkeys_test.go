@@ -15,10 +15,10 @@ import (
 	"github.com/descope/virtualwebauthn"
 )
 
-// passkeyScene is a user with a passkey, at two instances.
+// passkeyScene is a user with a passkey, at two processes.
 type passkeyScene struct {
 	world          *harness.World
-	first, second  *harness.Instance
+	first, second  *harness.Process
 	owner          *harness.Browser // signed in
 	authenticator  *harness.Authenticator
 	user, firstOne string // ids of the user and of the passkey
@@ -27,7 +27,7 @@ type passkeyScene struct {
 func newPasskeyScene(t *testing.T, override ...string) passkeyScene {
 	t.Helper()
 	w := harness.NewWorld(t)
-	s := passkeyScene{world: w, first: w.Start(t, override...), second: w.Start(t, override...)}
+	s := passkeyScene{world: w, first: w.Run(t, override...), second: w.Run(t, override...)}
 	s.owner = s.first.Open(t)
 	s.user = s.owner.SignIn(w, ada).User.ID
 	s.authenticator = harness.NewAuthenticator(t)
@@ -191,7 +191,7 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 	thief.Post("/api/account/passkeys", taken.Create(theirs)).Want(401, "passkey_refused")
 	body := second.Create(mine)
 	added := s.owner.Post("/api/account/passkeys", body).Want(201).Passkey()
-	s.owner.MoveTo(s.second)
+	s.owner.MoveTo(s.second.Instance)
 	harness.WantEqual(t, "passkey of the repeat", s.owner.Post("/api/account/passkeys", body).Want(201).Passkey().ID, added.ID)
 	third := harness.NewAuthenticator(t)
 	s.owner.Post("/api/account/passkeys", third.Create(mine)).Want(401, "passkey_refused")
@@ -213,16 +213,17 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 func TestPasskeys_AChallengeLeadsToOneSession(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
-	processes := []*harness.Process{s.world.Run(t), s.world.Run(t)}
 	rounds := []int{2, 2, 2, 2, 16, 16}
 	before := s.sessions(t)
 	for _, parallel := range rounds {
-		b := processes[0].Open(t)
+		b := s.first.Open(t)
 		body := s.authenticator.Sign(b.PasskeyOptions())
 		clones := make([]*harness.Browser, parallel)
 		for i := range clones {
 			clones[i] = b.Clone()
-			clones[i].MoveTo(processes[i%2].Instance)
+			if i%2 == 1 {
+				clones[i].MoveTo(s.second.Instance)
+			}
 		}
 
 		answers := harness.Together(parallel, func(i int) *harness.Answer {

@@ -17,12 +17,12 @@ func (s passkeyScene) restrict(t *testing.T) {
 	s.world.Pass(t, 2*time.Minute) // until the address can have another code
 }
 
-// wait makes the recoveries older, as passing time does, and starts an instance that finds what is due.
+// wait makes the recoveries older, as passing time does, and starts a process that finds what is due.
 func (s passkeyScene) wait(t *testing.T, d time.Duration) {
 	t.Helper()
 	s.world.Exec(t, `UPDATE recoveries SET began_at = began_at - $1::interval, ends_at = ends_at - $1::interval`, d)
 	s.world.Exec(t, `DELETE FROM periodic`) // all turns are due
-	s.world.Start(t)
+	s.world.Run(t)
 	harness.Eventually(t, "no instance looked for recoveries", func() error {
 		return harness.CountError(s.world.Count(t, `SELECT count(*) FROM periodic WHERE name = 'finish recoveries'`), 1)
 	})
