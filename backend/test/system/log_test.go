@@ -106,6 +106,13 @@ func TestLog_SignInFailuresHaveTheClientsAddress(t *testing.T) {
 			t.Errorf("failure %d: got %s, want %s from 192.0.2.7", i+1, line[0], want)
 		}
 	}
+	b.UsePasskey(harness.NewAuthenticator(t)).Want(http.StatusUnauthorized)
+	harness.Eventually(t, "a passkey that is unknown is no failure to sign in", func() error {
+		if !strings.Contains(app.Log.String(), `"signin_failure":"unknown_passkey","client_ip":"192.0.2.7"`) {
+			return fmt.Errorf("got\n%s", app.Log)
+		}
+		return nil
+	})
 	if strings.Contains(app.Log.String(), code) || strings.Contains(app.Log.String(), "ada@") {
 		t.Error("a line holds the code or the person's address")
 	}
