@@ -204,6 +204,20 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 	}
 	s.owner.Do("PATCH", path, `{"name":"Laptop"}`).Want(429, "too_many_requests")
 	s.owner.Delete(path).Want(204)
+
+	// The export names what is left. A twenty-first passkey is refused, before the ceremony and after it.
+	s.world.Exec(t, `DELETE FROM uses`)
+	if export := string(s.owner.Get("/api/account/export").Want(200).Body); !strings.Contains(export, s.firstOne) {
+		t.Error("the passkey is not in the export")
+	}
+	late := s.owner.Get("/api/account/passkeys/options").Want(200).Body
+	s.world.Exec(t, `
+		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
+		SELECT convert_to('full' || n, 'UTF8'), $1::uuid, 'sana.example', 'key', 0, false, false, gen_random_uuid(), 'P'
+		FROM generate_series(1, 19) AS n`, s.user)
+	s.owner.Get("/api/account/passkeys/options").Want(409, "too_many_passkeys")
+	s.owner.Post("/api/account/passkeys", third.Create(late)).Want(409, "too_many_passkeys")
+	s.world.Exec(t, `DELETE FROM passkeys WHERE name = 'P'`)
 	harness.WantEqual(t, "passkeys", s.world.Count(t, `SELECT count(*) FROM passkeys`), 1)
 	harness.WantEqual(t, "events",
 		s.world.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'passkey_added'`), 2)
