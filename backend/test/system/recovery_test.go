@@ -138,6 +138,14 @@ func TestRecovery_MailAndBrowserStopIt(t *testing.T) {
 	again.Delete("/api/auth/recovery").Want(204)
 	again.Get("/api/auth/recovery").Want(404, "no_recovery")
 	s.world.Mails(t, "recovery_stopped", ada, 2)
+
+	// A change of the address drops it: a reader of the old mailbox may have begun it.
+	s.world.Pass(t, 2*time.Hour)
+	s.owner.UsePasskey(s.authenticator).Want(200)
+	last := s.thief(t)
+	s.owner.VerifyChange(s.owner.ChangeCode(s.world, "ada@new.example")).Want(200)
+	last.Get("/api/auth/recovery").Want(404, "no_recovery")
+	harness.WantEqual(t, "codes are", codesFor(s.owner), "recovery")
 }
 
 // After 24 hours everything ends and codes sign in again.
