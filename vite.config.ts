@@ -66,7 +66,8 @@ const withoutIndents: Plugin = {
   apply: 'build',
   writeBundle: ({ dir = '' }) => {
     const file = join(dir, 'start.js')
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/^\s*(?:\/[/*].*\n)?/gm, ''))
+    const comments = /^\s*(?:\/\/.*|\/\*[^]*?\*\/)\n/gm
+    writeFileSync(file, readFileSync(file, 'utf8').replace(comments, '').replace(/^\s+/gm, ''))
   },
 }
 

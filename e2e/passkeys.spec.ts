@@ -174,7 +174,7 @@ test('codes for recovery only: a code leads to the wait, the mail stops it, and 
 
   const lost = await (await browser.newContext({ baseURL })).newPage()
   await signInWithCode(lost, sana, address, 2)
-  await expect(lost.getByText('this account needs a passkey')).toBeVisible()
+  await expect(heading(lost, 'This account needs a passkey')).toBeFocused()
   await button(lost, 'Start the recovery').click()
   await expect(heading(lost, 'Recovery started')).toBeFocused()
   await expect(lost.getByText('in 24 hours')).toBeVisible()

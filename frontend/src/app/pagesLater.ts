@@ -1,3 +1,4 @@
+import { hasText } from '../shared/i18n/text'
 import { Main } from './Frame'
 import { later } from './later'
 
@@ -29,7 +30,7 @@ const pagesInFiles = [
 let areLoaded: true | undefined
 
 /** true once all of them are loaded. */
-export const arePagesThere = () => areLoaded
+export const arePagesThere = () => (areLoaded && hasText('page.toStart')) || undefined
 
 /** Preloads all of them. @returns whether they could be loaded */
 export async function loadPages(): Promise<boolean> {

@@ -94,7 +94,7 @@ test('a code that is right but does not sign in leads to the recovery, and from 
     'GET /api/auth/recovery': refusal(404, 'no_recovery'),
   })
   await type('6-digit code', '123456')
-  expect(heading().textContent).toBe('Sign in with a passkey')
+  expect(heading().textContent).toBe('This account needs a passkey')
   expect(query('Start the recovery')).toBeTruthy()
   await press('Sign in')
   expect(location.pathname + location.search).toBe('/?next=%2Factivity')

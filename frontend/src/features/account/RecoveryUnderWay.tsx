@@ -35,7 +35,7 @@ export function RecoveryUnderWay({ recovery, onStopped }: Props) {
         <p>{text('recovery.notYou')}</p>
       </Notice>
       {hasPasskeys() && (
-        <WriteButton writing={writing} look="small" onClick={stop}>
+        <WriteButton writing={writing} look="small" busy="passkeys.waiting" onClick={stop}>
           {text('recovery.stop')}
         </WriteButton>
       )}

@@ -271,7 +271,7 @@ export const states: State[] = [
     passkeys: [{ ...passkey, name: 'Wolfeschlegelsteinhausenbergerdorff'.repeat(2) }],
   }),
   withPasskeys('passkeys unavailable', 'trouble.weRetry', refused(503, 'unavailable')),
-  adding('adding a passkey', 'trouble.working', 'waits'),
+  adding('adding a passkey', 'passkeys.waiting', 'waits'),
   adding('passkey added', 'activity.passkey_added', 'given', { 'GET /api/account/passkeys': [none, one] }),
   adding('passkey not made', 'passkeys.add', 'cancelled'),
   adding('passkey that is there already', 'passkeys.known', 'known'),

@@ -31,7 +31,7 @@ function Offer({ onNotNow }: { onNotNow: () => void }) {
   return (
     <div class={section.sections}>
       <section class={section.section}>
-        <Subheading>{text('passkeys.add')}</Subheading>
+        <Subheading>{text('passkeys.offer')}</Subheading>
         <p class={section.soft}>{text('passkeys.intro')}</p>
         <AddPasskey onAdded={({ name }) => setAdded(name)}>
           <Button look="small" onClick={onNotNow}>

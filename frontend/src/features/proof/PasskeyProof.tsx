@@ -15,6 +15,7 @@ export function PasskeyProof({ isMain, onProved }: Props) {
   return (
     <WriteButton
       writing={writing}
+      busy="passkeys.waiting"
       look={isMain ? 'main' : 'plain'}
       onClick={() => writing.write(provePasskey, (answer) => answer && onProved())}
     >

@@ -55,7 +55,7 @@ export function BeginRecovery() {
   if (isStopped || isLost || !canBegin()) return <Outcome of={isStopped ? 'stopped' : 'none'} />
   return (
     <>
-      <Heading>{text('passkeys.signIn')}</Heading>
+      <Heading>{text('recovery.title')}</Heading>
       <p>{text('problem.recovery_required')}</p>
       <ToSignIn />
       <Subheading>{text('recovery.lost')}</Subheading>

@@ -28,7 +28,7 @@ function Offer({ onSignedIn }: Props) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: what was offered stays while the page is drawn anew.
   useEffect(() => (busy ? undefined : offerPasskeys(send)), [busy])
   return (
-    <WriteButton writing={writing} look="plain" onClick={() => send(provePasskey)}>
+    <WriteButton writing={writing} look="plain" busy="passkeys.waiting" onClick={() => send(provePasskey)}>
       {text('passkeys.signIn')}
     </WriteButton>
   )

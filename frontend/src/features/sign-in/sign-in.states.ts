@@ -37,7 +37,7 @@ export const states: State[] = [
   form('form', 'signIn.intro'),
   { ...form('with passkeys', 'passkeys.signIn'), passkeys: 'waits' },
   { ...form('with passkeys, of the last visit', 'signIn.notYou'), passkeys: 'waits', kept: 'ada@example.org' },
-  passkey('asking for a passkey', 'trouble.working', 'waits'),
+  passkey('asking for a passkey', 'passkeys.waiting', 'waits'),
   passkey('passkey not given', 'passkeys.signIn', 'cancelled'),
   passkey('passkey refused', 'problem.passkey_refused', 'given', {
     'POST /api/auth/passkey': refused(401, 'passkey_refused'),

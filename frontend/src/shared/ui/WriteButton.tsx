@@ -1,22 +1,24 @@
 import type { ComponentProps } from 'preact'
 import type { Writing } from '../api/useWrite'
-import { text } from '../i18n/text'
+import { type Key, text } from '../i18n/text'
 import { Button } from './Button'
 import { useLimit, WriteTrouble } from './WriteTrouble'
 
 interface Props extends Pick<ComponentProps<typeof Button>, 'children' | 'look'> {
   writing: Writing
+  /** What is said while the call is under way. */
+  busy?: Key
   onClick: () => void
 }
 
 /** A button that makes a call, and above it why the last one failed. A limit keeps it off. */
-export function WriteButton({ writing, ...button }: Props) {
+export function WriteButton({ writing, busy = 'trouble.working', ...button }: Props) {
   const limit = useLimit(writing)
   return (
     <>
       <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={limit.waitId} />
       <div>
-        <Button {...button} {...limit.button} busy={writing.busy && text('trouble.working')} />
+        <Button {...button} {...limit.button} busy={writing.busy && text(busy)} />
       </div>
     </>
   )
