@@ -66,7 +66,7 @@ const withoutIndents: Plugin = {
   apply: 'build',
   writeBundle: ({ dir = '' }) => {
     const file = join(dir, 'start.js')
-    const comments = /^\s*(?:\/\/.*|\/\*[^]*?\*\/)\n/gm
+    const comments = /^\s*(?:\/\/.*|\/\*[\s\S]*?\*\/)\n/gm
     writeFileSync(file, readFileSync(file, 'utf8').replace(comments, '').replace(/^\s+/gm, ''))
   },
 }
