@@ -208,9 +208,10 @@ function lastSteps(options) {
     // A test looks into the built program: it finds all but the last step of its build done.
     { parts: ['go', 'e2e'], name: server, needs: ['build of the single-page app'], run: buildServer },
     { parts: ['states', 'e2e'], name: 'Chromium', run: chooseChromium },
+    { parts: ['go'], form: 'long', name: 'go test', needs: [postgres], run: testGo },
+    // These wait most of their time; Vitest and the browsers compute meanwhile.
     { parts: ['web'], lane: 'pages', name: 'Vitest', run: () => node(tools.vitest, 'run') },
     { parts: ['go'], lane: 'Go', form: 'short', name: 'go test', needs: [postgres], run: testGoQuickly },
-    { parts: ['go'], lane: 'Go', form: 'long', name: 'go test', needs: [postgres], run: testGo },
     {
       parts: ['go'],
       lane: 'Go',
@@ -245,7 +246,6 @@ function lastSteps(options) {
     },
     {
       parts: ['e2e'],
-      lane: 'pages',
       form: 'long',
       name: 'Playwright',
       needs: [postgres, server, 'Chromium'],

@@ -33,12 +33,13 @@ export class Authenticator {
     return credentials
   }
 
-  async clear(): Promise<void> {
-    await this.devtools.send('WebAuthn.clearCredentials', { authenticatorId: this.id })
-  }
-
-  async remove(): Promise<void> {
-    await this.devtools.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId: this.id })
+  /** Adds a passkey of another site: a copy of the first one. */
+  async addOfAnotherSite(): Promise<void> {
+    const [passkey] = await this.passkeys()
+    if (!passkey) throw new Error('there is no passkey to copy')
+    const credentialId = Buffer.from('another site').toString('base64')
+    const credential = { ...passkey, credentialId, rpId: 'elsewhere.example' }
+    await this.devtools.send('WebAuthn.addCredential', { authenticatorId: this.id, credential })
   }
 
   /** Whether its user passes the screen lock. */
