@@ -146,7 +146,10 @@ function vitest(options) {
 /** @returns {PartStep[]} */
 function webSteps() {
   const parts = ['web']
-  return webChecks.map((step) => ({ parts, ...step }))
+  return [
+    ...webChecks.map((step) => ({ parts, ...step })),
+    { parts, name: 'Vitest', run: () => node(tools.vitest, 'run') },
+  ]
 }
 
 /**
@@ -207,30 +210,19 @@ function lastSteps(options) {
     { parts: ['go'], form: 'long', name: 'nginx and Caddy', run: chooseProxies },
     // A test looks into the built program: it finds all but the last step of its build done.
     { parts: ['go', 'e2e'], name: server, needs: ['build of the single-page app'], run: buildServer },
-    { parts: ['states', 'e2e'], name: 'Chromium', run: chooseChromium },
+    { parts: ['go'], form: 'short', name: 'go test', needs: [postgres], run: testGoQuickly },
     { parts: ['go'], form: 'long', name: 'go test', needs: [postgres], run: testGo },
-    // These wait most of their time; Vitest and the browsers compute meanwhile.
-    { parts: ['web'], lane: 'pages', name: 'Vitest', run: () => node(tools.vitest, 'run') },
-    { parts: ['go'], lane: 'Go', form: 'short', name: 'go test', needs: [postgres], run: testGoQuickly },
     {
       parts: ['go'],
-      lane: 'Go',
       form: 'long',
       name: 'go test without the race detector',
       needs: [postgres],
       run: () => go([...goTest, ...unraced]),
     },
-    {
-      parts: ['go'],
-      lane: 'Go',
-      form: 'long',
-      name: 'go test of faults',
-      needs: [postgres],
-      run: () => go([...goTest, chaos]),
-    },
+    { parts: ['go'], form: 'long', name: 'go test of faults', needs: [postgres], run: () => go([...goTest, chaos]) },
+    { parts: ['states', 'e2e'], name: 'Chromium', run: chooseChromium },
     {
       parts: ['states'],
-      lane: 'pages',
       form: 'long',
       name: 'Playwright: every state',
       needs: ['Chromium'],
@@ -238,7 +230,6 @@ function lastSteps(options) {
     },
     {
       parts: ['e2e'],
-      lane: 'pages',
       form: 'short',
       name: 'Playwright: one walk',
       needs: [postgres, server, 'Chromium'],

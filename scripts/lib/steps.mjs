@@ -7,33 +7,21 @@ import { Problem } from './problem.mjs'
  * @property {string} name
  * @property {() => Promise<string | void> | string | void} run returns a few words for the person, or throws a Problem
  * @property {string[]} [needs] names of steps without which this one makes no sense
- * @property {string} [lane] see runSteps
  */
 
 /**
- * Runs steps one after the other. Successive steps with lanes are run together: each lane's one after the other, beside
- * those of the other lanes.
+ * Runs steps one after the other.
  * @param {Step[]} steps
  * @returns {Promise<boolean>} whether all passed
  */
 export async function runSteps(steps) {
   /** @type {string[]} */
   const failed = []
-  const runAll = async (/** @type {Step[]} */ some) => {
-    for (const step of some) {
-      if (!step.lane) console.log(`▸ ${step.name}`)
-      const { ok, words } = await runStep(step, failed)
-      if (!ok) failed.push(step.name)
-      console.log(step.lane ? `▸ ${step.name}\n${words}` : words)
-    }
-  }
-  for (let at = 0; at < steps.length; ) {
-    const rest = steps.slice(at)
-    const end = rest.findIndex((step) => !step.lane)
-    const together = end < 0 ? rest : rest.slice(0, Math.max(end, 1))
-    const lanes = [...new Set(together.map(({ lane }) => lane))]
-    await Promise.all(lanes.map((lane) => runAll(together.filter((step) => step.lane === lane))))
-    at += together.length
+  for (const step of steps) {
+    console.log(`▸ ${step.name}`)
+    const { ok, words } = await runStep(step, failed)
+    if (!ok) failed.push(step.name)
+    console.log(words)
   }
   return summarize(steps, failed)
 }
