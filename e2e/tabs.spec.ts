@@ -91,7 +91,7 @@ test('a page that the browser kept shows nothing of the person after a sign-out'
 }) => {
   await signIn(page, sana.url)
   await link(page, 'Account').click()
-  await expect(page.getByText(address)).toBeVisible()
+  await expect(page.getByRole('main').getByText(address)).toBeVisible()
   // Simulates the browser leaving the page and storing it in the back/forward cache.
   await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })))
   await expect(page.locator('body')).toBeHidden()

@@ -2,12 +2,12 @@ package web
 
 import (
 	"context"
+	"net/url"
 
 	"sana/backend/apps"
 	"sana/backend/fault"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/utils"
 )
 
 type appAnswer struct {
@@ -50,8 +50,9 @@ func (s *Server) listApps(ctx context.Context, c *fiber.Ctx) error {
 // getApp returns the name of the app at a host, for the page that shows the destination of a
 // sign-in.
 func (s *Server) getApp(_ context.Context, c *fiber.Ctx) error {
-	host, ok := apps.NormalizeHost([]byte(utils.CopyString(c.Params("host"))))
-	if ok {
+	sent, err := url.PathUnescape(c.Params("host")) // browsers encode the colon before a port
+	host, ok := apps.NormalizeHost([]byte(sent))
+	if err == nil && ok {
 		if app, ok := s.Auth.ArrivalApp(apps.Arrival{Host: host}); ok {
 			return sendJSON(c, contentTypeJSON, appAnswer{ID: app.ID, Name: app.Name})
 		}
