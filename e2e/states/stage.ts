@@ -31,9 +31,13 @@ export const test = base.extend<object, { stage: Page }>({
   ],
 })
 
-export async function open(page: Page, id: string, size: typeof phone, colorScheme: 'light' | 'dark'): Promise<void> {
+export async function show(page: Page, size: typeof phone, colorScheme: 'light' | 'dark'): Promise<void> {
   await page.setViewportSize(size)
   await page.emulateMedia({ colorScheme })
+}
+
+export async function open(page: Page, id: string, size: typeof phone, colorScheme: 'light' | 'dark'): Promise<void> {
+  await show(page, size, colorScheme)
   await page.goto(`/?state=${id}`)
   await page.locator('html[data-state=reached]').waitFor()
 }
@@ -62,10 +66,10 @@ export function allFaults(page: Page): Promise<string[]> {
   })
 }
 
-/** The contrast of the same page in other colours. axe has checked these on the other device. */
-export async function colourFaults(page: Page, colorScheme: 'light' | 'dark'): Promise<string[]> {
+/** The contrast of the same page in other colours, which change no size. */
+export async function contrastFaults(page: Page, colorScheme: 'light' | 'dark'): Promise<string[]> {
   await page.emulateMedia({ colorScheme })
-  return page.evaluate(() => [...window.workbench.geometryFaults(), ...window.workbench.contrastFaults()])
+  return page.evaluate(() => window.workbench.contrastFaults())
 }
 
 export async function withLargeText<T>(page: Page, look: () => Promise<T>): Promise<T> {

@@ -6,36 +6,42 @@ import { given } from '../support/chromium'
 import {
   allFaults,
   arrivalFaults,
-  colourFaults,
+  contrastFaults,
   desktop,
   geometryFaults,
   narrow,
   open,
   phone,
+  show,
   test,
   withLargeText,
 } from './stage'
 
-for (const id of JSON.parse(given('SANA_STATES')) as string[]) {
+// To load a page takes as long as to look at it: every other state is loaded on a phone and then shown
+// on a desktop, the rest the other way round.
+for (const [place, id] of (JSON.parse(given('SANA_STATES')) as string[]).entries()) {
+  const devices = [
+    { name: 'phone', size: phone, colours: 'light', others: 'dark' },
+    { name: 'desktop', size: desktop, colours: 'dark', others: 'light' },
+  ] as const
   test(id, async ({ stage: page }) => {
     const complaints: string[] = []
     const listen = (error: Error) => complaints.push(String(error))
     page.on('pageerror', listen)
     const faults: Record<string, string[]> = {}
 
-    await open(page, id, phone, 'light')
-    faults['arriving on a phone'] = await arrivalFaults(page)
-    faults['phone, light'] = await allFaults(page)
-    faults['phone, dark'] = await colourFaults(page, 'dark')
-    faults['phone, text twice as large'] = await withLargeText(page, () => geometryFaults(page))
+    const [first, second] = place % 2 === 0 ? devices : devices.toReversed()
+    if (!(first && second)) throw new Error('there are two devices')
+    await open(page, id, first.size, first.colours)
+    faults[`arriving on a ${first.name}`] = await arrivalFaults(page)
+    for (const { name, size, colours, others } of [first, second]) {
+      await show(page, size, colours)
+      faults[`${name}, ${colours}`] = await allFaults(page)
+      faults[`${name}, ${others}`] = await contrastFaults(page, others)
+      faults[`${name}, text twice as large`] = await withLargeText(page, () => geometryFaults(page))
+    }
     await page.setViewportSize(narrow)
     faults['320 px'] = await geometryFaults(page)
-
-    await open(page, id, desktop, 'dark')
-    faults['arriving on a desktop'] = await arrivalFaults(page)
-    faults['desktop, dark'] = await allFaults(page)
-    faults['desktop, light'] = await colourFaults(page, 'light')
-    faults['desktop, text twice as large'] = await withLargeText(page, () => geometryFaults(page))
 
     page.off('pageerror', listen)
     const found = Object.entries(faults).filter(([, found]) => found.length > 0)

@@ -164,15 +164,31 @@ func (p *Process) AwaitEnd(t testing.TB) error {
 	}
 }
 
-// FreePort returns a free port, below those that the system uses for outgoing connections.
+// reserved are the sockets that keep FreePort from returning a port twice, also to other processes.
+var reserved struct {
+	sync.Mutex
+	sockets []net.PacketConn
+}
+
+// FreePort returns a free port, below those that the system uses for outgoing connections. A UDP
+// socket reserves it until this process ends: packages are tested side by side.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 10_000 + rand.IntN(20_000)
-		if l, err := net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil {
+		address := fmt.Sprintf(":%d", port)
+		socket, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
+		}
+		if l, err := net.Listen("tcp", address); err == nil {
 			l.Close()
+			reserved.Lock()
+			defer reserved.Unlock()
+			reserved.sockets = append(reserved.sockets, socket)
 			return port
 		}
+		socket.Close()
 	}
 	t.Fatal("no port is free")
 	return 0
