@@ -195,7 +195,7 @@ test('codes for recovery only: a code leads to the wait, the mail stops it, and 
   await lost.reload()
   await expect(heading(lost, 'No recovery under way')).toBeVisible()
 
-  // Begun anew, nobody stops it.
+  // Begun anew, it is not stopped.
   await signInWithCode(lost, sana, address, 3)
   await button(lost, 'Start the recovery').click()
   await expect(heading(lost, 'Recovery started')).toBeFocused()

@@ -6,7 +6,7 @@ import { useLimit, WriteTrouble } from './WriteTrouble'
 
 interface Props extends Pick<ComponentProps<typeof Button>, 'children' | 'look'> {
   writing: Writing
-  /** What is said while the call is under way. */
+  /** The label while the call is under way. */
   busy?: Key
   onClick: () => void
 }
