@@ -273,11 +273,15 @@ func (s *Service) passkeyArgs(ctx context.Context, p passkeyProof, next session.
 	if err != nil {
 		return nil, err
 	}
+	created := next.ID
+	if p.purpose == passkey.StepUp {
+		created = "" // the session keeps its id
+	}
 	args := pgx.NamedArgs{
 		"user": p.passkey.UserID, "passkey": p.passkey.ID, "public_key": p.passkey.PublicKey,
 		"sign_count": p.state.SignCount, "backup_eligible": p.state.BackupEligible, "backed_up": p.state.BackedUp,
 		"step_up_session": nil,
-		"notice":          s.newDeviceNotice(p.visitor, p.device, p.email, next.ID),
+		"notice":          s.newDeviceNotice(p.visitor, p.device, p.email, created),
 		"stopped_notice":  noticeOf(p.visitor, outbox.Notice{Template: recoveryStoppedTemplate, Email: p.email}).Content(),
 		"trace":           tracing.Traceparent(ctx),
 	}
