@@ -34,7 +34,7 @@ func (p Passkeys) work(ctx context.Context) diagnose.Result {
 	case elsewhere > 0:
 		return diagnose.Warn(
 			diagnose.Counted(elsewhere, "passkey was", "passkeys were")+" made for another host, such as "+other+
-				", and sign nobody in at this PUBLIC_URL",
+				", and sign no user in at this PUBLIC_URL",
 			"set PUBLIC_URL to that host again, or have people sign in with a code and add new passkeys")
 	case p.Host == "":
 		return diagnose.Warn("there are no passkeys at this PUBLIC_URL", "use https and a host name, not an IP address")

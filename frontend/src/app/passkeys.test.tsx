@@ -42,7 +42,7 @@ test('a passkey is offered after a sign-in by code, and never again after "not n
   expect(query('Add a passkey')).toBeNull()
 })
 
-test('no passkey is offered without a sign-in by code, nor to whoever has one', async () => {
+test('no passkey is offered without a sign-in by code, nor to a user who has one', async () => {
   standInForPasskeys('given')
   await openInside('/', { [list]: none })
   expect(query('Add a passkey')).toBeNull()
