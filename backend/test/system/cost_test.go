@@ -38,7 +38,7 @@ func TestSignIn_StaysWithinItsDatabaseBudget(t *testing.T) {
 		p.RequestCode(p.email).Want(http.StatusAccepted)
 		p.Verify(w.Code(t, p.email, 1)).Want(http.StatusOK)
 	})
-	sixteenAtOnce(people, func(p *someone) {
+	harness.Each(people, 16, func(p *someone) {
 		p.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 	})
 	wantCheap(t, w, wire, log, "a sign-in of a known user", people, func(p *someone) {
@@ -49,7 +49,7 @@ func TestSignIn_StaysWithinItsDatabaseBudget(t *testing.T) {
 	// A code request writes no session, in a browser that is signed in or not. A right code counts
 	// nothing.
 	w.Exec(t, `UPDATE sessions SET last_used_at = now()`) // for a minute no use is recorded
-	sixteenAtOnce(people[:16], func(p *someone) {
+	harness.Each(people[:16], 16, func(p *someone) {
 		p.RequestCode(p.email).Want(http.StatusAccepted)
 		p.RequestCode("other-" + p.email).Want(http.StatusAccepted)
 	})
@@ -71,7 +71,7 @@ func wantCheap(
 	t.Helper()
 	w.AwaitMails(t)
 	before, end, began := wire.Statements(), log.measure(t), time.Now()
-	sixteenAtOnce(people, signIn)
+	harness.Each(people, 16, signIn)
 	took := time.Since(began)
 	w.AwaitMails(t)
 	cost, n := end(), float64(len(people))
@@ -83,24 +83,6 @@ func wantCheap(
 		t.Errorf("%s costs more than %d statements, %.1f writing transactions or %d bytes of WAL",
 			what, maxStatements, maxTransactions, maxWAL)
 	}
-}
-
-// sixteenAtOnce calls do for every user, sixteen at a time.
-func sixteenAtOnce(people []*someone, do func(*someone)) {
-	queue := make(chan *someone)
-	var group sync.WaitGroup
-	for range 16 {
-		group.Go(func() {
-			for p := range queue {
-				do(p)
-			}
-		})
-	}
-	for _, p := range people {
-		queue <- p
-	}
-	close(queue)
-	group.Wait()
 }
 
 // writes are numbers of rows of a table.

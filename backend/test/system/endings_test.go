@@ -115,28 +115,10 @@ func (s *seeded) noteEnd() {
 	s.ended.Store(&now)
 }
 
-// each calls do for every session, with a number of workers.
-func each(sessions []*seeded, workers int, do func(*seeded)) {
-	queue := make(chan *seeded)
-	var group sync.WaitGroup
-	for range workers {
-		group.Go(func() {
-			for s := range queue {
-				do(s)
-			}
-		})
-	}
-	for _, s := range sessions {
-		queue <- s
-	}
-	close(queue)
-	group.Wait()
-}
-
 // copyAll makes an instance cache the sessions.
 func copyAll(t *testing.T, i *harness.Instance, sessions []*seeded) {
 	t.Helper()
-	each(sessions, 8, func(s *seeded) {
+	harness.Each(sessions, 8, func(s *seeded) {
 		if status := decided(func() int { return s.read(t, i) }); status != http.StatusOK {
 			t.Errorf("before the end: %d", status)
 		}
@@ -147,7 +129,7 @@ func copyAll(t *testing.T, i *harness.Instance, sessions []*seeded) {
 // refusal.
 func wantEnded(t *testing.T, i *harness.Instance, sessions []*seeded) {
 	t.Helper()
-	each(sessions, len(sessions), func(s *seeded) {
+	harness.Each(sessions, len(sessions), func(s *seeded) {
 		<-time.After(time.Until(s.ended.Load().Add(promised)))
 		if status := s.read(t, i); status != http.StatusUnauthorized && status != http.StatusServiceUnavailable {
 			t.Errorf("a request that began more than %s after the end of its session: %d", promised, status)
@@ -189,7 +171,7 @@ func TestCache_NeverServesRevokedSessions(t *testing.T) {
 			living, sessions := sessions[0], sessions[1:]
 			copyAll(t, deaf.Instance, sessions)
 			end := fault(t, w, deaf, wire)
-			each(sessions, 8, func(s *seeded) { s.end(t, one.Instance) })
+			harness.Each(sessions, 8, func(s *seeded) { s.end(t, one.Instance) })
 			wantEnded(t, deaf.Instance, sessions)
 			end()
 			harness.Eventually(t, "it does not recover", func() error {
@@ -247,7 +229,7 @@ func TestCache_RevocationBeforeDatabaseLossHolds(t *testing.T) {
 	wantEnded(t, instance.Instance, sessions)
 	w.BringBack(t)
 	instance.WaitReady(t)
-	each(sessions, 8, func(s *seeded) {
+	harness.Each(sessions, 8, func(s *seeded) {
 		status := decided(func() int { return s.read(t, instance.Instance) })
 		harness.WantEqual(t, "after the database came back", status, http.StatusUnauthorized)
 	})
@@ -262,7 +244,7 @@ func TestRevocation_IsReceivedBehindPgBouncer(t *testing.T) {
 	two := w.Run(t, "DATABASE_URL="+pooled, "MIGRATE_DATABASE_URL="+w.DatabaseURL)
 	sessions := seed(t, w, 50)
 	copyAll(t, two.Instance, sessions)
-	each(sessions, 4, func(s *seeded) { s.end(t, one.Instance) })
+	harness.Each(sessions, 4, func(s *seeded) { s.end(t, one.Instance) })
 	wantEnded(t, two.Instance, sessions)
 	harness.WantEqual(t, "connections that listen for revocations", w.Count(t, `
 		SELECT count(*)
@@ -317,8 +299,8 @@ func TestRevocation_HoldsUnderConcurrentReads(t *testing.T) {
 	for i, s := range sessions {
 		index[s] = i
 	}
-	each(sessions, 4, func(s *seeded) { s.end(t, instances[index[s]%2].Instance) })
-	each(sessions, clients, func(s *seeded) {
+	harness.Each(sessions, 4, func(s *seeded) { s.end(t, instances[index[s]%2].Instance) })
+	harness.Each(sessions, clients, func(s *seeded) {
 		<-time.After(time.Until(s.ended.Load().Add(promised)))
 		for _, i := range instances {
 			status := decided(func() int { return s.read(t, i.Instance) })

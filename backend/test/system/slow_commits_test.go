@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 
 	"sana/backend/test/harness"
@@ -174,8 +175,9 @@ func TestVerifyCode_WaitsForLocksLongerThanOneSecond(t *testing.T) {
 		if _, err := tx.Exec(t.Context(), `LOCK TABLE `+table); err != nil {
 			t.Fatal(err)
 		}
-		answers := make(chan *harness.Answer, 1)
-		go func() { answers <- b.Verify(code) }()
+		var answer *harness.Answer
+		var asking sync.WaitGroup
+		asking.Go(func() { answer = b.Verify(code) })
 		harness.Eventually(t, "no statement waits for "+table+" longer than a second", func() error {
 			if w.Count(t, `
 				SELECT count(*)
@@ -191,6 +193,9 @@ func TestVerifyCode_WaitsForLocksLongerThanOneSecond(t *testing.T) {
 		if err := tx.Rollback(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		(<-answers).Want(http.StatusOK)
+		if asking.Wait(); answer == nil {
+			t.FailNow() // Verify has said why
+		}
+		answer.Want(http.StatusOK)
 	}
 }
