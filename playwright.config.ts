@@ -6,7 +6,8 @@ export default defineConfig({
   fullyParallel: true,
   workers: 4,
   forbidOnly: Boolean(process.env.CI),
-  // Chromium itself has crashed once in some hundred tests, and machines stand still; the report then says "flaky", and not that all passed.
+  // Chromium itself has crashed once in some hundred tests, and machines stand still; the report
+  // then says "flaky", and not that all passed.
   retries: process.env.CI ? 2 : 0,
   reporter: 'list',
   projects: [

@@ -11,15 +11,22 @@ import { builtWorkbench, workbench } from './frontend/src/workbench/plugin.ts'
 
 const api = process.env.SANA_API ?? 'http://127.0.0.1:3001'
 
-/** Removes Vite's wrapper of import(), which waits for styles and preloads modules: ours have neither. */
+/**
+ * Removes Vite's wrapper of import(), which waits for styles and preloads modules: ours have
+ * neither.
+ */
 const plainImports: Plugin = {
   name: 'plain-imports',
   enforce: 'pre',
   apply: 'build',
-  load: (id) => (id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load()' : undefined),
+  load: (id) =>
+    id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load()' : undefined,
 }
 
-/** Nothing is drawn before the style is there: it comes within the page, which is one round trip less. The server allows it by its hash. */
+/**
+ * Nothing is drawn before the style is there: it comes within the page, which is one round trip
+ * less. The server allows it by its hash.
+ */
 const styleInside: Plugin = {
   name: 'style-inside',
   apply: 'build',
@@ -28,25 +35,36 @@ const styleInside: Plugin = {
     handler: (html, { bundle = {} }) => {
       const [link, name] = /\n\s*<link rel="stylesheet"[^>]* href="\/([^"]+)">/.exec(html) ?? []
       const sheet = bundle[name ?? '']
-      if (!(link && name) || sheet?.type !== 'asset') throw new Error('the page has no style sheet to take in')
+      if (!(link && name) || sheet?.type !== 'asset')
+        throw new Error('the page has no style sheet to take in')
       delete bundle[name]
-      return html.replace(link, '').replace('</title>', () => `</title>\n    <style>${sheet.source}</style>`)
+      return html
+        .replace(link, '')
+        .replace('</title>', () => `</title>\n    <style>${sheet.source}</style>`)
     },
   },
 }
 
-/** The frame is painted from the page alone: nothing that the browser fetches is to come before that. */
+/**
+ * The frame is painted from the page alone: nothing that the browser fetches is to come before
+ * that.
+ */
 const scriptsAfterPaint: Plugin = {
   name: 'scripts-after-paint',
   apply: 'build',
   transformIndexHtml: {
     order: 'post',
     handler: (html) =>
-      html.replace(/<(?:script(?: type="module")?|link rel="modulepreload")/g, '$& fetchpriority="low"'),
+      html.replace(
+        /<(?:script(?: type="module")?|link rel="modulepreload")/g,
+        '$& fetchpriority="low"',
+      ),
   },
 }
 
-/** Writes each script compressed with brotli and gzip too; the server sends what the client accepts. */
+/**
+ * Writes each script compressed with brotli and gzip too; the server sends what the client accepts.
+ */
 const compressed: Plugin = {
   name: 'compressed',
   apply: 'build',
@@ -60,7 +78,10 @@ const compressed: Plugin = {
   },
 }
 
-/** start.js is sent without comments and indents only: browsers that are too old for what a minifier writes read it. */
+/**
+ * start.js is sent without comments and indents only: browsers that are too old for what a minifier
+ * writes read it.
+ */
 const withoutIndents: Plugin = {
   name: 'without-indents',
   apply: 'build',
@@ -92,20 +113,23 @@ export default defineConfig({
   css: {
     modules: {
       // Names that say where they are from, and that index.html can use too.
-      generateScopedName: (name, file) => `${basename(file).replace(/\.module\.css.*/, '')}-${name}`,
+      generateScopedName: (name, file) =>
+        `${basename(file).replace(/\.module\.css.*/, '')}-${name}`,
     },
   },
   build: {
     outDir: 'dist',
     emptyOutDir: true,
-    // The oldest browsers with light-dark() and AbortSignal.any(); nothing is rewritten for older ones.
+    // The oldest browsers with light-dark() and AbortSignal.any(); nothing is rewritten for older
+    // ones.
     target: ['chrome123', 'edge123', 'firefox124', 'safari17.5'],
     sourcemap: false,
     // The page's CSP allows neither inline scripts nor, outside img-src, data: addresses.
     assetsInlineLimit: 0,
     // One small file, and no page that waits for its own.
     cssCodeSplit: false,
-    // The page names what its script imports; a list of what import() needs would be larger than what it saves.
+    // The page names what its script imports; a list of what import() needs would be larger than
+    // what it saves.
     modulePreload: {
       polyfill: false,
       resolveDependencies: (_, files, { hostType }) => (hostType === 'html' ? files : []),
@@ -117,8 +141,8 @@ export default defineConfig({
     allowedHosts: process.env.PUBLIC_URL ? [new URL(process.env.PUBLIC_URL).hostname] : [],
     ...(process.env.VITE_PORT ? { port: Number(process.env.VITE_PORT), strictPort: true } : {}),
     proxy: {
-      // An expression with an end, since '/dev' alone would also take every file of ours that starts with it.
-      // Host and Origin stay as the browser sent them: the server compares the two.
+      // An expression with an end, since '/dev' alone would also take every file of ours that
+      // starts with it. Host and Origin stay as the browser sent them: the server compares the two.
       '^/(api|auth|dev|livez|readyz)(/|\\?|$)': { target: api, changeOrigin: false },
     },
   },

@@ -62,11 +62,16 @@ test('an access key is made after a fresh code, opens its app, shows its use, an
   expect(await page.content()).not.toContain(key)
   await expect(async () => {
     await page.goto('/sessions')
-    await expect(page.getByRole('listitem').filter({ hasText: 'Backup' })).toContainText('192.0.2.1', { timeout: 1000 })
+    await expect(page.getByRole('listitem').filter({ hasText: 'Backup' })).toContainText(
+      '192.0.2.1',
+      { timeout: 1000 },
+    )
   }).toPass({ timeout: 15_000 })
 
   await button(page, 'Delete the access key Backup').click()
-  await expect(page.getByRole('status').filter({ hasText: 'Deleted the access key Backup.' })).toBeVisible()
+  await expect(
+    page.getByRole('status').filter({ hasText: 'Deleted the access key Backup.' }),
+  ).toBeVisible()
   await expect.poll(async () => (await ask(sana, key)).status, { timeout: 2000 }).toBe(401)
 
   await page.getByRole('link', { name: 'Activity' }).click()

@@ -174,7 +174,10 @@ test.describe('with a sign-in of a while ago', () => {
     await expect(page.getByText('Downloaded.')).toBeVisible()
   })
 
-  test('a change of the address continues after a step-up, and keeps what was typed', async ({ page, sana }) => {
+  test('a change of the address continues after a step-up, and keeps what was typed', async ({
+    page,
+    sana,
+  }) => {
     await page.getByLabel('Name').fill('half a na')
     await askForChange(page)
     const { code } = await readCode(sana.url, address, 2)
@@ -195,14 +198,19 @@ test.describe('with a sign-in of a while ago', () => {
     await expect(heading(page, 'Your account has been deleted')).toBeVisible()
   })
 
-  test('Escape closes the dialog, changes nothing and restores the focus', async ({ page, sana }) => {
+  test('Escape closes the dialog, changes nothing and restores the focus', async ({
+    page,
+    sana,
+  }) => {
     await askForChange(page)
     await expect(dialog(page).getByLabel('6-digit code')).toBeFocused()
     for (let step = 0; step < 8; step++) {
       await page.keyboard.press('Tab')
       expect(
         await page.evaluate(
-          () => document.activeElement?.closest('main, header') && !document.activeElement.closest('dialog'),
+          () =>
+            document.activeElement?.closest('main, header') &&
+            !document.activeElement.closest('dialog'),
         ),
       ).toBeFalsy()
     }

@@ -4,7 +4,10 @@ import { expect } from '@playwright/test'
 import { test } from './support/test'
 import { address, button, heading, signIn } from './support/walk'
 
-test('a browser that blocks storage and channels between tabs signs in and out', async ({ page, sana }) => {
+test('a browser that blocks storage and channels between tabs signs in and out', async ({
+  page,
+  sana,
+}) => {
   await page.addInitScript(() => {
     const refuse = () => {
       throw new DOMException('The operation is insecure.', 'SecurityError')
@@ -46,7 +49,9 @@ for (const [name, lacks] of Object.entries({
   'AbortSignal.timeout': () => Reflect.deleteProperty(AbortSignal, 'timeout'),
   'URL.canParse': () => Reflect.deleteProperty(URL, 'canParse'),
 })) {
-  test(`a browser without ${name} is said to be too old, and nothing of the network`, async ({ page }) => {
+  test(`a browser without ${name} is said to be too old, and nothing of the network`, async ({
+    page,
+  }) => {
     await page.addInitScript(lacks)
     await page.goto('/')
     await expect(page.getByRole('alert')).toHaveText(/^This browser is too old for Sana\./)

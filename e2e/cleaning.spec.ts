@@ -11,10 +11,16 @@ async function tossCookies(page: Page, domain: string): Promise<void> {
   const value = 'x'.repeat(3800)
   await page
     .context()
-    .addCookies(Array.from({ length: 6 }, (_, n) => ({ name: `tossed${n}`, value, domain, path: '/' })))
+    .addCookies(
+      Array.from({ length: 6 }, (_, n) => ({ name: `tossed${n}`, value, domain, path: '/' })),
+    )
 }
 
-test('a browser with too many cookies gets a page that deletes them (A-19)', async ({ page, context, sana }) => {
+test('a browser with too many cookies gets a page that deletes them (A-19)', async ({
+  page,
+  context,
+  sana,
+}) => {
   await signIn(page, sana.url)
   await tossCookies(page, '127.0.0.1')
   expect(await context.cookies(), 'ours are three').toHaveLength(9)
@@ -33,7 +39,10 @@ test('a browser with too many cookies gets a page that deletes them (A-19)', asy
 test.describe('beside a neighbour', () => {
   test.use({ host: `app.${sharedDomain}` })
 
-  test('the cookies that it has set for the domain of both go too (A-19)', async ({ page, context }) => {
+  test('the cookies that it has set for the domain of both go too (A-19)', async ({
+    page,
+    context,
+  }) => {
     await tossCookies(page, `.${sharedDomain}`)
     expect((await page.goto('/'))?.status()).toBe(431)
     expect(await context.cookies()).toEqual([])

@@ -48,10 +48,17 @@ test('a client that is generated from the contract signs in and out', async ({ s
   const bare = { configFile: false, logLevel: 'warn' } as const
   const { module: sdk } = await runnerImport<Generated>(join(folder, 'sdk.gen.ts'), bare)
   const { module: made } = await runnerImport<Client>(join(folder, 'client/index.ts'), bare)
-  const client = made.createClient({ baseUrl: sana.url, headers: { Origin: sana.url }, fetch: fetchWithCookies() })
+  const client = made.createClient({
+    baseUrl: sana.url,
+    headers: { Origin: sana.url },
+    fetch: fetchWithCookies(),
+  })
   const email = 'generated@example.org'
 
-  expect((await sdk.requestCode({ client, body: { email } })).response.status, 'a token comes first').toBe(409)
+  expect(
+    (await sdk.requestCode({ client, body: { email } })).response.status,
+    'a token comes first',
+  ).toBe(409)
   expect((await sdk.requestCode({ client, body: { email } })).data?.mail).toBe('queued')
   const { code } = await readCode(sana.url, email)
   expect((await sdk.verifyCode({ client, body: { code } })).data?.user?.email).toBe(email)

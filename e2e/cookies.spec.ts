@@ -27,7 +27,10 @@ test('cookies that do not arrive: the second refusal says so, nothing is lost, n
   expect(await (await fetch(`${sana.url}/dev/inbox.json`)).json()).toEqual([])
 })
 
-test('a page that is older than its browser token gets a new one by itself', async ({ page, context }) => {
+test('a page that is older than its browser token gets a new one by itself', async ({
+  page,
+  context,
+}) => {
   await page.goto('/')
   await context.clearCookies()
   await page.getByLabel('Email address').fill(address)

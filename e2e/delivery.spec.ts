@@ -35,7 +35,10 @@ async function playMail(page: Page, mail: Mail): Promise<(mail: Mail) => void> {
   }
 }
 
-test('the delivery status is updated live without moving the typed text', async ({ page, sana: _ }) => {
+test('the delivery status is updated live without moving the typed text', async ({
+  page,
+  sana: _,
+}) => {
   const play = await playMail(page, { delivery: 'queued' })
   await askForCode(page)
   const said = page.getByRole('status').filter({ hasText: address })
@@ -77,7 +80,10 @@ for (const [locale, words] of Object.entries(languages)) {
     }) => {
       const play = await playMail(page, { delivery: 'queued' })
       await page.goto('/')
-      await page.request.post('/api/auth/code', { data: { email: address }, headers: { Origin: sana.url } })
+      await page.request.post('/api/auth/code', {
+        data: { email: address },
+        headers: { Origin: sana.url },
+      })
       const places = new Set<string>()
       for (const mail of mails) {
         play(mail)
@@ -87,11 +93,16 @@ for (const [locale, words] of Object.entries(languages)) {
         if (mail.delivery === 'failed') await expect(field).toBeHidden()
         if (['queued', 'sent', 'delivered'].includes(mail.delivery))
           places.add(JSON.stringify(await field.boundingBox()))
-        const scrolls = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)
+        const scrolls = await page.evaluate(
+          () => document.documentElement.scrollWidth > window.innerWidth,
+        )
         expect(scrolls, mail.delivery).toBe(false)
       }
       expect([...places]).toHaveLength(1)
-      await expect(page.locator('html')).toHaveAttribute('lang', locale === 'it-IT' ? 'en' : locale.slice(0, 2))
+      await expect(page.locator('html')).toHaveAttribute(
+        'lang',
+        locale === 'it-IT' ? 'en' : locale.slice(0, 2),
+      )
     })
   })
 }

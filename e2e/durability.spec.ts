@@ -4,7 +4,15 @@ import { readCode } from './support/mail'
 import { RoundRobinProxy } from './support/proxy'
 import { Server } from './support/server'
 import { test } from './support/test'
-import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+import {
+  address,
+  askForCode,
+  button,
+  codeField,
+  expectSignedIn,
+  heading,
+  signIn,
+} from './support/walk'
 
 test('signed in, still signed in after kill -9 and a new start', async ({ page, sana }) => {
   await signIn(page, sana.url)
@@ -13,7 +21,10 @@ test('signed in, still signed in after kill -9 and a new start', async ({ page, 
   await expectSignedIn(page)
 })
 
-test('the code works after kill -9 and a new start between asking and typing', async ({ page, sana }) => {
+test('the code works after kill -9 and a new start between asking and typing', async ({
+  page,
+  sana,
+}) => {
   await askForCode(page)
   const { code } = await readCode(sana.url, address)
   await sana.killAndRestart()
@@ -33,7 +44,7 @@ test('the code page survives a reload after kill -9 and a new start', async ({ p
 
 test.describe('two instances that take turns', () => {
   const balanced = test.extend<{ balancer: RoundRobinProxy; instances: Server[] }>({
-    // biome-ignore lint/correctness/noEmptyPattern: the pattern is where Playwright reads what a fixture needs.
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads what a test needs
     balancer: async ({}, use) => {
       const balancer = await RoundRobinProxy.start()
       await use(balancer)
@@ -42,14 +53,20 @@ test.describe('two instances that take turns', () => {
     instances: async ({ balancer, database, folder }, use, info) => {
       const instances: Server[] = []
       for (let i = 0; i < 2; i++) {
-        const server = await Server.start({ databaseUrl: database.url, folder, publicUrl: balancer.url, hops: 1 })
+        const server = await Server.start({
+          databaseUrl: database.url,
+          folder,
+          publicUrl: balancer.url,
+          hops: 1,
+        })
         instances.push(server)
         balancer.add(server.url)
       }
       await use(instances)
       for (const [i, server] of instances.entries()) {
         await server.kill()
-        if (info.status !== info.expectedStatus) await info.attach(`log of instance ${i}`, { body: server.log })
+        if (info.status !== info.expectedStatus)
+          await info.attach(`log of instance ${i}`, { body: server.log })
       }
     },
     address: async ({ balancer, instances }, use) => {
@@ -60,7 +77,9 @@ test.describe('two instances that take turns', () => {
 
   balanced('a code asked for at one is typed at the other', async ({ page, balancer }) => {
     await signIn(page, balancer.url)
-    const [asked, typed] = ['POST /api/auth/code', 'POST /api/auth/verify'].map((call) => balancer.instanceOf(call))
+    const [asked, typed] = ['POST /api/auth/code', 'POST /api/auth/verify'].map((call) =>
+      balancer.instanceOf(call),
+    )
     expect([asked, typed].sort(), 'each instance took one of the two').toEqual([0, 1])
 
     const before = balancer.seen.length
@@ -69,7 +88,9 @@ test.describe('two instances that take turns', () => {
       await expectSignedIn(page)
     }
     const reads = balancer.seen.slice(before).filter(({ call }) => call === 'GET /api/auth/session')
-    expect(new Set(reads.map(({ instance }) => instance)), 'both know the session').toEqual(new Set([0, 1]))
+    expect(new Set(reads.map(({ instance }) => instance)), 'both know the session').toEqual(
+      new Set([0, 1]),
+    )
 
     await button(page, 'Sign out').click()
     await expect(page.getByText('You’ve signed out.')).toBeVisible()
@@ -79,15 +100,20 @@ test.describe('two instances that take turns', () => {
     }
   })
 
-  balanced('the code works after kill -9 of both between asking and typing', async ({ page, balancer, instances }) => {
-    await askForCode(page)
-    const { code } = await readCode(balancer.url, address)
-    await Promise.all(instances.map((server) => server.killAndRestart()))
-    await codeField(page).fill(code)
-    await expectSignedIn(page)
-    const [asked, typed] = ['POST /api/auth/code', 'POST /api/auth/verify'].map((call) => balancer.instanceOf(call))
-    expect([asked, typed].sort(), 'each instance took one of the two').toEqual([0, 1])
-  })
+  balanced(
+    'the code works after kill -9 of both between asking and typing',
+    async ({ page, balancer, instances }) => {
+      await askForCode(page)
+      const { code } = await readCode(balancer.url, address)
+      await Promise.all(instances.map((server) => server.killAndRestart()))
+      await codeField(page).fill(code)
+      await expectSignedIn(page)
+      const [asked, typed] = ['POST /api/auth/code', 'POST /api/auth/verify'].map((call) =>
+        balancer.instanceOf(call),
+      )
+      expect([asked, typed].sort(), 'each instance took one of the two').toEqual([0, 1])
+    },
+  )
 })
 
 test('a server that is unavailable is called so, never a sign-out, and the code is sent again when it is back', async ({
@@ -104,7 +130,9 @@ test('a server that is unavailable is called so, never a sign-out, and the code 
   await expect(page.getByRole('alert')).toContainText('We’ll keep trying')
   // As when the user returns to this tab.
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
-  await expect(page.locator('body')).not.toContainText(/signed out|session has ended|start over|expired/i)
+  await expect(page.locator('body')).not.toContainText(
+    /signed out|session has ended|start over|expired/i,
+  )
 
   await sana.start()
   await expectSignedIn(page, address, 40_000)

@@ -1,7 +1,15 @@
 import { expect } from '@playwright/test'
 import { readCode } from './support/mail'
 import { test } from './support/test'
-import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+import {
+  address,
+  askForCode,
+  button,
+  codeField,
+  expectSignedIn,
+  heading,
+  signIn,
+} from './support/walk'
 
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
 
@@ -18,7 +26,9 @@ test('a browser whose session was revoked elsewhere says so, until its user sign
   const { code } = await readCode(sana.url, address, 2)
   await codeField(elsewhere).fill(code)
   await expectSignedIn(elsewhere)
-  const status = await elsewhere.evaluate(async () => (await fetch('/api/sessions', { method: 'DELETE' })).status)
+  const status = await elsewhere.evaluate(
+    async () => (await fetch('/api/sessions', { method: 'DELETE' })).status,
+  )
   expect(status).toBe(204)
   await other.close()
 

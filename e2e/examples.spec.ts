@@ -10,7 +10,10 @@ import { freePort } from '../scripts/lib/ports.mjs'
 import { readCode } from './support/mail'
 import { test } from './support/test'
 
-test('a front end of your own, on the same host, signs in and out', async ({ page, sana }, info) => {
+test('a front end of your own, on the same host, signs in and out', async ({
+  page,
+  sana,
+}, info) => {
   const dist = info.outputPath('dist')
   await build({
     root: join(root, 'examples/front-end'),
@@ -44,14 +47,15 @@ const programs: Record<string, [command: string, args: string[], folder: string]
 }
 
 for (const [name, [command, args, folder]] of Object.entries(programs)) {
-  // biome-ignore lint/correctness/noEmptyPattern: the pattern is where Playwright reads what a test needs.
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads what a test needs
   test(`an app in ${name} knows its user from the headers, and refuses requests without them`, async ({}) => {
     const port = await freePort()
     const env = { ...process.env, PORT: String(port) }
     const cwd = join(root, 'examples/your-app', folder)
     const app = spawn(command, args, { cwd, env, stdio: 'ignore', detached: true })
     const exited = once(app, 'exit')
-    const get = (headers = {}) => fetch(`http://127.0.0.1:${port}/`, { headers }).catch(() => undefined)
+    const get = (headers = {}) =>
+      fetch(`http://127.0.0.1:${port}/`, { headers }).catch(() => undefined)
     try {
       await waitFor(async () => (await get()) !== undefined, { timeout: 60_000 })
       expect((await get())?.status).toBe(403)

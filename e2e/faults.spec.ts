@@ -26,7 +26,10 @@ test('the code page reports a bounced mail, and the next one arrives', async ({ 
   await expect(said(page, 'marie@example.org')).toContainText('Delivered.')
 })
 
-test('the code page reports a late mail until it arrives, and its code works', async ({ page, sana }) => {
+test('the code page reports a late mail until it arrives, and its code works', async ({
+  page,
+  sana,
+}) => {
   await nextMail(page, 'is late')
   await askForCode(page)
   await expect(said(page)).toContainText('We’ll keep trying until')

@@ -18,7 +18,9 @@ function letters(language: string): string[] {
 test.use({ viewport: { width: 320, height: 800 } })
 
 for (const language of languages) {
-  test(`mails in ${language} fit into a window of 320 px, in light and in dark, and load nothing`, async ({ page }) => {
+  test(`mails in ${language} fit into a window of 320 px, in light and in dark, and load nothing`, async ({
+    page,
+  }) => {
     expect(letters(language)).toContain('sign_in_code')
     expect(letters(language)).toEqual(letters('en'))
     const requests: string[] = []
@@ -48,7 +50,9 @@ function cutOff(page: Page): Promise<string[]> {
     const outside = [...document.body.querySelectorAll('*:not(br)')].filter((element) => {
       const content = document.createRange()
       content.selectNodeContents(element)
-      const sticksOut = [...content.getClientRects()].some(({ left, right }) => left < 0 || right > root.clientWidth)
+      const sticksOut = [...content.getClientRects()].some(
+        ({ left, right }) => left < 0 || right > root.clientWidth,
+      )
       const isBox = getComputedStyle(element).display !== 'inline'
       const { scrollWidth, clientWidth, scrollHeight, clientHeight } = element
       return sticksOut || (isBox && (scrollWidth > clientWidth || scrollHeight > clientHeight))

@@ -10,9 +10,18 @@ const again = '**/api/auth/code/resend'
 
 /** Refuses the next calls as a limit does. */
 async function refuse(page: Page, url: string, code: string, seconds: number): Promise<void> {
-  const problem = { type: `urn:sana:problem:${code}`, title: '', status: 429, detail: '', code, request_id: 'R1' }
+  const problem = {
+    type: `urn:sana:problem:${code}`,
+    title: '',
+    status: 429,
+    detail: '',
+    code,
+    request_id: 'R1',
+  }
   const json = { ...problem, retry_after: seconds }
-  await page.route(url, (route) => route.fulfill({ status: 429, contentType: 'application/problem+json', json }))
+  await page.route(url, (route) =>
+    route.fulfill({ status: 429, contentType: 'application/problem+json', json }),
+  )
 }
 
 /** Answers a request as if no mail had been sent, with or without the code. */
@@ -21,7 +30,10 @@ async function withoutMail(route: Route, seconds: number, withCode: boolean): Pr
   const response = await route.fetch()
   const { email, now, code } = await response.json()
   const resend_at = new Date(Date.parse(now) + seconds * 1000).toISOString()
-  await route.fulfill({ response, json: { email, mail: 'none', now, resend_at, ...(withCode && { code }) } })
+  await route.fulfill({
+    response,
+    json: { email, mail: 'none', now, resend_at, ...(withCode && { code }) },
+  })
 }
 
 test.beforeEach(({ page }) => page.clock.install({ time: new Date('2001-02-03T12:00:00') }))
@@ -36,9 +48,13 @@ test('too many wrong codes: the button is off until the time is up, and the righ
   await codeField(page).fill(code)
   await expect(page.getByRole('alert')).toContainText('too many wrong codes for this address')
   await expect(button(page, 'Sign in')).toHaveAttribute('aria-disabled', 'true')
-  await expect(button(page, 'Sign in')).toHaveAccessibleDescription(/^Try again in (5:00|4:\d\d)\.$/)
+  await expect(button(page, 'Sign in')).toHaveAccessibleDescription(
+    /^Try again in (5:00|4:\d\d)\.$/,
+  )
   await page.clock.fastForward('04:00')
-  await expect(button(page, 'Sign in')).toHaveAccessibleDescription(/^Try again in (1:00|0:\d\d)\.$/)
+  await expect(button(page, 'Sign in')).toHaveAccessibleDescription(
+    /^Try again in (1:00|0:\d\d)\.$/,
+  )
   await page.unroute('**/api/auth/verify')
   await page.clock.fastForward('01:00')
   await button(page, 'Sign in').click()
@@ -53,7 +69,9 @@ test('too many requests from a network: the form says when to try again, in hour
   await page.getByLabel('Email address').fill(address)
   await button(page, 'Email me a code').click()
   await expect(page.getByRole('alert')).toContainText('There have been too many requests.')
-  await expect(button(page, 'Email me a code')).toHaveAccessibleDescription(/^Try again at (14:0\d|2:0\d\sPM)\.$/)
+  await expect(button(page, 'Email me a code')).toHaveAccessibleDescription(
+    /^Try again at (14:0\d|2:0\d\sPM)\.$/,
+  )
   await expect(button(page, 'Email me a code')).toHaveAttribute('aria-disabled', 'true')
 })
 
@@ -67,14 +85,18 @@ test('a request without a mail keeps the field if a code is valid', async ({ pag
   await expectSignedIn(page)
 })
 
-test('a request without a mail shows no field if no code works, and asks again by a press only', async ({ page }) => {
+test('a request without a mail shows no field if no code works, and asks again by a press only', async ({
+  page,
+}) => {
   await page.route(ask, (route) => withoutMail(route, 60, false))
   await page.goto('/')
   await page.getByLabel('Email address').fill(address)
   await button(page, 'Email me a code').click()
   await expect(heading(page, 'No new code yet')).toBeFocused()
   await expect(codeField(page)).toHaveCount(0)
-  await expect(button(page, 'Get a new code')).toHaveAccessibleDescription(/^available in (1:00|0:\d\d)$/)
+  await expect(button(page, 'Get a new code')).toHaveAccessibleDescription(
+    /^available in (1:00|0:\d\d)$/,
+  )
 
   await page.unroute(ask)
   const asked: string[] = []
@@ -96,6 +118,8 @@ test('a resend without a mail says so, and when the next one can be sent', async
   await askForCode(page)
   await page.clock.fastForward('01:00')
   await button(page, 'Resend code').click()
-  await expect(page.getByRole('status').filter({ hasText: 'The last code still works.' })).toBeVisible()
+  await expect(
+    page.getByRole('status').filter({ hasText: 'The last code still works.' }),
+  ).toBeVisible()
   await expect(codeField(page)).toBeVisible()
 })

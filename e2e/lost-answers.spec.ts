@@ -5,11 +5,20 @@ import { letTimePass } from './support/database'
 import { loseAnswers } from './support/loss'
 import { otherCode, readCode } from './support/mail'
 import { test } from './support/test'
-import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+import {
+  address,
+  askForCode,
+  button,
+  codeField,
+  expectSignedIn,
+  heading,
+  signIn,
+} from './support/walk'
 
 const verify = '**/api/auth/verify'
 const dialog = (page: Page) => page.getByRole('dialog')
-const session = async (page: Page) => (await (await page.request.get('/api/auth/session')).json()).session
+const session = async (page: Page) =>
+  (await (await page.request.get('/api/auth/session')).json()).session
 
 test('a sign-in whose answer is lost is repeated and signs in, once', async ({ page, sana }) => {
   await askForCode(page)
@@ -31,7 +40,9 @@ test('a page that looks for news while the answer is lost does not take the sign
   await askForCode(page)
   const { code } = await readCode(sana.url, address)
   await loseAnswers(page, verify, 2)
-  const read = page.waitForResponse((response) => response.url().includes('/api/auth/verify') && response.ok())
+  const read = page.waitForResponse(
+    (response) => response.url().includes('/api/auth/verify') && response.ok(),
+  )
   await codeField(page).fill(code)
   for (let look = 0; look < 5; look++) {
     await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
@@ -51,7 +62,11 @@ test('a wrong code whose answer is lost is still a wrong code', async ({ page, s
   await expectSignedIn(page)
 })
 
-test('a step-up whose answer is lost is repeated, and continues', async ({ page, sana, database }) => {
+test('a step-up whose answer is lost is repeated, and continues', async ({
+  page,
+  sana,
+  database,
+}) => {
   await signIn(page, sana.url)
   await page.goto('/account')
   await letTimePass(database.url, page)

@@ -43,7 +43,11 @@ for (const [name, open] of Object.entries(pages)) {
   })
 }
 
-test('the development inbox shows a mail by itself, for a person to copy the code', async ({ page, context, sana }) => {
+test('the development inbox shows a mail by itself, for a person to copy the code', async ({
+  page,
+  context,
+  sana,
+}) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   await page.goto(`/dev/inbox?filter=${address.split('@')[0]}`)
   await expect(page.getByText('No mail yet.')).toBeVisible()
@@ -60,7 +64,10 @@ test('the development inbox shows a mail by itself, for a person to copy the cod
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(code)
 })
 
-test('an open mail in the development inbox stays open when another one arrives', async ({ page, sana }) => {
+test('an open mail in the development inbox stays open when another one arrives', async ({
+  page,
+  sana,
+}) => {
   await signIn(page, sana.url)
   await page.goto('/dev/inbox')
   const headers = page.getByText('Headers')
@@ -77,7 +84,9 @@ test('an open mail in the development inbox stays open when another one arrives'
   await expect(page.getByRole('article')).not.toHaveCount(1)
   await expect(page.getByText(`To: ${address}`)).toBeVisible()
   await page.getByLabel('Filter').fill('grace')
-  await expect(page.getByRole('article').filter({ visible: true }).first()).toContainText('grace@example.org')
+  await expect(page.getByRole('article').filter({ visible: true }).first()).toContainText(
+    'grace@example.org',
+  )
   await expect(page.getByText(`to ${address}`)).toBeHidden()
   await page.reload()
   await expect(page.getByText(`to ${address}`), 'the choice is in the address').toBeHidden()
@@ -91,5 +100,7 @@ test('the development session page shows the view of the server', async ({ page,
   await signIn(page, sana.url, 'grace@example.org')
   await page.goto('/auth/session-debug')
   await expect(page.getByText('grace@example.org since')).toBeVisible()
-  expect(await (await page.request.get('/auth/session-debug')).json()).toMatchObject({ has_session: true })
+  expect(await (await page.request.get('/auth/session-debug')).json()).toMatchObject({
+    has_session: true,
+  })
 })

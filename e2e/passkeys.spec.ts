@@ -1,11 +1,20 @@
-// Passkeys in a real browser, with authenticators of its devtools: the ceremonies are Chromium's own.
+// Passkeys in a real browser, with authenticators of its devtools: the ceremonies are Chromium's
+// own.
 import { expect, type Page } from '@playwright/test'
 import { Authenticator } from './support/authenticator'
 import { endRecovery, letTimePass } from './support/database'
 import { readCode, readMail } from './support/mail'
 import type { Server } from './support/server'
 import { test } from './support/test'
-import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+import {
+  address,
+  askForCode,
+  button,
+  codeField,
+  expectSignedIn,
+  heading,
+  signIn,
+} from './support/walk'
 
 // An IP address has no passkeys.
 test.use({ host: 'localhost' })
@@ -35,7 +44,12 @@ async function signOut(page: Page): Promise<void> {
   await expect(heading(page, 'Sign in')).toBeVisible()
 }
 
-async function signInWithCode(page: Page, sana: Server, email: string, mails: number): Promise<void> {
+async function signInWithCode(
+  page: Page,
+  sana: Server,
+  email: string,
+  mails: number,
+): Promise<void> {
   await askForCode(page, email)
   const { code } = await readCode(sana.url, email, mails)
   await codeField(page).fill(code)
@@ -70,10 +84,14 @@ test('a passkey is offered after a code, signs in by the button, steps up, is re
   await expect(button(page, 'Rename: Laptop')).toBeFocused()
 
   await button(page, 'Remove: Laptop').click()
-  await expect(page.getByRole('status').filter({ hasText: 'Passkey removed: Laptop' })).toBeVisible()
+  await expect(
+    page.getByRole('status').filter({ hasText: 'Passkey removed: Laptop' }),
+  ).toBeVisible()
   await signOut(page)
   await passkeyButton(page).click()
-  await expect(page.getByRole('alert')).toContainText('We don’t know this passkey, or it was removed.')
+  await expect(page.getByRole('alert')).toContainText(
+    'We don’t know this passkey, or it was removed.',
+  )
   await expect(passkeyButton(page)).toBeFocused()
   // The page has told the browser so.
   await expect.poll(async () => (await authenticator.passkeys()).length).toBe(0)
@@ -88,7 +106,10 @@ test('the address field offers a passkey, which signs in without a press, on the
   await add(page)
   await authenticator.setPresent(false)
   await signOut(page)
-  await expect(page.getByLabel('Email address')).toHaveAttribute('autocomplete', 'username webauthn')
+  await expect(page.getByLabel('Email address')).toHaveAttribute(
+    'autocomplete',
+    'username webauthn',
+  )
   await expect(passkeyButton(page)).toBeVisible()
   await authenticator.setPresent(true)
   await page.goto('/?next=%2Factivity')

@@ -6,7 +6,15 @@ import { RoundRobinProxy } from './support/proxy'
 import { buildAnotherRelease } from './support/release'
 import { Server } from './support/server'
 import { test } from './support/test'
-import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+import {
+  address,
+  askForCode,
+  button,
+  codeField,
+  expectSignedIn,
+  heading,
+  signIn,
+} from './support/walk'
 
 const missing = 'A part of this page couldn’t be loaded.'
 
@@ -37,7 +45,9 @@ test('a script that is missing leads to one reload, and the page is there', asyn
   expect(seen.pages).toBe(2)
 })
 
-test('a script that stays missing is said on the page, after one reload, with a way to try again', async ({ page }) => {
+test('a script that stays missing is said on the page, after one reload, with a way to try again', async ({
+  page,
+}) => {
   const seen = await withhold(page, index, 2)
   await page.goto('/')
   await expect(page.getByRole('alert')).toContainText(missing)
@@ -46,7 +56,10 @@ test('a script that stays missing is said on the page, after one reload, with a 
   await expect(heading(page, 'Sign in')).toBeVisible()
 })
 
-test('a page whose file is missing comes after one reload, and the code still works', async ({ page, sana }) => {
+test('a page whose file is missing comes after one reload, and the code still works', async ({
+  page,
+  sana,
+}) => {
   const seen = await withhold(page, later, 1)
   await askForCode(page)
   expect(seen.pages).toBe(2)
@@ -55,7 +68,9 @@ test('a page whose file is missing comes after one reload, and the code still wo
   await expectSignedIn(page)
 })
 
-test('a page whose file stays missing is said to be out of date, after one reload', async ({ page }) => {
+test('a page whose file stays missing is said to be out of date, after one reload', async ({
+  page,
+}) => {
   const seen = await withhold(page, later, 1000)
   await page.goto('/verify')
   await expect(page.getByRole('alert')).toContainText('This page is out of date')
@@ -88,8 +103,12 @@ test.describe('two releases side by side', () => {
       outcomes.push((await form.isVisible()) ? 'form' : 'said')
       await page.close()
     }
-    expect(outcomes.filter((outcome) => outcome === 'form').length).toBeGreaterThan(outcomes.length / 2)
-    const scripts = proxy.seen.filter(({ call }) => call.includes('/assets/index-')).map(({ call }) => call)
+    expect(outcomes.filter((outcome) => outcome === 'form').length).toBeGreaterThan(
+      outcomes.length / 2,
+    )
+    const scripts = proxy.seen
+      .filter(({ call }) => call.includes('/assets/index-'))
+      .map(({ call }) => call)
     expect(new Set(scripts).size, 'pages of both releases were served').toBe(2)
 
     for (const [pages, api] of [

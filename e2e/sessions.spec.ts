@@ -29,7 +29,9 @@ test('another browser is shown, and signed out alone', async ({ page, other, san
   await expect(items(page).last()).toContainText('Active')
 
   await items(page).last().getByRole('button', { name: 'Sign out' }).click()
-  await expect(page.getByRole('status').filter({ hasText: 'Signed out Firefox on Linux.' })).toBeVisible()
+  await expect(
+    page.getByRole('status').filter({ hasText: 'Signed out Firefox on Linux.' }),
+  ).toBeVisible()
   await expect(items(page)).toHaveCount(1)
   await other.reload()
   await expect(heading(other, 'Sign in')).toBeVisible()
@@ -39,7 +41,12 @@ test('another browser is shown, and signed out alone', async ({ page, other, san
   await expect(items(page).first()).toContainText('Signed out another device: Firefox on Linux')
 })
 
-test('all others are signed out after a fresh code, by itself', async ({ page, other, sana, database }) => {
+test('all others are signed out after a fresh code, by itself', async ({
+  page,
+  other,
+  sana,
+  database,
+}) => {
   await signInToo(page, sana)
   await letTimePass(database.url, page)
   await page.goto('/sessions')
@@ -47,7 +54,9 @@ test('all others are signed out after a fresh code, by itself', async ({ page, o
   await page.getByRole('main').getByRole('button', { name: 'Sign out', exact: true }).click()
   const { code } = await readCode(sana.url, address, 3)
   await page.getByRole('dialog').getByLabel('6-digit code').fill(code)
-  await expect(page.getByRole('status').filter({ hasText: 'All other devices are signed out.' })).toBeVisible()
+  await expect(
+    page.getByRole('status').filter({ hasText: 'All other devices are signed out.' }),
+  ).toBeVisible()
   await expect(items(page)).toHaveCount(1)
   await other.reload()
   await expect(heading(other, 'Sign in')).toBeVisible()

@@ -1,7 +1,15 @@
 import { expect } from '@playwright/test'
 import { otherCode, readCode } from './support/mail'
 import { test } from './support/test'
-import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+import {
+  address,
+  askForCode,
+  button,
+  codeField,
+  expectSignedIn,
+  heading,
+  signIn,
+} from './support/walk'
 
 test('a person asks for a code, types it, is in, and signs out', async ({ page, sana }) => {
   await signIn(page, sana.url)
@@ -41,7 +49,10 @@ test('a reload of the code page loses nothing', async ({ page, sana }) => {
   await expectSignedIn(page)
 })
 
-test('a wrong code shows the remaining attempts, and the right one still works', async ({ page, sana }) => {
+test('a wrong code shows the remaining attempts, and the right one still works', async ({
+  page,
+  sana,
+}) => {
   await askForCode(page)
   const { code } = await readCode(sana.url, address)
   await codeField(page).fill(otherCode(code))
@@ -68,7 +79,10 @@ test('a code is pasted with the space that people copy', async ({ page, context,
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   await askForCode(page)
   const { code } = await readCode(sana.url, address)
-  await page.evaluate((text) => navigator.clipboard.writeText(text), `${code.slice(0, 3)} ${code.slice(3)}`)
+  await page.evaluate(
+    (text) => navigator.clipboard.writeText(text),
+    `${code.slice(0, 3)} ${code.slice(3)}`,
+  )
   await codeField(page).focus()
   await page.keyboard.press('Control+v')
   await expectSignedIn(page)
@@ -95,7 +109,11 @@ test('the link in the mail fills in the code and waits for a click', async ({ pa
   await expectSignedIn(page)
 })
 
-test('the link shows the code in another browser, and does not sign in there', async ({ page, browser, sana }) => {
+test('the link shows the code in another browser, and does not sign in there', async ({
+  page,
+  browser,
+  sana,
+}) => {
   await askForCode(page)
   const { code, link } = await readCode(sana.url, address)
   const other = await browser.newPage()
@@ -109,7 +127,10 @@ test('the link shows the code in another browser, and does not sign in there', a
   await expectSignedIn(page)
 })
 
-test('a link with an encoded # fills in the code, which leaves the address bar', async ({ page, sana }) => {
+test('a link with an encoded # fills in the code, which leaves the address bar', async ({
+  page,
+  sana,
+}) => {
   await askForCode(page)
   const { code, link } = await readCode(sana.url, address)
   const referers: string[] = []
@@ -125,9 +146,14 @@ test('a link with an encoded # fills in the code, which leaves the address bar',
   await expectSignedIn(page)
 })
 
-test('a sign-in leads back to the page of another program on the same host', async ({ page, sana }) => {
+test('a sign-in leads back to the page of another program on the same host', async ({
+  page,
+  sana,
+}) => {
   const app = `${sana.publicUrl}/app/dashboard?tab=2`
-  await page.route(app, (route) => route.fulfill({ contentType: 'text/html', body: '<h1>Dashboard</h1>' }))
+  await page.route(app, (route) =>
+    route.fulfill({ contentType: 'text/html', body: '<h1>Dashboard</h1>' }),
+  )
   await page.goto(`/?next=${encodeURIComponent('/app/dashboard?tab=2#part')}`)
   await page.getByLabel('Email address').fill(address)
   await button(page, 'Email me a code').click()

@@ -20,7 +20,7 @@ interface Place {
 
 const test = base.extend<{ place: Place }, { checkout: Checkout }>({
   checkout: [
-    // biome-ignore lint/correctness/noEmptyPattern: the pattern is where Playwright reads what a fixture needs.
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads what a test needs
     async ({}, use) => {
       const checkout = new Checkout()
       await use(checkout)
@@ -31,7 +31,12 @@ const test = base.extend<{ place: Place }, { checkout: Checkout }>({
   place: async ({ checkout }, use) => {
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`
-    await use({ checkout, port, env: { PORT: String(port), PUBLIC_URL: url }, visitor: new Visitor(url) })
+    await use({
+      checkout,
+      port,
+      env: { PORT: String(port), PUBLIC_URL: url },
+      visitor: new Visitor(url),
+    })
     await checkout.endAll()
   },
 })
@@ -48,7 +53,9 @@ async function started({ checkout, env }: Place): Promise<Run> {
   return run
 }
 
-test('a start prints the address, Ctrl-C stops everything, and sessions survive the next start', async ({ place }) => {
+test('a start prints the address, Ctrl-C stops everything, and sessions survive the next start', async ({
+  place,
+}) => {
   const { checkout, port, env, visitor } = place
   const first = checkout.npmStart(env)
   await first.isReady()
@@ -64,10 +71,14 @@ test('a start prints the address, Ctrl-C stops everything, and sessions survive 
   expect(isAlive(postgresPid)).toBe(false)
   expect(checkout.serverPids).toEqual([])
 
-  expect(first.output, 'the server has had its database to the end').not.toMatch(/level=(WARN|ERROR)|Postgres has gone/)
+  expect(first.output, 'the server has had its database to the end').not.toMatch(
+    /level=(WARN|ERROR)|Postgres has gone/,
+  )
 
   const second = await started(place)
-  expect(second.output, 'nothing is installed or built again').not.toMatch(/Installing|Building the single-page app/)
+  expect(second.output, 'nothing is installed or built again').not.toMatch(
+    /Installing|Building the single-page app/,
+  )
   expect(await visitor.whoAmI()).toBe(visitor.address)
 })
 
@@ -132,7 +143,10 @@ test('the pid file of a killed Postgres may name a stranger by now', async ({ pl
   // own.
   const pidFile = join(checkout.folder, '.data/postgres/data/postmaster.pid')
   const { uid, gid } = statSync(pidFile)
-  const stranger = spawn('sleep', ['600'], { stdio: 'ignore', ...(process.getuid?.() === 0 && { uid, gid }) })
+  const stranger = spawn('sleep', ['600'], {
+    stdio: 'ignore',
+    ...(process.getuid?.() === 0 && { uid, gid }),
+  })
   writeFileSync(pidFile, readFileSync(pidFile, 'utf8').replace(/^\d+/, String(stranger.pid)))
 
   await started(place)
@@ -141,13 +155,18 @@ test('the pid file of a killed Postgres may name a stranger by now', async ({ pl
   stranger.kill()
 })
 
-test('two starts in one folder share the database, which goes with the last of them', async ({ place }) => {
+test('two starts in one folder share the database, which goes with the last of them', async ({
+  place,
+}) => {
   const { checkout, visitor } = place
   const first = await started(place)
   await visitor.signIn()
   const { postgresPid } = checkout
   const port = await freePort()
-  const second = checkout.run('start', { PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}` })
+  const second = checkout.run('start', {
+    PORT: String(port),
+    PUBLIC_URL: `http://127.0.0.1:${port}`,
+  })
   await second.isReady()
   expect(checkout.postgresPid).toBe(postgresPid)
 
@@ -209,7 +228,9 @@ test('DATABASE_URL is used instead of a Postgres of our own', async ({ place }) 
   await database.drop()
 })
 
-test('npm run dev: the server follows its sources, and a broken one changes nothing', async ({ place }) => {
+test('npm run dev: the server follows its sources, and a broken one changes nothing', async ({
+  place,
+}) => {
   const { checkout, port, env } = place
   const run = checkout.run('dev', env)
   await run.isReady()
@@ -229,7 +250,9 @@ test('npm run dev: the server follows its sources, and a broken one changes noth
   expect(await instance(), 'the old one is still there').toBe(first)
 
   writeFileSync(source, `${sound}\n// changed\n`)
-  const second = await waitFor(async () => [await instance()].find((now) => now && now !== first), { timeout: 60_000 })
+  const second = await waitFor(async () => [await instance()].find((now) => now && now !== first), {
+    timeout: 60_000,
+  })
   expect(second, 'a new one has taken its place').toBeTruthy()
 
   // Files that Go embeds count as sources.
@@ -238,9 +261,14 @@ test('npm run dev: the server follows its sources, and a broken one changes noth
   writeFileSync(english, texts.replace(/^{/, '{{'))
   await run.says('The server did not start')
   writeFileSync(english, texts)
-  await waitFor(async () => [await instance()].find((now) => now && now !== second), { timeout: 60_000 })
+  await waitFor(async () => [await instance()].find((now) => now && now !== second), {
+    timeout: 60_000,
+  })
 
-  writeFileSync(join(checkout.folder, 'frontend/src/broken.ts'), "export const broken: number = 'text'\n")
+  writeFileSync(
+    join(checkout.folder, 'frontend/src/broken.ts'),
+    "export const broken: number = 'text'\n",
+  )
   await run.says('frontend/src/broken.ts(1,14): error TS2322')
 
   expect(await run.signal('SIGINT')).toBe(0)

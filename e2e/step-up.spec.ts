@@ -15,7 +15,9 @@ const codeIn = (page: Page) => dialog(page).getByLabel('6-digit code')
 test.describe.configure({ timeout: 600_000 })
 
 // Chromium asks users before it starts many downloads from one site.
-test.beforeEach(({ context }) => context.addInitScript(() => (HTMLAnchorElement.prototype.click = () => {})))
+test.beforeEach(({ context }) =>
+  context.addInitScript(() => (HTMLAnchorElement.prototype.click = () => {})),
+)
 
 async function mailsTo(serverUrl: string): Promise<Mail[]> {
   const mails: Mail[] = await (await fetch(`${serverUrl}/dev/inbox.json`)).json()
@@ -48,8 +50,10 @@ async function prove(page: Page, code: string): Promise<void> {
   const quickly = { timeout: 5000 }
   await expect(async () => {
     if ((await dialog(page).count()) === 0) return
-    if (await proved.isVisible()) await dialog(page).getByRole('button', { name: 'Continue' }).press('Enter', quickly)
-    else if ((await codeIn(page).inputValue(quickly)) !== code) await codeIn(page).fill(code, quickly)
+    if (await proved.isVisible())
+      await dialog(page).getByRole('button', { name: 'Continue' }).press('Enter', quickly)
+    else if ((await codeIn(page).inputValue(quickly)) !== code)
+      await codeIn(page).fill(code, quickly)
     await expect(dialog(page)).toHaveCount(0, quickly)
   }).toPass({ timeout: 60_000 })
 }
@@ -70,7 +74,11 @@ async function keepBusy(page: Page): Promise<{ stop: () => Promise<string[]> }> 
     const run = async () => {
       for (let n = 0; !busy.stopped; n++) {
         const write = { method: 'PATCH', headers, body: JSON.stringify({ name: `Mary ${n}` }) }
-        await Promise.all([call('/api/auth/session'), call('/api/sessions'), call('/api/account', write)])
+        await Promise.all([
+          call('/api/auth/session'),
+          call('/api/sessions'),
+          call('/api/account', write),
+        ])
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     }
@@ -78,7 +86,9 @@ async function keepBusy(page: Page): Promise<{ stop: () => Promise<string[]> }> 
   })
   const stop = () =>
     page.evaluate(async () => {
-      const { busy } = window as unknown as { busy: { stopped: boolean; failures: string[]; done: Promise<void> } }
+      const { busy } = window as unknown as {
+        busy: { stopped: boolean; failures: string[]; done: Promise<void> }
+      }
       busy.stopped = true
       await busy.done
       return busy.failures

@@ -3,7 +3,15 @@ import { expect, type Page } from '@playwright/test'
 import { letTimePass } from './support/database'
 import { otherCode, readCode } from './support/mail'
 import { test } from './support/test'
-import { address, askForCode, button, codeField, expectSignedIn, heading, signIn } from './support/walk'
+import {
+  address,
+  askForCode,
+  button,
+  codeField,
+  expectSignedIn,
+  heading,
+  signIn,
+} from './support/walk'
 
 const link = (page: Page, name: string) => page.getByRole('navigation').getByRole('link', { name })
 
@@ -59,7 +67,11 @@ test('two tabs with two addresses do not disturb each other, also over a reload,
   await expectSignedIn(page, ada)
 })
 
-test('another address in one tab leaves the code of another tab as it is', async ({ page, context, sana }) => {
+test('another address in one tab leaves the code of another tab as it is', async ({
+  page,
+  context,
+  sana,
+}) => {
   const tab = await context.newPage()
   await askForCode(page)
   await askForCode(tab, 'ada@example.net')
@@ -97,7 +109,10 @@ test('a page that the browser kept shows nothing of the person after a sign-out'
   await expect(page.locator('body')).toBeHidden()
 
   // A stored page receives no notification of this, and neither does this one.
-  const signOut = await context.request.post(`${url}/api/auth/sign-out`, { headers: { Origin: url }, data: {} })
+  const signOut = await context.request.post(`${url}/api/auth/sign-out`, {
+    headers: { Origin: url },
+    data: {},
+  })
   expect(signOut.status()).toBe(204)
   await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })))
   await expect(page.locator('body')).toBeVisible()
@@ -105,7 +120,11 @@ test('a page that the browser kept shows nothing of the person after a sign-out'
   await expect(heading(page, 'Sign in')).toBeVisible()
 })
 
-test('a lost network is reported, and pending requests continue when it is back', async ({ page, context, sana }) => {
+test('a lost network is reported, and pending requests continue when it is back', async ({
+  page,
+  context,
+  sana,
+}) => {
   await signIn(page, sana.url)
   await context.setOffline(true)
   await expect(page.getByText('You’re offline. We’ll keep trying.')).toBeVisible()
@@ -160,7 +179,12 @@ for (const [status, code, words] of [
   })
 }
 
-test('a tab that slept looks anew when it is seen again', async ({ page, context, sana, address: url }) => {
+test('a tab that slept looks anew when it is seen again', async ({
+  page,
+  context,
+  sana,
+  address: url,
+}) => {
   await signIn(page, sana.url)
   await link(page, 'Activity').click()
   await expect(page.getByText('Account created')).toBeVisible()

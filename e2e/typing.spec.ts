@@ -6,9 +6,13 @@ import { test } from './support/test'
 import { address, askForCode, button, codeField, expectSignedIn, heading } from './support/walk'
 
 /** Digits as a full-width input method writes them. */
-const inFullWidth = (digits: string) => digits.replace(/\d/g, (digit) => String.fromCharCode(0xff10 + Number(digit)))
+const inFullWidth = (digits: string) =>
+  digits.replace(/\d/g, (digit) => String.fromCharCode(0xff10 + Number(digit)))
 
-test('a code that an input method composes is sent when it is done, and not before', async ({ page, sana }) => {
+test('a code that an input method composes is sent when it is done, and not before', async ({
+  page,
+  sana,
+}) => {
   await askForCode(page)
   const { code } = await readCode(sana.url, address)
   const sent: (string | null)[] = []
@@ -19,7 +23,11 @@ test('a code that an input method composes is sent when it is done, and not befo
   await codeField(page).focus()
   for (let length = 1; length <= code.length; length++) {
     const text = inFullWidth(code.slice(0, length))
-    await keyboard.send('Input.imeSetComposition', { text, selectionStart: length, selectionEnd: length })
+    await keyboard.send('Input.imeSetComposition', {
+      text,
+      selectionStart: length,
+      selectionEnd: length,
+    })
     await expect(codeField(page)).toHaveValue(text)
   }
   expect(sent).toEqual([])
@@ -30,7 +38,9 @@ test('a code that an input method composes is sent when it is done, and not befo
 
 test('a full-width address with invisible characters is normalized', async ({ page, sana }) => {
   await page.goto('/')
-  await page.getByLabel('Email address').fill('\u200b\uff4d\uff41\uff52\uff59\uff20example\u3002org\u3000')
+  await page
+    .getByLabel('Email address')
+    .fill('\u200b\uff4d\uff41\uff52\uff59\uff20example\u3002org\u3000')
   await button(page, 'Email me a code').click()
   await expect(heading(page, 'Check your email')).toBeVisible()
   await expect(page.getByText(address)).toBeVisible()
@@ -39,7 +49,10 @@ test('a full-width address with invisible characters is normalized', async ({ pa
   await expectSignedIn(page)
 })
 
-test('a password manager that fills in one old code after the other costs one try', async ({ page, sana }) => {
+test('a password manager that fills in one old code after the other costs one try', async ({
+  page,
+  sana,
+}) => {
   await askForCode(page)
   const { code } = await readCode(sana.url, address)
   const sent: string[] = []

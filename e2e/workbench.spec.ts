@@ -5,7 +5,10 @@ import { expect } from '@playwright/test'
 import { spaDir } from '../scripts/lib/paths.mjs'
 import { test } from './support/test'
 
-test('neither the built pages nor the binary have anything of the workbench', async ({ request, sana }) => {
+test('neither the built pages nor the binary have anything of the workbench', async ({
+  request,
+  sana,
+}) => {
   const files = readdirSync(spaDir, { recursive: true, encoding: 'utf8' }).filter((name) =>
     /\.(html|js|css)$/.test(name),
   )
@@ -16,7 +19,12 @@ test('neither the built pages nor the binary have anything of the workbench', as
       /there is no state|workbench|swagger|grace@example\.org/,
     )
   }
-  for (const path of ['/dev/states', '/dev/states/show?state=home/signed-in', '/dev/api', '/dev/api/swagger-ui.css']) {
+  for (const path of [
+    '/dev/states',
+    '/dev/states/show?state=home/signed-in',
+    '/dev/api',
+    '/dev/api/swagger-ui.css',
+  ]) {
     const answer = await request.get(`${sana.url}${path}`, { headers: { Accept: 'text/html' } })
     expect(answer.status(), path).toBe(404)
     expect(await answer.text(), path).not.toMatch(/<script [^>]*src|swagger|there is no state/)

@@ -1,5 +1,5 @@
-// Package migrations holds the schema's history. A released file never changes: a later change is a new file, which the
-// previous release can live with.
+// Package migrations holds the schema's history. A released file never changes: a later change is a
+// new file, which the previous release can live with.
 package migrations
 
 import "embed"

@@ -1,5 +1,6 @@
-// npm run bench: compares Sana with other ways to keep users signed in; prints one table, with the method above it. All of it takes about
-// half an hour, of which the growth to ten million sessions is the greater part.
+// npm run bench: compares Sana with other ways to keep users signed in; prints one table, with the
+// method above it. All of it takes about half an hour, of which the growth to ten million sessions
+// is the greater part.
 //   npm run bench -- --json FILE         writes the figures for programs, too
 //   npm run bench -- --without-growth    leaves that part out, and says so
 //   npm run bench -- --only reads,start  measures these parts only
@@ -21,8 +22,8 @@ import { checkVersions } from './lib/versions.mjs'
 const home = join(root, 'tools/bench')
 
 /**
- * As a production server has them: what is committed is on the disk, and there is memory for what is in use, a quarter of all
- * (PostgreSQL documentation, 19.4.1).
+ * As a production server has them: what is committed is on the disk, and there is memory for what
+ * is in use, a quarter of all (PostgreSQL documentation, 19.4.1).
  */
 const settings = {
   fsync: 'on',
@@ -87,7 +88,10 @@ function measuresGate(only) {
   return !only || only.split(',').includes('gate')
 }
 
-/** oauth2-proxy of the module in tools/proxies, and beside it the program that makes its cookies. Returns its path. */
+/**
+ * oauth2-proxy of the module in tools/proxies, and beside it the program that makes its cookies.
+ * Returns its path.
+ */
 async function buildOAuth2Proxy() {
   const output = join(dataDir, 'proxies', 'oauth2-proxy')
   const module = join(root, 'tools/proxies/oauth2-proxy')
@@ -97,7 +101,9 @@ async function buildOAuth2Proxy() {
     ['./cookie', `${output}-cookie`],
   ]) {
     const flags = ['-buildvcs=false', '-trimpath', '-ldflags', '-s -w']
-    await mustRun('Building oauth2-proxy', 'go', ['build', '-C', module, ...flags, '-o', to, of], { env })
+    await mustRun('Building oauth2-proxy', 'go', ['build', '-C', module, ...flags, '-o', to, of], {
+      env,
+    })
   }
   return output
 }
@@ -106,7 +112,9 @@ function choose() {
   try {
     return parseArgs({ options }).values
   } catch (error) {
-    throw new Problem(`${error.message}. The options are --json FILE, --without-growth, --only PARTS and --quick.`)
+    throw new Problem(
+      `${error.message}. The options are --json FILE, --without-growth, --only PARTS and --quick.`,
+    )
   }
 }
 
@@ -117,7 +125,10 @@ function choose() {
 async function buildPrograms(withGrowth) {
   const programs = { bench: join(dataDir, 'bench'), growth: join(dataDir, 'bench-growth') }
   const env = { ...process.env, CGO_ENABLED: '0' }
-  for (const [folder, output] of [['.', programs.bench], ...(withGrowth ? [['./growth', programs.growth]] : [])]) {
+  for (const [folder, output] of [
+    ['.', programs.bench],
+    ...(withGrowth ? [['./growth', programs.growth]] : []),
+  ]) {
     const flags = ['-buildvcs=false', '-trimpath', '-ldflags', '-s -w', '-o', output]
     await mustRun('Building the benchmark', 'go', ['build', '-C', home, ...flags, folder], { env })
   }

@@ -1,5 +1,6 @@
-// npm run chaos: the long forms of the tests in backend/test/chaos, and ten minutes of random faults with the invariants after
-// them. SANA_CHAOS_SECONDS says for how long, SANA_CHAOS_SEED repeats a run.
+// npm run chaos: the long forms of the tests in backend/test/chaos, and ten minutes of random
+// faults with the invariants after them. SANA_CHAOS_SECONDS says for how long, SANA_CHAOS_SEED
+// repeats a run.
 import { buildSpa } from './lib/builds.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
@@ -20,7 +21,8 @@ async function main() {
   const missing = [...(await provideProxies()), ...(await providePatroni())]
   if (missing.length > 0) console.log(`Without ${missing.join(' and ')}, which cannot be had here.`)
   const before = await buildReleasesBefore()
-  if (before.missing.length > 0) console.log(`Of the releases before this one, ${before.missing.join('; ')}.`)
+  if (before.missing.length > 0)
+    console.log(`Of the releases before this one, ${before.missing.join('; ')}.`)
   const { url, stop } = await startTestPostgres()
   try {
     const env = {
@@ -34,7 +36,12 @@ async function main() {
     console.log(await test('-skip=^TestRandomFaults_KeepTheInvariants$', env))
     const seconds = process.env.SANA_CHAOS_SECONDS ?? '600'
     console.log(`Random faults for ${seconds} seconds …`)
-    console.log(await test('-run=^TestRandomFaults_KeepTheInvariants$', { ...env, SANA_CHAOS_SECONDS: seconds }))
+    console.log(
+      await test('-run=^TestRandomFaults_KeepTheInvariants$', {
+        ...env,
+        SANA_CHAOS_SECONDS: seconds,
+      }),
+    )
     return 0
   } finally {
     await stop()

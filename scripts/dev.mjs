@@ -1,5 +1,5 @@
-// npm run dev: npm start with Vite's dev server in front, which shows a change of the SPA at once, and with a server
-// that is built and started again when its sources change. PORT (3000) is Vite's.
+// npm run dev: npm start with Vite's dev server in front, which shows a change of the SPA at once,
+// and with a server that is built and started again when its sources change. PORT (3000) is Vite's.
 import { buildServer } from './lib/builds.mjs'
 import { openDatabase } from './lib/database.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
@@ -23,9 +23,16 @@ async function main() {
   try {
     const publicUrl = process.env.PUBLIC_URL || `http://localhost:${port}`
     const options = { port: await freePort(), publicUrl, databaseUrl: database.url }
-    const env = { ...process.env, VITE_PORT: String(port), SANA_API: `http://127.0.0.1:${options.port}` }
+    const env = {
+      ...process.env,
+      VITE_PORT: String(port),
+      SANA_API: `http://127.0.0.1:${options.port}`,
+    }
     const args = [tools.vite, '--clearScreen', 'false', '--logLevel', 'warn']
-    const vite = await start(process.execPath, args, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const vite = await start(process.execPath, args, {
+      env,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
     note(vite)
     const server = keepServerCurrent(options, (fault) => vite.send({ serverFault: fault }))
     try {
@@ -51,10 +58,12 @@ async function untilStopped({ port, publicUrl, vite, server, database }) {
 }
 
 /**
- * Builds and starts the server now and after every change of its sources. `first` rejects if the first start fails. After
- * that, a build that fails leaves the old server running, and a server that does not start waits for the next change.
+ * Builds and starts the server now and after every change of its sources. `first` rejects if the
+ * first start fails. After that, a build that fails leaves the old server running, and a server
+ * that does not start waits for the next change.
  * @param {Parameters<typeof startServer>[0]} options
- * @param {(fault: string) => void} tell is called with what is wrong, and with '' when a server runs
+ * @param {(fault: string) => void} tell is called with what is wrong, and with '' when a server
+ *   runs
  */
 function keepServerCurrent(options, tell) {
   /** @type {import('./lib/processes.mjs').Child | undefined} */
@@ -88,10 +97,13 @@ function keepServerCurrent(options, tell) {
   }
   const first = renew()
   let last = first.catch(() => {})
-  watchSources({ trees: ['backend', 'migrations'], folders: ['.', 'frontend'], matters: isSource }, () => {
-    console.log('Building the server again …')
-    last = last.then(renewOrReport)
-  })
+  watchSources(
+    { trees: ['backend', 'migrations'], folders: ['.', 'frontend'], matters: isSource },
+    () => {
+      console.log('Building the server again …')
+      last = last.then(renewOrReport)
+    },
+  )
   const stopForGood = async () => {
     await last
     await stop()

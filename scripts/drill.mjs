@@ -1,6 +1,6 @@
 // npm run drill: restarts, kills and replaces instances with both session stores and with the
-// predecessor's, prints which users lost what, and writes docs/contrast.md. npm run drill -- --json FILE
-// writes it for programs, too.
+// predecessor's, prints which users lost what, and writes docs/contrast.md. npm run drill -- --json
+// FILE writes it for programs, too.
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildSpa } from './lib/builds.mjs'
@@ -23,10 +23,15 @@ async function main() {
     console.log('Four stores, fourteen cases each: this takes about a minute …')
     const flags = ['-show', '-update', ...(json ? ['-json', json] : [])]
     // Without the name of a package, in its folder, Go passes on what a test prints.
-    const output = await mustRun('The drill', 'go', ['test', '-count=1', '-run=^TestDrill$', '-args', ...flags], {
-      cwd: join(root, 'backend', 'drill'),
-      env: { ...process.env, TEST_DATABASE_URL: url },
-    })
+    const output = await mustRun(
+      'The drill',
+      'go',
+      ['test', '-count=1', '-run=^TestDrill$', '-args', ...flags],
+      {
+        cwd: join(root, 'backend', 'drill'),
+        env: { ...process.env, TEST_DATABASE_URL: url },
+      },
+    )
     console.log(output.replace(/^(PASS|ok\s.*)\n/gm, '').trimEnd())
     console.log(`\nWrote docs/contrast.md${json ? ` and ${json}` : ''}.`)
     return 0

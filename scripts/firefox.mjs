@@ -1,5 +1,6 @@
-// npm run firefox: walks through bin/sana in a real Firefox, with settings that only a real one has: one that blocks
-// cookies, and one whose language is no language tag. No part of npm test, which has Chromium alone.
+// npm run firefox: walks through bin/sana in a real Firefox, with settings that only a real one
+// has: one that blocks cookies, and one whose language is no language tag. No part of npm test,
+// which has Chromium alone.
 import { build } from './lib/builds.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { Firefox, provideFirefox } from './lib/firefox.mjs'
@@ -11,9 +12,16 @@ import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
 
 const fieldHasFocus = `document.activeElement instanceof HTMLInputElement`
-const says = (/** @type {string} */ words) => `document.body.innerText.includes(${JSON.stringify(words)})`
+const says = (/** @type {string} */ words) =>
+  `document.body.innerText.includes(${JSON.stringify(words)})`
 
-/** @type {Record<string, { preferences: Record<string, unknown>, walk: (firefox: Firefox, url: string) => Promise<void> }>} */
+/**
+ * @typedef {{
+ *   preferences: Record<string, unknown>
+ *   walk: (firefox: Firefox, url: string) => Promise<void>
+ * }} Walk
+ * @type {Record<string, Walk>}
+ */
 const walks = {
   'blocked cookies are said before a mail is sent': {
     preferences: { 'network.cookie.cookieBehavior': 2 },
@@ -22,7 +30,8 @@ const walks = {
       await firefox.until(fieldHasFocus)
       await firefox.type('blocked@example.org')
       await firefox.until(says('Your browser is blocking cookies.'))
-      if (await readCode(url, 'blocked@example.org')) throw new Problem('A mail was sent all the same.')
+      if (await readCode(url, 'blocked@example.org'))
+        throw new Problem('A mail was sent all the same.')
     },
   },
   'a language that is no language tag signs in': {
@@ -30,7 +39,8 @@ const walks = {
     walk: async (firefox, url) => {
       await firefox.open(url)
       const language = await firefox.evaluate('navigator.language')
-      if (language !== 'en-US@posix') throw new Problem(`Firefox has the language ${language}: nothing was tested.`)
+      if (language !== 'en-US@posix')
+        throw new Problem(`Firefox has the language ${language}: nothing was tested.`)
       await firefox.until(fieldHasFocus)
       await firefox.type('posix@example.org')
       await firefox.until(`${says('Check your email')} && ${fieldHasFocus}`)

@@ -1,5 +1,5 @@
-// npm run fuzz: every fuzz test for a minute, or for SANA_FUZZ_SECONDS. An input that breaks a law is kept in testdata/fuzz of its
-// package; commit it with the mend.
+// npm run fuzz: every fuzz test for a minute, or for SANA_FUZZ_SECONDS. An input that breaks a law
+// is kept in testdata/fuzz of its package; commit it with the mend.
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
 import { postgresBinaries } from './lib/postgres.mjs'
@@ -15,14 +15,25 @@ async function main() {
   await installDependencies()
   const { url, stop } = await startTestPostgres()
   try {
-    const env = { ...process.env, TEST_DATABASE_URL: url, SANA_POSTGRES_BIN: await postgresBinaries() }
+    const env = {
+      ...process.env,
+      TEST_DATABASE_URL: url,
+      SANA_POSTGRES_BIN: await postgresBinaries(),
+    }
     const seconds = process.env.SANA_FUZZ_SECONDS ?? '60'
     const steps = (await targets(env)).map(({ name, folder }) => ({
       name: `${name} in ${folder} for ${seconds} s`,
       run: async () => {
         // Without a bound Go spends the whole time on making the first input of a kilobyte smaller.
         const minimize = '-fuzzminimizetime=100x'
-        const args = ['test', '-run=^$', `-fuzz=^${name}$`, `-fuzztime=${seconds}s`, minimize, folder]
+        const args = [
+          'test',
+          '-run=^$',
+          `-fuzz=^${name}$`,
+          `-fuzztime=${seconds}s`,
+          minimize,
+          folder,
+        ]
         const output = await mustRun(name, 'go', args, { env })
         return output.match(/execs: \d+/g)?.at(-1)
       },
@@ -38,7 +49,12 @@ async function main() {
  * @returns {Promise<{ name: string, folder: string }[]>} all fuzz tests, and their packages
  */
 async function targets(env) {
-  const listed = await mustRun('go test -list', 'go', ['test', '-json', '-list=^Fuzz', './backend/...'], { env })
+  const listed = await mustRun(
+    'go test -list',
+    'go',
+    ['test', '-json', '-list=^Fuzz', './backend/...'],
+    { env },
+  )
   const events = listed
     .trim()
     .split('\n')

@@ -1,5 +1,6 @@
-// npm run golden: writes the files that Go tests compare with (mails, headers, --help, tables in the documents) as the
-// program is now. Words behind it choose among the packages: npm run golden -- mail. Read what changed before committing.
+// npm run golden: writes the files that Go tests compare with (mails, headers, --help, tables in
+// the documents) as the program is now. Words behind it choose among the packages: npm run golden
+// -- mail. Read what changed before committing.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { installDependencies } from './lib/dependencies.mjs'
@@ -16,7 +17,8 @@ async function main() {
   checkVersions()
   await installDependencies()
   const packages = [...goldenTests()].filter(([path]) => path.includes(wanted))
-  if (packages.length === 0) throw new Problem(`No package with golden files has "${wanted}" in its path.`)
+  if (packages.length === 0)
+    throw new Problem(`No package with golden files has "${wanted}" in its path.`)
   const { url, stop } = process.env.TEST_DATABASE_URL
     ? { url: process.env.TEST_DATABASE_URL, stop: async () => {} }
     : await startTestPostgres()
@@ -55,14 +57,17 @@ function goldenTests() {
 
 /**
  * @param {string} source the test files of a package
- * @returns {string[]} the tests that read the flag, by themselves or through functions of the package
+ * @returns {string[]} the tests that read the flag, by themselves or through functions of the
+ *   package
  */
 function testsThatUpdate(source) {
   const functions = source.split(/^func /m).slice(1)
   /** @type {Set<string>} */
   const readers = new Set()
   for (;;) {
-    const pattern = new RegExp(['[*]update\\b', ...[...readers].map((name) => `\\b${name}\\(`)].join('|'))
+    const pattern = new RegExp(
+      ['[*]update\\b', ...[...readers].map((name) => `\\b${name}\\(`)].join('|'),
+    )
     const before = readers.size
     for (const text of functions) {
       const [, name, body] = /^(?:\([^)]*\) )?(\w+)([\s\S]*)/.exec(text) ?? []

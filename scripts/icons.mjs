@@ -1,6 +1,7 @@
-// npm run icons: the pictures that others show of Sana, drawn from frontend/public/favicon.svg: favicon.ico for what knows
-// no SVG, the icon of a phone's home screen, and the card that a link to Sana gets in a message. They are put in .data/icons, to
-// be looked at; with -- --write in frontend/public, where the pages have them from.
+// npm run icons: the pictures that others show of Sana, drawn from frontend/public/favicon.svg:
+// favicon.ico for what knows no SVG, the icon of a phone's home screen, and the card that a link to
+// Sana gets in a message. They are put in .data/icons, to be looked at; with -- --write in
+// frontend/public, where the pages have them from.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { provideChromium } from './lib/chromium.mjs'
@@ -23,7 +24,10 @@ async function main() {
   const square = icon.replace(' rx="8"', '')
   const mark = icon.replace(/<rect .*\/>/, '')
   const { chromium } = await import('@playwright/test')
-  const browser = await chromium.launch({ executablePath: await provideChromium(), args: ['--no-sandbox'] })
+  const browser = await chromium.launch({
+    executablePath: await provideChromium(),
+    args: ['--no-sandbox'],
+  })
   try {
     const page = await browser.newPage()
     /**
@@ -33,7 +37,9 @@ async function main() {
      */
     const draw = async (width, height, html) => {
       await page.setViewportSize({ width, height })
-      await page.setContent(`<style>body { margin: 0 } svg { display: block; width: 100% }</style>${html}`)
+      await page.setContent(
+        `<style>body { margin: 0 } svg { display: block; width: 100% }</style>${html}`,
+      )
       return await page.screenshot({ omitBackground: true })
     }
     writeFileSync(join(folder, 'favicon.ico'), inIcoFile(await draw(32, 32, icon)))

@@ -1,6 +1,7 @@
-// npm run lighthouse: what Lighthouse says of the first page as bin/sana serves it, on its slow phone. It comes with packages
-// of its own in tools/lighthouse, so that npm install needs none of them. Timings depend on the machine: this is
-// no part of npm test. The last whole report is left in .data/lighthouse.report.html.
+// npm run lighthouse: what Lighthouse says of the first page as bin/sana serves it, on its slow
+// phone. It comes with packages of its own in tools/lighthouse, so that npm install needs none of
+// them. Timings depend on the machine: this is no part of npm test. The last whole report is left
+// in .data/lighthouse.report.html.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from './lib/builds.mjs'
@@ -18,18 +19,33 @@ import { checkVersions } from './lib/versions.mjs'
 const home = join(root, 'tools/lighthouse')
 const command = join(home, 'node_modules/lighthouse/cli/index.js')
 const report = join(dataDir, 'lighthouse')
-/** The best of them counts: what else a machine does makes its figures worse, and nothing makes them better. */
+/**
+ * The best of them counts: what else a machine does makes its figures worse, and nothing makes them
+ * better.
+ */
 const runs = 3
 
-/** @typedef {{ categories: Record<string, { title: string, score: number }>, audits: Record<string, Audit> }} Report */
-/** @typedef {{ id: string, title: string, score: number | null, numericValue: number, displayValue?: string }} Audit */
+/**
+ * @typedef {{
+ *   categories: Record<string, { title: string, score: number }>
+ *   audits: Record<string, Audit>
+ * }} Report
+ * @typedef {{
+ *   id: string
+ *   title: string
+ *   score: number | null
+ *   numericValue: number
+ *   displayValue?: string
+ * }} Audit
+ */
 
 async function main() {
   listenForInterrupts()
   checkVersions()
   await installDependencies()
   await build()
-  if (!existsSync(command)) await mustRun('npm ci', 'npm', ['ci', '--no-audit', '--no-fund'], { cwd: home })
+  if (!existsSync(command))
+    await mustRun('npm ci', 'npm', ['ci', '--no-audit', '--no-fund'], { cwd: home })
   const postgres = await startTestPostgres()
   try {
     const port = await freePort()
@@ -39,8 +55,12 @@ async function main() {
       const reports = []
       for (let count = 0; count < runs; count++) reports.push(...(await look(url)))
       if (reports.length === 0)
-        throw new Problem('Lighthouse could not look at the page; try when the machine is less busy.')
-      return judge(reports.reduce((best, report) => (paintOf(report) < paintOf(best) ? report : best)))
+        throw new Problem(
+          'Lighthouse could not look at the page; try when the machine is less busy.',
+        )
+      return judge(
+        reports.reduce((best, report) => (paintOf(report) < paintOf(best) ? report : best)),
+      )
     } finally {
       await server.stop()
     }
@@ -56,7 +76,13 @@ async function main() {
 async function look(url) {
   mkdirSync(dataDir, { recursive: true })
   const formats = ['--output=json', '--output=html', `--output-path=${report}`]
-  const args = [command, url, ...formats, '--quiet', '--chrome-flags=--headless=new --no-sandbox --disable-gpu']
+  const args = [
+    command,
+    url,
+    ...formats,
+    '--quiet',
+    '--chrome-flags=--headless=new --no-sandbox --disable-gpu',
+  ]
   const env = { ...process.env, CHROME_PATH: await provideChromium() }
   const { ok, output } = await run(process.execPath, args, { env })
   if (!ok) console.log(output.trim())
@@ -78,12 +104,14 @@ function judge({ categories, audits }) {
   /** @type {[what: string, figure: string | number, isGood: boolean][]} */
   const figures = [
     ...Object.values(categories).map(
-      ({ title, score }) => /** @type {[string, number, boolean]} */ ([title, Math.round(score * 100), score === 1]),
+      ({ title, score }) =>
+        /** @type {[string, number, boolean]} */ ([title, Math.round(score * 100), score === 1]),
     ),
     ['First contentful paint', `${(paint / 1000).toFixed(2)} s`, paint <= 1000],
     ['Cumulative layout shift', shift, shift === 0],
   ]
-  for (const [what, figure, isGood] of figures) console.log(`${isGood ? 'ok  ' : 'POOR'}  ${what}: ${figure}`)
+  for (const [what, figure, isGood] of figures)
+    console.log(`${isGood ? 'ok  ' : 'POOR'}  ${what}: ${figure}`)
   for (const { title, score, displayValue = '' } of Object.values(audits)) {
     if (score !== null && score < 0.9) console.log(`      ${title} ${displayValue}`)
   }

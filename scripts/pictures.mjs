@@ -1,6 +1,6 @@
-// npm run pictures: every page in every state, in light and in dark, on a phone and on a desktop, in .data/pictures: each as
-// a file of its own, and all of one setting on a sheet, for people to look at. Words behind it choose among the states:
-// npm run pictures -- code/wrong
+// npm run pictures: every page in every state, in light and in dark, on a phone and on a desktop,
+// in .data/pictures: each as a file of its own, and all of one setting on a sheet, for people to
+// look at. Words behind it choose among the states: npm run pictures -- code/wrong
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { provideChromium } from './lib/chromium.mjs'
@@ -32,12 +32,16 @@ async function main() {
   const { chromium } = await import('@playwright/test')
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
   try {
-    await Promise.all(Object.keys(sizes).map((size) => takeAll(browser, url, /** @type {any} */ (size), states)))
+    await Promise.all(
+      Object.keys(sizes).map((size) => takeAll(browser, url, /** @type {any} */ (size), states)),
+    )
   } finally {
     await browser.close()
     close()
   }
-  console.log(`${states.length * 4} pictures in .data/pictures; look at the sheets: ${sheetNames().join(', ')}`)
+  console.log(
+    `${states.length * 4} pictures in .data/pictures; look at the sheets: ${sheetNames().join(', ')}`,
+  )
   return 0
 }
 
@@ -48,13 +52,20 @@ async function main() {
  * @param {string[]} states
  */
 async function takeAll(browser, url, size, states) {
-  const page = await browser.newPage({ baseURL: url, viewport: sizes[size], reducedMotion: 'reduce' })
+  const page = await browser.newPage({
+    baseURL: url,
+    viewport: sizes[size],
+    reducedMotion: 'reduce',
+  })
   for (const id of states) {
     await page.goto(`/?state=${id}`)
     await page.locator('html[data-state=reached]').waitFor()
     for (const colorScheme of themes) {
       await page.emulateMedia({ colorScheme })
-      await page.screenshot({ path: join(folder, pictureOf(id, size, colorScheme)), fullPage: true })
+      await page.screenshot({
+        path: join(folder, pictureOf(id, size, colorScheme)),
+        fullPage: true,
+      })
     }
   }
   for (const theme of themes) {

@@ -1,5 +1,5 @@
-// npm run proxies: the tests of the gate behind the newest Caddy, built as a Go module of tools/proxies. The first build takes
-// minutes; npm run test:all has the system's Caddy instead.
+// npm run proxies: the tests of the gate behind the newest Caddy, built as a Go module of
+// tools/proxies. The first build takes minutes; npm run test:all has the system's Caddy instead.
 import { join } from 'node:path'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
@@ -28,7 +28,15 @@ async function main() {
         name: caddy,
         run: async () => {
           const home = join(root, 'tools/proxies/caddy')
-          const args = ['build', '-C', home, '-trimpath', '-o', program, 'github.com/caddyserver/caddy/v2/cmd/caddy']
+          const args = [
+            'build',
+            '-C',
+            home,
+            '-trimpath',
+            '-o',
+            program,
+            'github.com/caddyserver/caddy/v2/cmd/caddy',
+          ]
           await mustRun('Building Caddy', 'go', args, { env: { ...process.env, CGO_ENABLED: '0' } })
           process.env.SANA_CADDY = program
         },

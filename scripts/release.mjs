@@ -42,7 +42,8 @@ async function main() {
  */
 function releaseNotes(tag) {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  if (tag !== `v${version}`) throw new Problem(`package.json has version ${version}: tag v${version}.`)
+  if (tag !== `v${version}`)
+    throw new Problem(`package.json has version ${version}: tag v${version}.`)
   const sections = readFileSync(join(root, 'CHANGELOG.md'), 'utf8').split(/^## /m)
   const section = sections.find((text) => text.split(/\s/, 1)[0] === version)
   if (!section) throw new Problem(`CHANGELOG.md has no section "## ${version}".`)

@@ -1,5 +1,5 @@
-// npm run sizes: says what people load. With -- --write it also writes down the size of each file in scripts/sizes.json,
-// so that a failure later on can tell what has grown.
+// npm run sizes: says what people load. With -- --write it also writes down the size of each file
+// in scripts/sizes.json, so that a failure later on can tell what has grown.
 import { buildSpa } from './lib/builds.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'

@@ -1,8 +1,9 @@
 // npm start: from a fresh clone to a running Sana. It installs missing
 // packages, builds changed sources, and keeps the data of the last start.
 //
-// PORT (3000) is where it listens; DATABASE_URL, if set, is used instead of a Postgres of our own in .data/.
-// Ctrl-C stops the server and then Postgres, unless another start in this folder still uses it (lib/database.mjs).
+// PORT (3000) is where it listens; DATABASE_URL, if set, is used instead of a Postgres of our own
+// in .data/. Ctrl-C stops the server and then Postgres, unless another start in this folder still
+// uses it (lib/database.mjs).
 import { build } from './lib/builds.mjs'
 import { openDatabase } from './lib/database.mjs'
 import { installDependencies } from './lib/dependencies.mjs'

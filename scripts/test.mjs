@@ -1,5 +1,5 @@
-// npm test: what one runs before a commit. npm run test:all: that and the long forms; CI runs it. See usage. All steps are run,
-// also after one has failed.
+// npm test: what one runs before a commit. npm run test:all: that and the long forms; CI runs it.
+// See usage. All steps are run, also after one has failed.
 import { fetchAhead, refuseToInstall } from './lib/ahead.mjs'
 import { buildServer, buildSpa } from './lib/builds.mjs'
 import { provideCompiler } from './lib/c-compiler.mjs'
@@ -48,19 +48,33 @@ const inBackend = (/** @type {string} */ name) => `sana/backend/${name}`
 /** Packages that take minutes; most of their instances are processes of their own. */
 const slow = ['diagnose/check', 'test/drill', 'test/system'].map(inBackend)
 /**
- * Packages that are tested without the race detector, with which they take several times as long: what it could find in the programs
- * that they start the tests of the other packages pass through, and the rest has one goroutine.
+ * Packages that are tested without the race detector, with which they take several times as long:
+ * what it could find in the programs that they start the tests of the other packages pass through,
+ * and the rest has one goroutine.
  */
 const unraced = [
   ...slow,
-  ...['challenge', 'cli', 'diagnose/doctor', 'fold', 'gate', 'gate/appcookie', 'mail/templates', 'test/repo'].map(
-    inBackend,
-  ),
+  ...[
+    'challenge',
+    'cli',
+    'diagnose/doctor',
+    'fold',
+    'gate',
+    'gate/appcookie',
+    'mail/templates',
+    'test/repo',
+  ].map(inBackend),
 ]
 const chaos = 'sana/backend/test/chaos'
-/** Most of their time tests wait: for an answer, for an instance to end, for a database to come back. go vet is a step of its own. */
+/**
+ * Most of their time tests wait: for an answer, for an instance to end, for a database to come
+ * back. go vet is a step of its own.
+ */
 const goTest = ['test', '-vet=off', '-p=3', '-parallel=6']
-/** For programs that read sources: they end soon, and collecting their garbage takes a sixth of their time. */
+/**
+ * For programs that read sources: they end soon, and collecting their garbage takes a sixth of
+ * their time.
+ */
 const reading = { GOGC: '400' }
 /** The steps without which no Go test runs. */
 const provisions = ['Postgres for the tests', 'PgBouncer', 'nginx and Caddy']
@@ -70,8 +84,8 @@ const longest = 'sana/backend/web'
 const firstWalk = 'e2e/sign-in.spec.ts'
 
 /**
- * A step of one or more parts. One that is long is run if everything is wanted, or its part alone; one that is short stands for a
- * long one where that is not run.
+ * A step of one or more parts. One that is long is run if everything is wanted, or its part alone;
+ * one that is short stands for a long one where that is not run.
  * @typedef {import('./lib/steps.mjs').Step & { parts: string[], form?: 'long' | 'short' }} PartStep
  * @typedef {{ Path: string, Indirect?: boolean }} GoModule
  */
@@ -83,7 +97,8 @@ async function main() {
     console.log(usage)
     return 0
   }
-  if (chosen !== undefined && !parts.includes(chosen)) throw new Problem(`There is no part ${chosen}.\n\n${usage}`)
+  if (chosen !== undefined && !parts.includes(chosen))
+    throw new Problem(`There is no part ${chosen}.\n\n${usage}`)
   checkVersions()
   if (!install) refuseToInstall()
   const fetched = fetchAhead()
@@ -93,7 +108,12 @@ async function main() {
   try {
     if (options.length > 0 && chosen === 'web')
       return await runVisibly(process.execPath, [tools.vitest, ...vitest(options)])
-    const steps = [...webSteps(), ...goSteps(fetched), ...commonSteps(cleanups), ...lastSteps(options)]
+    const steps = [
+      ...webSteps(),
+      ...goSteps(fetched),
+      ...commonSteps(cleanups),
+      ...lastSteps(options),
+    ]
     // To name states or e2e is to want them whole.
     const long = all || chosen === 'states' || chosen === 'e2e'
     const form = steps.filter((step) => step.form !== (long ? 'short' : 'long'))
@@ -188,13 +208,25 @@ function commonSteps(cleanups) {
     const { dir, missing, remove } = await buildReleasesBefore()
     cleanups.push(remove)
     process.env.SANA_RELEASES_BEFORE = dir
-    return missing.length > 0 ? `but NOT ALL ARE TESTED BESIDE THIS ONE: ${missing.join('; ')}` : 'built'
+    return missing.length > 0
+      ? `but NOT ALL ARE TESTED BESIDE THIS ONE: ${missing.join('; ')}`
+      : 'built'
   }
   return [
     { parts, name: 'build of the single-page app', run: buildSpa },
-    { parts, name: 'sizes of the single-page app', needs: ['build of the single-page app'], run: checkSizes },
+    {
+      parts,
+      name: 'sizes of the single-page app',
+      needs: ['build of the single-page app'],
+      run: checkSizes,
+    },
     { parts: ['go', 'e2e'], name: 'Postgres for the tests', run: providePostgres },
-    { parts: ['go'], form: 'long', name: 'the releases before this one', run: chooseReleasesBefore },
+    {
+      parts: ['go'],
+      form: 'long',
+      name: 'the releases before this one',
+      run: chooseReleasesBefore,
+    },
   ]
 }
 
@@ -209,7 +241,12 @@ function lastSteps(options) {
     { parts: ['go'], form: 'long', name: 'PgBouncer', run: choosePgBouncer },
     { parts: ['go'], form: 'long', name: 'nginx and Caddy', run: chooseProxies },
     // A test looks into the built program: it finds all but the last step of its build done.
-    { parts: ['go', 'e2e'], name: server, needs: ['build of the single-page app'], run: buildServer },
+    {
+      parts: ['go', 'e2e'],
+      name: server,
+      needs: ['build of the single-page app'],
+      run: buildServer,
+    },
     { parts: ['go'], form: 'short', name: 'go test', needs: [postgres], run: testGoQuickly },
     { parts: ['go'], form: 'long', name: 'go test', needs: [postgres], run: testGo },
     {
@@ -219,7 +256,13 @@ function lastSteps(options) {
       needs: [postgres],
       run: () => go([...goTest, ...unraced]),
     },
-    { parts: ['go'], form: 'long', name: 'go test of faults', needs: [postgres], run: () => go([...goTest, chaos]) },
+    {
+      parts: ['go'],
+      form: 'long',
+      name: 'go test of faults',
+      needs: [postgres],
+      run: () => go([...goTest, chaos]),
+    },
     { parts: ['states', 'e2e'], name: 'Chromium', run: chooseChromium },
     {
       parts: ['states'],
@@ -268,8 +311,8 @@ async function read(...args) {
 }
 
 /**
- * Returns the runner's last lines about the number of tests, so that an empty run, skipped tests and
- * retries are visible.
+ * Returns the runner's last lines about the number of tests, so that an empty run, skipped tests
+ * and retries are visible.
  * @param {string} output
  * @returns {string | undefined}
  */
@@ -281,15 +324,19 @@ function lastWords(output) {
 }
 
 /**
- * What is missing in go.mod stops every build; this looks for what is too much. `go mod tidy -diff` would do both, but
- * wants to download what only the tests of our libraries' own libraries import.
+ * What is missing in go.mod stops every build; this looks for what is too much. `go mod tidy -diff`
+ * would do both, but wants to download what only the tests of our libraries' own libraries import.
  */
 async function checkGoMod() {
   const modules = '{{with .Module}}{{.Path}}{{end}}'
   const list = ['list', '-deps', '-test', '-f', modules, ...goPackages, 'tool']
   const imported = (await mustRun('go list', 'go', list)).split('\n')
-  const { Require: required } = JSON.parse(await mustRun('go mod edit', 'go', ['mod', 'edit', '-json']))
-  const idle = required.filter((/** @type {GoModule} */ { Path, Indirect }) => !(Indirect || imported.includes(Path)))
+  const { Require: required } = JSON.parse(
+    await mustRun('go mod edit', 'go', ['mod', 'edit', '-json']),
+  )
+  const idle = required.filter(
+    (/** @type {GoModule} */ { Path, Indirect }) => !(Indirect || imported.includes(Path)),
+  )
   if (idle.length === 0) return
   const names = idle.map((/** @type {GoModule} */ { Path }) => Path)
   throw new Problem(`go.mod names ${names.join(', ')}, but nothing imports it: run go mod tidy.`)
@@ -305,7 +352,10 @@ async function checkVulnerabilities() {
   throw new Problem(`${output.trimEnd()}\n\ngovulncheck found what is above, or could not look.`)
 }
 
-/** Finds out early what govulncheck would find out once it is compiled. Only Go's own client knows the way through a proxy. */
+/**
+ * Finds out early what govulncheck would find out once it is compiled. Only Go's own client knows
+ * the way through a proxy.
+ */
 async function vulnerabilitiesAreThere() {
   const { GOVULNDB = 'https://vuln.go.dev', HTTPS_PROXY, https_proxy } = process.env
   if (HTTPS_PROXY || https_proxy || !GOVULNDB.startsWith('http')) return true
@@ -344,14 +394,21 @@ async function packagesBut(apart) {
 
 async function testGo() {
   const compiler = await provideCompiler()
-  // These are not debugged: the compiler need not describe every variable. In the environment it holds for what tests build, too.
+  // These are not debugged: the compiler need not describe every variable. In the environment it
+  // holds for what tests build, too.
   const flags = `${process.env.GOFLAGS ?? ''} -gcflags=all=-dwarf=false`.trim()
-  const env = { ...process.env, GOFLAGS: flags, ...(compiler ? { CC: compiler, CGO_ENABLED: '1' } : {}) }
+  const env = {
+    ...process.env,
+    GOFLAGS: flags,
+    ...(compiler ? { CC: compiler, CGO_ENABLED: '1' } : {}),
+  }
   const race = compiler ? ['-race'] : []
   const raced = await packagesBut([chaos, ...unraced])
   await mustRun('go build', 'go', ['build', ...race, ...raced], { env: { ...env, ...reading } })
   await mustRun('go test', 'go', [...goTest, ...race, ...raced], { env })
-  return compiler ? undefined : 'but WITHOUT THE RACE DETECTOR, which needs a C compiler such as gcc'
+  return compiler
+    ? undefined
+    : 'but WITHOUT THE RACE DETECTOR, which needs a C compiler such as gcc'
 }
 
 /** @param {string[]} options for Playwright */

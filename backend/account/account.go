@@ -1,6 +1,6 @@
 // Package account keeps users: their addresses and names, and the events of their accounts. Package
-// session knows where a user is signed in; package auth puts both together in one transaction, which
-// holds the lock on the user's row.
+// session knows where a user is signed in; package auth puts both together in one transaction,
+// which holds the lock on the user's row.
 package account
 
 import (
@@ -39,7 +39,9 @@ func New(db *pgxpool.Pool) *Service { return &Service{db: db} }
 // columns are those of users that Account has.
 const columns = `id::text, email, name, created_at`
 
-func queryAccount(ctx context.Context, q postgres.Querier, sql string, args pgx.NamedArgs) (Account, error) {
+func queryAccount(
+	ctx context.Context, q postgres.Querier, sql string, args pgx.NamedArgs,
+) (Account, error) {
 	rows, err := q.Query(ctx, sql, args)
 	if err != nil {
 		return Account{}, postgres.Error("read account", err)
@@ -69,9 +71,11 @@ func (s *Service) Find(ctx context.Context, userID string) (Account, error) {
 		pgx.NamedArgs{"user": userID})
 }
 
-// FindByAddress returns the account with an address, however it is typed; found is false if there is
-// none. No answer to a stranger may depend on it.
-func (s *Service) FindByAddress(ctx context.Context, address string) (_ Account, found bool, err error) {
+// FindByAddress returns the account with an address, however it is typed; found is false if there
+// is none. No answer to a stranger may depend on it.
+func (s *Service) FindByAddress(
+	ctx context.Context, address string,
+) (_ Account, found bool, err error) {
 	email, err := ParseAddress(address)
 	if err != nil {
 		return Account{}, false, err
@@ -87,8 +91,8 @@ func (s *Service) FindByAddress(ctx context.Context, address string) (_ Account,
 	return account, err == nil, err
 }
 
-// Add creates an account for an address, however it is typed, and records the event. added is false if
-// there is one. It returns fault.InvalidEmail.
+// Add creates an account for an address, however it is typed, and records the event. added is false
+// if there is one. It returns fault.InvalidEmail.
 func (s *Service) Add(ctx context.Context, address string) (user Account, added bool, err error) {
 	email, err := ParseAddress(address)
 	if err != nil {
@@ -142,12 +146,13 @@ func (s *Service) LockForDeletion(ctx context.Context, tx pgx.Tx, userID string)
 const maxName = 100
 
 // ParseName returns a name as it is stored: in Unicode's form NFC, without spaces around it. It
-// returns fault.InvalidName for more than 100 characters and for control characters, including those
-// that only turn the direction of writing, and for a name of which nothing would be visible. ParseName
-// of a stored name is that name.
+// returns fault.InvalidName for more than 100 characters and for control characters, including
+// those that only turn the direction of writing, and for a name of which nothing would be visible.
+// ParseName of a stored name is that name.
 func ParseName(input string) (string, error) {
 	name := strings.TrimSpace(norm.NFC.String(input))
-	if !utf8.ValidString(input) || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, isControl) {
+	if !utf8.ValidString(input) || utf8.RuneCountInString(name) > maxName ||
+		strings.ContainsFunc(name, isControl) {
 		return "", fault.New(fault.InvalidName,
 			"A name has at most 100 characters, and no line breaks or other control characters.")
 	}
@@ -158,8 +163,8 @@ func ParseName(input string) (string, error) {
 	return name, nil
 }
 
-// isInvisible reports whether a text consists of white space, of code points that are shown as nothing,
-// and of the braille pattern without dots.
+// isInvisible reports whether a text consists of white space, of code points that are shown as
+// nothing, and of the braille pattern without dots.
 func isInvisible(text string) bool {
 	return strings.ReplaceAll(fold.Text(text), "\u2800", "") == ""
 }
@@ -193,7 +198,8 @@ func (s *Service) Rename(
 		)
 		SELECT `+columns+`
 		FROM renamed`,
-		pgx.NamedArgs{"user": userID, "name": name, "kind": NameChanged, "platform": by.Platform, "ip": by.IP})
+		pgx.NamedArgs{"user": userID, "name": name, "kind": NameChanged, "platform": by.Platform,
+			"ip": by.IP})
 }
 
 // uniqueViolation is Postgres' code for a value that another row has.
@@ -204,8 +210,11 @@ var ErrEmailTaken = errors.New("account: another account has this address")
 
 // ChangeEmail gives an account another address, which must be proven and canonical, and records the
 // event, as part of tx, which holds the lock on the user's row. It returns ErrEmailTaken if another
-// account has the address, also one that got it at the same moment: tx can then only be rolled back.
-func (s *Service) ChangeEmail(ctx context.Context, tx pgx.Tx, account Account, email string, by visitor.Visitor) error {
+// account has the address, also one that got it at the same moment: tx can then only be rolled
+// back.
+func (s *Service) ChangeEmail(
+	ctx context.Context, tx pgx.Tx, account Account, email string, by visitor.Visitor,
+) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE users
 		SET email = @email
@@ -218,13 +227,17 @@ func (s *Service) ChangeEmail(ctx context.Context, tx pgx.Tx, account Account, e
 		return postgres.Error("change address", err)
 	}
 	return s.Record(ctx, tx, by, Entry{
-		UserID: account.ID, Kind: EmailChanged, Details: Details{OldEmail: account.Email, NewEmail: email},
+		UserID: account.ID, Kind: EmailChanged,
+		Details: Details{OldEmail: account.Email, NewEmail: email},
 	})
 }
 
-// SetBlocked blocks an account or unblocks it, and records the event of an operator, as part of tx, which
-// holds the lock on the user's row. It returns false if the account was blocked, or not, already.
-func (s *Service) SetBlocked(ctx context.Context, tx pgx.Tx, userID string, blocked bool) (changed bool, err error) {
+// SetBlocked blocks an account or unblocks it, and records the event of an operator, as part of tx,
+// which holds the lock on the user's row. It returns false if the account was blocked, or not,
+// already.
+func (s *Service) SetBlocked(
+	ctx context.Context, tx pgx.Tx, userID string, blocked bool,
+) (changed bool, err error) {
 	tag, err := tx.Exec(ctx, `
 		UPDATE users
 		SET blocked_at = CASE WHEN @blocked THEN now() END
@@ -243,7 +256,9 @@ func (s *Service) SetBlocked(ctx context.Context, tx pgx.Tx, userID string, bloc
 }
 
 // IsBlocked reports whether an account is blocked.
-func (s *Service) IsBlocked(ctx context.Context, db postgres.Querier, userID string) (blocked bool, err error) {
+func (s *Service) IsBlocked(
+	ctx context.Context, db postgres.Querier, userID string,
+) (blocked bool, err error) {
 	err = db.QueryRow(ctx, `
 		SELECT EXISTS (
 		    SELECT

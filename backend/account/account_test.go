@@ -22,7 +22,8 @@ import (
 func newService(t *testing.T) (s *account.Service, db *pgxpool.Pool, ada string) {
 	t.Helper()
 	db = postgrestest.Pool(t, postgrestest.URL(t))
-	err := db.QueryRow(t.Context(), `INSERT INTO users (email) VALUES ('ada@sana.example') RETURNING id::text`).Scan(&ada)
+	err := db.QueryRow(t.Context(),
+		`INSERT INTO users (email) VALUES ('ada@sana.example') RETURNING id::text`).Scan(&ada)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,10 +41,12 @@ func record(t *testing.T, s *account.Service, db *pgxpool.Pool, userID string, n
 	t.Helper()
 	entries := make([]account.Entry, n)
 	for i := range entries {
-		entries[i] = account.Entry{UserID: userID, Kind: account.SessionEnded, Details: account.Details{Ended: fmt.Sprint(i)}}
+		entries[i] = account.Entry{UserID: userID, Kind: account.SessionEnded,
+			Details: account.Details{Ended: fmt.Sprint(i)}}
 	}
 	by := visitor.Visitor{Platform: "Firefox on Linux", IP: "192.0.2.1"}
-	if err := inTx(t, db, func(tx pgx.Tx) error { return s.Record(t.Context(), tx, by, entries...) }); err != nil {
+	if err := inTx(t, db,
+		func(tx pgx.Tx) error { return s.Record(t.Context(), tx, by, entries...) }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -139,7 +142,8 @@ func TestEvents_PagesAreNewestFirstAndDoNotOverlap(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, e := range events {
-			if last--; e.Details.Ended != fmt.Sprint(last) || e.Platform != "Firefox on Linux" || e.IP != "192.0.2.1" || e.At.IsZero() {
+			if last--; e.Details.Ended != fmt.Sprint(last) || e.Platform != "Firefox on Linux" ||
+				e.IP != "192.0.2.1" || e.At.IsZero() {
 				t.Fatalf("got %+v, want the event %d", e, last)
 			}
 			before = e.ID
@@ -161,7 +165,8 @@ func TestWhatHappensAndItsEventExistTogetherOrNotAtAll(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return errors.Join(s.ChangeEmail(t.Context(), tx, owner, "grace@sana.example", visitor.Visitor{}), finally)
+			return errors.Join(
+				s.ChangeEmail(t.Context(), tx, owner, "grace@sana.example", visitor.Visitor{}), finally)
 		})
 	}
 
@@ -192,12 +197,14 @@ func TestWhatHappensAndItsEventExistTogetherOrNotAtAll(t *testing.T) {
 	}
 	events, err := s.Events(t.Context(), ada, 0, 50)
 	want := account.Details{OldEmail: "ada@sana.example", NewEmail: "grace@sana.example"}
-	if err != nil || len(events) != 1 || events[0].Kind != account.EmailChanged || events[0].Details != want {
+	if err != nil || len(events) != 1 || events[0].Kind != account.EmailChanged ||
+		events[0].Details != want {
 		t.Errorf("got %+v (%v), want one event with both addresses", events, err)
 	}
 }
 
-// Two accounts want one address at the same moment: the second one waits for the first and is refused.
+// Two accounts want one address at the same moment: the second one waits for the first and is
+// refused.
 func TestChangeEmail_GivesAnAddressToOneAccount(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.URL(t)
@@ -226,12 +233,14 @@ func TestChangeEmail_GivesAnAddressToOneAccount(t *testing.T) {
 	second := make(chan error, 1)
 	first := change(here, ids[0], func() {
 		go func() { second <- change(there, ids[1], func() {}) }()
-		postgrestest.Eventually(t, "the second change does not wait", func() error { return waits(t, there) })
+		postgrestest.Eventually(t, "the second change does not wait",
+			func() error { return waits(t, there) })
 	})
 	if err := <-second; first != nil || !errors.Is(err, account.ErrEmailTaken) {
 		t.Errorf("got %v and %v, want nil and ErrEmailTaken", first, err)
 	}
-	if found, err := account.New(here).Find(t.Context(), ids[1]); err != nil || found.Email != "user1@sana.example" {
+	if found, err := account.New(here).Find(t.Context(), ids[1]); err != nil ||
+		found.Email != "user1@sana.example" {
 		t.Errorf("got %+v (%v), want the second account unchanged", found, err)
 	}
 	if n := count(t, here); n != 1 {
@@ -268,8 +277,10 @@ func TestService_DeletedAccountIsNotSignedIn(t *testing.T) {
 		_, err := s.LockForDeletion(t.Context(), tx, ada)
 		return err
 	})
-	for what, err := range map[string]error{"find": find, "rename": rename, "lock": lock, "lock for deletion": deletion} {
-		if !fault.Is(err, fault.NotSignedIn) || fault.From(err).SignedOut == nil || fault.From(err).SignedOut.Reason != "account_deleted" {
+	for what, err := range map[string]error{"find": find, "rename": rename, "lock": lock,
+		"lock for deletion": deletion} {
+		if !fault.Is(err, fault.NotSignedIn) || fault.From(err).SignedOut == nil ||
+			fault.From(err).SignedOut.Reason != "account_deleted" {
 			t.Errorf("%s: got %v, want not signed in because the account was deleted", what, err)
 		}
 	}
@@ -284,9 +295,11 @@ func TestFindByAddress_AcceptsEverySpellingOfAnAddress(t *testing.T) {
 	t.Parallel()
 	s, _, ada := newService(t)
 	for address, want := range map[string]string{
-		"ada@sana.example": ada, " Ada@SANA.Example ": ada, "ada+tag@sana.example": "", "grace@sana.example": "",
+		"ada@sana.example": ada, " Ada@SANA.Example ": ada, "ada+tag@sana.example": "",
+		"grace@sana.example": "",
 	} {
-		if found, ok, err := s.FindByAddress(t.Context(), address); found.ID != want || ok != (want != "") || err != nil {
+		if found, ok, err := s.FindByAddress(t.Context(), address); found.ID != want ||
+			ok != (want != "") || err != nil {
 			t.Errorf("%q: got %+v, %v (%v), want the id %q", address, found, ok, err, want)
 		}
 	}
@@ -297,7 +310,8 @@ func TestFindByAddress_AcceptsEverySpellingOfAnAddress(t *testing.T) {
 
 func TestParseName_AcceptsPlainTextOf100Characters(t *testing.T) {
 	t.Parallel()
-	family := "👩\u200d👩\u200d👧" // joined by invisible characters, which names of other scripts have too
+	// joined by invisible characters, which names of other scripts have too
+	family := "👩\u200d👩\u200d👧"
 	for input, want := range map[string]string{
 		"": "", "  \t\n ": "", " Ada  Lovelace\u00a0": "Ada  Lovelace", "<b>Ada</b>": "<b>Ada</b>",
 		"Zoe\u0308": "Zoë", family: family, strings.Repeat("ä", 100): strings.Repeat("ä", 100),
@@ -308,7 +322,8 @@ func TestParseName_AcceptsPlainTextOf100Characters(t *testing.T) {
 		}
 	}
 	for _, input := range []string{
-		strings.Repeat("a", 101), strings.Repeat("👩", 101), "Ada\nLovelace", "Ada\x00", "A\x1bda", "Ada\u0085L", "Ada\u2028L",
+		strings.Repeat("a", 101), strings.Repeat("👩", 101), "Ada\nLovelace", "Ada\x00", "A\x1bda",
+		"Ada\u0085L", "Ada\u2028L",
 		"\u3164", "\u2800", " \u115f\u1160\uffa0\u200d ", "\ufeff",
 		"Ada \u202eecalevoL", "\u2066Ada", "Ada\xff",
 	} {
@@ -319,7 +334,8 @@ func TestParseName_AcceptsPlainTextOf100Characters(t *testing.T) {
 }
 
 func FuzzParseName_ResultIsStable(f *testing.F) {
-	for _, seed := range []string{"", "Ada", " Zoe\u0308 ", "\u1100\u1161\u11a8", "Ada\u202e", "\xff", strings.Repeat("ﷺ", 100)} {
+	for _, seed := range []string{"", "Ada", " Zoe\u0308 ", "\u1100\u1161\u11a8", "Ada\u202e", "\xff",
+		strings.Repeat("ﷺ", 100)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, input string) {
@@ -328,7 +344,8 @@ func FuzzParseName_ResultIsStable(f *testing.F) {
 			return
 		}
 		again, err := account.ParseName(name)
-		if again != name || err != nil || !norm.NFC.IsNormalString(name) || len([]rune(name)) > 100 || strings.ContainsAny(name, "\x00\r\n\x1b\u202e") {
+		if again != name || err != nil || !norm.NFC.IsNormalString(name) || len([]rune(name)) > 100 ||
+			strings.ContainsAny(name, "\x00\r\n\x1b\u202e") {
 			t.Errorf("%q becomes %q and that %q (%v)", input, name, again, err)
 		}
 	})

@@ -11,19 +11,22 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// The longest address and local part (RFC 5321, 4.5.3.1; the path of 256 includes its angle brackets).
+// The longest address and local part (RFC 5321, 4.5.3.1; the path of 256 includes its angle
+// brackets).
 const (
 	maxAddress = 254
 	maxLocal   = 64
 )
 
-// ParseAddress returns the canonical form of an e-mail address: what is stored, compared and written to. It folds what
-// keyboards and copied text bring along (package fold). It accepts local parts that are then dot-atoms in ASCII
-// (RFC 5322, 3.2.3) and domains of at least two host name labels; the domain becomes punycode (IDNA 2008), both parts
-// become lower case. ParseAddress of a canonical address is that address.
-// Anything else is fault.InvalidEmail: quoted parts, comments, several addresses, control characters.
+// ParseAddress returns the canonical form of an e-mail address: what is stored, compared and
+// written to. It folds what keyboards and copied text bring along (package fold). It accepts local
+// parts that are then dot-atoms in ASCII (RFC 5322, 3.2.3) and domains of at least two host name
+// labels; the domain becomes punycode (IDNA 2008), both parts become lower case. ParseAddress of a
+// canonical address is that address. Anything else is fault.InvalidEmail: quoted parts, comments,
+// several addresses, control characters.
 func ParseAddress(input string) (string, error) {
-	invalid := fault.New(fault.InvalidEmail, "Mail cannot be sent to this address. An email address looks like ada@example.org.")
+	invalid := fault.New(fault.InvalidEmail,
+		"Mail cannot be sent to this address. An email address looks like ada@example.org.")
 	if len(input) > 8*maxAddress || !utf8.ValidString(input) {
 		return "", invalid
 	}
@@ -61,7 +64,8 @@ func isAtomText(r rune) bool {
 	return isLetterOrDigit(r) || strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
 }
 
-// isHostName accepts letters, digits and hyphens in two labels or more, the last one not a number (RFC 1123, 2.1).
+// isHostName accepts letters, digits and hyphens in two labels or more, the last one not a number
+// (RFC 1123, 2.1).
 func isHostName(s string) bool {
 	labels := strings.Split(s, ".")
 	for _, label := range labels {
@@ -71,7 +75,8 @@ func isHostName(s string) bool {
 		}
 	}
 	top := labels[len(labels)-1]
-	return len(labels) > 1 && len(s) <= 253 && strings.ContainsFunc(top, func(r rune) bool { return r > '9' })
+	return len(labels) > 1 && len(s) <= 253 &&
+		strings.ContainsFunc(top, func(r rune) bool { return r > '9' })
 }
 
 func isLetterOrDigit(r rune) bool {

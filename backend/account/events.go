@@ -74,11 +74,14 @@ type Event struct {
 }
 
 // Record records events, as part of tx. Events of deleted accounts are left out.
-func (s *Service) Record(ctx context.Context, tx pgx.Tx, by visitor.Visitor, entries ...Entry) error {
+func (s *Service) Record(
+	ctx context.Context, tx pgx.Tx, by visitor.Visitor, entries ...Entry,
+) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	users, kinds, details := make([]string, len(entries)), make([]string, len(entries)), make([]string, len(entries))
+	users, kinds, details := make([]string, len(entries)), make([]string, len(entries)),
+		make([]string, len(entries))
 	for i, entry := range entries {
 		text, err := json.Marshal(entry.Details)
 		if err != nil {
@@ -89,16 +92,20 @@ func (s *Service) Record(ctx context.Context, tx pgx.Tx, by visitor.Visitor, ent
 	_, err := tx.Exec(ctx, `
 		INSERT INTO account_events (user_id, kind, platform, ip, details)
 		SELECT users.id, kind, @platform, @ip, details::jsonb
-		FROM unnest(@users::uuid[], @kinds::text[], @details::text[]) WITH ORDINALITY AS entries (user_id, kind, details, n)
+		FROM unnest(@users::uuid[], @kinds::text[], @details::text[])
+		    WITH ORDINALITY AS entries (user_id, kind, details, n)
 		     JOIN users ON users.id = entries.user_id
 		ORDER BY n`,
-		pgx.NamedArgs{"users": users, "platform": by.Platform, "ip": by.IP, "kinds": kinds, "details": details})
+		pgx.NamedArgs{"users": users, "platform": by.Platform, "ip": by.IP, "kinds": kinds,
+			"details": details})
 	return postgres.Error("record events", err)
 }
 
-// Events returns up to limit events of an account, newest first: those before the event `before`, or the
-// newest ones if that is 0.
-func (s *Service) Events(ctx context.Context, userID string, before int64, limit int) ([]Event, error) {
+// Events returns up to limit events of an account, newest first: those before the event `before`,
+// or the newest ones if that is 0.
+func (s *Service) Events(
+	ctx context.Context, userID string, before int64, limit int,
+) ([]Event, error) {
 	if before == 0 {
 		before = math.MaxInt64 // an OR in the statement would keep the index from beginning there
 	}
@@ -122,8 +129,8 @@ func (s *Service) Events(ctx context.Context, userID string, before int64, limit
 // sweepBatch is how many rows one statement of the sweep deletes.
 const sweepBatch = 1000
 
-// Sweep deletes events that are 90 days old, in batches, and returns how many. Ids ascend with time, so
-// it needs no index by time. Any number of sweeps may run at once.
+// Sweep deletes events that are 90 days old, in batches, and returns how many. Ids ascend with
+// time, so it needs no index by time. Any number of sweeps may run at once.
 func (s *Service) Sweep(ctx context.Context) (deleted int, err error) {
 	for n := sweepBatch; n == sweepBatch; deleted += n {
 		tag, err := s.db.Exec(ctx, `

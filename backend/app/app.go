@@ -1,5 +1,5 @@
-// Package app puts the parts of Sana together and runs them: all of them for sana serve, and those that
-// an operator's command needs.
+// Package app puts the parts of Sana together and runs them: all of them for sana serve, and those
+// that an operator's command needs.
 package app
 
 import (
@@ -35,8 +35,8 @@ type Options struct {
 	Migrate bool      // migrate in production too
 }
 
-// Start puts the program together and runs it; it reads from top to bottom as the whole program. ctx
-// bounds the start only. The caller calls Stop if Start returns no error.
+// Start puts the program together and runs it; it reads from top to bottom as the whole program.
+// ctx bounds the start only. The caller calls Stop if Start returns no error.
 func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) {
 	instance := strings.ToLower(rand.Text()[:8])
 	log := newLogger(cfg, o.Output).With("instance", instance)
@@ -75,7 +75,8 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err := checkEncryption(ctx, sender, cfg.MailFrom); err != nil {
 		return nil, err
 	}
-	box := outbox.New(db, sender, outbox.Options{StopTimeout: drainTimeout, Log: log, Metrics: counts, Tracer: tracer})
+	box := outbox.New(db, sender,
+		outbox.Options{StopTimeout: drainTimeout, Log: log, Metrics: counts, Tracer: tracer})
 
 	// Accounts, limits, sessions, and the use cases that work with them.
 	accounts := account.New(db)
@@ -101,7 +102,8 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 	p := &Program{
-		log: log, shared: shared, db: db, probe: probe, server: server, served: make(chan error, 2), tracer: tracer,
+		log: log, shared: shared, db: db, probe: probe, server: server, served: make(chan error, 2),
+		tracer:  tracer,
 		outbox:  box,
 		gate:    behind,
 		config:  cfg,
@@ -117,14 +119,16 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		return nil, err
 	}
 	started = true
-	log.Info("serving", "address", p.Addr, "metrics", p.MetricsAddr, "gate", cfg.GateAddr, "public_url", cfg.PublicURL,
+	log.Info("serving", "address", p.Addr, "metrics", p.MetricsAddr, "gate", cfg.GateAddr,
+		"public_url", cfg.PublicURL,
 		"version", o.Version, "environment", cfg.Env, "store", cfg.SessionStore)
 	return p, nil
 }
 
 func newServer(
 	cfg config.Config, o Options, instance string, publicURL *url.URL, useCases *auth.Service,
-	behind *gate.Gate, probe *pgxpool.Pool, development *web.Development, tracer *tracing.Tracer, log *slog.Logger,
+	behind *gate.Gate, probe *pgxpool.Pool, development *web.Development, tracer *tracing.Tracer,
+	log *slog.Logger,
 ) (*web.Server, error) {
 	return web.New(web.Options{
 		Auth:           useCases,

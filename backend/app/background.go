@@ -32,19 +32,23 @@ type background struct {
 }
 
 // backgroundOf returns the work of the parts that not every configuration has.
-func backgroundOf(shared *session.Shared, mails *inbox.Inbox, box *outbox.Outbox, log *slog.Logger) (list []background) {
+func backgroundOf(
+	shared *session.Shared, mails *inbox.Inbox, box *outbox.Outbox, log *slog.Logger,
+) (list []background) {
 	if shared != nil {
 		list = append(list, background{"session store", shared.Run})
 	}
 	if mails != nil {
-		list = append(list, background{"inbox", func(ctx context.Context) { mails.Run(ctx, box.TakeEvent, log) }})
+		list = append(list,
+			background{"inbox", func(ctx context.Context) { mails.Run(ctx, box.TakeEvent, log) }})
 	}
 	return list
 }
 
 // newTurns returns the periodic work that one of all instances does: deleting expired rows.
 func newTurns(
-	db *pgxpool.Pool, box *outbox.Outbox, accounts *account.Service, limits *throttle.Throttle, shared *session.Shared,
+	db *pgxpool.Pool, box *outbox.Outbox, accounts *account.Service, limits *throttle.Throttle,
+	shared *session.Shared,
 	useCases *auth.Service, log *slog.Logger,
 ) *postgres.Turns {
 	turns := postgres.NewTurns(db, log)
@@ -63,11 +67,13 @@ func newTurns(
 	sweep("account_events", accounts.Sweep)
 	sweep("uses", limits.Sweep)
 	sweep("handoffs", useCases.SweepHandoffs)
-	sweep("passkey_challenges", func(ctx context.Context) (int, error) { return passkey.Sweep(ctx, db) })
+	sweep("passkey_challenges",
+		func(ctx context.Context) (int, error) { return passkey.Sweep(ctx, db) })
 	turns.Add("end recovery only", sweepInterval, sweepTimeout, func(ctx context.Context) error {
 		n, err := useCases.LetStrandedCodesSignIn(ctx)
 		if n > 0 {
-			log.WarnContext(ctx, "codes sign in again where no passkey works at this PUBLIC_URL", "accounts", n)
+			log.WarnContext(ctx,
+				"codes sign in again where no passkey works at this PUBLIC_URL", "accounts", n)
 		}
 		return err
 	})

@@ -21,8 +21,8 @@ const (
 	databaseRetry   = 500 * time.Millisecond // between two tries, on average
 )
 
-// openDatabase returns the pool of a database that is ready for this version, and one connection beside it that asks whether
-// the database is there.
+// openDatabase returns the pool of a database that is ready for this version, and one connection
+// beside it that asks whether the database is there.
 func openDatabase(
 	ctx context.Context, cfg config.Config, o Options, tracer *tracing.Tracer, log *slog.Logger,
 ) (db, probe *pgxpool.Pool, err error) {
@@ -41,9 +41,11 @@ func openDatabase(
 	return db, probe, nil
 }
 
-// OpenPool returns a pool of the database of DATABASE_URL, through its pooler if it has one. It does not
-// connect yet.
-func OpenPool(ctx context.Context, cfg config.Config, tracer *tracing.Tracer) (*pgxpool.Pool, error) {
+// OpenPool returns a pool of the database of DATABASE_URL, through its pooler if it has one. It
+// does not connect yet.
+func OpenPool(
+	ctx context.Context, cfg config.Config, tracer *tracing.Tracer,
+) (*pgxpool.Pool, error) {
 	traced := func(c *pgx.ConnConfig) { c.Tracer = tracer.Statements() }
 	if cfg.IsPooled() {
 		return postgres.OpenPooled(ctx, cfg.DatabaseURL.Reveal(), traced)
@@ -51,15 +53,17 @@ func OpenPool(ctx context.Context, cfg config.Config, tracer *tracing.Tracer) (*
 	return postgres.Open(ctx, cfg.DatabaseURL.Reveal(), traced)
 }
 
-// OpenDirect returns a pool of the database of MIGRATE_DATABASE_URL, which no pooler is in front of. It
-// does not connect yet.
+// OpenDirect returns a pool of the database of MIGRATE_DATABASE_URL, which no pooler is in front
+// of. It does not connect yet.
 func OpenDirect(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 	return postgres.Open(ctx, cfg.MigrateDatabaseURL.Reveal())
 }
 
-// Migrate brings the schema of the database at address to this version and returns the migrations that
-// it applied. It waits for a database that is starting, and logs that.
-func Migrate(ctx context.Context, address config.Secret, log *slog.Logger) (applied []int64, err error) {
+// Migrate brings the schema of the database at address to this version and returns the migrations
+// that it applied. It waits for a database that is starting, and logs that.
+func Migrate(
+	ctx context.Context, address config.Secret, log *slog.Logger,
+) (applied []int64, err error) {
 	err = awaitDatabase(ctx, log, "MIGRATE_DATABASE_URL, else DATABASE_URL,", func() error {
 		applied, err = postgres.Migrate(ctx, address.Reveal())
 		return err
@@ -68,15 +72,17 @@ func Migrate(ctx context.Context, address config.Secret, log *slog.Logger) (appl
 }
 
 // prepareDatabase migrates the database, or refuses a schema that is too old.
-func prepareDatabase(ctx context.Context, cfg config.Config, o Options, db, probe *pgxpool.Pool, log *slog.Logger) error {
+func prepareDatabase(
+	ctx context.Context, cfg config.Config, o Options, db, probe *pgxpool.Pool, log *slog.Logger,
+) error {
 	return awaitDatabase(ctx, log, "DATABASE_URL", func() error {
 		return tryDatabase(ctx, cfg, o, db, probe, log)
 	})
 }
 
 // awaitDatabase calls do until it succeeds, or fails for a reason that does not pass: not while the
-// database that variable names is starting, or has all its connections taken by instances that start
-// together with this one. It waits for databaseTimeout at most.
+// database that variable names is starting, or has all its connections taken by instances that
+// start together with this one. It waits for databaseTimeout at most.
 func awaitDatabase(ctx context.Context, log *slog.Logger, variable string, do func() error) error {
 	waiting, cancel := context.WithTimeout(ctx, databaseTimeout)
 	defer cancel()
@@ -103,8 +109,11 @@ func awaitDatabase(ctx context.Context, log *slog.Logger, variable string, do fu
 	}
 }
 
-// tryDatabase leaves both pools with a connection: the probe looks at the schema while the other one connects.
-func tryDatabase(ctx context.Context, cfg config.Config, o Options, db, probe *pgxpool.Pool, log *slog.Logger) error {
+// tryDatabase leaves both pools with a connection: the probe looks at the schema while the other
+// one connects.
+func tryDatabase(
+	ctx context.Context, cfg config.Config, o Options, db, probe *pgxpool.Pool, log *slog.Logger,
+) error {
 	connected := make(chan error, 1)
 	go func() { connected <- db.Ping(ctx) }()
 	err := migrateIfWanted(ctx, cfg, o, log)

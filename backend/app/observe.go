@@ -27,18 +27,22 @@ func newLogger(cfg config.Config, output io.Writer) *slog.Logger {
 }
 
 // newTracer is nil without a collector.
-func newTracer(ctx context.Context, cfg config.Config, o Options, instance string, log *slog.Logger) (*tracing.Tracer, error) {
+func newTracer(
+	ctx context.Context, cfg config.Config, o Options, instance string, log *slog.Logger,
+) (*tracing.Tracer, error) {
 	if cfg.OTLPEndpoint == "" {
 		return nil, nil
 	}
 	return tracing.New(ctx, tracing.Options{
-		Endpoint: cfg.OTLPEndpoint, Headers: cfg.OTLPHeaders.Reveal(), Version: o.Version, Instance: instance, Log: log,
+		Endpoint: cfg.OTLPEndpoint, Headers: cfg.OTLPHeaders.Reveal(), Version: o.Version,
+		Instance: instance, Log: log,
 	})
 }
 
 // newMetricsServer is nil without METRICS_ADDR. With each scrape it reads the gauges.
 func newMetricsServer(
-	cfg config.Config, counts *metrics.Metrics, db *pgxpool.Pool, box *outbox.Outbox, limits *throttle.Throttle,
+	cfg config.Config, counts *metrics.Metrics, db *pgxpool.Pool, box *outbox.Outbox,
+	limits *throttle.Throttle,
 ) *http.Server {
 	if cfg.MetricsAddr == "" {
 		return nil

@@ -93,8 +93,9 @@ func (p *Program) Wait(ctx context.Context) error {
 	}
 }
 
-// Retire says by /readyz that this instance is going, answers for a moment as before, and ends each connection with its next
-// answer: so a proxy has left by the time that Stop takes no new connections.
+// Retire says by /readyz that this instance is going, answers for a moment as before, and ends each
+// connection with its next answer: so a proxy has left by the time that Stop takes no new
+// connections.
 func (p *Program) Retire() {
 	p.log.Info("draining")
 	p.server.Retire()
@@ -104,8 +105,9 @@ func (p *Program) Retire() {
 	time.Sleep(retireTime)
 }
 
-// Stop finishes the requests in flight and the mails that are being sent, writes what is still to be
-// written, and closes the database. Queued mails wait for the next start or for another instance.
+// Stop finishes the requests in flight and the mails that are being sent, writes what is still to
+// be written, and closes the database. Queued mails wait for the next start or for another
+// instance.
 func (p *Program) Stop() error {
 	p.log.Info("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)

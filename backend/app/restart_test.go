@@ -20,7 +20,8 @@ func TestWhatPanicsInTheBackgroundIsRunAgain(t *testing.T) {
 		}
 		cancel()
 	})
-	if runs != 2 || strings.Count(log.String(), "panic=ours") != 1 || !strings.Contains(log.String(), "in=flush") {
+	if runs != 2 || strings.Count(log.String(), "panic=ours") != 1 ||
+		!strings.Contains(log.String(), "in=flush") {
 		t.Errorf("%d runs, want 2; the log:\n%s", runs, &log)
 	}
 }

@@ -50,8 +50,9 @@ func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Se
 // NewSMTP returns the sender of SMTP_URL.
 func NewSMTP(server config.SMTPServer) (*smtp.Sender, error) {
 	sender, err := smtp.New(smtp.Config{
-		Host: server.Host, Port: server.Port, TLS: server.TLS, Username: server.Username, Password: server.Password.Reveal(),
-		Plain: server.Plain,
+		Host: server.Host, Port: server.Port, TLS: server.TLS, Username: server.Username,
+		Password: server.Password.Reveal(),
+		Plain:    server.Plain,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("check SMTP_URL: %w", err)
@@ -59,8 +60,8 @@ func NewSMTP(server config.SMTPServer) (*smtp.Sender, error) {
 	return sender, nil
 }
 
-// checkEncryption asks an SMTP server, if it answers soon, whether it offers encryption. Without it no
-// mail would ever be sent, which would show only when codes expire.
+// checkEncryption asks an SMTP server, if it answers soon, whether it offers encryption. Without it
+// no mail would ever be sent, which would show only when codes expire.
 func checkEncryption(ctx context.Context, sender mail.Sender, from string) error {
 	server, isSMTP := sender.(*smtp.Sender)
 	if !isSMTP {
@@ -69,8 +70,9 @@ func checkEncryption(ctx context.Context, sender mail.Sender, from string) error
 	ctx, cancel := context.WithTimeout(ctx, encryptionPatience)
 	defer cancel()
 	if err := server.LogIn(ctx, from); errors.Is(err, mail.ErrNoEncryption) {
-		return fmt.Errorf("check SMTP_URL: %w, and no mail is sent without; a relay without user and password on a "+
-			"private network can be named as smtp://relay:25?tls=off", mail.ErrNoEncryption)
+		return fmt.Errorf(
+			"check SMTP_URL: %w, and no mail is sent without; a relay without user and password on a "+
+				"private network can be named as smtp://relay:25?tls=off", mail.ErrNoEncryption)
 	}
 	return nil
 }

@@ -22,9 +22,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// OpenUseCases returns the use cases for a command of an operator. They send no mail. Waiting for the
-// database is logged; the caller calls closeAll.
-func OpenUseCases(ctx context.Context, cfg config.Config, log *slog.Logger) (useCases *auth.Service, closeAll func(), err error) {
+// OpenUseCases returns the use cases for a command of an operator. They send no mail. Waiting for
+// the database is logged; the caller calls closeAll.
+func OpenUseCases(
+	ctx context.Context, cfg config.Config, log *slog.Logger,
+) (useCases *auth.Service, closeAll func(), err error) {
 	publicURL, err := url.Parse(cfg.PublicURL)
 	if err != nil {
 		return nil, nil, err
@@ -38,7 +40,8 @@ func OpenUseCases(ctx context.Context, cfg config.Config, log *slog.Logger) (use
 			db.Close()
 		}
 	}()
-	err = awaitDatabase(ctx, log, "DATABASE_URL", func() error { return postgres.CheckSchema(ctx, db) })
+	err = awaitDatabase(ctx, log, "DATABASE_URL",
+		func() error { return postgres.CheckSchema(ctx, db) })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -80,16 +83,19 @@ func limitOptions(cfg config.Config) throttle.Options {
 	if cfg.Env == config.Development {
 		return throttle.Options{Generous: true}
 	}
-	return throttle.Options{Networks: throttle.NetworkLimits{Sent: cfg.CodesPerNetwork, Wrong: cfg.WrongPerNetwork}}
+	return throttle.Options{
+		Networks: throttle.NetworkLimits{Sent: cfg.CodesPerNetwork, Wrong: cfg.WrongPerNetwork}}
 }
 
 // openSessions opens the store that SESSION_STORE names: one of the two is nil.
 func openSessions(
-	ctx context.Context, cfg config.Config, publicURL *url.URL, db *pgxpool.Pool, log *slog.Logger, counts *metrics.Metrics,
+	ctx context.Context, cfg config.Config, publicURL *url.URL, db *pgxpool.Pool, log *slog.Logger,
+	counts *metrics.Metrics,
 ) (shared *session.Shared, sealed *session.Sealed, err error) {
 	limits := session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}
 	if cfg.SessionStore == config.StoreCookie {
-		return nil, session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now, counts), nil
+		return nil,
+			session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now, counts), nil
 	}
 	if cfg.SessionCache == config.Off {
 		shared, err = session.NewShared(ctx, db, limits, log, counts)

@@ -37,8 +37,8 @@ func (a *App) Allows(email string, now time.Time) bool {
 	return a.isOpen(now) && a.allow.matches(email)
 }
 
-// Matching returns the entries of the app's allow list that name the user with a canonical address, in
-// the order of the file. Any one of them is enough.
+// Matching returns the entries of the app's allow list that name the user with a canonical address,
+// in the order of the file. Any one of them is enough.
 func (a *App) Matching(email string) (matching []Rule) {
 	for _, r := range a.rules {
 		if r.members.matches(email) {
@@ -48,8 +48,8 @@ func (a *App) Matching(email string) (matching []Rule) {
 	return matching
 }
 
-// IsVoid reports whether an app cookie that was issued at a time is void by the app's Since. A Since
-// that is still ahead voids nothing: the cookie that replaces a void one has to be good.
+// IsVoid reports whether an app cookie that was issued at a time is void by the app's Since. A
+// Since that is still ahead voids nothing: the cookie that replaces a void one has to be good.
 func (a *App) IsVoid(issuedAt, now time.Time) bool {
 	return issuedAt.Before(a.Since) && !now.Before(a.Since)
 }

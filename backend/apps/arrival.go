@@ -39,8 +39,8 @@ func HashNonce(nonce string) string {
 	return encoding.EncodeToString(sum[:])
 }
 
-// ParseArrival returns an arrival from what a browser brings along. ok is false if it names no host,
-// or no hash. A path that leads elsewhere becomes "/".
+// ParseArrival returns an arrival from what a browser brings along. ok is false if it names no
+// host, or no hash. A path that leads elsewhere becomes "/".
 func ParseArrival(host, path, nonceHash string) (a Arrival, ok bool) {
 	normal, ok := NormalizeHost([]byte(host))
 	return Arrival{normal, ReturnPath(path), nonceHash}, ok && IsNonce(nonceHash)

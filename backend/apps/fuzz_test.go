@@ -12,7 +12,8 @@ import (
 // promises, whatever the file says.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(example), "wiki.example.org", "ada@example.org")
-	f.Add([]byte("apps: {a: {name: A, hosts: ['*.a.example'], allow: [group:everyone]}}"), "b.a.example", "x@y.example")
+	f.Add([]byte("apps: {a: {name: A, hosts: ['*.a.example'], allow: [group:everyone]}}"),
+		"b.a.example", "x@y.example")
 	f.Add([]byte("apps: {}\n--- "), "", "")
 	f.Add([]byte("apps: &a {<<: *a}"), "", "")
 	f.Fuzz(func(t *testing.T, text []byte, header, email string) {
@@ -42,7 +43,8 @@ func FuzzParse(f *testing.F) {
 
 func checkApp(t *testing.T, set *Set, app *App) {
 	t.Helper()
-	if !idPattern.MatchString(app.ID) || app.Name == "" || strings.ContainsAny(app.Name, ":/@\r\n") || len(app.Hosts) == 0 {
+	if !idPattern.MatchString(app.ID) || app.Name == "" || strings.ContainsAny(app.Name, ":/@\r\n") ||
+		len(app.Hosts) == 0 {
 		t.Errorf("app %q named %q has %d hosts", app.ID, app.Name, len(app.Hosts))
 	}
 	if app.Fresh != 0 && app.Fresh < minFresh {
@@ -59,7 +61,8 @@ func checkApp(t *testing.T, set *Set, app *App) {
 		}
 		for _, other := range set.List() {
 			if other.Serves(concrete) != (other == app) {
-				t.Errorf("host %q of app %s: app %s serves it: %v", concrete, app.ID, other.ID, other.Serves(concrete))
+				t.Errorf("host %q of app %s: app %s serves it: %v", concrete, app.ID, other.ID,
+					other.Serves(concrete))
 			}
 		}
 		if found, ok := set.FindHost(concrete); !ok || found != app {
@@ -71,7 +74,8 @@ func checkApp(t *testing.T, set *Set, app *App) {
 // Laws of NormalizeHost: its result is its own normal form, and has no character that means
 // something in a URL, a header or a cookie.
 func FuzzNormalizeHost(f *testing.F) {
-	for _, seed := range []string{"wiki.example.org", "WIKI.example.org:8443", "a.", "", "[::1]", "a%2f", "ſ.example", "K.example"} {
+	for _, seed := range []string{"wiki.example.org", "WIKI.example.org:8443", "a.", "", "[::1]",
+		"a%2f", "ſ.example", "K.example"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, header []byte) {
@@ -89,12 +93,14 @@ func FuzzNormalizeHost(f *testing.F) {
 	})
 }
 
-// Law of ReturnPath: appended to an origin, its result stays on that origin, as net/url reads it and
-// as browsers do, which take \ for / and drop tabs and line breaks.
+// Law of ReturnPath: appended to an origin, its result stays on that origin, as net/url reads it
+// and as browsers do, which take \ for / and drop tabs and line breaks.
 func FuzzReturnPath(f *testing.F) {
 	for _, seed := range []string{
-		"/", "/a?b=c&d=%2f", "//evil.example", `/\evil.example`, "/\t/evil.example", "https://evil.example",
-		"/_sana/start", "/%2f%2fevil.example", "/..//evil.example", "/a#b", "", "/" + strings.Repeat("a", 2048), "/ä",
+		"/", "/a?b=c&d=%2f", "//evil.example", `/\evil.example`, "/\t/evil.example",
+		"https://evil.example",
+		"/_sana/start", "/%2f%2fevil.example", "/..//evil.example", "/a#b", "",
+		"/" + strings.Repeat("a", 2048), "/ä",
 	} {
 		f.Add(seed)
 	}
@@ -118,7 +124,8 @@ func FuzzReturnPath(f *testing.F) {
 				t.Errorf("%q leads to %s", target, got)
 			}
 		}
-		if !strings.HasPrefix(asBrowser, "/") || strings.HasPrefix(asBrowser, "//") || len(path) > maxReturnPath ||
+		if !strings.HasPrefix(asBrowser, "/") || strings.HasPrefix(asBrowser, "//") ||
+			len(path) > maxReturnPath ||
 			strings.HasPrefix(path, ReservedPath) || strings.ContainsAny(path, "\r\n\x00#") {
 			t.Errorf("%q became %q", target, path)
 		}

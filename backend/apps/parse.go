@@ -228,7 +228,8 @@ func (p *parser) addTo(r rule, n *yaml.Node, what string) {
 	}
 	canonical, err := account.ParseAddress(address)
 	if err != nil {
-		p.fail(n, "%s has %q, which is no address such as ada@example.org and no domain such as @example.org",
+		p.fail(n, "%s has %q, which is no address such as ada@example.org and no domain such as "+
+			"@example.org",
 			what, n.Value)
 		return
 	}
@@ -244,7 +245,8 @@ func (p *parser) parseApp(e entry) {
 	if !idPattern.MatchString(e.key) {
 		p.fail(e.node, "%s must have an id of a to z, 0 to 9 and -, at most 40 characters", what)
 	}
-	fields := p.mapping(e.value, what, "name", "hosts", "allow", "fresh", "until", "since", "access_keys")
+	fields := p.mapping(e.value, what, "name", "hosts", "allow", "fresh", "until", "since",
+		"access_keys")
 	if e.value.Kind != yaml.MappingNode {
 		return
 	}
@@ -288,10 +290,11 @@ func (p *parser) parseName(app *App, n *yaml.Node, what string) {
 	}
 }
 
-// isInvisible reports whether a character is a control character, turns the direction of writing, or
-// is shown as nothing.
+// isInvisible reports whether a character is a control character, turns the direction of writing,
+// or is shown as nothing.
 func isInvisible(r rune) bool {
-	return r != ' ' && (unicode.IsControl(r) || !unicode.IsPrint(r) || unicode.Is(unicode.Bidi_Control, r))
+	return r != ' ' &&
+		(unicode.IsControl(r) || !unicode.IsPrint(r) || unicode.Is(unicode.Bidi_Control, r))
 }
 
 func (p *parser) parseHosts(app *App, n *yaml.Node, what string) {
@@ -305,7 +308,8 @@ func (p *parser) parseHosts(app *App, n *yaml.Node, what string) {
 		case mistake != "":
 			p.fail(element, "%s: %q %s", what, element.Value, mistake)
 		case host.matches(p.options.PublicHost):
-			p.fail(element, "%s: %q has the host of PUBLIC_URL, where programs receive Sana's own cookies", what, element.Value)
+			p.fail(element, "%s: %q has the host of PUBLIC_URL, where programs receive Sana's own cookies",
+				what, element.Value)
 		default:
 			p.claim(app, host, element, what)
 		}
@@ -378,7 +382,8 @@ func (p *parser) parseUntil(app *App, n *yaml.Node, what string) {
 	}
 	until, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		p.fail(n, "%s is %q; it must be a last day such as 2027-01-31 (in UTC), or a time such as 2027-01-31T18:00:00Z",
+		p.fail(n, "%s is %q; it must be a last day such as 2027-01-31 (in UTC), or a time such as "+
+			"2027-01-31T18:00:00Z",
 			what, text)
 	}
 	app.Until = until
@@ -394,7 +399,8 @@ func (p *parser) parseSince(app *App, n *yaml.Node, what string) {
 		since, err = time.Parse(time.RFC3339, text)
 	}
 	if err != nil {
-		p.fail(n, "%s is %q; it must be a first day such as 2027-01-31 (in UTC), or a time such as 2027-01-31T18:00:00Z",
+		p.fail(n, "%s is %q; it must be a first day such as 2027-01-31 (in UTC), or a time such as "+
+			"2027-01-31T18:00:00Z",
 			what, text)
 	}
 	app.Since = since

@@ -104,7 +104,8 @@ func TestApp_UntilIsTheWholeDayInUTC(t *testing.T) {
 	t.Parallel()
 	set := mustParse(t, example, production)
 	trial, _ := set.Find("trial")
-	for at, want := range map[string]bool{"2027-01-31T23:59:59Z": true, "2027-02-01T00:00:00Z": false} {
+	for at, want := range map[string]bool{"2027-01-31T23:59:59Z": true,
+		"2027-02-01T00:00:00Z": false} {
 		now, err := time.Parse(time.RFC3339, at)
 		if err != nil {
 			t.Fatal(err)
@@ -153,17 +154,19 @@ func TestParse_ReportsEveryMistakeWithItsLine(t *testing.T) {
 func TestParse_RefusesFilesThatAreNone(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"":                            "line 1: the file is empty; it needs the key apps",
-		"# nothing":                   "line 1: the file is empty; it needs the key apps",
-		"groups: {}":                  "line 1: the key apps is missing",
-		"- apps":                      "line 1: the file must be a mapping",
-		"apps: {}\n---\napps: {}":     "line 2: a second document begins; a file has one",
-		"apps: [":                     "line 1: did not find expected node content",
-		"apps: &a {}":                 "line 1: apps uses an anchor; write the value out",
-		"x: &a {}\napps: *a":          "line 1: the file has the unknown key \"x\"; known are groups, apps\nline 2: apps uses an anchor; write the value out",
-		"apps: {}\napps: {}":          "line 2: the file has \"apps\" twice",
-		strings.Repeat("#", 1<<20+1):  "the file is larger than 1048576 bytes",
-		"apps:\n  <<: {wiki: {}}":     "line 2: app \"<<\" must have an id of a to z, 0 to 9 and -, at most 40 characters",
+		"":                        "line 1: the file is empty; it needs the key apps",
+		"# nothing":               "line 1: the file is empty; it needs the key apps",
+		"groups: {}":              "line 1: the key apps is missing",
+		"- apps":                  "line 1: the file must be a mapping",
+		"apps: {}\n---\napps: {}": "line 2: a second document begins; a file has one",
+		"apps: [":                 "line 1: did not find expected node content",
+		"apps: &a {}":             "line 1: apps uses an anchor; write the value out",
+		"x: &a {}\napps: *a": "line 1: the file has the unknown key \"x\"; known are groups, " +
+			"apps\nline 2: apps uses an anchor; write the value out",
+		"apps: {}\napps: {}":         "line 2: the file has \"apps\" twice",
+		strings.Repeat("#", 1<<20+1): "the file is larger than 1048576 bytes",
+		"apps:\n  <<: {wiki: {}}": "line 2: app \"<<\" must have an id of a to z, 0 to 9 and -, " +
+			"at most 40 characters",
 		"apps: {? [a] : {name: a}}\n": "line 1: a key of apps is not a plain word",
 	} {
 		_, err := Parse([]byte(text), production)

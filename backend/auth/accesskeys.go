@@ -37,7 +37,9 @@ type NewAccessKey struct {
 }
 
 // AccessKeys returns the access keys of the current user, the newest first.
-func (s *Service) AccessKeys(ctx context.Context, current session.Session) ([]session.AccessKey, error) {
+func (s *Service) AccessKeys(
+	ctx context.Context, current session.Session,
+) ([]session.AccessKey, error) {
 	if !s.inPostgres() {
 		return nil, nil
 	}
@@ -84,7 +86,9 @@ func (s *Service) MakeAccessKey(
 
 // MakeAccessKeyAsOperator is MakeAccessKey for the user with an address. It also returns
 // fault.NotFound if there is no such account.
-func (s *Service) MakeAccessKeyAsOperator(ctx context.Context, address string, r KeyRequest) (NewAccessKey, error) {
+func (s *Service) MakeAccessKeyAsOperator(
+	ctx context.Context, address string, r KeyRequest,
+) (NewAccessKey, error) {
 	owner, err := s.FindUser(ctx, address)
 	if err != nil {
 		return NewAccessKey{}, err
@@ -99,7 +103,8 @@ func (s *Service) MakeAccessKeyAsOperator(ctx context.Context, address string, r
 func (s *Service) judgeKeyRequest(owner account.Account, r KeyRequest) (KeyRequest, error) {
 	app, ok := s.apps().Find(r.App)
 	if !ok || !app.AccessKeys || !app.Allows(owner.Email, time.Now()) || !s.inPostgres() {
-		return r, fault.New(fault.NotFound, "There is no app of this name that the account may use and that accepts access keys.")
+		return r, fault.New(fault.NotFound,
+			"There is no app of this name that the account may use and that accepts access keys.")
 	}
 	name, err := account.ParseName(r.Name)
 	if err != nil {
@@ -144,7 +149,8 @@ func (s *Service) makeKey(
 				fmt.Sprintf("There are %d access keys already. Delete one first.", session.MaxAccessKeys))
 		}
 		err = s.notify(ctx, tx, v, outbox.Notice{
-			Template: accessKeyMadeTemplate, Email: current.Email, App: s.AppName(r.App), ExpiresAt: made.ExpiresAt,
+			Template: accessKeyMadeTemplate, Email: current.Email, App: s.AppName(r.App),
+			ExpiresAt: made.ExpiresAt,
 		})
 		if err != nil {
 			return err
@@ -156,7 +162,9 @@ func (s *Service) makeKey(
 
 // EndAccessKey revokes an access key of the current user by its public id. An unknown key is not an
 // error. It needs no fresh sign-in, so that a leaked key can be revoked at once.
-func (s *Service) EndAccessKey(ctx context.Context, v visitor.Visitor, current session.Session, id string) error {
+func (s *Service) EndAccessKey(
+	ctx context.Context, v visitor.Visitor, current session.Session, id string,
+) error {
 	if !s.inPostgres() {
 		return nil
 	}
@@ -196,7 +204,9 @@ func (s *Service) revokeKeys(
 	return keys, s.Accounts.Record(ctx, tx, v, entries...)
 }
 
-func (s *Service) entryOfKey(kind account.Kind, userID string, key session.AccessKey, by string) account.Entry {
+func (s *Service) entryOfKey(
+	kind account.Kind, userID string, key session.AccessKey, by string,
+) account.Entry {
 	return account.Entry{UserID: userID, Kind: kind, Details: account.Details{
 		App: s.AppName(key.App), Key: key.Name, By: by,
 	}}

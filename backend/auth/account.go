@@ -19,7 +19,9 @@ import (
 // DeleteAccount deletes the current user's account with all its data, revokes all its sessions, and
 // queues the mail about it, in one transaction. That mail is kept until it is sent. Deleting a
 // deleted account is not an error. It returns fault.ReauthenticationRequired.
-func (s *Service) DeleteAccount(ctx context.Context, v visitor.Visitor, current session.Session) error {
+func (s *Service) DeleteAccount(
+	ctx context.Context, v visitor.Visitor, current session.Session,
+) error {
 	userID := current.User.ID
 	if _, err := s.recentOwner(ctx, current); err != nil {
 		return ignoreDeleted(err)

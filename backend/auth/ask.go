@@ -16,11 +16,13 @@ import (
 // CodeRequest is the result of a code request. It does not depend on whether the address has an
 // account.
 type CodeRequest struct {
-	Email    string
-	Queued   bool // a mail was queued, now or a moment ago; if not, the mail limit of the address is reached
+	Email string
+	// a mail was queued, now or a moment ago; if not, the mail limit of the address is reached
+	Queued   bool
 	Now      time.Time
-	ResendAt time.Time           // when the next mail can be requested
-	Code     challenge.Challenge // the browser's valid code for the address; its ID is "" if there is none
+	ResendAt time.Time // when the next mail can be requested
+	// the browser's valid code for the address; its ID is "" if there is none
+	Code challenge.Challenge
 }
 
 // target is the purpose of a requested code.
@@ -34,7 +36,8 @@ type target struct {
 
 // query returns the query for the challenges of a browser for this target.
 func (t target) query(v visitor.Visitor) challenge.Query {
-	return challenge.Query{Browser: v.Browser, Email: t.email, Purpose: t.purpose, SessionID: t.sessionID}
+	return challenge.Query{Browser: v.Browser, Email: t.email, Purpose: t.purpose,
+		SessionID: t.sessionID}
 }
 
 // RequestCode creates a challenge for an address and queues its mail. If a valid code of this
@@ -44,7 +47,9 @@ func (t target) query(v visitor.Visitor) challenge.Query {
 //
 // It returns fault.InvalidEmail, fault.BrowserTokenMissing (nothing was written) and
 // fault.TooManyRequests. A reached mail limit of the address is not an error: see CodeRequest.
-func (s *Service) RequestCode(ctx context.Context, v visitor.Visitor, current session.Session, address string, from apps.Arrival) (CodeRequest, error) {
+func (s *Service) RequestCode(
+	ctx context.Context, v visitor.Visitor, current session.Session, address string, from apps.Arrival,
+) (CodeRequest, error) {
 	email, err := account.ParseAddress(address)
 	if err != nil {
 		return CodeRequest{}, err
@@ -72,16 +77,21 @@ func (s *Service) stepUp(ctx context.Context, current session.Session) (target, 
 	case err != nil:
 		return target{}, err
 	}
-	return target{email: email, purpose: challenge.StepUp, sessionID: current.ID, userID: owner.ID}, nil
+	return target{email: email, purpose: challenge.StepUp, sessionID: current.ID, userID: owner.ID},
+		nil
 }
 
 // ResendCode requests the code of a pending challenge of the browser again: the one with this id,
 // or the newest if id is "". Errors are those of RequestCode, and fault.NoPendingCode.
-func (s *Service) ResendCode(ctx context.Context, v visitor.Visitor, id string) (CodeRequest, error) {
+func (s *Service) ResendCode(
+	ctx context.Context, v visitor.Visitor, id string,
+) (CodeRequest, error) {
 	return s.resend(ctx, v, challenge.Query{Browser: v.Browser, ID: id, Purpose: challenge.SignIn})
 }
 
-func (s *Service) resend(ctx context.Context, v visitor.Visitor, q challenge.Query) (CodeRequest, error) {
+func (s *Service) resend(
+	ctx context.Context, v visitor.Visitor, q challenge.Query,
+) (CodeRequest, error) {
 	if v.Browser == "" {
 		return CodeRequest{}, errBrowserTokenMissing()
 	}
@@ -89,12 +99,16 @@ func (s *Service) resend(ctx context.Context, v visitor.Visitor, q challenge.Que
 	if err != nil {
 		return CodeRequest{}, err
 	}
-	return s.request(ctx, v, target{email: c.Email, purpose: c.Purpose, sessionID: c.SessionID, userID: c.UserID, from: c.Arrival})
+	return s.request(ctx, v,
+		target{email: c.Email, purpose: c.Purpose, sessionID: c.SessionID, userID: c.UserID,
+			from: c.Arrival})
 }
 
 // PendingCode returns the challenge that a page of the browser shows: the one with this id, or the
 // newest if id is "". It returns fault.NoPendingCode if there is none.
-func (s *Service) PendingCode(ctx context.Context, v visitor.Visitor, id string) (challenge.Challenge, error) {
+func (s *Service) PendingCode(
+	ctx context.Context, v visitor.Visitor, id string,
+) (challenge.Challenge, error) {
 	return s.pending(ctx, challenge.Query{Browser: v.Browser, ID: id, Purpose: challenge.SignIn})
 }
 
@@ -120,17 +134,20 @@ func (s *Service) cancel(ctx context.Context, q challenge.Query) error {
 
 // sendLimits are the budgets of a mail to an address.
 type sendLimits struct {
-	networks throttle.Budgets // of the visitor's networks; empty for a browser that is known for the address
+	// of the visitor's networks; empty for a browser that is known for the address
+	networks throttle.Budgets
 	own      throttle.Budgets // of the address, or of the known browser
 	both     throttle.Budgets
-	inARow   throttle.Budgets // of wrong codes: they decide the format of the code, and are not counted here
-	read     throttle.Budgets // all of them
-	lock     string           // the name of a lock that every request for this mailbox takes
+	// of wrong codes: they decide the format of the code, and are not counted here
+	inARow throttle.Budgets
+	read   throttle.Budgets // all of them
+	lock   string           // the name of a lock that every request for this mailbox takes
 }
 
 func (s *Service) sendLimits(v visitor.Visitor, email string) sendLimits {
 	box := mailbox(email)
-	networks, own := s.Limits.SentByNetworks(v.Networks), []throttle.Use{throttle.SentByAddress.Of(box)}
+	networks, own := s.Limits.SentByNetworks(v.Networks),
+		[]throttle.Use{throttle.SentByAddress.Of(box)}
 	if device := s.deviceID(v.Device, email); device != "" {
 		networks = nil
 		own = []throttle.Use{throttle.SentByDevice.Of(email, device), throttle.SentToDevices.Of(box)}
@@ -219,7 +236,8 @@ func (s *Service) requestOnce(
 		return CodeRequest{}, false, err
 	}
 	s.Metrics.CodeRequested()
-	return CodeRequest{Email: t.email, Queued: true, Now: made.Now, ResendAt: made.ResendAt, Code: made}, true, nil
+	return CodeRequest{Email: t.email, Queued: true, Now: made.Now, ResendAt: made.ResendAt,
+		Code: made}, true, nil
 }
 
 // noMail returns the result without a queued mail; known is the browser's valid code, if any.

@@ -24,7 +24,8 @@ const createChallenge = `
 	    INSERT INTO challenges (
 	        id, browser, email, purpose, session_id, user_id, key_id, code_kind, code_length, verifier,
 	        language, utc_offset, platform, arrival, resend_at, expires_at)
-	    SELECT @id::uuid, @browser, @email, @purpose, nullif(@session, '')::uuid, nullif(@user, '')::uuid,
+	    SELECT @id::uuid, @browser, @email, @purpose, nullif(@session, '')::uuid,
+	           nullif(@user, '')::uuid,
 	           @key, @kind, @length::smallint, @verifier::bytea,
 	           @language, @utc_offset::smallint, @platform, @arrival::jsonb,
 	           now() + @resend_in::interval, now() + @lifetime::interval
@@ -61,7 +62,8 @@ const isBlocked = `(EXISTS (
 
 // create creates a challenge. Its ID is "" if a concurrent request interfered.
 func (s *Service) create(
-	ctx context.Context, v visitor.Visitor, t target, format challenge.Format, limits sendLimits, resendIn time.Duration,
+	ctx context.Context, v visitor.Visitor, t target, format challenge.Format, limits sendLimits,
+	resendIn time.Duration,
 ) (challenge.Challenge, error) {
 	key := s.Keys.Current()
 	c := challenge.Challenge{
@@ -129,7 +131,8 @@ func (s *Service) sendAgain(
 // the worker that sends it. It returns the changed c, or an empty challenge if the statement
 // returned no row.
 func (s *Service) writeRequest(
-	ctx context.Context, operation, sql string, c challenge.Challenge, args pgx.NamedArgs, limits sendLimits,
+	ctx context.Context, operation, sql string, c challenge.Challenge, args pgx.NamedArgs,
+	limits sendLimits,
 ) (challenge.Challenge, error) {
 	limits.both.Args(args)
 	handover := s.Outbox.Handover(ctx)
@@ -176,7 +179,8 @@ func (s *Service) count(ctx context.Context, budgets throttle.Budgets) (counted 
 			    WHERE `+string(throttle.NotFull)+`
 			),
 			counted AS (`+string(throttle.Count)+`)
-			SELECT EXISTS (SELECT FROM granted)`, args).QueryRow(func(row pgx.Row) error { return row.Scan(&counted) })
+			SELECT EXISTS (SELECT FROM granted)`,
+			args).QueryRow(func(row pgx.Row) error { return row.Scan(&counted) })
 		return nil
 	})
 	return counted, postgres.Error("count use", err)

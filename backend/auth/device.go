@@ -47,7 +47,8 @@ func (s *Service) newDevice(id, email string) string {
 		raw = make([]byte, deviceIDBytes)
 		rand.Read(raw) // never fails: crypto/rand ends the program if the system has no randomness
 	}
-	return base64.RawURLEncoding.EncodeToString(append(raw, deviceMAC(s.Keys.Current(), raw, email)...))
+	return base64.RawURLEncoding.EncodeToString(
+		append(raw, deviceMAC(s.Keys.Current(), raw, email)...))
 }
 
 func deviceMAC(key keyring.Key, id []byte, email string) []byte {

@@ -43,7 +43,9 @@ func (s *Service) RequestEmailChange(
 		return CodeRequest{}, fault.New(fault.EmailUnchanged,
 			"This is the address of your account already. Type the new address.")
 	case !s.allowsAddress(email):
-		return CodeRequest{}, fault.New(fault.SignUpClosed, "Addresses of this domain are not accepted here. Choose another one.")
+		return CodeRequest{},
+			fault.New(fault.SignUpClosed,
+				"Addresses of this domain are not accepted here. Choose another one.")
 	}
 	return s.request(ctx, v, target{
 		email: email, purpose: challenge.ChangeEmail, sessionID: current.ID, userID: owner.ID,
@@ -52,11 +54,14 @@ func (s *Service) RequestEmailChange(
 
 // changeQuery returns the query for the browser's pending change of a session's address.
 func changeQuery(v visitor.Visitor, current session.Session, id string) challenge.Query {
-	return challenge.Query{Browser: v.Browser, ID: id, Purpose: challenge.ChangeEmail, SessionID: current.ID}
+	return challenge.Query{Browser: v.Browser, ID: id, Purpose: challenge.ChangeEmail,
+		SessionID: current.ID}
 }
 
 // ResendEmailChange is ResendCode for a change of address.
-func (s *Service) ResendEmailChange(ctx context.Context, v visitor.Visitor, current session.Session, id string) (CodeRequest, error) {
+func (s *Service) ResendEmailChange(
+	ctx context.Context, v visitor.Visitor, current session.Session, id string,
+) (CodeRequest, error) {
 	if _, err := s.Accounts.Find(ctx, current.User.ID); err != nil {
 		return CodeRequest{}, err
 	}
@@ -74,7 +79,9 @@ func (s *Service) PendingEmailChange(
 }
 
 // CancelEmailChange is CancelCode for a change of address.
-func (s *Service) CancelEmailChange(ctx context.Context, v visitor.Visitor, current session.Session, id string) error {
+func (s *Service) CancelEmailChange(
+	ctx context.Context, v visitor.Visitor, current session.Session, id string,
+) error {
 	return s.cancel(ctx, changeQuery(v, current, id))
 }
 
@@ -122,7 +129,9 @@ func (s *Service) VerifyEmailChange(
 	return EmailChange{}, errContended("change address")
 }
 
-func (s *Service) pendingChange(ctx context.Context, v visitor.Visitor, current session.Session, address string) (challenge.Query, error) {
+func (s *Service) pendingChange(
+	ctx context.Context, v visitor.Visitor, current session.Session, address string,
+) (challenge.Query, error) {
 	q := changeQuery(v, current, "")
 	if address != "" {
 		email, err := account.ParseAddress(address)
@@ -140,7 +149,8 @@ const spendChange = `
 	    SET consumed_at = now(),
 	        outcome = CASE
 	            WHEN @in_postgres AND NOT EXISTS (
-	                SELECT FROM sessions WHERE sessions.id = challenges.session_id AND ` + string(session.IsLive) + `)
+	                SELECT FROM sessions WHERE sessions.id = challenges.session_id AND ` +
+	string(session.IsLive) + `)
 	              OR NOT EXISTS (SELECT FROM users WHERE users.id = challenges.user_id) THEN 'revoked'
 	            WHEN EXISTS (SELECT FROM users WHERE users.email = challenges.email) THEN 'email_taken'
 	            ELSE 'email_changed' END,
@@ -166,7 +176,8 @@ func (s *Service) changeEmail(
 		args["outcome_key"], args["in_postgres"] = s.Keys.Current().ID, s.inPostgres()
 		b := &postgres.Batch{}
 		g.lock(b)
-		b.Queue(spendChange, args).QueryRow(func(row pgx.Row) error { return ignoreNoRows(row.Scan(&outcome)) })
+		b.Queue(spendChange,
+			args).QueryRow(func(row pgx.Row) error { return ignoreNoRows(row.Scan(&outcome)) })
 		g.queueForget(b)
 		if err := b.SendTo(ctx, tx); err != nil {
 			return postgres.Error("change address", err)
@@ -183,7 +194,9 @@ func (s *Service) changeEmail(
 }
 
 // moveAccount changes the account's address, revokes its other sessions and queues the mails.
-func (s *Service) moveAccount(ctx context.Context, tx pgx.Tx, g guess, owner account.Account, current session.Session) error {
+func (s *Service) moveAccount(
+	ctx context.Context, tx pgx.Tx, g guess, owner account.Account, current session.Session,
+) error {
 	email := g.challenge.Email
 	before, err := s.Accounts.Lock(ctx, tx, owner.ID)
 	if err != nil {
@@ -196,7 +209,8 @@ func (s *Service) moveAccount(ctx context.Context, tx pgx.Tx, g guess, owner acc
 	if err != nil {
 		return err
 	}
-	if _, err := dropRecovery(ctx, tx, owner.ID); err != nil { // who reads the old mailbox has begun it
+	// who reads the old mailbox has begun it
+	if _, err := dropRecovery(ctx, tx, owner.ID); err != nil {
 		return err
 	}
 	if s.inPostgres() {
@@ -220,7 +234,9 @@ func (s *Service) moveAccount(ctx context.Context, tx pgx.Tx, g guess, owner acc
 }
 
 // changedEmail returns the answer to a used code.
-func (s *Service) changedEmail(ctx context.Context, g guess, outcome challenge.Outcome, current session.Session) (EmailChange, error) {
+func (s *Service) changedEmail(
+	ctx context.Context, g guess, outcome challenge.Outcome, current session.Session,
+) (EmailChange, error) {
 	switch outcome {
 	case challenge.EmailTaken:
 		return EmailChange{}, errEmailTaken()
@@ -241,5 +257,6 @@ func (s *Service) changedEmail(ctx context.Context, g guess, outcome challenge.O
 			return EmailChange{}, err
 		}
 	}
-	return EmailChange{Account: owner, Session: current, Device: s.newDevice(g.device, owner.Email)}, nil
+	return EmailChange{Account: owner, Session: current, Device: s.newDevice(g.device, owner.Email)},
+		nil
 }

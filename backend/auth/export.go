@@ -40,7 +40,9 @@ const exportPage = 1000
 // Export begins an export of the current user's data. It records the event before anything is sent,
 // so that an interrupted transfer is recorded too. It returns fault.ReauthenticationRequired, and
 // fault.TooManyRequests while another export of the account may be running.
-func (s *Service) Export(ctx context.Context, v visitor.Visitor, current session.Session) (*Export, error) {
+func (s *Service) Export(
+	ctx context.Context, v visitor.Visitor, current session.Session,
+) (*Export, error) {
 	owner, err := s.recentOwner(ctx, current)
 	if err != nil {
 		return nil, err

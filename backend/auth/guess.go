@@ -60,7 +60,9 @@ func (s *Service) budgetsFor(l guessLimits, format challenge.Format) throttle.Bu
 // compare reads the challenge of q and compares a code with it, unless a limit refuses the attempt.
 // A blocked user has no right code. Nothing is written, and the caller must write before it
 // answers.
-func (s *Service) compare(ctx context.Context, v visitor.Visitor, q challenge.Query, input string) (guess, error) {
+func (s *Service) compare(
+	ctx context.Context, v visitor.Visitor, q challenge.Query, input string,
+) (guess, error) {
 	if err := s.Limits.CanCount(ctx); err != nil {
 		return guess{}, err
 	}
@@ -97,7 +99,9 @@ func (s *Service) compare(ctx context.Context, v visitor.Visitor, q challenge.Qu
 
 // isRight compares in constant time. If the key of the code was removed, the verifier under the
 // browser's token is compared instead; without it the code is invalid: fault.CodeExpired.
-func (s *Service) isRight(browser visitor.Browser, c challenge.Challenge, code string) (bool, error) {
+func (s *Service) isRight(
+	browser visitor.Browser, c challenge.Challenge, code string,
+) (bool, error) {
 	if key, ok := s.Keys.Find(c.KeyID); ok {
 		return subtle.ConstantTimeCompare([]byte(code), []byte(challenge.Code(key, c))) == 1, nil
 	}
@@ -181,7 +185,8 @@ func (s *Service) refuse(ctx context.Context, g guess) error {
 	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
 		tries = 0
 		g.lock(b)
-		b.Queue(countWrong, g.args()).QueryRow(func(row pgx.Row) error { return ignoreNoRows(row.Scan(&tries)) })
+		b.Queue(countWrong,
+			g.args()).QueryRow(func(row pgx.Row) error { return ignoreNoRows(row.Scan(&tries)) })
 		return nil
 	})
 	if err != nil {

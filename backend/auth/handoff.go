@@ -248,7 +248,9 @@ func dropHandoffs(ctx context.Context, tx pgx.Tx, ended []session.Session) error
 
 // SignOutFromApp revokes the session behind an app cookie, for all apps and Sana itself. A session
 // that is no longer valid is not an error.
-func (s *Service) SignOutFromApp(ctx context.Context, v visitor.Visitor, userID, sessionID string) error {
+func (s *Service) SignOutFromApp(
+	ctx context.Context, v visitor.Visitor, userID, sessionID string,
+) error {
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := s.lockIfThere(ctx, tx, userID); err != nil {
 			return err
@@ -301,7 +303,8 @@ func (s *Service) SweepHandoffs(ctx context.Context) (deleted int, err error) {
 
 // errHandoffs is the error of a session or a network that opens apps too often.
 func errHandoffs(v throttle.Verdict) error {
-	err := fault.New(fault.TooManyRequests, fmt.Sprintf("Apps were opened too often. Try again in %s.", inWords(v.Wait)))
+	err := fault.New(fault.TooManyRequests,
+		fmt.Sprintf("Apps were opened too often. Try again in %s.", inWords(v.Wait)))
 	err.RetryAfter = v.Wait
 	return err
 }

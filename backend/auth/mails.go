@@ -98,7 +98,8 @@ func (s *Service) writeBlocked(c challenge.Challenge) (outbox.Composed, error) {
 // rekeyAfter is how long a mail waits for an instance that has its key, as during a key rotation.
 const rekeyAfter = 5 * time.Second
 
-var errUnknownKey = errors.New("auth: the code's key is not in this instance's ring; another instance may have it")
+var errUnknownKey = errors.New(
+	"auth: the code's key is not in this instance's ring; another instance may have it")
 
 // keyFor returns the key of a challenge's code. If no instance has the key any more, it replaces
 // the key by the current one, and the code with it: the old code cannot be derived for a mail.

@@ -58,7 +58,8 @@ func TestKeyFor_WaitsForTheKeyBeforeReplacingTheCode(t *testing.T) {
 		t.Errorf("queued a while ago: got the key %q (%v), want ours", key.ID, err)
 	}
 	if c := read(t, s, old.ID); c.KeyID != "here" || c.Verifier != nil {
-		t.Errorf("queued a while ago: the challenge has the key %q and the verifier %x", c.KeyID, c.Verifier)
+		t.Errorf("queued a while ago: the challenge has the key %q and the verifier %x", c.KeyID,
+			c.Verifier)
 	}
 	if _, err := s.keyFor(t.Context(), old); err == nil {
 		t.Error("two instances replaced the code, and both mail theirs")

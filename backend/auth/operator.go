@@ -101,7 +101,9 @@ func (s *Service) EndAllSessions(ctx context.Context) (n int, err error) {
 
 // CodesFor lists the codes that were requested for an address, in any spelling, the newest first:
 // those that expired less than a day ago. It returns fault.InvalidEmail.
-func (s *Service) CodesFor(ctx context.Context, address string) (email string, list []challenge.Stored, err error) {
+func (s *Service) CodesFor(
+	ctx context.Context, address string,
+) (email string, list []challenge.Stored, err error) {
 	email, err = account.ParseAddress(address)
 	if err != nil {
 		return "", nil, err
@@ -122,6 +124,8 @@ func (s *Service) FindUser(ctx context.Context, address string) (account.Account
 
 // AddUser creates an account for an address, in any spelling and independent of SIGN_UP. isNew is
 // false if the account exists. It returns fault.InvalidEmail.
-func (s *Service) AddUser(ctx context.Context, address string) (user account.Account, isNew bool, err error) {
+func (s *Service) AddUser(
+	ctx context.Context, address string,
+) (user account.Account, isNew bool, err error) {
 	return s.Accounts.Add(ctx, address)
 }

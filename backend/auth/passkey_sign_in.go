@@ -24,7 +24,8 @@ import (
 type PasskeyRequest struct {
 	Challenge []byte
 	RPID      string
-	Allowed   [][]byte // ids of the passkeys that can prove it; empty for a sign-in, which reveals nothing
+	// ids of the passkeys that can prove it; empty for a sign-in, which reveals nothing
+	Allowed [][]byte
 }
 
 // RequestPasskey makes a challenge for a browser. Without a session it is for a sign-in of
@@ -32,7 +33,9 @@ type PasskeyRequest struct {
 //
 // It returns fault.BrowserTokenMissing, and fault.NotFound if there can be no passkey: at this
 // PUBLIC_URL, or of the session's user.
-func (s *Service) RequestPasskey(ctx context.Context, v visitor.Visitor, current session.Session) (PasskeyRequest, error) {
+func (s *Service) RequestPasskey(
+	ctx context.Context, v visitor.Visitor, current session.Session,
+) (PasskeyRequest, error) {
 	if !s.Passkeys.Exists() {
 		return PasskeyRequest{}, errNoPasskeysHere()
 	}
@@ -100,11 +103,12 @@ type passkeyProof struct {
 }
 
 // SignInWithPasskey verifies the answer of an authenticator, credential, to a challenge of
-// RequestPasskey in the same browser. It signs in the user of the passkey, or renews the session that
-// the challenge was made for. All of it is one transaction. A challenge leads to one session; a repeat
-// is refused.
+// RequestPasskey in the same browser. It signs in the user of the passkey, or renews the session
+// that the challenge was made for. All of it is one transaction. A challenge leads to one session;
+// a repeat is refused.
 //
-// It returns fault.InvalidRequest, fault.UnknownPasskey, fault.PasskeyRefused and fault.TooManyRequests.
+// It returns fault.InvalidRequest, fault.UnknownPasskey, fault.PasskeyRefused and
+// fault.TooManyRequests.
 func (s *Service) SignInWithPasskey(
 	ctx context.Context, v visitor.Visitor, current session.Session, credential []byte,
 ) (SignedIn, error) {
@@ -171,7 +175,8 @@ func (s *Service) verifyPasskey(
 	if proof.passkey, proof.email, err = passkey.Find(ctx, s.DB, a.ID); err != nil {
 		return passkeyProof{}, err
 	}
-	proof.state, err = a.Verify(proof.passkey, passkey.UserHandle(proof.passkey.UserID), proof.purpose, s.Passkeys)
+	proof.state, err = a.Verify(proof.passkey, passkey.UserHandle(proof.passkey.UserID), proof.purpose,
+		s.Passkeys)
 	if err != nil {
 		return passkeyProof{}, err
 	}
@@ -183,7 +188,8 @@ func (s *Service) verifyPasskey(
 }
 
 // provenByPasskey spends the challenge and records the use of the passkey, unless it was removed or
-// changed since it was read, or its user is blocked. It leads to the CTE granted, as a code does. A passkey stops a recovery.
+// changed since it was read, or its user is blocked. It leads to the CTE granted, as a code does. A
+// passkey stops a recovery.
 const provenByPasskey = `
 	WITH ` + string(passkey.Spent) + `,
 	granted AS (
@@ -200,7 +206,8 @@ const provenByPasskey = `
 	      AND users.id = passkeys.user_id
 	      AND users.id = @user
 	      AND users.blocked_at IS NULL
-	    RETURNING users.email, users.id AS user_id, @step_up_session::uuid AS session_id, 'signed_in' AS outcome
+	    RETURNING users.email, users.id AS user_id, @step_up_session::uuid AS session_id,
+	        'signed_in' AS outcome
 	),
 	stopped AS (
 	    DELETE FROM recoveries
@@ -235,9 +242,12 @@ const (
 )
 
 // acceptPasskey writes what a proof leads to.
-func (s *Service) acceptPasskey(ctx context.Context, p passkeyProof, current session.Session) (SignedIn, error) {
+func (s *Service) acceptPasskey(
+	ctx context.Context, p passkeyProof, current session.Session,
+) (SignedIn, error) {
 	next := session.Session{
-		ID: session.NewID(), Token: session.NewToken(), User: session.User{ID: p.passkey.UserID, Email: p.email},
+		ID: session.NewID(), Token: session.NewToken(),
+		User: session.User{ID: p.passkey.UserID, Email: p.email},
 	}
 	args, err := s.passkeyArgs(ctx, p, next)
 	if err != nil {
@@ -260,15 +270,20 @@ func (s *Service) acceptPasskey(ctx context.Context, p passkeyProof, current ses
 	return in, err
 }
 
-// errPasskeyTooLate is the error of a challenge that has expired or was spent, of a passkey, user or
-// session that was removed meanwhile, and of a user who is blocked.
+// errPasskeyTooLate is the error of a challenge that has expired or was spent, of a passkey, user
+// or session that was removed meanwhile, and of a user who is blocked.
 func errPasskeyTooLate() error {
-	return passkey.ErrRefused(errors.New("auth: the challenge is spent or too old, the passkey or session is gone, or the user is blocked"))
+	return passkey.ErrRefused(
+		errors.New(
+			"auth: the challenge is spent or too old, the passkey or session is gone, or the user is " +
+				"blocked"))
 }
 
 func (p passkeyProof) lock(b *postgres.Batch) { queueUserLock(b, p.passkey.UserID) }
 
-func (s *Service) passkeyArgs(ctx context.Context, p passkeyProof, next session.Session) (pgx.NamedArgs, error) {
+func (s *Service) passkeyArgs(
+	ctx context.Context, p passkeyProof, next session.Session,
+) (pgx.NamedArgs, error) {
 	details, err := json.Marshal(account.Details{Passkey: p.passkey.Name})
 	if err != nil {
 		return nil, err
@@ -279,11 +294,13 @@ func (s *Service) passkeyArgs(ctx context.Context, p passkeyProof, next session.
 	}
 	args := pgx.NamedArgs{
 		"user": p.passkey.UserID, "passkey": p.passkey.ID, "public_key": p.passkey.PublicKey,
-		"sign_count": p.state.SignCount, "backup_eligible": p.state.BackupEligible, "backed_up": p.state.BackedUp,
+		"sign_count": p.state.SignCount, "backup_eligible": p.state.BackupEligible,
+		"backed_up":       p.state.BackedUp,
 		"step_up_session": nil,
 		"notice":          s.newDeviceNotice(p.visitor, p.device, p.email, created),
-		"stopped_notice":  noticeOf(p.visitor, outbox.Notice{Template: recoveryStoppedTemplate, Email: p.email}).Content(),
-		"trace":           tracing.Traceparent(ctx),
+		"stopped_notice": noticeOf(p.visitor,
+			outbox.Notice{Template: recoveryStoppedTemplate, Email: p.email}).Content(),
+		"trace": tracing.Traceparent(ctx),
 	}
 	passkey.SpendArgs(args, p.challenge, p.madeAt)
 	s.sessionArgs(args, p.visitor, next)

@@ -26,9 +26,9 @@ type NewPasskeyRequest struct {
 	Existing   [][]byte // ids of the user's passkeys: an authenticator that has one creates no other
 }
 
-// RequestNewPasskey makes a challenge to add a passkey to the account of a session. Nothing is written.
-// It returns fault.ReauthenticationRequired, fault.BrowserTokenMissing, fault.TooManyPasskeys, and
-// fault.NotFound if there are no passkeys at this PUBLIC_URL.
+// RequestNewPasskey makes a challenge to add a passkey to the account of a session. Nothing is
+// written. It returns fault.ReauthenticationRequired, fault.BrowserTokenMissing,
+// fault.TooManyPasskeys, and fault.NotFound if there are no passkeys at this PUBLIC_URL.
 func (s *Service) RequestNewPasskey(
 	ctx context.Context, v visitor.Visitor, current session.Session,
 ) (NewPasskeyRequest, error) {
@@ -49,7 +49,8 @@ func (s *Service) RequestNewPasskey(
 	if len(list) >= passkey.MaxPerUser {
 		return NewPasskeyRequest{}, errTooManyPasskeys()
 	}
-	request := NewPasskeyRequest{RPID: s.Passkeys.ID, UserHandle: passkey.UserHandle(owner.ID), Owner: owner}
+	request := NewPasskeyRequest{RPID: s.Passkeys.ID, UserHandle: passkey.UserHandle(owner.ID),
+		Owner: owner}
 	for _, p := range list {
 		request.Existing = append(request.Existing, p.ID)
 	}
@@ -62,12 +63,13 @@ func addingTo(v visitor.Visitor, current session.Session) passkey.Binding {
 }
 
 func errTooManyPasskeys() error {
-	return fault.New(fault.TooManyPasskeys, "Your account has 20 passkeys. Remove one before you add another.")
+	return fault.New(fault.TooManyPasskeys,
+		"Your account has 20 passkeys. Remove one before you add another.")
 }
 
-// AddPasskey verifies the answer of an authenticator, credential, to a challenge of RequestNewPasskey,
-// and adds the passkey to the account of the session, in one transaction. A repeat returns the same
-// passkey, and writes nothing.
+// AddPasskey verifies the answer of an authenticator, credential, to a challenge of
+// RequestNewPasskey, and adds the passkey to the account of the session, in one transaction. A
+// repeat returns the same passkey, and writes nothing.
 //
 // It returns fault.InvalidRequest, fault.PasskeyRefused, fault.TooManyPasskeys,
 // fault.ReauthenticationRequired and fault.TooManyRequests.
@@ -87,7 +89,8 @@ func (s *Service) AddPasskey(
 	}
 	madeAt, ok := passkey.CheckChallenge(s.Keys, addingTo(v, current), attestation.Challenge)
 	if !ok {
-		return passkey.Passkey{}, passkey.ErrRefused(errors.New("auth: the challenge is not this session's"))
+		return passkey.Passkey{},
+			passkey.ErrRefused(errors.New("auth: the challenge is not this session's"))
 	}
 	added, err := attestation.Verify(s.Passkeys)
 	if err != nil {
@@ -132,7 +135,8 @@ func (s *Service) insertPasskey(
 		return err
 	}
 	if !isNew {
-		return passkey.ErrRefused(errors.New("auth: the challenge is spent or too old, or the passkey exists"))
+		return passkey.ErrRefused(
+			errors.New("auth: the challenge is spent or too old, or the passkey exists"))
 	}
 	return s.recordPasskey(ctx, tx, v, owner, account.PasskeyAdded, passkeyAddedTemplate, *added)
 }
@@ -140,7 +144,8 @@ func (s *Service) insertPasskey(
 // recordPasskey records an event about a passkey and queues its mail. The mail has no name
 // that a user chose: with a stolen session it would be a text to the owner.
 func (s *Service) recordPasskey(
-	ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account, kind account.Kind, template string,
+	ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account, kind account.Kind,
+	template string,
 	p passkey.Passkey,
 ) error {
 	err := s.Accounts.Record(ctx, tx, v, account.Entry{
@@ -149,11 +154,14 @@ func (s *Service) recordPasskey(
 	if err != nil {
 		return err
 	}
-	return s.notify(ctx, tx, v, outbox.Notice{Template: template, Email: owner.Email, Passkey: p.DefaultName("")})
+	return s.notify(ctx, tx, v,
+		outbox.Notice{Template: template, Email: owner.Email, Passkey: p.DefaultName("")})
 }
 
 // findOwn returns the stored passkey with id, user and key of p; found is false if there is none.
-func (s *Service) findOwn(ctx context.Context, p passkey.Passkey) (known passkey.Passkey, found bool, err error) {
+func (s *Service) findOwn(
+	ctx context.Context, p passkey.Passkey,
+) (known passkey.Passkey, found bool, err error) {
 	known, _, err = passkey.Find(ctx, s.DB, p.ID)
 	if fault.Is(err, fault.UnknownPasskey) {
 		return passkey.Passkey{}, false, nil
@@ -168,7 +176,8 @@ func (s *Service) findOwn(ctx context.Context, p passkey.Passkey) (known passkey
 type PasskeyList struct {
 	Passkeys []passkey.Passkey // the oldest first
 	CodesFor CodesFor
-	// CanRestrict is false if codes must sign in: sessions are in cookies, or there are no passkeys here.
+	// CanRestrict is false if codes must sign in: sessions are in cookies, or there are no passkeys
+	// here.
 	CanRestrict bool
 	Recovery    *Recovery // that is under way, if any
 }
@@ -224,10 +233,13 @@ func (s *Service) RenamePasskey(
 	return passkey.Rename(ctx, s.DB, owner.ID, id, name)
 }
 
-// RemovePasskey removes a passkey of the current user. Without the last one codes sign in again, and a
-// recovery is over. A passkey that is gone already is no error. There is no limit: a thief who changes
-// things until one is reached would keep their own passkey. It returns fault.ReauthenticationRequired.
-func (s *Service) RemovePasskey(ctx context.Context, v visitor.Visitor, current session.Session, id []byte) error {
+// RemovePasskey removes a passkey of the current user. Without the last one codes sign in again,
+// and a recovery is over. A passkey that is gone already is no error. There is no limit: a thief
+// who changes things until one is reached would keep their own passkey. It returns
+// fault.ReauthenticationRequired.
+func (s *Service) RemovePasskey(
+	ctx context.Context, v visitor.Visitor, current session.Session, id []byte,
+) error {
 	owner, err := s.recentOwner(ctx, current)
 	if err != nil {
 		return err

@@ -37,15 +37,17 @@ const selectPeople = `
 	       created_at,
 	       last_signed_in_at,
 	       blocked_at,
-	       (SELECT count(*) FROM sessions WHERE user_id = users.id AND ` + string(session.IsLive) + `) AS sessions,
-	       (SELECT count(*) FROM access_keys WHERE user_id = users.id AND expires_at > now()) AS access_keys,
+	       (SELECT count(*) FROM sessions WHERE user_id = users.id AND ` + string(session.IsLive) +
+	`) AS sessions,
+	       (SELECT count(*) FROM access_keys
+	           WHERE user_id = users.id AND expires_at > now()) AS access_keys,
 	       (SELECT count(*) FROM passkeys WHERE user_id = users.id) AS passkeys,
 	       codes_for,
 	       (SELECT ends_at FROM recoveries WHERE user_id = users.id) AS recovery_ends_at
 	FROM users `
 
-// People returns up to limit users in the order of their addresses: those after an address, "" for the
-// first ones.
+// People returns up to limit users in the order of their addresses: those after an address, "" for
+// the first ones.
 func (s *Service) People(ctx context.Context, after string, limit int) ([]Person, error) {
 	return s.queryPeople(ctx, `
 		WHERE email > @after
@@ -53,7 +55,9 @@ func (s *Service) People(ctx context.Context, after string, limit int) ([]Person
 		LIMIT @limit`, pgx.NamedArgs{"after": after, "limit": limit})
 }
 
-func (s *Service) queryPeople(ctx context.Context, condition string, args pgx.NamedArgs) ([]Person, error) {
+func (s *Service) queryPeople(
+	ctx context.Context, condition string, args pgx.NamedArgs,
+) ([]Person, error) {
 	rows, err := s.DB.Query(ctx, selectPeople+condition, args)
 	if err != nil {
 		return nil, postgres.Error("list people", err)
@@ -116,10 +120,10 @@ type Blocking struct {
 	Keys     int  // number of revoked access keys
 }
 
-// BlockUser revokes all sessions and access keys of the user with an address, in any spelling, stops
-// a recovery, and prevents new sign-ins. Code requests get the same answers as before; the mail says
-// that the account is blocked, and no code is right. Sessions in cookies stay valid until they expire.
-// It returns fault.NotFound.
+// BlockUser revokes all sessions and access keys of the user with an address, in any spelling,
+// stops a recovery, and prevents new sign-ins. Code requests get the same answers as before; the
+// mail says that the account is blocked, and no code is right. Sessions in cookies stay valid until
+// they expire. It returns fault.NotFound.
 func (s *Service) BlockUser(ctx context.Context, address string) (Blocking, error) {
 	return s.setBlocked(ctx, address, true)
 }
@@ -129,7 +133,9 @@ func (s *Service) UnblockUser(ctx context.Context, address string) (Blocking, er
 	return s.setBlocked(ctx, address, false)
 }
 
-func (s *Service) setBlocked(ctx context.Context, address string, blocked bool) (b Blocking, err error) {
+func (s *Service) setBlocked(
+	ctx context.Context, address string, blocked bool,
+) (b Blocking, err error) {
 	for range maxRounds {
 		user, err := s.FindUser(ctx, address)
 		if err != nil {
@@ -166,7 +172,8 @@ func (s *Service) setBlockedTx(
 	}
 
 	b := Blocking{Email: owner.Email}
-	if b.Changed, err = s.Accounts.SetBlocked(ctx, tx, owner.ID, blocked); err != nil || !blocked || !s.inPostgres() {
+	if b.Changed, err = s.Accounts.SetBlocked(ctx, tx, owner.ID, blocked); err != nil || !blocked ||
+		!s.inPostgres() {
 		return b, err
 	}
 	ended, err := s.Shared.RevokeOthers(ctx, tx, owner.ID, "", byOperator)
@@ -193,8 +200,8 @@ func (s *Service) setBlockedTx(
 	return b, err
 }
 
-// DeleteUser deletes the account with an address, however it is typed, as DeleteAccount does. It returns
-// the address of the account, and fault.NotFound.
+// DeleteUser deletes the account with an address, however it is typed, as DeleteAccount does. It
+// returns the address of the account, and fault.NotFound.
 func (s *Service) DeleteUser(ctx context.Context, address string) (email string, err error) {
 	user, err := s.FindUser(ctx, address)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 )
 
 // ofChallenges matches a scan of the table in a plan, with its condition.
-var ofChallenges = regexp.MustCompile(`(?:Scan|Bitmap Index Scan)[^\n]* (?:on challenges|using challenges_\w+)[^\n]*\n[^\n]*`)
+var ofChallenges = regexp.MustCompile(
+	`(?:Scan|Bitmap Index Scan)[^\n]* (?:on challenges|using challenges_\w+)[^\n]*\n[^\n]*`)
 
 // P-35: a plan is cached for the lifetime of a connection, so it must suit every state of the
 // table. With an index on expires_at Postgres would use that one when nearly all codes have

@@ -32,12 +32,15 @@ func (s *Service) requireRecent(ctx context.Context, current session.Session) er
 
 func errReauthenticationRequired() error {
 	return fault.New(fault.ReauthenticationRequired,
-		"For this you must have signed in more recently. Request a code for your address and type it; you stay signed in.")
+		"For this you must have signed in more recently. Request a code for your address and type it; "+
+			"you stay signed in.")
 }
 
 // recentOwner returns the account of a session that requireRecent accepts, or fault.NotSignedIn if
 // the account was deleted: a session in a cookie can outlive it.
-func (s *Service) recentOwner(ctx context.Context, current session.Session) (account.Account, error) {
+func (s *Service) recentOwner(
+	ctx context.Context, current session.Session,
+) (account.Account, error) {
 	owner, err := s.Accounts.Find(ctx, current.User.ID)
 	if err != nil {
 		return account.Account{}, err

@@ -33,13 +33,13 @@ const (
 	CodesForRecovery CodesFor = "recovery" // passkeys alone sign in; a right code begins a wait
 )
 
-// passkeysForRecovery is how many passkeys a user needs before codes are for recovery only: with one,
-// each lost device would be a recovery.
+// passkeysForRecovery is how many passkeys a user needs before codes are for recovery only: with
+// one, each lost device would be a recovery.
 const passkeysForRecovery = 2
 
-// Recovery is the wait of a user who has no passkey any more. At its end all their passkeys, sessions and
-// access keys end, and codes sign in again. Until then a passkey or the link in the mail stops it. Without the wait,
-// a reader of the mailbox would need no passkey.
+// Recovery is the wait of a user who has no passkey any more. At its end all their passkeys,
+// sessions and access keys end, and codes sign in again. Until then a passkey or the link in the
+// mail stops it. Without the wait, a reader of the mailbox would need no passkey.
 type Recovery struct {
 	Now    time.Time
 	EndsAt time.Time
@@ -48,8 +48,8 @@ type Recovery struct {
 // recoveryWait is how long a recovery waits.
 const recoveryWait = 24 * time.Hour
 
-// recoveryHost is the host whose passkeys count when codes are for recovery only; "" if that is not in
-// effect, because sessions that are not rows cannot be ended.
+// recoveryHost is the host whose passkeys count when codes are for recovery only; "" if that is not
+// in effect, because sessions that are not rows cannot be ended.
 func (s *Service) recoveryHost() string {
 	if !s.inPostgres() {
 		return ""
@@ -57,13 +57,16 @@ func (s *Service) recoveryHost() string {
 	return s.Passkeys.ID
 }
 
-// SetCodesFor sets the purpose of the current user's codes. Setting the present one changes nothing.
-// It returns fault.ReauthenticationRequired, fault.TwoPasskeysNeeded, fault.TooManyRequests, and
-// fault.NotWithThisStore if sessions are in cookies.
-func (s *Service) SetCodesFor(ctx context.Context, v visitor.Visitor, current session.Session, codes CodesFor) error {
+// SetCodesFor sets the purpose of the current user's codes. Setting the present one changes
+// nothing. It returns fault.ReauthenticationRequired, fault.TwoPasskeysNeeded,
+// fault.TooManyRequests, and fault.NotWithThisStore if sessions are in cookies.
+func (s *Service) SetCodesFor(
+	ctx context.Context, v visitor.Visitor, current session.Session, codes CodesFor,
+) error {
 	if codes == CodesForRecovery && !s.inPostgres() {
 		return fault.New(fault.NotWithThisStore,
-			"Here sessions are kept in the browsers themselves (SESSION_STORE=cookie), so codes always sign in.")
+			"Here sessions are kept in the browsers themselves (SESSION_STORE=cookie), so codes always "+
+				"sign in.")
 	}
 	owner, err := s.recentOwner(ctx, current)
 	if err != nil {
@@ -85,7 +88,9 @@ func (s *Service) SetCodesFor(ctx context.Context, v visitor.Visitor, current se
 	})
 }
 
-func (s *Service) keepCodesForRecovery(ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account) error {
+func (s *Service) keepCodesForRecovery(
+	ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account,
+) error {
 	count, err := s.countPasskeys(ctx, tx, owner.ID)
 	if err != nil {
 		return err
@@ -101,8 +106,8 @@ func (s *Service) keepCodesForRecovery(ctx context.Context, tx pgx.Tx, v visitor
 	return s.recordChange(ctx, tx, v, owner, account.CodesForRecovery, codesForRecoveryTemplate)
 }
 
-// letCodesSignIn ends "for recovery only", and a recovery with it, as part of tx, which holds the user's
-// row.
+// letCodesSignIn ends "for recovery only", and a recovery with it, as part of tx, which holds the
+// user's row.
 func (s *Service) letCodesSignIn(
 	ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account,
 ) (changed bool, err error) {
@@ -118,7 +123,8 @@ func (s *Service) letCodesSignIn(
 
 // recordChange records an event and queues its mail.
 func (s *Service) recordChange(
-	ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account, kind account.Kind, template string,
+	ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account, kind account.Kind,
+	template string,
 ) error {
 	if err := s.Accounts.Record(ctx, tx, v, account.Entry{UserID: owner.ID, Kind: kind}); err != nil {
 		return err
@@ -126,7 +132,9 @@ func (s *Service) recordChange(
 	return s.notify(ctx, tx, v, outbox.Notice{Template: template, Email: owner.Email})
 }
 
-func writeCodesFor(ctx context.Context, tx pgx.Tx, userID string, codes CodesFor) (changed bool, err error) {
+func writeCodesFor(
+	ctx context.Context, tx pgx.Tx, userID string, codes CodesFor,
+) (changed bool, err error) {
 	tag, err := tx.Exec(ctx, `
 		UPDATE users
 		SET codes_for = @codes
@@ -137,7 +145,9 @@ func writeCodesFor(ctx context.Context, tx pgx.Tx, userID string, codes CodesFor
 }
 
 // countPasskeys counts the passkeys of a user that sign in here.
-func (s *Service) countPasskeys(ctx context.Context, db postgres.Querier, userID string) (n int, err error) {
+func (s *Service) countPasskeys(
+	ctx context.Context, db postgres.Querier, userID string,
+) (n int, err error) {
 	list, err := passkey.List(ctx, db, userID)
 	for _, p := range list {
 		if p.RPID == s.Passkeys.ID {
@@ -156,9 +166,10 @@ func dropRecovery(ctx context.Context, tx pgx.Tx, userID string) (dropped bool, 
 	return tag.RowsAffected() > 0, postgres.Error("stop recovery", err)
 }
 
-// BeginRecovery begins the wait for a user whose right code this browser has entered within the last ten
-// minutes, with fault.RecoveryRequired as the answer. A code begins one recovery; if one is under way, it
-// goes on, and belongs to this browser now. It returns fault.NoRecovery if there was no such code.
+// BeginRecovery begins the wait for a user whose right code this browser has entered within the
+// last ten minutes, with fault.RecoveryRequired as the answer. A code begins one recovery; if one
+// is under way, it goes on, and belongs to this browser now. It returns fault.NoRecovery if there
+// was no such code.
 func (s *Service) BeginRecovery(ctx context.Context, v visitor.Visitor) (r Recovery, err error) {
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := s.beginRecovery(ctx, tx, v); err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -214,17 +225,21 @@ func (s *Service) beginRecovery(ctx context.Context, tx pgx.Tx, v visitor.Visito
 	if err != nil || !isNew {
 		return postgres.Error("begin recovery", err)
 	}
-	if err := s.Accounts.Record(ctx, tx, v, account.Entry{UserID: userID, Kind: account.RecoveryBegun}); err != nil {
+	if err := s.Accounts.Record(ctx, tx, v,
+		account.Entry{UserID: userID, Kind: account.RecoveryBegun}); err != nil {
 		return err
 	}
 	return s.notify(ctx, tx, v, outbox.Notice{
-		Template: recoveryBegunTemplate, Email: owner.Email, Recovery: id, Until: ends.UTC().Format(time.RFC3339),
+		Template: recoveryBegunTemplate, Email: owner.Email, Recovery: id,
+		Until: ends.UTC().Format(time.RFC3339),
 	})
 }
 
-// FindRecovery returns the recovery that this browser has begun, or that is under way for the current
-// user. It returns fault.NoRecovery if there is none.
-func (s *Service) FindRecovery(ctx context.Context, v visitor.Visitor, current session.Session) (Recovery, error) {
+// FindRecovery returns the recovery that this browser has begun, or that is under way for the
+// current user. It returns fault.NoRecovery if there is none.
+func (s *Service) FindRecovery(
+	ctx context.Context, v visitor.Visitor, current session.Session,
+) (Recovery, error) {
 	return findRecovery(ctx, s.DB, v, current)
 }
 
@@ -246,26 +261,30 @@ func findRecovery(
 }
 
 func errNoRecovery() error {
-	return fault.New(fault.NoRecovery, "There is no recovery here: it is over, was stopped, or never began.")
+	return fault.New(fault.NoRecovery,
+		"There is no recovery here: it is over, was stopped, or never began.")
 }
 
-// CancelRecovery stops the recoveries that this browser has begun. If there is none, nothing happens.
+// CancelRecovery stops the recoveries that this browser has begun. If there is none, nothing
+// happens.
 func (s *Service) CancelRecovery(ctx context.Context, v visitor.Visitor) error {
 	if v.Browser == "" {
 		return nil
 	}
-	_, err := s.stopRecoveries(ctx, v, `browser = @browser`, pgx.NamedArgs{"browser": v.Browser.Hash()})
+	_, err := s.stopRecoveries(ctx, v, `browser = @browser`,
+		pgx.NamedArgs{"browser": v.Browser.Hash()})
 	return err
 }
 
-// StopRecovery stops a recovery by the token in the mail about it. It returns fault.NoRecovery if the
-// token is not valid, or not any more.
+// StopRecovery stops a recovery by the token in the mail about it. It returns fault.NoRecovery if
+// the token is not valid, or not any more.
 func (s *Service) StopRecovery(ctx context.Context, v visitor.Visitor, token string) error {
 	id, ok := s.parseStopToken(token)
 	if !ok {
 		return errNoRecovery()
 	}
-	stopped, err := s.stopRecoveries(ctx, v, `recoveries.id = @recovery::uuid`, pgx.NamedArgs{"recovery": id})
+	stopped, err := s.stopRecoveries(ctx, v, `recoveries.id = @recovery::uuid`,
+		pgx.NamedArgs{"recovery": id})
 	if err == nil && stopped == 0 {
 		err = errNoRecovery()
 	}
@@ -337,8 +356,8 @@ func (s *Service) parseStopToken(token string) (id string, ok bool) {
 // recoveryBatch is how many users are read at once.
 const recoveryBatch = 100
 
-// FinishRecoveries ends the waits that are over, each in a transaction of its own, and returns how many.
-// Any number of instances may call it at once. Sessions must be rows.
+// FinishRecoveries ends the waits that are over, each in a transaction of its own, and returns how
+// many. Any number of instances may call it at once. Sessions must be rows.
 func (s *Service) FinishRecoveries(ctx context.Context) (finished int, err error) {
 	users, err := s.usersOf(ctx, `
 		SELECT user_id::text
@@ -413,9 +432,9 @@ func (s *Service) finishRecovery(ctx context.Context, userID string) (done bool,
 	return done, err
 }
 
-// LetStrandedCodesSignIn ends "for recovery only" for users none of whose passkeys works here any more,
-// because PUBLIC_URL has another host or sessions are in cookies now, and tells them. Until then their
-// codes sign in too. It returns how many there were.
+// LetStrandedCodesSignIn ends "for recovery only" for users none of whose passkeys works here any
+// more, because PUBLIC_URL has another host or sessions are in cookies now, and tells them. Until
+// then their codes sign in too. It returns how many there were.
 func (s *Service) LetStrandedCodesSignIn(ctx context.Context) (n int, err error) {
 	for batch := recoveryBatch; batch == recoveryBatch; n += batch {
 		if batch, err = s.letSomeStrandedCodesSignIn(ctx); err != nil {
@@ -456,9 +475,12 @@ func (s *Service) letSomeStrandedCodesSignIn(ctx context.Context) (n int, err er
 	return n, nil
 }
 
-// LetCodesSignIn is SetCodesFor(CodesForSignIn) for an operator. A mail tells the user. It returns the
-// address of the account, whether anything changed, and fault.NotFound if there is no such account.
-func (s *Service) LetCodesSignIn(ctx context.Context, address string) (email string, changed bool, err error) {
+// LetCodesSignIn is SetCodesFor(CodesForSignIn) for an operator. A mail tells the user. It returns
+// the address of the account, whether anything changed, and fault.NotFound if there is no such
+// account.
+func (s *Service) LetCodesSignIn(
+	ctx context.Context, address string,
+) (email string, changed bool, err error) {
 	user, err := s.FindUser(ctx, address)
 	if err != nil {
 		return "", false, err

@@ -21,12 +21,14 @@ func errLimit(v throttle.Verdict) error {
 	switch v.Refused.Name {
 	case throttle.WrongInARow.Name:
 		return fault.New(fault.CodeExpired,
-			"There were too many wrong codes for this address, so this code is not accepted any more. Request a new one; it will be longer.")
+			"There were too many wrong codes for this address, so this code is not accepted any more. "+
+				"Request a new one; it will be longer.")
 	case throttle.WrongByNetwork.Name:
 		return errNetwork("wrong codes", v.Wait)
 	default:
 		err := fault.New(fault.TooManyWrongCodes, fmt.Sprintf(
-			"There were too many wrong codes for this address. Try again in %s; you may need a new code by then.", inWords(v.Wait)))
+			"There were too many wrong codes for this address. Try again in %s; you may need a new code "+
+				"by then.", inWords(v.Wait)))
 		err.RetryAfter = v.Wait
 		return err
 	}
@@ -34,7 +36,8 @@ func errLimit(v throttle.Verdict) error {
 
 // errNetwork is the error of a network that has used up a limit.
 func errNetwork(what string, wait time.Duration) error {
-	err := fault.New(fault.TooManyRequests, fmt.Sprintf("Too many %s from your network. Try again in %s.", what, inWords(wait)))
+	err := fault.New(fault.TooManyRequests,
+		fmt.Sprintf("Too many %s from your network. Try again in %s.", what, inWords(wait)))
 	err.RetryAfter = wait
 	return err
 }
@@ -65,18 +68,21 @@ func errWrongCode(triesLeft int) error {
 
 func errSignUpClosed() error {
 	return fault.New(fault.SignUpClosed,
-		"Your code was right, but there is no account with this address and new accounts are not created here. "+
+		"Your code was right, but there is no account with this address and new accounts are not "+
+			"created here. "+
 			"Sign in with the address of your account, or ask the operator for one.")
 }
 
 func errRecoveryRequired() error {
 	return fault.New(fault.RecoveryRequired,
-		"Your code was right, but this account signs in with a passkey. Without one it can be recovered in 24 hours.")
+		"Your code was right, but this account signs in with a passkey. Without one it can be "+
+			"recovered in 24 hours.")
 }
 
 func errEmailTaken() error {
 	return fault.New(fault.EmailTaken,
-		"Your code was right, but another account has this address. Sign in to that account with it, or choose another address for this one.")
+		"Your code was right, but another account has this address. Sign in to that account with it, "+
+			"or choose another address for this one.")
 }
 
 // inWords rounds up to whole minutes or hours, so that the wait is long enough.

@@ -40,7 +40,9 @@ func (s *Service) repeat(ctx context.Context, g guess) (in SignedIn, err error) 
 	return in, nil
 }
 
-func (s *Service) repeatFromRow(ctx context.Context, g guess, next session.Session) (in SignedIn, err error) {
+func (s *Service) repeatFromRow(
+	ctx context.Context, g guess, next session.Session,
+) (in SignedIn, err error) {
 	key, _ := session.Key(next.Token)
 	var value []byte
 	err = postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
@@ -67,7 +69,9 @@ func (s *Service) repeatFromRow(ctx context.Context, g guess, next session.Sessi
 }
 
 // repeatSealed seals the session again, with the same id and the time of the first answer.
-func (s *Service) repeatSealed(ctx context.Context, g guess, next session.Session) (in SignedIn, err error) {
+func (s *Service) repeatSealed(
+	ctx context.Context, g guess, next session.Session,
+) (in SignedIn, err error) {
 	err = postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
 		g.lock(b)
 		b.Queue(`
@@ -75,7 +79,8 @@ func (s *Service) repeatSealed(ctx context.Context, g guess, next session.Sessio
 			FROM users
 			WHERE email = @email
 			  AND (@user = '' OR id = nullif(@user, '')::uuid)`,
-			pgx.NamedArgs{"email": next.User.Email, "user": g.challenge.UserID, "consumed_at": g.challenge.ConsumedAt},
+			pgx.NamedArgs{"email": next.User.Email, "user": g.challenge.UserID,
+				"consumed_at": g.challenge.ConsumedAt},
 		).QueryRow(func(row pgx.Row) error { return row.Scan(&next.User.ID, &in.Created) })
 		return nil
 	})

@@ -14,7 +14,9 @@ import (
 
 // Sessions lists the sessions of a user, the most recently used first. complete is false if
 // sessions are in cookies: then only the current one is known.
-func (s *Service) Sessions(ctx context.Context, v visitor.Visitor, current session.Session) (_ []session.Listed, complete bool, err error) {
+func (s *Service) Sessions(
+	ctx context.Context, v visitor.Visitor, current session.Session,
+) (_ []session.Listed, complete bool, err error) {
 	if s.inPostgres() {
 		list, err := s.listSessions(ctx, current.User.ID)
 		return list, true, err
@@ -40,7 +42,9 @@ func (s *Service) listSessions(ctx context.Context, userID string) ([]session.Li
 // EndSession revokes a session of the current user by its public id. The current one is signed out,
 // which needs no fresh sign-in. A session that is no longer valid is not an error. It returns
 // fault.ReauthenticationRequired, and fault.NotWithThisStore if sessions are in cookies.
-func (s *Service) EndSession(ctx context.Context, v visitor.Visitor, current session.Session, id string) error {
+func (s *Service) EndSession(
+	ctx context.Context, v visitor.Visitor, current session.Session, id string,
+) error {
 	if id == current.ID {
 		return s.SignOut(ctx, v, current.Token)
 	}
@@ -62,7 +66,9 @@ func (s *Service) EndSession(ctx context.Context, v visitor.Visitor, current ses
 
 // EndOtherSessions revokes all sessions of the current user but the current one and, if keys is
 // true, all their access keys. Errors are those of EndSession.
-func (s *Service) EndOtherSessions(ctx context.Context, v visitor.Visitor, current session.Session, keys bool) error {
+func (s *Service) EndOtherSessions(
+	ctx context.Context, v visitor.Visitor, current session.Session, keys bool,
+) error {
 	if err := s.mayEndOthers(ctx, current); err != nil {
 		return err
 	}
@@ -80,7 +86,8 @@ func (s *Service) EndOtherSessions(ctx context.Context, v visitor.Visitor, curre
 		if err != nil || len(ended) == 0 {
 			return err
 		}
-		return s.Accounts.Record(ctx, tx, v, account.Entry{UserID: current.User.ID, Kind: account.SessionsEnded})
+		return s.Accounts.Record(ctx, tx, v,
+			account.Entry{UserID: current.User.ID, Kind: account.SessionsEnded})
 	})
 }
 
@@ -89,7 +96,8 @@ func (s *Service) EndOtherSessions(ctx context.Context, v visitor.Visitor, curre
 func (s *Service) mayEndOthers(ctx context.Context, current session.Session) error {
 	if !s.inPostgres() {
 		return fault.New(fault.NotWithThisStore,
-			"Here sessions are kept in the browsers themselves (SESSION_STORE=cookie), so they can only be ended there.")
+			"Here sessions are kept in the browsers themselves (SESSION_STORE=cookie), so they can only "+
+				"be ended there.")
 	}
 	return s.requireRecent(ctx, current)
 }
@@ -98,9 +106,10 @@ func (s *Service) mayEndOthers(ctx context.Context, current session.Session) err
 func entriesOf(reason session.Reason, ended ...session.Session) []account.Entry {
 	entries := make([]account.Entry, len(ended))
 	for i, e := range ended {
-		entries[i] = account.Entry{UserID: e.User.ID, Kind: account.SessionEnded, Details: account.Details{
-			Ended: e.Platform, Reason: string(reason),
-		}}
+		entries[i] = account.Entry{UserID: e.User.ID, Kind: account.SessionEnded,
+			Details: account.Details{
+				Ended: e.Platform, Reason: string(reason),
+			}}
 	}
 	return entries
 }

@@ -88,7 +88,8 @@ const (
 	),
 	event AS (
 	    INSERT INTO account_events (user_id, kind, platform, ip, details)
-	    SELECT id, CASE WHEN created_at = now() THEN 'account_created' ELSE 'signed_in' END, @platform, @ip, @details::jsonb
+	    SELECT id, CASE WHEN created_at = now() THEN 'account_created' ELSE 'signed_in' END,
+	           @platform, @ip, @details::jsonb
 	    FROM person
 	)`
 
@@ -101,7 +102,8 @@ const (
 	)`
 
 	signedIn = `
-	SELECT coalesce(person.id::text, ''), coalesce(person.created_at = now(), false), now(), granted.outcome
+	SELECT coalesce(person.id::text, ''), coalesce(person.created_at = now(), false), now(),
+	    granted.outcome
 	FROM granted
 	LEFT JOIN person ON true`
 )
@@ -164,7 +166,8 @@ const revokeSurplus = `
 	    DELETE FROM sessions
 	    USING surplus
 	    WHERE sessions.k = surplus.k
-	    RETURNING sessions.k, sessions.id, sessions.user_id, convert_from(sessions.v, 'UTF8')::jsonb ->> 'platform' AS platform
+	    RETURNING sessions.k, sessions.id, sessions.user_id,
+	        convert_from(sessions.v, 'UTF8')::jsonb ->> 'platform' AS platform
 	),
 	erased AS (` + string(session.EraseReplaced) + `),
 	reason AS (
@@ -200,7 +203,9 @@ const endCurrent = `
 	FROM gone`
 
 // signIn consumes the code of a sign-in. It returns errTooSlow if a concurrent request interfered.
-func (s *Service) signIn(ctx context.Context, g guess, keyID string, current session.Session) (SignedIn, error) {
+func (s *Service) signIn(
+	ctx context.Context, g guess, keyID string, current session.Session,
+) (SignedIn, error) {
 	next, err := s.newSession(g, keyID)
 	if err != nil {
 		return SignedIn{}, err
@@ -247,7 +252,9 @@ type signInResult struct {
 }
 
 // writeSignIn sends the statements of a sign-in as one transaction.
-func (s *Service) writeSignIn(ctx context.Context, w signInWrites, current session.Session) (signInResult, error) {
+func (s *Service) writeSignIn(
+	ctx context.Context, w signInWrites, current session.Session,
+) (signInResult, error) {
 	var r signInResult
 	var gone []string
 	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
@@ -289,7 +296,9 @@ func (s *Service) finishSignIn(
 // endSurplus revokes the oldest sessions of a user who has too many after a sign-in. It is a
 // separate transaction, because few users have: if it fails, the next sign-in repeats it. args are
 // those of the sign-in.
-func (s *Service) endSurplus(ctx context.Context, userID string, sessions int, args pgx.NamedArgs) error {
+func (s *Service) endSurplus(
+	ctx context.Context, userID string, sessions int, args pgx.NamedArgs,
+) error {
 	if sessions <= session.MaxPerUser {
 		return nil
 	}

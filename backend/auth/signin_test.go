@@ -103,7 +103,8 @@ func TestSignIn_KeepsTenSessionsAndRevokesTheOldest(t *testing.T) {
 	for i, id := range ids {
 		valid := count(t, db, `SELECT count(*) FROM sessions WHERE id = $1::text::uuid`, id)
 		reason := count(t, db, `
-			SELECT count(*) FROM ended_sessions WHERE id = $1::text::uuid AND reason = 'too_many_sessions'`, id)
+			SELECT count(*) FROM ended_sessions WHERE id = $1::text::uuid AND reason = 'too_many_sessions'`,
+			id)
 		if isOldest := i < 3; (valid == 0) != isOldest || (reason == 1) != isOldest {
 			t.Errorf("session %d: %d rows and %d reasons", i, valid, reason)
 		}
@@ -128,7 +129,8 @@ func TestSignIn_ParallelSignInsKeepTenSessions(t *testing.T) {
 	for i := range n {
 		group.Go(func() {
 			s := []*Service{first, second}[i%2]
-			if _, err := s.VerifyCode(t.Context(), visitors[i], session.Session{}, ada, codes[i]); err != nil {
+			if _, err := s.VerifyCode(t.Context(), visitors[i], session.Session{}, ada,
+				codes[i]); err != nil {
 				t.Error(err)
 			}
 		})
@@ -159,7 +161,8 @@ func TestSignIn_IsAtomic(t *testing.T) {
 	if _, err := s.VerifyCode(t.Context(), v, session.Session{}, ada, code); err == nil {
 		t.Fatal("a sign-in without its event succeeded")
 	}
-	for _, table := range []string{"users", "sessions", "account_events", "challenges WHERE consumed_at IS NOT NULL", "challenges WHERE tries > 0"} {
+	for _, table := range []string{"users", "sessions", "account_events",
+		"challenges WHERE consumed_at IS NOT NULL", "challenges WHERE tries > 0"} {
 		if n := count(t, db, `SELECT count(*) FROM `+table); n != 0 {
 			t.Errorf("%s: got %d rows, want none", table, n)
 		}
@@ -194,7 +197,8 @@ func TestSignOut_LocksTheUserBeforeTheChallenges(t *testing.T) {
 	defer func() { _ = guess.Rollback(context.Background()) }()
 	lock := func(table, id, wait string) {
 		t.Helper()
-		_, err := guess.Exec(t.Context(), `SELECT FROM `+table+` WHERE id = $1 FOR NO KEY UPDATE `+wait, id)
+		_, err := guess.Exec(t.Context(), `SELECT FROM `+table+` WHERE id = $1 FOR NO KEY UPDATE `+wait,
+			id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +253,8 @@ func TestSignOut_RevokesAllTokensOfOneSession(t *testing.T) {
 
 		for name, token := range map[string]string{"first": first.Token, "current": current.Token} {
 			if _, err := s.Shared.Read(t.Context(), token); !errors.Is(err, session.ErrNone) {
-				t.Errorf("sign-out with the %s token: reading by the %s one: got %v, want ErrNone", which, name, err)
+				t.Errorf("sign-out with the %s token: reading by the %s one: got %v, want ErrNone", which, name,
+					err)
 			}
 		}
 		if _, err := s.Shared.Read(t.Context(), elsewhere.Token); err != nil {

@@ -47,7 +47,9 @@ func (s *Service) SignOut(ctx context.Context, v visitor.Visitor, token string) 
 }
 
 // signOut revokes a session for its own user, and records the event if it was valid until now.
-func (s *Service) signOut(ctx context.Context, tx pgx.Tx, v visitor.Visitor, id, userID string) error {
+func (s *Service) signOut(
+	ctx context.Context, tx pgx.Tx, v visitor.Visitor, id, userID string,
+) error {
 	if s.inPostgres() {
 		_, found, err := s.Shared.Revoke(ctx, tx, userID, id, session.Ended{Reason: session.SignedOut})
 		if err != nil || !found {
@@ -58,7 +60,9 @@ func (s *Service) signOut(ctx context.Context, tx pgx.Tx, v visitor.Visitor, id,
 }
 
 // sessionBehind returns the session of a token, "" if there is none.
-func (s *Service) sessionBehind(ctx context.Context, tx pgx.Tx, token string) (id, userID string, err error) {
+func (s *Service) sessionBehind(
+	ctx context.Context, tx pgx.Tx, token string,
+) (id, userID string, err error) {
 	if s.inPostgres() {
 		id, userID, _, err = s.Shared.FindByToken(ctx, tx, token)
 		return id, userID, err

@@ -113,7 +113,8 @@ const stepUp = `
 	    WHERE EXISTS (SELECT FROM proven)
 	      AND @notice::jsonb IS NOT NULL
 	)
-	SELECT EXISTS (SELECT FROM proven), (SELECT v FROM proven), coalesce((SELECT k FROM current), ''), now(), outcome
+	SELECT EXISTS (SELECT FROM proven), (SELECT v FROM proven), coalesce((SELECT k FROM current), ''),
+	    now(), outcome
 	FROM granted`
 
 // renewSession consumes the code of a step-up. It returns errTooSlow if a concurrent request
@@ -130,7 +131,8 @@ func (s *Service) renewSession(ctx context.Context, g guess, keyID string) (Sign
 	args["trace"] = tracing.Traceparent(ctx)
 	return s.renew(ctx, renewal{
 		next: next, userID: g.challenge.UserID, sessionID: g.challenge.SessionID,
-		statement: stepUpStatement, args: args, lock: g.lock, after: g.queueForget, errUseless: challenge.ErrExpired,
+		statement: stepUpStatement, args: args, lock: g.lock, after: g.queueForget,
+		errUseless: challenge.ErrExpired,
 	})
 }
 
@@ -144,7 +146,8 @@ type renewal struct {
 	errUseless        func() error            // is the error if the proof leads to nothing
 }
 
-// renew renews a session. It returns errTooSlow if the statement did not find what the caller had read.
+// renew renews a session. It returns errTooSlow if the statement did not find what the caller had
+// read.
 func (s *Service) renew(ctx context.Context, r renewal) (SignedIn, error) {
 	var spent, proven bool
 	var value []byte

@@ -22,7 +22,8 @@ type SignedIn struct {
 	Session session.Session // with Token and Keep set
 	Created bool            // the user was created
 	Device  string          // the token that makes the browser known for the address
-	Arrival apps.Arrival    // the app from which the browser came when it requested the code; zero for none
+	// the app from which the browser came when it requested the code; zero for none
+	Arrival apps.Arrival
 }
 
 // VerifyCode compares a code with the browser's pending challenge for an address, or with the
@@ -65,7 +66,9 @@ func (s *Service) VerifyCode(
 
 // pendingQuery returns the query for the browser's challenge for an address; without an address it
 // finds the newest challenge first.
-func (s *Service) pendingQuery(ctx context.Context, v visitor.Visitor, address string) (challenge.Query, error) {
+func (s *Service) pendingQuery(
+	ctx context.Context, v visitor.Visitor, address string,
+) (challenge.Query, error) {
 	q := challenge.Query{Browser: v.Browser, Purpose: challenge.SignIn}
 	if v.Browser == "" {
 		return q, challenge.ErrNonePending()
@@ -150,14 +153,17 @@ func (s *Service) outcomeKey(keyID string) (keyring.Key, error) {
 	key, ok := s.Keys.Find(keyID)
 	if !ok {
 		// Another instance has the key, as during a key rotation.
-		err := fault.New(fault.Unavailable, "This code was accepted a moment ago by a server with newer keys. Try again in a few seconds.")
+		err := fault.New(fault.Unavailable,
+			"This code was accepted a moment ago by a server with newer keys. Try again in a few seconds.")
 		err.RetryAfter = 2 * time.Second
 		return keyring.Key{}, err
 	}
 	return key, nil
 }
 
-func derive(key keyring.Key, label string, browser visitor.Browser, challengeID string) (derived [sha256.Size]byte) {
+func derive(
+	key keyring.Key, label string, browser visitor.Browser, challengeID string,
+) (derived [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, key.Derive(label))
 	mac.Write([]byte(browser))
 	mac.Write([]byte{0})

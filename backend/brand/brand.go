@@ -15,10 +15,12 @@ import (
 	"unicode/utf8"
 )
 
-// Brand is what people see of the operator. The zero value of each field but Name and Accents means that there is none.
+// Brand is what people see of the operator. The zero value of each field but Name and Accents means
+// that there is none.
 type Brand struct {
 	Name string
-	// Light and Dark are the accents of the two themes. IsOwn is false for those that Sana has by itself.
+	// Light and Dark are the accents of the two themes. IsOwn is false for those that Sana has by
+	// itself.
 	Light, Dark                   Accent
 	IsOwn                         bool
 	Logo                          *Logo
@@ -39,33 +41,38 @@ var Default = Brand{
 // maxName is the length of a name in characters.
 const maxName = 40
 
-// CheckName returns an error that says what to do about a name that does not fit into a title or the subject of a mail, or
-// that could be read as an address.
+// CheckName returns an error that says what to do about a name that does not fit into a title or
+// the subject of a mail, or that could be read as an address.
 func CheckName(name string) error {
 	switch {
 	case name != strings.TrimSpace(name) || name == "":
 		return errors.New("must have no space at its beginning or end")
 	case utf8.RuneCountInString(name) > maxName:
-		return fmt.Errorf("has %d characters; at most %d fit into a title", utf8.RuneCountInString(name), maxName)
+		return fmt.Errorf("has %d characters; at most %d fit into a title", utf8.RuneCountInString(name),
+			maxName)
 	case strings.ContainsAny(name, ":/@"):
 		return errors.New("must not contain : / or @, which would make it look like an address")
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, isHidden):
-		return errors.New("must not contain control characters or characters that change the direction of writing")
+		return errors.New(
+			"must not contain control characters or characters that change the direction of writing")
 	}
 	return nil
 }
 
-// isHidden reports control, format and separator characters; bidi controls are of category Cf. The joiners of some scripts
-// and of emoji change what is seen only together with their neighbours.
+// isHidden reports control, format and separator characters; bidi controls are of category Cf. The
+// joiners of some scripts and of emoji change what is seen only together with their neighbours.
 func isHidden(r rune) bool {
 	const nonJoiner, joiner = '\u200c', '\u200d'
-	return r != nonJoiner && r != joiner && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+	return r != nonJoiner && r != joiner &&
+		unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// CheckLink returns an error unless address is an absolute https URL, or http where insecure is true.
+// CheckLink returns an error unless address is an absolute https URL, or http where insecure is
+// true.
 func CheckLink(address string, insecure bool) error {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (!insecure || u.Scheme != "http") {
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" &&
+		(!insecure || u.Scheme != "http") {
 		return errors.New("must be an address like https://example.org/help")
 	}
 	return nil
@@ -98,7 +105,8 @@ func ParseLogo(r io.Reader) (*Logo, error) {
 		extension = ".svg"
 	}
 	digest := sha256.Sum256(body)
-	return &Logo{Body: body, Path: "/brand/" + base64.RawURLEncoding.EncodeToString(digest[:12]) + extension}, nil
+	return &Logo{Body: body,
+		Path: "/brand/" + base64.RawURLEncoding.EncodeToString(digest[:12]) + extension}, nil
 }
 
 // isSVG reports whether the first element of an XML document is svg.

@@ -7,7 +7,8 @@ import (
 
 func TestCheckName_RefusesWhatCouldMislead(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"Sana", "Müller's Bäckerei", "株式会社アクメ", strings.Repeat("é", 40), "A & B <Co>"} {
+	for _, name := range []string{"Sana", "Müller's Bäckerei", "株式会社アクメ", strings.Repeat("é", 40),
+		"A & B <Co>"} {
 		if err := CheckName(name); err != nil {
 			t.Errorf("%q: got %v", name, err)
 		}
@@ -33,8 +34,10 @@ func TestCheckName_RefusesWhatCouldMislead(t *testing.T) {
 func TestLightAccent_RefusesPaleColorsAndNamesTheNearest(t *testing.T) {
 	t.Parallel()
 	// The first one is the palest gray that holds on the page.
-	for color, on := range map[string]string{"#717171": "#ffffff", "#1D5A4C": "#ffffff", "#000000": "#ffffff"} {
-		if got, err := LightAccent(color); err != nil || got.On != on || got.Color != strings.ToLower(color) {
+	for color, on := range map[string]string{"#717171": "#ffffff", "#1D5A4C": "#ffffff",
+		"#000000": "#ffffff"} {
+		if got, err := LightAccent(color); err != nil || got.On != on ||
+			got.Color != strings.ToLower(color) {
 			t.Errorf("%s: got %v, %v", color, got, err)
 		}
 	}
@@ -45,7 +48,8 @@ func TestLightAccent_RefusesPaleColorsAndNamesTheNearest(t *testing.T) {
 			continue
 		}
 		nearest := err.Error()[strings.LastIndex(err.Error(), "#"):]
-		if accent, err := LightAccent(nearest); err != nil || lowestContrast(accent.Color, lightGrounds) > 4.7 {
+		if accent, err := LightAccent(nearest); err != nil ||
+			lowestContrast(accent.Color, lightGrounds) > 4.7 {
 			t.Errorf("%s: got %s as the nearest that holds: %v", color, nearest, err)
 		}
 	}
@@ -64,7 +68,8 @@ func TestDarkAccentFor_HoldsAndKeepsTheHue(t *testing.T) {
 			t.Fatal(err)
 		}
 		dark := DarkAccentFor(light)
-		if lowestContrast(dark.Color, darkGrounds) < minContrast || contrast(dark.Color, dark.On) < minContrast {
+		if lowestContrast(dark.Color, darkGrounds) < minContrast ||
+			contrast(dark.Color, dark.On) < minContrast {
 			t.Errorf("%s: got %v, which cannot be read", color, dark)
 		}
 		before, saturation, _ := toHSL(parse(color))
@@ -82,7 +87,8 @@ func TestParseLogo_TakesSmallPicturesOnly(t *testing.T) {
 		png: ".png", `<?xml version="1.0"?><!-- a --><svg xmlns="http://www.w3.org/2000/svg"/>`: ".svg",
 	} {
 		logo, err := ParseLogo(strings.NewReader(body))
-		if err != nil || !strings.HasPrefix(logo.Path, "/brand/") || !strings.HasSuffix(logo.Path, extension) {
+		if err != nil || !strings.HasPrefix(logo.Path, "/brand/") ||
+			!strings.HasSuffix(logo.Path, extension) {
 			t.Errorf("%q: got %v, %v", body, logo, err)
 		}
 	}
@@ -92,7 +98,8 @@ func TestParseLogo_TakesSmallPicturesOnly(t *testing.T) {
 		"<html><svg/></html>":             "neither",
 		png + strings.Repeat("x", 64<<10): "64 kB",
 	} {
-		if _, err := ParseLogo(strings.NewReader(body)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ParseLogo(strings.NewReader(body)); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%.20q: got %v, want one about %s", body, err, want)
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// The grounds that accents stand on: page and card of each theme, as in frontend/src/shared/ui/tokens.css.
+// The grounds that accents stand on: page and card of each theme, as in
+// frontend/src/shared/ui/tokens.css.
 var (
 	lightGrounds = []string{"#f7f6f2", "#ffffff"}
 	darkGrounds  = []string{"#111514", "#191f1d"}
@@ -17,8 +18,8 @@ var (
 // minContrast is that of text (WCAG 2.2, 1.4.3).
 const minContrast = 4.5
 
-// LightAccent reads the accent of the light theme, #rrggbb. The error of one that is too pale names the nearest color
-// that can be read.
+// LightAccent reads the accent of the light theme, #rrggbb. The error of one that is too pale names
+// the nearest color that can be read.
 func LightAccent(color string) (Accent, error) { return accent(color, lightGrounds, -1) }
 
 // DarkAccent reads the accent of the dark theme, like LightAccent.
@@ -36,8 +37,10 @@ func accent(color string, grounds []string, direction float64) (Accent, error) {
 		return Accent{}, errors.New("must be a color like #1d5a4c")
 	}
 	if lowest := lowestContrast(color, grounds); lowest < minContrast {
-		return Accent{}, fmt.Errorf("has a contrast of %.1f to the page, and text needs 4.5; the nearest that has it is %s",
-			math.Floor(lowest*10)/10, nearest(parse(color), grounds, direction))
+		return Accent{},
+			fmt.Errorf(
+				"has a contrast of %.1f to the page, and text needs 4.5; the nearest that has it is %s",
+				math.Floor(lowest*10)/10, nearest(parse(color), grounds, direction))
 	}
 	return Accent{color, on(color)}, nil
 }
@@ -92,7 +95,8 @@ func parse(color string) (rgb [3]float64) {
 	return rgb
 }
 
-// nearest changes the lightness of a color (of HSL), in the direction, until it stands out from all grounds.
+// nearest changes the lightness of a color (of HSL), in the direction, until it stands out from all
+// grounds.
 func nearest(rgb [3]float64, grounds []string, direction float64) string {
 	hue, saturation, lightness := toHSL(rgb)
 	for {

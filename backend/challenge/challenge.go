@@ -36,7 +36,8 @@ const (
 	SignUpClosed Outcome = "sign_up_closed"
 	EmailChanged Outcome = "email_changed"
 	EmailTaken   Outcome = "email_taken"
-	// RecoveryRequired is the outcome of a code that does not sign in: the user has codes for recovery only.
+	// RecoveryRequired is the outcome of a code that does not sign in: the user has codes for recovery
+	// only.
 	RecoveryRequired Outcome = "recovery_required"
 	Revoked          Outcome = "revoked" // the session of a change of address was not valid any more
 )
@@ -74,8 +75,8 @@ type Challenge struct {
 // repeatFor is how long the browser that spent a code may repeat it and get the same answer.
 const repeatFor = 2 * time.Minute
 
-// RenewBefore is how much time a code must have left to be sent again: a mail should not arrive with
-// a code that is about to expire.
+// RenewBefore is how much time a code must have left to be sent again: a mail should not arrive
+// with a code that is about to expire.
 const RenewBefore = 2 * time.Minute
 
 // TriesLeft is how many wrong guesses the challenge still answers.
@@ -86,12 +87,12 @@ func (c Challenge) IsOpen() bool {
 	return c.ID != "" && !c.IsSpent() && c.TriesLeft() > 0 && c.ExpiresAt.After(c.Now) && !c.isAhead()
 }
 
-// clockTolerance is how far ahead a time of the database may seem to be: a transaction that has waited
-// for a lock has an earlier time than the one it waited for.
+// clockTolerance is how far ahead a time of the database may seem to be: a transaction that has
+// waited for a lock has an earlier time than the one it waited for.
 const clockTolerance = time.Minute
 
-// isAhead reports whether the challenge was written before the database's clock was set back. Otherwise
-// its code would be valid until the clock has caught up.
+// isAhead reports whether the challenge was written before the database's clock was set back.
+// Otherwise its code would be valid until the clock has caught up.
 func (c Challenge) isAhead() bool {
 	return c.ExpiresAt.Sub(c.Now) > throttle.CodeLifetime+clockTolerance ||
 		c.ConsumedAt.Sub(c.Now) > clockTolerance
@@ -111,7 +112,8 @@ func (c Challenge) Refusal() error {
 		c.isAhead():
 		return ErrExpired()
 	case c.TriesLeft() == 0:
-		return fault.New(fault.TooManyTries, "This code is locked after five wrong tries. Request a new one.")
+		return fault.New(fault.TooManyTries,
+			"This code is locked after five wrong tries. Request a new one.")
 	}
 	return nil
 }
@@ -124,7 +126,8 @@ func ErrNonePending() error {
 
 // ErrExpired is the error of a code that is not valid any more.
 func ErrExpired() error {
-	return fault.New(fault.CodeExpired, "This code has expired or was used already. Request a new one.")
+	return fault.New(fault.CodeExpired,
+		"This code has expired or was used already. Request a new one.")
 }
 
 // NewID returns 128 random bits in the form of a UUID.

@@ -36,9 +36,9 @@ const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 // codeLabel binds a derived key to codes and to this way of deriving them.
 const codeLabel = "sana/sign-in code/v1"
 
-// Code returns the code of a challenge under a key; each possible code is equally likely. It depends
-// on the key, the challenge's id, purpose and format only, so nothing has to be stored and a resend
-// carries the same code.
+// Code returns the code of a challenge under a key; each possible code is equally likely. It
+// depends on the key, the challenge's id, purpose and format only, so nothing has to be stored and
+// a resend carries the same code.
 func Code(key keyring.Key, c Challenge) string {
 	if c.Format.Kind == Alphanumeric {
 		return deriveAlphanumeric(key, c.ID, c.Purpose, c.Format.Length)
@@ -70,9 +70,9 @@ func deriveAlphanumeric(key keyring.Key, challengeID string, purpose Purpose, le
 	return string(code)
 }
 
-// Verifier returns a value that proves a code to the browser that waits for it, without the key that
-// the code was derived with. It reveals nothing without the browser's token of 256 bits, which is in
-// no database.
+// Verifier returns a value that proves a code to the browser that waits for it, without the key
+// that the code was derived with. It reveals nothing without the browser's token of 256 bits, which
+// is in no database.
 func Verifier(browser visitor.Browser, challengeID, code string) []byte {
 	mac := hmac.New(sha256.New, []byte(browser))
 	fmt.Fprintf(mac, "sana/code verifier/v1\x00%s\x00%s", challengeID, code)
@@ -80,15 +80,16 @@ func Verifier(browser visitor.Browser, challengeID, code string) []byte {
 }
 
 // CleanCode normalizes a code as people type or paste it: what package fold folds, digits of every
-// script, line ends and dashes anywhere, and, in alphanumeric codes, lower case and letters that look
-// like digits. It returns
-// fault.InvalidCode, which costs no try, if the result is not a code of this format.
+// script, line ends and dashes anywhere, and, in alphanumeric codes, lower case and letters that
+// look like digits. It returns fault.InvalidCode, which costs no try, if the result is not a code
+// of this format.
 func CleanCode(input string, format Format) (string, error) {
 	allowed, what := "0123456789", "digits"
 	if format.Kind == Alphanumeric {
 		allowed, what = alphabet, "letters and digits"
 	}
-	invalid := fault.New(fault.InvalidCode, fmt.Sprintf("The code has %d %s. Type it as it is in the mail.", format.Length, what))
+	invalid := fault.New(fault.InvalidCode,
+		fmt.Sprintf("The code has %d %s. Type it as it is in the mail.", format.Length, what))
 	if len(input) > 100 {
 		return "", invalid
 	}

@@ -9,7 +9,8 @@ import (
 // derived and compared.
 func BenchmarkCheckCode(b *testing.B) {
 	key := testKey(b)
-	c := Challenge{ID: "0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a", Purpose: SignIn, Format: Format{Digits, 6}}
+	c := Challenge{ID: "0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a", Purpose: SignIn,
+		Format: Format{Digits, 6}}
 	typed := Code(key, c)
 	b.ReportAllocs()
 	for b.Loop() {

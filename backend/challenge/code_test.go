@@ -33,10 +33,12 @@ func TestCode_DerivationNeverChanges(t *testing.T) {
 			t.Errorf("%d digits: got %s, want %s", length, got, want)
 		}
 	}
-	if got, want := codeOf(testKey(t), id, SignIn, Format{Alphanumeric, 13}), "VTGMMWE8V1XXT"; got != want {
+	if got, want := codeOf(testKey(t), id, SignIn, Format{Alphanumeric, 13}),
+		"VTGMMWE8V1XXT"; got != want {
 		t.Errorf("alphanumeric: got %s, want %s", got, want)
 	}
-	if got, want := hex.EncodeToString(Verifier("browser", id, "374583")), "2270e3da97a9834ff01b28b03082147f5974a0f99ec37807cf22579503f2fc31"; got != want {
+	if got, want := hex.EncodeToString(Verifier("browser", id, "374583")),
+		"2270e3da97a9834ff01b28b03082147f5974a0f99ec37807cf22579503f2fc31"; got != want {
 		t.Errorf("verifier: got %s, want %s", got, want)
 	}
 }
@@ -55,8 +57,8 @@ func TestVerifier_DependsOnBrowserChallengeAndCode(t *testing.T) {
 	}
 }
 
-// 65 bits: 13 characters of 32, each as likely as any other. Over 20 000 codes, chi-square stays below its 99.99 %
-// quantile for 31 degrees of freedom.
+// 65 bits: 13 characters of 32, each as likely as any other. Over 20 000 codes, chi-square stays
+// below its 99.99 % quantile for 31 degrees of freedom.
 func TestCode_AlphanumericIsUniform(t *testing.T) {
 	t.Parallel()
 	const codes, quantile = 20_000, 68.0
@@ -75,19 +77,22 @@ func TestCode_AlphanumericIsUniform(t *testing.T) {
 		chi += (float64(counts[r]) - expected) * (float64(counts[r]) - expected) / expected
 	}
 	if chi > quantile || len(counts) != 32 || strings.ContainsAny(alphabet, "ILOU") {
-		t.Errorf("chi-square is %.0f over %d characters, want at most %.0f over 32", chi, len(counts), quantile)
+		t.Errorf("chi-square is %.0f over %d characters, want at most %.0f over 32", chi, len(counts),
+			quantile)
 	}
 }
 
 func TestCleanCode_ReadsAlphanumericAsPeopleTypeIt(t *testing.T) {
 	t.Parallel()
 	const code = "01A23456789XZ"
-	for _, input := range []string{code, "01a2 3456-789xz", "oLA23456789xz", "OiA23456789XZ", "０１Ａ23456789XZ"} {
+	for _, input := range []string{code, "01a2 3456-789xz", "oLA23456789xz", "OiA23456789XZ",
+		"０１Ａ23456789XZ"} {
 		if got, err := CleanCode(input, Format{Alphanumeric, 13}); err != nil || got != code {
 			t.Errorf("%q: got %q (%v)", input, got, err)
 		}
 	}
-	for _, input := range []string{"", "123456", code + "0", "U1A23456789XZ", "ſ1A23456789XZ", "01A23456789X!"} {
+	for _, input := range []string{"", "123456", code + "0", "U1A23456789XZ", "ſ1A23456789XZ",
+		"01A23456789X!"} {
 		if got, err := CleanCode(input, Format{Alphanumeric, 13}); !fault.Is(err, fault.InvalidCode) {
 			t.Errorf("%q: got %q (%v), want invalid_code", input, got, err)
 		}
@@ -112,9 +117,9 @@ func TestCode_DependsOnKeyChallengeAndPurpose(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 6.4.1: every value is as likely as any other. Over 200 000 codes in 1 000 bins, chi-square stays below its
-// 99.99 % quantile for 999 degrees of freedom, and both ends of the range come up. The ids are fixed, so that the result
-// is too.
+// ASVS 5.0, 6.4.1: every value is as likely as any other. Over 200 000 codes in 1 000 bins,
+// chi-square stays below its 99.99 % quantile for 999 degrees of freedom, and both ends of the
+// range come up. The ids are fixed, so that the result is too.
 func TestCode_DigitsAreUniform(t *testing.T) {
 	t.Parallel()
 	const codes, bins, quantile = 200_000, 1000, 1172.0
@@ -122,7 +127,8 @@ func TestCode_DigitsAreUniform(t *testing.T) {
 	key := testKey(t)
 	for i := range codes {
 		var n int
-		if _, err := fmt.Sscanf(codeOf(key, fmt.Sprint(i), SignIn, Format{Digits, 6}), "%d", &n); err != nil {
+		if _, err := fmt.Sscanf(codeOf(key, fmt.Sprint(i), SignIn, Format{Digits, 6}), "%d",
+			&n); err != nil {
 			t.Fatal(err)
 		}
 		counts[n/1000]++
@@ -154,14 +160,17 @@ func TestCode_KeepsLeadingZeros(t *testing.T) {
 func TestCleanCode_ReadsDigitsAsPeopleTypeThem(t *testing.T) {
 	t.Parallel()
 	for _, input := range []string{
-		"123456", " 123456 ", "123 456", "123-456", "1 2 3 4 5 6", "123\u00a0456", "123–456", "１２３４５６", "１２３　４５６", "123456\r\n",
-		"١٢٣٤٥٦", "१२३४५६", "𝟏𝟐𝟑𝟒𝟓𝟔", "\u200b123\u2060456\ufeff", "\u202a123456\u202c", "１２３－４５６", "123\u2212456",
+		"123456", " 123456 ", "123 456", "123-456", "1 2 3 4 5 6", "123\u00a0456", "123–456", "１２３４５６",
+		"１２３　４５６", "123456\r\n",
+		"١٢٣٤٥٦", "१२३४५६", "𝟏𝟐𝟑𝟒𝟓𝟔", "\u200b123\u2060456\ufeff", "\u202a123456\u202c", "１２３－４５６",
+		"123\u2212456",
 	} {
 		if got, err := CleanCode(input, Format{Length: 6}); err != nil || got != "123456" {
 			t.Errorf("%q: got %q (%v)", input, got, err)
 		}
 	}
-	for _, input := range []string{"", "12345", "1234567", "12345x", "x123456", "+123456", "0x1234", "①②③④⑤⑥", "¹²³456", "一二三四五六", "123.456", "123\x00456", strings.Repeat(" ", 200) + "123456"} {
+	for _, input := range []string{"", "12345", "1234567", "12345x", "x123456", "+123456", "0x1234",
+		"①②③④⑤⑥", "¹²³456", "一二三四五六", "123.456", "123\x00456", strings.Repeat(" ", 200) + "123456"} {
 		if got, err := CleanCode(input, Format{Length: 6}); !fault.Is(err, fault.InvalidCode) {
 			t.Errorf("%q: got %q (%v), want invalid_code", input, got, err)
 		}
@@ -178,7 +187,8 @@ func FuzzCleanCode_ResultIsStable(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again, err := CleanCode(code, Format{Digits, length}); err != nil || again != code || len(code) != length || strings.Trim(code, "0123456789") != "" {
+		if again, err := CleanCode(code, Format{Digits, length}); err != nil || again != code ||
+			len(code) != length || strings.Trim(code, "0123456789") != "" {
 			t.Errorf("%q becomes %q, and that becomes %q (%v)", input, code, again, err)
 		}
 	})

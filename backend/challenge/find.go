@@ -28,11 +28,12 @@ type Query struct {
 // Args adds what Fits needs.
 func (q Query) Args(to pgx.NamedArgs) {
 	to["browser"], to["query_id"], to["query_email"] = q.Browser.Hash(), q.ID, q.Email
-	to["query_purpose"], to["query_session"], to["query_revoked"] = string(q.Purpose), q.SessionID, q.revoked
+	to["query_purpose"], to["query_session"], to["query_revoked"] = string(q.Purpose), q.SessionID,
+		q.revoked
 }
 
-// Fits is the condition of a Query on rows of challenges. A step-up whose session was revoked does not
-// pass for a sign-in: its code leads nowhere, and the person is to request one that signs in.
+// Fits is the condition of a Query on rows of challenges. A step-up whose session was revoked does
+// not pass for a sign-in: its code leads nowhere, and the person is to request one that signs in.
 const Fits postgres.SQL = `(browser = @browser
 	      AND (@query_id = '' OR challenges.id = nullif(@query_id, '')::uuid)
 	      AND (@query_email = '' OR challenges.email = @query_email)
@@ -45,18 +46,20 @@ const Fits postgres.SQL = `(browser = @browser
 	                     AND ended_sessions.reason NOT IN ('idle', 'max_age')))
 	          END)`
 
-// Conditions on rows of challenges, by the database's clock. They are false for times that lie further
-// ahead than they can: those were written before that clock was set back.
+// Conditions on rows of challenges, by the database's clock. They are false for times that lie
+// further ahead than they can: those were written before that clock was set back.
 const (
 	// IsOpen is true if the code is still valid.
 	IsOpen postgres.SQL = `(consumed_at IS NULL AND tries < 5
 	      AND expires_at > now() AND expires_at <= now() + interval '11 minutes')`
 	// IsRepeatable is true if the code was spent so recently that its browser may repeat it.
 	IsRepeatable postgres.SQL = `(tries < 5
-	      AND consumed_at > now() - interval '2 minutes' AND consumed_at <= now() + interval '1 minute')`
+	      AND consumed_at > now() - interval '2 minutes'
+	      AND consumed_at <= now() + interval '1 minute')`
 	// IsRenewable is true if the code can be sent again.
 	IsRenewable postgres.SQL = `(consumed_at IS NULL AND tries < 5
-	      AND expires_at > now() + interval '2 minutes' AND expires_at <= now() + interval '11 minutes')`
+	      AND expires_at > now() + interval '2 minutes'
+	      AND expires_at <= now() + interval '11 minutes')`
 	// IsBlocked is true if the address, or the user of the session, belongs to a blocked user. Then
 	// no code is mailed, and the right one is a wrong one.
 	IsBlocked postgres.SQL = `(EXISTS (
@@ -71,8 +74,8 @@ const (
 	            AND users.blocked_at IS NOT NULL))`
 )
 
-// found is a challenge as a statement returns it, with the counts of the budgets that were read with
-// it. ID is "" if there is no challenge.
+// found is a challenge as a statement returns it, with the counts of the budgets that were read
+// with it. ID is "" if there is no challenge.
 type found struct {
 	ID             string
 	Email          string
@@ -121,8 +124,8 @@ func (f found) challenge() Challenge {
 	return c
 }
 
-// find reads one challenge and the counts of the budgets; it ends withNewestMail or withoutMail. It always
-// returns a row; the columns of a challenge that does not exist are empty.
+// find reads one challenge and the counts of the budgets; it ends withNewestMail or withoutMail. It
+// always returns a row; the columns of a challenge that does not exist are empty.
 const find = `
 	SELECT coalesce(c.id::text, '') AS id,
 	       coalesce(c.email, '') AS email,
@@ -179,17 +182,22 @@ const (
 	byID      = find + `id = @id` + withNewestMail
 )
 
-// Find returns the challenge that q means, an empty one if there is none, and what was counted against
-// the budgets, in one read.
-func Find(ctx context.Context, db postgres.Querier, q Query, budgets throttle.Budgets) (Challenge, throttle.Counts, error) {
+// Find returns the challenge that q means, an empty one if there is none, and what was counted
+// against the budgets, in one read.
+func Find(
+	ctx context.Context, db postgres.Querier, q Query, budgets throttle.Budgets,
+) (Challenge, throttle.Counts, error) {
 	args := pgx.NamedArgs{}
 	q.Args(args)
 	return query(ctx, db, ofBrowser, budgets, args)
 }
 
-// FindForGuess is Find for a guess, without the challenge's mail. If no other challenge fits, it returns
-// a step-up whose session was revoked: the right code is then told that it leads to nothing.
-func FindForGuess(ctx context.Context, db postgres.Querier, q Query, budgets throttle.Budgets) (Challenge, throttle.Counts, error) {
+// FindForGuess is Find for a guess, without the challenge's mail. If no other challenge fits, it
+// returns a step-up whose session was revoked: the right code is then told that it leads to
+// nothing.
+func FindForGuess(
+	ctx context.Context, db postgres.Querier, q Query, budgets throttle.Budgets,
+) (Challenge, throttle.Counts, error) {
 	args := pgx.NamedArgs{}
 	q.Args(args)
 	c, counts, err := query(ctx, db, forGuess, budgets, args)
@@ -201,8 +209,8 @@ func FindForGuess(ctx context.Context, db postgres.Querier, q Query, budgets thr
 	return query(ctx, db, forGuess, budgets, args)
 }
 
-// Pending returns the challenge that the page of a browser shows: that of q, unless its code was used
-// or expired more than an hour ago. It returns fault.NoPendingCode if there is none.
+// Pending returns the challenge that the page of a browser shows: that of q, unless its code was
+// used or expired more than an hour ago. It returns fault.NoPendingCode if there is none.
 func Pending(ctx context.Context, db postgres.Querier, q Query) (Challenge, error) {
 	c, _, err := Find(ctx, db, q, throttle.Budgets{})
 	if err != nil {

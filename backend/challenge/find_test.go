@@ -67,7 +67,8 @@ func add(t *testing.T, db *pgxpool.Pool, s sample) string {
 		    id, browser, email, purpose, session_id, user_id, key_id, code_kind, code_length, verifier,
 		    tries, language, platform, created_at, sent_at, resend_at, expires_at, consumed_at,
 		    outcome, outcome_key_id)
-		SELECT @id::uuid, @browser, @email, @purpose, nullif(@session, '')::uuid, nullif(@user, '')::uuid, @key,
+		SELECT @id::uuid, @browser, @email, @purpose, nullif(@session, '')::uuid, nullif(@user, '')::uuid,
+		    @key,
 		       'digits', 6, 'verifier', @tries, 'en', '', now() - @created::interval, now() - @created::interval,
 		       now(), now() + @expires::interval, consumed_at,
 		       CASE WHEN consumed_at IS NOT NULL THEN 'signed_in' END,
@@ -118,8 +119,10 @@ func TestFind_ReturnsTheNewestOpenChallengeOfTheBrowser(t *testing.T) {
 
 	wantFound(t, db, "any", Query{Browser: ours, Purpose: SignIn}, newest)
 	wantFound(t, db, "an address", Query{Browser: ours, Email: ada, Purpose: SignIn}, newest)
-	wantFound(t, db, "another address, with none that is open", Query{Browser: ours, Email: grace, Purpose: SignIn}, hers)
-	wantFound(t, db, "an unknown address", Query{Browser: ours, Email: "eve@sana.example", Purpose: SignIn}, "")
+	wantFound(t, db, "another address, with none that is open",
+		Query{Browser: ours, Email: grace, Purpose: SignIn}, hers)
+	wantFound(t, db, "an unknown address",
+		Query{Browser: ours, Email: "eve@sana.example", Purpose: SignIn}, "")
 	for _, id := range []string{old, newest, locked, spent} {
 		wantFound(t, db, "an id", Query{Browser: ours, ID: id, Purpose: SignIn}, id)
 		wantFound(t, db, "an id of another browser", Query{Browser: others, ID: id, Purpose: SignIn}, "")
@@ -135,10 +138,14 @@ func TestFind_KeepsPurposesApart(t *testing.T) {
 	change := add(t, db, sample{purpose: ChangeEmail, session: noSession})
 
 	wantFound(t, db, "a sign-in", Query{Browser: ours, Purpose: SignIn}, signIn)
-	wantFound(t, db, "a sign-in with the id of a change", Query{Browser: ours, ID: change, Purpose: SignIn}, "")
-	wantFound(t, db, "a change", Query{Browser: ours, Purpose: ChangeEmail, SessionID: noSession}, change)
-	wantFound(t, db, "a change with the id of a sign-in", Query{Browser: ours, ID: signIn, Purpose: ChangeEmail, SessionID: noSession}, "")
-	wantFound(t, db, "a change of another session", Query{Browser: ours, Purpose: ChangeEmail, SessionID: idleOne}, "")
+	wantFound(t, db, "a sign-in with the id of a change",
+		Query{Browser: ours, ID: change, Purpose: SignIn}, "")
+	wantFound(t, db, "a change", Query{Browser: ours, Purpose: ChangeEmail, SessionID: noSession},
+		change)
+	wantFound(t, db, "a change with the id of a sign-in",
+		Query{Browser: ours, ID: signIn, Purpose: ChangeEmail, SessionID: noSession}, "")
+	wantFound(t, db, "a change of another session",
+		Query{Browser: ours, Purpose: ChangeEmail, SessionID: idleOne}, "")
 	wantFound(t, db, "a change without a session", Query{Browser: ours, Purpose: ChangeEmail}, "")
 }
 
@@ -156,16 +163,20 @@ func TestFindForGuess_FindsStepUpsOfRevokedSessionsLast(t *testing.T) {
 			t.Errorf("%s: got %q (%v), want %q", what, found.ID, err, want)
 		}
 	}
-	any, hers := Query{Browser: ours, Purpose: SignIn}, Query{Browser: ours, Email: ada, Purpose: SignIn}
+	any, hers := Query{Browser: ours, Purpose: SignIn},
+		Query{Browser: ours, Email: ada, Purpose: SignIn}
 
 	revoked := add(t, db, sample{created: time.Second, purpose: StepUp, session: revokedOne})
 	wantFound(t, db, "revoked", any, "")
 	wantGuessed("revoked, guessed", any, revoked)
 	wantGuessed("revoked, guessed by address", hers, revoked)
 	wantGuessed("revoked, guessed by another browser", Query{Browser: others, Purpose: SignIn}, "")
-	wantGuessed("revoked, guessed as a change", Query{Browser: ours, Purpose: ChangeEmail, SessionID: revokedOne}, "")
-	wantFound(t, db, "as a step-up", Query{Browser: ours, Purpose: StepUp, SessionID: revokedOne}, revoked)
-	wantFound(t, db, "as a step-up of another session", Query{Browser: ours, Purpose: StepUp, SessionID: noSession}, "")
+	wantGuessed("revoked, guessed as a change",
+		Query{Browser: ours, Purpose: ChangeEmail, SessionID: revokedOne}, "")
+	wantFound(t, db, "as a step-up", Query{Browser: ours, Purpose: StepUp, SessionID: revokedOne},
+		revoked)
+	wantFound(t, db, "as a step-up of another session",
+		Query{Browser: ours, Purpose: StepUp, SessionID: noSession}, "")
 
 	locked := add(t, db, sample{created: time.Minute, tries: 5})
 	wantGuessed("a locked sign-in beside it", any, locked)
@@ -214,17 +225,23 @@ func TestChallenge_RefusalDependsOnItsState(t *testing.T) {
 		refusal fault.Code // "" for none
 		open    bool
 	}{
-		"open":                             {sample{tries: 4}, "", true},
-		"locked":                           {sample{tries: 5}, fault.TooManyTries, false},
-		"expired":                          {sample{expires: -time.Millisecond}, fault.CodeExpired, false},
-		"expired and locked":               {sample{expires: -time.Millisecond, tries: 5}, fault.CodeExpired, false},
-		"used":                             {sample{consumed: 119 * time.Second}, "", false},
-		"used, and guessed at since":       {sample{consumed: time.Second, tries: 5}, fault.TooManyTries, false},
-		"used two minutes ago":             {sample{consumed: 2 * time.Minute}, fault.CodeExpired, false},
-		"used just before it expired":      {sample{consumed: time.Minute, expires: -time.Second}, "", false},
+		"open":   {sample{tries: 4}, "", true},
+		"locked": {sample{tries: 5}, fault.TooManyTries, false},
+		"expired": {sample{expires: -time.Millisecond}, fault.CodeExpired,
+			false},
+		"expired and locked": {sample{expires: -time.Millisecond, tries: 5},
+			fault.CodeExpired, false},
+		"used": {sample{consumed: 119 * time.Second}, "", false},
+		"used, and guessed at since": {sample{consumed: time.Second, tries: 5}, fault.TooManyTries,
+			false},
+		"used two minutes ago": {sample{consumed: 2 * time.Minute}, fault.CodeExpired, false},
+		"used just before it expired": {sample{consumed: time.Minute, expires: -time.Second}, "",
+			false},
 		"of before the clock was set back": {sample{expires: 12 * time.Minute}, fault.CodeExpired, false},
-		"used before it was set back":      {sample{consumed: -2 * time.Minute}, fault.CodeExpired, false},
-		"used two minutes ago and expired": {sample{consumed: 2 * time.Minute, expires: -time.Second}, fault.CodeExpired, false},
+		"used before it was set back": {sample{consumed: -2 * time.Minute}, fault.CodeExpired,
+			false},
+		"used two minutes ago and expired": {sample{consumed: 2 * time.Minute, expires: -time.Second},
+			fault.CodeExpired, false},
 	} {
 		id := add(t, db, c.sample)
 		found, err := ByID(t.Context(), db, id)
@@ -232,8 +249,10 @@ func TestChallenge_RefusalDependsOnItsState(t *testing.T) {
 			t.Fatal(err)
 		}
 		refusal := found.Refusal()
-		if c.refusal == "" && refusal != nil || c.refusal != "" && !fault.Is(refusal, c.refusal) || found.IsOpen() != c.open {
-			t.Errorf("%s: got %v and open %v, want %q and %v", what, refusal, found.IsOpen(), c.refusal, c.open)
+		if c.refusal == "" && refusal != nil || c.refusal != "" && !fault.Is(refusal, c.refusal) ||
+			found.IsOpen() != c.open {
+			t.Errorf("%s: got %v and open %v, want %q and %v", what, refusal, found.IsOpen(), c.refusal,
+				c.open)
 		}
 		var open, guessable bool
 		err = db.QueryRow(t.Context(), `

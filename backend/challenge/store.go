@@ -28,7 +28,8 @@ func Cancel(ctx context.Context, db postgres.Querier, q Query) error {
 	return postgres.Error("cancel challenge", err)
 }
 
-// DropOfBrowser deletes the challenges of a browser that are open or could be repeated, as part of tx.
+// DropOfBrowser deletes the challenges of a browser that are open or could be repeated, as part of
+// tx.
 func DropOfBrowser(ctx context.Context, tx pgx.Tx, browser visitor.Browser) error {
 	_, err := tx.Exec(ctx, `
 		DELETE FROM challenges
@@ -41,9 +42,9 @@ func DropOfBrowser(ctx context.Context, tx pgx.Tx, browser visitor.Browser) erro
 // isAbout is true for challenges of an address, and for those of a user.
 const isAbout = `(email = @email OR user_id = @user)`
 
-// DropOfUser deletes the challenges of a user whose account is deleted, as part of tx, which holds the
-// user's row. A challenge whose code is being verified at this moment stays: it leads to a new account
-// or, for a step-up, to nothing.
+// DropOfUser deletes the challenges of a user whose account is deleted, as part of tx, which holds
+// the user's row. A challenge whose code is being verified at this moment stays: it leads to a new
+// account or, for a step-up, to nothing.
 func DropOfUser(ctx context.Context, tx pgx.Tx, userID, email string) error {
 	_, err := tx.Exec(ctx, `
 		WITH unused AS (
@@ -90,7 +91,8 @@ func Rekey(ctx context.Context, db postgres.Querier, c Challenge, current keyrin
 		  AND key_id = @old
 		  AND consumed_at IS NULL`,
 		pgx.NamedArgs{"id": c.ID, "key": current.ID, "old": c.KeyID})
-	if err == nil && tag.RowsAffected() == 0 { // another instance was first; the next attempt reads its key
+	// another instance was first; the next attempt reads its key
+	if err == nil && tag.RowsAffected() == 0 {
 		return errors.New("rekey challenge: it changed meanwhile")
 	}
 	return postgres.Error("rekey challenge", err)

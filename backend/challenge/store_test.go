@@ -59,7 +59,8 @@ func TestCancel_DeletesOneUnusedChallenge(t *testing.T) {
 	wantLeft(t, db, theirs, used)
 }
 
-// After sign-out nothing in the browser leads to a session: no open code, and no repeat of a used one.
+// After sign-out nothing in the browser leads to a session: no open code, and no repeat of a used
+// one.
 func TestDropOfBrowser_DeletesOpenAndRepeatableChallenges(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
@@ -74,7 +75,8 @@ func TestDropOfBrowser_DeletesOpenAndRepeatableChallenges(t *testing.T) {
 	add(t, db, sample{consumed: time.Minute})
 	add(t, db, sample{purpose: StepUp, session: noSession})
 	add(t, db, sample{purpose: ChangeEmail, session: noSession})
-	err := postgres.InTx(t.Context(), db, func(tx pgx.Tx) error { return DropOfBrowser(t.Context(), tx, ours) })
+	err := postgres.InTx(t.Context(), db,
+		func(tx pgx.Tx) error { return DropOfBrowser(t.Context(), tx, ours) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +90,8 @@ func TestDropOfUser_DeletesChallengesOfUserAndAddress(t *testing.T) {
 	add(t, db, sample{browser: others, consumed: time.Hour})
 	add(t, db, sample{email: grace, purpose: ChangeEmail, session: noSession})
 	kept := add(t, db, sample{email: grace})
-	err := postgres.InTx(t.Context(), db, func(tx pgx.Tx) error { return DropOfUser(t.Context(), tx, someUser, ada) })
+	err := postgres.InTx(t.Context(), db,
+		func(tx pgx.Tx) error { return DropOfUser(t.Context(), tx, someUser, ada) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +106,8 @@ func TestDropOfUser_DoesNotWaitForAVerification(t *testing.T) {
 	verified := add(t, here, sample{})
 	add(t, here, sample{email: grace, purpose: ChangeEmail, session: noSession})
 	err := postgres.InTx(t.Context(), here, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(t.Context(), `UPDATE challenges SET tries = 1 WHERE id = $1`, verified); err != nil {
+		if _, err := tx.Exec(t.Context(), `UPDATE challenges SET tries = 1 WHERE id = $1`,
+			verified); err != nil {
 			return err
 		}
 		return postgres.InTx(t.Context(), there, func(other pgx.Tx) error {
@@ -147,7 +151,8 @@ func TestRekey_ReplacesTheKeyOnce(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.URL(t)
 	here, there := postgrestest.Pool(t, url), postgrestest.Pool(t, url)
-	id, used := add(t, here, sample{key: "gone"}), add(t, here, sample{key: "gone", consumed: time.Minute})
+	id, used := add(t, here, sample{key: "gone"}),
+		add(t, here, sample{key: "gone", consumed: time.Minute})
 	before, err := ByID(t.Context(), here, id)
 	if err != nil || before.KeyID != "gone" || before.Verifier == nil {
 		t.Fatalf("got %+v (%v)", before, err)
@@ -161,7 +166,8 @@ func TestRekey_ReplacesTheKeyOnce(t *testing.T) {
 	}
 	after, err := ByID(t.Context(), here, id)
 	if err != nil || after.KeyID != "here" || after.Verifier != nil {
-		t.Errorf("got the key %q and the verifier %x (%v), want here and none", after.KeyID, after.Verifier, err)
+		t.Errorf("got the key %q and the verifier %x (%v), want here and none", after.KeyID,
+			after.Verifier, err)
 	}
 
 	spent, err := ByID(t.Context(), here, used)
@@ -177,12 +183,14 @@ func TestList_ShowsWhatIsStoredNewestFirst(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	oldest := add(t, db, sample{created: time.Hour, expires: -50 * time.Minute, tries: 5})
-	changing := add(t, db, sample{created: time.Minute, email: grace, purpose: ChangeEmail, session: noSession})
+	changing := add(t, db,
+		sample{created: time.Minute, email: grace, purpose: ChangeEmail, session: noSession})
 	used := add(t, db, sample{browser: others, consumed: time.Second, tries: 5})
 	add(t, db, sample{email: grace})
 	_, err := db.Exec(t.Context(), `
 		INSERT INTO mails (ref, number, template, state, reason)
-		VALUES ($1, 1, 'sign_in_code', 'delivered', NULL), ($1, 2, 'sign_in_code', 'failed', 'blocked')`, oldest)
+		VALUES ($1, 1, 'sign_in_code', 'delivered', NULL), ($1, 2, 'sign_in_code', 'failed', 'blocked')`,
+		oldest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +207,8 @@ func TestList_ShowsWhatIsStoredNewestFirst(t *testing.T) {
 	if u := list[0]; u.UsedAt == nil || u.IsLocked() || u.Mails != 0 || u.Delivery != "queued" {
 		t.Errorf("got the used one %+v", u)
 	}
-	if o := list[2]; !o.Expired || !o.IsLocked() || o.Mails != 2 || o.Delivery != "failed" || o.Reason != "blocked" || o.UsedAt != nil {
+	if o := list[2]; !o.Expired || !o.IsLocked() || o.Mails != 2 || o.Delivery != "failed" ||
+		o.Reason != "blocked" || o.UsedAt != nil {
 		t.Errorf("got the oldest %+v", o)
 	}
 

@@ -45,7 +45,8 @@ func TestSweep_DeletesWhatIsADayOld(t *testing.T) {
 		t.Errorf("the sweep deleted %d challenges (%v), want 2501", deleted, err)
 	}
 	var left int
-	if err := db.QueryRow(t.Context(), `SELECT count(*) FROM challenges`).Scan(&left); err != nil || left != 2*len(kept) {
+	if err := db.QueryRow(t.Context(), `SELECT count(*) FROM challenges`).Scan(&left); err != nil ||
+		left != 2*len(kept) {
 		t.Errorf("%d challenges are left (%v), want %d", left, err, 2*len(kept))
 	}
 	if deleted, err = Sweep(t.Context(), db); err != nil || deleted != 0 {
@@ -59,7 +60,8 @@ func TestSweep_SkipsRowsThatAnotherSweepHasLocked(t *testing.T) {
 	here, there := postgrestest.Pool(t, url), postgrestest.Pool(t, url)
 	addMany(t, here, 10, `now() - interval '2 days'`, `NULL`)
 	err := postgres.InTx(t.Context(), here, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(t.Context(), `DELETE FROM challenges WHERE id = (SELECT id FROM challenges LIMIT 1)`); err != nil {
+		if _, err := tx.Exec(t.Context(),
+			`DELETE FROM challenges WHERE id = (SELECT id FROM challenges LIMIT 1)`); err != nil {
 			return err
 		}
 		deleted, err := Sweep(t.Context(), there)

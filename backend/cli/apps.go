@@ -43,7 +43,8 @@ func (c appsCheckCommand) Run(in invocation) error {
 		for _, host := range one.Hosts {
 			hosts = append(hosts, host.String())
 		}
-		if _, err := fmt.Fprintf(in.stdout, "%s\t%s\t%s\n", one.ID, one.Name, strings.Join(hosts, " ")); err != nil {
+		if _, err := fmt.Fprintf(in.stdout, "%s\t%s\t%s\n", one.ID, one.Name,
+			strings.Join(hosts, " ")); err != nil {
 			return err
 		}
 	}

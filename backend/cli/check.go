@@ -62,7 +62,8 @@ func (c checkCommand) Run(in invocation) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	options := check.Options{
-		URL: c.URL, Requests: c.Requests, Roots: roots, Version: in.version, To: c.To, AskCode: asker(in.stdin, in.stderr),
+		URL: c.URL, Requests: c.Requests, Roots: roots, Version: in.version, To: c.To,
+		AskCode: asker(in.stdin, in.stderr),
 	}
 	told, tell := in.teller(c.JSON)
 	report := check.Run(ctx, options, tell)

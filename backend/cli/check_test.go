@@ -86,7 +86,8 @@ func TestCheck_ReadsTheCodeFromItsInput(t *testing.T) {
 			t.Errorf("missing: %s", line)
 		}
 	}
-	harness.WantEqual(t, "prompts", stderr.String(), "Code from the mail to ada@sana.example: That is not the code. Again: ")
+	harness.WantEqual(t, "prompts", stderr.String(),
+		"Code from the mail to ada@sana.example: That is not the code. Again: ")
 	if t.Failed() {
 		t.Logf("printed:\n%s", &stdout)
 	}
@@ -95,7 +96,8 @@ func TestCheck_ReadsTheCodeFromItsInput(t *testing.T) {
 func TestCheck_PrintsJSON(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	output, err := exec.Command("sana", "check", d.url, "--cacert", d.caFile, "--json", "-n", "2").Output()
+	output, err := exec.Command("sana", "check", d.url, "--cacert", d.caFile, "--json", "-n",
+		"2").Output()
 	if err != nil {
 		t.Errorf("exit code: %v", err)
 	}
@@ -123,7 +125,8 @@ func TestCheck_ExitsWithOneAndNamesFailedChecks(t *testing.T) {
 		t.Errorf("got %v, want exit code 1", err)
 	}
 	harness.WantEqual(t, "stderr", stderr.String(), "sana: "+d.url+" failed: reachable\n")
-	if !strings.Contains(string(output), `"hint": "renew the certificate or name its authority with --cacert"`) {
+	if !strings.Contains(string(output),
+		`"hint": "renew the certificate or name its authority with --cacert"`) {
 		t.Errorf("no hint:\n%s", output)
 	}
 }

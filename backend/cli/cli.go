@@ -104,10 +104,12 @@ const helpWidth = 80
 
 // variablesInHelp lists the configuration for --help: names on the left, descriptions on the right.
 func variablesInHelp() string {
-	const nameWidth, indent = 22, 4 // kong indents lines that begin with a space, and does not reflow them
+	// kong indents lines that begin with a space, and does not reflow them
+	const nameWidth, indent = 22, 4
 	var b strings.Builder
 	b.WriteString(
-		"Configuration comes from the environment; a secret can also be given as NAME_FILE, the path of a file with it:\n",
+		"Configuration comes from the environment; a secret can also be given as NAME_FILE, the path " +
+			"of a file with it:\n",
 	)
 	for _, v := range config.Variables() {
 		meaning := v.Help
@@ -189,7 +191,8 @@ func (migrateCommand) Run(in invocation) error {
 			postgres.Head,
 		)
 	} else {
-		_, err = fmt.Fprintf(in.stdout, "Applied %v; the schema is at version %d.\n", applied, postgres.Head)
+		_, err = fmt.Fprintf(in.stdout, "Applied %v; the schema is at version %d.\n", applied,
+			postgres.Head)
 	}
 	return err
 }

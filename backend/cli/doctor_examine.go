@@ -150,7 +150,8 @@ func (p *patient) checks() (checks []diagnose.Check, broken []string) {
 	checks = append(checks, letters.Checks()...)
 	public := doctor.Public{
 		URL: p.publicURL, Keys: p.cfg.Keys, Version: p.version, Now: time.Now,
-		Port: p.cfg.Port, IsOnLoopback: doctor.IsLoopback(p.cfg.ListenAddr), IsBehindProxy: p.cfg.TrustedProxyHops > 0,
+		Port: p.cfg.Port, IsOnLoopback: doctor.IsLoopback(p.cfg.ListenAddr),
+		IsBehindProxy: p.cfg.TrustedProxyHops > 0,
 	}
 	if p.publicURL != nil {
 		public.Cookie = web.SessionCookieName(p.publicURL)

@@ -14,7 +14,9 @@ import (
 
 // examine runs sana doctor with the variables of a deployment and trusts the certificate of its
 // proxy.
-func (d deployment) examine(t *testing.T, wantCode int, args []string, override ...string) (stdout, stderr string) {
+func (d deployment) examine(
+	t *testing.T, wantCode int, args []string, override ...string,
+) (stdout, stderr string) {
 	t.Helper()
 	command := exec.Command("sana", append([]string{"doctor"}, args...)...)
 	command.Env = append(d.world.Environ("PUBLIC_URL="+d.url, "SSL_CERT_FILE="+d.caFile), override...)
@@ -118,13 +120,17 @@ func TestDoctor_RoundTripSendsOneMail(t *testing.T) {
 	stdout, _ := d.examine(t, 0, []string{"--json", "--roundtrip", " Ada@sana.EXAMPLE"})
 	r := readReport(t, stdout)
 	trip := r.find(t, "roundtrip")
-	if !r.OK || trip.State != diagnose.Passed || !strings.Contains(trip.Detail, "to ada@sana.example (1@mg.sana.example), and the recipient's server accepted it") {
+	if !r.OK || trip.State != diagnose.Passed ||
+		!strings.Contains(trip.Detail,
+			"to ada@sana.example (1@mg.sana.example), and the recipient's server accepted it") {
 		t.Errorf("got %t, %+v", r.OK, trip)
 	}
 	mails := d.world.Mails(t, "test", "ada@sana.example", 1)
 	word := strings.TrimPrefix(mails[0].Subject, "Sana test mail ")
-	if len(mails) != 1 || len(word) != 6 || !strings.Contains(trip.Detail, word) || !strings.Contains(mails[0].HTML, word) {
-		t.Errorf("got %d mails, the last with the word %q, want one with that of %+v", len(mails), word, trip)
+	if len(mails) != 1 || len(word) != 6 || !strings.Contains(trip.Detail, word) ||
+		!strings.Contains(mails[0].HTML, word) {
+		t.Errorf("got %d mails, the last with the word %q, want one with that of %+v", len(mails), word,
+			trip)
 	}
 }
 
@@ -132,19 +138,22 @@ func TestDoctor_ExitsWithOneAndNamesFailedChecks(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	d.world.Mailgun.SetState(mailgunfake.State{State: "unverified"})
-	stdout, stderr := d.examine(t, 1, []string{"--json", "--roundtrip", "ada@sana.example"}, "CODE_LENGTH=5")
+	stdout, stderr := d.examine(t, 1, []string{"--json", "--roundtrip", "ada@sana.example"},
+		"CODE_LENGTH=5")
 	harness.WantEqual(t, "stderr", stderr, "sana: failed: configuration, mail-provider\n")
 	r := readReport(t, stdout)
 	harness.WantEqual(t, "ok", r.OK, false)
 	harness.WantEqual(t, "a mail", r.find(t, "roundtrip").Detail, "not run: needs mail-provider")
-	harness.WantEqual(t, "what does not depend on it", r.find(t, "client-address").State, diagnose.Passed)
+	harness.WantEqual(t, "what does not depend on it", r.find(t, "client-address").State,
+		diagnose.Passed)
 }
 
 // The doctor runs where the deployment's secrets are; its output must not have them.
 func TestDoctor_PrintsNoSecret(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	for _, override := range [][]string{nil, {"MAILGUN_API_KEY=key-canary-wrong"}, {"DATABASE_URL=postgres://sana:canary@127.0.0.1:1/sana"}} {
+	for _, override := range [][]string{nil, {"MAILGUN_API_KEY=key-canary-wrong"},
+		{"DATABASE_URL=postgres://sana:canary@127.0.0.1:1/sana"}} {
 		for _, args := range [][]string{nil, {"--json"}} {
 			code := 1
 			if override == nil {

@@ -22,7 +22,8 @@ func probe(t *testing.T, address string) (code int, stdout, stderr string) {
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	code = cli.Run([]string{"doctor", "--probe"}, []string{"PORT=" + u.Port(), "CODE_LENGTH=six"}, strings.NewReader(""), &out, &errs, "test")
+	code = cli.Run([]string{"doctor", "--probe"}, []string{"PORT=" + u.Port(), "CODE_LENGTH=six"},
+		strings.NewReader(""), &out, &errs, "test")
 	return code, out.String(), errs.String()
 }
 
@@ -41,7 +42,8 @@ func TestProbe_PrintsOneLine(t *testing.T) {
 	assertProbe(t, app.URL, 0, app.URL+"/readyz: ready\n", "")
 	world.Exec(t, `DELETE FROM goose_db_version WHERE version_id > 1`)
 	assertProbe(t, app.URL, 1, "", "sana: "+app.URL+"/readyz: 503 Service Unavailable "+
-		"Not ready: the database does not answer or takes no writes, or its schema is older than this version needs.\n")
+		"Not ready: the database does not answer or takes no writes, or its schema is older than this "+
+		"version needs.\n")
 }
 
 func TestProbe_AcceptsSanasAnswerOnly(t *testing.T) {
@@ -52,9 +54,14 @@ func TestProbe_AcceptsSanasAnswerOnly(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"a redirect to one that is ready": {http.RedirectHandler(ready.URL, http.StatusFound).ServeHTTP, "302 Found"},
-		"a text of many lines":            {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "a\nb", http.StatusBadGateway) }, "502 Bad Gateway"},
-		"a detail of many lines":          {func(w http.ResponseWriter, _ *http.Request) { problem(w, "a\nsana: b") }, "500 Internal Server Error a sana: b"},
+		"a redirect to one that is ready": {http.RedirectHandler(ready.URL, http.StatusFound).ServeHTTP,
+			"302 Found"},
+		"a text of many lines": {
+			func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "a\nb", http.StatusBadGateway) },
+			"502 Bad Gateway"},
+		"a detail of many lines": {
+			func(w http.ResponseWriter, _ *http.Request) { problem(w, "a\nsana: b") },
+			"500 Internal Server Error a sana: b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -72,7 +79,8 @@ func problem(w http.ResponseWriter, detail string) {
 
 func TestProbe_DoesNotWaitForAHangingServer(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts connections, but no program reads from them
+	// the system accepts connections, but no program reads from them
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

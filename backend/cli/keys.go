@@ -20,7 +20,8 @@ func (newKeyCommand) Run(in invocation) error {
 	}
 	_, err := fmt.Fprintln(
 		in.stderr,
-		"If it is the first key, SECRET_KEYS is this line. Otherwise put it first in SECRET_KEYS, followed by a comma, "+
+		"If it is the first key, SECRET_KEYS is this line. Otherwise put it first in SECRET_KEYS, "+
+			"followed by a comma, "+
 			"and keep the old one after it for a day.",
 	)
 	return err

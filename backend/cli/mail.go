@@ -67,7 +67,8 @@ func sayUnsuppressed(out io.Writer, address string, lists []string, complete boo
 	case complete:
 		_, err = fmt.Fprintf(
 			out,
-			"%s is on none of Mailgun's lists (bounces, complaints, unsubscribes): Mailgun does not block it.\n",
+			"%s is on none of Mailgun's lists (bounces, complaints, unsubscribes): Mailgun does not "+
+				"block it.\n",
 			address,
 		)
 	}

@@ -96,14 +96,18 @@ func adviceFor(email string, a challenge.Stored) string {
 	}
 	switch a.Delivery {
 	case outbox.Queued:
-		return "The mail is queued. If it stays so for more than seconds, no instance runs, or none can send: look for mail in the log."
+		return "The mail is queued. If it stays so for more than seconds, no instance runs, or none " +
+			"can send: look for mail in the log."
 	case outbox.Delayed:
-		return "The mail provider has not accepted or delivered the mail yet; it is retried while the code is valid. The log has the reason."
+		return "The mail provider has not accepted or delivered the mail yet; it is retried while the " +
+			"code is valid. The log has the reason."
 	case outbox.Sent:
-		return "The mail provider has accepted the mail, and has sent no event since (Mailgun sends events if MAILGUN_WEBHOOK_KEY is set). " +
+		return "The mail provider has accepted the mail, and has sent no event since (Mailgun sends " +
+			"events if MAILGUN_WEBHOOK_KEY is set). " +
 			"Look at the provider's log, and into the spam folder."
 	case outbox.Delivered:
-		return "The mail server of the address has accepted the mail. It is in the mailbox, in its spam folder, or was filtered."
+		return "The mail server of the address has accepted the mail. It is in the mailbox, in its " +
+			"spam folder, or was filtered."
 	case outbox.Failed:
 		return failedAdvice(email, a.Reason)
 	}
@@ -115,10 +119,13 @@ func failedAdvice(email string, reason outbox.Reason) string {
 	case outbox.NoSuchMailbox:
 		return "The mail server says that the address does not exist. Was it mistyped?"
 	case outbox.Blocked:
-		return "The mail provider suppresses this address after an earlier bounce or complaint. If it works again: sana mail unsuppress " + email
+		return "The mail provider suppresses this address after an earlier bounce or complaint. If it " +
+			"works again: sana mail unsuppress " + email
 	case outbox.ProviderAway:
-		return "The mail provider was unavailable while the code was valid, or accepted nothing. The log has the reason; sana doctor checks the provider."
+		return "The mail provider was unavailable while the code was valid, or accepted nothing. The " +
+			"log has the reason; sana doctor checks the provider."
 	default:
-		return "The mail provider, or the mail server of the address, rejected this mail. The log has the reason."
+		return "The mail provider, or the mail server of the address, rejected this mail. The log has " +
+			"the reason."
 	}
 }

@@ -44,7 +44,8 @@ func TestMailExplain_PrintsDeliveryStatus(t *testing.T) {
 		"No code for ada@sana.example is stored: none was requested in the last day, it was canceled, "+
 			"or the user signed out right after using it.\n"+
 			"If the user did request one: was it for another address, or did the page show an error?\n")
-	harness.WantEqual(t, "no address", o.types(1, "", "mail", "explain", "ada"), "sana: ada is not an address that Sana sends codes to\n")
+	harness.WantEqual(t, "no address", o.types(1, "", "mail", "explain", "ada"),
+		"sana: ada is not an address that Sana sends codes to\n")
 
 	app := w.Start(t)
 	b := app.Open(t)
@@ -52,13 +53,15 @@ func TestMailExplain_PrintsDeliveryStatus(t *testing.T) {
 	code := w.Code(t, ada, 1)
 	o.awaits("  sent  ")
 	rows, advice := o.explains()
-	harness.WantEqual(t, "a mail that is sent", rows, []string{"TIME  Firefox on Linux  1  sent  valid, 0 attempts  REF"})
+	harness.WantEqual(t, "a mail that is sent", rows,
+		[]string{"TIME  Firefox on Linux  1  sent  valid, 0 attempts  REF"})
 	if !strings.Contains(advice, "spam folder") {
 		t.Errorf("the advice is %q, want the spam folder in it", advice)
 	}
 	b.Verify(code).Want(http.StatusOK)
 	rows, advice = o.explains()
-	harness.WantEqual(t, "a code that was used", rows, []string{"TIME  Firefox on Linux  1  sent  used at TIME  REF"})
+	harness.WantEqual(t, "a code that was used", rows,
+		[]string{"TIME  Firefox on Linux  1  sent  used at TIME  REF"})
 	harness.WantEqual(t, "its advice", advice, "The newest code arrived: it was used.")
 
 	w.Pass(t, time.Hour)
@@ -70,5 +73,7 @@ func TestMailExplain_PrintsDeliveryStatus(t *testing.T) {
 		"TIME  unknown  1  failed (refused)  valid, 0 attempts  REF",
 		"TIME  Firefox on Linux  1  sent  used at TIME  REF",
 	})
-	harness.WantEqual(t, "its advice", advice, "The mail provider, or the mail server of the address, rejected this mail. The log has the reason.")
+	harness.WantEqual(t, "its advice", advice,
+		"The mail provider, or the mail server of the address, rejected this mail. The log has the "+
+			"reason.")
 }

@@ -79,8 +79,9 @@ type personJSON struct {
 func personJSONOf(p auth.Person) personJSON {
 	return personJSON{
 		ID: p.ID, Email: p.Email, Name: p.Name, CreatedAt: p.CreatedAt.UTC(),
-		LastSignedInAt: p.LastSignedInAt.UTC(), BlockedAt: inUTC(p.BlockedAt), Sessions: p.Sessions, AccessKeys: p.AccessKeys,
-		Passkeys: p.Passkeys, CodesFor: string(p.CodesFor), RecoveryEndsAt: inUTC(p.RecoveryEndsAt),
+		LastSignedInAt: p.LastSignedInAt.UTC(), BlockedAt: inUTC(p.BlockedAt), Sessions: p.Sessions,
+		AccessKeys: p.AccessKeys,
+		Passkeys:   p.Passkeys, CodesFor: string(p.CodesFor), RecoveryEndsAt: inUTC(p.RecoveryEndsAt),
 	}
 }
 
@@ -201,13 +202,15 @@ func (s showPersonCommand) Run(in invocation) error {
 func personDetailsJSONOf(found auth.PersonDetails) personDetailsJSON {
 	d := personDetailsJSON{
 		personJSON: personJSONOf(found.Person),
-		SignedIn:   []deviceJSON{}, Keys: accessKeysJSONOf(found.Keys), Apps: []string{}, Events: []eventJSON{},
+		SignedIn:   []deviceJSON{}, Keys: accessKeysJSONOf(found.Keys), Apps: []string{},
+		Events: []eventJSON{},
 	}
 	for _, l := range found.Devices {
 		d.SignedIn = append(d.SignedIn, deviceJSON{
 			ID: l.ID, Browser: visitor.PlatformOf(l.UserAgent).String(), IP: l.IP,
-			SignedInAt: l.User.SignedInAt.UTC(), LastUsedAt: l.LastUsedAt.UTC(), ExpiresAt: l.ExpiresAt.UTC(),
-			Apps: append([]string{}, l.Apps...),
+			SignedInAt: l.User.SignedInAt.UTC(), LastUsedAt: l.LastUsedAt.UTC(),
+			ExpiresAt: l.ExpiresAt.UTC(),
+			Apps:      append([]string{}, l.Apps...),
 		})
 	}
 	for _, app := range found.Apps {
@@ -344,7 +347,9 @@ func (c blockPersonCommand) Run(in invocation) error {
 		case !b.Changed:
 			text = b.Email + " is already blocked; nothing to do."
 		case useCases.Shared == nil:
-			text = b.Email + " is blocked. Sessions are kept in cookies (SESSION_STORE=cookie) and stay valid until they expire."
+			text = b.Email +
+				" is blocked. Sessions are kept in cookies (SESSION_STORE=cookie) and stay valid until they " +
+				"expire."
 		}
 		return blockingJSON{b.Email, b.Changed, b.Sessions, b.Keys}, text, err
 	})
@@ -366,7 +371,8 @@ func (c unblockPersonCommand) Run(in invocation) error {
 
 type allowCodesCommand struct{ person }
 
-// Run ends "codes for recovery only" for a user, and a recovery that waits. Its owner is told by mail.
+// Run ends "codes for recovery only" for a user, and a recovery that waits. Its owner is told by
+// mail.
 func (c allowCodesCommand) Run(in invocation) error {
 	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		email, changed, err := useCases.LetCodesSignIn(ctx, c.Address)

@@ -36,24 +36,29 @@ func TestPeopleBlock_RevokesEverythingUnnoticed(t *testing.T) {
 	awaitSignedOut(t, laptop)
 	harness.WantEqual(t, "recoveries", w.Count(t, `SELECT count(*) FROM recoveries`), 0)
 	harness.WantEqual(t, "reason",
-		laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_by_operator")
+		laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason,
+		"ended_by_operator")
 
 	// The code from before the block is a wrong one, and is counted as such.
 	right := waiting.Verify(code).Want(http.StatusUnauthorized, "wrong_code").Problem()
-	wrong := waiting.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
+	wrong := waiting.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized,
+		"wrong_code").Problem()
 	harness.WantEqual(t, "tries left", fmt.Sprint(*right.TriesLeft, *wrong.TriesLeft), "4 3")
 
 	// New codes are never mailed.
 	w.Pass(t, time.Minute)
 	next := here.Open(t)
 	next.RequestCode(ada).Want(http.StatusAccepted)
-	if mail := w.Mails(t, "account_blocked", ada, 1)[0]; strings.ContainsAny(mail.Subject, "0123456789") {
+	if mail := w.Mails(t, "account_blocked", ada, 1)[0]; strings.ContainsAny(mail.Subject,
+		"0123456789") {
 		t.Errorf("the mail says %q", mail.Subject)
 	}
 	harness.WantEqual(t, "users signed in", w.Count(t, `SELECT count(*) FROM sessions`), 0)
 
-	harness.WantEqual(t, "again", o.types(0, "", "people", "block", ada), ada+" is already blocked; nothing to do.\n")
-	harness.WantEqual(t, "unblock", o.types(0, "", "people", "unblock", ada), ada+" can sign in again.\n")
+	harness.WantEqual(t, "again", o.types(0, "", "people", "block", ada),
+		ada+" is already blocked; nothing to do.\n")
+	harness.WantEqual(t, "unblock", o.types(0, "", "people", "unblock", ada),
+		ada+" can sign in again.\n")
 	w.Pass(t, time.Minute)
 	harness.WantEqual(t, "created", next.SignIn(w, ada).Created, false)
 	harness.WantEqual(t, "events of the operator", w.Count(t, `
@@ -83,7 +88,8 @@ func TestPeopleBlock_HoldsForStepUpsAndChangesOfAddress(t *testing.T) {
 	other.SignIn(w, bob)
 	other.RequestChange(ada).Want(http.StatusAccepted)
 	w.Mails(t, "account_blocked", ada, 1)
-	harness.WantEqual(t, "accounts of the address", w.Count(t, `SELECT count(*) FROM users WHERE email = $1`, ada), 1)
+	harness.WantEqual(t, "accounts of the address",
+		w.Count(t, `SELECT count(*) FROM users WHERE email = $1`, ada), 1)
 }
 
 // A right code and a block at the same time: in either order the blocked user is not signed in.
@@ -136,7 +142,8 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 		Email     string
 		BlockedAt *time.Time `json:"blocked_at"`
 	}
-	if err := json.Unmarshal([]byte(o.types(0, "", "people", "list", "--blocked", "--json")), &listed); err != nil || listed.BlockedAt == nil {
+	if err := json.Unmarshal([]byte(o.types(0, "", "people", "list", "--blocked", "--json")),
+		&listed); err != nil || listed.BlockedAt == nil {
 		t.Errorf("%+v, %v", listed, err)
 	}
 
@@ -147,15 +154,18 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 		Events   []struct{ Kind string }
 		CodesFor string `json:"codes_for"`
 	}
-	if err := json.Unmarshal([]byte(o.types(0, "", "people", "show", ada, "--json")), &shown); err != nil {
+	if err := json.Unmarshal([]byte(o.types(0, "", "people", "show", ada, "--json")),
+		&shown); err != nil {
 		t.Fatal(err)
 	}
-	if shown.Email != ada || len(shown.SignedIn) != 1 || shown.Events[0].Kind != "account_created" || shown.Apps == nil ||
+	if shown.Email != ada || len(shown.SignedIn) != 1 || shown.Events[0].Kind != "account_created" ||
+		shown.Apps == nil ||
 		shown.CodesFor != "sign_in" {
 		t.Errorf("shown: %+v", shown)
 	}
 	text := o.types(0, "", "people", "show", ada)
-	if !strings.Contains(text, "Signed in: 1\nID  ") || !strings.Contains(text, "can sign in. Created TIME") {
+	if !strings.Contains(text, "Signed in: 1\nID  ") ||
+		!strings.Contains(text, "can sign in. Created TIME") {
 		t.Errorf("shown:\n%s", text)
 	}
 
@@ -163,9 +173,12 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 		WITH restricted AS (
 		    UPDATE users SET codes_for = 'recovery' WHERE email = $1 RETURNING id
 		)
-		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
-		SELECT 'a'::bytea, id, 'sana.example', ''::bytea, 0, false, false, gen_random_uuid(), 'Laptop' FROM restricted`, ada)
-	if text := o.types(0, "", "people", "show", ada); !strings.Contains(text, "Passkeys: 1. Codes are for recovery only.\n") {
+		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
+		    aaguid, name)
+		SELECT 'a'::bytea, id, 'sana.example', ''::bytea, 0, false, false, gen_random_uuid(), 'Laptop'
+		    FROM restricted`, ada)
+	if text := o.types(0, "", "people", "show", ada); !strings.Contains(text,
+		"Passkeys: 1. Codes are for recovery only.\n") {
 		t.Errorf("shown:\n%s", text)
 	}
 	harness.WantEqual(t, "allow-codes", o.types(0, "", "people", "allow-codes", ada),
@@ -174,9 +187,11 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 		"Codes are for signing in already for ada@sana.example; nothing to do.\n")
 	w.Mails(t, "codes_for_sign_in", ada, 1)
 
-	harness.WantEqual(t, "end", o.types(0, "", "people", "end", ada), "Revoked sessions of ada@sana.example: 1\n")
+	harness.WantEqual(t, "end", o.types(0, "", "people", "end", ada),
+		"Revoked sessions of ada@sana.example: 1\n")
 	awaitSignedOut(t, b)
-	harness.WantEqual(t, "delete", o.types(0, "", "people", "delete", ada), "The account of ada@sana.example is deleted.\n")
+	harness.WantEqual(t, "delete", o.types(0, "", "people", "delete", ada),
+		"The account of ada@sana.example is deleted.\n")
 	w.Mails(t, "account_deleted", ada, 1)
 	for _, command := range []string{"show", "end", "block", "unblock", "allow-codes", "delete"} {
 		harness.WantEqual(t, command+" of a deleted account", o.types(1, "", "people", command, ada),

@@ -23,7 +23,9 @@ var update = flag.Bool("update", false, "rewrite what the scripts in testdata ex
 // TestMain registers the program as a command of the scripts.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"sana": func() { os.Exit(cli.Run(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr, "1.2.3")) },
+		"sana": func() {
+			os.Exit(cli.Run(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr, "1.2.3"))
+		},
 	})
 }
 
@@ -34,7 +36,8 @@ func TestCommands(t *testing.T) {
 		Dir:                 "testdata",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
-		Deadline:            time.Now().Add(5 * harness.Deadline), // for a serve that should have failed, and all scripts together
+		// for a serve that should have failed, and all scripts together
+		Deadline: time.Now().Add(5 * harness.Deadline),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":               exits,
 			"empty-database":      emptyDatabase,

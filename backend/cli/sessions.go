@@ -43,7 +43,8 @@ func withUseCases(in invocation, do func(ctx context.Context, useCases *auth.Ser
 }
 
 var errNoList = errors.New(
-	"sessions are in cookies (SESSION_STORE=cookie): they cannot be listed, and only their own browser can sign out",
+	"sessions are in cookies (SESSION_STORE=cookie): they cannot be listed, and only their own " +
+		"browser can sign out",
 )
 
 // findUser returns the user with an address as typed by an operator.
@@ -126,7 +127,8 @@ func (e endSessionsCommand) Run(in invocation) error {
 	}
 	if named != 1 {
 		return errors.New(
-			"name one session by its id, or a user, or all: sana sessions end ID, sana sessions end --user ADDRESS, or sana sessions end --all",
+			"name one session by its id, or a user, or all: sana sessions end ID, sana sessions end " +
+				"--user ADDRESS, or sana sessions end --all",
 		)
 	}
 	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
@@ -227,8 +229,10 @@ func explain(found session.Session, err error) (string, error) {
 	case known:
 		return "The server answers 401 not_signed_in: " + whyEnded(ended), nil
 	case errors.Is(err, session.ErrNone):
-		return "The server answers 401 not_signed_in without a reason: no session has this token. It was never valid, " +
-			"a later code in the same browser has replaced it, or its session was revoked or expired more than a week ago.", nil
+		return "The server answers 401 not_signed_in without a reason: no session has this token. It " +
+			"was never valid, " +
+			"a later code in the same browser has replaced it, or its session was revoked or expired " +
+			"more than a week ago.", nil
 	case err != nil:
 		return "", err
 	}

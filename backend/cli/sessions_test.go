@@ -31,7 +31,8 @@ func (o operator) types(code int, input string, args ...string) string {
 		switch got := cli.Run(args, o.environ, strings.NewReader(input), &out, &out, "test"); {
 		case got == code:
 			return masked(out.String())
-		case tries == 3 || !strings.Contains(out.String(), "deadline exceeded"): // the machine may be stalled for longer than the command's deadline
+		// the machine may be stalled for longer than the command's deadline
+		case tries == 3 || !strings.Contains(out.String(), "deadline exceeded"):
 			o.Fatalf("sana %v ends with %d, want %d:\n%s", args, got, code, &out)
 		}
 	}
@@ -68,7 +69,8 @@ func TestSessions_ListEndAndExplain(t *testing.T) {
 	o := operator{t, w.Environ()}
 	laptop, phone := app.Open(t), app.Open(t)
 	code := laptop.GetCode(w, ada)
-	in := laptop.Post("/api/auth/verify", `{"code":"`+code+`"}`, harness.With("User-Agent", firefox)).Want(http.StatusOK).SignedIn()
+	in := laptop.Post("/api/auth/verify", `{"code":"`+code+`"}`,
+		harness.With("User-Agent", firefox)).Want(http.StatusOK).SignedIn()
 	w.Pass(t, time.Minute)
 	phone.SignIn(w, ada)
 	cookie := "__Host-sana_session=" + laptop.Cookies()["__Host-sana_session"]
@@ -84,27 +86,35 @@ func TestSessions_ListEndAndExplain(t *testing.T) {
 		}
 	}
 	harness.WantEqual(t, "a living session", o.types(0, cookie+"\n", "sessions", "explain"),
-		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest (session ID).\n")
+		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest "+
+			"(session ID).\n")
 
 	harness.WantEqual(t, "ending one", o.types(0, "", "sessions", "end", in.Session.ID), "Revoked.\n")
 	awaitSignedOut(t, laptop)
-	harness.WantEqual(t, "reason", laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "ended_by_operator")
+	harness.WantEqual(t, "reason",
+		laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason,
+		"ended_by_operator")
 	harness.WantEqual(t, "ending it again", o.types(1, "", "sessions", "end", in.Session.ID),
 		"sana: no valid session has the id ID; sana sessions list ADDRESS lists them\n")
 	harness.WantEqual(t, "an ended session", o.types(0, "Cookie: x=y; "+cookie, "sessions", "explain"),
 		"The server answers 401 not_signed_in: an operator revoked it, at TIME.\n")
 
 	phone.Get("/api/auth/session").Want(http.StatusOK)
-	harness.WantEqual(t, "ending all", o.types(0, "", "sessions", "end", "--user", ada), "Revoked sessions of ada@sana.example: 1\n")
+	harness.WantEqual(t, "ending all", o.types(0, "", "sessions", "end", "--user", ada),
+		"Revoked sessions of ada@sana.example: 1\n")
 	awaitSignedOut(t, phone)
 	told := w.Count(t, `SELECT count(*) FROM account_events
-		WHERE kind = 'session_ended' AND platform = '' AND ip = '' AND details->>'reason' = 'ended_by_operator'`)
+		WHERE kind = 'session_ended' AND platform = '' AND ip = ''
+		    AND details->>'reason' = 'ended_by_operator'`)
 	harness.WantEqual(t, "ends that the user is told of", told, 2)
-	harness.WantEqual(t, "an empty list", o.types(0, "", "sessions", "list", ada), "ada@sana.example has no sessions.\n")
+	harness.WantEqual(t, "an empty list", o.types(0, "", "sessions", "list", ada),
+		"ada@sana.example has no sessions.\n")
 }
 
-const noReason = "The server answers 401 not_signed_in without a reason: no session has this token. It was never valid, " +
-	"a later code in the same browser has replaced it, or its session was revoked or expired more than a week ago.\n"
+const noReason = "The server answers 401 not_signed_in without a reason: no session has this " +
+	"token. It was never valid, " +
+	"a later code in the same browser has replaced it, or its session was revoked or expired more " +
+	"than a week ago.\n"
 
 func TestSessions_ReportInvalidArguments(t *testing.T) {
 	t.Parallel()
@@ -113,13 +123,15 @@ func TestSessions_ReportInvalidArguments(t *testing.T) {
 	harness.WantEqual(t, "a stranger", o.types(1, "", "sessions", "list", "eve@sana.example"),
 		"sana: there is no account with the address eve@sana.example\n")
 	harness.WantEqual(t, "neither", o.types(1, "", "sessions", "end"),
-		"sana: name one session by its id, or a user, or all: sana sessions end ID, sana sessions end --user ADDRESS, or sana sessions end --all\n")
+		"sana: name one session by its id, or a user, or all: sana sessions end ID, sana sessions end "+
+			"--user ADDRESS, or sana sessions end --all\n")
 	harness.WantEqual(t, "no cookie of ours", o.types(0, "nonsense", "sessions", "explain"),
 		noReason)
 
 	waiting := w.Start(t).Open(t)
 	waiting.RequestCode(ada).Want(http.StatusAccepted)
-	harness.WantEqual(t, "a browser token", o.types(0, waiting.Cookies()["__Host-sana_browser"], "sessions", "explain"),
+	harness.WantEqual(t, "a browser token",
+		o.types(0, waiting.Cookies()["__Host-sana_browser"], "sessions", "explain"),
 		noReason)
 }
 
@@ -129,13 +141,17 @@ func TestSessions_CookieStoreReportsItsLimits(t *testing.T) {
 	b := w.Start(t, "SESSION_STORE=cookie").Open(t)
 	b.SignIn(w, ada)
 	o := operator{t, w.Environ("SESSION_STORE=cookie")}
-	cannot := "sana: sessions are in cookies (SESSION_STORE=cookie): they cannot be listed, and only their own browser can sign out\n"
+	cannot := "sana: sessions are in cookies (SESSION_STORE=cookie): they cannot be listed, and " +
+		"only their own browser can sign out\n"
 	harness.WantEqual(t, "list", o.types(1, "", "sessions", "list", ada), cannot)
 	harness.WantEqual(t, "end", o.types(1, "", "sessions", "end", "--user", ada), cannot)
 	token := b.Cookies()["__Host-sana_session"]
 	harness.WantEqual(t, "explain", o.types(0, token, "sessions", "explain"),
-		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest (session ID).\n")
-	rolled := operator{t, w.Environ("SESSION_STORE=cookie", "SECRET_KEYS=k2:YW5vdGhlci10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnIQ==")}
+		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest "+
+			"(session ID).\n")
+	rolled := operator{t,
+		w.Environ("SESSION_STORE=cookie",
+			"SECRET_KEYS=k2:YW5vdGhlci10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnIQ==")}
 	harness.WantEqual(t, "without its key", rolled.types(0, token, "sessions", "explain"),
 		"The server answers 401 not_signed_in: the key that sealed it is no longer in SECRET_KEYS.\n")
 }
@@ -170,9 +186,11 @@ func TestPeopleAdd_LetsAUserInWhenSignUpIsClosed(t *testing.T) {
 	app := w.Start(t, "SIGN_UP=closed")
 	o := operator{t, w.Environ("SIGN_UP=closed")}
 	stranger := app.Open(t)
-	stranger.Verify(stranger.GetCode(w, "bob@sana.example")).Want(http.StatusForbidden, "sign_up_closed")
+	stranger.Verify(stranger.GetCode(w, "bob@sana.example")).Want(http.StatusForbidden,
+		"sign_up_closed")
 
-	harness.WantEqual(t, "output", o.types(0, "", "people", "add", " Ada@SANA.example"), ada+" can sign in now.\n")
+	harness.WantEqual(t, "output", o.types(0, "", "people", "add", " Ada@SANA.example"),
+		ada+" can sign in now.\n")
 	harness.WantEqual(t, "output again", o.types(0, "", "people", "add", ada),
 		ada+" has an account; nothing to do.\n")
 	o.types(1, "", "people", "add", "ada")

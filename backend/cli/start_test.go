@@ -75,7 +75,8 @@ func TestStart_DoesNotWaitForRejectedCredentials(t *testing.T) {
 	for name, wrong := range map[string]url.URL{"name": wrongName, "password": wrongPassword} {
 		log := &harness.Log{}
 		err := start(t.Context(), t, log, "DATABASE_URL="+wrong.String())
-		if err == nil || !strings.HasPrefix(err.Error(), "connect to database: the credentials were rejected: ") ||
+		if err == nil ||
+			!strings.HasPrefix(err.Error(), "connect to database: the credentials were rejected: ") ||
 			!strings.HasSuffix(err.Error(), "; check user, password and name in DATABASE_URL") {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -87,7 +88,8 @@ func TestStart_DoesNotWaitForRejectedCredentials(t *testing.T) {
 
 func TestStart_NamesInvalidMailgunVariables(t *testing.T) {
 	t.Parallel()
-	err := start(t.Context(), t, &harness.Log{}, "DATABASE_URL="+postgrestest.URL(t), "MAILGUN_API_BASE=https://api.mailgun.net")
+	err := start(t.Context(), t, &harness.Log{}, "DATABASE_URL="+postgrestest.URL(t),
+		"MAILGUN_API_BASE=https://api.mailgun.net")
 	if err == nil || !strings.Contains(err.Error(), "MAILGUN_API_BASE") {
 		t.Errorf("got %v, want the variable's name", err)
 	}
@@ -96,7 +98,8 @@ func TestStart_NamesInvalidMailgunVariables(t *testing.T) {
 func TestStart_WaitsForAStartingDatabase(t *testing.T) {
 	t.Parallel()
 	log := &harness.Log{}
-	if err := start(t.Context(), t, log, "DATABASE_URL="+lateDatabase(t, postgrestest.URL(t), 10)); err != nil {
+	if err := start(t.Context(), t, log,
+		"DATABASE_URL="+lateDatabase(t, postgrestest.URL(t), 10)); err != nil {
 		t.Fatal(err)
 	}
 	assertWaited(t, log)
@@ -112,13 +115,18 @@ func TestStart_DoesNotWaitForPermanentErrors(t *testing.T) {
 	for name, test := range map[string]struct{ address, want string }{
 		"parameter of a pooler": {
 			refusingDatabase(t, "08P01", "unsupported startup parameter: statement_timeout"),
-			"a pooler is in between: unsupported startup parameter: statement_timeout (SQLSTATE 08P01); set MIGRATE_DATABASE_URL",
+			"a pooler is in between: unsupported startup parameter: statement_timeout (SQLSTATE 08P01); " +
+				"set MIGRATE_DATABASE_URL",
 		},
-		"protocol":          {refusingDatabase(t, "08P01", "no such thing"), "the connection was rejected: no such thing"},
-		"unknown parameter": {address + "&canary_parameter=1", `unrecognized configuration parameter "canary_parameter"`},
-		"wrong value":       {address + "&work_mem=canary", "a parameter was rejected: "},
-		"syntax":            {refusingDatabase(t, "42601", "syntax error"), "a parameter was rejected: syntax error"},
-		"no TLS":            {strings.Replace(address, "sslmode=disable", "sslmode=require", 1), "the server offers no TLS"},
+		"protocol": {refusingDatabase(t, "08P01", "no such thing"),
+			"the connection was rejected: no such thing"},
+		"unknown parameter": {address + "&canary_parameter=1",
+			`unrecognized configuration parameter "canary_parameter"`},
+		"wrong value": {address + "&work_mem=canary", "a parameter was rejected: "},
+		"syntax": {refusingDatabase(t, "42601", "syntax error"),
+			"a parameter was rejected: syntax error"},
+		"no TLS": {strings.Replace(address, "sslmode=disable", "sslmode=require", 1),
+			"the server offers no TLS"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -180,7 +188,8 @@ func runCommand(database string, args ...string) (code int, stdout, stderr strin
 func TestCommands_WaitForADatabaseAsServeDoes(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
-		"migrate": {"migrate"}, "list": {"sessions", "list", "ada@sana.example"}, "mail": {"mail", "explain", "ada@sana.example"},
+		"migrate": {"migrate"}, "list": {"sessions", "list", "ada@sana.example"},
+		"mail": {"mail", "explain", "ada@sana.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,7 +202,8 @@ func TestCommands_WaitForADatabaseAsServeDoes(t *testing.T) {
 			}
 			refusing := refusingDatabase(t, "28P01", "password authentication failed")
 			code, _, stderr := runCommand(refusing, args...)
-			const want = "sana: connect to database: the credentials were rejected: password authentication failed"
+			const want = "sana: connect to database: the credentials were rejected: password " +
+				"authentication failed"
 			if code != 1 || !strings.HasPrefix(stderr, want) {
 				t.Errorf("got %d and %q, want %q", code, stderr, want)
 			}
@@ -264,7 +274,8 @@ func TestStart_ReportsAPortInUse(t *testing.T) {
 	defer taken.Close()
 	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
 	err = start(t.Context(), t, io.Discard, "DATABASE_URL="+postgrestest.URL(t), "PORT="+port)
-	if want := "cannot listen on :" + port + " (LISTEN_ADDR, else PORT): "; err == nil || !strings.HasPrefix(err.Error(), want) {
+	if want := "cannot listen on :" + port + " (LISTEN_ADDR, else PORT): "; err == nil ||
+		!strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want %s…", err, want)
 	}
 }
@@ -293,7 +304,8 @@ func TestStart_RefusesAnSMTPServerWithoutEncryption(t *testing.T) {
 	for query, want := range map[string]string{"": "smtp://relay:25?tls=off", "?tls=off": ""} {
 		// Only the resolver knows that this name is the local machine.
 		address := "SMTP_URL=smtp://LOCALHOST:" + strconv.Itoa(server.Port) + query
-		err := start(t.Context(), t, io.Discard, database, "MAIL_TRANSPORT=smtp", address, "MAILGUN_DOMAIN=", "MAILGUN_API_KEY=")
+		err := start(t.Context(), t, io.Discard, database, "MAIL_TRANSPORT=smtp", address,
+			"MAILGUN_DOMAIN=", "MAILGUN_API_KEY=")
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", address, err, want)
 		}

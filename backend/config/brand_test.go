@@ -13,17 +13,21 @@ func TestBrand_IsReadFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	got := load(t, production(
 		"BRAND_NAME=Müller's Bäckerei", "BRAND_COLOR=#717171", "BRAND_LOGO_FILE="+file(t, testLogo),
-		"HELP_URL=https://example.org/help", "PRIVACY_URL=https://example.org/privacy", "TERMS_URL=https://example.org/terms",
+		"HELP_URL=https://example.org/help", "PRIVACY_URL=https://example.org/privacy",
+		"TERMS_URL=https://example.org/terms",
 		"SUPPORT_EMAIL=help@example.org",
 	)).Brand
-	if got.Name != "Müller's Bäckerei" || got.Light.Color != "#717171" || !got.IsOwn || got.Logo == nil {
+	if got.Name != "Müller's Bäckerei" || got.Light.Color != "#717171" || !got.IsOwn ||
+		got.Logo == nil {
 		t.Errorf("got %+v", got)
 	}
 	if got.HelpURL != "https://example.org/help" || got.PrivacyURL != "https://example.org/privacy" ||
 		got.TermsURL != "https://example.org/terms" || got.SupportEmail != "help@example.org" {
 		t.Errorf("got the links %+v", got)
 	}
-	if dark := load(t, production("BRAND_COLOR=#717171", "BRAND_COLOR_DARK=#ffcc00")).Brand.Dark.Color; dark != "#ffcc00" {
+	if dark := load(t,
+		production("BRAND_COLOR=#717171",
+			"BRAND_COLOR_DARK=#ffcc00")).Brand.Dark.Color; dark != "#ffcc00" {
 		t.Errorf("got %s in the dark theme, want the color that was given for it", dark)
 	}
 }

@@ -55,8 +55,8 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // Reveal returns the value, for the one place that uses it.
 func (s Secret) Reveal() string { return string(s) }
 
-// Config is everything that an operator can set. Each variable of type Secret can also be given as NAME_FILE, the path
-// of a file with the value.
+// Config is everything that an operator can set. Each variable of type Secret can also be given as
+// NAME_FILE, the path of a file with the value.
 type Config struct {
 	Env        string `env:"APP_ENV" envDefault:"production" help:"development or production"`
 	Port       uint16 `env:"PORT" envDefault:"3000" help:"port to listen on, on all interfaces; in development on 127.0.0.1 only"`
@@ -98,10 +98,11 @@ type Config struct {
 	OTLPEndpoint       string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"collector of traces, OTLP over HTTP, e.g. http://127.0.0.1:4318; default: no traces"`
 	OTLPHeaders        Secret        `env:"OTEL_EXPORTER_OTLP_HEADERS" help:"headers for the collector as name=value, separated by commas"`
 
-	Keys          keyring.Ring `env:"-"` // read from SecretKeys
-	SignUpDomains []string     `env:"-"` // read from SignUp, in punycode; nil when it is open or closed
-	Brand         brand.Brand  `env:"-"` // read from BrandName and what follows it
-	SMTPServer    SMTPServer   `env:"-"` // read from SMTPURL; zero with another transport
+	Keys keyring.Ring `env:"-"` // read from SecretKeys
+	// read from SignUp, in punycode; nil when it is open or closed
+	SignUpDomains []string    `env:"-"`
+	Brand         brand.Brand `env:"-"` // read from BrandName and what follows it
+	SMTPServer    SMTPServer  `env:"-"` // read from SMTPURL; zero with another transport
 }
 
 // Database is where the data is.
@@ -110,15 +111,16 @@ type Database struct {
 	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" help:"the same database without a pooler, for migrations, if DATABASE_URL goes through a pooler in transaction mode such as PgBouncer; default: DATABASE_URL"`
 }
 
-// IsPooled reports whether a pooler stands between the program and the database: then migrations have an address of their
-// own.
+// IsPooled reports whether a pooler stands between the program and the database: then migrations
+// have an address of their own.
 func (d Database) IsPooled() bool { return d.MigrateDatabaseURL != d.DatabaseURL }
 
 // check looks at the form of both addresses, and never quotes them.
 func (d Database) check(f *faultList) {
 	const wrong = "must begin with postgres://; it looks like %s"
 	f.when(isNotPostgres(d.DatabaseURL), "DATABASE_URL", wrong, exampleDatabaseURL)
-	f.when(d.IsPooled() && isNotPostgres(d.MigrateDatabaseURL), "MIGRATE_DATABASE_URL", wrong, exampleDatabaseURL)
+	f.when(d.IsPooled() &&
+		isNotPostgres(d.MigrateDatabaseURL), "MIGRATE_DATABASE_URL", wrong, exampleDatabaseURL)
 }
 
 func isNotPostgres(address Secret) bool {
@@ -165,8 +167,8 @@ const (
 // keyFile is where development keeps its key, below the working directory.
 const keyFile = ".data/secret_keys"
 
-// Load reads environ, a list of NAME=value. The error names every variable that is wrong, one a line, and says what to
-// do.
+// Load reads environ, a list of NAME=value. The error names every variable that is wrong, one a
+// line, and says what to do.
 func Load(environ []string) (Config, error) { return load(environ, keyring.ReadOrCreateFile) }
 
 // Look is Load without side effects: a key file of development that does not exist yet is a fault.
@@ -181,13 +183,15 @@ func load(environ []string, readKeyFile func(path string) (string, error)) (Conf
 	cfg.readListenAddr(&faults, values)
 	cfg.fillDefaults(values)
 	faults.when(cfg.Env == Production && values["TRUSTED_PROXY_HOPS"] == "", "TRUSTED_PROXY_HOPS",
-		"is not set; it is 2 on Render, 1 behind one nginx, 0 without a proxy. A wrong number makes everybody share one client's limits")
+		"is not set; it is 2 on Render, 1 behind one nginx, 0 without a proxy. A wrong number makes "+
+			"everybody share one client's limits")
 	cfg.check(&faults)
 	cfg.readKeys(&faults, readKeyFile)
 	return cfg, faults.err()
 }
 
-// LoadMigrateDatabaseURL reads what a migration needs and nothing else: MIGRATE_DATABASE_URL, else DATABASE_URL.
+// LoadMigrateDatabaseURL reads what a migration needs and nothing else: MIGRATE_DATABASE_URL, else
+// DATABASE_URL.
 func LoadMigrateDatabaseURL(environ []string) (Secret, error) {
 	var faults faultList
 	var db Database
@@ -204,7 +208,8 @@ func LoadListenAddr(environ []string) (string, error) {
 	var faults faultList
 	var cfg Config
 	values := env.ToMap(environ)
-	maps.DeleteFunc(values, func(name, _ string) bool { return name != "PORT" && name != "LISTEN_ADDR" })
+	maps.DeleteFunc(values,
+		func(name, _ string) bool { return name != "PORT" && name != "LISTEN_ADDR" })
 	faults.read(&cfg, fields[Config](), values)
 	cfg.readListenAddr(&faults, values)
 	host, port, _ := net.SplitHostPort(cfg.ListenAddr)
@@ -222,7 +227,8 @@ func LoadGate(environ []string) GateSettings {
 	values := env.ToMap(environ)
 	return GateSettings{
 		AppsFile: values["APPS_FILE"], GateAddr: values["GATE_ADDR"],
-		PublicURL: origin(first(values["PUBLIC_URL"], values["RENDER_EXTERNAL_URL"])), Env: values["APP_ENV"],
+		PublicURL: origin(first(values["PUBLIC_URL"], values["RENDER_EXTERNAL_URL"])),
+		Env:       values["APP_ENV"],
 	}
 }
 
@@ -247,8 +253,10 @@ func (c *Config) readListenAddr(f *faultList, values map[string]string) {
 	f.when(err == nil && values["PORT"] != "" && c.Port != port, "LISTEN_ADDR",
 		"is %q, and PORT is %d; keep one of them", c.ListenAddr, c.Port)
 	ip, err := netip.ParseAddr(host)
-	f.when(c.Env == Development && host != "localhost" && (err != nil || !ip.IsLoopback()), "LISTEN_ADDR",
-		"is %q; in development it must be on this machine, e.g. 127.0.0.1:3000, because the inbox shows codes",
+	f.when(c.Env == Development && host != "localhost" &&
+		(err != nil || !ip.IsLoopback()), "LISTEN_ADDR",
+		"is %q; in development it must be on this machine, e.g. 127.0.0.1:3000, because the inbox "+
+			"shows codes",
 		c.ListenAddr)
 	c.Port = port
 }
@@ -277,9 +285,9 @@ func (c *Config) fillDefaults(values map[string]string) {
 	c.LogFormat = first(c.LogFormat, "json")
 }
 
-// origin returns a URL as browsers write its origin (WHATWG URL, 4.7): in small letters, the host in
-// punycode, without the scheme's own port and without a slash at the end. Any other text is returned
-// unchanged, for checkPublicURL.
+// origin returns a URL as browsers write its origin (WHATWG URL, 4.7): in small letters, the host
+// in punycode, without the scheme's own port and without a slash at the end. Any other text is
+// returned unchanged, for checkPublicURL.
 func origin(given string) string {
 	text := strings.ToLower(strings.TrimSuffix(given, "/"))
 	u, err := url.Parse(text)
@@ -327,7 +335,9 @@ func (c *Config) check(f *faultList) {
 	f.oneOf("APP_ENV", c.Env, Development, Production)
 	f.oneOf("SESSION_STORE", c.SessionStore, StorePostgres, StoreCookie)
 	f.oneOf("SESSION_CACHE", c.SessionCache, On, Off)
-	f.when(c.SessionCacheMB < 1 || c.SessionCacheMB > 1<<20, "SESSION_CACHE_MB", "is %d; it must be 1 to 1048576, e.g. 64", c.SessionCacheMB)
+	f.when(c.SessionCacheMB < 1 ||
+		c.SessionCacheMB > 1<<20, "SESSION_CACHE_MB", "is %d; it must be 1 to 1048576, e.g. 64",
+		c.SessionCacheMB)
 	f.oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 	c.checkPublicURL(f)
 	c.Database.check(f)
@@ -337,44 +347,56 @@ func (c *Config) check(f *faultList) {
 	c.checkGate(f)
 	c.readBrand(f)
 	f.when(c.DatabaseURL == "", "DATABASE_URL", "is not set; it looks like %s", exampleDatabaseURL)
-	f.when(c.CodeLength < 6 || c.CodeLength > 8, "CODE_LENGTH", "is %d; it must be 6, 7 or 8", c.CodeLength)
+	f.when(c.CodeLength < 6 ||
+		c.CodeLength > 8, "CODE_LENGTH", "is %d; it must be 6, 7 or 8", c.CodeLength)
 	f.atLeastOne("CODES_PER_NETWORK", c.CodesPerNetwork)
 	f.atLeastOne("WRONG_CODES_PER_NETWORK", c.WrongPerNetwork)
 	f.atLeastOne("MAIL_ALARM", c.MailAlarm)
-	f.when(c.SessionIdleTimeout < time.Minute, "SESSION_IDLE_TIMEOUT", "is %s; it must be at least 1m", c.SessionIdleTimeout)
+	f.when(c.SessionIdleTimeout < time.Minute, "SESSION_IDLE_TIMEOUT", "is %s; it must be at least 1m",
+		c.SessionIdleTimeout)
 	f.when(c.SessionMaxAge > maxAge, "SESSION_MAX_AGE",
 		"is %s; it must be at most 9600h (400 days), as browsers keep cookies no longer", c.SessionMaxAge)
-	f.when(c.TrustedProxyHops > maxHops, "TRUSTED_PROXY_HOPS", "is %d; it must be 0 to %d", c.TrustedProxyHops, maxHops)
+	f.when(c.TrustedProxyHops > maxHops, "TRUSTED_PROXY_HOPS", "is %d; it must be 0 to %d",
+		c.TrustedProxyHops, maxHops)
 	f.when(c.SessionMaxAge < c.SessionIdleTimeout,
-		"SESSION_MAX_AGE", "is %s; it must not be shorter than SESSION_IDLE_TIMEOUT (%s)", c.SessionMaxAge, c.SessionIdleTimeout)
+		"SESSION_MAX_AGE", "is %s; it must not be shorter than SESSION_IDLE_TIMEOUT (%s)",
+		c.SessionMaxAge, c.SessionIdleTimeout)
 }
 
 func (c *Config) checkPublicURL(f *faultList) {
-	f.when(c.PublicURL == "", "PUBLIC_URL", "is not set; it is where people reach Sana, e.g. https://sana.example.org")
+	f.when(c.PublicURL == "", "PUBLIC_URL",
+		"is not set; it is where people reach Sana, e.g. https://sana.example.org")
 	u, err := url.Parse(c.PublicURL)
 	f.when(err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != c.PublicURL,
 		"PUBLIC_URL", "must be a scheme and a host and nothing more, e.g. https://sana.example.org")
 	if err != nil {
 		return
 	}
-	f.when(!isHostOfURL(u.Hostname()), "PUBLIC_URL", "has a host that no browser reaches, %q; e.g. sana.example.org", u.Hostname())
+	f.when(!isHostOfURL(u.Hostname()), "PUBLIC_URL",
+		"has a host that no browser reaches, %q; e.g. sana.example.org", u.Hostname())
 	f.when(!isPort(u.Port()), "PUBLIC_URL", "has a port that does not exist, %q", u.Port())
 	f.when(c.Env == Production && !strings.HasPrefix(c.PublicURL, "https://"),
-		"PUBLIC_URL", "is %q; in production it must begin with https://, because browsers keep the session cookie only there", c.PublicURL)
-	f.when(u.Scheme != "https" && u.Scheme != "http", "PUBLIC_URL", "is %q; it must begin with https://", c.PublicURL)
+		"PUBLIC_URL",
+		"is %q; in production it must begin with https://, because browsers keep the session cookie "+
+			"only there", c.PublicURL)
+	f.when(u.Scheme != "https" &&
+		u.Scheme != "http", "PUBLIC_URL", "is %q; it must begin with https://", c.PublicURL)
 }
 
 // checkObservers is about who else listens, or is told something.
 func (c *Config) checkObservers(f *faultList) {
 	if c.MetricsAddr != "" {
 		_, port, err := splitAddr(c.MetricsAddr)
-		f.when(err != nil, "METRICS_ADDR", "is %q; it must be host:port, e.g. 127.0.0.1:9090, or :9090 for all interfaces", c.MetricsAddr)
+		f.when(err != nil, "METRICS_ADDR",
+			"is %q; it must be host:port, e.g. 127.0.0.1:9090, or :9090 for all interfaces", c.MetricsAddr)
 		f.when(port != 0 && port == c.Port, "METRICS_ADDR",
-			"is %q, and PORT is %d too; metrics need a port of their own, which the public does not reach", c.MetricsAddr, c.Port)
+			"is %q, and PORT is %d too; metrics need a port of their own, which the public does not reach",
+			c.MetricsAddr, c.Port)
 	}
 	if c.OTLPEndpoint != "" {
 		u, err := url.Parse(c.OTLPEndpoint)
-		f.when(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "", "OTEL_EXPORTER_OTLP_ENDPOINT",
+		f.when(err != nil || u.Scheme != "http" && u.Scheme != "https" ||
+			u.Hostname() == "", "OTEL_EXPORTER_OTLP_ENDPOINT",
 			"must be the address of a collector that takes OTLP over HTTP, e.g. http://127.0.0.1:4318")
 	}
 }
@@ -387,12 +409,15 @@ func (c *Config) checkGate(f *faultList) {
 		return
 	}
 	f.when(c.SessionStore == StoreCookie, "APPS_FILE",
-		"is set, and SESSION_STORE=cookie has no sessions that the gate could look up; use SESSION_STORE=postgres")
+		"is set, and SESSION_STORE=cookie has no sessions that the gate could look up; use "+
+			"SESSION_STORE=postgres")
 	f.when(c.GateAddr == "", "GATE_ADDR", "is not set; APPS_FILE needs it, e.g. 127.0.0.1:3001")
 	_, port, err := splitAddr(c.GateAddr)
-	f.when(err != nil, "GATE_ADDR", "is %q; it must be host:port, e.g. 127.0.0.1:3001, or :3001 for all interfaces", c.GateAddr)
+	f.when(err != nil, "GATE_ADDR",
+		"is %q; it must be host:port, e.g. 127.0.0.1:3001, or :3001 for all interfaces", c.GateAddr)
 	isTaken := port != 0 && (port == c.Port || c.GateAddr == c.MetricsAddr)
-	f.when(isTaken, "GATE_ADDR", "is %q, which PORT or METRICS_ADDR has too; the gate needs a port of its own", c.GateAddr)
+	f.when(isTaken, "GATE_ADDR",
+		"is %q, which PORT or METRICS_ADDR has too; the gate needs a port of its own", c.GateAddr)
 }
 
 // isPort reports whether the port of a URL can be connected to; none stands for the scheme's own.
@@ -408,7 +433,9 @@ func (c *Config) readSignUp(f *faultList) {
 	for domain := range strings.SplitSeq(c.SignUp, ",") {
 		ascii, err := idna.Lookup.ToASCII(strings.TrimSpace(domain))
 		f.when(err != nil || !strings.Contains(strings.Trim(ascii, "."), "."),
-			"SIGN_UP", "has %q in it; it must be open, closed, apps, or domains such as example.org,example.net", domain)
+			"SIGN_UP",
+			"has %q in it; it must be open, closed, apps, or domains such as example.org,example.net",
+			domain)
 		c.SignUpDomains = append(c.SignUpDomains, strings.ToLower(ascii))
 	}
 }
@@ -421,7 +448,8 @@ func (c *Config) readKeys(f *faultList, readFile func(path string) (string, erro
 		list, source = content, " (from "+keyFile+")"
 	}
 	f.when(list == "", "SECRET_KEYS",
-		"is not set; without it every restart would lose pending sign-ins. Make a key once with: sana keys new")
+		"is not set; without it every restart would lose pending sign-ins. Make a key once with: sana "+
+			"keys new")
 	ring, err := keyring.Parse(list)
 	if err == nil {
 		err = ring.CheckRandom()

@@ -33,11 +33,16 @@ func production(override ...string) []string {
 
 // bySMTP is production with the other transport.
 func bySMTP(override ...string) []string {
-	return production(append([]string{"MAIL_TRANSPORT=smtp", "MAILGUN_DOMAIN=", "MAILGUN_API_KEY=", "SMTP_URL=" + testSMTPURL}, override...)...)
+	return production(
+		append([]string{
+			"MAIL_TRANSPORT=smtp", "MAILGUN_DOMAIN=", "MAILGUN_API_KEY=", "SMTP_URL=" + testSMTPURL,
+		}, override...)...)
 }
 
 func development(override ...string) []string {
-	return append([]string{"APP_ENV=development", "DATABASE_URL=" + testAddress, "SECRET_KEYS=" + testKeys}, override...)
+	return append(
+		[]string{"APP_ENV=development", "DATABASE_URL=" + testAddress, "SECRET_KEYS=" + testKeys},
+		override...)
 }
 
 func load(t *testing.T, environ []string) config.Config {
@@ -119,20 +124,28 @@ func TestDevelopmentNeedsADatabaseOnly(t *testing.T) {
 func TestTheSMTPServerIsReadFromItsURL(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]config.SMTPServer{
-		testSMTPURL: {Host: "mail.example.org", Port: 465, TLS: true, Username: "sana", Password: "canary-password"},
-		"smtp://sana:canary-password@mail.example.org": {Host: "mail.example.org", Port: 587, Username: "sana", Password: "canary-password"},
-		"smtps://a%40b.example:p%2F%25%3A@[::1]:2465/": {Host: "::1", Port: 2465, TLS: true, Username: "a@b.example", Password: "p/%:"},
-		"smtp://127.0.0.1:1025":                        {Host: "127.0.0.1", Port: 1025},
-		"smtp://relay:25?tls=off":                      {Host: "relay", Port: 25, Plain: true},
+		testSMTPURL: {Host: "mail.example.org", Port: 465, TLS: true, Username: "sana",
+			Password: "canary-password"},
+		"smtp://sana:canary-password@mail.example.org": {Host: "mail.example.org", Port: 587,
+			Username: "sana", Password: "canary-password"},
+		"smtps://a%40b.example:p%2F%25%3A@[::1]:2465/": {Host: "::1", Port: 2465, TLS: true,
+			Username: "a@b.example", Password: "p/%:"},
+		"smtp://127.0.0.1:1025":   {Host: "127.0.0.1", Port: 1025},
+		"smtp://relay:25?tls=off": {Host: "relay", Port: 25, Plain: true},
 	} {
 		if got := load(t, bySMTP("SMTP_URL="+given)).SMTPServer; got != want {
-			t.Errorf("SMTP_URL=%s: got %s:%d, TLS %t, as %q with %q", given, got.Host, got.Port, got.TLS, got.Username, got.Password.Reveal())
+			t.Errorf("SMTP_URL=%s: got %s:%d, TLS %t, as %q with %q", given, got.Host, got.Port, got.TLS,
+				got.Username, got.Password.Reveal())
 		}
 	}
-	if got := load(t, bySMTP("SMTP_URL=", "SMTP_URL_FILE="+file(t, testSMTPURL+"\n"))).SMTPServer.Host; got != "mail.example.org" {
+	if got := load(t,
+		bySMTP("SMTP_URL=",
+			"SMTP_URL_FILE="+file(t, testSMTPURL+"\n"))).SMTPServer.Host; got != "mail.example.org" {
 		t.Errorf("from a file: got the host %q", got)
 	}
-	if got := load(t, development("MAIL_TRANSPORT=console", "SMTP_URL="+testSMTPURL, "MAILGUN_API_KEY=k")); got.SMTPServer != (config.SMTPServer{}) {
+	if got := load(t,
+		development("MAIL_TRANSPORT=console", "SMTP_URL="+testSMTPURL,
+			"MAILGUN_API_KEY=k")); got.SMTPServer != (config.SMTPServer{}) {
 		t.Errorf("with the console: got the host %q", got.SMTPServer.Host)
 	}
 }
@@ -145,7 +158,8 @@ func TestAnEmptyVariableIsOneThatIsNotSet(t *testing.T) {
 			empty = append(empty, v.Name+"=")
 		}
 	}
-	empty = append(empty, "MAIL_TRANSPORT=", "LOG_FORMAT=", "MIGRATE_DATABASE_URL=", "DATABASE_URL_FILE=", "RENDER_EXTERNAL_URL=")
+	empty = append(empty, "MAIL_TRANSPORT=", "LOG_FORMAT=", "MIGRATE_DATABASE_URL=",
+		"DATABASE_URL_FILE=", "RENDER_EXTERNAL_URL=")
 	got, want := load(t, production(empty...)), load(t, production())
 	got.Keys, want.Keys = config.Config{}.Keys, config.Config{}.Keys
 	assertEqual(t, got, want)
@@ -175,7 +189,8 @@ func TestPublicURLIsAnOriginAsBrowsersWriteIt(t *testing.T) {
 func TestRenderSaysWhereItIsUnlessPublicURLDoes(t *testing.T) {
 	t.Parallel()
 	const render = "RENDER_EXTERNAL_URL=https://sana.onrender.com"
-	if got := load(t, production("PUBLIC_URL=", render)).PublicURL; got != "https://sana.onrender.com" {
+	if got := load(t,
+		production("PUBLIC_URL=", render)).PublicURL; got != "https://sana.onrender.com" {
 		t.Errorf("without PUBLIC_URL: got %q, want Render's", got)
 	}
 	if got := load(t, production(render)).PublicURL; got != "https://sana.example.org" {
@@ -190,18 +205,22 @@ func TestMigrationsGoToTheDirectAddress(t *testing.T) {
 		environ []string
 		want    config.Secret
 	}{
-		"the same as the program's":  {[]string{"DATABASE_URL=" + testAddress}, testAddress},
-		"their own":                  {[]string{"DATABASE_URL=" + testAddress, "MIGRATE_DATABASE_URL=" + direct}, direct},
-		"their own and no other":     {[]string{"MIGRATE_DATABASE_URL=" + direct}, direct},
-		"from a file":                {[]string{"MIGRATE_DATABASE_URL_FILE=" + file(t, direct+"\n")}, direct},
-		"whatever else is not right": {[]string{"DATABASE_URL=" + direct, "APP_ENV=x", "PORT=x", "CODE_LENGTH=x"}, direct},
+		"the same as the program's": {[]string{"DATABASE_URL=" + testAddress}, testAddress},
+		"their own": {
+			[]string{"DATABASE_URL=" + testAddress, "MIGRATE_DATABASE_URL=" + direct}, direct},
+		"their own and no other": {[]string{"MIGRATE_DATABASE_URL=" + direct}, direct},
+		"from a file": {[]string{"MIGRATE_DATABASE_URL_FILE=" + file(t, direct+"\n")},
+			direct},
+		"whatever else is not right": {
+			[]string{"DATABASE_URL=" + direct, "APP_ENV=x", "PORT=x", "CODE_LENGTH=x"}, direct},
 	} {
 		got, err := config.LoadMigrateDatabaseURL(test.environ)
 		if err != nil || got != test.want {
 			t.Errorf("%s: got %q, %v; want %q", name, got.Reveal(), err, test.want.Reveal())
 		}
 	}
-	if got := load(t, production("MIGRATE_DATABASE_URL="+direct)); got.MigrateDatabaseURL != direct || got.DatabaseURL != testAddress {
+	if got := load(t, production("MIGRATE_DATABASE_URL="+direct)); got.MigrateDatabaseURL != direct ||
+		got.DatabaseURL != testAddress {
 		t.Errorf("Load: got %q and %q", got.MigrateDatabaseURL.Reveal(), got.DatabaseURL.Reveal())
 	}
 }
@@ -247,7 +266,8 @@ func TestDevelopmentRefusesItsKeyFileOnceOthersCanReadIt(t *testing.T) {
 	if err := os.Chmod(".data/secret_keys", 0o640); err != nil {
 		t.Fatal(err)
 	}
-	want := "SECRET_KEYS is not set and .data/secret_keys cannot be used: others than its owner can read it; run: chmod 600 .data/secret_keys"
+	want := "SECRET_KEYS is not set and .data/secret_keys cannot be used: others than its owner " +
+		"can read it; run: chmod 600 .data/secret_keys"
 	if got := faults(t, environ); len(got) != 1 || got[0] != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -280,11 +300,13 @@ func TestMetricsAndTracesNeedAnAddressThatCanBe(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_ENDPOINT=collector:4317": "OTEL_EXPORTER_OTLP_ENDPOINT must be the address of a collector",
 		"OTEL_EXPORTER_OTLP_ENDPOINT=grpc://c:4317":  "OTEL_EXPORTER_OTLP_ENDPOINT must be the address of a collector",
 	} {
-		if _, err := config.Load(production(variable)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := config.Load(production(variable)); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", variable, err, want)
 		}
 	}
-	got := load(t, production("METRICS_ADDR=:9090", "OTEL_EXPORTER_OTLP_ENDPOINT=https://otlp.example.org/base"))
+	got := load(t,
+		production("METRICS_ADDR=:9090", "OTEL_EXPORTER_OTLP_ENDPOINT=https://otlp.example.org/base"))
 	if got.MetricsAddr != ":9090" || got.OTLPEndpoint != "https://otlp.example.org/base" {
 		t.Errorf("got %q and %q", got.MetricsAddr, got.OTLPEndpoint)
 	}
@@ -315,10 +337,11 @@ func TestListenAddr_RefusesWhatCannotBe(t *testing.T) {
 	for want, environ := range map[string][]string{
 		`is "127.0.0.1"; it must be host:port`:      production("LISTEN_ADDR=127.0.0.1"),
 		`is "127.0.0.1:http"; it must be host:port`: production("LISTEN_ADDR=127.0.0.1:http"),
-		`is "127.0.0.1:3000", and PORT is 4000`:     production("PORT=4000", "LISTEN_ADDR=127.0.0.1:3000"),
-		`is ":3000"` + inDevelopment:                development("LISTEN_ADDR=:3000"),
-		`is "192.0.2.1:3000"` + inDevelopment:       development("LISTEN_ADDR=192.0.2.1:3000"),
-		`is "sana.example:3000"` + inDevelopment:    development("LISTEN_ADDR=sana.example:3000"),
+		`is "127.0.0.1:3000", and PORT is 4000`: production("PORT=4000",
+			"LISTEN_ADDR=127.0.0.1:3000"),
+		`is ":3000"` + inDevelopment:             development("LISTEN_ADDR=:3000"),
+		`is "192.0.2.1:3000"` + inDevelopment:    development("LISTEN_ADDR=192.0.2.1:3000"),
+		`is "sana.example:3000"` + inDevelopment: development("LISTEN_ADDR=sana.example:3000"),
 	} {
 		got := faults(t, environ)
 		if len(got) != 1 || !strings.HasPrefix(got[0], "LISTEN_ADDR "+want) {

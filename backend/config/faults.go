@@ -16,7 +16,8 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// faultList gathers faults, one a line. Each variable has one at most: what follows from the first would only confuse.
+// faultList gathers faults, one a line. Each variable has one at most: what follows from the first
+// would only confuse.
 type faultList struct {
 	variables []string
 	list      []error
@@ -31,7 +32,8 @@ func (f *faultList) when(wrong bool, variable, format string, args ...any) {
 }
 
 func (f *faultList) oneOf(variable, value string, allowed ...string) {
-	f.when(!slices.Contains(allowed, value), variable, "is %q; it must be %s", value, strings.Join(allowed, " or "))
+	f.when(!slices.Contains(allowed, value), variable, "is %q; it must be %s", value,
+		strings.Join(allowed, " or "))
 }
 
 // maxCount bounds what is counted in an hour.
@@ -43,8 +45,8 @@ func (f *faultList) atLeastOne(variable string, value int) {
 
 func (f *faultList) err() error { return errors.Join(f.list...) }
 
-// read fills target, a pointer to a struct with these fields, from values, into which it puts the content of each
-// NAME_FILE under NAME.
+// read fills target, a pointer to a struct with these fields, from values, into which it puts the
+// content of each NAME_FILE under NAME.
 func (f *faultList) read(target any, fields []reflect.StructField, values map[string]string) {
 	for _, field := range fields {
 		if field.Type == reflect.TypeFor[Secret]() {
@@ -53,17 +55,21 @@ func (f *faultList) read(target any, fields []reflect.StructField, values map[st
 	}
 	for _, field := range fields {
 		name := field.Tag.Get("env")
-		f.when(isQuoted(values[name]), name, "is in quotes, which docker's --env-file keeps; take them away")
+		f.when(isQuoted(values[name]), name,
+			"is in quotes, which docker's --env-file keeps; take them away")
 	}
-	all, _ := errors.AsType[env.AggregateError](env.ParseWithOptions(target, env.Options{Environment: values}))
+	all, _ := errors.AsType[env.AggregateError](
+		env.ParseWithOptions(target, env.Options{Environment: values}))
 	for _, err := range all.Errors {
 		parse, _ := errors.AsType[env.ParseError](err)
-		i := slices.IndexFunc(fields, func(field reflect.StructField) bool { return field.Name == parse.Name })
+		i := slices.IndexFunc(fields,
+			func(field reflect.StructField) bool { return field.Name == parse.Name })
 		if i < 0 { // a mistake in the struct
 			f.list = append(f.list, err)
 			continue
 		}
-		f.when(true, fields[i].Tag.Get("env"), "cannot be read as %s: %s", kindInWords(parse.Type), fields[i].Tag.Get("help"))
+		f.when(true, fields[i].Tag.Get("env"), "cannot be read as %s: %s", kindInWords(parse.Type),
+			fields[i].Tag.Get("help"))
 	}
 }
 
@@ -76,15 +82,16 @@ func (f *faultList) readSecretFile(name string, values map[string]string) {
 	f.when(values[name] != "", name, "and %s_FILE are both set; keep one", name)
 	f.when(err != nil, name, "cannot be read from %s_FILE: %v", name, err)
 	f.when(values["APP_ENV"] != Development && keyring.ReadableBy(path, 0o004), name,
-		"is in %s, which every user of the machine can read; run: chmod 600 %[1]s, or mount it with defaultMode: 0400 (Kubernetes), mode: 0400 (Docker)", path)
+		"is in %s, which every user of the machine can read; run: chmod 600 %[1]s, or mount it with "+
+			"defaultMode: 0400 (Kubernetes), mode: 0400 (Docker)", path)
 	values[name] = strings.TrimSpace(string(content))
 }
 
 // minMisspelt is the length from which a name that nearly is ours is taken for a misspelt one.
 const minMisspelt = 8
 
-// misspelt adds a fault for each variable whose name is one letter away from one of ours, or has two
-// letters swapped: without it the default would be used silently.
+// misspelt adds a fault for each variable whose name is one letter away from one of ours, or has
+// two letters swapped: without it the default would be used silently.
 func (f *faultList) misspelt(fields []reflect.StructField, values map[string]string) {
 	var known []string
 	for _, field := range fields {
@@ -117,14 +124,16 @@ func isNearly(given, name string) bool {
 	case -1:
 		return a == b[1:]
 	case 0:
-		return len(a) > 0 && (a[1:] == b[1:] || len(a) > 1 && a[0] == b[1] && a[1] == b[0] && a[2:] == b[2:])
+		return len(a) > 0 &&
+			(a[1:] == b[1:] || len(a) > 1 && a[0] == b[1] && a[1] == b[0] && a[2:] == b[2:])
 	}
 	return false
 }
 
 func isQuoted(value string) bool {
 	const quotes = "'\"`"
-	return len(value) > 1 && strings.ContainsRune(quotes, rune(value[0])) && value[0] == value[len(value)-1]
+	return len(value) > 1 && strings.ContainsRune(quotes, rune(value[0])) &&
+		value[0] == value[len(value)-1]
 }
 
 func kindInWords(t reflect.Type) string {

@@ -28,50 +28,66 @@ func (c *Config) readSMTPURL(f *faultList) {
 	if c.MailTransport != SMTP {
 		return
 	}
-	f.when(c.SMTPURL == "", "SMTP_URL", "is not set; MAIL_TRANSPORT=smtp needs it, e.g. %s", exampleSMTPURL)
+	f.when(c.SMTPURL == "", "SMTP_URL", "is not set; MAIL_TRANSPORT=smtp needs it, e.g. %s",
+		exampleSMTPURL)
 	u, err := url.Parse(c.SMTPURL.Reveal())
-	f.when(err != nil, "SMTP_URL", "is not a URL such as %s; special characters of the password are written as %%40 for @, %%2F for /, %%25 for %%", exampleSMTPURL)
+	f.when(err != nil, "SMTP_URL",
+		"is not a URL such as %s; special characters of the password are written as %%40 for @, %%2F "+
+			"for /, %%25 for %%", exampleSMTPURL)
 	if err != nil {
 		return
 	}
 	password, _ := u.User.Password()
-	server := SMTPServer{Host: u.Hostname(), Port: 587, TLS: u.Scheme == "smtps", Username: u.User.Username(), Password: Secret(password)}
+	server := SMTPServer{Host: u.Hostname(), Port: 587, TLS: u.Scheme == "smtps",
+		Username: u.User.Username(), Password: Secret(password)}
 	if server.TLS {
 		server.Port = 465
 	}
 	if port := u.Port(); port != "" {
 		server.Port, err = strconv.Atoi(port)
-		f.when(err != nil || server.Port < 1 || server.Port > 65535, "SMTP_URL", "has a port that does not exist; the usual ones are 465 for smtps and 587 for smtp")
+		f.when(err != nil || server.Port < 1 ||
+			server.Port > 65535, "SMTP_URL",
+			"has a port that does not exist; the usual ones are 465 for smtps and 587 for smtp")
 	}
-	f.when(u.Scheme != "smtps" && u.Scheme != "smtp", "SMTP_URL", "must begin with smtps:// or smtp://, e.g. %s", exampleSMTPURL)
+	f.when(u.Scheme != "smtps" &&
+		u.Scheme != "smtp", "SMTP_URL", "must begin with smtps:// or smtp://, e.g. %s", exampleSMTPURL)
 	f.when(server.Host == "", "SMTP_URL", "names no host; it looks like %s", exampleSMTPURL)
-	f.when(server.Username != "" && password == "", "SMTP_URL", "has a user and no password; it looks like %s", exampleSMTPURL)
-	f.when(server.Username == "" && password != "", "SMTP_URL", "has a password and no user; it looks like %s", exampleSMTPURL)
+	f.when(server.Username != "" &&
+		password == "", "SMTP_URL", "has a user and no password; it looks like %s", exampleSMTPURL)
+	f.when(server.Username == "" &&
+		password != "", "SMTP_URL", "has a password and no user; it looks like %s", exampleSMTPURL)
 	server.Plain = u.RawQuery == plainSMTP
-	f.when(strings.Trim(u.Path, "/")+strings.TrimPrefix(u.RawQuery, plainSMTP)+u.Fragment != "", "SMTP_URL",
+	f.when(strings.Trim(u.Path, "/")+strings.TrimPrefix(u.RawQuery, plainSMTP)+u.Fragment != "",
+		"SMTP_URL",
 		"must end after host and port; it looks like %s", exampleSMTPURL)
 	f.when(server.Plain && (server.TLS || server.Username != ""), "SMTP_URL",
 		"has ?tls=off, which is for smtp:// and a relay without user and password on a private network")
 	c.SMTPServer = server
 }
 
-// checkOtherTransport rejects settings of a transport that is not used: the operator may believe that
-// mails are sent there. With the console transport they are allowed, so that developers can keep them.
+// checkOtherTransport rejects settings of a transport that is not used: the operator may believe
+// that mails are sent there. With the console transport they are allowed, so that developers can
+// keep them.
 func (c *Config) checkOtherTransport(f *faultList) {
-	const unused = "is set, but MAIL_TRANSPORT is %s, which does not use it; take it away, or set MAIL_TRANSPORT=%s"
+	const unused = "is set, but MAIL_TRANSPORT is %s, which does not use it; take it away, or set " +
+		"MAIL_TRANSPORT=%s"
 	f.when(c.MailTransport == Mailgun && c.SMTPURL != "", "SMTP_URL", unused, Mailgun, SMTP)
 	f.when(c.MailTransport == SMTP && c.MailgunDomain != "", "MAILGUN_DOMAIN", unused, SMTP, Mailgun)
 	f.when(c.MailTransport == SMTP && c.MailgunAPIKey != "", "MAILGUN_API_KEY", unused, SMTP, Mailgun)
-	f.when(c.MailTransport == SMTP && c.MailgunAPIBase != defaultOf("MAILGUN_API_BASE"), "MAILGUN_API_BASE", unused, SMTP, Mailgun)
-	f.when(c.MailTransport == SMTP && c.MailgunWebhookKey != "", "MAILGUN_WEBHOOK_KEY", unused, SMTP, Mailgun)
+	f.when(c.MailTransport == SMTP &&
+		c.MailgunAPIBase != defaultOf("MAILGUN_API_BASE"), "MAILGUN_API_BASE", unused, SMTP, Mailgun)
+	f.when(c.MailTransport == SMTP &&
+		c.MailgunWebhookKey != "", "MAILGUN_WEBHOOK_KEY", unused, SMTP, Mailgun)
 }
 
 func (c *Config) checkMail(f *faultList) {
 	f.oneOf("MAIL_TRANSPORT", c.MailTransport, Mailgun, SMTP, Console)
 	f.when(c.MailTransport == Console && c.Env == Production,
-		"MAIL_TRANSPORT", "is console, which writes codes to the output; in production it must be mailgun or smtp")
+		"MAIL_TRANSPORT", "is console, which writes codes to the output; in production it must be "+
+			"mailgun or smtp")
 	sender, err := mail.ParseAddress(c.MailFrom)
-	f.when(c.MailFrom == "", "MAIL_FROM", "is not set; it is the sender of the mails, e.g. %s", exampleSender)
+	f.when(c.MailFrom == "", "MAIL_FROM", "is not set; it is the sender of the mails, e.g. %s",
+		exampleSender)
 	f.when(err != nil, "MAIL_FROM", "is %q; it must be an address, e.g. %s", c.MailFrom, exampleSender)
 	f.when(err == nil && !isSender(sender.Address, c.Env), "MAIL_FROM",
 		"is %q; mail needs an address in ASCII with a whole domain, e.g. %s", c.MailFrom, exampleSender)
@@ -85,8 +101,8 @@ func (c *Config) checkMail(f *faultList) {
 	c.checkOtherTransport(f)
 }
 
-// isSender reports whether mail servers take an address as a sender: ASCII, with a domain of two labels
-// or more, but for development.
+// isSender reports whether mail servers take an address as a sender: ASCII, with a domain of two
+// labels or more, but for development.
 func isSender(address, environment string) bool {
 	domain := address[strings.LastIndexByte(address, '@')+1:]
 	isASCII := !strings.ContainsFunc(address, func(r rune) bool { return r > '~' || r <= ' ' })

@@ -33,7 +33,8 @@ func TestConfigurationPage_MatchesTheCode(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("configuration.md has\n%s\nwant\n%s\nrun: go test ./backend/config -update", got, table())
+		t.Fatalf("configuration.md has\n%s\nwant\n%s\nrun: go test ./backend/config -update", got,
+			table())
 	}
 	if err := os.WriteFile(page, []byte(before+tableBegin+table()+tableEnd+after), 0o644); err != nil {
 		t.Fatal(err)

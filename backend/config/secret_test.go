@@ -28,7 +28,8 @@ func TestNoPrintShowsASecret(t *testing.T) {
 		"with SMTP":     load(t, bySMTP()),
 	} {
 		for form, printed := range prints(value) {
-			if strings.Contains(printed, "canary") || strings.Contains(printed, "63616e") || strings.Contains(printed, "Y2FuYXJ5") {
+			if strings.Contains(printed, "canary") || strings.Contains(printed, "63616e") ||
+				strings.Contains(printed, "Y2FuYXJ5") {
 				t.Errorf("%s as %s: %s", name, form, printed)
 			}
 		}
@@ -56,7 +57,8 @@ func prints(value any) map[string]string {
 
 func TestASecretSaysThatItIsHidden(t *testing.T) {
 	t.Parallel()
-	if got := fmt.Sprintf("%v %#v %d", config.Secret("a"), config.Secret("a"), config.Secret("a")); got != "[redacted] [redacted] [redacted]" {
+	if got := fmt.Sprintf("%v %#v %d", config.Secret("a"), config.Secret("a"),
+		config.Secret("a")); got != "[redacted] [redacted] [redacted]" {
 		t.Errorf("got %q", got)
 	}
 	if got := config.Secret("canary").Reveal(); got != "canary" {
@@ -67,16 +69,21 @@ func TestASecretSaysThatItIsHidden(t *testing.T) {
 func TestNoFaultShowsASecret(t *testing.T) {
 	t.Parallel()
 	for name, environ := range map[string][]string{
-		"nothing fits":                 {"DATABASE_URL=canary", "SECRET_KEYS=canary", "MAILGUN_API_KEY=canary", "DATABASE_URL_FILE=/x", "MAILGUN_API_KEY_FILE=/x"},
-		"keys in a file":               production("SECRET_KEYS=", "SECRET_KEYS_FILE="+file(t, "canary:canary")),
-		"a key as the id":              production("SECRET_KEYS=" + strings.TrimPrefix(testKeys, "k1:") + ":" + testKeys),
+		"nothing fits": {"DATABASE_URL=canary", "SECRET_KEYS=canary",
+			"MAILGUN_API_KEY=canary", "DATABASE_URL_FILE=/x", "MAILGUN_API_KEY_FILE=/x"},
+		"keys in a file": production("SECRET_KEYS=",
+			"SECRET_KEYS_FILE="+file(t, "canary:canary")),
+		"a key as the id": production(
+			"SECRET_KEYS=" + strings.TrimPrefix(testKeys, "k1:") + ":" + testKeys),
 		"an SMTP URL that is none":     bySMTP("SMTP_URL=smtps://canary:canary%/@mail.example.org"),
 		"an SMTP URL without a scheme": bySMTP("SMTP_URL=canary:canary@mail.example.org"),
-		"an SMTP URL with more":        bySMTP("SMTP_URL=smtps://canary:canary@mail.example.org:99999/canary?canary#canary"),
-		"an SMTP URL beside Mailgun":   production("SMTP_URL=smtps://canary:canary@mail.example.org"),
+		"an SMTP URL with more": bySMTP(
+			"SMTP_URL=smtps://canary:canary@mail.example.org:99999/canary?canary#canary"),
+		"an SMTP URL beside Mailgun": production("SMTP_URL=smtps://canary:canary@mail.example.org"),
 	} {
 		lines := faults(t, environ)
-		if len(lines) == 0 || strings.Contains(strings.Join(lines, "\n"), "canary") || strings.Contains(strings.Join(lines, "\n"), "Y2FuYXJ5") {
+		if len(lines) == 0 || strings.Contains(strings.Join(lines, "\n"), "canary") ||
+			strings.Contains(strings.Join(lines, "\n"), "Y2FuYXJ5") {
 			t.Errorf("%s: %q", name, lines)
 		}
 	}
@@ -90,15 +97,18 @@ func TestASecretComesFromAFileWithoutItsLastNewline(t *testing.T) {
 			"SECRET_KEYS=", "SECRET_KEYS_FILE="+file(t, "new:"+strings.TrimPrefix(testKeys, "k1:")+content),
 			"MAILGUN_API_KEY=", "MAILGUN_API_KEY_FILE="+file(t, "key-from-a-file"+content),
 		))
-		if got.DatabaseURL != "postgres://from-a-file/sana" || got.MailgunAPIKey != "key-from-a-file" || got.Keys.Current().ID != "new" {
-			t.Errorf("newline of %s: got %q, %q and key %q", name, got.DatabaseURL.Reveal(), got.MailgunAPIKey.Reveal(), got.Keys.Current().ID)
+		if got.DatabaseURL != "postgres://from-a-file/sana" || got.MailgunAPIKey != "key-from-a-file" ||
+			got.Keys.Current().ID != "new" {
+			t.Errorf("newline of %s: got %q, %q and key %q", name, got.DatabaseURL.Reveal(),
+				got.MailgunAPIKey.Reveal(), got.Keys.Current().ID)
 		}
 	}
 }
 
 func TestProductionRefusesASecretThatEveryUserOfTheMachineCanRead(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS", "MAILGUN_API_KEY", "MAILGUN_WEBHOOK_KEY", "SMTP_URL"} {
+	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS",
+		"MAILGUN_API_KEY", "MAILGUN_WEBHOOK_KEY", "SMTP_URL"} {
 		path, environ := file(t, testKeys), production
 		if name == "SMTP_URL" {
 			path, environ = file(t, testSMTPURL), bySMTP
@@ -106,11 +116,13 @@ func TestProductionRefusesASecretThatEveryUserOfTheMachineCanRead(t *testing.T) 
 		if strings.HasSuffix(name, "DATABASE_URL") {
 			path = file(t, testAddress)
 		}
-		for mode, refused := range map[os.FileMode]bool{0o644: true, 0o604: true, 0o444: true, 0o640: false, 0o440: false, 0o600: false, 0o400: false} {
+		for mode, refused := range map[os.FileMode]bool{0o644: true, 0o604: true, 0o444: true,
+			0o640: false, 0o440: false, 0o600: false, 0o400: false} {
 			if err := os.Chmod(path, mode); err != nil {
 				t.Fatal(err)
 			}
-			want := name + " is in " + path + ", which every user of the machine can read; run: chmod 600 " + path +
+			want := name + " is in " + path + ", which every user of the machine can read; run: chmod 600 " +
+				path +
 				", or mount it with defaultMode: 0400 (Kubernetes), mode: 0400 (Docker)"
 			got := faults(t, environ(name+"=", name+"_FILE="+path))
 			if refused && (len(got) != 1 || got[0] != want) {
@@ -130,10 +142,12 @@ func TestAMigrationRefusesADatabaseURLThatEveryUserOfTheMachineCanRead(t *testin
 		t.Fatal(err)
 	}
 	want := "DATABASE_URL is in " + path + ", which every user of the machine can read"
-	if _, err := config.LoadMigrateDatabaseURL([]string{"DATABASE_URL_FILE=" + path}); err == nil || !strings.HasPrefix(err.Error(), want) {
+	if _, err := config.LoadMigrateDatabaseURL([]string{"DATABASE_URL_FILE=" + path}); err == nil ||
+		!strings.HasPrefix(err.Error(), want) {
 		t.Errorf("production: got %v, want %s …", err, want)
 	}
-	got, err := config.LoadMigrateDatabaseURL([]string{"APP_ENV=development", "DATABASE_URL_FILE=" + path})
+	got, err := config.LoadMigrateDatabaseURL(
+		[]string{"APP_ENV=development", "DATABASE_URL_FILE=" + path})
 	if got != testAddress || err != nil {
 		t.Errorf("development: got %q and %v, want it to be taken", got.Reveal(), err)
 	}
@@ -141,7 +155,8 @@ func TestAMigrationRefusesADatabaseURLThatEveryUserOfTheMachineCanRead(t *testin
 
 func TestEverySecretVariableCanBeAFileAndNoOther(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS", "MAILGUN_API_KEY", "MAILGUN_WEBHOOK_KEY", "SMTP_URL"} {
+	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL", "SECRET_KEYS",
+		"MAILGUN_API_KEY", "MAILGUN_WEBHOOK_KEY", "SMTP_URL"} {
 		got := faults(t, production(name+"=", name+"_FILE=/missing"))
 		if len(got) != 1 || !strings.HasPrefix(got[0], name+" cannot be read from "+name+"_FILE") {
 			t.Errorf("%s_FILE: got %q", name, got)

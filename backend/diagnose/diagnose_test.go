@@ -41,15 +41,20 @@ func TestRun_SkipsChecksWithBrokenNeeds(t *testing.T) {
 		{Name: "fine", Do: comesTo(diagnose.Result{State: diagnose.Passed})},
 		{Name: "doubtful", Do: comesTo(diagnose.Result{State: diagnose.Warned})},
 		{Name: "broken", Do: comesTo(diagnose.Result{State: diagnose.Failed})},
-		{Name: "after both", Needs: []string{"fine", "doubtful"}, Do: comesTo(diagnose.Result{State: diagnose.Passed})},
-		{Name: "after the broken", Needs: []string{"fine", "broken"}, Do: comesTo(diagnose.Result{State: diagnose.Passed})},
-		{Name: "after that", Needs: []string{"after the broken"}, Do: comesTo(diagnose.Result{State: diagnose.Passed})},
-		{Name: "with a faulty variable", Needs: []string{"PORT"}, Do: comesTo(diagnose.Result{State: diagnose.Passed})},
+		{Name: "after both", Needs: []string{"fine", "doubtful"},
+			Do: comesTo(diagnose.Result{State: diagnose.Passed})},
+		{Name: "after the broken", Needs: []string{"fine", "broken"},
+			Do: comesTo(diagnose.Result{State: diagnose.Passed})},
+		{Name: "after that", Needs: []string{"after the broken"},
+			Do: comesTo(diagnose.Result{State: diagnose.Passed})},
+		{Name: "with a faulty variable", Needs: []string{"PORT"},
+			Do: comesTo(diagnose.Result{State: diagnose.Passed})},
 	}, "PORT")
 	assert(t, "after both", got["after both"], diagnose.Passed, "")
 	assert(t, "after the broken", got["after the broken"], diagnose.Warned, "not run: needs broken")
 	assert(t, "after that", got["after that"], diagnose.Warned, "not run: needs after the broken")
-	assert(t, "with a faulty variable", got["with a faulty variable"], diagnose.Warned, "not run: needs PORT")
+	assert(t, "with a faulty variable", got["with a faulty variable"], diagnose.Warned,
+		"not run: needs PORT")
 }
 
 func TestRun_EndsHangingChecksAtTheirLimit(t *testing.T) {
@@ -70,7 +75,12 @@ func TestRun_ReportsChecksAfterInterruption(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var got []diagnose.Result
 	diagnose.Run(ctx, []diagnose.Check{
-		{Name: "one", Do: func(context.Context) diagnose.Result { cancel(); return diagnose.Result{State: diagnose.Passed} }},
+		{Name: "one",
+			Do: func(
+				context.Context) diagnose.Result {
+				cancel()
+				return diagnose.Result{State: diagnose.Passed}
+			}},
 		{Name: "two", Do: comesTo(diagnose.Result{State: diagnose.Passed})},
 	}, nil, func(r diagnose.Result) { got = append(got, r) })
 	if len(got) != 2 {
@@ -83,18 +93,21 @@ func TestWriteText_WrapsRemoteTextAt100Columns(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	diagnose.Run(t.Context(), []diagnose.Check{{Name: "schema", Do: comesTo(diagnose.Result{
-		State: diagnose.Failed, Detail: "one\nFAIL  two\x1b[2J " + strings.Repeat("many words ", 60), Hint: strings.Repeat("what to do ", 12),
+		State: diagnose.Failed, Detail: "one\nFAIL  two\x1b[2J " + strings.Repeat("many words ", 60),
+		Hint: strings.Repeat("what to do ", 12),
 	})}}, nil, func(r diagnose.Result) {
 		if err := diagnose.WriteText(&out, r); err != nil {
 			t.Fatal(err)
 		}
 	})
 	for i, line := range strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n") {
-		if len([]rune(line)) > 100 || strings.ContainsRune(line, 0x1b) || strings.HasPrefix(line, "FAIL") != (i == 0) {
+		if len([]rune(line)) > 100 || strings.ContainsRune(line, 0x1b) ||
+			strings.HasPrefix(line, "FAIL") != (i == 0) {
 			t.Errorf("got the line %q", line)
 		}
 	}
-	if !strings.HasPrefix(out.String(), "FAIL  schema          one FAIL two [2J many words") || !strings.Contains(out.String(), "\n                      -> what to do") {
+	if !strings.HasPrefix(out.String(), "FAIL  schema          one FAIL two [2J many words") ||
+		!strings.Contains(out.String(), "\n                      -> what to do") {
 		t.Errorf("got\n%s", &out)
 	}
 }

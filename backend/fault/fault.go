@@ -1,5 +1,6 @@
-// Package fault is the vocabulary of what can go wrong: a code for programs, a sentence for people, and a cause
-// that only the log sees. It knows nothing of HTTP; package web gives each code its status.
+// Package fault is the vocabulary of what can go wrong: a code for programs, a sentence for people,
+// and a cause that only the log sees. It knows nothing of HTTP; package web gives each code its
+// status.
 package fault
 
 import (
@@ -7,7 +8,8 @@ import (
 	"time"
 )
 
-// Code names a kind of fault. Codes are part of the API's contract (openapi.yaml) and never change their meaning.
+// Code names a kind of fault. Codes are part of the API's contract (openapi.yaml) and never change
+// their meaning.
 type Code string
 
 const (
@@ -76,12 +78,13 @@ func Wrap(code Code, message string, cause error) *Error {
 	return &Error{Code: code, Message: message, cause: cause}
 }
 
-// StoreAway says that the database did not answer. It is never an answer about the person: neither "signed out"
-// nor "allowed".
+// StoreAway says that the database did not answer. It is never an answer about the person: neither
+// "signed out" nor "allowed".
 func StoreAway(cause error) *Error {
 	return &Error{
-		Code:       Unavailable,
-		Message:    "The database cannot be reached at the moment. Nothing is lost; try again in a few seconds.",
+		Code: Unavailable,
+		Message: "The database cannot be reached at the moment. Nothing is lost; try again in a " +
+			"few seconds.",
 		RetryAfter: 2 * time.Second,
 		cause:      cause,
 	}
@@ -98,12 +101,15 @@ func (e *Error) Error() string {
 // Unwrap returns the private cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// From returns the fault in err's chain. Any other error is an internal one: its text stays private.
+// From returns the fault in err's chain. Any other error is an internal one: its text stays
+// private.
 func From(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	return Wrap(Internal, "Something went wrong on our side. Try again; if it stays, tell the operator the request id.", err)
+	return Wrap(Internal,
+		"Something went wrong on our side. Try again; if it stays, tell the operator the request id.",
+		err)
 }
 
 // Is reports whether err is a fault of this code.

@@ -27,7 +27,8 @@ func TestAnErrorThatNobodyKnowsIsInternalAndKeepsItsText(t *testing.T) {
 	if got.Code != fault.Internal || got.RetryAfter != 0 || got.TriesLeft != nil {
 		t.Errorf("got %+v, want an internal fault and nothing more", got)
 	}
-	if strings.Contains(got.Message, "canary") || got.Message != fault.From(errors.New("another")).Message {
+	if strings.Contains(got.Message, "canary") ||
+		got.Message != fault.From(errors.New("another")).Message {
 		t.Errorf("message: got %q, want one that is the same for every error", got.Message)
 	}
 	if got.Error() != "internal_error: read: "+errCanary.Error() || !errors.Is(got, errCanary) {
@@ -78,7 +79,8 @@ func TestTheCauseIsForTheLogAlone(t *testing.T) {
 func TestAStoreThatIsAwaySaysToTryAgain(t *testing.T) {
 	t.Parallel()
 	got := fault.StoreAway(errCanary)
-	if got.Code != fault.Unavailable || got.RetryAfter < time.Second || !strings.Contains(got.Message, "try again") {
+	if got.Code != fault.Unavailable || got.RetryAfter < time.Second ||
+		!strings.Contains(got.Message, "try again") {
 		t.Errorf("got %s, %s, %q", got.Code, got.RetryAfter, got.Message)
 	}
 }

@@ -1,6 +1,7 @@
-// Package fold turns text as keyboards and input methods of the world write it into the ASCII that Sana compares. It
-// maps characters one by one and never uses a compatibility normalization (NFKC), which would make ASCII of look-alikes.
-// The pages fold by the same rules in frontend/src/shared/fold.ts; testdata/vectors.json holds both to them.
+// Package fold turns text as keyboards and input methods of the world write it into the ASCII that
+// Sana compares. It maps characters one by one and never uses a compatibility normalization (NFKC),
+// which would make ASCII of look-alikes. The pages fold by the same rules in
+// frontend/src/shared/fold.ts; testdata/vectors.json holds both to them.
 package fold
 
 import (
@@ -8,9 +9,9 @@ import (
 	"unicode"
 )
 
-// Text removes white space (general category Zs) and default-ignorable code points, and makes ASCII of full-width
-// characters (U+FF01 to U+FF5E) and of ideographic full stops. It leaves everything else as it is, control characters
-// included.
+// Text removes white space (general category Zs) and default-ignorable code points, and makes ASCII
+// of full-width characters (U+FF01 to U+FF5E) and of ideographic full stops. It leaves everything
+// else as it is, control characters included.
 func Text(s string) string {
 	return strings.Map(foldRune, s)
 }
@@ -39,10 +40,11 @@ func foldRune(r rune) rune {
 	return r
 }
 
-// isIgnorable reports whether a code point has the property Default_Ignorable_Code_Point, as DerivedCoreProperties.txt
-// derives it.
+// isIgnorable reports whether a code point has the property Default_Ignorable_Code_Point, as
+// DerivedCoreProperties.txt derives it.
 func isIgnorable(r rune) bool {
-	if !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Cf, unicode.Variation_Selector) {
+	if !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Cf,
+		unicode.Variation_Selector) {
 		return false
 	}
 	isAnnotation := r >= '\ufff9' && r <= '\ufffb'
@@ -50,8 +52,8 @@ func isIgnorable(r rune) bool {
 	return !isAnnotation && !isHieroglyphic && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// digitOf returns the ASCII digit with the value of a decimal digit. Digits of category Nd stand in runs of 0 to 9
-// (Unicode Standard, 4.6), of which neighbours share a range of the table.
+// digitOf returns the ASCII digit with the value of a decimal digit. Digits of category Nd stand in
+// runs of 0 to 9 (Unicode Standard, 4.6), of which neighbours share a range of the table.
 func digitOf(r rune) (digit rune, ok bool) {
 	for _, in := range unicode.Nd.R16 {
 		if r >= rune(in.Lo) && r <= rune(in.Hi) {

@@ -28,7 +28,8 @@ func TestFold_Vectors(t *testing.T) {
 	}
 }
 
-// The values of digits follow from their places: that holds only while each range of the table is whole runs of ten.
+// The values of digits follow from their places: that holds only while each range of the table is
+// whole runs of ten.
 func TestDigits_RangesAreRunsOfTen(t *testing.T) {
 	t.Parallel()
 	count := 0
@@ -46,7 +47,8 @@ func TestDigits_RangesAreRunsOfTen(t *testing.T) {
 	}
 }
 
-// Folding makes ASCII of full-width characters, full stops and digits alone: no look-alike passes for a letter.
+// Folding makes ASCII of full-width characters, full stops and digits alone: no look-alike passes
+// for a letter.
 func TestFold_MakesASCIIOfNothingElse(t *testing.T) {
 	t.Parallel()
 	for r := rune(0x80); r <= unicode.MaxRune; r++ {

@@ -25,7 +25,8 @@ type newKey struct {
 
 // makeKey makes an access key in a browser that has just signed in.
 func makeKey(b *harness.Browser, app string) (made newKey) {
-	b.Post("/api/account/access-keys", `{"app":"`+app+`","name":"Backup"}`).Want(http.StatusCreated).JSON(&made)
+	b.Post("/api/account/access-keys",
+		`{"app":"`+app+`","name":"Backup"}`).Want(http.StatusCreated).JSON(&made)
 	return made
 }
 
@@ -50,9 +51,12 @@ func TestAccessKey_OpensItsAppAlone(t *testing.T) {
 	id, b := i.signIn(t, ada)
 	made := makeKey(b, "wiki")
 	i.w.Mails(t, "access_key_made", ada, 1)
-	b.Post("/api/account/access-keys", `{"app":"bank","name":"x"}`).Want(http.StatusNotFound, "not_found")
-	b.Post("/api/account/access-keys", `{"app":"wiki","name":" "}`).Want(http.StatusBadRequest, "invalid_name")
-	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x","days":366}`).Want(http.StatusBadRequest, "invalid_request")
+	b.Post("/api/account/access-keys", `{"app":"bank","name":"x"}`).Want(http.StatusNotFound,
+		"not_found")
+	b.Post("/api/account/access-keys", `{"app":"wiki","name":" "}`).Want(http.StatusBadRequest,
+		"invalid_name")
+	b.Post("/api/account/access-keys",
+		`{"app":"wiki","name":"x","days":366}`).Want(http.StatusBadRequest, "invalid_request")
 
 	cookie := i.cookie(t, wiki, id)
 	wrong := made.Key[:len(made.Key)-4] + "AAAA"
@@ -62,12 +66,14 @@ func TestAccessKey_OpensItsAppAlone(t *testing.T) {
 			want                                   int
 		}{
 			{"bearer", "wiki", wiki, bearer(made.Key), "", 200},
-			{"bearer in capitals", "wiki", wiki, strings.Replace(bearer(made.Key), "Bearer", "BEARER", 1), "", 200},
+			{"bearer in capitals", "wiki", wiki, strings.Replace(bearer(made.Key), "Bearer", "BEARER", 1),
+				"", 200},
 			{"basic", "wiki", wiki, basic(made.Key), "", 200},
 			{"wrong key", "wiki", wiki, bearer(wrong), "", 401},
 			{"wrong key beside a good cookie", "wiki", wiki, bearer(wrong), cookie, 401},
 			{"short key", "wiki", wiki, bearer("sana_key_x"), "", 401},
-			{"session token", "wiki", wiki, bearer("sana_key_" + b.Cookies()["__Host-sana_session"]), "", 401},
+			{"session token", "wiki", wiki, bearer("sana_key_" + b.Cookies()["__Host-sana_session"]), "",
+				401},
 			{"another app", "bank", bank, bearer(made.Key), "", 401},
 			{"the app's own", "wiki", wiki, bearer("their-token"), cookie, 200},
 			{"the app's own, without a cookie", "wiki", wiki, "Basic YTpi", "", 401},
@@ -95,7 +101,8 @@ func TestAccessKey_OpensItsAppAlone(t *testing.T) {
 	// Sana's own host ignores it.
 	stranger := i.Open(t)
 	for _, value := range []string{bearer(made.Key), basic(made.Key)} {
-		stranger.Get("/api/auth/session", harness.With("Authorization", value)).Want(http.StatusUnauthorized)
+		stranger.Get("/api/auth/session",
+			harness.With("Authorization", value)).Want(http.StatusUnauthorized)
 	}
 	stranger.Keep("__Host-sana_session", made.Key)
 	stranger.Get("/api/auth/session").Want(http.StatusUnauthorized)
@@ -107,11 +114,13 @@ func TestAccessKey_OpensItsAppAlone(t *testing.T) {
 			FROM access_keys
 			WHERE last_used_ip = '192.0.2.1'`), 1)
 	})
-	if body := string(b.Get("/api/account/access-keys").Want(http.StatusOK).Body); strings.Contains(body, made.Key[9:]) ||
+	if body := string(b.Get("/api/account/access-keys").Want(http.StatusOK).Body); strings.Contains(
+		body, made.Key[9:]) ||
 		!strings.Contains(body, `"last_used_ip":"192.0.2.1"`) {
 		t.Errorf("the list is %s", body)
 	}
-	if export := string(b.Get("/api/account/export").Want(http.StatusOK).Body); !strings.Contains(export, made.AccessKey.ID) {
+	if export := string(b.Get("/api/account/export").Want(http.StatusOK).Body); !strings.Contains(
+		export, made.AccessKey.ID) {
 		t.Error("the export lacks the key")
 	}
 	b.Get("/api/account/events").Want(http.StatusOK)
@@ -122,18 +131,20 @@ func TestAccessKey_OpensItsAppAlone(t *testing.T) {
 		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}',
 		        to_jsonb(now() - interval '11 minutes'))::text, 'UTF8')`)
 	b.MoveTo(run(t, i.w, appsFile).Instance) // does not have the session in its cache
-	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusForbidden, "reauthentication_required")
+	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusForbidden,
+		"reauthentication_required")
 	b.Delete("/api/account/access-keys/" + made.AccessKey.ID).Want(http.StatusNoContent)
 	b.Delete("/api/account/access-keys/" + made.AccessKey.ID).Want(http.StatusNoContent)
 }
 
-// keyTraffic sends requests of a program with a key, more than a thousand a second over both instances
-// where the machine is quiet.
+// keyTraffic sends requests of a program with a key, more than a thousand a second over both
+// instances where the machine is quiet.
 type keyTraffic struct{ traffic }
 
 func (tr *keyTraffic) sendKey(ctx context.Context, i *instance, key string) {
 	for ctx.Err() == nil {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, i.gate+"/gate/forward/wiki", http.NoBody)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, i.gate+"/gate/forward/wiki",
+			http.NoBody)
 		if err != nil {
 			panic(err)
 		}
@@ -221,13 +232,15 @@ func TestAccessKey_MakingIsBounded(t *testing.T) {
 	for range 10 {
 		makeKey(b, "wiki")
 	}
-	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusTooManyRequests, "too_many_requests")
+	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusTooManyRequests,
+		"too_many_requests")
 	i.w.Exec(t, `
 		INSERT INTO access_keys (k, user_id, app, name, by_operator, expires_at)
 		SELECT i, users.id, 'wiki', 'x', false, now() + interval '1 day'
 		FROM users, generate_series(1, 10) AS i`)
 	i.w.Exec(t, `TRUNCATE uses`)
-	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusTooManyRequests, "too_many_requests")
+	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusTooManyRequests,
+		"too_many_requests")
 	harness.WantEqual(t, "keys", i.w.Count(t, `SELECT count(*) FROM access_keys`), 20)
 }
 
@@ -240,7 +253,8 @@ func TestSessions_SayWhichAppsTheyOpened(t *testing.T) {
 	s.open("https://wiki.example.org/")
 	s.open("https://bank.example.com/")
 	s.open("https://wiki.example.org/")
-	if body := string(b.Get("/api/sessions").Want(http.StatusOK).Body); !strings.Contains(body, `"apps":["Bank","Wiki"]`) {
+	if body := string(b.Get("/api/sessions").Want(http.StatusOK).Body); !strings.Contains(body,
+		`"apps":["Bank","Wiki"]`) {
 		t.Errorf("got %s", body)
 	}
 }
@@ -252,7 +266,8 @@ func keyThrough(t *testing.T, b behind, app *upstream) {
 	made := makeKey(browser, "wiki")
 	ask := func(authorization string) (status int, body string) {
 		t.Helper()
-		request, err := http.NewRequest(http.MethodPut, "https://"+wiki+"/backup", strings.NewReader("content"))
+		request, err := http.NewRequest(http.MethodPut, "https://"+wiki+"/backup",
+			strings.NewReader("content"))
 		if err != nil {
 			t.Fatal(err)
 		}

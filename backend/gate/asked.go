@@ -43,11 +43,13 @@ type family struct {
 // The families. Their headers are written as fasthttp normalizes them.
 var (
 	nginx = family{
-		prefix: "/gate/nginx/", url: "X-Original-Url", method: "X-Original-Method", addr: "X-Original-Addr",
+		prefix: "/gate/nginx/", url: "X-Original-Url", method: "X-Original-Method",
+		addr: "X-Original-Addr",
 	}
 	forward = family{
-		prefix: "/gate/forward/", host: "X-Forwarded-Host", uri: "X-Forwarded-Uri", method: "X-Forwarded-Method",
-		addr: "X-Forwarded-For", showsAnswers: true,
+		prefix: "/gate/forward/", host: "X-Forwarded-Host", uri: "X-Forwarded-Uri",
+		method: "X-Forwarded-Method",
+		addr:   "X-Forwarded-For", showsAnswers: true,
 	}
 	families = []*family{&nginx, &forward}
 )

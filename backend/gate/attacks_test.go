@@ -52,16 +52,22 @@ var misconfigurations = []struct {
 	{"X-Forwarded-For comes along", "nginx", set("X-Forwarded-For", "192.0.2.1")},
 	{"X-Original-URL comes along", "forward", set("X-Original-URL", "https://"+wiki+"/")},
 	{"X-Original-Method comes along", "forward", set("X-Original-Method", "GET")},
-	{"X-Original-URL twice", "nginx", func(r *http.Request) { r.Header.Add("X-Original-URL", "https://"+wiki+"/") }},
-	{"X-Forwarded-Host twice", "forward", func(r *http.Request) { r.Header.Add("X-Forwarded-Host", wiki) }},
-	{"X-Forwarded-Uri twice", "forward", func(r *http.Request) { r.Header.Add("X-Forwarded-Uri", "/") }},
+	{"X-Original-URL twice", "nginx",
+		func(r *http.Request) { r.Header.Add("X-Original-URL", "https://"+wiki+"/") }},
+	{"X-Forwarded-Host twice", "forward",
+		func(r *http.Request) { r.Header.Add("X-Forwarded-Host", wiki) }},
+	{"X-Forwarded-Uri twice", "forward",
+		func(r *http.Request) { r.Header.Add("X-Forwarded-Uri", "/") }},
 	{"X-Forwarded-Host twice, in another case", "forward", alias("x-forwarded-host", wiki)},
 	{"no X-Original-URL", "nginx", without("X-Original-URL")},
 	{"no X-Original-Method", "nginx", without("X-Original-Method")},
 	{"no X-Forwarded-Method", "forward", without("X-Forwarded-Method")},
-	{"Connection removes X-Forwarded-Host", "forward", all(without("X-Forwarded-Host"), set("Connection", "X-Forwarded-Host"))},
-	{"X_Forwarded_Host instead", "forward", all(without("X-Forwarded-Host"), alias("X_Forwarded_Host", wiki))},
-	{"X_Original_URL instead", "nginx", all(without("X-Original-URL"), alias("X_Original_URL", "https://"+wiki+"/"))},
+	{"Connection removes X-Forwarded-Host", "forward",
+		all(without("X-Forwarded-Host"), set("Connection", "X-Forwarded-Host"))},
+	{"X_Forwarded_Host instead", "forward",
+		all(without("X-Forwarded-Host"), alias("X_Forwarded_Host", wiki))},
+	{"X_Original_URL instead", "nginx",
+		all(without("X-Original-URL"), alias("X_Original_URL", "https://"+wiki+"/"))},
 	{"empty host", "forward", set("X-Forwarded-Host", "")},
 	{"host of no app", "forward", set("X-Forwarded-Host", "evil.example")},
 	{"host of another app", "forward", set("X-Forwarded-Host", vault)},
@@ -81,7 +87,8 @@ var misconfigurations = []struct {
 	{"body", "forward", func(r *http.Request) {
 		r.Method, r.Body, r.ContentLength = http.MethodPut, io.NopCloser(strings.NewReader("x")), 1
 	}},
-	{"health check", "nginx", all(without("X-Original-URL", "X-Original-Method"), set("User-Agent", "kube-probe/1.30"))},
+	{"health check", "nginx",
+		all(without("X-Original-URL", "X-Original-Method"), set("User-Agent", "kube-probe/1.30"))},
 }
 
 func TestGate_RefusesProxiesThatDoNotAskAsTheyShould(t *testing.T) {
@@ -103,7 +110,8 @@ func TestGate_RefusesProxiesThatDoNotAskAsTheyShould(t *testing.T) {
 			}
 		})
 	}
-	for _, app := range []string{"", "none", "WIKI", "wiki/", "wiki%2f", "../nginx/wiki", "wiki/../wiki", "%77iki"} {
+	for _, app := range []string{"", "none", "WIKI", "wiki/", "wiki%2f", "../nginx/wiki",
+		"wiki/../wiki", "%77iki"} {
 		a := i.ask(t, question{family: "nginx", app: app, host: wiki, cookie: cookie})
 		if a.status != http.StatusForbidden || a.code(t) != "gate_misconfigured" {
 			t.Errorf("app %q: %d %s, want 403 gate_misconfigured", app, a.status, a.body)
@@ -124,13 +132,15 @@ func TestGate_IgnoresClientHeaders(t *testing.T) {
 	id, _ := i.signIn(t, ada)
 	cookie := i.cookie(t, wiki, id)
 	sent := map[string]func(*http.Request){
-		"identity headers": all(set("Remote-User", "root"), set("Remote-Groups", "admin"), alias("Remote_User", "root")),
-		"If-None-Match":    all(set("If-None-Match", "*"), set("If-Modified-Since", "Mon, 01 Jan 2035 00:00:00 GMT")),
-		"health check":     set("User-Agent", "GoogleHC/1.0"),
-		"robot":            set("User-Agent", "Googlebot/2.1"),
-		"authorization":    set("Authorization", "Bearer "+cookie),
-		"method override":  set("X-HTTP-Method-Override", "OPTIONS"),
-		"upper case host":  func(*http.Request) {},
+		"identity headers": all(set("Remote-User", "root"), set("Remote-Groups", "admin"),
+			alias("Remote_User", "root")),
+		"If-None-Match": all(set("If-None-Match", "*"),
+			set("If-Modified-Since", "Mon, 01 Jan 2035 00:00:00 GMT")),
+		"health check":    set("User-Agent", "GoogleHC/1.0"),
+		"robot":           set("User-Agent", "Googlebot/2.1"),
+		"authorization":   set("Authorization", "Bearer "+cookie),
+		"method override": set("X-HTTP-Method-Override", "OPTIONS"),
+		"upper case host": func(*http.Request) {},
 	}
 	for name, change := range sent {
 		for _, family := range []string{"nginx", "forward"} {
@@ -144,7 +154,8 @@ func TestGate_IgnoresClientHeaders(t *testing.T) {
 			}
 			q.cookie = cookie
 			a := i.ask(t, q)
-			if a.status != http.StatusOK || a.header.Get("Remote-User") != ada || a.header.Get("Remote-Groups") != "ops,staff" {
+			if a.status != http.StatusOK || a.header.Get("Remote-User") != ada ||
+				a.header.Get("Remote-Groups") != "ops,staff" {
 				t.Errorf("%s, %s: %d as %q of %q, want 200 as %s of ops,staff", name, family, a.status,
 					a.header.Get("Remote-User"), a.header.Get("Remote-Groups"), ada)
 			}
@@ -159,10 +170,12 @@ func TestGate_TargetLeadsToItsOwnHostOnly(t *testing.T) {
 	id, _ := i.signIn(t, ada)
 	cookie := i.cookie(t, wiki, id)
 	for _, target := range []string{
-		"//evil.example/", `/\evil.example`, "/\tevil", "https://evil.example/", "*", "?a", "/" + strings.Repeat("a", 3000),
+		"//evil.example/", `/\evil.example`, "/\tevil", "https://evil.example/", "*", "?a",
+		"/" + strings.Repeat("a", 3000),
 		"/_sana/start?path=/", "/ä", "%", "",
 	} {
-		q := question{family: "forward", app: "wiki", host: wiki, page: true, change: set("X-Forwarded-Uri", target)}
+		q := question{family: "forward", app: "wiki", host: wiki, page: true,
+			change: set("X-Forwarded-Uri", target)}
 		if strings.ContainsRune(target, '\t') {
 			continue // net/http refuses to send it
 		}
@@ -183,7 +196,10 @@ func TestGate_TwoCookiesAreNone(t *testing.T) {
 	id, _ := i.signIn(t, ada)
 	q := question{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
 	for _, second := range []string{"planted", q.cookie} {
-		q.change = func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "__Host-sana_app", Value: second}) }
+		q.change = func(
+			r *http.Request) {
+			r.AddCookie(&http.Cookie{Name: "__Host-sana_app", Value: second})
+		}
 		if a := i.ask(t, q); a.status != http.StatusUnauthorized {
 			t.Errorf("got %d, want 401", a.status)
 		}
@@ -198,7 +214,10 @@ func TestGate_AcceptsHeadersOf64kB(t *testing.T) {
 	id, _ := i.signIn(t, ada)
 	q := question{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
 	for size, want := range map[int]int{40 << 10: http.StatusOK, 70 << 10: http.StatusForbidden} {
-		q.change = func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "large", Value: strings.Repeat("a", size)}) }
+		q.change = func(
+			r *http.Request) {
+			r.AddCookie(&http.Cookie{Name: "large", Value: strings.Repeat("a", size)})
+		}
 		if a := i.ask(t, q); a.status != want {
 			t.Errorf("%d bytes: %d, want %d", size, a.status, want)
 		}
@@ -211,7 +230,8 @@ func TestGate_IdentityHeadersFollowTheAccount(t *testing.T) {
 	i := run(t, harness.NewWorld(t), appsFile)
 	id, b := i.signIn(t, "bob@other.example")
 	cookie := i.cookie(t, "trial.example.org", id)
-	if err := os.WriteFile(i.file, []byte(strings.Replace(appsFile, "2020-01-31", "2120-01-31", 1)), 0o600); err != nil {
+	if err := os.WriteFile(i.file, []byte(strings.Replace(appsFile, "2020-01-31", "2120-01-31", 1)),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	i.reload(t, "apps file reloaded", 1)
@@ -225,8 +245,10 @@ func TestGate_IdentityHeadersFollowTheAccount(t *testing.T) {
 			want = "bob@other.example"
 		}
 		a := i.ask(t, question{family: "nginx", app: "trial", host: "trial.example.org", cookie: cookie})
-		if got := a.header.Get("Remote-Name"); got != want || a.header.Get("Remote-Groups") != "everyone" || a.header.Get("Remote-Id") == "" {
-			t.Errorf("Remote-Name is %q of %q, want %q of everyone", got, a.header.Get("Remote-Groups"), want)
+		if got := a.header.Get("Remote-Name"); got != want ||
+			a.header.Get("Remote-Groups") != "everyone" || a.header.Get("Remote-Id") == "" {
+			t.Errorf("Remote-Name is %q of %q, want %q of everyone", got, a.header.Get("Remote-Groups"),
+				want)
 		}
 	}
 }
@@ -263,7 +285,8 @@ func TestReload_AppliesValidFilesAndKeepsTheOldOneOtherwise(t *testing.T) {
 	i.reload(t, "apps file not reloaded: the previous one stays in use", 1)
 	want("a file with a mistake", http.StatusOK, "")
 
-	write(strings.Replace(appsFile, "allow: [group:staff]}\n  bank", "allow: [grace@sana.example]}\n  bank", 1))
+	write(strings.Replace(appsFile,
+		"allow: [group:staff]}\n  bank", "allow: [grace@sana.example]}\n  bank", 1))
 	i.reload(t, "apps file reloaded", 1)
 	want("a rule that does not name them", http.StatusForbidden, "not_allowed")
 
@@ -323,7 +346,8 @@ func TestGate_WithoutDatabaseIsUnavailable(t *testing.T) {
 		}
 	}
 	q.page = true
-	if a := i.ask(t, q); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "Wiki can’t be opened right now") {
+	if a := i.ask(t, q); a.status != http.StatusServiceUnavailable ||
+		!strings.Contains(a.body, "Wiki can’t be opened right now") {
 		t.Errorf("as a page: %d %s", a.status, a.body)
 	}
 	i.w.BringBack(t)
@@ -348,7 +372,8 @@ func TestGate_AnswersWhatIsNotHTTP(t *testing.T) {
 	if err := conn.SetDeadline(time.Now().Add(harness.Deadline)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.Write([]byte("GET /gate/nginx/wiki HTTP/1.1\r\nCookie SECRET\r\n\r\n")); err != nil {
+	if _, err := conn.Write(
+		[]byte("GET /gate/nginx/wiki HTTP/1.1\r\nCookie SECRET\r\n\r\n")); err != nil {
 		t.Fatal(err)
 	}
 	var got strings.Builder
@@ -382,14 +407,19 @@ func TestStart_RefusesGatesThatCannotWork(t *testing.T) {
 	}
 	good := file("good.yaml", appsFile)
 	for want, override := range map[string][]string{
-		"GATE_ADDR is not set":                                 {good},
-		"APPS_FILE is not set; GATE_ADDR needs it":             {"GATE_ADDR=127.0.0.1:0"},
-		"APPS_FILE is not set; SIGN_UP=apps needs it":          {"SIGN_UP=apps"},
-		"APPS_FILE is set, and SESSION_STORE=cookie":           {good, "GATE_ADDR=127.0.0.1:0", "SESSION_STORE=cookie"},
-		"GATE_ADDR is \"3001\"":                                {good, "GATE_ADDR=3001"},
-		"GATE_ADDR is \"127.0.0.1:3999\", which PORT":          {good, "GATE_ADDR=127.0.0.1:3999", "PORT=3999"},
-		"APPS_FILE cannot be read":                             {"APPS_FILE=/none", "GATE_ADDR=127.0.0.1:0"},
-		"line 1: hosts of app \"a\": \"sana.example\" has the": {file("own.yaml", `apps: {a: {name: A, hosts: [sana.example], allow: [group:everyone]}}`), "GATE_ADDR=127.0.0.1:0"},
+		"GATE_ADDR is not set":                        {good},
+		"APPS_FILE is not set; GATE_ADDR needs it":    {"GATE_ADDR=127.0.0.1:0"},
+		"APPS_FILE is not set; SIGN_UP=apps needs it": {"SIGN_UP=apps"},
+		"APPS_FILE is set, and SESSION_STORE=cookie": {good, "GATE_ADDR=127.0.0.1:0",
+			"SESSION_STORE=cookie"},
+		"GATE_ADDR is \"3001\"": {good, "GATE_ADDR=3001"},
+		"GATE_ADDR is \"127.0.0.1:3999\", which PORT": {good, "GATE_ADDR=127.0.0.1:3999",
+			"PORT=3999"},
+		"APPS_FILE cannot be read": {"APPS_FILE=/none",
+			"GATE_ADDR=127.0.0.1:0"},
+		"line 1: hosts of app \"a\": \"sana.example\" has the": {
+			file("own.yaml", `apps: {a: {name: A, hosts: [sana.example], allow: [group:everyone]}}`),
+			"GATE_ADDR=127.0.0.1:0"},
 		"line 2: app \"b\" has no name\nline 2: app \"b\" has no hosts": {
 			file("bad.yaml", "apps:\n  b: {allow: [group:everyone]}"), "GATE_ADDR=127.0.0.1:0",
 		},

@@ -18,7 +18,8 @@ import (
 // traffic repeats the requests of an app's browser.
 type traffic struct {
 	answers, refused atomic.Int64
-	newestAllowed    atomic.Int64 // time of sending of the newest request that was answered 200, in nanoseconds
+	// time of sending of the newest request that was answered 200, in nanoseconds
+	newestAllowed atomic.Int64
 }
 
 // send requests pages of the app with a surfer's cookie through a proxy until ctx ends.
@@ -85,8 +86,10 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 			config := here.printed(t, p, "wiki", app.URL)
 			// docs/your-app.md sets max_fails=0: otherwise nginx would treat both as dead after a
 			// fast restart.
-			config = strings.ReplaceAll(config, "server "+hereGate+";", "server "+hereGate+" max_fails=0; server "+thereGate+" max_fails=0;")
-			config = "upstream sana { server " + hereSana + " max_fails=0; server " + thereSana + " max_fails=0; }\n" +
+			config = strings.ReplaceAll(config, "server "+hereGate+";",
+				"server "+hereGate+" max_fails=0; server "+thereGate+" max_fails=0;")
+			config = "upstream sana { server " + hereSana + " max_fails=0; server " + thereSana +
+				" max_fails=0; }\n" +
 				strings.ReplaceAll(config, "http://"+hereSana, "http://sana")
 			both = newBehind(t, here, p.Start(t, config, wiki, "*.preview.example.net"))
 		} else {
@@ -153,7 +156,8 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 			b.Post("/api/auth/sign-out", `{}`).Want(http.StatusNoContent)
 			revoked := time.Now()
 			if name == "instance stopped" {
-				<-time.After(time.Until(revoked.Add(2 * time.Second))) // it resumes when two seconds have passed
+				// it resumes when two seconds have passed
+				<-time.After(time.Until(revoked.Add(2 * time.Second)))
 				there.Resume(t)
 			}
 			refused := load.refused.Load()

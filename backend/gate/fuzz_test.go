@@ -51,7 +51,8 @@ func newFuzzed(f *testing.F) (g *Gate, cookie, refused string) {
 		f.Fatal(err)
 	}
 	silent := slog.New(slog.DiscardHandler)
-	shared, err := session.NewShared(f.Context(), db, session.Limits{Idle: time.Hour, MaxAge: time.Hour}, silent, nil)
+	shared, err := session.NewShared(f.Context(), db,
+		session.Limits{Idle: time.Hour, MaxAge: time.Hour}, silent, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -67,10 +68,12 @@ func newFuzzed(f *testing.F) (g *Gate, cookie, refused string) {
 	known.Store(set)
 	maker := appcookie.New(ring)
 	g = New(Options{
-		Apps: known, Cookies: maker, Sessions: shared, PublicURL: &url.URL{Scheme: "https", Host: "sana.example"}, Log: silent,
+		Apps: known, Cookies: maker, Sessions: shared,
+		PublicURL: &url.URL{Scheme: "https", Host: "sana.example"}, Log: silent,
 	})
 	issued := time.Unix(1_800_000_000, 0)
-	return g, maker.Make(fuzzHost, fuzzID, []byte(fuzzSeed), issued), maker.Make("vault.example.org", fuzzID, []byte(fuzzSeed), issued)
+	return g, maker.Make(fuzzHost, fuzzID, []byte(fuzzSeed), issued),
+		maker.Make("vault.example.org", fuzzID, []byte(fuzzSeed), issued)
 }
 
 // Only a user whom the app's rule allows gets 200: with the one cookie that Sana made, at the app's
@@ -79,17 +82,26 @@ func newFuzzed(f *testing.F) (g *Gate, cookie, refused string) {
 func FuzzGate(f *testing.F) {
 	g, good, refused := newFuzzed(f)
 	const nginxAsks = "X-Original-URL: https://wiki.example.org/\r\nX-Original-Method: GET\r\n"
-	const forwardAsks = "X-Forwarded-Host: wiki.example.org\r\nX-Forwarded-Method: GET\r\nX-Forwarded-Uri: /\r\n"
+	const forwardAsks = "X-Forwarded-Host: wiki.example.org\r\nX-Forwarded-Method: " +
+		"GET\r\nX-Forwarded-Uri: /\r\n"
 	for _, seed := range []struct{ path, headers string }{
 		{"/gate/nginx/wiki", nginxAsks + "Cookie: __Host-sana_app=GOOD\r\n"},
-		{"/gate/forward/wiki", forwardAsks + "Cookie: __Host-sana_app=GOOD\r\nSec-Fetch-Mode: navigate\r\n"},
-		{"/gate/forward/wiki", forwardAsks + "Cookie: a=b; __Host-sana_app=v1.k1." + fuzzID + ".1800000000.AAAA\r\n"},
-		{"/gate/forward/wiki", forwardAsks + "Accept: text/html\r\nCookie: __Host-sana_app=GOOD; __Host-sana_app=GOOD\r\n"},
-		{"/gate/nginx/vault", "X-Original-URL: https://vault.example.org/\r\nX-Original-Method: GET\r\nCookie: __Host-sana_app=REFUSED\r\n"},
+		{"/gate/forward/wiki",
+			forwardAsks + "Cookie: __Host-sana_app=GOOD\r\nSec-Fetch-Mode: navigate\r\n"},
+		{"/gate/forward/wiki",
+			forwardAsks + "Cookie: a=b; __Host-sana_app=v1.k1." + fuzzID + ".1800000000.AAAA\r\n"},
+		{"/gate/forward/wiki",
+			forwardAsks + "Accept: text/html\r\nCookie: __Host-sana_app=GOOD; __Host-sana_app=GOOD\r\n"},
+		{"/gate/nginx/vault", "X-Original-URL: https://vault.example.org/\r\nX-Original-Method: " +
+			"GET\r\nCookie: __Host-sana_app=REFUSED\r\n"},
 		{"/gate/nginx/vault", nginxAsks + "Cookie: __Host-sana_app=GOOD\r\n"},
-		{"/gate/nginx/wiki", forwardAsks}, {"/gate/nginx/wiki", nginxAsks + forwardAsks}, {"/gate/nginx/../forward/wiki", ""},
-		{"/gate/nginx/wiki", "X-Original-URL: https://wiki.example.org@evil/\r\nX-Original-Method: GET\r\nCookie: __Host-sana_app=GOOD\r\n"},
-		{"/gate/forward/wiki", "x-forwarded-host: WIKI.example.org\r\nX-Forwarded-Method: PUT\r\nCookie: __Host-sana_app=GOOD\r\nContent-Length: 0\r\n"},
+		{"/gate/nginx/wiki", forwardAsks}, {"/gate/nginx/wiki", nginxAsks + forwardAsks},
+		{"/gate/nginx/../forward/wiki", ""},
+		{"/gate/nginx/wiki", "X-Original-URL: https://wiki.example.org@evil/\r\nX-Original-Method: " +
+			"GET\r\nCookie: __Host-sana_app=GOOD\r\n"},
+		{"/gate/forward/wiki",
+			"x-forwarded-host: WIKI.example.org\r\nX-Forwarded-Method: PUT\r\nCookie: " +
+				"__Host-sana_app=GOOD\r\nContent-Length: 0\r\n"},
 	} {
 		f.Add(seed.path, seed.headers)
 	}
@@ -109,12 +121,14 @@ func checkLaws(t *testing.T, c *fasthttp.RequestCtx, raw, good string) {
 	t.Helper()
 	h := &c.Response.Header
 	isAllowed := c.Response.StatusCode() == http.StatusOK
-	for _, name := range []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Id"} {
+	for _, name := range []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups",
+		"Remote-Id"} {
 		if isAllowed != (len(h.Peek(name)) > 0) {
 			t.Errorf("%d with %s: %q\n%q", c.Response.StatusCode(), name, h.Peek(name), raw)
 		}
 	}
-	for _, name := range []string{"Strict-Transport-Security", "Content-Security-Policy", "Etag", "Clear-Site-Data"} {
+	for _, name := range []string{"Strict-Transport-Security", "Content-Security-Policy", "Etag",
+		"Clear-Site-Data"} {
 		if len(h.Peek(name)) > 0 {
 			t.Errorf("%d with %s\n%q", c.Response.StatusCode(), name, raw)
 		}
@@ -130,7 +144,8 @@ func checkLaws(t *testing.T, c *fasthttp.RequestCtx, raw, good string) {
 	if !isAllowed {
 		return
 	}
-	if path := string(c.URI().PathOriginal()); path != "/gate/nginx/wiki" && path != "/gate/forward/wiki" {
+	if path := string(c.URI().PathOriginal()); path != "/gate/nginx/wiki" &&
+		path != "/gate/forward/wiki" {
 		t.Errorf("200 at %s, whose rule does not allow the user\n%q", path, raw)
 	}
 	n := 0
@@ -142,7 +157,8 @@ func checkLaws(t *testing.T, c *fasthttp.RequestCtx, raw, good string) {
 			}
 		}
 	}
-	isNginx, isForward := len(c.Request.Header.Peek("X-Original-Url")) > 0, len(c.Request.Header.Peek("X-Forwarded-Host")) > 0
+	isNginx, isForward := len(c.Request.Header.Peek("X-Original-Url")) > 0,
+		len(c.Request.Header.Peek("X-Forwarded-Host")) > 0
 	if n != 1 || isNginx == isForward || !strings.Contains(strings.ToLower(raw), fuzzHost) {
 		t.Errorf("200 for %d cookies, asked by nginx: %v, otherwise: %v\n%q", n, isNginx, isForward, raw)
 	}

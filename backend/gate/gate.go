@@ -72,13 +72,16 @@ type Outcome string
 
 // The outcomes. All but Allowed are refusals.
 const (
-	Allowed                  Outcome = "allowed"
-	SignInRequired           Outcome = "sign_in_required"
-	ReauthenticationRequired Outcome = "reauthentication_required" // the sign-in is older than the app's Fresh
-	AccessKeyInvalid         Outcome = "access_key_invalid"        // unknown, expired, revoked or of another app
-	NotAllowed               Outcome = "not_allowed"               // the app's rule does not name the user
-	Unavailable              Outcome = "unavailable"               // the database is unavailable, and no lease is valid
-	Misconfigured            Outcome = "gate_misconfigured"        // the proxy's request is not as specified
+	Allowed        Outcome = "allowed"
+	SignInRequired Outcome = "sign_in_required"
+	// the sign-in is older than the app's Fresh
+	ReauthenticationRequired Outcome = "reauthentication_required"
+	// unknown, expired, revoked or of another app
+	AccessKeyInvalid Outcome = "access_key_invalid"
+	NotAllowed       Outcome = "not_allowed" // the app's rule does not name the user
+	// the database is unavailable, and no lease is valid
+	Unavailable   Outcome = "unavailable"
+	Misconfigured Outcome = "gate_misconfigured" // the proxy's request is not as specified
 )
 
 // Person is a user whose session or access key is valid. Only Decide and DecideByKey make one.

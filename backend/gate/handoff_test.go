@@ -22,14 +22,16 @@ func TestHandoff_OneSignInOpensAppsOnUnrelatedDomains(t *testing.T) {
 	s := newSurfer(t, i)
 	s.signIn(ada)
 	for _, address := range []string{
-		"https://wiki.example.org/deep/link?a=b%20c&d=/..//&e", "https://bank.example.com/", "https://wiki.example.org/",
+		"https://wiki.example.org/deep/link?a=b%20c&d=/..//&e", "https://bank.example.com/",
+		"https://wiki.example.org/",
 	} {
 		s.wantPage(s.open(address), address, "page for "+ada)
 	}
 	if s.cookieAt(wiki, "__Host-sana_app") == s.cookieAt(bank, "__Host-sana_app") {
 		t.Error("two hosts have the same cookie")
 	}
-	if s.cookieAt(wiki, "__Host-sana_session") != "" || s.cookieAt("sana.example", "__Host-sana_app") != "" {
+	if s.cookieAt(wiki, "__Host-sana_session") != "" ||
+		s.cookieAt("sana.example", "__Host-sana_app") != "" {
 		t.Error("a cookie is at a host where it does not belong")
 	}
 	harness.WantEqual(t, "handoffs left", i.w.Count(t, `SELECT count(*) FROM handoffs`), 0)
@@ -51,7 +53,8 @@ func TestHandoff_SignInPageHasTheDestination(t *testing.T) {
 		t.Fatalf("at %s, want the sign-in page", p.url)
 	}
 	s.signIn(ada)
-	s.wantPage(s.open("https://sana.example"+p.url.Query().Get("next")), "https://wiki.example.org/deep?a=b", "page for "+ada)
+	s.wantPage(s.open("https://sana.example"+p.url.Query().Get("next")),
+		"https://wiki.example.org/deep?a=b", "page for "+ada)
 }
 
 // The challenge records from which app the browser came, for the page that the link in the mail
@@ -67,11 +70,13 @@ func TestHandoff_ChallengeKeepsWhereTheBrowserCameFrom(t *testing.T) {
 	q := back.Query()
 	b := i.Open(t)
 	ask := func(host, path, hash string) *harness.Answer {
-		body := fmt.Sprintf(`{"email":%q,"arrival":{"host":%q,"path":%q,"nonce_hash":%q}}`, ada, host, path, hash)
+		body := fmt.Sprintf(`{"email":%q,"arrival":{"host":%q,"path":%q,"nonce_hash":%q}}`, ada, host,
+			path, hash)
 		b.Post("/api/auth/code", body) // may get the browser token only
 		return b.Post("/api/auth/code", body)
 	}
-	for _, spoilt := range [][2]string{{"evil example", q.Get("nonce_hash")}, {"evil.example", q.Get("nonce_hash")}, {wiki, "short"}} {
+	for _, spoilt := range [][2]string{{"evil example", q.Get("nonce_hash")},
+		{"evil.example", q.Get("nonce_hash")}, {wiki, "short"}} {
 		var pending map[string]any
 		ask(spoilt[0], "/", spoilt[1]).Want(http.StatusAccepted)
 		b.Get("/api/auth/code").Want(http.StatusOK).JSON(&pending)
@@ -86,8 +91,10 @@ func TestHandoff_ChallengeKeepsWhereTheBrowserCameFrom(t *testing.T) {
 	ask(q.Get("host"), q.Get("path"), q.Get("nonce_hash")).Want(http.StatusAccepted)
 
 	mail := i.w.Mails(t, "sign_in_code", ada, 1)[0]
-	if !strings.Contains(mail.Text, "Use it to continue to Wiki.") || strings.Contains(mail.Text, wiki) || strings.Contains(mail.Subject, "Wiki") {
-		t.Errorf("the mail does not name the app, or its host, or names it in its subject: %s\n%s", mail.Subject, mail.Text)
+	if !strings.Contains(mail.Text, "Use it to continue to Wiki.") ||
+		strings.Contains(mail.Text, wiki) || strings.Contains(mail.Subject, "Wiki") {
+		t.Errorf("the mail does not name the app, or its host, or names it in its subject: %s\n%s",
+			mail.Subject, mail.Text)
 	}
 	type arrival struct {
 		App struct{ ID, Name, Enter string }
@@ -99,7 +106,8 @@ func TestHandoff_ChallengeKeepsWhereTheBrowserCameFrom(t *testing.T) {
 		t.Errorf("pending %+v, signed in %+v, want Wiki", pending, in)
 	}
 	s.take(b)
-	s.wantPage(s.open("https://sana.example"+in.App.Enter), "https://wiki.example.org/deep?a=b", "page for "+ada)
+	s.wantPage(s.open("https://sana.example"+in.App.Enter), "https://wiki.example.org/deep?a=b",
+		"page for "+ada)
 }
 
 // The app's rule decides. A page tells refused users which account they use, and lets them sign
@@ -111,19 +119,23 @@ func TestHandoff_UsersWithoutAccessGetAPageAndCanChangeAccounts(t *testing.T) {
 	s.signIn(ada)
 	p := s.open("https://vault.example.org/x")
 	s.wantPage(p, "https://vault.example.org/x", "You can’t use Vault")
-	if p.status != http.StatusForbidden || !strings.Contains(p.body, ada) || !strings.Contains(p.body, `href="/_sana/sign-out"`) {
+	if p.status != http.StatusForbidden || !strings.Contains(p.body, ada) ||
+		!strings.Contains(p.body, `href="/_sana/sign-out"`) {
 		t.Errorf("%d without who they are and a way out: %s", p.status, p.body)
 	}
-	s.wantPage(s.open("https://vault.example.org/_sana/refused"), "https://vault.example.org/_sana/refused", "You can’t use Vault")
+	s.wantPage(s.open("https://vault.example.org/_sana/refused"),
+		"https://vault.example.org/_sana/refused", "You can’t use Vault")
 
-	s.wantPage(s.open("https://vault.example.org/_sana/sign-out"), "https://vault.example.org/_sana/sign-out", `<form method="post"`)
+	s.wantPage(s.open("https://vault.example.org/_sana/sign-out"),
+		"https://vault.example.org/_sana/sign-out", `<form method="post"`)
 	s.wantPage(s.send(http.MethodPost, "https://vault.example.org/_sana/sign-out", "navigate"),
 		"https://vault.example.org/_sana/sign-out", "You’re signed out")
 	if p := s.open("https://vault.example.org/x"); p.url.Host != "sana.example" || p.url.Path != "/" {
 		t.Errorf("after the sign-out at %s, want the sign-in page", p.url)
 	}
 	s.signIn("grace@sana.example")
-	s.wantPage(s.open("https://vault.example.org/x"), "https://vault.example.org/x", "page for grace@sana.example")
+	s.wantPage(s.open("https://vault.example.org/x"), "https://vault.example.org/x",
+		"page for grace@sana.example")
 }
 
 // A sign-out at one app revokes the session at every app and at Sana. Only the app's own page can
@@ -148,7 +160,8 @@ func TestSignOut_AtOneAppRevokesEverywhere(t *testing.T) {
 			t.Fatalf("%s: signed out", name)
 		}
 	}
-	if p := s.send(http.MethodPost, signOut, "navigate", all(without("Sec-Fetch-Site"), set("Origin", "https://wiki.example.org"))); p.status != 200 {
+	if p := s.send(http.MethodPost, signOut, "navigate",
+		all(without("Sec-Fetch-Site"), set("Origin", "https://wiki.example.org"))); p.status != 200 {
 		t.Errorf("from its own page: %d %s", p.status, p.body)
 	}
 	if s.cookieAt(wiki, "__Host-sana_app") != "" {
@@ -178,13 +191,15 @@ func TestHandoff_FreshSignInIsAskedForOnTheWay(t *testing.T) {
 		}
 		return nil
 	})
-	if p.url.Query().Get("fresh") != "1" || !strings.Contains(p.url.Query().Get("next"), "host="+bank) {
+	if p.url.Query().Get("fresh") != "1" ||
+		!strings.Contains(p.url.Query().Get("next"), "host="+bank) {
 		t.Fatalf("at %s, want the page that asks for a code", p.url)
 	}
 	i.w.Pass(t, time.Hour) // limits on mails
 	b.Verify(b.GetCode(i.w, ada)).Want(http.StatusOK)
 	s.take(b)
-	s.wantPage(s.open("https://sana.example"+p.url.Query().Get("next")), "https://bank.example.com/a", "page for "+ada)
+	s.wantPage(s.open("https://sana.example"+p.url.Query().Get("next")), "https://bank.example.com/a",
+		"page for "+ada)
 }
 
 // ticketFor takes a browser through the handoff up to finish and returns that address, unused.
@@ -216,18 +231,26 @@ func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
 			other.open(address) // so that it has a nonce
 			return other.open(finish), other
 		},
-		"a browser without a nonce": func(_, other *surfer, finish string) (page, *surfer) { return other.open(finish), other },
+		"a browser without a nonce": func(_, other *surfer, finish string) (page,
+			*surfer) {
+			return other.open(finish), other
+		},
 		"another host": func(s, _ *surfer, finish string) (page, *surfer) {
 			// With the same nonce, only the host differs.
-			same := &http.Cookie{Name: "__Host-sana_enter", Value: s.cookieAt(wiki, "__Host-sana_enter"), Path: "/", Secure: true}
+			same := &http.Cookie{Name: "__Host-sana_enter", Value: s.cookieAt(wiki, "__Host-sana_enter"),
+				Path: "/", Secure: true}
 			s.jar.SetCookies(&url.URL{Scheme: "https", Host: bank, Path: "/"}, []*http.Cookie{same})
 			return s.open(strings.Replace(finish, wiki, bank, 1)), nil
 		},
 		"another host of the same app": func(s, _ *surfer, finish string) (page, *surfer) {
 			const other = "a.preview.example.net"
-			same := &http.Cookie{Name: "__Host-sana_enter", Value: s.cookieAt(wiki, "__Host-sana_enter"), Path: "/", Secure: true}
+			same := &http.Cookie{Name: "__Host-sana_enter", Value: s.cookieAt(wiki, "__Host-sana_enter"),
+				Path: "/", Secure: true}
 			s.jar.SetCookies(&url.URL{Scheme: "https", Host: other, Path: "/"}, []*http.Cookie{same})
-			s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			s.client.CheckRedirect = func(*http.Request,
+				[]*http.Request) error {
+				return http.ErrUseLastResponse
+			}
 			p := s.open(strings.Replace(finish, wiki, other, 1))
 			s.client.CheckRedirect = nil
 			if s.cookieAt(other, "__Host-sana_app") == "" {
@@ -259,7 +282,9 @@ func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
 			finish := ticketFor(t, s, address)
 			used := len(s.steps)
 			got, victim := use(s, other, finish)
-			if victim == nil && !slices.ContainsFunc(s.steps[used:], func(step string) bool { return strings.HasSuffix(step, "/_sana/start") }) {
+			if victim == nil &&
+				!slices.ContainsFunc(s.steps[used:],
+					func(step string) bool { return strings.HasSuffix(step, "/_sana/start") }) {
 				t.Errorf("it was good: at %s, %v", got.url, s.steps[used:])
 			}
 			if victim != nil && victim.cookieAt(wiki, "__Host-sana_app") != "" {
@@ -279,11 +304,15 @@ func TestHandoff_LeadsNowhereElse(t *testing.T) {
 	i := run(t, harness.NewWorld(t), appsFile)
 	s := newSurfer(t, i)
 	s.signIn(ada)
-	for _, path := range []string{"//evil.example", `/\evil.example`, "https://evil.example/", "/\t/evil.example", "javascript:alert(1)"} {
+	for _, path := range []string{"//evil.example", `/\evil.example`, "https://evil.example/",
+		"/\t/evil.example", "javascript:alert(1)"} {
 		s.jar.SetCookies(&url.URL{Scheme: "https", Host: wiki, Path: "/"}, []*http.Cookie{
-			{Name: "__Host-sana_app", MaxAge: -1, Path: "/", Secure: true}, {Name: "__Host-sana_enter", MaxAge: -1, Path: "/", Secure: true},
+			{Name: "__Host-sana_app", MaxAge: -1, Path: "/", Secure: true},
+			{Name: "__Host-sana_enter", MaxAge: -1, Path: "/", Secure: true},
 		})
-		s.wantPage(s.open("https://wiki.example.org/_sana/start?rd=https://evil.example&path="+url.QueryEscape(path)),
+		s.wantPage(
+			s.open("https://wiki.example.org/_sana/start?rd=https://evil.example&path="+
+				url.QueryEscape(path)),
 			"https://wiki.example.org/", "page for "+ada)
 	}
 	hash := strings.Repeat("A", 43)
@@ -297,7 +326,8 @@ func TestHandoff_LeadsNowhereElse(t *testing.T) {
 		{"host": {wiki}, "path": {"/"}},
 		{},
 	} {
-		if p := s.open("https://sana.example/enter?" + q.Encode()); p.status != http.StatusNotFound || p.url.Host != "sana.example" {
+		if p := s.open("https://sana.example/enter?" + q.Encode()); p.status != http.StatusNotFound ||
+			p.url.Host != "sana.example" {
 			t.Errorf("%s: %d at %s, want 404", q.Encode(), p.status, p.url)
 		}
 	}
@@ -326,15 +356,19 @@ func TestHandoff_BlockedCookiesGetAPage(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	for name, lost := range map[string]func(u *url.URL, cookie *http.Cookie) bool{
-		"all at the app":      func(u *url.URL, _ *http.Cookie) bool { return u.Host == wiki },
-		"the app cookie only": func(_ *url.URL, cookie *http.Cookie) bool { return cookie.Name == "__Host-sana_app" },
+		"all at the app": func(u *url.URL, _ *http.Cookie) bool { return u.Host == wiki },
+		"the app cookie only": func(_ *url.URL,
+			cookie *http.Cookie) bool {
+			return cookie.Name == "__Host-sana_app"
+		},
 	} {
 		i.w.Pass(t, 24*time.Hour)
 		s := newSurfer(t, i)
 		s.signIn(ada)
 		s.lost = lost
 		p := s.open("https://wiki.example.org/a")
-		if p.status != http.StatusBadRequest || !strings.Contains(p.body, "Your browser blocked a cookie") ||
+		if p.status != http.StatusBadRequest ||
+			!strings.Contains(p.body, "Your browser blocked a cookie") ||
 			!strings.Contains(p.body, "path=%2Fa") {
 			t.Errorf("%s: %d at %s: %.300s", name, p.status, p.url, p.body)
 		}
@@ -360,24 +394,31 @@ func TestHosts_AppsHaveTheirPartOnly(t *testing.T) {
 		response.Body.Close()
 		return answer{response.StatusCode, response.Header, ""}
 	}
-	for _, path := range []string{"/", "/api/auth/session", "/enter", "/livez", "/_sana", "/_SANA/start", "/verify"} {
+	for _, path := range []string{"/", "/api/auth/session", "/enter", "/livez", "/_sana",
+		"/_SANA/start", "/verify"} {
 		a := ask(wiki, path)
-		if a.status != http.StatusMisdirectedRequest || a.header.Get("Location") != "" || a.header.Get("Strict-Transport-Security") != "" {
-			t.Errorf("%s at an app's host: %d to %q, HSTS %q, want 421", path, a.status, a.header.Get("Location"),
+		if a.status != http.StatusMisdirectedRequest || a.header.Get("Location") != "" ||
+			a.header.Get("Strict-Transport-Security") != "" {
+			t.Errorf("%s at an app's host: %d to %q, HSTS %q, want 421", path, a.status,
+				a.header.Get("Location"),
 				a.header.Get("Strict-Transport-Security"))
 		}
 	}
 	for path, want := range map[string]int{
-		"/_sana/start": 303, "/_sana/me": 401, "/_sana/finish": 400, "/_sana/away": 503, "/_sana/sign-out": 200, "/_sana/none": 404,
+		"/_sana/start": 303, "/_sana/me": 401, "/_sana/finish": 400, "/_sana/away": 503,
+		"/_sana/sign-out": 200, "/_sana/none": 404,
 	} {
 		a := ask(wiki, path)
-		if a.status != want || a.header.Get("Strict-Transport-Security") != "" || a.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s at an app's host: %d, HSTS %q, want %d", path, a.status, a.header.Get("Strict-Transport-Security"), want)
+		if a.status != want || a.header.Get("Strict-Transport-Security") != "" ||
+			a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s at an app's host: %d, HSTS %q, want %d", path, a.status,
+				a.header.Get("Strict-Transport-Security"), want)
 		}
 		if a := ask("sana.example", path); a.status != http.StatusNotFound {
 			t.Errorf("%s at Sana's own host: %d, want 404", path, a.status)
 		}
-		if a := ask("evil.example", path); a.status != http.StatusMisdirectedRequest && a.status != http.StatusPermanentRedirect {
+		if a := ask("evil.example", path); a.status != http.StatusMisdirectedRequest &&
+			a.status != http.StatusPermanentRedirect {
 			t.Errorf("%s at another host: %d, want 421", path, a.status)
 		}
 	}
@@ -388,7 +429,8 @@ func TestHosts_AppsHaveTheirPartOnly(t *testing.T) {
 func TestHosts_LargeCookiesOfAppsAreTheirOwn(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	for size, want := range map[int]int{40 << 10: http.StatusSeeOther, 70 << 10: http.StatusRequestHeaderFieldsTooLarge} {
+	for size, want := range map[int]int{40 << 10: http.StatusSeeOther,
+		70 << 10: http.StatusRequestHeaderFieldsTooLarge} {
 		request, err := http.NewRequest(http.MethodGet, i.URL+"/_sana/start", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
@@ -400,7 +442,8 @@ func TestHosts_LargeCookiesOfAppsAreTheirOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 		response.Body.Close()
-		if response.StatusCode != want || response.Header.Get("Clear-Site-Data") != "" || response.Header.Get("Strict-Transport-Security") != "" {
+		if response.StatusCode != want || response.Header.Get("Clear-Site-Data") != "" ||
+			response.Header.Get("Strict-Transport-Security") != "" {
 			t.Errorf("%d bytes: %d with Clear-Site-Data %q and HSTS %q, want %d", size, response.StatusCode,
 				response.Header.Get("Clear-Site-Data"), response.Header.Get("Strict-Transport-Security"), want)
 		}
@@ -412,13 +455,15 @@ func TestMe_ReturnsTheCurrentUser(t *testing.T) {
 	i := run(t, harness.NewWorld(t), appsFile)
 	s := newSurfer(t, i)
 	const me = "https://wiki.example.org/_sana/me"
-	if p := s.send(http.MethodGet, me, "cors"); p.status != http.StatusUnauthorized || !strings.Contains(p.body, "sign_in_required") {
+	if p := s.send(http.MethodGet, me, "cors"); p.status != http.StatusUnauthorized ||
+		!strings.Contains(p.body, "sign_in_required") {
 		t.Errorf("new: %d %s", p.status, p.body)
 	}
 	s.signIn(ada)
 	s.open("https://wiki.example.org/")
 	p := s.send(http.MethodGet, me, "cors")
-	if p.status != http.StatusOK || !strings.Contains(p.body, `"email":"`+ada+`"`) || !strings.Contains(p.body, `"groups":["ops","staff"]`) {
+	if p.status != http.StatusOK || !strings.Contains(p.body, `"email":"`+ada+`"`) ||
+		!strings.Contains(p.body, `"groups":["ops","staff"]`) {
 		t.Errorf("in: %d %s", p.status, p.body)
 	}
 }
@@ -452,9 +497,11 @@ func TestApps_AreListedForAllowedUsers(t *testing.T) {
 // With SIGN_UP=apps only users of the apps may sign up.
 func TestSignUp_IsOpenToUsersOfApps(t *testing.T) {
 	t.Parallel()
-	file := strings.Replace(appsFile, "allow: [group:everyone], until", "allow: [\"@old.example\"], until", 1)
+	file := strings.Replace(appsFile, "allow: [group:everyone], until",
+		"allow: [\"@old.example\"], until", 1)
 	i := run(t, harness.NewWorld(t), file, "SIGN_UP=apps")
-	for email, want := range map[string]int{bob: 200, "grace@sana.example": 200, "eve@evil.example": 403, "eve@old.example": 403} {
+	for email, want := range map[string]int{bob: 200, "grace@sana.example": 200,
+		"eve@evil.example": 403, "eve@old.example": 403} {
 		b := i.Open(t)
 		if got := b.Verify(b.GetCode(i.w, email)).Status; got != want {
 			t.Errorf("%s: %d, want %d", email, got, want)
@@ -468,7 +515,10 @@ func TestLimits_HandoffsOfASessionAreBounded(t *testing.T) {
 	i := run(t, harness.NewWorld(t), appsFile)
 	s := newSurfer(t, i)
 	s.signIn(ada)
-	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	s.client.CheckRedirect = func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}
 	enter := "https://sana.example/enter?" + url.Values{
 		"host": {wiki}, "path": {"/"}, "nonce_hash": {strings.Repeat("A", 43)},
 	}.Encode()
@@ -478,7 +528,8 @@ func TestLimits_HandoffsOfASessionAreBounded(t *testing.T) {
 		}
 	}
 	p := s.open(enter)
-	if p.status != http.StatusTooManyRequests || !strings.Contains(p.body, "Too many attempts") || p.header.Get("Retry-After") == "" {
+	if p.status != http.StatusTooManyRequests || !strings.Contains(p.body, "Too many attempts") ||
+		p.header.Get("Retry-After") == "" {
 		t.Errorf("one too many: %d %s", p.status, p.body)
 	}
 }

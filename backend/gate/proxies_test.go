@@ -64,7 +64,8 @@ func echo(w http.ResponseWriter) {
 		return
 	}
 	defer conn.Close()
-	fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+	fmt.Fprint(conn,
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
 	_, _ = io.Copy(conn, both)
 }
 
@@ -147,7 +148,9 @@ func TestProxies_RunAsPrinted(t *testing.T) {
 }
 
 // putBehind runs a proxy in front of an app, with the configuration that sana apps prints.
-func (i *instance) putBehind(t *testing.T, p proxytest.Proxy, app, upstream string) proxytest.Running {
+func (i *instance) putBehind(
+	t *testing.T, p proxytest.Proxy, app, upstream string,
+) proxytest.Running {
 	t.Helper()
 	var hosts []string
 	for _, host := range i.app(t, app).Hosts {
@@ -186,7 +189,8 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 	want := func(what string, p page, status int, text string) {
 		t.Helper()
 		if p.status != status || !strings.Contains(p.body, text) {
-			t.Errorf("%s: %d at %s, want %d with %q; the body is %.400s", what, p.status, p.url, status, text, p.body)
+			t.Errorf("%s: %d at %s, want %d with %q; the body is %.400s", what, p.status, p.url, status,
+				text, p.body)
 		}
 	}
 	nothing := func(what string) {
@@ -200,30 +204,38 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 	// A browser without a session: a page leads to the sign-in, a fetch gets 401, and a form gets a
 	// page.
 	p := b.open(address)
-	if p.url.Host != "sana.example" || !strings.HasPrefix(p.url.Query().Get("next"), "/enter?host="+wiki) {
+	if p.url.Host != "sana.example" ||
+		!strings.HasPrefix(p.url.Query().Get("next"), "/enter?host="+wiki) {
 		t.Fatalf("new: at %s (%d), want the sign-in page; %.300s", p.url, p.status, p.body)
 	}
 	want("XHR", b.send(http.MethodGet, address, "cors"), 401, "sign_in_required")
-	want("POST as a page", b.send(http.MethodPost, address, "navigate"), 401, "You need to sign in again")
+	want("POST as a page", b.send(http.MethodPost, address, "navigate"), 401,
+		"You need to sign in again")
 	want("POST", b.send(http.MethodPost, address, "cors"), 401, "sign_in_required")
-	want("_sana/me", b.send(http.MethodGet, "https://wiki.example.org/_sana/me", "cors"), 401, "sign_in_required")
+	want("_sana/me", b.send(http.MethodGet, "https://wiki.example.org/_sana/me", "cors"), 401,
+		"sign_in_required")
 	nothing("without a session")
 
 	// Signed in: the app receives the user's identity whatever the client sends, and a large body
 	// reaches the app only.
 	b.signIn(ada)
 	want("in", b.open(address), 200, "GET /deep?a=b&c=%2f")
-	lies := all(set("Remote-User", "root"), alias("Remote_User", "root"), alias("remote_groups", "admin"), set("Remote-Name", "Root"),
+	lies := all(set("Remote-User", "root"), alias("Remote_User", "root"),
+		alias("remote_groups", "admin"), set("Remote-Name", "Root"),
 		set("X-Forwarded-User", "root"))
 	got := b.send(http.MethodGet, address, "cors", lies)
 	want("in, with lies", got, 200, "Remote-User: "+ada+"\n")
-	if strings.Contains(got.body, "root") || strings.Contains(got.body, "admin") || strings.Contains(got.body, "Root") ||
-		!strings.Contains(got.body, "Remote-Groups: ops,staff\n") || !strings.Contains(got.body, "Remote-Name: "+ada+"\n") {
+	if strings.Contains(got.body, "root") || strings.Contains(got.body, "admin") ||
+		strings.Contains(got.body, "Root") ||
+		!strings.Contains(got.body, "Remote-Groups: ops,staff\n") ||
+		!strings.Contains(got.body, "Remote-Name: "+ada+"\n") {
 		t.Errorf("the app was told lies: %s", got.body)
 	}
-	want("If-None-Match", b.send(http.MethodGet, address, "cors", set("If-None-Match", "*")), 200, "GET")
+	want("If-None-Match", b.send(http.MethodGet, address, "cors", set("If-None-Match", "*")), 200,
+		"GET")
 	large := func(r *http.Request) {
-		r.Method, r.Body, r.ContentLength = http.MethodPut, io.NopCloser(io.LimitReader(zeros{}, 100<<20)), 100<<20
+		r.Method, r.Body, r.ContentLength = http.MethodPut,
+			io.NopCloser(io.LimitReader(zeros{}, 100<<20)), 100<<20
 	}
 	want("PUT", b.send(http.MethodPut, address, "cors", large), 200, "PUT /deep")
 	if n := app.body.Load(); n != 100<<20 {
@@ -234,7 +246,8 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 	}
 
 	// A download, and a websocket that is open while the user signs out.
-	if got := b.send(http.MethodGet, "https://wiki.example.org/download", "navigate"); got.status != 200 || len(got.body) != downloadSize {
+	if got := b.send(http.MethodGet, "https://wiki.example.org/download",
+		"navigate"); got.status != 200 || len(got.body) != downloadSize {
 		t.Errorf("download: %d with %d bytes", got.status, len(got.body))
 	}
 	status, say := b.openSocket()
@@ -249,8 +262,10 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 	app.requests.Store(0)
 	stranger := newSurfer(t, b.i)
 	for name, change := range map[string]func(*http.Request){
-		"X-Original-URL":                     all(set("X-Original-URL", "https://"+wiki+"/"), set("X-Original-Method", "GET")),
-		"X-Forwarded-Host":                   all(set("X-Forwarded-Host", wiki), set("X-Forwarded-Uri", "/")),
+		"X-Original-URL": all(set("X-Original-URL", "https://"+wiki+"/"),
+			set("X-Original-Method", "GET")),
+		"X-Forwarded-Host": all(set("X-Forwarded-Host", wiki),
+			set("X-Forwarded-Uri", "/")),
 		"X_Forwarded_Host":                   alias("X_Forwarded_Host", wiki),
 		"Connection: X-Forwarded-Host":       set("Connection", "X-Forwarded-Host, close"),
 		"Connection: X-Original-URL, Cookie": set("Connection", "X-Original-URL, Remote-User"),
@@ -264,9 +279,11 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 			t.Errorf("%s: a stranger is let in: %s", name, p.body)
 		}
 	}
-	for _, path := range []string{"/%2e%2e/_sana/../secret", "/_sana/..%2fsecret", "/_sana%2f..%2fsecret", "/_sana/../secret", "//secret", "/_SANA/x"} {
+	for _, path := range []string{"/%2e%2e/_sana/../secret", "/_sana/..%2fsecret",
+		"/_sana%2f..%2fsecret", "/_sana/../secret", "//secret", "/_SANA/x"} {
 		u := &url.URL{Scheme: "https", Host: wiki, Opaque: "//" + wiki + path}
-		request := &http.Request{Method: http.MethodGet, URL: u, Host: wiki, Header: http.Header{"Sec-Fetch-Mode": {"cors"}}}
+		request := &http.Request{Method: http.MethodGet, URL: u, Host: wiki,
+			Header: http.Header{"Sec-Fetch-Mode": {"cors"}}}
 		before := app.requests.Load()
 		answer, err := b.through.RoundTrip(request)
 		if err != nil {
@@ -279,9 +296,11 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 	}
 
 	// Signed out: as without a session.
-	want("sign-out", b.send(http.MethodPost, "https://wiki.example.org/_sana/sign-out", "navigate"), 200, "You’re signed out")
+	want("sign-out", b.send(http.MethodPost, "https://wiki.example.org/_sana/sign-out", "navigate"),
+		200, "You’re signed out")
 	if got := say("after"); got != "after" {
-		t.Errorf("a websocket that was open at the sign-out says %q; no check before a request can end it", got)
+		t.Errorf("a websocket that was open at the sign-out says %q; no check before a request can "+
+			"end it", got)
 	}
 	if status, _ := b.openSocket(); status != http.StatusUnauthorized {
 		t.Errorf("a websocket after the sign-out: %d, want 401", status)
@@ -342,7 +361,8 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 	site := proxies.Site{Upstream: "127.0.0.1:8080", Sana: "127.0.0.1:3000", Gate: "127.0.0.1:3001"}
 	site.App, _ = set.Find("wiki")
 	for kind, name := range map[proxies.Kind]string{
-		proxies.Nginx: "nginx/sana.conf", proxies.Caddy: "caddy/Caddyfile", proxies.Traefik: "traefik/wiki.yaml",
+		proxies.Nginx: "nginx/sana.conf", proxies.Caddy: "caddy/Caddyfile",
+		proxies.Traefik: "traefik/wiki.yaml",
 	} {
 		var printed strings.Builder
 		if err := proxies.Write(&printed, kind, site); err != nil {
@@ -359,7 +379,8 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 				continue
 			}
 			config := strings.NewReplacer(
-				"127.0.0.1:3000", strings.TrimPrefix(i.URL, "http://"), "127.0.0.1:3001", strings.TrimPrefix(i.gate, "http://"),
+				"127.0.0.1:3000", strings.TrimPrefix(i.URL, "http://"), "127.0.0.1:3001",
+				strings.TrimPrefix(i.gate, "http://"),
 				":8080", fmt.Sprintf(":%d", harness.FreePort(t)), "sana.example.org", "sana.example",
 			).Replace(read(name))
 			t.Run(p.Kind, func(t *testing.T) {

@@ -152,7 +152,8 @@ var details = map[Outcome]string{
 	AccessKeyInvalid:         "This access key is unknown here, has expired or was deleted.",
 	NotAllowed:               "You are signed in, and you may not use this app.",
 	Misconfigured:            "The proxy in front of this app is not configured as Sana needs it.",
-	Unavailable:              "The database cannot be reached at the moment. Try again in a few seconds.",
+	Unavailable: "The database cannot be reached at the moment. Try again in a few " +
+		"seconds.",
 }
 
 // retryAfter is the Retry-After value while the database is unavailable, in seconds.

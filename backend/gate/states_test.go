@@ -182,7 +182,8 @@ var identity = []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Gr
 func checkAnswer(t *testing.T, a answer) {
 	t.Helper()
 	for _, name := range []string{
-		"Set-Cookie", "Strict-Transport-Security", "Content-Security-Policy", "Etag", "Clear-Site-Data", "Server",
+		"Set-Cookie", "Strict-Transport-Security", "Content-Security-Policy", "Etag", "Clear-Site-Data",
+		"Server",
 		"Last-Modified",
 	} {
 		if a.header.Get(name) != "" {
@@ -218,7 +219,9 @@ type state struct {
 func none(*testing.T, *instance) string { return "" }
 
 // signedIn returns the cookie of a new session; then is called with it.
-func signedIn(email, host string, then func(t *testing.T, i *instance, id string, b *harness.Browser)) func(t *testing.T, i *instance) string {
+func signedIn(
+	email, host string, then func(t *testing.T, i *instance, id string, b *harness.Browser),
+) func(t *testing.T, i *instance) string {
 	return func(t *testing.T, i *instance) string {
 		id, b := i.signIn(t, email)
 		cookie := i.cookie(t, host, id)
@@ -248,8 +251,10 @@ func signedInAgo(d time.Duration) func(t *testing.T, i *instance, id string, b *
 }
 
 var states = []state{
-	{name: "new", app: "wiki", host: wiki, cookie: none, page: 302, other: 401, code: "sign_in_required", startsSignIn: true},
-	{name: "in", app: "wiki", host: wiki, cookie: signedIn(ada, wiki, nil), page: 200, other: 200, identityEmail: ada},
+	{name: "new", app: "wiki", host: wiki, cookie: none, page: 302, other: 401,
+		code: "sign_in_required", startsSignIn: true},
+	{name: "in", app: "wiki", host: wiki, cookie: signedIn(ada, wiki, nil), page: 200, other: 200,
+		identityEmail: ada},
 	{
 		name: "in, at a host with *", app: "wiki", host: "a.preview.example.net",
 		cookie: signedIn(ada, "a.preview.example.net", nil), page: 200, other: 200, identityEmail: ada,
@@ -259,8 +264,9 @@ var states = []state{
 		page: 403, other: 403, says: "You can’t use Vault", code: "not_allowed",
 	},
 	{
-		name: "the app's time is over", app: "trial", host: "trial.example.org", cookie: signedIn(ada, "trial.example.org", nil),
-		page: 403, other: 403, says: "You can’t use Trial", code: "not_allowed",
+		name: "the app's time is over", app: "trial", host: "trial.example.org",
+		cookie: signedIn(ada, "trial.example.org", nil),
+		page:   403, other: 403, says: "You can’t use Trial", code: "not_allowed",
 	},
 	{
 		name: "signed out", app: "wiki", host: wiki,
@@ -272,7 +278,8 @@ var states = []state{
 	{
 		name: "idle", app: "wiki", host: wiki,
 		cookie: signedIn(ada, wiki, func(t *testing.T, i *instance, id string, _ *harness.Browser) {
-			i.w.Exec(t, `UPDATE sessions SET last_used_at = now() - interval '25 hours' WHERE id = $1::uuid`, id)
+			i.w.Exec(t, `UPDATE sessions SET last_used_at = now() - interval '25 hours' WHERE id = $1::uuid`,
+				id)
 		}),
 		page: 302, other: 401, code: "sign_in_required", startsSignIn: true,
 	},
@@ -288,12 +295,14 @@ var states = []state{
 		page: 200, other: 200, identityEmail: ada,
 	},
 	{
-		name: "fresh is over", app: "bank", host: bank, cookie: signedIn(ada, bank, signedInAgo(13*time.Hour)),
-		page: 302, other: 401, code: "reauthentication_required", startsSignIn: true,
+		name: "fresh is over", app: "bank", host: bank,
+		cookie: signedIn(ada, bank, signedInAgo(13*time.Hour)),
+		page:   302, other: 401, code: "reauthentication_required", startsSignIn: true,
 	},
 	{
 		name: "signed in in the future, before the clock was set back", app: "bank", host: bank,
-		cookie: signedIn(ada, bank, signedInAgo(-time.Hour)), page: 302, other: 401, code: "reauthentication_required",
+		cookie: signedIn(ada, bank, signedInAgo(-time.Hour)), page: 302, other: 401,
+		code:         "reauthentication_required",
 		startsSignIn: true,
 	},
 	{
@@ -306,7 +315,8 @@ var states = []state{
 		page:   401, other: 401, says: "You need to sign in again", code: "reauthentication_required",
 	},
 	{
-		name: "WebDAV", app: "wiki", host: wiki, method: "PROPFIND", cookie: signedIn(ada, wiki, nil), page: 200, other: 200,
+		name: "WebDAV", app: "wiki", host: wiki, method: "PROPFIND", cookie: signedIn(ada, wiki, nil),
+		page: 200, other: 200,
 		identityEmail: ada,
 	},
 	{
@@ -315,7 +325,8 @@ var states = []state{
 	},
 	{
 		name: "cookie of a neighbour label", app: "wiki", host: "b.preview.example.net",
-		cookie: signedIn(ada, "a.preview.example.net", nil), page: 302, other: 401, code: "sign_in_required", startsSignIn: true,
+		cookie: signedIn(ada, "a.preview.example.net", nil), page: 302, other: 401,
+		code: "sign_in_required", startsSignIn: true,
 	},
 	{
 		name: "forged cookie", app: "wiki", host: wiki,
@@ -385,7 +396,8 @@ func (s state) check(t *testing.T, family string, page bool, a answer) {
 func TestSince_VoidsOlderCookiesOfTheApp(t *testing.T) {
 	t.Parallel()
 	since := time.Now().Add(-time.Hour).UTC()
-	file := strings.Replace(appsFile, "allow: [group:staff]}", "allow: [group:staff], since: "+since.Format(time.RFC3339)+"}", 1)
+	file := strings.Replace(appsFile, "allow: [group:staff]}",
+		"allow: [group:staff], since: "+since.Format(time.RFC3339)+"}", 1)
 	i := run(t, harness.NewWorld(t), file)
 	id, _ := i.signIn(t, ada)
 	for _, c := range []struct {
@@ -397,7 +409,8 @@ func TestSince_VoidsOlderCookiesOfTheApp(t *testing.T) {
 		{"issued after", "wiki", wiki, since.Add(time.Minute), http.StatusOK},
 		{"issued before, at another app", "bank", bank, since.Add(-time.Minute), http.StatusOK},
 	} {
-		q := question{family: "forward", app: c.app, host: c.host, cookie: i.cookieOf(t, c.host, id, c.issued)}
+		q := question{family: "forward", app: c.app, host: c.host,
+			cookie: i.cookieOf(t, c.host, id, c.issued)}
 		if got := i.ask(t, q); got.status != c.want {
 			t.Errorf("%s: %d %s, want %d", c.name, got.status, got.body, c.want)
 		}
@@ -405,5 +418,6 @@ func TestSince_VoidsOlderCookiesOfTheApp(t *testing.T) {
 
 	s := newSurfer(t, i)
 	s.signIn(bob)
-	s.wantPage(s.open("https://wiki.example.org/deep"), "https://wiki.example.org/deep", "page for "+bob)
+	s.wantPage(s.open("https://wiki.example.org/deep"), "https://wiki.example.org/deep",
+		"page for "+bob)
 }

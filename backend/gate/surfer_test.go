@@ -116,7 +116,8 @@ func (s *surfer) send(method, address, mode string, changes ...func(*http.Reques
 	}
 	request.Header.Set("Sec-Fetch-Mode", mode)
 	request.Header.Set("Accept", "text/html")
-	request.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+	request.Header.Set("User-Agent",
+		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
 	if method == http.MethodPost {
 		request.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
@@ -173,6 +174,7 @@ func (s *surfer) cookieAt(host, name string) string {
 func (s *surfer) wantPage(p page, address, body string) {
 	s.t.Helper()
 	if p.url.String() != address || !strings.Contains(p.body, body) {
-		s.t.Fatalf("at %s (%d), want %s with %q; the body is %.300s; steps: %v", p.url, p.status, address, body, p.body, s.steps)
+		s.t.Fatalf("at %s (%d), want %s with %q; the body is %.300s; steps: %v", p.url, p.status, address,
+			body, p.body, s.steps)
 	}
 }

@@ -37,17 +37,19 @@ const (
 )
 
 // ErrNoSuchFault is the error of a Next that cannot be played.
-var ErrNoSuchFault = errors.New(`inbox: a fault is "fail", "delay", "bounce" or "none", and a delay has 1 to 600 seconds`)
+var ErrNoSuchFault = errors.New(
+	`inbox: a fault is "fail", "delay", "bounce" or "none", and a delay has 1 to 600 seconds`)
 
-// Play says what is to become of the next mail, instead of what was said before, and returns it, with its defaults.
-// ErrNoSuchFault is returned as it is.
+// Play says what is to become of the next mail, instead of what was said before, and returns it,
+// with its defaults. ErrNoSuchFault is returned as it is.
 func (i *Inbox) Play(ctx context.Context, next Next) (Next, error) {
 	if next.Fault == Delay && next.Seconds == 0 {
 		next.Seconds = defaultDelay
 	}
 	var err error
 	switch {
-	case next.Fault == Delay && (next.Seconds < 1 || next.Seconds > maxDelay), next.Fault != Delay && next.Seconds != 0:
+	case next.Fault == Delay && (next.Seconds < 1 || next.Seconds > maxDelay), next.Fault != Delay &&
+		next.Seconds != 0:
 		return Next{}, ErrNoSuchFault
 	case next.Fault == None:
 		_, err = i.db.Exec(ctx, `DELETE FROM dev_fault`)
@@ -79,9 +81,11 @@ func (i *Inbox) Next(ctx context.Context) (Next, error) {
 	return next, postgres.Error("read the fault", err)
 }
 
-// Run has the mails that were taken arrive or bounce, and tells, as a provider does, until ctx ends. Each is told of once,
-// however many instances run it.
-func (i *Inbox) Run(ctx context.Context, tell func(context.Context, mail.Event) error, log *slog.Logger) {
+// Run has the mails that were taken arrive or bounce, and tells, as a provider does, until ctx
+// ends. Each is told of once, however many instances run it.
+func (i *Inbox) Run(
+	ctx context.Context, tell func(context.Context, mail.Event) error, log *slog.Logger,
+) {
 	tick := time.NewTicker(travel / 2)
 	defer tick.Stop()
 	for {

@@ -1,5 +1,6 @@
-// Package inbox is the development inbox: the mails that the console sender took, in a table that only development
-// has, so that every instance shows every mail and a restart loses none. On demand it plays a provider with faults.
+// Package inbox is the development inbox: the mails that the console sender took, in a table that
+// only development has, so that every instance shows every mail and a restart loses none. On demand
+// it plays a provider with faults.
 package inbox
 
 import (
@@ -51,8 +52,8 @@ type Inbox struct{ db postgres.Querier }
 // New returns the inbox of a database that MigrateDevelopment has prepared.
 func New(db postgres.Querier) *Inbox { return &Inbox{db: db} }
 
-// Keep takes a mail, and forgets the oldest ones, unless a fault says otherwise: then its error is the one that a provider
-// would cause. A mail that it did not take is in the list too.
+// Keep takes a mail, and forgets the oldest ones, unless a fault says otherwise: then its error is
+// the one that a provider would cause. A mail that it did not take is in the list too.
 func (i *Inbox) Keep(ctx context.Context, m mail.Message) error {
 	state, err := i.keepAgain(ctx, m)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -103,7 +104,8 @@ func (i *Inbox) keepNew(ctx context.Context, m mail.Message) (state State, err e
 				@ref,
 				coalesce(fault, 'none'),
 				CASE fault WHEN 'fail' THEN 'failed' WHEN 'delay' THEN 'delayed' ELSE 'sent' END,
-				CASE fault WHEN 'fail' THEN NULL WHEN 'delay' THEN now() + make_interval(secs => seconds) ELSE now() + @travel END
+				CASE fault WHEN 'fail' THEN NULL WHEN 'delay' THEN now() + make_interval(secs => seconds)
+				    ELSE now() + @travel END
 			FROM (VALUES (true)) AS mail
 			LEFT JOIN played ON true
 			RETURNING id, state
@@ -115,7 +117,8 @@ func (i *Inbox) keepNew(ctx context.Context, m mail.Message) (state State, err e
 		SELECT state
 		FROM added`,
 		pgx.NamedArgs{
-			"to": m.To, "subject": m.Subject, "text": m.Text, "html": m.HTML, "headers": headersOf(m), "ref": m.Ref,
+			"to": m.To, "subject": m.Subject, "text": m.Text, "html": m.HTML, "headers": headersOf(m),
+			"ref":    m.Ref,
 			"travel": travel, "kept": kept,
 		}).Scan(&state)
 	return state, err

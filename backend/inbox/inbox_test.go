@@ -21,7 +21,8 @@ func newInbox(t *testing.T) *inbox.Inbox {
 }
 
 func letter(n int) mail.Message {
-	return mail.Message{To: "ada@sana.example", Subject: fmt.Sprintf("%06d is your Sana code", n), Text: "text", Ref: fmt.Sprintf("ref/%d", n)}
+	return mail.Message{To: "ada@sana.example", Subject: fmt.Sprintf("%06d is your Sana code", n),
+		Text: "text", Ref: fmt.Sprintf("ref/%d", n)}
 }
 
 func play(t *testing.T, i *inbox.Inbox, next inbox.Next) {
@@ -69,7 +70,8 @@ func TestADelayHoldsForOneMailHoweverOftenItIsTried(t *testing.T) {
 		t.Errorf("another mail: got %v", err)
 	}
 	mails, err := i.List(t.Context())
-	if err != nil || len(mails) != 2 || mails[0].State != inbox.Sent || mails[1].State != inbox.Delayed || mails[1].Fault != inbox.Delay {
+	if err != nil || len(mails) != 2 || mails[0].State != inbox.Sent ||
+		mails[1].State != inbox.Delayed || mails[1].Fault != inbox.Delay {
 		t.Errorf("got %+v, %v; want one mail sent and one delayed", mails, err)
 	}
 }
@@ -82,7 +84,8 @@ func TestAFaultCanBeTakenBack(t *testing.T) {
 	if err := i.Keep(t.Context(), letter(1)); err != nil {
 		t.Errorf("got %v", err)
 	}
-	if _, err := i.Play(t.Context(), inbox.Next{Fault: "explode"}); !errors.Is(err, inbox.ErrNoSuchFault) {
+	if _, err := i.Play(t.Context(), inbox.Next{Fault: "explode"}); !errors.Is(err,
+		inbox.ErrNoSuchFault) {
 		t.Errorf("got %v, want ErrNoSuchFault", err)
 	}
 }
@@ -102,11 +105,13 @@ func TestWhatBecameOfAMailIsToldOnceByWhicheverInstance(t *testing.T) {
 	var instances sync.WaitGroup
 	for range 3 {
 		instances.Go(func() {
-			i.Run(ctx, func(_ context.Context, e mail.Event) error { events <- e; return nil }, slog.New(slog.DiscardHandler))
+			i.Run(ctx, func(_ context.Context, e mail.Event) error { events <- e; return nil },
+				slog.New(slog.DiscardHandler))
 		})
 	}
 	told := map[string]mail.Fate{}
-	for len(told) <= mails { // the last one is sent when all others were told of: none of them comes again with it
+	// the last one is sent when all others were told of: none of them comes again with it
+	for len(told) <= mails {
 		select {
 		case e := <-events:
 			if told[e.Ref] != "" || e.Token == "" || e.At.IsZero() || !e.SignedAt.Equal(e.At) {
@@ -128,7 +133,8 @@ func TestWhatBecameOfAMailIsToldOnceByWhicheverInstance(t *testing.T) {
 		t.Errorf("%d events too many", len(events))
 	}
 	for ref, fate := range told {
-		if want := map[bool]mail.Fate{true: mail.NoSuchMailbox, false: mail.Delivered}[ref == "ref/0"]; fate != want {
+		if want := map[bool]mail.Fate{true: mail.NoSuchMailbox,
+			false: mail.Delivered}[ref == "ref/0"]; fate != want {
 			t.Errorf("%s: got %q, want %q", ref, fate, want)
 		}
 	}

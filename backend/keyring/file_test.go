@@ -13,7 +13,8 @@ import (
 	"sana/backend/keyring"
 )
 
-// keyFileVariable makes this test binary a process that reads the key file it names, when its input ends.
+// keyFileVariable makes this test binary a process that reads the key file it names, when its input
+// ends.
 const keyFileVariable = "SANA_TEST_KEY_FILE"
 
 func TestMain(m *testing.M) {
@@ -34,7 +35,8 @@ func readKeyFile(path string) int {
 	return 0
 }
 
-// onlyFile fails the test unless path is the only file of its folder, is a usable key, and is its owner's alone.
+// onlyFile fails the test unless path is the only file of its folder, is a usable key, and is its
+// owner's alone.
 func onlyFile(t *testing.T, path string) string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(path))
@@ -146,7 +148,8 @@ func TestAKeyFileThatOthersCanReadIsRefusedUntilItIsMended(t *testing.T) {
 	for _, mode := range []os.FileMode{0o604, 0o640, 0o644, 0o660} {
 		chmod(t, path, mode)
 		got, err := keyring.ReadOrCreateFile(path)
-		if fault := "others than its owner can read it; run: chmod 600 " + path; got != "" || err == nil || err.Error() != fault {
+		if fault := "others than its owner can read it; run: chmod 600 " + path; got != "" ||
+			err == nil || err.Error() != fault {
 			t.Errorf("mode %o: got %q and %v, want %q", mode, got, err, fault)
 		}
 	}
@@ -171,7 +174,8 @@ func TestAKeyFileThatCannotBeMadeIsAnError(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if content, err := keyring.ReadOrCreateFile(filepath.Join(file, "secret_keys")); err == nil || content != "" {
+	if content, err := keyring.ReadOrCreateFile(filepath.Join(file, "secret_keys")); err == nil ||
+		content != "" {
 		t.Errorf("below a file: got %q and no error", content)
 	}
 	if _, err := keyring.ReadOrCreateFile(filepath.Dir(file)); err == nil {

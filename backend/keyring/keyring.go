@@ -1,5 +1,5 @@
-// Package keyring holds the secret keys. The first one is for making, all of them are for checking, so that a key can
-// be replaced while codes and sessions made with the old one live on.
+// Package keyring holds the secret keys. The first one is for making, all of them are for checking,
+// so that a key can be replaced while codes and sessions made with the old one live on.
 package keyring
 
 import (
@@ -24,7 +24,8 @@ import (
 // MinBytes is the least length of a key: 256 bits.
 const MinBytes = 32
 
-// idPattern is an id that can be stored and shown. A key is longer: one that stands in its place is refused and not stored.
+// idPattern is an id that can be stored and shown. A key is longer: one that stands in its place is
+// refused and not stored.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{0,20}$`)
 
 // Key is one secret with a public name.
@@ -33,7 +34,8 @@ type Key struct {
 	secret func() []byte // a function, because no print of a struct that holds a Key looks into it
 }
 
-// Derive returns 32 bytes for one purpose (HKDF-SHA-256, RFC 5869), so that no two uses share a key.
+// Derive returns 32 bytes for one purpose (HKDF-SHA-256, RFC 5869), so that no two uses share a
+// key.
 func (k Key) Derive(purpose string) []byte {
 	derived, err := hkdf.Key(sha256.New, k.secret(), nil, purpose, sha256.Size)
 	if err != nil {
@@ -70,11 +72,13 @@ func (r Ring) Find(id string) (key Key, ok bool) {
 	return Key{}, false
 }
 
-// Parse reads `id:base64,id:base64,…`, newest first; white space separates like a comma. An entry without an id gets one
-// derived from the key, so that a generated base64 value works as it is. The error never contains key material.
+// Parse reads `id:base64,id:base64,…`, newest first; white space separates like a comma. An entry
+// without an id gets one derived from the key, so that a generated base64 value works as it is. The
+// error never contains key material.
 func Parse(list string) (Ring, error) {
 	var ring Ring
-	for i, entry := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+	for i, entry := range strings.FieldsFunc(list,
+		func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
 		key, err := parseKey(entry)
 		if err != nil {
 			return Ring{}, fmt.Errorf("key %d: %w", i+1, err)
@@ -98,11 +102,15 @@ func parseKey(entry string) (Key, error) {
 	secret, err := decode(encoded)
 	switch {
 	case !idPattern.MatchString(id):
-		return Key{}, errors.New("has an id that is not 1 to 20 of the characters A-Z a-z 0-9 . _ -; an entry is id:base64")
+		return Key{},
+			errors.New(
+				"has an id that is not 1 to 20 of the characters A-Z a-z 0-9 . _ -; an entry is id:base64")
 	case err != nil:
 		return Key{}, errors.New("is not base64; make one with: sana keys new")
 	case len(secret) < MinBytes:
-		return Key{}, fmt.Errorf("has %d bytes, at least %d are needed; make one with: sana keys new", len(secret), MinBytes)
+		return Key{},
+			fmt.Errorf("has %d bytes, at least %d are needed; make one with: sana keys new", len(secret),
+				MinBytes)
 	case isExample(secret):
 		return Key{}, errors.New("is a published example; make one with: sana keys new")
 	}
@@ -113,7 +121,8 @@ func parseKey(entry string) (Key, error) {
 	return Key{ID: id, secret: func() []byte { return secret }}, nil
 }
 
-// isExample reports whether each byte differs from the one before by the same amount: AAAA…, 0, 1, 2, …
+// isExample reports whether each byte differs from the one before by the same amount: AAAA…, 0, 1,
+// 2, …
 func isExample(secret []byte) bool {
 	for i := 2; i < len(secret); i++ {
 		if secret[i]-secret[i-1] != secret[1]-secret[0] {
@@ -123,12 +132,12 @@ func isExample(secret []byte) bool {
 	return true
 }
 
-// minDistinct is how many different bytes a random key has at least: fewer than one key of 32 bytes in
-// 10^16 has less.
+// minDistinct is how many different bytes a random key has at least: fewer than one key of 32 bytes
+// in 10^16 has less.
 const minDistinct = 16
 
-// CheckRandom returns an error if a key looks typed by hand: if it has fewer than 16 different bytes.
-// The error never contains key material.
+// CheckRandom returns an error if a key looks typed by hand: if it has fewer than 16 different
+// bytes. The error never contains key material.
 func (r Ring) CheckRandom() error {
 	for i, k := range r.keys {
 		seen := map[byte]bool{}
@@ -136,7 +145,8 @@ func (r Ring) CheckRandom() error {
 			seen[b] = true
 		}
 		if len(seen) < minDistinct {
-			return fmt.Errorf("key %d: is not random, it has only %d different bytes; make one with: sana keys new",
+			return fmt.Errorf(
+				"key %d: is not random, it has only %d different bytes; make one with: sana keys new",
 				i+1, len(seen))
 		}
 	}
@@ -149,18 +159,21 @@ func decode(s string) ([]byte, error) {
 	return base64.RawStdEncoding.Strict().DecodeString(s)
 }
 
-// New returns a new random key as an entry that Parse takes, id:base64. The id is the day in UTC, which tells the key's
-// age, and a few random letters, so that two keys of a day have different ids: 20261122-3f9a.
+// New returns a new random key as an entry that Parse takes, id:base64. The id is the day in UTC,
+// which tells the key's age, and a few random letters, so that two keys of a day have different
+// ids: 20261122-3f9a.
 func New(now time.Time) string {
 	var secret [MinBytes]byte
 	var mark [2]byte
 	_, _ = rand.Read(secret[:]) // never fails
 	_, _ = rand.Read(mark[:])
-	return now.UTC().Format(dayInID) + hex.EncodeToString(mark[:]) + ":" + base64.StdEncoding.EncodeToString(secret[:])
+	return now.UTC().Format(dayInID) + hex.EncodeToString(mark[:]) + ":" +
+		base64.StdEncoding.EncodeToString(secret[:])
 }
 
-// ReadOrCreateFile returns the content of the key file, made once with mode 0600; one that others than its owner can
-// read by now is an error. When several processes start together, all of them get the key of the one that was first.
+// ReadOrCreateFile returns the content of the key file, made once with mode 0600; one that others
+// than its owner can read by now is an error. When several processes start together, all of them
+// get the key of the one that was first.
 func ReadOrCreateFile(path string) (string, error) {
 	if content, err := readOwn(path); !errors.Is(err, fs.ErrNotExist) {
 		return content, err
@@ -191,14 +204,15 @@ func readOwn(path string) (string, error) {
 	return string(content), err
 }
 
-// ReadableBy reports whether the file's mode has one of these bits. Windows has none: what Go shows there is made up.
+// ReadableBy reports whether the file's mode has one of these bits. Windows has none: what Go shows
+// there is made up.
 func ReadableBy(path string, bits fs.FileMode) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().Perm()&bits != 0 && runtime.GOOS != "windows"
 }
 
-// createOnce publishes the whole content under path unless path exists: link(2) is atomic and does not
-// replace, so readers see neither half a key nor one that is replaced a moment later.
+// createOnce publishes the whole content under path unless path exists: link(2) is atomic and does
+// not replace, so readers see neither half a key nor one that is replaced a moment later.
 func createOnce(path, content string) error {
 	draft, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
 	if err != nil {

@@ -36,7 +36,8 @@ func parse(t *testing.T, list string) keyring.Ring {
 func TestAnEntryWithoutAnIDGetsAStableOneOfTheKey(t *testing.T) {
 	t.Parallel()
 	const frozen = "a7dafa04" // stored beside codes: another one would withdraw them
-	if got := parse(t, "c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ==").Current().ID; got != frozen {
+	if got := parse(t,
+		"c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ==").Current().ID; got != frozen {
 		t.Errorf("derived id: got %q, want %q", got, frozen)
 	}
 	if got := parse(t, ":"+canaryBase64).Current().ID; got != parse(t, canaryBase64).Current().ID {
@@ -69,7 +70,8 @@ func TestANewKeyIsTakenAsItIsAndItsIDIsTheDayItWasMadeInUTC(t *testing.T) {
 
 func TestEverySpellingOfAKeyIsTheSameKey(t *testing.T) {
 	t.Parallel()
-	want := hex.EncodeToString(parse(t, base64.StdEncoding.EncodeToString(bytesAbove62)).Current().Derive("test"))
+	want := hex.EncodeToString(
+		parse(t, base64.StdEncoding.EncodeToString(bytesAbove62)).Current().Derive("test"))
 	for name, encoding := range map[string]*base64.Encoding{
 		"standard without padding": base64.RawStdEncoding,
 		"URL-safe":                 base64.URLEncoding,
@@ -85,7 +87,8 @@ func TestEverySpellingOfAKeyIsTheSameKey(t *testing.T) {
 func TestTheFirstKeyOfAListMakesAndAllAreFound(t *testing.T) {
 	t.Parallel()
 	for name, separator := range map[string]string{
-		"comma": ",", "comma and space": ", ", "space": " ", "line": "\n", "line of Windows": "\r\n", "tab": "\t", "empty entries": ",\n,",
+		"comma": ",", "comma and space": ", ", "space": " ", "line": "\n", "line of Windows": "\r\n",
+		"tab": "\t", "empty entries": ",\n,",
 	} {
 		ring := parse(t, "new:"+canaryBase64+separator+"old:"+otherBase64+separator)
 		if got := ring.Current().ID; got != "new" {
@@ -105,20 +108,26 @@ func TestWhatIsNoKeyIsRefusedInWordsWithoutQuotingIt(t *testing.T) {
 	t.Parallel()
 	short := base64.StdEncoding.EncodeToString([]byte(canary[:31]))
 	for name, test := range map[string]struct{ list, want string }{
-		"nothing":             {"", "holds no key"},
-		"separators only":     {" ,\n", "holds no key"},
-		"not base64":          {canaryBase64 + "*", "key 1: is not base64; make one with: sana keys new"},
-		"half a byte over":    {canaryBase64[:len(canaryBase64)-3], "key 1: is not base64"},
-		"31 bytes":            {"k1:" + short, "key 1: has 31 bytes, at least 32 are needed; make one with: sana keys new"},
+		"nothing":          {"", "holds no key"},
+		"separators only":  {" ,\n", "holds no key"},
+		"not base64":       {canaryBase64 + "*", "key 1: is not base64; make one with: sana keys new"},
+		"half a byte over": {canaryBase64[:len(canaryBase64)-3], "key 1: is not base64"},
+		"31 bytes": {"k1:" + short,
+			"key 1: has 31 bytes, at least 32 are needed; make one with: sana keys new"},
 		"an id and no key":    {"k1:", "key 1: has 0 bytes"},
 		"the second is short": {canaryBase64 + "," + short, "key 2: has 31 bytes"},
-		"an id twice":         {"k1:" + canaryBase64 + ",k1:" + otherBase64, "key 2 has the id of an earlier one"},
-		"a key twice":         {canaryBase64 + "," + canaryBase64, "key 2 has the id of an earlier one"},
-		"a key as the id":     {canaryBase64 + ":" + otherBase64, "key 1: has an id that is not 1 to 20 of the characters"},
-		"an id of no letters": {"k\x00:" + canaryBase64, "key 1: has an id that is not 1 to 20 of the characters"},
-		"32 times A":          {strings.Repeat("A", 43) + "=", "key 1: is a published example"},
-		"one byte repeated":   {base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{'x'}, 40)), "key 1: is a published example"},
-		"0, 1, 2 and so on":   {"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "key 1: is a published example"},
+		"an id twice": {"k1:" + canaryBase64 + ",k1:" + otherBase64,
+			"key 2 has the id of an earlier one"},
+		"a key twice": {canaryBase64 + "," + canaryBase64, "key 2 has the id of an earlier one"},
+		"a key as the id": {canaryBase64 + ":" + otherBase64,
+			"key 1: has an id that is not 1 to 20 of the characters"},
+		"an id of no letters": {"k\x00:" + canaryBase64,
+			"key 1: has an id that is not 1 to 20 of the characters"},
+		"32 times A": {strings.Repeat("A", 43) + "=", "key 1: is a published example"},
+		"one byte repeated": {base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{'x'}, 40)),
+			"key 1: is a published example"},
+		"0, 1, 2 and so on": {"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+			"key 1: is a published example"},
 	} {
 		ring, err := keyring.Parse(test.list)
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
@@ -174,7 +183,8 @@ func TestNoPrintOfARingShowsAKey(t *testing.T) {
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("json", "value", value)
 	}
 	for name, leak := range map[string]string{
-		"text": "canary", "base64": canaryBase64[:8], "decimal": "99 97 110", "Go syntax": "0x63, 0x61", "hex": "63616e",
+		"text": "canary", "base64": canaryBase64[:8], "decimal": "99 97 110", "Go syntax": "0x63, 0x61",
+		"hex": "63616e",
 	} {
 		if strings.Contains(out.String(), leak) {
 			t.Errorf("the key is shown as %s:\n%s", name, &out)
@@ -182,11 +192,14 @@ func TestNoPrintOfARingShowsAKey(t *testing.T) {
 	}
 }
 
-// The law: Parse takes a list or refuses it; every key that it takes has at least 32 bytes and is found by its id.
+// The law: Parse takes a list or refuses it; every key that it takes has at least 32 bytes and is
+// found by its id.
 func FuzzParseTakesOnlyWholeKeys(f *testing.F) {
 	for _, seed := range []string{
-		"", "k1:" + canaryBase64, canaryBase64 + "," + otherBase64, "k1:AAAA", "::", "k1:" + canaryBase64 + "\r\n" + otherBase64,
-		"\x00:" + canaryBase64, strings.Repeat("A", 43), strings.Repeat("-_", 30) + "==", "é:" + otherBase64,
+		"", "k1:" + canaryBase64, canaryBase64 + "," + otherBase64, "k1:AAAA", "::",
+		"k1:" + canaryBase64 + "\r\n" + otherBase64,
+		"\x00:" + canaryBase64, strings.Repeat("A", 43), strings.Repeat("-_", 30) + "==",
+		"é:" + otherBase64,
 	} {
 		f.Add(seed)
 	}
@@ -195,7 +208,8 @@ func FuzzParseTakesOnlyWholeKeys(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if found, ok := ring.Find(ring.Current().ID); !ok || !bytes.Equal(found.Derive("x"), ring.Current().Derive("x")) {
+		if found, ok := ring.Find(ring.Current().ID); !ok ||
+			!bytes.Equal(found.Derive("x"), ring.Current().Derive("x")) {
 			t.Errorf("Parse(%q): the current key is not found by its id", list)
 		}
 		for _, entry := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r < '!' }) {
@@ -211,7 +225,8 @@ func FuzzParseTakesOnlyWholeKeys(f *testing.F) {
 
 func TestAKeysIdTellsItsDayOrThatItIsUnknown(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 11, 22, 23, 30, 0, 0, time.FixedZone("west", -2*60*60)) // in UTC the next day
+	// in UTC the next day
+	now := time.Date(2026, 11, 22, 23, 30, 0, 0, time.FixedZone("west", -2*60*60))
 	made, err := keyring.Parse(keyring.New(now))
 	if err != nil {
 		t.Fatal(err)
@@ -237,8 +252,9 @@ func TestCheckRandom_RefusesKeysTypedByHand(t *testing.T) {
 		list string
 		want string // "" for none
 	}{
-		"a word repeated":    {strings.Repeat("changeme", 6), "key 1: is not random"},
-		"15 different bytes": {encode(strings.Repeat("0123456789abcde", 4)), "it has only 15 different bytes"},
+		"a word repeated": {strings.Repeat("changeme", 6), "key 1: is not random"},
+		"15 different bytes": {encode(strings.Repeat("0123456789abcde", 4)),
+			"it has only 15 different bytes"},
 		"16 different bytes": {encode(strings.Repeat("0123456789abcdef", 2)), ""},
 		"the second":         {"new:" + otherBase64 + ",old:" + canaryBase64, "key 2: is not random"},
 		"a new key":          {keyring.New(time.Now()), ""},

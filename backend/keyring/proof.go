@@ -13,14 +13,15 @@ import (
 // clock may be.
 const ProofLifetime = time.Minute
 
-// NewProof returns id:seconds:HMAC, made with the current key. It shows another holder of the keys, sana doctor to sana
-// serve, that the sender is one, without showing a key. A party that intercepts it can repeat the same
-// request within ProofLifetime only.
+// NewProof returns id:seconds:HMAC, made with the current key. It shows another holder of the keys,
+// sana doctor to sana serve, that the sender is one, without showing a key. A party that intercepts
+// it can repeat the same request within ProofLifetime only.
 func (r Ring) NewProof(now time.Time) string {
 	return sealProof(r.Current(), strconv.FormatInt(now.Unix(), 10))
 }
 
-// ValidProof reports whether a proof was made with a key of the ring and is not older than ProofLifetime.
+// ValidProof reports whether a proof was made with a key of the ring and is not older than
+// ProofLifetime.
 func (r Ring) ValidProof(proof string, now time.Time) bool {
 	id, rest, _ := strings.Cut(proof, ":")
 	made, _, _ := strings.Cut(rest, ":")

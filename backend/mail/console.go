@@ -9,8 +9,9 @@ import (
 	"sync"
 )
 
-// Console is the Sender of development: it writes each message out for a person to read. It must not be used where
-// anyone but the developer reads the output, since the output holds addresses and codes.
+// Console is the Sender of development: it writes each message out for a person to read. It must
+// not be used where anyone but the developer reads the output, since the output holds addresses and
+// codes.
 type Console struct {
 	keep func(context.Context, Message) error
 
@@ -18,14 +19,16 @@ type Console struct {
 	out io.Writer
 }
 
-// NewConsole returns a Console that hands each message to keep, which fills the development inbox, and writes it to out;
-// keep may be nil. The caller keeps out open for as long as the Console is used.
+// NewConsole returns a Console that hands each message to keep, which fills the development inbox,
+// and writes it to out; keep may be nil. The caller keeps out open for as long as the Console is
+// used.
 func NewConsole(out io.Writer, keep func(context.Context, Message) error) *Console {
 	return &Console{out: out, keep: keep}
 }
 
-// Send keeps the message, then writes its addresses, subject and text as one block. It refuses what Mailgun would
-// refuse. An error of keep is returned as it is, and then nothing is written: the message was not taken.
+// Send keeps the message, then writes its addresses, subject and text as one block. It refuses what
+// Mailgun would refuse. An error of keep is returned as it is, and then nothing is written: the
+// message was not taken.
 func (c *Console) Send(ctx context.Context, m Message) error {
 	if err := m.Check(); err != nil {
 		return err
@@ -52,5 +55,6 @@ func (c *Console) write(block string) error {
 
 func block(m Message) string {
 	rule := strings.Repeat("-", 72)
-	return fmt.Sprintf("%s\nTo: %s\nFrom: %s\nSubject: %s\n\n%s\n%s\n", rule, m.To, m.From, m.Subject, m.Text, rule)
+	return fmt.Sprintf("%s\nTo: %s\nFrom: %s\nSubject: %s\n\n%s\n%s\n", rule, m.To, m.From, m.Subject,
+		m.Text, rule)
 }

@@ -31,7 +31,8 @@ func TestTheConsoleKeepsTheMessageAndShowsIt(t *testing.T) {
 	if err := console.Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"To: " + m.To + "\n", "Subject: " + m.Subject + "\n", "\n" + m.Text + "\n"} {
+	for _, want := range []string{"To: " + m.To + "\n", "Subject: " + m.Subject + "\n",
+		"\n" + m.Text + "\n"} {
 		if !strings.Contains(out[0], want) {
 			t.Errorf("got %q, want %q in it", out[0], want)
 		}

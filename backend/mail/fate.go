@@ -7,12 +7,14 @@ type Fate string
 
 // The fates of a mail that the provider has taken.
 const (
-	Unchanged     Fate = ""                // the event is about something else: opened, clicked, accepted
+	// the event is about something else: opened, clicked, accepted
+	Unchanged     Fate = ""
 	Delivered     Fate = "delivered"       // the recipient's server has it
 	Deferred      Fate = "deferred"        // not yet; the provider tries again
 	NoSuchMailbox Fate = "no_such_mailbox" // final: the mailbox does not exist
-	Blocked       Fate = "blocked"         // for good: the provider does not send to it after an earlier bounce or complaint
-	Rejected      Fate = "rejected"        // for good, for another reason
+	// for good: the provider does not send to it after an earlier bounce or complaint
+	Blocked  Fate = "blocked"
+	Rejected Fate = "rejected" // for good, for another reason
 )
 
 // Event is what the provider tells about a mail that it has taken.
@@ -27,5 +29,6 @@ type Event struct {
 	Words string
 
 	SignedAt time.Time // when the provider signed the message that brought it
-	Token    string    // of that message, 50 letters and digits; a message with a known token is a replay
+	// of that message, 50 letters and digits; a message with a known token is a replay
+	Token string
 }

@@ -34,7 +34,8 @@ func TestPermanenceSurvivesWrapping(t *testing.T) {
 	cause := errors.New("no such domain")
 	wrapped := fmt.Errorf("outbox: %w", mail.Permanent(cause))
 	if !mail.IsPermanent(wrapped) || !errors.Is(wrapped, cause) {
-		t.Errorf("got permanent %t and cause %t, want both", mail.IsPermanent(wrapped), errors.Is(wrapped, cause))
+		t.Errorf("got permanent %t and cause %t, want both", mail.IsPermanent(wrapped),
+			errors.Is(wrapped, cause))
 	}
 	if mail.IsPermanent(cause) || mail.IsPermanent(nil) || mail.Permanent(nil) != nil {
 		t.Error("got permanence out of nowhere")

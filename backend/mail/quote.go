@@ -17,8 +17,8 @@ const struckOut = "[…]"
 
 var addressInText = regexp.MustCompile(`[^\s<>()"',;:]*@[^\s<>()"',;:]*`)
 
-// Quote returns what a server said for the log: one printable line, in which addresses and the given
-// secrets are struck out.
+// Quote returns what a server said for the log: one printable line, in which addresses and the
+// given secrets are struck out.
 func Quote(text string, secrets ...string) string {
 	line := strings.Join(strings.Fields(strings.Map(printableOrSpace, text)), " ")
 	line = addressInText.ReplaceAllString(line, struckOut)
@@ -58,7 +58,9 @@ const minCode = 6
 
 // IsHostname reports whether s may be the name of a host.
 func IsHostname(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return IsNotDigitOrLetter(r) && r != '-' && r != '.' })
+	return s != "" &&
+		!strings.ContainsFunc(s,
+			func(r rune) bool { return IsNotDigitOrLetter(r) && r != '-' && r != '.' })
 }
 
 // IsLoopback reports whether host is this machine.

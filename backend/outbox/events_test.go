@@ -167,7 +167,8 @@ func TestTakeEvent_RefusesReplays(t *testing.T) {
 	again := once
 	again.Fate = mail.Delivered
 	old, ahead := event(ref, mail.Delivered, time.Now()), event(ref, mail.Delivered, time.Now())
-	old.SignedAt, ahead.SignedAt = time.Now().Add(-9*time.Hour-time.Minute), time.Now().Add(6*time.Minute)
+	old.SignedAt, ahead.SignedAt = time.Now().Add(-9*time.Hour-time.Minute),
+		time.Now().Add(6*time.Minute)
 	for name, e := range map[string]mail.Event{"replayed": again, "old": old, "ahead": ahead} {
 		if err := i.TakeEvent(t.Context(), e); !fault.Is(err, fault.EventRefused) {
 			t.Errorf("%s: got %v, want %s", name, err, fault.EventRefused)

@@ -10,8 +10,9 @@ import (
 )
 
 // Handover reserves one of this instance's places for a mail that is about to be queued. The
-// statement that queues the mail leases it, too, so that it is sent right after the commit and never
-// claimed. If no place is free, the mail is queued without a lease and claimed like any other.
+// statement that queues the mail leases it, too, so that it is sent right after the commit and
+// never claimed. If no place is free, the mail is queued without a lease and claimed like any
+// other.
 //
 // If the instance is killed after the commit, or does not learn of it, the mail is sent by another
 // instance when its lease of 20 seconds expires. A Handover is not safe for concurrent use.

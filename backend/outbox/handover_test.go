@@ -50,9 +50,11 @@ func (i *instance) queue(t *testing.T, h *outbox.Handover) (ref string) {
 
 // send sends a mail that was queued; its subject is the ref.
 func send(h *outbox.Handover, ref string) {
-	h.Send(outbox.Mail{Ref: ref, Number: 1, Template: "hello"}, func(context.Context) (outbox.Composed, error) {
-		return outbox.Composed{Message: mail.Message{Subject: "handed over: " + ref}, UsefulFor: time.Hour}, nil
-	})
+	h.Send(outbox.Mail{Ref: ref, Number: 1, Template: "hello"},
+		func(context.Context) (outbox.Composed, error) {
+			return outbox.Composed{Message: mail.Message{Subject: "handed over: " + ref},
+				UsefulFor: time.Hour}, nil
+		})
 }
 
 func (p *provider) wantSubject(t *testing.T, want string) {

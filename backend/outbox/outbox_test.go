@@ -48,7 +48,8 @@ func TestOutbox_FindsMailsItWasNotWokenFor(t *testing.T) {
 	i.await(t, other.enqueue(t, "hello"), "sent - 1 done")
 }
 
-// F-18: a mail that waits since before the database's clock was set back does not wait until it has caught up.
+// F-18: a mail that waits since before the database's clock was set back does not wait until it has
+// caught up.
 func TestOutbox_SendsAMailWhoseTimeIsFarAhead(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)

@@ -16,7 +16,9 @@ type StoredNotice struct {
 }
 
 // Notices returns the notices to an address that were not sent yet, the newest first.
-func (o *Outbox) Notices(ctx context.Context, db postgres.Querier, email string) ([]StoredNotice, error) {
+func (o *Outbox) Notices(
+	ctx context.Context, db postgres.Querier, email string,
+) ([]StoredNotice, error) {
 	rows, err := db.Query(ctx, `
 		SELECT content, created_at
 		FROM mails

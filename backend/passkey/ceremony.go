@@ -12,8 +12,8 @@ import (
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 )
 
-// Algorithms are the signatures that are accepted, the preferred first, by their COSE numbers. Every
-// authenticator has one of them.
+// Algorithms are the signatures that are accepted, the preferred first, by their COSE numbers.
+// Every authenticator has one of them.
 var Algorithms = []int{
 	int(webauthncose.AlgES256), int(webauthncose.AlgEdDSA), int(webauthncose.AlgRS256),
 }
@@ -23,7 +23,8 @@ func credentialParameters() []protocol.CredentialParameter {
 	list := make([]protocol.CredentialParameter, len(Algorithms))
 	for i, algorithm := range Algorithms {
 		list[i] = protocol.CredentialParameter{
-			Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.COSEAlgorithmIdentifier(algorithm),
+			Type:      protocol.PublicKeyCredentialType,
+			Algorithm: webauthncose.COSEAlgorithmIdentifier(algorithm),
 		}
 	}
 	return list
@@ -38,7 +39,8 @@ type Assertion struct {
 	parsed *protocol.ParsedCredentialAssertionData
 }
 
-// ParseAssertion parses the JSON of a browser's PublicKeyCredential. It returns fault.InvalidRequest.
+// ParseAssertion parses the JSON of a browser's PublicKeyCredential. It returns
+// fault.InvalidRequest.
 func ParseAssertion(credential []byte) (Assertion, error) {
 	parsed, err := protocol.ParseCredentialRequestResponseBytes(credential)
 	if err != nil {
@@ -60,12 +62,14 @@ type State struct {
 	BackedUp       bool
 }
 
-// Verify checks an assertion against the passkey with its id, whose user has this handle: type, origin,
-// relying party, presence and verification of the user, and the signature. The challenge is the
-// caller's to check. An authenticator that was asked for certain passkeys may leave the handle out, and
-// only then (Web Authentication Level 3, 7.2, step 6). Flags may turn from "cannot be synced" to "can be",
-// as Apple's do, and never back. It returns fault.PasskeyRefused.
-func (a Assertion) Verify(p Passkey, userHandle []byte, purpose Purpose, rp RelyingParty) (State, error) {
+// Verify checks an assertion against the passkey with its id, whose user has this handle: type,
+// origin, relying party, presence and verification of the user, and the signature. The challenge is
+// the caller's to check. An authenticator that was asked for certain passkeys may leave the handle
+// out, and only then (Web Authentication Level 3, 7.2, step 6). Flags may turn from "cannot be
+// synced" to "can be", as Apple's do, and never back. It returns fault.PasskeyRefused.
+func (a Assertion) Verify(
+	p Passkey, userHandle []byte, purpose Purpose, rp RelyingParty,
+) (State, error) {
 	isLeftOut := len(a.UserHandle) == 0 && purpose == StepUp
 	if !isLeftOut && !bytes.Equal(a.UserHandle, userHandle) {
 		return State{}, ErrRefused(errors.New("passkey: the user handle is missing or another user's"))
@@ -99,7 +103,8 @@ type Attestation struct {
 	parsed *protocol.ParsedCredentialCreationData
 }
 
-// ParseAttestation parses the JSON of a browser's PublicKeyCredential. It returns fault.InvalidRequest.
+// ParseAttestation parses the JSON of a browser's PublicKeyCredential. It returns
+// fault.InvalidRequest.
 func ParseAttestation(credential []byte) (Attestation, error) {
 	parsed, err := protocol.ParseCredentialCreationResponseBytes(credential)
 	if err != nil {
@@ -113,11 +118,13 @@ func ParseAttestation(credential []byte) (Attestation, error) {
 }
 
 // Verify checks an attestation and returns the new passkey, without user and name. Which make the
-// authenticator is of proves nothing: none was asked to attest that. It returns fault.PasskeyRefused.
+// authenticator is of proves nothing: none was asked to attest that. It returns
+// fault.PasskeyRefused.
 func (a Attestation) Verify(rp RelyingParty) (Passkey, error) {
 	const crossOrigin, verified, present = false, true, true
 	_, err := a.parsed.Verify(EncodeID(a.Challenge), rp.ID, []string{rp.Origin}, nil, nil,
-		protocol.TopOriginExplicitVerificationMode, crossOrigin, verified, present, nil, credentialParameters(),
+		protocol.TopOriginExplicitVerificationMode, crossOrigin, verified, present, nil,
+		credentialParameters(),
 		protocol.AttestationPolicy{}, protocol.SignaturePolicy{})
 	if err != nil {
 		return Passkey{}, ErrRefused(withDetails(err))
@@ -147,7 +154,8 @@ func formatAAGUID(raw []byte) string {
 
 func errMalformed(cause error) error {
 	return fault.Wrap(fault.InvalidRequest,
-		"The field credential must be what the browser's PublicKeyCredential.toJSON returns.", withDetails(cause))
+		"The field credential must be what the browser's PublicKeyCredential.toJSON returns.",
+		withDetails(cause))
 }
 
 // withDetails adds what the library's errors do not print.

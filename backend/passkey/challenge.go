@@ -52,8 +52,8 @@ func NewChallenge(key keyring.Key, b Binding, now time.Time) []byte {
 	return append(challenge, challengeMAC(key, b, challenge)...)
 }
 
-// CheckChallenge returns when a challenge was made. ok is false unless it was made for this binding,
-// with a key of the ring. Whether it is still good only Spend can tell.
+// CheckChallenge returns when a challenge was made. ok is false unless it was made for this
+// binding, with a key of the ring. Whether it is still good only Spend can tell.
 func CheckChallenge(keys keyring.Ring, b Binding, challenge []byte) (madeAt time.Time, ok bool) {
 	if len(challenge) != challengeBytes || b.Browser == "" {
 		return time.Time{}, false
@@ -78,8 +78,8 @@ func challengeMAC(key keyring.Key, b Binding, signed []byte) []byte {
 }
 
 // Spent is a common table expression that records a challenge of SpendArgs. It has a row if the
-// challenge is good and was not spent before; a transaction that spends the same one waits. A time that
-// is more than a minute ahead is of before the database's clock was set back.
+// challenge is good and was not spent before; a transaction that spends the same one waits. A time
+// that is more than a minute ahead is of before the database's clock was set back.
 const Spent postgres.SQL = `
 	spent AS (
 	    INSERT INTO passkey_challenges (hash, expires_at)
@@ -99,8 +99,8 @@ func SpendArgs(to pgx.NamedArgs, challenge []byte, madeAt time.Time) {
 // sweepBatch is how many rows one statement of the sweep deletes.
 const sweepBatch = 1000
 
-// Sweep deletes the challenges that expired an hour ago, in batches, and returns how many. Any number of
-// sweeps may run at once.
+// Sweep deletes the challenges that expired an hour ago, in batches, and returns how many. Any
+// number of sweeps may run at once.
 func Sweep(ctx context.Context, db postgres.Querier) (deleted int, err error) {
 	for n := sweepBatch; n == sweepBatch; deleted += n {
 		tag, err := db.Exec(ctx, `

@@ -2,8 +2,8 @@ package passkey
 
 import "cmp"
 
-// names are those of common makers of passkeys, by their AAGUID. An AAGUID is whatever the authenticator
-// says: it makes a list easier to read and proves nothing.
+// names are those of common makers of passkeys, by their AAGUID. An AAGUID is whatever the
+// authenticator says: it makes a list easier to read and proves nothing.
 var names = map[string]string{
 	"08987058-cadc-4b81-b6e1-30de50dcbe96": "Windows Hello",
 	"0ea242b4-43c4-4a1b-8b17-dd6d0b6baec6": "Keeper",
@@ -31,8 +31,8 @@ var names = map[string]string{
 	"fdb141b2-5d84-443e-8a35-4698c205a502": "KeePassXC",
 }
 
-// DefaultName is the name of a new passkey: its maker's, else the browser and system that it was made
-// with, else "Passkey".
+// DefaultName is the name of a new passkey: its maker's, else the browser and system that it was
+// made with, else "Passkey".
 func (p Passkey) DefaultName(platform string) string {
 	return cmp.Or(names[p.AAGUID], platform, "Passkey")
 }

@@ -1,9 +1,10 @@
-// Package passkey keeps passkeys (WebAuthn credentials) and checks the ceremonies that create and use
-// them. Signing in is the task of package auth, in the transactions of its use cases.
+// Package passkey keeps passkeys (WebAuthn credentials) and checks the ceremonies that create and
+// use them. Signing in is the task of package auth, in the transactions of its use cases.
 //
-// A ceremony answers a challenge that Sana made for one browser, for one purpose and for five minutes.
-// A challenge has no row: it carries its time and a MAC that covers all of that. The transaction of a
-// successful ceremony records the challenge's hash, so that it succeeds once on all instances.
+// A ceremony answers a challenge that Sana made for one browser, for one purpose and for five
+// minutes. A challenge has no row: it carries its time and a MAC that covers all of that. The
+// transaction of a successful ceremony records the challenge's hash, so that it succeeds once on
+// all instances.
 package passkey
 
 import (
@@ -58,8 +59,8 @@ type RelyingParty struct {
 	Origin string
 }
 
-// RelyingPartyOf returns the relying party of PUBLIC_URL. Browsers allow passkeys on https, and on http
-// for localhost; an IP address can have none.
+// RelyingPartyOf returns the relying party of PUBLIC_URL. Browsers allow passkeys on https, and on
+// http for localhost; an IP address can have none.
 func RelyingPartyOf(publicURL *url.URL) RelyingParty {
 	host := publicURL.Hostname()
 	isLocal := host == "localhost" || strings.HasSuffix(host, ".localhost")

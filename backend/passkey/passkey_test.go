@@ -83,7 +83,8 @@ func TestRelyingPartyOf_NeedsANameAndASecureContext(t *testing.T) {
 			t.Fatal(err)
 		}
 		rp := passkey.RelyingPartyOf(u)
-		if rp.ID != want || rp.Exists() != (want != "") || want != "" && rp.Origin != strings.TrimSuffix(address, "/") {
+		if rp.ID != want || rp.Exists() != (want != "") || want != "" &&
+			rp.Origin != strings.TrimSuffix(address, "/") {
 			t.Errorf("%s: got %+v, want %q", address, rp, want)
 		}
 	}
@@ -101,7 +102,8 @@ func FuzzCeremonies_NothingButTheRightAnswerPasses(f *testing.F) {
 	f.Add([]byte(virtualwebauthn.CreateAttestationResponse(rp, device, credential,
 		virtualwebauthn.AttestationOptions{Challenge: challenge})))
 	f.Add([]byte(`{"id":"AA","rawId":"AA","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":""}}`))
-	stored := passkey.Passkey{ID: credential.ID, RPID: site.ID, PublicKey: credential.Key.AttestationData()}
+	stored := passkey.Passkey{ID: credential.ID, RPID: site.ID,
+		PublicKey: credential.Key.AttestationData()}
 	right, err := passkey.ParseAssertion([]byte(assertion))
 	if err != nil {
 		f.Fatal(err)
@@ -130,8 +132,8 @@ func FuzzCeremonies_NothingButTheRightAnswerPasses(f *testing.F) {
 	})
 }
 
-// fixedCredential returns the same credential in every process of a fuzz test: an input that one of them
-// has found must mean the same in the others.
+// fixedCredential returns the same credential in every process of a fuzz test: an input that one of
+// them has found must mean the same in the others.
 func fixedCredential(t testing.TB) virtualwebauthn.Credential {
 	t.Helper()
 	scalar := sha256.Sum256([]byte("fuzz"))

@@ -23,7 +23,8 @@ const columns = `id, user_id::text, rp_id, public_key, sign_count, backup_eligib
 
 func (p *Passkey) fields() []any {
 	return []any{
-		&p.ID, &p.UserID, &p.RPID, &p.PublicKey, &p.SignCount, &p.BackupEligible, &p.BackedUp, &p.AAGUID, &p.Name,
+		&p.ID, &p.UserID, &p.RPID, &p.PublicKey, &p.SignCount, &p.BackupEligible, &p.BackedUp, &p.AAGUID,
+		&p.Name,
 		&p.CreatedAt, &p.UsedAt,
 	}
 }
@@ -34,7 +35,9 @@ func scan(row pgx.CollectableRow) (p Passkey, err error) {
 }
 
 // Find returns the passkey with an id and the address of its user, or ErrUnknown.
-func Find(ctx context.Context, db postgres.Querier, id []byte) (p Passkey, email string, err error) {
+func Find(
+	ctx context.Context, db postgres.Querier, id []byte,
+) (p Passkey, email string, err error) {
 	err = db.QueryRow(ctx, `
 		SELECT `+columns+`, (SELECT email FROM users WHERE users.id = user_id)
 		FROM passkeys
@@ -61,11 +64,15 @@ func List(ctx context.Context, db postgres.Querier, userID string) ([]Passkey, e
 	return list, postgres.Error("list passkeys", err)
 }
 
-// Insert stores a new passkey and spends its challenge, of SpendArgs, as part of tx, which holds the
-// user's row. added is false if the challenge is not good, or if there is a passkey with this id.
-func Insert(ctx context.Context, tx pgx.Tx, p *Passkey, spend pgx.NamedArgs) (added bool, err error) {
+// Insert stores a new passkey and spends its challenge, of SpendArgs, as part of tx, which holds
+// the user's row. added is false if the challenge is not good, or if there is a passkey with this
+// id.
+func Insert(
+	ctx context.Context, tx pgx.Tx, p *Passkey, spend pgx.NamedArgs,
+) (added bool, err error) {
 	args := pgx.NamedArgs{
-		"id": p.ID, "user": p.UserID, "rp_id": p.RPID, "public_key": p.PublicKey, "sign_count": p.SignCount,
+		"id": p.ID, "user": p.UserID, "rp_id": p.RPID, "public_key": p.PublicKey,
+		"sign_count":      p.SignCount,
 		"backup_eligible": p.BackupEligible, "backed_up": p.BackedUp, "aaguid": p.AAGUID, "name": p.Name,
 		"challenge": spend["challenge"], "made_at": spend["made_at"],
 	}
@@ -85,7 +92,9 @@ func Insert(ctx context.Context, tx pgx.Tx, p *Passkey, spend pgx.NamedArgs) (ad
 }
 
 // Rename gives a passkey of a user a name. It returns ErrUnknown.
-func Rename(ctx context.Context, db postgres.Querier, userID string, id []byte, name string) (Passkey, error) {
+func Rename(
+	ctx context.Context, db postgres.Querier, userID string, id []byte, name string,
+) (Passkey, error) {
 	rows, err := db.Query(ctx, `
 		UPDATE passkeys
 		SET name = @name
@@ -103,9 +112,11 @@ func Rename(ctx context.Context, db postgres.Querier, userID string, id []byte, 
 	return p, postgres.Error("rename passkey", err)
 }
 
-// Remove deletes a passkey of a user, as part of tx, which holds the user's row. removed is false if
-// there is none.
-func Remove(ctx context.Context, tx pgx.Tx, userID string, id []byte) (_ Passkey, removed bool, err error) {
+// Remove deletes a passkey of a user, as part of tx, which holds the user's row. removed is false
+// if there is none.
+func Remove(
+	ctx context.Context, tx pgx.Tx, userID string, id []byte,
+) (_ Passkey, removed bool, err error) {
 	rows, err := tx.Query(ctx, `
 		DELETE FROM passkeys
 		WHERE id = @id

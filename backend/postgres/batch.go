@@ -60,8 +60,8 @@ type statement struct {
 	names []string
 }
 
-// Positional returns a constant statement with $1, $2 … in place of its names, and their values in this
-// order. It parses each statement once.
+// Positional returns a constant statement with $1, $2 … in place of its names, and their values in
+// this order. It parses each statement once.
 func Positional(sql string, args pgx.NamedArgs) (string, []any) {
 	found, ok := known.Load(sql)
 	if !ok {

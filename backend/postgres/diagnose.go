@@ -52,7 +52,8 @@ func diagnoseAnswer(answer *pgconn.PgError, variable string) Diagnosis {
 			"check user, password and name in " + variable}
 	case strings.Contains(message, "unsupported startup parameter"):
 		return Diagnosis{true, "a pooler is in between: " + message,
-			"set MIGRATE_DATABASE_URL to the address of the database itself, and remove parameters that the " +
+			"set MIGRATE_DATABASE_URL to the address of the database itself, and remove parameters that " +
+				"the " +
 				"pooler does not know from DATABASE_URL"}
 	case code == "08P01":
 		return Diagnosis{true, "the connection was rejected: " + message,

@@ -53,8 +53,10 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 			if !fault.Is(err, fault.Unavailable) || !errors.Is(err, cause) {
 				t.Errorf("got %v, want fault.Unavailable with its cause", err)
 			}
-			if !strings.HasPrefix(err.Error(), "unavailable: provoke: ") || strings.Contains(fault.From(err).Message, cause.Error()) {
-				t.Errorf("log %q, message %q: want the operation in the one, the cause not in the other", err, fault.From(err).Message)
+			if !strings.HasPrefix(err.Error(), "unavailable: provoke: ") ||
+				strings.Contains(fault.From(err).Message, cause.Error()) {
+				t.Errorf("log %q, message %q: want the operation in the one, the cause not in the other", err,
+					fault.From(err).Message)
 			}
 		})
 	}
@@ -65,10 +67,12 @@ func TestAStatementThatIsWrongIsInternal(t *testing.T) {
 	pool := open(t, postgrestest.URL(t))
 	ctx := t.Context()
 	for name, cause := range map[string]error{
-		"syntax error":     run(ctx, pool, "SELEC 1"),
-		"no such table":    run(ctx, pool, "SELECT FROM missing"),
-		"unique violation": run(ctx, pool, "INSERT INTO users (email) VALUES ('a@sana.example'), ('a@sana.example')"),
-		"check violation":  run(ctx, pool, "INSERT INTO mails (ref, number, template, state) VALUES (gen_random_uuid(), 1, '', 'lost')"),
+		"syntax error":  run(ctx, pool, "SELEC 1"),
+		"no such table": run(ctx, pool, "SELECT FROM missing"),
+		"unique violation": run(ctx, pool,
+			"INSERT INTO users (email) VALUES ('a@sana.example'), ('a@sana.example')"),
+		"check violation": run(ctx, pool,
+			"INSERT INTO mails (ref, number, template, state) VALUES (gen_random_uuid(), 1, '', 'lost')"),
 		"division by zero": run(ctx, pool, "SELECT 1/0"),
 		"no rows":          pool.QueryRow(ctx, "SELECT 1 WHERE false").Scan(new(int)),
 		"not of Postgres":  errors.New("something else"),
@@ -78,7 +82,8 @@ func TestAStatementThatIsWrongIsInternal(t *testing.T) {
 			continue
 		}
 		err := postgres.Error("provoke", cause)
-		if fault.Is(err, fault.Unavailable) || fault.From(err).Code != fault.Internal || !errors.Is(err, cause) {
+		if fault.Is(err, fault.Unavailable) || fault.From(err).Code != fault.Internal ||
+			!errors.Is(err, cause) {
 			t.Errorf("%s: got %v, want an internal error with its cause", name, err)
 		}
 		if err.Error() != "provoke: "+cause.Error() {
@@ -91,11 +96,14 @@ func TestTheSQLSTATEDecides(t *testing.T) {
 	t.Parallel()
 	pool := open(t, postgrestest.EmptyURL(t))
 	for want, codes := range map[fault.Code][]string{
-		fault.Unavailable: {"08006", "25006", "25P03", "25P04", "40001", "40P01", "53100", "53200", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"},
-		fault.Internal:    {"0A000", "22012", "23505", "25P02", "26000", "42501", "42P01", "55000", "57P04", "P0001", "XX000"},
+		fault.Unavailable: {"08006", "25006", "25P03", "25P04", "40001", "40P01", "53100", "53200",
+			"55P03", "57014", "57P01", "57P02", "57P03", "57P05"},
+		fault.Internal: {"0A000", "22012", "23505", "25P02", "26000", "42501", "42P01", "55000", "57P04",
+			"P0001", "XX000"},
 	} {
 		for _, code := range codes {
-			err := postgres.Error("provoke", run(t.Context(), pool, "DO $$ BEGIN RAISE SQLSTATE '"+code+"'; END $$"))
+			err := postgres.Error("provoke",
+				run(t.Context(), pool, "DO $$ BEGIN RAISE SQLSTATE '"+code+"'; END $$"))
 			if err == nil || fault.From(err).Code != want {
 				t.Errorf("SQLSTATE %s: got %v, want %s", code, err, want)
 			}
@@ -152,7 +160,9 @@ func lockTimeout(t *testing.T, pool *pgxpool.Pool) error {
 }
 
 // duringSleep provokes with what is done while a statement is running in a transaction.
-func duringSleep(t *testing.T, pool *pgxpool.Pool, do func(conn *pgconn.PgConn, cancel func())) error {
+func duringSleep(
+	t *testing.T, pool *pgxpool.Pool, do func(conn *pgconn.PgConn, cancel func()),
+) error {
 	tx := begin(t, pool)
 	conn := tx.Conn().PgConn()
 	must(t, run(t.Context(), tx, "SET LOCAL statement_timeout = 0"))
@@ -161,7 +171,8 @@ func duringSleep(t *testing.T, pool *pgxpool.Pool, do func(conn *pgconn.PgConn, 
 	ended := make(chan error, 1)
 	go func() { ended <- tx.QueryRow(ctx, "SELECT pg_sleep(600)").Scan(nil) }()
 	postgrestest.Eventually(t, "the backend does not sleep", func() error {
-		return one(t, pool, "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'", conn.PID())
+		return one(t, pool,
+			"SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'", conn.PID())
 	})
 	do(conn, cancel)
 	return <-ended
@@ -179,7 +190,8 @@ func cancelled(t *testing.T, pool *pgxpool.Pool) error {
 
 // cut ends the connection as a proxy or a network does.
 func cut(t *testing.T, pool *pgxpool.Pool) error {
-	return duringSleep(t, pool, func(conn *pgconn.PgConn, _ func()) { must(t, conn.Conn().(*net.TCPConn).CloseRead()) })
+	return duringSleep(t, pool,
+		func(conn *pgconn.PgConn, _ func()) { must(t, conn.Conn().(*net.TCPConn).CloseRead()) })
 }
 
 // broken ends the connection with an error of the network.
@@ -210,7 +222,8 @@ func idleInTransaction(t *testing.T, pool *pgxpool.Pool) error {
 	tx := begin(t, pool)
 	must(t, run(t.Context(), tx, "SET LOCAL idle_in_transaction_session_timeout = '1ms'"))
 	postgrestest.Eventually(t, "the idle transaction is not ended", func() error {
-		return one(t, pool, "SELECT 1 + count(*) FROM pg_stat_activity WHERE pid = $1", tx.Conn().PgConn().PID())
+		return one(t, pool, "SELECT 1 + count(*) FROM pg_stat_activity WHERE pid = $1",
+			tx.Conn().PgConn().PID())
 	})
 	return run(t.Context(), tx, "SELECT 1")
 }
@@ -225,7 +238,8 @@ func serializationFailure(t *testing.T, pool *pgxpool.Pool) error {
 }
 
 func tooManyConnections(t *testing.T, pool *pgxpool.Pool) error {
-	must(t, run(t.Context(), pool, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 0', current_database()); END $$"))
+	must(t, run(t.Context(), pool,
+		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 0', current_database()); END $$"))
 	return run(t.Context(), open(t, pool.Config().ConnString()), "SELECT 1")
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// Head is the version of the schema that this program needs. A newer one is fine: every migration leaves the schema
-// usable by the previous release.
+// Head is the version of the schema that this program needs. A newer one is fine: every migration
+// leaves the schema usable by the previous release.
 const Head = 9
 
 const (
@@ -66,10 +66,11 @@ func MigrateDevelopment(ctx context.Context, url string) error {
 // had no browser.
 func Version(ctx context.Context, db Querier) (int64, error) {
 	var exists, isUnreleased bool
-	// One scan: to_regclass sees a table that another instance has committed since the statement began,
-	// and the rows of pg_attribute are as they were at its beginning.
+	// One scan: to_regclass sees a table that another instance has committed since the statement
+	// began, and the rows of pg_attribute are as they were at its beginning.
 	err := db.QueryRow(ctx, `
-		SELECT to_regclass($1) IS NOT NULL, count(*) > 0 AND count(*) FILTER (WHERE attname = 'browser') = 0
+		SELECT to_regclass($1) IS NOT NULL, count(*) > 0
+		    AND count(*) FILTER (WHERE attname = 'browser') = 0
 		FROM pg_attribute
 		WHERE attrelid = to_regclass('challenges')`, schemaTable).Scan(&exists, &isUnreleased)
 	switch {
@@ -81,7 +82,8 @@ func Version(ctx context.Context, db Querier) (int64, error) {
 		return 0, nil
 	}
 	var version int64
-	err = db.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM `+schemaTable+` WHERE is_applied`).Scan(&version)
+	err = db.QueryRow(ctx,
+		`SELECT coalesce(max(version_id), 0) FROM `+schemaTable+` WHERE is_applied`).Scan(&version)
 	return version, Error("read schema version", err)
 }
 
@@ -93,7 +95,9 @@ func CheckSchema(ctx context.Context, db Querier) error {
 		return err
 	}
 	if version < Head {
-		return fmt.Errorf("the database's schema is at version %d and this program needs %d; run: sana migrate", version, Head)
+		return fmt.Errorf(
+			"the database's schema is at version %d and this program needs %d; run: sana migrate", version,
+			Head)
 	}
 	return nil
 }
@@ -109,14 +113,18 @@ func CheckWritable(ctx context.Context, db Querier) error {
 	return Error("try whether the database takes writes", err)
 }
 
-func up(ctx context.Context, pool *pgxpool.Pool, dir fs.FS, table string, options ...goose.ProviderOption) ([]int64, error) {
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300), lock.WithUnlockTimeout(1, 30))
+func up(
+	ctx context.Context, pool *pgxpool.Pool, dir fs.FS, table string, options ...goose.ProviderOption,
+) ([]int64, error) {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300),
+		lock.WithUnlockTimeout(1, 30))
 	if err != nil {
 		return nil, err
 	}
 	db := stdlib.OpenDBFromPool(pool)
 	defer db.Close()
-	options = append(options, goose.WithSessionLocker(locker), goose.WithTableName(table), goose.WithDisableGlobalRegistry(true))
+	options = append(options, goose.WithSessionLocker(locker), goose.WithTableName(table),
+		goose.WithDisableGlobalRegistry(true))
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, dir, options...)
 	if err != nil {
 		return nil, err
@@ -140,8 +148,8 @@ func up(ctx context.Context, pool *pgxpool.Pool, dir fs.FS, table string, option
 	}
 }
 
-// A migration waits for a lock only shortly, because every request for the same table waits behind it.
-// Then it lets the others pass and tries again.
+// A migration waits for a lock only shortly, because every request for the same table waits behind
+// it. Then it lets the others pass and tries again.
 const (
 	lockTimeout      = "500ms"
 	lockPause        = time.Second
@@ -157,6 +165,7 @@ func migrationPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	}
 	cfg.MaxConns = 4
 	setConnectTimeout(cfg.ConnConfig, 5*time.Second)
-	setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{"application_name": "sana migrate", "lock_timeout": lockTimeout})
+	setDefaults(cfg.ConnConfig.RuntimeParams,
+		map[string]string{"application_name": "sana migrate", "lock_timeout": lockTimeout})
 	return pgxpool.NewWithConfig(ctx, cfg)
 }

@@ -57,7 +57,8 @@ func everyVersion() []int64 {
 	return list
 }
 
-// assertApplied fails the test unless a migration applied these versions and left the schema at Head.
+// assertApplied fails the test unless a migration applied these versions and left the schema at
+// Head.
 func assertApplied(t *testing.T, url string, want []int64) {
 	t.Helper()
 	got, err := postgres.Migrate(t.Context(), url)
@@ -135,7 +136,8 @@ func block(t *testing.T, pool *pgxpool.Pool) (release func()) {
 func waitBlocked(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	postgrestest.Eventually(t, "no migration waits", func() error {
-		return one(t, pool, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'goose_db_version'::regclass")
+		return one(t, pool,
+			"SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'goose_db_version'::regclass")
 	})
 }
 
@@ -160,7 +162,8 @@ func TestMigrate_KilledRunIsFinishedByTheNext(t *testing.T) {
 			if err := postgres.CheckSchema(t.Context(), pool); err == nil {
 				t.Error("the schema of a killed migration is taken for this program's")
 			}
-			assertApplied(t, url, slices.DeleteFunc(everyVersion(), func(v int64) bool { return v < version }))
+			assertApplied(t, url,
+				slices.DeleteFunc(everyVersion(), func(v int64) bool { return v < version }))
 		})
 	}
 }
@@ -191,13 +194,16 @@ func TestCheckSchemaNamesTheCommandForAnOldSchemaAndTakesANewerOne(t *testing.T)
 	pool := postgrestest.Pool(t, url)
 	for version, prepare := range []func(){func() {}, func() { upTo(t, url, 1) }} {
 		prepare()
-		want := fmt.Sprintf("the database's schema is at version %d and this program needs %d; run: sana migrate", version, postgres.Head)
+		want := fmt.Sprintf(
+			"the database's schema is at version %d and this program needs %d; run: sana migrate", version,
+			postgres.Head)
 		if err := postgres.CheckSchema(t.Context(), pool); err == nil || err.Error() != want {
 			t.Errorf("version %d: got %v, want %s", version, err, want)
 		}
 	}
 	assertApplied(t, url, everyVersion()[1:])
-	must(t, run(t.Context(), pool, fmt.Sprintf("INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, true)", postgres.Head+1)))
+	must(t, run(t.Context(), pool, fmt.Sprintf(
+		"INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, true)", postgres.Head+1)))
 	must(t, postgres.CheckSchema(t.Context(), pool))
 	if applied, err := postgres.Migrate(t.Context(), url); err != nil || len(applied) != 0 {
 		t.Errorf("migrating a newer schema: applied %v, %v; want nothing", applied, err)
@@ -206,7 +212,8 @@ func TestCheckSchemaNamesTheCommandForAnOldSchemaAndTakesANewerOne(t *testing.T)
 
 func TestADatabaseThatIsAwayIsNoOldSchema(t *testing.T) {
 	t.Parallel()
-	if err := postgres.CheckSchema(t.Context(), postgrestest.Pool(t, refusing)); !fault.Is(err, fault.Unavailable) {
+	if err := postgres.CheckSchema(t.Context(), postgrestest.Pool(t, refusing)); !fault.Is(err,
+		fault.Unavailable) {
 		t.Errorf("CheckSchema: got %v, want fault.Unavailable", err)
 	}
 	if _, err := postgres.Migrate(t.Context(), refusing); !fault.Is(err, fault.Unavailable) {
@@ -234,7 +241,8 @@ func TestOnlyDevelopmentHasTheInbox(t *testing.T) {
 
 func tables(t *testing.T, pool *pgxpool.Pool) []string {
 	t.Helper()
-	rows, err := pool.Query(t.Context(), "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
+	rows, err := pool.Query(t.Context(),
+		"SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
 	must(t, err)
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	must(t, err)

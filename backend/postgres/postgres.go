@@ -1,5 +1,5 @@
-// Package postgres opens the pool, runs transactions, migrates, and tells a database that is away from a statement
-// that is wrong.
+// Package postgres opens the pool, runs transactions, migrates, and tells a database that is away
+// from a statement that is wrong.
 package postgres
 
 import (
@@ -25,21 +25,26 @@ type Querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Open returns a pool on which nothing waits for ever: connecting, pinging, statements, locks and idle transactions all
-// have a limit. It does not connect; the first use does. `pool_max_conns` in the URL sets the size, else it is 16;
-// over all instances, these and one more of each for OpenProbe are to fit into the server's max_connections.
-// further may change more of each connection. The caller closes the pool.
-func Open(ctx context.Context, url string, further ...func(*pgx.ConnConfig)) (*pgxpool.Pool, error) {
+// Open returns a pool on which nothing waits for ever: connecting, pinging, statements, locks and
+// idle transactions all have a limit. It does not connect; the first use does. `pool_max_conns` in
+// the URL sets the size, else it is 16; over all instances, these and one more of each for
+// OpenProbe are to fit into the server's max_connections. further may change more of each
+// connection. The caller closes the pool.
+func Open(
+	ctx context.Context, url string, further ...func(*pgx.ConnConfig),
+) (*pgxpool.Pool, error) {
 	return open(ctx, url, further, func(cfg *pgxpool.Config) {
 		setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{
-			// A request is answered within 5 seconds. Until shortly before that it waits for a lock, which is longer than
-			// any migration holds one, and longer than Postgres takes to recognise a deadlock.
+			// A request is answered within 5 seconds. Until shortly before that it waits for a lock, which
+			// is longer than any migration holds one, and longer than Postgres takes to recognise a
+			// deadlock.
 			"statement_timeout":                   "4s",
 			"lock_timeout":                        "4s",
 			"idle_in_transaction_session_timeout": "10s",
-			// Each connection plans a statement once: to plan most of ours takes longer than to execute them. They find their
-			// few rows by an index; with these settings such a plan is made while the tables are empty, too, and is as good
-			// when they have grown. Compiling it would take longer still.
+			// Each connection plans a statement once: to plan most of ours takes longer than to execute
+			// them. They find their few rows by an index; with these settings such a plan is made while the
+			// tables are empty, too, and is as good when they have grown. Compiling it would take longer
+			// still.
 			"plan_cache_mode":  "force_generic_plan",
 			"enable_seqscan":   "off",
 			"enable_hashjoin":  "off",
@@ -49,16 +54,20 @@ func Open(ctx context.Context, url string, further ...func(*pgx.ConnConfig)) (*p
 	})
 }
 
-// OpenPooled is Open for a database behind a pooler in transaction mode, such as PgBouncer. There nothing can be set or
-// prepared for longer than a transaction: no statement keeps a plan, and the limits of Open are the role's to have
-// (ALTER ROLE … SET); those on this side hold.
-func OpenPooled(ctx context.Context, url string, further ...func(*pgx.ConnConfig)) (*pgxpool.Pool, error) {
+// OpenPooled is Open for a database behind a pooler in transaction mode, such as PgBouncer. There
+// nothing can be set or prepared for longer than a transaction: no statement keeps a plan, and the
+// limits of Open are the role's to have (ALTER ROLE … SET); those on this side hold.
+func OpenPooled(
+	ctx context.Context, url string, further ...func(*pgx.ConnConfig),
+) (*pgxpool.Pool, error) {
 	return open(ctx, url, further, func(cfg *pgxpool.Config) {
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	})
 }
 
-func open(ctx context.Context, url string, further []func(*pgx.ConnConfig), change func(*pgxpool.Config)) (*pgxpool.Pool, error) {
+func open(
+	ctx context.Context, url string, further []func(*pgx.ConnConfig), change func(*pgxpool.Config),
+) (*pgxpool.Pool, error) {
 	cfg, err := parseURL(url)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
@@ -90,16 +99,16 @@ func setPoolDefaults(cfg *pgxpool.Config, url string) {
 	}
 }
 
-// setConnectTimeout sets the time for connecting unless the URL has connect_timeout: a database that
-// sleeps when idle may need longer to wake.
+// setConnectTimeout sets the time for connecting unless the URL has connect_timeout: a database
+// that sleeps when idle may need longer to wake.
 func setConnectTimeout(cfg *pgx.ConnConfig, timeout time.Duration) {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = timeout
 	}
 }
 
-// OpenProbe is Open with a single connection of its own for readiness probes, which must not wait if all
-// other connections are in use.
+// OpenProbe is Open with a single connection of its own for readiness probes, which must not wait
+// if all other connections are in use.
 func OpenProbe(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	return open(ctx, url, nil, func(cfg *pgxpool.Config) {
 		cfg.MaxConns, cfg.MinConns, cfg.MinIdleConns = 1, 0, 0
@@ -115,8 +124,9 @@ func setDefaults(params, defaults map[string]string) {
 	}
 }
 
-// Error names the operation in err. A database that is away, overloaded or too slow becomes fault.Unavailable; a fault
-// stays the fault it is; everything else is a defect of ours and stays an internal error. nil stays nil.
+// Error names the operation in err. A database that is away, overloaded or too slow becomes
+// fault.Unavailable; a fault stays the fault it is; everything else is a defect of ours and stays
+// an internal error. nil stays nil.
 func Error(operation string, err error) error {
 	if err == nil {
 		return nil
@@ -137,7 +147,8 @@ var ErrContended = errors.New("other transactions were faster in every round")
 
 // Away reports whether trying the same again later can help.
 func Away(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrContended) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, ErrContended) {
 		return true
 	}
 	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {

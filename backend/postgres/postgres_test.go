@@ -55,8 +55,10 @@ func TestEveryConnectionHasItsLimits(t *testing.T) {
 
 func TestTheAddressCanSetOtherLimits(t *testing.T) {
 	t.Parallel()
-	pool := open(t, postgrestest.EmptyURL(t)+"&pool_max_conns=3&statement_timeout=7s&application_name=other")
-	for name, want := range map[string]string{"statement_timeout": "7s", "application_name": "other", "lock_timeout": "4s"} {
+	pool := open(t,
+		postgrestest.EmptyURL(t)+"&pool_max_conns=3&statement_timeout=7s&application_name=other")
+	for name, want := range map[string]string{"statement_timeout": "7s", "application_name": "other",
+		"lock_timeout": "4s"} {
 		if got := show(t, pool, name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
@@ -84,7 +86,8 @@ func TestOpen_KeepsWhatTheURLSays(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", name, got[0], got[1])
 		}
 	}
-	if got := open(t, "postgres://127.0.0.1:1/sana").Config().ConnConfig.ConnectTimeout; got != 4*time.Second {
+	if got := open(t,
+		"postgres://127.0.0.1:1/sana").Config().ConnConfig.ConnectTimeout; got != 4*time.Second {
 		t.Errorf("connect_timeout by default: got %s, want 4s", got)
 	}
 }
@@ -106,12 +109,21 @@ func TestOpen_SaysWhichSettingOfTheURLIsWrong(t *testing.T) {
 func TestAnAddressThatCannotBeReadIsNotQuoted(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(context.Context, string) error{
-		"Open":               func(ctx context.Context, url string) error { _, err := postgres.Open(ctx, url); return err },
-		"Migrate":            func(ctx context.Context, url string) error { _, err := postgres.Migrate(ctx, url); return err },
+		"Open": func(ctx context.Context, url string) error {
+			_,
+				err := postgres.Open(ctx, url)
+			return err
+		},
+		"Migrate": func(ctx context.Context, url string) error {
+			_,
+				err := postgres.Migrate(ctx, url)
+			return err
+		},
 		"MigrateDevelopment": postgres.MigrateDevelopment,
 	} {
 		err := open(t.Context(), "postgres://sana:canary@%zz/sana")
-		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "it looks like postgres://user:password@host:5432/name") {
+		if err == nil || strings.Contains(err.Error(), "canary") ||
+			!strings.Contains(err.Error(), "it looks like postgres://user:password@host:5432/name") {
 			t.Errorf("%s: got %v, want what an address looks like", name, err)
 		}
 	}
@@ -128,7 +140,8 @@ func table(t *testing.T) *pgxpool.Pool {
 // assertRows fails the test unless t has so many rows and every connection is back in the pool.
 func assertRows(t *testing.T, pool *pgxpool.Pool, want int) {
 	t.Helper()
-	postgrestest.Eventually(t, "a connection stays in use", func() error { // a broken one is given back in the background
+	// a broken one is given back in the background
+	postgrestest.Eventually(t, "a connection stays in use", func() error {
 		if got := pool.Stat().AcquiredConns(); got != 0 {
 			return fmt.Errorf("got %d in use, want 0", got)
 		}
@@ -156,7 +169,8 @@ func TestInTxRollsBackAndReturnsTheError(t *testing.T) {
 	t.Parallel()
 	pool := table(t)
 	ours := errors.New("ours")
-	for name, failure := range map[string]error{"error": ours, "fault": fault.Wrap(fault.WrongCode, "No.", ours)} {
+	for name, failure := range map[string]error{"error": ours,
+		"fault": fault.Wrap(fault.WrongCode, "No.", ours)} {
 		err := postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
 			must(t, insert(t.Context())(tx))
 			return failure
@@ -191,8 +205,9 @@ func TestInTxNeverReportsALostTransactionAsCommitted(t *testing.T) {
 		lose func(context.Context, pgx.Tx) error // returns nil, as if nothing had happened
 		want fault.Code
 	}{
-		"a failed statement is ignored":    {failStatement, fault.Internal},
-		"the commit finds a double":        {func(ctx context.Context, tx pgx.Tx) error { return insert(ctx)(tx) }, fault.Internal},
+		"a failed statement is ignored": {failStatement, fault.Internal},
+		"the commit finds a double": {
+			func(ctx context.Context, tx pgx.Tx) error { return insert(ctx)(tx) }, fault.Internal},
 		"the database goes away before it": {goAway, fault.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 // readOnly is the SQLSTATE of a write on a server that takes none: a primary that was demoted.
 const readOnly = "25006"
 
-// openPool opens a pool that lets go of a server which is not the primary any more, and of connections that have ended,
-// before a statement meets them.
+// openPool opens a pool that lets go of a server which is not the primary any more, and of
+// connections that have ended, before a statement meets them.
 func openPool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
 	var opened atomic.Pointer[pgxpool.Pool]
 	cfg.ShouldPing = mustBeAsked
@@ -40,8 +40,8 @@ func mustBeAsked(_ context.Context, p pgxpool.ShouldPingParams) bool {
 	return p.IdleDuration > time.Second || hasNews(p.Conn.PgConn().Conn())
 }
 
-// hasNews reports whether a connection on which nothing is expected has something to read: mostly that its server has
-// ended. It costs one call of the system, where a ping would cost a round trip.
+// hasNews reports whether a connection on which nothing is expected has something to read: mostly
+// that its server has ended. It costs one call of the system, where a ping would cost a round trip.
 func hasNews(conn net.Conn) bool {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
@@ -55,7 +55,8 @@ func hasNews(conn net.Conn) bool {
 		return true
 	}
 	news := false
-	// Not raw.Read: it would wait for a read that the driver has left behind on the connection after a slow write.
+	// Not raw.Read: it would wait for a read that the driver has left behind on the connection after a
+	// slow write.
 	err = raw.Control(func(fd uintptr) {
 		var peeked [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), peeked[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)

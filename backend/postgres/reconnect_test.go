@@ -22,9 +22,16 @@ func TestAConnectionThatHasEndedIsNotUsed(t *testing.T) {
 	admin, pool := open(t, url), open(t, url)
 	for round := range 20 {
 		must(t, run(t.Context(), pool, "SELECT 1"))
-		must(t, run(t.Context(), admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"))
+		must(t, run(t.Context(), admin, `
+			SELECT pg_terminate_backend(pid)
+			FROM pg_stat_activity
+			WHERE datname = current_database()
+			  AND pid <> pg_backend_pid()
+			  AND backend_type = 'client backend'`))
 		postgrestest.Eventually(t, "the backend does not end", func() error {
-			return one(t, admin, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'")
+			return one(t, admin,
+				"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type "+
+					"= 'client backend'")
 		})
 		if err := run(t.Context(), pool, "SELECT 1"); err != nil {
 			t.Fatalf("round %d: %v", round, err)
@@ -32,8 +39,8 @@ func TestAConnectionThatHasEndedIsNotUsed(t *testing.T) {
 	}
 }
 
-// A pending read without a reader, which the driver leaves on a connection after a slow write, must not
-// make the connection unusable.
+// A pending read without a reader, which the driver leaves on a connection after a slow write, must
+// not make the connection unusable.
 func TestAReadThatWasLeftOnAConnectionKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	pool := open(t, postgrestest.EmptyURL(t)+"&pool_max_conns=1")
@@ -73,7 +80,8 @@ func TestAReadOnlyServerIsLetGo(t *testing.T) {
 	must(t, run(t.Context(), pool, "SELECT 1")) // a second one, idle from now on
 	must(t, run(t.Context(), first, "SET default_transaction_read_only = on"))
 	before := pool.Stat().NewConnsCount()
-	if err := postgres.Error("write", run(t.Context(), first, "INSERT INTO t VALUES (1)")); !fault.Is(err, fault.Unavailable) {
+	if err := postgres.Error("write",
+		run(t.Context(), first, "INSERT INTO t VALUES (1)")); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("got %v, want %s", err, fault.Unavailable)
 	}
 	first.Release()
@@ -84,7 +92,8 @@ func TestAReadOnlyServerIsLetGo(t *testing.T) {
 	assertRows(t, pool, 1)
 }
 
-// F-11: what the database rolls back for the sake of others is run again, twice at the most, and done once.
+// F-11: what the database rolls back for the sake of others is run again, twice at the most, and
+// done once.
 func TestATransactionLostToOthersIsRunAgainAndDoneOnce(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"40001", "40P01"} {
@@ -100,7 +109,8 @@ func TestATransactionLostToOthersIsRunAgainAndDoneOnce(t *testing.T) {
 					calls++
 					must(t, insert(t.Context())(tx))
 					if calls <= failures {
-						return postgres.Error("provoke", run(t.Context(), tx, "DO $$ BEGIN RAISE SQLSTATE '"+code+"'; END $$"))
+						return postgres.Error("provoke",
+							run(t.Context(), tx, "DO $$ BEGIN RAISE SQLSTATE '"+code+"'; END $$"))
 					}
 					return nil
 				})
@@ -140,7 +150,8 @@ func TestATransactionThatFailsForAnotherReasonIsNotRunAgain(t *testing.T) {
 // F-09: the connection that asks whether the database is there is one of its own, and the only one.
 func TestAProbeHasOneConnectionWithItsLimits(t *testing.T) {
 	t.Parallel()
-	probe, err := postgres.OpenProbe(t.Context(), postgrestest.EmptyURL(t)+"&pool_max_conns=7&pool_min_conns=3")
+	probe, err := postgres.OpenProbe(t.Context(),
+		postgrestest.EmptyURL(t)+"&pool_max_conns=7&pool_min_conns=3")
 	must(t, err)
 	t.Cleanup(probe.Close)
 	if got := probe.Config().MaxConns; got != 1 {

@@ -10,7 +10,8 @@ import (
 
 func TestMigrate_RefusesUnreleasedDatabase(t *testing.T) {
 	t.Parallel()
-	for name, version := range map[string]int64{"oldest": 1, "at the number of ours": postgres.Head, "newest": 8} {
+	for name, version := range map[string]int64{"oldest": 1, "at the number of ours": postgres.Head,
+		"newest": 8} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := postgrestest.EmptyURL(t)

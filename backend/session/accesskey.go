@@ -52,8 +52,8 @@ type KeyHolder struct {
 	ExpiresAt time.Time
 }
 
-// accessKeyOf returns under which key an access key is stored. ok is false if text has not the form of
-// one.
+// accessKeyOf returns under which key an access key is stored. ok is false if text has not the form
+// of one.
 func accessKeyOf(text string) (k key, ok bool) {
 	token, ok := strings.CutPrefix(text, AccessKeyPrefix)
 	if !ok {
@@ -65,9 +65,9 @@ func accessKeyOf(text string) (k key, ok bool) {
 	return sha256.Sum256([]byte(text)), true
 }
 
-// ReadAccessKey returns whom an access key stands for, and records that it was used from an address, ""
-// if that is unknown. It returns ErrNone for every key that is not valid. It keeps the promise of the
-// cache.
+// ReadAccessKey returns whom an access key stands for, and records that it was used from an
+// address, "" if that is unknown. It returns ErrNone for every key that is not valid. It keeps the
+// promise of the cache.
 func (s *Shared) ReadAccessKey(ctx context.Context, text, ip string) (KeyHolder, error) {
 	k, ok := accessKeyOf(text)
 	if !ok {
@@ -99,7 +99,8 @@ func (s *Shared) ReadAccessKey(ctx context.Context, text, ip string) (KeyHolder,
 		  AND expires_at > now()
 		  AND blocked_at IS NULL`,
 		pgx.NamedArgs{"key": k.text()},
-	).Scan(&holder.KeyID, &holder.App, &holder.User.ID, &holder.User.Email, &holder.User.Name, &holder.ExpiresAt, &left)
+	).Scan(&holder.KeyID, &holder.App, &holder.User.ID, &holder.User.Email, &holder.User.Name,
+		&holder.ExpiresAt, &left)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return KeyHolder{}, ErrNone
 	}
@@ -113,7 +114,8 @@ func (s *Shared) ReadAccessKey(ctx context.Context, text, ip string) (KeyHolder,
 	return holder, nil
 }
 
-// keepAccessKey is keep for an access key. It never becomes idle, and its use is recorded elsewhere.
+// keepAccessKey is keep for an access key. It never becomes idle, and its use is recorded
+// elsewhere.
 func (c *cache) keepAccessKey(f fill, holder KeyHolder, left time.Duration) {
 	kept := &CachedSession{
 		session: Session{ID: holder.KeyID, User: holder.User, ExpiresAt: holder.ExpiresAt},
@@ -138,8 +140,8 @@ func (s *Shared) recordKeyUse(id, ip string) {
 	s.keysInUse[id] = ip
 }
 
-// flushKeys writes the recorded uses of access keys, each at most once a minute unless the address is
-// another one.
+// flushKeys writes the recorded uses of access keys, each at most once a minute unless the address
+// is another one.
 func (s *Shared) flushKeys(ctx context.Context) {
 	s.mu.Lock()
 	uses := s.keysInUse
@@ -170,8 +172,8 @@ func (s *Shared) flushKeys(ctx context.Context) {
 	}
 }
 
-// MakeAccessKey makes an access key, as part of tx, which holds the lock on the user's row. text is the
-// key itself, which is nowhere else. ok is false if the user has MaxAccessKeys already.
+// MakeAccessKey makes an access key, as part of tx, which holds the lock on the user's row. text is
+// the key itself, which is nowhere else. ok is false if the user has MaxAccessKeys already.
 func (s *Shared) MakeAccessKey(
 	ctx context.Context, tx pgx.Tx, userID, app, name string, lifetime time.Duration, byOperator bool,
 ) (text string, made AccessKey, ok bool, err error) {
@@ -197,7 +199,9 @@ func (s *Shared) MakeAccessKey(
 }
 
 // ListAccessKeys returns the valid access keys of a user, the newest first.
-func (s *Shared) ListAccessKeys(ctx context.Context, db postgres.Querier, userID string) ([]AccessKey, error) {
+func (s *Shared) ListAccessKeys(
+	ctx context.Context, db postgres.Querier, userID string,
+) ([]AccessKey, error) {
 	rows, err := db.Query(ctx, `
 		SELECT `+accessKeyColumns+`
 		FROM access_keys
@@ -226,9 +230,11 @@ func (s *Shared) AccessKeyOwner(ctx context.Context, id string) (userID string, 
 	return userID, postgres.Error("find owner of access key", err)
 }
 
-// RevokeAccessKeys deletes access keys of a user, as part of tx, and returns them: the one with a public
-// id, or all if id is "". Every instance refuses them within two seconds.
-func (s *Shared) RevokeAccessKeys(ctx context.Context, tx pgx.Tx, userID, id string) ([]AccessKey, error) {
+// RevokeAccessKeys deletes access keys of a user, as part of tx, and returns them: the one with a
+// public id, or all if id is "". Every instance refuses them within two seconds.
+func (s *Shared) RevokeAccessKeys(
+	ctx context.Context, tx pgx.Tx, userID, id string,
+) ([]AccessKey, error) {
 	rows, err := tx.Query(ctx, `
 		DELETE FROM access_keys
 		WHERE user_id = @user

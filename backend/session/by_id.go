@@ -50,8 +50,8 @@ func (s *Shared) ReadByID(ctx context.Context, id string) (Session, error) {
 	return session, nil
 }
 
-// ReadCachedByID returns the cached session with a public id, nil if there is none that may be used:
-// then only ReadByID can tell. It waits for nothing and allocates nothing.
+// ReadCachedByID returns the cached session with a public id, nil if there is none that may be
+// used: then only ReadByID can tell. It waits for nothing and allocates nothing.
 func (s *Shared) ReadCachedByID(id []byte) *CachedSession {
 	if s.cache == nil || s.cache.tokens == nil {
 		return nil
@@ -63,9 +63,9 @@ func (s *Shared) ReadCachedByID(id []byte) *CachedSession {
 	return found
 }
 
-// readByID is read by a public id. tokens only says under which key to look: the session found there
-// is judged like any other. A key that is not the session's any more has no session in the cache,
-// because a replaced token is never cached.
+// readByID is read by a public id. tokens only says under which key to look: the session found
+// there is judged like any other. A key that is not the session's any more has no session in the
+// cache, because a replaced token is never cached.
 func (c *cache) readByID(id []byte) *CachedSession {
 	var public publicID
 	if len(id) != 2*len(public) {
@@ -100,8 +100,8 @@ const findByRowID = `
 	  AND ended_at > now() - @age::interval
 	LIMIT 1`
 
-// findByID returns the valid session with an id, and its key. If there is none, the error is ErrNone
-// or an *Ended.
+// findByID returns the valid session with an id, and its key. If there is none, the error is
+// ErrNone or an *Ended.
 func (s *Shared) findByID(ctx context.Context, id string) (k key, f foundRow, err error) {
 	var text string
 	var why Ended

@@ -52,10 +52,12 @@ func TestReadByID_ReturnsSessionWithSeedAndReasons(t *testing.T) {
 	eachShared(t, func(t *testing.T, s sharedSubject) {
 		session := s.signIn(t, s.ada())
 		found, err := s.shared.ReadByID(t.Context(), session.ID)
-		if err != nil || found.User.ID != session.User.ID || string(found.Seed) != string(session.Seed) || found.Token != "" {
+		if err != nil || found.User.ID != session.User.ID || string(found.Seed) != string(session.Seed) ||
+			found.Token != "" {
 			t.Errorf("got %v, %v", found, err)
 		}
-		for _, id := range []string{"", "x", NewID(), session.ID[:31] + "G", session.ID + "0", session.ID[:30]} {
+		for _, id := range []string{"", "x", NewID(), session.ID[:31] + "G", session.ID + "0",
+			session.ID[:30]} {
 			wantNoneByID(t, s.shared, id, "id "+id)
 		}
 		s.revoke(t, session, Ended{Reason: EndedElsewhere, By: "Firefox on Linux"})
@@ -166,7 +168,8 @@ func TestReadByID_FollowsRenewal(t *testing.T) {
 	for range 2 {
 		found := there.wantByID(t, old.ID, metrics.Store, "renewed, not confirmed")
 		if !found.User.SignedInAt.Equal(renewed.User.SignedInAt) || !found.Unconfirmed {
-			t.Errorf("signed in at %s, unconfirmed %v, want the renewed session", found.User.SignedInAt, found.Unconfirmed)
+			t.Errorf("signed in at %s, unconfirmed %v, want the renewed session", found.User.SignedInAt,
+				found.Unconfirmed)
 		}
 	}
 	there.wantSource(t, renewed.Token, metrics.Store, "the token is presented")

@@ -118,7 +118,8 @@ func newCache(o CacheOptions, onUse func(key, *CachedSession)) (*cache, error) {
 	var tokens *otter.Cache[publicID, key]
 	if o.ByID {
 		var err error
-		tokens, err = otter.New(&otter.Options[publicID, key]{MaximumSize: int(bytes / tokensShare / aliasBytes)})
+		tokens, err = otter.New(
+			&otter.Options[publicID, key]{MaximumSize: int(bytes / tokensShare / aliasBytes)})
 		if err != nil {
 			return nil, err
 		}

@@ -113,7 +113,8 @@ func TestUse_TouchEvictsWhatIsGone(t *testing.T) {
 
 func TestCache_IsBoundedByBytes(t *testing.T) {
 	t.Parallel()
-	c, err := newCache(CacheOptions{Bytes: 100 * (sessionBytes + maxMemo)}, func(key, *CachedSession) {})
+	c, err := newCache(CacheOptions{Bytes: 100 * (sessionBytes + maxMemo)},
+		func(key, *CachedSession) {})
 	if err != nil {
 		t.Fatal(err)
 	}

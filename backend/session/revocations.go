@@ -76,7 +76,8 @@ type logAnswer struct {
 }
 
 // run polls until ctx ends. While no session is read it has no connection and no lease, so that a
-// database that suspends when idle can; the next read goes to the database and starts polling again.
+// database that suspends when idle can; the next read goes to the database and starts polling
+// again.
 func (l *revocationListener) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := l.follow(ctx)
@@ -96,8 +97,8 @@ func (l *revocationListener) run(ctx context.Context) {
 	}
 }
 
-// follow connects and polls until that fails or ctx ends. It returns nil when no session was read for
-// a while.
+// follow connects and polls until that fails or ctx ends. It returns nil when no session was read
+// for a while.
 func (l *revocationListener) follow(ctx context.Context) error {
 	conn, err := l.connect(ctx)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 // nothing, and every instance that has the key can read it. Times are the server's.
 //
 // A cookie stays valid until it expires: sign-out only removes it from the browser, a copy of it
-// still works, an answer that renews it can undo a sign-out, and it can be neither listed nor revoked.
-// If its secret key is lost, it is invalid.
+// still works, an answer that renews it can undo a sign-out, and it can be neither listed nor
+// revoked. If its secret key is lost, it is invalid.
 type Sealed struct {
 	keys   keyring.Ring
 	cookie string

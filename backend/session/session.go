@@ -43,7 +43,8 @@ const (
 	KeyWithdrawn    Reason = "key_withdrawn"   // Sealed: its secret key is not in the ring any more
 	EmailChanged    Reason = "email_changed"   // with all others, from the browser that changed it
 	AccountDeleted  Reason = "account_deleted" // with all others
-	Recovered       Reason = "recovered"       // with all others, when the account was recovered without a passkey
+	// with all others, when the account was recovered without a passkey
+	Recovered Reason = "recovered"
 )
 
 // Ended is an ErrNone for a token that had a session.

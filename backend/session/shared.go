@@ -70,8 +70,8 @@ const (
 	expiredAt  = `least(to_timestamp(e), last_used_at + make_interval(secs => idle_seconds))`
 	expiredFor = `CASE WHEN to_timestamp(e) <= last_used_at + make_interval(secs => idle_seconds)
 	              THEN 'max_age' ELSE 'idle' END`
-	// A use that seems to be ahead was written before the clock was set back. It counts as now, and the
-	// next one is written over it.
+	// A use that seems to be ahead was written before the clock was set back. It counts as now, and
+	// the next one is written over it.
 	unusedFor = `greatest(extract(epoch FROM now() - last_used_at), 0)::float8`
 )
 

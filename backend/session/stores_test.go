@@ -294,8 +294,8 @@ func (s subject) wantNoReason(t *testing.T, token, why string) {
 	}
 }
 
-// slowness is the time that a test may take between an action and comparing its time. The times that
-// tests distinguish differ by hours.
+// slowness is the time that a test may take between an action and comparing its time. The times
+// that tests distinguish differ by hours.
 const slowness = time.Minute
 
 func (s subject) wantEnded(t *testing.T, token string, want Ended, why string) {

@@ -31,8 +31,9 @@ func (s *Shared) Sweep(ctx context.Context) (removed int, err error) {
 		s.bringBack(ctx), s.sweepReasons(ctx), s.sweepReplaced(ctx), s.sweepLog(ctx))
 }
 
-// bringBack shortens the timeouts of sessions that were created or used before the database's clock was
-// set back, as if that had happened now. A new sweep_at is never further ahead than the idle timeout.
+// bringBack shortens the timeouts of sessions that were created or used before the database's clock
+// was set back, as if that had happened now. A new sweep_at is never further ahead than the idle
+// timeout.
 func (s *Shared) bringBack(ctx context.Context) error {
 	return s.repeat(ctx, "bring sessions back", pgx.NamedArgs{
 		"idle": int(s.limits.Idle.Seconds()), "max_age": s.limits.MaxAge,
@@ -156,7 +157,9 @@ func (s *Shared) deleteBatches(ctx context.Context, operation, sql string) error
 }
 
 // repeat repeats a statement that changes at most @batch rows until it finds fewer.
-func (s *Shared) repeat(ctx context.Context, operation string, args pgx.NamedArgs, sql string) error {
+func (s *Shared) repeat(
+	ctx context.Context, operation string, args pgx.NamedArgs, sql string,
+) error {
 	args["batch"] = sweepBatch
 	for n := int64(sweepBatch); n == sweepBatch; {
 		tag, err := s.db.Exec(ctx, sql, args)

@@ -54,8 +54,8 @@ func (s *Shared) recordCachedUse(k key, cached *CachedSession) {
 	s.recordUse(k, cached.session, cached)
 }
 
-// Run writes the uses of sessions and access keys every few seconds, and once more when ctx ends; then it returns.
-// It also follows the revocation log for the cache.
+// Run writes the uses of sessions and access keys every few seconds, and once more when ctx ends;
+// then it returns. It also follows the revocation log for the cache.
 func (s *Shared) Run(ctx context.Context) {
 	var following sync.WaitGroup
 	defer following.Wait()

@@ -74,7 +74,8 @@ func (b Budgets) Judge(c Counts) Verdict {
 // Used reports whether any use of the budgets was counted.
 func (b Budgets) Used(c Counts) bool {
 	times := c.byKey()
-	return slices.ContainsFunc(b.list, func(budget budget) bool { return times[string(budget.key)] != nil })
+	return slices.ContainsFunc(b.list,
+		func(budget budget) bool { return times[string(budget.key)] != nil })
 }
 
 // NextAfter returns how long after a use of each budget that is counted at c.Now the following use

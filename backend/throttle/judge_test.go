@@ -162,9 +162,9 @@ func judgeBoth(t *testing.T, th *Throttle, b Budgets, ago []time.Duration) (v Ve
 	return v, full
 }
 
-// F-18: the database's clock was ahead and is set back. Uses of that time are ignored while they are more
-// than a minute in the future, and count like others afterwards: no budget stays full for longer
-// than its window.
+// F-18: the database's clock was ahead and is set back. Uses of that time are ignored while they
+// are more than a minute in the future, and count like others afterwards: no budget stays full for
+// longer than its window.
 func TestCount_ClockSetBackLocksOutForOneWindowAtMost(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))

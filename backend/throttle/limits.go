@@ -55,7 +55,8 @@ var (
 	WrongByNetwork = Limit{
 		Name:    "wrong codes by network",
 		Windows: []Window{{60, time.Hour}},
-		Key: "IPv4 address or IPv6 /64 (`WRONG_CODES_PER_NETWORK`); a /56 has twice the budget, a /48 six times; " +
+		Key: "IPv4 address or IPv6 /64 (`WRONG_CODES_PER_NETWORK`); a /56 has twice the budget, a /48 " +
+			"six times; " +
 			"not counted in a browser that signed in with the address before",
 		Reached: "429 `too_many_requests` with Retry-After",
 	}
@@ -80,7 +81,8 @@ var (
 	SentByNetwork = Limit{
 		Name:    "codes sent by network",
 		Windows: []Window{{60, time.Hour}},
-		Key: "IPv4 address or IPv6 /64 (`CODES_PER_NETWORK`); a /56 has twice the budget, a /48 six times; " +
+		Key: "IPv4 address or IPv6 /64 (`CODES_PER_NETWORK`); a /56 has twice the budget, a /48 six " +
+			"times; " +
 			"not counted in a browser that signed in with the address before",
 		Reached: "429 `too_many_requests` with Retry-After",
 	}
@@ -118,7 +120,8 @@ var (
 	PasskeysByNetwork = Limit{
 		Name:    "refused passkeys by network",
 		Windows: []Window{{passkeysPerNetwork, time.Hour}},
-		Key:     "IPv4 address or IPv6 /64; a /56 has twice the budget, a /48 six times; sign-ins that succeed do not count",
+		Key: "IPv4 address or IPv6 /64; a /56 has twice the budget, a /48 six times; sign-ins " +
+			"that succeed do not count",
 		Reached: "429 `too_many_requests` with Retry-After",
 	}
 	PasskeysByAccount = Limit{

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Scans of the table in a plan: of any kind, and those that read only the rows of some keys, the rows
-// of a page, or rows whose place is known.
+// Scans of the table in a plan: of any kind, and those that read only the rows of some keys, the
+// rows of a page, or rows whose place is known.
 var (
 	anyScan = regexp.MustCompile(`Scan .*on uses`)
 	scan    = regexp.MustCompile(

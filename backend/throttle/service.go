@@ -54,8 +54,8 @@ func (c *serviceCounts) setFailed(err error) (before error) {
 }
 
 // CanCount returns an error while counts cannot be written, even if the database is available and
-// everything else can: no code may be compared then. Otherwise a wrong code would fail and be counted
-// nowhere, and a right one, which counts nothing, would sign in.
+// everything else can: no code may be compared then. Otherwise a wrong code would fail and be
+// counted nowhere, and a right one, which counts nothing, would sign in.
 func (t *Throttle) CanCount(ctx context.Context) error {
 	t.unwritten.mu.Lock()
 	err := t.unwritten.failed

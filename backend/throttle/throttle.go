@@ -100,14 +100,14 @@ func (t *Throttle) HandoffsByNetworks(networks []string) []Use {
 	return byNetworks(HandoffsByNetwork, handoffsPerNetwork, networks)
 }
 
-// DisownedByNetworks returns the uses of DisownedByNetwork for a link that is used on a request from
-// these networks, the narrowest first.
+// DisownedByNetworks returns the uses of DisownedByNetwork for a link that is used on a request
+// from these networks, the narrowest first.
 func (t *Throttle) DisownedByNetworks(networks []string) []Use {
 	return byNetworks(DisownedByNetwork, disownedPerNetwork, networks)
 }
 
-// PasskeysByNetworks returns the uses of PasskeysByNetwork for a refused passkey from these networks, the
-// narrowest first.
+// PasskeysByNetworks returns the uses of PasskeysByNetwork for a refused passkey from these
+// networks, the narrowest first.
 func (t *Throttle) PasskeysByNetworks(networks []string) []Use {
 	return byNetworks(PasskeysByNetwork, passkeysPerNetwork, networks)
 }

@@ -9,7 +9,8 @@ import (
 	"sana/backend/visitor"
 )
 
-// an entry of X-Forwarded-For is read in every form that proxies write, and nothing else is an address.
+// an entry of X-Forwarded-For is read in every form that proxies write, and nothing else is
+// an address.
 func TestAnEntryOfAProxyIsReadInEveryForm(t *testing.T) {
 	t.Parallel()
 	for entry, want := range map[string]string{
@@ -29,7 +30,8 @@ func TestAnEntryOfAProxyIsReadInEveryForm(t *testing.T) {
 		"64:ff9b::c000:201":    "192.0.2.1",
 		"64:ff9b:1::c000:201":  "64:ff9b:1::c000:201",
 		"64:ff9b:0:1::1":       "64:ff9b:0:1::1",
-		"::192.0.2.1":          "::c000:201", // IPv4-compatible, deprecated by RFC 4291: not an IPv4 address
+		// IPv4-compatible, deprecated by RFC 4291: not an IPv4 address
+		"::192.0.2.1":          "::c000:201",
 		"":                     "",
 		"unknown":              "",
 		"_hidden":              "",
@@ -85,10 +87,11 @@ func keys(ip netip.Addr) string {
 	return strings.Trim(fmt.Sprint(visitor.NetworksOf(ip)), "[]")
 }
 
-// A-40, the laws: folding twice is folding once; a folded address reads as itself; a group holds its address, and all
-// addresses of the narrowest group have the same groups.
+// A-40, the laws: folding twice is folding once; a folded address reads as itself; a group holds
+// its address, and all addresses of the narrowest group have the same groups.
 func FuzzAllAddressesOfAGroupHaveTheSameGroups(f *testing.F) {
-	for _, seed := range []string{"192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::c000:201", "2001:db8::1", "fe80::1%eth0", "::", "::1"} {
+	for _, seed := range []string{"192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::c000:201", "2001:db8::1",
+		"fe80::1%eth0", "::", "::1"} {
 		ip := netip.MustParseAddr(seed).As16()
 		f.Add(ip[:], uint64(1), "eth0")
 	}
@@ -109,7 +112,8 @@ func FuzzAllAddressesOfAGroupHaveTheSameGroups(f *testing.F) {
 		}
 		groups := visitor.NetworksOf(ip)
 		for i, group := range groups {
-			if !group.Contains(folded) || group != group.Masked() || i > 0 && group.Bits() >= groups[i-1].Bits() {
+			if !group.Contains(folded) || group != group.Masked() || i > 0 &&
+				group.Bits() >= groups[i-1].Bits() {
 				t.Errorf("%v is in the groups %v", ip, groups)
 			}
 		}
@@ -122,7 +126,8 @@ func FuzzAllAddressesOfAGroupHaveTheSameGroups(f *testing.F) {
 			neighbour = netip.AddrFrom16(wide)
 		}
 		if visitor.FoldAddress(neighbour) == neighbour && keys(neighbour) != keys(ip) {
-			t.Errorf("%v and %v are neighbours, with the groups %v and %v", ip, neighbour, keys(ip), keys(neighbour))
+			t.Errorf("%v and %v are neighbours, with the groups %v and %v", ip, neighbour, keys(ip),
+				keys(neighbour))
 		}
 	})
 }

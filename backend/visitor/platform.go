@@ -7,22 +7,26 @@ import (
 	"github.com/mileusna/useragent"
 )
 
-// The names that are known, as the library writes them. A user agent is whatever a client writes, and what is read from it
-// stands in mails to other people and on their pages: only these names do.
+// The names that are known, as the library writes them. A user agent is whatever a client writes,
+// and what is read from it stands in mails to other people and on their pages: only these names do.
 var (
 	browsers = []string{
-		"Android browser", "Chrome", "Edge", "Facebook App", "Firefox", "Headless Chrome", "Huawei Browser", "Instagram App",
-		"Internet Explorer", "Miui Browser", "Opera", "Opera Mini", "Opera Touch", "Safari", "Samsung Browser", "TikTok App", "Vivaldi",
+		"Android browser", "Chrome", "Edge", "Facebook App", "Firefox", "Headless Chrome",
+		"Huawei Browser", "Instagram App",
+		"Internet Explorer", "Miui Browser", "Opera", "Opera Mini", "Opera Touch", "Safari",
+		"Samsung Browser", "TikTok App", "Vivaldi",
 	}
 	systems = []string{
-		"Android", "BlackBerry", "ChromeOS", "FreeBSD", "Harmony", "Linux", "Windows", "Windows Phone", "iOS", "macOS",
+		"Android", "BlackBerry", "ChromeOS", "FreeBSD", "Harmony", "Linux", "Windows", "Windows Phone",
+		"iOS", "macOS",
 	}
 )
 
 // maxUserAgent is how much of a user agent is read.
 const maxUserAgent = 256
 
-// Platform is a browser and its system, each "" where it is not known. A system is not known without its browser.
+// Platform is a browser and its system, each "" where it is not known. A system is not known
+// without its browser.
 type Platform struct{ Browser, System string }
 
 // PlatformOf reads a user agent.

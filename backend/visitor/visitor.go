@@ -21,8 +21,8 @@ type Visitor struct {
 }
 
 // Browser is a browser token: 32 random bytes in base64url (RFC 4648, 5) without padding. It
-// identifies a browser before and after a sign-in, and is no proof of identity. The database has its hash
-// only.
+// identifies a browser before and after a sign-in, and is no proof of identity. The database has
+// its hash only.
 type Browser string
 
 // tokenBytes is the length of a browser token before encoding.

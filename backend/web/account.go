@@ -64,7 +64,8 @@ func (s *Server) updateAccount(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if request.Name == nil {
-		return fault.New(fault.InvalidRequest, "The field name is missing; send an empty one to remove the name.")
+		return fault.New(fault.InvalidRequest,
+			"The field name is missing; send an empty one to remove the name.")
 	}
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
@@ -102,7 +103,8 @@ func (s *Server) listAccountEvents(ctx context.Context, c *fiber.Ctx) error {
 	if isPaged {
 		text := utils.CopyString(c.Query("before"))
 		if !eventID.MatchString(text) {
-			return fault.New(fault.InvalidRequest, "The parameter before takes the value of next in the previous answer.")
+			return fault.New(fault.InvalidRequest,
+				"The parameter before takes the value of next in the previous answer.")
 		}
 		before, _ = strconv.ParseInt(text, 10, 64) // 18 digits fit
 	}

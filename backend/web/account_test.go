@@ -25,7 +25,8 @@ func makeOld(s scene, b *harness.Browser) {
 	s.world.Exec(s, `
 		UPDATE sessions
 		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}',
-		        to_jsonb((convert_from(v, 'UTF8')::jsonb #>> '{user,signed_in_at}')::timestamptz - interval '10 minutes'))::text, 'UTF8')`)
+		        to_jsonb((convert_from(v, 'UTF8')::jsonb #>> '{user,signed_in_at}')::timestamptz
+		                 - interval '10 minutes'))::text, 'UTF8')`)
 	harness.Eventually(s, "the change of the session", func() error {
 		in := b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
 		if age := time.Since(in.Session.SignedInAt); age < 9*time.Minute {
@@ -48,10 +49,13 @@ func kindsOf(s scene, b *harness.Browser) []string {
 
 // accountCalls are all calls on an account, with valid bodies.
 var accountCalls = [][3]string{
-	{http.MethodGet, "/api/account", ""}, {http.MethodPatch, "/api/account", `{"name":"Ada"}`}, {http.MethodDelete, "/api/account", ""},
+	{http.MethodGet, "/api/account", ""}, {http.MethodPatch, "/api/account", `{"name":"Ada"}`},
+	{http.MethodDelete, "/api/account", ""},
 	{http.MethodGet, "/api/account/export", ""}, {http.MethodGet, "/api/account/events", ""},
-	{http.MethodGet, "/api/account/email", ""}, {http.MethodPost, "/api/account/email", `{"email":"grace@sana.example"}`},
-	{http.MethodDelete, "/api/account/email", ""}, {http.MethodPost, "/api/account/email/resend", `{}`},
+	{http.MethodGet, "/api/account/email", ""},
+	{http.MethodPost, "/api/account/email", `{"email":"grace@sana.example"}`},
+	{http.MethodDelete, "/api/account/email", ""},
+	{http.MethodPost, "/api/account/email/resend", `{}`},
 	{http.MethodPost, "/api/account/email/verify", `{"code":"123456"}`},
 }
 
@@ -60,7 +64,8 @@ var accountScenarios = []scenario{
 	{"an account has an address, a name and the time of its first sign-in", func(s scene) {
 		in := s.b.SignIn(s.world, ada)
 		got := s.b.Get("/api/account").Want(http.StatusOK).Account()
-		if got.CreatedAt.Sub(in.Session.SignedInAt).Abs() > time.Second { // sealed, the time has whole seconds
+		// sealed, the time has whole seconds
+		if got.CreatedAt.Sub(in.Session.SignedInAt).Abs() > time.Second {
 			s.Errorf("got %s, want %s", got.CreatedAt, in.Session.SignedInAt)
 		}
 		got.CreatedAt = time.Time{}
@@ -76,24 +81,29 @@ var accountScenarios = []scenario{
 	}},
 	{"a name is stored normalized, and an invalid one is refused", func(s scene) {
 		s.b.SignIn(s.world, ada)
-		harness.WantEqual(s, "name", s.b.Rename("  Zoe\u0308 <b>").Want(http.StatusOK).Account().Name, "Zoë <b>")
+		harness.WantEqual(s, "name", s.b.Rename("  Zoe\u0308 <b>").Want(http.StatusOK).Account().Name,
+			"Zoë <b>")
 		s.b.Rename("Zoë <b>").Want(http.StatusOK)
 		for _, name := range []string{strings.Repeat("x", 101), "a\x00b", "a\nb", "a\u202eb"} {
 			s.b.Rename(name).Want(http.StatusBadRequest, "invalid_name")
 		}
-		for _, body := range []string{`{}`, `{"name":null}`, `{"name":1}`, `{"name":"a","email":"eve@sana.example"}`, `{"Name":"a"}`, ``} {
+		for _, body := range []string{`{}`, `{"name":null}`, `{"name":1}`,
+			`{"name":"a","email":"eve@sana.example"}`, `{"Name":"a"}`, ``} {
 			s.b.Do(http.MethodPatch, "/api/account", body, harness.With("Content-Type", "application/json")).
 				Want(http.StatusBadRequest, "invalid_request")
 		}
 		harness.WantEqual(s, "name", s.b.Get("/api/account").Account().Name, "Zoë <b>")
 		harness.WantEqual(s, "name", s.b.Rename("").Want(http.StatusOK).Account().Name, "")
-		harness.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created", "name_changed", "name_changed"})
+		harness.WantEqual(s, "events", kindsOf(s, s.b),
+			[]string{"account_created", "name_changed", "name_changed"})
 	}},
 	{"another site can change nothing on an account", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		for _, call := range accountCalls {
 			if call[0] != http.MethodGet {
-				s.b.Do(call[0], call[1], call[2], harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
+				s.b.Do(call[0], call[1], call[2],
+					harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden,
+					"cross_origin_request")
 			}
 		}
 		s.b.Get("/api/account").Want(http.StatusOK)
@@ -104,29 +114,35 @@ var accountScenarios = []scenario{
 		laptop, _ := s.signInWith(firefox)
 		ended := []harness.Event{}
 		if !s.sealed {
-			laptop.Do(http.MethodDelete, "/api/sessions/"+onPhone.Session.ID, "", harness.With("User-Agent", firefox)).Want(http.StatusNoContent)
-			laptop.Delete("/api/sessions").Want(http.StatusNoContent) // there is no account, so nothing changes
+			laptop.Do(http.MethodDelete, "/api/sessions/"+onPhone.Session.ID, "",
+				harness.With("User-Agent", firefox)).Want(http.StatusNoContent)
+			// there is no account, so nothing changes
+			laptop.Delete("/api/sessions").Want(http.StatusNoContent)
 			s.signInWith(iphone)
 			laptop.Do(http.MethodDelete, "/api/sessions", "").Want(http.StatusNoContent)
 			ended = []harness.Event{
 				{Kind: "sessions_ended"}, {Kind: "signed_in", Browser: "Safari", System: "iOS"},
-				{Kind: "session_ended", Browser: "Firefox", System: "Linux", Ended: "Safari on iOS", Reason: "ended_elsewhere"},
+				{Kind: "session_ended", Browser: "Firefox", System: "Linux", Ended: "Safari on iOS",
+					Reason: "ended_elsewhere"},
 			}
 		}
 		got, next := laptop.Get("/api/account/events").Want(http.StatusOK).Events()
 		harness.WantEqual(s, "next page", next, "")
 		for i := range got {
-			if !strings.HasPrefix(got[i].IP, "198.1") || time.Since(got[i].At).Abs() > time.Hour || got[i].ID == "" {
+			if !strings.HasPrefix(got[i].IP, "198.1") || time.Since(got[i].At).Abs() > time.Hour ||
+				got[i].ID == "" {
 				s.Errorf("got %+v", got[i])
 			}
 			got[i].ID, got[i].IP, got[i].At = "", "", time.Time{}
 		}
-		harness.WantEqual(s, "events", got, append(ended, harness.Event{Kind: "signed_in", Browser: "Firefox", System: "Linux"},
-			harness.Event{Kind: "account_created", Browser: "Safari", System: "iOS"}))
+		harness.WantEqual(s, "events", got,
+			append(ended, harness.Event{Kind: "signed_in", Browser: "Firefox", System: "Linux"},
+				harness.Event{Kind: "account_created", Browser: "Safari", System: "iOS"}))
 		laptop.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 		phone.SignIn(s.world, grace)
 		harness.WantEqual(s, "grace's", kindsOf(s, phone), []string{"account_created", "signed_in"})
-		harness.WantEqual(s, "sign-outs", s.world.Count(s, `SELECT count(*) FROM account_events WHERE kind = 'signed_out'`), 1)
+		harness.WantEqual(s, "sign-outs",
+			s.world.Count(s, `SELECT count(*) FROM account_events WHERE kind = 'signed_out'`), 1)
 	}},
 	{"the oldest session that the eleventh revokes is an event", func(s scene) {
 		if s.sealed {
@@ -145,7 +161,8 @@ var accountScenarios = []scenario{
 			SELECT $1, 'name_changed', '', '', '{}' FROM generate_series(1, 60)`, in.User.ID)
 		first, next := s.b.Get("/api/account/events").Want(http.StatusOK).Events()
 		second, end := s.b.Get("/api/account/events?before=" + next).Want(http.StatusOK).Events()
-		if len(first) != 50 || len(second) != 11 || end != "" || second[10].Kind != "account_created" || first[0].Browser != "" {
+		if len(first) != 50 || len(second) != 11 || end != "" || second[10].Kind != "account_created" ||
+			first[0].Browser != "" {
 			s.Errorf("got pages of %d and %d with %q and %q", len(first), len(second), next, end)
 		}
 		for _, before := range []string{"", "x", "-1", "1234567890123456789", "1%20", "1;DROP"} {
@@ -158,7 +175,8 @@ var accountScenarios = []scenario{
 		laptop.Rename("Ada").Want(http.StatusOK)
 		code := laptop.ChangeCode(s.world, grace)
 		a := laptop.Get("/api/account/export").Want(http.StatusOK)
-		if got := a.Header.Get("Content-Disposition"); !regexp.MustCompile(`^attachment; filename="sana-export-\d{4}-\d\d-\d\d\.json"$`).MatchString(got) {
+		if got := a.Header.Get("Content-Disposition"); !regexp.MustCompile(
+			`^attachment; filename="sana-export-\d{4}-\d\d-\d\d\.json"$`).MatchString(got) {
 			s.Errorf("got Content-Disposition %q", got)
 		}
 		var file struct {
@@ -172,90 +190,105 @@ var accountScenarios = []scenario{
 		a.JSON(&file)
 		harness.WantEqual(s, "name", file.Account.Name, "Ada")
 		harness.WantEqual(s, "events", len(file.Events), 4)
-		harness.WantEqual(s, "sessions", [2]any{len(file.Sessions), file.Complete}, map[bool][2]any{true: {1, false}, false: {2, true}}[s.sealed])
-		harness.WantEqual(s, "codes", file.Codes, []struct{ Email, Purpose string }{{grace, "change_email"}, {ada, "sign_in"}, {ada, "sign_in"}})
-		if len(file.Notes) == 0 || strings.Contains(string(a.Body), code) || regexp.MustCompile(`[0-9a-f]{64}|verifier|key_id|k1`).Match(a.Body) {
+		harness.WantEqual(s, "sessions", [2]any{len(file.Sessions), file.Complete},
+			map[bool][2]any{true: {1, false}, false: {2, true}}[s.sealed])
+		harness.WantEqual(s, "codes", file.Codes,
+			[]struct{ Email, Purpose string }{{grace, "change_email"}, {ada, "sign_in"}, {ada, "sign_in"}})
+		if len(file.Notes) == 0 || strings.Contains(string(a.Body), code) ||
+			regexp.MustCompile(`[0-9a-f]{64}|verifier|key_id|k1`).Match(a.Body) {
 			s.Errorf("the file has no notes, or a secret in it:\n%s", a.Body)
 		}
 		harness.WantEqual(s, "newest event", file.Events[0].Kind, "exported")
 	}},
-	{"exports, deletions and address changes require a sign-in of the last ten minutes", func(s scene) {
-		if s.sealed {
-			return // its time cannot be changed; the rule is the same
-		}
-		s.b.SignIn(s.world, ada)
-		makeOld(s, s.b)
-		s.b.Get("/api/account/export").Want(http.StatusForbidden, "reauthentication_required")
-		s.b.Delete("/api/account").Want(http.StatusForbidden, "reauthentication_required")
-		s.b.RequestChange(grace).Want(http.StatusForbidden, "reauthentication_required")
-		s.b.Rename("Ada").Want(http.StatusOK)
-		harness.WantEqual(s, "codes", s.world.Count(s, `SELECT count(*) FROM challenges WHERE purpose = 'change_email'`), 0)
-		s.world.Pass(s, time.Minute)
-		s.b.SignIn(s.world, ada)
-		s.b.Get("/api/account/export").Want(http.StatusOK)
-	}},
-	{"a deleted account is gone with all its data, everywhere, and its user gets a mail", func(s scene) {
-		phone, _ := s.signInWith(iphone)
-		laptop, before := s.signInWith(firefox)
-		laptop.ChangeCode(s.world, grace)
-		s.world.Pass(s, time.Minute)
-		s.app.Open(s).RequestCode(ada).Want(http.StatusAccepted)
-		stranger := s.app.Open(s)
-		stranger.SignIn(s.world, "eve@sana.example")
-		s.world.AwaitMails(s)
-
-		copied := laptop.Clone()
-		laptop.Do(http.MethodDelete, "/api/account", "", harness.With("User-Agent", firefox)).Want(http.StatusNoContent)
-		left := laptop.Cookies()
-		if left[browserToken] == copied.Cookies()[browserToken] {
-			s.Error("the browser token is the one from before")
-		}
-		delete(left, browserToken)
-		harness.WantEqual(s, "other cookies", left, map[string]string{})
-		for _, b := range []*harness.Browser{copied, phone.Clone()} {
-			b.Delete("/api/account").Want(http.StatusNoContent) // a repeat
-			harness.WantEqual(s, "session cookie", b.Cookies()[cookie], "")
-		}
-		s.b.Delete("/api/account").Want(http.StatusUnauthorized, "not_signed_in") // a browser that had no account
-		s.world.Mails(s, "account_deleted", ada, 1)
-		s.world.AwaitMails(s)
-		held := 0
-		for table, condition := range map[string]string{
-			"users": `email = 'ada@sana.example'`, "account_events": `user_id = $1`, "sessions": `user_id = $1`,
-			"challenges": `email IN ('ada@sana.example', 'grace@sana.example')`, "mails": `content IS NOT NULL`,
-			"replaced_tokens": `convert_from(v, 'UTF8') LIKE '%' || $1 || '%'`,
-		} {
-			n := s.world.Count(s, `SELECT count(*) FROM `+table+` WHERE (`+condition+`) AND $1::text IS NOT NULL`, before.User.ID)
-			if held += n; n > 0 {
-				s.Errorf("%d rows are left in %s", n, table)
+	{"exports, deletions and address changes require a sign-in of the last ten minutes",
+		func(s scene) {
+			if s.sealed {
+				return // its time cannot be changed; the rule is the same
 			}
-		}
-		harness.WantEqual(s, "mails about it", len(s.world.Mails(s, "account_deleted", ada, 1)), 1)
-		why := phone.Get("/api/account").Want(http.StatusUnauthorized, "not_signed_in").Problem().SignedOut
-		harness.WantEqual(s, "reason on the phone", why.Reason, "account_deleted")
-		for _, call := range accountCalls {
-			if isGone := s.sealed && call[0]+call[1] == "DELETE/api/account/email"; isGone {
-				phone.Delete(call[1]).Want(http.StatusNoContent)
-			} else if call[0]+call[1] != "DELETE/api/account" {
-				phone.Do(call[0], call[1], call[2]).Want(http.StatusUnauthorized, "not_signed_in")
-			}
-		}
-		if s.sealed { // a session in the cookie cannot be revoked
-			phone.Get("/api/auth/session").Want(http.StatusOK)
-		} else {
-			harness.WantEqual(s, "by", why.By, "Firefox on Linux")
-			harness.WantEqual(s, "reason", phone.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason, "account_deleted")
-		}
-		stranger.Get("/api/account").Want(http.StatusOK)
+			s.b.SignIn(s.world, ada)
+			makeOld(s, s.b)
+			s.b.Get("/api/account/export").Want(http.StatusForbidden, "reauthentication_required")
+			s.b.Delete("/api/account").Want(http.StatusForbidden, "reauthentication_required")
+			s.b.RequestChange(grace).Want(http.StatusForbidden, "reauthentication_required")
+			s.b.Rename("Ada").Want(http.StatusOK)
+			harness.WantEqual(s, "codes",
+				s.world.Count(s, `SELECT count(*) FROM challenges WHERE purpose = 'change_email'`), 0)
+			s.world.Pass(s, time.Minute)
+			s.b.SignIn(s.world, ada)
+			s.b.Get("/api/account/export").Want(http.StatusOK)
+		}},
+	{"a deleted account is gone with all its data, everywhere, and its user gets a mail",
+		func(s scene) {
+			phone, _ := s.signInWith(iphone)
+			laptop, before := s.signInWith(firefox)
+			laptop.ChangeCode(s.world, grace)
+			s.world.Pass(s, time.Minute)
+			s.app.Open(s).RequestCode(ada).Want(http.StatusAccepted)
+			stranger := s.app.Open(s)
+			stranger.SignIn(s.world, "eve@sana.example")
+			s.world.AwaitMails(s)
 
-		s.world.Pass(s, time.Hour)
-		again := phone.SignIn(s.world, ada) // also with the cookie of the deleted account
-		if !again.Created || again.User.ID == before.User.ID {
-			s.Errorf("the new account is %+v, the deleted one was %s", again, before.User.ID)
-		}
-		harness.WantEqual(s, "events of the new account", kindsOf(s, phone), []string{"account_created"})
-		phone.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
-	}},
+			copied := laptop.Clone()
+			laptop.Do(http.MethodDelete, "/api/account", "",
+				harness.With("User-Agent", firefox)).Want(http.StatusNoContent)
+			left := laptop.Cookies()
+			if left[browserToken] == copied.Cookies()[browserToken] {
+				s.Error("the browser token is the one from before")
+			}
+			delete(left, browserToken)
+			harness.WantEqual(s, "other cookies", left, map[string]string{})
+			for _, b := range []*harness.Browser{copied, phone.Clone()} {
+				b.Delete("/api/account").Want(http.StatusNoContent) // a repeat
+				harness.WantEqual(s, "session cookie", b.Cookies()[cookie], "")
+			}
+			// a browser that had no account
+			s.b.Delete("/api/account").Want(http.StatusUnauthorized, "not_signed_in")
+			s.world.Mails(s, "account_deleted", ada, 1)
+			s.world.AwaitMails(s)
+			held := 0
+			for table, condition := range map[string]string{
+				"users": `email = 'ada@sana.example'`, "account_events": `user_id = $1`,
+				"sessions":        `user_id = $1`,
+				"challenges":      `email IN ('ada@sana.example', 'grace@sana.example')`,
+				"mails":           `content IS NOT NULL`,
+				"replaced_tokens": `convert_from(v, 'UTF8') LIKE '%' || $1 || '%'`,
+			} {
+				n := s.world.Count(s,
+					`SELECT count(*) FROM `+table+` WHERE (`+condition+`) AND $1::text IS NOT NULL`,
+					before.User.ID)
+				if held += n; n > 0 {
+					s.Errorf("%d rows are left in %s", n, table)
+				}
+			}
+			harness.WantEqual(s, "mails about it", len(s.world.Mails(s, "account_deleted", ada, 1)), 1)
+			why := phone.Get("/api/account").Want(http.StatusUnauthorized,
+				"not_signed_in").Problem().SignedOut
+			harness.WantEqual(s, "reason on the phone", why.Reason, "account_deleted")
+			for _, call := range accountCalls {
+				if isGone := s.sealed && call[0]+call[1] == "DELETE/api/account/email"; isGone {
+					phone.Delete(call[1]).Want(http.StatusNoContent)
+				} else if call[0]+call[1] != "DELETE/api/account" {
+					phone.Do(call[0], call[1], call[2]).Want(http.StatusUnauthorized, "not_signed_in")
+				}
+			}
+			if s.sealed { // a session in the cookie cannot be revoked
+				phone.Get("/api/auth/session").Want(http.StatusOK)
+			} else {
+				harness.WantEqual(s, "by", why.By, "Firefox on Linux")
+				harness.WantEqual(s, "reason",
+					phone.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason,
+					"account_deleted")
+			}
+			stranger.Get("/api/account").Want(http.StatusOK)
+
+			s.world.Pass(s, time.Hour)
+			again := phone.SignIn(s.world, ada) // also with the cookie of the deleted account
+			if !again.Created || again.User.ID == before.User.ID {
+				s.Errorf("the new account is %+v, the deleted one was %s", again, before.User.ID)
+			}
+			harness.WantEqual(s, "events of the new account", kindsOf(s, phone), []string{"account_created"})
+			phone.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+		}},
 	{"no answer has the seed of a session", func(s scene) {
 		if s.sealed {
 			return // it has none
@@ -266,24 +299,28 @@ var accountScenarios = []scenario{
 		development := s.world.Run(s, "APP_ENV=development", "MAIL_TRANSPORT=mailgun")
 		var seeds [][]byte
 		err := s.world.DB.QueryRow(s.Context(), `
-			SELECT array_agg(decode(convert_from(v, 'UTF8')::jsonb ->> 'seed', 'base64')) FROM sessions`).Scan(&seeds)
+			SELECT array_agg(decode(convert_from(v, 'UTF8')::jsonb ->> 'seed', 'base64'))
+			    FROM sessions`).Scan(&seeds)
 		if err != nil || len(seeds) != 2 || len(seeds[0]) != 16 || bytes.Equal(seeds[0], seeds[1]) {
 			s.Fatalf("got the seeds %x (%v), want two different ones of 16 bytes", seeds, err)
 		}
 		answers := []*harness.Answer{laptop.VerifyChange(code)}
 		for _, path := range []string{
-			"/api/auth/session", "/api/sessions", "/api/account", "/api/account/events", "/api/account/export",
+			"/api/auth/session", "/api/sessions", "/api/account", "/api/account/events",
+			"/api/account/export",
 			"/auth/session-debug", "/", "/api/auth/code",
 		} {
 			laptop.MoveTo(s.app)
 			answers = append(answers, laptop.Get(path))
 			laptop.MoveTo(development.Instance)
-			answers = append(answers, laptop.Get(path), laptop.Get(path, harness.With("Accept", "text/html")))
+			answers = append(answers, laptop.Get(path),
+				laptop.Get(path, harness.With("Accept", "text/html")))
 		}
 		for _, a := range answers {
 			for _, seed := range seeds {
 				for _, text := range []string{
-					base64.StdEncoding.EncodeToString(seed), base64.RawURLEncoding.EncodeToString(seed), hex.EncodeToString(seed),
+					base64.StdEncoding.EncodeToString(seed), base64.RawURLEncoding.EncodeToString(seed),
+					hex.EncodeToString(seed),
 				} {
 					if strings.Contains(string(a.Body)+fmt.Sprint(a.Header), strings.TrimRight(text, "=")) {
 						s.Errorf("an answer has a seed: %s", a.Body)

@@ -50,7 +50,8 @@ var scenarios = []scenario{
 		s.b.VerifyFor("ADA@sana.example ", code).Want(http.StatusOK)
 	}},
 	{"an invalid address is refused, and nothing is stored", func(s scene) {
-		for _, email := range []string{"", "ada", "ada@", "@sana.example", "ada@localhost", "a,b@sana.example", "Ada <ada@sana.example>", "ada@sana.example\r\nBcc: eve@sana.example"} {
+		for _, email := range []string{"", "ada", "ada@", "@sana.example", "ada@localhost",
+			"a,b@sana.example", "Ada <ada@sana.example>", "ada@sana.example\r\nBcc: eve@sana.example"} {
 			s.b.RequestCode(email).Want(http.StatusBadRequest, "invalid_email")
 		}
 		harness.WantEqual(s, "cookies", len(s.b.Cookies()), 0)
@@ -70,14 +71,16 @@ var scenarios = []scenario{
 	}},
 	{"a repeated request for an address keeps the code and sends no second mail", func(s scene) {
 		first := s.b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest()
-		repeat := s.b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest() // as if the answer was lost
+		// as if the answer was lost
+		repeat := s.b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest()
 		harness.WantEqual(s, "mail", repeat.Mail, "queued")
 		harness.WantEqual(s, "time of the next mail", repeat.ResendAt, first.ResendAt)
 		harness.WantEqual(s, "expiry", repeat.Code.ExpiresAt, first.Code.ExpiresAt)
 		s.world.Pass(s, 30*time.Second)
 		again := s.b.RequestCode(ada).Want(http.StatusAccepted).CodeRequest()
 		harness.WantEqual(s, "mail", again.Mail, "none")
-		harness.WantEqual(s, "codes", [2]string{repeat.Code.ID, again.Code.ID}, [2]string{first.Code.ID, first.Code.ID})
+		harness.WantEqual(s, "codes", [2]string{repeat.Code.ID, again.Code.ID},
+			[2]string{first.Code.ID, first.Code.ID})
 		harness.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails`), 1)
 	}},
 	{"every call that needs a pending sign-in reports its absence", func(s scene) {
@@ -98,14 +101,16 @@ var scenarios = []scenario{
 		in := s.b.Verify(s.world.Code(s, ada, 1)).Want(http.StatusOK).SignedIn()
 		harness.WantEqual(s, "address", in.User.Email, ada)
 		harness.WantEqual(s, "new user", in.Created, true)
-		harness.WantEqual(s, "life of the session", in.Session.ExpiresAt.Sub(in.Session.SignedInAt), 720*time.Hour)
+		harness.WantEqual(s, "life of the session", in.Session.ExpiresAt.Sub(in.Session.SignedInAt),
+			720*time.Hour)
 		if before.Cookies()[cookie] == s.b.Cookies()[cookie] {
 			s.Error("the session's token is the one from before the sign-in (A-15)")
 		}
 		before.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 		before.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
 		s.b.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
-		harness.WantEqual(s, "session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, in.Session)
+		harness.WantEqual(s, "session",
+			s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, in.Session)
 	}},
 	{"a second sign-in finds the same user", func(s scene) {
 		first := s.app.Open(s).SignIn(s.world, ada)
@@ -131,25 +136,28 @@ var scenarios = []scenario{
 	}},
 	{"an invalid code is refused and costs no attempt", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
-		for _, code := range []string{"", "12345", "1234567", "abcdef", "12345a", "１２３４５６７", strings.Repeat("1", 5000)} {
+		for _, code := range []string{"", "12345", "1234567", "abcdef", "12345a", "１２３４５６７",
+			strings.Repeat("1", 5000)} {
 			s.b.Verify(code).Want(http.StatusBadRequest, "invalid_code")
 		}
 		harness.WantEqual(s, "tries left", s.b.Get("/api/auth/code").Pending().TriesLeft, 5)
 	}},
-	{"five wrong codes lock the code, also for the right one, and answers have the attempts left", func(s scene) {
-		s.b.RequestCode(ada).Want(http.StatusAccepted)
-		code := s.world.Code(s, ada, 1)
-		for left := 4; left >= 0; left-- {
-			p := s.b.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
-			if p.TriesLeft == nil || *p.TriesLeft != left {
-				s.Errorf("got tries left %v, want %d", p.TriesLeft, left)
+	{"five wrong codes lock the code, also for the right one, and answers have the attempts left",
+		func(s scene) {
+			s.b.RequestCode(ada).Want(http.StatusAccepted)
+			code := s.world.Code(s, ada, 1)
+			for left := 4; left >= 0; left-- {
+				p := s.b.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
+				if p.TriesLeft == nil || *p.TriesLeft != left {
+					s.Errorf("got tries left %v, want %d", p.TriesLeft, left)
+				}
 			}
-		}
-		s.b.Verify(harness.WrongCode(code)).Want(http.StatusTooManyRequests, "too_many_tries")
-		s.b.Verify(code).Want(http.StatusTooManyRequests, "too_many_tries")
-		harness.WantEqual(s, "tries left", s.b.Get("/api/auth/code").Want(http.StatusOK).Pending().TriesLeft, 0)
-		wantNobodySignedIn(s)
-	}},
+			s.b.Verify(harness.WrongCode(code)).Want(http.StatusTooManyRequests, "too_many_tries")
+			s.b.Verify(code).Want(http.StatusTooManyRequests, "too_many_tries")
+			harness.WantEqual(s, "tries left",
+				s.b.Get("/api/auth/code").Want(http.StatusOK).Pending().TriesLeft, 0)
+			wantNobodySignedIn(s)
+		}},
 	{"an expired code is refused, by the database's clock", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		code := s.world.Code(s, ada, 1)
@@ -162,7 +170,8 @@ var scenarios = []scenario{
 		code := s.world.Code(s, ada, 1)
 		waiting := s.b.Clone()
 		first := s.b.Verify(code).Want(http.StatusOK).SignedIn()
-		harness.WantEqual(s, "repeat in the same browser", waiting.Verify(code).Want(http.StatusOK).SignedIn(), first)
+		harness.WantEqual(s, "repeat in the same browser",
+			waiting.Verify(code).Want(http.StatusOK).SignedIn(), first)
 		s.app.Open(s).VerifyFor(ada, code).Want(http.StatusNotFound, "no_pending_code")
 		wantSessions(s, 1)
 		s.world.Pass(s, 2*time.Minute)
@@ -203,39 +212,47 @@ var scenarios = []scenario{
 		s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 		s.b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 	}},
-	{"a user who is signed in and requests a code stays signed in, no longer than before", func(s scene) {
-		in := s.b.SignIn(s.world, ada)
-		token := s.b.Cookies()[cookie]
-		wantSame := func() {
-			s.Helper()
-			harness.WantEqual(s, "session", s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, in.Session)
-			harness.WantEqual(s, "session cookie", s.b.Cookies()[cookie], token)
-		}
-		for email, purpose := range map[string]string{ada: "step_up", grace: "sign_in"} {
-			s.world.Pass(s, time.Minute)
-			harness.WantEqual(s, "purpose", s.b.RequestCode(email).Want(http.StatusAccepted).CodeRequest().Code.Purpose, purpose)
-			wantSame()
-			s.b.Delete("/api/auth/code").Want(http.StatusNoContent)
-			wantSame()
-		}
-		wantSessions(s, 1)
-	}},
+	{"a user who is signed in and requests a code stays signed in, no longer than before",
+		func(s scene) {
+			in := s.b.SignIn(s.world, ada)
+			token := s.b.Cookies()[cookie]
+			wantSame := func() {
+				s.Helper()
+				harness.WantEqual(s, "session",
+					s.b.Get("/api/auth/session").Want(http.StatusOK).SignedIn().Session, in.Session)
+				harness.WantEqual(s, "session cookie", s.b.Cookies()[cookie], token)
+			}
+			for email, purpose := range map[string]string{ada: "step_up", grace: "sign_in"} {
+				s.world.Pass(s, time.Minute)
+				harness.WantEqual(s, "purpose",
+					s.b.RequestCode(email).Want(http.StatusAccepted).CodeRequest().Code.Purpose, purpose)
+				wantSame()
+				s.b.Delete("/api/auth/code").Want(http.StatusNoContent)
+				wantSame()
+			}
+			wantSessions(s, 1)
+		}},
 	{"garbage in the cookie is not signed in, and causes no 500 (A-48)", func(s scene) {
-		for _, value := range []string{"x", strings.Repeat("A", 43), strings.Repeat("A", 3000), "%00", "\xff\xfe", `"quoted"`} {
-			s.b.Get("/api/auth/session", harness.With("Cookie", cookie+"="+value)).Want(http.StatusUnauthorized, "not_signed_in")
-			s.b.Get("/api/auth/code", harness.With("Cookie", browserToken+"="+value)).Want(http.StatusNotFound, "no_pending_code")
+		for _, value := range []string{"x", strings.Repeat("A", 43), strings.Repeat("A", 3000), "%00",
+			"\xff\xfe", `"quoted"`} {
+			s.b.Get("/api/auth/session",
+				harness.With("Cookie", cookie+"="+value)).Want(http.StatusUnauthorized, "not_signed_in")
+			s.b.Get("/api/auth/code",
+				harness.With("Cookie", browserToken+"="+value)).Want(http.StatusNotFound, "no_pending_code")
 		}
 	}},
 	{"two cookies with our name are both ignored (A-19)", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		token := s.b.Cookies()[cookie]
-		s.b.Get("/api/auth/session", harness.With("Cookie", cookie+"="+token+"; other=1")).Want(http.StatusOK)
+		s.b.Get("/api/auth/session",
+			harness.With("Cookie", cookie+"="+token+"; other=1")).Want(http.StatusOK)
 		for _, pair := range []string{
 			cookie + "=" + token + "; " + cookie + "=planted",
 			cookie + "=planted; " + cookie + "=" + token,
 			cookie + "=" + token + "; " + cookie + "=" + token,
 		} {
-			s.b.Get("/api/auth/session", harness.With("Cookie", pair)).Want(http.StatusUnauthorized, "not_signed_in")
+			s.b.Get("/api/auth/session", harness.With("Cookie", pair)).Want(http.StatusUnauthorized,
+				"not_signed_in")
 		}
 	}},
 	{"cookies on two header lines count as on one, also two with our name (A-19)", func(s scene) {
@@ -252,13 +269,15 @@ var scenarios = []scenario{
 		} {
 			request := "GET /api/auth/session HTTP/1.1\r\nHost: sana.example\r\n" + c.lines + "\r\n\r\n"
 			answer := openWire(s, s.app).send(request).receive()
-			harness.WantEqual(s, "status with "+strings.ReplaceAll(c.lines, "\r\n", " and "), answer.status, c.status)
+			harness.WantEqual(s, "status with "+strings.ReplaceAll(c.lines, "\r\n", " and "), answer.status,
+				c.status)
 		}
 	}},
 	{"a user agent that Postgres cannot store does not stop a sign-in", func(s scene) {
 		s.b.RequestCode(ada).Want(http.StatusAccepted)
 		code := s.world.Code(s, ada, 1)
-		s.b.Post("/api/auth/verify", `{"code":"`+code+`"}`, harness.With("User-Agent", "\xff\xfe"+strings.Repeat("ü", 400))).Want(http.StatusOK)
+		s.b.Post("/api/auth/verify", `{"code":"`+code+`"}`,
+			harness.With("User-Agent", "\xff\xfe"+strings.Repeat("ü", 400))).Want(http.StatusOK)
 		s.b.Get("/api/auth/session").Want(http.StatusOK)
 	}},
 	{"an anonymous GET writes nothing (A-42)", func(s scene) {
@@ -284,41 +303,43 @@ var scenarios = []scenario{
 		s.b.Get("/readyz").Want(http.StatusServiceUnavailable, "unavailable")
 		s.b.Get("/livez").Want(http.StatusOK)
 	}},
-	{"an unavailable database is 503 with Retry-After everywhere, never 401, and no cookie changes", func(s scene) {
-		s.b.SignIn(s.world, ada)
-		waiting := s.app.Open(s)
-		waiting.RequestCode(grace).Want(http.StatusAccepted)
-		s.world.TakeAway(s)
-		answers := []*harness.Answer{
-			s.b.RequestCode(ada),
-			waiting.Get("/api/auth/code"),
-			waiting.Verify("123456"),
-			waiting.Post("/api/auth/code/resend", "{}"),
-			waiting.Do(http.MethodDelete, "/api/auth/code", ""),
-			s.b.Get("/readyz"),
-		}
-		if s.sealed { // a session in the cookie needs no database
-			s.b.Get("/api/auth/session").Want(http.StatusOK)
-			leaving := s.b.Clone()
-			leaving.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
-			harness.WantEqual(s, "session cookie", leaving.Cookies()[cookie], "")
-		} else {
-			answers = append(answers, s.b.Get("/api/auth/session"), s.b.Get("/api/sessions"), s.b.Post("/api/auth/sign-out", "{}"))
-		}
-		for _, a := range answers {
-			p := a.Want(http.StatusServiceUnavailable, "unavailable").Problem()
-			if a.Header.Get("Retry-After") == "" || p.RetryAfter == 0 {
-				s.Errorf("503 without Retry-After: %s", a.Body)
+	{"an unavailable database is 503 with Retry-After everywhere, never 401, and no cookie changes",
+		func(s scene) {
+			s.b.SignIn(s.world, ada)
+			waiting := s.app.Open(s)
+			waiting.RequestCode(grace).Want(http.StatusAccepted)
+			s.world.TakeAway(s)
+			answers := []*harness.Answer{
+				s.b.RequestCode(ada),
+				waiting.Get("/api/auth/code"),
+				waiting.Verify("123456"),
+				waiting.Post("/api/auth/code/resend", "{}"),
+				waiting.Do(http.MethodDelete, "/api/auth/code", ""),
+				s.b.Get("/readyz"),
 			}
-			harness.WantEqual(s, "cookies set", len(a.Set), 0)
-		}
-		s.b.Get("/livez").Want(http.StatusOK)
-		s.world.BringBack(s)
-		harness.Eventually(s, "the pool does not heal", func() error {
-			return harness.StatusError(s.b.Get("/api/auth/session"), http.StatusOK)
-		})
-		waiting.VerifyFor("", s.world.Code(s, grace, 1)).Want(http.StatusOK)
-	}},
+			if s.sealed { // a session in the cookie needs no database
+				s.b.Get("/api/auth/session").Want(http.StatusOK)
+				leaving := s.b.Clone()
+				leaving.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+				harness.WantEqual(s, "session cookie", leaving.Cookies()[cookie], "")
+			} else {
+				answers = append(answers, s.b.Get("/api/auth/session"), s.b.Get("/api/sessions"),
+					s.b.Post("/api/auth/sign-out", "{}"))
+			}
+			for _, a := range answers {
+				p := a.Want(http.StatusServiceUnavailable, "unavailable").Problem()
+				if a.Header.Get("Retry-After") == "" || p.RetryAfter == 0 {
+					s.Errorf("503 without Retry-After: %s", a.Body)
+				}
+				harness.WantEqual(s, "cookies set", len(a.Set), 0)
+			}
+			s.b.Get("/livez").Want(http.StatusOK)
+			s.world.BringBack(s)
+			harness.Eventually(s, "the pool does not heal", func() error {
+				return harness.StatusError(s.b.Get("/api/auth/session"), http.StatusOK)
+			})
+			waiting.VerifyFor("", s.world.Code(s, grace, 1)).Want(http.StatusOK)
+		}},
 }
 
 func TestAPI(t *testing.T) { play(t, "postgres", scenarios) }

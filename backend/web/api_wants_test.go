@@ -45,7 +45,8 @@ type scenario struct {
 func wantNothingKept(s scene) {
 	s.Helper()
 	for _, table := range []string{
-		"users", "account_events", "challenges", "sessions", "replaced_tokens", "ended_sessions", "mails", "uses", "service_attempts",
+		"users", "account_events", "challenges", "sessions", "replaced_tokens", "ended_sessions", "mails",
+		"uses", "service_attempts",
 	} {
 		harness.WantEqual(s, "rows in "+table, s.world.Count(s, `SELECT count(*) FROM `+table), 0)
 	}
@@ -77,7 +78,8 @@ func wantBrowserCookie(t testing.TB, got *http.Cookie) {
 		Name: got.Name, Path: got.Path, Domain: got.Domain, MaxAge: got.MaxAge,
 		HttpOnly: got.HttpOnly, Secure: got.Secure, SameSite: got.SameSite,
 	}, http.Cookie{
-		Name: browserToken, Path: "/", MaxAge: 24 * 60 * 60, HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode,
+		Name: browserToken, Path: "/", MaxAge: 24 * 60 * 60, HttpOnly: true, Secure: true,
+		SameSite: http.SameSiteLaxMode,
 	})
 }
 

@@ -13,7 +13,8 @@ import (
 type appAnswer struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
-	Host string `json:"host,omitempty"` // a host at which the user can open the app; "" if all hosts have a *
+	// a host at which the user can open the app; "" if all hosts have a *
+	Host string `json:"host,omitempty"`
 }
 
 type appsAnswer struct {

@@ -87,7 +87,8 @@ func (s *Server) requestCode(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	made, err := s.Auth.RequestCode(ctx, s.visitor(c), current, request.Email, arrivalOf(request.Arrival))
+	made, err := s.Auth.RequestCode(ctx, s.visitor(c), current, request.Email,
+		arrivalOf(request.Arrival))
 	return s.sendCodeRequest(c, made, err)
 }
 
@@ -136,7 +137,8 @@ func (s *Server) verifyCode(ctx context.Context, c *fiber.Ctx) error {
 	}
 	s.cookie.set(c, in.Session.Token, in.Session.Keep)
 	s.device.set(c, in.Device, deviceAge)
-	return sendJSON(c, contentTypeJSON, signedInAnswer{currentAnswerOf(in.Session), in.Created, s.arrivalAnswerOf(in.Arrival)})
+	return sendJSON(c, contentTypeJSON,
+		signedInAnswer{currentAnswerOf(in.Session), in.Created, s.arrivalAnswerOf(in.Arrival)})
 }
 
 // signOut revokes the session of the request's cookie. A session in a cookie is forgotten even if
@@ -169,7 +171,8 @@ func (s *Server) sendCodeRequest(c *fiber.Ctx, made auth.CodeRequest, err error)
 		return err
 	}
 	s.keepBrowser(c)
-	answer := codeRequestAnswer{Email: made.Email, Mail: "none", Now: made.Now.UTC(), ResendAt: made.ResendAt.UTC()}
+	answer := codeRequestAnswer{Email: made.Email, Mail: "none", Now: made.Now.UTC(),
+		ResendAt: made.ResendAt.UTC()}
 	if made.Queued {
 		answer.Mail = "queued"
 	}
@@ -195,7 +198,8 @@ func readResend(c *fiber.Ctx) (string, error) {
 	case request.ID == nil:
 		return "", nil
 	case !challengeID.MatchString(*request.ID):
-		return "", fault.New(fault.InvalidRequest, "The id of a pending code is a UUID, as in the answers.")
+		return "",
+			fault.New(fault.InvalidRequest, "The id of a pending code is a UUID, as in the answers.")
 	}
 	return *request.ID, nil
 }
@@ -229,7 +233,8 @@ func (s *Server) pendingAnswerOf(pending challenge.Challenge) pendingCodeAnswer 
 
 func currentAnswerOf(s session.Session) currentSessionAnswer {
 	return currentSessionAnswer{
-		User:    userAnswer{ID: s.User.ID, Email: s.User.Email},
-		Session: sessionAnswer{ID: s.ID, SignedInAt: s.User.SignedInAt.UTC(), ExpiresAt: s.ExpiresAt.UTC()},
+		User: userAnswer{ID: s.User.ID, Email: s.User.Email},
+		Session: sessionAnswer{ID: s.ID, SignedInAt: s.User.SignedInAt.UTC(),
+			ExpiresAt: s.ExpiresAt.UTC()},
 	}
 }

@@ -16,7 +16,8 @@ import (
 
 const (
 	brief = 200 * time.Millisecond // short enough for a test to wait
-	soon  = 9 * time.Second        // less than any of production's bounds, and longer than the machine may be stalled
+	// less than any of production's bounds, and longer than the machine may be stalled
+	soon = 9 * time.Second
 )
 
 // bounded changes one of production's bounds.
@@ -210,7 +211,9 @@ func TestBounds_ExcessConnectionGets503(t *testing.T) {
 // F-29: a handler that panics answers 500 to its own request, and no other request is affected.
 func TestPanic_IsOneAnswerOf500(t *testing.T) {
 	t.Parallel()
-	app := serve(t, newServerWith(t, func(o *web.Options) { o.Ready = func(context.Context) error { panic("ours") } }))
+	app := serve(t,
+		newServerWith(t,
+			func(o *web.Options) { o.Ready = func(context.Context) error { panic("ours") } }))
 	for range 3 {
 		panicked := openWire(t, app).send("GET /readyz HTTP/1.1\r\nHost: sana.example\r\n\r\n").receive()
 		harness.WantEqual(t, "status", panicked.status, 500)

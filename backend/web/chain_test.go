@@ -27,8 +27,10 @@ import (
 )
 
 // chainRequest is a browser's request for a file; the handler does almost nothing.
-const chainRequest = "GET /favicon.svg HTTP/1.1\r\nHost: sana.example\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0\r\n" +
-	"Accept: image/svg+xml\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\nSec-Fetch-Site: same-origin\r\n" +
+const chainRequest = "GET /favicon.svg HTTP/1.1\r\nHost: sana.example\r\nUser-Agent: " +
+	"Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0\r\n" +
+	"Accept: image/svg+xml\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\nSec-Fetch-Site: " +
+	"same-origin\r\n" +
 	"Cookie: __Host-sana_session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n\r\n"
 
 // startChain returns a function that sends chainRequest on one connection in memory and reads the
@@ -42,7 +44,8 @@ func startChain(t testing.TB) func() {
 func startCalls(t testing.TB, change func(*web.Options), request, end string) func() {
 	t.Helper()
 	options := web.Options{
-		SPA:       fstest.MapFS{"favicon.svg": {Data: []byte("<svg/>")}, "index.html": {Data: []byte("page")}},
+		SPA: fstest.MapFS{"favicon.svg": {Data: []byte("<svg/>")},
+			"index.html": {Data: []byte("page")}},
 		PublicURL: &url.URL{Scheme: "https", Host: "sana.example"},
 		Log:       slog.New(slog.DiscardHandler),
 		Metrics:   metrics.New("test"),
@@ -80,7 +83,8 @@ func startReads(t testing.TB) func() {
 	pool := postgrestest.Open(t, postgrestest.URL(t))
 	limits := session.Limits{Idle: time.Hour, MaxAge: time.Hour}
 	counts := metrics.New("test")
-	shared, err := session.NewCached(t.Context(), pool, limits, session.CacheOptions{Bytes: 1 << 20}, slog.New(slog.DiscardHandler), counts)
+	shared, err := session.NewCached(t.Context(), pool, limits, session.CacheOptions{Bytes: 1 << 20},
+		slog.New(slog.DiscardHandler), counts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +109,8 @@ func startReads(t testing.TB) func() {
 		return nil
 	})
 	change := func(o *web.Options) { o.Sessions, o.SharedSessions, o.Metrics = shared, shared, counts }
-	request := strings.NewReplacer("/favicon.svg", "/api/auth/session", "image/svg+xml", "application/json",
+	request := strings.NewReplacer("/favicon.svg", "/api/auth/session", "image/svg+xml",
+		"application/json",
 		strings.Repeat("A", 43), token).Replace(chainRequest)
 	return startCalls(t, change, request, "}}")
 }
@@ -152,7 +157,8 @@ func wantNoAllocations(t *testing.T, send func(), benchmark string) {
 		least = min(least, testing.AllocsPerRun(1, send))
 	}
 	if least > want {
-		t.Errorf("got %v allocations at least, want %v; a profile of %s says where", least, want, benchmark)
+		t.Errorf("got %v allocations at least, want %v; a profile of %s says where", least, want,
+			benchmark)
 	}
 }
 

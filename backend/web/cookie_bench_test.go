@@ -16,7 +16,9 @@ func BenchmarkCookieOfTheSession(b *testing.B) {
 	defer app.ReleaseCtx(c)
 	name := SessionCookieName(&url.URL{Scheme: "https", Host: "sana.example"})
 	c.Request().Header.Set(fiber.HeaderCookie,
-		"theme=dark; "+name+"=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; __Host-sana_device=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+		"theme=dark; "+name+
+			"=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; "+
+			"__Host-sana_device=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
 	cookie := newCookieSettings(SessionCookieBase, true)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -30,13 +30,16 @@ func TestTooLarge_PageDeletesTooManyCookies(t *testing.T) {
 			cleared[c.Name] = c.MaxAge < 0 && c.Path == "/" && c.Value == ""
 		}
 		harness.WantEqual(t, "cookies that are cleared", cleared, map[string]bool{
-			cookie: true, "sana_session": true, device: true, "sana_device": true, browserToken: true, "sana_browser": true,
+			cookie: true, "sana_session": true, device: true, "sana_device": true, browserToken: true,
+			"sana_browser": true,
 		})
-		if !strings.Contains(a.body, "delete") || !strings.Contains(a.body, `<a href="/">`) || strings.Contains(a.body, "xxxx") {
+		if !strings.Contains(a.body, "delete") || !strings.Contains(a.body, `<a href="/">`) ||
+			strings.Contains(a.body, "xxxx") {
 			t.Errorf("the page does not say what happened: %s", a.body)
 		}
 	}
-	harness.WantEqual(t, "status of the next good request", openWire(t, app).send(plain).receive().status, 200)
+	harness.WantEqual(t, "status of the next good request",
+		openWire(t, app).send(plain).receive().status, 200)
 }
 
 // A-19: the answer is not lost to a connection reset if the client is still sending (RFC 9112,
@@ -66,10 +69,12 @@ func TestTooLarge_LongAddressDeletesNoCookie(t *testing.T) {
 	t.Parallel()
 	app := harness.NewWorld(t).Run(t).Instance
 	for _, address := range []string{strings.Repeat("x", 17<<10), strings.Repeat("x", 15<<10)} {
-		request := "GET /?" + address + " HTTP/1.1\r\nHost: sana.example\r\nCookie: a=" + strings.Repeat("y", 3<<10) + "\r\n\r\n"
+		request := "GET /?" + address + " HTTP/1.1\r\nHost: sana.example\r\nCookie: a=" +
+			strings.Repeat("y", 3<<10) + "\r\n\r\n"
 		a := openWire(t, app).send(request).receive()
 		harness.WantEqual(t, "status", a.status, 431)
-		harness.WantEqual(t, "cookies and data that are cleared", a.header["Set-Cookie"], a.header["Clear-Site-Data"])
+		harness.WantEqual(t, "cookies and data that are cleared", a.header["Set-Cookie"],
+			a.header["Clear-Site-Data"])
 		if a.header.Get("Clear-Site-Data") != "" {
 			t.Errorf("it clears %s", a.header.Get("Clear-Site-Data"))
 		}
@@ -85,18 +90,22 @@ func TestSignOut_ClearsCookies(t *testing.T) {
 	b := w.Run(t).Open(t)
 	b.SignIn(w, ada)
 	for _, path := range []string{
-		"/", "/account", "/api/auth/session", "/api/sessions", "/api/account", "/api/account/events", "/api/account/export",
+		"/", "/account", "/api/auth/session", "/api/sessions", "/api/account", "/api/account/events",
+		"/api/account/export",
 	} {
-		harness.WantEqual(t, "Cache-Control of "+path, b.Get(path).Want(http.StatusOK).Header.Get("Cache-Control"), "no-store")
+		harness.WantEqual(t, "Cache-Control of "+path,
+			b.Get(path).Want(http.StatusOK).Header.Get("Cache-Control"), "no-store")
 	}
 	before := b.Cookies()
 	a := b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 	harness.WantEqual(t, "Clear-Site-Data", a.Header.Get("Clear-Site-Data"), "")
 	after := b.Cookies()
-	if _, signedIn := after[cookie]; signedIn || after[browserToken] == before[browserToken] || after[browserToken] == "" {
+	if _, signedIn := after[cookie]; signedIn || after[browserToken] == before[browserToken] ||
+		after[browserToken] == "" {
 		t.Errorf("got the cookies %v after %v", after, before)
 	}
-	harness.WantEqual(t, "device token", after[device], before[device]) // a device token signs in no one
+	// a device token signs in no one
+	harness.WantEqual(t, "device token", after[device], before[device])
 }
 
 // A-26: only our own host name is answered. Probes use the address, for their two paths. In
@@ -126,7 +135,8 @@ func TestHosts_OnlyOwnHostIsAnswered(t *testing.T) {
 		"10.0.0.7:3000":             {false, false},
 	} {
 		as := func(r *http.Request) { r.Host = host }
-		for app, ok := range map[*harness.Process]bool{production: want.production, development: want.development} {
+		for app, ok := range map[*harness.Process]bool{production: want.production,
+			development: want.development} {
 			b := app.Open(t)
 			if a := b.Get("/api/auth/session", as); ok {
 				a.Want(http.StatusUnauthorized, "not_signed_in")
@@ -138,7 +148,8 @@ func TestHosts_OnlyOwnHostIsAnswered(t *testing.T) {
 	}
 	b := production.Open(t)
 	other := func(r *http.Request) { r.Host = "10.0.0.7:10000" }
-	for _, path := range []string{"/", "/verify", "/livez/", "//livez", "/LIVEZ", "/api/openapi.json", "/assets/x.js"} {
+	for _, path := range []string{"/", "/verify", "/livez/", "//livez", "/LIVEZ", "/api/openapi.json",
+		"/assets/x.js"} {
 		b.Get(path, other).Want(http.StatusMisdirectedRequest, "misdirected_request")
 	}
 	forwarded := harness.With("X-Forwarded-Host", "evil.example")
@@ -207,16 +218,18 @@ func TestOtherHost_ProxyThatRewritesHostMakesNoLoop(t *testing.T) {
 // trusted hops are ignored.
 func TestClientAddress_SeveralHeadersAreOneList(t *testing.T) {
 	t.Parallel()
-	app := harness.NewWorld(t).Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console", "TRUSTED_PROXY_HOPS=2").Instance
+	app := harness.NewWorld(t).Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console",
+		"TRUSTED_PROXY_HOPS=2").Instance
 	for lines, want := range map[string]string{
-		"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 10.0.0.1":      "203.0.113.9",
-		"X-Forwarded-For: 6.6.6.6, 203.0.113.9:5678\r\nx-forwarded-for: 10.0.0.1:80":                 "203.0.113.9",
-		"X-Forwarded-For: [2001:db8::1]:443, 10.0.0.1":                                               "2001:db8::1",
-		"X-Forwarded-For: 64:ff9b::203.0.113.9, 10.0.0.1":                                            "203.0.113.9",
-		"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For:\r\nForwarded: for=6.6.6.6":                 "203.0.113.9",
-		"X-Forwarded-For: 6.6.6.6, unknown, 10.0.0.1":                                                "127.0.0.1",
-		"X-Forwarded-For: 10.0.0.1\r\nX-Real-IP: 6.6.6.6\r\nTrue-Client-IP: 6.6.6.6":                 "127.0.0.1",
-		"X-Forwarded-For: " + strings.Repeat("6.6.6.6,", 1000) + "203.0.113.9,\t10.0.0.1 ":           "203.0.113.9",
+		"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 10.0.0.1": "203.0.113.9",
+		"X-Forwarded-For: 6.6.6.6, 203.0.113.9:5678\r\nx-forwarded-for: 10.0.0.1:80":            "203.0.113.9",
+		"X-Forwarded-For: [2001:db8::1]:443, 10.0.0.1":                                          "2001:db8::1",
+		"X-Forwarded-For: 64:ff9b::203.0.113.9, 10.0.0.1":                                       "203.0.113.9",
+		"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For:\r\nForwarded: for=6.6.6.6":            "203.0.113.9",
+		"X-Forwarded-For: 6.6.6.6, unknown, 10.0.0.1":                                           "127.0.0.1",
+		"X-Forwarded-For: 10.0.0.1\r\nX-Real-IP: 6.6.6.6\r\nTrue-Client-IP: 6.6.6.6":            "127.0.0.1",
+		"X-Forwarded-For: " + strings.Repeat("6.6.6.6,", 1000) +
+			"203.0.113.9,\t10.0.0.1 ": "203.0.113.9",
 		"X-Forwarded-For: 203.0.113.9, 10.0.0.1\r\nX-Forwarded-Host: a\r\nCF-Connecting-IP: 6.6.6.6": "203.0.113.9",
 	} {
 		request := strings.Replace(get(lines), "/livez", "/auth/session-debug", 1)
@@ -250,16 +263,20 @@ func TestMailLink_FetchConsumesNothing(t *testing.T) {
 func TestFiber_NoUnsafePartIsUsed(t *testing.T) {
 	t.Parallel()
 	unsafe := map[string]bool{
-		"IP": true, "IPs": true, "Hostname": true, "Protocol": true, "BaseURL": true, "Secure": true, "Subdomains": true,
-		"IsFromLocal": true, "IsProxyTrusted": true, "Body": true, "BodyParser": true, "FormValue": true, "MultipartForm": true,
-		"Redirect": true, "RedirectBack": true, "RedirectToRoute": true, "Format": true, "UserContext": true,
+		"IP": true, "IPs": true, "Hostname": true, "Protocol": true, "BaseURL": true, "Secure": true,
+		"Subdomains":  true,
+		"IsFromLocal": true, "IsProxyTrusted": true, "Body": true, "BodyParser": true, "FormValue": true,
+		"MultipartForm": true,
+		"Redirect":      true, "RedirectBack": true, "RedirectToRoute": true, "Format": true,
+		"UserContext": true,
 	}
 	set := token.NewFileSet()
 	names, err := filepath.Glob("*.go")
 	if err != nil || len(names) < 10 {
 		t.Fatalf("the package is not read: %v", err)
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, "_test.go") })
+	names = slices.DeleteFunc(names,
+		func(name string) bool { return strings.HasSuffix(name, "_test.go") })
 	for _, name := range names {
 		file, err := parser.ParseFile(set, name, nil, 0)
 		if err != nil {

@@ -65,9 +65,11 @@ func TestDev_TravelsInTime(t *testing.T) {
 		JOIN challenges USING (email)
 		LIMIT 1`)
 	do(b, `{"do":"end_recovery"}`).Want(http.StatusNoContent)
-	harness.WantEqual(t, "recoveries that wait", w.Count(t, `SELECT count(*) FROM recoveries WHERE ends_at > now()`), 0)
+	harness.WantEqual(t, "recoveries that wait",
+		w.Count(t, `SELECT count(*) FROM recoveries WHERE ends_at > now()`), 0)
 
-	for _, body := range []string{`{}`, `{"do":"fly"}`, `{"do":"end_session"}`, `{"do":"end_session","reason":"signed_out"}`, `{"do":"age_sign_in","x":1}`} {
+	for _, body := range []string{`{}`, `{"do":"fly"}`, `{"do":"end_session"}`,
+		`{"do":"end_session","reason":"signed_out"}`, `{"do":"age_sign_in","x":1}`} {
 		do(b, body).Want(http.StatusBadRequest, "invalid_request")
 	}
 	b.Delete("/api/sessions").Want(http.StatusNoContent)
@@ -89,9 +91,12 @@ func TestDev_TravelsInTime(t *testing.T) {
 	do(b, `{"do":"add_activity"}`).Want(http.StatusNoContent)
 	var activity struct{ Events []struct{ At time.Time } }
 	b.Get("/api/account/events").Want(http.StatusOK).JSON(&activity)
-	newestFirst := slices.IsSortedFunc(activity.Events, func(a, b struct{ At time.Time }) int { return b.At.Compare(a.At) })
-	if !newestFirst || len(activity.Events) < 46 || time.Since(activity.Events[len(activity.Events)-1].At) < 29*24*time.Hour {
-		t.Errorf("got %d events, newest first: %t: %v", len(activity.Events), newestFirst, activity.Events)
+	newestFirst := slices.IsSortedFunc(activity.Events,
+		func(a, b struct{ At time.Time }) int { return b.At.Compare(a.At) })
+	if !newestFirst || len(activity.Events) < 46 ||
+		time.Since(activity.Events[len(activity.Events)-1].At) < 29*24*time.Hour {
+		t.Errorf("got %d events, newest first: %t: %v", len(activity.Events), newestFirst,
+			activity.Events)
 	}
 }
 
@@ -111,7 +116,8 @@ func TestDev_EndsASessionForEveryReason(t *testing.T) {
 		}
 		b := app.Open(t)
 		signInByInbox(t, app, b, grace)
-		b.Post("/dev/session", fmt.Sprintf(`{"do":"end_session","reason":%q}`, reason)).Want(http.StatusNoContent)
+		b.Post("/dev/session",
+			fmt.Sprintf(`{"do":"end_session","reason":%q}`, reason)).Want(http.StatusNoContent)
 		harness.Eventually(t, "a session that ended", func() error {
 			answer := b.Get("/api/auth/session")
 			if answer.Status != http.StatusUnauthorized {
@@ -155,10 +161,12 @@ func TestDev_PagesLeadToEachOther(t *testing.T) {
 	b := app.Open(t)
 	html := harness.With("Accept", "text/html")
 	for path, status := range map[string]int{
-		"/dev": 200, "/dev/inbox": 200, "/dev/mails": 200, "/auth/session-debug": 200, "/dev/states": 404, "/dev/api": 404,
+		"/dev": 200, "/dev/inbox": 200, "/dev/mails": 200, "/auth/session-debug": 200, "/dev/states": 404,
+		"/dev/api": 404,
 	} {
 		page := string(b.Get(path, html).Want(status).Body)
-		for _, other := range []string{"/dev", "/dev/inbox", "/dev/mails", "/auth/session-debug", "/dev/states", "/dev/api"} {
+		for _, other := range []string{"/dev", "/dev/inbox", "/dev/mails", "/auth/session-debug",
+			"/dev/states", "/dev/api"} {
 			if !strings.Contains(page, `<a href="`+other+`">`) {
 				t.Errorf("%s does not lead to %s", path, other)
 			}

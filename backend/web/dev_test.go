@@ -53,18 +53,24 @@ func TestInbox_PlaysEveryMailState(t *testing.T) {
 		delivery, reason string
 		later, state     string
 	}{
-		"a mail that arrives":  {`{"fault":"none"}`, `{"fault":"none"}`, "delivered", "", "delivered", "delivered"},
-		"a mail that is late":  {`{"fault":"delay","seconds":1}`, `{"fault":"delay","seconds":1}`, "delayed", "provider_away", "delivered", "delivered"},
-		"a mail that fails":    {`{"fault":"fail"}`, `{"fault":"fail"}`, "failed", "refused", "failed", "failed"},
-		"a mail that bounces":  {`{"fault":"bounce"}`, `{"fault":"bounce"}`, "failed", "no_such_mailbox", "failed", "failed"},
-		"a delay of its usual": {`{"fault":"delay"}`, `{"fault":"delay","seconds":20}`, "delayed", "provider_away", "delayed", "delayed"},
+		"a mail that arrives": {`{"fault":"none"}`, `{"fault":"none"}`, "delivered", "", "delivered",
+			"delivered"},
+		"a mail that is late": {`{"fault":"delay","seconds":1}`, `{"fault":"delay","seconds":1}`,
+			"delayed", "provider_away", "delivered", "delivered"},
+		"a mail that fails": {`{"fault":"fail"}`, `{"fault":"fail"}`, "failed", "refused", "failed",
+			"failed"},
+		"a mail that bounces": {`{"fault":"bounce"}`, `{"fault":"bounce"}`, "failed", "no_such_mailbox",
+			"failed", "failed"},
+		"a delay of its usual": {`{"fault":"delay"}`, `{"fault":"delay","seconds":20}`, "delayed",
+			"provider_away", "delayed", "delayed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := harness.NewWorld(t)
 			here, there := startDevelopment(t, w), startDevelopment(t, w)
 			b := here.Open(t)
-			harness.WantEqual(t, "answer", string(b.Post("/dev/inbox/faults", row.fault).Want(http.StatusOK).Body), row.answer)
+			harness.WantEqual(t, "answer",
+				string(b.Post("/dev/inbox/faults", row.fault).Want(http.StatusOK).Body), row.answer)
 			b.RequestCode(ada).Want(http.StatusAccepted)
 			awaitPending(t, b, row.delivery, row.reason)
 			reason := row.reason
@@ -89,18 +95,21 @@ func TestInbox_RefusesUnknownFaults(t *testing.T) {
 	w := harness.NewWorld(t)
 	b := startDevelopment(t, w).Open(t)
 	for _, body := range []string{
-		`{}`, `{"fault":""}`, `{"fault":"explode"}`, `{"fault":"delay","seconds":601}`, `{"fault":"delay","seconds":-1}`,
+		`{}`, `{"fault":""}`, `{"fault":"explode"}`, `{"fault":"delay","seconds":601}`,
+		`{"fault":"delay","seconds":-1}`,
 		`{"fault":"fail","seconds":5}`, `{"fault":"fail","more":1}`, `[]`,
 	} {
 		b.Post("/dev/inbox/faults", body).Want(http.StatusBadRequest, "invalid_request")
 	}
-	b.Post("/dev/inbox/faults", `{"fault":"fail"}`, harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
+	b.Post("/dev/inbox/faults", `{"fault":"fail"}`,
+		harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
 	b.RequestCode(ada).Want(http.StatusAccepted)
 	awaitPending(t, b, "delivered", "")
 
 	production := w.Start(t).Open(t)
 	production.Post("/dev/inbox/faults", `{"fault":"fail"}`).Want(http.StatusNotFound, "not_found")
-	production.Get("/dev/inbox/1", harness.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found")
+	production.Get("/dev/inbox/1", harness.With("Accept", "text/html")).Want(http.StatusNotFound,
+		"not_found")
 }
 
 // The HTML of a mail is shown beside its text. It cannot run or load anything, in the page or on
@@ -116,13 +125,16 @@ func TestInbox_IsolatesTheHTMLOfMails(t *testing.T) {
 	page := b.Get("/dev/inbox").Want(http.StatusOK)
 	frame := fmt.Sprintf(`<iframe src="/dev/inbox/%d" sandbox loading`, mail.ID)
 	link := `<a href="` + harness.PublicURL + `/verify#c=` + mail.Subject[:6] + `">`
-	for _, want := range []string{frame, link, "<pre tabindex=\"0\">" + strings.SplitN(mail.Text, "\n", 2)[0], `data-state="delivered"`, "to " + ada} {
+	for _, want := range []string{frame, link,
+		"<pre tabindex=\"0\">" + strings.SplitN(mail.Text, "\n", 2)[0], `data-state="delivered"`,
+		"to " + ada} {
 		if !strings.Contains(string(page.Body), want) {
 			t.Errorf("the page does not have %s", want)
 		}
 	}
 	for _, source := range []string{"'unsafe-inline'", "data:", "https:", "'strict-dynamic'"} {
-		if policy := page.Header.Get("Content-Security-Policy"); strings.Contains(policy, source) || !strings.HasPrefix(policy, "default-src 'none'; ") {
+		if policy := page.Header.Get("Content-Security-Policy"); strings.Contains(policy, source) ||
+			!strings.HasPrefix(policy, "default-src 'none'; ") {
 			t.Errorf("got the policy %s", policy)
 		}
 	}
@@ -131,7 +143,8 @@ func TestInbox_IsolatesTheHTMLOfMails(t *testing.T) {
 	harness.WantEqual(t, "HTML", string(box.Body), mail.HTML)
 	harness.WantEqual(t, "Content-Type", box.Header.Get("Content-Type"), "text/html; charset=utf-8")
 	harness.WantEqual(t, "policy", box.Header.Get("Content-Security-Policy"),
-		"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox")
+		"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "+
+			"frame-ancestors 'self'; sandbox")
 	for _, id := range []string{"0", "-1", "x", "1.5", "99999999999999999999"} {
 		b.Get("/dev/inbox/"+id).Want(http.StatusNotFound, "not_found")
 	}

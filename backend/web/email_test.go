@@ -12,16 +12,20 @@ import (
 
 // emailScenarios test the promises about changing the address of an account.
 var emailScenarios = []scenario{
-	{"the code from the new address changes it, notifies both addresses, and revokes all other sessions", func(s scene) {
+	{"the code from the new address changes it, notifies both addresses, and revokes all other " +
+		"sessions", func(s scene) {
 		phone, _ := s.signInWith(iphone)
 		laptop, before := s.signInWith(firefox)
 		r := laptop.RequestChange(" Grace@SANA.Example ").Want(http.StatusAccepted).CodeRequest()
-		harness.WantEqual(s, "address, mail and purpose", [3]string{r.Email, r.Mail, r.Code.Purpose}, [3]string{grace, "queued", "change_email"})
-		harness.WantEqual(s, "address that waits", laptop.Get("/api/account/email").Want(http.StatusOK).Pending().Email, grace)
+		harness.WantEqual(s, "address, mail and purpose", [3]string{r.Email, r.Mail, r.Code.Purpose},
+			[3]string{grace, "queued", "change_email"})
+		harness.WantEqual(s, "address that waits",
+			laptop.Get("/api/account/email").Want(http.StatusOK).Pending().Email, grace)
 		harness.WantEqual(s, "address meanwhile", laptop.Get("/api/account").Account().Email, ada)
 		code := s.world.Code(s, grace, 1)
 		old := laptop.Clone()
-		changed := laptop.Post("/api/account/email/verify", `{"code":"`+code+`"}`, harness.With("User-Agent", firefox)).Want(http.StatusOK)
+		changed := laptop.Post("/api/account/email/verify", `{"code":"`+code+`"}`,
+			harness.With("User-Agent", firefox)).Want(http.StatusOK)
 		harness.WantEqual(s, "account", changed.Account().Email, grace)
 
 		now := laptop.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
@@ -35,7 +39,8 @@ var emailScenarios = []scenario{
 		}
 		s.world.Mails(s, "address_changed", grace, 1)
 		events, _ := laptop.Get("/api/account/events").Want(http.StatusOK).Events()
-		if e := events[0]; e.Kind != "email_changed" || e.OldEmail != ada || e.NewEmail != grace || e.Browser != "Firefox" {
+		if e := events[0]; e.Kind != "email_changed" || e.OldEmail != ada || e.NewEmail != grace ||
+			e.Browser != "Firefox" {
 			s.Errorf("got the event %+v", e)
 		}
 		if s.sealed { // a session in the cookie cannot be revoked
@@ -43,7 +48,8 @@ var emailScenarios = []scenario{
 				s.Error("the session's cookie is the one from before")
 			}
 			phone.Get("/api/auth/session").Want(http.StatusOK)
-			harness.WantEqual(s, "address on the phone", phone.Get("/api/account").Want(http.StatusOK).Account().Email, grace)
+			harness.WantEqual(s, "address on the phone",
+				phone.Get("/api/account").Want(http.StatusOK).Account().Email, grace)
 			return
 		}
 		harness.WantEqual(s, "session cookie", laptop.Cookies()[cookie], old.Cookies()[cookie])
@@ -88,7 +94,8 @@ var emailScenarios = []scenario{
 		s.b.VerifyFor(ada, change).Want(http.StatusGone, "code_expired")
 		s.b.VerifyFor(grace, change).Want(http.StatusNotFound, "no_pending_code")
 		s.b.Get("/api/auth/code?id="+pending).Want(http.StatusNotFound, "no_pending_code")
-		s.b.Post("/api/auth/code/resend", `{"id":"`+pending+`"}`).Want(http.StatusNotFound, "no_pending_code")
+		s.b.Post("/api/auth/code/resend", `{"id":"`+pending+`"}`).Want(http.StatusNotFound,
+			"no_pending_code")
 		s.b.Delete("/api/auth/code?id=" + pending).Want(http.StatusNoContent)
 		s.b.Get("/api/auth/code").Want(http.StatusNotFound, "no_pending_code")
 		s.b.Post("/api/auth/code/resend", "{}").Want(http.StatusNotFound, "no_pending_code")
@@ -104,7 +111,8 @@ var emailScenarios = []scenario{
 		s.b.Post("/api/account/email/resend", "{}").Want(http.StatusNotFound, "no_pending_code")
 		s.b.Delete("/api/account/email").Want(http.StatusNoContent)
 		s.b.Delete("/api/account/email?id=" + pending).Want(http.StatusNoContent)
-		harness.WantEqual(s, "tries", s.world.Count(s, `SELECT sum(tries) FROM challenges WHERE consumed_at IS NULL`), 0)
+		harness.WantEqual(s, "tries",
+			s.world.Count(s, `SELECT sum(tries) FROM challenges WHERE consumed_at IS NULL`), 0)
 		s.b.Verify(in).Want(http.StatusOK)
 		harness.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 1)
 	}},
@@ -191,8 +199,10 @@ var emailScenarios = []scenario{
 		s.b.VerifyChange(code).Want(http.StatusGone, "code_expired")
 		harness.WantEqual(s, "address", s.b.Get("/api/account").Want(http.StatusOK).Account().Email, ada)
 		harness.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created"})
-		harness.WantEqual(s, "mails about it", s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 0)
-		harness.WantEqual(s, "used codes", s.world.Count(s, `SELECT count(*) FROM challenges WHERE consumed_at IS NOT NULL`), 3)
+		harness.WantEqual(s, "mails about it",
+			s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 0)
+		harness.WantEqual(s, "used codes",
+			s.world.Count(s, `SELECT count(*) FROM challenges WHERE consumed_at IS NOT NULL`), 3)
 	}},
 	{"the right code of a change can be repeated for two minutes", func(s scene) {
 		laptop, _ := s.signInWith(firefox)
@@ -200,19 +210,24 @@ var emailScenarios = []scenario{
 		code := laptop.ChangeCode(s.world, grace)
 		first := laptop.VerifyChange(code).Want(http.StatusOK).Account()
 		harness.WantEqual(s, "repeat", laptop.VerifyChange(code).Want(http.StatusOK).Account(), first)
-		again := laptop.Post("/api/account/email/verify", `{"code":"`+code+`","email":"Grace@sana.example"}`).Want(http.StatusOK)
+		again := laptop.Post("/api/account/email/verify",
+			`{"code":"`+code+`","email":"Grace@sana.example"}`).Want(http.StatusOK)
 		harness.WantEqual(s, "repeat with the address", again.Account(), first)
-		wrong := laptop.VerifyChange(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
+		wrong := laptop.VerifyChange(harness.WrongCode(code)).Want(http.StatusUnauthorized,
+			"wrong_code").Problem()
 		harness.WantEqual(s, "tries left", *wrong.TriesLeft, 4)
-		harness.WantEqual(s, "mails", s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 2)
-		harness.WantEqual(s, "events", s.world.Count(s, `SELECT count(*) FROM account_events WHERE kind = 'email_changed'`), 1)
+		harness.WantEqual(s, "mails",
+			s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 2)
+		harness.WantEqual(s, "events",
+			s.world.Count(s, `SELECT count(*) FROM account_events WHERE kind = 'email_changed'`), 1)
 		if s.sealed { // its session was not revoked, but the code is bound to one session
 			phone.VerifyChange(code).Want(http.StatusNotFound, "no_pending_code")
 		}
 		s.world.Pass(s, 2*time.Minute)
 		late := laptop.VerifyChange(code).Want(http.StatusGone, "code_expired")
 		harness.WantEqual(s, "cookies set", len(late.Set), 0)
-		harness.WantEqual(s, "address", laptop.Get("/api/account").Want(http.StatusOK).Account().Email, grace)
+		harness.WantEqual(s, "address", laptop.Get("/api/account").Want(http.StatusOK).Account().Email,
+			grace)
 	}},
 	{"a change is for the session that requested it", func(s scene) {
 		s.b.SignIn(s.world, ada)
@@ -224,7 +239,8 @@ var emailScenarios = []scenario{
 		s.b.Get("/api/account/email").Want(http.StatusNotFound, "no_pending_code")
 		s.world.Pass(s, time.Minute)
 		in, fresh := s.b.Get("/api/auth/session").SignedIn(), s.b.ChangeCode(s.world, grace)
-		s.world.Exec(s, `UPDATE challenges SET session_id = gen_random_uuid() WHERE purpose = 'change_email'`)
+		s.world.Exec(s,
+			`UPDATE challenges SET session_id = gen_random_uuid() WHERE purpose = 'change_email'`)
 		s.b.VerifyChange(fresh).Want(http.StatusNotFound, "no_pending_code")
 		harness.WantEqual(s, "address", s.b.Get("/api/account").Account().Email, in.User.Email)
 	}},
@@ -236,20 +252,23 @@ var emailScenarios = []scenario{
 		phone.VerifyChange(code).Want(http.StatusUnauthorized, "not_signed_in")
 		harness.WantEqual(s, "users", s.world.Count(s, `SELECT count(*) FROM users`), 0)
 	}},
-	{"the old address is notified of a change, even if the account is deleted right after it", func(s scene) {
-		s.b.SignIn(s.world, ada)
-		code := s.b.ChangeCode(s.world, grace)
-		s.world.AwaitMails(s)
-		away := make(chan struct{}) // the provider does not answer, and then refuses mails
-		s.world.Mailgun.Script(mailgunfake.Answer{Status: 500, Stall: away}, mailgunfake.Answer{Status: 500, Stall: away})
-		s.b.VerifyChange(code).Want(http.StatusOK)
-		s.b.Delete("/api/account").Want(http.StatusNoContent)
-		close(away)
-		s.world.Mails(s, "address_changed", ada, 1)
-		s.world.Mails(s, "account_deleted", grace, 1)
-		s.world.AwaitMails(s)
-		harness.WantEqual(s, "contents of mails", s.world.Count(s, `SELECT count(*) FROM mails WHERE content IS NOT NULL`), 0)
-	}},
+	{"the old address is notified of a change, even if the account is deleted right after it",
+		func(s scene) {
+			s.b.SignIn(s.world, ada)
+			code := s.b.ChangeCode(s.world, grace)
+			s.world.AwaitMails(s)
+			away := make(chan struct{}) // the provider does not answer, and then refuses mails
+			s.world.Mailgun.Script(mailgunfake.Answer{Status: 500, Stall: away},
+				mailgunfake.Answer{Status: 500, Stall: away})
+			s.b.VerifyChange(code).Want(http.StatusOK)
+			s.b.Delete("/api/account").Want(http.StatusNoContent)
+			close(away)
+			s.world.Mails(s, "address_changed", ada, 1)
+			s.world.Mails(s, "account_deleted", grace, 1)
+			s.world.AwaitMails(s)
+			harness.WantEqual(s, "contents of mails",
+				s.world.Count(s, `SELECT count(*) FROM mails WHERE content IS NOT NULL`), 0)
+		}},
 }
 
 func TestEmailChangeAPI(t *testing.T) { play(t, "postgres", emailScenarios) }
@@ -258,7 +277,8 @@ func TestEmailChangeAPIWithSealedSessions(t *testing.T) { play(t, "cookie", emai
 
 func TestEmailChange_FollowsSignUp(t *testing.T) {
 	t.Parallel()
-	for signUp, want := range map[string]int{"open": http.StatusAccepted, "closed": http.StatusAccepted, "sana.example": http.StatusForbidden} {
+	for signUp, want := range map[string]int{"open": http.StatusAccepted,
+		"closed": http.StatusAccepted, "sana.example": http.StatusForbidden} {
 		t.Run(signUp, func(t *testing.T) {
 			t.Parallel()
 			w := harness.NewWorld(t)
@@ -268,7 +288,8 @@ func TestEmailChange_FollowsSignUp(t *testing.T) {
 			a := b.RequestChange("ada@else.example")
 			if want == http.StatusForbidden {
 				a.Want(want, "sign_up_closed")
-				harness.WantEqual(t, "codes", w.Count(t, `SELECT count(*) FROM challenges WHERE purpose = 'change_email'`), 0)
+				harness.WantEqual(t, "codes",
+					w.Count(t, `SELECT count(*) FROM challenges WHERE purpose = 'change_email'`), 0)
 				b.VerifyChange(b.ChangeCode(w, grace)).Want(http.StatusOK)
 				return
 			}

@@ -63,7 +63,9 @@ type visit struct {
 }
 
 // atApp finds the app of a request's host. At Sana's own host it answers 404.
-func (s *Server) atApp(do func(ctx context.Context, c *fiber.Ctx, at visit) error) func(context.Context, *fiber.Ctx) error {
+func (s *Server) atApp(
+	do func(ctx context.Context, c *fiber.Ctx, at visit) error,
+) func(context.Context, *fiber.Ctx) error {
 	return func(ctx context.Context, c *fiber.Ctx) error {
 		app, host, ok := s.appOf(&c.Context().Request)
 		if !ok {
@@ -119,7 +121,8 @@ func (s *Server) enter(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return s.sendGateFault(c, app, err)
 	}
-	return redirect(c, s.PublicURL.Scheme+"://"+handoff.Host+apps.ReservedPath+"finish?ticket="+handoff.Ticket)
+	return redirect(c,
+		s.PublicURL.Scheme+"://"+handoff.Host+apps.ReservedPath+"finish?ticket="+handoff.Ticket)
 }
 
 // signInAt returns the address of the page that signs in and then returns to enter.
@@ -153,7 +156,8 @@ func (s *Server) startHandoff(ctx context.Context, c *fiber.Ctx, at visit) error
 // again: of ten first tabs, nine have a nonce that the tenth has replaced.
 func (s *Server) finishHandoff(ctx context.Context, c *fiber.Ctx, at visit) error {
 	nonce, _ := parseEnterCookie(s.apps.enter.token(c))
-	finished, err := s.Auth.FinishHandoff(ctx, s.visitor(c), at.app, at.host, query(c, "ticket"), nonce)
+	finished, err := s.Auth.FinishHandoff(ctx, s.visitor(c), at.app, at.host, query(c, "ticket"),
+		nonce)
 	switch {
 	case err != nil:
 		return s.sendGateFault(c, at.app, err)
@@ -201,7 +205,8 @@ func (s *Server) appUser(ctx context.Context, c *fiber.Ctx, at visit) error {
 		expires = until
 	}
 	return sendJSON(c, contentTypeJSON, appUserAnswer{
-		ID: user.ID, Email: user.Email, Name: user.Name, Groups: d.Person.Groups(), ExpiresAt: expires.UTC(),
+		ID: user.ID, Email: user.Email, Name: user.Name, Groups: d.Person.Groups(),
+		ExpiresAt: expires.UTC(),
 	})
 }
 
@@ -212,10 +217,12 @@ func (s *Server) askToSignOut(ctx context.Context, c *fiber.Ctx, at visit) error
 	case d.Outcome == gate.Unavailable:
 		return s.sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
 	case d.Person == nil:
-		return s.sendGatePage(c, fiber.StatusOK, gatepages.Page{Kind: gatepages.SignedOut, App: at.app.Name, Link: "/"})
+		return s.sendGatePage(c, fiber.StatusOK,
+			gatepages.Page{Kind: gatepages.SignedOut, App: at.app.Name, Link: "/"})
 	}
 	return s.sendGatePage(c, fiber.StatusOK, gatepages.Page{
-		Kind: gatepages.SignOut, App: at.app.Name, Email: d.Person.User().Email, Link: apps.ReservedPath + "sign-out",
+		Kind: gatepages.SignOut, App: at.app.Name, Email: d.Person.User().Email,
+		Link: apps.ReservedPath + "sign-out",
 	})
 }
 
@@ -233,7 +240,8 @@ func (s *Server) signOutFromApp(ctx context.Context, c *fiber.Ctx, at visit) err
 	}
 	s.apps.cookie.clear(c)
 	s.apps.enter.clear(c)
-	return s.sendGatePage(c, fiber.StatusOK, gatepages.Page{Kind: gatepages.SignedOut, App: at.app.Name, Link: "/"})
+	return s.sendGatePage(c, fiber.StatusOK,
+		gatepages.Page{Kind: gatepages.SignedOut, App: at.app.Name, Link: "/"})
 }
 
 // explainRefusal serves a proxy that cannot forward the gate's own answer. It decides again and
@@ -252,7 +260,8 @@ func (s *Server) explainRefusal(ctx context.Context, c *fiber.Ctx, at visit) err
 		return sendGateProblem(c, d)
 	}
 	_, status := gate.ProblemOf(d)
-	return s.sendGatePage(c, status, gate.PageOf(at.app.Name, gate.StartURL(s.PublicURL, at.host, "/"), d))
+	return s.sendGatePage(c, status,
+		gate.PageOf(at.app.Name, gate.StartURL(s.PublicURL, at.host, "/"), d))
 }
 
 // explainAbsence serves a proxy that got no usable answer from the gate.

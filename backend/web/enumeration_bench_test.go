@@ -22,8 +22,9 @@ const (
 )
 
 // A-12: the duration of a code request and of a wrong code, for addresses with an account of each
-// kind, blocked or not, and without one. It prints medians, their ratio, and the p of the Mann-Whitney test, and
-// never fails. On a quiet machine the ratio should be within 5 % and p above 0.01.
+// kind, blocked or not, and without one. It prints medians, their ratio, and the p of the
+// Mann-Whitney test, and never fails. On a quiet machine the ratio should be within 5 % and p above
+// 0.01.
 //
 //	go test ./backend/web -run xxx -bench KnownAndUnknown -benchtime 1x
 func BenchmarkKnownAndUnknown(b *testing.B) {
@@ -92,9 +93,12 @@ func timePairs(b *testing.B, app *harness.Instance) (asked, wrong samples) {
 	for i := range untimedPairs + timedPairs {
 		knownFirst := rand.IntN(2) == 0
 		for _, known := range []bool{knownFirst, !knownFirst} {
-			p := person{client: client, base: app.URL, browser: visitor.NewBrowser(), email: fmt.Sprintf("unknown%d@sana.example", i), ip: fmt.Sprintf("198.18.%d.%d", i/250, i%250+1)}
+			p := person{client: client, base: app.URL, browser: visitor.NewBrowser(),
+				email: fmt.Sprintf("unknown%d@sana.example", i),
+				ip:    fmt.Sprintf("198.18.%d.%d", i/250, i%250+1)}
 			if known {
-				p.email, p.ip = fmt.Sprintf("known%d@sana.example", i), fmt.Sprintf("198.19.%d.%d", i/250, i%250+1)
+				p.email, p.ip = fmt.Sprintf("known%d@sana.example", i),
+					fmt.Sprintf("198.19.%d.%d", i/250, i%250+1)
 			}
 			first, second, err := p.walk()
 			if err != nil {
@@ -129,7 +133,8 @@ func (p *person) walk() (asked, wrong time.Duration, err error) {
 	if request.Code == nil {
 		return 0, 0, fmt.Errorf("no code was sent: %s", body)
 	}
-	_, wrong, err = p.post("/api/auth/verify", `{"code":"`+strings.Repeat("0", request.Code.CodeLength)+`"}`, http.StatusUnauthorized)
+	_, wrong, err = p.post("/api/auth/verify",
+		`{"code":"`+strings.Repeat("0", request.Code.CodeLength)+`"}`, http.StatusUnauthorized)
 	return asked, wrong, err
 }
 
@@ -193,7 +198,8 @@ func TestMannWhitney_DetectsADifference(t *testing.T) {
 	draw := func(shift time.Duration) []time.Duration {
 		times := make([]time.Duration, timedPairs)
 		for i := range times {
-			times[i] = time.Millisecond + shift + time.Duration(random.NormFloat64()*float64(200*time.Microsecond))
+			times[i] = time.Millisecond + shift +
+				time.Duration(random.NormFloat64()*float64(200*time.Microsecond))
 		}
 		return times
 	}

@@ -65,18 +65,22 @@ type storedMail struct {
 
 // exportNotes explain in the file what it omits, and why.
 var exportNotes = []string{
-	"Times are in UTC. Events are kept for 90 days, the reasons why sessions ended for a week, codes for a day, " +
+	"Times are in UTC. Events are kept for 90 days, the reasons why sessions ended for a week, " +
+		"codes for a day, " +
 		"and what a mail is to say until it has been sent.",
 	"Codes themselves are not stored, nor are access keys, nor is what your browsers sign in with.",
-	"Against guessing and floods of mail, requests are counted by address, browser and network. The counts are kept under keyed hashes, " +
-		"which cannot be assigned to a user, so they are not in this file. They go within a day, one of them with your next sign-in.",
+	"Against guessing and floods of mail, requests are counted by address, browser and network. " +
+		"The counts are kept under keyed hashes, " +
+		"which cannot be assigned to a user, so they are not in this file. They go within a day, one " +
+		"of them with your next sign-in.",
 }
 
 // exportAccount returns a file with everything that is stored about the user. Requests from other
 // sites and HEAD requests are refused: both would only record an event.
 func (s *Server) exportAccount(ctx context.Context, c *fiber.Ctx) error {
 	if c.Get("Sec-Fetch-Site") == "cross-site" {
-		return fault.New(fault.CrossOriginRequest, "Your data can be downloaded only from the pages of this site.")
+		return fault.New(fault.CrossOriginRequest,
+			"Your data can be downloaded only from the pages of this site.")
 	}
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
@@ -95,7 +99,8 @@ func (s *Server) exportAccount(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	file.conn, file.write, file.log = c.Context().Conn(), s.Bounds.Write, s.Log
-	c.Set(fiber.HeaderContentDisposition, `attachment; filename="sana-export-`+stored.At.UTC().Format(time.DateOnly)+`.json"`)
+	c.Set(fiber.HeaderContentDisposition,
+		`attachment; filename="sana-export-`+stored.At.UTC().Format(time.DateOnly)+`.json"`)
 	c.Context().SetBodyStream(file, -1)
 	return nil
 }
@@ -188,7 +193,8 @@ func (s *Server) exportFileOf(stored *auth.Export, current session.Session) expo
 		Events:           []accountEvent{},
 	}
 	for _, e := range stored.Ended {
-		file.EndedSessions = append(file.EndedSessions, endedSession{e.ID, signedOut{string(e.Reason), e.At.UTC(), e.By}})
+		file.EndedSessions = append(file.EndedSessions,
+			endedSession{e.ID, signedOut{string(e.Reason), e.At.UTC(), e.By}})
 	}
 	for _, code := range stored.Codes {
 		file.Codes = append(file.Codes, storedCodeOf(code))

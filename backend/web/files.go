@@ -42,7 +42,8 @@ func (s *Server) serveFile(c *fiber.Ctx) error {
 	}
 	index, ok := s.files[static.IndexPath]
 	if !ok {
-		return fault.Wrap(fault.NotFound, "This binary was built without the pages; run: npm run build", errors.New("no index.html embedded"))
+		return fault.Wrap(fault.NotFound, "This binary was built without the pages; run: npm run build",
+			errors.New("no index.html embedded"))
 	}
 	if !isPage {
 		c.Status(fiber.StatusNotFound)
@@ -74,7 +75,8 @@ func isReserved(name string) bool {
 // wantsPage reports whether a browser navigates: it accepts HTML, and the last part of the path has
 // no extension.
 func wantsPage(c *fiber.Ctx, name string) bool {
-	return !strings.Contains(path.Base(name), ".") && strings.Contains(c.Get(fiber.HeaderAccept), "text/html")
+	return !strings.Contains(path.Base(name), ".") &&
+		strings.Contains(c.Get(fiber.HeaderAccept), "text/html")
 }
 
 // sendFile sends a file in a coding that the browser accepts, or 304. A page for a browser without
@@ -103,7 +105,8 @@ func (s *Server) sendFile(c *fiber.Ctx, f *static.File) error {
 		return sendContent(c, f.ContentType, sent, coding)
 	}
 	c.Set(fiber.HeaderETag, sent.ETag)
-	if c.Response().StatusCode() == fiber.StatusOK && static.Matches(c.Get(fiber.HeaderIfNoneMatch), sent.ETag) {
+	if c.Response().StatusCode() == fiber.StatusOK &&
+		static.Matches(c.Get(fiber.HeaderIfNoneMatch), sent.ETag) {
 		c.Status(fiber.StatusNotModified)
 		return nil
 	}

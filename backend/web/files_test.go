@@ -50,8 +50,10 @@ func TestFiles_AreCompressedByAcceptEncoding(t *testing.T) {
 		harness.WantEqual(t, what+": body", body, c.body)
 		harness.WantEqual(t, what+": Content-Encoding", a.Header.Get("Content-Encoding"), c.coding)
 		harness.WantEqual(t, what+": Vary", a.Header.Get("Vary"), c.vary)
-		head := b.Do(http.MethodHead, c.path, "", harness.With("Accept-Encoding", c.accept)).Want(http.StatusOK)
-		harness.WantEqual(t, what+": Content-Length for HEAD", head.Header.Get("Content-Length"), strconv.Itoa(len(a.Body)))
+		head := b.Do(http.MethodHead, c.path, "",
+			harness.With("Accept-Encoding", c.accept)).Want(http.StatusOK)
+		harness.WantEqual(t, what+": Content-Length for HEAD", head.Header.Get("Content-Length"),
+			strconv.Itoa(len(a.Body)))
 	}
 	kind := b.Get(script, harness.With("Accept-Encoding", "br")).Header.Get("Content-Type")
 	harness.WantEqual(t, "Content-Type", kind, "text/javascript; charset=utf-8")
@@ -82,11 +84,13 @@ func inflated(t *testing.T, coding string, body []byte) string {
 // A file that the browser has in this coding is 304. The page for unknown paths is never 304.
 func TestETag_UnchangedFilesAre304(t *testing.T) {
 	t.Parallel()
-	spa := fstest.MapFS{"index.html": {Data: []byte("<html >")}, "favicon.svg": {Data: []byte("<svg/>")}}
+	spa := fstest.MapFS{"index.html": {Data: []byte("<html >")},
+		"favicon.svg": {Data: []byte("<svg/>")}}
 	b := serve(t, newServer(t, spa, false)).Open(t)
 	b.Get("/").Want(http.StatusOK) // sets the browser token: a page that sets a cookie has no tag
 	seen := map[string]bool{}
-	for _, c := range []struct{ path, accept string }{{"/", "br"}, {"/", "gzip"}, {"/", "identity"}, {"/favicon.svg", "br"}} {
+	for _, c := range []struct{ path, accept string }{{"/", "br"}, {"/", "gzip"}, {"/", "identity"},
+		{"/favicon.svg", "br"}} {
 		coding := harness.With("Accept-Encoding", c.accept)
 		tag := b.Get(c.path, coding).Want(http.StatusOK).Header.Get("ETag")
 		if seen[tag] || tag == "" {
@@ -94,7 +98,8 @@ func TestETag_UnchangedFilesAre304(t *testing.T) {
 		}
 		seen[tag] = true
 		for known, status := range map[string]int{
-			tag: 304, "W/" + tag: 304, `"other", ` + tag: 304, "*": 304, `"other"`: 200, strings.Trim(tag, `"`): 200,
+			tag: 304, "W/" + tag: 304, `"other", ` + tag: 304, "*": 304, `"other"`: 200,
+			strings.Trim(tag, `"`): 200,
 		} {
 			a := b.Get(c.path, coding, harness.With("If-None-Match", known)).Want(status)
 			harness.WantEqual(t, c.path+" with "+known+": ETag", a.Header.Get("ETag"), tag)
@@ -114,7 +119,8 @@ func TestPolicy_AllowsThePagesOwnStyle(t *testing.T) {
 		"<html >": "style-src 'self';",
 	} {
 		b := serve(t, newServer(t, fstest.MapFS{"index.html": {Data: []byte(page)}}, false)).Open(t)
-		if policy := b.Get("/").Want(http.StatusOK).Header.Get("Content-Security-Policy"); !strings.Contains(policy, want) {
+		if policy := b.Get("/").Want(http.StatusOK).Header.Get(
+			"Content-Security-Policy"); !strings.Contains(policy, want) {
 			t.Errorf("for %s got %s, want %s", page, policy, want)
 		}
 	}

@@ -36,7 +36,8 @@ func (s *Server) refusalOf(request *fasthttp.Request) *fault.Error {
 	if reason := harden.HeadFault(request); reason != "" {
 		return fault.New(fault.InvalidRequest, "The request is not valid HTTP. "+reason)
 	}
-	if !slices.Contains(fiber.DefaultMethods, string(request.Header.Method())) || asksForNoPath(request) {
+	if !slices.Contains(fiber.DefaultMethods, string(request.Header.Method())) ||
+		asksForNoPath(request) {
 		return fault.New(fault.MethodNotAllowed, "This method is not known.")
 	}
 	if !s.answers(request) {
@@ -74,9 +75,11 @@ func brokenBy(err error) *fault.Error {
 	var network net.Error
 	switch {
 	case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
-		return fault.New(fault.HeaderTooLarge, "The request's headers are too large. Delete this site's cookies and try again.")
+		return fault.New(fault.HeaderTooLarge,
+			"The request's headers are too large. Delete this site's cookies and try again.")
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		return fault.New(fault.RequestTooLarge, "The request's body is larger than 8 kB, or than 32 kB for an event of Mailgun's.")
+		return fault.New(fault.RequestTooLarge,
+			"The request's body is larger than 8 kB, or than 32 kB for an event of Mailgun's.")
 	case errors.As(err, &network) && network.Timeout(), strings.HasSuffix(err.Error(), "i/o timeout"):
 		// Errors of chunked bodies hide their cause; the text ends with it.
 		return fault.New(fault.RequestTimeout, "The request took too long to arrive. Send it again.")
@@ -113,7 +116,8 @@ func (s *Server) refuseConnection(conn net.Conn) {
 	c := s.app.AcquireCtx(&request)
 	defer s.app.ReleaseCtx(c)
 	request.SetConnectionClose()
-	busy := fault.New(fault.Unavailable, "Too many people are here at the moment. Try again in a few seconds.")
+	busy := fault.New(fault.Unavailable,
+		"Too many people are here at the moment. Try again in a few seconds.")
 	busy.RetryAfter = harden.LingerTime
 	err := s.writeProblem(c, busy)
 	if err == nil {
@@ -125,5 +129,6 @@ func (s *Server) refuseConnection(conn net.Conn) {
 	if err != nil {
 		s.Log.Debug("refusal not sent", "error", err)
 	}
-	s.Log.Warn("connection refused: too many open", "request_id", requestID(c), "limit", s.Bounds.Connections)
+	s.Log.Warn("connection refused: too many open", "request_id", requestID(c), "limit",
+		s.Bounds.Connections)
 }

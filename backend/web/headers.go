@@ -12,7 +12,8 @@ import (
 )
 
 // policyData is the Content-Security-Policy of answers that are not pages.
-const policyData = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+const policyData = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors " +
+	"'none'; sandbox"
 
 const headerRequestID = "X-Request-Id"
 
@@ -113,7 +114,8 @@ func isHarmlessID(id []byte) bool {
 func (s *Server) recoverPanic(c *fiber.Ctx) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			s.Log.Error("panic", "request_id", requestID(c), "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			s.Log.Error("panic", "request_id", requestID(c), "panic", fmt.Sprint(cause), "stack",
+				string(debug.Stack()))
 			err = fault.From(fmt.Errorf("panic: %v", cause))
 		}
 	}()

@@ -50,7 +50,8 @@ func TestHeaders_OfEveryStatus(t *testing.T) {
 	}{
 		{"an answer of the API", app, plain, 200},
 		{"the page", app, "GET / " + page, 200},
-		{"the page in a browser that has a token", app, "GET / HTTP/1.1\r\nHost: sana.example\r\n" + token + "\r\n", 200},
+		{"the page in a browser that has a token", app,
+			"GET / HTTP/1.1\r\nHost: sana.example\r\n" + token + "\r\n", 200},
 		{"a file that never changes", app, "GET /assets/index-B3xQ.js " + page, 200},
 		{"a file that may change", app, "GET /favicon.svg " + page, 200},
 		{"sign-out, which clears a cookie", app, out + "Content-Length: 2\r\n\r\n{}", 204},
@@ -58,18 +59,21 @@ func TestHeaders_OfEveryStatus(t *testing.T) {
 		{"not clean HTTP, seen by the guard", app, get("Origin: a\r\nOrigin: b"), 400},
 		{"not clean HTTP, seen by fasthttp", app, get("Content-Length: x"), 400},
 		{"not signed in", app, "GET /api/auth/session " + page, 401},
-		{"from another site", app, strings.Replace(out, "same-origin", "cross-site", 1) + "Content-Length: 2\r\n\r\n{}", 403},
+		{"from another site", app,
+			strings.Replace(out, "same-origin", "cross-site", 1) + "Content-Length: 2\r\n\r\n{}", 403},
 		{"no such call", app, "GET /api/none " + page, 404},
 		{"no such page", app, "GET /none " + page, 404},
 		{"another method", app, "PUT /api/auth/code HTTP/1.1\r\n" + head + "\r\n", 405},
 		{"an unknown method", app, "BREW / " + page, 405},
 		{"too slow", impatient, "GET /", 408},
 		{"a body that is too large", app, out + "Content-Length: 9000\r\n\r\n", 413},
-		{"a form", app, strings.Replace(out, "application/json", "text/plain", 1) + "Content-Length: 2\r\n\r\n{}", 415},
+		{"a form", app,
+			strings.Replace(out, "application/json", "text/plain", 1) + "Content-Length: 2\r\n\r\n{}", 415},
 		{"another host", app, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421},
 		{"cookies that are too large", app, get("Cookie: a=" + strings.Repeat("x", 17<<10)), 431},
 		{"an address that is too long", app, "GET /?" + strings.Repeat("x", 17<<10) + " " + page, 431},
-		{"our own fault", broken, code + "Content-Length: 28\r\n\r\n{\"email\":\"ada@sana.example\"}", 500},
+		{"our own fault", broken, code + "Content-Length: 28\r\n\r\n{\"email\":\"ada@sana.example\"}",
+			500},
 		{"the database is away", app, "GET /readyz " + page, 503},
 	} {
 		a := openWire(t, c.app).send(c.request).receive()
@@ -93,7 +97,8 @@ func headersOf(what string, status int, header http.Header) string {
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		for _, value := range header[name] {
 			switch {
-			case name == "Date" || name == "X-Request-Id" || name == "Content-Length" || name == "Retry-After" && status == 429:
+			case name == "Date" || name == "X-Request-Id" || name == "Content-Length" ||
+				name == "Retry-After" && status == 429:
 				value = "…"
 			case name == "Content-Disposition":
 				value = dayInName.ReplaceAllString(value, "…")
@@ -164,7 +169,8 @@ func TestHeaders_OfASignIn(t *testing.T) {
 	b.RequestCode("eve@sana.example").Want(202)
 	see("a sign-up that is closed", 403, b.Verify(w.Code(t, "eve@sana.example", 1)))
 	w.TakeAway(t)
-	see("the database is away", 503, b.Get("/api/auth/session", harness.With("Cookie", cookie+"="+strings.Repeat("A", 43))))
+	see("the database is away", 503,
+		b.Get("/api/auth/session", harness.With("Cookie", cookie+"="+strings.Repeat("A", 43))))
 	wantGolden(t, "testdata/headers-sign-in.txt", golden.String())
 }
 
@@ -199,17 +205,19 @@ func TestRefusals_QuoteNothing(t *testing.T) {
 		"two origins":                     get("Origin: CANARY1\r\nOrigin: CANARY2"),
 		"another host":                    "GET / HTTP/1.1\r\nHost: CANARY.example\r\n\r\n",
 		"a broken target":                 "GET /\x01CANARY HTTP/1.1\r\nHost: sana.example\r\n\r\n",
-		"another scheme":                  "GET CANARY://sana.example/ HTTP/1.1\r\nHost: sana.example\r\n\r\n",
-		"another version":                 "GET / CANARY/1\r\nHost: sana.example\r\n\r\n",
-		"an unknown method":               "CANARY / HTTP/1.1\r\nHost: sana.example\r\n\r\n",
-		"an unknown transfer coding":      get("Transfer-Encoding: CANARY"),
-		"an unknown length":               get("Content-Length: CANARY"),
-		"headers that are too large":      get("Cookie: CANARY=" + strings.Repeat("CANARY", 3000)),
-		"a body that is too large":        out + "Content-Length: 9000\r\n\r\nCANARY",
-		"a chunk that is none":            out + "Transfer-Encoding: chunked\r\n\r\nCANARY\r\n",
-		"a trailer":                       out + "Transfer-Encoding: chunked\r\n\r\n0\r\nCANARY: CANARY\r\n\r\n",
-		"a body that ends too early":      out + "Content-Length: 20\r\n\r\nCANARY",
-		"headers that end too early":      "GET / HTTP/1.1\r\nCANARY: CANARY",
+		"another scheme": "GET CANARY://sana.example/ HTTP/1.1\r\nHost: " +
+			"sana.example\r\n\r\n",
+		"another version":            "GET / CANARY/1\r\nHost: sana.example\r\n\r\n",
+		"an unknown method":          "CANARY / HTTP/1.1\r\nHost: sana.example\r\n\r\n",
+		"an unknown transfer coding": get("Transfer-Encoding: CANARY"),
+		"an unknown length":          get("Content-Length: CANARY"),
+		"headers that are too large": get("Cookie: CANARY=" + strings.Repeat("CANARY", 3000)),
+		"a body that is too large":   out + "Content-Length: 9000\r\n\r\nCANARY",
+		"a chunk that is none":       out + "Transfer-Encoding: chunked\r\n\r\nCANARY\r\n",
+		"a trailer": out +
+			"Transfer-Encoding: chunked\r\n\r\n0\r\nCANARY: CANARY\r\n\r\n",
+		"a body that ends too early": out + "Content-Length: 20\r\n\r\nCANARY",
+		"headers that end too early": "GET / HTTP/1.1\r\nCANARY: CANARY",
 	} {
 		a := openWire(t, app).send(request).receive()
 		if a.status < 400 || a.status >= 500 {
@@ -219,7 +227,8 @@ func TestRefusals_QuoteNothing(t *testing.T) {
 			t.Errorf("%s: the answer quotes the request: %+v", promise, a)
 		}
 	}
-	if strings.Contains(log.String(), "CANARY") || !strings.Contains(log.String(), `"route":"refused"`) {
+	if strings.Contains(log.String(), "CANARY") ||
+		!strings.Contains(log.String(), `"route":"refused"`) {
 		t.Errorf("the log quotes a request, or says nothing:\n%s", log)
 	}
 }

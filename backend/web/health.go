@@ -38,7 +38,8 @@ type seen struct {
 // server's view of its request.
 func (s *Server) live(c *fiber.Ctx) error {
 	if proof := c.Get(headerProof); proof != "" && s.Proven != nil && s.Proven(proof) {
-		arrived, err := json.Marshal(seen{s.clientAddr(c), connectionAddr(c), len(forwardedFor(c)), s.TrustedProxyHops})
+		arrived, err := json.Marshal(
+			seen{s.clientAddr(c), connectionAddr(c), len(forwardedFor(c)), s.TrustedProxyHops})
 		if err != nil {
 			return err
 		}
@@ -57,7 +58,9 @@ func (s *Server) ready(ctx context.Context, c *fiber.Ctx) error {
 	}
 	if err := s.Ready(ctx); err != nil {
 		away := fault.StoreAway(err)
-		away.Message = "Not ready: the database does not answer or takes no writes, or its schema is older than this version needs."
+		away.Message =
+			"Not ready: the database does not answer or takes no writes, or its schema is older than " +
+				"this version needs."
 		return away
 	}
 	return sendJSON(c, contentTypeJSON, healthAnswer{"ok", s.Version, s.Instance})

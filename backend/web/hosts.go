@@ -39,7 +39,8 @@ func (h hosts) answers(host, path []byte) bool {
 		return true
 	}
 	name := bytes.TrimSuffix(host, []byte(h.defaultPort))
-	return len(name) == len(h.public) && strings.EqualFold(string(name), h.public) || h.development && isThisMachine(strings.ToLower(string(host)))
+	return len(name) == len(h.public) && strings.EqualFold(string(name), h.public) || h.development &&
+		isThisMachine(strings.ToLower(string(host)))
 }
 
 func isThisMachine(host string) bool {
@@ -92,7 +93,8 @@ var wrongHostPage = template.Must(template.New("").Parse(`<!doctype html>
 
 func (s *Server) sendWrongHostPage(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentType, "text/html; charset=utf-8")
-	return wrongHostPage.Execute(c.Status(fiber.StatusMisdirectedRequest), struct{ Home, RequestID string }{
-		s.PublicURL.Scheme + "://" + s.PublicURL.Host + "/", requestID(c),
-	})
+	return wrongHostPage.Execute(c.Status(fiber.StatusMisdirectedRequest),
+		struct{ Home, RequestID string }{
+			s.PublicURL.Scheme + "://" + s.PublicURL.Host + "/", requestID(c),
+		})
 }

@@ -21,7 +21,8 @@ func readJSON(c *fiber.Ctx, target any) error {
 	// BodyRaw, because Body would decompress without a limit.
 	if err := jsonv2.Unmarshal(c.BodyRaw(), target, jsonv2.RejectUnknownMembers(true)); err != nil {
 		return fault.Wrap(fault.InvalidRequest,
-			"The body must be one JSON object with the fields that /api/openapi.json names, each at most once.", err)
+			"The body must be one JSON object with the fields that /api/openapi.json names, each at most "+
+				"once.", err)
 	}
 	return nil
 }
@@ -34,8 +35,10 @@ func requireJSON(c *fiber.Ctx) error {
 	// A charset may be quoted (RFC 9110, 8.3.1); JSON is UTF-8 with or without one (RFC 8259, 8.1).
 	mediaType, parameters, err := mime.ParseMediaType(string(c.Request().Header.ContentType()))
 	charset, isNamed := parameters["charset"]
-	if err != nil || mediaType != "application/json" || isNamed && !strings.EqualFold(charset, "utf-8") {
-		return fault.New(fault.UnsupportedMediaType, "Send the body as JSON, with the header Content-Type: application/json.")
+	if err != nil || mediaType != "application/json" || isNamed &&
+		!strings.EqualFold(charset, "utf-8") {
+		return fault.New(fault.UnsupportedMediaType,
+			"Send the body as JSON, with the header Content-Type: application/json.")
 	}
 	return nil
 }

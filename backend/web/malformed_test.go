@@ -43,7 +43,8 @@ func TestMalformedRequests_CauseNo5xxAndNoLeak(t *testing.T) { // not parallel: 
 func goroutines() (count int) {
 	stacks := make([]byte, 4<<20)
 	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
-		if !strings.Contains(stack, "fasthttp.(*workerPool).Start") || !strings.Contains(stack, "time.Sleep") {
+		if !strings.Contains(stack, "fasthttp.(*workerPool).Start") ||
+			!strings.Contains(stack, "time.Sleep") {
 			count++
 		}
 	}
@@ -74,7 +75,8 @@ func storm(t *testing.T, requests, seed int) {
 	start := time.Now()
 	counts := send(t, app, valid, requests, uint64(seed))
 	after := heap()
-	t.Logf("%d requests in %v; answers by status: %v; heap: %d kB before, %d kB after", requests, time.Since(start).Round(time.Millisecond), counts, before>>10, after>>10)
+	t.Logf("%d requests in %v; answers by status: %v; heap: %d kB before, %d kB after", requests,
+		time.Since(start).Round(time.Millisecond), counts, before>>10, after>>10)
 	if after > before+flatHeap {
 		t.Errorf("the heap has grown from %d to %d bytes", before, after)
 	}
@@ -96,7 +98,9 @@ func heap() uint64 {
 
 // send sends mutated requests on four connections at a time and returns the number of answers of
 // each status.
-func send(t *testing.T, app *harness.Instance, valid []string, requests int, seed uint64) map[string]int {
+func send(
+	t *testing.T, app *harness.Instance, valid []string, requests int, seed uint64,
+) map[string]int {
 	t.Helper()
 	var (
 		mu     sync.Mutex
@@ -131,7 +135,8 @@ var statusLine = regexp.MustCompile(`HTTP/1\.1 ([0-9]{3}) `)
 // exchange sends one request from one of this machine's many addresses, so that ports suffice, and
 // returns the answers.
 func exchange(app *harness.Instance, request string, host int) ([]string, error) {
-	dialer := net.Dialer{Timeout: harness.Deadline, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(host))}}
+	dialer := net.Dialer{Timeout: harness.Deadline,
+		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(host))}}
 	if runtime.GOOS != "linux" {
 		dialer.LocalAddr = nil // other systems have 127.0.0.1 only
 	}
@@ -159,9 +164,11 @@ func exchange(app *harness.Instance, request string, host int) ([]string, error)
 
 // validRequests are requests of a browser with this token.
 func validRequests(token string) []string {
-	fields := head + "Cookie: " + browserToken + "=" + token + "; " + cookie + "=" + strings.Repeat("A", 43) + "\r\nUser-Agent: storm\r\nAccept: text/html\r\n"
+	fields := head + "Cookie: " + browserToken + "=" + token + "; " + cookie + "=" +
+		strings.Repeat("A", 43) + "\r\nUser-Agent: storm\r\nAccept: text/html\r\n"
 	post := func(path, body string) string {
-		return "POST " + path + " HTTP/1.1\r\n" + fields + "Content-Type: application/json\r\nContent-Length: " +
+		return "POST " + path + " HTTP/1.1\r\n" + fields +
+			"Content-Type: application/json\r\nContent-Length: " +
 			strconv.Itoa(len(body)) + "\r\n\r\n" + body
 	}
 	return []string{
@@ -174,6 +181,7 @@ func validRequests(token string) []string {
 		post("/api/auth/code", `{"email":"nobody"}`),
 		post("/api/auth/code/resend", `{}`),
 		"GET /api/auth/code?id=0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a HTTP/1.1\r\n" + fields + "\r\n",
-		"POST /api/auth/sign-out HTTP/1.1\r\n" + head + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		"POST /api/auth/sign-out HTTP/1.1\r\n" + head +
+			"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 	}
 }

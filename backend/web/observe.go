@@ -96,7 +96,8 @@ func (s *Server) report(c *fiber.Ctx, o *observed, err error, took time.Duration
 	if failed {
 		level = slog.LevelWarn
 	}
-	if o.quiet && (status == fiber.StatusOK || status == fiber.StatusNotModified) || !s.Log.Enabled(context.Background(), level) {
+	if o.quiet && (status == fiber.StatusOK || status == fiber.StatusNotModified) ||
+		!s.Log.Enabled(context.Background(), level) {
 		return
 	}
 	line := [8]slog.Attr{
@@ -108,7 +109,8 @@ func (s *Server) report(c *fiber.Ctx, o *observed, err error, took time.Duration
 	}
 	attributes := line[:5]
 	if failed {
-		attributes = append(attributes, slog.String("signin_failure", string(code)), slog.String("client_ip", s.clientIP(c)))
+		attributes = append(attributes, slog.String("signin_failure", string(code)),
+			slog.String("client_ip", s.clientIP(c)))
 	} else if code != "" {
 		attributes = append(attributes, slog.String("code", string(code)))
 	}
@@ -121,7 +123,8 @@ func (s *Server) report(c *fiber.Ctx, o *observed, err error, took time.Duration
 // signInFailures are the faults that a program which bans addresses may count: wrong codes and rate
 // limits. docs/metrics.md shows the line.
 var signInFailures = []fault.Code{
-	fault.WrongCode, fault.TooManyTries, fault.TooManyWrongCodes, fault.TooManyRequests, fault.CodeExpired, fault.SignUpClosed,
+	fault.WrongCode, fault.TooManyTries, fault.TooManyWrongCodes, fault.TooManyRequests,
+	fault.CodeExpired, fault.SignUpClosed,
 	fault.UnknownPasskey, fault.PasskeyRefused,
 }
 

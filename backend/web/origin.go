@@ -43,5 +43,6 @@ func (s *Server) refuseCrossOrigin(c *fiber.Ctx) error {
 		return c.Next()
 	}
 	return fault.New(fault.CrossOriginRequest,
-		"Only pages of this site may change anything. A program sends the header Origin with the site's public address.")
+		"Only pages of this site may change anything. A program sends the header Origin with the "+
+			"site's public address.")
 }

@@ -64,16 +64,19 @@ func TestRoutes_AreComplete(t *testing.T) {
 		"POST /api/auth/verify",
 		"GET /api/auth/session",
 		"GET /api/auth/passkey", "POST /api/auth/passkey",
-		"GET /api/auth/recovery", "POST /api/auth/recovery", "DELETE /api/auth/recovery", "POST /api/auth/recovery/stop",
+		"GET /api/auth/recovery", "POST /api/auth/recovery", "DELETE /api/auth/recovery",
+		"POST /api/auth/recovery/stop",
 		"POST /api/auth/sign-out",
 		"POST /api/auth/not-you",
 		"GET /api/sessions",
 		"DELETE /api/sessions",
 		"DELETE /api/sessions/:id",
-		"GET /api/account", "PATCH /api/account", "DELETE /api/account", "GET /api/account/export", "GET /api/account/events",
+		"GET /api/account", "PATCH /api/account", "DELETE /api/account", "GET /api/account/export",
+		"GET /api/account/events",
 		"GET /api/account/email", "POST /api/account/email", "DELETE /api/account/email",
 		"POST /api/account/email/resend", "POST /api/account/email/verify",
-		"GET /api/account/access-keys", "POST /api/account/access-keys", "DELETE /api/account/access-keys/:id",
+		"GET /api/account/access-keys", "POST /api/account/access-keys",
+		"DELETE /api/account/access-keys/:id",
 		"GET /api/account/passkeys", "POST /api/account/passkeys", "GET /api/account/passkeys/options",
 		"PATCH /api/account/passkeys/:id", "DELETE /api/account/passkeys/:id", "PUT /api/account/codes",
 		"GET /api/apps", "GET /api/apps/:host",
@@ -100,14 +103,16 @@ func TestRoutes_AreComplete(t *testing.T) {
 	harness.WantEqual(t, "production", routesOf(t, false), production)
 	harness.WantEqual(t, "development", routesOf(t, true), development)
 
-	b := serve(t, newServer(t, fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}}, false)).Open(t)
+	b := serve(t,
+		newServer(t, fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}}, false)).Open(t)
 	for _, route := range development[len(production):] {
 		method, path, _ := strings.Cut(route, " ")
 		body := ""
 		if method == http.MethodPost {
 			body = "{}"
 		}
-		b.Do(method, path, body, harness.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found")
+		b.Do(method, path, body, harness.With("Accept", "text/html")).Want(http.StatusNotFound,
+			"not_found")
 	}
 }
 
@@ -148,8 +153,10 @@ func TestFiles_OfTheSPA(t *testing.T) {
 		{"/verify%24c=123456", html, 404, "text/html; charset=utf-8", "Sana", "no-store"},
 		{"/no/such/page", html, 404, "text/html; charset=utf-8", "Sana", "no-store"},
 		{"/no/such/page", "application/json", 404, "application/problem+json", "not_found", "no-store"},
-		{"/assets/index-B3xQ.js", "*/*", 200, "text/javascript; charset=utf-8", "export", "public, max-age=31536000, immutable"},
-		{"/assets/index-C9aK.css", "*/*", 200, "text/css; charset=utf-8", "body", "public, max-age=31536000, immutable"},
+		{"/assets/index-B3xQ.js", "*/*", 200, "text/javascript; charset=utf-8", "export",
+			"public, max-age=31536000, immutable"},
+		{"/assets/index-C9aK.css", "*/*", 200, "text/css; charset=utf-8", "body",
+			"public, max-age=31536000, immutable"},
 		{"/favicon.svg", "*/*", 200, "image/svg+xml", "svg", "public, max-age=3600"},
 		{"/assets/none.js", html, 404, "application/problem+json", "not_found", "no-store"},
 		{"/none.map", html, 404, "application/problem+json", "not_found", "no-store"},
@@ -169,7 +176,9 @@ func TestFiles_OfTheSPA(t *testing.T) {
 			if !strings.Contains(string(a.Body), c.body) {
 				t.Errorf("got the body %.100s", a.Body)
 			}
-			if isPage := strings.HasPrefix(c.contentType, "text/html"); isPage != strings.Contains(a.Header.Get("Content-Security-Policy"), "script-src 'self'") {
+			if isPage := strings.HasPrefix(c.contentType,
+				"text/html"); isPage != strings.Contains(a.Header.Get("Content-Security-Policy"),
+				"script-src 'self'") {
 				t.Errorf("got the policy %s", a.Header.Get("Content-Security-Policy"))
 			}
 		})
@@ -180,7 +189,8 @@ func TestFiles_OfTheSPA(t *testing.T) {
 // request's host.
 func TestPage_PictureHasPublicURL(t *testing.T) {
 	t.Parallel()
-	spa := fstest.MapFS{"index.html": {Data: []byte(`<html lang="en"><meta property="og:image" content="/card.png">`)}}
+	spa := fstest.MapFS{
+		"index.html": {Data: []byte(`<html lang="en"><meta property="og:image" content="/card.png">`)}}
 	server := newServerWith(t, func(o *web.Options) { o.SPA = spa })
 	a := serve(t, server).Open(t).Get("/").Want(http.StatusOK)
 	want := `<meta property="og:image" content="` + server.PublicURL.String() + `/card.png">`
@@ -213,7 +223,8 @@ func TestPage_KnowsBrowsersWithoutSession(t *testing.T) {
 func TestPage_OnlySignInIsIndexed(t *testing.T) {
 	t.Parallel()
 	b := serve(t, newServer(t, fstest.MapFS{"index.html": {Data: []byte("<html >")}}, false)).Open(t)
-	for path, want := range map[string]string{"/": "", "/verify": "noindex", "/index.html": "noindex"} {
+	for path, want := range map[string]string{"/": "", "/verify": "noindex",
+		"/index.html": "noindex"} {
 		harness.WantEqual(t, path, b.Get(path).Want(http.StatusOK).Header.Get("X-Robots-Tag"), want)
 	}
 }
@@ -221,7 +232,8 @@ func TestPage_OnlySignInIsIndexed(t *testing.T) {
 func TestPage_MissingBuildIsExplained(t *testing.T) {
 	t.Parallel()
 	b := serve(t, newServer(t, fstest.MapFS{}, false)).Open(t)
-	detail := b.Get("/", harness.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found").Problem().Detail
+	detail := b.Get("/", harness.With("Accept", "text/html")).Want(http.StatusNotFound,
+		"not_found").Problem().Detail
 	if !strings.Contains(detail, "npm run build") {
 		t.Errorf("got %q", detail)
 	}
@@ -249,7 +261,8 @@ func TestContract_IsServed(t *testing.T) {
 func TestInbox_ShowsEveryMailOnEveryInstance(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
-	here, there := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console"), w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
+	here, there := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console"),
+		w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
 	b := here.Open(t)
 	b.RequestCode(ada).Want(http.StatusAccepted)
 	b.RequestCode(grace).Want(http.StatusAccepted)
@@ -264,7 +277,8 @@ func TestInbox_ShowsEveryMailOnEveryInstance(t *testing.T) {
 		if mails[0].Text == "" || mails[0].HTML == "" {
 			t.Errorf("got %+v", mails[0])
 		}
-		harness.WantEqual(t, "recipients", map[string]bool{mails[0].To: true, mails[1].To: true}, map[string]bool{ada: true, grace: true})
+		harness.WantEqual(t, "recipients", map[string]bool{mails[0].To: true, mails[1].To: true},
+			map[string]bool{ada: true, grace: true})
 		page := app.Open(t).Get("/dev/inbox", harness.With("Accept", "text/html")).Want(http.StatusOK)
 		if !strings.Contains(string(page.Body), mails[0].Subject) {
 			t.Error("the page does not show the mail")
@@ -295,11 +309,13 @@ func TestDev_SessionShowsNoToken(t *testing.T) {
 	b.Get("/auth/session-debug").Want(http.StatusOK).JSON(&waiting)
 	harness.WantEqual(t, "session while a code is pending", waiting.HasSession, false)
 	in := b.Verify(code).Want(http.StatusOK).SignedIn()
-	debug := b.Get("/auth/session-debug", harness.With("X-Forwarded-For", "6.6.6.6, 203.0.113.9")).Want(http.StatusOK)
+	debug := b.Get("/auth/session-debug",
+		harness.With("X-Forwarded-For", "6.6.6.6, 203.0.113.9")).Want(http.StatusOK)
 	debug.JSON(&after)
 
 	harness.WantEqual(t, "session", after.HasSession, true)
-	harness.WantEqual(t, "session keys", after.SessionKeys, []string{"created_at", "expires_at", "id", "ip", "user", "user_agent"})
+	harness.WantEqual(t, "session keys", after.SessionKeys,
+		[]string{"created_at", "expires_at", "id", "ip", "user", "user_agent"})
 	harness.WantEqual(t, "cookie", after.Cookie, cookie)
 	harness.WantEqual(t, "store", after.Store, "postgres")
 	harness.WantEqual(t, "client address", after.ClientIP, "203.0.113.9")
@@ -326,19 +342,23 @@ func TestClientAddress_IsTakenFromTheRight(t *testing.T) {
 		var seen struct {
 			ClientIP string `json:"client_ip"`
 		}
-		app.Open(t).Get("/auth/session-debug", harness.With("X-Forwarded-For", ""), harness.With(header, value)).Want(http.StatusOK).JSON(&seen)
+		app.Open(t).Get("/auth/session-debug", harness.With("X-Forwarded-For", ""),
+			harness.With(header, value)).Want(http.StatusOK).JSON(&seen)
 		return seen.ClientIP
 	}
 	for hops, cases := range map[string]map[string]string{
 		"0": {"203.0.113.9": "127.0.0.1", "": "127.0.0.1"},
-		"1": {"203.0.113.9": "203.0.113.9", "6.6.6.6,203.0.113.9": "203.0.113.9", "203.0.113.9, nonsense": "127.0.0.1", "": "127.0.0.1", "::ffff:203.0.113.9": "203.0.113.9", "2001:db8::1": "2001:db8::1"},
+		"1": {"203.0.113.9": "203.0.113.9", "6.6.6.6,203.0.113.9": "203.0.113.9",
+			"203.0.113.9, nonsense": "127.0.0.1", "": "127.0.0.1", "::ffff:203.0.113.9": "203.0.113.9",
+			"2001:db8::1": "2001:db8::1"},
 		"2": {"6.6.6.6, 203.0.113.9, 10.0.0.1": "203.0.113.9", "203.0.113.9": "127.0.0.1"},
 	} {
 		app := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console", "TRUSTED_PROXY_HOPS="+hops)
 		for header, want := range cases {
 			harness.WantEqual(t, hops+" hops, "+header, address(app, "X-Forwarded-For", header), want)
 		}
-		for _, forged := range []string{"X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "Forwarded", "X-Client-IP"} {
+		for _, forged := range []string{"X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "Forwarded",
+			"X-Client-IP"} {
 			harness.WantEqual(t, forged, address(app, forged, "6.6.6.6"), "127.0.0.1")
 		}
 	}

@@ -94,7 +94,8 @@ func (s *Server) requestPasskey(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	return sendJSON(c, contentTypeJSON, requestOptions{
-		Challenge: base64URL(made.Challenge), RPID: made.RPID, Timeout: ceremonyTimeout, UserVerification: isRequired,
+		Challenge: base64URL(made.Challenge), RPID: made.RPID, Timeout: ceremonyTimeout,
+		UserVerification: isRequired,
 		AllowCredentials: referencesTo(made.Allowed),
 	})
 }
@@ -140,7 +141,8 @@ func (s *Server) requestNewPasskey(ctx context.Context, c *fiber.Ctx) error {
 		Attestation: "none",
 	}
 	for _, algorithm := range passkey.Algorithms {
-		options.Parameters = append(options.Parameters, credentialParameter{publicKeyCredential, algorithm})
+		options.Parameters = append(options.Parameters,
+			credentialParameter{publicKeyCredential, algorithm})
 	}
 	return sendJSON(c, contentTypeJSON, options)
 }
@@ -279,7 +281,8 @@ func (s *Server) removePasskey(ctx context.Context, c *fiber.Ctx) error {
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-// passkeyID reads the id in a path. It returns fault.NotFound for a text that no passkey has as its id.
+// passkeyID reads the id in a path. It returns fault.NotFound for a text that no passkey has as its
+// id.
 func passkeyID(c *fiber.Ctx) ([]byte, error) {
 	id, ok := passkey.DecodeID(utils.CopyString(c.Params("id")))
 	if !ok {
@@ -320,8 +323,8 @@ func (s *Server) beginRecovery(ctx context.Context, c *fiber.Ctx) error {
 	return sendJSON(c.Status(fiber.StatusAccepted), contentTypeJSON, recoveryAnswerOf(begun))
 }
 
-// recoveryBrowserAge is how long a browser keeps its token after it has begun a recovery: longer than
-// that takes, so that it can show the end.
+// recoveryBrowserAge is how long a browser keeps its token after it has begun a recovery: longer
+// than that takes, so that it can show the end.
 const recoveryBrowserAge = 2 * browserAge
 
 func (s *Server) getRecovery(ctx context.Context, c *fiber.Ctx) error {

@@ -130,7 +130,8 @@ func faultOf(err error) *fault.Error {
 	case http.StatusNotFound:
 		return fault.New(fault.NotFound, "There is nothing at this address.")
 	case http.StatusMethodNotAllowed:
-		return fault.New(fault.MethodNotAllowed, "This address does not answer this method; the Allow header says which ones it does.")
+		return fault.New(fault.MethodNotAllowed,
+			"This address does not answer this method; the Allow header says which ones it does.")
 	default:
 		return fault.From(err)
 	}

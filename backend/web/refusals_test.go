@@ -25,7 +25,8 @@ func TestBody_IsReadStrictly(t *testing.T) {
 		status  int
 		code    string
 	}{
-		{"no body", "", []harness.Header{harness.With("Content-Type", "application/json")}, 400, "invalid_request"},
+		{"no body", "", []harness.Header{harness.With("Content-Type", "application/json")}, 400,
+			"invalid_request"},
 		{"not JSON", "email=" + ada, nil, 400, "invalid_request"},
 		{"an array", "[" + good + "]", nil, 400, "invalid_request"},
 		{"a string", `"` + ada + `"`, nil, 400, "invalid_request"},
@@ -35,16 +36,26 @@ func TestBody_IsReadStrictly(t *testing.T) {
 		{"a key twice", `{"email":"` + ada + `","email":"` + grace + `"}`, nil, 400, "invalid_request"},
 		{"a key in another case", `{"Email":"` + ada + `"}`, nil, 400, "invalid_request"},
 		{"a value of another type", `{"email":["` + ada + `"]}`, nil, 400, "invalid_request"},
-		{"bytes that are not UTF-8", "{\"email\":\"\xff\xfe@sana.example\"}", nil, 400, "invalid_request"},
+		{"bytes that are not UTF-8", "{\"email\":\"\xff\xfe@sana.example\"}", nil, 400,
+			"invalid_request"},
 		{"deep nesting", `{"email":` + strings.Repeat("[", 4000) + `}`, nil, 400, "invalid_request"},
 		{"a missing key is an empty address", `{}`, nil, 400, "invalid_email"},
 		{"null is no object", `null`, nil, 400, "invalid_email"},
-		{"a form", good, []harness.Header{harness.With("Content-Type", "application/x-www-form-urlencoded")}, 415, "unsupported_media_type"},
-		{"text", good, []harness.Header{harness.With("Content-Type", "text/plain")}, 415, "unsupported_media_type"},
-		{"no content type", good, []harness.Header{harness.With("Content-Type", "")}, 415, "unsupported_media_type"},
-		{"nearly the content type", good, []harness.Header{harness.With("Content-Type", "application/json-seq")}, 415, "unsupported_media_type"},
-		{"another charset", good, []harness.Header{harness.With("Content-Type", "application/json; charset=utf-16")}, 415, "unsupported_media_type"},
-		{"compressed", good, []harness.Header{harness.With("Content-Encoding", "gzip")}, 415, "unsupported_media_type"},
+		{"a form", good,
+			[]harness.Header{harness.With("Content-Type", "application/x-www-form-urlencoded")}, 415,
+			"unsupported_media_type"},
+		{"text", good, []harness.Header{harness.With("Content-Type", "text/plain")}, 415,
+			"unsupported_media_type"},
+		{"no content type", good, []harness.Header{harness.With("Content-Type", "")}, 415,
+			"unsupported_media_type"},
+		{"nearly the content type", good,
+			[]harness.Header{harness.With("Content-Type", "application/json-seq")}, 415,
+			"unsupported_media_type"},
+		{"another charset", good,
+			[]harness.Header{harness.With("Content-Type", "application/json; charset=utf-16")}, 415,
+			"unsupported_media_type"},
+		{"compressed", good, []harness.Header{harness.With("Content-Encoding", "gzip")}, 415,
+			"unsupported_media_type"},
 		{"too large", `{"email":"` + strings.Repeat("a", 9000) + `"}`, nil, 413, "request_too_large"},
 	} {
 		t.Run(c.promise, func(t *testing.T) {
@@ -55,10 +66,12 @@ func TestBody_IsReadStrictly(t *testing.T) {
 		b.Post("/api/auth/sign-out", body).Want(400, "invalid_request")
 		b.Post("/api/auth/code/resend", body).Want(400, "invalid_request")
 	}
-	for _, id := range []string{`""`, `"x"`, `1`, `["x"]`, `"0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a\u0000"`} {
+	for _, id := range []string{`""`, `"x"`, `1`, `["x"]`,
+		`"0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a\u0000"`} {
 		b.Post("/api/auth/code/resend", `{"id":`+id+`}`).Want(400, "invalid_request")
 	}
-	for _, kind := range []string{"application/json; charset=UTF-8", `Application/JSON;	charset="utf-8"`} {
+	for _, kind := range []string{"application/json; charset=UTF-8",
+		`Application/JSON;	charset="utf-8"`} {
 		b.Post("/api/auth/code", good, harness.With("Content-Type", kind)).Want(http.StatusAccepted)
 	}
 	harness.WantEqual(t, "challenges", w.Count(t, `SELECT count(*) FROM challenges`), 1)
@@ -71,13 +84,17 @@ func TestOrigin_ForeignWritesAreRefused(t *testing.T) {
 	w := harness.NewWorld(t)
 	b := w.Run(t).Open(t)
 	allowed := map[[2]string]bool{}
-	for _, site := range []string{"same-origin", "same-site", "cross-site", "none", "Same-Origin", ""} {
-		for _, origin := range []string{harness.PublicURL, "https://evil.example", "https://sana.example.evil.example", "http://sana.example", "null", ""} {
-			allowed[[2]string{site, origin}] = site == "same-origin" || site == "" && origin == harness.PublicURL
+	for _, site := range []string{"same-origin", "same-site", "cross-site", "none", "Same-Origin",
+		""} {
+		for _, origin := range []string{harness.PublicURL, "https://evil.example",
+			"https://sana.example.evil.example", "http://sana.example", "null", ""} {
+			allowed[[2]string{site, origin}] = site == "same-origin" || site == "" &&
+				origin == harness.PublicURL
 		}
 	}
 	for pair, ok := range allowed {
-		headers := []harness.Header{harness.With("Sec-Fetch-Site", pair[0]), harness.With("Origin", pair[1])}
+		headers := []harness.Header{harness.With("Sec-Fetch-Site", pair[0]),
+			harness.With("Origin", pair[1])}
 		for _, a := range []*harness.Answer{
 			b.Post("/api/auth/sign-out", "{}", headers...),
 			b.Do(http.MethodDelete, "/api/auth/code", "", headers...),
@@ -113,20 +130,24 @@ func TestRoutes_OnlyDeclaredOnesAreAnswered(t *testing.T) {
 			}
 			a := b.Do(method, path, "")
 			a.Want(http.StatusMethodNotAllowed, "method_not_allowed")
-			harness.WantEqual(t, "Allow of "+method+" "+path, sortedList(a.Header.Get("Allow")), sortedList(allow))
+			harness.WantEqual(t, "Allow of "+method+" "+path, sortedList(a.Header.Get("Allow")),
+				sortedList(allow))
 			harness.WantEqual(t, "CORS", a.Header.Get("Access-Control-Allow-Origin"), "")
 		}
 	}
 	for _, path := range []string{
-		"/api", "/api/", "/api/unknown", "/API/auth/session", "/api/auth/session/", "//api/auth/session", "/api/auth/session.css",
-		"/api/auth/session;x.js", "/api/%61uth/session", "/api/auth/..%2fsession", "/auth", "/auth/session-debug", "/dev", "/dev/inbox", "/dev/inbox.json",
+		"/api", "/api/", "/api/unknown", "/API/auth/session", "/api/auth/session/", "//api/auth/session",
+		"/api/auth/session.css",
+		"/api/auth/session;x.js", "/api/%61uth/session", "/api/auth/..%2fsession", "/auth",
+		"/auth/session-debug", "/dev", "/dev/inbox", "/dev/inbox.json",
 	} {
 		b.Get(path, harness.With("Accept", "text/html")).Want(http.StatusNotFound, "not_found")
 	}
 	b.Get("/metrics").Want(http.StatusNotFound, "not_found")
 	b.Do("FOO", "/", "").Want(http.StatusMethodNotAllowed, "method_not_allowed")
 	b.Post("/unknown", "{}").Want(http.StatusNotFound, "not_found")
-	if a := b.Do(http.MethodHead, "/api/auth/session", ""); a.Status != http.StatusUnauthorized || len(a.Body) != 0 {
+	if a := b.Do(http.MethodHead, "/api/auth/session", ""); a.Status != http.StatusUnauthorized ||
+		len(a.Body) != 0 {
 		t.Errorf("HEAD answers %d with %d bytes", a.Status, len(a.Body))
 	}
 }
@@ -144,7 +165,8 @@ func TestRequestID_FromOutsideIsKeptIfHarmless(t *testing.T) {
 	t.Parallel()
 	b := harness.NewWorld(t).Run(t).Open(t)
 	for given, kept := range map[string]bool{
-		"abc-123": true, strings.Repeat("a", 64): true, strings.Repeat("a", 65): false, "a b": false, "a{b": false, "": false,
+		"abc-123": true, strings.Repeat("a", 64): true, strings.Repeat("a", 65): false, "a b": false,
+		"a{b": false, "": false,
 	} {
 		a := b.Get("/api/auth/session", harness.With("X-Request-Id", given))
 		got := a.Header.Get("X-Request-Id")

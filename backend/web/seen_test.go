@@ -37,7 +37,8 @@ func TestLive_ShowsRequestToHoldersOfKeysOnly(t *testing.T) {
 	proven := harness.With("X-Sana-Proof", ours.NewProof(now))
 	through := harness.With("X-Forwarded-For", "6.6.6.6, 203.0.113.9, 10.0.0.1")
 	a := b.Get("/livez", proven, through).Want(http.StatusOK)
-	harness.WantEqual(t, "a holder of the key", a.Header.Get("X-Sana-Seen"), `{"address":"203.0.113.9","connection":"127.0.0.1","entries":3,"hops":2}`)
+	harness.WantEqual(t, "a holder of the key", a.Header.Get("X-Sana-Seen"),
+		`{"address":"203.0.113.9","connection":"127.0.0.1","entries":3,"hops":2}`)
 	a = b.Get("/api/auth/session", proven).Want(http.StatusUnauthorized, "not_signed_in")
 	harness.WantEqual(t, "another path", a.Header.Get("X-Sana-Seen"), "")
 }

@@ -50,21 +50,23 @@ type Bounds struct {
 }
 
 // DefaultBounds fit a container with 512 MB: a connection holds up to 30 kB.
-var DefaultBounds = Bounds{Read: 10 * time.Second, Write: 10 * time.Second, Idle: 75 * time.Second, Connections: 4096}
+var DefaultBounds = Bounds{Read: 10 * time.Second, Write: 10 * time.Second, Idle: 75 * time.Second,
+	Connections: 4096}
 
 // Options are the dependencies and settings of the server.
 type Options struct {
-	Auth             *auth.Service
-	Account          *account.Service
-	Sessions         session.Store
-	SharedSessions   *session.Shared // Sessions if they are rows, else nil
-	MailEvents       *mailgun.Events // nil without MAILGUN_WEBHOOK_KEY
-	TakeMailEvent    func(ctx context.Context, event mail.Event) error
-	Store            string                          // the store's name, for the development pages
-	Ready            func(ctx context.Context) error // nil if the instance can serve
-	Proven           func(proof string) bool         // whether the proof shows possession of the secret keys; nil disables it
-	SPA              fs.FS                           // index.html at its root
-	Brand            brand.Brand                     // the operator's brand on pages; brand.Default if it has no name
+	Auth           *auth.Service
+	Account        *account.Service
+	Sessions       session.Store
+	SharedSessions *session.Shared // Sessions if they are rows, else nil
+	MailEvents     *mailgun.Events // nil without MAILGUN_WEBHOOK_KEY
+	TakeMailEvent  func(ctx context.Context, event mail.Event) error
+	Store          string                          // the store's name, for the development pages
+	Ready          func(ctx context.Context) error // nil if the instance can serve
+	// whether the proof shows possession of the secret keys; nil disables it
+	Proven           func(proof string) bool
+	SPA              fs.FS       // index.html at its root
+	Brand            brand.Brand // the operator's brand on pages; brand.Default if it has no name
 	PublicURL        *url.URL
 	Apps             *apps.Current // behind the gate; nil without a gate, like the next two
 	Gate             *gate.Gate
@@ -175,7 +177,8 @@ func (s *Server) limitsOf(header *fasthttp.RequestHeader) (limits fasthttp.Reque
 
 // Serve answers requests on l until Shutdown. It may be called once.
 func (s *Server) Serve(l net.Listener) error {
-	bounded := &harden.Listener{Listener: l, Max: int64(s.Bounds.Connections), Refuse: s.refuseConnection}
+	bounded := &harden.Listener{Listener: l, Max: int64(s.Bounds.Connections),
+		Refuse: s.refuseConnection}
 	s.listener.Store(bounded)
 	return s.app.Listener(bounded)
 }

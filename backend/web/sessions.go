@@ -39,7 +39,8 @@ func (s *Server) listSessions(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, sessionsAnswer{Complete: complete, Sessions: s.listedSessionsOf(list, current)})
+	return sendJSON(c, contentTypeJSON,
+		sessionsAnswer{Complete: complete, Sessions: s.listedSessionsOf(list, current)})
 }
 
 // sessionID is the form of a session's public id.

@@ -26,7 +26,8 @@ func (s *Server) takeMailgunEvent(ctx context.Context, c *fiber.Ctx) error {
 	}
 	event, err := s.MailEvents.Read(c.BodyRaw())
 	if errors.Is(err, mailgun.ErrForged) {
-		s.Log.WarnContext(ctx, "mail event rejected: wrong signature or MAILGUN_WEBHOOK_KEY", "request_id", requestID(c))
+		s.Log.WarnContext(ctx, "mail event rejected: wrong signature or MAILGUN_WEBHOOK_KEY",
+			"request_id", requestID(c))
 		return fault.New(fault.InvalidSignature, "The signature is not Mailgun's.")
 	}
 	if err != nil {
@@ -35,6 +36,7 @@ func (s *Server) takeMailgunEvent(ctx context.Context, c *fiber.Ctx) error {
 	if err := s.TakeMailEvent(ctx, event); err != nil {
 		return err
 	}
-	s.Log.InfoContext(ctx, "mail event", "request_id", requestID(c), "ref", event.Ref, "fate", event.Fate, "words", event.Words)
+	s.Log.InfoContext(ctx, "mail event", "request_id", requestID(c), "ref", event.Ref, "fate",
+		event.Fate, "words", event.Words)
 	return c.SendStatus(fiber.StatusOK)
 }

@@ -14,11 +14,14 @@ import (
 
 // told posts an event as Mailgun does, without browser headers.
 func told(b *harness.Browser, body string) *harness.Answer {
-	return b.Post("/api/webhooks/mailgun", body, harness.With("Sec-Fetch-Site", ""), harness.With("Origin", ""), harness.With("Cookie", ""))
+	return b.Post("/api/webhooks/mailgun", body, harness.With("Sec-Fetch-Site", ""),
+		harness.With("Origin", ""), harness.With("Cookie", ""))
 }
 
 // waiting returns a browser that waits for a code whose mail Mailgun has accepted.
-func waiting(t testing.TB, w *harness.World, app *harness.Instance) (b *harness.Browser, ref string) {
+func waiting(
+	t testing.TB, w *harness.World, app *harness.Instance,
+) (b *harness.Browser, ref string) {
 	t.Helper()
 	b = app.Open(t)
 	b.RequestCode(ada).Want(http.StatusAccepted)
@@ -41,7 +44,8 @@ func awaitDelivery(t testing.TB, b *harness.Browser, state, reason string) {
 func wantDelivery(t testing.TB, b *harness.Browser, state, reason string) {
 	t.Helper()
 	p := b.Get("/api/auth/code").Want(http.StatusOK).Pending()
-	harness.WantEqual(t, "delivery and its reason", [2]string{p.Delivery, p.Reason}, [2]string{state, reason})
+	harness.WantEqual(t, "delivery and its reason", [2]string{p.Delivery, p.Reason},
+		[2]string{state, reason})
 }
 
 // forget resets the delivery status to that of a mail without events.
@@ -53,7 +57,8 @@ func forget(t testing.TB, w *harness.World) {
 var (
 	delivered = mailgunfake.Event{Event: "delivered", Code: 250}
 	deferred  = mailgunfake.Event{Event: "failed", Severity: "temporary", Reason: "generic", Code: 451}
-	bounced   = mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550, Enhanced: "5.1.1"}
+	bounced   = mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550,
+		Enhanced: "5.1.1"}
 )
 
 // about returns an event about a mail, the given time after now.
@@ -74,7 +79,8 @@ func TestMailEvent_IsShownOnThePage(t *testing.T) {
 		{delivered, "delivered", ""},
 		{deferred, "delayed", ""},
 		{bounced, "failed", "no_such_mailbox"},
-		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-bounce", Code: 605}, "failed", "blocked"},
+		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-bounce", Code: 605},
+			"failed", "blocked"},
 		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-complaint", Code: 607}, "failed", "blocked"},
 		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550, Enhanced: "5.7.1"}, "failed", "refused"},
 		{mailgunfake.Event{Event: "opened"}, "sent", ""},
@@ -154,10 +160,12 @@ func TestMailEvent_OfEarlierMailChangesNothing(t *testing.T) {
 
 	w.Pass(t, time.Minute)
 	p := b.Resend().Want(http.StatusAccepted).CodeRequest().Code
-	harness.WantEqual(t, "delivery and its reason after the resend", [2]string{p.Delivery, p.Reason}, [2]string{"queued", ""})
+	harness.WantEqual(t, "delivery and its reason after the resend", [2]string{p.Delivery, p.Reason},
+		[2]string{"queued", ""})
 	second := w.Mails(t, "sign_in_code", ada, 2)[1].Ref
 	awaitDelivery(t, b, "sent", "")
-	for _, late := range []mailgunfake.Event{about(bounced, first, time.Hour), about(delivered, first, time.Hour)} {
+	for _, late := range []mailgunfake.Event{about(bounced, first, time.Hour),
+		about(delivered, first, time.Hour)} {
 		told(b, late.Body(harness.WebhookKey)).Want(http.StatusOK)
 		wantDelivery(t, b, "sent", "")
 	}
@@ -175,12 +183,14 @@ func TestMailEvent_IsShownBesideARequestWithoutMail(t *testing.T) {
 	for _, c := range []struct {
 		event         mailgunfake.Event
 		state, reason string
-	}{{deferred, "delayed", ""}, {delivered, "delivered", ""}, {bounced, "failed", "no_such_mailbox"}} {
+	}{{deferred, "delayed", ""}, {delivered, "delivered", ""},
+		{bounced, "failed", "no_such_mailbox"}} {
 		told(b, about(c.event, ref, 0).Body(harness.WebhookKey)).Want(http.StatusOK)
 		for _, a := range []*harness.Answer{b.Resend(), b.RequestCode(ada)} {
 			r := a.Want(http.StatusAccepted).CodeRequest()
 			harness.WantEqual(t, "mail", r.Mail, "none")
-			harness.WantEqual(t, "delivery and its reason", [2]string{r.Code.Delivery, r.Code.Reason}, [2]string{c.state, c.reason})
+			harness.WantEqual(t, "delivery and its reason", [2]string{r.Code.Delivery, r.Code.Reason},
+				[2]string{c.state, c.reason})
 		}
 		forget(t, w)
 	}
@@ -191,7 +201,8 @@ func TestMailEvent_OfUnknownMailIsAccepted(t *testing.T) {
 	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
 	for _, unknown := range []string{
-		"", "x", ref + "0", ref[:36], strings.ToUpper(ref), "00000000-0000-0000-0000-000000000000/1", "'; DROP TABLE users; --", ref + "\x00",
+		"", "x", ref + "0", ref[:36], strings.ToUpper(ref), "00000000-0000-0000-0000-000000000000/1",
+		"'; DROP TABLE users; --", ref + "\x00",
 	} {
 		told(b, about(bounced, unknown, 0).Body(harness.WebhookKey)).Want(http.StatusOK)
 		wantDelivery(t, b, "sent", "")
@@ -207,9 +218,11 @@ func TestMailEvent_ForgedIsRefused(t *testing.T) {
 		"another key":   about(bounced, ref, 0).Body("another"),
 		"an empty key":  about(bounced, ref, 0).Body(""),
 		"another token": strings.Replace(good, `"token":"`, `"token":"0`, 1),
-		"no signature":  `{"signature":{},"event-data":` + strings.TrimPrefix(good[:strings.Index(good, `,"signature":{"`)], `{"event-data":`) + `}`,
+		"no signature": `{"signature":{},"event-data":` +
+			strings.TrimPrefix(good[:strings.Index(good, `,"signature":{"`)], `{"event-data":`) + `}`,
 	} {
-		if a := told(b, body).Want(http.StatusForbidden, "invalid_signature"); a.Header.Get("Set-Cookie") != "" {
+		if a := told(b, body).Want(http.StatusForbidden,
+			"invalid_signature"); a.Header.Get("Set-Cookie") != "" {
 			t.Errorf("%s: a cookie is set", name)
 		}
 		wantDelivery(t, b, "sent", "")
@@ -262,7 +275,8 @@ func TestMailEvent_WithoutDatabaseIsRetried(t *testing.T) {
 	w.TakeAway(t)
 	told(b, body).Want(http.StatusServiceUnavailable, "unavailable")
 	w.BringBack(t)
-	harness.Eventually(t, "the event is not taken", func() error { return harness.StatusError(told(b, body), http.StatusOK) })
+	harness.Eventually(t, "the event is not taken",
+		func() error { return harness.StatusError(told(b, body), http.StatusOK) })
 	wantDelivery(t, b, "delivered", "")
 }
 
@@ -282,15 +296,21 @@ func TestWebhook_LimitsPathTypeAndSize(t *testing.T) {
 	w := harness.NewWorld(t)
 	b := w.Start(t).Open(t)
 	body := about(delivered, "x", 0).Body(harness.WebhookKey)
-	for _, path := range []string{"/api/webhooks/mailgun/", "/api/webhooks", "/api/webhooks/Mailgun", "/api/webhooks/mailgun/../../auth/sign-out", "/api/auth/sign-out"} {
-		b.Post(path, body, harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
+	for _, path := range []string{"/api/webhooks/mailgun/", "/api/webhooks", "/api/webhooks/Mailgun",
+		"/api/webhooks/mailgun/../../auth/sign-out", "/api/auth/sign-out"} {
+		b.Post(path, body, harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden,
+			"cross_origin_request")
 	}
-	b.Post("/api/webhooks/mailgun", body, harness.With("Content-Type", "text/plain")).Want(http.StatusUnsupportedMediaType)
-	b.Post("/api/webhooks/mailgun", body, harness.With("Content-Encoding", "gzip")).Want(http.StatusUnsupportedMediaType)
-	b.Post("/api/webhooks/mailgun", strings.Repeat(" ", 33_000)+body).Want(http.StatusRequestEntityTooLarge)
+	b.Post("/api/webhooks/mailgun", body,
+		harness.With("Content-Type", "text/plain")).Want(http.StatusUnsupportedMediaType)
+	b.Post("/api/webhooks/mailgun", body,
+		harness.With("Content-Encoding", "gzip")).Want(http.StatusUnsupportedMediaType)
+	b.Post("/api/webhooks/mailgun",
+		strings.Repeat(" ", 33_000)+body).Want(http.StatusRequestEntityTooLarge)
 	b.Post("/api/webhooks/mailgun", `{`).Want(http.StatusBadRequest, "invalid_request")
 	// Mailgun's events have one to three kB; a server's answer may be long.
-	long := strings.Replace(body, "what the server of", strings.Repeat("what the server said ", 1400), 1)
+	long := strings.Replace(body, "what the server of", strings.Repeat("what the server said ", 1400),
+		1)
 	told(b, long).Want(http.StatusOK)
 	b.Post("/api/auth/verify", long).Want(http.StatusRequestEntityTooLarge)
 }
@@ -300,7 +320,8 @@ func FuzzMailEvent_NeedsAValidSignature(f *testing.F) {
 	w := harness.NewWorld(f)
 	app := w.Start(f, "LOG_LEVEL=error")
 	_, ref := waiting(f, w, app)
-	for _, event := range []mailgunfake.Event{about(delivered, ref, 0), about(deferred, ref, 0), about(bounced, ref, 0)} {
+	for _, event := range []mailgunfake.Event{about(delivered, ref, 0), about(deferred, ref, 0),
+		about(bounced, ref, 0)} {
 		var body struct {
 			Data json.RawMessage `json:"event-data"`
 		}
@@ -319,7 +340,8 @@ func FuzzMailEvent_NeedsAValidSignature(f *testing.F) {
 			key = "another"
 		}
 		frame := mailgunfake.Event{At: time.Now()}.Body(key)
-		body := `{` + frame[strings.Index(frame, `"signature":{`):len(frame)-1] + `,"event-data":` + data + `}`
+		body := `{` + frame[strings.Index(frame, `"signature":{`):len(frame)-1] + `,"event-data":` +
+			data + `}`
 		before := state(t, w)
 		a := told(app.Open(t), body)
 		if a.Status >= 500 {
@@ -335,7 +357,8 @@ func FuzzMailEvent_NeedsAValidSignature(f *testing.F) {
 func state(t testing.TB, w *harness.World) (all string) {
 	t.Helper()
 	err := w.DB.QueryRow(t.Context(), `
-		SELECT (SELECT jsonb_agg(to_jsonb(c)) FROM challenges AS c)::text || (SELECT jsonb_agg(to_jsonb(m)) FROM mails AS m)::text
+		SELECT (SELECT jsonb_agg(to_jsonb(c)) FROM challenges AS c)::text
+		    || (SELECT jsonb_agg(to_jsonb(m)) FROM mails AS m)::text
 		       || (SELECT count(*) FROM event_tokens)`).Scan(&all)
 	if err != nil {
 		t.Fatal(err)

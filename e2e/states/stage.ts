@@ -23,7 +23,10 @@ export const narrow = { width: 320, height: 640 }
 export const test = base.extend<object, { stage: Page }>({
   stage: [
     async ({ browser }, use) => {
-      const page = await browser.newPage({ baseURL: given('SANA_WORKBENCH'), reducedMotion: 'reduce' })
+      const page = await browser.newPage({
+        baseURL: given('SANA_WORKBENCH'),
+        reducedMotion: 'reduce',
+      })
       await use(page)
       await page.close()
     },
@@ -31,12 +34,21 @@ export const test = base.extend<object, { stage: Page }>({
   ],
 })
 
-export async function show(page: Page, size: typeof phone, colorScheme: 'light' | 'dark'): Promise<void> {
+export async function show(
+  page: Page,
+  size: typeof phone,
+  colorScheme: 'light' | 'dark',
+): Promise<void> {
   await page.setViewportSize(size)
   await page.emulateMedia({ colorScheme })
 }
 
-export async function open(page: Page, id: string, size: typeof phone, colorScheme: 'light' | 'dark'): Promise<void> {
+export async function open(
+  page: Page,
+  id: string,
+  size: typeof phone,
+  colorScheme: 'light' | 'dark',
+): Promise<void> {
   await show(page, size, colorScheme)
   await page.goto(`/?state=${id}`)
   await page.locator('html[data-state=reached]').waitFor()

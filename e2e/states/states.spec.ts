@@ -17,8 +17,8 @@ import {
   withLargeText,
 } from './stage'
 
-// To load a page takes as long as to look at it: every other state is loaded on a phone and then shown
-// on a desktop, the rest the other way round.
+// To load a page takes as long as to look at it: every other state is loaded on a phone and then
+// shown on a desktop, the rest the other way round.
 for (const [place, id] of (JSON.parse(given('SANA_STATES')) as string[]).entries()) {
   const devices = [
     { name: 'phone', size: phone, colours: 'light', others: 'dark' },

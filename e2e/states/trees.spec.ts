@@ -23,10 +23,16 @@ const pages = [
 
 for (const id of pages) {
   test(`the accessibility tree of ${id}`, async ({ browser }) => {
-    const page = await browser.newPage({ baseURL: given('SANA_WORKBENCH'), reducedMotion: 'reduce', timezoneId: 'UTC' })
+    const page = await browser.newPage({
+      baseURL: given('SANA_WORKBENCH'),
+      reducedMotion: 'reduce',
+      timezoneId: 'UTC',
+    })
     await page.clock.setFixedTime('2026-04-01T12:00:30Z')
     await open(page, id, desktop, 'light')
-    await expect(page.locator('body')).toMatchAriaSnapshot({ name: `${id.replace('/', '-')}.aria.yml` })
+    await expect(page.locator('body')).toMatchAriaSnapshot({
+      name: `${id.replace('/', '-')}.aria.yml`,
+    })
     await page.close()
   })
 }

@@ -1,7 +1,13 @@
-// A reverse proxy in front of Sana and of one app, which asks the gate before each request of the app
-// ("forward-auth"). Browsers resolve names below localhost themselves.
+// A reverse proxy in front of Sana and of one app, which asks the gate before each request of the
+// app ("forward-auth"). Browsers resolve names below localhost themselves.
 import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Server } from './server'
 
@@ -51,7 +57,9 @@ export class AppProxy {
     }
     forward(`${this.#sana?.gateUrl}/gate/forward/wiki`, 'GET', asked, outgoing, (answer) => {
       const user = answer.headers['remote-user']
-      outgoing.writeHead(200, { 'Content-Type': 'text/html' }).end(`<!doctype html><h1>Wiki of ${user}</h1>`)
+      outgoing
+        .writeHead(200, { 'Content-Type': 'text/html' })
+        .end(`<!doctype html><h1>Wiki of ${user}</h1>`)
       answer.resume()
     }).end()
   }

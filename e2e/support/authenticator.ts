@@ -1,7 +1,9 @@
 // An authenticator of Chromium's, over its devtools: what it asks its user is answered at once.
 import type { CDPSession, Page } from '@playwright/test'
 
-/** As a phone or a laptop has one: with a screen lock, and passkeys that are known by themselves. */
+/**
+ * As a phone or a laptop has one: with a screen lock, and passkeys that are known by themselves.
+ */
 const usual = {
   protocol: 'ctap2',
   transport: 'internal',
@@ -25,11 +27,16 @@ export class Authenticator {
 
   /** Another one at the same browser, as a security key is. */
   async another(options: object = {}): Promise<Authenticator> {
-    return new Authenticator(this.devtools, await addAuthenticator(this.devtools, { ...usual, ...options }))
+    return new Authenticator(
+      this.devtools,
+      await addAuthenticator(this.devtools, { ...usual, ...options }),
+    )
   }
 
   async passkeys() {
-    const { credentials } = await this.devtools.send('WebAuthn.getCredentials', { authenticatorId: this.id })
+    const { credentials } = await this.devtools.send('WebAuthn.getCredentials', {
+      authenticatorId: this.id,
+    })
     return credentials
   }
 
@@ -44,12 +51,18 @@ export class Authenticator {
 
   /** Whether its user passes the screen lock. */
   async setVerified(isUserVerified: boolean): Promise<void> {
-    await this.devtools.send('WebAuthn.setUserVerified', { authenticatorId: this.id, isUserVerified })
+    await this.devtools.send('WebAuthn.setUserVerified', {
+      authenticatorId: this.id,
+      isUserVerified,
+    })
   }
 
   /** Whether its user touches it when it is asked for a passkey. */
   async setPresent(enabled: boolean): Promise<void> {
-    await this.devtools.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId: this.id, enabled })
+    await this.devtools.send('WebAuthn.setAutomaticPresenceSimulation', {
+      authenticatorId: this.id,
+      enabled,
+    })
   }
 
   async setBackup(backupEligibility: boolean, backupState: boolean): Promise<void> {

@@ -17,5 +17,7 @@ export async function axeFaults(page: Page): Promise<string[]> {
     return loaded.run({ exclude: ['iframe'] }, { iframes: false, runOnly: { type: 'tag', values } })
   }, tags)
   const unclear = incomplete.filter(({ id }) => id === 'color-contrast')
-  return [...violations, ...unclear].map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+  return [...violations, ...unclear].map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`,
+  )
 }

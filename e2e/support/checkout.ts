@@ -1,7 +1,16 @@
 // A copy of the repository in its own folder, like a fresh clone, in which `npm start` is run.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { waitFor } from '../../scripts/lib/interrupt.mjs'
@@ -22,13 +31,19 @@ export class Checkout {
 
   constructor() {
     const isCopied = (path: string) => !left.includes(basename(path))
-    cpSync(root, this.folder, { recursive: true, filter: (path) => path === root || isCopied(path) })
+    cpSync(root, this.folder, {
+      recursive: true,
+      filter: (path) => path === root || isCopied(path),
+    })
     symlinkSync(join(root, 'node_modules'), join(this.folder, 'node_modules'))
   }
 
   /** Starts one of the scripts as npm does, without npm around it. */
   run(script: 'start' | 'dev', env: Record<string, string>): Run {
-    return this.#start(process.execPath, [`scripts/${script}.mjs`], { ...env, npm_lifecycle_event: script })
+    return this.#start(process.execPath, [`scripts/${script}.mjs`], {
+      ...env,
+      npm_lifecycle_event: script,
+    })
   }
 
   /** Starts `npm start` as a terminal does, in a process group of its own. */
@@ -85,11 +100,18 @@ export class Run {
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown>
 
-  constructor(folder: string, command: string, args: string[], env: Record<string, string>, detached: boolean) {
+  constructor(
+    folder: string,
+    command: string,
+    args: string[],
+    env: Record<string, string>,
+    detached: boolean,
+  ) {
     const options = { cwd: folder, env: { ...tools, ...env }, detached }
     this.#child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#exited = once(this.#child, 'exit')
-    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (text) => (this.output += text))
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on('data', (text) => (this.output += text))
   }
 
   /** Waits until the output has `words`. */

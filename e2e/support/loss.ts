@@ -21,7 +21,10 @@ async function pass(original: Request): Promise<number> {
   const headers = await original.allHeaders()
   const sent = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith(':')))
   return new Promise((resolve, reject) => {
-    const onward = request(original.url(), { method: original.method(), headers: { ...sent, connection: 'close' } })
+    const onward = request(original.url(), {
+      method: original.method(),
+      headers: { ...sent, connection: 'close' },
+    })
     onward.on('response', (answer) => {
       answer.resume()
       answer.on('end', () => resolve(answer.statusCode ?? 0))

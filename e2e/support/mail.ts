@@ -40,7 +40,8 @@ export async function readCode(serverUrl: string, address: string, count = 1): P
   const mail = await waitFor(find, { timeout: 15_000 })
   const code = mail?.subject.match(codeFirst)?.[0]
   const link = mail?.text.match(/http\S+\/verify#c=\d+/)?.[0]
-  if (!(code && link)) throw new Error(`no code for ${address} in the inbox: ${mail?.subject ?? 'no mail'}`)
+  if (!(code && link))
+    throw new Error(`no code for ${address} in the inbox: ${mail?.subject ?? 'no mail'}`)
   return { code, link }
 }
 

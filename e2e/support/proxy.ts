@@ -1,7 +1,13 @@
 // A load balancer that sends every request to another instance than the one before, so that state
 // in an instance's memory cannot be relied on.
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export interface Proxied {
@@ -47,10 +53,14 @@ export class RoundRobinProxy {
 
   #pass(incoming: IncomingMessage, outgoing: ServerResponse): void {
     const path = incoming.url ?? ''
-    const instance = this.instanceFor?.(path) ?? this.#turnOf(incoming.method === 'GET' ? path : 'write')
+    const instance =
+      this.instanceFor?.(path) ?? this.#turnOf(incoming.method === 'GET' ? path : 'write')
     this.seen.push({ call: `${incoming.method} ${incoming.url}`, instance })
     const headers = { ...incoming.headers, 'x-forwarded-for': incoming.socket.remoteAddress }
-    const onward = request(`${this.#instances[instance]}${incoming.url}`, { method: incoming.method, headers })
+    const onward = request(`${this.#instances[instance]}${incoming.url}`, {
+      method: incoming.method,
+      headers,
+    })
     onward.on('response', (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
       answer.pipe(outgoing)

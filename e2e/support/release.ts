@@ -1,7 +1,15 @@
 // Another release of Sana, pages and program, built from source: the newest one recorded in
 // backend/test/chaos, or, while there is none, the present sources with other names for all scripts
 // of the pages.
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compile } from '../../scripts/lib/builds.mjs'
@@ -30,11 +38,15 @@ export async function buildAnotherRelease(): Promise<Release> {
   const tree = join(folder, 'tree')
   const commit = releasesBefore().at(-1)
   if (!commit) copySources(tree)
-  else if (!(await checkOut(commit, sources, tree))) throw new Error(`${commit} is not in the history that is here`)
+  else if (!(await checkOut(commit, sources, tree)))
+    throw new Error(`${commit} is not in the history that is here`)
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
   const vite = join(tree, 'node_modules/vite/bin/vite.js')
   const env = { ...process.env, NODE_ENV: 'production' }
-  await mustRun('Building the pages of another release', process.execPath, [vite, 'build'], { cwd: tree, env })
+  await mustRun('Building the pages of another release', process.execPath, [vite, 'build'], {
+    cwd: tree,
+    env,
+  })
   const program = join(folder, 'sana')
   await compile('Building another release', program, 'another', tree)
   return { program, remove: () => rmSync(folder, { recursive: true }) }

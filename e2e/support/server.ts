@@ -64,9 +64,13 @@ export class Server {
     if (apps) writeFileSync(join(folder, 'apps.yaml'), apps)
     const child = spawn(program, ['serve'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (this.log += text))
-    const ready = await waitFor(() => child.exitCode !== null || this.#isReady(), { timeout: 30_000 })
-    if (!ready || child.exitCode !== null) throw new Error(`bin/sana does not get ready:\n${this.log}`)
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (text) => (this.log += text))
+    const ready = await waitFor(() => child.exitCode !== null || this.#isReady(), {
+      timeout: 30_000,
+    })
+    if (!ready || child.exitCode !== null)
+      throw new Error(`bin/sana does not get ready:\n${this.log}`)
   }
 
   async #isReady(): Promise<boolean> {

@@ -22,14 +22,14 @@ interface Fixtures {
 }
 
 export const test = base.extend<Fixtures>({
-  // biome-ignore lint/correctness/noEmptyPattern: the pattern is where Playwright reads what a fixture needs.
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads what a test needs
   folder: async ({}, use) => {
     const folder = mkdtempSync(join(tmpdir(), 'sana-e2e-'))
     await use(folder)
     rmSync(folder, { recursive: true, force: true })
   },
 
-  // biome-ignore lint/correctness/noEmptyPattern: the pattern is where Playwright reads what a fixture needs.
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads what a test needs
   database: async ({}, use) => {
     const database = await createDatabase()
     await use(database)
@@ -44,7 +44,8 @@ export const test = base.extend<Fixtures>({
     const server = await Server.start({ databaseUrl: database.url, folder, host, apps })
     await use(server)
     await server.kill()
-    if (info.status !== info.expectedStatus) await info.attach('log of the server', { body: server.log })
+    if (info.status !== info.expectedStatus)
+      await info.attach('log of the server', { body: server.log })
   },
 
   address: ({ sana }, use) => use(sana.publicUrl),

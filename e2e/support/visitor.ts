@@ -27,7 +27,11 @@ export class Visitor {
   async #call(method: string, path: string, body?: object): Promise<Response> {
     const cookies = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const headers = { Cookie: cookies, Origin: this.url, 'Content-Type': 'application/json' }
-    const answer = await fetch(`${this.url}${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) })
+    const answer = await fetch(`${this.url}${path}`, {
+      method,
+      headers,
+      ...(body && { body: JSON.stringify(body) }),
+    })
     if (!answer.ok && method !== 'GET') throw new Error(`${method} ${path}: ${answer.status}`)
     for (const cookie of answer.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? []

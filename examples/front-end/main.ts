@@ -33,7 +33,8 @@ ask.addEventListener('submit', async (event) => {
   const email = String(new FormData(ask).get('email'))
   let { data, error, response } = await sana.POST('/api/auth/code', { body: { email } })
   // The browser had no token yet, and has one now.
-  if (response.status === 409) ({ data, error, response } = await sana.POST('/api/auth/code', { body: { email } }))
+  if (response.status === 409)
+    ({ data, error, response } = await sana.POST('/api/auth/code', { body: { email } }))
   if (error) status.textContent = error.detail
   else if (data?.code) show(verify, `We sent a code to ${data.email}.`)
   else if (data) status.textContent = `This address has had enough mail until ${data.resend_at}.`

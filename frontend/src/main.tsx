@@ -8,9 +8,9 @@ const root = document.getElementById('root')
 const draw = () => {
   if (root) render(<App />, root)
 }
-// Nothing is drawn before its language is there, so that no other one flashes up. Not awaited: the pages that are loaded
-// later would then need a file of their own for what they share with this one. A fault in a microtask is an error event,
-// which start.js waits for; in a promise it is none.
+// Nothing is drawn before its language is there, so that no other one flashes up. Not awaited: the
+// pages that are loaded later would then need a file of their own for what they share with this
+// one. A fault in a microtask is an error event, which start.js waits for; in a promise it is none.
 speak([kept('language'), ...navigator.languages]).then(() => queueMicrotask(draw))
 
 import.meta.hot?.on('sana:texts', ({ language, texts }) => {

@@ -1,5 +1,5 @@
-// Fetches missing tools while the first steps of `npm test` use the processors. A failed download is
-// repeated by the step that needs it, and reported there.
+// Fetches missing tools while the first steps of `npm test` use the processors. A failed download
+// is repeated by the step that needs it, and reported there.
 import { missingCompiler } from './c-compiler.mjs'
 import { missingChromium } from './chromium.mjs'
 import { missingPgBouncer } from './pgbouncer.mjs'
@@ -17,7 +17,9 @@ export async function fetchAhead() {
 export function refuseToInstall() {
   const missing = missingPackages()
   if (missing.length === 0) return
-  throw new Problem(`This machine lacks what the tests need. On Debian: apt-get install ${missing.join(' ')}`)
+  throw new Problem(
+    `This machine lacks what the tests need. On Debian: apt-get install ${missing.join(' ')}`,
+  )
 }
 
 function missingPackages() {

@@ -1,5 +1,5 @@
-// Tools of the system for `npm run bench`: wrk, which makes the load, and Flask with gunicorn, one of the
-// peers.
+// Tools of the system for `npm run bench`: wrk, which makes the load, and Flask with gunicorn, one
+// of the peers.
 import { spawnSync } from 'node:child_process'
 import { Problem } from './problem.mjs'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
@@ -28,14 +28,21 @@ export async function provideGunicorn() {
   if (isThere()) return { path }
   if (!canInstallPackages()) return { missing: "Debian's python3-flask and gunicorn are not there" }
   const reason = await installPackages('python3-flask', 'gunicorn')
-  return isThere() ? { path } : { missing: `python3-flask and gunicorn could not be installed: ${reason}` }
+  return isThere()
+    ? { path }
+    : { missing: `python3-flask and gunicorn could not be installed: ${reason}` }
 }
 
 /** @returns {string} how large the container image is, where one was built under the name sana */
 export function imageSize() {
-  const size = spawnSync('docker', ['image', 'inspect', '--format', '{{.Size}}', 'sana'], { encoding: 'utf8' })
+  const size = spawnSync('docker', ['image', 'inspect', '--format', '{{.Size}}', 'sana'], {
+    encoding: 'utf8',
+  })
   if (size.status === 0) return `${(Number(size.stdout) / 1e6).toFixed(1)} MB (docker)`
-  const images = spawnSync('buildah', ['images', '--format', '{{.Size}}', 'localhost/sana'], { encoding: 'utf8' })
-  if (images.status === 0 && images.stdout.trim()) return `${images.stdout.trim().split('\n')[0]} (buildah)`
+  const images = spawnSync('buildah', ['images', '--format', '{{.Size}}', 'localhost/sana'], {
+    encoding: 'utf8',
+  })
+  if (images.status === 0 && images.stdout.trim())
+    return `${images.stdout.trim().split('\n')[0]} (buildah)`
   return 'NOT MEASURED: there is no image named sana; docker build -t sana . makes one'
 }

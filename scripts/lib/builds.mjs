@@ -1,4 +1,5 @@
-// The two things that are built: the single-page app in frontend/dist, and bin/sana, which embeds it.
+// The two things that are built: the single-page app in frontend/dist, and bin/sana, which embeds
+// it.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -56,7 +57,14 @@ export async function buildServer() {
  */
 export async function compile(doing, target, version, sources = root, platform = {}) {
   // Without -buildvcs=false Go asks git, and fails where git does not trust the folder's owner.
-  const flags = ['-buildvcs=false', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, '-o', target]
+  const flags = [
+    '-buildvcs=false',
+    '-trimpath',
+    '-ldflags',
+    `-s -w -X main.version=${version}`,
+    '-o',
+    target,
+  ]
   await mustRun(doing, 'go', ['build', ...flags, './backend'], {
     cwd: sources,
     env: { ...process.env, CGO_ENABLED: '0', ...platform },
@@ -75,7 +83,9 @@ function version() {
 /** A digest over all that goes into the SPA and all that came out. */
 function spaStamp() {
   const hash = createHash('sha256')
-  const configuration = ['vite.config.ts', 'tsconfig.json', 'package-lock.json'].map((name) => join(root, name))
+  const configuration = ['vite.config.ts', 'tsconfig.json', 'package-lock.json'].map((name) =>
+    join(root, name),
+  )
   for (const file of [...configuration, ...filesBelow(join(root, 'frontend'))]) {
     if (existsSync(file))
       hash
@@ -88,11 +98,14 @@ function spaStamp() {
 
 /**
  * @param {string} dir
- * @returns {string[]} all files in it and below, in a fixed order; what tools keep in node_modules is not ours
+ * @returns {string[]} all files in it and below, in a fixed order; what tools keep in node_modules
+ *   is not ours
  */
 function filesBelow(dir) {
   return readdirSync(dir, { withFileTypes: true })
     .filter((entry) => entry.name !== 'node_modules')
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap((entry) => (entry.isDirectory() ? filesBelow(join(dir, entry.name)) : [join(dir, entry.name)]))
+    .flatMap((entry) =>
+      entry.isDirectory() ? filesBelow(join(dir, entry.name)) : [join(dir, entry.name)],
+    )
 }

@@ -4,7 +4,8 @@ import { Problem } from './problem.mjs'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
 
 /**
- * @returns {Promise<string | undefined>} the compiler, installed if there was none; undefined where the race detector
+ * @returns {Promise<string | undefined>} the compiler, installed if there was none; undefined where
+ *   the race detector
  *   has to be left out, which CI does not accept
  */
 export async function provideCompiler() {

@@ -1,5 +1,5 @@
-// Checks of the sources without building or running them: the steps of `npm run check`, which are also
-// the first ones of `npm test`.
+// Checks of the sources without building or running them: the steps of `npm run check`, which are
+// also the first ones of `npm test`.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,9 +19,12 @@ export const webChecks = [
   { name: 'API contract', run: checkContract },
   { name: 'types of the API contract', run: checkContractTypes },
   { name: 'TypeScript: the app', run: () => node(tools.tsc, '--noEmit', '-p', 'tsconfig.json') },
-  { name: 'TypeScript: scripts and e2e', run: () => node(tools.tsc, '-p', 'scripts/tsconfig.json') },
+  {
+    name: 'TypeScript: scripts and e2e',
+    run: () => node(tools.tsc, '-p', 'scripts/tsconfig.json'),
+  },
   { name: 'links of the documents', run: checkLinks },
-  { name: 'lines of the documents', run: checkWidth },
+  { name: 'width of lines', run: checkWidth },
   { name: 'words', run: checkWords },
   { name: 'Biome', run: () => node(tools.biome, 'ci') },
 ]
@@ -38,18 +41,25 @@ async function node(...args) {
 }
 
 /**
- * The lock file must be complete for every platform (npm writes it from what it can see here and now), must pin what
- * it names, and must not name a private registry.
+ * The lock file must be complete for every platform (npm writes it from what it can see here and
+ * now), must pin what it names, and must not name a private registry.
  */
 async function checkLockFile() {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
   const faults = Object.entries(packages).flatMap(([path, { resolved, integrity }]) => {
     if (path === '') return []
-    if (resolved && !resolved.startsWith('https://registry.npmjs.org/')) return [`${path} comes from ${resolved}`]
+    if (resolved && !resolved.startsWith('https://registry.npmjs.org/'))
+      return [`${path} comes from ${resolved}`]
     return integrity ? [] : [`${path} has no integrity`]
   })
   if (faults.length > 0) throw new Problem(faults.join('\n'))
-  await mustRun('npm ci --dry-run', 'npm', ['ci', '--dry-run', '--prefer-offline', '--no-audit', '--no-fund'])
+  await mustRun('npm ci --dry-run', 'npm', [
+    'ci',
+    '--dry-run',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+  ])
 }
 
 function checkLists() {
@@ -60,10 +70,15 @@ function checkLists() {
 function checkTexts() {
   const { faults, untranslated } = examineTexts()
   if (faults.length > 0) throw new Problem(faults.join('\n'))
-  return untranslated.length > 0 ? `but NOT TRANSLATED YET, so shown in English: ${untranslated.join(', ')}` : undefined
+  return untranslated.length > 0
+    ? `but NOT TRANSLATED YET, so shown in English: ${untranslated.join(', ')}`
+    : undefined
 }
 
-/** The contract keeps all recommended rules of Redocly, warnings too: other tools read it as these want it. */
+/**
+ * The contract keeps all recommended rules of Redocly, warnings too: other tools read it as these
+ * want it.
+ */
 async function checkContract() {
   const { createConfig, lint } = await import('@redocly/openapi-core')
   const config = await createConfig({ extends: ['recommended'] })
@@ -82,7 +97,9 @@ async function checkContractTypes() {
     await node(tools.openapiTypescript, 'backend/web/openapi.yaml', '-o', fresh)
     const current = join(root, 'frontend/src/shared/api/contract.d.ts')
     if (readFileSync(fresh, 'utf8') === readFileSync(current, 'utf8')) return
-    throw new Problem('The types in frontend/src do not fit backend/web/openapi.yaml: run npm run types.')
+    throw new Problem(
+      'The types in frontend/src do not fit backend/web/openapi.yaml: run npm run types.',
+    )
   } finally {
     rmSync(dir, { recursive: true })
   }
@@ -96,6 +113,13 @@ async function checkWorkflows() {
 
 async function checkGoFormat() {
   const gofmt = join((await mustRun('go env', 'go', ['env', 'GOROOT'])).trim(), 'bin', 'gofmt')
-  const unformatted = await mustRun('gofmt', gofmt, ['-l', 'backend', 'frontend/embed.go', 'migrations', 'tools'])
-  if (unformatted) throw new Problem(`${unformatted}\nThese are not formatted: run gofmt -w on them.`)
+  const unformatted = await mustRun('gofmt', gofmt, [
+    '-l',
+    'backend',
+    'frontend/embed.go',
+    'migrations',
+    'tools',
+  ])
+  if (unformatted)
+    throw new Problem(`${unformatted}\nThese are not formatted: run gofmt -w on them.`)
 }

@@ -25,12 +25,16 @@ const names = [
  */
 function findInstalled(names) {
   const folders = (process.env.PATH ?? '').split(delimiter)
-  const paths = names.flatMap((name) => (name.startsWith('/') ? [name] : folders.map((folder) => join(folder, name))))
+  const paths = names.flatMap((name) =>
+    name.startsWith('/') ? [name] : folders.map((folder) => join(folder, name)),
+  )
   // Being there is not enough: Ubuntu's chromium-browser is a script that asks for a snap.
   return paths.find((path) => existsSync(path) && spawnSync(path, ['--version']).status === 0)
 }
 
-/** @returns {Promise<string | undefined>} the path of the Chromium that Playwright has downloaded */
+/**
+ * @returns {Promise<string | undefined>} the path of the Chromium that Playwright has downloaded
+ */
 async function findDownloaded() {
   const { chromium } = await import('@playwright/test')
   const path = chromium.executablePath()
@@ -52,5 +56,7 @@ export async function provideChromium() {
   const { output } = await run(process.execPath, [tools.playwright, 'install', 'chromium'])
   const downloaded = await findDownloaded()
   if (downloaded) return downloaded
-  throw new Problem(`${output.trimEnd()}\n\nThere is no Chromium, and none could be installed: install one by hand.`)
+  throw new Problem(
+    `${output.trimEnd()}\n\nThere is no Chromium, and none could be installed: install one by hand.`,
+  )
 }

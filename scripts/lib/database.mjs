@@ -1,9 +1,11 @@
-// The database of `npm start` and `npm run dev`: one Postgres per folder, shared by all that run there.
+// The database of `npm start` and `npm run dev`: one Postgres per folder, shared by all that run
+// there.
 //
-// The rule: each script keeps a connection open while it uses Postgres, and stops Postgres at its end if
-// no other connection is left, whichever script had started it. The connection of a script that was killed ends with it, so
-// nothing has to be counted or cleaned up; and a server that outlived its script still has connections of its own,
-// so Postgres is never taken from under it. Coming and going happen under one lock.
+// The rule: each script keeps a connection open while it uses Postgres, and stops Postgres at its
+// end if no other connection is left, whichever script had started it. The connection of a script
+// that was killed ends with it, so nothing has to be counted or cleaned up; and a server that
+// outlived its script still has connections of its own, so Postgres is never taken from under it.
+// Coming and going happen under one lock.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { forced, interrupted, waitFor } from './interrupt.mjs'
@@ -33,16 +35,23 @@ const holder = 'sana: a script that keeps Postgres running'
  */
 export function openDatabase() {
   const url = process.env.DATABASE_URL
-  if (url) return Promise.resolve({ url, lost: new Promise(() => {}), release: () => Promise.resolve() })
+  if (url)
+    return Promise.resolve({ url, lost: new Promise(() => {}), release: () => Promise.resolve() })
   return withLock(lockFile, async () => {
     const cluster = await openCluster(join(dataDir, 'postgres'))
     const { client, port } = await connectOrStart(cluster)
     const lost = new Promise((resolve) => {
-      client.once('error', () => resolve('the connection was cut')).once('end', () => resolve('it was stopped'))
+      client
+        .once('error', () => resolve('the connection was cut'))
+        .once('end', () => resolve('it was stopped'))
     })
     const { rows } = await client.query('SELECT FROM pg_database WHERE datname = $1', [database])
     if (rows.length === 0) await client.query(`CREATE DATABASE ${database}`)
-    return { url: addressOf(cluster, port, database), lost, release: () => release(cluster, client) }
+    return {
+      url: addressOf(cluster, port, database),
+      lost,
+      release: () => release(cluster, client),
+    }
   })
 }
 
@@ -56,9 +65,9 @@ export function addressOf(cluster, port, name) {
 }
 
 /**
- * Connects to the Postgres that runs on the cluster; starts one whenever there is none. That covers the one left over
- * by a killed script, one that is just stopping or recovering, and the last backends of a killed one, which keep a
- * new one from starting until they have noticed.
+ * Connects to the Postgres that runs on the cluster; starts one whenever there is none. That covers
+ * the one left over by a killed script, one that is just stopping or recovering, and the last
+ * backends of a killed one, which keep a new one from starting until they have noticed.
  * @param {import('./postgres.mjs').Cluster} cluster
  */
 async function connectOrStart(cluster) {
@@ -87,7 +96,8 @@ async function connectOrStart(cluster) {
 }
 
 function assertWorthAnotherTry() {
-  const passing = /pre-existing shared memory block|lock file ".*" already exists|Address already in use/
+  const passing =
+    /pre-existing shared memory block|lock file ".*" already exists|Address already in use/
   if (passing.test(endOfLog())) return
   throw new Problem(`${endOfLog()}\n\nPostgres does not start; the end of ${postgresLog} is above.`)
 }
@@ -98,18 +108,24 @@ function endOfLog() {
 
 /**
  * @param {string} url
- * @returns {Promise<import('pg').Client | undefined>} undefined while Postgres is not there or not ready
+ * @returns {Promise<import('pg').Client | undefined>} undefined while Postgres is not there or not
+ *   ready
  */
 export async function connect(url) {
   const { default: pg } = await import('pg')
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000, application_name: holder })
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: 5000,
+    application_name: holder,
+  })
   // Without a listener the end of an idle connection would end this process.
   client.on('error', () => {})
   try {
     await client.connect()
     return client
   } catch (error) {
-    if (error.code === '28P01') throw new Problem(`Postgres refuses the password: ${error.message}.`)
+    if (error.code === '28P01')
+      throw new Problem(`Postgres refuses the password: ${error.message}.`)
     return undefined
   }
 }
@@ -119,13 +135,15 @@ export async function connect(url) {
  * @param {import('pg').Client} client
  */
 async function release(cluster, client) {
-  // Before the lock: if several scripts end together, the first one with the lock finds no connection.
+  // Before the lock: if several scripts end together, the first one with the lock finds no
+  // connection.
   await client.end().catch(() => {})
   await withLock(
     lockFile,
     async () => {
       const running = runningPostgres(cluster)
-      if (running && (await isUnused(addressOf(cluster, running.port, 'postgres')))) await stopPostgres(running.pid)
+      if (running && (await isUnused(addressOf(cluster, running.port, 'postgres'))))
+        await stopPostgres(running.pid)
     },
     forced,
   )
@@ -137,7 +155,10 @@ async function isUnused(url) {
   if (!client) return false
   const others = `SELECT application_name AS name FROM pg_stat_activity
     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
-  /** @returns {Promise<'unused' | 'held' | undefined>} undefined: by others, whose connections may be just ending */
+  /**
+   * @returns {Promise<'unused' | 'held' | undefined>} undefined: by others, whose connections may
+   *   be just ending
+   */
   const look = async () => {
     const { rows } = await client.query(others)
     if (rows.length === 0) return 'unused'
@@ -149,7 +170,8 @@ async function isUnused(url) {
 }
 
 /**
- * Stops a Postgres that may not be a child of this process. SIGINT is its "fast" shutdown, SIGQUIT its "immediate".
+ * Stops a Postgres that may not be a child of this process. SIGINT is its "fast" shutdown, SIGQUIT
+ * its "immediate".
  * @param {number} pid
  */
 async function stopPostgres(pid) {

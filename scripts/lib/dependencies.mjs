@@ -1,4 +1,5 @@
-// The npm packages. Only Node's own modules are imported here, because this runs before anything is installed.
+// The npm packages. Only Node's own modules are imported here, because this runs before anything is
+// installed.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { withLock } from './lock.mjs'
@@ -34,12 +35,21 @@ function areInstalled() {
   return Object.entries(wanted).every(([path, entry]) => {
     if (path === '') return true
     const found = installed[path]
-    return found ? found.version === entry.version && found.integrity === entry.integrity : !isNeeded(entry)
+    return found
+      ? found.version === entry.version && found.integrity === entry.integrity
+      : !isNeeded(entry)
   })
 }
 
 /**
- * @typedef {{ version: string, integrity?: string, optional?: boolean, os?: string[], cpu?: string[], libc?: string[] }} Entry
+ * @typedef {{
+ *   version: string
+ *   integrity?: string
+ *   optional?: boolean
+ *   os?: string[]
+ *   cpu?: string[]
+ *   libc?: string[]
+ * }} Entry
  * @param {string} file
  * @returns {Record<string, Entry>}
  */

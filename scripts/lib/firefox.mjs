@@ -20,7 +20,9 @@ export async function provideFirefox() {
   const reason = !find() && canInstallPackages() ? await installPackages('firefox-esr') : ''
   const found = find()
   if (found) return found
-  throw new Problem(`${reason}\nThere is no Firefox, and none could be installed: install one by hand.`.trimStart())
+  throw new Problem(
+    `${reason}\nThere is no Firefox, and none could be installed: install one by hand.`.trimStart(),
+  )
 }
 
 /** A Firefox with a profile of its own and one page. */
@@ -51,10 +53,18 @@ export class Firefox {
    */
   static async start(program, preferences) {
     const profile = mkdtempSync(join(tmpdir(), 'sana-firefox-'))
-    const lines = Object.entries(preferences).map(([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});`)
+    const lines = Object.entries(preferences).map(
+      ([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});`,
+    )
     writeFileSync(join(profile, 'user.js'), lines.join('\n'))
     const port = await freePort()
-    const args = ['--headless', '--no-remote', '--profile', profile, `--remote-debugging-port=${port}`]
+    const args = [
+      '--headless',
+      '--no-remote',
+      '--profile',
+      profile,
+      `--remote-debugging-port=${port}`,
+    ]
     const child = await start(program, args, { stdio: 'ignore' })
     const socket = await waitFor(() => connect(`ws://127.0.0.1:${port}/session`), patience)
     if (!socket) {
@@ -92,7 +102,9 @@ export class Firefox {
    */
   async until(expression) {
     if (await waitFor(async () => (await this.evaluate(expression)) === true, patience)) return
-    throw new Problem(`This did not become true in Firefox: ${expression}\nThe page: ${await this.evaluate(allText)}`)
+    throw new Problem(
+      `This did not become true in Firefox: ${expression}\nThe page: ${await this.evaluate(allText)}`,
+    )
   }
 
   /**
@@ -101,7 +113,11 @@ export class Firefox {
    */
   async evaluate(expression) {
     const target = { context: this.#context }
-    const { result } = await this.#send('script.evaluate', { expression, target, awaitPromise: true })
+    const { result } = await this.#send('script.evaluate', {
+      expression,
+      target,
+      awaitPromise: true,
+    })
     return result?.value
   }
 

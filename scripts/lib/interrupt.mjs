@@ -1,4 +1,5 @@
-// Ctrl-C and its relatives. The first asks everything to stop in order; the second stops it at once.
+// Ctrl-C and its relatives. The first asks everything to stop in order; the second stops it at
+// once.
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -13,10 +14,14 @@ export const forced = second.signal
 
 setMaxListeners(0, interrupted, forced)
 
-// The terminal sends SIGINT to all processes, and npm forwards its own, so one Ctrl-C arrives twice.
+// The terminal sends SIGINT to all processes, and npm forwards its own, so one Ctrl-C arrives
+// twice.
 const oneKeyPress = 700
 
-/** Makes SIGINT, SIGTERM, SIGHUP and the death of npm abort `interrupted`; what comes later aborts `forced`. */
+/**
+ * Makes SIGINT, SIGTERM, SIGHUP and the death of npm abort `interrupted`; what comes later aborts
+ * `forced`.
+ */
 export function listenForInterrupts() {
   let since = 0
   const onInterrupt = () => {
@@ -31,7 +36,9 @@ export function listenForInterrupts() {
   if (process.env.npm_lifecycle_event) watchParent(onInterrupt)
 }
 
-/** @returns {Promise<void>} resolves when the script is asked to stop, at once when it was already */
+/**
+ * @returns {Promise<void>} resolves when the script is asked to stop, at once when it was already
+ */
 export function untilInterrupted() {
   return new Promise((resolve) => {
     if (interrupted.aborted) resolve()
@@ -40,8 +47,9 @@ export function untilInterrupted() {
 }
 
 /**
- * `npm start` is one thing to the person who kills it, although npm and this script are two processes: when npm is
- * gone (kill -9, or a shell between the two that did not pass a signal on), Ctrl-C reaches no process.
+ * `npm start` is one thing to the person who kills it, although npm and this script are two
+ * processes: when npm is gone (kill -9, or a shell between the two that did not pass a signal on),
+ * Ctrl-C reaches no process.
  * @param {() => void} onOrphaned
  */
 function watchParent(onOrphaned) {

@@ -1,5 +1,5 @@
-// Which servers were started from this folder, and by which script. A script that is killed with -9 cannot stop its
-// server; the next one reads here that its script is gone, and stops it.
+// Which servers were started from this folder, and by which script. A script that is killed with -9
+// cannot stop its server; the next one reads here that its script is gone, and stops it.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { waitFor } from './interrupt.mjs'

@@ -30,13 +30,23 @@ function pageFaults() {
     },
     {
       file: `${app}/laterPages.tsx`,
-      paths: [...new Set(named(`${app}/laterPages.tsx`, /return \(\n\s*<InsideContext(.*)/s, /path === '(\/[^']*)'/g))],
+      paths: [
+        ...new Set(
+          named(
+            `${app}/laterPages.tsx`,
+            /return \(\n\s*<InsideContext(.*)/s,
+            /path === '(\/[^']*)'/g,
+          ),
+        ),
+      ],
       wanted: inside,
       advice: 'InsidePages there shows each page at its path',
     },
   ]
   return places.flatMap(({ file, paths, wanted, advice }) => [
-    ...without(wanted, paths).map((path) => `${app}/App.tsx has the page ${path}, ${file} has not: ${advice}`),
+    ...without(wanted, paths).map(
+      (path) => `${app}/App.tsx has the page ${path}, ${file} has not: ${advice}`,
+    ),
     ...without(paths, wanted).map(
       (path) => `${file} has the page ${path}, ${app}/App.tsx has not: inside there lists all`,
     ),
@@ -46,7 +56,11 @@ function pageFaults() {
 /** Every feature is closed to the others by Biome, and every page can be seen in its states. */
 function featureFaults() {
   const folders = readdirSync(join(root, features))
-  const closed = named('biome.json', /"\*\*\/app\/\*\*",(\s*"\.\.[^\]]*)\]/, /"\.\.\/([^/"]+)\/\*\*"/g)
+  const closed = named(
+    'biome.json',
+    /"\*\*\/app\/\*\*",(\s*"\.\.[^\]]*)\]/,
+    /"\.\.\/([^/"]+)\/\*\*"/g,
+  )
   const withPages = folders.filter((name) =>
     readdirSync(join(root, features, name)).some((file) => /Page\.tsx$/.test(file)),
   )
@@ -57,9 +71,12 @@ function featureFaults() {
     ...without(folders, closed).map(
       (name) => `biome.json does not close ${features}/${name}: add "../${name}/**" to its group`,
     ),
-    ...without(closed, folders).map((name) => `biome.json closes ${features}/${name}, which is not there`),
+    ...without(closed, folders).map(
+      (name) => `biome.json closes ${features}/${name}, which is not there`,
+    ),
     ...withoutStates.map(
-      (name) => `${features}/${name} has a page and no *.states.ts beside it, which shows it at /dev/states`,
+      (name) =>
+        `${features}/${name} has a page and no *.states.ts beside it, which shows it at /dev/states`,
     ),
   ]
 }
@@ -72,7 +89,10 @@ function languageFaults() {
   return without(
     files.map((name) => name.replace('.json', '')),
     loaded,
-  ).map((language) => `${folder}/text.ts does not load ${language}: add it to others and to later there`)
+  ).map(
+    (language) =>
+      `${folder}/text.ts does not load ${language}: add it to others and to later there`,
+  )
 }
 
 /**
@@ -84,7 +104,8 @@ function languageFaults() {
 function named(file, list, entry) {
   const path = join(root, file)
   const found = existsSync(path) ? list.exec(readFileSync(path, 'utf8'))?.[1] : undefined
-  if (found === undefined) throw new Error(`${file} has no list like ${list}; scripts/lib/lists.mjs reads it`)
+  if (found === undefined)
+    throw new Error(`${file} has no list like ${list}; scripts/lib/lists.mjs reads it`)
   return [...found.matchAll(entry)].map(([, name]) => name ?? '')
 }
 

@@ -1,4 +1,5 @@
-// One script at a time, for the moments when two `npm start` in one folder would tread on each other.
+// One script at a time, for the moments when two `npm start` in one folder would tread on each
+// other.
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { interrupted, waitFor } from './interrupt.mjs'
@@ -8,7 +9,8 @@ import { startTimeOf } from './processes.mjs'
 const me = `${process.pid} ${startTimeOf(process.pid)}`
 
 /**
- * Does `work` while holding the lock in `file`. A holder that was killed holds nothing: the file names its process.
+ * Does `work` while holding the lock in `file`. A holder that was killed holds nothing: the file
+ * names its process.
  * @template T
  * @param {string} file
  * @param {() => Promise<T>} work
@@ -32,7 +34,8 @@ export async function withLock(file, work, signal = interrupted) {
 
 /** @param {string} file */
 function take(file) {
-  // A link appears at once and whole; a file made with O_EXCL is empty for a moment, and for ever after a kill -9.
+  // A link appears at once and whole; a file made with O_EXCL is empty for a moment, and for ever
+  // after a kill -9.
   const mine = `${file}.${process.pid}.new`
   writeFileSync(mine, me)
   try {
@@ -67,8 +70,8 @@ function isAlive(holder) {
 }
 
 /**
- * Of several that find the same dead holder only one can rename its file; deleting it by name could delete the lock
- * that another one took a moment ago.
+ * Of several that find the same dead holder only one can rename its file; deleting it by name could
+ * delete the lock that another one took a moment ago.
  * @param {string} file
  * @param {string} holder
  */

@@ -1,4 +1,5 @@
-// Where things are. Everything that a run leaves behind is in one of these folders, all of them git-ignored.
+// Where things are. Everything that a run leaves behind is in one of these folders, all of them
+// git-ignored.
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -11,7 +12,10 @@ export const binary = join(root, 'bin', 'sana')
 export const spaDir = join(root, 'frontend', 'dist')
 export const postgresLog = join(dataDir, 'postgres.log')
 
-/** The script of an installed npm package, to be run by this very Node: no shell, no PATH, no wrapper process. */
+/**
+ * The script of an installed npm package, to be run by this very Node: no shell, no PATH, no
+ * wrapper process.
+ */
 export const tools = {
   vite: join(root, 'node_modules/vite/bin/vite.js'),
   vitest: join(root, 'node_modules/vitest/vitest.mjs'),

@@ -1,10 +1,12 @@
-// Patroni, etcd and the Postgres that Patroni runs, for the test of a failover: the machine's own, or the system's packages.
+// Patroni, etcd and the Postgres that Patroni runs, for the test of a failover: the machine's own,
+// or the system's packages.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
 
 /**
- * Puts the paths into the environment of the tests, and installs what is missing where that can be done.
+ * Puts the paths into the environment of the tests, and installs what is missing where that can be
+ * done.
  * @returns {Promise<string[]>} the packages that cannot be had
  */
 export async function providePatroni() {
@@ -12,7 +14,11 @@ export async function providePatroni() {
   if (absent.length > 0 && canInstallPackages()) await installPackages(...absent)
   const { patroni, etcd, binaries } = find()
   if (missing().length === 0) {
-    Object.assign(process.env, { SANA_PATRONI: patroni, SANA_ETCD: etcd, SANA_PATRONI_POSTGRES_BIN: binaries })
+    Object.assign(process.env, {
+      SANA_PATRONI: patroni,
+      SANA_ETCD: etcd,
+      SANA_PATRONI_POSTGRES_BIN: binaries,
+    })
   }
   return missing()
 }
@@ -35,9 +41,14 @@ function find() {
   }
 }
 
-/** @returns {string | undefined} the folder with pg_rewind and pg_basebackup, which the Postgres of npm lacks */
+/**
+ * @returns {string | undefined} the folder with pg_rewind and pg_basebackup, which the Postgres of
+ *   npm lacks
+ */
 function binaries() {
   const all = '/usr/lib/postgresql'
   const versions = existsSync(all) ? readdirSync(all).sort((a, b) => Number(b) - Number(a)) : []
-  return versions.map((version) => `${all}/${version}/bin`).find((dir) => existsSync(`${dir}/pg_rewind`))
+  return versions
+    .map((version) => `${all}/${version}/bin`)
+    .find((dir) => existsSync(`${dir}/pg_rewind`))
 }

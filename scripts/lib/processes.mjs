@@ -1,5 +1,5 @@
-// Child processes. Each leads a process group of its own, so that a Ctrl-C in the terminal reaches only the script,
-// which then stops its children in the right order.
+// Child processes. Each leads a process group of its own, so that a Ctrl-C in the terminal reaches
+// only the script, which then stops its children in the right order.
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
@@ -12,8 +12,10 @@ import { Problem } from './problem.mjs'
  * @property {number} pid
  * @property {Promise<string>} exited resolves to how it ended: "exit code 1", "SIGKILL"
  * @property {() => boolean} isRunning
- * @property {(grace?: number) => Promise<void>} stop asks it to stop, and makes it after `grace` milliseconds
- * @property {(message: object) => void} send sends a message to a child that was started with an IPC channel
+ * @property {(grace?: number) => Promise<void>} stop asks it to stop, and makes it after `grace`
+ *   milliseconds
+ * @property {(message: object) => void} send sends a message to a child that was started with an
+ *   IPC channel
  */
 
 /**
@@ -24,8 +26,15 @@ import { Problem } from './problem.mjs'
  * @returns {Promise<Child>}
  */
 export async function start(command, args, options = {}) {
-  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], ...options, detached: true })
-  await new Promise((resolve, reject) => child.once('spawn', () => resolve(undefined)).once('error', reject))
+  const child = spawn(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    ...options,
+    detached: true,
+  })
+  await new Promise((resolve, reject) =>
+    child.once('spawn', () => resolve(undefined)).once('error', reject),
+  )
   const pid = /** @type {number} */ (child.pid)
   let running = true
   const exited = new Promise((resolve) => {
@@ -55,17 +64,26 @@ export async function start(command, args, options = {}) {
  */
 export async function run(command, args, options = {}) {
   interrupted.throwIfAborted()
-  const child = spawn(command, args, { cwd: root, ...options, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const child = spawn(command, args, {
+    cwd: root,
+    ...options,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text))
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text) => (output += text))
   const onInterrupt = () => child.pid && signalGroup(child.pid, 'SIGTERM')
   const onForce = () => child.pid && signalGroup(child.pid, 'SIGKILL')
   interrupted.addEventListener('abort', onInterrupt)
   forced.addEventListener('abort', onForce)
   try {
-    const code = await new Promise((resolve, reject) => child.once('close', resolve).once('error', reject))
+    const code = await new Promise((resolve, reject) =>
+      child.once('close', resolve).once('error', reject),
+    )
     interrupted.throwIfAborted()
-    // Some tools colour what they print even into a pipe, letter by letter, which makes logs unreadable.
+    // Some tools colour what they print even into a pipe, letter by letter, which makes logs
+    // unreadable.
     return { ok: code === 0, output: stripVTControlCharacters(output) }
   } finally {
     interrupted.removeEventListener('abort', onInterrupt)
@@ -99,7 +117,8 @@ export function signalGroup(pid, signal) {
 }
 
 /**
- * When a process was started, in a form that only serves to be compared: a pid alone may by now belong to another.
+ * When a process was started, in a form that only serves to be compared: a pid alone may by now
+ * belong to another.
  * @param {number} pid
  * @returns {string} '' when there is no such process, or only its zombie
  */
@@ -108,7 +127,8 @@ export function startTimeOf(pid) {
     return spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
   }
   try {
-    // The second field is the program's name in brackets and may hold anything, so count from behind it.
+    // The second field is the program's name in brackets and may hold anything, so count from
+    // behind it.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
     return 'ZX'.includes(fields[0]) ? '' : fields[19]
   } catch {
@@ -122,7 +142,9 @@ export function startTimeOf(pid) {
  */
 export function commandLineOf(pid) {
   if (process.platform !== 'linux') {
-    return spawnSync('ps', ['-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
+    return spawnSync('ps', ['-ww', '-o', 'command=', '-p', String(pid)], {
+      encoding: 'utf8',
+    }).stdout.trim()
   }
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')

@@ -9,7 +9,8 @@ const proxies = [
 ]
 
 /**
- * Puts the paths of both into the environment of the tests, and installs what is missing where that can be done.
+ * Puts the paths of both into the environment of the tests, and installs what is missing where that
+ * can be done.
  * @returns {Promise<string[]>} the names of those that cannot be had
  */
 export async function provideProxies() {

@@ -1,4 +1,5 @@
-// The releases before this one, built from the repository's history for the test that has them serve beside it.
+// The releases before this one, built from the repository's history for the test that has them
+// serve beside it.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +12,8 @@ const sources = ['go.mod', 'go.sum', 'backend', 'frontend', 'migrations']
 
 /**
  * Builds them with the flags of bin/sana, so that Go finds nearly everything compiled already.
- * @returns {Promise<{ dir: string, missing: string[], remove: () => Promise<void> }>} a folder with a program for each commit, why
+ * @returns {Promise<{ dir: string, missing: string[], remove: () => Promise<void> }>} a folder with
+ *   a program for each commit, why
  *   there is none for others, and what removes the folder
  */
 export async function buildReleasesBefore() {
@@ -26,7 +28,10 @@ export async function buildReleasesBefore() {
 
 /** @returns {string[]} */
 export function releasesBefore() {
-  const lines = readFileSync(join(root, 'backend/test/chaos/testdata/releases-before'), 'utf8').split('\n')
+  const lines = readFileSync(
+    join(root, 'backend/test/chaos/testdata/releases-before'),
+    'utf8',
+  ).split('\n')
   return lines.filter((line) => line && !line.startsWith('#')).map((line) => line.split(' ')[0])
 }
 
@@ -42,8 +47,14 @@ async function buildCommit(commit, dir) {
     if (!(await checkOut(commit, sources, tree)))
       return 'is not in the history that is here (git fetch --unshallow brings it)'
     const libraries = await run('go', ['list', '-deps', './backend'], { cwd: tree })
-    if (!libraries.ok) return `has libraries that cannot be had: ${libraries.output.trim().split('\n').at(-1)}`
-    await compile(`Building the release before this one, ${commit}`, join(dir, commit), commit.slice(0, 7), tree)
+    if (!libraries.ok)
+      return `has libraries that cannot be had: ${libraries.output.trim().split('\n').at(-1)}`
+    await compile(
+      `Building the release before this one, ${commit}`,
+      join(dir, commit),
+      commit.slice(0, 7),
+      tree,
+    )
   } finally {
     rmSync(work, { recursive: true })
   }

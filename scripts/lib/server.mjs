@@ -12,13 +12,21 @@ import { start } from './processes.mjs'
  * @returns {Promise<import('./processes.mjs').Child>}
  */
 export async function startServer({ port, publicUrl, databaseUrl }) {
-  const own = { APP_ENV: 'development', PORT: String(port), PUBLIC_URL: publicUrl, DATABASE_URL: databaseUrl }
+  const own = {
+    APP_ENV: 'development',
+    PORT: String(port),
+    PUBLIC_URL: publicUrl,
+    DATABASE_URL: databaseUrl,
+  }
   const server = await start(binary, ['serve'], { env: { ...process.env, ...own } })
   note(server)
-  const isReady = async () => !server.isRunning() || (await answersOk(`http://127.0.0.1:${port}/readyz`))
+  const isReady = async () =>
+    !server.isRunning() || (await answersOk(`http://127.0.0.1:${port}/readyz`))
   const settled = await waitFor(isReady, { timeout: 60_000, signal: interrupted })
   if (settled && server.isRunning()) return server
-  const how = server.isRunning() ? 'was not ready within a minute' : `did not start (${await server.exited})`
+  const how = server.isRunning()
+    ? 'was not ready within a minute'
+    : `did not start (${await server.exited})`
   await server.stop()
   interrupted.throwIfAborted()
   throw new Problem(`The server ${how}; what it says is above.`)
@@ -43,7 +51,9 @@ export function announce(url) {
  */
 export async function untilTheEnd(name, child, database) {
   const asked = untilInterrupted().then(() => '')
-  const died = child.exited.then((how) => `${name} stopped by itself (${how}); what it said last is above.`)
+  const died = child.exited.then(
+    (how) => `${name} stopped by itself (${how}); what it said last is above.`,
+  )
   const lost = database.lost.then((how) => `Postgres has gone away: ${how}.`)
   const reason = await Promise.race([asked, died, lost])
   console.log(reason ? `\n${reason}` : '\nStopping …')
@@ -71,7 +81,8 @@ export async function choosePort(command) {
   }
   const fault = await faultOfListening(port)
   const advice = `choose another one, such as PORT=${port < 1024 ? 3000 : port + 1} ${command}`
-  if (fault === 'EADDRINUSE') throw new Problem(`Port ${port} is taken: stop what runs there, or ${advice}.`)
+  if (fault === 'EADDRINUSE')
+    throw new Problem(`Port ${port} is taken: stop what runs there, or ${advice}.`)
   if (fault === 'EACCES') throw new Problem(`Port ${port} is not open to this user: ${advice}.`)
   return port
 }

@@ -9,7 +9,11 @@ import { Problem } from './problem.mjs'
 const knownFile = join(root, 'scripts/sizes.json')
 const assets = join(spaDir, 'assets')
 
-const limits = { 'JavaScript of the first page': 14_000, 'JavaScript of all pages': 36_000, CSS: 8000 }
+const limits = {
+  'JavaScript of the first page': 14_000,
+  'JavaScript of all pages': 36_000,
+  CSS: 8000,
+}
 
 /** @returns {string} the sizes in words; a Problem where one is over its limit */
 export function checkSizes() {
@@ -34,10 +38,13 @@ function measure() {
   const sum = (names) => names.map(sizeOf).reduce((total, size) => total + size, 0)
   // A browser loads the texts of one language.
   const languages = [...new Set(scripts.map(languageOf))].filter(Boolean)
-  const texts = languages.map((language) => sum(scripts.filter((name) => languageOf(name) === language)))
+  const texts = languages.map((language) =>
+    sum(scripts.filter((name) => languageOf(name) === language)),
+  )
   return {
     'JavaScript of the first page': sum(filesOfFirstPage()),
-    'JavaScript of all pages': sum(scripts.filter((name) => !languageOf(name))) + Math.max(...texts),
+    'JavaScript of all pages':
+      sum(scripts.filter((name) => !languageOf(name))) + Math.max(...texts),
     CSS: styleSize(),
   }
 }
@@ -52,10 +59,13 @@ function languageOf(name) {
 
 /** The script that starts the page, the page's own, and what that imports before it runs. */
 function filesOfFirstPage() {
-  const names = new Set([...page().matchAll(/<script [^>]*src="\/assets\/([^"]+)"/g)].map(([, name]) => name ?? ''))
+  const names = new Set(
+    [...page().matchAll(/<script [^>]*src="\/assets\/([^"]+)"/g)].map(([, name]) => name ?? ''),
+  )
   for (const name of names) {
     const code = readFileSync(join(assets, name), 'utf8')
-    for (const [, imported] of code.matchAll(/(?:from|import)\s*["'`]\.\/([^"'`]+)["'`]/g)) names.add(imported ?? '')
+    for (const [, imported] of code.matchAll(/(?:from|import)\s*["'`]\.\/([^"'`]+)["'`]/g))
+      names.add(imported ?? '')
   }
   if (names.size === 0) throw new Problem('frontend/dist/index.html loads no script.')
   return ['../start.js', ...names]

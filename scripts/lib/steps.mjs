@@ -5,7 +5,8 @@ import { Problem } from './problem.mjs'
 /**
  * @typedef {object} Step
  * @property {string} name
- * @property {() => Promise<string | void> | string | void} run returns a few words for the person, or throws a Problem
+ * @property {() => Promise<string | void> | string | void} run returns a few words for the person,
+ *   or throws a Problem
  * @property {string[]} [needs] names of steps without which this one makes no sense
  */
 

@@ -15,6 +15,8 @@ export async function installPackages(...names) {
   console.log(`Installing with apt-get what this machine lacks: ${names.join(' ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   await run('apt-get', ['update'], { env })
-  const { output } = await run('apt-get', ['install', '-y', '--no-install-recommends', ...names], { env })
+  const { output } = await run('apt-get', ['install', '-y', '--no-install-recommends', ...names], {
+    env,
+  })
   return output.trimEnd().split('\n').at(-1) ?? ''
 }

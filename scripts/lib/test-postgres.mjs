@@ -1,5 +1,5 @@
-// The Postgres of `npm test`: made for one run, quick because nothing in it has to outlive that, and gone afterwards. That of
-// `npm run bench` is made and goes like it, with settings of its own.
+// The Postgres of `npm test`: made for one run, quick because nothing in it has to outlive that,
+// and gone afterwards. That of `npm run bench` is made and goes like it, with settings of its own.
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,13 +15,15 @@ const quick = {
   full_page_writes: 'off',
   synchronous_commit: 'off',
   max_connections: 500,
-  // Every test logs in anew; with the race detector, 4096 rounds of hashing are a tenth of what it costs.
+  // Every test logs in anew; with the race detector, 4096 rounds of hashing are a tenth of what it
+  // costs.
   scram_iterations: 1,
 }
 
 /**
  * @param {Record<string, string | number>} [settings]
- * @returns {Promise<{ url: string, stop: () => Promise<void> }>} the database `postgres` on it; `stop` removes it all
+ * @returns {Promise<{ url: string, stop: () => Promise<void> }>} the database `postgres` on it;
+ *   `stop` removes it all
  */
 export async function startTestPostgres(settings = quick) {
   const dir = mkdtempSync(join(tmpdir(), 'sana-test-'))
@@ -32,17 +34,26 @@ export async function startTestPostgres(settings = quick) {
   try {
     // For root, Postgres runs as another user, who has to get through to its folder.
     chmodSync(dir, 0o711)
-    const cluster = await openCluster(join(dir, 'postgres'), ['--no-sync', '--set=scram_iterations=1'])
+    const cluster = await openCluster(join(dir, 'postgres'), [
+      '--no-sync',
+      '--set=scram_iterations=1',
+    ])
     const port = await freePort()
     const postgres = await startPostgres(cluster, { port, log: join(dir, 'log'), settings })
     stops.push(() => {
-      // "Immediate": the SIGTERM of stop() alone would wait until all connections have ended by themselves.
+      // "Immediate": the SIGTERM of stop() alone would wait until all connections have ended by
+      // themselves.
       signalGroup(postgres.pid, 'SIGQUIT')
       return postgres.stop(5000)
     })
     const url = addressOf(cluster, port, 'postgres')
-    const client = await waitFor(() => connect(url), { timeout: 60_000, interval: 100, signal: interrupted })
-    if (!client) throw new Problem('The Postgres for the tests did not become ready within a minute.')
+    const client = await waitFor(() => connect(url), {
+      timeout: 60_000,
+      interval: 100,
+      signal: interrupted,
+    })
+    if (!client)
+      throw new Problem('The Postgres for the tests did not become ready within a minute.')
     await client.end()
     return { url, stop }
   } catch (error) {

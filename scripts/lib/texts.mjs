@@ -1,14 +1,18 @@
-// The texts of the pages: every language has what English has. One list of faults, each with its language and key.
+// The texts of the pages: every language has what English has. One list of faults, each with its
+// language and key.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { root } from './paths.mjs'
 
 const folder = 'frontend/src/shared/i18n'
 
-/** @typedef {string | Record<string, string> | null} Text null is not translated yet: the pages have it in English */
+/**
+ * @typedef {string | Record<string, string> | null} Text null: not translated yet, shown in English
+ */
 
 /**
- * @returns {{ faults: string[], untranslated: string[] }} what is wrong, and which texts are marked as not translated yet
+ * @returns {{ faults: string[], untranslated: string[] }} what is wrong, and which texts are marked
+ *   as not translated yet
  */
 export function examineTexts() {
   /** @type {string[]} */
@@ -23,7 +27,8 @@ export function examineTexts() {
       const texts = read(part + file)
       for (const [key, fault] of faultsOf(language, texts, english))
         faults.push(`${folder}/${part}${file}: ${key} ${fault}`)
-      for (const [key, text] of Object.entries(texts)) if (text === null) untranslated.push(`${language} ${key}`)
+      for (const [key, text] of Object.entries(texts))
+        if (text === null) untranslated.push(`${language} ${key}`)
     }
   }
   return { faults, untranslated }
@@ -45,8 +50,10 @@ function faultsOf(language, texts, english) {
   /** @type {[string, string][]} */
   const faults = []
   for (const key of Object.keys(english))
-    if (!(key in texts)) faults.push([key, 'is missing; null marks a text that is not translated yet'])
-  for (const key of Object.keys(texts)) if (!(key in english)) faults.push([key, 'is not in English'])
+    if (!(key in texts))
+      faults.push([key, 'is missing; null marks a text that is not translated yet'])
+  for (const key of Object.keys(texts))
+    if (!(key in english)) faults.push([key, 'is not in English'])
   const common = Object.keys(texts).filter((key) => key in english)
   const ordered = Object.keys(english).filter((key) => key in texts)
   const misplaced = common.find((key, place) => ordered[place] !== key)
@@ -58,20 +65,24 @@ function faultsOf(language, texts, english) {
 
 /** @param {string} language @param {Text} text @param {Text} english @returns {string[]} */
 function faultsOfText(language, text, english) {
-  if (text === null) return language === 'en' ? ['is null, but English is what all others are compared with'] : []
+  if (text === null)
+    return language === 'en' ? ['is null, but English is what all others are compared with'] : []
   if (english === null) return []
   if ((typeof text === 'string') !== (typeof english === 'string'))
     return ['has plural forms, or has none, unlike English']
   const faults = []
   const wanted = placeholders(forms(english).at(-1)?.[1] ?? '')
   for (const [form, words] of forms(text)) {
-    if (placeholders(words) !== wanted) faults.push(`${form} has the places ${placeholders(words)}, want ${wanted}`)
+    if (placeholders(words) !== wanted)
+      faults.push(`${form} has the places ${placeholders(words)}, want ${wanted}`)
     if (/[{}]|^\s|\s$|^$/.test(words.replace(/\{\w+\}/g, 'x')))
       faults.push(`${form} is empty, ragged or has a brace too many`)
   }
   if (typeof text !== 'string') {
     const rules = new Intl.PluralRules(language)
-    const needed = [...new Set(Array.from({ length: 101 }, (_, count) => rules.select(count)))].sort().join(', ')
+    const needed = [...new Set(Array.from({ length: 101 }, (_, count) => rules.select(count)))]
+      .sort()
+      .join(', ')
     const found = Object.keys(text).sort().join(', ')
     if (found !== needed) faults.push(`has the forms ${found}, but this language has ${needed}`)
   }

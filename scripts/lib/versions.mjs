@@ -8,28 +8,41 @@ import { Problem } from './problem.mjs'
 
 /** Says in one line what is missing or too old, and what to do. */
 export function checkVersions() {
-  if (process.platform === 'win32') throw new Problem('Windows is not supported directly: run this inside WSL.')
+  if (process.platform === 'win32')
+    throw new Problem('Windows is not supported directly: run this inside WSL.')
   checkNode()
   checkGo()
 }
 
 function checkNode() {
-  const wanted = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.node.replace('>=', '')
+  const wanted = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.node.replace(
+    '>=',
+    '',
+  )
   const found = process.versions.node
   if (isOlder(found, wanted)) {
-    throw new Problem(`Node ${wanted} or newer is needed, this is ${found}: install one from https://nodejs.org/.`)
+    throw new Problem(
+      `Node ${wanted} or newer is needed, this is ${found}: install one from https://nodejs.org/.`,
+    )
   }
 }
 
 function checkGo() {
   const wanted = /^go (\S+)/m.exec(readFileSync(join(root, 'go.mod'), 'utf8'))?.[1] ?? ''
-  // Since 1.21 Go fetches the version that go.mod asks for by itself; run in the repository, it says whether it can.
+  // Since 1.21 Go fetches the version that go.mod asks for by itself; run in the repository, it
+  // says whether it can.
   const { error, stdout, stderr } = spawnSync('go', ['version'], { cwd: root, encoding: 'utf8' })
-  if (error) throw new Problem(`Go is missing: install Go ${wanted} or newer from https://go.dev/dl/.`)
+  if (error)
+    throw new Problem(`Go is missing: install Go ${wanted} or newer from https://go.dev/dl/.`)
   const found = /go version go(\S+)/.exec(stdout)?.[1]
-  if (!found) throw new Problem(`Go ${wanted} or newer is needed (https://go.dev/dl/); go says: ${stderr.trim()}`)
+  if (!found)
+    throw new Problem(
+      `Go ${wanted} or newer is needed (https://go.dev/dl/); go says: ${stderr.trim()}`,
+    )
   if (isOlder(found, wanted)) {
-    throw new Problem(`Go ${wanted} or newer is needed, this is ${found}: install one from https://go.dev/dl/.`)
+    throw new Problem(
+      `Go ${wanted} or newer is needed, this is ${found}: install one from https://go.dev/dl/.`,
+    )
   }
 }
 

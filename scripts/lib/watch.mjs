@@ -1,12 +1,13 @@
-// Tells of changes below some folders. Node 20's own recursive watching on Linux loses a file for good once an editor
-// has replaced it by renaming; watching each folder by itself does not.
+// Tells of changes below some folders. Node 20's own recursive watching on Linux loses a file for
+// good once an editor has replaced it by renaming; watching each folder by itself does not.
 import { readdirSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './paths.mjs'
 
 /**
  * @param {object} what all paths are relative to the repository
- * @param {string[]} what.trees folders to watch with all folders in them, also those that come later
+ * @param {string[]} what.trees folders to watch with all folders in them, also those that come
+ *   later
  * @param {string[]} what.folders folders to watch by themselves
  * @param {(path: string) => boolean} what.matters
  * @param {() => void} onChange called once for changes that come together
@@ -39,8 +40,8 @@ export function watchSources({ trees, folders, matters }, onChange) {
 }
 
 /**
- * Whether a change of a file can change bin/sana: Go and what it embeds, whatever its kind, but neither tests nor what
- * editors leave beside a file while they write it.
+ * Whether a change of a file can change bin/sana: Go and what it embeds, whatever its kind, but
+ * neither tests nor what editors leave beside a file while they write it.
  * @param {string} path
  */
 export function isSource(path) {

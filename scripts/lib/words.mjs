@@ -31,11 +31,17 @@ const exempt = new Map([
 ])
 
 export async function checkWords() {
-  const documents = (await trackedFiles('*.md')).filter((file) => !exempt.has(relative(root, file))).flatMap(paragraphs)
+  const documents = (await trackedFiles('*.md'))
+    .filter((file) => !exempt.has(relative(root, file)))
+    .flatMap(paragraphs)
   const sources = (await trackedFiles('*.go', '*.ts', '*.tsx', '*.mjs')).filter(
     (file) => !exempt.has(relative(root, file)),
   )
-  const found = [...documents, ...sources.flatMap(comments), ...sources.flatMap(logMessages)].flatMap(faults)
+  const found = [
+    ...documents,
+    ...sources.flatMap(comments),
+    ...sources.flatMap(logMessages),
+  ].flatMap(faults)
   if (found.length > 0) throw new Problem(`${found.join('\n')}\n${found.length} in all`)
 }
 
@@ -43,7 +49,9 @@ export async function checkWords() {
 function faults({ file, line, text }) {
   return never.flatMap(({ form, instead }) => {
     const match = text.match(form)
-    return match ? [`${relative(root, file)}:${line}: "${match[0].trim().slice(0, 60)}": use ${instead}`] : []
+    return match
+      ? [`${relative(root, file)}:${line}: "${match[0].trim().slice(0, 60)}": use ${instead}`]
+      : []
   })
 }
 
@@ -68,7 +76,10 @@ function comments(file) {
   return [...found].map((match) => ({
     file,
     line: lineOf(text, match.index),
-    text: oneLine(match[0].replace(/^[ \t]*(?:\/\/|\/?\*+\/?)/gm, '')).replace(/`[^`]*`|"[^"]*"|“[^”]*”/g, ''),
+    text: oneLine(match[0].replace(/^[ \t]*(?:\/\/|\/?\*+\/?)/gm, '')).replace(
+      /`[^`]*`|"[^"]*"|“[^”]*”/g,
+      '',
+    ),
   }))
 }
 

@@ -1,4 +1,5 @@
-// The workbench of the pages, built for tests and pictures: every page in every state, with canned answers.
+// The workbench of the pages, built for tests and pictures: every page in every state, with canned
+// answers.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -7,16 +8,33 @@ import { dataDir, root, tools } from './paths.mjs'
 import { mustRun } from './processes.mjs'
 
 const dir = join(dataDir, 'states')
-const types = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.png': 'image/png' }
+const types = {
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+}
 
 /** @returns {Promise<string[]>} the ids of all states */
 export async function buildWorkbench() {
   const env = { ...process.env, NODE_ENV: 'production' }
-  const build = ['build', '--mode', 'states', '--outDir', dir, '--emptyOutDir', '--logLevel', 'warn']
+  const build = [
+    'build',
+    '--mode',
+    'states',
+    '--outDir',
+    dir,
+    '--emptyOutDir',
+    '--logLevel',
+    'warn',
+  ]
   await mustRun('Building the workbench', process.execPath, [tools.vite, ...build], { env })
   const { runnerImport } = await import('vite')
   const config = { root: join(root, 'frontend'), configFile: false, logLevel: 'warn' }
-  const { module } = await runnerImport(join(root, 'frontend/src/workbench/registry.ts'), /** @type {any} */ (config))
+  const { module } = await runnerImport(
+    join(root, 'frontend/src/workbench/registry.ts'),
+    /** @type {any} */ (config),
+  )
   return module.found.map((/** @type {{ id: string }} */ { id }) => id)
 }
 
@@ -32,7 +50,8 @@ export async function serveWorkbench() {
     response.setHeader('Content-Type', type ?? 'text/html; charset=utf-8')
     response.setHeader('Content-Security-Policy', policy)
     // The browser keeps what it has compiled of a script only where it may keep the script.
-    if (pathname.startsWith('/assets/')) response.setHeader('Cache-Control', 'max-age=3600, immutable')
+    if (pathname.startsWith('/assets/'))
+      response.setHeader('Cache-Control', 'max-age=3600, immutable')
     response.end(readFileSync(join(dir, type ? pathname : 'index.html')))
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
@@ -42,7 +61,8 @@ export async function serveWorkbench() {
 }
 
 /**
- * The policy as the server's source has it, one string over several lines, with the hash of the page's own style.
+ * The policy as the server's source has it, one string over several lines, with the hash of the
+ * page's own style.
  * @param {string} page
  */
 function pagesPolicy(page) {

@@ -23,7 +23,8 @@ type lengths struct {
 	endings      int
 	starts       int
 	people       int // signed-in users in each store
-	known        int // users with an account, each of whom signs in at most once: an address gets one code a minute
+	// users with an account, each of whom signs in at most once: an address gets one code a minute
+	known int
 }
 
 var (
@@ -107,7 +108,8 @@ func (b *bench) newDatabase(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{"bench_" + name}.Sanitize()); err != nil {
+	if _, err := conn.Exec(ctx,
+		"CREATE DATABASE "+pgx.Identifier{"bench_" + name}.Sanitize()); err != nil {
 		return "", err
 	}
 	u, err := url.Parse(b.database)

@@ -80,7 +80,8 @@ func (c *client) send(method, path string, body any, wanted int, into any) error
 		return err
 	}
 	if got := response.StatusCode(); got != wanted {
-		return &refusal{got, fmt.Sprintf("%s %s: got %d %s, want %d", method, path, got, response.Body(), wanted)}
+		return &refusal{got,
+			fmt.Sprintf("%s %s: got %d %s, want %d", method, path, got, response.Body(), wanted)}
 	}
 	for _, line := range response.Header.PeekAll("Set-Cookie") {
 		pair, _, _ := strings.Cut(string(line), ";")

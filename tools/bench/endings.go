@@ -29,7 +29,8 @@ type ended struct {
 func measureEndings(ctx context.Context, b *bench) error {
 	b.report.begin(
 		fmt.Sprintf(
-			"Endings: %d sessions ended at one instance, read at another that wrk reads from with %d connections",
+			"Endings: %d sessions ended at one instance, read at another that wrk reads from with %d "+
+				"connections",
 			b.endings,
 			connections,
 		),
@@ -97,7 +98,8 @@ func (b *bench) endSessions(
 	var instances [2]*server
 	for i := range instances {
 		direct := "MIGRATE_DATABASE_URL=" + database + migrations
-		if instances[i], err = b.startSana(ctx, fmt.Sprint(name, i), database, freePort(), direct); err != nil {
+		if instances[i], err = b.startSana(ctx, fmt.Sprint(name, i), database, freePort(),
+			direct); err != nil {
 			return nil, 0, 0, err
 		}
 		defer instances[i].stop()

@@ -60,7 +60,8 @@ func measureGate(ctx context.Context, b *bench) error {
 // gateRound has the figures of one round by the targets' names.
 type gateRound struct {
 	perSecond map[string]float64 // with both processors busy
-	p50       map[string]float64 // ms, with one request at a time: on a saturated machine it would be the length of the queue
+	// ms, with one request at a time: on a saturated machine it would be the length of the queue
+	p50 map[string]float64
 }
 
 func (b *bench) measureTarget(ctx context.Context, t gateTarget, round gateRound) error {
@@ -124,7 +125,8 @@ func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop fun
 	for _, p := range list {
 		addresses = append(addresses, p.User.Email)
 	}
-	made, err := exec.CommandContext(ctx, b.oauth2+"-cookie", append([]string{oauth2Secret}, addresses...)...).
+	made, err := exec.CommandContext(ctx, b.oauth2+"-cookie",
+		append([]string{oauth2Secret}, addresses...)...).
 		Output()
 	if err != nil {
 		return nil, stop, fmt.Errorf("cookies of oauth2-proxy: %w", err)

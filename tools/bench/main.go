@@ -98,7 +98,8 @@ func (b *bench) run(ctx context.Context) error {
 		{
 			"start",
 			measureStart,
-		}, {"reads", measureReads}, {"gate", measureGate}, {"signins", measureSignIns}, {"endings", measureEndings}, {"growth", measureGrowth},
+		}, {"reads", measureReads}, {"gate", measureGate}, {"signins", measureSignIns},
+		{"endings", measureEndings}, {"growth", measureGrowth},
 	}
 	var failed error
 	for _, p := range parts {

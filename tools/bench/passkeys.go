@@ -50,8 +50,10 @@ func (a authenticator) enroll(ctx context.Context, database string, n int) error
 	}
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, `
-		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
-		SELECT convert_to('passkey' || lpad(i::text, 7, '0'), 'UTF8'), md5(i::text)::uuid, $2, $3, 0, true, true,
+		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
+		    aaguid, name)
+		SELECT convert_to('passkey' || lpad(i::text, 7, '0'), 'UTF8'), md5(i::text)::uuid, $2, $3, 0,
+		    true, true,
 		       '00000000-0000-0000-0000-000000000000', 'Passkey'
 		FROM generate_series(1, $1) AS i`, n, publicHost, cose)
 	if err == nil {
@@ -63,7 +65,8 @@ func (a authenticator) enroll(ctx context.Context, database string, n int) error
 // sign returns the body of a request to sign in as a user, as browsers send it.
 func (a authenticator) sign(n int, challenge string) (any, error) {
 	client, err := json.Marshal(map[string]any{
-		"type": "webauthn.get", "challenge": challenge, "origin": "https://" + publicHost, "crossOrigin": false,
+		"type": "webauthn.get", "challenge": challenge, "origin": "https://" + publicHost,
+		"crossOrigin": false,
 	})
 	if err != nil {
 		return nil, err
@@ -80,7 +83,8 @@ func (a authenticator) sign(n int, challenge string) (any, error) {
 	return map[string]any{"credential": map[string]any{
 		"id": text(id), "rawId": text(id), "type": "public-key", "clientExtensionResults": struct{}{},
 		"response": map[string]string{
-			"clientDataJSON": text(client), "authenticatorData": text(authData), "signature": text(signature),
+			"clientDataJSON": text(client), "authenticatorData": text(authData),
+			"signature":  text(signature),
 			"userHandle": text(handleOf(n)),
 		},
 	}}, nil

@@ -90,7 +90,8 @@ func digits(value float64) string {
 }
 
 func (r *report) print(to io.Writer) {
-	for _, table := range append(r.tables, append(head("Figures by themselves", "what", "figure", "wanted"), r.single...)) {
+	for _, table := range append(r.tables,
+		append(head("Figures by themselves", "what", "figure", "wanted"), r.single...)) {
 		fmt.Fprintln(to, strings.Join(table, "\n"))
 	}
 }

@@ -123,8 +123,9 @@ func sessionOf(p answer) session.Session {
 			Email:      p.User.Email,
 			SignedInAt: p.Session.SignedInAt,
 		},
-		UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Platform: "Firefox, Linux",
-		IP: "192.0.2.1", Seed: random(16),
+		UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+		Platform:  "Firefox, Linux",
+		IP:        "192.0.2.1", Seed: random(16),
 	}
 }
 
@@ -157,7 +158,8 @@ func sharedJar(ctx context.Context, database string, list []answer) (jar, error)
 		users, rows = append(users, []any{p.User.ID, p.User.Email}), append(rows, row)
 		j = append(j, ticket{cookieOf(token), p})
 	}
-	if _, err := conn.CopyFrom(ctx, pgx.Identifier{"users"}, []string{"id", "email"}, pgx.CopyFromRows(users)); err != nil {
+	if _, err := conn.CopyFrom(ctx, pgx.Identifier{"users"}, []string{"id", "email"},
+		pgx.CopyFromRows(users)); err != nil {
 		return nil, err
 	}
 	_, err = conn.CopyFrom(

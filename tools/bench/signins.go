@@ -233,13 +233,16 @@ type signedIn struct {
 	Created bool `json:"created"`
 }
 
-func (s *signingIn) withCode(c *client, _ int, address string) (who signedIn, took steps, err error) {
+func (s *signingIn) withCode(
+	c *client, _ int, address string,
+) (who signedIn, took steps, err error) {
 	code := s.sink.expect(address)
 	s.mu.Lock()
 	s.asked = append(s.asked, address)
 	s.mu.Unlock()
 	start := time.Now()
-	err = s.send(c, http.MethodPost, "/api/auth/code", map[string]string{"email": address}, http.StatusAccepted, nil)
+	err = s.send(c, http.MethodPost, "/api/auth/code", map[string]string{"email": address},
+		http.StatusAccepted, nil)
 	if err != nil {
 		return who, took, err
 	}

@@ -23,10 +23,13 @@ const (
 )
 
 const (
-	hintLog   = "look for \"proxy misconfigured\" in Sana's log; " + hintGate
-	hintGate  = "compare the proxy's configuration with what sana apps nginx, caddy or traefik prints for this app"
-	hintSana  = "forward " + reservedPath + " at this host to Sana's main port without asking the gate, with the Host header unchanged"
-	hintClean = "let the proxy set or remove this header itself, as the configuration that sana apps prints does"
+	hintLog  = "look for \"proxy misconfigured\" in Sana's log; " + hintGate
+	hintGate = "compare the proxy's configuration with what sana apps nginx, caddy or traefik " +
+		"prints for this app"
+	hintSana = "forward " + reservedPath +
+		" at this host to Sana's main port without asking the gate, with the Host header unchanged"
+	hintClean = "let the proxy set or remove this header itself, as the configuration that sana " +
+		"apps prints does"
 )
 
 // appRun is the shared state of the checks of an app: run is for the app's host, sana for Sana's
@@ -162,7 +165,8 @@ func (r *appRun) closed(ctx context.Context) diagnose.Result {
 			hintGate,
 		)
 	}
-	if a := r.client.send(ctx, http.MethodOptions, r.client.origin+"/", "", nil); a.status != http.StatusUnauthorized {
+	if a := r.client.send(ctx, http.MethodOptions, r.client.origin+"/", "",
+		nil); a.status != http.StatusUnauthorized {
 		return diagnose.Warn(fmt.Sprintf("OPTIONS passes without a session: %d", a.status),
 			"allow OPTIONS without a session for CORS preflights only")
 	}
@@ -309,7 +313,8 @@ func (r *appRun) forgedQuestions(ctx context.Context) diagnose.Result {
 
 // names returns the identity headers in both spellings: CGI and WSGI treat both as one variable.
 func names() (list []string) {
-	for _, name := range []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Id"} {
+	for _, name := range []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups",
+		"Remote-Id"} {
 		list = append(list, name, strings.ReplaceAll(name, "-", "_"))
 	}
 	return list
@@ -332,7 +337,8 @@ func (r *appRun) forgedNames(ctx context.Context) diagnose.Result {
 	}
 	if r.To == "" {
 		return diagnose.OK(
-			"a request with a forged identity is refused; use --to to check whether a forged identity reaches the app",
+			"a request with a forged identity is refused; use --to to check whether a forged identity " +
+				"reaches the app",
 		)
 	}
 	return diagnose.OK("a request with a forged identity is refused")
@@ -341,7 +347,8 @@ func (r *appRun) forgedNames(ctx context.Context) diagnose.Result {
 // paths sends other spellings of the front page's path, some of which begin like Sana's pages.
 func (r *appRun) paths(ctx context.Context) diagnose.Result {
 	for _, path := range []string{
-		"/_sana/../", "/_sana/..%2f", "/_sana/%2e%2e/", "/_sana%2f..%2f", "/_sana/..;/", "/_SANA/../", "//", "/./",
+		"/_sana/../", "/_sana/..%2f", "/_sana/%2e%2e/", "/_sana%2f..%2f", "/_sana/..;/", "/_SANA/../",
+		"//", "/./",
 		"/%2f", "/%2e/", "/?/_sana/", "/index.html;/_sana/",
 	} {
 		if result := r.wantRefused(ctx, path, nil); result.State != diagnose.Passed {
@@ -354,8 +361,10 @@ func (r *appRun) paths(ctx context.Context) diagnose.Result {
 // hosts sends other spellings of the app's host.
 func (r *appRun) hosts(ctx context.Context) diagnose.Result {
 	host := r.URL.Hostname()
-	for _, spelling := range []string{strings.ToUpper(host), host + ".", host + ":8443", host + ".:443"} {
-		if result := r.wantRefused(ctx, "/", map[string]string{"Host": spelling}); result.State != diagnose.Passed {
+	for _, spelling := range []string{strings.ToUpper(host), host + ".", host + ":8443",
+		host + ".:443"} {
+		if result := r.wantRefused(ctx, "/",
+			map[string]string{"Host": spelling}); result.State != diagnose.Passed {
 			return result
 		}
 	}

@@ -35,7 +35,8 @@ type wikiWorld struct {
 func newWiki(t *testing.T) *wikiWorld {
 	t.Helper()
 	w := harness.NewWorld(t)
-	file, gate := filepath.Join(t.TempDir(), "apps.yaml"), fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+	file, gate := filepath.Join(t.TempDir(), "apps.yaml"),
+		fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
 	if err := os.WriteFile(file, []byte(wikiFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -56,13 +57,16 @@ func newWiki(t *testing.T) *wikiWorld {
 	one, _ := set.Find("wiki")
 	f := newFront(instance)
 	return &wikiWorld{w: w, front: f, sanaURL: f.options(t), site: proxies.Site{
-		App: one, Upstream: strings.TrimPrefix(app.URL, "http://"), Sana: strings.TrimPrefix(instance.URL, "http://"), Gate: gate,
+		App: one, Upstream: strings.TrimPrefix(app.URL, "http://"),
+		Sana: strings.TrimPrefix(instance.URL, "http://"), Gate: gate,
 	}}
 }
 
 // options runs a proxy in front of the app and returns options that direct a check to both. spoil
 // changes the configuration that sana apps prints. With signIn the check signs in a new user.
-func (w *wikiWorld) options(t *testing.T, p proxytest.Proxy, spoil func(string) string, signIn bool) check.Options {
+func (w *wikiWorld) options(
+	t *testing.T, p proxytest.Proxy, spoil func(string) string, signIn bool,
+) check.Options {
 	t.Helper()
 	var printed strings.Builder
 	if err := proxies.Write(&printed, proxies.Kind(p.Kind), w.site); err != nil {
@@ -76,7 +80,8 @@ func (w *wikiWorld) options(t *testing.T, p proxytest.Proxy, spoil func(string) 
 	}
 	running := p.Start(t, config, "wiki.example.org")
 	o := w.sanaURL
-	o.URL, o.Requests, o.Roots = &url.URL{Scheme: "https", Host: "wiki.example.org"}, 3, o.Roots.Clone()
+	o.URL, o.Requests, o.Roots = &url.URL{Scheme: "https", Host: "wiki.example.org"}, 3,
+		o.Roots.Clone()
 	o.Roots.AppendCertsFromPEM(running.Chain)
 	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if address == "wiki.example.org:443" {
@@ -97,16 +102,21 @@ func replace(old, replacement string) func(string) string {
 }
 
 func remove(pattern string) func(string) string {
-	return func(config string) string { return regexp.MustCompile(pattern).ReplaceAllString(config, "") }
+	return func(
+		config string) string {
+		return regexp.MustCompile(pattern).ReplaceAllString(config, "")
+	}
 }
 
 // bypass returns a spoil function that allows requests whose variable matches, like a proxy's rules
 // by path.
 func bypass(variable, pattern string) func(string) string {
 	return func(config string) string {
-		upstream := regexp.MustCompile(`(?s)location / .*?proxy_pass (\S+);`).FindStringSubmatch(config)[1]
-		return strings.Replace(config, "    location / {", "    location = /open { internal; proxy_pass "+upstream+"/; }\n"+
-			"    if ("+variable+" ~ \""+pattern+"\") { rewrite ^ /open last; }\n    location / {", 1)
+		upstream := regexp.MustCompile(`(?s)location / .*?proxy_pass (\S+);`).FindStringSubmatch(
+			config)[1]
+		return strings.Replace(config, "    location / {",
+			"    location = /open { internal; proxy_pass "+upstream+"/; }\n"+
+				"    if ("+variable+" ~ \""+pattern+"\") { rewrite ^ /open last; }\n    location / {", 1)
 	}
 }
 
@@ -126,40 +136,53 @@ var spoilt = []struct {
 	signIn      bool
 	want        map[string]string
 }{
-	{"drops Authorization", "caddy", replace("uri /gate/forward/wiki", "uri /gate/forward/wiki\n\t\t\theader_up -Authorization"),
+	{"drops Authorization", "caddy",
+		replace("uri /gate/forward/wiki", "uri /gate/forward/wiki\n\t\t\theader_up -Authorization"),
 		false, map[string]string{"access-keys": "warn Authorization does not reach the gate"}},
-	{"does not ask the gate", "nginx", replace("auth_request /_sana_gate;", ""), false, closedOff(map[string]string{
-		"closed": "fail 3 of 3 requests: without a session a request is let through: 200",
-	})},
-	{"does not ask the gate", "caddy", remove(`(?s)forward_auth.*?\n\t\t}`), false, closedOff(map[string]string{
-		"closed": "fail 3 of 3 requests: without a session a request is let through: 200",
-	})},
-	{"leads Sana's pages elsewhere", "nginx", replace("location ^~ /_sana/ {", "location ^~ /_none/ {"), false, map[string]string{
-		"pages": "fail /_sana/start is not Sana's", "cookie": "warn not run: needs pages", "sana": "warn not run: needs pages",
-	}},
-	{"leads Sana's pages elsewhere", "caddy", replace("handle /_sana/* {", "handle /_none/* {"), false, map[string]string{
-		"pages": "fail /_sana/start is not Sana's", "cookie": "warn not run: needs pages", "sana": "warn not run: needs pages",
-	}},
-	{"does not set what it asks", "nginx", remove(`proxy_set_header X-Original-URL .*`), false, map[string]string{
-		"start": "fail a page does not redirect to the sign-in: 401", "forged": "warn not run: needs start",
-	}},
-	{"does not send what it asks about", "caddy", replace("uri /gate/forward/wiki", "uri /gate/nginx/wiki"), false, closedOff(map[string]string{
-		"closed": "fail 3 of 3 requests: the gate rejects the proxy's request (403 gate_misconfigured)",
-	})},
-	{"passes the other family on", "caddy", remove(`request_header -X-Original-\*`), false, map[string]string{
-		"forged": "warn a client's headers reach the gate, which refuses them: X-Original-URL",
-	}},
+	{"does not ask the gate", "nginx", replace("auth_request /_sana_gate;", ""), false,
+		closedOff(map[string]string{
+			"closed": "fail 3 of 3 requests: without a session a request is let through: 200",
+		})},
+	{"does not ask the gate", "caddy", remove(`(?s)forward_auth.*?\n\t\t}`), false,
+		closedOff(map[string]string{
+			"closed": "fail 3 of 3 requests: without a session a request is let through: 200",
+		})},
+	{"leads Sana's pages elsewhere", "nginx",
+		replace("location ^~ /_sana/ {", "location ^~ /_none/ {"), false, map[string]string{
+			"pages": "fail /_sana/start is not Sana's", "cookie": "warn not run: needs pages",
+			"sana": "warn not run: needs pages",
+		}},
+	{"leads Sana's pages elsewhere", "caddy", replace("handle /_sana/* {", "handle /_none/* {"), false,
+		map[string]string{
+			"pages": "fail /_sana/start is not Sana's", "cookie": "warn not run: needs pages",
+			"sana": "warn not run: needs pages",
+		}},
+	{"does not set what it asks", "nginx", remove(`proxy_set_header X-Original-URL .*`), false,
+		map[string]string{
+			"start":  "fail a page does not redirect to the sign-in: 401",
+			"forged": "warn not run: needs start",
+		}},
+	{"does not send what it asks about", "caddy",
+		replace("uri /gate/forward/wiki", "uri /gate/nginx/wiki"), false, closedOff(map[string]string{
+			"closed": "fail 3 of 3 requests: the gate rejects the proxy's request (403 gate_misconfigured)",
+		})},
+	{"passes the other family on", "caddy", remove(`request_header -X-Original-\*`), false,
+		map[string]string{
+			"forged": "warn a client's headers reach the gate, which refuses them: X-Original-URL",
+		}},
 	{"has a rule by path", "nginx", bypass("$request_uri", `^/_sana/[.][.]`), false, map[string]string{
 		"paths": "fail without a session /_sana/../ is let through: 200",
 	}},
 	{"has a rule by host", "nginx", bypass("$http_host", ":"), false, map[string]string{
 		"hosts": "fail without a session Host: wiki.example.org:8443 is let through: 200",
 	}},
-	{"passes the client's name on", "nginx", remove(`proxy_set_header Remote-User .*`), true, map[string]string{
-		"identity": "fail a client's header reaches the app: Remote-User",
-	}},
+	{"passes the client's name on", "nginx", remove(`proxy_set_header Remote-User .*`), true,
+		map[string]string{
+			"identity": "fail a client's header reaches the app: Remote-User",
+		}},
 	{aliases, "caddy", remove(`request_header -Remote_\*`), true, map[string]string{
-		"identity": "fail a client's header reaches the app: Remote_User, Remote_Email, Remote_Name, Remote_Groups, Remote_Id",
+		"identity": "fail a client's header reaches the app: Remote_User, Remote_Email, Remote_Name, " +
+			"Remote_Groups, Remote_Id",
 	}},
 }
 

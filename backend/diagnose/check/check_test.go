@@ -51,7 +51,8 @@ func TestCheck_UsesNewConnectionsAndSanasCookiesOnly(t *testing.T) {
 		}
 		return nil
 	}
-	wantAllBut(t, results(t, f.options(t)), map[string]string{"no-session": "warn which is not Sana's"})
+	wantAllBut(t, results(t, f.options(t)),
+		map[string]string{"no-session": "warn which is not Sana's"})
 }
 
 // Each instance has its own database, as in the predecessor of Sana.
@@ -67,7 +68,8 @@ func TestCheck_DetectsInstancesWithSeparateDatabases(t *testing.T) {
 		"mail":       "warn not run: needs pending",
 	})
 	for _, r := range list {
-		if r.Name == "pending" && (!strings.Contains(r.Hint, "DATABASE_URL") || !strings.Contains(r.Hint, "SECRET_KEYS")) {
+		if r.Name == "pending" &&
+			(!strings.Contains(r.Hint, "DATABASE_URL") || !strings.Contains(r.Hint, "SECRET_KEYS")) {
 			t.Errorf("the hint names no variable: %s", r.Hint)
 		}
 	}
@@ -91,15 +93,21 @@ func TestCheck_DetectsWrongHostInPublicURL(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	list := results(t, newFront(w.Run(t, "PUBLIC_URL=https://sana.example")).options(t))
-	wantAllBut(t, list, afterPublicURL(map[string]string{"public-url": "fail wrong PUBLIC_URL, or the proxy changes Host"}))
+	wantAllBut(t, list,
+		afterPublicURL(
+			map[string]string{"public-url": "fail wrong PUBLIC_URL, or the proxy changes Host"}))
 	wantGolden(t, "wrong-public-url.txt", list)
 }
 
 func TestCheck_DetectsWrongSchemeInPublicURL(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
-	list := results(t, newFront(w.Run(t, "APP_ENV=development", "PUBLIC_URL=http://example.com")).options(t))
-	wantAllBut(t, list, afterPublicURL(map[string]string{"public-url": "fail wrong PUBLIC_URL: its own origin is refused (403 cross_origin_request)"}))
+	list := results(t,
+		newFront(w.Run(t, "APP_ENV=development", "PUBLIC_URL=http://example.com")).options(t))
+	wantAllBut(t, list,
+		afterPublicURL(
+			map[string]string{
+				"public-url": "fail wrong PUBLIC_URL: its own origin is refused (403 cross_origin_request)"}))
 }
 
 // One of two instances still has the old PUBLIC_URL: half of the answers are its.
@@ -109,7 +117,8 @@ func TestCheck_DetectsWrongPublicURLOfOneInstance(t *testing.T) {
 	f := newFront(w.Run(t, atHome), w.Run(t, "APP_ENV=development", "PUBLIC_URL=http://example.com"))
 	f.own = func(r *http.Request) *own {
 		switch {
-		case r.Method == http.MethodDelete && r.Header.Get("Sec-Fetch-Site") == "", r.URL.Path == "/api/auth/session":
+		case r.Method == http.MethodDelete &&
+			r.Header.Get("Sec-Fetch-Site") == "", r.URL.Path == "/api/auth/session":
 			f.next.Store(1) // to the first instance: the other one would be reported at once
 		case r.URL.Path == "/api/auth/code" && r.Method == http.MethodPost:
 			f.next.Store(0) // to the other
@@ -118,7 +127,8 @@ func TestCheck_DetectsWrongPublicURLOfOneInstance(t *testing.T) {
 	}
 	list := results(t, f.options(t))
 	wantAllBut(t, list, map[string]string{
-		"cookie":     "fail wrong PUBLIC_URL: the cookie is sana_browser, over https it must be __Host-sana_browser",
+		"cookie": "fail wrong PUBLIC_URL: the cookie is sana_browser, over https it must be " +
+			"__Host-sana_browser",
 		"pending":    "fail of 20 requests: pending sign-in lost",
 		"wrong-code": "warn not run",
 		"mail":       "warn not run",
@@ -181,7 +191,8 @@ func atPublicURL(r *http.Request) { r.Host = "example.com" }
 func wantNothingLeft(t *testing.T, w *harness.World) {
 	t.Helper()
 	harness.WantEqual(t, "sessions", w.Count(t, `SELECT count(*) FROM sessions`), 0)
-	harness.WantEqual(t, "pending codes", w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NULL`), 0)
+	harness.WantEqual(t, "pending codes",
+		w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NULL`), 0)
 }
 
 func TestCheck_RateLimitIsAWarning(t *testing.T) {
@@ -216,12 +227,20 @@ func TestCheck_RecognisesOtherServers(t *testing.T) {
 		answer own
 		want   string
 	}{
-		"a page for everything":              {own{200, page, "<h1>hello</h1>"}, "not Sana's answer: 200 with text/html"},
-		"another program's health":           {own{200, http.Header{"Content-Type": {"application/json"}}, `{"status":"ok"}`}, "not Sana's answer: 200 with application/json"},
-		"nothing here":                       {own{404, page, "no"}, "not Sana's answer: 404 with text/html"},
-		"a proxy without a server behind it": {own{502, page, "bad gateway"}, "the proxy in front answers 502, not Sana"},
-		"moved":                              {own{301, http.Header{"Location": {"https://sana.example/livez"}}, ""}, "redirects elsewhere: 301 to https://sana.example/livez"},
-		"control characters":                 {own{418, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"red","detail":"\u001b[31m"}`}, "refused: 418 red: [31m"},
+		"a page for everything": {own{200, page, "<h1>hello</h1>"},
+			"not Sana's answer: 200 with text/html"},
+		"another program's health": {
+			own{200, http.Header{"Content-Type": {"application/json"}}, `{"status":"ok"}`},
+			"not Sana's answer: 200 with application/json"},
+		"nothing here": {own{404, page, "no"},
+			"not Sana's answer: 404 with text/html"},
+		"a proxy without a server behind it": {own{502, page, "bad gateway"},
+			"the proxy in front answers 502, not Sana"},
+		"moved": {own{301, http.Header{"Location": {"https://sana.example/livez"}}, ""},
+			"redirects elsewhere: 301 to https://sana.example/livez"},
+		"control characters": {
+			own{418, http.Header{"Content-Type": {"application/problem+json"}},
+				`{"code":"red","detail":"\u001b[31m"}`}, "refused: 418 red: [31m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -236,8 +255,9 @@ func TestCheck_RecognisesOtherServers(t *testing.T) {
 func wantUnreachable(t *testing.T, list []diagnose.Result, detail string) {
 	t.Helper()
 	others := afterPublicURL(map[string]string{
-		"reachable": "fail " + detail, "ready": "warn not run: needs reachable", "version": "warn not run: needs ready",
-		"https": "warn not run: needs reachable", "public-url": "warn not run: needs reachable",
+		"reachable": "fail " + detail, "ready": "warn not run: needs reachable",
+		"version": "warn not run: needs ready",
+		"https":   "warn not run: needs reachable", "public-url": "warn not run: needs reachable",
 	})
 	others["code-request"] = "warn not run: needs ready"
 	wantAllBut(t, list, others)
@@ -300,7 +320,8 @@ func TestCheck_CleansUpAfterInterruption(t *testing.T) {
 func TestCheck_AllowsPlainHTTPOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
-	instance := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=mailgun", "PUBLIC_URL=http://localhost:8000", "TRUSTED_PROXY_HOPS=0")
+	instance := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=mailgun",
+		"PUBLIC_URL=http://localhost:8000", "TRUSTED_PROXY_HOPS=0")
 	at, err := url.Parse(instance.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -312,13 +333,15 @@ func TestCheck_AllowsPlainHTTPOnLoopbackOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantAllBut(t, results(t, check.Options{URL: local, Requests: 2, Dial: dial}), map[string]string{"https": "ok plain http, on this machine only"})
+	wantAllBut(t, results(t, check.Options{URL: local, Requests: 2, Dial: dial}),
+		map[string]string{"https": "ok plain http, on this machine only"})
 
 	elsewhere, err := url.Parse("http://sana.example")
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantAllBut(t, results(t, check.Options{URL: elsewhere, Requests: 2, Dial: dial}), afterPublicURL(map[string]string{
-		"https": "fail plain http", "public-url": "fail wrong PUBLIC_URL",
-	}))
+	wantAllBut(t, results(t, check.Options{URL: elsewhere, Requests: 2, Dial: dial}),
+		afterPublicURL(map[string]string{
+			"https": "fail plain http", "public-url": "fail wrong PUBLIC_URL",
+		}))
 }

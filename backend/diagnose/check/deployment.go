@@ -32,7 +32,8 @@ func (r *run) reachable(ctx context.Context) diagnose.Result {
 	if _, good := a.health(); !good {
 		result := r.unexpected(a)
 		if a.err == nil && a.problem.Code == "" {
-			result.Hint += "; if this is an app behind the gate, its proxy does not use the gate: " + hintGate
+			result.Hint += "; if this is an app behind the gate, its proxy does not use the gate: " +
+				hintGate
 		}
 		return result
 	}
@@ -199,7 +200,8 @@ func (r *run) headers(ctx context.Context) diagnose.Result {
 	if len(missing) > 0 {
 		return diagnose.Fail(
 			"missing: "+strings.Join(missing, "; "),
-			"let the proxy pass Sana's headers on unchanged; if only Strict-Transport-Security is missing, PUBLIC_URL is not "+r.client.origin,
+			"let the proxy pass Sana's headers on unchanged; if only Strict-Transport-Security is "+
+				"missing, PUBLIC_URL is not "+r.client.origin,
 		)
 	}
 	return diagnose.OK("the security headers are present")

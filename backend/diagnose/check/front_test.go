@@ -102,7 +102,8 @@ func (f *front) options(t *testing.T) check.Options {
 	return check.Options{
 		URL: public, Requests: 20, Roots: roots, Version: "test",
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-			at, known := map[string]net.Addr{"example.com:443": secure.Listener.Addr(), "example.com:80": plain.Listener.Addr()}[address]
+			at, known := map[string]net.Addr{"example.com:443": secure.Listener.Addr(),
+				"example.com:80": plain.Listener.Addr()}[address]
 			if !known {
 				return nil, fmt.Errorf("the check went to %s", address)
 			}
@@ -155,7 +156,8 @@ func results(t *testing.T, o check.Options) []diagnose.Result {
 		var list []diagnose.Result
 		check.Run(t.Context(), o, func(r diagnose.Result) { list = append(list, r) })
 		stoodStill := slices.ContainsFunc(list, func(r diagnose.Result) bool {
-			return r.Name == "ready" && r.State == diagnose.Failed && !strings.HasPrefix(r.Detail, "20 of 20")
+			return r.Name == "ready" && r.State == diagnose.Failed &&
+				!strings.HasPrefix(r.Detail, "20 of 20")
 		})
 		if !stoodStill || tries == 3 {
 			return list

@@ -21,7 +21,8 @@ const (
 	hintLost   = "give all instances the same DATABASE_URL and the same SECRET_KEYS; " +
 		"let the proxy pass Host, Cookie and Set-Cookie on unchanged"
 	hintCookies  = "let the proxy pass Cookie and Set-Cookie on unchanged"
-	hintDatabase = "check that Postgres runs, DATABASE_URL on every instance, and that sana migrate has run"
+	hintDatabase = "check that Postgres runs, DATABASE_URL on every instance, and that sana " +
+		"migrate has run"
 )
 
 // unexpected returns the result for an answer that a check does not expect.
@@ -33,12 +34,15 @@ func (r *run) unexpected(a answer) diagnose.Result {
 	case "misdirected_request":
 		return diagnose.Fail(
 			"wrong PUBLIC_URL, or the proxy changes Host: this host is refused (421 misdirected_request)",
-			"set PUBLIC_URL="+r.client.origin+" on every instance; if it is, let the proxy pass the Host header on unchanged",
+			"set PUBLIC_URL="+r.client.origin+
+				" on every instance; if it is, let the proxy pass the Host header on unchanged",
 		)
 	case "cross_origin_request":
 		return diagnose.Fail(
 			"wrong PUBLIC_URL: its own origin is refused (403 cross_origin_request)",
-			"set PUBLIC_URL="+r.client.origin+" on every instance, scheme and port included; if it is, let the proxy pass Origin on unchanged",
+			"set PUBLIC_URL="+r.client.origin+
+				" on every instance, scheme and port included; if it is, let the proxy pass Origin on "+
+				"unchanged",
 		)
 	case "unavailable":
 		return diagnose.Fail(

@@ -29,11 +29,16 @@ var breakingProxies = []struct {
 }{
 	{"takes Secure away", inCookies(" secure;", ""), "cookie", "fail Secure is missing", nil},
 	{"takes HttpOnly away", inCookies(" HttpOnly;", ""), "cookie", "fail HttpOnly is missing", nil},
-	{"takes SameSite away", inCookies("SameSite=Lax", ""), "cookie", "fail SameSite is not Lax or Strict", nil},
-	{"adds a Domain", inCookies("SameSite=Lax", "SameSite=Lax; Domain=example.com"), "cookie", "fail Domain is set", nil},
+	{"takes SameSite away", inCookies("SameSite=Lax", ""), "cookie",
+		"fail SameSite is not Lax or Strict", nil},
+	{"adds a Domain", inCookies("SameSite=Lax", "SameSite=Lax; Domain=example.com"), "cookie",
+		"fail Domain is set", nil},
 	{"moves the Path", inCookies("path=/", "path=/api"), "cookie", "fail Path is not /", nil},
 	{
-		"drops cookies", func(f *front) { f.response = func(r *http.Response) { r.Header.Del("Set-Cookie") } },
+		"drops cookies", func(
+			f *front) {
+			f.response = func(r *http.Response) { r.Header.Del("Set-Cookie") }
+		},
 		"code-request", "fail cookies do not arrive: 409 browser_token_missing", map[string]string{
 			"no-session": "fail 401 not_signed_in comes with 0 browser tokens",
 			"cookie":     "warn not run", "pending": "warn not run", "wrong-code": "warn not run",
@@ -47,11 +52,17 @@ var breakingProxies = []struct {
 				r.Header.Set("Content-Security-Policy", "default-src 'none'")
 			}
 		},
-		"headers", "fail missing: Content-Security-Policy: frame-ancestors 'none'; Strict-Transport-Security: max-age=", nil,
+		"headers",
+		"fail missing: Content-Security-Policy: frame-ancestors 'none'; Strict-Transport-Security: " +
+			"max-age=", nil,
 	},
 	{
 		"makes every request our own", func(f *front) {
-			f.request = func(r *http.Request) { r.Header.Set("Origin", publicURL); r.Header.Del("Sec-Fetch-Site") }
+			f.request = func(
+				r *http.Request) {
+				r.Header.Set("Origin", publicURL)
+				r.Header.Del("Sec-Fetch-Site")
+			}
 		},
 		"other-sites", "fail a write from another site was accepted", nil,
 	},
@@ -65,14 +76,18 @@ var breakingProxies = []struct {
 		"gives visitors a session", func(f *front) {
 			f.response = func(r *http.Response) {
 				if r.Request.URL.Path == "/api/auth/session" {
-					r.Header.Add("Set-Cookie", "__Host-sana_session=planted; Path=/; Secure; HttpOnly; SameSite=Lax")
+					r.Header.Add("Set-Cookie",
+						"__Host-sana_session=planted; Path=/; Secure; HttpOnly; SameSite=Lax")
 				}
 			}
 		},
 		"no-session", "fail a new visitor gets a session", nil,
 	},
 	{
-		"answers plain http itself", func(f *front) { f.plain = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) } },
+		"answers plain http itself", func(
+			f *front) {
+			f.plain = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) }
+		},
 		"https", "warn http://example.com/ answers 200 and does not redirect to https", nil,
 	},
 	{
@@ -88,45 +103,55 @@ var breakingProxies = []struct {
 				if asked++; r.URL.Path != "/readyz" || asked%2 == 0 {
 					return nil
 				}
-				return &own{200, http.Header{"Content-Type": {"application/json"}}, `{"status":"ok","version":"1.9","instance":"old"}`}
+				return &own{200, http.Header{"Content-Type": {"application/json"}},
+					`{"status":"ok","version":"1.9","instance":"old"}`}
 			}
 		},
 		"version", "warn different versions answer: ", nil,
 	},
 	{
 		"serves a cached answer of another user", func(f *front) {
-			f.own = only(http.MethodGet, "/api/auth/session", own{200, http.Header{"Content-Type": {"application/json"}}, `{}`})
+			f.own = only(http.MethodGet, "/api/auth/session",
+				own{200, http.Header{"Content-Type": {"application/json"}}, `{}`})
 		},
-		"no-session", "fail signed in without a cookie", map[string]string{"headers": "fail missing: Cache-Control: no-store"},
+		"no-session", "fail signed in without a cookie",
+		map[string]string{"headers": "fail missing: Cache-Control: no-store"},
 	},
 	{
 		"finds a fault of ours", func(f *front) {
 			f.own = only(http.MethodGet, "/api/openapi.json",
-				own{500, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"internal_error","request_id":"R1"}`})
+				own{500, http.Header{"Content-Type": {"application/problem+json"}},
+					`{"code":"internal_error","request_id":"R1"}`})
 		},
 		"contract", "fail failed: 500 internal_error", nil,
 	},
 	{
 		"knows another API", func(f *front) {
-			f.own = only(http.MethodGet, "/api/openapi.json", own{200, http.Header{"Content-Type": {"application/json"}}, `{"info":{"title":"Pets"}}`})
+			f.own = only(http.MethodGet, "/api/openapi.json",
+				own{200, http.Header{"Content-Type": {"application/json"}}, `{"info":{"title":"Pets"}}`})
 		},
 		"contract", "fail another API's contract: Pets", nil,
 	},
 	{
 		"takes every code for right", func(f *front) {
-			f.own = only(http.MethodPost, "/api/auth/verify", own{200, http.Header{"Content-Type": {"application/json"}}, `{}`})
+			f.own = only(http.MethodPost, "/api/auth/verify",
+				own{200, http.Header{"Content-Type": {"application/json"}}, `{}`})
 		},
 		"wrong-code", "fail a random code signed in", nil,
 	},
 	{
 		"says no session to a wrong code", func(f *front) {
-			f.own = only(http.MethodPost, "/api/auth/verify", own{404, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"no_pending_code"}`})
+			f.own = only(http.MethodPost, "/api/auth/verify",
+				own{404, http.Header{"Content-Type": {"application/problem+json"}},
+					`{"code":"no_pending_code"}`})
 		},
 		"wrong-code", "fail pending sign-in lost: 404 no_pending_code", nil,
 	},
 	{
 		"counts no tries", func(f *front) {
-			f.own = only(http.MethodPost, "/api/auth/verify", own{401, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"wrong_code","tries_left":4}`})
+			f.own = only(http.MethodPost, "/api/auth/verify",
+				own{401, http.Header{"Content-Type": {"application/problem+json"}},
+					`{"code":"wrong_code","tries_left":4}`})
 		},
 		"wrong-code", "fail attempts left before, in the answer and after: 5, 4, 5", nil,
 	},

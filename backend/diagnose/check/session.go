@@ -162,6 +162,7 @@ func (r *run) oldCookie(ctx context.Context) diagnose.Result {
 	}
 	return diagnose.Warn(
 		"a copied cookie stays valid after the sign-out, until it expires",
-		"SESSION_STORE=cookie cannot revoke cookies; use SESSION_STORE=postgres. If it is postgres, this is a fault",
+		"SESSION_STORE=cookie cannot revoke cookies; use SESSION_STORE=postgres. If it is postgres, "+
+			"this is a fault",
 	)
 }

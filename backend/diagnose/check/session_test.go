@@ -18,7 +18,9 @@ var (
 )
 
 // typing returns a user who types these codes; an empty code stands for the one from the mail.
-func typing(t *testing.T, w *harness.World, address string, codes ...string) func(context.Context, string) (string, error) {
+func typing(
+	t *testing.T, w *harness.World, address string, codes ...string,
+) func(context.Context, string) (string, error) {
 	return func(_ context.Context, prompt string) (string, error) {
 		if len(codes) == 0 {
 			return "", errTyping
@@ -70,12 +72,13 @@ func TestCheck_MissingCodeFailsOnlyTheSignIn(t *testing.T) {
 func TestCheck_SignUpRefusalIsAWarning(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
-	wantAllBut(t, results(t, to(t, w, newFront(w.Run(t, atHome, "SIGN_UP=closed")), "")), map[string]string{
-		"sign-in":    "warn SIGN_UP does not allow this address",
-		"session":    "warn not run: needs sign-in",
-		"sign-out":   "warn not run: needs sign-in",
-		"old-cookie": "warn not run: needs sign-out",
-	})
+	wantAllBut(t, results(t, to(t, w, newFront(w.Run(t, atHome, "SIGN_UP=closed")), "")),
+		map[string]string{
+			"sign-in":    "warn SIGN_UP does not allow this address",
+			"session":    "warn not run: needs sign-in",
+			"sign-out":   "warn not run: needs sign-in",
+			"old-cookie": "warn not run: needs sign-out",
+		})
 }
 
 func TestCheck_MailLimitHintsWhenToRetry(t *testing.T) {
@@ -107,7 +110,9 @@ func TestCheck_MailLimitHintsWhenToRetry(t *testing.T) {
 // session that is stored in the cookie alone.
 func forgetful(f *front) *front {
 	f.own = only(http.MethodPost, "/api/auth/sign-out", own{
-		http.StatusNoContent, http.Header{"Set-Cookie": {"__Host-sana_session=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax"}}, "",
+		http.StatusNoContent,
+		http.Header{
+			"Set-Cookie": {"__Host-sana_session=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax"}}, "",
 	})
 	return f
 }
@@ -116,7 +121,8 @@ func TestCheck_WarnsOfCookiesValidAfterSignOut(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	list := results(t, to(t, w, newFront(w.Run(t, atHome, "SESSION_STORE=cookie")), ""))
-	wantAllBut(t, list, map[string]string{"old-cookie": "warn a copied cookie stays valid after the sign-out"})
+	wantAllBut(t, list,
+		map[string]string{"old-cookie": "warn a copied cookie stays valid after the sign-out"})
 	if hint := list[len(list)-2].Hint; !strings.Contains(hint, "SESSION_STORE=cookie") {
 		t.Errorf("the hint does not explain it: %s", hint)
 	}
@@ -135,11 +141,14 @@ func TestCheck_FailsIfSomeInstancesAcceptOldCookies(t *testing.T) {
 			return answer
 		}
 		if asked++; over && r.URL.Path == "/api/auth/session" && asked%2 == 0 {
-			return &own{http.StatusUnauthorized, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"not_signed_in"}`}
+			return &own{http.StatusUnauthorized, http.Header{"Content-Type": {"application/problem+json"}},
+				`{"code":"not_signed_in"}`}
 		}
 		return nil
 	}
-	wantAllBut(t, results(t, to(t, w, f, "")), map[string]string{"old-cookie": "fail accepted by some instances after the sign-out: 10 of 20 requests"})
+	wantAllBut(t, results(t, to(t, w, f, "")),
+		map[string]string{
+			"old-cookie": "fail accepted by some instances after the sign-out: 10 of 20 requests"})
 }
 
 func TestCheck_ReportsRefusedMail(t *testing.T) {
@@ -147,7 +156,8 @@ func TestCheck_ReportsRefusedMail(t *testing.T) {
 	w := harness.NewWorld(t)
 	w.Mailgun.Script(refusedMail, refusedMail)
 	instance := w.Run(t, atHome)
-	wantAllBut(t, results(t, newFront(instance).options(t)), map[string]string{"mail": "warn to an address that does not exist"})
+	wantAllBut(t, results(t, newFront(instance).options(t)),
+		map[string]string{"mail": "warn to an address that does not exist"})
 	wantAllBut(t, results(t, to(t, w, newFront(instance))), map[string]string{
 		"mail":       "fail the mail provider refused the mail",
 		"sign-in":    "warn not run: needs mail",

@@ -147,7 +147,8 @@ func (r *run) judgeCookie(cookies []*http.Cookie, base string) diagnose.Result {
 		{"Secure over plain http", !c.Secure || secure},
 		{"HttpOnly is missing", c.HttpOnly},
 		{"Path is not /", c.Path == "/"},
-		{"SameSite is not Lax or Strict", c.SameSite == http.SameSiteLaxMode || c.SameSite == http.SameSiteStrictMode},
+		{"SameSite is not Lax or Strict", c.SameSite == http.SameSiteLaxMode ||
+			c.SameSite == http.SameSiteStrictMode},
 		{"Domain is set", c.Domain == ""},
 	} {
 		if !attribute.good {
@@ -193,7 +194,8 @@ func (r *run) wrongCode(ctx context.Context) diagnose.Result {
 		r.signedIn = true
 		return diagnose.Fail(
 			"a random code signed in",
-			"run the check again: a random code is right once in a million; if it is right twice, codes are not compared",
+			"run the check again: a random code is right once in a million; if it is right twice, codes "+
+				"are not compared",
 		)
 	}
 	if !a.is(http.StatusUnauthorized, "wrong_code") || a.problem.TriesLeft == nil {
@@ -291,7 +293,8 @@ func (r *run) delivered(delivery string) diagnose.Result {
 // to every instance, because they may not share a database.
 func (r *run) cleanup(ctx context.Context) diagnose.Result {
 	if r.signedIn {
-		if a := r.client.write(ctx, http.MethodPost, "/api/auth/sign-out", "{}"); a.status != http.StatusNoContent {
+		if a := r.client.write(ctx, http.MethodPost, "/api/auth/sign-out",
+			"{}"); a.status != http.StatusNoContent {
 			return r.unexpected(a)
 		}
 		if r.client.session() != "" {
@@ -304,7 +307,8 @@ func (r *run) cleanup(ctx context.Context) diagnose.Result {
 		times = r.Requests
 	}
 	for range times {
-		if a := r.client.write(ctx, http.MethodDelete, r.codePath(), ""); a.status != http.StatusNoContent {
+		if a := r.client.write(ctx, http.MethodDelete, r.codePath(),
+			""); a.status != http.StatusNoContent {
 			return r.unexpected(a)
 		}
 	}

@@ -39,7 +39,8 @@ func Configuration(faults []string, environment string) (checks []diagnose.Check
 // rotateAfter is the age of a key, in days, after which the check recommends a rotation.
 const rotateAfter = 365
 
-const howToRotate = "put the output of sana keys new and a comma before the value of SECRET_KEYS; docs/security/keys.md has the other steps"
+const howToRotate = "put the output of sana keys new and a comma before the value of " +
+	"SECRET_KEYS; docs/security/keys.md has the other steps"
 
 // Keys checks the age of the current key. The key's id is the only record of it.
 func Keys(ring keyring.Ring, now func() time.Time) diagnose.Check {

@@ -12,7 +12,8 @@ import (
 
 func TestConfiguration_ReportsEachFault(t *testing.T) {
 	t.Parallel()
-	checks, broken := doctor.Configuration([]string{"PORT is 0; it must be more", "SIGN_UP is odd"}, "production")
+	checks, broken := doctor.Configuration([]string{"PORT is 0; it must be more", "SIGN_UP is odd"},
+		"production")
 	var got []diagnose.Result
 	diagnose.Run(t.Context(), checks, broken, func(r diagnose.Result) { got = append(got, r) })
 	assert(t, "with a remedy", got[0], diagnose.Failed, "PORT is 0", "it must be more")
@@ -21,7 +22,8 @@ func TestConfiguration_ReportsEachFault(t *testing.T) {
 		t.Errorf("got %q broken", broken)
 	}
 	checks, _ = doctor.Configuration(nil, "production")
-	assert(t, "none", results(t, checks)["configuration"], diagnose.Passed, "every variable is valid", "")
+	assert(t, "none", results(t, checks)["configuration"], diagnose.Passed, "every variable is valid",
+		"")
 }
 
 func TestKeys_ReadsTheAgeFromTheID(t *testing.T) {
@@ -34,14 +36,18 @@ func TestKeys_ReadsTheAgeFromTheID(t *testing.T) {
 		state        diagnose.State
 		detail, hint string
 	}{
-		"of today":            {keyring.New(now), diagnose.Passed, "1 key; the current one is 20261122-", ""},
-		"of today, its age":   {keyring.New(now), diagnose.Passed, "is 0 days old", ""},
-		"a year old":          {"20251122-aaaa" + secret, diagnose.Passed, "is 365 days old", ""},
-		"a day older":         {"20251121-aaaa" + secret, diagnose.Warned, "is 366 days old", "docs/security/keys.md"},
-		"rotated":             {"20261101-aaaa" + secret + "," + old, diagnose.Passed, "2 keys; the current one is 20261101-aaaa and is 21 days old", ""},
-		"with another id":     {"k1" + secret, diagnose.Passed, "age unknown: its id has no date", ""},
-		"without an id":       {secret[1:], diagnose.Passed, "age unknown", ""},
-		"from the future":     {"20271122-aaaa" + secret, diagnose.Warned, "2027-11-22, which is in the future", "clock"},
+		"of today": {keyring.New(now), diagnose.Passed, "1 key; the current one is 20261122-",
+			""},
+		"of today, its age": {keyring.New(now), diagnose.Passed, "is 0 days old", ""},
+		"a year old":        {"20251122-aaaa" + secret, diagnose.Passed, "is 365 days old", ""},
+		"a day older": {"20251121-aaaa" + secret, diagnose.Warned, "is 366 days old",
+			"docs/security/keys.md"},
+		"rotated": {"20261101-aaaa" + secret + "," + old, diagnose.Passed,
+			"2 keys; the current one is 20261101-aaaa and is 21 days old", ""},
+		"with another id": {"k1" + secret, diagnose.Passed, "age unknown: its id has no date", ""},
+		"without an id":   {secret[1:], diagnose.Passed, "age unknown", ""},
+		"from the future": {"20271122-aaaa" + secret, diagnose.Warned,
+			"2027-11-22, which is in the future", "clock"},
 		"from a zone further": {"20261123-aaaa" + secret, diagnose.Passed, "is 0 days old", ""},
 	} {
 		ring, err := keyring.Parse(test.list)

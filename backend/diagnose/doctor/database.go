@@ -111,8 +111,10 @@ func judgeTLS(to net.Addr, state *tls.ConnectionState, checked bool) diagnose.Re
 		return diagnose.Warn(
 			tls.VersionName(
 				state.Version,
-			)+" to a public address, and the certificate is not verified: an attacker on the network path can pose as the database",
-			"set sslmode=verify-full in DATABASE_URL, with sslrootcert if the provider has its own certificate authority",
+			)+" to a public address, and the certificate is not verified: an attacker on the network "+
+				"path can pose as the database",
+			"set sslmode=verify-full in DATABASE_URL, with sslrootcert if the provider has its own "+
+				"certificate authority",
 		)
 	case private:
 		return diagnose.OK("without TLS, on this machine or a private network")
@@ -163,8 +165,10 @@ func (d Database) primary(ctx context.Context) diagnose.Result {
 	switch {
 	case replicas > 0 && !synchronous:
 		return diagnose.Warn(
-			"accepts writes, but commits do not wait for a replica: a failover can restore revoked sessions and lose sign-ins",
-			"set synchronous_standby_names and leave synchronous_commit on, or see docs/operations.md about failover",
+			"accepts writes, but commits do not wait for a replica: a failover can restore revoked "+
+				"sessions and lose sign-ins",
+			"set synchronous_standby_names and leave synchronous_commit on, or see docs/operations.md "+
+				"about failover",
 		)
 	case replicas > 0:
 		return diagnose.OK("accepts writes, and each commit waits for a replica")
@@ -193,7 +197,8 @@ func (d Database) schema(ctx context.Context) diagnose.Result {
 	case version > postgres.Head:
 		return diagnose.OK(
 			fmt.Sprintf(
-				"at version %d, ahead of this program's %d: a newer release has migrated, and this one still works",
+				"at version %d, ahead of this program's %d: a newer release has migrated, and this one "+
+					"still works",
 				version,
 				postgres.Head,
 			),

@@ -18,7 +18,8 @@ func (d Database) rights(ctx context.Context) diagnose.Result {
 		WITH ours AS (
 			SELECT oid, relname, relkind
 			FROM pg_class
-			WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('goose_db_version'))
+			WHERE relnamespace = (SELECT relnamespace FROM pg_class
+			    WHERE oid = to_regclass('goose_db_version'))
 			  AND relkind IN ('r', 'p', 'v')
 			  AND relname NOT LIKE 'goose_db_version%'
 		),
@@ -47,7 +48,8 @@ func (d Database) rights(ctx context.Context) diagnose.Result {
 	case len(missing) > 0:
 		return diagnose.Fail(
 			"the role may not use "+strings.Join(missing, ", "),
-			"as the owner of the tables: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO the role",
+			"as the owner of the tables: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … "+
+				"TO the role",
 		)
 	}
 	return diagnose.OK("the role may read and write every table")
@@ -67,7 +69,8 @@ func readMigrator(ctx context.Context, db postgres.Querier) (m migrator, err err
 		SELECT
 			current_user,
 			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),
-			coalesce((SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('goose_db_version')), true),
+			coalesce((SELECT pg_has_role(relowner, 'USAGE') FROM pg_class
+			    WHERE oid = to_regclass('goose_db_version')), true),
 			extract(epoch FROM pg_postmaster_start_time())::bigint,
 			(SELECT oid FROM pg_database WHERE datname = current_database())`).
 		Scan(&m.role, &m.create, &m.own, &m.server, &m.oid)
@@ -144,7 +147,9 @@ func (d Database) connections(ctx context.Context) diagnose.Result {
 				- current_setting('superuser_reserved_connections')::int
 				- coalesce(current_setting('reserved_connections', true)::int, 0),
 			(SELECT count(*) FROM pg_stat_activity
-				WHERE datid IS NOT NULL AND NOT (usename IS NOT DISTINCT FROM current_user AND application_name IN ('sana', 'sana migrate'))),
+				WHERE datid IS NOT NULL
+				  AND NOT (usename IS NOT DISTINCT FROM current_user
+				           AND application_name IN ('sana', 'sana migrate'))),
 			(SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),
 			(SELECT datconnlimit FROM pg_database WHERE datname = current_database())`).
 		Scan(&r.most, &r.others, &r.perRole, &r.database)
@@ -196,7 +201,8 @@ func (d Database) pooler(ctx context.Context) diagnose.Result {
 		SELECT
 			pg_backend_pid()::bigint,
 			ARRAY(SELECT name FROM pg_settings
-				WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') AND setting = '0'
+				WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')
+				  AND setting = '0'
 				ORDER BY name)`).Scan(&process, &unlimited)
 	if err != nil {
 		return unreachable(err, "DATABASE_URL")
@@ -214,7 +220,8 @@ func judgePooler(between, told bool, unlimited []string) diagnose.Result {
 	case between && len(unlimited) > 0:
 		return diagnose.Warn(
 			"found, and the role has no "+strings.Join(unlimited, ", "),
-			"ALTER ROLE … SET statement_timeout = '4s'; … lock_timeout = '4s'; … idle_in_transaction_session_timeout = '10s'",
+			"ALTER ROLE … SET statement_timeout = '4s'; … lock_timeout = '4s'; … "+
+				"idle_in_transaction_session_timeout = '10s'",
 		)
 	case between:
 		return diagnose.OK("found, and the role has the limits that cannot be set through it")

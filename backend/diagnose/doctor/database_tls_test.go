@@ -27,7 +27,9 @@ func encrypt(t *testing.T, address string) (encrypted, authority string) {
 
 // encryptFor is encrypt with a rule about client certificates. It also returns a file with the key
 // of the authority's certificate, which is also used as a client's.
-func encryptFor(t *testing.T, address string, clients tls.ClientAuthType) (encrypted, authority, key string) {
+func encryptFor(
+	t *testing.T, address string, clients tls.ClientAuthType,
+) (encrypted, authority, key string) {
 	t.Helper()
 	borrowed := httptest.NewTLSServer(nil) // for its certificate
 	t.Cleanup(borrowed.Close)
@@ -61,7 +63,8 @@ func encryptFor(t *testing.T, address string, clients tls.ClientAuthType) (encry
 func writePEM(t *testing.T, kind string, content []byte) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "x.pem")
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600); err != nil {
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -92,21 +95,29 @@ func TestDatabase_ReportsTLSOfTheConnection(t *testing.T) {
 	t.Parallel()
 	plain := postgrestest.EmptyURL(t)
 	encrypted, authority := encrypt(t, plain)
-	assert(t, "plain", look(t, doctor.Database{Pool: open(t, plain)})["database-tls"], diagnose.Passed, "without TLS, on this machine", "")
+	assert(t, "plain", look(t, doctor.Database{Pool: open(t, plain)})["database-tls"], diagnose.Passed,
+		"without TLS, on this machine", "")
 	unchecked := with(t, encrypted, parameter("sslmode", "require"))
-	assert(t, "unchecked", look(t, doctor.Database{Pool: open(t, unchecked)})["database-tls"], diagnose.Passed, "TLS 1.3 on a private network; the certificate is not verified", "")
-	checked := with(t, with(t, encrypted, parameter("sslmode", "verify-full")), parameter("sslrootcert", authority))
-	assert(t, "checked", look(t, doctor.Database{Pool: open(t, checked)})["database-tls"], diagnose.Passed, "TLS 1.3, and the certificate is verified", "")
+	assert(t, "unchecked", look(t, doctor.Database{Pool: open(t, unchecked)})["database-tls"],
+		diagnose.Passed, "TLS 1.3 on a private network; the certificate is not verified", "")
+	checked := with(t, with(t, encrypted, parameter("sslmode", "verify-full")),
+		parameter("sslrootcert", authority))
+	assert(t, "checked", look(t, doctor.Database{Pool: open(t, checked)})["database-tls"],
+		diagnose.Passed, "TLS 1.3, and the certificate is verified", "")
 	ofNobody := with(t, encrypted, parameter("sslmode", "verify-full"))
-	assert(t, "untrusted", look(t, doctor.Database{Pool: open(t, ofNobody)})["database"], diagnose.Failed, "is not trusted", "sslrootcert")
+	assert(t, "untrusted", look(t, doctor.Database{Pool: open(t, ofNobody)})["database"],
+		diagnose.Failed, "is not trusted", "sslrootcert")
 }
 
 // ASVS 5.0, 13.2.1: Postgres can authenticate Sana by a certificate.
 func TestDatabase_SendsClientCertificate(t *testing.T) {
 	t.Parallel()
 	address, certificate, key := encryptFor(t, postgrestest.EmptyURL(t), tls.RequireAnyClientCert)
-	without := with(t, with(t, address, parameter("sslmode", "verify-full")), parameter("sslrootcert", certificate))
-	assert(t, "without one", look(t, doctor.Database{Pool: open(t, without)})["database"], diagnose.Failed, "certificate required", "DATABASE_URL")
+	without := with(t, with(t, address, parameter("sslmode", "verify-full")),
+		parameter("sslrootcert", certificate))
+	assert(t, "without one", look(t, doctor.Database{Pool: open(t, without)})["database"],
+		diagnose.Failed, "certificate required", "DATABASE_URL")
 	shown := with(t, with(t, without, parameter("sslcert", certificate)), parameter("sslkey", key))
-	assert(t, "with one", look(t, doctor.Database{Pool: open(t, shown)})["database-tls"], diagnose.Passed, "TLS 1.3, and the certificate is verified", "")
+	assert(t, "with one", look(t, doctor.Database{Pool: open(t, shown)})["database-tls"],
+		diagnose.Passed, "TLS 1.3, and the certificate is verified", "")
 }

@@ -90,11 +90,13 @@ func judgeAccessKeys(keys, soon int, stray []string) diagnose.Result {
 	detail := diagnose.Counted(keys, "access key", "access keys")
 	if len(stray) > 0 {
 		return diagnose.Warn(
-			detail+"; some are for apps that APPS_FILE does not define, or that do not accept keys: "+strings.Join(
-				stray,
-				", ",
-			),
-			"such keys are refused: set access_keys: true for the app, or revoke them with sana access-keys end",
+			detail+"; some are for apps that APPS_FILE does not define, or that do not accept keys: "+
+				strings.Join(
+					stray,
+					", ",
+				),
+			"such keys are refused: set access_keys: true for the app, or revoke them with sana "+
+				"access-keys end",
 		)
 	}
 	if soon > 0 {
@@ -129,7 +131,8 @@ func (g Gate) resolve(ctx context.Context) diagnose.Result {
 	return diagnose.OK("every host resolves")
 }
 
-const hintGateAddr = "set GATE_ADDR=127.0.0.1:%s if the proxy is on the same machine; else bind it to a private " +
+const hintGateAddr = "set GATE_ADDR=127.0.0.1:%s if the proxy is on the same machine; else bind " +
+	"it to a private " +
 	"address, and let only the proxy reach it"
 
 // address checks which clients can reach the gate. A client that reaches it can learn whether a

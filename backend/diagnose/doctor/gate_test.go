@@ -33,23 +33,33 @@ func TestGate_AddressAndHostsAreJudged(t *testing.T) {
 		hosts        []string
 		check, want  string
 	}{
-		"loopback":           {"127.0.0.1:3001", "127.0.0.1", nil, "gate", "ok 127.0.0.1:3001 is reachable from this machine"},
-		"private":            {"10.1.2.3:3001", "127.0.0.1", nil, "gate", "ok 10.1.2.3:3001"},
-		"name of container":  {"sana:3001", "127.0.0.1", nil, "gate", "ok sana:3001"},
-		"all interfaces":     {":1", "127.0.0.1", nil, "gate", "warn :1 is on all interfaces"},
-		"all of IPv6":        {"[::]:1", "127.0.0.1", nil, "gate", "warn [::]:1 is on all interfaces"},
-		"public":             {"203.0.113.7:1", "127.0.0.1", nil, "gate", "warn 203.0.113.7:1 is a public address"},
-		"resolved":           {"127.0.0.1:1", "127.0.0.1", []string{"wiki.example.org", "*.preview.example.net"}, "app-hosts", "ok every host"},
-		"port":               {"127.0.0.1:1", "127.0.0.1", []string{"wiki.example.org:8443"}, "app-hosts", "ok every host"},
-		"unresolved":         {"127.0.0.1:1", "127.0.0.1", []string{"wiki.example.org", "*.example.net"}, "app-hosts", "warn these hosts do not resolve from here: *.example.net"},
-		"other hosts":        {"127.0.0.1:1", "sana.example.org", []string{"wiki.example.org"}, "apps", "ok 2 apps at 1 host, none"},
-		"own host":           {"127.0.0.1:1", "sana.example.org", []string{"sana.example.org"}, "apps", "fail 2 apps at 1 host; one host is"},
-		"own host under *":   {"127.0.0.1:1", "sana.example.org", []string{"*.example.org"}, "apps", "fail 2 apps at 1 host; one host is"},
-		"below own host's *": {"127.0.0.1:1", "a.sana.example.org", []string{"*.example.org"}, "apps", "ok"},
+		"loopback": {"127.0.0.1:3001", "127.0.0.1", nil, "gate",
+			"ok 127.0.0.1:3001 is reachable from this machine"},
+		"private":           {"10.1.2.3:3001", "127.0.0.1", nil, "gate", "ok 10.1.2.3:3001"},
+		"name of container": {"sana:3001", "127.0.0.1", nil, "gate", "ok sana:3001"},
+		"all interfaces":    {":1", "127.0.0.1", nil, "gate", "warn :1 is on all interfaces"},
+		"all of IPv6":       {"[::]:1", "127.0.0.1", nil, "gate", "warn [::]:1 is on all interfaces"},
+		"public": {"203.0.113.7:1", "127.0.0.1", nil, "gate",
+			"warn 203.0.113.7:1 is a public address"},
+		"resolved": {"127.0.0.1:1", "127.0.0.1",
+			[]string{"wiki.example.org", "*.preview.example.net"}, "app-hosts", "ok every host"},
+		"port": {"127.0.0.1:1", "127.0.0.1", []string{"wiki.example.org:8443"}, "app-hosts",
+			"ok every host"},
+		"unresolved": {"127.0.0.1:1", "127.0.0.1", []string{"wiki.example.org", "*.example.net"},
+			"app-hosts", "warn these hosts do not resolve from here: *.example.net"},
+		"other hosts": {"127.0.0.1:1", "sana.example.org", []string{"wiki.example.org"}, "apps",
+			"ok 2 apps at 1 host, none"},
+		"own host": {"127.0.0.1:1", "sana.example.org", []string{"sana.example.org"}, "apps",
+			"fail 2 apps at 1 host; one host is"},
+		"own host under *": {"127.0.0.1:1", "sana.example.org", []string{"*.example.org"}, "apps",
+			"fail 2 apps at 1 host; one host is"},
+		"below own host's *": {"127.0.0.1:1", "a.sana.example.org", []string{"*.example.org"}, "apps",
+			"ok"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := doctor.Gate{Public: doctor.Public{URL: parse(t, "https://"+c.public)}, Addr: c.addr, Hosts: c.hosts, Apps: 2, Lookup: names}
+			g := doctor.Gate{Public: doctor.Public{URL: parse(t, "https://"+c.public)}, Addr: c.addr,
+				Hosts: c.hosts, Apps: 2, Lookup: names}
 			wantCheck(t, g, c.check, c.want)
 		})
 	}
@@ -81,7 +91,8 @@ func TestGate_PubliclyReachableFails(t *testing.T) {
 	address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
 	harness.NewWorld(t).Run(t, "APPS_FILE="+file, "GATE_ADDR="+address)
 	_, port, _ := strings.Cut(address, ":")
-	g := doctor.Gate{Public: doctor.Public{URL: parse(t, "https://127.0.0.1")}, Addr: "0.0.0.0:" + port}
+	g := doctor.Gate{Public: doctor.Public{URL: parse(t, "https://127.0.0.1")},
+		Addr: "0.0.0.0:" + port}
 	wantCheck(t, g, "gate", "fail "+address+" answers as the gate")
 
 	// Other machines cannot reach the loopback interface, although the public name resolves to it
@@ -107,5 +118,7 @@ func TestGate_ReportsKeysOfAppsWithoutAccessKeys(t *testing.T) {
 	add("old", "-1 day")
 	wantCheck(t, g, "access-keys", "ok 2 access keys, 1 of them expire within a week")
 	add("old", "90 days")
-	wantCheck(t, g, "access-keys", "warn 3 access keys; some are for apps that APPS_FILE does not define, or that do not accept keys: old")
+	wantCheck(t, g, "access-keys",
+		"warn 3 access keys; some are for apps that APPS_FILE does not define, or that do not accept "+
+			"keys: old")
 }

@@ -159,7 +159,8 @@ func (m Mail) sender(context.Context) diagnose.Result {
 	return diagnose.OK(fmt.Sprintf("%s, of the same domain as the site", from))
 }
 
-const hintKey = "check MAILGUN_API_KEY; it must be a key of the account, or a sending key of MAILGUN_DOMAIN"
+const hintKey = "check MAILGUN_API_KEY; it must be a key of the account, or a sending key of " +
+	"MAILGUN_DOMAIN"
 
 func (m Mail) domain(ctx context.Context) diagnose.Result {
 	domain, err := m.Mailgun.Domain(ctx)
@@ -204,7 +205,8 @@ func (m Mail) sendingKey(ctx context.Context) diagnose.Result {
 	}
 	return diagnose.Warn(
 		"Mailgun: the key may only send for "+m.MailgunDomain+", so the domain's state is unknown",
-		"this is not a fault; to see the state, run this once with MAILGUN_API_KEY set to a key of the account",
+		"this is not a fault; to see the state, run this once with MAILGUN_API_KEY set to a key of "+
+			"the account",
 	)
 }
 
@@ -219,14 +221,16 @@ func (m Mail) refused(err error) diagnose.Result {
 	case errors.Is(err, mailgun.ErrUnknownDomain):
 		return diagnose.Fail(
 			"Mailgun does not know "+m.MailgunDomain,
-			"check MAILGUN_DOMAIN; for a domain of the EU region set MAILGUN_API_BASE=https://api.eu.mailgun.net/v3",
+			"check MAILGUN_DOMAIN; for a domain of the EU region set "+
+				"MAILGUN_API_BASE=https://api.eu.mailgun.net/v3",
 		)
 	case errors.As(err, new(*mail.Throttled)):
 		return diagnose.Warn("Mailgun: rate limit reached", "run this again in a few minutes")
 	}
 	return diagnose.Fail(
 		"Mailgun: "+err.Error(),
-		"check MAILGUN_API_BASE, and that this machine may connect to it; status.mailgun.com lists incidents",
+		"check MAILGUN_API_BASE, and that this machine may connect to it; status.mailgun.com lists "+
+			"incidents",
 	)
 }
 

@@ -44,7 +44,9 @@ func byMailgun(t *testing.T, base string, change ...func(*mailgun.Config)) docto
 		t.Fatal(err)
 	}
 	return doctor.Mail{
-		From: "Sana <sign-in@mg.sana.example>", PublicURL: &url.URL{Scheme: "https", Host: "sana.example"}, Mailgun: sender, MailgunDomain: c.Domain, Webhook: true,
+		From:      "Sana <sign-in@mg.sana.example>",
+		PublicURL: &url.URL{Scheme: "https", Host: "sana.example"}, Mailgun: sender,
+		MailgunDomain: c.Domain, Webhook: true,
 	}
 }
 
@@ -62,7 +64,8 @@ func bySMTP(t *testing.T, address, user, password string) doctor.Mail {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return doctor.Mail{From: "sana@sana.example", PublicURL: &url.URL{Scheme: "https", Host: "sana.example"}, SMTP: sender, SMTPServer: address}
+	return doctor.Mail{From: "sana@sana.example",
+		PublicURL: &url.URL{Scheme: "https", Host: "sana.example"}, SMTP: sender, SMTPServer: address}
 }
 
 func webhooksAt(address string, kinds ...string) map[string][]string {
@@ -84,19 +87,37 @@ func TestMail_ChecksMailgunDomainWebhooksAndSender(t *testing.T) {
 		state        diagnose.State
 		detail, hint string
 	}{
-		"active":                   {mailgunfake.State{}, nil, "mail-provider", diagnose.Passed, "Mailgun: mg.sana.example is active", ""},
-		"unverified":               {mailgunfake.State{State: "unverified", FaultyDNS: true}, nil, "mail-provider", diagnose.Failed, "is unverified; it does not find TXT mx._domainkey.", "DNS records"},
-		"disabled":                 {mailgunfake.State{State: "disabled", Reason: "too many bounces"}, nil, "mail-provider", diagnose.Failed, "is disabled too many bounces", "support"},
-		"a record that went away":  {mailgunfake.State{FaultyDNS: true}, nil, "mail-provider", diagnose.Warned, "is active; it does not find", "spam"},
-		"a sending key":            {mailgunfake.State{SendingOnly: true}, nil, "mail-provider", diagnose.Warned, "the key may only send for mg.sana.example", "a key of the account"},
-		"a wrong key":              {mailgunfake.State{}, func(c *mailgun.Config) { c.APIKey = "guess" }, "mail-provider", diagnose.Failed, "the key is refused", "MAILGUN_API_KEY"},
-		"another domain":           {mailgunfake.State{}, func(c *mailgun.Config) { c.Domain = "other.sana.example" }, "mail-provider", diagnose.Failed, "does not know other.sana.example", "api.eu.mailgun.net"},
-		"webhooks":                 {mailgunfake.State{Webhooks: all}, nil, "mail-events", diagnose.Passed, ours, ""},
-		"a webhook too few":        {mailgunfake.State{Webhooks: webhooksAt(ours, "delivered", "permanent_fail")}, nil, "mail-events", diagnose.Warned, "does not post temporary_fail to " + ours, "Webhooks"},
-		"webhooks to another host": {mailgunfake.State{Webhooks: webhooksAt("https://x.example/api/webhooks/mailgun", "delivered")}, nil, "mail-events", diagnose.Warned, "does not post delivered, permanent_fail, temporary_fail", "Webhooks"},
-		"webhooks, a sending key":  {mailgunfake.State{SendingOnly: true}, nil, "mail-events", diagnose.Warned, "has no access", "a key of the account"},
-		"the sender":               {mailgunfake.State{}, nil, "suppression", diagnose.Passed, "sign-in@mg.sana.example is on none", ""},
-		"the sender, sending key":  {mailgunfake.State{SendingOnly: true}, nil, "suppression", diagnose.Warned, "has no access", "a key of the account"},
+		"active": {mailgunfake.State{}, nil, "mail-provider", diagnose.Passed,
+			"Mailgun: mg.sana.example is active", ""},
+		"unverified": {mailgunfake.State{State: "unverified", FaultyDNS: true}, nil,
+			"mail-provider", diagnose.Failed, "is unverified; it does not find TXT mx._domainkey.",
+			"DNS records"},
+		"disabled": {mailgunfake.State{State: "disabled", Reason: "too many bounces"},
+			nil, "mail-provider", diagnose.Failed, "is disabled too many bounces", "support"},
+		"a record that went away": {mailgunfake.State{FaultyDNS: true}, nil, "mail-provider",
+			diagnose.Warned, "is active; it does not find", "spam"},
+		"a sending key": {mailgunfake.State{SendingOnly: true}, nil, "mail-provider",
+			diagnose.Warned, "the key may only send for mg.sana.example", "a key of the account"},
+		"a wrong key": {mailgunfake.State{}, func(c *mailgun.Config) { c.APIKey = "guess" },
+			"mail-provider", diagnose.Failed, "the key is refused", "MAILGUN_API_KEY"},
+		"another domain": {mailgunfake.State{},
+			func(c *mailgun.Config) { c.Domain = "other.sana.example" }, "mail-provider", diagnose.Failed,
+			"does not know other.sana.example", "api.eu.mailgun.net"},
+		"webhooks": {mailgunfake.State{Webhooks: all}, nil, "mail-events",
+			diagnose.Passed, ours, ""},
+		"a webhook too few": {
+			mailgunfake.State{Webhooks: webhooksAt(ours, "delivered", "permanent_fail")}, nil, "mail-events",
+			diagnose.Warned, "does not post temporary_fail to " + ours, "Webhooks"},
+		"webhooks to another host": {
+			mailgunfake.State{Webhooks: webhooksAt("https://x.example/api/webhooks/mailgun", "delivered")},
+			nil, "mail-events", diagnose.Warned, "does not post delivered, permanent_fail, temporary_fail",
+			"Webhooks"},
+		"webhooks, a sending key": {mailgunfake.State{SendingOnly: true}, nil, "mail-events",
+			diagnose.Warned, "has no access", "a key of the account"},
+		"the sender": {mailgunfake.State{}, nil, "suppression", diagnose.Passed,
+			"sign-in@mg.sana.example is on none", ""},
+		"the sender, sending key": {mailgunfake.State{SendingOnly: true}, nil, "suppression",
+			diagnose.Warned, "has no access", "a key of the account"},
 	} {
 		fake := startMailgun(t)
 		fake.SetState(test.set)
@@ -118,23 +139,29 @@ func TestMail_ReportsSuppressionLists(t *testing.T) {
 	fake := startMailgun(t)
 	fake.Suppress("bounces", "sign-in@mg.sana.example")
 	fake.Suppress("unsubscribes", "sign-in@mg.sana.example")
-	assert(t, "the sender", results(t, byMailgun(t, fake.URL()).Checks())["suppression"], diagnose.Failed,
+	assert(t, "the sender", results(t, byMailgun(t, fake.URL()).Checks())["suppression"],
+		diagnose.Failed,
 		"on its list of bounces, and of unsubscribes", "sana mail unsuppress sign-in@mg.sana.example")
 	fake.Suppress("complaints", ada)
 	got := results(t, trip(t, byMailgun(t, fake.URL())))
-	assert(t, "the recipient", got["recipient"], diagnose.Failed, ada+", which is on its list of complaints", "sana mail unsuppress "+ada)
+	assert(t, "the recipient", got["recipient"], diagnose.Failed,
+		ada+", which is on its list of complaints", "sana mail unsuppress "+ada)
 	assert(t, "the mail", got["roundtrip"], diagnose.Warned, "not run: needs recipient", "")
 	harness.WantEqual(t, "mails", len(fake.Messages()), 0)
 }
 
 func TestMail_ReportsUnavailableMailgun(t *testing.T) {
 	t.Parallel()
-	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }))
+	busy := httptest.NewServer(
+		http.HandlerFunc(
+			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }))
 	t.Cleanup(busy.Close)
 	away := startMailgun(t)
 	away.Close()
-	assert(t, "throttled", results(t, byMailgun(t, busy.URL+"/v3").Checks())["mail-provider"], diagnose.Warned, "rate limit reached", "again")
-	assert(t, "away", results(t, byMailgun(t, away.URL()).Checks())["mail-provider"], diagnose.Failed, "connection refused", "MAILGUN_API_BASE")
+	assert(t, "throttled", results(t, byMailgun(t, busy.URL+"/v3").Checks())["mail-provider"],
+		diagnose.Warned, "rate limit reached", "again")
+	assert(t, "away", results(t, byMailgun(t, away.URL()).Checks())["mail-provider"], diagnose.Failed,
+		"connection refused", "MAILGUN_API_BASE")
 }
 
 func TestMail_ComparesSenderDomains(t *testing.T) {
@@ -145,29 +172,41 @@ func TestMail_ComparesSenderDomains(t *testing.T) {
 		state              diagnose.State
 		detail, hint       string
 	}{
-		"all alike":                       {"Sana <a@mg.sana.example>", "mg.sana.example", "sana.example", diagnose.Passed, "a@mg.sana.example", ""},
-		"siblings":                        {"a@sana.example", "mg.sana.example", "www.sana.example:8443", diagnose.Passed, "a@sana.example", ""},
-		"a site of others":                {"a@mg.sana.example", "mg.sana.example", "sana.onrender.com", diagnose.Warned, "another domain than the site, sana.onrender.com", "serve PUBLIC_URL below sana.example"},
-		"a signature of others":           {"a@sana.example", "mg.other.example", "sana.example", diagnose.Failed, "DMARC", "below other.example"},
-		"neighbours below a public name":  {"a@one.co.uk", "mg.one.co.uk", "two.co.uk", diagnose.Warned, "another domain than the site", "below two.co.uk"},
-		"a signature by a public sibling": {"a@one.co.uk", "mg.two.co.uk", "one.co.uk", diagnose.Failed, "DMARC", "below two.co.uk"},
+		"all alike": {"Sana <a@mg.sana.example>", "mg.sana.example", "sana.example",
+			diagnose.Passed, "a@mg.sana.example", ""},
+		"siblings": {"a@sana.example", "mg.sana.example", "www.sana.example:8443",
+			diagnose.Passed, "a@sana.example", ""},
+		"a site of others": {"a@mg.sana.example", "mg.sana.example", "sana.onrender.com",
+			diagnose.Warned, "another domain than the site, sana.onrender.com",
+			"serve PUBLIC_URL below sana.example"},
+		"a signature of others": {"a@sana.example", "mg.other.example", "sana.example",
+			diagnose.Failed, "DMARC", "below other.example"},
+		"neighbours below a public name": {"a@one.co.uk", "mg.one.co.uk", "two.co.uk", diagnose.Warned,
+			"another domain than the site", "below two.co.uk"},
+		"a signature by a public sibling": {"a@one.co.uk", "mg.two.co.uk", "one.co.uk", diagnose.Failed,
+			"DMARC", "below two.co.uk"},
 	} {
 		m := byMailgun(t, fake.URL(), func(c *mailgun.Config) { c.Domain = test.domain })
 		m.From, m.PublicURL = test.from, &url.URL{Scheme: "https", Host: test.site}
 		assert(t, name, results(t, m.Checks())["mail-sender"], test.state, test.detail, test.hint)
 	}
-	console := doctor.Mail{Console: true, From: "sana@localhost", PublicURL: &url.URL{Host: "localhost"}}
+	console := doctor.Mail{Console: true, From: "sana@localhost",
+		PublicURL: &url.URL{Host: "localhost"}}
 	assert(t, "console", results(t, console.Checks())["mail-sender"], diagnose.Passed, "", "")
-	assert(t, "console", results(t, console.Checks())["mail-provider"], diagnose.Passed, "is not sent", "")
+	assert(t, "console", results(t, console.Checks())["mail-provider"], diagnose.Passed, "is not sent",
+		"")
 	unknown := doctor.Mail{From: "sana@localhost", PublicURL: &url.URL{Host: "localhost"}}
-	assert(t, "a provider without a check", results(t, unknown.Checks())["mail-provider"], diagnose.Failed, "no check", "bug")
+	assert(t, "a provider without a check", results(t, unknown.Checks())["mail-provider"],
+		diagnose.Failed, "no check", "bug")
 }
 
 // trip sends a mail and waits only briefly for its delivery.
 func trip(t *testing.T, m doctor.Mail) []diagnose.Check {
 	t.Helper()
-	message := mail.Message{To: ada, From: m.From, Subject: "Sana test mail K7QX2M", Text: "K7QX2M", Kind: "test"}
-	r := doctor.RoundTrip{Mail: m, To: ada, Message: message, Word: "K7QX2M", Patience: 50 * time.Millisecond, Pause: time.Millisecond}
+	message := mail.Message{To: ada, From: m.From, Subject: "Sana test mail K7QX2M", Text: "K7QX2M",
+		Kind: "test"}
+	r := doctor.RoundTrip{Mail: m, To: ada, Message: message, Word: "K7QX2M",
+		Patience: 50 * time.Millisecond, Pause: time.Millisecond}
 	return append(m.Checks(), r.Checks()...)
 }
 
@@ -182,13 +221,23 @@ func TestRoundTrip_ReportsDeliveryStatus(t *testing.T) {
 		state        diagnose.State
 		detail, hint string
 	}{
-		"delivered":     {[]mailgunfake.Event{{Event: "accepted"}, {Event: "delivered"}}, mailgunfake.Answer{}, false, diagnose.Passed, taken + ", and the recipient's server accepted it", ""},
-		"late":          {append(late, mailgunfake.Event{Event: "delivered"}), mailgunfake.Answer{}, false, diagnose.Passed, taken, ""},
-		"put off":       {late, mailgunfake.Answer{}, false, diagnose.Warned, taken + ", but the recipient's server has deferred it", "retries"},
-		"bounced":       {[]mailgunfake.Event{{Event: "failed", Severity: "permanent", Enhanced: "5.1.1"}}, mailgunfake.Answer{}, false, diagnose.Failed, taken + ", and it failed permanently: no_such_mailbox", "Logs"},
-		"nothing":       {nil, mailgunfake.Answer{}, false, diagnose.Warned, taken + ", and its delivery status is unknown after 50ms", "mailbox"},
-		"a sending key": {nil, mailgunfake.Answer{}, true, diagnose.Warned, taken + "; a sending key cannot read the delivery status", "mailbox"},
-		"not taken":     {nil, mailgunfake.Answer{Status: 400}, false, diagnose.Failed, "400 message refused", "MAILGUN_API_BASE"},
+		"delivered": {[]mailgunfake.Event{{Event: "accepted"}, {Event: "delivered"}},
+			mailgunfake.Answer{}, false, diagnose.Passed, taken + ", and the recipient's server accepted it",
+			""},
+		"late": {append(late, mailgunfake.Event{Event: "delivered"}), mailgunfake.Answer{},
+			false, diagnose.Passed, taken, ""},
+		"put off": {late, mailgunfake.Answer{}, false, diagnose.Warned,
+			taken + ", but the recipient's server has deferred it", "retries"},
+		"bounced": {
+			[]mailgunfake.Event{{Event: "failed", Severity: "permanent", Enhanced: "5.1.1"}},
+			mailgunfake.Answer{}, false, diagnose.Failed,
+			taken + ", and it failed permanently: no_such_mailbox", "Logs"},
+		"nothing": {nil, mailgunfake.Answer{}, false, diagnose.Warned,
+			taken + ", and its delivery status is unknown after 50ms", "mailbox"},
+		"a sending key": {nil, mailgunfake.Answer{}, true, diagnose.Warned,
+			taken + "; a sending key cannot read the delivery status", "mailbox"},
+		"not taken": {nil, mailgunfake.Answer{Status: 400}, false, diagnose.Failed, "400 message refused",
+			"MAILGUN_API_BASE"},
 	} {
 		fake := startMailgun(t)
 		fake.Script(test.answer)
@@ -210,12 +259,19 @@ func TestRoundTrip_ReportsDeliveryStatus(t *testing.T) {
 func TestMail_ReportsSMTPLogin(t *testing.T) {
 	t.Parallel()
 	address := startRelay(t)
-	assert(t, "a relay", results(t, bySMTP(t, address, "", "").Checks())["mail-provider"], diagnose.Passed, address+" accepts the login", "")
-	assert(t, "a relay with a password", results(t, bySMTP(t, address, "sana", "canary").Checks())["mail-provider"], diagnose.Failed, "no encryption", "SMTP_URL")
-	assert(t, "nothing listens", results(t, bySMTP(t, "127.0.0.1:1", "", "").Checks())["mail-provider"], diagnose.Failed, "connection refused", "SMTP_URL")
+	assert(t, "a relay", results(t, bySMTP(t, address, "", "").Checks())["mail-provider"],
+		diagnose.Passed, address+" accepts the login", "")
+	assert(t, "a relay with a password",
+		results(t, bySMTP(t, address, "sana", "canary").Checks())["mail-provider"], diagnose.Failed,
+		"no encryption", "SMTP_URL")
+	assert(t, "nothing listens",
+		results(t, bySMTP(t, "127.0.0.1:1", "", "").Checks())["mail-provider"], diagnose.Failed,
+		"connection refused", "SMTP_URL")
 	got := results(t, trip(t, bySMTP(t, address, "", "")))["roundtrip"]
 	assert(t, "a mail", got, diagnose.Passed, address+" accepted the mail K7QX2M to "+ada, "")
-	assert(t, "console", results(t, trip(t, doctor.Mail{Console: true, PublicURL: &url.URL{}}))["roundtrip"], diagnose.Warned, "goes to the console", "MAIL_TRANSPORT")
+	assert(t, "console",
+		results(t, trip(t, doctor.Mail{Console: true, PublicURL: &url.URL{}}))["roundtrip"],
+		diagnose.Warned, "goes to the console", "MAIL_TRANSPORT")
 	if strings.Contains(got.Detail, "canary") {
 		t.Error("the password is shown")
 	}

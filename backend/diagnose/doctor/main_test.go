@@ -23,9 +23,12 @@ func results(t *testing.T, checks []diagnose.Check, broken ...string) map[string
 
 // assert fails the test unless a check has this state, this text in its detail, and, if it is not
 // ok, this text in its hint.
-func assert(t *testing.T, name string, got diagnose.Result, state diagnose.State, detail, hint string) {
+func assert(
+	t *testing.T, name string, got diagnose.Result, state diagnose.State, detail, hint string,
+) {
 	t.Helper()
-	if got.State != state || !strings.Contains(got.Detail, detail) || !strings.Contains(got.Hint, hint) || (hint == "") != (got.Hint == "") {
+	if got.State != state || !strings.Contains(got.Detail, detail) ||
+		!strings.Contains(got.Hint, hint) || (hint == "") != (got.Hint == "") {
 		t.Errorf("%s: got %+v\nwant %s, %q, %q", name, got, state, detail, hint)
 	}
 }

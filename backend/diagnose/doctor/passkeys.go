@@ -16,7 +16,8 @@ type Passkeys struct {
 
 // Checks are those of passkeys.
 func (p Passkeys) Checks() []diagnose.Check {
-	return []diagnose.Check{{Name: "passkeys", Needs: []string{"PUBLIC_URL", "database", "schema"}, Do: p.work}}
+	return []diagnose.Check{
+		{Name: "passkeys", Needs: []string{"PUBLIC_URL", "database", "schema"}, Do: p.work}}
 }
 
 // work counts the passkeys that were made for another host: no browser offers them here.
@@ -33,11 +34,13 @@ func (p Passkeys) work(ctx context.Context) diagnose.Result {
 		return unreachable(err, "DATABASE_URL")
 	case elsewhere > 0:
 		return diagnose.Warn(
-			diagnose.Counted(elsewhere, "passkey was", "passkeys were")+" made for another host, such as "+other+
+			diagnose.Counted(elsewhere, "passkey was", "passkeys were")+" made for another host, such as "+
+				other+
 				", and sign no user in at this PUBLIC_URL",
 			"set PUBLIC_URL to that host again, or have people sign in with a code and add new passkeys")
 	case p.Host == "":
-		return diagnose.Warn("there are no passkeys at this PUBLIC_URL", "use https and a host name, not an IP address")
+		return diagnose.Warn("there are no passkeys at this PUBLIC_URL",
+			"use https and a host name, not an IP address")
 	}
 	return diagnose.OK(diagnose.Counted(here, "passkey", "passkeys") + " for " + p.Host)
 }

@@ -69,10 +69,11 @@ const maxAnswer = 64 << 10
 
 // response has the parts of an answer that the checks use.
 type response struct {
-	status     int
-	header     http.Header
-	body       []byte
-	isLoopback bool // it came over the loopback interface, and does not show whether other machines can connect
+	status int
+	header http.Header
+	body   []byte
+	// it came over the loopback interface, and does not show whether other machines can connect
+	isLoopback bool
 }
 
 func (p Public) get(ctx context.Context, path string, header http.Header) (response, error) {
@@ -210,7 +211,8 @@ func (p Public) host(ctx context.Context) diagnose.Result {
 	case answer.status == http.StatusMisdirectedRequest:
 		return diagnose.Fail(
 			"the server refuses the host "+p.URL.Host+" (421)",
-			"set the same PUBLIC_URL for every instance; if it is, let the proxy pass the Host header on unchanged",
+			"set the same PUBLIC_URL for every instance; if it is, let the proxy pass the Host header on "+
+				"unchanged",
 		)
 	case answer.status != http.StatusOK:
 		return diagnose.Warn(
@@ -234,7 +236,8 @@ type arrived struct {
 // because a server that counts too many proxies accepts one of them.
 var forged = netip.MustParsePrefix("192.0.2.0/24")
 
-const forgedEntries = "192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 192.0.2.5, 192.0.2.6, 192.0.2.7, 192.0.2.8"
+const forgedEntries = "192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 192.0.2.5, 192.0.2.6, " +
+	"192.0.2.7, 192.0.2.8"
 
 func (p Public) clientAddress(ctx context.Context) diagnose.Result {
 	plain, refused := p.ask(ctx, "")
@@ -263,7 +266,8 @@ func (p Public) ask(ctx context.Context, forwardedFor string) (arrived, *diagnos
 	shown := strings.TrimSpace(answer.header.Get("X-Sana-Seen"))
 	if shown == "" {
 		r := diagnose.Warn(
-			"the server does not show the client address: it has other SECRET_KEYS, is an older version, or its clock is a minute off",
+			"the server does not show the client address: it has other SECRET_KEYS, is an older version, "+
+				"or its clock is a minute off",
 			"run the doctor with the variables and the version of the deployment",
 		)
 		return arrived{}, &r
@@ -293,7 +297,8 @@ func judgeClientAddress(plain, lied arrived) diagnose.Result {
 	case forged.Contains(lied.Address) && lied.Address != plain.Address:
 		return diagnose.Fail(
 			detail+". It accepted a forged entry: clients can bypass every limit by network",
-			remedy+"; if users connect through other proxies than this machine, run the doctor from their network",
+			remedy+"; if users connect through other proxies than this machine, run the doctor from "+
+				"their network",
 		)
 	case plain.Hops < plain.Entries:
 		return diagnose.Fail(

@@ -23,7 +23,8 @@ func (relay) Data(r io.Reader) error {
 // startRelay returns the address of a relay.
 func startRelay(t *testing.T) string {
 	t.Helper()
-	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return relay{}, nil }))
+	server := smtp.NewServer(
+		smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return relay{}, nil }))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

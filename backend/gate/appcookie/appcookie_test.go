@@ -54,7 +54,8 @@ func TestCheck_AcceptsCookiesOfEveryKeyInTheRing(t *testing.T) {
 	t.Parallel()
 	old := newMaker(t, key2).Make(host, id, seed, issued)
 	both := newMaker(t, key1, key2)
-	for name, value := range map[string]string{"old key": old, "new key": both.Make(host, id, seed, issued)} {
+	for name, value := range map[string]string{"old key": old,
+		"new key": both.Make(host, id, seed, issued)} {
 		c, err := Parse(value)
 		if err != nil || c.SessionID != id || !c.IssuedAt.Equal(issued) {
 			t.Errorf("%s: %+v, %v", name, c, err)
@@ -156,7 +157,8 @@ func FuzzCookie(f *testing.F) {
 	f.Add(strings.Replace(good, ".18", ".+18", 1), uint16(3), byte('0'))
 	f.Fuzz(func(t *testing.T, value string, at uint16, with byte) {
 		if c, err := Parse(value); err == nil {
-			if again := version + c.keyID + "." + c.SessionID + "." + c.issued + "." + encoding.EncodeToString(c.mac[:]); again != value {
+			if again := version + c.keyID + "." + c.SessionID + "." + c.issued + "." +
+				encoding.EncodeToString(c.mac[:]); again != value {
 				t.Errorf("%q has a second spelling, %q", value, again)
 			}
 			if m.Check(c, host, seed) == nil && value != m.Make(host, c.SessionID, seed, c.IssuedAt) {
@@ -170,7 +172,8 @@ func FuzzCookie(f *testing.F) {
 		if string(flipped) != good && opens(m, string(flipped), host, seed) {
 			t.Errorf("%q opens", flipped)
 		}
-		if cut := good[:int(at)%len(good)]; opens(m, cut, host, seed) || opens(m, cut+value, host, seed) && cut+value != good {
+		if cut := good[:int(at)%len(good)]; opens(m, cut, host, seed) ||
+			opens(m, cut+value, host, seed) && cut+value != good {
 			t.Errorf("%q opens", cut)
 		}
 	})

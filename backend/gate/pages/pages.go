@@ -145,8 +145,9 @@ func (p Page) Render(acceptLanguage string) []byte {
 	name := match(acceptLanguage)
 	say := func(what string) []part { return p.fill(texts[name][string(p.Kind)+"_"+what]) }
 	v := view{
-		Language: name, Style: p.style(), Site: p.Brand.Name, Title: say("title"), Paragraphs: [][]part{say("text")},
-		Link: p.Link, IsForm: p.Kind == SignOut, NewTab: p.Kind == SendAgain,
+		Language: name, Style: p.style(), Site: p.Brand.Name, Title: say("title"),
+		Paragraphs: [][]part{say("text")},
+		Link:       p.Link, IsForm: p.Kind == SignOut, NewTab: p.Kind == SendAgain,
 	}
 	if _, ok := texts[name][string(p.Kind)+"_next"]; ok {
 		v.Paragraphs = append(v.Paragraphs, say("next"))

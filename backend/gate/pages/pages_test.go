@@ -26,10 +26,12 @@ func TestTexts_AreCompleteInEveryLanguage(t *testing.T) {
 			got, want := placeholder.FindAllString(text, -1), placeholder.FindAllString(english[key], -1)
 			slices.Sort(got)
 			slices.Sort(want)
-			if strings.TrimSpace(text) == "" || !used[key] || !slices.Equal(slices.Compact(got), slices.Compact(want)) {
+			if strings.TrimSpace(text) == "" || !used[key] ||
+				!slices.Equal(slices.Compact(got), slices.Compact(want)) {
 				t.Errorf("%s: %s is empty, unknown, or has other values than in English: %q", name, key, text)
 			}
-			if strings.Contains(placeholder.ReplaceAllString(text, ""), "{") || strings.Contains(text, "'") && name == "fr" {
+			if strings.Contains(placeholder.ReplaceAllString(text, ""), "{") ||
+				strings.Contains(text, "'") && name == "fr" {
 				t.Errorf("%s: %s has a brace or a straight apostrophe too many: %q", name, key, text)
 			}
 		}
@@ -43,9 +45,12 @@ func TestRender_EveryPageInEveryLanguage(t *testing.T) {
 	t.Parallel()
 	for _, kind := range kinds {
 		for _, name := range languages {
-			page := string(Page{Kind: kind, App: "Wiki", Email: "ada@example.org", Link: "/there?a=b&c", Brand: brand.Default}.Render(name))
+			page := string(
+				Page{Kind: kind, App: "Wiki", Email: "ada@example.org", Link: "/there?a=b&c",
+					Brand: brand.Default}.Render(name))
 			if !strings.Contains(page, `<html lang="`+name+`">`) || strings.Count(page, "<h1>") != 1 ||
-				strings.Contains(page, "<h1></h1>") || strings.Contains(page, "<script") || strings.ContainsAny(page, "{}") == false {
+				strings.Contains(page, "<h1></h1>") || strings.Contains(page, "<script") ||
+				strings.ContainsAny(page, "{}") == false {
 				t.Errorf("%s in %s:\n%s", kind, name, page)
 			}
 			_, hasAction := texts[name][string(kind)+"_action"]
@@ -59,7 +64,9 @@ func TestRender_EveryPageInEveryLanguage(t *testing.T) {
 func TestRender_ValuesAreText(t *testing.T) {
 	t.Parallel()
 	const evil = `<img src=x onerror=1>"{{.}}`
-	page := string(Page{Kind: Refused, App: evil, Email: evil, Link: "javascript:alert(1)", Brand: brand.Default}.Render("en"))
+	page := string(
+		Page{Kind: Refused, App: evil, Email: evil, Link: "javascript:alert(1)",
+			Brand: brand.Default}.Render("en"))
 	if strings.Contains(page, "<img") || strings.Contains(page, "href=\"javascript:") {
 		t.Errorf("it was not escaped:\n%s", page)
 	}
@@ -68,7 +75,8 @@ func TestRender_ValuesAreText(t *testing.T) {
 func TestRender_LanguageFallsBackToEnglish(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]string{
-		"": "en", "xx": "en", "de-AT,en;q=0.5": "de", "fr;q=0.2, ja": "ja", strings.Repeat("x", 5000): "en", ";;;": "en",
+		"": "en", "xx": "en", "de-AT,en;q=0.5": "de", "fr;q=0.2, ja": "ja",
+		strings.Repeat("x", 5000): "en", ";;;": "en",
 	} {
 		if got := match(header); got != want {
 			t.Errorf("%.20q: got %s, want %s", header, got, want)
@@ -80,7 +88,8 @@ func TestRender_ShowsTheOperatorsBrand(t *testing.T) {
 	t.Parallel()
 	const name = `Müller's "Bäckerei"`
 	page := Page{Kind: Unavailable, App: "Wiki", Brand: brand.Brand{
-		Name: name, Light: brand.Accent{Color: "#717171", On: "#fefefe"}, Dark: brand.Accent{Color: "#cccccc", On: "#010101"},
+		Name: name, Light: brand.Accent{Color: "#717171", On: "#fefefe"},
+		Dark: brand.Accent{Color: "#cccccc", On: "#010101"},
 	}}
 	for _, language := range languages {
 		rendered := string(page.Render(language))
@@ -100,12 +109,14 @@ func TestRender_ShowsTheOperatorsBrand(t *testing.T) {
 // Browsers refuse the page's style unless its hash is the one in the policy.
 func TestPolicy_HasTheHashOfTheStyle(t *testing.T) {
 	t.Parallel()
-	for _, b := range []brand.Brand{brand.Default, {Name: "Acme", Light: brand.Accent{Color: "#717171", On: "#ffffff"}}} {
+	for _, b := range []brand.Brand{brand.Default,
+		{Name: "Acme", Light: brand.Accent{Color: "#717171", On: "#ffffff"}}} {
 		page := Page{Kind: Unavailable, App: "Wiki", Brand: b}
 		_, after, _ := strings.Cut(string(page.Render("en")), "<style>")
 		rendered, _, _ := strings.Cut(after, "</style>")
 		digest := sha256.Sum256([]byte(rendered))
-		if want := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'"; !strings.Contains(page.Policy(), want) {
+		if want := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) +
+			"'"; !strings.Contains(page.Policy(), want) {
 			t.Errorf("%s: got the policy %s, want %s in it", b.Name, page.Policy(), want)
 		}
 	}

@@ -36,10 +36,13 @@ var files embed.FS
 
 var templates = template.Must(template.New("").Delims("<<", ">>").Funcs(template.FuncMap{
 	"identity": func() []string { return identity },
-	"variable": func(header string) string { return "$sana_" + strings.ToLower(strings.TrimPrefix(header, "Remote-")) },
-	"under":    func(header string) string { return strings.ReplaceAll(header, "-", "_") },
-	"lower":    strings.ToLower,
-	"rule":     rule,
+	"variable": func(
+		header string) string {
+		return "$sana_" + strings.ToLower(strings.TrimPrefix(header, "Remote-"))
+	},
+	"under": func(header string) string { return strings.ReplaceAll(header, "-", "_") },
+	"lower": strings.ToLower,
+	"rule":  rule,
 }).ParseFS(files, "*.tmpl"))
 
 // identity are the headers that the gate sends with 200.

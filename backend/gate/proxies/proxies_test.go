@@ -50,19 +50,22 @@ func TestWrite_TraefikConfigurationPutsTheGateInFrontOfTheApp(t *testing.T) {
 		t.Fatalf("%v:\n%s", err, b.String())
 	}
 	h := config.HTTP
-	if got := h.Routers["wiki"].Middlewares; len(got) != 2 || got[0] != "wiki-no-identity" || got[1] != "wiki-gate" {
+	if got := h.Routers["wiki"].Middlewares; len(got) != 2 || got[0] != "wiki-no-identity" ||
+		got[1] != "wiki-gate" {
 		t.Errorf("the app is behind %v", got)
 	}
 	if got := h.Routers["wiki"].Rule; got != "(Host(`wiki.example.org`) || HostRegexp(`^[a-z0-9_-]+\\.preview\\.example\\.net$`))" {
 		t.Errorf("the rule is %s", got)
 	}
 	auth := h.Middlewares["wiki-gate"].ForwardAuth
-	if auth.Address != "http://127.0.0.1:3001/gate/forward/wiki" || auth.TrustForwardHeader || len(auth.AuthResponseHeaders) != len(identity) {
+	if auth.Address != "http://127.0.0.1:3001/gate/forward/wiki" || auth.TrustForwardHeader ||
+		len(auth.AuthResponseHeaders) != len(identity) {
 		t.Errorf("the gate is asked by %+v", auth)
 	}
 	for _, header := range identity {
 		for _, name := range []string{header, strings.ReplaceAll(header, "-", "_")} {
-			if value, ok := h.Middlewares["wiki-no-identity"].Headers.CustomRequestHeaders[name]; !ok || value != "" {
+			if value, ok := h.Middlewares["wiki-no-identity"].Headers.CustomRequestHeaders[name]; !ok ||
+				value != "" {
 				t.Errorf("clients can send %s", name)
 			}
 		}

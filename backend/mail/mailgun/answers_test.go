@@ -27,30 +27,34 @@ func answers() map[string]struct {
 		want   mailtest.Retry
 	}
 	status := func(code int, want mailtest.Retry) row {
-		return row{mailgunfake.Answer{Status: code, Body: `{"message":"no: ` + mailtest.Address + ` ` + mailtest.Code + `"}`}, want}
+		return row{
+			mailgunfake.Answer{Status: code,
+				Body: `{"message":"no: ` + mailtest.Address + ` ` + mailtest.Code + `"}`}, want}
 	}
 	return map[string]row{
-		"200":                 {mailgunfake.Answer{}, mailtest.Accepted},
-		"202":                 {mailgunfake.Answer{Status: 202}, mailtest.Accepted},
-		"200 with garbage":    {mailgunfake.Answer{Body: "<html>" + mailtest.Code}, mailtest.Later},
-		"200 without an id":   status(200, mailtest.Later),
-		"200, then a reset":   {mailgunfake.Answer{Reset: true}, mailtest.Later},
-		"302":                 status(302, mailtest.Never),
-		"307":                 status(307, mailtest.Never),
-		"400":                 status(400, mailtest.Never),
-		"401":                 status(401, mailtest.Never),
-		"402":                 status(402, mailtest.Never),
-		"403":                 status(403, mailtest.Never),
-		"404":                 status(404, mailtest.Never),
-		"408":                 status(408, mailtest.Later),
-		"413":                 status(413, mailtest.Never),
-		"425":                 status(425, mailtest.Later),
-		"429":                 status(429, mailtest.Throttled),
-		"500":                 status(500, mailtest.Later),
-		"502":                 status(502, mailtest.Later),
-		"503":                 status(503, mailtest.Later),
-		"500 without an end":  {mailgunfake.Answer{Status: 500, Body: mailtest.Code, Endless: true}, mailtest.Later},
-		"400 without an end":  {mailgunfake.Answer{Status: 400, Body: mailtest.Code, Endless: true}, mailtest.Never},
+		"200":               {mailgunfake.Answer{}, mailtest.Accepted},
+		"202":               {mailgunfake.Answer{Status: 202}, mailtest.Accepted},
+		"200 with garbage":  {mailgunfake.Answer{Body: "<html>" + mailtest.Code}, mailtest.Later},
+		"200 without an id": status(200, mailtest.Later),
+		"200, then a reset": {mailgunfake.Answer{Reset: true}, mailtest.Later},
+		"302":               status(302, mailtest.Never),
+		"307":               status(307, mailtest.Never),
+		"400":               status(400, mailtest.Never),
+		"401":               status(401, mailtest.Never),
+		"402":               status(402, mailtest.Never),
+		"403":               status(403, mailtest.Never),
+		"404":               status(404, mailtest.Never),
+		"408":               status(408, mailtest.Later),
+		"413":               status(413, mailtest.Never),
+		"425":               status(425, mailtest.Later),
+		"429":               status(429, mailtest.Throttled),
+		"500":               status(500, mailtest.Later),
+		"502":               status(502, mailtest.Later),
+		"503":               status(503, mailtest.Later),
+		"500 without an end": {mailgunfake.Answer{Status: 500, Body: mailtest.Code, Endless: true},
+			mailtest.Later},
+		"400 without an end": {mailgunfake.Answer{Status: 400, Body: mailtest.Code, Endless: true},
+			mailtest.Never},
 		"400, then a reset":   {mailgunfake.Answer{Status: 400, Reset: true}, mailtest.Never},
 		"429, then no reason": {mailgunfake.Answer{Status: 429, Body: "\x00"}, mailtest.Throttled},
 	}
@@ -63,7 +67,8 @@ func TestEachAnswerSaysWhetherToTryAgain(t *testing.T) {
 			t.Parallel()
 			fake := startFake(t)
 			fake.Script(row.answer)
-			if err := aSender(t, fake).Send(mailtest.WithDeadline(t), mailtest.Message()); mailtest.RetryOf(err) != row.want {
+			if err := aSender(t, fake).Send(mailtest.WithDeadline(t),
+				mailtest.Message()); mailtest.RetryOf(err) != row.want {
 				t.Errorf("got %q (%v), want %q", mailtest.RetryOf(err), err, row.want)
 			}
 			if got := len(fake.Messages()); got != 1 {
@@ -76,7 +81,8 @@ func TestEachAnswerSaysWhetherToTryAgain(t *testing.T) {
 func TestMailgun_QuotesRefusalWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`{"message":"Free accounts: ` + mailtest.Address + ` is not authorized, ` + mailtest.Code + `"}`: "400 message refused; " +
+		`{"message":"Free accounts: ` + mailtest.Address + ` is not authorized, ` + mailtest.Code +
+			`"}`: "400 message refused; " +
 			"Mailgun says: Free accounts: […] is not authorized, […]",
 		`{"message":""}`: "400 message refused",
 		`<html>`:         "400 message refused",
@@ -97,13 +103,15 @@ func TestErrorsNeverCarryTheAddressOrTheCode(t *testing.T) {
 			t.Parallel()
 			fake := startFake(t)
 			fake.Script(row.answer)
-			mailtest.NoSecretIn(t, aSender(t, fake).Send(mailtest.WithDeadline(t), mailtest.Message()), apiKey, domain)
+			mailtest.NoSecretIn(t, aSender(t, fake).Send(mailtest.WithDeadline(t), mailtest.Message()),
+				apiKey, domain)
 		})
 	}
 	for name, m := range mailtest.BadMessages() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mailtest.NoSecretIn(t, aSender(t, startFake(t)).Send(mailtest.WithDeadline(t), m), m.To, apiKey, domain)
+			mailtest.NoSecretIn(t, aSender(t, startFake(t)).Send(mailtest.WithDeadline(t), m), m.To, apiKey,
+				domain)
 		})
 	}
 }
@@ -112,11 +120,13 @@ func TestRefusedCredentialsCanBeToldApart(t *testing.T) {
 	t.Parallel()
 	fake := startFake(t)
 	stranger := senderTo(t, mailgun.Config{Domain: domain, APIKey: "another", APIBase: fake.URL()})
-	if err := stranger.Send(mailtest.WithDeadline(t), mailtest.Message()); !errors.Is(err, mail.ErrCredentials) || !mail.IsPermanent(err) {
+	if err := stranger.Send(mailtest.WithDeadline(t), mailtest.Message()); !errors.Is(err,
+		mail.ErrCredentials) || !mail.IsPermanent(err) {
 		t.Errorf("wrong key: got %v, want a permanent ErrCredentials", err)
 	}
 	fake.Script(mailgunfake.Answer{Status: http.StatusBadRequest})
-	if err := aSender(t, fake).Send(mailtest.WithDeadline(t), mailtest.Message()); err == nil || errors.Is(err, mail.ErrCredentials) {
+	if err := aSender(t, fake).Send(mailtest.WithDeadline(t), mailtest.Message()); err == nil ||
+		errors.Is(err, mail.ErrCredentials) {
 		t.Errorf("400: got %v, want another error than ErrCredentials", err)
 	}
 }
@@ -205,7 +215,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		target := http.Header{"Location": {elsewhere.URL() + "/" + domain + "/messages"}}
 		fake.Script(mailgunfake.Answer{Status: status, Header: target})
-		if err := aSender(t, fake).Send(mailtest.WithDeadline(t), mailtest.Message()); !mail.IsPermanent(err) {
+		if err := aSender(t, fake).Send(mailtest.WithDeadline(t),
+			mailtest.Message()); !mail.IsPermanent(err) {
 			t.Errorf("%d: got %v, want a permanent error", status, err)
 		}
 	}
@@ -220,7 +231,8 @@ func TestAProviderThatIsNotThereIsATemporaryFailure(t *testing.T) {
 	sender := aSender(t, fake)
 	fake.Close()
 	err := sender.Send(mailtest.WithDeadline(t), mailtest.Message())
-	if mailtest.RetryOf(err) != mailtest.Later || !strings.HasSuffix(err.Error(), "connection refused") {
+	if mailtest.RetryOf(err) != mailtest.Later ||
+		!strings.HasSuffix(err.Error(), "connection refused") {
 		t.Errorf("got %v, want a temporary error that says connection refused", err)
 	}
 	mailtest.NoSecretIn(t, err)
@@ -233,10 +245,12 @@ func TestAnUntrustedCertificateIsNamed(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	sender := senderTo(t, mailgun.Config{
-		Domain: domain, APIKey: apiKey, APIBase: server.URL + "/v3", Timeout: time.Minute, // for a busy machine
+		// for a busy machine
+		Domain: domain, APIKey: apiKey, APIBase: server.URL + "/v3", Timeout: time.Minute,
 	})
 	err := sender.Send(t.Context(), mailtest.Message())
-	if mailtest.RetryOf(err) != mailtest.Later || !strings.HasSuffix(err.Error(), "certificate not trusted") {
+	if mailtest.RetryOf(err) != mailtest.Later ||
+		!strings.HasSuffix(err.Error(), "certificate not trusted") {
 		t.Errorf("got %v, want a temporary error that says certificate not trusted", err)
 	}
 }

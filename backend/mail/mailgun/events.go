@@ -69,7 +69,8 @@ type mailgunDelivery struct {
 	Description scalar `json:"description"`
 }
 
-// scalar is the text of a JSON string or number, "" of anything else: Mailgun writes some values now as one, now as the other.
+// scalar is the text of a JSON string or number, "" of anything else: Mailgun writes some values
+// now as one, now as the other.
 type scalar string
 
 // UnmarshalJSON never fails.
@@ -83,9 +84,10 @@ func (s *scalar) UnmarshalJSON(value []byte) error {
 	return nil
 }
 
-// Read returns the event in a body, ErrUnreadable, or ErrForged. Mailgun signs the time and the token and nothing else:
-// what keeps a stranger from posting their own event with them is that a token counts once, within hours. Both have one
-// length each, so that no byte can move from one to the other under the same signature.
+// Read returns the event in a body, ErrUnreadable, or ErrForged. Mailgun signs the time and the
+// token and nothing else: what keeps a stranger from posting their own event with them is that a
+// token counts once, within hours. Both have one length each, so that no byte can move from one to
+// the other under the same signature.
 func (m *Events) Read(body []byte) (mail.Event, error) {
 	var posted mailgunEvent
 	if err := json.Unmarshal(body, &posted); err != nil {
@@ -98,7 +100,8 @@ func (m *Events) Read(body []byte) (mail.Event, error) {
 		return mail.Event{}, ErrForged
 	}
 	signedAt, ok := readTime(s.Timestamp)
-	if !ok || len(s.Timestamp) != timestampLength || strings.ContainsFunc(string(s.Timestamp), isNotDigit) ||
+	if !ok || len(s.Timestamp) != timestampLength ||
+		strings.ContainsFunc(string(s.Timestamp), isNotDigit) ||
 		len(s.Token) != tokenLength || strings.ContainsFunc(string(s.Token), mail.IsNotDigitOrLetter) {
 		return mail.Event{}, ErrUnreadable
 	}
@@ -149,8 +152,9 @@ func (e mailgunEventData) fate() mail.Fate {
 	}
 }
 
-// failure says why a mail failed for good: by Mailgun's own reason, by the class of the enhanced status code (RFC 3463: X.1
-// is about the address, of which 7 and 8 are the sender's), or, where the server gave none, by its reply.
+// failure says why a mail failed for good: by Mailgun's own reason, by the class of the enhanced
+// status code (RFC 3463: X.1 is about the address, of which 7 and 8 are the sender's), or, where
+// the server gave none, by its reply.
 func (e mailgunEventData) failure() mail.Fate {
 	status := e.delivery()
 	switch {
@@ -160,7 +164,8 @@ func (e mailgunEventData) failure() mail.Fate {
 		return mail.Rejected
 	case strings.HasPrefix(string(status.Enhanced), "5.1."):
 		return mail.NoSuchMailbox
-	case status.Enhanced == "" && e.Reason == "bounce" && (status.Code == "550" || status.Code == "551" || status.Code == "553"):
+	case status.Enhanced == "" && e.Reason == "bounce" &&
+		(status.Code == "550" || status.Code == "551" || status.Code == "553"):
 		return mail.NoSuchMailbox
 	default:
 		return mail.Rejected

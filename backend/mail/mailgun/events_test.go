@@ -24,14 +24,17 @@ func TestAnEventSaysWhatBecameOfItsMail(t *testing.T) {
 		{mailgunfake.Event{Event: "delivered", Code: 250}, mail.Delivered},
 		{mailgunfake.Event{Event: "failed", Severity: "temporary", Reason: "generic", Code: 451, Enhanced: "4.7.1"}, mail.Deferred},
 		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550, Enhanced: "5.1.1"}, mail.NoSuchMailbox},
-		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550}, mail.NoSuchMailbox},
+		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550},
+			mail.NoSuchMailbox},
 		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550, Enhanced: "5.7.1"}, mail.Rejected},
 		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 553, Enhanced: "5.1.8"}, mail.Rejected},
 		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 552, Enhanced: "5.2.2"}, mail.Rejected},
-		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-bounce", Code: 605}, mail.Blocked},
+		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-bounce", Code: 605},
+			mail.Blocked},
 		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-complaint", Code: 607}, mail.Blocked},
 		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-unsubscribe", Code: 606}, mail.Blocked},
-		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "old", Code: 602}, mail.Rejected},
+		{mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "old", Code: 602},
+			mail.Rejected},
 		{mailgunfake.Event{Event: "rejected"}, mail.Rejected},
 		{mailgunfake.Event{Event: "accepted"}, mail.Unchanged},
 		{mailgunfake.Event{Event: "opened"}, mail.Unchanged},
@@ -45,7 +48,8 @@ func TestAnEventSaysWhatBecameOfItsMail(t *testing.T) {
 	}
 }
 
-// The signature of Mailgun's own documentation ("Securing Webhooks") is over time and token, in this order.
+// The signature of Mailgun's own documentation ("Securing Webhooks") is over time and token, in
+// this order.
 func TestOnlyTheProvidersSignatureIsTaken(t *testing.T) {
 	t.Parallel()
 	good := mailgunfake.Event{Event: "delivered", At: time.Now()}.Body(signingKey)
@@ -76,16 +80,18 @@ func TestAnEventThatCannotBeReadIsNone(t *testing.T) {
 	t.Parallel()
 	events := mailgun.NewEvents(signingKey)
 	for name, event := range map[string]mailgunfake.Event{
-		"no time":                 {},
-		"a time beyond all":       {At: time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC)},
-		"a signature from 2400":   {At: time.Now(), SignedAt: time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"no time":           {},
+		"a time beyond all": {At: time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"a signature from 2400": {At: time.Now(),
+			SignedAt: time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC)},
 		"a token with a NUL":      {At: time.Now(), Token: strings.Repeat("\x00", 50)},
 		"a token of 49 bytes":     {At: time.Now(), Token: strings.Repeat("a", 49)},
 		"a token of 51 bytes":     {At: time.Now(), Token: strings.Repeat("a", 51)},
 		"a token beyond ASCII":    {At: time.Now(), Token: strings.Repeat("ö", 25)},
 		"a signature before 1970": {At: time.Now(), SignedAt: time.Unix(-5, 0)},
 	} {
-		if got, err := events.Read([]byte(event.Body(signingKey))); !errors.Is(err, mailgun.ErrUnreadable) {
+		if got, err := events.Read([]byte(event.Body(signingKey))); !errors.Is(err,
+			mailgun.ErrUnreadable) {
 			t.Errorf("%s: got %+v, %v; want ErrUnreadable", name, got, err)
 		}
 	}
@@ -96,8 +102,8 @@ func TestAnEventThatCannotBeReadIsNone(t *testing.T) {
 	}
 }
 
-// The signature is over the time and the token with nothing between them: bytes that move from one to
-// the other would make a new token, and another time, under the same signature.
+// The signature is over the time and the token with nothing between them: bytes that move from one
+// to the other would make a new token, and another time, under the same signature.
 func TestMailgunEvents_RefuseBytesMovedUnderTheSignature(t *testing.T) {
 	t.Parallel()
 	events := mailgun.NewEvents(signingKey)
@@ -108,7 +114,8 @@ func TestMailgunEvents_RefuseBytesMovedUnderTheSignature(t *testing.T) {
 	}
 	signed := "1700000000" + token
 	for _, cut := range []int{1, 9, 11, 12, 59} {
-		moved := strings.NewReplacer(`"1700000000"`, `"`+signed[:cut]+`"`, `"`+token+`"`, `"`+signed[cut:]+`"`).
+		moved := strings.NewReplacer(`"1700000000"`, `"`+signed[:cut]+`"`, `"`+token+`"`,
+			`"`+signed[cut:]+`"`).
 			Replace(good)
 		if got, err := events.Read([]byte(moved)); !errors.Is(err, mailgun.ErrUnreadable) {
 			t.Errorf("cut after %d bytes: got %+v, %v; want ErrUnreadable", cut, got, err)
@@ -125,12 +132,16 @@ func TestAnEventIsReadHoweverItsScalarsAreWritten(t *testing.T) {
 		`{"event":"delivered","timestamp":"1700000000.5","user-variables":{"ref":7}}`,
 		`{"event":"delivered","timestamp":1700000000.5,"user-variables":{"ref":"7","other":{"a":[1]}},"delivery-status":"none"}`,
 	} {
-		got, err := mailgun.NewEvents(signingKey).Read(fmt.Appendf(nil, `{"event-data":%s,%s`, data, signature))
-		if err != nil || got.Fate != mail.Delivered || got.Ref != "7" || got.At.UnixMilli() != 1_700_000_000_500 {
+		got, err := mailgun.NewEvents(signingKey).Read(
+			fmt.Appendf(nil, `{"event-data":%s,%s`, data, signature))
+		if err != nil || got.Fate != mail.Delivered || got.Ref != "7" ||
+			got.At.UnixMilli() != 1_700_000_000_500 {
 			t.Errorf("%s: got %+v, %v", data, got, err)
 		}
 	}
-	got, err := mailgun.NewEvents(signingKey).Read(fmt.Appendf(nil, `{"event-data":{"event":"delivered","timestamp":1,"user-variables":[]},%s`, signature))
+	got, err := mailgun.NewEvents(signingKey).Read(
+		fmt.Appendf(nil, `{"event-data":{"event":"delivered","timestamp":1,"user-variables":[]},%s`,
+			signature))
 	if err != nil || got.Ref != "" {
 		t.Errorf("got %+v, %v", got, err)
 	}

@@ -13,11 +13,12 @@ import (
 const (
 	maxAnswer     = 64 << 10         // bytes of an answer's body, and of its headers, that are read
 	maxRetryAfter = 10 * time.Minute // a code does not live longer
-	keptIdle      = 64               // connections: with few of them a slow provider holds up the queue
+	// connections: with few of them a slow provider holds up the queue
+	keptIdle = 64
 )
 
-// newHTTPClient returns a client that gives up after timeout, follows no redirect (the key goes to the configured
-// host and nowhere else) and reads no more of an answer than maxAnswer.
+// newHTTPClient returns a client that gives up after timeout, follows no redirect (the key goes to
+// the configured host and nowhere else) and reads no more of an answer than maxAnswer.
 func newHTTPClient(timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout:   timeout,
@@ -50,8 +51,8 @@ type answer struct {
 
 type answerKey struct{}
 
-// withAnswer returns a context whose one request notes its answer in the returned place. A request has a note of its
-// own, so that concurrent ones cannot mix theirs up.
+// withAnswer returns a context whose one request notes its answer in the returned place. A request
+// has a note of its own, so that concurrent ones cannot mix theirs up.
 func withAnswer(ctx context.Context) (context.Context, *answer) {
 	a := &answer{}
 	return context.WithValue(ctx, answerKey{}, a), a
@@ -79,8 +80,9 @@ type cappedBody struct {
 	io.Closer
 }
 
-// retryAfter reads how long to wait, in seconds or as a date (RFC 9110, 10.2.3): zero where nothing usable is said,
-// never more than maxRetryAfter. A date counts from the answer's own Date, so that our clock need not agree.
+// retryAfter reads how long to wait, in seconds or as a date (RFC 9110, 10.2.3): zero where nothing
+// usable is said, never more than maxRetryAfter. A date counts from the answer's own Date, so that
+// our clock need not agree.
 func retryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {

@@ -16,14 +16,15 @@ import (
 	"github.com/mailgun/mailgun-go/v4"
 )
 
-// Sender is the mail.Sender of production: Mailgun's HTTP API, by mailgun-go. Tracking is off, TLS to the recipient's
-// server is demanded, and the message's Kind is its tag. Its Ref goes with it as a variable,
-// which Mailgun's events give back, and which the recipient finds in the header X-Mailgun-Variables.
+// Sender is the mail.Sender of production: Mailgun's HTTP API, by mailgun-go. Tracking is off, TLS
+// to the recipient's server is demanded, and the message's Kind is its tag. Its Ref goes with it as
+// a variable, which Mailgun's events give back, and which the recipient finds in the header
+// X-Mailgun-Variables.
 //
-// mailgun-go v4 alone does not do for three things, and http.go does them around it: its default client has no
-// timeout, it reads an answer of any length, and it drops the answer's headers, Retry-After among them. Its Debug
-// switch prints whole requests, with the code, and is never set here. Its errors hold the URL and the answer's body,
-// so none of them is passed on or wrapped.
+// mailgun-go v4 alone does not do for three things, and http.go does them around it: its default
+// client has no timeout, it reads an answer of any length, and it drops the answer's headers,
+// Retry-After among them. Its Debug switch prints whole requests, with the code, and is never set
+// here. Its errors hold the URL and the answer's body, so none of them is passed on or wrapped.
 type Sender struct {
 	client *mailgun.MailgunImpl
 	asking *http.Client // the same, for what mailgun-go does not ask
@@ -31,14 +32,16 @@ type Sender struct {
 
 // Config says where and as whom to send.
 type Config struct {
-	Domain  string        // the sending domain, "mg.sana.example"
-	APIKey  string        // the account's or, better, the domain's sending key
-	APIBase string        // ends in /v3; empty is Mailgun's US region. Plain http is taken for a loopback address only
-	Timeout time.Duration // for one message, from dialing to the answer's last byte; zero is 10 seconds
+	Domain string // the sending domain, "mg.sana.example"
+	APIKey string // the account's or, better, the domain's sending key
+	// ends in /v3; empty is Mailgun's US region. Plain http is taken for a loopback address only
+	APIBase string
+	// for one message, from dialing to the answer's last byte; zero is 10 seconds
+	Timeout time.Duration
 }
 
-// New checks the configuration, without asking Mailgun, and returns a Sender. Its errors name the faulty
-// field and never the key.
+// New checks the configuration, without asking Mailgun, and returns a Sender. Its errors name the
+// faulty field and never the key.
 func New(c Config) (*Sender, error) {
 	if c.APIBase == "" {
 		c.APIBase = mailgun.APIBaseUS
@@ -64,7 +67,8 @@ func (c Config) check() error {
 	case c.APIKey == "" || strings.ContainsFunc(c.APIKey, isUnprintable):
 		return errors.New("mail: mailgun: the API key is empty or has spaces in it")
 	case err != nil || base.Host == "" || !strings.HasSuffix(strings.TrimRight(base.Path, "/"), "/v3"):
-		return errors.New("mail: mailgun: the API base is not a URL that ends in /v3, like " + mailgun.APIBaseEU)
+		return errors.New(
+			"mail: mailgun: the API base is not a URL that ends in /v3, like " + mailgun.APIBaseEU)
 	case base.Scheme != "https" && !(base.Scheme == "http" && mail.IsLoopback(base.Hostname())):
 		return errors.New("mail: mailgun: the API base is not https")
 	}
@@ -75,9 +79,10 @@ func isUnprintable(r rune) bool { return r <= ' ' || r >= 0x7f }
 
 // Send gives the message to Mailgun.
 //
-// Only an answer with a message id counts as accepted. After a success that cannot be read Mailgun may still have
-// taken the message, and yet the error is a temporary one: a second mail with the same code does no harm, a lost one
-// does. Refusals (3xx, and 4xx but 408, 425 and 429) are permanent; 429 is a *Throttled; all else may be retried.
+// Only an answer with a message id counts as accepted. After a success that cannot be read Mailgun
+// may still have taken the message, and yet the error is a temporary one: a second mail with the
+// same code does no harm, a lost one does. Refusals (3xx, and 4xx but 408, 425 and 429) are
+// permanent; 429 is a *Throttled; all else may be retried.
 func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 	_, err := s.Post(ctx, m)
 	return err
@@ -106,7 +111,8 @@ func (s *Sender) Post(ctx context.Context, m mail.Message) (id string, err error
 func mailgunMessage(m mail.Message) (*mailgun.Message, error) {
 	letter := mailgun.NewMessage(m.From, m.Subject, m.Text, m.To)
 	letter.SetHTML(m.HTML)
-	letter.SetTrackingOptions(&mailgun.TrackingOptions{Tracking: false, TrackingClicks: "no", TrackingOpens: false})
+	letter.SetTrackingOptions(
+		&mailgun.TrackingOptions{Tracking: false, TrackingClicks: "no", TrackingOpens: false})
 	letter.SetRequireTLS(true)
 	if err := letter.AddTag(m.Kind); err != nil {
 		return nil, mail.Permanent(errors.New("mail: mailgun: the tag was refused"))
@@ -122,8 +128,8 @@ func mailgunMessage(m mail.Message) (*mailgun.Message, error) {
 	return letter, nil
 }
 
-// refusal says what an answer that accepts nothing means. Its error quotes Mailgun on a message that is refused, with the
-// secrets struck out.
+// refusal says what an answer that accepts nothing means. Its error quotes Mailgun on a message
+// that is refused, with the secrets struck out.
 func refusal(a *answer, secrets ...string) error {
 	switch status := a.status; {
 	case status == http.StatusTooManyRequests:
@@ -156,8 +162,8 @@ func (a *answer) words(secrets []string) string {
 	return "; Mailgun says: " + words
 }
 
-// noAnswer says why there was none, in words of our own: the transport's name the URL and more. Where the caller's
-// context ended, its error is in the chain.
+// noAnswer says why there was none, in words of our own: the transport's name the URL and more.
+// Where the caller's context ended, its error is in the chain.
 func noAnswer(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("mail: mailgun: %w", ctx.Err())

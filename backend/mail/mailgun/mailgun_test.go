@@ -76,7 +76,8 @@ func TestTrackingIsOffAndTLSIsRequired(t *testing.T) {
 	if err := aSender(t, fake).Send(mailtest.WithDeadline(t), mailtest.Message()); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"tracking": "no", "tracking-clicks": "no", "tracking-opens": "no", "require-tls": "true"}
+	want := map[string]string{"tracking": "no", "tracking-clicks": "no", "tracking-opens": "no",
+		"require-tls": "true"}
 	if got := fake.Messages()[0].Options; !maps.Equal(got, want) {
 		t.Errorf("got options %q, want %q", got, want)
 	}
@@ -155,7 +156,8 @@ func sendAtOnce(t *testing.T, sender mail.Sender, fake *mailgunfake.Fake, n, tot
 	group.Wait()
 }
 
-// Each of many concurrent messages must get its own answer: the pause of one must not end up with another.
+// Each of many concurrent messages must get its own answer: the pause of one must not end up with
+// another.
 func TestConcurrentMessagesDoNotMixTheirAnswers(t *testing.T) {
 	t.Parallel()
 	fake := startFake(t)
@@ -215,7 +217,8 @@ func TestAWrongConfigurationIsRefusedWithoutItsKey(t *testing.T) {
 		}
 	}
 	for _, base := range []string{
-		"", "https://api.eu.mailgun.net/v3", "https://api.eu.mailgun.net/v3/", "http://[::1]:1/v3", "http://localhost:1/v3",
+		"", "https://api.eu.mailgun.net/v3", "https://api.eu.mailgun.net/v3/", "http://[::1]:1/v3",
+		"http://localhost:1/v3",
 	} {
 		good.APIBase = base
 		if _, err := mailgun.New(good); err != nil {

@@ -35,7 +35,8 @@ func requestFor(t *testing.T, base string, m mail.Message) request {
 			t.Error(err)
 			return
 		}
-		got = request{r.Method, r.URL.Path, r.URL.RawQuery, kind, user, password, r.MultipartForm.Value, len(r.MultipartForm.File)}
+		got = request{r.Method, r.URL.Path, r.URL.RawQuery, kind, user, password, r.MultipartForm.Value,
+			len(r.MultipartForm.File)}
 		_, _ = io.WriteString(w, `{"id":"<1@mg.sana.example>","message":"Queued. Thank you."}`)
 	}))
 	t.Cleanup(server.Close)
@@ -46,14 +47,16 @@ func requestFor(t *testing.T, base string, m mail.Message) request {
 	return got
 }
 
-// The request, whole, as documentation.mailgun.com has it under API Reference, Messages (POST /v3/{domain_name}/messages)
-// and under Sending Messages, Sending Options. No field more: what is not named here keeps its default, such as DKIM on,
-// delivery at once, and the check of the certificate of the recipient's server.
+// The request, whole, as documentation.mailgun.com has it under API Reference, Messages (POST
+// /v3/{domain_name}/messages) and under Sending Messages, Sending Options. No field more: what is
+// not named here keeps its default, such as DKIM on, delivery at once, and the check of the
+// certificate of the recipient's server.
 func TestMailgunsRequestIsTheDocumentedOne(t *testing.T) {
 	t.Parallel()
 	m := mailtest.Message()
 	m.From = "Sana サインイン <sign-in@mg.sana.example>"
-	m.Subject, m.Text, m.HTML = mailtest.Code+" は Sana のコードです", "コード: "+mailtest.Code+"\n", "<p>コード</p>"
+	m.Subject, m.Text, m.HTML = mailtest.Code+" は Sana のコードです", "コード: "+mailtest.Code+"\n",
+		"<p>コード</p>"
 	m.Ref = "01980a6e-b8a0-7000-8000-000000000001/1"
 	want := request{
 		Method:      "POST",
@@ -71,19 +74,22 @@ func TestMailgunsRequestIsTheDocumentedOne(t *testing.T) {
 			"o:tracking":        {"no"},   // "yes", "no", "true", "false", "htmlonly"
 			"o:tracking-clicks": {"no"},   // the same; else links would lead over Mailgun, with the code
 			"o:tracking-opens":  {"no"},   // "yes", "no", "true", "false"; else there would be an image
-			"o:require-tls":     {"true"}, // "yes", "no", "true", "false": rather not at all than in plain text
-			"h:Auto-Submitted":  {"auto-generated"},
-			"v:ref":             {m.Ref}, // in user-variables of every event
+			// "yes", "no", "true", "false": rather not at all than in plain text
+			"o:require-tls":    {"true"},
+			"h:Auto-Submitted": {"auto-generated"},
+			"v:ref":            {m.Ref}, // in user-variables of every event
 		},
 	}
-	for _, base := range []string{"/v3", "/v3/"} { // of both regions: api.mailgun.net/v3, api.eu.mailgun.net/v3
+	// of both regions: api.mailgun.net/v3, api.eu.mailgun.net/v3
+	for _, base := range []string{"/v3", "/v3/"} {
 		if diff := cmp.Diff(want, requestFor(t, base, m)); diff != "" {
 			t.Errorf("the request (-want +got):\n%s", diff)
 		}
 	}
 }
 
-// "Send options (parameters starting with o:, h:, v:, or t:) are limited to 16KB total", and statistics and events keep them.
+// "Send options (parameters starting with o:, h:, v:, or t:) are limited to 16KB total", and
+// statistics and events keep them.
 func TestNothingPersonalIsInMailgunsOptions(t *testing.T) {
 	t.Parallel()
 	for field, values := range requestFor(t, "/v3", mailtest.Message()).Fields {

@@ -14,7 +14,8 @@ import (
 	"sana/backend/mail"
 )
 
-// ErrUnknownDomain is in the chain of an error when Mailgun does not know our domain, for this account in this region.
+// ErrUnknownDomain is in the chain of an error when Mailgun does not know our domain, for this
+// account in this region.
 var ErrUnknownDomain = errors.New("domain unknown")
 
 // Domain is what Mailgun knows of our sending domain.
@@ -24,8 +25,8 @@ type Domain struct {
 	Faulty []string // the DNS records for sending that it does not find, as "TXT mg.example.org"
 }
 
-// Domain asks for the state of our domain (documentation.mailgun.com, "Domains"). A key that may only send is refused:
-// ErrCredentials; MaySend tells it from a wrong one.
+// Domain asks for the state of our domain (documentation.mailgun.com, "Domains"). A key that may
+// only send is refused: ErrCredentials; MaySend tells it from a wrong one.
 func (s *Sender) Domain(ctx context.Context) (Domain, error) {
 	var answer struct {
 		Domain struct {
@@ -53,10 +54,11 @@ func (s *Sender) Domain(ctx context.Context) (Domain, error) {
 	return found, nil
 }
 
-// MaySend returns nil when the key may send for our domain. It posts a message with nothing in it, which Mailgun refuses
-// as such (400) only after it has looked at the key.
+// MaySend returns nil when the key may send for our domain. It posts a message with nothing in it,
+// which Mailgun refuses as such (400) only after it has looked at the key.
 func (s *Sender) MaySend(ctx context.Context) error {
-	status, _, err := s.request(ctx, http.MethodPost, s.client.APIBase()+"/"+s.client.Domain()+"/messages")
+	status, _, err := s.request(ctx, http.MethodPost,
+		s.client.APIBase()+"/"+s.client.Domain()+"/messages")
 	switch {
 	case err != nil:
 		return err
@@ -68,14 +70,16 @@ func (s *Sender) MaySend(ctx context.Context) error {
 	return refusal(&answer{status: status})
 }
 
-// Webhooks lists the URLs to which Mailgun posts events of each type: delivered, permanent_fail, temporary_fail, …
+// Webhooks lists the URLs to which Mailgun posts events of each type: delivered, permanent_fail,
+// temporary_fail, …
 func (s *Sender) Webhooks(ctx context.Context) (map[string][]string, error) {
 	var answer struct {
 		Webhooks map[string]struct {
 			URLs []string `json:"urls"`
 		} `json:"webhooks"`
 	}
-	if err := s.ask(ctx, s.client.APIBase()+"/domains/"+s.client.Domain()+"/webhooks", &answer); err != nil {
+	if err := s.ask(ctx, s.client.APIBase()+"/domains/"+s.client.Domain()+"/webhooks",
+		&answer); err != nil {
 		return nil, err
 	}
 	hooks := map[string][]string{}
@@ -94,7 +98,8 @@ func (s *Sender) Suppressed(ctx context.Context, address string) (lists []string
 		return nil, errors.New("mail: mailgun: the address is not one plain address")
 	}
 	for _, list := range suppressions {
-		err := s.ask(ctx, s.client.APIBase()+"/"+s.client.Domain()+"/"+list+"/"+url.PathEscape(address), &struct{}{})
+		err := s.ask(ctx, s.client.APIBase()+"/"+s.client.Domain()+"/"+list+"/"+url.PathEscape(address),
+			&struct{}{})
 		switch {
 		case err == nil:
 			lists = append(lists, list)
@@ -112,12 +117,14 @@ func (s *Sender) Fate(ctx context.Context, id string) (mail.Fate, error) {
 		Items []mailgunEventData `json:"items"`
 	}
 	query := url.Values{"message-id": {id}, "limit": {"25"}}
-	if err := s.ask(ctx, s.client.APIBase()+"/"+s.client.Domain()+"/events?"+query.Encode(), &answer); err != nil {
+	if err := s.ask(ctx, s.client.APIBase()+"/"+s.client.Domain()+"/events?"+query.Encode(),
+		&answer); err != nil {
 		return mail.Unchanged, err
 	}
 	found := mail.Unchanged
 	for _, event := range answer.Items {
-		if fate := event.fate(); fate != mail.Unchanged && (found == mail.Unchanged || found == mail.Deferred) {
+		if fate := event.fate(); fate != mail.Unchanged &&
+			(found == mail.Unchanged || found == mail.Deferred) {
 			found = fate
 		}
 	}
@@ -146,7 +153,9 @@ func (s *Sender) ask(ctx context.Context, address string, target any) error {
 }
 
 // request is one question that mailgun-go does not ask, or not of the version that is documented.
-func (s *Sender) request(ctx context.Context, method, address string) (status int, body []byte, err error) {
+func (s *Sender) request(
+	ctx context.Context, method, address string,
+) (status int, body []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return 0, nil, errors.New("mail: mailgun: the request cannot be made")

@@ -22,8 +22,10 @@ func TestTheDomainsStateIsReadWithWhatIsWrongInItsDNS(t *testing.T) {
 		want mailgun.Domain
 	}{
 		{mailgunfake.State{}, mailgun.Domain{State: "active"}},
-		{mailgunfake.State{State: "unverified", FaultyDNS: true}, mailgun.Domain{State: "unverified", Faulty: []string{"TXT mx._domainkey." + domain}}},
-		{mailgunfake.State{State: "disabled", Reason: "bad customer"}, mailgun.Domain{State: "disabled", Reason: "bad customer"}},
+		{mailgunfake.State{State: "unverified", FaultyDNS: true},
+			mailgun.Domain{State: "unverified", Faulty: []string{"TXT mx._domainkey." + domain}}},
+		{mailgunfake.State{State: "disabled", Reason: "bad customer"},
+			mailgun.Domain{State: "disabled", Reason: "bad customer"}},
 	} {
 		fake.SetState(row.set)
 		got, err := sender.Domain(mailtest.WithDeadline(t))
@@ -56,10 +58,12 @@ func TestAKeyThatMayOnlySendIsToldFromAWrongOne(t *testing.T) {
 func TestADomainThatMailgunDoesNotKnowIsSaidToBe(t *testing.T) {
 	t.Parallel()
 	fake := startFake(t)
-	elsewhere := senderTo(t, mailgun.Config{Domain: "other.example", APIKey: apiKey, APIBase: fake.URL()})
+	elsewhere := senderTo(t,
+		mailgun.Config{Domain: "other.example", APIKey: apiKey, APIBase: fake.URL()})
 	_, err := elsewhere.Domain(mailtest.WithDeadline(t))
 	_, onList := elsewhere.Suppressed(mailtest.WithDeadline(t), mailtest.Address)
-	for what, err := range map[string]error{"domain": err, "suppressed": onList, "may send": elsewhere.MaySend(mailtest.WithDeadline(t))} {
+	for what, err := range map[string]error{"domain": err, "suppressed": onList,
+		"may send": elsewhere.MaySend(mailtest.WithDeadline(t))} {
 		if !errors.Is(err, mailgun.ErrUnknownDomain) {
 			t.Errorf("%s: got %v, want ErrUnknownDomain", what, err)
 		}
@@ -80,11 +84,13 @@ func TestSuppressedNamesTheListsAndTakesNobodyOff(t *testing.T) {
 	fake.Suppress("complaints", odd)
 	fake.Suppress("bounces", odd)
 	for range 2 {
-		if got, err := sender.Suppressed(mailtest.WithDeadline(t), odd); err != nil || !slices.Equal(got, []string{"bounces", "complaints"}) {
+		if got, err := sender.Suppressed(mailtest.WithDeadline(t), odd); err != nil ||
+			!slices.Equal(got, []string{"bounces", "complaints"}) {
 			t.Errorf("got %q, %v; want both lists", got, err)
 		}
 	}
-	if got, err := sender.Suppressed(mailtest.WithDeadline(t), mailtest.Address); err != nil || len(got) != 0 {
+	if got, err := sender.Suppressed(mailtest.WithDeadline(t), mailtest.Address); err != nil ||
+		len(got) != 0 {
 		t.Errorf("on no list: got %q, %v", got, err)
 	}
 }
@@ -95,12 +101,19 @@ func TestTheFateOfAMailIsTheFinalOneWhateverCameBetween(t *testing.T) {
 		events []mailgunfake.Event
 		want   mail.Fate
 	}{
-		"nothing yet":       {nil, mail.Unchanged},
-		"accepted":          {[]mailgunfake.Event{{Event: "accepted"}}, mail.Unchanged},
-		"put off":           {[]mailgunfake.Event{{Event: "failed", Severity: "temporary"}}, mail.Deferred},
-		"late":              {[]mailgunfake.Event{{Event: "failed", Severity: "temporary"}, {Event: "delivered"}}, mail.Delivered},
-		"no such mailbox":   {[]mailgunfake.Event{{Event: "failed", Severity: "permanent", Code: 550, Enhanced: "5.1.1"}}, mail.NoSuchMailbox},
-		"blocked by a list": {[]mailgunfake.Event{{Event: "failed", Severity: "permanent", Reason: "suppress-bounce"}}, mail.Blocked},
+		"nothing yet": {nil, mail.Unchanged},
+		"accepted":    {[]mailgunfake.Event{{Event: "accepted"}}, mail.Unchanged},
+		"put off": {[]mailgunfake.Event{{Event: "failed", Severity: "temporary"}},
+			mail.Deferred},
+		"late": {
+			[]mailgunfake.Event{{Event: "failed", Severity: "temporary"}, {Event: "delivered"}},
+			mail.Delivered},
+		"no such mailbox": {
+			[]mailgunfake.Event{{Event: "failed", Severity: "permanent", Code: 550, Enhanced: "5.1.1"}},
+			mail.NoSuchMailbox},
+		"blocked by a list": {
+			[]mailgunfake.Event{{Event: "failed", Severity: "permanent", Reason: "suppress-bounce"}},
+			mail.Blocked},
 	} {
 		fake := startFake(t)
 		sender := aSender(t, fake)
@@ -114,7 +127,8 @@ func TestTheFateOfAMailIsTheFinalOneWhateverCameBetween(t *testing.T) {
 		if got, err := sender.Fate(mailtest.WithDeadline(t), id); err != nil || got != test.want {
 			t.Errorf("%s: got %q, %v; want %q", name, got, err, test.want)
 		}
-		if got, err := sender.Fate(mailtest.WithDeadline(t), "2@"+domain); err != nil || got != mail.Unchanged {
+		if got, err := sender.Fate(mailtest.WithDeadline(t), "2@"+domain); err != nil ||
+			got != mail.Unchanged {
 			t.Errorf("%s: got %q, %v for another mail", name, got, err)
 		}
 	}
@@ -126,7 +140,8 @@ func TestWebhooksAreListedByType(t *testing.T) {
 	want := map[string][]string{"delivered": {"https://a.example/x", "https://b.example/y"}}
 	fake.SetState(mailgunfake.State{Webhooks: want})
 	got, err := aSender(t, fake).Webhooks(mailtest.WithDeadline(t))
-	if err != nil || !slices.Equal(got["delivered"], want["delivered"]) || len(got["permanent_fail"]) != 0 {
+	if err != nil || !slices.Equal(got["delivered"], want["delivered"]) ||
+		len(got["permanent_fail"]) != 0 {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 }

@@ -13,9 +13,10 @@ import (
 	"github.com/mailgun/mailgun-go/v4"
 )
 
-// Unsuppress takes an address off the lists of addresses to which Mailgun sends nothing any more for our domain, and returns
-// the names of those it was on: "bounces", "complaints", "unsubscribes". After an error, it returns those it is off already.
-// A key that may only send is refused: ErrCredentials.
+// Unsuppress takes an address off the lists of addresses to which Mailgun sends nothing any more
+// for our domain, and returns the names of those it was on: "bounces", "complaints",
+// "unsubscribes". After an error, it returns those it is off already. A key that may only send is
+// refused: ErrCredentials.
 func (s *Sender) Unsuppress(ctx context.Context, address string) (lists []string, err error) {
 	if !mail.IsPlainAddress(address) {
 		return nil, errors.New("mail: mailgun: the address is not one plain address")
@@ -40,7 +41,9 @@ func (s *Sender) Unsuppress(ctx context.Context, address string) (lists []string
 }
 
 // takeOff calls one of mailgun-go's deletions, which put the address into the path as it is.
-func takeOff(ctx context.Context, remove func(context.Context, string) error, address string) (removed bool, err error) {
+func takeOff(
+	ctx context.Context, remove func(context.Context, string) error, address string,
+) (removed bool, err error) {
 	ctx, seen := withAnswer(ctx)
 	err = remove(ctx, url.PathEscape(address))
 	switch {

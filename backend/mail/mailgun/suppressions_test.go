@@ -26,7 +26,8 @@ func TestUnsuppressTakesTheAddressOffEveryListAndSaysWhich(t *testing.T) {
 			if err != nil || !slices.Equal(got, []string{list}) {
 				t.Errorf("%s: got %q, %v; want that list", list, got, err)
 			}
-			if left := fake.Suppressed(list); slices.Contains(left, address) || !slices.Contains(left, other) {
+			if left := fake.Suppressed(list); slices.Contains(left, address) ||
+				!slices.Contains(left, other) {
 				t.Errorf("%s: got %q left, want the other address alone", list, left)
 			}
 		}
@@ -40,11 +41,14 @@ func TestUnsuppressTakesTheAddressOffEveryListAndSaysWhich(t *testing.T) {
 func TestUnsuppressSaysWhatStoppedIt(t *testing.T) {
 	t.Parallel()
 	fake := startFake(t)
-	stranger := senderTo(t, mailgun.Config{Domain: domain, APIKey: "sending-only", APIBase: fake.URL()})
-	if _, err := stranger.Unsuppress(mailtest.WithDeadline(t), mailtest.Address); !errors.Is(err, mail.ErrCredentials) {
+	stranger := senderTo(t,
+		mailgun.Config{Domain: domain, APIKey: "sending-only", APIBase: fake.URL()})
+	if _, err := stranger.Unsuppress(mailtest.WithDeadline(t), mailtest.Address); !errors.Is(err,
+		mail.ErrCredentials) {
 		t.Errorf("another key: got %v, want ErrCredentials", err)
 	}
-	elsewhere := senderTo(t, mailgun.Config{Domain: "other.example", APIKey: apiKey, APIBase: fake.URL()})
+	elsewhere := senderTo(t,
+		mailgun.Config{Domain: "other.example", APIKey: apiKey, APIBase: fake.URL()})
 	if got, err := elsewhere.Unsuppress(mailtest.WithDeadline(t), mailtest.Address); err == nil {
 		t.Errorf("another domain: got %q and no error", got)
 	}
@@ -71,7 +75,9 @@ func TestUnsuppressSaysWhatWasDoneBeforeAFailure(t *testing.T) {
 		fake.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	got, err := senderTo(t, mailgun.Config{Domain: domain, APIKey: apiKey, APIBase: server.URL + "/v3"}).Unsuppress(mailtest.WithDeadline(t), mailtest.Address)
+	got, err := senderTo(t,
+		mailgun.Config{Domain: domain, APIKey: apiKey, APIBase: server.URL + "/v3"}).Unsuppress(
+		mailtest.WithDeadline(t), mailtest.Address)
 	if err == nil || !slices.Equal(got, []string{"bounces"}) {
 		t.Errorf("got %q, %v; want bounces and an error", got, err)
 	}

@@ -25,9 +25,10 @@ var (
 // noSTARTTLS is how go-mail, which has no value for it, says that a server lacks STARTTLS.
 const noSTARTTLS = "does not support STARTTLS"
 
-// conversation is one connection to an SMTP server, for one message at a time. go-mail alone does not do for four things: it
-// counts its time limit anew with every step, it does not stop with the context, it does not close a connection that
-// failed before the message, and on its own it would also log in with what a password is not safe with.
+// conversation is one connection to an SMTP server, for one message at a time. go-mail alone does
+// not do for four things: it counts its time limit anew with every step, it does not stop with the
+// context, it does not close a connection that failed before the message, and on its own it would
+// also log in with what a password is not safe with.
 type conversation struct {
 	config    Config
 	domain    string // as which we introduce ourselves
@@ -87,7 +88,8 @@ func (t *conversation) client(ctx context.Context) (*gomail.Client, error) {
 		gomail.WithTLSConfig(t.tls()),
 		gomail.WithTLSPolicy(gomail.NoTLS),
 		gomail.WithDialContextFunc(func(_ context.Context, network, address string) (net.Conn, error) {
-			return t.dial(ctx, network, address) // the context that the library has is over once it has dialed
+			// the context that the library has is over once it has dialed
+			return t.dial(ctx, network, address)
 		}),
 		gomail.WithoutNoop(),
 		gomail.WithoutSMTPUTF8(), // our addresses need none, and it could be lacking further on
@@ -102,7 +104,8 @@ func (t *conversation) client(ctx context.Context) (*gomail.Client, error) {
 }
 
 func (t *conversation) tls() *tls.Config {
-	return &tls.Config{ServerName: t.config.Host, RootCAs: t.config.RootCAs, MinVersion: tls.VersionTLS12}
+	return &tls.Config{ServerName: t.config.Host, RootCAs: t.config.RootCAs,
+		MinVersion: tls.VersionTLS12}
 }
 
 // dial connects, for as long as ctx lasts.
@@ -129,7 +132,8 @@ func (t *conversation) hangUp() {
 	}
 }
 
-// Start chooses how to log in, from what the server offers, and refuses to where the connection is not encrypted.
+// Start chooses how to log in, from what the server offers, and refuses to where the connection is
+// not encrypted.
 func (t *conversation) Start(server *smtp.ServerInfo) (mechanism string, first []byte, err error) {
 	offers := func(name string) bool { return slices.Contains(server.Auth, name) }
 	switch user, password := t.config.Username, t.config.Password; {
@@ -155,7 +159,8 @@ func (t *conversation) Next(fromServer []byte, more bool) ([]byte, error) {
 	return answer, err
 }
 
-// boundedConn reads so many bytes at most, and keeps the end that its conversation has: the library would move it.
+// boundedConn reads so many bytes at most, and keeps the end that its conversation has: the library
+// would move it.
 type boundedConn struct {
 	net.Conn
 	left int

@@ -21,7 +21,8 @@ import (
 
 // answering is a refusal that says more than an error of ours may.
 func answering(code int, status ...int) *gosmtp.SMTPError {
-	e := &gosmtp.SMTPError{Code: code, EnhancedCode: gosmtp.NoEnhancedCode, Message: fmt.Sprintf("no %s, no %s", mailtest.Address, mailtest.Code)}
+	e := &gosmtp.SMTPError{Code: code, EnhancedCode: gosmtp.NoEnhancedCode,
+		Message: fmt.Sprintf("no %s, no %s", mailtest.Address, mailtest.Code)}
 	if len(status) == 3 {
 		e.EnhancedCode = gosmtp.EnhancedCode(status)
 	}
@@ -41,33 +42,48 @@ func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
 		want   mailtest.Retry
 		cause  error
 	}{
-		"nobody has the address": {&smtpfake.Server{RefuseTo: answering(550, 5, 1, 1)}, mailtest.Never, mail.ErrNoSuchMailbox},
-		"a domain without mail":  {&smtpfake.Server{RefuseTo: answering(556, 5, 1, 10)}, mailtest.Never, mail.ErrNoSuchMailbox},
-		"recipient refused":      {&smtpfake.Server{RefuseTo: answering(550, 5, 7, 1)}, mailtest.Never, nil},
-		"recipient, no status":   {&smtpfake.Server{RefuseTo: answering(550)}, mailtest.Never, nil},
-		"mailbox is busy":        {&smtpfake.Server{RefuseTo: answering(450, 4, 2, 1)}, mailtest.Later, mail.ErrDeferred},
-		"greylisted":             {&smtpfake.Server{RefuseTo: answering(451, 4, 7, 1)}, mailtest.Later, mail.ErrDeferred},
-		"too many for this one":  {&smtpfake.Server{RefuseTo: answering(421, 4, 7, 28)}, mailtest.Later, mail.ErrDeferred},
-		"recipient throttled":    {&smtpfake.Server{RefuseTo: answering(454, 4, 7, 0)}, mailtest.Later, mail.ErrDeferred},
-		"message refused":        {&smtpfake.Server{RefuseData: answering(554, 5, 6, 0)}, mailtest.Never, nil},
-		"message too large":      {&smtpfake.Server{RefuseData: answering(552)}, mailtest.Never, nil},
-		"no space for it":        {&smtpfake.Server{RefuseData: answering(452, 4, 3, 1)}, mailtest.Later, nil},
-		"message, try again":     {&smtpfake.Server{RefuseData: answering(451)}, mailtest.Later, nil},
-		"sender refused":         {&smtpfake.Server{RefuseFrom: answering(553, 5, 7, 1)}, mailtest.Never, mail.ErrCredentials},
-		"sender not now":         {&smtpfake.Server{RefuseFrom: answering(451)}, mailtest.Later, nil},
-		"login is needed":        {&smtpfake.Server{RefuseTo: answering(530, 5, 7, 0)}, mailtest.Never, mail.ErrCredentials},
-		"server going down":      {&smtpfake.Server{RefuseFrom: answering(421)}, mailtest.Throttled, nil},
-		"too many messages":      {&smtpfake.Server{RefuseData: answering(454)}, mailtest.Throttled, nil},
-		"login refused":          {&smtpfake.Server{RefuseLogin: answering(535, 5, 7, 8)}, mailtest.Never, mail.ErrCredentials},
-		"login not allowed":      {&smtpfake.Server{RefuseLogin: answering(550, 5, 7, 30)}, mailtest.Never, mail.ErrCredentials},
-		"login not now":          {&smtpfake.Server{RefuseLogin: answering(432)}, mailtest.Later, nil},
-		"login throttled":        {&smtpfake.Server{RefuseLogin: answering(454, 4, 7, 0)}, mailtest.Throttled, nil},
+		"nobody has the address": {&smtpfake.Server{RefuseTo: answering(550, 5, 1, 1)}, mailtest.Never,
+			mail.ErrNoSuchMailbox},
+		"a domain without mail": {&smtpfake.Server{RefuseTo: answering(556, 5, 1, 10)}, mailtest.Never,
+			mail.ErrNoSuchMailbox},
+		"recipient refused": {&smtpfake.Server{RefuseTo: answering(550, 5, 7, 1)}, mailtest.Never,
+			nil},
+		"recipient, no status": {&smtpfake.Server{RefuseTo: answering(550)}, mailtest.Never, nil},
+		"mailbox is busy": {&smtpfake.Server{RefuseTo: answering(450, 4, 2, 1)}, mailtest.Later,
+			mail.ErrDeferred},
+		"greylisted": {&smtpfake.Server{RefuseTo: answering(451, 4, 7, 1)}, mailtest.Later,
+			mail.ErrDeferred},
+		"too many for this one": {&smtpfake.Server{RefuseTo: answering(421, 4, 7, 28)}, mailtest.Later,
+			mail.ErrDeferred},
+		"recipient throttled": {&smtpfake.Server{RefuseTo: answering(454, 4, 7, 0)}, mailtest.Later,
+			mail.ErrDeferred},
+		"message refused": {&smtpfake.Server{RefuseData: answering(554, 5, 6, 0)}, mailtest.Never,
+			nil},
+		"message too large": {&smtpfake.Server{RefuseData: answering(552)}, mailtest.Never, nil},
+		"no space for it": {&smtpfake.Server{RefuseData: answering(452, 4, 3, 1)}, mailtest.Later,
+			nil},
+		"message, try again": {&smtpfake.Server{RefuseData: answering(451)}, mailtest.Later, nil},
+		"sender refused": {&smtpfake.Server{RefuseFrom: answering(553, 5, 7, 1)}, mailtest.Never,
+			mail.ErrCredentials},
+		"sender not now": {&smtpfake.Server{RefuseFrom: answering(451)}, mailtest.Later, nil},
+		"login is needed": {&smtpfake.Server{RefuseTo: answering(530, 5, 7, 0)}, mailtest.Never,
+			mail.ErrCredentials},
+		"server going down": {&smtpfake.Server{RefuseFrom: answering(421)}, mailtest.Throttled, nil},
+		"too many messages": {&smtpfake.Server{RefuseData: answering(454)}, mailtest.Throttled, nil},
+		"login refused": {&smtpfake.Server{RefuseLogin: answering(535, 5, 7, 8)}, mailtest.Never,
+			mail.ErrCredentials},
+		"login not allowed": {&smtpfake.Server{RefuseLogin: answering(550, 5, 7, 30)}, mailtest.Never,
+			mail.ErrCredentials},
+		"login not now": {&smtpfake.Server{RefuseLogin: answering(432)}, mailtest.Later, nil},
+		"login throttled": {&smtpfake.Server{RefuseLogin: answering(454, 4, 7, 0)}, mailtest.Throttled,
+			nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := startSMTP(t, &smtpfake.Server{
 				Mechanisms: []string{"PLAIN"}, RefuseLogin: row.server.RefuseLogin,
-				RefuseFrom: row.server.RefuseFrom, RefuseTo: row.server.RefuseTo, RefuseData: row.server.RefuseData,
+				RefuseFrom: row.server.RefuseFrom, RefuseTo: row.server.RefuseTo,
+				RefuseData: row.server.RefuseData,
 			}, "tls")
 			err := smtpTo(t, reaching(server, "tls")).Send(mailtest.WithDeadline(t), mailtest.Message())
 			if mailtest.RetryOf(err) != row.want {
@@ -80,7 +96,8 @@ func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
 			}
 			noTraceIn(t, err)
 			if server.Told().Sessions != 1 || len(server.Told().Messages) != 0 {
-				t.Errorf("got %d sessions and %d messages, want one and none", server.Told().Sessions, len(server.Told().Messages))
+				t.Errorf("got %d sessions and %d messages, want one and none", server.Told().Sessions,
+					len(server.Told().Messages))
 			}
 		})
 	}
@@ -113,11 +130,13 @@ func TestNoPasswordAndNoMessageGoOverAnUnencryptedConnection(t *testing.T) {
 	t.Parallel()
 	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN", "LOGIN"}}, "none")
 	err := smtpTo(t, reaching(server, "none")).Send(mailtest.WithDeadline(t), mailtest.Message())
-	if mailtest.RetryOf(err) != mailtest.Later || !strings.HasSuffix(err.Error(), "offers no encryption") {
+	if mailtest.RetryOf(err) != mailtest.Later ||
+		!strings.HasSuffix(err.Error(), "offers no encryption") {
 		t.Errorf("got %v, want a temporary error that says so", err)
 	}
 	if server.Told().Sessions != 1 || len(server.Told().Logins)+len(server.Told().From) != 0 {
-		t.Errorf("got %d sessions, logins %q, messages from %q; want one and nothing in it", server.Told().Sessions, server.Told().Logins, server.Told().From)
+		t.Errorf("got %d sessions, logins %q, messages from %q; want one and nothing in it",
+			server.Told().Sessions, server.Told().Logins, server.Told().From)
 	}
 }
 
@@ -126,9 +145,12 @@ func TestNoPasswordAndNoMessageGoOverAnUnencryptedConnection(t *testing.T) {
 func TestNoMessageLeavesThisMachineUnencrypted(t *testing.T) {
 	t.Parallel()
 	server := startSMTP(t, &smtpfake.Server{}, "none")
-	err := smtpTo(t, smtp.Config{Host: "LOCALHOST", Port: server.Port}).Send(mailtest.WithDeadline(t), mailtest.Message())
-	if mailtest.RetryOf(err) != mailtest.Later || !strings.HasSuffix(err.Error(), "offers no encryption") || len(server.Told().From) != 0 {
-		t.Errorf("got %v and messages from %q, want a temporary error that says so", err, server.Told().From)
+	err := smtpTo(t, smtp.Config{Host: "LOCALHOST", Port: server.Port}).Send(mailtest.WithDeadline(t),
+		mailtest.Message())
+	if mailtest.RetryOf(err) != mailtest.Later ||
+		!strings.HasSuffix(err.Error(), "offers no encryption") || len(server.Told().From) != 0 {
+		t.Errorf("got %v and messages from %q, want a temporary error that says so", err,
+			server.Told().From)
 	}
 }
 
@@ -142,7 +164,8 @@ func TestSMTP_PlainIsForRelaysWithoutAPassword(t *testing.T) {
 	}
 	config.Username, config.Password = smtpfake.User, smtpfake.Password
 	err := smtpTo(t, config).Send(mailtest.WithDeadline(t), mailtest.Message())
-	if !errors.Is(err, mail.ErrNoEncryption) || len(server.Told().Logins) != 0 || len(server.Told().Messages) != 1 {
+	if !errors.Is(err, mail.ErrNoEncryption) || len(server.Told().Logins) != 0 ||
+		len(server.Told().Messages) != 1 {
 		t.Errorf("with a password: got %v, logins %q", err, server.Told().Logins)
 	}
 }
@@ -169,12 +192,14 @@ func TestASMTPServerOfUnknownAuthorityGetsNothing(t *testing.T) {
 		config := reaching(server, encryption)
 		config.RootCAs = nil
 		err := smtpTo(t, config).Send(mailtest.WithDeadline(t), mailtest.Message())
-		if mailtest.RetryOf(err) != mailtest.Later || !strings.HasSuffix(err.Error(), "certificate not trusted") {
+		if mailtest.RetryOf(err) != mailtest.Later ||
+			!strings.HasSuffix(err.Error(), "certificate not trusted") {
 			t.Errorf("%s: got %v, want a temporary error that says certificate not trusted", encryption, err)
 		}
 		noTraceIn(t, err)
 		if len(server.Told().Logins)+len(server.Told().From) != 0 {
-			t.Errorf("%s: got logins %q, messages from %q", encryption, server.Told().Logins, server.Told().From)
+			t.Errorf("%s: got logins %q, messages from %q", encryption, server.Told().Logins,
+				server.Told().From)
 		}
 	}
 }
@@ -183,12 +208,14 @@ func TestAStalledSMTPServerIsGivenUpAfterTheTimeout(t *testing.T) {
 	t.Parallel()
 	gone := make(chan struct{})
 	t.Cleanup(func() { close(gone) })
-	stalling := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}, AtData: func(*gosmtp.Conn) { <-gone }}, "tls")
+	stalling := startSMTP(t,
+		&smtpfake.Server{Mechanisms: []string{"PLAIN"}, AtData: func(*gosmtp.Conn) { <-gone }}, "tls")
 	atData := reaching(stalling, "tls")
 	silent := smtp.Config{Host: "127.0.0.1", Port: startRaw(t, func(net.Conn) { <-gone })}
 	silentTLS := silent
 	silentTLS.TLS = true
-	for name, config := range map[string]smtp.Config{"at the message": atData, "at once": silent, "at once, with TLS": silentTLS} {
+	for name, config := range map[string]smtp.Config{"at the message": atData, "at once": silent,
+		"at once, with TLS": silentTLS} {
 		config.Timeout = 200 * time.Millisecond
 		ctx := mailtest.WithDeadline(t)
 		err := smtpTo(t, config).Send(ctx, mailtest.Message())
@@ -202,7 +229,8 @@ func TestAStalledSMTPServerIsGivenUpAfterTheTimeout(t *testing.T) {
 	}
 }
 
-// The library counts its limit anew with every step; a server that keeps talking must not move ours.
+// The library counts its limit anew with every step; a server that keeps talking must not move
+// ours.
 func TestAServerThatDribblesIsGivenUpAfterTheTimeout(t *testing.T) {
 	t.Parallel()
 	port := startRaw(t, func(c net.Conn) {
@@ -216,8 +244,11 @@ func TestAServerThatDribblesIsGivenUpAfterTheTimeout(t *testing.T) {
 			}
 		}
 	})
-	err := smtpTo(t, smtp.Config{Host: "127.0.0.1", Port: port, Timeout: time.Hour}).Send(mailtest.WithDeadline(t), mailtest.Message())
-	if mailtest.RetryOf(err) != mailtest.Later || err == nil || errors.Is(err, context.DeadlineExceeded) {
+	err := smtpTo(t,
+		smtp.Config{Host: "127.0.0.1", Port: port, Timeout: time.Hour}).Send(mailtest.WithDeadline(t),
+		mailtest.Message())
+	if mailtest.RetryOf(err) != mailtest.Later || err == nil ||
+		errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want a temporary error before the context's end", err)
 	}
 }
@@ -227,7 +258,9 @@ func TestSMTPStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(mailtest.WithDeadline(t))
 	gone := make(chan struct{})
 	t.Cleanup(func() { close(gone) })
-	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}, AtData: func(*gosmtp.Conn) { cancel(); <-gone }}, "starttls")
+	server := startSMTP(t,
+		&smtpfake.Server{Mechanisms: []string{"PLAIN"}, AtData: func(*gosmtp.Conn) { cancel(); <-gone }},
+		"starttls")
 	err := smtpTo(t, reaching(server, "starttls")).Send(ctx, mailtest.Message())
 	if !errors.Is(err, context.Canceled) || mail.IsPermanent(err) {
 		t.Errorf("got %v, want context.Canceled, to be tried again", err)
@@ -240,7 +273,8 @@ func TestASMTPServerThatHangsUpIsATemporaryFailure(t *testing.T) {
 	hangUp := func(c *gosmtp.Conn) { _ = c.Conn().Close() }
 	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}, AtData: hangUp}, "tls")
 	raw := func(says string) smtp.Config {
-		return smtp.Config{Host: "127.0.0.1", Port: startRaw(t, func(c net.Conn) { _, _ = io.WriteString(c, says) })}
+		return smtp.Config{Host: "127.0.0.1",
+			Port: startRaw(t, func(c net.Conn) { _, _ = io.WriteString(c, says) })}
 	}
 	overTLS := raw("220 mail.sana.example\r\n")
 	overTLS.TLS = true
@@ -255,7 +289,8 @@ func TestASMTPServerThatHangsUpIsATemporaryFailure(t *testing.T) {
 		"it speaks no TLS":   {overTLS, "what came was not TLS"},
 		"not at home":        {smtp.Config{Host: "127.0.0.1", Port: freePort(t)}, "connection refused"},
 		"no service for us": {
-			raw("554 5.7.1 not for you\r\n"), "554 trouble at the server; the server says: 5.7.1 not for you",
+			raw("554 5.7.1 not for you\r\n"),
+			"554 trouble at the server; the server says: 5.7.1 not for you",
 		},
 		"a name without host": {smtp.Config{Host: "mail.invalid", Port: 25}, "name not resolved"},
 	} {
@@ -270,7 +305,8 @@ func TestASMTPServerThatHangsUpIsATemporaryFailure(t *testing.T) {
 // Failures after the server accepted the mail do not send it again.
 func TestAMessageThatWasTakenIsSentWhateverComesAfter(t *testing.T) {
 	t.Parallel()
-	answers := []string{"250 mail", "250 sender", "250 recipient", "354 go on", "250 taken", "250 reset"}
+	answers := []string{"250 mail", "250 sender", "250 recipient", "354 go on", "250 taken",
+		"250 reset"}
 	port := startRaw(t, func(c net.Conn) {
 		lines := bufio.NewReader(c)
 		_, _ = io.WriteString(c, "220 mail\r\n")

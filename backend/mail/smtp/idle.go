@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	idleFor      = 5 * time.Second // how long a conversation is kept; servers wait longer (RFC 5321, 4.5.3.2.7)
-	maxSaid      = 100             // messages of one conversation
+	// how long a conversation is kept; servers wait longer (RFC 5321, 4.5.3.2.7)
+	idleFor      = 5 * time.Second
+	maxSaid      = 100 // messages of one conversation
 	maxIdleTalks = 64
 )
 
@@ -21,7 +22,8 @@ type idle struct {
 	talks []*conversation
 }
 
-// take returns a conversation in which we have that name, nil if there is none. Its server may have ended it meanwhile.
+// take returns a conversation in which we have that name, nil if there is none. Its server may have
+// ended it meanwhile.
 func (i *idle) take(domain string) *conversation {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -61,7 +63,8 @@ func (i *idle) end(talk *conversation) {
 	talk.hangUp()
 }
 
-// isStale reports whether a conversation that was kept has ended before anything of a message was said in it.
+// isStale reports whether a conversation that was kept has ended before anything of a message was
+// said in it.
 func isStale(err error) bool {
 	refused, ok := errors.AsType[*gomail.SendError](err)
 	if !ok || refused.Reason != gomail.ErrSMTPMailFrom && refused.Reason != gomail.ErrConnCheck {

@@ -25,20 +25,25 @@ func TestLoggingInProvesThePasswordAndSendsNothing(t *testing.T) {
 			t.Errorf("%s: %v", encryption, err)
 		}
 		told := server.Told()
-		if len(told.Logins) != 1 || len(told.From) != 0 || !slices.Contains(told.Names, "mg.sana.example") {
-			t.Errorf("%s: the server was told %+v, want one login by the sender's domain and no message", encryption, told)
+		if len(told.Logins) != 1 || len(told.From) != 0 ||
+			!slices.Contains(told.Names, "mg.sana.example") {
+			t.Errorf("%s: the server was told %+v, want one login by the sender's domain and no message",
+				encryption, told)
 		}
 	}
 }
 
 func TestLoggingInWithAWrongPasswordIsRefusedCredentials(t *testing.T) {
 	t.Parallel()
-	server := startSMTP(t, &smtpfake.Server{Mechanisms: []string{"PLAIN"}, RefuseLogin: &gosmtp.SMTPError{Code: 535, Message: "no"}}, "tls")
+	server := startSMTP(t,
+		&smtpfake.Server{Mechanisms: []string{"PLAIN"},
+			RefuseLogin: &gosmtp.SMTPError{Code: 535, Message: "no"}}, "tls")
 	sender, err := smtp.New(reaching(server, "tls"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sender.LogIn(mailtest.WithDeadline(t), "sana@mg.sana.example"); !errors.Is(err, mail.ErrCredentials) {
+	if err := sender.LogIn(mailtest.WithDeadline(t), "sana@mg.sana.example"); !errors.Is(err,
+		mail.ErrCredentials) {
 		t.Errorf("got %v, want ErrCredentials", err)
 	}
 	if err := sender.LogIn(mailtest.WithDeadline(t), "nobody"); err == nil {

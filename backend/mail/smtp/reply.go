@@ -21,8 +21,9 @@ type reply struct {
 
 var enhancedStatus = regexp.MustCompile(`^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)`)
 
-// readReply returns the answer in an error of go-mail. The enhanced status code comes from the text,
-// because go-mail reads it only if the server has announced such codes, and servers do not always.
+// readReply returns the answer in an error of go-mail. The enhanced status code comes from the
+// text, because go-mail reads it only if the server has announced such codes, and servers do not
+// always.
 func readReply(err error) (r reply) {
 	if answer, ok := errors.AsType[*textproto.Error](err); ok {
 		r.code, r.text = answer.Code, answer.Msg

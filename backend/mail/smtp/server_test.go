@@ -24,7 +24,8 @@ func reaching(s *smtpfake.Server, encryption string) smtp.Config {
 	authority := x509.NewCertPool()
 	authority.AppendCertsFromPEM(s.Authority)
 	return smtp.Config{
-		Host: "127.0.0.1", Port: s.Port, TLS: encryption == "tls", Username: smtpfake.User, Password: smtpfake.Password, RootCAs: authority,
+		Host: "127.0.0.1", Port: s.Port, TLS: encryption == "tls", Username: smtpfake.User,
+		Password: smtpfake.Password, RootCAs: authority,
 	}
 }
 

@@ -22,8 +22,9 @@ import (
 // Sender is the mail.Sender for SMTP servers: a relay, or a provider other than Mailgun. It keeps a
 // connection for a few seconds for further messages, and opens one for each concurrent message.
 //
-// The connection is encrypted, with a verified certificate, before credentials or messages are sent.
-// Plain text is used with a loopback address, or if Plain is set, and only without a password.
+// The connection is encrypted, with a verified certificate, before credentials or messages are
+// sent. Plain text is used with a loopback address, or if Plain is set, and only without a
+// password.
 //
 // A message's Kind and Ref are not sent: SMTP does not return them.
 type Sender struct {
@@ -38,12 +39,14 @@ type Config struct {
 	TLS      bool   // from the first byte; else by STARTTLS
 	Username string // empty: without logging in
 	Password string
-	Plain    bool           // without encryption, where the server offers none; not with a password
-	RootCAs  *x509.CertPool // who may have signed the server's certificate; nil is whom the system trusts
-	Timeout  time.Duration  // for one message, from dialing to the end; zero is 10 seconds
+	Plain    bool // without encryption, where the server offers none; not with a password
+	// who may have signed the server's certificate; nil is whom the system trusts
+	RootCAs *x509.CertPool
+	Timeout time.Duration // for one message, from dialing to the end; zero is 10 seconds
 }
 
-// New checks the configuration, without asking the server, and returns a Sender. Its errors never have the password.
+// New checks the configuration, without asking the server, and returns a Sender. Its errors never
+// have the password.
 func New(c Config) (*Sender, error) {
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
@@ -66,18 +69,20 @@ var (
 	errTrouble        = errors.New("trouble at the server")
 )
 
-// mustEncrypt reports whether a server without STARTTLS is refused. It never matters where TLS comes first.
+// mustEncrypt reports whether a server without STARTTLS is refused. It never matters where TLS
+// comes first.
 func (c Config) mustEncrypt() bool {
 	return c.Username != "" || !c.Plain && !mail.IsLoopback(c.Host)
 }
 
 // Send gives the message to the server.
 //
-// Once the server has taken the message over, nothing that comes after counts. Where its answer to the whole message is
-// lost, it may have taken it, and yet the error is a temporary one: a second mail with the same code does no harm.
-// Answers of 5xx to the recipient or to the message are permanent, as are refused credentials and a sender that the server
-// takes no mail from; 4xx to the recipient has ErrDeferred in its chain; 421 and 454 elsewhere are a *Throttled; all else may
-// be retried. Errors quote the server, with the recipient and the code struck out.
+// Once the server has taken the message over, nothing that comes after counts. Where its answer to
+// the whole message is lost, it may have taken it, and yet the error is a temporary one: a second
+// mail with the same code does no harm. Answers of 5xx to the recipient or to the message are
+// permanent, as are refused credentials and a sender that the server takes no mail from; 4xx to the
+// recipient has ErrDeferred in its chain; 421 and 454 elsewhere are a *Throttled; all else may be
+// retried. Errors quote the server, with the recipient and the code struck out.
 func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 	if err := m.Check(); err != nil {
 		return err
@@ -124,8 +129,8 @@ func (t *conversation) outcome(ctx context.Context, letter *gomail.Msg, err erro
 	}
 }
 
-// LogIn connects as Send does, for a message of this sender, up to where the message would begin, and hangs up. Its errors are
-// Send's.
+// LogIn connects as Send does, for a message of this sender, up to where the message would begin,
+// and hangs up. Its errors are Send's.
 func (s *Sender) LogIn(ctx context.Context, from string) error {
 	_, domain, err := readSender(from)
 	if err != nil {
@@ -173,8 +178,8 @@ func smtpMessage(m mail.Message) (letter *gomail.Msg, domain string, err error) 
 	return letter, domain, nil
 }
 
-// meaning says in words of our own, and in the server's, what went wrong: the library's hold addresses. Where the caller's
-// context ended, its error is in the chain.
+// meaning says in words of our own, and in the server's, what went wrong: the library's hold
+// addresses. Where the caller's context ended, its error is in the chain.
 func (t *conversation) meaning(ctx context.Context, err error) error {
 	refused, atMessage := errors.AsType[*gomail.SendError](err)
 	atRecipient := atMessage && refused.Reason == gomail.ErrSMTPRcptTo
@@ -193,7 +198,8 @@ func (t *conversation) meaning(ctx context.Context, err error) error {
 	case errors.Is(err, errClient):
 		return errors.New("mail: smtp: the client cannot be set up")
 	case errors.Is(err, errNoLogin):
-		return mail.Permanent(fmt.Errorf("mail: smtp: the server offers no login that we know: %w", mail.ErrCredentials))
+		return mail.Permanent(
+			fmt.Errorf("mail: smtp: the server offers no login that we know: %w", mail.ErrCredentials))
 	case errors.Is(err, errNotEncrypted) || strings.Contains(err.Error(), noSTARTTLS):
 		return fmt.Errorf("mail: smtp: %w", mail.ErrNoEncryption)
 	case code == 0:
@@ -215,14 +221,14 @@ func (t *conversation) meaning(ctx context.Context, err error) error {
 	}
 }
 
-// forbids reports whether an answer of 5xx is about who we are: all that come between AUTH and the first message, and
-// those that RFC 4954, 6, keeps for it.
+// forbids reports whether an answer of 5xx is about who we are: all that come between AUTH and the
+// first message, and those that RFC 4954, 6, keeps for it.
 func (t *conversation) forbids(code int) bool {
 	return t.loggingIn || code == 530 || code == 534 || code == 535 || code == 538
 }
 
-// hasNoMailbox reports the codes 5.1.1 (no such mailbox, RFC 3463) and 5.1.10 (the domain accepts no
-// mail, RFC 7505).
+// hasNoMailbox reports the codes 5.1.1 (no such mailbox, RFC 3463) and 5.1.10 (the domain accepts
+// no mail, RFC 7505).
 func (r reply) hasNoMailbox() bool { return r.enhanced == "5.1.1" || r.enhanced == "5.1.10" }
 
 func (t *conversation) reason(err error) string {

@@ -29,21 +29,26 @@ func smtpTo(t *testing.T, c smtp.Config) *smtp.Sender {
 func TestSMTPHandsTheMessageOverEncryptedAndLoggedIn(t *testing.T) {
 	t.Parallel()
 	for _, encryption := range []string{"tls", "starttls"} {
-		for offered, chosen := range map[string]string{"LOGIN PLAIN": "PLAIN", "CRAM-MD5 LOGIN": "LOGIN"} {
+		for offered, chosen := range map[string]string{"LOGIN PLAIN": "PLAIN",
+			"CRAM-MD5 LOGIN": "LOGIN"} {
 			t.Run(encryption+" with "+offered, func(t *testing.T) {
 				t.Parallel()
 				server := startSMTP(t, &smtpfake.Server{Mechanisms: strings.Fields(offered)}, encryption)
-				if err := smtpTo(t, reaching(server, encryption)).Send(mailtest.WithDeadline(t), mailtest.Message()); err != nil {
+				if err := smtpTo(t, reaching(server, encryption)).Send(mailtest.WithDeadline(t),
+					mailtest.Message()); err != nil {
 					t.Fatal(err)
 				}
-				if want := []string{chosen + " " + smtpfake.User + " " + smtpfake.Password}; !slices.Equal(server.Told().Logins, want) {
+				if want := []string{chosen + " " + smtpfake.User + " " + smtpfake.Password}; !slices.Equal(
+					server.Told().Logins, want) {
 					t.Errorf("got logins %q, want %q", server.Told().Logins, want)
 				}
-				if !slices.Equal(server.Told().From, []string{"no-reply@sana.example"}) || !slices.Equal(server.Told().To, []string{mailtest.Address}) {
+				if !slices.Equal(server.Told().From, []string{"no-reply@sana.example"}) ||
+					!slices.Equal(server.Told().To, []string{mailtest.Address}) {
 					t.Errorf("got the envelope %q to %q", server.Told().From, server.Told().To)
 				}
 				if len(server.Told().Messages) != 1 || server.Told().Names[0] != "sana.example" {
-					t.Errorf("got %d messages from %q, want 1 from our domain", len(server.Told().Messages), server.Told().Names)
+					t.Errorf("got %d messages from %q, want 1 from our domain", len(server.Told().Messages),
+						server.Told().Names)
 				}
 			})
 		}
@@ -57,14 +62,18 @@ func TestWhatArrivesBySMTPIsTheMessage(t *testing.T) {
 	japanese := mailtest.Message()
 	japanese.From = "Sana サインイン <sign-in@mg.sana.example>"
 	japanese.Subject = "123456 は Sana のコードです。このコードをサインインのページに入力してください。誰にも教えないでください"
-	japanese.Text = "コード: 123 456\n\n.\n..ドットで始まる行\nFrom the start\n" + strings.Repeat("長い行", 400) + "\n末尾の空白 \n\n@sana.example #123456"
-	japanese.HTML = "<p style=\"color:#123\">コード = 123 456</p>\r\n<p>" + strings.Repeat("x", 2000) + "</p>"
-	japanese.Headers = map[string]string{"Auto-Submitted": "auto-generated", "X-Note": "日本語 " + strings.Repeat("とても長い ", 40) + "end"}
+	japanese.Text = "コード: 123 456\n\n.\n..ドットで始まる行\nFrom the start\n" + strings.Repeat("長い行", 400) +
+		"\n末尾の空白 \n\n@sana.example #123456"
+	japanese.HTML = "<p style=\"color:#123\">コード = 123 456</p>\r\n<p>" + strings.Repeat("x", 2000) +
+		"</p>"
+	japanese.Headers = map[string]string{"Auto-Submitted": "auto-generated",
+		"X-Note": "日本語 " + strings.Repeat("とても長い ", 40) + "end"}
 	long := mailtest.Message()
 	long.Subject = "123456 is  your Sana code " + strings.Repeat("and a long subject ", 20) + "end"
 	textOnly := mailtest.Message()
 	textOnly.HTML = ""
-	for name, m := range map[string]mail.Message{"plain": mailtest.Message(), "Japanese": japanese, "long": long, "text only": textOnly} {
+	for name, m := range map[string]mail.Message{"plain": mailtest.Message(), "Japanese": japanese,
+		"long": long, "text only": textOnly} {
 		if err := sender.Send(mailtest.WithDeadline(t), m); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -76,7 +85,8 @@ func TestWhatArrivesBySMTPIsTheMessage(t *testing.T) {
 func arrivedAs(t *testing.T, name, raw string, want mail.Message) {
 	t.Helper()
 	for line := range strings.SplitSeq(raw, "\r\n") {
-		if len(line) > 998 || strings.ContainsAny(line, "\r\n") || strings.ContainsFunc(line, func(r rune) bool { return r > 0x7e }) {
+		if len(line) > 998 || strings.ContainsAny(line, "\r\n") ||
+			strings.ContainsFunc(line, func(r rune) bool { return r > 0x7e }) {
 			t.Errorf("%s: got the line %.80q, want ASCII of at most 998 bytes (RFC 5322, 2.1.1)", name, line)
 		}
 	}
@@ -84,7 +94,8 @@ func arrivedAs(t *testing.T, name, raw string, want mail.Message) {
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	fields := map[string]string{"Subject": want.Subject, "To": "<" + want.To + ">", "Mime-Version": "1.0"}
+	fields := map[string]string{"Subject": want.Subject, "To": "<" + want.To + ">",
+		"Mime-Version": "1.0"}
 	maps.Copy(fields, want.Headers)
 	for field, value := range fields {
 		decoded, err := new(mime.WordDecoder).DecodeHeader(strings.Join(got.Header[field], "|"))
@@ -93,7 +104,9 @@ func arrivedAs(t *testing.T, name, raw string, want mail.Message) {
 		}
 	}
 	for field := range got.Header {
-		if _, ours := fields[field]; !ours && !slices.Contains([]string{"From", "Date", "Message-Id", "Content-Type", "Content-Transfer-Encoding"}, field) {
+		if _, ours := fields[field]; !ours &&
+			!slices.Contains(
+				[]string{"From", "Date", "Message-Id", "Content-Type", "Content-Transfer-Encoding"}, field) {
 			t.Errorf("%s: got a header %s: %q", name, field, got.Header[field])
 		}
 	}
@@ -103,7 +116,8 @@ func arrivedAs(t *testing.T, name, raw string, want mail.Message) {
 		t.Errorf("%s: got From %q, %v; want %s", name, from, err, want.From)
 	}
 	id := got.Header.Get("Message-Id")
-	if _, domain, _ := strings.Cut(wanted.Address, "@"); !strings.HasSuffix(id, "@"+domain+">") || len(id) < 26 {
+	if _, domain, _ := strings.Cut(wanted.Address, "@"); !strings.HasSuffix(id, "@"+domain+">") ||
+		len(id) < 26 {
 		t.Errorf("%s: got Message-Id %q, want one of the sender's domain", name, id)
 	}
 	if _, err := got.Header.Date(); err != nil {
@@ -194,7 +208,8 @@ func TestSMTPSendsNothingThatCouldReachAnyoneElse(t *testing.T) {
 
 func TestAWrongSMTPConfigurationIsRefusedWithoutItsPassword(t *testing.T) {
 	t.Parallel()
-	good := smtp.Config{Host: "mail.example", Port: 465, TLS: true, Username: smtpfake.User, Password: smtpfake.Password}
+	good := smtp.Config{Host: "mail.example", Port: 465, TLS: true, Username: smtpfake.User,
+		Password: smtpfake.Password}
 	for name, spoil := range map[string]func(*smtp.Config){
 		"no host":     func(c *smtp.Config) { c.Host = "" },
 		"a socket":    func(c *smtp.Config) { c.Host = "unix:///run/mail" },

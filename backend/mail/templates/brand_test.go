@@ -29,7 +29,8 @@ func TestMails_CarryTheBrandOfTheOperator(t *testing.T) {
 			t.Fatal(err)
 		}
 		html := strings.ReplaceAll(m.HTML, "&#39;", "'")
-		for _, want := range []string{"Müller's Bäckerei", "https://example.org/help", "help@example.org"} {
+		for _, want := range []string{"Müller's Bäckerei", "https://example.org/help",
+			"help@example.org"} {
 			if !strings.Contains(m.Text, want) || !strings.Contains(html, want) {
 				t.Errorf("%s: got no %q in both text and HTML:\n%s", language, want, m.Text)
 			}

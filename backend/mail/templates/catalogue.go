@@ -20,7 +20,8 @@ import (
 //go:embed languages/*.arb
 var languageFiles embed.FS
 
-// catalogue holds the messages of one language by name. {site} in a message is the place of the value "site".
+// catalogue holds the messages of one language by name. {site} in a message is the place of the
+// value "site".
 type catalogue map[string]string
 
 // part is a stretch of a message: words of the catalogue's, or a value that stands among them.
@@ -67,7 +68,8 @@ func (c catalogue) dateTime(at time.Time) (string, error) {
 		day = c["first_day"]
 	}
 	return c.say("date_time", map[string]string{
-		"time": at.Format("15:04"), "day": day, "month": c.months()[at.Month()-1], "year": at.Format("2006"),
+		"time": at.Format("15:04"), "day": day, "month": c.months()[at.Month()-1],
+		"year": at.Format("2006"),
 		"zone": zone(at),
 	})
 }
@@ -77,7 +79,8 @@ func (c catalogue) clock(at time.Time) (string, error) {
 	return c.say("clock", map[string]string{"time": at.Format("15:04"), "zone": zone(at)})
 }
 
-// zone names the zone of a time by its offset, which reads the same in every language: "UTC", "UTC+1", "UTC−3:30".
+// zone names the zone of a time by its offset, which reads the same in every language: "UTC",
+// "UTC+1", "UTC−3:30".
 func zone(at time.Time) string {
 	_, seconds := at.Zone()
 	if seconds == 0 {
@@ -96,9 +99,10 @@ func zone(at time.Time) string {
 
 func (c catalogue) months() []string { return strings.Split(c["months"], ", ") }
 
-// parseCatalogues reads every file of a folder, language.arb: Application Resource Bundles, which are JSON with one
-// message per name and, in English, a note "@name" for translators. It returns all faults at once: what is not in
-// Languages, and messages that are missing, unknown, or have other places for values than the English ones.
+// parseCatalogues reads every file of a folder, language.arb: Application Resource Bundles, which
+// are JSON with one message per name and, in English, a note "@name" for translators. It returns
+// all faults at once: what is not in Languages, and messages that are missing, unknown, or have
+// other places for values than the English ones.
 func parseCatalogues(folder fs.FS) (map[string]catalogue, error) {
 	files, err := fs.Glob(folder, "*.arb")
 	if err != nil {
@@ -114,7 +118,8 @@ func parseCatalogues(folder fs.FS) (map[string]catalogue, error) {
 	}
 	names := slices.Sorted(maps.Keys(all))
 	if !slices.Equal(names, slices.Sorted(slices.Values(languages))) {
-		faults = append(faults, fmt.Errorf("mail: there are files for %v, want one for each of %v", names, languages))
+		faults = append(faults,
+			fmt.Errorf("mail: there are files for %v, want one for each of %v", names, languages))
 	}
 	for _, name := range names {
 		for _, fault := range all[name].faults(all[languages[0]]) {
@@ -160,7 +165,8 @@ func (c catalogue) faults(english catalogue) []string {
 			list = append(list, name+" is unknown")
 		case !slices.Equal(got, want):
 			list = append(list, fmt.Sprintf("%s has the places %v, want %v", name, got, want))
-		case text == "" || text != strings.TrimSpace(text) || strings.ContainsFunc(text, unicode.IsControl):
+		case text == "" || text != strings.TrimSpace(text) ||
+			strings.ContainsFunc(text, unicode.IsControl):
 			list = append(list, name+" is not one line of text")
 		case strings.ContainsAny(placeholder.ReplaceAllString(text, ""), "{}"):
 			list = append(list, name+" has a brace too many")

@@ -21,7 +21,10 @@ func someLanguages() fstest.MapFS {
 	months := `"months": "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"`
 	files := fstest.MapFS{}
 	for _, language := range languages {
-		files[language+".arb"] = &fstest.MapFile{Data: []byte(`{"@@locale": "` + language + `", ` + months + `, "hello": "{name}, {name} on {site}", "bye": "Bye"}`)}
+		files[language+".arb"] = &fstest.MapFile{
+			Data: []byte(
+				`{"@@locale": "` + language + `", ` + months +
+					`, "hello": "{name}, {name} on {site}", "bye": "Bye"}`)}
 	}
 	return files
 }
@@ -32,10 +35,12 @@ func TestALanguageWithAFaultIsRefusedByName(t *testing.T) {
 		t.Fatalf("got %v without a fault", err)
 	}
 	for name, c := range map[string]struct{ old, new, want string }{
-		"missing":               {`, "bye": "Bye"`, ``, "mail: de.arb: bye is missing"},
-		"unknown":               {`"bye"`, `"by": "By", "bye"`, "mail: de.arb: by is unknown"},
-		"one place less":        {`{name}, `, ``, "mail: de.arb: hello has the places [{name} {site}], want [{name} {name} {site}]"},
-		"another place":         {`{site}`, `{host}`, "mail: de.arb: hello has the places [{host} {name} {name}], want [{name} {name} {site}]"},
+		"missing": {`, "bye": "Bye"`, ``, "mail: de.arb: bye is missing"},
+		"unknown": {`"bye"`, `"by": "By", "bye"`, "mail: de.arb: by is unknown"},
+		"one place less": {`{name}, `, ``,
+			"mail: de.arb: hello has the places [{name} {site}], want [{name} {name} {site}]"},
+		"another place": {`{site}`, `{host}`,
+			"mail: de.arb: hello has the places [{host} {name} {name}], want [{name} {name} {site}]"},
 		"place of another kind": {`{site}`, `{{.Site}}`, "mail: de.arb: hello has the places"},
 		"brace left open":       {`Bye`, `Bye {`, "mail: de.arb: bye has a brace too many"},
 		"empty":                 {`"Bye"`, `""`, "mail: de.arb: bye is not one line of text"},
@@ -60,9 +65,11 @@ func TestEachLanguageHasItsFileAndNoOther(t *testing.T) {
 	t.Parallel()
 	less, more := someLanguages(), someLanguages()
 	delete(less, "ja.arb")
-	more["tlh.arb"] = &fstest.MapFile{Data: []byte(strings.Replace(string(more["de.arb"].Data), `"de"`, `"tlh"`, 1))}
+	more["tlh.arb"] = &fstest.MapFile{
+		Data: []byte(strings.Replace(string(more["de.arb"].Data), `"de"`, `"tlh"`, 1))}
 	for _, files := range []fs.FS{less, more, fstest.MapFS{}} {
-		if _, err := parseCatalogues(files); err == nil || !strings.Contains(err.Error(), "want one for each of [en de fr es ja]") {
+		if _, err := parseCatalogues(files); err == nil ||
+			!strings.Contains(err.Error(), "want one for each of [en de fr es ja]") {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -161,14 +168,19 @@ func TestEveryMonthAndTheFirstOfItReadAsTheLanguageWritesThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	for language, want := range map[string][]string{
-		"en": {"1 January 2027, 00:00 (UTC)", "31 December 2026, 23:59 (UTC)", "9 March 2027, 03:05 (UTC+2)"},
-		"de": {"1. Januar 2027, 00:00 Uhr (UTC)", "31. Dezember 2026, 23:59 Uhr (UTC)", "9. März 2027, 03:05 Uhr (UTC+2)"},
-		"fr": {"1er janvier 2027 à 00:00 (UTC)", "31 décembre 2026 à 23:59 (UTC)", "9 mars 2027 à 03:05 (UTC+2)"},
-		"es": {"1 de enero de 2027, 00:00 (UTC)", "31 de diciembre de 2026, 23:59 (UTC)", "9 de marzo de 2027, 03:05 (UTC+2)"},
+		"en": {"1 January 2027, 00:00 (UTC)", "31 December 2026, 23:59 (UTC)",
+			"9 March 2027, 03:05 (UTC+2)"},
+		"de": {"1. Januar 2027, 00:00 Uhr (UTC)", "31. Dezember 2026, 23:59 Uhr (UTC)",
+			"9. März 2027, 03:05 Uhr (UTC+2)"},
+		"fr": {"1er janvier 2027 à 00:00 (UTC)", "31 décembre 2026 à 23:59 (UTC)",
+			"9 mars 2027 à 03:05 (UTC+2)"},
+		"es": {"1 de enero de 2027, 00:00 (UTC)", "31 de diciembre de 2026, 23:59 (UTC)",
+			"9 de marzo de 2027, 03:05 (UTC+2)"},
 		"ja": {"2027年1月1日 00:00（UTC）", "2026年12月31日 23:59（UTC）", "2027年3月9日 03:05（UTC+2）"},
 	} {
 		midnight := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
-		for i, at := range []time.Time{midnight, midnight.Add(-1), time.Date(2027, 3, 9, 3, 5, 0, 0, time.FixedZone("", 2*60*60))} {
+		for i, at := range []time.Time{midnight, midnight.Add(-1),
+			time.Date(2027, 3, 9, 3, 5, 0, 0, time.FixedZone("", 2*60*60))} {
 			if got, err := parsed.languages[language].dateTime(at); got != want[i] || err != nil {
 				t.Errorf("%s: got %q, %v, want %q", language, got, err, want[i])
 			}
@@ -185,7 +197,9 @@ func TestTheHTMLShowsWhateverIsForeignAsText(t *testing.T) {
 	}
 	const foreign = `<script>alert("1")</script>'&`
 	for _, name := range []string{"sign_in_code", "notice"} {
-		l := &letter{Name: map[string]string{"sign_in_code": "code", "notice": "new_device"}[name], Language: foreign, Link: "javascript:alert(1)", LinkName: "new_device_end_link", Code: foreign, messages: catalogue{}, values: map[string]string{}}
+		l := &letter{Name: map[string]string{"sign_in_code": "code", "notice": "new_device"}[name],
+			Language: foreign, Link: "javascript:alert(1)", LinkName: "new_device_end_link", Code: foreign,
+			messages: catalogue{}, values: map[string]string{}}
 		for message, text := range parsed.languages["en"] {
 			l.messages[message] = text + foreign
 			for _, place := range places(text) {
@@ -216,7 +230,8 @@ func TestAMessageThatIsNotThereOrLacksAValueIsAnError(t *testing.T) {
 		}
 	}
 	// A value is not read for places, and stays whatever it is.
-	if got, err := c.say("hello", map[string]string{"name": "{name} {x}"}); got != "Hello {name} {x}" || err != nil {
+	if got, err := c.say("hello",
+		map[string]string{"name": "{name} {x}"}); got != "Hello {name} {x}" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
 }

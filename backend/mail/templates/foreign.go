@@ -7,9 +7,9 @@ import (
 	"sana/backend/visitor"
 )
 
-// platform returns "Firefox on Linux" in the language, or the part that is a known name, or "". A client
-// chooses its User-Agent and the recipient of the mail: an unknown name could be an attacker's text or
-// link in our mail.
+// platform returns "Firefox on Linux" in the language, or the part that is a known name, or "". A
+// client chooses its User-Agent and the recipient of the mail: an unknown name could be an
+// attacker's text or link in our mail.
 func (c catalogue) platform(browser string) (string, error) {
 	p := visitor.ParsePlatform(browser)
 	if p.System == "" {

@@ -16,8 +16,8 @@ var languages = []string{"en", "de", "fr", "es", "ja"}
 // Languages returns the languages (BCP 47) that messages are written in, "en" first.
 func Languages() []string { return slices.Clone(languages) }
 
-// MatchLanguage returns that one of Languages which suits an Accept-Language header (RFC 9110, 12.5.4) best: "en" where
-// none does, where there is no header, and where it cannot be read.
+// MatchLanguage returns that one of Languages which suits an Accept-Language header (RFC 9110,
+// 12.5.4) best: "en" where none does, where there is no header, and where it cannot be read.
 func MatchLanguage(acceptLanguage string) string {
 	if len(acceptLanguage) > maxAcceptLanguage {
 		whole := strings.LastIndexByte(acceptLanguage[:maxAcceptLanguage], ',')
@@ -31,7 +31,8 @@ func MatchLanguage(acceptLanguage string) string {
 	return languages[index]
 }
 
-// matcher knows languages in their order. It is made once: making one takes far longer than asking it.
+// matcher knows languages in their order. It is made once: making one takes far longer than asking
+// it.
 var matcher = newMatcher()
 
 func newMatcher() language.Matcher {

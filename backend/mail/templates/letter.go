@@ -128,7 +128,8 @@ func (t *Set) write(to, from, kind, template string, l *letter) (mail.Message, e
 		Subject: subject,
 		Text:    strings.TrimRight(text.String(), "\n"),
 		HTML:    html.String(),
-		Headers: map[string]string{"Auto-Submitted": "auto-generated"}, // RFC 3834: no holiday replies, please
+		// RFC 3834: no holiday replies, please
+		Headers: map[string]string{"Auto-Submitted": "auto-generated"},
 		Kind:    kind,
 	}, nil
 }

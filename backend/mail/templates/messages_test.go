@@ -50,7 +50,8 @@ func parseURL(t *testing.T, s string) *url.URL {
 	return u
 }
 
-// everyMessage is each message in a language, with all that can be known and with as little as there can be.
+// everyMessage is each message in a language, with all that can be known and with as little as
+// there can be.
 func everyMessage(t *testing.T, language string) map[string]mail.Message {
 	t.Helper()
 	const from = "Sana <no-reply@sana.example>"
@@ -76,7 +77,8 @@ func everyMessage(t *testing.T, language string) map[string]mail.Message {
 	m, err = write.SignInCode(oldAddress, from, code)
 	keep("sign_in_code_of_letters", m, err)
 
-	device := templates.NewDevice{Language: language, Browser: "Samsung Browser on Android", IP: "2001:db8:85a3:8d3:1319:8a2e:370:7348",
+	device := templates.NewDevice{Language: language, Browser: "Samsung Browser on Android",
+		IP:     "2001:db8:85a3:8d3:1319:8a2e:370:7348",
 		NotYou: notYou, When: aTime(), PublicURL: code.PublicURL}
 	m, err = write.NewDevice(oldAddress, from, device)
 	keep("new_device", m, err)
@@ -84,13 +86,15 @@ func everyMessage(t *testing.T, language string) map[string]mail.Message {
 	m, err = write.NewDevice(oldAddress, from, device)
 	keep("new_device_unknown", m, err)
 
-	changed := templates.AddressChanged{Language: language, Old: oldAddress, New: newAddress, When: aTime(), PublicURL: code.PublicURL}
+	changed := templates.AddressChanged{Language: language, Old: oldAddress, New: newAddress,
+		When: aTime(), PublicURL: code.PublicURL}
 	m, err = write.AddressChanged(oldAddress, from, changed)
 	keep("address_changed_old", m, err)
 	m, err = write.AddressChanged(newAddress, from, changed)
 	keep("address_changed_new", m, err)
 
-	m, err = write.AccountDeleted(oldAddress, from, templates.AccountDeleted{Language: language, When: aTime(), PublicURL: code.PublicURL})
+	m, err = write.AccountDeleted(oldAddress, from,
+		templates.AccountDeleted{Language: language, When: aTime(), PublicURL: code.PublicURL})
 	keep("account_deleted", m, err)
 
 	m, err = write.AccountBlocked(oldAddress, from, templates.AccountBlocked{
@@ -104,8 +108,10 @@ func everyMessage(t *testing.T, language string) map[string]mail.Message {
 	keep("access_key_made", m, err)
 	for _, name := range templates.SignInChanges() {
 		m, err = write.SignInChange(oldAddress, from, templates.SignInChange{
-			Name: name, Language: language, Browser: "Firefox on Linux", IP: "203.0.113.7", Passkey: "1Password",
-			Until: aTime().Add(24 * time.Hour), StopToken: "0c6b3a52.1a2b", When: aTime(), PublicURL: code.PublicURL,
+			Name: name, Language: language, Browser: "Firefox on Linux", IP: "203.0.113.7",
+			Passkey: "1Password",
+			Until:   aTime().Add(24 * time.Hour), StopToken: "0c6b3a52.1a2b", When: aTime(),
+			PublicURL: code.PublicURL,
 		})
 		keep(name, m, err)
 	}
@@ -113,7 +119,9 @@ func everyMessage(t *testing.T, language string) map[string]mail.Message {
 }
 
 // forEveryMessage is a test of its own for each message in each language.
-func forEveryMessage(t *testing.T, check func(t *testing.T, name, language string, m mail.Message)) {
+func forEveryMessage(
+	t *testing.T, check func(t *testing.T, name, language string, m mail.Message),
+) {
 	t.Helper()
 	for _, language := range templates.Languages() {
 		for name, m := range everyMessage(t, language) {
@@ -160,7 +168,8 @@ func TestEveryMessageIsAddressedAndSaysThatNobodyWroteIt(t *testing.T) {
 		if got := m.Headers["Auto-Submitted"]; got != "auto-generated" || len(m.Headers) != 1 {
 			t.Errorf("got headers %v, want Auto-Submitted: auto-generated alone", m.Headers)
 		}
-		if m.From != "Sana <no-reply@sana.example>" || (m.To == newAddress) != (name == "address_changed_new") {
+		if m.From != "Sana <no-reply@sana.example>" ||
+			(m.To == newAddress) != (name == "address_changed_new") {
 			t.Errorf("got to %q, from %q", m.To, m.From)
 		}
 		if m.Kind == "" || !strings.HasPrefix(name, m.Kind) {
@@ -174,7 +183,8 @@ func TestEveryMessageIsAddressedAndSaysThatNobodyWroteIt(t *testing.T) {
 
 func TestTheHTMLLoadsNothingAndStaysSmall(t *testing.T) {
 	t.Parallel()
-	loads := regexp.MustCompile(`(?i)<(img|link|script|iframe|object|video|svg|form)\b|\bsrc(set)?\s*=|url\(|@import|@font-face|background=`)
+	loads := regexp.MustCompile(
+		`(?i)<(img|link|script|iframe|object|video|svg|form)\b|\bsrc(set)?\s*=|url\(|@import|@font-face|background=`)
 	address := regexp.MustCompile(`(?i)(https?:)?//[^"' <\n]+`)
 	links := map[string]string{
 		"sign_in_code":            "https://sana.example/verify#c=123456",
@@ -228,11 +238,14 @@ func TestTheHTMLSaysItsLanguageAndKnowsDarkMode(t *testing.T) {
 	})
 }
 
-// clock is a time of day as each language writes it, and day what stands before it where the day is told too.
+// clock is a time of day as each language writes it, and day what stands before it where the day is
+// told too.
 var clock, day = map[string]string{
-	"en": "14:05 (UTC)", "de": "14:05 Uhr (UTC)", "fr": "14:05 (UTC)", "es": "14:05 (UTC)", "ja": "14:05（UTC）",
+	"en": "14:05 (UTC)", "de": "14:05 Uhr (UTC)", "fr": "14:05 (UTC)", "es": "14:05 (UTC)",
+	"ja": "14:05（UTC）",
 }, map[string]string{
-	"en": "22 November 2026, ", "de": "22. November 2026, ", "fr": "22 novembre 2026 à ", "es": "22 de noviembre de 2026, ",
+	"en": "22 November 2026, ", "de": "22. November 2026, ", "fr": "22 novembre 2026 à ",
+	"es": "22 de noviembre de 2026, ",
 	"ja": "2026年11月22日 ",
 }
 
@@ -250,9 +263,11 @@ func TestEveryMessageSaysWhereAndWhenAndWhatToDo(t *testing.T) {
 		}
 		if wrong := map[string]string{
 			"en": "Not you\\?|Didn’t (try|ask)", "de": "Das waren nicht Sie\\?|Sie (wollten|haben)",
-			"fr": "Ce n’était pas vous|Vous n’(essayez pas|avez rien)", "es": "¿No (has sido|has intentado|lo has)",
+			"fr": "Ce n’était pas vous|Vous n’(essayez pas|avez rien)",
+			"es": "¿No (has sido|has intentado|lo has)",
 			"ja": "お心当たりがない場合は",
-		}[language]; !regexp.MustCompile(wrong).MatchString(m.Text) || !regexp.MustCompile(wrong).MatchString(m.HTML) {
+		}[language]; !regexp.MustCompile(wrong).MatchString(m.Text) ||
+			!regexp.MustCompile(wrong).MatchString(m.HTML) {
 			t.Errorf("got no %q in both text and HTML:\n%s", wrong, m.Text)
 		}
 	})

@@ -9,7 +9,8 @@ import (
 	"sana/backend/mail"
 )
 
-// NewDevice notifies a user of a sign-in from a browser that had not signed in with the account before.
+// NewDevice notifies a user of a sign-in from a browser that had not signed in with the account
+// before.
 type NewDevice struct {
 	Language  string    // one of Languages; anything else is English
 	Browser   string    // "Firefox on Linux" or "Firefox"; left out where it is no known name
@@ -46,7 +47,8 @@ type AccountBlocked struct {
 	UTCOffset int       // as in SignInCode
 }
 
-// AccessKeyMade tells a user of a new access key. Its name is left out: who made the key has chosen it.
+// AccessKeyMade tells a user of a new access key. Its name is left out: who made the key has chosen
+// it.
 type AccessKeyMade struct {
 	Language  string    // one of Languages; anything else is English
 	Browser   string    // as in NewDevice
@@ -81,8 +83,8 @@ type SignInChange struct {
 	PublicURL *url.URL  // as in SignInCode
 }
 
-// SignInChange writes the message about a change of how an account signs in. It returns an error for an unknown name,
-// and when time, URL or what belongs to the name is missing.
+// SignInChange writes the message about a change of how an account signs in. It returns an error
+// for an unknown name, and when time, URL or what belongs to the name is missing.
 func (t *Set) SignInChange(to, from string, c SignInChange) (mail.Message, error) {
 	isBegun := c.Name == "recovery_begun"
 	isAboutPasskey := c.Name == "passkey_added" || c.Name == "passkey_removed"
@@ -108,7 +110,8 @@ func (t *Set) SignInChange(to, from string, c SignInChange) (mail.Message, error
 	return t.write(to, from, c.Name, "notice", l)
 }
 
-// NewDevice writes the message about a sign-in from a new browser. It returns an error when time or URL is missing.
+// NewDevice writes the message about a sign-in from a new browser. It returns an error when time or
+// URL is missing.
 func (t *Set) NewDevice(to, from string, d NewDevice) (mail.Message, error) {
 	l, err := t.letter("new_device", circumstances{
 		d.Language, d.Browser, d.When, d.PublicURL, d.UTCOffset,
@@ -124,9 +127,10 @@ func (t *Set) NewDevice(to, from string, d NewDevice) (mail.Message, error) {
 	return t.write(to, from, "new_device", "notice", l)
 }
 
-// AddressChanged writes the message about a changed address. There are two, and `to` says which: the old mailbox may
-// be in other hands by now, so the message to Old has New masked, "g•••@people.example"; the one to New has both. It
-// returns an error when `to` is neither, when Old or New is not a bare address, and when time or URL is missing.
+// AddressChanged writes the message about a changed address. There are two, and `to` says which:
+// the old mailbox may be in other hands by now, so the message to Old has New masked,
+// "g•••@people.example"; the one to New has both. It returns an error when `to` is neither, when
+// Old or New is not a bare address, and when time or URL is missing.
 func (t *Set) AddressChanged(to, from string, a AddressChanged) (mail.Message, error) {
 	if !mail.IsPlainAddress(a.Old) || !mail.IsPlainAddress(a.New) {
 		return mail.Message{}, errors.New("mail: the old or the new address is not one plain address")
@@ -137,7 +141,8 @@ func (t *Set) AddressChanged(to, from string, a AddressChanged) (mail.Message, e
 		name, shown = "address_changed_old", mask(a.New)
 	case a.New:
 	default:
-		return mail.Message{}, errors.New("mail: the recipient has neither the old address nor the new one")
+		return mail.Message{},
+			errors.New("mail: the recipient has neither the old address nor the new one")
 	}
 	l, err := t.letter(name, circumstances{
 		language: a.Language, when: a.When, publicURL: a.PublicURL, utcOffset: a.UTCOffset,
@@ -149,7 +154,8 @@ func (t *Set) AddressChanged(to, from string, a AddressChanged) (mail.Message, e
 	return t.write(to, from, "address_changed", "notice", l)
 }
 
-// AccountDeleted writes the message about a deleted account. It returns an error when time or URL is missing.
+// AccountDeleted writes the message about a deleted account. It returns an error when time or URL
+// is missing.
 func (t *Set) AccountDeleted(to, from string, a AccountDeleted) (mail.Message, error) {
 	l, err := t.letter("account_deleted", circumstances{
 		language: a.Language, when: a.When, publicURL: a.PublicURL, utcOffset: a.UTCOffset,
@@ -160,8 +166,8 @@ func (t *Set) AccountDeleted(to, from string, a AccountDeleted) (mail.Message, e
 	return t.write(to, from, "account_deleted", "notice", l)
 }
 
-// AccountBlocked writes the message that a blocked user gets instead of a code. It returns an error when time or URL is
-// missing.
+// AccountBlocked writes the message that a blocked user gets instead of a code. It returns an error
+// when time or URL is missing.
 func (t *Set) AccountBlocked(to, from string, b AccountBlocked) (mail.Message, error) {
 	l, err := t.letter("account_blocked", circumstances{
 		b.Language, b.Browser, b.When, b.PublicURL, b.UTCOffset,
@@ -172,8 +178,8 @@ func (t *Set) AccountBlocked(to, from string, b AccountBlocked) (mail.Message, e
 	return t.write(to, from, "account_blocked", "notice", l)
 }
 
-// AccessKeyMade writes the message about a new access key. It returns an error when a time, the URL or the app is
-// missing.
+// AccessKeyMade writes the message about a new access key. It returns an error when a time, the URL
+// or the app is missing.
 func (t *Set) AccessKeyMade(to, from string, k AccessKeyMade) (mail.Message, error) {
 	if k.App == "" || k.ExpiresAt.IsZero() {
 		return mail.Message{}, errors.New("mail: the access key has no app or no end")

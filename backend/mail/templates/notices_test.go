@@ -15,7 +15,8 @@ func TestTheOldAddressIsNotToldTheNewOne(t *testing.T) {
 	for _, language := range templates.Languages() {
 		all := everyMessage(t, language)
 		toOld, toNew := all["address_changed_old"], all["address_changed_new"]
-		if both := toOld.Subject + toOld.Text + toOld.HTML; strings.Contains(both, "grace") || strings.Contains(both, "hopper") {
+		if both := toOld.Subject + toOld.Text + toOld.HTML; strings.Contains(both, "grace") ||
+			strings.Contains(both, "hopper") {
 			t.Errorf("%s: got the new address in the mail to the old one:\n%s", language, toOld.Text)
 		}
 		for message, want := range map[*mail.Message][]string{
@@ -23,7 +24,8 @@ func TestTheOldAddressIsNotToldTheNewOne(t *testing.T) {
 			&toNew: {newAddress, oldAddress},
 		} {
 			for _, address := range want {
-				if !strings.Contains(message.Text, address) || !strings.Contains(message.HTML, "<strong>"+address+"</strong>") {
+				if !strings.Contains(message.Text, address) ||
+					!strings.Contains(message.HTML, "<strong>"+address+"</strong>") {
 					t.Errorf("%s: got no %q in both text and HTML:\n%s", language, address, message.Text)
 				}
 			}
@@ -44,10 +46,12 @@ func TestANewDeviceIsToldWithWhatIsKnownOfIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if (want == "") == strings.Contains(m.Text, "IP address") || !strings.Contains(m.Text, want) || strings.Contains(m.Text, "evil") {
+		if (want == "") == strings.Contains(m.Text, "IP address") || !strings.Contains(m.Text, want) ||
+			strings.Contains(m.Text, "evil") {
 			t.Errorf("%q: got no %q:\n%s", ip, want, m.Text)
 		}
-		if !strings.Contains(m.Text, "\nhttps://sana.example/app/sessions\n") || !strings.Contains(m.HTML, `href="https://sana.example/app/sessions"`) {
+		if !strings.Contains(m.Text, "\nhttps://sana.example/app/sessions\n") ||
+			!strings.Contains(m.HTML, `href="https://sana.example/app/sessions"`) {
 			t.Errorf("got no link to the list of sessions alone:\n%s", m.Text)
 		}
 	}
@@ -56,9 +60,11 @@ func TestANewDeviceIsToldWithWhatIsKnownOfIt(t *testing.T) {
 func TestNoNoticeIsWrittenOfWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	const from = "sana@sana.example"
-	good := templates.AddressChanged{Old: oldAddress, New: newAddress, When: aTime(), PublicURL: parseURL(t, "https://sana.example")}
+	good := templates.AddressChanged{Old: oldAddress, New: newAddress, When: aTime(),
+		PublicURL: parseURL(t, "https://sana.example")}
 	write := parsed(t)
-	for name, attempt := range map[string]func(to string, a templates.AddressChanged) (mail.Message, error){
+	for name, attempt := range map[string]func(to string, a templates.AddressChanged) (mail.Message,
+		error){
 		"new device": func(to string, a templates.AddressChanged) (mail.Message, error) {
 			return write.NewDevice(to, from, templates.NewDevice{When: a.When, PublicURL: a.PublicURL})
 		},
@@ -66,10 +72,12 @@ func TestNoNoticeIsWrittenOfWhatIsMissing(t *testing.T) {
 			return write.AddressChanged(to, from, a)
 		},
 		"account deleted": func(to string, a templates.AddressChanged) (mail.Message, error) {
-			return write.AccountDeleted(to, from, templates.AccountDeleted{When: a.When, PublicURL: a.PublicURL})
+			return write.AccountDeleted(to, from,
+				templates.AccountDeleted{When: a.When, PublicURL: a.PublicURL})
 		},
 		"account blocked": func(to string, a templates.AddressChanged) (mail.Message, error) {
-			return write.AccountBlocked(to, from, templates.AccountBlocked{When: a.When, PublicURL: a.PublicURL})
+			return write.AccountBlocked(to, from,
+				templates.AccountBlocked{When: a.When, PublicURL: a.PublicURL})
 		},
 		"access key made": func(to string, a templates.AddressChanged) (mail.Message, error) {
 			return write.AccessKeyMade(to, from, templates.AccessKeyMade{
@@ -77,7 +85,8 @@ func TestNoNoticeIsWrittenOfWhatIsMissing(t *testing.T) {
 			})
 		},
 		"sign-in change": func(to string, a templates.AddressChanged) (mail.Message, error) {
-			return write.SignInChange(to, from, templates.SignInChange{Name: "recovered", When: a.When, PublicURL: a.PublicURL})
+			return write.SignInChange(to, from,
+				templates.SignInChange{Name: "recovered", When: a.When, PublicURL: a.PublicURL})
 		},
 	} {
 		noTime, noURL := good, good
@@ -96,7 +105,8 @@ func TestNoNoticeIsWrittenOfWhatIsMissing(t *testing.T) {
 			t.Errorf("to %q: got no error for somebody who has neither address", to)
 		}
 	}
-	for _, address := range []string{"", "ada", "@people.example", "a@x.example,b@y.example", "a\n@x.example"} {
+	for _, address := range []string{"", "ada", "@people.example", "a@x.example,b@y.example",
+		"a\n@x.example"} {
 		bad := good
 		bad.New = address
 		if _, err := write.AddressChanged(oldAddress, from, bad); err == nil {
@@ -121,7 +131,8 @@ func TestMails_ShowTimesInTheZoneOfTheBrowser(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Count(m.Text, want); got != times || !strings.Contains(html.UnescapeString(m.HTML), want) {
+			if got := strings.Count(m.Text, want); got != times ||
+				!strings.Contains(html.UnescapeString(m.HTML), want) {
 				t.Errorf("%d minutes: %s has %q %d times, want %d:\n%s",
 					offset, m.Kind, want, got, times, m.Text)
 			}

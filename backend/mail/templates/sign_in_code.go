@@ -11,18 +11,21 @@ import (
 
 // SignInCode is what the message with a sign-in code tells.
 type SignInCode struct {
-	Language  string    // one of Languages; anything else is English
-	Browser   string    // which one asked, "Firefox on Linux" or "Firefox"; left out where it is no known name
-	Code      string    // 6 to 16 ASCII digits or letters
-	PublicURL *url.URL  // where Sana is reached, http or https with a host; a path is kept, query and fragment are not
+	Language string // one of Languages; anything else is English
+	// which one asked, "Firefox on Linux" or "Firefox"; left out where it is no known name
+	Browser string
+	Code    string // 6 to 16 ASCII digits or letters
+	// where Sana is reached, http or https with a host; a path is kept, query and fragment are not
+	PublicURL *url.URL
 	ExpiresAt time.Time // shown rounded down to the minute: never later than the code really ends
 	UTCOffset int       // minutes east of UTC of the zone that the time is shown in
 	App       string    // name of the app to which the sign-in leads; left out if it is ""
 	ForChange bool      // it does not sign in: it confirms the new address of an account
 }
 
-// SignInCode writes the message with a sign-in code: from one mailbox, to one bare address. It returns an error,
-// which holds neither address nor code, when the code, the URL or the time is not as SignInCode asks.
+// SignInCode writes the message with a sign-in code: from one mailbox, to one bare address. It
+// returns an error, which holds neither address nor code, when the code, the URL or the time is not
+// as SignInCode asks.
 //
 // The link carries the code in its fragment, which no server and no log gets to see.
 func (t *Set) SignInCode(to, from string, c SignInCode) (mail.Message, error) {

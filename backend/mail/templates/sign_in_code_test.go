@@ -26,7 +26,8 @@ func write(t *testing.T, c templates.SignInCode) mail.Message {
 }
 
 // wordForCode is what phones look for beside a code.
-var wordForCode = map[string]string{"en": "code", "de": "Code", "fr": "code", "es": "código", "ja": "コード"}
+var wordForCode = map[string]string{"en": "code", "de": "Code", "fr": "code", "es": "código",
+	"ja": "コード"}
 
 func TestTheCodeComesFirstAndStandsByTheWordCode(t *testing.T) {
 	t.Parallel()
@@ -51,7 +52,8 @@ func TestTheCodeComesFirstAndStandsByTheWordCode(t *testing.T) {
 func TestTheLinkHoldsACodeOfAnyLengthWhole(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"123456", "1234567", "12345678", "ABCDEFGHJKMNP"} {
-		if m := write(t, aSignInCode(t, code, "https://sana.example")); !strings.Contains(m.Text, "/verify#c="+code+"\n") {
+		if m := write(t, aSignInCode(t, code, "https://sana.example")); !strings.Contains(m.Text,
+			"/verify#c="+code+"\n") {
 			t.Errorf("got text without the link for %q:\n%s", code, m.Text)
 		}
 	}
@@ -60,7 +62,8 @@ func TestTheLinkHoldsACodeOfAnyLengthWhole(t *testing.T) {
 func TestTheCodeSaysWhichBrowserAskedAsTheLanguageDoes(t *testing.T) {
 	t.Parallel()
 	for language, want := range map[string]string{
-		"en": "Firefox on Linux", "de": "Firefox unter Linux", "fr": "Firefox sur Linux", "es": "Firefox en Linux", "ja": "Firefox（Linux）",
+		"en": "Firefox on Linux", "de": "Firefox unter Linux", "fr": "Firefox sur Linux",
+		"es": "Firefox en Linux", "ja": "Firefox（Linux）",
 	} {
 		c := aSignInCode(t, "123456", "https://sana.example")
 		c.Language, c.Browser = language, "Firefox on Linux"
@@ -80,7 +83,8 @@ func TestTheCodeSaysWhichBrowserAskedAsTheLanguageDoes(t *testing.T) {
 func TestABrowserOrSystemOfNoKnownNameIsLeftOut(t *testing.T) {
 	t.Parallel()
 	foreign := []string{
-		"<b>Firefox</b>", "Firefox\n@evil.example #654321", "https://evil.example", "evil.example", "Win a prize at evil", "654321", "{code}", "firefox", " ",
+		"<b>Firefox</b>", "Firefox\n@evil.example #654321", "https://evil.example", "evil.example",
+		"Win a prize at evil", "654321", "{code}", "firefox", " ",
 	}
 	without := write(t, aSignInCode(t, "123456", "https://sana.example"))
 	alone := aSignInCode(t, "123456", "https://sana.example")
@@ -88,7 +92,8 @@ func TestABrowserOrSystemOfNoKnownNameIsLeftOut(t *testing.T) {
 	with := write(t, alone)
 	for _, name := range foreign {
 		for browser, want := range map[string]mail.Message{
-			name: without, name + " on Linux": without, "Firefox on " + name: with, "Firefox on Linux on " + name: with,
+			name: without, name + " on Linux": without, "Firefox on " + name: with,
+			"Firefox on Linux on " + name: with,
 		} {
 			c := aSignInCode(t, "123456", "https://sana.example")
 			c.Browser = browser
@@ -117,16 +122,22 @@ func TestTheTemplatesAreNotToldWhatIsNotACode(t *testing.T) {
 	t.Parallel()
 	good := aSignInCode(t, "123456", "https://sana.example")
 	for name, spoil := range map[string]func(*templates.SignInCode){
-		"no code":       func(c *templates.SignInCode) { c.Code = "" },
-		"short code":    func(c *templates.SignInCode) { c.Code = "12345" },
-		"long code":     func(c *templates.SignInCode) { c.Code = "12345678901234567" },
-		"CRLF in code":  func(c *templates.SignInCode) { c.Code = "123456\r\n" },
-		"tag in code":   func(c *templates.SignInCode) { c.Code = "<b>123456" },
-		"other digits":  func(c *templates.SignInCode) { c.Code = "\u0661\u0662\u0663" },
-		"no URL":        func(c *templates.SignInCode) { c.PublicURL = nil },
-		"URL of a file": func(c *templates.SignInCode) { c.PublicURL = &url.URL{Scheme: "file", Host: "x", Path: "/a"} },
-		"URL, no host":  func(c *templates.SignInCode) { c.PublicURL = &url.URL{Scheme: "https", Path: "/a"} },
-		"no end":        func(c *templates.SignInCode) { c.ExpiresAt = time.Time{} },
+		"no code":      func(c *templates.SignInCode) { c.Code = "" },
+		"short code":   func(c *templates.SignInCode) { c.Code = "12345" },
+		"long code":    func(c *templates.SignInCode) { c.Code = "12345678901234567" },
+		"CRLF in code": func(c *templates.SignInCode) { c.Code = "123456\r\n" },
+		"tag in code":  func(c *templates.SignInCode) { c.Code = "<b>123456" },
+		"other digits": func(c *templates.SignInCode) { c.Code = "\u0661\u0662\u0663" },
+		"no URL":       func(c *templates.SignInCode) { c.PublicURL = nil },
+		"URL of a file": func(
+			c *templates.SignInCode) {
+			c.PublicURL = &url.URL{Scheme: "file", Host: "x", Path: "/a"}
+		},
+		"URL, no host": func(
+			c *templates.SignInCode) {
+			c.PublicURL = &url.URL{Scheme: "https", Path: "/a"}
+		},
+		"no end": func(c *templates.SignInCode) { c.ExpiresAt = time.Time{} },
 	} {
 		spoilt := good
 		spoil(&spoilt)

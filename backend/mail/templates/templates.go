@@ -22,8 +22,8 @@ type Set struct {
 	languages map[string]catalogue
 }
 
-// Parse reads the embedded templates and the messages of every language, for mails with the name, palette and links of b.
-// An error means that the binary was built from broken ones.
+// Parse reads the embedded templates and the messages of every language, for mails with the name,
+// palette and links of b. An error means that the binary was built from broken ones.
 func Parse(b brand.Brand) (*Set, error) {
 	text, err := texttemplate.ParseFS(templateFiles, "*.txt")
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 
 func TestATestMailReadsAsAgreedAndHasItsWord(t *testing.T) {
 	t.Parallel()
-	good := templates.TestMail{Word: "K7QX2M", When: aTime(), PublicURL: parseURL(t, "https://sana.example")}
+	good := templates.TestMail{Word: "K7QX2M", When: aTime(),
+		PublicURL: parseURL(t, "https://sana.example")}
 	m, err := parsed(t).TestMail(oldAddress, "Sana <no-reply@sana.example>", good)
 	if err != nil {
 		t.Fatal(err)

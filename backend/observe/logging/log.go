@@ -33,7 +33,8 @@ func NewAsyncWriter(out io.Writer) *AsyncWriter {
 				return
 			}
 			if n := w.dropped.Swap(0); n > 0 {
-				fmt.Fprintf(out, "{\"level\":\"ERROR\",\"msg\":\"log lines dropped: the log is blocked\",\"lines\":%d}\n", n)
+				fmt.Fprintf(out,
+					"{\"level\":\"ERROR\",\"msg\":\"log lines dropped: the log is blocked\",\"lines\":%d}\n", n)
 			}
 			_, _ = out.Write(line) // an error cannot be logged anywhere
 		}

@@ -29,12 +29,14 @@ type shared struct {
 func NewTextHandler(output io.Writer, level slog.Leveler) *textHandler {
 	s := &shared{output: output}
 	inColumns := func(groups []string, a slog.Attr) slog.Attr {
-		if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey) {
+		if len(groups) == 0 &&
+			(a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey) {
 			return slog.Attr{}
 		}
 		return a
 	}
-	return &textHandler{slog.NewTextHandler(&s.line, &slog.HandlerOptions{Level: level, ReplaceAttr: inColumns}), nil, s}
+	return &textHandler{
+		slog.NewTextHandler(&s.line, &slog.HandlerOptions{Level: level, ReplaceAttr: inColumns}), nil, s}
 }
 
 // Enabled implements slog.Handler.

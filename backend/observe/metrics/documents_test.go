@@ -27,7 +27,8 @@ const (
 // described is a metric as it describes itself.
 type described struct{ name, help, labels string }
 
-var description = regexp.MustCompile(`^Desc\{fqName: "([^"]+)", help: "([^"]+)",.* variableLabels: \{([^}]*)\}\}$`)
+var description = regexp.MustCompile(
+	`^Desc\{fqName: "([^"]+)", help: "([^"]+)",.* variableLabels: \{([^}]*)\}\}$`)
 
 // all are the metrics of ours, by name.
 func all(t *testing.T) map[string]described {
@@ -55,7 +56,8 @@ func TestTheDocumentHasTheMetricsAsTheyAre(t *testing.T) {
 	want.WriteString("| metric | labels | meaning |\n| --- | --- | --- |\n")
 	metrics := all(t)
 	for _, name := range slices.Sorted(maps.Keys(metrics)) {
-		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", name, strings.ReplaceAll(metrics[name].labels, ",", ", "), metrics[name].help)
+		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", name,
+			strings.ReplaceAll(metrics[name].labels, ",", ", "), metrics[name].help)
 	}
 	content, err := os.ReadFile(document)
 	if err != nil {
@@ -70,14 +72,17 @@ func TestTheDocumentHasTheMetricsAsTheyAre(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s has\n%s\nwant\n%s\nrun: go test ./backend/observe/metrics -update", document, got, want.String())
+		t.Fatalf("%s has\n%s\nwant\n%s\nrun: go test ./backend/observe/metrics -update", document, got,
+			want.String())
 	}
-	if err := os.WriteFile(document, []byte(before+tableBegin+want.String()+tableEnd+after), 0o644); err != nil {
+	if err := os.WriteFile(document, []byte(before+tableBegin+want.String()+tableEnd+after),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Prometheus' conventions: a prefix, base units in the plural at the end, _total for counts and only for them.
+// Prometheus' conventions: a prefix, base units in the plural at the end, _total for counts and
+// only for them.
 func TestNamesFollowPrometheusConventions(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`^sana_[a-z]+(_[a-z]+)*$`)
@@ -166,7 +171,8 @@ func TestAlertsAndDashboardNameMetricsThatExist(t *testing.T) {
 func TestAlerts_NameTheInstanceThatIsDown(t *testing.T) {
 	t.Parallel()
 	got := expressions(t)["alert SanaInstanceDown"]
-	if !strings.HasPrefix(got, "up == 0 and on (job, instance)") || !strings.Contains(got, "sana_build_info") {
+	if !strings.HasPrefix(got, "up == 0 and on (job, instance)") ||
+		!strings.Contains(got, "sana_build_info") {
 		t.Errorf("got %q, want an alert per instance", got)
 	}
 }

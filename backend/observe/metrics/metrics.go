@@ -1,5 +1,5 @@
-// Package metrics counts events of this process for Prometheus. It has its own registry and a method
-// for each event. No label contains data that a client sent.
+// Package metrics counts events of this process for Prometheus. It has its own registry and a
+// method for each event. No label contains data that a client sent.
 package metrics
 
 import (
@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// Metrics counts events. It is safe for concurrent use. A nil Metrics counts nothing: for tests, and
-// for commands that do not serve.
+// Metrics counts events. It is safe for concurrent use. A nil Metrics counts nothing: for tests,
+// and for commands that do not serve.
 type Metrics struct {
 	registry *prometheus.Registry
 	ours     []prometheus.Collector // without those of Go and of the process
@@ -43,7 +43,8 @@ const (
 // sources are the names of sources in labels.
 var sources = [...]string{Store: "store", Cache: "cache", Cookie: "cookie"}
 
-// Bounds of histograms, in seconds. A request takes at most 5 s, and the code in a mail is valid for 600.
+// Bounds of histograms, in seconds. A request takes at most 5 s, and the code in a mail is valid
+// for 600.
 var (
 	requestBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}
 	gateBuckets    = []float64{.00005, .0001, .0002, .0005, .001, .0025, .005, .01, .05, .25, 1, 5}
@@ -53,33 +54,40 @@ var (
 // New returns metrics that count from zero.
 func New(version string) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
-	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.requests = m.counters("sana_http_requests_total",
 		"Requests, by method, declared route and status of the answer.", "method", "route", "status")
 	m.durations = m.histograms("sana_http_request_duration_seconds",
 		"Time from a request's arrival to its answer.", requestBuckets, "method", "route")
 	m.codeRequests = m.counters("sana_code_requests_total",
 		"Code requests, including rate-limited ones. Early resends are not counted.").WithLabelValues()
-	attempts := m.counters("sana_code_attempts_total", "Codes that were entered and compared, by result: right or wrong.", "result")
+	attempts := m.counters("sana_code_attempts_total",
+		"Codes that were entered and compared, by result: right or wrong.", "result")
 	m.codesRight, m.codesWrong = attempts.WithLabelValues("right"), attempts.WithLabelValues("wrong")
 	m.passkeys = m.counters("sana_passkey_sign_ins_total",
-		"Passkeys that browsers presented to sign in, by result: right, wrong (nothing was proven) or unknown.", "result")
+		"Passkeys that browsers presented to sign in, by result: right, wrong (nothing was proven) or "+
+			"unknown.", "result")
 	m.refused = m.counters("sana_limit_refusals_total",
 		"Rate-limited code requests, entered codes and mails, by limit.", "limit")
 	m.mails = m.counters("sana_mails_total",
-		"Attempts to send a mail, by template and outcome: sent (the provider accepted it), delayed (to be retried),"+
+		"Attempts to send a mail, by template and outcome: sent (the provider accepted it), delayed "+
+			"(to be retried),"+
 			" failed (permanently).", "template", "outcome")
 	m.mailLatency = m.histograms("sana_mail_latency_seconds",
 		"Time from enqueuing a mail until the provider accepted it.", mailBuckets, "template")
-	reads := m.counters("sana_session_reads_total", "Session lookups, by source: store, cache or cookie.", "source")
+	reads := m.counters("sana_session_reads_total",
+		"Session lookups, by source: store, cache or cookie.", "source")
 	for source, name := range sources {
 		m.sessionReads[source] = reads.WithLabelValues(name)
 	}
 	m.decisions = m.counters("sana_gate_decisions_total",
-		"Decisions of the gate, by app and outcome. The app is empty if the proxy named an unknown one.", "app", "outcome")
+		"Decisions of the gate, by app and outcome. The app is empty if the proxy named an unknown one.",
+		"app", "outcome")
 	m.decisionTime = m.histograms("sana_gate_decision_duration_seconds",
 		"Time from a proxy's request to the gate's decision.", gateBuckets).WithLabelValues()
-	m.gauges("sana_build_info", "Always 1, with the versions of this program and of Go.", "version", "go_version").
+	m.gauges("sana_build_info", "Always 1, with the versions of this program and of Go.", "version",
+		"go_version").
 		WithLabelValues(version, runtime.Version()).Set(1)
 	return m
 }
@@ -101,8 +109,11 @@ func (m *Metrics) gauges(name, help string, labels ...string) *prometheus.GaugeV
 	return v
 }
 
-func (m *Metrics) histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+func (m *Metrics) histograms(
+	name, help string, buckets []float64, labels ...string,
+) *prometheus.HistogramVec {
+	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets},
+		labels)
 	m.add(v)
 	return v
 }

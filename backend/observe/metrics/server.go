@@ -10,11 +10,12 @@ import (
 // answerTimeout is what one scrape gets, the database's part included.
 const answerTimeout = 10 * time.Second
 
-// NewServer returns a server with /metrics and nothing else, for a listener that only the operator reaches. The caller
-// calls Serve and Shutdown.
+// NewServer returns a server with /metrics and nothing else, for a listener that only the operator
+// reaches. The caller calls Serve and Shutdown.
 func (m *Metrics) NewServer() *http.Server {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	mux.Handle("GET /metrics",
+		promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	return &http.Server{
 		Handler:        mux,
 		ReadTimeout:    answerTimeout,

@@ -14,9 +14,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// collector sends spans by OTLP over HTTP as binary protobuf. It implements otlptrace.Client, because the
-// library's own client links gRPC, which is not used here and enlarges the program by an eighth. Spans
-// that cannot be sent are lost: they are not worth a queue.
+// collector sends spans by OTLP over HTTP as binary protobuf. It implements otlptrace.Client,
+// because the library's own client links gRPC, which is not used here and enlarges the program by
+// an eighth. Spans that cannot be sent are lost: they are not worth a queue.
 type collector struct {
 	url     string
 	headers http.Header
@@ -26,7 +26,8 @@ type collector struct {
 // uploadTimeout is OpenTelemetry's default.
 const uploadTimeout = 10 * time.Second
 
-// newCollector reads headers as OTEL_EXPORTER_OTLP_HEADERS has them: name=value pairs, percent-encoded, with commas between.
+// newCollector reads headers as OTEL_EXPORTER_OTLP_HEADERS has them: name=value pairs,
+// percent-encoded, with commas between.
 func newCollector(endpoint, headers string) (*collector, error) {
 	c := &collector{
 		url:     strings.TrimSuffix(endpoint, "/") + "/v1/traces",
@@ -40,7 +41,8 @@ func newCollector(endpoint, headers string) (*collector, error) {
 		name, value, ok := strings.Cut(pair, "=")
 		value, err := url.PathUnescape(strings.TrimSpace(value))
 		if !ok || err != nil {
-			return nil, fmt.Errorf("check OTEL_EXPORTER_OTLP_HEADERS: it is a list of name=value, separated by commas")
+			return nil,
+				fmt.Errorf("check OTEL_EXPORTER_OTLP_HEADERS: it is a list of name=value, separated by commas")
 		}
 		c.headers.Set(strings.TrimSpace(name), value)
 	}
@@ -56,7 +58,8 @@ func (c *collector) Stop(context.Context) error {
 	return nil
 }
 
-// UploadTraces implements otlptrace.Client. TracesData is on the wire what OTLP calls ExportTraceServiceRequest.
+// UploadTraces implements otlptrace.Client. TracesData is on the wire what OTLP calls
+// ExportTraceServiceRequest.
 func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
 	if err != nil {
@@ -72,7 +75,8 @@ func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceS
 		return fmt.Errorf("tracing: the collector does not answer: %w", err)
 	}
 	defer answer.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection can be used again
+	// so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10))
 	if answer.StatusCode/100 != 2 {
 		return fmt.Errorf("tracing: the collector answers %s", answer.Status)
 	}

@@ -10,8 +10,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Statements returns a pgx.QueryTracer and pgx.BatchTracer that makes a span for each statement and batch
-// of a trace. Polls of the queue belong to no trace. For a nil Tracer it is nil, which pgx ignores.
+// Statements returns a pgx.QueryTracer and pgx.BatchTracer that makes a span for each statement and
+// batch of a trace. Polls of the queue belong to no trace. For a nil Tracer it is nil, which pgx
+// ignores.
 func (t *Tracer) Statements() pgx.QueryTracer {
 	if t == nil {
 		return nil
@@ -22,7 +23,9 @@ func (t *Tracer) Statements() pgx.QueryTracer {
 type statements struct{ tracer trace.Tracer }
 
 // start returns ctx as it is where there is no span to belong to.
-func (s statements) start(ctx context.Context, name string, attributes ...attribute.KeyValue) context.Context {
+func (s statements) start(
+	ctx context.Context, name string, attributes ...attribute.KeyValue,
+) context.Context {
 	if !trace.SpanFromContext(ctx).IsRecording() {
 		return ctx
 	}
@@ -31,7 +34,8 @@ func (s statements) start(ctx context.Context, name string, attributes ...attrib
 	return context.WithValue(ctx, spanKey{}, span)
 }
 
-// spanKey is where start leaves its span: the context of a statement without one holds that of the caller, which goes on.
+// spanKey is where start leaves its span: the context of a statement without one holds that of the
+// caller, which goes on.
 type spanKey struct{}
 
 func end(ctx context.Context, err error) {
@@ -46,12 +50,15 @@ func end(ctx context.Context, err error) {
 }
 
 // TraceQueryStart implements pgx.QueryTracer.
-func (s statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+func (s statements) TraceQueryStart(
+	ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData,
+) context.Context {
 	words := strings.Fields(data.SQL)
 	if len(words) == 0 {
 		return ctx
 	}
-	return s.start(ctx, strings.ToUpper(words[0]), attribute.String("db.query.text", strings.Join(words, " ")))
+	return s.start(ctx, strings.ToUpper(words[0]),
+		attribute.String("db.query.text", strings.Join(words, " ")))
 }
 
 // TraceQueryEnd implements pgx.QueryTracer.
@@ -60,7 +67,9 @@ func (statements) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.Trace
 }
 
 // TraceBatchStart implements pgx.BatchTracer.
-func (s statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
+func (s statements) TraceBatchStart(
+	ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchStartData,
+) context.Context {
 	return s.start(ctx, "batch", attribute.Int("db.operation.batch.size", data.Batch.Len()))
 }
 

@@ -1,5 +1,6 @@
-// Package tracing tells an OpenTelemetry collector how long what took: a span for each request, its statements, and the
-// mails that it led to. Spans hold routes, statements without their values, and no address, code or token.
+// Package tracing tells an OpenTelemetry collector how long what took: a span for each request, its
+// statements, and the mails that it led to. Spans hold routes, statements without their values, and
+// no address, code or token.
 package tracing
 
 import (
@@ -57,7 +58,8 @@ func New(ctx context.Context, o Options) (*Tracer, error) {
 		return nil, fmt.Errorf("tracing: check OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
 	// The library has one place for all its errors; else they go to standard error, past the log.
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { o.Log.Warn("spans not sent", "error", err) }))
+	otel.SetErrorHandler(
+		otel.ErrorHandlerFunc(func(err error) { o.Log.Warn("spans not sent", "error", err) }))
 	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(about))
 	return &Tracer{provider: provider, tracer: provider.Tracer("sana"), log: o.Log}, nil
 }
@@ -80,8 +82,8 @@ func (t *Tracer) Close(ctx context.Context) {
 // Span is something that takes time. The zero Span is none.
 type Span struct{ span trace.Span }
 
-// StartRequest begins the span of a request. It is the first of its trace: what a client sends as traceparent is its own
-// invention, and would say what is sampled here.
+// StartRequest begins the span of a request. It is the first of its trace: what a client sends as
+// traceparent is its own invention, and would say what is sampled here.
 func (t *Tracer) StartRequest(ctx context.Context) (context.Context, Span) {
 	if t == nil {
 		return ctx, Span{}
@@ -115,7 +117,8 @@ func TraceID(ctx context.Context) string {
 	return ""
 }
 
-// StartMail begins the span of a try to send a mail. parent is what Traceparent returned when the mail was accepted.
+// StartMail begins the span of a try to send a mail. parent is what Traceparent returned when the
+// mail was accepted.
 func (t *Tracer) StartMail(ctx context.Context, parent, letter string) (context.Context, Span) {
 	if t == nil {
 		return ctx, Span{}
@@ -128,7 +131,8 @@ func (t *Tracer) StartMail(ctx context.Context, parent, letter string) (context.
 	return ctx, Span{span}
 }
 
-// End ends a span; err says that it has failed. Its text may quote whom it is about, and is not sent.
+// End ends a span; err says that it has failed. Its text may quote whom it is about, and is not
+// sent.
 func (s Span) End(err error) {
 	if s.span == nil {
 		return
@@ -141,8 +145,8 @@ func (s Span) End(err error) {
 
 const traceparent = "traceparent"
 
-// Traceparent names the span that ctx is in, by which a later one can continue its trace (W3C Trace Context); "" where
-// there is none.
+// Traceparent names the span that ctx is in, by which a later one can continue its trace (W3C Trace
+// Context); "" where there is none.
 func Traceparent(ctx context.Context) string {
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		return ""

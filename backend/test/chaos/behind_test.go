@@ -35,14 +35,18 @@ func deploy(t *testing.T, k proxyKind) *deployment {
 		d.instances = append(d.instances, app)
 		d.networks = append(d.networks, newToxic(t, strings.TrimPrefix(app.URL, "http://")))
 	}
-	d.proxy = k.start(t, d.networks[0].listener.Addr().String(), d.networks[1].listener.Addr().String())
+	d.proxy = k.start(t, d.networks[0].listener.Addr().String(),
+		d.networks[1].listener.Addr().String())
 	return d
 }
 
 // get sends a request through the proxy that no browser would send.
-func (d *deployment) get(t *testing.T, method, path, body string, headers ...string) *http.Response {
+func (d *deployment) get(
+	t *testing.T, method, path, body string, headers ...string,
+) *http.Response {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, harness.PublicURL+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), method, harness.PublicURL+path,
+		strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +89,15 @@ func (d *deployment) isFine(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := 0
-	check.Run(t.Context(), check.Options{URL: public, Requests: 20, Roots: d.roots, Version: "test", Dial: d.dial}, func(r diagnose.Result) {
-		seen++
-		if r.State != diagnose.Passed && r.Name != "https" { // the port of plain http differs in this test
-			t.Errorf("%s: %s: %s", r.Name, r.State, r.Detail)
-		}
-	})
+	check.Run(t.Context(),
+		check.Options{URL: public, Requests: 20, Roots: d.roots, Version: "test", Dial: d.dial},
+		func(r diagnose.Result) {
+			seen++
+			// the port of plain http differs in this test
+			if r.State != diagnose.Passed && r.Name != "https" {
+				t.Errorf("%s: %s: %s", r.Name, r.State, r.Detail)
+			}
+		})
 	if seen < 10 {
 		t.Errorf("%d checks ran, want all of them", seen)
 	}
@@ -102,8 +109,10 @@ func (d *deployment) isFine(t *testing.T) {
 	}
 	defer plain.Body.Close()
 	target, err := url.Parse(plain.Header.Get("Location"))
-	if err != nil || plain.StatusCode != http.StatusPermanentRedirect || target.Scheme != "https" || target.RequestURI() != "/here?and=there" {
-		t.Errorf("plain http: got %d to %q, want 308 to the same over https", plain.StatusCode, plain.Header.Get("Location"))
+	if err != nil || plain.StatusCode != http.StatusPermanentRedirect || target.Scheme != "https" ||
+		target.RequestURI() != "/here?and=there" {
+		t.Errorf("plain http: got %d to %q, want 308 to the same over https", plain.StatusCode,
+			plain.Header.Get("Location"))
 	}
 }
 
@@ -123,7 +132,8 @@ func (d *deployment) knowsAddresses(t *testing.T) {
 
 func (d *deployment) namesRequests(t *testing.T) {
 	response := d.get(t, http.MethodGet, "/livez", "", "X-Request-Id", "mine")
-	if got := response.Header.Values("X-Request-Id"); len(got) != 1 || got[0] == "mine" || got[0] == "" {
+	if got := response.Header.Values("X-Request-Id"); len(got) != 1 || got[0] == "mine" ||
+		got[0] == "" {
 		t.Errorf("X-Request-Id: got %q, want one that the client did not choose", got)
 	}
 	logged := fmt.Sprintf("%q", response.Header.Get("X-Request-Id"))
@@ -145,7 +155,8 @@ func (d *deployment) changesNothing(t *testing.T) {
 			if slices.Contains([]string{"Date", "X-Request-Id", "Content-Length"}, name) {
 				continue
 			}
-			harness.WantEqual(t, name+" of "+path, withoutTokens(through.Header.Values(name)), withoutTokens(values))
+			harness.WantEqual(t, name+" of "+path, withoutTokens(through.Header.Values(name)),
+				withoutTokens(values))
 		}
 		if path == "/metrics" && through.StatusCode != http.StatusNotFound {
 			t.Errorf("/metrics is reached from outside: %d", through.StatusCode)
@@ -166,10 +177,12 @@ func withoutTokens(values []string) []string {
 
 func (d *deployment) leavesLimitsToSana(t *testing.T) {
 	large := d.get(t, http.MethodGet, "/", "", "Cookie", "other="+strings.Repeat("x", 20<<10))
-	harness.WantEqual(t, "status with headers of 20 kB", large.StatusCode, http.StatusRequestHeaderFieldsTooLarge)
+	harness.WantEqual(t, "status with headers of 20 kB", large.StatusCode,
+		http.StatusRequestHeaderFieldsTooLarge)
 	harness.WantEqual(t, "policy of its page", large.Header.Get("X-Content-Type-Options"), "nosniff")
 	body := d.get(t, http.MethodPost, "/api/auth/code", `{"email":"`+strings.Repeat("x", 20<<10)+`"}`)
-	harness.WantEqual(t, "status with a body of 20 kB", body.StatusCode, http.StatusRequestEntityTooLarge)
+	harness.WantEqual(t, "status with a body of 20 kB", body.StatusCode,
+		http.StatusRequestEntityTooLarge)
 	harness.WantEqual(t, "Content-Type", body.Header.Get("Content-Type"), "application/problem+json")
 	fits := d.get(t, http.MethodGet, "/livez", "", "Cookie", "other="+strings.Repeat("x", 12<<10))
 	harness.WantEqual(t, "status with headers of 12 kB", fits.StatusCode, http.StatusOK)
@@ -193,7 +206,9 @@ func (d *deployment) knowsItsName(t *testing.T) {
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Deadline)
 	defer cancel()
-	if err := tls.Client(conn, &tls.Config{ServerName: "evil.example", InsecureSkipVerify: true}).HandshakeContext(ctx); err == nil {
+	if err := tls.Client(conn,
+		&tls.Config{ServerName: "evil.example", InsecureSkipVerify: true}).HandshakeContext(
+		ctx); err == nil {
 		t.Error("the proxy speaks TLS for another name")
 	}
 }
@@ -209,7 +224,8 @@ func (d *deployment) passesUnavailability(t *testing.T) {
 	harness.WantEqual(t, "Retry-After", a.header.Get("Retry-After"), "2")
 	d.w.BringBack(t)
 	harness.Eventually(t, "Sana does not come back", func() error {
-		return harness.CountError(p.ask(harness.PublicURL, http.MethodGet, "/api/auth/code", "").status, http.StatusOK)
+		return harness.CountError(p.ask(harness.PublicURL, http.MethodGet, "/api/auth/code", "").status,
+			http.StatusOK)
 	})
 }
 

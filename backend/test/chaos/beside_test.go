@@ -32,7 +32,8 @@ func eachReleaseBefore(t *testing.T, do func(t *testing.T, program string)) {
 	}
 	dir := os.Getenv(releasesVariable)
 	if dir == "" {
-		t.Skip(releasesVariable + " does not name the folder of the releases before this one; npm test does")
+		t.Skip(releasesVariable +
+			" does not name the folder of the releases before this one; npm test does")
 	}
 	programs, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil || len(programs) == 0 {
@@ -163,7 +164,8 @@ func (r *rollout) migrate() {
 		})
 	}
 	var out bytes.Buffer
-	if exit := cli.Run([]string{"migrate"}, r.now.Environ(), strings.NewReader(""), &out, &out, "test"); exit != 0 {
+	if exit := cli.Run([]string{"migrate"}, r.now.Environ(), strings.NewReader(""), &out, &out,
+		"test"); exit != 0 {
 		r.Fatalf("sana migrate: %s", &out)
 	}
 	typing.Wait()
@@ -227,12 +229,15 @@ func (r *rollout) endings() {
 		}
 		harness.WantEqual(r, "sessions listed by "+d.name, len(laptop.sessions(r, d.on.URL)), 3)
 		thief := leaver.copied()
-		leaver.want(leaver.ask(d.on.URL, http.MethodPost, "/api/auth/sign-out", "{}"), http.StatusNoContent)
+		leaver.want(leaver.ask(d.on.URL, http.MethodPost, "/api/auth/sign-out", "{}"),
+			http.StatusNoContent)
 		one := phone.current(r, d.off.URL)
-		laptop.want(laptop.ask(d.on.URL, http.MethodDelete, "/api/sessions/"+one, ""), http.StatusNoContent)
+		laptop.want(laptop.ask(d.on.URL, http.MethodDelete, "/api/sessions/"+one, ""),
+			http.StatusNoContent)
 		laptop.want(laptop.ask(d.on.URL, http.MethodDelete, "/api/sessions", ""), http.StatusNoContent)
 		laptop.want(laptop.session(d.off.URL), http.StatusOK)
-		gone = append(gone, ended{thief, "signed out on " + d.name}, ended{phone, "ended on " + d.name}, ended{tablet, "ended with all others on " + d.name})
+		gone = append(gone, ended{thief, "signed out on " + d.name}, ended{phone, "ended on " + d.name},
+			ended{tablet, "ended with all others on " + d.name})
 	}
 	bound := time.NewTimer(endedWithin)
 	defer bound.Stop()
@@ -240,7 +245,8 @@ func (r *rollout) endings() {
 	for _, p := range gone {
 		for _, at := range []*harness.Process{r.old, r.new} {
 			if a := p.copied().session(at.URL); a.status != http.StatusUnauthorized {
-				r.Errorf("I6: a session that was %s, asked for at %s: got %d %s", p.how, at.URL, a.status, a.body)
+				r.Errorf("I6: a session that was %s, asked for at %s: got %d %s", p.how, at.URL, a.status,
+					a.body)
 			}
 		}
 	}
@@ -268,7 +274,8 @@ type listedSession struct {
 func (p *person) sessions(t testing.TB, at string) []listedSession {
 	t.Helper()
 	var list struct{ Sessions []listedSession }
-	if err := json.Unmarshal(p.want(p.ask(at, http.MethodGet, "/api/sessions", ""), http.StatusOK).body, &list); err != nil {
+	if err := json.Unmarshal(
+		p.want(p.ask(at, http.MethodGet, "/api/sessions", ""), http.StatusOK).body, &list); err != nil {
 		t.Fatal(err)
 	}
 	return list.Sessions
@@ -293,15 +300,18 @@ func (r *rollout) accounts() {
 		p := signedIn(r, r.now, d.begun.URL)
 		p.want(p.ask(d.begun.URL, http.MethodPatch, "/api/account", `{"name":"Ada"}`), http.StatusOK)
 		moved := "moved-" + p.email
-		p.want(p.ask(d.begun.URL, http.MethodPost, "/api/account/email", `{"email":"`+moved+`"}`), http.StatusAccepted)
+		p.want(p.ask(d.begun.URL, http.MethodPost, "/api/account/email", `{"email":"`+moved+`"}`),
+			http.StatusAccepted)
 		code := r.now.Code(r, moved, 1)
-		p.want(p.ask(d.finished.URL, http.MethodPost, "/api/account/email/verify", `{"code":"`+code+`"}`), http.StatusOK)
+		p.want(p.ask(d.finished.URL, http.MethodPost, "/api/account/email/verify", `{"code":"`+code+`"}`),
+			http.StatusOK)
 		a := p.want(p.ask(d.begun.URL, http.MethodGet, "/api/account", ""), http.StatusOK)
 		if !bytes.Contains(a.body, []byte(moved)) || !bytes.Contains(a.body, []byte("Ada")) {
 			r.Errorf("account after the change: %s", a.body)
 		}
 		p.want(p.ask(d.finished.URL, http.MethodGet, "/api/account/export", ""), http.StatusOK)
-		p.want(p.copied().ask(d.finished.URL, http.MethodDelete, "/api/account", ""), http.StatusNoContent)
+		p.want(p.copied().ask(d.finished.URL, http.MethodDelete, "/api/account", ""),
+			http.StatusNoContent)
 		harness.Eventually(r, "the other instance does not hear of the deletion", func() error {
 			return harness.CountError(p.copied().session(d.begun.URL).status, http.StatusUnauthorized)
 		})

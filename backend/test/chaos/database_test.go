@@ -19,7 +19,8 @@ const ready, live = "/readyz", "/livez"
 // valid.
 func TestDatabaseRestart_KeepsSessionsAndCodes(t *testing.T) {
 	t.Parallel()
-	for name, how := range map[string]syscall.Signal{"fast": syscall.SIGINT, "immediate": syscall.SIGQUIT} {
+	for name, how := range map[string]syscall.Signal{"fast": syscall.SIGINT,
+		"immediate": syscall.SIGQUIT} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
@@ -134,7 +135,8 @@ func TestSlowDatabase_AccumulatesNoRequests(t *testing.T) {
 	x.pass()
 	direct.CloseIdleConnections()
 	harness.Eventually(t, "goroutines are left behind", func() error {
-		if now := runtime.NumGoroutine(); now > before+100 { // those of kept-alive connections, and of other tests
+		// those of kept-alive connections, and of other tests
+		if now := runtime.NumGoroutine(); now > before+100 {
 			return fmt.Errorf("%d, before %d", now, before)
 		}
 		return nil
@@ -207,7 +209,8 @@ func TestTenInstances_ServeOnFortyConnections(t *testing.T) {
 		app.WaitReady(t) // fails if it has exited
 	}
 	in := signedIn(t, w, fleet[0].URL)
-	counts := countsOf(harness.Together(200, func(n int) int { return in.session(fleet[n%len(fleet)].URL).status }))
+	counts := countsOf(
+		harness.Together(200, func(n int) int { return in.session(fleet[n%len(fleet)].URL).status }))
 	wantOnly(t, counts, allowed...)
 	t.Logf("answers: %v", counts)
 	for _, app := range fleet {

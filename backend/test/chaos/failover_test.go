@@ -26,7 +26,8 @@ func newPair(t *testing.T, synchronous bool) (primary, replica *server) {
 	primary = newServer(t, "wal_level=replica", "hot_standby=on")
 	primary.stop(syscall.SIGINT) // so that its folder can be copied: pg_basebackup is not everywhere
 	replica = prepare(t, primary.data, primary.settings)
-	replica.settings = append(replica.settings, fmt.Sprintf("primary_conninfo=host=127.0.0.1 port=%d user=postgres", primary.port))
+	replica.settings = append(replica.settings,
+		fmt.Sprintf("primary_conninfo=host=127.0.0.1 port=%d user=postgres", primary.port))
 	replica.must(os.WriteFile(filepath.Join(replica.data, "standby.signal"), nil, 0o600))
 	replica.must(giveAway(filepath.Join(replica.data, "standby.signal")))
 	primary.settings = append(primary.settings, replicating)
@@ -59,7 +60,9 @@ func TestFailover_LosesNoSessionAndNeedsNoRestart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			primary, replica := newPair(t, true)
-			hosts := fmt.Sprintf("postgres://postgres@%s,%s/postgres?sslmode=disable&target_session_attrs=read-write", primary.address(), replica.address())
+			hosts := fmt.Sprintf(
+				"postgres://postgres@%s,%s/postgres?sslmode=disable&target_session_attrs=read-write",
+				primary.address(), replica.address())
 			w := harness.WorldOn(t, hosts)
 			app := w.Run(t)
 			var in []*person
@@ -73,7 +76,8 @@ func TestFailover_LosesNoSessionAndNeedsNoRestart(t *testing.T) {
 
 			lose(primary)
 			harness.Eventually(t, "the instance does not notice", func() error {
-				return harness.CountError(newPerson(t).requestCode(app.URL).status, http.StatusServiceUnavailable)
+				return harness.CountError(newPerson(t).requestCode(app.URL).status,
+					http.StatusServiceUnavailable)
 			})
 			harness.Eventually(t, "it says that it is ready", func() error {
 				return harness.CountError(status(t, app.URL, "/readyz"), http.StatusServiceUnavailable)
@@ -112,7 +116,9 @@ func TestFailover_KeepsRevocationsIfSynchronous(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			primary, replica := newPair(t, c.synchronous)
-			hosts := fmt.Sprintf("postgres://postgres@%s,%s/postgres?sslmode=disable&target_session_attrs=read-write", primary.address(), replica.address())
+			hosts := fmt.Sprintf(
+				"postgres://postgres@%s,%s/postgres?sslmode=disable&target_session_attrs=read-write",
+				primary.address(), replica.address())
 			w := harness.WorldOn(t, hosts)
 			app := w.Run(t)
 			p := signedIn(t, w, app.URL)
@@ -151,6 +157,7 @@ func doctorOf(t *testing.T, s *server) map[string]diagnose.Result {
 	t.Helper()
 	db := postgrestest.Pool(t, s.url())
 	found := map[string]diagnose.Result{}
-	diagnose.Run(t.Context(), doctor.Database{Pool: db, Now: time.Now}.Checks(), nil, func(r diagnose.Result) { found[r.Name] = r })
+	diagnose.Run(t.Context(), doctor.Database{Pool: db, Now: time.Now}.Checks(), nil,
+		func(r diagnose.Result) { found[r.Name] = r })
 	return found
 }

@@ -25,8 +25,10 @@ var invariants = []struct{ id, what, count string }{
 		           WHERE template = 'sign_in_code' AND done_at IS NOT NULL
 		           GROUP BY ref) AS finished ON ref = id
 		WHERE n IS DISTINCT FROM 1`},
-	{"I4", "mails without a challenge, beyond those of sign-outs, which withdraw the codes of their browser", `
-		SELECT greatest(0, count(DISTINCT ref) - (SELECT count(*) FROM ended_sessions WHERE reason = 'signed_out'))
+	{"I4", "mails without a challenge, beyond those of sign-outs, which withdraw the codes of " +
+		"their browser", `
+		SELECT greatest(0, count(DISTINCT ref) - (SELECT count(*) FROM ended_sessions
+		    WHERE reason = 'signed_out'))
 		FROM mails
 		WHERE template = 'sign_in_code'
 		  AND NOT EXISTS (SELECT FROM challenges WHERE id = ref)`},
@@ -52,7 +54,8 @@ func checkInvariants(t testing.TB, w *harness.World) {
 // checkLogs checks I8: the output of the processes has no address, code, cookie or key.
 func checkLogs(t testing.TB, secrets []string, logs ...*harness.Log) {
 	t.Helper()
-	secrets = append(secrets, "@sana.example", "key-canary", strings.TrimPrefix(harness.SecretKeys, "k1:"))
+	secrets = append(secrets, "@sana.example", "key-canary",
+		strings.TrimPrefix(harness.SecretKeys, "k1:"))
 	for _, log := range logs {
 		text := log.String()
 		for _, secret := range secrets {

@@ -183,7 +183,8 @@ func wantSameSession(t *testing.T, a answer, late, first *person) {
 func TestStarvedInstance_SignInIsDoneByAnother(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
-	starved := w.Run(t, "DATABASE_URL="+w.DatabaseURL+"&lock_timeout=30s&statement_timeout=30s&pool_max_conns=1")
+	starved := w.Run(t,
+		"DATABASE_URL="+w.DatabaseURL+"&lock_timeout=30s&statement_timeout=30s&pool_max_conns=1")
 	other := w.Run(t)
 	signedIn(t, w, starved.URL) // so that its only connection has prepared the statements
 	p, code := waiting(t, w, starved.URL)
@@ -217,13 +218,17 @@ func TestStarvedInstance_SignInIsDoneByAnother(t *testing.T) {
 func TestStarvedInstance_SignOutIsDoneByAnother(t *testing.T) {
 	t.Parallel()
 	w := harness.WorldOn(t, postgrestest.URL(t))
-	starved := w.Run(t, "DATABASE_URL="+w.DatabaseURL+"&lock_timeout=30s&idle_in_transaction_session_timeout=2s")
+	starved := w.Run(t,
+		"DATABASE_URL="+w.DatabaseURL+"&lock_timeout=30s&idle_in_transaction_session_timeout=2s")
 	other := w.Run(t)
 	p := signedIn(t, w, starved.URL)
 	w.AwaitMails(t)
 	unlock := lock(t, w, `LOCK TABLE account_events`)
 	again := p.copied()
-	signOut := func(p *person, at string) answer { return p.ask(at, http.MethodPost, "/api/auth/sign-out", "{}") }
+	signOut := func(p *person,
+		at string) answer {
+		return p.ask(at, http.MethodPost, "/api/auth/sign-out", "{}")
+	}
 	var begun sync.WaitGroup
 	begun.Go(func() { signOut(again, starved.URL) })
 	awaitLock(t, w, "account_events")
@@ -245,7 +250,8 @@ func TestStarvedInstance_SignOutIsDoneByAnother(t *testing.T) {
 			return harness.CountError(p.copied().session(at.URL).status, http.StatusUnauthorized)
 		})
 	}
-	harness.WantEqual(t, "sign-outs recorded", w.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'signed_out'`), 1)
+	harness.WantEqual(t, "sign-outs recorded",
+		w.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'signed_out'`), 1)
 	checkInvariants(t, w)
 }
 
@@ -312,11 +318,13 @@ func TestFullDisk_RefusesWritesAndServesReads(t *testing.T) {
 func fillDisk(t *testing.T, s *server, w *harness.World) (makeRoom func()) {
 	t.Helper()
 	dir := t.TempDir()
-	if output, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=2m,mode=0777", "none", dir).CombinedOutput(); err != nil {
+	if output, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=2m,mode=0777", "none",
+		dir).CombinedOutput(); err != nil {
 		t.Logf("the full disk is played by a trigger: %s", output)
 		w.Exec(t, `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE '53100'; END $$`)
 		for _, table := range []string{"sessions", "challenges"} {
-			w.Exec(t, `CREATE TRIGGER full_disk BEFORE INSERT ON `+table+` FOR EACH ROW EXECUTE FUNCTION full_disk()`)
+			w.Exec(t,
+				`CREATE TRIGGER full_disk BEFORE INSERT ON `+table+` FOR EACH ROW EXECUTE FUNCTION full_disk()`)
 		}
 		return func() { w.Exec(t, `DROP FUNCTION full_disk CASCADE`) }
 	}
@@ -395,5 +403,6 @@ func TestSweep_OfManySessionsBlocksNoRequest(t *testing.T) {
 		}
 		return nil
 	})
-	harness.WantEqual(t, "reasons that are kept", count(`SELECT count(*) FROM ended_sessions WHERE reason = 'max_age'`), fmt.Sprint(rows))
+	harness.WantEqual(t, "reasons that are kept",
+		count(`SELECT count(*) FROM ended_sessions WHERE reason = 'max_age'`), fmt.Sprint(rows))
 }

@@ -48,7 +48,8 @@ func number(t *testing.T, name string, otherwise int) int {
 // SANA_CHAOS_SEED the seed.
 func TestRandomFaults_KeepTheInvariants(t *testing.T) {
 	t.Parallel()
-	seed, seconds := number(t, "SANA_CHAOS_SEED", int(rand.Uint32())), number(t, "SANA_CHAOS_SECONDS", 10)
+	seed, seconds := number(t, "SANA_CHAOS_SEED", int(rand.Uint32())),
+		number(t, "SANA_CHAOS_SECONDS", 10)
 	t.Logf("SANA_CHAOS_SEED=%d SANA_CHAOS_SECONDS=%d", seed, seconds)
 	instances := 2
 	if isLong() {
@@ -83,7 +84,8 @@ func TestRandomFaults_KeepTheInvariants(t *testing.T) {
 
 func newNemesis(t *testing.T, seed uint64, instances int) *nemesis {
 	t.Helper()
-	n := &nemesis{T: t, random: rand.New(rand.NewPCG(seed, 0)), s: newServer(t), done: map[string]int{}}
+	n := &nemesis{T: t, random: rand.New(rand.NewPCG(seed, 0)), s: newServer(t),
+		done: map[string]int{}}
 	n.w = n.s.world()
 	n.x = newToxic(t, n.s.address())
 	n.x.through(n.w, n.s)

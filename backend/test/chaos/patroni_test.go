@@ -23,8 +23,10 @@ import (
 	"sana/backend/test/harness"
 )
 
-// The variables that name the programs patroni and etcd, and the folder of the Postgres that Patroni runs.
-const patroniVariable, etcdVariable, patroniPostgresVariable = "SANA_PATRONI", "SANA_ETCD", "SANA_PATRONI_POSTGRES_BIN"
+// The variables that name the programs patroni and etcd, and the folder of the Postgres that
+// Patroni runs.
+const patroniVariable, etcdVariable, patroniPostgresVariable = "SANA_PATRONI", "SANA_ETCD",
+	"SANA_PATRONI_POSTGRES_BIN"
 
 // cluster of two Postgres nodes with synchronous replication, which Patroni manages.
 type patroniCluster struct {
@@ -44,7 +46,8 @@ type patroniNode struct {
 // launch runs a program until the test ends and writes what it says into a file.
 func launch(t testing.TB, dir, name string, command *exec.Cmd) (exited chan struct{}) {
 	t.Helper()
-	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY,
+		0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,13 +98,17 @@ func newPatroniCluster(t testing.TB) *patroniCluster {
 	etcd, peer := harness.FreePort(t), harness.FreePort(t)
 	client, peers := fmt.Sprintf("http://127.0.0.1:%d", etcd), fmt.Sprintf("http://127.0.0.1:%d", peer)
 	launch(t, dir, "etcd", asNobody(os.Getenv(etcdVariable),
-		"--data-dir="+filepath.Join(dir, "etcd"), "--listen-client-urls="+client, "--advertise-client-urls="+client,
-		"--listen-peer-urls="+peers, "--initial-advertise-peer-urls="+peers, "--initial-cluster=default="+peers))
+		"--data-dir="+filepath.Join(dir, "etcd"), "--listen-client-urls="+client,
+		"--advertise-client-urls="+client,
+		"--listen-peer-urls="+peers, "--initial-advertise-peer-urls="+peers,
+		"--initial-cluster=default="+peers))
 	c := &patroniCluster{t: t}
 	for i := range 2 {
-		node := &patroniNode{dir: newFolder(t), port: harness.FreePort(t), rest: fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))}
+		node := &patroniNode{dir: newFolder(t), port: harness.FreePort(t),
+			rest: fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))}
 		file := filepath.Join(node.dir, "patroni.yaml")
-		config := fmt.Sprintf(patroniConfig, i, node.rest, etcd, node.port, node.dir, os.Getenv(patroniPostgresVariable))
+		config := fmt.Sprintf(patroniConfig, i, node.rest, etcd, node.port, node.dir,
+			os.Getenv(patroniPostgresVariable))
 		if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +120,8 @@ func newPatroniCluster(t testing.TB) *patroniCluster {
 	return c
 }
 
-// patroniConfig has the shortest times that Patroni takes. A primary that has crashed is replaced, not restarted.
+// patroniConfig has the shortest times that Patroni takes. A primary that has crashed is replaced,
+// not restarted.
 const patroniConfig = `
 scope: sana
 name: node%[1]d
@@ -167,7 +175,9 @@ func (node *patroniNode) killPostgres(t testing.TB) func() {
 
 // url leads to the primary, whichever node it is.
 func (c *patroniCluster) url() string {
-	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/postgres?sslmode=disable&target_session_attrs=read-write&connect_timeout=5",
+	return fmt.Sprintf(
+		"postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/postgres"+
+			"?sslmode=disable&target_session_attrs=read-write&connect_timeout=5",
 		c.nodes[0].port, c.nodes[1].port)
 }
 
@@ -189,7 +199,8 @@ func (c *patroniCluster) find(path string) (*patroniNode, error) {
 
 func (c *patroniCluster) primary() (*patroniNode, error) { return c.find("/primary") }
 
-// awaitSync waits until every commit is on both nodes, and Patroni has noted that the replica may be promoted.
+// awaitSync waits until every commit is on both nodes, and Patroni has noted that the replica may
+// be promoted.
 func (c *patroniCluster) awaitSync() {
 	c.t.Helper()
 	harness.Eventually(c.t, "the cluster is not synchronous", func() error {
@@ -239,8 +250,11 @@ func newMember(t testing.TB, w *harness.World, at string, maker *appcookie.Maker
 		t.Fatal(err)
 	}
 	m.appCookie = maker.Make(wikiHost, id, raw, time.Now())
-	made := m.want(m.ask(at, http.MethodPost, "/api/account/access-keys", `{"app":"wiki","name":"Backup"}`), http.StatusCreated)
-	m.key, m.keyID = between(string(made.body), `"key":"`, `"`), between(string(made.body), `"id":"`, `"`)
+	made := m.want(
+		m.ask(at, http.MethodPost, "/api/account/access-keys", `{"app":"wiki","name":"Backup"}`),
+		http.StatusCreated)
+	m.key, m.keyID = between(string(made.body), `"key":"`, `"`),
+		between(string(made.body), `"id":"`, `"`)
 	return m
 }
 
@@ -259,7 +273,8 @@ func openApp(t testing.TB, gate, header, value string) int {
 		return 0
 	}
 	request.Header = http.Header{
-		"X-Forwarded-Host": {wikiHost}, "X-Forwarded-Uri": {"/"}, "X-Forwarded-Method": {"GET"}, header: {value},
+		"X-Forwarded-Host": {wikiHost}, "X-Forwarded-Uri": {"/"}, "X-Forwarded-Method": {"GET"},
+		header: {value},
 	}
 	answer, err := direct.Do(request)
 	if err != nil {
@@ -270,8 +285,8 @@ func openApp(t testing.TB, gate, header, value string) int {
 	return answer.StatusCode
 }
 
-// use uses the session and the app at every instance once. Nothing but 503 excuses a refusal, and a revoked key is
-// good nowhere.
+// use uses the session and the app at every instance once. Nothing but 503 excuses a refusal, and a
+// revoked key is good nowhere.
 func (m *member) use(sana, gate string, counts *[600]atomic.Int64) {
 	is := func(what string, status int, allowed ...int) {
 		counts[status].Add(1)
@@ -295,18 +310,20 @@ func (m *member) use(sana, gate string, counts *[600]atomic.Int64) {
 	}
 }
 
-// F-06: a cluster that Patroni manages, with a synchronous replica: each of ten times the primary is killed under traffic, every
-// other time with its agent. No user is signed out, no session and no key that was revoked comes back, and every accepted
-// code is mailed.
+// F-06: a cluster that Patroni manages, with a synchronous replica: each of ten times the primary
+// is killed under traffic, every other time with its agent. No user is signed out, no session and
+// no key that was revoked comes back, and every accepted code is mailed.
 func TestFailover_OfPatroniLosesNothing(t *testing.T) {
 	if !isLong() {
 		t.Skip("it takes minutes: npm run chaos runs it")
 	}
 	t.Parallel()
 	c := newPatroniCluster(t)
-	n := &nemesis{T: t, random: rand.New(rand.NewPCG(1, 0)), w: harness.WorldOn(t, c.url()), done: map[string]int{}}
+	n := &nemesis{T: t, random: rand.New(rand.NewPCG(1, 0)), w: harness.WorldOn(t, c.url()),
+		done: map[string]int{}}
 	file := filepath.Join(t.TempDir(), "apps.yaml")
-	apps := "apps:\n  wiki: {name: Wiki, access_keys: true, hosts: [" + wikiHost + "], allow: [\"@sana.example\"]}\n"
+	apps := "apps:\n  wiki: {name: Wiki, access_keys: true, hosts: [" + wikiHost +
+		"], allow: [\"@sana.example\"]}\n"
 	if err := os.WriteFile(file, []byte(apps), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -371,7 +388,8 @@ func TestFailover_OfPatroniLosesNothing(t *testing.T) {
 			pause(t, random, 0, 50)
 			revoker.revoking.Store(true)
 			path := "/api/account/access-keys/" + revoker.keyID
-			a := crowd.until(random, func(at string) answer { return revoker.ask(at, http.MethodDelete, path, "") })
+			a := crowd.until(random,
+				func(at string) answer { return revoker.ask(at, http.MethodDelete, path, "") })
 			if a.status != http.StatusNoContent {
 				t.Errorf("%s: deleting the key got %d %s", revoker.email, a.status, a.body)
 			}
@@ -392,7 +410,8 @@ func TestFailover_OfPatroniLosesNothing(t *testing.T) {
 		for _, app := range n.fleet {
 			app.WaitReady(t)
 		}
-		t.Logf("round %d: served again after %s; with the agent killed: %t", round+1, time.Since(began).Round(100*time.Millisecond), withAgent)
+		t.Logf("round %d: served again after %s; with the agent killed: %t", round+1,
+			time.Since(began).Round(100*time.Millisecond), withAgent)
 		if withAgent { // another machine takes its place
 			if err := os.RemoveAll(filepath.Join(primary.dir, "data")); err != nil {
 				t.Fatal(err)
@@ -408,12 +427,14 @@ func TestFailover_OfPatroniLosesNothing(t *testing.T) {
 	for i, m := range members {
 		for at := range gates {
 			m.want(m.session(n.fleet[at].URL), http.StatusOK)
-			harness.WantEqual(t, "the app of "+m.email, openApp(t, gates[at], "Cookie", "__Host-sana_app="+m.appCookie), http.StatusOK)
+			harness.WantEqual(t, "the app of "+m.email,
+				openApp(t, gates[at], "Cookie", "__Host-sana_app="+m.appCookie), http.StatusOK)
 			want := http.StatusOK
 			if i < 10 {
 				want = http.StatusUnauthorized
 			}
-			harness.WantEqual(t, "the key of "+m.email, openApp(t, gates[at], "Authorization", "Bearer "+m.key), want)
+			harness.WantEqual(t, "the key of "+m.email,
+				openApp(t, gates[at], "Authorization", "Bearer "+m.key), want)
 		}
 	}
 	t.Logf("answers to members: %d 200, %d 503, %d lost; strangers: %v",

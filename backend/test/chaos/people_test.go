@@ -39,8 +39,9 @@ var direct = &http.Client{Timeout: impatience, Transport: &http.Transport{MaxIdl
 func newPerson(t testing.TB) *person {
 	n := people.Add(1)
 	return &person{
-		t: t, email: fmt.Sprintf("chaos%d@sana.example", n), address: fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255),
-		client: direct, cookies: map[string]string{},
+		t: t, email: fmt.Sprintf("chaos%d@sana.example", n),
+		address: fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255),
+		client:  direct, cookies: map[string]string{},
 	}
 }
 
@@ -120,7 +121,11 @@ func (p *person) take(name string, a *answer, cookies []*http.Cookie) {
 // isLost reports whether the effect of the request is unknown.
 func (a answer) isLost() bool { return a.status == 0 || a.status == http.StatusServiceUnavailable }
 
-func (p *person) session(at string) answer { return p.ask(at, http.MethodGet, "/api/auth/session", "") }
+func (p *person) session(
+	at string,
+) answer {
+	return p.ask(at, http.MethodGet, "/api/auth/session", "")
+}
 
 // requestCode requests a code as the page does: it retries once if the browser had no token yet.
 func (p *person) requestCode(at string) answer {
@@ -149,7 +154,8 @@ func (p *person) sessionToken() string {
 func (p *person) copied() *person {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return &person{t: p.t, email: p.email, address: p.address, client: p.client, cookies: maps.Clone(p.cookies)}
+	return &person{t: p.t, email: p.email, address: p.address, client: p.client,
+		cookies: maps.Clone(p.cookies)}
 }
 
 // want fails the test unless the answer has this status.

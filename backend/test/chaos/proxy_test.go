@@ -50,8 +50,10 @@ var proxies = []proxyKind{
 				"listen 443", fmt.Sprintf("listen 127.0.0.1:%d", secure),
 				"listen 80", fmt.Sprintf("listen 127.0.0.1:%d", plain),
 				"listen [::]:443", "# ", "listen [::]:80", "# ",
-				"http {", "http {\nclient_body_temp_path " + dir + "/body;\nproxy_temp_path " + dir + "/proxy;\n" +
-					"fastcgi_temp_path " + dir + "/f;\nuwsgi_temp_path " + dir + "/u;\nscgi_temp_path " + dir + "/s;",
+				"http {",
+				"http {\nclient_body_temp_path " + dir + "/body;\nproxy_temp_path " + dir + "/proxy;\n" +
+					"fastcgi_temp_path " + dir + "/f;\nuwsgi_temp_path " + dir + "/u;\nscgi_temp_path " + dir +
+					"/s;",
 			}
 		},
 		run: func(program, file string) *exec.Cmd {
@@ -63,13 +65,16 @@ var proxies = []proxyKind{
 		name: "Caddy", variable: "SANA_CADDY", file: "Caddyfile",
 		replace: func(dir string, secure, plain int) []string {
 			return []string{
-				"\tservers {", fmt.Sprintf("\tadmin off\n\thttp_port %d\n\thttps_port %d\n\tservers {", plain, secure),
-				"\theader -Server", fmt.Sprintf("\ttls %s/fullchain.pem %s/privkey.pem\n\theader -Server", dir, dir),
+				"\tservers {",
+				fmt.Sprintf("\tadmin off\n\thttp_port %d\n\thttps_port %d\n\tservers {", plain, secure),
+				"\theader -Server",
+				fmt.Sprintf("\ttls %s/fullchain.pem %s/privkey.pem\n\theader -Server", dir, dir),
 			}
 		},
 		run: func(program, file string) *exec.Cmd {
 			command := exec.Command(program, "run", "--adapter", "caddyfile", "--config", file)
-			command.Env = append(os.Environ(), "HOME="+filepath.Dir(file), "XDG_DATA_HOME="+filepath.Dir(file), "XDG_CONFIG_HOME="+filepath.Dir(file))
+			command.Env = append(os.Environ(), "HOME="+filepath.Dir(file),
+				"XDG_DATA_HOME="+filepath.Dir(file), "XDG_CONFIG_HOME="+filepath.Dir(file))
 			return command
 		},
 	},
@@ -80,22 +85,26 @@ func (k proxyKind) start(t testing.TB, one, two string) *proxy {
 	t.Helper()
 	program := os.Getenv(k.variable)
 	if program == "" {
-		t.Skip(k.variable + " does not name a program; npm test installs one where it can, and says where it cannot")
+		t.Skip(k.variable + " does not name a program; npm test installs one where it can, and says " +
+			"where it cannot")
 	}
 	dir, secure, plain := t.TempDir(), harness.FreePort(t), harness.FreePort(t)
-	p := &proxy{secure: fmt.Sprintf("127.0.0.1:%d", secure), plain: fmt.Sprintf("127.0.0.1:%d", plain), roots: certificate(t, dir)}
+	p := &proxy{secure: fmt.Sprintf("127.0.0.1:%d", secure), plain: fmt.Sprintf("127.0.0.1:%d", plain),
+		roots: certificate(t, dir)}
 	original, err := os.ReadFile(filepath.Join("..", "..", "..", "ops", k.file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	changes := append([]string{"127.0.0.1:3000", one, "127.0.0.1:3001", two}, k.replace(dir, secure, plain)...)
+	changes := append([]string{"127.0.0.1:3000", one, "127.0.0.1:3001", two},
+		k.replace(dir, secure, plain)...)
 	for i := 0; i < len(changes); i += 2 {
 		if !bytes.Contains(original, []byte(changes[i])) {
 			t.Fatalf("ops/%s does not have %q any more", k.file, changes[i])
 		}
 	}
 	file := filepath.Join(dir, k.file)
-	if err := os.WriteFile(file, []byte(strings.NewReplacer(changes...).Replace(string(original))), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.NewReplacer(changes...).Replace(string(original))),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	log := &harness.Log{}
@@ -122,7 +131,8 @@ func (k proxyKind) start(t testing.TB, one, two string) *proxy {
 		Timeout:       impatience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			TLSClientConfig: &tls.Config{RootCAs: p.roots}, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 100, DialContext: p.dial,
+			TLSClientConfig: &tls.Config{RootCAs: p.roots}, ForceAttemptHTTP2: true,
+			MaxIdleConnsPerHost: 100, DialContext: p.dial,
 		},
 	}
 	t.Cleanup(p.client.CloseIdleConnections)

@@ -23,7 +23,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-var record = flag.Bool("record", false, "write what this release needs of the schema into testdata, for the tests of the next one")
+var record = flag.Bool("record", false,
+	"write what this release needs of the schema into testdata, for the tests of the next one")
 
 // release is the recorded use of the schema by a release: testdata/release-N.json, N the schema's
 // version.
@@ -144,10 +145,12 @@ func TestRelease_IsRecorded(t *testing.T) {
 	if !*record {
 		t.Skip("only with -record")
 	}
-	s := newServer(t, "logging_collector=on", "log_destination=jsonlog", "log_filename=statements", "log_statement=all", "log_line_prefix=")
+	s := newServer(t, "logging_collector=on", "log_destination=jsonlog", "log_filename=statements",
+		"log_statement=all", "log_line_prefix=")
 	w := s.world()
-	w.Run(t).Kill(t)                                 // migrates, which is no statement of a release
-	w.DatabaseURL += "&application_name=" + recorded // of the programs; the test's own statements have another name
+	w.Run(t).Kill(t) // migrates, which is no statement of a release
+	// of the programs; the test's own statements have another name
+	w.DatabaseURL += "&application_name=" + recorded
 	walk(t, w)
 	content, err := os.ReadFile(filepath.Join(s.data, "log", "statements.json"))
 	if err != nil {
@@ -161,7 +164,8 @@ func TestRelease_IsRecorded(t *testing.T) {
 	if err := encoder.Encode(list); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(fmt.Sprintf("testdata/release-%d.json", postgres.Head), pretty.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(fmt.Sprintf("testdata/release-%d.json", postgres.Head), pretty.Bytes(),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%d statements", len(list.Statements))
@@ -213,7 +217,8 @@ func walk(t *testing.T, w *harness.World) {
 	deleted.SignIn(w, "deleted@sana.example")
 	deleted.Delete("/api/account").Want(http.StatusNoContent)
 	laptop.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
-	for _, args := range [][]string{{"sessions", "list", moved}, {"sessions", "end", "--user", moved}, {"sessions", "end", "--all"}} {
+	for _, args := range [][]string{{"sessions", "list", moved}, {"sessions", "end", "--user", moved},
+		{"sessions", "end", "--all"}} {
 		var out bytes.Buffer
 		if exit := cli.Run(args, w.Environ(), strings.NewReader(""), &out, &out, "test"); exit != 0 {
 			t.Fatalf("sana %v: %s", args, &out)
@@ -221,14 +226,16 @@ func walk(t *testing.T, w *harness.World) {
 	}
 	w.AwaitMails(t)
 	harness.Eventually(t, "nothing is swept", func() error {
-		return harness.CountError(min(1, w.Count(t, `SELECT count(*) FROM periodic WHERE name = 'sweep sessions'`)), 1)
+		return harness.CountError(
+			min(1, w.Count(t, `SELECT count(*) FROM periodic WHERE name = 'sweep sessions'`)), 1)
 	})
 	if err := app.Terminate(t); err != nil {
 		t.Error(err)
 	}
 }
 
-var logged = regexp.MustCompile(`(?s)^(?:execute [^:]+|statement): (\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b.*)$`)
+var logged = regexp.MustCompile(
+	`(?s)^(?:execute [^:]+|statement): (\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b.*)$`)
 
 // statementsIn lists the statements that the program has sent, each once.
 func statementsIn(t *testing.T, log []byte) []string {
@@ -244,7 +251,8 @@ func statementsIn(t *testing.T, log []byte) []string {
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 			continue // the last one may be truncated
 		}
-		if match := logged.FindStringSubmatch(line.Message); match != nil && line.Application == recorded {
+		if match := logged.FindStringSubmatch(line.Message); match != nil &&
+			line.Application == recorded {
 			all[strings.TrimSpace(match[1])] = true
 		}
 	}

@@ -37,7 +37,8 @@ func TestRestore_StepRevokesAllSessions(t *testing.T) {
 	ended.want(ended.session(app.URL), http.StatusOK) // which is why the step exists
 
 	var out bytes.Buffer
-	if exit := cli.Run([]string{"sessions", "end", "--all"}, restored.Environ(), strings.NewReader(""), &out, &out, "test"); exit != 0 {
+	if exit := cli.Run([]string{"sessions", "end", "--all"}, restored.Environ(), strings.NewReader(""),
+		&out, &out, "test"); exit != 0 {
 		t.Fatalf("sana sessions end --all: %s", &out)
 	}
 

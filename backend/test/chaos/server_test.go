@@ -46,7 +46,8 @@ var cluster = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return dir, err
 	}
-	initdb := asPostgres("initdb", "-D", filepath.Join(dir, "data"), "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	initdb := asPostgres("initdb", "-D", filepath.Join(dir, "data"), "--username=postgres",
+		"--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	if output, err := initdb.CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("initdb: %w\n%s", err, output)
 	}
@@ -85,9 +86,11 @@ func prepare(t testing.TB, from string, settings []string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, data: filepath.Join(dir, "data"), port: harness.FreePort(t), log: &harness.Log{}}
+	s := &server{t: t, data: filepath.Join(dir, "data"), port: harness.FreePort(t),
+		log: &harness.Log{}}
 	s.settings = append([]string{
-		"listen_addresses=127.0.0.1", "unix_socket_directories=", "lc_messages=C", "fsync=off", "full_page_writes=off",
+		"listen_addresses=127.0.0.1", "unix_socket_directories=", "lc_messages=C", "fsync=off",
+		"full_page_writes=off",
 		"shared_buffers=32MB", "max_connections=100", "wal_sender_timeout=2s",
 	}, settings...)
 	t.Cleanup(func() {
@@ -189,8 +192,8 @@ func killAll(t testing.TB, postmaster int) {
 	}
 }
 
-// children lists the processes of a Postgres server except the first: each has a session of its own,
-// so that no process group contains them all.
+// children lists the processes of a Postgres server except the first: each has a session of its
+// own, so that no process group contains them all.
 func children(t testing.TB, postmaster int) []int {
 	t.Helper()
 	output, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
@@ -212,7 +215,8 @@ func (s *server) address() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
 
 // url returns the address of the world's database.
 func (s *server) url(parameters ...string) string {
-	return "postgres://postgres@" + s.address() + "/postgres?" + strings.Join(append([]string{"sslmode=disable"}, parameters...), "&")
+	return "postgres://postgres@" + s.address() + "/postgres?" +
+		strings.Join(append([]string{"sslmode=disable"}, parameters...), "&")
 }
 
 // world returns a world whose database is on this server.
@@ -250,7 +254,8 @@ func asNobody(path string, args ...string) *exec.Cmd {
 		// Postgres uses access(2) to check whether it may execute itself, which ignores
 		// capabilities unless no_setuid_fixup is set.
 		args = append([]string{
-			"--reuid=nobody", "--regid=" + strconv.Itoa(nobody().gid), "--clear-groups", "--securebits=+no_setuid_fixup",
+			"--reuid=nobody", "--regid=" + strconv.Itoa(nobody().gid), "--clear-groups",
+			"--securebits=+no_setuid_fixup",
 			"--inh-caps=+dac_override", "--ambient-caps=+dac_override", path,
 		}, args...)
 		path = "setpriv"
@@ -258,7 +263,8 @@ func asNobody(path string, args ...string) *exec.Cmd {
 	command := exec.Command(path, args...)
 	command.Dir = "/"
 	for _, pair := range os.Environ() {
-		if !strings.HasPrefix(pair, "PG") && !strings.HasPrefix(pair, "LC_") && !strings.HasPrefix(pair, "LANG") {
+		if !strings.HasPrefix(pair, "PG") && !strings.HasPrefix(pair, "LC_") &&
+			!strings.HasPrefix(pair, "LANG") {
 			command.Env = append(command.Env, pair)
 		}
 	}

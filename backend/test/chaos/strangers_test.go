@@ -129,7 +129,8 @@ func (c *strangers) codeFor(email string) string {
 	c.mu.Unlock()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(2 * harness.Deadline); time.Now().Before(end) && c.n.Context().Err() == nil; <-tick.C {
+	for end := time.Now().Add(2 * harness.Deadline); time.Now().Before(end) &&
+		c.n.Context().Err() == nil; <-tick.C {
 		c.mu.Lock()
 		code := c.codes[email]
 		c.mu.Unlock()
@@ -184,7 +185,10 @@ func (c *strangers) countWrong(email string) {
 // leave signs out and checks that the revocation holds at every instance.
 func (c *strangers) leave(random *rand.Rand, p *person) {
 	thief, leaver := p.copied(), p.copied()
-	if a := c.until(random, func(at string) answer { return leaver.ask(at, http.MethodPost, "/api/auth/sign-out", "{}") }); a.status != http.StatusNoContent {
+	a := c.until(random, func(at string) answer {
+		return leaver.ask(at, http.MethodPost, "/api/auth/sign-out", "{}")
+	})
+	if a.status != http.StatusNoContent {
 		c.violate("%s: signing out got %d %s", p.email, a.status, a.body)
 		return
 	}
@@ -232,7 +236,8 @@ func (c *strangers) check(n *nemesis) {
 		}
 	}
 	for email, at := range c.arrived {
-		if n.w.Count(n, `SELECT count(*) FROM challenges WHERE email = $1 AND expires_at < $2`, email, at) > 0 {
+		if n.w.Count(n, `SELECT count(*) FROM challenges WHERE email = $1 AND expires_at < $2`, email,
+			at) > 0 {
 			n.Errorf("I5: %s was mailed a code that had expired", email)
 		}
 	}

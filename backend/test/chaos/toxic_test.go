@@ -30,7 +30,8 @@ func newToxic(t testing.TB, target string) *toxic {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &toxic{listener: listener, target: target, open: make(chan struct{}), conns: map[*net.TCPConn]bool{}}
+	x := &toxic{listener: listener, target: target, open: make(chan struct{}),
+		conns: map[*net.TCPConn]bool{}}
 	close(x.open)
 	t.Cleanup(func() {
 		_ = listener.Close()

@@ -88,7 +88,8 @@ func playTwoTabs(s *scene) {
 	in, first := s.signedIn(), s.waiting()
 	second := s.waitingIn(first.Browser)
 	s.finish(first, second)
-	harness.WantEqual(s.t, "user of the browser", first.Get("/api/auth/session").SignedIn().User.Email, second.email)
+	harness.WantEqual(s.t, "user of the browser", first.Get("/api/auth/session").SignedIn().User.Email,
+		second.email)
 
 	before := s.sessionOf(in)
 	s.world.Pass(s.t, time.Minute) // so that the next mail may be sent
@@ -102,7 +103,8 @@ func playTwoTabs(s *scene) {
 	harness.WantEqual(s.t, "mails", len(s.world.Mails(s.t, "sign_in_code", in.email, 2)), 2)
 	in.code = s.world.Code(s.t, in.email, 2)
 	answers := twice(in.verify)
-	if failed := slices.IndexFunc(answers, func(a *answer) bool { return a.Status != http.StatusOK }); failed >= 0 {
+	if failed := slices.IndexFunc(answers,
+		func(a *answer) bool { return a.Status != http.StatusOK }); failed >= 0 {
 		s.finished(answers[failed])
 		return
 	}

@@ -20,7 +20,8 @@ const (
 var stores = []drillStore{
 	{postgres, "SESSION_STORE=postgres: sessions in Postgres, the default"},
 	{cookie, "SESSION_STORE=cookie: the session is in the cookie, sealed with SECRET_KEYS"},
-	{randomSecret, "the predecessor's first defect: a sealed cookie, with a secret that is made at each start"},
+	{randomSecret,
+		"the predecessor's first defect: a sealed cookie, with a secret that is made at each start"},
 	{localFiles, "the predecessor's second defect: sessions in files, on the disk of one instance"},
 }
 
@@ -42,22 +43,32 @@ var cases = []drillCase{
 	{id: "kill", title: "kill -9, then a new process", people: 2, play: func(s *scene) {
 		playRestart(s, func(p *harness.Process) { p.Kill(s.t) })
 	}},
-	{id: "second-instance", title: "a second instance, requests alternate", people: 3, play: playSecondInstance},
-	{id: "rolling-restart", title: "rolling restart, 100 requests a second", people: 6, play: playRollingRestart},
-	{id: "new-key-old-kept", title: "new secret key, the old one kept", people: 2, play: func(s *scene) {
-		playNewKey(s, keyring.New(time.Now())+","+harness.SecretKeys)
-	}},
-	{id: "new-key-old-gone", title: "new secret key, the old one gone", people: 2, play: func(s *scene) {
-		playNewKey(s, keyring.New(time.Now()))
-	}},
-	{id: "ended-elsewhere", title: "session ended from another device", people: 2, play: playEndedElsewhere, ends: true},
-	{id: "replay", title: "cookie copied, used after sign-out", people: 2, play: playReplay, ends: true},
+	{id: "second-instance", title: "a second instance, requests alternate", people: 3,
+		play: playSecondInstance},
+	{id: "rolling-restart", title: "rolling restart, 100 requests a second", people: 6,
+		play: playRollingRestart},
+	{id: "new-key-old-kept", title: "new secret key, the old one kept", people: 2,
+		play: func(s *scene) {
+			playNewKey(s, keyring.New(time.Now())+","+harness.SecretKeys)
+		}},
+	{id: "new-key-old-gone", title: "new secret key, the old one gone", people: 2,
+		play: func(s *scene) {
+			playNewKey(s, keyring.New(time.Now()))
+		}},
+	{id: "ended-elsewhere", title: "session ended from another device", people: 2,
+		play: playEndedElsewhere, ends: true},
+	{id: "replay", title: "cookie copied, used after sign-out", people: 2, play: playReplay,
+		ends: true},
 	{id: "database-away", title: "database away for 5 seconds", people: 2, play: playDatabaseAway},
-	{id: "clock-ahead", title: "one of two clocks 45 minutes ahead (idle timeout 30)", people: 3, play: playClockAhead},
+	{id: "clock-ahead", title: "one of two clocks 45 minutes ahead (idle timeout 30)", people: 3,
+		play: playClockAhead},
 	{id: "ten-tabs", title: "ten tabs at once", people: 2, play: playTenTabs},
-	{id: "lost-answers", title: "requests and answers lost on the way, repeated", people: 2, play: playLostAnswers},
-	{id: "two-tabs", title: "two tabs: a code in each, one step-up in both", people: 3, play: playTwoTabs},
-	{id: "older-token", title: "signed out with an older token", people: 2, play: playOlderToken, ends: true},
+	{id: "lost-answers", title: "requests and answers lost on the way, repeated", people: 2,
+		play: playLostAnswers},
+	{id: "two-tabs", title: "two tabs: a code in each, one step-up in both", people: 3,
+		play: playTwoTabs},
+	{id: "older-token", title: "signed out with an older token", people: 2, play: playOlderToken,
+		ends: true},
 }
 
 // playRestart has one instance, and for a moment none.
@@ -98,7 +109,8 @@ func playRollingRestart(s *scene) {
 	}
 	s.front.to(fleet...)
 	in := []*person{s.signedIn(), s.signedIn()}
-	steps := slices.Collect(slices.Chunk([]*person{s.waiting(), s.waiting(), s.waiting(), s.waiting()}, 2/count))
+	steps := slices.Collect(
+		slices.Chunk([]*person{s.waiting(), s.waiting(), s.waiting(), s.waiting()}, 2/count))
 	requests := s.load(in)
 	for i := range fleet {
 		requests.await(betweenSteps)
@@ -194,7 +206,8 @@ func (s *scene) answeredWhileAway(a *answer) {
 	case a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "":
 		s.outcome.Failed++
 	case a.Status != http.StatusOK:
-		s.t.Errorf("while the database was away: got %d with Retry-After %q: %s", a.Status, a.Header.Get("Retry-After"), a.Body)
+		s.t.Errorf("while the database was away: got %d with Retry-After %q: %s", a.Status,
+			a.Header.Get("Retry-After"), a.Body)
 	}
 	if len(a.Set) > 0 {
 		s.t.Errorf("while the database was away: %d sets a cookie: %v", a.Status, a.Set)
@@ -246,7 +259,8 @@ func playTenTabs(s *scene) {
 	}
 	for i, a := range answers[1:] {
 		isIn := i >= len(tabs)-11
-		if a.Status >= 500 || a.Status == http.StatusTooManyRequests || isIn && a.Status != http.StatusOK {
+		if a.Status >= 500 || a.Status == http.StatusTooManyRequests || isIn &&
+			a.Status != http.StatusOK {
 			s.outcome.Failed++
 			s.refuse(a)
 		}

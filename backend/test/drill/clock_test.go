@@ -22,14 +22,16 @@ const ahead = 45 * time.Minute
 // linking is enough.
 func linkAhead(dir string) (string, error) {
 	const self = "sana/backend/test/drill"
-	list, err := goTool("list", "-trimpath", "-test", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", self)
+	list, err := goTool("list", "-trimpath", "-test", "-export", "-deps", "-f",
+		"{{.ImportPath}} {{.Export}}", self)
 	if err != nil {
 		return "", err
 	}
 	var compile, link strings.Builder
 	var main string
 	for line := range strings.Lines(list) {
-		fields := strings.Fields(line) // a package that is compiled for this test has a suffix after its path
+		// a package that is compiled for this test has a suffix after its path
+		fields := strings.Fields(line)
 		path, archive := fields[0], fields[len(fields)-1]
 		switch {
 		case archive == path: // package unsafe has none
@@ -51,7 +53,8 @@ func linkAhead(dir string) (string, error) {
 	if err := os.WriteFile(config, []byte(link.String()), 0o600); err != nil {
 		return "", err
 	}
-	_, err = goTool("tool", "link", "-s", "-w", "-buildmode=exe", "-importcfg", config, "-o", program, main)
+	_, err = goTool("tool", "link", "-s", "-w", "-buildmode=exe", "-importcfg", config, "-o", program,
+		main)
 	return program, err
 }
 
@@ -89,7 +92,8 @@ func patchNow(from, to string) error {
 		return err
 	}
 	const now = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()"
-	patched := strings.Replace(string(source), now, fmt.Sprintf("%s; sec += %d", now, int(ahead.Seconds())), 1)
+	patched := strings.Replace(string(source), now,
+		fmt.Sprintf("%s; sec += %d", now, int(ahead.Seconds())), 1)
 	if patched == string(source) {
 		return fmt.Errorf("%s does not have the text that is to be changed: %q", from, now)
 	}

@@ -55,7 +55,8 @@ func TestDrill(t *testing.T) {
 		}
 	})
 	if !r.isComplete() {
-		t.Log("Not all cases were played, or some failed: docs/contrast.md is neither compared nor written.")
+		t.Log("Not all cases were played, or some failed: docs/contrast.md is neither compared nor " +
+			"written.")
 		return
 	}
 	r.publish(t)
@@ -109,7 +110,8 @@ func (r *report) publish(t *testing.T) {
 		t.Error(err)
 	}
 	if !bytes.Equal(current, fresh) {
-		t.Errorf("docs/contrast.md is not what happened; npm run drill writes it anew (-page +happened):\n%s",
+		t.Errorf("docs/contrast.md is not what happened; npm run drill writes it anew (-page "+
+			"+happened):\n%s",
 			cmp.Diff(string(current), string(fresh)))
 	}
 }
@@ -131,7 +133,8 @@ func (r *report) rows() []row {
 	for _, store := range stores {
 		for _, c := range cases {
 			o := r.outcomes[store.id][c.id]
-			rows = append(rows, row{store.id, c.id, o.People, o.LostCodes, o.SignedOut, o.Failed, o.Away401, r.note(store, c)})
+			rows = append(rows,
+				row{store.id, c.id, o.People, o.LostCodes, o.SignedOut, o.Failed, o.Away401, r.note(store, c)})
 		}
 	}
 	return rows

@@ -31,7 +31,8 @@ type loss string
 
 const (
 	lostRequest loss = "request" // it does not reach the instance
-	lostAnswer  loss = "answer"  // the instance has executed the request, and its answer does not reach the browser
+	// the instance has executed the request, and its answer does not reach the browser
+	lostAnswer loss = "answer"
 )
 
 var errLost = errors.New("drill: lost on the way")
@@ -43,9 +44,11 @@ func newFront(t *testing.T) *front {
 	server := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.Host = r.In.Host
-			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"] // these browsers set their own address
+			// these browsers set their own address
+			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 		},
-		Transport: roundTripper(func(r *http.Request) (*http.Response, error) { return f.send(transport, r) }),
+		Transport: roundTripper(
+			func(r *http.Request) (*http.Response, error) { return f.send(transport, r) }),
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			if errors.Is(err, errLost) {
 				panic(http.ErrAbortHandler) // closes the connection
@@ -106,7 +109,8 @@ func (f *front) sendOn(transport http.RoundTripper, r *http.Request) (*http.Resp
 		target := f.turn()
 		r.URL.Scheme, r.URL.Host = target.Scheme, target.Host
 		response, err := transport.RoundTrip(r)
-		if connecting, ok := errors.AsType[*net.OpError](err); !ok || connecting.Op != "dial" || tried > count {
+		if connecting, ok := errors.AsType[*net.OpError](err); !ok || connecting.Op != "dial" ||
+			tried > count {
 			return response, err
 		}
 	}

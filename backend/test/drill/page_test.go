@@ -13,7 +13,8 @@ func (r *report) text() string {
 		b.WriteString(strings.TrimRight(fmt.Sprintf(format, columns...), " ") + "\n")
 	}
 	const glances = "%-54s%-14s%-14s%-17s%-17s"
-	line("\n"+glances, "CODES LOST, PEOPLE SIGNED OUT", stores[0].id, stores[1].id, stores[2].id, stores[3].id)
+	line("\n"+glances, "CODES LOST, PEOPLE SIGNED OUT", stores[0].id, stores[1].id, stores[2].id,
+		stores[3].id)
 	for _, c := range cases {
 		columns := []any{c.title}
 		for _, store := range stores {
@@ -35,7 +36,8 @@ func (r *report) text() string {
 	}
 	const costs = "%-15s%-15v%-13v%-21v%-18v%-12v%-12v"
 	line("\nWHAT THEY COST, in bytes and in round trips to Postgres\n")
-	line(costs, "", "Cookie bytes", "Set-Cookie", "GET session, nobody", "GET session, in", "POST code", "POST verify")
+	line(costs, "", "Cookie bytes", "Set-Cookie", "GET session, nobody", "GET session, in",
+		"POST code", "POST verify")
 	for _, store := range stores {
 		f := r.figures[store.id]
 		line(costs, store.id, f.CookieHeader, f.SetCookie, f.Anonymous, f.SignedIn, f.Code, f.Verify)
@@ -88,7 +90,8 @@ const details = `
 - **401s away**: answers that said "not signed in" because the database was away. There must be none: 503 says the truth.
 
 ` + "`npm run drill -- --json FILE`" + ` writes the same for programs, as
-` + "`[{store, case, people, lost_codes, signed_out, failed_requests, answers_401_while_away, note}]`" + `.
+` + "`[{store, case, people, lost_codes, signed_out, failed_requests, answers_401_while_away, " +
+	"note}]`" + `.
 `
 
 const costs = `

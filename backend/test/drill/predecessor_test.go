@@ -221,9 +221,11 @@ func serve(ctx context.Context, store string) error {
 		return errors.Join(err, program.Stop())
 	}
 	swap := newSwap(net.JoinHostPort("127.0.0.1", port), kept)
-	server := &http.Server{Addr: public, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		swap.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), predecessorKey{}, predecessorValue(r))))
-	})}
+	server := &http.Server{Addr: public,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			swap.ServeHTTP(w,
+				r.WithContext(context.WithValue(r.Context(), predecessorKey{}, predecessorValue(r))))
+		})}
 	served := make(chan error, 1)
 	go func() { served <- server.ListenAndServe() }()
 	select {

@@ -18,8 +18,9 @@ import (
 // outcome is the effect of one case on its users.
 type outcome struct {
 	People    int
-	LostCodes int    // users between the code and the sign-in whose mailed code did not work
-	SignedOut int    // users signed in before and not after; if the case revokes a session, users still signed in
+	LostCodes int // users between the code and the sign-in whose mailed code did not work
+	// users signed in before and not after; if the case revokes a session, users still signed in
+	SignedOut int
 	Failed    int    // requests without the expected answer, because of the case
 	Away401   int    // answers of 401 while the database was unavailable
 	Refusals  string // refusals that the affected users saw
@@ -54,7 +55,8 @@ func (s *scene) start(override ...string) *harness.Process {
 	if s.store == postgres {
 		store = postgres
 	}
-	return s.world.Run(s.t, append([]string{storeVariable + "=" + s.store, "SESSION_STORE=" + store}, override...)...)
+	return s.world.Run(s.t,
+		append([]string{storeVariable + "=" + s.store, "SESSION_STORE=" + store}, override...)...)
 }
 
 // open starts the first instance and directs the load balancer to it.
@@ -88,7 +90,9 @@ type answer = harness.Answer
 func (p *person) verify() *answer { return p.VerifyFor(p.email, p.code) }
 
 // browser opens a new browser.
-func (s *scene) browser() *harness.Browser { return (&harness.Instance{URL: s.front.URL}).Open(s.t) }
+func (s *scene) browser() *harness.Browser {
+	return (&harness.Instance{URL: s.front.URL}).Open(s.t)
+}
 
 // visitor adds a user who has opened the page in a browser and done nothing yet.
 func (s *scene) visitor(b *harness.Browser) *person {
@@ -214,7 +218,8 @@ func (s *scene) tryWhileDown(people ...*person) {
 
 // ask sends GET /api/auth/session, which may fail. It returns the status, 0 if there is no answer.
 func (s *scene) ask(ctx context.Context, p *person) int {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.front.URL+"/api/auth/session", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.front.URL+"/api/auth/session",
+		nil)
 	if err != nil {
 		return 0
 	}
@@ -250,7 +255,8 @@ func (s *scene) askPatiently(ctx context.Context, p *person) (status int) {
 	return status
 }
 
-var client = &http.Client{Timeout: harness.Deadline, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+var client = &http.Client{Timeout: harness.Deadline,
+	Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 
 // loadInterval is 100 requests a second.
 const loadInterval = 10 * time.Millisecond
@@ -276,7 +282,8 @@ func (s *scene) load(people []*person) *load {
 			case <-tick.C:
 			}
 			l.group.Go(func() {
-				l.answered <- s.askPatiently(context.WithoutCancel(ctx), people[sent%len(people)]) == http.StatusOK
+				l.answered <- s.askPatiently(context.WithoutCancel(ctx),
+					people[sent%len(people)]) == http.StatusOK
 			})
 		}
 	})

@@ -32,11 +32,16 @@ func measure(s *scene) figures {
 	var people []*person
 	for i := range measured {
 		people = append(people, &person{
-			Browser: (&harness.Instance{URL: s.front.URL}).Open(s.t), email: fmt.Sprintf("person%x@sana.example", i), // all of the same length
+			// all of the same length
+			Browser: (&harness.Instance{URL: s.front.URL}).Open(s.t),
+			email:   fmt.Sprintf("person%x@sana.example", i),
 		})
 	}
 	name := cookieOf(s.store)
-	fewest := func(do func(*person)) int { return counted.Fewest(len(people), func(i int) { do(people[i]) }) }
+	fewest := func(
+		do func(*person)) int {
+		return counted.Fewest(len(people), func(i int) { do(people[i]) })
+	}
 	f.Anonymous = fewest(func(p *person) { p.Get("/api/auth/session").Want(http.StatusUnauthorized) })
 	f.Code = fewest(func(p *person) { p.RequestCode(p.email).Want(http.StatusAccepted) })
 	letGo()

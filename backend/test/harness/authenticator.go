@@ -9,8 +9,8 @@ import (
 	"github.com/descope/virtualwebauthn"
 )
 
-// Authenticator keeps one passkey, as a phone or a security key does. Its fields may be changed between
-// two ceremonies.
+// Authenticator keeps one passkey, as a phone or a security key does. Its fields may be changed
+// between two ceremonies.
 type Authenticator struct {
 	RP         virtualwebauthn.RelyingParty
 	Device     virtualwebauthn.Authenticator
@@ -34,7 +34,8 @@ func NewAuthenticator(t testing.TB) *Authenticator {
 // fullKey is the length of a P-256 key in COSE.
 const fullKey = 77
 
-// newCredential returns one with a key in full length: the library leaves zeros out that COSE wants.
+// newCredential returns one with a key in full length: the library leaves zeros out that COSE
+// wants.
 func newCredential() virtualwebauthn.Credential {
 	for {
 		c := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
@@ -44,7 +45,8 @@ func newCredential() virtualwebauthn.Credential {
 	}
 }
 
-// Create answers options of /api/account/passkeys/options, as a browser would: the body of a request.
+// Create answers options of /api/account/passkeys/options, as a browser would: the body of a
+// request.
 func (a *Authenticator) Create(options []byte) string {
 	a.t.Helper()
 	parsed, err := virtualwebauthn.ParseAttestationOptions(string(options))
@@ -52,7 +54,8 @@ func (a *Authenticator) Create(options []byte) string {
 		a.t.Fatal(err)
 	}
 	a.Device.Options.UserHandle = []byte(parsed.UserID)
-	return credentialBody(virtualwebauthn.CreateAttestationResponse(a.RP, a.Device, a.Credential, *parsed))
+	return credentialBody(
+		virtualwebauthn.CreateAttestationResponse(a.RP, a.Device, a.Credential, *parsed))
 }
 
 // Sign answers options of /api/auth/passkey, likewise.
@@ -62,7 +65,8 @@ func (a *Authenticator) Sign(options []byte) string {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return credentialBody(virtualwebauthn.CreateAssertionResponse(a.RP, a.Device, a.Credential, *parsed))
+	return credentialBody(
+		virtualwebauthn.CreateAssertionResponse(a.RP, a.Device, a.Credential, *parsed))
 }
 
 func credentialBody(credential string) string {

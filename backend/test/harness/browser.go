@@ -33,8 +33,9 @@ type Browser struct {
 // Open returns a new browser on an instance.
 func (i *Instance) Open(t testing.TB) *Browser {
 	return &Browser{
-		t:        t,
-		client:   &http.Client{Timeout: Deadline, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		t: t,
+		client: &http.Client{Timeout: Deadline,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		base:     i.URL,
 		address:  newAddress(),
 		cookies:  map[string]string{},
@@ -155,7 +156,8 @@ func (b *Browser) do(method, path, body string, headers []Header) *Answer {
 	}
 	b.keepCookies(response)
 	answer := &Answer{
-		t: b.t, name: method + " " + path, Status: response.StatusCode, Header: response.Header, Body: content, Set: response.Cookies(),
+		t: b.t, name: method + " " + path, Status: response.StatusCode, Header: response.Header,
+		Body: content, Set: response.Cookies(),
 	}
 	b.checkAlways(answer)
 	checkContract(b.t, request, []byte(body), answer)
@@ -221,7 +223,8 @@ func (b *Browser) keepCookies(response *http.Response) {
 func (b *Browser) checkAlways(a *Answer) {
 	b.t.Helper()
 	for _, name := range []string{
-		"X-Request-Id", "Cache-Control", "Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy",
+		"X-Request-Id", "Cache-Control", "Content-Security-Policy", "X-Content-Type-Options",
+		"Referrer-Policy",
 		"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Strict-Transport-Security",
 	} {
 		if a.Header.Get(name) == "" {

@@ -53,7 +53,8 @@ func checkContract(t testing.TB, request *http.Request, body []byte, a *Answer) 
 		Request:    copied,
 		PathParams: parameters,
 		Route: &routers.Route{
-			Spec: document, Path: name, PathItem: path, Method: request.Method, Operation: path.GetOperation(request.Method),
+			Spec: document, Path: name, PathItem: path, Method: request.Method,
+			Operation: path.GetOperation(request.Method),
 		},
 		// Tests also send requests without required cookies; only the answer is checked.
 		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
@@ -75,7 +76,9 @@ func checkContract(t testing.TB, request *http.Request, body []byte, a *Answer) 
 
 // findPath returns the contract's path of an address, with the values of its parameters; nil if
 // there is none.
-func findPath(document *openapi3.T, address string) (name string, item *openapi3.PathItem, parameters map[string]string) {
+func findPath(
+	document *openapi3.T, address string,
+) (name string, item *openapi3.PathItem, parameters map[string]string) {
 	if item := document.Paths.Value(address); item != nil {
 		return address, item, nil
 	}

@@ -207,7 +207,8 @@ func (w *World) Mails(t testing.TB, kind, address string, n int) []mailgunfake.M
 func acceptedFor(all []mailgunfake.Message, kind, address string) []mailgunfake.Message {
 	var list []mailgunfake.Message
 	for _, m := range all {
-		if m.Status == 200 && slices.Equal(m.Tags, []string{kind}) && slices.Equal(m.To, []string{address}) {
+		if m.Status == 200 && slices.Equal(m.Tags, []string{kind}) &&
+			slices.Equal(m.To, []string{address}) {
 			list = append(list, m)
 		}
 	}
@@ -302,7 +303,8 @@ func (w *World) onServer(t testing.TB, sql string) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	if _, err := conn.Exec(t.Context(), fmt.Sprintf(sql, w.DB.Config().ConnConfig.Database)); err != nil {
+	if _, err := conn.Exec(t.Context(),
+		fmt.Sprintf(sql, w.DB.Config().ConnConfig.Database)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -171,7 +171,8 @@ var reserved struct {
 }
 
 // FreePort returns a free port, below those that the system uses for outgoing connections. A UDP
-// socket, 20,000 ports higher, reserves it until this process ends: packages are tested side by side.
+// socket, 20,000 ports higher, reserves it until this process ends: packages are tested side by
+// side.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
@@ -217,7 +218,8 @@ func builtProgram(t testing.TB) string {
 		if built.dir, built.err = os.MkdirTemp("", "sana-harness-"); built.err != nil {
 			return
 		}
-		args := []string{"build", "-ldflags", "-X main.version=test", "-o", filepath.Join(built.dir, "sana")}
+		args := []string{"build", "-ldflags", "-X main.version=test", "-o",
+			filepath.Join(built.dir, "sana")}
 		command := exec.Command("go", append(args, "sana/backend")...)
 		// These are the settings of npm run build, so that its build cache is used.
 		command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath")

@@ -103,8 +103,9 @@ func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
 		return err
 	}
 	prepared := map[string]string{} // SQL, by the statement's name
-	bound := ""                     // the statement of the next Execute: pgx uses only the unnamed portal
-	ours := false                   // whether a request's statement ran since the last Sync
+	// the statement of the next Execute: pgx uses only the unnamed portal
+	bound := ""
+	ours := false // whether a request's statement ran since the last Sync
 	for {
 		var kind [1]byte
 		if _, err := io.ReadFull(from, kind[:]); err != nil {

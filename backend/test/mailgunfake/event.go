@@ -67,12 +67,18 @@ func (e Event) data() map[string]any {
 		"user-variables": variables,
 		"tags":           []string{"sign_in_code"},
 		"campaigns":      []string{},
-		"flags":          map[string]any{"is-test-mode": false, "is-routed": false, "is-authenticated": true},
-		"envelope":       map[string]any{"sender": "sign-in@mg.sana.example", "targets": e.To, "transport": "smtp"},
-		"message":        map[string]any{"headers": map[string]any{"to": e.To, "subject": e.Subject, "message-id": "1@mg.sana.example"}, "size": 5120},
+		"flags": map[string]any{"is-test-mode": false, "is-routed": false,
+			"is-authenticated": true},
+		"envelope": map[string]any{"sender": "sign-in@mg.sana.example", "targets": e.To,
+			"transport": "smtp"},
+		"message": map[string]any{
+			"headers": map[string]any{"to": e.To, "subject": e.Subject, "message-id": "1@mg.sana.example"},
+			"size":    5120},
 		"delivery-status": map[string]any{
-			"tls": true, "mx-host": "mx.example", "attempt-no": 1, "certificate-verified": true, "utf8": true,
-			"code": e.Code, "enhanced-code": e.Enhanced, "message": cmp.Or(e.Words, "what the server of "+e.To+" said"),
+			"tls": true, "mx-host": "mx.example", "attempt-no": 1, "certificate-verified": true,
+			"utf8": true,
+			"code": e.Code, "enhanced-code": e.Enhanced,
+			"message": cmp.Or(e.Words, "what the server of "+e.To+" said"),
 		},
 	}
 }

@@ -19,13 +19,15 @@ import (
 
 // Message is one message as posted, including refused ones.
 type Message struct {
-	To      []string // split on commas, as Mailgun does: more than one means that an address was not quoted
+	// split on commas, as Mailgun does: more than one means that an address was not quoted
+	To      []string
 	From    string
 	Subject string
 	Text    string
 	HTML    string
 	Tags    []string
-	Options map[string]string // the o: fields but o:tag, without their prefix: "tracking", "require-tls"
+	// the o: fields but o:tag, without their prefix: "tracking", "require-tls"
+	Options map[string]string
 	Headers map[string]string // the h: fields, without their prefix
 	Ref     string            // the field v:ref, which events return
 	Status  int               // the status of the fake's answer, even if it was interrupted
@@ -33,12 +35,13 @@ type Message struct {
 
 // Answer is the fake's answer to one message.
 type Answer struct {
-	Status  int             // zero means 200
-	Header  http.Header     // added to the answer
-	Body    string          // empty means Mailgun's JSON, with a fresh id
-	Stall   <-chan struct{} // if not nil, the answer waits until it is closed or the client has disconnected
-	Endless bool            // the body is repeated until the client has disconnected
-	Reset   bool            // the connection is reset after the first half of the body
+	Status int         // zero means 200
+	Header http.Header // added to the answer
+	Body   string      // empty means Mailgun's JSON, with a fresh id
+	// if not nil, the answer waits until it is closed or the client has disconnected
+	Stall   <-chan struct{}
+	Endless bool // the body is repeated until the client has disconnected
+	Reset   bool // the connection is reset after the first half of the body
 }
 
 // Fake is the API for one domain, as an http.Handler. It is safe for concurrent use.

@@ -17,7 +17,8 @@ import (
 // post sends form, URL-encoded, and returns the answer's status and body.
 func post(t *testing.T, address, key string, form url.Values) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address,
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,8 @@ func TestFake_FollowsTheScript(t *testing.T) {
 	fake.Script(mailgunfake.Answer{Status: 503}, mailgunfake.Answer{Status: 429, Body: "slowly"})
 	var statuses []int
 	for _, to := range []string{"a@x.example", "b@x.example,c@x.example", "d@x.example"} {
-		status, _ := post(t, fake.URL()+"/mg.example/messages", "secret", url.Values{"from": {"s@x.example"}, "to": {to}})
+		status, _ := post(t, fake.URL()+"/mg.example/messages", "secret",
+			url.Values{"from": {"s@x.example"}, "to": {to}})
 		statuses = append(statuses, status)
 	}
 	if want := []int{503, 429, 200}; !slices.Equal(statuses, want) {
@@ -90,7 +92,8 @@ func TestWait_EndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := mailgunfake.New("mg.example", "secret").Wait(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := mailgunfake.New("mg.example", "secret").Wait(ctx, 1); !errors.Is(err,
+		context.DeadlineExceeded) {
 		t.Errorf("got %v, want the context's error", err)
 	}
 }

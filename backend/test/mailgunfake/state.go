@@ -58,38 +58,46 @@ func (f *Fake) tell(w http.ResponseWriter, r *http.Request) (answered bool) {
 func (f *Fake) mayOnlySend(r *http.Request) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.state.SendingOnly && !(r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/messages"))
+	return f.state.SendingOnly &&
+		!(r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/messages"))
 }
 
 func (f *Fake) description() map[string]any {
 	domain := map[string]any{
-		"created_at": "Thu, 13 Oct 2011 18:02:00 GMT", "id": "123456789012345678901234", "name": f.domain, "require_tls": true,
-		"smtp_login": "postmaster@" + f.domain, "spam_action": "disabled", "state": "active", "type": "custom",
+		"created_at": "Thu, 13 Oct 2011 18:02:00 GMT", "id": "123456789012345678901234", "name": f.domain,
+		"require_tls": true,
+		"smtp_login":  "postmaster@" + f.domain, "spam_action": "disabled", "state": "active",
+		"type":                          "custom",
 		"use_automatic_sender_security": true, "web_prefix": "email", "web_scheme": "https",
 	}
 	if f.state.State != "" {
 		domain["state"] = f.state.State
 	}
 	if f.state.Reason != "" {
-		domain["disabled"] = map[string]any{"code": "blacklisted", "note": "", "permanently": false, "reason": f.state.Reason}
+		domain["disabled"] = map[string]any{"code": "blacklisted", "note": "", "permanently": false,
+			"reason": f.state.Reason}
 	}
 	dkim := "valid"
 	if f.state.FaultyDNS {
 		dkim = "unknown"
 	}
 	record := func(kind, name, valid string) map[string]any {
-		return map[string]any{"cached": []string{}, "is_active": true, "name": name, "record_type": kind, "valid": valid, "value": "v"}
+		return map[string]any{"cached": []string{}, "is_active": true, "name": name, "record_type": kind,
+			"valid": valid, "value": "v"}
 	}
 	return map[string]any{
-		"domain":                domain,
-		"receiving_dns_records": []any{record("MX", f.domain, "unknown")}, // a domain that only sends has none
-		"sending_dns_records":   []any{record("TXT", f.domain, "valid"), record("TXT", "mx._domainkey."+f.domain, dkim)},
+		"domain": domain,
+		// a domain that only sends has none
+		"receiving_dns_records": []any{record("MX", f.domain, "unknown")},
+		"sending_dns_records": []any{record("TXT", f.domain, "valid"),
+			record("TXT", "mx._domainkey."+f.domain, dkim)},
 	}
 }
 
 func (f *Fake) webhooks() map[string]any {
 	all := map[string]any{}
-	for _, kind := range []string{"accepted", "clicked", "complained", "delivered", "opened", "permanent_fail", "temporary_fail", "unsubscribed"} {
+	for _, kind := range []string{"accepted", "clicked", "complained", "delivered", "opened",
+		"permanent_fail", "temporary_fail", "unsubscribed"} {
 		if all[kind] = nil; len(f.state.Webhooks[kind]) > 0 {
 			all[kind] = map[string]any{"urls": f.state.Webhooks[kind]}
 		}
@@ -106,7 +114,8 @@ func (f *Fake) happened(id string) map[string]any {
 			items = append([]any{event.data()}, items...)
 		}
 	}
-	return map[string]any{"items": items, "paging": map[string]any{"first": "", "last": "", "next": "", "previous": ""}}
+	return map[string]any{"items": items,
+		"paging": map[string]any{"first": "", "last": "", "next": "", "previous": ""}}
 }
 
 func (f *Fake) taken(id string) bool {

@@ -69,7 +69,8 @@ func (f *Fake) isSuppressed(w http.ResponseWriter, r *http.Request) (answered bo
 		refuse(w, http.StatusNotFound, notListed[list])
 	default:
 		answer(w, map[string]any{
-			"address": address, "code": "550", "error": "No such mailbox", "created_at": "Fri, 21 Oct 2011 11:02:55 UTC",
+			"address": address, "code": "550", "error": "No such mailbox",
+			"created_at": "Fri, 21 Oct 2011 11:02:55 UTC",
 		})
 	}
 	return true

@@ -45,7 +45,8 @@ func BadMessages() map[string]mail.Message {
 	bad := map[string]mail.Message{}
 	for _, to := range []string{
 		"", "ada", "a@x.example,b@y.example", "a@x.example, b@y.example", `"a,b@y.example"@x.example`,
-		"Ada <a@x.example>", "<a@x.example>", " a@x.example", "team: a@x.example;", "a@x.example\r\nBcc: b@y.example",
+		"Ada <a@x.example>", "<a@x.example>", " a@x.example", "team: a@x.example;",
+		"a@x.example\r\nBcc: b@y.example",
 		"a@x.example\n", "a@x.example\x00", "a\u202e@x.example", "a@x\u3002example", "a@[127.0.0.1]",
 	} {
 		m := Message()
@@ -53,20 +54,32 @@ func BadMessages() map[string]mail.Message {
 		bad[fmt.Sprintf("to %q", to)] = m
 	}
 	for name, spoil := range map[string]func(*mail.Message){
-		"subject with CRLF":      func(m *mail.Message) { m.Subject = "Hello\r\nBcc: b@y.example" },
-		"subject with LF":        func(m *mail.Message) { m.Subject = "Hello\nBcc: b@y.example" },
-		"no subject":             func(m *mail.Message) { m.Subject = "" },
-		"from with a header":     func(m *mail.Message) { m.From = "Sana <s@x.example>\r\nBcc: b@y.example" },
-		"from two":               func(m *mail.Message) { m.From = "a@x.example, b@x.example" },
-		"no from":                func(m *mail.Message) { m.From = "" },
-		"no text":                func(m *mail.Message) { m.Text = "" },
-		"no kind":                func(m *mail.Message) { m.Kind = "" },
-		"kind with LF":           func(m *mail.Message) { m.Kind = "a\nb" },
-		"header value with CRLF": func(m *mail.Message) { m.Headers = map[string]string{"X-A": "b\r\nBcc: c@d.example"} },
-		"header name with more":  func(m *mail.Message) { m.Headers = map[string]string{"Bcc: c@d.example, X": "y"} },
-		"header without a name":  func(m *mail.Message) { m.Headers = map[string]string{"": "y"} },
-		"reference with LF":      func(m *mail.Message) { m.Ref = "a\nb" },
-		"header name with LF":    func(m *mail.Message) { m.Headers = map[string]string{"X-A: b\nBcc": "c@d.example"} },
+		"subject with CRLF": func(m *mail.Message) { m.Subject = "Hello\r\nBcc: b@y.example" },
+		"subject with LF":   func(m *mail.Message) { m.Subject = "Hello\nBcc: b@y.example" },
+		"no subject":        func(m *mail.Message) { m.Subject = "" },
+		"from with a header": func(
+			m *mail.Message) {
+			m.From = "Sana <s@x.example>\r\nBcc: b@y.example"
+		},
+		"from two":     func(m *mail.Message) { m.From = "a@x.example, b@x.example" },
+		"no from":      func(m *mail.Message) { m.From = "" },
+		"no text":      func(m *mail.Message) { m.Text = "" },
+		"no kind":      func(m *mail.Message) { m.Kind = "" },
+		"kind with LF": func(m *mail.Message) { m.Kind = "a\nb" },
+		"header value with CRLF": func(
+			m *mail.Message) {
+			m.Headers = map[string]string{"X-A": "b\r\nBcc: c@d.example"}
+		},
+		"header name with more": func(
+			m *mail.Message) {
+			m.Headers = map[string]string{"Bcc: c@d.example, X": "y"}
+		},
+		"header without a name": func(m *mail.Message) { m.Headers = map[string]string{"": "y"} },
+		"reference with LF":     func(m *mail.Message) { m.Ref = "a\nb" },
+		"header name with LF": func(
+			m *mail.Message) {
+			m.Headers = map[string]string{"X-A: b\nBcc": "c@d.example"}
+		},
 	} {
 		m := Message()
 		spoil(&m)

@@ -36,10 +36,12 @@ func URL(t testing.TB) string {
 func EmptyURL(t testing.TB) string {
 	t.Helper()
 	name := "sana_empty_" + strings.ToLower(rand.Text()[:12])
-	withServer(t, func(ctx context.Context, conn *pgx.Conn) error { return createDatabase(ctx, conn, name) })
+	withServer(t,
+		func(ctx context.Context, conn *pgx.Conn) error { return createDatabase(ctx, conn, name) })
 	t.Cleanup(func() {
 		if !t.Failed() {
-			withServer(t, func(ctx context.Context, conn *pgx.Conn) error { return dropDatabase(ctx, conn, name) })
+			withServer(t,
+				func(ctx context.Context, conn *pgx.Conn) error { return dropDatabase(ctx, conn, name) })
 		}
 	})
 	address := urlOf(t, name, false)
@@ -53,7 +55,8 @@ func Open(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
 	pool, err := postgres.Open(t.Context(), url, func(c *pgx.ConnConfig) {
 		c.ConnectTimeout = patience
-		for _, limit := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
+		for _, limit := range []string{"statement_timeout", "lock_timeout",
+			"idle_in_transaction_session_timeout"} {
 			c.RuntimeParams[limit] = patience.String()
 		}
 	})

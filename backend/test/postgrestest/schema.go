@@ -31,17 +31,20 @@ func digest(ctx context.Context, conn *pgx.Conn) (sum string, err error) {
 			FROM pg_attribute AS a
 			WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
 			UNION ALL
-			SELECT format('function %s', to_jsonb(p)) FROM pg_proc AS p WHERE pronamespace = 'public'::regnamespace
+			SELECT format('function %s', to_jsonb(p)) FROM pg_proc AS p
+			    WHERE pronamespace = 'public'::regnamespace
 			UNION ALL
 			SELECT format('trigger %s', to_jsonb(t)) FROM pg_trigger AS t
 			UNION ALL
-			SELECT format('constraint %s', to_jsonb(c)) FROM pg_constraint AS c WHERE connamespace = 'public'::regnamespace
+			SELECT format('constraint %s', to_jsonb(c)) FROM pg_constraint AS c
+			    WHERE connamespace = 'public'::regnamespace
 			UNION ALL
 			SELECT format('index %s', to_jsonb(i) - 'indcheckxmin')
 			FROM pg_index AS i
 			WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
 			UNION ALL
-			SELECT format('schema %s', to_jsonb(n)) FROM pg_namespace AS n WHERE nspname !~ '^pg_(toast_)?temp_'
+			SELECT format('schema %s', to_jsonb(n)) FROM pg_namespace AS n
+			    WHERE nspname !~ '^pg_(toast_)?temp_'
 			UNION ALL
 			SELECT format('extension %s', to_jsonb(e)) FROM pg_extension AS e
 			UNION ALL
@@ -81,7 +84,8 @@ func rowsOf(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {
 	found := map[string]string{}
 	for _, table := range tables {
 		var content *string
-		if err := conn.QueryRow(ctx, fmt.Sprintf(`SELECT jsonb_agg(r)::text FROM %s AS r`, table)).Scan(&content); err != nil {
+		if err := conn.QueryRow(ctx,
+			fmt.Sprintf(`SELECT jsonb_agg(r)::text FROM %s AS r`, table)).Scan(&content); err != nil {
 			return nil, err
 		}
 		if content != nil {

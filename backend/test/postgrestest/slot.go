@@ -41,8 +41,9 @@ type slot struct {
 
 // state is the part of a database that a test must not change if another test is to use it.
 type state struct {
-	Schema string            `json:"schema"` // digest of the schema
-	Rows   map[string]string `json:"rows"`   // by table: the rows that the migrations inserted, as JSON
+	Schema string `json:"schema"` // digest of the schema
+	// by table: the rows that the migrations inserted, as JSON
+	Rows map[string]string `json:"rows"`
 }
 
 // withServer calls do with this process's connection to the server.
@@ -71,7 +72,8 @@ func serverURL(t testing.TB) *url.URL {
 	t.Helper()
 	address, err := url.Parse(os.Getenv("TEST_DATABASE_URL"))
 	if err != nil || address.Host == "" {
-		t.Fatal("TEST_DATABASE_URL must name a Postgres server for tests, as its superuser; npm test brings one")
+		t.Fatal("TEST_DATABASE_URL must name a Postgres server for tests, as its superuser; npm test " +
+			"brings one")
 	}
 	return address
 }

@@ -44,7 +44,8 @@ var nginx = Proxy{
 		for _, name := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 			paths += name + "_temp_path " + dir + "/" + name + ";\n"
 		}
-		return "user root;\ndaemon off;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" +
+		return "user root;\ndaemon off;\npid " + dir +
+			"/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" +
 			"client_max_body_size 200m;\nlarge_client_header_buffers 8 64k;\n" + paths + config + "\n}\n"
 	},
 	command: func(program, file, dir string) *exec.Cmd {
@@ -56,7 +57,9 @@ var caddy = Proxy{
 	Kind: "caddy", variable: "SANA_CADDY",
 	wrap: func(config, dir string, port int) string {
 		certificate := fmt.Sprintf("{\n\ttls %s/fullchain.pem %s/privkey.pem", dir, dir)
-		return fmt.Sprintf("{\n\tadmin off\n\tauto_https disable_redirects\n\tlocal_certs\n\tskip_install_trust\n\thttps_port %d\n}\n", port) +
+		return fmt.Sprintf(
+			"{\n\tadmin off\n\tauto_https "+
+				"disable_redirects\n\tlocal_certs\n\tskip_install_trust\n\thttps_port %d\n}\n", port) +
 			strings.Replace(config, " {", " "+certificate, 1)
 	},
 	command: func(program, file, dir string) *exec.Cmd {
@@ -79,7 +82,8 @@ func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
 	t.Helper()
 	program := os.Getenv(p.variable)
 	if program == "" {
-		t.Skip(p.variable + " does not name a program; npm test installs one where it can, and says where it cannot")
+		t.Skip(p.variable + " does not name a program; npm test installs one where it can, and says " +
+			"where it cannot")
 	}
 	dir := t.TempDir()
 	chain := WriteCertificate(t, dir, hosts)
@@ -103,7 +107,8 @@ func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
 	r := Running{fmt.Sprintf("127.0.0.1:%d", port), chain, x509.NewCertPool()}
 	r.Roots.AppendCertsFromPEM(chain)
 	harness.Eventually(t, p.Kind+" does not listen", func() error {
-		conn, err := tls.Dial("tcp", r.Address, &tls.Config{ServerName: strings.Replace(hosts[0], "*", "x", 1), RootCAs: r.Roots})
+		conn, err := tls.Dial("tcp", r.Address,
+			&tls.Config{ServerName: strings.Replace(hosts[0], "*", "x", 1), RootCAs: r.Roots})
 		if err == nil {
 			err = conn.Close()
 		}
@@ -128,7 +133,8 @@ func WriteCertificate(t testing.TB, dir string, hosts []string) []byte {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), DNSNames: hosts, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -140,7 +146,8 @@ func WriteCertificate(t testing.TB, dir string, hosts []string) []byte {
 	}
 	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	for name, content := range map[string][]byte{
-		"fullchain.pem": chain, "privkey.pem": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+		"fullchain.pem": chain,
+		"privkey.pem":   pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			t.Fatal(err)

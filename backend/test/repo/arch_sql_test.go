@@ -12,7 +12,8 @@ import (
 
 // statement matches the beginning of an SQL statement in capital letters, as this repository writes
 // them.
-var statement = regexp.MustCompile(`^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|LOCK TABLE|SET|NOTIFY|LISTEN) `)
+var statement = regexp.MustCompile(
+	`^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|LOCK TABLE|SET|NOTIFY|LISTEN) `)
 
 // fragment matches a part of an SQL statement, as one package could export it to another.
 var fragment = regexp.MustCompile(
@@ -48,7 +49,8 @@ func TestArch_WebHasNoSQL(t *testing.T) {
 		})
 		for _, selected := range s.selectors() {
 			switch of, method, _ := strings.Cut(selected, " "); {
-			case slices.Contains([]string{"CopyFrom", "Exec", "QueryRow", "SendBatch", "Begin", "BeginTx"}, method):
+			case slices.Contains([]string{"CopyFrom", "Exec", "QueryRow", "SendBatch", "Begin", "BeginTx"},
+				method):
 				t.Errorf("%s calls %s; a statement belongs beside what it stores", s.path, method)
 			case of == "postgres" && slices.Contains(joinsTransactions, method):
 				t.Errorf("%s uses postgres.%s; transactions belong to package auth", s.path, method)
@@ -73,7 +75,8 @@ func TestArch_OnlyAuthOpensTransactionsOverPackages(t *testing.T) {
 	for _, s := range program(t) {
 		for _, selected := range s.selectors() {
 			_, method, _ := strings.Cut(selected, " ")
-			opens := slices.Contains([]string{"InTx", "InBatch", "Begin", "BeginFunc", "BeginTx", "BeginTxFunc"}, method)
+			opens := slices.Contains(
+				[]string{"InTx", "InBatch", "Begin", "BeginFunc", "BeginTx", "BeginTxFunc"}, method)
 			if opens && s.pkg != "postgres" && !slices.Contains(found, s.pkg) {
 				found = append(found, s.pkg)
 			}
@@ -86,7 +89,8 @@ func TestArch_OnlyAuthOpensTransactionsOverPackages(t *testing.T) {
 	for _, pkg := range found {
 		for _, other := range mayImport[pkg] {
 			if pkg != "auth" && slices.Contains(storing, other) {
-				t.Errorf("package %s opens transactions and may import %s, which has tables of its own", pkg, other)
+				t.Errorf("package %s opens transactions and may import %s, which has tables of its own", pkg,
+					other)
 			}
 		}
 	}
@@ -141,7 +145,8 @@ func (s source) checkValues(t *testing.T, d *ast.GenDecl) (typed int) {
 			continue
 		}
 		if isSQL(value.Type) && d.Tok != token.CONST {
-			t.Errorf("%s: %s is a variable of type postgres.SQL; it must be a constant", s.path, value.Names[0].Name)
+			t.Errorf("%s: %s is a variable of type postgres.SQL; it must be a constant", s.path,
+				value.Names[0].Name)
 		}
 		for i, name := range value.Names {
 			if isSQL(value.Type) {
@@ -169,12 +174,14 @@ func (s source) checkFunction(t *testing.T, f *ast.FuncDecl) {
 	for _, parameter := range f.Type.Params.List {
 		for _, name := range parameter.Names {
 			kind, is := parameter.Type.(*ast.Ident)
-			if is && kind.Name == "string" && slices.Contains([]string{"sql", "statement", "condition", "where"}, name.Name) {
+			if is && kind.Name == "string" &&
+				slices.Contains([]string{"sql", "statement", "condition", "where"}, name.Name) {
 				t.Errorf("%s: %s takes SQL as a string: %s", s.path, f.Name.Name, name.Name)
 			}
 		}
 		if callback, is := parameter.Type.(*ast.FuncType); is && joinsTransaction(callback) {
-			t.Errorf("%s: %s takes a function into a transaction; package auth calls what it needs", s.path, f.Name.Name)
+			t.Errorf("%s: %s takes a function into a transaction; package auth calls what it needs", s.path,
+				f.Name.Name)
 		}
 	}
 	if f.Body == nil {
@@ -209,7 +216,8 @@ func isText(e ast.Expr) bool {
 func joinsTransaction(f *ast.FuncType) bool {
 	joins := false
 	ast.Inspect(f.Params, func(n ast.Node) bool {
-		if selected, is := n.(*ast.SelectorExpr); is && (selected.Sel.Name == "Tx" || selected.Sel.Name == "Batch") {
+		if selected, is := n.(*ast.SelectorExpr); is &&
+			(selected.Sel.Name == "Tx" || selected.Sel.Name == "Batch") {
 			joins = true
 		}
 		return true

@@ -108,7 +108,8 @@ var onlyIn = map[string][]string{
 		"observe/metrics", "observe/tracing", "outbox", "passkey", "postgres", "session",
 		"test/harness", "test/postgrestest", "throttle", "timetravel",
 	},
-	"github.com/jackc/pgx/v5/pgxpool": { // a package with a pool can begin a transaction; see opensTransactions
+	// a package with a pool can begin a transaction; see opensTransactions
+	"github.com/jackc/pgx/v5/pgxpool": {
 		"account", "app", "auth", "cli", "diagnose/doctor", "observe/metrics", "outbox",
 		"postgres", "session", "test/harness", "test/postgrestest", "throttle",
 	},
@@ -147,10 +148,12 @@ var forbidden = map[string]string{
 
 // unsafeInFiber are methods of *fiber.Ctx that trust the client, or decompress input without a
 // limit.
-var unsafeInFiber = []string{"BaseURL", "Body", "BodyParser", "Hostname", "IP", "IPs", "Protocol", "RedirectBack", "Secure"}
+var unsafeInFiber = []string{"BaseURL", "Body", "BodyParser", "Hostname", "IP", "IPs", "Protocol",
+	"RedirectBack", "Secure"}
 
 // vague are names that say nothing about a package's content.
-var vague = []string{"common", "core", "helper", "helpers", "lib", "misc", "model", "models", "service", "services", "shared", "types", "util", "utils"}
+var vague = []string{"common", "core", "helper", "helpers", "lib", "misc", "model", "models",
+	"service", "services", "shared", "types", "util", "utils"}
 
 // source is one Go file of the repository.
 type source struct {
@@ -180,7 +183,8 @@ func sources(t *testing.T) []source {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && name != root && (entry.Name()[0] == '.' || entry.Name() == "node_modules" || entry.Name() == "testdata"):
+		case entry.IsDir() && name != root &&
+			(entry.Name()[0] == '.' || entry.Name() == "node_modules" || entry.Name() == "testdata"):
 			return filepath.SkipDir
 		case entry.IsDir() && name != root && isModule(name):
 			return filepath.SkipDir
@@ -190,7 +194,9 @@ func sources(t *testing.T) []source {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
 		below, _ := filepath.Rel(root, name)
 		below = filepath.ToSlash(below)
-		list = append(list, source{path: below, pkg: packageName(path.Dir(below)), test: strings.HasSuffix(name, "_test.go"), File: file})
+		list = append(list,
+			source{path: below, pkg: packageName(path.Dir(below)), test: strings.HasSuffix(name, "_test.go"),
+				File: file})
 		return err
 	})
 	if err != nil {

@@ -21,13 +21,15 @@ import (
 // Sana reads, and returns its path and the canaries.
 func buildAsReleased(t *testing.T) (program string, canaries []string) {
 	t.Helper()
-	list := submatch(t, `const flags = \[(.+), '-o', target\]`, read(t, "../../../scripts/lib/builds.mjs"))
+	list := submatch(t, `const flags = \[(.+), '-o', target\]`,
+		read(t, "../../../scripts/lib/builds.mjs"))
 	program = filepath.Join(t.TempDir(), "sana")
 	arguments := []string{"build"}
 	for _, quoted := range regexp.MustCompile("'[^']*'|`[^`]*`").FindAllString(list, -1) {
 		arguments = append(arguments, strings.ReplaceAll(quoted[1:len(quoted)-1], "${version}", "test"))
 	}
-	command := exec.CommandContext(t.Context(), "go", append(arguments, "-o", program, "sana/backend")...)
+	command := exec.CommandContext(t.Context(), "go",
+		append(arguments, "-o", program, "sana/backend")...)
 	// The flags of the tests must not replace one that is missing in the build.
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	for _, variable := range config.Variables() {
@@ -136,22 +138,23 @@ func TestPages_AreBuiltWithoutSourceMapsAndEnvironment(t *testing.T) {
 	}
 	files := 0
 	reads := regexp.MustCompile(`import\.meta\.env|process\.env|%VITE_`)
-	err := filepath.WalkDir("../../../frontend", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() {
-			if entry.Name() == "dist" || entry.Name() == "node_modules" {
-				return filepath.SkipDir
+	err := filepath.WalkDir("../../../frontend",
+		func(name string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if entry.IsDir() {
+				if entry.Name() == "dist" || entry.Name() == "node_modules" {
+					return filepath.SkipDir
+				}
+				return nil
+			}
+			files++
+			if found := reads.FindString(read(t, name)); found != "" {
+				t.Errorf("%s reads the environment of the build: %s", name, found)
 			}
 			return nil
-		}
-		files++
-		if found := reads.FindString(read(t, name)); found != "" {
-			t.Errorf("%s reads the environment of the build: %s", name, found)
-		}
-		return nil
-	})
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,8 @@ func TestImage_UsesTheVersionsOfTheSources(t *testing.T) {
 		t.Errorf("Node of the image: got %s, want the newest %s, as in package.json", got, asked)
 	}
 	for _, image := range images {
-		if !regexp.MustCompile(`^[a-z]+\.[a-z.]+/[a-z/]+[a-z0-9/-]*:\S+$`).MatchString(image) || strings.HasSuffix(image, ":latest") {
+		if !regexp.MustCompile(`^[a-z]+\.[a-z.]+/[a-z/]+[a-z0-9/-]*:\S+$`).MatchString(image) ||
+			strings.HasSuffix(image, ":latest") {
 			t.Errorf("%s does not name registry and version", image)
 		}
 	}
@@ -105,7 +106,8 @@ func TestImage_HasTheBinaryOfNpmRunBuild(t *testing.T) {
 	}
 	cgo := submatch(t, `CGO_ENABLED: '(\d)'`, builds)
 	run := only(t, stages(t)[2], "RUN")
-	if command := "CGO_ENABLED=" + cgo + " go build " + strings.Join(want, " ") + " -o /sana ./backend"; !strings.HasSuffix(run, " "+command) {
+	if command := "CGO_ENABLED=" + cgo + " go build " + strings.Join(want, " ") +
+		" -o /sana ./backend"; !strings.HasSuffix(run, " "+command) {
 		t.Errorf("got %s\nwant …%s", run, command)
 	}
 }
@@ -118,7 +120,9 @@ func TestImage_HasNoShellAndNoRoot(t *testing.T) {
 		t.Errorf("the image is made from %s; want scratch, which has no shell", from)
 	}
 	for _, i := range last {
-		if !slices.Contains([]string{"FROM", "COPY", "ENV", "USER", "EXPOSE", "HEALTHCHECK", "CMD", "ARG", "LABEL"}, i.name) {
+		if !slices.Contains(
+			[]string{"FROM", "COPY", "ENV", "USER", "EXPOSE", "HEALTHCHECK", "CMD", "ARG", "LABEL"},
+			i.name) {
 			t.Errorf("the last stage has %s, which needs a shell, or changes what a command is", i.name)
 		}
 	}
@@ -129,7 +133,8 @@ func TestImage_HasNoShellAndNoRoot(t *testing.T) {
 		}
 	}
 	want := []string{
-		"--from=program /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/", // the first path of crypto/x509
+		// the first path of crypto/x509
+		"--from=program /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/",
 		"--from=program /usr/local/go/lib/time/zoneinfo.zip /usr/local/go/lib/time/",
 		"--from=program /sana /sana",
 	}
@@ -142,10 +147,13 @@ func TestImage_HasNoShellAndNoRoot(t *testing.T) {
 	if got := only(t, last, "USER"); !regexp.MustCompile(`^[1-9]\d*:[1-9]\d*$`).MatchString(got) {
 		t.Errorf("USER: got %s, want numbers that are not root's", got)
 	}
-	for _, command := range []string{only(t, last, "CMD"), submatch(t, `CMD (.*)`, only(t, last, "HEALTHCHECK"))} {
+	for _, command := range []string{only(t, last, "CMD"),
+		submatch(t, `CMD (.*)`, only(t, last, "HEALTHCHECK"))} {
 		var words []string
 		if err := json.Unmarshal([]byte(command), &words); err != nil || words[0] != "/sana" {
-			t.Errorf("%s is no list of words that begins with the program; the image has nothing that could read it", command)
+			t.Errorf(
+				"%s is no list of words that begins with the program; the image has nothing that could read it",
+				command)
 		}
 	}
 }
@@ -156,7 +164,8 @@ func TestImage_HasLabels(t *testing.T) {
 	last := all[len(all)-1]
 	labels := only(t, last, "LABEL")
 	for label, want := range map[string]string{
-		"title": `"Sana"`, "licenses": `"MIT"`, "version": `"${VERSION}"`, "revision": `"${REVISION}"`, "source": `"${SOURCE}"`,
+		"title": `"Sana"`, "licenses": `"MIT"`, "version": `"${VERSION}"`, "revision": `"${REVISION}"`,
+		"source": `"${SOURCE}"`,
 	} {
 		if !strings.Contains(labels, "org.opencontainers.image."+label+"="+want) {
 			t.Errorf("the label %s is missing, want %s", label, want)
@@ -175,7 +184,9 @@ func TestImage_HasNoVariableAsBuildArgument(t *testing.T) {
 	variables := config.Variables()
 	for _, i := range slices.Concat(stages(t)...) {
 		name, _, _ := strings.Cut(i.arguments, "=")
-		if i.name == "ENV" && name != "GOROOT" || i.name == "ARG" && slices.ContainsFunc(variables, func(v config.Variable) bool { return strings.HasPrefix(name, v.Name) }) {
+		if i.name == "ENV" && name != "GOROOT" || i.name == "ARG" &&
+			slices.ContainsFunc(variables,
+				func(v config.Variable) bool { return strings.HasPrefix(name, v.Name) }) {
 			t.Errorf("%s %s: it would stay in the image", i.name, name)
 		}
 	}
@@ -187,7 +198,8 @@ func ignored(lines []string, path string) bool {
 	out := false
 	for _, line := range lines {
 		pattern, back := strings.CutPrefix(line, "!")
-		expression := strings.NewReplacer(`\*\*/`, `(?:.*/)?`, `\*`, `[^/]*`).Replace(regexp.QuoteMeta(pattern))
+		expression := strings.NewReplacer(`\*\*/`, `(?:.*/)?`, `\*`,
+			`[^/]*`).Replace(regexp.QuoteMeta(pattern))
 		if regexp.MustCompile(`^` + expression + `(?:/.*)?$`).MatchString(path) {
 			out = !back
 		}
@@ -204,15 +216,19 @@ func TestImage_BuildContextHasNoSecrets(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		".env", ".env.production", "frontend/.env", "backend/.env.local", ".npmrc", ".netrc", ".git/config", ".data/secret_keys",
-		"backend/.data/secret_keys", ".data/postgres/PG_VERSION", "secret_keys", "server.pem", "bin/sana", "node_modules/vite/package.json",
-		"frontend/node_modules/vite/package.json", "frontend/dist/index.html", "test-results/trace.zip", "backend/main_test.go", "backend/testdata/x",
+		".env", ".env.production", "frontend/.env", "backend/.env.local", ".npmrc", ".netrc",
+		".git/config", ".data/secret_keys",
+		"backend/.data/secret_keys", ".data/postgres/PG_VERSION", "secret_keys", "server.pem", "bin/sana",
+		"node_modules/vite/package.json",
+		"frontend/node_modules/vite/package.json", "frontend/dist/index.html", "test-results/trace.zip",
+		"backend/main_test.go", "backend/testdata/x",
 	} {
 		if !ignored(lines, path) {
 			t.Errorf("%s gets into the build", path)
 		}
 	}
-	wanted := []string{"frontend/index.html", "frontend/src/main.tsx", "backend/main.go", "backend/web/openapi.yaml", "migrations/development/x.sql"}
+	wanted := []string{"frontend/index.html", "frontend/src/main.tsx", "backend/main.go",
+		"backend/web/openapi.yaml", "migrations/development/x.sql"}
 	for _, stage := range stages(t) {
 		for _, i := range stage {
 			if i.name == "COPY" && !strings.HasPrefix(i.arguments, "--from") {

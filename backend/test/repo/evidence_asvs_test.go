@@ -61,7 +61,8 @@ func TestEvidenceOfASVS(t *testing.T) {
 		r.check(t, found)
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("%d rows for %d requirements; missing or not in order: %v; too many: %v", len(got), len(want), without(want, got), without(got, want))
+		t.Errorf("%d rows for %d requirements; missing or not in order: %v; too many: %v", len(got),
+			len(want), without(want, got), without(got, want))
 	}
 	wantPage(t, "asvs.md", summaryMarks.ReplaceAllLiteralString(page, summary(counts)))
 }
@@ -84,7 +85,8 @@ func readLevels(t *testing.T) []string {
 		}
 	}
 	if total != 345 || len(list) != 253 {
-		t.Fatalf("ASVS 5.0.0 has 345 requirements, 253 of them of the levels 1 and 2; the list has %d and %d", total, len(list))
+		t.Fatalf("ASVS 5.0.0 has 345 requirements, 253 of them of the levels 1 and 2; the list has %d "+
+			"and %d", total, len(list))
 	}
 	return list
 }
@@ -102,7 +104,8 @@ func asvsRows(page string) []asvsRow {
 }
 
 func without(list, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(others, s) })
+	return slices.DeleteFunc(slices.Clone(list),
+		func(s string) bool { return slices.Contains(others, s) })
 }
 
 const (

@@ -19,7 +19,8 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the pages that are made from the tests instead of comparing with them")
+var update = flag.Bool("update", false,
+	"write the pages that are made from the tests instead of comparing with them")
 
 // proof is a test that is evidence, or one row of its table.
 type proof struct {
@@ -75,7 +76,8 @@ func gather(t *testing.T) evidence {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && name != root && (entry.Name()[0] == '.' || entry.Name() == "node_modules" || entry.Name() == "testdata"):
+		case entry.IsDir() && name != root &&
+			(entry.Name()[0] == '.' || entry.Name() == "node_modules" || entry.Name() == "testdata"):
 			return filepath.SkipDir
 		case entry.IsDir():
 			return nil
@@ -189,7 +191,9 @@ func tablesOf(file *ast.File) map[string]*ast.CompositeLit {
 	return tables
 }
 
-func (e evidence) addRows(test string, table *ast.CompositeLit, text func(from, to token.Pos) string) {
+func (e evidence) addRows(
+	test string, table *ast.CompositeLit, text func(from, to token.Pos) string,
+) {
 	for _, element := range table.Elts {
 		var first ast.Expr
 		switch row := element.(type) {
@@ -209,9 +213,10 @@ func (e evidence) addRows(test string, table *ast.CompositeLit, text func(from, 
 
 var (
 	typeScriptTest  = regexp.MustCompile(`^(e2e/.*\.spec\.ts|frontend/src/.*\.test\.tsx?)$`)
-	typeScriptTitle = regexp.MustCompile(`(?:\b(?:test|it|describe)(?:\.\w+)*|\]\))\(` + "(?:'([^']+)'|\"([^\"]+)\"|`([^`]+)`)")
-	titleBelow      = regexp.MustCompile("\\(\n\\s*(['\"`])") // of an opening parenthesis that ends a line
-	comment         = regexp.MustCompile(`^\s*(//|/?\*)`)
+	typeScriptTitle = regexp.MustCompile(
+		`(?:\b(?:test|it|describe)(?:\.\w+)*|\]\))\(` + "(?:'([^']+)'|\"([^\"]+)\"|`([^`]+)`)")
+	titleBelow = regexp.MustCompile("\\(\n\\s*(['\"`])") // of an opening parenthesis that ends a line
+	comment    = regexp.MustCompile(`^\s*(//|/?\*)`)
 )
 
 // addTypeScript adds the tests of a file by their titles, with the comment directly above.

@@ -59,7 +59,8 @@ func secrets(t *testing.T) string {
 // ops/sana.env.example, as the program does at startup.
 func TestOps_EnvironmentsAreValid(t *testing.T) {
 	t.Parallel()
-	unit := regexp.MustCompile(`(?m)^Environment=(.+)$`).FindAllStringSubmatch(read(t, "../../../ops/sana.service"), -1)
+	unit := regexp.MustCompile(`(?m)^Environment=(.+)$`).FindAllStringSubmatch(
+		read(t, "../../../ops/sana.service"), -1)
 	var byUnit []string
 	for _, match := range unit {
 		byUnit = append(byUnit, strings.ReplaceAll(match[1], "%d", secrets(t)))
@@ -68,14 +69,16 @@ func TestOps_EnvironmentsAreValid(t *testing.T) {
 	for name, value := range readCompose(t).Services["sana"].Environment {
 		byCompose = append(byCompose, name+"="+strings.ReplaceAll(value, "/run/secrets", secrets(t)))
 	}
-	for name, environ := range map[string][]string{"ops/sana.service": byUnit, "ops/compose.yaml": byCompose} {
+	for name, environ := range map[string][]string{"ops/sana.service": byUnit,
+		"ops/compose.yaml": byCompose} {
 		got, err := config.Load(append(environ, settings(t, "../../../ops/sana.env.example")...))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
 		if got.TrustedProxyHops != 1 || got.SMTPServer.Host != "mail.example.org" {
-			t.Errorf("%s: got %d proxies and the mail server %q", name, got.TrustedProxyHops, got.SMTPServer.Host)
+			t.Errorf("%s: got %d proxies and the mail server %q", name, got.TrustedProxyHops,
+				got.SMTPServer.Host)
 		}
 	}
 }

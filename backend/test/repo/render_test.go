@@ -61,7 +61,8 @@ func readBlueprint(t *testing.T, file string) blueprint {
 		t.Fatal(err)
 	}
 	if len(b.Services) != 1 || len(b.Databases) != 1 {
-		t.Fatalf("%s: got %d services and %d databases, want one of each", file, len(b.Services), len(b.Databases))
+		t.Fatalf("%s: got %d services and %d databases, want one of each", file, len(b.Services),
+			len(b.Databases))
 	}
 	return b
 }
@@ -95,7 +96,8 @@ func (v setVariable) value(t *testing.T, database, mail string) string {
 		var secret [32]byte
 		_, _ = rand.Read(secret[:])
 		return base64.StdEncoding.EncodeToString(secret[:])
-	case v.FromDatabase.Name == database && v.FromDatabase.Property == "connectionString": // by the internal name
+	// by the internal name
+	case v.FromDatabase.Name == database && v.FromDatabase.Property == "connectionString":
 		return "postgresql://sana_user:Zu7BqTbU9i5Wgf@dpg-d4a1b2c3d4e5f6g7h8i9-a/sana_db_x1y2"
 	case v.Sync != nil && !*v.Sync && asked:
 		return answer
@@ -151,9 +153,12 @@ func TestBlueprint_FitsRendersSchema(t *testing.T) {
 // itself, and the default of the others is right until an operator sets them in the dashboard,
 // which a blueprint would overwrite.
 var leftToDefault = []string{
-	"PORT", "LISTEN_ADDR", "PUBLIC_URL", "MIGRATE_DATABASE_URL", "SESSION_STORE", "SESSION_CACHE", "SESSION_CACHE_MB", "SESSION_IDLE_TIMEOUT", "SESSION_MAX_AGE",
-	"CODE_LENGTH", "SIGN_UP", "CODES_PER_NETWORK", "WRONG_CODES_PER_NETWORK", "MAIL_ALARM", "MAILGUN_API_BASE", "MAILGUN_WEBHOOK_KEY", "APPS_FILE", "GATE_ADDR", "LOG_LEVEL", "LOG_FORMAT",
-	"BRAND_NAME", "BRAND_COLOR", "BRAND_COLOR_DARK", "BRAND_LOGO_FILE", "HELP_URL", "PRIVACY_URL", "TERMS_URL", "SUPPORT_EMAIL",
+	"PORT", "LISTEN_ADDR", "PUBLIC_URL", "MIGRATE_DATABASE_URL", "SESSION_STORE", "SESSION_CACHE",
+	"SESSION_CACHE_MB", "SESSION_IDLE_TIMEOUT", "SESSION_MAX_AGE",
+	"CODE_LENGTH", "SIGN_UP", "CODES_PER_NETWORK", "WRONG_CODES_PER_NETWORK", "MAIL_ALARM",
+	"MAILGUN_API_BASE", "MAILGUN_WEBHOOK_KEY", "APPS_FILE", "GATE_ADDR", "LOG_LEVEL", "LOG_FORMAT",
+	"BRAND_NAME", "BRAND_COLOR", "BRAND_COLOR_DARK", "BRAND_LOGO_FILE", "HELP_URL", "PRIVACY_URL",
+	"TERMS_URL", "SUPPORT_EMAIL",
 	"METRICS_ADDR", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS",
 }
 
@@ -169,7 +174,9 @@ func TestBlueprint_HasTheVariablesOfTheConfiguration(t *testing.T) {
 			named = append(named, v.Key)
 		}
 		if diff := cmp.Diff(known, named, cmpopts.SortSlices(strings.Compare)); diff != "" {
-			t.Errorf("variables of the configuration, and those that %s names or leaves to their default (-want +got):\n%s", file, diff)
+			t.Errorf(
+				"variables of the configuration, and those that %s names or leaves to their default (-want "+
+					"+got):\n%s", file, diff)
 		}
 	}
 }
@@ -178,14 +185,17 @@ func TestBlueprint_StartsInProduction(t *testing.T) {
 	t.Parallel()
 	for _, file := range blueprints {
 		b := readBlueprint(t, file)
-		needed := map[string]bool{"APP_ENV": true} // production is the default; the blueprint sets it for clarity
+		// production is the default; the blueprint sets it for clarity
+		needed := map[string]bool{"APP_ENV": true}
 		for mail := range answers {
 			got, err := config.Load(b.environ(t, mail, ""))
 			if err != nil {
 				t.Fatalf("%s with %s: rejected:\n%v", file, mail, err)
 			}
-			if got.Env != config.Production || got.PublicURL != "https://sana-x1y2.onrender.com" || got.Port != 10000 || got.TrustedProxyHops != 2 {
-				t.Errorf("%s with %s: got %s at %s, port %d, %d proxies", file, mail, got.Env, got.PublicURL, got.Port, got.TrustedProxyHops)
+			if got.Env != config.Production || got.PublicURL != "https://sana-x1y2.onrender.com" ||
+				got.Port != 10000 || got.TrustedProxyHops != 2 {
+				t.Errorf("%s with %s: got %s at %s, port %d, %d proxies", file, mail, got.Env, got.PublicURL,
+					got.Port, got.TrustedProxyHops)
 			}
 			if keys := got.Keys.All(); len(keys) != 1 || keys[0].ID == "" {
 				t.Errorf("%s with %s: a generated key makes %d keys", file, mail, len(keys))
@@ -223,26 +233,33 @@ func TestBlueprint_HasNoSecret(t *testing.T) {
 
 func TestBlueprint_MigratesBeforeItServes(t *testing.T) {
 	t.Parallel()
-	two, one := readBlueprint(t, "render.yaml").Services[0], readBlueprint(t, "ops/render-one.yaml").Services[0]
+	two, one := readBlueprint(t, "render.yaml").Services[0],
+		readBlueprint(t, "ops/render-one.yaml").Services[0]
 	// Commands are the image's program and its arguments, without anything that a shell would
 	// interpret.
 	if two.NumInstances != 2 || two.PreDeployCommand != "/sana migrate" || two.DockerCommand != "" {
-		t.Errorf("render.yaml: got %d instances of %q after %q", two.NumInstances, two.DockerCommand, two.PreDeployCommand)
+		t.Errorf("render.yaml: got %d instances of %q after %q", two.NumInstances, two.DockerCommand,
+			two.PreDeployCommand)
 	}
-	if one.NumInstances != 0 || one.PreDeployCommand != "" || one.DockerCommand != "/sana serve --migrate" {
-		t.Errorf("ops/render-one.yaml: got %d instances of %q after %q", one.NumInstances, one.DockerCommand, one.PreDeployCommand)
+	if one.NumInstances != 0 || one.PreDeployCommand != "" ||
+		one.DockerCommand != "/sana serve --migrate" {
+		t.Errorf("ops/render-one.yaml: got %d instances of %q after %q", one.NumInstances,
+			one.DockerCommand, one.PreDeployCommand)
 	}
 	for _, file := range blueprints {
 		b := readBlueprint(t, file)
 		service, database := b.Services[0], b.Databases[0]
 		if service.Runtime != "docker" || service.HealthCheckPath != "/readyz" {
-			t.Errorf("%s: got %s, asked at %s; want docker, at /readyz", file, service.Runtime, service.HealthCheckPath)
+			t.Errorf("%s: got %s, asked at %s; want docker, at /readyz", file, service.Runtime,
+				service.HealthCheckPath)
 		}
 		if service.MaxShutdownDelay < 15 {
-			t.Errorf("%s: an instance gets %d s to stop, want more than the 10 it may need", file, service.MaxShutdownDelay)
+			t.Errorf("%s: an instance gets %d s to stop, want more than the 10 it may need", file,
+				service.MaxShutdownDelay)
 		}
 		if database.Version != "18" || database.Region == "" || database.Region != service.Region {
-			t.Errorf("%s: got Postgres %s in %q for a service in %q", file, database.Version, database.Region, service.Region)
+			t.Errorf("%s: got Postgres %s in %q for a service in %q", file, database.Version,
+				database.Region, service.Region)
 		}
 		if database.IPAllowList == nil || len(*database.IPAllowList) > 0 {
 			t.Errorf("%s: the database can be reached from outside", file)

@@ -67,7 +67,8 @@ func (s *Server) Start(encryption string) error {
 	if err != nil {
 		return err
 	}
-	s.Authority = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})
+	s.Authority = pem.EncodeToMemory(
+		&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -80,7 +81,8 @@ func (s *Server) Start(encryption string) error {
 	case "starttls":
 		s.smtp.TLSConfig = config
 	default:
-		s.smtp.AllowInsecureAuth = true // it requests the password over plain text: the client must refuse
+		// it requests the password over plain text: the client must refuse
+		s.smtp.AllowInsecureAuth = true
 	}
 	go func() { _ = s.smtp.Serve(listener) }()
 	return nil
@@ -96,9 +98,11 @@ func newCertificate() (tls.Certificate, error) {
 		return tls.Certificate{}, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, IsCA: true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		NotBefore:             time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -141,14 +145,16 @@ func (s *conversation) Auth(mechanism string) (sasl.Server, error) {
 		case s.server.RefuseLogin != nil:
 			return s.server.RefuseLogin
 		case user != User || password != Password:
-			return &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "no: " + user + " " + password}
+			return &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8},
+				Message: "no: " + user + " " + password}
 		}
 		s.loggedIn = true
 		return nil
 	}
 	switch mechanism {
 	case "PLAIN":
-		return sasl.NewPlainServer(func(_, user, password string) error { return check(user, password) }), nil
+		return sasl.NewPlainServer(func(_, user, password string) error { return check(user, password) }),
+			nil
 	case "LOGIN":
 		return &loginServer{check: check}, nil
 	default:

@@ -39,12 +39,14 @@ func TestRename_IsLimitedByAccount(t *testing.T) {
 			continue
 		}
 		problem := a.Want(http.StatusTooManyRequests, "too_many_requests")
-		if wait, err := strconv.Atoi(problem.Header.Get("Retry-After")); err != nil || wait < 3000 || wait > 3600 {
+		if wait, err := strconv.Atoi(problem.Header.Get("Retry-After")); err != nil || wait < 3000 ||
+			wait > 3600 {
 			t.Errorf("got Retry-After %q, want nearly an hour", problem.Header.Get("Retry-After"))
 		}
 	}
 	harness.WantEqual(t, "names", renamed, 20)
-	harness.WantEqual(t, "events", w.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'name_changed'`), 20)
+	harness.WantEqual(t, "events",
+		w.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'name_changed'`), 20)
 	w.Pass(t, 61*time.Minute)
 	b.Rename("Ada").Want(http.StatusOK)
 }

@@ -27,15 +27,20 @@ func TestEmailChange_OneOfTwoAccountsGetsTheAddress(t *testing.T) {
 			w.Pass(t, time.Minute)
 		}
 
-		answers := harness.Together(2, func(i int) *harness.Answer { return browsers[i].VerifyChange(codes[i]) })
+		answers := harness.Together(2,
+			func(i int) *harness.Answer { return browsers[i].VerifyChange(codes[i]) })
 
 		harness.WantEqual(t, "answers", tally(answers), map[string]int{"200": 1, "409 email_taken": 1})
-		loser := slices.IndexFunc(answers, func(a *harness.Answer) bool { return a.Status == http.StatusConflict })
-		harness.WantEqual(t, "address of the other", browsers[loser].Get("/api/account").Want(http.StatusOK).Account().Email,
+		loser := slices.IndexFunc(answers,
+			func(a *harness.Answer) bool { return a.Status == http.StatusConflict })
+		harness.WantEqual(t, "address of the other",
+			browsers[loser].Get("/api/account").Want(http.StatusOK).Account().Email,
 			fmt.Sprintf("person%d-%d@sana.example", round, loser))
 	}
-	harness.WantEqual(t, "events", w.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'email_changed'`), 10)
-	harness.WantEqual(t, "codes that wait", w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NULL`), 0)
+	harness.WantEqual(t, "events",
+		w.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'email_changed'`), 10)
+	harness.WantEqual(t, "codes that wait",
+		w.Count(t, `SELECT count(*) FROM challenges WHERE consumed_at IS NULL`), 0)
 	w.AwaitMails(t)
 	harness.WantEqual(t, "mails about it",
 		w.Count(t, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 20)
@@ -63,9 +68,11 @@ func TestEmailChange_BesideFirstSignInMakesOneAccount(t *testing.T) {
 
 		signedIn := answers[1].Want(http.StatusOK).SignedIn()
 		if changed := answers[0].Status == http.StatusOK; changed == signedIn.Created {
-			t.Errorf("round %d: the change is answered %d, the sign-in says that the account is new: %v", round, answers[0].Status, signedIn.Created)
+			t.Errorf("round %d: the change is answered %d, the sign-in says that the account is new: %v",
+				round, answers[0].Status, signedIn.Created)
 		}
-		harness.WantEqual(t, "accounts with the address", w.Count(t, `SELECT count(*) FROM users WHERE email = $1`, wanted), 1)
+		harness.WantEqual(t, "accounts with the address",
+			w.Count(t, `SELECT count(*) FROM users WHERE email = $1`, wanted), 1)
 		w.Pass(t, time.Hour)
 	}
 }
@@ -118,11 +125,14 @@ func TestDeletion_LeavesNothingBesideOtherRequests(t *testing.T) {
 		harness.WantEqual(t, "mails about deletions",
 			w.Count(t, `SELECT count(*) FROM mails WHERE template = 'account_deleted'`), round+1)
 		for _, table := range []string{"sessions", "account_events", "challenges"} {
-			harness.WantEqual(t, "rows of the deleted account in "+table, w.Count(t, `SELECT count(*) FROM `+table+` WHERE user_id = $1`, in.User.ID), 0)
+			harness.WantEqual(t, "rows of the deleted account in "+table,
+				w.Count(t, `SELECT count(*) FROM `+table+` WHERE user_id = $1`, in.User.ID), 0)
 		}
-		harness.WantEqual(t, "users with the old id", w.Count(t, `SELECT count(*) FROM users WHERE id = $1`, in.User.ID), 0)
+		harness.WantEqual(t, "users with the old id",
+			w.Count(t, `SELECT count(*) FROM users WHERE id = $1`, in.User.ID), 0)
 		if last := answers[len(calls)]; last.Status == http.StatusOK && last.SignedIn().Created {
-			harness.WantEqual(t, "the new account", late.Get("/api/account").Want(http.StatusOK).Account().ID, last.SignedIn().User.ID)
+			harness.WantEqual(t, "the new account",
+				late.Get("/api/account").Want(http.StatusOK).Account().ID, last.SignedIn().User.ID)
 		}
 		w.AwaitMails(t)
 		w.Exec(t, `TRUNCATE challenges, uses`)
@@ -199,14 +209,18 @@ func TestEnumeration_EmailChangeRevealsNoAccount(t *testing.T) {
 			person.SignIn(w, "ada@sana.example")
 			w.Pass(t, 24*time.Hour)
 			person.MoveTo(w.Run(t, "SIGN_UP="+signUp).Instance)
-			harness.WantEqual(t, "a user without an account", changeInVain(t, w, person, "other@sana.example"), changeInVain(t, w, person, "known@sana.example"))
+			harness.WantEqual(t, "a user without an account",
+				changeInVain(t, w, person, "other@sana.example"),
+				changeInVain(t, w, person, "known@sana.example"))
 		})
 	}
 }
 
 // changeInVain sends all requests that need no right code. It returns the answers and the numbers
 // of rows.
-func changeInVain(t *testing.T, w *harness.World, b *harness.Browser, email string) (faces []string) {
+func changeInVain(
+	t *testing.T, w *harness.World, b *harness.Browser, email string,
+) (faces []string) {
 	t.Helper()
 	rows := func() (counts string) {
 		w.AwaitMails(t)

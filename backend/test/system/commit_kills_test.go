@@ -132,7 +132,8 @@ var killedWrites = map[string]func(k commitKills, b *harness.Browser){
 		k.wantSession(b, in)
 		b.VerifyChange(code).Want(http.StatusOK)
 		k.wantSession(b, in)
-		harness.WantEqual(k, "address", b.Get("/api/account").Want(http.StatusOK).Account().Email, k.moved)
+		harness.WantEqual(k, "address", b.Get("/api/account").Want(http.StatusOK).Account().Email,
+			k.moved)
 		k.wantRows(map[string]int{
 			"users": 1, "account_events WHERE kind = 'email_changed'": 1,
 			"mails WHERE template = 'address_changed'": 2,

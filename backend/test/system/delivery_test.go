@@ -133,7 +133,8 @@ func TestMail_LostByProviderIsResentWithItsCode(t *testing.T) {
 	code := w.Code(t, ada, 1)
 	awaitDelivery(t, b, "sent", "")
 	lost := mailgunfake.Event{
-		Event: "failed", Severity: "permanent", Reason: "generic", Ref: w.Mailgun.Messages()[0].Ref, To: ada, At: time.Now(),
+		Event: "failed", Severity: "permanent", Reason: "generic", Ref: w.Mailgun.Messages()[0].Ref,
+		To: ada, At: time.Now(),
 	}
 	b.Post("/api/webhooks/mailgun", lost.Body(harness.WebhookKey)).Want(http.StatusOK)
 	awaitDelivery(t, b, "failed", "refused")
@@ -208,7 +209,8 @@ func TestMail_DeliveryStatusRevealsNoAccount(t *testing.T) {
 		told := face(b.Get("/api/auth/code"))
 		awaitDelivery(t, b, "sent", "")
 		mails := acceptedFor(w, email)
-		bounce := mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-bounce", Ref: mails[len(mails)-1].Ref, At: time.Now()}
+		bounce := mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-bounce",
+			Ref: mails[len(mails)-1].Ref, At: time.Now()}
 		b.Post("/api/webhooks/mailgun", bounce.Body(harness.WebhookKey)).Want(http.StatusOK)
 		awaitDelivery(t, b, "failed", "blocked")
 		faces = append(faces, told+face(b.Get("/api/auth/code")))
@@ -243,7 +245,9 @@ func TestMail_HasTheBrowserAndLanguageOfItsRequest(t *testing.T) {
 		app.Open(t).RequestCode(ada, harness.With("User-Agent", agent),
 			harness.With("Accept-Language", "de-CH,de;q=0.9,en;q=0.5")).Want(http.StatusAccepted)
 		var platform, language string
-		if err := w.DB.QueryRow(t.Context(), `SELECT platform, language FROM challenges ORDER BY created_at DESC LIMIT 1`).Scan(&platform, &language); err != nil {
+		if err := w.DB.QueryRow(t.Context(),
+			`SELECT platform, language FROM challenges ORDER BY created_at DESC LIMIT 1`).Scan(&platform,
+			&language); err != nil {
 			t.Fatal(err)
 		}
 		harness.WantEqual(t, "platform of "+agent, platform, want)
@@ -274,7 +278,8 @@ func TestNotice_IsSentForNewBrowsers(t *testing.T) {
 		FROM mails
 		WHERE template = 'new_device'
 		  AND ref || '/' || number = $1`, m.Ref), 1)
-	if !strings.Contains(m.Text, "IP address: 192.0.2.7\n") || !strings.Contains(m.Text, harness.PublicURL+"/not-you#t=") {
+	if !strings.Contains(m.Text, "IP address: 192.0.2.7\n") ||
+		!strings.Contains(m.Text, harness.PublicURL+"/not-you#t=") {
 		t.Errorf("got no address that the sign-in came from, or no link that ends it:\n%s", m.Text)
 	}
 	w.AwaitMails(t)

@@ -256,7 +256,8 @@ func TestMigrate_TenInstancesMigrateOnce(t *testing.T) {
 		migrated += strings.Count(p.Log.String(), "schema migrated")
 	}
 	harness.WantEqual(t, "instances that migrated", migrated, 1)
-	harness.WantEqual(t, "version applied", w.Count(t, `SELECT max(version_id) FROM goose_db_version`), postgres.Head)
+	harness.WantEqual(t, "version applied", w.Count(t, `SELECT max(version_id) FROM goose_db_version`),
+		postgres.Head)
 	harness.WantEqual(t, "versions applied twice", w.Count(t, `
 		SELECT count(*) - count(DISTINCT version_id)
 		FROM goose_db_version`), 0)
@@ -283,7 +284,8 @@ func TestServe_ChangesNoSchema(t *testing.T) {
 		t.Helper()
 		err := w.DB.QueryRow(t.Context(), `
 			SELECT string_agg(c, E'\n' ORDER BY c)
-			FROM (SELECT format('%s %s %s %s', attrelid::regclass, attname, atttypid::regtype, attnotnull) AS c
+			FROM (SELECT format('%s %s %s %s', attrelid::regclass, attname, atttypid::regtype,
+			    attnotnull) AS c
 			      FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
 			      WHERE relnamespace = 'public'::regnamespace AND NOT attisdropped
 			      UNION ALL

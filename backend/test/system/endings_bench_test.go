@@ -10,8 +10,8 @@ import (
 	"sana/backend/test/harness"
 )
 
-// BenchmarkRevocationElsewhere measures the time from the confirmation of a revocation until another
-// instance refuses the session, while clients read:
+// BenchmarkRevocationElsewhere measures the time from the confirmation of a revocation until
+// another instance refuses the session, while clients read:
 //
 //	go test ./backend/test/system -run - -bench Revocation -benchtime 500x
 func BenchmarkRevocationElsewhere(b *testing.B) {
@@ -39,7 +39,8 @@ func BenchmarkRevocationElsewhere(b *testing.B) {
 			}
 			stop()
 			slices.Sort(delays)
-			for name, at := range map[string]int{"p50-ms": len(delays) / 2, "p99-ms": len(delays) * 99 / 100, "max-ms": len(delays) - 1} {
+			for name, at := range map[string]int{"p50-ms": len(delays) / 2, "p99-ms": len(delays) * 99 / 100,
+				"max-ms": len(delays) - 1} {
 				b.ReportMetric(float64(delays[at].Microseconds())/1000, name)
 			}
 			b.ReportMetric(0, "ns/op")

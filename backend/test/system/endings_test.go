@@ -59,7 +59,8 @@ func seed(t testing.TB, w *harness.World, n int) []*seeded {
 	return list
 }
 
-var client = &http.Client{Timeout: harness.Deadline, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+var client = &http.Client{Timeout: harness.Deadline,
+	Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 
 // send sends a request with a session and returns the answer's status.
 func (s *seeded) send(t testing.TB, i *harness.Instance, method, path, body string) int {
@@ -131,7 +132,8 @@ func wantEnded(t *testing.T, i *harness.Instance, sessions []*seeded) {
 	t.Helper()
 	harness.Each(sessions, len(sessions), func(s *seeded) {
 		<-time.After(time.Until(s.ended.Load().Add(promised)))
-		if status := s.read(t, i); status != http.StatusUnauthorized && status != http.StatusServiceUnavailable {
+		if status := s.read(t, i); status != http.StatusUnauthorized &&
+			status != http.StatusServiceUnavailable {
 			t.Errorf("a request that began more than %s after the end of its session: %d", promised, status)
 		}
 	})
@@ -140,17 +142,21 @@ func wantEnded(t *testing.T, i *harness.Instance, sessions []*seeded) {
 // An instance that cannot receive revocations must detect that and stop using its cache.
 func TestCache_NeverServesRevokedSessions(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]func(t *testing.T, w *harness.World, deaf *harness.Process, wire *wire) (end func()){
-		"stopped and continued": func(t *testing.T, _ *harness.World, deaf *harness.Process, _ *wire) func() {
+	for name, fault := range map[string]func(t *testing.T, w *harness.World, deaf *harness.Process,
+		wire *wire) (end func()){
+		"stopped and continued": func(t *testing.T, _ *harness.World, deaf *harness.Process,
+			_ *wire) func() {
 			deaf.Pause(t)
 			time.AfterFunc(pause(), func() { deaf.Resume(t) })
 			return func() {}
 		},
-		"its connections swallow everything": func(_ *testing.T, _ *harness.World, _ *harness.Process, wire *wire) func() {
+		"its connections swallow everything": func(_ *testing.T, _ *harness.World, _ *harness.Process,
+			wire *wire) func() {
 			wire.swallow(true)
 			return func() { wire.swallow(false) }
 		},
-		"its listener is killed, again and again": func(t *testing.T, w *harness.World, _ *harness.Process, _ *wire) func() {
+		"its listener is killed, again and again": func(t *testing.T, w *harness.World,
+			_ *harness.Process, _ *wire) func() {
 			return repeat(func() {
 				w.Exec(t, `
 					SELECT pg_terminate_backend(pid)
@@ -311,6 +317,7 @@ func TestRevocation_HoldsUnderConcurrentReads(t *testing.T) {
 	readers.Wait()
 	t.Logf("%d sessions ended during %d reads", count, reads.Load())
 	if late.Load()+here.Load() > 0 {
-		t.Errorf("%d reads found a session that had ended more than %s before, %d one that had ended at the same instance", late.Load(), promised, here.Load())
+		t.Errorf("%d reads found a session that had ended more than %s before, %d one that had ended "+
+			"at the same instance", late.Load(), promised, here.Load())
 	}
 }

@@ -44,7 +44,8 @@ func TestEnumeration_SignInRevealsNoAccount(t *testing.T) {
 			w.Pass(t, 24*time.Hour)
 			app := w.Run(t, "SIGN_UP="+signUp)
 			var faces []string
-			for _, email := range []string{"known@sana.example", "other@sana.example", "other@else.example", "blocked@sana.example"} {
+			for _, email := range []string{"known@sana.example", "other@sana.example", "other@else.example",
+				"blocked@sana.example"} {
 				faces = append(faces, walkToTheLimits(t, w, app.Instance, email))
 			}
 			harness.WantEqual(t, "a user without an account", faces[1], faces[0])
@@ -66,8 +67,10 @@ func TestEnumeration_SignInRevealsNoPasskey(t *testing.T) {
 		           ('recovery@sana.example', 'recovery')
 		    RETURNING id, email
 		)
-		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
-		SELECT convert_to(email || n, 'UTF8'), id, 'sana.example', 'key', 0, false, false, gen_random_uuid(), 'Passkey'
+		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
+		    aaguid, name)
+		SELECT convert_to(email || n, 'UTF8'), id, 'sana.example', 'key', 0, false, false,
+		    gen_random_uuid(), 'Passkey'
 		FROM known
 		CROSS JOIN generate_series(1, 2) AS n
 		WHERE email <> 'codes@sana.example'`)
@@ -149,7 +152,8 @@ func TestSignUp_AllowsListedDomainsOnly(t *testing.T) {
 	app := w.Run(t, "SIGN_UP=else.example, Bücher.example")
 	for email, status := range map[string]int{
 		"ada@else.example": http.StatusOK, "ada@bücher.example": http.StatusOK,
-		"ada@sana.example": http.StatusForbidden, "ada@sub.else.example": http.StatusForbidden, "ada@notelse.example": http.StatusForbidden,
+		"ada@sana.example": http.StatusForbidden, "ada@sub.else.example": http.StatusForbidden,
+		"ada@notelse.example": http.StatusForbidden,
 	} {
 		b := app.Open(t)
 		r := b.RequestCode(email).Want(http.StatusAccepted).CodeRequest()

@@ -87,10 +87,13 @@ func TestGuessing_TwentyWrongCodesADay(t *testing.T) {
 	harness.WantEqual(t, "compared after twenty", guess(t, late), 0)
 
 	p := owner.Verify(code).Want(http.StatusTooManyRequests, "too_many_wrong_codes")
-	if wait := p.Problem().RetryAfter; wait < 22*3600 || wait > 23*3600 || p.Header.Get("Retry-After") != fmt.Sprint(wait) {
-		t.Errorf("got retry_after %d and Retry-After %q, want both a bit under 23 hours", wait, p.Header.Get("Retry-After"))
+	if wait := p.Problem().RetryAfter; wait < 22*3600 || wait > 23*3600 ||
+		p.Header.Get("Retry-After") != fmt.Sprint(wait) {
+		t.Errorf("got retry_after %d and Retry-After %q, want both a bit under 23 hours", wait,
+			p.Header.Get("Retry-After"))
 	}
-	harness.WantEqual(t, "tries left on the owner's code", owner.Get("/api/auth/code").Pending().TriesLeft, 5)
+	harness.WantEqual(t, "tries left on the owner's code",
+		owner.Get("/api/auth/code").Pending().TriesLeft, 5)
 	harness.WantEqual(t, "tries on all codes", w.Count(t, `SELECT sum(tries) FROM challenges`), 20)
 	harness.WantEqual(t, "users", w.Count(t, `SELECT count(*) FROM users`), 0)
 
@@ -228,7 +231,8 @@ func TestSpraying_MakesCodesLongerAndIsLoggedOnce(t *testing.T) {
 			return harness.CountError(length, 8)
 		})
 	}
-	harness.WantEqual(t, "lengths of the codes guessed at", spray(t, processes, 60, 1000), map[int]int{8: 940})
+	harness.WantEqual(t, "lengths of the codes guessed at", spray(t, processes, 60, 1000),
+		map[int]int{8: 940})
 	harness.WantEqual(t, "tries", w.Count(t, `SELECT sum(tries) FROM challenges`), 1000)
 
 	fresh := w.Run(t) // it reads the service's counts from the database
@@ -236,7 +240,8 @@ func TestSpraying_MakesCodesLongerAndIsLoggedOnce(t *testing.T) {
 	harness.WantEqual(t, "length of a person's code", codeLength(person, grace), 8)
 	person.Verify(w.Code(t, grace, 1)).Want(http.StatusOK)
 	for _, p := range append(processes, fresh) {
-		harness.WantEqual(t, "warnings", strings.Count(p.Log.String(), "many wrong codes: new codes are longer"), 1)
+		harness.WantEqual(t, "warnings",
+			strings.Count(p.Log.String(), "many wrong codes: new codes are longer"), 1)
 	}
 	w.Pass(t, time.Hour)
 	harness.WantEqual(t, "length an hour later", codeLength(w.Run(t).Open(t), grace), 6)
@@ -291,7 +296,8 @@ func TestNetworkBudget_SixtyWrongCodesAnHour(t *testing.T) {
 	harness.WantEqual(t, "answers", tally(answers),
 		map[string]int{"401 wrong_code": 60, "429 too_many_requests": 10})
 	harness.WantEqual(t, "tries counted", w.Count(t, `SELECT sum(tries) FROM challenges`), 60)
-	if p := owner.Verify(code).Want(http.StatusTooManyRequests, "too_many_requests").Problem(); p.RetryAfter < 3500 {
+	if p := owner.Verify(code).Want(http.StatusTooManyRequests,
+		"too_many_requests").Problem(); p.RetryAfter < 3500 {
 		t.Errorf("retry_after is %d, want nearly an hour", p.RetryAfter)
 	}
 	owner.At("192.0.2.1").Verify(code).Want(http.StatusOK)

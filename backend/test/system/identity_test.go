@@ -59,7 +59,8 @@ func TestSession_SurvivesLostAnswers(t *testing.T) {
 			move()
 			b.Rename("Ada").Want(http.StatusOK)
 			got := b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
-			harness.WantEqual(t, "session of "+moved, []string{got.Session.ID, got.User.Email}, []string{in.Session.ID, moved})
+			harness.WantEqual(t, "session of "+moved, []string{got.Session.ID, got.User.Email},
+				[]string{in.Session.ID, moved})
 			old := b.Clone()
 			b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 			b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
@@ -135,7 +136,8 @@ func TestVerifyCode_NeverSignsInAsAnotherTabsAddress(t *testing.T) {
 				answers[2*i+1].Want(http.StatusAccepted)
 			}
 		}
-		harness.WantEqual(t, "accounts of the other addresses", w.Count(t, `SELECT count(*) FROM users WHERE email LIKE 'b%'`), 0)
+		harness.WantEqual(t, "accounts of the other addresses",
+			w.Count(t, `SELECT count(*) FROM users WHERE email LIKE 'b%'`), 0)
 	})
 }
 
@@ -146,9 +148,15 @@ func TestStepUp_RestoresNoRevokedSession(t *testing.T) {
 	w := harness.NewWorld(t)
 	instances := []*harness.Process{w.Run(t), w.Run(t)}
 	ends := map[string]func(b *harness.Browser, changeCode string) *harness.Answer{
-		"sign-out": func(b *harness.Browser, _ string) *harness.Answer { return b.Post("/api/auth/sign-out", "{}") },
-		"deletion": func(b *harness.Browser, _ string) *harness.Answer { return b.Delete("/api/account") },
-		"change":   func(b *harness.Browser, code string) *harness.Answer { return b.VerifyChange(code) },
+		"sign-out": func(b *harness.Browser,
+			_ string) *harness.Answer {
+			return b.Post("/api/auth/sign-out", "{}")
+		},
+		"deletion": func(b *harness.Browser,
+			_ string) *harness.Answer {
+			return b.Delete("/api/account")
+		},
+		"change": func(b *harness.Browser, code string) *harness.Answer { return b.VerifyChange(code) },
 	}
 	for name, end := range ends {
 		for round := range 15 {
@@ -173,11 +181,13 @@ func TestStepUp_RestoresNoRevokedSession(t *testing.T) {
 			if status := answers[1].Status; status != http.StatusNoContent && status != http.StatusOK {
 				t.Fatalf("%s: got %d %s", name, status, answers[1].Body)
 			}
-			if status := answers[0].Status; status != http.StatusOK && status != http.StatusGone && status != http.StatusNotFound {
+			if status := answers[0].Status; status != http.StatusOK && status != http.StatusGone &&
+				status != http.StatusNotFound {
 				t.Fatalf("step-up beside %s: got %d %s", name, status, answers[0].Body)
 			}
 			users := w.Count(t, `SELECT count(*) FROM users WHERE email IN ($1, 'new-' || $1)`, email)
-			sessions := w.Count(t, `SELECT count(*) FROM sessions WHERE convert_from(v, 'UTF8') LIKE '%' || $1 || '%'`, email)
+			sessions := w.Count(t,
+				`SELECT count(*) FROM sessions WHERE convert_from(v, 'UTF8') LIKE '%' || $1 || '%'`, email)
 			want := map[string][2]int{"sign-out": {1, 0}, "deletion": {0, 0}, "change": {1, 1}}[name]
 			harness.WantEqual(t, "accounts and sessions after "+name, [2]int{users, sessions}, want)
 		}
@@ -204,7 +214,8 @@ func TestSession_RevocationCoversStolenTokens(t *testing.T) {
 			other.Delete("/api/sessions").Want(http.StatusNoContent)
 		},
 	} {
-		email := map[string]string{"sign-out": "sign-out@sana.example", "by id": "by-id@sana.example", "all others": "all-others@sana.example"}[name]
+		email := map[string]string{"sign-out": "sign-out@sana.example", "by id": "by-id@sana.example",
+			"all others": "all-others@sana.example"}[name]
 		owner := instances[0].Open(t)
 		in := owner.SignIn(w, email)
 		thief := owner.Clone() // has the first token
@@ -213,7 +224,8 @@ func TestSession_RevocationCoversStolenTokens(t *testing.T) {
 		fresh := stepUp(t, w, owner, email)
 		harness.WantEqual(t, name+": id", fresh.Session.ID, in.Session.ID)
 		stale := thief.Get("/api/auth/session")
-		if stale.Status == http.StatusOK && !stale.SignedIn().Session.SignedInAt.Equal(before.Session.SignedInAt) {
+		if stale.Status == http.StatusOK &&
+			!stale.SignedIn().Session.SignedInAt.Equal(before.Session.SignedInAt) {
 			t.Errorf("%s: the thief's old token became fresh", name)
 		}
 		second := owner.Clone() // has the current token

@@ -31,7 +31,8 @@ func TestIndexes_NoSequentialScans(t *testing.T) {
 	before := b.Clone()
 	b.Verify(stepUp).Want(http.StatusOK)
 	before.Get("/api/auth/session").Want(http.StatusOK) // with a replaced token
-	for _, path := range []string{"/api/auth/session", "/api/sessions", "/api/account", "/api/account/export", "/api/account/events"} {
+	for _, path := range []string{"/api/auth/session", "/api/sessions", "/api/account",
+		"/api/account/export", "/api/account/events"} {
 		b.Get(path).Want(http.StatusOK)
 	}
 	b.Rename("Ada").Want(http.StatusOK)
@@ -51,7 +52,8 @@ func TestIndexes_NoSequentialScans(t *testing.T) {
 		"sessions", "replaced_tokens", "ended_sessions", "session_revocations",
 	} {
 		count := func(column string) int {
-			return w.Count(t, `SELECT coalesce(`+column+`, 0) FROM pg_stat_user_tables WHERE relname = $1`, table)
+			return w.Count(t, `SELECT coalesce(`+column+`, 0) FROM pg_stat_user_tables WHERE relname = $1`,
+				table)
 		}
 		harness.Eventually(t, table+" was not looked at", func() error {
 			return harness.CountError(min(count("idx_scan"), 1), 1)

@@ -31,7 +31,8 @@ func TestKeys_ReplacingKeepsCodesAndSessions(t *testing.T) {
 			ada.MoveTo(after.Instance)
 			grace.MoveTo(after.Instance)
 			if store == "cookie" {
-				why := ada.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in").Problem().SignedOut
+				why := ada.Get("/api/auth/session").Want(http.StatusUnauthorized,
+					"not_signed_in").Problem().SignedOut
 				harness.WantEqual(t, "reason", why.Reason, "key_withdrawn")
 			} else {
 				ada.Get("/api/auth/session").Want(http.StatusOK)
@@ -70,7 +71,8 @@ func TestKeys_MailOfRemovedKeyGetsAWorkingCode(t *testing.T) {
 	before := w.Run(t)
 	ada := before.Open(t)
 	ada.RequestCode("ada@sana.example").Want(http.StatusAccepted)
-	harness.Eventually(t, "the mail is not tried", func() error { return harness.CountError(len(w.Mailgun.Messages()), 1) })
+	harness.Eventually(t, "the mail is not tried",
+		func() error { return harness.CountError(len(w.Mailgun.Messages()), 1) })
 	if err := before.Terminate(t); err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,9 @@ func TestKill_MailIsTakenOver(t *testing.T) {
 
 // killedWhileSending kills a process while Mailgun has its mail and has not answered, and expires
 // its lease. Another process keeps running; b waits for the code.
-func killedWhileSending(t *testing.T) (w *harness.World, b *harness.Browser, living *harness.Process) {
+func killedWhileSending(
+	t *testing.T,
+) (w *harness.World, b *harness.Browser, living *harness.Process) {
 	t.Helper()
 	w = harness.NewWorld(t)
 	stalled := make(chan struct{})
@@ -94,7 +96,9 @@ func TestKill_CodeSurvivesInterruptedSignIn(t *testing.T) {
 	var group sync.WaitGroup
 	group.Go(func() { verifying.Try(http.MethodPost, "/api/auth/verify", `{"code":"`+code+`"}`) })
 	harness.Eventually(t, "the sign-in does not get to the user", func() error {
-		return harness.CountError(w.Count(t, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass`), 1)
+		return harness.CountError(
+			w.Count(t, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass`),
+			1)
 	})
 	killed.Kill(t)
 	group.Wait()

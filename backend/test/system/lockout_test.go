@@ -95,7 +95,8 @@ func TestNetworkBudget_SixtyCodesAnHour(t *testing.T) {
 	a := app.Open(t).At("192.0.2.1").RequestCode(ada)
 	a.Want(http.StatusTooManyRequests, "too_many_requests")
 	if a.Problem().RetryAfter < 3500 || a.Header.Get("Retry-After") == "" || len(a.Set) != 0 {
-		t.Errorf("got %s with Retry-After %q and %d cookies", a.Body, a.Header.Get("Retry-After"), len(a.Set))
+		t.Errorf("got %s with Retry-After %q and %d cookies", a.Body, a.Header.Get("Retry-After"),
+			len(a.Set))
 	}
 	harness.WantEqual(t, "challenges", w.Count(t, `SELECT count(*) FROM challenges`), 60)
 	harness.WantEqual(t, "mails", w.Count(t, `SELECT count(*) FROM mails`), 60)
@@ -275,7 +276,8 @@ func TestDeviceCookie_IsSetBySignInAndNamesNoUser(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("no cookie %s of 64 characters; HttpOnly; Secure; Path=/; SameSite=Lax; Max-Age of 400 days", deviceCookie)
+	t.Errorf("no cookie %s of 64 characters; HttpOnly; Secure; Path=/; SameSite=Lax; Max-Age of "+
+		"400 days", deviceCookie)
 }
 
 // A-47: a device cookie cannot be guessed, created for another address, or planted beside the real

@@ -31,17 +31,21 @@ func lines(t *testing.T, log *harness.Log, message string) []map[string]any {
 func TestLog_RequestHasRouteAndNoPath(t *testing.T) {
 	t.Parallel()
 	app := harness.NewWorld(t).Start(t)
-	id := app.Open(t).Do("DELETE", "/api/sessions/ffffffffffffffffffffffffffffffff", "").Header.Get("X-Request-Id")
+	id := app.Open(t).Do("DELETE", "/api/sessions/ffffffffffffffffffffffffffffffff",
+		"").Header.Get("X-Request-Id")
 	var found []map[string]any
 	harness.Eventually(t, "the request has its line", func() error {
 		found = lines(t, app.Log, "request")
 		return harness.CountError(len(found), 1)
 	})
 	line := found[0]
-	if line["request_id"] != id || line["method"] != "DELETE" || line["route"] != "/api/sessions/:id" || line["status"] != 401.0 || line["code"] != "not_signed_in" {
+	if line["request_id"] != id || line["method"] != "DELETE" ||
+		line["route"] != "/api/sessions/:id" || line["status"] != 401.0 ||
+		line["code"] != "not_signed_in" {
 		t.Errorf("got %v", line)
 	}
-	if took, ok := line["duration_ms"].(float64); !ok || took <= 0 || line["instance"] == "" || line["level"] != "INFO" {
+	if took, ok := line["duration_ms"].(float64); !ok || took <= 0 || line["instance"] == "" ||
+		line["level"] != "INFO" {
 		t.Errorf("duration, instance or level: got %v", line)
 	}
 }
@@ -54,7 +58,8 @@ func TestLog_OmitsSuccessfulReadsAndFiles(t *testing.T) {
 	b.SignIn(w, "ada@sana.example")
 	b.Get("/api/auth/session").Want(http.StatusOK)
 	b.Get("/").Want(http.StatusOK)
-	b.Get("/livez").Want(http.StatusOK) // otherwise the lines of the other requests would come before it
+	// otherwise the lines of the other requests would come before it
+	b.Get("/livez").Want(http.StatusOK)
 	b.Get("/missing.js").Want(http.StatusNotFound)
 	harness.Eventually(t, "the last request has its line", func() error {
 		if !strings.Contains(app.Log.String(), `"route":"/*","status":404`) {
@@ -62,7 +67,8 @@ func TestLog_OmitsSuccessfulReadsAndFiles(t *testing.T) {
 		}
 		return nil
 	})
-	if log := app.Log.String(); strings.Contains(log, `"route":"/api/auth/session"`) || strings.Contains(log, `"route":"/*","status":200`) {
+	if log := app.Log.String(); strings.Contains(log, `"route":"/api/auth/session"`) ||
+		strings.Contains(log, `"route":"/*","status":200`) {
 		t.Errorf("got lines for what comes with every page:\n%s", log)
 	}
 }
@@ -108,7 +114,8 @@ func TestLog_SignInFailuresHaveTheClientsAddress(t *testing.T) {
 	}
 	b.UsePasskey(harness.NewAuthenticator(t)).Want(http.StatusUnauthorized)
 	harness.Eventually(t, "a passkey that is unknown is no failure to sign in", func() error {
-		if !strings.Contains(app.Log.String(), `"signin_failure":"unknown_passkey","client_ip":"192.0.2.7"`) {
+		if !strings.Contains(app.Log.String(),
+			`"signin_failure":"unknown_passkey","client_ip":"192.0.2.7"`) {
 			return fmt.Errorf("got\n%s", app.Log)
 		}
 		return nil

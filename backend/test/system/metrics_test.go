@@ -17,7 +17,8 @@ type series map[string]float64
 // scrape requests the metrics as Prometheus does.
 func scrape(t *testing.T, app *harness.Instance) series {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, app.MetricsURL+"/metrics", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, app.MetricsURL+"/metrics",
+		nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,8 @@ func TestMetrics_HaveTheirOwnAddress(t *testing.T) {
 }
 
 // harmlessLabel matches labels: fixed words, declared routes, versions and numbers.
-var harmlessLabel = regexp.MustCompile(`^([a-z_]+|GET|HEAD|POST|DELETE|/[a-z/*:.-]*|[0-9.e+-]+|\+Inf|go[0-9.]+|test)$`)
+var harmlessLabel = regexp.MustCompile(
+	`^([a-z_]+|GET|HEAD|POST|DELETE|/[a-z/*:.-]*|[0-9.e+-]+|\+Inf|go[0-9.]+|test)$`)
 
 // Client input never becomes a label.
 func TestMetrics_LabelsHaveNoClientInput(t *testing.T) {
@@ -205,7 +207,8 @@ func TestMetrics_LabelsHaveNoClientInput(t *testing.T) {
 	label := regexp.MustCompile(`([a-z_]+)="([^"]*)"`)
 	for name := range scrape(t, app) {
 		for _, found := range label.FindAllStringSubmatch(name, -1) {
-			if !harmlessLabel.MatchString(found[2]) || strings.Contains(strings.ToLower(found[2]), "canary") {
+			if !harmlessLabel.MatchString(found[2]) ||
+				strings.Contains(strings.ToLower(found[2]), "canary") {
 				t.Errorf("%s: the label %s holds %q", name, found[1], found[2])
 			}
 		}

@@ -48,7 +48,8 @@ func TestPasskeys_SignInAsACodeDoes(t *testing.T) {
 	b := s.second.Open(t)
 	in := b.UsePasskey(s.authenticator).Want(200).SignedIn()
 	harness.WantEqual(t, "user", in.User.ID, s.user)
-	harness.WantEqual(t, "user of the session", b.Get("/api/auth/session").Want(200).SignedIn().User.Email, ada)
+	harness.WantEqual(t, "user of the session",
+		b.Get("/api/auth/session").Want(200).SignedIn().User.Email, ada)
 	harness.WantEqual(t, "sessions", s.sessions(t), 2)
 	if b.Cookies()["__Host-sana_device"] == "" {
 		t.Error("the browser did not become known")
@@ -56,9 +57,11 @@ func TestPasskeys_SignInAsACodeDoes(t *testing.T) {
 	mail := w.Mails(t, "new_device", ada, 1)[0]
 	events, _ := b.Get("/api/account/events").Want(200).Events()
 	harness.WantEqual(t, "newest event", events[0].Kind, "signed_in")
-	harness.WantEqual(t, "uses of the passkey", w.Count(t, `SELECT count(*) FROM passkeys WHERE used_at IS NOT NULL`), 1)
+	harness.WantEqual(t, "uses of the passkey",
+		w.Count(t, `SELECT count(*) FROM passkeys WHERE used_at IS NOT NULL`), 1)
 	harness.WantEqual(t, "events with the passkey's name",
-		w.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'signed_in' AND details ? 'passkey'`), 1)
+		w.Count(t,
+			`SELECT count(*) FROM account_events WHERE kind = 'signed_in' AND details ? 'passkey'`), 1)
 
 	// It is fresh, the link in the mail ends it, and a browser that is known gets no second mail.
 	b.Get("/api/account/passkeys/options").Want(200)
@@ -91,7 +94,8 @@ func TestPasskeys_StepUpKeepsTheSession(t *testing.T) {
 	var parsed struct {
 		Allow []struct{ ID string } `json:"allowCredentials"`
 	}
-	if err := json.Unmarshal(options, &parsed); err != nil || len(parsed.Allow) != 1 || parsed.Allow[0].ID != s.firstOne {
+	if err := json.Unmarshal(options, &parsed); err != nil || len(parsed.Allow) != 1 ||
+		parsed.Allow[0].ID != s.firstOne {
 		t.Fatalf("got %+v (%v), want the user's passkey alone", parsed, err)
 	}
 	stranger, other := s.first.Open(t), harness.NewAuthenticator(t)
@@ -127,15 +131,22 @@ func TestPasskeys_RefuseForgedAndSwappedCeremonies(t *testing.T) {
 	}
 	creation := s.owner.Get("/api/account/passkeys/options").Want(200).Body
 	for name, body := range map[string]string{
-		"another origin":          with(func(a *harness.Authenticator) { a.RP.Origin = "https://evil.example" }),
-		"plain http":              with(func(a *harness.Authenticator) { a.RP.Origin = "http://sana.example" }),
-		"a port":                  with(func(a *harness.Authenticator) { a.RP.Origin += ":8443" }),
-		"another relying party":   with(func(a *harness.Authenticator) { a.RP.ID = "example" }),
-		"user not present":        with(func(a *harness.Authenticator) { a.Device.Options.UserNotPresent = true }),
-		"user not verified":       with(func(a *harness.Authenticator) { a.Device.Options.UserNotVerified = true }),
-		"another user's handle":   with(func(a *harness.Authenticator) { a.Device.Options.UserHandle = make([]byte, 16) }),
-		"no user's handle":        with(func(a *harness.Authenticator) { a.Device.Options.UserHandle = nil }),
-		"synced but not syncable": with(func(a *harness.Authenticator) { a.Device.Options.BackupState = true }),
+		"another origin": with(
+			func(a *harness.Authenticator) { a.RP.Origin = "https://evil.example" }),
+		"plain http": with(
+			func(a *harness.Authenticator) { a.RP.Origin = "http://sana.example" }),
+		"a port":                with(func(a *harness.Authenticator) { a.RP.Origin += ":8443" }),
+		"another relying party": with(func(a *harness.Authenticator) { a.RP.ID = "example" }),
+		"user not present": with(
+			func(a *harness.Authenticator) { a.Device.Options.UserNotPresent = true }),
+		"user not verified": with(
+			func(a *harness.Authenticator) { a.Device.Options.UserNotVerified = true }),
+		"another user's handle": with(
+			func(a *harness.Authenticator) { a.Device.Options.UserHandle = make([]byte, 16) }),
+		"no user's handle": with(
+			func(a *harness.Authenticator) { a.Device.Options.UserHandle = nil }),
+		"synced but not syncable": with(
+			func(a *harness.Authenticator) { a.Device.Options.BackupState = true }),
 		"another key": with(func(a *harness.Authenticator) {
 			a.Credential.Key = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2).Key
 		}),
@@ -144,8 +155,9 @@ func TestPasskeys_RefuseForgedAndSwappedCeremonies(t *testing.T) {
 		}),
 		"another browser's challenge":  s.authenticator.Sign(foreignOptions),
 		"a challenge to add a passkey": s.authenticator.Sign(creation),
-		"a forged challenge":           s.authenticator.Sign([]byte(`{"challenge":"` + strings.Repeat("A", 75) + `"}`)),
-		"an empty challenge":           s.authenticator.Sign([]byte(`{"challenge":"AA"}`)),
+		"a forged challenge": s.authenticator.Sign(
+			[]byte(`{"challenge":"` + strings.Repeat("A", 75) + `"}`)),
+		"an empty challenge": s.authenticator.Sign([]byte(`{"challenge":"AA"}`)),
 	} {
 		b.Post("/api/auth/passkey", body).Want(401, "passkey_refused")
 		if t.Failed() {
@@ -159,7 +171,9 @@ func TestPasskeys_RefuseForgedAndSwappedCeremonies(t *testing.T) {
 		b.Post("/api/auth/passkey", body).Want(400, "invalid_request")
 	}
 	harness.WantEqual(t, "sessions", s.sessions(t), sessions)
-	harness.WantEqual(t, "spent challenges", s.world.Count(t, `SELECT count(*) FROM passkey_challenges`), 1) // of the enrolment
+	// of the enrolment
+	harness.WantEqual(t, "spent challenges",
+		s.world.Count(t, `SELECT count(*) FROM passkey_challenges`), 1)
 
 	// The challenge is still good for the right answer, and then for none.
 	right := s.authenticator.Sign(options)
@@ -192,7 +206,8 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 	body := second.Create(mine)
 	added := s.owner.Post("/api/account/passkeys", body).Want(201).Passkey()
 	s.owner.MoveTo(s.second.Instance)
-	harness.WantEqual(t, "passkey of the repeat", s.owner.Post("/api/account/passkeys", body).Want(201).Passkey().ID, added.ID)
+	harness.WantEqual(t, "passkey of the repeat",
+		s.owner.Post("/api/account/passkeys", body).Want(201).Passkey().ID, added.ID)
 	third := harness.NewAuthenticator(t)
 	s.owner.Post("/api/account/passkeys", third.Create(mine)).Want(401, "passkey_refused")
 
@@ -205,15 +220,19 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 	s.owner.Do("PATCH", path, `{"name":"Laptop"}`).Want(429, "too_many_requests")
 	s.owner.Delete(path).Want(204)
 
-	// The export names what is left. A twenty-first passkey is refused, before the ceremony and after it.
+	// The export names what is left. A twenty-first passkey is refused, before the ceremony and after
+	// it.
 	s.world.Exec(t, `DELETE FROM uses`)
-	if export := string(s.owner.Get("/api/account/export").Want(200).Body); !strings.Contains(export, s.firstOne) {
+	if export := string(s.owner.Get("/api/account/export").Want(200).Body); !strings.Contains(export,
+		s.firstOne) {
 		t.Error("the passkey is not in the export")
 	}
 	late := s.owner.Get("/api/account/passkeys/options").Want(200).Body
 	s.world.Exec(t, `
-		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
-		SELECT convert_to('full' || n, 'UTF8'), $1::uuid, 'sana.example', 'key', 0, false, false, gen_random_uuid(), 'P'
+		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
+		    aaguid, name)
+		SELECT convert_to('full' || n, 'UTF8'), $1::uuid, 'sana.example', 'key', 0, false, false,
+		    gen_random_uuid(), 'P'
 		FROM generate_series(1, 19) AS n`, s.user)
 	s.owner.Get("/api/account/passkeys/options").Want(409, "too_many_passkeys")
 	s.owner.Post("/api/account/passkeys", third.Create(late)).Want(409, "too_many_passkeys")
@@ -223,7 +242,8 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 		s.world.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'passkey_added'`), 2)
 }
 
-// A challenge leads to one session, even if two processes are asked at once, or sixteen times in all.
+// A challenge leads to one session, even if two processes are asked at once, or sixteen times in
+// all.
 func TestPasskeys_AChallengeLeadsToOneSession(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
@@ -244,11 +264,13 @@ func TestPasskeys_AChallengeLeadsToOneSession(t *testing.T) {
 			return clones[i].Post("/api/auth/passkey", body)
 		})
 
-		harness.WantEqual(t, "answers", tally(answers), map[string]int{"200": 1, "401 passkey_refused": parallel - 1})
+		harness.WantEqual(t, "answers", tally(answers),
+			map[string]int{"200": 1, "401 passkey_refused": parallel - 1})
 	}
 	harness.WantEqual(t, "new sessions", s.sessions(t)-before, len(rounds))
 	harness.WantEqual(t, "sign-ins with the passkey", s.world.Count(t,
-		`SELECT count(*) FROM account_events WHERE kind = 'signed_in' AND details ? 'passkey'`), len(rounds))
+		`SELECT count(*) FROM account_events WHERE kind = 'signed_in' AND details ? 'passkey'`),
+		len(rounds))
 }
 
 // A passkey of a blocked user is refused until the user is unblocked.
@@ -263,7 +285,8 @@ func TestPasskeys_SignNoBlockedUserIn(t *testing.T) {
 	s.first.Open(t).UsePasskey(s.authenticator).Want(200)
 }
 
-// A challenge is good for five minutes by the database's clock, and one of the future is good for nothing.
+// A challenge is good for five minutes by the database's clock, and one of the future is good for
+// nothing.
 func TestPasskeys_ChallengesExpire(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
@@ -301,14 +324,15 @@ func TestPasskeys_AnUnknownOneAnswersLikeARemovedOne(t *testing.T) {
 	harness.WantEqual(t, "problem", unknown, removed)
 }
 
-// Apple's authenticators may begin to sync a passkey; none stops being one that can be synced. Counters
-// are recorded and refuse nothing.
+// Apple's authenticators may begin to sync a passkey; none stops being one that can be synced.
+// Counters are recorded and refuse nothing.
 func TestPasskeys_MayBecomeSyncedAndNeverBack(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
 	b := s.first.Open(t)
 	use := func(eligible, synced bool, counter uint32) *harness.Answer {
-		s.authenticator.Device.Options.BackupEligible, s.authenticator.Device.Options.BackupState = eligible, synced
+		s.authenticator.Device.Options.BackupEligible, s.authenticator.Device.Options.BackupState =
+			eligible, synced
 		s.authenticator.Credential.Counter = counter
 		b.Post("/api/auth/sign-out", `{}`).Want(204)
 		return b.UsePasskey(s.authenticator)
@@ -332,7 +356,8 @@ func TestPasskeys_RefusedOnesAreLimitedByNetwork(t *testing.T) {
 	s.world.Exec(t, `DELETE FROM uses`)
 	b.UsePasskey(harness.NewAuthenticator(t)).Want(401, "unknown_passkey")
 	harness.WantEqual(t, "uses counted", s.world.Count(t, `SELECT count(*) FROM uses`), 1)
-	s.world.Exec(t, `INSERT INTO uses (key, at, ends_at) SELECT key, at, ends_at FROM uses CROSS JOIN generate_series(1, 299)`)
+	s.world.Exec(t,
+		`INSERT INTO uses (key, at, ends_at) SELECT key, at, ends_at FROM uses CROSS JOIN generate_series(1, 299)`)
 	b.Post("/api/auth/passkey", right).Want(429, "too_many_requests")
 	s.world.Pass(t, 3600e9)
 	b.Post("/api/auth/passkey", right).Want(200)

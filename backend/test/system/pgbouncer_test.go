@@ -29,7 +29,8 @@ func startPgBouncer(t *testing.T, w *harness.World) string {
 	t.Helper()
 	program := os.Getenv("SANA_PGBOUNCER")
 	if program == "" {
-		t.Skip("SANA_PGBOUNCER does not name a PgBouncer; npm test installs one where it can, and says where it cannot")
+		t.Skip("SANA_PGBOUNCER does not name a PgBouncer; npm test installs one where it can, and " +
+			"says where it cannot")
 	}
 	direct, err := url.Parse(w.DatabaseURL)
 	if err != nil {
@@ -55,7 +56,8 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = 2
 max_client_conn = 100
-`, direct.Hostname(), direct.Port(), direct.Path[1:], direct.User.Username(), password, port), 0o600)
+`, direct.Hostname(), direct.Port(), direct.Path[1:], direct.User.Username(), password, port),
+		0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +137,8 @@ func TestPgBouncer_DoctorDetectsIt(t *testing.T) {
 		})
 		return found
 	}
-	open := func(with func(context.Context, string, ...func(*pgx.ConnConfig)) (*pgxpool.Pool, error), address string) *pgxpool.Pool {
+	open := func(with func(context.Context, string, ...func(*pgx.ConnConfig)) (*pgxpool.Pool, error),
+		address string) *pgxpool.Pool {
 		t.Helper()
 		pool, err := with(t.Context(), address)
 		if err != nil {
@@ -146,19 +149,23 @@ func TestPgBouncer_DoctorDetectsIt(t *testing.T) {
 	}
 	untold := pooler(doctor.Database{Pool: open(postgres.Open, pooled)})
 	found, _, _ := strings.Cut(untold.Detail, ":") // the rest is the first of several parameters
-	harness.WantEqual(t, "not told", found+" | "+untold.Hint, "a pooler is in between | set MIGRATE_DATABASE_URL to the address of the database itself, "+
-		"and remove parameters that the pooler does not know from DATABASE_URL")
+	harness.WantEqual(t, "not told", found+" | "+untold.Hint,
+		"a pooler is in between | set MIGRATE_DATABASE_URL to the address of the database itself, "+
+			"and remove parameters that the pooler does not know from DATABASE_URL")
 	d := doctor.Database{Pool: open(postgres.OpenPooled, pooled)}
 	harness.WantEqual(t, "not told, and silent", pooler(d).State, diagnose.Warned)
 	d.Direct = w.DB
 	without := pooler(d)
 	harness.WantEqual(t, "without limits", string(without.State)+" "+without.Detail,
-		"warn found, and the role has no idle_in_transaction_session_timeout, lock_timeout, statement_timeout")
-	for _, limit := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
+		"warn found, and the role has no idle_in_transaction_session_timeout, lock_timeout, "+
+			"statement_timeout")
+	for _, limit := range []string{"statement_timeout", "lock_timeout",
+		"idle_in_transaction_session_timeout"} {
 		w.Exec(t, fmt.Sprintf(`ALTER DATABASE %q SET %s = '3s'`, w.DB.Config().ConnConfig.Database, limit))
 	}
 	again := doctor.Database{Pool: open(postgres.OpenPooled, startPgBouncer(t, w)), Direct: w.DB}
-	harness.WantEqual(t, "with limits", pooler(again).Detail, "found, and the role has the limits that cannot be set through it")
+	harness.WantEqual(t, "with limits", pooler(again).Detail,
+		"found, and the role has the limits that cannot be set through it")
 	none := pooler(doctor.Database{Pool: w.DB, Direct: w.DB})
 	harness.WantEqual(t, "told, and none there", none.Detail,
 		"none; since MIGRATE_DATABASE_URL is another address, "+

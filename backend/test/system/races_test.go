@@ -40,14 +40,16 @@ func raceWrongCodes(t *testing.T, f fleet) {
 		return browsers[i%2].Verify(harness.WrongCode(code))
 	})
 
-	harness.WantEqual(t, "answers", tally(answers), map[string]int{"401 wrong_code": 5, "429 too_many_tries": 95})
+	harness.WantEqual(t, "answers", tally(answers),
+		map[string]int{"401 wrong_code": 5, "429 too_many_tries": 95})
 	triesLeft := map[int]int{}
 	for _, a := range answers {
 		if a.Status == http.StatusUnauthorized {
 			triesLeft[*a.Problem().TriesLeft]++
 		}
 	}
-	harness.WantEqual(t, "tries left that were told", triesLeft, map[int]int{0: 1, 1: 1, 2: 1, 3: 1, 4: 1})
+	harness.WantEqual(t, "tries left that were told", triesLeft,
+		map[int]int{0: 1, 1: 1, 2: 1, 3: 1, 4: 1})
 	browser.Verify(code).Want(http.StatusTooManyRequests, "too_many_tries")
 	harness.WantEqual(t, "tries counted", w.Count(t, `SELECT tries FROM challenges`), 5)
 }

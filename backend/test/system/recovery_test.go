@@ -17,14 +17,17 @@ func (s passkeyScene) restrict(t *testing.T) {
 	s.world.Pass(t, 2*time.Minute) // until the address can have another code
 }
 
-// wait makes the recoveries older, as passing time does, and starts a process that finds what is due.
+// wait makes the recoveries older, as passing time does, and starts a process that finds what is
+// due.
 func (s passkeyScene) wait(t *testing.T, d time.Duration) {
 	t.Helper()
-	s.world.Exec(t, `UPDATE recoveries SET began_at = began_at - $1::interval, ends_at = ends_at - $1::interval`, d)
+	s.world.Exec(t,
+		`UPDATE recoveries SET began_at = began_at - $1::interval, ends_at = ends_at - $1::interval`, d)
 	s.world.Exec(t, `DELETE FROM periodic`) // all turns are due
 	s.world.Run(t)
 	harness.Eventually(t, "no instance looked for recoveries", func() error {
-		return harness.CountError(s.world.Count(t, `SELECT count(*) FROM periodic WHERE name = 'finish recoveries'`), 1)
+		return harness.CountError(
+			s.world.Count(t, `SELECT count(*) FROM periodic WHERE name = 'finish recoveries'`), 1)
 	})
 }
 
@@ -49,7 +52,10 @@ func codesFor(b *harness.Browser) string {
 func TestRecovery_IsChosenWithTwoPasskeys(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
-	put := func(body string) *harness.Answer { return s.owner.Do(http.MethodPut, "/api/account/codes", body) }
+	put := func(
+		body string) *harness.Answer {
+		return s.owner.Do(http.MethodPut, "/api/account/codes", body)
+	}
 	put(`{"for":"recovery"}`).Want(409, "two_passkeys_needed")
 	put(`{"for":"nothing"}`).Want(400, "invalid_request")
 	second := s.owner.AddPasskey(harness.NewAuthenticator(t))
@@ -70,13 +76,15 @@ func TestRecovery_IsChosenWithTwoPasskeys(t *testing.T) {
 	for kind, want := range map[string]int{
 		"passkey_added": 2, "passkey_removed": 2, "codes_for_recovery": 1, "codes_for_sign_in": 1,
 	} {
-		harness.WantEqual(t, "events "+kind, s.world.Count(t, `SELECT count(*) FROM account_events WHERE kind = $1`, kind), want)
-		harness.WantEqual(t, "mails "+kind, s.world.Count(t, `SELECT count(*) FROM mails WHERE template = $1`, kind), want)
+		harness.WantEqual(t, "events "+kind,
+			s.world.Count(t, `SELECT count(*) FROM account_events WHERE kind = $1`, kind), want)
+		harness.WantEqual(t, "mails "+kind,
+			s.world.Count(t, `SELECT count(*) FROM mails WHERE template = $1`, kind), want)
 	}
 }
 
-// Who reads the mailbox gets a code like any other, and with it nothing but a wait, which the owner's
-// passkey ends.
+// Who reads the mailbox gets a code like any other, and with it nothing but a wait, which the
+// owner's passkey ends.
 func TestRecovery_PasskeyStopsAThief(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
@@ -159,7 +167,8 @@ func TestRecovery_EndsEverythingAfterTheWait(t *testing.T) {
 		FROM users`)
 	owner := s.thief(t)
 	s.wait(t, 24*time.Hour-time.Minute)
-	harness.WantEqual(t, "passkeys before the end", s.world.Count(t, `SELECT count(*) FROM passkeys`), 2)
+	harness.WantEqual(t, "passkeys before the end", s.world.Count(t, `SELECT count(*) FROM passkeys`),
+		2)
 	s.wait(t, time.Minute)
 	s.world.Mails(t, "recovered", ada, 1)
 	harness.WantEqual(t, "passkeys", s.world.Count(t, `SELECT count(*) FROM passkeys`), 0)
@@ -169,14 +178,16 @@ func TestRecovery_EndsEverythingAfterTheWait(t *testing.T) {
 	harness.Eventually(t, "the session lives", func() error {
 		return harness.StatusError(s.owner.Get("/api/auth/session"), 401)
 	})
-	harness.WantEqual(t, "reason", s.owner.Get("/api/auth/session").Problem().SignedOut.Reason, "recovered")
+	harness.WantEqual(t, "reason", s.owner.Get("/api/auth/session").Problem().SignedOut.Reason,
+		"recovered")
 	owner.Get("/api/auth/recovery").Want(404, "no_recovery")
 	s.first.Open(t).UsePasskey(s.authenticator).Want(401, "unknown_passkey")
 	s.world.Pass(t, 2*time.Minute)
 	owner.SignIn(s.world, ada)
 	harness.WantEqual(t, "codes are", codesFor(owner), "sign_in")
 	s.world.AwaitMails(t)
-	harness.WantEqual(t, "mails about the end", s.world.Count(t, `SELECT count(*) FROM mails WHERE template = 'recovered'`), 1)
+	harness.WantEqual(t, "mails about the end",
+		s.world.Count(t, `SELECT count(*) FROM mails WHERE template = 'recovered'`), 1)
 }
 
 // A code does not step up either, and a deleted account leaves nothing.
@@ -207,7 +218,8 @@ func TestRecovery_IsSuspendedAtAnotherHost(t *testing.T) {
 	s.wait(t, 0)
 	s.world.Mails(t, "codes_for_sign_in", ada, 1)
 	harness.Eventually(t, "some still have codes for recovery only", func() error {
-		return harness.CountError(s.world.Count(t, `SELECT count(*) FROM users WHERE codes_for = 'recovery'`), 0)
+		return harness.CountError(
+			s.world.Count(t, `SELECT count(*) FROM users WHERE codes_for = 'recovery'`), 0)
 	})
 	harness.WantEqual(t, "codes are", codesFor(s.owner), "sign_in")
 }
@@ -217,7 +229,8 @@ func TestRecovery_NeedsSessionsInPostgres(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t, "SESSION_STORE=cookie")
 	s.owner.AddPasskey(harness.NewAuthenticator(t))
-	s.owner.Do(http.MethodPut, "/api/account/codes", `{"for":"recovery"}`).Want(409, "not_with_this_store")
+	s.owner.Do(http.MethodPut, "/api/account/codes", `{"for":"recovery"}`).Want(409,
+		"not_with_this_store")
 	b := s.second.Open(t)
 	in := b.UsePasskey(s.authenticator).Want(200).SignedIn()
 	harness.WantEqual(t, "user", in.User.ID, s.user)

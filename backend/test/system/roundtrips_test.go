@@ -16,7 +16,10 @@ type someone struct {
 }
 
 // wantRoundTrips calls do for every user.
-func wantRoundTrips(t *testing.T, wire *harness.RoundTrips, what string, want int, people []*someone, do func(*someone)) {
+func wantRoundTrips(
+	t *testing.T, wire *harness.RoundTrips, what string, want int, people []*someone,
+	do func(*someone),
+) {
 	t.Helper()
 	if fewest := wire.Fewest(len(people), func(i int) { do(people[i]) }); fewest != want {
 		t.Errorf("%s: %d round trips to the database, want %d", what, fewest, want)
@@ -32,7 +35,8 @@ func TestSignIn_CostsFourRoundTripsToTheDatabase(t *testing.T) {
 	instance := w.Start(t, "DATABASE_URL="+wire.URL+"&pool_max_conns=2", "SESSION_CACHE=off")
 	var people []*someone
 	for i := range 12 {
-		people = append(people, &someone{Browser: instance.Open(t), email: fmt.Sprintf("person%d@sana.example", i)})
+		people = append(people,
+			&someone{Browser: instance.Open(t), email: fmt.Sprintf("person%d@sana.example", i)})
 	}
 	collect := func() { // the newest code of each user
 		release()
@@ -88,5 +92,6 @@ func TestCache_ReadCostsNoRoundTrip(t *testing.T) {
 		p.Get("/api/auth/session").Want(http.StatusOK)
 		people = append(people, p)
 	}
-	wantRoundTrips(t, wire, "who is signed in", 0, people, func(p *someone) { p.Get("/api/auth/session").Want(http.StatusOK) })
+	wantRoundTrips(t, wire, "who is signed in", 0, people,
+		func(p *someone) { p.Get("/api/auth/session").Want(http.StatusOK) })
 }

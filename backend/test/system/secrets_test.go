@@ -36,7 +36,8 @@ func dump(t *testing.T, w *harness.World) []string {
 	}
 	var values []string
 	for _, table := range tables {
-		rows, err := w.DB.Query(t.Context(), `SELECT value FROM `+table+` AS r, jsonb_each_text(to_jsonb(r)) WHERE value IS NOT NULL`)
+		rows, err := w.DB.Query(t.Context(),
+			`SELECT value FROM `+table+` AS r, jsonb_each_text(to_jsonb(r)) WHERE value IS NOT NULL`)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +47,8 @@ func dump(t *testing.T, w *harness.World) []string {
 		}
 		for _, value := range found {
 			values = append(values, value)
-			if raw, err := hex.DecodeString(strings.TrimPrefix(value, `\x`)); err == nil && strings.HasPrefix(value, `\x`) {
+			if raw, err := hex.DecodeString(strings.TrimPrefix(value, `\x`)); err == nil &&
+				strings.HasPrefix(value, `\x`) {
 				values = append(values, string(raw))
 			}
 		}
@@ -89,7 +91,8 @@ func TestDump_HasNoCodeAndNoToken(t *testing.T) {
 		if err != nil || len(raw) != 32 {
 			t.Fatalf("the %s %q is not 32 bytes", name, token)
 		}
-		if strings.Contains(text, token) || strings.Contains(text, hex.EncodeToString(raw)) || strings.Contains(text, string(raw)) {
+		if strings.Contains(text, token) || strings.Contains(text, hex.EncodeToString(raw)) ||
+			strings.Contains(text, string(raw)) {
 			t.Errorf("the dump holds the %s", name)
 		}
 	}
@@ -106,7 +109,10 @@ func TestDump_HasNoCodeAndNoToken(t *testing.T) {
 
 // digitsIn reports whether value contains code, not as part of a longer number.
 func digitsIn(value, code string) bool {
-	isDigit := func(i int) bool { return i >= 0 && i < len(value) && value[i] >= '0' && value[i] <= '9' }
+	isDigit := func(i int) bool {
+		return i >= 0 && i < len(value) && value[i] >= '0' &&
+			value[i] <= '9'
+	}
 	for start := 0; ; {
 		i := strings.Index(value[start:], code)
 		if i < 0 {
@@ -125,7 +131,8 @@ func wantNoHashOfACode(t *testing.T, text string) {
 	t.Helper()
 	known := decodedWords(text)
 	hashes := map[string]func() hash.Hash{
-		"MD5": md5.New, "SHA-1": sha1.New, "SHA-224": sha256.New224, "SHA-256": sha256.New, "SHA-384": sha512.New384, "SHA-512": sha512.New,
+		"MD5": md5.New, "SHA-1": sha1.New, "SHA-224": sha256.New224, "SHA-256": sha256.New,
+		"SHA-384": sha512.New384, "SHA-512": sha512.New,
 	}
 	for name, newHash := range hashes {
 		h, code, sum := newHash(), []byte("000000"), make([]byte, 0, 64)
@@ -147,7 +154,8 @@ func wantNoHashOfACode(t *testing.T, text string) {
 func decodedWords(text string) map[string]bool {
 	known := map[string]bool{text: true}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool {
-		return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("+/-_", r))
+		return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' ||
+			strings.ContainsRune("+/-_", r))
 	}) {
 		for _, decode := range []func(string) ([]byte, error){
 			hex.DecodeString, base64.RawStdEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
@@ -201,7 +209,8 @@ func TestLog_HasNoCodeTokenOrAddress(t *testing.T) {
 	b.Resend().Want(http.StatusAccepted)
 	b.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized)
 	b.Verify("canary").Want(http.StatusBadRequest)
-	b.Post("/api/auth/verify", `{"code":"`+code+`","canary":"canary-field"}`).Want(http.StatusBadRequest)
+	b.Post("/api/auth/verify",
+		`{"code":"`+code+`","canary":"canary-field"}`).Want(http.StatusBadRequest)
 	b.Verify(code).Want(http.StatusOK)
 	addTokens()
 	b.Get("/api/auth/session?canary-query=1").Want(http.StatusOK)
@@ -221,9 +230,11 @@ func TestLog_HasNoCodeTokenOrAddress(t *testing.T) {
 	if !strings.Contains(log, "/api/auth/verify") || !strings.Contains(log, "mail sent") {
 		t.Fatalf("the log lacks what it should show:\n%s", log)
 	}
-	secrets = append(secrets, code, code[:3]+" "+code[3:], "canary", "CANARY", "key-canary-mailgun", "c2FuYS10ZXN0")
+	secrets = append(secrets, code, code[:3]+" "+code[3:], "canary", "CANARY", "key-canary-mailgun",
+		"c2FuYS10ZXN0")
 	for _, secret := range secrets {
-		if digitsIn(log, secret) || len(secret) > 7 && strings.Contains(log, secret) || strings.Contains(strings.ToLower(secret), "canary") && strings.Contains(log, secret) {
+		if digitsIn(log, secret) || len(secret) > 7 && strings.Contains(log, secret) ||
+			strings.Contains(strings.ToLower(secret), "canary") && strings.Contains(log, secret) {
 			t.Errorf("the log holds %q", secret)
 		}
 	}

@@ -31,7 +31,8 @@ func TestSMTP_DeliversACode(t *testing.T) {
 			if err := os.WriteFile(trusted, server.Authority, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			address := url.URL{Scheme: scheme, User: url.UserPassword(smtpfake.User, smtpfake.Password), Host: fmt.Sprintf("127.0.0.1:%d", server.Port)}
+			address := url.URL{Scheme: scheme, User: url.UserPassword(smtpfake.User, smtpfake.Password),
+				Host: fmt.Sprintf("127.0.0.1:%d", server.Port)}
 			bySMTP := []string{
 				"MAIL_TRANSPORT=smtp", "SMTP_URL=" + address.String(),
 				"MAILGUN_DOMAIN=", "MAILGUN_API_KEY=", "MAILGUN_API_BASE=", "MAILGUN_WEBHOOK_KEY=",
@@ -50,7 +51,8 @@ func TestSMTP_DeliversACode(t *testing.T) {
 
 			app := w.Run(t, append(bySMTP, "SSL_CERT_FILE="+trusted, "SSL_CERT_DIR="+t.TempDir())...)
 			b.MoveTo(app.Instance)
-			harness.Eventually(t, "no mail arrives", func() error { return harness.CountError(len(server.Told().Messages), 1) })
+			harness.Eventually(t, "no mail arrives",
+				func() error { return harness.CountError(len(server.Told().Messages), 1) })
 			told := server.Told()
 			login := "PLAIN " + smtpfake.User + " " + smtpfake.Password
 			harness.WantEqual(t, "logins at the start and for the mail", told.Logins, []string{login, login})

@@ -102,7 +102,8 @@ func (s *storm) askOnce() {
 	s.mu.RLock()
 	url := s.on[n%2].URL
 	s.mu.RUnlock()
-	request, err := http.NewRequestWithContext(s.Context(), http.MethodPost, url+"/api/auth/code", strings.NewReader(`{"email":"`+email+`"}`))
+	request, err := http.NewRequestWithContext(s.Context(), http.MethodPost, url+"/api/auth/code",
+		strings.NewReader(`{"email":"`+email+`"}`))
 	if err != nil {
 		s.Error(err)
 		return
@@ -228,7 +229,8 @@ func (s *storm) checkQueue(mails int) {
 func (s *storm) addresses(sql string) []string {
 	s.Helper()
 	var list []string
-	if err := s.w.DB.QueryRow(s.Context(), `SELECT array_agg(email) FROM (`+sql+`) AS a (email)`).Scan(&list); err != nil {
+	if err := s.w.DB.QueryRow(s.Context(),
+		`SELECT array_agg(email) FROM (`+sql+`) AS a (email)`).Scan(&list); err != nil {
 		s.Fatal(err)
 	}
 	return list

@@ -27,27 +27,29 @@ type collector struct {
 func startCollector(t *testing.T) *collector {
 	t.Helper()
 	c := &collector{}
-	c.Server = httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
-		body, err := io.ReadAll(request.Body)
-		var data tracepb.TracesData
-		if err == nil {
-			err = proto.Unmarshal(body, &data)
-		}
-		if err != nil || request.URL.Path != "/v1/traces" || request.Header.Get("Content-Type") != "application/x-protobuf" {
-			t.Errorf("got %s of %s: %v", request.Header.Get("Content-Type"), request.URL.Path, err)
-			answer.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.header = request.Header
-		for _, resource := range data.GetResourceSpans() {
-			c.about = resource.GetResource().String()
-			for _, scope := range resource.GetScopeSpans() {
-				c.spans = append(c.spans, scope.GetSpans()...)
+	c.Server = httptest.NewServer(
+		http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
+			body, err := io.ReadAll(request.Body)
+			var data tracepb.TracesData
+			if err == nil {
+				err = proto.Unmarshal(body, &data)
 			}
-		}
-	}))
+			if err != nil || request.URL.Path != "/v1/traces" ||
+				request.Header.Get("Content-Type") != "application/x-protobuf" {
+				t.Errorf("got %s of %s: %v", request.Header.Get("Content-Type"), request.URL.Path, err)
+				answer.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.header = request.Header
+			for _, resource := range data.GetResourceSpans() {
+				c.about = resource.GetResource().String()
+				for _, scope := range resource.GetScopeSpans() {
+					c.spans = append(c.spans, scope.GetSpans()...)
+				}
+			}
+		}))
 	t.Cleanup(c.Close)
 	return c
 }
@@ -74,7 +76,9 @@ func TestTraces_ConnectRequestStatementsAndMail(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	to := startCollector(t)
-	p := w.Run(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+to.URL, "OTEL_EXPORTER_OTLP_HEADERS=x-key=canary%20header", "OTEL_SERVICE_NAME=sana-here", "OTEL_BSP_SCHEDULE_DELAY=50")
+	p := w.Run(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+to.URL,
+		"OTEL_EXPORTER_OTLP_HEADERS=x-key=canary%20header", "OTEL_SERVICE_NAME=sana-here",
+		"OTEL_BSP_SCHEDULE_DELAY=50")
 	b := p.Open(t)
 	b.Get("/").Want(http.StatusOK) // gives it a browser token
 	b.Get("/verify%23c=canary")    // the link of the mail, as programs that rewrite links change it
@@ -82,14 +86,17 @@ func TestTraces_ConnectRequestStatementsAndMail(t *testing.T) {
 	w.Code(t, "canary@sana.example", 1)
 
 	request, mail := to.find(t, "POST /api/auth/code"), to.find(t, "mail send")
-	if trace := fmt.Sprintf("%x", request.GetTraceId()); fmt.Sprintf("%x", mail.GetTraceId()) != trace || !strings.Contains(p.Log.String(), `"trace_id":"`+trace+`"`) {
-		t.Errorf("the mail is in the trace %x, the request in %s, and the log has\n%s", mail.GetTraceId(), trace, p.Log)
+	if trace := fmt.Sprintf("%x", request.GetTraceId()); fmt.Sprintf("%x",
+		mail.GetTraceId()) != trace || !strings.Contains(p.Log.String(), `"trace_id":"`+trace+`"`) {
+		t.Errorf("the mail is in the trace %x, the request in %s, and the log has\n%s", mail.GetTraceId(),
+			trace, p.Log)
 	}
 	to.mu.Lock()
 	defer to.mu.Unlock()
 	batches := 0
 	for _, span := range to.spans {
-		if string(span.GetParentSpanId()) == string(request.GetSpanId()) && strings.Contains(span.String(), "batch.size") {
+		if string(span.GetParentSpanId()) == string(request.GetSpanId()) &&
+			strings.Contains(span.String(), "batch.size") {
 			batches++
 		}
 		if strings.Contains(span.String(), "canary") {
@@ -97,9 +104,11 @@ func TestTraces_ConnectRequestStatementsAndMail(t *testing.T) {
 		}
 	}
 	if batches != 1 {
-		t.Errorf("got %d batches of statements below the request, want that of a code that is asked for", batches)
+		t.Errorf("got %d batches of statements below the request, want that of a code that is asked for",
+			batches)
 	}
-	if !strings.Contains(to.about, "sana-here") || !strings.Contains(to.about, "service.instance.id") || to.header.Get("X-Key") != "canary header" {
+	if !strings.Contains(to.about, "sana-here") ||
+		!strings.Contains(to.about, "service.instance.id") || to.header.Get("X-Key") != "canary header" {
 		t.Errorf("the spans are about %s, sent with the key %q", to.about, to.header.Get("X-Key"))
 	}
 }

@@ -98,8 +98,10 @@ func send(c *fiber.Ctx, name string, data any) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'nonce-"+nonce+"'; script-src 'nonce-"+nonce+
-		"'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	c.Set(fiber.HeaderContentSecurityPolicy,
+		"default-src 'none'; style-src 'nonce-"+nonce+"'; script-src 'nonce-"+nonce+
+			"'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; "+
+			"frame-ancestors 'none'")
 	c.Set(fiber.HeaderContentType, "text/html; charset=utf-8")
 	return c.Send(page.Bytes())
 }

@@ -71,7 +71,8 @@ func (p *Pages) clearInbox(ctx context.Context, c *fiber.Ctx) error {
 // policyMail is the policy of a mail's HTML: its own style, no script, nothing loaded, and an
 // opaque origin. The mail is a document and not a srcdoc, because a srcdoc inherits the policy of
 // the inbox's page.
-const policyMail = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
+const policyMail = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action " +
+	"'none'; frame-ancestors 'self'; sandbox"
 
 func sendMail(c *fiber.Ctx, page string) error {
 	c.Set(fiber.HeaderContentSecurityPolicy, policyMail)
@@ -103,7 +104,9 @@ func (p *Pages) playFault(ctx context.Context, c *fiber.Ctx) error {
 	}
 	next, err := p.Inbox.Play(ctx, asked)
 	if errors.Is(err, inbox.ErrNoSuchFault) {
-		return fault.Wrap(fault.InvalidRequest, `Send {"fault": "fail"}, "delay", "bounce" or "none"; a delay can have "seconds", 1 to 600.`, err)
+		return fault.Wrap(fault.InvalidRequest,
+			`Send {"fault": "fail"}, "delay", "bounce" or "none"; a delay can have "seconds", 1 to 600.`,
+			err)
 	}
 	if err != nil {
 		return err

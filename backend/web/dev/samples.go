@@ -21,7 +21,8 @@ type sample struct {
 
 // sampleKinds are the kinds of mails, as named in the addresses of this page.
 var sampleKinds = append([]string{
-	"sign-in", "sign-in-to-app", "change-email", "new-device", "address-changed-old", "address-changed-new", "account-deleted",
+	"sign-in", "sign-in-to-app", "change-email", "new-device", "address-changed-old",
+	"address-changed-new", "account-deleted",
 }, signInChangeKinds()...)
 
 func signInChangeKinds() (kinds []string) {
@@ -33,17 +34,20 @@ func signInChangeKinds() (kinds []string) {
 
 // The user and the sender's site in the examples.
 const (
-	sampleFrom, sampleTo, sampleNew = "Sana <no-reply@sana.example>", "ada@example.org", "grace@example.org"
-	samplePlatform                  = "Firefox on Linux"
+	sampleFrom, sampleTo, sampleNew = "Sana <no-reply@sana.example>", "ada@example.org",
+		"grace@example.org"
+	samplePlatform = "Firefox on Linux"
 )
 
 // write renders an example; ok is false for an unknown kind.
 func (p *Pages) write(kind, language string) (m mail.Message, ok bool, err error) {
 	now := time.Now()
 	code := templates.SignInCode{
-		Language: language, Browser: samplePlatform, Code: "042137", PublicURL: p.PublicURL, ExpiresAt: now.Add(10 * time.Minute),
+		Language: language, Browser: samplePlatform, Code: "042137", PublicURL: p.PublicURL,
+		ExpiresAt: now.Add(10 * time.Minute),
 	}
-	changed := templates.AddressChanged{Language: language, Old: sampleTo, New: sampleNew, When: now, PublicURL: p.PublicURL}
+	changed := templates.AddressChanged{Language: language, Old: sampleTo, New: sampleNew, When: now,
+		PublicURL: p.PublicURL}
 	switch kind {
 	case "sign-in":
 		m, err = p.Mails.SignInCode(sampleTo, sampleFrom, code)
@@ -63,14 +67,17 @@ func (p *Pages) write(kind, language string) (m mail.Message, ok bool, err error
 	case "address-changed-new":
 		m, err = p.Mails.AddressChanged(sampleNew, sampleFrom, changed)
 	case "account-deleted":
-		m, err = p.Mails.AccountDeleted(sampleTo, sampleFrom, templates.AccountDeleted{Language: language, When: now, PublicURL: p.PublicURL})
+		m, err = p.Mails.AccountDeleted(sampleTo, sampleFrom,
+			templates.AccountDeleted{Language: language, When: now, PublicURL: p.PublicURL})
 	default:
 		if !slices.Contains(signInChangeKinds(), kind) {
 			return mail.Message{}, false, nil
 		}
 		m, err = p.Mails.SignInChange(sampleTo, sampleFrom, templates.SignInChange{
-			Name: strings.ReplaceAll(kind, "-", "_"), Language: language, Browser: samplePlatform, IP: "192.0.2.7",
-			Passkey: "1Password", Until: now.Add(24 * time.Hour), StopToken: "sample", When: now, PublicURL: p.PublicURL,
+			Name: strings.ReplaceAll(kind, "-", "_"), Language: language, Browser: samplePlatform,
+			IP:      "192.0.2.7",
+			Passkey: "1Password", Until: now.Add(24 * time.Hour), StopToken: "sample", When: now,
+			PublicURL: p.PublicURL,
 		})
 	}
 	return m, true, err

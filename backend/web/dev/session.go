@@ -111,7 +111,9 @@ func (p *Pages) changeSession(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if !done {
-		return fault.New(fault.NotFound, "There is nothing to change: this browser has no session in Postgres, or has no pending code and no recovery.")
+		return fault.New(fault.NotFound,
+			"There is nothing to change: this browser has no session in Postgres, or has no pending code "+
+				"and no recovery.")
 	}
 	return c.SendStatus(fiber.StatusNoContent)
 }
@@ -141,6 +143,8 @@ func (p *Pages) travel(ctx context.Context, caller Caller, asked change) (done b
 		}
 		return p.Machine.EndSession(ctx, id, why)
 	}
-	return false, fault.New(fault.InvalidRequest, `Send {"do": "age_sign_in"}, "expire_code", "end_recovery", "add_devices", `+
-		`"add_activity", or {"do": "end_session", "reason": "idle"} with one of the reasons for which sessions end.`)
+	return false,
+		fault.New(fault.InvalidRequest,
+			`Send {"do": "age_sign_in"}, "expire_code", "end_recovery", "add_devices", `+
+				`"add_activity", or {"do": "end_session", "reason": "idle"} with one of the reasons for which sessions end.`)
 }

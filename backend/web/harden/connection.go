@@ -135,7 +135,8 @@ func (c *connection) Write(p []byte) (int, error) {
 // unread bytes of the request would make the system send a reset, which discards the answer (RFC
 // 9112, 9.6).
 func (c *connection) Close() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.lingers.Load() && half.CloseWrite() == nil {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.lingers.Load() &&
+		half.CloseWrite() == nil {
 		if c.Conn.SetReadDeadline(time.Now().Add(LingerTime)) == nil {
 			_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
 		}

@@ -14,7 +14,8 @@ import (
 // lines, which count as one (RFC 6265bis, 4.2.2).
 var single = [...][]byte{
 	contentLength: []byte("content-length"), transferEncoding: []byte("transfer-encoding"),
-	[]byte("host"), []byte("content-type"), []byte("content-encoding"), []byte("origin"), []byte("sec-fetch-site"), []byte("expect"),
+	[]byte("host"), []byte("content-type"), []byte("content-encoding"), []byte("origin"),
+	[]byte("sec-fetch-site"), []byte("expect"),
 }
 
 // The indexes in single of the fields that define where the body ends.
@@ -104,7 +105,8 @@ func hasControl(value []byte) bool {
 
 // inToken are the characters of a token (RFC 9110, 5.6.2).
 var inToken = func() (in [256]bool) {
-	for _, b := range []byte("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
+	for _, b := range []byte(
+		"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
 		in[b] = true
 	}
 	return in
@@ -155,7 +157,8 @@ func hasTrailer(header *fasthttp.RequestHeader) bool {
 func targetFault(request *fasthttp.Request) string {
 	target, uri := request.Header.RequestURI(), request.URI()
 	isPath := bytes.HasPrefix(target, []byte("/"))
-	isAbsolute := bytes.HasPrefix(target, []byte("http://")) || bytes.HasPrefix(target, []byte("https://"))
+	isAbsolute := bytes.HasPrefix(target, []byte("http://")) ||
+		bytes.HasPrefix(target, []byte("https://"))
 	isAsterisk := string(target) == "*" && request.Header.IsOptions()
 	switch {
 	case !isPath && !isAbsolute && !isAsterisk:

@@ -18,7 +18,8 @@ var (
 // withBrand replaces Sana's brand in a page by b. The page's script reads it there.
 func withBrand(page []byte, b brand.Brand) []byte {
 	if b.Logo != nil {
-		page = ownMark.ReplaceAllLiteral(page, []byte(`<img class="Frame-mark" src="`+b.Logo.Path+`" alt="">`))
+		page = ownMark.ReplaceAllLiteral(page,
+			[]byte(`<img class="Frame-mark" src="`+b.Logo.Path+`" alt="">`))
 	}
 	if b.Name != brand.Default.Name {
 		page = ownPicture.ReplaceAllLiteral(page, nil)
@@ -26,7 +27,8 @@ func withBrand(page []byte, b brand.Brand) []byte {
 	}
 	var links string
 	for _, link := range []struct{ kind, address string }{
-		{"help", b.HelpURL}, {"privacy-policy", b.PrivacyURL}, {"terms-of-service", b.TermsURL}, {"author", mailto(b)},
+		{"help", b.HelpURL}, {"privacy-policy", b.PrivacyURL}, {"terms-of-service", b.TermsURL},
+		{"author", mailto(b)},
 	} {
 		if link.address != "" {
 			links += `<link rel="` + link.kind + `" href="` + html.EscapeString(link.address) + `" />`

@@ -23,10 +23,12 @@ func TestRead_AppliesTheOperatorsBrand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := Read(fstest.MapFS{"index.html": {Data: []byte(builtPage)}}, &url.URL{Scheme: "https", Host: "sana.example"}, brand.Brand{
-		Name: `Müller's "Bäckerei" <&>`, Light: light, Dark: brand.DarkAccentFor(light), IsOwn: true, Logo: logo,
-		HelpURL: "https://example.org/help?a=1&b=2", SupportEmail: "help@example.org",
-	})
+	files, err := Read(fstest.MapFS{"index.html": {Data: []byte(builtPage)}},
+		&url.URL{Scheme: "https", Host: "sana.example"}, brand.Brand{
+			Name: `Müller's "Bäckerei" <&>`, Light: light, Dark: brand.DarkAccentFor(light), IsOwn: true,
+			Logo:    logo,
+			HelpURL: "https://example.org/help?a=1&b=2", SupportEmail: "help@example.org",
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,8 @@ func TestRead_AppliesTheOperatorsBrand(t *testing.T) {
 		"<title>" + name + "</title>", `content="` + name + `"`, name + "</a>",
 		`<img class="Frame-mark" src="` + logo.Path + `" alt="">`,
 		"--pine:light-dark(#717171,", "--on-pine:light-dark(#ffffff,",
-		`<link rel="help" href="https://example.org/help?a=1&amp;b=2" />`, `<link rel="author" href="mailto:help@example.org" />`,
+		`<link rel="help" href="https://example.org/help?a=1&amp;b=2" />`,
+		`<link rel="author" href="mailto:help@example.org" />`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("got a page without %s:\n%s", want, page)
@@ -47,17 +50,20 @@ func TestRead_AppliesTheOperatorsBrand(t *testing.T) {
 			t.Errorf("got a page with %s:\n%s", own, page)
 		}
 	}
-	if picture := files[logo.Path]; picture.Policy != "default-src 'none'; sandbox" || picture.ContentType != "image/svg+xml" {
+	if picture := files[logo.Path]; picture.Policy != "default-src 'none'; sandbox" ||
+		picture.ContentType != "image/svg+xml" {
 		t.Errorf("got the logo with %q and %q", picture.Policy, picture.ContentType)
 	}
-	if policy := files[IndexPath].Policy; policy != policyOf([]byte(page)) || !strings.Contains(policy, "sha256-") {
+	if policy := files[IndexPath].Policy; policy != policyOf([]byte(page)) ||
+		!strings.Contains(policy, "sha256-") {
 		t.Errorf("got the policy %q, which does not allow the page's own style", policy)
 	}
 }
 
 func TestRead_DefaultBrandChangesNothing(t *testing.T) {
 	t.Parallel()
-	files, err := Read(fstest.MapFS{"index.html": {Data: []byte(builtPage)}}, &url.URL{Scheme: "https", Host: "sana.example"}, brand.Default)
+	files, err := Read(fstest.MapFS{"index.html": {Data: []byte(builtPage)}},
+		&url.URL{Scheme: "https", Host: "sana.example"}, brand.Default)
 	if err != nil {
 		t.Fatal(err)
 	}

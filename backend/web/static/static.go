@@ -46,8 +46,10 @@ func newContent(body []byte) Content {
 const IndexPath = "/index.html"
 
 // policySPA is the Content-Security-Policy of the pages.
-const policySPA = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-	"manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; " +
+const policySPA = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
+	"img-src 'self' data:; " +
+	"manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src " +
+	"'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
 // policyLogo prevents scripts in a logo that is opened by itself.
@@ -96,13 +98,15 @@ func Read(spa fs.FS, publicURL *url.URL, b brand.Brand) (map[string]*File, error
 }
 
 func newFile(name string, body []byte) *File {
-	return &File{Plain: newContent(body), ContentType: contentTypeOf(name), CacheControl: cacheControlOf("/" + name)}
+	return &File{Plain: newContent(body), ContentType: contentTypeOf(name),
+		CacheControl: cacheControlOf("/" + name)}
 }
 
 // newPage creates both variants of a page: for browsers with a session cookie, and without.
 func newPage(name string, body []byte) (*File, error) {
 	page := newFile(name, body)
-	stranger := newFile(name, bytes.Replace(body, []byte("<html "), []byte(`<html data-session="none" `), 1))
+	stranger := newFile(name,
+		bytes.Replace(body, []byte("<html "), []byte(`<html data-session="none" `), 1))
 	page.Stranger = stranger
 	policy := policyOf(body)
 	for _, f := range []*File{page, stranger} {
@@ -143,7 +147,8 @@ func policyOf(page []byte) string {
 		return policySPA
 	}
 	digest := sha256.Sum256(found[1])
-	return strings.Replace(policySPA, "style-src 'self'", "style-src 'self' 'sha256-"+base64.StdEncoding.EncodeToString(digest[:])+"'", 1)
+	return strings.Replace(policySPA, "style-src 'self'",
+		"style-src 'self' 'sha256-"+base64.StdEncoding.EncodeToString(digest[:])+"'", 1)
 }
 
 // withAddress makes the paths in a page's metadata absolute: sites that read them for a preview do

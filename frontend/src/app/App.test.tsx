@@ -1,5 +1,14 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/preact'
-import { afterEach, beforeAll, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
+import {
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  type MockInstance,
+  test,
+  vi,
+} from 'vitest'
 import type { SignedOut } from '../shared/api/http'
 import { use } from '../shared/i18n/text'
 import { allTexts } from '../shared/testing/catalogues'
@@ -180,7 +189,9 @@ test('the apps that a person may open are on the start page', async () => {
     }),
   })
   expect(screen.getByRole('heading', { name: 'Your apps' })).toBeTruthy()
-  expect(screen.getByRole<HTMLAnchorElement>('link', { name: 'Wiki' }).host).toBe('wiki.example.org')
+  expect(screen.getByRole<HTMLAnchorElement>('link', { name: 'Wiki' }).host).toBe(
+    'wiki.example.org',
+  )
   expect(screen.getByText('Previews').closest('a')).toBeNull()
 })
 
@@ -232,7 +243,10 @@ describe('a fault of the program', () => {
   test('while a page is drawn is said in place of the page', async () => {
     vi.stubGlobal('reportError', vi.fn())
     const broken = event(0, 'signed_in', { at: 'no time' })
-    await open('/', { [session]: json(signedIn), 'GET /api/account/events': json({ events: [broken] }) })
+    await open('/', {
+      [session]: json(signedIn),
+      'GET /api/account/events': json({ events: [broken] }),
+    })
     expect(screen.getByRole('alert').textContent).toBe(fault)
     expect(screen.getByRole('button', { name: 'Try again' })).toBeTruthy()
     expect(reportError).toHaveBeenCalledWith(expect.any(RangeError))
@@ -291,7 +305,10 @@ test('whoever comes back to an ended session is told why, calmly and before the 
 
 test('a session that ended while its page was open says why on return', async () => {
   await open('/', {
-    [session]: [json(signedIn), notSignedIn({ signed_out: { reason: 'ended_elsewhere', by: 'Safari on iOS' } })],
+    [session]: [
+      json(signedIn),
+      notSignedIn({ signed_out: { reason: 'ended_elsewhere', by: 'Safari on iOS' } }),
+    ],
   })
   await show('visible')
   expect(screen.getByText('You were signed out from another device (Safari on iOS).')).toBeTruthy()
@@ -300,7 +317,10 @@ test('a session that ended while its page was open says why on return', async ()
 
 test.each([
   ['on arrival', [notSignedIn({ signed_out: { reason: 'signed_out' } })]],
-  ['on return to another tab', [json(signedIn), notSignedIn({ signed_out: { reason: 'signed_out' } })]],
+  [
+    'on return to another tab',
+    [json(signedIn), notSignedIn({ signed_out: { reason: 'signed_out' } })],
+  ],
 ])('whoever has signed out here is told nothing, %s', async (_, replies) => {
   await open('/', { [session]: replies })
   await show('visible')

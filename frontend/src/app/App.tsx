@@ -88,7 +88,10 @@ function Pages() {
     tellOtherTabs('signed_in')
     welcome()
   }, [welcome])
-  const recover = useCallback(() => route(`/recovery?begin${query.replace('?', '&')}`, true), [route, query])
+  const recover = useCallback(
+    () => route(`/recovery?begin${query.replace('?', '&')}`, true),
+    [route, query],
+  )
   const goOn = useCallback(() => {
     if (!next) return
     const [path = ''] = next.split(/[?#]/)
@@ -97,7 +100,8 @@ function Pages() {
   }, [route, next])
 
   const signIn = useCallback(
-    (forGood: boolean) => route(`/${forGood ? '' : queryFor(location.pathname + location.search)}`, true),
+    (forGood: boolean) =>
+      route(`/${forGood ? '' : queryFor(location.pathname + location.search)}`, true),
     [route],
   )
 

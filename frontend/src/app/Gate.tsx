@@ -37,7 +37,14 @@ interface Props {
 }
 
 /** The pages of signed-in users, or the sign-in form. */
-export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, onNotSignedIn }: Props) {
+export function Gate({
+  path,
+  arrival,
+  onArrival,
+  onCodeRequested,
+  onSignedIn,
+  onNotSignedIn,
+}: Props) {
   const { read, reload, reset } = useRead('/api/auth/session')
   const [deleted, setDeleted] = useState(false)
   const wasSignedIn = useRef(false)
@@ -72,7 +79,8 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
   )
   useRestored(read.state === 'ready', reset)
 
-  const isOut = deleted || (read.state === 'refused' && read.refusal.problem.code === 'not_signed_in')
+  const isOut =
+    deleted || (read.state === 'refused' && read.refusal.problem.code === 'not_signed_in')
   const goesOut = isOut && path !== '/'
   useEffect(() => {
     if (goesOut) onNotSignedIn(deleted)
@@ -104,7 +112,14 @@ export function Gate({ path, arrival, onArrival, onCodeRequested, onSignedIn, on
     const { code, signed_out: ended } = read.refusal.problem
     if (code !== 'not_signed_in') return <TroublePage trouble={read.refusal} onRetry={reload} />
     const led = wasSignedIn.current ? arrivalAfter(ended) : arrivalWith(arrival, ended)
-    return <SignIn arrival={led} stale={read.trouble} onCodeRequested={onCodeRequested} onSignedIn={passkeyIn} />
+    return (
+      <SignIn
+        arrival={led}
+        stale={read.trouble}
+        onCodeRequested={onCodeRequested}
+        onSignedIn={passkeyIn}
+      />
+    )
   }
 }
 

@@ -17,7 +17,12 @@ export function Navigation({ path }: Props) {
   return (
     <nav class={styles.navigation} aria-label={text('home.title')}>
       {links.map(([href, key, icon]) => (
-        <a key={href} href={href} class={styles.link} aria-current={href === path ? 'page' : undefined}>
+        <a
+          key={href}
+          href={href}
+          class={styles.link}
+          aria-current={href === path ? 'page' : undefined}
+        >
           <Icon name={icon} />
           {text(key)}
         </a>

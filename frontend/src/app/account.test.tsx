@@ -26,7 +26,9 @@ describe('the name', () => {
   const save = 'PATCH /api/account'
 
   test('that is typed outlives what is read meanwhile', async () => {
-    await openInside('/account', { 'GET /api/account': [json(account), json({ ...account, name: 'Ada' })] })
+    await openInside('/account', {
+      'GET /api/account': [json(account), json({ ...account, name: 'Ada' })],
+    })
     await type('Name', 'Gra')
     await show('visible')
     expect(field('Name').value).toBe('Gra')
@@ -74,22 +76,35 @@ describe('a change of the address', () => {
       code: '123456',
       email: 'grace@example.net',
     })
-    expect(screen.getByText(/Your email address is now grace@example.net/).closest('[role=status]')).toBeTruthy()
+    expect(
+      screen.getByText(/Your email address is now grace@example.net/).closest('[role=status]'),
+    ).toBeTruthy()
     expect(screen.queryByLabelText('6-digit code')).toBeNull()
     expect(document.activeElement?.textContent).toBe('Email address')
     expect(server.count(session)).toBe(2)
   })
 
   test.each([
-    ['of another account', refusal(409, 'email_taken'), 'Another account already uses this address.'],
-    ['that is not taken here', refusal(403, 'sign_up_closed'), 'You can’t use an address at this domain here.'],
-  ])('to an address %s leads back to the form, with the reason at the field', async (_, reply, words) => {
-    await openInside('/account', { [read]: [pending, noPendingCode()], [verify]: reply })
-    await type('6-digit code', '123456')
-    expect(screen.getByRole('alert').textContent).toContain(words)
-    expect(field(open).value).toBe('grace@example.net')
-    expect(document.activeElement).toBe(field(open))
-  })
+    [
+      'of another account',
+      refusal(409, 'email_taken'),
+      'Another account already uses this address.',
+    ],
+    [
+      'that is not taken here',
+      refusal(403, 'sign_up_closed'),
+      'You can’t use an address at this domain here.',
+    ],
+  ])(
+    'to an address %s leads back to the form, with the reason at the field',
+    async (_, reply, words) => {
+      await openInside('/account', { [read]: [pending, noPendingCode()], [verify]: reply })
+      await type('6-digit code', '123456')
+      expect(screen.getByRole('alert').textContent).toContain(words)
+      expect(field(open).value).toBe('grace@example.net')
+      expect(document.activeElement).toBe(field(open))
+    },
+  )
 
   test('that another code took the place of can be asked for anew', async () => {
     await openInside('/account', { [read]: [pending, noPendingCode()] })
@@ -99,7 +114,10 @@ describe('a change of the address', () => {
   })
 
   test('that was given up here is not called lost', async () => {
-    await openInside('/account', { [read]: [pending, noPendingCode()], 'DELETE /api/account/email': noContent() })
+    await openInside('/account', {
+      [read]: [pending, noPendingCode()],
+      'DELETE /api/account/email': noContent(),
+    })
     await press('Use a different email address')
     expect(screen.queryByText(/This change has expired/)).toBeNull()
     await press('Cancel')
@@ -108,7 +126,10 @@ describe('a change of the address', () => {
   })
 
   test('that is being typed stays on the page when another tab asks for one', async () => {
-    await openInside('/account', { [read]: [noPendingCode(), noPendingCode(), pending], [ask]: 'never' })
+    await openInside('/account', {
+      [read]: [noPendingCode(), noPendingCode(), pending],
+      [ask]: 'never',
+    })
     await press('Change')
     await type(open, 'ada@ex')
     await show('visible')
@@ -140,7 +161,9 @@ describe('a change of the address that no mail was sent for', () => {
   })
 
   test('keeps the field if a code works', async () => {
-    await openInside('/account', { [ask]: json(noMail({ ...newAddress, code: pendingCode(newAddress) }), 202) })
+    await openInside('/account', {
+      [ask]: json(noMail({ ...newAddress, code: pendingCode(newAddress) }), 202),
+    })
     await change()
     expect(field('6-digit code')).toBeTruthy()
     expect(screen.getByText(/The last code still works/)).toBeTruthy()
@@ -223,7 +246,9 @@ describe('access keys', () => {
   })
 
   test('are selected if the browser does not copy them', async () => {
-    vi.spyOn(navigator.clipboard, 'writeText').mockRejectedValue(new DOMException('no', 'NotAllowedError'))
+    vi.spyOn(navigator.clipboard, 'writeText').mockRejectedValue(
+      new DOMException('no', 'NotAllowedError'),
+    )
     await openInside('/account', { [read]: [none, withKey], [make]: made })
     await create()
     await press('Copy')
@@ -243,9 +268,14 @@ describe('access keys', () => {
 
   test('that are too many are told from too many requests', async () => {
     const waits = refusal(429, 'too_many_requests', 'Later', { retry_after: 60 })
-    await openInside('/account', { [read]: none, [make]: [refusal(429, 'too_many_requests'), waits] })
+    await openInside('/account', {
+      [read]: none,
+      [make]: [refusal(429, 'too_many_requests'), waits],
+    })
     await create()
-    expect(screen.getByRole('alert').textContent).toBe('You have too many access keys. Delete one first.')
+    expect(screen.getByRole('alert').textContent).toBe(
+      'You have too many access keys. Delete one first.',
+    )
     await press('Create access key')
     expect(screen.getByRole('alert').textContent).toBe('There have been too many requests.')
     expect(screen.getByText(/Try again in 1:00/)).toBeTruthy()
@@ -259,7 +289,10 @@ describe('access keys', () => {
   })
 
   test('that are deleted leave the list at once, and the focus goes to the next one', async () => {
-    const server = await openInside('/account', { [read]: [both, 'never'], [end]: ['lost', noContent()] })
+    const server = await openInside('/account', {
+      [read]: [both, 'never'],
+      [end]: ['lost', noContent()],
+    })
     await press('Delete the access key Backup')
     await pass(1000)
     expect(server.calls).toContain(`DELETE /api/account/access-keys/${usedKey.id}`)
@@ -354,7 +387,10 @@ describe('what wants a fresh code', () => {
 
   test('waits for a press where another tab has had the proof', async () => {
     vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
-    const proved = { ...signedIn, session: { ...signedIn.session, signed_in_at: '2026-03-20T10:00:00Z' } }
+    const proved = {
+      ...signedIn,
+      session: { ...signedIn.session, signed_in_at: '2026-03-20T10:00:00Z' },
+    }
     const server = await openInside('/account', {
       ...code,
       [exported]: [stale(), file],
@@ -371,7 +407,10 @@ describe('what wants a fresh code', () => {
   })
 
   test('does not go on for another user', async () => {
-    const other = { ...signedIn, user: { id: 'f0000000-0000-4000-8000-000000000000', email: 'ada@example.org' } }
+    const other = {
+      ...signedIn,
+      user: { id: 'f0000000-0000-4000-8000-000000000000', email: 'ada@example.org' },
+    }
     const server = await openInside('/account', {
       ...code,
       [exported]: stale(),

@@ -20,6 +20,10 @@ export const states: State[] = [
   arrival('offline', 'lost', 'trouble.offline', 'network'),
   arrival('server without its database', refused(503, 'unavailable'), 'problem.unavailable'),
   arrival('fault of the server', refused(500, 'internal_error'), 'problem.internal_error'),
-  arrival('too many requests', refused(429, 'too_many_requests', { retry_after: 3725 }), 'problem.too_many_requests'),
+  arrival(
+    'too many requests',
+    refused(429, 'too_many_requests', { retry_after: 3725 }),
+    'problem.too_many_requests',
+  ),
   arrival('page older than the server', refused(421, 'misdirected_request'), 'problem.out_of_step'),
 ]

@@ -65,14 +65,19 @@ describe('whoever is not signed in', () => {
 
   test('since a moment ago is told why, wherever a call has found it out', async () => {
     const server = await openInside('/account', {
-      [session]: [json(signedIn), notSignedIn({ signed_out: { reason: 'email_changed', by: 'Firefox on Linux' } })],
+      [session]: [
+        json(signedIn),
+        notSignedIn({ signed_out: { reason: 'email_changed', by: 'Firefox on Linux' } }),
+      ],
       'PATCH /api/account': notSignedIn(),
     })
     await press('Save')
     expect(server.count(session)).toBe(2)
     expect(location.search).toBe('?next=%2Faccount')
     expect(
-      screen.getByText('You were signed out because your email address was changed, using Firefox on Linux.'),
+      screen.getByText(
+        'You were signed out because your email address was changed, using Firefox on Linux.',
+      ),
     ).toBeTruthy()
     expect(document.body.textContent).not.toContain('grace@example.org')
   })
@@ -144,7 +149,9 @@ describe('the code page, when another tab signs in', () => {
   test('with another address, stays', async () => {
     const arrived = pendingCode({ delivery: 'failed' })
     await openCode(json(arrived))
-    await shownAfter('signed_in', () => document.body.textContent.includes('We couldn’t deliver the email'))
+    await shownAfter('signed_in', () =>
+      document.body.textContent.includes('We couldn’t deliver the email'),
+    )
     expect(location.pathname).toBe('/verify')
   })
 })
@@ -190,7 +197,10 @@ describe('a page that the browser keeps', () => {
 
 test('no network is said once, on every page, and is over by itself', async () => {
   await openInside('/account', {
-    'GET /api/account': [json({ id: '', email: 'grace@example.org', name: '', created_at: '' }), 'lost'],
+    'GET /api/account': [
+      json({ id: '', email: 'grace@example.org', name: '', created_at: '' }),
+      'lost',
+    ],
   })
   const online = vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false)
   dispatchEvent(new Event('offline'))
@@ -203,7 +213,10 @@ test('no network is said once, on every page, and is over by itself', async () =
 })
 
 test('a sign-out leads to the form, from wherever the other pages are', async () => {
-  await openInside('/', { [session]: [json(signedIn), notSignedIn()], 'POST /api/auth/sign-out': noContent() })
+  await openInside('/', {
+    [session]: [json(signedIn), notSignedIn()],
+    'POST /api/auth/sign-out': noContent(),
+  })
   expect(screen.getByRole('link', { name: 'Overview' }).getAttribute('aria-current')).toBe('page')
   await press('Sign out')
   expect(screen.queryByRole('navigation')).toBeNull()
@@ -211,20 +224,27 @@ test('a sign-out leads to the form, from wherever the other pages are', async ()
 })
 
 describe('an account that is gone while its session, in a cookie, does not know it', () => {
-  const gone = () => notSignedIn({ signed_out: { reason: 'account_deleted', at: '2026-01-01T00:00:00Z' } })
+  const gone = () =>
+    notSignedIn({ signed_out: { reason: 'account_deleted', at: '2026-01-01T00:00:00Z' } })
 
   test.each([
     ['/account', 'GET /api/account'],
     ['/activity', 'GET /api/account/events'],
   ])('%s ends the session and says so', async (path, read) => {
-    const server = await openInside(path, { [read]: gone(), 'POST /api/auth/sign-out': noContent() })
+    const server = await openInside(path, {
+      [read]: gone(),
+      'POST /api/auth/sign-out': noContent(),
+    })
     await settled()
     expect(heading().textContent).toBe('Your account has been deleted')
     expect(server.calls.filter((call) => call === 'POST /api/auth/sign-out')).toHaveLength(1)
   })
 
   test('so does a change of the name', async () => {
-    await openInside('/account', { 'PATCH /api/account': gone(), 'POST /api/auth/sign-out': unavailable() })
+    await openInside('/account', {
+      'PATCH /api/account': gone(),
+      'POST /api/auth/sign-out': unavailable(),
+    })
     await type('Name', 'Ada')
     await press('Save')
     expect(heading().textContent).toBe('Your account has been deleted')

@@ -68,7 +68,10 @@ const signIn = (reply: Reply): State => ({
   replies: { [session]: notSignedIn(), [ask]: reply },
   act: enter('ada@example.org'),
 })
-const ended = (signed_out: SignedOut): State => ({ url: '/', replies: { [session]: notSignedIn({ signed_out }) } })
+const ended = (signed_out: SignedOut): State => ({
+  url: '/',
+  replies: { [session]: notSignedIn({ signed_out }) },
+})
 const home = (later: State['replies'], act?: State['act']): State => ({
   url: '/',
   replies: { [session]: json(signedIn), ...later },
@@ -81,7 +84,8 @@ const code = (replies: State['replies'], act?: State['act']): State => ({
   ...(act && { act }),
 })
 const alphanumeric = json(pendingCode({ code_kind: 'alphanumeric', code_length: 13 }))
-const delivered = (change: Parameters<typeof pendingCode>[0]) => code({ [pending]: json(pendingCode(change)) })
+const delivered = (change: Parameters<typeof pendingCode>[0]) =>
+  code({ [pending]: json(pendingCode(change)) })
 
 const statuses: Record<Problem['code'], number> = {
   invalid_request: 400,
@@ -151,7 +155,8 @@ function listed({ path, answers, does = [], without, passkeys }: Listed): State 
     // happy-dom would navigate to a download's address.
     vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
     if (without === 'network') await goOffline()
-    if (without === 'clipboard') vi.spyOn(navigator, 'clipboard', 'get').mockReturnValue(undefined as never)
+    if (without === 'clipboard')
+      vi.spyOn(navigator, 'clipboard', 'get').mockReturnValue(undefined as never)
     for (const step of does) await take(step)
     // Until a page shows that it is loading.
     await pass(300)
@@ -183,13 +188,27 @@ const states: Record<string, State> = {
     kept: 'ada@example.org',
     act: () => settled(),
   },
-  'an address with a slip': { url: '/', replies: { [session]: notSignedIn() }, act: () => type('ada@gmial.com') },
-  'the sign-in form that leads on': { url: '/?next=%2Factivity', replies: { [session]: notSignedIn() } },
+  'an address with a slip': {
+    url: '/',
+    replies: { [session]: notSignedIn() },
+    act: () => type('ada@gmial.com'),
+  },
+  'the sign-in form that leads on': {
+    url: '/?next=%2Factivity',
+    replies: { [session]: notSignedIn() },
+  },
   'no address': { url: '/', replies: { [session]: notSignedIn() }, act: () => press() },
-  'no address that could be one': { url: '/', replies: { [session]: notSignedIn() }, act: enter('ada') },
+  'no address that could be one': {
+    url: '/',
+    replies: { [session]: notSignedIn() },
+    act: enter('ada'),
+  },
   'an address on its way': signIn('never'),
   ...Object.fromEntries(
-    refusals.map(([code, status]) => [`an address refused: ${code}`, signIn(refusal(status, code, 'Server says'))]),
+    refusals.map(([code, status]) => [
+      `an address refused: ${code}`,
+      signIn(refusal(status, code, 'Server says')),
+    ]),
   ),
   'no cookies': {
     url: '/',
@@ -200,8 +219,12 @@ const states: Record<string, State> = {
     },
   },
   'a limit': signIn(refusal(429, 'too_many_requests', 'Later', { retry_after: 60 })),
-  'a limit until later today': signIn(refusal(429, 'too_many_requests', 'Later', { retry_after: later })),
-  'a limit until tomorrow': signIn(refusal(429, 'too_many_requests', 'Later', { retry_after: 86_000 })),
+  'a limit until later today': signIn(
+    refusal(429, 'too_many_requests', 'Later', { retry_after: later }),
+  ),
+  'a limit until tomorrow': signIn(
+    refusal(429, 'too_many_requests', 'Later', { retry_after: 86_000 }),
+  ),
   'a limit that is over': {
     ...signIn(refusal(429, 'too_many_requests', 'Later', { retry_after: 60 })),
     act: async () => {
@@ -211,13 +234,27 @@ const states: Record<string, State> = {
   },
 
   ...Object.fromEntries(reasons.map((reason) => [`signed out: ${reason}`, ended({ reason })])),
-  'signed out elsewhere today': ended({ reason: 'ended_elsewhere', at: new Date().toISOString(), by }),
-  'signed out everywhere long ago': ended({ reason: 'ended_everywhere', at: '2001-02-03T04:05:06Z', by }),
-  'a session that ended for nobody knows why': home({ [session]: [json(signedIn), notSignedIn()] }, back),
+  'signed out elsewhere today': ended({
+    reason: 'ended_elsewhere',
+    at: new Date().toISOString(),
+    by,
+  }),
+  'signed out everywhere long ago': ended({
+    reason: 'ended_everywhere',
+    at: '2001-02-03T04:05:06Z',
+    by,
+  }),
+  'a session that ended for nobody knows why': home(
+    { [session]: [json(signedIn), notSignedIn()] },
+    back,
+  ),
 
   'the sign-in form of an app': {
     url: '/?next=%2Fenter%3Fhost%3Dwiki.example.org%26path%3D%252F%26nonce_hash%3Dabc',
-    replies: { [session]: notSignedIn(), 'GET /api/apps/{host}': json({ id: 'wiki', name: 'Wiki' }) },
+    replies: {
+      [session]: notSignedIn(),
+      'GET /api/apps/{host}': json({ id: 'wiki', name: 'Wiki' }),
+    },
     act: () => settled(),
   },
 
@@ -232,13 +269,17 @@ const states: Record<string, State> = {
   'a home page that may be old': home({ [session]: [json(signedIn), unavailable()] }, back),
   'signing out': home({ 'POST /api/auth/sign-out': 'never' }, press),
   'a sign-out that fails': home({ 'POST /api/auth/sign-out': 'lost' }, press),
-  'signed out': home({ [session]: [json(signedIn), notSignedIn()], 'POST /api/auth/sign-out': noContent() }, () =>
-    press(),
+  'signed out': home(
+    { [session]: [json(signedIn), notSignedIn()], 'POST /api/auth/sign-out': noContent() },
+    () => press(),
   ),
 
   queued: delivered({ delivery: 'queued' }),
   late: delivered({ delivery: 'delayed' }),
-  'late because of the provider': delivered({ delivery: 'delayed', delivery_reason: 'provider_away' }),
+  'late because of the provider': delivered({
+    delivery: 'delayed',
+    delivery_reason: 'provider_away',
+  }),
   sent: delivered({}),
   arrived: delivered({ delivery: 'delivered' }),
   'a mail at a known provider': delivered({ email: 'ada@gmail.com' }),
@@ -257,9 +298,12 @@ const states: Record<string, State> = {
   'a short alphanumeric code': code({ [pending]: alphanumeric }, enter('ABC')),
   'a code that is checked': code({ [verify]: 'never' }, () => type('123456')),
   'a code that cannot be checked': code({ [verify]: 'lost' }, () => type('123456')),
-  'a wrong code': code({ [verify]: refusal(401, 'wrong_code', 'No', { tries_left: 4 }) }, () => type('123456')),
-  'the last but one wrong code': code({ [verify]: refusal(401, 'wrong_code', 'No', { tries_left: 1 }) }, () =>
+  'a wrong code': code({ [verify]: refusal(401, 'wrong_code', 'No', { tries_left: 4 }) }, () =>
     type('123456'),
+  ),
+  'the last but one wrong code': code(
+    { [verify]: refusal(401, 'wrong_code', 'No', { tries_left: 1 }) },
+    () => type('123456'),
   ),
   ...Object.fromEntries(
     refusals.map(([problem, status]) => [
@@ -271,7 +315,10 @@ const states: Record<string, State> = {
   'a locked code': delivered({ tries_left: 0 }),
   'another code later today': delivered({ resend_at: serverTime(later) }),
   'another code tomorrow': delivered({ resend_at: serverTime(86_000) }),
-  'a new code for a locked one later today': delivered({ tries_left: 0, resend_at: serverTime(later) }),
+  'a new code for a locked one later today': delivered({
+    tries_left: 0,
+    resend_at: serverTime(later),
+  }),
   'asking again': code({ [resend]: 'never' }, () => press(1)),
   'asked again': code({ [resend]: json(codeRequest(), 202) }, () => press(1)),
   'asking again in vain': code({ [resend]: 'lost' }, () => press(1)),
@@ -315,7 +362,9 @@ async function wordsIn({ url, replies = {}, kept, passkeys, act }: State): Promi
   vi.setSystemTime(new Date().setHours(12, 0, 0, 0))
   if (kept) keep('email', kept)
   // The server uses up a list of replies.
-  new FakeServer(Object.fromEntries(Object.entries(replies).map(([call, reply]) => [call, [reply].flat()])))
+  new FakeServer(
+    Object.fromEntries(Object.entries(replies).map(([call, reply]) => [call, [reply].flat()])),
+  )
   render(<App />)
   await settled()
   await act?.()
@@ -333,7 +382,9 @@ function marked<Text>(text: Text): Text {
   if (typeof text !== 'string') return text
   const wide = (letters: string) =>
     letters.replace(/[a-z]/gi, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0xfee0))
-  return text.replace(/\{\w+\}|[^{]+/g, (part) => (part.startsWith('{') ? part : wide(part))) as Text
+  return text.replace(/\{\w+\}|[^{]+/g, (part) =>
+    part.startsWith('{') ? part : wide(part),
+  ) as Text
 }
 
 // Each test walks over all states.
@@ -345,7 +396,9 @@ beforeAll(async () => {
   globalThis.scrollTo = () => {}
   // An operator with all links.
   for (const rel of ['help', 'privacy-policy', 'terms-of-service', 'author'])
-    document.head.append(Object.assign(document.createElement('link'), { rel, href: `https://example.org/${rel}` }))
+    document.head.append(
+      Object.assign(document.createElement('link'), { rel, href: `https://example.org/${rel}` }),
+    )
   await loadPages()
   vi.useFakeTimers()
 })
@@ -357,7 +410,9 @@ test('every word on every page is from the catalogue, and every text of the cata
     get: (_, key: keyof typeof en) => {
       seen.add(key)
       const found = en[key]
-      return typeof found === 'string' ? marked(found) : { one: marked(found.one), other: marked(found.other) }
+      return typeof found === 'string'
+        ? marked(found)
+        : { one: marked(found.one), other: marked(found.other) }
     },
   })
   // Japanese dates have no Latin letters either.
@@ -378,7 +433,9 @@ test('whoever is not signed in needs no text of the pages that are loaded later'
   const leadsNowhere = (reply: Reply) => !(reply instanceof Response && reply.ok)
   const first = Object.values(states).filter(
     ({ url, passkeys, replies = {} }) =>
-      url === '/' && !passkeys && [replies[session] ?? [], replies[ask] ?? []].flat().every(leadsNowhere),
+      url === '/' &&
+      !passkeys &&
+      [replies[session] ?? [], replies[ask] ?? []].flat().every(leadsNowhere),
   )
   expect(first.length).toBeGreaterThan(30)
   for (const state of first) await wordsIn(state)
@@ -388,13 +445,15 @@ test('whoever is not signed in needs no text of the pages that are loaded later'
 test.each(Object.entries(allTexts).filter(([language]) => language !== 'en'))(
   'no text in %s is the English one',
   (_, catalogue) => {
-    const wordsOf = (text: Catalogue[Key]) => (typeof text === 'string' ? [text] : Object.values(text))
+    const wordsOf = (text: Catalogue[Key]) =>
+      typeof text === 'string' ? [text] : Object.values(text)
     const same = Object.entries(catalogue).filter(
       ([key, text]) =>
         key !== 'passkeys.title' &&
         wordsOf(text).some(
           (words) =>
-            wordsOf(en[key as keyof typeof en]).includes(words) && /\p{L}{3}/u.test(words.replace(/\{\w+\}/g, '')),
+            wordsOf(en[key as keyof typeof en]).includes(words) &&
+            /\p{L}{3}/u.test(words.replace(/\{\w+\}/g, '')),
         ),
     )
     expect(same).toEqual([])

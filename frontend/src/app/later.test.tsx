@@ -22,7 +22,10 @@ test('a page is shown when its program is there, at once where that was loaded b
 })
 
 test('a program that cannot be loaded ahead is no trouble yet; shown, the page says so', async () => {
-  const importPage = vi.fn().mockRejectedValueOnce(new TypeError('Failed to fetch')).mockResolvedValue(Page)
+  const importPage = vi
+    .fn()
+    .mockRejectedValueOnce(new TypeError('Failed to fetch'))
+    .mockResolvedValue(Page)
   const Later = later<{ name: string }>(importPage)
   await Later.load()
   render(<Later name="at last" />)
@@ -31,6 +34,8 @@ test('a program that cannot be loaded ahead is no trouble yet; shown, the page s
 
   const Never = later<{ name: string }>(() => Promise.reject(new TypeError('Failed to fetch')))
   render(<Never name="never" />)
-  await vi.waitFor(() => expect(screen.getByRole('alert').textContent).toContain('We can’t reach Sana right now.'))
+  await vi.waitFor(() =>
+    expect(screen.getByRole('alert').textContent).toContain('We can’t reach Sana right now.'),
+  )
   expect(screen.getByRole('button', { name: 'Try again' })).toBeTruthy()
 })

@@ -37,7 +37,9 @@ export function later<Props extends object>(
       load().then(async (failure) => {
         if (!failure) return notice(true)
         setTrouble(failure)
-        await untilAnswered((signal) => get('/api/auth/session', signal), setTrouble, signal).catch(() => {})
+        await untilAnswered((signal) => get('/api/auth/session', signal), setTrouble, signal).catch(
+          () => {},
+        )
         if (signal.aborted) return
         if (wasReloaded()) setTrouble(ownRefusal('not_found'))
         else location.reload()
@@ -47,7 +49,13 @@ export function later<Props extends object>(
     if (Page) return <Page {...props} />
     // Browsers may cache the failed import until the page is reloaded.
     return (
-      <Around>{trouble ? <TroublePage trouble={trouble} onRetry={() => location.reload()} /> : <Loading />}</Around>
+      <Around>
+        {trouble ? (
+          <TroublePage trouble={trouble} onRetry={() => location.reload()} />
+        ) : (
+          <Loading />
+        )}
+      </Around>
     )
   }
   return Object.assign(Later, { load })

@@ -39,12 +39,22 @@ interface Props {
   onDeleted: () => void
 }
 
-export function InsidePages({ path, current, stale, onArrived, onRecheck, onSignedOut, onDeleted }: Props) {
+export function InsidePages({
+  path,
+  current,
+  stale,
+  onArrived,
+  onRecheck,
+  onSignedOut,
+  onDeleted,
+}: Props) {
   /** The action that waits for the step-up, and the time of the user's last sign-in. */
   const provedAt = current.session.signed_in_at
   // An app may require a newer sign-in than this one.
   const [isStale] = useState(location.search.endsWith('&fresh=1'))
-  const [waiting, setWaiting] = useState(isStale && onArrived ? { goOn: onArrived, provedAt } : undefined)
+  const [waiting, setWaiting] = useState(
+    isStale && onArrived ? { goOn: onArrived, provedAt } : undefined,
+  )
   const goesOn = isStale ? undefined : onArrived
   useEffect(() => goesOn?.(), [goesOn])
   const inside = useMemo(

@@ -22,7 +22,9 @@ test('this session is the first, is marked, and cannot be ended here', async () 
   expect(items()[0]).toContain('Firefox on LinuxThis device')
   expect(items()[1]).toContain('Safari on iOS')
   expect(
-    screen.getAllByRole('button', { name: /^Sign out ./ }).map((button) => button.getAttribute('aria-label')),
+    screen
+      .getAllByRole('button', { name: /^Sign out ./ })
+      .map((button) => button.getAttribute('aria-label')),
   ).toEqual(['Sign out Safari on iOS', null])
 })
 
@@ -30,7 +32,10 @@ test.each<[string, Reply[]]>([
   ['at once', [noContent()]],
   ['after a repeat, if the answer was lost', ['lost', noContent()]],
 ])('a session that is ended is gone from the list %s', async (_, replies) => {
-  await openInside('/sessions', { [sessions]: [both, 'never'], 'DELETE /api/sessions/{id}': replies })
+  await openInside('/sessions', {
+    [sessions]: [both, 'never'],
+    'DELETE /api/sessions/{id}': replies,
+  })
   await press('Sign out Safari on iOS')
   await pass(1000)
   expect(items()).toHaveLength(1)
@@ -47,7 +52,10 @@ test('a store that knows this session only says so, and offers nothing that it c
 })
 
 test('all others are signed out only after a second press, which the first one leads to', async () => {
-  const server = await openInside('/sessions', { [sessions]: [both, 'never'], 'DELETE /api/sessions': noContent() })
+  const server = await openInside('/sessions', {
+    [sessions]: [both, 'never'],
+    'DELETE /api/sessions': noContent(),
+  })
   await press('Sign out of all other devices')
   expect(document.activeElement?.textContent).toBe('Sign out of 1 other device?')
   expect(server.count('DELETE /api/sessions')).toBe(0)
@@ -60,7 +68,9 @@ test('all others are signed out only after a second press, which the first one l
 
 test('a session names the apps that it has opened', async () => {
   const withApps = { ...otherSession, apps: ['Wiki', 'Grafana'] }
-  await openInside('/sessions', { [sessions]: json({ complete: true, sessions: [withApps, thisSession] }) })
+  await openInside('/sessions', {
+    [sessions]: json({ complete: true, sessions: [withApps, thisSession] }),
+  })
   expect(items()[0]).not.toContain('Opened apps')
   expect(items()[1]).toContain('Opened apps: Wiki, Grafana')
 })
@@ -68,13 +78,18 @@ test('a session names the apps that it has opened', async () => {
 test('access keys can end with all other sessions', async () => {
   const server = await openInside('/sessions', {
     [sessions]: [both, 'never'],
-    'GET /api/account/access-keys': [json({ access_keys: [usedKey, unusedKey], apps: [] }), 'never'],
+    'GET /api/account/access-keys': [
+      json({ access_keys: [usedKey, unusedKey], apps: [] }),
+      'never',
+    ],
     'DELETE /api/sessions': noContent(),
   })
   await press('Sign out of all other devices')
   await press('Sign out and delete 2 access keys')
   expect(server.calls).toContain('DELETE /api/sessions?access_keys=true')
-  expect(screen.getByText('All other devices are signed out. Your access keys are deleted.')).toBeTruthy()
+  expect(
+    screen.getByText('All other devices are signed out. Your access keys are deleted.'),
+  ).toBeTruthy()
   expect(items()).toHaveLength(1)
 })
 
@@ -112,7 +127,9 @@ test('an event of an administrator says so, and one of an access key names it', 
 })
 
 test('what was read of the activity stays when the tab is seen again, without gaps and without repeats', async () => {
-  const events = Array.from({ length: 6 }, (_, number) => event(number, 'signed_in', { ip: `192.0.2.${number}` }))
+  const events = Array.from({ length: 6 }, (_, number) =>
+    event(number, 'signed_in', { ip: `192.0.2.${number}` }),
+  )
   const server = await openInside('/activity', {
     'GET /api/account/events': [
       json({ events: events.slice(1, 3), next: '998' }),

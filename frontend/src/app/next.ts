@@ -22,5 +22,7 @@ export function queryFor(next: string | undefined): string {
 /** The app from which the browser came, if the destination is `/enter`. */
 export function appOf(next: string | undefined): CameFrom | undefined {
   const [page, query] = next?.split('?') ?? []
-  return page === '/enter' ? (Object.fromEntries(new URLSearchParams(query)) as unknown as CameFrom) : undefined
+  return page === '/enter'
+    ? (Object.fromEntries(new URLSearchParams(query)) as unknown as CameFrom)
+    : undefined
 }

@@ -1,5 +1,12 @@
 import { fireEvent, render, screen } from '@testing-library/preact'
-import { account, FakeServer, json, noPendingCode, type Reply, signedIn } from '../shared/testing/server'
+import {
+  account,
+  FakeServer,
+  json,
+  noPendingCode,
+  type Reply,
+  signedIn,
+} from '../shared/testing/server'
 import { settled } from '../shared/testing/time'
 import { App } from './App'
 import { loadPages } from './pagesLater'
@@ -7,7 +14,10 @@ import { loadPages } from './pagesLater'
 export const session = 'GET /api/auth/session'
 
 /** Opens one of the pages of signed-in users, with the name and address of Grace. */
-export async function openInside(path: string, replies: Record<string, Reply | Reply[]> = {}): Promise<FakeServer> {
+export async function openInside(
+  path: string,
+  replies: Record<string, Reply | Reply[]> = {},
+): Promise<FakeServer> {
   await loadPages()
   // happy-dom has no layout to scroll.
   globalThis.scrollTo = () => {}

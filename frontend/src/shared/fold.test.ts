@@ -20,7 +20,11 @@ test.each(vectors)('$typed is folded as the server folds it', ({ typed, text, di
 test('the digits of every script that Intl writes are read', () => {
   const systems = Intl.supportedValuesOf('numberingSystem')
   const read = systems.map((numberingSystem) => {
-    const { format } = new Intl.NumberFormat('en', { numberingSystem, useGrouping: false, minimumIntegerDigits: 10 })
+    const { format } = new Intl.NumberFormat('en', {
+      numberingSystem,
+      useGrouping: false,
+      minimumIntegerDigits: 10,
+    })
     return [numberingSystem, format(123456789)] as const
   })
   const decimal = read.filter(([, digits]) => /^\p{Nd}{10}$/u.test(digits))

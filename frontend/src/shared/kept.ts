@@ -1,4 +1,7 @@
-/** Values for the next visit: the last address, the chosen language, and whether passkeys are offered no more. */
+/**
+ * Values for the next visit: the last address, the chosen language, and whether passkeys are
+ * offered no more.
+ */
 export type Kept = 'email' | 'language' | 'passkeys'
 
 /** '' if nothing is stored. */

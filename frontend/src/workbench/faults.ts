@@ -22,7 +22,9 @@ export const faultsInSight: Plugin = {
       show()
     }
     ws.on('connection', () => faults.size > 0 && show())
-    process.on('message', (message: { serverFault?: string }) => report('server', message.serverFault ?? ''))
+    process.on('message', (message: { serverFault?: string }) =>
+      report('server', message.serverFault ?? ''),
+    )
     watchTypes(`${config.root}/..`, (fault) => {
       if (fault) config.logger.error(`\n${fault}\n`)
       report('types', fault)
@@ -35,7 +37,15 @@ export const faultsInSight: Plugin = {
  * there are no errors.
  */
 function watchTypes(root: string, onRound: (fault: string) => void): void {
-  const flags = ['--noEmit', '--watch', '--preserveWatchOutput', '--pretty', 'false', '-p', 'tsconfig.json']
+  const flags = [
+    '--noEmit',
+    '--watch',
+    '--preserveWatchOutput',
+    '--pretty',
+    'false',
+    '-p',
+    'tsconfig.json',
+  ]
   const tsc = spawn(process.execPath, ['node_modules/typescript-native/bin/tsc', ...flags], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -26,7 +26,8 @@ const sizes: Record<string, [width: number, height: number]> = {
 
 function chosenInAddress(): Chosen {
   const query = new URLSearchParams(location.search)
-  const chosen = (name: Choice) => choices[name].find((choice) => choice === query.get(name)) ?? choices[name][0] ?? ''
+  const chosen = (name: Choice) =>
+    choices[name].find((choice) => choice === query.get(name)) ?? choices[name][0] ?? ''
   const names = Object.keys(choices) as Choice[]
   return {
     ...(Object.fromEntries(names.map((name) => [name, chosen(name)])) as Record<Choice, string>),
@@ -99,7 +100,10 @@ function Workbench() {
           {(Object.keys(choices) as Choice[]).map((name) => (
             <label key={name}>
               {name}{' '}
-              <select value={chosen[name]} onChange={({ currentTarget }) => choose({ [name]: currentTarget.value })}>
+              <select
+                value={chosen[name]}
+                onChange={({ currentTarget }) => choose({ [name]: currentTarget.value })}
+              >
                 {choices[name].map((choice) => (
                   <option key={choice}>{choice}</option>
                 ))}
@@ -107,7 +111,11 @@ function Workbench() {
             </label>
           ))}
         </header>
-        {shown ? <Frames state={shown} chosen={chosen} /> : <p>There is no state {chosen.state}.</p>}
+        {shown ? (
+          <Frames state={shown} chosen={chosen} />
+        ) : (
+          <p>There is no state {chosen.state}.</p>
+        )}
       </main>
     </div>
   )
@@ -147,7 +155,11 @@ function Frames({ state, chosen }: FramesProps) {
     <div class={styles.frames}>
       {all.flatMap((language) =>
         themes.map((theme) => (
-          <Frame key={`${language} ${theme}`} state={state} chosen={{ ...chosen, language, theme }} />
+          <Frame
+            key={`${language} ${theme}`}
+            state={state}
+            chosen={{ ...chosen, language, theme }}
+          />
         )),
       )}
     </div>
@@ -164,7 +176,13 @@ function Frame({ state: { id, name }, chosen: { theme, size, text, language } }:
           {name}, {language}, {theme}
         </a>
       </figcaption>
-      <iframe key={address} src={address} title={`${name}, ${language}`} width={width} height={height} />
+      <iframe
+        key={address}
+        src={address}
+        title={`${name}, ${language}`}
+        width={width}
+        height={height}
+      />
     </figure>
   )
 }

@@ -36,5 +36,8 @@ export const workbench: Plugin = {
 export const builtWorkbench: Plugin = {
   name: 'built-workbench',
   apply: (_, { command, mode }) => command === 'build' && mode === 'states',
-  transformIndexHtml: { order: 'pre', handler: (html) => html.replace(appEntry, '/src/workbench/show.tsx') },
+  transformIndexHtml: {
+    order: 'pre',
+    handler: (html) => html.replace(appEntry, '/src/workbench/show.tsx'),
+  },
 }

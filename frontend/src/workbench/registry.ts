@@ -5,7 +5,10 @@ export interface Found extends State {
   id: string
 }
 
-const files = import.meta.glob<State[]>('../**/*.states.{ts,tsx}', { eager: true, import: 'states' })
+const files = import.meta.glob<State[]>('../**/*.states.{ts,tsx}', {
+  eager: true,
+  import: 'states',
+})
 
 /** All states, those of one file together, in its order. */
 export const found: Found[] = Object.entries(files).flatMap(([file, states]) => {

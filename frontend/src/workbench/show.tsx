@@ -45,6 +45,8 @@ if (window === window.top) {
     import('./inspect/contrast'),
     import('./inspect/geometry'),
   ])
-  Object.assign(window, { workbench: { contrastFaults, geometryFaults, axeFaults, shifts, violations } })
+  Object.assign(window, {
+    workbench: { contrastFaults, geometryFaults, axeFaults, shifts, violations },
+  })
 }
 document.documentElement.dataset.state = 'reached'

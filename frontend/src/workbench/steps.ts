@@ -14,7 +14,9 @@ export function takeAway(what: State['without']): void {
 
 /** Waits until the next page is complete. */
 export async function settled(): Promise<void> {
-  await until(() => document.querySelector('h1') && !document.querySelector('[class*="Loading-loading"]'))
+  await until(
+    () => document.querySelector('h1') && !document.querySelector('[class*="Loading-loading"]'),
+  )
   await nextFrame()
 }
 

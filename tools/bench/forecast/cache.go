@@ -31,8 +31,9 @@ type setting struct {
 	sessions  float64
 	instances int
 	megabytes int
-	sticky    bool    // all requests of a session reach the same instance; otherwise any
-	zipf      float64 // exponent of Zipf's law, by which few sessions have most visits; 0: all have the same number
+	sticky    bool // all requests of a session reach the same instance; otherwise any
+	// exponent of Zipf's law, by which few sessions have most visits; 0: all have the same number
+	zipf float64
 }
 
 // weight is the size that backend/session/cached.go counts for a cached session: sessionBytes,
@@ -52,7 +53,8 @@ func simulateCache(args []string) error {
 	)
 	_ = flags.Parse(args)
 	fmt.Printf(
-		"%.0f visits a day of %d requests in %d s; an instance takes %.0f requests a second; a cached session takes %d bytes\n",
+		"%.0f visits a day of %d requests in %d s; an instance takes %.0f requests a second; a cached "+
+			"session takes %d bytes\n",
 		p.visits,
 		p.requests,
 		p.seconds,
@@ -60,7 +62,8 @@ func simulateCache(args []string) error {
 		weight,
 	)
 	fmt.Println(
-		"| sessions | requests/s | in use | instances | requests of a session | visits | cache, MB | hits | reads of the database/s | touches/s |",
+		"| sessions | requests/s | in use | instances | requests of a session | visits | cache, MB | " +
+			"hits | reads of the database/s | touches/s |",
 	)
 	for _, sessions := range []float64{1e6, 1e7, 1e8, 1e9} {
 		instances := max(2, int(p.perSecond(sessions) / *perInstance + 0.999))

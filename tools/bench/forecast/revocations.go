@@ -34,7 +34,8 @@ func measureRevocations(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Println(
-		"| LISTEN | instances | revocations/s | polls/s | of each instance | CPU of the server, % of a core |",
+		"| LISTEN | instances | revocations/s | polls/s | of each instance | CPU of the server, % of " +
+			"a core |",
 	)
 	for _, listens := range []bool{true, false} {
 		for _, instances := range []int{2, 10, 30} {

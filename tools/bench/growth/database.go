@@ -105,7 +105,8 @@ const rows = `
 	FROM generate_series($1::integer, $2::integer) AS n,
 	     LATERAL (SELECT md5($3 || n) AS id, md5('user' || n / 2)::uuid AS user_id) AS ids,
 	     LATERAL (SELECT now() - make_interval(secs => $4 * random()) AS expired) AS a,
-	     LATERAL (SELECT CASE WHEN $4 > 0 THEN expired ELSE now() + interval '1 day' + random() * interval '29 days' END AS ends,
+	     LATERAL (SELECT CASE WHEN $4 > 0 THEN expired
+	         ELSE now() + interval '1 day' + random() * interval '29 days' END AS ends,
 	                     CASE WHEN $4 > 0 THEN expired - interval '1 hour'
 	                          WHEN n % 2 = 1 THEN now() + interval '12 hours'
 	                          ELSE now() - random() * interval '12 hours' END AS used) AS b`

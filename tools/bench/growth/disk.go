@@ -25,7 +25,8 @@ func (d *database) disk(ctx context.Context) (disk, error) {
 		return disk{}, err
 	}
 	rows, err := d.db.Query(ctx, `
-		SELECT indexrelid::regclass::text, pg_relation_size(indexrelid)::float8 / (SELECT count(*) FROM sessions)
+		SELECT indexrelid::regclass::text,
+		    pg_relation_size(indexrelid)::float8 / (SELECT count(*) FROM sessions)
 		FROM pg_index
 		WHERE indrelid = 'sessions'::regclass`)
 	if err != nil {
@@ -62,8 +63,10 @@ func printDisk(sizes []disk) {
 
 // shown are the server settings that affect the measurements.
 var shown = []string{
-	"server_version", "shared_buffers", "max_wal_size", "checkpoint_timeout", "wal_compression", "synchronous_commit", "fsync",
-	"full_page_writes", "random_page_cost", "effective_cache_size", "work_mem", "max_connections", "jit", "autovacuum_naptime",
+	"server_version", "shared_buffers", "max_wal_size", "checkpoint_timeout", "wal_compression",
+	"synchronous_commit", "fsync",
+	"full_page_writes", "random_page_cost", "effective_cache_size", "work_mem", "max_connections",
+	"jit", "autovacuum_naptime",
 }
 
 func settings(ctx context.Context, url string) (map[string]string, error) {

@@ -177,7 +177,8 @@ func short(n int) string {
 
 func printReads(list []reads) {
 	fmt.Printf(
-		"\nreads a second, wrk with %d connections beside it, medians\n| sessions | reads | a second | rounds | p99, ms | Sana + Postgres compute, us | failed |\n",
+		"\nreads a second, wrk with %d connections beside it, medians\n| sessions | reads | a second "+
+			"| rounds | p99, ms | Sana + Postgres compute, us | failed |\n",
 		connections,
 	)
 	for _, r := range list {

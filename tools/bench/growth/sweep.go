@@ -119,7 +119,8 @@ func (d *database) sweep(ctx context.Context) (int, error) {
 func printSweeps(list []sweepResult) {
 	fmt.Printf("\na sweep beside reads: medians of windows of %s, and the worst\n", sweepWindow)
 	fmt.Println(
-		"| reads | living | swept | seconds | a second before | during | p99 before, ms | during | worst |",
+		"| reads | living | swept | seconds | a second before | during | p99 before, ms | during | " +
+			"worst |",
 	)
 	for _, r := range list {
 		if len(r.During) == 0 {

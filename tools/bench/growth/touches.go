@@ -82,7 +82,8 @@ func id(n int) string {
 
 func printTouches(list []touches) {
 	fmt.Printf(
-		"\nuses of sessions recorded, %d in a statement, over one connection\n| sessions | a second | WAL bytes of each | HOT |\n",
+		"\nuses of sessions recorded, %d in a statement, over one connection\n| sessions | a second | "+
+			"WAL bytes of each | HOT |\n",
 		touchBatch,
 	)
 	for _, t := range list {

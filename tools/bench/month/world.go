@@ -44,7 +44,8 @@ func hurryAutovacuum(ctx context.Context, server string) (restore func(), err er
 	}
 	defer conn.Close(ctx)
 	for _, sql := range []string{
-		`ALTER SYSTEM SET autovacuum_naptime = '1s'`, `ALTER SYSTEM SET autovacuum_vacuum_cost_delay = 0`, `SELECT pg_reload_conf()`,
+		`ALTER SYSTEM SET autovacuum_naptime = '1s'`, `ALTER SYSTEM SET autovacuum_vacuum_cost_delay = 0`,
+		`SELECT pg_reload_conf()`,
 	} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return nil, err
@@ -59,7 +60,8 @@ func hurryAutovacuum(ctx context.Context, server string) (restore func(), err er
 		}
 		defer conn.Close(ctx)
 		for _, sql := range []string{
-			`ALTER SYSTEM RESET autovacuum_naptime`, `ALTER SYSTEM RESET autovacuum_vacuum_cost_delay`, `SELECT pg_reload_conf()`,
+			`ALTER SYSTEM RESET autovacuum_naptime`, `ALTER SYSTEM RESET autovacuum_vacuum_cost_delay`,
+			`SELECT pg_reload_conf()`,
 		} {
 			if _, err := conn.Exec(ctx, sql); err != nil {
 				log.Printf("%s: %v", sql, err)

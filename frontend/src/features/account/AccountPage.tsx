@@ -24,8 +24,11 @@ export function AccountPage({ onDeleted }: Props) {
     reload()
     change.reload()
   }
-  // A code that is waited for and all keys belong on the page from the beginning; without keys the rest works, too.
-  const rest = [keys.read, passkeys.read].find(({ state, trouble }) => state === 'loading' && !trouble)
+  // A code that is waited for and all keys belong on the page from the beginning; without keys the
+  // rest works, too.
+  const rest = [keys.read, passkeys.read].find(
+    ({ state, trouble }) => state === 'loading' && !trouble,
+  )
   const missing = change.read.state === 'loading' ? change.read : rest
   const whole = read.state === 'ready' && missing?.state === 'loading' ? missing : read
   return (

@@ -11,13 +11,19 @@ interface Props {
   onChanged: () => void
 }
 
-/** The purpose of codes. With one passkey, each lost device would be a recovery: the choice begins with two. */
+/**
+ * The purpose of codes. With one passkey, each lost device would be a recovery: the choice begins
+ * with two.
+ */
 export function CodesFor({ all: { passkeys, codes_for, can_restrict }, onChanged }: Props) {
   const writing = useOwnWrite(repeatUntilAnswered)
   const isRestricted = codes_for === 'recovery'
   if (!(isRestricted || (can_restrict && passkeys.length > 1))) return null
   const change = () =>
-    writing.write(() => put('/api/account/codes', { for: isRestricted ? 'sign_in' : 'recovery' }), onChanged)
+    writing.write(
+      () => put('/api/account/codes', { for: isRestricted ? 'sign_in' : 'recovery' }),
+      onChanged,
+    )
   return (
     <>
       {isRestricted && <strong>{text('activity.codes_for_recovery')}</strong>}

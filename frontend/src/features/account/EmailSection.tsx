@@ -42,7 +42,8 @@ export function EmailSection({ email, change, onChanged }: Props) {
   /** The id of a change that was completed or cancelled here. */
   const [over, setOver] = useState<string>()
   const noCode = requested && !requested.value.code ? requested : undefined
-  const pending = read.state === 'ready' && read.value.id !== over && !asking && !noCode ? read : undefined
+  const pending =
+    read.state === 'ready' && read.value.id !== over && !asking && !noCode ? read : undefined
   /** The new address of the pending change. */
   const awaited = useRef<string>(undefined)
   if (pending) awaited.current = pending.value.email
@@ -65,7 +66,8 @@ export function EmailSection({ email, change, onChanged }: Props) {
     setAsking(asking)
   }
   const lose = () => ask({ email: awaited.current ?? '', notice: text('account.changeLost') })
-  const isLost = read.state === 'refused' && awaited.current !== undefined && awaited.current !== email
+  const isLost =
+    read.state === 'refused' && awaited.current !== undefined && awaited.current !== email
   useEffect(() => {
     if (isLost) lose()
   })
@@ -150,7 +152,9 @@ export function EmailSection({ email, change, onChanged }: Props) {
             {text('account.change')}
           </Button>
         </div>
-        {read.trouble && <TroubleNotice role="status" trouble={read.trouble} next={text('trouble.weRetry')} />}
+        {read.trouble && (
+          <TroubleNotice role="status" trouble={read.trouble} next={text('trouble.weRetry')} />
+        )}
       </>
     )
   }

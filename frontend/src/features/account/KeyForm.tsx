@@ -51,9 +51,13 @@ export function KeyForm({ apps, onMade, onTrouble, onCancel }: Props) {
     event.preventDefault()
     if (name.trim() === '') return refuse(text('keys.nameEmpty'))
     setFault(undefined)
-    return writing.write(() => post('/api/account/access-keys', { app, name, days: Number(days) }), onMade, {
-      invalid_name: (problem) => refuse(refusalInWords(problem)),
-    })
+    return writing.write(
+      () => post('/api/account/access-keys', { app, name, days: Number(days) }),
+      onMade,
+      {
+        invalid_name: (problem) => refuse(refusalInWords(problem)),
+      },
+    )
   }
   return (
     <form class={section.section} noValidate onSubmit={submit}>
@@ -95,7 +99,12 @@ export function KeyForm({ apps, onMade, onTrouble, onCancel }: Props) {
         <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={limit.waitId} />
       )}
       <div class={section.actions}>
-        <Button type="submit" look="small" busy={writing.busy && text('trouble.working')} {...limit.button}>
+        <Button
+          type="submit"
+          look="small"
+          busy={writing.busy && text('trouble.working')}
+          {...limit.button}
+        >
           {text('keys.create')}
         </Button>
         <Button look="small" onClick={onCancel}>

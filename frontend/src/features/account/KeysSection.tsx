@@ -19,7 +19,8 @@ export function KeysSection({ keys: { read, reload, put } }: Props) {
   const [isAsking, setAsking] = useState<boolean>()
   const [made, setMade] = useState<NewKey>()
   const [deleted, setDeleted] = useState<string>()
-  const isUseless = read.state === 'ready' && read.value.access_keys.length + read.value.apps.length === 0
+  const isUseless =
+    read.state === 'ready' && read.value.access_keys.length + read.value.apps.length === 0
   if (isUseless && !deleted) return null
 
   const open = () => {

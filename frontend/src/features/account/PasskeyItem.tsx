@@ -58,7 +58,11 @@ export function PasskeyItem({ passkey, onRenamed, onRemoved }: Props) {
       </div>
       {!isNaming && (
         <div class={section.actions}>
-          <Button look="small" name={`${text('passkeys.rename')}: ${name}`} onClick={() => setNaming(true)}>
+          <Button
+            look="small"
+            name={`${text('passkeys.rename')}: ${name}`}
+            onClick={() => setNaming(true)}
+          >
             {text('passkeys.rename')}
           </Button>
           <Button

@@ -17,7 +17,12 @@ type Shows = State['shows']
 const nothingPending = refused(404, 'no_pending_code')
 const stale = refused(403, 'reauthentication_required')
 
-const page = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State => ({
+const page = (
+  name: string,
+  shows: Shows,
+  answers: Answers = {},
+  does: State['does'] = [],
+): State => ({
   name,
   path: '/account',
   answers: {
@@ -40,21 +45,48 @@ const remove = { press: 3 }
 const removeNow = { press: 3 }
 const keep = { press: 4 }
 
-const named = (name: string, shows: Shows, answer: NonNullable<Answers['PATCH /api/account']>): State =>
-  page(name, shows, { 'PATCH /api/account': answer }, [{ type: 'Grace Hopper' }, save])
-const asked = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/account/email']>): State =>
-  page(name, shows, { 'POST /api/account/email': answer }, [change, { type: 'grace@example.net', into: 1 }, send])
+const named = (
+  name: string,
+  shows: Shows,
+  answer: NonNullable<Answers['PATCH /api/account']>,
+): State => page(name, shows, { 'PATCH /api/account': answer }, [{ type: 'Grace Hopper' }, save])
+const asked = (
+  name: string,
+  shows: Shows,
+  answer: NonNullable<Answers['POST /api/account/email']>,
+): State =>
+  page(name, shows, { 'POST /api/account/email': answer }, [
+    change,
+    { type: 'grace@example.net', into: 1 },
+    send,
+  ])
 
 const fresh = (more: Partial<PendingCode> = {}) =>
-  pendingCode({ email: 'grace@example.net', purpose: 'change_email', resend_at: serverTime(0), ...more })
-const pending = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State =>
-  page(name, shows, { 'GET /api/account/email': fresh(), ...answers }, does)
+  pendingCode({
+    email: 'grace@example.net',
+    purpose: 'change_email',
+    resend_at: serverTime(0),
+    ...more,
+  })
+const pending = (
+  name: string,
+  shows: Shows,
+  answers: Answers = {},
+  does: State['does'] = [],
+): State => page(name, shows, { 'GET /api/account/email': fresh(), ...answers }, does)
 const typed = { type: '123456', into: 1 }
-const tried = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/account/email/verify']>): State =>
+const tried = (
+  name: string,
+  shows: Shows,
+  answer: NonNullable<Answers['POST /api/account/email/verify']>,
+): State =>
   pending(
     name,
     shows,
-    { 'POST /api/account/email/verify': answer, 'GET /api/account/email': [fresh(), nothingPending] },
+    {
+      'POST /api/account/email/verify': answer,
+      'GET /api/account/email': [fresh(), nothingPending],
+    },
     [typed],
   )
 
@@ -64,11 +96,22 @@ const keyApps = [
 ]
 const noKeys = { access_keys: [], apps: keyApps }
 const someKeys = { access_keys: [usedKey, unusedKey], apps: keyApps }
-const madeKey = { key: `sana_key_${'Zk3-xQ_9'.repeat(5)}Ab1`, access_key: { ...usedKey, id: 'c'.repeat(32) } }
-const withKeys = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State =>
-  page(name, shows, { 'GET /api/account/access-keys': someKeys, ...answers }, does)
-const withoutKeys = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State =>
-  page(name, shows, { 'GET /api/account/access-keys': noKeys, ...answers }, does)
+const madeKey = {
+  key: `sana_key_${'Zk3-xQ_9'.repeat(5)}Ab1`,
+  access_key: { ...usedKey, id: 'c'.repeat(32) },
+}
+const withKeys = (
+  name: string,
+  shows: Shows,
+  answers: Answers = {},
+  does: State['does'] = [],
+): State => page(name, shows, { 'GET /api/account/access-keys': someKeys, ...answers }, does)
+const withoutKeys = (
+  name: string,
+  shows: Shows,
+  answers: Answers = {},
+  does: State['does'] = [],
+): State => page(name, shows, { 'GET /api/account/access-keys': noKeys, ...answers }, does)
 const askForKey = { press: 2 }
 const createKey = { press: 2, on: 'keys.nameHint' } as const
 const creating = (
@@ -82,7 +125,8 @@ const creating = (
     shows,
     {
       'POST /api/account/access-keys': answer,
-      'GET /api/account/access-keys': answer === madeKey ? [noKeys, { ...noKeys, access_keys: [usedKey] }] : noKeys,
+      'GET /api/account/access-keys':
+        answer === madeKey ? [noKeys, { ...noKeys, access_keys: [usedKey] }] : noKeys,
     },
     [askForKey, { type: 'Backup', into: 1 }, createKey, ...more],
   )
@@ -127,7 +171,9 @@ const adding = (
   passkeys: NonNullable<State['passkeys']>,
   answers: Answers = {},
 ): State => ({
-  ...withPasskeys(name, shows, none, { 'POST /api/account/passkeys': passkey, ...answers }, [addPasskey]),
+  ...withPasskeys(name, shows, none, { 'POST /api/account/passkeys': passkey, ...answers }, [
+    addPasskey,
+  ]),
   passkeys,
 })
 const renaming = (
@@ -152,10 +198,18 @@ const removing = (
     { 'DELETE /api/account/passkeys/{id}': answer },
     [removePasskey],
   )
-const codesFor = (name: string, shows: Shows, answer: NonNullable<Answers['PUT /api/account/codes']>): State =>
-  withPasskeys(name, shows, answer === 'done' ? [two, restricted] : two, { 'PUT /api/account/codes': answer }, [
-    { press: 7 },
-  ])
+const codesFor = (
+  name: string,
+  shows: Shows,
+  answer: NonNullable<Answers['PUT /api/account/codes']>,
+): State =>
+  withPasskeys(
+    name,
+    shows,
+    answer === 'done' ? [two, restricted] : two,
+    { 'PUT /api/account/codes': answer },
+    [{ press: 7 }],
+  )
 
 const exported = {
   exported_at: '2026-03-20T10:00:00Z',
@@ -170,16 +224,29 @@ const exported = {
   codes: [],
   mails: [],
 }
-const deleting = (name: string, shows: Shows, answer: NonNullable<Answers['DELETE /api/account']>): State =>
+const deleting = (
+  name: string,
+  shows: Shows,
+  answer: NonNullable<Answers['DELETE /api/account']>,
+): State =>
   page(
     name,
     shows,
-    { 'DELETE /api/account': answer, 'GET /api/auth/session': [signedIn, refused(401, 'not_signed_in')] },
+    {
+      'DELETE /api/account': answer,
+      'GET /api/auth/session': [signedIn, refused(401, 'not_signed_in')],
+    },
     [remove, { type: account.email, into: 1 }, removeNow],
   )
-const provedSince = { ...signedIn, session: { ...signedIn.session, signed_in_at: '2026-03-20T10:00:00Z' } }
+const provedSince = {
+  ...signedIn,
+  session: { ...signedIn.session, signed_in_at: '2026-03-20T10:00:00Z' },
+}
 const proof = (name: string, shows: Shows, answers: Answers, does: State['does'] = []): State =>
-  page(name, shows, { 'GET /api/account/export': [stale, exported], ...answers }, [download, ...(does ?? [])])
+  page(name, shows, { 'GET /api/account/export': [stale, exported], ...answers }, [
+    download,
+    ...(does ?? []),
+  ])
 const usePasskey = { press: 0, inDialog: true, on: 'passkeys.signIn' } as const
 const proofWithPasskey = (
   name: string,
@@ -198,7 +265,9 @@ const code = { 'POST /api/auth/code': codeRequest(), 'GET /api/auth/code': pendi
 
 export const states: State[] = [
   page('account', 'account.name'),
-  page('account without a name', 'account.nameHint', { 'GET /api/account': { ...account, name: '' } }),
+  page('account without a name', 'account.nameHint', {
+    'GET /api/account': { ...account, name: '' },
+  }),
   page('account with long words', 'account.name', {
     'GET /api/account': {
       ...account,
@@ -207,11 +276,15 @@ export const states: State[] = [
     },
   }),
   page('account that takes its time', 'page.loading', { 'GET /api/account': 'never' }),
-  page('account with the server away', 'trouble.weRetry', { 'GET /api/account': refused(503, 'unavailable') }),
+  page('account with the server away', 'trouble.weRetry', {
+    'GET /api/account': refused(503, 'unavailable'),
+  }),
   page('account that the server cannot show', 'problem.internal_error', {
     'GET /api/account': refused(500, 'internal_error'),
   }),
-  page('account, perhaps old', 'trouble.weRetry', { 'GET /api/account': [account, 'lost'] }, [{ comesBack: true }]),
+  page('account, perhaps old', 'trouble.weRetry', { 'GET /api/account': [account, 'lost'] }, [
+    { comesBack: true },
+  ]),
   { ...page('account without network', 'trouble.offline'), without: 'network' },
 
   named('saving the name', 'trouble.working', 'never'),
@@ -225,7 +298,11 @@ export const states: State[] = [
   asked('the same address', 'problem.email_unchanged', refused(400, 'email_unchanged')),
   asked('new address refused', 'account.domainClosed', refused(403, 'sign_up_closed')),
   asked('change with the server away', 'trouble.kept', refused(503, 'unavailable')),
-  asked('too many changes', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 754 })),
+  asked(
+    'too many changes',
+    'problem.too_many_requests',
+    refused(429, 'too_many_requests', { retry_after: 754 }),
+  ),
   asked('code for the new address', 'delivery.sent.next', codeRequest(fresh())),
   asked('no mail to the new address', 'noMail.next', noMail({ email: 'grace@example.net' })),
   page('address kept', 'account.change', {}, [change, keepEmail]),
@@ -242,9 +319,12 @@ export const states: State[] = [
     { 'DELETE /api/account/email': 'done', 'GET /api/account/email': [fresh(), nothingPending] },
     [{ press: 3 }],
   ),
-  pending('change that cannot be cancelled', 'trouble.weRetry', { 'DELETE /api/account/email': 'lost' }, [
-    { press: 3 },
-  ]),
+  pending(
+    'change that cannot be cancelled',
+    'trouble.weRetry',
+    { 'DELETE /api/account/email': 'lost' },
+    [{ press: 3 }],
+  ),
   pending(
     'wrong code for the change',
     'code.wrong',
@@ -272,7 +352,9 @@ export const states: State[] = [
   }),
   withPasskeys('passkeys unavailable', 'trouble.weRetry', refused(503, 'unavailable')),
   adding('adding a passkey', 'passkeys.waiting', 'waits'),
-  adding('passkey added', 'activity.passkey_added', 'given', { 'GET /api/account/passkeys': [none, one] }),
+  adding('passkey added', 'activity.passkey_added', 'given', {
+    'GET /api/account/passkeys': [none, one],
+  }),
   adding('passkey not made', 'passkeys.add', 'cancelled'),
   adding('passkey that is there already', 'passkeys.known', 'known'),
   adding('too many passkeys', 'problem.too_many_passkeys', 'given', {
@@ -293,7 +375,11 @@ export const states: State[] = [
   removing('passkey not removed', 'trouble.pressAgain', refused(503, 'unavailable')),
   codesFor('keeping codes for recovery', 'trouble.working', 'never'),
   codesFor('codes kept for recovery', 'codes.allow', 'done'),
-  codesFor('codes not kept for recovery', 'problem.out_of_step', refused(409, 'two_passkeys_needed')),
+  codesFor(
+    'codes not kept for recovery',
+    'problem.out_of_step',
+    refused(409, 'two_passkeys_needed'),
+  ),
 
   withoutKeys('no access keys', 'keys.none'),
   withKeys('access keys', 'keys.used'),
@@ -315,12 +401,18 @@ export const states: State[] = [
   withKeys('access keys unavailable', 'trouble.weRetry', {
     'GET /api/account/access-keys': refused(503, 'unavailable'),
   }),
-  withKeys('access keys, perhaps old', 'trouble.weRetry', { 'GET /api/account/access-keys': [someKeys, 'lost'] }, [
-    { comesBack: true },
-  ]),
+  withKeys(
+    'access keys, perhaps old',
+    'trouble.weRetry',
+    { 'GET /api/account/access-keys': [someKeys, 'lost'] },
+    [{ comesBack: true }],
+  ),
   withoutKeys('asking for an access key', 'keys.nameHint', {}, [askForKey]),
   withoutKeys('access key without a name', 'keys.nameEmpty', {}, [askForKey, createKey]),
-  withoutKeys('access key not asked for after all', 'keys.none', {}, [askForKey, { press: 3, on: 'keys.nameHint' }]),
+  withoutKeys('access key not asked for after all', 'keys.none', {}, [
+    askForKey,
+    { press: 3, on: 'keys.nameHint' },
+  ]),
   creating('creating an access key', 'trouble.working', 'never'),
   creating('access key created', 'keys.made', madeKey),
   creating('access key copied', 'keys.copied', madeKey, [copy]),
@@ -351,7 +443,11 @@ export const states: State[] = [
   page('not downloaded', 'trouble.pressAgain', { 'GET /api/account/export': 'lost' }, [download]),
 
   page('last step before deleting', 'account.deleteConfirm', {}, [remove]),
-  page('deleting with another address', 'account.deleteWrong', {}, [remove, { type: 'ada', into: 1 }, removeNow]),
+  page('deleting with another address', 'account.deleteWrong', {}, [
+    remove,
+    { type: 'ada', into: 1 },
+    removeNow,
+  ]),
   page('account not deleted after all', 'account.deleteText', {}, [remove, keep]),
   deleting('deleting', 'trouble.working', 'never'),
   deleting('deleting fails', 'trouble.pressAgain', refused(503, 'unavailable')),
@@ -361,7 +457,9 @@ export const states: State[] = [
   proof('proof: code sent', 'proof.goOn', code),
   proofWithPasskey('proof: with a passkey or a code', 'passkeys.signIn', 'waits'),
   proofWithPasskey('proof: passkey not given', 'passkeys.signIn', 'cancelled', {}, [usePasskey]),
-  proofWithPasskey('proof: code beside a passkey', 'proof.goOn', 'waits', code, [{ ...usePasskey, press: 1 }]),
+  proofWithPasskey('proof: code beside a passkey', 'proof.goOn', 'waits', code, [
+    { ...usePasskey, press: 1 },
+  ]),
   proofWithPasskey(
     'proof: gone on with a passkey',
     'account.downloaded',
@@ -373,12 +471,18 @@ export const states: State[] = [
   proof('proof: too many codes', 'problem.too_many_requests', {
     'POST /api/auth/code': refused(429, 'too_many_requests', { retry_after: 754 }),
   }),
-  proof('proof: news that do not come', 'trouble.weRetry', { ...code, 'GET /api/auth/code': 'lost' }, [
-    { comesBack: true, inDialog: true },
-  ]),
-  proof('proof: code lost', 'problem.no_pending_code', { ...code, 'GET /api/auth/code': nothingPending }, [
-    { comesBack: true, inDialog: true },
-  ]),
+  proof(
+    'proof: news that do not come',
+    'trouble.weRetry',
+    { ...code, 'GET /api/auth/code': 'lost' },
+    [{ comesBack: true, inDialog: true }],
+  ),
+  proof(
+    'proof: code lost',
+    'problem.no_pending_code',
+    { ...code, 'GET /api/auth/code': nothingPending },
+    [{ comesBack: true, inDialog: true }],
+  ),
   proof('proof: no mail and no code', 'noMail.next', { 'POST /api/auth/code': noMail() }),
   proof('proof: no mail, but a code that works', 'noMail.codeWorks', {
     ...code,
@@ -397,7 +501,10 @@ export const states: State[] = [
     [{ type: '123456', inDialog: true }],
   ),
   proof('proof: cancelled', 'account.download', code, [{ press: 2, inDialog: true }]),
-  proof('proof: gone on', 'account.downloaded', { ...code, 'POST /api/auth/verify': { ...signedIn, created: false } }, [
-    { type: '123456', inDialog: true },
-  ]),
+  proof(
+    'proof: gone on',
+    'account.downloaded',
+    { ...code, 'POST /api/auth/verify': { ...signedIn, created: false } },
+    [{ type: '123456', inDialog: true }],
+  ),
 ]

@@ -19,13 +19,17 @@ export function ActivityPage() {
   const newest = read.state === 'ready' ? read.value : undefined
   // Events that were read stay valid: new events are only added at the front.
   useEffect(() => {
-    if (newest) setKnown((known) => (known ? { ...known, events: joined(newest.events, known.events) } : newest))
+    if (newest)
+      setKnown((known) =>
+        known ? { ...known, events: joined(newest.events, known.events) } : newest,
+      )
   }, [newest])
 
   const more = (next: string) =>
     write(
       () => getEventsBefore(next),
-      (older) => setKnown((known) => ({ ...older, events: joined(known?.events ?? [], older.events) })),
+      (older) =>
+        setKnown((known) => ({ ...older, events: joined(known?.events ?? [], older.events) })),
     )
   return (
     <OwnPage title={text('nav.activity')} read={read} onRetry={reload}>

@@ -16,7 +16,9 @@ export function Day({ events }: Props) {
   const day = new Date(events[0]?.at ?? 0)
   return (
     <section>
-      <h2 class={styles.day}>{dayInWords(day) ?? day.toLocaleDateString(locale(), { dateStyle: 'full' })}</h2>
+      <h2 class={styles.day}>
+        {dayInWords(day) ?? day.toLocaleDateString(locale(), { dateStyle: 'full' })}
+      </h2>
       <ul class={rows.card}>
         {events.map((event) => (
           <li key={event.id} class={`${rows.row} ${styles.event}`}>

@@ -33,7 +33,12 @@ const events = [
 ]
 const first = { events: events.slice(0, 6), next: '995' }
 
-const page = (name: string, shows: State['shows'], answers: Answers = {}, does: State['does'] = []): State => ({
+const page = (
+  name: string,
+  shows: State['shows'],
+  answers: Answers = {},
+  does: State['does'] = [],
+): State => ({
   name,
   path: '/activity',
   answers: { 'GET /api/auth/session': signedIn, 'GET /api/account/events': { events }, ...answers },
@@ -46,12 +51,24 @@ export const states: State[] = [
   page('everything that can happen', 'activity.intro'),
   page('nothing', 'activity.none', { 'GET /api/account/events': { events: [] } }),
   page('taking its time', 'page.loading', { 'GET /api/account/events': 'never' }),
-  page('server away', 'trouble.weRetry', { 'GET /api/account/events': refused(503, 'unavailable') }),
-  page('perhaps old', 'trouble.weRetry', { 'GET /api/account/events': [{ events }, 'lost'] }, [{ comesBack: true }]),
+  page('server away', 'trouble.weRetry', {
+    'GET /api/account/events': refused(503, 'unavailable'),
+  }),
+  page('perhaps old', 'trouble.weRetry', { 'GET /api/account/events': [{ events }, 'lost'] }, [
+    { comesBack: true },
+  ]),
   page('more to show', 'activity.more', { 'GET /api/account/events': first }),
   page('loading more', 'page.loading', { 'GET /api/account/events': [first, 'never'] }, [more]),
-  page('more that does not come', 'trouble.pressAgain', { 'GET /api/account/events': [first, 'lost'] }, [more]),
-  page('more shown', 'activity.account_created', { 'GET /api/account/events': [first, { events: events.slice(6) }] }, [
-    more,
-  ]),
+  page(
+    'more that does not come',
+    'trouble.pressAgain',
+    { 'GET /api/account/events': [first, 'lost'] },
+    [more],
+  ),
+  page(
+    'more shown',
+    'activity.account_created',
+    { 'GET /api/account/events': [first, { events: events.slice(6) }] },
+    [more],
+  ),
 ]

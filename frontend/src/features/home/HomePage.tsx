@@ -32,7 +32,9 @@ export function HomePage({ current: { user }, stale }: Props) {
   const events = useOwnRead('/api/account/events').read
   const apps = useRead('/api/apps').read
   // All sections appear together, so that nothing moves; the page does not wait for failed reads.
-  if ([account, sessions, events, apps].some(({ state, trouble }) => state === 'loading' && !trouble))
+  if (
+    [account, sessions, events, apps].some(({ state, trouble }) => state === 'loading' && !trouble)
+  )
     return <Loading />
   const name = account.state === 'ready' ? account.value.name : ''
   return (
@@ -51,10 +53,20 @@ export function HomePage({ current: { user }, stale }: Props) {
         <Row icon="mail" name={text('home.email')} href="/account" action={text('account.change')}>
           {user.email}
         </Row>
-        <Row icon="laptop" name={text('nav.sessions')} href="/sessions" action={text('home.manage')}>
+        <Row
+          icon="laptop"
+          name={text('nav.sessions')}
+          href="/sessions"
+          action={text('home.manage')}
+        >
           {sessions.state === 'ready' && devices(sessions.value)}
         </Row>
-        <Row icon="clock" name={text('home.lastActivity')} href="/activity" action={text('home.viewAll')}>
+        <Row
+          icon="clock"
+          name={text('home.lastActivity')}
+          href="/activity"
+          action={text('home.viewAll')}
+        >
           {events.state === 'ready' && latest(events.value.events)}
         </Row>
       </ul>

@@ -10,7 +10,10 @@ import { Done } from '../../shared/ui/Done'
 import section from '../../shared/ui/Section.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
 
-/** After a sign-in by code, for an account without a passkey, until its user has said no on this browser. */
+/**
+ * After a sign-in by code, for an account without a passkey, until its user has said no on this
+ * browser.
+ */
 export function PasskeyOffer() {
   const [isOver, setOver] = useState(kept('passkeys') !== '')
   return isOver || !hasPasskeys() ? null : (

@@ -1,7 +1,12 @@
 import { account, signedIn } from '../../shared/testing/server'
 import { type Answers, refused, type State } from '../../shared/testing/states'
 
-const home = (name: string, shows: State['shows'], later: Answers = {}, does: State['does'] = []): State => ({
+const home = (
+  name: string,
+  shows: State['shows'],
+  later: Answers = {},
+  does: State['does'] = [],
+): State => ({
   name,
   path: '/',
   answers: { 'GET /api/auth/session': signedIn, ...later },
@@ -22,13 +27,22 @@ export const states: State[] = [
     'GET /api/apps': {
       apps: [
         { id: 'wiki', name: 'Wiki', host: 'wiki.example.org' },
-        { id: 'grafana', name: 'Grafana of the operations team', host: 'grafana.monitoring.internal.example.net' },
+        {
+          id: 'grafana',
+          name: 'Grafana of the operations team',
+          host: 'grafana.monitoring.internal.example.net',
+        },
         { id: 'previews', name: 'Previews' },
       ],
     },
   }),
   home('signing out', 'home.signingOut', { 'POST /api/auth/sign-out': 'never' }, signOut),
-  home('sign-out without an answer', 'trouble.weRetry', { 'POST /api/auth/sign-out': 'lost' }, signOut),
+  home(
+    'sign-out without an answer',
+    'trouble.weRetry',
+    { 'POST /api/auth/sign-out': 'lost' },
+    signOut,
+  ),
   home(
     'sign-out that the server refuses',
     'home.stillSignedIn',

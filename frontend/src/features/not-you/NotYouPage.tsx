@@ -32,7 +32,10 @@ function EndIt({ token, onEnded }: Props) {
     <>
       <Heading>{text('notYou.title')}</Heading>
       <p>{text('notYou.text')}</p>
-      <WriteButton writing={writing} onClick={() => writing.write(() => post('/api/auth/not-you', { token }), onEnded)}>
+      <WriteButton
+        writing={writing}
+        onClick={() => writing.write(() => post('/api/auth/not-you', { token }), onEnded)}
+      >
         {text('notYou.end')}
       </WriteButton>
     </>

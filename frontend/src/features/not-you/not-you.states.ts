@@ -1,7 +1,11 @@
 import { type Answers, refused, type State } from '../../shared/testing/states'
 
 const link = (until: number) => `/not-you#t=key.00112233445566778899aabbccddeeff.${until}.MAC`
-const page = (name: string, shows: State['shows'], answer?: Answers['POST /api/auth/not-you']): State => ({
+const page = (
+  name: string,
+  shows: State['shows'],
+  answer?: Answers['POST /api/auth/not-you'],
+): State => ({
   name,
   path: link(4_102_444_800),
   answers: answer ? { 'POST /api/auth/not-you': answer } : {},
@@ -15,6 +19,10 @@ export const states: State[] = [
   page('ended', 'notYou.ended', 'done'),
   page('server away', 'trouble.weRetry', 'lost'),
   page('server without its database', 'problem.unavailable', refused(503, 'unavailable')),
-  page('a limit', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 541 })),
+  page(
+    'a limit',
+    'problem.too_many_requests',
+    refused(429, 'too_many_requests', { retry_after: 541 }),
+  ),
   { name: 'link that is too old', path: link(1_700_000_000), answers: {}, shows: 'notYou.over' },
 ]

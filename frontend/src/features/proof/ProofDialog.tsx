@@ -50,7 +50,7 @@ export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Pr
   }, [])
   /** Whether the account has a passkey; then the code is sent only if its user wants it. */
   const [hasPasskey, setHasPasskey] = useState(false)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the dialog finds out once, when it opens.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the dialog opens
   useEffect(() => {
     if (hasPasskeys()) get('/api/auth/passkey').then(() => setHasPasskey(true), send)
     else send()
@@ -89,8 +89,10 @@ export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Pr
         </>
       )
     }
-    if (requested?.value.code) return <ProofCode requested={requested} onProved={onProved} onLost={lose} />
-    if (requested) return <NoMail title={StepHeading} requested={requested} send={request} onSent={take} />
+    if (requested?.value.code)
+      return <ProofCode requested={requested} onProved={onProved} onLost={lose} />
+    if (requested)
+      return <NoMail title={StepHeading} requested={requested} send={request} onSent={take} />
     if (!(isLost || writing.trouble || hasPasskey)) return <Loading />
     return (
       <>

@@ -42,7 +42,9 @@ export function BeginRecovery() {
             {text('recovery.stop')}
           </WriteButton>
         )}
-        {read.trouble && <TroubleNotice role="status" trouble={read.trouble} next={text('trouble.weRetry')} />}
+        {read.trouble && (
+          <TroubleNotice role="status" trouble={read.trouble} next={text('trouble.weRetry')} />
+        )}
       </Wait>
     )
   }
@@ -63,7 +65,11 @@ export function BeginRecovery() {
       <WriteButton
         writing={writing}
         look="plain"
-        onClick={() => writing.write(() => post('/api/auth/recovery', {}), begin, { no_recovery: () => setLost(true) })}
+        onClick={() =>
+          writing.write(() => post('/api/auth/recovery', {}), begin, {
+            no_recovery: () => setLost(true),
+          })
+        }
       >
         {text('recovery.begin')}
       </WriteButton>

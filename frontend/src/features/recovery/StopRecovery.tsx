@@ -11,7 +11,10 @@ interface Props {
   token: string
 }
 
-/** The page of the link in the mail about a recovery. The link alone stops nothing: programs open links too. */
+/**
+ * The page of the link in the mail about a recovery. The link alone stops nothing: programs open
+ * links too.
+ */
 export function StopRecovery({ token }: Props) {
   const [outcome, setOutcome] = useState<'stopped' | 'none'>()
   const writing = useWrite(repeatUntilAnswered)

@@ -5,7 +5,12 @@ type Shows = State['shows']
 const none = refused(404, 'no_recovery')
 const waits = { now: serverTime(0), ends_at: serverTime(86_400) }
 
-const page = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State => ({
+const page = (
+  name: string,
+  shows: Shows,
+  answers: Answers = {},
+  does: State['does'] = [],
+): State => ({
   name,
   path: '/recovery?begin',
   answers: { 'GET /api/auth/recovery': none, ...answers },
@@ -14,12 +19,28 @@ const page = (name: string, shows: Shows, answers: Answers = {}, does: State['do
 })
 const first = [{ press: 0 }]
 const second = [{ press: 1 }]
-const begun = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/auth/recovery']>): State =>
-  page(name, shows, { 'POST /api/auth/recovery': answer }, second)
-const waiting = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State =>
-  page(name, shows, { 'GET /api/auth/recovery': waits, ...answers }, does)
-const link = (name: string, shows: Shows, answer?: Answers['POST /api/auth/recovery/stop']): State => ({
-  ...page(name, shows, answer ? { 'POST /api/auth/recovery/stop': answer } : {}, answer ? first : []),
+const begun = (
+  name: string,
+  shows: Shows,
+  answer: NonNullable<Answers['POST /api/auth/recovery']>,
+): State => page(name, shows, { 'POST /api/auth/recovery': answer }, second)
+const waiting = (
+  name: string,
+  shows: Shows,
+  answers: Answers = {},
+  does: State['does'] = [],
+): State => page(name, shows, { 'GET /api/auth/recovery': waits, ...answers }, does)
+const link = (
+  name: string,
+  shows: Shows,
+  answer?: Answers['POST /api/auth/recovery/stop'],
+): State => ({
+  ...page(
+    name,
+    shows,
+    answer ? { 'POST /api/auth/recovery/stop': answer } : {},
+    answer ? first : [],
+  ),
   path: '/recovery#stop=00112233-4455-6677-8899-aabbccddeeff.MAC',
 })
 
@@ -36,7 +57,9 @@ export const states: State[] = [
   waiting('the wait is over', 'recovery.overText', {
     'GET /api/auth/recovery': { now: serverTime(0), ends_at: serverTime(0) },
   }),
-  waiting('perhaps old', 'trouble.weRetry', { 'GET /api/auth/recovery': [waits, 'lost'] }, [{ comesBack: true }]),
+  waiting('perhaps old', 'trouble.weRetry', { 'GET /api/auth/recovery': [waits, 'lost'] }, [
+    { comesBack: true },
+  ]),
   waiting('stopping', 'trouble.working', { 'DELETE /api/auth/recovery': 'never' }, second),
   waiting(
     'stopped',
@@ -44,12 +67,19 @@ export const states: State[] = [
     { 'DELETE /api/auth/recovery': 'done', 'GET /api/auth/recovery': [waits, none] },
     second,
   ),
-  waiting('not stopped', 'trouble.pressAgain', { 'DELETE /api/auth/recovery': refused(503, 'unavailable') }, second),
+  waiting(
+    'not stopped',
+    'trouble.pressAgain',
+    { 'DELETE /api/auth/recovery': refused(503, 'unavailable') },
+    second,
+  ),
   waiting('of another browser', 'recovery.until', { 'DELETE /api/auth/recovery': 'done' }, second),
   { ...page('none', 'recovery.none'), path: '/recovery' },
   page('taking its time', 'page.loading', { 'GET /api/auth/recovery': 'never' }),
   page('server away', 'trouble.unreachable', { 'GET /api/auth/recovery': 'lost' }),
-  page('fault of the server', 'problem.internal_error', { 'GET /api/auth/recovery': refused(500, 'internal_error') }),
+  page('fault of the server', 'problem.internal_error', {
+    'GET /api/auth/recovery': refused(500, 'internal_error'),
+  }),
   link('link of the mail', 'recovery.stopText'),
   link('stopping by the link', 'trouble.working', 'never'),
   link('stopped by the link', 'recovery.notYou', 'done'),

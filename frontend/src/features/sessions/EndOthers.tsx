@@ -49,11 +49,19 @@ export function EndOthers({ count, keys, refusals, onEnded }: Props) {
       <Subheading focus>{text('sessions.endOthersSure', { count })}</Subheading>
       <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
       <div class={section.actions}>
-        <Button look="danger" busy={writing.busy && !withKeys && text('trouble.working')} onClick={() => end(false)}>
+        <Button
+          look="danger"
+          busy={writing.busy && !withKeys && text('trouble.working')}
+          onClick={() => end(false)}
+        >
           {text('home.signOut')}
         </Button>
         {keys > 0 && (
-          <Button look="danger" busy={writing.busy && withKeys && text('trouble.working')} onClick={() => end(true)}>
+          <Button
+            look="danger"
+            busy={writing.busy && withKeys && text('trouble.working')}
+            onClick={() => end(true)}
+          >
             <Changing>{text('sessions.endWithKeys', { count: keys })}</Changing>
           </Button>
         )}

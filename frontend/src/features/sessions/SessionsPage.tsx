@@ -56,15 +56,29 @@ export function SessionsPage() {
         return (
           <>
             <Done>{done}</Done>
-            {!complete || alone ? <Notice role="status">{text('sessions.incomplete')}</Notice> : null}
+            {!complete || alone ? (
+              <Notice role="status">{text('sessions.incomplete')}</Notice>
+            ) : null}
             <ul ref={list} class={rows.card}>
               {[...own, ...others].map((session) => (
-                <SessionItem key={session.id} session={session} refusals={refusals} onEnded={() => ended(session)} />
+                <SessionItem
+                  key={session.id}
+                  session={session}
+                  refusals={refusals}
+                  onEnded={() => ended(session)}
+                />
               ))}
             </ul>
-            {complete && others.length === 0 && !done && <Empty icon="laptop">{text('sessions.only')}</Empty>}
+            {complete && others.length === 0 && !done && (
+              <Empty icon="laptop">{text('sessions.only')}</Empty>
+            )}
             {others.length > 0 && (
-              <EndOthers count={others.length} keys={accessKeys.length} refusals={refusals} onEnded={othersEnded} />
+              <EndOthers
+                count={others.length}
+                keys={accessKeys.length}
+                refusals={refusals}
+                onEnded={othersEnded}
+              />
             )}
             {(!known || accessKeys.length > 0) && (
               <section class={section.section}>

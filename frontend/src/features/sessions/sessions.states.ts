@@ -1,4 +1,10 @@
-import { otherSession, signedIn, thisSession, unusedKey, usedKey } from '../../shared/testing/server'
+import {
+  otherSession,
+  signedIn,
+  thisSession,
+  unusedKey,
+  usedKey,
+} from '../../shared/testing/server'
 import { type Answers, refused, type State } from '../../shared/testing/states'
 
 const unknown = {
@@ -9,20 +15,32 @@ const unknown = {
   ip: '2001:db8:1234:5678:9abc:def0:1234:5678',
 }
 const both = { complete: true, sessions: [otherSession, thisSession, unknown] }
-const withApps = { complete: true, sessions: [{ ...otherSession, apps: ['Wiki', 'Grafana'] }, thisSession, unknown] }
+const withApps = {
+  complete: true,
+  sessions: [{ ...otherSession, apps: ['Wiki', 'Grafana'] }, thisSession, unknown],
+}
 const keys = { access_keys: [usedKey, unusedKey], apps: [] }
 const noKeys = { access_keys: [], apps: [] }
 const alone = { complete: true, sessions: [thisSession] }
 
-const page = (name: string, shows: State['shows'], answers: Answers = {}, does: State['does'] = []): State => ({
+const page = (
+  name: string,
+  shows: State['shows'],
+  answers: Answers = {},
+  does: State['does'] = [],
+): State => ({
   name,
   path: '/sessions',
   answers: { 'GET /api/auth/session': signedIn, 'GET /api/sessions': both, ...answers },
   does,
   shows,
 })
-const withKeys = (name: string, shows: State['shows'], answers: Answers = {}, does: State['does'] = []): State =>
-  page(name, shows, { 'GET /api/account/access-keys': keys, ...answers }, does)
+const withKeys = (
+  name: string,
+  shows: State['shows'],
+  answers: Answers = {},
+  does: State['does'] = [],
+): State => page(name, shows, { 'GET /api/account/access-keys': keys, ...answers }, does)
 const one = { press: 0 }
 const ask = { press: 2 }
 const all = { press: 2, on: 'sessions.endOthersSure' } as const
@@ -32,7 +50,9 @@ const oneKey = { press: 3 }
 export const states: State[] = [
   page('several', 'sessions.this'),
   page('this one only', 'sessions.only', { 'GET /api/sessions': alone }),
-  page('kept in cookies', 'sessions.incomplete', { 'GET /api/sessions': { ...alone, complete: false } }),
+  page('kept in cookies', 'sessions.incomplete', {
+    'GET /api/sessions': { ...alone, complete: false },
+  }),
   page(
     'ending is not for this store',
     'sessions.incomplete',
@@ -41,16 +61,31 @@ export const states: State[] = [
   ),
   page('taking their time', 'page.loading', { 'GET /api/sessions': 'never' }),
   page('server away', 'trouble.weRetry', { 'GET /api/sessions': refused(503, 'unavailable') }),
-  page('perhaps old', 'trouble.weRetry', { 'GET /api/sessions': [both, 'lost'] }, [{ comesBack: true }]),
+  page('perhaps old', 'trouble.weRetry', { 'GET /api/sessions': [both, 'lost'] }, [
+    { comesBack: true },
+  ]),
   page('ending one', 'trouble.working', { 'DELETE /api/sessions/{id}': 'never' }, [one]),
   page('one without an answer', 'trouble.weRetry', { 'DELETE /api/sessions/{id}': 'lost' }, [one]),
-  page('one not ended', 'trouble.pressAgain', { 'DELETE /api/sessions/{id}': refused(503, 'unavailable') }, [one]),
-  page('one ended', 'sessions.ended', { 'DELETE /api/sessions/{id}': 'done', 'GET /api/sessions': [both, alone] }, [
-    one,
-  ]),
+  page(
+    'one not ended',
+    'trouble.pressAgain',
+    { 'DELETE /api/sessions/{id}': refused(503, 'unavailable') },
+    [one],
+  ),
+  page(
+    'one ended',
+    'sessions.ended',
+    { 'DELETE /api/sessions/{id}': 'done', 'GET /api/sessions': [both, alone] },
+    [one],
+  ),
   page('ending all others, to confirm', 'sessions.endOthersSure', {}, [ask]),
   page('ending all others', 'trouble.working', { 'DELETE /api/sessions': 'never' }, [ask, all]),
-  page('others not ended', 'trouble.pressAgain', { 'DELETE /api/sessions': refused(503, 'unavailable') }, [ask, all]),
+  page(
+    'others not ended',
+    'trouble.pressAgain',
+    { 'DELETE /api/sessions': refused(503, 'unavailable') },
+    [ask, all],
+  ),
   page(
     'all others ended',
     'sessions.othersEnded',
@@ -60,7 +95,10 @@ export const states: State[] = [
   page(
     'ending wants a fresh code',
     'page.loading',
-    { 'DELETE /api/sessions': refused(403, 'reauthentication_required'), 'POST /api/auth/code': 'never' },
+    {
+      'DELETE /api/sessions': refused(403, 'reauthentication_required'),
+      'POST /api/auth/code': 'never',
+    },
     [ask, all],
   ),
   page('apps that were opened', 'sessions.apps', { 'GET /api/sessions': withApps }),
@@ -68,13 +106,25 @@ export const states: State[] = [
   page('access keys unavailable', 'trouble.weRetry', {
     'GET /api/account/access-keys': refused(503, 'unavailable'),
   }),
-  withKeys('access key deleted', 'keys.deleted', { 'DELETE /api/account/access-keys/{id}': 'done' }, [oneKey]),
+  withKeys(
+    'access key deleted',
+    'keys.deleted',
+    { 'DELETE /api/account/access-keys/{id}': 'done' },
+    [oneKey],
+  ),
   withKeys('ending all others and the keys, to confirm', 'sessions.endWithKeys', {}, [ask]),
-  withKeys('ending all others and the keys', 'trouble.working', { 'DELETE /api/sessions': 'never' }, [ask, allAndKeys]),
-  withKeys('others and keys not ended', 'trouble.pressAgain', { 'DELETE /api/sessions': refused(503, 'unavailable') }, [
-    ask,
-    allAndKeys,
-  ]),
+  withKeys(
+    'ending all others and the keys',
+    'trouble.working',
+    { 'DELETE /api/sessions': 'never' },
+    [ask, allAndKeys],
+  ),
+  withKeys(
+    'others and keys not ended',
+    'trouble.pressAgain',
+    { 'DELETE /api/sessions': refused(503, 'unavailable') },
+    [ask, allAndKeys],
+  ),
   withKeys(
     'all others and the keys ended',
     'sessions.othersEndedWithKeys',

@@ -22,7 +22,8 @@ interface Props {
  */
 export function CodeElsewhere({ code, onSignedIn, onNewAddress, onSignIn }: Props) {
   const { read } = useRead('/api/auth/session')
-  if (read.state === 'ready') return <SignedInAlready code={code} onSignedIn={onSignedIn} onNewAddress={onNewAddress} />
+  if (read.state === 'ready')
+    return <SignedInAlready code={code} onSignedIn={onSignedIn} onNewAddress={onNewAddress} />
   if (read.state === 'loading' && !read.trouble) return <Loading />
 
   return (

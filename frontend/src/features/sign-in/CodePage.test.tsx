@@ -42,7 +42,10 @@ describe('a code that is typed', () => {
   })
 
   test('may have as many digits as the server says', async () => {
-    const { server } = await open({ [read]: json(pendingCode({ code_length: 8 })), [verify]: verified })
+    const { server } = await open({
+      [read]: json(pendingCode({ code_length: 8 })),
+      [verify]: verified,
+    })
     fireEvent.input(screen.getByLabelText('8-digit code'), { target: { value: '1234 5678' } })
     await settled()
     expect(server.requests.at(-1)?.body).toEqual({ code: '12345678', email: 'grace@example.org' })
@@ -90,7 +93,10 @@ describe('a code that is typed', () => {
     expect(server.count(verify)).toBe(0)
     fireEvent.compositionEnd(field())
     await settled()
-    expect(server.requests.map(({ body }) => body).at(-1)).toEqual({ code: '886069', email: 'grace@example.org' })
+    expect(server.requests.map(({ body }) => body).at(-1)).toEqual({
+      code: '886069',
+      email: 'grace@example.org',
+    })
     expect(server.count(verify)).toBe(1)
   })
 
@@ -170,7 +176,9 @@ describe('a wrong code', () => {
 
 describe('an expired code', () => {
   test('is noticed on the page without a request', async () => {
-    const { server } = await open({ [read]: json(pendingCode({ delivery: 'delivered', expires_at: serverTime(90) })) })
+    const { server } = await open({
+      [read]: json(pendingCode({ delivery: 'delivered', expires_at: serverTime(90) })),
+    })
     await pass(89_999)
     expect(heading().textContent).toBe('Check your email')
     await pass(1)
@@ -236,7 +244,10 @@ describe("a code from the mail's link", () => {
   })
 
   test('is no use in the browser whose sign-in is gone', async () => {
-    const { onSignIn } = await open({ [read]: [json(pendingCode()), noPendingCode()] }, '/verify#c=123456')
+    const { onSignIn } = await open(
+      { [read]: [json(pendingCode()), noPendingCode()] },
+      '/verify#c=123456',
+    )
     await show('visible')
     expect(onSignIn).toHaveBeenCalledWith(expect.objectContaining({ email: 'grace@example.org' }))
   })
@@ -267,7 +278,11 @@ describe("a code from the mail's link", () => {
 describe('a code that was just requested', () => {
   test('is shown without another request, and read again for news of its mail', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
-    const { server } = await open({ [read]: json(pendingCode({ delivery: 'delivered' })) }, '/verify', codeRequest())
+    const { server } = await open(
+      { [read]: json(pendingCode({ delivery: 'delivered' })) },
+      '/verify',
+      codeRequest(),
+    )
     expect(server.calls).toEqual([])
     expect(document.activeElement).toBe(field())
     await pass(1000)
@@ -277,7 +292,10 @@ describe('a code that was just requested', () => {
 })
 
 describe('beside another tab with another address', () => {
-  const other = pendingCode({ id: 'a1b2c3d4-0000-4000-8000-000000000000', email: 'ada@example.org' })
+  const other = pendingCode({
+    id: 'a1b2c3d4-0000-4000-8000-000000000000',
+    email: 'ada@example.org',
+  })
   const own = `${read}?id=${pendingCode().id}`
   const replies = () => ({
     [read]: json(other),
@@ -316,7 +334,10 @@ describe('beside another tab with another address', () => {
   test('a new code after a spent one has its own id', async () => {
     const renewed = pendingCode({ id: 'b1b2c3d4-0000-4000-8000-000000000000', delivery: 'queued' })
     const expired = json(pendingCode({ expires_at: serverTime(-1), resend_at: serverTime(-1) }))
-    const { server } = await open({ [read]: [expired, json(renewed)], [resend]: sent(codeRequest(renewed)) })
+    const { server } = await open({
+      [read]: [expired, json(renewed)],
+      [resend]: sent(codeRequest(renewed)),
+    })
     await press('Get a new code')
     await pass(1000)
     expect(server.calls.at(-1)).toBe(`${read}?id=${renewed.id}`)
@@ -334,7 +355,9 @@ describe('a right code whose answer is lost', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const { server, onSignedIn } = await open({ [verify]: ['lost', html(502), verified] })
     await type('123456')
-    expect(screen.getByRole('alert').textContent).toBe('We can’t reach Sana right now. We’ll keep trying.')
+    expect(screen.getByRole('alert').textContent).toBe(
+      'We can’t reach Sana right now. We’ll keep trying.',
+    )
     expect(field().readOnly).toBe(true)
     await pass(1000)
     await pass(2000)

@@ -12,5 +12,9 @@ interface Props {
 export function ContinueTo({ host }: Props) {
   const id = useRef(encodeURIComponent(host))
   const { read } = useRead('/api/apps/{host}', { id })
-  return <p class={styles.where}>{read.state === 'ready' && text('signIn.continueTo', { app: read.value.name })}</p>
+  return (
+    <p class={styles.where}>
+      {read.state === 'ready' && text('signIn.continueTo', { app: read.value.name })}
+    </p>
+  )
 }

@@ -16,10 +16,12 @@ import { field, heading, open, press, read, resend, sent, type } from './openCod
 
 type Mail = Pick<PendingCode, 'delivery' | 'delivery_reason'>
 
-const about = (mail: Mail, more: Partial<PendingCode> = {}) => json(pendingCode({ ...mail, ...more }))
+const about = (mail: Mail, more: Partial<PendingCode> = {}) =>
+  json(pendingCode({ ...mail, ...more }))
 const queued = () => about({ delivery: 'queued' })
 /** The text about the mail, with a placeholder for the address. */
-const said = () => [...(screen.getByText('grace@example.org').closest('[role=status]')?.children ?? [])].map(textOf)
+const said = () =>
+  [...(screen.getByText('grace@example.org').closest('[role=status]')?.children ?? [])].map(textOf)
 const textOf = (element: Element) => element.textContent.replace(/\d+:\d\d( [AP]M)?/, 'HH:MM')
 
 describe('what became of the mail is said, with the next step', () => {
@@ -87,15 +89,20 @@ describe('what became of the mail is said, with the next step', () => {
     [{ delivery: 'failed', delivery_reason: 'no_such_mailbox' }, 'Change email address'],
     [{ delivery: 'failed', delivery_reason: 'blocked' }, 'Use a different email address'],
     [{ delivery: 'failed', delivery_reason: 'refused' }, 'Use a different email address'],
-  ])('that has failed makes the remedy the main action, and folds the field away: %j', async (mail, remedy) => {
-    await open({ [read]: about(mail) })
-    const main = screen.getAllByRole('button').filter((button) => button.classList.contains('main'))
-    expect(main.map(({ textContent }) => textContent)).toEqual([remedy])
-    expect(document.activeElement).toBe(heading())
-    expect(screen.queryByRole('textbox')).toBeNull()
-    await press('I have a code')
-    expect(screen.getByRole('textbox')).toBe(document.activeElement)
-  })
+  ])(
+    'that has failed makes the remedy the main action, and folds the field away: %j',
+    async (mail, remedy) => {
+      await open({ [read]: about(mail) })
+      const main = screen
+        .getAllByRole('button')
+        .filter((button) => button.classList.contains('main'))
+      expect(main.map(({ textContent }) => textContent)).toEqual([remedy])
+      expect(document.activeElement).toBe(heading())
+      expect(screen.queryByRole('textbox')).toBeNull()
+      await press('I have a code')
+      expect(screen.getByRole('textbox')).toBe(document.activeElement)
+    },
+  )
 
   test('that fails while somebody types keeps the field and its focus', async () => {
     await open({ [read]: [queued(), about({ delivery: 'failed' })] })
@@ -140,7 +147,10 @@ describe('news of the mail', () => {
 
   test('is asked for ever less often, and after news quickly again', async () => {
     const sent = about({ delivery: 'sent' })
-    await times([queued(), queued(), queued(), queued(), sent], [1000, 2000, 4000, 8000, 1000, 2000, 4000])
+    await times(
+      [queued(), queued(), queued(), queued(), sent],
+      [1000, 2000, 4000, 8000, 1000, 2000, 4000],
+    )
     expect(said()[0]).toBe('We sent a code to grace@example.org.')
   })
 
@@ -159,7 +169,9 @@ describe('news of the mail', () => {
   })
 
   test('is not asked for when the code has expired or is locked', async () => {
-    const { server } = await open({ [read]: about({ delivery: 'sent' }, { expires_at: serverTime(20) }) })
+    const { server } = await open({
+      [read]: about({ delivery: 'sent' }, { expires_at: serverTime(20) }),
+    })
     await pass(20_000)
     const asked = server.count(read)
     expect(asked).toBeLessThan(8)
@@ -175,7 +187,10 @@ describe('news of the mail', () => {
 
   test('is asked for again once a new code was sent', async () => {
     const failed = about({ delivery: 'failed' }, { resend_at: serverTime(0) })
-    const { server } = await open({ [read]: failed, [resend]: sent(codeRequest(pendingCode({ delivery: 'queued' }))) })
+    const { server } = await open({
+      [read]: failed,
+      [resend]: sent(codeRequest(pendingCode({ delivery: 'queued' }))),
+    })
     await press('Resend code')
     await pass(1000)
     expect(server.count(read)).toBe(2)
@@ -219,7 +234,12 @@ describe('news of the mail', () => {
     if (!region) throw new Error('the address is in no live region')
     const changes: MutationRecord[] = []
     const observer = new MutationObserver((records) => changes.push(...records))
-    observer.observe(region, { childList: true, characterData: true, attributes: true, subtree: true })
+    observer.observe(region, {
+      childList: true,
+      characterData: true,
+      attributes: true,
+      subtree: true,
+    })
     await type('123')
     await pass(1000)
     expect(changes).toEqual([])

@@ -44,7 +44,9 @@ test('a cancelled ceremony says nothing, keeps the focus, and the address field 
   expect(button().getAttribute('aria-disabled')).toBe('false')
   expect(server.count(prove)).toBe(0)
   expect(onSignedIn).not.toHaveBeenCalled()
-  expect(browser.asked.filter(({ isOver }) => !isOver)).toEqual([{ mediation: 'conditional', isOver: false }])
+  expect(browser.asked.filter(({ isOver }) => !isOver)).toEqual([
+    { mediation: 'conditional', isOver: false },
+  ])
 })
 
 test('a passkey signs in, and its address is kept for the next visit', async () => {
@@ -57,12 +59,15 @@ test('a passkey signs in, and its address is kept for the next visit', async () 
 test.each([
   ['unknown_passkey', 1],
   ['passkey_refused', 0],
-] as const)('the browser is told to forget a passkey only when the server does not know it: %s', async (code, told) => {
-  const { browser } = await open('given', { [prove]: refusal(401, code) })
-  await press()
-  expect(screen.getByRole('alert')).toBeTruthy()
-  expect(browser.signalled).toHaveLength(told)
-})
+] as const)(
+  'the browser is told to forget a passkey only when the server does not know it: %s',
+  async (code, told) => {
+    const { browser } = await open('given', { [prove]: refusal(401, code) })
+    await press()
+    expect(screen.getByRole('alert')).toBeTruthy()
+    expect(browser.signalled).toHaveLength(told)
+  },
+)
 
 test('an offer is renewed before its challenge is too old, but not while nobody sees the page', async () => {
   const { browser, server } = await open('waits')

@@ -24,11 +24,17 @@ function Offer({ onSignedIn }: Props) {
       keep('email', answer.user.email)
       onSignedIn()
     })
-  // The browser is at one ceremony at a time: while the button's is under way, the address field offers none.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what was offered stays while the page is drawn anew.
+  // The browser is at one ceremony at a time: while the button's is under way, the address field
+  // offers none.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new drawing keeps the offer
   useEffect(() => (busy ? undefined : offerPasskeys(send)), [busy])
   return (
-    <WriteButton writing={writing} look="plain" busy="passkeys.waiting" onClick={() => send(provePasskey)}>
+    <WriteButton
+      writing={writing}
+      look="plain"
+      busy="passkeys.waiting"
+      onClick={() => send(provePasskey)}
+    >
       {text('passkeys.signIn')}
     </WriteButton>
   )

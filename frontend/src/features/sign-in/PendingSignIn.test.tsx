@@ -10,7 +10,18 @@ import {
   unavailable,
 } from '../../shared/testing/server'
 import { pass, settled, show } from '../../shared/testing/time'
-import { field, heading, open, press, read, resend, sent, type, verified, verify } from './openCodePage'
+import {
+  field,
+  heading,
+  open,
+  press,
+  read,
+  resend,
+  sent,
+  type,
+  verified,
+  verify,
+} from './openCodePage'
 
 describe('sending again', () => {
   test('waits by the clock of the server, whatever the one on the wall says', async () => {
@@ -25,7 +36,9 @@ describe('sending again', () => {
     await press('Resend code')
     expect(server.count(resend)).toBe(0)
     await pass(42_000)
-    expect(screen.getByRole('button', { name: 'Resend code' }).getAttribute('aria-disabled')).toBe('false')
+    expect(screen.getByRole('button', { name: 'Resend code' }).getAttribute('aria-disabled')).toBe(
+      'false',
+    )
     await press('Resend code')
     expect(server.count(resend)).toBe(1)
     expect(screen.getByText('in 1:00')).toBeTruthy()
@@ -60,7 +73,10 @@ describe('sending again', () => {
       answer = resolve
     })
     const due = pendingCode({ resend_at: serverTime(0) })
-    await open({ [read]: [json(due), late], [resend]: sent(codeRequest(pendingCode({ delivery: 'queued' }))) })
+    await open({
+      [read]: [json(due), late],
+      [resend]: sent(codeRequest(pendingCode({ delivery: 'queued' }))),
+    })
     await show('visible')
     await press('Resend code')
     answer(json(due))
@@ -79,7 +95,9 @@ describe('sending again', () => {
 describe('a sign-in that is gone', () => {
   test('leads to the form with an explanation', async () => {
     const { onSignIn } = await open({ [read]: noPendingCode() })
-    expect(onSignIn).toHaveBeenCalledWith({ notice: expect.stringContaining('no longer valid in this browser') })
+    expect(onSignIn).toHaveBeenCalledWith({
+      notice: expect.stringContaining('no longer valid in this browser'),
+    })
   })
 
   test('while the code was typed keeps the address', async () => {
@@ -111,7 +129,9 @@ describe('trouble', () => {
   })
 
   test('while asking again on return keeps the form and what was typed, and retries by itself', async () => {
-    const { server } = await open({ [read]: [json(pendingCode()), unavailable(), json(pendingCode())] })
+    const { server } = await open({
+      [read]: [json(pendingCode()), unavailable(), json(pendingCode())],
+    })
     await type('123')
     await show('visible')
     expect(screen.getByText(/Sana is temporarily unavailable/)).toBeTruthy()

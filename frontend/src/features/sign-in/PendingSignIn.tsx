@@ -30,7 +30,15 @@ interface Props {
 }
 
 /** The code page of a browser with a pending code, as far as it is known. */
-export function PendingSignIn({ requested, shown, linked, onSignedIn, onRecovery, onNewAddress, onSignIn }: Props) {
+export function PendingSignIn({
+  requested,
+  shown,
+  linked,
+  onSignedIn,
+  onRecovery,
+  onNewAddress,
+  onSignIn,
+}: Props) {
   const reading = usePendingCode('/api/auth/code', { id: shown, code: codeOf(requested) })
   const { read, reload } = reading
   const email = useRef<string>(undefined)
@@ -41,7 +49,8 @@ export function PendingSignIn({ requested, shown, linked, onSignedIn, onRecovery
 
   const nothingPending = read.state === 'refused' && read.refusal.problem.code === 'no_pending_code'
   const isLost = nothingPending && (linked === undefined || email.current !== undefined)
-  const lose = () => onSignIn({ notice: text('signIn.lost'), ...(email.current ? { email: email.current } : {}) })
+  const lose = () =>
+    onSignIn({ notice: text('signIn.lost'), ...(email.current ? { email: email.current } : {}) })
   useEffect(() => {
     if (isLost) lose()
   })
@@ -66,19 +75,34 @@ export function PendingSignIn({ requested, shown, linked, onSignedIn, onRecovery
   if (isLost) return <Loading />
   if (nothingPending && linked) {
     return (
-      <CodeElsewhere code={linked} onSignedIn={onSignedIn} onNewAddress={onNewAddress} onSignIn={() => onSignIn({})} />
+      <CodeElsewhere
+        code={linked}
+        onSignedIn={onSignedIn}
+        onNewAddress={onNewAddress}
+        onSignIn={() => onSignIn({})}
+      />
     )
   }
   return <TroublePage trouble={read.refusal} onRetry={reload} />
 }
 
-interface StepsProps extends Pick<Props, 'requested' | 'linked' | 'onSignedIn' | 'onRecovery' | 'onSignIn'> {
+interface StepsProps
+  extends Pick<Props, 'requested' | 'linked' | 'onSignedIn' | 'onRecovery' | 'onSignIn'> {
   reading: Reading
   received: ReadCode
   onLost: () => void
 }
 
-function Steps({ reading, received, requested, linked, onSignedIn, onRecovery, onLost, onSignIn }: StepsProps) {
+function Steps({
+  reading,
+  received,
+  requested,
+  linked,
+  onSignedIn,
+  onRecovery,
+  onLost,
+  onSignIn,
+}: StepsProps) {
   useShownCode(received.value.id)
   const [closed, setClosed] = useState<Problem>()
   const { app } = received.value
@@ -93,7 +117,10 @@ function Steps({ reading, received, requested, linked, onSignedIn, onRecovery, o
   if (closed) return <SignUpClosed problem={closed} pending={received.value} onSignIn={onSignIn} />
   return (
     <CodeSteps
-      flow={{ ...signInFlow, refusals: { sign_up_closed: setClosed, recovery_required: onRecovery } }}
+      flow={{
+        ...signInFlow,
+        refusals: { sign_up_closed: setClosed, recovery_required: onRecovery },
+      }}
       reading={reading}
       received={received}
       request={requested?.value}

@@ -1,7 +1,14 @@
 import { fireEvent, render, screen } from '@testing-library/preact'
 import { describe, expect, test, vi } from 'vitest'
 import { TypoHint } from '../../shared/code/TypoHint'
-import { codeRequest, FakeServer, html, json, refusal, unavailable } from '../../shared/testing/server'
+import {
+  codeRequest,
+  FakeServer,
+  html,
+  json,
+  refusal,
+  unavailable,
+} from '../../shared/testing/server'
 import { settled } from '../../shared/testing/time'
 import { type Arrival, SignInPage } from './SignInPage'
 
@@ -9,7 +16,14 @@ const call = 'POST /api/auth/code'
 
 function open(arrival: Arrival = {}) {
   const onCodeRequested = vi.fn()
-  render(<SignInPage arrival={arrival} app={undefined} stale={undefined} onCodeRequested={onCodeRequested} />)
+  render(
+    <SignInPage
+      arrival={arrival}
+      app={undefined}
+      stale={undefined}
+      onCodeRequested={onCodeRequested}
+    />,
+  )
   return { onCodeRequested }
 }
 const field = () => screen.getByLabelText<HTMLInputElement>('Email address')
@@ -70,7 +84,9 @@ describe('a browser', () => {
     const { onCodeRequested } = open()
     type('ada@example.org')
     await press()
-    expect(server.requests.map(({ body }) => body)).toEqual(Array(2).fill({ email: 'ada@example.org' }))
+    expect(server.requests.map(({ body }) => body)).toEqual(
+      Array(2).fill({ email: 'ada@example.org' }),
+    )
     expect(onCodeRequested).toHaveBeenCalledOnce()
     expect(screen.queryByRole('alert')).toBeNull()
   })
@@ -101,21 +117,26 @@ test.each([
   ['a 503', unavailable(), 'Sana is temporarily unavailable.'],
   ['a proxy that answers for the server', html(502), 'We can’t reach Sana right now.'],
   ['a lost network', 'lost' as const, 'We can’t reach Sana right now.'],
-])('%s is said in words, nothing typed is lost, and the next press works', async (_, reply, words) => {
-  const server = new FakeServer({ [call]: [reply, json(codeRequest(), 202)] })
-  const { onCodeRequested } = open()
-  type('ada@example.org')
-  await press()
-  expect(screen.getByRole('alert').textContent).toContain(words)
-  expect(field().value).toBe('ada@example.org')
-  expect(server.count(call)).toBe(1)
-  await press()
-  expect(onCodeRequested).toHaveBeenCalledOnce()
-  expect(screen.queryByRole('alert')).toBeNull()
-})
+])(
+  '%s is said in words, nothing typed is lost, and the next press works',
+  async (_, reply, words) => {
+    const server = new FakeServer({ [call]: [reply, json(codeRequest(), 202)] })
+    const { onCodeRequested } = open()
+    type('ada@example.org')
+    await press()
+    expect(screen.getByRole('alert').textContent).toContain(words)
+    expect(field().value).toBe('ada@example.org')
+    expect(server.count(call)).toBe(1)
+    await press()
+    expect(onCodeRequested).toHaveBeenCalledOnce()
+    expect(screen.queryByRole('alert')).toBeNull()
+  },
+)
 
 test('a limit turns the button off and says when it is over', async () => {
-  const server = new FakeServer({ [call]: refusal(429, 'too_many_requests', 'Later.', { retry_after: 541 }) })
+  const server = new FakeServer({
+    [call]: refusal(429, 'too_many_requests', 'Later.', { retry_after: 541 }),
+  })
   open()
   type('ada@example.org')
   await press()
@@ -129,7 +150,9 @@ test('a limit turns the button off and says when it is over', async () => {
 })
 
 test('a fault of the server can be quoted', async () => {
-  new FakeServer({ [call]: refusal(500, 'internal_error', 'Something went wrong.', { request_id: 'abc-1' }) })
+  new FakeServer({
+    [call]: refusal(500, 'internal_error', 'Something went wrong.', { request_id: 'abc-1' }),
+  })
   open()
   type('ada@example.org')
   await press()
@@ -150,7 +173,15 @@ test('whoever comes without a reason can type at once', () => {
 })
 
 test('a slip in the domain is asked about, and mended by a press', () => {
-  render(<SignInPage arrival={{}} app={undefined} Hint={TypoHint} stale={undefined} onCodeRequested={vi.fn()} />)
+  render(
+    <SignInPage
+      arrival={{}}
+      app={undefined}
+      Hint={TypoHint}
+      stale={undefined}
+      onCodeRequested={vi.fn()}
+    />,
+  )
   type('ada@gmial.com')
   fireEvent.click(screen.getByRole('button', { name: 'ada@gmail.com' }))
   expect(field().value).toBe('ada@gmail.com')
@@ -158,6 +189,8 @@ test('a slip in the domain is asked about, and mended by a press', () => {
 })
 
 test('a sign-in that leads back to a page says so', () => {
-  render(<SignInPage arrival={{}} app={undefined} leadsOn stale={undefined} onCodeRequested={vi.fn()} />)
+  render(
+    <SignInPage arrival={{}} app={undefined} leadsOn stale={undefined} onCodeRequested={vi.fn()} />,
+  )
   expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Sign in to continue')
 })

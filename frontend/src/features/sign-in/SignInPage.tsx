@@ -1,6 +1,12 @@
 import type { ComponentChildren, ComponentProps } from 'preact'
 import { useState } from 'preact/hooks'
-import { type CameFrom, type CodeRequest, requestCode, type SignedOut, type Trouble } from '../../shared/api/http'
+import {
+  type CameFrom,
+  type CodeRequest,
+  requestCode,
+  type SignedOut,
+  type Trouble,
+} from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
 import { EmailForm } from '../../shared/code/EmailForm'
 import { text } from '../../shared/i18n/text'

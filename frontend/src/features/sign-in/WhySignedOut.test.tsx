@@ -16,10 +16,16 @@ test.each<[SignedOut['reason'], string]>([
   ['ended_elsewhere', 'You were signed out from another device (an unknown browser).'],
   ['ended_by_link', 'You were signed out with the link in our email about this sign-in.'],
   ['ended_everywhere', 'You signed out of all your devices, using an unknown browser.'],
-  ['too_many_sessions', 'You were signed in on too many devices, so the oldest one was signed out.'],
+  [
+    'too_many_sessions',
+    'You were signed in on too many devices, so the oldest one was signed out.',
+  ],
   ['ended_by_operator', 'An administrator signed you out.'],
   ['key_withdrawn', 'Please sign in again after a security update. Your account is fine.'],
-  ['email_changed', 'You were signed out because your email address was changed, using an unknown browser.'],
+  [
+    'email_changed',
+    'You were signed out because your email address was changed, using an unknown browser.',
+  ],
   ['account_deleted', 'You were signed out because your account was deleted.'],
   ['recovered', 'You were signed out because your account was recovered without a passkey.'],
 ])('%s is said in a sentence of its own', (reason, words) => {

@@ -30,5 +30,7 @@ export function WhySignedOut({ ended: { reason, at, by } }: Props) {
  */
 function sentenceOf(reason: SignedOut['reason'], by: string | undefined): string | undefined {
   const key = `signedOut.${reason}`
-  return hasText(key) ? text(key, { browser: by ? browserByName(by) : text('signedOut.anotherBrowser') }) : undefined
+  return hasText(key)
+    ? text(key, { browser: by ? browserByName(by) : text('signedOut.anotherBrowser') })
+    : undefined
 }

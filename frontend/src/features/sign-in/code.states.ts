@@ -6,10 +6,19 @@ type Shows = State['shows']
 type Code = 'POST /api/auth/verify'
 const due = pendingCode({ resend_at: serverTime(0), delivery: 'delivered' })
 
-const page = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State => ({
+const page = (
+  name: string,
+  shows: Shows,
+  answers: Answers = {},
+  does: State['does'] = [],
+): State => ({
   name,
   path: '/verify',
-  answers: { 'GET /api/auth/session': refused(401, 'not_signed_in'), 'GET /api/auth/code': due, ...answers },
+  answers: {
+    'GET /api/auth/session': refused(401, 'not_signed_in'),
+    'GET /api/auth/code': due,
+    ...answers,
+  },
   does,
   shows,
 })
@@ -17,8 +26,11 @@ const mail = (name: string, shows: Shows, pending: Partial<PendingCode>): State 
   page(name, shows, { 'GET /api/auth/code': pendingCode(pending) })
 const tried = (name: string, shows: Shows, answer: NonNullable<Answers[Code]>): State =>
   page(name, shows, { 'POST /api/auth/verify': answer }, [{ type: '123456' }])
-const again = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/auth/code/resend']>): State =>
-  page(name, shows, { 'POST /api/auth/code/resend': answer }, [{ press: 1 }])
+const again = (
+  name: string,
+  shows: Shows,
+  answer: NonNullable<Answers['POST /api/auth/code/resend']>,
+): State => page(name, shows, { 'POST /api/auth/code/resend': answer }, [{ press: 1 }])
 /** As the form sends it. */
 const requested = (
   name: string,
@@ -26,7 +38,11 @@ const requested = (
   answer: NonNullable<Answers['POST /api/auth/code']>,
   does: State['does'] = [],
 ): State => ({
-  ...page(name, shows, { 'POST /api/auth/code': answer }, [{ type: 'grace@example.org' }, { press: 0 }, ...does]),
+  ...page(name, shows, { 'POST /api/auth/code': answer }, [
+    { type: 'grace@example.org' },
+    { press: 0 },
+    ...does,
+  ]),
   path: '/',
 })
 const alphanumeric = pendingCode({ code_kind: 'alphanumeric', code_length: 13 })
@@ -41,19 +57,38 @@ export const states: State[] = [
   mail('mail sent', 'delivery.sent.next', { delivery: 'sent' }),
   mail('mail delivered', 'delivery.delivered.next', { delivery: 'delivered' }),
   mail('mail late', 'delivery.delayed.next', { delivery: 'delayed' }),
-  mail('mail late at the provider', 'delivery.provider_late.next', { delivery: 'delayed', delivery_reason: provider }),
+  mail('mail late at the provider', 'delivery.provider_late.next', {
+    delivery: 'delayed',
+    delivery_reason: provider,
+  }),
   mail('mail failed', 'delivery.failed.next', { delivery: failed }),
-  mail('no such mailbox', 'delivery.no_such_mailbox.next', { delivery: failed, delivery_reason: 'no_such_mailbox' }),
-  mail('address blocked', 'delivery.blocked.next', { delivery: failed, delivery_reason: 'blocked' }),
+  mail('no such mailbox', 'delivery.no_such_mailbox.next', {
+    delivery: failed,
+    delivery_reason: 'no_such_mailbox',
+  }),
+  mail('address blocked', 'delivery.blocked.next', {
+    delivery: failed,
+    delivery_reason: 'blocked',
+  }),
   mail('mail refused', 'delivery.refused.next', { delivery: failed, delivery_reason: 'refused' }),
-  mail('provider away', 'delivery.provider_away.next', { delivery: failed, delivery_reason: provider }),
-  mail('code for a long address', 'delivery.sent.next', { email: `${'a-long-name.'.repeat(9)}ada@example.org` }),
-  mail('code for a known provider', 'code.openMail', { email: 'ada@gmail.com', delivery: 'delivered' }),
+  mail('provider away', 'delivery.provider_away.next', {
+    delivery: failed,
+    delivery_reason: provider,
+  }),
+  mail('code for a long address', 'delivery.sent.next', {
+    email: `${'a-long-name.'.repeat(9)}ada@example.org`,
+  }),
+  mail('code for a known provider', 'code.openMail', {
+    email: 'ada@gmail.com',
+    delivery: 'delivered',
+  }),
   mail('alphanumeric code', 'code.label.alphanumeric', alphanumeric),
-  page('alphanumeric code typed', 'code.length.alphanumeric', { 'GET /api/auth/code': alphanumeric }, [
-    { type: '7QK2M9XWV4RT' },
-    { press: 0 },
-  ]),
+  page(
+    'alphanumeric code typed',
+    'code.length.alphanumeric',
+    { 'GET /api/auth/code': alphanumeric },
+    [{ type: '7QK2M9XWV4RT' }, { press: 0 }],
+  ),
   { ...page('code from the link', 'code.hintLinked'), path: '/verify#c=123456' },
   page('no code', 'code.empty.digits', {}, [{ press: 0 }]),
   page('incomplete code', 'code.length.digits', {}, [{ type: '1234' }, { press: 0 }]),
@@ -69,7 +104,10 @@ export const states: State[] = [
     ...page(
       'right, with a passkey offered',
       'passkeys.notNow',
-      { 'GET /api/auth/session': signedIn, 'POST /api/auth/verify': { ...signedIn, created: false } },
+      {
+        'GET /api/auth/session': signedIn,
+        'POST /api/auth/verify': { ...signedIn, created: false },
+      },
       [{ type: '123456' }],
     ),
     passkeys: 'given',
@@ -102,12 +140,20 @@ export const states: State[] = [
   again('asking again', 'resend.asking', 'never'),
   again('asked again', 'resend.received', codeRequest(pendingCode({ delivery: 'queued' }))),
   again('no mail, but a code that works', 'noMail.codeWorks', noMail({ code: works })),
-  requested('no mail, but a code that works, from the form', 'noMail.codeWorks', noMail({ code: works })),
+  requested(
+    'no mail, but a code that works, from the form',
+    'noMail.codeWorks',
+    noMail({ code: works }),
+  ),
   requested('no mail until tomorrow, but a code that works', 'resend.availableTomorrow', {
     ...noMail(tomorrow),
     code: { ...works, ...tomorrow },
   }),
-  again('no mail, and the last one failed', 'noMail.notSent', noMail({ code: pendingCode({ delivery: failed }) })),
+  again(
+    'no mail, and the last one failed',
+    'noMail.notSent',
+    noMail({ code: pendingCode({ delivery: failed }) }),
+  ),
   page(
     'no mail, and the code is locked',
     'noMail.notSent',
@@ -129,10 +175,22 @@ export const states: State[] = [
     [noMail({ resend_at: serverTime(0) }), refused(429, 'too_many_requests', { retry_after: 754 })],
     [{ press: 0, on: 'noMail.next' }],
   ),
-  again('cookies blocked meanwhile', 'problem.browser_token_missing', refused(409, 'browser_token_missing')),
-  again('asked again too often', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 3000 })),
-  page('another address, not now', 'trouble.weRetry', { 'DELETE /api/auth/code': 'lost' }, [{ press: 2 }]),
-  page('news that do not come', 'trouble.weRetry', { 'GET /api/auth/code': [due, 'lost'] }, [{ comesBack: true }]),
+  again(
+    'cookies blocked meanwhile',
+    'problem.browser_token_missing',
+    refused(409, 'browser_token_missing'),
+  ),
+  again(
+    'asked again too often',
+    'problem.too_many_requests',
+    refused(429, 'too_many_requests', { retry_after: 3000 }),
+  ),
+  page('another address, not now', 'trouble.weRetry', { 'DELETE /api/auth/code': 'lost' }, [
+    { press: 2 },
+  ]),
+  page('news that do not come', 'trouble.weRetry', { 'GET /api/auth/code': [due, 'lost'] }, [
+    { comesBack: true },
+  ]),
   page('server away on arrival', 'trouble.unreachable', { 'GET /api/auth/code': 'lost' }),
   {
     ...page('code for another browser', 'elsewhere.typeThere', {

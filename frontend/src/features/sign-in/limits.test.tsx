@@ -1,9 +1,28 @@
 import { cleanup, fireEvent, screen } from '@testing-library/preact'
 import { describe, expect, test, vi } from 'vitest'
 import type { PendingCode } from '../../shared/api/http'
-import { json, noContent, noMail, pendingCode, refusal, serverTime } from '../../shared/testing/server'
+import {
+  json,
+  noContent,
+  noMail,
+  pendingCode,
+  refusal,
+  serverTime,
+} from '../../shared/testing/server'
 import { pass, settled } from '../../shared/testing/time'
-import { field, heading, open, openAgain, press, read, resend, sent, type, verified, verify } from './openCodePage'
+import {
+  field,
+  heading,
+  open,
+  openAgain,
+  press,
+  read,
+  resend,
+  sent,
+  type,
+  verified,
+  verify,
+} from './openCodePage'
 
 describe('an alphanumeric code', () => {
   const alphanumeric = pendingCode({ code_kind: 'alphanumeric', code_length: 13 })
@@ -19,7 +38,10 @@ describe('an alphanumeric code', () => {
     expect(input.value).toBe('0113456789AB')
     fireEvent.input(input, { target: { value: 'oil 3456-789abc' } })
     await settled()
-    expect(server.requests.at(-1)?.body).toEqual({ code: '0113456789ABC', email: 'grace@example.org' })
+    expect(server.requests.at(-1)?.body).toEqual({
+      code: '0113456789ABC',
+      email: 'grace@example.org',
+    })
     expect(onSignedIn).toHaveBeenCalledOnce()
   })
 
@@ -30,9 +52,11 @@ describe('an alphanumeric code', () => {
 })
 
 describe('a limit on codes that are tried', () => {
-  const tooMany = (seconds: number) => refusal(429, 'too_many_wrong_codes', 'Later.', { retry_after: seconds })
+  const tooMany = (seconds: number) =>
+    refusal(429, 'too_many_wrong_codes', 'Later.', { retry_after: seconds })
   const button = () => screen.getByRole('button', { name: 'Sign in' })
-  const describes = () => document.getElementById(button().getAttribute('aria-describedby') ?? '')?.textContent
+  const describes = () =>
+    document.getElementById(button().getAttribute('aria-describedby') ?? '')?.textContent
 
   test('turns the button off until the time is up, and says when that is', async () => {
     const { server, onSignedIn } = await open({ [verify]: [tooMany(541), verified] })
@@ -97,7 +121,10 @@ describe('a request without a mail', () => {
 
   test('after a resend is announced where it was pressed', async () => {
     const due = pendingCode({ resend_at: serverTime(0) })
-    await open({ [read]: json(due), [resend]: json(none(3000, pendingCode({ resend_at: serverTime(3000) })), 202) })
+    await open({
+      [read]: json(due),
+      [resend]: json(none(3000, pendingCode({ resend_at: serverTime(3000) })), 202),
+    })
     await press('Resend code')
     expect(screen.getByText(/We’ve sent enough emails/).closest('[role=status]')).toBeTruthy()
     expect(screen.queryByText('Your request was received.')).toBeNull()
@@ -156,7 +183,9 @@ test('a sign-up that is closed has a page of its own, whose way out is another a
   expect(document.activeElement).toBe(heading())
   expect(screen.getByText(/There’s no account for this address/)).toBeTruthy()
   expect(screen.queryByRole('textbox')).toBeNull()
-  expect(screen.getAllByRole('button').map(({ textContent }) => textContent)).toEqual(['Use a different email address'])
+  expect(screen.getAllByRole('button').map(({ textContent }) => textContent)).toEqual([
+    'Use a different email address',
+  ])
   await press('Use a different email address')
   expect(onSignIn).toHaveBeenCalledExactlyOnceWith({ email: 'grace@example.org' })
 })

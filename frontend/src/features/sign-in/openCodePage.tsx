@@ -2,20 +2,33 @@ import { createEvent, fireEvent, render, screen } from '@testing-library/preact'
 import { vi } from 'vitest'
 import type { CodeRequest } from '../../shared/api/http'
 import { received } from '../../shared/code/received'
-import { codeRequest, FakeServer, json, pendingCode, type Reply, refusal, signedIn } from '../../shared/testing/server'
+import {
+  codeRequest,
+  FakeServer,
+  json,
+  pendingCode,
+  type Reply,
+  refusal,
+  signedIn,
+} from '../../shared/testing/server'
 import { settled } from '../../shared/testing/time'
 import { CodePage } from './CodePage'
 
 export const read = 'GET /api/auth/code'
 export const verify = 'POST /api/auth/verify'
 export const resend = 'POST /api/auth/code/resend'
-export const wrong = (triesLeft: number) => refusal(401, 'wrong_code', 'Wrong.', { tries_left: triesLeft })
+export const wrong = (triesLeft: number) =>
+  refusal(401, 'wrong_code', 'Wrong.', { tries_left: triesLeft })
 export const verified = json({ ...signedIn, created: false })
 
 /** The answer to a request, with or without a mail. */
 export const sent = (request: CodeRequest = codeRequest()) => json(request, 202)
 
-export async function open(replies: Record<string, Reply | Reply[]>, url = '/verify', request?: CodeRequest) {
+export async function open(
+  replies: Record<string, Reply | Reply[]>,
+  url = '/verify',
+  request?: CodeRequest,
+) {
   history.replaceState(null, '', url)
   return await openAgain(replies, request)
 }
@@ -60,4 +73,5 @@ export const press = async (name: string) => {
   await settled()
 }
 export const heading = () => screen.getByRole('heading', { level: 1 })
-export const selection = () => field().value.slice(field().selectionStart ?? 0, field().selectionEnd ?? 0)
+export const selection = () =>
+  field().value.slice(field().selectionStart ?? 0, field().selectionEnd ?? 0)

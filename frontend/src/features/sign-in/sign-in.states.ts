@@ -5,7 +5,12 @@ type Shows = State['shows']
 
 const nobody: Answers = { 'GET /api/auth/session': refused(401, 'not_signed_in') }
 
-const form = (name: string, shows: Shows, answers: Answers = {}, does: State['does'] = []): State => ({
+const form = (
+  name: string,
+  shows: Shows,
+  answers: Answers = {},
+  does: State['does'] = [],
+): State => ({
   name,
   path: '/',
   answers: { ...nobody, ...answers },
@@ -13,8 +18,11 @@ const form = (name: string, shows: Shows, answers: Answers = {}, does: State['do
   shows,
 })
 const enter = (email: string) => [{ type: email }, { press: 0 }]
-const asked = (name: string, shows: Shows, answer: NonNullable<Answers['POST /api/auth/code']>): State =>
-  form(name, shows, { 'POST /api/auth/code': answer }, enter('ada@example.org'))
+const asked = (
+  name: string,
+  shows: Shows,
+  answer: NonNullable<Answers['POST /api/auth/code']>,
+): State => form(name, shows, { 'POST /api/auth/code': answer }, enter('ada@example.org'))
 const ended = (signed_out: SignedOut): State =>
   form(`signed out: ${signed_out.reason}`, signedOut(signed_out.reason), {
     'GET /api/auth/session': refused(401, 'not_signed_in', { signed_out }),
@@ -36,7 +44,11 @@ const passkey = (
 export const states: State[] = [
   form('form', 'signIn.intro'),
   { ...form('with passkeys', 'passkeys.signIn'), passkeys: 'waits' },
-  { ...form('with passkeys, of the last visit', 'signIn.notYou'), passkeys: 'waits', kept: 'ada@example.org' },
+  {
+    ...form('with passkeys, of the last visit', 'signIn.notYou'),
+    passkeys: 'waits',
+    kept: 'ada@example.org',
+  },
   passkey('asking for a passkey', 'passkeys.waiting', 'waits'),
   passkey('passkey not given', 'passkeys.signIn', 'cancelled'),
   passkey('passkey refused', 'problem.passkey_refused', 'given', {
@@ -45,29 +57,45 @@ export const states: State[] = [
   passkey('passkey not known', 'problem.unknown_passkey', 'given', {
     'POST /api/auth/passkey': refused(401, 'unknown_passkey'),
   }),
-  passkey('passkey with the server away', 'trouble.unreachable', 'given', { 'POST /api/auth/passkey': 'lost' }),
+  passkey('passkey with the server away', 'trouble.unreachable', 'given', {
+    'POST /api/auth/passkey': 'lost',
+  }),
   passkey('too many passkeys refused', 'problem.too_many_requests', 'given', {
     'POST /api/auth/passkey': refused(429, 'too_many_requests', { retry_after: 754 }),
   }),
   form('without an address', 'signIn.emailEmpty', {}, [{ press: 0 }]),
   form('no address', 'signIn.emailFault', {}, enter('ada')),
-  form('with a very long address', 'signIn.intro', {}, [{ type: `${'a-long-name.'.repeat(9)}ada@example.org` }]),
+  form('with a very long address', 'signIn.intro', {}, [
+    { type: `${'a-long-name.'.repeat(9)}ada@example.org` },
+  ]),
   { ...form('of the last visit', 'signIn.notYou'), kept: 'ada@example.org' },
   form('with a slip in the domain', 'signIn.didYouMean', {}, [{ type: 'ada@gmial.com' }]),
   { ...form('that leads on', 'signIn.continue'), path: '/?next=%2Fsessions' },
   asked('asking for a code', 'signIn.sending', 'never'),
   asked('address refused', 'problem.invalid_email', refused(400, 'invalid_email')),
-  asked('too many requests', 'problem.too_many_requests', refused(429, 'too_many_requests', { retry_after: 754 })),
+  asked(
+    'too many requests',
+    'problem.too_many_requests',
+    refused(429, 'too_many_requests', { retry_after: 754 }),
+  ),
   asked(
     'too many requests, for hours',
     'trouble.againTomorrow',
     refused(429, 'too_many_requests', { retry_after: 86_000 }),
   ),
-  asked('too many requests, over', 'trouble.over', refused(429, 'too_many_requests', { retry_after: 0 })),
+  asked(
+    'too many requests, over',
+    'trouble.over',
+    refused(429, 'too_many_requests', { retry_after: 0 }),
+  ),
   asked('server away', 'trouble.unreachable', 'lost'),
   asked('fault of the server', 'problem.internal_error', refused(500, 'internal_error')),
   { ...form('cookies blocked', 'problem.browser_token_missing'), without: 'cookies' },
-  asked('cookies blocked, as the server finds', 'problem.browser_token_missing', refused(409, 'browser_token_missing')),
+  asked(
+    'cookies blocked, as the server finds',
+    'problem.browser_token_missing',
+    refused(409, 'browser_token_missing'),
+  ),
   form(
     'perhaps signed in by now',
     'trouble.weRetry',
@@ -75,7 +103,9 @@ export const states: State[] = [
     [{ comesBack: true }],
   ),
   {
-    ...form('from an app', 'signIn.continueTo', { 'GET /api/apps/{host}': { id: 'wiki', name: 'Wiki of the staff' } }),
+    ...form('from an app', 'signIn.continueTo', {
+      'GET /api/apps/{host}': { id: 'wiki', name: 'Wiki of the staff' },
+    }),
     path: '/?next=%2Fenter%3Fhost%3Dwiki.example.org%26path%3D%252F%26nonce_hash%3Dabc',
   },
   ended({ reason: 'idle' }),

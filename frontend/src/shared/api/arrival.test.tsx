@@ -11,7 +11,10 @@ test('a page that came to a browser without a session does not ask who is signed
   const server = new FakeServer({ [session]: json(signedIn) })
   const { result } = renderHook(() => useRead('/api/auth/session'))
   await settled()
-  expect(result.current.read).toMatchObject({ state: 'refused', refusal: { problem: { code: 'not_signed_in' } } })
+  expect(result.current.read).toMatchObject({
+    state: 'refused',
+    refusal: { problem: { code: 'not_signed_in' } },
+  })
   expect(server.calls).toEqual([])
   await show('visible')
   expect(result.current.read).toMatchObject({ state: 'ready' })

@@ -29,7 +29,10 @@ describe('what is asked', () => {
   })
 
   test('a GET and a DELETE have no body and no content type', async () => {
-    const server = new FakeServer({ 'GET /api/auth/session': json({}), 'DELETE /api/auth/code': noContent() })
+    const server = new FakeServer({
+      'GET /api/auth/session': json({}),
+      'DELETE /api/auth/code': noContent(),
+    })
     await get(path, patient())
     await del('/api/auth/code')
     for (const { init } of server.requests) {
@@ -62,7 +65,8 @@ describe('an id', () => {
 describe('a request for a code', () => {
   const call = 'POST /api/auth/code'
   const request = () => requestCode('/api/auth/code', { email: 'ada@example.org' })
-  const refusedWith = (code: string) => expect.objectContaining({ problem: expect.objectContaining({ code }) })
+  const refusedWith = (code: string) =>
+    expect.objectContaining({ problem: expect.objectContaining({ code }) })
   const missing = () => refusal(409, 'browser_token_missing')
 
   test('without a browser token is repeated once', async () => {
@@ -93,7 +97,10 @@ describe('what comes back', () => {
   test('a problem of ours is Refused, with its code and words', async () => {
     const error = await outcome(refusal(401, 'not_signed_in', 'You are not signed in.'))
     expect(error).toBeInstanceOf(Refused)
-    expect((error as Refused).problem).toMatchObject({ code: 'not_signed_in', detail: 'You are not signed in.' })
+    expect((error as Refused).problem).toMatchObject({
+      code: 'not_signed_in',
+      detail: 'You are not signed in.',
+    })
   })
 
   test('a page of HTML is not an answer, whatever its status', async () => {

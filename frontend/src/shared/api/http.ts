@@ -75,7 +75,11 @@ type AnswerOf<Op> = Op extends { responses: infer All }
   : never
 type BodyOf<Op> = Op extends { requestBody: infer Body } ? Json<Body> : never
 type PathsWith<Method extends string> = {
-  [Path in keyof paths]: Method extends keyof paths[Path] ? (paths[Path][Method] extends object ? Path : never) : never
+  [Path in keyof paths]: Method extends keyof paths[Path]
+    ? paths[Path][Method] extends object
+      ? Path
+      : never
+    : never
 }[keyof paths]
 
 export type GetPath = PathsWith<'get'>
@@ -84,7 +88,11 @@ export type Answer<Path extends GetPath> = AnswerOf<paths[Path]['get']>
 /**
  * `id` is as for `del`. Throws Refused or Unreachable; when `signal` aborts, the signal's reason.
  */
-export function get<Path extends GetPath>(path: Path, signal?: AbortSignal, id?: string): Promise<Answer<Path>> {
+export function get<Path extends GetPath>(
+  path: Path,
+  signal?: AbortSignal,
+  id?: string,
+): Promise<Answer<Path>> {
   return send('GET', withId(path, id), undefined, signal) as Promise<Answer<Path>>
 }
 
@@ -111,7 +119,10 @@ export function patch<Path extends PathsWith<'patch'>>(
 }
 
 /** Throws Refused or Unreachable. */
-export function put<Path extends PathsWith<'put'>>(path: Path, body: BodyOf<paths[Path]['put']>): Promise<undefined> {
+export function put<Path extends PathsWith<'put'>>(
+  path: Path,
+  body: BodyOf<paths[Path]['put']>,
+): Promise<undefined> {
   return send('PUT', path, body) as Promise<undefined>
 }
 
@@ -119,7 +130,10 @@ export function put<Path extends PathsWith<'put'>>(path: Path, body: BodyOf<path
  * `id`, encoded, replaces `{name}` of the path, or else goes into the query. Throws Refused or
  * Unreachable.
  */
-export function del(path: PathsWith<'delete'> | '/api/sessions?access_keys=true', id?: string): Promise<undefined> {
+export function del(
+  path: PathsWith<'delete'> | '/api/sessions?access_keys=true',
+  id?: string,
+): Promise<undefined> {
   return send('DELETE', withId(path, id)) as Promise<undefined>
 }
 
@@ -141,8 +155,9 @@ export function requestCode<Path extends CodePath>(
 }
 
 /**
- * Makes a call that wants the browser token. A browser without a token gets one with the refusal, so the call is repeated
- * once; if the repeat is refused too, the browser blocks cookies. Throws Refused or Unreachable.
+ * Makes a call that wants the browser token. A browser without a token gets one with the refusal,
+ * so the call is repeated once; if the repeat is refused too, the browser blocks cookies. Throws
+ * Refused or Unreachable.
  */
 export async function withToken<T>(ask: () => Promise<T>): Promise<T> {
   try {
@@ -157,7 +172,12 @@ export function isRefusal(error: unknown, code: Problem['code']): error is Refus
   return error instanceof Refused && error.problem.code === code
 }
 
-async function send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<unknown> {
+async function send(
+  method: string,
+  path: string,
+  body?: object,
+  signal?: AbortSignal,
+): Promise<unknown> {
   const timeout = AbortSignal.timeout(patience)
   const headers: Record<string, string> = {
     Accept: 'application/json, application/problem+json',

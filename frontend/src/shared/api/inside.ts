@@ -57,7 +57,11 @@ export function useOwnWrite(attempt?: Attempt): Writing {
   const { busy, trouble, write } = useWrite(attempt)
   const { recheck, end, prove } = useContext(InsideContext)
 
-  function ownWrite<T>(call: () => Promise<T>, done: (answer: T) => void, refusals: Refusals = {}): Promise<void> {
+  function ownWrite<T>(
+    call: () => Promise<T>,
+    done: (answer: T) => void,
+    refusals: Refusals = {},
+  ): Promise<void> {
     return write(call, done, {
       not_signed_in: (problem) => (isDeleted(problem) ? end() : recheck()),
       reauthentication_required: () => prove(() => ownWrite(call, done, refusals)),

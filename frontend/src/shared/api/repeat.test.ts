@@ -11,7 +11,11 @@ describe('an idempotent call', () => {
 
   test('is repeated until an answer arrives', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
-    const call = vi.fn().mockRejectedValueOnce(lost).mockRejectedValueOnce(lost).mockResolvedValue('answer')
+    const call = vi
+      .fn()
+      .mockRejectedValueOnce(lost)
+      .mockRejectedValueOnce(lost)
+      .mockResolvedValue('answer')
     const failures: Trouble[] = []
     const answer = repeatUntilAnswered(call, (each) => failures.push(each), signal())
     await vi.advanceTimersByTimeAsync(3000)
@@ -26,7 +30,10 @@ describe('an idempotent call', () => {
   })
 
   test('is repeated at once when the network comes back', async () => {
-    const call = vi.fn().mockRejectedValueOnce(new Unreachable('502', 20)).mockResolvedValue('answer')
+    const call = vi
+      .fn()
+      .mockRejectedValueOnce(new Unreachable('502', 20))
+      .mockResolvedValue('answer')
     const answer = repeatUntilAnswered(call, () => {}, signal())
     await vi.advanceTimersByTimeAsync(1)
     dispatchEvent(new Event('online'))

@@ -4,11 +4,21 @@ import { Refused, type Trouble, Unreachable } from './http'
 import { pause, untilAnswered } from './retry'
 
 const refused = (status: number, more: Partial<Problem> = {}) =>
-  new Refused({ type: '', title: '', status, detail: '', code: 'unavailable', request_id: '', ...more })
+  new Refused({
+    type: '',
+    title: '',
+    status,
+    detail: '',
+    code: 'unavailable',
+    request_id: '',
+    ...more,
+  })
 
 test('the pauses double up to 30 s, and chance shortens each by up to half', () => {
   vi.spyOn(Math, 'random').mockReturnValue(0)
-  expect([0, 1, 2, 3, 4, 5, 6].map((tries) => pause(tries))).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
+  expect([0, 1, 2, 3, 4, 5, 6].map((tries) => pause(tries))).toEqual([
+    1000, 2000, 4000, 8000, 16_000, 30_000, 30_000,
+  ])
   vi.spyOn(Math, 'random').mockReturnValue(1)
   expect(pause(2)).toBe(2000)
 })
@@ -24,7 +34,11 @@ test.each([
   ['503', refused(503)],
   ['429', refused(429)],
 ])('%s is told, and asked again until there is an answer', async (_, trouble) => {
-  const read = vi.fn().mockRejectedValueOnce(trouble).mockRejectedValueOnce(trouble).mockResolvedValue('answer')
+  const read = vi
+    .fn()
+    .mockRejectedValueOnce(trouble)
+    .mockRejectedValueOnce(trouble)
+    .mockResolvedValue('answer')
   const told: Trouble[] = []
   const answer = untilAnswered(read, (each) => told.push(each), new AbortController().signal)
   await vi.advanceTimersByTimeAsync(1000)
@@ -35,7 +49,9 @@ test.each([
 
 test.each([400, 401, 404])('a %i is final', async (status) => {
   const read = vi.fn().mockRejectedValue(refused(status))
-  await expect(untilAnswered(read, () => {}, new AbortController().signal)).rejects.toBeInstanceOf(Refused)
+  await expect(untilAnswered(read, () => {}, new AbortController().signal)).rejects.toBeInstanceOf(
+    Refused,
+  )
   expect(read).toHaveBeenCalledTimes(1)
 })
 

@@ -60,5 +60,7 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
 
 /** Never resolves; rejects if the signal aborts. */
 function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+  return new Promise((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  )
 }

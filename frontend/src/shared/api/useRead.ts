@@ -21,8 +21,13 @@ interface ReadOptions<T> {
 }
 
 /** Reads `path` now, and again when the page becomes visible or the network comes back. */
-export function useRead<Path extends GetPath>(path: Path, { id, start }: ReadOptions<Answer<Path>> = {}) {
-  const [read, setRead] = useState<Read<Answer<Path>>>(start ? { state: 'ready', ...start } : { state: 'loading' })
+export function useRead<Path extends GetPath>(
+  path: Path,
+  { id, start }: ReadOptions<Answer<Path>> = {},
+) {
+  const [read, setRead] = useState<Read<Answer<Path>>>(
+    start ? { state: 'ready', ...start } : { state: 'loading' },
+  )
   const running = useRef<AbortController>(undefined)
   const isMounted = useRef(false)
   /** The number of writes that block reads. */
@@ -51,7 +56,10 @@ export function useRead<Path extends GetPath>(path: Path, { id, start }: ReadOpt
       (value) => settle({ state: 'ready', value, receivedAt: performance.now() }),
       (error) => {
         if (signal.aborted && !(error instanceof Refused)) return
-        settle({ state: 'refused', refusal: error instanceof Refused ? error : refusalOfFault(error) })
+        settle({
+          state: 'refused',
+          refusal: error instanceof Refused ? error : refusalOfFault(error),
+        })
       },
     )
   }, [path, id])

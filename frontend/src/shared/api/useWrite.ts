@@ -9,7 +9,11 @@ export interface Writing {
   /** The error of the last call; while `busy`, the call is being repeated. */
   trouble: Trouble | undefined
   /** Makes the call, unless another one is in flight. */
-  write: <T>(call: () => Promise<T>, done: (answer: T) => void, refusals?: Refusals) => Promise<void>
+  write: <T>(
+    call: () => Promise<T>,
+    done: (answer: T) => void,
+    refusals?: Refusals,
+  ) => Promise<void>
 }
 
 /** Makes a call with its own retries, as repeatUntilAnswered does for an idempotent one. */
@@ -37,7 +41,11 @@ export function useWrite(attempt = once): Writing {
     setTrouble(isHandled(trouble, refusals) ? undefined : trouble)
   }
 
-  async function write<T>(call: () => Promise<T>, done: (answer: T) => void, refusals: Refusals = {}) {
+  async function write<T>(
+    call: () => Promise<T>,
+    done: (answer: T) => void,
+    refusals: Refusals = {},
+  ) {
     if (running.current) return
     running.current = true
     setBusy(true)

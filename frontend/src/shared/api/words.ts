@@ -35,7 +35,9 @@ export function refusalInWords({ code, detail }: Problem): string {
 
 /** The request id to quote when asking for help, for errors of the server. */
 export function reference(trouble: Trouble): string | undefined {
-  return trouble instanceof Refused && trouble.problem.status >= 500 ? trouble.problem.request_id : undefined
+  return trouble instanceof Refused && trouble.problem.status >= 500
+    ? trouble.problem.request_id
+    : undefined
 }
 
 /**

@@ -23,7 +23,18 @@ interface Props<Answer> extends ResendProps, Outcomes<Answer> {
 }
 
 export function CodeEntry<Answer>(props: Props<Answer>) {
-  const { flow, reading, noMail, linked, title: Title, action, received, onVerified, onSpent, ...resend } = props
+  const {
+    flow,
+    reading,
+    noMail,
+    linked,
+    title: Title,
+    action,
+    received,
+    onVerified,
+    onSpent,
+    ...resend
+  } = props
   const delivery = useId()
   const note = useId()
   const prefilled = linked !== undefined

@@ -35,7 +35,19 @@ interface Props<Answer> extends Outcomes<Answer> {
 }
 
 export function CodeForm<Answer>(props: Props<Answer>) {
-  const { flow, reading, pending, initial, isShown, describedBy, action, look, onVerified, onSpent, onLost } = props
+  const {
+    flow,
+    reading,
+    pending,
+    initial,
+    isShown,
+    describedBy,
+    action,
+    look,
+    onVerified,
+    onSpent,
+    onLost,
+  } = props
   const { code_kind: kind, code_length: length } = pending
   const [code, setCode] = useState(initial)
   const [fault, setFault] = useState<string>()
@@ -88,7 +100,9 @@ export function CodeForm<Answer>(props: Props<Answer>) {
     })
     if (!isRight) reading.release()
   }
-  const changed = (event: TargetedInputEvent<HTMLInputElement> | TargetedCompositionEvent<HTMLInputElement>) => {
+  const changed = (
+    event: TargetedInputEvent<HTMLInputElement> | TargetedCompositionEvent<HTMLInputElement>,
+  ) => {
     const { currentTarget } = event
     setFault(undefined)
     if (composing.current) return setCode(currentTarget.value)
@@ -138,7 +152,12 @@ export function CodeForm<Answer>(props: Props<Answer>) {
         }}
       />
       <WriteTrouble writing={writing} next={text('trouble.kept')} waitId={limit.waitId} />
-      <Button type="submit" look={look} busy={writing.busy && text('code.checking')} {...limit.button}>
+      <Button
+        type="submit"
+        look={look}
+        busy={writing.busy && text('code.checking')}
+        {...limit.button}
+      >
         {action}
       </Button>
     </form>

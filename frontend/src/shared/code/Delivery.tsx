@@ -37,11 +37,18 @@ export function Delivery({ id, received }: Props) {
       <div role="status" id={id} class={delivery === 'failed' ? styles.failed : ''}>
         {/* Replaced as a whole when the state changes, as Changing does. */}
         <p key={`${outcome} what`} class={styles.what}>
-          {richText(`delivery.${outcome}.what`, { email: <strong class={styles.address}>{email}</strong> })}
+          {richText(`delivery.${outcome}.what`, {
+            email: <strong class={styles.address}>{email}</strong>,
+          })}
         </p>
         <div key={`${outcome} next`} class={styles.next}>
           <Icon name={signs[outcome] ?? 'alert'} />
-          <p>{richText(`delivery.${outcome}.next`, { server, time: <Moment at={until} show="clock" /> })}</p>
+          <p>
+            {richText(`delivery.${outcome}.next`, {
+              server,
+              time: <Moment at={until} show="clock" />,
+            })}
+          </p>
         </div>
       </div>
       {usual.map((each) => (

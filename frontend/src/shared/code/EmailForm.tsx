@@ -94,7 +94,8 @@ export function EmailForm({
           required: true,
           readOnly: busy,
           value: email,
-          onInput: (event: TargetedInputEvent<HTMLInputElement>) => setEmail(event.currentTarget.value),
+          onInput: (event: TargetedInputEvent<HTMLInputElement>) =>
+            setEmail(event.currentTarget.value),
         }}
       />
       {blocksCookies ? (

@@ -35,7 +35,16 @@ type Note = 'noMail.codeWorks' | 'noMail.notSent'
  * The button that requests a code, disabled until that is possible. It never sends one without a
  * press.
  */
-export function Resend({ children, look = 'quiet', received, send, onSent, onLost, note, noteId }: Props) {
+export function Resend({
+  children,
+  look = 'quiet',
+  received,
+  send,
+  onSent,
+  onLost,
+  note,
+  noteId,
+}: Props) {
   const { email, resend_at } = received.value
   const seconds = useSecondsUntil(resend_at, received)
   const writing = useWrite()

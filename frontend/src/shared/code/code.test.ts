@@ -33,9 +33,13 @@ test.each([
 })
 
 test('what is wrong with an alphanumeric code is said in words', () => {
-  expect(codeFault('', 'alphanumeric', 13)).toBe('Enter the code of 13 letters and digits from the email.')
+  expect(codeFault('', 'alphanumeric', 13)).toBe(
+    'Enter the code of 13 letters and digits from the email.',
+  )
   expect(codeFault('ABC!', 'alphanumeric', 13)).toBe('Use letters and digits only.')
-  expect(codeFault('123456', 'alphanumeric', 13)).toBe('Enter all 13 letters and digits. You’ve entered 6.')
+  expect(codeFault('123456', 'alphanumeric', 13)).toBe(
+    'Enter all 13 letters and digits. You’ve entered 6.',
+  )
   expect(codeFault('0123456789ABC', 'alphanumeric', 13)).toBeUndefined()
 })
 

@@ -14,7 +14,9 @@ const lookalikes: Record<string, string> = { O: '0', I: '1', L: '1' }
  */
 export function cleanCode(typed: string, kind: CodeKind): string {
   const plain = foldDigits(typed).replace(separators, '')
-  return kind === 'digits' ? plain : plain.toUpperCase().replace(/[OIL]/g, (letter) => lookalikes[letter] ?? letter)
+  return kind === 'digits'
+    ? plain
+    : plain.toUpperCase().replace(/[OIL]/g, (letter) => lookalikes[letter] ?? letter)
 }
 
 /** foldText, and 0 to 9 for the decimal digits of every script. */
@@ -38,7 +40,8 @@ function valueOfDigit(digit: string): string {
  */
 export function codeFault(code: string, kind: CodeKind, length: number): string | undefined {
   if (code === '') return text(`code.empty.${kind}`, { length })
-  if (kind === 'digits' ? /\D/.test(code) : /[^0-9A-HJKMNP-TV-Z]/.test(code)) return text(`code.strange.${kind}`)
+  if (kind === 'digits' ? /\D/.test(code) : /[^0-9A-HJKMNP-TV-Z]/.test(code))
+    return text(`code.strange.${kind}`)
   if (code.length !== length) return text(`code.length.${kind}`, { length, count: code.length })
   return undefined
 }

@@ -20,4 +20,6 @@ test.each([
   ['two slips', 'ada@gmilaa.com'],
   ['no address', 'gmial.com'],
   ['nothing', ''],
-])('there is nothing to say about %s: %s', (_, typed) => expect(probablyMeant(typed)).toBeUndefined())
+])('there is nothing to say about %s: %s', (_, typed) =>
+  expect(probablyMeant(typed)).toBeUndefined(),
+)

@@ -31,6 +31,9 @@ function isOneSlip(typed: string, meant: string): boolean {
   const room = Math.min(typed.length, meant.length) - start
   let end = 0
   while (end < room && typed.at(-1 - end) === meant.at(-1 - end)) end++
-  const [a, b] = [typed, meant].map((domain) => domain.slice(start, domain.length - end)) as [string, string]
+  const [a, b] = [typed, meant].map((domain) => domain.slice(start, domain.length - end)) as [
+    string,
+    string,
+  ]
   return (a.length <= 1 && b.length <= 1) || (a.length === 2 && a === [...b].reverse().join(''))
 }

@@ -3,7 +3,10 @@ import { useCountdown } from '../ui/useCountdown'
 import type { Received } from './received'
 
 /** The time until one of the answer's own times; negative if it has passed. */
-export function millisecondsUntil(time: string, { value, receivedAt }: Received<{ now: string }>): number {
+export function millisecondsUntil(
+  time: string,
+  { value, receivedAt }: Received<{ now: string }>,
+): number {
   return Date.parse(time) - Date.parse(value.now) - (performance.now() - receivedAt)
 }
 

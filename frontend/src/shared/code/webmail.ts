@@ -1,7 +1,11 @@
 /** The webmail pages of common providers. */
 const pages: [provider: string, page: string, domains: string[]][] = [
   ['Gmail', 'https://mail.google.com/', ['gmail.com', 'googlemail.com']],
-  ['Outlook', 'https://outlook.live.com/mail/', ['outlook.com', 'hotmail.com', 'live.com', 'msn.com']],
+  [
+    'Outlook',
+    'https://outlook.live.com/mail/',
+    ['outlook.com', 'hotmail.com', 'live.com', 'msn.com'],
+  ],
   ['Yahoo Mail', 'https://mail.yahoo.com/', ['yahoo.com', 'ymail.com']],
   ['iCloud Mail', 'https://www.icloud.com/mail', ['icloud.com', 'me.com', 'mac.com']],
   ['Proton Mail', 'https://mail.proton.me/', ['proton.me', 'protonmail.com']],

@@ -72,7 +72,9 @@ describe('the language', () => {
 
 describe('a text', () => {
   test('has its values where its language wants them', () => {
-    expect(text('signedOut.browserOn', { browser: 'Firefox', system: 'Linux' })).toBe('Firefox on Linux')
+    expect(text('signedOut.browserOn', { browser: 'Firefox', system: 'Linux' })).toBe(
+      'Firefox on Linux',
+    )
   })
 
   test('takes a value for what it is', () => {

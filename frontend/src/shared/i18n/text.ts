@@ -113,7 +113,9 @@ export function richText(key: Key, values: Values<ComponentChildren>): Component
     inPlural(found(key), values.count)
       .split(/\{(\w+)\}/)
       .map((part, index) =>
-        index % 2 === 0 ? part : written(values[part] ?? (part === 'brand' ? brand() : `{${part}}`)),
+        index % 2 === 0
+          ? part
+          : written(values[part] ?? (part === 'brand' ? brand() : `{${part}}`)),
       )
       // Preact rewrites an empty text with each rendering, and a live region would announce that.
       .filter((part) => part !== '')

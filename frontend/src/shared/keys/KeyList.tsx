@@ -47,7 +47,9 @@ interface ItemProps {
 function KeyItem({ accessKey, onDeleted }: ItemProps) {
   const writing = useOwnWrite(repeatUntilAnswered)
   const { id, app_name, name, by_operator, expires_at, last_used_at, last_used_ip } = accessKey
-  const used = last_used_at ? text('keys.used', { when: ago(new Date(last_used_at)) }) : text('keys.unused')
+  const used = last_used_at
+    ? text('keys.used', { when: ago(new Date(last_used_at)) })
+    : text('keys.unused')
   const end = () => writing.write(() => del('/api/account/access-keys/{id}', id), onDeleted)
   return (
     <li class={rows.row}>
@@ -60,7 +62,9 @@ function KeyItem({ accessKey, onDeleted }: ItemProps) {
           <Changing>{[app_name, used, last_used_ip].filter(Boolean).join(' · ')}</Changing>
         </p>
         <p class={rows.key}>
-          {text('keys.expires', { date: new Date(expires_at).toLocaleDateString(locale(), { dateStyle: 'long' }) })}
+          {text('keys.expires', {
+            date: new Date(expires_at).toLocaleDateString(locale(), { dateStyle: 'long' }),
+          })}
         </p>
         {by_operator && <p class={rows.key}>{text('activity.byOperator')}</p>}
         <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />

@@ -33,7 +33,12 @@ export function AddPasskey({ onAdded, children }: Props) {
       {isKnown && <Notice role="status">{text('passkeys.known')}</Notice>}
       <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={limit.waitId} />
       <div class={section.actions}>
-        <Button look="small" busy={writing.busy && text('passkeys.waiting')} onClick={add} {...limit.button}>
+        <Button
+          look="small"
+          busy={writing.busy && text('passkeys.waiting')}
+          onClick={add}
+          {...limit.button}
+        >
           {text('passkeys.add')}
         </Button>
         {children}

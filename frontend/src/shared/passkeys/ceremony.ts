@@ -8,9 +8,15 @@ interface Signals {
   signalUnknownCredential?: (unknown: { rpId: string; credentialId: string }) => Promise<void>
 }
 
-/** Whether this browser knows passkeys in the form of the API, at an address that can have some: no IP address can. */
+/**
+ * Whether this browser knows passkeys in the form of the API, at an address that can have some: no
+ * IP address can.
+ */
 export function hasPasskeys(): boolean {
-  return 'parseRequestOptionsFromJSON' in (window.PublicKeyCredential ?? {}) && !/^[\d.]+$|:/.test(location.hostname)
+  return (
+    'parseRequestOptionsFromJSON' in (window.PublicKeyCredential ?? {}) &&
+    !/^[\d.]+$|:/.test(location.hostname)
+  )
 }
 
 /** The ceremony that the browser is at: it refuses a second one. */
@@ -23,19 +29,24 @@ function only(ceremony: AbortController): AbortSignal {
 }
 
 /**
- * Has the person choose a passkey, to sign in or to step up. The ceremony before this one is aborted. @returns what sends the
- * proof to the server; undefined if there is none: the person or `ceremony` has ended it, or its time was over. Throws Refused
- * or Unreachable.
+ * Has the person choose a passkey, to sign in or to step up. The ceremony before this one is
+ * aborted. @returns what sends the proof to the server; undefined if there is none: the person or
+ * `ceremony` has ended it, or its time was over. Throws Refused or Unreachable.
  */
 export async function choosePasskey(mediation?: 'conditional', ceremony = new AbortController()) {
   const signal = only(ceremony)
   const options = await withToken(() => get('/api/auth/passkey'))
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options)
-  const chosen = await quietly(navigator.credentials.get({ publicKey, signal, ...(mediation && { mediation }) }))
+  const chosen = await quietly(
+    navigator.credentials.get({ publicKey, signal, ...(mediation && { mediation }) }),
+  )
   return chosen && (() => prove(chosen, options))
 }
 
-async function prove(chosen: PublicKeyCredential, { rpId }: Answer<'/api/auth/passkey'>): Promise<SignedIn> {
+async function prove(
+  chosen: PublicKeyCredential,
+  { rpId }: Answer<'/api/auth/passkey'>,
+): Promise<SignedIn> {
   try {
     return await post('/api/auth/passkey', { credential: asJson(chosen) })
   } catch (error) {
@@ -55,8 +66,8 @@ export async function provePasskey(): Promise<SignedIn | undefined> {
 }
 
 /**
- * Has an authenticator make a passkey for the account. @returns undefined as choosePasskey; 'known' if the authenticator has
- * one already. Throws Refused or Unreachable.
+ * Has an authenticator make a passkey for the account. @returns undefined as choosePasskey; 'known'
+ * if the authenticator has one already. Throws Refused or Unreachable.
  */
 export async function addPasskey(): Promise<NewPasskey | 'known' | undefined> {
   const options = await withToken(() => get('/api/account/passkeys/options'))
@@ -77,7 +88,9 @@ function asJson(credential: PublicKeyCredential): CredentialJson {
   return credential.toJSON() as object as CredentialJson
 }
 
-/** The outcome of a ceremony; undefined if it came to no good end. Browsers do not tell pages why. */
+/**
+ * The outcome of a ceremony; undefined if it came to no good end. Browsers do not tell pages why.
+ */
 function quietly(ceremony: Promise<Credential | null>): Promise<PublicKeyCredential | undefined> {
   return ceremony.then(
     (credential) => (credential as PublicKeyCredential | null) ?? undefined,
@@ -89,8 +102,9 @@ function quietly(ceremony: Promise<Credential | null>): Promise<PublicKeyCredent
 const renewal = 240_000
 
 /**
- * Offers passkeys where the browser fills in the address, until the function is called that it returns. `take` gets what sends
- * the proof. Trouble on the way is not told: the person has done nothing yet.
+ * Offers passkeys where the browser fills in the address, until the function is called that it
+ * returns. `take` gets what sends the proof. Trouble on the way is not told: the person has done
+ * nothing yet.
  */
 export function offerPasskeys(take: (send: () => Promise<SignedIn>) => void): () => void {
   const ended = new AbortController()

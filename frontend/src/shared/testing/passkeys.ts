@@ -1,4 +1,7 @@
-/** The result of a ceremony: a passkey, none yet, none at all, or that the authenticator has one already. */
+/**
+ * The result of a ceremony: a passkey, none yet, none at all, or that the authenticator has one
+ * already.
+ */
 export type Ceremony = 'given' | 'waits' | 'cancelled' | 'known'
 
 const credential = {
@@ -12,7 +15,10 @@ export interface Browser {
   signalled: string[]
 }
 
-/** Stands in for the passkeys of a browser; undefined for one without. In the address field, nothing is ever chosen. */
+/**
+ * Stands in for the passkeys of a browser; undefined for one without. In the address field, nothing
+ * is ever chosen.
+ */
 export function standInForPasskeys(outcome: Ceremony | undefined): Browser {
   const browser: Browser = { asked: [], signalled: [] }
   const ask = ({ mediation, signal }: { mediation?: string; signal: AbortSignal }) => {
@@ -41,7 +47,14 @@ export function standInForPasskeys(outcome: Ceremony | undefined): Browser {
     },
   }
   const value = outcome && known
-  Object.defineProperty(window, 'PublicKeyCredential', { value, configurable: true, writable: true })
-  Object.defineProperty(navigator, 'credentials', { value: { get: ask, create: ask }, configurable: true })
+  Object.defineProperty(window, 'PublicKeyCredential', {
+    value,
+    configurable: true,
+    writable: true,
+  })
+  Object.defineProperty(navigator, 'credentials', {
+    value: { get: ask, create: ask },
+    configurable: true,
+  })
   return browser
 }

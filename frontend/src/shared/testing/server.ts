@@ -82,11 +82,17 @@ function untilAborted(signal: AbortSignal | null | undefined): Promise<Response>
 }
 
 export function json(body: object, status = 200): Response {
-  return new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json' } })
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'Content-Type': 'application/json' },
+  })
 }
 
 export function html(status: number, headers: Record<string, string> = {}): Response {
-  return new Response('<h1>Gateway</h1>', { status, headers: { 'Content-Type': 'text/html', ...headers } })
+  return new Response('<h1>Gateway</h1>', {
+    status,
+    headers: { 'Content-Type': 'text/html', ...headers },
+  })
 }
 
 export function noContent(): Response {
@@ -145,7 +151,13 @@ export function codeRequest(code: PendingCode = pendingCode()): CodeRequest {
 
 /** The answer to a request without a queued mail; with the code that is still valid, if any. */
 export function noMail(change: Partial<CodeRequest> = {}): CodeRequest {
-  return { email: 'grace@example.org', mail: 'none', now: serverTime(0), resend_at: serverTime(42), ...change }
+  return {
+    email: 'grace@example.org',
+    mail: 'none',
+    now: serverTime(0),
+    resend_at: serverTime(42),
+    ...change,
+  }
 }
 
 export const signedIn: CurrentSession = {
@@ -192,7 +204,13 @@ export const usedKey: AccessKey = {
   last_used_at: '2026-03-20T10:00:00Z',
   last_used_ip: '2001:db8::17',
 }
-export const unusedKey: AccessKey = { ...usedKey, id: id('b'), name: 'Script', by_operator: true, last_used_ip: '' }
+export const unusedKey: AccessKey = {
+  ...usedKey,
+  id: id('b'),
+  name: 'Script',
+  by_operator: true,
+  last_used_ip: '',
+}
 delete unusedKey.last_used_at
 
 export const passkey: Passkey = {
@@ -202,7 +220,12 @@ export const passkey: Passkey = {
   created_at: '2026-03-14T09:26:00Z',
   used_at: '2026-03-20T10:00:00Z',
 }
-export const unusedPasskey: Passkey = { ...passkey, id: 'b3RoZXI', name: 'YubiKey 5', synced: false }
+export const unusedPasskey: Passkey = {
+  ...passkey,
+  id: 'b3RoZXI',
+  name: 'YubiKey 5',
+  synced: false,
+}
 delete unusedPasskey.used_at
 
 const passkeyRequest: Answer<'/api/auth/passkey'> = {
@@ -213,12 +236,25 @@ const passkeyRequest: Answer<'/api/auth/passkey'> = {
   allowCredentials: [],
 }
 
-export function event(number: number, kind: AccountEvent['kind'], more: Partial<AccountEvent> = {}): AccountEvent {
+export function event(
+  number: number,
+  kind: AccountEvent['kind'],
+  more: Partial<AccountEvent> = {},
+): AccountEvent {
   const at = new Date(Date.parse('2026-03-20T10:00:00Z') - number * 3_600_000 * 9).toISOString()
-  return { id: String(1000 - number), kind, at, browser: 'Firefox', system: 'Linux', ip: '192.0.2.7', ...more }
+  return {
+    id: String(1000 - number),
+    kind,
+    at,
+    browser: 'Firefox',
+    system: 'Linux',
+    ip: '192.0.2.7',
+    ...more,
+  }
 }
 
 export const notSignedIn = (more: Partial<Problem> = {}) =>
   refusal(401, 'not_signed_in', 'You are not signed in.', more)
 export const noPendingCode = () => refusal(404, 'no_pending_code', 'No sign-in is waiting.')
-export const unavailable = (more: Partial<Problem> = {}) => refusal(503, 'unavailable', 'The database is away.', more)
+export const unavailable = (more: Partial<Problem> = {}) =>
+  refusal(503, 'unavailable', 'The database is away.', more)

@@ -72,14 +72,28 @@ interface Json<Body> {
 }
 
 /** A refusal of the server; its own text is shown only if the page has none. */
-export function refused(status: number, code: Problem['code'], more: Partial<Problem> = {}): Refused {
+export function refused(
+  status: number,
+  code: Problem['code'],
+  more: Partial<Problem> = {},
+): Refused {
   const request_id = 'VN5QDLZ7T2K4H6WJ3XRM'
-  return new Refused({ type: `urn:sana:problem:${code}`, title: 'No', status, code, detail: code, request_id, ...more })
+  return new Refused({
+    type: `urn:sana:problem:${code}`,
+    title: 'No',
+    status,
+    code,
+    detail: code,
+    request_id,
+    ...more,
+  })
 }
 
 /** The answers as replies of FakeServer. */
 export function repliesOf(answers: Answers): Record<string, Reply[]> {
-  const calls = Object.entries(answers).map(([call, canned]) => [call, [canned].flat().map(replyOf)] as const)
+  const calls = Object.entries(answers).map(
+    ([call, canned]) => [call, [canned].flat().map(replyOf)] as const,
+  )
   return Object.fromEntries(calls)
 }
 

@@ -31,7 +31,9 @@ test('a text that changes is shown after the page was translated', async () => {
 })
 
 test('the hint of a field gives way to what is wrong, after the page was translated', async () => {
-  const field = (fault?: string) => <TextField label="Code" hint="6 digits" fault={fault} inputRef={null} input={{}} />
+  const field = (fault?: string) => (
+    <TextField label="Code" hint="6 digits" fault={fault} inputRef={null} input={{}} />
+  )
   const { rerender, container } = render(field())
   translate()
   rerender(field('Too short.'))

@@ -21,7 +21,11 @@ export type IconName = keyof typeof icons
 /** An icon beside a text of the same meaning. */
 export function Icon({ name }: { name: IconName }) {
   return (
-    <svg class={`${styles.icon} ${name === 'spinner' ? styles.spinner : ''}`} viewBox="0 0 24 24" aria-hidden="true">
+    <svg
+      class={`${styles.icon} ${name === 'spinner' ? styles.spinner : ''}`}
+      viewBox="0 0 24 24"
+      aria-hidden="true"
+    >
       <path d={icons[name]} />
     </svg>
   )

@@ -33,7 +33,9 @@ export function OwnPart<Value>({ read, onRetry, children }: Omit<Props<Value>, '
     return (
       <>
         {children(read.value)}
-        {trouble && <TroubleNotice role="status" trouble={trouble} next={text('trouble.weRetry')} />}
+        {trouble && (
+          <TroubleNotice role="status" trouble={trouble} next={text('trouble.weRetry')} />
+        )}
       </>
     )
   }

@@ -17,7 +17,16 @@ interface Props {
   input: InputHTMLAttributes<HTMLInputElement>
 }
 
-export function TextField({ label, hint = '', fault, below, describedBy, isCode, inputRef, input }: Props) {
+export function TextField({
+  label,
+  hint = '',
+  fault,
+  below,
+  describedBy,
+  isCode,
+  inputRef,
+  input,
+}: Props) {
   const id = useId()
   const note = `${id}-note`
   const words = fault ?? hint

@@ -18,7 +18,9 @@ export function TimeToWait({ id, trouble }: Props) {
   const seconds = useCountdown(timeToWait(trouble) ?? 0)
   return (
     <p id={id}>
-      <Changing>{seconds === 0 ? text('trouble.over') : untilThen('trouble.again', seconds)}</Changing>
+      <Changing>
+        {seconds === 0 ? text('trouble.over') : untilThen('trouble.again', seconds)}
+      </Changing>
     </p>
   )
 }

@@ -22,7 +22,9 @@ export function TroubleNotice({ trouble, next, role = 'alert', waitId }: Props) 
     <>
       <Notice role={role} warns={role === 'status'}>
         <Changing>
-          {[inWords(trouble), next, quote && text('trouble.quote', { reference: quote })].filter(Boolean).join(' ')}
+          {[inWords(trouble), next, quote && text('trouble.quote', { reference: quote })]
+            .filter(Boolean)
+            .join(' ')}
         </Changing>
       </Notice>
       {timeToWait(trouble) !== undefined && <TimeToWait id={waitId} trouble={trouble} />}

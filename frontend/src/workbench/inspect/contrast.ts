@@ -8,7 +8,10 @@ type Colour = [red: number, green: number, blue: number, alpha: number]
  */
 export function contrastFaults(): string[] {
   const texts = new Set(seenLines().map(({ element }) => element))
-  return [...[...texts].flatMap(textFaults), ...seenElements('button, input, select, textarea').flatMap(controlFaults)]
+  return [
+    ...[...texts].flatMap(textFaults),
+    ...seenElements('button, input, select, textarea').flatMap(controlFaults),
+  ]
 }
 
 function textFaults(element: Element): string[] {
@@ -22,7 +25,10 @@ function controlFaults(element: Element): string[] {
   if (element.matches(':disabled, [aria-disabled=true]')) return []
   const { borderTopWidth, borderTopColor, backgroundColor } = getComputedStyle(element)
   const around = backgroundOf(element.parentElement)
-  const faces = [colour(backgroundColor), ...(borderTopWidth === '0px' ? [] : [colour(borderTopColor)])]
+  const faces = [
+    colour(backgroundColor),
+    ...(borderTopWidth === '0px' ? [] : [colour(borderTopColor)]),
+  ]
   // A button without border and background is recognised by its text.
   if (faces.every(([, , , alpha]) => alpha === 0)) return []
   const ratio = Math.max(...faces.map((face) => contrast(over(face, around), around)))
@@ -54,6 +60,7 @@ function contrast(a: Colour, b: Colour): number {
 }
 
 function luminance([red, green, blue]: Colour): number {
-  const linear = (part: number) => (part <= 10.31 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4)
+  const linear = (part: number) =>
+    part <= 10.31 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4
   return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
 }

@@ -7,12 +7,20 @@ const slack = 1
 
 export function geometryFaults(): string[] {
   const lines = seenLines()
-  return [...sidewaysFaults(), ...overlaps(lines), ...lines.flatMap(cutOff), ...stickingOut(), ...smallTargets()]
+  return [
+    ...sidewaysFaults(),
+    ...overlaps(lines),
+    ...lines.flatMap(cutOff),
+    ...stickingOut(),
+    ...smallTargets(),
+  ]
 }
 
 function sidewaysFaults(): string[] {
   const { scrollWidth, clientWidth } = document.documentElement
-  return scrollWidth > clientWidth ? [`the page scrolls sideways: ${scrollWidth} px in ${clientWidth} px`] : []
+  return scrollWidth > clientWidth
+    ? [`the page scrolls sideways: ${scrollWidth} px in ${clientWidth} px`]
+    : []
 }
 
 function overlaps(lines: Piece[]): string[] {
@@ -44,13 +52,15 @@ function meet(a: DOMRect, b: DOMRect): boolean {
 
 function cutOff({ element, box }: Piece): string[] {
   const name = nameOf(element)
-  if (box.left < -slack || box.right > document.documentElement.clientWidth + slack) return [`${name} leaves the page`]
+  if (box.left < -slack || box.right > document.documentElement.clientWidth + slack)
+    return [`${name} leaves the page`]
   for (let at: Element | null = element; at; at = at.parentElement) {
     const { overflowX, overflowY } = getComputedStyle(at)
     const room = at.getBoundingClientRect()
     const isWide = box.left < room.left - slack || box.right > room.right + slack
     const isHigh = box.top < room.top - slack || box.bottom > room.bottom + slack
-    if ((overflowX !== 'visible' && isWide) || (overflowY === 'hidden' && isHigh)) return [`${name} is cut off`]
+    if ((overflowX !== 'visible' && isWide) || (overflowY === 'hidden' && isHigh))
+      return [`${name} is cut off`]
   }
   return []
 }
@@ -77,6 +87,8 @@ function smallTargets(): string[] {
 
 function isInSentence(element: Element): boolean {
   // A button itself is never inline.
-  const isInline = [element, element.parentElement].some((each) => each && getComputedStyle(each).display === 'inline')
+  const isInline = [element, element.parentElement].some(
+    (each) => each && getComputedStyle(each).display === 'inline',
+  )
   return isInline && element.parentElement?.textContent?.trim() !== element.textContent?.trim()
 }

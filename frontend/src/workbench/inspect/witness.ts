@@ -21,7 +21,9 @@ export function watch(): void {
   new PerformanceObserver((list) => {
     if (!isAlone) return
     for (const { value, sources } of list.getEntries() as Shift[]) {
-      const moved = sources.map(({ node }) => (node instanceof Element ? nameOf(node) : (node?.textContent ?? '')))
+      const moved = sources.map(({ node }) =>
+        node instanceof Element ? nameOf(node) : (node?.textContent ?? ''),
+      )
       shifts.push(`${value}: ${moved.join(', ')}`)
     }
   }).observe({ type: 'layout-shift', buffered: true })
