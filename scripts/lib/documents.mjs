@@ -20,8 +20,8 @@ export async function checkLinks() {
 const generated = ['docs/contrast.md', 'frontend/src/shared/api/contract.d.ts']
 
 /**
- * What may have longer lines: code, tables and lists that begin with code in documents; strings in
- * backquotes and rows of tables in Go; code in TypeScript and CSS, which Biome breaks where it can.
+ * Lines may be longer in code, in tables and in lists that begin with code in documents; in strings
+ * in backquotes and in rows of tables in Go; and in code in TypeScript and CSS, which Biome breaks.
  */
 const wide = [
   { patterns: ['*.md'], read: withoutCode, isWide: /^ *\||^- `/ },

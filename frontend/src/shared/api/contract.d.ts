@@ -306,8 +306,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete the account and everything stored about it, and revoke all its sessions. It cannot
-         * be restored.
+         * Delete the account and everything stored about it, and revoke all its sessions. It cannot be restored.
          * @description 403 `reauthentication_required`: the sign-in is too old for this; step up.
          */
         delete: operations["deleteAccount"];
