@@ -19,7 +19,8 @@ import {
 const missing = 'A part of this page couldn’t be loaded.'
 
 /**
- * Answers requests for such files with 404 on the first `pages` pages. @returns how many pages were
+ * Answers requests for such files with 404 on the first `pages` pages.
+ * @returns how many pages were
  * requested
  */
 async function withhold(page: Page, files: RegExp, pages: number) {

@@ -59,7 +59,8 @@ async function prove(page: Page, code: string): Promise<void> {
 }
 
 /**
- * Reads and writes as a busy page would, until `stop` is called. @returns every status but 200,
+ * Reads and writes as a busy page would, until `stop` is called.
+ * @returns every status but 200,
  * with its call
  */
 async function keepBusy(page: Page): Promise<{ stop: () => Promise<string[]> }> {

@@ -294,15 +294,23 @@ async function node(...args) {
 }
 
 /**
- * With the settings of the build of bin/sana, which then finds everything compiled already.
+ * With the settings of the build of bin/sana, which then finds everything compiled already. Of tests
+ * that fail, the names are repeated at the end.
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} [env]
  */
 async function go(args, env) {
   const flags = `${process.env.GOFLAGS ?? ''} -trimpath`.trim()
-  await mustRun(`go ${args.join(' ')}`, 'go', args, {
+  const { ok, output } = await run('go', args, {
     env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: flags, ...env },
   })
+  if (ok) return
+  const failed = output.match(
+    /^ *--- FAIL: .*|^panic: .*|^\t+(?:Test|Fuzz)\w+.* \(\w+\)$|^FAIL\t.*/gm,
+  )
+  throw new Problem(
+    [output.trimEnd(), '', `go ${args.join(' ')} failed:`, ...(failed ?? [])].join('\n'),
+  )
 }
 
 /** @param {string[]} args */

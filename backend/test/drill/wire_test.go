@@ -40,7 +40,7 @@ func measure(s *scene) figures {
 	name := cookieOf(s.store)
 	fewest := func(
 		do func(*person)) int {
-		return counted.Fewest(len(people), func(i int) { do(people[i]) })
+		return len(counted.Fewest(len(people), func(i int) { do(people[i]) }))
 	}
 	f.Anonymous = fewest(func(p *person) { p.Get("/api/auth/session").Want(http.StatusUnauthorized) })
 	f.Code = fewest(func(p *person) { p.RequestCode(p.email).Want(http.StatusAccepted) })

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -17,8 +18,10 @@ import (
 // statements that they execute.
 type RoundTrips struct {
 	URL        string // of the database, behind the proxy
-	count      atomic.Int64
 	statements atomic.Int64
+
+	mu    sync.Mutex
+	trips []string // what each executed
 }
 
 // Statements returns the number of executed statements so far, without periodic ones: polls for
@@ -74,18 +77,32 @@ func ProxyDatabase(t testing.TB, database string, carry func(client, server net.
 	return address.String()
 }
 
-// Fewest calls do n times and returns the smallest number of round trips of one call. That is the
-// call's own number: concurrent statements of the program can only add to it.
-func (r *RoundTrips) Fewest(n int, do func(i int)) int {
-	fewest := int64(-1)
+// Fewest calls do n times and returns the statements of each round trip of the call that took the
+// fewest. These are the call's own: concurrent statements of the program can only add to them.
+func (r *RoundTrips) Fewest(n int, do func(i int)) (fewest []string) {
 	for i := range n {
-		before := r.count.Load()
+		r.take()
 		do(i)
-		if n := r.count.Load() - before; fewest < 0 || n < fewest {
-			fewest = n
+		if trips := r.take(); i == 0 || len(trips) < len(fewest) {
+			fewest = trips
 		}
 	}
-	return int(fewest)
+	return fewest
+}
+
+// take returns the round trips since the last call of take.
+func (r *RoundTrips) take() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	trips := r.trips
+	r.trips = nil
+	return trips
+}
+
+func (r *RoundTrips) add(trip string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trips = append(r.trips, trip)
 }
 
 // forward counts ReadyForQuery (PostgreSQL documentation, 54.2), the server's answer to Sync and
@@ -105,7 +122,7 @@ func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
 	prepared := map[string]string{} // SQL, by the statement's name
 	// the statement of the next Execute: pgx uses only the unnamed portal
 	bound := ""
-	ours := false // whether a request's statement ran since the last Sync
+	ours := "" // the statements of requests since the last Sync
 	for {
 		var kind [1]byte
 		if _, err := io.ReadFull(from, kind[:]); err != nil {
@@ -129,18 +146,20 @@ func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
 			}
 			bound = prepared[bind.PreparedStatement]
 		case 'E':
-			ours = ours || !ofOutbox(bound)
+			if !ofOutbox(bound) {
+				ours += bound + ";"
+			}
 			if !isPeriodic(bound) {
 				r.statements.Add(1)
 			}
 		case 'Q':
-			r.count.Add(1)
+			r.add(string(message[4:]))
 			r.statements.Add(1)
 		case 'S':
-			if ours {
-				r.count.Add(1)
+			if ours != "" {
+				r.add(ours)
 			}
-			ours = false
+			ours = ""
 		}
 		if _, err := server.Write(append(kind[:], message...)); err != nil {
 			return err

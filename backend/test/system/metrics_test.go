@@ -22,7 +22,7 @@ func scrape(t *testing.T, app *harness.Instance) series {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestMetrics_HaveTheirOwnAddress(t *testing.T) {
 	app := startWithMetrics(t, w)
 	app.Open(t).Get("/metrics").Want(http.StatusNotFound)
 	for _, path := range []string{"/", "/api/auth/session", "/readyz", "/debug/pprof/"} {
-		answer, err := http.Get(app.MetricsURL + path)
+		answer, err := client.Get(app.MetricsURL + path)
 		if err != nil {
 			t.Fatal(err)
 		}

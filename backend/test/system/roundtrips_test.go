@@ -21,8 +21,8 @@ func wantRoundTrips(
 	do func(*someone),
 ) {
 	t.Helper()
-	if fewest := wire.Fewest(len(people), func(i int) { do(people[i]) }); fewest != want {
-		t.Errorf("%s: %d round trips to the database, want %d", what, fewest, want)
+	if trips := wire.Fewest(len(people), func(i int) { do(people[i]) }); len(trips) != want {
+		t.Errorf("%s: %d round trips to the database, want %d: %q", what, len(trips), want, trips)
 	}
 }
 

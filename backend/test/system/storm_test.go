@@ -113,7 +113,7 @@ func (s *storm) askOnce() {
 	request.Header.Set("Content-Type", "application/json")
 	request.AddCookie(&http.Cookie{Name: browserCookie, Value: string(visitor.NewBrowser())})
 	request.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255))
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := client.Do(request)
 	if err != nil {
 		return // killed
 	}

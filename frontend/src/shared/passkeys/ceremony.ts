@@ -30,7 +30,8 @@ function only(ceremony: AbortController): AbortSignal {
 
 /**
  * Has the person choose a passkey, to sign in or to step up. The ceremony before this one is
- * aborted. @returns what sends the proof to the server; undefined if there is none: the person or
+ * aborted.
+ * @returns what sends the proof to the server; undefined if there is none: the person or
  * `ceremony` has ended it, or its time was over. Throws Refused or Unreachable.
  */
 export async function choosePasskey(mediation?: 'conditional', ceremony = new AbortController()) {
@@ -66,7 +67,8 @@ export async function provePasskey(): Promise<SignedIn | undefined> {
 }
 
 /**
- * Has an authenticator make a passkey for the account. @returns undefined as choosePasskey; 'known'
+ * Has an authenticator make a passkey for the account.
+ * @returns undefined as choosePasskey; 'known'
  * if the authenticator has one already. Throws Refused or Unreachable.
  */
 export async function addPasskey(): Promise<NewPasskey | 'known' | undefined> {
