@@ -54,16 +54,8 @@ func accessKeysText(list []session.AccessKey) string {
 		if k.LastUsedAt != nil {
 			used = minute(*k.LastUsedAt)
 		}
-		fmt.Fprintf(
-			table,
-			"%s\t%s\t%s\t%s\t%s\t%s\n",
-			k.ID,
-			k.App,
-			k.Name,
-			minute(k.ExpiresAt),
-			used,
-			k.LastUsedIP,
-		)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.App, k.Name, minute(k.ExpiresAt), used,
+			k.LastUsedIP)
 	}
 	_ = table.Flush() // writes into memory
 	return strings.TrimSuffix(b.String(), "\n")
@@ -124,10 +116,7 @@ func (e endAccessKeyCommand) Run(in invocation) error {
 			return err
 		}
 		if !ended {
-			return fmt.Errorf(
-				"no access key has the id %s; sana access-keys list ADDRESS lists them",
-				e.ID,
-			)
+			return fmt.Errorf("no access key has the id %s; sana access-keys list ADDRESS lists them", e.ID)
 		}
 		_, err = fmt.Fprintln(in.stdout, "Revoked.")
 		return err

@@ -141,11 +141,8 @@ func (c proxyFlags) print(in invocation, kind proxies.Kind) error {
 	if err != nil {
 		return err
 	}
-	return proxies.Write(
-		in.stdout,
-		kind,
-		proxies.Site{App: one, Upstream: c.Upstream, Sana: c.Sana, Gate: c.Gate},
-	)
+	return proxies.Write(in.stdout, kind,
+		proxies.Site{App: one, Upstream: c.Upstream, Sana: c.Sana, Gate: c.Gate})
 }
 
 func findApp(set *apps.Set, id string) (*apps.App, error) {
@@ -156,9 +153,6 @@ func findApp(set *apps.Set, id string) (*apps.App, error) {
 	for _, one := range set.List() {
 		known = append(known, one.ID)
 	}
-	return nil, fmt.Errorf(
-		"there is no app %q in the file; known are %s",
-		id,
-		strings.Join(known, ", "),
-	)
+	return nil,
+		fmt.Errorf("there is no app %q in the file; known are %s", id, strings.Join(known, ", "))
 }

@@ -62,16 +62,11 @@ type commands struct {
 // Run runs one command and returns the process's exit code.
 func Run(args, environ []string, stdin io.Reader, stdout, stderr io.Writer, version string) int {
 	exited, code := false, 0
-	parser, err := kong.New(
-		&commands{},
-		kong.Name("sana"),
+	parser, err := kong.New(&commands{}, kong.Name("sana"),
 		kong.Description(
-			"Sign-in by a six-digit e-mail code, with sessions in Postgres.\n\n"+variablesInHelp(),
-		),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(c int) { exited, code = true, c }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: helpWidth}),
-	)
+			"Sign-in by a six-digit e-mail code, with sessions in Postgres.\n\n"+variablesInHelp()),
+		kong.Writers(stdout, stderr), kong.Exit(func(c int) { exited, code = true, c }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: helpWidth}))
 	if err != nil {
 		panic("cli: the command definitions are wrong: " + err.Error())
 	}
@@ -107,10 +102,8 @@ func variablesInHelp() string {
 	// kong indents lines that begin with a space, and does not reflow them
 	const nameWidth, indent = 22, 4
 	var b strings.Builder
-	b.WriteString(
-		"Configuration comes from the environment; a secret can also be given as NAME_FILE, the path " +
-			"of a file with it:\n",
-	)
+	b.WriteString("Configuration comes from the environment; a secret can also be given as " +
+		"NAME_FILE, the path of a file with it:\n")
 	for _, v := range config.Variables() {
 		meaning := v.Help
 		if v.Default != "" {
@@ -185,11 +178,8 @@ func (migrateCommand) Run(in invocation) error {
 		return err
 	}
 	if len(applied) == 0 {
-		_, err = fmt.Fprintf(
-			in.stdout,
-			"The schema is at version %d already; nothing to do.\n",
-			postgres.Head,
-		)
+		_, err = fmt.Fprintf(in.stdout, "The schema is at version %d already; nothing to do.\n",
+			postgres.Head)
 	} else {
 		_, err = fmt.Fprintf(in.stdout, "Applied %v; the schema is at version %d.\n", applied,
 			postgres.Head)
@@ -212,11 +202,8 @@ func (s serveCommand) Run(in invocation) error {
 	signal.Ignore(syscall.SIGPIPE) // the log's reader may have exited
 	output := logging.NewAsyncWriter(in.stdout)
 	defer output.Close()
-	program, err := app.Start(
-		ctx,
-		cfg,
-		app.Options{Version: in.version, Output: output, Migrate: s.Migrate},
-	)
+	program, err := app.Start(ctx, cfg,
+		app.Options{Version: in.version, Output: output, Migrate: s.Migrate})
 	if err != nil {
 		return err
 	}

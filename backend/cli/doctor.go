@@ -63,9 +63,8 @@ func probe(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(
-		request,
-	) // no proxy, no redirect: only this server is asked
+	// no proxy, no redirect: only this server is asked
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s", probeTimeout)
 	}

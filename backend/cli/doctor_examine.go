@@ -88,10 +88,8 @@ func newPatient(ctx context.Context, d doctorCommand, in invocation) (*patient, 
 
 // is reports whether a variable is valid.
 func (p *patient) is(variable string) bool {
-	return !slices.ContainsFunc(
-		p.faults,
-		func(fault string) bool { return strings.HasPrefix(fault, variable+" ") },
-	)
+	return !slices.ContainsFunc(p.faults,
+		func(fault string) bool { return strings.HasPrefix(fault, variable+" ") })
 }
 
 // fault records a fault that appears only when a part of the program is built.
@@ -219,10 +217,7 @@ func (p *patient) roundTrip(letters doctor.Mail) []diagnose.Check {
 		panic("cli: the templates are wrong: " + err.Error())
 	}
 	// Without PUBLIC_URL or MAIL_FROM there is no message, and no check that would send it.
-	trip.Message, _ = set.TestMail(
-		trip.To,
-		p.cfg.MailFrom,
-		templates.TestMail{Word: trip.Word, When: time.Now(), PublicURL: p.publicURL},
-	)
+	trip.Message, _ = set.TestMail(trip.To, p.cfg.MailFrom,
+		templates.TestMail{Word: trip.Word, When: time.Now(), PublicURL: p.publicURL})
 	return trip.Checks()
 }

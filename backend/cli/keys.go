@@ -18,11 +18,8 @@ func (newKeyCommand) Run(in invocation) error {
 	if _, err := fmt.Fprintln(in.stdout, keyring.New(time.Now())); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(
-		in.stderr,
+	_, err := fmt.Fprintln(in.stderr,
 		"If it is the first key, SECRET_KEYS is this line. Otherwise put it first in SECRET_KEYS, "+
-			"followed by a comma, "+
-			"and keep the old one after it for a day.",
-	)
+			"followed by a comma, and keep the old one after it for a day.")
 	return err
 }

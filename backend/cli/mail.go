@@ -33,12 +33,9 @@ func (u unsuppressCommand) Run(in invocation) error {
 		return errNoCodesTo(u.Address)
 	}
 	if cfg.MailTransport != config.Mailgun {
-		_, err := fmt.Fprintf(
-			in.stdout,
+		_, err := fmt.Fprintf(in.stdout,
 			"Nothing to do: MAIL_TRANSPORT is %s, and Sana itself blocks no address. "+
-				"The mail server may block it.\n",
-			cfg.MailTransport,
-		)
+				"The mail server may block it.\n", cfg.MailTransport)
 		return err
 	}
 	sender, err := app.NewMailgun(cfg)
@@ -58,19 +55,12 @@ func (u unsuppressCommand) Run(in invocation) error {
 func sayUnsuppressed(out io.Writer, address string, lists []string, complete bool) (err error) {
 	switch {
 	case len(lists) > 0:
-		_, err = fmt.Fprintf(
-			out,
-			"Removed %s from Mailgun's list of %s.\n",
-			address,
-			strings.Join(lists, ", and of "),
-		)
+		_, err = fmt.Fprintf(out, "Removed %s from Mailgun's list of %s.\n", address,
+			strings.Join(lists, ", and of "))
 	case complete:
-		_, err = fmt.Fprintf(
-			out,
+		_, err = fmt.Fprintf(out,
 			"%s is on none of Mailgun's lists (bounces, complaints, unsubscribes): Mailgun does not "+
-				"block it.\n",
-			address,
-		)
+				"block it.\n", address)
 	}
 	return err
 }

@@ -37,13 +37,11 @@ func errNoCodesTo(address string) error {
 
 func printCodes(out io.Writer, email string, list []challenge.Stored) error {
 	if len(list) == 0 {
-		_, err := fmt.Fprintf(
-			out,
+		_, err := fmt.Fprintf(out,
 			"No code for %s is stored: none was requested in the last day, it was canceled, "+
 				"or the user signed out right after using it.\n"+
 				"If the user did request one: was it for another address, or did the page show an error?\n",
-			email,
-		)
+			email)
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -57,16 +55,8 @@ func printCodes(out io.Writer, email string, list []challenge.Stored) error {
 		if a.Reason != "" {
 			mail += " (" + string(a.Reason) + ")"
 		}
-		fmt.Fprintf(
-			table,
-			"%s\t%s\t%d\t%s\t%s\t%s\n",
-			minute(a.SentAt),
-			from,
-			a.Mails,
-			mail,
-			stateOf(a),
-			a.Ref,
-		)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", minute(a.SentAt), from, a.Mails, mail, stateOf(a),
+			a.Ref)
 	}
 	if err := table.Flush(); err != nil {
 		return err

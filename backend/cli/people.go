@@ -138,15 +138,8 @@ func (l listPeopleCommand) print(out io.Writer, p auth.Person) error {
 		_, err = fmt.Fprintf(out, "%s\n", line)
 		return err
 	}
-	_, err := fmt.Fprintf(
-		out,
-		"%s\t%s\t%d\t%s\t%s\n",
-		p.Email,
-		p.Name,
-		p.Sessions,
-		minute(p.LastSignedInAt),
-		signInState(p),
-	)
+	_, err := fmt.Fprintf(out, "%s\t%s\t%d\t%s\t%s\n", p.Email, p.Name, p.Sessions,
+		minute(p.LastSignedInAt), signInState(p))
 	return err
 }
 
@@ -229,16 +222,8 @@ func personText(found auth.PersonDetails, d personDetailsJSON) string {
 	if name == "" {
 		name = "no name"
 	}
-	fmt.Fprintf(
-		&b,
-		"%s (%s), %s. Created %s, last signed in %s. Id %s.\n",
-		d.Email,
-		name,
-		signInState(found.Person),
-		minute(d.CreatedAt),
-		minute(d.LastSignedInAt),
-		d.ID,
-	)
+	fmt.Fprintf(&b, "%s (%s), %s. Created %s, last signed in %s. Id %s.\n", d.Email, name,
+		signInState(found.Person), minute(d.CreatedAt), minute(d.LastSignedInAt), d.ID)
 	apps := "none"
 	if len(d.Apps) > 0 {
 		apps = strings.Join(d.Apps, ", ")
@@ -337,12 +322,8 @@ type blockPersonCommand struct{ person }
 func (c blockPersonCommand) Run(in invocation) error {
 	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		b, err := useCases.BlockUser(ctx, c.Address)
-		text := fmt.Sprintf(
-			"%s is blocked. Revoked sessions: %d. Revoked access keys: %d.",
-			b.Email,
-			b.Sessions,
-			b.Keys,
-		)
+		text := fmt.Sprintf("%s is blocked. Revoked sessions: %d. Revoked access keys: %d.", b.Email,
+			b.Sessions, b.Keys)
 		switch {
 		case !b.Changed:
 			text = b.Email + " is already blocked; nothing to do."

@@ -44,14 +44,11 @@ func withUseCases(in invocation, do func(ctx context.Context, useCases *auth.Ser
 
 var errNoList = errors.New(
 	"sessions are in cookies (SESSION_STORE=cookie): they cannot be listed, and only their own " +
-		"browser can sign out",
-)
+		"browser can sign out")
 
 // findUser returns the user with an address as typed by an operator.
 func findUser(
-	ctx context.Context,
-	useCases *auth.Service,
-	address string,
+	ctx context.Context, useCases *auth.Service, address string,
 ) (account.Account, error) {
 	user, err := useCases.FindUser(ctx, address)
 	if fault.Is(err, fault.NotFound) {
@@ -94,16 +91,8 @@ func printSessions(out io.Writer, email string, list []session.Listed) error {
 		if device == "" {
 			device = "unknown"
 		}
-		fmt.Fprintf(
-			table,
-			"%s\t%s\t%s\t%s\t%s\t%s\n",
-			l.ID,
-			device,
-			l.IP,
-			minute(l.User.SignedInAt),
-			minute(l.LastUsedAt),
-			minute(l.ExpiresAt),
-		)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, device, l.IP, minute(l.User.SignedInAt),
+			minute(l.LastUsedAt), minute(l.ExpiresAt))
 	}
 	return table.Flush()
 }
@@ -126,10 +115,8 @@ func (e endSessionsCommand) Run(in invocation) error {
 		}
 	}
 	if named != 1 {
-		return errors.New(
-			"name one session by its id, or a user, or all: sana sessions end ID, sana sessions end " +
-				"--user ADDRESS, or sana sessions end --all",
-		)
+		return errors.New("name one session by its id, or a user, or all: sana sessions end ID, sana " +
+			"sessions end --user ADDRESS, or sana sessions end --all")
 	}
 	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
 		switch {
@@ -173,19 +160,14 @@ func (endSessionsCommand) endAll(ctx context.Context, out io.Writer, useCases *a
 }
 
 func (e endSessionsCommand) endOne(
-	ctx context.Context,
-	out io.Writer,
-	useCases *auth.Service,
+	ctx context.Context, out io.Writer, useCases *auth.Service,
 ) error {
 	ended, err := useCases.EndSessionAsOperator(ctx, e.ID)
 	if err != nil {
 		return err
 	}
 	if !ended {
-		return fmt.Errorf(
-			"no valid session has the id %s; sana sessions list ADDRESS lists them",
-			e.ID,
-		)
+		return fmt.Errorf("no valid session has the id %s; sana sessions list ADDRESS lists them", e.ID)
 	}
 	_, err = fmt.Fprintln(out, "Revoked.")
 	return err
@@ -237,13 +219,8 @@ func explain(found session.Session, err error) (string, error) {
 		return "", err
 	}
 	u := found.User
-	return fmt.Sprintf(
-		"The server answers 200: %s is signed in, since %s, until %s at the latest (session %s).",
-		u.Email,
-		minute(u.SignedInAt),
-		minute(found.ExpiresAt),
-		found.ID,
-	), nil
+	return fmt.Sprintf("The server answers 200: %s is signed in, since %s, until %s at the latest "+
+		"(session %s).", u.Email, minute(u.SignedInAt), minute(found.ExpiresAt), found.ID), nil
 }
 
 func whyEnded(e *session.Ended) string {

@@ -235,9 +235,7 @@ const ProblemContentType = "application/problem+json"
 func ProblemOf(d Decision) (Problem, int) {
 	status := statuses[d.Outcome]
 	p := Problem{
-		Type: "urn:sana:problem:" + string(
-			d.Outcome,
-		), Title: http.StatusText(status), Status: status,
+		Type: "urn:sana:problem:" + string(d.Outcome), Title: http.StatusText(status), Status: status,
 		Detail: details[d.Outcome], Code: d.Outcome,
 	}
 	if d.Ended != nil {
@@ -262,17 +260,11 @@ func sendProblem(c *fasthttp.RequestCtx, status int, d Decision) {
 func (g *Gate) answerBroken(c *fasthttp.RequestCtx, _ error) {
 	d := Decision{Outcome: Misconfigured}
 	c.SetConnectionClose()
-	harden.LingerOn(
-		c.Conn(),
-	) // otherwise unread bytes of the request would make the kernel discard the answer
+	// otherwise unread bytes of the request would make the kernel discard the answer
+	harden.LingerOn(c.Conn())
 	g.refuse(c, nil, asked{}, d)
-	g.report(
-		context.Background(),
-		c,
-		asked{},
-		d,
-		"the request is not valid HTTP, or its headers are larger than 64 kB",
-	)
+	g.report(context.Background(), c, asked{}, d,
+		"the request is not valid HTTP, or its headers are larger than 64 kB")
 }
 
 // logInterval is the shortest interval between two log lines about the same misconfiguration.
@@ -280,11 +272,7 @@ const logInterval = time.Minute
 
 // report counts a decision and logs those that operators need to see.
 func (g *Gate) report(
-	ctx context.Context,
-	c *fasthttp.RequestCtx,
-	a asked,
-	d Decision,
-	problem string,
+	ctx context.Context, c *fasthttp.RequestCtx, a asked, d Decision, problem string,
 ) {
 	app := ""
 	if a.app != nil {
@@ -302,16 +290,8 @@ func (g *Gate) report(
 		g.Log.ErrorContext(ctx, "gate: decision failed", "app", app, "error", d.err)
 	case Misconfigured:
 		if g.mayLog(app + " " + problem) {
-			g.Log.WarnContext(
-				ctx,
-				"gate: proxy misconfigured",
-				"app",
-				app,
-				"host",
-				a.sentHost,
-				"reason",
-				problem,
-			)
+			g.Log.WarnContext(ctx, "gate: proxy misconfigured", "app", app, "host", a.sentHost, "reason",
+				problem)
 		}
 	}
 }

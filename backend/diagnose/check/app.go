@@ -48,10 +48,7 @@ func navigation() map[string]string {
 // redirects to them. It uses a client of its own, so that the checks begin without a cookie.
 func (r *run) isApp(ctx context.Context) bool {
 	visitor := newClient(r.Options)
-	if me := visitor.get(ctx, reservedPath+"me"); me.is(
-		http.StatusUnauthorized,
-		"sign_in_required",
-	) {
+	if me := visitor.get(ctx, reservedPath+"me"); me.is(http.StatusUnauthorized, "sign_in_required") {
 		return true
 	}
 	front := visitor.send(ctx, http.MethodGet, visitor.origin+"/", "", navigation())
@@ -98,13 +95,8 @@ func (r *appRun) checks() []diagnose.Check {
 
 // pages checks the answers of Sana's pages at the app's host.
 func (r *appRun) pages(ctx context.Context) diagnose.Result {
-	a := r.client.send(
-		ctx,
-		http.MethodGet,
-		r.client.origin+startPath+"?path=%2Fsana-check",
-		"",
-		navigation(),
-	)
+	a := r.client.send(ctx, http.MethodGet, r.client.origin+startPath+"?path=%2Fsana-check", "",
+		navigation())
 	enter, err := url.Parse(a.header.Get("Location"))
 	host := strings.TrimPrefix(strings.TrimPrefix(r.client.origin, "https://"), "http://")
 	switch {
@@ -114,9 +106,7 @@ func (r *appRun) pages(ctx context.Context) diagnose.Result {
 		return diagnose.Fail(startPath+" is not Sana's: "+described(a), hintSana)
 	case enter.Query().Get("host") != host || enter.Query().Get("path") != "/sana-check":
 		return diagnose.Fail(
-			"the proxy changes Host: Sana received the host "+printable(enter.Query().Get("host")),
-			hintSana,
-		)
+			"the proxy changes Host: Sana received the host "+printable(enter.Query().Get("host")), hintSana)
 	}
 	r.accepted = a
 	r.sana = &run{Options: r.Options, email: r.To}
@@ -127,14 +117,11 @@ func (r *appRun) pages(ctx context.Context) diagnose.Result {
 	a = r.client.send(ctx, http.MethodPost, r.client.origin+signOutPath, "",
 		map[string]string{"Origin": "https://check.invalid", "Sec-Fetch-Site": "cross-site"})
 	if !a.is(http.StatusForbidden, "cross_origin_request") {
-		return diagnose.Fail(
-			"a sign-out from another site is not refused: "+described(a),
-			"let the proxy pass Origin and Sec-Fetch-Site on unchanged",
-		)
+		return diagnose.Fail("a sign-out from another site is not refused: "+described(a),
+			"let the proxy pass Origin and Sec-Fetch-Site on unchanged")
 	}
 	return diagnose.OK(
-		"Sana's pages are below " + reservedPath + "; they redirect to " + r.sana.client.origin,
-	)
+		"Sana's pages are below " + reservedPath + "; they redirect to " + r.sana.client.origin)
 }
 
 func (r *appRun) enterCookie(context.Context) diagnose.Result {
@@ -161,9 +148,7 @@ func (r *appRun) closed(ctx context.Context) diagnose.Result {
 	form := r.client.send(ctx, http.MethodPost, r.client.origin+"/", "", navigation())
 	if form.status != http.StatusUnauthorized {
 		return diagnose.Fail(
-			"a form that is sent without a session is not answered 401: "+described(form),
-			hintGate,
-		)
+			"a form that is sent without a session is not answered 401: "+described(form), hintGate)
 	}
 	if a := r.client.send(ctx, http.MethodOptions, r.client.origin+"/", "",
 		nil); a.status != http.StatusUnauthorized {
@@ -171,11 +156,8 @@ func (r *appRun) closed(ctx context.Context) diagnose.Result {
 			"allow OPTIONS without a session for CORS preflights only")
 	}
 	return diagnose.OK(
-		fmt.Sprintf(
-			"401 without a session, to %s and to other methods",
-			diagnose.Counted(r.Requests, "request", "requests"),
-		),
-	)
+		fmt.Sprintf("401 without a session, to %s and to other methods",
+			diagnose.Counted(r.Requests, "request", "requests")))
 }
 
 // accessKeys sends an invalid key. If the proxy passes it on, the gate rejects it as an access key.
@@ -188,10 +170,8 @@ func (r *appRun) accessKeys(ctx context.Context) diagnose.Result {
 	case a.is(http.StatusUnauthorized, "access_key_invalid"):
 		return diagnose.OK("Authorization reaches the gate, and an unknown access key is refused")
 	case a.is(http.StatusUnauthorized, "sign_in_required"):
-		return diagnose.Warn(
-			"Authorization does not reach the gate: programs with access keys get 401",
-			"pass the header on to the gate, if the app takes access keys",
-		)
+		return diagnose.Warn("Authorization does not reach the gate: programs with access keys get 401",
+			"pass the header on to the gate, if the app takes access keys")
 	default:
 		return r.wantClosed(a)
 	}
@@ -204,19 +184,14 @@ func (r *appRun) wantClosed(a answer) diagnose.Result {
 	case a.is(http.StatusUnauthorized, "sign_in_required"):
 		return diagnose.OK("")
 	case a.is(http.StatusForbidden, "gate_misconfigured"):
-		return diagnose.Fail(
-			"the gate rejects the proxy's request (403 gate_misconfigured)",
-			hintLog,
-		)
+		return diagnose.Fail("the gate rejects the proxy's request (403 gate_misconfigured)", hintLog)
 	case a.problem.Code == "unavailable":
 		return diagnose.Fail("Sana is unavailable: "+described(a), hintDatabase)
 	case isLetThrough(a):
 		return diagnose.Fail("without a session a request is let through: "+described(a), hintGate)
 	}
-	return diagnose.Fail(
-		"without a session the answer is not the gate's: "+described(a),
-		"check that the proxy reaches GATE_ADDR; "+hintGate,
-	)
+	return diagnose.Fail("without a session the answer is not the gate's: "+described(a),
+		"check that the proxy reaches GATE_ADDR; "+hintGate)
 }
 
 // isLetThrough reports whether the app itself answered a request without a session. Refusals of
@@ -232,13 +207,8 @@ func (r *appRun) leadsToStart(ctx context.Context) diagnose.Result {
 	}
 	if !r.isStart(a) {
 		return diagnose.Fail(
-			fmt.Sprintf(
-				"a page does not redirect to the sign-in: %d to %q",
-				a.status,
-				printable(a.header.Get("Location")),
-			),
-			hintLog,
-		)
+			fmt.Sprintf("a page does not redirect to the sign-in: %d to %q", a.status,
+				printable(a.header.Get("Location"))), hintLog)
 	}
 	return diagnose.OK("a page redirects to the sign-in, and from there back to itself")
 }
@@ -290,23 +260,15 @@ func (r *appRun) forgedQuestions(ctx context.Context) diagnose.Result {
 		case r.isStart(a):
 		case isLetThrough(a):
 			return diagnose.Fail(
-				fmt.Sprintf(
-					"a client's %s changes the answer: %d to %q",
-					sent,
-					a.status,
-					printable(a.header.Get("Location")),
-				),
-				hintClean,
-			)
+				fmt.Sprintf("a client's %s changes the answer: %d to %q", sent, a.status,
+					printable(a.header.Get("Location"))), hintClean)
 		default:
 			reached = append(reached, sent)
 		}
 	}
 	if len(reached) > 0 {
 		return diagnose.Warn(
-			"a client's headers reach the gate, which refuses them: "+strings.Join(reached, "; "),
-			hintClean,
-		)
+			"a client's headers reach the gate, which refuses them: "+strings.Join(reached, "; "), hintClean)
 	}
 	return diagnose.OK("forged headers, aliases and Connection do not change the answer")
 }
@@ -323,23 +285,15 @@ func names() (list []string) {
 // forgedNames sends identity headers without a session.
 func (r *appRun) forgedNames(ctx context.Context) diagnose.Result {
 	for _, name := range append(names(), "X-Forwarded-User", "X-Remote-User", "X-Webauth-User") {
-		a := r.client.send(
-			ctx,
-			http.MethodGet,
-			r.client.origin+"/",
-			"",
-			map[string]string{name: "admin"},
-		)
+		a := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "", map[string]string{name: "admin"})
 		if result := r.wantClosed(a); result.State != diagnose.Passed {
 			result.Detail = "with " + name + ": " + result.Detail
 			return result
 		}
 	}
 	if r.To == "" {
-		return diagnose.OK(
-			"a request with a forged identity is refused; use --to to check whether a forged identity " +
-				"reaches the app",
-		)
+		return diagnose.OK("a request with a forged identity is refused; use --to to check whether a " +
+			"forged identity reaches the app")
 	}
 	return diagnose.OK("a request with a forged identity is refused")
 }
@@ -373,9 +327,7 @@ func (r *appRun) hosts(ctx context.Context) diagnose.Result {
 
 // wantRefused expects the gate, Sana or the proxy to refuse a request without a session.
 func (r *appRun) wantRefused(
-	ctx context.Context,
-	path string,
-	header map[string]string,
+	ctx context.Context, path string, header map[string]string,
 ) diagnose.Result {
 	a := r.client.with(nil).send(ctx, http.MethodGet, r.client.origin+path, "", header)
 	isNoSite := a.status == http.StatusOK && len(a.body) == 0 &&
@@ -415,14 +367,8 @@ func (r *appRun) handoff(ctx context.Context) diagnose.Result {
 		if err != nil || a.status != http.StatusSeeOther || originOf(next) != hop.client.origin ||
 			next.Path != hop.path {
 			return diagnose.Fail(
-				fmt.Sprintf(
-					"the redirect to %s is missing: %d to %q",
-					hop.path,
-					a.status,
-					printable(a.header.Get("Location")),
-				),
-				hintSana,
-			)
+				fmt.Sprintf("the redirect to %s is missing: %d to %q", hop.path, a.status,
+					printable(a.header.Get("Location"))), hintSana)
 		}
 		a = hop.client.send(ctx, http.MethodGet, next.String(), "", navigation())
 	}
@@ -432,10 +378,8 @@ func (r *appRun) handoff(ctx context.Context) diagnose.Result {
 	a = r.client.get(ctx, "/")
 	switch {
 	case a.is(http.StatusForbidden, "not_allowed"):
-		return diagnose.Warn(
-			"the app does not allow "+printable(r.To),
-			"use an address that the app's rule allows",
-		)
+		return diagnose.Warn("the app does not allow "+printable(r.To),
+			"use an address that the app's rule allows")
 	case a.problem.Code != "":
 		return r.wantClosed(a)
 	}
@@ -453,13 +397,7 @@ func (r *appRun) identity(ctx context.Context) diagnose.Result {
 	var believed []string
 	for _, name := range names() {
 		forged := "forged-" + strings.ToLower(rand.Text()[:12])
-		a := r.client.send(
-			ctx,
-			http.MethodGet,
-			r.client.origin+"/",
-			"",
-			map[string]string{name: forged},
-		)
+		a := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "", map[string]string{name: forged})
 		if a.err != nil {
 			return noAnswer(a.err)
 		}
@@ -469,15 +407,11 @@ func (r *appRun) identity(ctx context.Context) diagnose.Result {
 	}
 	switch {
 	case len(believed) > 0:
-		return diagnose.Fail(
-			"a client's header reaches the app: "+strings.Join(believed, ", "),
-			hintClean,
-		)
+		return diagnose.Fail("a client's header reaches the app: "+strings.Join(believed, ", "),
+			hintClean)
 	case !shows(r.client.get(ctx, "/"), r.To):
-		return diagnose.Warn(
-			"the front page does not show the user's address, so this check cannot see the identity headers",
-			"run the check with an app that shows its request headers",
-		)
+		return diagnose.Warn("the front page does not show the user's address, so this check cannot "+
+			"see the identity headers", "run the check with an app that shows its request headers")
 	}
 	return diagnose.OK("the app receives the user's address, and no forged header")
 }
@@ -503,10 +437,8 @@ func (r *appRun) signOutAtApp(ctx context.Context) diagnose.Result {
 		result.Detail = "with the cookie from before the sign-out: " + result.Detail
 		return result
 	}
-	if a := r.sana.client.get(ctx, "/api/auth/session"); !a.is(
-		http.StatusUnauthorized,
-		"not_signed_in",
-	) {
+	if a := r.sana.client.get(ctx, "/api/auth/session"); !a.is(http.StatusUnauthorized,
+		"not_signed_in") {
 		return r.unexpected(a)
 	}
 	return diagnose.OK("signed out at the app and at " + r.sana.client.origin)

@@ -77,10 +77,7 @@ type problem struct {
 }
 
 // is reports whether the answer is this problem.
-func (a answer) is(
-	status int,
-	code string,
-) bool {
+func (a answer) is(status int, code string) bool {
 	return a.status == status && a.problem.Code == code
 }
 
@@ -97,19 +94,12 @@ func (c *client) get(ctx context.Context, path string) answer {
 
 // write sends a write request with the headers of Sana's own pages.
 func (c *client) write(ctx context.Context, method, path, body string) answer {
-	return c.send(
-		ctx,
-		method,
-		c.origin+path,
-		body,
-		map[string]string{"Origin": c.origin, "Sec-Fetch-Site": "same-origin"},
-	)
+	return c.send(ctx, method, c.origin+path, body,
+		map[string]string{"Origin": c.origin, "Sec-Fetch-Site": "same-origin"})
 }
 
 func (c *client) send(
-	ctx context.Context,
-	method, address, body string,
-	header map[string]string,
+	ctx context.Context, method, address, body string, header map[string]string,
 ) answer {
 	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
 	if err != nil {

@@ -52,11 +52,8 @@ func (r *run) ready(ctx context.Context) diagnose.Result {
 		return diagnose.OK("")
 	})
 	if result.State == diagnose.Passed {
-		result.Detail = fmt.Sprintf(
-			"database and schema are ready; instances seen in %d requests: %d",
-			r.Requests,
-			len(r.instances),
-		)
+		result.Detail = fmt.Sprintf("database and schema are ready; instances seen in %d requests: %d",
+			r.Requests, len(r.instances))
 	}
 	return result
 }
@@ -71,10 +68,8 @@ func added(list []string, s string) []string {
 func (r *run) version(context.Context) diagnose.Result {
 	names := printable(strings.Join(r.versions, ", "))
 	if len(r.versions) > 1 {
-		return diagnose.Warn(
-			"different versions answer: "+names,
-			"wait for the running deployment, or stop the old instances",
-		)
+		return diagnose.Warn("different versions answer: "+names,
+			"wait for the running deployment, or stop the old instances")
 	}
 	return diagnose.OK(names)
 }
@@ -85,10 +80,8 @@ func (r *run) https(ctx context.Context) diagnose.Result {
 	case r.URL.Scheme == "http" && isThisMachine(r.URL.Hostname()):
 		return diagnose.OK("plain http, on this machine only")
 	case r.URL.Scheme == "http":
-		return diagnose.Fail(
-			"plain http: anyone on the network path can read codes and cookies",
-			"put a proxy with TLS in front, and check its https address",
-		)
+		return diagnose.Fail("plain http: anyone on the network path can read codes and cookies",
+			"put a proxy with TLS in front, and check its https address")
 	case !isDefaultPort(r.URL):
 		return diagnose.OK("TLS; plain http is checked for port 443 only")
 	}
@@ -103,8 +96,7 @@ func (r *run) https(ctx context.Context) diagnose.Result {
 	}
 	return diagnose.Warn(
 		fmt.Sprintf("http://%s/ answers %d and does not redirect to https", host, a.status),
-		"let the proxy redirect port 80 to "+r.client.origin,
-	)
+		"let the proxy redirect port 80 to "+r.client.origin)
 }
 
 func isDefaultPort(u *url.URL) bool { return u.Port() == "" || u.Port() == "443" }
@@ -118,13 +110,8 @@ func isThisMachine(host string) bool {
 // publicURL cancels the pending code of a browser that has none, which changes nothing. It sends
 // only Origin, so that the server must compare it with PUBLIC_URL, scheme and port included.
 func (r *run) publicURL(ctx context.Context) diagnose.Result {
-	a := r.client.send(
-		ctx,
-		http.MethodDelete,
-		r.client.origin+"/api/auth/code",
-		"",
-		map[string]string{"Origin": r.client.origin},
-	)
+	a := r.client.send(ctx, http.MethodDelete, r.client.origin+"/api/auth/code", "",
+		map[string]string{"Origin": r.client.origin})
 	if a.status != http.StatusNoContent {
 		return r.unexpected(a)
 	}
@@ -139,10 +126,8 @@ func (r *run) otherSites(ctx context.Context) diagnose.Result {
 	case a.is(http.StatusForbidden, "cross_origin_request"):
 		return diagnose.OK("writes from other sites are refused")
 	case a.status == http.StatusNoContent:
-		return diagnose.Fail(
-			"a write from another site was accepted",
-			"let the proxy pass Origin and Sec-Fetch-Site on unchanged",
-		)
+		return diagnose.Fail("a write from another site was accepted",
+			"let the proxy pass Origin and Sec-Fetch-Site on unchanged")
 	}
 	return r.unexpected(a)
 }
@@ -185,10 +170,8 @@ func (r *run) headers(ctx context.Context) diagnose.Result {
 	}
 	want := wantHeaders
 	if r.URL.Scheme == "https" {
-		want = append(
-			slices.Clone(want),
-			struct{ name, part string }{"Strict-Transport-Security", "max-age="},
-		)
+		want = append(slices.Clone(want),
+			struct{ name, part string }{"Strict-Transport-Security", "max-age="})
 	}
 	var missing []string
 	for _, h := range want {
@@ -198,11 +181,9 @@ func (r *run) headers(ctx context.Context) diagnose.Result {
 		}
 	}
 	if len(missing) > 0 {
-		return diagnose.Fail(
-			"missing: "+strings.Join(missing, "; "),
+		return diagnose.Fail("missing: "+strings.Join(missing, "; "),
 			"let the proxy pass Sana's headers on unchanged; if only Strict-Transport-Security is "+
-				"missing, PUBLIC_URL is not "+r.client.origin,
-		)
+				"missing, PUBLIC_URL is not "+r.client.origin)
 	}
 	return diagnose.OK("the security headers are present")
 }
@@ -214,28 +195,19 @@ func (r *run) noSession(ctx context.Context) diagnose.Result {
 	tokens, foreign := ofName(a.cookies, browserCookie), foreignCookie(a.cookies)
 	switch {
 	case a.status == http.StatusOK:
-		return diagnose.Fail(
-			"signed in without a cookie: the answer is another user's",
-			"disable caching of /api in the proxy or CDN",
-		)
+		return diagnose.Fail("signed in without a cookie: the answer is another user's",
+			"disable caching of /api in the proxy or CDN")
 	case !a.is(http.StatusUnauthorized, "not_signed_in"):
 		return r.unexpected(a)
 	case visitor.session() != "":
-		return diagnose.Fail(
-			"a new visitor gets a session",
-			"check that the proxy passes Sana's answers on unchanged",
-		)
+		return diagnose.Fail("a new visitor gets a session",
+			"check that the proxy passes Sana's answers on unchanged")
 	case len(tokens) != 1:
-		detail := fmt.Sprintf(
-			"401 not_signed_in comes with %d browser tokens, not one",
-			len(tokens),
-		)
+		detail := fmt.Sprintf("401 not_signed_in comes with %d browser tokens, not one", len(tokens))
 		return diagnose.Fail(detail, hintCookies)
 	case foreign != "":
-		return diagnose.Warn(
-			"a new visitor gets the cookie "+printable(foreign)+", which is not Sana's",
-			"if it is for sticky sessions, disable them: Sana does not need them",
-		)
+		return diagnose.Warn("a new visitor gets the cookie "+printable(foreign)+", which is not Sana's",
+			"if it is for sticky sessions, disable them: Sana does not need them")
 	}
 	return diagnose.OK("401 not_signed_in, with a browser token and no session")
 }

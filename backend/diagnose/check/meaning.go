@@ -32,23 +32,18 @@ func (r *run) unexpected(a answer) diagnose.Result {
 	}
 	switch a.problem.Code {
 	case "misdirected_request":
-		return diagnose.Fail(
-			"wrong PUBLIC_URL, or the proxy changes Host: this host is refused (421 misdirected_request)",
+		return diagnose.Fail("wrong PUBLIC_URL, or the proxy changes Host: this host is refused (421 "+
+			"misdirected_request)",
 			"set PUBLIC_URL="+r.client.origin+
-				" on every instance; if it is, let the proxy pass the Host header on unchanged",
-		)
+				" on every instance; if it is, let the proxy pass the Host header on unchanged")
 	case "cross_origin_request":
-		return diagnose.Fail(
-			"wrong PUBLIC_URL: its own origin is refused (403 cross_origin_request)",
+		return diagnose.Fail("wrong PUBLIC_URL: its own origin is refused (403 cross_origin_request)",
 			"set PUBLIC_URL="+r.client.origin+
 				" on every instance, scheme and port included; if it is, let the proxy pass Origin on "+
-				"unchanged",
-		)
+				"unchanged")
 	case "unavailable":
-		return diagnose.Fail(
-			fmt.Sprintf("database unavailable: %s%s", described(a), retryAfter(a)),
-			hintDatabase,
-		)
+		return diagnose.Fail(fmt.Sprintf("database unavailable: %s%s", described(a), retryAfter(a)),
+			hintDatabase)
 	case "browser_token_missing":
 		return diagnose.Fail("cookies do not arrive: "+described(a), hintCookies)
 	case "no_pending_code", "code_expired":
@@ -56,36 +51,23 @@ func (r *run) unexpected(a answer) diagnose.Result {
 	case "not_signed_in":
 		return diagnose.Fail("session lost: "+described(a), hintLost)
 	case "internal_error":
-		return diagnose.Fail(
-			"failed: "+described(a),
-			"look for request id "+printable(a.problem.RequestID)+" in the log of the instances",
-		)
+		return diagnose.Fail("failed: "+described(a),
+			"look for request id "+printable(a.problem.RequestID)+" in the log of the instances")
 	}
 	switch {
 	case a.status == http.StatusTooManyRequests:
-		return diagnose.Warn(
-			"rate limit: "+described(a)+retryAfter(a),
-			"run this check less often from one network; the limit is not a fault",
-		)
+		return diagnose.Warn("rate limit: "+described(a)+retryAfter(a),
+			"run this check less often from one network; the limit is not a fault")
 	case a.problem.Code != "":
-		return diagnose.Fail(
-			"refused: "+described(a),
-			"look for request id "+printable(a.problem.RequestID)+" in the log of the instances",
-		)
+		return diagnose.Fail("refused: "+described(a),
+			"look for request id "+printable(a.problem.RequestID)+" in the log of the instances")
 	case a.status >= 300 && a.status < 400:
 		return diagnose.Fail(
-			fmt.Sprintf(
-				"redirects elsewhere: %d to %s",
-				a.status,
-				printable(a.header.Get("Location")),
-			),
-			"check the address that it redirects to",
-		)
+			fmt.Sprintf("redirects elsewhere: %d to %s", a.status, printable(a.header.Get("Location"))),
+			"check the address that it redirects to")
 	case a.status >= 502 && a.status <= 504:
-		return diagnose.Fail(
-			fmt.Sprintf("the proxy in front answers %d, not Sana", a.status),
-			"check that sana serve runs and that the proxy forwards to its PORT",
-		)
+		return diagnose.Fail(fmt.Sprintf("the proxy in front answers %d, not Sana", a.status),
+			"check that sana serve runs and that the proxy forwards to its PORT")
 	}
 	return diagnose.Fail("not Sana's answer: "+described(a), hintServer)
 }
@@ -100,17 +82,13 @@ func noAnswer(err error) diagnose.Result {
 	case errors.Is(err, context.Canceled):
 		return diagnose.Fail("interrupted", "")
 	case errors.As(err, new(*tls.CertificateVerificationError)):
-		return diagnose.Fail(
-			"certificate refused: "+printable(err.Error()),
-			"renew the certificate or name its authority with --cacert",
-		)
+		return diagnose.Fail("certificate refused: "+printable(err.Error()),
+			"renew the certificate or name its authority with --cacert")
 	case errors.As(err, new(tls.RecordHeaderError)), errors.Is(err, http.ErrSchemeMismatch):
 		return diagnose.Fail("no TLS here", "check the port, or begin the address with http://")
 	case errors.As(err, new(*net.DNSError)):
-		return diagnose.Fail(
-			"unknown host: "+printable(err.Error()),
-			"check the address and its DNS record",
-		)
+		return diagnose.Fail("unknown host: "+printable(err.Error()),
+			"check the address and its DNS record")
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return diagnose.Fail("connection refused: "+printable(err.Error()), hintServer)
 	case errors.As(err, &timeout) && timeout.Timeout():
@@ -122,12 +100,7 @@ func noAnswer(err error) diagnose.Result {
 // described describes an answer in a few words: its status, and its code or title.
 func described(a answer) string {
 	if a.problem.Code != "" {
-		return fmt.Sprintf(
-			"%d %s: %s",
-			a.status,
-			printable(a.problem.Code),
-			printable(a.problem.Detail),
-		)
+		return fmt.Sprintf("%d %s: %s", a.status, printable(a.problem.Code), printable(a.problem.Detail))
 	}
 	kind := a.header.Get("Content-Type")
 	if kind == "" {
@@ -152,9 +125,7 @@ func printable(s string) string { return diagnose.Printable(s, 200) }
 // for a correct answer. often returns the first result of the worst state. It stops if there is no
 // answer.
 func (r *run) often(
-	ctx context.Context,
-	path string,
-	judge func(answer) diagnose.Result,
+	ctx context.Context, path string, judge func(answer) diagnose.Result,
 ) diagnose.Result {
 	worst := diagnose.Result{State: diagnose.Passed}
 	wrong, asked := 0, 0

@@ -31,10 +31,8 @@ func (r *run) signIn(ctx context.Context) diagnose.Result {
 	for range r.pending.TriesLeft {
 		code, err := r.AskCode(ctx, prompt)
 		if err != nil {
-			return diagnose.Fail(
-				"no code was typed: "+printable(err.Error()),
-				"run the check again and type the code, or pipe it in",
-			)
+			return diagnose.Fail("no code was typed: "+printable(err.Error()),
+				"run the check again and type the code, or pipe it in")
 		}
 		a := r.verify(ctx, code)
 		if a.is(http.StatusUnauthorized, "wrong_code") && a.problem.TriesLeft != nil &&
@@ -54,17 +52,13 @@ func (r *run) signedInBy(a answer, before string) diagnose.Result {
 	r.signedIn, r.account = good, who
 	switch {
 	case a.is(http.StatusForbidden, "sign_up_closed"):
-		return diagnose.Warn(
-			"the code was right, but SIGN_UP does not allow this address",
-			"use the address of an existing account",
-		)
+		return diagnose.Warn("the code was right, but SIGN_UP does not allow this address",
+			"use the address of an existing account")
 	case !good:
 		return r.unexpected(a)
 	case who.Email != r.pending.Email:
-		return diagnose.Fail(
-			"another user is signed in: "+printable(who.Email),
-			"disable caching of /api in the proxy or CDN",
-		)
+		return diagnose.Fail("another user is signed in: "+printable(who.Email),
+			"disable caching of /api in the proxy or CDN")
 	case r.client.session() == "" || r.client.session() == before:
 		return diagnose.Fail("the sign-in set no new session cookie", hintCookies)
 	}
@@ -81,19 +75,14 @@ func (r *run) sessionKept(ctx context.Context) diagnose.Result {
 		case !good:
 			return r.unexpected(a)
 		case who != r.account:
-			return diagnose.Fail(
-				"another user is signed in: "+printable(who.Email),
-				"disable caching of /api in the proxy or CDN",
-			)
+			return diagnose.Fail("another user is signed in: "+printable(who.Email),
+				"disable caching of /api in the proxy or CDN")
 		}
 		return diagnose.OK("")
 	})
 	if result.State == diagnose.Passed {
-		result.Detail = fmt.Sprintf(
-			"known to %d of %d requests on new connections",
-			r.Requests,
-			r.Requests,
-		)
+		result.Detail = fmt.Sprintf("known to %d of %d requests on new connections", r.Requests,
+			r.Requests)
 	}
 	return result
 }
@@ -108,10 +97,7 @@ func (r *run) signOut(ctx context.Context) diagnose.Result {
 		return diagnose.Fail("the sign-out did not clear the cookie", hintCookies)
 	}
 	r.signedIn = false
-	if a := r.client.get(ctx, "/api/auth/session"); !a.is(
-		http.StatusUnauthorized,
-		"not_signed_in",
-	) {
+	if a := r.client.get(ctx, "/api/auth/session"); !a.is(http.StatusUnauthorized, "not_signed_in") {
 		return r.unexpected(a)
 	}
 	return diagnose.OK("signed out, and the cookie is cleared")
@@ -152,17 +138,10 @@ func (r *run) oldCookie(ctx context.Context) diagnose.Result {
 		return diagnose.OK("refused after the sign-out")
 	case accepted < r.Requests:
 		return diagnose.Fail(
-			fmt.Sprintf(
-				"accepted by some instances after the sign-out: %d of %d requests",
-				accepted,
-				r.Requests,
-			),
-			"give all instances the same DATABASE_URL and SESSION_STORE",
-		)
+			fmt.Sprintf("accepted by some instances after the sign-out: %d of %d requests", accepted,
+				r.Requests), "give all instances the same DATABASE_URL and SESSION_STORE")
 	}
-	return diagnose.Warn(
-		"a copied cookie stays valid after the sign-out, until it expires",
+	return diagnose.Warn("a copied cookie stays valid after the sign-out, until it expires",
 		"SESSION_STORE=cookie cannot revoke cookies; use SESSION_STORE=postgres. If it is postgres, "+
-			"this is a fault",
-	)
+			"this is a fault")
 }

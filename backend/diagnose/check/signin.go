@@ -80,15 +80,9 @@ func (r *run) codeRequest(ctx context.Context) diagnose.Result {
 			"run the check again after "+request.ResendAt.UTC().Format(time.DateTime)+" UTC")
 	}
 	r.accepted, r.pending = a, *request.Code
-	return diagnose.OK(fmt.Sprintf(
-		"accepted for %s: %d %s, %d attempts",
-		printable(
-			addressee(r.pending.Email),
-		),
-		r.pending.CodeLength,
-		printable(r.pending.CodeKind),
-		r.pending.TriesLeft,
-	))
+	return diagnose.OK(
+		fmt.Sprintf("accepted for %s: %d %s, %d attempts", printable(addressee(r.pending.Email)),
+			r.pending.CodeLength, printable(r.pending.CodeKind), r.pending.TriesLeft))
 }
 
 // addressee returns an address for output, without its random part.
@@ -118,10 +112,8 @@ func ofName(cookies []*http.Cookie, base string) (found []*http.Cookie) {
 func (r *run) judgeCookie(cookies []*http.Cookie, base string) diagnose.Result {
 	found := ofName(cookies, base)
 	if len(found) != 1 {
-		return diagnose.Fail(
-			fmt.Sprintf("the answer sets %d cookies %s, not one", len(found), base),
-			hintCookies,
-		)
+		return diagnose.Fail(fmt.Sprintf("the answer sets %d cookies %s, not one", len(found), base),
+			hintCookies)
 	}
 	c, name, secure := found[0], base, r.URL.Scheme == "https"
 	if secure {
@@ -129,14 +121,8 @@ func (r *run) judgeCookie(cookies []*http.Cookie, base string) diagnose.Result {
 	}
 	if c.Name != name {
 		return diagnose.Fail(
-			fmt.Sprintf(
-				"wrong PUBLIC_URL: the cookie is %s, over %s it must be %s",
-				printable(c.Name),
-				r.URL.Scheme,
-				name,
-			),
-			"set PUBLIC_URL="+r.client.origin+" on every instance",
-		)
+			fmt.Sprintf("wrong PUBLIC_URL: the cookie is %s, over %s it must be %s", printable(c.Name),
+				r.URL.Scheme, name), "set PUBLIC_URL="+r.client.origin+" on every instance")
 	}
 	var wrong []string
 	for _, attribute := range []struct {
@@ -170,20 +156,14 @@ func (r *run) pendingKept(ctx context.Context) diagnose.Result {
 			return r.unexpected(a)
 		case pending.ID != r.pending.ID, pending.Email != r.pending.Email,
 			!pending.ExpiresAt.Equal(r.pending.ExpiresAt), pending.TriesLeft != r.pending.TriesLeft:
-			return diagnose.Fail(
-				"pending sign-in lost: the answer is about another sign-in",
-				hintLost,
-			)
+			return diagnose.Fail("pending sign-in lost: the answer is about another sign-in", hintLost)
 		}
 		return diagnose.OK("")
 	})
 	if result.State == diagnose.Passed {
 		r.isShared = true
-		result.Detail = fmt.Sprintf(
-			"known to %d of %d requests on new connections",
-			r.Requests,
-			r.Requests,
-		)
+		result.Detail = fmt.Sprintf("known to %d of %d requests on new connections", r.Requests,
+			r.Requests)
 	}
 	return result
 }
@@ -192,11 +172,9 @@ func (r *run) wrongCode(ctx context.Context) diagnose.Result {
 	a := r.verify(ctx, guess(r.pending.CodeKind, r.pending.CodeLength))
 	if a.status == http.StatusOK {
 		r.signedIn = true
-		return diagnose.Fail(
-			"a random code signed in",
+		return diagnose.Fail("a random code signed in",
 			"run the check again: a random code is right once in a million; if it is right twice, codes "+
-				"are not compared",
-		)
+				"are not compared")
 	}
 	if !a.is(http.StatusUnauthorized, "wrong_code") || a.problem.TriesLeft == nil {
 		return r.unexpected(a)
@@ -209,14 +187,8 @@ func (r *run) wrongCode(ctx context.Context) diagnose.Result {
 		return r.unexpected(again)
 	case left != r.pending.TriesLeft-1, pending.TriesLeft != left:
 		return diagnose.Fail(
-			fmt.Sprintf(
-				"attempts left before, in the answer and after: %d, %d, %d",
-				r.pending.TriesLeft,
-				left,
-				pending.TriesLeft,
-			),
-			hintLost,
-		)
+			fmt.Sprintf("attempts left before, in the answer and after: %d, %d, %d", r.pending.TriesLeft,
+				left, pending.TriesLeft), hintLost)
 	}
 	return diagnose.OK(fmt.Sprintf("refused as wrong (401 wrong_code), %d attempts left", left))
 }
@@ -275,18 +247,13 @@ func (r *run) delivered(delivery string) diagnose.Result {
 	case delivery != "failed":
 		return diagnose.Warn(
 			"the mail is in a state that this version does not know: "+printable(delivery),
-			"run the check of the deployment's version",
-		)
+			"run the check of the deployment's version")
 	case r.To == "":
-		return diagnose.Warn(
-			"the mail provider refused a mail to an address that does not exist",
-			"use --to to check whether it accepts others",
-		)
+		return diagnose.Warn("the mail provider refused a mail to an address that does not exist",
+			"use --to to check whether it accepts others")
 	}
-	return diagnose.Fail(
-		"the mail provider refused the mail",
-		"check MAIL_FROM, MAILGUN_DOMAIN and MAILGUN_API_KEY, and the provider's answer in the log",
-	)
+	return diagnose.Fail("the mail provider refused the mail",
+		"check MAIL_FROM, MAILGUN_DOMAIN and MAILGUN_API_KEY, and the provider's answer in the log")
 }
 
 // cleanup cancels the pending code, and signs out if a check failed half-way. It sends the requests

@@ -53,25 +53,19 @@ func Keys(ring keyring.Ring, now func() time.Time) diagnose.Check {
 
 func judgeKeys(ring keyring.Ring, now time.Time) diagnose.Result {
 	current := ring.Current()
-	detail := fmt.Sprintf(
-		"%s; the current one is %s",
-		diagnose.Counted(len(ring.All()), "key", "keys"),
-		current.ID,
-	)
+	detail := fmt.Sprintf("%s; the current one is %s",
+		diagnose.Counted(len(ring.All()), "key", "keys"), current.ID)
 	day, known := current.Day()
 	age := int(now.Sub(day).Hours() / 24)
 	switch {
 	case !known:
 		return diagnose.OK(detail + "; age unknown: its id has no date")
 	case age < -1:
-		return diagnose.Warn(
-			detail+" and is dated "+day.Format(time.DateOnly)+", which is in the future",
-			"check the clock of this machine",
-		)
+		return diagnose.Warn(detail+" and is dated "+day.Format(time.DateOnly)+", which is in the future",
+			"check the clock of this machine")
 	case age > rotateAfter:
 		return diagnose.Warn(fmt.Sprintf("%s and is %d days old", detail, age), howToRotate)
 	}
 	return diagnose.OK(
-		fmt.Sprintf("%s and is %s old", detail, diagnose.Counted(max(age, 0), "day", "days")),
-	)
+		fmt.Sprintf("%s and is %s old", detail, diagnose.Counted(max(age, 0), "day", "days")))
 }

@@ -59,13 +59,8 @@ func (d Database) reachable(ctx context.Context) diagnose.Result {
 		return unreachable(err, "DATABASE_URL")
 	}
 	to := d.Pool.Config().ConnConfig
-	detail := fmt.Sprintf(
-		"PostgreSQL %s at %s, database %s as %s",
-		version,
-		net.JoinHostPort(to.Host, fmt.Sprint(to.Port)),
-		name,
-		role,
-	)
+	detail := fmt.Sprintf("PostgreSQL %s at %s, database %s as %s", version,
+		net.JoinHostPort(to.Host, fmt.Sprint(to.Port)), name, role)
 	if number < oldestPostgres {
 		return diagnose.Fail(detail, "upgrade Postgres to 15 or newer")
 	}
@@ -103,26 +98,19 @@ func judgeTLS(to net.Addr, state *tls.ConnectionState, checked bool) diagnose.Re
 		return diagnose.OK(tls.VersionName(state.Version) + ", and the certificate is verified")
 	case state != nil && private:
 		return diagnose.OK(
-			tls.VersionName(
-				state.Version,
-			) + " on a private network; the certificate is not verified",
-		)
+			tls.VersionName(state.Version) + " on a private network; the certificate is not verified")
 	case state != nil:
 		return diagnose.Warn(
-			tls.VersionName(
-				state.Version,
-			)+" to a public address, and the certificate is not verified: an attacker on the network "+
+			tls.VersionName(state.Version)+
+				" to a public address, and the certificate is not verified: an attacker on the network "+
 				"path can pose as the database",
 			"set sslmode=verify-full in DATABASE_URL, with sslrootcert if the provider has its own "+
-				"certificate authority",
-		)
+				"certificate authority")
 	case private:
 		return diagnose.OK("without TLS, on this machine or a private network")
 	}
-	return diagnose.Warn(
-		"without TLS to a public address: an attacker on the network path can read users' addresses",
-		"set sslmode=verify-full in DATABASE_URL",
-	)
+	return diagnose.Warn("without TLS to a public address: an attacker on the network path can "+
+		"read users' addresses", "set sslmode=verify-full in DATABASE_URL")
 }
 
 func isPrivate(to net.Addr) bool {
@@ -152,24 +140,18 @@ func (d Database) primary(ctx context.Context) diagnose.Result {
 	case err != nil:
 		return unreachable(err, "DATABASE_URL")
 	case standby:
-		return diagnose.Fail(
-			"this is a standby: it is read-only",
-			"name all hosts in DATABASE_URL and add target_session_attrs=read-write",
-		)
+		return diagnose.Fail("this is a standby: it is read-only",
+			"name all hosts in DATABASE_URL and add target_session_attrs=read-write")
 	case readOnly:
-		return diagnose.Fail(
-			"transactions are read-only here",
-			"reset default_transaction_read_only of the server, the database or the role",
-		)
+		return diagnose.Fail("transactions are read-only here",
+			"reset default_transaction_read_only of the server, the database or the role")
 	}
 	switch {
 	case replicas > 0 && !synchronous:
-		return diagnose.Warn(
-			"accepts writes, but commits do not wait for a replica: a failover can restore revoked "+
-				"sessions and lose sign-ins",
+		return diagnose.Warn("accepts writes, but commits do not wait for a replica: a failover can "+
+			"restore revoked sessions and lose sign-ins",
 			"set synchronous_standby_names and leave synchronous_commit on, or see docs/operations.md "+
-				"about failover",
-		)
+				"about failover")
 	case replicas > 0:
 		return diagnose.OK("accepts writes, and each commit waits for a replica")
 	}
@@ -180,29 +162,19 @@ func (d Database) schema(ctx context.Context) diagnose.Result {
 	version, err := postgres.Version(ctx, d.Pool)
 	switch {
 	case errors.Is(err, postgres.ErrUnreleased):
-		return diagnose.Fail(
-			"created by an unreleased version of Sana; its data cannot be migrated",
-			"use an empty database, and run: sana migrate",
-		)
+		return diagnose.Fail("created by an unreleased version of Sana; its data cannot be migrated",
+			"use an empty database, and run: sana migrate")
 	case err != nil:
-		return diagnose.Fail(
-			"the version cannot be read: "+err.Error(),
-			"let the role read goose_db_version",
-		)
+		return diagnose.Fail("the version cannot be read: "+err.Error(),
+			"let the role read goose_db_version")
 	case version < postgres.Head:
 		return diagnose.Fail(
 			fmt.Sprintf("at version %d, and this program needs %d", version, postgres.Head),
-			"run: sana migrate",
-		)
+			"run: sana migrate")
 	case version > postgres.Head:
 		return diagnose.OK(
-			fmt.Sprintf(
-				"at version %d, ahead of this program's %d: a newer release has migrated, and this one "+
-					"still works",
-				version,
-				postgres.Head,
-			),
-		)
+			fmt.Sprintf("at version %d, ahead of this program's %d: a newer release has migrated, and "+
+				"this one still works", version, postgres.Head))
 	}
 	return diagnose.OK(fmt.Sprintf("at version %d, the newest", version))
 }
@@ -236,19 +208,14 @@ func judgeClock(skew time.Duration, cookieStore bool) diagnose.Result {
 	if skew < 0 {
 		direction = "behind"
 	}
-	detail := fmt.Sprintf(
-		"this machine's clock is %s %s the database's",
-		skew.Abs().Round(time.Millisecond),
-		direction,
-	)
+	detail := fmt.Sprintf("this machine's clock is %s %s the database's",
+		skew.Abs().Round(time.Millisecond), direction)
 	switch {
 	case skew.Abs() <= skewToMention:
 		return diagnose.OK(detail)
 	case cookieStore && skew.Abs() > skewToFail:
-		return diagnose.Fail(
-			detail+", and with SESSION_STORE=cookie sessions expire by it",
-			"let NTP set the clocks of all machines",
-		)
+		return diagnose.Fail(detail+", and with SESSION_STORE=cookie sessions expire by it",
+			"let NTP set the clocks of all machines")
 	}
 	return diagnose.Warn(detail, "let NTP set the clocks of both machines")
 }

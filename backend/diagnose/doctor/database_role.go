@@ -46,11 +46,9 @@ func (d Database) rights(ctx context.Context) diagnose.Result {
 	case err != nil:
 		return unreachable(err, "DATABASE_URL")
 	case len(missing) > 0:
-		return diagnose.Fail(
-			"the role may not use "+strings.Join(missing, ", "),
+		return diagnose.Fail("the role may not use "+strings.Join(missing, ", "),
 			"as the owner of the tables: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … "+
-				"TO the role",
-		)
+				"TO the role")
 	}
 	return diagnose.OK("the role may read and write every table")
 }
@@ -89,27 +87,20 @@ func (d Database) migrateRights(ctx context.Context) diagnose.Result {
 			return unreachable(err, "MIGRATE_DATABASE_URL")
 		}
 		if who.server != here.server || who.oid != here.oid {
-			return diagnose.Fail(
-				"MIGRATE_DATABASE_URL names another database than DATABASE_URL",
-				"set both to the same server and the same database",
-			)
+			return diagnose.Fail("MIGRATE_DATABASE_URL names another database than DATABASE_URL",
+				"set both to the same server and the same database")
 		}
 	}
 	const remedy = "run sana migrate with MIGRATE_DATABASE_URL as the owner of the tables"
 	switch {
 	case !who.own:
 		return diagnose.Warn(
-			fmt.Sprintf(
-				"%s does not own the tables: sana migrate as this role fails at the next migration",
-				who.role,
-			),
-			remedy,
-		)
+			fmt.Sprintf("%s does not own the tables: sana migrate as this role fails at the next migration",
+				who.role), remedy)
 	case !who.create:
 		return diagnose.Warn(
 			fmt.Sprintf("%s may not create tables: sana migrate as this role fails", who.role),
-			remedy+", or: GRANT CREATE ON SCHEMA … TO "+who.role,
-		)
+			remedy+", or: GRANT CREATE ON SCHEMA … TO "+who.role)
 	}
 	return diagnose.OK(fmt.Sprintf("%s may migrate", who.role))
 }
@@ -134,11 +125,8 @@ func (d Database) connections(ctx context.Context) diagnose.Result {
 	pool := int(d.Pool.Config().MaxConns) + besidePool
 	if d.Direct != nil {
 		return diagnose.OK(
-			fmt.Sprintf(
-				"up to %d an instance to the address of DATABASE_URL; a pooler decides how many reach Postgres",
-				pool,
-			),
-		)
+			fmt.Sprintf("up to %d an instance to the address of DATABASE_URL; a pooler decides how many "+
+				"reach Postgres", pool))
 	}
 	var r room
 	err := d.Pool.QueryRow(ctx, `
@@ -168,16 +156,10 @@ func (r room) judge(each int) diagnose.Result {
 		}
 	}
 	fit := max(free, 0) / each
-	detail := fmt.Sprintf(
-		"up to %d an instance; Postgres has %d free, enough for %s",
-		each,
-		max(free, 0),
-		diagnose.Counted(fit, "instance", "instances"),
-	)
-	remedy := fmt.Sprintf(
-		"add pool_max_conns=%d to DATABASE_URL, raise max_connections, or put a pooler in between",
-		max(free/wantedInstances-besidePool, 1),
-	)
+	detail := fmt.Sprintf("up to %d an instance; Postgres has %d free, enough for %s", each,
+		max(free, 0), diagnose.Counted(fit, "instance", "instances"))
+	remedy := fmt.Sprintf("add pool_max_conns=%d to DATABASE_URL, raise max_connections, or put a "+
+		"pooler in between", max(free/wantedInstances-besidePool, 1))
 	switch {
 	case fit < 1:
 		return diagnose.Fail(detail, remedy)
@@ -213,22 +195,17 @@ func (d Database) pooler(ctx context.Context) diagnose.Result {
 func judgePooler(between, told bool, unlimited []string) diagnose.Result {
 	switch {
 	case between && !told:
-		return diagnose.Warn(
-			"found; in transaction mode it breaks prepared statements and LISTEN",
-			"set MIGRATE_DATABASE_URL to the address of the database itself",
-		)
+		return diagnose.Warn("found; in transaction mode it breaks prepared statements and LISTEN",
+			"set MIGRATE_DATABASE_URL to the address of the database itself")
 	case between && len(unlimited) > 0:
-		return diagnose.Warn(
-			"found, and the role has no "+strings.Join(unlimited, ", "),
+		return diagnose.Warn("found, and the role has no "+strings.Join(unlimited, ", "),
 			"ALTER ROLE … SET statement_timeout = '4s'; … lock_timeout = '4s'; … "+
-				"idle_in_transaction_session_timeout = '10s'",
-		)
+				"idle_in_transaction_session_timeout = '10s'")
 	case between:
 		return diagnose.OK("found, and the role has the limits that cannot be set through it")
 	case told:
-		return diagnose.OK(
-			"none; since MIGRATE_DATABASE_URL is another address, revocations are polled nevertheless",
-		)
+		return diagnose.OK("none; since MIGRATE_DATABASE_URL is another address, revocations are " +
+			"polled nevertheless")
 	}
 	return diagnose.OK("none")
 }

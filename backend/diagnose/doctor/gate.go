@@ -43,16 +43,11 @@ func (g Gate) Checks() []diagnose.Check {
 // apps judges the hosts of the apps. An app on Sana's own host would receive the session's cookie.
 func (g Gate) apps(context.Context) diagnose.Result {
 	own := strings.ToLower(g.Public.URL.Host)
-	detail := fmt.Sprintf(
-		"%s at %s",
-		diagnose.Counted(g.Apps, "app", "apps"),
-		diagnose.Counted(len(g.Hosts), "host", "hosts"),
-	)
+	detail := fmt.Sprintf("%s at %s", diagnose.Counted(g.Apps, "app", "apps"),
+		diagnose.Counted(len(g.Hosts), "host", "hosts"))
 	if slices.ContainsFunc(g.Hosts, func(host string) bool { return coversHost(host, own) }) {
-		return diagnose.Fail(
-			detail+"; one host is that of PUBLIC_URL",
-			"give the app a host of its own in APPS_FILE",
-		)
+		return diagnose.Fail(detail+"; one host is that of PUBLIC_URL",
+			"give the app a host of its own in APPS_FILE")
 	}
 	return diagnose.OK(detail + ", none of them PUBLIC_URL's")
 }
@@ -91,13 +86,9 @@ func judgeAccessKeys(keys, soon int, stray []string) diagnose.Result {
 	if len(stray) > 0 {
 		return diagnose.Warn(
 			detail+"; some are for apps that APPS_FILE does not define, or that do not accept keys: "+
-				strings.Join(
-					stray,
-					", ",
-				),
+				strings.Join(stray, ", "),
 			"such keys are refused: set access_keys: true for the app, or revoke them with sana "+
-				"access-keys end",
-		)
+				"access-keys end")
 	}
 	if soon > 0 {
 		detail += fmt.Sprintf(", %d of them expire within a week", soon)
@@ -116,10 +107,8 @@ func coversHost(pattern, host string) bool {
 func (g Gate) resolve(ctx context.Context) diagnose.Result {
 	var missing []string
 	for _, host := range g.Hosts {
-		name, _, _ := strings.Cut(
-			strings.Replace(host, "*", "sana-doctor", 1),
-			":",
-		) // development allows ports
+		// development allows ports
+		name, _, _ := strings.Cut(strings.Replace(host, "*", "sana-doctor", 1), ":")
 		if _, err := g.Lookup(ctx, name); err != nil {
 			missing = append(missing, host)
 		}
@@ -148,10 +137,8 @@ func (g Gate) address(ctx context.Context) diagnose.Result {
 	direct := net.JoinHostPort(g.Public.URL.Hostname(), port)
 	if answers, isLoopback := g.answers(ctx, direct); answers &&
 		!(isLoopback && IsLoopback(g.Addr)) {
-		return diagnose.Fail(
-			direct+" answers as the gate: every client can reach it, not only the proxy",
-			hint,
-		)
+		return diagnose.Fail(direct+" answers as the gate: every client can reach it, not only the proxy",
+			hint)
 	}
 	switch {
 	case host == "" || err == nil && ip.IsUnspecified():

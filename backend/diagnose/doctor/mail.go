@@ -90,10 +90,8 @@ func (m Mail) Checks() []diagnose.Check {
 			Needs: append(mailgun, "SMTP_URL"),
 			Do: func(context.Context) diagnose.Result {
 				if !m.Console {
-					return diagnose.Fail(
-						"there is no check for this MAIL_TRANSPORT",
-						"report this as a bug of Sana",
-					)
+					return diagnose.Fail("there is no check for this MAIL_TRANSPORT",
+						"report this as a bug of Sana")
 				}
 				return diagnose.OK("none: mail goes to the console and is not sent")
 			},
@@ -129,32 +127,18 @@ func (m Mail) sender(context.Context) diagnose.Result {
 	switch {
 	case m.Mailgun != nil && organisation(domain) != organisation(m.MailgunDomain):
 		return diagnose.Fail(
-			fmt.Sprintf(
-				"%s is of another domain than %s, which signs: mail servers treat it as forged (DMARC)",
-				from,
-				m.MailgunDomain,
-			),
-			"set MAIL_FROM to an address below "+organisation(
-				m.MailgunDomain,
-			)+", or MAILGUN_DOMAIN to a domain below "+organisation(
-				domain,
-			),
-		)
+			fmt.Sprintf("%s is of another domain than %s, which signs: mail servers treat it as forged "+
+				"(DMARC)", from, m.MailgunDomain),
+			"set MAIL_FROM to an address below "+organisation(m.MailgunDomain)+
+				", or MAILGUN_DOMAIN to a domain below "+organisation(domain))
 	case m.Mailgun == nil && m.SMTP == nil:
 		return diagnose.OK(from)
 	case organisation(domain) != organisation(site):
 		return diagnose.Warn(
-			fmt.Sprintf(
-				"%s is of another domain than the site, %s: users and filters may treat it as fraud",
-				from,
-				site,
-			),
-			"send from a domain below "+organisation(
-				site,
-			)+", or serve PUBLIC_URL below "+organisation(
-				domain,
-			),
-		)
+			fmt.Sprintf("%s is of another domain than the site, %s: users and filters may treat it as fraud",
+				from, site),
+			"send from a domain below "+organisation(site)+", or serve PUBLIC_URL below "+
+				organisation(domain))
 	}
 	return diagnose.OK(fmt.Sprintf("%s, of the same domain as the site", from))
 }
@@ -173,20 +157,14 @@ func (m Mail) domain(ctx context.Context) diagnose.Result {
 	detail := fmt.Sprintf("Mailgun: %s is %s", m.MailgunDomain, domain.State)
 	switch {
 	case domain.State == "disabled":
-		return diagnose.Fail(
-			detail+" "+domain.Reason,
-			"ask Mailgun's support why; until then no mail is sent",
-		)
+		return diagnose.Fail(detail+" "+domain.Reason,
+			"ask Mailgun's support why; until then no mail is sent")
 	case domain.State != "active":
-		return diagnose.Fail(
-			detail+missingRecords(domain),
-			"create the DNS records that Mailgun lists, then choose Verify in its domain settings",
-		)
+		return diagnose.Fail(detail+missingRecords(domain),
+			"create the DNS records that Mailgun lists, then choose Verify in its domain settings")
 	case len(domain.Faulty) > 0:
-		return diagnose.Warn(
-			detail+missingRecords(domain),
-			"correct the DNS records: mail without them is treated as spam",
-		)
+		return diagnose.Warn(detail+missingRecords(domain),
+			"correct the DNS records: mail without them is treated as spam")
 	}
 	return diagnose.OK(detail)
 }
@@ -206,18 +184,15 @@ func (m Mail) sendingKey(ctx context.Context) diagnose.Result {
 	return diagnose.Warn(
 		"Mailgun: the key may only send for "+m.MailgunDomain+", so the domain's state is unknown",
 		"this is not a fault; to see the state, run this once with MAILGUN_API_KEY set to a key of "+
-			"the account",
-	)
+			"the account")
 }
 
 // refused returns the result for an error that prevents every query and every mail.
 func (m Mail) refused(err error) diagnose.Result {
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
-		return diagnose.Fail(
-			"Mailgun: the key is refused ("+err.Error()+")",
-			hintKey+"; with a key of the EU region set MAILGUN_API_BASE=https://api.eu.mailgun.net/v3",
-		)
+		return diagnose.Fail("Mailgun: the key is refused ("+err.Error()+")",
+			hintKey+"; with a key of the EU region set MAILGUN_API_BASE=https://api.eu.mailgun.net/v3")
 	case errors.Is(err, mailgun.ErrUnknownDomain):
 		return diagnose.Fail(
 			"Mailgun does not know "+m.MailgunDomain,
@@ -227,11 +202,9 @@ func (m Mail) refused(err error) diagnose.Result {
 	case errors.As(err, new(*mail.Throttled)):
 		return diagnose.Warn("Mailgun: rate limit reached", "run this again in a few minutes")
 	}
-	return diagnose.Fail(
-		"Mailgun: "+err.Error(),
+	return diagnose.Fail("Mailgun: "+err.Error(),
 		"check MAILGUN_API_BASE, and that this machine may connect to it; status.mailgun.com lists "+
-			"incidents",
-	)
+			"incidents")
 }
 
 // wantedEvents are Mailgun's names of the events that the code page shows.
@@ -239,17 +212,14 @@ var wantedEvents = []string{"delivered", "permanent_fail", "temporary_fail"}
 
 func (m Mail) webhooks(ctx context.Context) diagnose.Result {
 	if !m.Webhook {
-		return diagnose.OK(
-			"not used: MAILGUN_WEBHOOK_KEY is not set, and the code page cannot show the delivery status",
-		)
+		return diagnose.OK("not used: MAILGUN_WEBHOOK_KEY is not set, and the code page cannot show " +
+			"the delivery status")
 	}
 	hooks, err := m.Mailgun.Webhooks(ctx)
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
-		return diagnose.Warn(
-			"unknown: a sending key has no access",
-			"to see it, run this once with MAILGUN_API_KEY set to a key of the account",
-		)
+		return diagnose.Warn("unknown: a sending key has no access",
+			"to see it, run this once with MAILGUN_API_KEY set to a key of the account")
 	case err != nil:
 		return m.refused(err)
 	}
@@ -261,10 +231,8 @@ func (m Mail) webhooks(ctx context.Context) diagnose.Result {
 		}
 	}
 	if len(missing) > 0 {
-		return diagnose.Warn(
-			"Mailgun does not post "+strings.Join(missing, ", ")+" to "+target,
-			"add the URL for these events at Mailgun: Sending, Webhooks, of the domain or the account",
-		)
+		return diagnose.Warn("Mailgun does not post "+strings.Join(missing, ", ")+" to "+target,
+			"add the URL for these events at Mailgun: Sending, Webhooks, of the domain or the account")
 	}
 	return diagnose.OK("Mailgun posts delivery events to " + target)
 }
@@ -282,20 +250,14 @@ func (m Mail) suppressed(ctx context.Context, address string) diagnose.Result {
 	lists, err := m.Mailgun.Suppressed(ctx, address)
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
-		return diagnose.Warn(
-			"unknown: a sending key has no access",
-			"to see it, run this once with MAILGUN_API_KEY set to a key of the account",
-		)
+		return diagnose.Warn("unknown: a sending key has no access",
+			"to see it, run this once with MAILGUN_API_KEY set to a key of the account")
 	case err != nil:
 		return m.refused(err)
 	case len(lists) > 0:
 		return diagnose.Fail(
-			"Mailgun sends nothing to "+address+", which is on its list of "+strings.Join(
-				lists,
-				", and of ",
-			),
-			"run: sana mail unsuppress "+address,
-		)
+			"Mailgun sends nothing to "+address+", which is on its list of "+
+				strings.Join(lists, ", and of "), "run: sana mail unsuppress "+address)
 	}
 	return diagnose.OK(address + " is on none of Mailgun's lists of blocked addresses")
 }
@@ -308,8 +270,6 @@ func (m Mail) logIn(ctx context.Context) diagnose.Result {
 	case errors.Is(err, mail.ErrCredentials):
 		return diagnose.Fail(m.SMTPServer+": "+err.Error(), "check user and password in SMTP_URL")
 	}
-	return diagnose.Fail(
-		m.SMTPServer+": "+err.Error(),
-		"check scheme, host and port in SMTP_URL, and that this machine may connect to it",
-	)
+	return diagnose.Fail(m.SMTPServer+": "+err.Error(),
+		"check scheme, host and port in SMTP_URL, and that this machine may connect to it")
 }

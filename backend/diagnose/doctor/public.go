@@ -53,10 +53,8 @@ func (p Public) Checks() []diagnose.Check {
 // address checks the scheme: __Host- cookies require https (RFC 6265bis, 4.1.3.2).
 func (p Public) address(context.Context) diagnose.Result {
 	if p.URL.Scheme != "https" {
-		return diagnose.Warn(
-			p.URL.String()+" is plain http, and cookies cannot have Secure and __Host-",
-			"use it for development on this machine only; else begin PUBLIC_URL with https://",
-		)
+		return diagnose.Warn(p.URL.String()+" is plain http, and cookies cannot have Secure and __Host-",
+			"use it for development on this machine only; else begin PUBLIC_URL with https://")
 	}
 	return diagnose.OK(p.URL.String() + ", with the cookie " + p.Cookie)
 }
@@ -83,12 +81,7 @@ func (p Public) get(ctx context.Context, path string, header http.Header) (respo
 func (p Public) getFrom(
 	ctx context.Context, base *url.URL, path string, header http.Header,
 ) (response, error) {
-	request, err := http.NewRequestWithContext(
-		ctx,
-		http.MethodGet,
-		base.JoinPath(path).String(),
-		nil,
-	)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(path).String(), nil)
 	if err != nil {
 		return response{}, err
 	}
@@ -130,10 +123,7 @@ func (p Public) reachable(ctx context.Context) diagnose.Result {
 	const remedy = "start sana serve, then run: sana check "
 	answer, err := p.get(ctx, "/livez", nil)
 	if err != nil {
-		r := diagnose.Warn(
-			"no answer from here: "+err.Error(),
-			remedy+p.URL.String()+" from outside",
-		)
+		r := diagnose.Warn("no answer from here: "+err.Error(), remedy+p.URL.String()+" from outside")
 		if errors.As(err, new(*tls.CertificateVerificationError)) {
 			r = diagnose.Warn("the certificate is refused: "+err.Error(),
 				"renew the certificate, or set SSL_CERT_FILE to the file of its authority")
@@ -143,25 +133,16 @@ func (p Public) reachable(ctx context.Context) diagnose.Result {
 	}
 	health, isSana := answer.health()
 	if !isSana {
-		return diagnose.Fail(
-			fmt.Sprintf("the answer is not Sana's: %d", answer.status),
-			remedy+p.URL.String(),
-		)
+		return diagnose.Fail(fmt.Sprintf("the answer is not Sana's: %d", answer.status),
+			remedy+p.URL.String())
 	}
 	if health.Version != p.Version {
 		return diagnose.Warn(
-			fmt.Sprintf(
-				"instance %s answers with version %s, and this is %s",
-				health.Instance,
-				health.Version,
-				p.Version,
-			),
-			"wait for the running deployment, or run the doctor of the same version",
-		)
+			fmt.Sprintf("instance %s answers with version %s, and this is %s", health.Instance,
+				health.Version, p.Version),
+			"wait for the running deployment, or run the doctor of the same version")
 	}
-	return diagnose.OK(
-		fmt.Sprintf("instance %s answers, version %s", health.Instance, health.Version),
-	)
+	return diagnose.OK(fmt.Sprintf("instance %s answers, version %s", health.Instance, health.Version))
 }
 
 // health is the answer of /livez.
@@ -197,9 +178,9 @@ func (p Public) port(ctx context.Context) diagnose.Result {
 	return diagnose.Fail(
 		direct.Host+" answers without the proxy: a client that connects there can forge "+
 			"X-Forwarded-For and uses plain http",
-		fmt.Sprintf("set LISTEN_ADDR=127.0.0.1:%d if the proxy is on the same machine, publish a "+
-			"container's port as 127.0.0.1:%[1]d:%[1]d; else let only the proxy reach it", p.Port),
-	)
+		fmt.Sprintf(
+			"set LISTEN_ADDR=127.0.0.1:%d if the proxy is on the same machine, publish a "+
+				"container's port as 127.0.0.1:%[1]d:%[1]d; else let only the proxy reach it", p.Port))
 }
 
 // host requests a page that is served for PUBLIC_URL's host only.
@@ -209,16 +190,12 @@ func (p Public) host(ctx context.Context) diagnose.Result {
 	case err != nil:
 		return diagnose.Fail("nothing answers: "+err.Error(), "start sana serve")
 	case answer.status == http.StatusMisdirectedRequest:
-		return diagnose.Fail(
-			"the server refuses the host "+p.URL.Host+" (421)",
+		return diagnose.Fail("the server refuses the host "+p.URL.Host+" (421)",
 			"set the same PUBLIC_URL for every instance; if it is, let the proxy pass the Host header on "+
-				"unchanged",
-		)
+				"unchanged")
 	case answer.status != http.StatusOK:
-		return diagnose.Warn(
-			fmt.Sprintf("got %d instead of the contract", answer.status),
-			"run: sana check "+p.URL.String(),
-		)
+		return diagnose.Warn(fmt.Sprintf("got %d instead of the contract", answer.status),
+			"run: sana check "+p.URL.String())
 	}
 	return diagnose.OK("the server accepts the host " + p.URL.Host)
 }
@@ -265,18 +242,13 @@ func (p Public) ask(ctx context.Context, forwardedFor string) (arrived, *diagnos
 	var seen arrived
 	shown := strings.TrimSpace(answer.header.Get("X-Sana-Seen"))
 	if shown == "" {
-		r := diagnose.Warn(
-			"the server does not show the client address: it has other SECRET_KEYS, is an older version, "+
-				"or its clock is a minute off",
-			"run the doctor with the variables and the version of the deployment",
-		)
+		r := diagnose.Warn("the server does not show the client address: it has other SECRET_KEYS, is "+
+			"an older version, or its clock is a minute off",
+			"run the doctor with the variables and the version of the deployment")
 		return arrived{}, &r
 	}
 	if err := json.Unmarshal([]byte(shown), &seen); err != nil {
-		r := diagnose.Warn(
-			"the server's answer cannot be read",
-			"run the doctor of the same version",
-		)
+		r := diagnose.Warn("the server's answer cannot be read", "run the doctor of the same version")
 		return arrived{}, &r
 	}
 	return seen, nil
@@ -286,30 +258,22 @@ func (p Public) ask(ctx context.Context, forwardedFor string) (arrived, *diagnos
 // entry, so the plain one has as many entries as there are proxies.
 func judgeClientAddress(plain, lied arrived) diagnose.Result {
 	proxies := diagnose.Counted(plain.Entries, "proxy adds", "proxies add")
-	detail := fmt.Sprintf(
-		"the server received the address %s; TRUSTED_PROXY_HOPS=%d, and %s to X-Forwarded-For",
-		plain.Address,
-		plain.Hops,
-		proxies,
-	)
+	detail := fmt.Sprintf("the server received the address %s; TRUSTED_PROXY_HOPS=%d, and %s to "+
+		"X-Forwarded-For", plain.Address, plain.Hops, proxies)
 	remedy := fmt.Sprintf("set TRUSTED_PROXY_HOPS=%d for every instance", plain.Entries)
 	switch {
 	case forged.Contains(lied.Address) && lied.Address != plain.Address:
 		return diagnose.Fail(
 			detail+". It accepted a forged entry: clients can bypass every limit by network",
 			remedy+"; if users connect through other proxies than this machine, run the doctor from "+
-				"their network",
-		)
+				"their network")
 	case plain.Hops < plain.Entries:
 		return diagnose.Fail(
-			detail+". That is a proxy's address: all clients behind it share one client's limits",
-			remedy,
-		)
+			detail+". That is a proxy's address: all clients behind it share one client's limits", remedy)
 	case plain.Hops > plain.Entries:
 		return diagnose.Fail(
 			detail+". That is the last proxy's address: all clients behind it share one client's limits",
-			remedy,
-		)
+			remedy)
 	}
 	return diagnose.OK(detail + "; a forged entry is ignored")
 }

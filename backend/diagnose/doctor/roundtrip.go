@@ -58,18 +58,9 @@ func (r RoundTrip) send(ctx context.Context) diagnose.Result {
 			return r.notTaken(err)
 		}
 		return diagnose.OK(
-			fmt.Sprintf(
-				"%s accepted the mail %s to %s; look for it there",
-				r.SMTPServer,
-				r.Word,
-				r.To,
-			),
-		)
+			fmt.Sprintf("%s accepted the mail %s to %s; look for it there", r.SMTPServer, r.Word, r.To))
 	}
-	return diagnose.Warn(
-		"not sent: mail goes to the console",
-		"set MAIL_TRANSPORT to mailgun or smtp",
-	)
+	return diagnose.Warn("not sent: mail goes to the console", "set MAIL_TRANSPORT to mailgun or smtp")
 }
 
 func (r RoundTrip) byMailgun(ctx context.Context) diagnose.Result {
@@ -81,29 +72,21 @@ func (r RoundTrip) byMailgun(ctx context.Context) diagnose.Result {
 	fate, err := r.await(ctx, id)
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
-		return diagnose.Warn(
-			taken+"; a sending key cannot read the delivery status",
-			"look for it in the mailbox, or at Mailgun: Sending, Logs",
-		)
+		return diagnose.Warn(taken+"; a sending key cannot read the delivery status",
+			"look for it in the mailbox, or at Mailgun: Sending, Logs")
 	case fate == mail.Delivered:
 		return diagnose.OK(
-			taken + ", and the recipient's server accepted it; look for it there, also in the spam folder",
-		)
+			taken + ", and the recipient's server accepted it; look for it there, also in the spam folder")
 	case fate == mail.Deferred:
-		return diagnose.Warn(
-			taken+", but the recipient's server has deferred it",
-			"Mailgun retries for hours; its log (Sending, Logs) has the server's answer",
-		)
+		return diagnose.Warn(taken+", but the recipient's server has deferred it",
+			"Mailgun retries for hours; its log (Sending, Logs) has the server's answer")
 	case fate == mail.Unchanged:
 		return diagnose.Warn(
 			fmt.Sprintf("%s, and its delivery status is unknown after %s", taken, r.Patience),
-			"look for it in the mailbox, then at Mailgun: Sending, Logs",
-		)
+			"look for it in the mailbox, then at Mailgun: Sending, Logs")
 	}
-	return diagnose.Fail(
-		fmt.Sprintf("%s, and it failed permanently: %s", taken, fate),
-		"Mailgun's log (Sending, Logs) has the server's answer",
-	)
+	return diagnose.Fail(fmt.Sprintf("%s, and it failed permanently: %s", taken, fate),
+		"Mailgun's log (Sending, Logs) has the server's answer")
 }
 
 // await polls until the status is final or Patience has passed, and returns the last known status.
@@ -140,8 +123,6 @@ func (r RoundTrip) notTaken(err error) diagnose.Result {
 	if r.Mailgun != nil {
 		return r.refused(err)
 	}
-	return diagnose.Fail(
-		r.SMTPServer+": "+err.Error(),
-		"check SMTP_URL, and that the server allows this user to send as MAIL_FROM",
-	)
+	return diagnose.Fail(r.SMTPServer+": "+err.Error(),
+		"check SMTP_URL, and that the server allows this user to send as MAIL_FROM")
 }

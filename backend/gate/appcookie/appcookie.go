@@ -74,9 +74,8 @@ type Cookie struct {
 func (m *Maker) Make(host, sessionID string, seed []byte, now time.Time) string {
 	c := Cookie{SessionID: sessionID, keyID: m.current, issued: strconv.FormatInt(now.Unix(), 10)}
 	mac := m.sum(m.hashes[m.current], host, c, seed)
-	return version + c.keyID + "." + c.SessionID + "." + c.issued + "." + encoding.EncodeToString(
-		mac[:],
-	)
+	return version + c.keyID + "." + c.SessionID + "." + c.issued + "." +
+		encoding.EncodeToString(mac[:])
 }
 
 // Parse splits a cookie's value. It returns ErrInvalid for a value that Make does not return for

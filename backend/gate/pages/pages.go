@@ -117,11 +117,8 @@ func (p Page) fill(text string) (parts []part) {
 	values := map[string]string{"{app}": p.App, "{email}": p.Email, "{brand}": p.Brand.Name}
 	end := 0
 	for _, at := range placeholder.FindAllStringIndex(text, -1) {
-		parts = append(
-			parts,
-			part{Text: text[end:at[0]]},
-			part{values[text[at[0]:at[1]]], text[at[0]:at[1]] != "{brand}"},
-		)
+		parts = append(parts, part{Text: text[end:at[0]]},
+			part{values[text[at[0]:at[1]]], text[at[0]:at[1]] != "{brand}"})
 		end = at[1]
 	}
 	return append(parts, part{Text: text[end:]})
@@ -157,9 +154,7 @@ func (p Page) Render(acceptLanguage string) []byte {
 	}
 	var b bytes.Buffer
 	if err := page.Execute(&b, v); err != nil {
-		panic(
-			"pages: " + err.Error(),
-		) // a buffer accepts every write, and the template has only texts
+		panic("pages: " + err.Error()) // a buffer accepts every write, and the template has only texts
 	}
 	return b.Bytes()
 }
