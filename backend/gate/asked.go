@@ -20,7 +20,6 @@ type asked struct {
 	target   string // as sent; used only as the path to return to
 	method   string
 	isPage   bool   // the request is a browser's navigation
-	ip       string // address of the proxy's client; "" if the proxy does not send it
 }
 
 // maxSentHost is the length of the longest name in DNS (RFC 1035, 2.3.4).
@@ -114,12 +113,11 @@ func (g *Gate) read(ctx *fasthttp.RequestCtx) (f *family, a asked, problem strin
 	}
 	a.host = normal
 	a.isPage = IsNavigation(header)
-	a.ip = lastAddress(header.Peek(f.addr))
 	return f, a, ""
 }
 
-// lastAddress returns the address that the proxy itself has appended. Earlier entries are the
-// client's.
+// lastAddress returns the address that the proxy itself has appended, "" if it has not. Earlier
+// entries are the client's.
 func lastAddress(list []byte) string {
 	last := bytes.TrimSpace(list[bytes.LastIndexByte(list, ',')+1:])
 	address, err := netip.ParseAddr(string(last))

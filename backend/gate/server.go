@@ -84,12 +84,12 @@ func (g *Gate) answer(c *fasthttp.RequestCtx) {
 		d.Outcome = Misconfigured
 	} else if key, ok := AccessKeyIn(&c.Request.Header); ok {
 		a.isPage = false // a program gets a status, never a redirect to the sign-in
-		d = g.DecideByKey(ctx, a.app, a.host, key, a.ip)
+		d = g.DecideByKey(ctx, a.app, a.host, key, lastAddress(c.Request.Header.Peek(f.addr)))
 	} else {
 		d = g.Decide(ctx, a.app, a.host, g.cookie(c))
 	}
 	if d.Outcome == Allowed {
-		allow(c, *d.Person)
+		allow(c, d.Person)
 	} else {
 		g.refuse(c, f, a, d)
 	}
@@ -119,7 +119,7 @@ func (g *Gate) cookie(c *fasthttp.RequestCtx) (value string) {
 
 // allow is the only function that answers 200. It sends all identity headers, none of them empty:
 // some proxies pass on a client's own header if ours is absent or empty.
-func allow(c *fasthttp.RequestCtx, p Person) {
+func allow(c *fasthttp.RequestCtx, p *Person) {
 	user := p.User()
 	name := user.Name
 	if name == "" {

@@ -154,6 +154,9 @@ func decode(value []byte) (session Session, err error) {
 // Printable returns s without control characters, cut to at most n bytes of valid UTF-8. JSON in
 // Postgres cannot hold NUL, and logs and terminals must not get escape sequences.
 func Printable(s string, n int) string {
+	if isPrintableASCII(s) { // nearly all
+		return s[:min(n, len(s))]
+	}
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return -1
@@ -161,4 +164,13 @@ func Printable(s string, n int) string {
 		return r
 	}, s)
 	return strings.ToValidUTF8(s[:min(n, len(s))], "")
+}
+
+func isPrintableASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
