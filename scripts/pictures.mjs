@@ -1,12 +1,14 @@
 // npm run pictures: every page in every state, in light and in dark, on a phone and on a desktop,
 // in .data/pictures: each as a file of its own, and all of one setting on a sheet, for people to
 // look at. Words behind it choose among the states: npm run pictures -- code/wrong
+// With --language=de the pages are in German; with --readme the picture of the README is made.
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { provideChromium } from './lib/chromium.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
-import { dataDir } from './lib/paths.mjs'
+import { dataDir, root } from './lib/paths.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
 import { checkVersions } from './lib/versions.mjs'
 import { buildWorkbench, serveWorkbench } from './lib/workbench.mjs'
@@ -16,16 +18,23 @@ import { buildWorkbench, serveWorkbench } from './lib/workbench.mjs'
 const folder = join(dataDir, 'pictures')
 const sizes = { phone: { width: 360, height: 740 }, desktop: { width: 1280, height: 800 } }
 const themes = /** @type {const} */ (['light', 'dark'])
+/** What the README shows, as a user meets it. */
+const readme = ['sign-in/with-passkeys', 'code/mail-delivered']
 /** On a sheet, which should fit on a screen. */
 const thumbnail = { phone: 240, desktop: 480 }
 
 async function main() {
   listenForInterrupts()
-  const wanted = process.argv[2] ?? ''
+  const { values, positionals } = parseArgs({
+    options: { language: { type: 'string', default: 'en' }, readme: { type: 'boolean' } },
+    allowPositionals: true,
+  })
+  const wanted = positionals[0] ?? ''
   checkVersions()
   await installDependencies()
   const executablePath = await provideChromium()
-  const states = (await buildWorkbench()).filter((id) => id.includes(wanted))
+  const all = await buildWorkbench()
+  const states = values.readme ? readme : all.filter((id) => id.includes(wanted))
   if (states.length === 0) throw new Problem(`No state has "${wanted}" in its name.`)
   rmSync(folder, { recursive: true, force: true })
   const { url, close } = await serveWorkbench()
@@ -33,8 +42,11 @@ async function main() {
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
   try {
     await Promise.all(
-      Object.keys(sizes).map((size) => takeAll(browser, url, /** @type {any} */ (size), states)),
+      Object.keys(sizes).map((size) =>
+        takeAll(browser, url, /** @type {any} */ (size), values.language, states),
+      ),
     )
+    if (values.readme) await takeReadme(browser)
   } finally {
     await browser.close()
     close()
@@ -49,16 +61,17 @@ async function main() {
  * @param {Browser} browser
  * @param {string} url
  * @param {keyof typeof sizes} size
+ * @param {string} language
  * @param {string[]} states
  */
-async function takeAll(browser, url, size, states) {
+async function takeAll(browser, url, size, language, states) {
   const page = await browser.newPage({
     baseURL: url,
     viewport: sizes[size],
     reducedMotion: 'reduce',
   })
   for (const id of states) {
-    await page.goto(`/?state=${id}`)
+    await page.goto(`/?${new URLSearchParams({ state: id, language })}`)
     await page.locator('html[data-state=reached]').waitFor()
     for (const colorScheme of themes) {
       await page.emulateMedia({ colorScheme })
@@ -102,6 +115,21 @@ ${figures.join('\n')}`
  */
 function pictureOf(id, size, theme) {
   return `${size}-${theme}/${id.replace('/', '-')}.png`
+}
+
+/** @param {Browser} browser */
+async function takeReadme(browser) {
+  const pictures = themes.flatMap((theme) => readme.map((id) => pictureOf(id, 'phone', theme)))
+  const sheet = join(folder, 'readme.html')
+  writeFileSync(
+    sheet,
+    `<!doctype html><meta charset="utf-8"><title>README</title>
+<style>body { display: flex; gap: 12px; margin: 0; padding: 12px; background: #888 }</style>
+${pictures.map((src) => `<img src="${src}" width="${sizes.phone.width}" alt="">`).join('\n')}`,
+  )
+  const page = await browser.newPage({ viewport: { width: 1500, height: 560 } })
+  await page.goto(`file://${sheet}`)
+  await page.screenshot({ path: join(root, 'docs/pages.png') })
 }
 
 function sheetNames() {

@@ -1,6 +1,6 @@
 // The test function of this folder: a database, a server and a page for every test, and promises
-// that every test checks: no error in the console, and nothing stored in the browser but the
-// cookie.
+// that every test checks: no error in the console, the focus never lost, and nothing stored in the
+// browser but the cookie.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -54,6 +54,7 @@ export const test = base.extend<Fixtures>({
 
   page: async ({ page }, use) => {
     const complaints = watchForComplaints(page)
+    await page.addInitScript(complainOfLostFocus)
     await use(page)
     expect(complaints, 'errors and warnings in the console').toEqual([])
     if (page.url().startsWith('http')) expect(await keptInBrowser(page)).toEqual([])
@@ -71,6 +72,23 @@ function watchForComplaints(page: Page): string[] {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
   })
   return complaints
+}
+
+/**
+ * Runs in the page. Complains if the focused element was removed and no other has the focus for a
+ * second: users of a keyboard or a screen reader would be at the top of the document.
+ */
+function complainOfLostFocus() {
+  let last: Element | undefined
+  let ticks = 0
+  document.addEventListener('focusin', ({ target }) => {
+    last = target as Element
+  })
+  setInterval(() => {
+    const isLost = document.activeElement === document.body && last && !last.isConnected
+    ticks = isLost && document.visibilityState === 'visible' ? ticks + 1 : 0
+    if (ticks === 4) console.error(`The focus is lost, it was on ${last?.outerHTML}`)
+  }, 250)
 }
 
 /**
