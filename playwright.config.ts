@@ -1,6 +1,19 @@
 import { defineConfig } from '@playwright/test'
 import { chromium } from './e2e/support/chromium'
 
+/** Through the whole program, on a database. */
+const whole = {
+  testDir: 'e2e',
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
+  use: {
+    actionTimeout: 15_000,
+    screenshot: 'only-on-failure',
+    contextOptions: { reducedMotion: 'reduce' },
+    launchOptions: chromium,
+  },
+} as const
+
 export default defineConfig({
   outputDir: 'test-results',
   fullyParallel: true,
@@ -11,20 +24,9 @@ export default defineConfig({
   retries: process.env.CI ? 2 : 0,
   reporter: 'list',
   projects: [
-    {
-      // Through the whole program, on a database.
-      name: 'walks',
-      testDir: 'e2e',
-      testIgnore: 'states/**',
-      timeout: 60_000,
-      expect: { timeout: 15_000 },
-      use: {
-        actionTimeout: 15_000,
-        screenshot: 'only-on-failure',
-        contextOptions: { reducedMotion: 'reduce' },
-        launchOptions: chromium,
-      },
-    },
+    // The only ones that run one after the other; they begin first, so that no worker waits for them.
+    { ...whole, name: 'start', testMatch: 'start.spec.ts' },
+    { ...whole, name: 'walks', testIgnore: ['states/**', 'start.spec.ts'] },
     {
       // Every page in every state, in the workbench; it needs no server of Sana's.
       name: 'states',

@@ -283,7 +283,7 @@ function lastSteps(options) {
       form: 'long',
       name: 'Playwright',
       needs: [postgres, server, 'Chromium'],
-      run: () => node(tools.playwright, 'test', '--project=walks', ...options),
+      run: () => node(tools.playwright, 'test', '--project=start', '--project=walks', ...options),
     },
   ]
 }
