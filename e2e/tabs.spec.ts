@@ -235,4 +235,25 @@ test('everything works with the keyboard only', async ({ page, sana, database })
   await key.type((await readCode(sana.url, 'mary@example.net')).code)
   await expect(page.getByText('Your email address is now mary@example.net.')).toBeVisible()
   await focused('Email address')
+
+  /** Presses Tab until the element of this name has the focus. */
+  const tabTo = async (name: string, press = 'Tab') => {
+    await expect(async () => {
+      await key.press(press)
+      await expect(page.locator(':focus')).toHaveAccessibleName(name, { timeout: 1 })
+    }).toPass({ intervals: [0] })
+  }
+  await tabTo('Devices', 'Shift+Tab')
+  await key.press('Enter')
+  await expect(heading(page, 'Devices')).toBeFocused()
+  await expect(page.getByText('This device')).toBeVisible()
+  await tabTo('Activity', 'Shift+Tab')
+  await key.press('Enter')
+  await expect(heading(page, 'Activity')).toBeFocused()
+  await tabTo('Sign out', 'Shift+Tab')
+  await key.press('Enter')
+  await expect(heading(page, 'Sign in')).toBeVisible()
+  await tabTo('Language')
+  await key.press('d') // Deutsch
+  await expect(heading(page, 'Anmelden')).toBeVisible()
 })

@@ -92,11 +92,12 @@ function complainOfLostFocus() {
 }
 
 /**
- * The data that the page has stored for scripts to read, except the address that signed in last.
+ * The data that the page has stored for scripts to read, except the address that signed in last and
+ * the chosen language.
  */
 export function keptInBrowser(page: Page): Promise<string[]> {
   return page.evaluate(async () => [
-    ...Object.keys(localStorage).filter((name) => name !== 'email'),
+    ...Object.keys(localStorage).filter((name) => !['email', 'language'].includes(name)),
     ...Object.keys(sessionStorage),
     ...(await indexedDB.databases()).map(({ name }) => name ?? ''),
     ...(await caches.keys()),
