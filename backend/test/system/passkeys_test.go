@@ -348,17 +348,32 @@ func TestPasskeys_MayBecomeSyncedAndNeverBack(t *testing.T) {
 		s.world.Count(t, `SELECT count(*) FROM passkeys WHERE backup_eligible AND NOT backed_up`), 1)
 }
 
+// Refused passkeys use up the limit of their network, on all instances, and a right one passes even
+// so: neighbors in a network lock no user out.
 func TestPasskeys_RefusedOnesAreLimitedByNetwork(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
-	b := s.first.Open(t).At("198.51.100.7")
-	right := s.authenticator.Sign(b.PasskeyOptions())
+	const network = "198.51.100.7"
+	owner, neighbor := s.first.Open(t).At(network), s.second.Open(t).At(network)
 	s.world.Exec(t, `DELETE FROM uses`)
-	b.UsePasskey(harness.NewAuthenticator(t)).Want(401, "unknown_passkey")
+	neighbor.UsePasskey(harness.NewAuthenticator(t)).Want(401, "unknown_passkey")
 	harness.WantEqual(t, "uses counted", s.world.Count(t, `SELECT count(*) FROM uses`), 1)
-	s.world.Exec(t,
-		`INSERT INTO uses (key, at, ends_at) SELECT key, at, ends_at FROM uses CROSS JOIN generate_series(1, 299)`)
-	b.Post("/api/auth/passkey", right).Want(429, "too_many_requests")
-	s.world.Pass(t, 3600e9)
-	b.Post("/api/auth/passkey", right).Want(200)
+	s.world.Exec(t, `
+		INSERT INTO uses (key, at, ends_at)
+		SELECT key, at, ends_at
+		FROM uses
+		CROSS JOIN generate_series(1, 299)`)
+
+	foreign := harness.NewAuthenticator(t)
+	answer := owner.UsePasskey(foreign).Want(429, "too_many_requests")
+	if answer.Header.Get("Retry-After") == "" {
+		t.Error("the answer has no Retry-After")
+	}
+	neighbor.UsePasskey(foreign).Want(429, "too_many_requests")
+	right := s.authenticator.Sign(owner.PasskeyOptions())
+	owner.Post("/api/auth/passkey", right).Want(200)
+	owner.Post("/api/auth/passkey", right).Want(429, "too_many_requests") // its challenge is spent
+	harness.WantEqual(t, "uses counted", s.world.Count(t, `SELECT count(*) FROM uses`), 300)
+	s.world.Pass(t, time.Hour)
+	neighbor.UsePasskey(foreign).Want(401, "unknown_passkey")
 }
