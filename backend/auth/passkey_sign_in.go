@@ -282,16 +282,12 @@ func (s *Service) passkeyArgs(
 	if err != nil {
 		return nil, err
 	}
-	created := next.ID
-	if p.purpose == passkey.StepUp {
-		created = "" // the session keeps its id
-	}
 	args := pgx.NamedArgs{
 		"user": p.passkey.UserID, "passkey": p.passkey.ID, "public_key": p.passkey.PublicKey,
 		"sign_count": p.state.SignCount, "backup_eligible": p.state.BackupEligible,
 		"backed_up":       p.state.BackedUp,
 		"step_up_session": nil,
-		"notice":          s.newDeviceNotice(p.visitor, p.device, p.email, created),
+		"notice":          s.newDeviceNotice(p.visitor, p.device, p.email, next.ID),
 		"stopped_notice": noticeOf(p.visitor,
 			outbox.Notice{Template: recoveryStoppedTemplate, Email: p.email}).Content(),
 		"trace": tracing.Traceparent(ctx),

@@ -40,6 +40,15 @@ func (s passkeyScene) sessions(t *testing.T) int {
 	return s.world.Count(t, `SELECT count(*) FROM sessions`)
 }
 
+// notYouToken returns the token of the link in the only mail about an unknown browser.
+func (s passkeyScene) notYouToken(t *testing.T) string {
+	t.Helper()
+	_, link, _ := strings.Cut(s.world.Mails(t, "new_device", ada, 1)[0].Text,
+		harness.PublicURL+"/not-you#t=")
+	token, _, _ := strings.Cut(link, "\n")
+	return token
+}
+
 func TestPasskeys_SignInAsACodeDoes(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
@@ -54,7 +63,6 @@ func TestPasskeys_SignInAsACodeDoes(t *testing.T) {
 	if b.Cookies()["__Host-sana_device"] == "" {
 		t.Error("the browser did not become known")
 	}
-	mail := w.Mails(t, "new_device", ada, 1)[0]
 	events, _ := b.Get("/api/account/events").Want(200).Events()
 	harness.WantEqual(t, "newest event", events[0].Kind, "signed_in")
 	harness.WantEqual(t, "uses of the passkey",
@@ -65,9 +73,7 @@ func TestPasskeys_SignInAsACodeDoes(t *testing.T) {
 
 	// It is fresh, the link in the mail ends it, and a browser that is known gets no second mail.
 	b.Get("/api/account/passkeys/options").Want(200)
-	_, link, _ := strings.Cut(mail.Text, harness.PublicURL+"/not-you#t=")
-	token, _, _ := strings.Cut(link, "\n")
-	s.owner.Post("/api/auth/not-you", `{"token":"`+token+`"}`).Want(204)
+	s.owner.Post("/api/auth/not-you", `{"token":"`+s.notYouToken(t)+`"}`).Want(204)
 	harness.Eventually(t, "the link did not end the session", func() error {
 		return harness.StatusError(b.Get("/api/auth/session"), 401)
 	})
@@ -103,6 +109,7 @@ func TestPasskeys_StepUpKeepsTheSession(t *testing.T) {
 	stranger.AddPasskey(other)
 	s.owner.Post("/api/auth/passkey", other.Sign(options)).Want(401, "passkey_refused")
 
+	s.owner.Keep("__Host-sana_device", "unknown")
 	in := s.owner.Post("/api/auth/passkey", s.authenticator.Sign(options)).Want(200).SignedIn()
 	harness.WantEqual(t, "session", in.Session.ID, before.Session.ID)
 	if s.owner.Cookies()[sessionCookie] == token {
@@ -114,6 +121,12 @@ func TestPasskeys_StepUpKeepsTheSession(t *testing.T) {
 	lonely := s.first.Open(t)
 	lonely.SignIn(s.world, "linus@sana.example")
 	lonely.Get("/api/auth/passkey").Want(404, "not_found")
+
+	// The browser was unknown: the link in the mail about it ends the session that was renewed.
+	lonely.Post("/api/auth/not-you", `{"token":"`+s.notYouToken(t)+`"}`).Want(204)
+	harness.Eventually(t, "the link did not end the session", func() error {
+		return harness.StatusError(s.owner.Get("/api/auth/session"), 401)
+	})
 }
 
 // Only an answer of the right authenticator to this browser's challenge signs a user in.
