@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 
 	"sana/backend/account"
 	"sana/backend/fault"
@@ -175,7 +176,7 @@ func (s *Service) findOwn(
 // PasskeyList is what a user knows of how their account signs in.
 type PasskeyList struct {
 	Passkeys []passkey.Passkey // the oldest first
-	CodesFor CodesFor
+	CodesFor CodesFor          // at present: CodesForSignIn also if recovery only is suspended
 	// CanRestrict is false if codes must sign in: sessions are in cookies, or there are no passkeys
 	// here.
 	CanRestrict bool
@@ -200,6 +201,10 @@ func (s *Service) ListPasskeys(ctx context.Context, current session.Session) (Pa
 	}
 	if err != nil {
 		return PasskeyList{}, postgres.Error("list passkeys", err)
+	}
+	isHere := func(p passkey.Passkey) bool { return p.RPID == s.recoveryHost() }
+	if !slices.ContainsFunc(list.Passkeys, isHere) {
+		list.CodesFor = CodesForSignIn // "for recovery only" is suspended
 	}
 	recovery, err := s.FindRecovery(ctx, visitor.Visitor{}, current)
 	if err == nil {

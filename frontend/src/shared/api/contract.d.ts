@@ -847,7 +847,8 @@ export interface components {
         Passkeys: {
             passkeys: components["schemas"]["Passkey"][];
             /**
-             * @description `recovery`: passkeys alone sign in, and a code begins a recovery.
+             * @description `recovery`: passkeys alone sign in, and a code begins a recovery. It is `sign_in` while that
+             *     is suspended, because none of the user's passkeys works at this host.
              * @enum {string}
              */
             codes_for: "sign_in" | "recovery";
