@@ -2,12 +2,14 @@ package auth
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 
 	"sana/backend/account"
 	"sana/backend/fault"
+	"sana/backend/mail/templates"
 	"sana/backend/outbox"
 	"sana/backend/passkey"
 	"sana/backend/postgres"
@@ -97,7 +99,12 @@ func (s *Service) AddPasskey(
 	if err != nil {
 		return passkey.Passkey{}, err
 	}
-	added.UserID, added.Name = owner.ID, added.DefaultName(v.Platform)
+	added.UserID = owner.ID
+	added.Name, err = s.Mail.Templates.PasskeyName(templates.MatchLanguage(v.AcceptLanguage),
+		cmp.Or(added.Maker(), v.Platform))
+	if err != nil {
+		return passkey.Passkey{}, err
+	}
 	if known, isKnown, err := s.findOwn(ctx, added); err != nil || isKnown {
 		return known, err
 	}
@@ -156,7 +163,7 @@ func (s *Service) recordPasskey(
 		return err
 	}
 	return s.notify(ctx, tx, v,
-		outbox.Notice{Template: template, Email: owner.Email, Passkey: p.DefaultName("")})
+		outbox.Notice{Template: template, Email: owner.Email, Passkey: p.Maker()})
 }
 
 // findOwn returns the stored passkey with id, user and key of p; found is false if there is none.

@@ -3,6 +3,7 @@ package system_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -253,6 +254,29 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 	harness.WantEqual(t, "passkeys", s.world.Count(t, `SELECT count(*) FROM passkeys`), 1)
 	harness.WantEqual(t, "events",
 		s.world.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'passkey_added'`), 2)
+}
+
+// A new passkey of an unknown make has a name in the language of its user, on the page and in mail.
+func TestPasskeys_AreNamedInTheUsersLanguage(t *testing.T) {
+	t.Parallel()
+	s := newPasskeyScene(t)
+	for i, c := range []struct{ userAgent, language, name, mailed string }{
+		{"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "de",
+			"Firefox unter Linux", "Passkey."},
+		{"", "ja", "パスキー", "パスキー"},
+	} {
+		a := harness.NewAuthenticator(t)
+		creation := s.owner.Get("/api/account/passkeys/options").Want(200).Body
+		added := s.owner.Post("/api/account/passkeys", a.Create(creation), func(r *http.Request) {
+			r.Header.Set("User-Agent", c.userAgent)
+			r.Header.Set("Accept-Language", c.language)
+		}).Want(201).Passkey()
+		harness.WantEqual(t, "name", added.Name, c.name)
+		mail := s.world.Mails(t, "passkey_added", ada, i+2)[i+1]
+		if !strings.Contains(mail.Text, c.mailed) {
+			t.Errorf("the mail has no %q:\n%s", c.mailed, mail.Text)
+		}
+	}
 }
 
 // A challenge leads to one session, even if two processes are asked at once, or sixteen times in

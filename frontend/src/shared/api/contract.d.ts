@@ -832,7 +832,7 @@ export interface components {
         Passkey: {
             /** @description Of the credential, in base64url. */
             id: string;
-            /** @description The user's, else that of its maker or of the browser. */
+            /** @description The user's, else that of its maker or of the browser, in the user's language. */
             name: string;
             /** @description Its maker keeps it on other devices too, as it said last. */
             synced: boolean;
