@@ -50,6 +50,18 @@ func (s passkeyScene) notYouToken(t *testing.T) string {
 	return token
 }
 
+// makeSignInsOld makes all sign-ins too old for what needs a fresh one.
+func (s passkeyScene) makeSignInsOld(t *testing.T) {
+	t.Helper()
+	s.world.Exec(t, `
+		UPDATE sessions
+		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}',
+		        to_jsonb(now() - interval '1 hour'))::text, 'UTF8')`)
+	harness.Eventually(t, "the sign-in is not old", func() error {
+		return harness.StatusError(s.owner.Get("/api/account/passkeys/options"), 403)
+	})
+}
+
 func TestPasskeys_SignInAsACodeDoes(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
@@ -89,13 +101,7 @@ func TestPasskeys_StepUpKeepsTheSession(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
 	before, token := s.owner.Get("/api/auth/session").SignedIn(), s.owner.Cookies()[sessionCookie]
-	s.world.Exec(t, `
-		UPDATE sessions
-		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}',
-		        to_jsonb(now() - interval '1 hour'))::text, 'UTF8')`)
-	harness.Eventually(t, "the sign-in is not old", func() error {
-		return harness.StatusError(s.owner.Get("/api/account/passkeys/options"), 403)
-	})
+	s.makeSignInsOld(t)
 
 	options := s.owner.PasskeyOptions()
 	var parsed struct {
@@ -210,6 +216,12 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 	evil := *second
 	evil.RP.Origin = "https://evil.example"
 	s.owner.Post("/api/account/passkeys", evil.Create(mine)).Want(401, "passkey_refused")
+	contradicting := *second
+	contradicting.Device.Options.BackupState = true // but not syncable
+	s.owner.Post("/api/account/passkeys", contradicting.Create(mine)).Want(401, "passkey_refused")
+	foreign := *second
+	foreign.RP.ID = "example"
+	s.owner.Post("/api/account/passkeys", foreign.Create(mine)).Want(401, "passkey_refused")
 	unverified := *second
 	unverified.Device.Options.UserNotVerified = true
 	s.owner.Post("/api/account/passkeys", unverified.Create(mine)).Want(401, "passkey_refused")
@@ -254,6 +266,28 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 	harness.WantEqual(t, "passkeys", s.world.Count(t, `SELECT count(*) FROM passkeys`), 1)
 	harness.WantEqual(t, "events",
 		s.world.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'passkey_added'`), 2)
+}
+
+// Each change needs a fresh sign-in, of the user of the passkey.
+func TestPasskeys_ChangesNeedAFreshSignInOfTheirUser(t *testing.T) {
+	t.Parallel()
+	s := newPasskeyScene(t)
+	path := "/api/account/passkeys/" + s.firstOne
+	stranger := s.first.Open(t)
+	stranger.SignIn(s.world, grace)
+	stranger.Do("PATCH", path, `{"name":"Mine"}`).Want(404, "not_found")
+	stranger.Delete(path).Want(204)
+
+	creation := s.owner.Get("/api/account/passkeys/options").Want(200).Body
+	s.makeSignInsOld(t)
+	const stale = "reauthentication_required"
+	s.owner.Get("/api/account/passkeys/options").Want(403, stale)
+	s.owner.Post("/api/account/passkeys", harness.NewAuthenticator(t).Create(creation)).Want(403, stale)
+	s.owner.Do("PATCH", path, `{"name":"Mine"}`).Want(403, stale)
+	s.owner.Delete(path).Want(403, stale)
+	s.owner.Do("PUT", "/api/account/codes", `{"for":"recovery"}`).Want(403, stale)
+	harness.WantEqual(t, "passkeys that are as before",
+		s.world.Count(t, `SELECT count(*) FROM passkeys WHERE name <> 'Mine'`), 1)
 }
 
 // A new passkey of an unknown make has a name in the language of its user, on the page and in mail.
