@@ -93,8 +93,9 @@ func TestRelyingPartyOf_NeedsANameAndASecureContext(t *testing.T) {
 	}
 }
 
-// A frame in a page of another site proves nothing, even if an authenticator has signed for it.
-func TestAssertion_IsRefusedFromForeignFrames(t *testing.T) {
+// A frame in a page of another site proves nothing, even if an authenticator has signed for it, and
+// a passkey that could be synced does not become one that cannot be.
+func TestAssertion_IsRefusedWithContradictingFlags(t *testing.T) {
 	t.Parallel()
 	site := passkey.RelyingParty{ID: "sana.example", Origin: "https://sana.example"}
 	credential := fixedCredential(t)
@@ -120,6 +121,11 @@ func TestAssertion_IsRefusedFromForeignFrames(t *testing.T) {
 		}
 		if _, err = answer.Verify(stored, nil, passkey.StepUp, site); (err != nil) != isForeign {
 			t.Errorf("from a foreign frame %v: got %v", isForeign, err)
+		}
+		synced := stored
+		synced.BackupEligible = true
+		if _, err = answer.Verify(synced, nil, passkey.StepUp, site); err == nil {
+			t.Error("a passkey that could be synced is accepted as one that cannot be")
 		}
 	}
 }
