@@ -1,6 +1,6 @@
 // Passkeys in a real browser, with authenticators of its devtools: the ceremonies are Chromium's
 // own.
-import { expect, type Page } from '@playwright/test'
+import { expect, type Page, type Route } from '@playwright/test'
 import { Authenticator } from './support/authenticator'
 import { endRecovery, letTimePass } from './support/database'
 import { readCode, readMail } from './support/mail'
@@ -30,6 +30,13 @@ async function add(page: Page): Promise<void> {
   const count = before ? await rows.count() : 0
   await button(page, 'Add a passkey').click()
   await expect(rows).toHaveCount(count + 1)
+}
+
+/** Answers with the options of a ceremony that is over before its user can do anything. */
+async function timesOutAtOnce(route: Route): Promise<void> {
+  if (route.request().method() !== 'GET') return route.fallback()
+  const response = await route.fetch()
+  await route.fulfill({ response, json: { ...(await response.json()), timeout: 100 } })
 }
 
 /** A browser that fills in no passkeys: they are for the button then. */
@@ -79,7 +86,12 @@ test('a passkey is offered after a code, signs in by the button, steps up, is re
   await page.getByRole('button', { name: /^Rename: / }).click()
   await page.getByLabel('Name').last().fill('Laptop')
   await button(page, 'Save').last().click()
-  await dialog(page).getByRole('button', { name: 'Sign in with a passkey' }).click()
+  const prove = dialog(page).getByRole('button', { name: 'Sign in with a passkey' })
+  await authenticator.setVerified(false)
+  await prove.click()
+  await expect(dialog(page)).toContainText('No passkey was used. Try again, or use a code.')
+  await authenticator.setVerified(true)
+  await prove.click()
   await expect(dialog(page)).toHaveCount(0)
   await expect(button(page, 'Rename: Laptop')).toBeFocused()
 
@@ -117,28 +129,50 @@ test('the address field offers a passkey, which signs in without a press, on the
   await expect(page.getByText('Passkey added: ')).toBeVisible()
 })
 
-test('a ceremony that is cancelled or proves no user leaves the page as it was; two tabs do not disturb each other', async ({
+test('a ceremony that times out, proves no user or is left says what to do and leaves the page as it was; the button ends the offer of the address field; two tabs do not disturb each other', async ({
   page,
   context,
   sana,
 }) => {
-  await withoutAutofill(page)
   const authenticator = await Authenticator.of(page)
   await signIn(page, sana.url)
+  await authenticator.setVerified(false)
+  await button(page, 'Add a passkey').click()
+  await expect(page.getByText('No passkey was added. You can try again.')).toBeVisible()
+  await authenticator.setVerified(true)
   await add(page)
+  // From here on the address field offers the passkey, and its user does not touch it.
+  await authenticator.setPresent(false)
   await signOut(page)
 
   // A passkey of another site is not even offered.
   await authenticator.addOfAnotherSite()
   await page.getByLabel('Email address').fill('mary@exa')
-  await authenticator.setVerified(false)
+  const expectAsBefore = async () => {
+    await expect(page.getByText('No passkey was used. Try again, or use a code.')).toBeVisible()
+    await expect(passkeyButton(page)).toHaveAttribute('aria-disabled', 'false')
+    await expect(page.getByRole('alert')).toHaveCount(0)
+    await expect(passkeyButton(page)).toBeFocused()
+    await expect(page.getByLabel('Email address')).toHaveValue('mary@exa')
+  }
+  await page.route('**/api/auth/passkey', timesOutAtOnce)
   await passkeyButton(page).click()
-  await expect(passkeyButton(page)).toHaveAttribute('aria-disabled', 'false')
-  await expect(page.getByRole('alert')).toHaveCount(0)
-  await expect(passkeyButton(page)).toBeFocused()
-  await expect(page.getByLabel('Email address')).toHaveValue('mary@exa')
+  await expectAsBefore()
+  await page.unroute('**/api/auth/passkey', timesOutAtOnce)
 
+  await authenticator.setVerified(false)
+  await authenticator.setPresent(true)
+  await passkeyButton(page).click()
+  await expectAsBefore()
+
+  await authenticator.setPresent(false)
   await authenticator.setVerified(true)
+  await passkeyButton(page).click()
+  await expect(page.getByRole('main')).toContainText('Waiting for your passkey…')
+  await page.reload()
+  await expect(passkeyButton(page)).toHaveAttribute('aria-disabled', 'false')
+
+  await authenticator.setPresent(true)
   const tab = await context.newPage()
   await Authenticator.of(tab)
   await tab.goto('/')

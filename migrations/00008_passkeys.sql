@@ -25,6 +25,7 @@ CREATE INDEX passkey_challenges_expires_at ON passkey_challenges (expires_at);
 -- What codes are for: with 'recovery' a right code begins a wait instead of a session, while the user has a passkey of
 -- PUBLIC_URL's host.
 ALTER TABLE users ADD COLUMN codes_for text NOT NULL DEFAULT 'sign_in' CHECK (codes_for IN ('sign_in', 'recovery'));
+ALTER TABLE users ADD COLUMN codes_suspended boolean NOT NULL DEFAULT false; -- the user knows that 'recovery' is not in effect
 CREATE INDEX users_codes_for_recovery ON users (id) WHERE codes_for = 'recovery';
 
 ALTER TABLE challenges
@@ -53,6 +54,6 @@ ALTER TABLE challenges
     DROP CONSTRAINT challenges_outcome_check,
     ADD CONSTRAINT challenges_outcome_check CHECK (
         outcome IN ('signed_in', 'sign_up_closed', 'email_changed', 'email_taken', 'revoked'));
-ALTER TABLE users DROP COLUMN codes_for;
+ALTER TABLE users DROP COLUMN codes_for, DROP COLUMN codes_suspended;
 DROP TABLE passkey_challenges;
 DROP TABLE passkeys;

@@ -69,11 +69,10 @@ func newTurns(
 	sweep("handoffs", useCases.SweepHandoffs)
 	sweep("passkey_challenges",
 		func(ctx context.Context) (int, error) { return passkey.Sweep(ctx, db) })
-	turns.Add("end recovery only", sweepInterval, sweepTimeout, func(ctx context.Context) error {
-		n, err := useCases.LetStrandedCodesSignIn(ctx)
+	turns.Add("tell suspended", sweepInterval, sweepTimeout, func(ctx context.Context) error {
+		n, err := useCases.TellSuspended(ctx)
 		if n > 0 {
-			log.WarnContext(ctx,
-				"codes sign in again where no passkey works at this PUBLIC_URL", "accounts", n)
+			log.WarnContext(ctx, "codes for recovery only suspended or resumed", "accounts", n)
 		}
 		return err
 	})

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -119,15 +120,6 @@ func (s *Service) SignInWithPasskey(
 	if err != nil {
 		return SignedIn{}, err
 	}
-	budgets := s.Limits.Budgets(s.Limits.PasskeysByNetworks(v.Networks)...)
-	counts, err := throttle.Read(ctx, s.DB, budgets)
-	if err != nil {
-		return SignedIn{}, err
-	}
-	if verdict := budgets.Judge(counts); verdict.Refused != nil {
-		s.Metrics.Refused(verdict.Refused.Label())
-		return SignedIn{}, errNetwork("refused passkeys came", verdict.Wait)
-	}
 	proof, err := s.verifyPasskey(ctx, v, current, assertion)
 	var in SignedIn
 	if err == nil {
@@ -144,10 +136,12 @@ func (s *Service) SignInWithPasskey(
 		return SignedIn{}, err
 	}
 	if err != nil {
-		if _, counting := s.count(ctx, budgets); counting != nil {
-			return SignedIn{}, counting
-		}
-		return SignedIn{}, err
+		// After the verification: a neighbor who uses up the limit keeps no right passkey out.
+		budgets := s.Limits.Budgets(s.Limits.PasskeysByNetworks(v.Networks)...)
+		_, counting := s.spendAll(ctx, budgets, func(verdict throttle.Verdict) error {
+			return errNetwork("refused passkeys came", verdict.Wait)
+		})
+		return SignedIn{}, cmp.Or(counting, err)
 	}
 	in.Device = s.newDevice(proof.device, proof.email)
 	return in, nil
@@ -288,16 +282,12 @@ func (s *Service) passkeyArgs(
 	if err != nil {
 		return nil, err
 	}
-	created := next.ID
-	if p.purpose == passkey.StepUp {
-		created = "" // the session keeps its id
-	}
 	args := pgx.NamedArgs{
 		"user": p.passkey.UserID, "passkey": p.passkey.ID, "public_key": p.passkey.PublicKey,
 		"sign_count": p.state.SignCount, "backup_eligible": p.state.BackupEligible,
 		"backed_up":       p.state.BackedUp,
 		"step_up_session": nil,
-		"notice":          s.newDeviceNotice(p.visitor, p.device, p.email, created),
+		"notice":          s.newDeviceNotice(p.visitor, p.device, p.email, next.ID),
 		"stopped_notice": noticeOf(p.visitor,
 			outbox.Notice{Template: recoveryStoppedTemplate, Email: p.email}).Content(),
 		"trace": tracing.Traceparent(ctx),

@@ -2,11 +2,14 @@ package auth
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"sana/backend/account"
 	"sana/backend/fault"
+	"sana/backend/mail/templates"
 	"sana/backend/outbox"
 	"sana/backend/passkey"
 	"sana/backend/postgres"
@@ -96,7 +99,12 @@ func (s *Service) AddPasskey(
 	if err != nil {
 		return passkey.Passkey{}, err
 	}
-	added.UserID, added.Name = owner.ID, added.DefaultName(v.Platform)
+	added.UserID = owner.ID
+	added.Name, err = s.Mail.Templates.PasskeyName(templates.MatchLanguage(v.AcceptLanguage),
+		cmp.Or(added.Maker(), v.Platform))
+	if err != nil {
+		return passkey.Passkey{}, err
+	}
 	if known, isKnown, err := s.findOwn(ctx, added); err != nil || isKnown {
 		return known, err
 	}
@@ -155,7 +163,7 @@ func (s *Service) recordPasskey(
 		return err
 	}
 	return s.notify(ctx, tx, v,
-		outbox.Notice{Template: template, Email: owner.Email, Passkey: p.DefaultName("")})
+		outbox.Notice{Template: template, Email: owner.Email, Passkey: p.Maker()})
 }
 
 // findOwn returns the stored passkey with id, user and key of p; found is false if there is none.
@@ -175,7 +183,7 @@ func (s *Service) findOwn(
 // PasskeyList is what a user knows of how their account signs in.
 type PasskeyList struct {
 	Passkeys []passkey.Passkey // the oldest first
-	CodesFor CodesFor
+	CodesFor CodesFor          // at present: CodesForSignIn also if recovery only is suspended
 	// CanRestrict is false if codes must sign in: sessions are in cookies, or there are no passkeys
 	// here.
 	CanRestrict bool
@@ -200,6 +208,10 @@ func (s *Service) ListPasskeys(ctx context.Context, current session.Session) (Pa
 	}
 	if err != nil {
 		return PasskeyList{}, postgres.Error("list passkeys", err)
+	}
+	isHere := func(p passkey.Passkey) bool { return p.RPID == s.recoveryHost() }
+	if !slices.ContainsFunc(list.Passkeys, isHere) {
+		list.CodesFor = CodesForSignIn // "for recovery only" is suspended
 	}
 	recovery, err := s.FindRecovery(ctx, visitor.Visitor{}, current)
 	if err == nil {

@@ -27,6 +27,7 @@ type Person struct {
 	AccessKeys     int        // that are valid
 	Passkeys       int        // also those that were made at another host of PUBLIC_URL
 	CodesFor       CodesFor
+	CodesSuspended bool       // CodesForRecovery is not in effect: no passkey works at this PUBLIC_URL
 	RecoveryEndsAt *time.Time // nil if no recovery is under way
 }
 
@@ -43,6 +44,7 @@ const selectPeople = `
 	           WHERE user_id = users.id AND expires_at > now()) AS access_keys,
 	       (SELECT count(*) FROM passkeys WHERE user_id = users.id) AS passkeys,
 	       codes_for,
+	       codes_suspended,
 	       (SELECT ends_at FROM recoveries WHERE user_id = users.id) AS recovery_ends_at
 	FROM users `
 

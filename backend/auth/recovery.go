@@ -48,8 +48,9 @@ type Recovery struct {
 // recoveryWait is how long a recovery waits.
 const recoveryWait = 24 * time.Hour
 
-// recoveryHost is the host whose passkeys count when codes are for recovery only; "" if that is not
-// in effect, because sessions that are not rows cannot be ended.
+// recoveryHost is the host of the passkeys that keep codes for recovery only. While a user has none
+// of it, that is suspended. It is "", which no passkey has, if sessions are not rows: they could
+// not be ended.
 func (s *Service) recoveryHost() string {
 	if !s.inPostgres() {
 		return ""
@@ -137,7 +138,8 @@ func writeCodesFor(
 ) (changed bool, err error) {
 	tag, err := tx.Exec(ctx, `
 		UPDATE users
-		SET codes_for = @codes
+		SET codes_for = @codes,
+		    codes_suspended = false
 		WHERE id = @user
 		  AND codes_for <> @codes`,
 		pgx.NamedArgs{"user": userID, "codes": string(codes)})
@@ -432,47 +434,67 @@ func (s *Service) finishRecovery(ctx context.Context, userID string) (done bool,
 	return done, err
 }
 
-// LetStrandedCodesSignIn ends "for recovery only" for users none of whose passkeys works here any
-// more, because PUBLIC_URL has another host or sessions are in cookies now, and tells them. Until
-// then their codes sign in too. It returns how many there were.
-func (s *Service) LetStrandedCodesSignIn(ctx context.Context) (n int, err error) {
-	for batch := recoveryBatch; batch == recoveryBatch; n += batch {
-		if batch, err = s.letSomeStrandedCodesSignIn(ctx); err != nil {
-			return n, err
+// TellSuspended tells users of "for recovery only" whose passkeys all stopped working here that
+// their codes sign in, and tells them once passkeys work and codes do not sign in. The host of
+// PUBLIC_URL may have changed, or sessions may be in cookies. Codes follow that at once; see
+// recoveryRequired. It returns how many users it has told.
+func (s *Service) TellSuspended(ctx context.Context) (told int, err error) {
+	for batch := recoveryBatch; batch == recoveryBatch; told += batch {
+		users, err := s.usersOf(ctx, `
+			SELECT id::text
+			FROM users
+			WHERE `+wronglyTold+`
+			LIMIT @batch`, pgx.NamedArgs{"rp_id": s.recoveryHost(), "batch": recoveryBatch})
+		if err != nil {
+			return told, err
 		}
+		for _, userID := range users {
+			if err := s.tellSuspended(ctx, userID); err != nil {
+				return told, err
+			}
+		}
+		batch = len(users)
 	}
-	return n, nil
+	return told, nil
 }
 
-func (s *Service) letSomeStrandedCodesSignIn(ctx context.Context) (n int, err error) {
-	users, err := s.usersOf(ctx, `
-		SELECT id::text
-		FROM users
-		WHERE codes_for = 'recovery'
-		  AND NOT EXISTS (
-		      SELECT
-		      FROM passkeys
-		      WHERE passkeys.user_id = users.id
-		        AND passkeys.rp_id = @rp_id)
-		LIMIT @batch`, pgx.NamedArgs{"rp_id": s.recoveryHost(), "batch": recoveryBatch})
-	if err != nil {
-		return 0, err
-	}
-	for _, userID := range users {
-		err := postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-			owner, err := s.Accounts.Lock(ctx, tx, userID)
-			if err != nil {
-				return ignoreDeleted(err)
-			}
-			_, err = s.letCodesSignIn(ctx, tx, visitor.Visitor{}, owner)
-			return err
-		})
+const wronglyTold = `codes_for = 'recovery'
+			  AND codes_suspended = EXISTS (
+			      SELECT
+			      FROM passkeys
+			      WHERE passkeys.user_id = users.id
+			        AND passkeys.rp_id = @rp_id)`
+
+// tellSuspended drops a recovery too: codes sign in, and no passkey could stop it.
+func (s *Service) tellSuspended(ctx context.Context, userID string) error {
+	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		owner, err := s.Accounts.Lock(ctx, tx, userID)
 		if err != nil {
-			return n, err
+			return ignoreDeleted(err)
 		}
-		n++
-	}
-	return n, nil
+		var isSuspended bool
+		err = tx.QueryRow(ctx, `
+			UPDATE users
+			SET codes_suspended = NOT codes_suspended
+			WHERE id = @user
+			  AND `+wronglyTold+`
+			RETURNING codes_suspended`,
+			pgx.NamedArgs{"user": userID, "rp_id": s.recoveryHost()}).Scan(&isSuspended)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows): // changed meanwhile
+			return nil
+		case err != nil:
+			return postgres.Error("suspend codes for recovery only", err)
+		case !isSuspended:
+			return s.recordChange(ctx, tx, visitor.Visitor{}, owner, account.CodesForRecovery,
+				codesForRecoveryTemplate)
+		}
+		if _, err := dropRecovery(ctx, tx, userID); err != nil {
+			return err
+		}
+		return s.recordChange(ctx, tx, visitor.Visitor{}, owner, account.CodesForSignIn,
+			codesForSignInTemplate)
+	})
 }
 
 // LetCodesSignIn is SetCodesFor(CodesForSignIn) for an operator. A mail tells the user. It returns

@@ -103,7 +103,7 @@ const stepUp = `
 	    FROM person
 	    WHERE EXISTS (SELECT FROM proven)
 	),
-	notice AS (
+	notice AS ( -- names the session that is renewed, whatever @notice names
 	    INSERT INTO mails (ref, number, template, content, trace)
 	    SELECT gen_random_uuid(), 1, '` + newDeviceTemplate + `',
 	           jsonb_strip_nulls(@notice::jsonb || jsonb_build_object('session_id',

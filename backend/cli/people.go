@@ -73,6 +73,7 @@ type personJSON struct {
 	AccessKeys     int        `json:"access_keys"`
 	Passkeys       int        `json:"passkeys"`
 	CodesFor       string     `json:"codes_for"`
+	CodesSuspended bool       `json:"codes_suspended"`
 	RecoveryEndsAt *time.Time `json:"recovery_ends_at"`
 }
 
@@ -81,7 +82,8 @@ func personJSONOf(p auth.Person) personJSON {
 		ID: p.ID, Email: p.Email, Name: p.Name, CreatedAt: p.CreatedAt.UTC(),
 		LastSignedInAt: p.LastSignedInAt.UTC(), BlockedAt: inUTC(p.BlockedAt), Sessions: p.Sessions,
 		AccessKeys: p.AccessKeys,
-		Passkeys:   p.Passkeys, CodesFor: string(p.CodesFor), RecoveryEndsAt: inUTC(p.RecoveryEndsAt),
+		Passkeys:   p.Passkeys, CodesFor: string(p.CodesFor), CodesSuspended: p.CodesSuspended,
+		RecoveryEndsAt: inUTC(p.RecoveryEndsAt),
 	}
 }
 
@@ -257,6 +259,8 @@ func codesText(p auth.Person) string {
 	switch {
 	case p.CodesFor == auth.CodesForSignIn:
 		return "Codes are for signing in."
+	case p.CodesSuspended:
+		return "Codes are for recovery only, but sign in: no passkey works at this PUBLIC_URL."
 	case p.RecoveryEndsAt == nil:
 		return "Codes are for recovery only."
 	}

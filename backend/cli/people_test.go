@@ -181,6 +181,11 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 		"Passkeys: 1. Codes are for recovery only.\n") {
 		t.Errorf("shown:\n%s", text)
 	}
+	w.Exec(t, `UPDATE users SET codes_suspended = true WHERE email = $1`, ada)
+	if text := o.types(0, "", "people", "show", ada); !strings.Contains(text,
+		"recovery only, but sign in: no passkey works at this PUBLIC_URL.\n") {
+		t.Errorf("shown:\n%s", text)
+	}
 	harness.WantEqual(t, "allow-codes", o.types(0, "", "people", "allow-codes", ada),
 		"Codes are for signing in again for ada@sana.example. The passkeys stay.\n")
 	harness.WantEqual(t, "allow-codes again", o.types(0, "", "people", "allow-codes", ada),

@@ -24,7 +24,7 @@ type Notice struct {
 	IP        string `json:"ip,omitempty"`
 	SessionID string `json:"session_id,omitempty"` // public id of the session that a new device has
 	App       string `json:"app,omitempty"`        // name of the app that an access key is for
-	Passkey   string `json:"passkey,omitempty"`    // name of a passkey that was added or removed
+	Passkey   string `json:"passkey,omitempty"`    // maker of a passkey that was added or removed
 	Recovery  string `json:"recovery,omitempty"`   // id of a recovery that has begun
 	Until     string `json:"until,omitempty"`      // when that ends, RFC 3339
 

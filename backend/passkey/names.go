@@ -1,7 +1,5 @@
 package passkey
 
-import "cmp"
-
 // names are those of common makers of passkeys, by their AAGUID. An AAGUID is whatever the
 // authenticator says: it makes a list easier to read and proves nothing.
 var names = map[string]string{
@@ -13,9 +11,9 @@ var names = map[string]string{
 	"531126d6-e717-415c-9320-3d9aa6981239": "Dashlane",
 	"53414d53-554e-4700-0000-000000000000": "Samsung Pass",
 	"6028b017-b1d4-4c02-b4b3-afcdafc96bb2": "Windows Hello",
-	"771b48fd-d3d4-4f74-9232-fc157ab0507a": "Edge on Mac",
+	"771b48fd-d3d4-4f74-9232-fc157ab0507a": "Edge on macOS",
 	"9ddd1817-af5a-4672-a2b9-3e3dd95000a9": "Windows Hello",
-	"adce0002-35bc-c60a-648b-0b25f1f05503": "Chrome on Mac",
+	"adce0002-35bc-c60a-648b-0b25f1f05503": "Chrome on macOS",
 	"b5397666-4885-aa6b-cebf-e52262a439a2": "Chromium",
 	"b84e4048-15dc-4dd0-8640-f4f60813c8af": "NordPass",
 	"bada5566-a7aa-401f-bd96-45619a55120d": "1Password",
@@ -31,8 +29,5 @@ var names = map[string]string{
 	"fdb141b2-5d84-443e-8a35-4698c205a502": "KeePassXC",
 }
 
-// DefaultName is the name of a new passkey: its maker's, else the browser and system that it was
-// made with, else "Passkey".
-func (p Passkey) DefaultName(platform string) string {
-	return cmp.Or(names[p.AAGUID], platform, "Passkey")
-}
+// Maker returns the name of the passkey's maker, "" if it is not a common one.
+func (p Passkey) Maker() string { return names[p.AAGUID] }

@@ -1,11 +1,14 @@
 package passkey_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -90,6 +93,43 @@ func TestRelyingPartyOf_NeedsANameAndASecureContext(t *testing.T) {
 	}
 }
 
+// A frame in a page of another site proves nothing, even if an authenticator has signed for it, and
+// a passkey that could be synced does not become one that cannot be.
+func TestAssertion_IsRefusedWithContradictingFlags(t *testing.T) {
+	t.Parallel()
+	site := passkey.RelyingParty{ID: "sana.example", Origin: "https://sana.example"}
+	credential := fixedCredential(t)
+	stored := passkey.Passkey{ID: credential.ID, RPID: site.ID,
+		PublicKey: credential.Key.AttestationData()}
+	relyingParty := sha256.Sum256([]byte(site.ID))
+	authenticatorData := append(relyingParty[:], 0b101, 0, 0, 0, 0) // user present and verified
+	for _, isForeign := range []bool{false, true} {
+		client := fmt.Appendf(nil,
+			`{"type":"webauthn.get","challenge":"AAAA","origin":%q,"crossOrigin":%t}`, site.Origin, isForeign)
+		clientHash := sha256.Sum256(client)
+		signed := sha256.Sum256(append(bytes.Clone(authenticatorData), clientHash[:]...))
+		signature, err := ecdsa.SignASN1(rand.Reader, fixedKey(t), signed[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := passkey.EncodeID(credential.ID)
+		answer, err := passkey.ParseAssertion(fmt.Appendf(nil, `{"id":%q,"rawId":%q,"type":"public-key",
+			"response":{"clientDataJSON":%q,"authenticatorData":%q,"signature":%q}}`, id, id,
+			passkey.EncodeID(client), passkey.EncodeID(authenticatorData), passkey.EncodeID(signature)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = answer.Verify(stored, nil, passkey.StepUp, site); (err != nil) != isForeign {
+			t.Errorf("from a foreign frame %v: got %v", isForeign, err)
+		}
+		synced := stored
+		synced.BackupEligible = true
+		if _, err = answer.Verify(synced, nil, passkey.StepUp, site); err == nil {
+			t.Error("a passkey that could be synced is accepted as one that cannot be")
+		}
+	}
+}
+
 // Whatever a client sends as an authenticator's answer is refused, and nothing panics.
 func FuzzCeremonies_NothingButTheRightAnswerPasses(f *testing.F) {
 	site := passkey.RelyingParty{ID: "sana.example", Origin: "https://sana.example"}
@@ -136,18 +176,23 @@ func FuzzCeremonies_NothingButTheRightAnswerPasses(f *testing.F) {
 // them has found must mean the same in the others.
 func fixedCredential(t testing.TB) virtualwebauthn.Credential {
 	t.Helper()
-	scalar := sha256.Sum256([]byte("fuzz"))
-	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	encoded, err := x509.MarshalPKCS8PrivateKey(fixedKey(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	credential := virtualwebauthn.NewCredentialWithImportedKey(virtualwebauthn.KeyTypeEC2, encoded)
 	credential.ID = []byte("fuzz")
 	return credential
+}
+
+func fixedKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	scalar := sha256.Sum256([]byte("fuzz"))
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 // signedPart returns what the signature of an assertion covers; the rest may differ.

@@ -122,7 +122,7 @@ var (
 		Windows: []Window{{passkeysPerNetwork, time.Hour}},
 		Key: "IPv4 address or IPv6 /64; a /56 has twice the budget, a /48 six times; sign-ins " +
 			"that succeed do not count",
-		Reached: "429 `too_many_requests` with Retry-After",
+		Reached: "429 `too_many_requests` with Retry-After; a right passkey signs in even so",
 	}
 	PasskeysByAccount = Limit{
 		Name:    "passkeys by account",
@@ -147,7 +147,8 @@ const handoffsPerNetwork = 3000
 // disownedPerNetwork is far more than an office needs.
 const disownedPerNetwork = 60
 
-// passkeysPerNetwork bounds the work of verifying wrong signatures; a right one cannot be guessed.
+// passkeysPerNetwork bounds the writes for wrong signatures and shows attacks; a right signature
+// cannot be guessed.
 const passkeysPerNetwork = 300
 
 // networkFactors multiply a limit by network for wider networks: /64, /56, /48.

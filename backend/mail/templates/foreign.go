@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 
@@ -16,6 +17,20 @@ func (c catalogue) platform(browser string) (string, error) {
 		return p.Browser, nil
 	}
 	return c.say("platform", map[string]string{"browser": p.Browser, "system": p.System})
+}
+
+// PasskeyName returns the name of a new passkey in a language: its maker's, or the browser and
+// system that it was made with, else the word "passkey". maker must be no text of a client.
+func (t *Set) PasskeyName(language, maker string) (string, error) {
+	return t.languages[language].passkey(maker)
+}
+
+func (c catalogue) passkey(maker string) (string, error) {
+	name, err := c.platform(maker)
+	if err == nil && name+maker == "" {
+		name, err = c.say("passkey", nil)
+	}
+	return cmp.Or(name, maker), err
 }
 
 // plainIP is an IP address as people know it, "" when s is none.

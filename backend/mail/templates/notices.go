@@ -75,7 +75,7 @@ type SignInChange struct {
 	Language  string    // one of Languages; anything else is English
 	Browser   string    // as in NewDevice
 	IP        string    // as in NewDevice
-	Passkey   string    // its name; of passkey_added and passkey_removed
+	Passkey   string    // its maker, "" if unknown; of passkey_added and passkey_removed
 	Until     time.Time // when the recovery ends; of recovery_begun
 	StopToken string    // what stops the recovery; of recovery_begun
 	When      time.Time // shown to the minute
@@ -87,11 +87,10 @@ type SignInChange struct {
 // for an unknown name, and when time, URL or what belongs to the name is missing.
 func (t *Set) SignInChange(to, from string, c SignInChange) (mail.Message, error) {
 	isBegun := c.Name == "recovery_begun"
-	isAboutPasskey := c.Name == "passkey_added" || c.Name == "passkey_removed"
 	switch {
 	case !slices.Contains(signInChanges, c.Name):
 		return mail.Message{}, errors.New("mail: there is no such change")
-	case isAboutPasskey && c.Passkey == "", isBegun && (c.Until.IsZero() || c.StopToken == ""):
+	case isBegun && (c.Until.IsZero() || c.StopToken == ""):
 		return mail.Message{}, errors.New("mail: a change without what belongs to it")
 	}
 	l, err := t.letter(c.Name, circumstances{
@@ -100,7 +99,10 @@ func (t *Set) SignInChange(to, from string, c SignInChange) (mail.Message, error
 	if err != nil {
 		return mail.Message{}, err
 	}
-	l.values["ip"], l.values["passkey"] = plainIP(c.IP), c.Passkey
+	l.values["ip"] = plainIP(c.IP)
+	if l.values["passkey"], err = l.messages.passkey(c.Passkey); err != nil {
+		return mail.Message{}, err
+	}
 	if isBegun {
 		l.Link, l.LinkName = link(c.PublicURL, "recovery", "stop="+c.StopToken), "recovery_begun_link"
 		if l.values["until"], err = l.messages.dateTime(c.Until.In(l.zone)); err != nil {

@@ -57,6 +57,21 @@ func TestANewDeviceIsToldWithWhatIsKnownOfIt(t *testing.T) {
 	}
 }
 
+func TestPasskeyName_IsInTheLanguage(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ language, maker, want string }{
+		{"en", "", "Passkey"}, {"ja", "", "パスキー"},
+		{"de", "Firefox on Linux", "Firefox unter Linux"}, {"fr", "Chrome on macOS", "Chrome sur macOS"},
+		{"es", "Edge on macOS", "Edge en macOS"}, {"de", "1Password", "1Password"},
+		{"de", "Safari", "Safari"},
+	} {
+		name, err := parsed(t).PasskeyName(c.language, c.maker)
+		if err != nil || name != c.want {
+			t.Errorf("%+v: got %q (%v)", c, name, err)
+		}
+	}
+}
+
 func TestNoNoticeIsWrittenOfWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	const from = "sana@sana.example"

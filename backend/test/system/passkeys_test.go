@@ -3,6 +3,7 @@ package system_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,27 @@ func (s passkeyScene) sessions(t *testing.T) int {
 	return s.world.Count(t, `SELECT count(*) FROM sessions`)
 }
 
+// notYouToken returns the token of the link in the only mail about an unknown browser.
+func (s passkeyScene) notYouToken(t *testing.T) string {
+	t.Helper()
+	_, link, _ := strings.Cut(s.world.Mails(t, "new_device", ada, 1)[0].Text,
+		harness.PublicURL+"/not-you#t=")
+	token, _, _ := strings.Cut(link, "\n")
+	return token
+}
+
+// makeSignInsOld makes all sign-ins too old for what needs a fresh one.
+func (s passkeyScene) makeSignInsOld(t *testing.T) {
+	t.Helper()
+	s.world.Exec(t, `
+		UPDATE sessions
+		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}',
+		        to_jsonb(now() - interval '1 hour'))::text, 'UTF8')`)
+	harness.Eventually(t, "the sign-in is not old", func() error {
+		return harness.StatusError(s.owner.Get("/api/account/passkeys/options"), 403)
+	})
+}
+
 func TestPasskeys_SignInAsACodeDoes(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
@@ -54,7 +76,6 @@ func TestPasskeys_SignInAsACodeDoes(t *testing.T) {
 	if b.Cookies()["__Host-sana_device"] == "" {
 		t.Error("the browser did not become known")
 	}
-	mail := w.Mails(t, "new_device", ada, 1)[0]
 	events, _ := b.Get("/api/account/events").Want(200).Events()
 	harness.WantEqual(t, "newest event", events[0].Kind, "signed_in")
 	harness.WantEqual(t, "uses of the passkey",
@@ -65,9 +86,7 @@ func TestPasskeys_SignInAsACodeDoes(t *testing.T) {
 
 	// It is fresh, the link in the mail ends it, and a browser that is known gets no second mail.
 	b.Get("/api/account/passkeys/options").Want(200)
-	_, link, _ := strings.Cut(mail.Text, harness.PublicURL+"/not-you#t=")
-	token, _, _ := strings.Cut(link, "\n")
-	s.owner.Post("/api/auth/not-you", `{"token":"`+token+`"}`).Want(204)
+	s.owner.Post("/api/auth/not-you", `{"token":"`+s.notYouToken(t)+`"}`).Want(204)
 	harness.Eventually(t, "the link did not end the session", func() error {
 		return harness.StatusError(b.Get("/api/auth/session"), 401)
 	})
@@ -82,13 +101,7 @@ func TestPasskeys_StepUpKeepsTheSession(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
 	before, token := s.owner.Get("/api/auth/session").SignedIn(), s.owner.Cookies()[sessionCookie]
-	s.world.Exec(t, `
-		UPDATE sessions
-		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}',
-		        to_jsonb(now() - interval '1 hour'))::text, 'UTF8')`)
-	harness.Eventually(t, "the sign-in is not old", func() error {
-		return harness.StatusError(s.owner.Get("/api/account/passkeys/options"), 403)
-	})
+	s.makeSignInsOld(t)
 
 	options := s.owner.PasskeyOptions()
 	var parsed struct {
@@ -103,6 +116,7 @@ func TestPasskeys_StepUpKeepsTheSession(t *testing.T) {
 	stranger.AddPasskey(other)
 	s.owner.Post("/api/auth/passkey", other.Sign(options)).Want(401, "passkey_refused")
 
+	s.owner.Keep("__Host-sana_device", "unknown")
 	in := s.owner.Post("/api/auth/passkey", s.authenticator.Sign(options)).Want(200).SignedIn()
 	harness.WantEqual(t, "session", in.Session.ID, before.Session.ID)
 	if s.owner.Cookies()[sessionCookie] == token {
@@ -114,6 +128,12 @@ func TestPasskeys_StepUpKeepsTheSession(t *testing.T) {
 	lonely := s.first.Open(t)
 	lonely.SignIn(s.world, "linus@sana.example")
 	lonely.Get("/api/auth/passkey").Want(404, "not_found")
+
+	// The browser was unknown: the link in the mail about it ends the session that was renewed.
+	lonely.Post("/api/auth/not-you", `{"token":"`+s.notYouToken(t)+`"}`).Want(204)
+	harness.Eventually(t, "the link did not end the session", func() error {
+		return harness.StatusError(s.owner.Get("/api/auth/session"), 401)
+	})
 }
 
 // Only an answer of the right authenticator to this browser's challenge signs a user in.
@@ -196,6 +216,12 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 	evil := *second
 	evil.RP.Origin = "https://evil.example"
 	s.owner.Post("/api/account/passkeys", evil.Create(mine)).Want(401, "passkey_refused")
+	contradicting := *second
+	contradicting.Device.Options.BackupState = true // but not syncable
+	s.owner.Post("/api/account/passkeys", contradicting.Create(mine)).Want(401, "passkey_refused")
+	foreign := *second
+	foreign.RP.ID = "example"
+	s.owner.Post("/api/account/passkeys", foreign.Create(mine)).Want(401, "passkey_refused")
 	unverified := *second
 	unverified.Device.Options.UserNotVerified = true
 	s.owner.Post("/api/account/passkeys", unverified.Create(mine)).Want(401, "passkey_refused")
@@ -240,6 +266,51 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 	harness.WantEqual(t, "passkeys", s.world.Count(t, `SELECT count(*) FROM passkeys`), 1)
 	harness.WantEqual(t, "events",
 		s.world.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'passkey_added'`), 2)
+}
+
+// Each change needs a fresh sign-in, of the user of the passkey.
+func TestPasskeys_ChangesNeedAFreshSignInOfTheirUser(t *testing.T) {
+	t.Parallel()
+	s := newPasskeyScene(t)
+	path := "/api/account/passkeys/" + s.firstOne
+	stranger := s.first.Open(t)
+	stranger.SignIn(s.world, grace)
+	stranger.Do("PATCH", path, `{"name":"Mine"}`).Want(404, "not_found")
+	stranger.Delete(path).Want(204)
+
+	creation := s.owner.Get("/api/account/passkeys/options").Want(200).Body
+	s.makeSignInsOld(t)
+	const stale = "reauthentication_required"
+	s.owner.Get("/api/account/passkeys/options").Want(403, stale)
+	s.owner.Post("/api/account/passkeys", harness.NewAuthenticator(t).Create(creation)).Want(403, stale)
+	s.owner.Do("PATCH", path, `{"name":"Mine"}`).Want(403, stale)
+	s.owner.Delete(path).Want(403, stale)
+	s.owner.Do("PUT", "/api/account/codes", `{"for":"recovery"}`).Want(403, stale)
+	harness.WantEqual(t, "passkeys that are as before",
+		s.world.Count(t, `SELECT count(*) FROM passkeys WHERE name <> 'Mine'`), 1)
+}
+
+// A new passkey of an unknown make has a name in the language of its user, on the page and in mail.
+func TestPasskeys_AreNamedInTheUsersLanguage(t *testing.T) {
+	t.Parallel()
+	s := newPasskeyScene(t)
+	for i, c := range []struct{ userAgent, language, name, mailed string }{
+		{"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "de",
+			"Firefox unter Linux", "Passkey."},
+		{"", "ja", "パスキー", "パスキー"},
+	} {
+		a := harness.NewAuthenticator(t)
+		creation := s.owner.Get("/api/account/passkeys/options").Want(200).Body
+		added := s.owner.Post("/api/account/passkeys", a.Create(creation), func(r *http.Request) {
+			r.Header.Set("User-Agent", c.userAgent)
+			r.Header.Set("Accept-Language", c.language)
+		}).Want(201).Passkey()
+		harness.WantEqual(t, "name", added.Name, c.name)
+		mail := s.world.Mails(t, "passkey_added", ada, i+2)[i+1]
+		if !strings.Contains(mail.Text, c.mailed) {
+			t.Errorf("the mail has no %q:\n%s", c.mailed, mail.Text)
+		}
+	}
 }
 
 // A challenge leads to one session, even if two processes are asked at once, or sixteen times in
@@ -348,17 +419,32 @@ func TestPasskeys_MayBecomeSyncedAndNeverBack(t *testing.T) {
 		s.world.Count(t, `SELECT count(*) FROM passkeys WHERE backup_eligible AND NOT backed_up`), 1)
 }
 
+// Refused passkeys use up the limit of their network, on all instances, and a right one passes even
+// so: neighbors in a network lock no user out.
 func TestPasskeys_RefusedOnesAreLimitedByNetwork(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
-	b := s.first.Open(t).At("198.51.100.7")
-	right := s.authenticator.Sign(b.PasskeyOptions())
+	const network = "198.51.100.7"
+	owner, neighbor := s.first.Open(t).At(network), s.second.Open(t).At(network)
 	s.world.Exec(t, `DELETE FROM uses`)
-	b.UsePasskey(harness.NewAuthenticator(t)).Want(401, "unknown_passkey")
+	neighbor.UsePasskey(harness.NewAuthenticator(t)).Want(401, "unknown_passkey")
 	harness.WantEqual(t, "uses counted", s.world.Count(t, `SELECT count(*) FROM uses`), 1)
-	s.world.Exec(t,
-		`INSERT INTO uses (key, at, ends_at) SELECT key, at, ends_at FROM uses CROSS JOIN generate_series(1, 299)`)
-	b.Post("/api/auth/passkey", right).Want(429, "too_many_requests")
-	s.world.Pass(t, 3600e9)
-	b.Post("/api/auth/passkey", right).Want(200)
+	s.world.Exec(t, `
+		INSERT INTO uses (key, at, ends_at)
+		SELECT key, at, ends_at
+		FROM uses
+		CROSS JOIN generate_series(1, 299)`)
+
+	foreign := harness.NewAuthenticator(t)
+	answer := owner.UsePasskey(foreign).Want(429, "too_many_requests")
+	if answer.Header.Get("Retry-After") == "" {
+		t.Error("the answer has no Retry-After")
+	}
+	neighbor.UsePasskey(foreign).Want(429, "too_many_requests")
+	right := s.authenticator.Sign(owner.PasskeyOptions())
+	owner.Post("/api/auth/passkey", right).Want(200)
+	owner.Post("/api/auth/passkey", right).Want(429, "too_many_requests") // its challenge is spent
+	harness.WantEqual(t, "uses counted", s.world.Count(t, `SELECT count(*) FROM uses`), 300)
+	s.world.Pass(t, time.Hour)
+	neighbor.UsePasskey(foreign).Want(401, "unknown_passkey")
 }

@@ -203,25 +203,46 @@ func TestRecovery_CodeDoesNotStepUp(t *testing.T) {
 	}
 }
 
-// At another host no passkey works: codes sign in, at once, and the owner is told.
+// At another host no passkey works: codes sign in, at once, and the owner is told. When the host
+// comes back, the choice holds again.
 func TestRecovery_IsSuspendedAtAnotherHost(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
 	s.restrict(t)
-	s.world.Exec(t, `UPDATE passkeys SET rp_id = 'old.example'`)
-	s.second.Open(t).SignIn(s.world, ada)
-	s.first.Open(t).UsePasskey(s.authenticator).Want(401, "passkey_refused")
+	s.thief(t)
+	moveTo := func(host string) {
+		s.world.Exec(t, `UPDATE passkeys SET rp_id = $1`, host)
+		s.world.Pass(t, 2*time.Minute) // until the address can have another code
+	}
+	await := func(want int, where string) {
+		harness.Eventually(t, "users were not told", func() error {
+			return harness.CountError(s.world.Count(t, `SELECT count(*) FROM users WHERE `+where), want)
+		})
+	}
+
+	moveTo("old.example")
 	s.world.Exec(t, `
 		INSERT INTO users (email, codes_for)
 		SELECT 'user' || i || '@sana.example', 'recovery'
 		FROM generate_series(1, 100) AS i`) // more than are read at once
-	s.wait(t, 0)
-	s.world.Mails(t, "codes_for_sign_in", ada, 1)
-	harness.Eventually(t, "some still have codes for recovery only", func() error {
-		return harness.CountError(
-			s.world.Count(t, `SELECT count(*) FROM users WHERE codes_for = 'recovery'`), 0)
-	})
+	s.second.Open(t).SignIn(s.world, ada)
+	s.first.Open(t).UsePasskey(s.authenticator).Want(401, "passkey_refused")
 	harness.WantEqual(t, "codes are", codesFor(s.owner), "sign_in")
+	s.wait(t, 0)
+	await(0, `codes_for = 'recovery' AND NOT codes_suspended`)
+	s.world.Mails(t, "codes_for_sign_in", ada, 1)
+	harness.WantEqual(t, "recoveries", s.world.Count(t, `SELECT count(*) FROM recoveries`), 0)
+
+	moveTo("sana.example")
+	s.thief(t)
+	harness.WantEqual(t, "codes are", codesFor(s.owner), "recovery")
+	s.wait(t, 0)
+	await(100, `codes_suspended`)
+	s.world.Mails(t, "codes_for_recovery", ada, 2)
+	harness.WantEqual(t, "recoveries", s.world.Count(t, `SELECT count(*) FROM recoveries`), 1)
+	s.first.Open(t).UsePasskey(s.authenticator).Want(200)
+	harness.WantEqual(t, "mails that codes sign in", s.world.Count(t,
+		`SELECT count(*) FROM mails WHERE template = 'codes_for_sign_in'`), 101)
 }
 
 // Sessions in cookies cannot be ended from here, so codes always sign in.

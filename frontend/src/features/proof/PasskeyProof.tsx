@@ -1,7 +1,5 @@
 import { useWrite } from '../../shared/api/useWrite'
-import { text } from '../../shared/i18n/text'
-import { provePasskey } from '../../shared/passkeys/ceremony'
-import { WriteButton } from '../../shared/ui/WriteButton'
+import { PasskeyButton } from '../../shared/passkeys/PasskeyButton'
 
 interface Props {
   /** No code was asked for. */
@@ -11,15 +9,5 @@ interface Props {
 
 /** To step up without a mail. */
 export function PasskeyProof({ isMain, onProved }: Props) {
-  const writing = useWrite()
-  return (
-    <WriteButton
-      writing={writing}
-      busy="passkeys.waiting"
-      look={isMain ? 'main' : 'plain'}
-      onClick={() => writing.write(provePasskey, (answer) => answer && onProved())}
-    >
-      {text('passkeys.signIn')}
-    </WriteButton>
-  )
+  return <PasskeyButton writing={useWrite()} look={isMain ? 'main' : 'plain'} onProved={onProved} />
 }

@@ -36,10 +36,11 @@ test('the address field offers passkeys, and the button ends that first: one cer
   expect(browser.asked).toEqual([{ mediation: 'conditional', isOver: true }, { isOver: false }])
 })
 
-test('a cancelled ceremony says nothing, keeps the focus, and the address field offers passkeys again', async () => {
+test('a cancelled ceremony says what to do, keeps the focus, and the address field offers passkeys again', async () => {
   const { browser, server, onSignedIn } = await open('cancelled')
   await press()
   expect(screen.queryByRole('alert')).toBeNull()
+  expect(screen.getByText('No passkey was used. Try again, or use a code.')).toBeTruthy()
   expect(document.activeElement).toBe(button())
   expect(button().getAttribute('aria-disabled')).toBe('false')
   expect(server.count(prove)).toBe(0)

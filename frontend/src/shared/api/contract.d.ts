@@ -832,7 +832,7 @@ export interface components {
         Passkey: {
             /** @description Of the credential, in base64url. */
             id: string;
-            /** @description The user's, else that of its maker or of the browser. */
+            /** @description The user's, else that of its maker or of the browser, in the user's language. */
             name: string;
             /** @description Its maker keeps it on other devices too, as it said last. */
             synced: boolean;
@@ -847,7 +847,8 @@ export interface components {
         Passkeys: {
             passkeys: components["schemas"]["Passkey"][];
             /**
-             * @description `recovery`: passkeys alone sign in, and a code begins a recovery.
+             * @description `recovery`: passkeys alone sign in, and a code begins a recovery. It is `sign_in` while that
+             *     is suspended, because none of the user's passkeys works at this host.
              * @enum {string}
              */
             codes_for: "sign_in" | "recovery";

@@ -19,18 +19,19 @@ interface Props {
 export function AddPasskey({ onAdded, children }: Props) {
   const writing = useOwnWrite()
   const limit = useLimit(writing)
-  const [isKnown, setKnown] = useState(false)
+  const [why, setWhy] = useState<'passkeys.known' | 'passkeys.notAdded'>()
   if (!hasPasskeys()) return null
   const add = () => {
-    setKnown(false)
+    setWhy(undefined)
     return writing.write(addPasskey, (added) => {
-      if (added === 'known') setKnown(true)
+      if (added === 'known') setWhy('passkeys.known')
       else if (added) onAdded(added)
+      else setWhy('passkeys.notAdded')
     })
   }
   return (
     <>
-      {isKnown && <Notice role="status">{text('passkeys.known')}</Notice>}
+      {why && <Notice role="status">{text(why)}</Notice>}
       <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={limit.waitId} />
       <div class={section.actions}>
         <Button
