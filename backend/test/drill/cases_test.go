@@ -178,7 +178,7 @@ const (
 func playDatabaseAway(s *scene) {
 	instance := s.open()
 	in, waiting := s.signedIn(), s.waiting()
-	s.world.TakeAway(s.t)
+	s.world.StopDatabase(s.t)
 	tick := time.NewTicker(awayRound)
 	defer tick.Stop()
 	for round := range awayRounds {
