@@ -24,7 +24,7 @@ async function askForChange(page: Page, email = newAddress): Promise<void> {
   await button(page, 'Email me a code').click()
 }
 
-test('a name is saved, said calmly, and there after a reload', async ({ page, sana }) => {
+test('a name is saved, confirmed, and there after a reload', async ({ page, sana }) => {
   await openAccount(page, sana)
   await page.getByLabel('Name').fill('  Mary Shelley ')
   await page.keyboard.press('Enter')

@@ -43,7 +43,7 @@ for (const [name, open] of Object.entries(pages)) {
   })
 }
 
-test('the development inbox shows a mail by itself, for a person to copy the code', async ({
+test('the development inbox shows a new mail by itself, with a code to copy', async ({
   page,
   context,
   sana,

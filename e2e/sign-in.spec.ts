@@ -11,7 +11,7 @@ import {
   signIn,
 } from './support/walk'
 
-test('a person asks for a code, types it, is in, and signs out', async ({ page, sana }) => {
+test('a user requests a code, types it, is signed in, and signs out', async ({ page, sana }) => {
   await signIn(page, sana.url)
   await expect(page).toHaveURL('/')
 
@@ -75,7 +75,7 @@ test('five wrong codes lock the code, and the page says so', async ({ page, sana
   await expect(codeField(page)).toHaveCount(0)
 })
 
-test('a code is pasted with the space that people copy', async ({ page, context, sana }) => {
+test('a code can be pasted with a space', async ({ page, context, sana }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   await askForCode(page)
   const { code } = await readCode(sana.url, address)

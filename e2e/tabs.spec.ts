@@ -95,7 +95,7 @@ test('a visitor who signs in returns to the requested page', async ({ page, sana
   await expect(page).toHaveURL('/activity')
 })
 
-test('a page that the browser kept shows nothing of the person after a sign-out', async ({
+test('a page from the back/forward cache shows nothing of the user after a sign-out', async ({
   page,
   context,
   sana,

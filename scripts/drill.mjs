@@ -28,7 +28,7 @@ async function main() {
       'go',
       ['test', '-count=1', '-run=^TestDrill$', '-args', ...flags],
       {
-        cwd: join(root, 'backend', 'drill'),
+        cwd: join(root, 'backend', 'test', 'drill'),
         env: { ...process.env, TEST_DATABASE_URL: url },
       },
     )

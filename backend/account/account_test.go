@@ -41,7 +41,7 @@ func record(t *testing.T, s *account.Service, db *pgxpool.Pool, userID string, n
 	t.Helper()
 	entries := make([]account.Entry, n)
 	for i := range entries {
-		entries[i] = account.Entry{UserID: userID, Kind: account.SessionEnded,
+		entries[i] = account.Entry{UserID: userID, Kind: account.SessionRevoked,
 			Details: account.Details{Ended: fmt.Sprint(i)}}
 	}
 	by := visitor.Visitor{Platform: "Firefox on Linux", IP: "192.0.2.1"}

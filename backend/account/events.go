@@ -17,19 +17,19 @@ type Kind string
 
 // The kinds. Their texts are in the database and in the API contract.
 const (
-	Created       Kind = "account_created"
-	SignedIn      Kind = "signed_in"
-	SignedOut     Kind = "signed_out"
-	SessionEnded  Kind = "session_ended"
-	SessionsEnded Kind = "sessions_ended"
-	NameChanged   Kind = "name_changed"
-	EmailChanged  Kind = "email_changed"
-	Exported      Kind = "exported"
-	AppOpened     Kind = "app_opened" // for the first time from a browser on a system
-	Blocked       Kind = "blocked"
-	Unblocked     Kind = "unblocked"
-	KeyMade       Kind = "access_key_made"
-	KeyEnded      Kind = "access_key_ended"
+	Created         Kind = "account_created"
+	SignedIn        Kind = "signed_in"
+	SignedOut       Kind = "signed_out"
+	SessionRevoked  Kind = "session_ended"
+	SessionsRevoked Kind = "sessions_ended"
+	NameChanged     Kind = "name_changed"
+	EmailChanged    Kind = "email_changed"
+	Exported        Kind = "exported"
+	AppOpened       Kind = "app_opened" // for the first time from a browser on a system
+	Blocked         Kind = "blocked"
+	Unblocked       Kind = "unblocked"
+	KeyMade         Kind = "access_key_made"
+	KeyRevoked      Kind = "access_key_ended"
 
 	PasskeyAdded   Kind = "passkey_added"
 	PasskeyRemoved Kind = "passkey_removed"

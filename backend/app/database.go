@@ -96,7 +96,7 @@ func awaitDatabase(ctx context.Context, log *slog.Logger, variable string, do fu
 		switch {
 		case diagnosis.IsPermanent:
 			return failure
-		case !postgres.Away(err):
+		case !postgres.IsUnavailable(err):
 			return err
 		case !warned:
 			log.Warn("database unavailable: retrying", "timeout", databaseTimeout, "error", err)
@@ -116,14 +116,14 @@ func tryDatabase(
 ) error {
 	connected := make(chan error, 1)
 	go func() { connected <- db.Ping(ctx) }()
-	err := migrateIfWanted(ctx, cfg, o, log)
+	err := migrateIfRequested(ctx, cfg, o, log)
 	if err == nil {
 		err = postgres.CheckSchema(ctx, probe)
 	}
 	return cmp.Or(<-connected, err)
 }
 
-func migrateIfWanted(ctx context.Context, cfg config.Config, o Options, log *slog.Logger) error {
+func migrateIfRequested(ctx context.Context, cfg config.Config, o Options, log *slog.Logger) error {
 	development := cfg.Env == config.Development
 	if development || o.Migrate {
 		applied, err := postgres.Migrate(ctx, cfg.MigrateDatabaseURL.Reveal())

@@ -160,9 +160,9 @@ func (s *Service) makeKey(
 	return made, err
 }
 
-// EndAccessKey revokes an access key of the current user by its public id. An unknown key is not an
-// error. It needs no fresh sign-in, so that a leaked key can be revoked at once.
-func (s *Service) EndAccessKey(
+// RevokeAccessKey revokes an access key of the current user by its public id. An unknown key is not
+// an error. It needs no fresh sign-in, so that a leaked key can be revoked at once.
+func (s *Service) RevokeAccessKey(
 	ctx context.Context, v visitor.Visitor, current session.Session, id string,
 ) error {
 	if !s.inPostgres() {
@@ -174,18 +174,21 @@ func (s *Service) EndAccessKey(
 	})
 }
 
-// EndAccessKeyAsOperator revokes an access key by its public id. It returns false if there is none.
-func (s *Service) EndAccessKeyAsOperator(ctx context.Context, id string) (ended bool, err error) {
+// RevokeAccessKeyAsOperator revokes an access key by its public id. It returns false if there is
+// none.
+func (s *Service) RevokeAccessKeyAsOperator(
+	ctx context.Context, id string,
+) (revoked bool, err error) {
 	userID, err := s.Shared.AccessKeyOwner(ctx, id)
 	if err != nil || userID == "" {
 		return false, err
 	}
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		keys, err := s.revokeKeys(ctx, tx, visitor.Visitor{}, userID, id, account.Operator)
-		ended = len(keys) > 0
+		revoked = len(keys) > 0
 		return err
 	})
-	return ended, err
+	return revoked, err
 }
 
 // revokeKeys revokes the access key with a public id, or all keys of a user if id is "", and
@@ -199,7 +202,7 @@ func (s *Service) revokeKeys(
 	}
 	var entries []account.Entry
 	for _, key := range keys {
-		entries = append(entries, s.entryOfKey(account.KeyEnded, userID, key, by))
+		entries = append(entries, s.entryOfKey(account.KeyRevoked, userID, key, by))
 	}
 	return keys, s.Accounts.Record(ctx, tx, v, entries...)
 }

@@ -168,7 +168,7 @@ const spendChange = `
 // changeEmail consumes a code and changes the address, in one transaction. It returns errTooSlow if
 // a concurrent request interfered.
 func (s *Service) changeEmail(
-	ctx context.Context, g guess, owner account.Account, current session.Session,
+	ctx context.Context, g attempt, owner account.Account, current session.Session,
 ) (outcome challenge.Outcome, err error) {
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		outcome = ""
@@ -195,7 +195,7 @@ func (s *Service) changeEmail(
 
 // moveAccount changes the account's address, revokes its other sessions and queues the mails.
 func (s *Service) moveAccount(
-	ctx context.Context, tx pgx.Tx, g guess, owner account.Account, current session.Session,
+	ctx context.Context, tx pgx.Tx, g attempt, owner account.Account, current session.Session,
 ) error {
 	email := g.challenge.Email
 	before, err := s.Accounts.Lock(ctx, tx, owner.ID)
@@ -235,7 +235,7 @@ func (s *Service) moveAccount(
 
 // changedEmail returns the answer to a used code.
 func (s *Service) changedEmail(
-	ctx context.Context, g guess, outcome challenge.Outcome, current session.Session,
+	ctx context.Context, g attempt, outcome challenge.Outcome, current session.Session,
 ) (EmailChange, error) {
 	switch outcome {
 	case challenge.EmailTaken:

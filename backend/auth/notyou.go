@@ -27,7 +27,7 @@ const notYouLifetime = 7 * 24 * time.Hour
 var notYouEncoding = base64.RawURLEncoding.Strict()
 
 // notYouToken returns the token of the link in the mail about a sign-in, KEY.SESSION.UNTIL.MAC. No
-// row is stored for it, and it is valid for EndDisownedSession only. A key's id may have dots.
+// row is stored for it, and it is valid for RevokeDisownedSession only. A key's id may have dots.
 func notYouToken(key keyring.Key, sessionID string, signedInAt time.Time) string {
 	until := strconv.FormatInt(signedInAt.Add(notYouLifetime).Unix(), 10)
 	mac := notYouMAC(key, sessionID, until)
@@ -62,10 +62,12 @@ func cutLast(s string) (before, after string) {
 	return s[:max(at, 0)], s[at+1:]
 }
 
-// EndDisownedSession revokes the session that the link in a new-device mail is for, and nothing
+// RevokeDisownedSession revokes the session that the link in a new-device mail is for, and nothing
 // else. A forged or expired token, and a session that is no longer valid, are not errors, so that
 // the result reveals nothing. It returns fault.TooManyRequests.
-func (s *Service) EndDisownedSession(ctx context.Context, v visitor.Visitor, token string) error {
+func (s *Service) RevokeDisownedSession(
+	ctx context.Context, v visitor.Visitor, token string,
+) error {
 	budgets := s.Limits.Budgets(s.Limits.DisownedByNetworks(v.Networks)...)
 	now, err := s.spendAll(ctx, budgets, func(verdict throttle.Verdict) error {
 		return errNetwork("requests to end a session", verdict.Wait)
@@ -85,7 +87,7 @@ func (s *Service) EndDisownedSession(ctx context.Context, v visitor.Visitor, tok
 		if err := s.lockIfThere(ctx, tx, userID); err != nil {
 			return err
 		}
-		why := session.Ended{Reason: session.EndedByLink, By: v.Platform}
+		why := session.Ended{Reason: session.RevokedByLink, By: v.Platform}
 		ended, found, err := s.Shared.Revoke(ctx, tx, userID, id, why)
 		if err != nil || !found {
 			return err

@@ -13,16 +13,16 @@ import (
 )
 
 // byOperator is the reason of sessions that an operator revokes.
-var byOperator = session.Ended{Reason: session.EndedByOperator}
+var byOperator = session.Ended{Reason: session.RevokedByOperator}
 
-// EndSessionAsOperator revokes a session by its public id. It returns false if no valid session has
-// it. Sessions must be rows.
-func (s *Service) EndSessionAsOperator(ctx context.Context, id string) (ended bool, err error) {
+// RevokeSessionAsOperator revokes a session by its public id. It returns false if no valid session
+// has it. Sessions must be rows.
+func (s *Service) RevokeSessionAsOperator(ctx context.Context, id string) (ended bool, err error) {
 	userID, err := s.Shared.Owner(ctx, id)
 	if err != nil || userID == "" {
 		return false, err
 	}
-	n, err := s.endAsOperator(ctx, userID, func(tx pgx.Tx) ([]session.Session, error) {
+	n, err := s.revokeAsOperator(ctx, userID, func(tx pgx.Tx) ([]session.Session, error) {
 		one, found, err := s.Shared.Revoke(ctx, tx, userID, id, byOperator)
 		if !found {
 			return nil, err
@@ -32,15 +32,17 @@ func (s *Service) EndSessionAsOperator(ctx context.Context, id string) (ended bo
 	return n > 0, err
 }
 
-// EndSessionsOfUser revokes all sessions of a user and returns their number. Sessions must be rows.
-func (s *Service) EndSessionsOfUser(ctx context.Context, userID string) (ended int, err error) {
-	return s.endAsOperator(ctx, userID, func(tx pgx.Tx) ([]session.Session, error) {
+// RevokeSessionsOfUser revokes all sessions of a user and returns their number. Sessions must be
+// rows.
+func (s *Service) RevokeSessionsOfUser(ctx context.Context, userID string) (ended int, err error) {
+	return s.revokeAsOperator(ctx, userID, func(tx pgx.Tx) ([]session.Session, error) {
 		return s.Shared.RevokeOthers(ctx, tx, userID, "", byOperator)
 	})
 }
 
-// EndKeysOfUser revokes all access keys of a user and returns their number. Sessions must be rows.
-func (s *Service) EndKeysOfUser(ctx context.Context, userID string) (ended int, err error) {
+// RevokeKeysOfUser revokes all access keys of a user and returns their number. Sessions must be
+// rows.
+func (s *Service) RevokeKeysOfUser(ctx context.Context, userID string) (ended int, err error) {
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		keys, err := s.revokeKeys(ctx, tx, visitor.Visitor{}, userID, "", account.Operator)
 		ended = len(keys)
@@ -49,7 +51,7 @@ func (s *Service) EndKeysOfUser(ctx context.Context, userID string) (ended int, 
 	return ended, err
 }
 
-func (s *Service) endAsOperator(
+func (s *Service) revokeAsOperator(
 	ctx context.Context, userID string, revoke func(tx pgx.Tx) ([]session.Session, error),
 ) (n int, err error) {
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
@@ -74,15 +76,15 @@ func (s *Service) recordByOperator(ctx context.Context, tx pgx.Tx, entries []acc
 	return s.Accounts.Record(ctx, tx, visitor.Visitor{}, entries...)
 }
 
-// WithdrawAllCodes cancels all pending codes and returns their number.
-func (s *Service) WithdrawAllCodes(ctx context.Context) (int, error) {
-	return challenge.WithdrawAll(ctx, s.DB)
+// InvalidateAllCodes cancels all pending codes and returns their number.
+func (s *Service) InvalidateAllCodes(ctx context.Context) (int, error) {
+	return challenge.InvalidateAll(ctx, s.DB)
 }
 
-// EndAllSessions revokes the sessions of all users, in batches of one transaction each, and returns
-// their number. Call WithdrawAllCodes first: otherwise a pending code could create a session in an
-// earlier batch. Sessions must be rows.
-func (s *Service) EndAllSessions(ctx context.Context) (n int, err error) {
+// RevokeAllSessions revokes the sessions of all users, in batches of one transaction each, and
+// returns their number. Call InvalidateAllCodes first: otherwise a pending code could create a
+// session in an earlier batch. Sessions must be rows.
+func (s *Service) RevokeAllSessions(ctx context.Context) (n int, err error) {
 	for batch := 1; batch > 0; n += batch {
 		err := postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 			ended, err := s.Shared.RevokeBatch(ctx, tx, byOperator)

@@ -161,7 +161,7 @@ func (s *Service) setBlockedTx(
 ) (Blocking, error) {
 	// An attempt takes the same lock first: it is complete, or sees the block.
 	lock := &postgres.Batch{}
-	s.Limits.Budgets().Lock(lock, guessLock(user.Email))
+	s.Limits.Budgets().Lock(lock, attemptLock(user.Email))
 	if err := lock.SendTo(ctx, tx); err != nil {
 		return Blocking{}, postgres.Error("block account", err)
 	}

@@ -14,7 +14,7 @@ import (
 
 // repeat returns the result of a used code to the browser that used it. It writes nothing. It
 // returns fault.CodeExpired if that session is no longer valid, or has another token now.
-func (s *Service) repeat(ctx context.Context, g guess) (in SignedIn, err error) {
+func (s *Service) repeat(ctx context.Context, g attempt) (in SignedIn, err error) {
 	if g.challenge.Outcome == challenge.SignUpClosed {
 		return SignedIn{}, errSignUpClosed()
 	}
@@ -41,7 +41,7 @@ func (s *Service) repeat(ctx context.Context, g guess) (in SignedIn, err error) 
 }
 
 func (s *Service) repeatFromRow(
-	ctx context.Context, g guess, next session.Session,
+	ctx context.Context, g attempt, next session.Session,
 ) (in SignedIn, err error) {
 	key, _ := session.Key(next.Token)
 	var value []byte
@@ -70,7 +70,7 @@ func (s *Service) repeatFromRow(
 
 // repeatSealed seals the session again, with the same id and the time of the first answer.
 func (s *Service) repeatSealed(
-	ctx context.Context, g guess, next session.Session,
+	ctx context.Context, g attempt, next session.Session,
 ) (in SignedIn, err error) {
 	err = postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
 		g.lock(b)

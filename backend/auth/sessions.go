@@ -39,23 +39,23 @@ func (s *Service) listSessions(ctx context.Context, userID string) ([]session.Li
 	return list, err
 }
 
-// EndSession revokes a session of the current user by its public id. The current one is signed out,
-// which needs no fresh sign-in. A session that is no longer valid is not an error. It returns
+// RevokeSession revokes a session of the current user by its public id. The current one is signed
+// out, which needs no fresh sign-in. A session that is no longer valid is not an error. It returns
 // fault.ReauthenticationRequired, and fault.NotWithThisStore if sessions are in cookies.
-func (s *Service) EndSession(
+func (s *Service) RevokeSession(
 	ctx context.Context, v visitor.Visitor, current session.Session, id string,
 ) error {
 	if id == current.ID {
 		return s.SignOut(ctx, v, current.Token)
 	}
-	if err := s.mayEndOthers(ctx, current); err != nil {
+	if err := s.mayRevokeOthers(ctx, current); err != nil {
 		return err
 	}
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if _, err := s.Accounts.Lock(ctx, tx, current.User.ID); err != nil {
 			return err
 		}
-		why := session.Ended{Reason: session.EndedElsewhere, By: v.Platform}
+		why := session.Ended{Reason: session.RevokedElsewhere, By: v.Platform}
 		ended, found, err := s.Shared.Revoke(ctx, tx, current.User.ID, id, why)
 		if err != nil || !found {
 			return err
@@ -64,12 +64,12 @@ func (s *Service) EndSession(
 	})
 }
 
-// EndOtherSessions revokes all sessions of the current user but the current one and, if keys is
-// true, all their access keys. Errors are those of EndSession.
-func (s *Service) EndOtherSessions(
+// RevokeOtherSessions revokes all sessions of the current user but the current one and, if keys is
+// true, all their access keys. Errors are those of RevokeSession.
+func (s *Service) RevokeOtherSessions(
 	ctx context.Context, v visitor.Visitor, current session.Session, keys bool,
 ) error {
-	if err := s.mayEndOthers(ctx, current); err != nil {
+	if err := s.mayRevokeOthers(ctx, current); err != nil {
 		return err
 	}
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
@@ -81,19 +81,19 @@ func (s *Service) EndOtherSessions(
 				return err
 			}
 		}
-		why := session.Ended{Reason: session.EndedEverywhere, By: v.Platform}
+		why := session.Ended{Reason: session.RevokedEverywhere, By: v.Platform}
 		ended, err := s.Shared.RevokeOthers(ctx, tx, current.User.ID, current.ID, why)
 		if err != nil || len(ended) == 0 {
 			return err
 		}
 		return s.Accounts.Record(ctx, tx, v,
-			account.Entry{UserID: current.User.ID, Kind: account.SessionsEnded})
+			account.Entry{UserID: current.User.ID, Kind: account.SessionsRevoked})
 	})
 }
 
-// mayEndOthers returns the error if the user of a session cannot revoke their other sessions now,
-// nil if they can.
-func (s *Service) mayEndOthers(ctx context.Context, current session.Session) error {
+// mayRevokeOthers returns the error if the user of a session cannot revoke their other sessions
+// now, nil if they can.
+func (s *Service) mayRevokeOthers(ctx context.Context, current session.Session) error {
 	if !s.inPostgres() {
 		return fault.New(fault.NotWithThisStore,
 			"Here sessions are kept in the browsers themselves (SESSION_STORE=cookie), so they can only "+
@@ -106,7 +106,7 @@ func (s *Service) mayEndOthers(ctx context.Context, current session.Session) err
 func entriesOf(reason session.Reason, ended ...session.Session) []account.Entry {
 	entries := make([]account.Entry, len(ended))
 	for i, e := range ended {
-		entries[i] = account.Entry{UserID: e.User.ID, Kind: account.SessionEnded,
+		entries[i] = account.Entry{UserID: e.User.ID, Kind: account.SessionRevoked,
 			Details: account.Details{
 				Ended: e.Platform, Reason: string(reason),
 			}}

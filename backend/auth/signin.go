@@ -204,7 +204,7 @@ const endCurrent = `
 
 // signIn consumes the code of a sign-in. It returns errTooSlow if a concurrent request interfered.
 func (s *Service) signIn(
-	ctx context.Context, g guess, keyID string, current session.Session,
+	ctx context.Context, g attempt, keyID string, current session.Session,
 ) (SignedIn, error) {
 	next, err := s.newSession(g, keyID)
 	if err != nil {
@@ -286,17 +286,17 @@ func (s *Service) finishSignIn(
 	ctx context.Context, next session.Session, wrote signInResult, args pgx.NamedArgs,
 ) (SignedIn, error) {
 	next.User.ID, next.CreatedAt = wrote.userID, wrote.at
-	if err := s.endSurplus(ctx, wrote.userID, wrote.sessions, args); err != nil {
+	if err := s.revokeSurplus(ctx, wrote.userID, wrote.sessions, args); err != nil {
 		return SignedIn{}, err
 	}
 	next, err := s.finish(next, wrote.at)
 	return SignedIn{Session: next, Created: wrote.created}, err
 }
 
-// endSurplus revokes the oldest sessions of a user who has too many after a sign-in. It is a
+// revokeSurplus revokes the oldest sessions of a user who has too many after a sign-in. It is a
 // separate transaction, because few users have: if it fails, the next sign-in repeats it. args are
 // those of the sign-in.
-func (s *Service) endSurplus(
+func (s *Service) revokeSurplus(
 	ctx context.Context, userID string, sessions int, args pgx.NamedArgs,
 ) error {
 	if sessions <= session.MaxPerUser {
@@ -315,7 +315,7 @@ func (s *Service) endSurplus(
 }
 
 // newSession returns the session that a code creates, without the values of the database.
-func (s *Service) newSession(g guess, keyID string) (session.Session, error) {
+func (s *Service) newSession(g attempt, keyID string) (session.Session, error) {
 	c := g.challenge
 	token, err := s.sessionToken(g.visitor.Browser, c.ID, keyID)
 	if err != nil {

@@ -119,7 +119,7 @@ const stepUp = `
 
 // renewSession consumes the code of a step-up. It returns errTooSlow if a concurrent request
 // interfered, and fault.CodeExpired if the code has no result.
-func (s *Service) renewSession(ctx context.Context, g guess, keyID string) (SignedIn, error) {
+func (s *Service) renewSession(ctx context.Context, g attempt, keyID string) (SignedIn, error) {
 	next, err := s.newSession(g, keyID)
 	if err != nil {
 		return SignedIn{}, err
@@ -180,7 +180,7 @@ func (s *Service) renew(ctx context.Context, r renewal) (SignedIn, error) {
 	case !proven:
 		return SignedIn{}, r.errUseless()
 	}
-	if err := s.endSurplus(ctx, r.userID, sessions, r.args); err != nil {
+	if err := s.revokeSurplus(ctx, r.userID, sessions, r.args); err != nil {
 		return SignedIn{}, err
 	}
 	if !s.inPostgres() {

@@ -83,7 +83,7 @@ func (s *Service) pendingQuery(
 
 // newest completes a query with the address of its challenge.
 func (s *Service) newest(ctx context.Context, q challenge.Query) (challenge.Query, error) {
-	c, _, err := challenge.FindForGuess(ctx, s.DB, q, s.Limits.Budgets())
+	c, _, err := challenge.FindForAttempt(ctx, s.DB, q, s.Limits.Budgets())
 	if err == nil && c.ID == "" {
 		err = challenge.ErrNonePending()
 	}
@@ -95,7 +95,9 @@ func (s *Service) newest(ctx context.Context, q challenge.Query) (challenge.Quer
 var errTooSlow = errors.New("auth: another request was faster")
 
 // accept writes the result of a right attempt, or reads an earlier result.
-func (s *Service) accept(ctx context.Context, g guess, current session.Session) (SignedIn, error) {
+func (s *Service) accept(
+	ctx context.Context, g attempt, current session.Session,
+) (SignedIn, error) {
 	if g.challenge.IsSpent() {
 		in, err := s.repeat(ctx, g)
 		in.Arrival = g.challenge.Arrival

@@ -177,9 +177,9 @@ const (
 	    ORDER BY ` + string(IsOpen) + ` DESC, created_at DESC
 	    LIMIT 1`
 
-	ofBrowser = find + fitting + withNewestMail
-	forGuess  = find + fitting + withoutMail
-	byID      = find + `id = @id` + withNewestMail
+	ofBrowser  = find + fitting + withNewestMail
+	forAttempt = find + fitting + withoutMail
+	byID       = find + `id = @id` + withNewestMail
 )
 
 // Find returns the challenge that q means, an empty one if there is none, and what was counted
@@ -192,21 +192,21 @@ func Find(
 	return query(ctx, db, ofBrowser, budgets, args)
 }
 
-// FindForGuess is Find for a guess, without the challenge's mail. If no other challenge fits, it
-// returns a step-up whose session was revoked: the right code is then told that it leads to
+// FindForAttempt is Find for an attempt, without the challenge's mail. If no other challenge fits,
+// it returns a step-up whose session was revoked: the right code is then told that it leads to
 // nothing.
-func FindForGuess(
+func FindForAttempt(
 	ctx context.Context, db postgres.Querier, q Query, budgets throttle.Budgets,
 ) (Challenge, throttle.Counts, error) {
 	args := pgx.NamedArgs{}
 	q.Args(args)
-	c, counts, err := query(ctx, db, forGuess, budgets, args)
+	c, counts, err := query(ctx, db, forAttempt, budgets, args)
 	if err != nil || c.ID != "" || q.Purpose != SignIn {
 		return c, counts, err
 	}
 	q.revoked = true
 	q.Args(args)
-	return query(ctx, db, forGuess, budgets, args)
+	return query(ctx, db, forAttempt, budgets, args)
 }
 
 // Pending returns the challenge that the page of a browser shows: that of q, unless its code was

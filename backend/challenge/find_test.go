@@ -158,7 +158,7 @@ func TestFindForGuess_FindsStepUpsOfRevokedSessionsLast(t *testing.T) {
 	end(t, db, revokedOne, "ended_elsewhere")
 	wantGuessed := func(what string, q Query, want string) {
 		t.Helper()
-		found, _, err := FindForGuess(t.Context(), db, q, throttle.Budgets{})
+		found, _, err := FindForAttempt(t.Context(), db, q, throttle.Budgets{})
 		if err != nil || found.ID != want {
 			t.Errorf("%s: got %q (%v), want %q", what, found.ID, err, want)
 		}

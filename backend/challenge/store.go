@@ -60,9 +60,9 @@ func DropOfUser(ctx context.Context, tx pgx.Tx, userID, email string) error {
 	return postgres.Error("drop challenges", err)
 }
 
-// WithdrawAll makes every open code invalid, and every spent one unrepeatable. It returns how many
-// were open.
-func WithdrawAll(ctx context.Context, db postgres.Querier) (int, error) {
+// InvalidateAll makes every open code invalid, and every spent one unrepeatable. It returns how
+// many were open.
+func InvalidateAll(ctx context.Context, db postgres.Querier) (int, error) {
 	tag, err := db.Exec(ctx, `
 		UPDATE challenges
 		SET expires_at = now()

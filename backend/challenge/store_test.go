@@ -134,7 +134,7 @@ func TestWithdrawAll_EndsOpenAndRepeatableCodes(t *testing.T) {
 	kept := add(t, db, sample{consumed: time.Hour, expires: -50 * time.Minute})
 	expired := add(t, db, sample{expires: -time.Hour})
 
-	if n, err := WithdrawAll(t.Context(), db); n != len(open) || err != nil {
+	if n, err := InvalidateAll(t.Context(), db); n != len(open) || err != nil {
 		t.Errorf("got %d (%v), want %d", n, err, len(open))
 	}
 	for _, id := range append(open, used, justInTime, kept, expired) {
@@ -142,7 +142,7 @@ func TestWithdrawAll_EndsOpenAndRepeatableCodes(t *testing.T) {
 			t.Errorf("after the withdrawal %+v takes guesses (%v)", c, err)
 		}
 	}
-	if n, err := WithdrawAll(t.Context(), db); n != 0 || err != nil {
+	if n, err := InvalidateAll(t.Context(), db); n != 0 || err != nil {
 		t.Errorf("the second time: got %d (%v), want 0", n, err)
 	}
 }

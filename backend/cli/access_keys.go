@@ -111,7 +111,7 @@ func (e endAccessKeyCommand) Run(in invocation) error {
 		if useCases.Shared == nil {
 			return errNoList
 		}
-		ended, err := useCases.EndAccessKeyAsOperator(ctx, e.ID)
+		ended, err := useCases.RevokeAccessKeyAsOperator(ctx, e.ID)
 		if err != nil {
 			return err
 		}

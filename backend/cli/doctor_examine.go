@@ -40,7 +40,7 @@ func (d doctorCommand) examine(in invocation) error {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
-	p, err := newPatient(ctx, d, in)
+	p, err := newTarget(ctx, d, in)
 	if err != nil {
 		return err
 	}
@@ -51,9 +51,9 @@ func (d doctorCommand) examine(in invocation) error {
 	return errors.Join(told(report), failures("failed", report))
 }
 
-// patient has the parts of the program that the checks examine, built from the configuration. A
+// target has the parts of the program that the checks examine, built from the configuration. A
 // part with an invalid variable is nil, and its checks do not run.
-type patient struct {
+type target struct {
 	recipient string // of --roundtrip, "" without it
 	cfg       config.Config
 	version   string
@@ -66,8 +66,8 @@ type patient struct {
 	smtp      *smtp.Sender
 }
 
-func newPatient(ctx context.Context, d doctorCommand, in invocation) (*patient, error) {
-	p := &patient{version: in.version}
+func newTarget(ctx context.Context, d doctorCommand, in invocation) (*target, error) {
+	p := &target{version: in.version}
 	var err error
 	if d.Roundtrip != "" {
 		if p.recipient, err = account.ParseAddress(d.Roundtrip); err != nil { // normalized as for codes
@@ -87,19 +87,19 @@ func newPatient(ctx context.Context, d doctorCommand, in invocation) (*patient, 
 }
 
 // is reports whether a variable is valid.
-func (p *patient) is(variable string) bool {
+func (p *target) is(variable string) bool {
 	return !slices.ContainsFunc(p.faults,
 		func(fault string) bool { return strings.HasPrefix(fault, variable+" ") })
 }
 
 // fault records a fault that appears only when a part of the program is built.
-func (p *patient) fault(variable string, err error) {
+func (p *target) fault(variable string, err error) {
 	if err != nil && p.is(variable) {
 		p.faults = append(p.faults, fmt.Sprintf("%s cannot be used: %v", variable, err))
 	}
 }
 
-func (p *patient) connect(ctx context.Context) {
+func (p *target) connect(ctx context.Context) {
 	var err error
 	if p.is("DATABASE_URL") {
 		p.db, err = app.OpenPool(ctx, p.cfg, nil)
@@ -113,7 +113,7 @@ func (p *patient) connect(ctx context.Context) {
 	p.fault("PUBLIC_URL", err)
 }
 
-func (p *patient) prepareMail() {
+func (p *target) prepareMail() {
 	var err error
 	switch {
 	case p.cfg.MailTransport == config.Mailgun && p.is("MAILGUN_DOMAIN") && p.is("MAILGUN_API_KEY"):
@@ -125,7 +125,7 @@ func (p *patient) prepareMail() {
 	}
 }
 
-func (p *patient) close() {
+func (p *target) close() {
 	for _, pool := range []*pgxpool.Pool{p.db, p.direct} {
 		if pool != nil {
 			pool.Close()
@@ -134,7 +134,7 @@ func (p *patient) close() {
 }
 
 // checks returns all checks in their order, and the invalid variables.
-func (p *patient) checks() (checks []diagnose.Check, broken []string) {
+func (p *target) checks() (checks []diagnose.Check, broken []string) {
 	checks, broken = doctor.Configuration(p.faults, p.cfg.Env)
 	database := doctor.Database{
 		Pool:        p.db,
@@ -165,7 +165,7 @@ func (p *patient) checks() (checks []diagnose.Check, broken []string) {
 	return checks, broken
 }
 
-func (p *patient) mail() doctor.Mail {
+func (p *target) mail() doctor.Mail {
 	return doctor.Mail{
 		Console:       p.cfg.MailTransport == config.Console,
 		From:          p.cfg.MailFrom,
@@ -178,14 +178,14 @@ func (p *patient) mail() doctor.Mail {
 	}
 }
 
-func (p *patient) passkeys() doctor.Passkeys {
+func (p *target) passkeys() doctor.Passkeys {
 	if p.publicURL == nil {
 		return doctor.Passkeys{Pool: p.db}
 	}
 	return doctor.Passkeys{Pool: p.db, Host: passkey.RelyingPartyOf(p.publicURL).ID}
 }
 
-func (p *patient) gate(public doctor.Public) doctor.Gate {
+func (p *target) gate(public doctor.Public) doctor.Gate {
 	g := doctor.Gate{
 		Public: public,
 		Addr:   p.cfg.GateAddr,
@@ -204,7 +204,7 @@ func (p *patient) gate(public doctor.Public) doctor.Gate {
 	return g
 }
 
-func (p *patient) roundTrip(letters doctor.Mail) []diagnose.Check {
+func (p *target) roundTrip(letters doctor.Mail) []diagnose.Check {
 	trip := doctor.RoundTrip{
 		Mail:     letters,
 		To:       p.recipient,

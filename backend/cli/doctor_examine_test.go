@@ -116,7 +116,7 @@ func readReport(t *testing.T, output string) (r report) {
 func TestDoctor_RoundTripSendsOneMail(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	d.world.Mailgun.Happens(mailgunfake.Event{Event: "delivered"})
+	d.world.Mailgun.AddEvent(mailgunfake.Event{Event: "delivered"})
 	stdout, _ := d.examine(t, 0, []string{"--json", "--roundtrip", " Ada@sana.EXAMPLE"})
 	r := readReport(t, stdout)
 	trip := r.find(t, "roundtrip")

@@ -111,7 +111,7 @@ func failedAdvice(email string, reason outbox.Reason) string {
 	case outbox.Blocked:
 		return "The mail provider suppresses this address after an earlier bounce or complaint. If it " +
 			"works again: sana mail unsuppress " + email
-	case outbox.ProviderAway:
+	case outbox.ProviderUnavailable:
 		return "The mail provider was unavailable while the code was valid, or accepted nothing. The " +
 			"log has the reason; sana doctor checks the provider."
 	default:

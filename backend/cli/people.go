@@ -299,13 +299,13 @@ func (e endPersonCommand) Run(in invocation) error {
 		if err != nil {
 			return nil, "", err
 		}
-		n, err := useCases.EndSessionsOfUser(ctx, user.ID)
+		n, err := useCases.RevokeSessionsOfUser(ctx, user.ID)
 		if err != nil {
 			return nil, "", err
 		}
 		text, keys := fmt.Sprintf("Revoked sessions of %s: %d", user.Email, n), 0
 		if e.Keys {
-			keys, err = useCases.EndKeysOfUser(ctx, user.ID)
+			keys, err = useCases.RevokeKeysOfUser(ctx, user.ID)
 			text += fmt.Sprintf("\nRevoked access keys: %d", keys)
 		}
 		return map[string]any{"email": user.Email, "sessions": n, "access_keys": keys}, text, err

@@ -131,7 +131,7 @@ func (e endSessionsCommand) Run(in invocation) error {
 		if err != nil {
 			return err
 		}
-		n, err := useCases.EndSessionsOfUser(ctx, user.ID)
+		n, err := useCases.RevokeSessionsOfUser(ctx, user.ID)
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (e endSessionsCommand) Run(in invocation) error {
 // endAll cancels the codes first: otherwise one of them could create a session after all were
 // revoked.
 func (endSessionsCommand) endAll(ctx context.Context, out io.Writer, useCases *auth.Service) error {
-	codes, err := useCases.WithdrawAllCodes(ctx)
+	codes, err := useCases.InvalidateAllCodes(ctx)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (endSessionsCommand) endAll(ctx context.Context, out io.Writer, useCases *a
 	if useCases.Shared == nil {
 		return errNoList
 	}
-	ended, err := useCases.EndAllSessions(ctx)
+	ended, err := useCases.RevokeAllSessions(ctx)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (endSessionsCommand) endAll(ctx context.Context, out io.Writer, useCases *a
 func (e endSessionsCommand) endOne(
 	ctx context.Context, out io.Writer, useCases *auth.Service,
 ) error {
-	ended, err := useCases.EndSessionAsOperator(ctx, e.ID)
+	ended, err := useCases.RevokeSessionAsOperator(ctx, e.ID)
 	if err != nil {
 		return err
 	}
@@ -225,18 +225,18 @@ func explain(found session.Session, err error) (string, error) {
 
 func whyEnded(e *session.Ended) string {
 	reason := map[session.Reason]string{
-		session.Idle:            "the session was not used for too long",
-		session.MaxAge:          "the sign-in is too old",
-		session.SignedOut:       "it was signed out",
-		session.EndedElsewhere:  "it was revoked from another browser",
-		session.EndedByLink:     "it was revoked with the link in the mail about its sign-in",
-		session.EndedEverywhere: "all sessions were revoked from another browser",
-		session.TooManySessions: "the user had too many sessions, and this one was the oldest",
-		session.EndedByOperator: "an operator revoked it",
-		session.EmailChanged:    "the address of the account was changed from another browser",
-		session.AccountDeleted:  "the account was deleted",
-		session.Recovered:       "the account was recovered without a passkey",
-		session.KeyWithdrawn:    "the key that sealed it is no longer in SECRET_KEYS",
+		session.Idle:              "the session was not used for too long",
+		session.MaxAge:            "the sign-in is too old",
+		session.SignedOut:         "it was signed out",
+		session.RevokedElsewhere:  "it was revoked from another browser",
+		session.RevokedByLink:     "it was revoked with the link in the mail about its sign-in",
+		session.RevokedEverywhere: "all sessions were revoked from another browser",
+		session.TooManySessions:   "the user had too many sessions, and this one was the oldest",
+		session.RevokedByOperator: "an operator revoked it",
+		session.EmailChanged:      "the address of the account was changed from another browser",
+		session.AccountDeleted:    "the account was deleted",
+		session.Recovered:         "the account was recovered without a passkey",
+		session.KeyRemoved:        "the key that sealed it is no longer in SECRET_KEYS",
 	}[e.Reason]
 	if e.By != "" {
 		reason += ", " + e.By

@@ -78,9 +78,9 @@ func Wrap(code Code, message string, cause error) *Error {
 	return &Error{Code: code, Message: message, cause: cause}
 }
 
-// StoreAway says that the database did not answer. It is never an answer about the person: neither
-// "signed out" nor "allowed".
-func StoreAway(cause error) *Error {
+// StoreUnavailable says that the database did not answer. It is never an answer about the person:
+// neither "signed out" nor "allowed".
+func StoreUnavailable(cause error) *Error {
 	return &Error{
 		Code: Unavailable,
 		Message: "The database cannot be reached at the moment. Nothing is lost; try again in a " +

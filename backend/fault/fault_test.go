@@ -61,8 +61,8 @@ func TestAFaultIsFoundHoweverItIsWrapped(t *testing.T) {
 func TestTheCauseIsForTheLogAlone(t *testing.T) {
 	t.Parallel()
 	for name, got := range map[string]*fault.Error{
-		"Wrap":      fault.Wrap(fault.InvalidRequest, "Send JSON.", errCanary),
-		"StoreAway": fault.StoreAway(errCanary),
+		"Wrap":             fault.Wrap(fault.InvalidRequest, "Send JSON.", errCanary),
+		"StoreUnavailable": fault.StoreUnavailable(errCanary),
 	} {
 		if strings.Contains(got.Message, "canary") {
 			t.Errorf("%s: message: %q", name, got.Message)
@@ -78,7 +78,7 @@ func TestTheCauseIsForTheLogAlone(t *testing.T) {
 
 func TestAStoreThatIsAwaySaysToTryAgain(t *testing.T) {
 	t.Parallel()
-	got := fault.StoreAway(errCanary)
+	got := fault.StoreUnavailable(errCanary)
 	if got.Code != fault.Unavailable || got.RetryAfter < time.Second ||
 		!strings.Contains(got.Message, "try again") {
 		t.Errorf("got %s, %s, %q", got.Code, got.RetryAfter, got.Message)

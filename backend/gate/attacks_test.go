@@ -332,7 +332,7 @@ func TestGate_WithoutDatabaseIsUnavailable(t *testing.T) {
 	if a := i.ask(t, q); a.status != http.StatusOK {
 		t.Fatalf("signed in: %d", a.status)
 	}
-	i.w.TakeAway(t)
+	i.w.StopDatabase(t)
 	harness.Eventually(t, "the gate still answers from its cache", func() error {
 		if a := i.ask(t, q); a.status != http.StatusServiceUnavailable {
 			return fmt.Errorf("got %d", a.status)

@@ -318,7 +318,7 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 	nothing("not for them")
 
 	// The database is unavailable.
-	b.i.w.TakeAway(t)
+	b.i.w.StopDatabase(t)
 	harness.Eventually(t, "the gate answers without a database", func() error {
 		if p := b.send(http.MethodGet, address, "cors"); p.status != http.StatusServiceUnavailable {
 			return fmt.Errorf("got %d: %.200s", p.status, p.body)

@@ -164,7 +164,7 @@ const retryAfter = "2"
 const StartHeader = "X-Sana-Start"
 
 // refuse answers every outcome but Allowed.
-func (g *Gate) refuse(c *fasthttp.RequestCtx, f *family, a asked, d Decision) {
+func (g *Gate) refuse(c *fasthttp.RequestCtx, f *family, a proxyRequest, d Decision) {
 	status := statuses[d.Outcome]
 	if status == 0 || status == http.StatusOK {
 		status = http.StatusForbidden
@@ -192,7 +192,7 @@ func (g *Gate) refuse(c *fasthttp.RequestCtx, f *family, a asked, d Decision) {
 }
 
 // sendPage shows a refusal to a visitor.
-func (g *Gate) sendPage(c *fasthttp.RequestCtx, a asked, d Decision, start string) {
+func (g *Gate) sendPage(c *fasthttp.RequestCtx, a proxyRequest, d Decision, start string) {
 	page := PageOf(a.app.Name, start, d)
 	page.Brand = g.Brand
 	body := page.Render(string(c.Request.Header.Peek("Accept-Language")))
@@ -262,8 +262,8 @@ func (g *Gate) answerBroken(c *fasthttp.RequestCtx, _ error) {
 	c.SetConnectionClose()
 	// otherwise unread bytes of the request would make the kernel discard the answer
 	harden.LingerOn(c.Conn())
-	g.refuse(c, nil, asked{}, d)
-	g.report(context.Background(), c, asked{}, d,
+	g.refuse(c, nil, proxyRequest{}, d)
+	g.report(context.Background(), c, proxyRequest{}, d,
 		"the request is not valid HTTP, or its headers are larger than 64 kB")
 }
 
@@ -272,7 +272,7 @@ const logInterval = time.Minute
 
 // report counts a decision and logs those that operators need to see.
 func (g *Gate) report(
-	ctx context.Context, c *fasthttp.RequestCtx, a asked, d Decision, problem string,
+	ctx context.Context, c *fasthttp.RequestCtx, a proxyRequest, d Decision, problem string,
 ) {
 	app := ""
 	if a.app != nil {

@@ -16,8 +16,8 @@ import (
 const (
 	maxBackoff = 30 * time.Second
 	// A mail that is older than this carries no code that is still valid: it is not urgent.
-	urgentFor      = 15 * time.Minute
-	patientBackoff = time.Hour
+	urgentFor     = 15 * time.Minute
+	noticeBackoff = time.Hour
 	// composeFor is how long a mail that cannot be composed is attempted.
 	composeFor = 24 * time.Hour
 )
@@ -149,7 +149,7 @@ func (d delivery) failed(ctx context.Context, usefulUntil time.Time, err error) 
 // backoff is how long this mail waits after a failure.
 func (d delivery) backoff() time.Duration {
 	if d.mail.Age > urgentFor {
-		return spread(patientBackoff)
+		return spread(noticeBackoff)
 	}
 	return backoff(d.mail.Attempts)
 }
@@ -180,7 +180,7 @@ func reasonFor(cause error) Reason {
 	if errors.Is(cause, mail.ErrDeferred) {
 		return noReason
 	}
-	return ProviderAway
+	return ProviderUnavailable
 }
 
 // failPermanently ends the mail.

@@ -104,7 +104,7 @@ func TestTakeEvent_OrderOfArrivalDoesNotMatter(t *testing.T) {
 // The provider can be faster than the instance that has sent the mail.
 func TestTakeEvent_IsNotOverwrittenByTheOutbox(t *testing.T) {
 	t.Parallel()
-	for _, answer := range []error{nil, errAway, mail.Permanent(errOurs)} {
+	for _, answer := range []error{nil, errUnavailable, mail.Permanent(errOurs)} {
 		t.Run(fmt.Sprint(answer), func(t *testing.T) {
 			t.Parallel()
 			i := newInstance(t, newDatabase(t), newProvider())

@@ -42,10 +42,10 @@ type Reason string
 
 // The reasons.
 const (
-	NoSuchMailbox Reason = "no_such_mailbox" // the address does not exist
-	Blocked       Reason = "blocked"         // the provider sends nothing to this address
-	Refused       Reason = "refused"         // provider or recipient rejected this mail
-	ProviderAway  Reason = "provider_away"   // the provider does not answer, or accepts no mail now
+	NoSuchMailbox       Reason = "no_such_mailbox" // the address does not exist
+	Blocked             Reason = "blocked"         // the provider sends nothing to this address
+	Refused             Reason = "refused"         // provider or recipient rejected this mail
+	ProviderUnavailable Reason = "provider_away"   // no answer of the provider, or no mail accepted
 
 	noReason Reason = "-" // in an outcome: not even the reason that the mail had
 )

@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	errAway = errors.New("the provider does not answer")
-	errOurs = errors.New("ours")
+	errUnavailable = errors.New("the provider does not answer")
+	errOurs        = errors.New("ours")
 )
 
 func TestOutbox_SendsAMailOnce(t *testing.T) {
@@ -125,7 +125,7 @@ func TestOutbox_TakesOverAnExpiredLease(t *testing.T) {
 	second.await(t, second.enqueue(t, "hello"), "sent - 1 done")
 	second.wantAttempts(t, 1)
 
-	second.answers <- errAway
+	second.answers <- errUnavailable
 	second.makeDue(t, ref, 1)
 	second.await(t, ref, "delayed provider_away 2 waiting")
 	stalled <- nil
@@ -136,7 +136,7 @@ func TestOutbox_TakesOverAnExpiredLease(t *testing.T) {
 
 func TestOutbox_RetriesATemporaryFailure(t *testing.T) {
 	t.Parallel()
-	i := start(t, newProvider(errAway, errAway, errAway))
+	i := start(t, newProvider(errUnavailable, errUnavailable, errUnavailable))
 	ref := i.enqueue(t, "hello")
 	for n, backoff := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
 		got := i.await(t, ref, fmt.Sprintf("delayed provider_away %d waiting", n+1))
@@ -151,7 +151,7 @@ func TestOutbox_RetriesATemporaryFailure(t *testing.T) {
 // A mail that is a quarter of an hour old holds no code that is valid: it has time.
 func TestOutbox_RetriesAnOldMailOnceAnHour(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, newDatabase(t), newProvider(errAway))
+	i := newInstance(t, newDatabase(t), newProvider(errUnavailable))
 	i.compose("hello", usefulFor(24*time.Hour))
 	ref := i.enqueue(t, "hello")
 	i.exec(t, "UPDATE mails SET created_at = now() - interval '16 minutes'")
@@ -231,7 +231,7 @@ func TestOutbox_DelaysAllMailsWhileThrottled(t *testing.T) {
 func TestOutbox_DefersOneRecipientAlone(t *testing.T) {
 	t.Parallel()
 	deferred := fmt.Errorf("421 %w", mail.ErrDeferred)
-	i := newInstance(t, newDatabase(t), newProvider(errAway, deferred, nil, deferred))
+	i := newInstance(t, newDatabase(t), newProvider(errUnavailable, deferred, nil, deferred))
 	i.compose("brief", usefulFor(100*time.Millisecond))
 	i.start(t)
 	ref := i.enqueue(t, "hello")
@@ -393,7 +393,7 @@ func TestNotice_ContentIsDeletedWithTheOutcome(t *testing.T) {
 		"sent":     {nil, "notice", "sent - 1 done"},
 		"failed":   {mail.Permanent(errOurs), "notice", "failed refused 1 done"},
 		"obsolete": {nil, "obsolete", "failed - 1 done"},
-		"delayed":  {errAway, "notice", "delayed provider_away 1 waiting"},
+		"delayed":  {errUnavailable, "notice", "delayed provider_away 1 waiting"},
 		"unknown":  {nil, "unknown", "queued - 1 waiting"},
 	} {
 		t.Run(name, func(t *testing.T) {

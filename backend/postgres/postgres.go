@@ -135,8 +135,8 @@ func Error(operation string, err error) error {
 		return err
 	}
 	err = fmt.Errorf("%s: %w", operation, err)
-	if Away(err) {
-		return fault.StoreAway(err)
+	if IsUnavailable(err) {
+		return fault.StoreUnavailable(err)
 	}
 	return err
 }
@@ -145,8 +145,8 @@ func Error(operation string, err error) error {
 // can help.
 var ErrContended = errors.New("other transactions were faster in every round")
 
-// Away reports whether trying the same again later can help.
-func Away(err error) bool {
+// IsUnavailable reports whether trying the same again later can help.
+func IsUnavailable(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, ErrContended) {
 		return true
@@ -155,7 +155,7 @@ func Away(err error) bool {
 		return true // whatever the server's reason for not letting us in
 	}
 	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return awayCode(answer.Code)
+		return isUnavailableCode(answer.Code)
 	}
 	_, network := errors.AsType[net.Error](err)
 	brokeOff := errors.Is(err, io.ErrUnexpectedEOF)
@@ -163,8 +163,8 @@ func Away(err error) bool {
 	return network || pgconn.SafeToRetry(err) || brokeOff || closed
 }
 
-// awayCode judges SQLSTATEs (PostgreSQL documentation, appendix A).
-func awayCode(code string) bool {
+// isUnavailableCode judges SQLSTATEs (PostgreSQL documentation, appendix A).
+func isUnavailableCode(code string) bool {
 	switch code {
 	case readOnly,
 		"25P03", "25P04", // transaction idle or open for too long

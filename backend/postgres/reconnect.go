@@ -20,7 +20,7 @@ const readOnly = "25006"
 // connections that have ended, before a statement meets them.
 func openPool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
 	var opened atomic.Pointer[pgxpool.Pool]
-	cfg.ShouldPing = mustBeAsked
+	cfg.ShouldPing = mustPing
 	cfg.ConnConfig.OnPgError = func(_ *pgconn.PgConn, err *pgconn.PgError) (keep bool) {
 		if err.Code != readOnly {
 			return !strings.EqualFold(err.Severity, "FATAL")
@@ -35,8 +35,8 @@ func openPool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
 	return pool, err
 }
 
-// mustBeAsked reports whether an idle connection is pinged before it is used.
-func mustBeAsked(_ context.Context, p pgxpool.ShouldPingParams) bool {
+// mustPing reports whether an idle connection is pinged before it is used.
+func mustPing(_ context.Context, p pgxpool.ShouldPingParams) bool {
 	return p.IdleDuration > time.Second || hasNews(p.Conn.PgConn().Conn())
 }
 

@@ -60,10 +60,10 @@ func TestReadByID_ReturnsSessionWithSeedAndReasons(t *testing.T) {
 			session.ID[:30]} {
 			wantNoneByID(t, s.shared, id, "id "+id)
 		}
-		s.revoke(t, session, Ended{Reason: EndedElsewhere, By: "Firefox on Linux"})
+		s.revoke(t, session, Ended{Reason: RevokedElsewhere, By: "Firefox on Linux"})
 		_, err = s.shared.ReadByID(t.Context(), session.ID)
 		ended, ok := errors.AsType[*Ended](err)
-		if !ok || ended.Reason != EndedElsewhere || ended.By != "Firefox on Linux" {
+		if !ok || ended.Reason != RevokedElsewhere || ended.By != "Firefox on Linux" {
 			t.Errorf("revoked: got %v, want the reason", err)
 		}
 	})

@@ -22,11 +22,11 @@ var revocations = map[string]func(
 		return err
 	},
 	"with all others": func(ctx context.Context, s *Shared, tx pgx.Tx, session Session) error {
-		_, err := s.RevokeOthers(ctx, tx, session.User.ID, "", Ended{Reason: EndedEverywhere})
+		_, err := s.RevokeOthers(ctx, tx, session.User.ID, "", Ended{Reason: RevokedEverywhere})
 		return err
 	},
 	"with everybody's": func(ctx context.Context, s *Shared, tx pgx.Tx, _ Session) error {
-		_, err := s.RevokeBatch(ctx, tx, Ended{Reason: EndedByOperator})
+		_, err := s.RevokeBatch(ctx, tx, Ended{Reason: RevokedByOperator})
 		return err
 	},
 	"by another package": func(ctx context.Context, s *Shared, tx pgx.Tx, session Session) error {
@@ -179,7 +179,7 @@ func TestCache_LateAnswerGrantsNoLease(t *testing.T) {
 	t.Parallel()
 	here, _, session := twoInstances(t)
 	late := *here.listener.last
-	late.Whole = true
+	late.Complete = true
 	here.passHere(leaseFor)
 	here.listener.apply(t.Context(), late)
 	here.wantSource(t, session.Token, metrics.Store, "the answer is as old as a lease may be")

@@ -50,8 +50,9 @@ type Past struct {
 	Ended
 }
 
-// ListEnded returns the sessions of a user that ended in the last seven days, the newest end first.
-func (s *Shared) ListEnded(ctx context.Context, userID string) ([]Past, error) {
+// ListRevoked returns the sessions of a user that ended in the last seven days, the newest end
+// first.
+func (s *Shared) ListRevoked(ctx context.Context, userID string) ([]Past, error) {
 	rows, err := s.db.Query(ctx, `
 		SELECT replace(id::text, '-', ''), reason, ended_at, ended_by
 		FROM ended_sessions

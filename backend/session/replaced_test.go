@@ -103,9 +103,9 @@ func TestReplacedToken_EndsWithItsSession(t *testing.T) {
 	}{
 		"revoked": {
 			func(t *testing.T, s sharedSubject, session Session) {
-				s.revoke(t, session, Ended{Reason: EndedElsewhere, By: "Firefox on Linux"})
+				s.revoke(t, session, Ended{Reason: RevokedElsewhere, By: "Firefox on Linux"})
 			},
-			Ended{Reason: EndedElsewhere, By: "Firefox on Linux"},
+			Ended{Reason: RevokedElsewhere, By: "Firefox on Linux"},
 		},
 		"idle": {
 			func(t *testing.T, s sharedSubject, _ Session) { s.pass(24 * time.Hour) },

@@ -69,7 +69,7 @@ type logAnswer struct {
 	Server      time.Time // when the server was started
 	Now         time.Time // by the server's clock
 	Writable    bool      // false for a standby, which gets revocations later
-	Whole       bool      // nothing is missing since the last answer
+	Complete    bool      // nothing is missing since the last answer
 	Revocations []string  // keys; "" for all sessions
 
 	sent time.Time // when the poll was sent
@@ -201,7 +201,7 @@ func (l *revocationListener) apply(ctx context.Context, next logAnswer) {
 	}
 
 	keys, all := keysOf(next.Revocations)
-	reset := l.last == nil || !next.Whole || all || len(next.Revocations) == maxRevocations ||
+	reset := l.last == nil || !next.Complete || all || len(next.Revocations) == maxRevocations ||
 		!next.isSteady(*l.last, l.drift)
 	if !reset {
 		l.cache.evict(0, keys...)

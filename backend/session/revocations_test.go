@@ -52,9 +52,9 @@ func TestRevocationLog_EntryIsReadOnce(t *testing.T) {
 	here.revoke(t, session, Ended{Reason: SignedOut})
 	for i, want := range []int{1, 0, 0} {
 		there.hear(t)
-		if got := there.listener.last; len(got.Revocations) != want || !got.Whole {
+		if got := there.listener.last; len(got.Revocations) != want || !got.Complete {
 			t.Errorf("answer %d: %d revocations, whole %v, want %d",
-				i, len(got.Revocations), got.Whole, want)
+				i, len(got.Revocations), got.Complete, want)
 		}
 	}
 }
@@ -161,7 +161,7 @@ func TestRevocationListener_StandbyGrantsNoLease(t *testing.T) {
 	here, _, session := twoInstances(t)
 	next := *here.listener.last
 	here.passHere(leaseFor)
-	next.sent, next.Writable, next.Whole = here.cache.now(), false, true
+	next.sent, next.Writable, next.Complete = here.cache.now(), false, true
 	here.listener.apply(t.Context(), next)
 	here.wantSource(t, session.Token, metrics.Store, "a standby has answered")
 }

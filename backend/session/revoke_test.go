@@ -20,12 +20,12 @@ func TestRevoke_EndsOnlyTheUsersSessions(t *testing.T) {
 		for _, id := range []string{grace.ID, strings.Repeat("0", 32), "nonsense", ""} {
 			foreign := mine
 			foreign.ID = id
-			if s.revoke(t, foreign, Ended{Reason: EndedElsewhere}) {
+			if s.revoke(t, foreign, Ended{Reason: RevokedElsewhere}) {
 				t.Errorf("revoked %q, which is not hers", id)
 			}
 		}
 
-		by := Ended{Reason: EndedElsewhere, By: "Firefox on Linux"}
+		by := Ended{Reason: RevokedElsewhere, By: "Firefox on Linux"}
 		if !s.revoke(t, one, by) {
 			t.Error("her session was not found")
 		}
@@ -35,14 +35,14 @@ func TestRevoke_EndsOnlyTheUsersSessions(t *testing.T) {
 			t.Error("it was revoked twice")
 		}
 
-		if n := s.revokeOthers(t, adaID, mine.ID, Ended{Reason: EndedEverywhere}); n != 1 {
+		if n := s.revokeOthers(t, adaID, mine.ID, Ended{Reason: RevokedEverywhere}); n != 1 {
 			t.Errorf("revoked %d others, want 1", n)
 		}
-		everywhere := Ended{Reason: EndedEverywhere, At: s.now()}
+		everywhere := Ended{Reason: RevokedEverywhere, At: s.now()}
 		s.wantEnded(t, other.Token, everywhere, "one of the others")
 		s.wantSession(t, mine.Token, "the excepted one")
 		s.wantSession(t, grace.Token, "another user's")
-		if n := s.revokeOthers(t, adaID, "", Ended{Reason: EndedByOperator}); n != 1 {
+		if n := s.revokeOthers(t, adaID, "", Ended{Reason: RevokedByOperator}); n != 1 {
 			t.Errorf("revoked %d of all, want 1", n)
 		}
 	})
@@ -77,7 +77,7 @@ func TestRevokeBatch_EndsAllSessions(t *testing.T) {
 	for {
 		var n int
 		err := here.inTx(t, func(ctx context.Context, tx pgx.Tx) error {
-			revoked, err := here.shared.RevokeBatch(ctx, tx, Ended{Reason: EndedByOperator})
+			revoked, err := here.shared.RevokeBatch(ctx, tx, Ended{Reason: RevokedByOperator})
 			n = len(revoked)
 			return err
 		})
@@ -93,7 +93,7 @@ func TestRevokeBatch_EndsAllSessions(t *testing.T) {
 		t.Errorf("revoked batches of %v", got)
 	}
 	there.hear(t)
-	want := Ended{Reason: EndedByOperator, At: here.now()}
+	want := Ended{Reason: RevokedByOperator, At: here.now()}
 	here.wantEnded(t, session.Token, want, "here")
 	there.wantEnded(t, session.Token, want, "on the other instance")
 }
@@ -109,7 +109,7 @@ func TestRevokeBatch_EndsCachedSessionsWithoutRows(t *testing.T) {
 	there.wantSource(t, session.Token, metrics.Cache, "no log entry")
 
 	err := here.inTx(t, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := here.shared.RevokeBatch(ctx, tx, Ended{Reason: EndedByOperator})
+		_, err := here.shared.RevokeBatch(ctx, tx, Ended{Reason: RevokedByOperator})
 		return err
 	})
 	if err != nil {

@@ -152,7 +152,7 @@ func (s *Sealed) open(token string) (sealedSession, error) {
 	}
 	key, ok := s.keys.Find(string(header[2:]))
 	if !ok {
-		return sealedSession{}, &Ended{Reason: KeyWithdrawn}
+		return sealedSession{}, &Ended{Reason: KeyRemoved}
 	}
 	plain, err := aead(key, salt).Open(nil, zeroNonce, box, s.additional(header))
 	if err != nil {

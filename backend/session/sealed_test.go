@@ -41,7 +41,7 @@ func TestSealed_CookiesOutliveNewKeyWhileOldOneStays(t *testing.T) {
 	rotated, _ := sealedSubject(t, "k2:"+secret2+",k1:"+secret1)
 	rotated.wantSession(t, token, "the old key is in the ring")
 	withdrawn, _ := sealedSubject(t, "k2:"+secret2)
-	withdrawn.wantEnded(t, token, Ended{Reason: KeyWithdrawn}, "the old key is gone")
+	withdrawn.wantEnded(t, token, Ended{Reason: KeyRemoved}, "the old key is gone")
 	renamed, _ := sealedSubject(t, "k1:"+secret2)
 	renamed.wantNone(t, token, "another key has the old one's id")
 }

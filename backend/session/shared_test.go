@@ -130,7 +130,7 @@ func TestShared_UnavailableIsNotNone(t *testing.T) {
 	failed := map[string]error{}
 	_, failed["Read"] = s.Read(gone, session.Token)
 	_, failed["List"] = s.shared.List(gone, adaID)
-	_, failed["ListEnded"] = s.shared.ListEnded(gone, adaID)
+	_, failed["ListRevoked"] = s.shared.ListRevoked(gone, adaID)
 	_, failed["Owner"] = s.shared.Owner(gone, session.ID)
 	_, _, _, failed["FindByToken"] = s.shared.FindByToken(gone, s.db, session.Token)
 	_, failed["Sweep"] = s.shared.Sweep(gone)

@@ -127,7 +127,7 @@ func (t *Throttle) writeService(ctx context.Context) {
 		pgx.NamedArgs{"attempts": attempts, "wrong": wrong})
 	if err != nil {
 		t.unwritten.add(attempts, wrong)
-		if postgres.Away(err) {
+		if postgres.IsUnavailable(err) {
 			return
 		}
 	}

@@ -21,14 +21,14 @@ type Machine struct{ db postgres.Querier }
 func New(db postgres.Querier) *Machine { return &Machine{db: db} }
 
 // AgeSignIn makes the sign-in of a session older. It returns false if no row has this public id, as
-// with sessions in cookies; so do EndSession, AddDevices and AddActivity.
+// with sessions in cookies; so do RevokeSession, AddDevices and AddActivity.
 func (m *Machine) AgeSignIn(ctx context.Context, id string, by time.Duration) (bool, error) {
 	return m.call(ctx, "age sign-in", `SELECT dev_age_sign_in(@id::uuid, @by::interval)`,
 		pgx.NamedArgs{"id": id, "by": by})
 }
 
-// EndSession ends a session for a reason.
-func (m *Machine) EndSession(ctx context.Context, id string, why session.Ended) (bool, error) {
+// RevokeSession ends a session for a reason.
+func (m *Machine) RevokeSession(ctx context.Context, id string, why session.Ended) (bool, error) {
 	return m.call(ctx, "end session", `SELECT dev_end_session(@id::uuid, @reason, @by)`,
 		pgx.NamedArgs{"id": id, "reason": why.Reason, "by": why.By})
 }

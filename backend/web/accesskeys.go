@@ -84,8 +84,8 @@ func (s *Server) makeAccessKey(ctx context.Context, c *fiber.Ctx) error {
 		newAccessKeyAnswer{made.Text, s.accessKeyOf(made.AccessKey)})
 }
 
-// endAccessKey deletes a key. An unknown key is not an error.
-func (s *Server) endAccessKey(ctx context.Context, c *fiber.Ctx) error {
+// revokeAccessKey deletes a key. An unknown key is not an error.
+func (s *Server) revokeAccessKey(ctx context.Context, c *fiber.Ctx) error {
 	id := utils.CopyString(c.Params("id"))
 	if !sessionID.MatchString(id) { // public ids of keys have the same form
 		return fault.New(fault.NotFound, "There is nothing at this address.")
@@ -94,7 +94,7 @@ func (s *Server) endAccessKey(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Auth.EndAccessKey(ctx, s.visitor(c), current, id); err != nil {
+	if err := s.Auth.RevokeAccessKey(ctx, s.visitor(c), current, id); err != nil {
 		return err
 	}
 	return c.SendStatus(fiber.StatusNoContent)

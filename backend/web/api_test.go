@@ -308,7 +308,7 @@ var scenarios = []scenario{
 			s.b.SignIn(s.world, ada)
 			waiting := s.app.Open(s)
 			waiting.RequestCode(grace).Want(http.StatusAccepted)
-			s.world.TakeAway(s)
+			s.world.StopDatabase(s)
 			answers := []*harness.Answer{
 				s.b.RequestCode(ada),
 				waiting.Get("/api/auth/code"),

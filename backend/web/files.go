@@ -89,8 +89,8 @@ func (s *Server) sendFile(c *fiber.Ctx, f *static.File) error {
 			c.Set("X-Robots-Tag", "noindex")
 		}
 	}
-	if f.Stranger != nil && s.cookie.value(c) == nil {
-		f = f.Stranger
+	if f.SignedOut != nil && s.cookie.value(c) == nil {
+		f = f.SignedOut
 	}
 	sent, coding := f.Plain, ""
 	if f.Brotli.Body != nil {

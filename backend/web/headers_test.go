@@ -168,7 +168,7 @@ func TestHeaders_OfASignIn(t *testing.T) {
 	b = closed.Open(t)
 	b.RequestCode("eve@sana.example").Want(202)
 	see("a sign-up that is closed", 403, b.Verify(w.Code(t, "eve@sana.example", 1)))
-	w.TakeAway(t)
+	w.StopDatabase(t)
 	see("the database is away", 503,
 		b.Get("/api/auth/session", harness.With("Cookie", cookie+"="+strings.Repeat("A", 43))))
 	wantGolden(t, "testdata/headers-sign-in.txt", golden.String())

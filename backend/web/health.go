@@ -22,12 +22,12 @@ type healthAnswer struct {
 
 // Request and answer headers of sana doctor's /livez request.
 const (
-	headerProof = "X-Sana-Proof"
-	headerSeen  = "X-Sana-Seen"
+	headerProof      = "X-Sana-Proof"
+	headerClientView = "X-Sana-Seen"
 )
 
-// seen is the server's view of a request, for an operator who sets TRUSTED_PROXY_HOPS.
-type seen struct {
+// clientView is the server's view of a request, for an operator who sets TRUSTED_PROXY_HOPS.
+type clientView struct {
 	Address    netip.Addr `json:"address"`    // the address that limits count
 	Connection netip.Addr `json:"connection"` // of the last proxy, or of the client
 	Entries    int        `json:"entries"`    // in X-Forwarded-For
@@ -39,11 +39,11 @@ type seen struct {
 func (s *Server) live(c *fiber.Ctx) error {
 	if proof := c.Get(headerProof); proof != "" && s.Proven != nil && s.Proven(proof) {
 		arrived, err := json.Marshal(
-			seen{s.clientAddr(c), connectionAddr(c), len(forwardedFor(c)), s.TrustedProxyHops})
+			clientView{s.clientAddr(c), connectionAddr(c), len(forwardedFor(c)), s.TrustedProxyHops})
 		if err != nil {
 			return err
 		}
-		c.Set(headerSeen, string(arrived))
+		c.Set(headerClientView, string(arrived))
 	}
 	return sendJSON(c, contentTypeJSON, healthAnswer{"ok", s.Version, s.Instance})
 }
@@ -52,12 +52,12 @@ func (s *Server) ready(ctx context.Context, c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if s.retiring.Load() {
-		going := fault.StoreAway(nil)
+		going := fault.StoreUnavailable(nil)
 		going.Message = "Not ready: this instance is about to stop."
 		return going
 	}
 	if err := s.Ready(ctx); err != nil {
-		away := fault.StoreAway(err)
+		away := fault.StoreUnavailable(err)
 		away.Message =
 			"Not ready: the database does not answer or takes no writes, or its schema is older than " +
 				"this version needs."

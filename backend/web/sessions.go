@@ -46,8 +46,8 @@ func (s *Server) listSessions(ctx context.Context, c *fiber.Ctx) error {
 // sessionID is the form of a session's public id.
 var sessionID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// endSession revokes one session of the user. An unknown session is not an error.
-func (s *Server) endSession(ctx context.Context, c *fiber.Ctx) error {
+// revokeSession revokes one session of the user. An unknown session is not an error.
+func (s *Server) revokeSession(ctx context.Context, c *fiber.Ctx) error {
 	id := utils.CopyString(c.Params("id"))
 	if !sessionID.MatchString(id) {
 		return fault.New(fault.NotFound, "There is nothing at this address.")
@@ -56,7 +56,7 @@ func (s *Server) endSession(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Auth.EndSession(ctx, s.visitor(c), current, id); err != nil {
+	if err := s.Auth.RevokeSession(ctx, s.visitor(c), current, id); err != nil {
 		return err
 	}
 	if id == current.ID {
@@ -65,13 +65,13 @@ func (s *Server) endSession(ctx context.Context, c *fiber.Ctx) error {
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-func (s *Server) endOtherSessions(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) revokeOtherSessions(ctx context.Context, c *fiber.Ctx) error {
 	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
 		return err
 	}
 	keys := query(c, "access_keys") == "true"
-	if err := s.Auth.EndOtherSessions(ctx, s.visitor(c), current, keys); err != nil {
+	if err := s.Auth.RevokeOtherSessions(ctx, s.visitor(c), current, keys); err != nil {
 		return err
 	}
 	return c.SendStatus(fiber.StatusNoContent)
@@ -81,14 +81,14 @@ type notYouRequest struct {
 	Token string `json:"token"`
 }
 
-// endDisownedSession revokes the session that the link in a mail is for. The answer is the same for
-// every token, and the caller's own cookies stay unchanged.
-func (s *Server) endDisownedSession(ctx context.Context, c *fiber.Ctx) error {
+// revokeDisownedSession revokes the session that the link in a mail is for. The answer is the same
+// for every token, and the caller's own cookies stay unchanged.
+func (s *Server) revokeDisownedSession(ctx context.Context, c *fiber.Ctx) error {
 	var request notYouRequest
 	if err := readJSON(c, &request); err != nil {
 		return err
 	}
-	if err := s.Auth.EndDisownedSession(ctx, s.visitor(c), request.Token); err != nil {
+	if err := s.Auth.RevokeDisownedSession(ctx, s.visitor(c), request.Token); err != nil {
 		return err
 	}
 	return c.SendStatus(fiber.StatusNoContent)

@@ -272,7 +272,7 @@ func TestMailEvent_WithoutDatabaseIsRetried(t *testing.T) {
 	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
 	body := about(delivered, ref, 0).Body(harness.WebhookKey)
-	w.TakeAway(t)
+	w.StopDatabase(t)
 	told(b, body).Want(http.StatusServiceUnavailable, "unavailable")
 	w.BringBack(t)
 	harness.Eventually(t, "the event is not taken",

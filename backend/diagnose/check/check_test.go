@@ -139,7 +139,7 @@ func TestCheck_ReportsUnavailableDatabase(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	o := newFront(w.Run(t, atHome)).options(t)
-	w.TakeAway(t)
+	w.StopDatabase(t)
 	wantAllBut(t, results(t, o), map[string]string{
 		"ready":        "fail 20 of 20 requests: database unavailable: 503 unavailable",
 		"version":      "warn not run: needs ready",
@@ -160,7 +160,7 @@ func TestCheck_DatabaseLossIsNotALostSignIn(t *testing.T) {
 	check.Run(t.Context(), o, func(r diagnose.Result) {
 		list = append(list, r)
 		if r.Name == "cookie" {
-			w.TakeAway(t)
+			w.StopDatabase(t)
 		}
 	})
 	wantAllBut(t, list, map[string]string{

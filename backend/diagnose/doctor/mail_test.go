@@ -242,7 +242,7 @@ func TestRoundTrip_ReportsDeliveryStatus(t *testing.T) {
 		fake := startMailgun(t)
 		fake.Script(test.answer)
 		for _, event := range test.events {
-			fake.Happens(event)
+			fake.AddEvent(event)
 		}
 		if test.sending {
 			fake.SetState(mailgunfake.State{SendingOnly: true})

@@ -122,7 +122,7 @@ func TestTheFateOfAMailIsTheFinalOneWhateverCameBetween(t *testing.T) {
 			t.Fatalf("%s: got id %q, %v", name, id, err)
 		}
 		for _, event := range test.events {
-			fake.Happens(event)
+			fake.AddEvent(event)
 		}
 		if got, err := sender.Fate(mailtest.WithDeadline(t), id); err != nil || got != test.want {
 			t.Errorf("%s: got %q, %v; want %q", name, got, err, test.want)

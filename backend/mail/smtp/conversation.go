@@ -37,8 +37,8 @@ type conversation struct {
 	conn      net.Conn // nil before dialing
 	bounded   *boundedConn
 	stop      func() bool // of the context's word to conn
-	cut       bool        // by the context
-	said      int         // messages
+	timedOut  bool        // by the context
+	sent      int         // messages
 	closing   *time.Timer // while it is kept
 	loggingIn bool        // from AUTH to the server's consent
 	login     smtp.Auth
@@ -54,23 +54,23 @@ func (t *conversation) begin(ctx context.Context) (err error) {
 	return err
 }
 
-// goOn lets the conversation last until ctx ends, or pause.
-func (t *conversation) goOn(ctx context.Context) {
+// resume lets the conversation last until ctx ends, or pause.
+func (t *conversation) resume(ctx context.Context) {
 	t.stop()
 	t.bounded.left = maxConversation
-	t.said++
-	t.listenTo(ctx)
+	t.sent++
+	t.bindContext(ctx)
 }
 
-func (t *conversation) listenTo(ctx context.Context) {
+func (t *conversation) bindContext(ctx context.Context) {
 	conn := t.conn
 	t.stop = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 }
 
 // pause has the conversation last without a context. It reports false where that had ended.
 func (t *conversation) pause() bool {
-	t.cut = !t.stop()
-	return !t.cut
+	t.timedOut = !t.stop()
+	return !t.timedOut
 }
 
 // quit says so, and does not wait long for the answer, which does not matter.
@@ -115,7 +115,7 @@ func (t *conversation) dial(ctx context.Context, network, address string) (net.C
 		return nil, err
 	}
 	t.conn = conn
-	t.listenTo(ctx)
+	t.bindContext(ctx)
 	t.bounded = &boundedConn{Conn: conn, left: maxConversation}
 	if !t.config.TLS {
 		return t.bounded, nil
@@ -124,8 +124,8 @@ func (t *conversation) dial(ctx context.Context, network, address string) (net.C
 	return encrypted, encrypted.HandshakeContext(ctx)
 }
 
-// hangUp closes the connection, if there is one.
-func (t *conversation) hangUp() {
+// close closes the connection, if there is one.
+func (t *conversation) close() {
 	if t.conn != nil {
 		t.stop()
 		_ = t.conn.Close()

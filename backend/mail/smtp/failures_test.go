@@ -95,9 +95,9 @@ func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
 				}
 			}
 			noTraceIn(t, err)
-			if server.Told().Sessions != 1 || len(server.Told().Messages) != 0 {
-				t.Errorf("got %d sessions and %d messages, want one and none", server.Told().Sessions,
-					len(server.Told().Messages))
+			if server.Recorded().Sessions != 1 || len(server.Recorded().Messages) != 0 {
+				t.Errorf("got %d sessions and %d messages, want one and none", server.Recorded().Sessions,
+					len(server.Recorded().Messages))
 			}
 		})
 	}
@@ -134,9 +134,9 @@ func TestNoPasswordAndNoMessageGoOverAnUnencryptedConnection(t *testing.T) {
 		!strings.HasSuffix(err.Error(), "offers no encryption") {
 		t.Errorf("got %v, want a temporary error that says so", err)
 	}
-	if server.Told().Sessions != 1 || len(server.Told().Logins)+len(server.Told().From) != 0 {
+	if got := server.Recorded(); got.Sessions != 1 || len(got.Logins)+len(got.From) != 0 {
 		t.Errorf("got %d sessions, logins %q, messages from %q; want one and nothing in it",
-			server.Told().Sessions, server.Told().Logins, server.Told().From)
+			got.Sessions, got.Logins, got.From)
 	}
 }
 
@@ -148,9 +148,9 @@ func TestNoMessageLeavesThisMachineUnencrypted(t *testing.T) {
 	err := smtpTo(t, smtp.Config{Host: "LOCALHOST", Port: server.Port}).Send(mailtest.WithDeadline(t),
 		mailtest.Message())
 	if mailtest.RetryOf(err) != mailtest.Later ||
-		!strings.HasSuffix(err.Error(), "offers no encryption") || len(server.Told().From) != 0 {
+		!strings.HasSuffix(err.Error(), "offers no encryption") || len(server.Recorded().From) != 0 {
 		t.Errorf("got %v and messages from %q, want a temporary error that says so", err,
-			server.Told().From)
+			server.Recorded().From)
 	}
 }
 
@@ -164,9 +164,9 @@ func TestSMTP_PlainIsForRelaysWithoutAPassword(t *testing.T) {
 	}
 	config.Username, config.Password = smtpfake.User, smtpfake.Password
 	err := smtpTo(t, config).Send(mailtest.WithDeadline(t), mailtest.Message())
-	if !errors.Is(err, mail.ErrNoEncryption) || len(server.Told().Logins) != 0 ||
-		len(server.Told().Messages) != 1 {
-		t.Errorf("with a password: got %v, logins %q", err, server.Told().Logins)
+	if !errors.Is(err, mail.ErrNoEncryption) || len(server.Recorded().Logins) != 0 ||
+		len(server.Recorded().Messages) != 1 {
+		t.Errorf("with a password: got %v, logins %q", err, server.Recorded().Logins)
 	}
 }
 
@@ -180,8 +180,8 @@ func TestALoopbackAddressMayBeSpokenToInPlainTextWithoutAPassword(t *testing.T) 
 			t.Errorf("%s: %v", host, err)
 		}
 	}
-	if len(server.Told().Messages) != 2 {
-		t.Errorf("got %d messages, want 2", len(server.Told().Messages))
+	if len(server.Recorded().Messages) != 2 {
+		t.Errorf("got %d messages, want 2", len(server.Recorded().Messages))
 	}
 }
 
@@ -197,9 +197,9 @@ func TestASMTPServerOfUnknownAuthorityGetsNothing(t *testing.T) {
 			t.Errorf("%s: got %v, want a temporary error that says certificate not trusted", encryption, err)
 		}
 		noTraceIn(t, err)
-		if len(server.Told().Logins)+len(server.Told().From) != 0 {
-			t.Errorf("%s: got logins %q, messages from %q", encryption, server.Told().Logins,
-				server.Told().From)
+		if len(server.Recorded().Logins)+len(server.Recorded().From) != 0 {
+			t.Errorf("%s: got logins %q, messages from %q", encryption, server.Recorded().Logins,
+				server.Recorded().From)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 const (
 	// how long a conversation is kept; servers wait longer (RFC 5321, 4.5.3.2.7)
 	idleFor      = 5 * time.Second
-	maxSaid      = 100 // messages of one conversation
+	maxMessages  = 100 // messages of one conversation
 	maxIdleTalks = 64
 )
 
@@ -41,7 +41,7 @@ func (i *idle) take(domain string) *conversation {
 func (i *idle) keep(talk *conversation) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if talk.said >= maxSaid || len(i.talks) >= maxIdleTalks {
+	if talk.sent >= maxMessages || len(i.talks) >= maxIdleTalks {
 		return false
 	}
 	talk.closing = time.AfterFunc(idleFor, func() { i.end(talk) })
@@ -60,11 +60,11 @@ func (i *idle) end(talk *conversation) {
 	}
 	i.mu.Unlock()
 	talk.quit()
-	talk.hangUp()
+	talk.close()
 }
 
 // isStale reports whether a conversation that was kept has ended before anything of a message was
-// said in it.
+// sent in it.
 func isStale(err error) bool {
 	refused, ok := errors.AsType[*gomail.SendError](err)
 	if !ok || refused.Reason != gomail.ErrSMTPMailFrom && refused.Reason != gomail.ErrConnCheck {

@@ -66,7 +66,7 @@ func New(c Config) (*Sender, error) {
 var (
 	errNotNow         = errors.New("not now")
 	errMessageRefused = errors.New("message refused")
-	errTrouble        = errors.New("trouble at the server")
+	errServerFailed   = errors.New("trouble at the server")
 )
 
 // mustEncrypt reports whether a server without STARTTLS is refused. It never matters where TLS
@@ -87,7 +87,7 @@ func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 	if err := m.Check(); err != nil {
 		return err
 	}
-	letter, domain, err := smtpMessage(m)
+	message, domain, err := smtpMessage(m)
 	if err != nil {
 		return err
 	}
@@ -95,37 +95,37 @@ func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 	defer cancel()
 	for talk := s.idle.take(domain); talk != nil; talk = s.idle.take(domain) {
 		talk.secrets = m.Secrets()
-		if err := s.say(bounded, talk, letter); err == nil || !isStale(err) {
-			return talk.outcome(ctx, letter, err)
+		if err := s.send(bounded, talk, message); err == nil || !isStale(err) {
+			return talk.outcome(ctx, message, err)
 		}
 	}
 	talk := &conversation{config: s.config, domain: domain, secrets: m.Secrets()}
 	if err := talk.begin(bounded); err != nil {
-		talk.hangUp()
-		return talk.meaning(ctx, err)
+		talk.close()
+		return talk.classify(ctx, err)
 	}
-	return talk.outcome(ctx, letter, s.say(bounded, talk, letter))
+	return talk.outcome(ctx, message, s.send(bounded, talk, message))
 }
 
-// say sends one letter in a conversation, and keeps that for the next one if all went well.
-func (s *Sender) say(ctx context.Context, talk *conversation, letter *gomail.Msg) error {
-	talk.goOn(ctx)
-	err := talk.mailer.SendWithSMTPClient(talk.line, letter)
+// send sends one message in a conversation, and keeps that for the next one if all went well.
+func (s *Sender) send(ctx context.Context, talk *conversation, message *gomail.Msg) error {
+	talk.resume(ctx)
+	err := talk.mailer.SendWithSMTPClient(talk.line, message)
 	if !talk.pause() || err != nil || !s.idle.keep(talk) {
-		talk.hangUp()
+		talk.close()
 	}
 	return err
 }
 
 // outcome is what sending a letter has led to.
-func (t *conversation) outcome(ctx context.Context, letter *gomail.Msg, err error) error {
+func (t *conversation) outcome(ctx context.Context, message *gomail.Msg, err error) error {
 	switch {
-	case letter.IsDelivered():
+	case message.IsDelivered():
 		return nil
 	case err == nil:
 		return errors.New("mail: smtp: nothing was sent")
 	default:
-		return t.meaning(ctx, err)
+		return t.classify(ctx, err)
 	}
 }
 
@@ -139,9 +139,9 @@ func (s *Sender) LogIn(ctx context.Context, from string) error {
 	bounded, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	talk := &conversation{config: s.config, domain: domain}
-	defer talk.hangUp()
+	defer talk.close()
 	if err := talk.begin(bounded); err != nil {
-		return talk.meaning(ctx, err)
+		return talk.classify(ctx, err)
 	}
 	talk.quit()
 	return nil
@@ -157,30 +157,30 @@ func readSender(from string) (mailbox *netmail.Address, domain string, err error
 }
 
 // smtpMessage writes the message out, and returns the domain of its sender.
-func smtpMessage(m mail.Message) (letter *gomail.Msg, domain string, err error) {
+func smtpMessage(m mail.Message) (message *gomail.Msg, domain string, err error) {
 	from, domain, err := readSender(m.From)
 	if err != nil {
 		return nil, "", err
 	}
-	letter = gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	letter.FromMailAddress(from)
-	letter.ToMailAddress(&netmail.Address{Address: m.To})
-	letter.Subject(m.Subject)
-	letter.SetDate()
-	letter.SetMessageIDWithValue(rand.Text() + "@" + domain)
+	message = gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	message.FromMailAddress(from)
+	message.ToMailAddress(&netmail.Address{Address: m.To})
+	message.Subject(m.Subject)
+	message.SetDate()
+	message.SetMessageIDWithValue(rand.Text() + "@" + domain)
 	for name, value := range m.Headers {
-		letter.SetGenHeader(gomail.Header(name), value)
+		message.SetGenHeader(gomail.Header(name), value)
 	}
-	letter.SetBodyString(gomail.TypeTextPlain, m.Text)
+	message.SetBodyString(gomail.TypeTextPlain, m.Text)
 	if m.HTML != "" {
-		letter.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+		message.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
 	}
-	return letter, domain, nil
+	return message, domain, nil
 }
 
-// meaning says in words of our own, and in the server's, what went wrong: the library's hold
+// classify says in words of our own, and in the server's, what went wrong: the library's hold
 // addresses. Where the caller's context ended, its error is in the chain.
-func (t *conversation) meaning(ctx context.Context, err error) error {
+func (t *conversation) classify(ctx context.Context, err error) error {
 	refused, atMessage := errors.AsType[*gomail.SendError](err)
 	atRecipient := atMessage && refused.Reason == gomail.ErrSMTPRcptTo
 	answer := readReply(err)
@@ -217,7 +217,7 @@ func (t *conversation) meaning(ctx context.Context, err error) error {
 	case atMessage:
 		return mail.Permanent(cause(errMessageRefused))
 	default:
-		return cause(errTrouble)
+		return cause(errServerFailed)
 	}
 }
 
@@ -235,7 +235,7 @@ func (t *conversation) reason(err error) string {
 	if _, garbage := errors.AsType[textproto.ProtocolError](err); garbage {
 		return "what came was not SMTP"
 	}
-	if t.cut || errors.Is(err, context.DeadlineExceeded) {
+	if t.timedOut || errors.Is(err, context.DeadlineExceeded) {
 		return "timed out"
 	}
 	if mismatch, ok := errors.AsType[tls.RecordHeaderError](err); ok && mismatch.Msg != "" {

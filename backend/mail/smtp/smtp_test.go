@@ -39,16 +39,16 @@ func TestSMTPHandsTheMessageOverEncryptedAndLoggedIn(t *testing.T) {
 					t.Fatal(err)
 				}
 				if want := []string{chosen + " " + smtpfake.User + " " + smtpfake.Password}; !slices.Equal(
-					server.Told().Logins, want) {
-					t.Errorf("got logins %q, want %q", server.Told().Logins, want)
+					server.Recorded().Logins, want) {
+					t.Errorf("got logins %q, want %q", server.Recorded().Logins, want)
 				}
-				if !slices.Equal(server.Told().From, []string{"no-reply@sana.example"}) ||
-					!slices.Equal(server.Told().To, []string{mailtest.Address}) {
-					t.Errorf("got the envelope %q to %q", server.Told().From, server.Told().To)
+				if !slices.Equal(server.Recorded().From, []string{"no-reply@sana.example"}) ||
+					!slices.Equal(server.Recorded().To, []string{mailtest.Address}) {
+					t.Errorf("got the envelope %q to %q", server.Recorded().From, server.Recorded().To)
 				}
-				if len(server.Told().Messages) != 1 || server.Told().Names[0] != "sana.example" {
-					t.Errorf("got %d messages from %q, want 1 from our domain", len(server.Told().Messages),
-						server.Told().Names)
+				if len(server.Recorded().Messages) != 1 || server.Recorded().Names[0] != "sana.example" {
+					t.Errorf("got %d messages from %q, want 1 from our domain", len(server.Recorded().Messages),
+						server.Recorded().Names)
 				}
 			})
 		}
@@ -77,7 +77,7 @@ func TestWhatArrivesBySMTPIsTheMessage(t *testing.T) {
 		if err := sender.Send(mailtest.WithDeadline(t), m); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		arrivedAs(t, name, server.Told().Messages[len(server.Told().Messages)-1], m)
+		arrivedAs(t, name, server.Recorded().Messages[len(server.Recorded().Messages)-1], m)
 	}
 }
 
@@ -178,15 +178,15 @@ func TestEachMessageBySMTPHasAnIDOfItsOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, raw := range server.Told().Messages {
+	for _, raw := range server.Recorded().Messages {
 		m, err := netmail.ReadMessage(strings.NewReader(raw))
 		if err != nil {
 			t.Fatal(err)
 		}
 		ids[m.Header.Get("Message-Id")] = true
 	}
-	if len(ids) != 3 || server.Told().Sessions != 1 {
-		t.Errorf("got ids %v over %d sessions, want 3 over one", ids, server.Told().Sessions)
+	if len(ids) != 3 || server.Recorded().Sessions != 1 {
+		t.Errorf("got ids %v over %d sessions, want 3 over one", ids, server.Recorded().Sessions)
 	}
 }
 
@@ -201,8 +201,8 @@ func TestSMTPSendsNothingThatCouldReachAnyoneElse(t *testing.T) {
 		}
 		mailtest.NoSecretIn(t, err, m.To)
 	}
-	if server.Told().Sessions != 0 {
-		t.Errorf("got %d sessions, want none", server.Told().Sessions)
+	if server.Recorded().Sessions != 0 {
+		t.Errorf("got %d sessions, want none", server.Recorded().Sessions)
 	}
 }
 

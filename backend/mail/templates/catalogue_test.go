@@ -197,7 +197,7 @@ func TestTheHTMLShowsWhateverIsForeignAsText(t *testing.T) {
 	}
 	const foreign = `<script>alert("1")</script>'&`
 	for _, name := range []string{"sign_in_code", "notice"} {
-		l := &letter{Name: map[string]string{"sign_in_code": "code", "notice": "new_device"}[name],
+		l := &message{Name: map[string]string{"sign_in_code": "code", "notice": "new_device"}[name],
 			Language: foreign, Link: "javascript:alert(1)", LinkName: "new_device_end_link", Code: foreign,
 			messages: catalogue{}, values: map[string]string{}}
 		for message, text := range parsed.languages["en"] {

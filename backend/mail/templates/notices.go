@@ -93,7 +93,7 @@ func (t *Set) SignInChange(to, from string, c SignInChange) (mail.Message, error
 	case isBegun && (c.Until.IsZero() || c.StopToken == ""):
 		return mail.Message{}, errors.New("mail: a change without what belongs to it")
 	}
-	l, err := t.letter(c.Name, circumstances{
+	l, err := t.message(c.Name, circumstances{
 		c.Language, c.Browser, c.When, c.PublicURL, c.UTCOffset,
 	})
 	if err != nil {
@@ -115,7 +115,7 @@ func (t *Set) SignInChange(to, from string, c SignInChange) (mail.Message, error
 // NewDevice writes the message about a sign-in from a new browser. It returns an error when time or
 // URL is missing.
 func (t *Set) NewDevice(to, from string, d NewDevice) (mail.Message, error) {
-	l, err := t.letter("new_device", circumstances{
+	l, err := t.message("new_device", circumstances{
 		d.Language, d.Browser, d.When, d.PublicURL, d.UTCOffset,
 	})
 	if err != nil {
@@ -146,7 +146,7 @@ func (t *Set) AddressChanged(to, from string, a AddressChanged) (mail.Message, e
 		return mail.Message{},
 			errors.New("mail: the recipient has neither the old address nor the new one")
 	}
-	l, err := t.letter(name, circumstances{
+	l, err := t.message(name, circumstances{
 		language: a.Language, when: a.When, publicURL: a.PublicURL, utcOffset: a.UTCOffset,
 	})
 	if err != nil {
@@ -159,7 +159,7 @@ func (t *Set) AddressChanged(to, from string, a AddressChanged) (mail.Message, e
 // AccountDeleted writes the message about a deleted account. It returns an error when time or URL
 // is missing.
 func (t *Set) AccountDeleted(to, from string, a AccountDeleted) (mail.Message, error) {
-	l, err := t.letter("account_deleted", circumstances{
+	l, err := t.message("account_deleted", circumstances{
 		language: a.Language, when: a.When, publicURL: a.PublicURL, utcOffset: a.UTCOffset,
 	})
 	if err != nil {
@@ -171,7 +171,7 @@ func (t *Set) AccountDeleted(to, from string, a AccountDeleted) (mail.Message, e
 // AccountBlocked writes the message that a blocked user gets instead of a code. It returns an error
 // when time or URL is missing.
 func (t *Set) AccountBlocked(to, from string, b AccountBlocked) (mail.Message, error) {
-	l, err := t.letter("account_blocked", circumstances{
+	l, err := t.message("account_blocked", circumstances{
 		b.Language, b.Browser, b.When, b.PublicURL, b.UTCOffset,
 	})
 	if err != nil {
@@ -186,7 +186,7 @@ func (t *Set) AccessKeyMade(to, from string, k AccessKeyMade) (mail.Message, err
 	if k.App == "" || k.ExpiresAt.IsZero() {
 		return mail.Message{}, errors.New("mail: the access key has no app or no end")
 	}
-	l, err := t.letter("access_key_made", circumstances{
+	l, err := t.message("access_key_made", circumstances{
 		k.Language, k.Browser, k.When, k.PublicURL, k.UTCOffset,
 	})
 	if err != nil {

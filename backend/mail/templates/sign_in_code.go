@@ -36,7 +36,7 @@ func (t *Set) SignInCode(to, from string, c SignInCode) (mail.Message, error) {
 	if c.ForChange {
 		name = "code_change"
 	}
-	l, err := t.letter(name, circumstances{
+	l, err := t.message(name, circumstances{
 		c.Language, c.Browser, c.ExpiresAt, c.PublicURL, c.UTCOffset,
 	})
 	if err != nil {

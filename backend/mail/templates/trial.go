@@ -33,7 +33,7 @@ func (t *Set) TestMail(to, from string, m TestMail) (mail.Message, error) {
 	if m.Word == "" || strings.ContainsFunc(m.Word, mail.IsNotDigitOrLetter) {
 		return mail.Message{}, errors.New("mail: the word is not letters and digits")
 	}
-	l, err := t.letter("test", circumstances{when: m.When, publicURL: m.PublicURL})
+	l, err := t.message("test", circumstances{when: m.When, publicURL: m.PublicURL})
 	if err != nil {
 		return mail.Message{}, err
 	}

@@ -217,7 +217,7 @@ func (d *deployment) passesUnavailability(t *testing.T) {
 	p := d.person(t)
 	p.want(p.requestCode(harness.PublicURL), http.StatusAccepted)
 	d.w.AwaitMails(t)
-	d.w.TakeAway(t)
+	d.w.StopDatabase(t)
 	a := p.ask(harness.PublicURL, http.MethodGet, "/api/auth/code", "")
 	p.want(a, http.StatusServiceUnavailable)
 	harness.WantEqual(t, "code", a.code, "unavailable")

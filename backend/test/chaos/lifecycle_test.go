@@ -56,7 +56,7 @@ func TestShutdown_IsNotReadyAndStillAnswers(t *testing.T) {
 	harness.WantEqual(t, live, status(t, app.URL, live), http.StatusOK)
 	unlock()
 	underWay.Wait()
-	if err := app.AwaitEnd(t); err != nil {
+	if err := app.AwaitExit(t); err != nil {
 		t.Errorf("after SIGTERM: %v, want exit code 0", err)
 	}
 }
@@ -71,7 +71,7 @@ func TestShutdown_SecondSignalExitsAtOnce(t *testing.T) {
 		return harness.CountError(strings.Count(app.Log.String(), `"draining"`), 1)
 	})
 	app.Signal(t, syscall.SIGTERM)
-	if err := app.AwaitEnd(t); err == nil || !strings.Contains(err.Error(), "terminated") {
+	if err := app.AwaitExit(t); err == nil || !strings.Contains(err.Error(), "terminated") {
 		t.Errorf("got %v, want the end by the signal", err)
 	}
 	if strings.Contains(app.Log.String(), `"stopped"`) {

@@ -18,11 +18,10 @@ const (
 )
 
 var stores = []drillStore{
-	{postgres, "SESSION_STORE=postgres: sessions in Postgres, the default"},
-	{cookie, "SESSION_STORE=cookie: the session is in the cookie, sealed with SECRET_KEYS"},
-	{randomSecret,
-		"the predecessor's first defect: a sealed cookie, with a secret that is made at each start"},
-	{localFiles, "the predecessor's second defect: sessions in files, on the disk of one instance"},
+	{postgres, "sessions in Postgres, the default"},
+	{cookie, "sessions in the cookie, sealed with SECRET_KEYS (SESSION_STORE=cookie)"},
+	{randomSecret, "the predecessor's first defect: a sealed cookie, with a new secret at each start"},
+	{localFiles, "the predecessor's second defect: sessions in files of one instance"},
 }
 
 type drillStore struct{ id, title string }
@@ -51,15 +50,15 @@ var cases = []drillCase{
 		play: func(s *scene) {
 			playNewKey(s, keyring.New(time.Now())+","+harness.SecretKeys)
 		}},
-	{id: "new-key-old-gone", title: "new secret key, the old one gone", people: 2,
+	{id: "new-key-old-gone", title: "new secret key, the old one removed", people: 2,
 		play: func(s *scene) {
 			playNewKey(s, keyring.New(time.Now()))
 		}},
-	{id: "ended-elsewhere", title: "session ended from another device", people: 2,
+	{id: "ended-elsewhere", title: "session revoked from another device", people: 2,
 		play: playEndedElsewhere, ends: true},
 	{id: "replay", title: "cookie copied, used after sign-out", people: 2, play: playReplay,
 		ends: true},
-	{id: "database-away", title: "database away for 5 seconds", people: 2, play: playDatabaseAway},
+	{id: "database-away", title: "database unavailable for 5 seconds", people: 2, play: playDatabaseAway},
 	{id: "clock-ahead", title: "one of two clocks 45 minutes ahead (idle timeout 30)", people: 3,
 		play: playClockAhead},
 	{id: "ten-tabs", title: "ten tabs at once", people: 2, play: playTenTabs},
@@ -179,7 +178,7 @@ const (
 func playDatabaseAway(s *scene) {
 	instance := s.open()
 	in, waiting := s.signedIn(), s.waiting()
-	s.world.TakeAway(s.t)
+	s.world.StopDatabase(s.t)
 	tick := time.NewTicker(awayRound)
 	defer tick.Stop()
 	for round := range awayRounds {

@@ -282,14 +282,14 @@ func CountError(got, want int) error {
 	return nil
 }
 
-// TakeAway makes the database unavailable: it refuses new connections and closes the open ones.
-func (w *World) TakeAway(t testing.TB) {
+// StopDatabase makes the database unavailable: it refuses new connections and closes the open ones.
+func (w *World) StopDatabase(t testing.TB) {
 	t.Helper()
 	w.onServer(t, `ALTER DATABASE %s ALLOW_CONNECTIONS false`)
 	w.onServer(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%s'`)
 }
 
-// BringBack reverts TakeAway.
+// BringBack reverts StopDatabase.
 func (w *World) BringBack(t testing.TB) {
 	t.Helper()
 	w.onServer(t, `ALTER DATABASE %s ALLOW_CONNECTIONS true`)

@@ -146,12 +146,12 @@ func (p *Process) Resume(t testing.TB) { p.Signal(t, syscall.SIGCONT) }
 func (p *Process) Terminate(t testing.TB) error {
 	t.Helper()
 	p.Signal(t, syscall.SIGTERM)
-	return p.AwaitEnd(t)
+	return p.AwaitExit(t)
 }
 
-// AwaitEnd waits until the process has exited on its own. It returns its error, nil for exit code
+// AwaitExit waits until the process has exited on its own. It returns its error, nil for exit code
 // 0.
-func (p *Process) AwaitEnd(t testing.TB) error {
+func (p *Process) AwaitExit(t testing.TB) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()

@@ -24,9 +24,9 @@ func (f *Fake) SetState(s State) {
 	f.state = s
 }
 
-// Happens adds an event to every accepted message, past and future. The events of a message are
+// AddEvent adds an event to every accepted message, past and future. The events of a message are
 // listed in this order.
-func (f *Fake) Happens(e Event) {
+func (f *Fake) AddEvent(e Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.events = append(f.events, e)

@@ -96,3 +96,8 @@ func TestLog_DocumentHasEveryLine(t *testing.T) {
 			without(want, got), without(got, want), len(got), len(want))
 	}
 }
+
+func without(list, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(list),
+		func(s string) bool { return slices.Contains(others, s) })
+}

@@ -123,8 +123,8 @@ func (s *Server) note(what func(*Record)) {
 	what(&s.recorded)
 }
 
-// Told returns what clients have sent so far.
-func (s *Server) Told() Record {
+// Recorded returns what clients have sent so far.
+func (s *Server) Recorded() Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.recorded

@@ -231,7 +231,7 @@ func TestCache_RevocationBeforeDatabaseLossHolds(t *testing.T) {
 	for _, s := range sessions {
 		s.noteEnd()
 	}
-	w.TakeAway(t)
+	w.StopDatabase(t)
 	wantEnded(t, instance.Instance, sessions)
 	w.BringBack(t)
 	instance.WaitReady(t)

@@ -149,7 +149,7 @@ func TestMetrics_WorkWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	app := startWithMetrics(t, w)
-	w.TakeAway(t)
+	w.StopDatabase(t)
 	defer w.BringBack(t)
 	app.Open(t).Get("/").Want(http.StatusOK)
 	found := scrape(t, app)

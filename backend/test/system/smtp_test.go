@@ -44,7 +44,7 @@ func TestSMTP_DeliversACode(t *testing.T) {
 				delayed := w.Count(t, `SELECT count(*) FROM mails WHERE state = 'delayed'`)
 				return harness.CountError(delayed, 1)
 			})
-			if told := server.Told(); len(told.Logins)+len(told.Messages) != 0 {
+			if told := server.Recorded(); len(told.Logins)+len(told.Messages) != 0 {
 				t.Errorf("a server that is not trusted was told %+v", told)
 			}
 			stranger.Kill(t)
@@ -52,8 +52,8 @@ func TestSMTP_DeliversACode(t *testing.T) {
 			app := w.Run(t, append(bySMTP, "SSL_CERT_FILE="+trusted, "SSL_CERT_DIR="+t.TempDir())...)
 			b.MoveTo(app.Instance)
 			harness.Eventually(t, "no mail arrives",
-				func() error { return harness.CountError(len(server.Told().Messages), 1) })
-			told := server.Told()
+				func() error { return harness.CountError(len(server.Recorded().Messages), 1) })
+			told := server.Recorded()
 			login := "PLAIN " + smtpfake.User + " " + smtpfake.Password
 			harness.WantEqual(t, "logins at the start and for the mail", told.Logins, []string{login, login})
 			harness.WantEqual(t, "recipients", told.To, []string{"ada@sana.example"})

@@ -77,14 +77,15 @@ func keysOf(s session.Session) []string {
 // reasons are the reasons with which a session can be revoked here. A reason that is another
 // browser's comes with that browser.
 var reasons = []session.Reason{
-	session.Idle, session.MaxAge, session.EndedElsewhere, session.EndedEverywhere, session.EndedByLink,
-	session.TooManySessions, session.EndedByOperator, session.KeyWithdrawn, session.EmailChanged,
+	session.Idle, session.MaxAge,
+	session.RevokedElsewhere, session.RevokedEverywhere, session.RevokedByLink,
+	session.TooManySessions, session.RevokedByOperator, session.KeyRemoved, session.EmailChanged,
 	session.AccountDeleted, session.Recovered,
 }
 
 // fromElsewhere are the reasons that another browser causes.
 var fromElsewhere = []session.Reason{
-	session.EndedElsewhere, session.EndedByLink, session.EndedEverywhere, session.EmailChanged,
+	session.RevokedElsewhere, session.RevokedByLink, session.RevokedEverywhere, session.EmailChanged,
 }
 
 // change is a requested change of the caller's session.
@@ -141,7 +142,7 @@ func (p *Pages) travel(ctx context.Context, caller Caller, asked change) (done b
 		if slices.Contains(fromElsewhere, asked.Reason) {
 			why.By = "Safari on iOS"
 		}
-		return p.Machine.EndSession(ctx, id, why)
+		return p.Machine.RevokeSession(ctx, id, why)
 	}
 	return false,
 		fault.New(fault.InvalidRequest,

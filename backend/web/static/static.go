@@ -28,7 +28,7 @@ type File struct {
 	ContentType  string
 	CacheControl string
 	Policy       string // Content-Security-Policy of a page, "" for other files
-	Stranger     *File  // the variant of a page for browsers without a session
+	SignedOut    *File  // the variant of a page for browsers without a session
 }
 
 // Content is a body in one coding.
@@ -107,7 +107,7 @@ func newPage(name string, body []byte) (*File, error) {
 	page := newFile(name, body)
 	stranger := newFile(name,
 		bytes.Replace(body, []byte("<html "), []byte(`<html data-session="none" `), 1))
-	page.Stranger = stranger
+	page.SignedOut = stranger
 	policy := policyOf(body)
 	for _, f := range []*File{page, stranger} {
 		f.Policy = policy
@@ -191,20 +191,21 @@ func cacheControlOf(name string) string {
 // TakenBy chooses a variant by an Accept-Encoding header.
 func (f *File) TakenBy(accepted string) (sent Content, coding string) {
 	switch {
-	case takes(accepted, "br"):
+	case accepts(accepted, "br"):
 		return f.Brotli, "br"
-	case f.Gzip.Body != nil && takes(accepted, "gzip"):
+	case f.Gzip.Body != nil && accepts(accepted, "gzip"):
 		return f.Gzip, "gzip"
 	default:
 		return f.Plain, ""
 	}
 }
 
-// takes parses an Accept-Encoding header (RFC 9110, 12.5.3). Without the header no coding is used.
-func takes(accepted, wanted string) bool {
-	for coding := range strings.SplitSeq(accepted, ",") {
-		name, weight, isWeighed := strings.Cut(coding, ";")
-		if strings.EqualFold(strings.TrimSpace(name), wanted) {
+// accepts parses an Accept-Encoding header (RFC 9110, 12.5.3). Without the header no coding is
+// used.
+func accepts(accepted, coding string) bool {
+	for part := range strings.SplitSeq(accepted, ",") {
+		name, weight, isWeighed := strings.Cut(part, ";")
+		if strings.EqualFold(strings.TrimSpace(name), coding) {
 			return !isWeighed || strings.Trim(weight, " q=0.") != ""
 		}
 	}

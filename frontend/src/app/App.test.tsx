@@ -104,7 +104,7 @@ test('a form that came without a session does not ask who is signed in', async (
   expect(server.calls).toEqual([])
 })
 
-test('a sign-in leads back to where it was asked for, also over a reload of the code page', async () => {
+test('a sign-in returns to the requested page, also after a reload of the code page', async () => {
   const replies = {
     [session]: [notSignedIn(), json(signedIn)],
     'POST /api/auth/code': json(codeRequest(), 202),
@@ -119,7 +119,7 @@ test('a sign-in leads back to where it was asked for, also over a reload of the 
   expect(location.pathname + location.search).toBe('/account?tab=mail')
 })
 
-describe('whoever comes from an app', () => {
+describe('a visitor from an app', () => {
   const enter = '/enter?host=wiki.example.org&path=%2Fpage&nonce_hash=abc'
   const fromWiki = `/?next=${encodeURIComponent(enter)}`
   const app = { 'GET /api/apps/{host}': json({ id: 'wiki', name: 'Wiki' }) }
@@ -149,12 +149,12 @@ describe('whoever comes from an app', () => {
     expect(left).toHaveBeenCalledWith(enter)
   })
 
-  test('and is signed in goes on at once', async () => {
+  test('who is signed in already continues at once', async () => {
     await open(fromWiki, { [session]: json(signedIn) })
     expect(left).toHaveBeenCalledWith(enter)
   })
 
-  test('which wants a newer sign-in proves who they are first', async () => {
+  test('that requires a newer sign-in enters a code first', async () => {
     await open(`${fromWiki}&fresh=1`, {
       [session]: json(signedIn),
       'POST /api/auth/code': json(codeRequest(), 202),
@@ -166,7 +166,7 @@ describe('whoever comes from an app', () => {
     expect(left).toHaveBeenCalledWith(enter)
   })
 
-  test('is led back by the link of the mail, which knows the app too', async () => {
+  test('is led back by the link in the mail, which also names the app', async () => {
     await open('/verify#c=123456', {
       [session]: [notSignedIn(), json(signedIn)],
       'GET /api/auth/code': json(pendingCode({ app: { id: 'wiki', name: 'Wiki', enter } })),
@@ -178,7 +178,7 @@ describe('whoever comes from an app', () => {
   })
 })
 
-test('the apps that a person may open are on the start page', async () => {
+test('the start page lists the apps that the user may open', async () => {
   await open('/', {
     [session]: json(signedIn),
     'GET /api/apps': json({
@@ -253,7 +253,7 @@ describe('a fault of the program', () => {
   })
 })
 
-test('a 503 on arrival keeps the person on the page and retries', async () => {
+test('a 503 on arrival keeps the page and retries', async () => {
   await open('/', { [session]: [unavailable(), unavailable(), json(signedIn)] })
   expect(screen.getByRole('alert').textContent).toContain('Sana is temporarily unavailable.')
   await pass(1000)
@@ -261,13 +261,13 @@ test('a 503 on arrival keeps the person on the page and retries', async () => {
   expect(heading().textContent).toBe('Hello, Grace')
 })
 
-test('whoever does not want to wait can ask at once', async () => {
+test('a button retries at once', async () => {
   await open('/', { [session]: [unavailable({ retry_after: 30 }), notSignedIn()] })
   await press('Try again')
   expect(heading().textContent).toBe('Sign in')
 })
 
-test('trouble while the sign-in form is open loses nothing typed', async () => {
+test('errors while the sign-in form is open keep the typed text', async () => {
   await open('/', { [session]: [notSignedIn(), unavailable(), notSignedIn()] })
   await type('Email address', 'ada@exam')
   await show('visible')
@@ -281,7 +281,7 @@ test('a sign-in in another tab is noticed on return', async () => {
   expect(heading().textContent).toBe('Hello, Grace')
 })
 
-test('a session that ended elsewhere is noticed on return, and said', async () => {
+test('a session revoked elsewhere is noticed on return, with a message', async () => {
   await open('/', { [session]: [json(signedIn), notSignedIn()] })
   await show('visible')
   expect(heading().textContent).toBe('Sign in')
@@ -292,7 +292,7 @@ test('a session that ended elsewhere is noticed on return, and said', async () =
 const idle: SignedOut = { reason: 'idle' }
 const whyIdle = 'You were signed out because you hadn’t used this browser for a while.'
 
-test('whoever comes back to an ended session is told why, calmly and before the form, also after a reload', async () => {
+test("a revoked session's reason is shown before the form, also after a reload", async () => {
   const replies = { [session]: notSignedIn({ signed_out: idle }) }
   await open('/', replies)
   expect(screen.getByText(whyIdle).closest('[role=status]')).toBeTruthy()
@@ -303,7 +303,7 @@ test('whoever comes back to an ended session is told why, calmly and before the 
   expect(screen.getByText(whyIdle)).toBeTruthy()
 })
 
-test('a session that ended while its page was open says why on return', async () => {
+test('a session revoked while its page was open shows the reason on return', async () => {
   await open('/', {
     [session]: [
       json(signedIn),
@@ -328,7 +328,7 @@ test.each([
   expect(document.body.textContent).not.toMatch(/signed out|has ended/i)
 })
 
-test('whoever has asked for a code is not told again why the last session ended', async () => {
+test('after a code request the reason of the last sign-out is not shown again', async () => {
   await open('/', {
     [session]: notSignedIn({ signed_out: idle }),
     'POST /api/auth/code': json(codeRequest(), 202),
@@ -344,7 +344,7 @@ test('whoever has asked for a code is not told again why the last session ended'
   expect(screen.queryByText(whyIdle)).toBeNull()
 })
 
-test('a session that was begun and ended on one page later says why too', async () => {
+test('a session that began and was revoked on one page shows the reason too', async () => {
   await open('/', {
     [session]: [notSignedIn(), json(signedIn), notSignedIn({ signed_out: idle })],
     'POST /api/auth/code': json(codeRequest(), 202),
@@ -375,7 +375,7 @@ test.each([
   expect(select).not.toHaveBeenCalled()
 })
 
-test('signing out leaves nothing of the person on the page, even when the network is gone right after', async () => {
+test('signing out leaves nothing of the user on the page, even if the network fails right after', async () => {
   const server = await open('/', {
     [session]: [json(signedIn), 'lost', notSignedIn()],
     'POST /api/auth/sign-out': noContent(),
@@ -389,7 +389,7 @@ test('signing out leaves nothing of the person on the page, even when the networ
   expect(document.activeElement).toBe(heading())
 })
 
-test('a sign-out whose answer is lost is repeated, and leaves nothing of the person', async () => {
+test('a sign-out whose answer is lost is repeated, and leaves nothing of the user', async () => {
   const server = await open('/', {
     [session]: [json(signedIn), notSignedIn()],
     'POST /api/auth/sign-out': ['lost', noContent()],
@@ -402,14 +402,14 @@ test('a sign-out whose answer is lost is repeated, and leaves nothing of the per
   expect(document.body.textContent).not.toContain('grace@example.org')
 })
 
-test('a sign-out that fails says so, and the person is still signed in', async () => {
+test('a sign-out that fails says so, and the user is still signed in', async () => {
   await open('/', { [session]: json(signedIn), 'POST /api/auth/sign-out': unavailable() })
   await press('Sign out')
   expect(screen.getByRole('alert').textContent).toContain('You’re still signed in')
   expect(screen.getAllByText('grace@example.org')[0]).toBeTruthy()
 })
 
-test('whoever loses the sign-in need not type the address again', async () => {
+test('the form keeps the address after a session is lost', async () => {
   await open('/', {
     [session]: notSignedIn(),
     'POST /api/auth/code': json(codeRequest(), 202),
@@ -450,7 +450,7 @@ test('an address of no page is not found, and leads on', async () => {
 })
 
 describe('the address that signed in last', () => {
-  test('is there on the next visit, and gone for somebody else', async () => {
+  test('is there on the next visit, and gone for another user', async () => {
     localStorage.setItem('email', 'grace@example.org')
     await open('/', { [session]: notSignedIn() })
     expect(field().value).toBe('grace@example.org')

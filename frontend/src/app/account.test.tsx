@@ -60,7 +60,7 @@ describe('a change of the address', () => {
   const read = 'GET /api/account/email'
   const open = 'New email address'
 
-  test('that was asked for before a reload goes on where it was', async () => {
+  test('that was requested before a reload continues', async () => {
     await openInside('/account', { [read]: pending })
     expect(screen.getByText(/We sent a code to/)).toBeTruthy()
     expect(screen.getByText('grace@example.net')).toBeTruthy()
@@ -106,7 +106,7 @@ describe('a change of the address', () => {
     },
   )
 
-  test('that another code took the place of can be asked for anew', async () => {
+  test('that was replaced by another code can be requested again', async () => {
     await openInside('/account', { [read]: [pending, noPendingCode()] })
     await show('visible')
     expect(screen.getByText(/This change has expired/)).toBeTruthy()
@@ -266,7 +266,7 @@ describe('access keys', () => {
     expect(server.count(make)).toBe(0)
   })
 
-  test('that are too many are told from too many requests', async () => {
+  test('over the limit of keys are distinguished from too many requests', async () => {
     const waits = refusal(429, 'too_many_requests', 'Later', { retry_after: 60 })
     await openInside('/account', {
       [read]: none,
@@ -281,7 +281,7 @@ describe('access keys', () => {
     expect(screen.getByText(/Try again in 1:00/)).toBeTruthy()
   })
 
-  test('whose answer was lost are in the list, and the form stays', async () => {
+  test('are in the list after a lost answer, and the form stays', async () => {
     await openInside('/account', { [read]: [none, withKey], [make]: 'lost' })
     await create()
     expect(deletes()).toEqual(['Delete the access key Script'])
@@ -318,7 +318,7 @@ describe('access keys', () => {
   })
 })
 
-describe('what wants a fresh code', () => {
+describe('an action that requires a recent sign-in', () => {
   const cancelDialog = async () => {
     fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Cancel' }))
     await settled()
@@ -331,7 +331,7 @@ describe('what wants a fresh code', () => {
   const exported = 'GET /api/account/export'
   const file = json({ exported_at: '2026-03-20T10:00:00Z', account })
 
-  test('asks for it once, to the address of whoever is signed in, and then goes on by itself, once', async () => {
+  test("requests it once, to the current user's address, and then continues once by itself", async () => {
     vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
     const server = await openInside('/account', { ...code, [exported]: [stale(), file] })
     await type('Name', 'half a na')

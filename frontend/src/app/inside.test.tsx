@@ -32,12 +32,12 @@ afterEach(() => {
   document.body.hidden = false
 })
 
-describe('a way that wants a fresh code', () => {
+describe('a target that requires a fresh sign-in', () => {
   const enter = '/enter?host=wiki.example.org&path=%2F'
   const open = (replies: Record<string, Reply | Reply[]>) =>
     openInside(`/?next=${encodeURIComponent(enter)}&fresh=1`, replies)
 
-  test('asks whoever is signed in, and goes on with it', async () => {
+  test('asks signed-in users for a code, and continues with it', async () => {
     await open({
       'POST /api/auth/code': json(codeRequest(), 202),
       'GET /api/auth/code': json(pendingCode()),
@@ -49,21 +49,21 @@ describe('a way that wants a fresh code', () => {
     expect(location.pathname + location.search).toBe(enter)
   })
 
-  test('is any way for whoever has to sign in first', async () => {
+  test('accepts any sign-in if the visitor has to sign in first', async () => {
     await open({ [session]: notSignedIn() })
     expect(heading().textContent).toBe('Sign in')
     expect(screen.queryByRole('dialog')).toBeNull()
   })
 })
 
-describe('whoever is not signed in', () => {
-  test('is led to the form, and knows the way back', async () => {
+describe('a visitor who is not signed in', () => {
+  test('is redirected to the form, with the way back', async () => {
     await openInside('/account?tab=name', { [session]: notSignedIn() })
     expect(location.pathname + location.search).toBe('/?next=%2Faccount%3Ftab%3Dname')
     expect(heading().textContent).toBe('Sign in to continue')
   })
 
-  test('since a moment ago is told why, wherever a call has found it out', async () => {
+  test('after a revocation reads the reason, whichever call received it', async () => {
     const server = await openInside('/account', {
       [session]: [
         json(signedIn),
@@ -92,7 +92,7 @@ describe('whoever is not signed in', () => {
   })
 })
 
-test('a server that is away keeps the page and its title, and is asked again', async () => {
+test('an unavailable server keeps the page and its title, and is retried', async () => {
   const server = await openInside('/sessions', {
     'GET /api/sessions': [unavailable(), json({ complete: true, sessions: [] })],
   })
@@ -104,7 +104,7 @@ test('a server that is away keeps the page and its title, and is asked again', a
 })
 
 describe('another tab', () => {
-  test('that signs out does so for this one, and nothing of the person stays', async () => {
+  test('that signs out does so for this one, and nothing of the user stays', async () => {
     await openInside('/account', { [session]: [json(signedIn), 'never'] })
     await shownAfter('signed_out', () => !document.body.textContent.includes('grace@example.org'))
     expect(document.querySelector('h1')).toBeNull()
@@ -140,7 +140,7 @@ describe('the code page, when another tab signs in', () => {
     await press('Email me a code')
   }
 
-  test('with its code, leads to the pages of whoever is signed in', async () => {
+  test('with its code, leads to the pages of the current user', async () => {
     await openCode(noPendingCode())
     await shownAfter('signed_in', title('Hello, Grace'))
     expect(location.pathname).toBe('/')
@@ -162,7 +162,7 @@ describe('a page that the browser keeps', () => {
     await pass(0)
   }
 
-  test('is blank while it is kept, and forgets the person before it is seen again', async () => {
+  test('is blank while it is kept, and forgets the user before it is shown again', async () => {
     await openInside('/account', { [session]: [json(signedIn), 'never'] })
     await turn('pagehide')
     expect(document.body.hidden).toBe(true)
@@ -171,7 +171,7 @@ describe('a page that the browser keeps', () => {
     expect(document.body.textContent).not.toContain('grace@example.org')
   })
 
-  test('is seen again also when the session has ended meanwhile', async () => {
+  test('is shown again also if the session was revoked meanwhile', async () => {
     await openInside('/account', { [session]: [json(signedIn), notSignedIn()] })
     await turn('pagehide')
     await show('visible')

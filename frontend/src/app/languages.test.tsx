@@ -428,7 +428,7 @@ test('every word on every page is from the catalogue, and every text of the cata
   expect(Object.keys(en).filter((key) => !seen.has(key))).toEqual([])
 })
 
-test('whoever is not signed in needs no text of the pages that are loaded later', async () => {
+test('visitors who are not signed in load no texts of lazy pages', async () => {
   use(firstTexts.en, 'en-GB')
   const leadsNowhere = (reply: Reply) => !(reply instanceof Response && reply.ok)
   const first = Object.values(states).filter(

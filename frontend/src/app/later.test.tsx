@@ -21,7 +21,7 @@ test('a page is shown when its program is there, at once where that was loaded b
   expect(importPage).toHaveBeenCalledOnce()
 })
 
-test('a program that cannot be loaded ahead is no trouble yet; shown, the page says so', async () => {
+test('a lazy page that cannot be preloaded shows an error only when it is opened', async () => {
   const importPage = vi
     .fn()
     .mockRejectedValueOnce(new TypeError('Failed to fetch'))

@@ -17,7 +17,7 @@ const items = () => screen.getAllByRole('listitem').map(({ textContent }) => tex
 const both = json({ complete: true, sessions: [otherSession, thisSession] })
 const sessions = 'GET /api/sessions'
 
-test('this session is the first, is marked, and cannot be ended here', async () => {
+test('the current session is first, is marked, and cannot be revoked here', async () => {
   await openInside('/sessions', { [sessions]: both })
   expect(items()[0]).toContain('Firefox on LinuxThis device')
   expect(items()[1]).toContain('Safari on iOS')
@@ -44,7 +44,7 @@ test.each<[string, Reply[]]>([
   expect(screen.getByText('Signed out Safari on iOS.').closest('[role=status]')).toBeTruthy()
 })
 
-test('a store that knows this session only says so, and offers nothing that it cannot do', async () => {
+test('a store that has only the current session says so, and offers nothing else', async () => {
   await openInside('/sessions', { [sessions]: json({ complete: false, sessions: [thisSession] }) })
   expect(screen.getByText(/You can manage only this device here/)).toBeTruthy()
   expect(screen.queryByText('You’re not signed in on any other device.')).toBeNull()
@@ -126,7 +126,7 @@ test('an event of an administrator says so, and one of an access key names it', 
   expect(items()[1]).toContain('Access key for Wiki created: Backup')
 })
 
-test('what was read of the activity stays when the tab is seen again, without gaps and without repeats', async () => {
+test('loaded activity stays when the tab is shown again, without gaps and repeats', async () => {
   const events = Array.from({ length: 6 }, (_, number) =>
     event(number, 'signed_in', { ip: `192.0.2.${number}` }),
   )

@@ -35,7 +35,7 @@ test.each([
   expect(read(next)).toBeUndefined()
 })
 
-test('A-27: whatever is accepted stays on this origin, over 2 000 made-up values', () => {
+test('A-27: accepted values stay on this origin, over 2 000 generated ones', () => {
   const parts = [
     '/',
     '\\',
@@ -75,7 +75,7 @@ test('A-27: whatever is accepted stays on this origin, over 2 000 made-up values
   expect(accepted).toBeGreaterThan(50)
 })
 
-test('whoever comes from an app is led back to it, and says so when they ask for a code', () => {
+test('visitors from an app are led back to it, and their code request names it', () => {
   const enter = '/enter?host=wiki.example.org&path=%2Fpage%3Fa%3Db&nonce_hash=abc'
   expect(read(enter)).toBe(enter)
   expect(appOf(enter)).toEqual({ host: 'wiki.example.org', path: '/page?a=b', nonce_hash: 'abc' })

@@ -63,7 +63,7 @@ test('after the removal of a passkey, the button that removes the next one has t
   expect(query('Use codes for recovery only')).toBeNull()
 })
 
-test('codes cannot be for recovery only where sessions cannot be ended', async () => {
+test('codes cannot be for recovery only if sessions cannot be revoked', async () => {
   standInForPasskeys('given')
   await openInside('/account', {
     [list]: json({ passkeys: [passkey, unusedPasskey], codes_for: 'sign_in', can_restrict: false }),

@@ -31,7 +31,7 @@ import {
 } from './openCodePage'
 
 describe('a code that is typed', () => {
-  test('is asked for where it was sent to, and can be typed at once', async () => {
+  test('is entered on a page that names the address, with focus in the field', async () => {
     await open({})
     expect(document.title).toBe('Check your email – Sana')
     expect(document.activeElement).toBe(field())
@@ -130,7 +130,7 @@ describe('a wrong code', () => {
     expect(selection()).toBe('123456')
   })
 
-  test('stops what a program fills in from being submitted, until a person types', async () => {
+  test('does not submit autofilled codes until the user types', async () => {
     const { server } = await open({ [verify]: wrong(4) })
     for (const value of ['123451', '123452', '123453', '123454', '123455']) await fill(value)
     expect(server.count(verify)).toBe(1)
@@ -160,7 +160,7 @@ describe('a wrong code', () => {
     expect(screen.getByText('For your security, this code no longer works.')).toBeTruthy()
   })
 
-  test('and too many of them: the page goes on with what the server says next', async () => {
+  test("and too many of them: the page continues with the server's answer", async () => {
     const due = json(pendingCode({ resend_at: serverTime(0) }))
     await open({ [read]: due, [verify]: refusal(429, 'too_many_tries'), [resend]: sent() })
     await type('123456')
@@ -203,7 +203,7 @@ describe('an expired code', () => {
     expect(document.activeElement).toBe(field())
   })
 
-  test('is told by the clock on the wall of whoever reads it', async () => {
+  test("is shown in the reader's local time", async () => {
     vi.setSystemTime(new Date(2026, 2, 14, 9, 26))
     await open({})
     const time = screen.getByText(/^0?9:36/)
@@ -233,7 +233,7 @@ describe("a code from the mail's link", () => {
     expect(server.count(verify)).toBe(0)
   })
 
-  test('can be typed elsewhere when it was asked for elsewhere', async () => {
+  test('requested in another browser can be entered there', async () => {
     const replies = { [read]: noPendingCode(), 'GET /api/auth/session': notSignedIn() }
     const { onSignIn } = await open(replies, '/verify#c=123456')
     expect(screen.getByText('Enter it in the browser where you started signing in:')).toBeTruthy()
@@ -252,7 +252,7 @@ describe("a code from the mail's link", () => {
     expect(onSignIn).toHaveBeenCalledWith(expect.objectContaining({ email: 'grace@example.org' }))
   })
 
-  test('is not needed by whoever is in already', async () => {
+  test('is not needed if the user is signed in already', async () => {
     const replies = {
       [read]: noPendingCode(),
       'GET /api/auth/session': json(signedIn),
@@ -263,7 +263,7 @@ describe("a code from the mail's link", () => {
     expect(screen.queryByText('123 456')).toBeNull()
   })
 
-  test('for a new address goes on to the account page, which waits for it', async () => {
+  test('for a new address leads to the account page, which expects it', async () => {
     const replies = {
       [read]: noPendingCode(),
       'GET /api/auth/session': json(signedIn),
@@ -390,7 +390,7 @@ describe('a right code whose answer is lost', () => {
     expect(screen.getByRole('alert').textContent).toContain('4 tries left')
   })
 
-  test('is left to the person after two minutes, for which the server gives the same answer', async () => {
+  test('is left to the user after two minutes, for which the server gives the same answer', async () => {
     const { server } = await open({ [verify]: 'lost' })
     await type('123456')
     await pass(120_000)

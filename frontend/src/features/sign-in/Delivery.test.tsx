@@ -24,7 +24,7 @@ const said = () =>
   [...(screen.getByText('grace@example.org').closest('[role=status]')?.children ?? [])].map(textOf)
 const textOf = (element: Element) => element.textContent.replace(/\d+:\d\d( [AP]M)?/, 'HH:MM')
 
-describe('what became of the mail is said, with the next step', () => {
+describe('the delivery status is shown, with the next step', () => {
   test.each<[Mail, string, string]>([
     [
       { delivery: 'queued' },
@@ -104,7 +104,7 @@ describe('what became of the mail is said, with the next step', () => {
     },
   )
 
-  test('that fails while somebody types keeps the field and its focus', async () => {
+  test('that fails while the user types keeps the field and its focus', async () => {
     await open({ [read]: [queued(), about({ delivery: 'failed' })] })
     await type('123')
     await pass(1000)
@@ -121,7 +121,7 @@ describe('what became of the mail is said, with the next step', () => {
     expect(outcomeOf(pendingCode(mail as unknown as Mail))).toBe(outcome)
   })
 
-  test('whoever has mistyped the address can change it', async () => {
+  test('a mistyped address can be changed', async () => {
     const { onSignIn } = await open({
       [read]: about({ delivery: 'failed', delivery_reason: 'no_such_mailbox' }),
       'DELETE /api/auth/code': noContent(),
@@ -145,7 +145,7 @@ describe('news of the mail', () => {
     return server
   }
 
-  test('is asked for ever less often, and after news quickly again', async () => {
+  test('is polled ever less often, and quickly again after a change', async () => {
     const sent = about({ delivery: 'sent' })
     await times(
       [queued(), queued(), queued(), queued(), sent],
@@ -163,12 +163,12 @@ describe('news of the mail', () => {
     },
   )
 
-  test('of a mail that is late is asked for too', async () => {
+  test('of a delayed mail is polled too', async () => {
     await times([about({ delivery: 'delayed' }), about({ delivery: 'delivered' })], [1000])
     expect(said()[0]).toBe('We sent a code to grace@example.org.')
   })
 
-  test('is not asked for when the code has expired or is locked', async () => {
+  test('is not polled if the code has expired or is locked', async () => {
     const { server } = await open({
       [read]: about({ delivery: 'sent' }, { expires_at: serverTime(20) }),
     })
@@ -179,13 +179,13 @@ describe('news of the mail', () => {
     expect(server.count(read)).toBe(asked)
   })
 
-  test('of a code that is locked is not asked for', async () => {
+  test('of a locked code is not polled', async () => {
     const { server } = await open({ [read]: about({ delivery: 'sent' }, { tries_left: 0 }) })
     await pass(300_000)
     expect(server.count(read)).toBe(1)
   })
 
-  test('is asked for again once a new code was sent', async () => {
+  test('is polled again after a new code was sent', async () => {
     const failed = about({ delivery: 'failed' }, { resend_at: serverTime(0) })
     const { server } = await open({
       [read]: failed,
@@ -196,7 +196,7 @@ describe('news of the mail', () => {
     expect(server.count(read)).toBe(2)
   })
 
-  test('is not asked for behind the back of whoever looks elsewhere, but at once on return', async () => {
+  test('is not requested while the page is hidden, but at once on return', async () => {
     const { server } = await open({ [read]: [queued(), about({ delivery: 'delivered' })] })
     await show('hidden')
     await pass(120_000)
@@ -206,7 +206,7 @@ describe('news of the mail', () => {
     expect(said()[0]).toBe('We sent a code to grace@example.org.')
   })
 
-  test('still comes after trouble, which is said, but is not fought while nobody looks', async () => {
+  test('still comes after errors, which are shown, but is not retried while the page is hidden', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const { server } = await open({
       [read]: [queued(), unavailable(), 'lost', queued(), about({ delivery: 'sent' })],
@@ -224,7 +224,7 @@ describe('news of the mail', () => {
     expect(said()[0]).toBe('We sent a code to grace@example.org.')
   })
 
-  test('is announced once, whatever the line does to the times, and takes nothing from whoever types', async () => {
+  test('is announced once, at any latency, and does not disturb typing', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     vi.setSystemTime(new Date(2026, 2, 14, 9, 49, 59, 990))
     // Half a second later, the code would seem valid for another minute.

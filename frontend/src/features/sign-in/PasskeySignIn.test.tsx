@@ -70,7 +70,7 @@ test.each([
   },
 )
 
-test('an offer is renewed before its challenge is too old, but not while nobody sees the page', async () => {
+test('an offer is renewed before its challenge expires, but not while the page is hidden', async () => {
   const { browser, server } = await open('waits')
   await pass(240_000)
   expect(server.count(options)).toBe(2)

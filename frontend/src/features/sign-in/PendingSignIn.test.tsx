@@ -109,14 +109,14 @@ describe('a sign-in that is gone', () => {
     })
   })
 
-  test('while the person looked elsewhere is noticed on return', async () => {
+  test('while the page was hidden is noticed on return', async () => {
     const { onSignIn } = await open({ [read]: [json(pendingCode()), noPendingCode()] })
     await show('visible')
     expect(onSignIn).toHaveBeenCalledWith(expect.objectContaining({ email: 'grace@example.org' }))
   })
 })
 
-describe('trouble', () => {
+describe('errors', () => {
   test('of the server keeps the code, which is sent again only by a press', async () => {
     const { server, onSignedIn } = await open({ [verify]: [unavailable(), verified] })
     await type('123456')
@@ -152,7 +152,7 @@ describe('trouble', () => {
   })
 })
 
-test('another address: the pending sign-in is given up and the address is there to be mended', async () => {
+test('another address: the pending sign-in is cancelled and the address can be corrected', async () => {
   const { server, onSignIn } = await open({ 'DELETE /api/auth/code': noContent() })
   await press('Use a different email address')
   expect(server.calls.at(-1)).toBe(`DELETE /api/auth/code?id=${pendingCode().id}`)

@@ -73,7 +73,7 @@ describe('a browser', () => {
   const missing = () => refusal(409, 'browser_token_missing')
   const blocked = 'Your browser is blocking cookies. Allow them to sign in.'
 
-  test('without cookies is told what to do before it sends anything', () => {
+  test('without cookies shows instructions before it sends anything', () => {
     vi.spyOn(navigator, 'cookieEnabled', 'get').mockReturnValue(false)
     open()
     expect(screen.getByRole('alert').textContent).toBe(blocked)
@@ -91,7 +91,7 @@ describe('a browser', () => {
     expect(screen.queryByRole('alert')).toBeNull()
   })
 
-  test('that takes no token blocks cookies: it is told so, and what to do', async () => {
+  test('that keeps no token blocks cookies: the page says so, with instructions', async () => {
     const server = new FakeServer({ [call]: missing() })
     const { onCodeRequested } = open()
     type('ada@example.org')
@@ -159,20 +159,20 @@ test('a fault of the server can be quoted', async () => {
   expect(screen.getByRole('alert').textContent).toContain('quote abc-1')
 })
 
-test('whoever is sent here hears why first, and finds the address in the field', () => {
+test('a reason is announced first, and the address is in the field', () => {
   open({ notice: 'The sign-in is gone.', email: 'ada@example.org' })
   expect(screen.getByText('The sign-in is gone.')).toBeTruthy()
   expect(field().value).toBe('ada@example.org')
   expect(document.activeElement).toBe(screen.getByRole('heading', { level: 1, name: 'Sign in' }))
 })
 
-test('whoever comes without a reason can type at once', () => {
+test('without a reason the field has the focus', () => {
   open()
   expect(document.activeElement).toBe(field())
   expect(document.title).toBe('Sign in – Sana')
 })
 
-test('a slip in the domain is asked about, and mended by a press', () => {
+test('a likely typing error in the domain is offered for correction', () => {
   render(
     <SignInPage
       arrival={{}}

@@ -21,7 +21,7 @@ test('a page that came to a browser without a session does not ask who is signed
   expect(server.calls).toEqual([session])
 })
 
-test('what the page says about the session answers nothing else', async () => {
+test("the page's answer about the session is used for no other request", async () => {
   document.documentElement.dataset.session = 'none'
   const server = new FakeServer({ 'GET /api/auth/code': json(pendingCode()) })
   const { result } = renderHook(() => useRead('/api/auth/code'))

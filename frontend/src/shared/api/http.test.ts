@@ -5,7 +5,7 @@ import { del, get, post, Refused, requestCode, Unreachable } from './http'
 const path = '/api/auth/session'
 const patient = () => new AbortController().signal
 
-describe('what is asked', () => {
+describe('the request', () => {
   test('a POST is a JSON object with its content type, also when it says nothing', async () => {
     const server = new FakeServer({ 'POST /api/auth/sign-out': noContent() })
     await post('/api/auth/sign-out', {})
@@ -88,7 +88,7 @@ describe('a request for a code', () => {
   })
 })
 
-describe('what comes back', () => {
+describe('the answer', () => {
   const outcome = async (reply: Response | 'lost') => {
     new FakeServer({ 'GET /api/auth/session': reply })
     return await get(path, patient()).catch((error: unknown) => error)
@@ -130,7 +130,7 @@ describe('what comes back', () => {
   })
 })
 
-describe('how long it waits', () => {
+describe('the deadline', () => {
   test('no answer in 15 seconds is Unreachable', async () => {
     const timeout = new AbortController()
     const asked = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(timeout.signal)
@@ -141,7 +141,7 @@ describe('how long it waits', () => {
     expect(asked).toHaveBeenCalledWith(15_000)
   })
 
-  test('whoever gives up gets the own reason back, not a trouble', async () => {
+  test('an aborted request rejects with the reason of its signal', async () => {
     new FakeServer({ 'GET /api/auth/session': 'never' })
     const person = new AbortController()
     const answer = get(path, person.signal).catch((error: unknown) => error)

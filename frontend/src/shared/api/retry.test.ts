@@ -23,7 +23,7 @@ test('the pauses double up to 30 s, and chance shortens each by up to half', () 
   expect(pause(2)).toBe(2000)
 })
 
-test('the server is never asked sooner than it wants', () => {
+test('no retry is sent before Retry-After', () => {
   expect(pause(0, refused(503, { retry_after: 20 }))).toBe(20_000)
   expect(pause(0, new Unreachable('502', 20))).toBe(20_000)
 })
@@ -55,7 +55,7 @@ test.each([400, 401, 404])('a %i is final', async (status) => {
   expect(read).toHaveBeenCalledTimes(1)
 })
 
-test('whoever leaves during a pause is not asked for any more', async () => {
+test('a read aborted during a pause is not repeated', async () => {
   const read = vi.fn().mockRejectedValue(new Unreachable('network'))
   const person = new AbortController()
   const answer = untilAnswered(read, () => {}, person.signal).catch((error: unknown) => error)

@@ -14,7 +14,7 @@ test.each([
   expect(cleanCode(cleanCode(typed, 'digits'), 'digits')).toBe(code)
 })
 
-test('what is wrong with a code is said in words', () => {
+test('mistakes in a code are explained', () => {
   expect(codeFault('', 'digits', 6)).toBe('Enter the 6-digit code from the email.')
   expect(codeFault('12345x', 'digits', 6)).toBe('Use numbers only.')
   expect(codeFault('1234', 'digits', 6)).toBe('Enter all 6 digits. You’ve entered 4.')
@@ -32,7 +32,7 @@ test.each([
   expect(cleanCode(code, 'alphanumeric')).toBe(code)
 })
 
-test('what is wrong with an alphanumeric code is said in words', () => {
+test('mistakes in an alphanumeric code are explained', () => {
   expect(codeFault('', 'alphanumeric', 13)).toBe(
     'Enter the code of 13 letters and digits from the email.',
   )

@@ -71,7 +71,7 @@ describe('the language', () => {
 })
 
 describe('a text', () => {
-  test('has its values where its language wants them', () => {
+  test('has its values in the order of its language', () => {
     expect(text('signedOut.browserOn', { browser: 'Firefox', system: 'Linux' })).toBe(
       'Firefox on Linux',
     )

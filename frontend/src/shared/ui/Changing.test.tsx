@@ -46,7 +46,7 @@ test('the hint of a field gives way to what is wrong, after the page was transla
   expect(container.querySelector('p')?.textContent).toBe('Too long.')
 })
 
-test('what a button announces goes away, after the page was translated', async () => {
+test("a button's announcement disappears after the page was translated", async () => {
   const { rerender } = render(<Button busy="Sending…">Send</Button>)
   translate()
   rerender(<Button>Send</Button>)

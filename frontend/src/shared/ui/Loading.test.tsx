@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { pass } from '../testing/time'
 import { Loading } from './Loading'
 
-test('nothing is shown for 300 ms, then a calm sign', async () => {
+test('nothing is shown for 300 ms, then a progress indicator', async () => {
   render(<Loading />)
   await pass(299)
   expect(screen.getByRole('status').textContent).toBe('')

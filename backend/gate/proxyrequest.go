@@ -11,8 +11,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// asked is a proxy's description of a visitor's request.
-type asked struct {
+// proxyRequest is a proxy's description of a visitor's request.
+type proxyRequest struct {
 	app  *apps.App
 	host string // one of the app's
 	// sentHost is the host that was sent instead, printable: for the log.
@@ -74,7 +74,7 @@ const (
 
 // read reads a proxy's request. problem is a reason of Misconfigured, "" for none; the family and
 // the app are set as far as they are known.
-func (g *Gate) read(ctx *fasthttp.RequestCtx) (f *family, a asked, problem string) {
+func (g *Gate) read(ctx *fasthttp.RequestCtx) (f *family, a proxyRequest, problem string) {
 	path := string(ctx.URI().PathOriginal())
 	for _, one := range families {
 		if id, ok := strings.CutPrefix(path, one.prefix); ok {

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// guess is a typed code after its comparison, before anything is written or answered.
-type guess struct {
+// attempt is a typed code after its comparison, before anything is written or answered.
+type attempt struct {
 	visitor   visitor.Visitor
 	challenge challenge.Challenge
 	right     bool
@@ -22,8 +22,8 @@ type guess struct {
 	forget    throttle.Budgets // reset by a right code; empty if nothing was counted
 }
 
-// guessLimits are the budgets of attempts at codes for an address.
-type guessLimits struct {
+// attemptLimits are the budgets of attempts at codes for an address.
+type attemptLimits struct {
 	device   string
 	own      []throttle.Use // of the address, or of a known browser
 	networks []throttle.Use // empty for a known browser
@@ -31,8 +31,8 @@ type guessLimits struct {
 	read     throttle.Budgets
 }
 
-func (s *Service) guessLimits(v visitor.Visitor, email string) guessLimits {
-	l := guessLimits{device: s.deviceID(v.Device, email)}
+func (s *Service) attemptLimits(v visitor.Visitor, email string) attemptLimits {
+	l := attemptLimits{device: s.deviceID(v.Device, email)}
 	inARow, byAddress := throttle.WrongInARow.Of(email), throttle.WrongByAddress.Of(email)
 	reset := []throttle.Use{inARow, byAddress}
 	if l.device == "" {
@@ -50,7 +50,7 @@ func (s *Service) guessLimits(v visitor.Visitor, email string) guessLimits {
 
 // budgetsFor returns the budgets of an attempt at a code of this format: an unguessable code needs
 // none by address.
-func (s *Service) budgetsFor(l guessLimits, format challenge.Format) throttle.Budgets {
+func (s *Service) budgetsFor(l attemptLimits, format challenge.Format) throttle.Budgets {
 	if format.Kind == challenge.Alphanumeric {
 		return s.Limits.Budgets(l.networks...)
 	}
@@ -62,26 +62,26 @@ func (s *Service) budgetsFor(l guessLimits, format challenge.Format) throttle.Bu
 // answers.
 func (s *Service) compare(
 	ctx context.Context, v visitor.Visitor, q challenge.Query, input string,
-) (guess, error) {
+) (attempt, error) {
 	if err := s.Limits.CanCount(ctx); err != nil {
-		return guess{}, err
+		return attempt{}, err
 	}
-	limits := s.guessLimits(v, q.Email)
-	c, counts, err := challenge.FindForGuess(ctx, s.DB, q, limits.read)
+	limits := s.attemptLimits(v, q.Email)
+	c, counts, err := challenge.FindForAttempt(ctx, s.DB, q, limits.read)
 	if err != nil {
-		return guess{}, err
+		return attempt{}, err
 	}
 	if err := c.Refusal(); err != nil {
 		if c.TriesLeft() == 0 {
 			s.Metrics.Refused(throttle.AttemptsLabel)
 		}
-		return guess{}, err
+		return attempt{}, err
 	}
 	code, err := challenge.CleanCode(input, c.Format)
 	if err != nil {
-		return guess{}, err
+		return attempt{}, err
 	}
-	g := guess{
+	g := attempt{
 		visitor: v, challenge: c, device: limits.device,
 		budgets: s.budgetsFor(limits, c.Format),
 	}
@@ -90,7 +90,7 @@ func (s *Service) compare(
 	}
 	if verdict := g.budgets.Judge(counts); verdict.Refused != nil {
 		s.Metrics.Refused(verdict.Refused.Label())
-		return guess{}, errLimit(verdict)
+		return attempt{}, errLimit(verdict)
 	}
 	g.right, err = s.isRight(v.Browser, c, code)
 	g.right = g.right && !c.Blocked
@@ -113,15 +113,15 @@ func (s *Service) isRight(
 
 // lock queues the locks of an attempt. Right and wrong attempts take the same locks in the same
 // first statements of their transactions, so that a failure affects both alike.
-func (g guess) lock(b *postgres.Batch) {
-	g.budgets.Lock(b, guessLock(g.challenge.Email))
+func (g attempt) lock(b *postgres.Batch) {
+	g.budgets.Lock(b, attemptLock(g.challenge.Email))
 	if g.challenge.UserID != "" {
 		queueUserLock(b, g.challenge.UserID)
 	}
 }
 
-// guessLock returns the name of the lock of every attempt at a code for an address.
-func guessLock(email string) string { return "address " + email }
+// attemptLock returns the name of the lock of every attempt at a code for an address.
+func attemptLock(email string) string { return "address " + email }
 
 // queueUserLock queues the lock of a user's row.
 func queueUserLock(b *postgres.Batch, userID string) {
@@ -134,7 +134,7 @@ func queueUserLock(b *postgres.Batch, userID string) {
 }
 
 // args returns the arguments of statements that write an attempt.
-func (g guess) args() pgx.NamedArgs {
+func (g attempt) args() pgx.NamedArgs {
 	args := pgx.NamedArgs{
 		"id": g.challenge.ID, "key": g.challenge.KeyID,
 		"platform": g.visitor.Platform, "ip": g.visitor.IP,
@@ -152,7 +152,7 @@ const forgetWrong = string(throttle.Forget) + `
 		        AND consumed_at = now())`
 
 // queueForget queues forgetWrong, unless nothing was counted, as for most right codes.
-func (g guess) queueForget(b *postgres.Batch) {
+func (g attempt) queueForget(b *postgres.Batch) {
 	if g.forget.Empty() {
 		return
 	}
@@ -180,7 +180,7 @@ const countWrong = `
 	FROM granted`
 
 // refuse counts a wrong attempt and returns its error, nil if a concurrent request interfered.
-func (s *Service) refuse(ctx context.Context, g guess) error {
+func (s *Service) refuse(ctx context.Context, g attempt) error {
 	tries := 0
 	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
 		tries = 0

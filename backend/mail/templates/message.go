@@ -21,8 +21,8 @@ type circumstances struct {
 	utcOffset int // as in SignInCode
 }
 
-// letter is what the templates may use.
-type letter struct {
+// message is what the templates may use.
+type message struct {
 	Name     string // what its messages begin with, "new_device"
 	Language string
 	Link     string
@@ -42,13 +42,13 @@ type letter struct {
 type footLink struct{ Message, URL string }
 
 // Say is a message of the catalogue with its values.
-func (l *letter) Say(message string) (string, error) { return l.messages.say(message, l.values) }
+func (l *message) Say(message string) (string, error) { return l.messages.say(message, l.values) }
 
 // Parts is a message with its values apart, for templates that make them stand out.
-func (l *letter) Parts(message string) ([]part, error) { return l.messages.fill(message, l.values) }
+func (l *message) Parts(text string) ([]part, error) { return l.messages.fill(text, l.values) }
 
 // Links are the operator's links that there are, with the messages that name them.
-func (l *letter) Links() []footLink {
+func (l *message) Links() []footLink {
 	var links []footLink
 	for _, each := range []footLink{
 		{"help", l.Brand.HelpURL}, {"privacy", l.Brand.PrivacyURL}, {"terms", l.Brand.TermsURL},
@@ -61,9 +61,9 @@ func (l *letter) Links() []footLink {
 }
 
 // Knows reports whether a value is known.
-func (l *letter) Knows(value string) bool { return l.values[value] != "" }
+func (l *message) Knows(value string) bool { return l.values[value] != "" }
 
-func (t *Set) letter(name string, about circumstances) (*letter, error) {
+func (t *Set) message(name string, about circumstances) (*message, error) {
 	u := about.publicURL
 	if u == nil || u.Hostname() == "" || !isWebScheme(u.Scheme) {
 		return nil, errors.New("mail: the public URL is not http or https with a host")
@@ -86,7 +86,7 @@ func (t *Set) letter(name string, about circumstances) (*letter, error) {
 		return nil, err
 	}
 	browser, err := messages.platform(about.browser)
-	return &letter{
+	return &message{
 		Name:     name,
 		Language: about.language,
 		Link:     link(u, "/", ""),
@@ -110,7 +110,7 @@ func link(publicURL *url.URL, path, fragment string) string {
 }
 
 // write makes the message of a letter, by the templates of a name.
-func (t *Set) write(to, from, kind, template string, l *letter) (mail.Message, error) {
+func (t *Set) write(to, from, kind, template string, l *message) (mail.Message, error) {
 	subject, err := l.Say(l.Name + "_subject")
 	if err != nil {
 		return mail.Message{}, err
