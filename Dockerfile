@@ -14,6 +14,7 @@ COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm npm ci --include=dev --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json vite.config.ts ./
 COPY frontend frontend
+COPY backend/web/pages.json backend/web/
 RUN node_modules/typescript-native/bin/tsc --noEmit -p tsconfig.json && node_modules/.bin/vite build
 
 FROM docker.io/library/golang:1.26-bookworm AS program

@@ -77,7 +77,12 @@ const goTest = ['test', '-vet=off', '-p=3', '-parallel=6']
  */
 const reading = { GOGC: '400' }
 /** The steps without which no Go test runs. */
-const provisions = ['Postgres for the tests', 'PgBouncer', 'nginx and Caddy']
+const provisions = [
+  'build of the single-page app',
+  'Postgres for the tests',
+  'PgBouncer',
+  'nginx and Caddy',
+]
 /** The package that takes longest: the others are done meanwhile, if it begins first. */
 const longest = 'sana/backend/web'
 /** The walk of `npm test`: the whole way of a person, through all that there is. */

@@ -2,13 +2,16 @@ package gate_test
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -394,4 +397,83 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The apps of examples/your-app, as committed, know their user behind the gate and a proxy, and
+// believe no client.
+func TestExamples_AppsKnowTheirUser(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	i := run(t, w, appsFile)
+	// Go caches the result of a test until a file changes that the test itself has read.
+	for _, source := range []string{"go/main.go", "node/app.mjs"} {
+		if _, err := os.ReadFile(filepath.Join("../../examples/your-app", source)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program := filepath.Join(t.TempDir(), "app")
+	build := exec.Command("go", "build", "-o", program, ".")
+	build.Dir = "../../examples/your-app/go"
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the app in Go: %v\n%s", err, out)
+	}
+	programs := map[string][]string{
+		"Go": {program}, "Node": {"node", "../../examples/your-app/node/app.mjs"},
+	}
+	for _, p := range proxytest.All() {
+		for language, command := range programs {
+			t.Run(language+" behind "+p.Kind, func(t *testing.T) {
+				w.Pass(t, 24*time.Hour) // limits on mails
+				b := newBehind(t, i, i.putBehind(t, p, "wiki", startApp(t, command)))
+				const address = "https://wiki.example.org/"
+				lies := all(set("Remote-Id", "1"), set("Remote-Email", "root@sana.example"),
+					set("Remote-Name", "Root"), alias("remote_groups", "admin"))
+				if got := b.send(http.MethodGet, address, "cors", lies); got.status != 401 {
+					t.Errorf("a stranger with forged headers: got %d: %.200s", got.status, got.body)
+				}
+				b.signIn(ada)
+				var user struct {
+					ID, Email, Name string
+					Groups          []string
+				}
+				for _, got := range []page{b.open(address), b.send(http.MethodGet, address, "cors", lies)} {
+					if err := json.Unmarshal([]byte(got.body), &user); err != nil {
+						t.Fatalf("got %d: %.200s", got.status, got.body)
+					}
+					if len(user.ID) != 36 || user.Email != ada || user.Name != ada ||
+						!slices.Equal(user.Groups, []string{"ops", "staff"}) {
+						t.Errorf("got the user %+v", user)
+					}
+				}
+			})
+		}
+	}
+}
+
+// startApp runs an app until the test ends and returns its address.
+func startApp(t *testing.T, command []string) string {
+	t.Helper()
+	port := harness.FreePort(t)
+	app := exec.Command(command[0], command[1:]...)
+	app.Env = append(os.Environ(), fmt.Sprintf("PORT=%d", port))
+	if err := app.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = app.Process.Kill()
+		_ = app.Wait()
+	})
+	address := fmt.Sprintf("http://127.0.0.1:%d", port)
+	harness.Eventually(t, "the app does not answer", func() error {
+		answer, err := http.Get(address)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusForbidden {
+			return fmt.Errorf("got %d for a request without headers", answer.StatusCode)
+		}
+		return nil
+	})
+	return address
 }

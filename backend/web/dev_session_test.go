@@ -173,9 +173,9 @@ func TestDev_PagesLeadToEachOther(t *testing.T) {
 		}
 	}
 	mails := string(b.Get("/dev/mails", html).Want(http.StatusOK).Body)
-	frames := strings.Count(mails, `data-src="/dev/mails/`)
-	if frames == 0 || frames%5 != 0 {
-		t.Errorf("got %d mails, want each in five languages", frames)
+	for _, kind := range []string{"account-blocked", "access-key-made", "code", "code-for-app"} {
+		frames := strings.Count(mails, `data-src="/dev/mails/`+kind+`/`)
+		harness.WantEqual(t, "languages of the mail "+kind, frames, 5)
 	}
 	b.Get("/dev/mails/new-device/ja", html).Want(http.StatusOK)
 	b.Get("/dev/mails/none/ja", html).Want(http.StatusNotFound, "not_found")

@@ -1,8 +1,11 @@
 package web
 
 import (
+	_ "embed"
+	"encoding/json"
 	"errors"
 	"path"
+	"slices"
 	"strings"
 
 	"sana/backend/fault"
@@ -11,10 +14,23 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
+//go:embed pages.json
+var pagesJSON []byte
+
 // pages are the paths that the SPA knows; for others it shows a not-found page, with status 404.
-var pages = map[string]bool{
-	"/": true, "/verify": true, "/not-you": true, "/recovery": true,
-	"/account": true, "/sessions": true, "/activity": true,
+var pages = parsePages()
+
+// parsePages reads pages.json, from which the SPA has its paths, too.
+func parsePages() map[string]bool {
+	var listed struct{ SignedIn, Open []string }
+	if err := json.Unmarshal(pagesJSON, &listed); err != nil {
+		panic("web: pages.json: " + err.Error())
+	}
+	known := map[string]bool{}
+	for _, path := range slices.Concat(listed.SignedIn, listed.Open) {
+		known[path] = true
+	}
+	return known
 }
 
 // serveFile is the last handler. It sends a file of the SPA, or its page to a browser that

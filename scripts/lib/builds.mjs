@@ -83,9 +83,12 @@ function version() {
 /** A digest over all that goes into the SPA and all that came out. */
 function spaStamp() {
   const hash = createHash('sha256')
-  const configuration = ['vite.config.ts', 'tsconfig.json', 'package-lock.json'].map((name) =>
-    join(root, name),
-  )
+  const configuration = [
+    'vite.config.ts',
+    'tsconfig.json',
+    'package-lock.json',
+    'backend/web/pages.json',
+  ].map((name) => join(root, name))
   for (const file of [...configuration, ...filesBelow(join(root, 'frontend'))]) {
     if (existsSync(file))
       hash

@@ -11,74 +11,37 @@ export function examineLists() {
   return [...pageFaults(), ...featureFaults(), ...languageFaults()]
 }
 
-/** A page that signed-in users see is named in App.tsx, and that leads to the other places. */
+/** A page that signed-in users see has its path in pages.json, and its component in the app. */
 function pageFaults() {
-  const inside = named(`${app}/App.tsx`, /const inside = \[([^\]]*)\]/, /'(\/[^']*)'/g)
-  const all = [...inside, '/verify', '/not-you', '/recovery']
-  const places = [
-    {
-      file: 'backend/web/files.go',
-      paths: named('backend/web/files.go', /pages = map\[string\]bool\{([^}]*)\}/, /"(\/[^"]*)"/g),
-      wanted: all,
-      advice: 'pages there lists the paths that the server answers with 200',
-    },
-    {
-      file: `${app}/Navigation.tsx`,
-      paths: named(`${app}/Navigation.tsx`, /const links[^=]*= \[(.*?)\n\]/s, /\['(\/[^']*)'/g),
-      wanted: inside,
-      advice: 'links there lists what the navigation leads to',
-    },
-    {
-      file: `${app}/laterPages.tsx`,
-      paths: [
-        ...new Set(
-          named(
-            `${app}/laterPages.tsx`,
-            /return \(\n\s*<InsideContext(.*)/s,
-            /path === '(\/[^']*)'/g,
-          ),
-        ),
-      ],
-      wanted: inside,
-      advice: 'InsidePages there shows each page at its path',
-    },
+  const list = 'backend/web/pages.json'
+  const shown = `${app}/signedInPages.tsx`
+  const known = JSON.parse(readFileSync(join(root, list), 'utf8')).signedIn
+  const paths = named(shown, /const signedInPages[^=]*= \[(.*?)\n\]/s, /\bpath: '([^']*)'/g)
+  return [
+    ...without(known, paths).map((path) => `${list} has the page ${path}: add it to ${shown}, too`),
+    ...without(paths, known).map(
+      (path) => `${shown} has the page ${path}: add it to signedIn in ${list}, too`,
+    ),
   ]
-  return places.flatMap(({ file, paths, wanted, advice }) => [
-    ...without(wanted, paths).map(
-      (path) => `${app}/App.tsx has the page ${path}, ${file} has not: ${advice}`,
-    ),
-    ...without(paths, wanted).map(
-      (path) => `${file} has the page ${path}, ${app}/App.tsx has not: inside there lists all`,
-    ),
-  ])
 }
 
-/** Every feature is closed to the others by Biome, and every page can be seen in its states. */
+/** Every page is shown by the app, and can be seen in its states. */
 function featureFaults() {
-  const folders = readdirSync(join(root, features))
-  const closed = named(
-    'biome.json',
-    /"\*\*\/app\/\*\*",(\s*"\.\.[^\]]*)\]/,
-    /"\.\.\/([^/"]+)\/\*\*"/g,
-  )
-  const withPages = folders.filter((name) =>
-    readdirSync(join(root, features, name)).some((file) => /Page\.tsx$/.test(file)),
-  )
-  const withoutStates = withPages.filter((name) => {
-    return !readdirSync(join(root, features, name)).some((file) => file.endsWith('.states.ts'))
+  const sources = readdirSync(join(root, app)).filter((name) => /^\w+\.tsx$/.test(name))
+  const code = sources.map((name) => readFileSync(join(root, app, name), 'utf8')).join('\n')
+  return readdirSync(join(root, features)).flatMap((feature) => {
+    const files = readdirSync(join(root, features, feature))
+    const pages = files.filter((file) => /^[A-Z]\w*Page\.tsx$/.test(file))
+    const faults = pages
+      .map((file) => `features/${feature}/${file.replace('.tsx', '')}`)
+      .filter((page) => !code.includes(`../${page}'`))
+      .map((page) => `${page} is shown nowhere: add it to ${app}/signedInPages.tsx`)
+    if (pages.length > 0 && !files.some((file) => file.endsWith('.states.ts')))
+      faults.push(
+        `${features}/${feature} has a page and no *.states.ts beside it, which shows it at /dev/states`,
+      )
+    return faults
   })
-  return [
-    ...without(folders, closed).map(
-      (name) => `biome.json does not close ${features}/${name}: add "../${name}/**" to its group`,
-    ),
-    ...without(closed, folders).map(
-      (name) => `biome.json closes ${features}/${name}, which is not there`,
-    ),
-    ...withoutStates.map(
-      (name) =>
-        `${features}/${name} has a page and no *.states.ts beside it, which shows it at /dev/states`,
-    ),
-  ]
 }
 
 /** Every language that has a file is loaded. */

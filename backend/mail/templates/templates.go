@@ -6,6 +6,8 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
+	"slices"
+	"strings"
 	texttemplate "text/template"
 
 	"sana/backend/brand"
@@ -42,4 +44,16 @@ func Parse(b brand.Brand) (*Set, error) {
 		return nil, err
 	}
 	return &Set{brand: b, text: text, html: html, languages: messages}, nil
+}
+
+// Names lists the mails to users by name: each has a message NAME_subject in every language.
+func (t *Set) Names() []string {
+	var names []string
+	for message := range t.languages["en"] {
+		if name, ok := strings.CutSuffix(message, "_subject"); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

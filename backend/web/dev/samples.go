@@ -2,6 +2,7 @@ package dev
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -19,16 +20,17 @@ type sample struct {
 	mail.Message
 }
 
-// sampleKinds are the kinds of mails, as named in the addresses of this page.
-var sampleKinds = append([]string{
-	"sign-in", "sign-in-to-app", "change-email", "new-device", "address-changed-old",
-	"address-changed-new", "account-deleted",
-}, signInChangeKinds()...)
+// codeForApp is the mail with a code that an app asked for; it has the subject of all codes.
+const codeForApp = "code-for-app"
 
-func signInChangeKinds() (kinds []string) {
-	for _, name := range templates.SignInChanges() {
+// sampleKinds lists the kinds of mails, as named in the addresses of this page: one for each
+// subject that there is, so that none is missing.
+func (p *Pages) sampleKinds() []string {
+	kinds := []string{codeForApp}
+	for _, name := range p.Mails.Names() {
 		kinds = append(kinds, strings.ReplaceAll(name, "_", "-"))
 	}
+	slices.Sort(kinds)
 	return kinds
 }
 
@@ -39,8 +41,8 @@ const (
 	samplePlatform = "Firefox on Linux"
 )
 
-// write renders an example; ok is false for an unknown kind.
-func (p *Pages) write(kind, language string) (m mail.Message, ok bool, err error) {
+// write renders an example of a kind.
+func (p *Pages) write(kind, language string) (m mail.Message, err error) {
 	now := time.Now()
 	code := templates.SignInCode{
 		Language: language, Browser: samplePlatform, Code: "042137", PublicURL: p.PublicURL,
@@ -49,12 +51,12 @@ func (p *Pages) write(kind, language string) (m mail.Message, ok bool, err error
 	changed := templates.AddressChanged{Language: language, Old: sampleTo, New: sampleNew, When: now,
 		PublicURL: p.PublicURL}
 	switch kind {
-	case "sign-in":
+	case "code":
 		m, err = p.Mails.SignInCode(sampleTo, sampleFrom, code)
-	case "sign-in-to-app":
+	case codeForApp:
 		code.App = "Wiki"
 		m, err = p.Mails.SignInCode(sampleTo, sampleFrom, code)
-	case "change-email":
+	case "code-change":
 		code.ForChange = true
 		m, err = p.Mails.SignInCode(sampleNew, sampleFrom, code)
 	case "new-device":
@@ -69,10 +71,16 @@ func (p *Pages) write(kind, language string) (m mail.Message, ok bool, err error
 	case "account-deleted":
 		m, err = p.Mails.AccountDeleted(sampleTo, sampleFrom,
 			templates.AccountDeleted{Language: language, When: now, PublicURL: p.PublicURL})
+	case "account-blocked":
+		m, err = p.Mails.AccountBlocked(sampleTo, sampleFrom, templates.AccountBlocked{
+			Language: language, Browser: samplePlatform, When: now, PublicURL: p.PublicURL,
+		})
+	case "access-key-made":
+		m, err = p.Mails.AccessKeyMade(sampleTo, sampleFrom, templates.AccessKeyMade{
+			Language: language, Browser: samplePlatform, IP: "192.0.2.7", App: "Wiki",
+			ExpiresAt: now.AddDate(0, 0, 30), When: now, PublicURL: p.PublicURL,
+		})
 	default:
-		if !slices.Contains(signInChangeKinds(), kind) {
-			return mail.Message{}, false, nil
-		}
 		m, err = p.Mails.SignInChange(sampleTo, sampleFrom, templates.SignInChange{
 			Name: strings.ReplaceAll(kind, "-", "_"), Language: language, Browser: samplePlatform,
 			IP:      "192.0.2.7",
@@ -80,16 +88,17 @@ func (p *Pages) write(kind, language string) (m mail.Message, ok bool, err error
 			PublicURL: p.PublicURL,
 		})
 	}
-	return m, true, err
+	return m, err
 }
 
 func (p *Pages) showSamples(_ context.Context, c *fiber.Ctx) error {
 	var all []sample
-	for _, kind := range sampleKinds {
+	kinds := p.sampleKinds()
+	for _, kind := range kinds {
 		for _, language := range templates.Languages() {
-			m, _, err := p.write(kind, language)
+			m, err := p.write(kind, language)
 			if err != nil {
-				return err
+				return fmt.Errorf("write an example of the mail %s: %w", kind, err)
 			}
 			all = append(all, sample{kind, language, m})
 		}
@@ -97,16 +106,17 @@ func (p *Pages) showSamples(_ context.Context, c *fiber.Ctx) error {
 	return send(c, "mails.html", struct {
 		Kinds   []string
 		Samples []sample
-	}{sampleKinds, all})
+	}{kinds, all})
 }
 
 func (p *Pages) showSample(_ context.Context, c *fiber.Ctx) error {
-	m, ok, err := p.write(c.Params("kind"), c.Params("language"))
+	kind := c.Params("kind")
+	if !slices.Contains(p.sampleKinds(), kind) {
+		return fault.New(fault.NotFound, "There is no mail of this kind; /dev/mails has all of them.")
+	}
+	m, err := p.write(kind, c.Params("language"))
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return fault.New(fault.NotFound, "There is no mail of this kind; /dev/mails has all of them.")
 	}
 	return sendMail(c, m.HTML)
 }

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useErrorBoundary, useMemo, useState } from 'preact/hooks'
 import { LocationProvider, useLocation } from 'preact-iso'
+import { signedIn } from '../../../backend/web/pages.json'
 import type { Arrival } from '../features/sign-in/SignInPage'
 import { forgetArrival } from '../shared/api/arrival'
 import { type CodeRequest, refusalOfFault } from '../shared/api/http'
@@ -12,14 +13,8 @@ import { nextPath, queryFor } from './next'
 import { Offline } from './Offline'
 import { CodePageLater, FootLater, loadPages, OtherPagesLater } from './pagesLater'
 
-/**
- * The pages for signed-in users; for others they show the sign-in form, the first one at its own
- * path.
- */
-const inside = ['/', '/account', '/sessions', '/activity']
-
 /** The SPA's pages; other paths of this host may belong to other programs. */
-const isOurs = (path: string) => inside.includes(path) || path === '/verify'
+const isOurs = (path: string) => signedIn.includes(path) || path === '/verify'
 
 export function App() {
   return (
@@ -84,7 +79,7 @@ function Pages() {
     setRequested(undefined)
     route(`/${query}`, true)
   }, [route, query])
-  const signedIn = useCallback(() => {
+  const onSignedIn = useCallback(() => {
     tellOtherTabs('signed_in')
     welcome()
   }, [welcome])
@@ -108,7 +103,8 @@ function Pages() {
   // Pages that need it have read it by now.
   useEffect(forgetArrival, [])
 
-  if (inside.includes(path)) {
+  // Others see the sign-in form at these paths: the first one at its own path.
+  if (signedIn.includes(path)) {
     return (
       <Gate
         path={path}
@@ -126,7 +122,7 @@ function Pages() {
       <Main>
         <CodePageLater
           requested={requested}
-          onSignedIn={signedIn}
+          onSignedIn={onSignedIn}
           onRecovery={recover}
           onNewAddress={fillIn}
           onSignIn={start}

@@ -1,13 +1,7 @@
-import { type Key, text } from '../shared/i18n/text'
-import { Icon, type IconName } from '../shared/ui/Icon'
+import { text } from '../shared/i18n/text'
+import { Icon } from '../shared/ui/Icon'
 import styles from './Navigation.module.css'
-
-const links: [string, Key, IconName][] = [
-  ['/', 'nav.home', 'home'],
-  ['/account', 'nav.account', 'user'],
-  ['/sessions', 'nav.sessions', 'laptop'],
-  ['/activity', 'nav.activity', 'clock'],
-]
+import { signedInPages } from './signedInPages'
 
 interface Props {
   path: string
@@ -16,7 +10,7 @@ interface Props {
 export function Navigation({ path }: Props) {
   return (
     <nav class={styles.navigation} aria-label={text('home.title')}>
-      {links.map(([href, key, icon]) => (
+      {signedInPages.map(({ path: href, label, icon }) => (
         <a
           key={href}
           href={href}
@@ -24,7 +18,7 @@ export function Navigation({ path }: Props) {
           aria-current={href === path ? 'page' : undefined}
         >
           <Icon name={icon} />
-          {text(key)}
+          {text(label)}
         </a>
       ))}
     </nav>

@@ -1,14 +1,10 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
-import { AccountPage } from '../features/account/AccountPage'
 import { DeletedPage } from '../features/account/DeletedPage'
-import { ActivityPage } from '../features/activity/ActivityPage'
-import { HomePage } from '../features/home/HomePage'
 import { NotFoundPage } from '../features/not-found/NotFoundPage'
 import { NotYouPage } from '../features/not-you/NotYouPage'
 import { ProofDialog } from '../features/proof/ProofDialog'
 import { RecoveryPage } from '../features/recovery/RecoveryPage'
-import { SessionsPage } from '../features/sessions/SessionsPage'
 import { CodePage } from '../features/sign-in/CodePage'
 import { NotYou } from '../features/sign-in/NotYou'
 import { PasskeySignIn } from '../features/sign-in/PasskeySignIn'
@@ -23,6 +19,7 @@ import { restoredLink } from './encodedLink'
 import { Foot } from './Foot'
 import { Main } from './Frame'
 import { Navigation } from './Navigation'
+import { signedInPages } from './signedInPages'
 import { Visitor } from './Visitor'
 
 export { CodePage, DeletedPage, Foot, NotYou, PasskeySignIn, TypoHint, WhyHere }
@@ -91,10 +88,7 @@ export function InsidePages({
       <Visitor email={current.user.email} onSignedOut={onSignedOut} />
       <Navigation path={path} />
       <Main>
-        {path === '/' && <HomePage current={current} stale={stale} />}
-        {path === '/account' && <AccountPage onDeleted={onDeleted} />}
-        {path === '/sessions' && <SessionsPage />}
-        {path === '/activity' && <ActivityPage />}
+        {signedInPages.find((page) => page.path === path)?.show({ current, stale, onDeleted })}
       </Main>
       {waiting && (
         <ProofDialog

@@ -10,7 +10,7 @@ import { FakeServer } from '../shared/testing/server'
 import { repliesOf } from '../shared/testing/states'
 import { shifts, stepTaken, violations, watch } from './inspect/witness'
 import { found } from './registry'
-import { settled, take, takeAway, untilShown } from './steps'
+import { settled, standInForStorage, take, takeAway, untilShown } from './steps'
 import '../shared/ui/base.css'
 
 const query = new URLSearchParams(location.search)
@@ -21,8 +21,8 @@ watch()
 new FakeServer(repliesOf(state.answers))
 takeAway(state.without)
 standInForPasskeys(state.passkeys)
-// Other states' values are not this one's.
-localStorage.clear()
+// Other states' values are not this one's, and the developer's own must stay.
+standInForStorage()
 if (state.kept) keep('email', state.kept)
 history.replaceState(null, '', state.path)
 document.documentElement.style.colorScheme = query.get('theme') ?? ''

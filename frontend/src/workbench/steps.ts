@@ -12,6 +12,15 @@ export function takeAway(what: State['without']): void {
   if (what === 'cookies') Object.defineProperty(navigator, 'cookieEnabled', { get: () => false })
 }
 
+/**
+ * Gives the page a storage of its own, empty at first: the one of the address keeps the choices of
+ * the developer, which every state shares.
+ */
+export function standInForStorage(): void {
+  const values: Record<string, string> = {}
+  Object.defineProperty(window, 'localStorage', { value: values })
+}
+
 /** Waits until the next page is complete. */
 export async function settled(): Promise<void> {
   await until(
