@@ -282,7 +282,8 @@ func TestPasskeys_ChangesNeedAFreshSignInOfTheirUser(t *testing.T) {
 	s.makeSignInsOld(t)
 	const stale = "reauthentication_required"
 	s.owner.Get("/api/account/passkeys/options").Want(403, stale)
-	s.owner.Post("/api/account/passkeys", harness.NewAuthenticator(t).Create(creation)).Want(403, stale)
+	late := harness.NewAuthenticator(t).Create(creation)
+	s.owner.Post("/api/account/passkeys", late).Want(403, stale)
 	s.owner.Do("PATCH", path, `{"name":"Mine"}`).Want(403, stale)
 	s.owner.Delete(path).Want(403, stale)
 	s.owner.Do("PUT", "/api/account/codes", `{"for":"recovery"}`).Want(403, stale)
