@@ -24,7 +24,7 @@ export default defineConfig({
   retries: process.env.CI ? 2 : 0,
   reporter: 'list',
   projects: [
-    // The only ones that run one after the other; they begin first, so that no worker waits for them.
+    // These run one by one. They begin first, so that no worker waits for them at the end.
     { ...whole, name: 'start', testMatch: 'start.spec.ts' },
     { ...whole, name: 'walks', testIgnore: ['states/**', 'start.spec.ts'] },
     {

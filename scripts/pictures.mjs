@@ -18,7 +18,7 @@ import { buildWorkbench, serveWorkbench } from './lib/workbench.mjs'
 const folder = join(dataDir, 'pictures')
 const sizes = { phone: { width: 360, height: 740 }, desktop: { width: 1280, height: 800 } }
 const themes = /** @type {const} */ (['light', 'dark'])
-/** What the README shows, as a user meets it. */
+/** The states in the picture of the README. */
 const readme = ['sign-in/with-passkeys', 'code/mail-delivered']
 /** On a sheet, which should fit on a screen. */
 const thumbnail = { phone: 240, desktop: 480 }

@@ -299,8 +299,8 @@ async function node(...args) {
 }
 
 /**
- * With the settings of the build of bin/sana, which then finds everything compiled already. Of tests
- * that fail, the names are repeated at the end.
+ * With the settings of the build of bin/sana, which then finds everything compiled already. Of
+ * tests that fail, the names are repeated at the end.
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} [env]
  */

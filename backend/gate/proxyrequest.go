@@ -19,7 +19,7 @@ type proxyRequest struct {
 	sentHost string
 	target   string // as sent; used only as the path to return to
 	method   string
-	isPage   bool   // the request is a browser's navigation
+	isPage   bool // the request is a browser's navigation
 }
 
 // maxSentHost is the length of the longest name in DNS (RFC 1035, 2.3.4).

@@ -21,7 +21,7 @@ import (
 // Sana reads, and returns its path and the canaries.
 func buildAsReleased(t *testing.T) (program string, canaries []string) {
 	t.Helper()
-	list := submatch(t, `const flags = \[(.+), '-o', target\]`,
+	list := submatch(t, `(?s)const flags = \[(.+?)'-o',\s+target`,
 		read(t, "../../../scripts/lib/builds.mjs"))
 	program = filepath.Join(t.TempDir(), "sana")
 	arguments := []string{"build"}

@@ -95,7 +95,7 @@ func TestImage_UsesTheVersionsOfTheSources(t *testing.T) {
 func TestImage_HasTheBinaryOfNpmRunBuild(t *testing.T) {
 	t.Parallel()
 	builds := read(t, "../../../scripts/lib/builds.mjs")
-	list := submatch(t, `const flags = \[(.+), '-o', target\]`, builds)
+	list := submatch(t, `(?s)const flags = \[(.+?)'-o',\s+target`, builds)
 	var want []string
 	for _, quoted := range regexp.MustCompile("'[^']*'|`[^`]*`").FindAllString(list, -1) {
 		flag := strings.ReplaceAll(quoted[1:len(quoted)-1], "${version}", "${VERSION}")
