@@ -29,6 +29,7 @@ const (
 	passkeyRemovedTemplate   = "passkey_removed"
 	codesForSignInTemplate   = "codes_for_sign_in"
 	codesForRecoveryTemplate = "codes_for_recovery"
+	codesSuspendedTemplate   = "codes_suspended"
 	recoveryBegunTemplate    = "recovery_begun"
 	recoveryStoppedTemplate  = "recovery_stopped"
 	recoveredTemplate        = "recovered"

@@ -493,7 +493,7 @@ func (s *Service) tellSuspended(ctx context.Context, userID string) error {
 			return err
 		}
 		return s.recordChange(ctx, tx, visitor.Visitor{}, owner, account.CodesForSignIn,
-			codesForSignInTemplate)
+			codesSuspendedTemplate)
 	})
 }
 

@@ -140,7 +140,7 @@ func TestEveryMessageReadsAsAgreed(t *testing.T) {
 		golden(t, name+"."+language+".html", m.HTML)
 	})
 	want := len(templates.Languages()) * len(everyMessage(t, "en")) * 2
-	if files, _ := filepath.Glob("testdata/*.*.*"); len(files) != want {
+	if files, _ := filepath.Glob("testdata/*.*.*"); len(files) != want && !*update {
 		t.Errorf("got %d golden files, want %d: delete those of messages that are gone", len(files), want)
 	}
 }
@@ -260,6 +260,9 @@ func TestEveryMessageSaysWhereAndWhenAndWhatToDo(t *testing.T) {
 			if !strings.Contains(m.Text, want) || !strings.Contains(m.HTML, "<strong>"+want+"</strong>") {
 				t.Errorf("got no %q in both text and HTML:\n%s", want, m.Text)
 			}
+		}
+		if name == "codes_suspended" {
+			return // no user has done it
 		}
 		if wrong := map[string]string{
 			"en": "Not you\\?|Didn’t (try|ask)", "de": "Das waren nicht Sie\\?|Sie (wollten|haben)",

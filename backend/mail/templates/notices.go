@@ -63,7 +63,7 @@ type AccessKeyMade struct {
 // signInChanges are the names of the messages about how an account signs in.
 var signInChanges = []string{
 	"passkey_added", "passkey_removed", "codes_for_sign_in", "codes_for_recovery",
-	"recovery_begun", "recovery_stopped", "recovered",
+	"codes_suspended", "recovery_begun", "recovery_stopped", "recovered",
 }
 
 // SignInChanges lists the names that SignInChange can have.

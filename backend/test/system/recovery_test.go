@@ -230,8 +230,9 @@ func TestRecovery_IsSuspendedAtAnotherHost(t *testing.T) {
 	harness.WantEqual(t, "codes are", codesFor(s.owner), "sign_in")
 	s.wait(t, 0)
 	await(0, `codes_for = 'recovery' AND NOT codes_suspended`)
-	s.world.Mails(t, "codes_for_sign_in", ada, 1)
+	s.world.Mails(t, "codes_suspended", ada, 1)
 	harness.WantEqual(t, "recoveries", s.world.Count(t, `SELECT count(*) FROM recoveries`), 0)
+	s.wait(t, 0) // a second round tells no user again
 
 	moveTo("sana.example")
 	s.thief(t)
@@ -241,8 +242,11 @@ func TestRecovery_IsSuspendedAtAnotherHost(t *testing.T) {
 	s.world.Mails(t, "codes_for_recovery", ada, 2)
 	harness.WantEqual(t, "recoveries", s.world.Count(t, `SELECT count(*) FROM recoveries`), 1)
 	s.first.Open(t).UsePasskey(s.authenticator).Want(200)
-	harness.WantEqual(t, "mails that codes sign in", s.world.Count(t,
-		`SELECT count(*) FROM mails WHERE template = 'codes_for_sign_in'`), 101)
+	s.wait(t, 0)
+	harness.WantEqual(t, "mails that codes sign in for now", s.world.Count(t,
+		`SELECT count(*) FROM mails WHERE template = 'codes_suspended'`), 101)
+	harness.WantEqual(t, "mails that codes do not sign in", s.world.Count(t,
+		`SELECT count(*) FROM mails WHERE template = 'codes_for_recovery'`), 2)
 }
 
 // Sessions in cookies cannot be ended from here, so codes always sign in.
