@@ -268,6 +268,30 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 		s.world.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'passkey_added'`), 2)
 }
 
+// Parallel requests add no more than twenty passkeys to an account.
+func TestPasskeys_ParallelOnesKeepTheLimit(t *testing.T) {
+	t.Parallel()
+	s := newPasskeyScene(t)
+	s.world.Exec(t, `
+		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
+		    aaguid, name)
+		SELECT convert_to('full' || n, 'UTF8'), $1::uuid, 'sana.example', 'key', 0, false, false,
+		    gen_random_uuid(), 'P'
+		FROM generate_series(1, 18) AS n`, s.user)
+	const parallel = 8
+	clones, bodies := make([]*harness.Browser, parallel), make([]string, parallel)
+	for i := range clones {
+		options := s.owner.Get("/api/account/passkeys/options").Want(200).Body
+		clones[i], bodies[i] = s.owner.Clone(), harness.NewAuthenticator(t).Create(options)
+	}
+	answers := harness.Together(parallel, func(i int) *harness.Answer {
+		return clones[i].Post("/api/account/passkeys", bodies[i])
+	})
+	harness.WantEqual(t, "answers", tally(answers),
+		map[string]int{"201": 1, "409 too_many_passkeys": parallel - 1})
+	harness.WantEqual(t, "passkeys", s.world.Count(t, `SELECT count(*) FROM passkeys`), 20)
+}
+
 // Each change needs a fresh sign-in, of the user of the passkey.
 func TestPasskeys_ChangesNeedAFreshSignInOfTheirUser(t *testing.T) {
 	t.Parallel()

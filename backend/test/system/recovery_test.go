@@ -59,6 +59,9 @@ func TestRecovery_IsChosenWithTwoPasskeys(t *testing.T) {
 	put(`{"for":"recovery"}`).Want(409, "two_passkeys_needed")
 	put(`{"for":"nothing"}`).Want(400, "invalid_request")
 	second := s.owner.AddPasskey(harness.NewAuthenticator(t))
+	s.world.Exec(t, `UPDATE passkeys SET rp_id = 'old.example'`)
+	put(`{"for":"recovery"}`).Want(409, "two_passkeys_needed") // those of another host do not count
+	s.world.Exec(t, `UPDATE passkeys SET rp_id = 'sana.example'`)
 	put(`{"for":"recovery"}`).Want(204)
 	put(`{"for":"recovery"}`).Want(204)
 	s.world.Mails(t, "codes_for_recovery", ada, 1)
@@ -114,6 +117,8 @@ func TestRecovery_PasskeyStopsAThief(t *testing.T) {
 	thief.Post("/api/auth/recovery", `{}`).Want(404, "no_recovery") // the code is used up
 	harness.WantEqual(t, "sessions", s.sessions(t), sessions+1)
 	harness.WantEqual(t, "codes are", codesFor(s.owner), "recovery")
+	harness.WantEqual(t, "events about the end", s.world.Count(t,
+		`SELECT count(*) FROM account_events WHERE kind = 'recovery_stopped' AND ip <> ''`), 1)
 	s.world.AwaitMails(t)
 	harness.WantEqual(t, "mails about the beginning",
 		s.world.Count(t, `SELECT count(*) FROM mails WHERE template = 'recovery_begun'`), 1)
@@ -190,6 +195,18 @@ func TestRecovery_EndsEverythingAfterTheWait(t *testing.T) {
 		s.world.Count(t, `SELECT count(*) FROM mails WHERE template = 'recovered'`), 1)
 }
 
+// A user who is blocked after the code cannot begin a recovery.
+func TestRecovery_BeginsForNoBlockedUser(t *testing.T) {
+	t.Parallel()
+	s := newPasskeyScene(t)
+	s.restrict(t)
+	b := s.second.Open(t)
+	b.Verify(b.GetCode(s.world, ada)).Want(409, "recovery_required")
+	s.world.Exec(t, `UPDATE users SET blocked_at = now()`)
+	b.Post("/api/auth/recovery", `{}`).Want(404, "no_recovery")
+	harness.WantEqual(t, "recoveries", s.world.Count(t, `SELECT count(*) FROM recoveries`), 0)
+}
+
 // A code does not step up either, and a deleted account leaves nothing.
 func TestRecovery_CodeDoesNotStepUp(t *testing.T) {
 	t.Parallel()
@@ -247,6 +264,13 @@ func TestRecovery_IsSuspendedAtAnotherHost(t *testing.T) {
 		`SELECT count(*) FROM mails WHERE template = 'codes_suspended'`), 101)
 	harness.WantEqual(t, "mails that codes do not sign in", s.world.Count(t,
 		`SELECT count(*) FROM mails WHERE template = 'codes_for_recovery'`), 2)
+
+	// A choice of the user's own ends it, and nothing is left to resume.
+	moveTo("old.example")
+	s.wait(t, 0)
+	await(101, `codes_suspended`)
+	s.owner.Do(http.MethodPut, "/api/account/codes", `{"for":"sign_in"}`).Want(204)
+	await(100, `codes_suspended`)
 }
 
 // Sessions in cookies cannot be ended from here, so codes always sign in.
