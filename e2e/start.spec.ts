@@ -270,10 +270,26 @@ test('npm run dev: the server follows its sources, and a broken one changes noth
     "export const broken: number = 'text'\n",
   )
   await run.says('frontend/src/broken.ts(1,14): error TS2322')
+  expect(checkout.processes.join('\n'), 'the compiler watches').toContain('--watch')
 
   expect(await run.signal('SIGINT')).toBe(0)
   expect(await listens(port)).toBe(false)
+  expect(checkout.processes).toEqual([])
 })
+
+for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  test(`npm run dev leaves no process behind when npm gets ${signal}`, async ({ place }) => {
+    const { checkout, env } = place
+    const run = checkout.npm(['run', 'dev'], env)
+    await run.isReady()
+    await waitFor(() => checkout.processes.some((line) => line.includes('--watch')), {
+      timeout: 60_000,
+    })
+    await run.signal(signal)
+    await waitFor(() => checkout.processes.length === 0, { timeout: 60_000 })
+    expect(checkout.processes).toEqual([])
+  })
+}
 
 test('npm run dev reports why there is no server, and ends', async ({ place }) => {
   const { checkout, env } = place

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -15,7 +16,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { waitFor } from '../../scripts/lib/interrupt.mjs'
 import { root } from '../../scripts/lib/paths.mjs'
-import { startTimeOf } from '../../scripts/lib/processes.mjs'
+import { commandLineOf, startTimeOf } from '../../scripts/lib/processes.mjs'
 
 const left = ['.git', '.data', 'bin', 'node_modules', 'test-results']
 
@@ -48,7 +49,12 @@ export class Checkout {
 
   /** Starts `npm start` as a terminal does, in a process group of its own. */
   npmStart(env: Record<string, string>): Run {
-    return this.#start('npm', ['start'], env, true)
+    return this.npm(['start'], env)
+  }
+
+  /** Starts npm as a terminal does, in a process group of its own. */
+  npm(args: string[], env: Record<string, string>): Run {
+    return this.#start('npm', args, env, true)
   }
 
   #start(command: string, args: string[], env: Record<string, string>, detached = false): Run {
@@ -66,6 +72,13 @@ export class Checkout {
   /** The servers that were started here and have not ended yet. */
   get serverPids(): number[] {
     return this.#notes.map(({ child }) => child.pid)
+  }
+
+  /** The command lines of all processes that run in the folder. Only Linux tells them. */
+  get processes(): string[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && isIn(this.folder, Number(name)))
+      .map((pid) => commandLineOf(Number(pid)))
   }
 
   /** The scripts' records of the processes that they run. */
@@ -92,6 +105,15 @@ export class Checkout {
     await this.endAll()
     await Promise.all([...this.serverPids, this.postgresPid].filter(isAlive).map(killAndWait))
     rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+function isIn(folder: string, pid: number): boolean {
+  try {
+    const now = readlinkSync(`/proc/${pid}/cwd`)
+    return isAlive(pid) && (now === folder || now.startsWith(`${folder}/`))
+  } catch {
+    return false // it has ended, or is another user's
   }
 }
 
