@@ -81,3 +81,25 @@ test('the inspection finds what moves by itself, and what the policy forbids', a
     .poll(() => arrivalFaults(page))
     .toContainEqual(expect.stringMatching(/^img-src: https:\/\/elsewhere/))
 })
+
+test('a state has a storage of its own, and leaves the developer’s as it is', async ({ stage }) => {
+  const state = 'sign-in/of-the-last-visit'
+  await open(stage, state, phone, 'light')
+  const real = (value?: string) =>
+    stage.evaluate((value) => {
+      const frame = document.body.appendChild(document.createElement('iframe'))
+      const storage = frame.contentWindow?.localStorage
+      if (value) storage?.setItem('email', value)
+      const entries = { ...storage }
+      frame.remove()
+      return entries
+    }, value)
+  expect(await real()).toEqual({})
+  const own = { email: 'developer@example.org' }
+  expect(await real(own.email)).toEqual(own)
+
+  await open(stage, state, phone, 'light')
+  const field = stage.getByRole('textbox').first()
+  await expect(field).toHaveValue('ada@example.org')
+  expect(await real()).toEqual(own)
+})
