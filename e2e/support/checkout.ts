@@ -130,7 +130,10 @@ export class Run {
     return await this.exitCode()
   }
 
-  /** Sends the signal to the process group, as Ctrl-C does in a terminal. @returns the exit code */
+  /**
+   * Sends the signal to the process group, as Ctrl-C does in a terminal.
+   * @returns the exit code
+   */
   async signalGroup(signal: NodeJS.Signals): Promise<number | null> {
     process.kill(-(this.#child.pid ?? 0), signal)
     return await this.exitCode()

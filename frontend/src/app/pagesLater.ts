@@ -32,7 +32,10 @@ let areLoaded: true | undefined
 /** true once all of them are loaded. */
 export const arePagesThere = () => (areLoaded && hasText('page.toStart')) || undefined
 
-/** Preloads all of them. @returns whether they could be loaded */
+/**
+ * Preloads all of them.
+ * @returns whether they could be loaded
+ */
 export async function loadPages(): Promise<boolean> {
   const [trouble] = await Promise.all(pagesInFiles.map(({ load }) => load()))
   if (!trouble) areLoaded = true
