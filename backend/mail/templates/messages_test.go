@@ -137,13 +137,27 @@ func TestEveryMessageReadsAsAgreed(t *testing.T) {
 	t.Parallel()
 	forEveryMessage(t, func(t *testing.T, name, language string, m mail.Message) {
 		golden(t, name+"."+language+".txt", m.Subject+"\n\n"+m.Text+"\n")
-		golden(t, name+"."+language+".html", m.HTML)
+		if hasGoldenHTML(name, language) {
+			golden(t, name+"."+language+".html", m.HTML)
+		}
 	})
-	want := len(templates.Languages()) * len(everyMessage(t, "en")) * 2
+	want := 0
+	for _, language := range templates.Languages() {
+		for name := range everyMessage(t, language) {
+			want++
+			if hasGoldenHTML(name, language) {
+				want++
+			}
+		}
+	}
 	if files, _ := filepath.Glob("testdata/*.*.*"); len(files) != want {
 		t.Errorf("got %d golden files, want %d: delete those of messages that are gone", len(files), want)
 	}
 }
+
+// hasGoldenHTML reports whether a message's HTML is compared. Its words are those of its text, which
+// always is; other languages differ in nothing else.
+func hasGoldenHTML(name, language string) bool { return language == "en" || name == "sign_in_code" }
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()
