@@ -12,7 +12,7 @@ import (
 
 // emailScenarios test the promises about changing the address of an account.
 var emailScenarios = []scenario{
-	{"the code from the new address changes it, notifies both, revokes other sessions", func(s scene) {
+	{"the code changes the address, notifies both, and revokes other sessions", func(s scene) {
 		phone, _ := s.signInWith(iphone)
 		laptop, before := s.signInWith(firefox)
 		r := laptop.RequestChange(" Grace@SANA.Example ").Want(http.StatusAccepted).CodeRequest()

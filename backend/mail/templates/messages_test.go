@@ -155,8 +155,8 @@ func TestEveryMessageReadsAsAgreed(t *testing.T) {
 	}
 }
 
-// hasGoldenHTML reports whether a message's HTML is compared. Its words are those of its text, which
-// always is; other languages differ in nothing else.
+// hasGoldenHTML reports whether the HTML of a message is compared. In other languages it differs in
+// its words only, and those are in the text, which always is compared.
 func hasGoldenHTML(name, language string) bool { return language == "en" || name == "sign_in_code" }
 
 func golden(t *testing.T, name, got string) {
