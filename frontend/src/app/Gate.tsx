@@ -141,7 +141,7 @@ function SignIn({ onSignedIn, ...props }: SignInProps) {
   const [isThere, setThere] = useState<boolean | undefined>(arePagesThere)
   // At once: an effect after the next frame could let the footer appear first, and then move it.
   useLayoutEffect(() => {
-    loadPages().then(setThere)
+    loadPages().then(() => setThere(arePagesThere() ?? false))
   }, [])
   const isLed = ended ?? app
   const isKnown = kept('email')
