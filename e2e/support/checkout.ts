@@ -115,7 +115,7 @@ export class Run {
   }
 
   /** Waits until the output has `words`. */
-  async says(words: string, timeout = 90_000): Promise<void> {
+  async says(words: string, timeout = 180_000): Promise<void> {
     await waitFor(() => this.output.includes(words) || this.#hasEnded(), { timeout })
     if (!this.output.includes(words)) throw new Error(`"${words}" was not said:\n${this.output}`)
   }
