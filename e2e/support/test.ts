@@ -80,6 +80,7 @@ function watchForComplaints(page: Page): string[] {
  * second: users of a keyboard or a screen reader would be at the top of the document.
  */
 function complainOfLostFocus() {
+  if (document.scripts.length === 0) return // such a page may forbid all scripts
   let last: Element | undefined
   let ticks = 0
   document.addEventListener('focusin', ({ target }) => {
