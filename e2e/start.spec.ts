@@ -42,7 +42,7 @@ const test = base.extend<{ place: Place }, { checkout: Checkout }>({
 })
 
 // The tests share a folder, and the first one creates the database there.
-test.describe.configure({ mode: 'serial', timeout: 180_000 })
+test.describe.configure({ mode: 'serial', timeout: 400_000 })
 
 const listens = async (port: number) =>
   (await fetch(`http://127.0.0.1:${port}/livez`).catch(() => undefined)) !== undefined
@@ -251,7 +251,7 @@ test('npm run dev: the server follows its sources, and a broken one changes noth
 
   writeFileSync(source, `${sound}\n// changed\n`)
   const second = await waitFor(async () => [await instance()].find((now) => now && now !== first), {
-    timeout: 60_000,
+    timeout: 180_000,
   })
   expect(second, 'a new one has taken its place').toBeTruthy()
 
@@ -262,7 +262,7 @@ test('npm run dev: the server follows its sources, and a broken one changes noth
   await run.says('The server did not start')
   writeFileSync(english, texts)
   await waitFor(async () => [await instance()].find((now) => now && now !== second), {
-    timeout: 60_000,
+    timeout: 180_000,
   })
 
   writeFileSync(

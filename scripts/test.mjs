@@ -1,5 +1,6 @@
 // npm test: what one runs before a commit. npm run test:all: that and the long forms; CI runs it.
 // See usage. All steps are run, also after one has failed.
+import { spawnSync } from 'node:child_process'
 import { fetchAhead, refuseToInstall } from './lib/ahead.mjs'
 import { buildServer, buildSpa } from './lib/builds.mjs'
 import { provideCompiler } from './lib/c-compiler.mjs'
@@ -245,6 +246,7 @@ function lastSteps(options) {
   return [
     { parts: ['go'], form: 'long', name: 'PgBouncer', run: choosePgBouncer },
     { parts: ['go'], form: 'long', name: 'nginx and Caddy', run: chooseProxies },
+    { parts: ['go'], name: 'systemd-analyze', run: findSystemdAnalyze },
     // A test looks into the built program: it finds all but the last step of its build done.
     {
       parts: ['go', 'e2e'],
@@ -389,6 +391,12 @@ async function chooseProxies() {
   if (missing.length > 0)
     return `but NOTHING IS TESTED BEHIND ${missing.join(' AND ')}: it is not there, and could not be installed`
   return 'both'
+}
+
+/** TestOps_SystemdUnitIsValidAndHardened needs it, and is skipped without it. */
+function findSystemdAnalyze() {
+  if (spawnSync('systemd-analyze', ['--version']).status === 0) return
+  return 'but NOTHING WAS CHECKED of ops/sana.service: this machine has no systemd-analyze'
 }
 
 /** The tests in their short form, without the slow packages and without the race detector. */

@@ -76,8 +76,7 @@ func TestRun_ReportsChecksAfterInterruption(t *testing.T) {
 	var got []diagnose.Result
 	diagnose.Run(ctx, []diagnose.Check{
 		{Name: "one",
-			Do: func(
-				context.Context) diagnose.Result {
+			Do: func(context.Context) diagnose.Result {
 				cancel()
 				return diagnose.Result{State: diagnose.Passed}
 			}},

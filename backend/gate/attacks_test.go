@@ -196,8 +196,7 @@ func TestGate_TwoCookiesAreNone(t *testing.T) {
 	id, _ := i.signIn(t, ada)
 	q := question{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
 	for _, second := range []string{"planted", q.cookie} {
-		q.change = func(
-			r *http.Request) {
+		q.change = func(r *http.Request) {
 			r.AddCookie(&http.Cookie{Name: "__Host-sana_app", Value: second})
 		}
 		if a := i.ask(t, q); a.status != http.StatusUnauthorized {
@@ -214,8 +213,7 @@ func TestGate_AcceptsHeadersOf64kB(t *testing.T) {
 	id, _ := i.signIn(t, ada)
 	q := question{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
 	for size, want := range map[int]int{40 << 10: http.StatusOK, 70 << 10: http.StatusForbidden} {
-		q.change = func(
-			r *http.Request) {
+		q.change = func(r *http.Request) {
 			r.AddCookie(&http.Cookie{Name: "large", Value: strings.Repeat("a", size)})
 		}
 		if a := i.ask(t, q); a.status != want {

@@ -15,8 +15,7 @@ import (
 // read of a revoked session.
 
 // revocations are the ways to revoke a session in a transaction.
-var revocations = map[string]func(
-	ctx context.Context, s *Shared, tx pgx.Tx, session Session) error{
+var revocations = map[string]func(ctx context.Context, s *Shared, tx pgx.Tx, session Session) error{
 	"alone": func(ctx context.Context, s *Shared, tx pgx.Tx, session Session) error {
 		_, _, err := s.Revoke(ctx, tx, session.User.ID, session.ID, Ended{Reason: SignedOut})
 		return err

@@ -170,7 +170,7 @@ func (l *revocationListener) poll(ctx context.Context, conn postgres.Querier) er
 		           AND (SELECT backend_start < @now
 		                FROM pg_stat_get_activity(pg_backend_pid()))
 		           AND (SELECT swept <= pg_snapshot_xmin(@last::text::pg_snapshot)
-		                FROM session_revocations_swept), false) AS whole,
+		                FROM session_revocations_swept), false) AS complete,
 		       ARRAY(
 		           SELECT coalesce(k, '')
 		           FROM session_revocations

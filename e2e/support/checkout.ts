@@ -137,7 +137,7 @@ export class Run {
   }
 
   /** Waits until the output has `words`. */
-  async says(words: string, timeout = 90_000): Promise<void> {
+  async says(words: string, timeout = 180_000): Promise<void> {
     await waitFor(() => this.output.includes(words) || this.#hasEnded(), { timeout })
     if (!this.output.includes(words)) throw new Error(`"${words}" was not said:\n${this.output}`)
   }
@@ -152,7 +152,10 @@ export class Run {
     return await this.exitCode()
   }
 
-  /** Sends the signal to the process group, as Ctrl-C does in a terminal. @returns the exit code */
+  /**
+   * Sends the signal to the process group, as Ctrl-C does in a terminal.
+   * @returns the exit code
+   */
   async signalGroup(signal: NodeJS.Signals): Promise<number | null> {
     process.kill(-(this.#child.pid ?? 0), signal)
     return await this.exitCode()

@@ -16,7 +16,10 @@ export async function loseAnswers(page: Page, url: string, count = 1): Promise<{
   return { lost }
 }
 
-/** Sends the request on another connection. @returns the status of the answer */
+/**
+ * Sends the request on another connection.
+ * @returns the status of the answer
+ */
 async function pass(original: Request): Promise<number> {
   const headers = await original.allHeaders()
   const sent = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith(':')))

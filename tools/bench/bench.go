@@ -93,12 +93,7 @@ func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // progress reports the progress of the run.
 func (*bench) progress(format string, args ...any) {
-	fmt.Fprintf(
-		os.Stderr,
-		"%s  %s\n",
-		time.Now().Format(time.TimeOnly),
-		fmt.Sprintf(format, args...),
-	)
+	fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 }
 
 // newDatabase creates an empty database and returns its URL.

@@ -22,10 +22,8 @@ type client struct {
 
 func newClient(port int) *client {
 	return &client{http: &fasthttp.HostClient{
-		Addr: fmt.Sprint(
-			"127.0.0.1:",
-			port,
-		), MaxConns: 1, ReadTimeout: 20 * time.Second, WriteTimeout: 20 * time.Second,
+		Addr: fmt.Sprint("127.0.0.1:", port), MaxConns: 1, ReadTimeout: 20 * time.Second,
+		WriteTimeout: 20 * time.Second,
 	}}
 }
 
@@ -62,10 +60,8 @@ func (c *client) send(method, path string, body any, wanted int, into any) error
 	request.SetRequestURI("http://" + publicHost + path)
 	request.Header.SetMethod(method)
 	request.Header.Set("Origin", "https://"+publicHost)
-	request.Header.Set(
-		"User-Agent",
-		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-	)
+	request.Header.Set("User-Agent",
+		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
 	if c.address != "" {
 		request.Header.Set("X-Forwarded-For", c.address)
 	}

@@ -28,19 +28,9 @@ type ended struct {
 // without.
 func measureEndings(ctx context.Context, b *bench) error {
 	b.report.begin(
-		fmt.Sprintf(
-			"Endings: %d sessions ended at one instance, read at another that wrk reads from with %d "+
-				"connections",
-			b.endings,
-			connections,
-		),
-		"how it hears",
-		"p50 ms",
-		"p99 ms",
-		"max ms",
-		"answered as signed in to requests begun 2 s after",
-		"reads/s meanwhile",
-	)
+		fmt.Sprintf("Endings: %d sessions ended at one instance, read at another that wrk reads from "+
+			"with %d connections", b.endings, connections), "how it hears", "p50 ms", "p99 ms", "max ms",
+		"answered as signed in to requests begun 2 s after", "reads/s meanwhile")
 	for _, way := range []struct{ name, migrations, key string }{
 		{"LISTEN", "", "revocation_ms."},
 		{"it only asks", "&application_name=direct", ""},
@@ -54,21 +44,11 @@ func measureEndings(ctx context.Context, b *bench) error {
 			"p99": quantile(delays, 0.99),
 			"max": delays[len(delays)-1],
 		}
-		b.report.row(
-			way.name,
-			digits(figures["p50"]),
-			digits(figures["p99"]),
-			digits(figures["max"]),
-			fmt.Sprint(late),
-			fmt.Sprintf("%.0f", speed),
-		)
+		b.report.row(way.name, digits(figures["p50"]), digits(figures["p99"]), digits(figures["max"]),
+			fmt.Sprint(late), fmt.Sprintf("%.0f", speed))
 		if late > 0 {
-			return fmt.Errorf(
-				"%s: %d requests begun more than %s after the end were answered as signed in",
-				way.name,
-				late,
-				lateAfter,
-			)
+			return fmt.Errorf("%s: %d requests begun more than %s after the end were answered as signed in",
+				way.name, late, lateAfter)
 		}
 		for name, value := range figures {
 			if way.key != "" {
@@ -83,8 +63,7 @@ func measureEndings(ctx context.Context, b *bench) error {
 // with another parameter), instances assume a pooler, behind which LISTEN does not work, and only
 // poll.
 func (b *bench) endSessions(
-	ctx context.Context,
-	name, migrations string,
+	ctx context.Context, name, migrations string,
 ) (delays []float64, late int, speed float64, err error) {
 	name = "endings-" + strings.ReplaceAll(name, " ", "-")
 	database, err := b.migrated(ctx, name)
@@ -107,13 +86,7 @@ func (b *bench) endSessions(
 	if err := b.settle(ctx); err != nil {
 		return nil, 0, 0, err
 	}
-	all, counted, err := b.endWhileRead(
-		ctx,
-		instances[0],
-		instances[1],
-		j[:b.endings],
-		j[b.endings:],
-	)
+	all, counted, err := b.endWhileRead(ctx, instances[0], instances[1], j[:b.endings], j[b.endings:])
 	if err != nil {
 		b.failed = true
 		return nil, 0, 0, err
@@ -129,9 +102,7 @@ func (b *bench) endSessions(
 // endWhileRead revokes the sessions of one jar at an instance while wrk reads with another jar from
 // the other instance.
 func (b *bench) endWhileRead(
-	ctx context.Context,
-	here, there *server,
-	toEnd, others jar,
+	ctx context.Context, here, there *server, toEnd, others jar,
 ) ([]ended, load, error) {
 	cookies := b.path("cookies")
 	if err := others.write(cookies); err != nil {

@@ -104,14 +104,8 @@ func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop fun
 	if err = os.WriteFile(file, []byte(apps), 0o600); err != nil {
 		return nil, stop, err
 	}
-	sana, err := b.startSana(
-		ctx,
-		"gate",
-		database,
-		freePort(),
-		"APPS_FILE="+file,
-		fmt.Sprintf("GATE_ADDR=127.0.0.1:%d", gatePort),
-	)
+	sana, err := b.startSana(ctx, "gate", database, freePort(), "APPS_FILE="+file,
+		fmt.Sprintf("GATE_ADDR=127.0.0.1:%d", gatePort))
 	if err != nil {
 		return nil, stop, err
 	}
@@ -135,24 +129,10 @@ func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop fun
 		return nil, stop, err
 	}
 	port := freePort()
-	peer, err := b.startServer(
-		ctx,
-		"oauth2-proxy",
-		"/ping",
-		port,
-		nil,
-		b.oauth2,
-		"--provider=google",
-		"--client-id=bench",
-		"--client-secret=bench",
-		"--email-domain=*",
-		"--cookie-secret="+oauth2Secret,
-		"--reverse-proxy=true",
-		"--upstream=static://202",
-		"--request-logging=false",
-		"--auth-logging=false",
-		fmt.Sprintf("--http-address=127.0.0.1:%d", port),
-	)
+	peer, err := b.startServer(ctx, "oauth2-proxy", "/ping", port, nil, b.oauth2, "--provider=google",
+		"--client-id=bench", "--client-secret=bench", "--email-domain=*", "--cookie-secret="+oauth2Secret,
+		"--reverse-proxy=true", "--upstream=static://202", "--request-logging=false",
+		"--auth-logging=false", fmt.Sprintf("--http-address=127.0.0.1:%d", port))
 	if err != nil {
 		return nil, stop, err
 	}
@@ -240,13 +220,8 @@ func (t gateTarget) check(ctx context.Context) error {
 			want = http.StatusUnauthorized
 		}
 		if answer.StatusCode != want {
-			return fmt.Errorf(
-				"%s answers %d to cookie %.20q, want %d",
-				t.name,
-				answer.StatusCode,
-				value,
-				want,
-			)
+			return fmt.Errorf("%s answers %d to cookie %.20q, want %d", t.name, answer.StatusCode, value,
+				want)
 		}
 	}
 	return nil
@@ -283,30 +258,14 @@ http {
 func (b *bench) startNginx(ctx context.Context, gatePort int) (*server, error) {
 	port, config := freePort(), b.path("nginx.conf")
 	text := fmt.Sprintf(nginxConfig, b.dir, port, gatePort, freePort())
-	err := errors.Join(
-		os.WriteFile(config, []byte(text), 0o600),
-		os.WriteFile(filepath.Join(b.dir, "page"), []byte("a page\n"), 0o644),
-	)
+	err := errors.Join(os.WriteFile(config, []byte(text), 0o600),
+		os.WriteFile(filepath.Join(b.dir, "page"), []byte("a page\n"), 0o644))
 	if err != nil {
 		return nil, err
 	}
 	// nginx's workers must be able to read the page, which is in a folder of this user.
-	return b.startServer(
-		ctx,
-		"nginx",
-		"",
-		port,
-		nil,
-		b.nginx,
-		"-e",
-		b.path("nginx.err"),
-		"-g",
-		userOfWorkers(),
-		"-c",
-		config,
-		"-p",
-		b.dir,
-	)
+	return b.startServer(ctx, "nginx", "", port, nil, b.nginx, "-e", b.path("nginx.err"), "-g",
+		userOfWorkers(), "-c", config, "-p", b.dir)
 }
 
 // userOfWorkers returns a directive for nginx, which as root would switch to another user.

@@ -17,31 +17,13 @@ func measureGrowth(ctx context.Context, b *bench) error {
 	}
 	sizes := "1e4,1e7"
 	if b.quick {
-		b.report.leaveOut(
-			"growth to 10^7 sessions",
-			"a quick run has 10^5 at most, whose ratios are in the output of growth",
-		)
+		b.report.leaveOut("growth to 10^7 sessions",
+			"a quick run has 10^5 at most, whose ratios are in the output of growth")
 		sizes = "1e4,1e5"
 	}
 	file := b.path("growth.json")
-	cmd := exec.CommandContext(
-		ctx,
-		b.growth,
-		"-postgres",
-		b.database,
-		"-sana",
-		b.sana,
-		"-sizes",
-		sizes,
-		"-reads",
-		"cached,uncached",
-		"-expired",
-		"0",
-		"-touches",
-		"0",
-		"-json",
-		file,
-	)
+	cmd := exec.CommandContext(ctx, b.growth, "-postgres", b.database, "-sana", b.sana, "-sizes",
+		sizes, "-reads", "cached,uncached", "-expired", "0", "-touches", "0", "-json", file)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return err

@@ -50,12 +50,8 @@ func run(ctx context.Context, args []string) error {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&o.sana, "sana", "", "path of bin/sana")
-	flags.StringVar(
-		&o.database,
-		"database",
-		"",
-		"URL of a superuser, on a Postgres that nobody else uses",
-	)
+	flags.StringVar(&o.database, "database", "",
+		"URL of a superuser, on a Postgres that nobody else uses")
 	flags.StringVar(&o.settings, "settings", "as the server has them", "of that Postgres, in words")
 	flags.StringVar(&o.json, "json", "", "file for the figures")
 	flags.StringVar(&o.image, "image", "not looked for", "size of the container image")
@@ -64,12 +60,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.oauth2, "oauth2-proxy", "", "path of oauth2-proxy")
 	flags.StringVar(&o.nginx, "nginx", "", "path of nginx")
 	flags.StringVar(&o.growth, "growth", "", "path of the program that measures growth")
-	flags.StringVar(
-		&o.only,
-		"only",
-		"",
-		"parts to run: reads, start, gate, signins, endings, growth",
-	)
+	flags.StringVar(&o.only, "only", "", "parts to run: reads, start, gate, signins, endings, growth")
 	flags.BoolVar(&o.quick, "quick", false, "a short form, while developing")
 	if err := flags.Parse(args); err != nil {
 		return err

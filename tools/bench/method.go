@@ -86,9 +86,6 @@ func (b *bench) commitTime(ctx context.Context) string {
 		}
 		times = append(times, float64(time.Since(began).Microseconds())/1000)
 	}
-	return fmt.Sprintf(
-		"A commit of one row takes %s ms here (median of %d).",
-		digits(median(times)),
-		len(times),
-	)
+	return fmt.Sprintf("A commit of one row takes %s ms here (median of %d).", digits(median(times)),
+		len(times))
 }

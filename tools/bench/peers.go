@@ -129,8 +129,7 @@ func fiberStore(ctx context.Context, database string) (*fibersession.Store, *pgx
 		return nil, nil, err
 	}
 	store := fibersession.New(
-		fibersession.Config{Expiration: maxAge, Storage: storage.New(storage.Config{DB: db})},
-	)
+		fibersession.Config{Expiration: maxAge, Storage: storage.New(storage.Config{DB: db})})
 	store.RegisterType(answer{})
 	return store, db, nil
 }
@@ -169,12 +168,8 @@ func fiberJar(ctx context.Context, database string, list []answer) (jar, error) 
 		return s.Save()
 	})
 	for n := range list {
-		request, err := http.NewRequestWithContext(
-			ctx,
-			http.MethodGet,
-			fmt.Sprint("http://127.0.0.1/", n),
-			nil,
-		)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet,
+			fmt.Sprint("http://127.0.0.1/", n), nil)
 		if err != nil {
 			return nil, err
 		}

@@ -83,9 +83,8 @@ func postmasterOf(ctx context.Context, conn *pgx.Conn) (int, error) {
 	}
 	of, ok := statOf(strconv.Itoa(backend))
 	if !ok {
-		return 0, fmt.Errorf(
-			"the database's processes are not to be seen in /proc: it must run on this machine, on Linux",
-		)
+		return 0, fmt.Errorf("the database's processes are not to be seen in /proc: it must run on " +
+			"this machine, on Linux")
 	}
 	return of.parent, nil
 }

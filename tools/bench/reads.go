@@ -58,23 +58,12 @@ func measureReads(ctx context.Context, b *bench) error {
 			if t.name == sanaCached {
 				resident = max(resident, peak)
 			}
-			b.progress(
-				"round %d of %d: %-26s %8.0f reads/s",
-				r+1,
-				b.rounds,
-				t.name,
-				measured.perSecond(),
-			)
+			b.progress("round %d of %d: %-26s %8.0f reads/s", r+1, b.rounds, t.name, measured.perSecond())
 		}
 	}
 	b.report.addReads(targets, rounds)
-	b.report.add(
-		"memory under the read load (VmRSS, highest)",
-		"rss_load_mb",
-		resident,
-		"MB",
-		"at most 80",
-	)
+	b.report.add("memory under the read load (VmRSS, highest)", "rss_load_mb", resident, "MB",
+		"at most 80")
 	return nil
 }
 

@@ -106,56 +106,28 @@ func (r *report) addReads(targets []target, rounds []map[string]reading) {
 		return median(all)
 	}
 	constant := over(fiberConstant, func(m reading) float64 { return m.perSecond() })
-	r.begin(
-		"Reads: GET of the signed-in user",
-		"server",
-		"reads/s",
-		"of the constant",
-		"p50 µs",
-		"p99 µs",
-		"CPU µs a read: server",
-		"database",
-	)
+	r.begin("Reads: GET of the signed-in user", "server", "reads/s", "of the constant", "p50 µs",
+		"p99 µs", "CPU µs a read: server", "database")
 	for _, t := range targets {
 		speed := over(t.name, func(m reading) float64 { return m.perSecond() })
-		r.row(
-			t.name,
-			fmt.Sprintf("%.0f", speed),
-			digits(speed/constant),
-			digits(
-				over(t.name, func(m reading) float64 { return m.P50 }),
-			),
+		r.row(t.name, fmt.Sprintf("%.0f", speed), digits(speed/constant),
+			digits(over(t.name, func(m reading) float64 { return m.P50 })),
 			digits(over(t.name, func(m reading) float64 { return m.P99 })),
 			digits(over(t.name, func(m reading) float64 { return microseconds(m.server) })),
-			digits(over(t.name, func(m reading) float64 { return microseconds(m.database) })),
-		)
+			digits(over(t.name, func(m reading) float64 { return microseconds(m.database) })))
 	}
-	r.begin(
-		"Ratios of the reads, each the median of those within a round",
-		"ratio",
-		"figure",
-		"lowest to highest round",
-		"by CPU",
-		"at least",
-	)
+	r.begin("Ratios of the reads, each the median of those within a round", "ratio", "figure",
+		"lowest to highest round", "by CPU", "at least")
 	for _, ratio := range readRatios {
 		var all, byCPU []float64
 		for _, round := range rounds {
 			of, against := round[ratio.of], round[ratio.against]
 			all = append(all, of.perSecond()/against.perSecond())
-			byCPU = append(
-				byCPU,
-				float64(against.server+against.database)/float64(of.server+of.database),
-			)
+			byCPU = append(byCPU, float64(against.server+against.database)/float64(of.server+of.database))
 		}
 		r.set("ratios."+ratio.key, median(all))
-		r.row(
-			ratio.key,
-			digits(median(all)),
-			digits(slices.Min(all))+" to "+digits(slices.Max(all)),
-			digits(median(byCPU)),
-			ratio.aim,
-		)
+		r.row(ratio.key, digits(median(all)), digits(slices.Min(all))+" to "+digits(slices.Max(all)),
+			digits(median(byCPU)), ratio.aim)
 	}
 }
 

@@ -50,20 +50,10 @@ func sanaEnviron(database string, smtpPort int, further ...string) []string {
 
 // startSana starts bin/sana.
 func (b *bench) startSana(
-	ctx context.Context,
-	name, database string,
-	smtpPort int,
-	further ...string,
+	ctx context.Context, name, database string, smtpPort int, further ...string,
 ) (*server, error) {
-	return b.startServer(
-		ctx,
-		name,
-		"/readyz",
-		freePort(),
-		sanaEnviron(database, smtpPort, further...),
-		b.sana,
-		"serve",
-	)
+	return b.startServer(ctx, name, "/readyz", freePort(), sanaEnviron(database, smtpPort, further...),
+		b.sana, "serve")
 }
 
 // migrated creates a database with Sana's schema.
@@ -162,12 +152,8 @@ func sharedJar(ctx context.Context, database string, list []answer) (jar, error)
 		pgx.CopyFromRows(users)); err != nil {
 		return nil, err
 	}
-	_, err = conn.CopyFrom(
-		ctx,
-		pgx.Identifier{"sessions"},
-		[]string{"k", "v", "e", "id", "user_id", "idle_seconds", "sweep_at"},
-		pgx.CopyFromRows(rows),
-	)
+	_, err = conn.CopyFrom(ctx, pgx.Identifier{"sessions"},
+		[]string{"k", "v", "e", "id", "user_id", "idle_seconds", "sweep_at"}, pgx.CopyFromRows(rows))
 	if err == nil {
 		_, err = conn.Exec(ctx, "VACUUM ANALYZE")
 	}

@@ -27,9 +27,7 @@ type server struct {
 	log  string        // file with its output
 }
 
-func (s *server) url(
-	path string,
-) string {
+func (s *server) url(path string) string {
 	return fmt.Sprintf("http://127.0.0.1:%d%s", s.port, path)
 }
 
@@ -38,11 +36,7 @@ func (s *server) pid() int { return s.cmd.Process.Pid }
 // startServer starts a command that listens on PORT. It returns when the command answers GET of the
 // path ready with 200, or, if ready is "", when it accepts connections.
 func (b *bench) startServer(
-	ctx context.Context,
-	name, ready string,
-	port int,
-	environ []string,
-	command ...string,
+	ctx context.Context, name, ready string, port int, environ []string, command ...string,
 ) (*server, error) {
 	s := &server{name: name, port: port, done: make(chan struct{}), log: b.path(name + ".log")}
 	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -106,9 +100,7 @@ func (s *server) stop() {
 
 // get requests an address with a cookie, "" for none.
 func get(
-	ctx context.Context,
-	client *http.Client,
-	url, cookie string,
+	ctx context.Context, client *http.Client, url, cookie string,
 ) (status int, body []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -98,23 +98,15 @@ func measureSignIns(ctx context.Context, b *bench) error {
 				kind: k, port: s.port, sink: mails, next: next[k.known], passkeys: passkeys,
 			})
 			if err == nil && next[true].Load() > int64(b.known) {
-				err = fmt.Errorf(
-					"there are only %d users with an account: this machine needs more",
-					b.known,
-				)
+				err = fmt.Errorf("there are only %d users with an account: this machine needs more", b.known)
 			}
 			if err != nil {
 				b.failed = true
 				return fmt.Errorf("%s: %w; the log is %s", k.name, err, s.log)
 			}
 			results[i] = append(results[i], result)
-			b.progress(
-				"round %d of %d: %6.0f sign-ins/s: %s",
-				round+1,
-				b.signInRounds,
-				result.perSecond,
-				k.name,
-			)
+			b.progress("round %d of %d: %6.0f sign-ins/s: %s", round+1, b.signInRounds, result.perSecond,
+				k.name)
 		}
 	}
 	b.report.addSignIns(results)
@@ -282,30 +274,16 @@ func (s *signingIn) drain(ctx context.Context) error {
 		case right == len(s.asked):
 			return nil
 		case time.Now().After(deadline) || ctx.Err() != nil:
-			return fmt.Errorf(
-				"of %d people %d got fewer mails than they should",
-				len(s.asked),
-				fewer,
-			)
+			return fmt.Errorf("of %d people %d got fewer mails than they should", len(s.asked), fewer)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 }
 
 func (r *report) addSignIns(results [][]signIns) {
-	r.begin(
-		fmt.Sprintf("Whole sign-ins: ask, mail, verify; %d clients", signInClients),
-		"who",
-		"sign-ins/s",
-		"lowest to highest round",
-		"p50 ms",
-		"of which ask, mail, verify",
-		"p99 ms",
-		"CPU µs each: server",
-		"database",
-		"load beside it",
-		"503s, sent again",
-	)
+	r.begin(fmt.Sprintf("Whole sign-ins: ask, mail, verify; %d clients", signInClients), "who",
+		"sign-ins/s", "lowest to highest round", "p50 ms", "of which ask, mail, verify", "p99 ms",
+		"CPU µs each: server", "database", "load beside it", "503s, sent again")
 	var speeds []float64
 	for i, k := range kinds {
 		over := func(value func(signIns) float64) (values []float64) {
@@ -317,30 +295,17 @@ func (r *report) addSignIns(results [][]signIns) {
 		middle := func(value func(signIns) float64) string { return digits(median(over(value))) }
 		speed := over(func(s signIns) float64 { return s.perSecond })
 		speeds = append(speeds, median(speed))
-		r.row(
-			k.name,
-			digits(median(speed)),
-			digits(slices.Min(speed))+" to "+digits(slices.Max(speed)),
+		r.row(k.name, digits(median(speed)), digits(slices.Min(speed))+" to "+digits(slices.Max(speed)),
 			middle(func(s signIns) float64 { return s.p50 }),
-			middle(
-				func(s signIns) float64 { return s.ask },
-			)+", "+middle(
-				func(s signIns) float64 { return s.mail },
-			)+", "+middle(
-				func(s signIns) float64 { return s.verify },
-			),
+			middle(func(s signIns) float64 { return s.ask })+", "+
+				middle(func(s signIns) float64 { return s.mail })+", "+
+				middle(func(s signIns) float64 { return s.verify }),
 			middle(func(s signIns) float64 { return s.p99 }),
 			middle(func(s signIns) float64 { return microseconds(s.server) }),
 			middle(func(s signIns) float64 { return microseconds(s.database) }),
 			middle(func(s signIns) float64 { return microseconds(s.load) }),
-			fmt.Sprintf("%.0f", slices.Max(over(func(s signIns) float64 { return s.away }))),
-		)
+			fmt.Sprintf("%.0f", slices.Max(over(func(s signIns) float64 { return s.away }))))
 	}
-	r.add(
-		"whole sign-ins: the slower of known users in a browser of theirs and new users",
-		"signins_per_s",
-		min(speeds[0], speeds[1]),
-		"/s",
-		"1 000, better 1 500",
-	)
+	r.add("whole sign-ins: the slower of known users in a browser of theirs and new users",
+		"signins_per_s", min(speeds[0], speeds[1]), "/s", "1 000, better 1 500")
 }

@@ -29,8 +29,7 @@ type mails struct{ codes, notices int }
 func startSink() (*sink, error) {
 	s := &sink{taken: map[string]mails{}, waiting: map[string]chan string{}}
 	s.smtp = smtp.NewServer(
-		smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &delivery{sink: s}, nil }),
-	)
+		smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &delivery{sink: s}, nil }))
 	s.smtp.Domain = "mail." + publicHost
 	s.smtp.ErrorLog = log.New(io.Discard, "", 0)
 	s.smtp.ReadTimeout, s.smtp.WriteTimeout = 20*time.Second, 20*time.Second

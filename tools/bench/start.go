@@ -34,22 +34,12 @@ func measureStart(ctx context.Context, b *bench) error {
 				s.stop()
 				return err
 			}
-			b.report.add(
-				fmt.Sprintf("memory idle (VmRSS, %s after the start)", idleFor),
-				"rss_idle_mb",
-				idle,
-				"MB",
-				"at most 30",
-			)
+			b.report.add(fmt.Sprintf("memory idle (VmRSS, %s after the start)", idleFor), "rss_idle_mb",
+				idle, "MB", "at most 30")
 		}
 		s.stop()
 	}
-	b.report.add(
-		fmt.Sprintf("start to ready, median of %d", b.starts),
-		"ready_ms",
-		median(times),
-		"ms",
-		"at most 100",
-	)
+	b.report.add(fmt.Sprintf("start to ready, median of %d", b.starts), "ready_ms", median(times),
+		"ms", "at most 100")
 	return nil
 }

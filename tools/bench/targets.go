@@ -40,13 +40,8 @@ func (b *bench) readTargets(ctx context.Context) ([]target, error) {
 	targets := []target{
 		b.sanaTarget(sanaCached, database, smtp, kept(shared)),
 		b.sanaTarget(sanaUncached, database, smtp, kept(shared), "SESSION_CACHE=off"),
-		b.sanaTarget(
-			sanaSealed,
-			database,
-			smtp,
-			func() (jar, error) { return sealedJar(ctx, list) },
-			"SESSION_STORE=cookie",
-		),
+		b.sanaTarget(sanaSealed, database, smtp, func() (jar, error) { return sealedJar(ctx, list) },
+			"SESSION_STORE=cookie"),
 		{
 			name: sameChain,
 			path: sessionPath,
@@ -102,10 +97,7 @@ func withConstant(j jar) jar {
 }
 
 func (b *bench) sanaTarget(
-	name, database string,
-	smtp int,
-	j func() (jar, error),
-	further ...string,
+	name, database string, smtp int, j func() (jar, error), further ...string,
 ) target {
 	return target{
 		name: name,
@@ -130,10 +122,7 @@ func (b *bench) peerTarget(name, command string, j jar, args ...string) target {
 
 // startPeer runs this program as one of the compared servers.
 func (b *bench) startPeer(
-	ctx context.Context,
-	name, ready string,
-	environ []string,
-	args ...string,
+	ctx context.Context, name, ready string, environ []string, args ...string,
 ) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -182,23 +171,9 @@ func (b *bench) flaskTarget(ctx context.Context, list []answer) (target, error) 
 		jar:  kept(j),
 		start: func(ctx context.Context) (*server, error) {
 			port := freePort()
-			return b.startServer(
-				ctx,
-				"flask",
-				"",
-				port,
-				nil,
-				b.gunicorn,
-				"--worker-class=gthread",
-				fmt.Sprint("--workers=", threads),
-				fmt.Sprint(
-					"--threads=",
-					connections/threads,
-				),
-				"--keep-alive=75",
-				fmt.Sprint("--bind=127.0.0.1:", port),
-				"flask_peer:app",
-			)
+			return b.startServer(ctx, "flask", "", port, nil, b.gunicorn, "--worker-class=gthread",
+				fmt.Sprint("--workers=", threads), fmt.Sprint("--threads=", connections/threads),
+				"--keep-alive=75", fmt.Sprint("--bind=127.0.0.1:", port), "flask_peer:app")
 		},
 	}, nil
 }

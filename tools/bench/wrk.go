@@ -36,41 +36,28 @@ func (l load) fault() error {
 	if l.Errors == 0 && l.Refused == 0 && l.Requests > 0 {
 		return nil
 	}
-	return fmt.Errorf(
-		"wrk counted %d requests, %d broken connections or timeouts and %d refusals",
-		l.Requests,
-		l.Errors,
-		l.Refused,
-	)
+	return fmt.Errorf("wrk counted %d requests, %d broken connections or timeouts and %d refusals",
+		l.Requests, l.Errors, l.Refused)
 }
 
 // wrk reads with the cookies of a file for the given time. headers are further ones, "Name: value".
 func (b *bench) wrk(
-	ctx context.Context,
-	url, cookies string,
-	length time.Duration,
-	headers ...string,
+	ctx context.Context, url, cookies string, length time.Duration, headers ...string,
 ) (load, error) {
 	return b.wrkOver(ctx, connections, url, cookies, length, headers...)
 }
 
 // wrkOver is wrk over the given number of connections, each of which has one request in flight.
 func (b *bench) wrkOver(
-	ctx context.Context,
-	connections int,
-	url, cookies string,
-	length time.Duration,
-	headers ...string,
+	ctx context.Context, connections int, url, cookies string, length time.Duration, headers ...string,
 ) (load, error) {
 	script := b.path("jar.lua")
 	if err := os.WriteFile(script, jarScript, 0o600); err != nil {
 		return load{}, err
 	}
 	args := []string{
-		fmt.Sprint(
-			"-t",
-			min(threads, connections),
-		), fmt.Sprint("-c", connections), fmt.Sprintf("-d%.0f", max(1, length.Seconds())),
+		fmt.Sprint("-t", min(threads, connections)), fmt.Sprint("-c", connections),
+		fmt.Sprintf("-d%.0f", max(1, length.Seconds())),
 		"--timeout", "5", "-s", filepath.Base(script), url, "--", cookies, publicHost,
 	}
 	cmd := exec.CommandContext(ctx, "wrk", append(args, headers...)...)

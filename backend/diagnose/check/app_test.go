@@ -102,8 +102,7 @@ func replace(old, replacement string) func(string) string {
 }
 
 func remove(pattern string) func(string) string {
-	return func(
-		config string) string {
+	return func(config string) string {
 		return regexp.MustCompile(pattern).ReplaceAllString(config, "")
 	}
 }

@@ -35,8 +35,7 @@ var breakingProxies = []struct {
 		"fail Domain is set", nil},
 	{"moves the Path", inCookies("path=/", "path=/api"), "cookie", "fail Path is not /", nil},
 	{
-		"drops cookies", func(
-			f *front) {
+		"drops cookies", func(f *front) {
 			f.response = func(r *http.Response) { r.Header.Del("Set-Cookie") }
 		},
 		"code-request", "fail cookies do not arrive: 409 browser_token_missing", map[string]string{
@@ -58,8 +57,7 @@ var breakingProxies = []struct {
 	},
 	{
 		"makes every request our own", func(f *front) {
-			f.request = func(
-				r *http.Request) {
+			f.request = func(r *http.Request) {
 				r.Header.Set("Origin", publicURL)
 				r.Header.Del("Sec-Fetch-Site")
 			}
@@ -84,9 +82,8 @@ var breakingProxies = []struct {
 		"no-session", "fail a new visitor gets a session", nil,
 	},
 	{
-		"answers plain http itself", func(
-			f *front) {
-			f.plain = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) }
+		"answers plain http itself", func(f *front) {
+			f.plain = func(http.ResponseWriter, *http.Request) {}
 		},
 		"https", "warn http://example.com/ answers 200 and does not redirect to https", nil,
 	},

@@ -36,8 +36,7 @@ var files embed.FS
 
 var templates = template.Must(template.New("").Delims("<<", ">>").Funcs(template.FuncMap{
 	"identity": func() []string { return identity },
-	"variable": func(
-		header string) string {
+	"variable": func(header string) string {
 		return "$sana_" + strings.ToLower(strings.TrimPrefix(header, "Remote-"))
 	},
 	"under": func(header string) string { return strings.ReplaceAll(header, "-", "_") },

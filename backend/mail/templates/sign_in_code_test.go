@@ -129,12 +129,10 @@ func TestTheTemplatesAreNotToldWhatIsNotACode(t *testing.T) {
 		"tag in code":  func(c *templates.SignInCode) { c.Code = "<b>123456" },
 		"other digits": func(c *templates.SignInCode) { c.Code = "\u0661\u0662\u0663" },
 		"no URL":       func(c *templates.SignInCode) { c.PublicURL = nil },
-		"URL of a file": func(
-			c *templates.SignInCode) {
+		"URL of a file": func(c *templates.SignInCode) {
 			c.PublicURL = &url.URL{Scheme: "file", Host: "x", Path: "/a"}
 		},
-		"URL, no host": func(
-			c *templates.SignInCode) {
+		"URL, no host": func(c *templates.SignInCode) {
 			c.PublicURL = &url.URL{Scheme: "https", Path: "/a"}
 		},
 		"no end": func(c *templates.SignInCode) { c.ExpiresAt = time.Time{} },

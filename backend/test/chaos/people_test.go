@@ -121,9 +121,7 @@ func (p *person) take(name string, a *answer, cookies []*http.Cookie) {
 // isLost reports whether the effect of the request is unknown.
 func (a answer) isLost() bool { return a.status == 0 || a.status == http.StatusServiceUnavailable }
 
-func (p *person) session(
-	at string,
-) answer {
+func (p *person) session(at string) answer {
 	return p.ask(at, http.MethodGet, "/api/auth/session", "")
 }
 

@@ -38,8 +38,7 @@ func measure(s *scene) figures {
 		})
 	}
 	name := cookieOf(s.store)
-	fewest := func(
-		do func(*person)) int {
+	fewest := func(do func(*person)) int {
 		return len(counted.Fewest(len(people), func(i int) { do(people[i]) }))
 	}
 	f.Anonymous = fewest(func(p *person) { p.Get("/api/auth/session").Want(http.StatusUnauthorized) })

@@ -57,8 +57,7 @@ func BadMessages() map[string]mail.Message {
 		"subject with CRLF": func(m *mail.Message) { m.Subject = "Hello\r\nBcc: b@y.example" },
 		"subject with LF":   func(m *mail.Message) { m.Subject = "Hello\nBcc: b@y.example" },
 		"no subject":        func(m *mail.Message) { m.Subject = "" },
-		"from with a header": func(
-			m *mail.Message) {
+		"from with a header": func(m *mail.Message) {
 			m.From = "Sana <s@x.example>\r\nBcc: b@y.example"
 		},
 		"from two":     func(m *mail.Message) { m.From = "a@x.example, b@x.example" },
@@ -66,18 +65,15 @@ func BadMessages() map[string]mail.Message {
 		"no text":      func(m *mail.Message) { m.Text = "" },
 		"no kind":      func(m *mail.Message) { m.Kind = "" },
 		"kind with LF": func(m *mail.Message) { m.Kind = "a\nb" },
-		"header value with CRLF": func(
-			m *mail.Message) {
+		"header value with CRLF": func(m *mail.Message) {
 			m.Headers = map[string]string{"X-A": "b\r\nBcc: c@d.example"}
 		},
-		"header name with more": func(
-			m *mail.Message) {
+		"header name with more": func(m *mail.Message) {
 			m.Headers = map[string]string{"Bcc: c@d.example, X": "y"}
 		},
 		"header without a name": func(m *mail.Message) { m.Headers = map[string]string{"": "y"} },
 		"reference with LF":     func(m *mail.Message) { m.Ref = "a\nb" },
-		"header name with LF": func(
-			m *mail.Message) {
+		"header name with LF": func(m *mail.Message) {
 			m.Headers = map[string]string{"X-A: b\nBcc": "c@d.example"}
 		},
 	} {

@@ -52,8 +52,7 @@ func codesFor(b *harness.Browser) string {
 func TestRecovery_IsChosenWithTwoPasskeys(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
-	put := func(
-		body string) *harness.Answer {
+	put := func(body string) *harness.Answer {
 		return s.owner.Do(http.MethodPut, "/api/account/codes", body)
 	}
 	put(`{"for":"recovery"}`).Want(409, "two_passkeys_needed")

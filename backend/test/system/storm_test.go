@@ -14,6 +14,8 @@ import (
 
 	"sana/backend/test/harness"
 	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // storm requests codes from two processes while they are killed.
@@ -171,14 +173,14 @@ func (s *storm) expireSome() map[string]bool {
 	if err != nil {
 		s.Fatal(err)
 	}
-	defer rows.Close()
 	expired := map[string]bool{}
-	for rows.Next() {
-		var email string
-		if err := rows.Scan(&email); err != nil {
-			s.Fatal(err)
-		}
+	var email string
+	_, err = pgx.ForEachRow(rows, []any{&email}, func() error {
 		expired[email] = true
+		return nil
+	})
+	if err != nil {
+		s.Fatal(err)
 	}
 	return expired
 }
@@ -257,19 +259,19 @@ func (s *storm) checkMails(expired map[string]bool) (duplicates int) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var email string
-		var attempts int
-		if err := rows.Scan(&email, &attempts); err != nil {
-			s.Fatal(err)
-		}
+	var email string
+	var attempts int
+	_, err = pgx.ForEachRow(rows, []any{&email, &attempts}, func() error {
 		if n := sent[email]; n > attempts || n == 0 && !expired[email] {
 			s.Errorf("%s got %d mails with %d attempts", email, n, attempts)
 		}
 		if sent[email] > 1 {
 			duplicates++
 		}
+		return nil
+	})
+	if err != nil {
+		s.Fatal(err)
 	}
 	return duplicates
 }

@@ -1,5 +1,5 @@
 import type { ComponentProps } from 'preact'
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { type Arrival, SignInPage } from '../features/sign-in/SignInPage'
 import type { CodeRequest, SignedOut } from '../shared/api/http'
 import { useRead } from '../shared/api/useRead'
@@ -139,8 +139,9 @@ function SignIn({ onSignedIn, ...props }: SignInProps) {
   const app = appOf(next)
   /** Whether the file could be loaded; undefined until that is known. */
   const [isThere, setThere] = useState<boolean | undefined>(arePagesThere)
-  useEffect(() => {
-    loadPages().then(setThere)
+  // At once: an effect after the next frame could let the footer appear first, and then move it.
+  useLayoutEffect(() => {
+    loadPages().then(() => setThere(arePagesThere() ?? false))
   }, [])
   const isLed = ended ?? app
   const isKnown = kept('email')

@@ -32,8 +32,20 @@ let areLoaded: true | undefined
 /** true once all of them are loaded. */
 export const arePagesThere = () => (areLoaded && hasText('page.toStart')) || undefined
 
-/** Preloads all of them. @returns whether they could be loaded */
-export async function loadPages(): Promise<boolean> {
+let loading: Promise<boolean> | undefined
+
+/**
+ * Preloads all of them. Calls at the same time share a load: what waits for it appears at once.
+ * @returns whether they could be loaded
+ */
+export function loadPages(): Promise<boolean> {
+  loading ??= loadAll().finally(() => {
+    loading = undefined
+  })
+  return loading
+}
+
+async function loadAll(): Promise<boolean> {
   const [trouble] = await Promise.all(pagesInFiles.map(({ load }) => load()))
   if (!trouble) areLoaded = true
   return !trouble

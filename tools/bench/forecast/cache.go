@@ -46,25 +46,13 @@ func simulateCache(args []string) error {
 	flags.Float64Var(&p.visits, "visits", 2, "of each session on a day")
 	flags.IntVar(&p.requests, "requests", 43, "in a visit")
 	flags.IntVar(&p.seconds, "seconds", 600, "that a visit lasts")
-	perInstance := flags.Float64(
-		"per-instance",
-		20_000,
-		"requests a second that one instance takes",
-	)
+	perInstance := flags.Float64("per-instance", 20_000, "requests a second that one instance takes")
 	_ = flags.Parse(args)
-	fmt.Printf(
-		"%.0f visits a day of %d requests in %d s; an instance takes %.0f requests a second; a cached "+
-			"session takes %d bytes\n",
-		p.visits,
-		p.requests,
-		p.seconds,
-		*perInstance,
-		weight,
-	)
-	fmt.Println(
-		"| sessions | requests/s | in use | instances | requests of a session | visits | cache, MB | " +
-			"hits | reads of the database/s | touches/s |",
-	)
+	fmt.Printf("%.0f visits a day of %d requests in %d s; an instance takes %.0f requests a "+
+		"second; a cached session takes %d bytes\n", p.visits, p.requests, p.seconds, *perInstance,
+		weight)
+	fmt.Println("| sessions | requests/s | in use | instances | requests of a session | visits | " +
+		"cache, MB | hits | reads of the database/s | touches/s |")
 	for _, sessions := range []float64{1e6, 1e7, 1e8, 1e9} {
 		instances := max(2, int(p.perSecond(sessions) / *perInstance + 0.999))
 		for _, megabytes := range []int{64, 256, 1024} {
@@ -88,21 +76,9 @@ func (s setting) show(hits float64) {
 	if s.zipf > 0 {
 		who = fmt.Sprintf("Zipf %.1f", s.zipf)
 	}
-	fmt.Printf(
-		"| %.0e | %.0f | %.0f | %d | %s | %s | %d | %.1f %% | %.0f | %.0f |\n",
-		s.sessions,
-		s.perSecond(s.sessions),
-		s.inUse(
-			s.sessions,
-		),
-		s.instances,
-		where,
-		who,
-		s.megabytes,
-		100*hits,
-		s.perSecond(s.sessions)*(1-hits),
-		s.touches(),
-	)
+	fmt.Printf("| %.0e | %.0f | %.0f | %d | %s | %s | %d | %.1f %% | %.0f | %.0f |\n", s.sessions,
+		s.perSecond(s.sessions), s.inUse(s.sessions), s.instances, where, who, s.megabytes, 100*hits,
+		s.perSecond(s.sessions)*(1-hits), s.touches())
 }
 
 // touches returns the number of uses that all instances record in a second: one a minute of each

@@ -23,20 +23,15 @@ import (
 // revocation log.
 func measureRevocations(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("revocations", flag.ExitOnError)
-	url := flags.String(
-		"postgres",
-		"",
-		"URL of a superuser of a server on this machine, in a database that Sana has migrated",
-	)
+	url := flags.String("postgres", "",
+		"URL of a superuser of a server on this machine, in a database that Sana has migrated")
 	length := flags.Duration("length", 10*time.Second, "of each measurement")
 	_ = flags.Parse(args)
 	if _, err := postgres.Migrate(ctx, *url); err != nil {
 		return err
 	}
-	fmt.Println(
-		"| LISTEN | instances | revocations/s | polls/s | of each instance | CPU of the server, % of " +
-			"a core |",
-	)
+	fmt.Println("| LISTEN | instances | revocations/s | polls/s | of each instance | CPU of the " +
+		"server, % of a core |")
 	for _, listens := range []bool{true, false} {
 		for _, instances := range []int{2, 10, 30} {
 			for _, rate := range []int{0, 10, 100} {
@@ -50,11 +45,7 @@ func measureRevocations(ctx context.Context, args []string) error {
 }
 
 func measure(
-	ctx context.Context,
-	url string,
-	instances, rate int,
-	listens bool,
-	length time.Duration,
+	ctx context.Context, url string, instances, rate int, listens bool, length time.Duration,
 ) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
@@ -92,15 +83,8 @@ func measure(
 	took := time.Since(began).Seconds()
 	perSecond := float64(polls.Load()-before) / took
 	after, err := serverCPU(ctx, db)
-	fmt.Printf(
-		"| %v | %d | %d | %.0f | %.1f | %.1f |\n",
-		listens,
-		instances,
-		rate,
-		perSecond,
-		perSecond/float64(instances),
-		100*(after-cpu).Seconds()/took,
-	)
+	fmt.Printf("| %v | %d | %d | %.0f | %.1f | %.1f |\n", listens, instances, rate, perSecond,
+		perSecond/float64(instances), 100*(after-cpu).Seconds()/took)
 	return err
 }
 
@@ -120,23 +104,15 @@ func openStore(
 	}
 	limits := session.Limits{Idle: 24 * time.Hour, MaxAge: 30 * 24 * time.Hour}
 	options := session.CacheOptions{Bytes: 64 << 20, PollOnly: !listens}
-	return session.NewCached(
-		ctx,
-		pool,
-		limits,
-		options,
-		slog.New(slog.DiscardHandler),
-		metrics.New("forecast"),
-	)
+	return session.NewCached(ctx, pool, limits, options, slog.New(slog.DiscardHandler),
+		metrics.New("forecast"))
 }
 
 // counter counts polls of the revocation log.
 type counter struct{ polls *atomic.Int64 }
 
 func (c counter) TraceQueryStart(
-	ctx context.Context,
-	_ *pgx.Conn,
-	data pgx.TraceQueryStartData,
+	ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData,
 ) context.Context {
 	if strings.Contains(data.SQL, "session_revocations_swept") {
 		c.polls.Add(1)
@@ -200,22 +176,8 @@ func serverCPU(ctx context.Context, db *pgx.Conn) (total time.Duration, err erro
 		var user, system int
 		var state string
 		var skipped [10]int
-		_, err = fmt.Sscan(
-			fields,
-			&state,
-			&skipped[0],
-			&skipped[1],
-			&skipped[2],
-			&skipped[3],
-			&skipped[4],
-			&skipped[5],
-			&skipped[6],
-			&skipped[7],
-			&skipped[8],
-			&skipped[9],
-			&user,
-			&system,
-		)
+		_, err = fmt.Sscan(fields, &state, &skipped[0], &skipped[1], &skipped[2], &skipped[3],
+			&skipped[4], &skipped[5], &skipped[6], &skipped[7], &skipped[8], &skipped[9], &user, &system)
 		if err != nil {
 			return 0, err
 		}

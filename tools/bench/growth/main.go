@@ -61,19 +61,11 @@ func parse() options {
 	flag.StringVar(&sizes, "sizes", "1e4,1e6", "how many sessions, smallest first")
 	flag.StringVar(&names, "reads", strings.Join(kindNames(), ","), "which kinds of reads")
 	flag.IntVar(&o.rounds, "rounds", 3, "of each kind of reads at each size")
-	flag.DurationVar(
-		&o.length,
-		"length",
-		15*time.Second,
-		"of a round: an instance records once in 15 seconds which sessions were used",
-	)
+	flag.DurationVar(&o.length, "length", 15*time.Second,
+		"of a round: an instance records once in 15 seconds which sessions were used")
 	flag.IntVar(&o.expired, "expired", 1_000_000, "sessions of the sweep beside reads, 0 for none")
-	flag.DurationVar(
-		&o.touches,
-		"touches",
-		10*time.Second,
-		"how long uses of sessions are recorded at each size, 0 for not at all",
-	)
+	flag.DurationVar(&o.touches, "touches", 10*time.Second,
+		"how long uses of sessions are recorded at each size, 0 for not at all")
 	flag.StringVar(&o.json, "json", "", "file to write the results to")
 	flag.BoolVar(&o.keep, "keep", false, "keep the databases for the next run")
 	flag.Parse()

@@ -125,10 +125,7 @@ func (o options) readOnce(ctx context.Context, k kind, d *database) (load, error
 
 // measure is read with the processor time that it uses.
 func (i *instance) measure(
-	ctx context.Context,
-	d *database,
-	tokens string,
-	length time.Duration,
+	ctx context.Context, d *database, tokens string, length time.Duration,
 ) (load, error) {
 	before, err := i.cpu(ctx, d)
 	if err != nil {
@@ -176,11 +173,8 @@ func short(n int) string {
 }
 
 func printReads(list []reads) {
-	fmt.Printf(
-		"\nreads a second, wrk with %d connections beside it, medians\n| sessions | reads | a second "+
-			"| rounds | p99, ms | Sana + Postgres compute, us | failed |\n",
-		connections,
-	)
+	fmt.Printf("\nreads a second, wrk with %d connections beside it, medians\n| sessions | reads | "+
+		"a second | rounds | p99, ms | Sana + Postgres compute, us | failed |\n", connections)
 	for _, r := range list {
 		var rounds, p99, cpu []string
 		failed := 0
@@ -190,16 +184,8 @@ func printReads(list []reads) {
 			cpu = append(cpu, fmt.Sprintf("%.0f+%.0f", l.Sana, l.Postgres))
 			failed += l.Failed
 		}
-		fmt.Printf(
-			"| %d | %s | %.0f | %v | %v | %v | %d |\n",
-			r.Sessions,
-			r.Kind,
-			r.median(),
-			rounds,
-			p99,
-			cpu,
-			failed,
-		)
+		fmt.Printf("| %d | %s | %.0f | %v | %v | %v | %d |\n", r.Sessions, r.Kind, r.median(), rounds,
+			p99, cpu, failed)
 	}
 	for _, k := range kinds {
 		fmt.Printf("%s: %s\n", k.name, k.means)

@@ -38,19 +38,11 @@ func (o options) start(ctx context.Context, d *database, cache string) (*instanc
 		return nil, err
 	}
 	i.command = exec.CommandContext(ctx, program, "serve")
-	i.command.Env = append(
-		os.Environ(),
-		"APP_ENV=production",
-		"PUBLIC_URL=https://sana.example",
-		fmt.Sprintf("PORT=%d", i.port),
-		"DATABASE_URL="+d.url,
-		"SECRET_KEYS=k1:"+base64.StdEncoding.EncodeToString(key),
-		"TRUSTED_PROXY_HOPS=0",
-		"MAIL_TRANSPORT=smtp",
-		"SMTP_URL=smtp://127.0.0.1:9",
-		"MAIL_FROM=Sana <sign-in@sana.example>",
-		"SESSION_CACHE="+cache,
-	)
+	i.command.Env = append(os.Environ(), "APP_ENV=production", "PUBLIC_URL=https://sana.example",
+		fmt.Sprintf("PORT=%d", i.port), "DATABASE_URL="+d.url,
+		"SECRET_KEYS=k1:"+base64.StdEncoding.EncodeToString(key), "TRUSTED_PROXY_HOPS=0",
+		"MAIL_TRANSPORT=smtp", "SMTP_URL=smtp://127.0.0.1:9", "MAIL_FROM=Sana <sign-in@sana.example>",
+		"SESSION_CACHE="+cache)
 	i.command.Stdout, i.command.Stderr = i.log, i.log
 	if err := i.command.Start(); err != nil {
 		return nil, err

@@ -102,13 +102,8 @@ func (d *database) sweep(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	store, err := session.NewShared(
-		ctx,
-		pool,
-		session.Limits{Idle: 24 * time.Hour, MaxAge: 720 * time.Hour},
-		slog.Default(),
-		nil,
-	)
+	store, err := session.NewShared(ctx, pool,
+		session.Limits{Idle: 24 * time.Hour, MaxAge: 720 * time.Hour}, slog.Default(), nil)
 	if err != nil {
 		return 0, err
 	}
@@ -118,27 +113,17 @@ func (d *database) sweep(ctx context.Context) (int, error) {
 
 func printSweeps(list []sweepResult) {
 	fmt.Printf("\na sweep beside reads: medians of windows of %s, and the worst\n", sweepWindow)
-	fmt.Println(
-		"| reads | living | swept | seconds | a second before | during | p99 before, ms | during | " +
-			"worst |",
-	)
+	fmt.Println("| reads | living | swept | seconds | a second before | during | p99 before, ms | " +
+		"during | worst |")
 	for _, r := range list {
 		if len(r.During) == 0 {
-			fmt.Printf(
-				"| %s | %d | %d | %.1f | was over before reads could be measured\n",
-				r.Kind,
-				r.Living,
-				r.Swept,
-				r.Seconds,
-			)
+			fmt.Printf("| %s | %d | %d | %.1f | was over before reads could be measured\n", r.Kind, r.Living,
+				r.Swept, r.Seconds)
 			continue
 		}
 		before, beforeP99 := middle(r.Before)
 		during, duringP99 := middle(r.During)
-		worst := slices.MaxFunc(
-			r.During,
-			func(a, b load) int { return int(1000 * (a.P99 - b.P99)) },
-		)
+		worst := slices.MaxFunc(r.During, func(a, b load) int { return int(1000 * (a.P99 - b.P99)) })
 		fmt.Printf("| %s | %d | %d | %.1f | %.0f | %.0f | %.1f | %.1f | %.1f |\n",
 			r.Kind, r.Living, r.Swept, r.Seconds, before, during, beforeP99, duringP99, worst.P99)
 	}

@@ -81,11 +81,8 @@ func id(n int) string {
 }
 
 func printTouches(list []touches) {
-	fmt.Printf(
-		"\nuses of sessions recorded, %d in a statement, over one connection\n| sessions | a second | "+
-			"WAL bytes of each | HOT |\n",
-		touchBatch,
-	)
+	fmt.Printf("\nuses of sessions recorded, %d in a statement, over one connection\n| sessions | "+
+		"a second | WAL bytes of each | HOT |\n", touchBatch)
 	for _, t := range list {
 		fmt.Printf("| %d | %.0f | %.0f | %.1f %% |\n", t.Sessions, t.PerSecond, t.WAL, 100*t.HOT)
 	}

@@ -40,16 +40,9 @@ func (i *instance) read(ctx context.Context, tokens string, length time.Duration
 	if _, err := lua.WriteString(script); err != nil {
 		return load{}, err
 	}
-	command := exec.CommandContext(
-		ctx,
-		"wrk",
-		"-t2",
-		fmt.Sprint("-c", connections),
-		fmt.Sprintf("-d%ds", int(length.Seconds())),
-		"-s",
-		lua.Name(),
-		fmt.Sprintf("http://127.0.0.1:%d/api/auth/session", i.port),
-	)
+	command := exec.CommandContext(ctx, "wrk", "-t2", fmt.Sprint("-c", connections),
+		fmt.Sprintf("-d%ds", int(length.Seconds())), "-s", lua.Name(),
+		fmt.Sprintf("http://127.0.0.1:%d/api/auth/session", i.port))
 	command.Env = append(os.Environ(), "TOKENS="+tokens)
 	output, err := command.CombinedOutput()
 	if err != nil {

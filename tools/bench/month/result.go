@@ -57,12 +57,8 @@ func (w *world) measure(ctx context.Context, r *result, day int) error {
 // show prints the sizes of tables and indexes on some days, and the kinds of updates of the month.
 func show(o options, results []result) {
 	days := slices.Compact([]int{0, 1, o.days / 3, 2 * o.days / 3, o.days})
-	fmt.Printf(
-		"\n%d sessions, %d days; kB of table + indexes at the end of days %v\n",
-		o.sessions,
-		o.days,
-		days,
-	)
+	fmt.Printf("\n%d sessions, %d days; kB of table + indexes at the end of days %v\n", o.sessions,
+		o.days, days)
 	fmt.Println("| table | settings | rows | kB at these days | updates | HOT | autovacuums |")
 	for _, table := range tables {
 		for _, r := range results {
@@ -72,16 +68,8 @@ func show(o options, results []result) {
 				s := r.Days[day][table]
 				sizes += fmt.Sprintf(" %d+%d", s.TableBytes>>10, s.IndexBytes>>10)
 			}
-			fmt.Printf(
-				"| %s | %s | %d |%s | %d | %.1f %% | %d |\n",
-				table,
-				r.Variant,
-				end.Rows,
-				sizes,
-				end.Updates,
-				100*end.HOT,
-				end.Autovacuums,
-			)
+			fmt.Printf("| %s | %s | %d |%s | %d | %.1f %% | %d |\n", table, r.Variant, end.Rows, sizes,
+				end.Updates, 100*end.HOT, end.Autovacuums)
 		}
 	}
 }
