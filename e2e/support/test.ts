@@ -57,6 +57,8 @@ export const test = base.extend<Fixtures>({
     // In the page alone: frames without scripts, such as those of mails, would report this one.
     page.on('domcontentloaded', () => page.evaluate(complainOfLostFocus).catch(() => {}))
     await use(page)
+    const isLost = () => page.evaluate('globalThis.isFocusLost?.() ?? false').catch(() => false)
+    await expect.poll(isLost, 'the focus is lost').toBe(false)
     expect(complaints, 'errors and warnings in the console').toEqual([])
     if (page.url().startsWith('http')) expect(await keptInBrowser(page)).toEqual([])
   },
@@ -76,8 +78,8 @@ function watchForComplaints(page: Page): string[] {
 }
 
 /**
- * Runs in the page. Complains if the focused element was removed and no other has the focus for a
- * second: users of a keyboard or a screen reader would be at the top of the document.
+ * Runs in the page. Complains if the focused element was removed and no other has the focus for half
+ * a second: users of a keyboard or a screen reader would be at the top of the document.
  */
 function complainOfLostFocus() {
   if (document.scripts.length === 0) return // such a page may forbid all scripts
@@ -86,11 +88,13 @@ function complainOfLostFocus() {
   document.addEventListener('focusin', ({ target }) => {
     last = target as Element
   })
+  const isFocusLost = () =>
+    document.activeElement === document.body && last !== undefined && !last.isConnected
+  Object.assign(window, { isFocusLost })
   setInterval(() => {
-    const isLost = document.activeElement === document.body && last && !last.isConnected
-    ticks = isLost && document.visibilityState === 'visible' ? ticks + 1 : 0
-    if (ticks === 4) console.error(`The focus is lost, it was on ${last?.outerHTML}`)
-  }, 250)
+    ticks = isFocusLost() && document.visibilityState === 'visible' ? ticks + 1 : 0
+    if (ticks === 5) console.error(`The focus is lost, it was on ${last?.outerHTML}`)
+  }, 100)
 }
 
 /**
