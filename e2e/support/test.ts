@@ -78,8 +78,8 @@ function watchForComplaints(page: Page): string[] {
 }
 
 /**
- * Runs in the page. Complains if the focused element was removed and no other has the focus for half
- * a second: users of a keyboard or a screen reader would be at the top of the document.
+ * Runs in the page. Complains if the focused element was removed and no other has the focus for
+ * three seconds: users of a keyboard or a screen reader would be at the top of the document.
  */
 function complainOfLostFocus() {
   if (document.scripts.length === 0) return // such a page may forbid all scripts
@@ -93,7 +93,7 @@ function complainOfLostFocus() {
   Object.assign(window, { isFocusLost })
   setInterval(() => {
     ticks = isFocusLost() && document.visibilityState === 'visible' ? ticks + 1 : 0
-    if (ticks === 5) console.error(`The focus is lost, it was on ${last?.outerHTML}`)
+    if (ticks === 30) console.error(`The focus is lost, it was on ${last?.outerHTML}`)
   }, 100)
 }
 
