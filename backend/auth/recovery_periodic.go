@@ -1,0 +1,156 @@
+package auth
+
+import (
+	"context"
+	"errors"
+
+	"sana/backend/account"
+	"sana/backend/passkey"
+	"sana/backend/postgres"
+	"sana/backend/session"
+	"sana/backend/visitor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// recoveryBatch is how many users are read at once.
+const recoveryBatch = 100
+
+// FinishRecoveries ends the waits that are over, each in a transaction of its own, and returns how
+// many. Any number of instances may call it at once. Sessions must be rows.
+func (s *Service) FinishRecoveries(ctx context.Context) (finished int, err error) {
+	users, err := s.usersOf(ctx, `
+		SELECT user_id::text
+		FROM recoveries
+		WHERE ends_at <= now()
+		ORDER BY ends_at
+		LIMIT @batch`, pgx.NamedArgs{"batch": recoveryBatch})
+	if err != nil {
+		return 0, err
+	}
+	for _, userID := range users {
+		done, err := s.finishRecovery(ctx, userID)
+		if err != nil {
+			return finished, err
+		}
+		if done {
+			finished++
+		}
+	}
+	return finished, nil
+}
+
+func (s *Service) usersOf(ctx context.Context, sql string, args pgx.NamedArgs) ([]string, error) {
+	rows, err := s.DB.Query(ctx, sql, args)
+	if err != nil {
+		return nil, postgres.Error("find users", err)
+	}
+	users, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return users, postgres.Error("find users", err)
+}
+
+func (s *Service) finishRecovery(ctx context.Context, userID string) (done bool, err error) {
+	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		done = false
+		owner, err := s.Accounts.Lock(ctx, tx, userID)
+		if err != nil {
+			return ignoreDeleted(err)
+		}
+		var language string
+		err = tx.QueryRow(ctx, `
+			DELETE FROM recoveries
+			WHERE user_id = @user
+			  AND ends_at <= now()
+			RETURNING language`,
+			pgx.NamedArgs{"user": userID}).Scan(&language)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil // stopped, or another instance was faster
+		}
+		if err != nil {
+			return postgres.Error("finish recovery", err)
+		}
+		done = true
+		if err := passkey.RemoveAll(ctx, tx, userID); err != nil {
+			return err
+		}
+		if _, err := writeCodesFor(ctx, tx, userID, CodesForSignIn); err != nil {
+			return err
+		}
+		ended, err := s.Shared.RevokeOthers(ctx, tx, userID, "", session.Ended{Reason: session.Recovered})
+		if err != nil {
+			return err
+		}
+		if err := dropHandoffs(ctx, tx, ended); err != nil {
+			return err
+		}
+		v := visitor.Visitor{AcceptLanguage: language}
+		if _, err := s.revokeKeys(ctx, tx, v, userID, "", ""); err != nil {
+			return err
+		}
+		return s.recordChange(ctx, tx, v, owner, account.Recovered, recoveredTemplate)
+	})
+	return done, err
+}
+
+// TellSuspended tells users of "for recovery only" whose passkeys all stopped working here that
+// their codes sign in, and tells them once passkeys work and codes do not sign in. The host of
+// PUBLIC_URL may have changed, or sessions may be in cookies. Codes follow that at once; see
+// recoveryRequired. It returns how many users it has told.
+func (s *Service) TellSuspended(ctx context.Context) (told int, err error) {
+	for batch := recoveryBatch; batch == recoveryBatch; told += batch {
+		users, err := s.usersOf(ctx, `
+			SELECT id::text
+			FROM users
+			WHERE `+wronglyTold+`
+			LIMIT @batch`, pgx.NamedArgs{"rp_id": s.recoveryHost(), "batch": recoveryBatch})
+		if err != nil {
+			return told, err
+		}
+		for _, userID := range users {
+			if err := s.tellSuspended(ctx, userID); err != nil {
+				return told, err
+			}
+		}
+		batch = len(users)
+	}
+	return told, nil
+}
+
+const wronglyTold = `codes_for = 'recovery'
+			  AND codes_suspended = EXISTS (
+			      SELECT
+			      FROM passkeys
+			      WHERE passkeys.user_id = users.id
+			        AND passkeys.rp_id = @rp_id)`
+
+// tellSuspended drops a recovery too: codes sign in, and no passkey could stop it.
+func (s *Service) tellSuspended(ctx context.Context, userID string) error {
+	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		owner, err := s.Accounts.Lock(ctx, tx, userID)
+		if err != nil {
+			return ignoreDeleted(err)
+		}
+		var isSuspended bool
+		err = tx.QueryRow(ctx, `
+			UPDATE users
+			SET codes_suspended = NOT codes_suspended
+			WHERE id = @user
+			  AND `+wronglyTold+`
+			RETURNING codes_suspended`,
+			pgx.NamedArgs{"user": userID, "rp_id": s.recoveryHost()}).Scan(&isSuspended)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows): // changed meanwhile
+			return nil
+		case err != nil:
+			return postgres.Error("suspend codes for recovery only", err)
+		case !isSuspended:
+			return s.recordChange(ctx, tx, visitor.Visitor{}, owner, account.CodesForRecovery,
+				codesForRecoveryTemplate)
+		}
+		if _, err := dropRecovery(ctx, tx, userID); err != nil {
+			return err
+		}
+		return s.recordChange(ctx, tx, visitor.Visitor{}, owner, account.CodesForSignIn,
+			codesSuspendedTemplate)
+	})
+}
