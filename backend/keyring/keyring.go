@@ -132,25 +132,30 @@ func isExample(secret []byte) bool {
 	return true
 }
 
-// minDistinct is how many different bytes a random key has at least: fewer than one key of 32 bytes
-// in 10^16 has less.
+// minDistinct is how many different bytes, and characters in base64, a random key has at least:
+// fewer than one key of 32 bytes in 10^13 has less.
 const minDistinct = 16
 
 // CheckRandom returns an error if a key looks typed by hand: if it has fewer than 16 different
-// bytes. The error never contains key material.
+// bytes, or characters in base64, as words have that are repeated. The error never contains key
+// material.
 func (r Ring) CheckRandom() error {
 	for i, k := range r.keys {
-		seen := map[byte]bool{}
-		for _, b := range k.secret() {
-			seen[b] = true
-		}
-		if len(seen) < minDistinct {
-			return fmt.Errorf(
-				"key %d: is not random, it has only %d different bytes; make one with: sana keys new",
-				i+1, len(seen))
+		n := min(distinct(k.secret()), distinct(base64.RawStdEncoding.AppendEncode(nil, k.secret())))
+		if n < minDistinct {
+			return fmt.Errorf("key %d: is not random, it has only %d different bytes or characters; "+
+				"make one with: sana keys new", i+1, n)
 		}
 	}
 	return nil
+}
+
+func distinct(text []byte) int {
+	seen := map[byte]bool{}
+	for _, b := range text {
+		seen[b] = true
+	}
+	return len(seen)
 }
 
 // decode takes standard and URL-safe base64, padded or not.

@@ -252,7 +252,9 @@ func TestCheckRandom_RefusesKeysTypedByHand(t *testing.T) {
 		list string
 		want string // "" for none
 	}{
-		"a word repeated": {strings.Repeat("changeme", 6), "key 1: is not random"},
+		"a word repeated":           {strings.Repeat("changeme", 6), "key 1: is not random"},
+		"words with a period of 9":  {strings.Repeat("changeme-", 5)[:44], "it has only 8 different"},
+		"words with a period of 11": {strings.Repeat("supersecret", 4), "it has only 7 different"},
 		"15 different bytes": {encode(strings.Repeat("0123456789abcde", 4)),
 			"it has only 15 different bytes"},
 		"16 different bytes": {encode(strings.Repeat("0123456789abcdef", 2)), ""},

@@ -36,7 +36,9 @@ type NetworkLimits struct {
 // Options are the limits that an installation can set.
 type Options struct {
 	Networks NetworkLimits
-	Generous bool // multiplies all limits but those by network by 100, for development
+	// Generous is for development: it multiplies all limits by 100, except that the limits by network
+	// are those of Networks, and no others.
+	Generous bool
 }
 
 // Throttle is safe for concurrent use.
@@ -97,19 +99,27 @@ func (t *Throttle) WrongByNetworks(networks []string) []Use {
 // HandoffsByNetworks returns the uses of HandoffsByNetwork for a handoff on a request from these
 // networks, the narrowest first.
 func (t *Throttle) HandoffsByNetworks(networks []string) []Use {
-	return byNetworks(HandoffsByNetwork, handoffsPerNetwork, networks)
+	return byNetworks(HandoffsByNetwork, t.perNetwork(handoffsPerNetwork), networks)
 }
 
 // DisownedByNetworks returns the uses of DisownedByNetwork for a link that is used on a request
 // from these networks, the narrowest first.
 func (t *Throttle) DisownedByNetworks(networks []string) []Use {
-	return byNetworks(DisownedByNetwork, disownedPerNetwork, networks)
+	return byNetworks(DisownedByNetwork, t.perNetwork(disownedPerNetwork), networks)
 }
 
 // PasskeysByNetworks returns the uses of PasskeysByNetwork for a refused passkey from these
 // networks, the narrowest first.
 func (t *Throttle) PasskeysByNetworks(networks []string) []Use {
-	return byNetworks(PasskeysByNetwork, passkeysPerNetwork, networks)
+	return byNetworks(PasskeysByNetwork, t.perNetwork(passkeysPerNetwork), networks)
+}
+
+// perNetwork returns a limit by network that is no setting, 0 in development.
+func (t *Throttle) perNetwork(hourly int) int {
+	if t.options.Generous {
+		return 0
+	}
+	return hourly
 }
 
 func byNetworks(limit Limit, hourly int, networks []string) []Use {

@@ -81,8 +81,9 @@ func (c Config) mustEncrypt() bool {
 // the whole message is lost, it may have taken it, and yet the error is a temporary one: a second
 // mail with the same code does no harm. Answers of 5xx to the recipient or to the message are
 // permanent, as are refused credentials and a sender that the server takes no mail from; 4xx to the
-// recipient has ErrDeferred in its chain; 421 and 454 elsewhere are a *Throttled; all else may be
-// retried. Errors quote the server, with the recipient and the code struck out.
+// recipient, and 450 to 452 to the message, have ErrDeferred in their chain; 421 and 454 elsewhere
+// are a *Throttled; all else may be retried. Errors quote the server, with the recipient and the
+// code struck out.
 func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 	if err := m.Check(); err != nil {
 		return err
@@ -183,6 +184,7 @@ func smtpMessage(m mail.Message) (message *gomail.Msg, domain string, err error)
 func (t *conversation) classify(ctx context.Context, err error) error {
 	refused, atMessage := errors.AsType[*gomail.SendError](err)
 	atRecipient := atMessage && refused.Reason == gomail.ErrSMTPRcptTo
+	atSender := atMessage && refused.Reason == gomail.ErrSMTPMailFrom
 	answer := readReply(err)
 	code := answer.code
 	cause := func(what error) error {
@@ -204,13 +206,13 @@ func (t *conversation) classify(ctx context.Context, err error) error {
 		return fmt.Errorf("mail: smtp: %w", mail.ErrNoEncryption)
 	case code == 0:
 		return errors.New("mail: smtp: no answer: " + t.reason(err))
-	case atRecipient && code < 500:
+	case atRecipient && code < 500, atMessage && !atSender && 450 <= code && code <= 452:
 		return cause(mail.ErrDeferred)
 	case code == 421 || code == 454:
 		return &mail.Throttled{}
 	case code < 500:
 		return cause(errNotNow)
-	case t.forbids(code) || atMessage && refused.Reason == gomail.ErrSMTPMailFrom:
+	case t.forbids(code) || atSender:
 		return mail.Permanent(cause(mail.ErrCredentials))
 	case atRecipient && answer.hasNoMailbox():
 		return mail.Permanent(cause(mail.ErrNoSuchMailbox))

@@ -1,6 +1,7 @@
 package repo_test
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,8 +81,36 @@ func TestOps_EnvironmentsAreValid(t *testing.T) {
 			t.Errorf("%s: got %d proxies and the mail server %q", name, got.TrustedProxyHops,
 				got.SMTPServer.Host)
 		}
+		if name == "ops/sana.service" && got.ListenAddr != "127.0.0.1:3000" {
+			t.Errorf("%s: listens on %q, where clients can bypass the proxy", name, got.ListenAddr)
+		}
 	}
 }
+
+func TestOps_NoRecipeLetsClientsBypassTheProxy(t *testing.T) {
+	t.Parallel()
+	root := "../../.."
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && slices.Contains([]string{"node_modules", ".git", ".data"}, entry.Name()) {
+			return fs.SkipDir
+		}
+		if slices.Contains([]string{".md", ".yaml", ".yml"}, filepath.Ext(path)) {
+			if found := allInterfaces.FindString(read(t, path)); found != "" {
+				t.Errorf("%s publishes the port on all interfaces: %s", path, found)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// allInterfaces matches Docker's ways to publish Sana's port to everyone.
+var allInterfaces = regexp.MustCompile(`(?m)(-p +|--publish[ =]|^\s*- ["']?)(0\.0\.0\.0:)?\d+:3000\b.*$`)
 
 func readCompose(t *testing.T) compose {
 	t.Helper()
