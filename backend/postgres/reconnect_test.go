@@ -64,7 +64,7 @@ func TestAReadThatWasLeftOnAConnectionKeepsNobodyWaiting(t *testing.T) {
 	select {
 	case conn := <-acquired:
 		_ = conn.Conn().PgConn().Conn().Close() // ends the read
-		_ = <-left
+		<-left
 		conn.Release()
 	case <-time.After(postgrestest.Deadline):
 		t.Fatal("the connection is not given out")
