@@ -185,6 +185,14 @@ test('a ceremony that times out, proves no user or is left says what to do and l
   await expect(heading(tab, 'Your account')).toBeVisible()
 })
 
+test('a security key that cannot verify its user adds no passkey', async ({ page, sana }) => {
+  const plain = { transport: 'usb', hasUserVerification: false, isUserVerified: false }
+  await Authenticator.of(page, plain)
+  await signIn(page, sana.url)
+  await button(page, 'Add a passkey').click()
+  await expect(page.getByText('No passkey was added. You can try again.')).toBeVisible()
+})
+
 test('a passkey that is synced since it was made signs in, one that is not any more does not, and another account can add one', async ({
   page,
   sana,
