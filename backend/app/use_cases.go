@@ -94,8 +94,8 @@ func openSessions(
 ) (shared *session.Shared, sealed *session.Sealed, err error) {
 	limits := session.Limits{Idle: cfg.SessionIdleTimeout, MaxAge: cfg.SessionMaxAge}
 	if cfg.SessionStore == config.StoreCookie {
-		return nil,
-			session.NewSealed(cfg.Keys, web.SessionCookieName(publicURL), limits, time.Now, counts), nil
+		name := web.SessionCookieName(publicURL)
+		return nil, session.NewSealed(cfg.Keys, name, limits, time.Now, counts), nil
 	}
 	if cfg.SessionCache == config.Off {
 		shared, err = session.NewShared(ctx, db, limits, log, counts)

@@ -43,9 +43,8 @@ func (s *Service) RequestEmailChange(
 		return CodeRequest{}, fault.New(fault.EmailUnchanged,
 			"This is the address of your account already. Type the new address.")
 	case !s.allowsAddress(email):
-		return CodeRequest{},
-			fault.New(fault.SignUpClosed,
-				"Addresses of this domain are not accepted here. Choose another one.")
+		return CodeRequest{}, fault.New(fault.SignUpClosed,
+			"Addresses of this domain are not accepted here. Choose another one.")
 	}
 	return s.request(ctx, v, target{
 		email: email, purpose: challenge.ChangeEmail, sessionID: current.ID, userID: owner.ID,

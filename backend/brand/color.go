@@ -37,10 +37,9 @@ func accent(color string, grounds []string, direction float64) (Accent, error) {
 		return Accent{}, errors.New("must be a color like #1d5a4c")
 	}
 	if lowest := lowestContrast(color, grounds); lowest < minContrast {
-		return Accent{},
-			fmt.Errorf(
-				"has a contrast of %.1f to the page, and text needs 4.5; the nearest that has it is %s",
-				math.Floor(lowest*10)/10, nearest(parse(color), grounds, direction))
+		return Accent{}, fmt.Errorf(
+			"has a contrast of %.1f to the page, and text needs 4.5; the nearest that has it is %s",
+			math.Floor(lowest*10)/10, nearest(parse(color), grounds, direction))
 	}
 	return Accent{color, on(color)}, nil
 }

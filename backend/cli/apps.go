@@ -153,6 +153,6 @@ func findApp(set *apps.Set, id string) (*apps.App, error) {
 	for _, one := range set.List() {
 		known = append(known, one.ID)
 	}
-	return nil,
-		fmt.Errorf("there is no app %q in the file; known are %s", id, strings.Join(known, ", "))
+	return nil, fmt.Errorf("there is no app %q in the file; known are %s",
+		id, strings.Join(known, ", "))
 }

@@ -184,7 +184,7 @@ func load(environ []string, readKeyFile func(path string) (string, error)) (Conf
 	cfg.fillDefaults(values)
 	faults.when(cfg.Env == Production && values["TRUSTED_PROXY_HOPS"] == "", "TRUSTED_PROXY_HOPS",
 		"is not set; it is 2 on Render, 1 behind one nginx, 0 without a proxy. A wrong number makes "+
-			"everybody share one client's limits")
+			"all users share one client's limits")
 	cfg.check(&faults)
 	cfg.readKeys(&faults, readKeyFile)
 	return cfg, faults.err()

@@ -107,7 +107,7 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 			"MAILGUN_DOMAIN is not set; MAIL_TRANSPORT=mailgun needs it"},
 		"no number of proxies": {production("TRUSTED_PROXY_HOPS="),
 			"TRUSTED_PROXY_HOPS is not set; it is 2 on Render, 1 behind one nginx, 0 without a proxy. A " +
-				"wrong number makes everybody share one client's limits"},
+				"wrong number makes all users share one client's limits"},
 		"no API key": {production("MAILGUN_API_KEY="),
 			"MAILGUN_API_KEY is not set; MAIL_TRANSPORT=mailgun needs it"},
 		"Mailgun in development": {development("MAIL_TRANSPORT=mailgun", "MAILGUN_API_KEY=k"),

@@ -231,8 +231,7 @@ func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
 			other.open(address) // so that it has a nonce
 			return other.open(finish), other
 		},
-		"a browser without a nonce": func(_, other *surfer, finish string) (page,
-			*surfer) {
+		"a browser without a nonce": func(_, other *surfer, finish string) (page, *surfer) {
 			return other.open(finish), other
 		},
 		"another host": func(s, _ *surfer, finish string) (page, *surfer) {

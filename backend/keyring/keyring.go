@@ -102,15 +102,13 @@ func parseKey(entry string) (Key, error) {
 	secret, err := decode(encoded)
 	switch {
 	case !idPattern.MatchString(id):
-		return Key{},
-			errors.New(
-				"has an id that is not 1 to 20 of the characters A-Z a-z 0-9 . _ -; an entry is id:base64")
+		return Key{}, errors.New(
+			"has an id that is not 1 to 20 of the characters A-Z a-z 0-9 . _ -; an entry is id:base64")
 	case err != nil:
 		return Key{}, errors.New("is not base64; make one with: sana keys new")
 	case len(secret) < MinBytes:
-		return Key{},
-			fmt.Errorf("has %d bytes, at least %d are needed; make one with: sana keys new", len(secret),
-				MinBytes)
+		return Key{}, fmt.Errorf("has %d bytes, at least %d are needed; make one with: sana keys new",
+			len(secret), MinBytes)
 	case isExample(secret):
 		return Key{}, errors.New("is a published example; make one with: sana keys new")
 	}

@@ -198,8 +198,8 @@ func readResend(c *fiber.Ctx) (string, error) {
 	case request.ID == nil:
 		return "", nil
 	case !challengeID.MatchString(*request.ID):
-		return "",
-			fault.New(fault.InvalidRequest, "The id of a pending code is a UUID, as in the answers.")
+		return "", fault.New(fault.InvalidRequest,
+			"The id of a pending code is a UUID, as in the answers.")
 	}
 	return *request.ID, nil
 }

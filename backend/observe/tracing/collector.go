@@ -3,6 +3,7 @@ package tracing
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,8 +42,8 @@ func newCollector(endpoint, headers string) (*collector, error) {
 		name, value, ok := strings.Cut(pair, "=")
 		value, err := url.PathUnescape(strings.TrimSpace(value))
 		if !ok || err != nil {
-			return nil,
-				fmt.Errorf("check OTEL_EXPORTER_OTLP_HEADERS: it is a list of name=value, separated by commas")
+			return nil, errors.New(
+				"check OTEL_EXPORTER_OTLP_HEADERS: it is a list of name=value, separated by commas")
 		}
 		c.headers.Set(strings.TrimSpace(name), value)
 	}

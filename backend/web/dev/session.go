@@ -144,8 +144,8 @@ func (p *Pages) travel(ctx context.Context, caller Caller, asked change) (done b
 		}
 		return p.Machine.RevokeSession(ctx, id, why)
 	}
-	return false,
-		fault.New(fault.InvalidRequest,
-			`Send {"do": "age_sign_in"}, "expire_code", "end_recovery", "add_devices", `+
-				`"add_activity", or {"do": "end_session", "reason": "idle"} with one of the reasons for which sessions end.`)
+	return false, fault.New(fault.InvalidRequest,
+		`Send {"do": "age_sign_in"}, "expire_code", "end_recovery", "add_devices", `+
+			`"add_activity", or {"do": "end_session", "reason": "idle"} with `+
+			`one of the reasons for which sessions end.`)
 }
