@@ -8,7 +8,7 @@ import { type Mail, otherCode } from './support/mail'
 import { test } from './support/test'
 import { address, button, heading, signIn } from './support/walk'
 
-/** SANA_WHOLE_RACES makes the races of this file as long as those of the Go tests that it names. */
+/** SANA_WHOLE_RACES makes these races longer, like those of the Go tests. */
 const rounds = process.env.SANA_WHOLE_RACES ? 20 : 5
 const dialog = (page: Page) => page.getByRole('dialog')
 const codeIn = (page: Page) => dialog(page).getByLabel('6-digit code')
