@@ -238,6 +238,7 @@ var questions = []struct{ name, value string }{
 	{"X-Forwarded-Method", "POST"},
 	{"X-Original-URL", "https://check.invalid/forged"},
 	{"X-Original-Method", "POST"},
+	{"X-Original-Addr", "192.0.2.1"},
 	{"X_Forwarded_Host", "check.invalid"},
 	{"X_Forwarded_Uri", "/forged"},
 	{"X_Original_URL", "https://check.invalid/forged"},
