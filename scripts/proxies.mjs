@@ -1,6 +1,8 @@
-// npm run proxies: the tests of the gate behind the newest Caddy, built as a Go module of
-// tools/proxies. The first build takes minutes; npm run test:all has the system's Caddy instead.
-import { join } from 'node:path'
+// npm run proxies: the tests of the gate behind the newest Caddy and Traefik, which are built as Go
+// modules of tools/proxies. The first build takes minutes; npm run test:all has the system's Caddy
+// instead, and no Traefik.
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
 import { dataDir, root } from './lib/paths.mjs'
@@ -12,6 +14,8 @@ import { runSteps } from './lib/steps.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
 
+const proxies = join(root, 'tools/proxies')
+
 async function main() {
   listenForInterrupts()
   checkVersions()
@@ -19,26 +23,23 @@ async function main() {
   await provideProxies()
   /** @type {(() => Promise<void>)[]} */
   const cleanups = []
-  const program = join(dataDir, 'proxies', 'caddy')
   const caddy = 'build of Caddy'
+  const traefik = 'build of Traefik'
   const postgres = 'Postgres for the tests'
   try {
     const ready = await runSteps([
       {
         name: caddy,
         run: async () => {
-          const home = join(root, 'tools/proxies/caddy')
-          const args = [
-            'build',
-            '-C',
-            home,
-            '-trimpath',
-            '-o',
-            program,
-            'github.com/caddyserver/caddy/v2/cmd/caddy',
-          ]
-          await mustRun('Building Caddy', 'go', args, { env: { ...process.env, CGO_ENABLED: '0' } })
-          process.env.SANA_CADDY = program
+          process.env.SANA_CADDY = await build('caddy', 'github.com/caddyserver/caddy/v2/cmd/caddy')
+        },
+      },
+      {
+        name: traefik,
+        run: async () => {
+          const flags = ['-ldflags', '-s -w', `-modfile=${await withoutDnsProviders()}`]
+          const program = 'github.com/traefik/traefik/v3/cmd/traefik'
+          process.env.SANA_TRAEFIK = await build('traefik', program, flags)
         },
       },
       {
@@ -51,8 +52,8 @@ async function main() {
         },
       },
       {
-        name: 'tests behind it',
-        needs: [postgres, caddy],
+        name: 'tests behind them',
+        needs: [postgres, caddy, traefik],
         run: async () => {
           const packages = ['./backend/gate', './backend/diagnose/check']
           const args = ['test', '-count=1', '-run', '^Test(Proxies|Examples|App)_', ...packages]
@@ -64,6 +65,47 @@ async function main() {
   } finally {
     for (const cleanup of cleanups) await cleanup()
   }
+}
+
+/**
+ * Builds a program of a module in tools/proxies and returns its path.
+ * @param {string} module
+ * @param {string} of
+ * @param {string[]} [flags]
+ */
+async function build(module, of, flags = []) {
+  const program = join(dataDir, 'proxies', module)
+  const args = ['build', '-C', join(proxies, module), '-trimpath', ...flags, '-o', program, of]
+  await mustRun(`Building ${module}`, 'go', args, { env: { ...process.env, CGO_ENABLED: '0' } })
+  return program
+}
+
+/**
+ * Copies lego, Traefik's ACME client, without its DNS providers, for which Go would download the
+ * libraries of a hundred companies. Returns a go.mod of Traefik's module that uses the copy.
+ */
+async function withoutDnsProviders() {
+  const home = join(proxies, 'traefik')
+  const lego = 'github.com/go-acme/lego/v5'
+  const download = ['mod', 'download', '-json', lego]
+  const { Dir } = JSON.parse(await mustRun('Downloading lego', 'go', download, { cwd: home }))
+
+  const providers = join('providers', 'dns')
+  const copy = join(dataDir, 'proxies', 'lego')
+  rmSync(copy, { recursive: true, force: true })
+  mkdirSync(join(copy, providers), { recursive: true })
+  for (const path of /** @type {string[]} */ (readdirSync(Dir, { recursive: true }))) {
+    if (path.startsWith(providers) || !/\.(go|mod)$/.test(path)) continue
+    mkdirSync(dirname(join(copy, path)), { recursive: true })
+    writeFileSync(join(copy, path), readFileSync(join(Dir, path)))
+  }
+  copyFileSync(join(home, 'dns/dns.go'), join(copy, providers, 'dns.go'))
+
+  const modfile = join(dataDir, 'proxies', 'traefik.mod')
+  copyFileSync(join(home, 'go.mod'), modfile)
+  copyFileSync(join(home, 'go.sum'), join(dataDir, 'proxies', 'traefik.sum'))
+  await mustRun('Replacing lego', 'go', ['mod', 'edit', `-replace=${lego}=${copy}`, modfile])
+  return modfile
 }
 
 await runMain(main)

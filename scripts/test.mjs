@@ -390,7 +390,7 @@ async function chooseProxies() {
   const missing = await provideProxies()
   if (missing.length > 0)
     return `but NOTHING IS TESTED BEHIND ${missing.join(' AND ')}: it is not there, and could not be installed`
-  return 'both'
+  return 'both; npm run proxies tests behind Traefik'
 }
 
 /** TestOps_SystemdUnitIsValidAndHardened needs it, and is skipped without it. */

@@ -82,7 +82,8 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 	app := newUpstream(t)
 	var both, one behind
 	for _, p := range proxytest.All() {
-		if p.Kind == "nginx" {
+		switch p.Kind {
+		case "nginx":
 			config := here.printed(t, p, "wiki", app.URL)
 			// docs/your-app.md sets max_fails=0: otherwise nginx would treat both as dead after a
 			// fast restart.
@@ -92,7 +93,7 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 				" max_fails=0; }\n" +
 				strings.ReplaceAll(config, "http://"+hereSana, "http://sana")
 			both = newBehind(t, here, p.Start(t, config, wiki, "*.preview.example.net"))
-		} else {
+		case "caddy":
 			one = newBehind(t, there, there.putBehind(t, p, "wiki", app.URL))
 		}
 	}

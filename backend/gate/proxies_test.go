@@ -339,6 +339,66 @@ func walkThrough(t *testing.T, b behind, app *upstream) {
 	nothing("without a database")
 }
 
+// The test covers every row of the table of states, as a client sees it behind each proxy.
+func TestProxies_AnswerEveryStateAsDesigned(t *testing.T) {
+	t.Parallel()
+	i := run(t, harness.NewWorld(t), appsFile)
+	for _, p := range proxytest.All() {
+		t.Run(p.Kind, func(t *testing.T) {
+			upstream, proxy := newUpstream(t), map[string]behind{}
+			for _, app := range []string{"wiki", "bank", "vault", "trial"} {
+				proxy[app] = newBehind(t, i, i.putBehind(t, p, app, upstream.URL))
+			}
+			for _, s := range states {
+				t.Run(s.name, func(t *testing.T) {
+					i.w.Pass(t, 24*time.Hour) // limits on mails
+					cookie := s.cookie(t, i)
+					for _, page := range []bool{true, false} {
+						upstream.requests.Store(0)
+						a := proxy[s.app].ask(t, s, cookie, page)
+						s.check(t, "forward", page, a)
+						isIn := a.status == http.StatusOK
+						if isIn != (upstream.requests.Load() == 1) {
+							t.Errorf("%d, and %d requests reached the app", a.status, upstream.requests.Load())
+						}
+						if isIn && !strings.Contains(a.body, "Remote-Email: "+s.identityEmail+"\n") {
+							t.Errorf("the app is not told of %s: %s", s.identityEmail, a.body)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// ask sends a request of a client in a state.
+func (b behind) ask(t *testing.T, s state, cookie string, page bool) answer {
+	t.Helper()
+	method, mode, accept := s.method, "cors", "*/*"
+	if method == "" {
+		method = http.MethodGet
+	}
+	if page {
+		mode, accept = "navigate", "text/html"
+	}
+	request, err := http.NewRequest(method, "https://"+s.host+aTarget, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header = http.Header{"Sec-Fetch-Mode": {mode}, "Accept": {accept}}
+	request.AddCookie(&http.Cookie{Name: "__Host-sana_app", Value: cookie})
+	response, err := b.through.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, string(body)}
+}
+
 // zeros is an endless reader.
 type zeros struct{}
 
@@ -363,29 +423,43 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 	}
 	site := proxies.Site{Upstream: "127.0.0.1:8080", Sana: "127.0.0.1:3000", Gate: "127.0.0.1:3001"}
 	site.App, _ = set.Find("wiki")
-	for kind, name := range map[proxies.Kind]string{
-		proxies.Nginx: "nginx/sana.conf", proxies.Caddy: "caddy/Caddyfile",
-		proxies.Traefik: "traefik/wiki.yaml",
+	app := newUpstream(t)
+	for _, example := range []struct {
+		kind  proxies.Kind
+		files []string
+		app   string // address of the app
+		says  string
+	}{
+		{proxies.Nginx, []string{"nginx/sana.conf"}, fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)), "Hello, " + ada + "."},
+		{proxies.Caddy, []string{"caddy/Caddyfile"}, fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)), "Hello, " + ada + "."},
+		{proxies.Traefik, []string{"traefik/wiki.yaml", "traefik/sana.yaml"},
+			strings.TrimPrefix(app.URL, "http://"), "Remote-User: " + ada + "\n"},
 	} {
 		var printed strings.Builder
-		if err := proxies.Write(&printed, kind, site); err != nil {
+		if err := proxies.Write(&printed, example.kind, site); err != nil {
 			t.Fatal(err)
 		}
-		if !strings.HasPrefix(read(name), printed.String()) {
-			t.Errorf("examples/%s does not begin with what sana apps %s prints", name, kind)
+		var committed []string
+		for _, name := range example.files {
+			committed = append(committed, read(name))
 		}
-		if read(string(kind)+"/apps.yaml") != read("nginx/apps.yaml") {
-			t.Errorf("examples/%s has another apps file", kind)
+		if !strings.HasPrefix(committed[0], printed.String()) {
+			t.Errorf("examples/%s does not begin with what sana apps %s prints", example.files[0],
+				example.kind)
 		}
+		if read(string(example.kind)+"/apps.yaml") != read("nginx/apps.yaml") {
+			t.Errorf("examples/%s has another apps file", example.kind)
+		}
+		_, port, _ := strings.Cut(example.app, ":")
+		config := strings.NewReplacer(
+			"127.0.0.1:3000", strings.TrimPrefix(i.URL, "http://"), "127.0.0.1:3001",
+			strings.TrimPrefix(i.gate, "http://"),
+			":8080", ":"+port, "sana.example.org", "sana.example",
+		).Replace(strings.Join(committed, "\n---\n"))
 		for _, p := range proxytest.All() {
-			if p.Kind != string(kind) {
+			if p.Kind != string(example.kind) {
 				continue
 			}
-			config := strings.NewReplacer(
-				"127.0.0.1:3000", strings.TrimPrefix(i.URL, "http://"), "127.0.0.1:3001",
-				strings.TrimPrefix(i.gate, "http://"),
-				":8080", fmt.Sprintf(":%d", harness.FreePort(t)), "sana.example.org", "sana.example",
-			).Replace(read(name))
 			t.Run(p.Kind, func(t *testing.T) {
 				w.Pass(t, 24*time.Hour) // limits on mails
 				b := newBehind(t, i, p.Start(t, config, wiki, "sana.example"))
@@ -393,7 +467,7 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 					t.Fatalf("at %s (%d), want the sign-in page", page.url, page.status)
 				}
 				b.signIn(ada)
-				b.wantPage(b.open("https://wiki.example.org/"), "https://wiki.example.org/", "Hello, "+ada+".")
+				b.wantPage(b.open("https://wiki.example.org/"), "https://wiki.example.org/", example.says)
 			})
 		}
 	}

@@ -20,8 +20,8 @@ func aSite(t *testing.T) Site {
 	return Site{App: app, Upstream: "127.0.0.1:8080", Sana: "127.0.0.1:3000", Gate: "127.0.0.1:3001"}
 }
 
-// Traefik itself is not run here: the test checks the configuration against its documentation. The
-// tests of the gate run the other two proxies.
+// The tests of the gate run each proxy with its configuration; Traefik itself only with npm run
+// proxies. This test needs none.
 func TestWrite_TraefikConfigurationPutsTheGateInFrontOfTheApp(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

@@ -9,9 +9,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,15 +30,21 @@ import (
 type Proxy struct {
 	Kind     string // as sana apps names it
 	variable string // of the environment, names its program
+	absent   string // why the variable may be empty
 	wrap     func(config, dir string, port int) string
-	command  func(program, file, dir string) *exec.Cmd
+	command  func(program, dir string, port int) *exec.Cmd
 }
 
 // All returns the proxies.
-func All() []Proxy { return []Proxy{nginx, caddy} }
+func All() []Proxy { return []Proxy{nginx, caddy, traefik} }
+
+const (
+	installed = "npm test installs one where it can, and says where it cannot"
+	built     = "npm run proxies builds one"
+)
 
 var nginx = Proxy{
-	Kind: "nginx", variable: "SANA_NGINX",
+	Kind: "nginx", variable: "SANA_NGINX", absent: installed,
 	wrap: func(config, dir string, port int) string {
 		listen := fmt.Sprintf("listen 127.0.0.1:%d", port)
 		config = strings.NewReplacer("listen 443", listen, "/etc/sana/tls", dir).Replace(config)
@@ -48,13 +56,13 @@ var nginx = Proxy{
 			"/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" +
 			"client_max_body_size 200m;\nlarge_client_header_buffers 8 64k;\n" + paths + config + "\n}\n"
 	},
-	command: func(program, file, dir string) *exec.Cmd {
-		return exec.Command(program, "-e", "stderr", "-c", file, "-p", dir)
+	command: func(program, dir string, _ int) *exec.Cmd {
+		return exec.Command(program, "-e", "stderr", "-c", configFile(dir, 0), "-p", dir)
 	},
 }
 
 var caddy = Proxy{
-	Kind: "caddy", variable: "SANA_CADDY",
+	Kind: "caddy", variable: "SANA_CADDY", absent: installed,
 	wrap: func(config, dir string, port int) string {
 		certificate := fmt.Sprintf("{\n\ttls %s/fullchain.pem %s/privkey.pem", dir, dir)
 		return fmt.Sprintf(
@@ -62,11 +70,35 @@ var caddy = Proxy{
 				"disable_redirects\n\tlocal_certs\n\tskip_install_trust\n\thttps_port %d\n}\n", port) +
 			strings.Replace(config, " {", " "+certificate, 1)
 	},
-	command: func(program, file, dir string) *exec.Cmd {
-		command := exec.Command(program, "run", "--adapter", "caddyfile", "--config", file)
+	command: func(program, dir string, _ int) *exec.Cmd {
+		command := exec.Command(program, "run", "--adapter", "caddyfile", "--config", configFile(dir, 0))
 		command.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 		return command
 	},
+}
+
+// The entry point believes X-Forwarded-* of clients, as behind a load balancer: the operators'
+// configuration must not. Deletion of aliases (aliasHeadersStrategy) is off, as it is by default.
+var traefik = Proxy{
+	Kind: "traefik", variable: "SANA_TRAEFIK", absent: built,
+	wrap: func(config, dir string, _ int) string {
+		if !strings.Contains(config, "\ntls:") {
+			config += "\ntls:\n  certificates:\n    - certFile: /etc/sana/tls/fullchain.pem\n" +
+				"      keyFile: /etc/sana/tls/privkey.pem\n"
+		}
+		return strings.ReplaceAll(config, "/etc/sana/tls", dir)
+	},
+	command: func(program, dir string, port int) *exec.Cmd {
+		return exec.Command(program, "--global.checkNewVersion=false",
+			fmt.Sprintf("--entryPoints.websecure.address=127.0.0.1:%d", port),
+			"--entryPoints.websecure.forwardedHeaders.insecure=true", "--providers.file.directory="+dir)
+	},
+}
+
+// configFile returns the path of the n-th file of the configuration in a proxy's folder. Traefik
+// reads every file of the folder with this ending.
+func configFile(dir string, n int) string {
+	return filepath.Join(dir, fmt.Sprintf("config%d.yaml", n))
 }
 
 // Running is a proxy that runs until the test ends.
@@ -76,23 +108,25 @@ type Running struct {
 	Roots   *x509.CertPool
 }
 
-// Start runs the proxy with a configuration, for hosts. The test is skipped, with the reason, if
-// the proxy is not installed: npm test installs it if it can, and reports if it cannot.
+// Start runs the proxy with a configuration, for hosts. Traefik's may be several files, with a line
+// "---" between them. The test is skipped, with the reason, if the proxy is not there: npm test and
+// npm run test:all report it.
 func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
 	t.Helper()
 	program := os.Getenv(p.variable)
 	if program == "" {
-		t.Skip(p.variable + " does not name a program; npm test installs one where it can, and says " +
-			"where it cannot")
+		t.Skip(p.variable + " does not name a program; " + p.absent)
 	}
 	dir := t.TempDir()
 	chain := WriteCertificate(t, dir, hosts)
-	port, file := harness.FreePort(t), filepath.Join(dir, "proxy.conf")
-	if err := os.WriteFile(file, []byte(p.wrap(config, dir, port)), 0o600); err != nil {
-		t.Fatal(err)
+	port := harness.FreePort(t)
+	for n, part := range strings.Split(p.wrap(config, dir, port), "\n---\n") {
+		if err := os.WriteFile(configFile(dir, n), []byte(part), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	log := &harness.Log{}
-	command := p.command(program, file, dir)
+	command := p.command(program, dir, port)
 	command.Stdout, command.Stderr = log, log
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -106,13 +140,25 @@ func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
 	})
 	r := Running{fmt.Sprintf("127.0.0.1:%d", port), chain, x509.NewCertPool()}
 	r.Roots.AppendCertsFromPEM(chain)
-	harness.Eventually(t, p.Kind+" does not listen", func() error {
-		conn, err := tls.Dial("tcp", r.Address,
-			&tls.Config{ServerName: strings.Replace(hosts[0], "*", "x", 1), RootCAs: r.Roots})
-		if err == nil {
-			err = conn.Close()
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: r.Roots}, DialContext: r.Dial, DisableKeepAlives: true,
+		ResponseHeaderTimeout: harness.Deadline,
+	}
+	harness.Eventually(t, p.Kind+" does not serve "+hosts[0], func() error {
+		request, err := http.NewRequest(http.MethodGet,
+			"https://"+strings.Replace(hosts[0], "*", "x", 1)+"/", http.NoBody)
+		if err != nil {
+			return err
 		}
-		return err
+		answer, err := transport.RoundTrip(request)
+		if err != nil {
+			return err
+		}
+		// Traefik listens before it has read its configuration, and knows no host until then.
+		if answer.StatusCode == http.StatusNotFound {
+			err = errors.New(answer.Status)
+		}
+		return errors.Join(err, answer.Body.Close())
 	})
 	return r
 }
