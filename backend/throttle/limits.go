@@ -35,106 +35,98 @@ var (
 	WrongByAddress = Limit{
 		Name:    "wrong codes by address",
 		Windows: []Window{{10, time.Hour}, {20, 24 * time.Hour}},
-		Key:     "address; a new code does not reset the count, a success does",
-		Reached: "429 `too_many_wrong_codes` with Retry-After, also for the right code",
+		Key:     "address; only a success resets it",
+		Reached: "429 `too_many_wrong_codes`, also for the right code",
 	}
 	WrongByDevice = Limit{
 		Name:    "wrong codes by device",
 		Windows: []Window{{5, time.Hour}},
-		Key: "address and a browser that signed in with it before, instead of the address alone; " +
-			"a success resets the count",
-		Reached: "429 `too_many_wrong_codes` with Retry-After, also for the right code",
+		Key:     "address and device; a success resets it",
+		Reached: "429 `too_many_wrong_codes`, also for the right code",
 	}
 	WrongInARow = Limit{
 		Name:    "wrong codes in a row",
 		Windows: []Window{{50, 365 * 24 * time.Hour}},
-		Key:     "address; only a success resets the count",
-		Reached: "new codes have 13 base32 characters (65 bits) until a success; wrong ones are not " +
-			"counted by address or device; pending codes of digits get 410 `code_expired`",
+		Key:     "address; only a success resets it",
+		Reached: "until a success new codes have 13 base32 characters (65 bits), pending ones get 410",
 	}
 	WrongByNetwork = Limit{
 		Name:    "wrong codes by network",
 		Windows: []Window{{60, time.Hour}},
-		Key: "IPv4 address or IPv6 /64 (`WRONG_CODES_PER_NETWORK`); a /56 has twice the budget, a /48 " +
-			"six times; " +
-			"not counted in a browser that signed in with the address before",
-		Reached: "429 `too_many_requests` with Retry-After",
+		Key:     "network (`WRONG_CODES_PER_NETWORK`), without devices",
+		Reached: "429 `too_many_requests`",
 	}
 	SentByAddress = Limit{
 		Name:    "codes sent by address",
 		Windows: []Window{{1, ResendAfter}, {5, time.Hour}, {10, 24 * time.Hour}},
-		Key:     "address without its +tag",
-		Reached: "202 with `mail: \"none\"`; `resend_at` says when the next mail can be sent",
+		Key:     "mailbox",
+		Reached: "202 with `mail: \"none\"` and `resend_at`",
 	}
 	SentByDevice = Limit{
 		Name:    "codes sent by device",
 		Windows: []Window{{5, time.Hour}},
-		Key:     "address and a browser that signed in with it before, instead of the address alone",
-		Reached: "202 with `mail: \"none\"`; `resend_at` says when the next mail can be sent",
+		Key:     "address and device",
+		Reached: "202 with `mail: \"none\"` and `resend_at`",
 	}
 	SentToDevices = Limit{
 		Name:    "codes sent to devices",
 		Windows: []Window{{30, 24 * time.Hour}},
-		Key:     "address without its +tag; all browsers that signed in with it before, together",
-		Reached: "202 with `mail: \"none\"`; `resend_at` says when the next mail can be sent",
+		Key:     "mailbox, all devices together",
+		Reached: "202 with `mail: \"none\"` and `resend_at`",
 	}
 	SentByNetwork = Limit{
 		Name:    "codes sent by network",
 		Windows: []Window{{60, time.Hour}},
-		Key: "IPv4 address or IPv6 /64 (`CODES_PER_NETWORK`); a /56 has twice the budget, a /48 six " +
-			"times; " +
-			"not counted in a browser that signed in with the address before",
-		Reached: "429 `too_many_requests` with Retry-After",
+		Key:     "network (`CODES_PER_NETWORK`), without devices",
+		Reached: "429 `too_many_requests`",
 	}
 	RenamesByAccount = Limit{
 		Name:    "changes by account",
 		Windows: []Window{{20, time.Hour}},
-		Key:     "account; changes of the name, not if the name stays the same",
-		Reached: "429 `too_many_requests` with Retry-After",
+		Key:     "account; changes of the name",
+		Reached: "429 `too_many_requests`",
 	}
 	HandoffsBySession = Limit{
 		Name:    "handoffs by session",
 		Windows: []Window{{100, time.Hour}},
-		Key:     "session; visits to apps for which a browser needs an app cookie",
+		Key:     "session; visits that need an app cookie",
 		Reached: "a page with status 429",
 	}
 	HandoffsByNetwork = Limit{
 		Name:    "handoffs by network",
 		Windows: []Window{{handoffsPerNetwork, time.Hour}},
-		Key:     "IPv4 address or IPv6 /64; a /56 has twice the budget, a /48 six times",
+		Key:     "network",
 		Reached: "a page with status 429",
 	}
 	DisownedByNetwork = Limit{
 		Name:    "disowned sessions by network",
 		Windows: []Window{{disownedPerNetwork, time.Hour}},
-		Key: "IPv4 address or IPv6 /64; a /56 has twice the budget, a /48 six times; " +
-			"uses of the link in mails about new devices, whatever they end",
-		Reached: "429 `too_many_requests` with Retry-After",
+		Key:     "network; uses of the link in mails about new devices",
+		Reached: "429 `too_many_requests`",
 	}
 	KeysByAccount = Limit{
 		Name:    "access keys made by account",
 		Windows: []Window{{10, time.Hour}, {30, 24 * time.Hour}},
-		Key:     "account; keys that its user makes. An account has at most 20",
-		Reached: "429 `too_many_requests` with Retry-After",
+		Key:     "account; at most 20 at a time",
+		Reached: "429 `too_many_requests`",
 	}
 	PasskeysByNetwork = Limit{
 		Name:    "refused passkeys by network",
 		Windows: []Window{{passkeysPerNetwork, time.Hour}},
-		Key: "IPv4 address or IPv6 /64; a /56 has twice the budget, a /48 six times; sign-ins " +
-			"that succeed do not count",
-		Reached: "429 `too_many_requests` with Retry-After; a right passkey signs in even so",
+		Key:     "network",
+		Reached: "429 `too_many_requests`; right passkeys sign in",
 	}
 	PasskeysByAccount = Limit{
 		Name:    "passkeys by account",
 		Windows: []Window{{20, time.Hour}},
-		Key:     "account; passkeys that are added or renamed, and changes of what codes are for",
-		Reached: "429 `too_many_requests` with Retry-After",
+		Key:     "account; added, renamed, or codes' use changed",
+		Reached: "429 `too_many_requests`",
 	}
 	ExportsByAccount = Limit{
 		Name:    "exports by account",
 		Windows: []Window{{1, ExportTime}, {10, 24 * time.Hour}},
-		Key:     "account; since an export takes at most two minutes, one runs at a time",
-		Reached: "429 `too_many_requests` with Retry-After",
+		Key:     "account; one runs at a time",
+		Reached: "429 `too_many_requests`",
 	}
 )
 

@@ -51,7 +51,7 @@ func table() string {
 	line("---", "---", "---", "---")
 	line("code",
 		fmt.Sprintf("6 to 8 digits (`CODE_LENGTH`), %s, once, %d tries", span(CodeLifetime), MaxTries),
-		"code", "410 `code_expired` or 429 `too_many_tries`; the visitor can request a new one")
+		"code", "410 `code_expired` or 429 `too_many_tries`")
 	for _, l := range Limits() {
 		var windows []string
 		for _, w := range l.Windows {
@@ -62,7 +62,7 @@ func table() string {
 	line("wrong codes of the whole service",
 		fmt.Sprintf("more than %d in %s and more than 1 in %d attempts",
 			serviceFloor, span(serviceWindow), serviceShare),
-		"all addresses together",
+		"all addresses",
 		fmt.Sprintf("new codes have %d digits; one warning in the log", AttackLength))
 	return b.String()
 }
