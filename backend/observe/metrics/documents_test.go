@@ -15,13 +15,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-var update = flag.Bool("update", false, "rewrite the table in docs/metrics.md")
+var update = flag.Bool("update", false, "rewrite the list in docs/metrics.md")
 
-// The table stands between these lines of the document.
+// The list is between these lines of the document.
 const (
-	document   = "../../../docs/metrics.md"
-	tableBegin = "<!-- metrics: made by go test ./backend/observe/metrics -update -->\n"
-	tableEnd   = "<!-- /metrics -->\n"
+	document  = "../../../docs/metrics.md"
+	listBegin = "<!-- metrics: made by go test ./backend/observe/metrics -update -->\n"
+	listEnd   = "<!-- /metrics -->\n"
 )
 
 // described is a metric as it describes itself.
@@ -53,20 +53,18 @@ func all(t *testing.T) map[string]described {
 
 func TestTheDocumentHasTheMetricsAsTheyAre(t *testing.T) {
 	var want strings.Builder
-	want.WriteString("| metric | labels | meaning |\n| --- | --- | --- |\n")
 	metrics := all(t)
 	for _, name := range slices.Sorted(maps.Keys(metrics)) {
-		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", name,
-			strings.ReplaceAll(metrics[name].labels, ",", ", "), metrics[name].help)
+		fmt.Fprintf(&want, "- `%s`%s %s\n", name, withLabels(metrics[name].labels), metrics[name].help)
 	}
 	content, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, begun := strings.Cut(string(content), tableBegin)
-	got, after, ended := strings.Cut(rest, tableEnd)
+	before, rest, begun := strings.Cut(string(content), listBegin)
+	got, after, ended := strings.Cut(rest, listEnd)
 	if !begun || !ended {
-		t.Fatalf("%s has no place for the table", document)
+		t.Fatalf("%s has no place for the list", document)
 	}
 	if got == want.String() {
 		return
@@ -75,10 +73,18 @@ func TestTheDocumentHasTheMetricsAsTheyAre(t *testing.T) {
 		t.Fatalf("%s has\n%s\nwant\n%s\nrun: go test ./backend/observe/metrics -update", document, got,
 			want.String())
 	}
-	if err := os.WriteFile(document, []byte(before+tableBegin+want.String()+tableEnd+after),
+	if err := os.WriteFile(document, []byte(before+listBegin+want.String()+listEnd+after),
 		0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// withLabels returns the labels of a metric as they follow its name.
+func withLabels(labels string) string {
+	if labels == "" {
+		return ":"
+	}
+	return " by " + strings.ReplaceAll(labels, ",", ", ") + ":"
 }
 
 // Prometheus' conventions: a prefix, base units in the plural at the end, _total for counts and

@@ -57,36 +57,33 @@ func New(version string) *Metrics {
 	m.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.requests = m.counters("sana_http_requests_total",
-		"Requests, by method, declared route and status of the answer.", "method", "route", "status")
+		"Requests that were answered.", "method", "route", "status")
 	m.durations = m.histograms("sana_http_request_duration_seconds",
 		"Time from a request's arrival to its answer.", requestBuckets, "method", "route")
 	m.codeRequests = m.counters("sana_code_requests_total",
 		"Code requests, including rate-limited ones. Early resends are not counted.").WithLabelValues()
 	attempts := m.counters("sana_code_attempts_total",
-		"Codes that were entered and compared, by result: right or wrong.", "result")
+		"Codes that were compared: right or wrong.", "result")
 	m.codesRight, m.codesWrong = attempts.WithLabelValues("right"), attempts.WithLabelValues("wrong")
 	m.passkeys = m.counters("sana_passkey_sign_ins_total",
-		"Passkeys that browsers presented to sign in, by result: right, wrong (nothing was proven) or "+
-			"unknown.", "result")
+		"Passkeys that browsers presented to sign in: right, wrong or unknown.", "result")
 	m.refused = m.counters("sana_limit_refusals_total",
-		"Rate-limited code requests, entered codes and mails, by limit.", "limit")
+		"Code requests, entered codes and mails that a limit refused.", "limit")
 	m.mails = m.counters("sana_mails_total",
-		"Attempts to send a mail, by template and outcome: sent (the provider accepted it), delayed "+
-			"(to be retried),"+
-			" failed (permanently).", "template", "outcome")
+		"Attempts to send a mail: sent (the provider accepted it), delayed (to be retried), failed "+
+			"(permanently).", "template", "outcome")
 	m.mailLatency = m.histograms("sana_mail_latency_seconds",
 		"Time from enqueuing a mail until the provider accepted it.", mailBuckets, "template")
 	reads := m.counters("sana_session_reads_total",
-		"Session lookups, by source: store, cache or cookie.", "source")
+		"Session lookups: store, cache or cookie.", "source")
 	for source, name := range sources {
 		m.sessionReads[source] = reads.WithLabelValues(name)
 	}
 	m.decisions = m.counters("sana_gate_decisions_total",
-		"Decisions of the gate, by app and outcome. The app is empty if the proxy named an unknown one.",
-		"app", "outcome")
+		"Decisions of the gate. The app is empty if it is unknown.", "app", "outcome")
 	m.decisionTime = m.histograms("sana_gate_decision_duration_seconds",
 		"Time from a proxy's request to the gate's decision.", gateBuckets).WithLabelValues()
-	m.gauges("sana_build_info", "Always 1, with the versions of this program and of Go.", "version",
+	m.gauges("sana_build_info", "Always 1.", "version",
 		"go_version").
 		WithLabelValues(version, runtime.Version()).Set(1)
 	return m

@@ -40,12 +40,11 @@ var (
 	databaseUp = describe("sana_database_up",
 		"1 if the database answered this scrape. If 0, the metrics of the mail queue are missing.")
 	queueSize = describe("sana_mail_queue_size",
-		"Mails in the shared queue, by state: queued (or being sent), delayed (after a failed attempt).",
-		"state")
+		"Mails in the shared queue: queued (or being sent), delayed (after a failed attempt).", "state")
 	queueOldest = describe("sana_mail_queue_oldest_age_seconds",
-		"Age of the oldest mail in the queue, by state; 0 if there is none.", "state")
+		"Age of the oldest mail in the queue, or 0.", "state")
 	poolSize = describe("sana_db_pool_connections",
-		"Database connections of this process, by state.", "state")
+		"Database connections of this process.", "state")
 	poolMax = describe("sana_db_pool_max_connections",
 		"Database connections that this process may open.")
 	poolAcquires = describe("sana_db_pool_acquires_total", "Connections taken from the pool.")
@@ -56,9 +55,9 @@ var (
 	poolWait = describe("sana_db_pool_acquire_wait_seconds_total",
 		"Time spent waiting for connections from the pool.")
 	mailAlarm = describe("sana_mail_alarm",
-		"1 if all instances together enqueued more than MAIL_ALARM mails in the last hour, else 0.")
+		"1 if more than MAIL_ALARM mails were enqueued in the last hour, else 0.")
 	underAttack = describe("sana_under_attack",
-		"1 while new codes are longer because of many wrong codes in the whole service, else 0.")
+		"1 while new codes are longer because of many wrong codes, else 0.")
 )
 
 // Describe implements prometheus.Collector.
