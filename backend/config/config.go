@@ -60,42 +60,42 @@ func (s Secret) Reveal() string { return string(s) }
 type Config struct {
 	Env        string `env:"APP_ENV" envDefault:"production" help:"development or production"`
 	Port       uint16 `env:"PORT" envDefault:"3000" help:"port to listen on, on all interfaces; in development on 127.0.0.1 only"`
-	ListenAddr string `env:"LISTEN_ADDR" help:"host:port to listen on instead of PORT; use 127.0.0.1:3000 if the proxy runs on the same machine, so that clients cannot bypass it"`
-	PublicURL  string `env:"PUBLIC_URL" help:"address at which users reach Sana, e.g. https://sana.example.org; default: RENDER_EXTERNAL_URL, in development http://localhost:PORT"`
+	ListenAddr string `env:"LISTEN_ADDR" help:"host:port to listen on instead of PORT; 127.0.0.1:3000 if the proxy runs on the same machine"`
+	PublicURL  string `env:"PUBLIC_URL" help:"address at which users reach Sana, e.g. https://sana.example.org; default: RENDER_EXTERNAL_URL"`
 	Database
-	SecretKeys         Secret        `env:"SECRET_KEYS" help:"id:base64 of at least 32 bytes, as printed by sana keys new, newest first, separated by commas; required in production, in development kept in .data/secret_keys"`
-	SessionStore       string        `env:"SESSION_STORE" envDefault:"postgres" help:"store of sessions: postgres, which revokes them everywhere, or cookie, which keeps them encrypted in the browser; copies of a cookie stay valid until they expire"`
-	SessionCache       string        `env:"SESSION_CACHE" envDefault:"on" help:"with SESSION_STORE=postgres: on caches sessions in memory, and a revocation at another instance takes effect within 2 seconds; off reads every session from the database"`
+	SecretKeys         Secret        `env:"SECRET_KEYS" help:"keys as sana keys new prints them, newest first, separated by commas; required in production"`
+	SessionStore       string        `env:"SESSION_STORE" envDefault:"postgres" help:"postgres, or cookie, which keeps sessions encrypted in the browser; copies of a cookie stay valid until they expire"`
+	SessionCache       string        `env:"SESSION_CACHE" envDefault:"on" help:"on caches sessions in memory, and a revocation at another instance takes effect within 2 seconds; off reads every session from the database"`
 	SessionCacheMB     int           `env:"SESSION_CACHE_MB" envDefault:"64" help:"memory for cached sessions in megabytes; a session takes about 900 bytes"`
 	SessionIdleTimeout time.Duration `env:"SESSION_IDLE_TIMEOUT" envDefault:"24h" help:"a session expires after this time without use"`
 	SessionMaxAge      time.Duration `env:"SESSION_MAX_AGE" envDefault:"720h" help:"a session expires this long after its sign-in"`
 	CodeLength         int           `env:"CODE_LENGTH" envDefault:"6" help:"digits of a code, 6 to 8"`
-	SignUp             string        `env:"SIGN_UP" envDefault:"open" help:"who may create an account: open (any address), closed (no address; sana people add creates accounts), apps (addresses that an app in APPS_FILE allows), or domains of addresses, separated by commas"`
-	CodesPerNetwork    int           `env:"CODES_PER_NETWORK" envDefault:"60" help:"codes that an IPv4 address or an IPv6 /64 may request in an hour; a /56 twice, a /48 six times as many; browsers that signed in with the address before are not counted"`
+	SignUp             string        `env:"SIGN_UP" envDefault:"open" help:"who may create an account: open (any address), closed (sana people add creates accounts), apps (addresses that an app in APPS_FILE allows), or domains, separated by commas"`
+	CodesPerNetwork    int           `env:"CODES_PER_NETWORK" envDefault:"60" help:"codes that an IPv4 address or an IPv6 /64 may request in an hour; a /56 twice, a /48 six times as many"`
 	WrongPerNetwork    int           `env:"WRONG_CODES_PER_NETWORK" envDefault:"60" help:"the same for wrong codes"`
-	MailAlarm          int           `env:"MAIL_ALARM" envDefault:"1000" help:"if more mails than this are enqueued in an hour, sana_mail_alarm is 1 and an alert fires; no mail is delayed"`
+	MailAlarm          int           `env:"MAIL_ALARM" envDefault:"1000" help:"mails in an hour above which sana_mail_alarm is 1 and an alert fires; no mail is delayed"`
 	MailTransport      string        `env:"MAIL_TRANSPORT" help:"mailgun, smtp or console; default: console in development, mailgun in production"`
 	MailFrom           string        `env:"MAIL_FROM" help:"sender, e.g. Sana <sign-in@mg.example.org>; required in production"`
 	MailgunDomain      string        `env:"MAILGUN_DOMAIN" help:"sending domain at Mailgun"`
 	MailgunAPIKey      Secret        `env:"MAILGUN_API_KEY" help:"sending key at Mailgun"`
 	MailgunAPIBase     string        `env:"MAILGUN_API_BASE" envDefault:"https://api.mailgun.net/v3" help:"https://api.eu.mailgun.net/v3 for EU domains"`
-	MailgunWebhookKey  Secret        `env:"MAILGUN_WEBHOOK_KEY" help:"HTTP webhook signing key at Mailgun, whose webhooks report the delivery status to PUBLIC_URL/api/webhooks/mailgun"`
-	SMTPURL            Secret        `env:"SMTP_URL" help:"smtps://user:password@host:465 (TLS) or smtp://user:password@host:587 (STARTTLS); smtp://relay:25?tls=off for a relay on a private network; a relay on this machine needs no TLS"`
-	TrustedProxyHops   uint8         `env:"TRUSTED_PROXY_HOPS" help:"number of proxies in front that append to X-Forwarded-For: 2 on Render, 1 behind one nginx, 0 without a proxy (required in production)"`
-	AppsFile           string        `env:"APPS_FILE" help:"path of the YAML file with the apps behind the gate and their rules; read at startup and on SIGHUP; default: no apps"`
+	MailgunWebhookKey  Secret        `env:"MAILGUN_WEBHOOK_KEY" help:"webhook signing key at Mailgun; webhooks report the delivery status to PUBLIC_URL/api/webhooks/mailgun"`
+	SMTPURL            Secret        `env:"SMTP_URL" help:"smtps://user:password@host:465 (TLS) or smtp://user:password@host:587 (STARTTLS); smtp://relay:25?tls=off for a relay on a private network"`
+	TrustedProxyHops   uint8         `env:"TRUSTED_PROXY_HOPS" help:"number of proxies that append to X-Forwarded-For: 2 on Render, 1 behind one nginx, 0 without a proxy (required in production)"`
+	AppsFile           string        `env:"APPS_FILE" help:"path of the YAML file with the apps behind the gate; read at startup and on SIGHUP"`
 	GateAddr           string        `env:"GATE_ADDR" help:"host:port on which reverse proxies ask whether a visitor may use an app, e.g. 127.0.0.1:3001; only proxies should reach it; required with APPS_FILE"`
-	BrandName          string        `env:"BRAND_NAME" envDefault:"Sana" help:"name that people see on pages and in mails, at most 40 characters"`
-	BrandColor         string        `env:"BRAND_COLOR" help:"color of buttons and links in the light theme, e.g. #1d5a4c, with a contrast of at least 4.5 to the page; default: Sana's green"`
-	BrandColorDark     string        `env:"BRAND_COLOR_DARK" help:"the same in the dark theme; default: BRAND_COLOR, as light as it must be"`
-	BrandLogoFile      string        `env:"BRAND_LOGO_FILE" help:"path of a PNG or SVG file of at most 64 kB that stands beside the name on pages; default: Sana's mark"`
+	BrandName          string        `env:"BRAND_NAME" envDefault:"Sana" help:"name on pages and in mails, at most 40 characters"`
+	BrandColor         string        `env:"BRAND_COLOR" help:"color of buttons and links in the light theme, e.g. #1d5a4c, with a contrast of at least 4.5 to the page"`
+	BrandColorDark     string        `env:"BRAND_COLOR_DARK" help:"the same in the dark theme; default: made from BRAND_COLOR"`
+	BrandLogoFile      string        `env:"BRAND_LOGO_FILE" help:"path of a PNG or SVG file of at most 64 kB for pages"`
 	HelpURL            string        `env:"HELP_URL" help:"where people get help, linked on every page and in mails"`
 	PrivacyURL         string        `env:"PRIVACY_URL" help:"privacy notice, linked likewise"`
 	TermsURL           string        `env:"TERMS_URL" help:"terms of use, linked likewise"`
 	SupportEmail       string        `env:"SUPPORT_EMAIL" help:"address that people can write to, shown likewise"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 	LogFormat          string        `env:"LOG_FORMAT" help:"json or text; default: text in development, json in production"`
-	MetricsAddr        string        `env:"METRICS_ADDR" help:"host:port that serves /metrics for Prometheus, e.g. 127.0.0.1:9090; only Prometheus should reach it; default: no metrics"`
-	OTLPEndpoint       string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"collector of traces, OTLP over HTTP, e.g. http://127.0.0.1:4318; default: no traces"`
+	MetricsAddr        string        `env:"METRICS_ADDR" help:"host:port that serves /metrics, e.g. 127.0.0.1:9090; only Prometheus should reach it"`
+	OTLPEndpoint       string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"collector of traces, OTLP over HTTP, e.g. http://127.0.0.1:4318"`
 	OTLPHeaders        Secret        `env:"OTEL_EXPORTER_OTLP_HEADERS" help:"headers for the collector as name=value, separated by commas"`
 
 	Keys keyring.Ring `env:"-"` // read from SecretKeys
@@ -108,7 +108,7 @@ type Config struct {
 // Database is where the data is.
 type Database struct {
 	DatabaseURL        Secret `env:"DATABASE_URL" help:"postgres://user:password@host:5432/name (required)"`
-	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" help:"the same database without a pooler, for migrations, if DATABASE_URL goes through a pooler in transaction mode such as PgBouncer; default: DATABASE_URL"`
+	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" help:"the same database without a pooler, for migrations, if DATABASE_URL goes through a pooler in transaction mode such as PgBouncer"`
 }
 
 // IsPooled reports whether a pooler stands between the program and the database: then migrations
