@@ -10,13 +10,13 @@ import (
 	"sana/backend/config"
 )
 
-var update = flag.Bool("update", false, "rewrite the table in docs/configuration.md")
+var update = flag.Bool("update", false, "rewrite the list in docs/configuration.md")
 
-// The table is between these lines of docs/configuration.md.
+// The list is between these lines of docs/configuration.md.
 const (
-	page       = "../../docs/configuration.md"
-	tableBegin = "<!-- configuration: made by go test ./backend/config -update -->\n"
-	tableEnd   = "<!-- /configuration -->\n"
+	page      = "../../docs/configuration.md"
+	listBegin = "<!-- configuration: made by go test ./backend/config -update -->\n"
+	listEnd   = "<!-- /configuration -->\n"
 )
 
 func TestConfigurationPage_MatchesTheCode(t *testing.T) {
@@ -24,34 +24,33 @@ func TestConfigurationPage_MatchesTheCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, begun := strings.Cut(string(content), tableBegin)
-	got, after, ended := strings.Cut(rest, tableEnd)
+	before, rest, begun := strings.Cut(string(content), listBegin)
+	got, after, ended := strings.Cut(rest, listEnd)
 	if !begun || !ended {
-		t.Fatalf("configuration.md has no place for the table: %q and %q", tableBegin, tableEnd)
+		t.Fatalf("configuration.md has no place for the list: %q and %q", listBegin, listEnd)
 	}
-	if got == table() {
+	if got == list() {
 		return
 	}
 	if !*update {
 		t.Fatalf("configuration.md has\n%s\nwant\n%s\nrun: go test ./backend/config -update", got,
-			table())
+			list())
 	}
-	if err := os.WriteFile(page, []byte(before+tableBegin+table()+tableEnd+after), 0o644); err != nil {
+	if err := os.WriteFile(page, []byte(before+listBegin+list()+listEnd+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// table returns the configuration in Markdown.
-func table() string {
+// list returns the configuration in Markdown.
+func list() string {
 	var b strings.Builder
-	b.WriteString("| variable | default | meaning |\n| --- | --- | --- |\n")
-	escape := strings.NewReplacer("|", `\|`, "<", `\<`)
+	escape := strings.NewReplacer("<", `\<`)
 	for _, v := range config.Variables() {
 		value := ""
 		if v.Default != "" {
-			value = "`" + v.Default + "`"
+			value = " (`" + v.Default + "`)"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, value, escape.Replace(v.Help))
+		fmt.Fprintf(&b, "- `%s`%s: %s\n", v.Name, value, escape.Replace(v.Help))
 	}
 	return b.String()
 }

@@ -26,8 +26,7 @@ type Window struct {
 type Limit struct {
 	Name    string // is part of the key of each use: two limits never share a budget
 	Windows []Window
-	Key     string // what uses are counted by, for the documents
-	Reached string // what happens when a budget is used up, for the documents
+	Note    string // for the documents: what is counted, and the answer if it is not 429
 }
 
 // The limits that are counted by subject.
@@ -35,98 +34,83 @@ var (
 	WrongByAddress = Limit{
 		Name:    "wrong codes by address",
 		Windows: []Window{{10, time.Hour}, {20, 24 * time.Hour}},
-		Key:     "address; only a success resets it",
-		Reached: "429 `too_many_wrong_codes`, also for the right code",
+		Note: "only a success resets it; 429 `too_many_wrong_codes`, also for the " +
+			"right code",
 	}
 	WrongByDevice = Limit{
 		Name:    "wrong codes by device",
 		Windows: []Window{{5, time.Hour}},
-		Key:     "address and device; a success resets it",
-		Reached: "429 `too_many_wrong_codes`, also for the right code",
+		Note:    "the same",
 	}
 	WrongInARow = Limit{
 		Name:    "wrong codes in a row",
 		Windows: []Window{{50, 365 * 24 * time.Hour}},
-		Key:     "address; only a success resets it",
-		Reached: "until a success new codes have 13 base32 characters (65 bits), pending ones get 410",
+		Note: "by address; only a success resets it; until then new codes have 13 " +
+			"base32 characters (65 bits), pending ones get 410",
 	}
 	WrongByNetwork = Limit{
 		Name:    "wrong codes by network",
 		Windows: []Window{{60, time.Hour}},
-		Key:     "network (`WRONG_CODES_PER_NETWORK`), without devices",
-		Reached: "429 `too_many_requests`",
+		Note:    "`WRONG_CODES_PER_NETWORK`; without devices",
 	}
 	SentByAddress = Limit{
 		Name:    "codes sent by address",
 		Windows: []Window{{1, ResendAfter}, {5, time.Hour}, {10, 24 * time.Hour}},
-		Key:     "mailbox",
-		Reached: "202 with `mail: \"none\"` and `resend_at`",
+		Note:    "by mailbox; 202 with `mail: \"none\"` and `resend_at`",
 	}
 	SentByDevice = Limit{
 		Name:    "codes sent by device",
 		Windows: []Window{{5, time.Hour}},
-		Key:     "address and device",
-		Reached: "202 with `mail: \"none\"` and `resend_at`",
+		Note:    "the same",
 	}
 	SentToDevices = Limit{
 		Name:    "codes sent to devices",
 		Windows: []Window{{30, 24 * time.Hour}},
-		Key:     "mailbox, all devices together",
-		Reached: "202 with `mail: \"none\"` and `resend_at`",
+		Note:    "the same; all devices of a mailbox",
 	}
 	SentByNetwork = Limit{
 		Name:    "codes sent by network",
 		Windows: []Window{{60, time.Hour}},
-		Key:     "network (`CODES_PER_NETWORK`), without devices",
-		Reached: "429 `too_many_requests`",
+		Note:    "`CODES_PER_NETWORK`; without devices",
 	}
 	RenamesByAccount = Limit{
 		Name:    "changes by account",
 		Windows: []Window{{20, time.Hour}},
-		Key:     "account; changes of the name",
-		Reached: "429 `too_many_requests`",
+		Note:    "changes of the name",
 	}
 	HandoffsBySession = Limit{
 		Name:    "handoffs by session",
 		Windows: []Window{{100, time.Hour}},
-		Key:     "session; visits that need an app cookie",
-		Reached: "a page with status 429",
+		Note:    "visits that need an app cookie",
 	}
 	HandoffsByNetwork = Limit{
 		Name:    "handoffs by network",
 		Windows: []Window{{handoffsPerNetwork, time.Hour}},
-		Key:     "network",
-		Reached: "a page with status 429",
 	}
 	DisownedByNetwork = Limit{
 		Name:    "disowned sessions by network",
 		Windows: []Window{{disownedPerNetwork, time.Hour}},
-		Key:     "network; uses of the link in mails about new devices",
-		Reached: "429 `too_many_requests`",
+		Note:    "uses of the link in mails about new devices",
 	}
 	KeysByAccount = Limit{
 		Name:    "access keys made by account",
 		Windows: []Window{{10, time.Hour}, {30, 24 * time.Hour}},
-		Key:     "account; at most 20 at a time",
-		Reached: "429 `too_many_requests`",
+		Note:    "at most 20 at a time",
 	}
 	PasskeysByNetwork = Limit{
 		Name:    "refused passkeys by network",
 		Windows: []Window{{passkeysPerNetwork, time.Hour}},
-		Key:     "network",
-		Reached: "429 `too_many_requests`; right passkeys sign in",
+		Note:    "right passkeys sign in even so",
 	}
 	PasskeysByAccount = Limit{
 		Name:    "passkeys by account",
 		Windows: []Window{{20, time.Hour}},
-		Key:     "account; added, renamed, or codes' use changed",
-		Reached: "429 `too_many_requests`",
+		Note:    "added, renamed, or codes' use changed",
 	}
 	ExportsByAccount = Limit{
 		Name:    "exports by account",
 		Windows: []Window{{1, ExportTime}, {10, 24 * time.Hour}},
-		Key:     "account; one runs at a time",
-		Reached: "429 `too_many_requests`",
+		Note:    "one runs at a time",
 	}
 )
 

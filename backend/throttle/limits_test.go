@@ -44,25 +44,24 @@ func TestLimits_SecurityPageStatesTheLimitsOfTheCode(t *testing.T) {
 // table returns the limits in Markdown.
 func table() string {
 	var b strings.Builder
-	line := func(what, value, key, reached string) {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", what, value, key, reached)
+	line := func(what, value, note string) {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", what, value, note)
 	}
-	line("what", "limit", "counted by", "when reached")
-	line("---", "---", "---", "---")
+	line("what", "limit", "note")
+	line("---", "---", "---")
 	line("code",
 		fmt.Sprintf("6 to 8 digits (`CODE_LENGTH`), %s, once, %d tries", span(CodeLifetime), MaxTries),
-		"code", "410 `code_expired` or 429 `too_many_tries`")
+		"410 `code_expired` or 429 `too_many_tries`")
 	for _, l := range Limits() {
 		var windows []string
 		for _, w := range l.Windows {
 			windows = append(windows, fmt.Sprintf("%d in %s", w.Count, span(w.Per)))
 		}
-		line(l.Name, strings.Join(windows, ", "), l.Key, l.Reached)
+		line(l.Name, strings.Join(windows, ", "), l.Note)
 	}
 	line("wrong codes of the whole service",
 		fmt.Sprintf("more than %d in %s and more than 1 in %d attempts",
 			serviceFloor, span(serviceWindow), serviceShare),
-		"all addresses",
 		fmt.Sprintf("new codes have %d digits; one warning in the log", AttackLength))
 	return b.String()
 }
@@ -79,11 +78,11 @@ func span(d time.Duration) string {
 }
 
 // Two limits with one name would share their budgets.
-func TestLimits_HaveUniqueNamesAndTexts(t *testing.T) {
+func TestLimits_HaveUniqueNames(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, l := range Limits() {
-		if seen[l.Name] || len(l.Windows) == 0 || l.Key == "" || l.Reached == "" {
+		if seen[l.Name] || len(l.Windows) == 0 {
 			t.Errorf("%q is duplicated or incomplete", l.Name)
 		}
 		seen[l.Name] = true
