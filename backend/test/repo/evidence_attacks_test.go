@@ -110,8 +110,6 @@ name an attack. Tests are named by their package below ` + "`backend`" +
 of a long test names the attack's id, or has its title in attacks.txt. Those of ` + "`web` and `system`" + `
 attack the built program over HTTP with a real Postgres, except those of in-process.txt.
 
-| id | attack | shown by |
-| --- | --- | --- |
 `
 
 // allOf lists the tests for an attack: those that its entry quotes and those that mention it,
@@ -140,21 +138,24 @@ func (e evidence) allOf(a attack) []proof {
 	return list
 }
 
-// row returns the attack as a row of the page, with each test once; attacks.txt has the titles of
+// row returns the attack as an item of the page, with each test once; attacks.txt has the titles of
 // the parts that count.
 func (a attack) row() string {
-	var cell []string
+	item := fmt.Sprintf("- `%s` %s:", a.id, a.gist)
 	for _, p := range a.proofs {
-		if test := "`" + p.test + "`"; !slices.Contains(cell, test) {
-			cell = append(cell, test)
+		if test := " `" + p.test + "`"; !strings.Contains(item, test) {
+			item += test
 		}
+	}
+	if len(a.proofs) > 0 && a.note != "" {
+		item += "."
 	}
 	for _, text := range []string{a.reason, a.note} {
 		if text != "" {
-			cell = append(cell, text)
+			item += " " + text
 		}
 	}
-	return fmt.Sprintf("| %s | %s | %s |\n", a.id, a.gist, strings.Join(cell, "<br>"))
+	return item + "\n"
 }
 
 //go:embed testdata/in-process.txt

@@ -56,6 +56,4 @@ name a fault. Those of ` + "`chaos`" +
 	` have Postgres servers and proxies of their own; ` + "`npm run chaos`" + ` runs
 their long forms.
 
-| id | fault and promise | shown by |
-| --- | --- | --- |
 `
