@@ -30,7 +30,7 @@ type report struct {
 }
 
 // No user of the shared store loses a code or a session. The losses of the sealed cookie and of the
-// predecessor are those of docs/contrast.md.
+// predecessor are those of expectations.
 func TestDrill(t *testing.T) {
 	dir := t.TempDir()
 	ahead := sync.OnceValues(func() (string, error) { return linkAhead(dir) })
