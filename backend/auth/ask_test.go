@@ -19,11 +19,7 @@ func TestRequest_NamesNoUserWhoIsBeingDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	deletion, err := db.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = deletion.Rollback(t.Context()) }()
+	deletion := postgrestest.Begin(t, db)
 	if _, err := deletion.Exec(t.Context(), `DELETE FROM users`); err != nil {
 		t.Fatal(err)
 	}

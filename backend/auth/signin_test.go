@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -190,11 +189,7 @@ func TestSignOut_LocksTheUserBeforeTheChallenges(t *testing.T) {
 		t.Fatalf("got %+v (%v), want the challenge of a step-up", pending, err)
 	}
 
-	guess, err := db.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = guess.Rollback(context.Background()) }()
+	guess := postgrestest.Begin(t, db)
 	lock := func(table, id, wait string) {
 		t.Helper()
 		_, err := guess.Exec(t.Context(), `SELECT FROM `+table+` WHERE id = $1 FOR NO KEY UPDATE `+wait,

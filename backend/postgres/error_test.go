@@ -140,10 +140,7 @@ func inTx(statements ...string) func(*testing.T, *pgxpool.Pool) error {
 
 func begin(t *testing.T, pool *pgxpool.Pool) pgx.Tx {
 	t.Helper()
-	tx, err := pool.Begin(t.Context())
-	must(t, err)
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
-	return tx
+	return postgrestest.Begin(t, pool)
 }
 
 func must(t *testing.T, err error) {

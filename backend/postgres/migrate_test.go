@@ -272,9 +272,8 @@ func TestMigrate_TriesAgainAfterAShortWaitForALock(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.EmptyURL(t)
 	pool := postgrestest.Pool(t, url)
-	blocker, err := pool.Begin(t.Context())
-	must(t, err)
-	_, err = blocker.Exec(t.Context(), `CREATE TABLE users ()`)
+	blocker := postgrestest.Begin(t, pool)
+	_, err := blocker.Exec(t.Context(), `CREATE TABLE users ()`)
 	must(t, err)
 
 	done := make(chan error, 1)

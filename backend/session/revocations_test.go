@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sana/backend/observe/metrics"
+	"sana/backend/test/postgrestest"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -14,12 +15,8 @@ import (
 // revokeLate revokes a session in a transaction that is not committed yet.
 func revokeLate(t *testing.T, c *cached, session Session) pgx.Tx {
 	t.Helper()
-	late, err := c.db.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = late.Rollback(context.Background()) })
-	_, err = late.Exec(t.Context(), `DELETE FROM sessions WHERE id = $1::uuid`, session.ID)
+	late := postgrestest.Begin(t, c.db)
+	_, err := late.Exec(t.Context(), `DELETE FROM sessions WHERE id = $1::uuid`, session.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sana/backend/test/harness"
+	"sana/backend/test/postgrestest"
 )
 
 const ready, live = "/readyz", "/livez"
@@ -161,10 +162,8 @@ func TestConnectionsInUse_InstanceStaysReady(t *testing.T) {
 	app := w.Run(t)
 	in := signedIn(t, w, app.URL)
 	w.AwaitMails(t)
-	tx, err := w.DB.Begin(t.Context())
-	if err == nil {
-		_, err = tx.Exec(t.Context(), `SET LOCAL idle_in_transaction_session_timeout = 0`)
-	}
+	tx := postgrestest.Begin(t, w.DB)
+	_, err := tx.Exec(t.Context(), `SET LOCAL idle_in_transaction_session_timeout = 0`)
 	if err == nil {
 		_, err = tx.Exec(t.Context(), `LOCK TABLE sessions`)
 	}

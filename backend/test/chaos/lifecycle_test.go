@@ -258,10 +258,8 @@ func TestStarvedInstance_SignOutIsDoneByAnother(t *testing.T) {
 // lock takes a lock in a transaction of the test's own. unlock releases it.
 func lock(t *testing.T, w *harness.World, sql string) (unlock func()) {
 	t.Helper()
-	tx, err := w.DB.Begin(t.Context())
-	if err == nil {
-		_, err = tx.Exec(t.Context(), `SET LOCAL idle_in_transaction_session_timeout = 0`)
-	}
+	tx := postgrestest.Begin(t, w.DB)
+	_, err := tx.Exec(t.Context(), `SET LOCAL idle_in_transaction_session_timeout = 0`)
 	if err == nil {
 		_, err = tx.Exec(t.Context(), sql)
 	}
@@ -281,7 +279,7 @@ func awaitLock(t *testing.T, w *harness.World, table string) {
 	t.Helper()
 	harness.Eventually(t, "no statement waits for "+table, func() error {
 		return harness.CountError(w.Count(t, `
-			SELECT count(*)
+			SELECT least(count(*), 1)
 			FROM pg_locks
 			WHERE NOT granted
 			  AND relation = $1::regclass`, table), 1)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sana/backend/test/harness"
+	"sana/backend/test/postgrestest"
 )
 
 // guesser is a browser that waits for a code.
@@ -167,11 +168,7 @@ func TestVerifyCode_WaitsForLocksLongerThanOneSecond(t *testing.T) {
 	for _, table := range []string{"challenges", "users"} {
 		b := app.Open(t)
 		code := b.GetCode(w, table+"@sana.example")
-		tx, err := w.DB.Begin(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = tx.Rollback(t.Context()) }()
+		tx := postgrestest.Begin(t, w.DB)
 		if _, err := tx.Exec(t.Context(), `LOCK TABLE `+table); err != nil {
 			t.Fatal(err)
 		}

@@ -1,10 +1,10 @@
 package system_test
 
 import (
-	"context"
 	"testing"
 
 	"sana/backend/test/harness"
+	"sana/backend/test/postgrestest"
 )
 
 // patientLimits are appended to a world's database URL for programs whose statements wait as long
@@ -32,11 +32,7 @@ func stallCommits(t *testing.T, w *harness.World, table, condition string) {
 // or resumed: it does not know yet that it has committed.
 func stall(t *testing.T, w *harness.World, p *harness.Process, send func()) (finish func()) {
 	t.Helper()
-	tx, err := w.DB.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	tx := postgrestest.Begin(t, w.DB)
 	for _, sql := range []string{
 		`SET LOCAL idle_in_transaction_session_timeout = 0`,
 		`SELECT pg_advisory_xact_lock(42)`,
