@@ -39,16 +39,20 @@ func (c catalogue) fill(message string, values map[string]string) ([]part, error
 		return nil, fmt.Errorf("mail: there is no message %s", message)
 	}
 	var parts []part
-	end := 0
-	for _, at := range placeholder.FindAllStringIndex(text, -1) {
-		value, ok := values[text[at[0]+1:at[1]-1]]
-		if !ok {
-			return nil, fmt.Errorf("mail: message %s has no value for %s", message, text[at[0]:at[1]])
+	for {
+		words, rest, more := strings.Cut(text, "{")
+		parts = append(parts, part{Text: words})
+		if !more {
+			return parts, nil
 		}
-		parts = append(parts, part{Text: text[end:at[0]]}, part{Text: value, IsValue: true})
-		end = at[1]
+		name, rest, _ := strings.Cut(rest, "}")
+		value, ok := values[name]
+		if !ok {
+			return nil, fmt.Errorf("mail: message %s has no value for {%s}", message, name)
+		}
+		parts = append(parts, part{Text: value, IsValue: true})
+		text = rest
 	}
-	return append(parts, part{Text: text[end:]}), nil
 }
 
 // say is fill in one piece.
