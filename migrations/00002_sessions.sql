@@ -9,7 +9,7 @@ CREATE TABLE sessions (
     e            bigint      NOT NULL,               -- when it expires whatever its use, seconds since 1970
     id           uuid        NOT NULL,               -- its public id, from sign-in to its end
     user_id      uuid        NOT NULL,
-    idle_seconds integer     NOT NULL CHECK (idle_seconds > 0),
+    idle_seconds integer     NOT NULL,
     last_used_at timestamptz NOT NULL DEFAULT now(),
     sweep_at     bigint      NOT NULL                -- when the sweep looks at it, no later than it may expire, seconds since 1970
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);

@@ -7,8 +7,8 @@ CREATE TABLE mails (
     number     smallint    NOT NULL,                 -- counts the mails of one ref from 1
     template   text        NOT NULL,
     content    jsonb,                                -- what a mail about no challenge says; NULL once it is done
-    state      text        NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'delayed', 'sent', 'delivered', 'failed')),
-    reason     text        CHECK (reason IN ('no_such_mailbox', 'blocked', 'refused', 'provider_away')),
+    state      text        NOT NULL DEFAULT 'queued', -- delayed, sent, delivered, failed
+    reason     text,                                 -- no_such_mailbox, blocked, refused, provider_away
     attempts   smallint    NOT NULL DEFAULT 0,       -- also names the lease: only its holder may record an outcome
     trace      text        NOT NULL DEFAULT '',      -- of the request that queued it; see tracing.Traceparent
     created_at timestamptz NOT NULL DEFAULT now(),

@@ -24,14 +24,10 @@ CREATE INDEX passkey_challenges_expires_at ON passkey_challenges (expires_at);
 
 -- What codes are for: with 'recovery' a right code begins a wait instead of a session, while the user has a passkey of
 -- PUBLIC_URL's host.
-ALTER TABLE users ADD COLUMN codes_for text NOT NULL DEFAULT 'sign_in' CHECK (codes_for IN ('sign_in', 'recovery'));
+ALTER TABLE users ADD COLUMN codes_for text NOT NULL DEFAULT 'sign_in'; -- or 'recovery'
 ALTER TABLE users ADD COLUMN codes_suspended boolean NOT NULL DEFAULT false; -- the user knows that 'recovery' is not in effect
 CREATE INDEX users_codes_for_recovery ON users (id) WHERE codes_for = 'recovery';
 
-ALTER TABLE challenges
-    DROP CONSTRAINT challenges_outcome_check,
-    ADD CONSTRAINT challenges_outcome_check CHECK (
-        outcome IN ('signed_in', 'sign_up_closed', 'email_changed', 'email_taken', 'revoked', 'recovery_required'));
 
 -- Users who have entered a right code that does not sign in, and wait. At ends_at their passkeys, sessions and access
 -- keys end, and codes sign in again.
@@ -49,11 +45,6 @@ CREATE INDEX recoveries_browser ON recoveries (browser);
 -- +goose Down
 
 DROP TABLE recoveries;
-UPDATE challenges SET outcome = 'revoked' WHERE outcome = 'recovery_required';
-ALTER TABLE challenges
-    DROP CONSTRAINT challenges_outcome_check,
-    ADD CONSTRAINT challenges_outcome_check CHECK (
-        outcome IN ('signed_in', 'sign_up_closed', 'email_changed', 'email_taken', 'revoked'));
 ALTER TABLE users DROP COLUMN codes_for, DROP COLUMN codes_suspended;
 DROP TABLE passkey_challenges;
 DROP TABLE passkeys;

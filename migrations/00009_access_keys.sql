@@ -44,7 +44,7 @@ BEGIN
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER log_keys AFTER UPDATE ON users
+CREATE TRIGGER log_keys AFTER UPDATE OF email, name, blocked_at ON users
     FOR EACH ROW
     WHEN ((NEW.email, NEW.name, NEW.blocked_at) IS DISTINCT FROM (OLD.email, OLD.name, OLD.blocked_at))
     EXECUTE FUNCTION log_keys_of_user_changed();

@@ -16,9 +16,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// createChallenge checks and counts the limits, creates a challenge and queues its mail. It returns
-// the row, or none if a limit is reached or the browser has a challenge that can be sent again.
-const createChallenge = `
+// createChallenge returns the statement that checks and counts the limits, creates a challenge and
+// queues its mail. The statement returns the row, or none if a limit is reached, the browser has a
+// challenge that can be sent again, or the user is gone. If ofUser is false, the challenge belongs
+// to no user. See signInStatement for why there are two texts.
+func createChallenge(ofUser bool) string {
+	if ofUser {
+		return insertChallenge + userExists + queueCode + isBlocked + fromGranted
+	}
+	return insertChallenge + queueCode + isAddressBlocked + fromGranted
+}
+
+// The parts of createChallenge.
+const (
+	insertChallenge = `
 	WITH ` + string(throttle.Full) + `,
 	granted AS (
 	    INSERT INTO challenges (
@@ -30,13 +41,17 @@ const createChallenge = `
 	           @language, @utc_offset::smallint, @platform, @arrival::jsonb,
 	           now() + @resend_in::interval, now() + @lifetime::interval
 	    WHERE ` + string(throttle.NotFull) + `
-	      AND (@user = '' OR EXISTS (SELECT FROM users WHERE users.id = nullif(@user, '')::uuid))
 	      AND NOT EXISTS (
 	          SELECT
 	          FROM challenges
 	          WHERE ` + string(challenge.Fits) + `
 	            AND ` + string(challenge.IsRenewable) + `
-	            AND (code_kind = @kind OR @kind = 'digits'))
+	            AND (code_kind = @kind OR @kind = 'digits'))`
+
+	userExists = `
+	      AND EXISTS (SELECT FROM users WHERE users.id = nullif(@user, '')::uuid)`
+
+	queueCode = `
 	    RETURNING id, sent_at, resend_at, expires_at
 	),
 	counted AS (` + string(throttle.Count) + `),
@@ -45,20 +60,25 @@ const createChallenge = `
 	    SELECT id, 1, '` + codeTemplate + `', @trace, @attempts::smallint, now() + @lease::interval
 	    FROM granted
 	)
-	SELECT 1, now(), sent_at, resend_at, expires_at, ` + isBlocked + `
+	SELECT 1, now(), sent_at, resend_at, expires_at, `
+
+	fromGranted = `
 	FROM granted`
 
-// isBlocked is challenge.IsBlocked for the address and the user of a request.
-const isBlocked = `(EXISTS (
+	// isAddressBlocked and isBlocked are those of challenges, for the address and the user of a
+	// request.
+	isAddressBlocked = `EXISTS (
 	        SELECT
 	        FROM users
 	        WHERE users.email = @email
-	          AND users.blocked_at IS NOT NULL)
+	          AND users.blocked_at IS NOT NULL)`
+	isBlocked = `(` + isAddressBlocked + `
 	    OR EXISTS (
 	        SELECT
 	        FROM users
 	        WHERE users.id = nullif(@user, '')::uuid
 	          AND users.blocked_at IS NOT NULL))`
+)
 
 // create creates a challenge. Its ID is "" if a concurrent request interfered.
 func (s *Service) create(
@@ -82,7 +102,7 @@ func (s *Service) create(
 		"resend_in": resendIn, "lifetime": throttle.CodeLifetime,
 	}
 	t.query(v).Args(args)
-	return s.writeRequest(ctx, "create challenge", createChallenge, c, args, limits)
+	return s.writeRequest(ctx, "create challenge", createChallenge(t.userID != ""), c, args, limits)
 }
 
 // arrivalOrNull returns the stored form of an arrival: NULL for none.

@@ -21,7 +21,8 @@ func TestStatements_FindChallengesByIDOrBrowser(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		for name, sql := range map[string]string{
-			"create": createChallenge, "resend": resendChallenge, "sign in": signInStatement(true, true),
+			"create": createChallenge(false), "create for a user": createChallenge(true),
+			"resend": resendChallenge, "sign in": signInStatement(true, true),
 			"sign in, closed": signInStatement(false, false),
 			"step up":         stepUpStatement, "change address": spendChange, "wrong code": countWrong,
 		} {

@@ -79,7 +79,7 @@ const (
 	    WHERE id = @id
 	      AND key_id = @key
 	      AND ` + string(challenge.IsOpen) + `
-	      AND NOT ` + string(challenge.IsBlocked) + `
+	      AND NOT ` + string(challenge.IsAddressBlocked) + `
 	      AND ` + string(throttle.NotFull)
 
 	signIn = `

@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"sana/backend/visitor"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 )
 
 // Query says which challenge of a browser is meant: the newest open one that fits, else the newest.
@@ -60,13 +62,16 @@ const (
 	IsRenewable postgres.SQL = `(consumed_at IS NULL AND tries < 5
 	      AND expires_at > now() + interval '2 minutes'
 	      AND expires_at <= now() + interval '11 minutes')`
-	// IsBlocked is true if the address, or the user of the session, belongs to a blocked user. Then
-	// no code is mailed, and the right one is a wrong one.
-	IsBlocked postgres.SQL = `(EXISTS (
+	// IsAddressBlocked is true if the address belongs to a blocked user. Then no code is mailed, and
+	// the right one is a wrong one.
+	IsAddressBlocked postgres.SQL = `EXISTS (
 	          SELECT
 	          FROM users
 	          WHERE users.email = challenges.email
-	            AND users.blocked_at IS NOT NULL)
+	            AND users.blocked_at IS NOT NULL)`
+	// IsBlocked is IsAddressBlocked, or true if the user of the session is blocked: of a step-up or a
+	// change of address.
+	IsBlocked postgres.SQL = `(` + IsAddressBlocked + `
 	      OR EXISTS (
 	          SELECT
 	          FROM users
@@ -75,32 +80,32 @@ const (
 )
 
 // found is a challenge as a statement returns it, with the counts of the budgets that were read
-// with it. ID is "" if there is no challenge.
+// with it. All but the counts is NULL, and here a zero value, if there is no challenge.
 type found struct {
-	ID             string
-	Email          string
-	Purpose        Purpose
-	SessionID      string
-	UserID         string
-	KeyID          string
-	CodeKind       CodeKind
-	CodeLength     int
+	ID             zeronull.Text
+	Email          zeronull.Text
+	Purpose        zeronull.Text
+	SessionID      zeronull.UUID
+	UserID         zeronull.Text
+	KeyID          zeronull.Text
+	CodeKind       zeronull.Text
+	CodeLength     zeronull.Int2
 	Verifier       []byte
-	Tries          int
-	Language       string
-	UTCOffset      int
-	Platform       string
+	Tries          zeronull.Int2
+	Language       zeronull.Text
+	UTCOffset      zeronull.Int2
+	Platform       zeronull.Text
 	Arrival        *apps.Arrival
-	SentAt         time.Time
-	ResendAt       time.Time
-	ExpiresAt      time.Time
-	ConsumedAt     *time.Time
-	Outcome        Outcome
-	OutcomeKeyID   string
-	Blocked        bool
-	Mails          int
-	Delivery       outbox.State
-	DeliveryReason outbox.Reason
+	SentAt         zeronull.Timestamptz
+	ResendAt       zeronull.Timestamptz
+	ExpiresAt      zeronull.Timestamptz
+	ConsumedAt     zeronull.Timestamptz
+	Outcome        zeronull.Text
+	OutcomeKeyID   zeronull.Text
+	Blocked        *bool
+	Mails          zeronull.Int2
+	Delivery       zeronull.Text
+	DeliveryReason zeronull.Text
 	UseKeys        [][]byte
 	UseAts         []time.Time
 	Now            time.Time
@@ -108,51 +113,38 @@ type found struct {
 
 func (f found) challenge() Challenge {
 	c := Challenge{
-		ID: f.ID, Email: f.Email, Purpose: f.Purpose, SessionID: f.SessionID, UserID: f.UserID,
-		Format: Format{f.CodeKind, f.CodeLength}, KeyID: f.KeyID, Verifier: f.Verifier, Tries: f.Tries,
-		Language: f.Language, UTCOffset: f.UTCOffset, Platform: f.Platform,
-		SentAt: f.SentAt, ResendAt: f.ResendAt, ExpiresAt: f.ExpiresAt,
-		Outcome: f.Outcome, OutcomeKeyID: f.OutcomeKeyID,
-		Blocked: f.Blocked, Mails: f.Mails, Delivery: f.Delivery, Reason: f.DeliveryReason, Now: f.Now,
+		ID: string(f.ID), Email: string(f.Email), Purpose: Purpose(f.Purpose), UserID: string(f.UserID),
+		Format: Format{CodeKind(f.CodeKind), int(f.CodeLength)}, KeyID: string(f.KeyID),
+		Verifier: f.Verifier, Tries: int(f.Tries),
+		Language: string(f.Language), UTCOffset: int(f.UTCOffset), Platform: string(f.Platform),
+		SentAt: time.Time(f.SentAt), ResendAt: time.Time(f.ResendAt), ExpiresAt: time.Time(f.ExpiresAt),
+		ConsumedAt: time.Time(f.ConsumedAt),
+		Outcome:    Outcome(f.Outcome), OutcomeKeyID: string(f.OutcomeKeyID),
+		Blocked: f.Blocked != nil && *f.Blocked,
+		Mails:   int(f.Mails), Delivery: outbox.State(f.Delivery), Reason: outbox.Reason(f.DeliveryReason),
+		Now: f.Now,
+	}
+	if c.Delivery == "" {
+		c.Delivery = outbox.Queued
+	}
+	if f.SessionID != (zeronull.UUID{}) {
+		c.SessionID = hex.EncodeToString(f.SessionID[:])
 	}
 	if f.Arrival != nil {
 		c.Arrival = *f.Arrival
-	}
-	if f.ConsumedAt != nil {
-		c.ConsumedAt = *f.ConsumedAt
 	}
 	return c
 }
 
 // find reads one challenge and the counts of the budgets; it ends withNewestMail or withoutMail. It
-// always returns a row; the columns of a challenge that does not exist are empty.
+// always returns a row.
 const find = `
-	SELECT coalesce(c.id::text, '') AS id,
-	       coalesce(c.email, '') AS email,
-	       coalesce(c.purpose, '') AS purpose,
-	       coalesce(replace(c.session_id::text, '-', ''), '') AS session_id,
-	       coalesce(c.user_id::text, '') AS user_id,
-	       coalesce(c.key_id, '') AS key_id,
-	       coalesce(c.code_kind, '') AS code_kind,
-	       coalesce(c.code_length, 0) AS code_length,
-	       c.verifier,
-	       coalesce(c.tries, 0) AS tries,
-	       coalesce(c.language, '') AS language,
-	       coalesce(c.utc_offset, 0) AS utc_offset,
-	       coalesce(c.platform, '') AS platform,
-	       c.arrival,
-	       coalesce(c.sent_at, now()) AS sent_at,
-	       coalesce(c.resend_at, now()) AS resend_at,
-	       coalesce(c.expires_at, now()) AS expires_at,
-	       c.consumed_at,
-	       coalesce(c.outcome, '') AS outcome,
-	       coalesce(c.outcome_key_id, '') AS outcome_key_id,
-	       coalesce(c.blocked, false) AS blocked,
-	       coalesce(m.number, 0) AS mails,
-	       coalesce(m.state, 'queued') AS delivery,
-	       coalesce(m.reason, '') AS delivery_reason,
+	SELECT c.id, c.email, c.purpose, c.session_id, c.user_id, c.key_id, c.code_kind, c.code_length,
+	       c.verifier, c.tries, c.language, c.utc_offset, c.platform, c.arrival,
+	       c.sent_at, c.resend_at, c.expires_at, c.consumed_at, c.outcome, c.outcome_key_id, c.blocked,
+	       m.number AS mails, m.state AS delivery, m.reason AS delivery_reason,
 	       ` + string(throttle.State) + `
-	FROM (VALUES (true)) AS always
+	FROM ` + string(throttle.StateSource) + `
 	LEFT JOIN LATERAL (
 	    SELECT *, ` + string(IsBlocked) + ` AS blocked
 	    FROM challenges
@@ -171,7 +163,7 @@ const (
 
 	withoutMail = `
 	) AS c ON true
-	CROSS JOIN (VALUES (0, 'queued', '')) AS m (number, state, reason)`
+	CROSS JOIN (VALUES (0::smallint, 'queued', '')) AS m (number, state, reason)`
 
 	fitting = string(Fits) + `
 	    ORDER BY ` + string(IsOpen) + ` DESC, created_at DESC

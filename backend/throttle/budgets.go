@@ -83,7 +83,7 @@ func lockName(kind string, parts ...string) int64 {
 	return int64(binary.BigEndian.Uint64(h.Sum(nil)))
 }
 
-// Args adds the arguments of Full, NotFull, Count and State: @budget_keys, @budget_counts and
+// Args adds the arguments of Full, NotFull, Count and StateSource: @budget_keys, @budget_counts and
 // @budget_spans, arrays with an element for each budget and window.
 func (b Budgets) Args(into pgx.NamedArgs) {
 	// The arrays must not be nil: that would be NULL.
@@ -151,20 +151,14 @@ const (
 		DELETE FROM uses
 		WHERE key = ANY(@forget_keys::bytea[])`
 
-	// State is a list of columns that reads the fields of a Counts, without locks: use_keys, use_ats
-	// and now.
-	State postgres.SQL = `
-		ARRAY(
-		    SELECT key
+	// State is a list of columns that reads the fields of a Counts from StateSource, without locks:
+	// use_keys, use_ats and now.
+	State postgres.SQL = `use_keys, use_ats, now() AS now`
+
+	// StateSource is a table of one row.
+	StateSource postgres.SQL = `(
+		    SELECT array_agg(key) AS use_keys, array_agg(at) AS use_ats
 		    FROM uses
 		    WHERE key = ANY(@budget_keys::bytea[])
-		    ORDER BY key, at
-		) AS use_keys,
-		ARRAY(
-		    SELECT at
-		    FROM uses
-		    WHERE key = ANY(@budget_keys::bytea[])
-		    ORDER BY key, at
-		) AS use_ats,
-		now() AS now`
+		) AS counted`
 )

@@ -18,7 +18,7 @@ const clockTolerance = time.Minute
 // of others.
 type Counts struct {
 	Keys [][]byte
-	Ats  []time.Time // when the use of the same index in Keys was counted, ascending for each key
+	Ats  []time.Time // when the use of the same index in Keys was counted
 	Now  time.Time   // the database's
 }
 
@@ -26,7 +26,7 @@ type Counts struct {
 func Read(ctx context.Context, db postgres.Querier, budgets Budgets) (c Counts, err error) {
 	args := pgx.NamedArgs{}
 	budgets.Args(args)
-	rows, err := db.Query(ctx, `SELECT `+string(State), args)
+	rows, err := db.Query(ctx, `SELECT `+string(State)+` FROM `+string(StateSource), args)
 	if err != nil {
 		return Counts{}, postgres.Error("read limits", err)
 	}
@@ -36,13 +36,16 @@ func Read(ctx context.Context, db postgres.Querier, budgets Budgets) (c Counts, 
 	return c, postgres.Error("read limits", err)
 }
 
-// byKey returns the times of each key. Like Full it ignores what was counted in the future.
+// byKey returns the times of each key, ascending. Like Full it ignores what was counted in the future.
 func (c Counts) byKey() map[string][]time.Time {
 	times := map[string][]time.Time{}
 	for i, key := range c.Keys {
 		if !c.Ats[i].After(c.Now.Add(clockTolerance)) {
 			times[string(key)] = append(times[string(key)], c.Ats[i])
 		}
+	}
+	for _, ats := range times {
+		slices.SortFunc(ats, time.Time.Compare)
 	}
 	return times
 }

@@ -149,7 +149,7 @@ func judgeBoth(t *testing.T, th *Throttle, b Budgets, ago []time.Duration) (v Ve
 		var c Counts
 		err = tx.QueryRow(t.Context(), `
 			WITH `+string(Full)+`
-			SELECT `+string(State)+`, NOT `+string(NotFull), args).Scan(&c.Keys, &c.Ats, &c.Now, &full)
+			SELECT `+string(State)+`, NOT `+string(NotFull)+` FROM `+string(StateSource), args).Scan(&c.Keys, &c.Ats, &c.Now, &full)
 		if err != nil {
 			return err
 		}
