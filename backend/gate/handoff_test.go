@@ -354,15 +354,20 @@ func TestHandoff_TenTabsAtOnceArrive(t *testing.T) {
 func TestHandoff_BlockedCookiesGetAPage(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
+	wantCookiePage(t, func() *surfer { return newSurfer(t, i) })
+}
+
+// wantCookiePage checks that a browser that loses cookies of the app gets a page that says so.
+func wantCookiePage(t *testing.T, open func() *surfer) {
+	t.Helper()
 	for name, lost := range map[string]func(u *url.URL, cookie *http.Cookie) bool{
 		"all at the app": func(u *url.URL, _ *http.Cookie) bool { return u.Host == wiki },
-		"the app cookie only": func(_ *url.URL,
-			cookie *http.Cookie) bool {
+		"the app cookie only": func(_ *url.URL, cookie *http.Cookie) bool {
 			return cookie.Name == "__Host-sana_app"
 		},
 	} {
-		i.w.Pass(t, 24*time.Hour)
-		s := newSurfer(t, i)
+		s := open()
+		s.i.w.Pass(t, 24*time.Hour) // limits on mails
 		s.signIn(ada)
 		s.lost = lost
 		p := s.open("https://wiki.example.org/a")
