@@ -137,7 +137,11 @@ func byNetworks(limit Limit, hourly int, networks []string) []Use {
 
 // key names the subject of the use in the table.
 func (u Use) key(s secret) []byte {
-	mac := hmac.New(sha256.New, s[u.limit.Name])
+	key, ok := s[u.limit.Name]
+	if !ok {
+		panic("throttle: Limits does not list " + u.limit.Name) // it would be counted under an empty key
+	}
+	mac := hmac.New(sha256.New, key)
 	writeParts(mac, u.subject...)
 	return mac.Sum(nil)
 }

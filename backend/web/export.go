@@ -61,6 +61,11 @@ type storedMail struct {
 	Browser   string    `json:"caused_with"`
 	IP        string    `json:"ip"`
 	CreatedAt time.Time `json:"created_at"`
+
+	App       string    `json:"app,omitempty"`
+	Passkey   string    `json:"passkey,omitempty"`
+	Until     string    `json:"until,omitempty"` // the end of a recovery's wait
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
 // exportNotes explain in the file what it omits, and why.
@@ -202,7 +207,7 @@ func (s *Server) exportFileOf(stored *auth.Export, current session.Session) expo
 	for _, n := range stored.Notices {
 		file.Mails = append(file.Mails, storedMail{
 			n.Email, n.OldEmail, n.NewEmail, n.Language, n.UTCOffset, n.Platform, n.IP,
-			n.CreatedAt.UTC(),
+			n.CreatedAt.UTC(), n.App, n.Passkey, n.Until, n.ExpiresAt,
 		})
 	}
 	return file

@@ -1,5 +1,5 @@
 // Package web serves Sana over HTTP: routes, cookies, headers, faults as problem+json, the
-// single-page app and the development pages. It is the only package that uses Fiber, and a
+// single-page app and the development pages. Only it and web/dev use Fiber, and a
 // *fiber.Ctx never leaves it.
 package web
 

@@ -17,6 +17,8 @@ func TestReasons_HaveTextsEverywhere(t *testing.T) {
 		t.Fatalf("found %d reasons, want at least 10", len(reasons))
 	}
 	contract := read(t, "../../web/openapi.yaml")
+	_, signedOut, _ := strings.Cut(contract, "\n    SignedOut:\n")
+	signedOut, _, _ = strings.Cut(signedOut, "description:")
 	operations := read(t, "../../../docs/operations.md")
 	explained := read(t, "../../cli/sessions.go")
 	var texts map[string]any
@@ -24,9 +26,14 @@ func TestReasons_HaveTextsEverywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, text := range eventReasons(t, contract) {
+		if _, ok := texts["activity."+text]; !ok {
+			t.Errorf("%s: the pages have no text activity.%[1]s (shared/i18n/later)", text)
+		}
+	}
 	for _, reason := range reasons {
 		name, text := reason[1], reason[2]
-		if !strings.Contains(contract, "            - "+text+"\n") {
+		if !strings.Contains(signedOut, "            - "+text+"\n") {
 			t.Errorf("%s: not in the contract's list of reasons (web/openapi.yaml)", text)
 		}
 		if !strings.Contains(operations, "`"+text+"`") {
@@ -40,4 +47,17 @@ func TestReasons_HaveTextsEverywhere(t *testing.T) {
 			t.Errorf("%s: the pages have no text signedOut.%[1]s (shared/i18n/later)", text)
 		}
 	}
+}
+
+var eventReason = regexp.MustCompile(`\n        reason: \{type: string, enum: \[([a-z_, ]+)\]\}`)
+
+// eventReasons returns the reasons that events of an account can have.
+func eventReasons(t *testing.T, contract string) []string {
+	t.Helper()
+	_, events, _ := strings.Cut(contract, "\n    AccountEvent:\n")
+	found := eventReason.FindStringSubmatch(events)
+	if found == nil {
+		t.Fatal("the contract's AccountEvent has no list of reasons")
+	}
+	return strings.Split(found[1], ", ")
 }

@@ -113,6 +113,7 @@ export const states: State[] = [
   ended({ reason: 'ended_elsewhere', at: ago(1), by: 'Mobile Safari on iOS' }),
   ended({ reason: 'ended_everywhere', at: ago(26), by: 'Firefox on Linux' }),
   ended({ reason: 'too_many_sessions', at: ago(3) }),
+  ended({ reason: 'ended_by_link' }),
   ended({ reason: 'ended_by_operator' }),
   ended({ reason: 'key_withdrawn' }),
   ended({ reason: 'email_changed' }),
