@@ -120,8 +120,9 @@ func (f found) challenge() Challenge {
 		SentAt: time.Time(f.SentAt), ResendAt: time.Time(f.ResendAt), ExpiresAt: time.Time(f.ExpiresAt),
 		ConsumedAt: time.Time(f.ConsumedAt),
 		Outcome:    Outcome(f.Outcome), OutcomeKeyID: string(f.OutcomeKeyID),
-		Blocked: f.Blocked != nil && *f.Blocked,
-		Mails:   int(f.Mails), Delivery: outbox.State(f.Delivery), Reason: outbox.Reason(f.DeliveryReason),
+		Blocked:  f.Blocked != nil && *f.Blocked,
+		Mails:    int(f.Mails),
+		Delivery: outbox.State(f.Delivery), Reason: outbox.Reason(f.DeliveryReason),
 		Now: f.Now,
 	}
 	if c.Delivery == "" {

@@ -36,7 +36,8 @@ func Read(ctx context.Context, db postgres.Querier, budgets Budgets) (c Counts, 
 	return c, postgres.Error("read limits", err)
 }
 
-// byKey returns the times of each key, ascending. Like Full it ignores what was counted in the future.
+// byKey returns the times of each key, ascending. Like Full it ignores what was counted in the
+// future.
 func (c Counts) byKey() map[string][]time.Time {
 	times := map[string][]time.Time{}
 	for i, key := range c.Keys {
