@@ -15,15 +15,15 @@ import (
 
 // lengths are the durations and numbers of the measurements.
 type lengths struct {
-	rounds       int           // of everything that is compared
+	rounds       int           // of each comparison
 	warm         time.Duration // before each measurement of reads
 	read         time.Duration
 	signIns      time.Duration // of each kind in a round
 	signInRounds int
-	endings      int
+	revocations  int
 	starts       int
-	people       int // signed-in users in each store
-	// users with an account, each of whom signs in at most once: an address gets one code a minute
+	users        int // signed-in users in each store
+	// users with an account; each signs in at most once, because an address gets one code a minute
 	known int
 }
 
@@ -34,9 +34,9 @@ var (
 		read:         6 * time.Second,
 		signIns:      30 * time.Second,
 		signInRounds: 3,
-		endings:      500,
+		revocations:  500,
 		starts:       9,
-		people:       10_000,
+		users:        10_000,
 		known:        500_000,
 	}
 	quickLengths = lengths{
@@ -45,9 +45,9 @@ var (
 		read:         2 * time.Second,
 		signIns:      5 * time.Second,
 		signInRounds: 1,
-		endings:      100,
+		revocations:  100,
 		starts:       3,
-		people:       1000,
+		users:        1000,
 		known:        50_000,
 	}
 )
@@ -93,7 +93,8 @@ func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // progress reports the progress of the run.
 func (*bench) progress(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
+	fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly),
+		fmt.Sprintf(format, args...))
 }
 
 // newDatabase creates an empty database and returns its URL.
@@ -109,7 +110,7 @@ func (b *bench) newDatabase(ctx context.Context, name string) (string, error) {
 	}
 	u, err := url.Parse(b.database)
 	if err != nil {
-		return "", errors.New("the database's URL cannot be read")
+		return "", errors.New("cannot parse the URL of the database")
 	}
 	u.Path = "/bench_" + name
 	return u.String(), nil
@@ -122,7 +123,7 @@ func (b *bench) measureSizes() error {
 		return err
 	}
 	b.report.add("binary", "binary_mb", float64(info.Size())/1e6, "MB", "at most 32")
-	b.report.note("container image", strings.TrimSpace(b.image))
+	b.report.addText("container image", strings.TrimSpace(b.image))
 	return nil
 }
 

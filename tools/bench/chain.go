@@ -12,11 +12,11 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// serveBehindTheChain serves the whole of Sana with one changed handler: GET /api/auth/session
+// serveSameChain serves Sana with one changed handler: GET /api/auth/session
 // answers a constant. The rest of each request is unchanged: the guard, counting, headers,
 // recovery, the router. Sana has no option for that, so the handler is replaced by reflection, in
 // the memory of this process only.
-func serveBehindTheChain(ctx context.Context) error {
+func serveSameChain(ctx context.Context) error {
 	cfg, err := config.Load(os.Environ())
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func serveBehindTheChain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := answerTheConstant(program); err != nil {
+	if err := replaceHandler(program); err != nil {
 		return errors.Join(err, program.Stop())
 	}
 	if err := program.Wait(ctx); err != nil {
@@ -34,14 +34,14 @@ func serveBehindTheChain(ctx context.Context) error {
 	return program.Stop()
 }
 
-func answerTheConstant(program *app.Program) error {
+func replaceHandler(program *app.Program) error {
 	server := reflect.ValueOf(program).Elem().FieldByName("server")
 	if !server.IsValid() {
-		return errors.New("app.Program has no field server any more: look for it here")
+		return errors.New("app.Program has no field server; update replaceHandler")
 	}
 	field := server.Elem().FieldByName("app")
 	if !field.IsValid() || field.Type() != reflect.TypeFor[*fiber.App]() {
-		return errors.New("web.Server has no field app with Fiber any more: look for it here")
+		return errors.New("web.Server has no field app of type *fiber.App; update replaceHandler")
 	}
 	app := (*fiber.App)(field.UnsafePointer())
 	for _, routes := range app.Stack() {

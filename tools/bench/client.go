@@ -27,29 +27,30 @@ func newClient(port int) *client {
 	}}
 }
 
-// anew makes it another user's browser, which has loaded a page before, with its own IP address:
-// the benchmark does not measure the limits by network.
-func (c *client) anew(n int) {
+// reset makes it another user's browser, which has loaded a page before, with its own IP address,
+// so that limits by network do not apply.
+func (c *client) reset(n int) {
 	c.cookies = map[string]string{browserCookie: base64.RawURLEncoding.EncodeToString(random(32))}
-	c.address = netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 0x0b_00_00_00+uint32(n)))).
+	c.address = netip.AddrFrom4(
+		[4]byte(binary.BigEndian.AppendUint32(nil, 0x0b_00_00_00+uint32(n)))).
 		String()
 }
 
-// refusal is an unexpected status.
-type refusal struct {
-	status int
-	words  string
+// statusError is an unexpected status.
+type statusError struct {
+	status  int
+	message string
 }
 
-func (r *refusal) Error() string { return r.words }
+func (e *statusError) Error() string { return e.message }
 
-// post sends JSON, stores the cookies of the answer, and decodes its body if into is set.
-func (c *client) post(path string, body any, wanted int, into any) error {
-	return c.send(http.MethodPost, path, body, wanted, into)
+// post sends JSON, stores the response's cookies, and decodes its body if into is not nil.
+func (c *client) post(path string, body any, want int, into any) error {
+	return c.send(http.MethodPost, path, body, want, into)
 }
 
 // send is post with another method; a GET has no body.
-func (c *client) send(method, path string, body any, wanted int, into any) error {
+func (c *client) send(method, path string, body any, want int, into any) error {
 	content, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -75,9 +76,9 @@ func (c *client) send(method, path string, body any, wanted int, into any) error
 	if err := c.http.Do(request, response); err != nil {
 		return err
 	}
-	if got := response.StatusCode(); got != wanted {
-		return &refusal{got,
-			fmt.Sprintf("%s %s: got %d %s, want %d", method, path, got, response.Body(), wanted)}
+	if got := response.StatusCode(); got != want {
+		return &statusError{got,
+			fmt.Sprintf("%s %s: got %d %s, want %d", method, path, got, response.Body(), want)}
 	}
 	for _, line := range response.Header.PeekAll("Set-Cookie") {
 		pair, _, _ := strings.Cut(string(line), ";")

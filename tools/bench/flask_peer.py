@@ -1,5 +1,5 @@
-# Flask's own session, the signed cookie, as its documentation shows it: who is signed in is in the cookie, as JSON.
-# With a file of people it prints a cookie for each of them instead.
+# Flask's session as its documentation shows it: a signed cookie contains the user as JSON.
+# With a file of users as argument it prints a cookie for each of them instead.
 import json
 import sys
 
@@ -10,7 +10,7 @@ app.secret_key = "0123456789abcdef0123456789abcdef"
 
 
 @app.get("/")
-def who():
+def current_user():
     if "user" not in session:
         return "", 401
     return jsonify(user=session["user"], session=session["session"])
@@ -18,5 +18,5 @@ def who():
 
 if __name__ == "__main__":
     seal = app.session_interface.get_signing_serializer(app).dumps
-    with open(sys.argv[1]) as people:
-        print(json.dumps(["session=" + seal(person) for person in json.load(people)]))
+    with open(sys.argv[1]) as users:
+        print(json.dumps(["session=" + seal(user) for user in json.load(users)]))

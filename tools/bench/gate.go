@@ -20,7 +20,7 @@ import (
 const (
 	appHost      = "wiki.example.org"
 	oauth2Secret = "0123456789abcdef0123456789abcdef"
-	gatePeople   = 1000 // signed-in users who use the app in turns
+	gateUsers    = 1000 // signed-in users of the app
 )
 
 // gateTarget is a server that decides, itself or through another one, whether a visitor may use an
@@ -35,7 +35,8 @@ type gateTarget struct {
 // nginx with a server that always answers 204.
 func measureGate(ctx context.Context, b *bench) error {
 	if b.oauth2 == "" || b.nginx == "" {
-		return errors.New("it needs oauth2-proxy and nginx; npm run bench brings them where it can")
+		return errors.New(
+			"oauth2-proxy and nginx are missing; npm run bench installs them if it can")
 	}
 	targets, stop, err := b.gateTargets(ctx)
 	defer stop()
@@ -60,7 +61,7 @@ func measureGate(ctx context.Context, b *bench) error {
 // gateRound has the figures of one round by the targets' names.
 type gateRound struct {
 	perSecond map[string]float64 // with both processors busy
-	// ms, with one request at a time: on a saturated machine it would be the length of the queue
+	// ms, with one request at a time; on a saturated machine it would measure the queue
 	p50 map[string]float64
 }
 
@@ -91,7 +92,7 @@ func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop fun
 			s.stop()
 		}
 	}
-	list := people(gatePeople)
+	list := makeUsers(gateUsers)
 	database, err := b.migrated(ctx, "gate")
 	if err != nil {
 		return nil, stop, err
@@ -129,8 +130,9 @@ func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop fun
 		return nil, stop, err
 	}
 	port := freePort()
-	peer, err := b.startServer(ctx, "oauth2-proxy", "/ping", port, nil, b.oauth2, "--provider=google",
-		"--client-id=bench", "--client-secret=bench", "--email-domain=*", "--cookie-secret="+oauth2Secret,
+	peer, err := b.startServer(ctx, "oauth2-proxy", "/ping", port, nil, b.oauth2,
+		"--provider=google", "--client-id=bench", "--client-secret=bench", "--email-domain=*",
+		"--cookie-secret="+oauth2Secret,
 		"--reverse-proxy=true", "--upstream=static://202", "--request-logging=false",
 		"--auth-logging=false", fmt.Sprintf("--http-address=127.0.0.1:%d", port))
 	if err != nil {
@@ -144,11 +146,11 @@ func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop fun
 	}
 	servers = append(servers, front)
 	atApp := []string{"Host: " + appHost}
-	asked := []string{"X-Original-URL: https://" + appHost + "/", "X-Original-Method: GET"}
+	original := []string{"X-Original-URL: https://" + appHost + "/", "X-Original-Method: GET"}
 	gateURL := fmt.Sprintf("http://127.0.0.1:%d/gate/nginx/wiki", gatePort)
 	app, other := b.path("app-cookies"), b.path("oauth2-cookies")
 	targets = []gateTarget{
-		{"gate", gateURL, app, asked, http.StatusOK},
+		{"gate", gateURL, app, original, http.StatusOK},
 		{"oauth2-proxy", peer.url("/oauth2/auth"), other, nil, http.StatusAccepted},
 		{"nginx, no check", front.url("/open"), app, atApp, http.StatusOK},
 		{"nginx, constant", front.url("/constant"), app, atApp, http.StatusOK},
@@ -174,7 +176,8 @@ func appJar(ctx context.Context, database, file string) error {
 	}
 	defer conn.Close(ctx)
 	rows, err := conn.Query(ctx, `
-		SELECT replace(id::text, '-', ''), decode(convert_from(v, 'UTF8')::jsonb ->> 'seed', 'base64')
+		SELECT replace(id::text, '-', ''),
+		       decode(convert_from(v, 'UTF8')::jsonb ->> 'seed', 'base64')
 		FROM sessions`)
 	if err != nil {
 		return err
@@ -220,8 +223,8 @@ func (t gateTarget) check(ctx context.Context) error {
 			want = http.StatusUnauthorized
 		}
 		if answer.StatusCode != want {
-			return fmt.Errorf("%s answers %d to cookie %.20q, want %d", t.name, answer.StatusCode, value,
-				want)
+			return fmt.Errorf("%s answers %d to cookie %.20q, want %d", t.name, answer.StatusCode,
+				value, want)
 		}
 	}
 	return nil
@@ -233,19 +236,23 @@ worker_processes auto; daemon off; pid %[1]s/nginx.pid; error_log %[1]s/nginx.er
 events { worker_connections 4096; }
 http {
     access_log off; keepalive_requests 1000000; default_type text/plain;
-    client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
+    client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p;
+    fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
     upstream gate { server 127.0.0.1:%[3]d; keepalive 64; keepalive_requests 1000000; }
     upstream constant { server 127.0.0.1:%[4]d; keepalive 64; keepalive_requests 1000000; }
     server { listen 127.0.0.1:%[4]d; location / { return 204; } }
     server {
         listen 127.0.0.1:%[2]d;
         location = /_gate {
-            internal; proxy_pass http://gate/gate/nginx/wiki; proxy_http_version 1.1; proxy_pass_request_body off;
+            internal; proxy_pass http://gate/gate/nginx/wiki;
+            proxy_http_version 1.1; proxy_pass_request_body off;
             proxy_set_header Connection ""; proxy_set_header Content-Length "";
-            proxy_set_header X-Original-URL https://$host$request_uri; proxy_set_header X-Original-Method $request_method;
+            proxy_set_header X-Original-URL https://$host$request_uri;
+            proxy_set_header X-Original-Method $request_method;
         }
         location = /_constant {
-            internal; proxy_pass http://constant/; proxy_http_version 1.1; proxy_pass_request_body off;
+            internal; proxy_pass http://constant/;
+            proxy_http_version 1.1; proxy_pass_request_body off;
             proxy_set_header Connection ""; proxy_set_header Content-Length "";
         }
         location /open { alias %[1]s/page; }
@@ -296,9 +303,9 @@ func (r *report) addGate(rounds []gateRound) {
 	r.add("gate: decisions", "gate_decisions", perSecond("gate"), "/s", "")
 	r.add("gate: decisions of oauth2-proxy 7.15.6, cookie sessions", "gate_oauth2_proxy",
 		perSecond("oauth2-proxy"), "/s", "")
-	r.add("gate: as many times oauth2-proxy's", "gate_ratio_oauth2_proxy",
+	r.add("gate: decisions, as a multiple of oauth2-proxy's", "gate_ratio_oauth2_proxy",
 		ratio("gate", "oauth2-proxy"), "x", "at least 3")
-	r.add("gate: through nginx, of auth_request to a constant", "gate_ratio_constant",
+	r.add("gate: through nginx, relative to auth_request to a constant", "gate_ratio_constant",
 		ratio("nginx, gate", "nginx, constant"), "x", "at least 0.8")
 	r.add("gate: p50 added to a static file of nginx", "gate_p50_added_ms",
 		added("nginx, no check"), "ms", "under 0.3")

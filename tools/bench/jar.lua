@@ -1,6 +1,6 @@
 -- For wrk: GET with the cookies of a file, one after the other. Every server gets Host and Cookie.
--- Arguments: the file, the Host, and further headers.
-local requests, at = {}, 0
+-- Arguments: the file, the Host, and additional headers.
+local requests, position = {}, 0
 
 function init(args)
   wrk.headers["Host"] = args[2]
@@ -15,8 +15,8 @@ function init(args)
 end
 
 function request()
-  at = at % #requests + 1
-  return requests[at]
+  position = position % #requests + 1
+  return requests[position]
 end
 
 function done(summary, latency)

@@ -20,17 +20,18 @@ import (
 // options are the arguments of npm run bench.
 type options struct {
 	sana     string // path of the built binary
-	database string // URL of a superuser, on a server that serves nothing else
+	database string // URL of a superuser, on a server that has no other clients
 	settings string // the server's settings as text
 	json     string // file for the figures besides the output, "" for none
 	image    string // bytes of the container image, or why they are unknown
 	gunicorn string // path, "" if it is missing
 	missing  string // why there is no gunicorn
-	oauth2   string // path of oauth2-proxy, beside which is oauth2-proxy-cookie; "" if it is missing
-	nginx    string // path, "" if it is missing
-	growth   string // path of the program that measures growth, "" to omit it
-	only     string // parts to run, separated by commas; "" for all
-	quick    bool   // too short for meaningful figures
+	// path of oauth2-proxy, beside which is oauth2-proxy-cookie; "" if it is missing
+	oauth2 string
+	nginx  string // path, "" if it is missing
+	growth string // path of the program that measures growth, "" to omit it
+	only   string // parts to run, separated by commas; "" for all
+	quick  bool   // too short for meaningful figures
 }
 
 func main() {
@@ -51,22 +52,24 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&o.sana, "sana", "", "path of bin/sana")
 	flags.StringVar(&o.database, "database", "",
-		"URL of a superuser, on a Postgres that nobody else uses")
-	flags.StringVar(&o.settings, "settings", "as the server has them", "of that Postgres, in words")
+		"URL of a superuser, on a Postgres that has no other clients")
+	flags.StringVar(&o.settings, "settings", "the server's defaults",
+		"description of that Postgres' settings")
 	flags.StringVar(&o.json, "json", "", "file for the figures")
-	flags.StringVar(&o.image, "image", "not looked for", "size of the container image")
+	flags.StringVar(&o.image, "image", "not measured", "size of the container image")
 	flags.StringVar(&o.gunicorn, "gunicorn", "", "path of gunicorn, with Flask")
 	flags.StringVar(&o.missing, "no-gunicorn", "no path was given", "why there is no gunicorn")
 	flags.StringVar(&o.oauth2, "oauth2-proxy", "", "path of oauth2-proxy")
 	flags.StringVar(&o.nginx, "nginx", "", "path of nginx")
 	flags.StringVar(&o.growth, "growth", "", "path of the program that measures growth")
-	flags.StringVar(&o.only, "only", "", "parts to run: reads, start, gate, signins, endings, growth")
-	flags.BoolVar(&o.quick, "quick", false, "a short form, while developing")
+	flags.StringVar(&o.only, "only", "", "parts to run: reads, start, gate, signins, "+
+		"revocations, growth")
+	flags.BoolVar(&o.quick, "quick", false, "a short run for development")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if o.sana == "" || o.database == "" {
-		return errors.New("-sana and -database are needed; npm run bench gives them")
+		return errors.New("-sana and -database are required; npm run bench sets them")
 	}
 	b, err := newBench(ctx, o)
 	if err != nil {
@@ -86,16 +89,13 @@ type part struct {
 // lost, it has no figures, and the run fails at the end.
 func (b *bench) run(ctx context.Context) error {
 	parts := []part{
-		{
-			"start",
-			measureStart,
-		}, {"reads", measureReads}, {"gate", measureGate}, {"signins", measureSignIns},
-		{"endings", measureEndings}, {"growth", measureGrowth},
+		{"start", measureStart}, {"reads", measureReads}, {"gate", measureGate},
+		{"signins", measureSignIns}, {"revocations", measureRevocations}, {"growth", measureGrowth},
 	}
 	var failed error
 	for _, p := range parts {
 		if b.only != "" && !strings.Contains(","+b.only+",", ","+p.name+",") {
-			b.report.leaveOut(p.name, "left out by -only")
+			b.report.skip(p.name, "skipped by -only")
 			continue
 		}
 		began := time.Now()
@@ -104,7 +104,7 @@ func (b *bench) run(ctx context.Context) error {
 				return ctx.Err()
 			}
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", p.name, err))
-			b.report.leaveOut(p.name, err.Error())
+			b.report.skip(p.name, err.Error())
 		}
 		b.progress("%s: done in %.0f s", p.name, time.Since(began).Seconds())
 	}

@@ -15,22 +15,26 @@ import (
 // printMethod prints the environment of the figures.
 func (b *bench) printMethod(ctx context.Context) {
 	if b.quick {
-		fmt.Println("A QUICK RUN, for whoever develops: too short for figures to be quoted.")
+		fmt.Println("A QUICK RUN for development: too short for figures to be quoted.")
 		fmt.Println()
 	}
 	fmt.Printf(
 		`Method, %s
-- Machine: %s, %d processors, %s; everything on it, over loopback: server, Postgres and load share the processors.
-- Load: wrk, %d connections, %d threads, the cookies of %d people one after the other, only Host and Cookie as headers.
-- Reads: %d rounds, each server in each round, in another order each time, after %s of warming up, for %s; then the median of the
-  rounds. A ratio is made within each round. Before that every cookie was answered with 200 and its own person by every
-  server; one refusal, timeout or broken connection during the run would have ended it.
-- Sana is the built binary in production's configuration with every default, whole chain. The others have nothing around the
-  session, up to %d connections to the database, as Sana has, and the same %d people with the same JSON.
-- Whole sign-ins: %s of each kind and round, every one of another person and address, mail by SMTP to a server in the load
-  program; all mails that were asked for came, none twice.
-- CPU is user and system time of the server's processes, and of all processes of Postgres; a ratio by CPU is what one read costs of
-  both together, which other work on the machine changes less.
+- Machine: %s, %d processors, %s. Server, Postgres and load share the processors
+  and communicate over loopback.
+- Load: wrk, %d connections, %d threads, the cookies of %d users in turn, only Host and Cookie as
+  headers.
+- Reads: %d rounds with every server, in another order each time; %s of warm-up, then %s. Figures
+  are medians of the rounds, ratios are computed within a round. Before the rounds every server
+  answered every cookie with 200 and its user. One error status, timeout or broken connection fails
+  the run.
+- Sana is the built binary in production's configuration, with defaults. Peers have no middleware
+  around the session, at most %d connections to the database, as Sana, and the same %d users and
+  JSON.
+- Whole sign-ins: %s of each kind and round, each by another user from another IP address. Mail goes
+  by SMTP to a server in the load program; each requested mail arrived exactly once.
+- CPU is user and system time of the server's processes, and of all processes of Postgres. A ratio
+  by CPU compares the cost of one read in both together; other work on the machine affects it less.
 - Postgres: %s. %s
 `,
 		time.Now().UTC().Format("2006-01-02 15:04 UTC"),
@@ -39,12 +43,12 @@ func (b *bench) printMethod(ctx context.Context) {
 		kernel(ctx),
 		connections,
 		threads,
-		b.people,
+		b.users,
 		b.rounds,
 		b.warm,
 		b.lengths.read,
 		poolSize,
-		b.people,
+		b.users,
 		b.signIns,
 		b.settings,
 		b.commitTime(ctx),
@@ -72,20 +76,20 @@ func kernel(ctx context.Context) string {
 func (b *bench) commitTime(ctx context.Context) string {
 	conn, err := pgx.Connect(ctx, b.database)
 	if err != nil {
-		return "How long a commit takes is not known: " + err.Error()
+		return "The duration of a commit is unknown: " + err.Error()
 	}
 	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, "CREATE TABLE bench_commits (n int)"); err != nil {
-		return "How long a commit takes is not known: " + err.Error()
+		return "The duration of a commit is unknown: " + err.Error()
 	}
 	var times []float64
 	for n := range 200 {
 		began := time.Now()
 		if _, err := conn.Exec(ctx, "INSERT INTO bench_commits VALUES ($1)", n); err != nil {
-			return "How long a commit takes is not known: " + err.Error()
+			return "The duration of a commit is unknown: " + err.Error()
 		}
 		times = append(times, float64(time.Since(began).Microseconds())/1000)
 	}
-	return fmt.Sprintf("A commit of one row takes %s ms here (median of %d).", digits(median(times)),
-		len(times))
+	return fmt.Sprintf("A commit of one row takes %s ms here (median of %d).",
+		digits(median(times)), len(times))
 }

@@ -44,16 +44,16 @@ func (a authenticator) enroll(ctx context.Context, database string, n int) error
 	}
 	cose := slices.Concat([]byte{0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x20}, public[1:33],
 		[]byte{0x22, 0x58, 0x20}, public[33:])
-	conn, err := pgx.Connect(ctx, database+unhurried)
+	conn, err := pgx.Connect(ctx, database+asyncCommit)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, `
-		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
-		    aaguid, name)
-		SELECT convert_to('passkey' || lpad(i::text, 7, '0'), 'UTF8'), md5(i::text)::uuid, $2, $3, 0,
-		    true, true,
+		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count,
+		                      backup_eligible, backed_up, aaguid, name)
+		SELECT convert_to('passkey' || lpad(i::text, 7, '0'), 'UTF8'), md5(i::text)::uuid,
+		       $2, $3, 0, true, true,
 		       '00000000-0000-0000-0000-000000000000', 'Passkey'
 		FROM generate_series(1, $1) AS i`, n, publicHost, cose)
 	if err == nil {
@@ -81,7 +81,8 @@ func (a authenticator) sign(n int, challenge string) (any, error) {
 	}
 	text, id := base64.RawURLEncoding.EncodeToString, credentialOf(n)
 	return map[string]any{"credential": map[string]any{
-		"id": text(id), "rawId": text(id), "type": "public-key", "clientExtensionResults": struct{}{},
+		"id": text(id), "rawId": text(id), "type": "public-key",
+		"clientExtensionResults": struct{}{},
 		"response": map[string]string{
 			"clientDataJSON": text(client), "authenticatorData": text(authData),
 			"signature":  text(signature),
@@ -90,18 +91,20 @@ func (a authenticator) sign(n int, challenge string) (any, error) {
 	}}, nil
 }
 
-// withPasskey asks for a challenge and sends its signature.
-func (s *signingIn) withPasskey(c *client, n int, _ string) (who signedIn, took steps, err error) {
+// withPasskey requests a challenge and sends its signature.
+func (s *signingIn) withPasskey(
+	c *client, n int, _ string,
+) (result signedIn, durations steps, err error) {
 	var options struct{ Challenge string }
 	start := time.Now()
 	err = s.send(c, http.MethodGet, "/api/auth/passkey", nil, http.StatusOK, &options)
 	if err != nil {
-		return who, took, err
+		return result, durations, err
 	}
-	asked := time.Now()
+	requested := time.Now()
 	body, err := s.passkeys.sign(n, options.Challenge)
 	if err == nil {
-		err = s.send(c, http.MethodPost, "/api/auth/passkey", body, http.StatusOK, &who)
+		err = s.send(c, http.MethodPost, "/api/auth/passkey", body, http.StatusOK, &result)
 	}
-	return who, steps{ask: asked.Sub(start), verify: time.Since(asked)}, err
+	return result, steps{request: requested.Sub(start), verify: time.Since(requested)}, err
 }

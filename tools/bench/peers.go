@@ -56,17 +56,17 @@ func serve(ctx context.Context, name string, args []string) error {
 	case "scs":
 		return serveSCS(ctx, *database)
 	case "same-chain":
-		return serveBehindTheChain(ctx)
+		return serveSameChain(ctx)
 	}
 	return errors.New("no such peer: " + name)
 }
 
 // constantAnswer has the same length as the other answers.
 func constantAnswer() answer {
-	who := people(1)[0]
-	who.Session.SignedInAt = time.Date(2026, 11, 22, 14, 5, 7, 123_456_000, time.UTC)
-	who.Session.ExpiresAt = who.Session.SignedInAt.Add(maxAge)
-	return who
+	user := makeUsers(1)[0]
+	user.Session.SignedInAt = time.Date(2026, 11, 22, 14, 5, 7, 123_456_000, time.UTC)
+	user.Session.ExpiresAt = user.Session.SignedInAt.Add(maxAge)
+	return user
 }
 
 func serveFiber(ctx context.Context, handler fiber.Handler) error {
@@ -92,11 +92,11 @@ const peerCookie = "session"
 var sealer = securecookie.New(hashKey, blockKey).SetSerializer(securecookie.JSONEncoder{})
 
 func answerSealed(c *fiber.Ctx) error {
-	var who answer
-	if err := sealer.Decode(peerCookie, c.Cookies(peerCookie), &who); err != nil {
+	var user answer
+	if err := sealer.Decode(peerCookie, c.Cookies(peerCookie), &user); err != nil {
 		return c.SendStatus(fiber.StatusUnauthorized)
 	}
-	return c.JSON(who)
+	return c.JSON(user)
 }
 
 func secureCookieJar(_ context.Context, _ string, list []answer) (jar, error) {
@@ -120,7 +120,7 @@ func openPool(ctx context.Context, database string) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
-const fiberKey = "who"
+const userKey = "user"
 
 // fiberStore is Fiber's session middleware on the storage that Sana also uses.
 func fiberStore(ctx context.Context, database string) (*fibersession.Store, *pgxpool.Pool, error) {
@@ -140,11 +140,11 @@ func answerStored(store *fibersession.Store) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		who, ok := s.Get(fiberKey).(answer)
+		user, ok := s.Get(userKey).(answer)
 		if !ok {
 			return c.SendStatus(fiber.StatusUnauthorized)
 		}
-		return c.JSON(who)
+		return c.JSON(user)
 	}
 }
 
@@ -163,7 +163,7 @@ func fiberJar(ctx context.Context, database string, list []answer) (jar, error) 
 		if err != nil {
 			return err
 		}
-		s.Set(fiberKey, list[n])
+		s.Set(userKey, list[n])
 		j = append(j, ticket{"session_id=" + s.ID(), list[n]})
 		return s.Save()
 	})
@@ -183,7 +183,12 @@ func fiberJar(ctx context.Context, database string, list []answer) (jar, error) 
 }
 
 // scsTable is the table that pgxstore's documentation recommends.
-const scsTable = `CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL);
+const scsTable = `
+CREATE TABLE IF NOT EXISTS sessions (
+    token TEXT PRIMARY KEY,
+    data BYTEA NOT NULL,
+    expiry TIMESTAMPTZ NOT NULL
+);
 CREATE INDEX IF NOT EXISTS sessions_expiry_idx ON sessions (expiry);`
 
 func openSCS(ctx context.Context, database string) (*scs.SessionManager, *pgxpool.Pool, error) {
@@ -204,13 +209,13 @@ func serveSCS(ctx context.Context, database string) error {
 	}
 	defer db.Close()
 	answering := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, ok := manager.Get(r.Context(), fiberKey).(answer)
+		user, ok := manager.Get(r.Context(), userKey).(answer)
 		if !ok {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(who)
+		_ = json.NewEncoder(w).Encode(user)
 	})
 	server := &http.Server{
 		Addr:              "127.0.0.1:" + os.Getenv("PORT"),
@@ -238,7 +243,7 @@ func scsJar(ctx context.Context, database string, list []answer) (jar, error) {
 		if err != nil {
 			return nil, err
 		}
-		manager.Put(begun, fiberKey, p)
+		manager.Put(begun, userKey, p)
 		token, _, err := manager.Commit(begun)
 		if err != nil {
 			return nil, err

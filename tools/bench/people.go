@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// answer is every server's answer about the current user: that of Sana's GET /api/auth/session.
+// answer is every server's response with the current user, that of Sana's GET /api/auth/session.
 type answer struct {
 	User    user    `json:"user"`
 	Session visible `json:"session"`
@@ -27,15 +27,15 @@ type visible struct {
 // maxAge is Sana's default; the others use the same.
 const maxAge = 720 * time.Hour
 
-// people returns n users who have just signed in.
-func people(n int) []answer {
+// makeUsers returns n users who have just signed in.
+func makeUsers(n int) []answer {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	list := make([]answer, n)
 	for i := range list {
 		list[i] = answer{
 			User: user{
 				ID:    fmt.Sprintf("%08x-7d1c-4a3e-9c55-%012x", i, i),
-				Email: fmt.Sprintf("person%06d@sana.example", i),
+				Email: fmt.Sprintf("user%06d@sana.example", i),
 			},
 			Session: visible{
 				ID:         fmt.Sprintf("%032x", i),
@@ -56,7 +56,7 @@ type ticket struct {
 // jar has one ticket for each user.
 type jar []ticket
 
-// write writes the cookies to a file for wrk, one a line.
+// write writes the cookies to a file for wrk, one per line.
 func (j jar) write(file string) error {
 	var lines strings.Builder
 	for _, t := range j {

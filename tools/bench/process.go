@@ -17,8 +17,9 @@ const tick = 10 * time.Millisecond
 
 // stat is the content of a process's stat file.
 type stat struct {
-	parent        int
-	own, children time.Duration // processor time; children are the ended ones that were waited for
+	parent int
+	// processor time; children are those that have ended and were waited for
+	own, children time.Duration
 }
 
 // statOf returns false if there is no such process, or no /proc.
@@ -83,8 +84,8 @@ func postmasterOf(ctx context.Context, conn *pgx.Conn) (int, error) {
 	}
 	of, ok := statOf(strconv.Itoa(backend))
 	if !ok {
-		return 0, fmt.Errorf("the database's processes are not to be seen in /proc: it must run on " +
-			"this machine, on Linux")
+		return 0,
+			fmt.Errorf("no process of the database in /proc: it must run on this machine, on Linux")
 	}
 	return of.parent, nil
 }

@@ -58,7 +58,8 @@ func measureReads(ctx context.Context, b *bench) error {
 			if t.name == sanaCached {
 				resident = max(resident, peak)
 			}
-			b.progress("round %d of %d: %-26s %8.0f reads/s", r+1, b.rounds, t.name, measured.perSecond())
+			b.progress("round %d of %d: %-26s %8.0f reads/s", r+1, b.rounds, t.name,
+				measured.perSecond())
 		}
 	}
 	b.report.addReads(targets, rounds)
@@ -108,7 +109,7 @@ func watchMemory(ctx context.Context, pid int) (peak float64) {
 	return peak
 }
 
-// checkAnswers reads with every cookie of a jar once. Each answer must be 200 and about the
+// checkAnswers reads with every cookie of a jar once. Each answer must be 200 with the
 // cookie's user.
 func (b *bench) checkAnswers(ctx context.Context, t *target) error {
 	j, err := t.jar()

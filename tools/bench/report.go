@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// ratio is a figure that also holds on other machines.
+// ratio is a figure that is comparable between machines.
 type ratio struct {
 	key, of, against string
-	aim              string
+	target           string
 }
 
 var readRatios = []ratio{
@@ -24,7 +24,7 @@ var readRatios = []ratio{
 	{"uncached_vs_fiber_storage", sanaUncached, fiberStorage, "1.1"},
 }
 
-// growthRatios are those that package growth measures, with their targets.
+// growthRatios are the ratios that package growth measures, with their targets.
 var growthRatios = map[string]string{"cached_1e7_vs_1e4": "0.95", "uncached_1e7_vs_1e4": "0.75"}
 
 // keys are the keys of the JSON; ratios have the prefix "ratios.". revocation_ms is an object of
@@ -39,13 +39,13 @@ type report struct {
 }
 
 // add adds a figure to the last table and, if it has a key, to the JSON.
-func (r *report) add(what, key string, value float64, unit, aim string) {
+func (r *report) add(what, key string, value float64, unit, target string) {
 	r.set(key, value)
-	r.single = append(r.single, cells(what, digits(value)+" "+unit, aim))
+	r.single = append(r.single, cells(what, digits(value)+" "+unit, target))
 }
 
-// note adds a text in place of a figure.
-func (r *report) note(what, words string) { r.single = append(r.single, cells(what, words, "")) }
+// addText adds a text in place of a figure.
+func (r *report) addText(what, text string) { r.single = append(r.single, cells(what, text, "")) }
 
 func (r *report) set(key string, value float64) {
 	if r.values == nil {
@@ -56,9 +56,9 @@ func (r *report) set(key string, value float64) {
 	}
 }
 
-// leaveOut records why a part has no figures.
-func (r *report) leaveOut(part, reason string) {
-	r.note(part, "NOT MEASURED: "+strings.Join(strings.Fields(reason), " "))
+// skip records why a part has no figures.
+func (r *report) skip(part, reason string) {
+	r.addText(part, "NOT MEASURED: "+strings.Join(strings.Fields(reason), " "))
 }
 
 // begin begins a table, to which row adds rows.
@@ -91,7 +91,7 @@ func digits(value float64) string {
 
 func (r *report) print(to io.Writer) {
 	for _, table := range append(r.tables,
-		append(head("Figures by themselves", "what", "figure", "wanted"), r.single...)) {
+		append(head("Figures by themselves", "what", "figure", "target"), r.single...)) {
 		fmt.Fprintln(to, strings.Join(table, "\n"))
 	}
 }
@@ -106,7 +106,7 @@ func (r *report) addReads(targets []target, rounds []map[string]reading) {
 		return median(all)
 	}
 	constant := over(fiberConstant, func(m reading) float64 { return m.perSecond() })
-	r.begin("Reads: GET of the signed-in user", "server", "reads/s", "of the constant", "p50 µs",
+	r.begin("Reads: GET of the current user", "server", "reads/s", "of the constant", "p50 µs",
 		"p99 µs", "CPU µs a read: server", "database")
 	for _, t := range targets {
 		speed := over(t.name, func(m reading) float64 { return m.perSecond() })
@@ -116,18 +116,20 @@ func (r *report) addReads(targets []target, rounds []map[string]reading) {
 			digits(over(t.name, func(m reading) float64 { return microseconds(m.server) })),
 			digits(over(t.name, func(m reading) float64 { return microseconds(m.database) })))
 	}
-	r.begin("Ratios of the reads, each the median of those within a round", "ratio", "figure",
+	r.begin("Ratios of reads, medians within a round", "ratio", "figure",
 		"lowest to highest round", "by CPU", "at least")
 	for _, ratio := range readRatios {
 		var all, byCPU []float64
 		for _, round := range rounds {
 			of, against := round[ratio.of], round[ratio.against]
 			all = append(all, of.perSecond()/against.perSecond())
-			byCPU = append(byCPU, float64(against.server+against.database)/float64(of.server+of.database))
+			byCPU = append(byCPU,
+				float64(against.server+against.database)/float64(of.server+of.database))
 		}
 		r.set("ratios."+ratio.key, median(all))
-		r.row(ratio.key, digits(median(all)), digits(slices.Min(all))+" to "+digits(slices.Max(all)),
-			digits(median(byCPU)), ratio.aim)
+		r.row(ratio.key, digits(median(all)),
+			digits(slices.Min(all))+" to "+digits(slices.Max(all)), digits(median(byCPU)),
+			ratio.target)
 	}
 }
 

@@ -52,8 +52,8 @@ func sanaEnviron(database string, smtpPort int, further ...string) []string {
 func (b *bench) startSana(
 	ctx context.Context, name, database string, smtpPort int, further ...string,
 ) (*server, error) {
-	return b.startServer(ctx, name, "/readyz", freePort(), sanaEnviron(database, smtpPort, further...),
-		b.sana, "serve")
+	return b.startServer(ctx, name, "/readyz", freePort(),
+		sanaEnviron(database, smtpPort, further...), b.sana, "serve")
 }
 
 // migrated creates a database with Sana's schema.
@@ -129,8 +129,8 @@ func rowOf(s session.Session) (row []any, token string, err error) {
 	return row, base64.RawURLEncoding.EncodeToString(raw), err
 }
 
-// sharedJar signs users in, in Sana's table. The rows are written without Sana's own store, so that
-// the benchmark also works with another checkout. checkAnswers tests that Sana reads them
+// sharedJar inserts sessions into Sana's table. The rows are written without Sana's own store, so
+// that the benchmark also works with another checkout. checkAnswers tests that Sana reads them
 // correctly.
 func sharedJar(ctx context.Context, database string, list []answer) (jar, error) {
 	conn, err := pgx.Connect(ctx, database)
@@ -153,7 +153,8 @@ func sharedJar(ctx context.Context, database string, list []answer) (jar, error)
 		return nil, err
 	}
 	_, err = conn.CopyFrom(ctx, pgx.Identifier{"sessions"},
-		[]string{"k", "v", "e", "id", "user_id", "idle_seconds", "sweep_at"}, pgx.CopyFromRows(rows))
+		[]string{"k", "v", "e", "id", "user_id", "idle_seconds", "sweep_at"},
+		pgx.CopyFromRows(rows))
 	if err == nil {
 		_, err = conn.Exec(ctx, "VACUUM ANALYZE")
 	}

@@ -79,7 +79,7 @@ func (s *server) awaitReady(ctx context.Context, path string) error {
 		}
 		select {
 		case <-s.done:
-			return errors.New("it ended at once")
+			return errors.New("it exited during startup")
 		case <-ctx.Done():
 			return errors.New("it was not ready within 30 s")
 		case <-time.After(500 * time.Microsecond):
@@ -123,7 +123,8 @@ func get(
 func freePort() int {
 	for {
 		port := 20_000 + rand.IntN(12_000)
-		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+		if l, err := net.Listen("tcp",
+			net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
 			_ = l.Close()
 			return port
 		}

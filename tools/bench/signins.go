@@ -15,8 +15,8 @@ import (
 
 const (
 	signInClients = 16
-	mailPatience  = 20 * time.Second
-	drainPatience = time.Minute
+	mailTimeout   = 20 * time.Second
+	drainTimeout  = time.Minute
 )
 
 // signIns is one measurement of complete sign-ins.
@@ -24,29 +24,30 @@ type signIns struct {
 	perSecond              float64
 	server, database, load time.Duration // processor time for a sign-in
 	p50, p99               float64       // milliseconds of a complete sign-in
-	ask, mail, verify      float64       // milliseconds of its steps, medians
-	away                   float64       // answers of 503
+	request, mail, verify  float64       // milliseconds of its steps, medians
+	unavailable            float64       // answers of 503
 }
 
 // steps are the durations of one sign-in.
-type steps struct{ ask, mail, verify time.Duration }
+type steps struct{ request, mail, verify time.Duration }
 
-func (s steps) whole() time.Duration { return s.ask + s.mail + s.verify }
+func (s steps) whole() time.Duration { return s.request + s.mail + s.verify }
 
 // kind is the kind of users who sign in.
 type kind struct {
-	name    string
-	known   bool // has an account
-	at      bool // in a browser that has signed in with the address before
-	notices int  // further mails that the sign-in causes
-	passkey bool // instead of a code
+	name         string
+	known        bool // has an account
+	knownBrowser bool // has signed in with the address before
+	notices      int  // further mails that the sign-in causes
+	passkey      bool // instead of a code
 }
 
 var kinds = []kind{
-	{name: "known, in a browser of theirs", known: true, at: true},
+	{name: "known, in a browser of theirs", known: true, knownBrowser: true},
 	{name: "new", known: false},
 	{name: "known, in a new browser: a notice is mailed, too", known: true, notices: 1},
-	{name: "known, with a passkey in a browser of theirs", known: true, at: true, passkey: true},
+	{name: "known, with a passkey in a browser of theirs", known: true, knownBrowser: true,
+		passkey: true},
 }
 
 // signingIn is the shared state of the clients of one measurement.
@@ -54,14 +55,15 @@ type signingIn struct {
 	kind
 	port int
 	sink *sink
-	away atomic.Int64
 	next *atomic.Int64 // next user, with an account or without, of the whole run
+
+	unavailable atomic.Int64
 
 	passkeys authenticator
 
-	mu    sync.Mutex
-	asked []string
-	took  []steps // of those that ended within the time
+	mu        sync.Mutex
+	requested []string // addresses
+	durations []steps  // of sign-ins that ended within the time
 }
 
 // measureSignIns makes users request codes, read their mail and enter the codes.
@@ -98,15 +100,15 @@ func measureSignIns(ctx context.Context, b *bench) error {
 				kind: k, port: s.port, sink: mails, next: next[k.known], passkeys: passkeys,
 			})
 			if err == nil && next[true].Load() > int64(b.known) {
-				err = fmt.Errorf("there are only %d users with an account: this machine needs more", b.known)
+				err = fmt.Errorf("only %d users have an account; this machine needs more", b.known)
 			}
 			if err != nil {
 				b.failed = true
 				return fmt.Errorf("%s: %w; the log is %s", k.name, err, s.log)
 			}
 			results[i] = append(results[i], result)
-			b.progress("round %d of %d: %6.0f sign-ins/s: %s", round+1, b.signInRounds, result.perSecond,
-				k.name)
+			b.progress("round %d of %d: %6.0f sign-ins/s: %s", round+1, b.signInRounds,
+				result.perSecond, k.name)
 		}
 	}
 	b.report.addSignIns(results)
@@ -115,7 +117,7 @@ func measureSignIns(ctx context.Context, b *bench) error {
 
 // addUsers creates users with an account.
 func addUsers(ctx context.Context, database string, n int) error {
-	conn, err := pgx.Connect(ctx, database+unhurried)
+	conn, err := pgx.Connect(ctx, database+asyncCommit)
 	if err != nil {
 		return err
 	}
@@ -130,8 +132,8 @@ func addUsers(ctx context.Context, database string, n int) error {
 	return err
 }
 
-// signIn runs all clients: a tenth of the time to warm up, then the measurement, then until every
-// mail has arrived.
+// signIn warms up for a tenth of the time, measures all clients, and waits until every mail has
+// arrived.
 func (b *bench) signIn(ctx context.Context, s *server, shared *signingIn) (signIns, error) {
 	warm := b.signIns / 10
 	begin := time.Now().Add(warm)
@@ -158,26 +160,26 @@ func (b *bench) signIn(ctx context.Context, s *server, shared *signingIn) (signI
 	if err := errors.Join(<-faults, ctx.Err(), shared.drain(ctx)); err != nil {
 		return signIns{}, err
 	}
-	if len(shared.took) == 0 {
-		return signIns{}, errors.New("nobody has signed in")
+	if len(shared.durations) == 0 {
+		return signIns{}, errors.New("no sign-in was completed")
 	}
-	at := func(q float64, of func(steps) time.Duration) float64 {
+	over := func(q float64, of func(steps) time.Duration) float64 {
 		var values []float64
-		for _, s := range shared.took {
+		for _, s := range shared.durations {
 			values = append(values, float64(of(s).Microseconds())/1000)
 		}
 		slices.Sort(values)
 		return quantile(values, q)
 	}
-	n := time.Duration(len(shared.took))
+	n := time.Duration(len(shared.durations))
 	return signIns{
 		perSecond: float64(n) / b.signIns.Seconds(),
 		server:    server / n, database: database / n, load: load / n,
-		p50: at(0.5, steps.whole), p99: at(0.99, steps.whole),
-		ask:    at(0.5, func(s steps) time.Duration { return s.ask }),
-		mail:   at(0.5, func(s steps) time.Duration { return s.mail }),
-		verify: at(0.5, func(s steps) time.Duration { return s.verify }),
-		away:   float64(shared.away.Load()),
+		p50: over(0.5, steps.whole), p99: over(0.99, steps.whole),
+		request:     over(0.5, func(s steps) time.Duration { return s.request }),
+		mail:        over(0.5, func(s steps) time.Duration { return s.mail }),
+		verify:      over(0.5, func(s steps) time.Duration { return s.verify }),
+		unavailable: float64(shared.unavailable.Load()),
 	}, nil
 }
 
@@ -193,33 +195,33 @@ func (k kind) address(n int) string {
 func (s *signingIn) once(c *client, begin, end time.Time) error {
 	n := int(s.next.Add(1))
 	address := s.address(n)
-	c.anew(n)
+	c.reset(n)
 	if !s.known {
-		c.anew(n + 1<<23)
+		c.reset(n + 1<<23)
 	}
-	if s.at {
+	if s.knownBrowser {
 		c.cookies[deviceCookie] = deviceToken(address)
 	}
 	with := s.withCode
 	if s.passkey {
 		with = s.withPasskey
 	}
-	who, took, err := with(c, n, address)
+	result, took, err := with(c, n, address)
 	if err != nil {
 		return err
 	}
-	if who.User.Email != address || who.Created == s.known {
-		return fmt.Errorf("got %+v, want %s with created = %t", who, address, !s.known)
+	if result.User.Email != address || result.Created == s.known {
+		return fmt.Errorf("got %+v, want %s with created = %t", result, address, !s.known)
 	}
 	if now := time.Now(); now.After(begin) && now.Before(end) {
 		s.mu.Lock()
-		s.took = append(s.took, took)
+		s.durations = append(s.durations, took)
 		s.mu.Unlock()
 	}
 	return nil
 }
 
-// signedIn is what Sana answers.
+// signedIn is Sana's response to a sign-in.
 type signedIn struct {
 	User    user `json:"user"`
 	Created bool `json:"created"`
@@ -227,63 +229,65 @@ type signedIn struct {
 
 func (s *signingIn) withCode(
 	c *client, _ int, address string,
-) (who signedIn, took steps, err error) {
+) (result signedIn, took steps, err error) {
 	code := s.sink.expect(address)
 	s.mu.Lock()
-	s.asked = append(s.asked, address)
+	s.requested = append(s.requested, address)
 	s.mu.Unlock()
 	start := time.Now()
 	err = s.send(c, http.MethodPost, "/api/auth/code", map[string]string{"email": address},
 		http.StatusAccepted, nil)
 	if err != nil {
-		return who, took, err
+		return result, took, err
 	}
-	asked := time.Now()
+	requested := time.Now()
 	select {
 	case code := <-code:
 		mailed := time.Now()
 		body := map[string]string{"code": code, "email": address}
-		err = s.send(c, http.MethodPost, "/api/auth/verify", body, http.StatusOK, &who)
-		return who, steps{asked.Sub(start), mailed.Sub(asked), time.Since(mailed)}, err
-	case <-time.After(mailPatience):
-		return who, took, fmt.Errorf("no mail came to %s within %s", address, mailPatience)
+		err = s.send(c, http.MethodPost, "/api/auth/verify", body, http.StatusOK, &result)
+		return result, steps{requested.Sub(start), mailed.Sub(requested), time.Since(mailed)}, err
+	case <-time.After(mailTimeout):
+		return result, took, fmt.Errorf("no mail for %s within %s", address, mailTimeout)
 	}
 }
 
-// send retries answers of 503 after a moment, as the pages do. The time of the retries counts.
-func (s *signingIn) send(c *client, method, path string, body any, wanted int, into any) error {
-	for tries := 1; ; tries++ {
-		err := c.send(method, path, body, wanted, into)
-		refused, ok := errors.AsType[*refusal](err)
-		if !ok || refused.status != http.StatusServiceUnavailable || tries == 5 {
+// send retries after a response of 503, as the pages do. The time of the retries counts.
+func (s *signingIn) send(c *client, method, path string, body any, want int, into any) error {
+	for attempts := 1; ; attempts++ {
+		err := c.send(method, path, body, want, into)
+		unexpected, ok := errors.AsType[*statusError](err)
+		if !ok || unexpected.status != http.StatusServiceUnavailable || attempts == 5 {
 			return err
 		}
-		s.away.Add(1)
+		s.unavailable.Add(1)
 		time.Sleep(time.Second / 4)
 	}
 }
 
 // drain waits until every mail has arrived, and fails if one arrived twice or was not requested.
 func (s *signingIn) drain(ctx context.Context) error {
-	deadline := time.Now().Add(drainPatience)
+	deadline := time.Now().Add(drainTimeout)
 	for {
-		right, fewer, more := s.sink.tally(s.asked, s.notices)
+		right, fewer, more := s.sink.tally(s.requested, s.notices)
 		switch {
 		case more > 0:
-			return fmt.Errorf("of %d people %d got more mails than they should", len(s.asked), more)
-		case right == len(s.asked):
+			return fmt.Errorf("%d of %d users got more mails than expected", more,
+				len(s.requested))
+		case right == len(s.requested):
 			return nil
 		case time.Now().After(deadline) || ctx.Err() != nil:
-			return fmt.Errorf("of %d people %d got fewer mails than they should", len(s.asked), fewer)
+			return fmt.Errorf("%d of %d users got fewer mails than expected", fewer,
+				len(s.requested))
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 }
 
 func (r *report) addSignIns(results [][]signIns) {
-	r.begin(fmt.Sprintf("Whole sign-ins: ask, mail, verify; %d clients", signInClients), "who",
-		"sign-ins/s", "lowest to highest round", "p50 ms", "of which ask, mail, verify", "p99 ms",
-		"CPU µs each: server", "database", "load beside it", "503s, sent again")
+	r.begin(fmt.Sprintf("Whole sign-ins: request, mail, verify; %d clients", signInClients), "user",
+		"sign-ins/s", "lowest to highest round", "p50 ms", "of which request, mail, verify",
+		"p99 ms", "CPU µs each: server", "database", "load beside it", "503s, sent again")
 	var speeds []float64
 	for i, k := range kinds {
 		over := func(value func(signIns) float64) (values []float64) {
@@ -295,16 +299,17 @@ func (r *report) addSignIns(results [][]signIns) {
 		middle := func(value func(signIns) float64) string { return digits(median(over(value))) }
 		speed := over(func(s signIns) float64 { return s.perSecond })
 		speeds = append(speeds, median(speed))
-		r.row(k.name, digits(median(speed)), digits(slices.Min(speed))+" to "+digits(slices.Max(speed)),
+		r.row(k.name, digits(median(speed)),
+			digits(slices.Min(speed))+" to "+digits(slices.Max(speed)),
 			middle(func(s signIns) float64 { return s.p50 }),
-			middle(func(s signIns) float64 { return s.ask })+", "+
+			middle(func(s signIns) float64 { return s.request })+", "+
 				middle(func(s signIns) float64 { return s.mail })+", "+
 				middle(func(s signIns) float64 { return s.verify }),
 			middle(func(s signIns) float64 { return s.p99 }),
 			middle(func(s signIns) float64 { return microseconds(s.server) }),
 			middle(func(s signIns) float64 { return microseconds(s.database) }),
 			middle(func(s signIns) float64 { return microseconds(s.load) }),
-			fmt.Sprintf("%.0f", slices.Max(over(func(s signIns) float64 { return s.away }))))
+			fmt.Sprintf("%.0f", slices.Max(over(func(s signIns) float64 { return s.unavailable }))))
 	}
 	r.add("whole sign-ins: the slower of known users in a browser of theirs and new users",
 		"signins_per_s", min(speeds[0], speeds[1]), "/s", "1 000, better 1 500")

@@ -18,16 +18,16 @@ type sink struct {
 	port int
 	smtp *smtp.Server
 
-	mu      sync.Mutex
-	taken   map[string]mails       // by recipient
-	waiting map[string]chan string // codes by recipient
+	mu       sync.Mutex
+	received map[string]mails       // by recipient
+	waiting  map[string]chan string // codes by recipient
 }
 
 // mails counts the mails of one user.
 type mails struct{ codes, notices int }
 
 func startSink() (*sink, error) {
-	s := &sink{taken: map[string]mails{}, waiting: map[string]chan string{}}
+	s := &sink{received: map[string]mails{}, waiting: map[string]chan string{}}
 	s.smtp = smtp.NewServer(
 		smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &delivery{sink: s}, nil }))
 	s.smtp.Domain = "mail." + publicHost
@@ -53,30 +53,30 @@ func (s *sink) expect(address string) <-chan string {
 	return code
 }
 
-// take counts a mail; code is "" in a notice.
-func (s *sink) take(address, code string) {
+// receive counts a mail; code is "" in a notice.
+func (s *sink) receive(address, code string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	so := s.taken[address]
+	counts := s.received[address]
 	if code == "" {
-		so.notices++
+		counts.notices++
 	} else {
-		so.codes++
+		counts.codes++
 	}
-	s.taken[address] = so
+	s.received[address] = counts
 	if waiting, ok := s.waiting[address]; ok && code != "" {
 		delete(s.waiting, address)
 		waiting <- code
 	}
 }
 
-// tally returns how many of some users have the expected mails, one code and the given number of
-// notices, how many have fewer and how many more.
-func (s *sink) tally(people []string, notices int) (right, fewer, more int) {
+// tally counts the addresses with the expected mails, one code and the given number of notices, and
+// those with fewer and with more.
+func (s *sink) tally(addresses []string, notices int) (right, fewer, more int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, address := range people {
-		switch got := s.taken[address]; {
+	for _, address := range addresses {
+		switch got := s.received[address]; {
 		case got.codes > 1 || got.notices > notices:
 			more++
 		case got.codes < 1 || got.notices < notices:
@@ -112,7 +112,7 @@ func (d *delivery) Data(content io.Reader) error {
 	if strings.Trim(code, "0123456789") != "" {
 		code = ""
 	}
-	d.sink.take(d.to, code)
+	d.sink.receive(d.to, code)
 	return lines.Err()
 }
 

@@ -34,8 +34,8 @@ func measureStart(ctx context.Context, b *bench) error {
 				s.stop()
 				return err
 			}
-			b.report.add(fmt.Sprintf("memory idle (VmRSS, %s after the start)", idleFor), "rss_idle_mb",
-				idle, "MB", "at most 30")
+			b.report.add(fmt.Sprintf("memory idle (VmRSS, %s after the start)", idleFor),
+				"rss_idle_mb", idle, "MB", "at most 30")
 		}
 		s.stop()
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// median returns the median of some values, none of which may be missing.
+// median returns the median of at least one value.
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2

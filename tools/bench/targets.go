@@ -27,28 +27,28 @@ var flaskPeer []byte
 
 // readTargets creates the tables and jars of all targets.
 func (b *bench) readTargets(ctx context.Context) ([]target, error) {
-	list := people(b.people)
+	list := makeUsers(b.users)
 	database, err := b.migrated(ctx, "reads")
 	if err != nil {
 		return nil, err
 	}
-	shared, err := sharedJar(ctx, database+unhurried, list)
+	shared, err := sharedJar(ctx, database+asyncCommit, list)
 	if err != nil {
 		return nil, err
 	}
 	smtp := freePort() // an unused port: no mail is sent here
 	targets := []target{
-		b.sanaTarget(sanaCached, database, smtp, kept(shared)),
-		b.sanaTarget(sanaUncached, database, smtp, kept(shared), "SESSION_CACHE=off"),
-		b.sanaTarget(sanaSealed, database, smtp, func() (jar, error) { return sealedJar(ctx, list) },
-			"SESSION_STORE=cookie"),
+		b.sanaTarget(sanaCached, database, smtp, reuse(shared)),
+		b.sanaTarget(sanaUncached, database, smtp, reuse(shared), "SESSION_CACHE=off"),
+		b.sanaTarget(sanaSealed, database, smtp,
+			func() (jar, error) { return sealedJar(ctx, list) }, "SESSION_STORE=cookie"),
 		{
 			name: sameChain,
 			path: sessionPath,
-			jar:  kept(withConstant(shared)),
+			jar:  reuse(withConstant(shared)),
 			start: func(ctx context.Context) (*server, error) {
-				// Without a cookie only the constant answer is 200: Sana is ready a moment before its
-				// handler is replaced.
+				// Without a cookie only the constant answer is 200: Sana is ready a moment before
+				// its handler is replaced.
 				return b.startPeer(ctx, "same-chain", sessionPath, sanaEnviron(database, smtp))
 			},
 		},
@@ -67,25 +67,25 @@ func (b *bench) readTargets(ctx context.Context) ([]target, error) {
 		if err != nil {
 			return nil, err
 		}
-		j, err := p.fill(ctx, database+unhurried, list)
+		j, err := p.fill(ctx, database+asyncCommit, list)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 		targets = append(targets, b.peerTarget(p.name, p.command, j, "-database", database))
 	}
 	if b.gunicorn == "" {
-		b.report.note(flaskCookie, "not measured: "+b.missing)
+		b.report.addText(flaskCookie, "not measured: "+b.missing)
 		return targets, nil
 	}
 	flask, err := b.flaskTarget(ctx, list)
 	return append(targets, flask), err
 }
 
-// unhurried is for filling tables: their rows need not be flushed one by one.
-const unhurried = "&synchronous_commit=off"
+// asyncCommit is for filling tables: their rows need not be flushed one by one.
+const asyncCommit = "&synchronous_commit=off"
 
-// kept returns a jar that is valid for the whole run.
-func kept(j jar) func() (jar, error) { return func() (jar, error) { return j, nil } }
+// reuse returns a jar that is valid for the whole run.
+func reuse(j jar) func() (jar, error) { return func() (jar, error) { return j, nil } }
 
 // withConstant returns the same cookies with the constant answer.
 func withConstant(j jar) jar {
@@ -113,7 +113,7 @@ func (b *bench) peerTarget(name, command string, j jar, args ...string) target {
 	return target{
 		name: name,
 		path: "/",
-		jar:  kept(j),
+		jar:  reuse(j),
 		start: func(ctx context.Context) (*server, error) {
 			return b.startPeer(ctx, command, "", nil, args...)
 		},
@@ -147,7 +147,7 @@ func (b *bench) flaskTarget(ctx context.Context, list []answer) (target, error) 
 	if err != nil {
 		return target{}, err
 	}
-	file := b.path("people.json")
+	file := b.path("users.json")
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		return target{}, err
 	}
@@ -155,7 +155,7 @@ func (b *bench) flaskTarget(ctx context.Context, list []answer) (target, error) 
 	cmd.Dir = b.dir
 	output, err := cmd.Output()
 	if err != nil {
-		return target{}, fmt.Errorf("the cookies of Flask: %w", err)
+		return target{}, fmt.Errorf("create cookies of Flask: %w", err)
 	}
 	var cookies []string
 	if err := json.Unmarshal(output, &cookies); err != nil {
@@ -168,7 +168,7 @@ func (b *bench) flaskTarget(ctx context.Context, list []answer) (target, error) 
 	return target{
 		name: flaskCookie,
 		path: "/",
-		jar:  kept(j),
+		jar:  reuse(j),
 		start: func(ctx context.Context) (*server, error) {
 			port := freePort()
 			return b.startServer(ctx, "flask", "", port, nil, b.gunicorn, "--worker-class=gthread",

@@ -36,11 +36,12 @@ func (l load) fault() error {
 	if l.Errors == 0 && l.Refused == 0 && l.Requests > 0 {
 		return nil
 	}
-	return fmt.Errorf("wrk counted %d requests, %d broken connections or timeouts and %d refusals",
-		l.Requests, l.Errors, l.Refused)
+	return fmt.Errorf("wrk counted %d requests, %d broken connections or timeouts and %d error "+
+		"statuses", l.Requests, l.Errors, l.Refused)
 }
 
-// wrk reads with the cookies of a file for the given time. headers are further ones, "Name: value".
+// wrk reads with the cookies of a file for the given time. headers are additional ones, "Name:
+// value".
 func (b *bench) wrk(
 	ctx context.Context, url, cookies string, length time.Duration, headers ...string,
 ) (load, error) {
@@ -49,7 +50,8 @@ func (b *bench) wrk(
 
 // wrkOver is wrk over the given number of connections, each of which has one request in flight.
 func (b *bench) wrkOver(
-	ctx context.Context, connections int, url, cookies string, length time.Duration, headers ...string,
+	ctx context.Context, connections int, url, cookies string, length time.Duration,
+	headers ...string,
 ) (load, error) {
 	script := b.path("jar.lua")
 	if err := os.WriteFile(script, jarScript, 0o600); err != nil {
@@ -69,7 +71,7 @@ func (b *bench) wrkOver(
 	lines := bytes.Split(bytes.TrimSpace(output), []byte("\n"))
 	var counted load
 	if err := json.Unmarshal(lines[len(lines)-1], &counted); err != nil {
-		return load{}, fmt.Errorf("wrk said something else than expected: %w\n%s", err, output)
+		return load{}, fmt.Errorf("parse the output of wrk: %w\n%s", err, output)
 	}
 	return counted, nil
 }

@@ -8,31 +8,31 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// people is the assumed load: visits a day, each with a number of requests in a number of seconds.
-type people struct {
+// usage is the assumed load: visits a day, each with a number of requests in a number of seconds.
+type usage struct {
 	visits   float64
 	requests int
 	seconds  int
 }
 
 // perSecond returns the number of requests a second, as an average of the day.
-func (p people) perSecond(sessions float64) float64 {
-	return sessions * p.visits * float64(p.requests) / 86_400
+func (u usage) perSecond(sessions float64) float64 {
+	return sessions * u.visits * float64(u.requests) / 86_400
 }
 
 // inUse returns the number of sessions that are in the middle of a visit.
-func (p people) inUse(sessions float64) float64 {
-	return sessions * p.visits * float64(p.seconds) / 86_400
+func (u usage) inUse(sessions float64) float64 {
+	return sessions * u.visits * float64(u.seconds) / 86_400
 }
 
 // setting is one of several instances that share the requests.
 type setting struct {
-	people
+	usage
 	sessions  float64
 	instances int
 	megabytes int
 	sticky    bool // all requests of a session reach the same instance; otherwise any
-	// exponent of Zipf's law, by which few sessions have most visits; 0: all have the same number
+	// exponent of Zipf's law, by which few sessions have most visits; 0 if all have the same number
 	zipf float64
 }
 
@@ -42,25 +42,26 @@ const weight = 424 + 288 + 32 + 36 + 26 + 111 + 15 + 12 + 16
 
 func simulateCache(args []string) error {
 	flags := flag.NewFlagSet("cache", flag.ExitOnError)
-	var p people
-	flags.Float64Var(&p.visits, "visits", 2, "of each session on a day")
-	flags.IntVar(&p.requests, "requests", 43, "in a visit")
-	flags.IntVar(&p.seconds, "seconds", 600, "that a visit lasts")
-	perInstance := flags.Float64("per-instance", 20_000, "requests a second that one instance takes")
+	var u usage
+	flags.Float64Var(&u.visits, "visits", 2, "visits of each session per day")
+	flags.IntVar(&u.requests, "requests", 43, "requests in a visit")
+	flags.IntVar(&u.seconds, "seconds", 600, "seconds of a visit")
+	perInstance := flags.Float64("per-instance", 20_000,
+		"requests per second that one instance handles")
 	_ = flags.Parse(args)
 	fmt.Printf("%.0f visits a day of %d requests in %d s; an instance takes %.0f requests a "+
-		"second; a cached session takes %d bytes\n", p.visits, p.requests, p.seconds, *perInstance,
+		"second; a cached session takes %d bytes\n", u.visits, u.requests, u.seconds, *perInstance,
 		weight)
 	fmt.Println("| sessions | requests/s | in use | instances | requests of a session | visits | " +
 		"cache, MB | hits | reads of the database/s | touches/s |")
 	for _, sessions := range []float64{1e6, 1e7, 1e8, 1e9} {
-		instances := max(2, int(p.perSecond(sessions) / *perInstance + 0.999))
+		instances := max(2, int(u.perSecond(sessions) / *perInstance + 0.999))
 		for _, megabytes := range []int{64, 256, 1024} {
 			for _, how := range []struct {
 				sticky bool
 				zipf   float64
 			}{{false, 0}, {true, 0}, {true, 1.1}} {
-				s := setting{p, sessions, instances, megabytes, how.sticky, how.zipf}
+				s := setting{u, sessions, instances, megabytes, how.sticky, how.zipf}
 				s.show(s.hits())
 			}
 		}
@@ -69,16 +70,16 @@ func simulateCache(args []string) error {
 }
 
 func (s setting) show(hits float64) {
-	where, who := "to any", "of all alike"
+	routing, visits := "to any", "equal"
 	if s.sticky {
-		where = "to one"
+		routing = "to one"
 	}
 	if s.zipf > 0 {
-		who = fmt.Sprintf("Zipf %.1f", s.zipf)
+		visits = fmt.Sprintf("Zipf %.1f", s.zipf)
 	}
 	fmt.Printf("| %.0e | %.0f | %.0f | %d | %s | %s | %d | %.1f %% | %.0f | %.0f |\n", s.sessions,
-		s.perSecond(s.sessions), s.inUse(s.sessions), s.instances, where, who, s.megabytes, 100*hits,
-		s.perSecond(s.sessions)*(1-hits), s.touches())
+		s.perSecond(s.sessions), s.inUse(s.sessions), s.instances, routing, visits, s.megabytes,
+		100*hits, s.perSecond(s.sessions)*(1-hits), s.touches())
 }
 
 // touches returns the number of uses that all instances record in a second: one a minute of each
@@ -89,10 +90,10 @@ func (s setting) touches() float64 { return s.inUse(s.sessions) / 60 }
 const (
 	fillVisits  = 2 // multiples of a visit's length
 	countVisits = 1
-	// most is the maximum number of simulated requests. With more, sessions, instance and cache are
-	// scaled down together. That does not change the share of hits if all sessions are alike; by
-	// Zipf's law it makes the share of the few larger.
-	most = 2e6
+	// maxRequests is the maximum number of simulated requests. With more, sessions, instance and
+	// cache are scaled down together. That does not change the share of hits if all sessions have
+	// the same number of visits; by Zipf's law it increases the share of frequent visitors.
+	maxRequests = 2e6
 )
 
 // hits simulates an instance second by second.
@@ -104,7 +105,7 @@ func (s setting) hits() float64 {
 	}
 	length := (fillVisits + countVisits) * s.seconds
 	bytes := float64(s.megabytes << 20)
-	scale := min(1, most/(s.perSecond(population)*share*float64(length)))
+	scale := min(1, maxRequests/(s.perSecond(population)*share*float64(length)))
 	population, bytes = population*scale, bytes*scale
 	cached := otter.Must(&otter.Options[uint64, struct{}]{
 		MaximumWeight: uint64(bytes),
@@ -124,8 +125,8 @@ func (s setting) hits() float64 {
 			session := pick()
 			for range s.requests {
 				if random.Float64() < share {
-					at := second + random.IntN(s.seconds)
-					calendar[at] = append(calendar[at], session)
+					when := second + random.IntN(s.seconds)
+					calendar[when] = append(calendar[when], session)
 				}
 			}
 		}

@@ -4,8 +4,7 @@
 //	go run ./forecast revocations -postgres URL    cost of polling the revocation log
 //
 // The first simulates one of several instances, with the cache's own library and weights. The
-// second measures: as many stores of backend/session with their cache as there would be instances,
-// on one server.
+// second measures cached stores of backend/session, one for each instance, on one server.
 package main
 
 import (

@@ -25,7 +25,7 @@ func measureRevocations(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("revocations", flag.ExitOnError)
 	url := flags.String("postgres", "",
 		"URL of a superuser of a server on this machine, in a database that Sana has migrated")
-	length := flags.Duration("length", 10*time.Second, "of each measurement")
+	length := flags.Duration("length", 10*time.Second, "duration of each measurement")
 	_ = flags.Parse(args)
 	if _, err := postgres.Migrate(ctx, *url); err != nil {
 		return err
@@ -80,11 +80,11 @@ func measure(
 	if err := revoke(ctx, db, rate, length); err != nil {
 		return err
 	}
-	took := time.Since(began).Seconds()
-	perSecond := float64(polls.Load()-before) / took
+	elapsed := time.Since(began).Seconds()
+	perSecond := float64(polls.Load()-before) / elapsed
 	after, err := serverCPU(ctx, db)
 	fmt.Printf("| %v | %d | %d | %.0f | %.1f | %.1f |\n", listens, instances, rate, perSecond,
-		perSecond/float64(instances), 100*(after-cpu).Seconds()/took)
+		perSecond/float64(instances), 100*(after-cpu).Seconds()/elapsed)
 	return err
 }
 
@@ -177,7 +177,8 @@ func serverCPU(ctx context.Context, db *pgx.Conn) (total time.Duration, err erro
 		var state string
 		var skipped [10]int
 		_, err = fmt.Sscan(fields, &state, &skipped[0], &skipped[1], &skipped[2], &skipped[3],
-			&skipped[4], &skipped[5], &skipped[6], &skipped[7], &skipped[8], &skipped[9], &user, &system)
+			&skipped[4], &skipped[5], &skipped[6], &skipped[7], &skipped[8], &skipped[9], &user,
+			&system)
 		if err != nil {
 			return 0, err
 		}

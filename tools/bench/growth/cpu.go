@@ -24,7 +24,7 @@ func (i *instance) cpu(ctx context.Context, d *database) (used, error) {
 	}
 	server, _, err := process(strconv.Itoa(backend))
 	if err != nil {
-		return used{}, fmt.Errorf("the server is not on this machine: %w", err)
+		return used{}, fmt.Errorf("find the server on this machine: %w", err)
 	}
 	var u used
 	if _, u.sana, err = process(strconv.Itoa(i.command.Process.Pid)); err != nil {
@@ -40,7 +40,7 @@ func (i *instance) cpu(ctx context.Context, d *database) (used, error) {
 }
 
 // process returns the parent of a process and its used processor time.
-func process(pid string) (parent int, computed time.Duration, err error) {
+func process(pid string) (parent int, used time.Duration, err error) {
 	text, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
 		return 0, 0, err

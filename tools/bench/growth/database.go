@@ -74,7 +74,7 @@ func (d *database) drop(server string) {
 		_, err = conn.Exec(context.Background(), `DROP DATABASE `+d.name+` WITH (FORCE)`)
 	}
 	if err != nil {
-		log.Printf("%s is left: %v", d.name, err)
+		log.Printf("drop database %s: %v", d.name, err)
 	}
 }
 
@@ -91,12 +91,13 @@ const rows = `
 	           'id', id,
 	           'user', jsonb_build_object(
 	               'id', user_id,
-	               'email', 'person.' || n / 2 || '@mail.example.org',
+	               'email', 'user.' || n / 2 || '@mail.example.org',
 	               'signed_in_at', ends - interval '30 days'),
 	           'created_at', ends - interval '30 days',
 	           'expires_at', ends,
 	           'user_agent',
-	           'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
+	           'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 '
+	           '(KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
 	           'platform', 'Chrome, Windows',
 	           'ip', '203.0.113.' || n % 250,
 	           'seed', encode(decode(md5('seed' || n), 'hex'), 'base64'))::text, 'UTF8'),
@@ -139,7 +140,7 @@ func (d *database) fill(ctx context.Context) error {
 			return err
 		}
 	}
-	err := d.insert(ctx, d.n, living, 0)
+	err := d.insert(ctx, d.n, valid, 0)
 	for _, index := range indexes {
 		if err == nil {
 			_, err = d.db.Exec(ctx, `SET maintenance_work_mem = '1GB'; `+index[1])
@@ -154,7 +155,7 @@ func (d *database) fill(ctx context.Context) error {
 
 // Prefixes of tokens.
 const (
-	living  = "growth-"
+	valid   = "growth-"
 	expired = "expired-"
 )
 
@@ -182,7 +183,7 @@ func (d *database) settle(ctx context.Context) error {
 
 // token returns the cookie's value of the session with a number.
 func token(n int) string {
-	raw := sha256.Sum256(fmt.Append(nil, living, n))
+	raw := sha256.Sum256(fmt.Append(nil, valid, n))
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
@@ -196,13 +197,13 @@ func (d *database) tokens(count, first, step int) (file string, err error) {
 	numbers := (d.n-first)/step + 1
 	count = min(count, numbers, maxTokens)
 	var text strings.Builder
-	for taken := map[int]bool{}; len(taken) < count; {
+	for chosen := map[int]bool{}; len(chosen) < count; {
 		n := rand.IntN(numbers)
 		if count == numbers {
-			n = len(taken)
+			n = len(chosen)
 		}
-		if !taken[n] {
-			taken[n] = true
+		if !chosen[n] {
+			chosen[n] = true
 			text.WriteString(token(first + step*n))
 		}
 	}

@@ -2,9 +2,9 @@
 //
 //	go run ./growth -postgres URL -sana ../../bin/sana -sizes 1e4,1e5,1e6,1e7 -json growth.json
 //
-// URL is that of a superuser of a server that serves nothing else. Each size gets its own database,
-// filled with the same kind of rows; all of them exist at once, and each round measures them one
-// after the other. wrk generates the load.
+// URL is that of a superuser of a server that has no other clients. Each size gets its own
+// database, filled with the same kind of rows; all of them exist at once, and each round measures
+// them one after the other. wrk generates the load.
 package main
 
 import (
@@ -34,7 +34,7 @@ type options struct {
 	keep     bool
 }
 
-// report is the output of -json. Ratios are of medians, the largest size against the smallest.
+// report is the output of -json. Ratios compare medians of the largest size with the smallest.
 type report struct {
 	Settings map[string]string  `json:"settings"`
 	Ratios   map[string]float64 `json:"ratios"`
@@ -58,21 +58,22 @@ func parse() options {
 	var sizes, names string
 	flag.StringVar(&o.postgres, "postgres", "", "URL of a superuser of the server")
 	flag.StringVar(&o.sana, "sana", "../../bin/sana", "the built program")
-	flag.StringVar(&sizes, "sizes", "1e4,1e6", "how many sessions, smallest first")
-	flag.StringVar(&names, "reads", strings.Join(kindNames(), ","), "which kinds of reads")
-	flag.IntVar(&o.rounds, "rounds", 3, "of each kind of reads at each size")
+	flag.StringVar(&sizes, "sizes", "1e4,1e6", "numbers of sessions, smallest first")
+	flag.StringVar(&names, "reads", strings.Join(kindNames(), ","), "kinds of reads")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each kind of reads at each size")
 	flag.DurationVar(&o.length, "length", 15*time.Second,
-		"of a round: an instance records once in 15 seconds which sessions were used")
-	flag.IntVar(&o.expired, "expired", 1_000_000, "sessions of the sweep beside reads, 0 for none")
+		"duration of a round; an instance records uses of sessions every 15 seconds")
+	flag.IntVar(&o.expired, "expired", 1_000_000,
+		"expired sessions that are deleted during reads, 0 for none")
 	flag.DurationVar(&o.touches, "touches", 10*time.Second,
-		"how long uses of sessions are recorded at each size, 0 for not at all")
+		"duration of recording uses at each size, 0 to skip it")
 	flag.StringVar(&o.json, "json", "", "file to write the results to")
 	flag.BoolVar(&o.keep, "keep", false, "keep the databases for the next run")
 	flag.Parse()
 	for text := range strings.SplitSeq(sizes, ",") {
 		n, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "growth: -sizes: %q is no number\n", text)
+			fmt.Fprintf(os.Stderr, "growth: -sizes: %q is not a number\n", text)
 			os.Exit(2)
 		}
 		o.sizes = append(o.sizes, int(n))

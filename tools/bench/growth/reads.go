@@ -15,7 +15,7 @@ type kind struct {
 	cache       string // SESSION_CACHE
 	count       int    // number of sessions that are read
 	first, step int    // numbers of the sessions that are used
-	means       string
+	description string
 }
 
 var kinds = []kind{
@@ -26,7 +26,7 @@ var kinds = []kind{
 		maxTokens,
 		1,
 		2,
-		"SESSION_CACHE=off, all sessions alike; no use has to be recorded",
+		"SESSION_CACHE=off, all sessions equally often; no use is recorded",
 	},
 	{"uncached_in_use", "off", 10_000, 1, 1, "SESSION_CACHE=off, 10,000 of the sessions in use"},
 	{
@@ -35,7 +35,7 @@ var kinds = []kind{
 		maxTokens,
 		2,
 		2,
-		"SESSION_CACHE=off, all sessions alike; every use is the first in an hour and is recorded",
+		"SESSION_CACHE=off, all sessions equally often; every use is recorded",
 	},
 }
 
@@ -63,10 +63,10 @@ func (r reads) median() float64 {
 	return list[len(list)/2]
 }
 
-// computed returns the median of the processor time of Sana and Postgres together for one read, in
+// cpu returns the median of the processor time of Sana and Postgres together for one read, in
 // microseconds. Other work on the machine reduces the number of reads, but hardly changes this
 // value.
-func (r reads) computed() float64 {
+func (r reads) cpu() float64 {
 	var list []float64
 	for _, l := range r.Rounds {
 		list = append(list, l.Sana+l.Postgres)
@@ -79,7 +79,7 @@ func (r reads) computed() float64 {
 const warmUp = 3 * time.Second
 
 // readAll measures every kind and size once in each round, so that other work on the machine
-// affects all alike.
+// affects all of them.
 func readAll(ctx context.Context, o options, databases []*database) ([]reads, error) {
 	var list []reads
 	for range o.kinds {
@@ -158,7 +158,7 @@ func ratios(list []reads) map[string]float64 {
 		l := largest[kind]
 		name := fmt.Sprintf("%s_%s_vs_%s", kind, short(l.Sessions), short(s.Sessions))
 		result[name] = l.median() / s.median()
-		result[name+"_by_cpu"] = s.computed() / l.computed()
+		result[name+"_by_cpu"] = s.cpu() / l.cpu()
 	}
 	return result
 }
@@ -173,8 +173,9 @@ func short(n int) string {
 }
 
 func printReads(list []reads) {
-	fmt.Printf("\nreads a second, wrk with %d connections beside it, medians\n| sessions | reads | "+
-		"a second | rounds | p99, ms | Sana + Postgres compute, us | failed |\n", connections)
+	fmt.Printf("\nreads a second, wrk with %d connections beside it, medians\n| sessions | "+
+		"reads | a second | rounds | p99, ms | CPU of Sana + Postgres, us | failed |\n",
+		connections)
 	for _, r := range list {
 		var rounds, p99, cpu []string
 		failed := 0
@@ -184,11 +185,11 @@ func printReads(list []reads) {
 			cpu = append(cpu, fmt.Sprintf("%.0f+%.0f", l.Sana, l.Postgres))
 			failed += l.Failed
 		}
-		fmt.Printf("| %d | %s | %.0f | %v | %v | %v | %d |\n", r.Sessions, r.Kind, r.median(), rounds,
-			p99, cpu, failed)
+		fmt.Printf("| %d | %s | %.0f | %v | %v | %v | %d |\n", r.Sessions, r.Kind, r.median(),
+			rounds, p99, cpu, failed)
 	}
 	for _, k := range kinds {
-		fmt.Printf("%s: %s\n", k.name, k.means)
+		fmt.Printf("%s: %s\n", k.name, k.description)
 	}
 	for name, ratio := range ratios(list) {
 		fmt.Printf("%s %.2f\n", name, ratio)

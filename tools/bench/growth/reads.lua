@@ -1,4 +1,4 @@
--- Each request is of another session: one of the tokens in the file TOKENS, 43 characters each, at random.
+-- Each request has a random one of the tokens in the file TOKENS, of 43 characters each.
 local tokens, count
 local seed = 0
 
@@ -17,13 +17,15 @@ function init()
 end
 
 function request()
-  local at = math.random(0, count - 1) * 43
-  return head .. tokens:sub(at + 1, at + 43) .. '\r\n\r\n'
+  local offset = math.random(0, count - 1) * 43
+  return head .. tokens:sub(offset + 1, offset + 43) .. '\r\n\r\n'
 end
 
 function done(summary, latency)
   local e = summary.errors
-  io.write(string.format('RESULT {"per_second": %.1f, "p50_ms": %.3f, "p99_ms": %.3f, "failed": %d}\n',
-    summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000,
+  io.write(string.format(
+    'RESULT {"per_second": %.1f, "p50_ms": %.3f, "p99_ms": %.3f, "failed": %d}\n',
+    summary.requests / summary.duration * 1e6,
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000,
     e.connect + e.read + e.write + e.status + e.timeout))
 end

@@ -41,8 +41,8 @@ func (o options) start(ctx context.Context, d *database, cache string) (*instanc
 	i.command.Env = append(os.Environ(), "APP_ENV=production", "PUBLIC_URL=https://sana.example",
 		fmt.Sprintf("PORT=%d", i.port), "DATABASE_URL="+d.url,
 		"SECRET_KEYS=k1:"+base64.StdEncoding.EncodeToString(key), "TRUSTED_PROXY_HOPS=0",
-		"MAIL_TRANSPORT=smtp", "SMTP_URL=smtp://127.0.0.1:9", "MAIL_FROM=Sana <sign-in@sana.example>",
-		"SESSION_CACHE="+cache)
+		"MAIL_TRANSPORT=smtp", "SMTP_URL=smtp://127.0.0.1:9",
+		"MAIL_FROM=Sana <sign-in@sana.example>", "SESSION_CACHE="+cache)
 	i.command.Stdout, i.command.Stderr = i.log, i.log
 	if err := i.command.Start(); err != nil {
 		return nil, err
@@ -68,10 +68,10 @@ func (i *instance) awaitReady(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	return fmt.Errorf("sana does not get ready, its log is %s: %w", i.log.Name(), last)
+	return fmt.Errorf("sana is not ready, its log is %s: %w", i.log.Name(), last)
 }
 
-// stop ends the process as a deployment does: it records the last uses of sessions.
+// stop stops the process as a deployment does, so that it records the last uses of sessions.
 func (i *instance) stop() error {
 	defer os.Remove(i.log.Name())
 	defer i.log.Close()

@@ -16,8 +16,8 @@ import (
 // sweepResult is the effect of a sweep on concurrent reads.
 type sweepResult struct {
 	Kind    string  `json:"kind"`
-	Living  int     `json:"living"`
-	Swept   int     `json:"swept"`
+	Valid   int     `json:"valid"`
+	Deleted int     `json:"deleted"`
 	Seconds float64 `json:"seconds"`
 	Before  []load  `json:"before"`
 	During  []load  `json:"during"`
@@ -46,7 +46,7 @@ func sweepAll(ctx context.Context, o options, d *database) ([]sweepResult, error
 // start has nothing to do. It deletes them from this process, with the same code, while the
 // instance reads.
 func (o options) sweepBeside(ctx context.Context, k kind, d *database) (r sweepResult, err error) {
-	r = sweepResult{Kind: k.name, Living: d.n}
+	r = sweepResult{Kind: k.name, Valid: d.n}
 	tokens, err := d.tokens(k.count, k.first, k.step)
 	if err != nil {
 		return r, err
@@ -73,13 +73,13 @@ func (o options) sweepBeside(ctx context.Context, k kind, d *database) (r sweepR
 		}
 		r.Before = append(r.Before, l)
 	}
-	swept := make(chan error, 1)
+	done := make(chan error, 1)
 	go func() {
 		began := time.Now()
 		var err error
-		r.Swept, err = d.sweep(ctx)
+		r.Deleted, err = d.sweep(ctx)
 		r.Seconds = time.Since(began).Seconds()
-		swept <- err
+		done <- err
 	}()
 	for {
 		l, err := i.read(ctx, tokens, sweepWindow)
@@ -87,7 +87,7 @@ func (o options) sweepBeside(ctx context.Context, k kind, d *database) (r sweepR
 			return r, err
 		}
 		select {
-		case err := <-swept: // the sweep ended during the last window
+		case err := <-done: // the sweep ended during the last window
 			_, _ = d.db.Exec(ctx, `TRUNCATE ended_sessions`)
 			return r, err
 		default:
@@ -113,19 +113,20 @@ func (d *database) sweep(ctx context.Context) (int, error) {
 
 func printSweeps(list []sweepResult) {
 	fmt.Printf("\na sweep beside reads: medians of windows of %s, and the worst\n", sweepWindow)
-	fmt.Println("| reads | living | swept | seconds | a second before | during | p99 before, ms | " +
-		"during | worst |")
+	fmt.Println("| reads | valid | deleted | seconds | a second before | during | p99 before, " +
+		"ms | during | worst |")
 	for _, r := range list {
 		if len(r.During) == 0 {
-			fmt.Printf("| %s | %d | %d | %.1f | was over before reads could be measured\n", r.Kind, r.Living,
-				r.Swept, r.Seconds)
+			fmt.Printf("| %s | %d | %d | %.1f | ended before reads could be measured\n", r.Kind,
+				r.Valid, r.Deleted, r.Seconds)
 			continue
 		}
 		before, beforeP99 := middle(r.Before)
 		during, duringP99 := middle(r.During)
-		worst := slices.MaxFunc(r.During, func(a, b load) int { return int(1000 * (a.P99 - b.P99)) })
+		worst := slices.MaxFunc(r.During,
+			func(a, b load) int { return int(1000 * (a.P99 - b.P99)) })
 		fmt.Printf("| %s | %d | %d | %.1f | %.0f | %.0f | %.1f | %.1f | %.1f |\n",
-			r.Kind, r.Living, r.Swept, r.Seconds, before, during, beforeP99, duringP99, worst.P99)
+			r.Kind, r.Valid, r.Deleted, r.Seconds, before, during, beforeP99, duringP99, worst.P99)
 	}
 }
 

@@ -32,8 +32,7 @@ const touchLive = `
 	      make_interval(secs => idle_seconds / 4.0))
 	  AND ` + string(session.IsLive)
 
-// touches records for a while, over one connection, the use of sessions whose last use is some time
-// ago.
+// touches records the use of sessions that were last used some time ago, over one connection.
 func (d *database) touches(ctx context.Context, length time.Duration) (touches, error) {
 	conn, err := d.db.Acquire(ctx)
 	if err != nil {
@@ -76,7 +75,7 @@ func (d *database) touches(ctx context.Context, length time.Duration) (touches, 
 
 // id returns the public id of the session with a number.
 func id(n int) string {
-	sum := md5.Sum(fmt.Append(nil, living, n))
+	sum := md5.Sum(fmt.Append(nil, valid, n))
 	return hex.EncodeToString(sum[:])
 }
 

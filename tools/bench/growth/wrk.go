@@ -51,7 +51,7 @@ func (i *instance) read(ctx context.Context, tokens string, length time.Duration
 	_, text, found := strings.Cut(string(output), "RESULT ")
 	var l load
 	if !found || json.Unmarshal([]byte(text), &l) != nil {
-		return load{}, fmt.Errorf("wrk said something else than its script:\n%s", output)
+		return load{}, fmt.Errorf("parse the output of wrk:\n%s", output)
 	}
 	return l, nil
 }

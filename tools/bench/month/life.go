@@ -20,10 +20,10 @@ import (
 const (
 	visitEvery  = 720 // minutes
 	visitLength = 10  // minutes, in each of which a use is recorded
-	meanLife    = 10 * 24 * time.Hour
+	meanLength  = 10 * 24 * time.Hour
 	networks    = 5000
-	userAgent   = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) " +
-		"Chrome/142.0.0.0 Safari/537.36"
+	userAgent   = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like " +
+		"Gecko) Chrome/142.0.0.0 Safari/537.36"
 )
 
 // slot is a user who always has a session, one after the other. The session is used for ten minutes
@@ -38,8 +38,8 @@ type slot struct {
 	signOut bool // the user signs out at the end; otherwise the session becomes idle
 }
 
-// pass simulates the days on an empty database.
-func (o options) pass(ctx context.Context, name string, sql []string) (result, error) {
+// simulate simulates the days on an empty database.
+func (o options) simulate(ctx context.Context, name string, sql []string) (result, error) {
 	w, err := open(ctx, o.postgres, name, sql)
 	if err != nil {
 		return result{}, err
@@ -50,7 +50,7 @@ func (o options) pass(ctx context.Context, name string, sql []string) (result, e
 		w.slots = append(
 			w.slots,
 			slot{
-				email:  fmt.Sprintf("person.%d@mail.example.org", n),
+				email:  fmt.Sprintf("user.%d@mail.example.org", n),
 				offset: random.IntN(visitEvery),
 			},
 		)
@@ -106,7 +106,7 @@ func (w *world) minute(ctx context.Context, random *rand.Rand, minute int) error
 	return nil
 }
 
-// replace ends the session of a slot and signs the user in again: in the same browser after a
+// replace revokes the session of a slot and signs the user in again: in the same browser after a
 // sign-out, else in a new one.
 func (w *world) replace(ctx context.Context, random *rand.Rand, s *slot) error {
 	if s.signOut && s.id != "" {
@@ -146,7 +146,7 @@ func (w *world) signIn(ctx context.Context, random *rand.Rand, s *slot) error {
 		return err
 	}
 	s.id, s.token, s.visitor.Device = in.Session.ID, in.Session.Token, in.Device
-	s.until = w.now.Add(min(time.Duration(random.ExpFloat64()*float64(meanLife)), limits.MaxAge))
+	s.until = w.now.Add(min(time.Duration(random.ExpFloat64()*float64(meanLength)), limits.MaxAge))
 	s.signOut = random.IntN(2) == 0
 
 	// A browser that is new to the user has queued another mail.

@@ -46,7 +46,8 @@ func (w *world) measure(ctx context.Context, r *result, day int) error {
 		if err != nil {
 			return err
 		}
-		if states[table], err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[state]); err != nil {
+		if states[table], err = pgx.CollectExactlyOneRow(rows,
+			pgx.RowToStructByName[state]); err != nil {
 			return fmt.Errorf("%s on day %d: %w", table, day, err)
 		}
 	}
@@ -68,8 +69,8 @@ func show(o options, results []result) {
 				s := r.Days[day][table]
 				sizes += fmt.Sprintf(" %d+%d", s.TableBytes>>10, s.IndexBytes>>10)
 			}
-			fmt.Printf("| %s | %s | %d |%s | %d | %.1f %% | %d |\n", table, r.Variant, end.Rows, sizes,
-				end.Updates, 100*end.HOT, end.Autovacuums)
+			fmt.Printf("| %s | %s | %d |%s | %d | %.1f %% | %d |\n", table, r.Variant, end.Rows,
+				sizes, end.Updates, 100*end.HOT, end.Autovacuums)
 		}
 	}
 }

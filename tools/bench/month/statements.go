@@ -67,7 +67,8 @@ func (w *world) sendMails(ctx context.Context) error {
 	var ref string
 	var number, attempt int16
 	_, err = pgx.ForEachRow(rows, []any{&ref, &number, &attempt}, func() error {
-		refs, numbers, attempts = append(refs, ref), append(numbers, number), append(attempts, attempt)
+		refs, numbers, attempts = append(refs, ref), append(numbers, number),
+			append(attempts, attempt)
 		return nil
 	})
 	if err != nil || len(refs) == 0 {

@@ -35,8 +35,8 @@ type world struct {
 	slots  []slot
 }
 
-// hurryAutovacuum makes autovacuum run every second and without pauses, which would be minutes of
-// the simulated time.
+// hurryAutovacuum makes autovacuum run every second and without pauses, which would take minutes
+// of the simulated time.
 func hurryAutovacuum(ctx context.Context, server string) (restore func(), err error) {
 	conn, err := pgx.Connect(ctx, server)
 	if err != nil {
@@ -44,7 +44,8 @@ func hurryAutovacuum(ctx context.Context, server string) (restore func(), err er
 	}
 	defer conn.Close(ctx)
 	for _, sql := range []string{
-		`ALTER SYSTEM SET autovacuum_naptime = '1s'`, `ALTER SYSTEM SET autovacuum_vacuum_cost_delay = 0`,
+		`ALTER SYSTEM SET autovacuum_naptime = '1s'`,
+		`ALTER SYSTEM SET autovacuum_vacuum_cost_delay = 0`,
 		`SELECT pg_reload_conf()`,
 	} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
@@ -55,12 +56,13 @@ func hurryAutovacuum(ctx context.Context, server string) (restore func(), err er
 		ctx := context.Background()
 		conn, err := pgx.Connect(ctx, server)
 		if err != nil {
-			log.Printf("autovacuum_naptime stays 1s: %v", err)
+			log.Printf("reset autovacuum_naptime, which is 1s: %v", err)
 			return
 		}
 		defer conn.Close(ctx)
 		for _, sql := range []string{
-			`ALTER SYSTEM RESET autovacuum_naptime`, `ALTER SYSTEM RESET autovacuum_vacuum_cost_delay`,
+			`ALTER SYSTEM RESET autovacuum_naptime`,
+			`ALTER SYSTEM RESET autovacuum_vacuum_cost_delay`,
 			`SELECT pg_reload_conf()`,
 		} {
 			if _, err := conn.Exec(ctx, sql); err != nil {
@@ -72,7 +74,7 @@ func hurryAutovacuum(ctx context.Context, server string) (restore func(), err er
 
 // open creates a database. Its clock is created before Sana's tables, so that their defaults, views
 // and triggers use it too.
-func open(ctx context.Context, server, name string, then []string) (*world, error) {
+func open(ctx context.Context, server, name string, changes []string) (*world, error) {
 	database, err := create(ctx, server, "month_"+name)
 	if err != nil {
 		return nil, err
@@ -88,7 +90,7 @@ func open(ctx context.Context, server, name string, then []string) (*world, erro
 	if _, err := postgres.Migrate(ctx, database); err != nil {
 		return nil, err
 	}
-	for _, sql := range then {
+	for _, sql := range changes {
 		if _, err := w.db.Exec(ctx, sql); err != nil {
 			return nil, fmt.Errorf("%s: %w", sql, err)
 		}
@@ -133,7 +135,8 @@ func (w *world) assemble(ctx context.Context) error {
 	secret := make([]byte, 32)
 	rand.Read(secret)
 	var err error
-	if w.keys, err = keyring.Parse("month:" + base64.StdEncoding.EncodeToString(secret)); err != nil {
+	if w.keys, err = keyring.Parse(
+		"month:" + base64.StdEncoding.EncodeToString(secret)); err != nil {
 		return err
 	}
 	if w.store, err = session.NewShared(ctx, w.db, limits, quiet, nil); err != nil {
@@ -150,7 +153,8 @@ func (w *world) assemble(ctx context.Context) error {
 }
 
 const clock = `
-	CREATE TABLE public.simulated (now timestamptz NOT NULL) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0);
+	CREATE TABLE public.simulated (now timestamptz NOT NULL)
+	    WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0);
 	INSERT INTO public.simulated VALUES ('START');
 	CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE plpgsql STABLE PARALLEL SAFE
 	AS $$ BEGIN RETURN (SELECT s.now FROM public.simulated AS s); END $$`

@@ -1,6 +1,6 @@
--- Sessions in a table that is partitioned by the hash of their key. This is no migration of Sana,
--- but what docs/scaling.md says works. To try it, copy it to migrations/00007_partitioned.sql and
--- run: go test ./backend/session
+-- Sessions in a table that is partitioned by the hash of their key. This is not one of Sana's
+-- migrations, but the experiment that docs/scaling.md mentions. To try it, copy it to
+-- migrations/00007_partitioned.sql and run: go test ./backend/session
 --
 -- +goose Up
 
@@ -26,8 +26,10 @@ CREATE TABLE sessions (
 DO $$
 BEGIN
     FOR n IN 0..15 LOOP
-        EXECUTE format('CREATE TABLE sessions_%s PARTITION OF sessions FOR VALUES WITH (MODULUS 16, REMAINDER %s) '
-            'WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05)', n, n);
+        EXECUTE format('CREATE TABLE sessions_%s PARTITION OF sessions '
+            'FOR VALUES WITH (MODULUS 16, REMAINDER %s) '
+            'WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, '
+            'autovacuum_analyze_scale_factor = 0.05)', n, n);
     END LOOP;
 END $$;
 -- +goose StatementEnd
@@ -65,7 +67,8 @@ CREATE TRIGGER log_delete AFTER DELETE ON sessions
 CREATE TRIGGER log_update AFTER UPDATE ON sessions
     FOR EACH ROW
     WHEN (NEW.last_used_at < OLD.last_used_at
-          OR (NEW.k, NEW.v, NEW.e, NEW.idle_seconds) IS DISTINCT FROM (OLD.k, OLD.v, OLD.e, OLD.idle_seconds))
+          OR (NEW.k, NEW.v, NEW.e, NEW.idle_seconds)
+              IS DISTINCT FROM (OLD.k, OLD.v, OLD.e, OLD.idle_seconds))
     EXECUTE FUNCTION log_session_revocation();
 
 CREATE TRIGGER log_truncate AFTER TRUNCATE ON sessions
