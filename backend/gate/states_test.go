@@ -165,14 +165,20 @@ func do(t *testing.T, request *http.Request) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	a := answerOf(t, response)
+	checkAnswer(t, a)
+	return a
+}
+
+// answerOf reads a response to its end.
+func answerOf(t *testing.T, response *http.Response) answer {
+	t.Helper()
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := answer{response.StatusCode, response.Header, string(body)}
-	checkAnswer(t, a)
-	return a
+	return answer{response.StatusCode, response.Header, string(body)}
 }
 
 var identity = []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Id"}
