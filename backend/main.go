@@ -11,8 +11,8 @@ import (
 // version is set by the build: -ldflags "-X main.version=…".
 var version = "dev"
 
-// gcPercent lets the heap, which is a few MB, grow further between two collections than Go does: a
-// sign-in then takes a twelfth less processor time.
+// gcPercent is the default of GOGC. The heap is a few MB: if garbage is collected half as often as
+// with Go's default of 100, a sign-in takes 8 % less of this process' processor time.
 const gcPercent = 200
 
 func main() {

@@ -207,7 +207,7 @@ func (s *Server) exportFileOf(stored *auth.Export, current session.Session) expo
 	for _, n := range stored.Notices {
 		file.Mails = append(file.Mails, storedMail{
 			n.Email, n.OldEmail, n.NewEmail, n.Language, n.UTCOffset, n.Platform, n.IP,
-			n.CreatedAt.UTC(), n.App, n.Passkey, n.Until, n.ExpiresAt,
+			n.CreatedAt.UTC(), n.App, n.Passkey, n.Until, n.ExpiresAt.UTC(),
 		})
 	}
 	return file

@@ -17,7 +17,7 @@ CREATE TABLE sessions (
     e            bigint      NOT NULL,
     id           uuid        NOT NULL,
     user_id      uuid        NOT NULL,
-    idle_seconds integer     NOT NULL CHECK (idle_seconds > 0),
+    idle_seconds integer     NOT NULL,
     last_used_at timestamptz NOT NULL DEFAULT now(),
     sweep_at     bigint      NOT NULL
 ) PARTITION BY HASH (k);
