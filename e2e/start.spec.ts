@@ -71,12 +71,12 @@ test('a start prints the address, Ctrl-C stops everything, and sessions survive 
   expect(isAlive(postgresPid)).toBe(false)
   expect(checkout.serverPids).toEqual([])
 
-  expect(first.output, 'the server has had its database to the end').not.toMatch(
-    /level=(WARN|ERROR)|Postgres has gone/,
+  expect(first.output, 'the server had its database until its end').not.toMatch(
+    /level=(WARN|ERROR)|Lost Postgres/,
   )
 
   const second = await started(place)
-  expect(second.output, 'nothing is installed or built again').not.toMatch(
+  expect(second.output, 'no package is installed and nothing is rebuilt').not.toMatch(
     /Installing|Building the single-page app/,
   )
   expect(await visitor.whoAmI()).toBe(visitor.address)
@@ -193,7 +193,7 @@ test('a port in use is reported in one line', async ({ place }) => {
   const run = checkout.run('start', env)
   expect(await run.exitCode()).toBe(1)
   squatter.close()
-  expect(run.output).toContain(`Port ${port} is taken: stop what runs there, or choose another one`)
+  expect(run.output).toContain(`Port ${port} is in use: stop the process`)
   expect(run.output).not.toContain('    at ')
 })
 
@@ -203,7 +203,7 @@ test('a crash of the server is reported and stops Postgres', async ({ place }) =
   const { postgresPid, serverPids } = checkout
   await Promise.all(serverPids.map(killAndWait))
   expect(await run.exitCode()).toBe(1)
-  expect(run.output).toContain('The server stopped by itself (SIGKILL)')
+  expect(run.output).toContain('The server exited (SIGKILL)')
   expect(isAlive(postgresPid)).toBe(false)
 })
 
@@ -212,7 +212,7 @@ test('a crash of Postgres is reported and stops the server', async ({ place }) =
   const run = await started(place)
   await killAndWait(checkout.postgresPid)
   expect(await run.exitCode()).toBe(1)
-  expect(run.output).toContain('Postgres has gone away')
+  expect(run.output).toContain('Lost Postgres')
   expect(await listens(port)).toBe(false)
 })
 

@@ -1,10 +1,9 @@
-// npm run bench: compares Sana with other ways to keep users signed in; prints one table, with the
-// method above it. All of it takes about half an hour, of which the growth to ten million sessions
-// is the greater part.
-//   npm run bench -- --json FILE         writes the figures for programs, too
-//   npm run bench -- --without-growth    leaves that part out, and says so
+// npm run bench: compares Sana with other ways to keep users signed in, and prints the method and
+// tables. It takes about half an hour, most of it for the growth to ten million sessions.
+//   npm run bench -- --json FILE         also writes the figures as JSON
+//   npm run bench -- --without-growth    skips the growth, and reports that
 //   npm run bench -- --only reads,start  measures these parts only
-//   npm run bench -- --quick             a short form while developing: no figures to be quoted
+//   npm run bench -- --quick             a short run for development, too short for quoting
 import { totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -22,8 +21,8 @@ import { checkVersions } from './lib/versions.mjs'
 const home = join(root, 'tools/bench')
 
 /**
- * As a production server has them: what is committed is on the disk, and there is memory for what
- * is in use, a quarter of all (PostgreSQL documentation, 19.4.1).
+ * Settings of a production server: commits are durable, and a quarter of the memory is shared
+ * buffers (PostgreSQL documentation, 19.4.1).
  */
 const settings = {
   fsync: 'on',
@@ -51,7 +50,7 @@ async function main() {
   const gunicorn = await provideGunicorn()
   if (measuresGate(chosen.only)) await provideProxies()
   await build()
-  console.log('Building what Sana is compared with …')
+  console.log('Building the peers …')
   const programs = await buildPrograms(!chosen['without-growth'])
   const postgres = await startTestPostgres(settings)
   try {
@@ -75,9 +74,9 @@ async function main() {
     ]
     const running = await start(programs.bench, args.flat())
     interrupted.addEventListener('abort', () => running.stop())
-    const how = await running.exited
+    const exit = await running.exited
     interrupted.throwIfAborted()
-    return how === 'exit code 0' ? 0 : 1
+    return exit === 'exit code 0' ? 0 : 1
   } finally {
     await postgres.stop()
   }
@@ -89,8 +88,8 @@ function measuresGate(only) {
 }
 
 /**
- * oauth2-proxy of the module in tools/proxies, and beside it the program that makes its cookies.
- * Returns its path.
+ * Builds oauth2-proxy from the module in tools/proxies, and the program that creates its cookies
+ * beside it. Returns the path of oauth2-proxy.
  */
 async function buildOAuth2Proxy() {
   const output = join(dataDir, 'proxies', 'oauth2-proxy')
@@ -119,7 +118,7 @@ function choose() {
 }
 
 /**
- * With the flags of bin/sana: the peers get what Sana gets.
+ * Builds the programs with the flags of bin/sana, so that the peers are built alike.
  * @param {boolean} withGrowth
  */
 async function buildPrograms(withGrowth) {

@@ -1,4 +1,4 @@
-// npm run build: bin/sana, one static file with the single-page app in it.
+// npm run build: bin/sana, a static binary that embeds the single-page app.
 import { build } from './lib/builds.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'

@@ -1,5 +1,5 @@
 // npm run chaos: the long forms of the tests in backend/test/chaos, and ten minutes of random
-// faults with the invariants after them. SANA_CHAOS_SECONDS says for how long, SANA_CHAOS_SEED
+// faults, followed by the invariants. SANA_CHAOS_SECONDS sets their duration, SANA_CHAOS_SEED
 // repeats a run.
 import { buildSpa } from './lib/builds.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
@@ -19,10 +19,9 @@ async function main() {
   await installDependencies()
   await buildSpa()
   const missing = [...(await provideProxies()), ...(await providePatroni())]
-  if (missing.length > 0) console.log(`Without ${missing.join(' and ')}, which cannot be had here.`)
+  if (missing.length > 0) console.log(`Not installed, so not tested: ${missing.join(', ')}.`)
   const before = await buildReleasesBefore()
-  if (before.missing.length > 0)
-    console.log(`Of the releases before this one, ${before.missing.join('; ')}.`)
+  if (before.missing.length > 0) console.log(`Previous releases: ${before.missing.join('; ')}.`)
   const { url, stop } = await startTestPostgres()
   try {
     const env = {
@@ -32,7 +31,7 @@ async function main() {
       SANA_RELEASES_BEFORE: before.dir,
       SANA_CHAOS_LONG: '1',
     }
-    console.log('Everything but the random faults: a few minutes …')
+    console.log('Running all tests except the random faults: a few minutes …')
     console.log(await test('-skip=^TestRandomFaults_KeepTheInvariants$', env))
     const seconds = process.env.SANA_CHAOS_SECONDS ?? '600'
     console.log(`Random faults for ${seconds} seconds …`)
@@ -52,11 +51,11 @@ async function main() {
 /**
  * @param {string} which
  * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<string>} which tests ran, and what they counted
+ * @returns {Promise<string>} the tests that ran, and their counts
  */
 async function test(which, env) {
   const args = ['test', '-count=1', '-v', '-timeout=60m', which, 'sana/backend/test/chaos']
-  const output = await mustRun('The chaos', 'go', args, { env })
+  const output = await mustRun('The chaos tests', 'go', args, { env })
   const lines = output.match(/^\s*--- .*$|^\s+\w+_test\.go:\d+: (?!database: ).*$/gm)
   return lines?.join('\n') ?? output
 }

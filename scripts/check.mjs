@@ -1,5 +1,5 @@
-// npm run check: what can be said of the sources in seconds, all at once: types, lint, format,
-// contract, lock file.
+// npm run check: checks the sources in seconds, in parallel: types, lint, format, contract, lock
+// file.
 import { goChecks, webChecks } from './lib/checks.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'

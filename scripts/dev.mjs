@@ -1,15 +1,15 @@
-// npm run dev: npm start with Vite's dev server in front, which shows a change of the SPA at once,
-// and with a server that is built and started again when its sources change. PORT (3000) is Vite's.
+// npm run dev: npm start with Vite's dev server in front, which reloads a changed SPA, and with a
+// server that is rebuilt and restarted when its sources change. PORT (3000) is Vite's.
 import { buildServer } from './lib/builds.mjs'
 import { openDatabase } from './lib/database.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { interrupted, listenForInterrupts, waitFor } from './lib/interrupt.mjs'
-import { note, stopOrphans } from './lib/ledger.mjs'
+import { recordChild, stopOrphans } from './lib/ledger.mjs'
 import { tools } from './lib/paths.mjs'
 import { freePort } from './lib/ports.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
 import { start } from './lib/processes.mjs'
-import { announce, answersOk, choosePort, startServer, untilTheEnd } from './lib/server.mjs'
+import { announce, answersOk, choosePort, startServer, waitForExit } from './lib/server.mjs'
 import { checkVersions } from './lib/versions.mjs'
 import { isSource, watchSources } from './lib/watch.mjs'
 
@@ -33,7 +33,7 @@ async function main() {
       env,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
-    note(vite)
+    recordChild(vite)
     const server = keepServerCurrent(options, (fault) => vite.send({ serverFault: fault }))
     try {
       return await untilStopped({ port, publicUrl, vite, server, database })
@@ -54,7 +54,7 @@ async function untilStopped({ port, publicUrl, vite, server, database }) {
   const isUp = async () => !vite.isRunning() || (await answersOk(`http://127.0.0.1:${port}/`))
   await Promise.all([server.first, waitFor(isUp, { timeout: 60_000, signal: interrupted })])
   if (!interrupted.aborted) announce(publicUrl)
-  return await untilTheEnd('Vite', vite, database)
+  return await waitForExit('Vite', vite, database)
 }
 
 /**
@@ -62,10 +62,10 @@ async function untilStopped({ port, publicUrl, vite, server, database }) {
  * first start fails. After that, a build that fails leaves the old server running, and a server
  * that does not start waits for the next change.
  * @param {Parameters<typeof startServer>[0]} options
- * @param {(fault: string) => void} tell is called with what is wrong, and with '' when a server
+ * @param {(fault: string) => void} notify receives the error of a start, and '' when a server
  *   runs
  */
-function keepServerCurrent(options, tell) {
+function keepServerCurrent(options, notify) {
   /** @type {import('./lib/processes.mjs').Child | undefined} */
   let server
   const stop = async () => {
@@ -73,42 +73,42 @@ function keepServerCurrent(options, tell) {
     server = undefined
     await old?.stop()
   }
-  const renew = async () => {
+  const restart = async () => {
     await buildServer()
     await stop()
     const fresh = await startServer(options)
     server = fresh
-    fresh.exited.then((how) => {
-      if (server === fresh) report(`The server stopped by itself (${how}).`)
+    fresh.exited.then((exit) => {
+      if (server === fresh) report(`The server exited (${exit}).`)
     })
-    tell('')
+    notify('')
   }
   const report = (/** @type {string} */ fault) => {
     console.error(`\n${fault}\nWaiting for a change …\n`)
-    tell(fault)
+    notify(fault)
   }
-  const renewOrReport = async () => {
+  const restartOrReport = async () => {
     if (interrupted.aborted) return
     try {
-      await renew()
+      await restart()
     } catch (error) {
       if (!interrupted.aborted) report(error instanceof Problem ? error.message : error.stack)
     }
   }
-  const first = renew()
+  const first = restart()
   let last = first.catch(() => {})
   watchSources(
     { trees: ['backend', 'migrations'], folders: ['.', 'frontend'], matters: isSource },
     () => {
-      console.log('Building the server again …')
-      last = last.then(renewOrReport)
+      console.log('Rebuilding the server …')
+      last = last.then(restartOrReport)
     },
   )
-  const stopForGood = async () => {
+  const stopAfterRestart = async () => {
     await last
     await stop()
   }
-  return { first, stop: stopForGood }
+  return { first, stop: stopAfterRestart }
 }
 
 await runMain(main, 0)

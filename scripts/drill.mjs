@@ -1,6 +1,6 @@
 // npm run drill: restarts, kills and replaces instances with both session stores and with the
-// predecessor's, prints which users lost what, and writes docs/contrast.md. npm run drill -- --json
-// FILE writes it for programs, too.
+// predecessor's, prints the lost sessions, and writes docs/contrast.md. npm run drill -- --json
+// FILE also writes the results as JSON.
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildSpa } from './lib/builds.mjs'
@@ -20,9 +20,9 @@ async function main() {
   await buildSpa()
   const { url, stop } = await startTestPostgres()
   try {
-    console.log('Four stores, fourteen cases each: this takes about a minute …')
+    console.log('Running fourteen cases with each of four stores: about a minute …')
     const flags = ['-show', '-update', ...(json ? ['-json', json] : [])]
-    // Without the name of a package, in its folder, Go passes on what a test prints.
+    // Go prints the output of a test if it runs in the package's folder, without package names.
     const output = await mustRun(
       'The drill',
       'go',
@@ -40,7 +40,7 @@ async function main() {
   }
 }
 
-/** @returns {string | undefined} what --json names, seen from where npm was called */
+/** @returns {string | undefined} the path of --json, relative to the folder of the npm command */
 function fileForJson() {
   try {
     const { json } = parseArgs({ options: { json: { type: 'string' } } }).values

@@ -1,6 +1,5 @@
-// npm run firefox: walks through bin/sana in a real Firefox, with settings that only a real one
-// has: one that blocks cookies, and one whose language is no language tag. No part of npm test,
-// which has Chromium alone.
+// npm run firefox: walks through bin/sana in a real Firefox with settings that Playwright's builds
+// lack: blocked cookies, and a language that is not a language tag. npm test does not run it.
 import { build } from './lib/builds.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { Firefox, provideFirefox } from './lib/firefox.mjs'
@@ -12,7 +11,7 @@ import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
 
 const fieldHasFocus = `document.activeElement instanceof HTMLInputElement`
-const says = (/** @type {string} */ words) =>
+const shows = (/** @type {string} */ words) =>
   `document.body.innerText.includes(${JSON.stringify(words)})`
 
 /**
@@ -23,31 +22,31 @@ const says = (/** @type {string} */ words) =>
  * @type {Record<string, Walk>}
  */
 const walks = {
-  'blocked cookies are said before a mail is sent': {
+  'blocked cookies are reported before a mail is sent': {
     preferences: { 'network.cookie.cookieBehavior': 2 },
     walk: async (firefox, url) => {
       await firefox.open(url)
       await firefox.until(fieldHasFocus)
       await firefox.type('blocked@example.org')
-      await firefox.until(says('Your browser is blocking cookies.'))
+      await firefox.until(shows('Your browser is blocking cookies.'))
       if (await readCode(url, 'blocked@example.org'))
-        throw new Problem('A mail was sent all the same.')
+        throw new Problem('A mail was sent although cookies are blocked.')
     },
   },
-  'a language that is no language tag signs in': {
+  'a language that is not a language tag does not prevent a sign-in': {
     preferences: { 'intl.accept_languages': 'en-US@posix' },
     walk: async (firefox, url) => {
       await firefox.open(url)
       const language = await firefox.evaluate('navigator.language')
       if (language !== 'en-US@posix')
-        throw new Problem(`Firefox has the language ${language}: nothing was tested.`)
+        throw new Problem(`Firefox has the language ${language} instead of en-US@posix.`)
       await firefox.until(fieldHasFocus)
       await firefox.type('posix@example.org')
-      await firefox.until(`${says('Check your email')} && ${fieldHasFocus}`)
+      await firefox.until(`${shows('Check your email')} && ${fieldHasFocus}`)
       const code = await waitFor(() => readCode(url, 'posix@example.org'), { timeout: 15_000 })
-      if (!code) throw new Problem('No code came.')
+      if (!code) throw new Problem('No code arrived.')
       await firefox.type(code)
-      await firefox.until(says('Your account'))
+      await firefox.until(shows('Your account'))
     },
   },
 }

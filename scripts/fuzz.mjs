@@ -1,5 +1,5 @@
-// npm run fuzz: every fuzz test for a minute, or for SANA_FUZZ_SECONDS. An input that breaks a law
-// is kept in testdata/fuzz of its package; commit it with the mend.
+// npm run fuzz: every fuzz test for a minute, or for SANA_FUZZ_SECONDS. An input that fails
+// is stored in testdata/fuzz of its package; commit it with the fix.
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
 import { postgresBinaries } from './lib/postgres.mjs'
@@ -24,7 +24,7 @@ async function main() {
     const steps = (await targets(env)).map(({ name, folder }) => ({
       name: `${name} in ${folder} for ${seconds} s`,
       run: async () => {
-        // Without a bound Go spends the whole time on making the first input of a kilobyte smaller.
+        // Without a limit Go spends the whole time on minimizing the first input of a kilobyte.
         const minimize = '-fuzzminimizetime=100x'
         const args = [
           'test',

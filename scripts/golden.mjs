@@ -1,6 +1,6 @@
-// npm run golden: writes the files that Go tests compare with (mails, headers, --help, tables in
-// the documents) as the program is now. Words behind it choose among the packages: npm run golden
-// -- mail. Read what changed before committing.
+// npm run golden: updates the golden files of Go tests (mails, headers, --help, tables in the
+// documents). An argument selects packages by path: npm run golden -- mail. Review the changes
+// before committing.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { installDependencies } from './lib/dependencies.mjs'
@@ -26,10 +26,10 @@ async function main() {
     for (const [path, tests] of packages) {
       console.log(`./${path} …`)
       const env = { ...process.env, TEST_DATABASE_URL: url }
-      // A test that has written its files may fail by what it looks at besides.
+      // A test that has written its files may fail in another check.
       const args = ['test', `./${path}`, '-count=1', '-run', `^(${tests.join('|')})$`, '-update']
       const { ok, output } = await run('go', args, { env })
-      if (!ok) console.log(`${output}\nThis failed; what it has written stays.`)
+      if (!ok) console.log(`${output}\nThis failed; the files that it has written are kept.`)
     }
   } finally {
     await stop()
@@ -38,7 +38,7 @@ async function main() {
   return 0
 }
 
-/** @returns {Map<string, string[]>} by package, its tests that read the flag -update */
+/** @returns {Map<string, string[]>} the tests that read the flag -update, by package */
 function goldenTests() {
   /** @type {Map<string, string>} */
   const sources = new Map()
@@ -57,7 +57,7 @@ function goldenTests() {
 
 /**
  * @param {string} source the test files of a package
- * @returns {string[]} the tests that read the flag, by themselves or through functions of the
+ * @returns {string[]} the tests that read the flag, directly or through functions of the
  *   package
  */
 function testsThatUpdate(source) {

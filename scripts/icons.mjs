@@ -1,7 +1,6 @@
-// npm run icons: the pictures that others show of Sana, drawn from frontend/public/favicon.svg:
-// favicon.ico for what knows no SVG, the icon of a phone's home screen, and the card that a link to
-// Sana gets in a message. They are put in .data/icons, to be looked at; with -- --write in
-// frontend/public, where the pages have them from.
+// npm run icons: renders images from frontend/public/favicon.svg: favicon.ico for browsers without
+// SVG icons, the icon of a phone's home screen, and the preview image of links. It writes them to
+// .data/icons for review, or with -- --write to frontend/public, which the pages use.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { provideChromium } from './lib/chromium.mjs'
@@ -20,7 +19,7 @@ async function main() {
   await installDependencies()
   const icon = readFileSync(join(published, 'favicon.svg'), 'utf8')
   mkdirSync(folder, { recursive: true })
-  // A phone rounds the corners itself.
+  // Phones round the corners.
   const square = icon.replace(' rx="8"', '')
   const mark = icon.replace(/<rect .*\/>/, '')
   const { chromium } = await import('@playwright/test')

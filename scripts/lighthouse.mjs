@@ -1,7 +1,7 @@
-// npm run lighthouse: what Lighthouse says of the first page as bin/sana serves it, on its slow
-// phone. It comes with packages of its own in tools/lighthouse, so that npm install needs none of
-// them. Timings depend on the machine: this is no part of npm test. The last whole report is left
-// in .data/lighthouse.report.html.
+// npm run lighthouse: runs Lighthouse on the first page of bin/sana, with its simulated slow phone.
+// Its packages are in tools/lighthouse, so that npm install does not install them. npm test does
+// not run it, because timings depend on the machine. The full report is
+// .data/lighthouse.report.html.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from './lib/builds.mjs'
@@ -20,8 +20,7 @@ const home = join(root, 'tools/lighthouse')
 const command = join(home, 'node_modules/lighthouse/cli/index.js')
 const report = join(dataDir, 'lighthouse')
 /**
- * The best of them counts: what else a machine does makes its figures worse, and nothing makes them
- * better.
+ * The best run counts: other work on the machine can only make the figures worse.
  */
 const runs = 3
 
@@ -56,7 +55,7 @@ async function main() {
       for (let count = 0; count < runs; count++) reports.push(...(await look(url)))
       if (reports.length === 0)
         throw new Problem(
-          'Lighthouse could not look at the page; try when the machine is less busy.',
+          'Lighthouse could not load the page; retry when the machine is less busy.',
         )
       return judge(
         reports.reduce((best, report) => (paintOf(report) < paintOf(best) ? report : best)),
@@ -71,7 +70,7 @@ async function main() {
 
 /**
  * @param {string} url
- * @returns {Promise<Report[]>} one, or none where Chromium was too slow to be looked at
+ * @returns {Promise<Report[]>} one report, or none if Chromium was too slow
  */
 async function look(url) {
   mkdirSync(dataDir, { recursive: true })
@@ -101,7 +100,7 @@ function paintOf({ audits }) {
 function judge({ categories, audits }) {
   const paint = paintOf({ categories, audits })
   const shift = audits['cumulative-layout-shift']?.numericValue ?? Number.POSITIVE_INFINITY
-  /** @type {[what: string, figure: string | number, isGood: boolean][]} */
+  /** @type {[name: string, figure: string | number, isGood: boolean][]} */
   const figures = [
     ...Object.values(categories).map(
       ({ title, score }) =>

@@ -1,7 +1,7 @@
-// npm run pictures: every page in every state, in light and in dark, on a phone and on a desktop,
-// in .data/pictures: each as a file of its own, and all of one setting on a sheet, for people to
-// look at. Words behind it choose among the states: npm run pictures -- code/wrong
-// With --language=de the pages are in German; with --readme the picture of the README is made.
+// npm run pictures: screenshots of every page in every state, in both themes, on a phone and on a
+// desktop, in .data/pictures: one file for each, and a sheet for each setting. An argument selects
+// states by name: npm run pictures -- code/wrong
+// --language=de renders the pages in German; --readme makes the image of the README.
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -20,7 +20,7 @@ const sizes = { phone: { width: 360, height: 740 }, desktop: { width: 1280, heig
 const themes = /** @type {const} */ (['light', 'dark'])
 /** The states in the picture of the README. */
 const readme = ['sign-in/with-passkeys', 'code/mail-delivered']
-/** On a sheet, which should fit on a screen. */
+/** Widths on a sheet, which should fit on a screen. */
 const thumbnail = { phone: 240, desktop: 480 }
 
 async function main() {
@@ -102,8 +102,10 @@ function sheetOf(states, size, theme) {
   })
   return `<!doctype html><meta charset="utf-8"><title>${size}, ${theme}</title>
 <style>
-  body { display: flex; flex-wrap: wrap; gap: 12px; margin: 12px; font: 13px system-ui; background: #888 }
-  figure { width: min-content; margin: 0 } figcaption { padding-bottom: 2px; overflow: hidden; text-overflow: ellipsis }
+  body { display: flex; flex-wrap: wrap; gap: 12px; margin: 12px }
+  body { font: 13px system-ui; background: #888 }
+  figure { width: min-content; margin: 0 }
+  figcaption { padding-bottom: 2px; overflow: hidden; text-overflow: ellipsis }
 </style>
 ${figures.join('\n')}`
 }

@@ -1,5 +1,5 @@
-// npm run proxies: the tests of the gate behind the newest Caddy and Traefik, which are built as Go
-// modules of tools/proxies. The first build takes minutes; npm run test:all has the system's Caddy
+// npm run proxies: tests the gate behind the newest Caddy and Traefik, which it builds from the Go
+// modules in tools/proxies. The first build takes minutes. npm run test:all uses the system's Caddy
 // instead, and no Traefik.
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -52,7 +52,7 @@ async function main() {
         },
       },
       {
-        name: 'tests behind them',
+        name: 'tests behind the proxies',
         needs: [postgres, caddy, traefik],
         run: async () => {
           const packages = ['./backend/gate', './backend/diagnose/check']
@@ -82,7 +82,7 @@ async function build(module, of, flags = []) {
 
 /**
  * Copies lego, Traefik's ACME client, without its DNS providers, for which Go would download the
- * libraries of a hundred companies. Returns a go.mod of Traefik's module that uses the copy.
+ * client libraries of a hundred companies. Returns a go.mod of Traefik's module that uses the copy.
  */
 async function withoutDnsProviders() {
   const home = join(proxies, 'traefik')

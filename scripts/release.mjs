@@ -1,4 +1,4 @@
-// npm run release -- v0.1.0: writes the files of a release to .data/release: a program for each
+// npm run release -- v0.1.0: writes the files of a release to .data/release: a binary for each
 // platform, its list of components (CycloneDX), the checksums, and the notes from CHANGELOG.md.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -37,13 +37,13 @@ async function main() {
 }
 
 /**
- * Returns the section of CHANGELOG.md about this version, which must also be that of package.json.
+ * Returns the section of CHANGELOG.md about this version. package.json must have the same version.
  * @param {string} tag
  */
 function releaseNotes(tag) {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   if (tag !== `v${version}`)
-    throw new Problem(`package.json has version ${version}: tag v${version}.`)
+    throw new Problem(`The tag must be v${version}, the version of package.json.`)
   const sections = readFileSync(join(root, 'CHANGELOG.md'), 'utf8').split(/^## /m)
   const section = sections.find((text) => text.split(/\s/, 1)[0] === version)
   if (!section) throw new Problem(`CHANGELOG.md has no section "## ${version}".`)

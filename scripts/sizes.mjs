@@ -1,10 +1,10 @@
-// npm run sizes: says what people load. With -- --write it also writes down the size of each file
-// in scripts/sizes.json, so that a failure later on can tell what has grown.
+// npm run sizes: prints the sizes of downloads. With -- --write it also records the size of each
+// file in scripts/sizes.json, so that a later failure can name the files that have grown.
 import { buildSpa } from './lib/builds.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
 import { runMain } from './lib/problem.mjs'
-import { checkSizes, keepSizes } from './lib/sizes.mjs'
+import { checkSizes, recordSizes } from './lib/sizes.mjs'
 import { checkVersions } from './lib/versions.mjs'
 
 async function main() {
@@ -13,7 +13,7 @@ async function main() {
   await installDependencies()
   await buildSpa()
   console.log(checkSizes())
-  if (process.argv.includes('--write')) keepSizes()
+  if (process.argv.includes('--write')) recordSizes()
   return 0
 }
 

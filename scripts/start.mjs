@@ -1,16 +1,16 @@
-// npm start: from a fresh clone to a running Sana. It installs missing
-// packages, builds changed sources, and keeps the data of the last start.
+// npm start: runs Sana from a fresh clone. It installs missing packages, builds changed sources,
+// and keeps the data of the last start.
 //
-// PORT (3000) is where it listens; DATABASE_URL, if set, is used instead of a Postgres of our own
-// in .data/. Ctrl-C stops the server and then Postgres, unless another start in this folder still
-// uses it (lib/database.mjs).
+// It listens on PORT (3000), and uses DATABASE_URL if it is set, otherwise its own Postgres in
+// .data/. Ctrl-C stops the server and then Postgres, unless another start in this folder still uses
+// it (lib/database.mjs).
 import { build } from './lib/builds.mjs'
 import { openDatabase } from './lib/database.mjs'
 import { installDependencies } from './lib/dependencies.mjs'
 import { listenForInterrupts } from './lib/interrupt.mjs'
 import { stopOrphans } from './lib/ledger.mjs'
 import { runMain } from './lib/problem.mjs'
-import { announce, choosePort, startServer, untilTheEnd } from './lib/server.mjs'
+import { announce, choosePort, startServer, waitForExit } from './lib/server.mjs'
 import { checkVersions } from './lib/versions.mjs'
 
 async function main() {
@@ -26,7 +26,7 @@ async function main() {
     const server = await startServer({ port, publicUrl, databaseUrl: database.url })
     announce(publicUrl)
     try {
-      return await untilTheEnd('The server', server, database)
+      return await waitForExit('The server', server, database)
     } finally {
       await server.stop()
     }

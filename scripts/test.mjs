@@ -1,5 +1,5 @@
-// npm test: what one runs before a commit. npm run test:all: that and the long forms; CI runs it.
-// See usage. All steps are run, also after one has failed.
+// npm test: the tests to run before a commit. npm run test:all adds the long forms; CI runs it. See
+// usage. A failed step does not stop the others.
 import { spawnSync } from 'node:child_process'
 import { fetchAhead, refuseToInstall } from './lib/ahead.mjs'
 import { buildServer, buildSpa } from './lib/builds.mjs'
@@ -21,37 +21,39 @@ import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
 import { buildWorkbench, serveWorkbench } from './lib/workbench.mjs'
 
-const usage = `npm test                                what finds most faults, in minutes: the checks, the tests of the
-                                        pages, those of the Go packages in their short form, and one walk
-npm run test:all                        everything: also the race detector, whole programs, faults, proxies,
-                                        every page in every state, every walk; CI runs it
+const usage = `npm test                                checks, tests of the pages, Go packages in their
+                                        short form, and one walk, in minutes
+npm run test:all                        everything: also the race detector, whole programs,
+                                        faults, proxies, every page in every state, every walk;
+                                        CI runs it
 
-Of both, one part:
+One part of both:
 
 npm test -- web                         the checks and tests of the pages
 npm test -- go                          the checks and tests of the Go packages
 npm test -- states                      every page in every state, in a browser
 npm test -- e2e                         the walks through the whole program, in a browser
 
-With arguments behind the part, only those tests are run, by the part's own runner:
+Further arguments are passed to the part's test runner, which runs only those tests:
 
 npm test -- web useRead --watch         Vitest (without --watch it runs once)
 npm test -- go ./backend/web -run TestX go test
 npm test -- states -g "sign-in"         Playwright
 npm test -- e2e e2e/sign-in.spec.ts     Playwright
 
---no-install, in front, fails and names what this machine lacks instead of installing it.
-TEST_DATABASE_URL names a Postgres server for the tests, as its superuser; without it they bring one.`
+--no-install, before the part, fails and lists missing packages instead of installing them.
+TEST_DATABASE_URL is the URL of a superuser of a Postgres server for the tests. Without it they
+start one.`
 
 const parts = ['web', 'go', 'states', 'e2e']
 const goPackages = ['./backend/...', './frontend/...', './migrations/...']
 const inBackend = (/** @type {string} */ name) => `sana/backend/${name}`
-/** Packages that take minutes; most of their instances are processes of their own. */
+/** Packages that take minutes; they start most instances as processes. */
 const slow = ['diagnose/check', 'test/drill', 'test/system'].map(inBackend)
 /**
- * Packages that are tested without the race detector, with which they take several times as long:
- * what it could find in the programs that they start the tests of the other packages pass through,
- * and the rest has one goroutine.
+ * Packages that are tested without the race detector, with which they take several times as long.
+ * The programs that they start consist of packages that other tests cover with it; the remaining
+ * packages have one goroutine.
  */
 const unraced = [
   ...slow,
@@ -68,13 +70,12 @@ const unraced = [
 ]
 const chaos = 'sana/backend/test/chaos'
 /**
- * Most of their time tests wait: for an answer, for an instance to end, for a database to come
- * back. go vet is a step of its own.
+ * Tests spend most of their time waiting for a response, a shutdown or a database, so more of them
+ * run in parallel. go vet is a separate step.
  */
 const goTest = ['test', '-vet=off', '-p=3', '-parallel=6']
 /**
- * For programs that read sources: they end soon, and collecting their garbage takes a sixth of
- * their time.
+ * For short programs that read sources: garbage collection takes a sixth of their time.
  */
 const reading = { GOGC: '400' }
 /** The steps without which no Go test runs. */
@@ -84,14 +85,14 @@ const provisions = [
   'PgBouncer',
   'nginx and Caddy',
 ]
-/** The package that takes longest: the others are done meanwhile, if it begins first. */
+/** The slowest package, which must begin first so that the others run meanwhile. */
 const longest = 'sana/backend/web'
-/** The walk of `npm test`: the whole way of a person, through all that there is. */
+/** The walk of `npm test`: a complete sign-in through all parts. */
 const firstWalk = 'e2e/sign-in.spec.ts'
 
 /**
- * A step of one or more parts. One that is long is run if everything is wanted, or its part alone;
- * one that is short stands for a long one where that is not run.
+ * A step of one or more parts. A long step runs in `npm run test:all`, or if its part alone is
+ * selected; a short step replaces a long one that does not run.
  * @typedef {import('./lib/steps.mjs').Step & { parts: string[], form?: 'long' | 'short' }} PartStep
  * @typedef {{ Path: string, Indirect?: boolean }} GoModule
  */
@@ -104,7 +105,7 @@ async function main() {
     return 0
   }
   if (chosen !== undefined && !parts.includes(chosen))
-    throw new Problem(`There is no part ${chosen}.\n\n${usage}`)
+    throw new Problem(`Unknown part: ${chosen}.\n\n${usage}`)
   checkVersions()
   if (!install) refuseToInstall()
   const fetched = fetchAhead()
@@ -120,7 +121,7 @@ async function main() {
       ...commonSteps(cleanups),
       ...lastSteps(options),
     ]
-    // To name states or e2e is to want them whole.
+    // A selected part states or e2e runs completely.
     const long = all || chosen === 'states' || chosen === 'e2e'
     const form = steps.filter((step) => step.form !== (long ? 'short' : 'long'))
     const some = form.filter((step) => !chosen || step.parts.includes(chosen))
@@ -149,7 +150,7 @@ function parse(args) {
 }
 
 /**
- * Runs a command in sight of the person, who may answer it.
+ * Runs a command interactively.
  * @param {string} command
  * @param {string[]} args
  * @returns {Promise<number>} the exit code of this script
@@ -163,7 +164,7 @@ async function runVisibly(command, args) {
 
 /**
  * @param {string[]} options
- * @returns {string[]} the same, to run once unless they say otherwise
+ * @returns {string[]} the same options, which run once unless they say otherwise
  */
 function vitest(options) {
   return options.includes('--watch') ? options : ['run', ...options]
@@ -191,7 +192,7 @@ function goSteps(fetched) {
     { parts, name: 'staticcheck', run: () => read('tool', 'staticcheck', ...goPackages) },
     { parts, name: 'go.mod', run: checkGoMod },
     { parts, name: 'go mod verify', run: () => go(['mod', 'verify']) },
-    // It is a module of its own, which nothing else here would compile.
+    // It is a separate module, which no other step compiles.
     { parts, name: 'go vet of tools/bench', run: () => read('vet', '-C', 'tools/bench', './...') },
     { parts, name: 'govulncheck', run: checkVulnerabilities },
   ]
@@ -215,7 +216,7 @@ function commonSteps(cleanups) {
     cleanups.push(remove)
     process.env.SANA_RELEASES_BEFORE = dir
     return missing.length > 0
-      ? `but NOT ALL ARE TESTED BESIDE THIS ONE: ${missing.join('; ')}`
+      ? `but NOT ALL PREVIOUS RELEASES ARE TESTED: ${missing.join('; ')}`
       : 'built'
   }
   return [
@@ -247,7 +248,7 @@ function lastSteps(options) {
     { parts: ['go'], form: 'long', name: 'PgBouncer', run: choosePgBouncer },
     { parts: ['go'], form: 'long', name: 'nginx and Caddy', run: chooseProxies },
     { parts: ['go'], name: 'systemd-analyze', run: findSystemdAnalyze },
-    // A test looks into the built program: it finds all but the last step of its build done.
+    // A test inspects the built program: most of its build is then cached.
     {
       parts: ['go', 'e2e'],
       name: server,
@@ -301,8 +302,8 @@ async function node(...args) {
 }
 
 /**
- * With the settings of the build of bin/sana, which then finds everything compiled already. Of
- * tests that fail, the names are repeated at the end.
+ * Runs go test with the build flags of bin/sana, whose build then finds everything compiled. The
+ * output ends with the names of failed tests.
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} [env]
  */
@@ -339,8 +340,8 @@ function lastWords(output) {
 }
 
 /**
- * What is missing in go.mod stops every build; this looks for what is too much. `go mod tidy -diff`
- * would do both, but wants to download what only the tests of our libraries' own libraries import.
+ * Finds unused modules in go.mod; missing ones fail every build. `go mod tidy -diff` would find
+ * both, but downloads the test dependencies of indirect modules.
  */
 async function checkGoMod() {
   const modules = '{{with .Module}}{{.Path}}{{end}}'
@@ -354,24 +355,24 @@ async function checkGoMod() {
   )
   if (idle.length === 0) return
   const names = idle.map((/** @type {GoModule} */ { Path }) => Path)
-  throw new Problem(`go.mod names ${names.join(', ')}, but nothing imports it: run go mod tidy.`)
+  throw new Problem(`No package imports ${names.join(', ')} of go.mod: run go mod tidy.`)
 }
 
-/** Known vulnerabilities in what we call, from Go's public database, where that can be reached. */
+/** Finds known vulnerabilities of called code in Go's public database, if that is reachable. */
 async function checkVulnerabilities() {
   const unchecked = 'but NOTHING WAS CHECKED: the database cannot be reached'
-  if (!(await vulnerabilitiesAreThere())) return unchecked
+  if (!(await isVulnDBReachable())) return unchecked
   const { ok, output } = await run('go', ['tool', 'govulncheck', ...goPackages])
   if (ok) return undefined
   if (output.includes('fetching vulnerabilities:')) return unchecked
-  throw new Problem(`${output.trimEnd()}\n\ngovulncheck found what is above, or could not look.`)
+  throw new Problem(`${output.trimEnd()}\n\ngovulncheck found vulnerabilities, or failed.`)
 }
 
 /**
- * Finds out early what govulncheck would find out once it is compiled. Only Go's own client knows
- * the way through a proxy.
+ * Checks whether the database is reachable before govulncheck is compiled. Only Go's own client
+ * can use a proxy.
  */
-async function vulnerabilitiesAreThere() {
+async function isVulnDBReachable() {
   const { GOVULNDB = 'https://vuln.go.dev', HTTPS_PROXY, https_proxy } = process.env
   if (HTTPS_PROXY || https_proxy || !GOVULNDB.startsWith('http')) return true
   const signal = AbortSignal.timeout(10_000)
@@ -381,22 +382,21 @@ async function vulnerabilitiesAreThere() {
 
 async function choosePgBouncer() {
   const path = await providePgBouncer()
-  if (!path) return 'but NOTHING IS TESTED BEHIND ONE: there is none, and none could be installed'
+  if (!path) return 'but NOT TESTED BEHIND PGBOUNCER: not installed'
   process.env.SANA_PGBOUNCER = path
   return path
 }
 
 async function chooseProxies() {
   const missing = await provideProxies()
-  if (missing.length > 0)
-    return `but NOTHING IS TESTED BEHIND ${missing.join(' AND ')}: it is not there, and could not be installed`
+  if (missing.length > 0) return `but NOT TESTED BEHIND ${missing.join(' AND ')}: not installed`
   return 'both; npm run proxies tests behind Traefik'
 }
 
 /** TestOps_SystemdUnitIsValidAndHardened needs it, and is skipped without it. */
 function findSystemdAnalyze() {
   if (spawnSync('systemd-analyze', ['--version']).status === 0) return
-  return 'but NOTHING WAS CHECKED of ops/sana.service: this machine has no systemd-analyze'
+  return 'but ops/sana.service NOT CHECKED: no systemd-analyze'
 }
 
 /** The tests in their short form, without the slow packages and without the race detector. */
@@ -406,7 +406,7 @@ async function testGoQuickly() {
 
 /**
  * @param {string[]} apart
- * @returns {Promise<string[]>} all other packages; first the one that takes longest
+ * @returns {Promise<string[]>} all other packages; first the slowest one
  */
 async function packagesBut(apart) {
   const packages = (await mustRun('go list', 'go', ['list', ...goPackages])).trim().split('\n')
@@ -415,8 +415,7 @@ async function packagesBut(apart) {
 
 async function testGo() {
   const compiler = await provideCompiler()
-  // These are not debugged: the compiler need not describe every variable. In the environment it
-  // holds for what tests build, too.
+  // No debug information: tests are not debugged. The environment passes it to builds of tests too.
   const flags = `${process.env.GOFLAGS ?? ''} -gcflags=all=-dwarf=false`.trim()
   const env = {
     ...process.env,

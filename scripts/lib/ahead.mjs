@@ -8,17 +8,17 @@ import { run } from './processes.mjs'
 import { missingProxies } from './proxies.mjs'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
 
-/** @returns {Promise<void>} when all is there that can be had */
+/** @returns {Promise<void>} resolves when all available tools are installed */
 export async function fetchAhead() {
   await Promise.all([run('go', ['mod', 'download']), fetchPackages()])
 }
 
-/** Throws a Problem that names what the tests would install on this machine. */
+/** Throws a Problem with the packages that the tests would install on this machine. */
 export function refuseToInstall() {
   const missing = missingPackages()
   if (missing.length === 0) return
   throw new Problem(
-    `This machine lacks what the tests need. On Debian: apt-get install ${missing.join(' ')}`,
+    `The tests need missing packages. On Debian: apt-get install ${missing.join(' ')}`,
   )
 }
 

@@ -1,23 +1,21 @@
-// Tools of the system for `npm run bench`: wrk, which makes the load, and Flask with gunicorn, one
-// of the peers.
+// Tools of the system for `npm run bench`: wrk, which generates the load, and Flask with gunicorn,
+// one of the peers.
 import { spawnSync } from 'node:child_process'
 import { Problem } from './problem.mjs'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
 
-/** Makes sure that wrk is there, installed if it was not. */
+/** Installs wrk if it is missing. */
 export async function provideWrk() {
-  // It has no option that succeeds: with --version it prints its version and the usage.
+  // wrk --version exits with an error code, so only the start is checked.
   const isThere = () => spawnSync('wrk', ['--version']).error === undefined
   if (isThere()) return
   const reason = canInstallPackages() ? await installPackages('wrk') : 'this is not root on Debian'
   if (isThere()) return
-  throw new Problem(
-    `There is no wrk (https://github.com/wg/wrk), and none could be installed: ${reason}. Install one by hand.`,
-  )
+  throw new Problem(`wrk (https://github.com/wg/wrk) is missing and was not installed: ${reason}.`)
 }
 
 /**
- * Debian's gunicorn and Flask, which belong to each other.
+ * Returns Debian's gunicorn, with its Flask.
  * @returns {Promise<{ path: string } | { missing: string }>}
  */
 export async function provideGunicorn() {
@@ -26,14 +24,15 @@ export async function provideGunicorn() {
     spawnSync(path, ['--version']).status === 0 &&
     spawnSync('/usr/bin/python3', ['-c', 'import flask, gunicorn']).status === 0
   if (isThere()) return { path }
-  if (!canInstallPackages()) return { missing: "Debian's python3-flask and gunicorn are not there" }
+  if (!canInstallPackages())
+    return { missing: "Debian's python3-flask and gunicorn are not installed" }
   const reason = await installPackages('python3-flask', 'gunicorn')
   return isThere()
     ? { path }
     : { missing: `python3-flask and gunicorn could not be installed: ${reason}` }
 }
 
-/** @returns {string} how large the container image is, where one was built under the name sana */
+/** @returns {string} the size of the container image named sana, if there is one */
 export function imageSize() {
   const size = spawnSync('docker', ['image', 'inspect', '--format', '{{.Size}}', 'sana'], {
     encoding: 'utf8',
@@ -44,5 +43,5 @@ export function imageSize() {
   })
   if (images.status === 0 && images.stdout.trim())
     return `${images.stdout.trim().split('\n')[0]} (buildah)`
-  return 'NOT MEASURED: there is no image named sana; docker build -t sana . makes one'
+  return 'NOT MEASURED: no image named sana; run docker build -t sana .'
 }

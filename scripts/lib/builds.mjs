@@ -1,5 +1,4 @@
-// The two things that are built: the single-page app in frontend/dist, and bin/sana, which embeds
-// it.
+// Builds the single-page app in frontend/dist, and bin/sana, which embeds it.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -11,7 +10,7 @@ import { mustRun } from './processes.mjs'
 const stampFile = join(dataDir, 'spa.stamp')
 const lockFile = join(dataDir, 'build.lock')
 
-/** Builds both, each only where its sources have changed. */
+/** Builds both, each only if its sources have changed. */
 export async function build() {
   await withLock(lockFile, async () => {
     await buildSpa()
@@ -19,11 +18,11 @@ export async function build() {
   })
 }
 
-/** Builds the SPA unless what is in frontend/dist was built from what is there now. */
+/** Builds the SPA unless frontend/dist is up to date. */
 export async function buildSpa() {
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === spaStamp()) return
   console.log('Building the single-page app …')
-  // A NODE_ENV from outside would decide about the kind of build.
+  // The NODE_ENV of the environment must not change the kind of build.
   const env = { ...process.env, NODE_ENV: 'production' }
   await Promise.all([
     mustRun('Checking the types of the single-page app', process.execPath, [
@@ -40,18 +39,18 @@ export async function buildSpa() {
 
 /** Builds bin/sana. Go's own cache makes this quick when nothing has changed. */
 export async function buildServer() {
-  const patience = setTimeout(() => console.log('Building the server …'), 1500)
+  const slowNotice = setTimeout(() => console.log('Building the server …'), 1500)
   try {
     await compile('Building the server', binary, version())
   } finally {
-    clearTimeout(patience)
+    clearTimeout(slowNotice)
   }
 }
 
 /**
- * @param {string} doing what the person reads when it fails
+ * @param {string} doing name of the step in the error
  * @param {string} target the file to be written
- * @param {string} version what the program calls itself
+ * @param {string} version version of the program
  * @param {string} [sources] the folder that go.mod is in
  * @param {NodeJS.ProcessEnv} [platform] GOOS and GOARCH, if not this machine's
  */
@@ -71,7 +70,7 @@ export async function compile(doing, target, version, sources = root, platform =
   })
 }
 
-/** @returns {string} what git calls this state of the sources */
+/** @returns {string} the version by git describe */
 function version() {
   const { status, stdout } = spawnSync('git', ['describe', '--tags', '--always', '--dirty'], {
     cwd: root,
@@ -80,7 +79,7 @@ function version() {
   return status === 0 ? stdout.trim() : 'dev'
 }
 
-/** A digest over all that goes into the SPA and all that came out. */
+/** Returns a digest of all sources of the SPA and of the built files. */
 function spaStamp() {
   const hash = createHash('sha256')
   const configuration = [
@@ -101,8 +100,7 @@ function spaStamp() {
 
 /**
  * @param {string} dir
- * @returns {string[]} all files in it and below, in a fixed order; what tools keep in node_modules
- *   is not ours
+ * @returns {string[]} all files in it and below, in a fixed order, without node_modules
  */
 function filesBelow(dir) {
   return readdirSync(dir, { withFileTypes: true })

@@ -4,9 +4,8 @@ import { Problem } from './problem.mjs'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
 
 /**
- * @returns {Promise<string | undefined>} the compiler, installed if there was none; undefined where
- *   the race detector
- *   has to be left out, which CI does not accept
+ * @returns {Promise<string | undefined>} the compiler, installed if there was none; undefined if
+ *   there is none and the race detector is skipped, which CI does not accept
  */
 export async function provideCompiler() {
   const missing = missingCompiler()
@@ -18,7 +17,7 @@ export async function provideCompiler() {
   return undefined
 }
 
-/** @returns {string[]} the packages of the system that are to be had for it */
+/** @returns {string[]} the missing packages of the system */
 export function missingCompiler() {
   return findCompiler() ? [] : ['gcc', 'libc6-dev']
 }

@@ -41,8 +41,8 @@ async function node(...args) {
 }
 
 /**
- * The lock file must be complete for every platform (npm writes it from what it can see here and
- * now), must pin what it names, and must not name a private registry.
+ * The lock file must be complete for every platform, must pin every package, and must not name a
+ * private registry.
  */
 async function checkLockFile() {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
@@ -71,23 +71,23 @@ function checkTexts() {
   const { faults, untranslated } = examineTexts()
   if (faults.length > 0) throw new Problem(faults.join('\n'))
   return untranslated.length > 0
-    ? `but NOT TRANSLATED YET, so shown in English: ${untranslated.join(', ')}`
+    ? `but NOT TRANSLATED, so shown in English: ${untranslated.join(', ')}`
     : undefined
 }
 
 /**
- * The contract keeps all recommended rules of Redocly, warnings too: other tools read it as these
- * want it.
+ * The contract must follow all recommended rules of Redocly, including warnings, so that other
+ * tools can read it.
  */
 async function checkContract() {
   const { createConfig, lint } = await import('@redocly/openapi-core')
   const config = await createConfig({ extends: ['recommended'] })
   const problems = await lint({ ref: join(root, 'backend/web/openapi.yaml'), config })
   if (problems.length === 0) return
-  const words = problems.map(({ severity, ruleId, message, location: [place] }) => {
+  const messages = problems.map(({ severity, ruleId, message, location: [place] }) => {
     return `${severity} ${ruleId} at ${place?.pointer}: ${message}`
   })
-  throw new Problem(`backend/web/openapi.yaml breaks rules of Redocly:\n${words.join('\n')}`)
+  throw new Problem(`backend/web/openapi.yaml breaks rules of Redocly:\n${messages.join('\n')}`)
 }
 
 async function checkContractTypes() {
@@ -98,7 +98,7 @@ async function checkContractTypes() {
     const current = join(root, 'frontend/src/shared/api/contract.d.ts')
     if (readFileSync(fresh, 'utf8') === readFileSync(current, 'utf8')) return
     throw new Problem(
-      'The types in frontend/src do not fit backend/web/openapi.yaml: run npm run types.',
+      'The types in frontend/src differ from backend/web/openapi.yaml: run npm run types.',
     )
   } finally {
     rmSync(dir, { recursive: true })
@@ -120,6 +120,5 @@ async function checkGoFormat() {
     'migrations',
     'tools',
   ])
-  if (unformatted)
-    throw new Problem(`${unformatted}\nThese are not formatted: run gofmt -w on them.`)
+  if (unformatted) throw new Problem(`${unformatted}\nThese files are not formatted: run gofmt -w.`)
 }

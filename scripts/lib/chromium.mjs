@@ -1,4 +1,4 @@
-// A Chromium for the tests in a browser: the machine's own, or one that can be had here.
+// A Chromium for the tests in a browser: an installed or a downloaded one.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -7,7 +7,7 @@ import { Problem } from './problem.mjs'
 import { run } from './processes.mjs'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
 
-/** The same browser without its windows: less than half of the processor's time for each page. */
+/** Chromium without windows needs less than half of the processor time for each page. */
 const shell = 'chromium-headless-shell'
 const names = [
   shell,
@@ -28,7 +28,7 @@ function findInstalled(names) {
   const paths = names.flatMap((name) =>
     name.startsWith('/') ? [name] : folders.map((folder) => join(folder, name)),
   )
-  // Being there is not enough: Ubuntu's chromium-browser is a script that asks for a snap.
+  // The file alone is not enough: Ubuntu's chromium-browser is a script that needs a snap.
   return paths.find((path) => existsSync(path) && spawnSync(path, ['--version']).status === 0)
 }
 
@@ -41,7 +41,7 @@ async function findDownloaded() {
   return spawnSync(path, ['--version']).status === 0 ? path : undefined
 }
 
-/** @returns {string[]} the packages of the system that are to be had for it */
+/** @returns {string[]} the missing packages of the system */
 export function missingChromium() {
   return findInstalled([shell]) ? [] : [shell]
 }
@@ -52,11 +52,9 @@ export async function provideChromium() {
   const reason = missing.length > 0 && canInstallPackages() ? await installPackages(...missing) : ''
   const found = findInstalled(names) ?? (await findDownloaded())
   if (found) return found
-  if (reason) console.log(`  apt-get gave no Chromium: ${reason}`)
+  if (reason) console.log(`  apt-get installed no Chromium: ${reason}`)
   const { output } = await run(process.execPath, [tools.playwright, 'install', 'chromium'])
   const downloaded = await findDownloaded()
   if (downloaded) return downloaded
-  throw new Problem(
-    `${output.trimEnd()}\n\nThere is no Chromium, and none could be installed: install one by hand.`,
-  )
+  throw new Problem(`${output.trimEnd()}\n\nChromium is missing and was not installed.`)
 }

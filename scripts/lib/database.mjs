@@ -1,11 +1,11 @@
-// The database of `npm start` and `npm run dev`: one Postgres per folder, shared by all that run
-// there.
+// The database of `npm start` and `npm run dev`: one Postgres per folder, shared by all scripts
+// that run there.
 //
-// The rule: each script keeps a connection open while it uses Postgres, and stops Postgres at its
-// end if no other connection is left, whichever script had started it. The connection of a script
-// that was killed ends with it, so nothing has to be counted or cleaned up; and a server that
-// outlived its script still has connections of its own, so Postgres is never taken from under it.
-// Coming and going happen under one lock.
+// Each script keeps a connection open while it uses Postgres. At its end it stops Postgres if no
+// other connection is left, even if another script has started it. The connection of a script
+// that was killed ends with it, so nothing has to be counted or cleaned up. A server that outlives
+// its script has its own connections, so Postgres keeps running for it. Starting and stopping
+// happen under one lock.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { forced, interrupted, waitFor } from './interrupt.mjs'
@@ -19,18 +19,18 @@ import { startTimeOf } from './processes.mjs'
 const lockFile = join(dataDir, 'postgres.lock')
 const database = 'sana'
 
-/** The name by which the connections of these scripts are known in Postgres. */
+/** The application_name of the connections of these scripts. */
 const holder = 'sana: a script that keeps Postgres running'
 
 /**
  * @typedef {object} Database
  * @property {string} url
- * @property {Promise<string>} lost resolves when Postgres has gone away by itself
+ * @property {Promise<string>} lost resolves when Postgres has stopped unexpectedly
  * @property {() => Promise<void>} release
  */
 
 /**
- * The database that DATABASE_URL names, or else our own, started if it is not running yet.
+ * Opens the database of DATABASE_URL, or Sana's own, which is started if it is not running.
  * @returns {Promise<Database>}
  */
 export function openDatabase() {
@@ -42,7 +42,7 @@ export function openDatabase() {
     const { client, port } = await connectOrStart(cluster)
     const lost = new Promise((resolve) => {
       client
-        .once('error', () => resolve('the connection was cut'))
+        .once('error', () => resolve('the connection was lost'))
         .once('end', () => resolve('it was stopped'))
     })
     const { rows } = await client.query('SELECT FROM pg_database WHERE datname = $1', [database])
@@ -65,9 +65,9 @@ export function addressOf(cluster, port, name) {
 }
 
 /**
- * Connects to the Postgres that runs on the cluster; starts one whenever there is none. That covers
- * the one left over by a killed script, one that is just stopping or recovering, and the last
- * backends of a killed one, which keep a new one from starting until they have noticed.
+ * Connects to the Postgres that runs on the cluster, and starts one while there is none. It also
+ * handles one of a killed script, one that is stopping or recovering, and the last backends of a
+ * killed one, which prevent a start until they exit.
  * @param {import('./postgres.mjs').Cluster} cluster
  */
 async function connectOrStart(cluster) {
@@ -79,7 +79,7 @@ async function connectOrStart(cluster) {
       const running = runningPostgres(cluster)
       if (running) port = running.port
       else if (!child?.isRunning()) {
-        if (child) assertWorthAnotherTry()
+        if (child) assertRetryable()
         port = await freePort()
         child = await startPostgres(cluster, { port, log: postgresLog })
       }
@@ -91,14 +91,14 @@ async function connectOrStart(cluster) {
   await child?.stop()
   interrupted.throwIfAborted()
   throw new Problem(
-    `${endOfLog()}\n\nPostgres did not become ready within a minute; the end of ${postgresLog} is above.`,
+    `${endOfLog()}\n\nPostgres was not ready within a minute; the end of ${postgresLog} is above.`,
   )
 }
 
-function assertWorthAnotherTry() {
-  const passing =
+function assertRetryable() {
+  const transient =
     /pre-existing shared memory block|lock file ".*" already exists|Address already in use/
-  if (passing.test(endOfLog())) return
+  if (transient.test(endOfLog())) return
   throw new Problem(`${endOfLog()}\n\nPostgres does not start; the end of ${postgresLog} is above.`)
 }
 
@@ -108,8 +108,7 @@ function endOfLog() {
 
 /**
  * @param {string} url
- * @returns {Promise<import('pg').Client | undefined>} undefined while Postgres is not there or not
- *   ready
+ * @returns {Promise<import('pg').Client | undefined>} undefined while Postgres is not ready
  */
 export async function connect(url) {
   const { default: pg } = await import('pg')
@@ -125,7 +124,7 @@ export async function connect(url) {
     return client
   } catch (error) {
     if (error.code === '28P01')
-      throw new Problem(`Postgres refuses the password: ${error.message}.`)
+      throw new Problem(`Postgres rejected the password: ${error.message}.`)
     return undefined
   }
 }
@@ -156,13 +155,13 @@ async function isUnused(url) {
   const others = `SELECT application_name AS name FROM pg_stat_activity
     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
   /**
-   * @returns {Promise<'unused' | 'held' | undefined>} undefined: by others, whose connections may
-   *   be just ending
+   * @returns {Promise<'unused' | 'used' | undefined>} undefined if other connections
+   *   exist, which may be closing
    */
   const look = async () => {
     const { rows } = await client.query(others)
     if (rows.length === 0) return 'unused'
-    return rows.some(({ name }) => name === holder) ? 'held' : undefined
+    return rows.some(({ name }) => name === holder) ? 'used' : undefined
   }
   const state = await waitFor(look, { timeout: 1500, signal: forced })
   await client.end()

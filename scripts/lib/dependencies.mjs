@@ -13,10 +13,10 @@ export async function installDependencies() {
 }
 
 async function install() {
-  // Another start in this folder may have done it while this one waited.
+  // Another start in this folder may have installed them while this one waited for the lock.
   if (areInstalled()) return
   console.log('Installing npm packages …')
-  // Everything here is a development dependency; NODE_ENV=production would leave all of it out.
+  // Everything here is a development dependency; NODE_ENV=production would skip all of them.
   const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund']
   await mustRun('npm ci', 'npm', args).catch((error) => {
     throw error.code === 'ENOENT'
@@ -26,8 +26,8 @@ async function install() {
 }
 
 /**
- * Compares package-lock.json with the copy that npm leaves in node_modules when it has finished.
- * It cannot see what was changed by hand inside a package.
+ * Compares package-lock.json with the list that npm writes to node_modules after an installation.
+ * It does not detect changes inside a package.
  */
 function areInstalled() {
   const installed = packagesIn(join(root, 'node_modules/.package-lock.json'))

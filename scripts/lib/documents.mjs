@@ -10,8 +10,8 @@ export async function checkLinks() {
   const files = await trackedFiles('*.md')
   const faults = files.flatMap((file) =>
     links(file)
-      .filter((link) => !leadsSomewhere(file, link))
-      .map(says(file)),
+      .filter((link) => !exists(file, link))
+      .map(missing(file)),
   )
   if (faults.length > 0) throw new Problem(faults.join('\n'))
 }
@@ -89,7 +89,7 @@ export async function trackedFiles(...patterns) {
 }
 
 /** @param {string} file */
-function says(file) {
+function missing(file) {
   return (/** @type {string} */ link) => `${relative(root, file)}: ${link} does not exist`
 }
 
@@ -108,7 +108,7 @@ function links(file) {
  * @param {string} file
  * @param {string} link
  */
-function leadsSomewhere(file, link) {
+function exists(file, link) {
   const [path, heading] = link.split('#')
   const target = path === '' ? file : join(dirname(file), path)
   if (!existsSync(target)) return false

@@ -1,4 +1,4 @@
-// A Firefox as people have it, driven by WebDriver BiDi: Playwright drives only a build of its own.
+// A released Firefox, driven by WebDriver BiDi: Playwright drives only a build of its own.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ import { canInstallPackages, installPackages } from './system-packages.mjs'
 const names = ['firefox-esr', 'firefox', '/Applications/Firefox.app/Contents/MacOS/firefox']
 /** As WebDriver writes the key (https://www.w3.org/TR/webdriver2/#keyboard-actions). */
 const enter = '\uE007'
-const patience = { timeout: 30_000 }
+const limits = { timeout: 30_000 }
 
 /** @returns {Promise<string>} a Firefox that runs, installed if there was none */
 export async function provideFirefox() {
@@ -20,9 +20,7 @@ export async function provideFirefox() {
   const reason = !find() && canInstallPackages() ? await installPackages('firefox-esr') : ''
   const found = find()
   if (found) return found
-  throw new Problem(
-    `${reason}\nThere is no Firefox, and none could be installed: install one by hand.`.trimStart(),
-  )
+  throw new Problem(`${reason}\nFirefox is missing and was not installed.`.trimStart())
 }
 
 /** A Firefox with a profile of its own and one page. */
@@ -66,10 +64,10 @@ export class Firefox {
       `--remote-debugging-port=${port}`,
     ]
     const child = await start(program, args, { stdio: 'ignore' })
-    const socket = await waitFor(() => connect(`ws://127.0.0.1:${port}/session`), patience)
+    const socket = await waitFor(() => connect(`ws://127.0.0.1:${port}/session`), limits)
     if (!socket) {
       await child.stop()
-      throw new Problem('Firefox does not answer.')
+      throw new Problem('Firefox did not start within 30 s.')
     }
     const firefox = new Firefox(child, socket, profile)
     await firefox.#send('session.new', { capabilities: {} })
@@ -101,7 +99,7 @@ export class Firefox {
    * @param {string} expression
    */
   async until(expression) {
-    if (await waitFor(async () => (await this.evaluate(expression)) === true, patience)) return
+    if (await waitFor(async () => (await this.evaluate(expression)) === true, limits)) return
     throw new Problem(
       `This did not become true in Firefox: ${expression}\nThe page: ${await this.evaluate(allText)}`,
     )
@@ -139,7 +137,7 @@ export class Firefox {
     const answer = await answered
     this.#waiting.delete(id)
     if (answer.type === 'success') return answer.result
-    throw new Problem(`Firefox refuses ${method}: ${answer.message}`)
+    throw new Problem(`Firefox rejected ${method}: ${answer.message}`)
   }
 }
 

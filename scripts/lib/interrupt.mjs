@@ -1,15 +1,15 @@
-// Ctrl-C and its relatives. The first asks everything to stop in order; the second stops it at
-// once.
+// Handles SIGINT (Ctrl-C), SIGTERM and SIGHUP. The first signal stops everything in order; the
+// second stops it immediately.
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const first = new AbortController()
 const second = new AbortController()
 
-/** Aborted when the person (or the terminal, or npm's end) asks to stop. */
+/** Aborted by the first signal, or when npm has exited. */
 export const interrupted = first.signal
 
-/** Aborted when they ask again: nothing is waited for any more. */
+/** Aborted by the second signal: scripts stop waiting. */
 export const forced = second.signal
 
 setMaxListeners(0, interrupted, forced)
@@ -19,7 +19,7 @@ setMaxListeners(0, interrupted, forced)
 const oneKeyPress = 700
 
 /**
- * Makes SIGINT, SIGTERM, SIGHUP and the death of npm abort `interrupted`; what comes later aborts
+ * Makes SIGINT, SIGTERM, SIGHUP and the exit of npm abort `interrupted`; a later signal aborts
  * `forced`.
  */
 export function listenForInterrupts() {
@@ -37,7 +37,7 @@ export function listenForInterrupts() {
 }
 
 /**
- * @returns {Promise<void>} resolves when the script is asked to stop, at once when it was already
+ * @returns {Promise<void>} resolves when the script is interrupted, immediately if it was
  */
 export function untilInterrupted() {
   return new Promise((resolve) => {
@@ -47,9 +47,8 @@ export function untilInterrupted() {
 }
 
 /**
- * `npm start` is one thing to the person who kills it, although npm and this script are two
- * processes: when npm is gone (kill -9, or a shell between the two that did not pass a signal on),
- * Ctrl-C reaches no process.
+ * Detects the exit of npm, which is a process of its own. After kill -9, or if a shell between the
+ * two does not forward a signal, Ctrl-C would not reach this script.
  * @param {() => void} onOrphaned
  */
 function watchParent(onOrphaned) {
@@ -63,8 +62,8 @@ function watchParent(onOrphaned) {
 }
 
 /**
- * Asks `check` again and again until it returns something truthy, and returns that.
- * Returns undefined when the time is over or `signal` was aborted.
+ * Polls `check` until it returns a truthy value, and returns that. Returns undefined after the
+ * timeout, or if `signal` was aborted.
  * @template T
  * @param {() => T | Promise<T>} check
  * @param {{ timeout: number, interval?: number, signal?: AbortSignal }} options milliseconds

@@ -1,5 +1,5 @@
-// Which servers were started from this folder, and by which script. A script that is killed with -9
-// cannot stop its server; the next one reads here that its script is gone, and stops it.
+// A record of the servers that scripts of this folder have started. A script that is killed with -9
+// cannot stop its server; the next script reads the record and stops it.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { waitFor } from './interrupt.mjs'
@@ -20,17 +20,17 @@ const identify = (pid) => ({ pid, since: startTimeOf(pid) })
 const isAlive = ({ pid, since }) => since !== '' && startTimeOf(pid) === since
 
 /**
- * Notes a child of this script until it has ended.
+ * Records a child of this script until it has exited.
  * @param {import('./processes.mjs').Child} child
  */
-export function note(child) {
+export function recordChild(child) {
   const file = join(folder, `${child.pid}.json`)
   mkdirSync(folder, { recursive: true })
   writeFileSync(file, JSON.stringify({ script: identify(process.pid), child: identify(child.pid) }))
   child.exited.then(() => rmSync(file, { force: true }))
 }
 
-/** Stops what scripts that are no more have left running. */
+/** Stops servers whose script no longer runs. */
 export async function stopOrphans() {
   mkdirSync(folder, { recursive: true })
   await Promise.all(readdirSync(folder).map((name) => stopIfOrphan(join(folder, name))))
@@ -38,10 +38,10 @@ export async function stopOrphans() {
 
 /** @param {string} file */
 async function stopIfOrphan(file) {
-  const { script, child } = readNote(file)
+  const { script, child } = readRecord(file)
   if (isAlive(script)) return
   if (isAlive(child)) {
-    console.log(`Stopping process ${child.pid}, which an earlier start had left behind …`)
+    console.log(`Stopping process ${child.pid}, which an earlier start has left running …`)
     signalGroup(child.pid, 'SIGTERM')
     await waitFor(() => !isAlive(child), { timeout: 15_000 })
     if (isAlive(child)) signalGroup(child.pid, 'SIGKILL')
@@ -54,11 +54,11 @@ async function stopIfOrphan(file) {
  * @param {string} file
  * @returns {{ script: Process, child: Process }}
  */
-function readNote(file) {
+function readRecord(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
-    // Cut short while it was written, or removed in the meantime: it says nothing.
+    // The file is incomplete or was removed in the meantime.
     const nobody = { pid: 0, since: '' }
     return { script: nobody, child: nobody }
   }

@@ -1,4 +1,4 @@
-// Lists that name the same things in two places: each fault says what to do where.
+// Checks lists that are duplicated in two places. Each fault names the file to change.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './paths.mjs'
@@ -6,7 +6,7 @@ import { root } from './paths.mjs'
 const features = 'frontend/src/features'
 const app = 'frontend/src/app'
 
-/** @returns {string[]} the faults, none if all is well */
+/** @returns {string[]} the faults, empty if there are none */
 export function examineLists() {
   return [...pageFaults(), ...featureFaults(), ...languageFaults()]
 }
@@ -25,7 +25,7 @@ function pageFaults() {
   ]
 }
 
-/** Every page is shown by the app, and can be seen in its states. */
+/** The app must show every page, and every page must have states. */
 function featureFaults() {
   const sources = readdirSync(join(root, app)).filter((name) => /^\w+\.tsx$/.test(name))
   const code = sources.map((name) => readFileSync(join(root, app, name), 'utf8')).join('\n')
@@ -35,16 +35,16 @@ function featureFaults() {
     const faults = pages
       .map((file) => `features/${feature}/${file.replace('.tsx', '')}`)
       .filter((page) => !code.includes(`../${page}'`))
-      .map((page) => `${page} is shown nowhere: add it to ${app}/signedInPages.tsx`)
+      .map((page) => `${page} is not used: add it to ${app}/signedInPages.tsx`)
     if (pages.length > 0 && !files.some((file) => file.endsWith('.states.ts')))
       faults.push(
-        `${features}/${feature} has a page and no *.states.ts beside it, which shows it at /dev/states`,
+        `${features}/${feature} has a page but no *.states.ts, which shows it at /dev/states`,
       )
     return faults
   })
 }
 
-/** Every language that has a file is loaded. */
+/** Every language that has a file must be loaded. */
 function languageFaults() {
   const folder = 'frontend/src/shared/i18n'
   const files = readdirSync(join(root, folder)).filter((name) => name.endsWith('.json'))
@@ -60,7 +60,7 @@ function languageFaults() {
 
 /**
  * @param {string} file
- * @param {RegExp} list what surrounds the list
+ * @param {RegExp} list matches the list
  * @param {RegExp} entry
  * @returns {string[]}
  */

@@ -1,5 +1,4 @@
-// One script at a time, for the moments when two `npm start` in one folder would tread on each
-// other.
+// A lock for the steps that two `npm start` in one folder must not run at the same time.
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { interrupted, waitFor } from './interrupt.mjs'
@@ -9,12 +8,12 @@ import { startTimeOf } from './processes.mjs'
 const me = `${process.pid} ${startTimeOf(process.pid)}`
 
 /**
- * Does `work` while holding the lock in `file`. A holder that was killed holds nothing: the file
- * names its process.
+ * Does `work` while holding the lock in `file`. The file names the process of its holder,
+ * so the lock of a killed process is ignored.
  * @template T
  * @param {string} file
  * @param {() => Promise<T>} work
- * @param {AbortSignal} [signal] ends the waiting; by default an interrupt does
+ * @param {AbortSignal} [signal] aborts the waiting; by default an interrupt does
  * @returns {Promise<T>}
  */
 export async function withLock(file, work, signal = interrupted) {
@@ -22,7 +21,7 @@ export async function withLock(file, work, signal = interrupted) {
   if (!(await waitFor(() => take(file), { timeout: 600_000, interval: 100, signal }))) {
     signal.throwIfAborted()
     throw new Problem(
-      `${file} has been held by process ${holderOf(file).split(' ')[0]} for ten minutes; end that one first.`,
+      `Process ${holderOf(file).split(' ')[0]} has locked ${file} for ten minutes; end it first.`,
     )
   }
   try {
@@ -34,8 +33,8 @@ export async function withLock(file, work, signal = interrupted) {
 
 /** @param {string} file */
 function take(file) {
-  // A link appears at once and whole; a file made with O_EXCL is empty for a moment, and for ever
-  // after a kill -9.
+  // A link is created atomically; a file of O_EXCL is empty for a moment, and remains empty after a
+  // kill -9.
   const mine = `${file}.${process.pid}.new`
   writeFileSync(mine, me)
   try {
@@ -53,7 +52,7 @@ function take(file) {
 
 /**
  * @param {string} file
- * @returns {string} '' when it has just left
+ * @returns {string} '' if the lock was just released
  */
 function holderOf(file) {
   try {
@@ -70,8 +69,8 @@ function isAlive(holder) {
 }
 
 /**
- * Of several that find the same dead holder only one can rename its file; deleting it by name could
- * delete the lock that another one took a moment ago.
+ * Of several processes that find the same dead holder, only one can rename its file. Deleting it by
+ * name could delete a lock that another process has just taken.
  * @param {string} file
  * @param {string} holder
  */

@@ -1,5 +1,4 @@
-// Where things are. Everything that a run leaves behind is in one of these folders, all of them
-// git-ignored.
+// Paths. Every file that a run creates is in one of these folders, which git ignores.
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -13,7 +12,7 @@ export const spaDir = join(root, 'frontend', 'dist')
 export const postgresLog = join(dataDir, 'postgres.log')
 
 /**
- * The script of an installed npm package, to be run by this very Node: no shell, no PATH, no
+ * The script of an installed npm package, to be run by the current Node, without shell, PATH and
  * wrapper process.
  */
 export const tools = {

@@ -1,13 +1,12 @@
-// Patroni, etcd and the Postgres that Patroni runs, for the test of a failover: the machine's own,
-// or the system's packages.
+// Patroni, etcd and the Postgres that Patroni runs, for the test of a failover: installed
+// ones, or packages of the system.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
 
 /**
- * Puts the paths into the environment of the tests, and installs what is missing where that can be
- * done.
- * @returns {Promise<string[]>} the packages that cannot be had
+ * Puts the paths into the environment of the tests, and installs missing packages if possible.
+ * @returns {Promise<string[]>} the packages that are still missing
  */
 export async function providePatroni() {
   const absent = missing()

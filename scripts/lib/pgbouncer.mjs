@@ -1,10 +1,10 @@
-// A PgBouncer for the test behind one: the machine's own, or the system's package.
+// A PgBouncer for the test behind one: an installed one, or the system's package.
 import { spawnSync } from 'node:child_process'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
 
 /**
- * @returns {Promise<string | undefined>} its path, installed if there was none; undefined where it
- *   cannot be had
+ * @returns {Promise<string | undefined>} its path, installed if there was none; undefined if that
+ *   failed
  */
 export async function providePgBouncer() {
   const missing = missingPgBouncer()
@@ -12,7 +12,7 @@ export async function providePgBouncer() {
   return findPgBouncer()
 }
 
-/** @returns {string[]} the packages of the system that are to be had for it */
+/** @returns {string[]} the missing packages of the system */
 export function missingPgBouncer() {
   return findPgBouncer() ? [] : ['pgbouncer']
 }

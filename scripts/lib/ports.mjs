@@ -3,8 +3,8 @@ import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
 /**
- * An unused port, from below those that systems give to outgoing connections: among those it could
- * be gone again before it is put to use, and on a busy machine often is.
+ * Returns an unused port below those that systems use for outgoing connections, which another
+ * process could take before it is used.
  * @returns {Promise<number>}
  */
 export async function freePort() {
@@ -15,15 +15,15 @@ export async function freePort() {
 }
 
 /**
- * Tries whether a server could listen on a port, at each address that browsers try: another server
+ * Checks whether a server could listen on a port, at each address that browsers try: another server
  * on only one of them would get the requests of browsers that try that one first.
  * @param {number} port
- * @returns {Promise<'EADDRINUSE' | 'EACCES' | undefined>} what is in the way
+ * @returns {Promise<'EADDRINUSE' | 'EACCES' | undefined>} the error
  */
 export async function faultOfListening(port) {
   for (const host of ['0.0.0.0', '127.0.0.1', '::1']) {
     const code = await tryListening(port, host)
-    // Anything else is about the address, such as a machine without IPv6.
+    // Other errors concern the address, such as on a machine without IPv6.
     if (code === 'EADDRINUSE' || code === 'EACCES') return code
   }
   return undefined

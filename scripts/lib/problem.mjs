@@ -2,16 +2,16 @@
 
 import { interrupted } from './interrupt.mjs'
 
-/** A fault with a message for the person at the keyboard: what is wrong, and what to do. */
+/** An error with a message for the developer: the cause and the remedy. */
 export class Problem extends Error {}
 
 /**
- * Runs a script's main function and ends the process with what it returns.
+ * Runs a script's main function and exits with the code that it returns.
  * @param {() => Promise<number>} main returns the exit code
- * @param {number} [whenInterrupted] the exit code when Ctrl-C cut it short
+ * @param {number} [whenInterrupted] the exit code after Ctrl-C
  */
 export async function runMain(main, whenInterrupted = 130) {
-  // The terminal may go away while things are still being stopped; that must not stop the stopping.
+  // The terminal may close during the shutdown, which must continue.
   process.stdout.on('error', () => {})
   process.stderr.on('error', () => {})
   try {
@@ -26,5 +26,5 @@ export async function runMain(main, whenInterrupted = 130) {
 /** @param {NodeJS.ErrnoException} error */
 function inOneLine(error) {
   if (error.code !== 'EACCES') return error
-  return `\n${error.path} is not open to this user: run this as the one whose folder it is.`
+  return `\n${error.path}: permission denied. Run this as the owner of the folder.`
 }

@@ -12,7 +12,7 @@ import { Problem } from './problem.mjs'
  * @property {number} pid
  * @property {Promise<string>} exited resolves to how it ended: "exit code 1", "SIGKILL"
  * @property {() => boolean} isRunning
- * @property {(grace?: number) => Promise<void>} stop asks it to stop, and makes it after `grace`
+ * @property {(grace?: number) => Promise<void>} stop stops it, and kills it after `grace`
  *   milliseconds
  * @property {(message: object) => void} send sends a message to a child that was started with an
  *   IPC channel
@@ -56,11 +56,11 @@ export async function start(command, args, options = {}) {
 }
 
 /**
- * Runs a command to its end, out of sight. Stops it when the script is interrupted.
+ * Runs a command to its end and captures its output. Stops it when the script is interrupted.
  * @param {string} command
  * @param {string[]} args
  * @param {import('node:child_process').SpawnOptions} [options]
- * @returns {Promise<{ ok: boolean, output: string }>} all it printed, stdout and stderr together
+ * @returns {Promise<{ ok: boolean, output: string }>} output contains stdout and stderr
  */
 export async function run(command, args, options = {}) {
   interrupted.throwIfAborted()
@@ -82,8 +82,7 @@ export async function run(command, args, options = {}) {
       child.once('close', resolve).once('error', reject),
     )
     interrupted.throwIfAborted()
-    // Some tools colour what they print even into a pipe, letter by letter, which makes logs
-    // unreadable.
+    // Some tools write colours even into a pipe, which makes logs unreadable.
     return { ok: code === 0, output: stripVTControlCharacters(output) }
   } finally {
     interrupted.removeEventListener('abort', onInterrupt)
@@ -93,14 +92,14 @@ export async function run(command, args, options = {}) {
 
 /**
  * Runs a command that has to succeed.
- * @param {string} doing what the person reads when it fails
+ * @param {string} doing name of the step in the error
  * @param {string} command
  * @param {string[]} args
  * @param {import('node:child_process').SpawnOptions} [options]
  */
 export async function mustRun(doing, command, args, options) {
   const { ok, output } = await run(command, args, options)
-  if (!ok) throw new Problem(`${output.trimEnd()}\n\n${doing} failed; the reason is above.`)
+  if (!ok) throw new Problem(`${output.trimEnd()}\n\n${doing} failed; its output is above.`)
   return output
 }
 
@@ -112,23 +111,22 @@ export function signalGroup(pid, signal) {
   try {
     process.kill(-pid, signal)
   } catch {
-    // It has ended in the meantime, which is what the signal was for.
+    // It has already exited.
   }
 }
 
 /**
- * When a process was started, in a form that only serves to be compared: a pid alone may by now
- * belong to another.
+ * Returns the start time of a process, for comparison only: a pid may be reused by another process.
  * @param {number} pid
- * @returns {string} '' when there is no such process, or only its zombie
+ * @returns {string} '' if there is no such process, or only its zombie
  */
 export function startTimeOf(pid) {
   if (process.platform !== 'linux') {
     return spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
   }
   try {
-    // The second field is the program's name in brackets and may hold anything, so count from
-    // behind it.
+    // The second field is the program's name in brackets and may contain anything, so count from
+    // its end.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
     return 'ZX'.includes(fields[0]) ? '' : fields[19]
   } catch {

@@ -1,17 +1,22 @@
-// An nginx and a Caddy for the tests behind them: the machine's own, or the system's packages.
+// An nginx and a Caddy for the tests behind them: installed ones, or packages of the system.
 import { spawnSync } from 'node:child_process'
 import { canInstallPackages, installPackages } from './system-packages.mjs'
 
 /** The variables of the tests, and the arguments that print the version. */
 const proxies = [
-  { variable: 'SANA_NGINX', name: 'nginx', paths: ['nginx', '/usr/sbin/nginx'], asked: '-v' },
-  { variable: 'SANA_CADDY', name: 'caddy', paths: ['caddy', '/usr/bin/caddy'], asked: 'version' },
+  { variable: 'SANA_NGINX', name: 'nginx', paths: ['nginx', '/usr/sbin/nginx'], versionFlag: '-v' },
+  {
+    variable: 'SANA_CADDY',
+    name: 'caddy',
+    paths: ['caddy', '/usr/bin/caddy'],
+    versionFlag: 'version',
+  },
 ]
 
 /**
- * Puts the paths of both into the environment of the tests, and installs what is missing where that
- * can be done.
- * @returns {Promise<string[]>} the names of those that cannot be had
+ * Puts the paths of both into the environment of the tests, and installs missing packages if
+ * possible.
+ * @returns {Promise<string[]>} the names of the missing ones
  */
 export async function provideProxies() {
   const missing = missingProxies()
@@ -20,12 +25,12 @@ export async function provideProxies() {
   return proxies.filter((proxy) => !process.env[proxy.variable]).map(({ name }) => name)
 }
 
-/** @returns {string[]} the packages of the system that are to be had for them */
+/** @returns {string[]} the missing packages of the system */
 export function missingProxies() {
   return proxies.filter((proxy) => !find(proxy)).map(({ name }) => name)
 }
 
-/** @param {{ paths: string[], asked: string }} proxy */
-function find({ paths, asked }) {
-  return paths.find((path) => spawnSync(path, [asked]).status === 0)
+/** @param {{ paths: string[], versionFlag: string }} proxy */
+function find({ paths, versionFlag }) {
+  return paths.find((path) => spawnSync(path, [versionFlag]).status === 0)
 }

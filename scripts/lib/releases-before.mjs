@@ -1,5 +1,5 @@
-// The releases before this one, built from the repository's history for the test that has them
-// serve beside it.
+// Builds previous releases from the repository's history, for the test that runs them together with
+// this one.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,14 +7,13 @@ import { compile } from './builds.mjs'
 import { root } from './paths.mjs'
 import { mustRun, run } from './processes.mjs'
 
-/** The files of a commit that a build needs. Its pages are not built: no test uses them. */
+/** The files of a commit that its build needs. Pages are not built, because no test uses them. */
 const sources = ['go.mod', 'go.sum', 'backend', 'frontend', 'migrations']
 
 /**
- * Builds them with the flags of bin/sana, so that Go finds nearly everything compiled already.
+ * Builds them with the flags of bin/sana, so that Go has compiled nearly everything already.
  * @returns {Promise<{ dir: string, missing: string[], remove: () => Promise<void> }>} a folder with
- *   a program for each commit, why
- *   there is none for others, and what removes the folder
+ *   a program for each commit, the reasons for missing ones, and a function that removes the folder
  */
 export async function buildReleasesBefore() {
   const dir = mkdtempSync(join(tmpdir(), 'sana-releases-'))
@@ -37,20 +36,20 @@ export function releasesBefore() {
 
 /**
  * @param {string} commit
- * @param {string} dir where its program goes
- * @returns {Promise<string | undefined>} why it cannot be built here
+ * @param {string} dir the folder for its program
+ * @returns {Promise<string | undefined>} the reason if it cannot be built
  */
 async function buildCommit(commit, dir) {
   const work = mkdtempSync(join(tmpdir(), 'sana-release-'))
   try {
     const tree = join(work, 'tree')
     if (!(await checkOut(commit, sources, tree)))
-      return 'is not in the history that is here (git fetch --unshallow brings it)'
+      return 'is not in the local history (run git fetch --unshallow)'
     const libraries = await run('go', ['list', '-deps', './backend'], { cwd: tree })
     if (!libraries.ok)
-      return `has libraries that cannot be had: ${libraries.output.trim().split('\n').at(-1)}`
+      return `has libraries that cannot be downloaded: ${libraries.output.trim().split('\n').at(-1)}`
     await compile(
-      `Building the release before this one, ${commit}`,
+      `Building the previous release ${commit}`,
       join(dir, commit),
       commit.slice(0, 7),
       tree,
@@ -62,14 +61,14 @@ async function buildCommit(commit, dir) {
 
 /**
  * @param {string} commit
- * @param {string[]} paths what is wanted of it
- * @param {string} tree the folder for them, which is made
- * @returns {Promise<boolean>} whether the history that is here has the commit
+ * @param {string[]} paths the files to extract
+ * @param {string} tree the folder for them, which is created
+ * @returns {Promise<boolean>} whether the local history has the commit
  */
 export async function checkOut(commit, paths, tree) {
   mkdirSync(tree)
   const tar = join(tree, 'sources.tar')
-  // git serves the folder's owner only, unless the folder is named as safe.
+  // git refuses other users than the owner of the folder, unless it is a safe.directory.
   const git = ['-c', `safe.directory=${root}`, 'archive', '-o', tar, commit, ...paths]
   const archived = await run('git', git).catch(() => ({ ok: false }))
   if (archived.ok) await mustRun('tar', 'tar', ['-xf', tar, '-C', tree])

@@ -1,6 +1,6 @@
 // bin/sana, as `npm start` and `npm run dev` run it.
 import { interrupted, untilInterrupted, waitFor } from './interrupt.mjs'
-import { note } from './ledger.mjs'
+import { recordChild } from './ledger.mjs'
 import { binary } from './paths.mjs'
 import { faultOfListening } from './ports.mjs'
 import { Problem } from './problem.mjs'
@@ -19,7 +19,7 @@ export async function startServer({ port, publicUrl, databaseUrl }) {
     DATABASE_URL: databaseUrl,
   }
   const server = await start(binary, ['serve'], { env: { ...process.env, ...own } })
-  note(server)
+  recordChild(server)
   const isReady = async () =>
     !server.isRunning() || (await answersOk(`http://127.0.0.1:${port}/readyz`))
   const settled = await waitFor(isReady, { timeout: 60_000, signal: interrupted })
@@ -29,7 +29,7 @@ export async function startServer({ port, publicUrl, databaseUrl }) {
     : `did not start (${await server.exited})`
   await server.stop()
   interrupted.throwIfAborted()
-  throw new Problem(`The server ${how}; what it says is above.`)
+  throw new Problem(`The server ${how}; its output is above.`)
 }
 
 /** @param {string} url where people go */
@@ -49,13 +49,11 @@ export function announce(url) {
  * @param {import('./database.mjs').Database} database
  * @returns {Promise<number>} the exit code
  */
-export async function untilTheEnd(name, child, database) {
-  const asked = untilInterrupted().then(() => '')
-  const died = child.exited.then(
-    (how) => `${name} stopped by itself (${how}); what it said last is above.`,
-  )
-  const lost = database.lost.then((how) => `Postgres has gone away: ${how}.`)
-  const reason = await Promise.race([asked, died, lost])
+export async function waitForExit(name, child, database) {
+  const interrupt = untilInterrupted().then(() => '')
+  const exited = child.exited.then((exit) => `${name} exited (${exit}); its output is above.`)
+  const lost = database.lost.then((reason) => `Lost Postgres: ${reason}.`)
+  const reason = await Promise.race([interrupt, exited, lost])
   console.log(reason ? `\n${reason}` : '\nStopping …')
   return reason ? 1 : 0
 }
@@ -70,8 +68,8 @@ export async function answersOk(url) {
 }
 
 /**
- * Reads PORT, and makes sure that it can be had.
- * @param {string} command what the person typed, for the advice
+ * Returns PORT, or 3000, after checking that a server can listen on it.
+ * @param {string} command the command of the user, for the error
  * @returns {Promise<number>}
  */
 export async function choosePort(command) {
@@ -82,7 +80,7 @@ export async function choosePort(command) {
   const fault = await faultOfListening(port)
   const advice = `choose another one, such as PORT=${port < 1024 ? 3000 : port + 1} ${command}`
   if (fault === 'EADDRINUSE')
-    throw new Problem(`Port ${port} is taken: stop what runs there, or ${advice}.`)
-  if (fault === 'EACCES') throw new Problem(`Port ${port} is not open to this user: ${advice}.`)
+    throw new Problem(`Port ${port} is in use: stop the process that listens on it, or ${advice}.`)
+  if (fault === 'EACCES') throw new Problem(`This user may not listen on port ${port}: ${advice}.`)
   return port
 }

@@ -15,7 +15,7 @@ const limits = {
   CSS: 8000,
 }
 
-/** @returns {string} the sizes in words; a Problem where one is over its limit */
+/** @returns {string} the sizes as text; throws a Problem if one is over its limit */
 export function checkSizes() {
   const sizes = measure()
   const words = Object.entries(sizes).map(([what, bytes]) => `${what} ${inKilobytes(bytes)}`)
@@ -23,12 +23,12 @@ export function checkSizes() {
     ([what, limit]) => sizes[/** @type {keyof typeof limits} */ (what)] > limit,
   )
   if (over.length === 0) return words.join(', ')
-  const faults = over.map(([what, limit]) => `${what} may have ${inKilobytes(limit)}.`)
+  const faults = over.map(([what, limit]) => `The limit of ${what} is ${inKilobytes(limit)}.`)
   throw new Problem([words.join(', '), ...faults, ...growth()].join('\n'))
 }
 
-/** Writes down the sizes of now, for a later failure to tell what has grown. */
-export function keepSizes() {
+/** Records the current sizes, so that a later failure can name the files that have grown. */
+export function recordSizes() {
   writeFileSync(knownFile, `${JSON.stringify(Object.fromEntries(sizesByName()), null, 2)}\n`)
 }
 
@@ -75,14 +75,14 @@ function page() {
   return readFileSync(join(spaDir, 'index.html'), 'utf8')
 }
 
-/** All of it is in the page. */
+/** All styles are in the page. */
 function styleSize() {
   const style = /<style>([\s\S]*?)<\/style>/.exec(page())?.[1]
   if (!style) throw new Problem('frontend/dist/index.html has no style.')
   return brotliCompressSync(style).length
 }
 
-/** Each file under the name that it has whatever its content. */
+/** The sizes of files by name, without the hash of their content. */
 function sizesByName() {
   const scripts = readdirSync(assets).filter((name) => extname(name) === '.js')
   /** @type {Map<string, number>} */

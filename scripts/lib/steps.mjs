@@ -5,9 +5,9 @@ import { Problem } from './problem.mjs'
 /**
  * @typedef {object} Step
  * @property {string} name
- * @property {() => Promise<string | void> | string | void} run returns a few words for the person,
+ * @property {() => Promise<string | void> | string | void} run returns a remark,
  *   or throws a Problem
- * @property {string[]} [needs] names of steps without which this one makes no sense
+ * @property {string[]} [needs] names of steps that must have passed
  */
 
 /**
@@ -28,7 +28,7 @@ export async function runSteps(steps) {
 }
 
 /**
- * Runs steps at the same time; none may need another.
+ * Runs steps at the same time; none may depend on another.
  * @param {Step[]} steps
  * @returns {Promise<boolean>} whether all passed
  */

@@ -9,10 +9,10 @@ export function canInstallPackages() {
 
 /**
  * @param {string[]} names
- * @returns {Promise<string>} what apt-get said last, for when the package is not there afterwards
+ * @returns {Promise<string>} the last output of apt-get, for an error
  */
 export async function installPackages(...names) {
-  console.log(`Installing with apt-get what this machine lacks: ${names.join(' ')}`)
+  console.log(`Installing missing packages with apt-get: ${names.join(' ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   await run('apt-get', ['update'], { env })
   const { output } = await run('apt-get', ['install', '-y', '--no-install-recommends', ...names], {

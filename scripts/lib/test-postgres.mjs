@@ -1,5 +1,5 @@
-// The Postgres of `npm test`: made for one run, quick because nothing in it has to outlive that,
-// and gone afterwards. That of `npm run bench` is made and goes like it, with settings of its own.
+// The temporary Postgres of `npm test`, which is fast because its data need not be durable. `npm
+// run bench` uses one with other settings.
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,8 +15,7 @@ const quick = {
   full_page_writes: 'off',
   synchronous_commit: 'off',
   max_connections: 500,
-  // Every test logs in anew; with the race detector, 4096 rounds of hashing are a tenth of what it
-  // costs.
+  // Every test connects; with the race detector, 4096 iterations are a tenth of the cost of a test.
   scram_iterations: 1,
 }
 
@@ -32,7 +31,7 @@ export async function startTestPostgres(settings = quick) {
     while (stops.length > 0) await stops.pop()?.()
   }
   try {
-    // For root, Postgres runs as another user, who has to get through to its folder.
+    // If this is root, Postgres runs as another user, which must be able to enter its folder.
     chmodSync(dir, 0o711)
     const cluster = await openCluster(join(dir, 'postgres'), [
       '--no-sync',
@@ -41,8 +40,8 @@ export async function startTestPostgres(settings = quick) {
     const port = await freePort()
     const postgres = await startPostgres(cluster, { port, log: join(dir, 'log'), settings })
     stops.push(() => {
-      // "Immediate": the SIGTERM of stop() alone would wait until all connections have ended by
-      // themselves.
+      // An immediate shutdown: the SIGTERM of stop() would wait until clients close their
+      // connections.
       signalGroup(postgres.pid, 'SIGQUIT')
       return postgres.stop(5000)
     })
@@ -52,8 +51,7 @@ export async function startTestPostgres(settings = quick) {
       interval: 100,
       signal: interrupted,
     })
-    if (!client)
-      throw new Problem('The Postgres for the tests did not become ready within a minute.')
+    if (!client) throw new Problem('The Postgres for the tests was not ready within a minute.')
     await client.end()
     return { url, stop }
   } catch (error) {

@@ -1,5 +1,5 @@
-// The texts of the pages: every language has what English has. One list of faults, each with its
-// language and key.
+// Checks the texts of the pages: every language has the keys and placeholders of English. Each
+// fault has its language and key.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { root } from './paths.mjs'
@@ -7,12 +7,12 @@ import { root } from './paths.mjs'
 const folder = 'frontend/src/shared/i18n'
 
 /**
- * @typedef {string | Record<string, string> | null} Text null: not translated yet, shown in English
+ * @typedef {string | Record<string, string> | null} Text null if not translated
  */
 
 /**
- * @returns {{ faults: string[], untranslated: string[] }} what is wrong, and which texts are marked
- *   as not translated yet
+ * @returns {{ faults: string[], untranslated: string[] }} the faults, and the texts that are
+ *   marked as not translated
  */
 export function examineTexts() {
   /** @type {string[]} */
@@ -65,8 +65,7 @@ function faultsOf(language, texts, english) {
 
 /** @param {string} language @param {Text} text @param {Text} english @returns {string[]} */
 function faultsOfText(language, text, english) {
-  if (text === null)
-    return language === 'en' ? ['is null, but English is what all others are compared with'] : []
+  if (text === null) return language === 'en' ? ['is null, but every English text is required'] : []
   if (english === null) return []
   if ((typeof text === 'string') !== (typeof english === 'string'))
     return ['has plural forms, or has none, unlike English']
@@ -74,9 +73,9 @@ function faultsOfText(language, text, english) {
   const wanted = placeholders(forms(english).at(-1)?.[1] ?? '')
   for (const [form, words] of forms(text)) {
     if (placeholders(words) !== wanted)
-      faults.push(`${form} has the places ${placeholders(words)}, want ${wanted}`)
+      faults.push(`${form} has the placeholders ${placeholders(words)}, want ${wanted}`)
     if (/[{}]|^\s|\s$|^$/.test(words.replace(/\{\w+\}/g, 'x')))
-      faults.push(`${form} is empty, ragged or has a brace too many`)
+      faults.push(`${form} is empty, starts or ends with a space, or has a stray brace`)
   }
   if (typeof text !== 'string') {
     const rules = new Intl.PluralRules(language)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { root } from './paths.mjs'
 import { Problem } from './problem.mjs'
 
-/** Says in one line what is missing or too old, and what to do. */
+/** Throws a Problem if Node or Go is missing or too old. */
 export function checkVersions() {
   if (process.platform === 'win32')
     throw new Problem('Windows is not supported directly: run this inside WSL.')
@@ -22,26 +22,26 @@ function checkNode() {
   const found = process.versions.node
   if (isOlder(found, wanted)) {
     throw new Problem(
-      `Node ${wanted} or newer is needed, this is ${found}: install one from https://nodejs.org/.`,
+      `Node ${wanted} or newer is required, this is ${found}: install it from https://nodejs.org/.`,
     )
   }
 }
 
 function checkGo() {
   const wanted = /^go (\S+)/m.exec(readFileSync(join(root, 'go.mod'), 'utf8'))?.[1] ?? ''
-  // Since 1.21 Go fetches the version that go.mod asks for by itself; run in the repository, it
-  // says whether it can.
+  // Since 1.21 Go downloads the version that go.mod requires. In the repository, go version fails
+  // if it cannot.
   const { error, stdout, stderr } = spawnSync('go', ['version'], { cwd: root, encoding: 'utf8' })
   if (error)
     throw new Problem(`Go is missing: install Go ${wanted} or newer from https://go.dev/dl/.`)
   const found = /go version go(\S+)/.exec(stdout)?.[1]
   if (!found)
     throw new Problem(
-      `Go ${wanted} or newer is needed (https://go.dev/dl/); go says: ${stderr.trim()}`,
+      `Go ${wanted} or newer is required (https://go.dev/dl/); go version failed: ${stderr.trim()}`,
     )
   if (isOlder(found, wanted)) {
     throw new Problem(
-      `Go ${wanted} or newer is needed, this is ${found}: install one from https://go.dev/dl/.`,
+      `Go ${wanted} or newer is required, this is ${found}: install it from https://go.dev/dl/.`,
     )
   }
 }
@@ -52,6 +52,6 @@ function checkGo() {
  */
 function isOlder(found, wanted) {
   const [a, b] = [found, wanted].map((version) => version.split(/\D+/).map(Number))
-  const at = b.findIndex((part, i) => part !== (a[i] ?? 0))
-  return at >= 0 && (a[at] ?? 0) < b[at]
+  const index = b.findIndex((part, i) => part !== (a[i] ?? 0))
+  return index >= 0 && (a[index] ?? 0) < b[index]
 }

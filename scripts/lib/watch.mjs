@@ -1,16 +1,16 @@
-// Tells of changes below some folders. Node 20's own recursive watching on Linux loses a file for
-// good once an editor has replaced it by renaming; watching each folder by itself does not.
+// Watches folders for changes. Recursive watching of Node 20 on Linux loses a file once an editor
+// has replaced it by renaming; watching each folder separately does not.
 import { readdirSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './paths.mjs'
 
 /**
  * @param {object} what all paths are relative to the repository
- * @param {string[]} what.trees folders to watch with all folders in them, also those that come
+ * @param {string[]} what.trees folders to watch recursively, including folders that are created
  *   later
  * @param {string[]} what.folders folders to watch by themselves
  * @param {(path: string) => boolean} what.matters
- * @param {() => void} onChange called once for changes that come together
+ * @param {() => void} onChange called once for simultaneous changes
  */
 export function watchSources({ trees, folders, matters }, onChange) {
   /** @type {Map<string, import('node:fs').FSWatcher>} */
@@ -40,8 +40,8 @@ export function watchSources({ trees, folders, matters }, onChange) {
 }
 
 /**
- * Whether a change of a file can change bin/sana: Go and what it embeds, whatever its kind, but
- * neither tests nor what editors leave beside a file while they write it.
+ * Reports whether a change of a file can change bin/sana: Go sources and embedded files, but
+ * neither tests nor temporary files of editors.
  * @param {string} path
  */
 export function isSource(path) {

@@ -39,7 +39,7 @@ export async function buildWorkbench() {
 }
 
 /**
- * Serves it as Sana serves the pages: under the same policy, and the same page at every path.
+ * Serves it as Sana serves the pages: with the same policy, and the same page at every path.
  * @returns {Promise<{ url: string, close: () => void }>}
  */
 export async function serveWorkbench() {
@@ -49,20 +49,19 @@ export async function serveWorkbench() {
     const type = types[/** @type {keyof typeof types} */ (extname(pathname))]
     response.setHeader('Content-Type', type ?? 'text/html; charset=utf-8')
     response.setHeader('Content-Security-Policy', policy)
-    // The browser keeps what it has compiled of a script only where it may keep the script.
+    // Browsers cache compiled scripts only if they may cache the script.
     if (pathname.startsWith('/assets/'))
       response.setHeader('Cache-Control', 'max-age=3600, immutable')
     response.end(readFileSync(join(dir, type ? pathname : 'index.html')))
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
-  // A name, since passkeys belong to one.
+  // Passkeys need a host name.
   return { url: `http://localhost:${port}`, close: () => server.close() }
 }
 
 /**
- * The policy as the server's source has it, one string over several lines, with the hash of the
- * page's own style.
+ * Returns the policy of the server's source, with the hash of the page's style.
  * @param {string} page
  */
 function pagesPolicy(page) {

@@ -1,5 +1,5 @@
 // Command cookie prints Cookie headers of users who are signed in at an oauth2-proxy with cookie
-// sessions, one a line, made by oauth2-proxy's own store.
+// sessions, one per line, created by oauth2-proxy's own store.
 //
 //	cookie SECRET ADDRESS...
 package main

@@ -1,5 +1,5 @@
-// Package dns takes the place of lego's DNS providers, which need the libraries of a hundred
-// companies. The tests bring a certificate of their own.
+// Package dns replaces lego's DNS providers, which need the client libraries of a hundred
+// companies. The tests use their own certificate.
 package dns
 
 import (
