@@ -37,7 +37,7 @@ async function withhold(page: Page, files: RegExp, pages: number) {
 }
 
 const index = /\/assets\/index-[^/]+\.js$/
-const later = /\/assets\/laterPages-[^/]+\.js$/
+const lazyScript = /\/assets\/pages-[^/]+\.js$/
 
 test('a script that is missing leads to one reload, and the page is there', async ({ page }) => {
   const seen = await withhold(page, index, 1)
@@ -61,7 +61,7 @@ test('a page whose file is missing comes after one reload, and the code still wo
   page,
   sana,
 }) => {
-  const seen = await withhold(page, later, 1)
+  const seen = await withhold(page, lazyScript, 1)
   await askForCode(page)
   expect(seen.pages).toBe(2)
   const { code } = await readCode(sana.url, address)
@@ -72,7 +72,7 @@ test('a page whose file is missing comes after one reload, and the code still wo
 test('a page whose file stays missing is said to be out of date, after one reload', async ({
   page,
 }) => {
-  const seen = await withhold(page, later, 1000)
+  const seen = await withhold(page, lazyScript, 1000)
   await page.goto('/verify')
   await expect(page.getByRole('alert')).toContainText('This page is out of date')
   await expect(button(page, 'Try again')).toBeVisible()

@@ -48,13 +48,12 @@ function featureFaults() {
 function languageFaults() {
   const folder = 'frontend/src/shared/i18n'
   const files = readdirSync(join(root, folder)).filter((name) => name.endsWith('.json'))
-  const loaded = named(`${folder}/text.ts`, /const later[^=]*= \{(.*?)\n\}/s, /\b(\w+): \(\) =>/g)
+  const loaded = named(`${folder}/text.ts`, /const lazy[^=]*= \{(.*?)\n\}/s, /\b(\w+): \(\) =>/g)
   return without(
     files.map((name) => name.replace('.json', '')),
     loaded,
   ).map(
-    (language) =>
-      `${folder}/text.ts does not load ${language}: add it to others and to later there`,
+    (language) => `${folder}/text.ts does not load ${language}: add it to others and to lazy there`,
   )
 }
 

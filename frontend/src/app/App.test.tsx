@@ -28,7 +28,7 @@ import {
 } from '../shared/testing/server'
 import { pass, settled, show } from '../shared/testing/time'
 import { App } from './App'
-import { loadPages } from './pagesLater'
+import { loadPages } from './lazyPages'
 
 const session = 'GET /api/auth/session'
 

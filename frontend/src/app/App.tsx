@@ -9,9 +9,9 @@ import { tellOtherTabs } from '../shared/tabs'
 import { TroublePage } from '../shared/ui/TroublePage'
 import { Main } from './Frame'
 import { Gate } from './Gate'
+import { LazyCodePage, LazyFoot, LazyOtherPages, loadPages } from './lazyPages'
 import { nextPath, queryFor } from './next'
 import { Offline } from './Offline'
-import { CodePageLater, FootLater, loadPages, OtherPagesLater } from './pagesLater'
 
 /** The SPA's pages; other paths of this host may belong to other programs. */
 const isOurs = (path: string) => signedIn.includes(path) || path === '/verify'
@@ -33,7 +33,7 @@ function Below() {
     // Preloads the next pages, too.
     loadPages().then(setThere)
   }, [])
-  return isThere ? <FootLater /> : null
+  return isThere ? <LazyFoot /> : null
 }
 
 /** The page, or an error page if rendering failed: partly rendered pages cannot be used. */
@@ -120,7 +120,7 @@ function Pages() {
     const fillIn = (code: string) => route(`/account#c=${code}`, true)
     return (
       <Main>
-        <CodePageLater
+        <LazyCodePage
           requested={requested}
           onSignedIn={onSignedIn}
           onRecovery={recover}
@@ -132,7 +132,7 @@ function Pages() {
   }
   return (
     <Main>
-      <OtherPagesLater path={path} />
+      <LazyOtherPages path={path} />
     </Main>
   )
 }

@@ -9,17 +9,17 @@ import { type News, tellOtherTabs, useOtherTabs } from '../shared/tabs'
 import { Loading } from '../shared/ui/Loading'
 import { TroublePage } from '../shared/ui/TroublePage'
 import { Main } from './Frame'
-import { appOf, nextPath } from './next'
 import {
   arePagesThere,
-  DeletedPageLater,
-  InsideLater,
+  LazyDeletedPage,
+  LazyNotYou,
+  LazyPasskeySignIn,
+  LazySignedInPages,
+  LazyTypoHint,
+  LazyWhyHere,
   loadPages,
-  NotYouLater,
-  PasskeySignInLater,
-  TypoHintLater,
-  WhyHereLater,
-} from './pagesLater'
+} from './lazyPages'
+import { appOf, nextPath } from './next'
 import { useRestored } from './useRestored'
 
 interface Props {
@@ -89,7 +89,7 @@ export function Gate({
   if (read.state === 'ready' && !deleted) {
     return (
       // State of one user is not kept for another one.
-      <InsideLater
+      <LazySignedInPages
         key={read.value.user.id}
         path={path}
         current={read.value}
@@ -104,7 +104,7 @@ export function Gate({
   return <Main>{outside()}</Main>
 
   function outside() {
-    if (deleted) return <DeletedPageLater onDone={() => setDeleted(false)} />
+    if (deleted) return <LazyDeletedPage onDone={() => setDeleted(false)} />
     if (goesOut || read.state === 'ready') return <Loading />
     if (read.state === 'loading') {
       return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
@@ -152,11 +152,11 @@ function SignIn({ onSignedIn, ...props }: SignInProps) {
         {...props}
         app={app}
         leadsOn={!!next && !app && !notice}
-        Hint={isThere ? TypoHintLater : undefined}
-        reason={isLed && isThere && <WhyHereLater ended={ended} app={app} />}
+        Hint={isThere ? LazyTypoHint : undefined}
+        reason={isLed && isThere && <LazyWhyHere ended={ended} app={app} />}
       />
-      {isThere && <PasskeySignInLater onSignedIn={onSignedIn} />}
-      {isThere && isKnown && <NotYouLater />}
+      {isThere && <LazyPasskeySignIn onSignedIn={onSignedIn} />}
+      {isThere && isKnown && <LazyNotYou />}
     </>
   )
 }

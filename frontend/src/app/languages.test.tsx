@@ -24,7 +24,7 @@ import { type State as Listed, repliesOf, type Step } from '../shared/testing/st
 import { pass, settled, show } from '../shared/testing/time'
 import { found } from '../workbench/registry'
 import { App } from './App'
-import { loadPages } from './pagesLater'
+import { loadPages } from './lazyPages'
 
 interface State {
   url: string

@@ -9,7 +9,7 @@ import {
 } from '../shared/testing/server'
 import { settled } from '../shared/testing/time'
 import { App } from './App'
-import { loadPages } from './pagesLater'
+import { loadPages } from './lazyPages'
 
 export const session = 'GET /api/auth/session'
 

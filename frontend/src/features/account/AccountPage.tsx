@@ -1,8 +1,8 @@
 import { patch } from '../../shared/api/http'
-import { useOwnRead } from '../../shared/api/inside'
+import { useAuthedRead } from '../../shared/api/inside'
 import { usePendingCode } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
-import { OwnPage } from '../../shared/ui/OwnPage'
+import { AuthedPage } from '../../shared/ui/AuthedPage'
 import section from '../../shared/ui/Section.module.css'
 import { DeleteSection } from './DeleteSection'
 import { EmailSection } from './EmailSection'
@@ -16,10 +16,10 @@ interface Props {
 }
 
 export function AccountPage({ onDeleted }: Props) {
-  const { read, reload, put } = useOwnRead('/api/account')
+  const { read, reload, put } = useAuthedRead('/api/account')
   const change = usePendingCode('/api/account/email')
-  const keys = useOwnRead('/api/account/access-keys')
-  const passkeys = useOwnRead('/api/account/passkeys')
+  const keys = useAuthedRead('/api/account/access-keys')
+  const passkeys = useAuthedRead('/api/account/passkeys')
   const retry = () => {
     reload()
     change.reload()
@@ -32,7 +32,7 @@ export function AccountPage({ onDeleted }: Props) {
   const missing = change.read.state === 'loading' ? change.read : rest
   const whole = read.state === 'ready' && missing?.state === 'loading' ? missing : read
   return (
-    <OwnPage title={text('nav.account')} read={whole} onRetry={retry}>
+    <AuthedPage title={text('nav.account')} read={whole} onRetry={retry}>
       {(account) => (
         <div class={section.sections}>
           <NameForm
@@ -49,6 +49,6 @@ export function AccountPage({ onDeleted }: Props) {
           <DeleteSection email={account.email} onDeleted={onDeleted} />
         </div>
       )}
-    </OwnPage>
+    </AuthedPage>
   )
 }

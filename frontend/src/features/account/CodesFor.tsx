@@ -1,5 +1,5 @@
 import { type Passkeys, put } from '../../shared/api/http'
-import { useOwnWrite } from '../../shared/api/inside'
+import { useAuthedWrite } from '../../shared/api/inside'
 import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { text } from '../../shared/i18n/text'
 import { Changing } from '../../shared/ui/Changing'
@@ -16,7 +16,7 @@ interface Props {
  * with two.
  */
 export function CodesFor({ all: { passkeys, codes_for, can_restrict }, onChanged }: Props) {
-  const writing = useOwnWrite(repeatUntilAnswered)
+  const writing = useAuthedWrite(repeatUntilAnswered)
   const isRestricted = codes_for === 'recovery'
   if (!(isRestricted || (can_restrict && passkeys.length > 1))) return null
   const change = () =>

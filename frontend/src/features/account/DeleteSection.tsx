@@ -1,7 +1,7 @@
 import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { del } from '../../shared/api/http'
-import { useOwnWrite } from '../../shared/api/inside'
+import { useAuthedWrite } from '../../shared/api/inside'
 import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
@@ -37,7 +37,7 @@ export function DeleteSection({ email, onDeleted }: Props) {
 function LastStep({ email, onDeleted, onKeep }: Props & { onKeep: () => void }) {
   const [typed, setTyped] = useState('')
   const [fault, setFault] = useState<string>()
-  const writing = useOwnWrite(repeatUntilAnswered)
+  const writing = useAuthedWrite(repeatUntilAnswered)
   const input = useRef<HTMLInputElement>(null)
   useEffect(() => input.current?.focus(), [])
 

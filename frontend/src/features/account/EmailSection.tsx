@@ -1,6 +1,6 @@
 import { useContext, useEffect, useRef, useState } from 'preact/hooks'
 import { type Account, type CodeRequest, requestCode } from '../../shared/api/http'
-import { InsideContext, useOwnWrite } from '../../shared/api/inside'
+import { InsideContext, useAuthedWrite } from '../../shared/api/inside'
 import { EmailForm } from '../../shared/code/EmailForm'
 import { NoMail } from '../../shared/code/NoMail'
 import { type Requested, received } from '../../shared/code/received'
@@ -34,7 +34,7 @@ interface Asking {
 export function EmailSection({ email, change, onChanged }: Props) {
   const { read, reload, put, release } = change
   const { recheck } = useContext(InsideContext)
-  const writing = useOwnWrite()
+  const writing = useAuthedWrite()
   const [asking, setAsking] = useState<Asking>()
   const [requested, setRequested] = useState<Requested>()
   const [notice, setNotice] = useState<string>()

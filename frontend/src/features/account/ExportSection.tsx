@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { get } from '../../shared/api/http'
-import { useOwnWrite } from '../../shared/api/inside'
+import { useAuthedWrite } from '../../shared/api/inside'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { Done } from '../../shared/ui/Done'
@@ -9,7 +9,7 @@ import { Subheading } from '../../shared/ui/Subheading'
 import { WriteTrouble } from '../../shared/ui/WriteTrouble'
 
 export function ExportSection() {
-  const writing = useOwnWrite()
+  const writing = useAuthedWrite()
   const [done, setDone] = useState(false)
   const download = () => {
     setDone(false)

@@ -1,7 +1,7 @@
 import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { isRefusal, post } from '../../shared/api/http'
-import { useOwnWrite } from '../../shared/api/inside'
+import { useAuthedWrite } from '../../shared/api/inside'
 import { refusalInWords, timeToWait } from '../../shared/api/words'
 import { locale, text } from '../../shared/i18n/text'
 import type { Keys } from '../../shared/keys/KeyList'
@@ -31,7 +31,7 @@ export function KeyForm({ apps, onMade, onTrouble, onCancel }: Props) {
   const [name, setName] = useState('')
   const [days, setDays] = useState('90')
   const [fault, setFault] = useState<string>()
-  const writing = useOwnWrite()
+  const writing = useAuthedWrite()
   const limit = useLimit(writing)
   const input = useRef<HTMLInputElement>(null)
   useEffect(() => input.current?.focus(), [])

@@ -1,17 +1,17 @@
 import { useState } from 'preact/hooks'
-import type { useOwnRead } from '../../shared/api/inside'
+import type { useAuthedRead } from '../../shared/api/inside'
 import { text } from '../../shared/i18n/text'
 import { KeyList, type Keys } from '../../shared/keys/KeyList'
+import { AuthedPart } from '../../shared/ui/AuthedPage'
 import { Button } from '../../shared/ui/Button'
 import { Done } from '../../shared/ui/Done'
-import { OwnPart } from '../../shared/ui/OwnPage'
 import section from '../../shared/ui/Section.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
 import { KeyForm, type NewKey } from './KeyForm'
 import { NewKeyNotice } from './NewKeyNotice'
 
 interface Props {
-  keys: ReturnType<typeof useOwnRead<'/api/account/access-keys'>>
+  keys: ReturnType<typeof useAuthedRead<'/api/account/access-keys'>>
 }
 
 /** The access keys of the user; nothing if there are none and no app accepts any. */
@@ -37,7 +37,7 @@ export function KeysSection({ keys: { read, reload, put } }: Props) {
     <section class={section.section}>
       <Subheading focus={isAsking === false && !made}>{text('keys.title')}</Subheading>
       <p class={section.soft}>{text('keys.intro')}</p>
-      <OwnPart read={read} onRetry={reload}>
+      <AuthedPart read={read} onRetry={reload}>
         {(all) => (
           <>
             {made && <NewKeyNotice made={made.key} onDone={() => setMade(undefined)} />}
@@ -72,7 +72,7 @@ export function KeysSection({ keys: { read, reload, put } }: Props) {
             )}
           </>
         )}
-      </OwnPart>
+      </AuthedPart>
     </section>
   )
 }

@@ -1,6 +1,6 @@
 import type { TargetedInputEvent, TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { useOwnWrite } from '../../shared/api/inside'
+import { useAuthedWrite } from '../../shared/api/inside'
 import { refusalInWords } from '../../shared/api/words'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
@@ -25,7 +25,7 @@ export function NameForm<Named>({ name, field, hint = '', save, onSaved, onCance
   const [typed, setTyped] = useState<string>()
   const [fault, setFault] = useState<string>()
   const [saved, setSaved] = useState(false)
-  const writing = useOwnWrite()
+  const writing = useAuthedWrite()
   const input = useRef<HTMLInputElement>(null)
   const isOpened = onCancel !== undefined
   useEffect(() => {

@@ -1,6 +1,6 @@
 import { useContext } from 'preact/hooks'
 import { type Account, type CodeRequest, del, post, requestCode } from '../../shared/api/http'
-import { InsideContext, useOwnWrite } from '../../shared/api/inside'
+import { InsideContext, useAuthedWrite } from '../../shared/api/inside'
 import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { CodeSteps } from '../../shared/code/CodeSteps'
 import { needsAnotherAddress } from '../../shared/code/delivery'
@@ -26,7 +26,7 @@ interface Props {
 /** The form for the code that was sent to the new address. */
 export function NewAddressCode({ reading, received, request, onAnother, ...on }: Props) {
   const { recheck } = useContext(InsideContext)
-  const cancelling = useOwnWrite(repeatUntilAnswered)
+  const cancelling = useAuthedWrite(repeatUntilAnswered)
   const linked = useLinkedCode()
   const { id, email } = received.value
   const flow: Flow<Account> = {

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { del, type Passkey, patch } from '../../shared/api/http'
-import { useOwnWrite } from '../../shared/api/inside'
+import { useAuthedWrite } from '../../shared/api/inside'
 import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { locale, text } from '../../shared/i18n/text'
 import { ago } from '../../shared/ui/ago'
@@ -21,7 +21,7 @@ interface Props {
 export function PasskeyItem({ passkey, onRenamed, onRemoved }: Props) {
   const { id, name, synced, created_at, used_at } = passkey
   const [isNaming, setNaming] = useState<boolean>()
-  const writing = useOwnWrite(repeatUntilAnswered)
+  const writing = useAuthedWrite(repeatUntilAnswered)
   const item = useRef<HTMLLIElement>(null)
   useEffect(() => {
     if (isNaming === false) item.current?.querySelector('button')?.focus()

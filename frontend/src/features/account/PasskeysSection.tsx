@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks'
 import type { Passkey, Passkeys } from '../../shared/api/http'
-import type { useOwnRead } from '../../shared/api/inside'
+import type { useAuthedRead } from '../../shared/api/inside'
 import { text } from '../../shared/i18n/text'
 import { AddPasskey } from '../../shared/passkeys/AddPasskey'
 import { hasPasskeys } from '../../shared/passkeys/ceremony'
+import { AuthedPart } from '../../shared/ui/AuthedPage'
 import { Done } from '../../shared/ui/Done'
-import { OwnPart } from '../../shared/ui/OwnPage'
 import rows from '../../shared/ui/Rows.module.css'
 import section from '../../shared/ui/Section.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
@@ -15,7 +15,7 @@ import { PasskeyItem } from './PasskeyItem'
 import { RecoveryUnderWay } from './RecoveryUnderWay'
 
 interface Props {
-  passkeys: ReturnType<typeof useOwnRead<'/api/account/passkeys'>>
+  passkeys: ReturnType<typeof useAuthedRead<'/api/account/passkeys'>>
 }
 
 /** The passkeys of the account; nothing if there are none and this browser can make none. */
@@ -40,7 +40,7 @@ export function PasskeysSection({ passkeys: { read, reload, put } }: Props) {
     <section class={section.section}>
       <Subheading>{text('passkeys.title')}</Subheading>
       <p class={section.soft}>{text('passkeys.intro')}</p>
-      <OwnPart read={read} onRetry={reload}>
+      <AuthedPart read={read} onRetry={reload}>
         {(all) => (
           <>
             {all.recovery && <RecoveryUnderWay recovery={all.recovery} onStopped={reload} />}
@@ -74,7 +74,7 @@ export function PasskeysSection({ passkeys: { read, reload, put } }: Props) {
             <CodesFor all={all} onChanged={reload} />
           </>
         )}
-      </OwnPart>
+      </AuthedPart>
     </section>
   )
 }

@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'preact/hooks'
 import { type AccountEvent, type Answer, getEventsBefore } from '../../shared/api/http'
-import { useOwnRead, useOwnWrite } from '../../shared/api/inside'
+import { useAuthedRead, useAuthedWrite } from '../../shared/api/inside'
 import { text } from '../../shared/i18n/text'
+import { AuthedPage } from '../../shared/ui/AuthedPage'
 import { Button } from '../../shared/ui/Button'
 import { Empty } from '../../shared/ui/Empty'
-import { OwnPage } from '../../shared/ui/OwnPage'
 import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 import styles from './ActivityPage.module.css'
 import { Day } from './Day'
@@ -13,8 +13,8 @@ import { byDay } from './days'
 type Page = Answer<'/api/account/events'>
 
 export function ActivityPage() {
-  const { read, reload } = useOwnRead('/api/account/events')
-  const { busy, trouble, write } = useOwnWrite()
+  const { read, reload } = useAuthedRead('/api/account/events')
+  const { busy, trouble, write } = useAuthedWrite()
   const [known, setKnown] = useState<Page>()
   const newest = read.state === 'ready' ? read.value : undefined
   // Events that were read stay valid: new events are only added at the front.
@@ -32,7 +32,7 @@ export function ActivityPage() {
         setKnown((known) => ({ ...older, events: joined(known?.events ?? [], older.events) })),
     )
   return (
-    <OwnPage title={text('nav.activity')} read={read} onRetry={reload}>
+    <AuthedPage title={text('nav.activity')} read={read} onRetry={reload}>
       {(first) => {
         const { events, next } = known ?? first
         return (
@@ -54,7 +54,7 @@ export function ActivityPage() {
           </>
         )
       }}
-    </OwnPage>
+    </AuthedPage>
   )
 }
 

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import type { CurrentSession, Trouble } from '../../shared/api/http'
-import { useOwnRead } from '../../shared/api/inside'
+import { useAuthedRead } from '../../shared/api/inside'
 import { useRead } from '../../shared/api/useRead'
 import { takeSignIn } from '../../shared/code/welcome'
 import { text } from '../../shared/i18n/text'
@@ -27,9 +27,9 @@ interface Props {
 /** The current user, and links to all other pages. */
 export function HomePage({ current: { user }, stale }: Props) {
   const [signIn] = useState(takeSignIn)
-  const account = useOwnRead('/api/account').read
-  const sessions = useOwnRead('/api/sessions').read
-  const events = useOwnRead('/api/account/events').read
+  const account = useAuthedRead('/api/account').read
+  const sessions = useAuthedRead('/api/sessions').read
+  const events = useAuthedRead('/api/account/events').read
   const apps = useRead('/api/apps').read
   // All sections appear together, so that nothing moves; the page does not wait for failed reads.
   if (

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { useOwnRead } from '../../shared/api/inside'
+import { useAuthedRead } from '../../shared/api/inside'
 import { text } from '../../shared/i18n/text'
 import { keep } from '../../shared/keep'
 import { kept } from '../../shared/kept'
@@ -27,7 +27,7 @@ export function PasskeyOffer() {
 }
 
 function Offer({ onNotNow }: { onNotNow: () => void }) {
-  const { read } = useOwnRead('/api/account/passkeys')
+  const { read } = useAuthedRead('/api/account/passkeys')
   const [added, setAdded] = useState<string>()
   if (added) return <Done>{text('activity.passkey_added', { passkey: added })}</Done>
   if (read.state !== 'ready' || read.value.passkeys.length > 0) return null

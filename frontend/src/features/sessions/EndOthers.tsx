@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { del } from '../../shared/api/http'
-import { useOwnWrite } from '../../shared/api/inside'
+import { useAuthedWrite } from '../../shared/api/inside'
 import { repeatUntilAnswered } from '../../shared/api/repeat'
 import type { Refusals } from '../../shared/api/useWrite'
 import { text } from '../../shared/i18n/text'
@@ -24,7 +24,7 @@ export function EndOthers({ count, keys, refusals, onEnded }: Props) {
   const [isSure, setSure] = useState<boolean>()
   /** Whether the last press included the keys. */
   const [withKeys, setWithKeys] = useState(false)
-  const writing = useOwnWrite(repeatUntilAnswered)
+  const writing = useAuthedWrite(repeatUntilAnswered)
   const end = (withKeys: boolean) => {
     setWithKeys(withKeys)
     const call = () => del(withKeys ? '/api/sessions?access_keys=true' : '/api/sessions')

@@ -1,5 +1,5 @@
 import { del, type ListedSession } from '../../shared/api/http'
-import { useOwnWrite } from '../../shared/api/inside'
+import { useAuthedWrite } from '../../shared/api/inside'
 import { repeatUntilAnswered } from '../../shared/api/repeat'
 import type { Refusals } from '../../shared/api/useWrite'
 import { locale, text } from '../../shared/i18n/text'
@@ -19,7 +19,7 @@ interface Props {
 }
 
 export function SessionItem({ session, refusals, onEnded }: Props) {
-  const writing = useOwnWrite(repeatUntilAnswered)
+  const writing = useAuthedWrite(repeatUntilAnswered)
   const used = new Date(session.last_seen_at)
   const when = session.current ? text('sessions.now') : text('sessions.used', { when: ago(used) })
   const browser = browserInWords(session)

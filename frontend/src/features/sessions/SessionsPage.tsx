@@ -1,13 +1,13 @@
 import { useState } from 'preact/hooks'
 import type { AccessKey, ListedSession } from '../../shared/api/http'
-import { useOwnRead } from '../../shared/api/inside'
+import { useAuthedRead } from '../../shared/api/inside'
 import { text } from '../../shared/i18n/text'
 import { KeyList } from '../../shared/keys/KeyList'
+import { AuthedPage, AuthedPart } from '../../shared/ui/AuthedPage'
 import { browserInWords } from '../../shared/ui/browser'
 import { Done } from '../../shared/ui/Done'
 import { Empty } from '../../shared/ui/Empty'
 import { Notice } from '../../shared/ui/Notice'
-import { OwnPage, OwnPart } from '../../shared/ui/OwnPage'
 import rows from '../../shared/ui/Rows.module.css'
 import section from '../../shared/ui/Section.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
@@ -16,8 +16,8 @@ import { EndOthers } from './EndOthers'
 import { SessionItem } from './SessionItem'
 
 export function SessionsPage() {
-  const { read, reload, put } = useOwnRead('/api/sessions')
-  const keys = useOwnRead('/api/account/access-keys')
+  const { read, reload, put } = useAuthedRead('/api/sessions')
+  const keys = useAuthedRead('/api/account/access-keys')
   const [done, setDone] = useState<string>()
   const [alone, setAlone] = useState(false)
   const refusals = { not_with_this_store: () => setAlone(true) }
@@ -33,7 +33,7 @@ export function SessionsPage() {
   }
 
   return (
-    <OwnPage title={text('sessions.title')} read={whole} onRetry={reload}>
+    <AuthedPage title={text('sessions.title')} read={whole} onRetry={reload}>
       {({ complete, sessions }) => {
         const own = sessions.filter(({ current }) => current)
         const others = sessions.filter(({ current }) => !current)
@@ -83,7 +83,7 @@ export function SessionsPage() {
             {(!known || accessKeys.length > 0) && (
               <section class={section.section}>
                 <Subheading>{text('keys.title')}</Subheading>
-                <OwnPart read={keys.read} onRetry={keys.reload}>
+                <AuthedPart read={keys.read} onRetry={keys.reload}>
                   {() => (
                     <KeyList
                       keys={accessKeys}
@@ -93,12 +93,12 @@ export function SessionsPage() {
                       }}
                     />
                   )}
-                </OwnPart>
+                </AuthedPart>
               </section>
             )}
           </>
         )
       }}
-    </OwnPage>
+    </AuthedPage>
   )
 }

@@ -26,7 +26,7 @@ export const InsideContext = createContext<Inside>({
 })
 
 /** useRead for data of signed-in users. */
-export function useOwnRead<Path extends GetPath>(path: Path) {
+export function useAuthedRead<Path extends GetPath>(path: Path) {
   const own = useRead(path)
   const { current, recheck, end } = useContext(InsideContext)
   const { read, reload } = own
@@ -53,7 +53,7 @@ function isDeleted({ signed_out }: Problem): boolean {
 /**
  * useWrite for signed-in users. A call that requires a fresh sign-in is repeated after a step-up.
  */
-export function useOwnWrite(attempt?: Attempt): Writing {
+export function useAuthedWrite(attempt?: Attempt): Writing {
   const { busy, trouble, write } = useWrite(attempt)
   const { recheck, end, prove } = useContext(InsideContext)
 

@@ -25,7 +25,7 @@ const others: Files = {
   es: () => import('./es.json'),
   ja: () => import('./ja.json'),
 }
-const later: Files = {
+const lazy: Files = {
   en: () => import('./later/en.json'),
   de: () => import('./later/de.json'),
   fr: () => import('./later/fr.json'),
@@ -63,7 +63,7 @@ export async function speak(wanted: readonly string[]): Promise<void> {
  * loaded.
  */
 export async function learn(): Promise<void> {
-  const more = await later[languageOf(inUse)]?.()
+  const more = await lazy[languageOf(inUse)]?.()
   texts = { ...more?.default, ...texts }
 }
 

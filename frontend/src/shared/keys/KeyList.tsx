@@ -1,5 +1,5 @@
 import { type AccessKey, type Answer, del } from '../api/http'
-import { useOwnWrite } from '../api/inside'
+import { useAuthedWrite } from '../api/inside'
 import { repeatUntilAnswered } from '../api/repeat'
 import { locale, text } from '../i18n/text'
 import { ago } from '../ui/ago'
@@ -45,7 +45,7 @@ interface ItemProps {
 }
 
 function KeyItem({ accessKey, onDeleted }: ItemProps) {
-  const writing = useOwnWrite(repeatUntilAnswered)
+  const writing = useAuthedWrite(repeatUntilAnswered)
   const { id, app_name, name, by_operator, expires_at, last_used_at, last_used_ip } = accessKey
   const used = last_used_at
     ? text('keys.used', { when: ago(new Date(last_used_at)) })

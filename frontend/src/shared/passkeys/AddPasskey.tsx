@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Passkey } from '../api/http'
-import { useOwnWrite } from '../api/inside'
+import { useAuthedWrite } from '../api/inside'
 import { text } from '../i18n/text'
 import { Button } from '../ui/Button'
 import { Notice } from '../ui/Notice'
@@ -17,7 +17,7 @@ interface Props {
 
 /** The button that adds a passkey; nothing in a browser without passkeys. */
 export function AddPasskey({ onAdded, children }: Props) {
-  const writing = useOwnWrite()
+  const writing = useAuthedWrite()
   const limit = useLimit(writing)
   const [why, setWhy] = useState<'passkeys.known' | 'passkeys.notAdded'>()
   if (!hasPasskeys()) return null

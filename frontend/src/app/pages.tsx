@@ -36,7 +36,7 @@ interface Props {
   onDeleted: () => void
 }
 
-export function InsidePages({
+export function SignedInPages({
   path,
   current,
   stale,
@@ -52,8 +52,8 @@ export function InsidePages({
   const [waiting, setWaiting] = useState(
     isStale && onArrived ? { goOn: onArrived, provedAt } : undefined,
   )
-  const goesOn = isStale ? undefined : onArrived
-  useEffect(() => goesOn?.(), [goesOn])
+  const next = isStale ? undefined : onArrived
+  useEffect(() => next?.(), [next])
   const inside = useMemo(
     () => ({
       current,
@@ -76,7 +76,7 @@ export function InsidePages({
     waiting?.goOn()
   }
 
-  if (goesOn) {
+  if (next) {
     return (
       <Main>
         <Loading />

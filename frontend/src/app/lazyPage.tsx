@@ -11,7 +11,7 @@ import { TroublePage } from '../shared/ui/TroublePage'
  * `load`, which never throws. If loading fails, the page says so until the server answers. A file
  * that is missing then belongs to an old release: the page is reloaded once.
  */
-export function later<Props extends object>(
+export function lazyPage<Props extends object>(
   importPage: () => Promise<FunctionComponent<Props>>,
   /** The frame around the page while the page is missing. */
   Around: FunctionComponent<{ children: ComponentChildren }> = Fragment,

@@ -15,19 +15,19 @@ interface Props<Value> {
 }
 
 /** A page of a signed-in user: its title at once, and the rest once it is loaded. */
-export function OwnPage<Value>({ title, read, onRetry, children }: Props<Value>) {
+export function AuthedPage<Value>({ title, read, onRetry, children }: Props<Value>) {
   return (
     <>
       <Heading>{title}</Heading>
-      <OwnPart read={read} onRetry={onRetry}>
+      <AuthedPart read={read} onRetry={onRetry}>
         {children}
-      </OwnPart>
+      </AuthedPart>
     </>
   )
 }
 
 /** A part of such a page: the value, or the error. */
-export function OwnPart<Value>({ read, onRetry, children }: Omit<Props<Value>, 'title'>) {
+export function AuthedPart<Value>({ read, onRetry, children }: Omit<Props<Value>, 'title'>) {
   const { trouble } = read
   if (read.state === 'ready') {
     return (
