@@ -166,7 +166,8 @@ func TestWhatHappensAndItsEventExistTogetherOrNotAtAll(t *testing.T) {
 				return err
 			}
 			return errors.Join(
-				s.ChangeEmail(t.Context(), tx, owner, "grace@sana.example", visitor.Visitor{}), finally)
+				s.ChangeEmail(t.Context(), tx, owner, "grace@sana.example", visitor.Visitor{}),
+				finally)
 		})
 	}
 
@@ -211,7 +212,8 @@ func TestChangeEmail_GivesAnAddressToOneAccount(t *testing.T) {
 	here, there := postgrestest.Pool(t, url), postgrestest.Pool(t, url)
 	ids := make([]string, 2)
 	for i := range ids {
-		err := here.QueryRow(t.Context(), `INSERT INTO users (email) VALUES ($1) RETURNING id::text`,
+		err := here.QueryRow(t.Context(),
+			`INSERT INTO users (email) VALUES ($1) RETURNING id::text`,
 			fmt.Sprintf("user%d@sana.example", i)).Scan(&ids[i])
 		if err != nil {
 			t.Fatal(err)
@@ -334,7 +336,8 @@ func TestParseName_AcceptsPlainTextOf100Characters(t *testing.T) {
 }
 
 func FuzzParseName_ResultIsStable(f *testing.F) {
-	for _, seed := range []string{"", "Ada", " Zoe\u0308 ", "\u1100\u1161\u11a8", "Ada\u202e", "\xff",
+	for _, seed := range []string{"", "Ada", " Zoe\u0308 ", "\u1100\u1161\u11a8", "Ada\u202e",
+		"\xff",
 		strings.Repeat("ﷺ", 100)} {
 		f.Add(seed)
 	}
@@ -344,7 +347,8 @@ func FuzzParseName_ResultIsStable(f *testing.F) {
 			return
 		}
 		again, err := account.ParseName(name)
-		if again != name || err != nil || !norm.NFC.IsNormalString(name) || len([]rune(name)) > 100 ||
+		if again != name || err != nil || !norm.NFC.IsNormalString(name) ||
+			len([]rune(name)) > 100 ||
 			strings.ContainsAny(name, "\x00\r\n\x1b\u202e") {
 			t.Errorf("%q becomes %q and that %q (%v)", input, name, again, err)
 		}

@@ -70,7 +70,8 @@ func isHostName(s string) bool {
 	labels := strings.Split(s, ".")
 	for _, label := range labels {
 		if label == "" || len(label) > 63 || strings.Trim(label, "-") != label ||
-			strings.ContainsFunc(label, func(r rune) bool { return !isLetterOrDigit(r) && r != '-' }) {
+			strings.ContainsFunc(label,
+				func(r rune) bool { return !isLetterOrDigit(r) && r != '-' }) {
 			return false
 		}
 	}

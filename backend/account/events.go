@@ -50,10 +50,11 @@ type Details struct {
 	Reason   string `json:"reason,omitempty"` // why it ended; one of the API contract's
 	OldEmail string `json:"old_email,omitempty"`
 	NewEmail string `json:"new_email,omitempty"`
-	App      string `json:"app,omitempty"`     // name of the app that was opened, or that a key is for
-	Key      string `json:"key,omitempty"`     // name of the access key
-	Passkey  string `json:"passkey,omitempty"` // name of the passkey, also of one that signed in
-	By       string `json:"by,omitempty"`      // Operator, or "" for the user
+	// name of the app that was opened, or that a key is for
+	App     string `json:"app,omitempty"`
+	Key     string `json:"key,omitempty"`     // name of the access key
+	Passkey string `json:"passkey,omitempty"` // name of the passkey, also of one that signed in
+	By      string `json:"by,omitempty"`      // Operator, or "" for the user
 }
 
 // Entry is an event to be recorded.

@@ -112,7 +112,8 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 		background: append(
 			backgroundOf(shared, mails, box, log),
 			background{"service counts", limits.Run},
-			background{"periodic work", newTurns(db, box, accounts, limits, shared, useCases, log).Run},
+			background{"periodic work",
+				newTurns(db, box, accounts, limits, shared, useCases, log).Run},
 		),
 	}
 	if err := p.run(ctx, cfg); err != nil {

@@ -80,13 +80,14 @@ func newTurns(
 	if shared != nil {
 		sweep("sessions", shared.Sweep)
 		sweep("access_keys", shared.SweepAccessKeys)
-		turns.Add("finish recoveries", recoveryInterval, sweepTimeout, func(ctx context.Context) error {
-			n, err := useCases.FinishRecoveries(ctx)
-			if n > 0 {
-				log.InfoContext(ctx, "accounts recovered", "accounts", n)
-			}
-			return err
-		})
+		turns.Add("finish recoveries", recoveryInterval, sweepTimeout,
+			func(ctx context.Context) error {
+				n, err := useCases.FinishRecoveries(ctx)
+				if n > 0 {
+					log.InfoContext(ctx, "accounts recovered", "accounts", n)
+				}
+				return err
+			})
 	}
 	return turns
 }

@@ -48,10 +48,13 @@ func newMetricsServer(
 		return nil
 	}
 	counts.Watch(metrics.Watched{
-		Pool:      db.Stat,
-		Attack:    limits.Attacked,
-		Mails:     box.Waiting,
-		MailAlarm: func(ctx context.Context) (bool, error) { return box.IsBusy(ctx, cfg.MailAlarm) },
+		Pool:   db.Stat,
+		Attack: limits.Attacked,
+		Mails:  box.Waiting,
+		MailAlarm: func(ctx context.Context) (bool,
+			error) {
+			return box.IsBusy(ctx, cfg.MailAlarm)
+		},
 	})
 	return counts.NewServer()
 }

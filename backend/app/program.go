@@ -32,7 +32,7 @@ const (
 // Program is a running Sana.
 type Program struct {
 	Addr        string // where it listens, host:port
-	MetricsAddr string // where it tells its metrics, "" for nowhere
+	MetricsAddr string // address of the metrics, "" for none
 	GateAddr    string // where it answers proxies, "" for nowhere
 
 	config     config.Config
@@ -145,7 +145,8 @@ func (p *Program) closeDatabase() (err error) {
 func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddr)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s (LISTEN_ADDR, else PORT): %w", cfg.ListenAddr, err)
+		return nil,
+			fmt.Errorf("cannot listen on %s (LISTEN_ADDR, else PORT): %w", cfg.ListenAddr, err)
 	}
 	return listener, nil
 }

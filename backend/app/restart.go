@@ -30,7 +30,8 @@ func runRecovering(
 ) (ended bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			log.Error("panic", "in", name, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			log.Error("panic", "in", name, "panic", fmt.Sprint(cause),
+				"stack", string(debug.Stack()))
 		}
 	}()
 	run(ctx)

@@ -71,13 +71,14 @@ func checkEncryption(ctx context.Context, sender mail.Sender, from string) error
 	defer cancel()
 	if err := server.LogIn(ctx, from); errors.Is(err, mail.ErrNoEncryption) {
 		return fmt.Errorf(
-			"check SMTP_URL: %w, and no mail is sent without; a relay without user and password on a "+
+			"check SMTP_URL: %w, and no mail is sent without; a relay without user and password "+
+				"on a "+
 				"private network can be named as smtp://relay:25?tls=off", mail.ErrNoEncryption)
 	}
 	return nil
 }
 
-// encryptionPatience is short: a start does not wait for a mail server that is away.
+// encryptionPatience is short: a start does not wait for an unavailable mail server.
 const encryptionPatience = 2 * time.Second
 
 // NewMailgun returns the sender of the MAILGUN variables.
@@ -86,7 +87,8 @@ func NewMailgun(cfg config.Config) (*mailgun.Sender, error) {
 		Domain: cfg.MailgunDomain, APIKey: cfg.MailgunAPIKey.Reveal(), APIBase: cfg.MailgunAPIBase,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("check MAILGUN_DOMAIN, MAILGUN_API_KEY and MAILGUN_API_BASE: %w", err)
+		return nil,
+			fmt.Errorf("check MAILGUN_DOMAIN, MAILGUN_API_KEY and MAILGUN_API_BASE: %w", err)
 	}
 	return sender, nil
 }

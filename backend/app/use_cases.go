@@ -51,12 +51,13 @@ func OpenUseCases(
 		return nil, nil, err
 	}
 	known, err := newApps(cfg)
-	if err != nil { // an operator who ends a session now must not have to mend a file first
+	if err != nil { // an operator who revokes a session must not have to fix a file first
 		log.Warn("apps file not read: this command treats every app as closed", "error", err)
 		known = &apps.Current{}
 	}
 	return auth.New(auth.Parts{
-		Apps: known, DB: db, Keys: cfg.Keys, Accounts: account.New(db), Shared: shared, Sealed: sealed,
+		Apps: known, DB: db, Keys: cfg.Keys, Accounts: account.New(db), Shared: shared,
+		Sealed: sealed,
 		Limits: throttle.New(db, cfg.Keys, limitOptions(cfg), silent),
 		Outbox: outbox.New(db, nil, outbox.Options{Log: silent}),
 	}, auth.Settings{}), db.Close, nil
@@ -71,7 +72,8 @@ func settingsOf(cfg config.Config, publicURL *url.URL) (auth.Settings, error) {
 	return auth.Settings{
 		CodeLength: cfg.CodeLength,
 		SignUp: auth.SignUp{
-			Open: cfg.SignUp == config.Open, ByApps: cfg.SignUp == config.ByApps, Domains: cfg.SignUpDomains,
+			Open: cfg.SignUp == config.Open, ByApps: cfg.SignUp == config.ByApps,
+			Domains: cfg.SignUpDomains,
 		},
 		Mail:     auth.MailSettings{Templates: letters, From: cfg.MailFrom, PublicURL: publicURL},
 		Passkeys: passkey.RelyingPartyOf(publicURL),

@@ -12,7 +12,7 @@ import (
 // App is something behind a proxy that people use after signing in.
 type App struct {
 	ID         string // lower case; names the app in the proxy's configuration, in logs and metrics
-	Name       string // for people
+	Name       string // shown to users
 	Hosts      []Host
 	Fresh      time.Duration // how old a sign-in may be; 0 for any age
 	Until      time.Time     // end of access for all users; zero if there is none
@@ -165,7 +165,7 @@ func (a *App) IsFresh(signedInAt, now time.Time) bool {
 	return a.Fresh == 0 || age < a.Fresh && age > -time.Minute
 }
 
-// FrontHost returns the host at which a person can open the app, "" if all of its hosts have a *.
+// FrontHost returns the host at which users open the app, "" if all of its hosts have a *.
 func (a *App) FrontHost() string {
 	for _, host := range a.Hosts {
 		if !host.IsWild() {

@@ -10,8 +10,9 @@ import (
 // Arrival says from which app a browser comes to Sana's host: to get its app cookie, it goes back
 // with a ticket that only this browser can use.
 type Arrival struct {
-	Host      string `json:"host"`       // of the app, as NormalizeHost returns it
-	Path      string `json:"path"`       // where the browser goes in the end, as ReturnPath returns it
+	Host string `json:"host"` // of the app, as NormalizeHost returns it
+	// where the browser goes in the end, as ReturnPath returns it
+	Path      string `json:"path"`
 	NonceHash string `json:"nonce_hash"` // see HashNonce
 }
 

@@ -35,7 +35,8 @@ func FuzzParse(f *testing.F) {
 		if ok && host == production.PublicHost && found {
 			t.Error("an app has the host of PUBLIC_URL")
 		}
-		if canonical, err := account.ParseAddress(email); err == nil && len(set.Groups(canonical)) == 0 {
+		if canonical, err := account.ParseAddress(email); err == nil &&
+			len(set.Groups(canonical)) == 0 {
 			t.Error("a user has no group")
 		}
 	})
@@ -43,7 +44,8 @@ func FuzzParse(f *testing.F) {
 
 func checkApp(t *testing.T, set *Set, app *App) {
 	t.Helper()
-	if !idPattern.MatchString(app.ID) || app.Name == "" || strings.ContainsAny(app.Name, ":/@\r\n") ||
+	if !idPattern.MatchString(app.ID) || app.Name == "" ||
+		strings.ContainsAny(app.Name, ":/@\r\n") ||
 		len(app.Hosts) == 0 {
 		t.Errorf("app %q named %q has %d hosts", app.ID, app.Name, len(app.Hosts))
 	}

@@ -148,7 +148,8 @@ func (p *parser) mapping(n *yaml.Node, what string, known ...string) map[string]
 	values := map[string]*yaml.Node{}
 	for _, e := range p.entries(n, what) {
 		if !slices.Contains(known, e.key) {
-			p.fail(e.node, "%s has the unknown key %q; known are %s", what, e.key, strings.Join(known, ", "))
+			p.fail(e.node, "%s has the unknown key %q; known are %s", what, e.key,
+				strings.Join(known, ", "))
 			continue
 		}
 		values[e.key] = e.value
@@ -199,12 +200,14 @@ func (p *parser) parseGroups(n *yaml.Node) {
 		case e.key == everyone:
 			p.fail(e.node, "%s is reserved: it has every user", what)
 		case !idPattern.MatchString(e.key):
-			p.fail(e.node, "%s must have a name of a to z, 0 to 9 and -, at most 40 characters", what)
+			p.fail(e.node, "%s must have a name of a to z, 0 to 9 and -, at most 40 characters",
+				what)
 		}
 		members := newRule()
 		for _, member := range p.strings(e.value, what) {
 			if strings.HasPrefix(member.Value, "group:") {
-				p.fail(member, "%s has %q; a group has addresses and domains only", what, member.Value)
+				p.fail(member, "%s has %q; a group has addresses and domains only", what,
+					member.Value)
 				continue
 			}
 			p.addTo(members, member, what)
@@ -308,7 +311,8 @@ func (p *parser) parseHosts(app *App, n *yaml.Node, what string) {
 		case mistake != "":
 			p.fail(element, "%s: %q %s", what, element.Value, mistake)
 		case host.matches(p.options.PublicHost):
-			p.fail(element, "%s: %q has the host of PUBLIC_URL, where programs receive Sana's own cookies",
+			p.fail(element,
+				"%s: %q has the host of PUBLIC_URL, where programs receive Sana's own cookies",
 				what, element.Value)
 		default:
 			p.claim(app, host, element, what)
@@ -356,7 +360,7 @@ func (p *parser) parseAllow(app *App, n *yaml.Node, what string) {
 	}
 }
 
-// minFresh leaves people the time to type a code and to come back.
+// minFresh leaves users the time to type a code and to return.
 const minFresh = time.Minute
 
 func (p *parser) parseFresh(app *App, n *yaml.Node, what string) {
@@ -399,8 +403,8 @@ func (p *parser) parseSince(app *App, n *yaml.Node, what string) {
 		since, err = time.Parse(time.RFC3339, text)
 	}
 	if err != nil {
-		p.fail(n, "%s is %q; it must be a first day such as 2027-01-31 (in UTC), or a time such as "+
-			"2027-01-31T18:00:00Z",
+		p.fail(n, "%s is %q; it must be a first day such as 2027-01-31 (in UTC), or a time such "+
+			"as 2027-01-31T18:00:00Z",
 			what, text)
 	}
 	app.Since = since

@@ -120,7 +120,8 @@ func TestSet_GroupsAreNeverEmpty(t *testing.T) {
 	t.Parallel()
 	set := mustParse(t, example, production)
 	for email, want := range map[string]string{
-		"ada@example.org": "ops,staff", "bob@example.org": "staff", "guest@other.example": "everyone",
+		"ada@example.org": "ops,staff", "bob@example.org": "staff",
+		"guest@other.example": "everyone",
 	} {
 		if got := strings.Join(set.Groups(email), ","); got != want {
 			t.Errorf("groups of %s: %s, want %s", email, got, want)
@@ -131,7 +132,7 @@ func TestSet_GroupsAreNeverEmpty(t *testing.T) {
 	}
 }
 
-// A file tells all its mistakes at once: an operator reads them once.
+// All faults of a file are reported together.
 func TestParse_ReportsEveryMistakeWithItsLine(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/mistakes.yaml")

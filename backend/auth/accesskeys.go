@@ -146,7 +146,8 @@ func (s *Service) makeKey(
 		}
 		if !ok {
 			return fault.New(fault.TooManyRequests,
-				fmt.Sprintf("There are %d access keys already. Delete one first.", session.MaxAccessKeys))
+				fmt.Sprintf("There are %d access keys already. Delete one first.",
+					session.MaxAccessKeys))
 		}
 		err = s.notify(ctx, tx, v, outbox.Notice{
 			Template: accessKeyMadeTemplate, Email: current.Email, App: s.AppName(r.App),
@@ -155,13 +156,14 @@ func (s *Service) makeKey(
 		if err != nil {
 			return err
 		}
-		return s.Accounts.Record(ctx, tx, v, s.entryOfKey(account.KeyMade, owner.ID, made.AccessKey, by))
+		return s.Accounts.Record(ctx, tx, v,
+			s.entryOfKey(account.KeyMade, owner.ID, made.AccessKey, by))
 	})
 	return made, err
 }
 
 // RevokeAccessKey revokes an access key of the current user by its public id. An unknown key is not
-// an error. It needs no fresh sign-in, so that a leaked key can be revoked at once.
+// an error. It needs no fresh sign-in, so that a leaked key can be revoked immediately.
 func (s *Service) RevokeAccessKey(
 	ctx context.Context, v visitor.Visitor, current session.Session, id string,
 ) error {

@@ -57,7 +57,8 @@ func (s *Service) deleteAccount(ctx context.Context, v visitor.Visitor, userID s
 		if err := s.Outbox.DropNotices(ctx, tx, owner.Email); err != nil {
 			return err
 		}
-		err = s.notify(ctx, tx, v, outbox.Notice{Template: accountDeletedTemplate, Email: owner.Email})
+		err = s.notify(ctx, tx, v,
+			outbox.Notice{Template: accountDeletedTemplate, Email: owner.Email})
 		if err != nil {
 			return err
 		}

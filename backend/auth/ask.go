@@ -48,7 +48,8 @@ func (t target) query(v visitor.Visitor) challenge.Query {
 // It returns fault.InvalidEmail, fault.BrowserTokenMissing (nothing was written) and
 // fault.TooManyRequests. A reached mail limit of the address is not an error: see CodeRequest.
 func (s *Service) RequestCode(
-	ctx context.Context, v visitor.Visitor, current session.Session, address string, from apps.Arrival,
+	ctx context.Context, v visitor.Visitor, current session.Session, address string,
+	from apps.Arrival,
 ) (CodeRequest, error) {
 	email, err := account.ParseAddress(address)
 	if err != nil {
@@ -150,7 +151,8 @@ func (s *Service) sendLimits(v visitor.Visitor, email string) sendLimits {
 		[]throttle.Use{throttle.SentByAddress.Of(box)}
 	if device := s.deviceID(v.Device, email); device != "" {
 		networks = nil
-		own = []throttle.Use{throttle.SentByDevice.Of(email, device), throttle.SentToDevices.Of(box)}
+		own = []throttle.Use{throttle.SentByDevice.Of(email, device),
+			throttle.SentToDevices.Of(box)}
 	}
 	inARow := throttle.WrongInARow.Of(email)
 	both := append(append([]throttle.Use{}, networks...), own...)
@@ -208,7 +210,8 @@ func (s *Service) requestOnce(
 	if err != nil {
 		return CodeRequest{}, false, err
 	}
-	if !known.IsOpen() || format.Kind == challenge.Alphanumeric && known.Format.Kind != format.Kind {
+	if !known.IsOpen() || format.Kind == challenge.Alphanumeric &&
+		known.Format.Kind != format.Kind {
 		known = challenge.Challenge{Now: counts.Now}
 	}
 	renewable := known.ID != "" && known.ExpiresAt.Sub(known.Now) > challenge.RenewBefore
@@ -250,7 +253,8 @@ func noMail(t target, known challenge.Challenge, resendAt time.Time) CodeRequest
 // unguessable ones after too many wrong codes in a row.
 func (s *Service) format(ctx context.Context, unguessable bool) (challenge.Format, error) {
 	if unguessable {
-		return challenge.Format{Kind: challenge.Alphanumeric, Length: throttle.AlphanumericLength}, nil
+		return challenge.Format{Kind: challenge.Alphanumeric, Length: throttle.AlphanumericLength},
+			nil
 	}
 	attacked, err := s.Limits.UnderAttack(ctx)
 	length := s.CodeLength

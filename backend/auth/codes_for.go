@@ -46,8 +46,8 @@ func (s *Service) SetCodesFor(
 ) error {
 	if codes == CodesForRecovery && !s.inPostgres() {
 		return fault.New(fault.NotWithThisStore,
-			"Here sessions are kept in the browsers themselves (SESSION_STORE=cookie), so codes always "+
-				"sign in.")
+			"Here sessions are kept in the browsers themselves (SESSION_STORE=cookie), so codes "+
+				"always sign in.")
 	}
 	owner, err := s.recentOwner(ctx, current)
 	if err != nil {
@@ -78,7 +78,8 @@ func (s *Service) keepCodesForRecovery(
 	}
 	if count < passkeysForRecovery {
 		return fault.New(fault.TwoPasskeysNeeded,
-			"For this your account needs two passkeys, so that you can still sign in if you lose one.")
+			"For this your account needs two passkeys, so that you can still sign in if you "+
+				"lose one.")
 	}
 	changed, err := writeCodesFor(ctx, tx, owner.ID, CodesForRecovery)
 	if err != nil || !changed {
@@ -107,7 +108,8 @@ func (s *Service) recordChange(
 	ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account, kind account.Kind,
 	template string,
 ) error {
-	if err := s.Accounts.Record(ctx, tx, v, account.Entry{UserID: owner.ID, Kind: kind}); err != nil {
+	if err := s.Accounts.Record(ctx, tx, v,
+		account.Entry{UserID: owner.ID, Kind: kind}); err != nil {
 		return err
 	}
 	return s.notify(ctx, tx, v, outbox.Notice{Template: template, Email: owner.Email})
@@ -139,9 +141,9 @@ func (s *Service) countPasskeys(
 	return n, err
 }
 
-// LetCodesSignIn is SetCodesFor(CodesForSignIn) for an operator. A mail tells the user. It returns
-// the address of the account, whether anything changed, and fault.NotFound if there is no such
-// account.
+// LetCodesSignIn is SetCodesFor(CodesForSignIn) for an operator. A mail notifies the user. It
+// returns the address of the account, whether anything changed, and fault.NotFound if there is no
+// such account.
 func (s *Service) LetCodesSignIn(
 	ctx context.Context, address string,
 ) (email string, changed bool, err error) {

@@ -19,8 +19,9 @@ import (
 // EmailChange is the result of a change of address.
 type EmailChange struct {
 	Account account.Account
-	Session session.Session // the current one, with the new address; in a cookie it has another Token
-	Device  string          // the token that makes the browser known for the new address
+	// the current one, with the new address; in a cookie it has another Token
+	Session session.Session
+	Device  string // the token that makes the browser known for the new address
 }
 
 // RequestEmailChange sends a code to the new address of a session's account. It does not check
@@ -256,6 +257,7 @@ func (s *Service) changedEmail(
 			return EmailChange{}, err
 		}
 	}
-	return EmailChange{Account: owner, Session: current, Device: s.newDevice(g.device, owner.Email)},
+	return EmailChange{Account: owner, Session: current,
+			Device: s.newDevice(g.device, owner.Email)},
 		nil
 }

@@ -78,7 +78,8 @@ func (s *Service) Export(
 		if e.Notices, err = s.Outbox.Notices(ctx, tx, e.Account.Email); err != nil {
 			return err
 		}
-		return s.Accounts.Record(ctx, tx, v, account.Entry{UserID: e.Account.ID, Kind: account.Exported})
+		return s.Accounts.Record(ctx, tx, v,
+			account.Entry{UserID: e.Account.ID, Kind: account.Exported})
 	})
 	return e, err
 }

@@ -62,7 +62,8 @@ func (s *Service) OpenHandoff(
 	ticket := newTicket()
 	nonceHash, err := ticketEncoding.DecodeString(from.NonceHash)
 	if err != nil {
-		return Handoff{}, fault.Wrap(fault.InvalidRequest, "The hash of the nonce is malformed.", err)
+		return Handoff{},
+			fault.Wrap(fault.InvalidRequest, "The hash of the nonce is malformed.", err)
 	}
 	args := pgx.NamedArgs{
 		"ticket_hash": hashTicket(ticket), "session": current.ID, "app": app.ID,
@@ -81,7 +82,8 @@ func (s *Service) OpenHandoff(
 		opened := false
 		err = postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
 			budgets.Lock(b)
-			b.Queue(openHandoff, args).QueryRow(func(row pgx.Row) error { return row.Scan(&opened) })
+			b.Queue(openHandoff,
+				args).QueryRow(func(row pgx.Row) error { return row.Scan(&opened) })
 			return nil
 		})
 		if err != nil {
@@ -96,7 +98,8 @@ func (s *Service) OpenHandoff(
 
 // FinishedHandoff is the result of a ticket.
 type FinishedHandoff struct {
-	Path    string          // where the browser continues; "/" if the ticket is unknown at this host
+	// where the browser continues; "/" if the ticket is unknown at this host
+	Path    string
 	Session session.Session // for the app cookie; its ID is "" if the browser gets none
 }
 

@@ -152,15 +152,17 @@ func (s *Service) noticeWriters() map[string]noticeWriter {
 		},
 		accessKeyMadeTemplate: func(n outbox.Notice, at time.Time) (mail.Message, error) {
 			return write.AccessKeyMade(n.Email, from, templates.AccessKeyMade{
-				Language: n.Language, Browser: n.Platform, IP: n.IP, App: n.App, ExpiresAt: n.ExpiresAt,
-				When: at, PublicURL: site, UTCOffset: n.UTCOffset,
+				Language: n.Language, Browser: n.Platform, IP: n.IP, App: n.App,
+				ExpiresAt: n.ExpiresAt,
+				When:      at, PublicURL: site, UTCOffset: n.UTCOffset,
 			})
 		},
 	}
 	for _, name := range templates.SignInChanges() {
 		writers[name] = func(n outbox.Notice, at time.Time) (mail.Message, error) {
 			change := templates.SignInChange{
-				Name: name, Language: n.Language, Browser: n.Platform, IP: n.IP, Passkey: n.Passkey, When: at,
+				Name: name, Language: n.Language, Browser: n.Platform, IP: n.IP, Passkey: n.Passkey,
+				When:      at,
 				PublicURL: site, UTCOffset: n.UTCOffset,
 			}
 			if n.Recovery != "" {

@@ -50,7 +50,8 @@ func TestKeyFor_WaitsForTheKeyBeforeReplacingTheCode(t *testing.T) {
 		t.Errorf("queued just now: got %v, want errUnknownKey", err)
 	}
 	if c := read(t, s, fresh.ID); c.KeyID != "gone" || c.Verifier == nil {
-		t.Errorf("queued just now: the challenge has the key %q and the verifier %x", c.KeyID, c.Verifier)
+		t.Errorf("queued just now: the challenge has the key %q and the verifier %x", c.KeyID,
+			c.Verifier)
 	}
 
 	old := addForeign(t, s, 5*time.Second)

@@ -56,7 +56,8 @@ func TestNotYouToken_RefusesEveryChangeOfOneCharacter(t *testing.T) {
 	}
 	for i := range token {
 		for _, changed := range []string{
-			token[:i] + "0" + token[i+1:], token[:i] + "A" + token[i+1:], token[:i] + "." + token[i+1:],
+			token[:i] + "0" + token[i+1:], token[:i] + "A" + token[i+1:],
+			token[:i] + "." + token[i+1:],
 			token[:i] + token[i+1:], token[:i] + "_" + token[i:], token[:i],
 		} {
 			if id, ok := openNotYouToken(ring, changed, now); ok && changed != token {

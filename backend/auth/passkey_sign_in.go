@@ -163,14 +163,15 @@ func (s *Service) verifyPasskey(
 		}
 	}
 	if !ok {
-		return passkeyProof{}, passkey.ErrRefused(errors.New("auth: the challenge is not this browser's"))
+		return passkeyProof{},
+			passkey.ErrRefused(errors.New("auth: the challenge is not this browser's"))
 	}
 	var err error
 	if proof.passkey, proof.email, err = passkey.Find(ctx, s.DB, a.ID); err != nil {
 		return passkeyProof{}, err
 	}
-	proof.state, err = a.Verify(proof.passkey, passkey.UserHandle(proof.passkey.UserID), proof.purpose,
-		s.Passkeys)
+	proof.state, err = a.Verify(proof.passkey, passkey.UserHandle(proof.passkey.UserID),
+		proof.purpose, s.Passkeys)
 	if err != nil {
 		return passkeyProof{}, err
 	}
@@ -216,7 +217,8 @@ const provenByPasskey = `
 	),
 	stopped_notice AS (
 	    INSERT INTO mails (ref, number, template, content, trace)
-	    SELECT gen_random_uuid(), 1, '` + recoveryStoppedTemplate + `', @stopped_notice::jsonb, @trace
+	    SELECT gen_random_uuid(), 1, '` + recoveryStoppedTemplate +
+	`', @stopped_notice::jsonb, @trace
 	    FROM stopped
 	),`
 
@@ -252,7 +254,8 @@ func (s *Service) acceptPasskey(
 		args["step_up_session"] = current.ID
 		in, err = s.renew(ctx, renewal{
 			next: next, userID: p.passkey.UserID, sessionID: current.ID,
-			statement: passkeyStepUpStatement, args: args, lock: p.lock, after: func(*postgres.Batch) {},
+			statement: passkeyStepUpStatement, args: args, lock: p.lock,
+			after:      func(*postgres.Batch) {},
 			errUseless: errPasskeyTooLate,
 		})
 	} else {
@@ -269,8 +272,8 @@ func (s *Service) acceptPasskey(
 func errPasskeyTooLate() error {
 	return passkey.ErrRefused(
 		errors.New(
-			"auth: the challenge is spent or too old, the passkey or session is gone, or the user is " +
-				"blocked"))
+			"auth: the challenge is spent or too old, the passkey or session is gone, or the " +
+				"user is blocked"))
 }
 
 func (p passkeyProof) lock(b *postgres.Batch) { queueUserLock(b, p.passkey.UserID) }
@@ -307,7 +310,8 @@ func (s *Service) signInWithPasskey(
 	}
 	args["current"] = current.ID
 	wrote, err := s.writeSignIn(ctx, signInWrites{
-		statement: statement, args: args, lock: p.lock, after: func(*postgres.Batch) {}, notice: true,
+		statement: statement, args: args, lock: p.lock, after: func(*postgres.Batch) {},
+		notice: true,
 	}, current)
 	switch {
 	case err != nil:

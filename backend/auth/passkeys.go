@@ -26,7 +26,8 @@ type NewPasskeyRequest struct {
 	RPID       string
 	UserHandle []byte
 	Owner      account.Account
-	Existing   [][]byte // ids of the user's passkeys: an authenticator that has one creates no other
+	// ids of the user's passkeys: an authenticator that has one creates no other
+	Existing [][]byte
 }
 
 // RequestNewPasskey makes a challenge to add a passkey to the account of a session. Nothing is
@@ -246,7 +247,7 @@ func (s *Service) RenamePasskey(
 }
 
 // RemovePasskey removes a passkey of the current user. Without the last one codes sign in again,
-// and a recovery is over. A passkey that is gone already is no error. There is no limit: a thief
+// and a recovery ends. A passkey that is gone already is no error. There is no limit: a thief
 // who changes things until one is reached would keep their own passkey. It returns
 // fault.ReauthenticationRequired.
 func (s *Service) RemovePasskey(
@@ -265,7 +266,8 @@ func (s *Service) RemovePasskey(
 		if err != nil || !found {
 			return err
 		}
-		err = s.recordPasskey(ctx, tx, v, owner, account.PasskeyRemoved, passkeyRemovedTemplate, removed)
+		err = s.recordPasskey(ctx, tx, v, owner, account.PasskeyRemoved, passkeyRemovedTemplate,
+			removed)
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,8 @@ type Person struct {
 	AccessKeys     int        // that are valid
 	Passkeys       int        // also those that were made at another host of PUBLIC_URL
 	CodesFor       CodesFor
-	CodesSuspended bool       // CodesForRecovery is not in effect: no passkey works at this PUBLIC_URL
+	// CodesForRecovery is not in effect: no passkey works at this PUBLIC_URL
+	CodesSuspended bool
 	RecoveryEndsAt *time.Time // nil if no recovery is under way
 }
 
@@ -187,7 +188,8 @@ func (s *Service) setBlockedTx(
 		return Blocking{}, err
 	}
 	events := entriesOf(byOperator.Reason, ended...)
-	stopped, err := dropRecovery(ctx, tx, owner.ID) // its end would let codes sign in after an unblock
+	// its end would let codes sign in after an unblock
+	stopped, err := dropRecovery(ctx, tx, owner.ID)
 	if err != nil {
 		return Blocking{}, err
 	}

@@ -32,8 +32,8 @@ func (s *Service) requireRecent(ctx context.Context, current session.Session) er
 
 func errReauthenticationRequired() error {
 	return fault.New(fault.ReauthenticationRequired,
-		"For this you must have signed in more recently. Request a code for your address and type it; "+
-			"you stay signed in.")
+		"For this you must have signed in more recently. Request a code for your address and "+
+			"type it; you stay signed in.")
 }
 
 // recentOwner returns the account of a session that requireRecent accepts, or fault.NotSignedIn if

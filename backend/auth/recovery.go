@@ -38,7 +38,7 @@ func dropRecovery(ctx context.Context, tx pgx.Tx, userID string) (dropped bool, 
 
 // BeginRecovery begins the wait for a user whose right code this browser has entered within the
 // last ten minutes, with fault.RecoveryRequired as the answer. A code begins one recovery; if one
-// is under way, it goes on, and belongs to this browser now. It returns fault.NoRecovery if there
+// is under way, it continues, and belongs to this browser now. It returns fault.NoRecovery if there
 // was no such code.
 func (s *Service) BeginRecovery(ctx context.Context, v visitor.Visitor) (r Recovery, err error) {
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
@@ -188,7 +188,8 @@ func (s *Service) stopRecoveries(
 			}
 			if dropped {
 				stopped++
-				err = s.recordChange(ctx, tx, v, owner, account.RecoveryStopped, recoveryStoppedTemplate)
+				err = s.recordChange(ctx, tx, v, owner, account.RecoveryStopped,
+					recoveryStoppedTemplate)
 			}
 			if err != nil {
 				return err

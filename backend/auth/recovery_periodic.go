@@ -13,11 +13,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// recoveryBatch is how many users are read at once.
+// recoveryBatch is how many users are read in one query.
 const recoveryBatch = 100
 
 // FinishRecoveries ends the waits that are over, each in a transaction of its own, and returns how
-// many. Any number of instances may call it at once. Sessions must be rows.
+// many. Instances may call it concurrently. Sessions must be rows.
 func (s *Service) FinishRecoveries(ctx context.Context) (finished int, err error) {
 	users, err := s.usersOf(ctx, `
 		SELECT user_id::text
@@ -76,7 +76,8 @@ func (s *Service) finishRecovery(ctx context.Context, userID string) (done bool,
 		if _, err := writeCodesFor(ctx, tx, userID, CodesForSignIn); err != nil {
 			return err
 		}
-		ended, err := s.Shared.RevokeOthers(ctx, tx, userID, "", session.Ended{Reason: session.Recovered})
+		ended, err := s.Shared.RevokeOthers(ctx, tx, userID, "",
+			session.Ended{Reason: session.Recovered})
 		if err != nil {
 			return err
 		}
@@ -92,10 +93,10 @@ func (s *Service) finishRecovery(ctx context.Context, userID string) (done bool,
 	return done, err
 }
 
-// TellSuspended tells users of "for recovery only" whose passkeys all stopped working here that
-// their codes sign in, and tells them once passkeys work and codes do not sign in. The host of
-// PUBLIC_URL may have changed, or sessions may be in cookies. Codes follow that at once; see
-// recoveryRequired. It returns how many users it has told.
+// TellSuspended notifies users of "for recovery only" whose passkeys all stopped working here that
+// their codes sign in, and notifies them once passkeys work and codes do not sign in. The host of
+// PUBLIC_URL may have changed, or sessions may be in cookies. Codes follow that immediately; see
+// recoveryRequired. It returns the number of notified users.
 func (s *Service) TellSuspended(ctx context.Context) (told int, err error) {
 	for batch := recoveryBatch; batch == recoveryBatch; told += batch {
 		users, err := s.usersOf(ctx, `

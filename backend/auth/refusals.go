@@ -13,7 +13,8 @@ import (
 // sets the token, so that a repeat succeeds unless the browser blocks cookies.
 func errBrowserTokenMissing() error {
 	return fault.New(fault.BrowserTokenMissing,
-		"Your browser sent no cookie. Try again; if this happens twice, allow cookies for this site.")
+		"Your browser sent no cookie. Try again; if this happens twice, allow cookies for this "+
+			"site.")
 }
 
 // errLimit is the error of an attempt that a limit refused.
@@ -21,14 +22,14 @@ func errLimit(v throttle.Verdict) error {
 	switch v.Refused.Name {
 	case throttle.WrongInARow.Name:
 		return fault.New(fault.CodeExpired,
-			"There were too many wrong codes for this address, so this code is not accepted any more. "+
-				"Request a new one; it will be longer.")
+			"There were too many wrong codes for this address, so this code is not accepted any "+
+				"more. Request a new one; it will be longer.")
 	case throttle.WrongByNetwork.Name:
 		return errNetwork("wrong codes", v.Wait)
 	default:
 		err := fault.New(fault.TooManyWrongCodes, fmt.Sprintf(
-			"There were too many wrong codes for this address. Try again in %s; you may need a new code "+
-				"by then.", inWords(v.Wait)))
+			"There were too many wrong codes for this address. Try again in %s; you may need a "+
+				"new code by then.", inWords(v.Wait)))
 		err.RetryAfter = v.Wait
 		return err
 	}
@@ -51,7 +52,8 @@ func errAccount(v throttle.Verdict) error {
 	case throttle.KeysByAccount.Name:
 		what = "Too many access keys were made."
 	}
-	err := fault.New(fault.TooManyRequests, fmt.Sprintf("%s Try again in %s.", what, inWords(v.Wait)))
+	err := fault.New(fault.TooManyRequests,
+		fmt.Sprintf("%s Try again in %s.", what, inWords(v.Wait)))
 	err.RetryAfter = v.Wait
 	return err
 }
@@ -59,7 +61,8 @@ func errAccount(v throttle.Verdict) error {
 func errWrongCode(triesLeft int) error {
 	message := "That is not the code in the mail. Check it and type it again."
 	if triesLeft == 0 {
-		message = "That is not the code in the mail, and this code is now locked. Request a new one."
+		message = "That is not the code in the mail, and this code is now locked. Request a new " +
+			"one."
 	}
 	err := fault.New(fault.WrongCode, message)
 	err.TriesLeft = &triesLeft
@@ -81,8 +84,8 @@ func errRecoveryRequired() error {
 
 func errEmailTaken() error {
 	return fault.New(fault.EmailTaken,
-		"Your code was right, but another account has this address. Sign in to that account with it, "+
-			"or choose another address for this one.")
+		"Your code was right, but another account has this address. Sign in to that account "+
+			"with it, or choose another address for this one.")
 }
 
 // inWords rounds up to whole minutes or hours, so that the wait is long enough.

@@ -96,8 +96,8 @@ func (s *Service) RevokeOtherSessions(
 func (s *Service) mayRevokeOthers(ctx context.Context, current session.Session) error {
 	if !s.inPostgres() {
 		return fault.New(fault.NotWithThisStore,
-			"Here sessions are kept in the browsers themselves (SESSION_STORE=cookie), so they can only "+
-				"be ended there.")
+			"Here sessions are kept in the browsers themselves (SESSION_STORE=cookie), so they "+
+				"can only be ended there.")
 	}
 	return s.requireRecent(ctx, current)
 }

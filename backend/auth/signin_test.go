@@ -108,7 +108,8 @@ func TestSignIn_KeepsTenSessionsAndRevokesTheOldest(t *testing.T) {
 			t.Errorf("session %d: %d rows and %d reasons", i, valid, reason)
 		}
 	}
-	if n := count(t, db, `SELECT count(*) FROM account_events WHERE kind = 'session_ended'`); n != 3 {
+	if n := count(t, db,
+		`SELECT count(*) FROM account_events WHERE kind = 'session_ended'`); n != 3 {
 		t.Errorf("got %d events of ended sessions, want 3", n)
 	}
 }
@@ -192,7 +193,8 @@ func TestSignOut_LocksTheUserBeforeTheChallenges(t *testing.T) {
 	guess := postgrestest.Begin(t, db)
 	lock := func(table, id, wait string) {
 		t.Helper()
-		_, err := guess.Exec(t.Context(), `SELECT FROM `+table+` WHERE id = $1 FOR NO KEY UPDATE `+wait,
+		_, err := guess.Exec(t.Context(),
+			`SELECT FROM `+table+` WHERE id = $1 FOR NO KEY UPDATE `+wait,
 			id)
 		if err != nil {
 			t.Fatal(err)
@@ -248,8 +250,8 @@ func TestSignOut_RevokesAllTokensOfOneSession(t *testing.T) {
 
 		for name, token := range map[string]string{"first": first.Token, "current": current.Token} {
 			if _, err := s.Shared.Read(t.Context(), token); !errors.Is(err, session.ErrNone) {
-				t.Errorf("sign-out with the %s token: reading by the %s one: got %v, want ErrNone", which, name,
-					err)
+				t.Errorf("sign-out with the %s token: reading by the %s one: got %v, want ErrNone",
+					which, name, err)
 			}
 		}
 		if _, err := s.Shared.Read(t.Context(), elsewhere.Token); err != nil {

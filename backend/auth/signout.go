@@ -51,7 +51,8 @@ func (s *Service) signOut(
 	ctx context.Context, tx pgx.Tx, v visitor.Visitor, id, userID string,
 ) error {
 	if s.inPostgres() {
-		_, found, err := s.Shared.Revoke(ctx, tx, userID, id, session.Ended{Reason: session.SignedOut})
+		_, found, err := s.Shared.Revoke(ctx, tx, userID, id,
+			session.Ended{Reason: session.SignedOut})
 		if err != nil || !found {
 			return err
 		}

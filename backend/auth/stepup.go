@@ -25,7 +25,8 @@ const stepUpByCode = `
 	granted AS (
 	    UPDATE challenges
 	    SET consumed_at = now(),
-	        outcome = CASE WHEN ` + recoveryRequired + ` THEN 'recovery_required' ELSE 'signed_in' END,
+	        outcome = CASE WHEN ` + recoveryRequired +
+	` THEN 'recovery_required' ELSE 'signed_in' END,
 	        outcome_key_id = @outcome_key
 	    WHERE id = @id
 	      AND key_id = @key
@@ -164,8 +165,10 @@ func (s *Service) renew(ctx context.Context, r renewal) (SignedIn, error) {
 		})
 		r.after(b)
 		if s.inPostgres() {
-			b.Queue(countSessions, r.args).QueryRow(func(row pgx.Row) error { return row.Scan(&sessions) })
-			b.AfterCommit(func() { s.Shared.Evict(old) }) // other instances follow the log; no request waits
+			b.Queue(countSessions,
+				r.args).QueryRow(func(row pgx.Row) error { return row.Scan(&sessions) })
+			// other instances follow the log; no request waits
+			b.AfterCommit(func() { s.Shared.Evict(old) })
 		}
 		b.AfterCommit(s.Outbox.Wake)
 		return nil

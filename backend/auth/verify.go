@@ -156,7 +156,8 @@ func (s *Service) outcomeKey(keyID string) (keyring.Key, error) {
 	if !ok {
 		// Another instance has the key, as during a key rotation.
 		err := fault.New(fault.Unavailable,
-			"This code was accepted a moment ago by a server with newer keys. Try again in a few seconds.")
+			"This code was accepted a moment ago by a server with newer keys. Try again in a "+
+				"few seconds.")
 		err.RetryAfter = 2 * time.Second
 		return keyring.Key{}, err
 	}

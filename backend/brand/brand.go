@@ -15,8 +15,8 @@ import (
 	"unicode/utf8"
 )
 
-// Brand is what people see of the operator. The zero value of each field but Name and Accents means
-// that there is none.
+// Brand is the appearance of the operator to users. The zero value of each field but Name and
+// Accents means that there is none.
 type Brand struct {
 	Name string
 	// Light and Dark are the accents of the two themes. IsOwn is false for those that Sana has by
@@ -48,13 +48,14 @@ func CheckName(name string) error {
 	case name != strings.TrimSpace(name) || name == "":
 		return errors.New("must have no space at its beginning or end")
 	case utf8.RuneCountInString(name) > maxName:
-		return fmt.Errorf("has %d characters; at most %d fit into a title", utf8.RuneCountInString(name),
-			maxName)
+		return fmt.Errorf("has %d characters; at most %d fit into a title",
+			utf8.RuneCountInString(name), maxName)
 	case strings.ContainsAny(name, ":/@"):
 		return errors.New("must not contain : / or @, which would make it look like an address")
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, isHidden):
 		return errors.New(
-			"must not contain control characters or characters that change the direction of writing")
+			"must not contain control characters or characters that change the direction of " +
+				"writing")
 	}
 	return nil
 }
@@ -81,7 +82,7 @@ func CheckLink(address string, insecure bool) error {
 // maxLogo is the size of a logo in bytes.
 const maxLogo = 64 << 10
 
-// Logo is a picture that stands beside the name.
+// Logo is an image beside the name.
 type Logo struct {
 	Body []byte
 	// Path names the picture by its content, so that browsers may keep it for ever.

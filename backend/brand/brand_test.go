@@ -54,7 +54,8 @@ func TestLightAccent_RefusesPaleColorsAndNamesTheNearest(t *testing.T) {
 		}
 	}
 	for _, color := range []string{"", "1d5a4c", "#1d5", "#1d5a4g", "red", "#1d5a4c;}"} {
-		if _, err := LightAccent(color); err == nil || !strings.Contains(err.Error(), "must be a color") {
+		if _, err := LightAccent(color); err == nil ||
+			!strings.Contains(err.Error(), "must be a color") {
 			t.Errorf("%q: got %v", color, err)
 		}
 	}
@@ -84,7 +85,8 @@ func TestParseLogo_TakesSmallPicturesOnly(t *testing.T) {
 	t.Parallel()
 	png := "\x89PNG\r\n\x1a\n"
 	for body, extension := range map[string]string{
-		png: ".png", `<?xml version="1.0"?><!-- a --><svg xmlns="http://www.w3.org/2000/svg"/>`: ".svg",
+		png: ".png",
+		`<?xml version="1.0"?><!-- a --><svg xmlns="http://www.w3.org/2000/svg"/>`: ".svg",
 	} {
 		logo, err := ParseLogo(strings.NewReader(body))
 		if err != nil || !strings.HasPrefix(logo.Path, "/brand/") ||

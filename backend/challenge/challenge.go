@@ -1,7 +1,7 @@
-// Package challenge keeps challenges: pending codes, each bound to the browser that asked for it.
+// Package challenge keeps challenges: pending codes, each bound to the browser that requested it.
 //
 // A challenge is one row. Its code is derived from the row's id with a key that is not in the
-// database, and is valid once, for ten minutes and five wrong guesses. Browser, address, purpose,
+// database, and is valid once, for ten minutes and five wrong attempts. Browser, address, purpose,
 // session and user of a challenge never change. Package auth writes challenges, in the transactions
 // of its use cases; every write names the row by its id and checks its state in the WHERE clause.
 package challenge
@@ -36,15 +36,16 @@ const (
 	SignUpClosed Outcome = "sign_up_closed"
 	EmailChanged Outcome = "email_changed"
 	EmailTaken   Outcome = "email_taken"
-	// RecoveryRequired is the outcome of a code that does not sign in: the user has codes for recovery
-	// only.
+	// RecoveryRequired is the outcome of a code that does not sign in: the user has codes for
+	// recovery only.
 	RecoveryRequired Outcome = "recovery_required"
-	Revoked          Outcome = "revoked" // the session of a change of address was not valid any more
+	// the session of a change of address was not valid any more
+	Revoked Outcome = "revoked"
 )
 
 // Challenge is a challenge with the state of its newest mail. All times are the database's.
 type Challenge struct {
-	ID           string // UUID; "" stands for no challenge
+	ID           string // UUID; "" for none
 	Email        string // canonical
 	Purpose      Purpose
 	SessionID    string // of a step-up or a change of address, as package session writes ids
@@ -52,13 +53,13 @@ type Challenge struct {
 	Format       Format
 	KeyID        string       // of the secret key that the code is derived with
 	Verifier     []byte       // see Verifier; nil if the challenge was rekeyed
-	Tries        int          // wrong guesses
+	Tries        int          // wrong attempts
 	Language     string       // of the mail
-	UTCOffset    int          // minutes east of UTC of the zone of the browser that asked
-	Platform     string       // browser and system that asked, in words
-	Arrival      apps.Arrival // the app from which the browser came when it asked; zero for none
+	UTCOffset    int          // minutes east of UTC of the zone of the requesting browser
+	Platform     string       // requesting browser and system, as text
+	Arrival      apps.Arrival // the app from which the browser came; zero for none
 	SentAt       time.Time
-	ResendAt     time.Time // when the next mail can be asked for
+	ResendAt     time.Time // earliest time of the next mail
 	ExpiresAt    time.Time
 	ConsumedAt   time.Time // zero before the right code
 	Outcome      Outcome
@@ -79,12 +80,13 @@ const repeatFor = 2 * time.Minute
 // with a code that is about to expire.
 const RenewBefore = 2 * time.Minute
 
-// TriesLeft is how many wrong guesses the challenge still answers.
+// TriesLeft returns how many wrong attempts are left.
 func (c Challenge) TriesLeft() int { return max(0, throttle.MaxTries-c.Tries) }
 
 // IsOpen reports whether the challenge's code is still valid.
 func (c Challenge) IsOpen() bool {
-	return c.ID != "" && !c.IsSpent() && c.TriesLeft() > 0 && c.ExpiresAt.After(c.Now) && !c.isAhead()
+	return c.ID != "" && !c.IsSpent() && c.TriesLeft() > 0 && c.ExpiresAt.After(c.Now) &&
+		!c.isAhead()
 }
 
 // clockTolerance is how far ahead a time of the database may seem to be: a transaction that has
@@ -98,11 +100,11 @@ func (c Challenge) isAhead() bool {
 		c.ConsumedAt.Sub(c.Now) > clockTolerance
 }
 
-// IsSpent reports whether the right code came already.
+// IsSpent reports whether the right code was entered.
 func (c Challenge) IsSpent() bool { return !c.ConsumedAt.IsZero() }
 
-// Refusal returns why the challenge takes no guess, nil if it takes one. A spent challenge takes
-// guesses for two minutes, from its own browser, so that an answer that was lost can be had again.
+// Refusal returns why the challenge accepts no attempt, nil if it accepts one. A spent challenge
+// accepts attempts from its own browser for two minutes, so that a lost response can be repeated.
 func (c Challenge) Refusal() error {
 	switch {
 	case c.ID == "":
@@ -118,7 +120,7 @@ func (c Challenge) Refusal() error {
 	return nil
 }
 
-// ErrNonePending is the error of a browser that waits for no code.
+// ErrNonePending is the error of a browser without a pending code.
 func ErrNonePending() error {
 	return fault.New(fault.NoPendingCode,
 		"This browser is not waiting for a code. Request one with your email address.")

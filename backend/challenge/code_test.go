@@ -77,8 +77,8 @@ func TestCode_AlphanumericIsUniform(t *testing.T) {
 		chi += (float64(counts[r]) - expected) * (float64(counts[r]) - expected) / expected
 	}
 	if chi > quantile || len(counts) != 32 || strings.ContainsAny(alphabet, "ILOU") {
-		t.Errorf("chi-square is %.0f over %d characters, want at most %.0f over 32", chi, len(counts),
-			quantile)
+		t.Errorf("chi-square is %.0f over %d characters, want at most %.0f over 32", chi,
+			len(counts), quantile)
 	}
 }
 
@@ -93,7 +93,8 @@ func TestCleanCode_ReadsAlphanumericAsPeopleTypeIt(t *testing.T) {
 	}
 	for _, input := range []string{"", "123456", code + "0", "U1A23456789XZ", "ſ1A23456789XZ",
 		"01A23456789X!"} {
-		if got, err := CleanCode(input, Format{Alphanumeric, 13}); !fault.Is(err, fault.InvalidCode) {
+		if got, err := CleanCode(input, Format{Alphanumeric, 13}); !fault.Is(err,
+			fault.InvalidCode) {
 			t.Errorf("%q: got %q (%v), want invalid_code", input, got, err)
 		}
 	}
@@ -160,7 +161,8 @@ func TestCode_KeepsLeadingZeros(t *testing.T) {
 func TestCleanCode_ReadsDigitsAsPeopleTypeThem(t *testing.T) {
 	t.Parallel()
 	for _, input := range []string{
-		"123456", " 123456 ", "123 456", "123-456", "1 2 3 4 5 6", "123\u00a0456", "123–456", "１２３４５６",
+		"123456", " 123456 ", "123 456", "123-456", "1 2 3 4 5 6", "123\u00a0456", "123–456",
+		"１２３４５６",
 		"１２３　４５６", "123456\r\n",
 		"١٢٣٤٥٦", "१२३४५६", "𝟏𝟐𝟑𝟒𝟓𝟔", "\u200b123\u2060456\ufeff", "\u202a123456\u202c", "１２３－４５６",
 		"123\u2212456",
@@ -170,7 +172,8 @@ func TestCleanCode_ReadsDigitsAsPeopleTypeThem(t *testing.T) {
 		}
 	}
 	for _, input := range []string{"", "12345", "1234567", "12345x", "x123456", "+123456", "0x1234",
-		"①②③④⑤⑥", "¹²³456", "一二三四五六", "123.456", "123\x00456", strings.Repeat(" ", 200) + "123456"} {
+		"①②③④⑤⑥", "¹²³456", "一二三四五六", "123.456", "123\x00456",
+		strings.Repeat(" ", 200) + "123456"} {
 		if got, err := CleanCode(input, Format{Length: 6}); !fault.Is(err, fault.InvalidCode) {
 			t.Errorf("%q: got %q (%v), want invalid_code", input, got, err)
 		}

@@ -76,7 +76,8 @@ func add(t *testing.T, db *pgxpool.Pool, s sample) string {
 		FROM (SELECT CASE WHEN @used THEN now() - @consumed::interval END AS consumed_at) AS used`,
 		pgx.NamedArgs{
 			"id": id, "browser": s.browser.Hash(), "email": s.email, "purpose": string(s.purpose),
-			"session": s.session, "user": s.user, "key": s.key, "tries": s.tries, "created": s.created,
+			"session": s.session, "user": s.user, "key": s.key, "tries": s.tries,
+			"created": s.created,
 			"expires": s.expires, "used": s.consumed != 0, "consumed": s.consumed,
 		})
 	if err != nil {
@@ -125,7 +126,8 @@ func TestFind_ReturnsTheNewestOpenChallengeOfTheBrowser(t *testing.T) {
 		Query{Browser: ours, Email: "eve@sana.example", Purpose: SignIn}, "")
 	for _, id := range []string{old, newest, locked, spent} {
 		wantFound(t, db, "an id", Query{Browser: ours, ID: id, Purpose: SignIn}, id)
-		wantFound(t, db, "an id of another browser", Query{Browser: others, ID: id, Purpose: SignIn}, "")
+		wantFound(t, db, "an id of another browser",
+			Query{Browser: others, ID: id, Purpose: SignIn}, "")
 	}
 	wantFound(t, db, "no browser", Query{Purpose: SignIn}, "")
 }
@@ -150,7 +152,7 @@ func TestFind_KeepsPurposesApart(t *testing.T) {
 }
 
 // The code of a step-up whose session was revoked leads to nothing: it is not pending and not sent
-// again. A guess finds it only if no other challenge fits.
+// again. An attempt finds it only if no other challenge fits.
 func TestFindForGuess_FindsStepUpsOfRevokedSessionsLast(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
@@ -237,10 +239,12 @@ func TestChallenge_RefusalDependsOnItsState(t *testing.T) {
 		"used two minutes ago": {sample{consumed: 2 * time.Minute}, fault.CodeExpired, false},
 		"used just before it expired": {sample{consumed: time.Minute, expires: -time.Second}, "",
 			false},
-		"of before the clock was set back": {sample{expires: 12 * time.Minute}, fault.CodeExpired, false},
+		"of before the clock was set back": {sample{expires: 12 * time.Minute}, fault.CodeExpired,
+			false},
 		"used before it was set back": {sample{consumed: -2 * time.Minute}, fault.CodeExpired,
 			false},
-		"used two minutes ago and expired": {sample{consumed: 2 * time.Minute, expires: -time.Second},
+		"used two minutes ago and expired": {
+			sample{consumed: 2 * time.Minute, expires: -time.Second},
 			fault.CodeExpired, false},
 	} {
 		id := add(t, db, c.sample)
@@ -251,16 +255,18 @@ func TestChallenge_RefusalDependsOnItsState(t *testing.T) {
 		refusal := found.Refusal()
 		if c.refusal == "" && refusal != nil || c.refusal != "" && !fault.Is(refusal, c.refusal) ||
 			found.IsOpen() != c.open {
-			t.Errorf("%s: got %v and open %v, want %q and %v", what, refusal, found.IsOpen(), c.refusal,
-				c.open)
+			t.Errorf("%s: got %v and open %v, want %q and %v", what, refusal, found.IsOpen(),
+				c.refusal, c.open)
 		}
 		var open, guessable bool
 		err = db.QueryRow(t.Context(), `
-			SELECT `+string(IsOpen)+`, coalesce(`+string(IsOpen)+` OR `+string(IsRepeatable)+`, false)
+			SELECT `+string(IsOpen)+`, coalesce(`+string(IsOpen)+` OR `+string(IsRepeatable)+
+			`, false)
 			FROM challenges
 			WHERE id = $1`, id).Scan(&open, &guessable)
 		if err != nil || open != c.open || guessable != (c.refusal == "") {
-			t.Errorf("%s: the database says open %v, takes guesses %v (%v)", what, open, guessable, err)
+			t.Errorf("%s: the database says open %v, takes guesses %v (%v)", what, open, guessable,
+				err)
 		}
 	}
 	none, err := ByID(t.Context(), db, NewID())

@@ -39,8 +39,8 @@ func DropOfBrowser(ctx context.Context, tx pgx.Tx, browser visitor.Browser) erro
 	return postgres.Error("drop challenges", err)
 }
 
-// isAbout is true for challenges of an address, and for those of a user.
-const isAbout = `(email = @email OR user_id = @user)`
+// emailOrUser matches challenges of an address, and those of a user.
+const emailOrUser = `(email = @email OR user_id = @user)`
 
 // DropOfUser deletes the challenges of a user whose account is deleted, as part of tx, which holds
 // the user's row. A challenge whose code is being verified at this moment stays: it leads to a new
@@ -50,7 +50,7 @@ func DropOfUser(ctx context.Context, tx pgx.Tx, userID, email string) error {
 		WITH unused AS (
 		    SELECT id
 		    FROM challenges
-		    WHERE `+isAbout+`
+		    WHERE `+emailOrUser+`
 		    FOR UPDATE SKIP LOCKED
 		)
 		DELETE FROM challenges
@@ -109,14 +109,14 @@ type Stored struct {
 	Mails     int          // how many were queued
 	Delivery  outbox.State // of the newest mail
 	Reason    outbox.Reason
-	Tries     int // wrong guesses
+	Tries     int // wrong attempts
 	SentAt    time.Time
 	ExpiresAt time.Time
 	Expired   bool
 	UsedAt    *time.Time // nil if it was not used
 }
 
-// IsLocked reports whether the code was guessed at too often.
+// IsLocked reports whether the code is locked after too many wrong attempts.
 func (s Stored) IsLocked() bool { return s.UsedAt == nil && s.Tries >= throttle.MaxTries }
 
 // List returns the codes of a user or an address, the newest first. Codes are stored for a day.
@@ -160,7 +160,7 @@ func List(ctx context.Context, db postgres.Querier, userID, email string) ([]Sto
 const sweepBatch = 1000
 
 // Sweep deletes challenges that were created more than a day ago, in batches, and returns how many.
-// Any number of sweeps may run at once.
+// Sweeps may run concurrently.
 func Sweep(ctx context.Context, db postgres.Querier) (deleted int, err error) {
 	for n := sweepBatch; n == sweepBatch; deleted += n {
 		tag, err := db.Exec(ctx, `

@@ -31,7 +31,8 @@ func TestSweep_DeletesWhatIsADayOld(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	addMany(t, db, 2500, `now() - interval '24 hours 1 second'`, `NULL`)
-	addMany(t, db, 1, `now() - interval '24 hours 1 second'`, `now() - interval '23 hours 55 minutes'`)
+	addMany(t, db, 1, `now() - interval '24 hours 1 second'`,
+		`now() - interval '23 hours 55 minutes'`)
 	kept := []string{
 		`now() - interval '23 hours 59 minutes'`, `now() - interval '1 second'`, `now()`,
 	}

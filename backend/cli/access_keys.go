@@ -38,7 +38,8 @@ func accessKeysJSONOf(list []session.AccessKey) []accessKeyJSON {
 			used = &at
 		}
 		keys = append(keys, accessKeyJSON{
-			k.ID, k.App, k.Name, k.ByOperator, k.CreatedAt.UTC(), k.ExpiresAt.UTC(), used, k.LastUsedIP,
+			k.ID, k.App, k.Name, k.ByOperator, k.CreatedAt.UTC(), k.ExpiresAt.UTC(), used,
+			k.LastUsedIP,
 		})
 	}
 	return keys
@@ -54,8 +55,8 @@ func accessKeysText(list []session.AccessKey) string {
 		if k.LastUsedAt != nil {
 			used = minute(*k.LastUsedAt)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.App, k.Name, minute(k.ExpiresAt), used,
-			k.LastUsedIP)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.App, k.Name, minute(k.ExpiresAt),
+			used, k.LastUsedIP)
 	}
 	_ = table.Flush() // writes into memory
 	return strings.TrimSuffix(b.String(), "\n")
@@ -93,7 +94,8 @@ func (m makeAccessKeyCommand) Run(in invocation) error {
 		}
 		if m.JSON {
 			return printJSON(in.stdout, map[string]any{
-				"key": made.Text, "access_key": accessKeysJSONOf([]session.AccessKey{made.AccessKey})[0],
+				"key":        made.Text,
+				"access_key": accessKeysJSONOf([]session.AccessKey{made.AccessKey})[0],
 			})
 		}
 		_, err = fmt.Fprintln(in.stdout, made.Text)
@@ -116,7 +118,8 @@ func (e endAccessKeyCommand) Run(in invocation) error {
 			return err
 		}
 		if !ended {
-			return fmt.Errorf("no access key has the id %s; sana access-keys list ADDRESS lists them", e.ID)
+			return fmt.Errorf(
+				"no access key has the id %s; sana access-keys list ADDRESS lists them", e.ID)
 		}
 		_, err = fmt.Fprintln(in.stdout, "Revoked.")
 		return err

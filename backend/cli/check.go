@@ -43,7 +43,8 @@ func (c checkCommand) Validate() error {
 		strings.Trim(u.Path, "/") != "" ||
 		u.RawQuery != "" ||
 		u.Fragment != "" {
-		return errors.New("the address must be only a scheme and a host, e.g. https://sana.example.org")
+		return errors.New(
+			"the address must be only a scheme and a host, e.g. https://sana.example.org")
 	}
 	if c.Requests < 1 || c.Requests > 1000 {
 		return errors.New("--requests must be 1 to 1000")

@@ -44,7 +44,8 @@ func deploy(t *testing.T) deployment {
 	proxy.StartTLS()
 	t.Cleanup(proxy.Close)
 	caFile := filepath.Join(t.TempDir(), "ca.pem")
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: proxy.Certificate().Raw})
+	certificate := pem.EncodeToMemory(
+		&pem.Block{Type: "CERTIFICATE", Bytes: proxy.Certificate().Raw})
 	if err := os.WriteFile(caFile, certificate, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,8 @@ func deploy(t *testing.T) deployment {
 func TestCheck_ReadsTheCodeFromItsInput(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	command := exec.Command("sana", "check", d.url, "--cacert", d.caFile, "--to", "ada@sana.example")
+	command := exec.Command("sana", "check", d.url, "--cacert", d.caFile, "--to",
+		"ada@sana.example")
 	input, err := command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

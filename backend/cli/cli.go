@@ -191,7 +191,7 @@ type serveCommand struct {
 	Migrate bool `help:"Migrate first, in production too. In development this happens anyway."`
 }
 
-// Run serves until a signal arrives. A second signal ends the process at once.
+// Run serves until a signal arrives. A second signal ends the process immediately.
 func (s serveCommand) Run(in invocation) error {
 	cfg, err := config.Load(in.environ)
 	if err != nil {

@@ -14,7 +14,8 @@ func (in invocation) teller(
 	asJSON bool,
 ) (finish func(diagnose.Report) error, tell func(diagnose.Result)) {
 	if asJSON {
-		return func(r diagnose.Report) error { return r.WriteJSON(in.stdout) }, func(diagnose.Result) {}
+		return func(r diagnose.Report) error { return r.WriteJSON(in.stdout) },
+			func(diagnose.Result) {}
 	}
 	var failed error
 	return func(diagnose.Report) error { return failed }, func(r diagnose.Result) {

@@ -70,7 +70,8 @@ func newTarget(ctx context.Context, d doctorCommand, in invocation) (*target, er
 	p := &target{version: in.version}
 	var err error
 	if d.Roundtrip != "" {
-		if p.recipient, err = account.ParseAddress(d.Roundtrip); err != nil { // normalized as for codes
+		// normalized as for codes
+		if p.recipient, err = account.ParseAddress(d.Roundtrip); err != nil {
 			return nil, fmt.Errorf("%s is not an address that Sana sends codes to", d.Roundtrip)
 		}
 	}

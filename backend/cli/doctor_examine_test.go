@@ -19,7 +19,8 @@ func (d deployment) examine(
 ) (stdout, stderr string) {
 	t.Helper()
 	command := exec.Command("sana", append([]string{"doctor"}, args...)...)
-	command.Env = append(d.world.Environ("PUBLIC_URL="+d.url, "SSL_CERT_FILE="+d.caFile), override...)
+	command.Env = append(d.world.Environ("PUBLIC_URL="+d.url, "SSL_CERT_FILE="+d.caFile),
+		override...)
 	var out, errs harness.Log
 	command.Stdout, command.Stderr = &out, &errs
 	if err := command.Run(); command.ProcessState.ExitCode() != wantCode {
@@ -129,8 +130,8 @@ func TestDoctor_RoundTripSendsOneMail(t *testing.T) {
 	word := strings.TrimPrefix(mails[0].Subject, "Sana test mail ")
 	if len(mails) != 1 || len(word) != 6 || !strings.Contains(trip.Detail, word) ||
 		!strings.Contains(mails[0].HTML, word) {
-		t.Errorf("got %d mails, the last with the word %q, want one with that of %+v", len(mails), word,
-			trip)
+		t.Errorf("got %d mails, the last with the word %q, want one with that of %+v", len(mails),
+			word, trip)
 	}
 }
 

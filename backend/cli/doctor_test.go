@@ -31,7 +31,8 @@ func assertProbe(t *testing.T, address string, wantCode int, wantOut, wantErr st
 	t.Helper()
 	code, stdout, stderr := probe(t, address)
 	if code != wantCode || stdout != wantOut || stderr != wantErr {
-		t.Errorf("got %d, %q, %q\nwant %d, %q, %q", code, stdout, stderr, wantCode, wantOut, wantErr)
+		t.Errorf("got %d, %q, %q\nwant %d, %q, %q", code, stdout, stderr, wantCode, wantOut,
+			wantErr)
 	}
 }
 
@@ -42,8 +43,8 @@ func TestProbe_PrintsOneLine(t *testing.T) {
 	assertProbe(t, app.URL, 0, app.URL+"/readyz: ready\n", "")
 	world.Exec(t, `DELETE FROM goose_db_version WHERE version_id > 1`)
 	assertProbe(t, app.URL, 1, "", "sana: "+app.URL+"/readyz: 503 Service Unavailable "+
-		"Not ready: the database does not answer or takes no writes, or its schema is older than this "+
-		"version needs.\n")
+		"Not ready: the database does not answer or takes no writes, or its schema is older "+
+		"than this version needs.\n")
 }
 
 func TestProbe_AcceptsSanasAnswerOnly(t *testing.T) {
@@ -54,10 +55,14 @@ func TestProbe_AcceptsSanasAnswerOnly(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"a redirect to one that is ready": {http.RedirectHandler(ready.URL, http.StatusFound).ServeHTTP,
+		"a redirect to one that is ready": {
+			http.RedirectHandler(ready.URL, http.StatusFound).ServeHTTP,
 			"302 Found"},
 		"a text of many lines": {
-			func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "a\nb", http.StatusBadGateway) },
+			func(w http.ResponseWriter,
+				_ *http.Request) {
+				http.Error(w, "a\nb", http.StatusBadGateway)
+			},
 			"502 Bad Gateway"},
 		"a detail of many lines": {
 			func(w http.ResponseWriter, _ *http.Request) { problem(w, "a\nsana: b") },

@@ -59,8 +59,8 @@ func sayUnsuppressed(out io.Writer, address string, lists []string, complete boo
 			strings.Join(lists, ", and of "))
 	case complete:
 		_, err = fmt.Fprintf(out,
-			"%s is on none of Mailgun's lists (bounces, complaints, unsubscribes): Mailgun does not "+
-				"block it.\n", address)
+			"%s is on none of Mailgun's lists (bounces, complaints, unsubscribes): Mailgun does "+
+				"not block it.\n", address)
 	}
 	return err
 }

@@ -40,8 +40,8 @@ func printCodes(out io.Writer, email string, list []challenge.Stored) error {
 		_, err := fmt.Fprintf(out,
 			"No code for %s is stored: none was requested in the last day, it was canceled, "+
 				"or the user signed out right after using it.\n"+
-				"If the user did request one: was it for another address, or did the page show an error?\n",
-			email)
+				"If the user did request one: was it for another address, or did the page show "+
+				"an error?\n", email)
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -55,8 +55,8 @@ func printCodes(out io.Writer, email string, list []challenge.Stored) error {
 		if a.Reason != "" {
 			mail += " (" + string(a.Reason) + ")"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", minute(a.SentAt), from, a.Mails, mail, stateOf(a),
-			a.Ref)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", minute(a.SentAt), from, a.Mails, mail,
+			stateOf(a), a.Ref)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -86,18 +86,18 @@ func adviceFor(email string, a challenge.Stored) string {
 	}
 	switch a.Delivery {
 	case outbox.Queued:
-		return "The mail is queued. If it stays so for more than seconds, no instance runs, or none " +
-			"can send: look for mail in the log."
+		return "The mail is queued. If it stays so for more than seconds, no instance runs, or " +
+			"none can send: look for mail in the log."
 	case outbox.Delayed:
-		return "The mail provider has not accepted or delivered the mail yet; it is retried while the " +
-			"code is valid. The log has the reason."
+		return "The mail provider has not accepted or delivered the mail yet; it is retried " +
+			"while the code is valid. The log has the reason."
 	case outbox.Sent:
-		return "The mail provider has accepted the mail, and has sent no event since (Mailgun sends " +
-			"events if MAILGUN_WEBHOOK_KEY is set). " +
-			"Look at the provider's log, and into the spam folder."
+		return "The mail provider has accepted the mail, and has sent no event since (Mailgun " +
+			"sends events if MAILGUN_WEBHOOK_KEY is set). Look at the provider's log, and into " +
+			"the spam folder."
 	case outbox.Delivered:
-		return "The mail server of the address has accepted the mail. It is in the mailbox, in its " +
-			"spam folder, or was filtered."
+		return "The mail server of the address has accepted the mail. It is in the mailbox, in " +
+			"its spam folder, or was filtered."
 	case outbox.Failed:
 		return failedAdvice(email, a.Reason)
 	}
@@ -109,13 +109,13 @@ func failedAdvice(email string, reason outbox.Reason) string {
 	case outbox.NoSuchMailbox:
 		return "The mail server says that the address does not exist. Was it mistyped?"
 	case outbox.Blocked:
-		return "The mail provider suppresses this address after an earlier bounce or complaint. If it " +
-			"works again: sana mail unsuppress " + email
+		return "The mail provider suppresses this address after an earlier bounce or complaint. " +
+			"If it works again: sana mail unsuppress " + email
 	case outbox.ProviderUnavailable:
-		return "The mail provider was unavailable while the code was valid, or accepted nothing. The " +
-			"log has the reason; sana doctor checks the provider."
+		return "The mail provider was unavailable while the code was valid, or accepted " +
+			"nothing. The log has the reason; sana doctor checks the provider."
 	default:
-		return "The mail provider, or the mail server of the address, rejected this mail. The log has " +
-			"the reason."
+		return "The mail provider, or the mail server of the address, rejected this mail. The " +
+			"log has the reason."
 	}
 }

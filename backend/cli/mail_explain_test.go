@@ -41,9 +41,10 @@ func TestMailExplain_PrintsDeliveryStatus(t *testing.T) {
 	w := harness.NewWorld(t)
 	o := operator{t, w.Environ()}
 	harness.WantEqual(t, "no request", o.types(0, "", "mail", "explain", ada),
-		"No code for ada@sana.example is stored: none was requested in the last day, it was canceled, "+
-			"or the user signed out right after using it.\n"+
-			"If the user did request one: was it for another address, or did the page show an error?\n")
+		"No code for ada@sana.example is stored: none was requested in the last day, it was "+
+			"canceled, or the user signed out right after using it.\n"+
+			"If the user did request one: was it for another address, or did the page show an "+
+			"error?\n")
 	harness.WantEqual(t, "no address", o.types(1, "", "mail", "explain", "ada"),
 		"sana: ada is not an address that Sana sends codes to\n")
 
@@ -74,6 +75,6 @@ func TestMailExplain_PrintsDeliveryStatus(t *testing.T) {
 		"TIME  Firefox on Linux  1  sent  used at TIME  REF",
 	})
 	harness.WantEqual(t, "its advice", advice,
-		"The mail provider, or the mail server of the address, rejected this mail. The log has the "+
-			"reason.")
+		"The mail provider, or the mail server of the address, rejected this mail. The log has "+
+			"the reason.")
 }

@@ -22,15 +22,15 @@ func TestUnsuppress_RemovesFromMailgunsLists(t *testing.T) {
 		o.types(0, "", "mail", "unsuppress", " Ada@SANA.example"),
 		"Removed ada@sana.example from Mailgun's list of bounces, and of unsubscribes.\n")
 	harness.WantEqual(t, "the same again", o.types(0, "", "mail", "unsuppress", ada),
-		"ada@sana.example is on none of Mailgun's lists (bounces, complaints, unsubscribes): Mailgun "+
-			"does not block it.\n")
+		"ada@sana.example is on none of Mailgun's lists (bounces, complaints, unsubscribes): "+
+			"Mailgun does not block it.\n")
 	harness.WantEqual(t, "no address", o.types(1, "", "mail", "unsuppress", "ada"),
 		"sana: ada is not an address that Sana sends codes to\n")
 	sendingKey := operator{t, w.Environ("MAILGUN_API_KEY=sending-only")}
 	harness.WantEqual(t, "a key that may only send",
 		sendingKey.types(1, "", "mail", "unsuppress", ada),
-		"sana: the API key has no access: a domain's sending key may only send. Run the command once "+
-			"with MAILGUN_API_KEY set to a key of the account: "+
+		"sana: the API key has no access: a domain's sending key may only send. Run the command "+
+			"once with MAILGUN_API_KEY set to a key of the account: "+
 			"mail: mailgun: 401 credentials refused\n")
 }
 
@@ -39,8 +39,8 @@ func TestUnsuppress_DoesNothingWithOtherTransports(t *testing.T) {
 	w := harness.NewWorld(t)
 	o := operator{t, w.Environ(bySMTP("smtps://u:p@mail.example.org")...)}
 	harness.WantEqual(t, "SMTP", o.types(0, "", "mail", "unsuppress", ada),
-		"Nothing to do: MAIL_TRANSPORT is smtp, and Sana itself blocks no address. The mail server "+
-			"may block it.\n")
+		"Nothing to do: MAIL_TRANSPORT is smtp, and Sana itself blocks no address. The mail "+
+			"server may block it.\n")
 }
 
 // mailbox is a mail server without TLS and without a login, for one test.

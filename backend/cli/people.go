@@ -264,7 +264,8 @@ func codesText(p auth.Person) string {
 	case p.RecoveryEndsAt == nil:
 		return "Codes are for recovery only."
 	}
-	return "Codes are for recovery only; one is in progress until " + minute(*p.RecoveryEndsAt) + "."
+	return "Codes are for recovery only; one is in progress until " + minute(*p.RecoveryEndsAt) +
+		"."
 }
 
 type addPersonCommand struct{ person }
@@ -326,15 +327,15 @@ type blockPersonCommand struct{ person }
 func (c blockPersonCommand) Run(in invocation) error {
 	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		b, err := useCases.BlockUser(ctx, c.Address)
-		text := fmt.Sprintf("%s is blocked. Revoked sessions: %d. Revoked access keys: %d.", b.Email,
-			b.Sessions, b.Keys)
+		text := fmt.Sprintf("%s is blocked. Revoked sessions: %d. Revoked access keys: %d.",
+			b.Email, b.Sessions, b.Keys)
 		switch {
 		case !b.Changed:
 			text = b.Email + " is already blocked; nothing to do."
 		case useCases.Shared == nil:
 			text = b.Email +
-				" is blocked. Sessions are kept in cookies (SESSION_STORE=cookie) and stay valid until they " +
-				"expire."
+				" is blocked. Sessions are kept in cookies (SESSION_STORE=cookie) and stay " +
+				"valid until they expire."
 		}
 		return blockingJSON{b.Email, b.Changed, b.Sessions, b.Keys}, text, err
 	})
@@ -356,8 +357,8 @@ func (c unblockPersonCommand) Run(in invocation) error {
 
 type allowCodesCommand struct{ person }
 
-// Run ends "codes for recovery only" for a user, and a recovery that waits. Its owner is told by
-// mail.
+// Run ends "codes for recovery only" for a user, and a recovery that waits. Its owner is notified
+// by mail.
 func (c allowCodesCommand) Run(in invocation) error {
 	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
 		email, changed, err := useCases.LetCodesSignIn(ctx, c.Address)

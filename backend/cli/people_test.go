@@ -80,7 +80,8 @@ func TestPeopleBlock_HoldsForStepUpsAndChangesOfAddress(t *testing.T) {
 	b.SignIn(w, ada)
 	w.Pass(t, time.Minute)
 	stepUp := b.GetCode(w, ada)
-	w.Exec(t, `UPDATE sessions SET e = 0`) // the step-up of an expired session would create a new one
+	// the step-up of an expired session would create a new one
+	w.Exec(t, `UPDATE sessions SET e = 0`)
 	o.types(0, "", "people", "block", ada)
 	b.Verify(stepUp).Want(http.StatusUnauthorized, "wrong_code")
 
@@ -158,7 +159,8 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 		&shown); err != nil {
 		t.Fatal(err)
 	}
-	if shown.Email != ada || len(shown.SignedIn) != 1 || shown.Events[0].Kind != "account_created" ||
+	if shown.Email != ada || len(shown.SignedIn) != 1 ||
+		shown.Events[0].Kind != "account_created" ||
 		shown.Apps == nil ||
 		shown.CodesFor != "sign_in" {
 		t.Errorf("shown: %+v", shown)
@@ -199,7 +201,8 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 		"The account of ada@sana.example is deleted.\n")
 	w.Mails(t, "account_deleted", ada, 1)
 	for _, command := range []string{"show", "end", "block", "unblock", "allow-codes", "delete"} {
-		harness.WantEqual(t, command+" of a deleted account", o.types(1, "", "people", command, ada),
+		harness.WantEqual(t, command+" of a deleted account",
+			o.types(1, "", "people", command, ada),
 			"sana: there is no account with the address ada@sana.example\n")
 	}
 }

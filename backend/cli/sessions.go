@@ -91,8 +91,8 @@ func printSessions(out io.Writer, email string, list []session.Listed) error {
 		if device == "" {
 			device = "unknown"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, device, l.IP, minute(l.User.SignedInAt),
-			minute(l.LastUsedAt), minute(l.ExpiresAt))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, device, l.IP,
+			minute(l.User.SignedInAt), minute(l.LastUsedAt), minute(l.ExpiresAt))
 	}
 	return table.Flush()
 }
@@ -115,8 +115,9 @@ func (e endSessionsCommand) Run(in invocation) error {
 		}
 	}
 	if named != 1 {
-		return errors.New("name one session by its id, or a user, or all: sana sessions end ID, sana " +
-			"sessions end --user ADDRESS, or sana sessions end --all")
+		return errors.New(
+			"name one session by its id, or a user, or all: sana sessions end ID, sana sessions " +
+				"end --user ADDRESS, or sana sessions end --all")
 	}
 	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
 		switch {
@@ -167,7 +168,8 @@ func (e endSessionsCommand) endOne(
 		return err
 	}
 	if !ended {
-		return fmt.Errorf("no valid session has the id %s; sana sessions list ADDRESS lists them", e.ID)
+		return fmt.Errorf("no valid session has the id %s; sana sessions list ADDRESS lists them",
+			e.ID)
 	}
 	_, err = fmt.Fprintln(out, "Revoked.")
 	return err
@@ -211,10 +213,9 @@ func explain(found session.Session, err error) (string, error) {
 	case known:
 		return "The server answers 401 not_signed_in: " + whyEnded(ended), nil
 	case errors.Is(err, session.ErrNone):
-		return "The server answers 401 not_signed_in without a reason: no session has this token. It " +
-			"was never valid, " +
-			"a later code in the same browser has replaced it, or its session was revoked or expired " +
-			"more than a week ago.", nil
+		return "The server answers 401 not_signed_in without a reason: no session has this " +
+			"token. It was never valid, a later code in the same browser has replaced it, or " +
+			"its session was revoked or expired more than a week ago.", nil
 	case err != nil:
 		return "", err
 	}

@@ -86,17 +86,19 @@ func TestSessions_ListEndAndExplain(t *testing.T) {
 		}
 	}
 	harness.WantEqual(t, "a living session", o.types(0, cookie+"\n", "sessions", "explain"),
-		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest "+
-			"(session ID).\n")
+		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the "+
+			"latest (session ID).\n")
 
-	harness.WantEqual(t, "ending one", o.types(0, "", "sessions", "end", in.Session.ID), "Revoked.\n")
+	harness.WantEqual(t, "ending one", o.types(0, "", "sessions", "end", in.Session.ID),
+		"Revoked.\n")
 	awaitSignedOut(t, laptop)
 	harness.WantEqual(t, "reason",
 		laptop.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason,
 		"ended_by_operator")
 	harness.WantEqual(t, "ending it again", o.types(1, "", "sessions", "end", in.Session.ID),
 		"sana: no valid session has the id ID; sana sessions list ADDRESS lists them\n")
-	harness.WantEqual(t, "an ended session", o.types(0, "Cookie: x=y; "+cookie, "sessions", "explain"),
+	harness.WantEqual(t, "an ended session",
+		o.types(0, "Cookie: x=y; "+cookie, "sessions", "explain"),
 		"The server answers 401 not_signed_in: an operator revoked it, at TIME.\n")
 
 	phone.Get("/api/auth/session").Want(http.StatusOK)
@@ -112,9 +114,8 @@ func TestSessions_ListEndAndExplain(t *testing.T) {
 }
 
 const noReason = "The server answers 401 not_signed_in without a reason: no session has this " +
-	"token. It was never valid, " +
-	"a later code in the same browser has replaced it, or its session was revoked or expired more " +
-	"than a week ago.\n"
+	"token. It was never valid, a later code in the same browser has replaced it, or its " +
+	"session was revoked or expired more than a week ago.\n"
 
 func TestSessions_ReportInvalidArguments(t *testing.T) {
 	t.Parallel()
@@ -123,8 +124,8 @@ func TestSessions_ReportInvalidArguments(t *testing.T) {
 	harness.WantEqual(t, "a stranger", o.types(1, "", "sessions", "list", "eve@sana.example"),
 		"sana: there is no account with the address eve@sana.example\n")
 	harness.WantEqual(t, "neither", o.types(1, "", "sessions", "end"),
-		"sana: name one session by its id, or a user, or all: sana sessions end ID, sana sessions end "+
-			"--user ADDRESS, or sana sessions end --all\n")
+		"sana: name one session by its id, or a user, or all: sana sessions end ID, sana "+
+			"sessions end --user ADDRESS, or sana sessions end --all\n")
 	harness.WantEqual(t, "no cookie of ours", o.types(0, "nonsense", "sessions", "explain"),
 		noReason)
 
@@ -147,13 +148,14 @@ func TestSessions_CookieStoreReportsItsLimits(t *testing.T) {
 	harness.WantEqual(t, "end", o.types(1, "", "sessions", "end", "--user", ada), cannot)
 	token := b.Cookies()["__Host-sana_session"]
 	harness.WantEqual(t, "explain", o.types(0, token, "sessions", "explain"),
-		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the latest "+
-			"(session ID).\n")
+		"The server answers 200: ada@sana.example is signed in, since TIME, until TIME at the "+
+			"latest (session ID).\n")
 	rolled := operator{t,
 		w.Environ("SESSION_STORE=cookie",
 			"SECRET_KEYS=k2:YW5vdGhlci10ZXN0LWtleS0wMTIzNDU2Nzg5LWJjZGZnIQ==")}
 	harness.WantEqual(t, "without its key", rolled.types(0, token, "sessions", "explain"),
-		"The server answers 401 not_signed_in: the key that sealed it is no longer in SECRET_KEYS.\n")
+		"The server answers 401 not_signed_in: the key that sealed it is no longer in "+
+			"SECRET_KEYS.\n")
 }
 
 // A session id that an operator has read stays valid: a step-up changes the token only, and the

@@ -76,7 +76,8 @@ func TestStart_DoesNotWaitForRejectedCredentials(t *testing.T) {
 		log := &harness.Log{}
 		err := start(t.Context(), t, log, "DATABASE_URL="+wrong.String())
 		if err == nil ||
-			!strings.HasPrefix(err.Error(), "connect to database: the credentials were rejected: ") ||
+			!strings.HasPrefix(err.Error(),
+				"connect to database: the credentials were rejected: ") ||
 			!strings.HasSuffix(err.Error(), "; check user, password and name in DATABASE_URL") {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -108,15 +109,15 @@ func TestStart_WaitsForAStartingDatabase(t *testing.T) {
 	}
 }
 
-// Errors that an operator must correct are reported at once, not after half a minute.
+// Errors that an operator must correct are reported immediately, not after half a minute.
 func TestStart_DoesNotWaitForPermanentErrors(t *testing.T) {
 	t.Parallel()
 	address := postgrestest.EmptyURL(t)
 	for name, test := range map[string]struct{ address, want string }{
 		"parameter of a pooler": {
 			refusingDatabase(t, "08P01", "unsupported startup parameter: statement_timeout"),
-			"a pooler is in between: unsupported startup parameter: statement_timeout (SQLSTATE 08P01); " +
-				"set MIGRATE_DATABASE_URL",
+			"a pooler is in between: unsupported startup parameter: statement_timeout (SQLSTATE " +
+				"08P01); set MIGRATE_DATABASE_URL",
 		},
 		"protocol": {refusingDatabase(t, "08P01", "no such thing"),
 			"the connection was rejected: no such thing"},
@@ -159,7 +160,8 @@ func refusingDatabase(t *testing.T, code, message string) string {
 			}
 			backend := pgproto3.NewBackend(conn, conn)
 			if _, err := backend.ReceiveStartupMessage(); err == nil {
-				backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: message})
+				backend.Send(
+					&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: message})
 				_ = backend.Flush()
 			}
 			_ = conn.Close()
@@ -183,8 +185,8 @@ func runCommand(database string, args ...string) (code int, stdout, stderr strin
 	return code, out.String(), errors.String()
 }
 
-// Every command waits for a database that is starting, and reports at once an error that waiting
-// does not solve.
+// Every command waits for a database that is starting, and immediately reports an error that
+// waiting does not solve.
 func TestCommands_WaitForADatabaseAsServeDoes(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{

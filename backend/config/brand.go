@@ -8,7 +8,7 @@ import (
 	"sana/backend/brand"
 )
 
-// readBrand reads what people see of the operator. It reads the file of the logo.
+// readBrand reads the operator's brand. It reads the file of the logo.
 func (c *Config) readBrand(f *faultList) {
 	c.Brand = brand.Default
 	c.Brand.Name = c.BrandName
@@ -28,12 +28,14 @@ func (c *Config) readBrand(f *faultList) {
 	for _, link := range []struct{ name, address string }{
 		{"HELP_URL", c.HelpURL}, {"PRIVACY_URL", c.PrivacyURL}, {"TERMS_URL", c.TermsURL},
 	} {
-		if err := brand.CheckLink(link.address, c.Env == Development); link.address != "" && err != nil {
+		if err := brand.CheckLink(link.address, c.Env == Development); link.address != "" &&
+			err != nil {
 			f.when(true, link.name, "is %q; it %v", link.address, err)
 		}
 	}
 	parsed, err := mail.ParseAddress(c.SupportEmail)
-	f.when(c.SupportEmail != "" && (err != nil || parsed.Address != c.SupportEmail), "SUPPORT_EMAIL",
+	f.when(c.SupportEmail != "" &&
+		(err != nil || parsed.Address != c.SupportEmail), "SUPPORT_EMAIL",
 		"is %q; it must be an address like support@example.org", c.SupportEmail)
 }
 

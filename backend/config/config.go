@@ -1,4 +1,4 @@
-// Package config reads the environment into one struct and reports every fault in it at once.
+// Package config reads the environment into one struct and reports all faults together.
 package config
 
 import (
@@ -111,7 +111,7 @@ type Database struct {
 	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" help:"the same database without a pooler, for migrations, if DATABASE_URL goes through a pooler in transaction mode such as PgBouncer"`
 }
 
-// IsPooled reports whether a pooler stands between the program and the database: then migrations
+// IsPooled reports whether there is a pooler between the program and the database: then migrations
 // have an address of their own.
 func (d Database) IsPooled() bool { return d.MigrateDatabaseURL != d.DatabaseURL }
 
@@ -136,7 +136,8 @@ func Variables() []Variable {
 	var list []Variable
 	for _, field := range fields[Config]() {
 		list = append(list, Variable{
-			Name: field.Tag.Get("env"), Default: field.Tag.Get("envDefault"), Help: field.Tag.Get("help"),
+			Name: field.Tag.Get("env"), Default: field.Tag.Get("envDefault"),
+			Help: field.Tag.Get("help"),
 		})
 	}
 	return list
@@ -183,8 +184,8 @@ func load(environ []string, readKeyFile func(path string) (string, error)) (Conf
 	cfg.readListenAddr(&faults, values)
 	cfg.fillDefaults(values)
 	faults.when(cfg.Env == Production && values["TRUSTED_PROXY_HOPS"] == "", "TRUSTED_PROXY_HOPS",
-		"is not set; it is 2 on Render, 1 behind one nginx, 0 without a proxy. A wrong number makes "+
-			"all users share one client's limits")
+		"is not set; it is 2 on Render, 1 behind one nginx, 0 without a proxy. A wrong number "+
+			"makes all users share one client's limits")
 	cfg.check(&faults)
 	cfg.readKeys(&faults, readKeyFile)
 	return cfg, faults.err()
@@ -249,7 +250,8 @@ func (c *Config) readListenAddr(f *faultList, values map[string]string) {
 
 	host, port, err := splitAddr(c.ListenAddr)
 	f.when(err != nil, "LISTEN_ADDR",
-		"is %q; it must be host:port, e.g. 127.0.0.1:3000, or :3000 for all interfaces", c.ListenAddr)
+		"is %q; it must be host:port, e.g. 127.0.0.1:3000, or :3000 for all interfaces",
+		c.ListenAddr)
 	f.when(err == nil && values["PORT"] != "" && c.Port != port, "LISTEN_ADDR",
 		"is %q, and PORT is %d; keep one of them", c.ListenAddr, c.Port)
 	ip, err := netip.ParseAddr(host)
@@ -352,10 +354,11 @@ func (c *Config) check(f *faultList) {
 	f.atLeastOne("CODES_PER_NETWORK", c.CodesPerNetwork)
 	f.atLeastOne("WRONG_CODES_PER_NETWORK", c.WrongPerNetwork)
 	f.atLeastOne("MAIL_ALARM", c.MailAlarm)
-	f.when(c.SessionIdleTimeout < time.Minute, "SESSION_IDLE_TIMEOUT", "is %s; it must be at least 1m",
-		c.SessionIdleTimeout)
+	f.when(c.SessionIdleTimeout < time.Minute, "SESSION_IDLE_TIMEOUT",
+		"is %s; it must be at least 1m", c.SessionIdleTimeout)
 	f.when(c.SessionMaxAge > maxAge, "SESSION_MAX_AGE",
-		"is %s; it must be at most 9600h (400 days), as browsers keep cookies no longer", c.SessionMaxAge)
+		"is %s; it must be at most 9600h (400 days), as browsers keep cookies no longer",
+		c.SessionMaxAge)
 	f.when(c.TrustedProxyHops > maxHops, "TRUSTED_PROXY_HOPS", "is %d; it must be 0 to %d",
 		c.TrustedProxyHops, maxHops)
 	f.when(c.SessionMaxAge < c.SessionIdleTimeout,
@@ -377,27 +380,29 @@ func (c *Config) checkPublicURL(f *faultList) {
 	f.when(!isPort(u.Port()), "PUBLIC_URL", "has a port that does not exist, %q", u.Port())
 	f.when(c.Env == Production && !strings.HasPrefix(c.PublicURL, "https://"),
 		"PUBLIC_URL",
-		"is %q; in production it must begin with https://, because browsers keep the session cookie "+
-			"only there", c.PublicURL)
+		"is %q; in production it must begin with https://, because browsers keep the session "+
+			"cookie only there", c.PublicURL)
 	f.when(u.Scheme != "https" &&
 		u.Scheme != "http", "PUBLIC_URL", "is %q; it must begin with https://", c.PublicURL)
 }
 
-// checkObservers is about who else listens, or is told something.
+// checkObservers checks the settings of metrics, tracing and other outputs.
 func (c *Config) checkObservers(f *faultList) {
 	if c.MetricsAddr != "" {
 		_, port, err := splitAddr(c.MetricsAddr)
 		f.when(err != nil, "METRICS_ADDR",
-			"is %q; it must be host:port, e.g. 127.0.0.1:9090, or :9090 for all interfaces", c.MetricsAddr)
+			"is %q; it must be host:port, e.g. 127.0.0.1:9090, or :9090 for all interfaces",
+			c.MetricsAddr)
 		f.when(port != 0 && port == c.Port, "METRICS_ADDR",
-			"is %q, and PORT is %d too; metrics need a port of their own, which the public does not reach",
-			c.MetricsAddr, c.Port)
+			"is %q, and PORT is %d too; metrics need a port of their own, which the public does "+
+				"not reach", c.MetricsAddr, c.Port)
 	}
 	if c.OTLPEndpoint != "" {
 		u, err := url.Parse(c.OTLPEndpoint)
 		f.when(err != nil || u.Scheme != "http" && u.Scheme != "https" ||
 			u.Hostname() == "", "OTEL_EXPORTER_OTLP_ENDPOINT",
-			"must be the address of a collector that takes OTLP over HTTP, e.g. http://127.0.0.1:4318")
+			"must be the address of a collector that takes OTLP over HTTP, e.g. "+
+				"http://127.0.0.1:4318")
 	}
 }
 
@@ -434,8 +439,8 @@ func (c *Config) readSignUp(f *faultList) {
 		ascii, err := idna.Lookup.ToASCII(strings.TrimSpace(domain))
 		f.when(err != nil || !strings.Contains(strings.Trim(ascii, "."), "."),
 			"SIGN_UP",
-			"has %q in it; it must be open, closed, apps, or domains such as example.org,example.net",
-			domain)
+			"has %q in it; it must be open, closed, apps, or domains such as "+
+				"example.org,example.net", domain)
 		c.SignUpDomains = append(c.SignUpDomains, strings.ToLower(ascii))
 	}
 }
@@ -448,8 +453,8 @@ func (c *Config) readKeys(f *faultList, readFile func(path string) (string, erro
 		list, source = content, " (from "+keyFile+")"
 	}
 	f.when(list == "", "SECRET_KEYS",
-		"is not set; without it every restart would lose pending sign-ins. Make a key once with: sana "+
-			"keys new")
+		"is not set; without it every restart would lose pending sign-ins. Make a key once "+
+			"with: sana keys new")
 	ring, err := keyring.Parse(list)
 	if err == nil {
 		err = ring.CheckRandom()

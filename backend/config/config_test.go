@@ -83,7 +83,8 @@ func TestProductionNeedsEightVariablesAndTheRestHasDefaults(t *testing.T) {
 		TrustedProxyHops:   2,
 		MailgunAPIBase:     "https://api.mailgun.net/v3",
 		LogFormat:          "json",
-		Database:           config.Database{DatabaseURL: testAddress, MigrateDatabaseURL: testAddress},
+		Database: config.Database{DatabaseURL: testAddress,
+			MigrateDatabaseURL: testAddress},
 	}
 	assertEqual(t, got, want)
 }
@@ -116,7 +117,8 @@ func TestDevelopmentNeedsADatabaseOnly(t *testing.T) {
 		MailFrom:           "Sana <sana@localhost>",
 		MailgunAPIBase:     "https://api.mailgun.net/v3",
 		LogFormat:          "text",
-		Database:           config.Database{DatabaseURL: testAddress, MigrateDatabaseURL: testAddress},
+		Database: config.Database{DatabaseURL: testAddress,
+			MigrateDatabaseURL: testAddress},
 	}
 	assertEqual(t, got, want)
 }
@@ -134,13 +136,14 @@ func TestTheSMTPServerIsReadFromItsURL(t *testing.T) {
 		"smtp://relay:25?tls=off": {Host: "relay", Port: 25, Plain: true},
 	} {
 		if got := load(t, bySMTP("SMTP_URL="+given)).SMTPServer; got != want {
-			t.Errorf("SMTP_URL=%s: got %s:%d, TLS %t, as %q with %q", given, got.Host, got.Port, got.TLS,
-				got.Username, got.Password.Reveal())
+			t.Errorf("SMTP_URL=%s: got %s:%d, TLS %t, as %q with %q", given, got.Host, got.Port,
+				got.TLS, got.Username, got.Password.Reveal())
 		}
 	}
 	if got := load(t,
 		bySMTP("SMTP_URL=",
-			"SMTP_URL_FILE="+file(t, testSMTPURL+"\n"))).SMTPServer.Host; got != "mail.example.org" {
+			"SMTP_URL_FILE="+
+				file(t, testSMTPURL+"\n"))).SMTPServer.Host; got != "mail.example.org" {
 		t.Errorf("from a file: got the host %q", got)
 	}
 	if got := load(t,
@@ -219,7 +222,8 @@ func TestMigrationsGoToTheDirectAddress(t *testing.T) {
 			t.Errorf("%s: got %q, %v; want %q", name, got.Reveal(), err, test.want.Reveal())
 		}
 	}
-	if got := load(t, production("MIGRATE_DATABASE_URL="+direct)); got.MigrateDatabaseURL != direct ||
+	if got := load(t,
+		production("MIGRATE_DATABASE_URL="+direct)); got.MigrateDatabaseURL != direct ||
 		got.DatabaseURL != testAddress {
 		t.Errorf("Load: got %q and %q", got.MigrateDatabaseURL.Reveal(), got.DatabaseURL.Reveal())
 	}
@@ -306,7 +310,8 @@ func TestMetricsAndTracesNeedAnAddressThatCanBe(t *testing.T) {
 		}
 	}
 	got := load(t,
-		production("METRICS_ADDR=:9090", "OTEL_EXPORTER_OTLP_ENDPOINT=https://otlp.example.org/base"))
+		production("METRICS_ADDR=:9090",
+			"OTEL_EXPORTER_OTLP_ENDPOINT=https://otlp.example.org/base"))
 	if got.MetricsAddr != ":9090" || got.OTLPEndpoint != "https://otlp.example.org/base" {
 		t.Errorf("got %q and %q", got.MetricsAddr, got.OTLPEndpoint)
 	}

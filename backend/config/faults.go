@@ -23,7 +23,7 @@ type faultList struct {
 	list      []error
 }
 
-// when adds a fault of a variable if it is wrong; the text goes on after the variable's name.
+// when adds a fault of a variable if it is wrong; the text continues after the variable's name.
 func (f *faultList) when(wrong bool, variable, format string, args ...any) {
 	if wrong && !slices.Contains(f.variables, variable) {
 		f.variables = append(f.variables, variable)
@@ -82,8 +82,8 @@ func (f *faultList) readSecretFile(name string, values map[string]string) {
 	f.when(values[name] != "", name, "and %s_FILE are both set; keep one", name)
 	f.when(err != nil, name, "cannot be read from %s_FILE: %v", name, err)
 	f.when(values["APP_ENV"] != Development && keyring.ReadableBy(path, 0o004), name,
-		"is in %s, which every user of the machine can read; run: chmod 600 %[1]s, or mount it with "+
-			"defaultMode: 0400 (Kubernetes), mode: 0400 (Docker)", path)
+		"is in %s, which every user of the machine can read; run: chmod 600 %[1]s, or mount it "+
+			"with defaultMode: 0400 (Kubernetes), mode: 0400 (Docker)", path)
 	values[name] = strings.TrimSpace(string(content))
 }
 
@@ -105,7 +105,8 @@ func (f *faultList) misspelt(fields []reflect.StructField, values map[string]str
 		if len(given) < minMisspelt || slices.Contains(known, given) {
 			continue
 		}
-		if i := slices.IndexFunc(known, func(name string) bool { return isNearly(given, name) }); i >= 0 {
+		if i := slices.IndexFunc(known,
+			func(name string) bool { return isNearly(given, name) }); i >= 0 {
 			f.when(true, given, "is no variable of Sana; it looks like %s misspelt", known[i])
 		}
 	}

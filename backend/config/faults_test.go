@@ -17,7 +17,8 @@ import (
 func assertEqual(t *testing.T, got, want config.Config) {
 	t.Helper()
 	reveal := cmp.Transformer("reveal", config.Secret.Reveal)
-	if diff := cmp.Diff(want, got, reveal, cmpopts.IgnoreFields(config.Config{}, "Keys")); diff != "" {
+	if diff := cmp.Diff(want, got, reveal,
+		cmpopts.IgnoreFields(config.Config{}, "Keys")); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
 	}
 }
@@ -67,14 +68,15 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 		"no database": {production("DATABASE_URL="),
 			"DATABASE_URL is not set; it looks like postgres://user:password@host:5432/name"},
 		"no keys in production": {production("SECRET_KEYS="),
-			"SECRET_KEYS is not set; without it every restart would lose pending sign-ins. Make a key " +
-				"once with: sana keys new"},
+			"SECRET_KEYS is not set; without it every restart would lose pending sign-ins. Make " +
+				"a key once with: sana keys new"},
 		"a short key": {production("SECRET_KEYS=c2hvcnQ="),
-			"SECRET_KEYS cannot be used: key 1: has 5 bytes, at least 32 are needed; make one with: sana " +
-				"keys new"},
+			"SECRET_KEYS cannot be used: key 1: has 5 bytes, at least 32 are needed; make one " +
+				"with: sana keys new"},
 		"an example key": {production("SECRET_KEYS=" + strings.Repeat("A", 43) + "="),
 			"SECRET_KEYS cannot be used: key 1: is a published example; make one"},
-		"an example key in development": {development("SECRET_KEYS=" + strings.Repeat("A", 43) + "="),
+		"an example key in development": {
+			development("SECRET_KEYS=" + strings.Repeat("A", 43) + "="),
 			"SECRET_KEYS cannot be used: key 1: is a published example; make one"},
 		"a store that does not exist": {production("SESSION_STORE=redis"),
 			`SESSION_STORE is "redis"; it must be postgres or cookie`},
@@ -85,9 +87,11 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 		"idle for less than a minute": {production("SESSION_IDLE_TIMEOUT=59s"),
 			"SESSION_IDLE_TIMEOUT is 59s; it must be at least 1m"},
 		"a duration without a unit": {production("SESSION_IDLE_TIMEOUT=3600"),
-			"SESSION_IDLE_TIMEOUT cannot be read as a duration such as 90s, 15m or 24h: a session expires"},
+			"SESSION_IDLE_TIMEOUT cannot be read as a duration such as 90s, 15m or 24h: a " +
+				"session expires"},
 		"an age below the idle time": {production("SESSION_MAX_AGE=23h"),
-			"SESSION_MAX_AGE is 23h0m0s; it must not be shorter than SESSION_IDLE_TIMEOUT (24h0m0s)"},
+			"SESSION_MAX_AGE is 23h0m0s; it must not be shorter than SESSION_IDLE_TIMEOUT " +
+				"(24h0m0s)"},
 		"five digits": {production("CODE_LENGTH=5"),
 			"CODE_LENGTH is 5; it must be 6, 7 or 8"},
 		"nine digits": {production("CODE_LENGTH=9"),
@@ -97,37 +101,39 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 		"a transport that does not exist": {production("MAIL_TRANSPORT=pigeon"),
 			`MAIL_TRANSPORT is "pigeon"; it must be mailgun or smtp or console`},
 		"codes on the output in production": {production("MAIL_TRANSPORT=console"),
-			"MAIL_TRANSPORT is console, which writes codes to the output; in production it must be " +
-				"mailgun or smtp"},
+			"MAIL_TRANSPORT is console, which writes codes to the output; in production it must " +
+				"be mailgun or smtp"},
 		"no sender": {production("MAIL_FROM="),
-			"MAIL_FROM is not set; it is the sender of the mails, e.g. Sana <sign-in@mg.example.org>"},
+			"MAIL_FROM is not set; it is the sender of the mails, e.g. Sana " +
+				"<sign-in@mg.example.org>"},
 		"a sender without an address": {production("MAIL_FROM=Sana"),
 			`MAIL_FROM is "Sana"; it must be an address, e.g. Sana <sign-in@mg.example.org>`},
 		"no domain": {production("MAILGUN_DOMAIN="),
 			"MAILGUN_DOMAIN is not set; MAIL_TRANSPORT=mailgun needs it"},
 		"no number of proxies": {production("TRUSTED_PROXY_HOPS="),
-			"TRUSTED_PROXY_HOPS is not set; it is 2 on Render, 1 behind one nginx, 0 without a proxy. A " +
-				"wrong number makes all users share one client's limits"},
+			"TRUSTED_PROXY_HOPS is not set; it is 2 on Render, 1 behind one nginx, 0 without a " +
+				"proxy. A wrong number makes all users share one client's limits"},
 		"no API key": {production("MAILGUN_API_KEY="),
 			"MAILGUN_API_KEY is not set; MAIL_TRANSPORT=mailgun needs it"},
 		"Mailgun in development": {development("MAIL_TRANSPORT=mailgun", "MAILGUN_API_KEY=k"),
 			"MAILGUN_DOMAIN is not set; MAIL_TRANSPORT=mailgun needs it"},
 		"an SMTP server beside Mailgun": {production("SMTP_URL=" + testSMTPURL),
-			"SMTP_URL is set, but MAIL_TRANSPORT is mailgun, which does not use it; take it away, or set " +
-				"MAIL_TRANSPORT=smtp"},
+			"SMTP_URL is set, but MAIL_TRANSPORT is mailgun, which does not use it; take it " +
+				"away, or set MAIL_TRANSPORT=smtp"},
 		"Mailgun's key beside SMTP": {bySMTP("MAILGUN_API_KEY=k"),
-			"MAILGUN_API_KEY is set, but MAIL_TRANSPORT is smtp, which does not use it; take it away, or " +
-				"set MAIL_TRANSPORT=mailgun"},
-		"Mailgun's domain beside SMTP": {bySMTP("MAILGUN_DOMAIN=d"),
-			"MAILGUN_DOMAIN is set, but MAIL_TRANSPORT is smtp, which does not use it; take it away, or " +
-				"set MAIL_TRANSPORT=mailgun"},
-		"Mailgun's events beside SMTP": {bySMTP("MAILGUN_WEBHOOK_KEY=k"),
-			"MAILGUN_WEBHOOK_KEY is set, but MAIL_TRANSPORT is smtp, which does not use it; take it " +
+			"MAILGUN_API_KEY is set, but MAIL_TRANSPORT is smtp, which does not use it; take it " +
 				"away, or set MAIL_TRANSPORT=mailgun"},
+		"Mailgun's domain beside SMTP": {bySMTP("MAILGUN_DOMAIN=d"),
+			"MAILGUN_DOMAIN is set, but MAIL_TRANSPORT is smtp, which does not use it; take it " +
+				"away, or set MAIL_TRANSPORT=mailgun"},
+		"Mailgun's events beside SMTP": {bySMTP("MAILGUN_WEBHOOK_KEY=k"),
+			"MAILGUN_WEBHOOK_KEY is set, but MAIL_TRANSPORT is smtp, which does not use it; " +
+				"take it away, or set MAIL_TRANSPORT=mailgun"},
 		"Mailgun's region beside SMTP": {bySMTP("MAILGUN_API_BASE=https://api.eu.mailgun.net/v3"),
-			"MAILGUN_API_BASE is set, but MAIL_TRANSPORT is smtp, which does not use it; take it away, " +
-				"or set MAIL_TRANSPORT=mailgun"},
-		"Mailgun's events without its key": {production("MAILGUN_API_KEY=", "MAILGUN_WEBHOOK_KEY=k"),
+			"MAILGUN_API_BASE is set, but MAIL_TRANSPORT is smtp, which does not use it; take " +
+				"it away, or set MAIL_TRANSPORT=mailgun"},
+		"Mailgun's events without its key": {
+			production("MAILGUN_API_KEY=", "MAILGUN_WEBHOOK_KEY=k"),
 			"MAILGUN_API_KEY is not set; MAIL_TRANSPORT=mailgun needs it"},
 		"no SMTP server": {bySMTP("SMTP_URL="),
 			"SMTP_URL is not set; MAIL_TRANSPORT=smtp needs it, e.g. " +
@@ -145,8 +151,10 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 			"SMTP_URL has a user and no password; it looks like smtps://"},
 		"an SMTP password without a user": {bySMTP("SMTP_URL=smtps://:canary@mail.example.org"),
 			"SMTP_URL has a password and no user; it looks like smtps://"},
-		"an SMTP port that does not exist": {bySMTP("SMTP_URL=smtps://u:canary@mail.example.org:65536"),
-			"SMTP_URL has a port that does not exist; the usual ones are 465 for smtps and 587 for smtp"},
+		"an SMTP port that does not exist": {
+			bySMTP("SMTP_URL=smtps://u:canary@mail.example.org:65536"),
+			"SMTP_URL has a port that does not exist; the usual ones are 465 for smtps and 587 " +
+				"for smtp"},
 		"an SMTP server with a path": {bySMTP("SMTP_URL=smtps://u:canary@mail.example.org/inbox"),
 			"SMTP_URL must end after host and port; it looks like smtps://"},
 		"an SMTP server with options": {
@@ -171,14 +179,17 @@ func TestEachFaultNamesItsVariableAndSaysWhatToDo(t *testing.T) {
 			`LOG_FORMAT is "xml"; it must be json or text`},
 		"no encryption with a password": {bySMTP("SMTP_URL=smtp://sana:canary@relay:25?tls=off"),
 			"SMTP_URL has ?tls=off, which is for smtp:// and a relay without user"},
-		"no encryption with TLS": {bySMTP("SMTP_URL=smtps://relay?tls=off"), "SMTP_URL has ?tls=off"},
+		"no encryption with TLS": {bySMTP("SMTP_URL=smtps://relay?tls=off"),
+			"SMTP_URL has ?tls=off"},
 		"a key typed by hand": {production("SECRET_KEYS=" + strings.Repeat("changeme", 6)),
 			"SECRET_KEYS cannot be used: key 1: is not random"},
 		"a value and a file": {production("SECRET_KEYS_FILE=" + file(t, testKeys)),
 			"SECRET_KEYS and SECRET_KEYS_FILE are both set; keep one"},
-		"a file that is not there": {production("MAILGUN_API_KEY=", "MAILGUN_API_KEY_FILE="+missing),
+		"a file that is not there": {
+			production("MAILGUN_API_KEY=", "MAILGUN_API_KEY_FILE="+missing),
 			"MAILGUN_API_KEY cannot be read from MAILGUN_API_KEY_FILE: open " + missing},
-		"a file with nothing in it": {production("DATABASE_URL=", "DATABASE_URL_FILE="+file(t, "\n")),
+		"a file with nothing in it": {
+			production("DATABASE_URL=", "DATABASE_URL_FILE="+file(t, "\n")),
 			"DATABASE_URL is not set"},
 	} {
 		got := faults(t, test.environ)
@@ -199,7 +210,8 @@ func TestAPublicURLWithMoreThanAHostIsRefusedWithoutQuotingIt(t *testing.T) {
 		"https:sana.example.org",
 	} {
 		got := faults(t, production("PUBLIC_URL="+given))
-		want := "PUBLIC_URL must be a scheme and a host and nothing more, e.g. https://sana.example.org"
+		want := "PUBLIC_URL must be a scheme and a host and nothing more, e.g. " +
+			"https://sana.example.org"
 		if len(got) != 1 || got[0] != want {
 			t.Errorf("PUBLIC_URL=%s: got %q, want %q", given, got, want)
 		}
@@ -210,8 +222,10 @@ func TestAPublicURLWithMoreThanAHostIsRefusedWithoutQuotingIt(t *testing.T) {
 func TestQuotes_AreNamedInEveryVariable(t *testing.T) {
 	t.Parallel()
 	for _, quoted := range []string{`DATABASE_URL="` + testAddress + `"`,
-		`DATABASE_URL='` + testAddress + `'`, `PORT="3000"`, `PUBLIC_URL="https://sana.example.org"`,
-		`SECRET_KEYS="` + testKeys + `"`, `MAIL_FROM='sana@mg.example.org'`, `TRUSTED_PROXY_HOPS="1"`,
+		`DATABASE_URL='` + testAddress + `'`, `PORT="3000"`,
+		`PUBLIC_URL="https://sana.example.org"`,
+		`SECRET_KEYS="` + testKeys + `"`, `MAIL_FROM='sana@mg.example.org'`,
+		`TRUSTED_PROXY_HOPS="1"`,
 		`MAILGUN_API_KEY="canary"`, `LOG_LEVEL='info'`, `SESSION_IDLE_TIMEOUT="24h"`} {
 		variable, _, _ := strings.Cut(quoted, "=")
 		got := faults(t, production(quoted))
@@ -237,7 +251,8 @@ func TestDatabaseURL_MustBeAURLOfPostgres(t *testing.T) {
 		for _, variable := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL"} {
 			got := faults(t, production(variable+"="+given))
 			want := variable +
-				" must begin with postgres://; it looks like postgres://user:password@host:5432/name"
+				" must begin with postgres://; it looks like " +
+				"postgres://user:password@host:5432/name"
 			if len(got) != 1 || got[0] != want {
 				t.Errorf("%s=%s: got %q, want %q", variable, given, got, want)
 			}
@@ -260,7 +275,8 @@ func TestEveryFaultIsReportedAtOnceAndOnce(t *testing.T) {
 		variables = append(variables, name)
 	}
 	want := []string{
-		"PORT", "PUBLIC_URL", "DATABASE_URL", "SECRET_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_MAX_AGE",
+		"PORT", "PUBLIC_URL", "DATABASE_URL", "SECRET_KEYS", "SESSION_IDLE_TIMEOUT",
+		"SESSION_MAX_AGE",
 		"CODE_LENGTH", "MAIL_FROM",
 		"MAILGUN_DOMAIN", "MAILGUN_API_KEY", "TRUSTED_PROXY_HOPS", "LOG_LEVEL", "LOG_FORMAT",
 	}
@@ -281,9 +297,11 @@ func TestAMigrationNamesTheVariableItMisses(t *testing.T) {
 		"both": {production("DATABASE_URL_FILE=" + file(t, testAddress)),
 			"DATABASE_URL and DATABASE_URL_FILE are both set; keep one"},
 		"missing file": {[]string{"DATABASE_URL_FILE=/missing"},
-			"DATABASE_URL cannot be read from DATABASE_URL_FILE: open /missing: no such file or directory"},
+			"DATABASE_URL cannot be read from DATABASE_URL_FILE: open /missing: no such file or " +
+				"directory"},
 	} {
-		if _, err := config.LoadMigrateDatabaseURL(test.environ); err == nil || err.Error() != test.want {
+		if _, err := config.LoadMigrateDatabaseURL(test.environ); err == nil ||
+			err.Error() != test.want {
 			t.Errorf("%s: got %v, want %s", name, err, test.want)
 		}
 	}
@@ -297,7 +315,8 @@ func TestAnSMTPServerWithoutItsTransportIsNamedWithWhatTheDefaultOneMisses(t *te
 		variable, _, _ := strings.Cut(line, " ")
 		named = append(named, variable)
 	}
-	if want := []string{"MAILGUN_DOMAIN", "MAILGUN_API_KEY", "SMTP_URL"}; !slices.Equal(named, want) {
+	if want := []string{"MAILGUN_DOMAIN", "MAILGUN_API_KEY", "SMTP_URL"}; !slices.Equal(named,
+		want) {
 		t.Errorf("got %q named, want %q", named, want)
 	}
 }
@@ -309,8 +328,8 @@ func TestMisspeltVariables_AreNamed(t *testing.T) {
 			"misspelt",
 		"SESSION_STORES=cookie": "SESSION_STORES is no variable of Sana; it looks like " +
 			"SESSION_STORE misspelt",
-		"SESSION_STROE=cookie": "SESSION_STROE is no variable of Sana; it looks like SESSION_STORE " +
-			"misspelt",
+		"SESSION_STROE=cookie": "SESSION_STROE is no variable of Sana; it looks like " +
+			"SESSION_STORE misspelt",
 		"SECRET_KEY_FILE=/x": "SECRET_KEY_FILE is no variable of Sana; it looks like " +
 			"SECRET_KEYS_FILE misspelt",
 		"TRUSTED_PROXY_HOP5=1": "TRUSTED_PROXY_HOP5 is no variable of Sana; it looks like " +

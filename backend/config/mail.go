@@ -32,8 +32,8 @@ func (c *Config) readSMTPURL(f *faultList) {
 		exampleSMTPURL)
 	u, err := url.Parse(c.SMTPURL.Reveal())
 	f.when(err != nil, "SMTP_URL",
-		"is not a URL such as %s; special characters of the password are written as %%40 for @, %%2F "+
-			"for /, %%25 for %%", exampleSMTPURL)
+		"is not a URL such as %s; special characters of the password are written as %%40 for @, "+
+			"%%2F for /, %%25 for %%", exampleSMTPURL)
 	if err != nil {
 		return
 	}
@@ -50,7 +50,8 @@ func (c *Config) readSMTPURL(f *faultList) {
 			"has a port that does not exist; the usual ones are 465 for smtps and 587 for smtp")
 	}
 	f.when(u.Scheme != "smtps" &&
-		u.Scheme != "smtp", "SMTP_URL", "must begin with smtps:// or smtp://, e.g. %s", exampleSMTPURL)
+		u.Scheme != "smtp", "SMTP_URL", "must begin with smtps:// or smtp://, e.g. %s",
+		exampleSMTPURL)
 	f.when(server.Host == "", "SMTP_URL", "names no host; it looks like %s", exampleSMTPURL)
 	f.when(server.Username != "" &&
 		password == "", "SMTP_URL", "has a user and no password; it looks like %s", exampleSMTPURL)
@@ -61,7 +62,8 @@ func (c *Config) readSMTPURL(f *faultList) {
 		"SMTP_URL",
 		"must end after host and port; it looks like %s", exampleSMTPURL)
 	f.when(server.Plain && (server.TLS || server.Username != ""), "SMTP_URL",
-		"has ?tls=off, which is for smtp:// and a relay without user and password on a private network")
+		"has ?tls=off, which is for smtp:// and a relay without user and password on a private "+
+			"network")
 	c.SMTPServer = server
 }
 
@@ -72,10 +74,13 @@ func (c *Config) checkOtherTransport(f *faultList) {
 	const unused = "is set, but MAIL_TRANSPORT is %s, which does not use it; take it away, or set " +
 		"MAIL_TRANSPORT=%s"
 	f.when(c.MailTransport == Mailgun && c.SMTPURL != "", "SMTP_URL", unused, Mailgun, SMTP)
-	f.when(c.MailTransport == SMTP && c.MailgunDomain != "", "MAILGUN_DOMAIN", unused, SMTP, Mailgun)
-	f.when(c.MailTransport == SMTP && c.MailgunAPIKey != "", "MAILGUN_API_KEY", unused, SMTP, Mailgun)
 	f.when(c.MailTransport == SMTP &&
-		c.MailgunAPIBase != defaultOf("MAILGUN_API_BASE"), "MAILGUN_API_BASE", unused, SMTP, Mailgun)
+		c.MailgunDomain != "", "MAILGUN_DOMAIN", unused, SMTP, Mailgun)
+	f.when(c.MailTransport == SMTP &&
+		c.MailgunAPIKey != "", "MAILGUN_API_KEY", unused, SMTP, Mailgun)
+	f.when(c.MailTransport == SMTP &&
+		c.MailgunAPIBase != defaultOf("MAILGUN_API_BASE"), "MAILGUN_API_BASE", unused, SMTP,
+		Mailgun)
 	f.when(c.MailTransport == SMTP &&
 		c.MailgunWebhookKey != "", "MAILGUN_WEBHOOK_KEY", unused, SMTP, Mailgun)
 }
@@ -88,13 +93,18 @@ func (c *Config) checkMail(f *faultList) {
 	sender, err := mail.ParseAddress(c.MailFrom)
 	f.when(c.MailFrom == "", "MAIL_FROM", "is not set; it is the sender of the mails, e.g. %s",
 		exampleSender)
-	f.when(err != nil, "MAIL_FROM", "is %q; it must be an address, e.g. %s", c.MailFrom, exampleSender)
+	f.when(err != nil, "MAIL_FROM", "is %q; it must be an address, e.g. %s", c.MailFrom,
+		exampleSender)
 	f.when(err == nil && !isSender(sender.Address, c.Env), "MAIL_FROM",
-		"is %q; mail needs an address in ASCII with a whole domain, e.g. %s", c.MailFrom, exampleSender)
+		"is %q; mail needs an address in ASCII with a whole domain, e.g. %s", c.MailFrom,
+		exampleSender)
 	if c.MailTransport == Mailgun {
-		f.when(c.MailgunDomain == "", "MAILGUN_DOMAIN", "is not set; MAIL_TRANSPORT=mailgun needs it")
-		f.when(c.MailgunAPIKey == "", "MAILGUN_API_KEY", "is not set; MAIL_TRANSPORT=mailgun needs it")
-		f.when(c.MailgunDomain != "" && !isHostOfURL(strings.ToLower(c.MailgunDomain)), "MAILGUN_DOMAIN",
+		f.when(c.MailgunDomain == "", "MAILGUN_DOMAIN",
+			"is not set; MAIL_TRANSPORT=mailgun needs it")
+		f.when(c.MailgunAPIKey == "", "MAILGUN_API_KEY",
+			"is not set; MAIL_TRANSPORT=mailgun needs it")
+		f.when(c.MailgunDomain != "" &&
+			!isHostOfURL(strings.ToLower(c.MailgunDomain)), "MAILGUN_DOMAIN",
 			"is %q; it must be the name of a domain alone, e.g. mg.example.org", c.MailgunDomain)
 	}
 	c.readSMTPURL(f)
@@ -106,5 +116,6 @@ func (c *Config) checkMail(f *faultList) {
 func isSender(address, environment string) bool {
 	domain := address[strings.LastIndexByte(address, '@')+1:]
 	isASCII := !strings.ContainsFunc(address, func(r rune) bool { return r > '~' || r <= ' ' })
-	return isASCII && (environment == Development || strings.Contains(strings.Trim(domain, "."), "."))
+	return isASCII &&
+		(environment == Development || strings.Contains(strings.Trim(domain, "."), "."))
 }

@@ -94,10 +94,12 @@ func TestASecretComesFromAFileWithoutItsLastNewline(t *testing.T) {
 	for name, content := range map[string]string{"none": "", "Unix": "\n", "Windows": "\r\n"} {
 		got := load(t, production(
 			"DATABASE_URL=", "DATABASE_URL_FILE="+file(t, "postgres://from-a-file/sana"+content),
-			"SECRET_KEYS=", "SECRET_KEYS_FILE="+file(t, "new:"+strings.TrimPrefix(testKeys, "k1:")+content),
+			"SECRET_KEYS=",
+			"SECRET_KEYS_FILE="+file(t, "new:"+strings.TrimPrefix(testKeys, "k1:")+content),
 			"MAILGUN_API_KEY=", "MAILGUN_API_KEY_FILE="+file(t, "key-from-a-file"+content),
 		))
-		if got.DatabaseURL != "postgres://from-a-file/sana" || got.MailgunAPIKey != "key-from-a-file" ||
+		if got.DatabaseURL != "postgres://from-a-file/sana" ||
+			got.MailgunAPIKey != "key-from-a-file" ||
 			got.Keys.Current().ID != "new" {
 			t.Errorf("newline of %s: got %q, %q and key %q", name, got.DatabaseURL.Reveal(),
 				got.MailgunAPIKey.Reveal(), got.Keys.Current().ID)
@@ -121,7 +123,8 @@ func TestProductionRefusesASecretThatEveryUserOfTheMachineCanRead(t *testing.T) 
 			if err := os.Chmod(path, mode); err != nil {
 				t.Fatal(err)
 			}
-			want := name + " is in " + path + ", which every user of the machine can read; run: chmod 600 " +
+			want := name + " is in " + path +
+				", which every user of the machine can read; run: chmod 600 " +
 				path +
 				", or mount it with defaultMode: 0400 (Kubernetes), mode: 0400 (Docker)"
 			got := faults(t, environ(name+"=", name+"_FILE="+path))

@@ -79,7 +79,8 @@ func Run(ctx context.Context, checks []Check, broken []string, tell func(Result)
 	for _, check := range checks {
 		result, ran := check.perform(ctx, broken)
 		result.Name = check.Name
-		result.Detail, result.Hint = Printable(result.Detail, maxText), Printable(result.Hint, maxText)
+		result.Detail, result.Hint = Printable(result.Detail, maxText),
+			Printable(result.Hint, maxText)
 		if !ran || result.State == Failed || result.Stops {
 			broken = append(broken, check.Name)
 		}

@@ -92,8 +92,9 @@ func TestWriteText_WrapsRemoteTextAt100Columns(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	diagnose.Run(t.Context(), []diagnose.Check{{Name: "schema", Do: comesTo(diagnose.Result{
-		State: diagnose.Failed, Detail: "one\nFAIL  two\x1b[2J " + strings.Repeat("many words ", 60),
-		Hint: strings.Repeat("what to do ", 12),
+		State:  diagnose.Failed,
+		Detail: "one\nFAIL  two\x1b[2J " + strings.Repeat("many words ", 60),
+		Hint:   strings.Repeat("what to do ", 12),
 	})}}, nil, func(r diagnose.Result) {
 		if err := diagnose.WriteText(&out, r); err != nil {
 			t.Fatal(err)

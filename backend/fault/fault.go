@@ -1,4 +1,4 @@
-// Package fault is the vocabulary of what can go wrong: a code for programs, a sentence for people,
+// Package fault is the vocabulary of what can go wrong: a code for programs, a sentence for users,
 // and a cause that only the log sees. It knows nothing of HTTP; package web gives each code its
 // status.
 package fault
@@ -53,7 +53,7 @@ const (
 // Error is a fault with a public face (Code, Message and the details) and a private cause.
 type Error struct {
 	Code       Code
-	Message    string        // one or two sentences for people: what happened and what to do
+	Message    string        // one or two sentences for users: what happened and what to do
 	RetryAfter time.Duration // how long to wait before trying again; 0 where waiting does not help
 	TriesLeft  *int          // with WrongCode: how many more tries this code has
 	SignedOut  *SignedOut    // with NotSignedIn: why not any more, where that is known
@@ -78,7 +78,7 @@ func Wrap(code Code, message string, cause error) *Error {
 	return &Error{Code: code, Message: message, cause: cause}
 }
 
-// StoreUnavailable says that the database did not answer. It is never an answer about the person:
+// StoreUnavailable means that the database did not answer. It is never an answer about the user:
 // neither "signed out" nor "allowed".
 func StoreUnavailable(cause error) *Error {
 	return &Error{
@@ -108,8 +108,8 @@ func From(err error) *Error {
 		return e
 	}
 	return Wrap(Internal,
-		"Something went wrong on our side. Try again; if it stays, tell the operator the request id.",
-		err)
+		"Something went wrong on our side. Try again; if it stays, tell the operator the "+
+			"request id.", err)
 }
 
 // Is reports whether err is a fault of this code.

@@ -66,13 +66,15 @@ func TestAccessKey_OpensItsAppAlone(t *testing.T) {
 			want                                   int
 		}{
 			{"bearer", "wiki", wiki, bearer(made.Key), "", 200},
-			{"bearer in capitals", "wiki", wiki, strings.Replace(bearer(made.Key), "Bearer", "BEARER", 1),
+			{"bearer in capitals", "wiki", wiki,
+				strings.Replace(bearer(made.Key), "Bearer", "BEARER", 1),
 				"", 200},
 			{"basic", "wiki", wiki, basic(made.Key), "", 200},
 			{"wrong key", "wiki", wiki, bearer(wrong), "", 401},
 			{"wrong key beside a good cookie", "wiki", wiki, bearer(wrong), cookie, 401},
 			{"short key", "wiki", wiki, bearer("sana_key_x"), "", 401},
-			{"session token", "wiki", wiki, bearer("sana_key_" + b.Cookies()["__Host-sana_session"]), "",
+			{"session token", "wiki", wiki,
+				bearer("sana_key_" + b.Cookies()["__Host-sana_session"]), "",
 				401},
 			{"another app", "bank", bank, bearer(made.Key), "", 401},
 			{"the app's own", "wiki", wiki, bearer("their-token"), cookie, 200},

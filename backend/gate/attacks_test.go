@@ -101,11 +101,13 @@ func TestGate_RefusesProxiesThatDoNotAskAsTheyShould(t *testing.T) {
 			for _, page := range []bool{false, true} {
 				q := question{family: m.family, app: "wiki", host: wiki, cookie: cookie, page: page}
 				if a := i.ask(t, q); a.status != http.StatusOK {
-					t.Fatalf("as it should be asked: %d %s", a.status, a.body)
+					t.Fatalf("a valid request: %d %s", a.status, a.body)
 				}
 				q.change = m.change
-				if a := i.ask(t, q); a.status != http.StatusForbidden || a.code(t) != "gate_misconfigured" {
-					t.Errorf("a page is asked for: %v: %d %s, want 403 gate_misconfigured", page, a.status, a.body)
+				if a := i.ask(t, q); a.status != http.StatusForbidden ||
+					a.code(t) != "gate_misconfigured" {
+					t.Errorf("a page request: %v: %d %s, want 403 gate_misconfigured", page,
+						a.status, a.body)
 				}
 			}
 		})
@@ -156,8 +158,8 @@ func TestGate_IgnoresClientHeaders(t *testing.T) {
 			a := i.ask(t, q)
 			if a.status != http.StatusOK || a.header.Get("Remote-User") != ada ||
 				a.header.Get("Remote-Groups") != "ops,staff" {
-				t.Errorf("%s, %s: %d as %q of %q, want 200 as %s of ops,staff", name, family, a.status,
-					a.header.Get("Remote-User"), a.header.Get("Remote-Groups"), ada)
+				t.Errorf("%s, %s: %d as %q of %q, want 200 as %s of ops,staff", name, family,
+					a.status, a.header.Get("Remote-User"), a.header.Get("Remote-Groups"), ada)
 			}
 		}
 	}
@@ -242,11 +244,12 @@ func TestGate_IdentityHeadersFollowTheAccount(t *testing.T) {
 			b.Rename("").Want(http.StatusOK)
 			want = "bob@other.example"
 		}
-		a := i.ask(t, question{family: "nginx", app: "trial", host: "trial.example.org", cookie: cookie})
+		a := i.ask(t,
+			question{family: "nginx", app: "trial", host: "trial.example.org", cookie: cookie})
 		if got := a.header.Get("Remote-Name"); got != want ||
 			a.header.Get("Remote-Groups") != "everyone" || a.header.Get("Remote-Id") == "" {
-			t.Errorf("Remote-Name is %q of %q, want %q of everyone", got, a.header.Get("Remote-Groups"),
-				want)
+			t.Errorf("Remote-Name is %q of %q, want %q of everyone", got,
+				a.header.Get("Remote-Groups"), want)
 		}
 	}
 }
@@ -267,7 +270,8 @@ func TestReload_AppliesValidFilesAndKeepsTheOldOneOtherwise(t *testing.T) {
 	asked := question{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
 	want := func(when string, status int, code string) {
 		t.Helper()
-		if a := i.ask(t, asked); a.status != status || status != http.StatusOK && a.code(t) != code {
+		if a := i.ask(t, asked); a.status != status || status != http.StatusOK &&
+			a.code(t) != code {
 			t.Errorf("%s: %d %s, want %d %s", when, a.status, a.body, status, code)
 		}
 	}
@@ -316,7 +320,7 @@ func TestGate_RevokedSessionsAreRefusedAtEveryInstance(t *testing.T) {
 			break
 		}
 		if began.Sub(revoked) > 2*time.Second {
-			t.Fatalf("a question asked %s after the sign-out: %d", began.Sub(revoked), a.status)
+			t.Fatalf("a request %s after the sign-out: %d", began.Sub(revoked), a.status)
 		}
 	}
 }
@@ -383,7 +387,8 @@ func TestGate_AnswersWhatIsNotHTTP(t *testing.T) {
 			break
 		}
 	}
-	if !strings.HasPrefix(got.String(), "HTTP/1.1 403 ") || strings.Contains(got.String(), "SECRET") {
+	if !strings.HasPrefix(got.String(), "HTTP/1.1 403 ") ||
+		strings.Contains(got.String(), "SECRET") {
 		t.Errorf("got %s", got.String())
 	}
 	if strings.Contains(i.Log.String(), "SECRET") {
@@ -416,7 +421,8 @@ func TestStart_RefusesGatesThatCannotWork(t *testing.T) {
 		"APPS_FILE cannot be read": {"APPS_FILE=/none",
 			"GATE_ADDR=127.0.0.1:0"},
 		"line 1: hosts of app \"a\": \"sana.example\" has the": {
-			file("own.yaml", `apps: {a: {name: A, hosts: [sana.example], allow: [group:everyone]}}`),
+			file("own.yaml",
+				`apps: {a: {name: A, hosts: [sana.example], allow: [group:everyone]}}`),
 			"GATE_ADDR=127.0.0.1:0"},
 		"line 2: app \"b\" has no name\nline 2: app \"b\" has no hosts": {
 			file("bad.yaml", "apps:\n  b: {allow: [group:everyone]}"), "GATE_ADDR=127.0.0.1:0",

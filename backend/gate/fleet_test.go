@@ -152,7 +152,8 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 			})
 			began, before := time.Now(), load.answers.Load()
 			load.await(t, 500)
-			t.Logf("%.0f requests a second", float64(load.answers.Load()-before)/time.Since(began).Seconds())
+			t.Logf("%.0f requests a second",
+				float64(load.answers.Load()-before)/time.Since(began).Seconds())
 			disturb()
 			b.Post("/api/auth/sign-out", `{}`).Want(http.StatusNoContent)
 			revoked := time.Now()

@@ -91,14 +91,16 @@ func FuzzGate(f *testing.F) {
 		{"/gate/forward/wiki",
 			forwardAsks + "Cookie: a=b; __Host-sana_app=v1.k1." + fuzzID + ".1800000000.AAAA\r\n"},
 		{"/gate/forward/wiki",
-			forwardAsks + "Accept: text/html\r\nCookie: __Host-sana_app=GOOD; __Host-sana_app=GOOD\r\n"},
+			forwardAsks +
+				"Accept: text/html\r\nCookie: __Host-sana_app=GOOD; __Host-sana_app=GOOD\r\n"},
 		{"/gate/nginx/vault", "X-Original-URL: https://vault.example.org/\r\nX-Original-Method: " +
 			"GET\r\nCookie: __Host-sana_app=REFUSED\r\n"},
 		{"/gate/nginx/vault", nginxAsks + "Cookie: __Host-sana_app=GOOD\r\n"},
 		{"/gate/nginx/wiki", forwardAsks}, {"/gate/nginx/wiki", nginxAsks + forwardAsks},
 		{"/gate/nginx/../forward/wiki", ""},
-		{"/gate/nginx/wiki", "X-Original-URL: https://wiki.example.org@evil/\r\nX-Original-Method: " +
-			"GET\r\nCookie: __Host-sana_app=GOOD\r\n"},
+		{"/gate/nginx/wiki",
+			"X-Original-URL: https://wiki.example.org@evil/\r\nX-Original-Method: " +
+				"GET\r\nCookie: __Host-sana_app=GOOD\r\n"},
 		{"/gate/forward/wiki",
 			"x-forwarded-host: WIKI.example.org\r\nX-Forwarded-Method: PUT\r\nCookie: " +
 				"__Host-sana_app=GOOD\r\nContent-Length: 0\r\n"},
@@ -160,6 +162,7 @@ func checkLaws(t *testing.T, c *fasthttp.RequestCtx, raw, good string) {
 	isNginx, isForward := len(c.Request.Header.Peek("X-Original-Url")) > 0,
 		len(c.Request.Header.Peek("X-Forwarded-Host")) > 0
 	if n != 1 || isNginx == isForward || !strings.Contains(strings.ToLower(raw), fuzzHost) {
-		t.Errorf("200 for %d cookies, asked by nginx: %v, otherwise: %v\n%q", n, isNginx, isForward, raw)
+		t.Errorf("200 for %d cookies, requested by nginx: %v, otherwise: %v\n%q", n, isNginx,
+			isForward, raw)
 	}
 }

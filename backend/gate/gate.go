@@ -176,7 +176,8 @@ func withoutSession(err error) Decision {
 // path to return to.
 func StartURL(publicURL *url.URL, host, target string) string {
 	path := apps.ReturnPath(target)
-	return publicURL.Scheme + "://" + host + apps.ReservedPath + "start?path=" + url.QueryEscape(path)
+	return publicURL.Scheme + "://" + host + apps.ReservedPath + "start?path=" +
+		url.QueryEscape(path)
 }
 
 // headerText returns text as the value of a header: without control characters, and never empty.

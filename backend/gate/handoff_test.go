@@ -70,8 +70,8 @@ func TestHandoff_ChallengeKeepsWhereTheBrowserCameFrom(t *testing.T) {
 	q := back.Query()
 	b := i.Open(t)
 	ask := func(host, path, hash string) *harness.Answer {
-		body := fmt.Sprintf(`{"email":%q,"arrival":{"host":%q,"path":%q,"nonce_hash":%q}}`, ada, host,
-			path, hash)
+		body := fmt.Sprintf(`{"email":%q,"arrival":{"host":%q,"path":%q,"nonce_hash":%q}}`, ada,
+			host, path, hash)
 		b.Post("/api/auth/code", body) // may get the browser token only
 		return b.Post("/api/auth/code", body)
 	}
@@ -110,7 +110,7 @@ func TestHandoff_ChallengeKeepsWhereTheBrowserCameFrom(t *testing.T) {
 		"page for "+ada)
 }
 
-// The app's rule decides. A page tells refused users which account they use, and lets them sign
+// The app's rule decides. A page shows refused users the account that they use, and lets them sign
 // out.
 func TestHandoff_UsersWithoutAccessGetAPageAndCanChangeAccounts(t *testing.T) {
 	t.Parallel()
@@ -130,7 +130,8 @@ func TestHandoff_UsersWithoutAccessGetAPageAndCanChangeAccounts(t *testing.T) {
 		"https://vault.example.org/_sana/sign-out", `<form method="post"`)
 	s.wantPage(s.send(http.MethodPost, "https://vault.example.org/_sana/sign-out", "navigate"),
 		"https://vault.example.org/_sana/sign-out", "You’re signed out")
-	if p := s.open("https://vault.example.org/x"); p.url.Host != "sana.example" || p.url.Path != "/" {
+	if p := s.open("https://vault.example.org/x"); p.url.Host != "sana.example" ||
+		p.url.Path != "/" {
 		t.Errorf("after the sign-out at %s, want the sign-in page", p.url)
 	}
 	s.signIn("grace@sana.example")
@@ -161,7 +162,8 @@ func TestSignOut_AtOneAppRevokesEverywhere(t *testing.T) {
 		}
 	}
 	if p := s.send(http.MethodPost, signOut, "navigate",
-		all(without("Sec-Fetch-Site"), set("Origin", "https://wiki.example.org"))); p.status != 200 {
+		all(without("Sec-Fetch-Site"),
+			set("Origin", "https://wiki.example.org"))); p.status != 200 {
 		t.Errorf("from its own page: %d %s", p.status, p.body)
 	}
 	if s.cookieAt(wiki, "__Host-sana_app") != "" {
@@ -198,7 +200,8 @@ func TestHandoff_FreshSignInIsAskedForOnTheWay(t *testing.T) {
 	i.w.Pass(t, time.Hour) // limits on mails
 	b.Verify(b.GetCode(i.w, ada)).Want(http.StatusOK)
 	s.take(b)
-	s.wantPage(s.open("https://sana.example"+p.url.Query().Get("next")), "https://bank.example.com/a",
+	s.wantPage(s.open("https://sana.example"+p.url.Query().Get("next")),
+		"https://bank.example.com/a",
 		"page for "+ada)
 }
 
@@ -236,16 +239,19 @@ func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
 		},
 		"another host": func(s, _ *surfer, finish string) (page, *surfer) {
 			// With the same nonce, only the host differs.
-			same := &http.Cookie{Name: "__Host-sana_enter", Value: s.cookieAt(wiki, "__Host-sana_enter"),
-				Path: "/", Secure: true}
+			same := &http.Cookie{Name: "__Host-sana_enter",
+				Value: s.cookieAt(wiki, "__Host-sana_enter"),
+				Path:  "/", Secure: true}
 			s.jar.SetCookies(&url.URL{Scheme: "https", Host: bank, Path: "/"}, []*http.Cookie{same})
 			return s.open(strings.Replace(finish, wiki, bank, 1)), nil
 		},
 		"another host of the same app": func(s, _ *surfer, finish string) (page, *surfer) {
 			const other = "a.preview.example.net"
-			same := &http.Cookie{Name: "__Host-sana_enter", Value: s.cookieAt(wiki, "__Host-sana_enter"),
-				Path: "/", Secure: true}
-			s.jar.SetCookies(&url.URL{Scheme: "https", Host: other, Path: "/"}, []*http.Cookie{same})
+			same := &http.Cookie{Name: "__Host-sana_enter",
+				Value: s.cookieAt(wiki, "__Host-sana_enter"),
+				Path:  "/", Secure: true}
+			s.jar.SetCookies(&url.URL{Scheme: "https", Host: other, Path: "/"},
+				[]*http.Cookie{same})
 			s.client.CheckRedirect = func(*http.Request,
 				[]*http.Request) error {
 				return http.ErrUseLastResponse
@@ -325,7 +331,8 @@ func TestHandoff_LeadsNowhereElse(t *testing.T) {
 		{"host": {wiki}, "path": {"/"}},
 		{},
 	} {
-		if p := s.open("https://sana.example/enter?" + q.Encode()); p.status != http.StatusNotFound ||
+		if p := s.open(
+			"https://sana.example/enter?" + q.Encode()); p.status != http.StatusNotFound ||
 			p.url.Host != "sana.example" {
 			t.Errorf("%s: %d at %s, want 404", q.Encode(), p.status, p.url)
 		}
@@ -448,8 +455,9 @@ func TestHosts_LargeCookiesOfAppsAreTheirOwn(t *testing.T) {
 		response.Body.Close()
 		if response.StatusCode != want || response.Header.Get("Clear-Site-Data") != "" ||
 			response.Header.Get("Strict-Transport-Security") != "" {
-			t.Errorf("%d bytes: %d with Clear-Site-Data %q and HSTS %q, want %d", size, response.StatusCode,
-				response.Header.Get("Clear-Site-Data"), response.Header.Get("Strict-Transport-Security"), want)
+			t.Errorf("%d bytes: %d with Clear-Site-Data %q and HSTS %q, want %d", size,
+				response.StatusCode, response.Header.Get("Clear-Site-Data"),
+				response.Header.Get("Strict-Transport-Security"), want)
 		}
 	}
 }

@@ -208,10 +208,12 @@ func TestProxies_AnswerEveryStateAsDesigned(t *testing.T) {
 						s.check(t, "forward", page, a)
 						isIn := a.status == http.StatusOK
 						if isIn != (upstream.requests.Load() == 1) {
-							t.Errorf("%d, and %d requests reached the app", a.status, upstream.requests.Load())
+							t.Errorf("%d, and %d requests reached the app", a.status,
+								upstream.requests.Load())
 						}
-						if isIn && !strings.Contains(a.body, "Remote-Email: "+s.identityEmail+"\n") {
-							t.Errorf("the app is not told of %s: %s", s.identityEmail, a.body)
+						if isIn &&
+							!strings.Contains(a.body, "Remote-Email: "+s.identityEmail+"\n") {
+							t.Errorf("the app does not receive %s: %s", s.identityEmail, a.body)
 						}
 					}
 				})
@@ -274,8 +276,10 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 		app   string // address of the app
 		says  string
 	}{
-		{proxies.Nginx, []string{"nginx/sana.conf"}, fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)), "Hello, " + ada + "."},
-		{proxies.Caddy, []string{"caddy/Caddyfile"}, fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)), "Hello, " + ada + "."},
+		{proxies.Nginx, []string{"nginx/sana.conf"},
+			fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)), "Hello, " + ada + "."},
+		{proxies.Caddy, []string{"caddy/Caddyfile"},
+			fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)), "Hello, " + ada + "."},
 		{proxies.Traefik, []string{"traefik/wiki.yaml", "traefik/sana.yaml"},
 			strings.TrimPrefix(app.URL, "http://"), "Remote-User: " + ada + "\n"},
 	} {
@@ -311,7 +315,8 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 					t.Fatalf("at %s (%d), want the sign-in page", page.url, page.status)
 				}
 				b.signIn(ada)
-				b.wantPage(b.open("https://wiki.example.org/"), "https://wiki.example.org/", example.says)
+				b.wantPage(b.open("https://wiki.example.org/"), "https://wiki.example.org/",
+					example.says)
 			})
 		}
 	}
@@ -354,7 +359,8 @@ func TestExamples_AppsKnowTheirUser(t *testing.T) {
 					ID, Email, Name string
 					Groups          []string
 				}
-				for _, got := range []page{b.open(address), b.send(http.MethodGet, address, "cors", lies)} {
+				for _, got := range []page{b.open(address),
+					b.send(http.MethodGet, address, "cors", lies)} {
 					if err := json.Unmarshal([]byte(got.body), &user); err != nil {
 						t.Fatalf("got %d: %.200s", got.status, got.body)
 					}

@@ -18,8 +18,9 @@ import (
 const (
 	maxConnections = 4096
 
-	maxHeader    = 64 << 10 // bytes of a request's line and headers, which include the cookies of apps
-	maxBody      = 1 << 10  // bytes of a body; a body is refused
+	// bytes of a request's line and headers, which include the cookies of apps
+	maxHeader    = 64 << 10
+	maxBody      = 1 << 10 // bytes of a body; a body is refused
 	readTimeout  = 10 * time.Second
 	writeTimeout = 10 * time.Second
 	idleTimeout  = 75 * time.Second
@@ -235,7 +236,8 @@ const ProblemContentType = "application/problem+json"
 func ProblemOf(d Decision) (Problem, int) {
 	status := statuses[d.Outcome]
 	p := Problem{
-		Type: "urn:sana:problem:" + string(d.Outcome), Title: http.StatusText(status), Status: status,
+		Type: "urn:sana:problem:" + string(d.Outcome), Title: http.StatusText(status),
+		Status: status,
 		Detail: details[d.Outcome], Code: d.Outcome,
 	}
 	if d.Ended != nil {
@@ -290,8 +292,8 @@ func (g *Gate) report(
 		g.Log.ErrorContext(ctx, "gate: decision failed", "app", app, "error", d.err)
 	case Misconfigured:
 		if g.mayLog(app + " " + problem) {
-			g.Log.WarnContext(ctx, "gate: proxy misconfigured", "app", app, "host", a.sentHost, "reason",
-				problem)
+			g.Log.WarnContext(ctx, "gate: proxy misconfigured", "app", app, "host", a.sentHost,
+				"reason", problem)
 		}
 	}
 }

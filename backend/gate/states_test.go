@@ -51,7 +51,8 @@ func run(t *testing.T, w *harness.World, file string, override ...string) *insta
 		t.Fatal(err)
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
-	process := w.Run(t, append([]string{"APPS_FILE=" + path, "GATE_ADDR=" + address}, override...)...)
+	process := w.Run(t,
+		append([]string{"APPS_FILE=" + path, "GATE_ADDR=" + address}, override...)...)
 	return &instance{process, w, "http://" + address, path, appcookie.New(ring)}
 }
 
@@ -188,7 +189,8 @@ var identity = []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Gr
 func checkAnswer(t *testing.T, a answer) {
 	t.Helper()
 	for _, name := range []string{
-		"Set-Cookie", "Strict-Transport-Security", "Content-Security-Policy", "Etag", "Clear-Site-Data",
+		"Set-Cookie", "Strict-Transport-Security", "Content-Security-Policy", "Etag",
+		"Clear-Site-Data",
 		"Server",
 		"Last-Modified",
 	} {
@@ -263,7 +265,8 @@ var states = []state{
 		identityEmail: ada},
 	{
 		name: "in, at a host with *", app: "wiki", host: "a.preview.example.net",
-		cookie: signedIn(ada, "a.preview.example.net", nil), page: 200, other: 200, identityEmail: ada,
+		cookie: signedIn(ada, "a.preview.example.net", nil), page: 200, other: 200,
+		identityEmail: ada,
 	},
 	{
 		name: "not for them", app: "vault", host: vault, cookie: signedIn(ada, vault, nil),
@@ -284,7 +287,8 @@ var states = []state{
 	{
 		name: "idle", app: "wiki", host: wiki,
 		cookie: signedIn(ada, wiki, func(t *testing.T, i *instance, id string, _ *harness.Browser) {
-			i.w.Exec(t, `UPDATE sessions SET last_used_at = now() - interval '25 hours' WHERE id = $1::uuid`,
+			i.w.Exec(t,
+				`UPDATE sessions SET last_used_at = now() - interval '25 hours' WHERE id = $1::uuid`,
 				id)
 		}),
 		page: 302, other: 401, code: "sign_in_required", startsSignIn: true,
@@ -294,7 +298,8 @@ var states = []state{
 		cookie: signedIn(ada, bank, func(t *testing.T, i *instance, id string, b *harness.Browser) {
 			signedInAgo(13*time.Hour)(t, i, id, b)
 			i.w.Pass(t, time.Hour) // limits on mails
-			if got := b.Verify(b.GetCode(i.w, ada)).Want(http.StatusOK).SignedIn().Session.ID; got != id {
+			if got := b.Verify(b.GetCode(i.w, ada)).Want(
+				http.StatusOK).SignedIn().Session.ID; got != id {
 				t.Errorf("the session is %s, want %s", got, id)
 			}
 		}),
@@ -316,18 +321,22 @@ var states = []state{
 		page: 401, other: 401, says: "You need to sign in again", code: "sign_in_required",
 	},
 	{
-		name: "POST as a page where fresh is over", app: "bank", host: bank, method: http.MethodPost,
+		name: "POST as a page where fresh is over", app: "bank", host: bank,
+		method: http.MethodPost,
 		cookie: signedIn(ada, bank, signedInAgo(13*time.Hour)),
-		page:   401, other: 401, says: "You need to sign in again", code: "reauthentication_required",
+		page:   401, other: 401, says: "You need to sign in again",
+		code: "reauthentication_required",
 	},
 	{
-		name: "WebDAV", app: "wiki", host: wiki, method: "PROPFIND", cookie: signedIn(ada, wiki, nil),
-		page: 200, other: 200,
+		name: "WebDAV", app: "wiki", host: wiki, method: "PROPFIND",
+		cookie: signedIn(ada, wiki, nil),
+		page:   200, other: 200,
 		identityEmail: ada,
 	},
 	{
-		name: "cookie of a neighbour host", app: "wiki", host: wiki, cookie: signedIn(ada, vault, nil),
-		page: 302, other: 401, code: "sign_in_required", startsSignIn: true,
+		name: "cookie of a neighbour host", app: "wiki", host: wiki,
+		cookie: signedIn(ada, vault, nil),
+		page:   302, other: 401, code: "sign_in_required", startsSignIn: true,
 	},
 	{
 		name: "cookie of a neighbour label", app: "wiki", host: "b.preview.example.net",
@@ -361,7 +370,8 @@ func TestGate_AnswersEveryStateAsDesigned(t *testing.T) {
 			for _, family := range []string{"nginx", "forward"} {
 				for _, page := range []bool{true, false} {
 					a := i.ask(t, question{
-						family: family, app: s.app, host: s.host, method: s.method, cookie: cookie, page: page,
+						family: family, app: s.app, host: s.host, method: s.method, cookie: cookie,
+						page:   page,
 						target: aTarget,
 					})
 					s.check(t, family, page, a)

@@ -174,7 +174,7 @@ func (s *surfer) cookieAt(host, name string) string {
 func (s *surfer) wantPage(p page, address, body string) {
 	s.t.Helper()
 	if p.url.String() != address || !strings.Contains(p.body, body) {
-		s.t.Fatalf("at %s (%d), want %s with %q; the body is %.300s; steps: %v", p.url, p.status, address,
-			body, p.body, s.steps)
+		s.t.Fatalf("at %s (%d), want %s with %q; the body is %.300s; steps: %v", p.url, p.status,
+			address, body, p.body, s.steps)
 	}
 }

@@ -48,7 +48,8 @@ func (i *Inbox) Play(ctx context.Context, next Next) (Next, error) {
 	}
 	var err error
 	switch {
-	case next.Fault == Delay && (next.Seconds < 1 || next.Seconds > maxDelay), next.Fault != Delay &&
+	case next.Fault == Delay &&
+		(next.Seconds < 1 || next.Seconds > maxDelay), next.Fault != Delay &&
 		next.Seconds != 0:
 		return Next{}, ErrNoSuchFault
 	case next.Fault == None:
@@ -81,10 +82,10 @@ func (i *Inbox) Next(ctx context.Context) (Next, error) {
 	return next, postgres.Error("read the fault", err)
 }
 
-// Run has the mails that were taken arrive or bounce, and tells, as a provider does, until ctx
-// ends. Each is told of once, however many instances run it.
+// Run lets accepted mails arrive or bounce, and reports each event once, as a provider does, until
+// ctx ends. Several instances may run it concurrently.
 func (i *Inbox) Run(
-	ctx context.Context, tell func(context.Context, mail.Event) error, log *slog.Logger,
+	ctx context.Context, notify func(context.Context, mail.Event) error, log *slog.Logger,
 ) {
 	tick := time.NewTicker(travel / 2)
 	defer tick.Stop()
@@ -94,14 +95,14 @@ func (i *Inbox) Run(
 			return
 		case <-tick.C:
 		}
-		if err := i.arrive(ctx, tell); err != nil && ctx.Err() == nil {
+		if err := i.arrive(ctx, notify); err != nil && ctx.Err() == nil {
 			log.WarnContext(ctx, "development inbox", "error", err)
 		}
 	}
 }
 
 // arrive is one round of Run.
-func (i *Inbox) arrive(ctx context.Context, tell func(context.Context, mail.Event) error) error {
+func (i *Inbox) arrive(ctx context.Context, notify func(context.Context, mail.Event) error) error {
 	rows, err := i.db.Query(ctx, `
 		UPDATE dev_inbox
 		SET state = CASE fault WHEN 'bounce' THEN 'failed' ELSE 'delivered' END,
@@ -126,7 +127,7 @@ func (i *Inbox) arrive(ctx context.Context, tell func(context.Context, mail.Even
 		return postgres.Error("deliver mail", err)
 	}
 	for _, e := range events {
-		err = errors.Join(err, tell(ctx, e))
+		err = errors.Join(err, notify(ctx, e))
 	}
 	return err
 }

@@ -63,9 +63,9 @@ func (i *Inbox) Keep(ctx context.Context, m mail.Message) error {
 	case err != nil:
 		return postgres.Error("keep mail in the development inbox", err)
 	case state == Failed:
-		return mail.Permanent(errors.New("inbox: refused, as was asked for"))
+		return mail.Permanent(errors.New("inbox: permanent failure was requested"))
 	case state == Delayed:
-		return errors.New("inbox: not now, as was asked for")
+		return errors.New("inbox: transient failure was requested")
 	}
 	return nil
 }
@@ -82,7 +82,8 @@ func (i *Inbox) keepAgain(ctx context.Context, m mail.Message) (state State, err
 		  AND "to" = @to
 		  AND subject = @subject
 		RETURNING state`,
-		pgx.NamedArgs{"ref": m.Ref, "to": m.To, "subject": m.Subject, "travel": travel}).Scan(&state)
+		pgx.NamedArgs{"ref": m.Ref, "to": m.To, "subject": m.Subject, "travel": travel}).Scan(
+		&state)
 	return state, err
 }
 
@@ -117,9 +118,10 @@ func (i *Inbox) keepNew(ctx context.Context, m mail.Message) (state State, err e
 		SELECT state
 		FROM added`,
 		pgx.NamedArgs{
-			"to": m.To, "subject": m.Subject, "text": m.Text, "html": m.HTML, "headers": headersOf(m),
-			"ref":    m.Ref,
-			"travel": travel, "kept": kept,
+			"to": m.To, "subject": m.Subject, "text": m.Text, "html": m.HTML,
+			"headers": headersOf(m),
+			"ref":     m.Ref,
+			"travel":  travel, "kept": kept,
 		}).Scan(&state)
 	return state, err
 }

@@ -103,12 +103,14 @@ func parseKey(entry string) (Key, error) {
 	switch {
 	case !idPattern.MatchString(id):
 		return Key{}, errors.New(
-			"has an id that is not 1 to 20 of the characters A-Z a-z 0-9 . _ -; an entry is id:base64")
+			"has an id that is not 1 to 20 of the characters A-Z a-z 0-9 . _ -; an entry is " +
+				"id:base64")
 	case err != nil:
 		return Key{}, errors.New("is not base64; make one with: sana keys new")
 	case len(secret) < MinBytes:
-		return Key{}, fmt.Errorf("has %d bytes, at least %d are needed; make one with: sana keys new",
-			len(secret), MinBytes)
+		return Key{},
+			fmt.Errorf("has %d bytes, at least %d are needed; make one with: sana keys new",
+				len(secret), MinBytes)
 	case isExample(secret):
 		return Key{}, errors.New("is a published example; make one with: sana keys new")
 	}
@@ -139,10 +141,12 @@ const minDistinct = 16
 // material.
 func (r Ring) CheckRandom() error {
 	for i, k := range r.keys {
-		n := min(distinct(k.secret()), distinct(base64.RawStdEncoding.AppendEncode(nil, k.secret())))
+		n := min(distinct(k.secret()),
+			distinct(base64.RawStdEncoding.AppendEncode(nil, k.secret())))
 		if n < minDistinct {
-			return fmt.Errorf("key %d: is not random, it has only %d different bytes or characters; "+
-				"make one with: sana keys new", i+1, n)
+			return fmt.Errorf(
+				"key %d: is not random, it has only %d different bytes or characters; make one "+
+					"with: sana keys new", i+1, n)
 		}
 	}
 	return nil

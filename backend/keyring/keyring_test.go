@@ -87,8 +87,9 @@ func TestEverySpellingOfAKeyIsTheSameKey(t *testing.T) {
 func TestTheFirstKeyOfAListMakesAndAllAreFound(t *testing.T) {
 	t.Parallel()
 	for name, separator := range map[string]string{
-		"comma": ",", "comma and space": ", ", "space": " ", "line": "\n", "line of Windows": "\r\n",
-		"tab": "\t", "empty entries": ",\n,",
+		"comma": ",", "comma and space": ", ", "space": " ", "line": "\n",
+		"line of Windows": "\r\n",
+		"tab":             "\t", "empty entries": ",\n,",
 	} {
 		ring := parse(t, "new:"+canaryBase64+separator+"old:"+otherBase64+separator)
 		if got := ring.Current().ID; got != "new" {
@@ -108,9 +109,10 @@ func TestWhatIsNoKeyIsRefusedInWordsWithoutQuotingIt(t *testing.T) {
 	t.Parallel()
 	short := base64.StdEncoding.EncodeToString([]byte(canary[:31]))
 	for name, test := range map[string]struct{ list, want string }{
-		"nothing":          {"", "holds no key"},
-		"separators only":  {" ,\n", "holds no key"},
-		"not base64":       {canaryBase64 + "*", "key 1: is not base64; make one with: sana keys new"},
+		"nothing":         {"", "holds no key"},
+		"separators only": {" ,\n", "holds no key"},
+		"not base64": {canaryBase64 + "*",
+			"key 1: is not base64; make one with: sana keys new"},
 		"half a byte over": {canaryBase64[:len(canaryBase64)-3], "key 1: is not base64"},
 		"31 bytes": {"k1:" + short,
 			"key 1: has 31 bytes, at least 32 are needed; make one with: sana keys new"},
@@ -134,7 +136,8 @@ func TestWhatIsNoKeyIsRefusedInWordsWithoutQuotingIt(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)
 			continue
 		}
-		if strings.Contains(err.Error(), canaryBase64[:8]) || strings.Contains(err.Error(), "canary") {
+		if strings.Contains(err.Error(), canaryBase64[:8]) ||
+			strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: the error quotes the key: %v", name, err)
 		}
 		if _, ok := ring.Find("k1"); ok {
@@ -166,7 +169,8 @@ func TestDeriveStaysWhatItIsOverReleases(t *testing.T) {
 	const frozen = "64c9cdb9433bb807162eded32cf53cfb4124b24cce255adf6ba71a328b6ea65b"
 	key := parse(t, "c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ==").Current()
 	if got := hex.EncodeToString(key.Derive("sign-in code")); got != frozen {
-		t.Errorf("got %s, want %s: every code and session of the release before is void", got, frozen)
+		t.Errorf("got %s, want %s: every code and session of the release before is void", got,
+			frozen)
 	}
 }
 
@@ -183,8 +187,9 @@ func TestNoPrintOfARingShowsAKey(t *testing.T) {
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("json", "value", value)
 	}
 	for name, leak := range map[string]string{
-		"text": "canary", "base64": canaryBase64[:8], "decimal": "99 97 110", "Go syntax": "0x63, 0x61",
-		"hex": "63616e",
+		"text": "canary", "base64": canaryBase64[:8], "decimal": "99 97 110",
+		"Go syntax": "0x63, 0x61",
+		"hex":       "63616e",
 	} {
 		if strings.Contains(out.String(), leak) {
 			t.Errorf("the key is shown as %s:\n%s", name, &out)
@@ -212,7 +217,8 @@ func FuzzParseTakesOnlyWholeKeys(f *testing.F) {
 			!bytes.Equal(found.Derive("x"), ring.Current().Derive("x")) {
 			t.Errorf("Parse(%q): the current key is not found by its id", list)
 		}
-		for _, entry := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r < '!' }) {
+		for _, entry := range strings.FieldsFunc(list,
+			func(r rune) bool { return r == ',' || r < '!' }) {
 			if _, encoded, named := strings.Cut(entry, ":"); named {
 				entry = encoded
 			}
@@ -252,17 +258,20 @@ func TestCheckRandom_RefusesKeysTypedByHand(t *testing.T) {
 		list string
 		want string // "" for none
 	}{
-		"a word repeated":           {strings.Repeat("changeme", 6), "key 1: is not random"},
-		"words with a period of 9":  {strings.Repeat("changeme-", 5)[:44], "it has only 8 different"},
+		"a word repeated": {strings.Repeat("changeme", 6), "key 1: is not random"},
+		"words with a period of 9": {strings.Repeat("changeme-", 5)[:44],
+			"it has only 8 different"},
 		"words with a period of 11": {strings.Repeat("supersecret", 4), "it has only 7 different"},
 		"15 different bytes": {encode(strings.Repeat("0123456789abcde", 4)),
 			"it has only 15 different bytes"},
 		"16 different bytes": {encode(strings.Repeat("0123456789abcdef", 2)), ""},
-		"the second":         {"new:" + otherBase64 + ",old:" + canaryBase64, "key 2: is not random"},
-		"a new key":          {keyring.New(time.Now()), ""},
+		"the second": {"new:" + otherBase64 + ",old:" + canaryBase64,
+			"key 2: is not random"},
+		"a new key": {keyring.New(time.Now()), ""},
 	} {
 		err := parse(t, test.list).CheckRandom()
-		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+		if (err == nil) != (test.want == "") || err != nil &&
+			!strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)
 		}
 		if err != nil && strings.Contains(err.Error(), "canary") {

@@ -37,15 +37,17 @@ func TestAProofIsGoodForAMinuteAndForHoldersOfTheKeyOnly(t *testing.T) {
 			false},
 		"after a rotation":       {ring(t, newer+","+older), proof, 0, true},
 		"after the key has gone": {ring(t, newer), proof, 0, false},
-		"with another key of the same id": {ring(t, strings.Replace(newer, newer[:13], older[:13], 1)),
+		"with another key of the same id": {
+			ring(t, strings.Replace(newer, newer[:13], older[:13], 1)),
 			proof, 0, false},
 		"of the same key with another id": {ring(t, "x:"+other), proof, 0, false},
 		"with another time": {ring(t, older), strings.Replace(proof, ":17", ":18", 1), 0,
 			false},
-		"cut off":             {ring(t, older), proof[:len(proof)-1], 0, false},
-		"longer":              {ring(t, older), proof + ":", 0, false},
-		"empty":               {ring(t, older), "", 0, false},
-		"without a signature": {ring(t, older), proof[:strings.LastIndexByte(proof, ':')+1], 0, false},
+		"cut off": {ring(t, older), proof[:len(proof)-1], 0, false},
+		"longer":  {ring(t, older), proof + ":", 0, false},
+		"empty":   {ring(t, older), "", 0, false},
+		"without a signature": {ring(t, older), proof[:strings.LastIndexByte(proof, ':')+1], 0,
+			false},
 	} {
 		if got := test.ring.ValidProof(test.proof, now.Add(test.at)); got != test.want {
 			t.Errorf("%s: got %t, want %t", name, got, test.want)

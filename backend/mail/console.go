@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// Console is the Sender of development: it writes each message out for a person to read. It must
+// Console is the Sender of development: it prints each message. It must
 // not be used where anyone but the developer reads the output, since the output holds addresses and
 // codes.
 type Console struct {
@@ -55,6 +55,6 @@ func (c *Console) write(block string) error {
 
 func block(m Message) string {
 	rule := strings.Repeat("-", 72)
-	return fmt.Sprintf("%s\nTo: %s\nFrom: %s\nSubject: %s\n\n%s\n%s\n", rule, m.To, m.From, m.Subject,
-		m.Text, rule)
+	return fmt.Sprintf("%s\nTo: %s\nFrom: %s\nSubject: %s\n\n%s\n%s\n", rule, m.To, m.From,
+		m.Subject, m.Text, rule)
 }

@@ -66,7 +66,8 @@ func TestWhatIsNotKeptIsNotShown(t *testing.T) {
 	full := errors.New("inbox full")
 	var out writes
 	console := mail.NewConsole(&out, func(context.Context, mail.Message) error { return full })
-	if err := console.Send(t.Context(), mailtest.Message()); !errors.Is(err, full) || len(out) != 0 {
+	if err := console.Send(t.Context(), mailtest.Message()); !errors.Is(err, full) ||
+		len(out) != 0 {
 		t.Errorf("got %v and %d writes, want %v and none", err, len(out), full)
 	}
 }
@@ -102,7 +103,8 @@ func TestTheConsoleRefusesWhatMailgunRefuses(t *testing.T) {
 		var out writes
 		err := mail.NewConsole(&out, nil).Send(t.Context(), m)
 		if !mail.IsPermanent(err) || len(out) != 0 {
-			t.Errorf("%s: got %v and %d writes, want a permanent error and none", name, err, len(out))
+			t.Errorf("%s: got %v and %d writes, want a permanent error and none", name, err,
+				len(out))
 		}
 	}
 }

@@ -17,14 +17,14 @@ const (
 	Rejected Fate = "rejected" // for good, for another reason
 )
 
-// Event is what the provider tells about a mail that it has taken.
+// Event is a provider's notification about an accepted mail.
 type Event struct {
 	ID   string    // the provider's name for it
 	Ref  string    // of the Message, "" where it had none
 	Fate Fate      // delivery status of the mail
 	At   time.Time // when, by the provider's clock
 
-	// Words are what the recipient's server answered, for the log: one line without addresses and
+	// Words are the reply of the recipient's server, for the log: one line without addresses and
 	// codes. They are empty if the event has no answer.
 	Words string
 

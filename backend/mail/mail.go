@@ -13,7 +13,7 @@ import (
 	"unicode"
 )
 
-// Message is one mail to one person.
+// Message is one mail to one recipient.
 type Message struct {
 	To string // one bare address, "ada@example.com": no display name, no list
 	// one mailbox, with a display name or without: "Sana <no-reply@sana.example>"
@@ -22,7 +22,8 @@ type Message struct {
 	Text    string            // the whole message for readers of plain text; never empty
 	HTML    string            // the same for the others; empty sends the text alone
 	Headers map[string]string // further mail headers, name to value
-	// what the provider's events call it; "" for nothing. It travels with the mail: nothing personal
+	// what the provider's events call it; "" for nothing. It travels with the mail: nothing
+	// personal
 	Ref string
 	// what sort of message it is, "sign_in_code": a tag for counting, without personal data
 	Kind string

@@ -24,7 +24,8 @@ func Quote(text string, secrets ...string) string {
 	line = addressInText.ReplaceAllString(line, struckOut)
 	for _, secret := range secrets {
 		if secret != "" {
-			line = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(secret)).ReplaceAllString(line, struckOut)
+			line = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(secret)).ReplaceAllString(line,
+				struckOut)
 		}
 	}
 	if len(line) > maxWords {

@@ -49,7 +49,8 @@ type delivery struct {
 
 // attempt tries to send a mail once. A panic is an attempt that has failed.
 func (o *Outbox) attempt(ctx context.Context, m leased) (result outcome) {
-	log := o.log.With("template", m.Template, "ref", m.Ref, "number", m.Number, "attempt", m.Attempts)
+	log := o.log.With("template", m.Template, "ref", m.Ref, "number", m.Number, "attempt",
+		m.Attempts)
 	d := delivery{Outbox: o, mail: m, log: log}
 	ctx, span := o.options.Tracer.StartMail(ctx, m.Trace, m.Template)
 	var err error
@@ -129,8 +130,8 @@ func (d delivery) failed(ctx context.Context, usefulUntil time.Time, err error) 
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
 		if d.refused.rings(time.Now()) {
-			d.Outbox.log.ErrorContext(ctx, "mail provider rejected the credentials: check key and domain",
-				"error", err)
+			d.Outbox.log.ErrorContext(ctx,
+				"mail provider rejected the credentials: check key and domain", "error", err)
 		}
 	case errors.Is(err, mail.ErrNoSuchMailbox):
 		return d.failPermanently(ctx, NoSuchMailbox, err)

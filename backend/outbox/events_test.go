@@ -73,7 +73,8 @@ func TestTakeEvent_OrderOfArrivalDoesNotMatter(t *testing.T) {
 	}{
 		{[]mail.Fate{mail.Deferred, mail.Deferred, mail.Delivered}, "delivered - 1 done"},
 		{[]mail.Fate{mail.Delivered, mail.Deferred}, "delivered - 1 done"},
-		{[]mail.Fate{mail.Deferred, mail.Delivered, mail.NoSuchMailbox}, "failed no_such_mailbox 1 done"},
+		{[]mail.Fate{mail.Deferred, mail.Delivered, mail.NoSuchMailbox},
+			"failed no_such_mailbox 1 done"},
 		{[]mail.Fate{mail.Rejected, mail.Blocked, mail.Delivered}, "delivered - 1 done"},
 	} {
 		var order []int
@@ -94,7 +95,8 @@ func TestTakeEvent_OrderOfArrivalDoesNotMatter(t *testing.T) {
 	for _, first := range []mail.Fate{mail.Delivered, mail.Rejected} {
 		ref := i.enqueue(t, "hello")
 		i.await(t, ref, "sent - 1 done")
-		i.take(t, event(ref, first, now), event(ref, mail.Delivered, now), event(ref, mail.Rejected, now))
+		i.take(t, event(ref, first, now), event(ref, mail.Delivered, now),
+			event(ref, mail.Rejected, now))
 		if got := i.status(t, ref).String(); got != "failed refused 1 done" {
 			t.Errorf("%s first, then both at the same time: got %q, want the failure", first, got)
 		}
@@ -211,7 +213,8 @@ func TestSweep_DeletesOldMailsAndTokens(t *testing.T) {
 		before := i.count(t, "SELECT count(*) FROM "+name)
 		deleted, err := sweep(t.Context())
 		if err != nil || deleted != before-1 {
-			t.Errorf("%s: %d of %d deleted, %v; want all but the youngest", name, deleted, before, err)
+			t.Errorf("%s: %d of %d deleted, %v; want all but the youngest", name, deleted, before,
+				err)
 		}
 		if left := i.count(t, "SELECT count(*) FROM "+name); left != 1 {
 			t.Errorf("%s: %d left, want 1", name, left)

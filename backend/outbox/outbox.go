@@ -69,16 +69,16 @@ type Composed struct {
 
 // Template composes the mails of one kind.
 type Template struct {
-	// Compose returns the mail as it is to be sent now. It returns ErrObsolete for a mail that is not
-	// needed any more; after any other error the mail is attempted again. It may be called more than
-	// once for the same mail, on any instance.
+	// Compose returns the mail as it is to be sent now. It returns ErrObsolete for a mail that is
+	// not needed any more; after any other error the mail is attempted again. It may be called more
+	// than once for the same mail, on any instance.
 	Compose func(ctx context.Context, m Mail) (Composed, error)
 }
 
 // Options are what an outbox needs besides database and sender.
 type Options struct {
-	// StopTimeout bounds how long Run takes after its context has ended. The last second is reserved
-	// for recording outcomes; mails that are still being sent by then are interrupted.
+	// StopTimeout bounds how long Run takes after its context has ended. The last second is
+	// reserved for recording outcomes; mails that are still being sent by then are interrupted.
 	StopTimeout time.Duration
 	Log         *slog.Logger
 	Metrics     *metrics.Metrics

@@ -44,10 +44,12 @@ func TestOutbox_KeepsOutcomesThatItCannotRecord(t *testing.T) {
 	})
 	i.awaitCount(t, "attempts = 1", most)
 	failures := func() int {
-		return i.count(t, "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()")
+		return i.count(t,
+			"SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()")
 	}
 	before := failures()
-	postgrestest.Eventually(t, "it is not tried again", func() error { // for longer than a poll takes
+	// for longer than a poll takes
+	postgrestest.Eventually(t, "it is not tried again", func() error {
 		if n := failures() - before; n < 8 {
 			return fmt.Errorf("%d failures", n)
 		}

@@ -13,26 +13,26 @@ import (
 )
 
 const (
-	// maxLeased is how many mails one instance has leased at most. With a provider that takes 200 ms
-	// for a mail these are 1,000 a second. How many mails are sent at a time follows the provider's
-	// latency.
+	// maxLeased is how many mails one instance has leased at most. With a provider that takes 200
+	// ms for a mail these are 1,000 a second. How many mails are sent at a time follows the
+	// provider's latency.
 	maxLeased = 300
 	pollEvery = time.Second
-	// Without a mail for idleAfter the queue is polled every idlePollEvery only: nearly all mails are
-	// handed over or announced by Wake. Polls find those that another instance has left behind.
+	// Without a mail for idleAfter the queue is polled every idlePollEvery only: nearly all mails
+	// are handed over or announced by Wake. Polls find those that another instance has left behind.
 	idleAfter     = time.Minute
 	idlePollEvery = 10 * time.Second
 	claimEvery    = 50 * time.Millisecond // at most; a claim takes all mails that have come
-	// claimTimeout is longer than the server's statement_timeout: a claim that is given up here could
-	// still be committed there, and its mails would wait for the end of their leases.
+	// claimTimeout is longer than the server's statement_timeout: a claim that is given up here
+	// could still be committed there, and its mails would wait for the end of their leases.
 	claimTimeout = 10 * time.Second
 
-	// restFactor is how many times as long as a statement has taken the outbox waits before the next
-	// one of its kind: a busy database gets fewer and larger statements. See rest.
+	// restFactor is how many times as long as a statement has taken the outbox waits before the
+	// next one of its kind: a busy database gets fewer and larger statements. See rest.
 	restFactor = 4
 
-	// attemptTimeout bounds one attempt. The lease is longer, so that an attempt's outcome is recorded
-	// before another instance takes the mail.
+	// attemptTimeout bounds one attempt. The lease is longer, so that an attempt's outcome is
+	// recorded before another instance takes the mail.
 	attemptTimeout = 15 * time.Second
 	leaseTime      = 20 * time.Second
 

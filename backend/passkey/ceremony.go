@@ -51,7 +51,8 @@ func ParseAssertion(credential []byte) (Assertion, error) {
 		return Assertion{}, errMalformed(err)
 	}
 	return Assertion{
-		ID: parsed.RawID, Challenge: challenge, UserHandle: parsed.Response.UserHandle, parsed: parsed,
+		ID: parsed.RawID, Challenge: challenge, UserHandle: parsed.Response.UserHandle,
+		parsed: parsed,
 	}, nil
 }
 
@@ -72,7 +73,8 @@ func (a Assertion) Verify(
 ) (State, error) {
 	isLeftOut := len(a.UserHandle) == 0 && purpose == StepUp
 	if !isLeftOut && !bytes.Equal(a.UserHandle, userHandle) {
-		return State{}, ErrRefused(errors.New("passkey: the user handle is missing or another user's"))
+		return State{},
+			ErrRefused(errors.New("passkey: the user handle is missing or another user's"))
 	}
 	if p.RPID != rp.ID {
 		return State{}, ErrRefused(errors.New("passkey: it was made for another host"))
@@ -90,7 +92,8 @@ func (a Assertion) Verify(
 		BackupEligible: flags.HasBackupEligible(), BackedUp: flags.HasBackupState(),
 	}
 	if p.BackupEligible && !state.BackupEligible || state.BackedUp && !state.BackupEligible {
-		return State{}, ErrRefused(errors.New("passkey: its flags about synchronisation contradict"))
+		return State{},
+			ErrRefused(errors.New("passkey: its flags about synchronisation contradict"))
 	}
 	return state, nil
 }
@@ -134,7 +137,8 @@ func (a Attestation) Verify(rp RelyingParty) (Passkey, error) {
 		return Passkey{}, ErrRefused(withDetails(err)) // no signature could be checked with it
 	}
 	if data.Flags.HasBackupState() && !data.Flags.HasBackupEligible() {
-		return Passkey{}, ErrRefused(errors.New("passkey: its flags about synchronisation contradict"))
+		return Passkey{},
+			ErrRefused(errors.New("passkey: its flags about synchronisation contradict"))
 	}
 	return Passkey{
 		ID: data.AttData.CredentialID, RPID: rp.ID, PublicKey: data.AttData.CredentialPublicKey,

@@ -105,7 +105,8 @@ func TestAssertion_IsRefusedWithContradictingFlags(t *testing.T) {
 	authenticatorData := append(relyingParty[:], 0b101, 0, 0, 0, 0) // user present and verified
 	for _, isForeign := range []bool{false, true} {
 		client := fmt.Appendf(nil,
-			`{"type":"webauthn.get","challenge":"AAAA","origin":%q,"crossOrigin":%t}`, site.Origin, isForeign)
+			`{"type":"webauthn.get","challenge":"AAAA","origin":%q,"crossOrigin":%t}`, site.Origin,
+			isForeign)
 		clientHash := sha256.Sum256(client)
 		signed := sha256.Sum256(append(bytes.Clone(authenticatorData), clientHash[:]...))
 		signature, err := ecdsa.SignASN1(rand.Reader, fixedKey(t), signed[:])
@@ -113,9 +114,11 @@ func TestAssertion_IsRefusedWithContradictingFlags(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := passkey.EncodeID(credential.ID)
-		answer, err := passkey.ParseAssertion(fmt.Appendf(nil, `{"id":%q,"rawId":%q,"type":"public-key",
+		answer, err := passkey.ParseAssertion(
+			fmt.Appendf(nil, `{"id":%q,"rawId":%q,"type":"public-key",
 			"response":{"clientDataJSON":%q,"authenticatorData":%q,"signature":%q}}`, id, id,
-			passkey.EncodeID(client), passkey.EncodeID(authenticatorData), passkey.EncodeID(signature)))
+				passkey.EncodeID(client), passkey.EncodeID(authenticatorData),
+				passkey.EncodeID(signature)))
 		if err != nil {
 			t.Fatal(err)
 		}

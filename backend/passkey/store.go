@@ -23,7 +23,8 @@ const columns = `id, user_id::text, rp_id, public_key, sign_count, backup_eligib
 
 func (p *Passkey) fields() []any {
 	return []any{
-		&p.ID, &p.UserID, &p.RPID, &p.PublicKey, &p.SignCount, &p.BackupEligible, &p.BackedUp, &p.AAGUID,
+		&p.ID, &p.UserID, &p.RPID, &p.PublicKey, &p.SignCount, &p.BackupEligible, &p.BackedUp,
+		&p.AAGUID,
 		&p.Name,
 		&p.CreatedAt, &p.UsedAt,
 	}
@@ -73,7 +74,8 @@ func Insert(
 	args := pgx.NamedArgs{
 		"id": p.ID, "user": p.UserID, "rp_id": p.RPID, "public_key": p.PublicKey,
 		"sign_count":      p.SignCount,
-		"backup_eligible": p.BackupEligible, "backed_up": p.BackedUp, "aaguid": p.AAGUID, "name": p.Name,
+		"backup_eligible": p.BackupEligible, "backed_up": p.BackedUp, "aaguid": p.AAGUID,
+		"name":      p.Name,
 		"challenge": spend["challenge"], "made_at": spend["made_at"],
 	}
 	err = tx.QueryRow(ctx, `

@@ -28,10 +28,12 @@ func Diagnose(err error, variable string) Diagnosis {
 	switch {
 	case strings.Contains(err.Error(), "refused TLS"):
 		return Diagnosis{true, "the server offers no TLS, which " + variable + " wants",
-			"switch TLS on there; on a private network sslmode=prefer in " + variable + " does without"}
+			"switch TLS on there; on a private network sslmode=prefer in " + variable +
+				" does without"}
 	case isUntrusted:
 		return Diagnosis{true, "the server's certificate is not trusted",
-			"name its authority with sslrootcert in " + variable + ", and the host as the certificate does"}
+			"name its authority with sslrootcert in " + variable +
+				", and the host as the certificate does"}
 	case isTLS || isNotTLS:
 		return Diagnosis{true, "no TLS connection: " + err.Error(),
 			"check sslmode and the client certificate in " + variable}
@@ -52,9 +54,8 @@ func diagnoseAnswer(answer *pgconn.PgError, variable string) Diagnosis {
 			"check user, password and name in " + variable}
 	case strings.Contains(message, "unsupported startup parameter"):
 		return Diagnosis{true, "a pooler is in between: " + message,
-			"set MIGRATE_DATABASE_URL to the address of the database itself, and remove parameters that " +
-				"the " +
-				"pooler does not know from DATABASE_URL"}
+			"set MIGRATE_DATABASE_URL to the address of the database itself, and remove " +
+				"parameters that the pooler does not know from DATABASE_URL"}
 	case code == "08P01":
 		return Diagnosis{true, "the connection was rejected: " + message,
 			"check that " + variable + " leads to Postgres"}

@@ -27,7 +27,8 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 		"connection refused": func(t *testing.T, _ *pgxpool.Pool) error {
 			return run(t.Context(), open(t, refusing), "SELECT 1")
 		},
-		"statement timeout":        inTx("SET LOCAL statement_timeout = '1ms'", "SELECT pg_sleep(60)"),
+		"statement timeout": inTx("SET LOCAL statement_timeout = '1ms'",
+			"SELECT pg_sleep(60)"),
 		"lock timeout":             lockTimeout,
 		"read-only transaction":    inTx("SET TRANSACTION READ ONLY", "CREATE TABLE t ()"),
 		"backend terminated":       terminated,
@@ -55,8 +56,9 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 			}
 			if !strings.HasPrefix(err.Error(), "unavailable: provoke: ") ||
 				strings.Contains(fault.From(err).Message, cause.Error()) {
-				t.Errorf("log %q, message %q: want the operation in the one, the cause not in the other", err,
-					fault.From(err).Message)
+				t.Errorf(
+					"log %q, message %q: want the operation in the one, the cause not in the other",
+					err, fault.From(err).Message)
 			}
 		})
 	}
@@ -97,7 +99,8 @@ func TestTheSQLSTATEDecides(t *testing.T) {
 	for want, codes := range map[fault.Code][]string{
 		fault.Unavailable: {"08006", "25006", "25P03", "25P04", "40001", "40P01", "53100", "53200",
 			"55P03", "57014", "57P01", "57P02", "57P03", "57P05"},
-		fault.Internal: {"0A000", "22012", "23505", "25P02", "26000", "42501", "42P01", "55000", "57P04",
+		fault.Internal: {"0A000", "22012", "23505", "25P02", "26000", "42501", "42P01", "55000",
+			"57P04",
 			"P0001", "XX000"},
 	} {
 		for _, code := range codes {
@@ -168,7 +171,8 @@ func duringSleep(
 	go func() { ended <- tx.QueryRow(ctx, "SELECT pg_sleep(600)").Scan(nil) }()
 	postgrestest.Eventually(t, "the backend does not sleep", func() error {
 		return one(t, pool,
-			"SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'", conn.PID())
+			"SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'",
+			conn.PID())
 	})
 	do(conn, cancel)
 	return <-ended
@@ -192,7 +196,8 @@ func cut(t *testing.T, pool *pgxpool.Pool) error {
 
 // broken ends the connection with an error of the network.
 func broken(t *testing.T, pool *pgxpool.Pool) error {
-	return duringSleep(t, pool, func(conn *pgconn.PgConn, _ func()) { must(t, conn.Conn().Close()) })
+	return duringSleep(t, pool,
+		func(conn *pgconn.PgConn, _ func()) { must(t, conn.Conn().Close()) })
 }
 
 func cutBefore(t *testing.T, pool *pgxpool.Pool) error {
@@ -235,7 +240,8 @@ func serializationFailure(t *testing.T, pool *pgxpool.Pool) error {
 
 func tooManyConnections(t *testing.T, pool *pgxpool.Pool) error {
 	must(t, run(t.Context(), pool,
-		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 0', current_database()); END $$"))
+		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 0', "+
+			"current_database()); END $$"))
 	return run(t.Context(), open(t, pool.Config().ConnString()), "SELECT 1")
 }
 

@@ -96,8 +96,8 @@ func CheckSchema(ctx context.Context, db Querier) error {
 	}
 	if version < Head {
 		return fmt.Errorf(
-			"the database's schema is at version %d and this program needs %d; run: sana migrate", version,
-			Head)
+			"the database's schema is at version %d and this program needs %d; run: sana migrate",
+			version, Head)
 	}
 	return nil
 }
@@ -114,7 +114,8 @@ func CheckWritable(ctx context.Context, db Querier) error {
 }
 
 func up(
-	ctx context.Context, pool *pgxpool.Pool, dir fs.FS, table string, options ...goose.ProviderOption,
+	ctx context.Context, pool *pgxpool.Pool, dir fs.FS, table string,
+	options ...goose.ProviderOption,
 ) ([]int64, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300),
 		lock.WithUnlockTimeout(1, 30))
@@ -142,7 +143,8 @@ func up(
 			return applied, nil
 		}
 		answer, ok := errors.AsType[*pgconn.PgError](err)
-		if !ok || answer.Code != lockNotAvailable || attempt == lockAttempts || !pause(ctx, lockPause) {
+		if !ok || answer.Code != lockNotAvailable || attempt == lockAttempts ||
+			!pause(ctx, lockPause) {
 			return applied, fmt.Errorf("migrate: %w", err)
 		}
 	}

@@ -137,7 +137,8 @@ func waitBlocked(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	postgrestest.Eventually(t, "no migration waits", func() error {
 		return one(t, pool,
-			"SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'goose_db_version'::regclass")
+			"SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = "+
+				"'goose_db_version'::regclass")
 	})
 }
 
@@ -195,15 +196,16 @@ func TestCheckSchemaNamesTheCommandForAnOldSchemaAndTakesANewerOne(t *testing.T)
 	for version, prepare := range []func(){func() {}, func() { upTo(t, url, 1) }} {
 		prepare()
 		want := fmt.Sprintf(
-			"the database's schema is at version %d and this program needs %d; run: sana migrate", version,
-			postgres.Head)
+			"the database's schema is at version %d and this program needs %d; run: sana migrate",
+			version, postgres.Head)
 		if err := postgres.CheckSchema(t.Context(), pool); err == nil || err.Error() != want {
 			t.Errorf("version %d: got %v, want %s", version, err, want)
 		}
 	}
 	assertApplied(t, url, everyVersion()[1:])
 	must(t, run(t.Context(), pool, fmt.Sprintf(
-		"INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, true)", postgres.Head+1)))
+		"INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, true)",
+		postgres.Head+1)))
 	must(t, postgres.CheckSchema(t.Context(), pool))
 	if applied, err := postgres.Migrate(t.Context(), url); err != nil || len(applied) != 0 {
 		t.Errorf("migrating a newer schema: applied %v, %v; want nothing", applied, err)

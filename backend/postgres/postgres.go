@@ -35,16 +35,16 @@ func Open(
 ) (*pgxpool.Pool, error) {
 	return open(ctx, url, further, func(cfg *pgxpool.Config) {
 		setDefaults(cfg.ConnConfig.RuntimeParams, map[string]string{
-			// A request is answered within 5 seconds. Until shortly before that it waits for a lock, which
-			// is longer than any migration holds one, and longer than Postgres takes to recognise a
-			// deadlock.
+			// A request is answered within 5 seconds. Until shortly before that it waits for a
+			// lock, which is longer than any migration holds one, and longer than Postgres takes to
+			// recognise a deadlock.
 			"statement_timeout":                   "4s",
 			"lock_timeout":                        "4s",
 			"idle_in_transaction_session_timeout": "10s",
-			// Each connection plans a statement once: to plan most of ours takes longer than to execute
-			// them. They find their few rows by an index; with these settings such a plan is made while the
-			// tables are empty, too, and is as good when they have grown. Compiling it would take longer
-			// still.
+			// Each connection plans a statement once: to plan most of ours takes longer than to
+			// execute them. They find their few rows by an index; with these settings such a plan
+			// is made while the tables are empty, too, and is as good when they have grown.
+			// Compiling it would take longer still.
 			"plan_cache_mode":  "force_generic_plan",
 			"enable_seqscan":   "off",
 			"enable_hashjoin":  "off",

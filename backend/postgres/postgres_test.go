@@ -57,8 +57,9 @@ func TestTheAddressCanSetOtherLimits(t *testing.T) {
 	t.Parallel()
 	pool := open(t,
 		postgrestest.EmptyURL(t)+"&pool_max_conns=3&statement_timeout=7s&application_name=other")
-	for name, want := range map[string]string{"statement_timeout": "7s", "application_name": "other",
-		"lock_timeout": "4s"} {
+	for name, want := range map[string]string{"statement_timeout": "7s",
+		"application_name": "other",
+		"lock_timeout":     "4s"} {
 		if got := show(t, pool, name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
@@ -100,7 +101,8 @@ func TestOpen_SaysWhichSettingOfTheURLIsWrong(t *testing.T) {
 		"connect_timeout=-x": "connect_timeout",
 	} {
 		_, err := postgres.Open(t.Context(), "postgres://sana:canary@db.example/sana?"+setting)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
+		if err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: got %v, want an error that says %s", setting, err, want)
 		}
 	}
@@ -123,7 +125,8 @@ func TestAnAddressThatCannotBeReadIsNotQuoted(t *testing.T) {
 	} {
 		err := open(t.Context(), "postgres://sana:canary@%zz/sana")
 		if err == nil || strings.Contains(err.Error(), "canary") ||
-			!strings.Contains(err.Error(), "it looks like postgres://user:password@host:5432/name") {
+			!strings.Contains(err.Error(),
+				"it looks like postgres://user:password@host:5432/name") {
 			t.Errorf("%s: got %v, want what an address looks like", name, err)
 		}
 	}

@@ -26,7 +26,8 @@ func openPool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
 			return !strings.EqualFold(err.Severity, "FATAL")
 		}
 		if pool := opened.Load(); pool != nil {
-			pool.Reset() // with target_session_attrs=read-write, the next connections are to the new primary
+			// with target_session_attrs=read-write, the next connections are to the new primary
+			pool.Reset()
 		}
 		return false
 	}
@@ -55,8 +56,8 @@ func hasNews(conn net.Conn) bool {
 		return true
 	}
 	news := false
-	// Not raw.Read: it would wait for a read that the driver has left behind on the connection after a
-	// slow write.
+	// Not raw.Read: it would wait for a read that the driver has left behind on the connection
+	// after a slow write.
 	err = raw.Control(func(fd uintptr) {
 		var peeked [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), peeked[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)

@@ -30,8 +30,8 @@ func TestAConnectionThatHasEndedIsNotUsed(t *testing.T) {
 			  AND backend_type = 'client backend'`))
 		postgrestest.Eventually(t, "the backend does not end", func() error {
 			return one(t, admin,
-				"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type "+
-					"= 'client backend'")
+				"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "+
+					"backend_type = 'client backend'")
 		})
 		if err := run(t.Context(), pool, "SELECT 1"); err != nil {
 			t.Fatalf("round %d: %v", round, err)
@@ -114,7 +114,8 @@ func TestATransactionLostToOthersIsRunAgainAndDoneOnce(t *testing.T) {
 					}
 					return nil
 				})
-				if want.fault == "" && err != nil || want.fault != "" && !fault.Is(err, want.fault) {
+				if want.fault == "" && err != nil || want.fault != "" &&
+					!fault.Is(err, want.fault) {
 					t.Errorf("got %v, want %q", err, want.fault)
 				}
 				if calls != want.calls {

@@ -33,10 +33,12 @@ func TestMigrate_RefusesUnreleasedDatabase(t *testing.T) {
 				VALUES (0, true), ($1, true)`, version)
 			must(t, err)
 
-			if _, err := postgres.Migrate(t.Context(), url); !errors.Is(err, postgres.ErrUnreleased) {
+			if _, err := postgres.Migrate(t.Context(), url); !errors.Is(err,
+				postgres.ErrUnreleased) {
 				t.Errorf("Migrate: got %v, want ErrUnreleased", err)
 			}
-			if err := postgres.CheckSchema(t.Context(), db); !errors.Is(err, postgres.ErrUnreleased) {
+			if err := postgres.CheckSchema(t.Context(), db); !errors.Is(err,
+				postgres.ErrUnreleased) {
 				t.Errorf("CheckSchema: got %v, want ErrUnreleased", err)
 			}
 			var tables int

@@ -175,7 +175,8 @@ func (s *Shared) flushKeys(ctx context.Context) {
 // MakeAccessKey makes an access key, as part of tx, which holds the lock on the user's row. text is
 // the key itself, which is nowhere else. ok is false if the user has MaxAccessKeys already.
 func (s *Shared) MakeAccessKey(
-	ctx context.Context, tx pgx.Tx, userID, app, name string, lifetime time.Duration, byOperator bool,
+	ctx context.Context, tx pgx.Tx, userID, app, name string, lifetime time.Duration,
+	byOperator bool,
 ) (text string, made AccessKey, ok bool, err error) {
 	text = AccessKeyPrefix + NewToken()
 	k, _ := accessKeyOf(text)

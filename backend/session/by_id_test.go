@@ -52,7 +52,8 @@ func TestReadByID_ReturnsSessionWithSeedAndReasons(t *testing.T) {
 	eachShared(t, func(t *testing.T, s sharedSubject) {
 		session := s.signIn(t, s.ada())
 		found, err := s.shared.ReadByID(t.Context(), session.ID)
-		if err != nil || found.User.ID != session.User.ID || string(found.Seed) != string(session.Seed) ||
+		if err != nil || found.User.ID != session.User.ID ||
+			string(found.Seed) != string(session.Seed) ||
 			found.Token != "" {
 			t.Errorf("got %v, %v", found, err)
 		}
@@ -72,7 +73,8 @@ func TestReadByID_ReturnsSessionWithSeedAndReasons(t *testing.T) {
 func TestReadByID_SessionsExpireByBothTimeouts(t *testing.T) {
 	t.Parallel()
 	eachShared(t, func(t *testing.T, s sharedSubject) {
-		for want, timeout := range map[Reason]time.Duration{Idle: limits.Idle, MaxAge: limits.MaxAge} {
+		for want, timeout := range map[Reason]time.Duration{Idle: limits.Idle,
+			MaxAge: limits.MaxAge} {
 			session := s.signIn(t, s.ada())
 			if want == MaxAge {
 				exec(t, s.db, `UPDATE sessions SET idle_seconds = 100000000`)
@@ -151,7 +153,8 @@ func TestReadByID_WithoutLeaseAndDatabaseIsUnavailable(t *testing.T) {
 	here.passHere(leaseFor)
 	here.wantByID(t, session.ID, metrics.Store, "the lease is too old")
 	here.shared.db.Close() // the instance's own pool
-	if _, err := here.shared.ReadByID(t.Context(), session.ID); err == nil || errors.Is(err, ErrNone) {
+	if _, err := here.shared.ReadByID(t.Context(), session.ID); err == nil ||
+		errors.Is(err, ErrNone) {
 		t.Errorf("without a lease and a database: got %v, want an error that is not ErrNone", err)
 	}
 }
@@ -168,8 +171,8 @@ func TestReadByID_FollowsRenewal(t *testing.T) {
 	for range 2 {
 		found := there.wantByID(t, old.ID, metrics.Store, "renewed, not confirmed")
 		if !found.User.SignedInAt.Equal(renewed.User.SignedInAt) || !found.Unconfirmed {
-			t.Errorf("signed in at %s, unconfirmed %v, want the renewed session", found.User.SignedInAt,
-				found.Unconfirmed)
+			t.Errorf("signed in at %s, unconfirmed %v, want the renewed session",
+				found.User.SignedInAt, found.Unconfirmed)
 		}
 	}
 	there.wantSource(t, renewed.Token, metrics.Store, "the token is presented")

@@ -62,10 +62,11 @@ type cache struct {
 	now      func() time.Time
 	start    time.Time // every time.Duration below that is a moment counts from here
 	sessions *otter.Cache[key, *CachedSession]
-	tokens   *otter.Cache[publicID, key] // under which key a session is; nil unless CacheOptions.ByID
-	lease    atomic.Pointer[lease]       // nil before the first one
-	onUse    func(key, *CachedSession)   // called when the use of a session is to be recorded
-	reached  func(point string)          // nil except in tests: called at points of a read or a fill
+	// under which key a session is; nil unless CacheOptions.ByID
+	tokens  *otter.Cache[publicID, key]
+	lease   atomic.Pointer[lease]     // nil before the first one
+	onUse   func(key, *CachedSession) // called when the use of a session is to be recorded
+	reached func(point string)        // nil except in tests: called at points of a read or a fill
 
 	wasRead atomic.Bool   // since the listener looked last
 	noLease chan struct{} // holds a token after a read that found no valid lease

@@ -66,7 +66,8 @@ func TestReplacedToken_KeepsItsAbsoluteTimeout(t *testing.T) {
 		s.wantSession(t, first.Token, "not older than its timeout")
 		s.flush(t)
 		s.pass(20 * time.Hour)
-		// 730 hours have passed, ten more than a session lasts. How long the test took does not count.
+		// 730 hours have passed, ten more than a session lasts. How long the test took does not
+		// count.
 		ended := Ended{Reason: MaxAge, At: began.Add(-10 * time.Hour)}
 		s.wantEnded(t, first.Token, ended, "too old")
 		s.wantSession(t, second.Token, "renewed")

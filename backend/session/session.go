@@ -32,17 +32,19 @@ type Reason string
 
 // The reasons. The database and the API use the same words.
 const (
-	Idle              Reason = "idle"              // not used for Limits.Idle
-	MaxAge            Reason = "max_age"           // older than Limits.MaxAge
-	SignedOut         Reason = "signed_out"        // in its own browser
-	RevokedElsewhere  Reason = "ended_elsewhere"   // revoked alone, from another browser
-	RevokedByLink     Reason = "ended_by_link"     // revoked alone, with the link in the mail about it
+	Idle             Reason = "idle"            // not used for Limits.Idle
+	MaxAge           Reason = "max_age"         // older than Limits.MaxAge
+	SignedOut        Reason = "signed_out"      // in its own browser
+	RevokedElsewhere Reason = "ended_elsewhere" // revoked alone, from another browser
+	// revoked alone, with the link in the mail about it
+	RevokedByLink     Reason = "ended_by_link"
 	RevokedEverywhere Reason = "ended_everywhere"  // revoked with all others, from another browser
 	TooManySessions   Reason = "too_many_sessions" // the oldest of more than MaxPerUser
 	RevokedByOperator Reason = "ended_by_operator"
-	KeyRemoved        Reason = "key_withdrawn"   // Sealed: its secret key is not in the ring any more
-	EmailChanged      Reason = "email_changed"   // with all others, from the browser that changed it
-	AccountDeleted    Reason = "account_deleted" // with all others
+	// Sealed: its secret key is not in the ring any more
+	KeyRemoved     Reason = "key_withdrawn"
+	EmailChanged   Reason = "email_changed"   // with all others, from the browser that changed it
+	AccountDeleted Reason = "account_deleted" // with all others
 	// with all others, when the account was recovered without a passkey
 	Recovered Reason = "recovered"
 )

@@ -92,8 +92,8 @@ func TestSweep_ClockSetBackLengthensNoSession(t *testing.T) {
 	age := queryOne[time.Duration](t, s.db, `SELECT to_timestamp(e) - now() FROM sessions`)
 	due := queryOne[time.Duration](t, s.db, `SELECT to_timestamp(sweep_at) - now() FROM sessions`)
 	if idle > limits.Idle || age > limits.MaxAge || due > limits.Idle {
-		t.Errorf("it expires in %s or %s and is looked at in %s, want the timeouts %+v", idle, age, due,
-			limits)
+		t.Errorf("it expires in %s or %s and is looked at in %s, want the timeouts %+v", idle, age,
+			due, limits)
 	}
 }
 

@@ -84,14 +84,17 @@ func TestJudge_AgreesWithTheDefinitionOfLimits(t *testing.T) {
 			nextAfter = max(nextAfter, waitOf(limit, append(times, now), now))
 		}
 		// Later ones do not count.
-		c.Keys, c.Ats = append(c.Keys, []byte("b")), append(c.Ats, now.Add(time.Minute+time.Microsecond))
+		c.Keys, c.Ats = append(c.Keys, []byte("b")),
+			append(c.Ats, now.Add(time.Minute+time.Microsecond))
 
 		v := b.Judge(c)
 		switch {
-		case v.Wait != wait, (v.Refused == nil) != (refused == ""), v.Next.IsZero() != (refused == ""):
+		case v.Wait != wait, (v.Refused == nil) != (refused == ""),
+			v.Next.IsZero() != (refused == ""):
 			t.Fatalf("%+v with %v: got the verdict %+v, want a wait of %s", b, c.Ats, v, wait)
 		case refused != "" && v.Refused.Name != refused:
-			t.Fatalf("%+v with %v: got the refused limit %q, want %q", b, c.Ats, v.Refused.Name, refused)
+			t.Fatalf("%+v with %v: got the refused limit %q, want %q", b, c.Ats, v.Refused.Name,
+				refused)
 		case b.NextAfter(c) != nextAfter:
 			t.Fatalf("%+v with %v: NextAfter is %s, want %s", b, c.Ats, b.NextAfter(c), nextAfter)
 		}
@@ -149,7 +152,8 @@ func judgeBoth(t *testing.T, th *Throttle, b Budgets, ago []time.Duration) (v Ve
 		var c Counts
 		err = tx.QueryRow(t.Context(), `
 			WITH `+string(Full)+`
-			SELECT `+string(State)+`, NOT `+string(NotFull)+` FROM `+string(StateSource), args).Scan(&c.Keys, &c.Ats, &c.Now, &full)
+			SELECT `+string(State)+`, NOT `+string(NotFull)+` FROM `+string(StateSource), args).
+			Scan(&c.Keys, &c.Ats, &c.Now, &full)
 		if err != nil {
 			return err
 		}

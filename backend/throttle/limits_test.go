@@ -33,7 +33,8 @@ func TestLimits_SecurityPageStatesTheLimitsOfTheCode(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("claims.md has\n%s\nwant\n%s\nrun: go test ./backend/throttle -update", got, table())
+		t.Fatalf("claims.md has\n%s\nwant\n%s\nrun: go test ./backend/throttle -update", got,
+			table())
 	}
 	page := before + tableBegin + table() + tableEnd + after
 	if err := os.WriteFile(securityPage, []byte(page), 0o644); err != nil {
@@ -50,7 +51,8 @@ func table() string {
 	line("what", "limit", "note")
 	line("---", "---", "---")
 	line("code",
-		fmt.Sprintf("6 to 8 digits (`CODE_LENGTH`), %s, once, %d tries", span(CodeLifetime), MaxTries),
+		fmt.Sprintf("6 to 8 digits (`CODE_LENGTH`), %s, once, %d tries", span(CodeLifetime),
+			MaxTries),
 		"410 `code_expired` or 429 `too_many_tries`")
 	for _, l := range Limits() {
 		var windows []string
@@ -98,7 +100,8 @@ func TestLimits_ByNetworkAreTheDocumentedOnes(t *testing.T) {
 	) {
 		for _, l := range Limits() {
 			if l.Name == use.limit.Name && l.Windows[0] != use.limit.Windows[0] {
-				t.Errorf("%s: got the window %v, want %v", l.Name, use.limit.Windows[0], l.Windows[0])
+				t.Errorf("%s: got the window %v, want %v", l.Name, use.limit.Windows[0],
+					l.Windows[0])
 			}
 		}
 	}
@@ -114,6 +117,7 @@ func TestLimits_KeepGuessingBelowOneInTwentyThousand(t *testing.T) {
 	}
 	inARow := float64(WrongInARow.Windows[0].Count) / codes
 	if inARow > 5e-5 {
-		t.Errorf("the chance to guess a code between two successes is %g, want at most 5e-5", inARow)
+		t.Errorf("the chance to guess a code between two successes is %g, want at most 5e-5",
+			inARow)
 	}
 }

@@ -150,8 +150,10 @@ func TestLock_NamesAreSortedAndIndependentOfKeys(t *testing.T) {
 	names := []string{"first", "second", "first"}
 	old := openWith(t, nil, oldKey, production).Budgets(uses...).locks(names)
 	slices.Reverse(uses)
-	both := openWith(t, nil, newKey+","+oldKey, Options{Generous: true}).Budgets(uses...).locks(names)
+	both := openWith(t, nil, newKey+","+oldKey,
+		Options{Generous: true}).Budgets(uses...).locks(names)
 	if len(old) != 6 || !slices.IsSorted(old) || !slices.Equal(old, both) {
-		t.Errorf("got the locks %d and %d, want six, sorted, and the same with other keys", old, both)
+		t.Errorf("got the locks %d and %d, want six, sorted, and the same with other keys", old,
+			both)
 	}
 }

@@ -62,12 +62,14 @@ func TestUnderAttack_FollowsWrongCodesAndLogsEachSwitch(t *testing.T) {
 	want("52 wrong codes in 552 attempts", false)
 	count(t, th, 10, 0)
 	want("62 wrong codes in 562 attempts", true)
-	_, err := db.Exec(t.Context(), `UPDATE service_attempts SET minute = minute - interval '1 hour'`)
+	_, err := db.Exec(t.Context(),
+		`UPDATE service_attempts SET minute = minute - interval '1 hour'`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want("an hour later", false)
-	_, err = db.Exec(t.Context(), `UPDATE service_attempts SET minute = minute + interval '40 days'`)
+	_, err = db.Exec(t.Context(),
+		`UPDATE service_attempts SET minute = minute + interval '40 days'`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +83,8 @@ func TestUnderAttack_FollowsWrongCodesAndLogsEachSwitch(t *testing.T) {
 func TestUnderAttack_ReadsRarelyAndSeesAllInstances(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.URL(t)
-	th, other := open(t, postgrestest.Pool(t, url), oldKey), open(t, postgrestest.Pool(t, url), oldKey)
+	th, other := open(t, postgrestest.Pool(t, url), oldKey),
+		open(t, postgrestest.Pool(t, url), oldKey)
 	ask := func(want bool) {
 		t.Helper()
 		if got, err := th.UnderAttack(t.Context()); got != want || err != nil {

@@ -68,7 +68,8 @@ func (t *Throttle) sweepPage(
 	var key []byte
 	var at *time.Time
 	err = t.db.QueryRow(ctx, sweepUses,
-		pgx.NamedArgs{"key": after.key, "at": after.at, "batch": sweepBatch}).Scan(&deleted, &key, &at)
+		pgx.NamedArgs{"key": after.key, "at": after.at, "batch": sweepBatch}).Scan(&deleted, &key,
+		&at)
 	if at != nil {
 		next = &position{key, *at}
 	}

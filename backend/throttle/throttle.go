@@ -36,8 +36,8 @@ type NetworkLimits struct {
 // Options are the limits that an installation can set.
 type Options struct {
 	Networks NetworkLimits
-	// Generous is for development: it multiplies all limits by 100, except that the limits by network
-	// are those of Networks, and no others.
+	// Generous is for development: it multiplies all limits by 100, except that the limits by
+	// network are those of Networks, and no others.
 	Generous bool
 }
 

@@ -158,7 +158,10 @@ func TestJudge_StatesTheWait(t *testing.T) {
 	th := open(t, db, oldKey)
 	ada := SentByAddress.Of("ada@sana.example")
 	b := th.Budgets(ada)
-	isAbout := func(got, want time.Duration) bool { return got <= want && got > want-30*time.Second }
+	isAbout := func(got, want time.Duration) bool {
+		return got <= want &&
+			got > want-30*time.Second
+	}
 	wantNextAfter := func(when string, want time.Duration) {
 		t.Helper()
 		if got := b.NextAfter(read(t, th, b)); !isAbout(got, want) {
@@ -294,7 +297,8 @@ func TestCount_NewSecretKeyResetsNoBudget(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	ada := WrongByAddress.Of("ada@sana.example")
-	onlyOld, both, onlyNew := open(t, db, oldKey), open(t, db, newKey+","+oldKey), open(t, db, newKey)
+	onlyOld, both, onlyNew := open(t, db, oldKey), open(t, db, newKey+","+oldKey),
+		open(t, db, newKey)
 
 	wantCount(t, "old key", granted(t, onlyOld, 6, ada), 6)
 	wantCount(t, "new key before the old one", granted(t, both, 9, ada), 4)
@@ -313,7 +317,8 @@ func TestCount_NewSecretKeyResetsNoBudget(t *testing.T) {
 func TestNetworks_WiderOnesHaveLargerBudgets(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
-	th := openWith(t, db, oldKey, Options{Networks: NetworkLimits{Sent: 5, Wrong: 4}, Generous: true})
+	th := openWith(t, db, oldKey,
+		Options{Networks: NetworkLimits{Sent: 5, Wrong: 4}, Generous: true})
 	for name, limit := range map[string]struct {
 		uses   func(networks []string) []Use
 		hourly int

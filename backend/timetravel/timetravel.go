@@ -40,7 +40,8 @@ func (m *Machine) AddDevices(ctx context.Context, id string) (bool, error) {
 
 // AddActivity gives the user of a session a month of events.
 func (m *Machine) AddActivity(ctx context.Context, id string) (bool, error) {
-	return m.call(ctx, "add activity", `SELECT dev_add_activity(@id::uuid)`, pgx.NamedArgs{"id": id})
+	return m.call(ctx, "add activity", `SELECT dev_add_activity(@id::uuid)`,
+		pgx.NamedArgs{"id": id})
 }
 
 // ExpireCodes lets the pending codes of a browser expire. It returns false if there are none.

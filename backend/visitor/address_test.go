@@ -90,7 +90,8 @@ func keys(ip netip.Addr) string {
 // A-40, the laws: folding twice is folding once; a folded address reads as itself; a group holds
 // its address, and all addresses of the narrowest group have the same groups.
 func FuzzAllAddressesOfAGroupHaveTheSameGroups(f *testing.F) {
-	for _, seed := range []string{"192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::c000:201", "2001:db8::1",
+	for _, seed := range []string{"192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::c000:201",
+		"2001:db8::1",
 		"fe80::1%eth0", "::", "::1"} {
 		ip := netip.MustParseAddr(seed).As16()
 		f.Add(ip[:], uint64(1), "eth0")

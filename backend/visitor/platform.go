@@ -17,7 +17,8 @@ var (
 		"Samsung Browser", "TikTok App", "Vivaldi",
 	}
 	systems = []string{
-		"Android", "BlackBerry", "ChromeOS", "FreeBSD", "Harmony", "Linux", "Windows", "Windows Phone",
+		"Android", "BlackBerry", "ChromeOS", "FreeBSD", "Harmony", "Linux", "Windows",
+		"Windows Phone",
 		"iOS", "macOS",
 	}
 )

@@ -39,7 +39,8 @@ func TestAPlatformIsSaidByNamesThatWeKnowOrNotAtAll(t *testing.T) {
 // Whatever a client writes, only our own words come out, and soon.
 func FuzzOnlyKnownNamesComeOut(f *testing.F) {
 	for _, seed := range []string{"",
-		"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox on Linux",
+		"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+		"Firefox on Linux",
 		"\x00((((/1;"} {
 		f.Add(seed)
 	}

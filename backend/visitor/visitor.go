@@ -16,8 +16,9 @@ type Visitor struct {
 	Platform       string   // browser and system in words, "" if they are unknown
 	AcceptLanguage string   // the header as it came
 	UTCOffset      int      // minutes east of UTC of the browser's zone, 0 if it is unknown
-	Device         string   // the device token that the browser holds, "" for none; see package auth
-	Browser        Browser  // the browser token, "" for none
+	// the device token that the browser holds, "" for none; see package auth
+	Device  string
+	Browser Browser // the browser token, "" for none
 }
 
 // Browser is a browser token: 32 random bytes in base64url (RFC 4648, 5) without padding. It

@@ -110,8 +110,9 @@ func (s *Server) accessKeysOf(list []session.AccessKey) []accessKey {
 
 func (s *Server) accessKeyOf(k session.AccessKey) accessKey {
 	key := accessKey{
-		ID: k.ID, App: k.App, AppName: s.Auth.AppName(k.App), Name: k.Name, ByOperator: k.ByOperator,
-		CreatedAt: k.CreatedAt.UTC(), ExpiresAt: k.ExpiresAt.UTC(), LastUsedIP: k.LastUsedIP,
+		ID: k.ID, App: k.App, AppName: s.Auth.AppName(k.App), Name: k.Name,
+		ByOperator: k.ByOperator,
+		CreatedAt:  k.CreatedAt.UTC(), ExpiresAt: k.ExpiresAt.UTC(), LastUsedIP: k.LastUsedIP,
 	}
 	if k.LastUsedAt != nil {
 		used := k.LastUsedAt.UTC()

@@ -81,15 +81,16 @@ var accountScenarios = []scenario{
 	}},
 	{"a name is stored normalized, and an invalid one is refused", func(s scene) {
 		s.b.SignIn(s.world, ada)
-		harness.WantEqual(s, "name", s.b.Rename("  Zoe\u0308 <b>").Want(http.StatusOK).Account().Name,
-			"Zoë <b>")
+		harness.WantEqual(s, "name",
+			s.b.Rename("  Zoe\u0308 <b>").Want(http.StatusOK).Account().Name, "Zoë <b>")
 		s.b.Rename("Zoë <b>").Want(http.StatusOK)
 		for _, name := range []string{strings.Repeat("x", 101), "a\x00b", "a\nb", "a\u202eb"} {
 			s.b.Rename(name).Want(http.StatusBadRequest, "invalid_name")
 		}
 		for _, body := range []string{`{}`, `{"name":null}`, `{"name":1}`,
 			`{"name":"a","email":"eve@sana.example"}`, `{"Name":"a"}`, ``} {
-			s.b.Do(http.MethodPatch, "/api/account", body, harness.With("Content-Type", "application/json")).
+			s.b.Do(http.MethodPatch, "/api/account", body,
+				harness.With("Content-Type", "application/json")).
 				Want(http.StatusBadRequest, "invalid_request")
 		}
 		harness.WantEqual(s, "name", s.b.Get("/api/account").Account().Name, "Zoë <b>")
@@ -161,12 +162,14 @@ var accountScenarios = []scenario{
 			SELECT $1, 'name_changed', '', '', '{}' FROM generate_series(1, 60)`, in.User.ID)
 		first, next := s.b.Get("/api/account/events").Want(http.StatusOK).Events()
 		second, end := s.b.Get("/api/account/events?before=" + next).Want(http.StatusOK).Events()
-		if len(first) != 50 || len(second) != 11 || end != "" || second[10].Kind != "account_created" ||
+		if len(first) != 50 || len(second) != 11 || end != "" ||
+			second[10].Kind != "account_created" ||
 			first[0].Browser != "" {
 			s.Errorf("got pages of %d and %d with %q and %q", len(first), len(second), next, end)
 		}
 		for _, before := range []string{"", "x", "-1", "1234567890123456789", "1%20", "1;DROP"} {
-			s.b.Get("/api/account/events?before="+before).Want(http.StatusBadRequest, "invalid_request")
+			s.b.Get("/api/account/events?before="+before).Want(http.StatusBadRequest,
+				"invalid_request")
 		}
 	}},
 	{"an export has all stored data, no secrets, and is an event", func(s scene) {
@@ -193,7 +196,8 @@ var accountScenarios = []scenario{
 		harness.WantEqual(s, "sessions", [2]any{len(file.Sessions), file.Complete},
 			map[bool][2]any{true: {1, false}, false: {2, true}}[s.sealed])
 		harness.WantEqual(s, "codes", file.Codes,
-			[]struct{ Email, Purpose string }{{grace, "change_email"}, {ada, "sign_in"}, {ada, "sign_in"}})
+			[]struct{ Email, Purpose string }{{grace, "change_email"}, {ada, "sign_in"},
+				{ada, "sign_in"}})
 		if len(file.Notes) == 0 || strings.Contains(string(a.Body), code) ||
 			regexp.MustCompile(`[0-9a-f]{64}|verifier|key_id|k1`).Match(a.Body) {
 			s.Errorf("the file has no notes, or a secret in it:\n%s", a.Body)
@@ -212,7 +216,8 @@ var accountScenarios = []scenario{
 			s.b.RequestChange(grace).Want(http.StatusForbidden, "reauthentication_required")
 			s.b.Rename("Ada").Want(http.StatusOK)
 			harness.WantEqual(s, "codes",
-				s.world.Count(s, `SELECT count(*) FROM challenges WHERE purpose = 'change_email'`), 0)
+				s.world.Count(s, `SELECT count(*) FROM challenges WHERE purpose = 'change_email'`),
+				0)
 			s.world.Pass(s, time.Minute)
 			s.b.SignIn(s.world, ada)
 			s.b.Get("/api/account/export").Want(http.StatusOK)
@@ -260,7 +265,8 @@ var accountScenarios = []scenario{
 					s.Errorf("%d rows are left in %s", n, table)
 				}
 			}
-			harness.WantEqual(s, "mails about it", len(s.world.Mails(s, "account_deleted", ada, 1)), 1)
+			harness.WantEqual(s, "mails about it", len(s.world.Mails(s, "account_deleted", ada, 1)),
+				1)
 			why := phone.Get("/api/account").Want(http.StatusUnauthorized,
 				"not_signed_in").Problem().SignedOut
 			harness.WantEqual(s, "reason on the phone", why.Reason, "account_deleted")
@@ -268,7 +274,8 @@ var accountScenarios = []scenario{
 				if isGone := s.sealed && call[0]+call[1] == "DELETE/api/account/email"; isGone {
 					phone.Delete(call[1]).Want(http.StatusNoContent)
 				} else if call[0]+call[1] != "DELETE/api/account" {
-					phone.Do(call[0], call[1], call[2]).Want(http.StatusUnauthorized, "not_signed_in")
+					phone.Do(call[0], call[1], call[2]).Want(http.StatusUnauthorized,
+						"not_signed_in")
 				}
 			}
 			if s.sealed { // a session in the cookie cannot be revoked
@@ -276,8 +283,8 @@ var accountScenarios = []scenario{
 			} else {
 				harness.WantEqual(s, "by", why.By, "Firefox on Linux")
 				harness.WantEqual(s, "reason",
-					phone.Get("/api/auth/session").Want(http.StatusUnauthorized).Problem().SignedOut.Reason,
-					"account_deleted")
+					phone.Get("/api/auth/session").Want(
+						http.StatusUnauthorized).Problem().SignedOut.Reason, "account_deleted")
 			}
 			stranger.Get("/api/account").Want(http.StatusOK)
 
@@ -286,7 +293,8 @@ var accountScenarios = []scenario{
 			if !again.Created || again.User.ID == before.User.ID {
 				s.Errorf("the new account is %+v, the deleted one was %s", again, before.User.ID)
 			}
-			harness.WantEqual(s, "events of the new account", kindsOf(s, phone), []string{"account_created"})
+			harness.WantEqual(s, "events of the new account", kindsOf(s, phone),
+				[]string{"account_created"})
 			phone.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 		}},
 	{"no answer has the seed of a session", func(s scene) {
@@ -319,10 +327,12 @@ var accountScenarios = []scenario{
 		for _, a := range answers {
 			for _, seed := range seeds {
 				for _, text := range []string{
-					base64.StdEncoding.EncodeToString(seed), base64.RawURLEncoding.EncodeToString(seed),
+					base64.StdEncoding.EncodeToString(seed),
+					base64.RawURLEncoding.EncodeToString(seed),
 					hex.EncodeToString(seed),
 				} {
-					if strings.Contains(string(a.Body)+fmt.Sprint(a.Header), strings.TrimRight(text, "=")) {
+					if strings.Contains(string(a.Body)+fmt.Sprint(a.Header),
+						strings.TrimRight(text, "=")) {
 						s.Errorf("an answer has a seed: %s", a.Body)
 					}
 				}

@@ -32,8 +32,9 @@ var scenarios = []scenario{
 		p := *r.Code
 		harness.WantEqual(s, "lifetime", p.ExpiresAt.Sub(p.Now), 10*time.Minute)
 		harness.WantEqual(s, "pending code", p, harness.PendingCode{
-			ID: p.ID, Email: ada, Purpose: "sign_in", CodeKind: "digits", CodeLength: 6, TriesLeft: 5,
-			Now: r.Now, ExpiresAt: p.ExpiresAt, ResendAt: r.ResendAt, Delivery: "queued",
+			ID: p.ID, Email: ada, Purpose: "sign_in", CodeKind: "digits", CodeLength: 6,
+			TriesLeft: 5,
+			Now:       r.Now, ExpiresAt: p.ExpiresAt, ResendAt: r.ResendAt, Delivery: "queued",
 		})
 		if len(a.Set) != 1 {
 			s.Fatalf("got %d cookies, want 1", len(a.Set))
@@ -51,7 +52,8 @@ var scenarios = []scenario{
 	}},
 	{"an invalid address is refused, and nothing is stored", func(s scene) {
 		for _, email := range []string{"", "ada", "ada@", "@sana.example", "ada@localhost",
-			"a,b@sana.example", "Ada <ada@sana.example>", "ada@sana.example\r\nBcc: eve@sana.example"} {
+			"a,b@sana.example", "Ada <ada@sana.example>",
+			"ada@sana.example\r\nBcc: eve@sana.example"} {
 			s.b.RequestCode(email).Want(http.StatusBadRequest, "invalid_email")
 		}
 		harness.WantEqual(s, "cookies", len(s.b.Cookies()), 0)
@@ -65,7 +67,8 @@ var scenarios = []scenario{
 		a, b := known.CodeRequest(), unknown.CodeRequest()
 		a.Email, a.Now, a.ResendAt = b.Email, b.Now, b.ResendAt
 		a.Code.ID, a.Code.Email = b.Code.ID, b.Code.Email
-		a.Code.Now, a.Code.ExpiresAt, a.Code.ResendAt = b.Code.Now, b.Code.ExpiresAt, b.Code.ResendAt
+		a.Code.Now, a.Code.ExpiresAt, a.Code.ResendAt = b.Code.Now, b.Code.ExpiresAt,
+			b.Code.ResendAt
 		harness.WantEqual(s, "answers", a, b)
 		harness.WantEqual(s, "names of headers", namesOf(known.Header), namesOf(unknown.Header))
 	}},
@@ -147,7 +150,8 @@ var scenarios = []scenario{
 			s.b.RequestCode(ada).Want(http.StatusAccepted)
 			code := s.world.Code(s, ada, 1)
 			for left := 4; left >= 0; left-- {
-				p := s.b.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code").Problem()
+				p := s.b.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized,
+					"wrong_code").Problem()
 				if p.TriesLeft == nil || *p.TriesLeft != left {
 					s.Errorf("got tries left %v, want %d", p.TriesLeft, left)
 				}
@@ -225,7 +229,8 @@ var scenarios = []scenario{
 			for email, purpose := range map[string]string{ada: "step_up", grace: "sign_in"} {
 				s.world.Pass(s, time.Minute)
 				harness.WantEqual(s, "purpose",
-					s.b.RequestCode(email).Want(http.StatusAccepted).CodeRequest().Code.Purpose, purpose)
+					s.b.RequestCode(email).Want(http.StatusAccepted).CodeRequest().Code.Purpose,
+					purpose)
 				wantSame()
 				s.b.Delete("/api/auth/code").Want(http.StatusNoContent)
 				wantSame()
@@ -233,12 +238,15 @@ var scenarios = []scenario{
 			wantSessions(s, 1)
 		}},
 	{"garbage in the cookie is not signed in, and causes no 500 (A-48)", func(s scene) {
-		for _, value := range []string{"x", strings.Repeat("A", 43), strings.Repeat("A", 3000), "%00",
+		for _, value := range []string{"x", strings.Repeat("A", 43), strings.Repeat("A", 3000),
+			"%00",
 			"\xff\xfe", `"quoted"`} {
 			s.b.Get("/api/auth/session",
-				harness.With("Cookie", cookie+"="+value)).Want(http.StatusUnauthorized, "not_signed_in")
+				harness.With("Cookie", cookie+"="+value)).Want(http.StatusUnauthorized,
+				"not_signed_in")
 			s.b.Get("/api/auth/code",
-				harness.With("Cookie", browserToken+"="+value)).Want(http.StatusNotFound, "no_pending_code")
+				harness.With("Cookie", browserToken+"="+value)).Want(http.StatusNotFound,
+				"no_pending_code")
 		}
 	}},
 	{"two cookies with our name are both ignored (A-19)", func(s scene) {
@@ -267,10 +275,11 @@ var scenarios = []scenario{
 			{own + "\r\n" + own, 401},
 			{own + "\r\nCookie: other=1; " + cookie + "=planted", 401},
 		} {
-			request := "GET /api/auth/session HTTP/1.1\r\nHost: sana.example\r\n" + c.lines + "\r\n\r\n"
+			request := "GET /api/auth/session HTTP/1.1\r\nHost: sana.example\r\n" + c.lines +
+				"\r\n\r\n"
 			answer := openWire(s, s.app).send(request).receive()
-			harness.WantEqual(s, "status with "+strings.ReplaceAll(c.lines, "\r\n", " and "), answer.status,
-				c.status)
+			harness.WantEqual(s, "status with "+strings.ReplaceAll(c.lines, "\r\n", " and "),
+				answer.status, c.status)
 		}
 	}},
 	{"a user agent that Postgres cannot store does not stop a sign-in", func(s scene) {
@@ -282,7 +291,8 @@ var scenarios = []scenario{
 	}},
 	{"an anonymous GET writes nothing (A-42)", func(s scene) {
 		for path, want := range map[string]int{
-			"/": 1, "/verify": 1, "/api/auth/session": 1, // the browser token, of which no row exists
+			// the browser token, of which no row exists
+			"/": 1, "/verify": 1, "/api/auth/session": 1,
 			"/api/auth/code": 0, "/livez": 0, "/readyz": 0, "/api/openapi.json": 0,
 		} {
 			harness.WantEqual(s, "cookies set by "+path, len(s.app.Open(s).Get(path).Set), want)

@@ -45,7 +45,8 @@ type scenario struct {
 func wantNothingKept(s scene) {
 	s.Helper()
 	for _, table := range []string{
-		"users", "account_events", "challenges", "sessions", "replaced_tokens", "ended_sessions", "mails",
+		"users", "account_events", "challenges", "sessions", "replaced_tokens", "ended_sessions",
+		"mails",
 		"uses", "service_attempts",
 	} {
 		harness.WantEqual(s, "rows in "+table, s.world.Count(s, `SELECT count(*) FROM `+table), 0)

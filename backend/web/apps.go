@@ -43,7 +43,8 @@ func (s *Server) listApps(ctx context.Context, c *fiber.Ctx) error {
 	}
 	answer := appsAnswer{Apps: []appAnswer{}}
 	for _, app := range s.Auth.MyApps(current) {
-		answer.Apps = append(answer.Apps, appAnswer{ID: app.ID, Name: app.Name, Host: app.FrontHost()})
+		answer.Apps = append(answer.Apps,
+			appAnswer{ID: app.ID, Name: app.Name, Host: app.FrontHost()})
 	}
 	return sendJSON(c, contentTypeJSON, answer)
 }

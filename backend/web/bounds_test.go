@@ -76,7 +76,8 @@ func TestBounds_SlowSendersAreClosedAndOthersServed(t *testing.T) {
 		t.Run(promise, func(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
-			slow := make([]*wire, 5) // few, so that each answer is read before the server's write timeout
+			// few, so that each answer is read before the server's write timeout
+			slow := make([]*wire, 5)
 			for i := range slow {
 				slow[i] = openWire(t, app).send(opening)
 			}
@@ -215,7 +216,8 @@ func TestPanic_IsOneAnswerOf500(t *testing.T) {
 		newServerWith(t,
 			func(o *web.Options) { o.Ready = func(context.Context) error { panic("ours") } }))
 	for range 3 {
-		panicked := openWire(t, app).send("GET /readyz HTTP/1.1\r\nHost: sana.example\r\n\r\n").receive()
+		panicked := openWire(t,
+			app).send("GET /readyz HTTP/1.1\r\nHost: sana.example\r\n\r\n").receive()
 		harness.WantEqual(t, "status", panicked.status, 500)
 		wantAlive(t, app)
 	}

@@ -30,8 +30,7 @@ import (
 const chainRequest = "GET /favicon.svg HTTP/1.1\r\nHost: sana.example\r\nUser-Agent: " +
 	"Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0\r\n" +
 	"Accept: image/svg+xml\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\nSec-Fetch-Site: " +
-	"same-origin\r\n" +
-	"Cookie: __Host-sana_session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n\r\n"
+	"same-origin\r\nCookie: __Host-sana_session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n\r\n"
 
 // startChain returns a function that sends chainRequest on one connection in memory and reads the
 // answer. The function itself allocates nothing.
@@ -83,8 +82,8 @@ func startReads(t testing.TB) func() {
 	pool := postgrestest.Open(t, postgrestest.URL(t))
 	limits := session.Limits{Idle: time.Hour, MaxAge: time.Hour}
 	counts := metrics.New("test")
-	shared, err := session.NewCached(t.Context(), pool, limits, session.CacheOptions{Bytes: 1 << 20},
-		slog.New(slog.DiscardHandler), counts)
+	shared, err := session.NewCached(t.Context(), pool, limits,
+		session.CacheOptions{Bytes: 1 << 20}, slog.New(slog.DiscardHandler), counts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +107,10 @@ func startReads(t testing.TB) func() {
 		}
 		return nil
 	})
-	change := func(o *web.Options) { o.Sessions, o.SharedSessions, o.Metrics = shared, shared, counts }
+	change := func(o *web.Options) {
+		o.Sessions, o.SharedSessions, o.Metrics = shared, shared,
+			counts
+	}
 	request := strings.NewReplacer("/favicon.svg", "/api/auth/session", "image/svg+xml",
 		"application/json",
 		strings.Repeat("A", 43), token).Replace(chainRequest)

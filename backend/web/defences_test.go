@@ -30,7 +30,8 @@ func TestTooLarge_PageDeletesTooManyCookies(t *testing.T) {
 			cleared[c.Name] = c.MaxAge < 0 && c.Path == "/" && c.Value == ""
 		}
 		harness.WantEqual(t, "cookies that are cleared", cleared, map[string]bool{
-			cookie: true, "sana_session": true, device: true, "sana_device": true, browserToken: true,
+			cookie: true, "sana_session": true, device: true, "sana_device": true,
+			browserToken:   true,
 			"sana_browser": true,
 		})
 		if !strings.Contains(a.body, "delete") || !strings.Contains(a.body, `<a href="/">`) ||
@@ -90,7 +91,8 @@ func TestSignOut_ClearsCookies(t *testing.T) {
 	b := w.Run(t).Open(t)
 	b.SignIn(w, ada)
 	for _, path := range []string{
-		"/", "/account", "/api/auth/session", "/api/sessions", "/api/account", "/api/account/events",
+		"/", "/account", "/api/auth/session", "/api/sessions", "/api/account",
+		"/api/account/events",
 		"/api/account/export",
 	} {
 		harness.WantEqual(t, "Cache-Control of "+path,
@@ -148,7 +150,8 @@ func TestHosts_OnlyOwnHostIsAnswered(t *testing.T) {
 	}
 	b := production.Open(t)
 	other := func(r *http.Request) { r.Host = "10.0.0.7:10000" }
-	for _, path := range []string{"/", "/verify", "/livez/", "//livez", "/LIVEZ", "/api/openapi.json",
+	for _, path := range []string{"/", "/verify", "/livez/", "//livez", "/LIVEZ",
+		"/api/openapi.json",
 		"/assets/x.js"} {
 		b.Get(path, other).Want(http.StatusMisdirectedRequest, "misdirected_request")
 	}
@@ -204,7 +207,8 @@ func TestOtherHost_ProxyThatRewritesHostMakesNoLoop(t *testing.T) {
 		t.Fatal(err)
 	}
 	harness.WantEqual(t, "status", again.StatusCode, http.StatusMisdirectedRequest)
-	harness.WantEqual(t, "Content-Type", again.Header.Get("Content-Type"), "text/html; charset=utf-8")
+	harness.WantEqual(t, "Content-Type", again.Header.Get("Content-Type"),
+		"text/html; charset=utf-8")
 	id := again.Header.Get("X-Request-Id")
 	for _, words := range []string{`href="https://sana.example/"`, "Host header", id} {
 		if !strings.Contains(string(body), words) {
@@ -230,7 +234,8 @@ func TestClientAddress_SeveralHeadersAreOneList(t *testing.T) {
 		"X-Forwarded-For: 10.0.0.1\r\nX-Real-IP: 6.6.6.6\r\nTrue-Client-IP: 6.6.6.6":            "127.0.0.1",
 		"X-Forwarded-For: " + strings.Repeat("6.6.6.6,", 1000) +
 			"203.0.113.9,\t10.0.0.1 ": "203.0.113.9",
-		"X-Forwarded-For: 203.0.113.9, 10.0.0.1\r\nX-Forwarded-Host: a\r\nCF-Connecting-IP: 6.6.6.6": "203.0.113.9",
+		"X-Forwarded-For: 203.0.113.9, 10.0.0.1\r\nX-Forwarded-Host: a\r\nCF-Connecting-IP: " +
+			"6.6.6.6": "203.0.113.9",
 	} {
 		request := strings.Replace(get(lines), "/livez", "/auth/session-debug", 1)
 		a := openWire(t, app).send(request).receive()
@@ -252,7 +257,8 @@ func TestMailLink_FetchConsumesNothing(t *testing.T) {
 		for _, scanner := range []*harness.Browser{app.Open(t), b} {
 			scanner.Get("/verify", harness.With("Accept", "text/html"))
 			scanner.Do(http.MethodHead, "/verify", "")
-			scanner.Get("/api/auth/verify?c="+code).Want(http.StatusMethodNotAllowed, "method_not_allowed")
+			scanner.Get("/api/auth/verify?c="+code).Want(http.StatusMethodNotAllowed,
+				"method_not_allowed")
 		}
 	}
 	b.Verify(code).Want(http.StatusOK)
@@ -263,9 +269,11 @@ func TestMailLink_FetchConsumesNothing(t *testing.T) {
 func TestFiber_NoUnsafePartIsUsed(t *testing.T) {
 	t.Parallel()
 	unsafe := map[string]bool{
-		"IP": true, "IPs": true, "Hostname": true, "Protocol": true, "BaseURL": true, "Secure": true,
+		"IP": true, "IPs": true, "Hostname": true, "Protocol": true, "BaseURL": true,
+		"Secure":      true,
 		"Subdomains":  true,
-		"IsFromLocal": true, "IsProxyTrusted": true, "Body": true, "BodyParser": true, "FormValue": true,
+		"IsFromLocal": true, "IsProxyTrusted": true, "Body": true, "BodyParser": true,
+		"FormValue":     true,
 		"MultipartForm": true,
 		"Redirect":      true, "RedirectBack": true, "RedirectToRoute": true, "Format": true,
 		"UserContext": true,
@@ -283,7 +291,8 @@ func TestFiber_NoUnsafePartIsUsed(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, spec := range file.Imports {
-			if path, _ := strconv.Unquote(spec.Path.Value); strings.Contains(path, "fiber/v2/middleware") {
+			if path, _ := strconv.Unquote(spec.Path.Value); strings.Contains(path,
+				"fiber/v2/middleware") {
 				t.Errorf("%s: imports %s", set.Position(spec.Pos()), path)
 			}
 		}

@@ -46,7 +46,10 @@ func TestDev_TravelsInTime(t *testing.T) {
 	w := harness.NewWorld(t)
 	app := startDevelopment(t, w)
 	b := app.Open(t)
-	do := func(b *harness.Browser, body string) *harness.Answer { return b.Post("/dev/session", body) }
+	do := func(b *harness.Browser,
+		body string) *harness.Answer {
+		return b.Post("/dev/session", body)
+	}
 
 	do(b, `{"do":"expire_code"}`).Want(http.StatusNotFound, "not_found")
 	do(b, `{"do":"age_sign_in"}`).Want(http.StatusNotFound, "not_found")
@@ -161,8 +164,9 @@ func TestDev_PagesLeadToEachOther(t *testing.T) {
 	b := app.Open(t)
 	html := harness.With("Accept", "text/html")
 	for path, status := range map[string]int{
-		"/dev": 200, "/dev/inbox": 200, "/dev/mails": 200, "/auth/session-debug": 200, "/dev/states": 404,
-		"/dev/api": 404,
+		"/dev": 200, "/dev/inbox": 200, "/dev/mails": 200, "/auth/session-debug": 200,
+		"/dev/states": 404,
+		"/dev/api":    404,
 	} {
 		page := string(b.Get(path, html).Want(status).Body)
 		for _, other := range []string{"/dev", "/dev/inbox", "/dev/mails", "/auth/session-debug",

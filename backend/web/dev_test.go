@@ -53,13 +53,15 @@ func TestInbox_PlaysEveryMailState(t *testing.T) {
 		delivery, reason string
 		later, state     string
 	}{
-		"a mail that arrives": {`{"fault":"none"}`, `{"fault":"none"}`, "delivered", "", "delivered",
+		"a mail that arrives": {`{"fault":"none"}`, `{"fault":"none"}`, "delivered", "",
+			"delivered",
 			"delivered"},
 		"a mail that is late": {`{"fault":"delay","seconds":1}`, `{"fault":"delay","seconds":1}`,
 			"delayed", "provider_away", "delivered", "delivered"},
 		"a mail that fails": {`{"fault":"fail"}`, `{"fault":"fail"}`, "failed", "refused", "failed",
 			"failed"},
-		"a mail that bounces": {`{"fault":"bounce"}`, `{"fault":"bounce"}`, "failed", "no_such_mailbox",
+		"a mail that bounces": {`{"fault":"bounce"}`, `{"fault":"bounce"}`, "failed",
+			"no_such_mailbox",
 			"failed", "failed"},
 		"a delay of its usual": {`{"fault":"delay"}`, `{"fault":"delay","seconds":20}`, "delayed",
 			"provider_away", "delayed", "delayed"},
@@ -102,7 +104,8 @@ func TestInbox_RefusesUnknownFaults(t *testing.T) {
 		b.Post("/dev/inbox/faults", body).Want(http.StatusBadRequest, "invalid_request")
 	}
 	b.Post("/dev/inbox/faults", `{"fault":"fail"}`,
-		harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin_request")
+		harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden,
+		"cross_origin_request")
 	b.RequestCode(ada).Want(http.StatusAccepted)
 	awaitPending(t, b, "delivered", "")
 

@@ -72,7 +72,8 @@ func (s *Server) verifyEmailChange(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	changed, err := s.Auth.VerifyEmailChange(ctx, s.visitor(c), current, request.Email, request.Code)
+	changed, err := s.Auth.VerifyEmailChange(ctx, s.visitor(c), current, request.Email,
+		request.Code)
 	if err != nil {
 		return err
 	}

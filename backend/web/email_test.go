@@ -16,8 +16,8 @@ var emailScenarios = []scenario{
 		phone, _ := s.signInWith(iphone)
 		laptop, before := s.signInWith(firefox)
 		r := laptop.RequestChange(" Grace@SANA.Example ").Want(http.StatusAccepted).CodeRequest()
-		harness.WantEqual(s, "address, mail and purpose", [3]string{r.Email, r.Mail, r.Code.Purpose},
-			[3]string{grace, "queued", "change_email"})
+		harness.WantEqual(s, "address, mail and purpose",
+			[3]string{r.Email, r.Mail, r.Code.Purpose}, [3]string{grace, "queued", "change_email"})
 		harness.WantEqual(s, "address that waits",
 			laptop.Get("/api/account/email").Want(http.StatusOK).Pending().Email, grace)
 		harness.WantEqual(s, "address meanwhile", laptop.Get("/api/account").Account().Email, ada)
@@ -29,12 +29,13 @@ var emailScenarios = []scenario{
 
 		now := laptop.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
 		harness.WantEqual(s, "address of the session", now.User.Email, grace)
-		harness.WantEqual(s, "time of the sign-in", now.Session.SignedInAt, before.Session.SignedInAt)
+		harness.WantEqual(s, "time of the sign-in", now.Session.SignedInAt,
+			before.Session.SignedInAt)
 		harness.WantEqual(s, "session", now.Session.ID, before.Session.ID)
 		laptop.Get("/api/account/email").Want(http.StatusNotFound, "no_pending_code")
 		told := s.world.Mails(s, "address_changed", ada, 1)[0]
 		if strings.Contains(told.Text+told.HTML, "grace") {
-			s.Errorf("the old address is told the new one:\n%s", told.Text)
+			s.Errorf("the mail to the old address has the new one:\n%s", told.Text)
 		}
 		s.world.Mails(s, "address_changed", grace, 1)
 		events, _ := laptop.Get("/api/account/events").Want(http.StatusOK).Events()
@@ -54,12 +55,14 @@ var emailScenarios = []scenario{
 		harness.WantEqual(s, "session cookie", laptop.Cookies()[cookie], old.Cookies()[cookie])
 		phone.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 		why := phone.Get("/api/auth/session").Problem().SignedOut
-		harness.WantEqual(s, "reason", why.Reason+" by "+why.By, "email_changed by Firefox on Linux")
+		harness.WantEqual(s, "reason", why.Reason+" by "+why.By,
+			"email_changed by Firefox on Linux")
 	}},
 	{"the old address signs in to a new account, the new one to this", func(s scene) {
 		in := s.b.SignIn(s.world, ada)
 		s.world.Pass(s, time.Minute)
-		reader := s.app.Open(s) // another person with access to the old mailbox, who has requested a code
+		// another person with access to the old mailbox, who has requested a code
+		reader := s.app.Open(s)
 		waiting := reader.GetCode(s.world, ada)
 		s.b.VerifyChange(s.b.ChangeCode(s.world, grace)).Want(http.StatusOK)
 		other := reader.VerifyFor(ada, waiting).Want(http.StatusOK).SignedIn()
@@ -196,7 +199,8 @@ var emailScenarios = []scenario{
 		s.b.VerifyChange(harness.WrongCode(code)).Want(http.StatusUnauthorized, "wrong_code")
 		s.world.Pass(s, 2*time.Minute)
 		s.b.VerifyChange(code).Want(http.StatusGone, "code_expired")
-		harness.WantEqual(s, "address", s.b.Get("/api/account").Want(http.StatusOK).Account().Email, ada)
+		harness.WantEqual(s, "address", s.b.Get("/api/account").Want(http.StatusOK).Account().Email,
+			ada)
 		harness.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created"})
 		harness.WantEqual(s, "mails about it",
 			s.world.Count(s, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 0)
@@ -208,7 +212,8 @@ var emailScenarios = []scenario{
 		phone, _ := s.signInWith(iphone)
 		code := laptop.ChangeCode(s.world, grace)
 		first := laptop.VerifyChange(code).Want(http.StatusOK).Account()
-		harness.WantEqual(s, "repeat", laptop.VerifyChange(code).Want(http.StatusOK).Account(), first)
+		harness.WantEqual(s, "repeat", laptop.VerifyChange(code).Want(http.StatusOK).Account(),
+			first)
 		again := laptop.Post("/api/account/email/verify",
 			`{"code":"`+code+`","email":"Grace@sana.example"}`).Want(http.StatusOK)
 		harness.WantEqual(s, "repeat with the address", again.Account(), first)
@@ -225,8 +230,8 @@ var emailScenarios = []scenario{
 		s.world.Pass(s, 2*time.Minute)
 		late := laptop.VerifyChange(code).Want(http.StatusGone, "code_expired")
 		harness.WantEqual(s, "cookies set", len(late.Set), 0)
-		harness.WantEqual(s, "address", laptop.Get("/api/account").Want(http.StatusOK).Account().Email,
-			grace)
+		harness.WantEqual(s, "address",
+			laptop.Get("/api/account").Want(http.StatusOK).Account().Email, grace)
 	}},
 	{"a change is for the session that requested it", func(s scene) {
 		s.b.SignIn(s.world, ada)

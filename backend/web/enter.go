@@ -141,7 +141,8 @@ func (s *Server) startHandoff(ctx context.Context, c *fiber.Ctx, at visit) error
 		return redirect(c, path) // another tab was faster; the gate decides
 	case d.Outcome == gate.Unavailable:
 		return s.sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
-	case d.Outcome == gate.SignInRequired && d.Ended == nil && time.Since(finished).Abs() < loopTime:
+	case d.Outcome == gate.SignInRequired && d.Ended == nil &&
+		time.Since(finished).Abs() < loopTime:
 		return s.sendCookiesPage(c, at, path)
 	}
 	if nonce == "" {

@@ -53,7 +53,8 @@ func BenchmarkKnownAndUnknown(b *testing.B) {
 				SELECT convert_to(email || n, 'UTF8'), id, 'sana.example', 'key', 0, false, false,
 				       gen_random_uuid(), 'Passkey'
 				FROM known
-				CROSS JOIN generate_series(1, $3) AS n`, timedPairs+untimedPairs, c.codesFor, c.passkeys)
+				CROSS JOIN generate_series(1, $3) AS n`, timedPairs+untimedPairs, c.codesFor,
+				c.passkeys)
 			b.ResetTimer()
 			for range b.N {
 				w.Exec(b, `TRUNCATE challenges`)

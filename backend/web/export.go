@@ -71,13 +71,11 @@ type storedMail struct {
 // exportNotes explain in the file what it omits, and why.
 var exportNotes = []string{
 	"Times are in UTC. Events are kept for 90 days, the reasons why sessions ended for a week, " +
-		"codes for a day, " +
-		"and what a mail is to say until it has been sent.",
+		"codes for a day, and what a mail is to say until it has been sent.",
 	"Codes themselves are not stored, nor are access keys, nor is what your browsers sign in with.",
 	"Against guessing and floods of mail, requests are counted by address, browser and network. " +
-		"The counts are kept under keyed hashes, " +
-		"which cannot be assigned to a user, so they are not in this file. They go within a day, one " +
-		"of them with your next sign-in.",
+		"The counts are kept under keyed hashes, which cannot be assigned to a user, so they " +
+		"are not in this file. They go within a day, one of them with your next sign-in.",
 }
 
 // exportAccount returns a file with everything that is stored about the user. Requests from other

@@ -58,7 +58,8 @@ func (s *Server) serveFile(c *fiber.Ctx) error {
 	}
 	index, ok := s.files[static.IndexPath]
 	if !ok {
-		return fault.Wrap(fault.NotFound, "This binary was built without the pages; run: npm run build",
+		return fault.Wrap(fault.NotFound,
+			"This binary was built without the pages; run: npm run build",
 			errors.New("no index.html embedded"))
 	}
 	if !isPage {

@@ -57,7 +57,8 @@ func TestFiles_AreCompressedByAcceptEncoding(t *testing.T) {
 	}
 	kind := b.Get(script, harness.With("Accept-Encoding", "br")).Header.Get("Content-Type")
 	harness.WantEqual(t, "Content-Type", kind, "text/javascript; charset=utf-8")
-	b.Get(script+".br", harness.With("Accept-Encoding", "br")).Want(http.StatusNotFound, "not_found")
+	b.Get(script+".br", harness.With("Accept-Encoding", "br")).Want(http.StatusNotFound,
+		"not_found")
 }
 
 // inflated decodes a coding.
@@ -103,7 +104,8 @@ func TestETag_UnchangedFilesAre304(t *testing.T) {
 		} {
 			a := b.Get(c.path, coding, harness.With("If-None-Match", known)).Want(status)
 			harness.WantEqual(t, c.path+" with "+known+": ETag", a.Header.Get("ETag"), tag)
-			harness.WantEqual(t, c.path+" with "+known+": has a body", len(a.Body) > 0, status == 200)
+			harness.WantEqual(t, c.path+" with "+known+": has a body", len(a.Body) > 0,
+				status == 200)
 		}
 	}
 	html := harness.With("Accept", "text/html")

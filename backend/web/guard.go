@@ -80,9 +80,11 @@ func brokenBy(err error) *fault.Error {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		return fault.New(fault.RequestTooLarge,
 			"The request's body is larger than 8 kB, or than 32 kB for an event of Mailgun's.")
-	case errors.As(err, &network) && network.Timeout(), strings.HasSuffix(err.Error(), "i/o timeout"):
+	case errors.As(err, &network) &&
+		network.Timeout(), strings.HasSuffix(err.Error(), "i/o timeout"):
 		// Errors of chunked bodies hide their cause; the text ends with it.
-		return fault.New(fault.RequestTimeout, "The request took too long to arrive. Send it again.")
+		return fault.New(fault.RequestTimeout,
+			"The request took too long to arrive. Send it again.")
 	default:
 		return fault.New(fault.InvalidRequest, "The request is not valid HTTP.")
 	}

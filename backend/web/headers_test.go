@@ -60,7 +60,8 @@ func TestHeaders_OfEveryStatus(t *testing.T) {
 		{"not clean HTTP, seen by fasthttp", app, get("Content-Length: x"), 400},
 		{"not signed in", app, "GET /api/auth/session " + page, 401},
 		{"from another site", app,
-			strings.Replace(out, "same-origin", "cross-site", 1) + "Content-Length: 2\r\n\r\n{}", 403},
+			strings.Replace(out, "same-origin", "cross-site", 1) + "Content-Length: 2\r\n\r\n{}",
+			403},
 		{"no such call", app, "GET /api/none " + page, 404},
 		{"no such page", app, "GET /none " + page, 404},
 		{"another method", app, "PUT /api/auth/code HTTP/1.1\r\n" + head + "\r\n", 405},
@@ -68,11 +69,14 @@ func TestHeaders_OfEveryStatus(t *testing.T) {
 		{"too slow", impatient, "GET /", 408},
 		{"a body that is too large", app, out + "Content-Length: 9000\r\n\r\n", 413},
 		{"a form", app,
-			strings.Replace(out, "application/json", "text/plain", 1) + "Content-Length: 2\r\n\r\n{}", 415},
+			strings.Replace(out, "application/json", "text/plain", 1) +
+				"Content-Length: 2\r\n\r\n{}", 415},
 		{"another host", app, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421},
 		{"cookies that are too large", app, get("Cookie: a=" + strings.Repeat("x", 17<<10)), 431},
-		{"an address that is too long", app, "GET /?" + strings.Repeat("x", 17<<10) + " " + page, 431},
-		{"our own fault", broken, code + "Content-Length: 28\r\n\r\n{\"email\":\"ada@sana.example\"}",
+		{"an address that is too long", app, "GET /?" + strings.Repeat("x", 17<<10) + " " + page,
+			431},
+		{"our own fault", broken,
+			code + "Content-Length: 28\r\n\r\n{\"email\":\"ada@sana.example\"}",
 			500},
 		{"the database is away", app, "GET /readyz " + page, 503},
 	} {
@@ -103,7 +107,8 @@ func headersOf(what string, status int, header http.Header) string {
 			case name == "Content-Disposition":
 				value = dayInName.ReplaceAllString(value, "…")
 			case name == "Set-Cookie":
-				value = timeLeft.ReplaceAllString(cookieValue.ReplaceAllString(value, "$1=…"), "max-age=…")
+				value = timeLeft.ReplaceAllString(cookieValue.ReplaceAllString(value, "$1=…"),
+					"max-age=…")
 			}
 			fmt.Fprintf(&b, "    %s: %s\n", name, value)
 		}

@@ -39,7 +39,8 @@ type clientView struct {
 func (s *Server) live(c *fiber.Ctx) error {
 	if proof := c.Get(headerProof); proof != "" && s.Proven != nil && s.Proven(proof) {
 		arrived, err := json.Marshal(
-			clientView{s.clientAddr(c), connectionAddr(c), len(forwardedFor(c)), s.TrustedProxyHops})
+			clientView{s.clientAddr(c), connectionAddr(c), len(forwardedFor(c)),
+				s.TrustedProxyHops})
 		if err != nil {
 			return err
 		}
@@ -59,8 +60,8 @@ func (s *Server) ready(ctx context.Context, c *fiber.Ctx) error {
 	if err := s.Ready(ctx); err != nil {
 		away := fault.StoreUnavailable(err)
 		away.Message =
-			"Not ready: the database does not answer or takes no writes, or its schema is older than " +
-				"this version needs."
+			"Not ready: the database does not answer or takes no writes, or its schema is older " +
+				"than this version needs."
 		return away
 	}
 	return sendJSON(c, contentTypeJSON, healthAnswer{"ok", s.Version, s.Instance})

@@ -39,8 +39,9 @@ func (h hosts) answers(host, path []byte) bool {
 		return true
 	}
 	name := bytes.TrimSuffix(host, []byte(h.defaultPort))
-	return len(name) == len(h.public) && strings.EqualFold(string(name), h.public) || h.development &&
-		isThisMachine(strings.ToLower(string(host)))
+	return len(name) == len(h.public) && strings.EqualFold(string(name), h.public) ||
+		h.development &&
+			isThisMachine(strings.ToLower(string(host)))
 }
 
 func isThisMachine(host string) bool {

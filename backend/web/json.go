@@ -21,8 +21,8 @@ func readJSON(c *fiber.Ctx, target any) error {
 	// BodyRaw, because Body would decompress without a limit.
 	if err := jsonv2.Unmarshal(c.BodyRaw(), target, jsonv2.RejectUnknownMembers(true)); err != nil {
 		return fault.Wrap(fault.InvalidRequest,
-			"The body must be one JSON object with the fields that /api/openapi.json names, each at most "+
-				"once.", err)
+			"The body must be one JSON object with the fields that /api/openapi.json names, "+
+				"each at most once.", err)
 	}
 	return nil
 }

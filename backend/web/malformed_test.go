@@ -82,7 +82,8 @@ func storm(t *testing.T, requests, seed int) {
 	}
 	for _, status := range []string{"200", "400", "404", "405", "413", "415", "421", "431"} {
 		if requests >= 5000 && counts[status] == 0 {
-			t.Errorf("no answer was %s: the requests are not as different as they should be", status)
+			t.Errorf("no answer was %s: the requests are not as different as they should be",
+				status)
 		}
 	}
 	b.Get("/readyz").Want(http.StatusOK)
@@ -119,7 +120,8 @@ func send(
 					counts[status]++
 				}
 				mu.Unlock()
-				if err != nil || slices.ContainsFunc(statuses, func(s string) bool { return s[0] == '5' }) {
+				if err != nil ||
+					slices.ContainsFunc(statuses, func(s string) bool { return s[0] == '5' }) {
 					t.Errorf("got %v, %v for %.3000q", statuses, err, request)
 					return
 				}
@@ -182,6 +184,7 @@ func validRequests(token string) []string {
 		post("/api/auth/code/resend", `{}`),
 		"GET /api/auth/code?id=0b4b2f0e-7d1c-4a3e-9c55-1f2e3d4c5b6a HTTP/1.1\r\n" + fields + "\r\n",
 		"POST /api/auth/sign-out HTTP/1.1\r\n" + head +
-			"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+			"Content-Type: application/json\r\nTransfer-Encoding: " +
+			"chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 	}
 }

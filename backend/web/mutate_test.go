@@ -9,7 +9,8 @@ import (
 
 // nasty are fragments that parsers mishandle.
 var nasty = []string{
-	"\x00", "\r", "\n", "\r\n", "\r\n\r\n", "\n\n", "\t", " ", ":", ";", ",", "=", "%", "%00", "%2f",
+	"\x00", "\r", "\n", "\r\n", "\r\n\r\n", "\n\n", "\t", " ", ":", ";", ",", "=", "%", "%00",
+	"%2f",
 	"..", "//", "\\", "\"", "'", "{", "[",
 	"\x7f", "\x80", "\xff\xfe", "\xc0\xaf", "\u202e", "\ufeff", "0x", "-1", "+1",
 	"18446744073709551616", "1e9", "null", "chunked", "://", "@", "#", "?",
@@ -30,7 +31,8 @@ var lines = []string{
 	"Content-Length: -5", "Transfer-Encoding: chunked", "Transfer-Encoding: identity",
 	"Host: evil.example", "Host:", "Expect: 100-continue", "Expect: 200-ok", "Connection: close",
 	"Connection: upgrade", "Upgrade: h2c", "Content-Encoding: gzip",
-	"Content-Type: multipart/form-data; boundary=x", "Content-Type: text/plain", "X-Request-Id: \x01",
+	"Content-Type: multipart/form-data; boundary=x", "Content-Type: text/plain",
+	"X-Request-Id: \x01",
 	"Trailer: Host", "Range: bytes=0-,1-", "If-None-Match: *",
 	"Cookie: __Host-sana_session=a; __Host-sana_session=b", "Cookie: __Host-sana_browser=\xff",
 	"Cookie: " + strings.Repeat("a=b;", 2000), "Cookie: \xff=\xfe", "Origin: null",

@@ -115,7 +115,8 @@ func TestFiles_OfTheSPA(t *testing.T) {
 		{"/verify%23", html, 404, "text/html; charset=utf-8", "Sana", "no-store"},
 		{"/verify%24c=123456", html, 404, "text/html; charset=utf-8", "Sana", "no-store"},
 		{"/no/such/page", html, 404, "text/html; charset=utf-8", "Sana", "no-store"},
-		{"/no/such/page", "application/json", 404, "application/problem+json", "not_found", "no-store"},
+		{"/no/such/page", "application/json", 404, "application/problem+json", "not_found",
+			"no-store"},
 		{"/assets/index-B3xQ.js", "*/*", 200, "text/javascript; charset=utf-8", "export",
 			"public, max-age=31536000, immutable"},
 		{"/assets/index-C9aK.css", "*/*", 200, "text/css; charset=utf-8", "body",
@@ -126,7 +127,8 @@ func TestFiles_OfTheSPA(t *testing.T) {
 		{"/.gitkeep", html, 404, "application/problem+json", "not_found", "no-store"},
 		{"/.git/config", "*/*", 404, "application/problem+json", "not_found", "no-store"},
 		{"/assets/../index.html", html, 404, "application/problem+json", "not_found", "no-store"},
-		{"/assets/%2e%2e/index.html", html, 404, "application/problem+json", "not_found", "no-store"},
+		{"/assets/%2e%2e/index.html", html, 404, "application/problem+json", "not_found",
+			"no-store"},
 		{"/%69ndex.html", html, 404, "application/problem+json", "not_found", "no-store"},
 		{"/api/none", html, 404, "application/problem+json", "not_found", "no-store"},
 		{"/auth/none", html, 404, "application/problem+json", "not_found", "no-store"},
@@ -153,7 +155,8 @@ func TestFiles_OfTheSPA(t *testing.T) {
 func TestPage_PictureHasPublicURL(t *testing.T) {
 	t.Parallel()
 	spa := fstest.MapFS{
-		"index.html": {Data: []byte(`<html lang="en"><meta property="og:image" content="/card.png">`)}}
+		"index.html": {
+			Data: []byte(`<html lang="en"><meta property="og:image" content="/card.png">`)}}
 	server := newServerWith(t, func(o *web.Options) { o.SPA = spa })
 	a := serve(t, server).Open(t).Get("/").Want(http.StatusOK)
 	want := `<meta property="og:image" content="` + server.PublicURL.String() + `/card.png">`
@@ -185,7 +188,8 @@ func TestPage_KnowsBrowsersWithoutSession(t *testing.T) {
 // Search engines may index the sign-in page, and no other page.
 func TestPage_OnlySignInIsIndexed(t *testing.T) {
 	t.Parallel()
-	b := serve(t, newServer(t, fstest.MapFS{"index.html": {Data: []byte("<html >")}}, false)).Open(t)
+	b := serve(t,
+		newServer(t, fstest.MapFS{"index.html": {Data: []byte("<html >")}}, false)).Open(t)
 	for path, want := range map[string]string{"/": "", "/verify": "noindex",
 		"/index.html": "noindex"} {
 		harness.WantEqual(t, path, b.Get(path).Want(http.StatusOK).Header.Get("X-Robots-Tag"), want)
@@ -242,7 +246,8 @@ func TestInbox_ShowsEveryMailOnEveryInstance(t *testing.T) {
 		}
 		harness.WantEqual(t, "recipients", map[string]bool{mails[0].To: true, mails[1].To: true},
 			map[string]bool{ada: true, grace: true})
-		page := app.Open(t).Get("/dev/inbox", harness.With("Accept", "text/html")).Want(http.StatusOK)
+		page := app.Open(t).Get("/dev/inbox",
+			harness.With("Accept", "text/html")).Want(http.StatusOK)
 		if !strings.Contains(string(page.Body), mails[0].Subject) {
 			t.Error("the page does not show the mail")
 		}
@@ -283,7 +288,8 @@ func TestDev_SessionShowsNoToken(t *testing.T) {
 	harness.WantEqual(t, "store", after.Store, "postgres")
 	harness.WantEqual(t, "client address", after.ClientIP, "203.0.113.9")
 	harness.WantEqual(t, "user agent", after.UserAgent, "harness")
-	if after.Instance == "" || after.Session.User.Email != ada || after.Session.ID != in.Session.ID {
+	if after.Instance == "" || after.Session.User.Email != ada ||
+		after.Session.ID != in.Session.ID {
 		t.Errorf("got %+v", after)
 	}
 	page := b.Get("/auth/session-debug", harness.With("Accept", "text/html")).Want(http.StatusOK)
@@ -312,15 +318,18 @@ func TestClientAddress_IsTakenFromTheRight(t *testing.T) {
 	for hops, cases := range map[string]map[string]string{
 		"0": {"203.0.113.9": "127.0.0.1", "": "127.0.0.1"},
 		"1": {"203.0.113.9": "203.0.113.9", "6.6.6.6,203.0.113.9": "203.0.113.9",
-			"203.0.113.9, nonsense": "127.0.0.1", "": "127.0.0.1", "::ffff:203.0.113.9": "203.0.113.9",
-			"2001:db8::1": "2001:db8::1"},
+			"203.0.113.9, nonsense": "127.0.0.1", "": "127.0.0.1",
+			"::ffff:203.0.113.9": "203.0.113.9",
+			"2001:db8::1":        "2001:db8::1"},
 		"2": {"6.6.6.6, 203.0.113.9, 10.0.0.1": "203.0.113.9", "203.0.113.9": "127.0.0.1"},
 	} {
 		app := w.Run(t, "APP_ENV=development", "MAIL_TRANSPORT=console", "TRUSTED_PROXY_HOPS="+hops)
 		for header, want := range cases {
-			harness.WantEqual(t, hops+" hops, "+header, address(app, "X-Forwarded-For", header), want)
+			harness.WantEqual(t, hops+" hops, "+header, address(app, "X-Forwarded-For", header),
+				want)
 		}
-		for _, forged := range []string{"X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "Forwarded",
+		for _, forged := range []string{"X-Real-IP", "CF-Connecting-IP", "True-Client-IP",
+			"Forwarded",
 			"X-Client-IP"} {
 			harness.WantEqual(t, forged, address(app, forged, "6.6.6.6"), "127.0.0.1")
 		}

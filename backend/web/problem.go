@@ -80,7 +80,8 @@ type signedOut struct {
 func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	f := faultOf(err)
 	if status := statusOf[f.Code]; status >= http.StatusInternalServerError {
-		s.Log.Error("request failed", "request_id", requestID(c), "route", c.Route().Path, "error", err)
+		s.Log.Error("request failed", "request_id", requestID(c), "route", c.Route().Path, "error",
+			err)
 	}
 	return s.writeProblem(c, f)
 }

@@ -103,7 +103,8 @@ var clean = []struct {
 		strings.Replace(plain, "HTTP/1.1\r\n", "HTTP/1.1\n", 1), 200},
 	{"a tab and obs-text in a value", get("X: a\tb\xe9"), 200},
 	{"other headers twice", get("Accept: a\r\nAccept: b"), 200},
-	{"two cookie headers, as proxies from HTTP/2 leave them", get("Cookie: a=1\r\nCookie: b=2"), 200},
+	{"two cookie headers, as proxies from HTTP/2 leave them", get("Cookie: a=1\r\nCookie: b=2"),
+		200},
 	{"the host in capitals", "GET /livez?a HTTP/1.1\r\nHost: SANA.Example\r\n\r\n", 200},
 	{"the default port", "GET /api/openapi.json HTTP/1.1\r\nHost: sana.example:443\r\n\r\n", 200},
 	{"the absolute form of our own address",
@@ -170,7 +171,8 @@ var unclean = map[string]string{
 	"a trailer field": out +
 		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Trailer: 1\r\n\r\n",
 	"a trailer field that was announced": out +
-		"Transfer-Encoding: chunked\r\nTrailer: X-Trailer\r\n\r\n2\r\n{}\r\n0\r\nX-Trailer: 1\r\n\r\n",
+		"Transfer-Encoding: chunked\r\nTrailer: X-Trailer\r\n\r\n2\r\n{}\r\n0\r\nX-Trailer: " +
+		"1\r\n\r\n",
 	"a trailer field that is there already": out +
 		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nSec-Fetch-Site: same-origin\r\n\r\n",
 	"bare LF behind a header":           "GET /livez HTTP/1.1\r\nHost: sana.example\nX: 1\r\n\r\n",

@@ -33,16 +33,19 @@ func TestBody_IsReadStrictly(t *testing.T) {
 		{"two values", good + good, nil, 400, "invalid_request"},
 		{"something behind the value", good + "x", nil, 400, "invalid_request"},
 		{"an unknown key", `{"email":"` + ada + `","admin":true}`, nil, 400, "invalid_request"},
-		{"a key twice", `{"email":"` + ada + `","email":"` + grace + `"}`, nil, 400, "invalid_request"},
+		{"a key twice", `{"email":"` + ada + `","email":"` + grace + `"}`, nil, 400,
+			"invalid_request"},
 		{"a key in another case", `{"Email":"` + ada + `"}`, nil, 400, "invalid_request"},
 		{"a value of another type", `{"email":["` + ada + `"]}`, nil, 400, "invalid_request"},
 		{"bytes that are not UTF-8", "{\"email\":\"\xff\xfe@sana.example\"}", nil, 400,
 			"invalid_request"},
-		{"deep nesting", `{"email":` + strings.Repeat("[", 4000) + `}`, nil, 400, "invalid_request"},
+		{"deep nesting", `{"email":` + strings.Repeat("[", 4000) + `}`, nil, 400,
+			"invalid_request"},
 		{"a missing key is an empty address", `{}`, nil, 400, "invalid_email"},
 		{"null is no object", `null`, nil, 400, "invalid_email"},
 		{"a form", good,
-			[]harness.Header{harness.With("Content-Type", "application/x-www-form-urlencoded")}, 415,
+			[]harness.Header{harness.With("Content-Type", "application/x-www-form-urlencoded")},
+			415,
 			"unsupported_media_type"},
 		{"text", good, []harness.Header{harness.With("Content-Type", "text/plain")}, 415,
 			"unsupported_media_type"},
@@ -56,7 +59,8 @@ func TestBody_IsReadStrictly(t *testing.T) {
 			"unsupported_media_type"},
 		{"compressed", good, []harness.Header{harness.With("Content-Encoding", "gzip")}, 415,
 			"unsupported_media_type"},
-		{"too large", `{"email":"` + strings.Repeat("a", 9000) + `"}`, nil, 413, "request_too_large"},
+		{"too large", `{"email":"` + strings.Repeat("a", 9000) + `"}`, nil, 413,
+			"request_too_large"},
 	} {
 		t.Run(c.promise, func(t *testing.T) {
 			b.Post("/api/auth/code", c.body, c.headers...).Want(c.status, c.code)
@@ -124,7 +128,8 @@ func TestRoutes_OnlyDeclaredOnesAreAnswered(t *testing.T) {
 		"/account":              "GET, HEAD",
 		"/start.js":             "GET, HEAD",
 	} {
-		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} {
+		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
+			"TRACE"} {
 			if strings.Contains(allow, method) {
 				continue
 			}
@@ -136,7 +141,8 @@ func TestRoutes_OnlyDeclaredOnesAreAnswered(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		"/api", "/api/", "/api/unknown", "/API/auth/session", "/api/auth/session/", "//api/auth/session",
+		"/api", "/api/", "/api/unknown", "/API/auth/session", "/api/auth/session/",
+		"//api/auth/session",
 		"/api/auth/session.css",
 		"/api/auth/session;x.js", "/api/%61uth/session", "/api/auth/..%2fsession", "/auth",
 		"/auth/session-debug", "/dev", "/dev/inbox", "/dev/inbox.json",
@@ -165,7 +171,8 @@ func TestRequestID_FromOutsideIsKeptIfHarmless(t *testing.T) {
 	t.Parallel()
 	b := harness.NewWorld(t).Run(t).Open(t)
 	for given, kept := range map[string]bool{
-		"abc-123": true, strings.Repeat("a", 64): true, strings.Repeat("a", 65): false, "a b": false,
+		"abc-123": true, strings.Repeat("a", 64): true, strings.Repeat("a", 65): false,
+		"a b": false,
 		"a{b": false, "": false,
 	} {
 		a := b.Get("/api/auth/session", harness.With("X-Request-Id", given))

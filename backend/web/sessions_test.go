@@ -15,8 +15,8 @@ import (
 
 const (
 	firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
-	iphone  = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, " +
-		"like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
+	iphone  = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 " +
+		"(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
 )
 
 // signInWith signs ada in with another browser.
@@ -54,7 +54,8 @@ var sessionScenarios = []scenario{
 		if list[0].ID == other.ID { // the one used last comes first
 			this, other = other, this
 		}
-		this.IP, other.IP, this.LastSeenAt, other.LastSeenAt = list[0].IP, list[1].IP, list[0].LastSeenAt,
+		this.IP, other.IP, this.LastSeenAt, other.LastSeenAt = list[0].IP, list[1].IP,
+			list[0].LastSeenAt,
 			list[1].LastSeenAt
 		harness.WantEqual(s, "sessions", list, []harness.Listed{this, other})
 		harness.WantEqual(s, "complete", complete, true)
@@ -66,7 +67,8 @@ var sessionScenarios = []scenario{
 	}},
 	{"only signed-in users can list or revoke sessions", func(s scene) {
 		s.b.Get("/api/sessions").Want(http.StatusUnauthorized, "not_signed_in")
-		s.b.Do(http.MethodDelete, "/api/sessions", "").Want(http.StatusUnauthorized, "not_signed_in")
+		s.b.Do(http.MethodDelete, "/api/sessions", "").Want(http.StatusUnauthorized,
+			"not_signed_in")
 		s.b.Do(http.MethodDelete, "/api/sessions/"+strings.Repeat("0", 32),
 			"").Want(http.StatusUnauthorized, "not_signed_in")
 		// a browser that waits for a code is not signed in either
@@ -90,7 +92,7 @@ var sessionScenarios = []scenario{
 			"not_signed_in").Problem().SignedOut
 		if why.Reason != "ended_elsewhere" || why.By != "Firefox on Linux" ||
 			time.Since(why.At).Abs() > time.Minute {
-			s.Errorf("the phone is told %+v", why)
+			s.Errorf("the phone gets %+v", why)
 		}
 		harness.WantEqual(s, "told again after a reload",
 			phone.Get("/api/auth/session").Problem().SignedOut.Reason, "ended_elsewhere")
@@ -141,7 +143,8 @@ var sessionScenarios = []scenario{
 			return // sealed sessions have no list
 		}
 		hers := other.Delete("/api/sessions/" + in.Session.ID).Want(http.StatusNoContent)
-		nobodys := other.Delete("/api/sessions/" + strings.Repeat("0", 32)).Want(http.StatusNoContent)
+		nobodys := other.Delete("/api/sessions/" + strings.Repeat("0", 32)).Want(
+			http.StatusNoContent)
 		harness.WantEqual(s, "names of headers", namesOf(hers.Header), namesOf(nobodys.Header))
 		for _, id := range []string{"nonsense", strings.ToUpper(in.Session.ID), in.Session.ID + "0",
 			in.Session.ID[1:]} {
@@ -159,8 +162,10 @@ var sessionScenarios = []scenario{
 			laptop, first := s.signInWith(firefox)
 			makeOld(s, laptop)
 			one, all := "/api/sessions/"+onPhone.Session.ID, "/api/sessions"
-			laptop.Do(http.MethodDelete, one, "").Want(http.StatusForbidden, "reauthentication_required")
-			laptop.Do(http.MethodDelete, all, "").Want(http.StatusForbidden, "reauthentication_required")
+			laptop.Do(http.MethodDelete, one, "").Want(http.StatusForbidden,
+				"reauthentication_required")
+			laptop.Do(http.MethodDelete, all, "").Want(http.StatusForbidden,
+				"reauthentication_required")
 			s.world.Pass(s, time.Minute)
 			again := laptop.SignIn(s.world, ada)
 			harness.WantEqual(s, "session", again.Session.ID, first.Session.ID)
@@ -193,14 +198,15 @@ var sessionScenarios = []scenario{
 			} {
 				end(wrong)
 			}
-			stranger.Get("/not-you", harness.With("Accept", "text/html")) // as a scanner of links does
+			// as a scanner of links does
+			stranger.Get("/not-you", harness.With("Accept", "text/html"))
 			phone.Get("/api/auth/session").Want(http.StatusOK)
 
 			harness.WantEqual(s, "cookies set", len(end(token).Set), 0)
 			why := phone.Get("/api/auth/session").Want(http.StatusUnauthorized,
 				"not_signed_in").Problem().SignedOut
 			if why.Reason != "ended_by_link" || why.By != "Firefox on Linux" {
-				s.Errorf("the phone is told %+v", why)
+				s.Errorf("the phone gets %+v", why)
 			}
 			laptop.Get("/api/auth/session").Want(http.StatusOK)
 			stranger.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
@@ -223,7 +229,8 @@ var sessionScenarios = []scenario{
 			text := s.world.Mails(s, "new_device", ada, 1)[0].Text
 			_, link, _ := strings.Cut(text, "/not-you#t=")
 			token, _, _ := strings.Cut(link, "\n")
-			s.app.Open(s).Post("/api/auth/not-you", `{"token":"`+token+`"}`).Want(http.StatusNoContent)
+			s.app.Open(s).Post("/api/auth/not-you",
+				`{"token":"`+token+`"}`).Want(http.StatusNoContent)
 			s.b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 		}},
 	{"a network may use sixty links an hour, valid or not", func(s scene) {
@@ -268,8 +275,8 @@ func TestSealedCookie_IsRenewedOnceAMinuteWhileInUse(t *testing.T) {
 	}
 	var clock atomic.Int64 // seconds
 	now := func() time.Time { return time.Unix(clock.Load(), 0) }
-	store := session.NewSealed(ring, cookie, session.Limits{Idle: time.Hour, MaxAge: 24 * time.Hour},
-		now, nil)
+	store := session.NewSealed(ring, cookie,
+		session.Limits{Idle: time.Hour, MaxAge: 24 * time.Hour}, now, nil)
 	user := session.User{ID: "98e35920-c49e-4131-afc6-ed01d92e7e17", Email: ada, SignedInAt: now()}
 	issued, err := store.Seal(session.Session{ID: session.NewID(), User: user, CreatedAt: now()})
 	if err != nil {
@@ -292,5 +299,6 @@ func TestSealedCookie_IsRenewedOnceAMinuteWhileInUse(t *testing.T) {
 	clock.Add(59*60 + 30)
 	b.Get("/api/auth/session").Want(http.StatusOK)
 	b.Clone().Get("/api/auth/session",
-		harness.With("Cookie", cookie+"="+issued.Token)).Want(http.StatusUnauthorized, "not_signed_in")
+		harness.With("Cookie", cookie+"="+issued.Token)).Want(http.StatusUnauthorized,
+		"not_signed_in")
 }

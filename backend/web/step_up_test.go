@@ -75,41 +75,43 @@ var stepUpScenarios = []scenario{
 			s.wantEqual("creation of the session", s.count(created), began)
 		}
 	}},
-	{"a replaced token is the old state of the session, and later can only revoke it", func(s scene) {
-		if s.sealed {
-			return // sealed sessions do not share the time of a step-up
-		}
-		s.b.SignIn(s.world, ada)
-		makeOld(s, s.b)
-		code := s.stepUpCode(s.b, ada)
-		old := s.b.Clone()
-		stepped := s.b.Verify(code).Want(200).SignedIn()
-		for range 2 {
-			was := old.Get("/api/auth/session").Want(200).SignedIn()
-			s.wantEqual("session", was.Session.ID, stepped.Session.ID)
-			if age := stepped.Session.SignedInAt.Sub(was.Session.SignedInAt); age < 9*time.Minute {
-				s.Errorf("with the old token the sign-in is %s older, want ten minutes", age)
+	{"a replaced token is the old state of the session, and later can only revoke it",
+		func(s scene) {
+			if s.sealed {
+				return // sealed sessions do not share the time of a step-up
 			}
-			old.Get("/api/account/export").Want(403, "reauthentication_required")
-		}
-		s.b.Get("/api/auth/session").Want(200) // the new token is shown
-		old.Get("/api/auth/session").Want(200) // requests that were sent before it
-		s.world.Exec(s, `
+			s.b.SignIn(s.world, ada)
+			makeOld(s, s.b)
+			code := s.stepUpCode(s.b, ada)
+			old := s.b.Clone()
+			stepped := s.b.Verify(code).Want(200).SignedIn()
+			for range 2 {
+				was := old.Get("/api/auth/session").Want(200).SignedIn()
+				s.wantEqual("session", was.Session.ID, stepped.Session.ID)
+				if age := stepped.Session.SignedInAt.Sub(
+					was.Session.SignedInAt); age < 9*time.Minute {
+					s.Errorf("with the old token the sign-in is %s older, want ten minutes", age)
+				}
+				old.Get("/api/account/export").Want(403, "reauthentication_required")
+			}
+			s.b.Get("/api/auth/session").Want(200) // the new token is shown
+			old.Get("/api/auth/session").Want(200) // requests that were sent before it
+			s.world.Exec(s, `
 			UPDATE replaced_tokens
 			SET presented_at = presented_at - interval '10 seconds'`)
-		old.Get("/api/auth/session").Want(401, "not_signed_in")
-		old.Get("/api/account").Want(401, "not_signed_in")
-		old.Delete("/api/account").Want(401, "not_signed_in")
-		s.b.Get("/api/account/export").Want(200)
+			old.Get("/api/auth/session").Want(401, "not_signed_in")
+			old.Get("/api/account").Want(401, "not_signed_in")
+			old.Delete("/api/account").Want(401, "not_signed_in")
+			s.b.Get("/api/account/export").Want(200)
 
-		for range 2 {
-			old.Clone().Post("/api/auth/sign-out", "{}").Want(204)
-		}
-		why := s.b.Get("/api/account").Want(401, "not_signed_in").Problem().SignedOut
-		s.wantEqual("reason", why.Reason, "signed_out")
-		s.wantEqual("sign-outs", s.count(signOuts), 1)
-		wantSessions(s, 0)
-	}},
+			for range 2 {
+				old.Clone().Post("/api/auth/sign-out", "{}").Want(204)
+			}
+			why := s.b.Get("/api/account").Want(401, "not_signed_in").Problem().SignedOut
+			s.wantEqual("reason", why.Reason, "signed_out")
+			s.wantEqual("sign-outs", s.count(signOuts), 1)
+			wantSessions(s, 0)
+		}},
 	{"a step-up can be repeated while its token is the session's", func(s scene) {
 		s.b.SignIn(s.world, ada)
 		code := s.stepUpCode(s.b, ada)
@@ -220,7 +222,8 @@ var stepUpScenarios = []scenario{
 		laptop, _ := s.signInWith(firefox)
 		s.world.Exec(s, `CREATE TABLE kept AS SELECT * FROM challenges WHERE purpose = 'step_up'`)
 		laptop.Delete("/api/account").Want(204)
-		s.b.VerifyFor(ada, code).Want(404, "no_pending_code") // the code was deleted with the account
+		// the code was deleted with the account
+		s.b.VerifyFor(ada, code).Want(404, "no_pending_code")
 		wantNoUser(s)
 		// The rows are as if the code had been verified at that moment.
 		s.world.Exec(s, `INSERT INTO challenges SELECT * FROM kept`)

@@ -22,29 +22,30 @@ func (s scene) written() map[string]int {
 
 // verifyScenarios test the promises about repeated and parallel verifications.
 var verifyScenarios = []scenario{
-	{"a right code repeated within two minutes is answered alike and writes nothing", func(s scene) {
-		s.app.Open(s).SignIn(s.world, ada)
-		s.world.Pass(s, time.Minute)
-		code := s.b.GetCode(s.world, ada) // in another browser; the user is notified by mail
-		lost := s.b.Clone()
-		first := s.b.Verify(code).Want(200).SignedIn()
-		before := s.written()
-		// The answer was lost, then arrived, then is repeated.
-		for _, b := range []*harness.Browser{lost, s.b, lost} {
-			s.wantEqual("repeat", b.Verify(code).Want(200).SignedIn(), first)
-			s.wantEqual("session", current(b).Session, first.Session)
-			if !s.sealed {
-				s.wantEqual("session cookie", b.Cookies()[cookie], s.b.Cookies()[cookie])
+	{"a right code repeated within two minutes is answered alike and writes nothing",
+		func(s scene) {
+			s.app.Open(s).SignIn(s.world, ada)
+			s.world.Pass(s, time.Minute)
+			code := s.b.GetCode(s.world, ada) // in another browser; the user is notified by mail
+			lost := s.b.Clone()
+			first := s.b.Verify(code).Want(200).SignedIn()
+			before := s.written()
+			// The answer was lost, then arrived, then is repeated.
+			for _, b := range []*harness.Browser{lost, s.b, lost} {
+				s.wantEqual("repeat", b.Verify(code).Want(200).SignedIn(), first)
+				s.wantEqual("session", current(b).Session, first.Session)
+				if !s.sealed {
+					s.wantEqual("session cookie", b.Cookies()[cookie], s.b.Cookies()[cookie])
+				}
 			}
-		}
-		s.world.Pass(s, 110*time.Second)
-		late := s.b.VerifyFor("", code).Want(200).SignedIn()
-		s.wantEqual("session", late.Session.ID, first.Session.ID)
-		s.world.AwaitMails(s)
-		s.wantEqual("written by repeats", s.written(), before)
-		s.wantEqual("mails about a new browser", s.count(newDeviceMails), 1)
-		wantSessions(s, 2)
-	}},
+			s.world.Pass(s, 110*time.Second)
+			late := s.b.VerifyFor("", code).Want(200).SignedIn()
+			s.wantEqual("session", late.Session.ID, first.Session.ID)
+			s.world.AwaitMails(s)
+			s.wantEqual("written by repeats", s.written(), before)
+			s.wantEqual("mails about a new browser", s.count(newDeviceMails), 1)
+			wantSessions(s, 2)
+		}},
 	{"a right code repeated after two minutes has expired, and sets no cookie", func(s scene) {
 		code := s.b.GetCode(s.world, ada)
 		lost := s.b.Clone()

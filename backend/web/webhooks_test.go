@@ -35,7 +35,8 @@ func awaitDelivery(t testing.TB, b *harness.Browser, state, reason string) {
 	harness.Eventually(t, "the page is not told", func() error {
 		p := b.Get("/api/auth/code").Want(http.StatusOK).Pending()
 		if p.Delivery != state || p.Reason != reason {
-			return fmt.Errorf("delivery is %q for %q, want %q for %q", p.Delivery, p.Reason, state, reason)
+			return fmt.Errorf("delivery is %q for %q, want %q for %q", p.Delivery, p.Reason, state,
+				reason)
 		}
 		return nil
 	})
@@ -56,8 +57,9 @@ func forget(t testing.TB, w *harness.World) {
 
 var (
 	delivered = mailgunfake.Event{Event: "delivered", Code: 250}
-	deferred  = mailgunfake.Event{Event: "failed", Severity: "temporary", Reason: "generic", Code: 451}
-	bounced   = mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550,
+	deferred  = mailgunfake.Event{Event: "failed", Severity: "temporary", Reason: "generic",
+		Code: 451}
+	bounced = mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "bounce", Code: 550,
 		Enhanced: "5.1.1"}
 )
 
@@ -109,8 +111,10 @@ func TestMailEvent_OrderAndRepetitionDoNotMatter(t *testing.T) {
 		events        []mailgunfake.Event
 		state, reason string
 	}{
-		{[]mailgunfake.Event{about(deferred, ref, early), about(delivered, ref, late)}, "delivered", ""},
-		{[]mailgunfake.Event{about(delivered, ref, early), about(deferred, ref, late)}, "delivered", ""},
+		{[]mailgunfake.Event{about(deferred, ref, early), about(delivered, ref, late)}, "delivered",
+			""},
+		{[]mailgunfake.Event{about(delivered, ref, early), about(deferred, ref, late)}, "delivered",
+			""},
 		{[]mailgunfake.Event{about(delivered, ref, early), about(bounced, ref, late), about(deferred, ref, 2*late)}, "failed", "no_such_mailbox"},
 		{[]mailgunfake.Event{about(bounced, ref, early), about(delivered, ref, late), about(deferred, ref, early)}, "delivered", ""},
 	} {
@@ -160,8 +164,8 @@ func TestMailEvent_OfEarlierMailChangesNothing(t *testing.T) {
 
 	w.Pass(t, time.Minute)
 	p := b.Resend().Want(http.StatusAccepted).CodeRequest().Code
-	harness.WantEqual(t, "delivery and its reason after the resend", [2]string{p.Delivery, p.Reason},
-		[2]string{"queued", ""})
+	harness.WantEqual(t, "delivery and its reason after the resend",
+		[2]string{p.Delivery, p.Reason}, [2]string{"queued", ""})
 	second := w.Mails(t, "sign_in_code", ada, 2)[1].Ref
 	awaitDelivery(t, b, "sent", "")
 	for _, late := range []mailgunfake.Event{about(bounced, first, time.Hour),
@@ -189,8 +193,8 @@ func TestMailEvent_IsShownBesideARequestWithoutMail(t *testing.T) {
 		for _, a := range []*harness.Answer{b.Resend(), b.RequestCode(ada)} {
 			r := a.Want(http.StatusAccepted).CodeRequest()
 			harness.WantEqual(t, "mail", r.Mail, "none")
-			harness.WantEqual(t, "delivery and its reason", [2]string{r.Code.Delivery, r.Code.Reason},
-				[2]string{c.state, c.reason})
+			harness.WantEqual(t, "delivery and its reason",
+				[2]string{r.Code.Delivery, r.Code.Reason}, [2]string{c.state, c.reason})
 		}
 		forget(t, w)
 	}
@@ -201,7 +205,8 @@ func TestMailEvent_OfUnknownMailIsAccepted(t *testing.T) {
 	w := harness.NewWorld(t)
 	b, ref := waiting(t, w, w.Start(t))
 	for _, unknown := range []string{
-		"", "x", ref + "0", ref[:36], strings.ToUpper(ref), "00000000-0000-0000-0000-000000000000/1",
+		"", "x", ref + "0", ref[:36], strings.ToUpper(ref),
+		"00000000-0000-0000-0000-000000000000/1",
 		"'; DROP TABLE users; --", ref + "\x00",
 	} {
 		told(b, about(bounced, unknown, 0).Body(harness.WebhookKey)).Want(http.StatusOK)
@@ -219,7 +224,8 @@ func TestMailEvent_ForgedIsRefused(t *testing.T) {
 		"an empty key":  about(bounced, ref, 0).Body(""),
 		"another token": strings.Replace(good, `"token":"`, `"token":"0`, 1),
 		"no signature": `{"signature":{},"event-data":` +
-			strings.TrimPrefix(good[:strings.Index(good, `,"signature":{"`)], `{"event-data":`) + `}`,
+			strings.TrimPrefix(good[:strings.Index(good, `,"signature":{"`)], `{"event-data":`) +
+			`}`,
 	} {
 		if a := told(b, body).Want(http.StatusForbidden,
 			"invalid_signature"); a.Header.Get("Set-Cookie") != "" {
@@ -238,7 +244,8 @@ func TestMailEvent_OldOrFutureIsRefused(t *testing.T) {
 	b, ref := waiting(t, w, w.Start(t))
 	for age, status := range map[time.Duration]int{
 		// Mailgun retries for 8 h 5 min, with the first signature.
-		9*time.Hour + time.Minute: 406, 24 * time.Hour: 406, 8*time.Hour + 10*time.Minute: 200, 0: 200,
+		9*time.Hour + time.Minute: 406, 24 * time.Hour: 406, 8*time.Hour + 10*time.Minute: 200,
+		0:                200,
 		-4 * time.Minute: 200, -6 * time.Minute: 406, -24 * time.Hour: 406,
 	} {
 		event := about(delivered, ref, 0)
@@ -296,7 +303,8 @@ func TestWebhook_LimitsPathTypeAndSize(t *testing.T) {
 	w := harness.NewWorld(t)
 	b := w.Start(t).Open(t)
 	body := about(delivered, "x", 0).Body(harness.WebhookKey)
-	for _, path := range []string{"/api/webhooks/mailgun/", "/api/webhooks", "/api/webhooks/Mailgun",
+	for _, path := range []string{"/api/webhooks/mailgun/", "/api/webhooks",
+		"/api/webhooks/Mailgun",
 		"/api/webhooks/mailgun/../../auth/sign-out", "/api/auth/sign-out"} {
 		b.Post(path, body, harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden,
 			"cross_origin_request")
@@ -309,8 +317,8 @@ func TestWebhook_LimitsPathTypeAndSize(t *testing.T) {
 		strings.Repeat(" ", 33_000)+body).Want(http.StatusRequestEntityTooLarge)
 	b.Post("/api/webhooks/mailgun", `{`).Want(http.StatusBadRequest, "invalid_request")
 	// Mailgun's events have one to three kB; a server's answer may be long.
-	long := strings.Replace(body, "what the server of", strings.Repeat("what the server said ", 1400),
-		1)
+	long := strings.Replace(body, "what the server of",
+		strings.Repeat("what the server said ", 1400), 1)
 	told(b, long).Want(http.StatusOK)
 	b.Post("/api/auth/verify", long).Want(http.StatusRequestEntityTooLarge)
 }
@@ -348,7 +356,8 @@ func FuzzMailEvent_NeedsAValidSignature(f *testing.F) {
 			t.Fatalf("got %d for %q", a.Status, body)
 		}
 		if !signed && (a.Status < 400 || state(t, w) != before) {
-			t.Fatalf("got %d for %q, and the state went from %s to %s", a.Status, body, before, state(t, w))
+			t.Fatalf("got %d for %q, and the state went from %s to %s", a.Status, body, before,
+				state(t, w))
 		}
 	})
 }

@@ -48,7 +48,8 @@ func navigation() map[string]string {
 // redirects to them. It uses a client of its own, so that the checks begin without a cookie.
 func (r *run) isApp(ctx context.Context) bool {
 	visitor := newClient(r.Options)
-	if me := visitor.get(ctx, reservedPath+"me"); me.is(http.StatusUnauthorized, "sign_in_required") {
+	if me := visitor.get(ctx, reservedPath+"me"); me.is(http.StatusUnauthorized,
+		"sign_in_required") {
 		return true
 	}
 	front := visitor.send(ctx, http.MethodGet, visitor.origin+"/", "", navigation())
@@ -106,7 +107,8 @@ func (r *appRun) pages(ctx context.Context) diagnose.Result {
 		return diagnose.Fail(startPath+" is not Sana's: "+described(a), hintSana)
 	case enter.Query().Get("host") != host || enter.Query().Get("path") != "/sana-check":
 		return diagnose.Fail(
-			"the proxy changes Host: Sana received the host "+printable(enter.Query().Get("host")), hintSana)
+			"the proxy changes Host: Sana received the host "+printable(enter.Query().Get("host")),
+			hintSana)
 	}
 	r.accepted = a
 	r.sana = &run{Options: r.Options, email: r.To}
@@ -170,7 +172,8 @@ func (r *appRun) accessKeys(ctx context.Context) diagnose.Result {
 	case a.is(http.StatusUnauthorized, "access_key_invalid"):
 		return diagnose.OK("Authorization reaches the gate, and an unknown access key is refused")
 	case a.is(http.StatusUnauthorized, "sign_in_required"):
-		return diagnose.Warn("Authorization does not reach the gate: programs with access keys get 401",
+		return diagnose.Warn(
+			"Authorization does not reach the gate: programs with access keys get 401",
 			"pass the header on to the gate, if the app takes access keys")
 	default:
 		return r.wantClosed(a)
@@ -184,7 +187,8 @@ func (r *appRun) wantClosed(a answer) diagnose.Result {
 	case a.is(http.StatusUnauthorized, "sign_in_required"):
 		return diagnose.OK("")
 	case a.is(http.StatusForbidden, "gate_misconfigured"):
-		return diagnose.Fail("the gate rejects the proxy's request (403 gate_misconfigured)", hintLog)
+		return diagnose.Fail("the gate rejects the proxy's request (403 gate_misconfigured)",
+			hintLog)
 	case a.problem.Code == "unavailable":
 		return diagnose.Fail("Sana is unavailable: "+described(a), hintDatabase)
 	case isLetThrough(a):
@@ -269,7 +273,8 @@ func (r *appRun) forgedQuestions(ctx context.Context) diagnose.Result {
 	}
 	if len(reached) > 0 {
 		return diagnose.Warn(
-			"a client's headers reach the gate, which refuses them: "+strings.Join(reached, "; "), hintClean)
+			"a client's headers reach the gate, which refuses them: "+strings.Join(reached, "; "),
+			hintClean)
 	}
 	return diagnose.OK("forged headers, aliases and Connection do not change the answer")
 }
@@ -286,15 +291,17 @@ func names() (list []string) {
 // forgedNames sends identity headers without a session.
 func (r *appRun) forgedNames(ctx context.Context) diagnose.Result {
 	for _, name := range append(names(), "X-Forwarded-User", "X-Remote-User", "X-Webauth-User") {
-		a := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "", map[string]string{name: "admin"})
+		a := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "",
+			map[string]string{name: "admin"})
 		if result := r.wantClosed(a); result.State != diagnose.Passed {
 			result.Detail = "with " + name + ": " + result.Detail
 			return result
 		}
 	}
 	if r.To == "" {
-		return diagnose.OK("a request with a forged identity is refused; use --to to check whether a " +
-			"forged identity reaches the app")
+		return diagnose.OK(
+			"a request with a forged identity is refused; use --to to check whether a forged " +
+				"identity reaches the app")
 	}
 	return diagnose.OK("a request with a forged identity is refused")
 }
@@ -302,7 +309,8 @@ func (r *appRun) forgedNames(ctx context.Context) diagnose.Result {
 // paths sends other spellings of the front page's path, some of which begin like Sana's pages.
 func (r *appRun) paths(ctx context.Context) diagnose.Result {
 	for _, path := range []string{
-		"/_sana/../", "/_sana/..%2f", "/_sana/%2e%2e/", "/_sana%2f..%2f", "/_sana/..;/", "/_SANA/../",
+		"/_sana/../", "/_sana/..%2f", "/_sana/%2e%2e/", "/_sana%2f..%2f", "/_sana/..;/",
+		"/_SANA/../",
 		"//", "/./",
 		"/%2f", "/%2e/", "/?/_sana/", "/index.html;/_sana/",
 	} {
@@ -398,7 +406,8 @@ func (r *appRun) identity(ctx context.Context) diagnose.Result {
 	var believed []string
 	for _, name := range names() {
 		forged := "forged-" + strings.ToLower(rand.Text()[:12])
-		a := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "", map[string]string{name: forged})
+		a := r.client.send(ctx, http.MethodGet, r.client.origin+"/", "",
+			map[string]string{name: forged})
 		if a.err != nil {
 			return noAnswer(a.err)
 		}
@@ -411,8 +420,9 @@ func (r *appRun) identity(ctx context.Context) diagnose.Result {
 		return diagnose.Fail("a client's header reaches the app: "+strings.Join(believed, ", "),
 			hintClean)
 	case !shows(r.client.get(ctx, "/"), r.To):
-		return diagnose.Warn("the front page does not show the user's address, so this check cannot "+
-			"see the identity headers", "run the check with an app that shows its request headers")
+		return diagnose.Warn(
+			"the front page does not show the user's address, so this check cannot see the "+
+				"identity headers", "run the check with an app that shows its request headers")
 	}
 	return diagnose.OK("the app receives the user's address, and no forged header")
 }

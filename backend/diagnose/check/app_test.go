@@ -92,7 +92,10 @@ func (w *wikiWorld) options(
 	if signIn {
 		w.visitors++
 		o.To = fmt.Sprintf("visitor%d@sana.example", w.visitors)
-		o.AskCode = func(context.Context, string) (string, error) { return w.w.Code(t, o.To, 1), nil }
+		o.AskCode = func(context.Context, string) (string, error) {
+			return w.w.Code(t, o.To, 1),
+				nil
+		}
 	}
 	return o
 }
@@ -115,7 +118,8 @@ func bypass(variable, pattern string) func(string) string {
 			config)[1]
 		return strings.Replace(config, "    location / {",
 			"    location = /open { internal; proxy_pass "+upstream+"/; }\n"+
-				"    if ("+variable+" ~ \""+pattern+"\") { rewrite ^ /open last; }\n    location / {", 1)
+				"    if ("+variable+" ~ \""+pattern+
+				"\") { rewrite ^ /open last; }\n    location / {", 1)
 	}
 }
 
@@ -151,7 +155,8 @@ var spoilt = []struct {
 			"pages": "fail /_sana/start is not Sana's", "cookie": "warn not run: needs pages",
 			"sana": "warn not run: needs pages",
 		}},
-	{"leads Sana's pages elsewhere", "caddy", replace("handle /_sana/* {", "handle /_none/* {"), false,
+	{"leads Sana's pages elsewhere", "caddy", replace("handle /_sana/* {", "handle /_none/* {"),
+		false,
 		map[string]string{
 			"pages": "fail /_sana/start is not Sana's", "cookie": "warn not run: needs pages",
 			"sana": "warn not run: needs pages",
@@ -162,16 +167,19 @@ var spoilt = []struct {
 			"forged": "warn not run: needs start",
 		}},
 	{"does not send what it asks about", "caddy",
-		replace("uri /gate/forward/wiki", "uri /gate/nginx/wiki"), false, closedOff(map[string]string{
-			"closed": "fail 3 of 3 requests: the gate rejects the proxy's request (403 gate_misconfigured)",
+		replace("uri /gate/forward/wiki", "uri /gate/nginx/wiki"), false,
+		closedOff(map[string]string{
+			"closed": "fail 3 of 3 requests: the gate rejects the proxy's request (403 " +
+				"gate_misconfigured)",
 		})},
 	{"passes the other family on", "caddy", remove(`request_header -X-Original-\*`), false,
 		map[string]string{
 			"forged": "warn a client's headers reach the gate, which refuses them: X-Original-URL",
 		}},
-	{"has a rule by path", "nginx", bypass("$request_uri", `^/_sana/[.][.]`), false, map[string]string{
-		"paths": "fail without a session /_sana/../ is let through: 200",
-	}},
+	{"has a rule by path", "nginx", bypass("$request_uri", `^/_sana/[.][.]`), false,
+		map[string]string{
+			"paths": "fail without a session /_sana/../ is let through: 200",
+		}},
 	{"has a rule by host", "nginx", bypass("$http_host", ":"), false, map[string]string{
 		"hosts": "fail without a session Host: wiki.example.org:8443 is let through: 200",
 	}},
@@ -197,12 +205,12 @@ var spoilt = []struct {
 			"forged": "warn a client's headers reach the gate, which refuses them: X-Original-URL",
 		}},
 	{aliases, "traefik", remove(`Remote_\w+: ""`), true, map[string]string{
-		"identity": "fail a client's header reaches the app: Remote_User, Remote_Email, Remote_Name, " +
-			"Remote_Groups, Remote_Id",
+		"identity": "fail a client's header reaches the app: Remote_User, Remote_Email, " +
+			"Remote_Name, Remote_Groups, Remote_Id",
 	}},
 	{aliases, "caddy", remove(`request_header -Remote_\*`), true, map[string]string{
-		"identity": "fail a client's header reaches the app: Remote_User, Remote_Email, Remote_Name, " +
-			"Remote_Groups, Remote_Id",
+		"identity": "fail a client's header reaches the app: Remote_User, Remote_Email, " +
+			"Remote_Name, Remote_Groups, Remote_Id",
 	}},
 }
 

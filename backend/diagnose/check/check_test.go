@@ -69,7 +69,8 @@ func TestCheck_DetectsInstancesWithSeparateDatabases(t *testing.T) {
 	})
 	for _, r := range list {
 		if r.Name == "pending" &&
-			(!strings.Contains(r.Hint, "DATABASE_URL") || !strings.Contains(r.Hint, "SECRET_KEYS")) {
+			(!strings.Contains(r.Hint, "DATABASE_URL") ||
+				!strings.Contains(r.Hint, "SECRET_KEYS")) {
 			t.Errorf("the hint names no variable: %s", r.Hint)
 		}
 	}
@@ -77,7 +78,8 @@ func TestCheck_DetectsInstancesWithSeparateDatabases(t *testing.T) {
 
 // afterPublicURL adds the checks that do not run if PUBLIC_URL is wrong.
 func afterPublicURL(others map[string]string) map[string]string {
-	for _, name := range []string{"other-sites", "contract", "headers", "no-session", "code-request"} {
+	for _, name := range []string{"other-sites", "contract", "headers", "no-session",
+		"code-request"} {
 		others[name] = "warn not run: needs public-url"
 	}
 	for _, name := range []string{"cookie", "pending", "cleanup"} {
@@ -107,14 +109,16 @@ func TestCheck_DetectsWrongSchemeInPublicURL(t *testing.T) {
 	wantAllBut(t, list,
 		afterPublicURL(
 			map[string]string{
-				"public-url": "fail wrong PUBLIC_URL: its own origin is refused (403 cross_origin_request)"}))
+				"public-url": "fail wrong PUBLIC_URL: its own origin is refused (403 " +
+					"cross_origin_request)"}))
 }
 
 // One of two instances still has the old PUBLIC_URL: half of the answers are its.
 func TestCheck_DetectsWrongPublicURLOfOneInstance(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
-	f := newFront(w.Run(t, atHome), w.Run(t, "APP_ENV=development", "PUBLIC_URL=http://example.com"))
+	f := newFront(w.Run(t, atHome),
+		w.Run(t, "APP_ENV=development", "PUBLIC_URL=http://example.com"))
 	f.own = func(r *http.Request) *own {
 		switch {
 		case r.Method == http.MethodDelete &&

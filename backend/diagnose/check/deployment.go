@@ -52,8 +52,9 @@ func (r *run) ready(ctx context.Context) diagnose.Result {
 		return diagnose.OK("")
 	})
 	if result.State == diagnose.Passed {
-		result.Detail = fmt.Sprintf("database and schema are ready; instances seen in %d requests: %d",
-			r.Requests, len(r.instances))
+		result.Detail = fmt.Sprintf(
+			"database and schema are ready; instances seen in %d requests: %d", r.Requests,
+			len(r.instances))
 	}
 	return result
 }
@@ -203,10 +204,12 @@ func (r *run) noSession(ctx context.Context) diagnose.Result {
 		return diagnose.Fail("a new visitor gets a session",
 			"check that the proxy passes Sana's answers on unchanged")
 	case len(tokens) != 1:
-		detail := fmt.Sprintf("401 not_signed_in comes with %d browser tokens, not one", len(tokens))
+		detail := fmt.Sprintf("401 not_signed_in comes with %d browser tokens, not one",
+			len(tokens))
 		return diagnose.Fail(detail, hintCookies)
 	case foreign != "":
-		return diagnose.Warn("a new visitor gets the cookie "+printable(foreign)+", which is not Sana's",
+		return diagnose.Warn(
+			"a new visitor gets the cookie "+printable(foreign)+", which is not Sana's",
 			"if it is for sticky sessions, disable them: Sana does not need them")
 	}
 	return diagnose.OK("401 not_signed_in, with a browser token and no session")

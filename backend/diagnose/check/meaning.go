@@ -32,15 +32,16 @@ func (r *run) unexpected(a answer) diagnose.Result {
 	}
 	switch a.problem.Code {
 	case "misdirected_request":
-		return diagnose.Fail("wrong PUBLIC_URL, or the proxy changes Host: this host is refused (421 "+
-			"misdirected_request)",
-			"set PUBLIC_URL="+r.client.origin+
+		return diagnose.Fail(
+			"wrong PUBLIC_URL, or the proxy changes Host: this host is refused (421 "+
+				"misdirected_request)", "set PUBLIC_URL="+r.client.origin+
 				" on every instance; if it is, let the proxy pass the Host header on unchanged")
 	case "cross_origin_request":
-		return diagnose.Fail("wrong PUBLIC_URL: its own origin is refused (403 cross_origin_request)",
+		return diagnose.Fail(
+			"wrong PUBLIC_URL: its own origin is refused (403 cross_origin_request)",
 			"set PUBLIC_URL="+r.client.origin+
-				" on every instance, scheme and port included; if it is, let the proxy pass Origin on "+
-				"unchanged")
+				" on every instance, scheme and port included; if it is, let the proxy pass "+
+				"Origin on unchanged")
 	case "unavailable":
 		return diagnose.Fail(fmt.Sprintf("database unavailable: %s%s", described(a), retryAfter(a)),
 			hintDatabase)
@@ -63,8 +64,8 @@ func (r *run) unexpected(a answer) diagnose.Result {
 			"look for request id "+printable(a.problem.RequestID)+" in the log of the instances")
 	case a.status >= 300 && a.status < 400:
 		return diagnose.Fail(
-			fmt.Sprintf("redirects elsewhere: %d to %s", a.status, printable(a.header.Get("Location"))),
-			"check the address that it redirects to")
+			fmt.Sprintf("redirects elsewhere: %d to %s", a.status,
+				printable(a.header.Get("Location"))), "check the address that it redirects to")
 	case a.status >= 502 && a.status <= 504:
 		return diagnose.Fail(fmt.Sprintf("the proxy in front answers %d, not Sana", a.status),
 			"check that sana serve runs and that the proxy forwards to its PORT")
@@ -100,7 +101,8 @@ func noAnswer(err error) diagnose.Result {
 // described describes an answer in a few words: its status, and its code or title.
 func described(a answer) string {
 	if a.problem.Code != "" {
-		return fmt.Sprintf("%d %s: %s", a.status, printable(a.problem.Code), printable(a.problem.Detail))
+		return fmt.Sprintf("%d %s: %s", a.status, printable(a.problem.Code),
+			printable(a.problem.Detail))
 	}
 	kind := a.header.Get("Content-Type")
 	if kind == "" {

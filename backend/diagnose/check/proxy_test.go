@@ -52,8 +52,8 @@ var breakingProxies = []struct {
 			}
 		},
 		"headers",
-		"fail missing: Content-Security-Policy: frame-ancestors 'none'; Strict-Transport-Security: " +
-			"max-age=", nil,
+		"fail missing: Content-Security-Policy: frame-ancestors 'none'; " +
+			"Strict-Transport-Security: max-age=", nil,
 	},
 	{
 		"makes every request our own", func(f *front) {
@@ -89,7 +89,8 @@ var breakingProxies = []struct {
 	},
 	{
 		"leads plain http to another host", func(f *front) {
-			f.plain = http.RedirectHandler("https://sana.example/", http.StatusMovedPermanently).ServeHTTP
+			f.plain = http.RedirectHandler("https://sana.example/",
+				http.StatusMovedPermanently).ServeHTTP
 		},
 		"https", "warn http://example.com/ answers 301", nil,
 	},
@@ -125,7 +126,8 @@ var breakingProxies = []struct {
 	{
 		"knows another API", func(f *front) {
 			f.own = only(http.MethodGet, "/api/openapi.json",
-				own{200, http.Header{"Content-Type": {"application/json"}}, `{"info":{"title":"Pets"}}`})
+				own{200, http.Header{"Content-Type": {"application/json"}},
+					`{"info":{"title":"Pets"}}`})
 		},
 		"contract", "fail another API's contract: Pets", nil,
 	},

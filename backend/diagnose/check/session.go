@@ -97,7 +97,8 @@ func (r *run) signOut(ctx context.Context) diagnose.Result {
 		return diagnose.Fail("the sign-out did not clear the cookie", hintCookies)
 	}
 	r.signedIn = false
-	if a := r.client.get(ctx, "/api/auth/session"); !a.is(http.StatusUnauthorized, "not_signed_in") {
+	if a := r.client.get(ctx, "/api/auth/session"); !a.is(http.StatusUnauthorized,
+		"not_signed_in") {
 		return r.unexpected(a)
 	}
 	return diagnose.OK("signed out, and the cookie is cleared")
@@ -138,10 +139,10 @@ func (r *run) oldCookie(ctx context.Context) diagnose.Result {
 		return diagnose.OK("refused after the sign-out")
 	case accepted < r.Requests:
 		return diagnose.Fail(
-			fmt.Sprintf("accepted by some instances after the sign-out: %d of %d requests", accepted,
-				r.Requests), "give all instances the same DATABASE_URL and SESSION_STORE")
+			fmt.Sprintf("accepted by some instances after the sign-out: %d of %d requests",
+				accepted, r.Requests), "give all instances the same DATABASE_URL and SESSION_STORE")
 	}
 	return diagnose.Warn("a copied cookie stays valid after the sign-out, until it expires",
-		"SESSION_STORE=cookie cannot revoke cookies; use SESSION_STORE=postgres. If it is postgres, "+
-			"this is a fault")
+		"SESSION_STORE=cookie cannot revoke cookies; use SESSION_STORE=postgres. If it is "+
+			"postgres, this is a fault")
 }

@@ -112,7 +112,8 @@ func forgetful(f *front) *front {
 	f.own = only(http.MethodPost, "/api/auth/sign-out", own{
 		http.StatusNoContent,
 		http.Header{
-			"Set-Cookie": {"__Host-sana_session=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax"}}, "",
+			"Set-Cookie": {
+				"__Host-sana_session=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax"}}, "",
 	})
 	return f
 }
@@ -141,7 +142,8 @@ func TestCheck_FailsIfSomeInstancesAcceptOldCookies(t *testing.T) {
 			return answer
 		}
 		if asked++; over && r.URL.Path == "/api/auth/session" && asked%2 == 0 {
-			return &own{http.StatusUnauthorized, http.Header{"Content-Type": {"application/problem+json"}},
+			return &own{http.StatusUnauthorized,
+				http.Header{"Content-Type": {"application/problem+json"}},
 				`{"code":"not_signed_in"}`}
 		}
 		return nil

@@ -112,8 +112,8 @@ func ofName(cookies []*http.Cookie, base string) (found []*http.Cookie) {
 func (r *run) judgeCookie(cookies []*http.Cookie, base string) diagnose.Result {
 	found := ofName(cookies, base)
 	if len(found) != 1 {
-		return diagnose.Fail(fmt.Sprintf("the answer sets %d cookies %s, not one", len(found), base),
-			hintCookies)
+		return diagnose.Fail(
+			fmt.Sprintf("the answer sets %d cookies %s, not one", len(found), base), hintCookies)
 	}
 	c, name, secure := found[0], base, r.URL.Scheme == "https"
 	if secure {
@@ -121,8 +121,9 @@ func (r *run) judgeCookie(cookies []*http.Cookie, base string) diagnose.Result {
 	}
 	if c.Name != name {
 		return diagnose.Fail(
-			fmt.Sprintf("wrong PUBLIC_URL: the cookie is %s, over %s it must be %s", printable(c.Name),
-				r.URL.Scheme, name), "set PUBLIC_URL="+r.client.origin+" on every instance")
+			fmt.Sprintf("wrong PUBLIC_URL: the cookie is %s, over %s it must be %s",
+				printable(c.Name), r.URL.Scheme, name),
+			"set PUBLIC_URL="+r.client.origin+" on every instance")
 	}
 	var wrong []string
 	for _, attribute := range []struct {
@@ -156,7 +157,8 @@ func (r *run) pendingKept(ctx context.Context) diagnose.Result {
 			return r.unexpected(a)
 		case pending.ID != r.pending.ID, pending.Email != r.pending.Email,
 			!pending.ExpiresAt.Equal(r.pending.ExpiresAt), pending.TriesLeft != r.pending.TriesLeft:
-			return diagnose.Fail("pending sign-in lost: the answer is about another sign-in", hintLost)
+			return diagnose.Fail("pending sign-in lost: the answer is about another sign-in",
+				hintLost)
 		}
 		return diagnose.OK("")
 	})
@@ -173,8 +175,8 @@ func (r *run) wrongCode(ctx context.Context) diagnose.Result {
 	if a.status == http.StatusOK {
 		r.signedIn = true
 		return diagnose.Fail("a random code signed in",
-			"run the check again: a random code is right once in a million; if it is right twice, codes "+
-				"are not compared")
+			"run the check again: a random code is right once in a million; if it is right "+
+				"twice, codes are not compared")
 	}
 	if !a.is(http.StatusUnauthorized, "wrong_code") || a.problem.TriesLeft == nil {
 		return r.unexpected(a)
@@ -187,8 +189,8 @@ func (r *run) wrongCode(ctx context.Context) diagnose.Result {
 		return r.unexpected(again)
 	case left != r.pending.TriesLeft-1, pending.TriesLeft != left:
 		return diagnose.Fail(
-			fmt.Sprintf("attempts left before, in the answer and after: %d, %d, %d", r.pending.TriesLeft,
-				left, pending.TriesLeft), hintLost)
+			fmt.Sprintf("attempts left before, in the answer and after: %d, %d, %d",
+				r.pending.TriesLeft, left, pending.TriesLeft), hintLost)
 	}
 	return diagnose.OK(fmt.Sprintf("refused as wrong (401 wrong_code), %d attempts left", left))
 }

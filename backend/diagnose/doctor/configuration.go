@@ -61,7 +61,8 @@ func judgeKeys(ring keyring.Ring, now time.Time) diagnose.Result {
 	case !known:
 		return diagnose.OK(detail + "; age unknown: its id has no date")
 	case age < -1:
-		return diagnose.Warn(detail+" and is dated "+day.Format(time.DateOnly)+", which is in the future",
+		return diagnose.Warn(
+			detail+" and is dated "+day.Format(time.DateOnly)+", which is in the future",
 			"check the clock of this machine")
 	case age > rotateAfter:
 		return diagnose.Warn(fmt.Sprintf("%s and is %d days old", detail, age), howToRotate)

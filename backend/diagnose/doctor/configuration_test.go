@@ -22,8 +22,8 @@ func TestConfiguration_ReportsEachFault(t *testing.T) {
 		t.Errorf("got %q broken", broken)
 	}
 	checks, _ = doctor.Configuration(nil, "production")
-	assert(t, "none", results(t, checks)["configuration"], diagnose.Passed, "every variable is valid",
-		"")
+	assert(t, "none", results(t, checks)["configuration"], diagnose.Passed,
+		"every variable is valid", "")
 }
 
 func TestKeys_ReadsTheAgeFromTheID(t *testing.T) {
@@ -54,7 +54,8 @@ func TestKeys_ReadsTheAgeFromTheID(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := results(t, []diagnose.Check{doctor.Keys(ring, func() time.Time { return now })})["keys"]
+		got := results(t,
+			[]diagnose.Check{doctor.Keys(ring, func() time.Time { return now })})["keys"]
 		assert(t, name, got, test.state, test.detail, test.hint)
 	}
 }

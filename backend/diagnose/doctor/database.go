@@ -98,14 +98,15 @@ func judgeTLS(to net.Addr, state *tls.ConnectionState, checked bool) diagnose.Re
 		return diagnose.OK(tls.VersionName(state.Version) + ", and the certificate is verified")
 	case state != nil && private:
 		return diagnose.OK(
-			tls.VersionName(state.Version) + " on a private network; the certificate is not verified")
+			tls.VersionName(state.Version) +
+				" on a private network; the certificate is not verified")
 	case state != nil:
 		return diagnose.Warn(
 			tls.VersionName(state.Version)+
-				" to a public address, and the certificate is not verified: an attacker on the network "+
-				"path can pose as the database",
-			"set sslmode=verify-full in DATABASE_URL, with sslrootcert if the provider has its own "+
-				"certificate authority")
+				" to a public address, and the certificate is not verified: an attacker on the "+
+				"network path can pose as the database",
+			"set sslmode=verify-full in DATABASE_URL, with sslrootcert if the provider has its "+
+				"own certificate authority")
 	case private:
 		return diagnose.OK("without TLS, on this machine or a private network")
 	}
@@ -148,10 +149,11 @@ func (d Database) primary(ctx context.Context) diagnose.Result {
 	}
 	switch {
 	case replicas > 0 && !synchronous:
-		return diagnose.Warn("accepts writes, but commits do not wait for a replica: a failover can "+
-			"restore revoked sessions and lose sign-ins",
-			"set synchronous_standby_names and leave synchronous_commit on, or see docs/operations.md "+
-				"about failover")
+		return diagnose.Warn(
+			"accepts writes, but commits do not wait for a replica: a failover can restore "+
+				"revoked sessions and lose sign-ins",
+			"set synchronous_standby_names and leave synchronous_commit on, or see "+
+				"docs/operations.md about failover")
 	case replicas > 0:
 		return diagnose.OK("accepts writes, and each commit waits for a replica")
 	}
@@ -162,7 +164,8 @@ func (d Database) schema(ctx context.Context) diagnose.Result {
 	version, err := postgres.Version(ctx, d.Pool)
 	switch {
 	case errors.Is(err, postgres.ErrUnreleased):
-		return diagnose.Fail("created by an unreleased version of Sana; its data cannot be migrated",
+		return diagnose.Fail(
+			"created by an unreleased version of Sana; its data cannot be migrated",
 			"use an empty database, and run: sana migrate")
 	case err != nil:
 		return diagnose.Fail("the version cannot be read: "+err.Error(),
@@ -173,8 +176,8 @@ func (d Database) schema(ctx context.Context) diagnose.Result {
 			"run: sana migrate")
 	case version > postgres.Head:
 		return diagnose.OK(
-			fmt.Sprintf("at version %d, ahead of this program's %d: a newer release has migrated, and "+
-				"this one still works", version, postgres.Head))
+			fmt.Sprintf("at version %d, ahead of this program's %d: a newer release has "+
+				"migrated, and this one still works", version, postgres.Head))
 	}
 	return diagnose.OK(fmt.Sprintf("at version %d, the newest", version))
 }

@@ -47,8 +47,8 @@ func (d Database) rights(ctx context.Context) diagnose.Result {
 		return unreachable(err, "DATABASE_URL")
 	case len(missing) > 0:
 		return diagnose.Fail("the role may not use "+strings.Join(missing, ", "),
-			"as the owner of the tables: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … "+
-				"TO the role")
+			"as the owner of the tables: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "+
+				"SCHEMA … TO the role")
 	}
 	return diagnose.OK("the role may read and write every table")
 }
@@ -95,8 +95,8 @@ func (d Database) migrateRights(ctx context.Context) diagnose.Result {
 	switch {
 	case !who.own:
 		return diagnose.Warn(
-			fmt.Sprintf("%s does not own the tables: sana migrate as this role fails at the next migration",
-				who.role), remedy)
+			fmt.Sprintf("%s does not own the tables: sana migrate as this role fails at the "+
+				"next migration", who.role), remedy)
 	case !who.create:
 		return diagnose.Warn(
 			fmt.Sprintf("%s may not create tables: sana migrate as this role fails", who.role),
@@ -125,8 +125,8 @@ func (d Database) connections(ctx context.Context) diagnose.Result {
 	pool := int(d.Pool.Config().MaxConns) + besidePool
 	if d.Direct != nil {
 		return diagnose.OK(
-			fmt.Sprintf("up to %d an instance to the address of DATABASE_URL; a pooler decides how many "+
-				"reach Postgres", pool))
+			fmt.Sprintf("up to %d an instance to the address of DATABASE_URL; a pooler decides "+
+				"how many reach Postgres", pool))
 	}
 	var r room
 	err := d.Pool.QueryRow(ctx, `

@@ -58,7 +58,8 @@ func look(t *testing.T, d doctor.Database) map[string]diagnose.Result {
 func TestDatabase_HealthyPassesEveryCheck(t *testing.T) {
 	t.Parallel()
 	got := look(t,
-		doctor.Database{Pool: open(t, with(t, postgrestest.URL(t), parameter("pool_max_conns", "2")))})
+		doctor.Database{
+			Pool: open(t, with(t, postgrestest.URL(t), parameter("pool_max_conns", "2")))})
 	for name, result := range got {
 		if name != "connections" { // other tests check the number of free connections
 			assert(t, name, result, diagnose.Passed, "", "")
@@ -83,12 +84,17 @@ func TestDatabase_ReportsConnectionErrorsWithoutPassword(t *testing.T) {
 		change       func(*url.URL)
 		detail, hint string
 	}{
-		"wrong password": {func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "canary") },
+		"wrong password": {
+			func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "canary") },
 			"the credentials were rejected: password authentication failed", "password"},
 		"wrong name": {func(u *url.URL) { u.Path = "/no_such_database" }, "does not exist",
 			"check user, password and name in DATABASE_URL"},
 		"nothing listens": {
-			func(u *url.URL) { u.Host = "127.0.0.1:1"; u.User = url.UserPassword("sana", "canary") },
+			func(
+				u *url.URL) {
+				u.Host = "127.0.0.1:1"
+				u.User = url.UserPassword("sana", "canary")
+			},
 			"connection refused", "check DATABASE_URL, that Postgres runs"},
 		"no answer": {func(u *url.URL) { u.Host = taken.Addr().String() }, "no answer: ",
 			"check DATABASE_URL"},
@@ -119,14 +125,16 @@ func TestDatabase_ReportsSchemaVersion(t *testing.T) {
 	assert(t, "empty", empty["schema"], diagnose.Failed, "at version 0", "run: sana migrate")
 	w.Exec(t, `ALTER TABLE challenges DROP COLUMN browser`)
 	unreleased := look(t, doctor.Database{Pool: w.DB})
-	assert(t, "unreleased", unreleased["schema"], diagnose.Failed, "created by an unreleased version",
-		"use an empty database")
+	assert(t, "unreleased", unreleased["schema"], diagnose.Failed,
+		"created by an unreleased version", "use an empty database")
 }
 
 func TestDatabase_ReportsReadOnly(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
-	w.Exec(t, fmt.Sprintf(`ALTER DATABASE %q SET default_transaction_read_only = on`, w.DB.Config().ConnConfig.Database))
+	w.Exec(t,
+		fmt.Sprintf(`ALTER DATABASE %q SET default_transaction_read_only = on`,
+			w.DB.Config().ConnConfig.Database))
 	assert(t, "read-only", look(t, doctor.Database{Pool: open(t, w.DatabaseURL)})["primary"],
 		diagnose.Failed, "read-only", "default_transaction_read_only")
 }
@@ -148,7 +156,8 @@ func newRole(t *testing.T, w *harness.World, rights string) (role, address strin
 		do(fmt.Sprintf(`DROP OWNED BY %q`, role))
 		do(fmt.Sprintf(`DROP ROLE %q`, role))
 	})
-	return role, with(t, w.DatabaseURL, func(u *url.URL) { u.User = url.UserPassword(role, "canary") })
+	return role,
+		with(t, w.DatabaseURL, func(u *url.URL) { u.User = url.UserPassword(role, "canary") })
 }
 
 func TestDatabase_ReportsMissingPrivileges(t *testing.T) {
@@ -159,14 +168,16 @@ func TestDatabase_ReportsMissingPrivileges(t *testing.T) {
 	got := look(t, doctor.Database{Pool: open(t, address)})
 	assert(t, "reads only", got["rights"], diagnose.Failed, "challenges (DELETE, INSERT, UPDATE)",
 		"GRANT SELECT, INSERT, UPDATE, DELETE")
-	assert(t, "not the owner", got["migrate-rights"], diagnose.Warned, role+" does not own the tables",
-		"MIGRATE_DATABASE_URL as the owner")
+	assert(t, "not the owner", got["migrate-rights"], diagnose.Warned,
+		role+" does not own the tables", "MIGRATE_DATABASE_URL as the owner")
 
-	w.Exec(t, fmt.Sprintf(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %q`, role))
+	w.Exec(t,
+		fmt.Sprintf(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %q`,
+			role))
 	w.Exec(t, fmt.Sprintf(`REVOKE UPDATE ON periodic FROM %q`, role))
 	got = look(t, doctor.Database{Pool: open(t, address)})
-	assert(t, "all but one", got["rights"], diagnose.Failed, "the role may not use periodic (UPDATE)",
-		"GRANT SELECT, INSERT, UPDATE, DELETE")
+	assert(t, "all but one", got["rights"], diagnose.Failed,
+		"the role may not use periodic (UPDATE)", "GRANT SELECT, INSERT, UPDATE, DELETE")
 
 	w.Exec(t, fmt.Sprintf(`GRANT UPDATE ON periodic TO %q`, role))
 	got = look(t, doctor.Database{Pool: open(t, address), Direct: w.DB})
@@ -180,7 +191,9 @@ func TestDatabase_AcceptedRoleServesASignIn(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	role, address := newRole(t, w, "")
-	w.Exec(t, fmt.Sprintf(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %q`, role))
+	w.Exec(t,
+		fmt.Sprintf(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %q`,
+			role))
 	assert(t, "rights", look(t, doctor.Database{Pool: open(t, address)})["rights"], diagnose.Passed,
 		"", "")
 	app := w.Start(t, "DATABASE_URL="+address)
@@ -195,8 +208,8 @@ func TestDatabase_MigratingRoleNeedsPrivilegesAndSameDatabase(t *testing.T) {
 	assert(t, "may make no tables", got["migrate-rights"], diagnose.Warned, "may not create tables",
 		"GRANT CREATE ON SCHEMA")
 	other := look(t, doctor.Database{Pool: w.DB, Direct: open(t, postgrestest.EmptyURL(t))})
-	assert(t, "another database", other["migrate-rights"], diagnose.Failed, "names another database",
-		"the same database")
+	assert(t, "another database", other["migrate-rights"], diagnose.Failed,
+		"names another database", "the same database")
 	away := look(t,
 		doctor.Database{Pool: w.DB, Direct: open(t, "postgres://sana:canary@127.0.0.1:1/sana")})
 	assert(t, "nothing listens", away["migrate-rights"], diagnose.Failed, "connection refused",
@@ -219,7 +232,8 @@ func TestDatabase_ReportsClockSkew(t *testing.T) {
 			"NTP"},
 		"behind": {-time.Minute, false, diagnose.Warned, "behind the database's",
 			"NTP"},
-		"far behind, with cookies": {-10 * time.Minute, true, diagnose.Failed, "SESSION_STORE=cookie",
+		"far behind, with cookies": {-10 * time.Minute, true, diagnose.Failed,
+			"SESSION_STORE=cookie",
 			"NTP"},
 		"far behind, without cookies": {-10 * time.Minute, false, diagnose.Warned,
 			"behind the database's", "NTP"},
@@ -241,15 +255,18 @@ func TestDatabase_ComparesPoolWithConnectionLimits(t *testing.T) {
 		"1000": {diagnose.Failed, "enough for 0 instances", "add pool_max_conns="},
 	} {
 		got := look(t,
-			doctor.Database{Pool: open(t, with(t, w.DatabaseURL, parameter("pool_max_conns", size)))})
+			doctor.Database{
+				Pool: open(t, with(t, w.DatabaseURL, parameter("pool_max_conns", size)))})
 		assert(t, size, got["connections"], want.state, want.detail, want.hint)
 	}
 	_, address := newRole(t, w, "CONNECTION LIMIT 15")
-	got := look(t, doctor.Database{Pool: open(t, with(t, address, parameter("pool_max_conns", "2")))})
+	got := look(t,
+		doctor.Database{Pool: open(t, with(t, address, parameter("pool_max_conns", "2")))})
 	assert(t, "a role's limit", got["connections"], diagnose.Warned,
 		"Postgres has 15 free, enough for 3 instances; a rolling deployment", "pool_max_conns=1")
 	got = look(t, doctor.Database{Pool: w.DB, Direct: w.DB})
-	assert(t, "behind a pooler", got["connections"], diagnose.Passed, "a pooler decides how many", "")
+	assert(t, "behind a pooler", got["connections"], diagnose.Passed, "a pooler decides how many",
+		"")
 }
 
 // The doctor and an instance count the same connections.

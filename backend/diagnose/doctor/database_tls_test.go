@@ -95,8 +95,8 @@ func TestDatabase_ReportsTLSOfTheConnection(t *testing.T) {
 	t.Parallel()
 	plain := postgrestest.EmptyURL(t)
 	encrypted, authority := encrypt(t, plain)
-	assert(t, "plain", look(t, doctor.Database{Pool: open(t, plain)})["database-tls"], diagnose.Passed,
-		"without TLS, on this machine", "")
+	assert(t, "plain", look(t, doctor.Database{Pool: open(t, plain)})["database-tls"],
+		diagnose.Passed, "without TLS, on this machine", "")
 	unchecked := with(t, encrypted, parameter("sslmode", "require"))
 	assert(t, "unchecked", look(t, doctor.Database{Pool: open(t, unchecked)})["database-tls"],
 		diagnose.Passed, "TLS 1.3 on a private network; the certificate is not verified", "")

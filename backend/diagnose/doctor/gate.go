@@ -85,7 +85,8 @@ func judgeAccessKeys(keys, soon int, stray []string) diagnose.Result {
 	detail := diagnose.Counted(keys, "access key", "access keys")
 	if len(stray) > 0 {
 		return diagnose.Warn(
-			detail+"; some are for apps that APPS_FILE does not define, or that do not accept keys: "+
+			detail+"; some are for apps that APPS_FILE does not define, or that do not accept "+
+				"keys: "+
 				strings.Join(stray, ", "),
 			"such keys are refused: set access_keys: true for the app, or revoke them with sana "+
 				"access-keys end")
@@ -121,8 +122,7 @@ func (g Gate) resolve(ctx context.Context) diagnose.Result {
 }
 
 const hintGateAddr = "set GATE_ADDR=127.0.0.1:%s if the proxy is on the same machine; else bind " +
-	"it to a private " +
-	"address, and let only the proxy reach it"
+	"it to a private address, and let only the proxy reach it"
 
 // address checks which clients can reach the gate. A client that reaches it can learn whether a
 // stolen cookie is valid, and can send identity headers in the proxy's place to an app that trusts
@@ -137,8 +137,8 @@ func (g Gate) address(ctx context.Context) diagnose.Result {
 	direct := net.JoinHostPort(g.Public.URL.Hostname(), port)
 	if answers, isLoopback := g.answers(ctx, direct); answers &&
 		!(isLoopback && IsLoopback(g.Addr)) {
-		return diagnose.Fail(direct+" answers as the gate: every client can reach it, not only the proxy",
-			hint)
+		return diagnose.Fail(
+			direct+" answers as the gate: every client can reach it, not only the proxy", hint)
 	}
 	switch {
 	case host == "" || err == nil && ip.IsUnspecified():

@@ -38,7 +38,8 @@ func TestGate_AddressAndHostsAreJudged(t *testing.T) {
 		"private":           {"10.1.2.3:3001", "127.0.0.1", nil, "gate", "ok 10.1.2.3:3001"},
 		"name of container": {"sana:3001", "127.0.0.1", nil, "gate", "ok sana:3001"},
 		"all interfaces":    {":1", "127.0.0.1", nil, "gate", "warn :1 is on all interfaces"},
-		"all of IPv6":       {"[::]:1", "127.0.0.1", nil, "gate", "warn [::]:1 is on all interfaces"},
+		"all of IPv6": {"[::]:1", "127.0.0.1", nil, "gate",
+			"warn [::]:1 is on all interfaces"},
 		"public": {"203.0.113.7:1", "127.0.0.1", nil, "gate",
 			"warn 203.0.113.7:1 is a public address"},
 		"resolved": {"127.0.0.1:1", "127.0.0.1",
@@ -53,12 +54,14 @@ func TestGate_AddressAndHostsAreJudged(t *testing.T) {
 			"fail 2 apps at 1 host; one host is"},
 		"own host under *": {"127.0.0.1:1", "sana.example.org", []string{"*.example.org"}, "apps",
 			"fail 2 apps at 1 host; one host is"},
-		"below own host's *": {"127.0.0.1:1", "a.sana.example.org", []string{"*.example.org"}, "apps",
+		"below own host's *": {"127.0.0.1:1", "a.sana.example.org", []string{"*.example.org"},
+			"apps",
 			"ok"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := doctor.Gate{Public: doctor.Public{URL: parse(t, "https://"+c.public)}, Addr: c.addr,
+			g := doctor.Gate{Public: doctor.Public{URL: parse(t, "https://"+c.public)},
+				Addr:  c.addr,
 				Hosts: c.hosts, Apps: 2, Lookup: names}
 			wantCheck(t, g, c.check, c.want)
 		})
@@ -119,6 +122,6 @@ func TestGate_ReportsKeysOfAppsWithoutAccessKeys(t *testing.T) {
 	wantCheck(t, g, "access-keys", "ok 2 access keys, 1 of them expire within a week")
 	add("old", "90 days")
 	wantCheck(t, g, "access-keys",
-		"warn 3 access keys; some are for apps that APPS_FILE does not define, or that do not accept "+
-			"keys: old")
+		"warn 3 access keys; some are for apps that APPS_FILE does not define, or that do not "+
+			"accept keys: old")
 }

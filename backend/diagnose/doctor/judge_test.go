@@ -53,7 +53,8 @@ func TestJudgeClientAddress_DetectsAcceptedForgeries(t *testing.T) {
 	from := func(address string) arrived {
 		return arrived{Address: netip.MustParseAddr(address), Entries: 1, Hops: 1}
 	}
-	if got := judgeClientAddress(from("192.0.2.2"), from("192.0.2.2")); got.State != diagnose.Passed {
+	if got := judgeClientAddress(from("192.0.2.2"),
+		from("192.0.2.2")); got.State != diagnose.Passed {
 		t.Errorf("the client's own address: %+v", got)
 	}
 	if got := judgeClientAddress(from("203.0.113.7"),
@@ -84,7 +85,8 @@ func TestRoom_SubtractsOtherClientsConnections(t *testing.T) {
 			diagnose.Failed, "has 0 free"},
 		"the database has fewer": {room{most: 97, others: 0, perRole: -1, database: 20}, 16,
 			diagnose.Warned, "has 20 free"},
-		"the role has none": {room{most: 97, others: 0, perRole: 0, database: -1}, 16, diagnose.Failed,
+		"the role has none": {room{most: 97, others: 0, perRole: 0, database: -1}, 16,
+			diagnose.Failed,
 			"has 0 free"},
 	} {
 		if got := test.room.judge(test.pool); got.State != test.want ||

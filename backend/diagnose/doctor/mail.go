@@ -127,16 +127,16 @@ func (m Mail) sender(context.Context) diagnose.Result {
 	switch {
 	case m.Mailgun != nil && organisation(domain) != organisation(m.MailgunDomain):
 		return diagnose.Fail(
-			fmt.Sprintf("%s is of another domain than %s, which signs: mail servers treat it as forged "+
-				"(DMARC)", from, m.MailgunDomain),
+			fmt.Sprintf("%s is of another domain than %s, which signs: mail servers treat it as "+
+				"forged (DMARC)", from, m.MailgunDomain),
 			"set MAIL_FROM to an address below "+organisation(m.MailgunDomain)+
 				", or MAILGUN_DOMAIN to a domain below "+organisation(domain))
 	case m.Mailgun == nil && m.SMTP == nil:
 		return diagnose.OK(from)
 	case organisation(domain) != organisation(site):
 		return diagnose.Warn(
-			fmt.Sprintf("%s is of another domain than the site, %s: users and filters may treat it as fraud",
-				from, site),
+			fmt.Sprintf("%s is of another domain than the site, %s: users and filters may treat "+
+				"it as fraud", from, site),
 			"send from a domain below "+organisation(site)+", or serve PUBLIC_URL below "+
 				organisation(domain))
 	}
@@ -183,8 +183,8 @@ func (m Mail) sendingKey(ctx context.Context) diagnose.Result {
 	}
 	return diagnose.Warn(
 		"Mailgun: the key may only send for "+m.MailgunDomain+", so the domain's state is unknown",
-		"this is not a fault; to see the state, run this once with MAILGUN_API_KEY set to a key of "+
-			"the account")
+		"this is not a fault; to see the state, run this once with MAILGUN_API_KEY set to a key "+
+			"of the account")
 }
 
 // refused returns the result for an error that prevents every query and every mail.
@@ -192,7 +192,8 @@ func (m Mail) refused(err error) diagnose.Result {
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
 		return diagnose.Fail("Mailgun: the key is refused ("+err.Error()+")",
-			hintKey+"; with a key of the EU region set MAILGUN_API_BASE=https://api.eu.mailgun.net/v3")
+			hintKey+"; with a key of the EU region set "+
+				"MAILGUN_API_BASE=https://api.eu.mailgun.net/v3")
 	case errors.Is(err, mailgun.ErrUnknownDomain):
 		return diagnose.Fail(
 			"Mailgun does not know "+m.MailgunDomain,
@@ -203,8 +204,8 @@ func (m Mail) refused(err error) diagnose.Result {
 		return diagnose.Warn("Mailgun: rate limit reached", "run this again in a few minutes")
 	}
 	return diagnose.Fail("Mailgun: "+err.Error(),
-		"check MAILGUN_API_BASE, and that this machine may connect to it; status.mailgun.com lists "+
-			"incidents")
+		"check MAILGUN_API_BASE, and that this machine may connect to it; status.mailgun.com "+
+			"lists incidents")
 }
 
 // wantedEvents are Mailgun's names of the events that the code page shows.
@@ -212,8 +213,9 @@ var wantedEvents = []string{"delivered", "permanent_fail", "temporary_fail"}
 
 func (m Mail) webhooks(ctx context.Context) diagnose.Result {
 	if !m.Webhook {
-		return diagnose.OK("not used: MAILGUN_WEBHOOK_KEY is not set, and the code page cannot show " +
-			"the delivery status")
+		return diagnose.OK(
+			"not used: MAILGUN_WEBHOOK_KEY is not set, and the code page cannot show the " +
+				"delivery status")
 	}
 	hooks, err := m.Mailgun.Webhooks(ctx)
 	switch {
@@ -232,7 +234,8 @@ func (m Mail) webhooks(ctx context.Context) diagnose.Result {
 	}
 	if len(missing) > 0 {
 		return diagnose.Warn("Mailgun does not post "+strings.Join(missing, ", ")+" to "+target,
-			"add the URL for these events at Mailgun: Sending, Webhooks, of the domain or the account")
+			"add the URL for these events at Mailgun: Sending, Webhooks, of the domain or the "+
+				"account")
 	}
 	return diagnose.OK("Mailgun posts delivery events to " + target)
 }

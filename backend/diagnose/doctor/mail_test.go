@@ -60,12 +60,14 @@ func bySMTP(t *testing.T, address, user, password string) doctor.Mail {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sender, err := smtp.New(smtp.Config{Host: host, Port: number, Username: user, Password: password})
+	sender, err := smtp.New(
+		smtp.Config{Host: host, Port: number, Username: user, Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return doctor.Mail{From: "sana@sana.example",
-		PublicURL: &url.URL{Scheme: "https", Host: "sana.example"}, SMTP: sender, SMTPServer: address}
+		PublicURL: &url.URL{Scheme: "https", Host: "sana.example"}, SMTP: sender,
+		SMTPServer: address}
 }
 
 func webhooksAt(address string, kinds ...string) map[string][]string {
@@ -101,16 +103,20 @@ func TestMail_ChecksMailgunDomainWebhooksAndSender(t *testing.T) {
 		"a wrong key": {mailgunfake.State{}, func(c *mailgun.Config) { c.APIKey = "guess" },
 			"mail-provider", diagnose.Failed, "the key is refused", "MAILGUN_API_KEY"},
 		"another domain": {mailgunfake.State{},
-			func(c *mailgun.Config) { c.Domain = "other.sana.example" }, "mail-provider", diagnose.Failed,
+			func(c *mailgun.Config) { c.Domain = "other.sana.example" }, "mail-provider",
+			diagnose.Failed,
 			"does not know other.sana.example", "api.eu.mailgun.net"},
 		"webhooks": {mailgunfake.State{Webhooks: all}, nil, "mail-events",
 			diagnose.Passed, ours, ""},
 		"a webhook too few": {
-			mailgunfake.State{Webhooks: webhooksAt(ours, "delivered", "permanent_fail")}, nil, "mail-events",
+			mailgunfake.State{Webhooks: webhooksAt(ours, "delivered", "permanent_fail")}, nil,
+			"mail-events",
 			diagnose.Warned, "does not post temporary_fail to " + ours, "Webhooks"},
 		"webhooks to another host": {
-			mailgunfake.State{Webhooks: webhooksAt("https://x.example/api/webhooks/mailgun", "delivered")},
-			nil, "mail-events", diagnose.Warned, "does not post delivered, permanent_fail, temporary_fail",
+			mailgunfake.State{
+				Webhooks: webhooksAt("https://x.example/api/webhooks/mailgun", "delivered")},
+			nil, "mail-events", diagnose.Warned,
+			"does not post delivered, permanent_fail, temporary_fail",
 			"Webhooks"},
 		"webhooks, a sending key": {mailgunfake.State{SendingOnly: true}, nil, "mail-events",
 			diagnose.Warned, "has no access", "a key of the account"},
@@ -141,7 +147,8 @@ func TestMail_ReportsSuppressionLists(t *testing.T) {
 	fake.Suppress("unsubscribes", "sign-in@mg.sana.example")
 	assert(t, "the sender", results(t, byMailgun(t, fake.URL()).Checks())["suppression"],
 		diagnose.Failed,
-		"on its list of bounces, and of unsubscribes", "sana mail unsuppress sign-in@mg.sana.example")
+		"on its list of bounces, and of unsubscribes",
+		"sana mail unsuppress sign-in@mg.sana.example")
 	fake.Suppress("complaints", ada)
 	got := results(t, trip(t, byMailgun(t, fake.URL())))
 	assert(t, "the recipient", got["recipient"], diagnose.Failed,
@@ -154,14 +161,17 @@ func TestMail_ReportsUnavailableMailgun(t *testing.T) {
 	t.Parallel()
 	busy := httptest.NewServer(
 		http.HandlerFunc(
-			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }))
+			func(w http.ResponseWriter,
+				_ *http.Request) {
+				w.WriteHeader(http.StatusTooManyRequests)
+			}))
 	t.Cleanup(busy.Close)
 	away := startMailgun(t)
 	away.Close()
 	assert(t, "throttled", results(t, byMailgun(t, busy.URL+"/v3").Checks())["mail-provider"],
 		diagnose.Warned, "rate limit reached", "again")
-	assert(t, "away", results(t, byMailgun(t, away.URL()).Checks())["mail-provider"], diagnose.Failed,
-		"connection refused", "MAILGUN_API_BASE")
+	assert(t, "away", results(t, byMailgun(t, away.URL()).Checks())["mail-provider"],
+		diagnose.Failed, "connection refused", "MAILGUN_API_BASE")
 }
 
 func TestMail_ComparesSenderDomains(t *testing.T) {
@@ -181,9 +191,11 @@ func TestMail_ComparesSenderDomains(t *testing.T) {
 			"serve PUBLIC_URL below sana.example"},
 		"a signature of others": {"a@sana.example", "mg.other.example", "sana.example",
 			diagnose.Failed, "DMARC", "below other.example"},
-		"neighbours below a public name": {"a@one.co.uk", "mg.one.co.uk", "two.co.uk", diagnose.Warned,
+		"neighbours below a public name": {"a@one.co.uk", "mg.one.co.uk", "two.co.uk",
+			diagnose.Warned,
 			"another domain than the site", "below two.co.uk"},
-		"a signature by a public sibling": {"a@one.co.uk", "mg.two.co.uk", "one.co.uk", diagnose.Failed,
+		"a signature by a public sibling": {"a@one.co.uk", "mg.two.co.uk", "one.co.uk",
+			diagnose.Failed,
 			"DMARC", "below two.co.uk"},
 	} {
 		m := byMailgun(t, fake.URL(), func(c *mailgun.Config) { c.Domain = test.domain })
@@ -193,8 +205,8 @@ func TestMail_ComparesSenderDomains(t *testing.T) {
 	console := doctor.Mail{Console: true, From: "sana@localhost",
 		PublicURL: &url.URL{Host: "localhost"}}
 	assert(t, "console", results(t, console.Checks())["mail-sender"], diagnose.Passed, "", "")
-	assert(t, "console", results(t, console.Checks())["mail-provider"], diagnose.Passed, "is not sent",
-		"")
+	assert(t, "console", results(t, console.Checks())["mail-provider"], diagnose.Passed,
+		"is not sent", "")
 	unknown := doctor.Mail{From: "sana@localhost", PublicURL: &url.URL{Host: "localhost"}}
 	assert(t, "a provider without a check", results(t, unknown.Checks())["mail-provider"],
 		diagnose.Failed, "no check", "bug")
@@ -222,7 +234,8 @@ func TestRoundTrip_ReportsDeliveryStatus(t *testing.T) {
 		detail, hint string
 	}{
 		"delivered": {[]mailgunfake.Event{{Event: "accepted"}, {Event: "delivered"}},
-			mailgunfake.Answer{}, false, diagnose.Passed, taken + ", and the recipient's server accepted it",
+			mailgunfake.Answer{}, false, diagnose.Passed,
+			taken + ", and the recipient's server accepted it",
 			""},
 		"late": {append(late, mailgunfake.Event{Event: "delivered"}), mailgunfake.Answer{},
 			false, diagnose.Passed, taken, ""},
@@ -236,7 +249,8 @@ func TestRoundTrip_ReportsDeliveryStatus(t *testing.T) {
 			taken + ", and its delivery status is unknown after 50ms", "mailbox"},
 		"a sending key": {nil, mailgunfake.Answer{}, true, diagnose.Warned,
 			taken + "; a sending key cannot read the delivery status", "mailbox"},
-		"not taken": {nil, mailgunfake.Answer{Status: 400}, false, diagnose.Failed, "400 message refused",
+		"not taken": {nil, mailgunfake.Answer{Status: 400}, false, diagnose.Failed,
+			"400 message refused",
 			"MAILGUN_API_BASE"},
 	} {
 		fake := startMailgun(t)
@@ -250,7 +264,8 @@ func TestRoundTrip_ReportsDeliveryStatus(t *testing.T) {
 		got := results(t, trip(t, byMailgun(t, fake.URL())))
 		assert(t, name, got["roundtrip"], test.state, test.detail, test.hint)
 		if test.sending { // the suppression state is unknown too, which does not prevent sending
-			assert(t, name, got["recipient"], diagnose.Warned, "has no access", "a key of the account")
+			assert(t, name, got["recipient"], diagnose.Warned, "has no access",
+				"a key of the account")
 		}
 		harness.WantEqual(t, name+": mails", len(fake.Messages()), 1)
 	}

@@ -34,10 +34,12 @@ func (p Passkeys) work(ctx context.Context) diagnose.Result {
 		return unreachable(err, "DATABASE_URL")
 	case elsewhere > 0:
 		return diagnose.Warn(
-			diagnose.Counted(elsewhere, "passkey was", "passkeys were")+" made for another host, such as "+
+			diagnose.Counted(elsewhere, "passkey was", "passkeys were")+
+				" made for another host, such as "+
 				other+
 				", and sign no user in at this PUBLIC_URL",
-			"set PUBLIC_URL to that host again, or have people sign in with a code and add new passkeys")
+			"set PUBLIC_URL to that host again, or have people sign in with a code and add new "+
+				"passkeys")
 	case p.Host == "":
 		return diagnose.Warn("there are no passkeys at this PUBLIC_URL",
 			"use https and a host name, not an IP address")

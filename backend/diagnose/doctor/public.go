@@ -53,7 +53,8 @@ func (p Public) Checks() []diagnose.Check {
 // address checks the scheme: __Host- cookies require https (RFC 6265bis, 4.1.3.2).
 func (p Public) address(context.Context) diagnose.Result {
 	if p.URL.Scheme != "https" {
-		return diagnose.Warn(p.URL.String()+" is plain http, and cookies cannot have Secure and __Host-",
+		return diagnose.Warn(
+			p.URL.String()+" is plain http, and cookies cannot have Secure and __Host-",
 			"use it for development on this machine only; else begin PUBLIC_URL with https://")
 	}
 	return diagnose.OK(p.URL.String() + ", with the cookie " + p.Cookie)
@@ -81,7 +82,8 @@ func (p Public) get(ctx context.Context, path string, header http.Header) (respo
 func (p Public) getFrom(
 	ctx context.Context, base *url.URL, path string, header http.Header,
 ) (response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(path).String(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(path).String(),
+		nil)
 	if err != nil {
 		return response{}, err
 	}
@@ -96,7 +98,10 @@ func (p Public) getFrom(
 			TLSClientConfig:   &tls.Config{RootCAs: p.Roots, MinVersion: tls.VersionTLS12},
 			DisableKeepAlives: true, // each request may reach another instance
 		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: func(*http.Request,
+			[]*http.Request) error {
+			return http.ErrUseLastResponse
+		},
 	}
 	isLoopback := false
 	traced := httptrace.WithClientTrace(
@@ -123,7 +128,8 @@ func (p Public) reachable(ctx context.Context) diagnose.Result {
 	const remedy = "start sana serve, then run: sana check "
 	answer, err := p.get(ctx, "/livez", nil)
 	if err != nil {
-		r := diagnose.Warn("no answer from here: "+err.Error(), remedy+p.URL.String()+" from outside")
+		r := diagnose.Warn("no answer from here: "+err.Error(),
+			remedy+p.URL.String()+" from outside")
 		if errors.As(err, new(*tls.CertificateVerificationError)) {
 			r = diagnose.Warn("the certificate is refused: "+err.Error(),
 				"renew the certificate, or set SSL_CERT_FILE to the file of its authority")
@@ -142,7 +148,8 @@ func (p Public) reachable(ctx context.Context) diagnose.Result {
 				health.Version, p.Version),
 			"wait for the running deployment, or run the doctor of the same version")
 	}
-	return diagnose.OK(fmt.Sprintf("instance %s answers, version %s", health.Instance, health.Version))
+	return diagnose.OK(
+		fmt.Sprintf("instance %s answers, version %s", health.Instance, health.Version))
 }
 
 // health is the answer of /livez.
@@ -180,7 +187,8 @@ func (p Public) port(ctx context.Context) diagnose.Result {
 			"X-Forwarded-For and uses plain http",
 		fmt.Sprintf(
 			"set LISTEN_ADDR=127.0.0.1:%d if the proxy is on the same machine, publish a "+
-				"container's port as 127.0.0.1:%[1]d:%[1]d; else let only the proxy reach it", p.Port))
+				"container's port as 127.0.0.1:%[1]d:%[1]d; else let only the proxy reach it",
+			p.Port))
 }
 
 // host requests a page that is served for PUBLIC_URL's host only.
@@ -191,8 +199,8 @@ func (p Public) host(ctx context.Context) diagnose.Result {
 		return diagnose.Fail("nothing answers: "+err.Error(), "start sana serve")
 	case answer.status == http.StatusMisdirectedRequest:
 		return diagnose.Fail("the server refuses the host "+p.URL.Host+" (421)",
-			"set the same PUBLIC_URL for every instance; if it is, let the proxy pass the Host header on "+
-				"unchanged")
+			"set the same PUBLIC_URL for every instance; if it is, let the proxy pass the Host "+
+				"header on unchanged")
 	case answer.status != http.StatusOK:
 		return diagnose.Warn(fmt.Sprintf("got %d instead of the contract", answer.status),
 			"run: sana check "+p.URL.String())
@@ -242,13 +250,15 @@ func (p Public) ask(ctx context.Context, forwardedFor string) (arrived, *diagnos
 	var seen arrived
 	shown := strings.TrimSpace(answer.header.Get("X-Sana-Seen"))
 	if shown == "" {
-		r := diagnose.Warn("the server does not show the client address: it has other SECRET_KEYS, is "+
-			"an older version, or its clock is a minute off",
+		r := diagnose.Warn(
+			"the server does not show the client address: it has other SECRET_KEYS, is an older "+
+				"version, or its clock is a minute off",
 			"run the doctor with the variables and the version of the deployment")
 		return arrived{}, &r
 	}
 	if err := json.Unmarshal([]byte(shown), &seen); err != nil {
-		r := diagnose.Warn("the server's answer cannot be read", "run the doctor of the same version")
+		r := diagnose.Warn("the server's answer cannot be read",
+			"run the doctor of the same version")
 		return arrived{}, &r
 	}
 	return seen, nil
@@ -265,15 +275,16 @@ func judgeClientAddress(plain, lied arrived) diagnose.Result {
 	case forged.Contains(lied.Address) && lied.Address != plain.Address:
 		return diagnose.Fail(
 			detail+". It accepted a forged entry: clients can bypass every limit by network",
-			remedy+"; if users connect through other proxies than this machine, run the doctor from "+
-				"their network")
+			remedy+"; if users connect through other proxies than this machine, run the doctor "+
+				"from their network")
 	case plain.Hops < plain.Entries:
 		return diagnose.Fail(
-			detail+". That is a proxy's address: all clients behind it share one client's limits", remedy)
+			detail+". That is a proxy's address: all clients behind it share one client's limits",
+			remedy)
 	case plain.Hops > plain.Entries:
 		return diagnose.Fail(
-			detail+". That is the last proxy's address: all clients behind it share one client's limits",
-			remedy)
+			detail+". That is the last proxy's address: all clients behind it share one "+
+				"client's limits", remedy)
 	}
 	return diagnose.OK(detail + "; a forged entry is ignored")
 }

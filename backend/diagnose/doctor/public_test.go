@@ -88,8 +88,9 @@ func ring(t *testing.T, list string) keyring.Ring {
 func (c chain) public(t *testing.T) doctor.Public {
 	t.Helper()
 	return doctor.Public{
-		URL: c.url, Keys: ring(t, harness.SecretKeys), Cookie: "__Host-sana_session", Version: "test",
-		Now: time.Now, Roots: c.roots,
+		URL: c.url, Keys: ring(t, harness.SecretKeys), Cookie: "__Host-sana_session",
+		Version: "test",
+		Now:     time.Now, Roots: c.roots,
 	}
 }
 
@@ -97,12 +98,13 @@ func TestPublic_HealthyDeploymentPasses(t *testing.T) {
 	t.Parallel()
 	c := startChain(t, harness.NewWorld(t), nil, appending)
 	got := results(t, c.public(t).Checks())
-	assert(t, "address", got["public-url"], diagnose.Passed, "with the cookie __Host-sana_session", "")
+	assert(t, "address", got["public-url"], diagnose.Passed, "with the cookie __Host-sana_session",
+		"")
 	assert(t, "reachable", got["reachable"], diagnose.Passed, "answers, version test", "")
 	assert(t, "host", got["host"], diagnose.Passed, "accepts the host "+c.url.Host, "")
 	assert(t, "client", got["client-address"], diagnose.Passed,
-		"received the address 127.0.0.1; TRUSTED_PROXY_HOPS=1, and 1 proxy adds to X-Forwarded-For; a "+
-			"forged entry is ignored", "")
+		"received the address 127.0.0.1; TRUSTED_PROXY_HOPS=1, and 1 proxy adds to "+
+			"X-Forwarded-For; a forged entry is ignored", "")
 }
 
 func TestPublic_DetectsWrongProxyCount(t *testing.T) {
@@ -149,10 +151,12 @@ func TestPort_FailsIfItBypassesTheProxy(t *testing.T) {
 	}{
 		"open": {c.port, true, false, diagnose.Failed, "answers without the proxy",
 			"set LISTEN_ADDR=127.0.0.1:"},
-		"closed":    {1, true, false, diagnose.Passed, "127.0.0.1:1 does not bypass the proxy", ""},
-		"no proxy":  {c.port, false, false, diagnose.Passed, "clients connect without a proxy", ""},
-		"loopback":  {c.port, true, true, diagnose.Passed, "is reachable from this machine only", ""},
-		"same port": {portOf(t, c.url), true, false, diagnose.Passed, "the proxy has the same port", ""},
+		"closed":   {1, true, false, diagnose.Passed, "127.0.0.1:1 does not bypass the proxy", ""},
+		"no proxy": {c.port, false, false, diagnose.Passed, "clients connect without a proxy", ""},
+		"loopback": {c.port, true, true, diagnose.Passed, "is reachable from this machine only",
+			""},
+		"same port": {portOf(t, c.url), true, false, diagnose.Passed, "the proxy has the same port",
+			""},
 	} {
 		p := c.public(t)
 		p.Port, p.IsBehindProxy, p.IsOnLoopback = test.port, test.behindProxy, test.onLoopback
@@ -178,7 +182,8 @@ func TestPublic_ClientAddressNeedsServersKeyAndClock(t *testing.T) {
 	for name, p := range map[string]doctor.Public{"another key": other,
 		"a clock that is behind": late} {
 		assert(t, name, results(t, p.Checks())["client-address"], diagnose.Warned,
-			"the server does not show the client address", "the variables and the version of the deployment")
+			"the server does not show the client address",
+			"the variables and the version of the deployment")
 	}
 }
 
@@ -205,7 +210,8 @@ func TestPublic_ReportsOtherServersAndHosts(t *testing.T) {
 	got = results(t, strangers.Checks())
 	assert(t, "an untrusted certificate", got["reachable"], diagnose.Warned, "certificate",
 		"SSL_CERT_FILE")
-	assert(t, "an untrusted certificate", got["host"], diagnose.Warned, "not run: needs reachable", "")
+	assert(t, "an untrusted certificate", got["host"], diagnose.Warned, "not run: needs reachable",
+		"")
 
 	stranger := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(stranger.Close)

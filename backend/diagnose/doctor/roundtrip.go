@@ -58,9 +58,11 @@ func (r RoundTrip) send(ctx context.Context) diagnose.Result {
 			return r.notTaken(err)
 		}
 		return diagnose.OK(
-			fmt.Sprintf("%s accepted the mail %s to %s; look for it there", r.SMTPServer, r.Word, r.To))
+			fmt.Sprintf("%s accepted the mail %s to %s; look for it there", r.SMTPServer, r.Word,
+				r.To))
 	}
-	return diagnose.Warn("not sent: mail goes to the console", "set MAIL_TRANSPORT to mailgun or smtp")
+	return diagnose.Warn("not sent: mail goes to the console",
+		"set MAIL_TRANSPORT to mailgun or smtp")
 }
 
 func (r RoundTrip) byMailgun(ctx context.Context) diagnose.Result {
@@ -76,7 +78,8 @@ func (r RoundTrip) byMailgun(ctx context.Context) diagnose.Result {
 			"look for it in the mailbox, or at Mailgun: Sending, Logs")
 	case fate == mail.Delivered:
 		return diagnose.OK(
-			taken + ", and the recipient's server accepted it; look for it there, also in the spam folder")
+			taken + ", and the recipient's server accepted it; look for it there, also in the " +
+				"spam folder")
 	case fate == mail.Deferred:
 		return diagnose.Warn(taken+", but the recipient's server has deferred it",
 			"Mailgun retries for hours; its log (Sending, Logs) has the server's answer")

@@ -84,7 +84,8 @@ func TestCheck_RefusesOtherHostSeedAndSession(t *testing.T) {
 		"another seed":    opens(m, value, host, other),
 		"no seed":         opens(m, value, host, nil),
 		"another session": opens(m, strings.Replace(value, "0123", "0124", 1), host, seed),
-		"another time":    opens(m, strings.Replace(value, "1800000000", "1800000001", 1), host, seed),
+		"another time": opens(m, strings.Replace(value, "1800000000", "1800000001", 1), host,
+			seed),
 		"no seed made it": opens(m, m.Make(host, id, nil, issued), host, nil),
 		"parts moved":     opens(m, value, host+"\x00"+id, seed),
 	} {
@@ -161,7 +162,8 @@ func FuzzCookie(f *testing.F) {
 				encoding.EncodeToString(c.mac[:]); again != value {
 				t.Errorf("%q has a second spelling, %q", value, again)
 			}
-			if m.Check(c, host, seed) == nil && value != m.Make(host, c.SessionID, seed, c.IssuedAt) {
+			if m.Check(c, host, seed) == nil &&
+				value != m.Make(host, c.SessionID, seed, c.IssuedAt) {
 				t.Errorf("%q opens, and was not made", value)
 			}
 		} else if !errors.Is(err, ErrInvalid) {

@@ -154,7 +154,8 @@ func (p Page) Render(acceptLanguage string) []byte {
 	}
 	var b bytes.Buffer
 	if err := page.Execute(&b, v); err != nil {
-		panic("pages: " + err.Error()) // a buffer accepts every write, and the template has only texts
+		// a buffer accepts every write, and the template has only texts
+		panic("pages: " + err.Error())
 	}
 	return b.Bytes()
 }

@@ -23,16 +23,19 @@ func TestTexts_AreCompleteInEveryLanguage(t *testing.T) {
 	}
 	for _, name := range languages {
 		for key, text := range texts[name] {
-			got, want := placeholder.FindAllString(text, -1), placeholder.FindAllString(english[key], -1)
+			got, want := placeholder.FindAllString(text, -1),
+				placeholder.FindAllString(english[key], -1)
 			slices.Sort(got)
 			slices.Sort(want)
 			if strings.TrimSpace(text) == "" || !used[key] ||
 				!slices.Equal(slices.Compact(got), slices.Compact(want)) {
-				t.Errorf("%s: %s is empty, unknown, or has other values than in English: %q", name, key, text)
+				t.Errorf("%s: %s is empty, unknown, or has other values than in English: %q", name,
+					key, text)
 			}
 			if strings.Contains(placeholder.ReplaceAllString(text, ""), "{") ||
 				strings.Contains(text, "'") && name == "fr" {
-				t.Errorf("%s: %s has a brace or a straight apostrophe too many: %q", name, key, text)
+				t.Errorf("%s: %s has a brace or a straight apostrophe too many: %q", name, key,
+					text)
 			}
 		}
 		if len(texts[name]) != len(english) {
@@ -48,7 +51,8 @@ func TestRender_EveryPageInEveryLanguage(t *testing.T) {
 			page := string(
 				Page{Kind: kind, App: "Wiki", Email: "ada@example.org", Link: "/there?a=b&c",
 					Brand: brand.Default}.Render(name))
-			if !strings.Contains(page, `<html lang="`+name+`">`) || strings.Count(page, "<h1>") != 1 ||
+			if !strings.Contains(page, `<html lang="`+name+`">`) ||
+				strings.Count(page, "<h1>") != 1 ||
 				strings.Contains(page, "<h1></h1>") || strings.Contains(page, "<script") ||
 				strings.ContainsAny(page, "{}") == false {
 				t.Errorf("%s in %s:\n%s", kind, name, page)
@@ -93,7 +97,8 @@ func TestRender_ShowsTheOperatorsBrand(t *testing.T) {
 	}}
 	for _, language := range languages {
 		rendered := string(page.Render(language))
-		for _, want := range []string{"M\u00fcller&#39;s", "#717171", "#fefefe", "#cccccc", "#010101"} {
+		for _, want := range []string{"M\u00fcller&#39;s", "#717171", "#fefefe", "#cccccc",
+			"#010101"} {
 			if !strings.Contains(rendered, want) {
 				t.Errorf("in %s: got a page without %s:\n%s", language, want, rendered)
 			}

@@ -17,7 +17,8 @@ func aSite(t *testing.T) Site {
 		t.Fatal(err)
 	}
 	app, _ := set.Find("wiki")
-	return Site{App: app, Upstream: "127.0.0.1:8080", Sana: "127.0.0.1:3000", Gate: "127.0.0.1:3001"}
+	return Site{App: app, Upstream: "127.0.0.1:8080", Sana: "127.0.0.1:3000",
+		Gate: "127.0.0.1:3001"}
 }
 
 // The tests of the gate run each proxy with its configuration; Traefik itself only with npm run
@@ -54,17 +55,20 @@ func TestWrite_TraefikConfigurationPutsTheGateInFrontOfTheApp(t *testing.T) {
 		got[1] != "wiki-gate" {
 		t.Errorf("the app is behind %v", got)
 	}
-	if got := h.Routers["wiki"].Rule; got != "(Host(`wiki.example.org`) || HostRegexp(`^[a-z0-9_-]+\\.preview\\.example\\.net$`))" {
+	if got :=
+		h.Routers["wiki"].Rule; got != "(Host(`wiki.example.org`) || "+
+		"HostRegexp(`^[a-z0-9_-]+\\.preview\\.example\\.net$`))" {
 		t.Errorf("the rule is %s", got)
 	}
 	auth := h.Middlewares["wiki-gate"].ForwardAuth
 	if auth.Address != "http://127.0.0.1:3001/gate/forward/wiki" || auth.TrustForwardHeader ||
 		len(auth.AuthResponseHeaders) != len(identity) {
-		t.Errorf("the gate is asked by %+v", auth)
+		t.Errorf("the request to the gate is %+v", auth)
 	}
 	for _, header := range identity {
 		for _, name := range []string{header, strings.ReplaceAll(header, "-", "_")} {
-			if value, ok := h.Middlewares["wiki-no-identity"].Headers.CustomRequestHeaders[name]; !ok ||
+			if value, ok :=
+				h.Middlewares["wiki-no-identity"].Headers.CustomRequestHeaders[name]; !ok ||
 				value != "" {
 				t.Errorf("clients can send %s", name)
 			}

@@ -103,15 +103,15 @@ func TestErrorsNeverCarryTheAddressOrTheCode(t *testing.T) {
 			t.Parallel()
 			fake := startFake(t)
 			fake.Script(row.answer)
-			mailtest.NoSecretIn(t, aSender(t, fake).Send(mailtest.WithDeadline(t), mailtest.Message()),
-				apiKey, domain)
+			mailtest.NoSecretIn(t,
+				aSender(t, fake).Send(mailtest.WithDeadline(t), mailtest.Message()), apiKey, domain)
 		})
 	}
 	for name, m := range mailtest.BadMessages() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mailtest.NoSecretIn(t, aSender(t, startFake(t)).Send(mailtest.WithDeadline(t), m), m.To, apiKey,
-				domain)
+			mailtest.NoSecretIn(t, aSender(t, startFake(t)).Send(mailtest.WithDeadline(t), m), m.To,
+				apiKey, domain)
 		})
 	}
 }

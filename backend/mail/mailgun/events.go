@@ -102,7 +102,8 @@ func (m *Events) Read(body []byte) (mail.Event, error) {
 	signedAt, ok := readTime(s.Timestamp)
 	if !ok || len(s.Timestamp) != timestampLength ||
 		strings.ContainsFunc(string(s.Timestamp), isNotDigit) ||
-		len(s.Token) != tokenLength || strings.ContainsFunc(string(s.Token), mail.IsNotDigitOrLetter) {
+		len(s.Token) != tokenLength ||
+		strings.ContainsFunc(string(s.Token), mail.IsNotDigitOrLetter) {
 		return mail.Event{}, ErrUnreadable
 	}
 	at, ok := readTime(posted.Data.Timestamp)

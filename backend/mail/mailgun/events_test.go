@@ -58,7 +58,8 @@ func TestOnlyTheProvidersSignatureIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, forged := range map[string]string{
-		"another key":           mailgunfake.Event{Event: "delivered", At: time.Now()}.Body("another"),
+		"another key": mailgunfake.Event{Event: "delivered",
+			At: time.Now()}.Body("another"),
 		"no key":                mailgunfake.Event{Event: "delivered", At: time.Now()}.Body(""),
 		"no signature":          `{"event-data":{"event":"delivered"}}`,
 		"an empty signature":    `{"signature":{"timestamp":"1700000000","token":"x","signature":""}}`,
@@ -154,7 +155,8 @@ func TestMailgunEvents_KeepServersWordsWithoutAddressAndCode(t *testing.T) {
 	for _, c := range []struct {
 		subject, want string
 	}{
-		{"123456 is your code", `550 5.1.1 no mailbox <[…]> (user […]), subject "[…] is your code"`},
+		{"123456 is your code",
+			`550 5.1.1 no mailbox <[…]> (user […]), subject "[…] is your code"`},
 		{"", "550 5.1.1"}, // the text may quote a code that cannot be recognised
 	} {
 		bounce := mailgunfake.Event{

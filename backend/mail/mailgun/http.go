@@ -42,7 +42,7 @@ func newTransport() *http.Transport {
 	}
 }
 
-// answer is what is worth knowing of an HTTP answer. A status of zero means that none came.
+// answer has the relevant parts of an HTTP response. A status of zero means that there was none.
 type answer struct {
 	status     int
 	retryAfter time.Duration

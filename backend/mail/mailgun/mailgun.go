@@ -66,7 +66,8 @@ func (c Config) check() error {
 		return errors.New("mail: mailgun: the domain is not a host name")
 	case c.APIKey == "" || strings.ContainsFunc(c.APIKey, isUnprintable):
 		return errors.New("mail: mailgun: the API key is empty or has spaces in it")
-	case err != nil || base.Host == "" || !strings.HasSuffix(strings.TrimRight(base.Path, "/"), "/v3"):
+	case err != nil || base.Host == "" ||
+		!strings.HasSuffix(strings.TrimRight(base.Path, "/"), "/v3"):
 		return errors.New(
 			"mail: mailgun: the API base is not a URL that ends in /v3, like " + mailgun.APIBaseEU)
 	case base.Scheme != "https" && !(base.Scheme == "http" && mail.IsLoopback(base.Hostname())):
@@ -141,7 +142,8 @@ func refusal(a *answer, secrets ...string) error {
 	case status >= 500:
 		return fmt.Errorf("mail: mailgun: %d trouble at the provider", status)
 	case status >= 400:
-		return mail.Permanent(fmt.Errorf("mail: mailgun: %d message refused%s", status, a.words(secrets)))
+		return mail.Permanent(
+			fmt.Errorf("mail: mailgun: %d message refused%s", status, a.words(secrets)))
 	case status >= 300:
 		return mail.Permanent(fmt.Errorf("mail: mailgun: %d redirect refused", status))
 	default:

@@ -63,7 +63,8 @@ func TestMailgunGetsTheMessageAsItIs(t *testing.T) {
 		t.Errorf("got to %q, from %q, subject %q, want those of %#v", m.To, m.From, m.Subject, sent)
 	}
 	if m.Text != sent.Text || m.HTML != sent.HTML || !maps.Equal(m.Headers, sent.Headers) {
-		t.Errorf("got text %q, HTML %q, headers %q, want those of %#v", m.Text, m.HTML, m.Headers, sent)
+		t.Errorf("got text %q, HTML %q, headers %q, want those of %#v", m.Text, m.HTML, m.Headers,
+			sent)
 	}
 	if !slices.Equal(m.Tags, []string{sent.Kind}) {
 		t.Errorf("got tags %q, want the kind %q alone", m.Tags, sent.Kind)
@@ -124,7 +125,8 @@ func TestSixtyFourConnectionsAreKept(t *testing.T) {
 	}
 	server.Start()
 	t.Cleanup(server.Close)
-	sender := senderTo(t, mailgun.Config{Domain: domain, APIKey: apiKey, APIBase: server.URL + "/v3"})
+	sender := senderTo(t,
+		mailgun.Config{Domain: domain, APIKey: apiKey, APIBase: server.URL + "/v3"})
 	for round := 1; round <= 3; round++ {
 		sendAtOnce(t, sender, fake, atOnce, round*atOnce)
 	}
@@ -195,15 +197,18 @@ func TestAWrongConfigurationIsRefusedWithoutItsKey(t *testing.T) {
 	t.Parallel()
 	good := mailgun.Config{Domain: domain, APIKey: apiKey, APIBase: "https://api.eu.mailgun.net/v3"}
 	for name, spoil := range map[string]func(*mailgun.Config){
-		"no domain":          func(c *mailgun.Config) { c.Domain = "" },
-		"a path as domain":   func(c *mailgun.Config) { c.Domain = "../domains" },
-		"no key":             func(c *mailgun.Config) { c.APIKey = "" },
-		"a line end in key":  func(c *mailgun.Config) { c.APIKey = apiKey + "\n" },
-		"no version":         func(c *mailgun.Config) { c.APIBase = "https://api.mailgun.net" },
-		"no URL":             func(c *mailgun.Config) { c.APIBase = "api.mailgun.net/v3" },
-		"key over the open":  func(c *mailgun.Config) { c.APIBase = "http://api.mailgun.net/v3" },
-		"an odd scheme":      func(c *mailgun.Config) { c.APIBase = "ftp://127.0.0.1/v3" },
-		"not quite loopback": func(c *mailgun.Config) { c.APIBase = "http://127.0.0.1.evil.example/v3" },
+		"no domain":         func(c *mailgun.Config) { c.Domain = "" },
+		"a path as domain":  func(c *mailgun.Config) { c.Domain = "../domains" },
+		"no key":            func(c *mailgun.Config) { c.APIKey = "" },
+		"a line end in key": func(c *mailgun.Config) { c.APIKey = apiKey + "\n" },
+		"no version":        func(c *mailgun.Config) { c.APIBase = "https://api.mailgun.net" },
+		"no URL":            func(c *mailgun.Config) { c.APIBase = "api.mailgun.net/v3" },
+		"key over the open": func(c *mailgun.Config) { c.APIBase = "http://api.mailgun.net/v3" },
+		"an odd scheme":     func(c *mailgun.Config) { c.APIBase = "ftp://127.0.0.1/v3" },
+		"not quite loopback": func(
+			c *mailgun.Config) {
+			c.APIBase = "http://127.0.0.1.evil.example/v3"
+		},
 	} {
 		config := good
 		spoil(&config)

@@ -35,12 +35,14 @@ func requestFor(t *testing.T, base string, m mail.Message) request {
 			t.Error(err)
 			return
 		}
-		got = request{r.Method, r.URL.Path, r.URL.RawQuery, kind, user, password, r.MultipartForm.Value,
+		got = request{r.Method, r.URL.Path, r.URL.RawQuery, kind, user, password,
+			r.MultipartForm.Value,
 			len(r.MultipartForm.File)}
 		_, _ = io.WriteString(w, `{"id":"<1@mg.sana.example>","message":"Queued. Thank you."}`)
 	}))
 	t.Cleanup(server.Close)
-	sender := senderTo(t, mailgun.Config{Domain: domain, APIKey: apiKey, APIBase: server.URL + base})
+	sender := senderTo(t,
+		mailgun.Config{Domain: domain, APIKey: apiKey, APIBase: server.URL + base})
 	if err := sender.Send(mailtest.WithDeadline(t), m); err != nil {
 		t.Fatal(err)
 	}
@@ -65,15 +67,17 @@ func TestMailgunsRequestIsTheDocumentedOne(t *testing.T) {
 		User:        "api", // basic authentication with this name and the key
 		Password:    apiKey,
 		Fields: url.Values{
-			"from":              {m.From},    // "Friendly Name <email@domain.com>"
-			"to":                {m.To},      // commas separate recipients: there is none in it
-			"subject":           {m.Subject}, // UTF-8; Mailgun encodes it
-			"text":              {m.Text},
-			"html":              {m.HTML},
-			"o:tag":             {m.Kind}, // for statistics
-			"o:tracking":        {"no"},   // "yes", "no", "true", "false", "htmlonly"
-			"o:tracking-clicks": {"no"},   // the same; else links would lead over Mailgun, with the code
-			"o:tracking-opens":  {"no"},   // "yes", "no", "true", "false"; else there would be an image
+			"from":       {m.From},    // "Friendly Name <email@domain.com>"
+			"to":         {m.To},      // commas separate recipients: there is none in it
+			"subject":    {m.Subject}, // UTF-8; Mailgun encodes it
+			"text":       {m.Text},
+			"html":       {m.HTML},
+			"o:tag":      {m.Kind}, // for statistics
+			"o:tracking": {"no"},   // "yes", "no", "true", "false", "htmlonly"
+			// the same; else links would lead over Mailgun, with the code
+			"o:tracking-clicks": {"no"},
+			// "yes", "no", "true", "false"; else there would be an image
+			"o:tracking-opens": {"no"},
 			// "yes", "no", "true", "false": rather not at all than in plain text
 			"o:require-tls":    {"true"},
 			"h:Auto-Submitted": {"auto-generated"},

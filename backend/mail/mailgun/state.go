@@ -25,7 +25,7 @@ type Domain struct {
 	Faulty []string // the DNS records for sending that it does not find, as "TXT mg.example.org"
 }
 
-// Domain asks for the state of our domain (documentation.mailgun.com, "Domains"). A key that may
+// Domain returns the state of our domain (documentation.mailgun.com, "Domains"). A key that may
 // only send is refused: ErrCredentials; MaySend tells it from a wrong one.
 func (s *Sender) Domain(ctx context.Context) (Domain, error) {
 	var answer struct {
@@ -98,7 +98,8 @@ func (s *Sender) Suppressed(ctx context.Context, address string) (lists []string
 		return nil, errors.New("mail: mailgun: the address is not one plain address")
 	}
 	for _, list := range suppressions {
-		err := s.ask(ctx, s.client.APIBase()+"/"+s.client.Domain()+"/"+list+"/"+url.PathEscape(address),
+		err := s.ask(ctx,
+			s.client.APIBase()+"/"+s.client.Domain()+"/"+list+"/"+url.PathEscape(address),
 			&struct{}{})
 		switch {
 		case err == nil:

@@ -71,7 +71,7 @@ func TestADomainThatMailgunDoesNotKnowIsSaidToBe(t *testing.T) {
 	fake.Close()
 	_, err = elsewhere.Domain(mailtest.WithDeadline(t))
 	if err == nil {
-		t.Error("nobody there: got no error")
+		t.Error("connection refused: got no error")
 	}
 	mailtest.NoSecretIn(t, err)
 }
@@ -109,10 +109,12 @@ func TestTheFateOfAMailIsTheFinalOneWhateverCameBetween(t *testing.T) {
 			[]mailgunfake.Event{{Event: "failed", Severity: "temporary"}, {Event: "delivered"}},
 			mail.Delivered},
 		"no such mailbox": {
-			[]mailgunfake.Event{{Event: "failed", Severity: "permanent", Code: 550, Enhanced: "5.1.1"}},
+			[]mailgunfake.Event{
+				{Event: "failed", Severity: "permanent", Code: 550, Enhanced: "5.1.1"}},
 			mail.NoSuchMailbox},
 		"blocked by a list": {
-			[]mailgunfake.Event{{Event: "failed", Severity: "permanent", Reason: "suppress-bounce"}},
+			[]mailgunfake.Event{
+				{Event: "failed", Severity: "permanent", Reason: "suppress-bounce"}},
 			mail.Blocked},
 	} {
 		fake := startFake(t)

@@ -87,10 +87,11 @@ func (t *conversation) client(ctx context.Context) (*gomail.Client, error) {
 		gomail.WithTimeout(t.config.Timeout),
 		gomail.WithTLSConfig(t.tls()),
 		gomail.WithTLSPolicy(gomail.NoTLS),
-		gomail.WithDialContextFunc(func(_ context.Context, network, address string) (net.Conn, error) {
-			// the context that the library has is over once it has dialed
-			return t.dial(ctx, network, address)
-		}),
+		gomail.WithDialContextFunc(
+			func(_ context.Context, network, address string) (net.Conn, error) {
+				// the library cancels its own context once it has dialed
+				return t.dial(ctx, network, address)
+			}),
 		gomail.WithoutNoop(),
 		gomail.WithoutSMTPUTF8(), // our addresses need none, and it could be lacking further on
 	}
@@ -152,7 +153,7 @@ func (t *conversation) Start(server *smtp.ServerInfo) (mechanism string, first [
 	return t.login.Start(server)
 }
 
-// Next goes on logging in.
+// Next continues the login.
 func (t *conversation) Next(fromServer []byte, more bool) ([]byte, error) {
 	answer, err := t.login.Next(fromServer, more)
 	t.loggingIn = more || err != nil

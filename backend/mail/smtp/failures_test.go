@@ -42,9 +42,11 @@ func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
 		want   mailtest.Retry
 		cause  error
 	}{
-		"nobody has the address": {&smtpfake.Server{RefuseTo: answering(550, 5, 1, 1)}, mailtest.Never,
+		"nobody has the address": {&smtpfake.Server{RefuseTo: answering(550, 5, 1, 1)},
+			mailtest.Never,
 			mail.ErrNoSuchMailbox},
-		"a domain without mail": {&smtpfake.Server{RefuseTo: answering(556, 5, 1, 10)}, mailtest.Never,
+		"a domain without mail": {&smtpfake.Server{RefuseTo: answering(556, 5, 1, 10)},
+			mailtest.Never,
 			mail.ErrNoSuchMailbox},
 		"recipient refused": {&smtpfake.Server{RefuseTo: answering(550, 5, 7, 1)}, mailtest.Never,
 			nil},
@@ -53,7 +55,8 @@ func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
 			mail.ErrDeferred},
 		"greylisted": {&smtpfake.Server{RefuseTo: answering(451, 4, 7, 1)}, mailtest.Later,
 			mail.ErrDeferred},
-		"too many for this one": {&smtpfake.Server{RefuseTo: answering(421, 4, 7, 28)}, mailtest.Later,
+		"too many for this one": {&smtpfake.Server{RefuseTo: answering(421, 4, 7, 28)},
+			mailtest.Later,
 			mail.ErrDeferred},
 		"recipient throttled": {&smtpfake.Server{RefuseTo: answering(454, 4, 7, 0)}, mailtest.Later,
 			mail.ErrDeferred},
@@ -69,14 +72,18 @@ func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
 		"sender not now": {&smtpfake.Server{RefuseFrom: answering(451)}, mailtest.Later, nil},
 		"login is needed": {&smtpfake.Server{RefuseTo: answering(530, 5, 7, 0)}, mailtest.Never,
 			mail.ErrCredentials},
-		"server going down": {&smtpfake.Server{RefuseFrom: answering(421)}, mailtest.Throttled, nil},
-		"too many messages": {&smtpfake.Server{RefuseData: answering(454)}, mailtest.Throttled, nil},
+		"server going down": {&smtpfake.Server{RefuseFrom: answering(421)}, mailtest.Throttled,
+			nil},
+		"too many messages": {&smtpfake.Server{RefuseData: answering(454)}, mailtest.Throttled,
+			nil},
 		"login refused": {&smtpfake.Server{RefuseLogin: answering(535, 5, 7, 8)}, mailtest.Never,
 			mail.ErrCredentials},
-		"login not allowed": {&smtpfake.Server{RefuseLogin: answering(550, 5, 7, 30)}, mailtest.Never,
+		"login not allowed": {&smtpfake.Server{RefuseLogin: answering(550, 5, 7, 30)},
+			mailtest.Never,
 			mail.ErrCredentials},
 		"login not now": {&smtpfake.Server{RefuseLogin: answering(432)}, mailtest.Later, nil},
-		"login throttled": {&smtpfake.Server{RefuseLogin: answering(454, 4, 7, 0)}, mailtest.Throttled,
+		"login throttled": {&smtpfake.Server{RefuseLogin: answering(454, 4, 7, 0)},
+			mailtest.Throttled,
 			nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,19 +93,21 @@ func TestEachSMTPAnswerSaysWhetherToTryAgain(t *testing.T) {
 				RefuseFrom: row.server.RefuseFrom, RefuseTo: row.server.RefuseTo,
 				RefuseData: row.server.RefuseData,
 			}, "tls")
-			err := smtpTo(t, reaching(server, "tls")).Send(mailtest.WithDeadline(t), mailtest.Message())
+			err := smtpTo(t, reaching(server, "tls")).Send(mailtest.WithDeadline(t),
+				mailtest.Message())
 			if mailtest.RetryOf(err) != row.want {
 				t.Errorf("got %q (%v), want %q", mailtest.RetryOf(err), err, row.want)
 			}
-			for _, cause := range []error{mail.ErrCredentials, mail.ErrNoSuchMailbox, mail.ErrDeferred} {
+			for _, cause := range []error{mail.ErrCredentials, mail.ErrNoSuchMailbox,
+				mail.ErrDeferred} {
 				if errors.Is(err, cause) != (row.cause == cause) {
 					t.Errorf("got %v, want %v in it: %t", err, cause, row.cause == cause)
 				}
 			}
 			noTraceIn(t, err)
 			if server.Recorded().Sessions != 1 || len(server.Recorded().Messages) != 0 {
-				t.Errorf("got %d sessions and %d messages, want one and none", server.Recorded().Sessions,
-					len(server.Recorded().Messages))
+				t.Errorf("got %d sessions and %d messages, want one and none",
+					server.Recorded().Sessions, len(server.Recorded().Messages))
 			}
 		})
 	}
@@ -146,10 +155,12 @@ func TestNoPasswordAndNoMessageGoOverAnUnencryptedConnection(t *testing.T) {
 func TestNoMessageLeavesThisMachineUnencrypted(t *testing.T) {
 	t.Parallel()
 	server := startSMTP(t, &smtpfake.Server{}, "none")
-	err := smtpTo(t, smtp.Config{Host: "LOCALHOST", Port: server.Port}).Send(mailtest.WithDeadline(t),
+	err := smtpTo(t,
+		smtp.Config{Host: "LOCALHOST", Port: server.Port}).Send(mailtest.WithDeadline(t),
 		mailtest.Message())
 	if mailtest.RetryOf(err) != mailtest.Later ||
-		!strings.HasSuffix(err.Error(), "offers no encryption") || len(server.Recorded().From) != 0 {
+		!strings.HasSuffix(err.Error(), "offers no encryption") ||
+		len(server.Recorded().From) != 0 {
 		t.Errorf("got %v and messages from %q, want a temporary error that says so", err,
 			server.Recorded().From)
 	}
@@ -195,7 +206,8 @@ func TestASMTPServerOfUnknownAuthorityGetsNothing(t *testing.T) {
 		err := smtpTo(t, config).Send(mailtest.WithDeadline(t), mailtest.Message())
 		if mailtest.RetryOf(err) != mailtest.Later ||
 			!strings.HasSuffix(err.Error(), "certificate not trusted") {
-			t.Errorf("%s: got %v, want a temporary error that says certificate not trusted", encryption, err)
+			t.Errorf("%s: got %v, want a temporary error that says certificate not trusted",
+				encryption, err)
 		}
 		noTraceIn(t, err)
 		if len(server.Recorded().Logins)+len(server.Recorded().From) != 0 {
@@ -210,7 +222,8 @@ func TestAStalledSMTPServerIsGivenUpAfterTheTimeout(t *testing.T) {
 	gone := make(chan struct{})
 	t.Cleanup(func() { close(gone) })
 	stalling := startSMTP(t,
-		&smtpfake.Server{Mechanisms: []string{"PLAIN"}, AtData: func(*gosmtp.Conn) { <-gone }}, "tls")
+		&smtpfake.Server{Mechanisms: []string{"PLAIN"}, AtData: func(*gosmtp.Conn) { <-gone }},
+		"tls")
 	atData := reaching(stalling, "tls")
 	silent := smtp.Config{Host: "127.0.0.1", Port: startRaw(t, func(net.Conn) { <-gone })}
 	silentTLS := silent
@@ -246,8 +259,8 @@ func TestAServerThatDribblesIsGivenUpAfterTheTimeout(t *testing.T) {
 		}
 	})
 	err := smtpTo(t,
-		smtp.Config{Host: "127.0.0.1", Port: port, Timeout: time.Hour}).Send(mailtest.WithDeadline(t),
-		mailtest.Message())
+		smtp.Config{Host: "127.0.0.1", Port: port, Timeout: time.Hour}).Send(
+		mailtest.WithDeadline(t), mailtest.Message())
 	if mailtest.RetryOf(err) != mailtest.Later || err == nil ||
 		errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want a temporary error before the context's end", err)
@@ -260,8 +273,8 @@ func TestSMTPStopsWithItsContext(t *testing.T) {
 	gone := make(chan struct{})
 	t.Cleanup(func() { close(gone) })
 	server := startSMTP(t,
-		&smtpfake.Server{Mechanisms: []string{"PLAIN"}, AtData: func(*gosmtp.Conn) { cancel(); <-gone }},
-		"starttls")
+		&smtpfake.Server{Mechanisms: []string{"PLAIN"},
+			AtData: func(*gosmtp.Conn) { cancel(); <-gone }}, "starttls")
 	err := smtpTo(t, reaching(server, "starttls")).Send(ctx, mailtest.Message())
 	if !errors.Is(err, context.Canceled) || mail.IsPermanent(err) {
 		t.Errorf("got %v, want context.Canceled, to be tried again", err)
@@ -288,7 +301,8 @@ func TestASMTPServerThatHangsUpIsATemporaryFailure(t *testing.T) {
 		"after the greeting": {raw("220 mail.sana.example\r\n"), "connection failed"},
 		"it speaks HTTP":     {raw("HTTP/1.1 400 Bad Request\r\n\r\n"), "what came was not SMTP"},
 		"it speaks no TLS":   {overTLS, "what came was not TLS"},
-		"not at home":        {smtp.Config{Host: "127.0.0.1", Port: freePort(t)}, "connection refused"},
+		"not at home": {smtp.Config{Host: "127.0.0.1", Port: freePort(t)},
+			"connection refused"},
 		"no service for us": {
 			raw("554 5.7.1 not for you\r\n"),
 			"554 trouble at the server; the server says: 5.7.1 not for you",
@@ -329,7 +343,8 @@ func TestAMessageThatWasTakenIsSentWhateverComesAfter(t *testing.T) {
 	sender := smtpTo(t, smtp.Config{Host: "127.0.0.1", Port: port})
 	for range 3 { // the second and third find that the connection which was kept has ended
 		if err := sender.Send(mailtest.WithDeadline(t), mailtest.Message()); err != nil {
-			t.Errorf("got %v, want no error: the server hung up after it had taken the message", err)
+			t.Errorf("got %v, want no error: the server hung up after it had taken the message",
+				err)
 		}
 	}
 }
@@ -363,8 +378,10 @@ func TestSMTP_QuotesServerWithoutSecrets(t *testing.T) {
 			"the server says: 5.1.1 nobody here 5.1.1 has this address",
 		},
 		"mailbox name and code": {
-			"554 5.7.1 CANARY-4711 may not get " + mailtest.Code + ", see https://help.example/spam", nil,
-			"554 message refused; the server says: 5.7.1 […] may not get […], see https://help.example/spam",
+			"554 5.7.1 CANARY-4711 may not get " + mailtest.Code +
+				", see https://help.example/spam", nil,
+			"554 message refused; the server says: 5.7.1 […] may not get […], see " +
+				"https://help.example/spam",
 		},
 		"hangs up": {
 			"421 4.7.28 too many mails to this user", mail.ErrDeferred,

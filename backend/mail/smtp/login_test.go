@@ -21,14 +21,15 @@ func TestLoggingInProvesThePasswordAndSendsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := sender.LogIn(mailtest.WithDeadline(t), "Sana <sana@mg.sana.example>"); err != nil {
+		if err := sender.LogIn(mailtest.WithDeadline(t),
+			"Sana <sana@mg.sana.example>"); err != nil {
 			t.Errorf("%s: %v", encryption, err)
 		}
 		told := server.Recorded()
 		if len(told.Logins) != 1 || len(told.From) != 0 ||
 			!slices.Contains(told.Names, "mg.sana.example") {
-			t.Errorf("%s: the server was told %+v, want one login by the sender's domain and no message",
-				encryption, told)
+			t.Errorf("%s: the server was told %+v, want one login by the sender's domain and no "+
+				"message", encryption, told)
 		}
 	}
 }

@@ -118,7 +118,7 @@ func (s *Sender) send(ctx context.Context, talk *conversation, message *gomail.M
 	return err
 }
 
-// outcome is what sending a letter has led to.
+// outcome returns the result of sending a message.
 func (t *conversation) outcome(ctx context.Context, message *gomail.Msg, err error) error {
 	switch {
 	case message.IsDelivered():
@@ -152,7 +152,8 @@ func (s *Sender) LogIn(ctx context.Context, from string) error {
 func readSender(from string) (mailbox *netmail.Address, domain string, err error) {
 	mailbox, err = netmail.ParseAddress(from)
 	if err != nil || !mail.IsPlainAddress(mailbox.Address) {
-		return nil, "", mail.Permanent(errors.New("mail: smtp: the sender is not one plain address"))
+		return nil, "",
+			mail.Permanent(errors.New("mail: smtp: the sender is not one plain address"))
 	}
 	return mailbox, mailbox.Address[strings.LastIndexByte(mailbox.Address, '@')+1:], nil
 }
@@ -201,7 +202,8 @@ func (t *conversation) classify(ctx context.Context, err error) error {
 		return errors.New("mail: smtp: the client cannot be set up")
 	case errors.Is(err, errNoLogin):
 		return mail.Permanent(
-			fmt.Errorf("mail: smtp: the server offers no login that we know: %w", mail.ErrCredentials))
+			fmt.Errorf("mail: smtp: the server offers no login that we know: %w",
+				mail.ErrCredentials))
 	case errors.Is(err, errNotEncrypted) || strings.Contains(err.Error(), noSTARTTLS):
 		return fmt.Errorf("mail: smtp: %w", mail.ErrNoEncryption)
 	case code == 0:

@@ -33,22 +33,26 @@ func TestSMTPHandsTheMessageOverEncryptedAndLoggedIn(t *testing.T) {
 			"CRAM-MD5 LOGIN": "LOGIN"} {
 			t.Run(encryption+" with "+offered, func(t *testing.T) {
 				t.Parallel()
-				server := startSMTP(t, &smtpfake.Server{Mechanisms: strings.Fields(offered)}, encryption)
+				server := startSMTP(t, &smtpfake.Server{Mechanisms: strings.Fields(offered)},
+					encryption)
 				if err := smtpTo(t, reaching(server, encryption)).Send(mailtest.WithDeadline(t),
 					mailtest.Message()); err != nil {
 					t.Fatal(err)
 				}
-				if want := []string{chosen + " " + smtpfake.User + " " + smtpfake.Password}; !slices.Equal(
+				if want := []string{
+					chosen + " " + smtpfake.User + " " + smtpfake.Password}; !slices.Equal(
 					server.Recorded().Logins, want) {
 					t.Errorf("got logins %q, want %q", server.Recorded().Logins, want)
 				}
 				if !slices.Equal(server.Recorded().From, []string{"no-reply@sana.example"}) ||
 					!slices.Equal(server.Recorded().To, []string{mailtest.Address}) {
-					t.Errorf("got the envelope %q to %q", server.Recorded().From, server.Recorded().To)
+					t.Errorf("got the envelope %q to %q", server.Recorded().From,
+						server.Recorded().To)
 				}
-				if len(server.Recorded().Messages) != 1 || server.Recorded().Names[0] != "sana.example" {
-					t.Errorf("got %d messages from %q, want 1 from our domain", len(server.Recorded().Messages),
-						server.Recorded().Names)
+				if len(server.Recorded().Messages) != 1 ||
+					server.Recorded().Names[0] != "sana.example" {
+					t.Errorf("got %d messages from %q, want 1 from our domain",
+						len(server.Recorded().Messages), server.Recorded().Names)
 				}
 			})
 		}
@@ -87,7 +91,8 @@ func arrivedAs(t *testing.T, name, raw string, want mail.Message) {
 	for line := range strings.SplitSeq(raw, "\r\n") {
 		if len(line) > 998 || strings.ContainsAny(line, "\r\n") ||
 			strings.ContainsFunc(line, func(r rune) bool { return r > 0x7e }) {
-			t.Errorf("%s: got the line %.80q, want ASCII of at most 998 bytes (RFC 5322, 2.1.1)", name, line)
+			t.Errorf("%s: got the line %.80q, want ASCII of at most 998 bytes (RFC 5322, 2.1.1)",
+				name, line)
 		}
 	}
 	got, err := netmail.ReadMessage(strings.NewReader(raw))
@@ -106,7 +111,8 @@ func arrivedAs(t *testing.T, name, raw string, want mail.Message) {
 	for field := range got.Header {
 		if _, ours := fields[field]; !ours &&
 			!slices.Contains(
-				[]string{"From", "Date", "Message-Id", "Content-Type", "Content-Transfer-Encoding"}, field) {
+				[]string{"From", "Date", "Message-Id", "Content-Type", "Content-Transfer-Encoding"},
+				field) {
 			t.Errorf("%s: got a header %s: %q", name, field, got.Header[field])
 		}
 	}
@@ -146,7 +152,8 @@ func partsOf(t *testing.T, m *netmail.Message) [][2]string {
 		if err != nil || m.Header.Get("Content-Transfer-Encoding") != "quoted-printable" {
 			t.Fatalf("got encoding %q, %v", m.Header.Get("Content-Transfer-Encoding"), err)
 		}
-		return [][2]string{{m.Header.Get("Content-Type"), strings.TrimSuffix(string(content), "\r\n")}}
+		return [][2]string{
+			{m.Header.Get("Content-Type"), strings.TrimSuffix(string(content), "\r\n")}}
 	}
 	if kind != "multipart/alternative" {
 		t.Fatalf("got Content-Type %s, want multipart/alternative", kind)

@@ -35,8 +35,10 @@ func TestMails_CarryTheBrandOfTheOperator(t *testing.T) {
 				t.Errorf("%s: got no %q in both text and HTML:\n%s", language, want, m.Text)
 			}
 		}
-		if !strings.Contains(m.Subject, "Müller's Bäckerei") || strings.Contains(m.Text+m.HTML, "Sana") {
-			t.Errorf("%s: got another name than the operator's:\n%s\n%s", language, m.Subject, m.Text)
+		if !strings.Contains(m.Subject, "Müller's Bäckerei") ||
+			strings.Contains(m.Text+m.HTML, "Sana") {
+			t.Errorf("%s: got another name than the operator's:\n%s\n%s", language, m.Subject,
+				m.Text)
 		}
 		if !strings.Contains(html, "background:#7a0044;color:#ffffff") {
 			t.Errorf("%s: got no button in the operator's color:\n%s", language, html)

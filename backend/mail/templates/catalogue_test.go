@@ -40,7 +40,8 @@ func TestALanguageWithAFaultIsRefusedByName(t *testing.T) {
 		"one place less": {`{name}, `, ``,
 			"mail: de.arb: hello has the places [{name} {site}], want [{name} {name} {site}]"},
 		"another place": {`{site}`, `{host}`,
-			"mail: de.arb: hello has the places [{host} {name} {name}], want [{name} {name} {site}]"},
+			"mail: de.arb: hello has the places [{host} {name} {name}], want [{name} {name} " +
+				"{site}]"},
 		"place of another kind": {`{site}`, `{{.Site}}`, "mail: de.arb: hello has the places"},
 		"brace left open":       {`Bye`, `Bye {`, "mail: de.arb: bye has a brace too many"},
 		"empty":                 {`"Bye"`, `""`, "mail: de.arb: bye is not one line of text"},
@@ -50,11 +51,13 @@ func TestALanguageWithAFaultIsRefusedByName(t *testing.T) {
 		"eleven months":         {`11, 12`, `11`, "mail: de.arb: months are not twelve"},
 		"twice":                 {`"bye"`, `"hello": "{name}", "bye"`, "mail: de.arb: "},
 		"of another language":   {`"de"`, `"fr"`, "mail: de.arb: @@locale is fr, want de"},
-		"of no language":        {`"@@locale": "de", `, ``, "mail: de.arb: @@locale is <nil>, want de"},
-		"not JSON":              {`{"@@`, `"@@`, "mail: de.arb: "},
+		"of no language": {`"@@locale": "de", `, ``,
+			"mail: de.arb: @@locale is <nil>, want de"},
+		"not JSON": {`{"@@`, `"@@`, "mail: de.arb: "},
 	} {
 		files := someLanguages()
-		files["de.arb"].Data = []byte(strings.Replace(string(files["de.arb"].Data), c.old, c.new, 1))
+		files["de.arb"].Data = []byte(
+			strings.Replace(string(files["de.arb"].Data), c.old, c.new, 1))
 		if _, err := parseCatalogues(files); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %s", name, err, c.want)
 		}
@@ -75,7 +78,7 @@ func TestEachLanguageHasItsFileAndNoOther(t *testing.T) {
 	}
 }
 
-// englishNotes is what en.arb tells translators of each message.
+// englishNotes are the notes for translators of each message in en.arb.
 func englishNotes(t *testing.T) (messages map[string]string, notes map[string]note) {
 	t.Helper()
 	text, err := languageFiles.ReadFile("languages/en.arb")
@@ -198,7 +201,8 @@ func TestTheHTMLShowsWhateverIsForeignAsText(t *testing.T) {
 	const foreign = `<script>alert("1")</script>'&`
 	for _, name := range []string{"sign_in_code", "notice"} {
 		l := &message{Name: map[string]string{"sign_in_code": "code", "notice": "new_device"}[name],
-			Language: foreign, Link: "javascript:alert(1)", LinkName: "new_device_end_link", Code: foreign,
+			Language: foreign, Link: "javascript:alert(1)", LinkName: "new_device_end_link",
+			Code:     foreign,
 			messages: catalogue{}, values: map[string]string{}}
 		for message, text := range parsed.languages["en"] {
 			l.messages[message] = text + foreign

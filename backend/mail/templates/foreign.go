@@ -33,7 +33,7 @@ func (c catalogue) passkey(maker string) (string, error) {
 	return cmp.Or(name, maker), err
 }
 
-// plainIP is an IP address as people know it, "" when s is none.
+// plainIP formats an IP address, and returns "" if s is none.
 func plainIP(s string) string {
 	ip, err := netip.ParseAddr(s)
 	if err != nil {

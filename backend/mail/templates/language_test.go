@@ -45,7 +45,8 @@ func TestNobodyElseCanChangeTheLanguages(t *testing.T) {
 }
 
 func FuzzAnyHeaderGivesALanguageThatIsWritten(f *testing.F) {
-	for _, seed := range []string{"de-CH, en;q=0.5", "*", "i-klingon", "de-u-co-phonebk", "x-private",
+	for _, seed := range []string{"de-CH, en;q=0.5", "*", "i-klingon", "de-u-co-phonebk",
+		"x-private",
 		"en;q=2", "und", "de,,"} {
 		f.Add(seed)
 	}

@@ -12,8 +12,8 @@ import (
 	"sana/backend/mail"
 )
 
-// circumstances are what every message tells.
-type circumstances struct {
+// details are the values that every message shows.
+type details struct {
 	language  string
 	browser   string
 	when      time.Time
@@ -21,13 +21,13 @@ type circumstances struct {
 	utcOffset int // as in SignInCode
 }
 
-// message is what the templates may use.
+// message has the values and methods that templates use.
 type message struct {
-	Name     string // what its messages begin with, "new_device"
+	Name     string // prefix of its texts in the catalogue, "new_device"
 	Language string
 	Link     string
 	LinkName string // the message that names Link, in mails that have a button for it
-	Code     string // "" in messages that carry none
+	Code     string // "" in messages without a code
 	// ForChange is that of SignInCode.
 	ForChange bool
 
@@ -41,13 +41,13 @@ type message struct {
 // footLink is a link below a message.
 type footLink struct{ Message, URL string }
 
-// Say is a message of the catalogue with its values.
+// Say returns a text of the catalogue with its values.
 func (l *message) Say(message string) (string, error) { return l.messages.say(message, l.values) }
 
-// Parts is a message with its values apart, for templates that make them stand out.
+// Parts returns a text with its values separately, for templates that emphasize them.
 func (l *message) Parts(text string) ([]part, error) { return l.messages.fill(text, l.values) }
 
-// Links are the operator's links that there are, with the messages that name them.
+// Links returns the operator's links that are set, with the texts that name them.
 func (l *message) Links() []footLink {
 	var links []footLink
 	for _, each := range []footLink{
@@ -63,7 +63,7 @@ func (l *message) Links() []footLink {
 // Knows reports whether a value is known.
 func (l *message) Knows(value string) bool { return l.values[value] != "" }
 
-func (t *Set) message(name string, about circumstances) (*message, error) {
+func (t *Set) message(name string, about details) (*message, error) {
 	u := about.publicURL
 	if u == nil || u.Hostname() == "" || !isWebScheme(u.Scheme) {
 		return nil, errors.New("mail: the public URL is not http or https with a host")
@@ -109,7 +109,7 @@ func link(publicURL *url.URL, path, fragment string) string {
 	return u.String()
 }
 
-// write makes the message of a letter, by the templates of a name.
+// write renders a message with the templates of the given name.
 func (t *Set) write(to, from, kind, template string, l *message) (mail.Message, error) {
 	subject, err := l.Say(l.Name + "_subject")
 	if err != nil {

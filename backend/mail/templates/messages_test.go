@@ -20,7 +20,8 @@ var update = flag.Bool("update", false, "write the golden files instead of compa
 
 const (
 	oldAddress = "ada@people.example"
-	newAddress = "grace.brewster.murray.hopper@computation.people.example" // long, for narrow windows
+	// long, for narrow windows
+	newAddress = "grace.brewster.murray.hopper@computation.people.example"
 )
 
 func parsed(t *testing.T) *templates.Set {
@@ -141,7 +142,8 @@ func TestEveryMessageReadsAsAgreed(t *testing.T) {
 	})
 	want := len(templates.Languages()) * len(everyMessage(t, "en")) * 2
 	if files, _ := filepath.Glob("testdata/*.*.*"); len(files) != want && !*update {
-		t.Errorf("got %d golden files, want %d: delete those of messages that are gone", len(files), want)
+		t.Errorf("got %d golden files, want %d: delete those of messages that are gone", len(files),
+			want)
 	}
 }
 
@@ -257,7 +259,8 @@ func TestEveryMessageSaysWhereAndWhenAndWhatToDo(t *testing.T) {
 			when = day[language] + when
 		}
 		for _, want := range []string{when, "sana.example"} {
-			if !strings.Contains(m.Text, want) || !strings.Contains(m.HTML, "<strong>"+want+"</strong>") {
+			if !strings.Contains(m.Text, want) ||
+				!strings.Contains(m.HTML, "<strong>"+want+"</strong>") {
 				t.Errorf("got no %q in both text and HTML:\n%s", want, m.Text)
 			}
 		}

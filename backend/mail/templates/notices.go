@@ -13,8 +13,8 @@ import (
 // before.
 type NewDevice struct {
 	Language  string    // one of Languages; anything else is English
-	Browser   string    // "Firefox on Linux" or "Firefox"; left out where it is no known name
-	IP        string    // where the sign-in came from, "203.0.113.7"; "" where it is unknown
+	Browser   string    // "Firefox on Linux" or "Firefox"; omitted if unknown
+	IP        string    // of the sign-in, "203.0.113.7"; "" if unknown
 	NotYou    string    // token of the link that ends the session; "" for a link to all devices
 	When      time.Time // shown to the minute
 	PublicURL *url.URL  // as in SignInCode
@@ -38,17 +38,17 @@ type AccountDeleted struct {
 	UTCOffset int       // as in SignInCode
 }
 
-// AccountBlocked tells a user who asked for a code that their account is blocked.
+// AccountBlocked notifies a user who requested a code that their account is blocked.
 type AccountBlocked struct {
 	Language  string    // one of Languages; anything else is English
-	Browser   string    // which one asked, as in NewDevice
+	Browser   string    // that requested the code, as in NewDevice
 	When      time.Time // shown to the minute
 	PublicURL *url.URL  // as in SignInCode
 	UTCOffset int       // as in SignInCode
 }
 
-// AccessKeyMade tells a user of a new access key. Its name is left out: who made the key has chosen
-// it.
+// AccessKeyMade notifies a user of a new access key. It omits the name, which the creator of the
+// key has chosen.
 type AccessKeyMade struct {
 	Language  string    // one of Languages; anything else is English
 	Browser   string    // as in NewDevice
@@ -93,7 +93,7 @@ func (t *Set) SignInChange(to, from string, c SignInChange) (mail.Message, error
 	case isBegun && (c.Until.IsZero() || c.StopToken == ""):
 		return mail.Message{}, errors.New("mail: a change without what belongs to it")
 	}
-	l, err := t.message(c.Name, circumstances{
+	l, err := t.message(c.Name, details{
 		c.Language, c.Browser, c.When, c.PublicURL, c.UTCOffset,
 	})
 	if err != nil {
@@ -104,7 +104,8 @@ func (t *Set) SignInChange(to, from string, c SignInChange) (mail.Message, error
 		return mail.Message{}, err
 	}
 	if isBegun {
-		l.Link, l.LinkName = link(c.PublicURL, "recovery", "stop="+c.StopToken), "recovery_begun_link"
+		l.Link, l.LinkName = link(c.PublicURL, "recovery", "stop="+c.StopToken),
+			"recovery_begun_link"
 		if l.values["until"], err = l.messages.dateTime(c.Until.In(l.zone)); err != nil {
 			return mail.Message{}, err
 		}
@@ -115,7 +116,7 @@ func (t *Set) SignInChange(to, from string, c SignInChange) (mail.Message, error
 // NewDevice writes the message about a sign-in from a new browser. It returns an error when time or
 // URL is missing.
 func (t *Set) NewDevice(to, from string, d NewDevice) (mail.Message, error) {
-	l, err := t.message("new_device", circumstances{
+	l, err := t.message("new_device", details{
 		d.Language, d.Browser, d.When, d.PublicURL, d.UTCOffset,
 	})
 	if err != nil {
@@ -135,7 +136,8 @@ func (t *Set) NewDevice(to, from string, d NewDevice) (mail.Message, error) {
 // Old or New is not a bare address, and when time or URL is missing.
 func (t *Set) AddressChanged(to, from string, a AddressChanged) (mail.Message, error) {
 	if !mail.IsPlainAddress(a.Old) || !mail.IsPlainAddress(a.New) {
-		return mail.Message{}, errors.New("mail: the old or the new address is not one plain address")
+		return mail.Message{},
+			errors.New("mail: the old or the new address is not one plain address")
 	}
 	name, shown := "address_changed_new", a.New
 	switch to {
@@ -146,7 +148,7 @@ func (t *Set) AddressChanged(to, from string, a AddressChanged) (mail.Message, e
 		return mail.Message{},
 			errors.New("mail: the recipient has neither the old address nor the new one")
 	}
-	l, err := t.message(name, circumstances{
+	l, err := t.message(name, details{
 		language: a.Language, when: a.When, publicURL: a.PublicURL, utcOffset: a.UTCOffset,
 	})
 	if err != nil {
@@ -159,7 +161,7 @@ func (t *Set) AddressChanged(to, from string, a AddressChanged) (mail.Message, e
 // AccountDeleted writes the message about a deleted account. It returns an error when time or URL
 // is missing.
 func (t *Set) AccountDeleted(to, from string, a AccountDeleted) (mail.Message, error) {
-	l, err := t.message("account_deleted", circumstances{
+	l, err := t.message("account_deleted", details{
 		language: a.Language, when: a.When, publicURL: a.PublicURL, utcOffset: a.UTCOffset,
 	})
 	if err != nil {
@@ -171,7 +173,7 @@ func (t *Set) AccountDeleted(to, from string, a AccountDeleted) (mail.Message, e
 // AccountBlocked writes the message that a blocked user gets instead of a code. It returns an error
 // when time or URL is missing.
 func (t *Set) AccountBlocked(to, from string, b AccountBlocked) (mail.Message, error) {
-	l, err := t.message("account_blocked", circumstances{
+	l, err := t.message("account_blocked", details{
 		b.Language, b.Browser, b.When, b.PublicURL, b.UTCOffset,
 	})
 	if err != nil {
@@ -186,7 +188,7 @@ func (t *Set) AccessKeyMade(to, from string, k AccessKeyMade) (mail.Message, err
 	if k.App == "" || k.ExpiresAt.IsZero() {
 		return mail.Message{}, errors.New("mail: the access key has no app or no end")
 	}
-	l, err := t.message("access_key_made", circumstances{
+	l, err := t.message("access_key_made", details{
 		k.Language, k.Browser, k.When, k.PublicURL, k.UTCOffset,
 	})
 	if err != nil {

@@ -17,7 +17,8 @@ func TestTheOldAddressIsNotToldTheNewOne(t *testing.T) {
 		toOld, toNew := all["address_changed_old"], all["address_changed_new"]
 		if both := toOld.Subject + toOld.Text + toOld.HTML; strings.Contains(both, "grace") ||
 			strings.Contains(both, "hopper") {
-			t.Errorf("%s: got the new address in the mail to the old one:\n%s", language, toOld.Text)
+			t.Errorf("%s: got the new address in the mail to the old one:\n%s", language,
+				toOld.Text)
 		}
 		for message, want := range map[*mail.Message][]string{
 			&toOld: {"g•••@computation.people.example", oldAddress},
@@ -26,7 +27,8 @@ func TestTheOldAddressIsNotToldTheNewOne(t *testing.T) {
 			for _, address := range want {
 				if !strings.Contains(message.Text, address) ||
 					!strings.Contains(message.HTML, "<strong>"+address+"</strong>") {
-					t.Errorf("%s: got no %q in both text and HTML:\n%s", language, address, message.Text)
+					t.Errorf("%s: got no %q in both text and HTML:\n%s", language, address,
+						message.Text)
 				}
 			}
 		}
@@ -36,8 +38,9 @@ func TestTheOldAddressIsNotToldTheNewOne(t *testing.T) {
 func TestANewDeviceIsToldWithWhatIsKnownOfIt(t *testing.T) {
 	t.Parallel()
 	for ip, want := range map[string]string{
-		"203.0.113.7": "IP address: 203.0.113.7\n", "::ffff:203.0.113.7": "IP address: 203.0.113.7\n",
-		"2001:db8::1": "IP address: 2001:db8::1\n", "fe80::1%eth0": "IP address: fe80::1\n",
+		"203.0.113.7":        "IP address: 203.0.113.7\n",
+		"::ffff:203.0.113.7": "IP address: 203.0.113.7\n",
+		"2001:db8::1":        "IP address: 2001:db8::1\n", "fe80::1%eth0": "IP address: fe80::1\n",
 		"": "", "evil.example": "", "203.0.113.7\n@evil.example #123456": "", "<b>": "",
 	} {
 		m, err := parsed(t).NewDevice(oldAddress, "sana@sana.example", templates.NewDevice{
@@ -46,7 +49,8 @@ func TestANewDeviceIsToldWithWhatIsKnownOfIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if (want == "") == strings.Contains(m.Text, "IP address") || !strings.Contains(m.Text, want) ||
+		if (want == "") == strings.Contains(m.Text, "IP address") ||
+			!strings.Contains(m.Text, want) ||
 			strings.Contains(m.Text, "evil") {
 			t.Errorf("%q: got no %q:\n%s", ip, want, m.Text)
 		}
@@ -61,7 +65,8 @@ func TestPasskeyName_IsInTheLanguage(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ language, maker, want string }{
 		{"en", "", "Passkey"}, {"ja", "", "パスキー"},
-		{"de", "Firefox on Linux", "Firefox unter Linux"}, {"fr", "Chrome on macOS", "Chrome sur macOS"},
+		{"de", "Firefox on Linux", "Firefox unter Linux"},
+		{"fr", "Chrome on macOS", "Chrome sur macOS"},
 		{"es", "Edge on macOS", "Edge en macOS"}, {"de", "1Password", "1Password"},
 		{"de", "Safari", "Safari"},
 	} {
@@ -81,7 +86,8 @@ func TestNoNoticeIsWrittenOfWhatIsMissing(t *testing.T) {
 	for name, attempt := range map[string]func(to string, a templates.AddressChanged) (mail.Message,
 		error){
 		"new device": func(to string, a templates.AddressChanged) (mail.Message, error) {
-			return write.NewDevice(to, from, templates.NewDevice{When: a.When, PublicURL: a.PublicURL})
+			return write.NewDevice(to, from,
+				templates.NewDevice{When: a.When, PublicURL: a.PublicURL})
 		},
 		"address changed": func(to string, a templates.AddressChanged) (mail.Message, error) {
 			return write.AddressChanged(to, from, a)
@@ -117,7 +123,7 @@ func TestNoNoticeIsWrittenOfWhatIsMissing(t *testing.T) {
 	}
 	for _, to := range []string{"", "eve@people.example"} {
 		if _, err := write.AddressChanged(to, from, good); err == nil {
-			t.Errorf("to %q: got no error for somebody who has neither address", to)
+			t.Errorf("to %q: got no error for a recipient with neither address", to)
 		}
 	}
 	for _, address := range []string{"", "ada", "@people.example", "a@x.example,b@y.example",

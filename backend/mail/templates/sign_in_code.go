@@ -9,34 +9,35 @@ import (
 	"sana/backend/mail"
 )
 
-// SignInCode is what the message with a sign-in code tells.
+// SignInCode has the values of the message with a sign-in code.
 type SignInCode struct {
 	Language string // one of Languages; anything else is English
-	// which one asked, "Firefox on Linux" or "Firefox"; left out where it is no known name
+	// that requested the code, "Firefox on Linux" or "Firefox"; omitted if unknown
 	Browser string
 	Code    string // 6 to 16 ASCII digits or letters
-	// where Sana is reached, http or https with a host; a path is kept, query and fragment are not
+	// http or https with a host; a path is kept, query and fragment are not
 	PublicURL *url.URL
-	ExpiresAt time.Time // shown rounded down to the minute: never later than the code really ends
+	ExpiresAt time.Time // shown rounded down to the minute, so never later than it is
 	UTCOffset int       // minutes east of UTC of the zone that the time is shown in
-	App       string    // name of the app to which the sign-in leads; left out if it is ""
-	ForChange bool      // it does not sign in: it confirms the new address of an account
+	App       string    // name of the app to which the sign-in leads; omitted if ""
+	ForChange bool      // the code confirms a new address instead of signing in
 }
 
 // SignInCode writes the message with a sign-in code: from one mailbox, to one bare address. It
-// returns an error, which holds neither address nor code, when the code, the URL or the time is not
-// as SignInCode asks.
+// returns an error, which holds neither address nor code, if the code, the URL or the time is
+// invalid.
 //
-// The link carries the code in its fragment, which no server and no log gets to see.
+// The link carries the code in its fragment, which browsers do not send to servers.
 func (t *Set) SignInCode(to, from string, c SignInCode) (mail.Message, error) {
-	if len(c.Code) < 6 || len(c.Code) > 16 || strings.ContainsFunc(c.Code, mail.IsNotDigitOrLetter) {
+	if len(c.Code) < 6 || len(c.Code) > 16 ||
+		strings.ContainsFunc(c.Code, mail.IsNotDigitOrLetter) {
 		return mail.Message{}, errors.New("mail: the sign-in code is not 6 to 16 digits or letters")
 	}
 	name := "code"
 	if c.ForChange {
 		name = "code_change"
 	}
-	l, err := t.message(name, circumstances{
+	l, err := t.message(name, details{
 		c.Language, c.Browser, c.ExpiresAt, c.PublicURL, c.UTCOffset,
 	})
 	if err != nil {

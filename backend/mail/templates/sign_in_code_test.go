@@ -42,7 +42,8 @@ func TestTheCodeComesFirstAndStandsByTheWordCode(t *testing.T) {
 					t.Errorf("%s: got %q, want the code first and then %q", language, line, word)
 				}
 			}
-			if !regexp.MustCompile(word + `.*</h1>\n<p [^>]*>` + code + `</p>`).MatchString(m.HTML) {
+			if !regexp.MustCompile(word + `.*</h1>\n<p [^>]*>` + code + `</p>`).MatchString(
+				m.HTML) {
 				t.Errorf("%s: got HTML without %s in one piece below %q", language, code, word)
 			}
 		}
@@ -68,7 +69,8 @@ func TestTheCodeSaysWhichBrowserAskedAsTheLanguageDoes(t *testing.T) {
 		c := aSignInCode(t, "123456", "https://sana.example")
 		c.Language, c.Browser = language, "Firefox on Linux"
 		m := write(t, c)
-		if !strings.Contains(m.Text, want) || !strings.Contains(m.HTML, "<strong>"+want+"</strong>") {
+		if !strings.Contains(m.Text, want) ||
+			!strings.Contains(m.HTML, "<strong>"+want+"</strong>") {
 			t.Errorf("%s: got no %q in both text and HTML:\n%s", language, want, m.Text)
 		}
 	}
@@ -112,7 +114,8 @@ func TestTheLinkCarriesTheCodeInItsFragmentOnly(t *testing.T) {
 		"http://localhost:3000/app/": "http://localhost:3000/app/verify#c=123456",
 	} {
 		m := write(t, aSignInCode(t, "123456", publicURL))
-		if !strings.Contains(m.Text, "\n"+want+"\n") || !strings.Contains(m.HTML, `href="`+want+`"`) {
+		if !strings.Contains(m.Text, "\n"+want+"\n") ||
+			!strings.Contains(m.HTML, `href="`+want+`"`) {
 			t.Errorf("%s: got no link %q in both text and HTML", publicURL, want)
 		}
 	}

@@ -9,14 +9,14 @@ import (
 	"sana/backend/mail"
 )
 
-// TestMail is what the message of an operator who tries out the sending tells.
+// TestMail has the values of the test message of an operator.
 type TestMail struct {
-	Word      string    // letters and digits by which the operator knows this one from an earlier
+	Word      string    // letters and digits that identify this message
 	When      time.Time // shown in UTC, to the minute
 	PublicURL *url.URL  // as in SignInCode
 }
 
-// testMessages are in English alone, as everything that operators read.
+// testMessages are in English, as all output for operators.
 var testMessages = catalogue{
 	"test_subject": "Sana test mail {word}",
 	"test_what": "Mail from {site} arrives: this is the test mail {word}, sent by sana doctor " +
@@ -27,13 +27,13 @@ var testMessages = catalogue{
 		"There is nothing to do.",
 }
 
-// TestMail writes the message. It returns an error when word, time or URL is missing or is not as
-// TestMail asks.
+// TestMail writes the message. It returns an error if word, time or URL is missing or
+// invalid.
 func (t *Set) TestMail(to, from string, m TestMail) (mail.Message, error) {
 	if m.Word == "" || strings.ContainsFunc(m.Word, mail.IsNotDigitOrLetter) {
 		return mail.Message{}, errors.New("mail: the word is not letters and digits")
 	}
-	l, err := t.message("test", circumstances{when: m.When, publicURL: m.PublicURL})
+	l, err := t.message("test", details{when: m.When, publicURL: m.PublicURL})
 	if err != nil {
 		return mail.Message{}, err
 	}

@@ -34,7 +34,8 @@ func NewAsyncWriter(out io.Writer) *AsyncWriter {
 			}
 			if n := w.dropped.Swap(0); n > 0 {
 				fmt.Fprintf(out,
-					"{\"level\":\"ERROR\",\"msg\":\"log lines dropped: the log is blocked\",\"lines\":%d}\n", n)
+					"{\"level\":\"ERROR\",\"msg\":\"log lines dropped: the log is "+
+						"blocked\",\"lines\":%d}\n", n)
 			}
 			_, _ = out.Write(line) // an error cannot be logged anywhere
 		}

@@ -36,7 +36,8 @@ func NewTextHandler(output io.Writer, level slog.Leveler) *textHandler {
 		return a
 	}
 	return &textHandler{
-		slog.NewTextHandler(&s.line, &slog.HandlerOptions{Level: level, ReplaceAttr: inColumns}), nil, s}
+		slog.NewTextHandler(&s.line, &slog.HandlerOptions{Level: level, ReplaceAttr: inColumns}),
+		nil, s}
 }
 
 // Enabled implements slog.Handler.

@@ -55,7 +55,8 @@ func TestTheDocumentHasTheMetricsAsTheyAre(t *testing.T) {
 	var want strings.Builder
 	metrics := all(t)
 	for _, name := range slices.Sorted(maps.Keys(metrics)) {
-		fmt.Fprintf(&want, "- `%s`%s %s\n", name, withLabels(metrics[name].labels), metrics[name].help)
+		fmt.Fprintf(&want, "- `%s`%s %s\n", name, withLabels(metrics[name].labels),
+			metrics[name].help)
 	}
 	content, err := os.ReadFile(document)
 	if err != nil {
@@ -70,8 +71,8 @@ func TestTheDocumentHasTheMetricsAsTheyAre(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s has\n%s\nwant\n%s\nrun: go test ./backend/observe/metrics -update", document, got,
-			want.String())
+		t.Fatalf("%s has\n%s\nwant\n%s\nrun: go test ./backend/observe/metrics -update", document,
+			got, want.String())
 	}
 	if err := os.WriteFile(document, []byte(before+listBegin+want.String()+listEnd+after),
 		0o644); err != nil {

@@ -64,14 +64,15 @@ func New(version string) *Metrics {
 		"Code requests, including rate-limited ones. Early resends are not counted.").WithLabelValues()
 	attempts := m.counters("sana_code_attempts_total",
 		"Codes that were compared: right or wrong.", "result")
-	m.codesRight, m.codesWrong = attempts.WithLabelValues("right"), attempts.WithLabelValues("wrong")
+	m.codesRight, m.codesWrong = attempts.WithLabelValues("right"),
+		attempts.WithLabelValues("wrong")
 	m.passkeys = m.counters("sana_passkey_sign_ins_total",
 		"Passkeys that browsers presented to sign in: right, wrong or unknown.", "result")
 	m.refused = m.counters("sana_limit_refusals_total",
 		"Code requests, entered codes and mails that a limit refused.", "limit")
 	m.mails = m.counters("sana_mails_total",
-		"Attempts to send a mail: sent (the provider accepted it), delayed (to be retried), failed "+
-			"(permanently).", "template", "outcome")
+		"Attempts to send a mail: sent (the provider accepted it), delayed (to be retried), "+
+			"failed (permanently).", "template", "outcome")
 	m.mailLatency = m.histograms("sana_mail_latency_seconds",
 		"Time from enqueuing a mail until the provider accepted it.", mailBuckets, "template")
 	reads := m.counters("sana_session_reads_total",
@@ -109,8 +110,8 @@ func (m *Metrics) gauges(name, help string, labels ...string) *prometheus.GaugeV
 func (m *Metrics) histograms(
 	name, help string, buckets []float64, labels ...string,
 ) *prometheus.HistogramVec {
-	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets},
-		labels)
+	v := prometheus.NewHistogramVec(
+		prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 	m.add(v)
 	return v
 }

@@ -40,7 +40,8 @@ var (
 	databaseUp = describe("sana_database_up",
 		"1 if the database answered this scrape. If 0, the metrics of the mail queue are missing.")
 	queueSize = describe("sana_mail_queue_size",
-		"Mails in the shared queue: queued (or being sent), delayed (after a failed attempt).", "state")
+		"Mails in the shared queue: queued (or being sent), delayed (after a failed attempt).",
+		"state")
 	queueOldest = describe("sana_mail_queue_oldest_age_seconds",
 		"Age of the oldest mail in the queue, or 0.", "state")
 	poolSize = describe("sana_db_pool_connections",

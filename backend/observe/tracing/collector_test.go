@@ -19,7 +19,8 @@ func TestHeadersForTheCollectorAreReadAsOpenTelemetryWritesThem(t *testing.T) {
 		_, err := newCollector("http://127.0.0.1:4318", wrong)
 		if err == nil || !strings.Contains(err.Error(), "OTEL_EXPORTER_OTLP_HEADERS") ||
 			strings.Contains(err.Error(), "canary") {
-			t.Errorf("%q: got %v, want an error that names the variable and not what it holds", wrong, err)
+			t.Errorf("%q: got %v, want an error that names the variable and not what it holds",
+				wrong, err)
 		}
 	}
 }

@@ -30,7 +30,8 @@ func (s statements) start(
 		return ctx
 	}
 	ctx, span := s.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(append(attributes, attribute.String("db.system.name", "postgresql"))...))
+		trace.WithAttributes(
+			append(attributes, attribute.String("db.system.name", "postgresql"))...))
 	return context.WithValue(ctx, spanKey{}, span)
 }
 

@@ -179,11 +179,14 @@ func (d *deployment) leavesLimitsToSana(t *testing.T) {
 	large := d.get(t, http.MethodGet, "/", "", "Cookie", "other="+strings.Repeat("x", 20<<10))
 	harness.WantEqual(t, "status with headers of 20 kB", large.StatusCode,
 		http.StatusRequestHeaderFieldsTooLarge)
-	harness.WantEqual(t, "policy of its page", large.Header.Get("X-Content-Type-Options"), "nosniff")
-	body := d.get(t, http.MethodPost, "/api/auth/code", `{"email":"`+strings.Repeat("x", 20<<10)+`"}`)
+	harness.WantEqual(t, "policy of its page", large.Header.Get("X-Content-Type-Options"),
+		"nosniff")
+	body := d.get(t, http.MethodPost, "/api/auth/code",
+		`{"email":"`+strings.Repeat("x", 20<<10)+`"}`)
 	harness.WantEqual(t, "status with a body of 20 kB", body.StatusCode,
 		http.StatusRequestEntityTooLarge)
-	harness.WantEqual(t, "Content-Type", body.Header.Get("Content-Type"), "application/problem+json")
+	harness.WantEqual(t, "Content-Type", body.Header.Get("Content-Type"),
+		"application/problem+json")
 	fits := d.get(t, http.MethodGet, "/livez", "", "Cookie", "other="+strings.Repeat("x", 12<<10))
 	harness.WantEqual(t, "status with headers of 12 kB", fits.StatusCode, http.StatusOK)
 }
@@ -224,8 +227,8 @@ func (d *deployment) passesUnavailability(t *testing.T) {
 	harness.WantEqual(t, "Retry-After", a.header.Get("Retry-After"), "2")
 	d.w.BringBack(t)
 	harness.Eventually(t, "Sana does not come back", func() error {
-		return harness.CountError(p.ask(harness.PublicURL, http.MethodGet, "/api/auth/code", "").status,
-			http.StatusOK)
+		return harness.CountError(
+			p.ask(harness.PublicURL, http.MethodGet, "/api/auth/code", "").status, http.StatusOK)
 	})
 }
 
@@ -248,14 +251,16 @@ func TestRollingRestart_FailsNoRequest(t *testing.T) {
 			ports := []int{harness.FreePort(t), harness.FreePort(t)}
 			var fleet []*harness.Process
 			spawn := func(port int) *harness.Process { // as the files of ops require
-				app := w.SpawnAt(t, port, fmt.Sprintf("LISTEN_ADDR=127.0.0.1:%d", port), "TRUSTED_PROXY_HOPS=1")
+				app := w.SpawnAt(t, port, fmt.Sprintf("LISTEN_ADDR=127.0.0.1:%d", port),
+					"TRUSTED_PROXY_HOPS=1")
 				app.WaitReady(t)
 				return app
 			}
 			for _, port := range ports {
 				fleet = append(fleet, spawn(port))
 			}
-			d := k.start(t, fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1]))
+			d := k.start(t, fmt.Sprintf("127.0.0.1:%d", ports[0]),
+				fmt.Sprintf("127.0.0.1:%d", ports[1]))
 			var in []*person
 			for range 10 {
 				p := signedIn(t, w, fleet[0].URL)

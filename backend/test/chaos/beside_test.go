@@ -234,10 +234,11 @@ func (r *rollout) endings() {
 		one := phone.current(r, d.off.URL)
 		laptop.want(laptop.ask(d.on.URL, http.MethodDelete, "/api/sessions/"+one, ""),
 			http.StatusNoContent)
-		laptop.want(laptop.ask(d.on.URL, http.MethodDelete, "/api/sessions", ""), http.StatusNoContent)
+		laptop.want(laptop.ask(d.on.URL, http.MethodDelete, "/api/sessions", ""),
+			http.StatusNoContent)
 		laptop.want(laptop.session(d.off.URL), http.StatusOK)
-		gone = append(gone, ended{thief, "signed out on " + d.name}, ended{phone, "ended on " + d.name},
-			ended{tablet, "ended with all others on " + d.name})
+		gone = append(gone, ended{thief, "signed out on " + d.name},
+			ended{phone, "ended on " + d.name}, ended{tablet, "ended with all others on " + d.name})
 	}
 	bound := time.NewTimer(endedWithin)
 	defer bound.Stop()
@@ -245,8 +246,8 @@ func (r *rollout) endings() {
 	for _, p := range gone {
 		for _, at := range []*harness.Process{r.old, r.new} {
 			if a := p.copied().session(at.URL); a.status != http.StatusUnauthorized {
-				r.Errorf("I6: a session that was %s, asked for at %s: got %d %s", p.how, at.URL, a.status,
-					a.body)
+				r.Errorf("I6: a session that was %s, asked for at %s: got %d %s", p.how, at.URL,
+					a.status, a.body)
 			}
 		}
 	}
@@ -275,7 +276,8 @@ func (p *person) sessions(t testing.TB, at string) []listedSession {
 	t.Helper()
 	var list struct{ Sessions []listedSession }
 	if err := json.Unmarshal(
-		p.want(p.ask(at, http.MethodGet, "/api/sessions", ""), http.StatusOK).body, &list); err != nil {
+		p.want(p.ask(at, http.MethodGet, "/api/sessions", ""), http.StatusOK).body,
+		&list); err != nil {
 		t.Fatal(err)
 	}
 	return list.Sessions
@@ -298,12 +300,15 @@ func (r *rollout) accounts() {
 	r.Helper()
 	for _, d := range []struct{ begun, finished *harness.Process }{{r.old, r.new}, {r.new, r.old}} {
 		p := signedIn(r, r.now, d.begun.URL)
-		p.want(p.ask(d.begun.URL, http.MethodPatch, "/api/account", `{"name":"Ada"}`), http.StatusOK)
+		p.want(p.ask(d.begun.URL, http.MethodPatch, "/api/account", `{"name":"Ada"}`),
+			http.StatusOK)
 		moved := "moved-" + p.email
 		p.want(p.ask(d.begun.URL, http.MethodPost, "/api/account/email", `{"email":"`+moved+`"}`),
 			http.StatusAccepted)
 		code := r.now.Code(r, moved, 1)
-		p.want(p.ask(d.finished.URL, http.MethodPost, "/api/account/email/verify", `{"code":"`+code+`"}`),
+		p.want(
+			p.ask(d.finished.URL, http.MethodPost, "/api/account/email/verify",
+				`{"code":"`+code+`"}`),
 			http.StatusOK)
 		a := p.want(p.ask(d.begun.URL, http.MethodGet, "/api/account", ""), http.StatusOK)
 		if !bytes.Contains(a.body, []byte(moved)) || !bytes.Contains(a.body, []byte("Ada")) {
@@ -313,7 +318,8 @@ func (r *rollout) accounts() {
 		p.want(p.copied().ask(d.finished.URL, http.MethodDelete, "/api/account", ""),
 			http.StatusNoContent)
 		harness.Eventually(r, "the other instance does not hear of the deletion", func() error {
-			return harness.CountError(p.copied().session(d.begun.URL).status, http.StatusUnauthorized)
+			return harness.CountError(p.copied().session(d.begun.URL).status,
+				http.StatusUnauthorized)
 		})
 	}
 }
@@ -345,7 +351,8 @@ func TestReleases_ReadEachOthersCookies(t *testing.T) {
 		r := newRollout(t, program)
 		r.new = r.run(r.now, "SESSION_STORE=cookie")
 		r.old = r.run(r.before, "SESSION_STORE=cookie")
-		for _, d := range []struct{ begun, finished *harness.Process }{{r.old, r.new}, {r.new, r.old}} {
+		for _, d := range []struct{ begun, finished *harness.Process }{{r.old, r.new},
+			{r.new, r.old}} {
 			p := r.crossing(d.begun, d.finished)
 			r.again(p, d.begun)
 			for _, at := range []*harness.Process{d.begun, d.finished, d.begun} {

@@ -209,7 +209,8 @@ func TestTenInstances_ServeOnFortyConnections(t *testing.T) {
 	}
 	in := signedIn(t, w, fleet[0].URL)
 	counts := countsOf(
-		harness.Together(200, func(n int) int { return in.session(fleet[n%len(fleet)].URL).status }))
+		harness.Together(200,
+			func(n int) int { return in.session(fleet[n%len(fleet)].URL).status }))
 	wantOnly(t, counts, allowed...)
 	t.Logf("answers: %v", counts)
 	for _, app := range fleet {

@@ -24,7 +24,8 @@ func newPair(t *testing.T, synchronous bool) (primary, replica *server) {
 		replicating, state = "synchronous_standby_names=*", "sync"
 	}
 	primary = newServer(t, "wal_level=replica", "hot_standby=on")
-	primary.stop(syscall.SIGINT) // so that its folder can be copied: pg_basebackup is not everywhere
+	// so that its folder can be copied: pg_basebackup is not everywhere
+	primary.stop(syscall.SIGINT)
 	replica = prepare(t, primary.data, primary.settings)
 	replica.settings = append(replica.settings,
 		fmt.Sprintf("primary_conninfo=host=127.0.0.1 port=%d user=postgres", primary.port))
@@ -34,7 +35,8 @@ func newPair(t *testing.T, synchronous bool) (primary, replica *server) {
 	primary.start()
 	replica.start()
 	harness.Eventually(t, "the replica does not follow", func() error {
-		got, err := primary.query(`SELECT count(*) FROM pg_stat_replication WHERE sync_state = $1`, state)
+		got, err := primary.query(`SELECT count(*) FROM pg_stat_replication WHERE sync_state = $1`,
+			state)
 		if err == nil && got != "1" {
 			err = fmt.Errorf("%s replicas that are %s, want 1", got, state)
 		}
@@ -80,14 +82,16 @@ func TestFailover_LosesNoSessionAndNeedsNoRestart(t *testing.T) {
 					http.StatusServiceUnavailable)
 			})
 			harness.Eventually(t, "it says that it is ready", func() error {
-				return harness.CountError(status(t, app.URL, "/readyz"), http.StatusServiceUnavailable)
+				return harness.CountError(status(t, app.URL, "/readyz"),
+					http.StatusServiceUnavailable)
 			})
 			if _, err := replica.query(`SELECT pg_promote()`); err != nil {
 				t.Fatal(err)
 			}
 			app.WaitReady(t)
 			harness.Eventually(t, "code requests still fail", func() error {
-				return harness.CountError(newPerson(t).requestCode(app.URL).status, http.StatusAccepted)
+				return harness.CountError(newPerson(t).requestCode(app.URL).status,
+					http.StatusAccepted)
 			})
 
 			crowd.await(t, http.StatusOK, 50)
@@ -135,7 +139,8 @@ func TestFailover_KeepsRevocationsIfSynchronous(t *testing.T) {
 			replica.stop(syscall.SIGINT)
 			thief := p.copied()
 			signOut := p.ask(app.URL, http.MethodPost, "/api/auth/sign-out", "{}")
-			harness.WantEqual(t, "sign-out while the replica is away", fmt.Sprint(signOut.status), c.signOut)
+			harness.WantEqual(t, "sign-out while the replica is away", fmt.Sprint(signOut.status),
+				c.signOut)
 			primary.kill()
 			replica.start()
 			if _, err := replica.query(`SELECT pg_promote()`); err != nil {
@@ -143,10 +148,12 @@ func TestFailover_KeepsRevocationsIfSynchronous(t *testing.T) {
 			}
 			app.WaitReady(t)
 			harness.Eventually(t, "code requests still fail", func() error {
-				return harness.CountError(newPerson(t).requestCode(app.URL).status, http.StatusAccepted)
+				return harness.CountError(newPerson(t).requestCode(app.URL).status,
+					http.StatusAccepted)
 			})
 			thief.want(thief.session(app.URL), http.StatusOK) // it was not revoked, or that is lost
-			thief.want(thief.ask(app.URL, http.MethodPost, "/api/auth/sign-out", "{}"), http.StatusNoContent)
+			thief.want(thief.ask(app.URL, http.MethodPost, "/api/auth/sign-out", "{}"),
+				http.StatusNoContent)
 			p.want(p.session(app.URL), http.StatusUnauthorized)
 		})
 	}

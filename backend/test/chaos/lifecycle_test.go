@@ -319,10 +319,12 @@ func fillDisk(t *testing.T, s *server, w *harness.World) (makeRoom func()) {
 	if output, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=2m,mode=0777", "none",
 		dir).CombinedOutput(); err != nil {
 		t.Logf("the full disk is played by a trigger: %s", output)
-		w.Exec(t, `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE '53100'; END $$`)
+		w.Exec(t,
+			`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE '53100'; END $$`)
 		for _, table := range []string{"sessions", "challenges"} {
 			w.Exec(t,
-				`CREATE TRIGGER full_disk BEFORE INSERT ON `+table+` FOR EACH ROW EXECUTE FUNCTION full_disk()`)
+				`CREATE TRIGGER full_disk BEFORE INSERT ON `+table+
+					` FOR EACH ROW EXECUTE FUNCTION full_disk()`)
 		}
 		return func() { w.Exec(t, `DROP FUNCTION full_disk CASCADE`) }
 	}

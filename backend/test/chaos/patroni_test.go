@@ -91,12 +91,15 @@ func newPatroniCluster(t testing.TB) *patroniCluster {
 	t.Helper()
 	for _, name := range []string{patroniVariable, etcdVariable, patroniPostgresVariable} {
 		if os.Getenv(name) == "" {
-			t.Skip(name + " is not set; npm run chaos sets it where the system's packages can be installed")
+			t.Skip(
+				name + " is not set; npm run chaos sets it where the system's packages can be " +
+					"installed")
 		}
 	}
 	dir := newFolder(t)
 	etcd, peer := harness.FreePort(t), harness.FreePort(t)
-	client, peers := fmt.Sprintf("http://127.0.0.1:%d", etcd), fmt.Sprintf("http://127.0.0.1:%d", peer)
+	client, peers := fmt.Sprintf("http://127.0.0.1:%d", etcd),
+		fmt.Sprintf("http://127.0.0.1:%d", peer)
 	launch(t, dir, "etcd", asNobody(os.Getenv(etcdVariable),
 		"--data-dir="+filepath.Join(dir, "etcd"), "--listen-client-urls="+client,
 		"--advertise-client-urls="+client,
@@ -336,7 +339,8 @@ func TestFailover_OfPatroniLosesNothing(t *testing.T) {
 		port, gate := harness.FreePort(t), fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
 		app := n.w.SpawnAt(t, port, "APPS_FILE="+file, "GATE_ADDR="+gate)
 		app.WaitReady(t)
-		n.ports, n.fleet, n.logs = append(n.ports, port), append(n.fleet, app), append(n.logs, app.Log)
+		n.ports, n.fleet, n.logs = append(n.ports, port), append(n.fleet, app),
+			append(n.logs, app.Log)
 		gates = append(gates, "http://"+gate)
 	}
 	var members []*member

@@ -51,8 +51,9 @@ var proxies = []proxyKind{
 				"listen 80", fmt.Sprintf("listen 127.0.0.1:%d", plain),
 				"listen [::]:443", "# ", "listen [::]:80", "# ",
 				"http {",
-				"http {\nclient_body_temp_path " + dir + "/body;\nproxy_temp_path " + dir + "/proxy;\n" +
-					"fastcgi_temp_path " + dir + "/f;\nuwsgi_temp_path " + dir + "/u;\nscgi_temp_path " + dir +
+				"http {\nclient_body_temp_path " + dir + "/body;\nproxy_temp_path " + dir +
+					"/proxy;\nfastcgi_temp_path " + dir + "/f;\nuwsgi_temp_path " + dir +
+					"/u;\nscgi_temp_path " + dir +
 					"/s;",
 			}
 		},
@@ -66,7 +67,8 @@ var proxies = []proxyKind{
 		replace: func(dir string, secure, plain int) []string {
 			return []string{
 				"\tservers {",
-				fmt.Sprintf("\tadmin off\n\thttp_port %d\n\thttps_port %d\n\tservers {", plain, secure),
+				fmt.Sprintf("\tadmin off\n\thttp_port %d\n\thttps_port %d\n\tservers {", plain,
+					secure),
 				"\theader -Server",
 				fmt.Sprintf("\ttls %s/fullchain.pem %s/privkey.pem\n\theader -Server", dir, dir),
 			}
@@ -85,11 +87,14 @@ func (k proxyKind) start(t testing.TB, one, two string) *proxy {
 	t.Helper()
 	program := os.Getenv(k.variable)
 	if program == "" {
-		t.Skip(k.variable + " does not name a program; npm test installs one where it can, and says " +
-			"where it cannot")
+		t.Skip(
+			k.variable +
+				" does not name a program; npm test installs one where it can, and says where " +
+				"it cannot")
 	}
 	dir, secure, plain := t.TempDir(), harness.FreePort(t), harness.FreePort(t)
-	p := &proxy{secure: fmt.Sprintf("127.0.0.1:%d", secure), plain: fmt.Sprintf("127.0.0.1:%d", plain),
+	p := &proxy{secure: fmt.Sprintf("127.0.0.1:%d", secure),
+		plain: fmt.Sprintf("127.0.0.1:%d", plain),
 		roots: certificate(t, dir)}
 	original, err := os.ReadFile(filepath.Join("..", "..", "..", "ops", k.file))
 	if err != nil {
@@ -128,8 +133,11 @@ func (k proxyKind) start(t testing.TB, one, two string) *proxy {
 		return err
 	})
 	p.client = &http.Client{
-		Timeout:       impatience,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout: impatience,
+		CheckRedirect: func(*http.Request,
+			[]*http.Request) error {
+			return http.ErrUseLastResponse
+		},
 		Transport: &http.Transport{
 			TLSClientConfig: &tls.Config{RootCAs: p.roots}, ForceAttemptHTTP2: true,
 			MaxIdleConnsPerHost: 100, DialContext: p.dial,

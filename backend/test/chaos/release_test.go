@@ -106,7 +106,8 @@ func (r release) canUse(t *testing.T, now map[string]column) {
 	for name, after := range now {
 		table, _, _ := strings.Cut(name, ".")
 		if _, known := r.Columns[name]; !known && tables[table] && !after.Optional {
-			t.Errorf("%s is new in a table of the release, which cannot insert into it any more", name)
+			t.Errorf("%s is new in a table of the release, which cannot insert into it any more",
+				name)
 		}
 	}
 }
@@ -217,10 +218,12 @@ func walk(t *testing.T, w *harness.World) {
 	deleted.SignIn(w, "deleted@sana.example")
 	deleted.Delete("/api/account").Want(http.StatusNoContent)
 	laptop.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
-	for _, args := range [][]string{{"sessions", "list", moved}, {"sessions", "end", "--user", moved},
+	for _, args := range [][]string{{"sessions", "list", moved},
+		{"sessions", "end", "--user", moved},
 		{"sessions", "end", "--all"}} {
 		var out bytes.Buffer
-		if exit := cli.Run(args, w.Environ(), strings.NewReader(""), &out, &out, "test"); exit != 0 {
+		if exit := cli.Run(args, w.Environ(), strings.NewReader(""), &out, &out,
+			"test"); exit != 0 {
 			t.Fatalf("sana %v: %s", args, &out)
 		}
 	}

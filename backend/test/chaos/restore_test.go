@@ -28,7 +28,8 @@ func TestRestore_StepRevokesAllSessions(t *testing.T) {
 	s.start()
 	app.WaitReady(t)
 	ended := leaves.copied()
-	leaves.want(leaves.ask(app.URL, http.MethodPost, "/api/auth/sign-out", "{}"), http.StatusNoContent)
+	leaves.want(leaves.ask(app.URL, http.MethodPost, "/api/auth/sign-out", "{}"),
+		http.StatusNoContent)
 	spends.want(spends.verify(app.URL, code), http.StatusOK)
 	app.Kill(t)
 	backup.start()
@@ -37,7 +38,8 @@ func TestRestore_StepRevokesAllSessions(t *testing.T) {
 	ended.want(ended.session(app.URL), http.StatusOK) // which is why the step exists
 
 	var out bytes.Buffer
-	if exit := cli.Run([]string{"sessions", "end", "--all"}, restored.Environ(), strings.NewReader(""),
+	if exit := cli.Run([]string{"sessions", "end", "--all"}, restored.Environ(),
+		strings.NewReader(""),
 		&out, &out, "test"); exit != 0 {
 		t.Fatalf("sana sessions end --all: %s", &out)
 	}

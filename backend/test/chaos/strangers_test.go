@@ -200,7 +200,10 @@ func (c *strangers) leave(random *rand.Rand, p *person) {
 	defer bound.Stop()
 	<-bound.C
 	for _, port := range c.n.ports {
-		here := func(string) answer { return thief.session(fmt.Sprintf("http://127.0.0.1:%d", port)) }
+		here := func(
+			string) answer {
+			return thief.session(fmt.Sprintf("http://127.0.0.1:%d", port))
+		}
 		if a := c.until(random, here); a.status != http.StatusUnauthorized {
 			c.violate("I6: %s has signed out and got %d %s", p.email, a.status, a.body)
 		}
@@ -230,13 +233,15 @@ func (c *strangers) check(n *nemesis) {
 		harness.WantEqual(n, "I2: sessions of "+email, sessions, 1)
 	}
 	for email, wrong := range c.wrong {
-		tries := n.w.Count(n, `SELECT coalesce(max(tries), 0) FROM challenges WHERE email = $1`, email)
+		tries := n.w.Count(n, `SELECT coalesce(max(tries), 0) FROM challenges WHERE email = $1`,
+			email)
 		if wrong > tries && !c.left[email] {
 			n.Errorf("I3: %s: %d wrong codes were answered and %d counted", email, wrong, tries)
 		}
 	}
 	for email, at := range c.arrived {
-		if n.w.Count(n, `SELECT count(*) FROM challenges WHERE email = $1 AND expires_at < $2`, email,
+		if n.w.Count(n, `SELECT count(*) FROM challenges WHERE email = $1 AND expires_at < $2`,
+			email,
 			at) > 0 {
 			n.Errorf("I5: %s was mailed a code that had expired", email)
 		}

@@ -88,8 +88,8 @@ func playTwoTabs(s *scene) {
 	in, first := s.signedIn(), s.waiting()
 	second := s.waitingIn(first.Browser)
 	s.finish(first, second)
-	harness.WantEqual(s.t, "user of the browser", first.Get("/api/auth/session").SignedIn().User.Email,
-		second.email)
+	harness.WantEqual(s.t, "user of the browser",
+		first.Get("/api/auth/session").SignedIn().User.Email, second.email)
 
 	before := s.sessionOf(in)
 	s.world.Pass(s.t, time.Minute) // so that the next mail may be sent
@@ -124,7 +124,8 @@ func playOlderToken(s *scene) {
 	in.code = s.world.Code(s.t, in.email, 2)
 	in.verify().Want(http.StatusOK)
 	in.Get("/api/auth/session").Want(http.StatusOK)
-	s.world.Exec(s.t, `UPDATE replaced_tokens SET presented_at = presented_at - interval '11 seconds'`)
+	s.world.Exec(s.t,
+		`UPDATE replaced_tokens SET presented_at = presented_at - interval '11 seconds'`)
 	if s.store == postgres {
 		older.Get("/api/auth/session").Want(http.StatusUnauthorized)
 	}

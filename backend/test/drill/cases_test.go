@@ -20,7 +20,8 @@ const (
 var stores = []drillStore{
 	{postgres, "sessions in Postgres, the default"},
 	{cookie, "sessions in the cookie, sealed with SECRET_KEYS (SESSION_STORE=cookie)"},
-	{randomSecret, "the predecessor's first defect: a sealed cookie, with a new secret at each start"},
+	{randomSecret, "the predecessor's first defect: a sealed cookie, with a new secret at each " +
+		"start"},
 	{localFiles, "the predecessor's second defect: sessions in files of one instance"},
 }
 
@@ -58,7 +59,8 @@ var cases = []drillCase{
 		play: playEndedElsewhere, ends: true},
 	{id: "replay", title: "cookie copied, used after sign-out", people: 2, play: playReplay,
 		ends: true},
-	{id: "database-away", title: "database unavailable for 5 seconds", people: 2, play: playDatabaseAway},
+	{id: "database-away", title: "database unavailable for 5 seconds", people: 2,
+		play: playDatabaseAway},
 	{id: "clock-ahead", title: "one of two clocks 45 minutes ahead (idle timeout 30)", people: 3,
 		play: playClockAhead},
 	{id: "ten-tabs", title: "ten tabs at once", people: 2, play: playTenTabs},
@@ -205,11 +207,11 @@ func (s *scene) answeredWhileAway(a *answer) {
 	case a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "":
 		s.outcome.Failed++
 	case a.Status != http.StatusOK:
-		s.t.Errorf("while the database was away: got %d with Retry-After %q: %s", a.Status,
+		s.t.Errorf("while the database was unavailable: got %d with Retry-After %q: %s", a.Status,
 			a.Header.Get("Retry-After"), a.Body)
 	}
 	if len(a.Set) > 0 {
-		s.t.Errorf("while the database was away: %d sets a cookie: %v", a.Status, a.Set)
+		s.t.Errorf("while the database was unavailable: %d sets a cookie: %v", a.Status, a.Set)
 	}
 }
 

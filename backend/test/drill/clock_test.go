@@ -53,8 +53,8 @@ func linkAhead(dir string) (string, error) {
 	if err := os.WriteFile(config, []byte(link.String()), 0o600); err != nil {
 		return "", err
 	}
-	_, err = goTool("tool", "link", "-s", "-w", "-buildmode=exe", "-importcfg", config, "-o", program,
-		main)
+	_, err = goTool("tool", "link", "-s", "-w", "-buildmode=exe", "-importcfg", config, "-o",
+		program, main)
 	return program, err
 }
 

@@ -55,8 +55,8 @@ func TestDrill(t *testing.T) {
 		}
 	})
 	if !r.isComplete() {
-		t.Log("Not all cases were played, or some failed: docs/contrast.md is neither compared nor " +
-			"written.")
+		t.Log("Not all cases were played, or some failed: docs/contrast.md is neither compared " +
+			"nor written.")
 		return
 	}
 	r.publish(t)
@@ -134,7 +134,8 @@ func (r *report) rows() []row {
 		for _, c := range cases {
 			o := r.outcomes[store.id][c.id]
 			rows = append(rows,
-				row{store.id, c.id, o.People, o.LostCodes, o.SignedOut, o.Failed, o.Away401, r.note(store, c)})
+				row{store.id, c.id, o.People, o.LostCodes, o.SignedOut, o.Failed, o.Away401,
+					r.note(store, c)})
 		}
 	}
 	return rows

@@ -86,14 +86,17 @@ var expectations = map[string]map[string]expectation{
 		postgres: {0, 0, 0, "401 not_signed_in: signed_out",
 			"The copy is refused. A repeated code leads to the same session."},
 		cookie: {0, 1, 0, "",
-			"CANNOT: the copy is valid until it expires. A repeated code leads to the same session."},
-		randomSecret: {0, 1, 0, "", "CANNOT: the copy is valid until it expires or the process ends."},
+			"CANNOT: the copy is valid until it expires. A repeated code leads to the same " +
+				"session."},
+		randomSecret: {0, 1, 0, "",
+			"CANNOT: the copy is valid until it expires or the process ends."},
 		localFiles: {0, 0, 0, "401 not_signed_in",
 			"The file is deleted."},
 	},
 	"database-away": {
 		postgres: {0, 0, many, "",
-			"Sessions continue for a second or two; then all get 503, keep their cookies and retry."},
+			"Sessions continue for a second or two; then all get 503, keep their cookies and " +
+				"retry."},
 		cookie: {0, 0, 11, "",
 			"Sessions continue; codes get 503."},
 		randomSecret: {0, 0, 11, "",

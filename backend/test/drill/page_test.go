@@ -40,7 +40,8 @@ func (r *report) text() string {
 		"POST code", "POST verify")
 	for _, store := range stores {
 		f := r.figures[store.id]
-		line(costs, store.id, f.CookieHeader, f.SetCookie, f.Anonymous, f.SignedIn, f.Code, f.Verify)
+		line(costs, store.id, f.CookieHeader, f.SetCookie, f.Anonymous, f.SignedIn, f.Code,
+			f.Verify)
 	}
 	return b.String()
 }

@@ -165,7 +165,8 @@ func newSwap(instance string, kept jars) http.Handler {
 			}
 			value, err := kept.keep(value, changes)
 			own := http.Cookie{
-				Name: predecessorCookie, Value: value, Path: "/", MaxAge: int(predecessorAge.Seconds()),
+				Name: predecessorCookie, Value: value, Path: "/",
+				MaxAge: int(predecessorAge.Seconds()),
 				Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 			}
 			r.Header.Set("Set-Cookie", own.String())
@@ -224,7 +225,8 @@ func serve(ctx context.Context, store string) error {
 	server := &http.Server{Addr: public,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			swap.ServeHTTP(w,
-				r.WithContext(context.WithValue(r.Context(), predecessorKey{}, predecessorValue(r))))
+				r.WithContext(
+					context.WithValue(r.Context(), predecessorKey{}, predecessorValue(r))))
 		})}
 	served := make(chan error, 1)
 	go func() { served <- server.ListenAndServe() }()

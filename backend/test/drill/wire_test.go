@@ -13,7 +13,8 @@ type figures struct {
 	CookieHeader int // bytes of the Cookie line of a request, with the session cookie only
 	SetCookie    int // bytes of the session's Set-Cookie line at sign-in
 
-	Anonymous, SignedIn, Code, Verify int // round trips of GET session (twice), POST code, POST verify
+	// round trips of GET session (twice), POST code, POST verify
+	Anonymous, SignedIn, Code, Verify int
 }
 
 // measured is the number of requests of each kind.
@@ -41,7 +42,8 @@ func measure(s *scene) figures {
 	fewest := func(do func(*person)) int {
 		return len(counted.Fewest(len(people), func(i int) { do(people[i]) }))
 	}
-	f.Anonymous = fewest(func(p *person) { p.Get("/api/auth/session").Want(http.StatusUnauthorized) })
+	f.Anonymous = fewest(
+		func(p *person) { p.Get("/api/auth/session").Want(http.StatusUnauthorized) })
 	f.Code = fewest(func(p *person) { p.RequestCode(p.email).Want(http.StatusAccepted) })
 	letGo()
 	for _, p := range people {

@@ -26,7 +26,8 @@ func (a *Answer) Want(status int, code ...string) *Answer {
 		got = a.Problem().Code
 	}
 	if a.Status != status || len(code) > 0 && got != code[0] {
-		a.t.Fatalf("%s: got %d %s, want %d %v; body: %s", a.name, a.Status, got, status, code, a.Body)
+		a.t.Fatalf("%s: got %d %s, want %d %v; body: %s", a.name, a.Status, got, status, code,
+			a.Body)
 	}
 	return a
 }
@@ -52,8 +53,8 @@ type Problem struct {
 func (a *Answer) Problem() Problem {
 	a.t.Helper()
 	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
-		a.t.Fatalf("%s: got %d with Content-Type %q, want problem+json; body: %.200s", a.name, a.Status,
-			got, a.Body)
+		a.t.Fatalf("%s: got %d with Content-Type %q, want problem+json; body: %.200s", a.name,
+			a.Status, got, a.Body)
 	}
 	var p Problem
 	a.JSON(&p)
@@ -150,8 +151,8 @@ func (a *Answer) Sessions() (list []Listed, complete bool) {
 func (a *Answer) JSON(target any) {
 	a.t.Helper()
 	if err := json.Unmarshal(a.Body, target); err != nil {
-		a.t.Fatalf("%s: %d is not the JSON that was expected: %v; body: %.200s", a.name, a.Status, err,
-			a.Body)
+		a.t.Fatalf("%s: %d is not the JSON that was expected: %v; body: %.200s", a.name, a.Status,
+			err, a.Body)
 	}
 }
 

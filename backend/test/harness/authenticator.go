@@ -97,7 +97,8 @@ func (a *Answer) Passkey() Passkey {
 func (b *Browser) AddPasskey(a *Authenticator) Passkey {
 	b.t.Helper()
 	options := b.Get("/api/account/passkeys/options").Want(http.StatusOK)
-	return b.Post("/api/account/passkeys", a.Create(options.Body)).Want(http.StatusCreated).Passkey()
+	return b.Post("/api/account/passkeys",
+		a.Create(options.Body)).Want(http.StatusCreated).Passkey()
 }
 
 // PasskeyOptions gets a challenge to sign in, and a browser token before it if there is none.

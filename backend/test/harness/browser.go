@@ -35,7 +35,10 @@ func (i *Instance) Open(t testing.TB) *Browser {
 	return &Browser{
 		t: t,
 		client: &http.Client{Timeout: Deadline,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+			CheckRedirect: func(*http.Request,
+				[]*http.Request) error {
+				return http.ErrUseLastResponse
+			}},
 		base:     i.URL,
 		address:  newAddress(),
 		cookies:  map[string]string{},

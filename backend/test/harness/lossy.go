@@ -23,7 +23,8 @@ type Lossy struct {
 func (b *Browser) LoseAnswers(share float64, seed uint64) *Lossy {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := &Lossy{share: share, random: rand.New(rand.NewPCG(seed, seed)), base: http.DefaultTransport}
+	l := &Lossy{share: share, random: rand.New(rand.NewPCG(seed, seed)),
+		base: http.DefaultTransport}
 	client := *b.client
 	client.Transport = l
 	b.client = &client

@@ -130,7 +130,8 @@ func (p *Process) Pause(t testing.TB) {
 	p.Signal(t, syscall.SIGSTOP)
 	Eventually(t, "the process does not stop", func() error {
 		var status syscall.WaitStatus
-		_, err := syscall.Wait4(p.command.Process.Pid, &status, syscall.WUNTRACED|syscall.WNOHANG, nil)
+		_, err := syscall.Wait4(p.command.Process.Pid, &status, syscall.WUNTRACED|syscall.WNOHANG,
+			nil)
 		if err == nil && !status.Stopped() {
 			err = errors.New("it runs")
 		}

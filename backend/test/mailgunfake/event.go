@@ -72,8 +72,9 @@ func (e Event) data() map[string]any {
 		"envelope": map[string]any{"sender": "sign-in@mg.sana.example", "targets": e.To,
 			"transport": "smtp"},
 		"message": map[string]any{
-			"headers": map[string]any{"to": e.To, "subject": e.Subject, "message-id": "1@mg.sana.example"},
-			"size":    5120},
+			"headers": map[string]any{"to": e.To, "subject": e.Subject,
+				"message-id": "1@mg.sana.example"},
+			"size": 5120},
 		"delivery-status": map[string]any{
 			"tls": true, "mx-host": "mx.example", "attempt-no": 1, "certificate-verified": true,
 			"utf8": true,

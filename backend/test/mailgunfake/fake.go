@@ -100,7 +100,8 @@ func (f *Fake) Wait(ctx context.Context, n int) ([]Message, error) {
 		select {
 		case <-arrived:
 		case <-ctx.Done():
-			return messages, fmt.Errorf("mailgunfake: %d of %d messages: %w", len(messages), n, ctx.Err())
+			return messages,
+				fmt.Errorf("mailgunfake: %d of %d messages: %w", len(messages), n, ctx.Err())
 		}
 	}
 }
@@ -147,7 +148,8 @@ func (f *Fake) record(form url.Values) Answer {
 		answer.Status = http.StatusOK
 	}
 	if answer.Body == "" {
-		answer.Body = fmt.Sprintf(`{"id":"<%s>","message":"Queued. Thank you."}`, f.id(len(f.messages)+1))
+		answer.Body = fmt.Sprintf(`{"id":"<%s>","message":"Queued. Thank you."}`,
+			f.id(len(f.messages)+1))
 	}
 	f.messages = append(f.messages, read(form, answer.Status))
 	close(f.arrived)
@@ -160,7 +162,8 @@ func (f *Fake) id(n int) string { return fmt.Sprintf("%d@%s", n, f.domain) }
 
 func read(form url.Values, status int) Message {
 	m := Message{
-		To:      strings.FieldsFunc(strings.Join(form["to"], ","), func(r rune) bool { return r == ',' }),
+		To: strings.FieldsFunc(strings.Join(form["to"], ","),
+			func(r rune) bool { return r == ',' }),
 		From:    form.Get("from"),
 		Subject: form.Get("subject"),
 		Text:    form.Get("text"),

@@ -48,8 +48,10 @@ func TestFake_ChecksKeyAndDomain(t *testing.T) {
 		want               int
 	}{
 		{"wrong key", messages, "guess", whole, http.StatusUnauthorized},
-		{"other domain", fake.URL() + "/other.example/messages", "secret", whole, http.StatusNotFound},
-		{"no recipient", messages, "secret", url.Values{"from": {"a@x.example"}}, http.StatusBadRequest},
+		{"other domain", fake.URL() + "/other.example/messages", "secret", whole,
+			http.StatusNotFound},
+		{"no recipient", messages, "secret", url.Values{"from": {"a@x.example"}},
+			http.StatusBadRequest},
 		{"no sender", messages, "secret", url.Values{"to": {"b@y.example"}}, http.StatusBadRequest},
 	} {
 		if got, _ := post(t, row.address, row.key, row.form); got != row.want {

@@ -47,7 +47,8 @@ func (f *Fake) tell(w http.ResponseWriter, r *http.Request) (answered bool) {
 	case path == "/v3/"+f.domain+"/events":
 		answer(w, f.happened(r.URL.Query().Get("message-id")))
 	case strings.HasPrefix(path, "/v4/domains/"):
-		refuse(w, http.StatusNotFound, "Domain not found: "+strings.TrimPrefix(path, "/v4/domains/"))
+		refuse(w, http.StatusNotFound,
+			"Domain not found: "+strings.TrimPrefix(path, "/v4/domains/"))
 	default:
 		return false
 	}
@@ -64,7 +65,8 @@ func (f *Fake) mayOnlySend(r *http.Request) bool {
 
 func (f *Fake) description() map[string]any {
 	domain := map[string]any{
-		"created_at": "Thu, 13 Oct 2011 18:02:00 GMT", "id": "123456789012345678901234", "name": f.domain,
+		"created_at": "Thu, 13 Oct 2011 18:02:00 GMT", "id": "123456789012345678901234",
+		"name":        f.domain,
 		"require_tls": true,
 		"smtp_login":  "postmaster@" + f.domain, "spam_action": "disabled", "state": "active",
 		"type":                          "custom",
@@ -82,8 +84,9 @@ func (f *Fake) description() map[string]any {
 		dkim = "unknown"
 	}
 	record := func(kind, name, valid string) map[string]any {
-		return map[string]any{"cached": []string{}, "is_active": true, "name": name, "record_type": kind,
-			"valid": valid, "value": "v"}
+		return map[string]any{"cached": []string{}, "is_active": true, "name": name,
+			"record_type": kind,
+			"valid":       valid, "value": "v"}
 	}
 	return map[string]any{
 		"domain": domain,

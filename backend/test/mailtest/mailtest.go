@@ -44,10 +44,12 @@ func WithDeadline(t *testing.T) context.Context {
 func BadMessages() map[string]mail.Message {
 	bad := map[string]mail.Message{}
 	for _, to := range []string{
-		"", "ada", "a@x.example,b@y.example", "a@x.example, b@y.example", `"a,b@y.example"@x.example`,
+		"", "ada", "a@x.example,b@y.example", "a@x.example, b@y.example",
+		`"a,b@y.example"@x.example`,
 		"Ada <a@x.example>", "<a@x.example>", " a@x.example", "team: a@x.example;",
 		"a@x.example\r\nBcc: b@y.example",
-		"a@x.example\n", "a@x.example\x00", "a\u202e@x.example", "a@x\u3002example", "a@[127.0.0.1]",
+		"a@x.example\n", "a@x.example\x00", "a\u202e@x.example", "a@x\u3002example",
+		"a@[127.0.0.1]",
 	} {
 		m := Message()
 		m.To = to

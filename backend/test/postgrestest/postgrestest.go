@@ -41,7 +41,10 @@ func EmptyURL(t testing.TB) string {
 	t.Cleanup(func() {
 		if !t.Failed() {
 			withServer(t,
-				func(ctx context.Context, conn *pgx.Conn) error { return dropDatabase(ctx, conn, name) })
+				func(ctx context.Context,
+					conn *pgx.Conn) error {
+					return dropDatabase(ctx, conn, name)
+				})
 		}
 	})
 	address := urlOf(t, name, false)

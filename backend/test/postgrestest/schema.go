@@ -85,7 +85,8 @@ func rowsOf(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {
 	for _, table := range tables {
 		var content *string
 		if err := conn.QueryRow(ctx,
-			fmt.Sprintf(`SELECT jsonb_agg(r)::text FROM %s AS r`, table)).Scan(&content); err != nil {
+			fmt.Sprintf(`SELECT jsonb_agg(r)::text FROM %s AS r`, table)).Scan(
+			&content); err != nil {
 			return nil, err
 		}
 		if content != nil {

@@ -72,8 +72,8 @@ func serverURL(t testing.TB) *url.URL {
 	t.Helper()
 	address, err := url.Parse(os.Getenv("TEST_DATABASE_URL"))
 	if err != nil || address.Host == "" {
-		t.Fatal("TEST_DATABASE_URL must name a Postgres server for tests, as its superuser; npm test " +
-			"brings one")
+		t.Fatal("TEST_DATABASE_URL must name a Postgres server for tests, as its superuser; npm " +
+			"test brings one")
 	}
 	return address
 }
@@ -108,7 +108,8 @@ func takeSlot(t testing.TB) *slot {
 	t.Helper()
 	version := schemaVersion(t)
 	for number := int32(1); ; number++ {
-		taken := &slot{number: number, name: fmt.Sprintf("sana_test_%08x_%d", uint32(version), number)}
+		taken := &slot{number: number,
+			name: fmt.Sprintf("sana_test_%08x_%d", uint32(version), number)}
 		usable := false
 		withServer(t, func(ctx context.Context, conn *pgx.Conn) (err error) {
 			usable, err = taken.lock(ctx, conn, version)
@@ -130,7 +131,8 @@ func (s *slot) lock(ctx context.Context, conn *pgx.Conn, version int32) (bool, e
 		return false, nil
 	}
 	var locked bool
-	err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, $2)`, version, s.number).Scan(&locked)
+	err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, $2)`, version,
+		s.number).Scan(&locked)
 	if err != nil || !locked {
 		return false, err
 	}
@@ -213,7 +215,8 @@ func (s *slot) reset(t testing.TB) bool {
 // resetStatistics resets the server's counters: some tests check the reads of statements.
 func resetStatistics(ctx context.Context, t testing.TB, conn *pgx.Conn) {
 	t.Helper()
-	for _, statement := range []string{`SELECT pg_stat_force_next_flush()`, `SELECT pg_stat_reset()`} {
+	for _, statement := range []string{`SELECT pg_stat_force_next_flush()`,
+		`SELECT pg_stat_reset()`} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			t.Fatal(err)
 		}

@@ -54,7 +54,8 @@ var nginx = Proxy{
 		}
 		return "user root;\ndaemon off;\npid " + dir +
 			"/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" +
-			"client_max_body_size 200m;\nlarge_client_header_buffers 8 64k;\n" + paths + config + "\n}\n"
+			"client_max_body_size 200m;\nlarge_client_header_buffers 8 64k;\n" + paths + config +
+			"\n}\n"
 	},
 	command: func(program, dir string, _ int) *exec.Cmd {
 		return exec.Command(program, "-e", "stderr", "-c", configFile(dir, 0), "-p", dir)
@@ -67,12 +68,15 @@ var caddy = Proxy{
 		certificate := fmt.Sprintf("{\n\ttls %s/fullchain.pem %s/privkey.pem", dir, dir)
 		return fmt.Sprintf(
 			"{\n\tadmin off\n\tauto_https "+
-				"disable_redirects\n\tlocal_certs\n\tskip_install_trust\n\thttps_port %d\n}\n", port) +
+				"disable_redirects\n\tlocal_certs\n\tskip_install_trust\n\thttps_port %d\n}\n",
+			port) +
 			strings.Replace(config, " {", " "+certificate, 1)
 	},
 	command: func(program, dir string, _ int) *exec.Cmd {
-		command := exec.Command(program, "run", "--adapter", "caddyfile", "--config", configFile(dir, 0))
-		command.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+		command := exec.Command(program, "run", "--adapter", "caddyfile", "--config",
+			configFile(dir, 0))
+		command.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir,
+			"XDG_CONFIG_HOME="+dir)
 		return command
 	},
 }
@@ -91,7 +95,8 @@ var traefik = Proxy{
 	command: func(program, dir string, port int) *exec.Cmd {
 		return exec.Command(program, "--global.checkNewVersion=false",
 			fmt.Sprintf("--entryPoints.websecure.address=127.0.0.1:%d", port),
-			"--entryPoints.websecure.forwardedHeaders.insecure=true", "--providers.file.directory="+dir)
+			"--entryPoints.websecure.forwardedHeaders.insecure=true",
+			"--providers.file.directory="+dir)
 	},
 }
 
@@ -141,7 +146,8 @@ func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
 	r := Running{fmt.Sprintf("127.0.0.1:%d", port), chain, x509.NewCertPool()}
 	r.Roots.AppendCertsFromPEM(chain)
 	transport := &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: r.Roots}, DialContext: r.Dial, DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{RootCAs: r.Roots}, DialContext: r.Dial,
+		DisableKeepAlives:     true,
 		ResponseHeaderTimeout: harness.Deadline,
 	}
 	harness.Eventually(t, p.Kind+" does not serve "+hosts[0], func() error {

@@ -49,8 +49,8 @@ func TestArch_WebHasNoSQL(t *testing.T) {
 		})
 		for _, selected := range s.selectors() {
 			switch of, method, _ := strings.Cut(selected, " "); {
-			case slices.Contains([]string{"CopyFrom", "Exec", "QueryRow", "SendBatch", "Begin", "BeginTx"},
-				method):
+			case slices.Contains(
+				[]string{"CopyFrom", "Exec", "QueryRow", "SendBatch", "Begin", "BeginTx"}, method):
 				t.Errorf("%s calls %s; a statement belongs beside what it stores", s.path, method)
 			case of == "postgres" && slices.Contains(joinsTransactions, method):
 				t.Errorf("%s uses postgres.%s; transactions belong to package auth", s.path, method)
@@ -90,8 +90,9 @@ func TestArch_OnlyAuthOpensTransactionsOverPackages(t *testing.T) {
 	for _, pkg := range found {
 		for _, other := range mayImport[pkg] {
 			if pkg != "auth" && slices.Contains(storing, other) {
-				t.Errorf("package %s opens transactions and may import %s, which has tables of its own", pkg,
-					other)
+				t.Errorf(
+					"package %s opens transactions and may import %s, which has tables of its own",
+					pkg, other)
 			}
 		}
 	}
@@ -181,8 +182,8 @@ func (s source) checkFunction(t *testing.T, f *ast.FuncDecl) {
 			}
 		}
 		if callback, is := parameter.Type.(*ast.FuncType); is && joinsTransaction(callback) {
-			t.Errorf("%s: %s takes a function into a transaction; package auth calls what it needs", s.path,
-				f.Name.Name)
+			t.Errorf("%s: %s takes a function into a transaction; package auth calls what it needs",
+				s.path, f.Name.Name)
 		}
 	}
 	if f.Body == nil {

@@ -27,7 +27,8 @@ var mayImport = map[string][]string{
 	},
 	"apps": {"account"}, // for the canonical form of addresses
 	"auth": {
-		"account", "apps", "challenge", "fault", "keyring", "mail", "mail/templates", "observe/metrics",
+		"account", "apps", "challenge", "fault", "keyring", "mail", "mail/templates",
+		"observe/metrics",
 		"observe/tracing", "outbox", "passkey", "postgres", "session", "throttle", "visitor",
 	},
 	"backend":   {"cli"},
@@ -47,7 +48,8 @@ var mayImport = map[string][]string{
 	"fold":            {},
 	"frontend":        {},
 	"gate": {
-		"apps", "brand", "gate/appcookie", "gate/pages", "observe/metrics", "observe/tracing", "session",
+		"apps", "brand", "gate/appcookie", "gate/pages", "observe/metrics", "observe/tracing",
+		"session",
 		"web/harden",
 	},
 	"gate/appcookie":    {"keyring"},
@@ -81,9 +83,11 @@ var mayImport = map[string][]string{
 	"timetravel":        {"postgres", "session", "visitor"},
 	"visitor":           {},
 	"web": {
-		"account", "apps", "auth", "brand", "challenge", "fault", "gate", "gate/appcookie", "gate/pages",
+		"account", "apps", "auth", "brand", "challenge", "fault", "gate", "gate/appcookie",
+		"gate/pages",
 		"inbox", "mail", "mail/mailgun", "mail/templates",
-		"observe/metrics", "observe/tracing", "outbox", "passkey", "session", "timetravel", "visitor",
+		"observe/metrics", "observe/tracing", "outbox", "passkey", "session", "timetravel",
+		"visitor",
 		"web/dev", "web/harden", "web/static",
 	},
 	"web/dev": {
@@ -184,7 +188,8 @@ func sources(t *testing.T) []source {
 		case err != nil:
 			return err
 		case entry.IsDir() && name != root &&
-			(entry.Name()[0] == '.' || entry.Name() == "node_modules" || entry.Name() == "testdata"):
+			(entry.Name()[0] == '.' || entry.Name() == "node_modules" ||
+				entry.Name() == "testdata"):
 			return filepath.SkipDir
 		case entry.IsDir() && name != root && isModule(name):
 			return filepath.SkipDir
@@ -195,7 +200,8 @@ func sources(t *testing.T) []source {
 		below, _ := filepath.Rel(root, name)
 		below = filepath.ToSlash(below)
 		list = append(list,
-			source{path: below, pkg: packageName(path.Dir(below)), test: strings.HasSuffix(name, "_test.go"),
+			source{path: below, pkg: packageName(path.Dir(below)),
+				test: strings.HasSuffix(name, "_test.go"),
 				File: file})
 		return err
 	})
@@ -274,7 +280,8 @@ func TestArch_LibrariesStayInTheirPackages(t *testing.T) {
 				}
 				used[prefix+" "+s.pkg] = true
 				if !slices.Contains(allowed, s.pkg) {
-					t.Errorf("%s: %s belongs in %s alone", s.path, imported, strings.Join(allowed, ", "))
+					t.Errorf("%s: %s belongs in %s alone", s.path, imported,
+						strings.Join(allowed, ", "))
 				}
 			}
 		}

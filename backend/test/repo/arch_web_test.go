@@ -38,7 +38,8 @@ func TestArch_WebUsesNoUnsafeFiberMethods(t *testing.T) {
 		for _, selected := range s.selectors() {
 			name, method, _ := strings.Cut(selected, " ")
 			if slices.Contains(contexts, name) && slices.Contains(unsafeInFiber, method) {
-				t.Errorf("%s uses %s.%s of Fiber; see the comment on unsafeInFiber", s.path, name, method)
+				t.Errorf("%s uses %s.%s of Fiber; see the comment on unsafeInFiber", s.path, name,
+					method)
 			}
 		}
 	}

@@ -26,7 +26,8 @@ func buildAsReleased(t *testing.T) (program string, canaries []string) {
 	program = filepath.Join(t.TempDir(), "sana")
 	arguments := []string{"build"}
 	for _, quoted := range regexp.MustCompile("'[^']*'|`[^`]*`").FindAllString(list, -1) {
-		arguments = append(arguments, strings.ReplaceAll(quoted[1:len(quoted)-1], "${version}", "test"))
+		arguments = append(arguments,
+			strings.ReplaceAll(quoted[1:len(quoted)-1], "${version}", "test"))
 	}
 	command := exec.CommandContext(t.Context(), "go",
 		append(arguments, "-o", program, "sana/backend")...)
@@ -94,7 +95,8 @@ func TestProgram_HasNoTraceOfTheBuildMachine(t *testing.T) {
 	}
 	for _, module := range info.Deps {
 		if module.Sum == "" || module.Replace != nil {
-			t.Errorf("%s %s has no checksum, or is replaced by another module", module.Path, module.Version)
+			t.Errorf("%s %s has no checksum, or is replaced by another module", module.Path,
+				module.Version)
 		}
 	}
 }

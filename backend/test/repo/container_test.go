@@ -29,7 +29,8 @@ func stages(t *testing.T) [][]instruction {
 			list = append(list, nil)
 		}
 		last := len(list) - 1
-		list[last] = append(list[last], instruction{name, strings.Join(strings.Fields(arguments), " ")})
+		list[last] = append(list[last],
+			instruction{name, strings.Join(strings.Fields(arguments), " ")})
 	}
 	return list
 }
@@ -123,7 +124,8 @@ func TestImage_HasNoShellAndNoRoot(t *testing.T) {
 		if !slices.Contains(
 			[]string{"FROM", "COPY", "ENV", "USER", "EXPOSE", "HEALTHCHECK", "CMD", "ARG", "LABEL"},
 			i.name) {
-			t.Errorf("the last stage has %s, which needs a shell, or changes what a command is", i.name)
+			t.Errorf("the last stage has %s, which needs a shell, or changes what a command is",
+				i.name)
 		}
 	}
 	var copied []string
@@ -152,8 +154,8 @@ func TestImage_HasNoShellAndNoRoot(t *testing.T) {
 		var words []string
 		if err := json.Unmarshal([]byte(command), &words); err != nil || words[0] != "/sana" {
 			t.Errorf(
-				"%s is no list of words that begins with the program; the image has nothing that could read it",
-				command)
+				"%s is no list of words that begins with the program; the image has nothing "+
+					"that could read it", command)
 		}
 	}
 }
@@ -164,8 +166,9 @@ func TestImage_HasLabels(t *testing.T) {
 	last := all[len(all)-1]
 	labels := only(t, last, "LABEL")
 	for label, want := range map[string]string{
-		"title": `"Sana"`, "licenses": `"MIT"`, "version": `"${VERSION}"`, "revision": `"${REVISION}"`,
-		"source": `"${SOURCE}"`,
+		"title": `"Sana"`, "licenses": `"MIT"`, "version": `"${VERSION}"`,
+		"revision": `"${REVISION}"`,
+		"source":   `"${SOURCE}"`,
 	} {
 		if !strings.Contains(labels, "org.opencontainers.image."+label+"="+want) {
 			t.Errorf("the label %s is missing, want %s", label, want)
@@ -218,9 +221,11 @@ func TestImage_BuildContextHasNoSecrets(t *testing.T) {
 	for _, path := range []string{
 		".env", ".env.production", "frontend/.env", "backend/.env.local", ".npmrc", ".netrc",
 		".git/config", ".data/secret_keys",
-		"backend/.data/secret_keys", ".data/postgres/PG_VERSION", "secret_keys", "server.pem", "bin/sana",
+		"backend/.data/secret_keys", ".data/postgres/PG_VERSION", "secret_keys", "server.pem",
+		"bin/sana",
 		"node_modules/vite/package.json",
-		"frontend/node_modules/vite/package.json", "frontend/dist/index.html", "test-results/trace.zip",
+		"frontend/node_modules/vite/package.json", "frontend/dist/index.html",
+		"test-results/trace.zip",
 		"backend/main_test.go", "backend/testdata/x",
 	} {
 		if !ignored(lines, path) {

@@ -33,8 +33,8 @@ func TestEvidenceOfFaults(t *testing.T) {
 		found.wantKnown(t, f.id, f.proofs)
 		f.proofs = found.allOf(f)
 		if (len(f.proofs) == 0) == (f.reason == "") {
-			t.Errorf("%s (%s): want either tests or a reason, got %s and %q", f.id, f.gist, f.proofs,
-				f.reason)
+			t.Errorf("%s (%s): want either tests or a reason, got %s and %q", f.id, f.gist,
+				f.proofs, f.reason)
 		}
 		page.WriteString(f.row())
 	}

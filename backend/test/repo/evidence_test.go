@@ -77,7 +77,8 @@ func gather(t *testing.T) evidence {
 		case err != nil:
 			return err
 		case entry.IsDir() && name != root &&
-			(entry.Name()[0] == '.' || entry.Name() == "node_modules" || entry.Name() == "testdata"):
+			(entry.Name()[0] == '.' || entry.Name() == "node_modules" ||
+				entry.Name() == "testdata"):
 			return filepath.SkipDir
 		case entry.IsDir():
 			return nil
@@ -111,7 +112,8 @@ func (e evidence) addGo(name, pkg string) error {
 		return err
 	}
 	set := token.NewFileSet()
-	file, err := parser.ParseFile(set, name, content, parser.ParseComments|parser.SkipObjectResolution)
+	file, err := parser.ParseFile(set, name, content,
+		parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		return err
 	}
@@ -215,7 +217,8 @@ var (
 	typeScriptTest  = regexp.MustCompile(`^(e2e/.*\.spec\.ts|frontend/src/.*\.test\.tsx?)$`)
 	typeScriptTitle = regexp.MustCompile(
 		`(?:\b(?:test|it|describe)(?:\.\w+)*|\]\))\(` + "(?:'([^']+)'|\"([^\"]+)\"|`([^`]+)`)")
-	titleBelow = regexp.MustCompile("\\(\n\\s*(['\"`])") // of an opening parenthesis that ends a line
+	// of an opening parenthesis that ends a line
+	titleBelow = regexp.MustCompile("\\(\n\\s*(['\"`])")
 	comment    = regexp.MustCompile(`^\s*(//|/?\*)`)
 )
 
@@ -225,7 +228,8 @@ func (e evidence) addTypeScript(name, below string) error {
 	above := ""
 	for line := range strings.Lines(titleBelow.ReplaceAllString(string(content), "($1")) {
 		if match := typeScriptTitle.FindStringSubmatch(line); match != nil {
-			e[proof{below, cmp.Or(match[1], match[2], match[3])}] = said{attacks: attacksIn(above + line)}
+			e[proof{below, cmp.Or(match[1], match[2], match[3])}] = said{
+				attacks: attacksIn(above + line)}
 		}
 		if comment.MatchString(line) {
 			above += line

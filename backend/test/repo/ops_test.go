@@ -68,7 +68,8 @@ func TestOps_EnvironmentsAreValid(t *testing.T) {
 	}
 	var byCompose []string
 	for name, value := range readCompose(t).Services["sana"].Environment {
-		byCompose = append(byCompose, name+"="+strings.ReplaceAll(value, "/run/secrets", secrets(t)))
+		byCompose = append(byCompose,
+			name+"="+strings.ReplaceAll(value, "/run/secrets", secrets(t)))
 	}
 	for name, environ := range map[string][]string{"ops/sana.service": byUnit,
 		"ops/compose.yaml": byCompose} {
@@ -94,7 +95,8 @@ func TestOps_NoRecipeLetsClientsBypassTheProxy(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && slices.Contains([]string{"node_modules", ".git", ".data"}, entry.Name()) {
+		if entry.IsDir() &&
+			slices.Contains([]string{"node_modules", ".git", ".data"}, entry.Name()) {
 			return fs.SkipDir
 		}
 		if slices.Contains([]string{".md", ".yaml", ".yml"}, filepath.Ext(path)) {
@@ -110,7 +112,8 @@ func TestOps_NoRecipeLetsClientsBypassTheProxy(t *testing.T) {
 }
 
 // allInterfaces matches Docker's ways to publish Sana's port to everyone.
-var allInterfaces = regexp.MustCompile(`(?m)(-p +|--publish[ =]|^\s*- ["']?)(0\.0\.0\.0:)?\d+:3000\b.*$`)
+var allInterfaces = regexp.MustCompile(
+	`(?m)(-p +|--publish[ =]|^\s*- ["']?)(0\.0\.0\.0:)?\d+:3000\b.*$`)
 
 func readCompose(t *testing.T) compose {
 	t.Helper()

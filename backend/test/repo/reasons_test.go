@@ -22,7 +22,8 @@ func TestReasons_HaveTextsEverywhere(t *testing.T) {
 	operations := read(t, "../../../docs/operations.md")
 	explained := read(t, "../../cli/sessions.go")
 	var texts map[string]any
-	err := json.Unmarshal([]byte(read(t, "../../../frontend/src/shared/i18n/later/en.json")), &texts)
+	err := json.Unmarshal([]byte(read(t, "../../../frontend/src/shared/i18n/later/en.json")),
+		&texts)
 	if err != nil {
 		t.Fatal(err)
 	}

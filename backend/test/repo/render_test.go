@@ -109,7 +109,8 @@ func (v setVariable) value(t *testing.T, database, mail string) string {
 // environ returns the environment of the blueprint's service, except for one variable.
 func (b blueprint) environ(t *testing.T, mail, without string) []string {
 	t.Helper()
-	list := []string{"RENDER=true", "PORT=10000", "RENDER_EXTERNAL_URL=https://sana-x1y2.onrender.com"}
+	list := []string{"RENDER=true", "PORT=10000",
+		"RENDER_EXTERNAL_URL=https://sana-x1y2.onrender.com"}
 	for _, v := range b.Services[0].EnvVars {
 		if v.Key != without {
 			list = append(list, v.Key+"="+v.value(t, b.Databases[0].Name, mail))
@@ -175,8 +176,8 @@ func TestBlueprint_HasTheVariablesOfTheConfiguration(t *testing.T) {
 		}
 		if diff := cmp.Diff(known, named, cmpopts.SortSlices(strings.Compare)); diff != "" {
 			t.Errorf(
-				"variables of the configuration, and those that %s names or leaves to their default (-want "+
-					"+got):\n%s", file, diff)
+				"variables of the configuration, and those that %s names or leaves to their "+
+					"default (-want +got):\n%s", file, diff)
 		}
 	}
 }
@@ -194,8 +195,8 @@ func TestBlueprint_StartsInProduction(t *testing.T) {
 			}
 			if got.Env != config.Production || got.PublicURL != "https://sana-x1y2.onrender.com" ||
 				got.Port != 10000 || got.TrustedProxyHops != 2 {
-				t.Errorf("%s with %s: got %s at %s, port %d, %d proxies", file, mail, got.Env, got.PublicURL,
-					got.Port, got.TrustedProxyHops)
+				t.Errorf("%s with %s: got %s at %s, port %d, %d proxies", file, mail, got.Env,
+					got.PublicURL, got.Port, got.TrustedProxyHops)
 			}
 			if keys := got.Keys.All(); len(keys) != 1 || keys[0].ID == "" {
 				t.Errorf("%s with %s: a generated key makes %d keys", file, mail, len(keys))
@@ -222,7 +223,8 @@ func TestBlueprint_HasNoSecret(t *testing.T) {
 		for _, file := range blueprints {
 			for _, v := range readBlueprint(t, file).Services[0].EnvVars {
 				_, asked := answers["smtp"][v.Key]
-				secret := field.Type == reflect.TypeFor[config.Secret]() && v.Key == field.Tag.Get("env")
+				secret := field.Type == reflect.TypeFor[config.Secret]() &&
+					v.Key == field.Tag.Get("env")
 				if (secret || asked) && (v.Value != nil || v.PreviewValue != nil) {
 					t.Errorf("%s has the value of %s", file, v.Key)
 				}
@@ -238,8 +240,8 @@ func TestBlueprint_MigratesBeforeItServes(t *testing.T) {
 	// Commands are the image's program and its arguments, without anything that a shell would
 	// interpret.
 	if two.NumInstances != 2 || two.PreDeployCommand != "/sana migrate" || two.DockerCommand != "" {
-		t.Errorf("render.yaml: got %d instances of %q after %q", two.NumInstances, two.DockerCommand,
-			two.PreDeployCommand)
+		t.Errorf("render.yaml: got %d instances of %q after %q", two.NumInstances,
+			two.DockerCommand, two.PreDeployCommand)
 	}
 	if one.NumInstances != 0 || one.PreDeployCommand != "" ||
 		one.DockerCommand != "/sana serve --migrate" {

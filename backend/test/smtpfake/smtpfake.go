@@ -140,7 +140,8 @@ func (s *conversation) AuthMechanisms() []string { return s.server.Mechanisms }
 
 func (s *conversation) Auth(mechanism string) (sasl.Server, error) {
 	check := func(user, password string) error {
-		s.server.note(func(r *Record) { r.Logins = append(r.Logins, mechanism+" "+user+" "+password) })
+		s.server.note(
+			func(r *Record) { r.Logins = append(r.Logins, mechanism+" "+user+" "+password) })
 		switch {
 		case s.server.RefuseLogin != nil:
 			return s.server.RefuseLogin
@@ -153,7 +154,8 @@ func (s *conversation) Auth(mechanism string) (sasl.Server, error) {
 	}
 	switch mechanism {
 	case "PLAIN":
-		return sasl.NewPlainServer(func(_, user, password string) error { return check(user, password) }),
+		return sasl.NewPlainServer(
+				func(_, user, password string) error { return check(user, password) }),
 			nil
 	case "LOGIN":
 		return &loginServer{check: check}, nil
@@ -184,7 +186,7 @@ func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err er
 
 func (s *conversation) Mail(from string, o *smtp.MailOptions) error {
 	if o.UTF8 {
-		return errors.New("SMTPUTF8 was asked for")
+		return errors.New("SMTPUTF8 was requested")
 	}
 	if s.server.RefuseFrom == nil {
 		s.server.note(func(r *Record) { r.From = append(r.From, from) })

@@ -39,7 +39,8 @@ func TestRename_IsLimitedByAccount(t *testing.T) {
 			continue
 		}
 		problem := a.Want(http.StatusTooManyRequests, "too_many_requests")
-		if wait, err := strconv.Atoi(problem.Header.Get("Retry-After")); err != nil || wait < 3000 ||
+		if wait, err := strconv.Atoi(problem.Header.Get("Retry-After")); err != nil ||
+			wait < 3000 ||
 			wait > 3600 {
 			t.Errorf("got Retry-After %q, want nearly an hour", problem.Header.Get("Retry-After"))
 		}

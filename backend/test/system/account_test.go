@@ -30,7 +30,8 @@ func TestEmailChange_OneOfTwoAccountsGetsTheAddress(t *testing.T) {
 		answers := harness.Together(2,
 			func(i int) *harness.Answer { return browsers[i].VerifyChange(codes[i]) })
 
-		harness.WantEqual(t, "answers", tally(answers), map[string]int{"200": 1, "409 email_taken": 1})
+		harness.WantEqual(t, "answers", tally(answers),
+			map[string]int{"200": 1, "409 email_taken": 1})
 		loser := slices.IndexFunc(answers,
 			func(a *harness.Answer) bool { return a.Status == http.StatusConflict })
 		harness.WantEqual(t, "address of the other",
@@ -68,8 +69,8 @@ func TestEmailChange_BesideFirstSignInMakesOneAccount(t *testing.T) {
 
 		signedIn := answers[1].Want(http.StatusOK).SignedIn()
 		if changed := answers[0].Status == http.StatusOK; changed == signedIn.Created {
-			t.Errorf("round %d: the change is answered %d, the sign-in says that the account is new: %v",
-				round, answers[0].Status, signedIn.Created)
+			t.Errorf("round %d: the change is answered %d, the sign-in says that the account is "+
+				"new: %v", round, answers[0].Status, signedIn.Created)
 		}
 		harness.WantEqual(t, "accounts with the address",
 			w.Count(t, `SELECT count(*) FROM users WHERE email = $1`, wanted), 1)
@@ -255,10 +256,12 @@ func TestMail_SaysWhatItsCodeIsFor(t *testing.T) {
 	b.SignIn(w, "ada@sana.example")
 	b.RequestChange("grace@sana.example").Want(http.StatusAccepted)
 	const changes = "confirm this address for your account"
-	for address, want := range map[string]bool{"ada@sana.example": false, "grace@sana.example": true} {
+	for address, want := range map[string]bool{"ada@sana.example": false,
+		"grace@sana.example": true} {
 		text := w.Mails(t, "sign_in_code", address, 1)[0].Text
 		if got := strings.Contains(text, changes); got != want {
-			t.Errorf("to %s: %q is in the mail: %t, want %t:\n%s", address, changes, got, want, text)
+			t.Errorf("to %s: %q is in the mail: %t, want %t:\n%s", address, changes, got, want,
+				text)
 		}
 	}
 }

@@ -61,7 +61,8 @@ func (k commitKills) wantSession(b *harness.Browser, in harness.SignedIn) {
 var killedWrites = map[string]func(k commitKills, b *harness.Browser){
 	"a code is requested": func(k commitKills, b *harness.Browser) {
 		b.RequestCode(k.moved).Want(http.StatusAccepted) // so that the browser has its token
-		k.kill(b, "/api/auth/code", `{"email":"`+k.email+`"}`, "challenges WHERE email = '"+k.email+"'")
+		k.kill(b, "/api/auth/code", `{"email":"`+k.email+`"}`,
+			"challenges WHERE email = '"+k.email+"'")
 
 		r := b.RequestCode(k.email).Want(http.StatusAccepted).CodeRequest()
 		if r.Code == nil {

@@ -17,7 +17,8 @@ func awaitDelivery(t *testing.T, b *harness.Browser, state, reason string) {
 	harness.Eventually(t, "the page is not told", func() error {
 		p := b.Get("/api/auth/code").Want(http.StatusOK).Pending()
 		if p.Delivery != state || p.Reason != reason {
-			return fmt.Errorf("delivery is %q for %q, want %q for %q", p.Delivery, p.Reason, state, reason)
+			return fmt.Errorf("delivery is %q for %q, want %q for %q", p.Delivery, p.Reason, state,
+				reason)
 		}
 		return nil
 	})
@@ -209,8 +210,9 @@ func TestMail_DeliveryStatusRevealsNoAccount(t *testing.T) {
 		told := face(b.Get("/api/auth/code"))
 		awaitDelivery(t, b, "sent", "")
 		mails := acceptedFor(w, email)
-		bounce := mailgunfake.Event{Event: "failed", Severity: "permanent", Reason: "suppress-bounce",
-			Ref: mails[len(mails)-1].Ref, At: time.Now()}
+		bounce := mailgunfake.Event{Event: "failed", Severity: "permanent",
+			Reason: "suppress-bounce",
+			Ref:    mails[len(mails)-1].Ref, At: time.Now()}
 		b.Post("/api/webhooks/mailgun", bounce.Body(harness.WebhookKey)).Want(http.StatusOK)
 		awaitDelivery(t, b, "failed", "blocked")
 		faces = append(faces, told+face(b.Get("/api/auth/code")))
@@ -240,13 +242,15 @@ func TestMail_HasTheBrowserAndLanguageOfItsRequest(t *testing.T) {
 	for agent, want := range map[string]string{
 		firefox:   "Firefox on Linux",
 		"harness": "",
-		"Mozilla/5.0 (X11; Linux x86_64) Caf\xe9/1.0 Chrome/140.0 Safari/537.36": "", // an unknown name
+		// an unknown name
+		"Mozilla/5.0 (X11; Linux x86_64) Caf\xe9/1.0 Chrome/140.0 Safari/537.36": "",
 	} {
 		app.Open(t).RequestCode(ada, harness.With("User-Agent", agent),
 			harness.With("Accept-Language", "de-CH,de;q=0.9,en;q=0.5")).Want(http.StatusAccepted)
 		var platform, language string
 		if err := w.DB.QueryRow(t.Context(),
-			`SELECT platform, language FROM challenges ORDER BY created_at DESC LIMIT 1`).Scan(&platform,
+			`SELECT platform, language FROM challenges ORDER BY created_at DESC LIMIT 1`).Scan(
+			&platform,
 			&language); err != nil {
 			t.Fatal(err)
 		}

@@ -256,7 +256,8 @@ func TestMigrate_TenInstancesMigrateOnce(t *testing.T) {
 		migrated += strings.Count(p.Log.String(), "schema migrated")
 	}
 	harness.WantEqual(t, "instances that migrated", migrated, 1)
-	harness.WantEqual(t, "version applied", w.Count(t, `SELECT max(version_id) FROM goose_db_version`),
+	harness.WantEqual(t, "version applied",
+		w.Count(t, `SELECT max(version_id) FROM goose_db_version`),
 		postgres.Head)
 	harness.WantEqual(t, "versions applied twice", w.Count(t, `
 		SELECT count(*) - count(DISTINCT version_id)
@@ -289,7 +290,8 @@ func TestServe_ChangesNoSchema(t *testing.T) {
 			      FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
 			      WHERE relnamespace = 'public'::regnamespace AND NOT attisdropped
 			      UNION ALL
-			      SELECT indexdef FROM pg_indexes WHERE schemaname = 'public') AS all_of_it`).Scan(&text)
+			      SELECT indexdef FROM pg_indexes WHERE schemaname = 'public') AS all_of_it`).Scan(
+			&text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,7 +39,8 @@ func BenchmarkRevocationElsewhere(b *testing.B) {
 			}
 			stop()
 			slices.Sort(delays)
-			for name, at := range map[string]int{"p50-ms": len(delays) / 2, "p99-ms": len(delays) * 99 / 100,
+			for name, at := range map[string]int{"p50-ms": len(delays) / 2,
+				"p99-ms": len(delays) * 99 / 100,
 				"max-ms": len(delays) - 1} {
 				b.ReportMetric(float64(delays[at].Microseconds())/1000, name)
 			}

@@ -33,7 +33,8 @@ func seed(t testing.TB, w *harness.World, n int) []*seeded {
 	for i := range list {
 		token := sha256.Sum256([]byte(strconv.Itoa(i)))
 		key := sha256.Sum256(token[:])
-		list[i] = &seeded{cookie: "__Host-sana_session=" + base64.RawURLEncoding.EncodeToString(token[:])}
+		list[i] = &seeded{
+			cookie: "__Host-sana_session=" + base64.RawURLEncoding.EncodeToString(token[:])}
 		keys[i] = hex.EncodeToString(key[:])
 	}
 	w.Exec(t, `
@@ -94,7 +95,8 @@ func (s *seeded) read(t testing.TB, i *harness.Instance) int {
 
 // end signs a session out and records when that was confirmed.
 func (s *seeded) end(t testing.TB, i *harness.Instance) {
-	status := decided(func() int { return s.send(t, i, http.MethodPost, "/api/auth/sign-out", "{}") })
+	status := decided(
+		func() int { return s.send(t, i, http.MethodPost, "/api/auth/sign-out", "{}") })
 	if status != http.StatusNoContent {
 		t.Errorf("sign-out: %d", status)
 	}
@@ -134,7 +136,8 @@ func wantEnded(t *testing.T, i *harness.Instance, sessions []*seeded) {
 		<-time.After(time.Until(s.ended.Load().Add(promised)))
 		if status := s.read(t, i); status != http.StatusUnauthorized &&
 			status != http.StatusServiceUnavailable {
-			t.Errorf("a request that began more than %s after the end of its session: %d", promised, status)
+			t.Errorf("a request that began more than %s after the end of its session: %d", promised,
+				status)
 		}
 	})
 }
@@ -150,7 +153,8 @@ func TestCache_NeverServesRevokedSessions(t *testing.T) {
 			time.AfterFunc(pause(), func() { deaf.Resume(t) })
 			return func() {}
 		},
-		"its connections swallow everything": func(_ *testing.T, _ *harness.World, _ *harness.Process,
+		"its connections swallow everything": func(_ *testing.T, _ *harness.World,
+			_ *harness.Process,
 			wire *wire) func() {
 			wire.swallow(true)
 			return func() { wire.swallow(false) }
@@ -166,13 +170,17 @@ func TestCache_NeverServesRevokedSessions(t *testing.T) {
 					  AND query LIKE '%session_revocations%'`)
 			})
 		},
-		"nothing": func(*testing.T, *harness.World, *harness.Process, *wire) func() { return func() {} },
+		"nothing": func(*testing.T, *harness.World, *harness.Process,
+			*wire) func() {
+			return func() {}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := harness.NewWorld(t)
 			wire := newWire(t, w.DatabaseURL)
-			one, deaf := w.Run(t), w.Run(t, "DATABASE_URL="+wire.url, "MIGRATE_DATABASE_URL="+wire.url)
+			one, deaf := w.Run(t),
+				w.Run(t, "DATABASE_URL="+wire.url, "MIGRATE_DATABASE_URL="+wire.url)
 			sessions := seed(t, w, 60)
 			living, sessions := sessions[0], sessions[1:]
 			copyAll(t, deaf.Instance, sessions)
@@ -317,7 +325,7 @@ func TestRevocation_HoldsUnderConcurrentReads(t *testing.T) {
 	readers.Wait()
 	t.Logf("%d sessions ended during %d reads", count, reads.Load())
 	if late.Load()+here.Load() > 0 {
-		t.Errorf("%d reads found a session that had ended more than %s before, %d one that had ended "+
-			"at the same instance", late.Load(), promised, here.Load())
+		t.Errorf("%d reads found a session that had ended more than %s before, %d one that had "+
+			"ended at the same instance", late.Load(), promised, here.Load())
 	}
 }

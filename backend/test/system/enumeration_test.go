@@ -40,11 +40,13 @@ func TestEnumeration_SignInRevealsNoAccount(t *testing.T) {
 			t.Parallel()
 			w := harness.NewWorld(t)
 			w.Run(t).Open(t).SignIn(w, "known@sana.example")
-			w.Exec(t, `INSERT INTO users (email, blocked_at) VALUES ('blocked@sana.example', now())`)
+			w.Exec(t,
+				`INSERT INTO users (email, blocked_at) VALUES ('blocked@sana.example', now())`)
 			w.Pass(t, 24*time.Hour)
 			app := w.Run(t, "SIGN_UP="+signUp)
 			var faces []string
-			for _, email := range []string{"known@sana.example", "other@sana.example", "other@else.example",
+			for _, email := range []string{"known@sana.example", "other@sana.example",
+				"other@else.example",
 				"blocked@sana.example"} {
 				faces = append(faces, walkToTheLimits(t, w, app.Instance, email))
 			}
@@ -219,7 +221,8 @@ func TestCounts_WithoutServiceCountsNothingIsComparedOrSent(t *testing.T) {
 	}
 	harness.WantEqual(t, "tries", w.Count(t, `SELECT sum(tries) FROM challenges`), tries)
 	mails := w.Count(t, `SELECT count(*) FROM mails`)
-	if a := w.Run(t).Open(t).RequestCode(grace); a.Status < 500 { // it must read the service's counts
+	// it must read the service's counts
+	if a := w.Run(t).Open(t).RequestCode(grace); a.Status < 500 {
 		t.Errorf("got %d for a new code, want an error: %s", a.Status, a.Body)
 	}
 	harness.WantEqual(t, "mails", w.Count(t, `SELECT count(*) FROM mails`), mails)

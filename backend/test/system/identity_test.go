@@ -66,7 +66,8 @@ func TestSession_SurvivesLostAnswers(t *testing.T) {
 			b.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
 			if store == "SESSION_STORE=postgres" {
 				harness.Eventually(t, "a copy of an ended session is accepted", func() error {
-					return harness.StatusError(old.Get("/api/auth/session"), http.StatusUnauthorized)
+					return harness.StatusError(old.Get("/api/auth/session"),
+						http.StatusUnauthorized)
 				})
 			}
 			lost += line.Lost
@@ -75,7 +76,8 @@ func TestSession_SurvivesLostAnswers(t *testing.T) {
 			t.Errorf("only %d answers were lost", lost)
 		}
 		harness.WantEqual(t, "sign-ins that were recorded", w.Count(t, `
-			SELECT count(*) FROM account_events WHERE kind IN ('account_created', 'signed_in')`), 50)
+			SELECT count(*) FROM account_events WHERE kind IN ('account_created', 'signed_in')`),
+			50)
 		harness.WantEqual(t, "codes that were sent a third time", w.Count(t, `
 			SELECT count(*) FROM mails WHERE number > 2`), 0)
 	})
@@ -98,7 +100,8 @@ func TestStepUp_LostAnswerThenReloadStaysSignedIn(t *testing.T) {
 			for i := range 6 {
 				b.MoveTo(instances[i%2].Instance)
 				got := b.Get("/api/auth/session").Want(http.StatusOK).SignedIn()
-				harness.WantEqual(t, fmt.Sprint("session of round ", round), got.Session.ID, in.Session.ID)
+				harness.WantEqual(t, fmt.Sprint("session of round ", round), got.Session.ID,
+					in.Session.ID)
 			}
 		}
 	})
@@ -116,7 +119,8 @@ func TestVerifyCode_NeverSignsInAsAnotherTabsAddress(t *testing.T) {
 			browsers := make([]*harness.Browser, atOnce)
 			for i := range browsers {
 				browsers[i] = instances[i%2].Open(t)
-				browsers[i].RequestCode(fmt.Sprintf("a%d@sana.example", round+i)).Want(http.StatusAccepted)
+				browsers[i].RequestCode(fmt.Sprintf("a%d@sana.example", round+i)).Want(
+					http.StatusAccepted)
 			}
 			for i := range browsers {
 				codes[i] = w.Code(t, fmt.Sprintf("a%d@sana.example", round+i), 1)
@@ -132,7 +136,8 @@ func TestVerifyCode_NeverSignsInAsAnotherTabsAddress(t *testing.T) {
 			})
 			for i := range browsers {
 				in := answers[2*i].Want(http.StatusOK).SignedIn()
-				harness.WantEqual(t, "signed in as", in.User.Email, fmt.Sprintf("a%d@sana.example", round+i))
+				harness.WantEqual(t, "signed in as", in.User.Email,
+					fmt.Sprintf("a%d@sana.example", round+i))
 				answers[2*i+1].Want(http.StatusAccepted)
 			}
 		}
@@ -156,7 +161,10 @@ func TestStepUp_RestoresNoRevokedSession(t *testing.T) {
 			_ string) *harness.Answer {
 			return b.Delete("/api/account")
 		},
-		"change": func(b *harness.Browser, code string) *harness.Answer { return b.VerifyChange(code) },
+		"change": func(b *harness.Browser,
+			code string) *harness.Answer {
+			return b.VerifyChange(code)
+		},
 	}
 	for name, end := range ends {
 		for round := range 15 {
@@ -178,17 +186,21 @@ func TestStepUp_RestoresNoRevokedSession(t *testing.T) {
 				}
 				return end(ending, changeCode)
 			})
-			if status := answers[1].Status; status != http.StatusNoContent && status != http.StatusOK {
+			if status := answers[1].Status; status != http.StatusNoContent &&
+				status != http.StatusOK {
 				t.Fatalf("%s: got %d %s", name, status, answers[1].Body)
 			}
 			if status := answers[0].Status; status != http.StatusOK && status != http.StatusGone &&
 				status != http.StatusNotFound {
 				t.Fatalf("step-up beside %s: got %d %s", name, status, answers[0].Body)
 			}
-			users := w.Count(t, `SELECT count(*) FROM users WHERE email IN ($1, 'new-' || $1)`, email)
+			users := w.Count(t, `SELECT count(*) FROM users WHERE email IN ($1, 'new-' || $1)`,
+				email)
 			sessions := w.Count(t,
-				`SELECT count(*) FROM sessions WHERE convert_from(v, 'UTF8') LIKE '%' || $1 || '%'`, email)
-			want := map[string][2]int{"sign-out": {1, 0}, "deletion": {0, 0}, "change": {1, 1}}[name]
+				`SELECT count(*) FROM sessions WHERE convert_from(v, 'UTF8') LIKE '%' || $1 || '%'`,
+				email)
+			want := map[string][2]int{"sign-out": {1, 0}, "deletion": {0, 0},
+				"change": {1, 1}}[name]
 			harness.WantEqual(t, "accounts and sessions after "+name, [2]int{users, sessions}, want)
 		}
 	}
@@ -214,7 +226,8 @@ func TestSession_RevocationCoversStolenTokens(t *testing.T) {
 			other.Delete("/api/sessions").Want(http.StatusNoContent)
 		},
 	} {
-		email := map[string]string{"sign-out": "sign-out@sana.example", "by id": "by-id@sana.example",
+		email := map[string]string{"sign-out": "sign-out@sana.example",
+			"by id":      "by-id@sana.example",
 			"all others": "all-others@sana.example"}[name]
 		owner := instances[0].Open(t)
 		in := owner.SignIn(w, email)
@@ -269,6 +282,7 @@ func TestVerifyCode_OneTokenDuringAKeyRotation(t *testing.T) {
 		}
 		harness.WantEqual(t, "tokens of one code", len(tokens), 1)
 		harness.WantEqual(t, "sessions of one code", w.Count(t, `
-			SELECT count(*) FROM sessions JOIN users ON users.id = user_id WHERE email = $1`, email), 1)
+			SELECT count(*) FROM sessions JOIN users ON users.id = user_id WHERE email = $1`,
+			email), 1)
 	}
 }

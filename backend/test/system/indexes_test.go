@@ -52,7 +52,8 @@ func TestIndexes_NoSequentialScans(t *testing.T) {
 		"sessions", "replaced_tokens", "ended_sessions", "session_revocations",
 	} {
 		count := func(column string) int {
-			return w.Count(t, `SELECT coalesce(`+column+`, 0) FROM pg_stat_user_tables WHERE relname = $1`,
+			return w.Count(t,
+				`SELECT coalesce(`+column+`, 0) FROM pg_stat_user_tables WHERE relname = $1`,
 				table)
 		}
 		harness.Eventually(t, table+" was not looked at", func() error {

@@ -159,12 +159,14 @@ func TestKnownBrowser_IsNotCountedByNetwork(t *testing.T) {
 	var colleagues []*harness.Browser
 	for n := range 60 {
 		b := app.Open(t).At(office)
-		requested := b.RequestCode(fmt.Sprintf("person%d@sana.example", n)).Want(http.StatusAccepted)
+		requested := b.RequestCode(fmt.Sprintf("person%d@sana.example", n)).Want(
+			http.StatusAccepted)
 		b.Verify(zeros(requested)).Want(http.StatusUnauthorized, "wrong_code")
 		colleagues = append(colleagues, b)
 	}
 	colleagues[0].Verify("000000").Want(http.StatusTooManyRequests, "too_many_requests")
-	for _, b := range []*harness.Browser{app.Open(t).At(office), owner} { // not known for that address
+	// not known for that address
+	for _, b := range []*harness.Browser{app.Open(t).At(office), owner} {
 		b.RequestCode(grace).Want(http.StatusTooManyRequests, "too_many_requests")
 	}
 
@@ -351,7 +353,8 @@ func TestGuessing_DayOfAttackLeavesTheOwnerIn(t *testing.T) {
 		owner.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 		owner.SignIn(w, ada)
 		if n := parallelAttack(t, w, ada, processes); n > 20 {
-			t.Errorf("%d guesses were compared between two sign-ins of the owner, want at most 20", n)
+			t.Errorf("%d guesses were compared between two sign-ins of the owner, want at most 20",
+				n)
 		}
 		w.Pass(t, step)
 	}

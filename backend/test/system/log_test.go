@@ -121,7 +121,7 @@ func TestLog_SignInFailuresHaveTheClientsAddress(t *testing.T) {
 		return nil
 	})
 	if strings.Contains(app.Log.String(), code) || strings.Contains(app.Log.String(), "ada@") {
-		t.Error("a line holds the code or the person's address")
+		t.Error("a line contains the code or the user's address")
 	}
 }
 

@@ -17,8 +17,8 @@ type series map[string]float64
 // scrape requests the metrics as Prometheus does.
 func scrape(t *testing.T, app *harness.Instance) series {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, app.MetricsURL+"/metrics",
-		nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		app.MetricsURL+"/metrics", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,8 @@ func scrape(t *testing.T, app *harness.Instance) series {
 		} else {
 			name += "}"
 		}
-		if number, err := strconv.ParseFloat(value, 64); err == nil && !strings.HasPrefix(line, "#") {
+		if number, err := strconv.ParseFloat(value, 64); err == nil &&
+			!strings.HasPrefix(line, "#") {
 			found[name] = number
 		}
 	}
@@ -106,7 +107,8 @@ func TestMetrics_CountRequestsAndRefusals(t *testing.T) {
 	store := found[`sana_session_reads_total{source="store"}`]
 	cache := found[`sana_session_reads_total{source="cache"}`]
 	if store < 1 || store+cache != 2 {
-		t.Errorf("got %v sessions from the store, %v from the cache; want 2, one stored", store, cache)
+		t.Errorf("got %v sessions from the store, %v from the cache; want 2, one stored", store,
+			cache)
 	}
 }
 

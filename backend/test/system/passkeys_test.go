@@ -82,7 +82,8 @@ func TestPasskeys_SignInAsACodeDoes(t *testing.T) {
 		w.Count(t, `SELECT count(*) FROM passkeys WHERE used_at IS NOT NULL`), 1)
 	harness.WantEqual(t, "events with the passkey's name",
 		w.Count(t,
-			`SELECT count(*) FROM account_events WHERE kind = 'signed_in' AND details ? 'passkey'`), 1)
+			`SELECT count(*) FROM account_events WHERE kind = 'signed_in' AND details ? 'passkey'`),
+		1)
 
 	// It is fresh, the link in the mail ends it, and a browser that is known gets no second mail.
 	b.Get("/api/account/passkeys/options").Want(200)
@@ -246,10 +247,11 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 	s.owner.Do("PATCH", path, `{"name":"Laptop"}`).Want(429, "too_many_requests")
 	s.owner.Delete(path).Want(204)
 
-	// The export names what is left. A twenty-first passkey is refused, before the ceremony and after
-	// it.
+	// The export names what is left. A twenty-first passkey is refused, before the ceremony and
+	// after it.
 	s.world.Exec(t, `DELETE FROM uses`)
-	if export := string(s.owner.Get("/api/account/export").Want(200).Body); !strings.Contains(export,
+	if export := string(s.owner.Get("/api/account/export").Want(200).Body); !strings.Contains(
+		export,
 		s.firstOne) {
 		t.Error("the passkey is not in the export")
 	}
@@ -441,7 +443,8 @@ func TestPasskeys_MayBecomeSyncedAndNeverBack(t *testing.T) {
 	use(true, false, 0).Want(200)
 	use(false, false, 0).Want(401, "passkey_refused")
 	harness.WantEqual(t, "passkeys that can be synced",
-		s.world.Count(t, `SELECT count(*) FROM passkeys WHERE backup_eligible AND NOT backed_up`), 1)
+		s.world.Count(t, `SELECT count(*) FROM passkeys WHERE backup_eligible AND NOT backed_up`),
+		1)
 }
 
 // Refused passkeys use up the limit of their network, on all instances, and a right one passes even

@@ -29,8 +29,9 @@ func startPgBouncer(t *testing.T, w *harness.World) string {
 	t.Helper()
 	program := os.Getenv("SANA_PGBOUNCER")
 	if program == "" {
-		t.Skip("SANA_PGBOUNCER does not name a PgBouncer; npm test installs one where it can, and " +
-			"says where it cannot")
+		t.Skip(
+			"SANA_PGBOUNCER does not name a PgBouncer; npm test installs one where it can, and " +
+				"says where it cannot")
 	}
 	direct, err := url.Parse(w.DatabaseURL)
 	if err != nil {
@@ -131,13 +132,15 @@ func TestPgBouncer_DoctorDetectsIt(t *testing.T) {
 		var found diagnose.Result
 		d.Now = time.Now
 		diagnose.Run(t.Context(), d.Checks(), nil, func(r diagnose.Result) {
-			if found.State != diagnose.Failed && (r.Name == "pooler" || r.State == diagnose.Failed) {
+			if found.State != diagnose.Failed &&
+				(r.Name == "pooler" || r.State == diagnose.Failed) {
 				found = r
 			}
 		})
 		return found
 	}
-	open := func(with func(context.Context, string, ...func(*pgx.ConnConfig)) (*pgxpool.Pool, error),
+	open := func(
+		with func(context.Context, string, ...func(*pgx.ConnConfig)) (*pgxpool.Pool, error),
 		address string) *pgxpool.Pool {
 		t.Helper()
 		pool, err := with(t.Context(), address)
@@ -161,7 +164,9 @@ func TestPgBouncer_DoctorDetectsIt(t *testing.T) {
 			"statement_timeout")
 	for _, limit := range []string{"statement_timeout", "lock_timeout",
 		"idle_in_transaction_session_timeout"} {
-		w.Exec(t, fmt.Sprintf(`ALTER DATABASE %q SET %s = '3s'`, w.DB.Config().ConnConfig.Database, limit))
+		w.Exec(t,
+			fmt.Sprintf(`ALTER DATABASE %q SET %s = '3s'`, w.DB.Config().ConnConfig.Database,
+				limit))
 	}
 	again := doctor.Database{Pool: open(postgres.OpenPooled, startPgBouncer(t, w)), Direct: w.DB}
 	harness.WantEqual(t, "with limits", pooler(again).Detail,

@@ -206,7 +206,8 @@ func raceFirstSignIns(t *testing.T, f fleet) {
 		w.Pass(t, time.Minute)
 	}
 
-	answers := harness.Together(4, func(i int) *harness.Answer { return browsers[i].Verify(codes[i]) })
+	answers := harness.Together(4,
+		func(i int) *harness.Answer { return browsers[i].Verify(codes[i]) })
 
 	created := 0
 	for _, a := range answers {
@@ -326,7 +327,8 @@ func raceSignIns(t *testing.T, f fleet) {
 		f.w.Exec(t, `TRUNCATE uses`)
 	}
 
-	answers := harness.Together(n, func(i int) *harness.Answer { return browsers[i].Verify(codes[i]) })
+	answers := harness.Together(n,
+		func(i int) *harness.Answer { return browsers[i].Verify(codes[i]) })
 
 	sessions := map[string]bool{}
 	for _, a := range answers {

@@ -171,7 +171,8 @@ func TestRecovery_EndsEverythingAfterTheWait(t *testing.T) {
 		FROM users`)
 	owner := s.thief(t)
 	s.wait(t, 24*time.Hour-time.Minute)
-	harness.WantEqual(t, "passkeys before the end", s.world.Count(t, `SELECT count(*) FROM passkeys`),
+	harness.WantEqual(t, "passkeys before the end",
+		s.world.Count(t, `SELECT count(*) FROM passkeys`),
 		2)
 	s.wait(t, time.Minute)
 	s.world.Mails(t, "recovered", ada, 1)
@@ -232,7 +233,8 @@ func TestRecovery_IsSuspendedAtAnotherHost(t *testing.T) {
 	}
 	await := func(want int, where string) {
 		harness.Eventually(t, "users were not told", func() error {
-			return harness.CountError(s.world.Count(t, `SELECT count(*) FROM users WHERE `+where), want)
+			return harness.CountError(s.world.Count(t, `SELECT count(*) FROM users WHERE `+where),
+				want)
 		})
 	}
 

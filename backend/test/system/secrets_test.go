@@ -37,7 +37,8 @@ func dump(t *testing.T, w *harness.World) []string {
 	var values []string
 	for _, table := range tables {
 		rows, err := w.DB.Query(t.Context(),
-			`SELECT value FROM `+table+` AS r, jsonb_each_text(to_jsonb(r)) WHERE value IS NOT NULL`)
+			`SELECT value FROM `+table+
+				` AS r, jsonb_each_text(to_jsonb(r)) WHERE value IS NOT NULL`)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +80,8 @@ func TestDump_HasNoCodeAndNoToken(t *testing.T) {
 	close(release)
 
 	text := strings.Join(values, "\n")
-	if !strings.Contains(text, "ada@sana.example") || !strings.Contains(text, "grace@sana.example") {
+	if !strings.Contains(text, "ada@sana.example") ||
+		!strings.Contains(text, "grace@sana.example") {
 		t.Fatal("the dump lacks the addresses: it does not show what it should")
 	}
 	for name, token := range map[string]string{
@@ -158,7 +160,8 @@ func decodedWords(text string) map[string]bool {
 			strings.ContainsRune("+/-_", r))
 	}) {
 		for _, decode := range []func(string) ([]byte, error){
-			hex.DecodeString, base64.RawStdEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
+			hex.DecodeString, base64.RawStdEncoding.DecodeString,
+			base64.RawURLEncoding.DecodeString,
 		} {
 			if raw, err := decode(word); err == nil {
 				known[string(raw)] = true
@@ -193,7 +196,8 @@ func TestLog_HasNoCodeTokenOrAddress(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	p := w.Run(t, "LOG_LEVEL=debug")
-	w.Mailgun.Script(mailgunfake.Answer{Status: 500, Body: "no luck for canary.address@sana.example"})
+	w.Mailgun.Script(
+		mailgunfake.Answer{Status: 500, Body: "no luck for canary.address@sana.example"})
 	b := p.Open(t)
 	var secrets []string
 	addTokens := func() {
@@ -220,7 +224,8 @@ func TestLog_HasNoCodeTokenOrAddress(t *testing.T) {
 	addTokens()
 	b.Do("CANARYMETHOD", "/", "")
 	w.Exec(t, `ALTER TABLE challenges RENAME TO challenges_away`)
-	b.RequestCode("canary.address@sana.example").Want(http.StatusInternalServerError, "internal_error")
+	b.RequestCode("canary.address@sana.example").Want(http.StatusInternalServerError,
+		"internal_error")
 	w.Exec(t, `ALTER TABLE challenges_away RENAME TO challenges`)
 	if err := p.Terminate(t); err != nil {
 		t.Errorf("after SIGTERM: %v", err)

@@ -175,18 +175,19 @@ func TestVerifyCode_WaitsForLocksLongerThanOneSecond(t *testing.T) {
 		var answer *harness.Answer
 		var asking sync.WaitGroup
 		asking.Go(func() { answer = b.Verify(code) })
-		harness.Eventually(t, "no statement waits for "+table+" longer than a second", func() error {
-			if w.Count(t, `
+		harness.Eventually(t, "no statement waits for "+table+" longer than a second",
+			func() error {
+				if w.Count(t, `
 				SELECT count(*)
 				FROM pg_stat_activity
 				WHERE datname = current_database()
 				  AND application_name = 'sana'
 				  AND wait_event_type = 'Lock'
 				  AND clock_timestamp() - query_start > interval '1.2 seconds'`) == 0 {
-				return errors.New("none does")
-			}
-			return nil
-		})
+					return errors.New("none does")
+				}
+				return nil
+			})
 		if err := tx.Rollback(t.Context()); err != nil {
 			t.Fatal(err)
 		}

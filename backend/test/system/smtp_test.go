@@ -31,13 +31,15 @@ func TestSMTP_DeliversACode(t *testing.T) {
 			if err := os.WriteFile(trusted, server.Authority, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			address := url.URL{Scheme: scheme, User: url.UserPassword(smtpfake.User, smtpfake.Password),
+			address := url.URL{Scheme: scheme,
+				User: url.UserPassword(smtpfake.User, smtpfake.Password),
 				Host: fmt.Sprintf("127.0.0.1:%d", server.Port)}
 			bySMTP := []string{
 				"MAIL_TRANSPORT=smtp", "SMTP_URL=" + address.String(),
 				"MAILGUN_DOMAIN=", "MAILGUN_API_KEY=", "MAILGUN_API_BASE=", "MAILGUN_WEBHOOK_KEY=",
 			}
-			stranger := w.Run(t, bySMTP...) // it does not trust the server, and does not send its password
+			// it does not trust the server, and does not send its password
+			stranger := w.Run(t, bySMTP...)
 			b := stranger.Open(t)
 			b.RequestCode("ada@sana.example").Want(http.StatusAccepted)
 			harness.Eventually(t, "the mail is not delayed", func() error {
@@ -49,20 +51,24 @@ func TestSMTP_DeliversACode(t *testing.T) {
 			}
 			stranger.Kill(t)
 
-			app := w.Run(t, append(bySMTP, "SSL_CERT_FILE="+trusted, "SSL_CERT_DIR="+t.TempDir())...)
+			app := w.Run(t,
+				append(bySMTP, "SSL_CERT_FILE="+trusted, "SSL_CERT_DIR="+t.TempDir())...)
 			b.MoveTo(app.Instance)
 			harness.Eventually(t, "no mail arrives",
 				func() error { return harness.CountError(len(server.Recorded().Messages), 1) })
 			told := server.Recorded()
 			login := "PLAIN " + smtpfake.User + " " + smtpfake.Password
-			harness.WantEqual(t, "logins at the start and for the mail", told.Logins, []string{login, login})
+			harness.WantEqual(t, "logins at the start and for the mail", told.Logins,
+				[]string{login, login})
 			harness.WantEqual(t, "recipients", told.To, []string{"ada@sana.example"})
-			code := regexp.MustCompile(`(?m)^Subject: (\d{6}) `).FindStringSubmatch(told.Messages[0])
+			code := regexp.MustCompile(`(?m)^Subject: (\d{6}) `).FindStringSubmatch(
+				told.Messages[0])
 			if code == nil {
 				t.Fatalf("the mail has no code in its subject:\n%s", told.Messages[0])
 			}
 			b.Verify(code[1]).Want(http.StatusOK)
-			for _, secret := range []string{"canary", url.QueryEscape(smtpfake.Password), code[1], "ada@"} {
+			for _, secret := range []string{"canary", url.QueryEscape(smtpfake.Password), code[1],
+				"ada@"} {
 				if strings.Contains(stranger.Log.String()+app.Log.String(), secret) {
 					t.Errorf("the log holds %q", secret)
 				}

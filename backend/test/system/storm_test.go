@@ -80,8 +80,8 @@ func TestKills_LoseNoMailAndSendNoneNeedlessly(t *testing.T) {
 	harness.WantEqual(t, "mails with expired codes", s.mailsTo(expired), before)
 	s.checkQueue(mails)
 	duplicates := s.checkMails(expired)
-	t.Logf("%d requests, %d accepted, %d kills, %d mails leased by the last two, %d twice, %d expired",
-		s.next.Load(), s.done.Load(), kills+2, leased, duplicates, len(expired))
+	t.Logf("%d requests, %d accepted, %d kills, %d mails leased by the last two, %d twice, %d "+
+		"expired", s.next.Load(), s.done.Load(), kills+2, leased, duplicates, len(expired))
 }
 
 // ask requests codes from several clients until the given number was accepted.

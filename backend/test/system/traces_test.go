@@ -36,7 +36,8 @@ func startCollector(t *testing.T) *collector {
 			}
 			if err != nil || request.URL.Path != "/v1/traces" ||
 				request.Header.Get("Content-Type") != "application/x-protobuf" {
-				t.Errorf("got %s of %s: %v", request.Header.Get("Content-Type"), request.URL.Path, err)
+				t.Errorf("got %s of %s: %v", request.Header.Get("Content-Type"), request.URL.Path,
+					err)
 				answer.WriteHeader(http.StatusBadRequest)
 				return
 			}
@@ -88,8 +89,8 @@ func TestTraces_ConnectRequestStatementsAndMail(t *testing.T) {
 	request, mail := to.find(t, "POST /api/auth/code"), to.find(t, "mail send")
 	if trace := fmt.Sprintf("%x", request.GetTraceId()); fmt.Sprintf("%x",
 		mail.GetTraceId()) != trace || !strings.Contains(p.Log.String(), `"trace_id":"`+trace+`"`) {
-		t.Errorf("the mail is in the trace %x, the request in %s, and the log has\n%s", mail.GetTraceId(),
-			trace, p.Log)
+		t.Errorf("the mail is in the trace %x, the request in %s, and the log has\n%s",
+			mail.GetTraceId(), trace, p.Log)
 	}
 	to.mu.Lock()
 	defer to.mu.Unlock()
@@ -104,11 +105,12 @@ func TestTraces_ConnectRequestStatementsAndMail(t *testing.T) {
 		}
 	}
 	if batches != 1 {
-		t.Errorf("got %d batches of statements below the request, want that of a code that is asked for",
+		t.Errorf("got %d batches of statements below the request, want that of a code request",
 			batches)
 	}
 	if !strings.Contains(to.about, "sana-here") ||
-		!strings.Contains(to.about, "service.instance.id") || to.header.Get("X-Key") != "canary header" {
+		!strings.Contains(to.about, "service.instance.id") ||
+		to.header.Get("X-Key") != "canary header" {
 		t.Errorf("the spans are about %s, sent with the key %q", to.about, to.header.Get("X-Key"))
 	}
 }

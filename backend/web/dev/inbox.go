@@ -31,7 +31,8 @@ const maxPreview = 140
 // previewOf returns the text that a lock screen shows below a mail's subject: the first words of
 // its HTML.
 func previewOf(page string) string {
-	words := strings.Join(strings.Fields(html.UnescapeString(markup.ReplaceAllString(page, " "))), " ")
+	words := strings.Join(strings.Fields(html.UnescapeString(markup.ReplaceAllString(page, " "))),
+		" ")
 	if runes := []rune(words); len(runes) > maxPreview {
 		return string(runes[:maxPreview]) + "…"
 	}

@@ -48,7 +48,8 @@ func (p *Pages) write(kind, language string) (m mail.Message, err error) {
 		Language: language, Browser: samplePlatform, Code: "042137", PublicURL: p.PublicURL,
 		ExpiresAt: now.Add(10 * time.Minute),
 	}
-	changed := templates.AddressChanged{Language: language, Old: sampleTo, New: sampleNew, When: now,
+	changed := templates.AddressChanged{Language: language, Old: sampleTo, New: sampleNew,
+		When:      now,
 		PublicURL: p.PublicURL}
 	switch kind {
 	case "code":
@@ -112,7 +113,8 @@ func (p *Pages) showSamples(_ context.Context, c *fiber.Ctx) error {
 func (p *Pages) showSample(_ context.Context, c *fiber.Ctx) error {
 	kind := c.Params("kind")
 	if !slices.Contains(p.sampleKinds(), kind) {
-		return fault.New(fault.NotFound, "There is no mail of this kind; /dev/mails has all of them.")
+		return fault.New(fault.NotFound,
+			"There is no mail of this kind; /dev/mails has all of them.")
 	}
 	m, err := p.write(kind, c.Params("language"))
 	if err != nil {

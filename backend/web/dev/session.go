@@ -85,7 +85,8 @@ var reasons = []session.Reason{
 
 // fromElsewhere are the reasons that another browser causes.
 var fromElsewhere = []session.Reason{
-	session.RevokedElsewhere, session.RevokedByLink, session.RevokedEverywhere, session.EmailChanged,
+	session.RevokedElsewhere, session.RevokedByLink, session.RevokedEverywhere,
+	session.EmailChanged,
 }
 
 // change is a requested change of the caller's session.
@@ -113,8 +114,8 @@ func (p *Pages) changeSession(ctx context.Context, c *fiber.Ctx) error {
 	}
 	if !done {
 		return fault.New(fault.NotFound,
-			"There is nothing to change: this browser has no session in Postgres, or has no pending code "+
-				"and no recovery.")
+			"There is nothing to change: this browser has no session in Postgres, or has no "+
+				"pending code and no recovery.")
 	}
 	return c.SendStatus(fiber.StatusNoContent)
 }

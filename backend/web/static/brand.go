@@ -12,7 +12,8 @@ import (
 // The parts of the built page that show Sana's own brand.
 var (
 	ownMark    = regexp.MustCompile(`(?s)<svg class="Frame-mark".*?</svg>`)
-	ownPicture = regexp.MustCompile(`\s*<meta (?:property="og:image[^"]*"|name="twitter:card")[^>]*>`)
+	ownPicture = regexp.MustCompile(
+		`\s*<meta (?:property="og:image[^"]*"|name="twitter:card")[^>]*>`)
 )
 
 // withBrand replaces Sana's brand in a page by b. The page's script reads it there.
@@ -31,7 +32,8 @@ func withBrand(page []byte, b brand.Brand) []byte {
 		{"author", mailto(b)},
 	} {
 		if link.address != "" {
-			links += `<link rel="` + link.kind + `" href="` + html.EscapeString(link.address) + `" />`
+			links += `<link rel="` + link.kind + `" href="` + html.EscapeString(link.address) +
+				`" />`
 		}
 	}
 	page = bytes.Replace(page, []byte("</head>"), []byte(links+"</head>"), 1)

@@ -25,7 +25,8 @@ func TestRead_AppliesTheOperatorsBrand(t *testing.T) {
 	}
 	files, err := Read(fstest.MapFS{"index.html": {Data: []byte(builtPage)}},
 		&url.URL{Scheme: "https", Host: "sana.example"}, brand.Brand{
-			Name: `Müller's "Bäckerei" <&>`, Light: light, Dark: brand.DarkAccentFor(light), IsOwn: true,
+			Name: `Müller's "Bäckerei" <&>`, Light: light, Dark: brand.DarkAccentFor(light),
+			IsOwn:   true,
 			Logo:    logo,
 			HelpURL: "https://example.org/help?a=1&b=2", SupportEmail: "help@example.org",
 		})

@@ -23,7 +23,8 @@ func main() {
 		log.Fatal("usage: cookie SECRET ADDRESS...")
 	}
 	settings := options.NewOptions()
-	settings.Cookie.Name, settings.Cookie.Secret, settings.Cookie.Expire = "_oauth2_proxy", os.Args[1],
+	settings.Cookie.Name, settings.Cookie.Secret, settings.Cookie.Expire = "_oauth2_proxy",
+		os.Args[1],
 		24*time.Hour
 	store, err := cookie.NewCookieSessionStore(&settings.Session, &settings.Cookie)
 	if err != nil {
@@ -36,7 +37,8 @@ func main() {
 			User:        address,
 			AccessToken: strings.Repeat("t", 32),
 		}
-		if err := store.Save(answer, httptest.NewRequest(http.MethodGet, "https://sana.example/", nil),
+		if err := store.Save(answer,
+			httptest.NewRequest(http.MethodGet, "https://sana.example/", nil),
 			state); err != nil {
 			log.Fatal(err)
 		}
