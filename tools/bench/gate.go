@@ -23,6 +23,14 @@ const (
 	gateUsers    = 1000 // signed-in users of the app
 )
 
+// The names of nginx's pages in the table.
+const (
+	throughNothing  = "nginx, no check"
+	throughItself   = "nginx, constant of its own"
+	throughConstant = "nginx, constant of Fiber"
+	throughGate     = "nginx, gate"
+)
+
 // gateTarget is a server that decides, itself or through another one, whether a visitor may use an
 // app.
 type gateTarget struct {
@@ -32,7 +40,8 @@ type gateTarget struct {
 }
 
 // measureGate compares the gate's decisions with those of oauth2-proxy, and nginx with the gate to
-// nginx with a server that always answers 204.
+// nginx with two constant answers: the 204 of a Fiber server, and the one that nginx gives itself,
+// in the same process.
 func measureGate(ctx context.Context, b *bench) error {
 	if b.oauth2 == "" || b.nginx == "" {
 		return errors.New(
@@ -140,7 +149,13 @@ func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop fun
 	}
 	servers = append(servers, peer)
 
-	front, err := b.startNginx(ctx, gatePort)
+	constant, err := b.startPeer(ctx, "no-content", "", nil)
+	if err != nil {
+		return nil, stop, err
+	}
+	servers = append(servers, constant)
+
+	front, err := b.startNginx(ctx, gatePort, constant.port)
 	if err != nil {
 		return nil, stop, err
 	}
@@ -152,9 +167,10 @@ func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop fun
 	targets = []gateTarget{
 		{"gate", gateURL, app, original, http.StatusOK},
 		{"oauth2-proxy", peer.url("/oauth2/auth"), other, nil, http.StatusAccepted},
-		{"nginx, no check", front.url("/open"), app, atApp, http.StatusOK},
-		{"nginx, constant", front.url("/constant"), app, atApp, http.StatusOK},
-		{"nginx, gate", front.url("/gate"), app, atApp, http.StatusOK},
+		{throughNothing, front.url("/open"), app, atApp, http.StatusOK},
+		{throughItself, front.url("/itself"), app, atApp, http.StatusOK},
+		{throughConstant, front.url("/constant"), app, atApp, http.StatusOK},
+		{throughGate, front.url("/gate"), app, atApp, http.StatusOK},
 	}
 	for _, t := range targets {
 		if err = t.check(ctx); err != nil {
@@ -193,6 +209,11 @@ func appJar(ctx context.Context, database, file string) error {
 	return errors.Join(err, os.WriteFile(file, []byte(lines.String()), 0o600))
 }
 
+// decides reports whether the target refuses visitors without a session.
+func (t gateTarget) decides() bool {
+	return t.name != throughNothing && t.name != throughItself && t.name != throughConstant
+}
+
 // check requests a target once with its first cookie, and once without, which must be refused.
 func (t gateTarget) check(ctx context.Context) error {
 	text, err := os.ReadFile(t.cookies)
@@ -217,9 +238,8 @@ func (t gateTarget) check(ctx context.Context) error {
 			return err
 		}
 		answer.Body.Close()
-		decides := t.name != "nginx, no check" && t.name != "nginx, constant"
 		want := t.status
-		if value == "" && decides {
+		if value == "" && t.decides() {
 			want = http.StatusUnauthorized
 		}
 		if answer.StatusCode != want {
@@ -230,7 +250,7 @@ func (t gateTarget) check(ctx context.Context) error {
 	return nil
 }
 
-// nginxConfig serves one static file: checked by the gate, by a constant answer, and unchecked.
+// nginxConfig serves one static file: checked by the gate, by constant answers, and unchecked.
 const nginxConfig = `
 worker_processes auto; daemon off; pid %[1]s/nginx.pid; error_log %[1]s/nginx.err warn;
 events { worker_connections 4096; }
@@ -240,7 +260,8 @@ http {
     fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
     upstream gate { server 127.0.0.1:%[3]d; keepalive 64; keepalive_requests 1000000; }
     upstream constant { server 127.0.0.1:%[4]d; keepalive 64; keepalive_requests 1000000; }
-    server { listen 127.0.0.1:%[4]d; location / { return 204; } }
+    upstream itself { server 127.0.0.1:%[5]d; keepalive 64; keepalive_requests 1000000; }
+    server { listen 127.0.0.1:%[5]d; location / { return 204; } }
     server {
         listen 127.0.0.1:%[2]d;
         location = /_gate {
@@ -255,16 +276,22 @@ http {
             proxy_http_version 1.1; proxy_pass_request_body off;
             proxy_set_header Connection ""; proxy_set_header Content-Length "";
         }
+        location = /_itself {
+            internal; proxy_pass http://itself/;
+            proxy_http_version 1.1; proxy_pass_request_body off;
+            proxy_set_header Connection ""; proxy_set_header Content-Length "";
+        }
         location /open { alias %[1]s/page; }
+        location /itself { auth_request /_itself; alias %[1]s/page; }
         location /constant { auth_request /_constant; alias %[1]s/page; }
         location /gate { auth_request /_gate; alias %[1]s/page; }
     }
 }
 `
 
-func (b *bench) startNginx(ctx context.Context, gatePort int) (*server, error) {
+func (b *bench) startNginx(ctx context.Context, gatePort, constantPort int) (*server, error) {
 	port, config := freePort(), b.path("nginx.conf")
-	text := fmt.Sprintf(nginxConfig, b.dir, port, gatePort, freePort())
+	text := fmt.Sprintf(nginxConfig, b.dir, port, gatePort, constantPort, freePort())
 	err := errors.Join(os.WriteFile(config, []byte(text), 0o600),
 		os.WriteFile(filepath.Join(b.dir, "page"), []byte("a page\n"), 0o644))
 	if err != nil {
@@ -298,7 +325,7 @@ func (r *report) addGate(rounds []gateRound) {
 		return of(func(g gateRound) float64 { return g.perSecond[name] / g.perSecond[other] })
 	}
 	added := func(to string) float64 {
-		return of(func(g gateRound) float64 { return g.p50["nginx, gate"] - g.p50[to] })
+		return of(func(g gateRound) float64 { return g.p50[throughGate] - g.p50[to] })
 	}
 	r.add("gate: decisions", "gate_decisions", perSecond("gate"), "/s", "")
 	r.add("gate: decisions of oauth2-proxy 7.15.6, cookie sessions", "gate_oauth2_proxy",
@@ -306,9 +333,11 @@ func (r *report) addGate(rounds []gateRound) {
 	r.add("gate: decisions, as a multiple of oauth2-proxy's", "gate_ratio_oauth2_proxy",
 		ratio("gate", "oauth2-proxy"), "x", "at least 3")
 	r.add("gate: through nginx, relative to auth_request to a constant", "gate_ratio_constant",
-		ratio("nginx, gate", "nginx, constant"), "x", "at least 0.8")
+		ratio(throughGate, throughConstant), "x", "at least 0.8")
+	r.add("gate: through nginx, relative to auth_request to nginx itself", "gate_ratio_itself",
+		ratio(throughGate, throughItself), "x", "")
 	r.add("gate: p50 added to a static file of nginx", "gate_p50_added_ms",
-		added("nginx, no check"), "ms", "under 0.3")
+		added(throughNothing), "ms", "under 0.3")
 	r.add("gate: p50 added to auth_request to a constant", "gate_p50_added_constant_ms",
-		added("nginx, constant"), "ms", "")
+		added(throughConstant), "ms", "")
 }

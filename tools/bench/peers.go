@@ -44,6 +44,8 @@ func serve(ctx context.Context, name string, args []string) error {
 	switch name {
 	case "constant":
 		return serveFiber(ctx, answerConstant)
+	case "no-content":
+		return serveFiber(ctx, answerNothing)
 	case "securecookie":
 		return serveFiber(ctx, answerSealed)
 	case "fiber-storage":
@@ -86,6 +88,9 @@ func answerConstant(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	return c.Send(constantBody)
 }
+
+// answerNothing has no body: nginx closes the connection of an auth_request whose answer has one.
+func answerNothing(c *fiber.Ctx) error { return c.SendStatus(http.StatusNoContent) }
 
 const peerCookie = "session"
 
