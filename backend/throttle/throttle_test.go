@@ -409,3 +409,19 @@ func TestCount_BelongsToTheTransaction(t *testing.T) {
 	}
 	wantCount(t, "after the rollback", granted(t, th, 20, ada), 10)
 }
+
+// Without a secret of its own a limit would be counted under an empty key, which can be guessed.
+func TestUse_OfAnUnlistedLimitIsNotCounted(t *testing.T) {
+	t.Parallel()
+	ring, err := keyring.Parse(newKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a limit that Limits does not list was counted")
+		}
+	}()
+	Use{limit: Limit{Name: "unlisted"}, subject: []string{"a@sana.example"}}.key(
+		secretOf(ring.Current()))
+}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"sana/backend/outbox"
 	"sana/backend/test/harness"
 )
 
@@ -371,4 +372,34 @@ func TestExport_HasTheFieldsOfTheContract(t *testing.T) {
 		}
 	}
 	harness.WantEqual(t, "members", len(file), len(named))
+}
+
+// A mail that waits in the queue is data about its recipient: the export has what it will say.
+func TestExport_HasMailsThatWait(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	b := w.Run(t).Open(t)
+	b.SignIn(w, ada)
+	w.Exec(t, `
+		INSERT INTO mails (ref, number, template, next_at, content)
+		VALUES (gen_random_uuid(), 1, 'access_key_created', now() + interval '1 day', $1)`,
+		string(outbox.Notice{
+			Email: ada, OldEmail: "old@sana.example", NewEmail: "new@sana.example", Language: "de",
+			UTCOffset: 60, Platform: "Firefox on Linux", IP: "192.0.2.1", SessionID: "s",
+			App: "Wiki", Passkey: "iCloud", Recovery: "r", Until: "2030-01-02T03:04:05Z",
+			ExpiresAt: time.Date(2030, 2, 3, 4, 5, 6, 0, time.UTC),
+		}.Content()))
+
+	var file struct{ Mails []map[string]any }
+	b.Get("/api/account/export").Want(http.StatusOK).JSON(&file)
+	if len(file.Mails) != 1 || file.Mails[0]["created_at"] == nil {
+		t.Fatalf("got the mails %v, want the one that waits", file.Mails)
+	}
+	delete(file.Mails[0], "created_at")
+	harness.WantEqual(t, "mail", file.Mails[0], map[string]any{
+		"email": ada, "old_email": "old@sana.example", "new_email": "new@sana.example",
+		"language": "de", "utc_offset": 60.0, "caused_with": "Firefox on Linux", "ip": "192.0.2.1",
+		"app": "Wiki", "passkey": "iCloud", "until": "2030-01-02T03:04:05Z",
+		"expires_at": "2030-02-03T04:05:06Z",
+	})
 }

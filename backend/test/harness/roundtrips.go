@@ -110,7 +110,7 @@ func (r *RoundTrips) add(trip string) {
 // when an answer arrives.
 //
 // It does not count a Sync that only prepares statements, which a connection does once for each,
-// and one that only runs statements of the outbox or takes turns, which are no request's.
+// and one that only runs statements of the outbox or of periodic work, which are no request's.
 func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
 	startup, err := readMessage(from) // the first message has no type
 	if err != nil {
@@ -146,7 +146,7 @@ func (r *RoundTrips) forward(server io.Writer, from io.Reader) error {
 			}
 			bound = prepared[bind.PreparedStatement]
 		case 'E':
-			if !ofOutbox(bound) && !takesTurn(bound) {
+			if !ofOutbox(bound) && !isPeriodic(bound) {
 				ours += bound + ";"
 			}
 			if !isPeriodic(bound) {
@@ -181,16 +181,15 @@ func readMessage(from io.Reader) ([]byte, error) {
 
 // isPeriodic reports whether a statement runs periodically, independent of requests.
 func isPeriodic(statement string) bool {
-	for _, table := range []string{"session_revocations", "service_attempts", "periodic"} {
-		if strings.Contains(statement, table) {
+	for _, part := range []string{
+		"session_revocations", "service_attempts", "periodic", "page AS MATERIALIZED",
+	} {
+		if strings.Contains(statement, part) {
 			return true
 		}
 	}
 	return false
 }
-
-// takesTurn reports whether a statement takes a turn of periodic work, as several do at startup.
-func takesTurn(statement string) bool { return strings.Contains(statement, "INSERT INTO periodic") }
 
 // ofOutbox reports whether a statement claims mails or records outcomes.
 func ofOutbox(statement string) bool { return strings.Contains(statement, "UPDATE mails AS m") }

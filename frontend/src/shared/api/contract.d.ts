@@ -985,15 +985,54 @@ export interface components {
             ended_sessions: {
                 id: string;
                 reason: string;
+                /** Format: date-time */
+                at?: string;
+                by?: string;
             }[];
             access_keys: components["schemas"]["AccessKey"][];
             passkeys: components["schemas"]["Passkeys"];
             codes: {
                 email: string;
                 purpose: string;
+                /** @description The browser that requested it. */
+                asked_with: string;
+                language: string;
+                /** @description The offset of the browser in minutes. */
+                utc_offset: number;
+                delivery: string;
+                /** @description Wrong guesses. */
+                tries: number;
+                /** Format: date-time */
+                sent_at: string;
+                /** Format: date-time */
+                expires_at: string;
+                /** Format: date-time */
+                used_at?: string;
             }[];
             mails: {
                 email: string;
+                old_email?: string;
+                new_email?: string;
+                language: string;
+                utc_offset: number;
+                /** @description The browser that caused it. */
+                caused_with: string;
+                ip: string;
+                /** Format: date-time */
+                created_at: string;
+                /** @description The app of an access key. */
+                app?: string;
+                passkey?: string;
+                /**
+                 * Format: date-time
+                 * @description When a recovery ends.
+                 */
+                until?: string;
+                /**
+                 * Format: date-time
+                 * @description When an access key expires.
+                 */
+                expires_at?: string;
             }[];
             events: components["schemas"]["AccountEvent"][];
         };
