@@ -58,27 +58,34 @@ func list() string {
 	for _, l := range Limits() {
 		var windows []string
 		for _, w := range l.Windows {
-			windows = append(windows, fmt.Sprintf("%d in %s", w.Count, span(w.Per)))
+			windows = append(windows, fmt.Sprintf("%d %s", w.Count, per(w.Per)))
 		}
 		item(l.Name, strings.Join(windows, ", "), l.Note)
 	}
 	item("wrong codes of the whole service",
-		fmt.Sprintf("more than %d in %s and more than 1 in %d attempts",
-			serviceFloor, span(serviceWindow), serviceShare),
-		fmt.Sprintf("new codes have %d digits; one warning in the log", AttackLength))
+		fmt.Sprintf("more than %d %s and more than 1 in %d attempts",
+			serviceFloor, per(serviceWindow), serviceShare),
+		fmt.Sprintf("new codes have %d digits", AttackLength))
 	return b.String()
 }
 
-func span(d time.Duration) string {
-	switch {
-	case d%(365*24*time.Hour) == 0:
-		return fmt.Sprintf("%d days", d/(24*time.Hour))
-	case d%time.Hour == 0:
-		return fmt.Sprintf("%d h", d/time.Hour)
+// per returns the window of a budget in words that follow its count.
+func per(window time.Duration) string {
+	switch window {
+	case time.Minute:
+		return "a minute"
+	case time.Hour:
+		return "an hour"
+	case 24 * time.Hour:
+		return "a day"
+	case 365 * 24 * time.Hour:
+		return "a year"
 	default:
-		return fmt.Sprintf("%d min", d/time.Minute)
+		return "in " + span(window)
 	}
 }
+
+func span(d time.Duration) string { return fmt.Sprintf("%d min", d/time.Minute) }
 
 // Two limits with one name would share their budgets.
 func TestLimits_HaveUniqueNames(t *testing.T) {
