@@ -60,12 +60,12 @@ func (s Secret) Reveal() string { return string(s) }
 type Config struct {
 	Env        string `env:"APP_ENV" envDefault:"production" help:"development or production"`
 	Port       uint16 `env:"PORT" envDefault:"3000" help:"port to listen on, on all interfaces; in development on 127.0.0.1 only"`
-	ListenAddr string `env:"LISTEN_ADDR" help:"host:port to listen on instead of PORT; 127.0.0.1:3000 if the proxy runs on the same machine"`
+	ListenAddr string `env:"LISTEN_ADDR" help:"host:port to listen on instead of PORT; 127.0.0.1:3000 if the proxy is on the same machine"`
 	PublicURL  string `env:"PUBLIC_URL" help:"address at which users reach Sana, e.g. https://sana.example.org; default: RENDER_EXTERNAL_URL"`
 	Database
 	SecretKeys         Secret        `env:"SECRET_KEYS" help:"keys as sana keys new prints them, newest first, separated by commas; required in production"`
 	SessionStore       string        `env:"SESSION_STORE" envDefault:"postgres" help:"postgres, or cookie, which keeps sessions encrypted in the browser; copies of a cookie stay valid until they expire"`
-	SessionCache       string        `env:"SESSION_CACHE" envDefault:"on" help:"on caches sessions in memory, and a revocation at another instance takes effect within 2 seconds; off reads every session from the database"`
+	SessionCache       string        `env:"SESSION_CACHE" envDefault:"on" help:"on caches sessions in memory, and a revocation at another instance takes effect within 2 seconds; off reads the database"`
 	SessionCacheMB     int           `env:"SESSION_CACHE_MB" envDefault:"64" help:"memory for cached sessions in megabytes; a session takes about 900 bytes"`
 	SessionIdleTimeout time.Duration `env:"SESSION_IDLE_TIMEOUT" envDefault:"24h" help:"a session expires after this time without use"`
 	SessionMaxAge      time.Duration `env:"SESSION_MAX_AGE" envDefault:"720h" help:"a session expires this long after its sign-in"`
@@ -73,7 +73,7 @@ type Config struct {
 	SignUp             string        `env:"SIGN_UP" envDefault:"open" help:"who may create an account: open (any address), closed (sana people add creates accounts), apps (addresses that an app in APPS_FILE allows), or domains, separated by commas"`
 	CodesPerNetwork    int           `env:"CODES_PER_NETWORK" envDefault:"60" help:"codes that an IPv4 address or an IPv6 /64 may request in an hour; a /56 twice, a /48 six times as many"`
 	WrongPerNetwork    int           `env:"WRONG_CODES_PER_NETWORK" envDefault:"60" help:"the same for wrong codes"`
-	MailAlarm          int           `env:"MAIL_ALARM" envDefault:"1000" help:"mails in an hour above which sana_mail_alarm is 1 and an alert fires; no mail is delayed"`
+	MailAlarm          int           `env:"MAIL_ALARM" envDefault:"1000" help:"mails in an hour above which sana_mail_alarm is 1; none is delayed"`
 	MailTransport      string        `env:"MAIL_TRANSPORT" help:"mailgun, smtp or console; default: console in development, mailgun in production"`
 	MailFrom           string        `env:"MAIL_FROM" help:"sender, e.g. Sana <sign-in@mg.example.org>; required in production"`
 	MailgunDomain      string        `env:"MAILGUN_DOMAIN" help:"sending domain at Mailgun"`
@@ -82,8 +82,8 @@ type Config struct {
 	MailgunWebhookKey  Secret        `env:"MAILGUN_WEBHOOK_KEY" help:"webhook signing key at Mailgun; webhooks report the delivery status to PUBLIC_URL/api/webhooks/mailgun"`
 	SMTPURL            Secret        `env:"SMTP_URL" help:"smtps://user:password@host:465 (TLS) or smtp://user:password@host:587 (STARTTLS); smtp://relay:25?tls=off for a relay on a private network"`
 	TrustedProxyHops   uint8         `env:"TRUSTED_PROXY_HOPS" help:"number of proxies that append to X-Forwarded-For: 2 on Render, 1 behind one nginx, 0 without a proxy (required in production)"`
-	AppsFile           string        `env:"APPS_FILE" help:"path of the YAML file with the apps behind the gate; read at startup and on SIGHUP"`
-	GateAddr           string        `env:"GATE_ADDR" help:"host:port on which reverse proxies ask whether a visitor may use an app, e.g. 127.0.0.1:3001; only proxies should reach it; required with APPS_FILE"`
+	AppsFile           string        `env:"APPS_FILE" help:"path of the YAML file with the apps; read at startup and on SIGHUP"`
+	GateAddr           string        `env:"GATE_ADDR" help:"host:port for the proxies of apps, e.g. 127.0.0.1:3001; only they should reach it; required with APPS_FILE"`
 	BrandName          string        `env:"BRAND_NAME" envDefault:"Sana" help:"name on pages and in mails, at most 40 characters"`
 	BrandColor         string        `env:"BRAND_COLOR" help:"color of buttons and links in the light theme, e.g. #1d5a4c, with a contrast of at least 4.5 to the page"`
 	BrandColorDark     string        `env:"BRAND_COLOR_DARK" help:"the same in the dark theme; default: made from BRAND_COLOR"`
@@ -108,7 +108,7 @@ type Config struct {
 // Database is where the data is.
 type Database struct {
 	DatabaseURL        Secret `env:"DATABASE_URL" help:"postgres://user:password@host:5432/name (required)"`
-	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" help:"the same database without a pooler, for migrations, if DATABASE_URL goes through a pooler in transaction mode such as PgBouncer"`
+	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" help:"the same database without a pooler, for migrations, if DATABASE_URL goes through one such as PgBouncer"`
 }
 
 // IsPooled reports whether there is a pooler between the program and the database: then migrations

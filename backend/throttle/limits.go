@@ -76,7 +76,7 @@ var (
 	RenamesByAccount = Limit{
 		Name:    "changes by account",
 		Windows: []Window{{20, time.Hour}},
-		Note:    "changes of the name",
+		Note:    "of the name",
 	}
 	HandoffsBySession = Limit{
 		Name:    "handoffs by session",
@@ -90,7 +90,7 @@ var (
 	DisownedByNetwork = Limit{
 		Name:    "disowned sessions by network",
 		Windows: []Window{{disownedPerNetwork, time.Hour}},
-		Note:    "uses of the link in mails about new devices",
+		Note:    "by the link in mails about new devices",
 	}
 	KeysByAccount = Limit{
 		Name:    "access keys made by account",
@@ -100,7 +100,7 @@ var (
 	PasskeysByNetwork = Limit{
 		Name:    "refused passkeys by network",
 		Windows: []Window{{passkeysPerNetwork, time.Hour}},
-		Note:    "right passkeys sign in even so",
+		Note:    "right ones sign in",
 	}
 	PasskeysByAccount = Limit{
 		Name:    "passkeys by account",

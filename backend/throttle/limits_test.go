@@ -11,11 +11,11 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the limits in docs/security/claims.md")
 
-// docs/security/claims.md has the table between these lines.
+// docs/security/claims.md has the list between these lines.
 const (
 	securityPage = "../../docs/security/claims.md"
-	tableBegin   = "<!-- limits: made by go test ./backend/throttle -update -->\n"
-	tableEnd     = "<!-- /limits -->\n"
+	listBegin    = "<!-- limits: made by go test ./backend/throttle -update -->\n"
+	listEnd      = "<!-- /limits -->\n"
 )
 
 // ASVS 5.0, 2.1.3 and 6.1.1: the documented limits are those of the code.
@@ -24,60 +24,68 @@ func TestLimits_SecurityPageStatesTheLimitsOfTheCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, begun := strings.Cut(string(content), tableBegin)
-	got, after, ended := strings.Cut(rest, tableEnd)
+	before, rest, begun := strings.Cut(string(content), listBegin)
+	got, after, ended := strings.Cut(rest, listEnd)
 	if !begun || !ended {
-		t.Fatalf("claims.md has no place for the limits: %q and %q", tableBegin, tableEnd)
+		t.Fatalf("claims.md has no place for the limits: %q and %q", listBegin, listEnd)
 	}
-	if got == table() {
+	if got == list() {
 		return
 	}
 	if !*update {
 		t.Fatalf("claims.md has\n%s\nwant\n%s\nrun: go test ./backend/throttle -update", got,
-			table())
+			list())
 	}
-	page := before + tableBegin + table() + tableEnd + after
+	page := before + listBegin + list() + listEnd + after
 	if err := os.WriteFile(securityPage, []byte(page), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// table returns the limits in Markdown.
-func table() string {
+// list returns the limits in Markdown.
+func list() string {
 	var b strings.Builder
-	line := func(what, value, note string) {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", what, value, note)
+	item := func(name, value, note string) {
+		if note != "" {
+			value += "; " + note
+		}
+		fmt.Fprintf(&b, "- `%s`: %s\n", name, value)
 	}
-	line("what", "limit", "note")
-	line("---", "---", "---")
-	line("code",
+	item("code",
 		fmt.Sprintf("6 to 8 digits (`CODE_LENGTH`), %s, once, %d tries", span(CodeLifetime),
 			MaxTries),
 		"410 `code_expired` or 429 `too_many_tries`")
 	for _, l := range Limits() {
 		var windows []string
 		for _, w := range l.Windows {
-			windows = append(windows, fmt.Sprintf("%d in %s", w.Count, span(w.Per)))
+			windows = append(windows, fmt.Sprintf("%d %s", w.Count, per(w.Per)))
 		}
-		line(l.Name, strings.Join(windows, ", "), l.Note)
+		item(l.Name, strings.Join(windows, ", "), l.Note)
 	}
-	line("wrong codes of the whole service",
-		fmt.Sprintf("more than %d in %s and more than 1 in %d attempts",
-			serviceFloor, span(serviceWindow), serviceShare),
-		fmt.Sprintf("new codes have %d digits; one warning in the log", AttackLength))
+	item("wrong codes of the whole service",
+		fmt.Sprintf("more than %d %s and more than 1 in %d attempts",
+			serviceFloor, per(serviceWindow), serviceShare),
+		fmt.Sprintf("new codes have %d digits", AttackLength))
 	return b.String()
 }
 
-func span(d time.Duration) string {
-	switch {
-	case d%(365*24*time.Hour) == 0:
-		return fmt.Sprintf("%d days", d/(24*time.Hour))
-	case d%time.Hour == 0:
-		return fmt.Sprintf("%d h", d/time.Hour)
+// per returns the window of a budget in words that follow its count.
+func per(window time.Duration) string {
+	switch window {
+	case time.Minute:
+		return "a minute"
+	case time.Hour:
+		return "an hour"
+	case 24 * time.Hour:
+		return "a day"
+	case 365 * 24 * time.Hour:
+		return "a year"
 	default:
-		return fmt.Sprintf("%d min", d/time.Minute)
+		return "in " + span(window)
 	}
 }
+
+func span(d time.Duration) string { return fmt.Sprintf("%d min", d/time.Minute) }
 
 // Two limits with one name would share their budgets.
 func TestLimits_HaveUniqueNames(t *testing.T) {

@@ -61,18 +61,18 @@ func New(version string) *Metrics {
 	m.durations = m.histograms("sana_http_request_duration_seconds",
 		"Time from a request's arrival to its answer.", requestBuckets, "method", "route")
 	m.codeRequests = m.counters("sana_code_requests_total",
-		"Code requests, including rate-limited ones. Early resends are not counted.").WithLabelValues()
+		"Code requests, including rate-limited ones, without early resends.").WithLabelValues()
 	attempts := m.counters("sana_code_attempts_total",
 		"Codes that were compared: right or wrong.", "result")
 	m.codesRight, m.codesWrong = attempts.WithLabelValues("right"),
 		attempts.WithLabelValues("wrong")
 	m.passkeys = m.counters("sana_passkey_sign_ins_total",
-		"Passkeys that browsers presented to sign in: right, wrong or unknown.", "result")
+		"Passkeys presented to sign in: right, wrong or unknown.", "result")
 	m.refused = m.counters("sana_limit_refusals_total",
 		"Code requests, entered codes and mails that a limit refused.", "limit")
 	m.mails = m.counters("sana_mails_total",
-		"Attempts to send a mail: sent (the provider accepted it), delayed (to be retried), "+
-			"failed (permanently).", "template", "outcome")
+		"Attempts to send a mail: sent, delayed (to be retried) or failed (permanently).",
+		"template", "outcome")
 	m.mailLatency = m.histograms("sana_mail_latency_seconds",
 		"Time from enqueuing a mail until the provider accepted it.", mailBuckets, "template")
 	reads := m.counters("sana_session_reads_total",

@@ -38,27 +38,27 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	databaseUp = describe("sana_database_up",
-		"1 if the database answered this scrape. If 0, the metrics of the mail queue are missing.")
+		"1 if the database answered this scrape. Otherwise the mail queue's metrics are missing.")
 	queueSize = describe("sana_mail_queue_size",
-		"Mails in the shared queue: queued (or being sent), delayed (after a failed attempt).",
+		"Mails in the shared queue: queued, or delayed after a failed attempt.",
 		"state")
 	queueOldest = describe("sana_mail_queue_oldest_age_seconds",
 		"Age of the oldest mail in the queue, or 0.", "state")
 	poolSize = describe("sana_db_pool_connections",
-		"Database connections of this process.", "state")
+		"Connections of this process.", "state")
 	poolMax = describe("sana_db_pool_max_connections",
-		"Database connections that this process may open.")
+		"Connections that this process may open.")
 	poolAcquires = describe("sana_db_pool_acquires_total", "Connections taken from the pool.")
 	poolEmpty    = describe("sana_db_pool_empty_acquires_total",
-		"Acquires that waited because no connection was idle.")
+		"Acquires that waited for a connection.")
 	poolCanceled = describe("sana_db_pool_canceled_acquires_total",
-		"Acquires that were canceled before a connection was available.")
+		"Acquires that were canceled while waiting.")
 	poolWait = describe("sana_db_pool_acquire_wait_seconds_total",
-		"Time spent waiting for connections from the pool.")
+		"Time spent waiting for connections.")
 	mailAlarm = describe("sana_mail_alarm",
-		"1 if more than MAIL_ALARM mails were enqueued in the last hour, else 0.")
+		"1 if more than MAIL_ALARM mails were enqueued in the last hour.")
 	underAttack = describe("sana_under_attack",
-		"1 while new codes are longer because of many wrong codes, else 0.")
+		"1 while new codes are longer because of many wrong codes.")
 )
 
 // Describe implements prometheus.Collector.

@@ -37,7 +37,7 @@ type drillCase struct {
 }
 
 var cases = []drillCase{
-	{id: "restart", title: "restart: SIGTERM, then a new process", people: 2, play: func(s *scene) {
+	{id: "restart", title: "SIGTERM, then a new process", people: 2, play: func(s *scene) {
 		playRestart(s, s.end)
 	}},
 	{id: "kill", title: "kill -9, then a new process", people: 2, play: func(s *scene) {
@@ -66,7 +66,7 @@ var cases = []drillCase{
 	{id: "ten-tabs", title: "ten tabs at once", people: 2, play: playTenTabs},
 	{id: "lost-answers", title: "requests and answers lost on the way, repeated", people: 2,
 		play: playLostAnswers},
-	{id: "two-tabs", title: "two tabs: a code in each, one step-up in both", people: 3,
+	{id: "two-tabs", title: "a code in each of two tabs, one step-up in both", people: 3,
 		play: playTwoTabs},
 	{id: "older-token", title: "signed out with an older token", people: 2, play: playOlderToken,
 		ends: true},

@@ -38,7 +38,7 @@ func TestReasons_HaveTextsEverywhere(t *testing.T) {
 			t.Errorf("%s: not in the contract's list of reasons (web/openapi.yaml)", text)
 		}
 		if !strings.Contains(operations, "`"+text+"`") {
-			t.Errorf("%s: not in the table of docs/operations.md", text)
+			t.Errorf("%s: not in docs/operations.md", text)
 		}
 		if !strings.Contains(explained, "session."+name+":") {
 			t.Errorf("%s: sana sessions explain has no words for it (cli/sessions.go)", text)
