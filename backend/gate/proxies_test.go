@@ -46,7 +46,7 @@ func newUpstream(t *testing.T) *upstream {
 		n, _ := io.Copy(io.Discard, r.Body)
 		u.body.Store(n)
 		for name, values := range r.Header {
-			if strings.HasPrefix(strings.ReplaceAll(name, "_", "-"), "Remote-") {
+			if strings.HasPrefix(strings.ToLower(name), "remote") {
 				fmt.Fprintf(w, "%s: %s\n", name, strings.Join(values, " and "))
 			}
 		}

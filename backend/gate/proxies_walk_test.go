@@ -74,8 +74,8 @@ func (w *throughProxy) signedIn() {
 	w.signIn(ada)
 	w.want("in", w.open(deepLink), 200, "GET /deep?a=b&c=%2f")
 	lies := all(set("Remote-User", "root"), alias("Remote_User", "root"),
-		alias("remote_groups", "admin"), set("Remote-Name", "Root"),
-		set("X-Forwarded-User", "root"))
+		alias("Remote.User", "root"), alias("remote_groups", "admin"),
+		set("Remote-Name", "Root"), set("X-Forwarded-User", "root"))
 	got := w.send(http.MethodGet, deepLink, "cors", lies)
 	w.want("in, with lies", got, 200, "Remote-User: "+ada+"\n")
 	if strings.Contains(got.body, "root") || strings.Contains(got.body, "admin") ||
