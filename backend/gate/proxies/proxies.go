@@ -39,9 +39,10 @@ var templates = template.Must(template.New("").Delims("<<", ">>").Funcs(template
 	"variable": func(header string) string {
 		return "$sana_" + strings.ToLower(strings.TrimPrefix(header, "Remote-"))
 	},
-	"under": func(header string) string { return strings.ReplaceAll(header, "-", "_") },
-	"lower": strings.ToLower,
-	"rule":  rule,
+	"under":  func(header string) string { return strings.ReplaceAll(header, "-", "_") },
+	"dotted": func(header string) string { return strings.ReplaceAll(header, "-", ".") },
+	"lower":  strings.ToLower,
+	"rule":   rule,
 }).ParseFS(files, "*.tmpl"))
 
 // identity are the headers that the gate sends with 200.
