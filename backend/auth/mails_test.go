@@ -2,11 +2,14 @@ package auth
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"sana/backend/brand"
 	"sana/backend/challenge"
 	"sana/backend/keyring"
+	"sana/backend/mail/templates"
 	"sana/backend/test/postgrestest"
 )
 
@@ -64,5 +67,28 @@ func TestKeyFor_WaitsForTheKeyBeforeReplacingTheCode(t *testing.T) {
 	}
 	if _, err := s.keyFor(t.Context(), old); err == nil {
 		t.Error("two instances replaced the code, and both mail theirs")
+	}
+}
+
+// A notice without a writer would be logged and retried for a day, and then dropped.
+func TestNotices_EveryMailHasAWriter(t *testing.T) {
+	t.Parallel()
+	mails, err := templates.Parse(brand.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Service{Parts: Parts{Mail: Mail{Templates: mails}}}
+	writers := s.noticeWriters()
+	for _, name := range mails.Names() {
+		// One template writes to the old and to the new address; mails about a challenge are no
+		// notices.
+		name = strings.TrimSuffix(strings.TrimSuffix(name, "_old"), "_new")
+		if strings.HasPrefix(name, "code_") || name == "code" ||
+			name == "account_blocked" {
+			continue
+		}
+		if writers[name] == nil {
+			t.Errorf("no writer of mail %s", name)
+		}
 	}
 }

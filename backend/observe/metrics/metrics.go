@@ -69,7 +69,7 @@ func New(version string) *Metrics {
 	m.passkeys = m.counters("sana_passkey_sign_ins_total",
 		"Passkeys presented to sign in: right, wrong or unknown.", "result")
 	m.refused = m.counters("sana_limit_refusals_total",
-		"Code requests, entered codes and mails that a limit refused.", "limit")
+		"Requests and mails that a limit refused.", "limit")
 	m.mails = m.counters("sana_mails_total",
 		"Attempts to send a mail: sent, delayed (to be retried) or failed (permanently).",
 		"template", "outcome")
