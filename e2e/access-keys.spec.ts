@@ -1,7 +1,7 @@
-// An access key from its creation on the account page to its deletion: the access that it gives,
-// and the record of its use.
+// The life of an access key: its creation on the account page, its access, the record of its use,
+// and its deletion.
 import { expect } from '@playwright/test'
-import { letTimePass } from './support/database'
+import { ageSignIns } from './support/database'
 import { readCode, readMail } from './support/mail'
 import type { Server } from './support/server'
 import { test } from './support/test'
@@ -15,8 +15,8 @@ apps:
 `,
 })
 
-/** Asks the gate as a reverse proxy does for a program that sends the key. */
-function ask(sana: Server, key: string): Promise<Response> {
+/** Sends the authorization request of a reverse proxy for a program that sends the key. */
+function authorize(sana: Server, key: string): Promise<Response> {
   return fetch(`${sana.gateUrl}/gate/forward/wiki`, {
     headers: {
       'X-Forwarded-Host': host,
@@ -29,13 +29,13 @@ function ask(sana: Server, key: string): Promise<Response> {
   })
 }
 
-test('an access key is made after a fresh code, opens its app, shows its use, and opens nothing once deleted', async ({
+test('an access key gives access to its app until it is deleted', async ({
   page,
   sana,
   database,
 }) => {
   await signIn(page, sana.url)
-  await letTimePass(database.url, page)
+  await ageSignIns(database.url, page)
   await page.goto('/account')
   await button(page, 'Create access key').click()
   await page.getByLabel('Name of the key').fill('Backup')
@@ -47,13 +47,13 @@ test('an access key is made after a fresh code, opens its app, shows its use, an
   await expect(page.getByRole('heading', { name: 'Your new access key' })).toBeFocused()
   const key = await page.locator('code').innerText()
   expect(key).toMatch(/^sana_key_[\w-]{43}$/)
-  // Without a window the browser cannot ask its user for the permission.
+  // A browser without a window cannot show the permission prompt.
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
   await button(page, 'Copy').click()
   await expect(page.getByText('Copied.')).toBeVisible()
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(key)
   await readMail(sana.url, address, 'New access key')
-  const allowed = await ask(sana, key)
+  const allowed = await authorize(sana, key)
   expect(allowed.status).toBe(200)
   expect(allowed.headers.get('Remote-User')).toBe(address)
 
@@ -72,7 +72,7 @@ test('an access key is made after a fresh code, opens its app, shows its use, an
   await expect(
     page.getByRole('status').filter({ hasText: 'Deleted the access key Backup.' }),
   ).toBeVisible()
-  await expect.poll(async () => (await ask(sana, key)).status, { timeout: 2000 }).toBe(401)
+  await expect.poll(async () => (await authorize(sana, key)).status, { timeout: 2000 }).toBe(401)
 
   await page.getByRole('link', { name: 'Activity' }).click()
   await expect(page.getByText('Access key for Wiki deleted: Backup')).toBeVisible()

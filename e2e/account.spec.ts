@@ -2,7 +2,7 @@
 // step-up between them.
 import { readFileSync } from 'node:fs'
 import { expect, type Page } from '@playwright/test'
-import { letTimePass } from './support/database'
+import { ageSignIns } from './support/database'
 import { otherCode, readCode, readMail } from './support/mail'
 import type { Server } from './support/server'
 import { test } from './support/test'
@@ -18,13 +18,13 @@ async function openAccount(page: Page, sana: Server): Promise<void> {
   await expect(page).toHaveTitle('Account – Sana')
 }
 
-async function askForChange(page: Page, email = newAddress): Promise<void> {
+async function requestChange(page: Page, email = newAddress): Promise<void> {
   await button(page, 'Change').click()
   await page.getByLabel('New email address').fill(email)
   await button(page, 'Email me a code').click()
 }
 
-test('a name is saved, confirmed, and there after a reload', async ({ page, sana }) => {
+test('a name is saved and confirmed', async ({ page, sana }) => {
   await openAccount(page, sana)
   await page.getByLabel('Name').fill('  Mary Shelley ')
   await page.keyboard.press('Enter')
@@ -39,18 +39,18 @@ test('a name is saved, confirmed, and there after a reload', async ({ page, sana
   await expect(page.getByLabel('Name')).toBeFocused()
 })
 
-test('a code to the new address changes it, over a reload; the old one gets a notice, other browsers are signed out', async ({
+test('a change of the address notifies the old one and signs out other browsers', async ({
   page,
   browser,
   sana,
   address: url,
 }) => {
   const other = await browser.newContext({ baseURL: url })
-  const elsewhere = await other.newPage()
-  await signIn(elsewhere, sana.url)
+  const otherPage = await other.newPage()
+  await signIn(otherPage, sana.url)
   await signInToo(page, sana)
   await page.goto('/account')
-  await askForChange(page, address)
+  await requestChange(page, address)
   await expect(page.getByRole('alert')).toContainText('already your email address')
   await page.getByLabel('New email address').fill(newAddress)
   await button(page, 'Email me a code').click()
@@ -64,23 +64,20 @@ test('a code to the new address changes it, over a reload; the old one gets a no
     page.getByText(`Your email address is now ${newAddress}. All other devices were signed out.`),
   ).toBeVisible()
 
-  const told = await readMail(sana.url, address, 'address')
-  expect(told.text).toContain('m•••@example.net')
-  await elsewhere.reload()
-  await expect(heading(elsewhere, 'Sign in')).toBeVisible()
-  await expect(elsewhere.getByText('because your email address was changed')).toBeVisible()
+  const notice = await readMail(sana.url, address, 'address')
+  expect(notice.text).toContain('m•••@example.net')
+  await otherPage.reload()
+  await expect(heading(otherPage, 'Sign in')).toBeVisible()
+  await expect(otherPage.getByText('because your email address was changed')).toBeVisible()
   await other.close()
 
   await link(page, 'Overview').click()
   await expect(page.getByRole('main').getByText(newAddress).first()).toBeVisible()
 })
 
-test('the link in the mail to the new address fills in the code on the account page and waits for a click', async ({
-  page,
-  sana,
-}) => {
+test('the link in the mail fills in the code and does not submit it', async ({ page, sana }) => {
   await openAccount(page, sana)
-  await askForChange(page)
+  await requestChange(page)
   const { link } = await readCode(sana.url, newAddress)
   await page.goto(link)
   await expect(page).toHaveURL(/\/account$/)
@@ -89,17 +86,17 @@ test('the link in the mail to the new address fills in the code on the account p
   await expect(page.getByText(`Your email address is now ${newAddress}.`)).toBeVisible()
 })
 
-test('an address of another account is refused after the right code, and the form is shown again', async ({
+test('an address of another account is refused after the right code', async ({
   page,
   browser,
   sana,
   address: url,
 }) => {
-  const somebody = await browser.newContext({ baseURL: url })
-  await signIn(await somebody.newPage(), sana.url, newAddress)
-  await somebody.close()
+  const otherUser = await browser.newContext({ baseURL: url })
+  await signIn(await otherUser.newPage(), sana.url, newAddress)
+  await otherUser.close()
   await openAccount(page, sana)
-  await askForChange(page)
+  await requestChange(page)
   const { code } = await readCode(sana.url, newAddress, 2)
   await codeField(page).fill(code)
   await expect(page.getByRole('alert')).toContainText('Another account already uses this address')
@@ -108,9 +105,9 @@ test('an address of another account is refused after the right code, and the for
   await expect(page.getByRole('main').getByText(address)).toBeVisible()
 })
 
-test('a change is given up, and the address stays', async ({ page, sana }) => {
+test('a cancelled change keeps the address', async ({ page, sana }) => {
   await openAccount(page, sana)
-  await askForChange(page)
+  await requestChange(page)
   await button(page, 'Use a different email address').click()
   await expect(page.getByLabel('New email address')).toHaveValue(newAddress)
   await button(page, 'Cancel').click()
@@ -131,7 +128,7 @@ test('the export is a file with all stored data', async ({ page, sana }) => {
   await expect(page.getByText('Downloaded.')).toBeVisible()
 })
 
-test('an account is deleted after a clear last step, and another tab sees it at once', async ({
+test('an account is deleted after a confirmation, and another tab shows it at once', async ({
   page,
   context,
   sana,
@@ -142,7 +139,7 @@ test('an account is deleted after a clear last step, and another tab sees it at 
   await expect(heading(tab, 'Your devices')).toBeVisible()
 
   await button(page, 'Delete account…').click()
-  await page.getByLabel('Type your email address to confirm').fill('somebody@example.org')
+  await page.getByLabel('Type your email address to confirm').fill('wrong@example.org')
   await button(page, 'Delete account permanently').click()
   await expect(page.getByRole('alert')).toContainText('doesn’t match your email address')
   await page.getByLabel('Type your email address to confirm').fill(address)
@@ -155,12 +152,12 @@ test('an account is deleted after a clear last step, and another tab sees it at 
   await expect(page.getByLabel('Email address')).toHaveValue('')
 })
 
-test.describe('with a sign-in of a while ago', () => {
+test.describe('with an old sign-in', () => {
   const dialog = (page: Page) => page.getByRole('dialog', { name: 'Confirm it’s you' })
 
   test.beforeEach(async ({ page, sana, database }) => {
     await openAccount(page, sana)
-    await letTimePass(database.url, page)
+    await ageSignIns(database.url, page)
   })
 
   test('a download continues after a fresh code', async ({ page, sana }) => {
@@ -179,7 +176,7 @@ test.describe('with a sign-in of a while ago', () => {
     sana,
   }) => {
     await page.getByLabel('Name').fill('half a na')
-    await askForChange(page)
+    await requestChange(page)
     const { code } = await readCode(sana.url, address, 2)
     await dialog(page).getByLabel('6-digit code').fill(code)
     await expect(page.getByRole('status').filter({ hasText: newAddress })).toBeVisible()
@@ -202,7 +199,7 @@ test.describe('with a sign-in of a while ago', () => {
     page,
     sana,
   }) => {
-    await askForChange(page)
+    await requestChange(page)
     await expect(dialog(page).getByLabel('6-digit code')).toBeFocused()
     for (let step = 0; step < 8; step++) {
       await page.keyboard.press('Tab')

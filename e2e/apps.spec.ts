@@ -1,4 +1,4 @@
-// Users on the way to an app behind a reverse proxy, in a real browser.
+// Access to an app behind a reverse proxy, in a real browser.
 import { expect } from '@playwright/test'
 import { AppProxy } from './support/app-proxy'
 import { Authenticator } from './support/authenticator'
@@ -8,53 +8,53 @@ import { test } from './support/test'
 import { address, button, codeField, heading } from './support/walk'
 
 interface AppFixtures {
-  front: AppProxy
+  appProxy: AppProxy
 }
 
 const appTest = test.extend<AppFixtures>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads what a test needs
-  front: async ({}, use) => {
-    const front = await AppProxy.start()
-    await use(front)
-    await front.close()
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures
+  appProxy: async ({}, use) => {
+    const appProxy = await AppProxy.start()
+    await use(appProxy)
+    await appProxy.close()
   },
 
-  sana: async ({ database, folder, front }, use) => {
+  sana: async ({ database, folder, appProxy }, use) => {
     const apps = `
 apps:
-  wiki: {name: Wiki, hosts: ["${front.appHost}"], allow: [${address}]}
+  wiki: {name: Wiki, hosts: ["${appProxy.appHost}"], allow: [${address}]}
 `
     const server = await Server.start({
       databaseUrl: database.url,
       folder,
-      publicUrl: front.sanaUrl,
+      publicUrl: appProxy.sanaUrl,
       hops: 1,
       apps,
     })
-    front.serve(server)
+    appProxy.serve(server)
     await use(server)
     await server.kill()
   },
 })
 
 appTest(
-  'a code, and then a passkey, lead to the page of the app that was asked for',
-  async ({ page, front, sana }) => {
+  'sign-ins by a code and by a passkey lead to the requested page of the app',
+  async ({ page, appProxy, sana }) => {
     await page.addInitScript(() => {
       if (!('PublicKeyCredential' in window)) return
       PublicKeyCredential.isConditionalMediationAvailable = async () => await Promise.resolve(false)
     })
-    const asked = `http://${front.appHost}/notes?of=today`
-    const authenticator = await Authenticator.of(page)
+    const requested = `http://${appProxy.appHost}/notes?of=today`
+    const authenticator = await Authenticator.attach(page)
 
-    await page.goto(asked)
+    await page.goto(requested)
     await expect(page.getByText('Wiki').first()).toBeVisible()
     await page.getByLabel('Email address').fill(address)
     await button(page, 'Email me a code').click()
     const { code } = await readCode(sana.url, address)
     await codeField(page).fill(code)
     await expect(heading(page, `Wiki of ${address}`)).toBeVisible()
-    expect(page.url()).toBe(asked)
+    expect(page.url()).toBe(requested)
 
     await page.goto('/account')
     await button(page, 'Add a passkey').click()
@@ -63,9 +63,9 @@ appTest(
     await button(page, 'Sign out').click()
     await expect(heading(page, 'Sign in')).toBeVisible()
 
-    await page.goto(asked)
+    await page.goto(requested)
     await button(page, 'Sign in with a passkey').click()
     await expect(heading(page, `Wiki of ${address}`)).toBeVisible()
-    expect(page.url()).toBe(asked)
+    expect(page.url()).toBe(requested)
   },
 )

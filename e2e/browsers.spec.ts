@@ -9,12 +9,12 @@ test('a browser that blocks storage and channels between tabs signs in and out',
   sana,
 }) => {
   await page.addInitScript(() => {
-    const refuse = () => {
+    const throwSecurityError = () => {
       throw new DOMException('The operation is insecure.', 'SecurityError')
     }
-    Object.defineProperty(window, 'BroadcastChannel', { value: refuse })
+    Object.defineProperty(window, 'BroadcastChannel', { value: throwSecurityError })
     for (const name of ['localStorage', 'sessionStorage', 'indexedDB', 'caches']) {
-      Object.defineProperty(window, name, { configurable: true, get: refuse })
+      Object.defineProperty(window, name, { configurable: true, get: throwSecurityError })
     }
   })
   await signIn(page, sana.url)
@@ -29,7 +29,7 @@ for (const { languages, title } of [
   { languages: ['de_DE.UTF-8@euro', 'en'], title: 'Prüfen Sie Ihr Postfach' },
   { languages: [], title: 'Check your email' },
 ]) {
-  test(`the code page comes with its field in a browser with the languages ${JSON.stringify(languages)}`, async ({
+  test(`the code page works with the browser languages ${JSON.stringify(languages)}`, async ({
     page,
   }) => {
     await page.addInitScript((languages) => {
@@ -44,15 +44,15 @@ for (const { languages, title } of [
   })
 }
 
-for (const [name, lacks] of Object.entries({
+for (const [name, removeFeature] of Object.entries({
   'AbortSignal.any': () => Reflect.deleteProperty(AbortSignal, 'any'),
   'AbortSignal.timeout': () => Reflect.deleteProperty(AbortSignal, 'timeout'),
   'URL.canParse': () => Reflect.deleteProperty(URL, 'canParse'),
 })) {
-  test(`a browser without ${name} is said to be too old, and nothing of the network`, async ({
+  test(`a browser without ${name} is reported as too old, not as a network error`, async ({
     page,
   }) => {
-    await page.addInitScript(lacks)
+    await page.addInitScript(removeFeature)
     await page.goto('/')
     await expect(page.getByRole('alert')).toHaveText(/^This browser is too old for Sana\./)
     await expect(page.getByText('can’t reach')).toHaveCount(0)
@@ -68,7 +68,7 @@ test('an outdated browser gets a message in its own language', async ({ browser,
   await page.close()
 })
 
-test('a fault of the program before it draws anything is said, with a way to try again', async ({
+test('an error before the first render shows a message and a link to try again', async ({
   browser,
   address,
 }) => {

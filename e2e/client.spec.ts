@@ -7,11 +7,11 @@ import { root } from '../scripts/lib/paths.mjs'
 import { readCode } from './support/mail'
 import { test } from './support/test'
 
-interface Answer {
+interface Result {
   data?: { mail?: string; user?: { email: string } }
   response: Response
 }
-type Call = (options: { body?: object; client: unknown }) => Promise<Answer>
+type Call = (options: { body?: object; client: unknown }) => Promise<Result>
 interface Generated {
   requestCode: Call
   verifyCode: Call
@@ -22,18 +22,18 @@ interface Client {
   createClient: (options: object) => unknown
 }
 
-/** A browser's fetch, as far as cookies are concerned. */
+/** A fetch that stores and sends cookies, as in a browser. */
 function fetchWithCookies(): typeof fetch {
   const cookies = new Map<string, string>()
   return async (input, init) => {
     const request = new Request(input, init)
     request.headers.set('Cookie', [...cookies].map((pair) => pair.join('=')).join('; '))
-    const answer = await fetch(request)
-    for (const line of answer.headers.getSetCookie()) {
+    const response = await fetch(request)
+    for (const line of response.headers.getSetCookie()) {
       const [name = '', value = ''] = line.split(';')[0]?.split('=') ?? []
       cookies.set(name, value)
     }
-    return answer
+    return response
   }
 }
 
@@ -47,8 +47,8 @@ test('a client that is generated from the contract signs in and out', async ({ s
   })
   const bare = { configFile: false, logLevel: 'warn' } as const
   const { module: sdk } = await runnerImport<Generated>(join(folder, 'sdk.gen.ts'), bare)
-  const { module: made } = await runnerImport<Client>(join(folder, 'client/index.ts'), bare)
-  const client = made.createClient({
+  const { module: factory } = await runnerImport<Client>(join(folder, 'client/index.ts'), bare)
+  const client = factory.createClient({
     baseUrl: sana.url,
     headers: { Origin: sana.url },
     fetch: fetchWithCookies(),
@@ -57,7 +57,7 @@ test('a client that is generated from the contract signs in and out', async ({ s
 
   expect(
     (await sdk.requestCode({ client, body: { email } })).response.status,
-    'a token comes first',
+    'the first response sets the browser token',
   ).toBe(409)
   expect((await sdk.requestCode({ client, body: { email } })).data?.mail).toBe('queued')
   const { code } = await readCode(sana.url, email)

@@ -1,10 +1,10 @@
-// A browser that keeps no cookies gets a message before any mail is sent. Chromium's headless shell
-// cannot block cookies, so the test removes them from every request for a code.
+// A browser that stores no cookies shows a message before any mail is sent. Chromium's headless
+// shell cannot block cookies, so the test removes them from every request for a code.
 import { expect } from '@playwright/test'
 import { test } from './support/test'
 import { address, button, heading } from './support/walk'
 
-test('cookies that do not arrive: the second refusal says so, nothing is lost, no mail is sent', async ({
+test('blocked cookies are reported after the second refusal, and no mail is sent', async ({
   page,
   context,
   sana,
@@ -15,22 +15,19 @@ test('cookies that do not arrive: the second refusal says so, nothing is lost, n
     const headers = { ...route.request().headers(), cookie: '' }
     await route.continue({ headers })
   })
-  const asked: number[] = []
+  const statuses: number[] = []
   page.on('response', (response) => {
-    if (response.url().endsWith('/api/auth/code')) asked.push(response.status())
+    if (response.url().endsWith('/api/auth/code')) statuses.push(response.status())
   })
   await page.getByLabel('Email address').fill(address)
   await button(page, 'Email me a code').click()
   await expect(page.getByRole('alert')).toContainText('Your browser is blocking cookies.')
-  expect(asked.slice(-2)).toEqual([409, 409])
+  expect(statuses.slice(-2)).toEqual([409, 409])
   await expect(page.getByLabel('Email address')).toHaveValue(address)
   expect(await (await fetch(`${sana.url}/dev/inbox.json`)).json()).toEqual([])
 })
 
-test('a page that is older than its browser token gets a new one by itself', async ({
-  page,
-  context,
-}) => {
+test('an open page replaces a lost browser token by itself', async ({ page, context }) => {
   await page.goto('/')
   await context.clearCookies()
   await page.getByLabel('Email address').fill(address)

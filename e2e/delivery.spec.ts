@@ -2,7 +2,7 @@
 // delivery statuses.
 import { expect, type Page } from '@playwright/test'
 import { test } from './support/test'
-import { address, askForCode, button, codeField, heading } from './support/walk'
+import { address, button, codeField, heading, requestCode } from './support/walk'
 
 interface Mail {
   delivery: string
@@ -22,16 +22,16 @@ const mails: Mail[] = [
   { delivery: 'delivered' },
 ]
 
-/** Replaces the delivery status in the server's answers about the pending sign-in. */
-async function playMail(page: Page, mail: Mail): Promise<(mail: Mail) => void> {
-  let played = mail
+/** Replaces the delivery status in the server's responses about the pending sign-in. */
+async function simulateDelivery(page: Page, mail: Mail): Promise<(mail: Mail) => void> {
+  let current = mail
   await page.route(/\/api\/auth\/code(\?|$)/, async (route) => {
     if (route.request().method() !== 'GET') return route.continue()
     const response = await route.fetch()
-    return route.fulfill({ response, json: { ...(await response.json()), ...played } })
+    return route.fulfill({ response, json: { ...(await response.json()), ...current } })
   })
   return (mail) => {
-    played = mail
+    current = mail
   }
 }
 
@@ -39,23 +39,23 @@ test('the delivery status is updated live without moving the typed text', async 
   page,
   sana: _,
 }) => {
-  const play = await playMail(page, { delivery: 'queued' })
-  await askForCode(page)
-  const said = page.getByRole('status').filter({ hasText: address })
-  await expect(said).toContainText('We’re sending a code to')
+  const setDelivery = await simulateDelivery(page, { delivery: 'queued' })
+  await requestCode(page)
+  const status = page.getByRole('status').filter({ hasText: address })
+  await expect(status).toContainText('We’re sending a code to')
   await codeField(page).pressSequentially('123')
-  const place = await codeField(page).boundingBox()
+  const position = await codeField(page).boundingBox()
 
-  play({ delivery: 'delayed', delivery_reason: 'provider_away' })
-  await expect(said).toContainText('Our email provider isn’t responding.')
-  play({ delivery: 'sent' })
-  await expect(said).toContainText('Check your spam folder')
-  play({ delivery: 'failed', delivery_reason: 'no_such_mailbox' })
-  await expect(said).toContainText('doesn’t exist')
+  setDelivery({ delivery: 'delayed', delivery_reason: 'provider_away' })
+  await expect(status).toContainText('Our email provider isn’t responding.')
+  setDelivery({ delivery: 'sent' })
+  await expect(status).toContainText('Check your spam folder')
+  setDelivery({ delivery: 'failed', delivery_reason: 'no_such_mailbox' })
+  await expect(status).toContainText('doesn’t exist')
 
   await expect(codeField(page)).toBeFocused()
   await expect(codeField(page)).toHaveValue('123')
-  expect(await codeField(page).boundingBox(), 'nothing moves').toEqual(place)
+  expect(await codeField(page).boundingBox(), 'nothing moves').toEqual(position)
 
   await button(page, 'Change email address').click()
   await expect(heading(page, 'Sign in')).toBeVisible()
@@ -74,31 +74,31 @@ for (const [locale, words] of Object.entries(languages)) {
   test.describe(() => {
     test.use({ locale, viewport: { width: 320, height: 740 } })
 
-    test(`${locale}: the pages speak it, and nothing moves on a small phone while the mail arrives`, async ({
+    test(`${locale}: the language of the pages; no layout shift on a small phone`, async ({
       page,
       sana,
     }) => {
-      const play = await playMail(page, { delivery: 'queued' })
+      const setDelivery = await simulateDelivery(page, { delivery: 'queued' })
       await page.goto('/')
       await page.request.post('/api/auth/code', {
         data: { email: address },
         headers: { Origin: sana.url },
       })
-      const places = new Set<string>()
+      const positions = new Set<string>()
       for (const mail of mails) {
-        play(mail)
+        setDelivery(mail)
         await page.goto('/verify')
         await expect(page).toHaveTitle(words.title)
         const field = page.getByLabel(words.field)
         if (mail.delivery === 'failed') await expect(field).toBeHidden()
         if (['queued', 'sent', 'delivered'].includes(mail.delivery))
-          places.add(JSON.stringify(await field.boundingBox()))
+          positions.add(JSON.stringify(await field.boundingBox()))
         const scrolls = await page.evaluate(
           () => document.documentElement.scrollWidth > window.innerWidth,
         )
         expect(scrolls, mail.delivery).toBe(false)
       }
-      expect([...places]).toHaveLength(1)
+      expect([...positions]).toHaveLength(1)
       await expect(page.locator('html')).toHaveAttribute(
         'lang',
         locale === 'it-IT' ? 'en' : locale.slice(0, 2),

@@ -10,10 +10,7 @@ import { freePort } from '../scripts/lib/ports.mjs'
 import { readCode } from './support/mail'
 import { test } from './support/test'
 
-test('a front end of your own, on the same host, signs in and out', async ({
-  page,
-  sana,
-}, info) => {
+test('a custom front end on the same host signs in and out', async ({ page, sana }, info) => {
   const dist = info.outputPath('dist')
   await build({
     root: join(root, 'examples/front-end'),
@@ -47,8 +44,8 @@ const programs: Record<string, [command: string, args: string[], folder: string]
 }
 
 for (const [name, [command, args, folder]] of Object.entries(programs)) {
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads what a test needs
-  test(`an app in ${name} knows its user from the headers, and refuses requests without them`, async ({}) => {
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures
+  test(`an app in ${name} reads its user from the headers and requires them`, async ({}) => {
     const port = await freePort()
     const env = { ...process.env, PORT: String(port) }
     const cwd = join(root, 'examples/your-app', folder)
@@ -66,8 +63,8 @@ for (const [name, [command, args, folder]] of Object.entries(programs)) {
         'Remote-Groups': 'ops,staff',
         'Remote-Id': '7b0c4a52-6f0e-4c1e-9d5c-0e6a7a3d2f10',
       }
-      const answer = await get(identity)
-      expect(await answer?.json()).toEqual({
+      const response = await get(identity)
+      expect(await response?.json()).toEqual({
         id: identity['Remote-Id'],
         email: 'ada@example.org',
         name: 'Ada',

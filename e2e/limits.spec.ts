@@ -1,14 +1,15 @@
-// The messages of the pages when a limit is reached. In development limits are wide, so the answers
-// are simulated. The browser's clock is wrong: the times come from the server.
+// The messages of the pages when a limit is reached. In development limits are high, so the
+// responses are simulated. The browser's clock is wrong on purpose: the times must come from the
+// server.
 import { expect, type Page, type Route } from '@playwright/test'
 import { readCode } from './support/mail'
 import { test } from './support/test'
-import { address, askForCode, button, codeField, expectSignedIn, heading } from './support/walk'
+import { address, button, codeField, expectSignedIn, heading, requestCode } from './support/walk'
 
-const ask = '**/api/auth/code'
-const again = '**/api/auth/code/resend'
+const requestPath = '**/api/auth/code'
+const resendPath = '**/api/auth/code/resend'
 
-/** Refuses the next calls as a limit does. */
+/** Answers requests to `url` like a limit. */
 async function refuse(page: Page, url: string, code: string, seconds: number): Promise<void> {
   const problem = {
     type: `urn:sana:problem:${code}`,
@@ -24,7 +25,7 @@ async function refuse(page: Page, url: string, code: string, seconds: number): P
   )
 }
 
-/** Answers a request as if no mail had been sent, with or without the code. */
+/** Responds as if no mail had been sent, with or without the length of a valid code. */
 async function withoutMail(route: Route, seconds: number, withCode: boolean): Promise<void> {
   if (route.request().method() !== 'POST') return route.continue()
   const response = await route.fetch()
@@ -38,11 +39,11 @@ async function withoutMail(route: Route, seconds: number, withCode: boolean): Pr
 
 test.beforeEach(({ page }) => page.clock.install({ time: new Date('2001-02-03T12:00:00') }))
 
-test('too many wrong codes: the button is off until the time is up, and the right code works then', async ({
+test('after too many wrong codes the button is disabled until the block ends', async ({
   page,
   sana,
 }) => {
-  await askForCode(page)
+  await requestCode(page)
   const { code } = await readCode(sana.url, address)
   await refuse(page, '**/api/auth/verify', 'too_many_wrong_codes', 300)
   await codeField(page).fill(code)
@@ -61,10 +62,10 @@ test('too many wrong codes: the button is off until the time is up, and the righ
   await expectSignedIn(page)
 })
 
-test('too many requests from a network: the form says when to try again, in hours by the time of day', async ({
+test('after too many requests from a network the form shows the time to try again', async ({
   page,
 }) => {
-  await refuse(page, ask, 'too_many_requests', 7200)
+  await refuse(page, requestPath, 'too_many_requests', 7200)
   await page.goto('/')
   await page.getByLabel('Email address').fill(address)
   await button(page, 'Email me a code').click()
@@ -76,8 +77,8 @@ test('too many requests from a network: the form says when to try again, in hour
 })
 
 test('a request without a mail keeps the field if a code is valid', async ({ page, sana }) => {
-  await page.route(ask, (route) => withoutMail(route, 60, true))
-  await askForCode(page)
+  await page.route(requestPath, (route) => withoutMail(route, 60, true))
+  await requestCode(page)
   await expect(page.getByText('The last code still works')).toBeVisible()
   await expect(button(page, 'Resend code')).toHaveAccessibleDescription(/^in (1:00|0:\d\d)$/)
   const { code } = await readCode(sana.url, address)
@@ -85,10 +86,8 @@ test('a request without a mail keeps the field if a code is valid', async ({ pag
   await expectSignedIn(page)
 })
 
-test('a request without a mail shows no field if no code works, and asks again by a press only', async ({
-  page,
-}) => {
-  await page.route(ask, (route) => withoutMail(route, 60, false))
+test('a request without a mail or a valid code shows a button for a new code', async ({ page }) => {
+  await page.route(requestPath, (route) => withoutMail(route, 60, false))
   await page.goto('/')
   await page.getByLabel('Email address').fill(address)
   await button(page, 'Email me a code').click()
@@ -98,24 +97,24 @@ test('a request without a mail shows no field if no code works, and asks again b
     /^available in (1:00|0:\d\d)$/,
   )
 
-  await page.unroute(ask)
-  const asked: string[] = []
-  page.on('request', (request) => asked.push(request.method()))
+  await page.unroute(requestPath)
+  const requests: string[] = []
+  page.on('request', (request) => requests.push(request.method()))
   await page.clock.fastForward('01:00')
   await expect(button(page, 'Get a new code')).toHaveAttribute('aria-disabled', 'false')
-  expect(asked).toEqual([])
+  expect(requests).toEqual([])
   await button(page, 'Get a new code').click()
   await expect(codeField(page)).toBeFocused()
 })
 
-test('a resend without a mail says so, and when the next one can be sent', async ({ page }) => {
+test('a resend without a mail is reported', async ({ page }) => {
   await page.route(/\/api\/auth\/code\?/, async (route) => {
     const response = await route.fetch()
     const pending = await response.json()
     await route.fulfill({ response, json: { ...pending, resend_at: pending.now } })
   })
-  await page.route(again, (route) => withoutMail(route, 600, true))
-  await askForCode(page)
+  await page.route(resendPath, (route) => withoutMail(route, 600, true))
+  await requestCode(page)
   await page.clock.fastForward('01:00')
   await button(page, 'Resend code').click()
   await expect(

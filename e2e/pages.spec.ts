@@ -1,11 +1,11 @@
-// The development pages have no fault that axe can find, in light and in dark. e2e/states checks
-// the other pages in every state.
+// The development pages have no axe faults in light and in dark. e2e/states checks the other pages
+// in every state.
 import { expect, type Page } from '@playwright/test'
 import { axeFaults } from './support/axe'
 import { readCode } from './support/mail'
 import type { Server } from './support/server'
 import { test } from './support/test'
-import { address, askForCode, heading, signIn } from './support/walk'
+import { address, heading, requestCode, signIn } from './support/walk'
 
 /** How to open each page. */
 const pages: Record<string, (page: Page, sana: Server) => Promise<void>> = {
@@ -34,7 +34,7 @@ const pages: Record<string, (page: Page, sana: Server) => Promise<void>> = {
 }
 
 for (const [name, open] of Object.entries(pages)) {
-  test(`${name} has no fault that axe finds, in light and in dark`, async ({ page, sana }) => {
+  test(`${name} has no axe faults in light and in dark`, async ({ page, sana }) => {
     await open(page, sana)
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme })
@@ -53,7 +53,7 @@ test('the development inbox shows a new mail by itself, with a code to copy', as
   await expect(page.getByText('No mail yet.')).toBeVisible()
 
   const other = await context.newPage()
-  await askForCode(other)
+  await requestCode(other)
   const { code } = await readCode(sana.url, address)
   await other.close()
 
@@ -89,12 +89,15 @@ test('an open mail in the development inbox stays open when another one arrives'
   )
   await expect(page.getByText(`to ${address}`)).toBeHidden()
   await page.reload()
-  await expect(page.getByText(`to ${address}`), 'the choice is in the address').toBeHidden()
+  await expect(page.getByText(`to ${address}`), 'the filter is in the address').toBeHidden()
   await page.getByRole('button', { name: 'Clear the inbox' }).click()
   await expect(page.getByText('No mail yet.')).toBeVisible()
 })
 
-test('the development session page shows the view of the server', async ({ page, sana }) => {
+test('the development session page shows the state of the session on the server', async ({
+  page,
+  sana,
+}) => {
   await page.goto('/auth/session-debug')
   await expect(page.getByText('absent, or no session behind it')).toBeVisible()
   await signIn(page, sana.url, 'grace@example.org')

@@ -8,81 +8,76 @@ import { Server } from './support/server'
 import { test } from './support/test'
 import {
   address,
-  askForCode,
   button,
   codeField,
   expectSignedIn,
   heading,
+  requestCode,
   signIn,
 } from './support/walk'
 
 const missing = 'A part of this page couldn’t be loaded.'
 
 /**
- * Answers requests for such files with 404 on the first `pages` pages.
- * @returns how many pages were
- * requested
+ * Responds with 404 to requests for `files` on the first `pages` page loads.
+ * @returns the number of page loads
  */
-async function withhold(page: Page, files: RegExp, pages: number) {
-  const seen = { pages: 0 }
+async function failRequests(page: Page, files: RegExp, pages: number) {
+  const loads = { count: 0 }
   page.on('request', (request) => {
-    if (request.isNavigationRequest()) seen.pages++
+    if (request.isNavigationRequest()) loads.count++
   })
   await page.route(files, (route) =>
-    seen.pages > pages
+    loads.count > pages
       ? route.fallback()
       : route.fulfill({ status: 404, contentType: 'application/problem+json', body: '{}' }),
   )
-  return seen
+  return loads
 }
 
 const index = /\/assets\/index-[^/]+\.js$/
 const lazyScript = /\/assets\/pages-[^/]+\.js$/
 
-test('a script that is missing leads to one reload, and the page is there', async ({ page }) => {
-  const seen = await withhold(page, index, 1)
+test('a missing script causes one reload, and the page works', async ({ page }) => {
+  const loads = await failRequests(page, index, 1)
   await page.goto('/')
   await expect(heading(page, 'Sign in')).toBeVisible()
-  expect(seen.pages).toBe(2)
+  expect(loads.count).toBe(2)
 })
 
-test('a script that stays missing is said on the page, after one reload, with a way to try again', async ({
-  page,
-}) => {
-  const seen = await withhold(page, index, 2)
+test('a script that stays missing is reported after one reload', async ({ page }) => {
+  const loads = await failRequests(page, index, 2)
   await page.goto('/')
   await expect(page.getByRole('alert')).toContainText(missing)
-  expect(seen.pages).toBe(2)
+  expect(loads.count).toBe(2)
   await page.getByRole('link', { name: 'try again' }).click()
   await expect(heading(page, 'Sign in')).toBeVisible()
 })
 
-test('a page whose file is missing comes after one reload, and the code still works', async ({
+test('a page whose script is missing works after one reload, and so does the code', async ({
   page,
   sana,
 }) => {
-  const seen = await withhold(page, lazyScript, 1)
-  await askForCode(page)
-  expect(seen.pages).toBe(2)
+  const loads = await failRequests(page, lazyScript, 1)
+  await requestCode(page)
+  expect(loads.count).toBe(2)
   const { code } = await readCode(sana.url, address)
   await codeField(page).fill(code)
   await expectSignedIn(page)
 })
 
-test('a page whose file stays missing is said to be out of date, after one reload', async ({
-  page,
-}) => {
-  const seen = await withhold(page, lazyScript, 1000)
+test('a page whose script stays missing is reported as out of date', async ({ page }) => {
+  const loads = await failRequests(page, lazyScript, 1000)
   await page.goto('/verify')
   await expect(page.getByRole('alert')).toContainText('This page is out of date')
   await expect(button(page, 'Try again')).toBeVisible()
-  expect(seen.pages).toBe(2)
+  expect(loads.count).toBe(2)
 })
 
 test.describe('two releases side by side', () => {
   test.setTimeout(300_000)
 
-  test('no visit ends on a blank page, and pages of each work with the API of the other', async ({
+  test('no page stays blank, and pages of each work with the API of the other', async ({
     browser,
     database,
     folder,
@@ -101,13 +96,13 @@ test.describe('two releases side by side', () => {
       await page.goto(proxy.url)
       const form = heading(page, 'Sign in')
       await expect(form.or(page.getByRole('alert').filter({ hasText: missing }))).toBeVisible()
-      outcomes.push((await form.isVisible()) ? 'form' : 'said')
+      outcomes.push((await form.isVisible()) ? 'form' : 'message')
       await page.close()
     }
     expect(outcomes.filter((outcome) => outcome === 'form').length).toBeGreaterThan(
       outcomes.length / 2,
     )
-    const scripts = proxy.seen
+    const scripts = proxy.requests
       .filter(({ call }) => call.includes('/assets/index-'))
       .map(({ call }) => call)
     expect(new Set(scripts).size, 'pages of both releases were served').toBe(2)
@@ -118,7 +113,7 @@ test.describe('two releases side by side', () => {
     ] as const) {
       proxy.instanceFor = (path) => (path.startsWith('/api/') ? api : pages)
       const page = await browser.newPage({ baseURL: proxy.url })
-      await walkEverywhere(page, [sana, another][api]?.url ?? '', `release${pages}@example.org`)
+      await visitAllPages(page, [sana, another][api]?.url ?? '', `release${pages}@example.org`)
       await page.close()
     }
 
@@ -130,7 +125,7 @@ test.describe('two releases side by side', () => {
 })
 
 /** Signs in, opens every page, changes something, and signs out. */
-async function walkEverywhere(page: Page, api: string, email: string): Promise<void> {
+async function visitAllPages(page: Page, api: string, email: string): Promise<void> {
   const link = (name: string) => page.getByRole('navigation').getByRole('link', { name })
   await signIn(page, api, email)
   await link('Account').click()

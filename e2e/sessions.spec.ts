@@ -1,6 +1,6 @@
 // The list of sessions and the events of an account.
 import { expect, type Page } from '@playwright/test'
-import { letTimePass } from './support/database'
+import { ageSignIns } from './support/database'
 import { readCode } from './support/mail'
 import { test as base } from './support/test'
 import { address, button, heading, signIn, signInToo } from './support/walk'
@@ -8,7 +8,7 @@ import { address, button, heading, signIn, signInToo } from './support/walk'
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
 const items = (page: Page) => page.getByRole('main').getByRole('listitem')
 
-/** With another browser that is signed in too, if a test uses it. */
+/** Adds a second browser that is signed in, for the tests that use it. */
 const test = base.extend<{ other: Page }>({
   other: async ({ browser, sana, address: baseURL }, use) => {
     const context = await browser.newContext({ userAgent: firefox, baseURL })
@@ -19,7 +19,7 @@ const test = base.extend<{ other: Page }>({
   },
 })
 
-test('another browser is shown, and signed out alone', async ({ page, other, sana }) => {
+test('another browser is listed and can be signed out alone', async ({ page, other, sana }) => {
   await signInToo(page, sana)
   await page.goto('/sessions')
   await expect(heading(page, 'Your devices')).toBeVisible()
@@ -41,14 +41,14 @@ test('another browser is shown, and signed out alone', async ({ page, other, san
   await expect(items(page).first()).toContainText('Signed out another device: Firefox on Linux')
 })
 
-test('all others are signed out after a fresh code, by itself', async ({
+test('after a step-up the sign-out of all others continues by itself', async ({
   page,
   other,
   sana,
   database,
 }) => {
   await signInToo(page, sana)
-  await letTimePass(database.url, page)
+  await ageSignIns(database.url, page)
   await page.goto('/sessions')
   await button(page, 'Sign out of all other devices').click()
   await page.getByRole('main').getByRole('button', { name: 'Sign out', exact: true }).click()
@@ -62,7 +62,7 @@ test('all others are signed out after a fresh code, by itself', async ({
   await expect(heading(other, 'Sign in')).toBeVisible()
 })
 
-test('events are listed by day, newest first, page by page', async ({ page, sana }) => {
+test('events are listed by day, newest first, in pages', async ({ page, sana }) => {
   await signIn(page, sana.url)
   for (let count = 0; count < 51; count++) {
     await page.evaluate(

@@ -3,11 +3,11 @@ import { otherCode, readCode } from './support/mail'
 import { test } from './support/test'
 import {
   address,
-  askForCode,
   button,
   codeField,
   expectSignedIn,
   heading,
+  requestCode,
   signIn,
 } from './support/walk'
 
@@ -40,7 +40,7 @@ test('the Back button shows nothing of the account after a sign-out', async ({ p
 })
 
 test('a reload of the code page loses nothing', async ({ page, sana }) => {
-  await askForCode(page)
+  await requestCode(page)
   const { code } = await readCode(sana.url, address)
   await page.reload()
   await expect(heading(page, 'Check your email')).toBeVisible()
@@ -53,7 +53,7 @@ test('a wrong code shows the remaining attempts, and the right one still works',
   page,
   sana,
 }) => {
-  await askForCode(page)
+  await requestCode(page)
   const { code } = await readCode(sana.url, address)
   await codeField(page).fill(otherCode(code))
   await expect(page.getByRole('alert')).toContainText('4 tries left')
@@ -62,7 +62,7 @@ test('a wrong code shows the remaining attempts, and the right one still works',
 })
 
 test('five wrong codes lock the code, and the page says so', async ({ page, sana }) => {
-  await askForCode(page)
+  await requestCode(page)
   const { code } = await readCode(sana.url, address)
   let wrong = code
   for (const left of ['4 tries', '3 tries', '2 tries', '1 try']) {
@@ -77,7 +77,7 @@ test('five wrong codes lock the code, and the page says so', async ({ page, sana
 
 test('a code can be pasted with a space', async ({ page, context, sana }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
-  await askForCode(page)
+  await requestCode(page)
   const { code } = await readCode(sana.url, address)
   await page.evaluate(
     (text) => navigator.clipboard.writeText(text),
@@ -89,7 +89,7 @@ test('a code can be pasted with a space', async ({ page, context, sana }) => {
 })
 
 test('the link in the mail fills in the code and waits for a click', async ({ page, sana }) => {
-  await askForCode(page)
+  await requestCode(page)
   const { code, link } = await readCode(sana.url, address)
   const verified: string[] = []
   page.on('request', (request) => {
@@ -114,7 +114,7 @@ test('the link shows the code in another browser, and does not sign in there', a
   browser,
   sana,
 }) => {
-  await askForCode(page)
+  await requestCode(page)
   const { code, link } = await readCode(sana.url, address)
   const other = await browser.newPage()
   await other.goto(link)
@@ -131,7 +131,7 @@ test('a link with an encoded # fills in the code, which leaves the address bar',
   page,
   sana,
 }) => {
-  await askForCode(page)
+  await requestCode(page)
   const { code, link } = await readCode(sana.url, address)
   const referers: string[] = []
   page.on('request', (request) => referers.push(request.headers().referer ?? ''))

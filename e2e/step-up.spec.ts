@@ -3,7 +3,7 @@
 // many times.
 import { expect, type Page } from '@playwright/test'
 import { waitFor } from '../scripts/lib/interrupt.mjs'
-import { letTimePass } from './support/database'
+import { ageSignIns } from './support/database'
 import { type Mail, otherCode } from './support/mail'
 import { test } from './support/test'
 import { address, button, heading, signIn } from './support/walk'
@@ -15,7 +15,7 @@ const codeIn = (page: Page) => dialog(page).getByLabel('6-digit code')
 
 test.describe.configure({ timeout: 600_000 })
 
-// Chromium asks users before it starts many downloads from one site.
+// Chromium shows a prompt before it starts many downloads from one site.
 test.beforeEach(({ context }) =>
   context.addInitScript(() => (HTMLAnchorElement.prototype.click = () => {})),
 )
@@ -32,29 +32,29 @@ async function newCode(serverUrl: string, before: number): Promise<string> {
     return mails.length > before ? mails[0]?.subject.slice(0, 6) : undefined
   }
   const code = await waitFor(find, { timeout: 15_000 })
-  if (!code) throw new Error('no code has come')
+  if (!code) throw new Error('no code arrived')
   return code
 }
 
 /**
- * Makes the page request a step-up, and waits until it can accept the code. It uses the keyboard: a
+ * Starts a step-up on the page, and waits until the page accepts a code. It uses the keyboard: a
  * click waits for frames, which a background tab seldom draws.
  */
-async function askForProof(page: Page): Promise<void> {
+async function startStepUp(page: Page): Promise<void> {
   const download = button(page, 'Download')
-  // That of the round before may be under way: a press is ignored then.
+  // The page ignores a press while the previous download is under way.
   await expect(download).toHaveAttribute('aria-disabled', 'false')
   await download.press('Enter')
   await expect(codeIn(page)).toBeVisible()
 }
 
 /** Enters the code, or continues if the other tab was faster, until the dialog is closed. */
-async function prove(page: Page, code: string): Promise<void> {
-  const proved = dialog(page).getByText('in another tab')
+async function completeStepUp(page: Page, code: string): Promise<void> {
+  const completed = dialog(page).getByText('in another tab')
   const quickly = { timeout: 5000 }
   await expect(async () => {
     if ((await dialog(page).count()) === 0) return
-    if (await proved.isVisible())
+    if (await completed.isVisible())
       await dialog(page).getByRole('button', { name: 'Continue' }).press('Enter', quickly)
     else if ((await codeIn(page).inputValue(quickly)) !== code)
       await codeIn(page).fill(code, quickly)
@@ -63,9 +63,7 @@ async function prove(page: Page, code: string): Promise<void> {
 }
 
 /**
- * Reads and writes as a busy page would, until `stop` is called.
- * @returns every status but 200,
- * with its call
+ * Reads and writes until `stop` is called, which returns every request whose status is not 200.
  */
 async function keepBusy(page: Page): Promise<{ stop: () => Promise<string[]> }> {
   await page.evaluate(() => {
@@ -114,12 +112,12 @@ test('two tabs step up at once, with concurrent reads and writes, and stay signe
   await Promise.all(tabs.map((each) => each.goto('/account')))
 
   for (let round = 0; round < rounds; round++) {
-    await letTimePass(database.url, page)
+    await ageSignIns(database.url, page)
     const before = (await mailsTo(sana.url)).length
-    await Promise.all(tabs.map(askForProof))
+    await Promise.all(tabs.map(startStepUp))
     const code = await newCode(sana.url, before)
     const work = await Promise.all(tabs.map(keepBusy))
-    await Promise.all(tabs.map((each) => prove(each, code)))
+    await Promise.all(tabs.map((each) => completeStepUp(each, code)))
     const failures = await Promise.all(work.map(({ stop }) => stop()))
     expect(failures, `round ${round}`).toEqual([[], []])
     for (const each of tabs) await expect(heading(each, 'Account'), `round ${round}`).toBeVisible()
@@ -130,7 +128,7 @@ test('two tabs step up at once, with concurrent reads and writes, and stay signe
   expect(sessions).toHaveLength(1)
 })
 
-test('a step-up in one tab and a sign-out in another: the sign-out holds, and other browsers stay signed in', async ({
+test('a concurrent sign-out in another tab wins over a step-up', async ({
   page,
   context,
   browser,
@@ -139,8 +137,8 @@ test('a step-up in one tab and a sign-out in another: the sign-out holds, and ot
   address: baseURL,
 }) => {
   const other = await browser.newContext({ baseURL })
-  const elsewhere = await other.newPage()
-  await signIn(elsewhere, sana.url)
+  const otherPage = await other.newPage()
+  await signIn(otherPage, sana.url)
   const tab = await context.newPage()
 
   for (let round = 0; round < rounds; round++) {
@@ -150,17 +148,17 @@ test('a step-up in one tab and a sign-out in another: the sign-out holds, and ot
     await button(page, 'Email me a code').click()
     await page.getByLabel('6-digit code').fill(await newCode(sana.url, atSignIn))
     await expect(heading(page, 'Your account')).toBeVisible()
-    await letTimePass(database.url, page)
+    await ageSignIns(database.url, page)
     await Promise.all([page.goto('/account'), tab.goto('/')])
     const before = (await mailsTo(sana.url)).length
-    await askForProof(page)
+    await startStepUp(page)
     const code = await newCode(sana.url, before)
     // In every other round the first code is wrong: the sign-out then meets a challenge with a used
     // attempt.
     if (round % 2 === 1) await codeIn(page).fill(otherCode(code))
     await expect(heading(tab, 'Your account')).toBeVisible()
 
-    // The sign-out may be faster: then there is no field any more.
+    // The sign-out may be faster: the field is gone then.
     const filled = codeIn(page).fill(code, { timeout: 3000 })
     await Promise.all([filled.catch(() => {}), button(tab, 'Sign out').click()])
     await expect(heading(tab, 'Sign in'), `round ${round}`).toBeVisible()
@@ -169,9 +167,9 @@ test('a step-up in one tab and a sign-out in another: the sign-out holds, and ot
     await page.reload()
     await expect(heading(page, 'Sign in'), `round ${round}`).toBeVisible()
   }
-  await elsewhere.reload()
-  await expect(heading(elsewhere, 'Your account')).toBeVisible()
-  const { sessions } = await (await elsewhere.request.get('/api/sessions')).json()
+  await otherPage.reload()
+  await expect(heading(otherPage, 'Your account')).toBeVisible()
+  const { sessions } = await (await otherPage.request.get('/api/sessions')).json()
   expect(sessions, 'only that browser is left').toHaveLength(1)
   await other.close()
 })

@@ -1,30 +1,26 @@
-// Events around a page: other tabs, a lost network, a lost server, and the browser's back button.
+// Other tabs, a lost network, an unavailable server, and the browser's back button.
 import { expect, type Page } from '@playwright/test'
-import { letTimePass } from './support/database'
+import { ageSignIns } from './support/database'
 import { otherCode, readCode } from './support/mail'
 import { test } from './support/test'
 import {
   address,
-  askForCode,
   button,
   codeField,
   expectSignedIn,
   heading,
+  requestCode,
   signIn,
 } from './support/walk'
 
 const link = (page: Page, name: string) => page.getByRole('navigation').getByRole('link', { name })
 
-test('a sign-in in one tab is seen in the others at once, wherever they are, and so is a sign-out', async ({
-  page,
-  context,
-  sana,
-}) => {
+test('the other tabs show a sign-in and a sign-out at once', async ({ page, context, sana }) => {
   const form = await context.newPage()
   await form.goto('/account')
   await expect(heading(form, 'Sign in')).toBeVisible()
   const code = await context.newPage()
-  await askForCode(page)
+  await requestCode(page)
   await code.goto('/verify')
   await expect(codeField(code)).toBeVisible()
   const { code: digits } = await readCode(sana.url, address)
@@ -32,7 +28,7 @@ test('a sign-in in one tab is seen in the others at once, wherever they are, and
 
   await expectSignedIn(page)
   await expectSignedIn(code)
-  await expect(heading(form, 'Account'), 'where it was to lead').toBeVisible()
+  await expect(heading(form, 'Account'), 'the requested page').toBeVisible()
 
   await button(page, 'Sign out').click()
   for (const tab of [page, code, form]) {
@@ -42,15 +38,15 @@ test('a sign-in in one tab is seen in the others at once, wherever they are, and
   }
 })
 
-test('two tabs with two addresses do not disturb each other, also over a reload, and both sign in', async ({
+test('two tabs sign in with two addresses, also after a reload', async ({
   page,
   context,
   sana,
 }) => {
   const ada = 'ada@example.net'
   const tab = await context.newPage()
-  await askForCode(page)
-  await askForCode(tab, ada)
+  await requestCode(page)
+  await requestCode(tab, ada)
   const { code: first } = await readCode(sana.url, address)
   const { code: second } = await readCode(sana.url, ada)
   for (const each of [page, tab]) await each.reload()
@@ -67,14 +63,14 @@ test('two tabs with two addresses do not disturb each other, also over a reload,
   await expectSignedIn(page, ada)
 })
 
-test('another address in one tab leaves the code of another tab as it is', async ({
+test('another address in one tab leaves the code of another tab valid', async ({
   page,
   context,
   sana,
 }) => {
   const tab = await context.newPage()
-  await askForCode(page)
-  await askForCode(tab, 'ada@example.net')
+  await requestCode(page)
+  await requestCode(tab, 'ada@example.net')
   const { code } = await readCode(sana.url, address)
   await button(tab, 'Use a different email address').click()
   await expect(heading(tab, 'Sign in')).toBeVisible()
@@ -153,7 +149,7 @@ for (const [status, code, words] of [
   [503, 'unavailable', 'Sana is temporarily unavailable.'],
   [429, 'too_many_requests', 'Try again in 0:30.'],
 ] as const) {
-  test(`a ${status} is said, keeps the page, and passes`, async ({ page, sana }) => {
+  test(`a ${status} is reported, keeps the page, and is temporary`, async ({ page, sana }) => {
     await signIn(page, sana.url)
     await page.route('**/api/sessions', (route) =>
       route.fulfill({
@@ -179,7 +175,7 @@ for (const [status, code, words] of [
   })
 }
 
-test('a tab that slept looks anew when it is seen again', async ({
+test('a tab reloads its data when it becomes visible again', async ({
   page,
   context,
   sana,
@@ -206,7 +202,7 @@ test('everything works with the keyboard only', async ({ page, sana, database })
   const { code } = await readCode(sana.url, address)
   await key.type(code)
   await focused('Your account')
-  await letTimePass(database.url, page)
+  await ageSignIns(database.url, page)
 
   await key.press('Shift+Tab')
   await focused('Activity')

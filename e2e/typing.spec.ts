@@ -3,17 +3,14 @@
 import { expect } from '@playwright/test'
 import { otherCode, readCode } from './support/mail'
 import { test } from './support/test'
-import { address, askForCode, button, codeField, expectSignedIn, heading } from './support/walk'
+import { address, button, codeField, expectSignedIn, heading, requestCode } from './support/walk'
 
 /** Digits as a full-width input method writes them. */
 const inFullWidth = (digits: string) =>
   digits.replace(/\d/g, (digit) => String.fromCharCode(0xff10 + Number(digit)))
 
-test('a code that an input method composes is sent when it is done, and not before', async ({
-  page,
-  sana,
-}) => {
-  await askForCode(page)
+test('a code from an input method is sent when its composition ends', async ({ page, sana }) => {
+  await requestCode(page)
   const { code } = await readCode(sana.url, address)
   const sent: (string | null)[] = []
   page.on('request', (request) => {
@@ -49,11 +46,11 @@ test('a full-width address with invisible characters is normalized', async ({ pa
   await expectSignedIn(page)
 })
 
-test('a password manager that fills in one old code after the other costs one try', async ({
+test('a password manager that fills in several old codes uses one attempt', async ({
   page,
   sana,
 }) => {
-  await askForCode(page)
+  await requestCode(page)
   const { code } = await readCode(sana.url, address)
   const sent: string[] = []
   page.on('request', (request) => {
@@ -73,8 +70,8 @@ test('a password manager that fills in one old code after the other costs one tr
   await expectSignedIn(page)
 })
 
-test('a page that the browser translates still changes', async ({ page }) => {
-  await askForCode(page)
+test('a page that the browser has translated is still updated', async ({ page }) => {
+  await requestCode(page)
   await page.evaluate(() => {
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
     const found: Text[] = []

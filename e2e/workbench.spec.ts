@@ -1,11 +1,11 @@
-// The workbench is for developers of the pages: users receive nothing of it.
+// The workbench is for developers: the built pages and the binary contain none of it.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from '@playwright/test'
 import { spaDir } from '../scripts/lib/paths.mjs'
 import { test } from './support/test'
 
-test('neither the built pages nor the binary have anything of the workbench', async ({
+test('the built pages and the binary contain nothing of the workbench', async ({
   request,
   sana,
 }) => {
@@ -25,8 +25,8 @@ test('neither the built pages nor the binary have anything of the workbench', as
     '/dev/api',
     '/dev/api/swagger-ui.css',
   ]) {
-    const answer = await request.get(`${sana.url}${path}`, { headers: { Accept: 'text/html' } })
-    expect(answer.status(), path).toBe(404)
-    expect(await answer.text(), path).not.toMatch(/<script [^>]*src|swagger|there is no state/)
+    const response = await request.get(`${sana.url}${path}`, { headers: { Accept: 'text/html' } })
+    expect(response.status(), path).toBe(404)
+    expect(await response.text(), path).not.toMatch(/<script [^>]*src|swagger|there is no state/)
   }
 })

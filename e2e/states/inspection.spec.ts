@@ -1,6 +1,6 @@
 // The inspection of the states detects the faults that it should detect.
 import { expect } from '@playwright/test'
-import { allFaults, arrivalFaults, open, phone, test } from './stage'
+import { allFaults, arrivalFaults, open, phone, test } from './workbench'
 
 /** Styles that break a page, and the expected fault. */
 const breaks: Record<string, [css: string, fault: RegExp]> = {
@@ -44,7 +44,7 @@ const breaks: Record<string, [css: string, fault: RegExp]> = {
 }
 
 for (const [name, [css, fault]] of Object.entries(breaks)) {
-  test(`the inspection finds ${name}`, async ({ stage: page }) => {
+  test(`the inspection finds ${name}`, async ({ workbench: page }) => {
     await open(page, 'home/signed-in', phone, 'light')
     await page.evaluate((css) => {
       const sheet = new CSSStyleSheet()
@@ -55,14 +55,14 @@ for (const [name, [css, fault]] of Object.entries(breaks)) {
   })
 }
 
-test('the inspection finds what axe finds', async ({ stage: page }) => {
+test('the inspection finds the faults of axe', async ({ workbench: page }) => {
   await open(page, 'home/signed-in', phone, 'light')
   await page.evaluate(() => document.documentElement.removeAttribute('lang'))
   expect((await allFaults(page)).join('\n')).toContain('html-has-lang')
 })
 
-test('the inspection finds what moves by itself, and what the policy forbids', async ({
-  stage: page,
+test('the inspection finds layout shifts and violations of the policy', async ({
+  workbench: page,
 }) => {
   await open(page, 'home/signed-in', phone, 'light')
   expect(await arrivalFaults(page)).toEqual([])
@@ -82,11 +82,11 @@ test('the inspection finds what moves by itself, and what the policy forbids', a
     .toContainEqual(expect.stringMatching(/^img-src: https:\/\/elsewhere/))
 })
 
-test('a state has a storage of its own, and leaves the developer’s as it is', async ({ stage }) => {
+test('a state has its own storage, and leaves the developer’s unchanged', async ({ workbench }) => {
   const state = 'sign-in/of-the-last-visit'
-  await open(stage, state, phone, 'light')
+  await open(workbench, state, phone, 'light')
   const real = (value?: string) =>
-    stage.evaluate((value) => {
+    workbench.evaluate((value) => {
       const frame = document.body.appendChild(document.createElement('iframe'))
       const storage = frame.contentWindow?.localStorage
       if (value) storage?.setItem('email', value)
@@ -98,8 +98,8 @@ test('a state has a storage of its own, and leaves the developer’s as it is', 
   const own = { email: 'developer@example.org' }
   expect(await real(own.email)).toEqual(own)
 
-  await open(stage, state, phone, 'light')
-  const field = stage.getByRole('textbox').first()
+  await open(workbench, state, phone, 'light')
+  const field = workbench.getByRole('textbox').first()
   await expect(field).toHaveValue('ada@example.org')
   expect(await real()).toEqual(own)
 })

@@ -2,7 +2,7 @@
 // can find, nothing that overlaps, is cut off, too small to click or too pale to read, no layout
 // shift while the page loads, and nothing that the page's policies forbid.
 import { expect } from '@playwright/test'
-import { given } from '../support/chromium'
+import { requiredVariable } from '../support/chromium'
 import {
   allFaults,
   arrivalFaults,
@@ -15,19 +15,19 @@ import {
   show,
   test,
   withLargeText,
-} from './stage'
+} from './workbench'
 
-// To load a page takes as long as to look at it: every other state is loaded on a phone and then
+// Loading a page takes as long as inspecting it: every other state is loaded on a phone and then
 // shown on a desktop, the rest the other way round.
-for (const [place, id] of (JSON.parse(given('SANA_STATES')) as string[]).entries()) {
+for (const [place, id] of (JSON.parse(requiredVariable('SANA_STATES')) as string[]).entries()) {
   const devices = [
     { name: 'phone', size: phone, colours: 'light', others: 'dark' },
     { name: 'desktop', size: desktop, colours: 'dark', others: 'light' },
   ] as const
-  test(id, async ({ stage: page }) => {
-    const complaints: string[] = []
-    const listen = (error: Error) => complaints.push(String(error))
-    page.on('pageerror', listen)
+  test(id, async ({ workbench: page }) => {
+    const consoleErrors: string[] = []
+    const record = (error: Error) => consoleErrors.push(String(error))
+    page.on('pageerror', record)
     const faults: Record<string, string[]> = {}
 
     const [first, second] = place % 2 === 0 ? devices : devices.toReversed()
@@ -43,9 +43,9 @@ for (const [place, id] of (JSON.parse(given('SANA_STATES')) as string[]).entries
     await page.setViewportSize(narrow)
     faults['320 px'] = await geometryFaults(page)
 
-    page.off('pageerror', listen)
+    page.off('pageerror', record)
     const found = Object.entries(faults).filter(([, found]) => found.length > 0)
     expect(Object.fromEntries(found)).toEqual({})
-    expect(complaints).toEqual([])
+    expect(consoleErrors).toEqual([])
   })
 }

@@ -1,8 +1,8 @@
 // The accessibility tree of each page, as files beside this one. To update them: npm test -- states
 // -g "accessibility tree" --update-snapshots
 import { expect } from '@playwright/test'
-import { given } from '../support/chromium'
-import { desktop, open, test } from './stage'
+import { requiredVariable } from '../support/chromium'
+import { desktop, open, test } from './workbench'
 
 const pages = [
   'sign-in/form',
@@ -24,7 +24,7 @@ const pages = [
 for (const id of pages) {
   test(`the accessibility tree of ${id}`, async ({ browser }) => {
     const page = await browser.newPage({
-      baseURL: given('SANA_WORKBENCH'),
+      baseURL: requiredVariable('SANA_WORKBENCH'),
       reducedMotion: 'reduce',
       timezoneId: 'UTC',
     })

@@ -1,5 +1,5 @@
-// A reverse proxy in front of Sana and of one app, which asks the gate before each request of the
-// app ("forward-auth"). Browsers resolve names below localhost themselves.
+// A reverse proxy in front of Sana and of one app, which sends the gate a request before each request
+// of the app ("forward-auth"). Browsers resolve names below localhost themselves.
 import { once } from 'node:events'
 import {
   createServer,
@@ -12,7 +12,7 @@ import type { AddressInfo } from 'node:net'
 import type { Server } from './server'
 
 export class AppProxy {
-  readonly #listener = createServer((incoming, outgoing) => this.#pass(incoming, outgoing))
+  readonly #listener = createServer((incoming, outgoing) => this.#forward(incoming, outgoing))
   #sana: Server | undefined
 
   static async start(): Promise<AppProxy> {
@@ -38,30 +38,36 @@ export class AppProxy {
     this.#sana = sana
   }
 
-  #pass(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  #forward(incoming: IncomingMessage, outgoing: ServerResponse): void {
     const { url = '', method = '', headers } = incoming
     const { host = '' } = headers
-    const sent = { ...headers, 'x-forwarded-for': incoming.socket.remoteAddress }
+    const forwarded = { ...headers, 'x-forwarded-for': incoming.socket.remoteAddress }
     if (host !== this.appHost || url.startsWith('/_sana/')) {
-      const onward = forward(`${this.#sana?.url}${url}`, method, sent, outgoing)
+      const onward = forward(`${this.#sana?.url}${url}`, method, forwarded, outgoing)
       incoming.pipe(onward)
       return
     }
-    const asked = {
-      ...sent,
+    const authorization = {
+      ...forwarded,
       host: 'gate',
       'x-forwarded-host': host,
       'x-forwarded-uri': url,
       'x-forwarded-method': method,
       'x-forwarded-proto': 'http',
     }
-    forward(`${this.#sana?.gateUrl}/gate/forward/wiki`, 'GET', asked, outgoing, (answer) => {
-      const user = answer.headers['remote-user']
-      outgoing
-        .writeHead(200, { 'Content-Type': 'text/html' })
-        .end(`<!doctype html><h1>Wiki of ${user}</h1>`)
-      answer.resume()
-    }).end()
+    forward(
+      `${this.#sana?.gateUrl}/gate/forward/wiki`,
+      'GET',
+      authorization,
+      outgoing,
+      (response) => {
+        const user = response.headers['remote-user']
+        outgoing
+          .writeHead(200, { 'Content-Type': 'text/html' })
+          .end(`<!doctype html><h1>Wiki of ${user}</h1>`)
+        response.resume()
+      },
+    ).end()
   }
 
   async close(): Promise<void> {
@@ -71,19 +77,19 @@ export class AppProxy {
   }
 }
 
-/** Sends a request on and passes the answer back; one of 200 goes to `allowed` if that is given. */
+/** Forwards a request and its response; a response of 200 goes to `allowed` if that is set. */
 function forward(
   url: string,
   method: string,
   headers: IncomingHttpHeaders,
   outgoing: ServerResponse,
-  allowed?: (answer: IncomingMessage) => void,
+  allowed?: (response: IncomingMessage) => void,
 ) {
   const onward = request(url, { method, headers })
-  onward.on('response', (answer) => {
-    if (allowed && answer.statusCode === 200) return allowed(answer)
-    outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-    answer.pipe(outgoing)
+  onward.on('response', (response) => {
+    if (allowed && response.statusCode === 200) return allowed(response)
+    outgoing.writeHead(response.statusCode ?? 502, response.headers)
+    response.pipe(outgoing)
   })
   onward.on('error', () => outgoing.writeHead(502).end())
   return onward

@@ -1,10 +1,9 @@
-// An authenticator of Chromium's, over its devtools: what it asks its user is answered at once.
+// A virtual authenticator of Chromium, controlled over the DevTools protocol. It answers prompts at
+// once, without a user.
 import type { CDPSession, Page } from '@playwright/test'
 
-/**
- * As a phone or a laptop has one: with a screen lock, and passkeys that are known by themselves.
- */
-const usual = {
+/** Like that of a phone or a laptop: with a screen lock and discoverable passkeys. */
+const defaults = {
   protocol: 'ctap2',
   transport: 'internal',
   hasResidentKey: true,
@@ -19,17 +18,20 @@ export class Authenticator {
     private readonly id: string,
   ) {}
 
-  static async of(page: Page, options: object = {}): Promise<Authenticator> {
+  static async attach(page: Page, options: object = {}): Promise<Authenticator> {
     const devtools = await page.context().newCDPSession(page)
     await devtools.send('WebAuthn.enable')
-    return new Authenticator(devtools, await addAuthenticator(devtools, { ...usual, ...options }))
+    return new Authenticator(
+      devtools,
+      await addAuthenticator(devtools, { ...defaults, ...options }),
+    )
   }
 
-  /** Another one at the same browser, as a security key is. */
-  async another(options: object = {}): Promise<Authenticator> {
+  /** Adds a second authenticator to the same browser, like a security key. */
+  async addAnother(options: object = {}): Promise<Authenticator> {
     return new Authenticator(
       this.devtools,
-      await addAuthenticator(this.devtools, { ...usual, ...options }),
+      await addAuthenticator(this.devtools, { ...defaults, ...options }),
     )
   }
 
@@ -49,7 +51,7 @@ export class Authenticator {
     await this.devtools.send('WebAuthn.addCredential', { authenticatorId: this.id, credential })
   }
 
-  /** Whether its user passes the screen lock. */
+  /** Sets whether the user passes the screen lock. */
   async setVerified(isUserVerified: boolean): Promise<void> {
     await this.devtools.send('WebAuthn.setUserVerified', {
       authenticatorId: this.id,
@@ -57,7 +59,7 @@ export class Authenticator {
     })
   }
 
-  /** Whether its user touches it when it is asked for a passkey. */
+  /** Sets whether the user touches it when a passkey is requested. */
   async setPresent(enabled: boolean): Promise<void> {
     await this.devtools.send('WebAuthn.setAutomaticPresenceSimulation', {
       authenticatorId: this.id,
@@ -76,7 +78,7 @@ export class Authenticator {
   }
 }
 
-async function addAuthenticator(devtools: CDPSession, options: typeof usual): Promise<string> {
+async function addAuthenticator(devtools: CDPSession, options: typeof defaults): Promise<string> {
   const { authenticatorId } = await devtools.send('WebAuthn.addVirtualAuthenticator', { options })
   return authenticatorId
 }

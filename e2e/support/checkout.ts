@@ -18,9 +18,9 @@ import { waitFor } from '../../scripts/lib/interrupt.mjs'
 import { root } from '../../scripts/lib/paths.mjs'
 import { commandLineOf, startTimeOf } from '../../scripts/lib/processes.mjs'
 
-const left = ['.git', '.data', 'bin', 'node_modules', 'test-results']
+const excluded = ['.git', '.data', 'bin', 'node_modules', 'test-results']
 
-/** The variables that npm and Go need; none that tells Sana which database or mail to use. */
+/** The variables that npm and Go need; none that configures the database or mail of Sana. */
 const tools = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => /^(PATH|HOME|TMPDIR|XDG_\w+|C?GO\w+)$/.test(name)),
 )
@@ -31,7 +31,7 @@ export class Checkout {
   readonly #started: Run[] = []
 
   constructor() {
-    const isCopied = (path: string) => !left.includes(basename(path))
+    const isCopied = (path: string) => !excluded.includes(basename(path))
     cpSync(root, this.folder, {
       recursive: true,
       filter: (path) => path === root || isCopied(path),
@@ -69,12 +69,12 @@ export class Checkout {
     return existsSync(file) ? Number.parseInt(readFileSync(file, 'utf8'), 10) : 0
   }
 
-  /** The servers that were started here and have not ended yet. */
+  /** The servers that were started here and still run. */
   get serverPids(): number[] {
-    return this.#notes.map(({ child }) => child.pid)
+    return this.#records.map(({ child }) => child.pid)
   }
 
-  /** The command lines of all processes that run in the folder. Only Linux tells them. */
+  /** The command lines of all processes that run in the folder. Works on Linux only. */
   get processes(): string[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name) && isIn(this.folder, Number(name)))
@@ -82,27 +82,27 @@ export class Checkout {
   }
 
   /** The scripts' records of the processes that they run. */
-  get #notes(): { child: { pid: number } }[] {
-    const notes = join(this.folder, '.data/running')
-    if (!existsSync(notes)) return []
-    return readdirSync(notes).map((name) => JSON.parse(readFileSync(join(notes, name), 'utf8')))
+  get #records(): { child: { pid: number } }[] {
+    const folder = join(this.folder, '.data/running')
+    if (!existsSync(folder)) return []
+    return readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')))
   }
 
   /** Moves a file or folder away, as if it had never been created here. */
-  setAside(path: string): void {
+  moveAway(path: string): void {
     renameSync(join(this.folder, path), join(this.folder, `${path}.before-${Date.now()}`))
   }
 
-  async endAll(): Promise<void> {
-    for (const run of this.#started) await run.end()
+  async stopAll(): Promise<void> {
+    for (const run of this.#started) await run.stop()
   }
 
   /**
-   * Ends the remaining processes, also if a test was aborted after a kill -9, and removes the
+   * Stops the remaining processes, also if a test was aborted after a kill -9, and removes the
    * folder.
    */
   async remove(): Promise<void> {
-    await this.endAll()
+    await this.stopAll()
     await Promise.all([...this.serverPids, this.postgresPid].filter(isAlive).map(killAndWait))
     rmSync(this.folder, { recursive: true, force: true })
   }
@@ -110,10 +110,10 @@ export class Checkout {
 
 function isIn(folder: string, pid: number): boolean {
   try {
-    const now = readlinkSync(`/proc/${pid}/cwd`)
-    return isAlive(pid) && (now === folder || now.startsWith(`${folder}/`))
+    const cwd = readlinkSync(`/proc/${pid}/cwd`)
+    return isAlive(pid) && (cwd === folder || cwd.startsWith(`${folder}/`))
   } catch {
-    return false // it has ended, or is another user's
+    return false // it has exited, or belongs to another user
   }
 }
 
@@ -136,14 +136,15 @@ export class Run {
       stream?.on('data', (text) => (this.output += text))
   }
 
-  /** Waits until the output has `words`. */
-  async says(words: string, timeout = 180_000): Promise<void> {
-    await waitFor(() => this.output.includes(words) || this.#hasEnded(), { timeout })
-    if (!this.output.includes(words)) throw new Error(`"${words}" was not said:\n${this.output}`)
+  /** Waits until the output contains `words`. */
+  async waitForOutput(words: string, timeout = 180_000): Promise<void> {
+    await waitFor(() => this.output.includes(words) || this.#hasExited(), { timeout })
+    if (!this.output.includes(words))
+      throw new Error(`the output does not contain "${words}":\n${this.output}`)
   }
 
-  isReady(): Promise<void> {
-    return this.says('Stop with Ctrl-C')
+  waitUntilReady(): Promise<void> {
+    return this.waitForOutput('Stop with Ctrl-C')
   }
 
   /** @returns the exit code */
@@ -166,16 +167,16 @@ export class Run {
     return this.#child.exitCode
   }
 
-  async end(): Promise<void> {
-    if (!this.#hasEnded()) await this.signal('SIGINT')
+  async stop(): Promise<void> {
+    if (!this.#hasExited()) await this.signal('SIGINT')
   }
 
-  #hasEnded(): boolean {
+  #hasExited(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 }
 
-/** Sends SIGKILL, and waits until the process has ended. */
+/** Sends SIGKILL, and waits until the process has exited. */
 export async function killAndWait(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL')
   await waitFor(() => !isAlive(pid), { timeout: 10_000 })

@@ -1,14 +1,14 @@
 // The browser of all tests, found by `npm test`.
 
-/** Returns a variable in which `npm test` passes what it has found and started. */
-export function given(name: string): string {
+/** Returns an environment variable that `npm test` sets. It throws if the variable is not set. */
+export function requiredVariable(name: string): string {
   const value = process.env[name]
   if (!value) throw new Error(`${name} is not set: run these tests with npm test`)
   return value
 }
 
 export const chromium = {
-  executablePath: given('SANA_CHROMIUM'),
+  executablePath: requiredVariable('SANA_CHROMIUM'),
   args: [
     '--no-sandbox',
     '--disable-gpu',

@@ -46,23 +46,24 @@ async function query(sql: string, url = server): Promise<void> {
 }
 
 /**
- * Makes every sign-in too old for what requires a fresh one, and waits until the server of the page
- * has evicted its cached sessions.
+ * Makes every sign-in too old for calls that require a fresh one, and waits until the server of the
+ * page has evicted its cached sessions.
  */
-export async function letTimePass(databaseUrl: string, page: Page): Promise<void> {
+export async function ageSignIns(databaseUrl: string, page: Page): Promise<void> {
   const longAgo = `to_jsonb(now() - interval '11 minutes')`
   await query(
-    `UPDATE sessions SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}', ${longAgo})::text, 'UTF8')`,
+    `UPDATE sessions SET v = convert_to(
+       jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}', ${longAgo})::text, 'UTF8')`,
     databaseUrl,
   )
   const minutesSinceSignIn = async () => {
-    const answer = await page.request.get('/api/auth/session')
-    return (Date.now() - Date.parse((await answer.json()).session.signed_in_at)) / 60_000
+    const response = await page.request.get('/api/auth/session')
+    return (Date.now() - Date.parse((await response.json()).session.signed_in_at)) / 60_000
   }
   await expect.poll(minutesSinceSignIn).toBeGreaterThan(10)
 }
 
-/** Lets the wait of all recoveries be over; a server finishes them within a minute. */
-export function endRecovery(databaseUrl: string): Promise<void> {
+/** Ends the wait of all recoveries; a server completes them within a minute. */
+export function endRecoveryWait(databaseUrl: string): Promise<void> {
   return query('UPDATE recoveries SET ends_at = now()', databaseUrl)
 }

@@ -20,8 +20,8 @@ const codeFirst = /^\d{6,8}/
 /** Waits for a mail to `address` whose subject contains `words`. */
 export async function readMail(serverUrl: string, address: string, words: string): Promise<Mail> {
   const find = async () => {
-    const answer = await fetch(`${serverUrl}/dev/inbox.json`)
-    const mails: Mail[] = await answer.json()
+    const response = await fetch(`${serverUrl}/dev/inbox.json`)
+    const mails: Mail[] = await response.json()
     return mails.find(({ to, subject }) => to === address && subject.includes(words))
   }
   const mail = await waitFor(find, { timeout: 15_000 })
@@ -32,8 +32,8 @@ export async function readMail(serverUrl: string, address: string, words: string
 /** Waits until there are `count` codes for `address` and reads the newest. */
 export async function readCode(serverUrl: string, address: string, count = 1): Promise<CodeMail> {
   const find = async () => {
-    const answer = await fetch(`${serverUrl}/dev/inbox.json`)
-    const mails: Mail[] = await answer.json()
+    const response = await fetch(`${serverUrl}/dev/inbox.json`)
+    const mails: Mail[] = await response.json()
     const own = mails.filter(({ to, subject }) => to === address && codeFirst.test(subject))
     return own.length >= count ? own[0] : undefined
   }

@@ -1,5 +1,5 @@
-// A load balancer that sends every request to another instance than the one before, so that state
-// in an instance's memory cannot be relied on.
+// A round-robin load balancer: consecutive requests reach different instances, so that no test can
+// rely on state in the memory of one instance.
 import { once } from 'node:events'
 import {
   createServer,
@@ -16,20 +16,20 @@ export interface Proxied {
 }
 
 export class RoundRobinProxy {
-  /** Every request and the instance that answered it. */
-  readonly seen: Proxied[] = []
-  /** The instance of a request, if they do not take turns. */
+  /** All requests and their instances, in order. */
+  readonly requests: Proxied[] = []
+  /** Selects the instance of a request; undefined selects round robin. */
   instanceFor: ((path: string) => number) | undefined
   readonly #instances: string[] = []
   readonly #server: Server
   /**
-   * Writes take turns, and so do the reads of each path: the second request of a kind reaches
-   * another instance than the first.
+   * Writes rotate over the instances, and so do the reads of each path: the second request of a
+   * kind reaches another instance than the first.
    */
   readonly #turns = new Map<string, number>()
 
   private constructor() {
-    this.#server = createServer((incoming, outgoing) => this.#pass(incoming, outgoing))
+    this.#server = createServer((incoming, outgoing) => this.#forward(incoming, outgoing))
   }
 
   static async start(): Promise<RoundRobinProxy> {
@@ -48,22 +48,22 @@ export class RoundRobinProxy {
   }
 
   instanceOf(call: string): number | undefined {
-    return this.seen.find((request) => request.call === call)?.instance
+    return this.requests.find((request) => request.call === call)?.instance
   }
 
-  #pass(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  #forward(incoming: IncomingMessage, outgoing: ServerResponse): void {
     const path = incoming.url ?? ''
     const instance =
       this.instanceFor?.(path) ?? this.#turnOf(incoming.method === 'GET' ? path : 'write')
-    this.seen.push({ call: `${incoming.method} ${incoming.url}`, instance })
+    this.requests.push({ call: `${incoming.method} ${incoming.url}`, instance })
     const headers = { ...incoming.headers, 'x-forwarded-for': incoming.socket.remoteAddress }
     const onward = request(`${this.#instances[instance]}${incoming.url}`, {
       method: incoming.method,
       headers,
     })
-    onward.on('response', (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(outgoing)
+    onward.on('response', (response) => {
+      outgoing.writeHead(response.statusCode ?? 502, response.headers)
+      response.pipe(outgoing)
     })
     onward.on('error', () => outgoing.writeHead(502).end())
     incoming.pipe(onward)

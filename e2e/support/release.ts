@@ -1,6 +1,6 @@
 // Another release of Sana, pages and program, built from source: the newest one recorded in
-// backend/test/chaos, or, while there is none, the present sources with other names for all scripts
-// of the pages.
+// backend/test/chaos, or, without one, the current sources with other names for all scripts of
+// the pages.
 import {
   cpSync,
   mkdtempSync,
@@ -39,7 +39,7 @@ export async function buildAnotherRelease(): Promise<Release> {
   const commit = releasesBefore().at(-1)
   if (!commit) copySources(tree)
   else if (!(await checkOut(commit, sources, tree)))
-    throw new Error(`${commit} is not in the history that is here`)
+    throw new Error(`${commit} is not in the history of this checkout`)
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
   const vite = join(tree, 'node_modules/vite/bin/vite.js')
   const env = { ...process.env, NODE_ENV: 'production' }
@@ -52,7 +52,7 @@ export async function buildAnotherRelease(): Promise<Release> {
   return { program, remove: () => rmSync(folder, { recursive: true }) }
 }
 
-/** Changes each module of the pages, and so the name of each script. */
+/** Copies the sources and changes each module of the pages, and so the name of each script. */
 function copySources(tree: string): void {
   for (const name of sources) cpSync(join(root, name), join(tree, name), { recursive: true })
   const pages = join(tree, 'frontend/src')

@@ -9,15 +9,15 @@ import { freePort } from '../../scripts/lib/ports.mjs'
 
 interface Options {
   databaseUrl: string
-  /** Its working directory, which has its development key, as in a checkout. */
+  /** Its working directory, where it stores its development key. */
   folder: string
   /** The browser's address of the server, if it is not the server's own. */
   publicUrl?: string
-  /** Or the host name in the browser's address. */
+  /** The host name in the address, if publicUrl is not set. */
   host?: string
   /** The number of proxies in front of it. */
   hops?: number
-  /** The text of its apps file; with one it opens a gate. */
+  /** The text of its apps file; with apps it starts a gate. */
   apps?: string | undefined
   /** A program other than bin/sana. */
   program?: string
@@ -29,7 +29,7 @@ export class Server {
   readonly publicUrl: string
   /** The proxies' address of its gate, if it has apps. */
   readonly gateUrl: string
-  /** Its whole output, over all its starts. */
+  /** The output of all its processes. */
   log = ''
   #child: ChildProcess | undefined
 
@@ -49,7 +49,7 @@ export class Server {
     return server
   }
 
-  /** Starts it, at the same address as before, and waits until it is ready. */
+  /** Starts the process at the same address as before, and waits until it is ready. */
   async start(): Promise<void> {
     const { databaseUrl, folder, hops = 0, apps, program = binary } = this.options
     const env = {
@@ -70,15 +70,15 @@ export class Server {
       timeout: 30_000,
     })
     if (!ready || child.exitCode !== null)
-      throw new Error(`bin/sana does not get ready:\n${this.log}`)
+      throw new Error(`bin/sana did not become ready:\n${this.log}`)
   }
 
   async #isReady(): Promise<boolean> {
-    const answer = await fetch(`${this.url}/readyz`).catch(() => undefined)
-    return answer?.ok ?? false
+    const response = await fetch(`${this.url}/readyz`).catch(() => undefined)
+    return response?.ok ?? false
   }
 
-  /** Sends SIGKILL: it cannot shut down gracefully. */
+  /** Sends SIGKILL, which allows no graceful shutdown. */
   async kill(): Promise<void> {
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return

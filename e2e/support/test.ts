@@ -1,6 +1,6 @@
-// The test function of this folder: a database, a server and a page for every test, and promises
-// that every test checks: no error in the console, the focus never lost, and nothing stored in the
-// browser but the cookie.
+// The test function of this folder: a database, a server and a page for every test. After every
+// test it checks that the console has no error, that the focus was never lost, and that the browser
+// stores only the cookie.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,14 +22,14 @@ interface Fixtures {
 }
 
 export const test = base.extend<Fixtures>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads what a test needs
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures
   folder: async ({}, use) => {
     const folder = mkdtempSync(join(tmpdir(), 'sana-e2e-'))
     await use(folder)
     rmSync(folder, { recursive: true, force: true })
   },
 
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads what a test needs
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures
   database: async ({}, use) => {
     const database = await createDatabase()
     await use(database)
@@ -53,36 +53,36 @@ export const test = base.extend<Fixtures>({
   baseURL: ({ address }, use) => use(address),
 
   page: async ({ page }, use) => {
-    const complaints = watchForComplaints(page)
-    // In the page alone: frames without scripts, such as those of mails, would report this one.
-    page.on('domcontentloaded', () => page.evaluate(complainOfLostFocus).catch(() => {}))
+    const consoleErrors = collectConsoleErrors(page)
+    // Only in the page: frames without scripts, such as those of mails, would report an error.
+    page.on('domcontentloaded', () => page.evaluate(reportLostFocus).catch(() => {}))
     await use(page)
     const isLost = () => page.evaluate('globalThis.isFocusLost?.() ?? false').catch(() => false)
     await expect.poll(isLost, 'the focus is lost').toBe(false)
-    expect(complaints, 'errors and warnings in the console').toEqual([])
-    if (page.url().startsWith('http')) expect(await keptInBrowser(page)).toEqual([])
+    expect(consoleErrors, 'errors and warnings in the console').toEqual([])
+    if (page.url().startsWith('http')) expect(await storedInBrowser(page)).toEqual([])
   },
 })
 
-/** Records the browser's complaints: errors of scripts, and violations of the page's policies. */
-function watchForComplaints(page: Page): string[] {
-  const complaints: string[] = []
-  page.on('pageerror', (error) => complaints.push(String(error)))
+/** Records uncaught errors of scripts, and errors and warnings in the console. */
+function collectConsoleErrors(page: Page): string[] {
+  const consoleErrors: string[] = []
+  page.on('pageerror', (error) => consoleErrors.push(String(error)))
   page.on('console', (message) => {
-    // The browser logs every answer of 400 and above, and every lost connection; tests cause both
+    // The browser logs every status of 400 and above, and every lost connection; tests cause both
     // on purpose.
     if (message.text().startsWith('Failed to load resource')) return
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
+    if (['error', 'warning'].includes(message.type())) consoleErrors.push(message.text())
   })
-  return complaints
+  return consoleErrors
 }
 
 /**
- * Runs in the page. Complains if the focused element was removed and no other has the focus for
- * three seconds: users of a keyboard or a screen reader would be at the top of the document.
+ * Runs in the page. It logs an error if the focused element was removed and no other has the focus
+ * for three seconds: users of a keyboard or a screen reader would be at the top of the document.
  */
-function complainOfLostFocus() {
-  if (document.scripts.length === 0) return // such a page may forbid all scripts
+function reportLostFocus() {
+  if (document.scripts.length === 0) return // the policy of such a page may forbid all scripts
   let last: Element | undefined
   let ticks = 0
   document.addEventListener('focusin', ({ target }) => {
@@ -101,7 +101,7 @@ function complainOfLostFocus() {
  * The data that the page has stored for scripts to read, except the address that signed in last and
  * the chosen language.
  */
-export function keptInBrowser(page: Page): Promise<string[]> {
+export function storedInBrowser(page: Page): Promise<string[]> {
   return page.evaluate(async () => [
     ...Object.keys(localStorage).filter((name) => !['email', 'language'].includes(name)),
     ...Object.keys(sessionStorage),

@@ -1,4 +1,4 @@
-// A visitor without a browser, who signs in over HTTP and stores the cookies.
+// A client without a browser that signs in over HTTP and stores the cookies.
 import { randomUUID } from 'node:crypto'
 import { readCode } from './mail'
 
@@ -12,31 +12,31 @@ export class Visitor {
 
   async signIn(): Promise<void> {
     // Each 401 sets the browser token.
-    await this.whoAmI()
+    await this.currentUser()
     await this.#call('POST', '/api/auth/code', { email: this.address })
     const { code } = await readCode(this.url, this.address)
     await this.#call('POST', '/api/auth/verify', { code })
   }
 
-  /** The address that this visitor is signed in with, if any. */
-  async whoAmI(): Promise<string | undefined> {
-    const answer = await this.#call('GET', '/api/auth/session')
-    return answer.ok ? (await answer.json()).user.email : undefined
+  /** The address of the signed-in user, if any. */
+  async currentUser(): Promise<string | undefined> {
+    const response = await this.#call('GET', '/api/auth/session')
+    return response.ok ? (await response.json()).user.email : undefined
   }
 
   async #call(method: string, path: string, body?: object): Promise<Response> {
     const cookies = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const headers = { Cookie: cookies, Origin: this.url, 'Content-Type': 'application/json' }
-    const answer = await fetch(`${this.url}${path}`, {
+    const response = await fetch(`${this.url}${path}`, {
       method,
       headers,
       ...(body && { body: JSON.stringify(body) }),
     })
-    if (!answer.ok && method !== 'GET') throw new Error(`${method} ${path}: ${answer.status}`)
-    for (const cookie of answer.headers.getSetCookie()) {
+    if (!response.ok && method !== 'GET') throw new Error(`${method} ${path}: ${response.status}`)
+    for (const cookie of response.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? []
       this.#cookies.set(name, value)
     }
-    return answer
+    return response
   }
 }

@@ -10,7 +10,7 @@ export const codeField = (page: Page) => page.getByLabel('6-digit code')
 export const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name })
 export const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
 
-export async function askForCode(page: Page, email = address): Promise<void> {
+export async function requestCode(page: Page, email = address): Promise<void> {
   await page.goto('/')
   await page.getByLabel('Email address').fill(email)
   await button(page, 'Email me a code').click()
@@ -24,7 +24,7 @@ export async function expectSignedIn(page: Page, email = address, timeout?: numb
 
 /** Signs in with another browser of the same user. */
 export async function signInToo(page: Page, server: Server, mails = 2): Promise<void> {
-  await askForCode(page)
+  await requestCode(page)
   const { code } = await readCode(server.url, address, mails)
   await codeField(page).fill(code)
   await expectSignedIn(page)
@@ -32,7 +32,7 @@ export async function signInToo(page: Page, server: Server, mails = 2): Promise<
 
 /** The complete sign-in; the page is signed in afterwards. */
 export async function signIn(page: Page, serverUrl: string, email = address): Promise<void> {
-  await askForCode(page, email)
+  await requestCode(page, email)
   const { code } = await readCode(serverUrl, email)
   await codeField(page).fill(code)
   await expectSignedIn(page, email)

@@ -1,6 +1,6 @@
 // A page of the workbench for tests, and the faults that it reports.
 import { test as base, type Page } from '@playwright/test'
-import { given } from '../support/chromium'
+import { requiredVariable } from '../support/chromium'
 
 declare global {
   interface Window {
@@ -20,11 +20,11 @@ export const desktop = { width: 1280, height: 800 }
 export const narrow = { width: 320, height: 640 }
 
 // One page for all tests of a worker: opening a new one takes longer than the test.
-export const test = base.extend<object, { stage: Page }>({
-  stage: [
+export const test = base.extend<object, { workbench: Page }>({
+  workbench: [
     async ({ browser }, use) => {
       const page = await browser.newPage({
-        baseURL: given('SANA_WORKBENCH'),
+        baseURL: requiredVariable('SANA_WORKBENCH'),
         reducedMotion: 'reduce',
       })
       await use(page)
@@ -84,13 +84,13 @@ export async function contrastFaults(page: Page, colorScheme: 'light' | 'dark'):
   return page.evaluate(() => window.workbench.contrastFaults())
 }
 
-export async function withLargeText<T>(page: Page, look: () => Promise<T>): Promise<T> {
+export async function withLargeText<T>(page: Page, inspect: () => Promise<T>): Promise<T> {
   const enlarge = (size: string) =>
     page.evaluate((size) => {
       document.documentElement.style.fontSize = size
     }, size)
   await enlarge('200%')
-  const seen = await look()
+  const result = await inspect()
   await enlarge('')
-  return seen
+  return result
 }

@@ -8,29 +8,29 @@ const folder = new URL('../backend/mail/templates/testdata/', import.meta.url)
 const languages = ['en', 'de', 'fr', 'es', 'ja']
 
 /** The mails in a language: their names, without language and extension. */
-function letters(language: string): string[] {
-  const ending = `.${language}.html`
+function mailNames(language: string): string[] {
+  const suffix = `.${language}.html`
   return readdirSync(folder)
-    .filter((name) => name.endsWith(ending))
-    .map((name) => name.slice(0, -ending.length))
+    .filter((name) => name.endsWith(suffix))
+    .map((name) => name.slice(0, -suffix.length))
 }
 
 test.use({ viewport: { width: 320, height: 800 } })
 
 for (const language of languages) {
-  test(`mails in ${language} fit into a window of 320 px, in light and in dark, and load nothing`, async ({
+  test(`mails in ${language} fit into 320 px, in light and dark, and load nothing`, async ({
     page,
   }) => {
-    expect(letters(language)).toContain('sign_in_code')
-    expect(letters(language)).toEqual(letters('en'))
+    expect(mailNames(language)).toContain('sign_in_code')
+    expect(mailNames(language)).toEqual(mailNames('en'))
     const requests: string[] = []
     page.on('request', (request) => requests.push(request.url()))
-    for (const name of letters(language)) {
+    for (const name of mailNames(language)) {
       await page.setContent(readFileSync(new URL(`${name}.${language}.html`, folder), 'utf8'))
       const backgrounds = new Set<string>()
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme })
-        expect.soft(await cutOff(page), `${name}, ${colorScheme}`).toEqual([])
+        expect.soft(await clippedElements(page), `${name}, ${colorScheme}`).toEqual([])
         expect.soft(await axeFaults(page), `${name}, ${colorScheme}`).toEqual([])
         backgrounds.add(await page.evaluate(() => getComputedStyle(document.body).backgroundColor))
       }
@@ -44,7 +44,7 @@ for (const language of languages) {
  * Elements that make the page scroll sideways, extend beyond the window, or do not fit into their
  * box.
  */
-function cutOff(page: Page): Promise<string[]> {
+function clippedElements(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const root = document.documentElement
     const outside = [...document.body.querySelectorAll('*:not(br)')].filter((element) => {

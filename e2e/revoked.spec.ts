@@ -3,17 +3,17 @@ import { readCode } from './support/mail'
 import { test } from './support/test'
 import {
   address,
-  askForCode,
   button,
   codeField,
   expectSignedIn,
   heading,
+  requestCode,
   signIn,
 } from './support/walk'
 
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
 
-test('a browser whose session was revoked elsewhere says so, until its user signs in again', async ({
+test('a browser whose session was revoked shows the reason until the next sign-in', async ({
   page,
   browser,
   sana,
@@ -21,12 +21,12 @@ test('a browser whose session was revoked elsewhere says so, until its user sign
 }) => {
   await signIn(page, sana.url)
   const other = await browser.newContext({ userAgent: firefox, baseURL: url })
-  const elsewhere = await other.newPage()
-  await askForCode(elsewhere)
+  const otherPage = await other.newPage()
+  await requestCode(otherPage)
   const { code } = await readCode(sana.url, address, 2)
-  await codeField(elsewhere).fill(code)
-  await expectSignedIn(elsewhere)
-  const status = await elsewhere.evaluate(
+  await codeField(otherPage).fill(code)
+  await expectSignedIn(otherPage)
+  const status = await otherPage.evaluate(
     async () => (await fetch('/api/sessions', { method: 'DELETE' })).status,
   )
   expect(status).toBe(204)
@@ -34,10 +34,10 @@ test('a browser whose session was revoked elsewhere says so, until its user sign
 
   await page.reload()
   await expect(heading(page, 'Sign in')).toBeVisible()
-  const why = page.getByRole('status').filter({ hasText: 'You signed out of all your devices' })
-  await expect(why).toContainText('using Firefox on Linux')
+  const reason = page.getByRole('status').filter({ hasText: 'You signed out of all your devices' })
+  await expect(reason).toContainText('using Firefox on Linux')
   await page.reload()
-  await expect(why).toBeVisible()
+  await expect(reason).toBeVisible()
 
   await page.getByLabel('Email address').fill(address)
   await button(page, 'Email me a code').click()
