@@ -54,9 +54,11 @@ async function main() {
 /** @param {string} mark */
 function cardOf(mark) {
   return `<style>
-  main { display: grid; place-content: center; justify-items: center; height: 630px; background: #1d5a4c }
+  main { display: grid; place-content: center; justify-items: center }
+  main { height: 630px; background: #1d5a4c }
   div { width: 560px; margin: -60px 0 -90px }
-  p { margin: 0; font: 600 84px/1 'Inter', 'Helvetica Neue', 'DejaVu Sans', sans-serif; letter-spacing: -0.02em; color: #f6f4ee }
+  p { margin: 0; font: 600 84px/1 'Inter', 'Helvetica Neue', 'DejaVu Sans', sans-serif }
+  p { letter-spacing: -0.02em; color: #f6f4ee }
 </style>
 <main><div>${mark}</div><p>Sana</p></main>`
 }

@@ -51,9 +51,8 @@ async function main() {
     await browser.close()
     close()
   }
-  console.log(
-    `${states.length * 4} pictures in .data/pictures; look at the sheets: ${sheetNames().join(', ')}`,
-  )
+  const sheets = sheetNames().join(', ')
+  console.log(`${states.length * 4} pictures in .data/pictures; look at the sheets: ${sheets}`)
   return 0
 }
 

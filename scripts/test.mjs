@@ -21,8 +21,8 @@ import { startTestPostgres } from './lib/test-postgres.mjs'
 import { checkVersions } from './lib/versions.mjs'
 import { buildWorkbench, serveWorkbench } from './lib/workbench.mjs'
 
-const usage = `npm test                                checks, tests of the pages, Go packages in their
-                                        short form, and one walk, in minutes
+const usage = `npm test                                checks, tests of the pages, Go packages in
+                                        their short form, and one walk, in minutes
 npm run test:all                        everything: also the race detector, whole programs,
                                         faults, proxies, every page in every state, every walk;
                                         CI runs it

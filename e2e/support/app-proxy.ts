@@ -1,5 +1,5 @@
-// A reverse proxy in front of Sana and of one app, which sends the gate a request before each request
-// of the app ("forward-auth"). Browsers resolve names below localhost themselves.
+// A reverse proxy in front of Sana and of one app, which sends the gate a request before each
+// request of the app ("forward-auth"). Browsers resolve names below localhost themselves.
 import { once } from 'node:events'
 import {
   createServer,

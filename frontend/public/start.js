@@ -31,14 +31,16 @@
   }
 
   // The newest browser APIs that the program needs.
-  if (!(window.AbortSignal && AbortSignal.any && AbortSignal.timeout && window.URL && URL.canParse)) return say('old')
+  var signal = window.AbortSignal
+  if (!(signal && signal.any && signal.timeout && window.URL && URL.canParse)) return say('old')
 
   addEventListener(
     'error',
     function (event) {
       if (event.target.nodeName === 'SCRIPT') reloadOnce()
       // An error of the program, not of an extension, before it has rendered anything.
-      else if (!main.firstChild && String(event.filename).indexOf(location.origin + '/') === 0) say('broken')
+      else if (!main.firstChild && String(event.filename).indexOf(location.origin + '/') === 0)
+        say('broken')
     },
     true,
   )

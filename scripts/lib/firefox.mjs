@@ -100,9 +100,8 @@ export class Firefox {
    */
   async until(expression) {
     if (await waitFor(async () => (await this.evaluate(expression)) === true, limits)) return
-    throw new Problem(
-      `This did not become true in Firefox: ${expression}\nThe page: ${await this.evaluate(allText)}`,
-    )
+    const text = await this.evaluate(allText)
+    throw new Problem(`This did not become true in Firefox: ${expression}\nThe page: ${text}`)
   }
 
   /**

@@ -46,8 +46,10 @@ async function buildCommit(commit, dir) {
     if (!(await checkOut(commit, sources, tree)))
       return 'is not in the local history (run git fetch --unshallow)'
     const libraries = await run('go', ['list', '-deps', './backend'], { cwd: tree })
-    if (!libraries.ok)
-      return `has libraries that cannot be downloaded: ${libraries.output.trim().split('\n').at(-1)}`
+    if (!libraries.ok) {
+      const reason = libraries.output.trim().split('\n').at(-1)
+      return `has libraries that cannot be downloaded: ${reason}`
+    }
     await compile(
       `Building the previous release ${commit}`,
       join(dir, commit),

@@ -58,10 +58,8 @@ async function runStep({ run, needs = [] }, failed) {
     return { ok: true, words: `  ok ${seconds(started)}${remark ? `, ${remark}` : ''}` }
   } catch (error) {
     interrupted.throwIfAborted()
-    return {
-      ok: false,
-      words: `${error instanceof Problem ? error.message : error.stack}\n  FAILED ${seconds(started)}`,
-    }
+    const reason = error instanceof Problem ? error.message : error.stack
+    return { ok: false, words: `${reason}\n  FAILED ${seconds(started)}` }
   }
 }
 

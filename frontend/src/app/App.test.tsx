@@ -26,7 +26,7 @@ import {
   signedIn,
   unavailable,
 } from '../shared/testing/server'
-import { pass, settled, show } from '../shared/testing/time'
+import { advance, settle, setVisibility } from '../shared/testing/time'
 import { App } from './App'
 import { loadPages } from './lazyPages'
 
@@ -36,23 +36,23 @@ async function open(url: string, replies: Record<string, Reply | Reply[]> = {}) 
   history.replaceState(null, '', url)
   const server = new FakeServer(replies)
   render(<App />)
-  await settled()
+  await settle()
   return server
 }
 const field = () => screen.getByLabelText<HTMLInputElement>('Email address')
 const heading = () => screen.getByRole('heading', { level: 1 })
 const press = async (name: string) => {
   fireEvent.click(screen.getByRole('button', { name }))
-  await settled()
+  await settle()
 }
 const go = async (path: string) => {
   history.pushState(null, '', path)
   dispatchEvent(new PopStateEvent('popstate'))
-  await settled()
+  await settle()
 }
 const type = async (label: string, value: string) => {
   fireEvent.input(screen.getByLabelText(label), { target: { value } })
-  await settled()
+  await settle()
 }
 
 beforeAll(async () => {
@@ -64,7 +64,7 @@ beforeEach(() => {
   globalThis.scrollTo = () => {}
 })
 
-test('from the address over the code to the home page', async () => {
+test('a sign-in leads from the address over the code to the home page', async () => {
   await open('/', {
     [session]: [notSignedIn(), json(signedIn)],
     'POST /api/auth/code': json(codeRequest(), 202),
@@ -85,7 +85,7 @@ test('from the address over the code to the home page', async () => {
   expect(screen.getAllByText('grace@example.org')[0]).toBeTruthy()
 })
 
-test('a sign-in on a code page that came without a session leads to the home page', async () => {
+test('a sign-in on a code page served without a session leads to the home page', async () => {
   document.documentElement.dataset.session = 'none'
   const server = await open('/verify', {
     [session]: json(signedIn),
@@ -97,7 +97,7 @@ test('a sign-in on a code page that came without a session leads to the home pag
   expect(server.count(session)).toBe(1)
 })
 
-test('a form that came without a session does not ask who is signed in', async () => {
+test('a form served without a session does not read the session', async () => {
   document.documentElement.dataset.session = 'none'
   const server = await open('/')
   expect(heading().textContent).toBe('Sign in')
@@ -123,13 +123,13 @@ describe('a visitor from an app', () => {
   const enter = '/enter?host=wiki.example.org&path=%2Fpage&nonce_hash=abc'
   const fromWiki = `/?next=${encodeURIComponent(enter)}`
   const app = { 'GET /api/apps/{host}': json({ id: 'wiki', name: 'Wiki' }) }
-  let left: MockInstance<(url: string | URL) => void>
+  let navigated: MockInstance<(url: string | URL) => void>
   beforeEach(() => {
-    left = vi.spyOn(location, 'replace').mockImplementation(() => {})
+    navigated = vi.spyOn(location, 'replace').mockImplementation(() => {})
   })
-  afterEach(() => left.mockRestore())
+  afterEach(() => navigated.mockRestore())
 
-  test('reads its name, asks for a code for it, and is led back there', async () => {
+  test('sees the name of the app, requests a code for it, and returns there', async () => {
     const server = await open(fromWiki, {
       ...app,
       [session]: [notSignedIn(), json(signedIn)],
@@ -137,7 +137,7 @@ describe('a visitor from an app', () => {
       'GET /api/auth/code': json(pendingCode()),
       'POST /api/auth/verify': json({ ...signedIn, created: true }),
     })
-    await settled()
+    await settle()
     expect(screen.getByText('Sign in to continue to Wiki.')).toBeTruthy()
     await type('Email address', 'grace@example.org')
     await press('Email me a code')
@@ -146,27 +146,27 @@ describe('a visitor from an app', () => {
       arrival: { host: 'wiki.example.org', path: '/page', nonce_hash: 'abc' },
     })
     await type('6-digit code', '123456')
-    expect(left).toHaveBeenCalledWith(enter)
+    expect(navigated).toHaveBeenCalledWith(enter)
   })
 
-  test('who is signed in already continues at once', async () => {
+  test('that is signed in continues at once', async () => {
     await open(fromWiki, { [session]: json(signedIn) })
-    expect(left).toHaveBeenCalledWith(enter)
+    expect(navigated).toHaveBeenCalledWith(enter)
   })
 
-  test('that requires a newer sign-in enters a code first', async () => {
+  test('that needs a fresh sign-in enters a code first', async () => {
     await open(`${fromWiki}&fresh=1`, {
       [session]: json(signedIn),
       'POST /api/auth/code': json(codeRequest(), 202),
       'GET /api/auth/code': json(pendingCode()),
       'POST /api/auth/verify': json({ ...signedIn, created: false }),
     })
-    expect(left).not.toHaveBeenCalled()
+    expect(navigated).not.toHaveBeenCalled()
     await type('6-digit code', '123456')
-    expect(left).toHaveBeenCalledWith(enter)
+    expect(navigated).toHaveBeenCalledWith(enter)
   })
 
-  test('is led back by the link in the mail, which also names the app', async () => {
+  test('returns with the link in the mail, which also names the app', async () => {
     await open('/verify#c=123456', {
       [session]: [notSignedIn(), json(signedIn)],
       'GET /api/auth/code': json(pendingCode({ app: { id: 'wiki', name: 'Wiki', enter } })),
@@ -174,7 +174,7 @@ describe('a visitor from an app', () => {
     })
     expect(screen.getByText('Sign in to continue to Wiki.')).toBeTruthy()
     await press('Sign in')
-    expect(left).toHaveBeenCalledWith(enter)
+    expect(navigated).toHaveBeenCalledWith(enter)
   })
 })
 
@@ -195,7 +195,7 @@ test('the start page lists the apps that the user may open', async () => {
   expect(screen.getByText('Previews').closest('a')).toBeNull()
 })
 
-test('A-27: a sign-in leads nowhere outside', async () => {
+test('A-27: a sign-in leads to no other origin', async () => {
   await open('/?next=%2F%2Fevil.example', { [session]: json(signedIn) })
   expect(location.pathname).toBe('/')
   expect(heading().textContent).toBe('Hello, Grace')
@@ -205,17 +205,17 @@ test.each([
   ['a 503', unavailable(), 'Sana is temporarily unavailable.'],
   ['a page of a proxy', html(502), 'We can’t reach Sana right now.'],
   ['a lost network', 'lost' as const, 'We can’t reach Sana right now.'],
-])('%s does not sign anybody out: it is said, and asked again', async (_, reply, words) => {
+])('%s does not sign users out: it is reported and retried', async (_, reply, words) => {
   const server = await open('/', { [session]: [json(signedIn), reply, json(signedIn)] })
-  await show('visible')
+  await setVisibility('visible')
   expect(heading().textContent).toBe('Hello, Grace')
   expect(screen.getByText(new RegExp(words))).toBeTruthy()
-  await pass(1000)
+  await advance(1000)
   expect(server.count(session)).toBe(3)
   expect(screen.queryByText(new RegExp(words))).toBeNull()
 })
 
-describe('a fault of the program', () => {
+describe('an error of the program', () => {
   const fault = 'Something went wrong on our side.'
   const breakBrowser = () => {
     vi.stubGlobal('reportError', vi.fn())
@@ -224,14 +224,14 @@ describe('a fault of the program', () => {
     })
   }
 
-  test('while the page reads is not shown as one of the network', async () => {
+  test('during a read is not shown as a network error', async () => {
     breakBrowser()
     await open('/')
     expect(screen.getByRole('alert').textContent).toBe(fault)
     expect(reportError).toHaveBeenCalledWith(expect.any(TypeError))
   })
 
-  test('while a form is sent is said beside it', async () => {
+  test('during a submit is shown beside the form', async () => {
     await open('/', { [session]: notSignedIn() })
     breakBrowser()
     await type('Email address', 'ada@example.org')
@@ -240,7 +240,7 @@ describe('a fault of the program', () => {
     expect(screen.getByLabelText<HTMLInputElement>('Email address').value).toBe('ada@example.org')
   })
 
-  test('while a page is drawn is said in place of the page', async () => {
+  test('during rendering is shown instead of the page', async () => {
     vi.stubGlobal('reportError', vi.fn())
     const broken = event(0, 'signed_in', { at: 'no time' })
     await open('/', {
@@ -256,8 +256,8 @@ describe('a fault of the program', () => {
 test('a 503 on arrival keeps the page and retries', async () => {
   await open('/', { [session]: [unavailable(), unavailable(), json(signedIn)] })
   expect(screen.getByRole('alert').textContent).toContain('Sana is temporarily unavailable.')
-  await pass(1000)
-  await pass(2000)
+  await advance(1000)
+  await advance(2000)
   expect(heading().textContent).toBe('Hello, Grace')
 })
 
@@ -270,20 +270,20 @@ test('a button retries at once', async () => {
 test('errors while the sign-in form is open keep the typed text', async () => {
   await open('/', { [session]: [notSignedIn(), unavailable(), notSignedIn()] })
   await type('Email address', 'ada@exam')
-  await show('visible')
+  await setVisibility('visible')
   expect(screen.getByText(/We’ll keep trying/)).toBeTruthy()
   expect(screen.getByLabelText<HTMLInputElement>('Email address').value).toBe('ada@exam')
 })
 
 test('a sign-in in another tab is noticed on return', async () => {
   await open('/', { [session]: [notSignedIn(), json(signedIn)] })
-  await show('visible')
+  await setVisibility('visible')
   expect(heading().textContent).toBe('Hello, Grace')
 })
 
 test('a session revoked elsewhere is noticed on return, with a message', async () => {
   await open('/', { [session]: [json(signedIn), notSignedIn()] })
-  await show('visible')
+  await setVisibility('visible')
   expect(heading().textContent).toBe('Sign in')
   expect(screen.getByText('Your session has ended.')).toBeTruthy()
   expect(document.body.textContent).not.toContain('grace@example.org')
@@ -310,7 +310,7 @@ test('a session revoked while its page was open shows the reason on return', asy
       notSignedIn({ signed_out: { reason: 'ended_elsewhere', by: 'Safari on iOS' } }),
     ],
   })
-  await show('visible')
+  await setVisibility('visible')
   expect(screen.getByText('You were signed out from another device (Safari on iOS).')).toBeTruthy()
   expect(screen.queryByText(/Your session has ended/)).toBeNull()
 })
@@ -321,9 +321,9 @@ test.each([
     'on return to another tab',
     [json(signedIn), notSignedIn({ signed_out: { reason: 'signed_out' } })],
   ],
-])('whoever has signed out here is told nothing, %s', async (_, replies) => {
+])('a sign-out in this browser shows no reason, %s', async (_, replies) => {
   await open('/', { [session]: replies })
-  await show('visible')
+  await setVisibility('visible')
   expect(heading().textContent).toBe('Sign in')
   expect(document.body.textContent).not.toMatch(/signed out|has ended/i)
 })
@@ -363,19 +363,19 @@ test('a session that began and was revoked on one page shows the reason too', as
 test.each([
   ['is no longer known', [notSignedIn({ signed_out: idle }), notSignedIn()]],
   ['becomes known', [notSignedIn(), notSignedIn({ signed_out: idle })]],
-])('whoever is typing keeps the place when the reason %s', async (_, replies) => {
+])('typed text and focus stay when the reason %s', async (_, replies) => {
   await open('/', { [session]: replies })
   const field = screen.getByLabelText<HTMLInputElement>('Email address')
   field.focus()
   await type('Email address', 'ada@exam')
   const select = vi.spyOn(field, 'select')
-  await show('visible')
+  await setVisibility('visible')
   expect(document.activeElement).toBe(field)
   expect(field.value).toBe('ada@exam')
   expect(select).not.toHaveBeenCalled()
 })
 
-test('signing out leaves nothing of the user on the page, even if the network fails right after', async () => {
+test("a sign-out removes the user's data, even if the network fails afterwards", async () => {
   const server = await open('/', {
     [session]: [json(signedIn), 'lost', notSignedIn()],
     'POST /api/auth/sign-out': noContent(),
@@ -383,26 +383,26 @@ test('signing out leaves nothing of the user on the page, even if the network fa
   await press('Sign out')
   expect(server.calls).toContain('POST /api/auth/sign-out')
   expect(document.body.textContent).not.toContain('grace@example.org')
-  await pass(1000)
+  await advance(1000)
   expect(screen.getByText('You’ve signed out.')).toBeTruthy()
   expect(screen.getByLabelText<HTMLInputElement>('Email address').value).toBe('')
   expect(document.activeElement).toBe(heading())
 })
 
-test('a sign-out whose answer is lost is repeated, and leaves nothing of the user', async () => {
+test('a sign-out whose response is lost is repeated', async () => {
   const server = await open('/', {
     [session]: [json(signedIn), notSignedIn()],
     'POST /api/auth/sign-out': ['lost', noContent()],
   })
   await press('Sign out')
   expect(screen.getByRole('alert').textContent).toContain('We’ll keep trying.')
-  await pass(1000)
+  await advance(1000)
   expect(server.count('POST /api/auth/sign-out')).toBe(2)
   expect(screen.getByText('You’ve signed out.')).toBeTruthy()
   expect(document.body.textContent).not.toContain('grace@example.org')
 })
 
-test('a sign-out that fails says so, and the user is still signed in', async () => {
+test('a failed sign-out is reported, and the user is still signed in', async () => {
   await open('/', { [session]: json(signedIn), 'POST /api/auth/sign-out': unavailable() })
   await press('Sign out')
   expect(screen.getByRole('alert').textContent).toContain('You’re still signed in')
@@ -417,15 +417,15 @@ test('the form keeps the address after a session is lost', async () => {
   })
   await type('Email address', 'grace@example.org')
   await press('Email me a code')
-  await pass(1000)
+  await advance(1000)
   expect(screen.getByText(/no longer valid in this browser/)).toBeTruthy()
   expect(screen.getByLabelText<HTMLInputElement>('Email address').value).toBe('grace@example.org')
 })
 
-test('a network that comes back is used at once', async () => {
+test('a restored network is used at once', async () => {
   await open('/', { [session]: [unavailable({ retry_after: 30 }), json(signedIn)] })
   dispatchEvent(new Event('online'))
-  await settled()
+  await settle()
   expect(heading().textContent).toBe('Hello, Grace')
 })
 
@@ -441,7 +441,7 @@ test('a lost sign-in leads to the form, with the reason and the address', async 
   expect(screen.getByLabelText<HTMLInputElement>('Email address').value).toBe('grace@example.org')
 })
 
-test('an address of no page is not found, and leads on', async () => {
+test('an unknown path shows a page with a link to the start', async () => {
   const server = await open('/nowhere')
   expect(heading().textContent).toBe('Page not found')
   expect(document.title).toBe('Page not found – Sana')
@@ -450,7 +450,7 @@ test('an address of no page is not found, and leads on', async () => {
 })
 
 describe('the address that signed in last', () => {
-  test('is there on the next visit, and gone for another user', async () => {
+  test('is filled in on the next visit, and removed for another user', async () => {
     localStorage.setItem('email', 'grace@example.org')
     await open('/', { [session]: notSignedIn() })
     expect(field().value).toBe('grace@example.org')
@@ -462,7 +462,7 @@ describe('the address that signed in last', () => {
     expect(field().value).toBe('')
   })
 
-  test('is kept by a sign-in, not by a request for a code', async () => {
+  test('is stored by a sign-in, not by a code request', async () => {
     await open('/', {
       [session]: [notSignedIn(), json(signedIn)],
       'POST /api/auth/code': json(codeRequest(), 202),
@@ -473,13 +473,13 @@ describe('the address that signed in last', () => {
     await press('Email me a code')
     expect(localStorage.getItem('email')).toBeNull()
     fireEvent.input(screen.getByLabelText('6-digit code'), { target: { value: '123456' } })
-    await settled()
+    await settle()
     expect(localStorage.getItem('email')).toBe('grace@example.org')
     expect(screen.getByText(/^Welcome!/)).toBeTruthy()
   })
 })
 
-test('the language of the page can be chosen, and goes along with each request', async () => {
+test('the language can be chosen, and is sent with each request', async () => {
   use(allTexts.en, 'en-US')
   const server = await open('/', { [session]: notSignedIn() })
   expect(new Headers(server.requests[0]?.init.headers).get('Accept-Language')).toBe('en-US')

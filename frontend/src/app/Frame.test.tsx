@@ -12,14 +12,14 @@ const first = (
 )
 const shell = /<div id="root" class="Frame-root">(.*)<\/div><\/div>/.exec(page)?.[1] ?? ''
 /** Removes the prefixes of CSS modules, which classes do not have here. */
-const drawn = (html: string) => html.replace(/class="Offline-/g, 'class="')
+const withoutPrefixes = (html: string) => html.replace(/class="Offline-/g, 'class="')
 
-test('the page that comes is the frame as the program draws it, so that nothing changes when that is there', () => {
+test('the served page equals the first render of the program', () => {
   const { container } = render(first)
-  expect(drawn(shell)).toBe(container.innerHTML)
+  expect(withoutPrefixes(shell)).toBe(container.innerHTML)
 })
 
-test('the program takes over the very elements of the page that comes', () => {
+test('the program reuses the elements of the served page', () => {
   document.body.innerHTML = `<div>${shell}</div>`
   const root = document.body.firstElementChild as HTMLElement
   const before = [...root.querySelectorAll('div, main')]

@@ -15,8 +15,8 @@ import {
   unusedKey,
   usedKey,
 } from '../shared/testing/server'
-import { pass, settled, show } from '../shared/testing/time'
-import { field, heading, openInside, press, session, type } from './openInside'
+import { advance, settle, setVisibility } from '../shared/testing/time'
+import { field, heading, openSignedIn, press, session, type } from './openSignedIn'
 
 const stale = () => refusal(403, 'reauthentication_required')
 const pending = json(pendingCode({ email: 'grace@example.net' }))
@@ -25,17 +25,17 @@ const dialog = () => screen.queryByRole('dialog')
 describe('the name', () => {
   const save = 'PATCH /api/account'
 
-  test('that is typed outlives what is read meanwhile', async () => {
-    await openInside('/account', {
+  test('that is typed is not replaced by a read', async () => {
+    await openSignedIn('/account', {
       'GET /api/account': [json(account), json({ ...account, name: 'Ada' })],
     })
     await type('Name', 'Gra')
-    await show('visible')
+    await setVisibility('visible')
     expect(field('Name').value).toBe('Gra')
   })
 
-  test('is shown as the server has taken it, and said to be saved until it is typed in again', async () => {
-    const server = await openInside('/account', { [save]: json({ ...account, name: 'Ada' }) })
+  test('is shown as the server stored it, with a note until the next edit', async () => {
+    const server = await openSignedIn('/account', { [save]: json({ ...account, name: 'Ada' }) })
     await type('Name', '  Ada ')
     await press('Save')
     expect(server.requests.at(-1)?.body).toEqual({ name: '  Ada ' })
@@ -45,8 +45,8 @@ describe('the name', () => {
     expect(screen.queryByText('Saved.')).toBeNull()
   })
 
-  test('that is not saved stays in its field', async () => {
-    await openInside('/account', { [save]: unavailable() })
+  test('that could not be saved stays in its field', async () => {
+    await openSignedIn('/account', { [save]: unavailable() })
     await type('Name', 'Ada')
     await press('Save')
     expect(field('Name').value).toBe('Ada')
@@ -55,19 +55,19 @@ describe('the name', () => {
 })
 
 describe('a change of the address', () => {
-  const ask = 'POST /api/account/email'
+  const request = 'POST /api/account/email'
   const verify = 'POST /api/account/email/verify'
   const read = 'GET /api/account/email'
-  const open = 'New email address'
+  const label = 'New email address'
 
   test('that was requested before a reload continues', async () => {
-    await openInside('/account', { [read]: pending })
+    await openSignedIn('/account', { [read]: pending })
     expect(screen.getByText(/We sent a code to/)).toBeTruthy()
     expect(screen.getByText('grace@example.net')).toBeTruthy()
   })
 
-  test('that is right is said once, and does not show its code again', async () => {
-    const server = await openInside('/account', {
+  test('that succeeds is reported once, and its code is not shown again', async () => {
+    const server = await openSignedIn('/account', {
       [read]: [pending, 'never'],
       [verify]: json({ ...account, email: 'grace@example.net' }),
     })
@@ -91,30 +91,30 @@ describe('a change of the address', () => {
       'Another account already uses this address.',
     ],
     [
-      'that is not taken here',
+      'that is not allowed here',
       refusal(403, 'sign_up_closed'),
       'You can’t use an address at this domain here.',
     ],
   ])(
     'to an address %s leads back to the form, with the reason at the field',
     async (_, reply, words) => {
-      await openInside('/account', { [read]: [pending, noPendingCode()], [verify]: reply })
+      await openSignedIn('/account', { [read]: [pending, noPendingCode()], [verify]: reply })
       await type('6-digit code', '123456')
       expect(screen.getByRole('alert').textContent).toContain(words)
-      expect(field(open).value).toBe('grace@example.net')
-      expect(document.activeElement).toBe(field(open))
+      expect(field(label).value).toBe('grace@example.net')
+      expect(document.activeElement).toBe(field(label))
     },
   )
 
   test('that was replaced by another code can be requested again', async () => {
-    await openInside('/account', { [read]: [pending, noPendingCode()] })
-    await show('visible')
+    await openSignedIn('/account', { [read]: [pending, noPendingCode()] })
+    await setVisibility('visible')
     expect(screen.getByText(/This change has expired/)).toBeTruthy()
-    expect(field(open).value).toBe('grace@example.net')
+    expect(field(label).value).toBe('grace@example.net')
   })
 
-  test('that was given up here is not called lost', async () => {
-    await openInside('/account', {
+  test('that was cancelled here is not reported as expired', async () => {
+    await openSignedIn('/account', {
       [read]: [pending, noPendingCode()],
       'DELETE /api/account/email': noContent(),
     })
@@ -125,20 +125,20 @@ describe('a change of the address', () => {
     expect(document.activeElement?.textContent).toBe('Email address')
   })
 
-  test('that is being typed stays on the page when another tab asks for one', async () => {
-    await openInside('/account', {
+  test('that is being typed stays on the page when another tab starts one', async () => {
+    await openSignedIn('/account', {
       [read]: [noPendingCode(), noPendingCode(), pending],
-      [ask]: 'never',
+      [request]: 'never',
     })
     await press('Change')
-    await type(open, 'ada@ex')
-    await show('visible')
-    expect(field(open).value).toBe('ada@ex')
+    await type(label, 'ada@ex')
+    await setVisibility('visible')
+    expect(field(label).value).toBe('ada@ex')
   })
 })
 
-describe('a change of the address that no mail was sent for', () => {
-  const ask = 'POST /api/account/email'
+describe('a change of the address without a mail', () => {
+  const request = 'POST /api/account/email'
   const newAddress = { email: 'grace@example.net' }
   const change = async () => {
     await press('Change')
@@ -146,31 +146,31 @@ describe('a change of the address that no mail was sent for', () => {
     await press('Email me a code')
   }
 
-  test('shows no field if no code works, and asks again by a press', async () => {
-    const server = await openInside('/account', {
-      [ask]: [json(noMail(newAddress), 202), json(codeRequest(pendingCode(newAddress)), 202)],
+  test('shows no field if no code works, and is repeated by a press', async () => {
+    const server = await openSignedIn('/account', {
+      [request]: [json(noMail(newAddress), 202), json(codeRequest(pendingCode(newAddress)), 202)],
     })
     await change()
     expect(document.activeElement?.textContent).toBe('No new code yet')
     expect(screen.queryByLabelText('6-digit code')).toBeNull()
-    await pass(42_000)
-    expect(server.count(ask)).toBe(1)
+    await advance(42_000)
+    expect(server.count(request)).toBe(1)
     await press('Get a new code')
-    expect(server.count(ask)).toBe(2)
+    expect(server.count(request)).toBe(2)
     expect(document.activeElement).toBe(field('6-digit code'))
   })
 
   test('keeps the field if a code works', async () => {
-    await openInside('/account', {
-      [ask]: json(noMail({ ...newAddress, code: pendingCode(newAddress) }), 202),
+    await openSignedIn('/account', {
+      [request]: json(noMail({ ...newAddress, code: pendingCode(newAddress) }), 202),
     })
     await change()
     expect(field('6-digit code')).toBeTruthy()
     expect(screen.getByText(/The last code still works/)).toBeTruthy()
   })
 
-  test('leads back to the form, with the address', async () => {
-    await openInside('/account', { [ask]: json(noMail(newAddress), 202) })
+  test('returns to the form, with the address', async () => {
+    await openSignedIn('/account', { [request]: json(noMail(newAddress), 202) })
     await change()
     await press('Use a different email address')
     expect(field('New email address').value).toBe(newAddress.email)
@@ -179,8 +179,8 @@ describe('a change of the address that no mail was sent for', () => {
 
 describe('access keys', () => {
   const read = 'GET /api/account/access-keys'
-  const make = 'POST /api/account/access-keys'
-  const end = 'DELETE /api/account/access-keys/{id}'
+  const creation = 'POST /api/account/access-keys'
+  const deletion = 'DELETE /api/account/access-keys/{id}'
   const apps = [
     { id: 'wiki', name: 'Wiki' },
     { id: 'grafana', name: 'Grafana' },
@@ -188,7 +188,7 @@ describe('access keys', () => {
   const none = json({ access_keys: [], apps })
   const both = json({ access_keys: [usedKey, unusedKey], apps })
   const key = `sana_key_${'a1-_Z'.repeat(8)}abc`
-  const made = json({ key, access_key: unusedKey }, 201)
+  const created = json({ key, access_key: unusedKey }, 201)
   const withKey = json({ access_keys: [unusedKey], apps })
   const create = async () => {
     await press('Create access key')
@@ -200,36 +200,36 @@ describe('access keys', () => {
       .queryAllByRole('button', { name: /^Delete the access key / })
       .map((button) => button.getAttribute('aria-label'))
 
-  test('are not spoken of if there are none and no app takes any', async () => {
-    await openInside('/account')
+  test('are not mentioned if there are none and no app allows them', async () => {
+    await openSignedIn('/account')
     expect(screen.queryByText('Access keys')).toBeNull()
   })
 
   test('that are unavailable leave the rest of the page usable', async () => {
-    await openInside('/account', { [read]: [unavailable(), both] })
+    await openSignedIn('/account', { [read]: [unavailable(), both] })
     expect(screen.getByText(/Sana is temporarily unavailable/)).toBeTruthy()
     expect(field('Name').value).toBe('Grace')
     await press('Try again')
     expect(deletes()).toHaveLength(2)
   })
 
-  test('say what they are for, when and where they were used, and when they end', async () => {
-    await openInside('/account', { [read]: both })
+  test('show their app, their last use and their expiry', async () => {
+    await openSignedIn('/account', { [read]: both })
     const [used, unused] = screen.getAllByRole('listitem').map(({ textContent }) => textContent)
     expect(used).toMatch(/Backup.*Wiki · Last used .* ago · 2001:db8::17.*Expires on 12 June 2026/)
     expect(unused).toMatch(/Script.*Wiki · Never used.*By an administrator/)
   })
 
-  test('are made for an app and a time, shown once, and gone from the page after that', async () => {
+  test('are created for an app and a duration, and shown once', async () => {
     const copied = vi.spyOn(navigator.clipboard, 'writeText').mockResolvedValue()
-    const server = await openInside('/account', { [read]: [none, withKey], [make]: made })
+    const server = await openSignedIn('/account', { [read]: [none, withKey], [creation]: created })
     await press('Create access key')
     expect(document.activeElement).toBe(field('Name of the key'))
     fireEvent.change(field('Which app?'), { target: { value: 'grafana' } })
     fireEvent.change(field('Expires after'), { target: { value: '30' } })
     await type('Name of the key', ' Script')
     await press('Create access key')
-    expect(server.requests.find(({ call }) => call === make)?.body).toEqual({
+    expect(server.requests.find(({ call }) => call === creation)?.body).toEqual({
       app: 'grafana',
       name: ' Script',
       days: 30,
@@ -249,28 +249,28 @@ describe('access keys', () => {
     vi.spyOn(navigator.clipboard, 'writeText').mockRejectedValue(
       new DOMException('no', 'NotAllowedError'),
     )
-    await openInside('/account', { [read]: [none, withKey], [make]: made })
+    await openSignedIn('/account', { [read]: [none, withKey], [creation]: created })
     await create()
     await press('Copy')
     expect(screen.getByRole('alert').textContent).toContain('We couldn’t copy the key.')
     expect(getSelection()?.toString()).toBe(key)
   })
 
-  test('have a name, which the page asks for before the server does', async () => {
-    const server = await openInside('/account', { [read]: none })
+  test('have a name, which the page requires before a request', async () => {
+    const server = await openSignedIn('/account', { [read]: none })
     await press('Create access key')
     await type('Name of the key', '  ')
     await press('Create access key')
     expect(screen.getByRole('alert').textContent).toBe('Give the key a name.')
     expect(document.activeElement).toBe(field('Name of the key'))
-    expect(server.count(make)).toBe(0)
+    expect(server.count(creation)).toBe(0)
   })
 
   test('over the limit of keys are distinguished from too many requests', async () => {
     const waits = refusal(429, 'too_many_requests', 'Later', { retry_after: 60 })
-    await openInside('/account', {
+    await openSignedIn('/account', {
       [read]: none,
-      [make]: [refusal(429, 'too_many_requests'), waits],
+      [creation]: [refusal(429, 'too_many_requests'), waits],
     })
     await create()
     expect(screen.getByRole('alert').textContent).toBe(
@@ -281,30 +281,30 @@ describe('access keys', () => {
     expect(screen.getByText(/Try again in 1:00/)).toBeTruthy()
   })
 
-  test('are in the list after a lost answer, and the form stays', async () => {
-    await openInside('/account', { [read]: [none, withKey], [make]: 'lost' })
+  test('are in the list after a lost response, and the form stays', async () => {
+    await openSignedIn('/account', { [read]: [none, withKey], [creation]: 'lost' })
     await create()
     expect(deletes()).toEqual(['Delete the access key Script'])
     expect(field('Name of the key').value).toBe('Script')
   })
 
-  test('that are deleted leave the list at once, and the focus goes to the next one', async () => {
-    const server = await openInside('/account', {
+  test('that are deleted leave the list at once, and the focus moves to the next one', async () => {
+    const server = await openSignedIn('/account', {
       [read]: [both, 'never'],
-      [end]: ['lost', noContent()],
+      [deletion]: ['lost', noContent()],
     })
     await press('Delete the access key Backup')
-    await pass(1000)
+    await advance(1000)
     expect(server.calls).toContain(`DELETE /api/account/access-keys/${usedKey.id}`)
     expect(deletes()).toEqual(['Delete the access key Script'])
     expect(document.activeElement?.getAttribute('aria-label')).toBe('Delete the access key Script')
     expect(screen.getByText('Deleted the access key Backup.').closest('[role=status]')).toBeTruthy()
   })
 
-  test('are made after a fresh code, once', async () => {
-    const server = await openInside('/account', {
+  test('are created once after a step-up', async () => {
+    const server = await openSignedIn('/account', {
       [read]: [none, withKey],
-      [make]: [stale(), made],
+      [creation]: [stale(), created],
       'POST /api/auth/code': json(codeRequest(), 202),
       'GET /api/auth/code': json(pendingCode()),
       'POST /api/auth/verify': json({ ...signedIn, created: false }),
@@ -313,7 +313,7 @@ describe('access keys', () => {
     expect(dialog()).toBeTruthy()
     await type('6-digit code', '123456')
     expect(dialog()).toBeNull()
-    expect(server.count(make)).toBe(2)
+    expect(server.count(creation)).toBe(2)
     expect(screen.getByText(key)).toBeTruthy()
   })
 })
@@ -321,7 +321,7 @@ describe('access keys', () => {
 describe('an action that requires a recent sign-in', () => {
   const cancelDialog = async () => {
     fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Cancel' }))
-    await settled()
+    await settle()
   }
   const code = {
     'POST /api/auth/code': json(codeRequest(), 202),
@@ -331,9 +331,9 @@ describe('an action that requires a recent sign-in', () => {
   const exported = 'GET /api/account/export'
   const file = json({ exported_at: '2026-03-20T10:00:00Z', account })
 
-  test("requests it once, to the current user's address, and then continues once by itself", async () => {
+  test("requests one code, to the current user's address, and continues by itself", async () => {
     vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
-    const server = await openInside('/account', { ...code, [exported]: [stale(), file] })
+    const server = await openSignedIn('/account', { ...code, [exported]: [stale(), file] })
     await type('Name', 'half a na')
     await press('Download')
     expect(server.requests.find(({ call }) => call === 'POST /api/auth/code')?.body).toEqual({
@@ -353,23 +353,23 @@ describe('an action that requires a recent sign-in', () => {
       'Escape',
       async () => {
         fireEvent(dialog() as HTMLElement, new Event('cancel', { cancelable: true }))
-        await settled()
+        await settle()
       },
     ],
-  ])('is left undone by %s, and all is as it was', async (_, leave) => {
-    const server = await openInside('/account', { ...code, 'POST /api/account/email': stale() })
+  ])('is cancelled by %s, and nothing changes', async (_, cancel) => {
+    const server = await openSignedIn('/account', { ...code, 'POST /api/account/email': stale() })
     await press('Change')
     await type('New email address', 'ada@example.net')
     await press('Email me a code')
-    await leave()
+    await cancel()
     expect(dialog()).toBeNull()
     expect(server.count('POST /api/account/email')).toBe(1)
     expect(field('New email address').value).toBe('ada@example.net')
     expect(screen.queryByRole('alert')).toBeNull()
   })
 
-  test('can be had anew when the server was away, and when the code is lost', async () => {
-    const server = await openInside('/account', {
+  test('can be repeated after an outage, and after a lost code', async () => {
+    const server = await openSignedIn('/account', {
       ...code,
       [exported]: stale(),
       'POST /api/auth/code': ['lost', json(codeRequest(), 202)],
@@ -378,26 +378,26 @@ describe('an action that requires a recent sign-in', () => {
     await press('Download')
     expect(screen.getByRole('alert').textContent).toContain('We can’t reach Sana right now.')
     await press('Email me a code')
-    await pass(1000)
+    await advance(1000)
     expect(screen.getByText(/no longer valid in this browser/)).toBeTruthy()
     await press('Email me a code')
     expect(field('6-digit code')).toBeTruthy()
     expect(server.count('POST /api/auth/code')).toBe(3)
   })
 
-  test('waits for a press where another tab has had the proof', async () => {
+  test('waits for a press if another tab has completed the step-up', async () => {
     vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
-    const proved = {
+    const steppedUp = {
       ...signedIn,
       session: { ...signedIn.session, signed_in_at: '2026-03-20T10:00:00Z' },
     }
-    const server = await openInside('/account', {
+    const server = await openSignedIn('/account', {
       ...code,
       [exported]: [stale(), file],
-      [session]: [json(signedIn), json(proved)],
+      [session]: [json(signedIn), json(steppedUp)],
     })
     await press('Download')
-    await show('visible')
+    await setVisibility('visible')
     expect(screen.getByText('You’ve confirmed that it’s you in another tab.')).toBeTruthy()
     expect(screen.queryByLabelText('6-digit code')).toBeNull()
     expect(server.count(exported)).toBe(1)
@@ -406,31 +406,31 @@ describe('an action that requires a recent sign-in', () => {
     expect(server.count(exported)).toBe(2)
   })
 
-  test('does not go on for another user', async () => {
+  test('does not continue for another user', async () => {
     const other = {
       ...signedIn,
       user: { id: 'f0000000-0000-4000-8000-000000000000', email: 'ada@example.org' },
     }
-    const server = await openInside('/account', {
+    const server = await openSignedIn('/account', {
       ...code,
       [exported]: stale(),
       [session]: [json(signedIn), json(other)],
     })
     await press('Download')
-    await show('visible')
+    await setVisibility('visible')
     expect(dialog()).toBeNull()
     expect(server.count(exported)).toBe(1)
   })
 
   test('shows no field if no mail was sent and no code works', async () => {
-    const server = await openInside('/account', {
+    const server = await openSignedIn('/account', {
       ...code,
       [exported]: stale(),
       'POST /api/auth/code': [json(noMail(), 202), json(codeRequest(), 202)],
     })
     await press('Download')
     expect(screen.getByText('No new code yet')).toBeTruthy()
-    await pass(42_000)
+    await advance(42_000)
     expect(server.count('POST /api/auth/code')).toBe(1)
     await press('Get a new code')
     expect(field('6-digit code')).toBeTruthy()
@@ -438,7 +438,7 @@ describe('an action that requires a recent sign-in', () => {
 
   test('deletes the account only after the address was typed', async () => {
     const remove = 'DELETE /api/account'
-    const server = await openInside('/account', {
+    const server = await openSignedIn('/account', {
       ...code,
       [remove]: [stale(), noContent()],
       [session]: [json(signedIn), json(signedIn), notSignedIn()],

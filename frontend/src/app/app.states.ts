@@ -1,14 +1,14 @@
-import { type Answers, refused, type State } from '../shared/testing/states'
+import { type Responses, refused, type State } from '../shared/testing/states'
 
 const arrival = (
   name: string,
-  answer: NonNullable<Answers['GET /api/auth/session']>,
+  answer: NonNullable<Responses['GET /api/auth/session']>,
   shows: State['shows'],
   without?: State['without'],
 ): State => ({
   name,
   path: '/',
-  answers: { 'GET /api/auth/session': answer },
+  responses: { 'GET /api/auth/session': answer },
   shows,
   ...(without && { without }),
 })

@@ -5,7 +5,7 @@ import { type Catalogue, type Key, use } from '../shared/i18n/text'
 import { keep } from '../shared/keep'
 import { allTexts, firstTexts } from '../shared/testing/catalogues'
 import { controls } from '../shared/testing/controls'
-import { type Ceremony, standInForPasskeys } from '../shared/testing/passkeys'
+import { type Ceremony, simulatePasskeys } from '../shared/testing/passkeys'
 import {
   codeRequest,
   FakeServer,
@@ -20,8 +20,8 @@ import {
   signedIn,
   unavailable,
 } from '../shared/testing/server'
-import { type State as Listed, repliesOf, type Step } from '../shared/testing/states'
-import { pass, settled, show } from '../shared/testing/time'
+import { type State as ListedState, repliesOf, type Step } from '../shared/testing/states'
+import { advance, settle, setVisibility } from '../shared/testing/time'
 import { found } from '../workbench/registry'
 import { App } from './App'
 import { loadPages } from './lazyPages'
@@ -30,14 +30,14 @@ interface State {
   url: string
   replies?: Record<string, Reply | Reply[]>
   /** The address that signed in on this browser before. */
-  kept?: string
+  lastEmail?: string
   passkeys?: Ceremony | undefined
   /** The user's actions. */
   act?: () => void | Promise<void>
 }
 
 const session = 'GET /api/auth/session'
-const ask = 'POST /api/auth/code'
+const request = 'POST /api/auth/code'
 const pending = 'GET /api/auth/code'
 const verify = 'POST /api/auth/verify'
 const resend = 'POST /api/auth/code/resend'
@@ -46,35 +46,35 @@ const cancel = 'DELETE /api/auth/code'
 /** Buttons are selected by position, because their names depend on the language. */
 const press = async (place = 0) => {
   fireEvent.click(screen.getAllByRole('button')[place] as HTMLElement)
-  await settled()
+  await settle()
 }
 const type = async (value: string) => {
   fireEvent.input(screen.getByRole('textbox'), { target: { value } })
-  await settled()
+  await settle()
 }
 const enter = (value: string) => async () => {
   await type(value)
   await press()
 }
-const back = () => show('visible')
+const back = () => setVisibility('visible')
 const goOffline = async () => {
   vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false)
   dispatchEvent(new Event('offline'))
-  await settled()
+  await settle()
 }
 
 const signIn = (reply: Reply): State => ({
   url: '/',
-  replies: { [session]: notSignedIn(), [ask]: reply },
+  replies: { [session]: notSignedIn(), [request]: reply },
   act: enter('ada@example.org'),
 })
-const ended = (signed_out: SignedOut): State => ({
+const revoked = (signed_out: SignedOut): State => ({
   url: '/',
   replies: { [session]: notSignedIn({ signed_out }) },
 })
-const home = (later: State['replies'], act?: State['act']): State => ({
+const home = (replies: State['replies'], act?: State['act']): State => ({
   url: '/',
-  replies: { [session]: json(signedIn), ...later },
+  replies: { [session]: json(signedIn), ...replies },
   ...(act && { act }),
 })
 const due = json(pendingCode({ resend_at: serverTime(0) }))
@@ -140,16 +140,16 @@ const reasons = [
 ] as const satisfies readonly SignedOut['reason'][]
 const by = 'Firefox on Linux'
 
-/** As it is listed beside its page; what a person does there happens to the page in front. */
-function listed({ path, answers, does = [], without, passkeys }: Listed): State {
-  const take = (step: Step) => {
-    if ('comesBack' in step) return back()
+/** Converts a state of the workbench. */
+function listed({ path, responses, actions = [], without, passkeys }: ListedState): State {
+  const perform = (step: Step) => {
+    if ('returns' in step) return back()
     if ('press' in step) fireEvent.click(controls('button')[step.press] as HTMLElement)
     else
       fireEvent.input(controls('input')[step.into ?? 0] as HTMLElement, {
         target: { value: step.type },
       })
-    return settled()
+    return settle()
   }
   const act = async () => {
     // happy-dom would navigate to a download's address.
@@ -157,19 +157,23 @@ function listed({ path, answers, does = [], without, passkeys }: Listed): State 
     if (without === 'network') await goOffline()
     if (without === 'clipboard')
       vi.spyOn(navigator, 'clipboard', 'get').mockReturnValue(undefined as never)
-    for (const step of does) await take(step)
-    // Until a page shows that it is loading.
-    await pass(300)
+    for (const step of actions) await perform(step)
+    // A page shows its progress indicator after this time.
+    await advance(300)
   }
-  return { url: path, replies: repliesOf(answers), passkeys, act }
+  return { url: path, replies: repliesOf(responses), passkeys, act }
 }
 const pages = found.map((state) => [state.id, listed(state)])
 const later = 8100
 
 const states: Record<string, State> = {
   ...Object.fromEntries(pages),
-  'a page that takes its time': { url: '/', replies: { [session]: 'never' }, act: () => pass(300) },
-  'a server away': { url: '/', replies: { [session]: unavailable() } },
+  'a page that loads slowly': {
+    url: '/',
+    replies: { [session]: 'never' },
+    act: () => advance(300),
+  },
+  'an unavailable server': { url: '/', replies: { [session]: unavailable() } },
   'no network': { url: '/', replies: { [session]: 'lost' } },
   'a browser that knows it is offline': {
     url: '/',
@@ -185,25 +189,25 @@ const states: Record<string, State> = {
   'the sign-in form of a browser that was signed in': {
     url: '/',
     replies: { [session]: notSignedIn() },
-    kept: 'ada@example.org',
-    act: () => settled(),
+    lastEmail: 'ada@example.org',
+    act: () => settle(),
   },
-  'an address with a slip': {
+  'an address with a typo': {
     url: '/',
     replies: { [session]: notSignedIn() },
     act: () => type('ada@gmial.com'),
   },
-  'the sign-in form that leads on': {
+  'the sign-in form with a target': {
     url: '/?next=%2Factivity',
     replies: { [session]: notSignedIn() },
   },
   'no address': { url: '/', replies: { [session]: notSignedIn() }, act: () => press() },
-  'no address that could be one': {
+  'an invalid address': {
     url: '/',
     replies: { [session]: notSignedIn() },
     act: enter('ada'),
   },
-  'an address on its way': signIn('never'),
+  'an address being sent': signIn('never'),
   ...Object.fromEntries(
     refusals.map(([code, status]) => [
       `an address refused: ${code}`,
@@ -215,7 +219,7 @@ const states: Record<string, State> = {
     replies: { [session]: [unavailable(), notSignedIn()] },
     act: () => {
       vi.spyOn(navigator, 'cookieEnabled', 'get').mockReturnValue(false)
-      return pass(1000)
+      return advance(1000)
     },
   },
   'a limit': signIn(refusal(429, 'too_many_requests', 'Later', { retry_after: 60 })),
@@ -229,22 +233,22 @@ const states: Record<string, State> = {
     ...signIn(refusal(429, 'too_many_requests', 'Later', { retry_after: 60 })),
     act: async () => {
       await enter('ada@example.org')()
-      await pass(60_000)
+      await advance(60_000)
     },
   },
 
-  ...Object.fromEntries(reasons.map((reason) => [`signed out: ${reason}`, ended({ reason })])),
-  'signed out elsewhere today': ended({
+  ...Object.fromEntries(reasons.map((reason) => [`signed out: ${reason}`, revoked({ reason })])),
+  'signed out elsewhere today': revoked({
     reason: 'ended_elsewhere',
     at: new Date().toISOString(),
     by,
   }),
-  'signed out everywhere long ago': ended({
+  'signed out everywhere long ago': revoked({
     reason: 'ended_everywhere',
     at: '2001-02-03T04:05:06Z',
     by,
   }),
-  'a session that ended for nobody knows why': home(
+  'a session that was revoked for an unknown reason': home(
     { [session]: [json(signedIn), notSignedIn()] },
     back,
   ),
@@ -255,7 +259,7 @@ const states: Record<string, State> = {
       [session]: notSignedIn(),
       'GET /api/apps/{host}': json({ id: 'wiki', name: 'Wiki' }),
     },
-    act: () => settled(),
+    act: () => settle(),
   },
 
   'the home page': home({}),
@@ -287,8 +291,8 @@ const states: Record<string, State> = {
   'no such mailbox': delivered({ delivery: 'failed', delivery_reason: 'no_such_mailbox' }),
   blocked: delivered({ delivery: 'failed', delivery_reason: 'blocked' }),
   refused: delivered({ delivery: 'failed', delivery_reason: 'refused' }),
-  'provider away': delivered({ delivery: 'failed', delivery_reason: 'provider_away' }),
-  'the code page with trouble': code({ [pending]: [due, unavailable()] }, back),
+  'provider unavailable': delivered({ delivery: 'failed', delivery_reason: 'provider_away' }),
+  'the code page with an error': code({ [pending]: [due, unavailable()] }, back),
 
   'no code': code({}, () => press()),
   'a strange code': code({}, enter('12345x')),
@@ -296,7 +300,7 @@ const states: Record<string, State> = {
   'no alphanumeric code': code({ [pending]: alphanumeric }, () => press()),
   'a strange alphanumeric code': code({ [pending]: alphanumeric }, enter('!')),
   'a short alphanumeric code': code({ [pending]: alphanumeric }, enter('ABC')),
-  'a code that is checked': code({ [verify]: 'never' }, () => type('123456')),
+  'a code being checked': code({ [verify]: 'never' }, () => type('123456')),
   'a code that cannot be checked': code({ [verify]: 'lost' }, () => type('123456')),
   'a wrong code': code({ [verify]: refusal(401, 'wrong_code', 'No', { tries_left: 4 }) }, () =>
     type('123456'),
@@ -319,34 +323,43 @@ const states: Record<string, State> = {
     tries_left: 0,
     resend_at: serverTime(later),
   }),
-  'asking again': code({ [resend]: 'never' }, () => press(1)),
-  'asked again': code({ [resend]: json(codeRequest(), 202) }, () => press(1)),
-  'asking again in vain': code({ [resend]: 'lost' }, () => press(1)),
-  'going back to the address': code({ [cancel]: 'never' }, () => press(2)),
-  'going back in vain': code({ [cancel]: 'lost' }, () => press(2)),
+  'a resend in progress': code({ [resend]: 'never' }, () => press(1)),
+  'a resend': code({ [resend]: json(codeRequest(), 202) }, () => press(1)),
+  'a failed resend': code({ [resend]: 'lost' }, () => press(1)),
+  'a cancellation in progress': code({ [cancel]: 'never' }, () => press(2)),
+  'a failed cancellation': code({ [cancel]: 'lost' }, () => press(2)),
   'a lost sign-in': code({ [pending]: noPendingCode() }),
   'a code of a link': { ...code({}), url: '/verify#c=123456' },
-  'a link opened elsewhere': { ...code({ [pending]: noPendingCode() }), url: '/verify#c=123456' },
+  'a link in another browser': { ...code({ [pending]: noPendingCode() }), url: '/verify#c=123456' },
 }
 
 /** Names that are the same in every language. */
-const names =
-  /[\w.+-]+@[\w.-]+|example\.(org|net)|Sana|Firefox|Linux|Safari|iOS|request-1|VN5QDLZ7T2K4H6WJ3XRM|^[A-Z]$|English|Deutsch|Français|Español|日本語|gmail\.com|Gmail|Grace|(a-long-name\.)+ada@|ada@|grace@|2001:[\da-f:]+|7 ?Q ?K ?2 ?M ?9 ?X ?W ?V ?4 ?R ?T ?B|sana_key_[\w-]+|sun risen|1Password|grafana\.monitoring\.[\w.-]*|Wiki|wiki\.example(\.org)?/g
-/** The names that people, apps, browsers and systems have in the states, the longest first. */
+const names = new RegExp(
+  [
+    /[\w.+-]+@[\w.-]+|example\.(org|net)|gmail\.com|Gmail|(a-long-name\.)+ada@|ada@|grace@|Grace/,
+    /Sana|Firefox|Linux|Safari|iOS|1Password|English|Deutsch|Français|Español|日本語/,
+    /request-1|VN5QDLZ7T2K4H6WJ3XRM|7 ?Q ?K ?2 ?M ?9 ?X ?W ?V ?4 ?R ?T ?B|sana_key_[\w-]+/,
+    /2001:[\da-f:]+|^[A-Z]$|sun risen|grafana\.monitoring\.[\w.-]*|Wiki|wiki\.example(\.org)?/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'g',
+)
+/** The names of users, apps, browsers and systems in the states, the longest first. */
 const givenNames = found
-  .flatMap(({ answers }) => [
-    ...JSON.stringify(answers).matchAll(/"(?:name|by|browser|system|ended|passkey)":"([^"]+)"/g),
+  .flatMap(({ responses }) => [
+    ...JSON.stringify(responses).matchAll(/"(?:name|by|browser|system|ended|passkey)":"([^"]+)"/g),
   ])
   .flatMap(([, name]) => name?.split(' on ') ?? [])
   .sort((a, b) => b.length - a.length)
 const withoutNames = (words: string) =>
   givenNames.reduce((left, name) => left.replaceAll(name, ''), words).replace(names, '')
-const spokenAttributes = ['aria-label', 'title', 'alt', 'placeholder', 'data-what', 'data-next']
+const textAttributes = ['aria-label', 'title', 'alt', 'placeholder', 'data-what', 'data-next']
 
 /** All visible and accessible texts of the page, without the names. */
 function wordsOnPage(): string[] {
   const attributes = [...document.querySelectorAll('*')].flatMap((element) =>
-    spokenAttributes.map((name) => element.getAttribute(name) ?? ''),
+    textAttributes.map((name) => element.getAttribute(name) ?? ''),
   )
   const texts: string[] = []
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
@@ -356,17 +369,17 @@ function wordsOnPage(): string[] {
     .filter((words) => /\p{L}|[{}]/u.test(words))
 }
 
-async function wordsIn({ url, replies = {}, kept, passkeys, act }: State): Promise<string[]> {
-  standInForPasskeys(passkeys)
+async function wordsIn({ url, replies = {}, lastEmail, passkeys, act }: State): Promise<string[]> {
+  simulatePasskeys(passkeys)
   history.replaceState(null, '', url)
   vi.setSystemTime(new Date().setHours(12, 0, 0, 0))
-  if (kept) keep('email', kept)
+  if (lastEmail) keep('email', lastEmail)
   // The server uses up a list of replies.
   new FakeServer(
     Object.fromEntries(Object.entries(replies).map(([call, reply]) => [call, [reply].flat()])),
   )
   render(<App />)
-  await settled()
+  await settle()
   await act?.()
   const words = wordsOnPage()
   cleanup()
@@ -387,7 +400,7 @@ function marked<Text>(text: Text): Text {
   ) as Text
 }
 
-// Each test walks over all states.
+// Each test visits all states.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 })
 
 const { en } = allTexts
@@ -404,7 +417,7 @@ beforeAll(async () => {
 })
 afterEach(() => use(allTexts.en, 'en-GB'))
 
-test('every word on every page is from the catalogue, and every text of the catalogue is on a page', async () => {
+test('all texts on pages are in the catalogue, and all of the catalogue on pages', async () => {
   const seen = new Set<string>()
   const texts = new Proxy(en, {
     get: (_, key: keyof typeof en) => {
@@ -430,18 +443,18 @@ test('every word on every page is from the catalogue, and every text of the cata
 
 test('visitors who are not signed in load no texts of lazy pages', async () => {
   use(firstTexts.en, 'en-GB')
-  const leadsNowhere = (reply: Reply) => !(reply instanceof Response && reply.ok)
+  const isNoSuccess = (reply: Reply) => !(reply instanceof Response && reply.ok)
   const first = Object.values(states).filter(
     ({ url, passkeys, replies = {} }) =>
       url === '/' &&
       !passkeys &&
-      [replies[session] ?? [], replies[ask] ?? []].flat().every(leadsNowhere),
+      [replies[session] ?? [], replies[request] ?? []].flat().every(isNoSuccess),
   )
   expect(first.length).toBeGreaterThan(30)
   for (const state of first) await wordsIn(state)
 })
 
-// With the test above: a page has no texts but those of the catalogue.
+// With the test above: pages have only texts of the catalogue.
 test.each(Object.entries(allTexts).filter(([language]) => language !== 'en'))(
   'no text in %s is the English one',
   (_, catalogue) => {

@@ -9,14 +9,14 @@ const heading = () => screen.getByRole('heading', { level: 1 }).textContent
 // The tests do not measure the loading of texts.
 beforeAll(learn)
 
-test('a page is shown when its program is there, at once where that was loaded before, and loaded once', async () => {
+test('a lazy page is loaded once, and then rendered at once', async () => {
   const importPage = vi.fn(async () => await Promise.resolve(Page))
-  const Later = lazyPage(importPage)
-  render(<Later name="first" />)
+  const Lazy = lazyPage(importPage)
+  render(<Lazy name="first" />)
   expect(screen.queryByRole('heading')).toBeNull()
   await vi.waitFor(() => expect(heading()).toBe('first'))
   cleanup()
-  render(<Later name="second" />)
+  render(<Lazy name="second" />)
   expect(heading()).toBe('second')
   expect(importPage).toHaveBeenCalledOnce()
 })
@@ -26,14 +26,14 @@ test('a lazy page that cannot be preloaded shows an error only when it is opened
     .fn()
     .mockRejectedValueOnce(new TypeError('Failed to fetch'))
     .mockResolvedValue(Page)
-  const Later = lazyPage<{ name: string }>(importPage)
-  await Later.load()
-  render(<Later name="at last" />)
+  const Lazy = lazyPage<{ name: string }>(importPage)
+  await Lazy.load()
+  render(<Lazy name="at last" />)
   await vi.waitFor(() => expect(heading()).toBe('at last'))
   cleanup()
 
-  const Never = lazyPage<{ name: string }>(() => Promise.reject(new TypeError('Failed to fetch')))
-  render(<Never name="never" />)
+  const Broken = lazyPage<{ name: string }>(() => Promise.reject(new TypeError('Failed to fetch')))
+  render(<Broken name="never" />)
   await vi.waitFor(() =>
     expect(screen.getByRole('alert').textContent).toContain('We can’t reach Sana right now.'),
   )

@@ -10,15 +10,15 @@ import {
   unusedKey,
   usedKey,
 } from '../shared/testing/server'
-import { pass, settled, show } from '../shared/testing/time'
-import { openInside, press } from './openInside'
+import { advance, settle, setVisibility } from '../shared/testing/time'
+import { openSignedIn, press } from './openSignedIn'
 
 const items = () => screen.getAllByRole('listitem').map(({ textContent }) => textContent)
 const both = json({ complete: true, sessions: [otherSession, thisSession] })
 const sessions = 'GET /api/sessions'
 
 test('the current session is first, is marked, and cannot be revoked here', async () => {
-  await openInside('/sessions', { [sessions]: both })
+  await openSignedIn('/sessions', { [sessions]: both })
   expect(items()[0]).toContain('Firefox on LinuxThis device')
   expect(items()[1]).toContain('Safari on iOS')
   expect(
@@ -30,29 +30,31 @@ test('the current session is first, is marked, and cannot be revoked here', asyn
 
 test.each<[string, Reply[]]>([
   ['at once', [noContent()]],
-  ['after a repeat, if the answer was lost', ['lost', noContent()]],
-])('a session that is ended is gone from the list %s', async (_, replies) => {
-  await openInside('/sessions', {
+  ['after a repeat, if the response was lost', ['lost', noContent()]],
+])('a revoked session leaves the list %s', async (_, replies) => {
+  await openSignedIn('/sessions', {
     [sessions]: [both, 'never'],
     'DELETE /api/sessions/{id}': replies,
   })
   await press('Sign out Safari on iOS')
-  await pass(1000)
+  await advance(1000)
   expect(items()).toHaveLength(1)
   // The button is gone: keyboard users continue from the heading.
   expect(document.activeElement).toBe(screen.getByRole('heading', { level: 1 }))
   expect(screen.getByText('Signed out Safari on iOS.').closest('[role=status]')).toBeTruthy()
 })
 
-test('a store that has only the current session says so, and offers nothing else', async () => {
-  await openInside('/sessions', { [sessions]: json({ complete: false, sessions: [thisSession] }) })
+test('a store with only the current session is explained, without actions', async () => {
+  await openSignedIn('/sessions', {
+    [sessions]: json({ complete: false, sessions: [thisSession] }),
+  })
   expect(screen.getByText(/You can manage only this device here/)).toBeTruthy()
   expect(screen.queryByText('You’re not signed in on any other device.')).toBeNull()
   expect(within(screen.getByRole('main')).queryByRole('button')).toBeNull()
 })
 
-test('all others are signed out only after a second press, which the first one leads to', async () => {
-  const server = await openInside('/sessions', {
+test('all others are signed out only after a second press', async () => {
+  const server = await openSignedIn('/sessions', {
     [sessions]: [both, 'never'],
     'DELETE /api/sessions': noContent(),
   })
@@ -60,7 +62,7 @@ test('all others are signed out only after a second press, which the first one l
   expect(document.activeElement?.textContent).toBe('Sign out of 1 other device?')
   expect(server.count('DELETE /api/sessions')).toBe(0)
   fireEvent.click(within(screen.getByRole('main')).getByRole('button', { name: 'Sign out' }))
-  await settled()
+  await settle()
   expect(server.count('DELETE /api/sessions')).toBe(1)
   expect(screen.getByText('All other devices are signed out.')).toBeTruthy()
   expect(document.activeElement).toBe(screen.getByRole('heading', { level: 1 }))
@@ -68,15 +70,15 @@ test('all others are signed out only after a second press, which the first one l
 
 test('a session names the apps that it has opened', async () => {
   const withApps = { ...otherSession, apps: ['Wiki', 'Grafana'] }
-  await openInside('/sessions', {
+  await openSignedIn('/sessions', {
     [sessions]: json({ complete: true, sessions: [withApps, thisSession] }),
   })
   expect(items()[0]).not.toContain('Opened apps')
   expect(items()[1]).toContain('Opened apps: Wiki, Grafana')
 })
 
-test('access keys can end with all other sessions', async () => {
-  const server = await openInside('/sessions', {
+test('access keys can be deleted with all other sessions', async () => {
+  const server = await openSignedIn('/sessions', {
     [sessions]: [both, 'never'],
     'GET /api/account/access-keys': [
       json({ access_keys: [usedKey, unusedKey], apps: [] }),
@@ -93,28 +95,28 @@ test('access keys can end with all other sessions', async () => {
   expect(items()).toHaveLength(1)
 })
 
-test('access keys stay if only the other sessions end', async () => {
-  const server = await openInside('/sessions', {
+test('access keys stay if only the other sessions are revoked', async () => {
+  const server = await openSignedIn('/sessions', {
     [sessions]: [both, 'never'],
     'GET /api/account/access-keys': json({ access_keys: [usedKey], apps: [] }),
     'DELETE /api/sessions': noContent(),
   })
   await press('Sign out of all other devices')
   fireEvent.click(within(screen.getByRole('main')).getByRole('button', { name: 'Sign out' }))
-  await settled()
+  await settle()
   expect(server.calls).toContain('DELETE /api/sessions')
   expect(items().join()).toContain('Backup')
 })
 
-test('a question about all others that is cancelled leaves the focus on its button', async () => {
-  await openInside('/sessions', { [sessions]: both })
+test('a cancelled sign-out of all others leaves the focus on its button', async () => {
+  await openSignedIn('/sessions', { [sessions]: both })
   await press('Sign out of all other devices')
   await press('Cancel')
   expect(document.activeElement?.textContent).toBe('Sign out of all other devices')
 })
 
-test('an event of an administrator says so, and one of an access key names it', async () => {
-  await openInside('/activity', {
+test('events name an administrator or an access key', async () => {
+  await openSignedIn('/activity', {
     'GET /api/account/events': json({
       events: [
         event(0, 'blocked', { by: 'operator', browser: '', system: '', ip: '' }),
@@ -126,11 +128,11 @@ test('an event of an administrator says so, and one of an access key names it', 
   expect(items()[1]).toContain('Access key for Wiki created: Backup')
 })
 
-test('loaded activity stays when the tab is shown again, without gaps and repeats', async () => {
+test('loaded events stay when the tab is shown again, without gaps or duplicates', async () => {
   const events = Array.from({ length: 6 }, (_, number) =>
     event(number, 'signed_in', { ip: `192.0.2.${number}` }),
   )
-  const server = await openInside('/activity', {
+  const server = await openSignedIn('/activity', {
     'GET /api/account/events': [
       json({ events: events.slice(1, 3), next: '998' }),
       json({ events: events.slice(3, 5), next: '996' }),
@@ -139,7 +141,7 @@ test('loaded activity stays when the tab is shown again, without gaps and repeat
     ],
   })
   await press('Show more')
-  await show('visible')
+  await setVisibility('visible')
   const addresses = () => items().map((words) => words.match(/192\.0\.2\.\d/)?.[0]?.at(-1))
   expect(addresses()).toEqual(['0', '1', '2', '3', '4'])
   await press('Show more')

@@ -4,7 +4,7 @@ import { appOf, nextPath, queryFor } from './next'
 const read = (next: string) => nextPath(`?next=${encodeURIComponent(next)}`)
 
 test.each(['/', '/account', '/account?tab=mail#name', '/%2f%2fevil.example', '/a/../b'])(
-  'A-27: %s is a path of ours',
+  'A-27: %s is a path of this origin',
   (next) => {
     const path = read(next)
     expect(path).toBeDefined()
@@ -31,7 +31,7 @@ test.each([
   'data:text/html,x',
   '///evil.example',
   '/\\/evil.example',
-])('A-27: %j leads nowhere', (next) => {
+])('A-27: %j is rejected', (next) => {
   expect(read(next)).toBeUndefined()
 })
 
@@ -75,7 +75,7 @@ test('A-27: accepted values stay on this origin, over 2 000 generated ones', () 
   expect(accepted).toBeGreaterThan(50)
 })
 
-test('visitors from an app are led back to it, and their code request names it', () => {
+test('visitors from an app return to it, and their code request names it', () => {
   const enter = '/enter?host=wiki.example.org&path=%2Fpage%3Fa%3Db&nonce_hash=abc'
   expect(read(enter)).toBe(enter)
   expect(appOf(enter)).toEqual({ host: 'wiki.example.org', path: '/page?a=b', nonce_hash: 'abc' })

@@ -1,6 +1,6 @@
 import { cleanup, screen } from '@testing-library/preact'
 import { expect, test } from 'vitest'
-import { standInForPasskeys } from '../shared/testing/passkeys'
+import { simulatePasskeys } from '../shared/testing/passkeys'
 import {
   json,
   noContent,
@@ -11,8 +11,8 @@ import {
   signedIn,
   unusedPasskey,
 } from '../shared/testing/server'
-import { settled } from '../shared/testing/time'
-import { heading, openInside, press, session, type } from './openInside'
+import { settle } from '../shared/testing/time'
+import { heading, openSignedIn, press, session, type } from './openSignedIn'
 
 const list = 'GET /api/account/passkeys'
 const none = json({ passkeys: [], codes_for: 'sign_in', can_restrict: true })
@@ -20,19 +20,19 @@ const two = json({ passkeys: [passkey, unusedPasskey], codes_for: 'sign_in', can
 const query = (name: string) => screen.queryByRole('button', { name })
 
 const signInWithCode = async (passkeys = none) => {
-  await openInside('/verify', {
+  await openSignedIn('/verify', {
     [session]: json(signedIn),
     'GET /api/auth/code': json(pendingCode()),
     'POST /api/auth/verify': json({ ...signedIn, created: false }),
     [list]: passkeys,
   })
   await type('6-digit code', '123456')
-  // Of the overview, then of what is offered there.
-  await settled()
+  // First the overview is read, then the list of passkeys.
+  await settle()
 }
 
 test('a passkey is offered after a sign-in by code, and never again after "not now"', async () => {
-  standInForPasskeys('given')
+  simulatePasskeys('succeeds')
   await signInWithCode()
   expect(query('Add a passkey')).toBeTruthy()
   await press('Not now')
@@ -43,17 +43,17 @@ test('a passkey is offered after a sign-in by code, and never again after "not n
 })
 
 test('no passkey is offered without a sign-in by code, nor to a user who has one', async () => {
-  standInForPasskeys('given')
-  await openInside('/', { [list]: none })
+  simulatePasskeys('succeeds')
+  await openSignedIn('/', { [list]: none })
   expect(query('Add a passkey')).toBeNull()
   cleanup()
   await signInWithCode(two)
   expect(query('Add a passkey')).toBeNull()
 })
 
-test('after the removal of a passkey, the button that removes the next one has the focus', async () => {
-  standInForPasskeys('given')
-  await openInside('/account', {
+test('after the removal of a passkey the next removal button has the focus', async () => {
+  simulatePasskeys('succeeds')
+  await openSignedIn('/account', {
     [list]: [two, json({ passkeys: [unusedPasskey], codes_for: 'sign_in', can_restrict: true })],
     'DELETE /api/account/passkeys/{id}': noContent(),
   })
@@ -64,16 +64,16 @@ test('after the removal of a passkey, the button that removes the next one has t
 })
 
 test('codes cannot be for recovery only if sessions cannot be revoked', async () => {
-  standInForPasskeys('given')
-  await openInside('/account', {
+  simulatePasskeys('succeeds')
+  await openSignedIn('/account', {
     [list]: json({ passkeys: [passkey, unusedPasskey], codes_for: 'sign_in', can_restrict: false }),
   })
   expect(query('Use codes for recovery only')).toBeNull()
 })
 
-test('with a passkey, the dialog sends no code before its user asks for one', async () => {
-  standInForPasskeys('given')
-  const server = await openInside('/account', {
+test('with a passkey, the dialog sends no code until the user requests one', async () => {
+  simulatePasskeys('succeeds')
+  const server = await openSignedIn('/account', {
     [list]: two,
     'GET /api/account/export': [refusal(403, 'reauthentication_required'), 'never'],
     'POST /api/auth/passkey': json({ ...signedIn, created: false }),
@@ -86,8 +86,8 @@ test('with a passkey, the dialog sends no code before its user asks for one', as
   expect(server.count('GET /api/account/export')).toBe(2)
 })
 
-test('a code that is right but does not sign in leads to the recovery, and from there to where the sign-in was to lead', async () => {
-  await openInside('/verify?next=%2Factivity', {
+test('a right code that may not sign in leads to the recovery page', async () => {
+  await openSignedIn('/verify?next=%2Factivity', {
     [session]: notSignedIn(),
     'GET /api/auth/code': json(pendingCode()),
     'POST /api/auth/verify': refusal(409, 'recovery_required'),

@@ -1,7 +1,7 @@
 import { renderHook } from '@testing-library/preact'
 import { expect, test, vi } from 'vitest'
 
-test('a browser that allows no channel between tabs runs the page without one', async () => {
+test('the page works without a channel between tabs', async () => {
   const refuse = () => {
     throw new DOMException('The operation is insecure.', 'SecurityError')
   }

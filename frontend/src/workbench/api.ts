@@ -14,18 +14,28 @@ const page = `<!doctype html>
     <meta name="viewport" content="width=device-width" />
     <title>API – Sana development</title>
     <link rel="stylesheet" href="/dev/api/swagger-ui.css" />
-    <style>nav { font: 0.875rem/1.5 system-ui, sans-serif; padding: 1rem } nav a { margin-inline-end: 1rem }</style>
+    <style>
+      nav { font: 0.875rem/1.5 system-ui, sans-serif; padding: 1rem }
+      nav a { margin-inline-end: 1rem }
+    </style>
   </head>
   <body>
     <nav aria-label="Development pages">
-      <a href="/dev">Development</a> <a href="/dev/inbox">Inbox</a> <a href="/auth/session-debug">This session</a>
+      <a href="/dev">Development</a> <a href="/dev/inbox">Inbox</a>
+      <a href="/auth/session-debug">This session</a>
       <a href="/dev/states">States</a>
     </nav>
     <div id="viewer"></div>
     <script src="/dev/api/swagger-ui-bundle.js"></script>
     <script>
       // The browser sends its own cookies: calls are made as the current user.
-      SwaggerUIBundle({ url: '/api/openapi.json', dom_id: '#viewer', deepLinking: true, tryItOutEnabled: true, filter: true })
+      SwaggerUIBundle({
+        url: '/api/openapi.json',
+        dom_id: '#viewer',
+        deepLinking: true,
+        tryItOutEnabled: true,
+        filter: true,
+      })
     </script>
   </body>
 </html>

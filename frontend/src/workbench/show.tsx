@@ -1,11 +1,11 @@
-// One state: the real app, with a fake server that gives canned answers. It replaces main.tsx (see
-// ./plugin.ts); the query has `state`, and optionally `language`, `theme` (light, dark) and `text`
-// (the size of the text).
+// One state: the real app, with a fake server that gives canned responses. It replaces main.tsx
+// (see ./plugin.ts); the query has `state`, and optionally `language`, `theme` (light, dark) and
+// `text` (the size of the text).
 import { render } from 'preact'
 import { App } from '../app/App'
 import { learn, speak } from '../shared/i18n/text'
 import { keep } from '../shared/keep'
-import { standInForPasskeys } from '../shared/testing/passkeys'
+import { simulatePasskeys } from '../shared/testing/passkeys'
 import { FakeServer } from '../shared/testing/server'
 import { repliesOf } from '../shared/testing/states'
 import { shifts, stepTaken, violations, watch } from './inspect/witness'
@@ -18,12 +18,12 @@ const state = found.find(({ id }) => id === query.get('state'))
 if (!state) throw new Error(`there is no state ${query.get('state')}`)
 
 watch()
-new FakeServer(repliesOf(state.answers))
+new FakeServer(repliesOf(state.responses))
 takeAway(state.without)
-standInForPasskeys(state.passkeys)
+simulatePasskeys(state.passkeys)
 // Other states' values are not this one's, and the developer's own must stay.
 standInForStorage()
-if (state.kept) keep('email', state.kept)
+if (state.lastEmail) keep('email', state.lastEmail)
 history.replaceState(null, '', state.path)
 document.documentElement.style.colorScheme = query.get('theme') ?? ''
 document.documentElement.style.fontSize = query.get('text') ?? ''
@@ -32,8 +32,8 @@ await speak([query.get('language') ?? 'en'])
 await learn()
 render(<App />, document.getElementById('root') as HTMLElement)
 
-if (state.does?.length) await settled()
-for (const step of state.does ?? []) {
+if (state.actions?.length) await settled()
+for (const step of state.actions ?? []) {
   stepTaken()
   await take(step)
 }

@@ -33,7 +33,7 @@ export async function settled(): Promise<void> {
 export async function take(step: Step): Promise<void> {
   if (step.inDialog) await until(() => document.querySelector('dialog[open]'))
   if (step.on) await untilShown(step.on)
-  if ('comesBack' in step) {
+  if ('returns' in step) {
     document.dispatchEvent(new Event('visibilitychange'))
   } else if ('press' in step) {
     ;(await until(() => controls('button')[step.press])).click()

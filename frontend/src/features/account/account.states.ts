@@ -11,7 +11,7 @@ import {
   unusedPasskey,
   usedKey,
 } from '../../shared/testing/server'
-import { type Answers, refused, type State } from '../../shared/testing/states'
+import { type Responses, refused, type State } from '../../shared/testing/states'
 
 type Shows = State['shows']
 const nothingPending = refused(404, 'no_pending_code')
@@ -20,18 +20,18 @@ const stale = refused(403, 'reauthentication_required')
 const page = (
   name: string,
   shows: Shows,
-  answers: Answers = {},
-  does: State['does'] = [],
+  responses: Responses = {},
+  actions: State['actions'] = [],
 ): State => ({
   name,
   path: '/account',
-  answers: {
+  responses: {
     'GET /api/auth/session': signedIn,
     'GET /api/account': account,
     'GET /api/account/email': nothingPending,
-    ...answers,
+    ...responses,
   },
-  does,
+  actions,
   shows,
 })
 
@@ -48,12 +48,12 @@ const keep = { press: 4 }
 const named = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['PATCH /api/account']>,
+  answer: NonNullable<Responses['PATCH /api/account']>,
 ): State => page(name, shows, { 'PATCH /api/account': answer }, [{ type: 'Grace Hopper' }, save])
-const asked = (
+const requestedChange = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['POST /api/account/email']>,
+  answer: NonNullable<Responses['POST /api/account/email']>,
 ): State =>
   page(name, shows, { 'POST /api/account/email': answer }, [
     change,
@@ -71,14 +71,14 @@ const fresh = (more: Partial<PendingCode> = {}) =>
 const pending = (
   name: string,
   shows: Shows,
-  answers: Answers = {},
-  does: State['does'] = [],
-): State => page(name, shows, { 'GET /api/account/email': fresh(), ...answers }, does)
+  responses: Responses = {},
+  actions: State['actions'] = [],
+): State => page(name, shows, { 'GET /api/account/email': fresh(), ...responses }, actions)
 const typed = { type: '123456', into: 1 }
 const tried = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['POST /api/account/email/verify']>,
+  answer: NonNullable<Responses['POST /api/account/email/verify']>,
 ): State =>
   pending(
     name,
@@ -103,22 +103,22 @@ const madeKey = {
 const withKeys = (
   name: string,
   shows: Shows,
-  answers: Answers = {},
-  does: State['does'] = [],
-): State => page(name, shows, { 'GET /api/account/access-keys': someKeys, ...answers }, does)
+  responses: Responses = {},
+  actions: State['actions'] = [],
+): State => page(name, shows, { 'GET /api/account/access-keys': someKeys, ...responses }, actions)
 const withoutKeys = (
   name: string,
   shows: Shows,
-  answers: Answers = {},
-  does: State['does'] = [],
-): State => page(name, shows, { 'GET /api/account/access-keys': noKeys, ...answers }, does)
+  responses: Responses = {},
+  actions: State['actions'] = [],
+): State => page(name, shows, { 'GET /api/account/access-keys': noKeys, ...responses }, actions)
 const askForKey = { press: 2 }
 const createKey = { press: 2, on: 'keys.nameHint' } as const
 const creating = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['POST /api/account/access-keys']>,
-  more: State['does'] = [],
+  answer: NonNullable<Responses['POST /api/account/access-keys']>,
+  more: State['actions'] = [],
 ): State =>
   withoutKeys(
     name,
@@ -136,7 +136,7 @@ const deleteKey = { press: 2 }
 const deletingKey = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['DELETE /api/account/access-keys/{id}']>,
+  answer: NonNullable<Responses['DELETE /api/account/access-keys/{id}']>,
 ): State =>
   withKeys(
     name,
@@ -154,12 +154,12 @@ const restricted = { ...two, codes_for: 'recovery' as const }
 const withPasskeys = (
   name: string,
   shows: Shows,
-  list: NonNullable<Answers['GET /api/account/passkeys']>,
-  answers: Answers = {},
-  does: State['does'] = [],
+  list: NonNullable<Responses['GET /api/account/passkeys']>,
+  responses: Responses = {},
+  actions: State['actions'] = [],
 ): State => ({
-  ...page(name, shows, { 'GET /api/account/passkeys': list, ...answers }, does),
-  passkeys: 'given',
+  ...page(name, shows, { 'GET /api/account/passkeys': list, ...responses }, actions),
+  passkeys: 'succeeds',
 })
 const rename = { press: 2 }
 const removePasskey = { press: 3 }
@@ -169,9 +169,9 @@ const adding = (
   name: string,
   shows: Shows,
   passkeys: NonNullable<State['passkeys']>,
-  answers: Answers = {},
+  responses: Responses = {},
 ): State => ({
-  ...withPasskeys(name, shows, none, { 'POST /api/account/passkeys': passkey, ...answers }, [
+  ...withPasskeys(name, shows, none, { 'POST /api/account/passkeys': passkey, ...responses }, [
     addPasskey,
   ]),
   passkeys,
@@ -179,7 +179,7 @@ const adding = (
 const renaming = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['PATCH /api/account/passkeys/{id}']>,
+  answer: NonNullable<Responses['PATCH /api/account/passkeys/{id}']>,
 ): State =>
   withPasskeys(name, shows, one, { 'PATCH /api/account/passkeys/{id}': answer }, [
     rename,
@@ -189,7 +189,7 @@ const renaming = (
 const removing = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['DELETE /api/account/passkeys/{id}']>,
+  answer: NonNullable<Responses['DELETE /api/account/passkeys/{id}']>,
 ): State =>
   withPasskeys(
     name,
@@ -201,7 +201,7 @@ const removing = (
 const codesFor = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['PUT /api/account/codes']>,
+  answer: NonNullable<Responses['PUT /api/account/codes']>,
 ): State =>
   withPasskeys(
     name,
@@ -227,7 +227,7 @@ const exported = {
 const deleting = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['DELETE /api/account']>,
+  answer: NonNullable<Responses['DELETE /api/account']>,
 ): State =>
   page(
     name,
@@ -242,23 +242,31 @@ const provedSince = {
   ...signedIn,
   session: { ...signedIn.session, signed_in_at: '2026-03-20T10:00:00Z' },
 }
-const proof = (name: string, shows: Shows, answers: Answers, does: State['does'] = []): State =>
-  page(name, shows, { 'GET /api/account/export': [stale, exported], ...answers }, [
+const proof = (
+  name: string,
+  shows: Shows,
+  responses: Responses,
+  actions: State['actions'] = [],
+): State =>
+  page(name, shows, { 'GET /api/account/export': [stale, exported], ...responses }, [
     download,
-    ...(does ?? []),
+    ...(actions ?? []),
   ])
 const usePasskey = { press: 0, inDialog: true, on: 'passkeys.signIn' } as const
 const proofWithPasskey = (
   name: string,
   shows: Shows,
   passkeys: NonNullable<State['passkeys']>,
-  answers: Answers = {},
-  does: NonNullable<State['does']> = [],
+  responses: Responses = {},
+  actions: NonNullable<State['actions']> = [],
 ): State => ({
-  ...withPasskeys(name, shows, one, { 'GET /api/account/export': [stale, exported], ...answers }, [
-    { press: 5 },
-    ...does,
-  ]),
+  ...withPasskeys(
+    name,
+    shows,
+    one,
+    { 'GET /api/account/export': [stale, exported], ...responses },
+    [{ press: 5 }, ...actions],
+  ),
   passkeys,
 })
 const code = { 'POST /api/auth/code': codeRequest(), 'GET /api/auth/code': pendingCode() }
@@ -283,7 +291,7 @@ export const states: State[] = [
     'GET /api/account': refused(500, 'internal_error'),
   }),
   page('account, perhaps old', 'trouble.weRetry', { 'GET /api/account': [account, 'lost'] }, [
-    { comesBack: true },
+    { returns: true },
   ]),
   { ...page('account without network', 'trouble.offline'), without: 'network' },
 
@@ -294,17 +302,21 @@ export const states: State[] = [
 
   page('new address', 'account.newEmail', {}, [change]),
   page('without the new address', 'signIn.emailEmpty', {}, [change, send]),
-  asked('asking for the change', 'signIn.sending', 'never'),
-  asked('the same address', 'problem.email_unchanged', refused(400, 'email_unchanged')),
-  asked('new address refused', 'account.domainClosed', refused(403, 'sign_up_closed')),
-  asked('change with the server away', 'trouble.kept', refused(503, 'unavailable')),
-  asked(
+  requestedChange('asking for the change', 'signIn.sending', 'never'),
+  requestedChange('the same address', 'problem.email_unchanged', refused(400, 'email_unchanged')),
+  requestedChange('new address refused', 'account.domainClosed', refused(403, 'sign_up_closed')),
+  requestedChange('change with the server away', 'trouble.kept', refused(503, 'unavailable')),
+  requestedChange(
     'too many changes',
     'problem.too_many_requests',
     refused(429, 'too_many_requests', { retry_after: 754 }),
   ),
-  asked('code for the new address', 'delivery.sent.next', codeRequest(fresh())),
-  asked('no mail to the new address', 'noMail.next', noMail({ email: 'grace@example.net' })),
+  requestedChange('code for the new address', 'delivery.sent.next', codeRequest(fresh())),
+  requestedChange(
+    'no mail to the new address',
+    'noMail.next',
+    noMail({ email: 'grace@example.net' }),
+  ),
   page('address kept', 'account.change', {}, [change, keepEmail]),
   pending('code for the new address after a reload', 'address.another'),
   pending('new address bounced', 'delivery.no_such_mailbox.next', {
@@ -351,16 +363,16 @@ export const states: State[] = [
     passkeys: [{ ...passkey, name: 'Wolfeschlegelsteinhausenbergerdorff'.repeat(2) }],
   }),
   withPasskeys('passkeys unavailable', 'trouble.weRetry', refused(503, 'unavailable')),
-  adding('adding a passkey', 'passkeys.waiting', 'waits'),
-  adding('passkey added', 'activity.passkey_added', 'given', {
+  adding('adding a passkey', 'passkeys.waiting', 'pending'),
+  adding('passkey added', 'activity.passkey_added', 'succeeds', {
     'GET /api/account/passkeys': [none, one],
   }),
   adding('passkey not made', 'passkeys.add', 'cancelled'),
-  adding('passkey that is there already', 'passkeys.known', 'known'),
-  adding('too many passkeys', 'problem.too_many_passkeys', 'given', {
+  adding('passkey that is there already', 'passkeys.known', 'registered'),
+  adding('too many passkeys', 'problem.too_many_passkeys', 'succeeds', {
     'GET /api/account/passkeys/options': refused(409, 'too_many_passkeys'),
   }),
-  adding('passkey that wants a fresh sign-in', 'proof.title', 'waits', {
+  adding('passkey that wants a fresh sign-in', 'proof.title', 'pending', {
     'GET /api/account/passkeys/options': stale,
   }),
   withPasskeys('renaming a passkey', 'action.cancel', one, {}, [rename]),
@@ -405,7 +417,7 @@ export const states: State[] = [
     'access keys, perhaps old',
     'trouble.weRetry',
     { 'GET /api/account/access-keys': [someKeys, 'lost'] },
-    [{ comesBack: true }],
+    [{ returns: true }],
   ),
   withoutKeys('asking for an access key', 'keys.nameHint', {}, [askForKey]),
   withoutKeys('access key without a name', 'keys.nameEmpty', {}, [askForKey, createKey]),
@@ -455,15 +467,15 @@ export const states: State[] = [
 
   proof('proof: sending the code', 'page.loading', { 'POST /api/auth/code': 'never' }),
   proof('proof: code sent', 'proof.goOn', code),
-  proofWithPasskey('proof: with a passkey or a code', 'passkeys.signIn', 'waits'),
+  proofWithPasskey('proof: with a passkey or a code', 'passkeys.signIn', 'pending'),
   proofWithPasskey('proof: passkey not given', 'passkeys.signIn', 'cancelled', {}, [usePasskey]),
-  proofWithPasskey('proof: code beside a passkey', 'proof.goOn', 'waits', code, [
+  proofWithPasskey('proof: code beside a passkey', 'proof.goOn', 'pending', code, [
     { ...usePasskey, press: 1 },
   ]),
   proofWithPasskey(
     'proof: gone on with a passkey',
     'account.downloaded',
-    'given',
+    'succeeds',
     { 'POST /api/auth/passkey': { ...signedIn, created: false } },
     [usePasskey],
   ),
@@ -475,13 +487,13 @@ export const states: State[] = [
     'proof: news that do not come',
     'trouble.weRetry',
     { ...code, 'GET /api/auth/code': 'lost' },
-    [{ comesBack: true, inDialog: true }],
+    [{ returns: true, inDialog: true }],
   ),
   proof(
     'proof: code lost',
     'problem.no_pending_code',
     { ...code, 'GET /api/auth/code': nothingPending },
-    [{ comesBack: true, inDialog: true }],
+    [{ returns: true, inDialog: true }],
   ),
   proof('proof: no mail and no code', 'noMail.next', { 'POST /api/auth/code': noMail() }),
   proof('proof: no mail, but a code that works', 'noMail.codeWorks', {
@@ -492,7 +504,7 @@ export const states: State[] = [
     'proof: given in another tab',
     'proof.elsewhere',
     { ...code, 'GET /api/auth/session': [signedIn, provedSince] },
-    [{ comesBack: true, inDialog: true }],
+    [{ returns: true, inDialog: true }],
   ),
   proof(
     'proof: wrong code',

@@ -1,9 +1,9 @@
 import type { AccountEvent } from '../../shared/api/http'
 import { event, signedIn } from '../../shared/testing/server'
-import { type Answers, refused, type State } from '../../shared/testing/states'
+import { type Responses, refused, type State } from '../../shared/testing/states'
 
 const ended = 'Safari on iOS'
-const nobody = { browser: '', system: '', ip: '' }
+const noDevice = { browser: '', system: '', ip: '' }
 const events = [
   event(0, 'exported'),
   event(1, 'email_changed', { old_email: 'ada@example.org', new_email: 'grace@example.org' }),
@@ -11,16 +11,16 @@ const events = [
   event(3, 'sessions_ended'),
   event(4, 'session_ended', { ended, reason: 'ended_elsewhere' }),
   event(5, 'session_ended', { ended, reason: 'too_many_sessions' }),
-  event(6, 'session_ended', { ended, reason: 'ended_by_operator', ...nobody }),
+  event(6, 'session_ended', { ended, reason: 'ended_by_operator', ...noDevice }),
   event(7, 'session_ended', { browser: '' }),
   event(8, 'signed_out'),
   event(9, 'signed_in', { browser: '', system: '' }),
   event(10, 'app_opened', { app: 'Wiki' }),
-  event(11, 'sun_risen' as AccountEvent['kind'], nobody),
+  event(11, 'sun_risen' as AccountEvent['kind'], noDevice),
   event(12, 'access_key_made', { app: 'Wiki', key: 'Backup' }),
   event(13, 'access_key_ended', { app: 'Wiki', key: 'Backup' }),
-  event(14, 'blocked', { by: 'operator', ...nobody }),
-  event(15, 'unblocked', { by: 'operator', ...nobody }),
+  event(14, 'blocked', { by: 'operator', ...noDevice }),
+  event(15, 'unblocked', { by: 'operator', ...noDevice }),
   event(16, 'session_ended', { ended, reason: 'ended_by_link' }),
   event(17, 'passkey_added', { passkey: '1Password' }),
   event(18, 'passkey_removed', { passkey: '1Password' }),
@@ -28,7 +28,7 @@ const events = [
   event(20, 'codes_for_sign_in'),
   event(21, 'recovery_begun'),
   event(22, 'recovery_stopped'),
-  event(23, 'recovered', nobody),
+  event(23, 'recovered', noDevice),
   event(24, 'account_created'),
 ]
 const first = { events: events.slice(0, 6), next: '995' }
@@ -36,13 +36,17 @@ const first = { events: events.slice(0, 6), next: '995' }
 const page = (
   name: string,
   shows: State['shows'],
-  answers: Answers = {},
-  does: State['does'] = [],
+  responses: Responses = {},
+  actions: State['actions'] = [],
 ): State => ({
   name,
   path: '/activity',
-  answers: { 'GET /api/auth/session': signedIn, 'GET /api/account/events': { events }, ...answers },
-  does,
+  responses: {
+    'GET /api/auth/session': signedIn,
+    'GET /api/account/events': { events },
+    ...responses,
+  },
+  actions,
   shows,
 })
 const more = { press: 0 }
@@ -55,7 +59,7 @@ export const states: State[] = [
     'GET /api/account/events': refused(503, 'unavailable'),
   }),
   page('perhaps old', 'trouble.weRetry', { 'GET /api/account/events': [{ events }, 'lost'] }, [
-    { comesBack: true },
+    { returns: true },
   ]),
   page('more to show', 'activity.more', { 'GET /api/account/events': first }),
   page('loading more', 'page.loading', { 'GET /api/account/events': [first, 'never'] }, [more]),

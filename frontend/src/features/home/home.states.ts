@@ -1,16 +1,16 @@
 import { account, signedIn } from '../../shared/testing/server'
-import { type Answers, refused, type State } from '../../shared/testing/states'
+import { type Responses, refused, type State } from '../../shared/testing/states'
 
 const home = (
   name: string,
   shows: State['shows'],
-  later: Answers = {},
-  does: State['does'] = [],
+  responses: Responses = {},
+  actions: State['actions'] = [],
 ): State => ({
   name,
   path: '/',
-  answers: { 'GET /api/auth/session': signedIn, ...later },
-  does,
+  responses: { 'GET /api/auth/session': signedIn, ...responses },
+  actions,
   shows,
 })
 const longest = `${'longest.of.all.'.repeat(4)}name@${'a-very-long-name.'.repeat(8)}example.org`
@@ -53,6 +53,6 @@ export const states: State[] = [
     'perhaps not signed in any more',
     'trouble.weRetry',
     { 'GET /api/auth/session': [signedIn, refused(503, 'unavailable')] },
-    [{ comesBack: true }],
+    [{ returns: true }],
   ),
 ]

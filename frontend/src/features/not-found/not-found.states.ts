@@ -1,5 +1,5 @@
 import type { State } from '../../shared/testing/states'
 
 export const states: State[] = [
-  { name: 'no such page', path: '/no/such/page', answers: {}, shows: 'page.notFound' },
+  { name: 'no such page', path: '/no/such/page', responses: {}, shows: 'page.notFound' },
 ]

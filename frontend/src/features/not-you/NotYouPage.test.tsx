@@ -1,7 +1,7 @@
 import { fireEvent, render, screen } from '@testing-library/preact'
 import { expect, test } from 'vitest'
 import { FakeServer, noContent, type Reply, refusal } from '../../shared/testing/server'
-import { pass, settled } from '../../shared/testing/time'
+import { advance, settle } from '../../shared/testing/time'
 import { NotYouPage } from './NotYouPage'
 
 const call = 'POST /api/auth/not-you'
@@ -13,16 +13,16 @@ async function open(fragment: string, reply: Reply | Reply[] = noContent()) {
   history.replaceState(null, '', `/not-you${fragment}`)
   const server = new FakeServer({ [call]: reply })
   render(<NotYouPage />)
-  await settled()
+  await settle()
   return server
 }
 const heading = () => screen.getByRole('heading', { level: 1 })
 const press = async () => {
   fireEvent.click(screen.getByRole('button', { name: 'Sign out that device' }))
-  await settled()
+  await settle()
 }
 
-test('A-58: the link alone ends nothing, and its token leaves the address bar', async () => {
+test('A-58: the link alone revokes nothing, and its token leaves the address bar', async () => {
   const server = await open(`#t=${good}`)
   expect(server.count(call)).toBe(0)
   expect(location.hash).toBe('')
@@ -31,11 +31,11 @@ test('A-58: the link alone ends nothing, and its token leaves the address bar', 
 
 test.each<[string, Reply[]]>([
   ['at once', [noContent()]],
-  ['after a repeat, if the answer was lost', ['lost', noContent()]],
-])('a press ends the session %s, and says what to do next', async (_, replies) => {
+  ['after a repeat, if the response was lost', ['lost', noContent()]],
+])('a press revokes the session %s, and shows the next step', async (_, replies) => {
   const server = await open(`#t=${good}`, replies)
   await press()
-  await pass(1000)
+  await advance(1000)
   expect(server.requests.at(-1)?.body).toEqual({ token: good })
   expect(heading().textContent).toBe('That device is signed out')
   expect(document.activeElement).toBe(heading())
@@ -43,7 +43,7 @@ test.each<[string, Reply[]]>([
   expect(screen.getByRole('link').getAttribute('href')).toBe('/sessions')
 })
 
-test('a limit keeps the button off until it lets another try through', async () => {
+test('a limit disables the button until another attempt is allowed', async () => {
   const server = await open(`#t=${good}`, [
     refusal(429, 'too_many_requests', 'Later', { retry_after: 60 }),
     noContent(),
@@ -51,7 +51,7 @@ test('a limit keeps the button off until it lets another try through', async () 
   await press()
   await press()
   expect(server.count(call)).toBe(1)
-  await pass(60_000)
+  await advance(60_000)
   await press()
   expect(heading().textContent).toBe('That device is signed out')
 })
@@ -59,9 +59,9 @@ test('a limit keeps the button off until it lets another try through', async () 
 test.each([
   ['no token', ''],
   ['something else', '#c=123456'],
-  ['a token without an end', '#t=key'],
-  ['a token whose time is over', `#t=${tokenUntil(Date.now() - 1000)}`],
-])('a link with %s leads to the devices, and nothing is claimed', async (_, fragment) => {
+  ['a token without an expiry', '#t=key'],
+  ['an expired token', `#t=${tokenUntil(Date.now() - 1000)}`],
+])('a link with %s leads to the list of devices', async (_, fragment) => {
   await open(fragment)
   expect(heading().textContent).toBe('This link no longer works')
   expect(screen.queryByRole('button')).toBeNull()

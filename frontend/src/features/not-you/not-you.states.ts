@@ -1,15 +1,15 @@
-import { type Answers, refused, type State } from '../../shared/testing/states'
+import { type Responses, refused, type State } from '../../shared/testing/states'
 
 const link = (until: number) => `/not-you#t=key.00112233445566778899aabbccddeeff.${until}.MAC`
 const page = (
   name: string,
   shows: State['shows'],
-  answer?: Answers['POST /api/auth/not-you'],
+  answer?: Responses['POST /api/auth/not-you'],
 ): State => ({
   name,
   path: link(4_102_444_800),
-  answers: answer ? { 'POST /api/auth/not-you': answer } : {},
-  does: answer ? [{ press: 0 }] : [],
+  responses: answer ? { 'POST /api/auth/not-you': answer } : {},
+  actions: answer ? [{ press: 0 }] : [],
   shows,
 })
 
@@ -24,5 +24,5 @@ export const states: State[] = [
     'problem.too_many_requests',
     refused(429, 'too_many_requests', { retry_after: 541 }),
   ),
-  { name: 'link that is too old', path: link(1_700_000_000), answers: {}, shows: 'notYou.over' },
+  { name: 'link that is too old', path: link(1_700_000_000), responses: {}, shows: 'notYou.over' },
 ]

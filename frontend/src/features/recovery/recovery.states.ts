@@ -1,5 +1,5 @@
 import { serverTime } from '../../shared/testing/server'
-import { type Answers, refused, type State } from '../../shared/testing/states'
+import { type Responses, refused, type State } from '../../shared/testing/states'
 
 type Shows = State['shows']
 const none = refused(404, 'no_recovery')
@@ -8,13 +8,13 @@ const waits = { now: serverTime(0), ends_at: serverTime(86_400) }
 const page = (
   name: string,
   shows: Shows,
-  answers: Answers = {},
-  does: State['does'] = [],
+  responses: Responses = {},
+  actions: State['actions'] = [],
 ): State => ({
   name,
   path: '/recovery?begin',
-  answers: { 'GET /api/auth/recovery': none, ...answers },
-  does,
+  responses: { 'GET /api/auth/recovery': none, ...responses },
+  actions,
   shows,
 })
 const first = [{ press: 0 }]
@@ -22,18 +22,18 @@ const second = [{ press: 1 }]
 const begun = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['POST /api/auth/recovery']>,
+  answer: NonNullable<Responses['POST /api/auth/recovery']>,
 ): State => page(name, shows, { 'POST /api/auth/recovery': answer }, second)
 const waiting = (
   name: string,
   shows: Shows,
-  answers: Answers = {},
-  does: State['does'] = [],
-): State => page(name, shows, { 'GET /api/auth/recovery': waits, ...answers }, does)
+  responses: Responses = {},
+  actions: State['actions'] = [],
+): State => page(name, shows, { 'GET /api/auth/recovery': waits, ...responses }, actions)
 const link = (
   name: string,
   shows: Shows,
-  answer?: Answers['POST /api/auth/recovery/stop'],
+  answer?: Responses['POST /api/auth/recovery/stop'],
 ): State => ({
   ...page(
     name,
@@ -58,7 +58,7 @@ export const states: State[] = [
     'GET /api/auth/recovery': { now: serverTime(0), ends_at: serverTime(0) },
   }),
   waiting('perhaps old', 'trouble.weRetry', { 'GET /api/auth/recovery': [waits, 'lost'] }, [
-    { comesBack: true },
+    { returns: true },
   ]),
   waiting('stopping', 'trouble.working', { 'DELETE /api/auth/recovery': 'never' }, second),
   waiting(

@@ -5,7 +5,7 @@ import {
   unusedKey,
   usedKey,
 } from '../../shared/testing/server'
-import { type Answers, refused, type State } from '../../shared/testing/states'
+import { type Responses, refused, type State } from '../../shared/testing/states'
 
 const unknown = {
   ...otherSession,
@@ -26,23 +26,23 @@ const alone = { complete: true, sessions: [thisSession] }
 const page = (
   name: string,
   shows: State['shows'],
-  answers: Answers = {},
-  does: State['does'] = [],
+  responses: Responses = {},
+  actions: State['actions'] = [],
 ): State => ({
   name,
   path: '/sessions',
-  answers: { 'GET /api/auth/session': signedIn, 'GET /api/sessions': both, ...answers },
-  does,
+  responses: { 'GET /api/auth/session': signedIn, 'GET /api/sessions': both, ...responses },
+  actions,
   shows,
 })
 const withKeys = (
   name: string,
   shows: State['shows'],
-  answers: Answers = {},
-  does: State['does'] = [],
-): State => page(name, shows, { 'GET /api/account/access-keys': keys, ...answers }, does)
+  responses: Responses = {},
+  actions: State['actions'] = [],
+): State => page(name, shows, { 'GET /api/account/access-keys': keys, ...responses }, actions)
 const one = { press: 0 }
-const ask = { press: 2 }
+const openConfirmation = { press: 2 }
 const all = { press: 2, on: 'sessions.endOthersSure' } as const
 const allAndKeys = { press: 3, on: 'sessions.endOthersSure' } as const
 const oneKey = { press: 3 }
@@ -57,12 +57,12 @@ export const states: State[] = [
     'ending is not for this store',
     'sessions.incomplete',
     { 'DELETE /api/sessions': refused(409, 'not_with_this_store') },
-    [ask, all],
+    [openConfirmation, all],
   ),
   page('taking their time', 'page.loading', { 'GET /api/sessions': 'never' }),
   page('server away', 'trouble.weRetry', { 'GET /api/sessions': refused(503, 'unavailable') }),
   page('perhaps old', 'trouble.weRetry', { 'GET /api/sessions': [both, 'lost'] }, [
-    { comesBack: true },
+    { returns: true },
   ]),
   page('ending one', 'trouble.working', { 'DELETE /api/sessions/{id}': 'never' }, [one]),
   page('one without an answer', 'trouble.weRetry', { 'DELETE /api/sessions/{id}': 'lost' }, [one]),
@@ -78,19 +78,22 @@ export const states: State[] = [
     { 'DELETE /api/sessions/{id}': 'done', 'GET /api/sessions': [both, alone] },
     [one],
   ),
-  page('ending all others, to confirm', 'sessions.endOthersSure', {}, [ask]),
-  page('ending all others', 'trouble.working', { 'DELETE /api/sessions': 'never' }, [ask, all]),
+  page('ending all others, to confirm', 'sessions.endOthersSure', {}, [openConfirmation]),
+  page('ending all others', 'trouble.working', { 'DELETE /api/sessions': 'never' }, [
+    openConfirmation,
+    all,
+  ]),
   page(
     'others not ended',
     'trouble.pressAgain',
     { 'DELETE /api/sessions': refused(503, 'unavailable') },
-    [ask, all],
+    [openConfirmation, all],
   ),
   page(
     'all others ended',
     'sessions.othersEnded',
     { 'DELETE /api/sessions': 'done', 'GET /api/sessions': [both, alone] },
-    [ask, all],
+    [openConfirmation, all],
   ),
   page(
     'ending wants a fresh code',
@@ -99,7 +102,7 @@ export const states: State[] = [
       'DELETE /api/sessions': refused(403, 'reauthentication_required'),
       'POST /api/auth/code': 'never',
     },
-    [ask, all],
+    [openConfirmation, all],
   ),
   page('apps that were opened', 'sessions.apps', { 'GET /api/sessions': withApps }),
   withKeys('with access keys', 'keys.title'),
@@ -112,18 +115,20 @@ export const states: State[] = [
     { 'DELETE /api/account/access-keys/{id}': 'done' },
     [oneKey],
   ),
-  withKeys('ending all others and the keys, to confirm', 'sessions.endWithKeys', {}, [ask]),
+  withKeys('ending all others and the keys, to confirm', 'sessions.endWithKeys', {}, [
+    openConfirmation,
+  ]),
   withKeys(
     'ending all others and the keys',
     'trouble.working',
     { 'DELETE /api/sessions': 'never' },
-    [ask, allAndKeys],
+    [openConfirmation, allAndKeys],
   ),
   withKeys(
     'others and keys not ended',
     'trouble.pressAgain',
     { 'DELETE /api/sessions': refused(503, 'unavailable') },
-    [ask, allAndKeys],
+    [openConfirmation, allAndKeys],
   ),
   withKeys(
     'all others and the keys ended',
@@ -133,6 +138,6 @@ export const states: State[] = [
       'GET /api/sessions': [both, alone],
       'GET /api/account/access-keys': [keys, noKeys],
     },
-    [ask, allAndKeys],
+    [openConfirmation, allAndKeys],
   ),
 ]

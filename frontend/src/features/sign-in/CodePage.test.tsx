@@ -12,7 +12,7 @@ import {
   serverTime,
   signedIn,
 } from '../../shared/testing/server'
-import { pass, settled, show } from '../../shared/testing/time'
+import { advance, settle, setVisibility } from '../../shared/testing/time'
 import {
   field,
   fill,
@@ -30,8 +30,8 @@ import {
   wrong,
 } from './openCodePage'
 
-describe('a code that is typed', () => {
-  test('is entered on a page that names the address, with focus in the field', async () => {
+describe('a typed code', () => {
+  test('is entered on a page with the address and a focused field', async () => {
     await open({})
     expect(document.title).toBe('Check your email – Sana')
     expect(document.activeElement).toBe(field())
@@ -41,17 +41,17 @@ describe('a code that is typed', () => {
     )
   })
 
-  test('may have as many digits as the server says', async () => {
+  test('can have the number of digits that the server sends', async () => {
     const { server } = await open({
       [read]: json(pendingCode({ code_length: 8 })),
       [verify]: verified,
     })
     fireEvent.input(screen.getByLabelText('8-digit code'), { target: { value: '1234 5678' } })
-    await settled()
+    await settle()
     expect(server.requests.at(-1)?.body).toEqual({ code: '12345678', email: 'grace@example.org' })
   })
 
-  test('is submitted by itself as soon as it is complete, spaces and dashes dropped, and announced', async () => {
+  test('is submitted when it is complete, without spaces and dashes', async () => {
     const { server, onSignedIn } = await open({ [verify]: ['never', verified] })
     await type('123 45')
     expect(server.count(verify)).toBe(0)
@@ -89,10 +89,10 @@ describe('a code that is typed', () => {
     for (const value of ['８８', '８８６０', '８８６０６９']) await type(value)
     expect(field().value).toBe('８８６０６９')
     fireEvent.submit(field())
-    await settled()
+    await settle()
     expect(server.count(verify)).toBe(0)
     fireEvent.compositionEnd(field())
-    await settled()
+    await settle()
     expect(server.requests.map(({ body }) => body).at(-1)).toEqual({
       code: '886069',
       email: 'grace@example.org',
@@ -100,7 +100,7 @@ describe('a code that is typed', () => {
     expect(server.count(verify)).toBe(1)
   })
 
-  test('is checked alone: what comes in meanwhile waits', async () => {
+  test('is checked alone: the field is read-only meanwhile', async () => {
     const { server } = await open({ [verify]: 'never' })
     await type('123456')
     await type('654321')
@@ -108,7 +108,7 @@ describe('a code that is typed', () => {
     expect(field().readOnly).toBe(true)
   })
 
-  test('and is incomplete is refused in words and costs no try', async () => {
+  test('that is incomplete is explained and uses no attempt', async () => {
     const { server } = await open({})
     await type('1234')
     await press('Sign in')
@@ -121,7 +121,7 @@ describe('a wrong code', () => {
   test.each([
     [4, 'You have 4 tries left.'],
     [1, 'You have 1 try left.'],
-  ])('with %i tries left says so, and its text is ready to be typed over', async (left, words) => {
+  ])('with %i tries left is reported, and its text is selected', async (left, words) => {
     await open({ [verify]: wrong(left) })
     await type('123456')
     expect(screen.getByRole('alert').textContent).toContain(words)
@@ -144,7 +144,7 @@ describe('a wrong code', () => {
     expect(server.count(verify)).toBe(3)
   })
 
-  test('without tries left locks the code and offers a new one', async () => {
+  test('without attempts left locks the code and offers a new one', async () => {
     await open({ [verify]: wrong(0) })
     await type('123456')
     expect(heading().textContent).toBe('Too many wrong tries')
@@ -153,14 +153,14 @@ describe('a wrong code', () => {
     expect(screen.getByRole('button', { name: 'Get a new code' })).toBeTruthy()
   })
 
-  test('and too many of them lock the code', async () => {
+  test('in a locked challenge locks the page', async () => {
     await open({ [verify]: refusal(429, 'too_many_tries') })
     await type('123456')
     expect(heading().textContent).toBe('Too many wrong tries')
     expect(screen.getByText('For your security, this code no longer works.')).toBeTruthy()
   })
 
-  test("and too many of them: the page continues with the server's answer", async () => {
+  test('after a lock the page continues with a new code', async () => {
     const due = json(pendingCode({ resend_at: serverTime(0) }))
     await open({ [read]: due, [verify]: refusal(429, 'too_many_tries'), [resend]: sent() })
     await type('123456')
@@ -168,33 +168,33 @@ describe('a wrong code', () => {
     expect(heading().textContent).toBe('Check your email')
   })
 
-  test('that was locked before is still locked after a reload', async () => {
+  test('in a locked challenge is still locked after a reload', async () => {
     await open({ [read]: json(pendingCode({ tries_left: 0 })) })
     expect(heading().textContent).toBe('Too many wrong tries')
   })
 })
 
 describe('an expired code', () => {
-  test('is noticed on the page without a request', async () => {
+  test('is detected without a request', async () => {
     const { server } = await open({
       [read]: json(pendingCode({ delivery: 'delivered', expires_at: serverTime(90) })),
     })
-    await pass(89_999)
+    await advance(89_999)
     expect(heading().textContent).toBe('Check your email')
-    await pass(1)
+    await advance(1)
     expect(heading().textContent).toBe('This code has expired')
     expect(document.title).toBe('This code has expired – Sana')
     expect(document.activeElement).toBe(heading())
     expect(server.count(read)).toBe(1)
   })
 
-  test('refused by the server says so at once', async () => {
+  test('refused by the server is reported at once', async () => {
     await open({ [verify]: refusal(410, 'code_expired') })
     await type('123456')
     expect(heading().textContent).toBe('This code has expired')
   })
 
-  test('gives way to the form once a new one was sent', async () => {
+  test('is replaced by the form when a new one was sent', async () => {
     const old = json(pendingCode({ expires_at: serverTime(-1), resend_at: serverTime(-1) }))
     const { server } = await open({ [read]: old, [resend]: sent() })
     await press('Get a new code')
@@ -203,7 +203,7 @@ describe('an expired code', () => {
     expect(document.activeElement).toBe(field())
   })
 
-  test("is shown in the reader's local time", async () => {
+  test("has its expiry in the user's local time", async () => {
     vi.setSystemTime(new Date(2026, 2, 14, 9, 26))
     await open({})
     const time = screen.getByText(/^0?9:36/)
@@ -212,22 +212,22 @@ describe('an expired code', () => {
 })
 
 describe("a code from the mail's link", () => {
-  test('is filled in, waits for a press, and leaves the address bar at once', async () => {
+  test('is filled in, waits for a press, and leaves the address bar', async () => {
     const { server, onSignedIn } = await open({ [verify]: verified }, '/verify#c=123456')
     expect(location.href).toMatch(/\/verify$/)
     expect(field().value).toBe('123456')
-    await pass(60_000)
+    await advance(60_000)
     expect(server.count(verify)).toBe(0)
     await press('Sign in')
     expect(server.requests.at(-1)?.body).toEqual({ code: '123456', email: 'grace@example.org' })
     expect(onSignedIn).toHaveBeenCalledOnce()
   })
 
-  test('is taken from a second link in the same tab too', async () => {
+  test('is also read from a second link in the same tab', async () => {
     const { server } = await open({})
     history.replaceState(null, '', '/verify#c=654321')
     dispatchEvent(new Event('hashchange'))
-    await settled()
+    await settle()
     expect(field().value).toBe('654321')
     expect(location.hash).toBe('')
     expect(server.count(verify)).toBe(0)
@@ -243,12 +243,12 @@ describe("a code from the mail's link", () => {
     expect(onSignIn).toHaveBeenCalledExactlyOnceWith({})
   })
 
-  test('is no use in the browser whose sign-in is gone', async () => {
+  test('is not usable in a browser without a pending sign-in', async () => {
     const { onSignIn } = await open(
       { [read]: [json(pendingCode()), noPendingCode()] },
       '/verify#c=123456',
     )
-    await show('visible')
+    await setVisibility('visible')
     expect(onSignIn).toHaveBeenCalledWith(expect.objectContaining({ email: 'grace@example.org' }))
   })
 
@@ -276,7 +276,7 @@ describe("a code from the mail's link", () => {
 })
 
 describe('a code that was just requested', () => {
-  test('is shown without another request, and read again for news of its mail', async () => {
+  test('is shown without a request, and polled for the delivery status', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const { server } = await open(
       { [read]: json(pendingCode({ delivery: 'delivered' })) },
@@ -285,13 +285,13 @@ describe('a code that was just requested', () => {
     )
     expect(server.calls).toEqual([])
     expect(document.activeElement).toBe(field())
-    await pass(1000)
+    await advance(1000)
     expect(server.calls).toEqual([`${read}?id=${pendingCode().id}`])
     expect(screen.getByText(/We sent a code to/)).toBeTruthy()
   })
 })
 
-describe('beside another tab with another address', () => {
+describe('with another tab and another address', () => {
   const other = pendingCode({
     id: 'a1b2c3d4-0000-4000-8000-000000000000',
     email: 'ada@example.org',
@@ -302,9 +302,9 @@ describe('beside another tab with another address', () => {
     [own]: json(pendingCode({ delivery: 'delivered', resend_at: serverTime(0) })),
   })
 
-  test('the page keeps to its own code, also over a reload', async () => {
+  test('the page keeps its own code, also after a reload', async () => {
     const { server } = await open(replies(), '/verify', codeRequest())
-    await show('visible')
+    await setVisibility('visible')
     expect(screen.getByText('grace@example.org')).toBeTruthy()
     expect(server.calls).toEqual([own])
     cleanup()
@@ -313,7 +313,7 @@ describe('beside another tab with another address', () => {
     expect(reloaded.server.calls).toEqual([own])
   })
 
-  test('the page sends, tries and cancels its own code only', async () => {
+  test('the page resends, verifies and cancels its own code only', async () => {
     const cancel = 'DELETE /api/auth/code'
     const { server } = await open(
       { ...replies(), [resend]: sent(), [verify]: wrong(4), [cancel]: noContent() },
@@ -339,7 +339,7 @@ describe('beside another tab with another address', () => {
       [resend]: sent(codeRequest(renewed)),
     })
     await press('Get a new code')
-    await pass(1000)
+    await advance(1000)
     expect(server.calls.at(-1)).toBe(`${read}?id=${renewed.id}`)
   })
 
@@ -350,8 +350,8 @@ describe('beside another tab with another address', () => {
   })
 })
 
-describe('a right code whose answer is lost', () => {
-  test('is sent again by itself until it is answered, and signs in', async () => {
+describe('a right code whose response is lost', () => {
+  test('is sent again until there is a response, and signs in', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const { server, onSignedIn } = await open({ [verify]: ['lost', html(502), verified] })
     await type('123456')
@@ -359,23 +359,23 @@ describe('a right code whose answer is lost', () => {
       'We can’t reach Sana right now. We’ll keep trying.',
     )
     expect(field().readOnly).toBe(true)
-    await pass(1000)
-    await pass(2000)
+    await advance(1000)
+    await advance(2000)
     expect(onSignedIn).toHaveBeenCalledOnce()
     const bodies = server.requests.filter(({ call }) => call === verify).map(({ body }) => body)
     expect(bodies).toEqual(Array(3).fill({ code: '123456', email: 'grace@example.org' }))
   })
 
-  test('leaves the page as it is while the server says that no code is pending', async () => {
+  test('keeps the page while the server reports that no code is pending', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const { server, onSignedIn, onSignIn } = await open({
       [read]: [json(pendingCode()), noPendingCode()],
       [verify]: ['lost', verified],
     })
     await type('123456')
-    await show('visible')
+    await setVisibility('visible')
     dispatchEvent(new Event('online'))
-    await settled()
+    await settle()
     expect(onSignIn).not.toHaveBeenCalled()
     expect(onSignedIn).toHaveBeenCalledOnce()
     expect(server.count(verify)).toBe(2)
@@ -385,36 +385,36 @@ describe('a right code whose answer is lost', () => {
     const { server } = await open({ [verify]: ['lost', wrong(4)] })
     await type('123456')
     dispatchEvent(new Event('online'))
-    await settled()
+    await settle()
     expect(server.count(verify)).toBe(2)
     expect(screen.getByRole('alert').textContent).toContain('4 tries left')
   })
 
-  test('is left to the user after two minutes, for which the server gives the same answer', async () => {
+  test('is not repeated after two minutes, the lifetime of the response', async () => {
     const { server } = await open({ [verify]: 'lost' })
     await type('123456')
-    await pass(120_000)
+    await advance(120_000)
     expect(screen.getByRole('alert').textContent).toContain('Nothing was lost')
     expect(field().readOnly).toBe(false)
-    const tries = server.count(verify)
-    await pass(600_000)
-    expect(server.count(verify)).toBe(tries)
+    const attempts = server.count(verify)
+    await advance(600_000)
+    expect(server.count(verify)).toBe(attempts)
     await press('Sign in')
-    expect(server.count(verify)).toBe(tries + 1)
+    expect(server.count(verify)).toBe(attempts + 1)
   })
 })
 
-test('news that were due while a code was checked are read after it was wrong', async () => {
-  let answer = (_: Response) => {}
+test('a status poll during a check is done after a wrong code', async () => {
+  let respond = (_: Response) => {}
   const late = new Promise<Response>((resolve) => {
-    answer = resolve
+    respond = resolve
   })
   const { server } = await open({ [verify]: late })
   await type('123456')
-  await show('visible')
+  await setVisibility('visible')
   expect(server.count(read)).toBe(1)
-  answer(wrong(4))
-  await settled()
+  respond(wrong(4))
+  await settle()
   expect(server.count(read)).toBe(2)
   expect(field()).toBeTruthy()
 })

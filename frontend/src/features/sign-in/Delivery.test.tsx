@@ -11,7 +11,7 @@ import {
   serverTime,
   unavailable,
 } from '../../shared/testing/server'
-import { pass, show } from '../../shared/testing/time'
+import { advance, setVisibility } from '../../shared/testing/time'
 import { field, heading, open, press, read, resend, sent, type } from './openCodePage'
 
 type Mail = Pick<PendingCode, 'delivery' | 'delivery_reason'>
@@ -20,11 +20,11 @@ const about = (mail: Mail, more: Partial<PendingCode> = {}) =>
   json(pendingCode({ ...mail, ...more }))
 const queued = () => about({ delivery: 'queued' })
 /** The text about the mail, with a placeholder for the address. */
-const said = () =>
+const statusTexts = () =>
   [...(screen.getByText('grace@example.org').closest('[role=status]')?.children ?? [])].map(textOf)
 const textOf = (element: Element) => element.textContent.replace(/\d+:\d\d( [AP]M)?/, 'HH:MM')
 
-describe('the delivery status is shown, with the next step', () => {
+describe('the delivery status', () => {
   test.each<[Mail, string, string]>([
     [
       { delivery: 'queued' },
@@ -34,7 +34,8 @@ describe('the delivery status is shown, with the next step', () => {
     [
       { delivery: 'sent' },
       'We sent a code to grace@example.org.',
-      'It should arrive within a minute and expires at HH:MM. Can’t find it? Check your spam folder.',
+      'It should arrive within a minute and expires at HH:MM. ' +
+        'Can’t find it? Check your spam folder.',
     ],
     [
       { delivery: 'delivered' },
@@ -49,7 +50,8 @@ describe('the delivery status is shown, with the next step', () => {
     [
       { delivery: 'delayed', delivery_reason: 'provider_away' },
       'The email to grace@example.org is taking longer than usual.',
-      'Our email provider isn’t responding. We’ll keep trying until HH:MM. You don’t need to do anything.',
+      'Our email provider isn’t responding. We’ll keep trying until HH:MM. ' +
+        'You don’t need to do anything.',
     ],
     [
       { delivery: 'failed' },
@@ -64,7 +66,8 @@ describe('the delivery status is shown, with the next step', () => {
     [
       { delivery: 'failed', delivery_reason: 'blocked' },
       'We can’t send email to grace@example.org.',
-      'An earlier email to this address bounced, so our provider has blocked it. Use another address, or contact support.',
+      'An earlier email to this address bounced, so our provider has blocked it. ' +
+        'Use another address, or contact support.',
     ],
     [
       { delivery: 'failed', delivery_reason: 'refused' },
@@ -76,9 +79,9 @@ describe('the delivery status is shown, with the next step', () => {
       'We couldn’t send the email to grace@example.org.',
       'Our email provider isn’t responding. Your address is fine. Resend the code.',
     ],
-  ])('%j', async (mail, what, next) => {
+  ])('is shown with the next step: %j', async (mail, status, next) => {
     await open({ [read]: about(mail) })
-    expect(said()).toEqual([what, next])
+    expect(statusTexts()).toEqual([status, next])
     expect(heading().textContent).toBe('Check your email')
     expect(field()).toBeTruthy()
   })
@@ -90,7 +93,7 @@ describe('the delivery status is shown, with the next step', () => {
     [{ delivery: 'failed', delivery_reason: 'blocked' }, 'Use a different email address'],
     [{ delivery: 'failed', delivery_reason: 'refused' }, 'Use a different email address'],
   ])(
-    'that has failed makes the remedy the main action, and folds the field away: %j',
+    'of a failure makes the remedy the main action, and collapses the field: %j',
     async (mail, remedy) => {
       await open({ [read]: about(mail) })
       const main = screen
@@ -104,11 +107,11 @@ describe('the delivery status is shown, with the next step', () => {
     },
   )
 
-  test('that fails while the user types keeps the field and its focus', async () => {
+  test('of a failure keeps a field that the user types in', async () => {
     await open({ [read]: [queued(), about({ delivery: 'failed' })] })
     await type('123')
-    await pass(1000)
-    expect(said()[0]).toContain('couldn’t')
+    await advance(1000)
+    expect(statusTexts()[0]).toContain('couldn’t')
     expect(document.activeElement).toBe(field())
     expect(field().value).toBe('123')
     expect(screen.getByRole('textbox')).toBe(field())
@@ -117,7 +120,7 @@ describe('the delivery status is shown, with the next step', () => {
   test.each([
     [{ delivery: 'failed', delivery_reason: 'mailbox_on_holiday' }, 'failed'],
     [{ delivery: 'carried_by_pigeon' }, 'sent'],
-  ])('what a later server may say is not guessed at: %j', (mail, outcome) => {
+  ])('that is unknown is mapped to a known one: %j', (mail, outcome) => {
     expect(outcomeOf(pendingCode(mail as unknown as Mail))).toBe(outcome)
   })
 
@@ -131,100 +134,100 @@ describe('the delivery status is shown, with the next step', () => {
   })
 })
 
-describe('news of the mail', () => {
+describe('a poll of the delivery status', () => {
   const times = async (replies: Reply[], milliseconds: number[]) => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const { server } = await open({ [read]: replies })
     for (const pause of milliseconds) {
       const before = server.count(read)
-      await pass(pause - 1)
+      await advance(pause - 1)
       expect(server.count(read), `before ${pause} ms are over`).toBe(before)
-      await pass(1)
+      await advance(1)
       expect(server.count(read), `after ${pause} ms`).toBe(before + 1)
     }
     return server
   }
 
-  test('is polled ever less often, and quickly again after a change', async () => {
+  test('backs off, and restarts after a change', async () => {
     const sent = about({ delivery: 'sent' })
     await times(
       [queued(), queued(), queued(), queued(), sent],
       [1000, 2000, 4000, 8000, 1000, 2000, 4000],
     )
-    expect(said()[0]).toBe('We sent a code to grace@example.org.')
+    expect(statusTexts()[0]).toBe('We sent a code to grace@example.org.')
   })
 
   test.each<Mail>([{ delivery: 'delivered' }, { delivery: 'failed', delivery_reason: 'refused' }])(
-    'is not asked for any more when there can be none: %j',
+    'stops after a final status: %j',
     async (mail) => {
       const server = await times([queued(), about(mail)], [1000])
-      await pass(500_000)
+      await advance(500_000)
       expect(server.count(read)).toBe(2)
     },
   )
 
-  test('of a delayed mail is polled too', async () => {
+  test('continues for a delayed mail', async () => {
     await times([about({ delivery: 'delayed' }), about({ delivery: 'delivered' })], [1000])
-    expect(said()[0]).toBe('We sent a code to grace@example.org.')
+    expect(statusTexts()[0]).toBe('We sent a code to grace@example.org.')
   })
 
-  test('is not polled if the code has expired or is locked', async () => {
+  test('stops when the code expires', async () => {
     const { server } = await open({
       [read]: about({ delivery: 'sent' }, { expires_at: serverTime(20) }),
     })
-    await pass(20_000)
-    const asked = server.count(read)
-    expect(asked).toBeLessThan(8)
-    await pass(300_000)
-    expect(server.count(read)).toBe(asked)
+    await advance(20_000)
+    const count = server.count(read)
+    expect(count).toBeLessThan(8)
+    await advance(300_000)
+    expect(server.count(read)).toBe(count)
   })
 
-  test('of a locked code is not polled', async () => {
+  test('is not started for a locked code', async () => {
     const { server } = await open({ [read]: about({ delivery: 'sent' }, { tries_left: 0 }) })
-    await pass(300_000)
+    await advance(300_000)
     expect(server.count(read)).toBe(1)
   })
 
-  test('is polled again after a new code was sent', async () => {
+  test('restarts after a new code was sent', async () => {
     const failed = about({ delivery: 'failed' }, { resend_at: serverTime(0) })
     const { server } = await open({
       [read]: failed,
       [resend]: sent(codeRequest(pendingCode({ delivery: 'queued' }))),
     })
     await press('Resend code')
-    await pass(1000)
+    await advance(1000)
     expect(server.count(read)).toBe(2)
   })
 
-  test('is not requested while the page is hidden, but at once on return', async () => {
+  test('pauses while the page is hidden, and continues at once on return', async () => {
     const { server } = await open({ [read]: [queued(), about({ delivery: 'delivered' })] })
-    await show('hidden')
-    await pass(120_000)
+    await setVisibility('hidden')
+    await advance(120_000)
     expect(server.count(read)).toBe(1)
-    await show('visible')
+    await setVisibility('visible')
     expect(server.count(read)).toBe(2)
-    expect(said()[0]).toBe('We sent a code to grace@example.org.')
+    expect(statusTexts()[0]).toBe('We sent a code to grace@example.org.')
   })
 
-  test('still comes after errors, which are shown, but is not retried while the page is hidden', async () => {
+  test('continues after errors, which are shown, but not while the page is hidden', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const { server } = await open({
       [read]: [queued(), unavailable(), 'lost', queued(), about({ delivery: 'sent' })],
     })
-    await pass(1000)
+    await advance(1000)
     expect(screen.getByText(/Sana is temporarily unavailable/)).toBeTruthy()
-    await show('hidden')
-    await pass(120_000)
+    await setVisibility('hidden')
+    await advance(120_000)
     expect(server.count(read)).toBe(2)
-    await show('visible')
+    await setVisibility('visible')
     expect(server.count(read)).toBe(3)
-    await pass(1000)
+    await advance(1000)
     expect(screen.queryByText(/Sana does not work/)).toBeNull()
-    await pass(2000)
-    expect(said()[0]).toBe('We sent a code to grace@example.org.')
+    await advance(2000)
+    expect(statusTexts()[0]).toBe('We sent a code to grace@example.org.')
   })
 
-  test('is announced once, at any latency, and does not disturb typing', async () => {
+  test('announces a change once, and does not disturb typing', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     vi.setSystemTime(new Date(2026, 2, 14, 9, 49, 59, 990))
     // Half a second later, the code would seem valid for another minute.
@@ -241,9 +244,9 @@ describe('news of the mail', () => {
       subtree: true,
     })
     await type('123')
-    await pass(1000)
+    await advance(1000)
     expect(changes).toEqual([])
-    await pass(2000)
+    await advance(2000)
     expect(changes.length).toBeGreaterThan(0)
     expect(screen.getByText('grace@example.org').closest('[role=status]')).toBe(region)
     expect(field().value).toBe('123')

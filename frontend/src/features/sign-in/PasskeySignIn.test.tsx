@@ -1,57 +1,60 @@
 import { fireEvent, render, screen } from '@testing-library/preact'
 import { expect, test, vi } from 'vitest'
-import { type Ceremony, standInForPasskeys } from '../../shared/testing/passkeys'
+import { type Ceremony, simulatePasskeys } from '../../shared/testing/passkeys'
 import { FakeServer, json, type Reply, refusal, signedIn } from '../../shared/testing/server'
-import { pass, settled, show } from '../../shared/testing/time'
+import { advance, settle, setVisibility } from '../../shared/testing/time'
 import { PasskeySignIn } from './PasskeySignIn'
 
 const options = 'GET /api/auth/passkey'
-const prove = 'POST /api/auth/passkey'
+const verify = 'POST /api/auth/passkey'
 
 async function open(passkeys: Ceremony | undefined, replies: Record<string, Reply | Reply[]> = {}) {
-  const browser = standInForPasskeys(passkeys)
-  const server = new FakeServer({ [prove]: json({ ...signedIn, created: false }), ...replies })
+  const browser = simulatePasskeys(passkeys)
+  const server = new FakeServer({ [verify]: json({ ...signedIn, created: false }), ...replies })
   const onSignedIn = vi.fn()
   render(<PasskeySignIn onSignedIn={onSignedIn} />)
-  await settled()
+  await settle()
   return { browser, server, onSignedIn }
 }
 const button = () => screen.getByRole('button', { name: 'Sign in with a passkey' })
 const press = async () => {
   button().focus()
   fireEvent.click(button())
-  await settled()
+  await settle()
 }
 
-test('a browser without passkeys sees no button and asks for nothing', async () => {
+test('a browser without passkeys gets no button and sends no request', async () => {
   const { server } = await open(undefined)
   expect(screen.queryByRole('button')).toBeNull()
   expect(server.calls).toEqual([])
 })
 
-test('the address field offers passkeys, and the button ends that first: one ceremony at a time', async () => {
-  const { browser } = await open('waits')
-  expect(browser.asked).toEqual([{ mediation: 'conditional', isOver: false }])
+test('the button aborts the ceremony of the address field', async () => {
+  const { browser } = await open('pending')
+  expect(browser.ceremonies).toEqual([{ mediation: 'conditional', isFinished: false }])
   await press()
-  expect(browser.asked).toEqual([{ mediation: 'conditional', isOver: true }, { isOver: false }])
+  expect(browser.ceremonies).toEqual([
+    { mediation: 'conditional', isFinished: true },
+    { isFinished: false },
+  ])
 })
 
-test('a cancelled ceremony says what to do, keeps the focus, and the address field offers passkeys again', async () => {
+test('a cancelled ceremony is explained, keeps the focus, and can be repeated', async () => {
   const { browser, server, onSignedIn } = await open('cancelled')
   await press()
   expect(screen.queryByRole('alert')).toBeNull()
   expect(screen.getByText('No passkey was used. Try again, or use a code.')).toBeTruthy()
   expect(document.activeElement).toBe(button())
   expect(button().getAttribute('aria-disabled')).toBe('false')
-  expect(server.count(prove)).toBe(0)
+  expect(server.count(verify)).toBe(0)
   expect(onSignedIn).not.toHaveBeenCalled()
-  expect(browser.asked.filter(({ isOver }) => !isOver)).toEqual([
-    { mediation: 'conditional', isOver: false },
+  expect(browser.ceremonies.filter(({ isFinished }) => !isFinished)).toEqual([
+    { mediation: 'conditional', isFinished: false },
   ])
 })
 
-test('a passkey signs in, and its address is kept for the next visit', async () => {
-  const { onSignedIn } = await open('given')
+test('a passkey signs in, and its address is stored for the next visit', async () => {
+  const { onSignedIn } = await open('succeeds')
   await press()
   expect(onSignedIn).toHaveBeenCalledOnce()
   expect(localStorage.email).toBe(signedIn.user.email)
@@ -60,24 +63,21 @@ test('a passkey signs in, and its address is kept for the next visit', async () 
 test.each([
   ['unknown_passkey', 1],
   ['passkey_refused', 0],
-] as const)(
-  'the browser is told to forget a passkey only when the server does not know it: %s',
-  async (code, told) => {
-    const { browser } = await open('given', { [prove]: refusal(401, code) })
-    await press()
-    expect(screen.getByRole('alert')).toBeTruthy()
-    expect(browser.signalled).toHaveLength(told)
-  },
-)
+] as const)('only an unknown passkey is signalled to the browser: %s', async (code, signals) => {
+  const { browser } = await open('succeeds', { [verify]: refusal(401, code) })
+  await press()
+  expect(screen.getByRole('alert')).toBeTruthy()
+  expect(browser.signalled).toHaveLength(signals)
+})
 
-test('an offer is renewed before its challenge expires, but not while the page is hidden', async () => {
-  const { browser, server } = await open('waits')
-  await pass(240_000)
+test('an offer is renewed before its challenge expires, if the page is visible', async () => {
+  const { browser, server } = await open('pending')
+  await advance(240_000)
   expect(server.count(options)).toBe(2)
-  expect(browser.asked.map(({ isOver }) => isOver)).toEqual([true, false])
-  await show('hidden')
-  await pass(240_000)
+  expect(browser.ceremonies.map(({ isFinished }) => isFinished)).toEqual([true, false])
+  await setVisibility('hidden')
+  await advance(240_000)
   expect(server.count(options)).toBe(2)
-  await show('visible')
+  await setVisibility('visible')
   expect(server.count(options)).toBe(3)
 })

@@ -9,7 +9,7 @@ import {
   refusal,
   unavailable,
 } from '../../shared/testing/server'
-import { settled } from '../../shared/testing/time'
+import { settle } from '../../shared/testing/time'
 import { type Arrival, SignInPage } from './SignInPage'
 
 const call = 'POST /api/auth/code'
@@ -32,14 +32,14 @@ const press = async () => {
   const button = screen.getByRole('button', { name: 'Email me a code' })
   button.focus()
   fireEvent.click(button)
-  await settled()
+  await settle()
 }
 
 test.each([
   ['', 'Enter your email address.'],
   ['   ', 'Enter your email address.'],
   ['ada', 'Enter an address like name@example.com.'],
-])('%j is refused in words, at the field, and costs no request', async (typed, words) => {
+])('%j is rejected at the field, without a request', async (typed, words) => {
   const server = new FakeServer()
   open()
   type(typed)
@@ -50,7 +50,7 @@ test.each([
   expect(server.calls).toEqual([])
 })
 
-test('an address is sent without the spaces around it, once however often the button is pressed', async () => {
+test('an address is trimmed, and sent once if the button is pressed twice', async () => {
   const server = new FakeServer({ [call]: json(codeRequest(), 202) })
   const { onCodeRequested } = open()
   type(' ada@example.org ')
@@ -60,7 +60,7 @@ test('an address is sent without the spaces around it, once however often the bu
   expect(onCodeRequested).toHaveBeenCalledExactlyOnceWith(codeRequest())
 })
 
-test('an address is folded, and shown so when it was refused', async () => {
+test('an address is normalized, and shown so when it was refused', async () => {
   const server = new FakeServer({ [call]: refusal(400, 'invalid_email') })
   open()
   type('\u200bａｄａ＠example。org\u00a0')
@@ -79,7 +79,7 @@ describe('a browser', () => {
     expect(screen.getByRole('alert').textContent).toBe(blocked)
   })
 
-  test('that has no token yet gets one, and the request is repeated', async () => {
+  test('without a token gets one, and the request is repeated', async () => {
     const server = new FakeServer({ [call]: [missing(), json(codeRequest(), 202)] })
     const { onCodeRequested } = open()
     type('ada@example.org')
@@ -91,7 +91,7 @@ describe('a browser', () => {
     expect(screen.queryByRole('alert')).toBeNull()
   })
 
-  test('that keeps no token blocks cookies: the page says so, with instructions', async () => {
+  test('that stores no token gets instructions for cookies', async () => {
     const server = new FakeServer({ [call]: missing() })
     const { onCodeRequested } = open()
     type('ada@example.org')
@@ -103,7 +103,7 @@ describe('a browser', () => {
   })
 })
 
-test("the server's view of an address is shown at the field", async () => {
+test('an address that the server rejects is reported at the field', async () => {
   new FakeServer({ [call]: refusal(400, 'invalid_email') })
   const { onCodeRequested } = open()
   type('ada@example')
@@ -115,25 +115,22 @@ test("the server's view of an address is shown at the field", async () => {
 
 test.each([
   ['a 503', unavailable(), 'Sana is temporarily unavailable.'],
-  ['a proxy that answers for the server', html(502), 'We can’t reach Sana right now.'],
+  ['an error page of a proxy', html(502), 'We can’t reach Sana right now.'],
   ['a lost network', 'lost' as const, 'We can’t reach Sana right now.'],
-])(
-  '%s is said in words, nothing typed is lost, and the next press works',
-  async (_, reply, words) => {
-    const server = new FakeServer({ [call]: [reply, json(codeRequest(), 202)] })
-    const { onCodeRequested } = open()
-    type('ada@example.org')
-    await press()
-    expect(screen.getByRole('alert').textContent).toContain(words)
-    expect(field().value).toBe('ada@example.org')
-    expect(server.count(call)).toBe(1)
-    await press()
-    expect(onCodeRequested).toHaveBeenCalledOnce()
-    expect(screen.queryByRole('alert')).toBeNull()
-  },
-)
+])('%s is reported, keeps the text, and the next press works', async (_, reply, words) => {
+  const server = new FakeServer({ [call]: [reply, json(codeRequest(), 202)] })
+  const { onCodeRequested } = open()
+  type('ada@example.org')
+  await press()
+  expect(screen.getByRole('alert').textContent).toContain(words)
+  expect(field().value).toBe('ada@example.org')
+  expect(server.count(call)).toBe(1)
+  await press()
+  expect(onCodeRequested).toHaveBeenCalledOnce()
+  expect(screen.queryByRole('alert')).toBeNull()
+})
 
-test('a limit turns the button off and says when it is over', async () => {
+test('a limit disables the button and shows when it ends', async () => {
   const server = new FakeServer({
     [call]: refusal(429, 'too_many_requests', 'Later.', { retry_after: 541 }),
   })
@@ -149,7 +146,7 @@ test('a limit turns the button off and says when it is over', async () => {
   expect(server.count(call)).toBe(1)
 })
 
-test('a fault of the server can be quoted', async () => {
+test('an internal error shows its request id', async () => {
   new FakeServer({
     [call]: refusal(500, 'internal_error', 'Something went wrong.', { request_id: 'abc-1' }),
   })
@@ -159,14 +156,14 @@ test('a fault of the server can be quoted', async () => {
   expect(screen.getByRole('alert').textContent).toContain('quote abc-1')
 })
 
-test('a reason is announced first, and the address is in the field', () => {
+test('a notice has the focus, and the address is in the field', () => {
   open({ notice: 'The sign-in is gone.', email: 'ada@example.org' })
   expect(screen.getByText('The sign-in is gone.')).toBeTruthy()
   expect(field().value).toBe('ada@example.org')
   expect(document.activeElement).toBe(screen.getByRole('heading', { level: 1, name: 'Sign in' }))
 })
 
-test('without a reason the field has the focus', () => {
+test('without a notice the field has the focus', () => {
   open()
   expect(document.activeElement).toBe(field())
   expect(document.title).toBe('Sign in – Sana')
@@ -188,7 +185,7 @@ test('a likely typing error in the domain is offered for correction', () => {
   expect(screen.queryByRole('button', { name: 'ada@gmail.com' })).toBeNull()
 })
 
-test('a sign-in that leads back to a page says so', () => {
+test('a sign-in with a target has another title', () => {
   render(
     <SignInPage arrival={{}} app={undefined} leadsOn stale={undefined} onCodeRequested={vi.fn()} />,
   )

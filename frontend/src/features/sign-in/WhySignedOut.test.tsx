@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import type { SignedOut } from '../../shared/api/http'
 import { WhySignedOut } from './WhySignedOut'
 
-const tell = (ended: SignedOut) => {
+const show = (ended: SignedOut) => {
   render(<WhySignedOut ended={ended} />)
   return screen.getByRole('status').textContent?.replace('  ', ' ')
 }
@@ -28,13 +28,13 @@ test.each<[SignedOut['reason'], string]>([
   ],
   ['account_deleted', 'You were signed out because your account was deleted.'],
   ['recovered', 'You were signed out because your account was recovered without a passkey.'],
-])('%s is said in a sentence of its own', (reason, words) => {
-  expect(tell({ reason })).toBe(words)
+])('%s has its own sentence', (reason, words) => {
+  expect(show({ reason })).toBe(words)
 })
 
-test('a reason that a later server may have is not guessed at', () => {
-  const later = { reason: 'moved_house', at: november(22, 14) } as unknown as SignedOut
-  expect(tell(later)).toBe('Your session has ended.')
+test('an unknown reason has a general sentence', () => {
+  const unknown = { reason: 'moved_house', at: november(22, 14) } as unknown as SignedOut
+  expect(show(unknown)).toBe('Your session has ended.')
 })
 
 test.each([
@@ -42,12 +42,12 @@ test.each([
   ['yesterday', november(21, 23), /\.yesterday, (23:05|11:05\sPM)$/],
   ['days ago', november(20, 14), /\.(20 November 2026|November 20, 2026) at (14:05|2:05\sPM)$/],
   [
-    'by a clock that is ahead of this one',
+    'in the future, by another clock',
     november(23, 1),
     /\.(23 November 2026|November 23, 2026) at (01:05|1:05\sAM)$/,
   ],
-])('who ended it and when is told in the time of the person: %s', (_, at, words) => {
+])('the device and the local time of the revocation are shown: %s', (_, at, words) => {
   vi.setSystemTime(new Date(2026, 10, 22, 15, 0))
-  expect(tell({ reason: 'ended_everywhere', at, by: 'Firefox on Linux' })).toMatch(words)
+  expect(show({ reason: 'ended_everywhere', at, by: 'Firefox on Linux' })).toMatch(words)
   expect(document.querySelector('time')?.dateTime).toBe(at)
 })

@@ -1,6 +1,6 @@
 import type { PendingCode } from '../../shared/api/http'
 import { codeRequest, noMail, pendingCode, serverTime, signedIn } from '../../shared/testing/server'
-import { type Answers, refused, type State } from '../../shared/testing/states'
+import { type Responses, refused, type State } from '../../shared/testing/states'
 
 type Shows = State['shows']
 type Code = 'POST /api/auth/verify'
@@ -9,39 +9,39 @@ const due = pendingCode({ resend_at: serverTime(0), delivery: 'delivered' })
 const page = (
   name: string,
   shows: Shows,
-  answers: Answers = {},
-  does: State['does'] = [],
+  responses: Responses = {},
+  actions: State['actions'] = [],
 ): State => ({
   name,
   path: '/verify',
-  answers: {
+  responses: {
     'GET /api/auth/session': refused(401, 'not_signed_in'),
     'GET /api/auth/code': due,
-    ...answers,
+    ...responses,
   },
-  does,
+  actions,
   shows,
 })
 const mail = (name: string, shows: Shows, pending: Partial<PendingCode>): State =>
   page(name, shows, { 'GET /api/auth/code': pendingCode(pending) })
-const tried = (name: string, shows: Shows, answer: NonNullable<Answers[Code]>): State =>
+const tried = (name: string, shows: Shows, answer: NonNullable<Responses[Code]>): State =>
   page(name, shows, { 'POST /api/auth/verify': answer }, [{ type: '123456' }])
 const again = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['POST /api/auth/code/resend']>,
+  answer: NonNullable<Responses['POST /api/auth/code/resend']>,
 ): State => page(name, shows, { 'POST /api/auth/code/resend': answer }, [{ press: 1 }])
 /** As the form sends it. */
 const requested = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['POST /api/auth/code']>,
-  does: State['does'] = [],
+  answer: NonNullable<Responses['POST /api/auth/code']>,
+  actions: State['actions'] = [],
 ): State => ({
   ...page(name, shows, { 'POST /api/auth/code': answer }, [
     { type: 'grace@example.org' },
     { press: 0 },
-    ...does,
+    ...actions,
   ]),
   path: '/',
 })
@@ -110,7 +110,7 @@ export const states: State[] = [
       },
       [{ type: '123456' }],
     ),
-    passkeys: 'given',
+    passkeys: 'succeeds',
   },
   {
     ...page(
@@ -189,7 +189,7 @@ export const states: State[] = [
     { press: 2 },
   ]),
   page('news that do not come', 'trouble.weRetry', { 'GET /api/auth/code': [due, 'lost'] }, [
-    { comesBack: true },
+    { returns: true },
   ]),
   page('server away on arrival', 'trouble.unreachable', { 'GET /api/auth/code': 'lost' }),
   {

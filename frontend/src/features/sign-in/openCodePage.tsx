@@ -11,7 +11,7 @@ import {
   refusal,
   signedIn,
 } from '../../shared/testing/server'
-import { settled } from '../../shared/testing/time'
+import { settle } from '../../shared/testing/time'
 import { CodePage } from './CodePage'
 
 export const read = 'GET /api/auth/code'
@@ -21,7 +21,7 @@ export const wrong = (triesLeft: number) =>
   refusal(401, 'wrong_code', 'Wrong.', { tries_left: triesLeft })
 export const verified = json({ ...signedIn, created: false })
 
-/** The answer to a request, with or without a mail. */
+/** The response to a code request, with or without a mail. */
 export const sent = (request: CodeRequest = codeRequest()) => json(request, 202)
 
 export async function open(
@@ -50,7 +50,7 @@ export async function openAgain(replies: Record<string, Reply | Reply[]>, reques
       onSignIn={onSignIn}
     />,
   )
-  await settled()
+  await settle()
   return { server, onSignedIn, onRecovery, onNewAddress, onSignIn }
 }
 export const field = () => screen.getByLabelText<HTMLInputElement>('6-digit code')
@@ -59,18 +59,18 @@ export const type = async (value: string) => {
   const event = createEvent.input(field(), { target: { value } })
   Object.defineProperties(event, { isTrusted: { value: true }, inputType: { value: 'insertText' } })
   fireEvent(field(), event)
-  await settled()
+  await settle()
 }
 /** Fills in the value like a password manager. */
 export const fill = async (value: string) => {
   fireEvent.input(field(), { target: { value } })
-  await settled()
+  await settle()
 }
 export const press = async (name: string) => {
   const button = screen.getByRole('button', { name })
   button.focus()
   fireEvent.click(button)
-  await settled()
+  await settle()
 }
 export const heading = () => screen.getByRole('heading', { level: 1 })
 export const selection = () =>

@@ -1,27 +1,27 @@
 import type { SignedOut } from '../../shared/api/http'
-import { type Answers, refused, type State } from '../../shared/testing/states'
+import { type Responses, refused, type State } from '../../shared/testing/states'
 
 type Shows = State['shows']
 
-const nobody: Answers = { 'GET /api/auth/session': refused(401, 'not_signed_in') }
+const notSignedIn: Responses = { 'GET /api/auth/session': refused(401, 'not_signed_in') }
 
 const form = (
   name: string,
   shows: Shows,
-  answers: Answers = {},
-  does: State['does'] = [],
+  responses: Responses = {},
+  actions: State['actions'] = [],
 ): State => ({
   name,
   path: '/',
-  answers: { ...nobody, ...answers },
-  does,
+  responses: { ...notSignedIn, ...responses },
+  actions,
   shows,
 })
 const enter = (email: string) => [{ type: email }, { press: 0 }]
-const asked = (
+const requested = (
   name: string,
   shows: Shows,
-  answer: NonNullable<Answers['POST /api/auth/code']>,
+  answer: NonNullable<Responses['POST /api/auth/code']>,
 ): State => form(name, shows, { 'POST /api/auth/code': answer }, enter('ada@example.org'))
 const ended = (signed_out: SignedOut): State =>
   form(`signed out: ${signed_out.reason}`, signedOut(signed_out.reason), {
@@ -35,32 +35,32 @@ const passkey = (
   name: string,
   shows: Shows,
   passkeys: NonNullable<State['passkeys']>,
-  answers: Answers = {},
+  responses: Responses = {},
 ): State => ({
-  ...form(name, shows, answers, [{ press: 1 }]),
+  ...form(name, shows, responses, [{ press: 1 }]),
   passkeys,
 })
 
 export const states: State[] = [
   form('form', 'signIn.intro'),
-  { ...form('with passkeys', 'passkeys.signIn'), passkeys: 'waits' },
+  { ...form('with passkeys', 'passkeys.signIn'), passkeys: 'pending' },
   {
     ...form('with passkeys, of the last visit', 'signIn.notYou'),
-    passkeys: 'waits',
-    kept: 'ada@example.org',
+    passkeys: 'pending',
+    lastEmail: 'ada@example.org',
   },
-  passkey('asking for a passkey', 'passkeys.waiting', 'waits'),
+  passkey('asking for a passkey', 'passkeys.waiting', 'pending'),
   passkey('passkey not given', 'passkeys.signIn', 'cancelled'),
-  passkey('passkey refused', 'problem.passkey_refused', 'given', {
+  passkey('passkey refused', 'problem.passkey_refused', 'succeeds', {
     'POST /api/auth/passkey': refused(401, 'passkey_refused'),
   }),
-  passkey('passkey not known', 'problem.unknown_passkey', 'given', {
+  passkey('passkey not known', 'problem.unknown_passkey', 'succeeds', {
     'POST /api/auth/passkey': refused(401, 'unknown_passkey'),
   }),
-  passkey('passkey with the server away', 'trouble.unreachable', 'given', {
+  passkey('passkey with the server away', 'trouble.unreachable', 'succeeds', {
     'POST /api/auth/passkey': 'lost',
   }),
-  passkey('too many passkeys refused', 'problem.too_many_requests', 'given', {
+  passkey('too many passkeys refused', 'problem.too_many_requests', 'succeeds', {
     'POST /api/auth/passkey': refused(429, 'too_many_requests', { retry_after: 754 }),
   }),
   form('without an address', 'signIn.emailEmpty', {}, [{ press: 0 }]),
@@ -68,30 +68,30 @@ export const states: State[] = [
   form('with a very long address', 'signIn.intro', {}, [
     { type: `${'a-long-name.'.repeat(9)}ada@example.org` },
   ]),
-  { ...form('of the last visit', 'signIn.notYou'), kept: 'ada@example.org' },
+  { ...form('of the last visit', 'signIn.notYou'), lastEmail: 'ada@example.org' },
   form('with a slip in the domain', 'signIn.didYouMean', {}, [{ type: 'ada@gmial.com' }]),
   { ...form('that leads on', 'signIn.continue'), path: '/?next=%2Fsessions' },
-  asked('asking for a code', 'signIn.sending', 'never'),
-  asked('address refused', 'problem.invalid_email', refused(400, 'invalid_email')),
-  asked(
+  requested('asking for a code', 'signIn.sending', 'never'),
+  requested('address refused', 'problem.invalid_email', refused(400, 'invalid_email')),
+  requested(
     'too many requests',
     'problem.too_many_requests',
     refused(429, 'too_many_requests', { retry_after: 754 }),
   ),
-  asked(
+  requested(
     'too many requests, for hours',
     'trouble.againTomorrow',
     refused(429, 'too_many_requests', { retry_after: 86_000 }),
   ),
-  asked(
+  requested(
     'too many requests, over',
     'trouble.over',
     refused(429, 'too_many_requests', { retry_after: 0 }),
   ),
-  asked('server away', 'trouble.unreachable', 'lost'),
-  asked('fault of the server', 'problem.internal_error', refused(500, 'internal_error')),
+  requested('server away', 'trouble.unreachable', 'lost'),
+  requested('fault of the server', 'problem.internal_error', refused(500, 'internal_error')),
   { ...form('cookies blocked', 'problem.browser_token_missing'), without: 'cookies' },
-  asked(
+  requested(
     'cookies blocked, as the server finds',
     'problem.browser_token_missing',
     refused(409, 'browser_token_missing'),
@@ -100,7 +100,7 @@ export const states: State[] = [
     'perhaps signed in by now',
     'trouble.weRetry',
     { 'GET /api/auth/session': [refused(401, 'not_signed_in'), 'lost'] },
-    [{ comesBack: true }],
+    [{ returns: true }],
   ),
   {
     ...form('from an app', 'signIn.continueTo', {

@@ -3,10 +3,10 @@ import { codeRequest, FakeServer, html, json, noContent, refusal } from '../test
 import { del, get, post, Refused, requestCode, Unreachable } from './http'
 
 const path = '/api/auth/session'
-const patient = () => new AbortController().signal
+const signal = () => new AbortController().signal
 
 describe('the request', () => {
-  test('a POST is a JSON object with its content type, also when it says nothing', async () => {
+  test('a POST has a JSON object and its content type, also without values', async () => {
     const server = new FakeServer({ 'POST /api/auth/sign-out': noContent() })
     await post('/api/auth/sign-out', {})
     const init = server.requests[0]?.init
@@ -15,7 +15,7 @@ describe('the request', () => {
     expect(init?.credentials).toBe('same-origin')
   })
 
-  test('it says how far the clock is from UTC, for the times in mails', async () => {
+  test('a request has the UTC offset of the clock, for the times in mails', async () => {
     const server = new FakeServer({ [`GET ${path}`]: json({}) })
     for (const [behind, header] of [
       [-330, '330'],
@@ -23,7 +23,7 @@ describe('the request', () => {
       [210, '-210'],
     ] as const) {
       vi.spyOn(Date.prototype, 'getTimezoneOffset').mockReturnValue(behind)
-      await get(path, patient())
+      await get(path, signal())
       expect(new Headers(server.requests.at(-1)?.init.headers).get('UTC-Offset')).toBe(header)
     }
   })
@@ -33,7 +33,7 @@ describe('the request', () => {
       'GET /api/auth/session': json({}),
       'DELETE /api/auth/code': noContent(),
     })
-    await get(path, patient())
+    await get(path, signal())
     await del('/api/auth/code')
     for (const { init } of server.requests) {
       expect(init.body).toBeNull()
@@ -43,14 +43,14 @@ describe('the request', () => {
 })
 
 describe('an id', () => {
-  test('goes where the path has a place for it, or else into the query', async () => {
+  test('is inserted into the path, or else into the query', async () => {
     const server = new FakeServer({
       'GET /api/auth/code': json({}),
       'DELETE /api/auth/code': noContent(),
       'DELETE /api/sessions/{id}': noContent(),
     })
-    await get('/api/auth/code', patient(), 'a1')
-    await get('/api/auth/code', patient())
+    await get('/api/auth/code', signal(), 'a1')
+    await get('/api/auth/code', signal())
     await del('/api/auth/code', 'a1')
     await del('/api/sessions/{id}', 'b2')
     expect(server.calls).toEqual([
@@ -75,26 +75,26 @@ describe('a request for a code', () => {
     expect(server.count(call)).toBe(2)
   })
 
-  test('that is refused again for the token throws', async () => {
+  test('that is refused again throws', async () => {
     const server = new FakeServer({ [call]: missing() })
     await expect(request()).rejects.toEqual(refusedWith('browser_token_missing'))
     expect(server.count(call)).toBe(2)
   })
 
-  test('that is refused for anything else is not repeated', async () => {
+  test('that is refused for another reason is not repeated', async () => {
     const server = new FakeServer({ [call]: refusal(400, 'invalid_email') })
     await expect(request()).rejects.toEqual(refusedWith('invalid_email'))
     expect(server.count(call)).toBe(1)
   })
 })
 
-describe('the answer', () => {
+describe('the response', () => {
   const outcome = async (reply: Response | 'lost') => {
     new FakeServer({ 'GET /api/auth/session': reply })
-    return await get(path, patient()).catch((error: unknown) => error)
+    return await get(path, signal()).catch((error: unknown) => error)
   }
 
-  test('a problem of ours is Refused, with its code and words', async () => {
+  test('a problem is Refused, with its code and detail', async () => {
     const error = await outcome(refusal(401, 'not_signed_in', 'You are not signed in.'))
     expect(error).toBeInstanceOf(Refused)
     expect((error as Refused).problem).toMatchObject({
@@ -103,22 +103,22 @@ describe('the answer', () => {
     })
   })
 
-  test('a page of HTML is not an answer, whatever its status', async () => {
+  test('HTML is Unreachable, with any status', async () => {
     expect(await outcome(html(200))).toBeInstanceOf(Unreachable)
     expect(await outcome(html(401))).toBeInstanceOf(Unreachable)
   })
 
-  test('JSON in pieces is not an answer', async () => {
-    const cut = new Response('{"user":', { headers: { 'Content-Type': 'application/json' } })
-    expect(await outcome(cut)).toBeInstanceOf(Unreachable)
+  test('incomplete JSON is Unreachable', async () => {
+    const incomplete = new Response('{"user":', { headers: { 'Content-Type': 'application/json' } })
+    expect(await outcome(incomplete)).toBeInstanceOf(Unreachable)
   })
 
-  test('a problem without a code is not one of ours', async () => {
-    const foreign = new Response('{"status":401}', {
+  test('a problem without a code is Unreachable', async () => {
+    const withoutCode = new Response('{"status":401}', {
       status: 401,
       headers: { 'Content-Type': 'application/problem+json' },
     })
-    expect(await outcome(foreign)).toBeInstanceOf(Unreachable)
+    expect(await outcome(withoutCode)).toBeInstanceOf(Unreachable)
   })
 
   test('a lost network is Unreachable', async () => {
@@ -131,21 +131,21 @@ describe('the answer', () => {
 })
 
 describe('the deadline', () => {
-  test('no answer in 15 seconds is Unreachable', async () => {
+  test('no response in 15 seconds is Unreachable', async () => {
     const timeout = new AbortController()
-    const asked = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(timeout.signal)
+    const timeouts = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(timeout.signal)
     new FakeServer({ 'GET /api/auth/session': 'never' })
-    const answer = get(path, patient()).catch((error: unknown) => error)
+    const result = get(path, signal()).catch((error: unknown) => error)
     timeout.abort()
-    expect(await answer).toBeInstanceOf(Unreachable)
-    expect(asked).toHaveBeenCalledWith(15_000)
+    expect(await result).toBeInstanceOf(Unreachable)
+    expect(timeouts).toHaveBeenCalledWith(15_000)
   })
 
   test('an aborted request rejects with the reason of its signal', async () => {
     new FakeServer({ 'GET /api/auth/session': 'never' })
-    const person = new AbortController()
-    const answer = get(path, person.signal).catch((error: unknown) => error)
-    person.abort('left the page')
-    expect(await answer).toBe('left the page')
+    const controller = new AbortController()
+    const result = get(path, controller.signal).catch((error: unknown) => error)
+    controller.abort('left the page')
+    expect(await result).toBe('left the page')
   })
 })

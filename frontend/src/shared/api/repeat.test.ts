@@ -9,17 +9,17 @@ describe('an idempotent call', () => {
   const lost = new Unreachable('network')
   const signal = () => new AbortController().signal
 
-  test('is repeated until an answer arrives', async () => {
+  test('is repeated until a response arrives', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const call = vi
       .fn()
       .mockRejectedValueOnce(lost)
       .mockRejectedValueOnce(lost)
-      .mockResolvedValue('answer')
+      .mockResolvedValue('response')
     const failures: Trouble[] = []
-    const answer = repeatUntilAnswered(call, (each) => failures.push(each), signal())
+    const result = repeatUntilAnswered(call, (each) => failures.push(each), signal())
     await vi.advanceTimersByTimeAsync(3000)
-    expect(await answer).toBe('answer')
+    expect(await result).toBe('response')
     expect(failures).toEqual([lost, lost])
   })
 
@@ -33,11 +33,11 @@ describe('an idempotent call', () => {
     const call = vi
       .fn()
       .mockRejectedValueOnce(new Unreachable('502', 20))
-      .mockResolvedValue('answer')
-    const answer = repeatUntilAnswered(call, () => {}, signal())
+      .mockResolvedValue('response')
+    const result = repeatUntilAnswered(call, () => {}, signal())
     await vi.advanceTimersByTimeAsync(1)
     dispatchEvent(new Event('online'))
-    expect(await answer).toBe('answer')
+    expect(await result).toBe('response')
   })
 
   test('is not repeated after two minutes', async () => {
@@ -47,9 +47,9 @@ describe('an idempotent call', () => {
       times.push(performance.now() - started)
       return Promise.reject(lost)
     }
-    const answer = repeatUntilAnswered(call, () => {}, signal()).catch((error: unknown) => error)
+    const result = repeatUntilAnswered(call, () => {}, signal()).catch((error: unknown) => error)
     await vi.advanceTimersByTimeAsync(300_000)
-    expect(await answer).toBe(lost)
+    expect(await result).toBe(lost)
     expect(times.length).toBeGreaterThan(5)
     expect(times.at(-1)).toBeLessThanOrEqual(120_000)
   })
@@ -57,10 +57,10 @@ describe('an idempotent call', () => {
   test('is not repeated once its page is gone', async () => {
     const page = new AbortController()
     const call = vi.fn().mockRejectedValue(lost)
-    const answer = repeatUntilAnswered(call, () => {}, page.signal).catch((error: unknown) => error)
+    const result = repeatUntilAnswered(call, () => {}, page.signal).catch((error: unknown) => error)
     await vi.advanceTimersByTimeAsync(0)
     page.abort('gone')
-    expect(await answer).toBe('gone')
+    expect(await result).toBe('gone')
     await vi.advanceTimersByTimeAsync(60_000)
     expect(call).toHaveBeenCalledTimes(1)
   })

@@ -14,7 +14,7 @@ const refused = (status: number, more: Partial<Problem> = {}) =>
     ...more,
   })
 
-test('the pauses double up to 30 s, and chance shortens each by up to half', () => {
+test('the pauses double up to 30 s, each with up to 50 % jitter', () => {
   vi.spyOn(Math, 'random').mockReturnValue(0)
   expect([0, 1, 2, 3, 4, 5, 6].map((tries) => pause(tries))).toEqual([
     1000, 2000, 4000, 8000, 16_000, 30_000, 30_000,
@@ -29,22 +29,22 @@ test('no retry is sent before Retry-After', () => {
 })
 
 test.each([
-  ['no answer', new Unreachable('network')],
+  ['no response', new Unreachable('network')],
   ['500', refused(500)],
   ['503', refused(503)],
   ['429', refused(429)],
-])('%s is told, and asked again until there is an answer', async (_, trouble) => {
+])('%s is reported, and retried until there is a response', async (_, trouble) => {
   const read = vi
     .fn()
     .mockRejectedValueOnce(trouble)
     .mockRejectedValueOnce(trouble)
-    .mockResolvedValue('answer')
-  const told: Trouble[] = []
-  const answer = untilAnswered(read, (each) => told.push(each), new AbortController().signal)
+    .mockResolvedValue('response')
+  const reported: Trouble[] = []
+  const result = untilAnswered(read, (each) => reported.push(each), new AbortController().signal)
   await vi.advanceTimersByTimeAsync(1000)
   await vi.advanceTimersByTimeAsync(2000)
-  expect(await answer).toBe('answer')
-  expect(told).toEqual([trouble, trouble])
+  expect(await result).toBe('response')
+  expect(reported).toEqual([trouble, trouble])
 })
 
 test.each([400, 401, 404])('a %i is final', async (status) => {
@@ -57,11 +57,11 @@ test.each([400, 401, 404])('a %i is final', async (status) => {
 
 test('a read aborted during a pause is not repeated', async () => {
   const read = vi.fn().mockRejectedValue(new Unreachable('network'))
-  const person = new AbortController()
-  const answer = untilAnswered(read, () => {}, person.signal).catch((error: unknown) => error)
+  const controller = new AbortController()
+  const result = untilAnswered(read, () => {}, controller.signal).catch((error: unknown) => error)
   await vi.advanceTimersByTimeAsync(0)
-  person.abort('left')
-  expect(await answer).toBe('left')
+  controller.abort('left')
+  expect(await result).toBe('left')
   await vi.advanceTimersByTimeAsync(60_000)
   expect(read).toHaveBeenCalledTimes(1)
 })

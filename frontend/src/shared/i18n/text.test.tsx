@@ -5,7 +5,7 @@ import { hasText, learn, locale, richText, speak, text, use } from './text'
 
 afterEach(() => use(allTexts.en, 'en-GB'))
 
-const spoken = () => [document.documentElement.lang, locale(), text('signIn.title')]
+const current = () => [document.documentElement.lang, locale(), text('signIn.title')]
 
 describe('the language', () => {
   test.each([
@@ -34,19 +34,19 @@ describe('the language', () => {
       ['de_DE@euro', 'en'],
       ['de', 'de', 'Anmelden'],
     ],
-  ])('of whoever wants %j is the first that there is', async (wanted, result) => {
-    await speak(wanted)
-    expect(spoken()).toEqual(result)
+  ])('for the requested languages %j is the first available one', async (requested, result) => {
+    await speak(requested)
+    expect(current()).toEqual(result)
   })
 
-  test('is one that Intl takes, whatever the browser hands over', async () => {
+  test('is always one that Intl accepts', async () => {
     for (const tag of ['en-US@posix', 'de_DE@euro', 'fr-', 'ja--JP', 'es\0', 'C.UTF-8']) {
       await speak([tag])
       expect(() => new Date(0).toLocaleTimeString(locale()), tag).not.toThrow()
     }
   })
 
-  test('is that of the texts that are learnt later, too', async () => {
+  test('is also that of the lazy texts', async () => {
     await speak(['de'])
     expect(hasText('home.signOut')).toBe(false)
     await learn()
@@ -54,10 +54,10 @@ describe('the language', () => {
     expect(text('signIn.title')).toBe('Anmelden')
   })
 
-  test('is English where the texts cannot be loaded', async () => {
+  test('is English if the texts cannot be loaded', async () => {
     vi.resetModules()
     vi.doMock('./de.json', () => {
-      throw new Error('the server is away')
+      throw new Error('the server is unavailable')
     })
     const fresh = await import('./text')
     await fresh.speak(['de'])
@@ -71,17 +71,17 @@ describe('the language', () => {
 })
 
 describe('a text', () => {
-  test('has its values in the order of its language', () => {
+  test('has its values in the order of the language', () => {
     expect(text('signedOut.browserOn', { browser: 'Firefox', system: 'Linux' })).toBe(
       'Firefox on Linux',
     )
   })
 
-  test('takes a value for what it is', () => {
+  test('does not interpret its values', () => {
     expect(text('resend.in', { timer: '$& {timer}' })).toBe('in $& {timer}')
   })
 
-  test('follows the plural rules of its language, and its way of writing numbers', () => {
+  test('follows the plural rules and number format of its language', () => {
     expect(text('code.wrong', { count: 1 })).toContain('1 try ')
     expect(text('code.wrong', { count: 0 })).toContain('0 tries ')
     use(allTexts.fr, 'fr-FR')
@@ -90,7 +90,7 @@ describe('a text', () => {
     expect(text('code.wrong', { count: 1234 })).toContain('1\u202f234 tentatives.')
   })
 
-  test('may have elements for values', () => {
+  test('can have elements as values', () => {
     const { container } = render(<p>{richText('spent.offer', { email: <strong>ada</strong> })}</p>)
     expect(container.innerHTML).toBe('<p>We can send a new code to <strong>ada</strong>.</p>')
   })

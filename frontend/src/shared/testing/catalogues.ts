@@ -6,7 +6,7 @@ type Texts<Content> = Readonly<Record<string, Content>> & {
 }
 
 const first = import.meta.glob<Catalogue>('../i18n/*.json', { eager: true, import: 'default' })
-const later = import.meta.glob<Catalogue>('../i18n/later/*.json', {
+const lazy = import.meta.glob<Catalogue>('../i18n/later/*.json', {
   eager: true,
   import: 'default',
 })
@@ -15,13 +15,13 @@ const later = import.meta.glob<Catalogue>('../i18n/later/*.json', {
 export const firstTexts = byLanguage(first)
 
 /** The texts of the lazily loaded pages. */
-export const laterTexts = byLanguage(later)
+export const lazyTexts = byLanguage(lazy)
 
 /** All texts. */
 export const allTexts = Object.fromEntries(
   Object.entries(firstTexts).map(([language, texts]) => [
     language,
-    { ...texts, ...laterTexts[language] },
+    { ...texts, ...lazyTexts[language] },
   ]),
 ) as Texts<Catalogue>
 

@@ -1,4 +1,4 @@
-/** The buttons or the fields that a user can use, in the order in which states count them. */
+/** The buttons or the fields that are usable, in the order of their indexes in states. */
 export function controls<Name extends 'button' | 'input'>(name: Name) {
   // An open dialog covers all others.
   const dialog = document.querySelector('dialog[open]')

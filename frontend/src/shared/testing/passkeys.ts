@@ -1,59 +1,62 @@
 /**
- * The result of a ceremony: a passkey, none yet, none at all, or that the authenticator has one
- * already.
+ * The result of a ceremony: a passkey, none yet, a cancellation, or an authenticator that already
+ * has a passkey.
  */
-export type Ceremony = 'given' | 'waits' | 'cancelled' | 'known'
+export type Ceremony = 'succeeds' | 'pending' | 'cancelled' | 'registered'
 
 const credential = {
   id: 'aGVsbG8',
   toJSON: () => ({ id: 'aGVsbG8', rawId: 'aGVsbG8', response: {}, type: 'public-key' }),
 }
 
-/** How often a browser was asked for a passkey, and how many ceremonies it is at. */
+/** The ceremonies that the page started, and the passkeys that it signalled as unknown. */
 export interface Browser {
-  asked: { mediation?: string; isOver: boolean }[]
+  ceremonies: { mediation?: string; isFinished: boolean }[]
   signalled: string[]
 }
 
 /**
- * Stands in for the passkeys of a browser; undefined for one without. In the address field, nothing
- * is ever chosen.
+ * Replaces the passkeys of the browser; undefined simulates a browser without them. A ceremony of
+ * the address field never completes.
  */
-export function standInForPasskeys(outcome: Ceremony | undefined): Browser {
-  const browser: Browser = { asked: [], signalled: [] }
-  const ask = ({ mediation, signal }: { mediation?: string; signal: AbortSignal }) => {
-    const one: Browser['asked'][number] = { ...(mediation && { mediation }), isOver: false }
-    browser.asked.push(one)
+export function simulatePasskeys(outcome: Ceremony | undefined): Browser {
+  const browser: Browser = { ceremonies: [], signalled: [] }
+  const start = ({ mediation, signal }: { mediation?: string; signal: AbortSignal }) => {
+    const ceremony: Browser['ceremonies'][number] = {
+      ...(mediation && { mediation }),
+      isFinished: false,
+    }
+    browser.ceremonies.push(ceremony)
     return new Promise((resolve, reject) => {
       const end = (finish: () => void) => {
-        one.isOver = true
+        ceremony.isFinished = true
         finish()
       }
       const fail = (name: string) => end(() => reject(new DOMException('', name)))
       signal.addEventListener('abort', () => fail('AbortError'))
       if (signal.aborted) fail('AbortError')
-      else if (mediation || outcome === 'waits') return
-      else if (outcome === 'given') end(() => resolve(credential))
-      else fail(outcome === 'known' ? 'InvalidStateError' : 'NotAllowedError')
+      else if (mediation || outcome === 'pending') return
+      else if (outcome === 'succeeds') end(() => resolve(credential))
+      else fail(outcome === 'registered' ? 'InvalidStateError' : 'NotAllowedError')
     })
   }
-  const same = (options: object) => options
-  const known = {
-    parseRequestOptionsFromJSON: same,
-    parseCreationOptionsFromJSON: same,
+  const identity = (options: object) => options
+  const supported = {
+    parseRequestOptionsFromJSON: identity,
+    parseCreationOptionsFromJSON: identity,
     isConditionalMediationAvailable: async () => await Promise.resolve(true),
     signalUnknownCredential: async ({ credentialId }: { credentialId: string }) => {
       await Promise.resolve(browser.signalled.push(credentialId))
     },
   }
-  const value = outcome && known
+  const value = outcome && supported
   Object.defineProperty(window, 'PublicKeyCredential', {
     value,
     configurable: true,
     writable: true,
   })
   Object.defineProperty(navigator, 'credentials', {
-    value: { get: ask, create: ask },
+    value: { get: start, create: start },
     configurable: true,
   })
   return browser

@@ -11,9 +11,9 @@ export function recordRewrites(): string[] {
   const isShown = (text: Text) => text.data.trim() !== '' && document.body.contains(text)
   Object.defineProperty(Text.prototype, 'data', {
     ...data,
-    set(this: Text, words: string) {
-      if (isShown(this) && this.data !== words) records.push(`"${this.data}" became "${words}"`)
-      data.set?.call(this, words)
+    set(this: Text, value: string) {
+      if (isShown(this) && this.data !== value) records.push(`"${this.data}" became "${value}"`)
+      data.set?.call(this, value)
     },
   })
   Object.defineProperty(Text.prototype, 'remove', {

@@ -13,8 +13,8 @@ import type {
 
 export type Reply = Response | Promise<Response> | 'lost' | 'never'
 /**
- * By "METHOD /path", with its query or for every query, or "METHOD /path/{id}" for each of many.
- * Several replies are given once each, and the last one repeatedly.
+ * By "METHOD /path", with a query or for every query, or "METHOD /path/{id}" for every id.
+ * Several replies are used in order, and the last one repeatedly.
  */
 type Replies = Record<string, Reply | Reply[]>
 
@@ -36,10 +36,11 @@ export class FakeServer {
       'GET /api/account/events': json({ events: [event(0, 'signed_in')] }),
       ...replies,
     }
-    // The last test's page is gone, with its pending requests.
-    for (const end of unanswered.splice(0)) end(new DOMException('the page is gone', 'AbortError'))
-    const answer = (path: string, init: RequestInit) => this.answer(path, init)
-    globalThis.fetch = answer as typeof fetch
+    // Aborts the pending requests of the previous test's page.
+    for (const abort of pendingRequests.splice(0))
+      abort(new DOMException('the page is gone', 'AbortError'))
+    const respond = (path: string, init: RequestInit) => this.respond(path, init)
+    globalThis.fetch = respond as typeof fetch
   }
 
   /** The calls so far, as "METHOD /path". */
@@ -47,36 +48,37 @@ export class FakeServer {
     return this.requests.map(({ call }) => call)
   }
 
-  /** The calls like this one, whatever their query. */
+  /** The number of calls of this method and path, with any query. */
   count(call: string): number {
-    return this.calls.filter((made) => made.split('?')[0] === call).length
+    return this.calls.filter((each) => each.split('?')[0] === call).length
   }
 
-  private answer(path: string, init: RequestInit): Promise<Response> {
+  private respond(path: string, init: RequestInit): Promise<Response> {
     const call = `${init.method} ${path}`
     const body: unknown = typeof init.body === 'string' ? JSON.parse(init.body) : undefined
     this.requests.push({ call, body, init })
-    const plan = call in this.replies ? call : this.planOf(call.split('?')[0] ?? call)
-    const [reply, ...later] = [this.replies[plan] ?? []].flat()
-    if (later.length > 0) this.replies[plan] = later
-    if (reply === undefined) throw new Error(`the test plans no answer to ${call}`)
+    const pattern = call in this.replies ? call : this.patternOf(call.split('?')[0] ?? call)
+    const [reply, ...rest] = [this.replies[pattern] ?? []].flat()
+    if (rest.length > 0) this.replies[pattern] = rest
+    if (reply === undefined) throw new Error(`the test has no reply for ${call}`)
     if (reply === 'lost') return Promise.reject(new TypeError('Failed to fetch'))
     if (reply === 'never') return untilAborted(init.signal)
-    const answer = Promise.resolve(reply).then((response) => response.clone())
-    return Promise.race([answer, untilAborted(init.signal)])
+    const response = Promise.resolve(reply).then((each) => each.clone())
+    return Promise.race([response, untilAborted(init.signal)])
   }
 
-  private planOf(call: string): string {
-    const isFor = (plan: string) => new RegExp(`^${plan.replace(/\{\w+\}/g, '[^/]+')}$`).test(call)
-    return call in this.replies ? call : (Object.keys(this.replies).find(isFor) ?? call)
+  private patternOf(call: string): string {
+    const matches = (pattern: string) =>
+      new RegExp(`^${pattern.replace(/\{\w+\}/g, '[^/]+')}$`).test(call)
+    return call in this.replies ? call : (Object.keys(this.replies).find(matches) ?? call)
   }
 }
 
-const unanswered: ((reason: Error) => void)[] = []
+const pendingRequests: ((reason: Error) => void)[] = []
 
 function untilAborted(signal: AbortSignal | null | undefined): Promise<Response> {
   return new Promise((_, reject) => {
-    unanswered.push(reject)
+    pendingRequests.push(reject)
     signal?.addEventListener('abort', () => reject(signal.reason))
   })
 }
@@ -143,13 +145,13 @@ export function pendingCode(change: Partial<PendingCode> = {}): PendingCode {
   }
 }
 
-/** The answer to a request with a queued mail. */
+/** The response to a request with a queued mail. */
 export function codeRequest(code: PendingCode = pendingCode()): CodeRequest {
   const { email, now, resend_at } = code
   return { email, mail: 'queued', now, resend_at, code }
 }
 
-/** The answer to a request without a queued mail; with the code that is still valid, if any. */
+/** The response to a request without a queued mail; with the code that is still valid, if any. */
 export function noMail(change: Partial<CodeRequest> = {}): CodeRequest {
   return {
     email: 'grace@example.org',
@@ -257,4 +259,4 @@ export const notSignedIn = (more: Partial<Problem> = {}) =>
   refusal(401, 'not_signed_in', 'You are not signed in.', more)
 export const noPendingCode = () => refusal(404, 'no_pending_code', 'No sign-in is waiting.')
 export const unavailable = (more: Partial<Problem> = {}) =>
-  refusal(503, 'unavailable', 'The database is away.', more)
+  refusal(503, 'unavailable', 'The database is unavailable.', more)

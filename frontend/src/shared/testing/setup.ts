@@ -18,5 +18,5 @@ beforeEach(() => {
 afterEach(() => {
   cleanup()
   vi.useRealTimers()
-  expect(rewrites.splice(0), 'texts that a translated page would keep').toEqual([])
+  expect(rewrites.splice(0), 'texts that would not change on a translated page').toEqual([])
 })

@@ -7,20 +7,20 @@ import type { Key } from '../i18n/text'
 import type { Ceremony } from './passkeys'
 import { json, noContent, type Reply, refusal } from './server'
 
-/** A page in a state: the real app at a path, with canned answers of the server. */
+/** A page in a state: the real app at a path, with canned responses of the server. */
 export interface State {
   /** A description, unique within the feature. */
   name: string
   path: string
-  answers: Answers
+  responses: Responses
   /** The user's actions, in order. */
-  does?: readonly Step[]
+  actions?: readonly Step[]
   /** A missing feature of the browser. */
   without?: 'network' | 'cookies' | 'clipboard'
   /** The result of ceremonies; without it the browser has no passkeys. */
   passkeys?: Ceremony | undefined
   /** The address that signed in on this browser before. */
-  kept?: string
+  lastEmail?: string
   /** A text that is on the page when the state is reached, and not before. */
   shows: Key
 }
@@ -33,7 +33,7 @@ export type Step = (
   | { type: string; into?: number }
   | { press: number }
   /** Returns to the page from another tab. */
-  | { comesBack: true }
+  | { returns: true }
 ) & {
   /** In a dialog, which may open late. */
   inDialog?: true
@@ -42,10 +42,14 @@ export type Step = (
 }
 
 /**
- * By "METHOD /path" as in the contract; several answers are given once each, and the last one
+ * By "METHOD /path" as in the contract; several responses are used in order, and the last one
  * repeatedly.
  */
-export type Answers = Calls<'get'> & Calls<'post'> & Calls<'put'> & Calls<'patch'> & Calls<'delete'>
+export type Responses = Calls<'get'> &
+  Calls<'post'> &
+  Calls<'put'> &
+  Calls<'patch'> &
+  Calls<'delete'>
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 type Calls<M extends Method> = {
@@ -54,8 +58,8 @@ type Calls<M extends Method> = {
     | Canned<paths[Path][M]>[]
 }
 /**
- * The body of a success, `done` if it has none, a refusal, or no answer: the network fails, or the
- * server does not answer.
+ * The body of a success, `done` if it has none, a refusal, or no response: the network fails, or
+ * the server never responds.
  */
 type Canned<Operation> =
   | (Operation extends { responses: infer All } ? Success<All> : never)
@@ -89,9 +93,9 @@ export function refused(
   })
 }
 
-/** The answers as replies of FakeServer. */
-export function repliesOf(answers: Answers): Record<string, Reply[]> {
-  const calls = Object.entries(answers).map(
+/** The responses as replies of FakeServer. */
+export function repliesOf(responses: Responses): Record<string, Reply[]> {
+  const calls = Object.entries(responses).map(
     ([call, canned]) => [call, [canned].flat().map(replyOf)] as const,
   )
   return Object.fromEntries(calls)

@@ -1,18 +1,18 @@
 import { act } from '@testing-library/preact'
 import { vi } from 'vitest'
 
-/** Advances the fake clock by `milliseconds`, and runs everything that follows. */
-export async function pass(milliseconds: number): Promise<void> {
+/** Advances the fake clock by `milliseconds`, and finishes the work that this starts. */
+export async function advance(milliseconds: number): Promise<void> {
   await act(async () => {
     await vi.advanceTimersByTimeAsync(milliseconds)
   })
-  await settled()
+  await settle()
 }
 
-/** Finishes pending work; no time passes. */
-export async function settled(): Promise<void> {
-  // Effects run at the end of act(), so an answer whose page sends a request itself needs more than
-  // one round.
+/** Finishes pending work without advancing the clock. */
+export async function settle(): Promise<void> {
+  // Effects run at the end of act(), so a page that sends another request after a response needs
+  // more than one round.
   for (let round = 0; round < 3; round++) {
     await act(async () => {
       await vi.advanceTimersByTimeAsync(0)
@@ -21,8 +21,8 @@ export async function settled(): Promise<void> {
 }
 
 /** The user leaves the page for another tab, or returns to it. */
-export async function show(visibility: DocumentVisibilityState): Promise<void> {
+export async function setVisibility(visibility: DocumentVisibilityState): Promise<void> {
   vi.spyOn(document, 'visibilityState', 'get').mockReturnValue(visibility)
   document.dispatchEvent(new Event('visibilitychange'))
-  await settled()
+  await settle()
 }

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { Delivery } from '../code/Delivery'
 import { type Received, received } from '../code/received'
 import { pendingCode } from '../testing/server'
-import { settled } from '../testing/time'
+import { settle } from '../testing/time'
 import { Button } from './Button'
 import { Changing } from './Changing'
 import { TextField } from './TextField'
@@ -26,22 +26,22 @@ test('a text that changes is shown after the page was translated', async () => {
   const { rerender, container } = render(<Changing>0:42</Changing>)
   translate()
   rerender(<Changing>0:41</Changing>)
-  await settled()
+  await settle()
   expect(container.textContent).toBe('0:41')
 })
 
-test('the hint of a field gives way to what is wrong, after the page was translated', async () => {
+test('an error replaces the hint of a field after the page was translated', async () => {
   const field = (fault?: string) => (
     <TextField label="Code" hint="6 digits" fault={fault} inputRef={null} input={{}} />
   )
   const { rerender, container } = render(field())
   translate()
   rerender(field('Too short.'))
-  await settled()
+  await settle()
   expect(container.querySelector('p')?.textContent).toBe('Too short.')
   translate()
   rerender(field('Too long.'))
-  await settled()
+  await settle()
   expect(screen.getByRole('alert').textContent).toBe('Too long.')
   expect(container.querySelector('p')?.textContent).toBe('Too long.')
 })
@@ -50,17 +50,17 @@ test("a button's announcement disappears after the page was translated", async (
   const { rerender } = render(<Button busy="Sending…">Send</Button>)
   translate()
   rerender(<Button>Send</Button>)
-  await settled()
+  await settle()
   expect(screen.getByRole('status').textContent).toBe('')
 })
 
-test('the state of a mail changes, after the page was translated', async () => {
+test('the delivery status changes after the page was translated', async () => {
   const mail = (delivery: 'sent' | 'delivered'): Received => received(pendingCode({ delivery }))
   const { rerender } = render(<Delivery id="mail" received={mail('sent')} />)
   const sent = screen.getByRole('status').textContent
   translate()
   rerender(<Delivery id="mail" received={mail('delivered')} />)
-  await settled()
+  await settle()
   const shown = screen.getByRole('status').textContent
   expect(shown).not.toContain('[')
   expect(shown).not.toBe(sent)

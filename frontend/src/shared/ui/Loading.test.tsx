@@ -1,12 +1,12 @@
 import { render, screen } from '@testing-library/preact'
 import { expect, test } from 'vitest'
-import { pass } from '../testing/time'
+import { advance } from '../testing/time'
 import { Loading } from './Loading'
 
 test('nothing is shown for 300 ms, then a progress indicator', async () => {
   render(<Loading />)
-  await pass(299)
+  await advance(299)
   expect(screen.getByRole('status').textContent).toBe('')
-  await pass(1)
+  await advance(1)
   expect(screen.getByRole('status').textContent).toBe('Loading…')
 })

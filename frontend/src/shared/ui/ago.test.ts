@@ -26,7 +26,7 @@ test.each([
   expect(ago(new Date(now - milliseconds))).toBe(words)
 })
 
-test('it is said in the language of the page', () => {
+test('the text is in the language of the page', () => {
   vi.setSystemTime(now)
   use(allTexts.de, 'de-DE')
   expect(ago(new Date(now - 5 * minute))).toBe('vor 5 Minuten')

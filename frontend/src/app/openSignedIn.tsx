@@ -7,14 +7,14 @@ import {
   type Reply,
   signedIn,
 } from '../shared/testing/server'
-import { settled } from '../shared/testing/time'
+import { settle } from '../shared/testing/time'
 import { App } from './App'
 import { loadPages } from './lazyPages'
 
 export const session = 'GET /api/auth/session'
 
 /** Opens one of the pages of signed-in users, with the name and address of Grace. */
-export async function openInside(
+export async function openSignedIn(
   path: string,
   replies: Record<string, Reply | Reply[]> = {},
 ): Promise<FakeServer> {
@@ -29,7 +29,7 @@ export async function openInside(
     ...replies,
   })
   render(<App />)
-  await settled()
+  await settle()
   return server
 }
 
@@ -39,9 +39,9 @@ export const press = async (name: string) => {
   const button = screen.getByRole('button', { name })
   button.focus()
   fireEvent.click(button)
-  await settled()
+  await settle()
 }
 export const type = async (label: string, value: string) => {
   fireEvent.input(field(label), { target: { value } })
-  await settled()
+  await settle()
 }
