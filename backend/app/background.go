@@ -70,7 +70,7 @@ func newTurns(
 	sweep("passkey_challenges",
 		func(ctx context.Context) (int, error) { return passkey.Sweep(ctx, db) })
 	turns.Add("tell suspended", sweepInterval, sweepTimeout, func(ctx context.Context) error {
-		n, err := useCases.TellSuspended(ctx)
+		n, err := useCases.NotifySuspended(ctx)
 		if n > 0 {
 			log.WarnContext(ctx, "codes for recovery only suspended or resumed", "accounts", n)
 		}

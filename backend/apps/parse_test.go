@@ -77,7 +77,7 @@ func TestSet_FindsAppsByHost(t *testing.T) {
 	}
 }
 
-func TestApp_AllowsWhomTheFileNames(t *testing.T) {
+func TestApp_AllowsListedUsers(t *testing.T) {
 	t.Parallel()
 	set := mustParse(t, example, production)
 	for email, want := range map[string][]string{
@@ -152,7 +152,7 @@ func TestParse_ReportsEveryMistakeWithItsLine(t *testing.T) {
 	}
 }
 
-func TestParse_RefusesFilesThatAreNone(t *testing.T) {
+func TestParse_RefusesMalformedFiles(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"":                        "line 1: the file is empty; it needs the key apps",
@@ -194,7 +194,7 @@ func TestParse_PortsAndShortNamesAreForDevelopment(t *testing.T) {
 	}
 }
 
-func TestParse_EmptyListOfAppsIsAFile(t *testing.T) {
+func TestParse_AcceptsAnEmptyListOfApps(t *testing.T) {
 	t.Parallel()
 	if set := mustParse(t, "apps: {}", production); len(set.List()) != 0 {
 		t.Error("it has apps")
@@ -202,7 +202,7 @@ func TestParse_EmptyListOfAppsIsAFile(t *testing.T) {
 }
 
 // A time that is still ahead voids nothing: the cookie that replaces a void one has to be good.
-func TestApp_SinceVoidsOlderCookiesOnceItHasCome(t *testing.T) {
+func TestApp_SinceVoidsOlderCookiesFromThatTime(t *testing.T) {
 	t.Parallel()
 	const file = `apps: {a: {name: A, hosts: [a.example.org], allow: [group:everyone], since: 2027-01-31}}`
 	app, _ := mustParse(t, file, production).Find("a")

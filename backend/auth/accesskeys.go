@@ -26,7 +26,7 @@ const (
 // KeyRequest is a request for an access key.
 type KeyRequest struct {
 	App      string        // id of the app
-	Name     string        // what the user calls the key
+	Name     string        // chosen by the user
 	Lifetime time.Duration // 0 for KeyLifetime
 }
 
@@ -64,43 +64,43 @@ func (s *Service) AppName(id string) string {
 	return id
 }
 
-// MakeAccessKey creates an access key for the current user, and queues the mail about it. It
+// CreateAccessKey creates an access key for the current user, and queues the mail about it. It
 // returns fault.ReauthenticationRequired, fault.NotFound if the user may not use the app or it
 // accepts no keys, fault.InvalidName, fault.InvalidRequest for a lifetime that is too long, and
 // fault.TooManyRequests, also if the user has session.MaxAccessKeys.
-func (s *Service) MakeAccessKey(
+func (s *Service) CreateAccessKey(
 	ctx context.Context, v visitor.Visitor, current session.Session, r KeyRequest,
 ) (NewAccessKey, error) {
 	owner, err := s.recentOwner(ctx, current)
 	if err != nil {
 		return NewAccessKey{}, err
 	}
-	if r, err = s.judgeKeyRequest(owner, r); err != nil {
+	if r, err = s.validateKeyRequest(owner, r); err != nil {
 		return NewAccessKey{}, err
 	}
 	if err := s.spend(ctx, throttle.KeysByAccount.Of(owner.ID)); err != nil {
 		return NewAccessKey{}, err
 	}
-	return s.makeKey(ctx, v, owner, r, "")
+	return s.createKey(ctx, v, owner, r, "")
 }
 
-// MakeAccessKeyAsOperator is MakeAccessKey for the user with an address. It also returns
-// fault.NotFound if there is no such account.
-func (s *Service) MakeAccessKeyAsOperator(
+// CreateAccessKeyAsOperator is CreateAccessKey for the user with an address. It also returns
+// fault.NotFound if the account does not exist.
+func (s *Service) CreateAccessKeyAsOperator(
 	ctx context.Context, address string, r KeyRequest,
 ) (NewAccessKey, error) {
 	owner, err := s.FindUser(ctx, address)
 	if err != nil {
 		return NewAccessKey{}, err
 	}
-	if r, err = s.judgeKeyRequest(owner, r); err != nil {
+	if r, err = s.validateKeyRequest(owner, r); err != nil {
 		return NewAccessKey{}, err
 	}
-	return s.makeKey(ctx, visitor.Visitor{}, owner, r, account.Operator)
+	return s.createKey(ctx, visitor.Visitor{}, owner, r, account.Operator)
 }
 
-// judgeKeyRequest validates a request and returns it with defaults.
-func (s *Service) judgeKeyRequest(owner account.Account, r KeyRequest) (KeyRequest, error) {
+// validateKeyRequest validates a request and returns it with defaults.
+func (s *Service) validateKeyRequest(owner account.Account, r KeyRequest) (KeyRequest, error) {
 	app, ok := s.apps().Find(r.App)
 	if !ok || !app.AccessKeys || !app.Allows(owner.Email, time.Now()) || !s.inPostgres() {
 		return r, fault.New(fault.NotFound,
@@ -123,9 +123,9 @@ func (s *Service) judgeKeyRequest(owner account.Account, r KeyRequest) (KeyReque
 	return r, nil
 }
 
-func (s *Service) makeKey(
+func (s *Service) createKey(
 	ctx context.Context, v visitor.Visitor, owner account.Account, r KeyRequest, by string,
-) (made NewAccessKey, err error) {
+) (created NewAccessKey, err error) {
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		current, err := s.Accounts.Lock(ctx, tx, owner.ID)
 		if err != nil {
@@ -139,7 +139,7 @@ func (s *Service) makeKey(
 			return fault.New(fault.NotSignedIn, "This account is blocked.")
 		}
 		var ok bool
-		made.Text, made.AccessKey, ok, err = s.Shared.MakeAccessKey(
+		created.Text, created.AccessKey, ok, err = s.Shared.CreateAccessKey(
 			ctx, tx, owner.ID, r.App, r.Name, r.Lifetime, by != "")
 		if err != nil {
 			return err
@@ -151,15 +151,15 @@ func (s *Service) makeKey(
 		}
 		err = s.notify(ctx, tx, v, outbox.Notice{
 			Template: accessKeyMadeTemplate, Email: current.Email, App: s.AppName(r.App),
-			ExpiresAt: made.ExpiresAt,
+			ExpiresAt: created.ExpiresAt,
 		})
 		if err != nil {
 			return err
 		}
 		return s.Accounts.Record(ctx, tx, v,
-			s.entryOfKey(account.KeyMade, owner.ID, made.AccessKey, by))
+			s.entryOfKey(account.KeyMade, owner.ID, created.AccessKey, by))
 	})
-	return made, err
+	return created, err
 }
 
 // RevokeAccessKey revokes an access key of the current user by its public id. An unknown key is not

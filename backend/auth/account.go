@@ -17,8 +17,8 @@ import (
 )
 
 // DeleteAccount deletes the current user's account with all its data, revokes all its sessions, and
-// queues the mail about it, in one transaction. That mail is kept until it is sent. Deleting a
-// deleted account is not an error. It returns fault.ReauthenticationRequired.
+// queues the mail about it, in one transaction. The row of that mail is kept until it is sent.
+// Deleting a deleted account is not an error. It returns fault.ReauthenticationRequired.
 func (s *Service) DeleteAccount(
 	ctx context.Context, v visitor.Visitor, current session.Session,
 ) error {
@@ -40,11 +40,11 @@ func (s *Service) deleteAccount(ctx context.Context, v visitor.Visitor, userID s
 		}
 		if s.inPostgres() {
 			why := session.Ended{Reason: session.AccountDeleted, By: v.Platform}
-			ended, err := s.Shared.RevokeOthers(ctx, tx, userID, "", why)
+			revoked, err := s.Shared.RevokeOthers(ctx, tx, userID, "", why)
 			if err != nil {
 				return err
 			}
-			if err := dropHandoffs(ctx, tx, ended); err != nil {
+			if err := dropHandoffs(ctx, tx, revoked); err != nil {
 				return err
 			}
 			if _, err := s.Shared.RevokeAccessKeys(ctx, tx, userID, ""); err != nil {

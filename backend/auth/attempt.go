@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// attempt is a typed code after its comparison, before anything is written or answered.
+// attempt is a code after its comparison, before anything is written or sent.
 type attempt struct {
 	visitor   visitor.Visitor
 	challenge challenge.Challenge
@@ -33,14 +33,14 @@ type attemptLimits struct {
 
 func (s *Service) attemptLimits(v visitor.Visitor, email string) attemptLimits {
 	l := attemptLimits{device: s.deviceID(v.Device, email)}
-	inARow, byAddress := throttle.WrongInARow.Of(email), throttle.WrongByAddress.Of(email)
-	reset := []throttle.Use{inARow, byAddress}
+	consecutive, byAddress := throttle.WrongInARow.Of(email), throttle.WrongByAddress.Of(email)
+	reset := []throttle.Use{consecutive, byAddress}
 	if l.device == "" {
 		l.own = reset
 		l.networks = s.Limits.WrongByNetworks(v.Networks)
 	} else {
 		byDevice := throttle.WrongByDevice.Of(email, l.device)
-		l.own = []throttle.Use{inARow, byDevice}
+		l.own = []throttle.Use{consecutive, byDevice}
 		reset = append(reset, byDevice)
 	}
 	l.reset = s.Limits.Budgets(reset...)
@@ -58,8 +58,7 @@ func (s *Service) budgetsFor(l attemptLimits, format challenge.Format) throttle.
 }
 
 // compare reads the challenge of q and compares a code with it, unless a limit refuses the attempt.
-// A blocked user has no right code. Nothing is written, and the caller must write before it
-// answers.
+// A blocked user has no right code. It writes nothing; the caller must write before it responds.
 func (s *Service) compare(
 	ctx context.Context, v visitor.Visitor, q challenge.Query, input string,
 ) (attempt, error) {

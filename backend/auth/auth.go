@@ -76,7 +76,7 @@ func (p Parts) Store() session.Store {
 	return p.Sealed
 }
 
-// maxRounds is how often a use case is tried if concurrent requests interfere.
+// maxRounds is the maximum number of attempts of a use case when concurrent requests interfere.
 const maxRounds = 8
 
 // errContended is the error after interference in every round.

@@ -15,22 +15,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// CodesFor is what the codes of an account are for.
+// CodesFor is the purpose of the codes of an account.
 type CodesFor string
 
-// Their texts are in the database and in the API contract.
+// The values are in the database and in the API contract.
 const (
 	CodesForSignIn   CodesFor = "sign_in"
 	CodesForRecovery CodesFor = "recovery" // passkeys alone sign in; a right code begins a wait
 )
 
-// passkeysForRecovery is how many passkeys a user needs before codes are for recovery only: with
-// one, each lost device would be a recovery.
+// passkeysForRecovery is the number of passkeys that "codes for recovery only" requires: with one,
+// each lost device would need a recovery.
 const passkeysForRecovery = 2
 
-// recoveryHost is the host of the passkeys that keep codes for recovery only. While a user has none
-// of it, that is suspended. It is "", which no passkey has, if sessions are not rows: they could
-// not be ended.
+// recoveryHost is the host of the passkeys that keep codes for recovery only. The setting is
+// suspended while a user has no passkey of this host. It is "", the host of no passkey, if sessions
+// are not rows, because then they could not be revoked.
 func (s *Service) recoveryHost() string {
 	if !s.inPostgres() {
 		return ""
@@ -38,7 +38,7 @@ func (s *Service) recoveryHost() string {
 	return s.Passkeys.ID
 }
 
-// SetCodesFor sets the purpose of the current user's codes. Setting the present one changes
+// SetCodesFor sets the purpose of the current user's codes. Setting the current one changes
 // nothing. It returns fault.ReauthenticationRequired, fault.TwoPasskeysNeeded,
 // fault.TooManyRequests, and fault.NotWithThisStore if sessions are in cookies.
 func (s *Service) SetCodesFor(
@@ -62,14 +62,14 @@ func (s *Service) SetCodesFor(
 			return err
 		}
 		if codes == CodesForSignIn {
-			_, err = s.letCodesSignIn(ctx, tx, v, owner)
+			_, err = s.allowCodesToSignIn(ctx, tx, v, owner)
 			return err
 		}
-		return s.keepCodesForRecovery(ctx, tx, v, owner)
+		return s.restrictCodesToRecovery(ctx, tx, v, owner)
 	})
 }
 
-func (s *Service) keepCodesForRecovery(
+func (s *Service) restrictCodesToRecovery(
 	ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account,
 ) error {
 	count, err := s.countPasskeys(ctx, tx, owner.ID)
@@ -88,9 +88,9 @@ func (s *Service) keepCodesForRecovery(
 	return s.recordChange(ctx, tx, v, owner, account.CodesForRecovery, codesForRecoveryTemplate)
 }
 
-// letCodesSignIn ends "for recovery only", and a recovery with it, as part of tx, which holds the
-// user's row.
-func (s *Service) letCodesSignIn(
+// allowCodesToSignIn ends "for recovery only" and a pending recovery, as part of tx, which holds
+// the lock on the user's row.
+func (s *Service) allowCodesToSignIn(
 	ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account,
 ) (changed bool, err error) {
 	if _, err := dropRecovery(ctx, tx, owner.ID); err != nil {
@@ -141,10 +141,10 @@ func (s *Service) countPasskeys(
 	return n, err
 }
 
-// LetCodesSignIn is SetCodesFor(CodesForSignIn) for an operator. A mail notifies the user. It
-// returns the address of the account, whether anything changed, and fault.NotFound if there is no
-// such account.
-func (s *Service) LetCodesSignIn(
+// AllowCodesToSignIn is SetCodesFor(CodesForSignIn) for an operator. A mail notifies the user. It
+// returns the address of the account, changed is false if nothing changed, and fault.NotFound if
+// the account does not exist.
+func (s *Service) AllowCodesToSignIn(
 	ctx context.Context, address string,
 ) (email string, changed bool, err error) {
 	user, err := s.FindUser(ctx, address)
@@ -157,7 +157,7 @@ func (s *Service) LetCodesSignIn(
 			return err
 		}
 		email = owner.Email
-		changed, err = s.letCodesSignIn(ctx, tx, visitor.Visitor{}, owner)
+		changed, err = s.allowCodesToSignIn(ctx, tx, visitor.Visitor{}, owner)
 		return err
 	})
 	return email, changed, err

@@ -12,8 +12,8 @@ import (
 )
 
 // A device token shows that a user signed in with an address in this browser: 128 random bits and
-// their HMAC with the address. It does not sign in; it gives the browser its own budgets, so that
-// strangers cannot use them up ("device cookies", OWASP).
+// their HMAC with the address. It does not sign in; it gives the browser its own budgets, which
+// other visitors cannot use up ("device cookies", OWASP).
 const (
 	deviceLabel   = "sana/device/v1"
 	deviceIDBytes = 16

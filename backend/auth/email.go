@@ -19,7 +19,7 @@ import (
 // EmailChange is the result of a change of address.
 type EmailChange struct {
 	Account account.Account
-	// the current one, with the new address; in a cookie it has another Token
+	// Session is the current one, with the new address; in a cookie it has a new Token.
 	Session session.Session
 	Device  string // the token that makes the browser known for the new address
 }
@@ -115,7 +115,7 @@ func (s *Service) VerifyEmailChange(
 		outcome := g.challenge.Outcome
 		if !g.challenge.IsSpent() {
 			outcome, err = s.changeEmail(ctx, g, owner, current)
-			if errors.Is(err, errTooSlow) {
+			if errors.Is(err, errConflict) {
 				continue
 			}
 			if err != nil {
@@ -151,8 +151,10 @@ const spendChange = `
 	            WHEN @in_postgres AND NOT EXISTS (
 	                SELECT FROM sessions WHERE sessions.id = challenges.session_id AND ` +
 	string(session.IsLive) + `)
-	              OR NOT EXISTS (SELECT FROM users WHERE users.id = challenges.user_id) THEN 'revoked'
-	            WHEN EXISTS (SELECT FROM users WHERE users.email = challenges.email) THEN 'email_taken'
+	              OR NOT EXISTS (SELECT FROM users WHERE users.id = challenges.user_id)
+	            THEN 'revoked'
+	            WHEN EXISTS (SELECT FROM users WHERE users.email = challenges.email)
+	            THEN 'email_taken'
 	            ELSE 'email_changed' END,
 	        outcome_key_id = @outcome_key
 	    WHERE id = @id
@@ -165,8 +167,8 @@ const spendChange = `
 	SELECT outcome
 	FROM granted`
 
-// changeEmail consumes a code and changes the address, in one transaction. It returns errTooSlow if
-// a concurrent request interfered.
+// changeEmail consumes a code and changes the address, in one transaction. It returns errConflict
+// if a concurrent request interfered.
 func (s *Service) changeEmail(
 	ctx context.Context, g attempt, owner account.Account, current session.Session,
 ) (outcome challenge.Outcome, err error) {
@@ -183,7 +185,7 @@ func (s *Service) changeEmail(
 			return postgres.Error("change address", err)
 		}
 		if outcome == "" {
-			return errTooSlow
+			return errConflict
 		}
 		if outcome != challenge.EmailChanged {
 			return nil
@@ -204,12 +206,12 @@ func (s *Service) moveAccount(
 	}
 	err = s.Accounts.ChangeEmail(ctx, tx, before, email, g.visitor)
 	if errors.Is(err, account.ErrEmailTaken) {
-		return errTooSlow // the next round finds that the address is taken
+		return errConflict // the next round detects that the address is taken
 	}
 	if err != nil {
 		return err
 	}
-	// who reads the old mailbox has begun it
+	// A reader of the old mailbox may have begun the recovery.
 	if _, err := dropRecovery(ctx, tx, owner.ID); err != nil {
 		return err
 	}
@@ -233,7 +235,7 @@ func (s *Service) moveAccount(
 	return nil
 }
 
-// changedEmail returns the answer to a used code.
+// changedEmail returns the result of a used code.
 func (s *Service) changedEmail(
 	ctx context.Context, g attempt, outcome challenge.Outcome, current session.Session,
 ) (EmailChange, error) {

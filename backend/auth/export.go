@@ -23,7 +23,7 @@ type Export struct {
 	Account          account.Account
 	Sessions         []session.Listed
 	SessionsComplete bool // see Sessions
-	Ended            []session.Past
+	Ended            []session.EndedSession
 	Keys             []session.AccessKey
 	Codes            []challenge.Stored
 	Notices          []outbox.StoredNotice // not sent yet
@@ -58,7 +58,7 @@ func (s *Service) Export(
 		return nil, err
 	}
 	if s.inPostgres() {
-		if e.Ended, err = s.Shared.ListRevoked(ctx, owner.ID); err != nil {
+		if e.Ended, err = s.Shared.ListEnded(ctx, owner.ID); err != nil {
 			return nil, err
 		}
 		if e.Keys, err = s.Shared.ListAccessKeys(ctx, s.DB, owner.ID); err != nil {

@@ -21,7 +21,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// openHandoff checks and counts the limits and inserts a handoff. It returns whether it did.
+// openHandoff checks and counts the limits and inserts a handoff. It returns false if a limit is
+// reached.
 const openHandoff = `
 	WITH ` + string(throttle.Full) + `,
 	granted AS (
@@ -45,9 +46,9 @@ type Handoff struct {
 // It returns fault.NotFound if no app has the host, fault.ReauthenticationRequired if the user may
 // use the app and it requires a newer sign-in, and fault.TooManyRequests.
 func (s *Service) OpenHandoff(
-	ctx context.Context, v visitor.Visitor, current session.Session, from apps.Arrival,
+	ctx context.Context, v visitor.Visitor, current session.Session, arrival apps.Arrival,
 ) (Handoff, error) {
-	app, ok := s.apps().FindHost(from.Host)
+	app, ok := s.apps().FindHost(arrival.Host)
 	if !ok {
 		return Handoff{}, fault.New(fault.NotFound, "There is no app at this address.")
 	}
@@ -60,14 +61,14 @@ func (s *Service) OpenHandoff(
 		[]throttle.Use{throttle.HandoffsBySession.Of(current.ID)},
 		s.Limits.HandoffsByNetworks(v.Networks)...)...)
 	ticket := newTicket()
-	nonceHash, err := ticketEncoding.DecodeString(from.NonceHash)
+	nonceHash, err := ticketEncoding.DecodeString(arrival.NonceHash)
 	if err != nil {
 		return Handoff{},
 			fault.Wrap(fault.InvalidRequest, "The hash of the nonce is malformed.", err)
 	}
 	args := pgx.NamedArgs{
 		"ticket_hash": hashTicket(ticket), "session": current.ID, "app": app.ID,
-		"host": from.Host, "path": from.Path, "nonce_hash": nonceHash,
+		"host": arrival.Host, "path": arrival.Path, "nonce_hash": nonceHash,
 	}
 	budgets.Args(args)
 	for range maxRounds {
@@ -90,7 +91,7 @@ func (s *Service) OpenHandoff(
 			return Handoff{}, postgres.Error("open handoff", err)
 		}
 		if opened {
-			return Handoff{Host: from.Host, Ticket: ticket}, nil
+			return Handoff{Host: arrival.Host, Ticket: ticket}, nil
 		}
 	}
 	return Handoff{}, errContended("open handoff")
@@ -98,7 +99,7 @@ func (s *Service) OpenHandoff(
 
 // FinishedHandoff is the result of a ticket.
 type FinishedHandoff struct {
-	// where the browser continues; "/" if the ticket is unknown at this host
+	// Path is the page at which the browser continues; "/" if the ticket is unknown at this host.
 	Path    string
 	Session session.Session // for the app cookie; its ID is "" if the browser gets none
 }
@@ -120,7 +121,7 @@ func (s *Service) FinishHandoff(
 		finished.Path = found.path
 		nonceHash := sha256.Sum256([]byte(nonce))
 		isSame := subtle.ConstantTimeCompare(nonceHash[:], found.nonceHash) == 1
-		if !found.isYoung || !isSame {
+		if !found.isValid || !isSame {
 			return nil
 		}
 		sessionID = found.sessionID
@@ -145,7 +146,7 @@ func (s *Service) FinishHandoff(
 type handoffRow struct {
 	sessionID, appID, host, path string
 	nonceHash                    []byte
-	isYoung                      bool
+	isValid                      bool
 }
 
 // spendTicket deletes a handoff and returns it, or an empty one if there is none.
@@ -156,12 +157,12 @@ func spendTicket(ctx context.Context, tx pgx.Tx, ticket string) (r handoffRow, e
 		RETURNING replace(session_id::text, '-', ''), app, host, path, nonce_hash,
 		          made_at > now() - interval '1 minute' AND made_at <= now() + interval '1 minute'`,
 		pgx.NamedArgs{"ticket_hash": hashTicket(ticket)},
-	).Scan(&r.sessionID, &r.appID, &r.host, &r.path, &r.nonceHash, &r.isYoung)
+	).Scan(&r.sessionID, &r.appID, &r.host, &r.path, &r.nonceHash, &r.isValid)
 	return r, ignoreNoRows(err)
 }
 
-// recordOpening records the first time that a user opened an app from a browser on a system, within
-// the retention of events.
+// recordOpening records the first opening of an app by a user from a browser and system, within the
+// retention of events.
 func (s *Service) recordOpening(
 	ctx context.Context, tx pgx.Tx, v visitor.Visitor, app *apps.App, sessionID string,
 ) error {
@@ -230,9 +231,9 @@ func (s *Service) SweepSessionApps(ctx context.Context) (deleted int, err error)
 
 // dropHandoffs deletes the handoffs and openings of sessions that were revoked with their user's
 // account.
-func dropHandoffs(ctx context.Context, tx pgx.Tx, ended []session.Session) error {
+func dropHandoffs(ctx context.Context, tx pgx.Tx, revoked []session.Session) error {
 	var ids []string
-	for _, e := range ended {
+	for _, e := range revoked {
 		ids = append(ids, e.ID)
 	}
 	_, err := tx.Exec(ctx, `
@@ -255,7 +256,7 @@ func (s *Service) SignOutFromApp(
 	ctx context.Context, v visitor.Visitor, userID, sessionID string,
 ) error {
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if err := s.lockIfThere(ctx, tx, userID); err != nil {
+		if err := s.lockIfExists(ctx, tx, userID); err != nil {
 			return err
 		}
 		return s.signOut(ctx, tx, v, sessionID, userID)
@@ -268,8 +269,8 @@ func (s *Service) MyApps(current session.Session) []*apps.App {
 }
 
 // ArrivalApp returns the app from which a browser came, false if there is none.
-func (s *Service) ArrivalApp(from apps.Arrival) (*apps.App, bool) {
-	return s.apps().FindHost(from.Host)
+func (s *Service) ArrivalApp(arrival apps.Arrival) (*apps.App, bool) {
+	return s.apps().FindHost(arrival.Host)
 }
 
 // apps returns the current set of apps, nil without a gate.

@@ -35,8 +35,8 @@ const (
 	recoveredTemplate        = "recovered"
 )
 
-// noticeUse is how long after its event a notice is still sent.
-const noticeUse = 24 * time.Hour
+// noticeLifetime is the time after its event in which a notice is sent.
+const noticeLifetime = 24 * time.Hour
 
 // registerMails registers the templates of all mails with the outbox.
 func (s *Service) registerMails() {
@@ -96,7 +96,7 @@ func (s *Service) writeBlocked(c challenge.Challenge) (outbox.Composed, error) {
 	return outbox.Composed{Message: message, UsefulFor: c.ExpiresAt.Sub(c.Now)}, err
 }
 
-// rekeyAfter is how long a mail waits for an instance that has its key, as during a key rotation.
+// rekeyAfter is the time that a mail waits for an instance with its key, as during a key rotation.
 const rekeyAfter = 5 * time.Second
 
 var errUnknownKey = errors.New(
@@ -182,10 +182,10 @@ func composeNotice(write noticeWriter) func(context.Context, outbox.Mail) (outbo
 		if err != nil {
 			return outbox.Composed{}, err
 		}
-		if m.Age >= noticeUse {
+		if m.Age >= noticeLifetime {
 			return outbox.Composed{}, outbox.ErrObsolete
 		}
 		message, err := write(n, m.CreatedAt)
-		return outbox.Composed{Message: message, UsefulFor: noticeUse - m.Age}, err
+		return outbox.Composed{Message: message, UsefulFor: noticeLifetime - m.Age}, err
 	}
 }

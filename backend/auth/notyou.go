@@ -21,7 +21,7 @@ import (
 // notYouLabel separates this use of the secret keys from all others.
 const notYouLabel = "not you link"
 
-// notYouLifetime is how long after a sign-in the link in the mail about it can revoke its session.
+// notYouLifetime is the time after a sign-in in which the link in its mail can revoke the session.
 const notYouLifetime = 7 * 24 * time.Hour
 
 var notYouEncoding = base64.RawURLEncoding.Strict()
@@ -84,14 +84,14 @@ func (s *Service) RevokeDisownedSession(
 		return err
 	}
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if err := s.lockIfThere(ctx, tx, userID); err != nil {
+		if err := s.lockIfExists(ctx, tx, userID); err != nil {
 			return err
 		}
 		why := session.Ended{Reason: session.RevokedByLink, By: v.Platform}
-		ended, found, err := s.Shared.Revoke(ctx, tx, userID, id, why)
+		revoked, found, err := s.Shared.Revoke(ctx, tx, userID, id, why)
 		if err != nil || !found {
 			return err
 		}
-		return s.Accounts.Record(ctx, tx, v, entriesOf(why.Reason, ended)...)
+		return s.Accounts.Record(ctx, tx, v, entriesOf(why.Reason, revoked)...)
 	})
 }

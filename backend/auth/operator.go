@@ -17,24 +17,28 @@ var byOperator = session.Ended{Reason: session.RevokedByOperator}
 
 // RevokeSessionAsOperator revokes a session by its public id. It returns false if no valid session
 // has it. Sessions must be rows.
-func (s *Service) RevokeSessionAsOperator(ctx context.Context, id string) (ended bool, err error) {
+func (s *Service) RevokeSessionAsOperator(
+	ctx context.Context, id string,
+) (revoked bool, err error) {
 	userID, err := s.Shared.Owner(ctx, id)
 	if err != nil || userID == "" {
 		return false, err
 	}
 	n, err := s.revokeAsOperator(ctx, userID, func(tx pgx.Tx) ([]session.Session, error) {
-		one, found, err := s.Shared.Revoke(ctx, tx, userID, id, byOperator)
-		if !found {
+		found, ok, err := s.Shared.Revoke(ctx, tx, userID, id, byOperator)
+		if !ok {
 			return nil, err
 		}
-		return []session.Session{one}, err
+		return []session.Session{found}, err
 	})
 	return n > 0, err
 }
 
 // RevokeSessionsOfUser revokes all sessions of a user and returns their number. Sessions must be
 // rows.
-func (s *Service) RevokeSessionsOfUser(ctx context.Context, userID string) (ended int, err error) {
+func (s *Service) RevokeSessionsOfUser(
+	ctx context.Context, userID string,
+) (revoked int, err error) {
 	return s.revokeAsOperator(ctx, userID, func(tx pgx.Tx) ([]session.Session, error) {
 		return s.Shared.RevokeOthers(ctx, tx, userID, "", byOperator)
 	})
@@ -42,28 +46,28 @@ func (s *Service) RevokeSessionsOfUser(ctx context.Context, userID string) (ende
 
 // RevokeKeysOfUser revokes all access keys of a user and returns their number. Sessions must be
 // rows.
-func (s *Service) RevokeKeysOfUser(ctx context.Context, userID string) (ended int, err error) {
+func (s *Service) RevokeKeysOfUser(ctx context.Context, userID string) (revoked int, err error) {
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		keys, err := s.revokeKeys(ctx, tx, visitor.Visitor{}, userID, "", account.Operator)
-		ended = len(keys)
+		revoked = len(keys)
 		return err
 	})
-	return ended, err
+	return revoked, err
 }
 
 func (s *Service) revokeAsOperator(
 	ctx context.Context, userID string, revoke func(tx pgx.Tx) ([]session.Session, error),
 ) (n int, err error) {
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if err := s.lockIfThere(ctx, tx, userID); err != nil {
+		if err := s.lockIfExists(ctx, tx, userID); err != nil {
 			return err
 		}
-		ended, err := revoke(tx)
-		n = len(ended)
+		revoked, err := revoke(tx)
+		n = len(revoked)
 		if err != nil {
 			return err
 		}
-		return s.recordByOperator(ctx, tx, entriesOf(byOperator.Reason, ended...))
+		return s.recordByOperator(ctx, tx, entriesOf(byOperator.Reason, revoked...))
 	})
 	return n, err
 }
@@ -87,12 +91,12 @@ func (s *Service) InvalidateAllCodes(ctx context.Context) (int, error) {
 func (s *Service) RevokeAllSessions(ctx context.Context) (n int, err error) {
 	for batch := 1; batch > 0; n += batch {
 		err := postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-			ended, err := s.Shared.RevokeBatch(ctx, tx, byOperator)
-			batch = len(ended)
+			revoked, err := s.Shared.RevokeBatch(ctx, tx, byOperator)
+			batch = len(revoked)
 			if err != nil {
 				return err
 			}
-			return s.recordByOperator(ctx, tx, entriesOf(byOperator.Reason, ended...))
+			return s.recordByOperator(ctx, tx, entriesOf(byOperator.Reason, revoked...))
 		})
 		if err != nil {
 			return n, err

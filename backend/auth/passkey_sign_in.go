@@ -21,19 +21,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PasskeyRequest is what a browser needs to ask its authenticators for a passkey.
+// PasskeyRequest has the options with which a browser requests a passkey from its authenticators.
 type PasskeyRequest struct {
 	Challenge []byte
 	RPID      string
-	// ids of the passkeys that can prove it; empty for a sign-in, which reveals nothing
+	// Allowed are the ids of the passkeys of the user; empty for a sign-in, to reveal nothing.
 	Allowed [][]byte
 }
 
-// RequestPasskey makes a challenge for a browser. Without a session it is for a sign-in of
-// any user; with one it is for a step-up with a passkey of the session's user. Nothing is written.
+// RequestPasskey creates a challenge for a browser. Without a session it is for a sign-in of any
+// user; with one it is for a step-up with a passkey of the session's user. Nothing is written.
 //
-// It returns fault.BrowserTokenMissing, and fault.NotFound if there can be no passkey: at this
-// PUBLIC_URL, or of the session's user.
+// It returns fault.BrowserTokenMissing, and fault.NotFound if this PUBLIC_URL cannot have passkeys
+// or the session's user has none.
 func (s *Service) RequestPasskey(
 	ctx context.Context, v visitor.Visitor, current session.Session,
 ) (PasskeyRequest, error) {
@@ -100,13 +100,12 @@ type passkeyProof struct {
 	email     string // of the passkey's user
 	device    string // id of the browser if it is known for the address, else ""
 	challenge []byte
-	madeAt    time.Time
+	createdAt time.Time
 }
 
-// SignInWithPasskey verifies the answer of an authenticator, credential, to a challenge of
-// RequestPasskey in the same browser. It signs in the user of the passkey, or renews the session
-// that the challenge was made for. All of it is one transaction. A challenge leads to one session;
-// a repeat is refused.
+// SignInWithPasskey verifies credential, the response of an authenticator to a challenge of
+// RequestPasskey in the same browser. It signs in the user of the passkey, or renews the session of
+// the challenge, in one transaction. A challenge can be used once; a repeat is refused.
 //
 // It returns fault.InvalidRequest, fault.UnknownPasskey, fault.PasskeyRefused and
 // fault.TooManyRequests.
@@ -136,7 +135,8 @@ func (s *Service) SignInWithPasskey(
 		return SignedIn{}, err
 	}
 	if err != nil {
-		// After the verification: a neighbor who uses up the limit keeps no right passkey out.
+		// Counted after the verification: a limit that another visitor of the network has used up
+		// does not refuse a right passkey.
 		budgets := s.Limits.Budgets(s.Limits.PasskeysByNetworks(v.Networks)...)
 		_, counting := s.spendAll(ctx, budgets, func(verdict throttle.Verdict) error {
 			return errNetwork("refused passkeys came", verdict.Wait)
@@ -147,7 +147,7 @@ func (s *Service) SignInWithPasskey(
 	return in, nil
 }
 
-// verifyPasskey checks whatever needs no transaction.
+// verifyPasskey does the checks that need no transaction.
 func (s *Service) verifyPasskey(
 	ctx context.Context, v visitor.Visitor, current session.Session, a passkey.Assertion,
 ) (passkeyProof, error) {
@@ -157,7 +157,7 @@ func (s *Service) verifyPasskey(
 		{Purpose: passkey.SignIn, Browser: v.Browser},
 		{Purpose: passkey.StepUp, Browser: v.Browser, SessionID: current.ID},
 	} {
-		if proof.madeAt, ok = passkey.CheckChallenge(s.Keys, b, a.Challenge); ok {
+		if proof.createdAt, ok = passkey.CheckChallenge(s.Keys, b, a.Challenge); ok {
 			proof.purpose = b.Purpose
 			break
 		}
@@ -182,8 +182,8 @@ func (s *Service) verifyPasskey(
 	return proof, nil
 }
 
-// provenByPasskey spends the challenge and records the use of the passkey, unless it was removed or
-// changed since it was read, or its user is blocked. It leads to the CTE granted, as a code does. A
+// provenByPasskey consumes the challenge and records the use of the passkey, unless it was removed
+// or changed since it was read, or its user is blocked. Like a code it ends in the CTE granted. A
 // passkey stops a recovery.
 const provenByPasskey = `
 	WITH ` + string(passkey.Spent) + `,
@@ -237,7 +237,7 @@ const (
 	passkeyStepUpStatement           = provenByPasskey + stepUp
 )
 
-// acceptPasskey writes what a proof leads to.
+// acceptPasskey signs in or steps up with a verified passkey.
 func (s *Service) acceptPasskey(
 	ctx context.Context, p passkeyProof, current session.Session,
 ) (SignedIn, error) {
@@ -261,7 +261,7 @@ func (s *Service) acceptPasskey(
 	} else {
 		in, err = s.signInWithPasskey(ctx, p, next, current, args)
 	}
-	if errors.Is(err, errTooSlow) {
+	if errors.Is(err, errConflict) {
 		return SignedIn{}, errPasskeyTooLate()
 	}
 	return in, err
@@ -272,7 +272,7 @@ func (s *Service) acceptPasskey(
 func errPasskeyTooLate() error {
 	return passkey.ErrRefused(
 		errors.New(
-			"auth: the challenge is spent or too old, the passkey or session is gone, or the " +
+			"auth: the challenge is spent or too old, the passkey or session was removed, or the " +
 				"user is blocked"))
 }
 
@@ -295,7 +295,7 @@ func (s *Service) passkeyArgs(
 			outbox.Notice{Template: recoveryStoppedTemplate, Email: p.email}).Content(),
 		"trace": tracing.Traceparent(ctx),
 	}
-	passkey.SpendArgs(args, p.challenge, p.madeAt)
+	passkey.SpendArgs(args, p.challenge, p.createdAt)
 	s.sessionArgs(args, p.visitor, next)
 	args["details"] = string(details)
 	return args, nil
@@ -317,7 +317,7 @@ func (s *Service) signInWithPasskey(
 	case err != nil:
 		return SignedIn{}, err
 	case !wrote.spent:
-		return SignedIn{}, errTooSlow
+		return SignedIn{}, errConflict
 	}
 	return s.finishSignIn(ctx, next, wrote, args)
 }

@@ -20,17 +20,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// NewPasskeyRequest is what a browser needs to have an authenticator create a passkey.
+// NewPasskeyRequest has the options with which a browser creates a passkey.
 type NewPasskeyRequest struct {
 	Challenge  []byte
 	RPID       string
 	UserHandle []byte
 	Owner      account.Account
-	// ids of the user's passkeys: an authenticator that has one creates no other
+	// Existing are the ids of the user's passkeys: an authenticator with one creates no other.
 	Existing [][]byte
 }
 
-// RequestNewPasskey makes a challenge to add a passkey to the account of a session. Nothing is
+// RequestNewPasskey creates a challenge to add a passkey to the account of a session. Nothing is
 // written. It returns fault.ReauthenticationRequired, fault.BrowserTokenMissing,
 // fault.TooManyPasskeys, and fault.NotFound if there are no passkeys at this PUBLIC_URL.
 func (s *Service) RequestNewPasskey(
@@ -71,7 +71,7 @@ func errTooManyPasskeys() error {
 		"Your account has 20 passkeys. Remove one before you add another.")
 }
 
-// AddPasskey verifies the answer of an authenticator, credential, to a challenge of
+// AddPasskey verifies credential, the response of an authenticator to a challenge of
 // RequestNewPasskey, and adds the passkey to the account of the session, in one transaction. A
 // repeat returns the same passkey, and writes nothing.
 //
@@ -91,7 +91,7 @@ func (s *Service) AddPasskey(
 	if err != nil {
 		return passkey.Passkey{}, err
 	}
-	madeAt, ok := passkey.CheckChallenge(s.Keys, addingTo(v, current), attestation.Challenge)
+	createdAt, ok := passkey.CheckChallenge(s.Keys, addingTo(v, current), attestation.Challenge)
 	if !ok {
 		return passkey.Passkey{},
 			passkey.ErrRefused(errors.New("auth: the challenge is not this session's"))
@@ -113,7 +113,7 @@ func (s *Service) AddPasskey(
 		return passkey.Passkey{}, err
 	}
 	spend := pgx.NamedArgs{}
-	passkey.SpendArgs(spend, attestation.Challenge, madeAt)
+	passkey.SpendArgs(spend, attestation.Challenge, createdAt)
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		return s.insertPasskey(ctx, tx, v, &added, spend)
 	})
@@ -150,8 +150,8 @@ func (s *Service) insertPasskey(
 	return s.recordPasskey(ctx, tx, v, owner, account.PasskeyAdded, passkeyAddedTemplate, *added)
 }
 
-// recordPasskey records an event about a passkey and queues its mail. The mail has no name
-// that a user chose: with a stolen session it would be a text to the owner.
+// recordPasskey records an event about a passkey and queues its mail. The mail
+// contains no name that a user chose: with a stolen session it could carry a text to the owner.
 func (s *Service) recordPasskey(
 	ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account, kind account.Kind,
 	template string,
@@ -181,14 +181,14 @@ func (s *Service) findOwn(
 	return known, true, nil
 }
 
-// PasskeyList is what a user knows of how their account signs in.
+// PasskeyList has a user's passkeys and sign-in settings.
 type PasskeyList struct {
 	Passkeys []passkey.Passkey // the oldest first
-	CodesFor CodesFor          // at present: CodesForSignIn also if recovery only is suspended
-	// CanRestrict is false if codes must sign in: sessions are in cookies, or there are no passkeys
-	// here.
+	CodesFor CodesFor          // in effect: CodesForSignIn also if recovery only is suspended
+	// CanRestrict is false if codes must sign in: sessions are in cookies, or this PUBLIC_URL has
+	// no passkeys.
 	CanRestrict bool
-	Recovery    *Recovery // that is under way, if any
+	Recovery    *Recovery // pending; nil if there is none
 }
 
 // ListPasskeys lists the passkeys of the current user.
@@ -247,8 +247,8 @@ func (s *Service) RenamePasskey(
 }
 
 // RemovePasskey removes a passkey of the current user. Without the last one codes sign in again,
-// and a recovery ends. A passkey that is gone already is no error. There is no limit: a thief
-// who changes things until one is reached would keep their own passkey. It returns
+// and a recovery ends. An unknown passkey is not an error. There is no limit: an
+// attacker who has used it up would keep their own passkey. It returns
 // fault.ReauthenticationRequired.
 func (s *Service) RemovePasskey(
 	ctx context.Context, v visitor.Visitor, current session.Session, id []byte,
@@ -275,7 +275,7 @@ func (s *Service) RemovePasskey(
 		if err != nil || left > 0 {
 			return err
 		}
-		_, err = s.letCodesSignIn(ctx, tx, v, owner)
+		_, err = s.allowCodesToSignIn(ctx, tx, v, owner)
 		return err
 	})
 }

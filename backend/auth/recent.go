@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// recentFor is how long after a sign-in sensitive calls are allowed.
+// recentFor is the time after a sign-in in which sensitive calls are allowed.
 const recentFor = 10 * time.Minute
 
 // requireRecent returns fault.ReauthenticationRequired unless the user of a session has signed in

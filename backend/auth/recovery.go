@@ -16,15 +16,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Recovery is the wait of a user who has no passkey any more. At its end all their passkeys,
-// sessions and access keys end, and codes sign in again. Until then a passkey or the link in the
-// mail stops it. Without the wait, a reader of the mailbox would need no passkey.
+// Recovery is the wait of a user who has lost all passkeys. At its end all passkeys, sessions and
+// access keys of the user are revoked, and codes sign in again. Until then a passkey or the link in
+// the mail stops it. Without the wait, a reader of the mailbox would need no passkey.
 type Recovery struct {
 	Now    time.Time
 	EndsAt time.Time
 }
 
-// recoveryWait is how long a recovery waits.
+// recoveryWait is the duration of the wait.
 const recoveryWait = 24 * time.Hour
 
 // dropRecovery deletes the recovery of a user.
@@ -36,10 +36,10 @@ func dropRecovery(ctx context.Context, tx pgx.Tx, userID string) (dropped bool, 
 	return tag.RowsAffected() > 0, postgres.Error("stop recovery", err)
 }
 
-// BeginRecovery begins the wait for a user whose right code this browser has entered within the
-// last ten minutes, with fault.RecoveryRequired as the answer. A code begins one recovery; if one
-// is under way, it continues, and belongs to this browser now. It returns fault.NoRecovery if there
-// was no such code.
+// BeginRecovery begins the wait for a user. In the last ten minutes this browser must have entered
+// their right code and received fault.RecoveryRequired. A code begins one recovery; a pending one
+// continues, and then belongs to this browser. It returns fault.NoRecovery if there was no such
+// code.
 func (s *Service) BeginRecovery(ctx context.Context, v visitor.Visitor) (r Recovery, err error) {
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := s.beginRecovery(ctx, tx, v); err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -51,7 +51,7 @@ func (s *Service) BeginRecovery(ctx context.Context, v visitor.Visitor) (r Recov
 	return r, err
 }
 
-// beginRecovery returns pgx.ErrNoRows if the browser has entered no code that begins one.
+// beginRecovery returns pgx.ErrNoRows if the browser has entered no such code.
 func (s *Service) beginRecovery(ctx context.Context, tx pgx.Tx, v visitor.Visitor) error {
 	var userID string
 	err := tx.QueryRow(ctx, `
@@ -105,8 +105,8 @@ func (s *Service) beginRecovery(ctx context.Context, tx pgx.Tx, v visitor.Visito
 	})
 }
 
-// FindRecovery returns the recovery that this browser has begun, or that is under way for the
-// current user. It returns fault.NoRecovery if there is none.
+// FindRecovery returns the recovery that this browser has begun, or the pending one of the current
+// user. It returns fault.NoRecovery if there is none.
 func (s *Service) FindRecovery(
 	ctx context.Context, v visitor.Visitor, current session.Session,
 ) (Recovery, error) {
@@ -135,8 +135,7 @@ func errNoRecovery() error {
 		"There is no recovery here: it is over, was stopped, or never began.")
 }
 
-// CancelRecovery stops the recoveries that this browser has begun. If there is none, nothing
-// happens.
+// CancelRecovery stops the recoveries that this browser has begun, if any.
 func (s *Service) CancelRecovery(ctx context.Context, v visitor.Visitor) error {
 	if v.Browser == "" {
 		return nil
@@ -147,7 +146,7 @@ func (s *Service) CancelRecovery(ctx context.Context, v visitor.Visitor) error {
 }
 
 // StopRecovery stops a recovery by the token in the mail about it. It returns fault.NoRecovery if
-// the token is not valid, or not any more.
+// the token is invalid or expired.
 func (s *Service) StopRecovery(ctx context.Context, v visitor.Visitor, token string) error {
 	id, ok := s.parseStopToken(token)
 	if !ok {

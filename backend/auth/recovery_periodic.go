@@ -13,11 +13,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// recoveryBatch is how many users are read in one query.
+// recoveryBatch is the maximum number of users of one query.
 const recoveryBatch = 100
 
-// FinishRecoveries ends the waits that are over, each in a transaction of its own, and returns how
-// many. Instances may call it concurrently. Sessions must be rows.
+// FinishRecoveries completes the recoveries whose wait has elapsed, each in its own transaction,
+// and returns their number. Instances may call it concurrently. Sessions must be rows.
 func (s *Service) FinishRecoveries(ctx context.Context) (finished int, err error) {
 	users, err := s.usersOf(ctx, `
 		SELECT user_id::text
@@ -76,12 +76,12 @@ func (s *Service) finishRecovery(ctx context.Context, userID string) (done bool,
 		if _, err := writeCodesFor(ctx, tx, userID, CodesForSignIn); err != nil {
 			return err
 		}
-		ended, err := s.Shared.RevokeOthers(ctx, tx, userID, "",
+		revoked, err := s.Shared.RevokeOthers(ctx, tx, userID, "",
 			session.Ended{Reason: session.Recovered})
 		if err != nil {
 			return err
 		}
-		if err := dropHandoffs(ctx, tx, ended); err != nil {
+		if err := dropHandoffs(ctx, tx, revoked); err != nil {
 			return err
 		}
 		v := visitor.Visitor{AcceptLanguage: language}
@@ -93,39 +93,39 @@ func (s *Service) finishRecovery(ctx context.Context, userID string) (done bool,
 	return done, err
 }
 
-// TellSuspended notifies users of "for recovery only" whose passkeys all stopped working here that
-// their codes sign in, and notifies them once passkeys work and codes do not sign in. The host of
-// PUBLIC_URL may have changed, or sessions may be in cookies. Codes follow that immediately; see
-// recoveryRequired. It returns the number of notified users.
-func (s *Service) TellSuspended(ctx context.Context) (told int, err error) {
-	for batch := recoveryBatch; batch == recoveryBatch; told += batch {
+// NotifySuspended notifies users of "for recovery only" when that is suspended, because none of
+// their passkeys works at this PUBLIC_URL or sessions are in cookies, and when it is in effect
+// again. The change itself takes effect immediately; see recoveryRequired. It returns the number of
+// notified users.
+func (s *Service) NotifySuspended(ctx context.Context) (notified int, err error) {
+	for batch := recoveryBatch; batch == recoveryBatch; notified += batch {
 		users, err := s.usersOf(ctx, `
 			SELECT id::text
 			FROM users
-			WHERE `+wronglyTold+`
+			WHERE `+notificationDue+`
 			LIMIT @batch`, pgx.NamedArgs{"rp_id": s.recoveryHost(), "batch": recoveryBatch})
 		if err != nil {
-			return told, err
+			return notified, err
 		}
 		for _, userID := range users {
-			if err := s.tellSuspended(ctx, userID); err != nil {
-				return told, err
+			if err := s.notifySuspended(ctx, userID); err != nil {
+				return notified, err
 			}
 		}
 		batch = len(users)
 	}
-	return told, nil
+	return notified, nil
 }
 
-const wronglyTold = `codes_for = 'recovery'
+const notificationDue = `codes_for = 'recovery'
 			  AND codes_suspended = EXISTS (
 			      SELECT
 			      FROM passkeys
 			      WHERE passkeys.user_id = users.id
 			        AND passkeys.rp_id = @rp_id)`
 
-// tellSuspended drops a recovery too: codes sign in, and no passkey could stop it.
-func (s *Service) tellSuspended(ctx context.Context, userID string) error {
+// notifySuspended also drops a recovery: codes sign in, and no passkey could stop it.
+func (s *Service) notifySuspended(ctx context.Context, userID string) error {
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		owner, err := s.Accounts.Lock(ctx, tx, userID)
 		if err != nil {
@@ -136,7 +136,7 @@ func (s *Service) tellSuspended(ctx context.Context, userID string) error {
 			UPDATE users
 			SET codes_suspended = NOT codes_suspended
 			WHERE id = @user
-			  AND `+wronglyTold+`
+			  AND `+notificationDue+`
 			RETURNING codes_suspended`,
 			pgx.NamedArgs{"user": userID, "rp_id": s.recoveryHost()}).Scan(&isSuspended)
 		switch {

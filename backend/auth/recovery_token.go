@@ -10,7 +10,7 @@ import (
 	"sana/backend/keyring"
 )
 
-// A stop token is the id of a recovery and a MAC. It can only stop.
+// A stop token is the id of a recovery and a MAC. It can only stop the recovery.
 const stopLabel = "sana/recovery stop/v1"
 
 var recoveryID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)

@@ -9,7 +9,7 @@ import (
 	"sana/backend/throttle"
 )
 
-// errBrowserTokenMissing is the error of a request for a code without a browser token. The answer
+// errBrowserTokenMissing is the error of a request for a code without a browser token. The response
 // sets the token, so that a repeat succeeds unless the browser blocks cookies.
 func errBrowserTokenMissing() error {
 	return fault.New(fault.BrowserTokenMissing,

@@ -64,11 +64,11 @@ func (s *Service) repeatFromRow(
 		return SignedIn{}, err
 	}
 	in.Session.Token = next.Token
-	in.Session.Keep = session.KeepFor(in.Session.ExpiresAt.Sub(g.challenge.Now))
+	in.Session.CookieMaxAge = session.CookieMaxAge(in.Session.ExpiresAt.Sub(g.challenge.Now))
 	return in, nil
 }
 
-// repeatSealed seals the session again, with the same id and the time of the first answer.
+// repeatSealed seals the session again, with the same id and the time of the first response.
 func (s *Service) repeatSealed(
 	ctx context.Context, g attempt, next session.Session,
 ) (in SignedIn, err error) {

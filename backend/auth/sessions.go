@@ -48,7 +48,7 @@ func (s *Service) RevokeSession(
 	if id == current.ID {
 		return s.SignOut(ctx, v, current.Token)
 	}
-	if err := s.mayRevokeOthers(ctx, current); err != nil {
+	if err := s.checkMayRevoke(ctx, current); err != nil {
 		return err
 	}
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
@@ -56,11 +56,11 @@ func (s *Service) RevokeSession(
 			return err
 		}
 		why := session.Ended{Reason: session.RevokedElsewhere, By: v.Platform}
-		ended, found, err := s.Shared.Revoke(ctx, tx, current.User.ID, id, why)
+		revoked, found, err := s.Shared.Revoke(ctx, tx, current.User.ID, id, why)
 		if err != nil || !found {
 			return err
 		}
-		return s.Accounts.Record(ctx, tx, v, entriesOf(why.Reason, ended)...)
+		return s.Accounts.Record(ctx, tx, v, entriesOf(why.Reason, revoked)...)
 	})
 }
 
@@ -69,7 +69,7 @@ func (s *Service) RevokeSession(
 func (s *Service) RevokeOtherSessions(
 	ctx context.Context, v visitor.Visitor, current session.Session, keys bool,
 ) error {
-	if err := s.mayRevokeOthers(ctx, current); err != nil {
+	if err := s.checkMayRevoke(ctx, current); err != nil {
 		return err
 	}
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
@@ -82,8 +82,8 @@ func (s *Service) RevokeOtherSessions(
 			}
 		}
 		why := session.Ended{Reason: session.RevokedEverywhere, By: v.Platform}
-		ended, err := s.Shared.RevokeOthers(ctx, tx, current.User.ID, current.ID, why)
-		if err != nil || len(ended) == 0 {
+		revoked, err := s.Shared.RevokeOthers(ctx, tx, current.User.ID, current.ID, why)
+		if err != nil || len(revoked) == 0 {
 			return err
 		}
 		return s.Accounts.Record(ctx, tx, v,
@@ -91,21 +91,20 @@ func (s *Service) RevokeOtherSessions(
 	})
 }
 
-// mayRevokeOthers returns the error if the user of a session cannot revoke their other sessions
-// now, nil if they can.
-func (s *Service) mayRevokeOthers(ctx context.Context, current session.Session) error {
+// checkMayRevoke returns nil if the user of a session may now revoke their other sessions.
+func (s *Service) checkMayRevoke(ctx context.Context, current session.Session) error {
 	if !s.inPostgres() {
 		return fault.New(fault.NotWithThisStore,
 			"Here sessions are kept in the browsers themselves (SESSION_STORE=cookie), so they "+
-				"can only be ended there.")
+				"can only be revoked there.")
 	}
 	return s.requireRecent(ctx, current)
 }
 
 // entriesOf returns the events of revoked sessions.
-func entriesOf(reason session.Reason, ended ...session.Session) []account.Entry {
-	entries := make([]account.Entry, len(ended))
-	for i, e := range ended {
+func entriesOf(reason session.Reason, revoked ...session.Session) []account.Entry {
+	entries := make([]account.Entry, len(revoked))
+	for i, e := range revoked {
 		entries[i] = account.Entry{UserID: e.User.ID, Kind: account.SessionRevoked,
 			Details: account.Details{
 				Ended: e.Platform, Reason: string(reason),

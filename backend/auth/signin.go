@@ -23,7 +23,7 @@ import (
 // returns no row if the challenge or a budget changed since it was read, or the user was blocked;
 // then nothing is written.
 //
-// There are several texts because each part costs time even if a condition keeps it from writing.
+// There are several texts because each part takes time even if it writes nothing.
 func signInStatement(signUp, notice bool) string {
 	text := findUser
 	if signUp {
@@ -42,7 +42,8 @@ const (
 	granted AS (
 	    UPDATE challenges
 	    SET consumed_at = now(),
-	        outcome = CASE WHEN ` + recoveryRequired + ` THEN 'recovery_required' ELSE 'signed_in' END,
+	        outcome = CASE WHEN ` + recoveryRequired + `
+	                       THEN 'recovery_required' ELSE 'signed_in' END,
 	        outcome_key_id = @outcome_key` + whereOpen + `
 	    RETURNING email, outcome
 	),
@@ -124,7 +125,8 @@ const insertSession = `
 	    SELECT @token_key,
 	           convert_to(jsonb_build_object(
 	               'id', @session_id::text,
-	               'user', jsonb_build_object('id', id, 'email', email, 'name', name, 'signed_in_at', now()),
+	               'user', jsonb_build_object(
+	                   'id', id, 'email', email, 'name', name, 'signed_in_at', now()),
 	               'created_at', now(),
 	               'expires_at', now() + @max_age::interval,
 	               'user_agent', @user_agent::text,
@@ -138,8 +140,9 @@ const insertSession = `
 	           ` + sweepAt + `
 	    FROM person`
 
-// sweepAt is when the sweep first checks a session: no later than it may expire.
-const sweepAt = `least(floor(extract(epoch FROM now() + @max_age::interval)), ceil(extract(epoch FROM now())) + @idle::integer)::bigint`
+// sweepAt is the time at which the sweep first checks a session: its earliest possible expiry.
+const sweepAt = `least(floor(extract(epoch FROM now() + @max_age::interval)),
+	           ceil(extract(epoch FROM now())) + @idle::integer)::bigint`
 
 // countSessions counts the valid sessions of the user who has signed in. It is a separate
 // statement, so that it sees sessions created while the one before it waited for the user's row.
@@ -162,7 +165,7 @@ const revokeSurplus = `
 	    OFFSET @most
 	    FOR UPDATE
 	),
-	gone AS (
+	deleted AS (
 	    DELETE FROM sessions
 	    USING surplus
 	    WHERE sessions.k = surplus.k
@@ -173,20 +176,21 @@ const revokeSurplus = `
 	reason AS (
 	    INSERT INTO ended_sessions (k, id, user_id, reason)
 	    SELECT k, id, user_id, 'too_many_sessions'
-	    FROM gone
+	    FROM deleted
 	),
 	event AS (
 	    INSERT INTO account_events (user_id, kind, platform, ip, details)
 	    SELECT user_id, 'session_ended', @platform, @ip,
-	           jsonb_strip_nulls(jsonb_build_object('ended', nullif(platform, ''), 'reason', 'too_many_sessions'))
-	    FROM gone
+	           jsonb_strip_nulls(jsonb_build_object(
+	               'ended', nullif(platform, ''), 'reason', 'too_many_sessions'))
+	    FROM deleted
 	)
 	SELECT k
-	FROM gone`
+	FROM deleted`
 
 // endCurrent revokes the session that the browser had before the sign-in, if any.
 const endCurrent = `
-	WITH gone AS (
+	WITH deleted AS (
 	    DELETE FROM sessions
 	    WHERE id = @current::uuid
 	      AND ` + string(session.IsLive) + `
@@ -197,12 +201,12 @@ const endCurrent = `
 	reason AS (
 	    INSERT INTO ended_sessions (k, id, user_id, reason)
 	    SELECT k, id, user_id, 'signed_out'
-	    FROM gone
+	    FROM deleted
 	)
 	SELECT k
-	FROM gone`
+	FROM deleted`
 
-// signIn consumes the code of a sign-in. It returns errTooSlow if a concurrent request interfered.
+// signIn consumes the code of a sign-in. It returns errConflict if a concurrent request interfered.
 func (s *Service) signIn(
 	ctx context.Context, g attempt, keyID string, current session.Session,
 ) (SignedIn, error) {
@@ -218,13 +222,14 @@ func (s *Service) signIn(
 	statement := signInStatement(s.allowsSignUp(g.challenge.Email), g.device == "")
 
 	wrote, err := s.writeSignIn(ctx, signInWrites{
-		statement: statement, args: args, lock: g.lock, after: g.queueForget, notice: g.device == "",
+		statement: statement, args: args, lock: g.lock, after: g.queueForget,
+		notice: g.device == "",
 	}, current)
 	switch {
 	case err != nil:
 		return SignedIn{}, err
 	case !wrote.spent:
-		return SignedIn{}, errTooSlow
+		return SignedIn{}, errConflict
 	case wrote.outcome == challenge.RecoveryRequired:
 		return SignedIn{}, errRecoveryRequired()
 	case wrote.userID == "":
@@ -237,18 +242,18 @@ func (s *Service) signIn(
 type signInWrites struct {
 	statement   string // ends in signedIn
 	args        pgx.NamedArgs
-	lock, after func(b *postgres.Batch) // queue what comes before and after the statement
+	lock, after func(b *postgres.Batch) // queue statements before and after this one
 	notice      bool                    // the statement may queue a mail
 }
 
-// signInResult is what a sign-in wrote.
+// signInResult is the result of a sign-in.
 type signInResult struct {
-	spent    bool   // the proof; else nothing was written
-	userID   string // "" if the proof belongs to no user
-	created  bool   // the user
+	spent    bool   // the code or passkey was consumed; else nothing was written
+	userID   string // "" if there is no user
+	created  bool   // the user was created
 	at       time.Time
 	outcome  challenge.Outcome
-	sessions int // that the user has now
+	sessions int // valid sessions of the user
 }
 
 // writeSignIn sends the statements of a sign-in as one transaction.
@@ -256,9 +261,9 @@ func (s *Service) writeSignIn(
 	ctx context.Context, w signInWrites, current session.Session,
 ) (signInResult, error) {
 	var r signInResult
-	var gone []string
+	var deleted []string
 	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
-		r, gone = signInResult{}, nil
+		r, deleted = signInResult{}, nil
 		w.lock(b)
 		b.Queue(w.statement, w.args).QueryRow(func(row pgx.Row) error {
 			err := row.Scan(&r.userID, &r.created, &r.at, &r.outcome)
@@ -267,11 +272,12 @@ func (s *Service) writeSignIn(
 		})
 		w.after(b)
 		if s.inPostgres() {
-			b.Queue(countSessions, w.args).QueryRow(func(row pgx.Row) error { return row.Scan(&r.sessions) })
+			b.Queue(countSessions,
+				w.args).QueryRow(func(row pgx.Row) error { return row.Scan(&r.sessions) })
 		}
 		if s.inPostgres() && current.ID != "" {
-			b.Queue(endCurrent, w.args).Query(collectInto(&gone))
-			b.AfterCommit(func() { s.announce(gone) })
+			b.Queue(endCurrent, w.args).Query(collectInto(&deleted))
+			b.AfterCommit(func() { s.announce(deleted) })
 		}
 		if w.notice {
 			b.AfterCommit(s.Outbox.Wake)
@@ -294,8 +300,8 @@ func (s *Service) finishSignIn(
 }
 
 // revokeSurplus revokes the oldest sessions of a user who has too many after a sign-in. It is a
-// separate transaction, because few users have: if it fails, the next sign-in repeats it. args are
-// those of the sign-in.
+// separate transaction, because it is rarely needed: if it fails, the next sign-in repeats it. args
+// are those of the sign-in.
 func (s *Service) revokeSurplus(
 	ctx context.Context, userID string, sessions int, args pgx.NamedArgs,
 ) error {
@@ -303,12 +309,12 @@ func (s *Service) revokeSurplus(
 		return nil
 	}
 	args["user"], args["most"] = userID, session.MaxPerUser
-	var gone []string
+	var deleted []string
 	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
-		gone = nil
+		deleted = nil
 		queueUserLock(b, userID)
-		b.Queue(revokeSurplus, args).Query(collectInto(&gone))
-		b.AfterCommit(func() { s.announce(gone) })
+		b.Queue(revokeSurplus, args).Query(collectInto(&deleted))
+		b.AfterCommit(func() { s.announce(deleted) })
 		return nil
 	})
 	return postgres.Error("end sessions", err)
@@ -322,7 +328,8 @@ func (s *Service) newSession(g attempt, keyID string) (session.Session, error) {
 		return session.Session{}, err
 	}
 	id, err := s.sessionID(g.visitor.Browser, c.ID, keyID)
-	return session.Session{ID: id, Token: token, User: session.User{ID: c.UserID, Email: c.Email}}, err
+	user := session.User{ID: c.UserID, Email: c.Email}
+	return session.Session{ID: id, Token: token, User: user}, err
 }
 
 // sessionArgs adds the arguments of the statements that create or renew a session.
@@ -350,14 +357,14 @@ func (s *Service) finish(next session.Session, at time.Time) (session.Session, e
 	limits := s.sessionLimits()
 	next.User.SignedInAt, next.ExpiresAt = at, at.Add(limits.MaxAge)
 	if s.inPostgres() {
-		next.Keep = session.KeepFor(limits.MaxAge)
+		next.CookieMaxAge = session.CookieMaxAge(limits.MaxAge)
 		return next, nil
 	}
 	return s.Sealed.Seal(next)
 }
 
 // newDeviceNotice returns the content of the mail about a browser that is new to the user, for the
-// session with this public id; nil if the browser is known: if device is not "".
+// session with this public id; nil if the browser is known, that is if device is not "".
 func (s *Service) newDeviceNotice(v visitor.Visitor, device, email, sessionID string) []byte {
 	if device != "" {
 		return nil

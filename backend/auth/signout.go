@@ -19,10 +19,10 @@ import (
 // sessions in cookies only the codes and the event are written: the caller deletes the cookie.
 func (s *Service) SignOut(ctx context.Context, v visitor.Visitor, token string) error {
 	if v.Browser == "" && token == "" {
-		return nil // nothing to revoke; strangers cost no transaction
+		return nil // nothing to revoke, so no transaction
 	}
 	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		id, userID, err := s.sessionBehind(ctx, tx, token)
+		id, userID, err := s.sessionOfToken(ctx, tx, token)
 		if err != nil {
 			return err
 		}
@@ -30,7 +30,7 @@ func (s *Service) SignOut(ctx context.Context, v visitor.Visitor, token string) 
 		// The user's row is locked before the challenges, in the order of an attempt, to avoid a
 		// deadlock.
 		if id != "" {
-			if err := s.lockIfThere(ctx, tx, userID); err != nil {
+			if err := s.lockIfExists(ctx, tx, userID); err != nil {
 				return err
 			}
 		}
@@ -60,8 +60,8 @@ func (s *Service) signOut(
 	return s.Accounts.Record(ctx, tx, v, account.Entry{UserID: userID, Kind: account.SignedOut})
 }
 
-// sessionBehind returns the session of a token, "" if there is none.
-func (s *Service) sessionBehind(
+// sessionOfToken returns the session of a token, "" if there is none.
+func (s *Service) sessionOfToken(
 	ctx context.Context, tx pgx.Tx, token string,
 ) (id, userID string, err error) {
 	if s.inPostgres() {
@@ -75,8 +75,8 @@ func (s *Service) sessionBehind(
 	return found.ID, found.User.ID, err
 }
 
-// lockIfThere locks the row of a user if the account exists.
-func (s *Service) lockIfThere(ctx context.Context, tx pgx.Tx, userID string) error {
+// lockIfExists locks the row of a user if the account exists.
+func (s *Service) lockIfExists(ctx context.Context, tx pgx.Tx, userID string) error {
 	_, err := s.Accounts.Lock(ctx, tx, userID)
 	if fault.Is(err, fault.NotSignedIn) {
 		return nil

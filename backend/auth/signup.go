@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// SignUp decides who may sign in for the first time. Existing users can always sign in.
+// SignUp restricts first sign-ins. Existing users can always sign in.
 type SignUp struct {
 	Open    bool
 	Domains []string // if not open: the allowed domains, in canonical form

@@ -64,7 +64,8 @@ const stepUp = `
 	    SET k = @token_key,
 	        v = convert_to((convert_from(current.v, 'UTF8')::jsonb || jsonb_build_object(
 	            'user', jsonb_build_object(
-	                'id', person.id, 'email', person.email, 'name', person.name, 'signed_in_at', now()),
+	                'id', person.id, 'email', person.email, 'name', person.name,
+	                'signed_in_at', now()),
 	            'expires_at', now() + @max_age::interval,
 	            'user_agent', @user_agent::text,
 	            'platform', @platform::text,
@@ -104,7 +105,7 @@ const stepUp = `
 	    FROM person
 	    WHERE EXISTS (SELECT FROM proven)
 	),
-	notice AS ( -- names the session that is renewed, whatever @notice names
+	notice AS ( -- names the renewed session, also if @notice names another
 	    INSERT INTO mails (ref, number, template, content, trace)
 	    SELECT gen_random_uuid(), 1, '` + newDeviceTemplate + `',
 	           jsonb_strip_nulls(@notice::jsonb || jsonb_build_object('session_id',
@@ -114,11 +115,11 @@ const stepUp = `
 	    WHERE EXISTS (SELECT FROM proven)
 	      AND @notice::jsonb IS NOT NULL
 	)
-	SELECT EXISTS (SELECT FROM proven), (SELECT v FROM proven), coalesce((SELECT k FROM current), ''),
-	    now(), outcome
+	SELECT EXISTS (SELECT FROM proven), (SELECT v FROM proven),
+	    coalesce((SELECT k FROM current), ''), now(), outcome
 	FROM granted`
 
-// renewSession consumes the code of a step-up. It returns errTooSlow if a concurrent request
+// renewSession consumes the code of a step-up. It returns errConflict if a concurrent request
 // interfered, and fault.CodeExpired if the code has no result.
 func (s *Service) renewSession(ctx context.Context, g attempt, keyID string) (SignedIn, error) {
 	next, err := s.newSession(g, keyID)
@@ -137,18 +138,17 @@ func (s *Service) renewSession(ctx context.Context, g attempt, keyID string) (Si
 	})
 }
 
-// renewal is a session that is to be renewed.
+// renewal is a pending renewal of a session.
 type renewal struct {
 	next              session.Session // as newSession returns it
 	userID, sessionID string
 	statement         string // ends in stepUp
 	args              pgx.NamedArgs
-	lock, after       func(b *postgres.Batch) // queue what comes before and after the statement
-	errUseless        func() error            // is the error if the proof leads to nothing
+	lock, after       func(b *postgres.Batch) // queue statements before and after this one
+	errUseless        func() error            // is the error if there is no session to renew
 }
 
-// renew renews a session. It returns errTooSlow if the statement did not find what the caller had
-// read.
+// renew renews a session. It returns errConflict if the data changed since the caller read it.
 func (s *Service) renew(ctx context.Context, r renewal) (SignedIn, error) {
 	var spent, proven bool
 	var value []byte
@@ -167,7 +167,7 @@ func (s *Service) renew(ctx context.Context, r renewal) (SignedIn, error) {
 		if s.inPostgres() {
 			b.Queue(countSessions,
 				r.args).QueryRow(func(row pgx.Row) error { return row.Scan(&sessions) })
-			// other instances follow the log; no request waits
+			// No Announce: other instances poll the revocation log.
 			b.AfterCommit(func() { s.Shared.Evict(old) })
 		}
 		b.AfterCommit(s.Outbox.Wake)
@@ -177,7 +177,7 @@ func (s *Service) renew(ctx context.Context, r renewal) (SignedIn, error) {
 	case err != nil:
 		return SignedIn{}, postgres.Error("step up", err)
 	case !spent:
-		return SignedIn{}, errTooSlow
+		return SignedIn{}, errConflict
 	case outcome == challenge.RecoveryRequired:
 		return SignedIn{}, errRecoveryRequired()
 	case !proven:
@@ -195,6 +195,7 @@ func (s *Service) renew(ctx context.Context, r renewal) (SignedIn, error) {
 	if err := json.Unmarshal(value, &renewed); err != nil {
 		return SignedIn{}, err
 	}
-	renewed.Token, renewed.Keep = r.next.Token, session.KeepFor(s.sessionLimits().MaxAge)
+	renewed.Token = r.next.Token
+	renewed.CookieMaxAge = session.CookieMaxAge(s.sessionLimits().MaxAge)
 	return SignedIn{Session: renewed}, nil
 }

@@ -19,20 +19,20 @@ import (
 
 // SignedIn is the result of a right code.
 type SignedIn struct {
-	Session session.Session // with Token and Keep set
+	Session session.Session // with Token and CookieMaxAge set
 	Created bool            // the user was created
 	Device  string          // the token that makes the browser known for the address
-	// the app from which the browser came when it requested the code; zero for none
+	// Arrival is the app from which the browser requested the code; zero for none.
 	Arrival apps.Arrival
 }
 
 // VerifyCode compares a code with the browser's pending challenge for an address, or with the
 // newest if address is "". The right code of a sign-in consumes the challenge, finds or creates the
 // user and creates the session; that of a step-up renews the session under a new token. All of it
-// is one transaction, and nothing is answered before its commit. current is the session of the
+// is one transaction, and the response is sent after its commit. current is the session of the
 // request, if any; a sign-in revokes it.
 //
-// For two minutes the browser that used a code may repeat it: the answer is the same, and nothing
+// For two minutes the browser that used a code may repeat it: the result is the same, and nothing
 // is written. Of parallel right codes one consumes the challenge and all get its session.
 //
 // It returns fault.InvalidCode (no attempt was counted), fault.WrongCode with the attempts left,
@@ -57,7 +57,7 @@ func (s *Service) VerifyCode(
 			continue
 		}
 		in, err := s.accept(ctx, g, current)
-		if !errors.Is(err, errTooSlow) {
+		if !errors.Is(err, errConflict) {
 			return in, err
 		}
 	}
@@ -91,8 +91,8 @@ func (s *Service) newest(ctx context.Context, q challenge.Query) (challenge.Quer
 	return q, err
 }
 
-// errTooSlow means that a concurrent request changed the data that an attempt was compared with.
-var errTooSlow = errors.New("auth: another request was faster")
+// errConflict means that a concurrent request changed the data that an attempt was compared with.
+var errConflict = errors.New("auth: another request was faster")
 
 // accept writes the result of a right attempt, or reads an earlier result.
 func (s *Service) accept(
@@ -111,7 +111,7 @@ func (s *Service) accept(
 	} else {
 		in, err = s.signIn(ctx, g, keyID, current)
 	}
-	if errors.Is(err, errTooSlow) || fault.Is(err, fault.Unavailable) {
+	if errors.Is(err, errConflict) || fault.Is(err, fault.Unavailable) {
 		return SignedIn{}, err
 	}
 	s.Limits.CountAttempt(true)
@@ -131,7 +131,7 @@ const (
 
 // sessionToken returns the token of a challenge's session: a function of the challenge and the
 // browser, so that a repeat finds the same session. keyID names the secret key; the database stores
-// it from the consumption of the code on. An instance without that key returns fault.Unavailable.
+// it when the code is consumed. An instance without that key returns fault.Unavailable.
 func (s *Service) sessionToken(browser visitor.Browser, challengeID, keyID string) (string, error) {
 	key, err := s.outcomeKey(keyID)
 	if err != nil {

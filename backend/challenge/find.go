@@ -62,15 +62,15 @@ const (
 	IsRenewable postgres.SQL = `(consumed_at IS NULL AND tries < 5
 	      AND expires_at > now() + interval '2 minutes'
 	      AND expires_at <= now() + interval '11 minutes')`
-	// IsAddressBlocked is true if the address belongs to a blocked user. Then no code is mailed, and
-	// the right one is a wrong one.
+	// IsAddressBlocked is true if the address belongs to a blocked user. Then no code is mailed,
+	// and the right one is a wrong one.
 	IsAddressBlocked postgres.SQL = `EXISTS (
 	          SELECT
 	          FROM users
 	          WHERE users.email = challenges.email
 	            AND users.blocked_at IS NOT NULL)`
-	// IsBlocked is IsAddressBlocked, or true if the user of the session is blocked: of a step-up or a
-	// change of address.
+	// IsBlocked is IsAddressBlocked, or true if the user of the session is blocked: of a step-up or
+	// a change of address.
 	IsBlocked postgres.SQL = `(` + IsAddressBlocked + `
 	      OR EXISTS (
 	          SELECT

@@ -67,7 +67,7 @@ type listAccessKeysCommand struct{ person }
 // Run prints the access keys of a user.
 func (l listAccessKeysCommand) Run(in invocation) error {
 	return l.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
-		found, err := useCases.FindPerson(ctx, l.Address)
+		found, err := useCases.FindUserDetails(ctx, l.Address)
 		return accessKeysJSONOf(found.Keys), accessKeysText(found.Keys), err
 	})
 }
@@ -86,7 +86,7 @@ func (m makeAccessKeyCommand) Run(in invocation) error {
 		return fmt.Errorf("--days is %d; it must be 1 to 365", m.Days)
 	}
 	return withUseCases(in, func(ctx context.Context, useCases *auth.Service) error {
-		made, err := useCases.MakeAccessKeyAsOperator(ctx, m.Address, auth.KeyRequest{
+		made, err := useCases.CreateAccessKeyAsOperator(ctx, m.Address, auth.KeyRequest{
 			App: m.App, Name: m.Name, Lifetime: time.Duration(m.Days) * 24 * time.Hour,
 		})
 		if err != nil {

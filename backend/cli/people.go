@@ -77,7 +77,7 @@ type personJSON struct {
 	RecoveryEndsAt *time.Time `json:"recovery_ends_at"`
 }
 
-func personJSONOf(p auth.Person) personJSON {
+func personJSONOf(p auth.UserSummary) personJSON {
 	return personJSON{
 		ID: p.ID, Email: p.Email, Name: p.Name, CreatedAt: p.CreatedAt.UTC(),
 		LastSignedInAt: p.LastSignedInAt.UTC(), BlockedAt: inUTC(p.BlockedAt), Sessions: p.Sessions,
@@ -111,7 +111,7 @@ func (l listPeopleCommand) Run(in invocation) error {
 			fmt.Fprintln(in.stdout, "ADDRESS\tNAME\tSESSIONS\tLAST SIGNED IN\tSTATE")
 		}
 		for after := ""; ; {
-			page, err := useCases.People(ctx, after, peoplePage)
+			page, err := useCases.ListUsers(ctx, after, peoplePage)
 			if err != nil {
 				return err
 			}
@@ -131,7 +131,7 @@ func (l listPeopleCommand) Run(in invocation) error {
 	})
 }
 
-func (l listPeopleCommand) print(out io.Writer, p auth.Person) error {
+func (l listPeopleCommand) print(out io.Writer, p auth.UserSummary) error {
 	if l.JSON {
 		line, err := json.Marshal(personJSONOf(p))
 		if err != nil {
@@ -146,7 +146,7 @@ func (l listPeopleCommand) print(out io.Writer, p auth.Person) error {
 }
 
 // signInState describes whether a user can sign in.
-func signInState(p auth.Person) string {
+func signInState(p auth.UserSummary) string {
 	if p.BlockedAt == nil {
 		return "can sign in"
 	}
@@ -185,7 +185,7 @@ type eventJSON struct {
 // Run prints all that an operator can know about a user.
 func (s showPersonCommand) Run(in invocation) error {
 	return s.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
-		found, err := useCases.FindPerson(ctx, s.Address)
+		found, err := useCases.FindUserDetails(ctx, s.Address)
 		if err != nil {
 			return nil, "", err
 		}
@@ -194,9 +194,9 @@ func (s showPersonCommand) Run(in invocation) error {
 	})
 }
 
-func personDetailsJSONOf(found auth.PersonDetails) personDetailsJSON {
+func personDetailsJSONOf(found auth.UserDetails) personDetailsJSON {
 	d := personDetailsJSON{
-		personJSON: personJSONOf(found.Person),
+		personJSON: personJSONOf(found.UserSummary),
 		SignedIn:   []deviceJSON{}, Keys: accessKeysJSONOf(found.Keys), Apps: []string{},
 		Events: []eventJSON{},
 	}
@@ -218,20 +218,20 @@ func personDetailsJSONOf(found auth.PersonDetails) personDetailsJSON {
 }
 
 // personText returns the details as text.
-func personText(found auth.PersonDetails, d personDetailsJSON) string {
+func personText(found auth.UserDetails, d personDetailsJSON) string {
 	var b strings.Builder
 	name := d.Name
 	if name == "" {
 		name = "no name"
 	}
 	fmt.Fprintf(&b, "%s (%s), %s. Created %s, last signed in %s. Id %s.\n", d.Email, name,
-		signInState(found.Person), minute(d.CreatedAt), minute(d.LastSignedInAt), d.ID)
+		signInState(found.UserSummary), minute(d.CreatedAt), minute(d.LastSignedInAt), d.ID)
 	apps := "none"
 	if len(d.Apps) > 0 {
 		apps = strings.Join(d.Apps, ", ")
 	}
 	fmt.Fprintf(&b, "Apps that they may open: %s.\n", apps)
-	fmt.Fprintf(&b, "Passkeys: %d. %s\n", d.Passkeys, codesText(found.Person))
+	fmt.Fprintf(&b, "Passkeys: %d. %s\n", d.Passkeys, codesText(found.UserSummary))
 
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\nSigned in: %d\n", len(d.SignedIn))
@@ -255,7 +255,7 @@ func personText(found auth.PersonDetails, d personDetailsJSON) string {
 }
 
 // codesText says in words what the codes of a user are for.
-func codesText(p auth.Person) string {
+func codesText(p auth.UserSummary) string {
 	switch {
 	case p.CodesFor == auth.CodesForSignIn:
 		return "Codes are for signing in."
@@ -361,7 +361,7 @@ type allowCodesCommand struct{ person }
 // by mail.
 func (c allowCodesCommand) Run(in invocation) error {
 	return c.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
-		email, changed, err := useCases.LetCodesSignIn(ctx, c.Address)
+		email, changed, err := useCases.AllowCodesToSignIn(ctx, c.Address)
 		text := "Codes are for signing in again for " + email + ". The passkeys stay."
 		if !changed {
 			text = "Codes are for signing in already for " + email + "; nothing to do."

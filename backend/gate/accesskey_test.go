@@ -45,7 +45,7 @@ func (i *instance) askWith(t *testing.T, q question, authorization string) answe
 
 // An access key is valid for its app, at its hosts and nowhere else. Its answers never redirect a
 // program to the sign-in page.
-func TestAccessKey_OpensItsAppAlone(t *testing.T) {
+func TestAccessKey_OpensOnlyItsApp(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	id, b := i.signIn(t, ada)
@@ -227,7 +227,7 @@ func TestAccessKey_RevokedEverywhereWithinTwoSeconds(t *testing.T) {
 }
 
 // An account has at most 20 keys, and creates at most 10 an hour.
-func TestAccessKey_MakingIsBounded(t *testing.T) {
+func TestAccessKey_CreationIsLimited(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	_, b := i.signIn(t, ada)
@@ -247,7 +247,7 @@ func TestAccessKey_MakingIsBounded(t *testing.T) {
 }
 
 // The list of devices says which apps a session has opened.
-func TestSessions_SayWhichAppsTheyOpened(t *testing.T) {
+func TestSessions_ListTheirOpenedApps(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	s := newSurfer(t, i)

@@ -91,7 +91,7 @@ var misconfigurations = []struct {
 		all(without("X-Original-URL", "X-Original-Method"), set("User-Agent", "kube-probe/1.30"))},
 }
 
-func TestGate_RefusesProxiesThatDoNotAskAsTheyShould(t *testing.T) {
+func TestGate_RefusesMisconfiguredProxies(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	id, _ := i.signIn(t, ada)
@@ -363,7 +363,7 @@ func TestGate_WithoutDatabaseIsUnavailable(t *testing.T) {
 }
 
 // Bytes that are not an HTTP request get an answer that does not quote them.
-func TestGate_AnswersWhatIsNotHTTP(t *testing.T) {
+func TestGate_RejectsMalformedHTTP(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(i.gate, "http://"))
@@ -397,7 +397,7 @@ func TestGate_AnswersWhatIsNotHTTP(t *testing.T) {
 }
 
 // Sana does not start with a gate configuration that cannot work.
-func TestStart_RefusesGatesThatCannotWork(t *testing.T) {
+func TestStart_RefusesInvalidGateSettings(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	dir := t.TempDir()

@@ -59,7 +59,7 @@ func TestHandoff_SignInPageHasTheDestination(t *testing.T) {
 
 // The challenge records from which app the browser came, for the page that the link in the mail
 // opens.
-func TestHandoff_ChallengeKeepsWhereTheBrowserCameFrom(t *testing.T) {
+func TestHandoff_ChallengeStoresTheArrival(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	s := newSurfer(t, i)
@@ -178,7 +178,7 @@ func TestSignOut_AtOneAppRevokesEverywhere(t *testing.T) {
 
 // A sign-in that is too old for the app leads to a fresh code and, with the same session, to the
 // app.
-func TestHandoff_FreshSignInIsAskedForOnTheWay(t *testing.T) {
+func TestHandoff_FreshSignInIsRequired(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	s := newSurfer(t, i)
@@ -304,7 +304,7 @@ func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
 }
 
 // Nothing that a browser sends makes the handoff lead to another host.
-func TestHandoff_LeadsNowhereElse(t *testing.T) {
+func TestHandoff_LeadsToItsHostOnly(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	s := newSurfer(t, i)
@@ -387,7 +387,7 @@ func wantCookiePage(t *testing.T, open func() *surfer) {
 }
 
 // Sana answers only paths below /_sana/ at an app's host, and none of those at its own.
-func TestHosts_AppsHaveTheirPartOnly(t *testing.T) {
+func TestHosts_AppsServeTheirPathsOnly(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	ask := func(host, path string) answer {

@@ -189,7 +189,7 @@ func (i *instance) printed(t *testing.T, p proxytest.Proxy, app, upstream string
 }
 
 // The test covers every row of the table of states, as a client sees it behind each proxy.
-func TestProxies_AnswerEveryStateAsDesigned(t *testing.T) {
+func TestProxies_RespondToEveryStateAsDesigned(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	for _, p := range proxytest.All() {

@@ -360,7 +360,7 @@ const (
 )
 
 // The test covers every row of the table of states, as nginx and as Caddy and Traefik ask.
-func TestGate_AnswersEveryStateAsDesigned(t *testing.T) {
+func TestGate_RespondsToEveryStateAsDesigned(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	for _, s := range states {

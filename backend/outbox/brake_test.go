@@ -44,7 +44,7 @@ func TestBrake_CountsABurstAsOneRefusal(t *testing.T) {
 	}
 }
 
-func TestAlarm_RingsOnceAMinute(t *testing.T) {
+func TestAlarm_LogsOnceAMinute(t *testing.T) {
 	t.Parallel()
 	var a alarm
 	now, rung := time.Now(), 0

@@ -28,7 +28,7 @@ func (i *instance) take(t *testing.T, events ...mail.Event) {
 	}
 }
 
-func TestTakeEvent_EachFateIsAStatus(t *testing.T) {
+func TestTakeEvent_MapsEachEventToAStatus(t *testing.T) {
 	t.Parallel()
 	i := start(t, newProvider())
 	for fate, want := range map[mail.Fate]string{
@@ -127,7 +127,7 @@ func TestTakeEvent_IsNotOverwrittenByTheOutbox(t *testing.T) {
 }
 
 // F-17: the attempt has failed, as far as the outbox knows, but the provider has the mail.
-func TestTakeEvent_EndsTheAttempts(t *testing.T) {
+func TestTakeEvent_StopsTheAttempts(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)
 	i := newInstance(t, url, newProvider(&mail.Throttled{After: time.Minute}))
@@ -145,7 +145,7 @@ func TestTakeEvent_EndsTheAttempts(t *testing.T) {
 	other.wantAttempts(t, 1)
 }
 
-func TestTakeEvent_KnowsEachMailOfARef(t *testing.T) {
+func TestTakeEvent_DistinguishesMailsOfARef(t *testing.T) {
 	t.Parallel()
 	i := start(t, newProvider())
 	ref := i.enqueue(t, "hello")
@@ -181,7 +181,7 @@ func TestTakeEvent_RefusesReplays(t *testing.T) {
 	}
 }
 
-func TestTakeEvent_IgnoresWhatIsNotOurs(t *testing.T) {
+func TestTakeEvent_IgnoresForeignEvents(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, newDatabase(t), newProvider())
 	ref := i.enqueue(t, "hello")

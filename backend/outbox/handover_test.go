@@ -95,7 +95,7 @@ func TestHandover_WithoutAPlaceTheMailIsClaimed(t *testing.T) {
 	i.await(t, ref, "sent - 1 done")
 }
 
-func TestHandover_PlacesAreBoundedAndGivenBack(t *testing.T) {
+func TestHandover_PlacesAreBoundedAndReleased(t *testing.T) {
 	t.Parallel()
 	i := start(t, newProvider())
 	places := []*outbox.Handover{i.handover(t)}
@@ -153,7 +153,7 @@ func TestHandover_StopFinishesItsMail(t *testing.T) {
 }
 
 // An instance that is killed after the commit, or that does not learn of the commit, sends nothing.
-func TestHandover_AnotherInstanceSendsWhatWasLeft(t *testing.T) {
+func TestHandover_AnotherInstanceSendsUnfinishedMails(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)
 	killed, other := newInstance(t, url, newProvider()), newInstance(t, url, newProvider())

@@ -8,7 +8,7 @@ import (
 	"sana/backend/test/postgrestest"
 )
 
-func TestMessageRef_IsReadBackAndNothingElseIs(t *testing.T) {
+func TestMessageRef_ParsesOnlyItsOwnForm(t *testing.T) {
 	t.Parallel()
 	const id = "0b7c7d6e-6a3b-4a53-9d57-0a8f9b0d7c11"
 	if ref, number, ok := parseMessageRef(messageRef(id, 12)); !ok || ref != id || number != 12 {

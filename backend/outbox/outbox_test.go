@@ -38,7 +38,7 @@ func TestOutbox_SendsAMailOnce(t *testing.T) {
 }
 
 // Mails from before the start, and those that another instance has queued, are found too.
-func TestOutbox_FindsMailsItWasNotWokenFor(t *testing.T) {
+func TestOutbox_FindsMailsWithoutNotification(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)
 	i, other := newInstance(t, url, newProvider()), newInstance(t, url, newProvider())
@@ -50,7 +50,7 @@ func TestOutbox_FindsMailsItWasNotWokenFor(t *testing.T) {
 
 // F-18: a mail that waits since before the database's clock was set back does not wait until it has
 // caught up.
-func TestOutbox_SendsAMailWhoseTimeIsFarAhead(t *testing.T) {
+func TestOutbox_SendsAMailWithATimeFarAhead(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)
 	i, other := newInstance(t, url, newProvider()), newInstance(t, url, newProvider())
@@ -196,7 +196,7 @@ func TestOutbox_DropsAnObsoleteMail(t *testing.T) {
 	}
 }
 
-func TestOutbox_DoesNotSendAMailAfterItsUse(t *testing.T) {
+func TestOutbox_DoesNotSendAMailPastItsLifetime(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, newDatabase(t), newProvider())
 	i.compose("hello", usefulFor(100*time.Millisecond))
@@ -242,7 +242,7 @@ func TestOutbox_DefersOneRecipientAlone(t *testing.T) {
 	i.await(t, i.enqueue(t, "brief"), "failed - 1 done")
 }
 
-func TestOutbox_FailsAMailThatIsThrottledBeyondItsUse(t *testing.T) {
+func TestOutbox_FailsAMailThrottledPastItsLifetime(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, newDatabase(t), newProvider(&mail.Throttled{After: 10 * time.Minute}))
 	i.compose("hello", usefulFor(time.Minute))

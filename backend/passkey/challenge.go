@@ -54,7 +54,7 @@ func NewChallenge(key keyring.Key, b Binding, now time.Time) []byte {
 
 // CheckChallenge returns when a challenge was made. ok is false unless it was made for this
 // binding, with a key of the ring. Whether it is still good only Spend can tell.
-func CheckChallenge(keys keyring.Ring, b Binding, challenge []byte) (madeAt time.Time, ok bool) {
+func CheckChallenge(keys keyring.Ring, b Binding, challenge []byte) (createdAt time.Time, ok bool) {
 	if len(challenge) != challengeBytes || b.Browser == "" {
 		return time.Time{}, false
 	}
@@ -91,9 +91,9 @@ const Spent postgres.SQL = `
 	)`
 
 // SpendArgs adds the arguments of Spent.
-func SpendArgs(to pgx.NamedArgs, challenge []byte, madeAt time.Time) {
+func SpendArgs(to pgx.NamedArgs, challenge []byte, createdAt time.Time) {
 	hash := sha256.Sum256(challenge)
-	to["challenge"], to["made_at"] = hash[:], madeAt
+	to["challenge"], to["made_at"] = hash[:], createdAt
 }
 
 // sweepBatch is how many rows one statement of the sweep deletes.

@@ -134,7 +134,7 @@ func TestAssertion_IsRefusedWithContradictingFlags(t *testing.T) {
 }
 
 // Whatever a client sends as an authenticator's answer is refused, and nothing panics.
-func FuzzCeremonies_NothingButTheRightAnswerPasses(f *testing.F) {
+func FuzzCeremonies_OnlyTheRightResponsePasses(f *testing.F) {
 	site := passkey.RelyingParty{ID: "sana.example", Origin: "https://sana.example"}
 	rp := virtualwebauthn.RelyingParty{ID: site.ID, Origin: site.Origin}
 	device, credential := virtualwebauthn.NewAuthenticator(), fixedCredential(f)

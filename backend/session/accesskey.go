@@ -14,26 +14,26 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// AccessKeyPrefix begins every access key; a token as sessions have them follows. So a key is never
-// taken for a session's token, or the other way round, and scanners for secrets find keys.
+// AccessKeyPrefix is the prefix of every access key; the rest has the form of a session token. It
+// separates keys from session tokens, and secret scanners find it.
 const AccessKeyPrefix = "sana_key_"
 
-// MaxAccessKeys is how many access keys a user may have.
+// MaxAccessKeys is the maximum number of access keys of a user.
 const MaxAccessKeys = 20
 
 // AccessKey is a key with which programs use one app as a user. The key itself is not stored.
 type AccessKey struct {
 	ID         string // public; in lists, exports and events
 	App        string // id of the app in the apps file
-	Name       string // what its user calls it
-	ByOperator bool   // an operator made it
+	Name       string // chosen by its user
+	ByOperator bool   // an operator created it
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
 	LastUsedAt *time.Time // at most 75 seconds old for a key in use; nil before the first use
 	LastUsedIP string     // "" if unknown
 }
 
-// columns are those of AccessKey.
+// accessKeyColumns are the columns of AccessKey.
 const accessKeyColumns = `
 	replace(id::text, '-', '') AS id,
 	app,
@@ -44,7 +44,7 @@ const accessKeyColumns = `
 	last_used_at,
 	last_used_ip`
 
-// KeyHolder is whom a valid access key stands for, and where.
+// KeyHolder is the user and the app of a valid access key.
 type KeyHolder struct {
 	KeyID     string // public id of the key
 	App       string
@@ -52,8 +52,8 @@ type KeyHolder struct {
 	ExpiresAt time.Time
 }
 
-// accessKeyOf returns under which key an access key is stored. ok is false if text has not the form
-// of one.
+// accessKeyOf returns the key under which an access key is stored. ok is false if text is
+// malformed.
 func accessKeyOf(text string) (k key, ok bool) {
 	token, ok := strings.CutPrefix(text, AccessKeyPrefix)
 	if !ok {
@@ -65,9 +65,9 @@ func accessKeyOf(text string) (k key, ok bool) {
 	return sha256.Sum256([]byte(text)), true
 }
 
-// ReadAccessKey returns whom an access key stands for, and records that it was used from an
-// address, "" if that is unknown. It returns ErrNone for every key that is not valid. It keeps the
-// promise of the cache.
+// ReadAccessKey returns the user and the app of an access key, and records its use from an IP
+// address, "" if unknown. It returns ErrNone if the key is not valid. The promise of the cache
+// applies (see cache).
 func (s *Shared) ReadAccessKey(ctx context.Context, text, ip string) (KeyHolder, error) {
 	k, ok := accessKeyOf(text)
 	if !ok {
@@ -83,16 +83,16 @@ func (s *Shared) ReadAccessKey(ctx context.Context, text, ip string) (KeyHolder,
 	}
 
 	var f fill
-	mayKeep := false
+	mayCache := false
 	if s.cache != nil {
-		f, mayKeep = s.cache.beginFill(k)
+		f, mayCache = s.cache.beginFill(k)
 	}
 	s.onRead(metrics.Store)
 	var holder KeyHolder
 	var left float64
 	err := s.db.QueryRow(ctx, `
-		SELECT replace(access_keys.id::text, '-', ''), app, users.id::text, email, users.name, expires_at,
-		       extract(epoch FROM expires_at - now())::float8
+		SELECT replace(access_keys.id::text, '-', ''), app, users.id::text, email, users.name,
+		       expires_at, extract(epoch FROM expires_at - now())::float8
 		FROM access_keys
 		JOIN users ON users.id = user_id
 		WHERE k = @key
@@ -107,24 +107,24 @@ func (s *Shared) ReadAccessKey(ctx context.Context, text, ip string) (KeyHolder,
 	if err != nil {
 		return KeyHolder{}, postgres.Error("read access key", err)
 	}
-	if mayKeep {
-		s.cache.keepAccessKey(f, holder, seconds(left))
+	if mayCache {
+		s.cache.cacheAccessKey(f, holder, seconds(left))
 	}
 	s.recordKeyUse(holder.KeyID, ip)
 	return holder, nil
 }
 
-// keepAccessKey is keep for an access key. It never becomes idle, and its use is recorded
-// elsewhere.
-func (c *cache) keepAccessKey(f fill, holder KeyHolder, left time.Duration) {
-	kept := &CachedSession{
+// cacheAccessKey ends a fill with an access key, which has no idle timeout. Its use is recorded by
+// recordKeyUse.
+func (c *cache) cacheAccessKey(f fill, holder KeyHolder, left time.Duration) {
+	entry := &CachedSession{
 		session: Session{ID: holder.KeyID, User: holder.User, ExpiresAt: holder.ExpiresAt},
 		keyFor:  holder.App,
 		expires: f.began + left,
 	}
-	kept.idleAt.Store(math.MaxInt64)
-	kept.recordFrom.Store(math.MaxInt64)
-	c.keepEntry(f, kept)
+	entry.idleAt.Store(math.MaxInt64)
+	entry.recordFrom.Store(math.MaxInt64)
+	c.addEntry(f, entry)
 }
 
 func (c *CachedSession) keyHolder() KeyHolder {
@@ -133,7 +133,7 @@ func (c *CachedSession) keyHolder() KeyHolder {
 	}
 }
 
-// recordKeyUse has the next flush write that an access key was used.
+// recordKeyUse queues the use of an access key for the next flush.
 func (s *Shared) recordKeyUse(id, ip string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +141,7 @@ func (s *Shared) recordKeyUse(id, ip string) {
 }
 
 // flushKeys writes the recorded uses of access keys, each at most once a minute unless the address
-// is another one.
+// has changed.
 func (s *Shared) flushKeys(ctx context.Context) {
 	s.mu.Lock()
 	uses := s.keysInUse
@@ -172,31 +172,34 @@ func (s *Shared) flushKeys(ctx context.Context) {
 	}
 }
 
-// MakeAccessKey makes an access key, as part of tx, which holds the lock on the user's row. text is
-// the key itself, which is nowhere else. ok is false if the user has MaxAccessKeys already.
-func (s *Shared) MakeAccessKey(
+// CreateAccessKey creates an access key, as part of tx, which holds the lock on the user's row.
+// text is the key itself, which is not stored. ok is false if the user has MaxAccessKeys already.
+func (s *Shared) CreateAccessKey(
 	ctx context.Context, tx pgx.Tx, userID, app, name string, lifetime time.Duration,
 	byOperator bool,
-) (text string, made AccessKey, ok bool, err error) {
+) (text string, created AccessKey, ok bool, err error) {
 	text = AccessKeyPrefix + NewToken()
 	k, _ := accessKeyOf(text)
 	rows, err := tx.Query(ctx, `
 		INSERT INTO access_keys (k, user_id, app, name, by_operator, expires_at)
 		SELECT @key, @user, @app, @name, @by_operator, now() + @lifetime::interval
-		WHERE (SELECT count(*) FROM access_keys WHERE user_id = @user AND expires_at > now()) < @most
+		WHERE (SELECT count(*)
+		       FROM access_keys
+		       WHERE user_id = @user
+		         AND expires_at > now()) < @most
 		RETURNING `+accessKeyColumns,
 		pgx.NamedArgs{
 			"key": k.text(), "user": userID, "app": app, "name": name, "by_operator": byOperator,
 			"lifetime": lifetime, "most": MaxAccessKeys,
 		})
 	if err != nil {
-		return "", AccessKey{}, false, postgres.Error("make access key", err)
+		return "", AccessKey{}, false, postgres.Error("create access key", err)
 	}
-	made, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[AccessKey])
+	created, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[AccessKey])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", AccessKey{}, false, nil
 	}
-	return text, made, err == nil, postgres.Error("make access key", err)
+	return text, created, err == nil, postgres.Error("create access key", err)
 }
 
 // ListAccessKeys returns the valid access keys of a user, the newest first.

@@ -11,11 +11,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ReadByID returns the valid session with a public id, as its current token would, and records that
-// it was used. It is for callers that hold a proof of their own that belongs to the session: an id
-// is no credential. Errors are those of Read. The token stays unconfirmed: it was not presented.
+// ReadByID returns the valid session with a public id and records its use. An id is not a
+// credential: callers must have verified another credential of the session. Errors are those of
+// Read. The token stays unconfirmed, because it was not presented.
 //
-// It keeps the promise of the cache, and is answered from there if CacheOptions.ByID is set.
+// It reads from the cache if CacheOptions.ByID is set; the promise of the cache applies (see
+// cache).
 func (s *Shared) ReadByID(ctx context.Context, id string) (Session, error) {
 	if !idPattern.MatchString(id) {
 		return Session{}, ErrNone
@@ -25,9 +26,9 @@ func (s *Shared) ReadByID(ctx context.Context, id string) (Session, error) {
 	}
 
 	var f fill
-	mayKeep := false
+	mayCache := false
 	if s.cache != nil && s.cache.tokens != nil {
-		f, mayKeep = s.cache.beginFill(key{}) // the key is not known before the row was read
+		f, mayCache = s.cache.beginFill(key{}) // the key is known only after the row was read
 	}
 	s.onRead(metrics.Store)
 	k, found, err := s.findByID(ctx, id)
@@ -39,10 +40,10 @@ func (s *Shared) ReadByID(ctx context.Context, id string) (Session, error) {
 		return Session{}, err
 	}
 
-	if mayKeep && !session.Unconfirmed {
+	if mayCache && !session.Unconfirmed {
 		f.key = k
-		s.cache.keep(f, session, found.left())
-		s.cache.keepToken(id, k)
+		s.cache.cacheSession(f, session, found.left())
+		s.cache.cacheToken(id, k)
 	}
 	if seconds(found.unused) >= useInterval(seconds(found.idle)) {
 		s.recordUse(k, session, nil)
@@ -50,8 +51,8 @@ func (s *Shared) ReadByID(ctx context.Context, id string) (Session, error) {
 	return session, nil
 }
 
-// ReadCachedByID returns the cached session with a public id, nil if there is none that may be
-// used: then only ReadByID can tell. It waits for nothing and allocates nothing.
+// ReadCachedByID returns the cached session with a public id, nil if none may be used; the
+// caller then calls ReadByID. It does not block and does not allocate.
 func (s *Shared) ReadCachedByID(id []byte) *CachedSession {
 	if s.cache == nil || s.cache.tokens == nil {
 		return nil
@@ -63,9 +64,8 @@ func (s *Shared) ReadCachedByID(id []byte) *CachedSession {
 	return found
 }
 
-// readByID is read by a public id. tokens only says under which key to look: the session found
-// there is judged like any other. A key that is not the session's any more has no session in the
-// cache, because a replaced token is never cached.
+// readByID is read by a public id. tokens maps the id to a key, and read validates the session of
+// that key. The key of a replaced token finds no session, because replaced tokens are not cached.
 func (c *cache) readByID(id []byte) *CachedSession {
 	var public publicID
 	if len(id) != 2*len(public) {
@@ -78,15 +78,15 @@ func (c *cache) readByID(id []byte) *CachedSession {
 	return c.read(k)
 }
 
-// keepToken caches under which key a session is; id is one of NewID's.
-func (c *cache) keepToken(id string, k key) {
+// cacheToken caches the key of a session; id must come from NewID.
+func (c *cache) cacheToken(id string, k key) {
 	var public publicID
 	if _, err := hex.Decode(public[:], []byte(id)); err == nil {
 		c.tokens.Set(public, k)
 	}
 }
 
-// findByRowID is findByKey by the public id; its first column is the key.
+// findByRowID is findByKey for a public id; its first column is the key.
 const findByRowID = `
 	SELECT k, CASE WHEN ` + isLive + ` THEN v END,
 	       ` + expiredFor + `, '', ` + expiredAt + `,

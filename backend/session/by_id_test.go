@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// wantByID reads a session by its id and fails the test unless it came from there.
+// wantByID reads a session by its id and fails the test unless it came from the source.
 func (c *cached) wantByID(t testing.TB, id string, want metrics.Source, why string) Session {
 	t.Helper()
 	before := c.reads(want)
@@ -40,7 +40,7 @@ func signInByID(t *testing.T, instances ...*cached) Session {
 	t.Helper()
 	session := instances[0].signIn(t, instances[0].ada())
 	for _, c := range instances {
-		c.hear(t)
+		c.mustPoll(t)
 		c.wantByID(t, session.ID, metrics.Store, "the first read")
 		c.wantByID(t, session.ID, metrics.Cache, "the second read")
 	}
@@ -107,7 +107,7 @@ func TestReadByID_KeepsSessionFromBecomingIdle(t *testing.T) {
 }
 
 // The cache keeps its promise for ids as for tokens: orders 2, 3 and 7 of its comment.
-func TestReadByID_RevocationCountsHereAtOnceThereAfterAPoll(t *testing.T) {
+func TestReadByID_RevocationAppliesAtOnceHereAndAfterAPollThere(t *testing.T) {
 	t.Parallel()
 	here, there, _ := twoInstances(t)
 	for name, revoke := range revocations {
@@ -120,7 +120,7 @@ func TestReadByID_RevocationCountsHereAtOnceThereAfterAPoll(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantNoneByID(t, here.shared, session.ID, "here, at once")
-			there.hear(t)
+			there.mustPoll(t)
 			wantNoneByID(t, there.shared, session.ID, "on the other instance, after a poll")
 		})
 	}
@@ -129,16 +129,16 @@ func TestReadByID_RevocationCountsHereAtOnceThereAfterAPoll(t *testing.T) {
 func TestReadByID_FillOvertakenByRevocationCachesNothing(t *testing.T) {
 	t.Parallel()
 	here, there, _ := twoInstances(t)
-	for name, elsewhere := range map[string]bool{"revoked elsewhere": true, "revoked here": false} {
+	for name, onOther := range map[string]bool{"revoked on another instance": true, "revoked here": false} {
 		t.Run(name, func(t *testing.T) {
 			session := here.signIn(t, here.ada())
 			here.at("fill: row read", func() {
-				if !elsewhere {
+				if !onOther {
 					here.revoke(t, session, Ended{Reason: SignedOut})
 					return
 				}
 				there.revoke(t, session, Ended{Reason: SignedOut})
-				here.hear(t)
+				here.mustPoll(t)
 			})
 			here.wantByID(t, session.ID, metrics.Store, "the fill")
 			wantNoneByID(t, here.shared, session.ID, "revoked while it was filled")
@@ -150,7 +150,7 @@ func TestReadByID_WithoutLeaseAndDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
 	here, _, _ := twoInstances(t)
 	session := signInByID(t, here)
-	here.passHere(leaseFor)
+	here.advance(leaseFor)
 	here.wantByID(t, session.ID, metrics.Store, "the lease is too old")
 	here.shared.db.Close() // the instance's own pool
 	if _, err := here.shared.ReadByID(t.Context(), session.ID); err == nil ||
@@ -166,8 +166,8 @@ func TestReadByID_FollowsRenewal(t *testing.T) {
 	here, there, _ := twoInstances(t)
 	old := signInByID(t, here, there)
 	renewed := here.renew(t, old)
-	here.hear(t)
-	there.hear(t)
+	here.mustPoll(t)
+	there.mustPoll(t)
 	for range 2 {
 		found := there.wantByID(t, old.ID, metrics.Store, "renewed, not confirmed")
 		if !found.User.SignedInAt.Equal(renewed.User.SignedInAt) || !found.Unconfirmed {
@@ -176,7 +176,7 @@ func TestReadByID_FollowsRenewal(t *testing.T) {
 		}
 	}
 	there.wantSource(t, renewed.Token, metrics.Store, "the token is presented")
-	there.hear(t)
+	there.mustPoll(t)
 	there.wantByID(t, old.ID, metrics.Store, "confirmed")
 	if found := there.wantByID(t, old.ID, metrics.Cache, "cached anew"); found.Unconfirmed {
 		t.Error("the session is unconfirmed in the cache")
@@ -193,7 +193,7 @@ func TestSetName_ChangesEverySessionAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	there.hear(t)
+	there.mustPoll(t)
 	for _, c := range []*cached{here, there} {
 		for _, id := range []string{first.ID, second.ID} {
 			if got := c.wantByID(t, id, metrics.Store, "renamed").User.Name; got != `Ada "L" 😀` {

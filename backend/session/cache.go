@@ -32,7 +32,7 @@ import (
 //  2. The fill caches the session, then the revocation is committed. The next poll reports it: the
 //     session is evicted first, and only then the lease of that poll is granted.
 //  3. The fill reads the row, the revocation is committed, a poll evicts the session, and then the
-//     fill wants to cache it. The fill began before the eviction, and the eviction has left its
+//     fill tries to cache it. The fill began before the eviction, and the eviction has left its
 //     mark, under the same mutex: nothing is cached. Marks stay for blockFor. A fill that took
 //     longer caches nothing in any case. A fill that began after the eviction sees what the poll
 //     saw, and may cache.
@@ -40,45 +40,45 @@ import (
 //     swept before this instance read it. Then the generation changes, and a fill that began in an
 //     older generation caches nothing.
 //  5. A read loads the lease, finds the cached session, and is suspended for ten seconds. Meanwhile
-//     the session is revoked, polls go on, and there is a new lease. The read judges the session by
-//     the lease that it loaded before it looked, and by the time after it looked: that lease is too
-//     old. The new lease would be wrong, because it was granted after an eviction that the read has
-//     not seen.
-//  6. The answer to a poll is late. The lease counts from the moment when the poll was sent.
+//     the session is revoked, polls continue, and there is a new lease. The read validates the
+//     session with the lease that it loaded before the lookup and the time after the lookup: that
+//     lease has expired. The new lease would be wrong, because it was granted after an eviction
+//     that the read has not seen.
+//  6. The result of a poll is late. The lease counts from the moment when the poll was sent.
 //  7. This instance revokes or renews a session itself. It evicts the session before the commit,
 //     and a fill may begin between the two and read the old row. So this mark blocks every fill of
 //     the session for blockFor, not only those that began earlier. If the transaction is rolled
-//     back, the session is merely read from the database for so long.
+//     back, the session is only read from the database for that time.
 //  8. The database confirms that a session is valid after a use was recorded, then the session is
 //     revoked, and then its cached idle timeout is extended. The extended entry is no longer in the
 //     cache.
 //
 // # Clocks
 //
-// Durations are measured by the process's monotonic clock. It goes on while the process is stopped,
-// and setting the wall clock does not change it. But it stops while the whole machine is suspended:
-// then the wall clock goes on alone, and isValid notices the difference.
+// Durations are measured by the process's monotonic clock. It continues while the process is
+// stopped, and setting the wall clock does not change it. But it stops while the whole machine is
+// suspended: then only the wall clock continues, and isValid detects the difference.
 type cache struct {
 	now      func() time.Time
 	start    time.Time // every time.Duration below that is a moment counts from here
 	sessions *otter.Cache[key, *CachedSession]
-	// under which key a session is; nil unless CacheOptions.ByID
+	// the key of each session by its public id; nil unless CacheOptions.ByID
 	tokens  *otter.Cache[publicID, key]
 	lease   atomic.Pointer[lease]     // nil before the first one
-	onUse   func(key, *CachedSession) // called when the use of a session is to be recorded
+	onUse   func(key, *CachedSession) // called to record the use of a session
 	reached func(point string)        // nil except in tests: called at points of a read or a fill
 
-	wasRead atomic.Bool   // since the listener looked last
+	wasRead atomic.Bool   // since the last check of the listener
 	noLease chan struct{} // holds a token after a read that found no valid lease
 
-	mu           sync.Mutex // held to fill, to evict and to grant a lease, not to read
+	mu           sync.Mutex // locked by fills, evictions and grants, not by reads
 	generation   uint64
 	marks        map[key]mark
-	evictions    []eviction    // the marks' origin, oldest first, to remove them again
+	evictions    []eviction    // of the marks, oldest first, to remove them
 	blockedUntil time.Duration // until then no fill caches anything
 }
 
-// lease says that at a moment this instance knew every revocation that was committed before.
+// lease records a moment at which this instance knew every revocation committed until then.
 type lease struct {
 	generation uint64
 	at         time.Duration
@@ -97,9 +97,9 @@ type eviction struct {
 }
 
 const (
-	// leaseFor is how long a lease is valid: half a second less than promised, for a slow clock.
+	// leaseFor is the lifetime of a lease: half a second less than promised, for a slow clock.
 	leaseFor = 1500 * time.Millisecond
-	// blockFor is how long the mark of an eviction stays. No request takes so long, and no
+	// blockFor is the lifetime of the mark of an eviction. No request takes longer, and no
 	// transaction that revokes or renews a session.
 	blockFor = 30 * time.Second
 	// maxEvictions bounds the memory of the marks. If there are more in blockFor, all sessions are
@@ -107,7 +107,7 @@ const (
 	maxEvictions = 1 << 17
 )
 
-// Of what a cache with ByID may take, one part in tokensShare is for its keys by public id.
+// A cache with ByID uses one part in tokensShare of its memory for the keys by public id.
 const (
 	tokensShare = 8
 	aliasBytes  = 160 // of an entry, with the cache's own
@@ -153,10 +153,10 @@ func (c *cache) reach(point string) {
 // elapsed converts a time to a moment.
 func (c *cache) elapsed(now time.Time) time.Duration { return now.Sub(c.start) }
 
-// read returns the cached session of a key, or nil if there is none that may be used. It locks and
-// allocates nothing.
+// read returns the cached session of a key, or nil if none may be used. It takes no lock and does
+// not allocate.
 func (c *cache) read(k key) *CachedSession {
-	if !c.wasRead.Load() { // storing it each time would have the processors wait for each other
+	if !c.wasRead.Load() { // a store each time would cause contention between processors
 		c.wasRead.Store(true)
 	}
 	lease := c.lease.Load() // before the session is looked up: case 5
@@ -180,12 +180,12 @@ func (c *cache) read(k key) *CachedSession {
 	return found
 }
 
-// isValid reports whether the lease is young enough by both clocks.
+// isValid reports whether the lease has not expired by either clock.
 func (l *lease) isValid(moment time.Duration, now time.Time) bool {
 	return moment-l.at < leaseFor && now.Round(0).Sub(l.wall).Abs() < leaseFor
 }
 
-// fill is a read that is to cache a session.
+// fill is a read that may cache a session.
 type fill struct {
 	key        key
 	generation uint64
@@ -193,7 +193,7 @@ type fill struct {
 }
 
 // beginFill is called before the statement. ok is false if there is no valid lease: then a cached
-// session could not be used, and the listener, which may have been idle, is to grant one.
+// session could not be used, and the listener, which may be idle, is woken to grant one.
 func (c *cache) beginFill(k key) (f fill, ok bool) {
 	if lease := c.lease.Load(); lease != nil {
 		now := c.now()
@@ -209,16 +209,16 @@ func (c *cache) beginFill(k key) (f fill, ok bool) {
 	return f, ok
 }
 
-// keep ends a fill: it caches the session that the database returned, unless it may have been
-// evicted since the fill began.
-func (c *cache) keep(f fill, s Session, left timeLeft) {
-	kept := &CachedSession{session: s, expires: f.began + left.age}
-	kept.extend(f.began, left)
-	c.keepEntry(f, kept)
+// cacheSession ends a fill: it caches the session that the database returned, unless it may have
+// been evicted since the fill began.
+func (c *cache) cacheSession(f fill, s Session, left timeLeft) {
+	entry := &CachedSession{session: s, expires: f.began + left.age}
+	entry.extend(f.began, left)
+	c.addEntry(f, entry)
 }
 
-// keepEntry ends a fill, see keep.
-func (c *cache) keepEntry(f fill, kept *CachedSession) {
+// addEntry ends a fill, see cacheSession.
+func (c *cache) addEntry(f fill, entry *CachedSession) {
 	c.reach("fill: row read")
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -226,15 +226,15 @@ func (c *cache) keepEntry(f fill, kept *CachedSession) {
 	mark, isMarked := c.marks[f.key]
 	switch {
 	case f.generation != c.generation, moment < c.blockedUntil:
-	case moment-f.began >= blockFor: // a mark may have been removed again
+	case moment-f.began >= blockFor: // its mark may have been removed
 	case isMarked && (f.began <= mark.evicted || moment < mark.blockedUntil):
 	default:
-		c.sessions.Set(f.key, kept)
+		c.sessions.Set(f.key, entry)
 	}
 }
 
-// evict removes sessions from the cache. block is how long no fill may cache them, although it
-// begins after the eviction: blockFor before the change is committed, 0 if it is committed.
+// evict removes sessions from the cache. Fills that begin within block after the eviction do not
+// cache them: blockFor if the change is not committed yet, 0 if it is committed.
 func (c *cache) evict(block time.Duration, keys ...key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -255,7 +255,7 @@ func (c *cache) evict(block time.Duration, keys ...key) {
 	}
 }
 
-// removeOldMarks wants mu.
+// removeOldMarks removes expired marks. The caller holds mu.
 func (c *cache) removeOldMarks(moment time.Duration) {
 	n := 0
 	for ; n < len(c.evictions) && moment-c.evictions[n].at >= blockFor; n++ {
@@ -267,8 +267,8 @@ func (c *cache) removeOldMarks(moment time.Duration) {
 	c.evictions = c.evictions[n:]
 }
 
-// evictAll wants mu. Fills under way will cache nothing. Marks stay: those that block fills are of
-// transactions that are not committed yet.
+// evictAll empties the cache. The caller holds mu. Fills under way will cache nothing. Marks stay:
+// those that block fills belong to transactions that are not committed yet.
 func (c *cache) evictAll() {
 	c.generation++
 	c.sessions.InvalidateAll()

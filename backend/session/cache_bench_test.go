@@ -21,7 +21,8 @@ func BenchmarkCacheRead(b *testing.B) {
 		tokens[i] = NewToken()
 		f, _ := c.beginFill(mustKey(tokens[i]))
 		user := User{ID: adaID, Email: fmt.Sprintf("person%d@sana.example", i)}
-		c.keep(f, Session{ID: NewID(), User: user}, timeLeft{age: time.Hour, idle: time.Hour})
+		c.cacheSession(f, Session{ID: NewID(), User: user},
+			timeLeft{age: time.Hour, idle: time.Hour})
 	}
 
 	tick := time.NewTicker(pollInterval)

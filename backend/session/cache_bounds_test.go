@@ -15,9 +15,9 @@ import (
 func TestCache_WithoutLeaseAndDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
 	here, _, session := twoInstances(t)
-	here.passHere(leaseFor - time.Millisecond)
+	here.advance(leaseFor - time.Millisecond)
 	here.wantSource(t, session.Token, metrics.Cache, "the lease is young enough")
-	here.passHere(time.Millisecond)
+	here.advance(time.Millisecond)
 	here.wantSource(t, session.Token, metrics.Store, "the lease is too old")
 	here.shared.db.Close() // the instance's own pool
 	if _, err := here.Read(t.Context(), session.Token); err == nil || errors.Is(err, ErrNone) {
@@ -26,20 +26,20 @@ func TestCache_WithoutLeaseAndDatabaseIsUnavailable(t *testing.T) {
 }
 
 // The monotonic clock stops while a machine is suspended.
-func TestCache_LeaseEndsWhileMachineIsSuspended(t *testing.T) {
+func TestCache_LeaseExpiresWhileMachineIsSuspended(t *testing.T) {
 	t.Parallel()
 	here, _, session := twoInstances(t)
 	before := here.cache.lease.Load()
 	here.cache.lease.Store(&lease{
 		generation: before.generation, at: before.at, wall: before.wall.Add(-time.Hour),
 	})
-	here.wantSource(t, session.Token, metrics.Store, "only the wall clock went on")
+	here.wantSource(t, session.Token, metrics.Store, "only the wall clock continued")
 	here.listener.last.sent = here.listener.last.sent.Round(0).Add(-2 * time.Hour)
-	here.hear(t)
-	here.wantSource(t, session.Token, metrics.Store, "its timeouts were counted by the other clock")
+	here.mustPoll(t)
+	here.wantSource(t, session.Token, metrics.Store, "its timeouts used the other clock")
 }
 
-// The cached session expires at the second, without asking the database.
+// The cached session expires on time, without a query.
 func TestCache_SessionExpiresByItself(t *testing.T) {
 	t.Parallel()
 	for name, timeout := range map[string]time.Duration{"idle": limits.Idle, "age": limits.MaxAge} {
@@ -50,11 +50,11 @@ func TestCache_SessionExpiresByItself(t *testing.T) {
 				kept, _ := here.cache.sessions.GetIfPresent(mustKey(session.Token))
 				kept.idleAt.Store(int64(2 * limits.MaxAge))
 			}
-			here.passHere(timeout - 10*time.Second)
-			here.hear(t)
+			here.advance(timeout - 10*time.Second)
+			here.mustPoll(t)
 			here.wantSource(t, session.Token, metrics.Cache, "before the timeout")
-			here.passHere(10 * time.Second)
-			here.hear(t)
+			here.advance(10 * time.Second)
+			here.mustPoll(t)
 			here.wantSource(t, session.Token, metrics.Store, "at the timeout, by this clock alone")
 		})
 	}
@@ -92,7 +92,7 @@ func TestUse_CachedSessionsAreExtendedTogether(t *testing.T) {
 	}
 }
 
-func TestUse_TouchEvictsWhatIsGone(t *testing.T) {
+func TestUse_TouchEvictsRevokedSessions(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]string{
 		"deleted":     `DELETE FROM sessions`,
@@ -106,7 +106,7 @@ func TestUse_TouchEvictsWhatIsGone(t *testing.T) {
 			exec(t, here.db, change)
 			here.wantSource(t, session.Token, metrics.Cache, "without a log entry")
 			here.flush(t)
-			here.wantNone(t, session.Token, "after its use was written in vain")
+			here.wantNone(t, session.Token, "after its use could not be written")
 		})
 	}
 }
@@ -121,7 +121,7 @@ func TestCache_IsBoundedByBytes(t *testing.T) {
 	c.grant(c.now(), true)
 	for i := range 10_000 {
 		f, _ := c.beginFill(key{byte(i), byte(i >> 8)})
-		c.keep(f, Session{ID: "x"}, timeLeft{age: time.Hour, idle: time.Hour})
+		c.cacheSession(f, Session{ID: "x"}, timeLeft{age: time.Hour, idle: time.Hour})
 	}
 	c.sessions.CleanUp()
 	if n := c.sessions.EstimatedSize(); n == 0 || n > 100 {
@@ -129,7 +129,7 @@ func TestCache_IsBoundedByBytes(t *testing.T) {
 	}
 }
 
-// So many evictions at once empty the cache, and take no more memory.
+// Too many evictions at once empty the cache, and use no more memory.
 func TestCache_TooManyEvictionsEvictEverything(t *testing.T) {
 	t.Parallel()
 	here, _, other := twoInstances(t)
@@ -138,17 +138,17 @@ func TestCache_TooManyEvictionsEvictEverything(t *testing.T) {
 		for i := range maxEvictions + 1 {
 			here.cache.evict(0, key{byte(i), byte(i >> 8), byte(i >> 16)})
 		}
-		here.hear(t)
+		here.mustPoll(t)
 	})
 	here.wantSource(t, token, metrics.Store, "the fill")
 	here.wantSource(t, other.Token, metrics.Store, "evicted with everything")
 	here.wantSource(t, token, metrics.Store, "its fill began before everything was evicted")
 	if len(here.cache.evictions) > maxEvictions {
-		t.Errorf("%d evictions are remembered", len(here.cache.evictions))
+		t.Errorf("%d evictions are stored", len(here.cache.evictions))
 	}
 }
 
-// A flush that its timeout cut off would lose the uses, and all these sessions would become idle.
+// A flush that exceeds its timeout would lose the uses, and all these sessions would expire.
 func TestUse_FlushWritesTenThousand(t *testing.T) {
 	t.Parallel()
 	here, _, _ := twoInstances(t)

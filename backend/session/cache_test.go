@@ -24,7 +24,7 @@ var revocations = map[string]func(ctx context.Context, s *Shared, tx pgx.Tx, ses
 		_, err := s.RevokeOthers(ctx, tx, session.User.ID, "", Ended{Reason: RevokedEverywhere})
 		return err
 	},
-	"with everybody's": func(ctx context.Context, s *Shared, tx pgx.Tx, _ Session) error {
+	"of all users": func(ctx context.Context, s *Shared, tx pgx.Tx, _ Session) error {
 		_, err := s.RevokeBatch(ctx, tx, Ended{Reason: RevokedByOperator})
 		return err
 	},
@@ -37,7 +37,7 @@ var revocations = map[string]func(ctx context.Context, s *Shared, tx pgx.Tx, ses
 }
 
 // Interleavings 2 and 7.
-func TestCache_RevocationCountsHereAtOnceThereAfterAPoll(t *testing.T) {
+func TestCache_RevocationAppliesAtOnceHereAndAfterAPollThere(t *testing.T) {
 	t.Parallel()
 	here, there, _ := twoInstances(t)
 	for name, revoke := range revocations {
@@ -50,7 +50,7 @@ func TestCache_RevocationCountsHereAtOnceThereAfterAPoll(t *testing.T) {
 				t.Fatal(err)
 			}
 			here.wantNone(t, session.Token, "here, at once")
-			there.hear(t)
+			there.mustPoll(t)
 			there.wantNone(t, session.Token, "on the other instance, after a poll")
 		})
 	}
@@ -69,19 +69,19 @@ func TestCache_FollowsEveryWriter(t *testing.T) {
 		"shorter idle timeout": `
 			UPDATE sessions SET last_used_at = now() - interval '1 minute', idle_seconds = 59`,
 		"end of all sessions": `
-			WITH gone AS (DELETE FROM sessions) INSERT INTO session_revocations (k) VALUES (NULL)`,
+			WITH deleted AS (DELETE FROM sessions) INSERT INTO session_revocations (k) VALUES (NULL)`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := signInCached(t, here)
 			exec(t, here.db, statement)
 			here.wantSource(t, session.Token, metrics.Cache, "before the poll")
-			here.hear(t)
+			here.mustPoll(t)
 			here.wantNone(t, session.Token, "after the poll")
 		})
 	}
 }
 
-// Cached sessions expire by themselves, and uses change nothing that is cached.
+// Cached sessions expire by themselves, and uses change no cached data.
 func TestCache_UseAndExpiryAreNotLogged(t *testing.T) {
 	t.Parallel()
 	here, _, session := twoInstances(t)
@@ -100,16 +100,16 @@ func TestCache_UseAndExpiryAreNotLogged(t *testing.T) {
 func TestCache_FillOvertakenByRevocationCachesNothing(t *testing.T) {
 	t.Parallel()
 	here, there, _ := twoInstances(t)
-	for name, elsewhere := range map[string]bool{"revoked elsewhere": true, "revoked here": false} {
+	for name, onOther := range map[string]bool{"revoked on another instance": true, "revoked here": false} {
 		t.Run(name, func(t *testing.T) {
 			session := here.signIn(t, here.ada())
 			here.at("fill: row read", func() {
-				if !elsewhere {
+				if !onOther {
 					here.revoke(t, session, Ended{Reason: SignedOut})
 					return
 				}
 				there.revoke(t, session, Ended{Reason: SignedOut})
-				here.hear(t)
+				here.mustPoll(t)
 			})
 			here.wantSource(t, session.Token, metrics.Store, "the fill")
 			here.wantNone(t, session.Token, "revoked while it was filled")
@@ -122,7 +122,7 @@ func TestCache_FillAfterLogEntryCaches(t *testing.T) {
 	t.Parallel()
 	here, _, session := twoInstances(t)
 	exec(t, here.db, `UPDATE sessions SET idle_seconds = idle_seconds - 1`)
-	here.hear(t)
+	here.mustPoll(t)
 	here.wantSource(t, session.Token, metrics.Store, "evicted")
 	here.wantSource(t, session.Token, metrics.Cache, "cached again")
 }
@@ -134,9 +134,9 @@ func TestCache_FillThatTakesTooLongCachesNothing(t *testing.T) {
 	session := here.signIn(t, here.ada())
 	here.at("fill: row read", func() {
 		there.revoke(t, session, Ended{Reason: SignedOut})
-		here.hear(t)
-		here.passHere(blockFor)
-		here.hear(t)
+		here.mustPoll(t)
+		here.advance(blockFor)
+		here.mustPoll(t)
 		here.cache.evict(0) // removes old marks
 	})
 	here.wantSource(t, session.Token, metrics.Store, "the fill")
@@ -154,11 +154,11 @@ func TestCache_FillOvertakenByTruncateCachesNothing(t *testing.T) {
 	session := here.signIn(t, here.ada())
 	here.at("fill: row read", func() {
 		exec(t, here.db, `TRUNCATE sessions`)
-		here.hear(t)
+		here.mustPoll(t)
 	})
 	here.wantSource(t, session.Token, metrics.Store, "the fill")
-	here.wantNone(t, session.Token, "gone while it was filled")
-	here.wantNone(t, other.Token, "gone with it")
+	here.wantNone(t, session.Token, "deleted during the fill")
+	here.wantNone(t, other.Token, "deleted with it")
 }
 
 // Interleaving 5.
@@ -166,23 +166,23 @@ func TestCache_SuspendedReadUsesNoNewerLease(t *testing.T) {
 	t.Parallel()
 	here, there, session := twoInstances(t)
 	here.at("read: session found", func() {
-		here.passHere(10 * time.Second)
+		here.advance(10 * time.Second)
 		there.revoke(t, session, Ended{Reason: SignedOut})
-		here.hear(t)
+		here.mustPoll(t)
 	})
 	here.wantNone(t, session.Token, "revoked while the read was suspended")
 }
 
 // Interleaving 6.
-func TestCache_LateAnswerGrantsNoLease(t *testing.T) {
+func TestCache_LateResultGrantsNoLease(t *testing.T) {
 	t.Parallel()
 	here, _, session := twoInstances(t)
 	late := *here.listener.last
 	late.Complete = true
-	here.passHere(leaseFor)
+	here.advance(leaseFor)
 	here.listener.apply(t.Context(), late)
 	here.wantSource(t, session.Token, metrics.Store, "the answer is as old as a lease may be")
-	here.hear(t)
+	here.mustPoll(t)
 	here.wantSource(t, session.Token, metrics.Cache, "a new answer")
 }
 
@@ -207,8 +207,8 @@ func TestCache_SessionBeingRevokedIsNotCached(t *testing.T) {
 				t.Fatal(err)
 			}
 			here.wantSession(t, session.Token, "rolled back")
-			here.passHere(blockFor)
-			here.hear(t)
+			here.advance(blockFor)
+			here.mustPoll(t)
 			here.wantSource(t, session.Token, metrics.Store, "no longer blocked")
 			here.wantSource(t, session.Token, metrics.Cache, "cached again")
 		})
@@ -232,7 +232,7 @@ func TestCache_ResetUnblocksNoOpenTransaction(t *testing.T) {
 			err := here.inTx(t, func(ctx context.Context, tx pgx.Tx) error {
 				_, _, err := here.shared.Revoke(ctx, tx, adaID, session.ID, Ended{})
 				reset(t, here)
-				here.hear(t)
+				here.mustPoll(t)
 				for range 2 {
 					here.wantSource(t, session.Token, metrics.Store, "before the transaction ends")
 				}
@@ -253,5 +253,5 @@ func TestCache_LateUseRevivesNothing(t *testing.T) {
 	kept, _ := here.cache.sessions.GetIfPresent(mustKey(session.Token))
 	here.revoke(t, session, Ended{Reason: SignedOut})
 	kept.extend(here.cache.elapsed(here.cache.now()), timeLeft{idle: time.Hour})
-	here.wantNone(t, session.Token, "extended after its end")
+	here.wantNone(t, session.Token, "extended after its revocation")
 }

@@ -12,8 +12,8 @@ type CachedSession struct {
 	Memo       Memo
 	expires    time.Duration // absolute timeout, no later than by the database's clock
 	idleAt     atomic.Int64  // a time.Duration: idle timeout, no later than by the database's clock
-	recordFrom atomic.Int64  // a time.Duration: from then on a use is to be recorded
-	usePending atomic.Bool   // a use was recorded and is not written yet
+	recordFrom atomic.Int64  // a time.Duration: uses from then on are recorded
+	usePending atomic.Bool   // a recorded use is not written yet
 	session    Session
 	keyFor     string // of an access key: its app. Then session has the key's id and user
 }
@@ -25,19 +25,19 @@ func (c *CachedSession) isExpired(moment time.Duration) bool {
 	return moment >= c.expires || int64(moment) >= c.idleAt.Load()
 }
 
-// mustRecordUse returns true once when a use is to be recorded, until that was written.
+// mustRecordUse reports whether the caller must record a use: once, until that use was written.
 func (c *CachedSession) mustRecordUse(moment time.Duration) bool {
 	return int64(moment) >= c.recordFrom.Load() && c.usePending.CompareAndSwap(false, true)
 }
 
-// timeLeft is what the database says about the time of a session.
+// timeLeft has the times of a session as the database reported them.
 type timeLeft struct {
 	age    time.Duration // until its absolute timeout
 	idle   time.Duration // until its idle timeout
 	unused time.Duration // since its use was last written
 }
 
-// extend moves the idle timeout to what a statement said that was sent at a moment.
+// extend sets the idle timeout from the result of a statement that was sent at moment.
 func (c *CachedSession) extend(moment time.Duration, left timeLeft) {
 	c.idleAt.Store(int64(moment + left.idle))
 	c.recordFrom.Store(int64(moment + useInterval(left.idle+left.unused) - left.unused))
@@ -58,8 +58,8 @@ func (c *CachedSession) weight() uint32 {
 	return uint32(sessionBytes + maxMemo + texts)
 }
 
-// Memo caches bytes that a caller derived from a session, such as an encoded answer. It is dropped
-// with the cached session.
+// Memo caches bytes that a caller derived from a session, such as an encoded response. It is
+// evicted with the session.
 type Memo struct{ stored atomic.Pointer[memoContent] }
 
 type memoContent struct {

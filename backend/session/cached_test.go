@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// cached is an instance with a cache. Its clock stands nearly still, and it polls the revocation
-// log when the test says so.
+// cached is an instance with a cache. Its clock nearly stands still, and the test polls the
+// revocation log.
 type cached struct {
 	sharedSubject
 	cache    *cache
@@ -55,23 +55,23 @@ func newCachedOn(t testing.TB, url string) *cached {
 	c.listener.drift = time.Hour // the database's clock goes on
 	c.listener.timeout = time.Hour
 	c.pass = func(d time.Duration) {
-		passInDatabase(t, c.db, d)
-		c.passHere(d)
-		c.hear(t)
+		advanceDatabase(t, c.db, d)
+		c.advance(d)
+		c.mustPoll(t)
 	}
 	c.connect(t)
-	c.hear(t)
+	c.mustPoll(t)
 	return c
 }
 
-// twice is the instance as a subject that reads everything twice.
+// twice returns the instance as a subject that reads everything twice.
 func (c *cached) twice() sharedSubject {
 	s := c.sharedSubject
 	s.Store = twiceReader{c}
 	return s
 }
 
-// connect gives the instance's listener a new connection.
+// connect opens a new connection for the listener of the instance.
 func (c *cached) connect(t testing.TB) {
 	t.Helper()
 	conn, err := c.listener.connect(t.Context())
@@ -82,8 +82,8 @@ func (c *cached) connect(t testing.TB) {
 	c.conn = conn
 }
 
-// hear polls the revocation log once.
-func (c *cached) hear(t testing.TB) {
+// mustPoll polls the revocation log once.
+func (c *cached) mustPoll(t testing.TB) {
 	t.Helper()
 	if err := c.poll(t.Context()); err != nil {
 		t.Fatal(err)
@@ -96,16 +96,15 @@ func (c *cached) poll(ctx context.Context) error {
 	return c.listener.poll(ctx, c.conn)
 }
 
-// passHere moves the instance's clock on, and the moment of its last poll: time passes in which
-// nothing happens.
-func (c *cached) passHere(d time.Duration) {
+// advance advances the clock of the instance, and the moment of its last poll: time without events.
+func (c *cached) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.passed.Add(int64(d))
 	c.listener.last.sent = c.listener.last.sent.Add(d)
 }
 
-// wantSource reads a session and fails the test unless it came from there.
+// wantSource reads a session and fails the test unless it came from the source.
 func (c *cached) wantSource(t testing.TB, token string, want metrics.Source, why string) {
 	t.Helper()
 	before := c.reads(want)
@@ -119,7 +118,7 @@ func (c *cached) wantSource(t testing.TB, token string, want metrics.Source, why
 
 func (c *cached) reads(source metrics.Source) int64 { return c.sources[source].Load() }
 
-// at runs do once, when a read or a fill reaches a point.
+// at runs do once, when a read or a fill reaches the point.
 func (c *cached) at(point string, do func()) {
 	var once sync.Once
 	c.cache.reached = func(reached string) {
@@ -129,7 +128,7 @@ func (c *cached) at(point string, do func()) {
 	}
 }
 
-// twoInstances returns two on one database, and a session that both have cached.
+// twoInstances returns two instances on one database, and a session that both have cached.
 func twoInstances(t *testing.T) (here, there *cached, session Session) {
 	t.Helper()
 	url := postgrestest.URL(t)
@@ -142,7 +141,7 @@ func signInCached(t *testing.T, instances ...*cached) Session {
 	t.Helper()
 	session := instances[0].signIn(t, instances[0].ada())
 	for _, c := range instances {
-		c.hear(t)
+		c.mustPoll(t)
 		c.wantSource(t, session.Token, metrics.Store, "the first read")
 		c.wantSource(t, session.Token, metrics.Cache, "the second read")
 	}

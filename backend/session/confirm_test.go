@@ -48,7 +48,7 @@ func TestConfirm_FirstReadRecordsPresentation(t *testing.T) {
 	})
 }
 
-// A read by the token that was replaced is no presentation of the new one.
+// A read by the replaced token is not a presentation of the new one.
 func TestConfirm_ReplacedTokenConfirmsNothing(t *testing.T) {
 	t.Parallel()
 	eachShared(t, func(t *testing.T, s sharedSubject) {
@@ -100,18 +100,18 @@ func TestConfirm_FailureFailsNoRead(t *testing.T) {
 	}
 }
 
-// The confirmation is in the revocation log, because it changes the row. The instance that reads it
-// there must not do without its cache for long.
+// The confirmation is in the revocation log, because it changes the row. The instance that polls it
+// must soon use its cache again.
 func TestConfirm_SessionIsCachedSoon(t *testing.T) {
 	t.Parallel()
 	here, there, first := twoInstances(t)
 	second := here.renew(t, first)
 	for _, c := range []*cached{here, there} {
 		c.wantSource(t, second.Token, metrics.Store, "the first read")
-		c.hear(t)
+		c.mustPoll(t)
 		c.wantSource(t, second.Token, metrics.Store, "after the log entry")
 		c.wantSource(t, second.Token, metrics.Cache, "cached")
-		c.hear(t)
+		c.mustPoll(t)
 		c.wantSource(t, second.Token, metrics.Cache, "still cached")
 	}
 }

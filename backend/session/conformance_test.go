@@ -15,7 +15,7 @@ import (
 
 // Promises of both stores.
 
-func TestStore_ReadReturnsWhatWasStored(t *testing.T) {
+func TestStore_ReadReturnsTheStoredSession(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s subject) {
 		ada := s.ada()
@@ -23,7 +23,7 @@ func TestStore_ReadReturnsWhatWasStored(t *testing.T) {
 		s.wantSame(t, stored, "signed in")
 
 		ignored := cmpopts.IgnoreFields(Session{},
-			"ID", "ExpiresAt", "Seed", "UserAgent", "Platform", "IP", "Token", "Keep")
+			"ID", "ExpiresAt", "Seed", "UserAgent", "Platform", "IP", "Token", "CookieMaxAge")
 		got := s.wantSession(t, stored.Token, "signed in")
 		if diff := cmp.Diff(ada, got, ignored, cmpopts.EquateApproxTime(slowness)); diff != "" {
 			t.Errorf("(-signed in +read):\n%s", diff)
@@ -60,7 +60,7 @@ func TestStore_RenewalKeepsIDAndRestartsTimeouts(t *testing.T) {
 	})
 }
 
-// No request that was under way may be signed out by a renewal.
+// A renewal signs out no concurrent request.
 func TestStore_ReplacedTokenIsSessionAsItWas(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s subject) {
@@ -139,7 +139,7 @@ func TestStore_MalformedTokensAreNone(t *testing.T) {
 	})
 }
 
-// It flips every bit of a real token, and cuts it at every length.
+// The test flips every bit of a real token, and truncates it to every length.
 func TestStore_DamagedTokensAreNone(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s subject) {

@@ -14,7 +14,7 @@ import (
 // idPattern matches what NewID returns.
 var idPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// Listed is a session in the list of a user's.
+// Listed is a session in a list of sessions.
 type Listed struct {
 	Session
 	LastUsedAt time.Time // at most 75 seconds old for a session in use
@@ -44,15 +44,15 @@ func (s *Shared) List(ctx context.Context, userID string) ([]Listed, error) {
 	return list, postgres.Error("list sessions", err)
 }
 
-// Past is a session that has ended.
-type Past struct {
+// EndedSession is a session that expired or was revoked.
+type EndedSession struct {
 	ID string // its public id
 	Ended
 }
 
-// ListRevoked returns the sessions of a user that ended in the last seven days, the newest end
-// first.
-func (s *Shared) ListRevoked(ctx context.Context, userID string) ([]Past, error) {
+// ListEnded returns the sessions of a user that expired or were revoked in the last seven days, the
+// newest end first.
+func (s *Shared) ListEnded(ctx context.Context, userID string) ([]EndedSession, error) {
 	rows, err := s.db.Query(ctx, `
 		SELECT replace(id::text, '-', ''), reason, ended_at, ended_by
 		FROM ended_sessions
@@ -63,7 +63,7 @@ func (s *Shared) ListRevoked(ctx context.Context, userID string) ([]Past, error)
 	if err != nil {
 		return nil, postgres.Error("list ended sessions", err)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Past, err error) {
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p EndedSession, err error) {
 		return p, row.Scan(&p.ID, &p.Reason, &p.At, &p.By)
 	})
 	return list, postgres.Error("list ended sessions", err)

@@ -48,7 +48,7 @@ func TestListEnded_HasReasonsForAWeek(t *testing.T) {
 	exec(t, s.db, `UPDATE ended_sessions SET ended_at = now() - interval '1 hour'`)
 	s.revoke(t, other, Ended{Reason: EmailChanged, By: "Firefox"})
 
-	past, err := s.shared.ListRevoked(t.Context(), adaID)
+	past, err := s.shared.ListEnded(t.Context(), adaID)
 	if err != nil || len(past) != 2 || past[0].ID != other.ID || past[1].ID != one.ID {
 		t.Fatalf("got %+v (%v), want the newest first", past, err)
 	}
@@ -56,7 +56,7 @@ func TestListEnded_HasReasonsForAWeek(t *testing.T) {
 		t.Errorf("got %+v", past[0])
 	}
 	exec(t, s.db, `UPDATE ended_sessions SET ended_at = ended_at - interval '8 days'`)
-	if past, err := s.shared.ListRevoked(t.Context(), adaID); err != nil || len(past) != 0 {
+	if past, err := s.shared.ListEnded(t.Context(), adaID); err != nil || len(past) != 0 {
 		t.Errorf("after a week: got %+v (%v)", past, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // Read implements Store. A replaced token is the session as it was, with the old SignedInAt and
 // ExpiresAt, until the token that replaced it is first presented, and for ten seconds after that.
-// Later it is ErrNone, like a token that never existed, unless the session has ended since.
+// Later it is ErrNone, like an unknown token, unless the session has ended since.
 func (s *Shared) Read(ctx context.Context, token string) (Session, error) {
 	k, ok := keyOf(token)
 	if !ok {
@@ -26,8 +26,8 @@ func (s *Shared) Read(ctx context.Context, token string) (Session, error) {
 	return session, nil
 }
 
-// ReadCached returns the cached session of a token, nil if there is none that may be used: then
-// only Read can tell. It waits for nothing and allocates nothing.
+// ReadCached returns the cached session of a token, nil if none may be used; the caller
+// then calls Read. It does not block and does not allocate.
 func (s *Shared) ReadCached(token []byte) *CachedSession {
 	k, ok := keyOf(token)
 	if !ok || s.cache == nil {
@@ -40,7 +40,7 @@ func (s *Shared) ReadCached(token []byte) *CachedSession {
 	return found
 }
 
-// read asks the cache first. Without a valid lease it asks the database and caches nothing.
+// read reads from the cache, or else from the database. Without a valid lease it caches nothing.
 func (s *Shared) read(ctx context.Context, k key) (Session, error) {
 	if s.cache == nil {
 		return s.readUncached(ctx, k)
@@ -55,7 +55,8 @@ func (s *Shared) read(ctx context.Context, k key) (Session, error) {
 	return s.readUncached(ctx, k)
 }
 
-// readUncached reads through the storage package, and only if that finds nothing, why.
+// readUncached reads through the storage package. Only if there is no session it queries the
+// reason.
 func (s *Shared) readUncached(ctx context.Context, k key) (Session, error) {
 	s.onRead(metrics.Store)
 	value, err := s.kv.GetWithContext(ctx, k.text())
@@ -93,7 +94,7 @@ func (s *Shared) fill(ctx context.Context, f fill) (Session, error) {
 
 	isConfirmed := s.confirm(ctx, f.key, &session)
 	if isConfirmed && !found.isReplaced {
-		s.cache.keep(f, session, found.left())
+		s.cache.cacheSession(f, session, found.left())
 	}
 	if seconds(found.unused) >= useInterval(seconds(found.idle)) {
 		s.recordUse(f.key, session, nil)
@@ -101,7 +102,7 @@ func (s *Shared) fill(ctx context.Context, f fill) (Session, error) {
 	return session, nil
 }
 
-// foundRow is a valid session as the database knows it, with its times in seconds.
+// foundRow is a valid session as the database returned it, with its times in seconds.
 type foundRow struct {
 	value      []byte
 	isReplaced bool    // the token is a replaced one

@@ -8,7 +8,7 @@ import (
 	"sana/backend/test/postgrestest"
 )
 
-// present moves the first presentation of the tokens that replaced others to so long ago.
+// present sets the first presentation of the replacing tokens to that time ago.
 func (s sharedSubject) present(t *testing.T, ago time.Duration) {
 	t.Helper()
 	exec(t, s.db, `UPDATE replaced_tokens SET presented_at = now() - $1::interval`, ago)
@@ -66,8 +66,8 @@ func TestReplacedToken_KeepsItsAbsoluteTimeout(t *testing.T) {
 		s.wantSession(t, first.Token, "not older than its timeout")
 		s.flush(t)
 		s.pass(20 * time.Hour)
-		// 730 hours have passed, ten more than a session lasts. How long the test took does not
-		// count.
+		// 730 hours have passed, ten more than the maximum age. The duration of the test is
+		// ignored.
 		ended := Ended{Reason: MaxAge, At: began.Add(-10 * time.Hour)}
 		s.wantEnded(t, first.Token, ended, "too old")
 		s.wantSession(t, second.Token, "renewed")
@@ -76,8 +76,7 @@ func TestReplacedToken_KeepsItsAbsoluteTimeout(t *testing.T) {
 	})
 }
 
-// Requests that were under way when a session was renewed, and a browser that lost the answer, keep
-// it in use.
+// Concurrent requests, and a browser that lost the response of a renewal, keep the session in use.
 func TestReplacedToken_UseIsRecordedForItsSession(t *testing.T) {
 	t.Parallel()
 	eachShared(t, func(t *testing.T, s sharedSubject) {
@@ -96,7 +95,7 @@ func TestReplacedToken_UseIsRecordedForItsSession(t *testing.T) {
 	})
 }
 
-func TestReplacedToken_EndsWithItsSession(t *testing.T) {
+func TestReplacedToken_IsRevokedWithItsSession(t *testing.T) {
 	t.Parallel()
 	ends := map[string]struct {
 		do   func(t *testing.T, s sharedSubject, session Session)
@@ -151,18 +150,18 @@ func TestReplacedToken_EndsWithItsSession(t *testing.T) {
 }
 
 // The other instance has cached the session under the token that is replaced.
-func TestReplacedToken_EndsOnOtherInstances(t *testing.T) {
+func TestReplacedToken_IsRevokedOnOtherInstances(t *testing.T) {
 	t.Parallel()
 	here, there, first := twoInstances(t)
 	second := here.renew(t, first)
 	there.wantSource(t, first.Token, metrics.Cache, "the renewal was not polled yet")
-	there.hear(t)
+	there.mustPoll(t)
 	there.wantSource(t, first.Token, metrics.Store, "polled")
 
 	here.revoke(t, second, Ended{Reason: SignedOut})
 	for name, c := range map[string]*cached{"here": here, "on the other instance": there} {
 		c.wantNone(t, first.Token, name+", by the replaced token, before a poll")
-		c.hear(t)
+		c.mustPoll(t)
 		c.wantNone(t, second.Token, name+", by the current token")
 	}
 }
@@ -172,7 +171,7 @@ func TestReplacedToken_IsNeverCached(t *testing.T) {
 	here, there, first := twoInstances(t)
 	second := here.renew(t, first)
 	for _, c := range []*cached{here, there} {
-		c.hear(t)
+		c.mustPoll(t)
 		for range 3 {
 			c.wantSource(t, first.Token, metrics.Store, "replaced")
 		}
@@ -190,7 +189,7 @@ func TestReplacedToken_FillUnderWayCachesNothing(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.URL(t)
 	here, there := newCachedOn(t, url), newCachedOn(t, url)
-	for _, name := range []string{"renewed here", "renewed elsewhere"} {
+	for _, name := range []string{"renewed here", "renewed onOther"} {
 		t.Run(name, func(t *testing.T) {
 			first := here.signIn(t, here.ada())
 			here.at("fill: row read", func() {
@@ -199,7 +198,7 @@ func TestReplacedToken_FillUnderWayCachesNothing(t *testing.T) {
 					return
 				}
 				there.renew(t, first)
-				here.hear(t)
+				here.mustPoll(t)
 			})
 			here.wantSource(t, first.Token, metrics.Store, "the fill")
 			here.wantSource(t, first.Token, metrics.Store, "replaced while it was filled")
@@ -230,7 +229,7 @@ func TestReplacedToken_ChainOfTwo(t *testing.T) {
 }
 
 // The browser presents the second token, the answer with the third one is lost.
-func TestReplacedToken_PresentationEndsThoseBefore(t *testing.T) {
+func TestReplacedToken_PresentationInvalidatesEarlierTokens(t *testing.T) {
 	t.Parallel()
 	eachShared(t, func(t *testing.T, s sharedSubject) {
 		first := s.signIn(t, s.ada())

@@ -15,32 +15,32 @@ const (
 	pollInterval = 250 * time.Millisecond // without a notification
 	pollGap      = 5 * time.Millisecond   // between two polls, however many notifications arrive
 	retryAfter   = 100 * time.Millisecond // a failed poll
-	idleAfter    = time.Minute            // without a read of a session the log is not polled
+	idleAfter    = time.Minute            // without a read of a session, polling stops
 	pollTimeout  = time.Second
 	maxDrift     = time.Second // see isSteady
-	// maxRevocations is how many an answer can hold. If there are more, everything is evicted.
+	// maxRevocations is the maximum of one poll. If there are more, everything is evicted.
 	maxRevocations = 10_000
 
 	// revocationsChannel is notified by an instance that has revoked a session. The notification
-	// says nothing: an instance that misses it polls a little later.
+	// has no payload; an instance that misses it polls a little later.
 	revocationsChannel = "session_revocations"
 )
 
-// revocationListener polls the revocation log and grants the cache its leases. It has a connection
-// of its own, so that a busy pool does not delay it. One goroutine uses it.
+// revocationListener polls the revocation log and grants the cache its leases. It has its own
+// connection, so that a busy pool does not delay it. One goroutine uses it.
 type revocationListener struct {
 	cache   *cache
 	config  *pgx.ConnConfig
-	listen  bool          // for notifications; otherwise it only polls
+	listen  bool          // LISTEN for notifications; otherwise it only polls
 	timeout time.Duration // of a poll; after it the connection is closed
 	idle    time.Duration // see run
 	drift   time.Duration // see isSteady
 	log     *slog.Logger
 
-	last         *logAnswer // nil before the first one
-	notified     bool       // since the last poll was sent
-	disconnected bool       // the last poll failed, and that was logged
-	readAt       time.Time  // when it was last seen that a session had been read
+	last         *pollResult // nil before the first one
+	notified     bool        // since the last poll was sent
+	disconnected bool        // the last poll failed, and that was logged
+	readAt       time.Time   // when a read of a session was last detected
 }
 
 func newRevocationListener(
@@ -52,32 +52,31 @@ func newRevocationListener(
 	}
 }
 
-// logAnswer is the answer to a poll.
+// pollResult is the result of a poll.
 //
-// It has the revocations that its snapshot shows and the snapshot of the last answer did not show.
-// That is exact: a transaction is visible to a snapshot or it is not. One that commits late is in
-// the first answer after its commit, however early it got its number. Only transactions from the
-// last snapshot's xmin on are looked at, because all earlier ones had ended by then.
+// It has the revocations that its snapshot shows and the snapshot of the last result did not show.
+// That is exact: a transaction is visible to a snapshot or it is not. A transaction that commits
+// late is in the first result after its commit, independent of its id. Only transactions from the
+// last snapshot's xmin on are compared, because all earlier ones had ended by then.
 //
-// Numbers of transactions say nothing across a crash of the server, which assigns those again that
-// it had not written yet. Nor do they on another server, or if the log was swept beyond the last
-// answer. So an answer is Whole only if the backend that gave it had started before the last
-// answer, on the same server, and the log still has all entries since. The backend need not be the
-// same one: behind a pooler that cannot be seen.
-type logAnswer struct {
+// Transaction ids cannot be compared across a crash of the server, which assigns ids again that it
+// had not written yet, nor with another server, nor if the log was swept beyond the last result. So
+// a result is Complete only if its backend had started before the last result, on the same server,
+// and the log still has all entries since. It may be another backend: behind a pooler the two
+// cannot be distinguished.
+type pollResult struct {
 	Snapshot    string
 	Server      time.Time // when the server was started
 	Now         time.Time // by the server's clock
-	Writable    bool      // false for a standby, which gets revocations later
-	Complete    bool      // nothing is missing since the last answer
+	Writable    bool      // false for a standby, which receives revocations later
+	Complete    bool      // nothing is missing since the last result
 	Revocations []string  // keys; "" for all sessions
 
 	sent time.Time // when the poll was sent
 }
 
 // run polls until ctx ends. While no session is read it has no connection and no lease, so that a
-// database that suspends when idle can; the next read goes to the database and starts polling
-// again.
+// database can suspend when idle; the next read uses the database and restarts polling.
 func (l *revocationListener) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := l.follow(ctx)
@@ -150,12 +149,12 @@ func (l *revocationListener) connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// poll asks for revocations once and applies the answer.
+// poll queries the revocation log once and applies the result.
 func (l *revocationListener) poll(ctx context.Context, conn postgres.Querier) error {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	l.notified = false
-	last, most := logAnswer{Snapshot: "3:3:"}, 0 // the smallest snapshot that there is
+	last, most := pollResult{Snapshot: "3:3:"}, 0 // the smallest possible snapshot
 	if l.last != nil {
 		last, most = *l.last, maxRevocations
 	}
@@ -181,7 +180,7 @@ func (l *revocationListener) poll(ctx context.Context, conn postgres.Querier) er
 	if err != nil {
 		return postgres.Error("poll session revocations", err)
 	}
-	next, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[logAnswer])
+	next, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[pollResult])
 	if err != nil {
 		return postgres.Error("poll session revocations", err)
 	}
@@ -191,7 +190,7 @@ func (l *revocationListener) poll(ctx context.Context, conn postgres.Querier) er
 }
 
 // apply evicts the sessions that were revoked, and then grants the lease.
-func (l *revocationListener) apply(ctx context.Context, next logAnswer) {
+func (l *revocationListener) apply(ctx context.Context, next pollResult) {
 	if !next.Writable {
 		return
 	}
@@ -210,9 +209,9 @@ func (l *revocationListener) apply(ctx context.Context, next logAnswer) {
 	l.cache.grant(next.sent, reset)
 }
 
-// isSteady reports whether three clocks agree, within drift, on how long ago the last answer was.
+// isSteady reports whether three clocks agree, within drift, on the time since the last result.
 // The timeouts of cached sessions are the database's, counted by the monotonic clock.
-func (a logAnswer) isSteady(last logAnswer, drift time.Duration) bool {
+func (a pollResult) isSteady(last pollResult, drift time.Duration) bool {
 	monotonic := a.sent.Sub(last.sent)
 	wall := a.sent.Round(0).Sub(last.sent.Round(0))
 	database := a.Now.Sub(last.Now)
@@ -248,9 +247,9 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// notify sends what Announce asks for, until ctx ends. A notification has a transaction of its
-// own, after the commit of the revocation, with nothing to write to disk: NOTIFY locks the whole
-// database until its commit is done. Announcements that arrive meanwhile are sent as one.
+// notify sends the notifications that Announce requests, until ctx ends. Each has its own
+// transaction, after the commit of the revocation, which writes nothing to disk: NOTIFY locks the
+// whole database until its commit is done. Requests that arrive meanwhile are merged.
 func (s *Shared) notify(ctx context.Context) {
 	for {
 		select {
@@ -259,7 +258,8 @@ func (s *Shared) notify(ctx context.Context) {
 			return
 		}
 		once, cancel := context.WithTimeout(ctx, pollTimeout)
-		_, _ = s.db.Exec(once, `SELECT pg_notify($1, '')`, revocationsChannel) // polls come anyway
+		// An error is ignored: other instances poll anyway.
+		_, _ = s.db.Exec(once, `SELECT pg_notify($1, '')`, revocationsChannel)
 		cancel()
 	}
 }

@@ -23,7 +23,7 @@ func revokeLate(t *testing.T, c *cached, session Session) pgx.Tx {
 	return late
 }
 
-// A reader that remembers the highest transaction number would miss one that commits late.
+// A reader that stores the highest transaction id would miss one that commits late.
 func TestRevocationLog_LateCommitIsRead(t *testing.T) {
 	t.Parallel()
 	here, there, session := twoInstances(t)
@@ -32,14 +32,14 @@ func TestRevocationLog_LateCommitIsRead(t *testing.T) {
 		other := here.signIn(t, here.grace())
 		there.wantSource(t, other.Token, metrics.Store, "the first read")
 		here.revoke(t, other, Ended{Reason: SignedOut})
-		there.hear(t)
+		there.mustPoll(t)
 		there.wantNone(t, other.Token, "revoked and polled")
 	}
 	there.wantSource(t, session.Token, metrics.Cache, "not revoked yet")
 	if err := late.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	there.hear(t)
+	there.mustPoll(t)
 	there.wantNone(t, session.Token, "its revocation was committed late")
 }
 
@@ -48,7 +48,7 @@ func TestRevocationLog_EntryIsReadOnce(t *testing.T) {
 	here, there, session := twoInstances(t)
 	here.revoke(t, session, Ended{Reason: SignedOut})
 	for i, want := range []int{1, 0, 0} {
-		there.hear(t)
+		there.mustPoll(t)
 		if got := there.listener.last; len(got.Revocations) != want || !got.Complete {
 			t.Errorf("answer %d: %d revocations, whole %v, want %d",
 				i, len(got.Revocations), got.Complete, want)
@@ -56,7 +56,7 @@ func TestRevocationLog_EntryIsReadOnce(t *testing.T) {
 	}
 }
 
-// After a gap, revocations may be missing: nothing that was cached before may be used.
+// After a gap, revocations may be missing: sessions cached before it must not be used.
 func TestRevocationLog_GapResetsCache(t *testing.T) {
 	t.Parallel()
 	for name, gap := range map[string]func(t *testing.T, here *cached, session Session){
@@ -79,7 +79,7 @@ func TestRevocationLog_GapResetsCache(t *testing.T) {
 			here.wantSource(t, valid, metrics.Store, "the first read")
 			here.wantSource(t, valid, metrics.Cache, "the second read")
 			gap(t, here, session)
-			here.hear(t)
+			here.mustPoll(t)
 			here.wantSource(t, valid, metrics.Store, "after the gap")
 			here.wantSource(t, valid, metrics.Cache, "filled after the gap")
 			if name == "log was swept" {
@@ -98,7 +98,7 @@ func sweepLog(t *testing.T, c *cached, pollers ...*cached) {
 			t.Fatalf("%d entries are left", left)
 		}
 		for _, p := range pollers {
-			p.hear(t)
+			p.mustPoll(t)
 		}
 		sweepLogOnce(t, c)
 		left = queryOne[int](t, c.db, `SELECT count(*) FROM session_revocations`)
@@ -132,11 +132,11 @@ func TestRevocationLog_SweepOfReadEntriesKeepsCache(t *testing.T) {
 	}
 	wantLogged(t, here, 1)
 	sweepLog(t, here, there)
-	there.hear(t)
+	there.mustPoll(t)
 	there.wantSource(t, valid, metrics.Cache, "after a sweep of what was read")
 }
 
-// A transaction that has its number and has not ended at a sweep is not swept by the next one.
+// A transaction that has its id and has not ended at a sweep is not swept by the next one.
 func TestRevocationLog_SweepKeepsUncommittedEntries(t *testing.T) {
 	t.Parallel()
 	here, there, session := twoInstances(t)
@@ -144,12 +144,12 @@ func TestRevocationLog_SweepKeepsUncommittedEntries(t *testing.T) {
 	for range 3 {
 		sweepLogOnce(t, here)
 	}
-	there.hear(t)
+	there.mustPoll(t)
 	if err := late.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	sweepLogOnce(t, here)
-	there.hear(t)
+	there.mustPoll(t)
 	there.wantNone(t, session.Token, "revoked, then the log was swept")
 }
 
@@ -157,27 +157,27 @@ func TestRevocationListener_StandbyGrantsNoLease(t *testing.T) {
 	t.Parallel()
 	here, _, session := twoInstances(t)
 	next := *here.listener.last
-	here.passHere(leaseFor)
+	here.advance(leaseFor)
 	next.sent, next.Writable, next.Complete = here.cache.now(), false, true
 	here.listener.apply(t.Context(), next)
-	here.wantSource(t, session.Token, metrics.Store, "a standby has answered")
+	here.wantSource(t, session.Token, metrics.Store, "a standby was polled")
 }
 
-func TestRevocationListener_FullAnswerResetsCache(t *testing.T) {
+func TestRevocationListener_FullResultResetsCache(t *testing.T) {
 	t.Parallel()
 	here, _, session := twoInstances(t)
 	exec(t, here.db, `
 		INSERT INTO session_revocations (k)
 		SELECT md5(n::text) || md5(n::text) FROM generate_series(1, $1) AS n`, maxRevocations)
 	exec(t, here.db, `DELETE FROM sessions`)
-	here.hear(t)
+	here.mustPoll(t)
 	here.wantNone(t, session.Token, "one of many that were revoked")
 	valid := here.signIn(t, here.ada()).Token
 	here.wantSource(t, valid, metrics.Store, "the first read")
 	here.wantSource(t, valid, metrics.Cache, "the second read")
 }
 
-// Run follows the log by itself, and a revocation elsewhere notifies it.
+// Run follows the log by itself, and a revocation on another instance notifies it.
 func TestRun_FollowsRevocations(t *testing.T) {
 	t.Parallel()
 	here, there, session := twoInstances(t)
@@ -197,9 +197,9 @@ func TestRun_FollowsRevocations(t *testing.T) {
 	there.wantNone(t, session.Token, "revoked")
 }
 
-// While no session is read, an instance sends the database no statement. The next read goes to the
-// database, so that it misses no revocation, and starts the cache again.
-func TestRun_RestsWithoutReads(t *testing.T) {
+// While no session is read, an instance sends no statement to the database. The next read uses the
+// database, so that it misses no revocation, and re-enables the cache.
+func TestRun_StopsPollingWithoutReads(t *testing.T) {
 	t.Parallel()
 	here, there, session := twoInstances(t)
 	revoked := here.signIn(t, here.grace())
@@ -237,7 +237,7 @@ func TestRun_RestsWithoutReads(t *testing.T) {
 	waitFor(t, "a cached session again", isCached(session.Token))
 }
 
-// A notification has other instances poll at once.
+// A notification makes other instances poll at once.
 func TestRun_NotifiesOfRevocations(t *testing.T) {
 	t.Parallel()
 	here := newCached(t)
@@ -263,7 +263,7 @@ func TestRun_NotifiesOfRevocations(t *testing.T) {
 	}
 }
 
-// waitFor polls a condition, with patience for a slow machine.
+// waitFor polls a condition, with a deadline for slow machines.
 func waitFor(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !is(); {

@@ -9,11 +9,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// revokeBatch is how many sessions RevokeBatch revokes at most.
+// revokeBatch is the maximum number of sessions that RevokeBatch revokes.
 const revokeBatch = 1000
 
-// Revoke revokes a session of a user by its public id, as part of tx. All tokens of the session end
-// with it. found is false if the user has no valid session with this id.
+// Revoke revokes a session of a user by its public id, as part of tx. All tokens of the session
+// become invalid. found is false if the user has no valid session with this id.
 func (s *Shared) Revoke(
 	ctx context.Context, tx pgx.Tx, userID, id string, why Ended,
 ) (revoked Session, found bool, err error) {
@@ -29,8 +29,8 @@ func (s *Shared) Revoke(
 }
 
 // RevokeOthers revokes all sessions of a user, as part of tx, except the one with the public id
-// exceptID; "" excepts none. It returns them. It misses no session that is being created if tx
-// holds the lock on the user's row, as a sign-in does.
+// exceptID; "" excepts none. It returns them. If tx holds the lock on the user's
+// row, as a sign-in does, it also finds sessions that are being created.
 func (s *Shared) RevokeOthers(
 	ctx context.Context, tx pgx.Tx, userID, exceptID string, why Ended,
 ) ([]Session, error) {
@@ -40,9 +40,9 @@ func (s *Shared) RevokeOthers(
 }
 
 // RevokeBatch revokes some sessions of all users, as part of tx, and returns them. To revoke all,
-// the caller repeats it, each time in a transaction of its own, until it returns none. That last
-// call has every instance drop its whole cache, including sessions whose rows were removed without
-// a trigger, for example by a restore.
+// the caller repeats it, each time in a new transaction, until it returns none. That last call
+// makes every instance empty its cache, including sessions whose rows were removed without a
+// trigger, for example by a restore.
 func (s *Shared) RevokeBatch(ctx context.Context, tx pgx.Tx, why Ended) ([]Session, error) {
 	list, err := s.revoke(ctx, tx,
 		`k IN (SELECT k FROM sessions WHERE `+isLive+` LIMIT @batch)`,
@@ -66,7 +66,7 @@ func (s *Shared) revoke(
 	var keys []string
 	var values [][]byte
 	err := tx.QueryRow(ctx, `
-		WITH gone AS (
+		WITH deleted AS (
 		    DELETE FROM sessions
 		    WHERE `+condition+`
 		      AND `+isLive+`
@@ -74,13 +74,13 @@ func (s *Shared) revoke(
 		), reasons AS (
 		    INSERT INTO ended_sessions (k, id, user_id, reason, ended_by)
 		    SELECT k, id, user_id, @reason, @by
-		    FROM gone
+		    FROM deleted
 		), erased AS (
 		    `+string(EraseReplaced)+`
 		)
 		SELECT array_agg(k ORDER BY k),
 		       array_agg(v ORDER BY k)
-		FROM gone`, args).Scan(&keys, &values)
+		FROM deleted`, args).Scan(&keys, &values)
 	if err != nil {
 		return nil, postgres.Error("revoke session", err)
 	}
@@ -101,8 +101,7 @@ func (s *Shared) revoke(
 }
 
 // FindByToken returns the public id and the user of the valid session to which a token belongs: its
-// current token or a replaced one, however long ago it was replaced. A replaced token can always
-// end its session.
+// current token or a replaced one of any age. A replaced token can always revoke its session.
 func (s *Shared) FindByToken(
 	ctx context.Context, db postgres.Querier, token string,
 ) (id, userID string, found bool, err error) {

@@ -19,7 +19,7 @@ import (
 // nothing, and every instance that has the key can read it. Times are the server's.
 //
 // A cookie stays valid until it expires: sign-out only removes it from the browser, a copy of it
-// still works, an answer that renews it can undo a sign-out, and it can be neither listed nor
+// still works, a response that renews it can undo a sign-out, and it can be neither listed nor
 // revoked. If its secret key is lost, it is invalid.
 type Sealed struct {
 	keys   keyring.Ring
@@ -43,15 +43,15 @@ func NewSealed(
 //	24 bytes  random
 //	the rest  AES-256-GCM of the session as CBOR, with 16 bytes of tag
 //
-// Each token has an AES key of its own, derived from the secret key and the random bytes. So any
+// Each token has its own AES key, derived from the secret key and the random bytes. So any
 // number of tokens can be sealed with one secret key, and the nonce can be zero. Version, key id
 // and the cookie's name are authenticated as additional data. TestSealed_ReadsVersion1Forever
-// proves that tokens of this format stay readable.
+// checks that tokens of this format stay readable.
 const (
 	sealedVersion = 1
 	sealedLabel   = "sana/session/sealed/1\x00"
 	saltBytes     = 24
-	// maxSealed is the longest token that is looked at. The longest addresses make half of it.
+	// maxSealed is the maximum length of a token. The longest addresses use half of it.
 	maxSealed = 1024
 )
 
@@ -72,9 +72,9 @@ func (s *Sealed) Limits() Limits { return s.limits }
 // Now returns the time by which it judges sessions.
 func (s *Sealed) Now() time.Time { return s.now() }
 
-// Seal returns the session as Read will return it, in whole seconds and without what only Shared
-// keeps, with Token and Keep set. ID, User and CreatedAt stay as they are. If ExpiresAt is zero, as
-// after a sign-in or another proof, it is set to User.SignedInAt plus Limits.MaxAge.
+// Seal returns the session as Read will return it, in whole seconds and without the fields of
+// Shared, with Token and CookieMaxAge set. ID, User and CreatedAt stay as they are. If ExpiresAt is
+// zero, as after a sign-in or a step-up, it is set to User.SignedInAt plus Limits.MaxAge.
 //
 // An earlier token of the session stays valid until it expires.
 func (s *Sealed) Seal(session Session) (Session, error) {
@@ -106,7 +106,7 @@ func (s *Sealed) Read(_ context.Context, token string) (Session, error) {
 	return session, nil
 }
 
-// earlier returns the timeout that passes first, and its reason.
+// earlier returns the earlier of two timeouts, and its reason.
 func earlier(expires, idle time.Time) (time.Time, Reason) {
 	if idle.Before(expires) {
 		return idle, Idle
@@ -131,12 +131,12 @@ func (s *Sealed) seal(content sealedSession) (Session, error) {
 	if len(session.Token) > maxSealed {
 		return Session{}, errors.New("session: seal: the session is too large for a cookie")
 	}
-	session.Keep = KeepFor(session.ExpiresAt.Sub(s.now()))
+	session.CookieMaxAge = CookieMaxAge(session.ExpiresAt.Sub(s.now()))
 	return session, nil
 }
 
-// open returns the content of a token, whether it has expired or not. It returns ErrNone for
-// everything that was not sealed with one of the keys for this cookie.
+// open returns the content of a token, also of an expired one. It returns ErrNone for everything
+// that was not sealed with one of the keys for this cookie.
 func (s *Sealed) open(token string) (sealedSession, error) {
 	if len(token) > maxSealed {
 		return sealedSession{}, ErrNone
@@ -177,7 +177,7 @@ func split(raw []byte) (header, salt, box []byte, ok bool) {
 	return raw[:end:end], raw[end : end+saltBytes], raw[end+saltBytes:], true
 }
 
-// zeroNonce may be used once with each key; aead makes a key for each token.
+// zeroNonce may be used once with each key; aead derives a key for each token.
 var zeroNonce = make([]byte, 12)
 
 func aead(key keyring.Key, salt []byte) cipher.AEAD {

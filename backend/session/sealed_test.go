@@ -40,8 +40,8 @@ func TestSealed_CookiesOutliveNewKeyWhileOldOneStays(t *testing.T) {
 	token := before.signIn(t, before.ada()).Token
 	rotated, _ := sealedSubject(t, "k2:"+secret2+",k1:"+secret1)
 	rotated.wantSession(t, token, "the old key is in the ring")
-	withdrawn, _ := sealedSubject(t, "k2:"+secret2)
-	withdrawn.wantEnded(t, token, Ended{Reason: KeyRemoved}, "the old key is gone")
+	removed, _ := sealedSubject(t, "k2:"+secret2)
+	removed.wantEnded(t, token, Ended{Reason: KeyRemoved}, "the old key was removed")
 	renamed, _ := sealedSubject(t, "k1:"+secret2)
 	renamed.wantNone(t, token, "another key has the old one's id")
 }
@@ -57,25 +57,26 @@ func TestSealed_RenewsTokenOnceAMinuteWithNewKey(t *testing.T) {
 	}
 	s.pass(time.Second)
 	renewed := s.wantSession(t, stored.Token, "after a minute")
-	if renewed.Token == stored.Token || renewed.Keep != KeepFor(limits.MaxAge-time.Minute) {
+	if renewed.Token == stored.Token ||
+		renewed.CookieMaxAge != CookieMaxAge(limits.MaxAge-time.Minute) {
 		t.Errorf("after a minute: renewed %v, kept for %s",
-			renewed.Token != stored.Token, renewed.Keep)
+			renewed.Token != stored.Token, renewed.CookieMaxAge)
 	}
 
 	alone, _ := sealedSubject(t, "k2:"+secret2)
-	renewed.Keep = 0
+	renewed.CookieMaxAge = 0
 	read := alone.wantSession(t, renewed.Token, "without the old key")
 	if diff := cmp.Diff(renewed, read); diff != "" {
 		t.Errorf("(-renewed +read):\n%s", diff)
 	}
-	stored.Token, renewed.Token, stored.Keep = "", "", 0
+	stored.Token, renewed.Token, stored.CookieMaxAge = "", "", 0
 	if diff := cmp.Diff(stored, renewed); diff != "" {
 		t.Errorf("the renewed session is another one (-stored +renewed):\n%s", diff)
 	}
 }
 
-// The browser keeps the cookie for seven days longer, so that it can be told why the session ended.
-func TestSeal_ReturnsWhatWillBeRead(t *testing.T) {
+// The cookie outlives the session by seven days, so that the browser can get the reason.
+func TestSeal_ReturnsTheSessionAsRead(t *testing.T) {
 	t.Parallel()
 	s, store := sealedSubject(t, "k1:"+secret1)
 	session := s.ada()
@@ -84,13 +85,13 @@ func TestSeal_ReturnsWhatWillBeRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := limits.MaxAge + 7*24*time.Hour; sealed.Keep != want {
-		t.Errorf("the cookie is kept for %s, want %s", sealed.Keep, want)
+	if want := limits.MaxAge + 7*24*time.Hour; sealed.CookieMaxAge != want {
+		t.Errorf("the cookie is kept for %s, want %s", sealed.CookieMaxAge, want)
 	}
 	s.wantSame(t, sealed, "sealed")
 
 	s.pass(time.Hour)
-	sealed.User.Email = "lovelace@sana.example" // a change of address is no proof
+	sealed.User.Email = "lovelace@sana.example" // a change of address is not a sign-in
 	again, err := store.Seal(sealed)
 	if err != nil {
 		t.Fatal(err)
@@ -98,8 +99,8 @@ func TestSeal_ReturnsWhatWillBeRead(t *testing.T) {
 	want := sealed
 	want.Token = again.Token
 	s.wantSame(t, want, "sealed again with another address")
-	if again.Token == sealed.Token || again.Keep != KeepFor(limits.MaxAge-time.Hour) {
-		t.Errorf("token changed %v, kept for %s", again.Token != sealed.Token, again.Keep)
+	if again.Token == sealed.Token || again.CookieMaxAge != CookieMaxAge(limits.MaxAge-time.Hour) {
+		t.Errorf("token changed %v, kept for %s", again.Token != sealed.Token, again.CookieMaxAge)
 	}
 }
 
@@ -126,7 +127,7 @@ func TestSealed_OtherVersionsAreNone(t *testing.T) {
 	s.wantNone(t, token, "version 2")
 }
 
-func TestSealed_ShowsNothingAndNoTwoAreAlike(t *testing.T) {
+func TestSealed_TokensAreOpaqueAndUnique(t *testing.T) {
 	t.Parallel()
 	s, _ := sealedSubject(t, "k1:"+secret1)
 	one, two := s.signIn(t, s.ada()).Token, s.signIn(t, s.ada()).Token

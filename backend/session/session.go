@@ -16,10 +16,10 @@ import (
 // Store finds sessions by their tokens, the values of cookies.
 type Store interface {
 	// Read returns the session of a token and records that it was used. If the Token of the
-	// session is another one, the browser must store that one from now on, for Keep.
+	// session differs, the browser must store the new one, for CookieMaxAge.
 	//
-	// If there is no session, the error is ErrNone; it is an *Ended if the store knows why. Any
-	// other error means that the store is unavailable, and says nothing about the token.
+	// If there is no session, the error is ErrNone; it is an *Ended if the store knows the reason.
+	// Any other error means that the store is unavailable, and nothing is known about the token.
 	Read(ctx context.Context, token string) (Session, error)
 }
 
@@ -27,16 +27,16 @@ type Store interface {
 // forged.
 var ErrNone = errors.New("session: none")
 
-// Reason says why a session ended.
+// Reason is the reason for the end of a session.
 type Reason string
 
-// The reasons. The database and the API use the same words.
+// The reasons, with their values in the database and the API.
 const (
 	Idle             Reason = "idle"            // not used for Limits.Idle
 	MaxAge           Reason = "max_age"         // older than Limits.MaxAge
 	SignedOut        Reason = "signed_out"      // in its own browser
-	RevokedElsewhere Reason = "ended_elsewhere" // revoked alone, from another browser
-	// revoked alone, with the link in the mail about it
+	RevokedElsewhere Reason = "ended_elsewhere" // revoked individually, from another browser
+	// revoked individually, with the link in the mail about it
 	RevokedByLink     Reason = "ended_by_link"
 	RevokedEverywhere Reason = "ended_everywhere"  // revoked with all others, from another browser
 	TooManySessions   Reason = "too_many_sessions" // the oldest of more than MaxPerUser
@@ -62,8 +62,8 @@ func (e *Ended) Error() string { return "session: ended: " + string(e.Reason) }
 // Is makes every Ended an ErrNone.
 func (e *Ended) Is(target error) bool { return target == ErrNone }
 
-// Session is one user's sign-in in one browser. From sign-in to its end it keeps its ID; its token
-// is replaced when the user proves again who they are.
+// Session is one user's sign-in in one browser. It keeps its ID; its token is replaced by a
+// step-up.
 //
 // The column v of the tables sessions and replaced_tokens holds it as JSON:
 //
@@ -82,17 +82,18 @@ type Session struct {
 	ID        string    `json:"id"` // public: in lists, exports and events; not a credential
 	User      User      `json:"user"`
 	CreatedAt time.Time `json:"created_at"`         // first sign-in of this session
-	ExpiresAt time.Time `json:"expires_at"`         // absolute timeout, however it is used
+	ExpiresAt time.Time `json:"expires_at"`         // absolute timeout, independent of use
 	UserAgent string    `json:"user_agent"`         // at sign-in; Shared only
 	Platform  string    `json:"platform,omitempty"` // browser and system; Shared only
 	IP        string    `json:"ip"`                 // at sign-in; Shared only
-	Seed      []byte    `json:"seed,omitempty"`     // secret: in no answer or log; Shared only
-	// Unconfirmed is true while the browser may not have received the session's token: the token
-	// replaced another one and was not presented yet.
+	Seed      []byte    `json:"seed,omitempty"`     // secret: in no response or log; Shared only
+	// Unconfirmed is true if the token replaced another one and was not presented yet: the browser
+	// may not have received it.
 	Unconfirmed bool `json:"unconfirmed,omitempty"`
 
-	Token string        `json:"-"` // the cookie's value from now on
-	Keep  time.Duration `json:"-"` // the cookie's Max-Age; set only with a new Token
+	Token string `json:"-"` // the value of the cookie
+	// CookieMaxAge is the Max-Age of the cookie; set only with a new Token.
+	CookieMaxAge time.Duration `json:"-"`
 }
 
 // User is the user of a session.
@@ -100,7 +101,7 @@ type User struct {
 	ID         string    `json:"id"` // UUID
 	Email      string    `json:"email"`
 	Name       string    `json:"name,omitempty"` // "" if the user gave none; Shared only
-	SignedInAt time.Time `json:"signed_in_at"`   // newest proof of who they are; the store's clock
+	SignedInAt time.Time `json:"signed_in_at"`   // last sign-in or step-up; the store's clock
 }
 
 // Limits are the timeouts of a session, by the database's clock in Shared and by the server's in
@@ -110,19 +111,20 @@ type Limits struct {
 	MaxAge time.Duration // since User.SignedInAt
 }
 
-// maxUseInterval is how often the use of a session is recorded, unless its idle timeout is short.
+// maxUseInterval is the interval between two records of the use of a session, unless its idle
+// timeout is short.
 const maxUseInterval = time.Minute
 
-// useInterval returns how often the use of a session with this idle timeout is recorded at most.
-// A session in use must not become idle between two records.
+// useInterval returns the minimum interval between two records of the use of a session with this
+// idle timeout. A session in use must not become idle between two records.
 func useInterval(idle time.Duration) time.Duration { return min(maxUseInterval, idle/4) }
 
-// reasonAge is how long a store can tell why a session ended, and how long replaced tokens stay.
+// reasonAge is the retention of the reasons of ended sessions, and of replaced tokens.
 const reasonAge = 7 * 24 * time.Hour
 
-// KeepFor returns the Max-Age of the cookie of a session that has so much time left. The cookie
-// outlives the session by seven days, so that its browser can be told why the session ended.
-func KeepFor(left time.Duration) time.Duration { return left + reasonAge }
+// CookieMaxAge returns the Max-Age of the cookie of a session that expires after left. The cookie
+// outlives the session by seven days, so that the browser can get the reason for its end.
+func CookieMaxAge(left time.Duration) time.Duration { return left + reasonAge }
 
 // NewID returns a public id: 128 random bits as 32 hexadecimal digits.
 func NewID() string { return hex.EncodeToString(randomBytes(16)) }

@@ -17,25 +17,26 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Shared keeps sessions in Postgres, for all instances. A revoked session is gone everywhere at
-// once; instances with a cache (NewCached) notice within two seconds.
+// Shared keeps sessions in Postgres, for all instances. A revocation takes effect at
+// once; on instances with a cache (NewCached) within two seconds.
 //
 // Package auth inserts, renews and deletes rows of sessions in its own statements. It builds v as
-// Session says, names tokens by Key, judges rows by IsLive, and calls Evict and Announce.
+// documented at Session, stores tokens as Key, tests rows with IsLive, and calls Evict and
+// Announce.
 type Shared struct {
 	db     *pgxpool.Pool
 	kv     *storage.Storage
 	limits Limits
 	log    *slog.Logger
 
-	cache         *cache              // nil without a cache, as the next two
-	listener      *revocationListener // evicts what other instances have revoked
-	announcements chan struct{}       // holds at most one: other instances are to be notified
+	cache         *cache              // nil without a cache, like the next two fields
+	listener      *revocationListener // evicts sessions that other instances revoked
+	announcements chan struct{}       // capacity 1: a request to notify other instances
 	onRead        func(metrics.Source)
 
 	mu    sync.Mutex
 	inUse map[publicID]use // sessions that were used since the last flush
-	// keysInUse are the access keys that were used since the last flush, with the address.
+	// keysInUse are the access keys that were used since the last flush, with the IP address.
 	keysInUse map[string]string
 }
 
@@ -47,7 +48,7 @@ type CacheOptions struct {
 	PollOnly bool
 }
 
-// MaxPerUser is how many sessions a user may have. Another sign-in ends the oldest one.
+// MaxPerUser is the maximum number of sessions of a user. Another sign-in revokes the oldest one.
 const MaxPerUser = 10
 
 // IsLive is the condition that a row of sessions is valid: neither timeout has passed by the
@@ -55,23 +56,23 @@ const MaxPerUser = 10
 const IsLive postgres.SQL = `(e > extract(epoch FROM now())
 	AND last_used_at > now() - make_interval(secs => idle_seconds))`
 
-// EraseReplaced is a statement for a WITH clause whose CTE gone has deleted sessions and returns
-// their id. It erases what their replaced tokens say about the user. The rows stay, so that these
-// tokens lead to the reason why the session ended.
+// EraseReplaced is a statement for a WITH clause whose CTE "deleted" deletes sessions and returns
+// their id. It erases the user's data in their replaced tokens. The rows stay, so that these tokens
+// lead to the reason for the end of the session.
 const EraseReplaced postgres.SQL = `UPDATE replaced_tokens
 	SET v = convert_to('{}', 'UTF8')
-	FROM gone
-	WHERE replaced_tokens.id = gone.id`
+	FROM deleted
+	WHERE replaced_tokens.id = deleted.id`
 
-// Expressions over a row of sessions. expiredFor and expiredAt tell which timeout is the earlier
-// one, and when it passes.
+// Expressions over a row of sessions. expiredFor and expiredAt are the reason and the time of the
+// earlier timeout.
 const (
 	isLive     = string(IsLive)
 	expiredAt  = `least(to_timestamp(e), last_used_at + make_interval(secs => idle_seconds))`
 	expiredFor = `CASE WHEN to_timestamp(e) <= last_used_at + make_interval(secs => idle_seconds)
 	              THEN 'max_age' ELSE 'idle' END`
-	// A use that seems to be ahead was written before the clock was set back. It counts as now, and
-	// the next one is written over it.
+	// A use in the future was written before the clock was set back. It counts as now, and the next
+	// one overwrites it.
 	unusedFor = `greatest(extract(epoch FROM now() - last_used_at), 0)::float8`
 )
 
@@ -121,9 +122,9 @@ func (s *Shared) Close() error { return s.kv.Close() }
 // Limits returns the timeouts of new and renewed sessions.
 func (s *Shared) Limits() Limits { return s.limits }
 
-// Evict drops cached sessions by their keys (see Key); other texts are ignored. A caller that
-// changes or deletes rows of sessions calls it before the commit, or after it and before it
-// answers. For the next blockFor these sessions are read from the database, so that no read in
+// Evict evicts cached sessions by their keys (see Key); other texts are ignored. A caller that
+// changes or deletes rows of sessions calls it before the commit, or between the commit and the
+// response. For the next blockFor these sessions are read from the database, so that no read in
 // between caches them again.
 func (s *Shared) Evict(keys ...string) {
 	if s.cache == nil {
@@ -139,7 +140,7 @@ func (s *Shared) Evict(keys ...string) {
 func (s *Shared) Announce() {
 	select {
 	case s.announcements <- struct{}{}:
-	default: // one is waiting to be sent already, or there is no cache
+	default: // one is pending already, or there is no cache
 	}
 }
 
@@ -152,7 +153,7 @@ func decode(value []byte) (session Session, err error) {
 }
 
 // Printable returns s without control characters, cut to at most n bytes of valid UTF-8. JSON in
-// Postgres cannot hold NUL, and logs and terminals must not get escape sequences.
+// Postgres cannot store NUL, and logs and terminals must not receive escape sequences.
 func Printable(s string, n int) string {
 	if isPrintableASCII(s) { // nearly all
 		return s[:min(n, len(s))]

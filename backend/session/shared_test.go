@@ -58,7 +58,7 @@ func TestUse_TouchNeverRevivesSession(t *testing.T) {
 			s.wantSession(t, session.Token, "signed in") // its use is to be written
 			end(t, s, session)
 			s.flush(t)
-			s.wantNone(t, session.Token, "ended before its use was written")
+			s.wantNone(t, session.Token, "revoked before its use was written")
 		})
 	}
 }
@@ -106,7 +106,7 @@ func TestUse_IsWrittenWhenRunEnds(t *testing.T) {
 	}
 }
 
-// An index on last_used_at would have each touch write all indexes and leave a dead row in each.
+// With an index on last_used_at each touch would write all indexes and leave a dead entry in each.
 func TestUse_IsInNoIndex(t *testing.T) {
 	t.Parallel()
 	s := newShared(t)
@@ -124,31 +124,31 @@ func TestShared_UnavailableIsNotNone(t *testing.T) {
 	t.Parallel()
 	s := newShared(t)
 	session := s.signIn(t, s.ada())
-	gone, cancel := context.WithCancel(t.Context())
+	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 
 	failed := map[string]error{}
-	_, failed["Read"] = s.Read(gone, session.Token)
-	_, failed["List"] = s.shared.List(gone, adaID)
-	_, failed["ListRevoked"] = s.shared.ListRevoked(gone, adaID)
-	_, failed["Owner"] = s.shared.Owner(gone, session.ID)
-	_, _, _, failed["FindByToken"] = s.shared.FindByToken(gone, s.db, session.Token)
-	_, failed["Sweep"] = s.shared.Sweep(gone)
+	_, failed["Read"] = s.Read(cancelled, session.Token)
+	_, failed["List"] = s.shared.List(cancelled, adaID)
+	_, failed["ListEnded"] = s.shared.ListEnded(cancelled, adaID)
+	_, failed["Owner"] = s.shared.Owner(cancelled, session.ID)
+	_, _, _, failed["FindByToken"] = s.shared.FindByToken(cancelled, s.db, session.Token)
+	_, failed["Sweep"] = s.shared.Sweep(cancelled)
 	for name, use := range map[string]func(tx pgx.Tx) error{
 		"Revoke": func(tx pgx.Tx) error {
-			_, _, err := s.shared.Revoke(gone, tx, adaID, session.ID, Ended{})
+			_, _, err := s.shared.Revoke(cancelled, tx, adaID, session.ID, Ended{})
 			return err
 		},
 		"RevokeOthers": func(tx pgx.Tx) error {
-			_, err := s.shared.RevokeOthers(gone, tx, adaID, "", Ended{})
+			_, err := s.shared.RevokeOthers(cancelled, tx, adaID, "", Ended{})
 			return err
 		},
 		"RevokeBatch": func(tx pgx.Tx) error {
-			_, err := s.shared.RevokeBatch(gone, tx, Ended{})
+			_, err := s.shared.RevokeBatch(cancelled, tx, Ended{})
 			return err
 		},
 		"SetEmail": func(tx pgx.Tx) error {
-			return s.shared.SetEmail(gone, tx, adaID, session.ID, "lovelace@sana.example")
+			return s.shared.SetEmail(cancelled, tx, adaID, session.ID, "lovelace@sana.example")
 		},
 	} {
 		failed[name] = s.inTx(t, func(_ context.Context, tx pgx.Tx) error { return use(tx) })
@@ -170,10 +170,10 @@ func TestShared_LogsNoKey(t *testing.T) {
 	session := s.renew(t, s.signIn(t, s.ada()))
 	k := mustKey(session.Token)
 	s.shared.recordUse(k, session, nil)
-	gone, cancel := context.WithCancel(t.Context())
+	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	s.shared.flush(gone)
-	s.shared.confirm(gone, k, &session)
+	s.shared.flush(cancelled)
+	s.shared.confirm(cancelled, k, &session)
 
 	text := log.String()
 	for _, want := range []string{"session use not recorded", "session token not confirmed"} {
@@ -187,7 +187,7 @@ func TestShared_LogsNoKey(t *testing.T) {
 }
 
 // A cached session records its use again only after a flush has written the last one. So the flush
-// must know it, although another read of the session, from the database, came between.
+// must contain it, even after an uncached read of the same session.
 func TestUse_UncachedReadKeepsCachedUse(t *testing.T) {
 	t.Parallel()
 	here, _, session := twoInstances(t)
@@ -200,7 +200,7 @@ func TestUse_UncachedReadKeepsCachedUse(t *testing.T) {
 			t.Errorf("%d uses are recorded, want 1", n)
 		}
 		here.flush(t)
-		here.hear(t)
+		here.mustPoll(t)
 		if ago := here.now().Sub(lastUse(t, here.sharedSubject, session)); ago > time.Minute {
 			t.Errorf("the use was written %s ago", ago)
 		}

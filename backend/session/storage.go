@@ -14,18 +14,18 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// sessionsView is what the storage package reads. See migrations/00002_sessions.sql.
+// sessionsView is the view that the storage package reads. See migrations/00002_sessions.sql.
 const sessionsView = "live_sessions"
 
 // openStorage opens the storage package (v3.6.1) on our pool.
 //
-// The package takes its table from schema "public" unless the name has a schema, whatever the
-// pool's search_path says. If it does not find the table in information_schema, it creates one, and
-// would read that empty table from then on. So it gets the view's qualified name, and only after
-// findView has made the same query as the package will: then it runs no DDL.
+// The package takes its table from schema "public" unless the name has a schema, and ignores the
+// pool's search_path. If it does not find the table in information_schema, it creates one and would
+// then read that empty table. So it gets the view's qualified name, and only after findView has run
+// the same query: then it runs no DDL.
 //
-// Its own sweep, which goes by this machine's clock, is set to an interval that never passes. The
-// package panics on errors.
+// Its own sweep, which uses this machine's clock, is disabled by an interval that never elapses.
+// The package panics on errors.
 func openStorage(ctx context.Context, db *pgxpool.Pool) (kv *storage.Storage, err error) {
 	view, err := findView(ctx, db)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// inSchema returns the address of a database whose tables are in the schema "Sana-1", and a pool to
-// look at all of it.
+// inSchema returns the address of a database whose tables are in the schema "Sana-1", and a pool
+// without a search_path.
 func inSchema(t *testing.T) (address string, db *pgxpool.Pool) {
 	t.Helper()
 	address = postgrestest.EmptyURL(t)
@@ -54,7 +54,7 @@ func wantNoStrayTable(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
 	if n := queryOne[int](t, db, `
 		SELECT count(*) FROM pg_class WHERE relname = 'live_sessions' AND relkind <> 'v'`); n != 0 {
-		t.Error("the storage package has created a table live_sessions")
+		t.Error("the storage package created a table live_sessions")
 	}
 }
 
@@ -68,7 +68,7 @@ func TestStorage_ReadsSchemaOfSearchPath(t *testing.T) {
 	wantNoStrayTable(t, db)
 }
 
-func TestStorage_RefusesWhatItCannotRead(t *testing.T) {
+func TestStorage_RefusesUnreadableViews(t *testing.T) {
 	t.Parallel()
 	address, db := inSchema(t)
 	for _, c := range []struct{ name, prepare, address, want string }{

@@ -27,7 +27,7 @@ const (
 	graceID = "0c6e3bfe-7f06-4a8b-a3c4-d0f5a2d9b111"
 )
 
-// subject is a store with what a test needs to use it.
+// subject is a store with the helpers of its tests.
 type subject struct {
 	Store
 	now   func() time.Time    // by the clock that counts for the store
@@ -35,7 +35,7 @@ type subject struct {
 	flush func(t *testing.T)  // writes the recorded uses
 	// signIn stores a session and returns it. It sets ID, CreatedAt, ExpiresAt, Seed and Token.
 	signIn func(t testing.TB, s Session) Session
-	// renew gives a session a new token and returns it.
+	// renew replaces the token of a session and returns the session.
 	renew func(t testing.TB, s Session) Session
 	set   func(Limits) // for sessions that are stored from now on
 }
@@ -71,7 +71,7 @@ func eachShared(t *testing.T, test func(t *testing.T, s sharedSubject)) {
 	})
 }
 
-// newShared returns a store without a cache on a database of its own.
+// newShared returns a store without a cache on a new database.
 func newShared(t testing.TB) sharedSubject {
 	t.Helper()
 	return newSharedOn(t, postgrestest.URL(t))
@@ -103,7 +103,7 @@ func sharedSubjectOf(t testing.TB, store *Shared, db *pgxpool.Pool) sharedSubjec
 		subject: subject{
 			Store: store,
 			now:   func() time.Time { return databaseNow(t, db) },
-			pass:  func(d time.Duration) { passInDatabase(t, db, d) },
+			pass:  func(d time.Duration) { advanceDatabase(t, db, d) },
 			flush: func(t *testing.T) { store.flush(t.Context()) },
 			signIn: func(t testing.TB, s Session) Session {
 				t.Helper()
@@ -121,9 +121,9 @@ func sharedSubjectOf(t testing.TB, store *Shared, db *pgxpool.Pool) sharedSubjec
 	}
 }
 
-// passInDatabase moves the database's clock on, by moving back all that it has written down. The
-// revocation log has no entry for it.
-func passInDatabase(t testing.TB, db *pgxpool.Pool, d time.Duration) {
+// advanceDatabase simulates the passing of time in the database: it moves all stored times back,
+// without entries in the revocation log.
+func advanceDatabase(t testing.TB, db *pgxpool.Pool, d time.Duration) {
 	t.Helper()
 	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
@@ -153,7 +153,7 @@ const (
 	secret2 = "YW5vdGhlci10ZXN0LWtleS1hbm90aGVyLXRlc3Qta2V5IQ=="
 )
 
-// clock is a server's, seconds since 1970.
+// clock is the clock of a server, in seconds since 1970.
 type clock struct{ seconds atomic.Int64 }
 
 func (c *clock) now() time.Time           { return time.Unix(c.seconds.Load(), 0).UTC() }
@@ -195,7 +195,7 @@ func sealedSubject(t testing.TB, keys string) (subject, *Sealed) {
 	}, store
 }
 
-// databaseNow is the database's time.
+// databaseNow returns the time of the database.
 func databaseNow(t testing.TB, db *pgxpool.Pool) (now time.Time) {
 	t.Helper()
 	if err := db.QueryRow(t.Context(), `SELECT now()`).Scan(&now); err != nil {
@@ -220,7 +220,7 @@ func queryOne[T any](t testing.TB, db *pgxpool.Pool, sql string, args ...any) (v
 	return value
 }
 
-// ada is a session to sign in with.
+// ada returns a session to sign in with.
 func (s subject) ada() Session {
 	now := s.now()
 	return Session{
@@ -244,7 +244,7 @@ func (s sharedSubject) inTx(t testing.TB, do func(ctx context.Context, tx pgx.Tx
 	return postgres.InTx(t.Context(), s.db, func(tx pgx.Tx) error { return do(t.Context(), tx) })
 }
 
-// setLastUse moves the last use of a session to so long ago.
+// setLastUse sets the last use of a session to that time ago.
 func (s sharedSubject) setLastUse(t testing.TB, session Session, ago time.Duration) {
 	t.Helper()
 	exec(t, s.db, `UPDATE sessions SET last_used_at = now() - $2::interval WHERE id = $1::uuid`,
@@ -284,7 +284,7 @@ func (s subject) wantNone(t *testing.T, token, why string) {
 	}
 }
 
-// wantNoReason wants ErrNone without a reason.
+// wantNoReason fails the test unless a read returns ErrNone without a reason.
 func (s subject) wantNoReason(t *testing.T, token, why string) {
 	t.Helper()
 	got, err := s.Read(t.Context(), token)
@@ -294,8 +294,8 @@ func (s subject) wantNoReason(t *testing.T, token, why string) {
 	}
 }
 
-// slowness is the time that a test may take between an action and comparing its time. The times
-// that tests distinguish differ by hours.
+// slowness is the maximum time between an action of a test and the comparison of its time. The
+// times that tests distinguish differ by hours.
 const slowness = time.Minute
 
 func (s subject) wantEnded(t *testing.T, token string, want Ended, why string) {
@@ -320,11 +320,11 @@ func (s subject) wantSession(t *testing.T, token, why string) Session {
 	return got
 }
 
-// wantSame reads a session and compares it with another one, without what only a new token has.
+// wantSame reads a session and compares it with another one, without the fields of a new token.
 func (s subject) wantSame(t *testing.T, want Session, why string) {
 	t.Helper()
 	got := s.wantSession(t, want.Token, why)
-	ignored := cmpopts.IgnoreFields(Session{}, "Keep", "Unconfirmed")
+	ignored := cmpopts.IgnoreFields(Session{}, "CookieMaxAge", "Unconfirmed")
 	if diff := cmp.Diff(want, got, ignored); diff != "" {
 		t.Errorf("%s (-want +read):\n%s", why, diff)
 	}

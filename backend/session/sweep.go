@@ -10,15 +10,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sweepBatch is how many rows one statement of the sweep takes.
+// sweepBatch is the maximum number of rows of one statement of the sweep.
 const sweepBatch = 1000
 
-// revocationAge is how long entries of the revocation log stay at least.
+// revocationAge is the minimum retention of entries of the revocation log.
 const revocationAge = 5 * time.Minute
 
 // Sweep deletes, in batches, expired sessions, storing the reason, and old reasons, replaced tokens
-// and entries of the revocation log. Any number of instances may sweep at once. It returns how many
-// sessions it deleted.
+// and entries of the revocation log. Any number of instances may sweep at once. It returns the
+// number of deleted sessions.
 func (s *Shared) Sweep(ctx context.Context) (removed int, err error) {
 	for after, more := int64(0), true; more; {
 		var n int
@@ -28,14 +28,14 @@ func (s *Shared) Sweep(ctx context.Context) (removed int, err error) {
 		}
 	}
 	return removed, errors.Join(
-		s.bringBack(ctx), s.sweepReasons(ctx), s.sweepReplaced(ctx), s.sweepLog(ctx))
+		s.clampFuture(ctx), s.sweepReasons(ctx), s.sweepReplaced(ctx), s.sweepLog(ctx))
 }
 
-// bringBack shortens the timeouts of sessions that were created or used before the database's clock
-// was set back, as if that had happened now. A new sweep_at is never further ahead than the idle
-// timeout.
-func (s *Shared) bringBack(ctx context.Context) error {
-	return s.repeat(ctx, "bring sessions back", pgx.NamedArgs{
+// clampFuture shortens the timeouts of sessions that were created or used before the database's
+// clock was set back, as if that had happened now. A new sweep_at is never further ahead than the
+// idle timeout.
+func (s *Shared) clampFuture(ctx context.Context) error {
+	return s.repeat(ctx, "clamp session timeouts", pgx.NamedArgs{
 		"idle": int(s.limits.Idle.Seconds()), "max_age": s.limits.MaxAge,
 	}, `
 		UPDATE sessions
@@ -52,10 +52,10 @@ func (s *Shared) bringBack(ctx context.Context) error {
 		    FOR UPDATE SKIP LOCKED)`)
 }
 
-// sweepDue looks at sessions whose sweep_at has passed, the earliest first. It deletes the expired
-// ones. Those that were used since get a new sweep_at: the moment when they may expire next. So
-// each session is looked at once in its idle timeout, while an index on its last use would cost
-// more with every touch. Rows that are locked, because they are being touched, are left to the next
+// sweepDue checks sessions whose sweep_at has passed, the earliest first. It deletes the expired
+// ones. Those that were used since get a new sweep_at: the next moment at which they may expire. So
+// each session is checked once per idle timeout, while an index on its last use would cost more
+// with every touch. Rows that are locked, because they are being touched, are left to the next
 // sweep.
 //
 // after is the sweep_at at which the previous batch ended: index entries of deleted rows stay until
@@ -72,7 +72,7 @@ func (s *Shared) sweepDue(
 		    ORDER BY sweep_at
 		    LIMIT @batch
 		    FOR UPDATE SKIP LOCKED
-		), gone AS (
+		), deleted AS (
 		    DELETE FROM sessions
 		    USING due
 		    WHERE sessions.k = due.k
@@ -81,7 +81,7 @@ func (s *Shared) sweepDue(
 		), reasons AS (
 		    INSERT INTO ended_sessions (k, id, user_id, reason, ended_at)
 		    SELECT k, id, user_id, `+expiredFor+`, `+expiredAt+`
-		    FROM gone
+		    FROM deleted
 		), erased AS (
 		    `+string(EraseReplaced)+`
 		), postponed AS (
@@ -91,7 +91,7 @@ func (s *Shared) sweepDue(
 		    WHERE sessions.k = due.k
 		      AND `+isLive+`
 		)
-		SELECT (SELECT count(*) FROM gone), coalesce(max(sweep_at), @after), count(*) = @batch
+		SELECT (SELECT count(*) FROM deleted), coalesce(max(sweep_at), @after), count(*) = @batch
 		FROM due`,
 		pgx.NamedArgs{"after": after, "batch": sweepBatch}).Scan(&removed, &last, &more)
 	return removed, last, more, postgres.Error("sweep sessions", err)
@@ -109,8 +109,8 @@ func (s *Shared) sweepReasons(ctx context.Context) error {
 		    FOR UPDATE SKIP LOCKED)`)
 }
 
-// sweepReplaced keeps a token of a valid session whose new token was not presented yet: it still is
-// the session as it was.
+// sweepReplaced keeps a token of a valid session whose new token was not presented yet: it is still
+// valid.
 func (s *Shared) sweepReplaced(ctx context.Context) error {
 	return s.deleteBatches(ctx, "sweep replaced tokens", `
 		DELETE FROM replaced_tokens
@@ -125,10 +125,10 @@ func (s *Shared) sweepReplaced(ctx context.Context) error {
 		    FOR UPDATE SKIP LOCKED)`)
 }
 
-// sweepLog deletes the entries of the revocation log that were there two sweeps ago. No clock
-// decides which: they are the entries of transactions that had ended at that time. The mark up to
-// which the log is swept is moved first, so that an instance that has not read these entries can
-// tell that it missed some.
+// sweepLog deletes the entries of the revocation log that existed two sweeps ago: those of
+// transactions that had ended at that time. No clock is compared. The mark up to which the log is
+// swept is moved first, so that an instance that has not read these entries detects that it missed
+// some.
 func (s *Shared) sweepLog(ctx context.Context) error {
 	_, err := s.db.Exec(ctx, `
 		UPDATE session_revocations_swept

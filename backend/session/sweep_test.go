@@ -49,8 +49,8 @@ func TestSweep_KeepsReasonsForAWeek(t *testing.T) {
 	}
 }
 
-// A used session is looked at once in its idle timeout, and an expired one in time.
-func TestSweep_LooksWhenASessionMayHaveExpired(t *testing.T) {
+// A used session is checked once per idle timeout, and an expired one in time.
+func TestSweep_ChecksSessionsWhenTheyMayExpire(t *testing.T) {
 	t.Parallel()
 	s := newShared(t)
 	token := s.signIn(t, s.ada()).Token
@@ -60,13 +60,13 @@ func TestSweep_LooksWhenASessionMayHaveExpired(t *testing.T) {
 		seconds := queryOne[int](t, s.db,
 			`SELECT sweep_at - ceil(extract(epoch FROM `+expiredAt+`))::bigint FROM sessions`)
 		if seconds != 0 {
-			t.Errorf("%s: the sweep is %d seconds after it may have expired, want 0", when, seconds)
+			t.Errorf("%s: the sweep is %d seconds after the possible expiry, want 0", when, seconds)
 		}
 	}
 	want("signed in")
 	for when, change := range map[string]string{
-		"used since":              `sweep_at = 0, last_used_at = now() - interval '1 hour'`,
-		"close to its end by age": `sweep_at = 0, e = extract(epoch FROM now())::bigint + 60`,
+		"used since":                    `sweep_at = 0, last_used_at = now() - interval '1 hour'`,
+		"close to its absolute timeout": `sweep_at = 0, e = extract(epoch FROM now())::bigint + 60`,
 	} {
 		exec(t, s.db, `UPDATE sessions SET `+change)
 		if _, err := s.shared.Sweep(t.Context()); err != nil {
@@ -82,7 +82,7 @@ func TestSweep_ClockSetBackLengthensNoSession(t *testing.T) {
 	t.Parallel()
 	s := newShared(t)
 	token := s.signIn(t, s.ada()).Token
-	passInDatabase(t, s.db, -40*24*time.Hour)
+	advanceDatabase(t, s.db, -40*24*time.Hour)
 	exec(t, s.db, `UPDATE sessions SET sweep_at = ceil(extract(epoch FROM `+expiredAt+`))::bigint`)
 	if _, err := s.shared.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
@@ -92,12 +92,12 @@ func TestSweep_ClockSetBackLengthensNoSession(t *testing.T) {
 	age := queryOne[time.Duration](t, s.db, `SELECT to_timestamp(e) - now() FROM sessions`)
 	due := queryOne[time.Duration](t, s.db, `SELECT to_timestamp(sweep_at) - now() FROM sessions`)
 	if idle > limits.Idle || age > limits.MaxAge || due > limits.Idle {
-		t.Errorf("it expires in %s or %s and is looked at in %s, want the timeouts %+v", idle, age,
+		t.Errorf("it expires in %s or %s and is checked in %s, want the timeouts %+v", idle, age,
 			due, limits)
 	}
 }
 
-func TestSweep_TwoGoThroughEveryBatch(t *testing.T) {
+func TestSweep_ConcurrentSweepsProcessEveryBatch(t *testing.T) {
 	t.Parallel()
 	s := newShared(t)
 	const expired, valid = 2500, 700
@@ -131,7 +131,7 @@ func TestSweep_TwoGoThroughEveryBatch(t *testing.T) {
 	}
 }
 
-func TestSweep_KeepsReplacedTokensThatAreNeeded(t *testing.T) {
+func TestSweep_KeepsRequiredReplacedTokens(t *testing.T) {
 	t.Parallel()
 	s := newShared(t)
 	const week = 7 * 24 * time.Hour
@@ -169,12 +169,12 @@ func TestSweep_KeepsReplacedTokensThatAreNeeded(t *testing.T) {
 	}
 	for name, session := range kept {
 		if !has(session) {
-			t.Errorf("%s: it is gone", name)
+			t.Errorf("%s: it was deleted", name)
 		}
 	}
 	for name, session := range gone {
 		if has(session) {
-			t.Errorf("%s: it is still there", name)
+			t.Errorf("%s: it was not deleted", name)
 		}
 	}
 	session := kept["old, the new one not presented"]

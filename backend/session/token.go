@@ -7,13 +7,13 @@ import (
 )
 
 // tokenBytes is the length of a token of Shared before encoding: 256 bits, where OWASP ASVS 5.0
-// requirement 7.2.3 asks for 128.
+// requirement 7.2.3 requires 128.
 const tokenBytes = 32
 
 // NewToken returns a random token of Shared.
 func NewToken() string { return TokenOf([tokenBytes]byte(randomBytes(tokenBytes))) }
 
-// TokenOf returns raw as a cookie holds it: base64url without padding, 43 characters.
+// TokenOf encodes raw for a cookie: base64url without padding, 43 characters.
 func TokenOf(raw [tokenBytes]byte) string { return base64.RawURLEncoding.EncodeToString(raw[:]) }
 
 // Key returns the key of a token of Shared, the column k: SHA-256 of its 32 bytes, hexadecimal.
@@ -26,16 +26,17 @@ func Key(token string) (text string, ok bool) {
 	return k.text(), true
 }
 
-// key is a Key before encoding. The database never holds a token, so that a dump signs no one in.
+// key is a Key before encoding. The database stores no token, so that a dump contains no
+// usable credential.
 type key [sha256.Size]byte
 
-// text returns the key as column k holds it.
+// text returns the value of column k.
 func (k key) text() string { return hex.EncodeToString(k[:]) }
 
 // tokenEncoding accepts one spelling of each token.
 var tokenEncoding = base64.RawURLEncoding.Strict()
 
-// keyOf is Key before encoding. It allocates nothing.
+// keyOf is Key before encoding. It does not allocate.
 func keyOf[T string | []byte](token T) (key, bool) {
 	const length = (tokenBytes*8 + 5) / 6
 	if len(token) != length { // the decoder skips line breaks
@@ -51,8 +52,8 @@ func keyOf[T string | []byte](token T) (key, bool) {
 	return sha256.Sum256(raw[:]), true
 }
 
-// keysOf parses keys as column k holds them. It skips those that are no SHA-256: they belong to no
-// token. all is true if one is empty, which stands for all sessions.
+// keysOf parses values of column k. It skips those that are not a SHA-256: they belong to no token.
+// all is true if one is empty, which means all sessions.
 func keysOf(texts []string) (keys []key, all bool) {
 	for _, text := range texts {
 		if text == "" {

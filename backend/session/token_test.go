@@ -33,7 +33,7 @@ func TestKey_IsHexOfSHA256(t *testing.T) {
 	}
 }
 
-func TestKeysOf_SkipsWhatIsNoKey(t *testing.T) {
+func TestKeysOf_SkipsMalformedKeys(t *testing.T) {
 	t.Parallel()
 	k := mustKey(NewToken())
 	keys, all := keysOf([]string{

@@ -14,24 +14,24 @@ import (
 )
 
 const (
-	// flushInterval is how often recorded uses are written.
+	// flushInterval is the interval between two writes of recorded uses.
 	flushInterval = 15 * time.Second
-	// flushBatch is how many sessions one statement writes at most.
+	// flushBatch is the maximum number of sessions of one statement.
 	flushBatch = 5000
 )
 
 // publicID is a session's ID before encoding.
 type publicID [16]byte
 
-// use is that a session was used since the last flush.
+// use is a use of a session since the last flush.
 type use struct {
-	key    key            // that it was read by
+	key    key            // of the token that it was read by
 	cached *CachedSession // nil if it was read from the database
 }
 
-// recordUse has the next flush write that a session was used. Uses are recorded by id: a read by a
-// replaced token is a use of the session. A cached session is not displaced by an uncached read,
-// because only a flush makes it record its use again.
+// recordUse queues the use of a session for the next flush. Uses are recorded by id: a read by a
+// replaced token is a use of the session. An uncached read does not overwrite the entry of a cached
+// session, because only a flush lets that session record its use again.
 func (s *Shared) recordUse(k key, session Session, cached *CachedSession) {
 	var used publicID
 	if len(session.ID) != 2*len(used) {
@@ -102,8 +102,9 @@ func (s *Shared) flush(ctx context.Context) {
 	}
 }
 
-// isDue is the condition that the use of a valid session is to be written: once in useInterval.
-const isDue = `(last_used_at < now() - least(@interval::interval, make_interval(secs => idle_seconds / 4.0))
+// isDue is the condition for writing the use of a valid session: once in useInterval.
+const isDue = `(last_used_at < now() - least(
+		@interval::interval, make_interval(secs => idle_seconds / 4.0))
 	OR last_used_at > now() + interval '1 minute')`
 
 // touchLive moves last_used_at of valid sessions. It only updates rows that are valid, so it cannot
@@ -115,8 +116,8 @@ const touchLive = `
 	  AND ` + isDue + `
 	  AND ` + isLive
 
-// touchCached is touchLive that also tells how long each session stays valid, so that cached ones
-// can be kept. It has no join: without statistics of the ids that would be a nested loop.
+// touchCached is touchLive that also returns the remaining time of each session, to extend the
+// cached ones. It has no join: without statistics of the ids that would be a nested loop.
 const touchCached = `
 	WITH touched AS (` + touchLive + `
 	    RETURNING id, k, idle_seconds
@@ -130,7 +131,7 @@ const touchCached = `
 	  AND NOT ` + isDue + `
 	  AND ` + isLive
 
-// touch writes that sessions were used. With a cache it extends the cached sessions that the
+// touch writes the uses of sessions. With a cache it extends the cached sessions that the
 // database confirms and evicts the others. A session that another instance touches at the same
 // moment may be among those; it is cached again by the next read.
 func (s *Shared) touch(ctx context.Context, ids []publicID, uses map[publicID]use) error {

@@ -115,9 +115,9 @@ func (b Budgets) ForgetArgs(into pgx.NamedArgs) {
 // statements of a batch must be later than its Lock.
 const (
 	// Full are common table expressions, to stand first after WITH. full_budgets has a row for each
-	// window without room. Uses that seem to be more than a minute in the future were counted before
-	// the database's clock was set back. They are ignored: otherwise budgets would stay full until
-	// the clock has caught up.
+	// window without room. Uses that seem to be more than a minute in the future were counted
+	// before the database's clock was set back. They are ignored: otherwise budgets would stay full
+	// until the clock has caught up.
 	Full postgres.SQL = `
 		budgets AS MATERIALIZED (
 		    SELECT key, count, span

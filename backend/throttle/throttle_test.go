@@ -345,7 +345,7 @@ func TestNetworks_WiderOnesHaveLargerBudgets(t *testing.T) {
 	}
 }
 
-func TestNetworks_ZeroTurnsTheLimitOff(t *testing.T) {
+func TestNetworks_ZeroDisablesTheLimit(t *testing.T) {
 	t.Parallel()
 	th := openWith(t, nil, oldKey, Options{})
 	networks := []string{"192.0.2.1"}

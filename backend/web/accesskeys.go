@@ -76,7 +76,7 @@ func (s *Server) makeAccessKey(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	made, err := s.Auth.MakeAccessKey(ctx, s.visitor(c), current, wanted)
+	made, err := s.Auth.CreateAccessKey(ctx, s.visitor(c), current, wanted)
 	if err != nil {
 		return err
 	}

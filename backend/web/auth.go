@@ -135,7 +135,7 @@ func (s *Server) verifyCode(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	s.cookie.set(c, in.Session.Token, in.Session.Keep)
+	s.cookie.set(c, in.Session.Token, in.Session.CookieMaxAge)
 	s.device.set(c, in.Device, deviceAge)
 	return sendJSON(c, contentTypeJSON,
 		signedInAnswer{currentAnswerOf(in.Session), in.Created, s.arrivalAnswerOf(in.Arrival)})

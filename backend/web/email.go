@@ -78,7 +78,7 @@ func (s *Server) verifyEmailChange(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if changed.Session.Token != current.Token {
-		s.cookie.set(c, changed.Session.Token, changed.Session.Keep)
+		s.cookie.set(c, changed.Session.Token, changed.Session.CookieMaxAge)
 	}
 	s.device.set(c, changed.Device, deviceAge)
 	return sendJSON(c, contentTypeJSON, accountAnswerOf(changed.Account))

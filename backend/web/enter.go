@@ -169,7 +169,7 @@ func (s *Server) finishHandoff(ctx context.Context, c *fiber.Ctx, at visit) erro
 	}
 	now := time.Now()
 	value := s.apps.maker.Make(at.host, finished.Session.ID, finished.Session.Seed, now)
-	s.apps.cookie.set(c, value, session.KeepFor(finished.Session.ExpiresAt.Sub(now)))
+	s.apps.cookie.set(c, value, session.CookieMaxAge(finished.Session.ExpiresAt.Sub(now)))
 	s.apps.enter.set(c, nonce+"."+strconv.FormatInt(now.Unix(), 10), enterAge)
 	return redirect(c, finished.Path)
 }

@@ -113,7 +113,7 @@ func (s *Server) signInWithPasskey(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	s.cookie.set(c, in.Session.Token, in.Session.Keep)
+	s.cookie.set(c, in.Session.Token, in.Session.CookieMaxAge)
 	s.device.set(c, in.Device, deviceAge)
 	return sendJSON(c, contentTypeJSON, signedInAnswer{currentAnswerOf(in.Session), false, nil})
 }

@@ -55,7 +55,7 @@ func (s *Server) findSession(ctx context.Context, c *fiber.Ctx) (session.Session
 		return session.Session{}, err
 	}
 	if found.Token != token {
-		s.cookie.set(c, found.Token, found.Keep)
+		s.cookie.set(c, found.Token, found.CookieMaxAge)
 	}
 	return found, nil
 }

@@ -15,24 +15,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Person is a user as operators see them.
-type Person struct {
+// UserSummary is a row in an operator's list of users.
+type UserSummary struct {
 	ID             string
 	Email          string
 	Name           string
 	CreatedAt      time.Time
-	LastSignedInAt time.Time  // when the account was created, if they never signed in
+	LastSignedInAt time.Time  // the creation of the account, if they never signed in
 	BlockedAt      *time.Time // nil if they are not blocked
 	Sessions       int        // that are valid; 0 if sessions are in cookies
 	AccessKeys     int        // that are valid
-	Passkeys       int        // also those that were made at another host of PUBLIC_URL
+	Passkeys       int        // including those of another host of PUBLIC_URL
 	CodesFor       CodesFor
-	// CodesForRecovery is not in effect: no passkey works at this PUBLIC_URL
+	// CodesSuspended means that CodesForRecovery is not in effect: no passkey works at this
+	// PUBLIC_URL.
 	CodesSuspended bool
 	RecoveryEndsAt *time.Time // nil if no recovery is under way
 }
 
-const selectPeople = `
+const selectUsers = `
 	SELECT users.id::text AS id,
 	       email,
 	       name,
@@ -49,62 +50,62 @@ const selectPeople = `
 	       (SELECT ends_at FROM recoveries WHERE user_id = users.id) AS recovery_ends_at
 	FROM users `
 
-// People returns up to limit users in the order of their addresses: those after an address, "" for
-// the first ones.
-func (s *Service) People(ctx context.Context, after string, limit int) ([]Person, error) {
-	return s.queryPeople(ctx, `
+// ListUsers returns up to limit users in the order of their addresses, starting after an address;
+// "" starts with the first.
+func (s *Service) ListUsers(ctx context.Context, after string, limit int) ([]UserSummary, error) {
+	return s.queryUsers(ctx, `
 		WHERE email > @after
 		ORDER BY email
 		LIMIT @limit`, pgx.NamedArgs{"after": after, "limit": limit})
 }
 
-func (s *Service) queryPeople(
+func (s *Service) queryUsers(
 	ctx context.Context, condition string, args pgx.NamedArgs,
-) ([]Person, error) {
-	rows, err := s.DB.Query(ctx, selectPeople+condition, args)
+) ([]UserSummary, error) {
+	rows, err := s.DB.Query(ctx, selectUsers+condition, args)
 	if err != nil {
-		return nil, postgres.Error("list people", err)
+		return nil, postgres.Error("list users", err)
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[Person])
-	return list, postgres.Error("list people", err)
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[UserSummary])
+	return list, postgres.Error("list users", err)
 }
 
-// PersonDetails is all that an operator can know about a user.
-type PersonDetails struct {
-	Person
-	Devices []session.Listed // the one used last first
+// UserDetails has all data of a user that operators can read.
+type UserDetails struct {
+	UserSummary
+	Devices []session.Listed // most recently used first
 	Keys    []session.AccessKey
-	Apps    []*apps.App     // that they may use, by the apps file of this process
+	Apps    []*apps.App     // allowed by the apps file of this process
 	Events  []account.Event // the newest ones
 }
 
-// shownEvents is how many events PersonDetails has.
+// shownEvents is the number of events in UserDetails.
 const shownEvents = 50
 
-// FindPerson returns the details of the user with an address, in any spelling. It returns
+// FindUserDetails returns the details of the user with an address, in any spelling. It returns
 // fault.NotFound.
-func (s *Service) FindPerson(ctx context.Context, address string) (PersonDetails, error) {
+func (s *Service) FindUserDetails(ctx context.Context, address string) (UserDetails, error) {
 	user, err := s.FindUser(ctx, address)
 	if err != nil {
-		return PersonDetails{}, err
+		return UserDetails{}, err
 	}
-	found, err := s.queryPeople(ctx, `WHERE id = @user`, pgx.NamedArgs{"user": user.ID})
+	found, err := s.queryUsers(ctx, `WHERE id = @user`, pgx.NamedArgs{"user": user.ID})
 	if err != nil {
-		return PersonDetails{}, err
+		return UserDetails{}, err
 	}
 	if len(found) == 0 {
-		return PersonDetails{}, errNoAccount() // deleted meanwhile
+		return UserDetails{}, errNoAccount() // deleted meanwhile
 	}
-	d := PersonDetails{Person: found[0]}
+	d := UserDetails{UserSummary: found[0]}
 	if d.BlockedAt == nil {
 		d.Apps = s.apps().For(user.Email, time.Now())
 	}
 	if s.inPostgres() {
 		if d.Devices, err = s.listSessions(ctx, user.ID); err != nil {
-			return PersonDetails{}, err
+			return UserDetails{}, err
 		}
 		if d.Keys, err = s.Shared.ListAccessKeys(ctx, s.DB, user.ID); err != nil {
-			return PersonDetails{}, err
+			return UserDetails{}, err
 		}
 	}
 	d.Events, err = s.Accounts.Events(ctx, user.ID, 0, shownEvents)
@@ -124,7 +125,7 @@ type Blocking struct {
 }
 
 // BlockUser revokes all sessions and access keys of the user with an address, in any spelling,
-// stops a recovery, and prevents new sign-ins. Code requests get the same answers as before; the
+// stops a recovery, and prevents new sign-ins. Code requests get the same responses as before; the
 // mail says that the account is blocked, and no code is right. Sessions in cookies stay valid until
 // they expire. It returns fault.NotFound.
 func (s *Service) BlockUser(ctx context.Context, address string) (Blocking, error) {
@@ -148,14 +149,14 @@ func (s *Service) setBlocked(
 			b, err = s.setBlockedTx(ctx, tx, user, blocked)
 			return err
 		})
-		if !errors.Is(err, errTooSlow) && !fault.Is(err, fault.NotSignedIn) {
+		if !errors.Is(err, errConflict) && !fault.Is(err, fault.NotSignedIn) {
 			return b, err
 		}
 	}
 	return Blocking{}, errContended("block account")
 }
 
-// setBlockedTx returns errTooSlow if the account has another address now, and fault.NotSignedIn if
+// setBlockedTx returns errConflict if the account has another address now, and fault.NotSignedIn if
 // it was deleted.
 func (s *Service) setBlockedTx(
 	ctx context.Context, tx pgx.Tx, user account.Account, blocked bool,
@@ -171,7 +172,7 @@ func (s *Service) setBlockedTx(
 		return Blocking{}, err
 	}
 	if owner.Email != user.Email {
-		return Blocking{}, errTooSlow
+		return Blocking{}, errConflict
 	}
 
 	b := Blocking{Email: owner.Email}
@@ -179,16 +180,16 @@ func (s *Service) setBlockedTx(
 		!s.inPostgres() {
 		return b, err
 	}
-	ended, err := s.Shared.RevokeOthers(ctx, tx, owner.ID, "", byOperator)
+	revoked, err := s.Shared.RevokeOthers(ctx, tx, owner.ID, "", byOperator)
 	if err != nil {
 		return Blocking{}, err
 	}
-	b.Sessions = len(ended)
-	if err := dropHandoffs(ctx, tx, ended); err != nil {
+	b.Sessions = len(revoked)
+	if err := dropHandoffs(ctx, tx, revoked); err != nil {
 		return Blocking{}, err
 	}
-	events := entriesOf(byOperator.Reason, ended...)
-	// its end would let codes sign in after an unblock
+	events := entriesOf(byOperator.Reason, revoked...)
+	// A finished recovery would allow codes to sign in after an unblock.
 	stopped, err := dropRecovery(ctx, tx, owner.ID)
 	if err != nil {
 		return Blocking{}, err
@@ -204,7 +205,7 @@ func (s *Service) setBlockedTx(
 	return b, err
 }
 
-// DeleteUser deletes the account with an address, however it is typed, as DeleteAccount does. It
+// DeleteUser deletes the account with an address, in any spelling, like DeleteAccount. It
 // returns the address of the account, and fault.NotFound.
 func (s *Service) DeleteUser(ctx context.Context, address string) (email string, err error) {
 	user, err := s.FindUser(ctx, address)

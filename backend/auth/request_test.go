@@ -10,7 +10,7 @@ import (
 
 // A code request for a user waits for the concurrent deletion of that user, and leaves no data
 // behind.
-func TestRequest_NamesNoUserWhoIsBeingDeleted(t *testing.T) {
+func TestRequestCode_StoresNoUserDuringDeletion(t *testing.T) {
 	t.Parallel()
 	s, db := newService(t, postgrestest.URL(t)+"&lock_timeout=60s&statement_timeout=60s")
 	v := newVisitor("Firefox on Linux")

@@ -17,11 +17,11 @@ import (
 // account.
 type CodeRequest struct {
 	Email string
-	// a mail was queued, now or a moment ago; if not, the mail limit of the address is reached
+	// A mail was queued, now or a moment ago. If not, the mail limit of the address is reached.
 	Queued   bool
 	Now      time.Time
 	ResendAt time.Time // when the next mail can be requested
-	// the browser's valid code for the address; its ID is "" if there is none
+	// Code is the browser's valid code for the address; its ID is "" if there is none.
 	Code challenge.Challenge
 }
 
@@ -31,7 +31,7 @@ type target struct {
 	purpose   challenge.Purpose
 	sessionID string       // of a step-up and a change of address
 	userID    string       // the same
-	from      apps.Arrival // the app from which the browser came; zero for none
+	arrival   apps.Arrival // the app from which the browser came; zero for none
 }
 
 // query returns the query for the challenges of a browser for this target.
@@ -42,14 +42,14 @@ func (t target) query(v visitor.Visitor) challenge.Query {
 
 // RequestCode creates a challenge for an address and queues its mail. If a valid code of this
 // browser for the address exists, that one is sent again. A request from a session for its own
-// address is a step-up. current is the session of the request, if any. from is the app from which
-// the browser came; the challenge stores it if the app exists.
+// address is a step-up. current is the session of the request, if any. arrival is the app from
+// which the browser came; the challenge stores it if the app exists.
 //
 // It returns fault.InvalidEmail, fault.BrowserTokenMissing (nothing was written) and
 // fault.TooManyRequests. A reached mail limit of the address is not an error: see CodeRequest.
 func (s *Service) RequestCode(
 	ctx context.Context, v visitor.Visitor, current session.Session, address string,
-	from apps.Arrival,
+	arrival apps.Arrival,
 ) (CodeRequest, error) {
 	email, err := account.ParseAddress(address)
 	if err != nil {
@@ -61,8 +61,8 @@ func (s *Service) RequestCode(
 			return CodeRequest{}, err
 		}
 	}
-	if _, ok := s.ArrivalApp(from); ok {
-		t.from = from
+	if _, ok := s.ArrivalApp(arrival); ok {
+		t.arrival = arrival
 	}
 	return s.request(ctx, v, t)
 }
@@ -102,7 +102,7 @@ func (s *Service) resend(
 	}
 	return s.request(ctx, v,
 		target{email: c.Email, purpose: c.Purpose, sessionID: c.SessionID, userID: c.UserID,
-			from: c.Arrival})
+			arrival: c.Arrival})
 }
 
 // PendingCode returns the challenge that a page of the browser shows: the one with this id, or the
@@ -135,14 +135,14 @@ func (s *Service) cancel(ctx context.Context, q challenge.Query) error {
 
 // sendLimits are the budgets of a mail to an address.
 type sendLimits struct {
-	// of the visitor's networks; empty for a browser that is known for the address
+	// networks are those of the visitor; empty for a browser that is known for the address
 	networks throttle.Budgets
 	own      throttle.Budgets // of the address, or of the known browser
 	both     throttle.Budgets
-	// of wrong codes: they decide the format of the code, and are not counted here
-	inARow throttle.Budgets
-	read   throttle.Budgets // all of them
-	lock   string           // the name of a lock that every request for this mailbox takes
+	// consecutive counts wrong codes: it selects the format of the code, and is not counted here
+	consecutive throttle.Budgets
+	read        throttle.Budgets // all of them
+	lock        string           // the name of the lock of every request for this mailbox
 }
 
 func (s *Service) sendLimits(v visitor.Visitor, email string) sendLimits {
@@ -154,23 +154,23 @@ func (s *Service) sendLimits(v visitor.Visitor, email string) sendLimits {
 		own = []throttle.Use{throttle.SentByDevice.Of(email, device),
 			throttle.SentToDevices.Of(box)}
 	}
-	inARow := throttle.WrongInARow.Of(email)
+	consecutive := throttle.WrongInARow.Of(email)
 	both := append(append([]throttle.Use{}, networks...), own...)
 	return sendLimits{
-		networks: s.Limits.Budgets(networks...),
-		own:      s.Limits.Budgets(own...),
-		both:     s.Limits.Budgets(both...),
-		inARow:   s.Limits.Budgets(inARow),
-		read:     s.Limits.Budgets(append(both, inARow)...),
-		lock:     "mailbox " + box,
+		networks:    s.Limits.Budgets(networks...),
+		own:         s.Limits.Budgets(own...),
+		both:        s.Limits.Budgets(both...),
+		consecutive: s.Limits.Budgets(consecutive),
+		read:        s.Limits.Budgets(append(both, consecutive)...),
+		lock:        "mailbox " + box,
 	}
 }
 
-// sentTwice is how soon after a request an identical one counts as its repeat, from a page that got
-// no answer or from a second tab: it gets the same answer.
-const sentTwice = 30 * time.Second
+// repeatWindow is the time after a request in which an identical one is its repeat, from a page
+// that received no response or from a second tab: it gets the same response.
+const repeatWindow = 30 * time.Second
 
-// request reads, decides and writes, and retries if a concurrent request interfered.
+// request handles a code request, and retries if a concurrent request interfered.
 func (s *Service) request(ctx context.Context, v visitor.Visitor, t target) (CodeRequest, error) {
 	if v.Browser == "" {
 		return CodeRequest{}, errBrowserTokenMissing()
@@ -206,7 +206,7 @@ func (s *Service) requestOnce(
 	}
 
 	// A valid code in the right format is sent again.
-	format, err := s.format(ctx, limits.inARow.Judge(counts).Refused != nil)
+	format, err := s.format(ctx, limits.consecutive.Judge(counts).Refused != nil)
 	if err != nil {
 		return CodeRequest{}, false, err
 	}
@@ -217,7 +217,7 @@ func (s *Service) requestOnce(
 	renewable := known.ID != "" && known.ExpiresAt.Sub(known.Now) > challenge.RenewBefore
 	if renewable && known.Now.Before(known.ResendAt) {
 		request := noMail(t, known, known.ResendAt)
-		request.Queued = known.Now.Sub(known.SentAt) < sentTwice
+		request.Queued = known.Now.Sub(known.SentAt) < repeatWindow
 		return request, true, nil
 	}
 
@@ -229,18 +229,18 @@ func (s *Service) requestOnce(
 		return noMail(t, known, verdict.Next), done, err
 	}
 	resendIn := max(throttle.ResendAfter, limits.own.NextAfter(counts))
-	var made challenge.Challenge
+	var sent challenge.Challenge
 	if renewable {
-		made, err = s.sendAgain(ctx, known, limits, resendIn)
+		sent, err = s.sendAgain(ctx, known, limits, resendIn)
 	} else {
-		made, err = s.create(ctx, v, t, format, limits, resendIn)
+		sent, err = s.create(ctx, v, t, format, limits, resendIn)
 	}
-	if err != nil || made.ID == "" {
+	if err != nil || sent.ID == "" {
 		return CodeRequest{}, false, err
 	}
 	s.Metrics.CodeRequested()
-	return CodeRequest{Email: t.email, Queued: true, Now: made.Now, ResendAt: made.ResendAt,
-		Code: made}, true, nil
+	return CodeRequest{Email: t.email, Queued: true, Now: sent.Now, ResendAt: sent.ResendAt,
+		Code: sent}, true, nil
 }
 
 // noMail returns the result without a queued mail; known is the browser's valid code, if any.

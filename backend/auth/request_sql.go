@@ -18,8 +18,8 @@ import (
 
 // createChallenge returns the statement that checks and counts the limits, creates a challenge and
 // queues its mail. The statement returns the row, or none if a limit is reached, the browser has a
-// challenge that can be sent again, or the user is gone. If ofUser is false, the challenge belongs
-// to no user. See signInStatement for why there are two texts.
+// challenge that can be sent again, or the user was deleted. If ofUser is false, the challenge
+// belongs to no user. See signInStatement for why there are two texts.
 func createChallenge(ofUser bool) string {
 	if ofUser {
 		return insertChallenge + userExists + queueCode + isBlocked + fromGranted
@@ -33,8 +33,8 @@ const (
 	WITH ` + string(throttle.Full) + `,
 	granted AS (
 	    INSERT INTO challenges (
-	        id, browser, email, purpose, session_id, user_id, key_id, code_kind, code_length, verifier,
-	        language, utc_offset, platform, arrival, resend_at, expires_at)
+	        id, browser, email, purpose, session_id, user_id, key_id, code_kind, code_length,
+	        verifier, language, utc_offset, platform, arrival, resend_at, expires_at)
 	    SELECT @id::uuid, @browser, @email, @purpose, nullif(@session, '')::uuid,
 	           nullif(@user, '')::uuid,
 	           @key, @kind, @length::smallint, @verifier::bytea,
@@ -65,8 +65,8 @@ const (
 	fromGranted = `
 	FROM granted`
 
-	// isAddressBlocked and isBlocked are those of challenges, for the address and the user of a
-	// request.
+	// isAddressBlocked and isBlocked are the conditions of package challenge, for the address and
+	// the user of a request.
 	isAddressBlocked = `EXISTS (
 	        SELECT
 	        FROM users
@@ -91,14 +91,15 @@ func (s *Service) create(
 		SessionID: t.sessionID, UserID: t.userID,
 		Format: format, KeyID: key.ID,
 		Language: templates.MatchLanguage(v.AcceptLanguage), UTCOffset: v.UTCOffset,
-		Platform: v.Platform, Arrival: t.from,
+		Platform: v.Platform, Arrival: t.arrival,
 	}
 	args := pgx.NamedArgs{
-		"id": c.ID, "email": t.email, "purpose": t.purpose, "session": t.sessionID, "user": t.userID,
-		"key": key.ID, "kind": format.Kind, "length": format.Length,
+		"id": c.ID, "email": t.email, "purpose": t.purpose, "session": t.sessionID,
+		"user": t.userID,
+		"key":  key.ID, "kind": format.Kind, "length": format.Length,
 		"verifier": challenge.Verifier(v.Browser, c.ID, challenge.Code(key, c)),
 		"language": c.Language, "utc_offset": c.UTCOffset, "platform": c.Platform,
-		"arrival":   arrivalOrNull(t.from),
+		"arrival":   arrivalOrNull(t.arrival),
 		"resend_in": resendIn, "lifetime": throttle.CodeLifetime,
 	}
 	t.query(v).Args(args)
@@ -106,11 +107,11 @@ func (s *Service) create(
 }
 
 // arrivalOrNull returns the stored form of an arrival: NULL for none.
-func arrivalOrNull(from apps.Arrival) *apps.Arrival {
-	if from == (apps.Arrival{}) {
+func arrivalOrNull(arrival apps.Arrival) *apps.Arrival {
+	if arrival == (apps.Arrival{}) {
 		return nil
 	}
-	return &from
+	return &arrival
 }
 
 // resendChallenge checks and counts the limits and queues the next mail of a challenge. It returns
